@@ -1,0 +1,131 @@
+//! A thread of its own that appends loads to the queue, so that making records and waiting for
+//! the disk overlap. At most [`limits::LOADS_WAITING`] loads wait for it: a slow queue slows the
+//! maker down.
+
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
+use std::thread;
+use std::time::Duration;
+
+use seismic_queue::{Kind, Producer};
+
+use crate::lanes::{Lanes, Load};
+use crate::{Result, limits};
+
+/// The maker's side.
+pub(crate) struct Appender<'a> {
+    loads: SyncSender<Load>,
+    done: Receiver<Load>,
+    progress: &'a mut dyn FnMut(u64),
+    tally: Tally,
+}
+
+/// What was appended, durably.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) records: u64,
+    /// Messages that the queue had already.
+    pub(crate) recognised: u64,
+}
+
+/// Runs `make`, which sends loads, and returns when all of them are durable. `progress` is told
+/// the number of durable records. Errors that pass are waited out, unless `stop` is set.
+///
+/// # Errors
+/// The first error of an append that does not pass, or passed too late.
+pub(crate) fn appending(
+    producer: Box<dyn Producer>,
+    stop: &AtomicBool,
+    progress: &mut dyn FnMut(u64),
+    make: impl FnOnce(&mut Appender<'_>) -> Result<()>,
+) -> Result<Tally> {
+    thread::scope(|scope| {
+        let (loads, waiting) = mpsc::sync_channel(limits::LOADS_WAITING);
+        let (finished, done) = mpsc::channel();
+        let thread = scope.spawn(move || append_all(producer, &waiting, &finished, stop));
+        let mut appender = Appender {
+            loads,
+            done,
+            progress,
+            tally: Tally::default(),
+        };
+        let made = make(&mut appender);
+        let Appender {
+            loads,
+            done,
+            progress,
+            mut tally,
+        } = appender;
+        drop(loads);
+        let appended = thread.join().unwrap_or_else(|panic| resume_unwind(panic));
+        done.try_iter().for_each(|load| tally.add(&load));
+        progress(tally.records);
+        appended.and(made).map(|()| tally)
+    })
+}
+
+impl Tally {
+    fn add(&mut self, load: &Load) {
+        self.records += load.records;
+        self.recognised += load.recognised;
+    }
+}
+
+impl Appender<'_> {
+    /// Hands over what is in the lanes, waiting while the queue is behind. `false` when the
+    /// appending has failed: then stop making.
+    #[must_use]
+    pub(crate) fn send(&mut self, lanes: &mut Lanes) -> bool {
+        self.report(lanes);
+        lanes.is_empty() || self.loads.send(lanes.take()).is_ok()
+    }
+
+    /// Tells the progress and takes memory back.
+    fn report(&mut self, lanes: &mut Lanes) {
+        while let Ok(load) = self.done.try_recv() {
+            self.tally.add(&load);
+            (self.progress)(self.tally.records);
+            lanes.give_back(load);
+        }
+    }
+}
+
+fn append_all(
+    mut producer: Box<dyn Producer>,
+    loads: &Receiver<Load>,
+    finished: &Sender<Load>,
+    stop: &AtomicBool,
+) -> Result<()> {
+    for mut load in loads {
+        load.recognised = append(&mut *producer, &load, stop)?;
+        // The maker may be gone already; its tally reads what is left in the channel.
+        let _ = finished.send(load);
+    }
+    Ok(())
+}
+
+/// Messages of the load that the queue had already.
+fn append(producer: &mut dyn Producer, load: &Load, stop: &AtomicBool) -> Result<u64> {
+    let appends = load.appends();
+    let mut pause = *limits::BACKOFF.start();
+    loop {
+        match producer.append(&appends) {
+            Ok(appended) => return Ok(appended.recognised),
+            Err(error) if error.kind() == Kind::Retry && !stop.load(Ordering::Relaxed) => {
+                sleep(pause, stop);
+                pause = (pause * 2).min(*limits::BACKOFF.end());
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Sleeps, but wakes up for a stop.
+fn sleep(mut time: Duration, stop: &AtomicBool) {
+    while !time.is_zero() && !stop.load(Ordering::Relaxed) {
+        let nap = time.min(limits::SLEEP);
+        thread::sleep(nap);
+        time -= nap;
+    }
+}

@@ -1,0 +1,287 @@
+//! OpenEEW: messages of low-cost accelerometers, as their detection repository keeps them.
+//!
+//! One JSON message per line, gzip or plain: `device_id`; `x`, `y`, `z` in gal; `sr` samples/s;
+//! `device_t` = time of the *last* sample and `cloud_t` = arrival, both in seconds since 1970 UTC.
+//! All files are merged by `cloud_t`, and each message becomes one packed message of its samples,
+//! keyed by the device: sensor id = device id, event time = `device_t − (n−1−i)/sr` floored to
+//! ms, phase `N`, quality 1, frequency = `sr` rounded, arrival = `cloud_t`, position from the
+//! table of locations. Messages that a device repeats are imported as often as they are there.
+//!
+//! The producer is named by the content of the files, the table, component and topic: a repeated
+//! or resumed import of the same files, in any order, adds nothing twice. A file that grew is
+//! another file, and importing it adds all of it: import complete files.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use seismic_proto::{Message as _, SeismicRecord};
+use seismic_queue::{Queue, partition_of};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use super::locations::Locations;
+use super::merge::{Arrived, Merge};
+use super::vector::Amplitudes;
+pub use super::vector::{Component, UnknownComponent};
+use crate::appender::{Appender, appending};
+use crate::lanes::{Lanes, pack_record};
+use crate::plan::named_by;
+use crate::summary::per_second;
+use crate::{Error, Result, Wrong, limits};
+
+/// What to import, and where to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Options {
+    /// Files of messages, gzip or plain.
+    pub files: Vec<PathBuf>,
+    /// CSV with `device_id`, `latitude`, `longitude`.
+    pub locations: PathBuf,
+    /// What of the three axes becomes the amplitude.
+    pub component: Component,
+    /// Where records go; made if it is missing.
+    pub topic: String,
+    /// Partitions of the topic.
+    pub partitions: u32,
+}
+
+impl Options {
+    /// An import with the usual component, topic and partitions.
+    #[must_use]
+    pub fn new(files: Vec<PathBuf>, locations: PathBuf) -> Self {
+        let crate::Options {
+            topic, partitions, ..
+        } = crate::Options::default();
+        Options {
+            files,
+            locations,
+            component: Component::default(),
+            topic,
+            partitions,
+        }
+    }
+
+    fn check(&self) -> Result<()> {
+        // Topic and partitions follow the same rules as those of a generated run.
+        let (topic, partitions) = (self.topic.clone(), self.partitions);
+        let common = crate::Options {
+            topic,
+            partitions,
+            ..crate::Options::default()
+        };
+        let mut wrong = match common.check() {
+            Err(Error::Options { wrong }) => wrong,
+            other => return other.and_then(|()| self.check_files()),
+        };
+        if let Err(Error::Options { wrong: files }) = self.check_files() {
+            wrong.extend(files);
+        }
+        Err(Error::Options { wrong })
+    }
+
+    fn check_files(&self) -> Result<()> {
+        let wrong = match self.files.len() {
+            0 => Wrong::NoFiles,
+            given if given > limits::IMPORT_FILES => Wrong::ManyFiles {
+                given,
+                limit: limits::IMPORT_FILES,
+            },
+            _ => return Ok(()),
+        };
+        Err(Error::Options { wrong: vec![wrong] })
+    }
+}
+
+/// What an import did. Serialises to the object that `--json` prints.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ImportSummary {
+    /// Records (samples) that are durable in the topic; those of an earlier try too.
+    pub published: u64,
+    /// Messages they were packed in.
+    pub messages: u64,
+    /// Messages that were there already, from an earlier try of the same import.
+    pub recognised: u64,
+    /// Devices that sent them.
+    pub devices: u64,
+    /// Whether a stop ended it early; import again to go on.
+    pub stopped: bool,
+    /// How long it took.
+    pub seconds: f64,
+    /// `published / seconds`.
+    pub records_per_second: f64,
+    /// Where the records went.
+    pub topic: String,
+}
+
+/// Imports and returns when all is durable. The topic is made if it is missing.
+///
+/// Ends early, and cleanly, soon after `stop` is set; importing again goes on from there.
+/// `progress` is told the number of durable records every now and then.
+///
+/// # Errors
+/// The first line that cannot be understood ends the import, with file, line and what is wrong;
+/// what came before it may be in the topic, and is recognised next time only if the files are the
+/// same. Also a device without a location, a file named twice, and errors of the queue.
+pub fn import(
+    queue: &dyn Queue,
+    options: &Options,
+    stop: &AtomicBool,
+    progress: &mut dyn FnMut(u64),
+) -> Result<ImportSummary> {
+    options.check()?;
+    let began = Instant::now();
+    let locations = Locations::read(&options.locations)?;
+    let digests = by_digest(&options.files)?;
+    let producer = producer_id(options, &locations, digests.keys());
+    let topic = queue.create(&options.topic, options.partitions)?;
+    let producer = queue.producer(&topic, &producer)?;
+    // In the order of their content, so that the order in which they were named does not matter.
+    let files: Vec<PathBuf> = digests.into_values().collect();
+    let mut job = Job {
+        merge: Merge::open(&files)?,
+        amplitudes: Amplitudes::new(options.component),
+        locations: &locations,
+        devices: HashSet::new(),
+        messages: 0,
+        stopped: false,
+    };
+    let lanes = Lanes::new(options.partitions, 1);
+    let tally = appending(producer, stop, progress, |appender| {
+        job.run(lanes, appender, stop)
+    })?;
+    let took = began.elapsed();
+    Ok(ImportSummary {
+        published: tally.records,
+        messages: job.messages,
+        recognised: tally.recognised,
+        devices: job.devices.len() as u64,
+        stopped: job.stopped,
+        seconds: took.as_secs_f64(),
+        records_per_second: per_second(tally.records, took),
+        topic: topic.name,
+    })
+}
+
+struct Job<'a> {
+    merge: Merge,
+    amplitudes: Amplitudes,
+    locations: &'a Locations,
+    devices: HashSet<String>,
+    messages: u64,
+    stopped: bool,
+}
+
+impl Job<'_> {
+    fn run(
+        &mut self,
+        mut lanes: Lanes,
+        appender: &mut Appender<'_>,
+        stop: &AtomicBool,
+    ) -> Result<()> {
+        let partitions = lanes.partitions();
+        let mut value = Vec::new();
+        while let Some(arrived) = self.merge.next()? {
+            if stop.load(Ordering::Relaxed) {
+                self.stopped = true;
+                break;
+            }
+            self.pack(&arrived, &mut value)?;
+            let key = arrived.message.device.as_bytes();
+            let records = arrived.message.len() as u32;
+            lanes.add_message(partition_of(key, partitions), key, &value, records);
+            self.messages += 1;
+            if !self.devices.contains(&arrived.message.device) {
+                self.devices.insert(arrived.message.device);
+            }
+            if lanes.is_full() && !appender.send(&mut lanes) {
+                return Ok(());
+            }
+        }
+        // Whether this is appended is seen when the appending ends.
+        let _ = appender.send(&mut lanes);
+        Ok(())
+    }
+
+    /// Encodes the samples of a message as one packed message.
+    fn pack(&mut self, arrived: &Arrived, value: &mut Vec<u8>) -> Result<()> {
+        let message = &arrived.message;
+        let Some((longitude, latitude)) = self.locations.of(&message.device) else {
+            return Err(Error::NoLocation {
+                at: arrived.at.clone(),
+                line: arrived.line,
+                device: message.device.clone(),
+                locations: self.locations.at.clone(),
+            });
+        };
+        let amplitudes = self.amplitudes.of(message);
+        let mut record = SeismicRecord {
+            sensor_id: message.device.clone(),
+            longitude,
+            latitude,
+            frequency: message.rate_hz.round() as i32,
+            phase_type: "N".to_owned(),
+            data_quality: 1,
+            arrival_ms: message.arrival_ms(),
+            ..SeismicRecord::default()
+        };
+        value.clear();
+        for (i, amplitude) in amplitudes.into_iter().enumerate() {
+            record.collect_timestamp = message.sample_ms(i);
+            record.seismic_amplitude = amplitude;
+            pack_record(value, &record.encode_to_vec());
+        }
+        Ok(())
+    }
+}
+
+/// The files by the digest of their content.
+fn by_digest(files: &[PathBuf]) -> Result<BTreeMap<[u8; 32], PathBuf>> {
+    let mut digests = BTreeMap::new();
+    for file in files {
+        let digest = digest(file).map_err(|source| Error::Io {
+            at: file.clone(),
+            doing: "reading",
+            source,
+        })?;
+        if let Some(first) = digests.insert(digest, file.clone()) {
+            return Err(Error::SameFile {
+                first,
+                second: file.clone(),
+            });
+        }
+    }
+    Ok(digests)
+}
+
+fn digest(file: &Path) -> io::Result<[u8; 32]> {
+    let mut file = File::open(file)?;
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(hasher.finalize().into()),
+            size => hasher.update(&buffer[..size]),
+        }
+    }
+}
+
+/// A producer id for exactly this import.
+fn producer_id<'a>(
+    options: &Options,
+    locations: &Locations,
+    digests: impl Iterator<Item = &'a [u8; 32]>,
+) -> String {
+    let Options {
+        component,
+        topic,
+        partitions,
+        ..
+    } = options;
+    let mut content = format!("1 {component} {topic} {partitions} ").into_bytes();
+    content.extend_from_slice(&Sha256::digest(&locations.content));
+    digests.for_each(|digest| content.extend_from_slice(digest));
+    named_by("openeew", &content)
+}

@@ -1,0 +1,53 @@
+//! When records may be published: a run never runs ahead of the clock, and a paced one keeps the
+//! distance to it that it began with.
+
+use std::thread;
+use std::time::Duration;
+
+use crate::plan::Plan;
+use crate::{clock, limits};
+
+/// The clock as a run sees it.
+pub(crate) struct Pace {
+    /// When it last looked, ms since 1970 UTC.
+    now_ms: i64,
+    /// How far event times stay behind the clock.
+    behind_ms: i64,
+}
+
+impl Pace {
+    pub(crate) fn new(plan: &Plan) -> Self {
+        let now_ms = clock::now_ms();
+        let behind_ms = if plan.live {
+            (now_ms - plan.start_ms).max(0)
+        } else {
+            0
+        };
+        Pace { now_ms, behind_ms }
+    }
+
+    /// Whether a record of that event time may be published. Looks at the clock only when the
+    /// last look does not tell.
+    pub(crate) fn is_due(&mut self, event_ms: i64) -> bool {
+        if self.wait_ms(event_ms) > 0 {
+            self.now_ms = clock::now_ms();
+        }
+        self.wait_ms(event_ms) <= 0
+    }
+
+    /// The last look at the clock, ms since 1970 UTC.
+    pub(crate) fn now_ms(&self) -> i64 {
+        self.now_ms
+    }
+
+    /// Sleeps until that event time is due, but not so briefly that every record is a commit of
+    /// its own, and not so long that a stop would go unnoticed.
+    pub(crate) fn sleep(&self, event_ms: i64) {
+        let wait = Duration::from_millis(self.wait_ms(event_ms).max(0).unsigned_abs());
+        thread::sleep(wait.clamp(limits::TICK, limits::SLEEP));
+    }
+
+    fn wait_ms(&self, event_ms: i64) -> i64 {
+        event_ms + self.behind_ms - self.now_ms
+    }
+}

@@ -1,0 +1,95 @@
+//! The shell of a run: takes records from the stream when they are due and hands them to the
+//! queue.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use seismic_queue::Queue;
+
+use crate::appender::{Appender, appending};
+use crate::kind::Counts;
+use crate::lanes::Lanes;
+use crate::options::Options;
+use crate::pace::Pace;
+use crate::plan::Plan;
+use crate::stream::Stream;
+use crate::summary::Summary;
+use crate::{Result, limits};
+
+/// Publishes a run and returns when all of it is durable. The topic is made if it is missing.
+///
+/// Ends early, and cleanly, within about 100 ms after `stop` is set. `progress` is told the
+/// number of durable records every now and then. A run with seed and start given that is not paced
+/// may be repeated, also after it was killed: what the topic has of it is recognised.
+///
+/// # Errors
+/// [`Error::Options`](crate::Error::Options) before anything is touched, and errors of the queue
+/// that do not pass.
+pub fn generate(
+    queue: &dyn Queue,
+    options: &Options,
+    stop: &AtomicBool,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Summary> {
+    options.check()?;
+    let topic = queue.create(&options.topic, options.partitions)?;
+    let plan = Plan::new(options, queue)?;
+    let producer = queue.producer(&topic, &plan.producer)?;
+    let began = Instant::now();
+    let mut by_kind = Counts::default();
+    let tally = appending(producer, stop, progress, |appender| {
+        publish(&plan, appender, stop, &mut by_kind);
+        Ok(())
+    })?;
+    assert_eq!(
+        tally.records,
+        by_kind.total(),
+        "every record made was appended"
+    );
+    Ok(Summary::new(
+        &plan,
+        &topic.name,
+        by_kind,
+        tally.recognised,
+        began.elapsed(),
+    ))
+}
+
+/// Sends records until there are enough, a stop is asked for, or the appending fails.
+fn publish(plan: &Plan, appender: &mut Appender<'_>, stop: &AtomicBool, by_kind: &mut Counts) {
+    let mut stream = Stream::new(plan);
+    let mut lanes = Lanes::new(plan.partitions, plan.pack);
+    let mut pace = Pace::new(plan);
+    let mut left = plan.records;
+    while left > 0 && !stop.load(Ordering::Relaxed) {
+        if !pace.is_due(stream.next_ms()) {
+            if plan.live {
+                lanes.close_packs(pace.now_ms() - limits::PACK_WAIT.as_millis() as i64);
+            }
+            if !appender.send(&mut lanes) {
+                return;
+            }
+            pace.sleep(stream.next_ms());
+            continue;
+        }
+        let made = stream.make();
+        by_kind.add(made.kind);
+        lanes.add(&made, pace.now_ms());
+        left -= 1;
+        if lanes.is_full() && !appender.send(&mut lanes) {
+            return;
+        }
+    }
+    if left == 0 || plan.live {
+        lanes.close_packs(i64::MAX);
+    } else {
+        // A stopped run may be repeated, and then the queue knows messages by their number alone:
+        // a pack cut short now would stand for the whole one, and lose records.
+        lanes
+            .drop_packs()
+            .iter()
+            .for_each(|dropped| by_kind.subtract(dropped));
+    }
+    // Whether this is appended is seen when the appending ends.
+    let _ = appender.send(&mut lanes);
+}

@@ -1,0 +1,136 @@
+//! Where every record went, in records: the numbers that must add up at every commit.
+
+use seismic_proto::state;
+
+use crate::Reason;
+
+/// `read == closed + open + late + Σ rejected`, always.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Records read; an undecodable message is one.
+    pub read: u64,
+    /// Records counted in windows that are closed.
+    pub closed: u64,
+    /// Records counted in windows that are open.
+    pub open: u64,
+    /// Closed windows.
+    pub windows: u64,
+    dead: [u64; Reason::ALL.len()],
+}
+
+impl Counters {
+    /// Counts a record that is in no window.
+    pub fn bury(&mut self, reason: Reason) {
+        self.dead[reason as usize] += 1;
+    }
+
+    /// Records that ended for this reason.
+    #[must_use]
+    pub fn dead(&self, reason: Reason) -> u64 {
+        self.dead[reason as usize]
+    }
+
+    /// Records rejected, without the late ones.
+    #[must_use]
+    pub fn rejected(&self) -> u64 {
+        self.dead.iter().sum::<u64>() - self.late()
+    }
+
+    /// Records that came after their window was closed.
+    #[must_use]
+    pub fn late(&self) -> u64 {
+        self.dead(Reason::Late)
+    }
+
+    /// Conservation: every record read is in exactly one place.
+    #[must_use]
+    pub fn is_balanced(&self) -> bool {
+        self.read == self.closed + self.open + self.late() + self.rejected()
+    }
+
+    /// Adds another partition's counters.
+    pub fn add(&mut self, other: &Counters) {
+        self.read += other.read;
+        self.closed += other.closed;
+        self.open += other.open;
+        self.windows += other.windows;
+        for (ours, theirs) in self.dead.iter_mut().zip(other.dead) {
+            *ours += theirs;
+        }
+    }
+}
+
+impl From<&Counters> for state::Counters {
+    fn from(counters: &Counters) -> Self {
+        let rejected = Reason::ALL
+            .into_iter()
+            .filter(|&reason| reason != Reason::Late);
+        state::Counters {
+            read: counters.read,
+            closed: counters.closed,
+            open: counters.open,
+            late: counters.late(),
+            windows: counters.windows,
+            rejected: rejected
+                .map(|reason| state::Rejected {
+                    reason: reason.name().to_owned(),
+                    count: counters.dead(reason),
+                })
+                .collect(),
+        }
+    }
+}
+
+impl TryFrom<&state::Counters> for Counters {
+    /// A reason that this version does not know, or counters that do not add up.
+    type Error = String;
+
+    fn try_from(stored: &state::Counters) -> Result<Self, String> {
+        let mut counters = Counters {
+            read: stored.read,
+            closed: stored.closed,
+            open: stored.open,
+            windows: stored.windows,
+            ..Counters::default()
+        };
+        counters.dead[Reason::Late as usize] = stored.late;
+        for rejected in &stored.rejected {
+            let reason = Reason::ALL
+                .into_iter()
+                .find(|known| known.name() == rejected.reason);
+            let reason = reason.ok_or_else(|| format!("unknown reason {:?}", rejected.reason))?;
+            counters.dead[reason as usize] = rejected.count;
+        }
+        let parts = [counters.closed, counters.open]
+            .into_iter()
+            .chain(counters.dead);
+        match parts.into_iter().try_fold(0, u64::checked_add) {
+            Some(sum) if sum == counters.read => Ok(counters),
+            _ => Err("its counters do not add up".to_owned()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_come_back_as_stored_and_must_add_up() {
+        let mut counters = Counters {
+            read: 7,
+            closed: 3,
+            open: 1,
+            windows: 2,
+            ..Counters::default()
+        };
+        counters.bury(Reason::Late);
+        counters.bury(Reason::Unparseable);
+        counters.bury(Reason::WindowLimit);
+        assert!(counters.is_balanced());
+        let stored = state::Counters::from(&counters);
+        assert_eq!(Counters::try_from(&stored).unwrap(), counters);
+        let lying = state::Counters { read: 8, ..stored };
+        assert!(Counters::try_from(&lying).is_err());
+    }
+}

@@ -1,0 +1,407 @@
+//! From the bytes of a message to records, without allocation: places in the bytes, not copies.
+//!
+//! Gives the same verdict and values as `prost` on `SeismicRecord` and `SeismicRecordBatch`; a
+//! property test holds it to that. Fields that the pipeline does not use are checked and passed
+//! over. Wire format: <https://protobuf.dev/programming-guides/encoding/>.
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use std::ops::Range;
+
+use seismic_proto::BATCH_FIRST_BYTE;
+
+use crate::limits;
+
+/// A part of a message's bytes. Messages are far below 4 GiB.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    start: u32,
+    end: u32,
+}
+
+impl Place {
+    /// The bytes there. `message` must be the one that was decoded.
+    #[must_use]
+    pub fn of(self, message: &[u8]) -> &[u8] {
+        message.get(self.range()).unwrap_or_default()
+    }
+
+    fn range(self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+}
+
+/// What a record says of its wave phase.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Phase {
+    /// Primary wave.
+    P,
+    /// Secondary wave.
+    S,
+    /// Noise.
+    N,
+    /// Anything else, also nothing.
+    #[default]
+    Other,
+}
+
+/// One record: what the pipeline uses of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Record {
+    /// The record's own bytes within the message.
+    pub bytes: Place,
+    /// Where the sensor id lies; it is valid UTF-8.
+    pub sensor: Place,
+    /// Event time, ms since 1970 UTC.
+    pub time_ms: i64,
+    /// Degrees.
+    pub longitude: f64,
+    /// Degrees.
+    pub latitude: f64,
+    /// As sent, also NaN.
+    pub amplitude: f32,
+    /// 1 = valid.
+    pub quality: i32,
+    /// Wave phase.
+    pub phase: Phase,
+}
+
+/// Why a message has no records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Not the protobuf that it should be.
+    Unparseable,
+    /// More records than [`limits::RECORDS_PER_MESSAGE`].
+    TooManyRecords,
+}
+
+/// Decodes a whole message into `records`, which is cleared first.
+///
+/// # Errors
+/// A [`Fault`]; `records` then means nothing.
+pub fn decode(message: &[u8], records: &mut Vec<Record>) -> Result<(), Fault> {
+    records.clear();
+    let whole = Cursor::over(message).ok_or(Fault::Unparseable)?;
+    if message.first() != Some(&BATCH_FIRST_BYTE) {
+        records.push(record(whole, DEPTH).ok_or(Fault::Unparseable)?);
+        return Ok(());
+    }
+    let mut batch = whole;
+    while !batch.is_done() {
+        let key = batch.key().ok_or(Fault::Unparseable)?;
+        match key {
+            0x7a => {
+                if records.len() == limits::RECORDS_PER_MESSAGE {
+                    return Err(Fault::TooManyRecords);
+                }
+                let one = batch.part().and_then(|part| record(part, DEPTH - 1));
+                records.push(one.ok_or(Fault::Unparseable)?);
+            }
+            _ if key >> 3 == 15 => return Err(Fault::Unparseable),
+            _ => batch.skip(key, DEPTH).ok_or(Fault::Unparseable)?,
+        }
+    }
+    Ok(())
+}
+
+/// Groups nest at most this deep, as in `prost`.
+const DEPTH: u32 = 100;
+
+fn record(mut at: Cursor<'_>, depth: u32) -> Option<Record> {
+    let mut record = Record {
+        bytes: at.place(),
+        ..Record::default()
+    };
+    while !at.is_done() {
+        match at.key()? {
+            0x0a => record.sensor = at.text()?.0,
+            0x10 => record.time_ms = at.varint()? as i64,
+            0x19 => record.longitude = at.double()?,
+            0x21 => record.latitude = at.double()?,
+            0x35 => record.amplitude = at.float()?,
+            0x42 => {
+                record.phase = match at.text()?.1 {
+                    b"P" => Phase::P,
+                    b"S" => Phase::S,
+                    b"N" => Phase::N,
+                    _ => Phase::Other,
+                }
+            }
+            0x48 => record.quality = at.varint()? as i32,
+            // depth, frequency, network_status, arrival_ms: not used, but they must be whole.
+            0x28 | 0x38 | 0x50 | 0x58 => {
+                at.varint()?;
+            }
+            // A field of ours in a wire type that is not its own.
+            key if (1..=11).contains(&(key >> 3)) => return None,
+            key => at.skip(key, depth)?,
+        }
+    }
+    Some(record)
+}
+
+/// What is left of a message, and where that lies.
+#[derive(Clone, Copy)]
+struct Cursor<'a> {
+    rest: &'a [u8],
+    end: u32,
+}
+
+impl<'a> Cursor<'a> {
+    fn over(message: &'a [u8]) -> Option<Self> {
+        Some(Cursor {
+            rest: message,
+            end: u32::try_from(message.len()).ok()?,
+        })
+    }
+
+    fn is_done(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    fn place(&self) -> Place {
+        // `rest` is the tail of bytes [0, end) of the message, so it is not longer than `end`.
+        Place {
+            start: self.end.saturating_sub(self.rest.len() as u32),
+            end: self.end,
+        }
+    }
+
+    #[inline]
+    fn varint(&mut self) -> Option<u64> {
+        let (&byte, rest) = self.rest.split_first()?;
+        if byte < 0x80 {
+            self.rest = rest;
+            return Some(u64::from(byte));
+        }
+        self.long_varint()
+    }
+
+    #[inline]
+    fn long_varint(&mut self) -> Option<u64> {
+        let mut value = 0;
+        for (i, &byte) in self.rest.iter().take(10).enumerate() {
+            // i < 10, so the shift is below 64 and i + 1 does not overflow.
+            #[allow(clippy::arithmetic_side_effects)]
+            {
+                value |= u64::from(byte & 0x7f) << (7 * i);
+                if byte < 0x80 {
+                    self.rest = self.rest.get(i + 1..)?;
+                    // The tenth byte holds one bit.
+                    return (i < 9 || byte < 2).then_some(value);
+                }
+            }
+        }
+        None
+    }
+
+    /// Field number and wire type; a key has 32 bits and no field is number 0.
+    #[inline]
+    fn key(&mut self) -> Option<u64> {
+        let key = self.varint()?;
+        (key <= u64::from(u32::MAX) && key >> 3 != 0).then_some(key)
+    }
+
+    #[inline]
+    fn take(&mut self, len: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.rest.split_at_checked(len)?;
+        self.rest = rest;
+        Some(taken)
+    }
+
+    #[inline]
+    fn part(&mut self) -> Option<Cursor<'a>> {
+        let len = usize::try_from(self.varint()?).ok()?;
+        let taken = self.take(len)?;
+        let end = self.place().start;
+        Some(Cursor { rest: taken, end })
+    }
+
+    #[inline]
+    fn text(&mut self) -> Option<(Place, &'a [u8])> {
+        let part = self.part()?;
+        let fine = part.rest.is_ascii() || std::str::from_utf8(part.rest).is_ok();
+        fine.then(|| (part.place(), part.rest))
+    }
+
+    #[inline]
+    fn double(&mut self) -> Option<f64> {
+        let (bytes, rest) = self.rest.split_first_chunk()?;
+        self.rest = rest;
+        Some(f64::from_le_bytes(*bytes))
+    }
+
+    #[inline]
+    fn float(&mut self) -> Option<f32> {
+        let (bytes, rest) = self.rest.split_first_chunk()?;
+        self.rest = rest;
+        Some(f32::from_le_bytes(*bytes))
+    }
+
+    #[cold]
+    fn skip(&mut self, key: u64, depth: u32) -> Option<()> {
+        let depth = depth.checked_sub(1)?;
+        match key & 7 {
+            0 => self.varint().map(drop),
+            1 => self.take(8).map(drop),
+            2 => self.part().map(drop),
+            5 => self.take(4).map(drop),
+            3 => loop {
+                let inner = self.key()?;
+                match inner & 7 {
+                    4 => break (inner >> 3 == key >> 3).then_some(()),
+                    _ => self.skip(inner, depth)?,
+                }
+            },
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use seismic_proto::{Message, SeismicRecord, SeismicRecordBatch};
+
+    fn as_prost(message: &[u8]) -> Option<Vec<SeismicRecord>> {
+        if message.first() == Some(&BATCH_FIRST_BYTE) {
+            SeismicRecordBatch::decode(message)
+                .ok()
+                .map(|batch| batch.records)
+        } else {
+            SeismicRecord::decode(message)
+                .ok()
+                .map(|record| vec![record])
+        }
+    }
+
+    fn same_as_prost(message: &[u8]) -> Result<(), TestCaseError> {
+        let mut records = Vec::new();
+        let ours = decode(message, &mut records).is_ok();
+        let theirs = as_prost(message);
+        prop_assert_eq!(ours, theirs.is_some());
+        for (ours, theirs) in records
+            .iter()
+            .zip(theirs.iter().flatten())
+            .take_while(|_| ours)
+        {
+            prop_assert_eq!(ours.sensor.of(message), theirs.sensor_id.as_bytes());
+            prop_assert_eq!(ours.time_ms, theirs.collect_timestamp);
+            prop_assert_eq!(ours.longitude.to_bits(), theirs.longitude.to_bits());
+            prop_assert_eq!(ours.latitude.to_bits(), theirs.latitude.to_bits());
+            prop_assert_eq!(ours.amplitude.to_bits(), theirs.seismic_amplitude.to_bits());
+            prop_assert_eq!(ours.quality, theirs.data_quality);
+            let phase = match theirs.phase_type.as_str() {
+                "P" => Phase::P,
+                "S" => Phase::S,
+                "N" => Phase::N,
+                _ => Phase::Other,
+            };
+            prop_assert_eq!(ours.phase, phase);
+        }
+        if let (true, Some(theirs)) = (ours, theirs) {
+            prop_assert_eq!(records.len(), theirs.len());
+        }
+        Ok(())
+    }
+
+    prop_compose! {
+        fn any_record()(
+            sensor_id in "\\PC{0,12}", collect_timestamp: i64, longitude: f64, latitude: f64,
+            numbers: (i32, i32, i32, i32), seismic_amplitude: f32,
+            phase_type in "[PSNX]{0,2}", arrival_ms: i64,
+        ) -> SeismicRecord {
+            let (depth, frequency, data_quality, network_status) = numbers;
+            SeismicRecord {
+                sensor_id, collect_timestamp, longitude, latitude, depth, seismic_amplitude,
+                frequency, phase_type, data_quality, network_status, arrival_ms,
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        #[test]
+        fn records_decode_as_prost_decodes_them(record in any_record()) {
+            same_as_prost(&record.encode_to_vec())?;
+        }
+
+        #[test]
+        fn packed_records_decode_as_prost_decodes_them(
+            records in prop::collection::vec(any_record(), 1..8)
+        ) {
+            let message = SeismicRecordBatch { records: records.clone() }.encode_to_vec();
+            same_as_prost(&message)?;
+            let mut ours = Vec::new();
+            decode(&message, &mut ours).unwrap();
+            for (ours, theirs) in ours.iter().zip(&records) {
+                prop_assert_eq!(ours.bytes.of(&message), theirs.encode_to_vec());
+            }
+        }
+
+        #[test]
+        fn damaged_messages_get_prosts_verdict(
+            records in prop::collection::vec(any_record(), 1..3),
+            packed: bool, cut: prop::sample::Index, flip: prop::sample::Index, bit in 0u8..8,
+        ) {
+            let whole = if packed {
+                SeismicRecordBatch { records }.encode_to_vec()
+            } else {
+                records[0].encode_to_vec()
+            };
+            same_as_prost(&whole[..cut.index(whole.len() + 1)])?;
+            if !whole.is_empty() {
+                let mut flipped = whole.clone();
+                flipped[flip.index(whole.len())] ^= 1 << bit;
+                same_as_prost(&flipped)?;
+            }
+        }
+
+        #[test]
+        fn random_bytes_get_prosts_verdict(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
+            same_as_prost(&bytes)?;
+            let packed = [&[BATCH_FIRST_BYTE][..], &bytes].concat();
+            same_as_prost(&packed)?;
+        }
+
+        /// Keys, lengths and groups are far likelier here than in uniform bytes.
+        #[test]
+        fn bytes_that_look_like_fields_get_prosts_verdict(
+            bytes in prop::collection::vec(prop::sample::select(&[
+                0u8, 1, 2, 3, 0x08, 0x0a, 0x10, 0x19, 0x35, 0x42, 0x48, 0x63, 0x64, 0x6b, 0x6c,
+                0x7a, 0x7b, 0x80, 0x81, 0x8a, 0xff, b'P',
+            ][..]), 0..40)
+        ) {
+            same_as_prost(&bytes)?;
+        }
+    }
+
+    #[test]
+    fn an_empty_message_is_a_default_record() {
+        let mut records = Vec::new();
+        decode(&[], &mut records).unwrap();
+        assert_eq!(records, [Record::default()]);
+    }
+
+    #[test]
+    fn groups_nest_as_deep_as_in_prost_and_no_deeper() {
+        for depth in [98, 99, 100, 101, 5_000] {
+            let mut message = vec![0x63; depth];
+            message.extend(vec![0x64; depth]);
+            same_as_prost(&message).unwrap();
+            let mut packed = vec![BATCH_FIRST_BYTE];
+            seismic_proto::encode_length_delimiter(message.len(), &mut packed).unwrap();
+            packed.extend(&message);
+            same_as_prost(&packed).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_message_of_endless_empty_records_is_refused_without_holding_them() {
+        let message = [BATCH_FIRST_BYTE, 0].repeat(limits::RECORDS_PER_MESSAGE + 1);
+        let mut records = Vec::new();
+        assert_eq!(decode(&message, &mut records), Err(Fault::TooManyRecords));
+        assert_eq!(decode(&message[2..], &mut records), Ok(()));
+    }
+}

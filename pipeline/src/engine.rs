@@ -1,0 +1,288 @@
+//! The engine of one partition: a pure function of (log, journal).
+//!
+//! Its inputs are messages ([`Engine::step`]) and the entries of the journal
+//! ([`Engine::close_idle`], [`Engine::end`]), in order; its outputs are rows and dead letters.
+//! It knows no clock, no IO and no randomness, so the same inputs give the same bits: after a
+//! crash, in `verify`, on another machine.
+
+use foldhash::fast::FixedState;
+use hashbrown::HashTable;
+use seismic_proto::ClosedBy;
+use seismic_queue::{Message, Offset, Partition};
+use std::hash::BuildHasher;
+
+use crate::clean::clean;
+use crate::decode::{self, Fault, Record};
+use crate::out::{Buried, Input};
+use crate::sensor::{Sensor, Taken};
+use crate::{Counters, Out, Reason, Rules};
+
+/// Turns the messages of one partition into windows.
+#[derive(Debug)]
+pub struct Engine {
+    pub(crate) rules: Rules,
+    pub(crate) input: Input,
+    /// Next offset expected.
+    pub(crate) position: Offset,
+    /// Running maximum of append times: it never goes back, whatever the queue's clock does.
+    pub(crate) append_ms: i64,
+    pub(crate) counters: Counters,
+    pub(crate) open_windows: u64,
+    /// In the order in which they were first seen; every output order follows it.
+    pub(crate) sensors: Vec<Sensor>,
+    /// Places in `sensors` by hash of the id.
+    index: HashTable<u32>,
+    hasher: FixedState,
+    /// Records of the message at hand.
+    records: Vec<Record>,
+}
+
+impl Engine {
+    /// An engine that has seen nothing and starts at `position`.
+    #[must_use]
+    pub fn new(rules: Rules, topic: &str, partition: Partition, position: Offset) -> Self {
+        Engine {
+            rules,
+            input: Input {
+                topic: topic.to_owned(),
+                partition: partition.0,
+            },
+            position,
+            append_ms: i64::MIN,
+            counters: Counters::default(),
+            open_windows: 0,
+            sensors: Vec::new(),
+            index: HashTable::new(),
+            hasher: FixedState::default(),
+            records: Vec::new(),
+        }
+    }
+
+    /// Takes the next message: decodes all of it, then counts or buries each of its records.
+    ///
+    /// # Panics
+    /// When the message lies before [`Engine::position`]: a log only moves forward.
+    pub fn step(&mut self, message: Message<'_>, out: &mut Out) {
+        assert!(message.offset >= self.position, "offsets only move forward");
+        self.append_ms = self.append_ms.max(message.append_ms);
+        let mut records = std::mem::take(&mut self.records);
+        match decode::decode(message.value, &mut records) {
+            Ok(()) => {
+                for (index, record) in records.iter().enumerate() {
+                    self.take(message, index, record, out);
+                }
+            }
+            Err(fault) => self.bury_message(message, fault, out),
+        }
+        self.records = records;
+        self.position = message.offset.next();
+    }
+
+    #[inline]
+    fn take(&mut self, message: Message<'_>, index: usize, record: &Record, out: &mut Out) {
+        self.counters.read += 1;
+        let id = record.sensor.of(message.value);
+        if let Err(reason) = self.count(message.offset, id, record, out) {
+            let buried = Buried {
+                reason,
+                offset: message.offset,
+                index: index as i32,
+                append_ms: self.append_ms,
+                sensor: id,
+                bytes: record.bytes.of(message.value),
+            };
+            self.bury(buried, out);
+        }
+    }
+
+    #[inline]
+    fn count(
+        &mut self,
+        at: Offset,
+        id: &[u8],
+        record: &Record,
+        out: &mut Out,
+    ) -> Result<(), Reason> {
+        let time_ms = clean(record, id, self.append_ms, &self.rules)?;
+        let place = self.intern(id).ok_or(Reason::SensorLimit)?;
+        let sensor = &mut self.sensors[place];
+        match sensor.take(at, time_ms, record.amplitude, record.phase, &self.rules)? {
+            Taken::Counted => {}
+            Taken::Opened => self.open_windows += 1,
+        }
+        self.counters.open += 1;
+        if sensor.is_due(&self.rules) {
+            self.close_due(place, at, out);
+        }
+        Ok(())
+    }
+
+    /// Place of the sensor, made if there is room.
+    #[inline]
+    fn intern(&mut self, id: &[u8]) -> Option<usize> {
+        let hash = self.hasher.hash_one(id);
+        let sensors = &self.sensors;
+        let found = self
+            .index
+            .find(hash, |&place| sensors[place as usize].id.as_bytes() == id);
+        match found {
+            Some(&place) => Some(place as usize),
+            None => self.insert(hash, id),
+        }
+    }
+
+    #[cold]
+    fn insert(&mut self, hash: u64, id: &[u8]) -> Option<usize> {
+        if self.sensors.len() as u64 >= self.rules.max_sensors {
+            return None;
+        }
+        let id = std::str::from_utf8(id).expect("decode checked that ids are UTF-8");
+        self.add_sensor(hash, Sensor::new(id));
+        Some(self.sensors.len() - 1)
+    }
+
+    fn add_sensor(&mut self, hash: u64, sensor: Sensor) {
+        let place = u32::try_from(self.sensors.len()).expect("max_sensors is at most u32::MAX");
+        self.sensors.push(sensor);
+        let (sensors, hasher) = (&self.sensors, &self.hasher);
+        let rehash = |&place: &u32| hasher.hash_one(sensors[place as usize].id.as_bytes());
+        self.index.insert_unique(hash, place, rehash);
+    }
+
+    /// Adds a sensor of a snapshot; `false` when its id is there already.
+    pub(crate) fn restore_sensor(&mut self, sensor: Sensor) -> bool {
+        let hash = self.hasher.hash_one(sensor.id.as_bytes());
+        let known = |&place: &u32| self.sensors[place as usize].id == sensor.id;
+        if self.index.find(hash, known).is_some() {
+            return false;
+        }
+        self.open_windows += sensor.windows().count() as u64;
+        self.add_sensor(hash, sensor);
+        true
+    }
+
+    fn close_due(&mut self, place: usize, at: Offset, out: &mut Out) {
+        while self.sensors[place].is_due(&self.rules) {
+            self.close_one(place, ClosedBy::Time, at, out);
+        }
+    }
+
+    fn close_all(&mut self, place: usize, closed_by: ClosedBy, out: &mut Out) {
+        while self.sensors[place].is_open() {
+            self.close_one(place, closed_by, self.position, out);
+        }
+    }
+
+    fn close_one(&mut self, place: usize, closed_by: ClosedBy, at: Offset, out: &mut Out) {
+        let sensor = &mut self.sensors[place];
+        let Some(window) = sensor.close_oldest(&self.rules) else {
+            return;
+        };
+        self.open_windows -= 1;
+        self.counters.open -= window.count();
+        self.counters.closed += window.count();
+        self.counters.windows += 1;
+        out.row(
+            &sensor.id,
+            &window,
+            self.rules.window_ms,
+            closed_by,
+            (&self.input, at),
+        );
+    }
+
+    /// Closes every window of the sensors whose last record lies below `below`. `true` when there
+    /// was one; then, and only then, the call belongs into the journal.
+    ///
+    /// # Panics
+    /// When `below` is beyond [`Engine::position`]: nobody can know that yet.
+    pub fn close_idle(&mut self, below: Offset, out: &mut Out) -> bool {
+        assert!(below <= self.position, "only what was read can be idle");
+        let before = self.counters.windows;
+        if self.open_windows > 0 {
+            for place in 0..self.sensors.len() {
+                if self.sensors[place].is_idle(below) {
+                    self.close_all(place, ClosedBy::Idle, out);
+                }
+            }
+        }
+        self.counters.windows > before
+    }
+
+    /// Closes every window: the run is drained. `true` when there was one.
+    pub fn end(&mut self, out: &mut Out) -> bool {
+        let before = self.counters.windows;
+        for place in 0..self.sensors.len() {
+            self.close_all(place, ClosedBy::End, out);
+        }
+        self.counters.windows > before
+    }
+
+    /// Goes on after a loss that the operator accepted.
+    ///
+    /// # Panics
+    /// When `to` lies before [`Engine::position`].
+    pub fn gap(&mut self, to: Offset) {
+        assert!(to >= self.position, "offsets only move forward");
+        self.position = to;
+    }
+
+    fn bury_message(&mut self, message: Message<'_>, fault: Fault, out: &mut Out) {
+        self.counters.read += 1;
+        let reason = match fault {
+            Fault::Unparseable => Reason::Unparseable,
+            Fault::TooManyRecords => Reason::TooManyRecords,
+        };
+        let buried = Buried {
+            reason,
+            offset: message.offset,
+            index: 0,
+            append_ms: self.append_ms,
+            sensor: message.key,
+            bytes: message.value,
+        };
+        self.bury(buried, out);
+    }
+
+    #[cold]
+    fn bury(&mut self, buried: Buried<'_>, out: &mut Out) {
+        self.counters.bury(buried.reason);
+        out.dead_letter(buried, &self.input);
+    }
+
+    /// The partition it works on.
+    #[must_use]
+    pub fn partition(&self) -> Partition {
+        Partition(self.input.partition)
+    }
+
+    /// Next offset expected: every message before it has had its effect.
+    #[must_use]
+    pub fn position(&self) -> Offset {
+        self.position
+    }
+
+    /// The semantics it works by.
+    #[must_use]
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// Where every record went.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Sensors known.
+    #[must_use]
+    pub fn sensors(&self) -> u64 {
+        self.sensors.len() as u64
+    }
+
+    /// Windows open.
+    #[must_use]
+    pub fn open_windows(&self) -> u64 {
+        self.open_windows
+    }
+}

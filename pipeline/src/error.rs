@@ -1,0 +1,101 @@
+//! What can stop a job or a proof, where, and what to do about it.
+
+use seismic_queue::{Kind, Offset, Partition};
+
+use crate::{EntryError, SnapshotError};
+
+/// Result of this crate's shell.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What went wrong.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs)]
+pub enum Error {
+    #[error(transparent)]
+    Queue(#[from] seismic_queue::Error),
+    #[error("these options cannot be used:\n  {}", .0.join("\n  "))]
+    Options(Vec<String>),
+    #[error(
+        "the group has progress made under other rules: {}. Going on would mix two meanings in one \
+         result topic: run with the old options, or start a new --group from the log",
+        .0.join(", ")
+    )]
+    RulesDiffer(Vec<String>),
+    #[error(
+        "--from was given, but partition {partition} goes on at offset {next} from the last run; \
+         leave --from out, or start a new --group"
+    )]
+    AlreadyStarted { partition: Partition, next: Offset },
+    #[error("the note beside the position of partition {partition} cannot be used")]
+    Note {
+        partition: Partition,
+        source: EntryError,
+    },
+    #[error("journal entry {sequence} of partition {partition} cannot be used")]
+    Entry {
+        partition: Partition,
+        sequence: u64,
+        source: EntryError,
+    },
+    #[error("checkpoint {number} of partition {partition} cannot be used")]
+    Snapshot {
+        partition: Partition,
+        number: u64,
+        source: SnapshotError,
+    },
+    #[error(
+        "partition {partition} has a position but neither a checkpoint nor the start of its \
+         journal: the home is incomplete; start a new --group from the log"
+    )]
+    NoBeginning { partition: Partition },
+    #[error(
+        "replaying partition {partition} up to offset {position} gave other counters than the \
+         commit there says, so the log or the home was changed; `seismic verify` shows where. \
+         Replayed: {replayed}; committed: {committed}"
+    )]
+    ReplayDiffers {
+        partition: Partition,
+        position: Offset,
+        replayed: String,
+        committed: String,
+    },
+    #[error("the source assigned partition {0}, which this slot does not know")]
+    Unassigned(Partition),
+    #[error(
+        "the commit could not be made before the stop; it is not lost: the next run repeats it"
+    )]
+    NotCommitted { source: seismic_queue::Error },
+    #[error("a commit failed")]
+    Commit {
+        kind: Kind,
+        source: seismic_queue::Error,
+    },
+    #[error("the committer of a slot has stopped")]
+    CommitterGone,
+    #[error("{complete} was asked for, but the log begins after the job did: {what}")]
+    Partial {
+        complete: &'static str,
+        what: String,
+    },
+}
+
+impl Error {
+    /// What the caller must do.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self {
+            Error::Queue(error) => error.kind(),
+            Error::Commit { kind, .. } => *kind,
+            Error::Options(_) | Error::RulesDiffer(_) | Error::AlreadyStarted { .. } => {
+                Kind::Config
+            }
+            Error::Note { .. }
+            | Error::Entry { .. }
+            | Error::Snapshot { .. }
+            | Error::NoBeginning { .. }
+            | Error::ReplayDiffers { .. }
+            | Error::Partial { .. } => Kind::Data,
+            Error::Unassigned(_) | Error::NotCommitted { .. } | Error::CommitterGone => Kind::Fatal,
+        }
+    }
+}

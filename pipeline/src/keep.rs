@@ -1,0 +1,87 @@
+//! Keeps house beside a running job: says what of the log is still needed, and lets go of the rest.
+#![allow(clippy::disallowed_methods, reason = "shell: waiting is its job")]
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use seismic_queue::{Home, Job, Offset, Partition, PartitionView, Queue, Topic};
+
+use crate::Result;
+use crate::run::RunJob;
+
+/// How often. Retention is a matter of minutes; holding the log follows the checkpoints closely
+/// enough that a policy by size is kept.
+const EVERY: Duration = Duration::from_secs(10);
+
+/// Keeps house until `is_over`. Failures are told and tried again: nothing here affects results.
+pub(crate) fn keep_house(job: RunJob<'_>, is_over: &AtomicBool) {
+    while !is_over.load(Ordering::Relaxed) {
+        if let Err(error) = keep_once(job) {
+            tracing::warn!("retention: {error}; it is tried again");
+        }
+        thread::park_timeout(EVERY);
+    }
+}
+
+fn keep_once(job: RunJob<'_>) -> Result<()> {
+    let RunJob {
+        queue, home, owner, ..
+    } = job;
+    let input = &job.job.input;
+    hold_log(queue, home, job.job)?;
+    retain(queue, input)?;
+    for topic in [&job.job.result_topic, &job.job.dead_topic] {
+        retain(home.topics(), &home.topics().topic(topic)?)?;
+    }
+    let view = home.view()?;
+    let spans = queue.spans(input)?;
+    for (partition, (part, span)) in input.all().zip(view.partitions.iter().zip(spans)) {
+        // Verify begins at the log's head or at the oldest checkpoint; entries before both are
+        // of no use to anyone.
+        owner.prune_journal(partition, needed_from(part).min(span.first))?;
+    }
+    Ok(())
+}
+
+/// Tells the queue which messages the job's checkpoints still need.
+pub(crate) fn hold_log(queue: &dyn Queue, home: &dyn Home, job: &Job) -> Result<()> {
+    let view = home.view()?;
+    let needed: Vec<(Partition, Offset)> = job
+        .input
+        .all()
+        .zip(view.partitions.iter().map(needed_from))
+        .collect();
+    Ok(queue.hold(&job.input, &job.group, &needed)?)
+}
+
+/// First offset that recovery may need: that of the oldest checkpoint, or of the journal's start.
+fn needed_from(part: &PartitionView) -> Offset {
+    let checkpoint = part
+        .checkpoints
+        .iter()
+        .map(|info| info.manifest.position)
+        .min();
+    checkpoint
+        .or_else(|| part.journal.first().map(|entry| entry.at))
+        .unwrap_or(Offset(0))
+}
+
+fn retain(queue: &dyn Queue, topic: &Topic) -> Result<()> {
+    for done in queue.retain(topic, false)? {
+        if done.deleted > 0 {
+            let (partition, deleted) = (done.partition.0, done.deleted);
+            tracing::info!(topic = topic.name, partition, deleted, "retention");
+        }
+        if let Some(hold) = done.held_by {
+            tracing::warn!(
+                "retention of {}/{} waits at offset {} for {}",
+                topic.name,
+                hold.partition,
+                hold.offset,
+                hold.holder
+            );
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,46 @@
+//! Turns records into windows, commits them exactly once, and proves it.
+//!
+//! ```text
+//!  message ─► decode ─► clean ─► sensor ─► window ─► out        pure: no clock, no IO
+//!             └──────────────── engine ──────────────┘
+//!  source ──► slot (one loop: poll, step, hand over) ──► lane ──► committer       shell
+//!             └ part: engine, idle watch, snapshots, replay ┘
+//! ```
+//!
+//! The engine is a pure function of (log, journal); the slot is the one loop around it. `run`
+//! takes the home and spreads partitions over slots; `verify` folds the log again and compares.
+
+mod clean;
+mod counters;
+pub mod decode;
+mod engine;
+mod error;
+mod idle;
+mod journal;
+mod keep;
+mod lane;
+pub mod limits;
+mod out;
+mod part;
+mod reason;
+mod replay;
+mod rules;
+mod run;
+mod sensor;
+mod settings;
+mod slot;
+mod snapshot;
+pub mod verify;
+mod window;
+
+pub use counters::Counters;
+pub use engine::Engine;
+pub use error::{Error, Result};
+pub use idle::IdleWatch;
+pub use journal::{Entry, EntryError, Note};
+pub use out::Out;
+pub use reason::Reason;
+pub use rules::{ENGINE_VERSION, Region, Rules, RulesError, Time};
+pub use run::{Progress, RunJob, run, timed};
+pub use settings::{Finish, From, Settings};
+pub use snapshot::SnapshotError;

@@ -1,0 +1,44 @@
+//! Every bound of this crate, each with its reason.
+
+use std::time::Duration;
+
+/// Longest sensor id in bytes. Network.station.location.channel codes have about 20; what is
+/// longer is garbage, and ids are kept for ever.
+pub const SENSOR_ID_BYTES: usize = 256;
+
+/// Most records in one packed message. A message is decoded whole before it has any effect, so
+/// this bounds what one message can make the engine hold (about 5 MB) and emit.
+pub const RECORDS_PER_MESSAGE: usize = 65_536;
+
+/// Longest original kept in a dead letter, in bytes; the rest is named by length and SHA-256.
+/// Leaves room below Kafka's default limit of 1 MiB a message.
+pub const DEAD_LETTER_BYTES: usize = 900 << 10;
+
+/// Window lengths in ms: from one sample of the fastest digitiser to one day.
+pub const WINDOW_MS: std::ops::RangeInclusive<i64> = 1..=86_400_000;
+
+/// Lateness and future guard in ms: up to 30 days of backfill.
+pub const WAIT_MS: std::ops::RangeInclusive<i64> = 0..=30 * 86_400_000;
+
+/// Event times that arithmetic on windows is proved for, ms since 1970 UTC: the years 1 to 9999.
+/// Rules must lie within.
+pub const EVENT_MS: std::ops::RangeInclusive<i64> = -62_135_596_800_000..=253_402_300_799_999;
+
+/// Open windows of one sensor. With the largest wait and the smallest window there could be
+/// 2.6 billion; a sensor that needs more than this is rejected by reason and not by exhaustion.
+pub const OPEN_WINDOWS_PER_SENSOR: usize = 100_000;
+
+/// Output waiting for a commit, in bytes, at which a slot stops reading until the commit is done.
+pub const WAITING_BYTES: usize = 16 << 20;
+
+/// Chunks of a snapshot that travel in one commit: 2 MiB delay the rows beside them by a few ms.
+pub const CHUNKS_PER_COMMIT: usize = 4;
+
+/// How often a source is asked for the log's end.
+pub const END_ASKED_EVERY: Duration = Duration::from_millis(250);
+
+/// Longest wait between two tries of something that can be retried.
+pub const BACKOFF_MAX: Duration = Duration::from_secs(5);
+
+/// After a stop was asked for, how long a last commit is still retried. Stopping must be over in 5 s.
+pub const STOP_PATIENCE: Duration = Duration::from_secs(3);

@@ -1,0 +1,306 @@
+//! The semantics of a job: every option that changes its results, and their hash.
+//!
+//! Rules are written into the progress, the journal and every snapshot, so that `verify` and a
+//! restart use those of the job and not those of today's command line.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+
+use seismic_proto::{Message, state};
+use sha2::{Digest, Sha256};
+
+use crate::limits;
+
+/// Raised whenever the same log and rules would give other results than before.
+pub const ENGINE_VERSION: u32 = 1;
+
+/// Which clock windows follow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Time {
+    /// Event time as the sensor reports it.
+    #[default]
+    Event,
+    /// Append time of the message: when the queue took it.
+    Ingest,
+}
+
+/// A box of positions, degrees, inclusive.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Region {
+    /// West and east border.
+    pub longitude: (f64, f64),
+    /// South and north border.
+    pub latitude: (f64, f64),
+}
+
+/// Every option that changes results.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rules {
+    /// Length of a window, ms. 1 to one day.
+    pub window_ms: i64,
+    /// How long a window waits for late records after its end, ms of event time. Up to 30 days.
+    pub lateness_ms: i64,
+    /// How far event time may be ahead of append time, ms. Up to 30 days.
+    pub max_ahead_ms: i64,
+    /// Which clock windows follow.
+    pub time: Time,
+    /// Valid amplitudes.
+    pub amplitude: RangeInclusive<f32>,
+    /// Valid event times `[from, to)`, ms since 1970 UTC.
+    pub event_ms: (i64, i64),
+    /// Positions outside are rejected.
+    pub region: Option<Region>,
+    /// Sensors per partition; further ones are rejected, none is ever forgotten.
+    pub max_sensors: u64,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Rules {
+            window_ms: 1_000,
+            lateness_ms: 500,
+            max_ahead_ms: 5_000,
+            time: Time::Event,
+            amplitude: -100.0..=200.0,
+            // 1900-01-01 to 2200-01-01.
+            event_ms: (-2_208_988_800_000, 7_258_118_400_000),
+            region: None,
+            max_sensors: 1_000_000,
+        }
+    }
+}
+
+impl Rules {
+    /// Everything that is out of range, as sentences; empty when the rules can be used.
+    #[must_use]
+    pub fn faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        let mut check = |name: &str, value: i64, range: RangeInclusive<i64>| {
+            if !range.contains(&value) {
+                let (low, high) = range.into_inner();
+                faults.push(format!(
+                    "{name} is {value}; it must be from {low} to {high}"
+                ));
+            }
+        };
+        check("window-ms", self.window_ms, limits::WINDOW_MS);
+        check("lateness-ms", self.lateness_ms, limits::WAIT_MS);
+        check("max-ahead-ms", self.max_ahead_ms, limits::WAIT_MS);
+        check("earliest event time", self.event_ms.0, limits::EVENT_MS);
+        check("latest event time", self.event_ms.1, limits::EVENT_MS);
+        // Sensors are numbered in 32 bits.
+        check(
+            "max-sensors",
+            self.max_sensors.min(1 << 40) as i64,
+            1..=i64::from(u32::MAX),
+        );
+        let (low, high) = (*self.amplitude.start(), *self.amplitude.end());
+        if !(low.is_finite() && high.is_finite() && low <= high) {
+            faults.push(format!("valid amplitudes {low} to {high} are not a range"));
+        }
+        faults
+    }
+
+    /// Short name of the semantics: the first 8 bytes of the SHA-256 of the encoded rules, in hex.
+    #[must_use]
+    pub fn hash(&self) -> String {
+        let digest = Sha256::digest(state::Rules::from(self).encode_to_vec());
+        digest
+            .iter()
+            .take(8)
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
+    }
+
+    /// Names of the options in which two sets of rules differ, with both values.
+    #[must_use]
+    pub fn differences(&self, other: &Rules) -> Vec<String> {
+        let mut all = Vec::new();
+        let mut compare = |name: &str, ours: &dyn fmt::Debug, theirs: &dyn fmt::Debug| {
+            let (ours, theirs) = (format!("{ours:?}"), format!("{theirs:?}"));
+            if ours != theirs {
+                all.push(format!("{name} {ours} (was {theirs})"));
+            }
+        };
+        compare("window-ms", &self.window_ms, &other.window_ms);
+        compare("lateness-ms", &self.lateness_ms, &other.lateness_ms);
+        compare("max-ahead-ms", &self.max_ahead_ms, &other.max_ahead_ms);
+        compare("time", &self.time, &other.time);
+        compare("amplitude", &self.amplitude, &other.amplitude);
+        compare("event-ms", &self.event_ms, &other.event_ms);
+        compare("region", &self.region, &other.region);
+        compare("max-sensors", &self.max_sensors, &other.max_sensors);
+        all
+    }
+
+    /// Start of the window that holds `time_ms`: ⌊t ÷ window⌋ · window, also for negative t.
+    pub(crate) fn window_start(&self, time_ms: i64) -> i64 {
+        time_ms - time_ms.rem_euclid(self.window_ms)
+    }
+}
+
+impl From<&Rules> for state::Rules {
+    fn from(rules: &Rules) -> Self {
+        state::Rules {
+            engine_version: ENGINE_VERSION,
+            window_ms: rules.window_ms,
+            lateness_ms: rules.lateness_ms,
+            max_ahead_ms: rules.max_ahead_ms,
+            time: match rules.time {
+                Time::Event => state::TimeMode::Event.into(),
+                Time::Ingest => state::TimeMode::Ingest.into(),
+            },
+            amplitude_min: *rules.amplitude.start(),
+            amplitude_max: *rules.amplitude.end(),
+            earliest_ms: rules.event_ms.0,
+            latest_ms: rules.event_ms.1,
+            region: rules.region.map(|region| state::Region {
+                west: region.longitude.0,
+                east: region.longitude.1,
+                south: region.latitude.0,
+                north: region.latitude.1,
+            }),
+            max_sensors: rules.max_sensors,
+        }
+    }
+}
+
+/// Why stored rules cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RulesError {
+    /// Made by another version of the engine.
+    #[error(
+        "it was made by version {found} of the engine and this is version {ENGINE_VERSION}, which \
+         gives other results; go on with that version, or start a new --group from the log"
+    )]
+    Version {
+        /// The version found.
+        found: u32,
+    },
+    /// Missing or out of range.
+    #[error("its rules are damaged: {0}")]
+    Damaged(String),
+}
+
+impl TryFrom<Option<&state::Rules>> for Rules {
+    type Error = RulesError;
+
+    fn try_from(stored: Option<&state::Rules>) -> Result<Self, RulesError> {
+        let stored = stored.ok_or_else(|| RulesError::Damaged("there are none".into()))?;
+        if stored.engine_version != ENGINE_VERSION {
+            return Err(RulesError::Version {
+                found: stored.engine_version,
+            });
+        }
+        let rules = Rules {
+            window_ms: stored.window_ms,
+            lateness_ms: stored.lateness_ms,
+            max_ahead_ms: stored.max_ahead_ms,
+            time: match stored.time() {
+                state::TimeMode::Event => Time::Event,
+                state::TimeMode::Ingest => Time::Ingest,
+            },
+            amplitude: stored.amplitude_min..=stored.amplitude_max,
+            event_ms: (stored.earliest_ms, stored.latest_ms),
+            region: stored.region.as_ref().map(|region| Region {
+                longitude: (region.west, region.east),
+                latitude: (region.south, region.north),
+            }),
+            max_sensors: stored.max_sensors,
+        };
+        match rules.faults() {
+            faults if faults.is_empty() => Ok(rules),
+            faults => Err(RulesError::Damaged(faults.join("; "))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_come_back_as_stored() {
+        let region = Region {
+            longitude: (-100.0, -90.0),
+            latitude: (14.0, 20.0),
+        };
+        let rules = Rules {
+            lateness_ms: 20_000,
+            region: Some(region),
+            ..Rules::default()
+        };
+        assert_eq!(
+            Rules::try_from(Some(&state::Rules::from(&rules))).unwrap(),
+            rules
+        );
+    }
+
+    #[test]
+    fn every_option_changes_the_hash() {
+        let base = Rules::default();
+        let region = Region {
+            longitude: (0.0, 1.0),
+            latitude: (0.0, 1.0),
+        };
+        let others = [
+            Rules {
+                window_ms: 2,
+                ..base.clone()
+            },
+            Rules {
+                lateness_ms: 2,
+                ..base.clone()
+            },
+            Rules {
+                max_ahead_ms: 2,
+                ..base.clone()
+            },
+            Rules {
+                time: Time::Ingest,
+                ..base.clone()
+            },
+            Rules {
+                amplitude: -1.0..=1.0,
+                ..base.clone()
+            },
+            Rules {
+                event_ms: (0, 1),
+                ..base.clone()
+            },
+            Rules {
+                region: Some(region),
+                ..base.clone()
+            },
+            Rules {
+                max_sensors: 2,
+                ..base.clone()
+            },
+        ];
+        for other in others {
+            assert_ne!(other.hash(), base.hash(), "{other:?}");
+            assert_eq!(other.differences(&base).len(), 1, "{other:?}");
+        }
+    }
+
+    #[test]
+    fn another_engine_version_is_refused() {
+        let stored = state::Rules {
+            engine_version: 99,
+            ..(&Rules::default()).into()
+        };
+        let error = Rules::try_from(Some(&stored)).unwrap_err().to_string();
+        assert!(error.contains("version 99"), "{error}");
+    }
+
+    #[test]
+    fn all_faults_are_told_at_once() {
+        let rules = Rules {
+            window_ms: 0,
+            lateness_ms: -1,
+            max_sensors: 0,
+            ..Rules::default()
+        };
+        assert_eq!(rules.faults().len(), 3, "{:?}", rules.faults());
+    }
+}

@@ -1,0 +1,255 @@
+//! Runs a job: spreads its partitions over slots, and keeps house beside them.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "shell: threads and waiting are its job"
+)]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use seismic_queue::{Home, Job, Offset, Owner, Partition, PartitionCommit, Queue, Topic};
+
+use crate::lane::Lane;
+use crate::settings::{From, Settings};
+use crate::slot::{Slot, SlotJob};
+use crate::{Error, Result, keep};
+
+/// What a job reads and where it keeps what it made of it.
+#[derive(Clone, Copy)]
+pub struct RunJob<'a> {
+    /// Where the input topic lives.
+    pub queue: &'a dyn Queue,
+    /// The job's transactional store.
+    pub home: &'a dyn Home,
+    /// The right to commit to it.
+    pub owner: &'a dyn Owner,
+    /// Names of the job.
+    pub job: &'a Job,
+    /// Threads that read and step; at most one per partition is used.
+    pub slots: usize,
+    /// How it runs.
+    pub settings: &'a Settings,
+}
+
+/// What a run has done, for anyone who looks on. Counts of this run only.
+#[derive(Debug, Default)]
+pub struct Progress {
+    read: AtomicU64,
+    replayed: AtomicU64,
+    rows: AtomicU64,
+    dead: AtomicU64,
+    commits: AtomicU64,
+    started: AtomicBool,
+}
+
+impl Progress {
+    /// Records read, without those replayed.
+    pub fn records(&self) -> u64 {
+        self.read.load(Ordering::Relaxed)
+    }
+
+    /// Messages done again at the start.
+    pub fn messages_replayed(&self) -> u64 {
+        self.replayed.load(Ordering::Relaxed)
+    }
+
+    /// Rows committed.
+    pub fn rows(&self) -> u64 {
+        self.rows.load(Ordering::Relaxed)
+    }
+
+    /// Dead letters committed.
+    pub fn dead_letters(&self) -> u64 {
+        self.dead.load(Ordering::Relaxed)
+    }
+
+    /// Commits made, counted per partition.
+    pub fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn read(&self, records: u64) {
+        self.read.fetch_add(records, Ordering::Relaxed);
+    }
+
+    pub(crate) fn replayed(&self, messages: u64) {
+        self.replayed.fetch_add(messages, Ordering::Relaxed);
+    }
+
+    pub(crate) fn committed(&self, commit: &PartitionCommit) {
+        self.rows
+            .fetch_add(u64::from(commit.rows.count()), Ordering::Relaxed);
+        self.dead
+            .fetch_add(u64::from(commit.dead.count()), Ordering::Relaxed);
+        self.commits.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// From now on, progress found in the home is this run's own.
+    pub(crate) fn set_started(&self) {
+        self.started.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn has_started(&self) -> bool {
+        self.started.load(Ordering::Relaxed)
+    }
+}
+
+/// How many records a bounded run may still read, shared by its slots.
+#[derive(Debug)]
+pub(crate) struct Budget(Option<AtomicI64>);
+
+impl Budget {
+    pub fn new(max_records: Option<u64>) -> Self {
+        Budget(max_records.map(|max| AtomicI64::new(i64::try_from(max).unwrap_or(i64::MAX))))
+    }
+
+    pub fn is_unlimited(&self) -> bool {
+        self.0.is_none()
+    }
+
+    pub fn is_spent(&self) -> bool {
+        self.0
+            .as_ref()
+            .is_some_and(|left| left.load(Ordering::Relaxed) <= 0)
+    }
+
+    pub fn spend(&self, records: u64) {
+        if let Some(left) = &self.0 {
+            left.fetch_sub(records as i64, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Runs the job until `stop` is set, its bounded work is done, or it cannot go on.
+///
+/// When it returns, everything it did is committed with a snapshot (unless it returns an error:
+/// then the next run repeats what was not), and nothing of it holds the home any more.
+///
+/// # Errors
+/// Whatever [`Error`] says; its `kind` says what to do.
+pub fn run(job: RunJob<'_>, stop: &Arc<AtomicBool>, progress: &Progress) -> Result<()> {
+    let RunJob {
+        queue,
+        home,
+        owner,
+        settings,
+        ..
+    } = job;
+    let topic = &job.job.input;
+    match settings.rules.faults() {
+        faults if faults.is_empty() => {}
+        faults => return Err(Error::Options(faults)),
+    }
+    let budget = Budget::new(settings.max_records);
+    let begin_at = |partition| begin_at(queue, topic, partition, settings.from.unwrap_or_default());
+    keep::hold_log(queue, home, job.job)?;
+
+    let is_over = AtomicBool::new(false);
+    let outcome = thread::scope(|scope| {
+        let keeper = scope.spawn(|| keep::keep_house(job, &is_over));
+        let slots: Vec<_> = shares(topic, job.slots)
+            .into_iter()
+            .map(|share| {
+                let slot_job = SlotJob {
+                    topic,
+                    settings,
+                    budget: &budget,
+                    progress,
+                    stop,
+                    begin_at: &begin_at,
+                };
+                scope.spawn(move || run_slot(slot_job, queue, owner, &share, stop))
+            })
+            .collect();
+        let mut outcome = Ok(());
+        for slot in slots {
+            let ended = slot
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            outcome = outcome.and(ended);
+        }
+        is_over.store(true, Ordering::Relaxed);
+        keeper.thread().unpark();
+        outcome
+    });
+    outcome?;
+    keep::hold_log(queue, home, job.job)
+}
+
+/// Partitions dealt out to slots.
+fn shares(topic: &Topic, slots: usize) -> Vec<Vec<Partition>> {
+    let slots = slots.clamp(1, topic.partitions as usize);
+    (0..slots)
+        .map(|slot| topic.all().skip(slot).step_by(slots).collect())
+        .collect()
+}
+
+fn run_slot(
+    job: SlotJob<'_>,
+    queue: &dyn Queue,
+    owner: &dyn Owner,
+    share: &[Partition],
+    stop: &Arc<AtomicBool>,
+) -> Result<()> {
+    let work = || {
+        let source = queue.source(job.topic, share)?;
+        let lane = Lane::start(owner.committer()?, Arc::clone(stop));
+        Slot::new(job, source, lane).run()
+    };
+    // A slot that dies takes the others down, so that a person or a supervisor sees it; they
+    // commit what they have. The guard also covers a panic.
+    struct StopUnlessFine<'a>(&'a AtomicBool, bool);
+    impl Drop for StopUnlessFine<'_> {
+        fn drop(&mut self) {
+            if !self.1 {
+                self.0.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+    let mut guard = StopUnlessFine(stop, false);
+    let outcome = work();
+    guard.1 = outcome.is_ok();
+    outcome
+}
+
+fn begin_at(queue: &dyn Queue, topic: &Topic, partition: Partition, from: From) -> Result<Offset> {
+    let span = queue.spans(topic)?[partition.0 as usize];
+    match from {
+        From::Earliest => Ok(span.first),
+        From::Latest => Ok(span.end),
+        From::Time(ms) => Ok(queue.offset_at(topic, partition, ms)?),
+        From::Offset(wanted) => {
+            let (topic, wanted) = (topic.name.clone(), Offset(wanted));
+            let Offset(first) = span.first;
+            if wanted < span.first {
+                let first = Offset(first);
+                return Err(seismic_queue::Error::OffsetGone {
+                    topic,
+                    partition,
+                    wanted,
+                    first,
+                }
+                .into());
+            }
+            if wanted > span.end {
+                let end = span.end;
+                return Err(seismic_queue::Error::OffsetBeyond {
+                    topic,
+                    partition,
+                    wanted,
+                    end,
+                }
+                .into());
+            }
+            Ok(wanted)
+        }
+    }
+}
+
+/// How long something takes, for messages to people.
+pub fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
+    let began = Instant::now();
+    (work(), began.elapsed())
+}

@@ -1,0 +1,268 @@
+//! One sensor: its clock, what is closed, and its open windows. Knows nothing of other sensors.
+
+use compact_str::CompactString;
+use seismic_proto::state;
+use seismic_queue::Offset;
+
+use crate::Reason;
+use crate::decode::Phase;
+use crate::limits;
+use crate::rules::Rules;
+use crate::window::Window;
+
+/// State of one sensor. Never evicted: a forgotten `closed_until` would emit a window twice.
+#[derive(Debug)]
+pub struct Sensor {
+    /// Its id; up to 24 bytes need no further memory.
+    pub id: CompactString,
+    /// Newest event time, ms since 1970 UTC.
+    clock_ms: i64,
+    /// Newest closed end; `i64::MIN` when nothing was closed.
+    closed_until_ms: i64,
+    /// Offset of the last message with a record of this sensor that passed the cleaning.
+    last_offset: Offset,
+    /// The oldest open window. Most sensors have only this one.
+    open: Option<Window>,
+    /// Further open windows, rising.
+    #[allow(
+        clippy::box_collection,
+        reason = "one word in the common case of no further window"
+    )]
+    more: Option<Box<Vec<Window>>>,
+}
+
+impl Sensor {
+    /// A sensor that is about to be given its first record.
+    #[must_use]
+    pub fn new(id: &str) -> Self {
+        Sensor {
+            id: CompactString::new(id),
+            clock_ms: i64::MIN,
+            closed_until_ms: i64::MIN,
+            last_offset: Offset(0),
+            open: None,
+            more: None,
+        }
+    }
+
+    /// Counts a record in its window.
+    ///
+    /// # Errors
+    /// [`Reason::Late`] when that window is closed, [`Reason::WindowLimit`] when it would be one
+    /// too many; the record is not counted.
+    #[inline]
+    pub fn take(
+        &mut self,
+        at: Offset,
+        time_ms: i64,
+        amplitude: f32,
+        phase: Phase,
+        rules: &Rules,
+    ) -> Result<Taken, Reason> {
+        self.last_offset = at;
+        let taken = match &mut self.open {
+            // An open window is never late, so only its bounds have to be asked.
+            Some(window) if in_window(window, time_ms, rules) => {
+                window.add(time_ms, amplitude, phase);
+                Taken::Counted
+            }
+            _ => self.take_elsewhere(time_ms, amplitude, phase, rules)?,
+        };
+        self.clock_ms = self.clock_ms.max(time_ms);
+        Ok(taken)
+    }
+
+    fn take_elsewhere(
+        &mut self,
+        time_ms: i64,
+        amplitude: f32,
+        phase: Phase,
+        rules: &Rules,
+    ) -> Result<Taken, Reason> {
+        let start_ms = rules.window_start(time_ms);
+        let end_ms = start_ms + rules.window_ms;
+        if end_ms <= self.closed_until_ms
+            || end_ms.saturating_add(rules.lateness_ms) <= self.clock_ms
+        {
+            return Err(Reason::Late);
+        }
+        let fresh = Window::first(start_ms, time_ms, amplitude, phase);
+        let Some(oldest) = &mut self.open else {
+            self.open = Some(fresh);
+            return Ok(Taken::Opened);
+        };
+        let more = self.more.get_or_insert_default();
+        let is_full = more.len() + 1 >= limits::OPEN_WINDOWS_PER_SENSOR;
+        if start_ms < oldest.start_ms {
+            if is_full {
+                return Err(Reason::WindowLimit);
+            }
+            let oldest = std::mem::replace(oldest, fresh);
+            more.insert(0, oldest);
+            return Ok(Taken::Opened);
+        }
+        // The newest window is the likeliest by far.
+        let place = more.partition_point(|window| window.start_ms < start_ms);
+        match more.get_mut(place) {
+            Some(window) if window.start_ms == start_ms => {
+                window.add(time_ms, amplitude, phase);
+                Ok(Taken::Counted)
+            }
+            _ if is_full => Err(Reason::WindowLimit),
+            _ => {
+                more.insert(place, fresh);
+                Ok(Taken::Opened)
+            }
+        }
+    }
+
+    /// Whether the sensor's clock has passed the oldest open window's end plus the lateness.
+    #[inline]
+    #[must_use]
+    pub fn is_due(&self, rules: &Rules) -> bool {
+        self.open.as_ref().is_some_and(|window| {
+            self.clock_ms >= window.start_ms + rules.window_ms + rules.lateness_ms
+        })
+    }
+
+    /// Whether it has an open window and no record from `below` on.
+    #[must_use]
+    pub fn is_idle(&self, below: Offset) -> bool {
+        self.open.is_some() && self.last_offset < below
+    }
+
+    /// Whether it has an open window.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+
+    /// Closes and gives the oldest open window.
+    pub fn close_oldest(&mut self, rules: &Rules) -> Option<Window> {
+        let closed = self.open.take()?;
+        self.open = match &mut self.more {
+            Some(more) if !more.is_empty() => Some(more.remove(0)),
+            _ => None,
+        };
+        if self.more.as_ref().is_some_and(|more| more.is_empty()) {
+            self.more = None;
+        }
+        self.closed_until_ms = self.closed_until_ms.max(closed.start_ms + rules.window_ms);
+        Some(closed)
+    }
+
+    /// The open windows, oldest first.
+    pub fn windows(&self) -> impl Iterator<Item = &Window> {
+        self.open
+            .iter()
+            .chain(self.more.iter().flat_map(|more| more.iter()))
+    }
+}
+
+/// What a counted record did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// It went into a window that was open.
+    Counted,
+    /// It opened a window.
+    Opened,
+}
+
+#[inline]
+fn in_window(window: &Window, time_ms: i64, rules: &Rules) -> bool {
+    // Both are valid event times, far from the ends of i64.
+    (0..rules.window_ms).contains(&(time_ms - window.start_ms))
+}
+
+impl From<&Sensor> for state::Sensor {
+    fn from(sensor: &Sensor) -> Self {
+        state::Sensor {
+            id: sensor.id.to_string(),
+            clock_ms: sensor.clock_ms,
+            closed_until_ms: (sensor.closed_until_ms > i64::MIN).then_some(sensor.closed_until_ms),
+            last_offset: sensor.last_offset.0,
+            windows: sensor.windows().map(state::Window::from).collect(),
+        }
+    }
+}
+
+impl From<&state::Sensor> for Sensor {
+    fn from(stored: &state::Sensor) -> Self {
+        let mut windows = stored.windows.iter().map(Window::from);
+        let open = windows.next();
+        let more: Vec<Window> = windows.collect();
+        Sensor {
+            id: CompactString::new(&stored.id),
+            clock_ms: stored.clock_ms,
+            closed_until_ms: stored.closed_until_ms.unwrap_or(i64::MIN),
+            last_offset: Offset(stored.last_offset),
+            open,
+            more: (!more.is_empty()).then(|| Box::new(more)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rules() -> Rules {
+        Rules {
+            lateness_ms: 2_000,
+            ..Rules::default()
+        }
+    }
+
+    fn give(sensor: &mut Sensor, time_ms: i64) -> Result<Taken, Reason> {
+        sensor.take(Offset(0), time_ms, 1.0, Phase::N, &rules())
+    }
+
+    #[test]
+    fn windows_stay_in_order_however_records_arrive() {
+        let mut sensor = Sensor::new("S");
+        for time in [2_500, 1_200, 3_100, 1_900, 2_400, 900] {
+            // 900 is late: its end plus lateness is the clock of 3,100 or before it.
+            assert_eq!(give(&mut sensor, time).is_ok(), time != 900, "{time}");
+        }
+        let windows: Vec<_> = sensor.windows().map(|w| (w.start_ms, w.count())).collect();
+        assert_eq!(windows, [(1_000, 2), (2_000, 2), (3_000, 1)]);
+    }
+
+    #[test]
+    fn negative_times_fall_into_windows_below_zero() {
+        let mut sensor = Sensor::new("S");
+        give(&mut sensor, -1).unwrap();
+        assert_eq!(sensor.windows().next().unwrap().start_ms, -1_000);
+    }
+
+    #[test]
+    fn a_window_skipped_by_a_close_is_late_afterwards() {
+        let mut sensor = Sensor::new("S");
+        give(&mut sensor, 500).unwrap();
+        give(&mut sensor, 2_500).unwrap();
+        while sensor.close_oldest(&rules()).is_some() {}
+        assert_eq!(give(&mut sensor, 1_500), Err(Reason::Late));
+        assert_eq!(give(&mut sensor, 3_000), Ok(Taken::Opened));
+    }
+
+    #[test]
+    fn a_sensor_with_one_window_takes_at_most_256_bytes() {
+        assert!(size_of::<Sensor>() <= 160, "{}", size_of::<Sensor>());
+    }
+
+    #[test]
+    fn too_many_open_windows_are_refused_by_reason() {
+        let rules = Rules {
+            lateness_ms: 2_000_000,
+            window_ms: 1,
+            ..Rules::default()
+        };
+        let mut sensor = Sensor::new("S");
+        let limit = limits::OPEN_WINDOWS_PER_SENSOR as i64;
+        for time in 0..limit {
+            sensor.take(Offset(0), time, 1.0, Phase::N, &rules).unwrap();
+        }
+        let more = sensor.take(Offset(0), limit, 1.0, Phase::N, &rules);
+        assert_eq!(more, Err(Reason::WindowLimit));
+    }
+}

@@ -1,0 +1,369 @@
+//! The one loop: poll, step, hand over to the committer. One thread, its partitions, its lane.
+#![allow(clippy::disallowed_methods, reason = "shell: the clock is read here")]
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use seismic_queue::{Batch, Commit, CommitError, Event, Kind, Offset, Partition, Source, Topic};
+
+use crate::lane::{Committed, Lane};
+use crate::part::Part;
+use crate::run::{Budget, Progress};
+use crate::settings::{Finish, Settings};
+use crate::{Error, Result, limits};
+
+/// Position of a bounded wait: nothing to read, but commits and questions may be due.
+const POLL: Duration = Duration::from_millis(10);
+
+/// A position that moved without output is committed this often, so that `status` is fresh.
+const QUIET_COMMIT_EVERY: Duration = Duration::from_secs(1);
+
+/// One slot of a job.
+pub(crate) struct Slot<'a> {
+    pub topic: &'a Topic,
+    pub settings: &'a Settings,
+    pub budget: &'a Budget,
+    pub progress: &'a Progress,
+    pub stop: &'a AtomicBool,
+    /// Where a partition that was never committed begins.
+    pub begin_at: &'a (dyn Fn(Partition) -> Result<Offset> + Sync),
+    pub source: Box<dyn Source>,
+    pub lane: Lane,
+    pub parts: BTreeMap<Partition, Part>,
+    spare: Vec<Batch>,
+    clock: Instant,
+    ends_asked: Option<Duration>,
+    /// When the oldest output that waits was emitted.
+    waiting_since: Option<Duration>,
+    committed: Duration,
+}
+
+/// What a slot needs from its job.
+pub(crate) struct SlotJob<'a> {
+    pub topic: &'a Topic,
+    pub settings: &'a Settings,
+    pub budget: &'a Budget,
+    pub progress: &'a Progress,
+    pub stop: &'a AtomicBool,
+    pub begin_at: &'a (dyn Fn(Partition) -> Result<Offset> + Sync),
+}
+
+impl<'a> Slot<'a> {
+    pub fn new(job: SlotJob<'a>, source: Box<dyn Source>, lane: Lane) -> Self {
+        let SlotJob {
+            topic,
+            settings,
+            budget,
+            progress,
+            stop,
+            begin_at,
+        } = job;
+        Slot {
+            topic,
+            settings,
+            budget,
+            progress,
+            stop,
+            begin_at,
+            source,
+            lane,
+            parts: BTreeMap::new(),
+            spare: Vec::new(),
+            clock: Instant::now(),
+            ends_asked: None,
+            waiting_since: None,
+            committed: Duration::ZERO,
+        }
+    }
+
+    /// Works until it is stopped, its bounded work is done, or something cannot be helped.
+    ///
+    /// # Errors
+    /// Whatever [`Error`] says; what was committed stays, the rest is repeated by the next run.
+    pub fn run(mut self) -> Result<()> {
+        while !self.stop.load(Ordering::Relaxed) && !self.is_finished() {
+            self.turn()?;
+        }
+        self.close_down()
+    }
+
+    /// One turn of the loop.
+    fn turn(&mut self) -> Result<()> {
+        match self.source.poll(POLL, &mut self.spare) {
+            Ok(event) => self.take(event)?,
+            Err(error) if error.kind() == Kind::Retry => self.wait_for_source(&error),
+            Err(error) => return Err(error.into()),
+        }
+        self.ask_ends()?;
+        if let Some(committed) = self.lane.settled(Duration::ZERO)? {
+            self.settle(committed)?;
+        }
+        self.snapshot_what_wants_one();
+        if self.is_commit_due() {
+            self.hand_over()?;
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, event: Event) -> Result<()> {
+        match event {
+            Event::Batch(batch) => {
+                fail::fail_point!("slot-after-poll");
+                self.take_batch(&batch)?;
+                self.spare.push(batch);
+                fail::fail_point!("slot-after-step");
+            }
+            Event::CaughtUp(partition, at) => {
+                if let Some(part) = self.parts.get_mut(&partition) {
+                    part.caught_up(at)?;
+                }
+            }
+            Event::Assigned(partitions) => self.assigned(&partitions)?,
+            Event::Revoked(partitions) => {
+                self.commit_all()?;
+                self.parts
+                    .retain(|partition, _| !partitions.contains(partition));
+                self.source.release(&partitions)?;
+            }
+            Event::Lost(partitions) => {
+                self.parts
+                    .retain(|partition, _| !partitions.contains(partition));
+            }
+            Event::Nothing => {}
+        }
+        Ok(())
+    }
+
+    fn take_batch(&mut self, batch: &Batch) -> Result<()> {
+        let partition = batch.partition();
+        let part = self
+            .parts
+            .get_mut(&partition)
+            .ok_or(Error::Unassigned(partition))?;
+        let before = part.engine.counters().read;
+        let replaying = part.is_replaying();
+        let began = Instant::now();
+        part.take(batch, self.budget)?;
+        part.worked(began.elapsed());
+        if replaying {
+            self.progress.replayed(batch.len() as u64);
+        } else {
+            self.progress.read(part.engine.counters().read - before);
+        }
+        self.notice_output();
+        Ok(())
+    }
+
+    fn notice_output(&mut self) {
+        if self.waiting_since.is_none() && self.parts.values().any(Part::has_output) {
+            self.waiting_since = Some(self.clock.elapsed());
+        }
+    }
+
+    /// Loads the partitions, makes their engines, and starts the source where they stand.
+    fn assigned(&mut self, partitions: &[Partition]) -> Result<()> {
+        self.commit_all()?;
+        let loaded = self.lane.load(self.source.claim(), partitions.to_vec())?;
+        for recovered in &loaded {
+            let partition = recovered.partition;
+            for reason in &recovered.passed_over {
+                tracing::warn!(
+                    partition = partition.0,
+                    "an older checkpoint is used: {reason}"
+                );
+            }
+            let part = match (&recovered.progress, self.settings.from) {
+                (Some(progress), Some(_)) if !self.progress.has_started() => {
+                    return Err(Error::AlreadyStarted {
+                        partition,
+                        next: progress.next,
+                    });
+                }
+                (Some(_), _) => Part::resume(recovered, self.topic, self.settings)?,
+                (None, _) => {
+                    let start = (self.begin_at)(partition)?;
+                    Part::begin(partition, self.topic, start, self.settings)
+                }
+            };
+            self.parts.insert(partition, part);
+        }
+        // A start is committed before anything is read.
+        self.commit_all()?;
+        let at: Vec<_> = partitions
+            .iter()
+            .map(|p| (*p, self.parts[p].engine.position()))
+            .collect();
+        if self.settings.finish != Finish::Never {
+            for &partition in partitions {
+                let end = self.source.end(partition)?;
+                self.parts
+                    .get_mut(&partition)
+                    .expect("inserted above")
+                    .target = Some(end);
+            }
+        }
+        self.source.start(&at)?;
+        self.ends_asked = None;
+        Ok(())
+    }
+
+    /// Asks for the ends of the log when that is due, and closes what is idle.
+    fn ask_ends(&mut self) -> Result<()> {
+        let now = self.clock.elapsed();
+        if self
+            .ends_asked
+            .is_some_and(|asked| now - asked < limits::END_ASKED_EVERY)
+        {
+            return Ok(());
+        }
+        self.ends_asked = Some(now);
+        for part in self
+            .parts
+            .values_mut()
+            .filter(|part| !part.is_finished(self.budget))
+        {
+            let now = self.clock.elapsed();
+            match self.source.end(part.partition) {
+                Ok(end) => part.asked_end(now, end),
+                Err(error) if error.kind() == Kind::Retry => part.end_unknown(),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.notice_output();
+        Ok(())
+    }
+
+    fn wait_for_source(&mut self, error: &seismic_queue::Error) {
+        tracing::warn!("{error}; reading is tried again");
+        self.parts.values_mut().for_each(Part::end_unknown);
+        // The source has waited already for what it waits for; this only keeps a loop from spinning.
+        thread::sleep(Duration::from_millis(100));
+    }
+
+    fn snapshot_what_wants_one(&mut self) {
+        let (now, clock) = (self.clock.elapsed(), self.clock);
+        for part in self.parts.values_mut() {
+            if part.wants_snapshot(now, self.settings) {
+                part.snapshot(|| clock.elapsed());
+            }
+        }
+        self.notice_output();
+    }
+
+    fn is_commit_due(&mut self) -> bool {
+        let waiting: usize = self.parts.values().map(Part::waiting_bytes).sum();
+        if self.lane.is_busy() {
+            // More output than may wait: the reading stops until the commit is done.
+            return waiting > limits::WAITING_BYTES;
+        }
+        let now = self.clock.elapsed();
+        let is_due = |since: Duration, every| now.saturating_sub(since) >= every;
+        self.waiting_since
+            .is_some_and(|since| is_due(since, self.settings.commit_every))
+            || waiting > limits::WAITING_BYTES / 4
+            || (is_due(self.committed, QUIET_COMMIT_EVERY)
+                && self.parts.values().any(Part::is_dirty))
+    }
+
+    /// Hands everything that waits to the committer, after the commit that may be under way.
+    fn hand_over(&mut self) -> Result<()> {
+        while self.lane.is_busy() {
+            if let Some(committed) = self.lane.settled(limits::BACKOFF_MAX)? {
+                self.settle(committed)?;
+            }
+        }
+        let dirty = self.parts.values_mut().filter(|part| part.is_dirty());
+        let commit = Commit {
+            partitions: dirty.map(Part::hand_over).collect(),
+        };
+        self.waiting_since = None;
+        self.committed = self.clock.elapsed();
+        if commit.partitions.is_empty() {
+            return Ok(());
+        }
+        fail::fail_point!("slot-before-commit");
+        self.lane.commit(self.source.claim(), commit)?;
+        // Chunks of a large snapshot may still wait.
+        self.notice_output();
+        Ok(())
+    }
+
+    /// Commits until nothing waits.
+    fn commit_all(&mut self) -> Result<()> {
+        while self.lane.is_busy() || self.parts.values().any(Part::is_dirty) {
+            self.hand_over()?;
+        }
+        Ok(())
+    }
+
+    fn settle(&mut self, (commit, outcome): Committed) -> Result<()> {
+        match outcome {
+            Ok(()) => {
+                for done in commit.partitions {
+                    self.progress.committed(&done);
+                    if let Some(part) = self.parts.get_mut(&done.partition) {
+                        part.take_back(done);
+                    }
+                }
+                Ok(())
+            }
+            Err(CommitError::Rebuild(error)) => {
+                tracing::warn!("{error}; the outcome of a commit is unknown, so the home is asked");
+                self.rebuild()
+            }
+            Err(CommitError::Retry(source)) => Err(Error::NotCommitted { source }),
+            Err(CommitError::Fenced(source)) => Err(Error::Commit {
+                kind: Kind::Fenced,
+                source,
+            }),
+            Err(CommitError::Fatal(source)) => Err(Error::Commit {
+                kind: Kind::Fatal,
+                source,
+            }),
+        }
+    }
+
+    /// Throws the engines away and makes them again from what the home knows.
+    fn rebuild(&mut self) -> Result<()> {
+        let partitions: Vec<_> = self.parts.keys().copied().collect();
+        let targets: Vec<_> = self.parts.values().map(|part| part.target).collect();
+        self.parts.clear();
+        self.waiting_since = None;
+        self.progress.set_started();
+        self.assigned(&partitions)?;
+        for (partition, target) in partitions.iter().zip(targets) {
+            self.parts
+                .get_mut(partition)
+                .expect("assigned above")
+                .target = target;
+        }
+        Ok(())
+    }
+
+    fn is_finished(&self) -> bool {
+        let is_bounded = self.settings.finish != Finish::Never || !self.budget.is_unlimited();
+        is_bounded
+            && !self.parts.is_empty()
+            && self
+                .parts
+                .values()
+                .all(|part| part.is_finished(self.budget))
+    }
+
+    /// Leaves everything committed, with a snapshot, so that the next start has nothing to replay.
+    fn close_down(mut self) -> Result<()> {
+        let clock = self.clock;
+        let is_drained = self.settings.finish == Finish::Drain && self.is_finished();
+        for part in self.parts.values_mut().filter(|part| !part.is_replaying()) {
+            if is_drained {
+                part.drain();
+            }
+            if part.is_ahead_of_snapshot() {
+                part.snapshot(|| clock.elapsed());
+            }
+        }
+        self.commit_all()
+    }
+}

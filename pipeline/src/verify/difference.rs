@@ -1,0 +1,152 @@
+//! What a proof found: differences a person can act on, and what could be proved.
+
+use std::fmt;
+
+use seismic_queue::{Offset, Partition};
+
+use crate::Counters;
+
+/// One difference between what the log says and what is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// Partition of the input, and so of the result topic.
+    pub partition: Partition,
+    /// What kind.
+    pub kind: DifferenceKind,
+    /// Sensor and window start, offset and index, or a counter's name.
+    pub key: String,
+    /// What the fold of the log gives.
+    pub expected: Option<String>,
+    /// What is there.
+    pub found: Option<String>,
+    /// Where it is in the topic that was compared.
+    pub offset: Option<Offset>,
+}
+
+/// Kinds of differences.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DifferenceKind {
+    /// A row that should be there is not.
+    RowMissing,
+    /// The row of a sensor's window is there more than once.
+    RowDoubled,
+    /// A row that the log does not give.
+    RowUnexpected,
+    /// A row with another content.
+    RowDiffers,
+    /// A dead letter that should be there is not.
+    DeadLetterMissing,
+    /// A dead letter is there more than once.
+    DeadLetterDoubled,
+    /// A dead letter that the log does not give.
+    DeadLetterUnexpected,
+    /// A dead letter with another content.
+    DeadLetterDiffers,
+    /// Counters that do not add up or are not those of the fold.
+    Count,
+}
+
+impl DifferenceKind {
+    /// Its name in JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            DifferenceKind::RowMissing => "row_missing",
+            DifferenceKind::RowDoubled => "row_doubled",
+            DifferenceKind::RowUnexpected => "row_unexpected",
+            DifferenceKind::RowDiffers => "row_differs",
+            DifferenceKind::DeadLetterMissing => "dead_letter_missing",
+            DifferenceKind::DeadLetterDoubled => "dead_letter_doubled",
+            DifferenceKind::DeadLetterUnexpected => "dead_letter_unexpected",
+            DifferenceKind::DeadLetterDiffers => "dead_letter_differs",
+            DifferenceKind::Count => "count",
+        }
+    }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} in partition {}: {}",
+            self.kind.name(),
+            self.partition,
+            self.key
+        )?;
+        if let Some(offset) = self.offset {
+            write!(f, " at offset {offset}")?;
+        }
+        if let Some(expected) = &self.expected {
+            write!(f, "\n    expected {expected}")?;
+        }
+        if let Some(found) = &self.found {
+            write!(f, "\n    found    {found}")?;
+        }
+        Ok(())
+    }
+}
+
+/// What was proved of one partition.
+#[derive(Clone, Debug)]
+pub struct Proved {
+    /// The partition.
+    pub partition: Partition,
+    /// Input offsets folded: from here ...
+    pub from: Offset,
+    /// ... up to here, the committed position.
+    pub to: Offset,
+    /// Where the job began.
+    pub began: Option<Offset>,
+    /// Rows compared.
+    pub rows: u64,
+    /// Dead letters compared.
+    pub dead_letters: u64,
+    /// The counters at the committed position.
+    pub counters: Counters,
+}
+
+impl Proved {
+    /// Whether the fold began where the job did, so that nothing is left to belief.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.began.is_some_and(|began| self.from <= began)
+    }
+}
+
+/// What a proof says.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// Each partition that has progress.
+    pub partitions: Vec<Proved>,
+    /// The first differences of each partition, at most [`Report::SHOWN`] each.
+    pub differences: Vec<Difference>,
+    /// All differences.
+    pub total: u64,
+}
+
+impl Report {
+    /// Differences kept per partition; all are counted.
+    pub const SHOWN: usize = 10;
+
+    /// Whether nothing differs.
+    #[must_use]
+    pub fn is_fine(&self) -> bool {
+        self.total == 0
+    }
+
+    /// Whether every partition was folded from the job's beginning.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.partitions.iter().all(Proved::is_complete)
+    }
+
+    /// The counters of all partitions together.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        let mut sum = Counters::default();
+        self.partitions
+            .iter()
+            .for_each(|proved| sum.add(&proved.counters));
+        sum
+    }
+}

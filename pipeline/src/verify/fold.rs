@@ -1,0 +1,249 @@
+//! The proof of one partition.
+
+use std::collections::VecDeque;
+
+use seismic_queue::{Batch, Home, Job, Offset, Partition, PartitionView, Progress, Queue};
+
+use super::difference::{Proved, Report};
+use super::sides::Sides;
+use super::teller::Teller;
+use super::topic::{Topic, next_batch};
+use crate::{Counters, Engine, Entry, Error, Note, Out, Result};
+
+/// The fold of one partition and the two topics it is compared with.
+pub(super) struct Fold<'a> {
+    queue: &'a dyn Queue,
+    home: &'a dyn Home,
+    job: &'a Job,
+    partition: Partition,
+    view: &'a PartitionView,
+    note: Note,
+    until: Offset,
+    engine: Engine,
+    began: Option<Offset>,
+    from: Offset,
+    journal: VecDeque<(u64, Offset, Entry)>,
+}
+
+impl<'a> Fold<'a> {
+    /// Finds where the fold can begin: at the start of the job, or, where the log's head is gone,
+    /// at the oldest checkpoint that the log still reaches.
+    pub fn new(
+        queue: &'a dyn Queue,
+        home: &'a dyn Home,
+        job: &'a Job,
+        partition: Partition,
+        view: &'a PartitionView,
+        progress: &Progress,
+    ) -> Result<Self> {
+        let note =
+            Note::decode(&progress.note).map_err(|source| Error::Note { partition, source })?;
+        let mut journal = VecDeque::new();
+        for entry in &view.journal {
+            let sequence = entry.sequence;
+            let decoded = Entry::decode(&entry.bytes).map_err(|source| Error::Entry {
+                partition,
+                sequence,
+                source,
+            })?;
+            journal.push_back((sequence, entry.at, decoded));
+        }
+        let began = journal
+            .iter()
+            .find_map(|(_, at, entry)| matches!(entry, Entry::Start { .. }).then_some(*at));
+        let first = queue.spans(&job.input)?[partition.0 as usize].first;
+        let engine = match began {
+            Some(at) if at >= first => {
+                Engine::new(note.rules.clone(), &job.input.name, partition, at)
+            }
+            _ => from_checkpoint(home, job, partition, view, first, &mut journal)?,
+        };
+        let (from, until) = (engine.position(), progress.next);
+        Ok(Fold {
+            queue,
+            home,
+            job,
+            partition,
+            view,
+            note,
+            until,
+            engine,
+            began,
+            from,
+            journal,
+        })
+    }
+
+    pub fn is_complete(&self) -> bool {
+        self.began.is_some_and(|began| self.from <= began)
+    }
+
+    pub fn describe(&self) -> String {
+        let began = self
+            .began
+            .map_or("before its journal".to_owned(), |at| format!("at {at}"));
+        format!(
+            "partition {} can be proved from offset {} on, and the job began {began}",
+            self.partition, self.from
+        )
+    }
+
+    /// Folds, compares, and adds what it found to the report.
+    pub fn run(mut self, report: &mut Report, progress: &mut dyn FnMut(u64)) -> Result<()> {
+        let mut teller = Teller::new(self.partition, report);
+        let counters = self.engine.counters().clone();
+        // Rows and dead letters of the embedded home have dense offsets, so the number emitted
+        // before the fold begins is the offset of the first one to compare.
+        let mut rows = Topic::open(
+            self.home,
+            &self.job.result_topic,
+            self.partition,
+            counters.windows,
+            self.view.rows,
+        )?;
+        let buried = counters.late() + counters.rejected();
+        let mut letters = Topic::open(
+            self.home,
+            &self.job.dead_topic,
+            self.partition,
+            buried,
+            self.view.dead,
+        )?;
+        let mut sides = Sides::default();
+
+        let mut reader = self
+            .queue
+            .reader(&self.job.input, &[(self.partition, self.from)])?;
+        let mut spare = Vec::new();
+        let mut out = Out::default();
+        while self.engine.position() < self.until {
+            let Some(batch) = next_batch(&mut *reader, &mut spare, &self.job.input.name)? else {
+                teller.count(
+                    "input",
+                    format!("messages up to {}", self.until),
+                    format!("the log ends at {}", self.engine.position()),
+                );
+                break;
+            };
+            self.fold_batch(&batch, &mut out)?;
+            progress(batch.len() as u64);
+            spare.push(batch);
+            sides.expect(&mut out, &mut rows, &mut letters);
+            rows.feed(|offset, value| sides.row_found(offset, value, &mut teller))?;
+            letters.feed(|offset, value| sides.letter_found(offset, value, &mut teller))?;
+            sides.settle(&mut teller);
+        }
+        self.apply_journal(self.until, &mut out)?;
+        sides.expect(&mut out, &mut rows, &mut letters);
+        rows.drain(|offset, value| sides.row_found(offset, value, &mut teller))?;
+        letters.drain(|offset, value| sides.letter_found(offset, value, &mut teller))?;
+        self.conclude(sides, teller, counters)
+    }
+
+    fn fold_batch(&mut self, batch: &Batch, out: &mut Out) -> Result<()> {
+        let until = self.until;
+        for message in batch
+            .messages()
+            .take_while(|message| message.offset < until)
+        {
+            if self
+                .journal
+                .front()
+                .is_some_and(|(_, at, _)| *at <= message.offset)
+            {
+                self.apply_journal(message.offset, out)?;
+            }
+            self.engine.step(message, out);
+        }
+        Ok(())
+    }
+
+    fn apply_journal(&mut self, at: Offset, out: &mut Out) -> Result<()> {
+        let partition = self.partition;
+        while let Some((sequence, _, entry)) = self
+            .journal
+            .pop_front_if(|(_, entry_at, _)| *entry_at <= at)
+        {
+            entry
+                .apply(&mut self.engine, out)
+                .map_err(|source| Error::Entry {
+                    partition,
+                    sequence,
+                    source,
+                })?;
+        }
+        Ok(())
+    }
+
+    /// Compares what is left and the counts.
+    fn conclude(self, sides: Sides, mut teller: Teller<'_>, before: Counters) -> Result<()> {
+        let (found_records, found_letters) = (sides.found_records, sides.found_letters);
+        let (rows, dead_letters) = sides.finish(&mut teller);
+        let (folded, noted) = (self.engine.counters(), &self.note.counters);
+        if folded != noted {
+            teller.count(
+                "committed counters",
+                format!("{folded:?}"),
+                format!("{noted:?}"),
+            );
+        }
+        // Conservation, counted from what is really in the topics.
+        let found = before.closed + found_records;
+        let dead = before.late() + before.rejected() + found_letters;
+        if found + dead + noted.open != noted.read {
+            teller.count(
+                "conservation",
+                format!("{} records read", noted.read),
+                format!(
+                    "{found} in windows + {dead} dead letters + {} open",
+                    noted.open
+                ),
+            );
+        }
+        teller.report.partitions.push(Proved {
+            partition: self.partition,
+            from: self.from,
+            to: self.until,
+            began: self.began,
+            rows,
+            dead_letters,
+            counters: self.note.counters,
+        });
+        Ok(())
+    }
+}
+
+fn from_checkpoint(
+    home: &dyn Home,
+    job: &Job,
+    partition: Partition,
+    view: &PartitionView,
+    first: Offset,
+    journal: &mut VecDeque<(u64, Offset, Entry)>,
+) -> Result<Engine> {
+    for info in view
+        .checkpoints
+        .iter()
+        .filter(|info| info.manifest.position >= first)
+    {
+        let number = info.manifest.checkpoint;
+        let checkpoint = match home.checkpoint(partition, number) {
+            Ok(checkpoint) => checkpoint,
+            Err(error) => {
+                tracing::warn!("{error}; a newer checkpoint is tried");
+                continue;
+            }
+        };
+        let engine =
+            Engine::restore(&checkpoint.state, &job.input.name, partition).map_err(|source| {
+                Error::Snapshot {
+                    partition,
+                    number,
+                    source,
+                }
+            })?;
+        journal.retain(|(sequence, ..)| *sequence >= info.manifest.journal_sequence);
+        return Ok(engine);
+    }
+    Err(Error::NoBeginning { partition })
+}

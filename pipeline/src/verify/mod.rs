@@ -1,0 +1,61 @@
+//! The oracle: folds the log again with the pure engine and the journal, and compares.
+//!
+//! It fixes the committed positions, makes the rows and dead letters once more from the input log
+//! and the journal up to them, and compares with what the topics hold: the same rows, bit by bit,
+//! each once; the same dead letters, each once; every record in exactly one place. Semantics come
+//! from the job's own notes, not from today's options. It needs no ownership: a job may go on
+//! meanwhile, since only what was committed at the beginning is looked at.
+
+mod difference;
+mod fold;
+mod matcher;
+mod sides;
+mod teller;
+mod topic;
+
+pub use difference::{Difference, DifferenceKind, Proved, Report};
+
+use seismic_queue::{Home, Queue};
+
+use crate::{Error, Result};
+
+/// Proves the job of `home` against its input in `queue`. `progress` is told of every batch: the
+/// number of messages folded.
+///
+/// With `complete`, a log whose head is gone is an error; else the range that could be proved is
+/// in the report.
+///
+/// # Errors
+/// When something cannot be read or used. Differences are no errors: they are the report.
+pub fn verify(
+    queue: &dyn Queue,
+    home: &dyn Home,
+    complete: bool,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Report> {
+    let view = home.view()?;
+    let input = queue.topic(&view.job.input.name)?;
+    if input.id != view.job.input.id {
+        return Err(Error::Options(vec![format!(
+            "topic {:?} of {} was deleted and made again since the job read it, so there is nothing \
+             to compare with",
+            input.name,
+            queue.name()
+        )]));
+    }
+    let mut report = Report::default();
+    for (partition, part) in input.all().zip(&view.partitions) {
+        let Some(progress_note) = &part.progress else {
+            continue;
+        };
+        let fold = fold::Fold::new(queue, home, &view.job, partition, part, progress_note)?;
+        if complete && !fold.is_complete() {
+            return Err(Error::Partial {
+                complete: "--complete",
+                what: fold.describe(),
+            });
+        }
+        fold.run(&mut report, progress)?;
+    }
+    Ok(report)
+}

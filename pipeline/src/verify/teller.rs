@@ -1,0 +1,156 @@
+//! Tells the report of differences, in words.
+
+use std::collections::HashSet;
+
+use seismic_proto::{Message, SeismicAggRecord, SeismicDeadLetter};
+use seismic_queue::{Offset, Partition};
+
+use super::difference::{Difference, DifferenceKind, Report};
+use super::matcher::Mismatch;
+use super::sides::{LetterKey, RowKey};
+
+/// Writes one partition's differences into the report.
+pub(super) struct Teller<'a> {
+    partition: Partition,
+    pub report: &'a mut Report,
+    told: usize,
+}
+
+impl<'a> Teller<'a> {
+    pub fn new(partition: Partition, report: &'a mut Report) -> Self {
+        Teller {
+            partition,
+            report,
+            told: 0,
+        }
+    }
+
+    fn tell(
+        &mut self,
+        kind: DifferenceKind,
+        key: String,
+        expected: Option<String>,
+        found: Option<String>,
+        offset: Option<Offset>,
+    ) {
+        self.report.total += 1;
+        if self.told < Report::SHOWN {
+            self.told += 1;
+            let partition = self.partition;
+            self.report.differences.push(Difference {
+                partition,
+                kind,
+                key,
+                expected,
+                found,
+                offset,
+            });
+        }
+    }
+
+    pub fn count(&mut self, what: &str, expected: String, found: String) {
+        self.tell(
+            DifferenceKind::Count,
+            what.to_owned(),
+            Some(expected),
+            Some(found),
+            None,
+        );
+    }
+
+    pub fn unreadable(&mut self, kind: DifferenceKind, offset: Offset, value: &[u8]) {
+        let found = format!("{} bytes that are no row and no dead letter", value.len());
+        self.tell(
+            kind,
+            "unreadable".to_owned(),
+            None,
+            Some(found),
+            Some(offset),
+        );
+    }
+
+    pub fn row(&mut self, mismatch: Mismatch<RowKey>, repeated: &HashSet<RowKey>) {
+        use DifferenceKind::{RowDiffers, RowDoubled, RowMissing, RowUnexpected};
+        let name = |(sensor, start): &RowKey| format!("sensor {sensor:?} window {start}");
+        match mismatch {
+            Mismatch::Differs(key, expected, found) => {
+                let (expected, shown) = (show_row(&expected), show_row(&found.value));
+                self.tell(
+                    RowDiffers,
+                    name(&key),
+                    Some(expected),
+                    Some(shown),
+                    Some(found.offset),
+                );
+            }
+            Mismatch::Missing(key, expected) => {
+                self.tell(
+                    RowMissing,
+                    name(&key),
+                    Some(show_row(&expected)),
+                    None,
+                    None,
+                );
+            }
+            Mismatch::Surplus(key, found) => {
+                let kind = if repeated.contains(&key) {
+                    RowDoubled
+                } else {
+                    RowUnexpected
+                };
+                self.tell(
+                    kind,
+                    name(&key),
+                    None,
+                    Some(show_row(&found.value)),
+                    Some(found.offset),
+                );
+            }
+        }
+    }
+
+    pub fn letter(&mut self, mismatch: Mismatch<LetterKey>, repeated: &HashSet<LetterKey>) {
+        use DifferenceKind::{
+            DeadLetterDiffers, DeadLetterDoubled, DeadLetterMissing, DeadLetterUnexpected,
+        };
+        let name = |(offset, index): LetterKey| format!("message {offset} record {index}");
+        match mismatch {
+            Mismatch::Differs(key, expected, found) => {
+                let (expected, shown) = (show_letter(&expected), show_letter(&found.value));
+                let at = Some(found.offset);
+                self.tell(
+                    DeadLetterDiffers,
+                    name(key),
+                    Some(expected),
+                    Some(shown),
+                    at,
+                );
+            }
+            Mismatch::Missing(key, expected) => {
+                let expected = Some(show_letter(&expected));
+                self.tell(DeadLetterMissing, name(key), expected, None, None);
+            }
+            Mismatch::Surplus(key, found) => {
+                let (shown, at) = (Some(show_letter(&found.value)), Some(found.offset));
+                let is_doubled = repeated.contains(&key);
+                let kind = if is_doubled {
+                    DeadLetterDoubled
+                } else {
+                    DeadLetterUnexpected
+                };
+                self.tell(kind, name(key), None, shown, at);
+            }
+        }
+    }
+}
+
+fn show_row(value: &[u8]) -> String {
+    SeismicAggRecord::decode(value).map_or_else(|_| "unreadable".into(), |row| format!("{row:?}"))
+}
+
+fn show_letter(value: &[u8]) -> String {
+    SeismicDeadLetter::decode(value).map_or_else(
+        |_| "unreadable".into(),
+        |letter| format!("{} ({} bytes)", letter.reason, letter.original_len),
+    )
+}

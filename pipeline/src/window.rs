@@ -1,0 +1,185 @@
+//! One window of one sensor: what is known of its records, in the numbers that rows are made of.
+
+use seismic_proto::{ClosedBy, SeismicAggRecord, state};
+
+use crate::decode::Phase;
+
+/// Sums in f64 in log order; min and max by `<` and `>`, started by the first value. The same
+/// records in the same order give the same bits.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Window {
+    /// Start, ms since 1970 UTC.
+    pub start_ms: i64,
+    sum: f64,
+    sum_of_squares: f64,
+    first_ms: i64,
+    last_ms: i64,
+    min: f32,
+    max: f32,
+    p: u32,
+    s: u32,
+    n: u32,
+}
+
+impl Window {
+    /// A window with its first record. `phase` is P, S or N.
+    #[must_use]
+    pub fn first(start_ms: i64, time_ms: i64, amplitude: f32, phase: Phase) -> Self {
+        let mut window = Window {
+            start_ms,
+            sum: 0.0,
+            sum_of_squares: 0.0,
+            first_ms: time_ms,
+            last_ms: time_ms,
+            min: amplitude,
+            max: amplitude,
+            p: 0,
+            s: 0,
+            n: 0,
+        };
+        window.add(time_ms, amplitude, phase);
+        window
+    }
+
+    /// Counts one more record.
+    #[inline]
+    pub fn add(&mut self, time_ms: i64, amplitude: f32, phase: Phase) {
+        let wide = f64::from(amplitude);
+        self.sum += wide;
+        self.sum_of_squares += wide * wide;
+        if amplitude < self.min {
+            self.min = amplitude;
+        }
+        if amplitude > self.max {
+            self.max = amplitude;
+        }
+        self.first_ms = self.first_ms.min(time_ms);
+        self.last_ms = self.last_ms.max(time_ms);
+        match phase {
+            Phase::P => self.p += 1,
+            Phase::S => self.s += 1,
+            Phase::N | Phase::Other => self.n += 1,
+        }
+    }
+
+    /// Records counted.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        u64::from(self.p) + u64::from(self.s) + u64::from(self.n)
+    }
+
+    /// Fills every field of a row that the window knows.
+    pub fn fill(&self, row: &mut SeismicAggRecord, window_ms: i64, closed_by: ClosedBy) {
+        let count = self.count() as f64;
+        let mean = self.sum / count;
+        // A phase count beyond i32 needs 2^31 records in one window of one sensor.
+        let narrow = |phases: u32| i32::try_from(phases).unwrap_or(i32::MAX);
+        row.window_start_ts = self.start_ms;
+        row.window_end_ts = self.start_ms + window_ms;
+        row.avg_amplitude = mean as f32;
+        row.max_amplitude = self.max;
+        row.min_amplitude = self.min;
+        row.p_phase_count = narrow(self.p);
+        row.s_phase_count = narrow(self.s);
+        row.n_phase_count = narrow(self.n);
+        row.record_count = self.count() as i64;
+        row.mean_amplitude = mean;
+        row.rms_amplitude = (self.sum_of_squares / count).sqrt();
+        row.first_sample_ts = self.first_ms;
+        row.last_sample_ts = self.last_ms;
+        row.closed_by = closed_by.into();
+    }
+}
+
+impl From<&Window> for state::Window {
+    fn from(window: &Window) -> Self {
+        state::Window {
+            start_ms: window.start_ms,
+            sum: window.sum,
+            sum_of_squares: window.sum_of_squares,
+            min: window.min,
+            max: window.max,
+            p: window.p,
+            s: window.s,
+            n: window.n,
+            first_ms: window.first_ms,
+            last_ms: window.last_ms,
+        }
+    }
+}
+
+impl From<&state::Window> for Window {
+    fn from(stored: &state::Window) -> Self {
+        Window {
+            start_ms: stored.start_ms,
+            sum: stored.sum,
+            sum_of_squares: stored.sum_of_squares,
+            min: stored.min,
+            max: stored.max,
+            p: stored.p,
+            s: stored.s,
+            n: stored.n,
+            first_ms: stored.first_ms,
+            last_ms: stored.last_ms,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(amplitudes: &[f32]) -> SeismicAggRecord {
+        let mut window = Window::first(1_000, 1_000, amplitudes[0], Phase::P);
+        for (i, &amplitude) in amplitudes.iter().enumerate().skip(1) {
+            window.add(
+                1_000 + i as i64,
+                amplitude,
+                [Phase::P, Phase::S, Phase::N][i % 3],
+            );
+        }
+        let mut row = SeismicAggRecord::default();
+        window.fill(&mut row, 1_000, ClosedBy::Time);
+        row
+    }
+
+    #[test]
+    fn all_negative_amplitudes_have_a_negative_maximum() {
+        let row = row(&[-5.0, -3.0, -4.0]);
+        assert_eq!((row.max_amplitude, row.min_amplitude), (-3.0, -5.0));
+        assert_eq!(row.avg_amplitude, -4.0);
+    }
+
+    #[test]
+    fn phases_are_counted_each_and_together() {
+        let row = row(&[1.0, 2.0, 3.0, 4.0]);
+        assert_eq!(
+            (row.p_phase_count, row.s_phase_count, row.n_phase_count),
+            (2, 1, 1)
+        );
+        assert_eq!(row.record_count, 4);
+        assert_eq!((row.first_sample_ts, row.last_sample_ts), (1_000, 1_003));
+        assert_eq!((row.window_start_ts, row.window_end_ts), (1_000, 2_000));
+    }
+
+    #[test]
+    fn mean_and_rms_are_those_of_their_formulas() {
+        let row = row(&[3.0, -4.0]);
+        assert_eq!(row.mean_amplitude, -0.5);
+        assert_eq!(row.rms_amplitude, (25.0f64 / 2.0).sqrt());
+    }
+
+    #[test]
+    fn a_window_of_minus_zero_keeps_its_bits() {
+        let row = row(&[-0.0, 0.0]);
+        assert_eq!(row.max_amplitude.to_bits(), (-0.0f32).to_bits());
+        assert_eq!(row.min_amplitude.to_bits(), (-0.0f32).to_bits());
+    }
+
+    #[test]
+    fn a_window_comes_back_from_its_stored_form() {
+        let mut window = Window::first(-1_000, -1, 1.5, Phase::S);
+        window.add(-700, -2.5, Phase::N);
+        assert_eq!(Window::from(&state::Window::from(&window)), window);
+    }
+}

@@ -1,0 +1,22 @@
+//! The proof of the engine: a second implementation to compare it with, restarts, scenarios that
+//! a person can read, and a golden log that stands for its version.
+
+mod differential;
+mod golden;
+mod oracle;
+mod restart;
+mod scenario;
+mod stream;
+mod version;
+
+use proptest::test_runner::Config;
+
+/// Property tests of `cases` cases. A failure prints its shrunk input: keep that as a test with a
+/// name, not as a seed in a file.
+fn cases(cases: u32) -> Config {
+    Config {
+        cases,
+        failure_persistence: None,
+        ..Config::default()
+    }
+}

@@ -1,0 +1,330 @@
+//! A second engine, plain and slow, written from the semantics alone: `prost` decodes, maps hold
+//! every single sample until its window closes, and all arithmetic on times is in 128 bits. It
+//! shares nothing with the engine but the types that both sides speak: rules and messages.
+
+use std::collections::BTreeMap;
+
+use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
+use seismic_pipeline::{Rules, Time};
+use seismic_proto::{
+    BATCH_FIRST_BYTE, ClosedBy, Message as _, SeismicAggRecord, SeismicDeadLetter, SeismicRecord,
+    SeismicRecordBatch,
+};
+use seismic_queue::Message;
+use sha2::{Digest, Sha256};
+
+const RECORDS_PER_MESSAGE: usize = 65_536;
+const WINDOWS_PER_SENSOR: usize = 100_000;
+const SENSOR_ID_BYTES: usize = 256;
+const DEAD_LETTER_BYTES: usize = 900 * 1024;
+
+/// The engine's twin.
+pub struct Oracle {
+    rules: Rules,
+    topic: String,
+    partition: i32,
+    /// Next offset expected.
+    pub position: u64,
+    append_ms: Option<i64>,
+    sensors: BTreeMap<String, Sensor>,
+    /// Rows not taken yet.
+    rows: Vec<SeismicAggRecord>,
+    /// Dead letters not taken yet, with their keys.
+    dead: Vec<(Vec<u8>, SeismicDeadLetter)>,
+    totals: Totals,
+}
+
+/// Where the records went.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Totals {
+    pub read: u64,
+    pub closed: u64,
+    pub open: u64,
+    pub windows: u64,
+    pub open_windows: u64,
+    pub sensors: u64,
+    /// Late and rejected, by reason.
+    pub dead: BTreeMap<String, u64>,
+}
+
+#[derive(Default)]
+struct Sensor {
+    clock: Option<i128>,
+    closed_until: Option<i128>,
+    last_offset: u64,
+    /// Samples by start of their window, in log order.
+    windows: BTreeMap<i128, Vec<Sample>>,
+}
+
+struct Sample {
+    time: i128,
+    amplitude: f32,
+    phase: String,
+}
+
+impl Oracle {
+    pub fn new(rules: &Rules, topic: &str, partition: u32, position: u64) -> Self {
+        Oracle {
+            rules: rules.clone(),
+            topic: topic.to_owned(),
+            partition: partition as i32,
+            position,
+            append_ms: None,
+            sensors: BTreeMap::new(),
+            rows: Vec::new(),
+            dead: Vec::new(),
+            totals: Totals::default(),
+        }
+    }
+
+    pub fn step(&mut self, message: Message<'_>) {
+        let append_ms = message
+            .append_ms
+            .max(self.append_ms.unwrap_or(message.append_ms));
+        self.append_ms = Some(append_ms);
+        match split(message.value) {
+            Err(reason) => {
+                self.totals.read += 1;
+                self.bury(message, 0, reason, message.key, message.value);
+            }
+            Ok(records) => {
+                for (index, (record, bytes)) in records.into_iter().enumerate() {
+                    self.totals.read += 1;
+                    if let Err(reason) = self.count(message.offset.0, &record) {
+                        let id = record.sensor_id.as_bytes();
+                        self.bury(message, index, reason, id, bytes);
+                    }
+                }
+            }
+        }
+        self.position = message.offset.0 + 1;
+    }
+
+    fn count(&mut self, offset: u64, record: &SeismicRecord) -> Result<(), &'static str> {
+        let time = self.judge(record)?;
+        let room = self.sensors.len() < usize::try_from(self.rules.max_sensors).unwrap();
+        if !room && !self.sensors.contains_key(&record.sensor_id) {
+            return Err("sensor_limit");
+        }
+        let window = i128::from(self.rules.window_ms);
+        let lateness = i128::from(self.rules.lateness_ms);
+        let start = time.div_euclid(window) * window;
+        let end = start + window;
+
+        let sensor = self.sensors.entry(record.sensor_id.clone()).or_default();
+        sensor.last_offset = offset;
+        let was_closed = sensor
+            .closed_until
+            .is_some_and(|closed_until| end <= closed_until);
+        let was_due = sensor.clock.is_some_and(|clock| end + lateness <= clock);
+        if was_closed || was_due {
+            return Err("late");
+        }
+        if !sensor.windows.contains_key(&start) && sensor.windows.len() == WINDOWS_PER_SENSOR {
+            return Err("window_limit");
+        }
+        sensor.windows.entry(start).or_default().push(Sample {
+            time,
+            amplitude: record.seismic_amplitude,
+            phase: record.phase_type.clone(),
+        });
+        let clock = sensor.clock.map_or(time, |clock| clock.max(time));
+        sensor.clock = Some(clock);
+        let is_due = |start: &i128| clock >= start + window + lateness;
+        let due: Vec<i128> = sensor.windows.keys().copied().take_while(is_due).collect();
+        for start in due {
+            self.close(&record.sensor_id, start, ClosedBy::Time, offset);
+        }
+        Ok(())
+    }
+
+    /// The event time of a record worth counting, or the first reason against it.
+    fn judge(&self, record: &SeismicRecord) -> Result<i128, &'static str> {
+        let (longitude, latitude) = (record.longitude, record.latitude);
+        let amplitude = record.seismic_amplitude;
+        let (lowest, highest) = (*self.rules.amplitude.start(), *self.rules.amplitude.end());
+        if record.sensor_id.is_empty() {
+            return Err("empty_sensor");
+        }
+        if record.sensor_id.len() > SENSOR_ID_BYTES {
+            return Err("long_sensor");
+        }
+        if record.data_quality != 1 {
+            return Err("bad_quality");
+        }
+        if !amplitude.is_finite() || amplitude < lowest || amplitude > highest {
+            return Err("amplitude_out_of_range");
+        }
+        if longitude.is_nan() || latitude.is_nan() || longitude.abs() > 180. || latitude.abs() > 90.
+        {
+            return Err("bad_position");
+        }
+        if let Some(region) = self.rules.region {
+            let (west, east) = region.longitude;
+            let (south, north) = region.latitude;
+            if longitude < west || longitude > east || latitude < south || latitude > north {
+                return Err("out_of_region");
+            }
+        }
+        if !["P", "S", "N"].contains(&record.phase_type.as_str()) {
+            return Err("bad_phase");
+        }
+        let append = i128::from(self.append_ms.unwrap());
+        let time = match self.rules.time {
+            Time::Event => i128::from(record.collect_timestamp),
+            Time::Ingest => append,
+        };
+        let (earliest, latest) = self.rules.event_ms;
+        if time < i128::from(earliest) || time >= i128::from(latest) {
+            return Err("bad_time");
+        }
+        if time - append > i128::from(self.rules.max_ahead_ms) {
+            return Err("future_timestamp");
+        }
+        Ok(time)
+    }
+
+    pub fn close_idle(&mut self, below: u64) {
+        self.close_where(ClosedBy::Idle, |sensor| sensor.last_offset < below);
+    }
+
+    pub fn end(&mut self) {
+        self.close_where(ClosedBy::End, |_| true);
+    }
+
+    pub fn gap(&mut self, to: u64) {
+        self.position = to;
+    }
+
+    fn close_where(&mut self, closed_by: ClosedBy, is_meant: impl Fn(&Sensor) -> bool) {
+        let mut meant = Vec::new();
+        for (id, sensor) in self.sensors.iter().filter(|(_, sensor)| is_meant(sensor)) {
+            meant.extend(sensor.windows.keys().map(|&start| (id.clone(), start)));
+        }
+        for (id, start) in meant {
+            self.close(&id, start, closed_by, self.position);
+        }
+    }
+
+    fn close(&mut self, id: &str, start: i128, closed_by: ClosedBy, closing_offset: u64) {
+        let end = start + i128::from(self.rules.window_ms);
+        let sensor = self.sensors.get_mut(id).unwrap();
+        let samples = sensor.windows.remove(&start).unwrap();
+        sensor.closed_until = Some(sensor.closed_until.map_or(end, |until| until.max(end)));
+        self.totals.closed += samples.len() as u64;
+        self.totals.windows += 1;
+        self.rows.push(SeismicAggRecord {
+            sensor_id: id.to_owned(),
+            window_start_ts: start as i64,
+            window_end_ts: end as i64,
+            closed_by: closed_by.into(),
+            input_partition: self.partition,
+            closing_offset: closing_offset as i64,
+            ..statistics(&samples)
+        });
+    }
+
+    fn bury(&mut self, from: Message<'_>, index: usize, reason: &str, key: &[u8], bytes: &[u8]) {
+        *self.totals.dead.entry(reason.to_owned()).or_default() += 1;
+        let key = key[..key.len().min(SENSOR_ID_BYTES)].to_vec();
+        let letter = SeismicDeadLetter {
+            reason: reason.to_owned(),
+            input_topic: self.topic.clone(),
+            input_partition: self.partition,
+            input_offset: from.offset.0 as i64,
+            index: index as i32,
+            append_ms: self.append_ms.unwrap(),
+            bytes: bytes[..bytes.len().min(DEAD_LETTER_BYTES)].to_vec(),
+            original_len: bytes.len() as i64,
+            sha256: Sha256::digest(bytes).to_vec(),
+        };
+        self.dead.push((key, letter));
+    }
+
+    /// Rows and dead letters since the last call.
+    #[allow(clippy::type_complexity)]
+    pub fn take(&mut self) -> (Vec<SeismicAggRecord>, Vec<(Vec<u8>, SeismicDeadLetter)>) {
+        (
+            std::mem::take(&mut self.rows),
+            std::mem::take(&mut self.dead),
+        )
+    }
+
+    /// Where the records went; what is open is counted anew.
+    pub fn totals(&self) -> Totals {
+        let open = || {
+            self.sensors
+                .values()
+                .flat_map(|sensor| sensor.windows.values())
+        };
+        Totals {
+            open: open().map(|samples| samples.len() as u64).sum(),
+            open_windows: open().count() as u64,
+            sensors: self.sensors.len() as u64,
+            ..self.totals.clone()
+        }
+    }
+}
+
+fn statistics(samples: &[Sample]) -> SeismicAggRecord {
+    let count = samples.len() as f64;
+    let (mut sum, mut sum_of_squares) = (0.0f64, 0.0f64);
+    let (mut min, mut max) = (samples[0].amplitude, samples[0].amplitude);
+    for sample in samples {
+        let amplitude = f64::from(sample.amplitude);
+        sum += amplitude;
+        sum_of_squares += amplitude * amplitude;
+        min = if sample.amplitude < min {
+            sample.amplitude
+        } else {
+            min
+        };
+        max = if sample.amplitude > max {
+            sample.amplitude
+        } else {
+            max
+        };
+    }
+    let phases = |name| samples.iter().filter(|sample| sample.phase == name).count() as i32;
+    SeismicAggRecord {
+        avg_amplitude: (sum / count) as f32,
+        max_amplitude: max,
+        min_amplitude: min,
+        p_phase_count: phases("P"),
+        s_phase_count: phases("S"),
+        n_phase_count: phases("N"),
+        record_count: samples.len() as i64,
+        mean_amplitude: sum / count,
+        rms_amplitude: (sum_of_squares / count).sqrt(),
+        first_sample_ts: samples.iter().map(|sample| sample.time).min().unwrap() as i64,
+        last_sample_ts: samples.iter().map(|sample| sample.time).max().unwrap() as i64,
+        ..Default::default()
+    }
+}
+
+/// The records of a message, each with its own bytes.
+fn split(message: &[u8]) -> Result<Vec<(SeismicRecord, &[u8])>, &'static str> {
+    if message.first() != Some(&BATCH_FIRST_BYTE) {
+        let record = SeismicRecord::decode(message).map_err(|_| "unparseable")?;
+        return Ok(vec![(record, message)]);
+    }
+    let batch = SeismicRecordBatch::decode(message).map_err(|_| "unparseable")?;
+    if batch.records.len() > RECORDS_PER_MESSAGE {
+        return Err("too_many_records");
+    }
+    let mut parts = Vec::new();
+    let mut rest = message;
+    while !rest.is_empty() {
+        match decode_key(&mut rest).unwrap() {
+            (15, WireType::LengthDelimited) => {
+                let len = decode_varint(&mut rest).unwrap() as usize;
+                let (part, behind) = rest.split_at(len);
+                parts.push(part);
+                rest = behind;
+            }
+            (tag, wire) => skip_field(wire, tag, &mut rest, DecodeContext::default()).unwrap(),
+        }
+    }
+    assert_eq!(parts.len(), batch.records.len());
+    Ok(batch.records.into_iter().zip(parts).collect())
+}

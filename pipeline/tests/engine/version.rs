@@ -1,0 +1,226 @@
+//! The golden log: a change of results without a new version of the engine is an error.
+//!
+//! A job's progress is bound to `ENGINE_VERSION`. If the same log gave other rows under the same
+//! version, a recovery would replay into a state that never was, and `verify` would accuse a
+//! correct job. So the complete output for a fixed log is kept here as a digest per version.
+
+use seismic_pipeline::{ENGINE_VERSION, Engine, Out, Region, Rules, Time};
+use seismic_proto::{Message as _, SeismicRecord, SeismicRecordBatch};
+use seismic_queue::Offset;
+use sha2::{Digest, Sha256};
+
+use crate::stream::{PARTITION, Sent, TOPIC};
+
+/// SHA-256 of rows, dead letters and final snapshots, by engine version. Lines are added and never
+/// changed.
+const OUTPUTS: &[(u32, &str)] = &[(
+    1,
+    "75373b33b0f9c05f13637ac3e67ce897cfb18c410bde596555d48b7c1d05805c",
+)];
+
+/// SHA-256 of the golden log itself, to tell a changed test from a changed engine.
+const LOG: &str = "52087664712c6115851c31f90c7e1399d79564392c6824d4ff12adf1d819b0cd";
+
+#[test]
+fn results_change_only_with_a_new_engine_version() {
+    assert_eq!(
+        hex(digest_of_log()),
+        LOG,
+        "the golden log itself changed: take that back"
+    );
+    let found = hex(digest_of_outputs());
+    let newest = OUTPUTS.last().unwrap();
+    assert_eq!(
+        newest.0, ENGINE_VERSION,
+        "add ({ENGINE_VERSION}, \"{found}\") to OUTPUTS"
+    );
+    assert!(
+        newest.1 == found,
+        "the golden log gives other rows, dead letters or snapshots than engine version \
+         {ENGINE_VERSION} gave: {found}.\nIf that is not meant, it is a bug. If it is meant, raise \
+         ENGINE_VERSION, add a line for the new version to OUTPUTS, and write into CHANGELOG.md \
+         that jobs of older versions cannot be continued.",
+    );
+}
+
+/// The log must reach what the digest is to guard.
+#[test]
+fn the_golden_log_reaches_every_kind_of_result() {
+    let mut dead = 0;
+    for rules in all_rules() {
+        let (engine, out) = run(rules);
+        let counters = engine.counters();
+        assert!(counters.is_balanced());
+        assert!(counters.windows > 100 && counters.open > 0, "{counters:?}");
+        assert!(out.rows.count() > 100);
+        dead |= seismic_pipeline::Reason::ALL
+            .into_iter()
+            .enumerate()
+            .filter(|&(_, reason)| counters.dead(reason) > 0)
+            .fold(0, |bits, (place, _)| bits | 1 << place);
+    }
+    // All but too_many_records and window_limit.
+    assert_eq!(dead, 0b10_1111_1111_1101, "{dead:b}");
+}
+
+fn digest_of_outputs() -> Sha256 {
+    let mut digest = Sha256::new();
+    for rules in all_rules() {
+        let (engine, out) = run(rules);
+        let mut snapshot = Vec::new();
+        engine.snapshot(&mut snapshot);
+        for bytes in [out.rows.bytes(), out.dead.bytes(), &snapshot] {
+            digest.update((bytes.len() as u64).to_le_bytes());
+            digest.update(bytes);
+        }
+    }
+    digest
+}
+
+fn digest_of_log() -> Sha256 {
+    let mut digest = Sha256::new();
+    for sent in log() {
+        digest.update(sent.offset.to_le_bytes());
+        digest.update(sent.append_ms.to_le_bytes());
+        digest.update((sent.value.len() as u64).to_le_bytes());
+        digest.update(&sent.value);
+    }
+    digest
+}
+
+fn hex(digest: Sha256) -> String {
+    digest
+        .finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+/// Two jobs: the defaults, and everything otherwise. All values are spelled out, since a changed
+/// default is no change of the engine.
+fn all_rules() -> [Rules; 2] {
+    let plain = Rules {
+        window_ms: 1_000,
+        lateness_ms: 500,
+        max_ahead_ms: 5_000,
+        time: Time::Event,
+        amplitude: -100.0..=200.0,
+        event_ms: (-2_208_988_800_000, 7_258_118_400_000),
+        region: None,
+        max_sensors: 1_000_000,
+    };
+    let other = Rules {
+        window_ms: 700,
+        lateness_ms: 0,
+        max_ahead_ms: 0,
+        time: Time::Ingest,
+        amplitude: -50.0..=50.0,
+        event_ms: (1_600_000_050_000, 7_258_118_400_000),
+        region: Some(Region {
+            longitude: (-100.0, -97.0),
+            latitude: (15.0, 18.0),
+        }),
+        max_sensors: 5,
+    };
+    [plain, other]
+}
+
+/// Plays the log; every 500 messages what is silent for 100 is closed, and half-way all is.
+fn run(rules: Rules) -> (Engine, Out) {
+    let mut engine = Engine::new(rules, TOPIC, PARTITION, Offset(0));
+    let mut out = Out::default();
+    for (place, sent) in log().iter().enumerate() {
+        if place % 500 == 499 {
+            engine.close_idle(Offset(sent.offset - 100), &mut out);
+        }
+        if place == 2_000 {
+            engine.end(&mut out);
+        }
+        engine.step(sent.message(), &mut out);
+    }
+    (engine, out)
+}
+
+/// SplitMix64 (Steele, Lea, Flood 2014), written out so that no library can change the log.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, end: u64) -> u64 {
+        self.next() % end
+    }
+}
+
+/// 4,000 messages of 8 sensors with every fault. Fixed for ever: for more, add a second log.
+fn log() -> Vec<Sent> {
+    let mut random = Random(2_020);
+    let (mut offset, mut append_ms) = (0, 1_600_000_000_000);
+    let mut log = Vec::new();
+    for _ in 0..4_000 {
+        offset += 1 + u64::from(random.below(50) == 0) * random.below(9);
+        append_ms += random.below(400) as i64 - 60;
+        let value = match random.below(40) {
+            0 => (0..random.below(20)).map(|_| random.next() as u8).collect(),
+            1 => {
+                let mut value = record(&mut random, append_ms).encode_to_vec();
+                value.truncate(random.below(20) as usize);
+                value
+            }
+            2..12 => {
+                let count = 1 + random.below(6);
+                let records = (0..count).map(|_| record(&mut random, append_ms)).collect();
+                SeismicRecordBatch { records }.encode_to_vec()
+            }
+            _ => record(&mut random, append_ms).encode_to_vec(),
+        };
+        log.push(Sent {
+            offset,
+            append_ms,
+            key: b"key".to_vec(),
+            value,
+        });
+    }
+    log
+}
+
+fn record(random: &mut Random, append_ms: i64) -> SeismicRecord {
+    let mut record = SeismicRecord {
+        sensor_id: format!("S{:03}", random.below(8)),
+        collect_timestamp: append_ms - random.below(1_800) as i64,
+        longitude: -98.5,
+        latitude: 16.25,
+        depth: 10,
+        // Thousandths, so that sums depend on their order.
+        seismic_amplitude: (random.below(140_000) as i64 - 70_000) as f32 / 1_000.0,
+        frequency: 25,
+        phase_type: ["P", "S", "N"][random.below(3) as usize].to_owned(),
+        data_quality: 1,
+        network_status: 1,
+        arrival_ms: 0,
+    };
+    match random.below(120) {
+        0 => record.sensor_id.clear(),
+        1 => record.sensor_id = "x".repeat(257),
+        2 => record.data_quality = 0,
+        3 => record.seismic_amplitude = f32::NAN,
+        4 => record.seismic_amplitude = f32::INFINITY,
+        5 => record.seismic_amplitude = 1e-42,
+        6 => record.longitude = 180.5,
+        7 => record.latitude = -91.0,
+        8 => record.latitude = 30.0,
+        9 => record.phase_type = "Q".to_owned(),
+        10 => record.collect_timestamp = i64::MAX,
+        11 => record.collect_timestamp = append_ms + 5_001,
+        12 => record.collect_timestamp = append_ms + 5_000,
+        13 => record.collect_timestamp = append_ms - 3_600_000,
+        _ => {}
+    }
+    record
+}

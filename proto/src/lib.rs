@@ -1,0 +1,25 @@
+//! The messages: what a record is, what a result is, what a job remembers.
+//!
+//! Generated from `seismic.proto` (public, wire-compatible with the Java system this replaces)
+//! and `state.proto` (ours alone). The generated Rust is committed so that a build needs no
+//! protobuf compiler; a test generates it again and compares (`UPDATE_GENERATED=1 cargo test
+//! -p seismic-proto` writes it).
+
+pub use prost::{DecodeError, Message, encode_length_delimiter};
+
+/// Public messages, package `com.example.seismic`.
+#[allow(missing_docs, clippy::all)]
+mod seismic {
+    include!("generated/com.example.seismic.rs");
+}
+pub use seismic::*;
+
+/// A job's own state, package `seismic.state.v1`.
+#[allow(missing_docs, clippy::all)]
+pub mod state {
+    include!("generated/seismic.state.v1.rs");
+}
+
+/// First byte of a message that packs several records (field 15, length-delimited). No record
+/// begins with it, because its own fields are 1 to 11.
+pub const BATCH_FIRST_BYTE: u8 = (15 << 3) | 2;

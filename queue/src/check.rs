@@ -1,0 +1,84 @@
+//! Checks of what a caller asks for, the same in every backend.
+
+use crate::{Error, Job, Partition, Result, Topic, limits};
+
+/// Whether `partition` is one of the topic's.
+pub(crate) fn partition(topic: &Topic, partition: Partition) -> Result<()> {
+    if partition.0 < topic.partitions {
+        return Ok(());
+    }
+    let (topic, partitions) = (topic.name.clone(), topic.partitions);
+    Err(Error::PartitionMissing {
+        topic,
+        partition,
+        partitions,
+    })
+}
+
+/// Whether a topic may be made with that name and number of partitions.
+pub(crate) fn new_topic(name: &str, partitions: u32) -> Result<()> {
+    Topic::check_name(name)?;
+    if (1..=limits::PARTITIONS).contains(&partitions) {
+        return Ok(());
+    }
+    Err(Error::PartitionCount {
+        want: partitions,
+        limit: limits::PARTITIONS,
+    })
+}
+
+/// Whether a topic that is there is the one that was asked for.
+pub(crate) fn same_topic(have: Topic, partitions: u32) -> Result<Topic> {
+    if have.partitions == partitions {
+        return Ok(have);
+    }
+    let (topic, have) = (have.name, have.partitions);
+    Err(Error::PartitionsDiffer {
+        topic,
+        have,
+        want: partitions,
+    })
+}
+
+/// Whether a home can be made for `job`.
+pub(crate) fn new_job(job: &Job) -> Result<()> {
+    Topic::check_name(&job.group)?;
+    if job.result_topic == job.dead_topic {
+        let (name, why) = (job.dead_topic.clone(), "it is the result topic already");
+        return Err(Error::Name { name, why });
+    }
+    new_topic(&job.result_topic, job.input.partitions)?;
+    new_topic(&job.dead_topic, job.input.partitions)
+}
+
+/// Whether the home at `at`, made for `stored`, may be owned for `asked`.
+pub(crate) fn same_job(at: &str, stored: &Job, asked: &Job) -> Result<()> {
+    const OTHER: &str = "use another --group or --home";
+    const REMADE: &str = "the topic was deleted and made again: start over with another --group";
+    let of = |job: &Job| {
+        [
+            ("group", job.group.clone(), OTHER),
+            ("input topic", job.input.name.clone(), OTHER),
+            ("input topic id", job.input.id.clone(), REMADE),
+            (
+                "number of input partitions",
+                job.input.partitions.to_string(),
+                REMADE,
+            ),
+            ("result topic", job.result_topic.clone(), OTHER),
+            ("dead-letter topic", job.dead_topic.clone(), OTHER),
+        ]
+    };
+    for ((what, stored, remedy), (_, asked, _)) in of(stored).into_iter().zip(of(asked)) {
+        if stored != asked {
+            return Err(Error::JobDiffers {
+                at: at.to_owned(),
+                what,
+                stored,
+                asked,
+                remedy,
+            });
+        }
+    }
+    Ok(())
+}

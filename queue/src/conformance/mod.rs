@@ -1,0 +1,239 @@
+//! The contract of a queue and a home as checks that every backend passes.
+//!
+//! A backend implements [`Backend`] for its tests and runs them all with
+//! `conformance!(|| MyBackend::new())`, which makes a test of each check. Checks use nothing but
+//! the seams, and what is in [`Backend`] for what the seams cannot do.
+
+// Checks are tests: their names are sentences, and they fail by panicking.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+pub mod appending;
+pub mod committing;
+pub mod owning;
+pub mod reading;
+pub mod recovering;
+pub mod retaining;
+
+use std::time::{Duration, Instant};
+
+use crate::{
+    Append, Appended, Batch, Block, Claim, Commit, CommitError, Committer, Event, Home, Job,
+    JournalEntry, Offset, Owner, Partition, PartitionCommit, Queue, Result, Topic,
+};
+
+/// A fresh queue and a fresh home of the backend under test.
+pub trait Backend {
+    /// A new handle on the queue; all handles see the same.
+    fn queue(&self) -> Box<dyn Queue>;
+
+    /// A new handle on the home; all handles see the same.
+    fn home(&self) -> Box<dyn Home>;
+
+    /// Makes the home look as if nobody owned it, although somebody does.
+    fn break_lock(&self);
+
+    /// Changes a byte in the stored state of a checkpoint.
+    fn damage(&self, partition: Partition, checkpoint: u64);
+}
+
+/// Makes a `#[test]` of every check, each on its own backend from `$make`.
+#[macro_export]
+macro_rules! conformance {
+    ($make:expr) => {
+        $crate::conformance! { @ $make;
+            appending:
+                messages_come_back_in_order_with_dense_offsets
+                one_call_appends_to_several_partitions_at_once
+                append_time_never_goes_back
+                a_repeated_append_is_recognised_whatever_the_block_boundaries
+                a_gap_is_refused_and_nothing_of_the_call_is_written
+                producers_do_not_share_their_sequences
+                a_block_above_the_limit_is_stored_in_pieces
+                making_a_topic_again_gives_the_same_one
+                a_topic_cannot_change_its_partitions
+                topics_are_missing_or_misnamed_with_a_reason;
+            reading:
+                two_readers_see_the_same
+                reading_begins_in_the_middle_of_a_block
+                the_end_is_said_once_and_again_after_more
+                partitions_take_turns
+                small_blocks_share_a_batch_and_batches_stay_small
+                a_waiting_reader_sees_what_is_appended_meanwhile
+                a_source_is_silent_until_started_and_can_go_back
+                the_end_of_a_log_is_asked_now
+                a_time_is_found_at_the_first_message_of_its_block
+                offsets_and_partitions_that_are_not_there_are_refused;
+            owning:
+                a_home_nobody_owned_is_missing
+                a_second_owner_is_refused_and_told_who_it_is
+                a_home_is_free_when_owner_and_committers_are_gone
+                another_job_is_refused_with_what_differs
+                a_newer_epoch_fences_the_older_committer
+                nobody_else_appends_to_the_topics_of_a_home;
+            committing:
+                a_commit_shows_everything_at_once
+                a_commit_that_does_not_go_on_is_refused_and_writes_nothing
+                one_bad_partition_refuses_the_whole_commit
+                commits_of_two_slots_are_both_made
+                a_view_never_shows_half_a_commit;
+            recovering:
+                a_partition_never_committed_starts_from_nothing
+                recovery_has_the_newest_checkpoint_and_the_journal_after_it
+                a_damaged_checkpoint_is_passed_over_with_its_journal
+                chunks_without_a_manifest_mean_nothing
+                the_ten_newest_checkpoints_are_kept
+                a_checkpoint_with_a_missing_chunk_is_refused
+                the_journal_is_pruned_up_to_the_oldest_checkpoint;
+            retaining:
+                retention_deletes_whole_blocks_from_the_oldest_on
+                retention_never_passes_a_hold_and_says_who_holds
+                a_hold_is_replaced_by_what_its_holder_says_next
+                reading_below_the_first_offset_is_refused
+                sinks_hold_the_result_topic
+                without_a_policy_nothing_is_deleted;
+        }
+    };
+    (@ $make:expr; $($part:ident: $($check:ident)+;)+) => {
+        $($(
+            #[test]
+            fn $check() {
+                $crate::conformance::$part::$check(&($make)());
+            }
+        )+)+
+    };
+}
+
+/// How long a check waits before it fails.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Partition 0.
+const P0: Partition = Partition(0);
+/// Partition 1.
+const P1: Partition = Partition(1);
+
+fn block(values: &[impl AsRef<[u8]>]) -> Block {
+    let mut block = Block::default();
+    for value in values {
+        block.push(b"key", value.as_ref()).unwrap();
+    }
+    block
+}
+
+/// Topic `in` of two partitions.
+fn input(queue: &dyn Queue) -> Topic {
+    queue.create("in", 2).unwrap()
+}
+
+/// Appends as producer `id`, from its sequence `first_sequence` on.
+fn try_append(
+    queue: &dyn Queue,
+    (id, first_sequence): (&str, u64),
+    partition: Partition,
+    values: &[impl AsRef<[u8]>],
+) -> Result<Appended> {
+    let mut producer = queue.producer(&input(queue), id).unwrap();
+    producer.append(&[Append {
+        partition,
+        first_sequence,
+        block: &block(values),
+    }])
+}
+
+/// Appends as a producer that goes on where it was.
+fn append(queue: &dyn Queue, partition: Partition, values: &[impl AsRef<[u8]>]) {
+    let mut producer = queue.producer(&input(queue), "p").unwrap();
+    let first_sequence = producer.next_sequence(partition).unwrap();
+    let block = block(values);
+    let appended = producer
+        .append(&[Append {
+            partition,
+            first_sequence,
+            block: &block,
+        }])
+        .unwrap();
+    assert_eq!(
+        appended,
+        Appended {
+            written: values.len() as u64,
+            recognised: 0
+        }
+    );
+}
+
+/// The batches of a partition from an offset up to the end of the log.
+fn batches(queue: &dyn Queue, topic: &Topic, partition: Partition, from: u64) -> Vec<Batch> {
+    let mut reader = queue.reader(topic, &[(partition, Offset(from))]).unwrap();
+    let (mut batches, begun) = (Vec::new(), Instant::now());
+    loop {
+        assert!(begun.elapsed() < PATIENCE, "the end never came");
+        match reader
+            .read(Duration::from_millis(10), &mut Vec::new())
+            .unwrap()
+        {
+            Event::Batch(batch) => batches.push(batch),
+            Event::CaughtUp(..) => return batches,
+            other => assert!(matches!(other, Event::Nothing), "{other:?}"),
+        }
+    }
+}
+
+/// Offsets and values of a partition from an offset up to the end of the log.
+fn read(queue: &dyn Queue, topic: &Topic, partition: Partition, from: u64) -> Vec<(u64, String)> {
+    let batches = batches(queue, topic, partition, from);
+    batches.iter().flat_map(values).collect()
+}
+
+fn values(batch: &Batch) -> Vec<(u64, String)> {
+    let text = |value: &[u8]| String::from_utf8(value.to_vec()).unwrap();
+    batch
+        .messages()
+        .map(|message| (message.offset.0, text(message.value)))
+        .collect()
+}
+
+/// `values`, numbered from `first`.
+fn numbered(first: u64, values: &[&str]) -> Vec<(u64, String)> {
+    (first..)
+        .zip(values.iter().map(|value| (*value).to_owned()))
+        .collect()
+}
+
+/// A job that reads topic `in`.
+fn job(queue: &dyn Queue) -> Job {
+    Job {
+        group: "group".to_owned(),
+        input: input(queue),
+        result_topic: "result".to_owned(),
+        dead_topic: "dead".to_owned(),
+    }
+}
+
+/// Owner and committer of the home, for the job of [`job`].
+fn owned(backend: &dyn Backend) -> (Box<dyn Owner>, Box<dyn Committer>) {
+    let owner = backend.home().own(&job(&*backend.queue())).unwrap();
+    let committer = owner.committer().unwrap();
+    (owner, committer)
+}
+
+/// The `number`th commit of a partition, with one row and one journal entry that carry the number.
+fn step(partition: Partition, number: u64) -> PartitionCommit {
+    PartitionCommit {
+        number,
+        next: Offset(number * 10),
+        note: format!("note {number}").into_bytes(),
+        rows: block(&[format!("row {number}")]),
+        journal: vec![JournalEntry {
+            sequence: number - 1,
+            at: Offset(number * 10),
+            bytes: format!("entry {number}").into_bytes(),
+        }],
+        ..PartitionCommit::new(partition)
+    }
+}
+
+fn commit(
+    committer: &mut dyn Committer,
+    partitions: Vec<PartitionCommit>,
+) -> std::result::Result<(), CommitError> {
+    committer.commit(&Claim::Sole, &Commit { partitions })
+}

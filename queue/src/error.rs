@@ -1,0 +1,215 @@
+//! What can go wrong, where, and what the caller must do about it.
+
+use std::io;
+
+use crate::{Offset, Partition, Url};
+
+/// Result of this crate.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What the caller must do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Wait and try again: busy, out of space.
+    Retry,
+    /// Data is missing or damaged: a person decides.
+    Data,
+    /// What was asked for does not fit: change it.
+    Config,
+    /// Someone else owns it now: stop, do not restart (exit code 4).
+    Fenced,
+    /// Nothing helps here: stop, and start again from the log.
+    Fatal,
+}
+
+/// What went wrong. Messages name the place and the remedy; causes are in `source()`.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs)]
+pub enum Error {
+    #[error("{url:?} is not a queue or home: {why}")]
+    Url { url: String, why: &'static str },
+    #[error("{name:?} cannot name a topic or group: {why}")]
+    Name { name: String, why: &'static str },
+    #[error(
+        "there is no topic {topic:?} in {at}; `seismic generate` or `seismic import` makes one"
+    )]
+    TopicMissing { topic: String, at: String },
+    #[error(
+        "topic {topic:?} has {have} partitions, not {want}; \
+         they cannot change, so use --partitions {have} or another --topic"
+    )]
+    PartitionsDiffer { topic: String, have: u32, want: u32 },
+    #[error("{want} partitions were asked for; there can be 1 to {limit}")]
+    PartitionCount { want: u32, limit: u32 },
+    #[error("topic {topic:?} has {partitions} partitions; there is no partition {partition}")]
+    PartitionMissing {
+        topic: String,
+        partition: Partition,
+        partitions: u32,
+    },
+    #[error(
+        "offset {wanted} of {topic}/{partition} is gone: the oldest message still there is {first}"
+    )]
+    OffsetGone {
+        topic: String,
+        partition: Partition,
+        wanted: Offset,
+        first: Offset,
+    },
+    #[error("offset {wanted} of {topic}/{partition} is not written yet: the log ends at {end}")]
+    OffsetBeyond {
+        topic: String,
+        partition: Partition,
+        wanted: Offset,
+        end: Offset,
+    },
+    #[error("a message of {size} bytes is larger than the limit of {limit}")]
+    MessageTooLarge { size: usize, limit: usize },
+    #[error(
+        "producer {producer:?} continues {topic}/{partition} at message {found}, \
+         but the topic has it only up to {expected}: messages in between are missing"
+    )]
+    SequenceGap {
+        producer: String,
+        topic: String,
+        partition: Partition,
+        expected: u64,
+        found: u64,
+    },
+    #[error("{at} is damaged: {what}")]
+    Corrupt { at: String, what: String },
+    #[error("{at} is not a file of ours: {what}")]
+    Foreign { at: String, what: String },
+    #[error(
+        "{at} was written by a newer version of this program (layout {found}, this one knows {known})"
+    )]
+    Newer { at: String, found: u32, known: u32 },
+    #[error("there is no home at {at}; `seismic run` makes one")]
+    HomeMissing { at: String },
+    #[error("{at} is owned by {by}; stop that one first, or use another --home or --group")]
+    Owned { at: String, by: String },
+    #[error("{at} was taken over (epoch {ours} before, {theirs} now): this one stops")]
+    Fenced { at: String, ours: u64, theirs: u64 },
+    #[error("the home {at} belongs to a job with {what} {stored:?}, not {asked:?}; {remedy}")]
+    JobDiffers {
+        at: String,
+        what: &'static str,
+        stored: String,
+        asked: String,
+        remedy: &'static str,
+    },
+    #[error("partition {partition} of {at} has no checkpoint {number}")]
+    CheckpointMissing {
+        at: String,
+        partition: Partition,
+        number: u64,
+    },
+    #[error(
+        "retention of {topic}/{partition} stops at offset {offset}, which {holder} still needs"
+    )]
+    Held {
+        topic: String,
+        partition: Partition,
+        offset: Offset,
+        holder: String,
+    },
+    #[error("{at} has no space left while {doing}; it goes on when there is space")]
+    Full { at: String, doing: &'static str },
+    #[error("{at} is busy while {doing}")]
+    Busy { at: String, doing: &'static str },
+    #[error("{at}: {doing} failed")]
+    Io {
+        at: String,
+        doing: &'static str,
+        source: io::Error,
+    },
+    #[cfg(feature = "sqlite")]
+    #[error("{at}: {doing} failed")]
+    Sqlite {
+        at: String,
+        doing: &'static str,
+        source: rusqlite::Error,
+    },
+    #[error("{at}: {doing} failed at a failpoint")]
+    Failpoint { at: String, doing: &'static str },
+    #[error(
+        "the commit of partition {partition} does not go on from what is in {at}: \
+         its {what} is {found} where {expected} is due"
+    )]
+    OutOfOrder {
+        at: String,
+        partition: Partition,
+        what: &'static str,
+        expected: u64,
+        found: u64,
+    },
+    #[error("{at} is a home: only the commits of its job add to its topics")]
+    CommitsOnly { at: String },
+    #[error("the writer of {at} has stopped")]
+    Stopped { at: String },
+}
+
+impl Error {
+    /// What the caller must do.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self {
+            Error::Full { .. } | Error::Busy { .. } => Kind::Retry,
+            Error::OffsetGone { .. }
+            | Error::OffsetBeyond { .. }
+            | Error::MessageTooLarge { .. }
+            | Error::SequenceGap { .. }
+            | Error::Corrupt { .. }
+            | Error::CheckpointMissing { .. } => Kind::Data,
+            Error::Url { .. }
+            | Error::Name { .. }
+            | Error::TopicMissing { .. }
+            | Error::PartitionsDiffer { .. }
+            | Error::PartitionCount { .. }
+            | Error::PartitionMissing { .. }
+            | Error::Foreign { .. }
+            | Error::Newer { .. }
+            | Error::HomeMissing { .. }
+            | Error::JobDiffers { .. }
+            | Error::CommitsOnly { .. }
+            | Error::Held { .. } => Kind::Config,
+            Error::Owned { .. } | Error::Fenced { .. } => Kind::Fenced,
+            Error::Io { .. }
+            | Error::Failpoint { .. }
+            | Error::OutOfOrder { .. }
+            | Error::Stopped { .. } => Kind::Fatal,
+            #[cfg(feature = "sqlite")]
+            Error::Sqlite { .. } => Kind::Fatal,
+        }
+    }
+
+    pub(crate) fn url(url: impl ToString, why: &'static str) -> Self {
+        Error::Url {
+            url: url.to_string(),
+            why,
+        }
+    }
+}
+
+impl From<&Url> for String {
+    fn from(url: &Url) -> String {
+        url.to_string()
+    }
+}
+
+/// What a failed commit means for the slot that made it.
+#[derive(Debug, thiserror::Error)]
+pub enum CommitError {
+    /// Nothing was written; the same commit may be tried again.
+    #[error("the commit was not made and can be tried again")]
+    Retry(#[source] Error),
+    /// It is not known whether it was written: load everything again, the home knows.
+    #[error("the outcome of the commit is unknown")]
+    Rebuild(#[source] Error),
+    /// Another owner has taken over.
+    #[error("the commit was refused because another owner has taken over")]
+    Fenced(#[source] Error),
+    /// Stop.
+    #[error("the commit failed")]
+    Fatal(#[source] Error),
+}

@@ -1,0 +1,165 @@
+//! Follows partitions of a log by asking it again and again: the [`Reader`] and the [`Source`] of
+//! every backend that cannot wake its readers.
+//!
+//! Partitions take turns. When all were found at their end, the log is asked only whether anything
+//! changed, with pauses that grow from [`limits::READ_PAUSE_MIN`] to [`limits::READ_PAUSE_MAX`].
+//! [`Event::CaughtUp`] is said once each time a partition is read up to its end.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::{Batch, Claim, Event, Offset, Partition, Reader, Result, Source, limits};
+
+/// A log that can be asked.
+pub(crate) trait Log: Send {
+    /// Fills `into`, which was reset to partition and first offset; leaves it empty at the end.
+    ///
+    /// # Errors
+    /// `OffsetGone` below the first offset, `OffsetBeyond` above the end.
+    fn fetch(&mut self, into: &mut Batch) -> Result<()>;
+
+    /// Next offset to be written.
+    fn end(&mut self, partition: Partition) -> Result<Offset>;
+
+    /// Whether anything may have changed since the last call, asked without much cost.
+    fn changed(&mut self) -> Result<bool>;
+}
+
+/// Place in one partition.
+struct Cursor {
+    partition: Partition,
+    next: Offset,
+    /// Whether `CaughtUp` was said at `next`.
+    told: bool,
+}
+
+/// Reads some partitions of a log.
+pub(crate) struct Follower<L> {
+    log: L,
+    cursors: Vec<Cursor>,
+    /// Whose turn it is.
+    turn: usize,
+    /// All cursors were at their ends, and that was said.
+    quiet: bool,
+}
+
+impl<L: Log> Follower<L> {
+    pub(crate) fn new(log: L, at: &[(Partition, Offset)]) -> Self {
+        let mut follower = Follower {
+            log,
+            cursors: Vec::new(),
+            turn: 0,
+            quiet: false,
+        };
+        follower.start(at);
+        follower
+    }
+
+    /// Reads these partitions from these offsets on; others stay where they are.
+    fn start(&mut self, at: &[(Partition, Offset)]) {
+        for &(partition, next) in at {
+            self.stop(partition);
+            self.cursors.push(Cursor {
+                partition,
+                next,
+                told: false,
+            });
+        }
+        self.quiet = false;
+    }
+
+    fn stop(&mut self, partition: Partition) {
+        self.cursors.retain(|cursor| cursor.partition != partition);
+    }
+
+    /// Asks each partition once, beginning with the one whose turn it is.
+    fn ask(&mut self, spare: &mut Vec<Batch>) -> Result<Option<Event>> {
+        let mut batch = spare.pop().unwrap_or_default();
+        for _ in 0..self.cursors.len() {
+            self.turn = (self.turn + 1) % self.cursors.len();
+            let cursor = &mut self.cursors[self.turn];
+            batch.reset(cursor.partition, cursor.next);
+            self.log.fetch(&mut batch)?;
+            if !batch.is_empty() {
+                cursor.next = batch.next();
+                cursor.told = false;
+                return Ok(Some(Event::Batch(batch)));
+            }
+            if !cursor.told {
+                cursor.told = true;
+                spare.push(batch);
+                return Ok(Some(Event::CaughtUp(cursor.partition, cursor.next)));
+            }
+        }
+        spare.push(batch);
+        Ok(None)
+    }
+}
+
+impl<L: Log> Reader for Follower<L> {
+    fn read(&mut self, wait: Duration, spare: &mut Vec<Batch>) -> Result<Event> {
+        let asked = Instant::now();
+        let mut pause = limits::READ_PAUSE_MIN;
+        loop {
+            // Asked first: what is appended during the round is then seen as a change after it.
+            if self.log.changed()? || !self.quiet {
+                self.quiet = false;
+                if let Some(event) = self.ask(spare)? {
+                    return Ok(event);
+                }
+                self.quiet = true;
+            }
+            let left = wait.saturating_sub(asked.elapsed());
+            if left.is_zero() {
+                return Ok(Event::Nothing);
+            }
+            thread::sleep(pause.min(left));
+            pause = (pause * 2).min(limits::READ_PAUSE_MAX);
+        }
+    }
+}
+
+/// A source whose partitions never move.
+pub(crate) struct SoleSource<L> {
+    follower: Follower<L>,
+    /// Partitions not yet announced as assigned.
+    unsaid: Option<Vec<Partition>>,
+}
+
+impl<L: Log> SoleSource<L> {
+    pub(crate) fn new(log: L, partitions: &[Partition]) -> Self {
+        SoleSource {
+            follower: Follower::new(log, &[]),
+            unsaid: Some(partitions.to_vec()),
+        }
+    }
+}
+
+impl<L: Log> Source for SoleSource<L> {
+    fn poll(&mut self, wait: Duration, spare: &mut Vec<Batch>) -> Result<Event> {
+        match self.unsaid.take() {
+            Some(partitions) => Ok(Event::Assigned(partitions)),
+            None => self.follower.read(wait, spare),
+        }
+    }
+
+    fn start(&mut self, at: &[(Partition, Offset)]) -> Result<()> {
+        self.follower.start(at);
+        Ok(())
+    }
+
+    fn release(&mut self, partitions: &[Partition]) -> Result<()> {
+        partitions
+            .iter()
+            .for_each(|&partition| self.follower.stop(partition));
+        Ok(())
+    }
+
+    fn end(&mut self, partition: Partition) -> Result<Offset> {
+        self.follower.log.end(partition)
+    }
+
+    fn claim(&self) -> Claim {
+        Claim::Sole
+    }
+}

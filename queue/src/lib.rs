@@ -1,0 +1,78 @@
+//! Carries bytes and remembers progress. Nothing seismic is in here.
+//!
+//! ```text
+//!  Producer ──Block──► topic, partition 0..P ──Batch──► Source / Reader
+//!                                                          │
+//!                              Commit (rows, dead letters, │ progress, journal, snapshot)
+//!                                                          ▼
+//!                                          Home ── one atomic act ── Committer
+//! ```
+//!
+//! Words as in Kafka: a *message* is what has an offset, a *block* is messages stored together, a
+//! *batch* is messages fetched together. A [`Queue`] is where topics live; a [`Home`] is the
+//! transactional store of one job. Both are opened by URL, and [`open`] and [`open_home`] are the
+//! one list of backends. A new backend is one folder, one line in that list, and the
+//! conformance suite.
+
+mod batch;
+mod block;
+mod check;
+mod clock;
+mod error;
+pub mod failpoints;
+mod follow;
+mod home;
+pub mod limits;
+mod partitioner;
+mod pieces;
+mod queue;
+mod tip;
+mod topic;
+mod url;
+
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
+pub mod memory;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
+
+pub use batch::{Batch, Entry, Message};
+pub use block::Block;
+pub use error::{CommitError, Error, Kind, Result};
+pub use home::{
+    Checkpoint, CheckpointInfo, Chunk, Claim, Commit, Committer, Home, Job, JournalEntry, Manifest,
+    Owner, PartitionCommit, PartitionView, Progress, Recovered, SinkPosition, View,
+};
+pub use partitioner::partition_of;
+pub use queue::{Append, Appended, Event, Hold, Policy, Producer, Queue, Reader, Retained, Source};
+pub use topic::{Offset, Partition, Span, Topic};
+pub use url::Url;
+
+/// Opens the queue that `url` names, creating an embedded one that is not there yet.
+///
+/// # Errors
+/// [`Error::Url`] for a scheme this build does not have, and whatever the backend says of a file
+/// that is corrupt, foreign or newer than this program.
+pub fn open(url: &Url) -> Result<Box<dyn Queue>> {
+    match url {
+        Url::Memory(name) => Ok(Box::new(memory::Memory::named(name))),
+        #[cfg(feature = "sqlite")]
+        Url::Sqlite(path) => Ok(Box::new(sqlite::SqliteQueue::open(path)?)),
+        #[cfg(not(feature = "sqlite"))]
+        Url::Sqlite(_) => Err(Error::url(url, "this build has no sqlite backend")),
+    }
+}
+
+/// Opens the home that `url` names, for looking in; [`Home::own`] takes it for a job.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_home(url: &Url) -> Result<Box<dyn Home>> {
+    match url {
+        Url::Memory(name) => Ok(Box::new(memory::MemoryHome::named(name))),
+        #[cfg(feature = "sqlite")]
+        Url::Sqlite(path) => Ok(Box::new(sqlite::SqliteHome::open(path)?)),
+        #[cfg(not(feature = "sqlite"))]
+        Url::Sqlite(_) => Err(Error::url(url, "this build has no sqlite backend")),
+    }
+}

@@ -1,0 +1,69 @@
+//! Every bound of this crate, each with its reason.
+
+use std::time::Duration;
+
+/// Longest message in bytes, key and value together. A foreign 10 MB payload must still fit, so
+/// that it becomes a dead letter and not a stopped producer; anything larger is a mistake.
+pub const MESSAGE_BYTES: usize = 16 << 20;
+
+/// Producers close a block at this size in bytes. Large enough that the cost of a row vanishes
+/// (about 20,000 records of 50 bytes), small enough that a reader holds little.
+pub const BLOCK_BYTES: usize = 1 << 20;
+
+/// A batch is fetched up to this many bytes (at least one block, however large): what one slot
+/// decodes in about a millisecond of work, so that commits and stops are never far away.
+pub const BATCH_BYTES: usize = 2 << 20;
+
+/// A snapshot is stored in chunks of at most this many bytes, so that no single commit is long.
+pub const CHUNK_BYTES: usize = 512 << 10;
+
+/// Newest checkpoints kept per partition. They hold the log: recovery can fall back ten times.
+pub const CHECKPOINTS_KEPT: usize = 10;
+
+/// Producers remembered per partition, newest kept: a retry is recognised as long as fewer than
+/// this many other producers have written since.
+pub const PRODUCERS_KEPT: usize = 10_000;
+
+/// Longest name of a topic or group: they become file names and keys.
+pub const NAME_BYTES: usize = 100;
+
+/// Partitions of a topic: each costs one engine and one row per commit.
+pub const PARTITIONS: u32 = 4_096;
+
+/// First pause of a reader that found nothing: what it adds to the latency of a busy log.
+pub const READ_PAUSE_MIN: Duration = Duration::from_millis(1);
+
+/// Longest pause of a reader that finds nothing: 200 cheap questions a second keep an idle
+/// process below 1 % of a core, and nobody sees five milliseconds.
+pub const READ_PAUSE_MAX: Duration = Duration::from_millis(5);
+
+/// Pages of a SQLite queue: a block of a megabyte is a chain of 32, which took a fifth less time
+/// than 64 smaller ones, and a small append still writes little.
+pub const QUEUE_PAGE_BYTES: usize = 32 << 10;
+
+/// Pages of a SQLite home: many small commits, each of which writes about six pages.
+pub const HOME_PAGE_BYTES: usize = 8 << 10;
+
+/// Page cache of each SQLite connection: holds the pages of one large append.
+pub const SQLITE_CACHE_BYTES: usize = 16 << 20;
+
+/// Prepared statements kept per SQLite connection: more than we have.
+pub const SQLITE_STATEMENTS: usize = 64;
+
+/// How long a statement waits for another process to let go of a SQLite file. Longer than any
+/// checkpoint of the WAL takes, short enough that a stop within five seconds stays possible.
+pub const SQLITE_BUSY_WAIT: Duration = Duration::from_secs(2);
+
+/// The WAL goes back into its SQLite file when it has this many bytes: some appends of a megabyte,
+/// so that the fsyncs it costs vanish.
+pub const WAL_CHECKPOINT_BYTES: usize = 16 << 20;
+
+/// When readers kept the WAL from starting over until it has this many bytes, the writer waits
+/// for them.
+pub const WAL_BYTES: u64 = 64 << 20;
+
+/// How long the writer then waits for readers, and how long it writes on before the next try.
+pub const WAL_WAIT: Duration = Duration::from_millis(200);
+
+/// Blocks that retention deletes in one transaction, so that nobody waits long for it.
+pub const RETAIN_BLOCKS: usize = 64;

@@ -1,0 +1,383 @@
+//! A home in memory: the whole of it is changed under the lock of its store, so every commit is
+//! one atomic act.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::AtomicI64;
+use std::sync::{Arc, Weak};
+
+use super::store::Store;
+use super::{Memory, Use};
+use crate::failpoints::{COMMIT_AFTER, COMMIT_BEFORE, COMMIT_IN_TRANSACTION, pass};
+use crate::tip::{Tip, not_made};
+use crate::topic::new_id;
+use crate::{
+    Checkpoint, CheckpointInfo, Claim, Commit, CommitError, Committer, Error, Home, Job,
+    JournalEntry, Offset, Owner, Partition, PartitionCommit, PartitionView, Progress, Queue,
+    Recovered, Result, SinkPosition, Topic, View, check, limits,
+};
+
+/// A home in memory.
+#[derive(Clone, Debug)]
+pub struct MemoryHome {
+    memory: Memory,
+}
+
+/// What a home knows beside its topics.
+pub(super) struct HomeState {
+    id: String,
+    job: Job,
+    epoch: u64,
+    /// Alive as long as the owner or one of its committers is.
+    owner: Weak<()>,
+    result: Topic,
+    dead: Topic,
+    partitions: Vec<PartitionState>,
+}
+
+#[derive(Default)]
+struct PartitionState {
+    tip: Tip,
+    progress: Option<Progress>,
+    journal: Vec<JournalEntry>,
+    /// By checkpoint and index.
+    chunks: BTreeMap<(u64, u32), Vec<u8>>,
+    checkpoints: BTreeMap<u64, CheckpointInfo>,
+}
+
+impl MemoryHome {
+    /// A home that only clones of this handle see.
+    #[must_use]
+    pub fn new() -> Self {
+        MemoryHome {
+            memory: Memory::build(Use::Home, "", None),
+        }
+    }
+
+    /// As [`MemoryHome::new`], with append times (ms since 1970 UTC) taken from `clock`.
+    #[must_use]
+    pub fn with_clock(clock: Arc<AtomicI64>) -> Self {
+        MemoryHome {
+            memory: Memory::build(Use::Home, "", Some(clock)),
+        }
+    }
+
+    /// The home of that name in this process, empty when it was not asked for before.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        MemoryHome {
+            memory: Memory::shared(Use::Home, name),
+        }
+    }
+
+    /// Lets the next one own the home although it is owned: for tests of what a lost lock does.
+    pub fn break_lock(&self) {
+        if let Some(home) = &mut self.memory.store().home {
+            home.owner = Weak::new();
+        }
+    }
+
+    /// Flips a bit in the stored chunks of a checkpoint, if it has any: for tests of recovery.
+    pub fn damage(&self, partition: Partition, number: u64) {
+        let mut store = self.memory.store();
+        let state = store.home.as_mut().and_then(|home| home.at_mut(partition));
+        let chunk = state.and_then(|state| state.chunks.get_mut(&(number, 0)));
+        if let Some(byte) = chunk.and_then(|chunk| chunk.first_mut()) {
+            *byte ^= 1;
+        }
+    }
+
+    fn look<T>(
+        &self,
+        look: impl FnOnce(&str, &mut Store, &mut HomeState) -> Result<T>,
+    ) -> Result<T> {
+        self.memory.in_home(look)
+    }
+}
+
+impl Default for MemoryHome {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Memory {
+    /// Runs `act` on the store and the home in it, which is taken out meanwhile.
+    fn in_home<T>(
+        &self,
+        act: impl FnOnce(&str, &mut Store, &mut HomeState) -> Result<T>,
+    ) -> Result<T> {
+        let at = self.name();
+        let mut store = self.store();
+        let Some(mut home) = store.home.take() else {
+            return Err(Error::HomeMissing { at });
+        };
+        let result = act(&at, &mut store, &mut home);
+        store.home = Some(home);
+        result
+    }
+}
+
+impl HomeState {
+    fn new(store: &mut Store, job: &Job) -> Self {
+        let partitions = job.input.partitions;
+        HomeState {
+            id: new_id(),
+            job: job.clone(),
+            epoch: 0,
+            owner: Weak::new(),
+            result: store.create(&job.result_topic, partitions),
+            dead: store.create(&job.dead_topic, partitions),
+            partitions: job.input.all().map(|_| PartitionState::default()).collect(),
+        }
+    }
+
+    fn at(&self, partition: Partition) -> Result<&PartitionState> {
+        check::partition(&self.job.input, partition)?;
+        Ok(&self.partitions[partition.0 as usize])
+    }
+
+    fn at_mut(&mut self, partition: Partition) -> Option<&mut PartitionState> {
+        self.partitions.get_mut(partition.0 as usize)
+    }
+
+    fn fence(&self, at: &str, ours: u64) -> Result<()> {
+        match self.epoch == ours {
+            true => Ok(()),
+            false => Err(Error::Fenced {
+                at: at.to_owned(),
+                ours,
+                theirs: self.epoch,
+            }),
+        }
+    }
+}
+
+impl Home for MemoryHome {
+    fn name(&self) -> String {
+        self.memory.name()
+    }
+
+    fn own(&self, job: &Job) -> Result<Box<dyn Owner>> {
+        check::new_job(job)?;
+        let mut store = self.memory.store();
+        if store.home.is_none() {
+            store.home = Some(HomeState::new(&mut store, job));
+        }
+        let home = store.home.as_mut().expect("it was just made");
+        if home.owner.strong_count() > 0 {
+            let by = format!("process {}", std::process::id());
+            return Err(Error::Owned {
+                at: self.name(),
+                by,
+            });
+        }
+        check::same_job(&self.name(), &home.job, job)?;
+        home.epoch += 1;
+        let alive = Arc::new(());
+        home.owner = Arc::downgrade(&alive);
+        Ok(Box::new(MemoryOwner {
+            memory: self.memory.clone(),
+            epoch: home.epoch,
+            _alive: alive,
+        }))
+    }
+
+    fn view(&self) -> Result<View> {
+        self.look(|at, store, home| {
+            let rows = store.topic(at, &home.result)?;
+            let sinks = rows.holds().map(|hold| SinkPosition {
+                sink: hold.holder,
+                partition: hold.partition,
+                next: hold.offset,
+            });
+            let sinks = sinks.collect();
+            let rows: Vec<_> = rows.partitions.iter().map(|log| log.span()).collect();
+            let dead = store
+                .topic(at, &home.dead)?
+                .partitions
+                .iter()
+                .map(|log| log.span());
+            let partitions = home.partitions.iter().zip(rows).zip(dead);
+            let partitions = partitions.map(|((state, rows), dead)| PartitionView {
+                progress: state.progress.clone(),
+                rows,
+                dead,
+                journal: state.journal.clone(),
+                checkpoints: state.checkpoints.values().cloned().collect(),
+            });
+            let partitions = partitions.collect();
+            Ok(View {
+                id: home.id.clone(),
+                job: home.job.clone(),
+                partitions,
+                sinks,
+            })
+        })
+    }
+
+    fn checkpoint(&self, partition: Partition, number: u64) -> Result<Checkpoint> {
+        self.look(|at, _, home| home.at(partition)?.checkpoint(at, partition, number))
+    }
+
+    fn topics(&self) -> &dyn Queue {
+        &self.memory
+    }
+
+    fn note_sink(&self, sink: &str, at: &[(Partition, Offset)]) -> Result<()> {
+        self.look(|name, store, home| {
+            at.iter()
+                .try_for_each(|&(partition, _)| check::partition(&home.result, partition))?;
+            let holds = &mut store.topic(name, &home.result)?.holds;
+            holds.extend(
+                at.iter()
+                    .map(|&(partition, next)| ((partition, sink.to_owned()), next)),
+            );
+            Ok(())
+        })
+    }
+}
+
+impl PartitionState {
+    fn apply(&mut self, tip: Tip, commit: &PartitionCommit, now_ms: i64) {
+        self.tip = tip;
+        self.progress = Some(Progress {
+            number: commit.number,
+            next: commit.next,
+            note: commit.note.clone(),
+            committed_ms: now_ms,
+        });
+        self.journal.extend(commit.journal.iter().cloned());
+        for chunk in &commit.chunks {
+            self.chunks
+                .insert((chunk.checkpoint, chunk.index), chunk.bytes.clone());
+        }
+        let Some(manifest) = &commit.manifest else {
+            return;
+        };
+        let of_it = self.chunks.range((manifest.checkpoint, 0)..);
+        let bytes = of_it.map(|(_, bytes)| bytes.len() as u64).sum();
+        let info = CheckpointInfo {
+            manifest: manifest.clone(),
+            bytes,
+            created_ms: now_ms,
+        };
+        self.checkpoints.insert(manifest.checkpoint, info);
+        while self.checkpoints.len() > limits::CHECKPOINTS_KEPT {
+            self.checkpoints.pop_first();
+        }
+        self.chunks
+            .retain(|(number, _), _| self.checkpoints.contains_key(number));
+    }
+
+    fn checkpoint(&self, at: &str, partition: Partition, number: u64) -> Result<Checkpoint> {
+        let Some(info) = self.checkpoints.get(&number) else {
+            return Err(Error::CheckpointMissing {
+                at: at.to_owned(),
+                partition,
+                number,
+            });
+        };
+        let chunks = self.chunks.range((number, 0)..=(number, u32::MAX));
+        let state = chunks
+            .flat_map(|(_, bytes)| bytes.iter().copied())
+            .collect();
+        Checkpoint {
+            manifest: info.manifest.clone(),
+            state,
+        }
+        .checked(at, partition)
+    }
+
+    fn recover(&self, at: &str, partition: Partition) -> Recovered {
+        let mut passed_over = Vec::new();
+        let checkpoint = self.checkpoints.keys().rev().find_map(|&number| {
+            let read = self.checkpoint(at, partition, number);
+            read.map_err(|error| passed_over.push(error.to_string()))
+                .ok()
+        });
+        let from = checkpoint
+            .as_ref()
+            .map_or(0, |found| found.manifest.journal_sequence);
+        Recovered {
+            partition,
+            progress: self.progress.clone(),
+            checkpoint,
+            journal: self
+                .journal
+                .iter()
+                .filter(|entry| entry.sequence >= from)
+                .cloned()
+                .collect(),
+            next_sequence: self.tip.next_sequence,
+            last_checkpoint: self.tip.checkpoint,
+            passed_over,
+        }
+    }
+}
+
+/// Owner and committer are the same here.
+#[derive(Clone)]
+struct MemoryOwner {
+    memory: Memory,
+    epoch: u64,
+    /// Held, not read: while it lives, nobody else owns the home.
+    _alive: Arc<()>,
+}
+
+impl Owner for MemoryOwner {
+    fn committer(&self) -> Result<Box<dyn Committer>> {
+        Ok(Box::new(self.clone()))
+    }
+
+    fn prune_journal(&self, partition: Partition, below: Offset) -> Result<()> {
+        self.memory.in_home(|at, _, home| {
+            home.fence(at, self.epoch)?;
+            check::partition(&home.job.input, partition)?;
+            let state = &mut home.partitions[partition.0 as usize];
+            let oldest = state.checkpoints.values().next();
+            let needed = oldest.map_or(u64::MAX, |info| info.manifest.journal_sequence);
+            state
+                .journal
+                .retain(|entry| entry.at >= below || entry.sequence >= needed);
+            Ok(())
+        })
+    }
+}
+
+impl Committer for MemoryOwner {
+    fn load(&mut self, _: &Claim, partitions: &[Partition]) -> Result<Vec<Recovered>> {
+        self.memory.in_home(|at, _, home| {
+            home.fence(at, self.epoch)?;
+            let recover = |&partition| Ok(home.at(partition)?.recover(at, partition));
+            partitions.iter().map(recover).collect()
+        })
+    }
+
+    fn commit(&mut self, _: &Claim, commit: &Commit) -> std::result::Result<(), CommitError> {
+        let name = self.memory.name();
+        pass(&name, COMMIT_BEFORE).map_err(not_made)?;
+        let now_ms = self.memory.now_ms();
+        let made = self.memory.in_home(|at, store, home| {
+            home.fence(at, self.epoch)?;
+            let mut tips: BTreeMap<Partition, Tip> = BTreeMap::new();
+            for new in &commit.partitions {
+                let stored = home.at(new.partition)?.tip;
+                let tip = tips.get(&new.partition).copied().unwrap_or(stored);
+                tips.insert(new.partition, tip.after(at, new)?);
+            }
+            pass(at, COMMIT_IN_TRANSACTION)?;
+            for new in &commit.partitions {
+                let rows = store.topic(at, &home.result)?.at_mut(new.partition);
+                rows.append(&new.rows, 0, now_ms);
+                let dead = store.topic(at, &home.dead)?.at_mut(new.partition);
+                dead.append(&new.dead, 0, now_ms);
+                let state = &mut home.partitions[new.partition.0 as usize];
+                state.apply(tips[&new.partition], new, now_ms);
+            }
+            store.version += 1;
+            Ok(())
+        });
+        made.map_err(not_made)?;
+        pass(&name, COMMIT_AFTER).map_err(CommitError::Rebuild)
+    }
+}

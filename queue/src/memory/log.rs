@@ -1,0 +1,262 @@
+//! One topic in memory: blocks as stored, producers, holds, retention.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::Memory;
+use crate::follow::Log;
+use crate::pieces::pieces;
+use crate::{Batch, Block, Error, Hold, Offset, Partition, Policy, Result, Retained, Span, Topic};
+use crate::{check, limits};
+
+/// A topic and its partitions.
+pub(super) struct TopicLog {
+    pub(super) topic: Topic,
+    pub(super) policy: Policy,
+    pub(super) partitions: Vec<PartitionLog>,
+    /// First offset needed, by partition and holder.
+    pub(super) holds: BTreeMap<(Partition, String), Offset>,
+}
+
+/// The messages of one partition.
+#[derive(Default)]
+pub(super) struct PartitionLog {
+    first: Offset,
+    end: Offset,
+    /// Newest append time, ms since 1970 UTC.
+    append_ms: i64,
+    blocks: VecDeque<Stored>,
+    producers: BTreeMap<String, Produced>,
+}
+
+struct Stored {
+    base: Offset,
+    count: u32,
+    append_ms: i64,
+    bytes: Box<[u8]>,
+}
+
+impl Stored {
+    fn end(&self) -> Offset {
+        Offset(self.base.0 + u64::from(self.count))
+    }
+}
+
+/// What is known of a producer.
+struct Produced {
+    next_sequence: u64,
+    /// End of the partition after its last append: tells the newest producers.
+    last: Offset,
+}
+
+impl TopicLog {
+    pub(super) fn new(topic: Topic) -> Self {
+        let partitions = topic.all().map(|_| PartitionLog::default()).collect();
+        TopicLog {
+            topic,
+            policy: Policy::default(),
+            partitions,
+            holds: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn at(&self, partition: Partition) -> &PartitionLog {
+        &self.partitions[partition.0 as usize]
+    }
+
+    pub(super) fn at_mut(&mut self, partition: Partition) -> &mut PartitionLog {
+        &mut self.partitions[partition.0 as usize]
+    }
+
+    pub(super) fn holds(&self) -> impl Iterator<Item = Hold> {
+        self.holds
+            .iter()
+            .map(|((partition, holder), &offset)| Hold {
+                holder: holder.clone(),
+                partition: *partition,
+                offset,
+            })
+    }
+
+    pub(super) fn retain(&mut self, now_ms: i64, past_holds: bool) -> Vec<Retained> {
+        let mut lowest: BTreeMap<Partition, Hold> = BTreeMap::new();
+        for hold in self.holds().filter(|_| !past_holds) {
+            match lowest.get(&hold.partition) {
+                Some(other) if other.offset <= hold.offset => {}
+                _ => drop(lowest.insert(hold.partition, hold)),
+            }
+        }
+        let partitions = self.topic.all().zip(&mut self.partitions);
+        let retained = partitions.map(|(partition, log)| {
+            let hold = lowest.remove(&partition);
+            let (deleted, held) = log.retain(self.policy, now_ms, hold.as_ref());
+            Retained {
+                partition,
+                deleted,
+                held_by: hold.filter(|_| held),
+            }
+        });
+        retained.collect()
+    }
+}
+
+impl PartitionLog {
+    pub(super) fn span(&self) -> Span {
+        Span {
+            first: self.first,
+            end: self.end,
+        }
+    }
+
+    pub(super) fn offset_at(&self, time_ms: i64) -> Offset {
+        let later = self
+            .blocks
+            .partition_point(|block| block.append_ms < time_ms);
+        self.blocks.get(later).map_or(self.end, |block| block.base)
+    }
+
+    pub(super) fn next_sequence(&self, producer: &str) -> u64 {
+        self.producers
+            .get(producer)
+            .map_or(0, |produced| produced.next_sequence)
+    }
+
+    /// Appends `block` without its first `skip` messages and returns how many that were.
+    pub(super) fn append(&mut self, block: &Block, skip: u32, now_ms: i64) -> u64 {
+        let base = self.end;
+        for (count, bytes) in pieces(block, skip) {
+            self.append_ms = self.append_ms.max(now_ms);
+            let (base, append_ms) = (self.end, self.append_ms);
+            self.blocks.push_back(Stored {
+                base,
+                count,
+                append_ms,
+                bytes: bytes.into(),
+            });
+            self.end = Offset(base.0 + u64::from(count));
+        }
+        self.end.0 - base.0
+    }
+
+    /// Notes that the last `written` messages came from `producer`.
+    pub(super) fn produced(&mut self, producer: &str, written: u64) {
+        if written == 0 {
+            return;
+        }
+        let last = self.end;
+        if let Some(known) = self.producers.get_mut(producer) {
+            *known = Produced {
+                next_sequence: known.next_sequence + written,
+                last,
+            };
+            return;
+        }
+        if self.producers.len() == limits::PRODUCERS_KEPT {
+            let oldest = self
+                .producers
+                .iter()
+                .min_by_key(|(_, produced)| produced.last);
+            let oldest = oldest
+                .map(|(id, _)| id.clone())
+                .expect("there are that many");
+            self.producers.remove(&oldest);
+        }
+        self.producers.insert(
+            producer.to_owned(),
+            Produced {
+                next_sequence: written,
+                last,
+            },
+        );
+    }
+
+    /// Messages deleted, and whether `hold` kept more from being deleted.
+    fn retain(&mut self, policy: Policy, now_ms: i64, hold: Option<&Hold>) -> (u64, bool) {
+        let mut bytes: u64 = self
+            .blocks
+            .iter()
+            .map(|block| block.bytes.len() as u64)
+            .sum();
+        let from = self.first;
+        while let Some(block) = self.blocks.front() {
+            let age_ms = now_ms.saturating_sub(block.append_ms);
+            let old = policy.max_age_ms.is_some_and(|max| age_ms > max as i64);
+            let large = policy.max_bytes.is_some_and(|max| bytes > max);
+            if !old && !large {
+                break;
+            }
+            if hold.is_some_and(|hold| block.end() > hold.offset) {
+                return (self.first.0 - from.0, true);
+            }
+            bytes -= block.bytes.len() as u64;
+            self.first = block.end();
+            self.blocks.pop_front();
+        }
+        (self.first.0 - from.0, false)
+    }
+
+    fn fetch(&self, topic: &str, into: &mut Batch) -> Result<()> {
+        let (topic, partition, wanted) = (topic.to_owned(), into.partition(), into.next());
+        let Span { first, end } = self.span();
+        if wanted < first {
+            return Err(Error::OffsetGone {
+                topic,
+                partition,
+                wanted,
+                first,
+            });
+        }
+        if wanted > end {
+            return Err(Error::OffsetBeyond {
+                topic,
+                partition,
+                wanted,
+                end,
+            });
+        }
+        let start = self.blocks.partition_point(|block| block.end() <= wanted);
+        for block in self.blocks.range(start..) {
+            let whole = into.push_block(block.base, block.count, block.append_ms, &block.bytes);
+            assert!(whole, "memory holds whole blocks");
+            if into.size() + limits::BLOCK_BYTES > limits::BATCH_BYTES {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A topic as its readers see it.
+pub(super) struct MemoryLog {
+    memory: Memory,
+    topic: Topic,
+    seen: Option<u64>,
+}
+
+impl MemoryLog {
+    pub(super) fn new(memory: Memory, topic: Topic) -> Self {
+        MemoryLog {
+            memory,
+            topic,
+            seen: None,
+        }
+    }
+}
+
+impl Log for MemoryLog {
+    fn fetch(&mut self, into: &mut Batch) -> Result<()> {
+        self.memory.look(&self.topic, |log| {
+            log.at(into.partition()).fetch(&self.topic.name, into)
+        })
+    }
+
+    fn end(&mut self, partition: Partition) -> Result<Offset> {
+        check::partition(&self.topic, partition)?;
+        self.memory
+            .look(&self.topic, |log| Ok(log.at(partition).end))
+    }
+
+    fn changed(&mut self) -> Result<bool> {
+        let now = Some(self.memory.store().version);
+        Ok(std::mem::replace(&mut self.seen, now) != now)
+    }
+}

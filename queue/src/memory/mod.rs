@@ -1,0 +1,244 @@
+//! A queue and a home in the memory of this process: for tests, simulations and trying out.
+//!
+//! Same contract as every backend, except that everything is gone with the process. Append times
+//! come from a clock that the caller may set, so that runs can be repeated exactly. Handles are
+//! cheap to clone and share one store.
+
+mod home;
+mod log;
+mod store;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+pub use home::MemoryHome;
+use log::{MemoryLog, PartitionLog, TopicLog};
+use store::Store;
+
+use crate::follow::{Follower, SoleSource};
+use crate::{
+    Append, Appended, Error, Hold, Offset, Partition, Policy, Producer, Queue, Reader, Result,
+    Retained, Source, Span, Topic, check, clock,
+};
+
+/// A queue in memory.
+#[derive(Clone)]
+pub struct Memory {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    of: Use,
+    name: String,
+    /// `None`: the wall clock.
+    clock: Option<Arc<AtomicI64>>,
+    store: Mutex<Store>,
+}
+
+/// What a store is used for.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Use {
+    Queue,
+    Home,
+}
+
+static NAMED: Mutex<BTreeMap<(Use, String), Memory>> = Mutex::new(BTreeMap::new());
+
+impl Memory {
+    /// A queue that only clones of this handle see.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::build(Use::Queue, "", None)
+    }
+
+    /// As [`Memory::new`], with append times (ms since 1970 UTC) taken from `clock`.
+    #[must_use]
+    pub fn with_clock(clock: Arc<AtomicI64>) -> Self {
+        Self::build(Use::Queue, "", Some(clock))
+    }
+
+    /// The queue of that name in this process, empty when it was not asked for before.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        Self::shared(Use::Queue, name)
+    }
+
+    fn shared(of: Use, name: &str) -> Self {
+        let mut named = NAMED.lock().unwrap_or_else(PoisonError::into_inner);
+        let make = || Self::build(of, name, None);
+        named
+            .entry((of, name.to_owned()))
+            .or_insert_with(make)
+            .clone()
+    }
+
+    fn build(of: Use, name: &str, clock: Option<Arc<AtomicI64>>) -> Self {
+        let name = format!("memory:{name}");
+        Memory {
+            shared: Arc::new(Shared {
+                of,
+                name,
+                clock,
+                store: Mutex::default(),
+            }),
+        }
+    }
+
+    /// The store. Every change is checked before it is begun, so that a panic elsewhere, which
+    /// poisons the lock, leaves nothing half done.
+    fn store(&self) -> MutexGuard<'_, Store> {
+        self.shared
+            .store
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now_ms(&self) -> i64 {
+        match &self.shared.clock {
+            Some(clock) => clock.load(Ordering::SeqCst),
+            None => clock::now_ms(),
+        }
+    }
+
+    fn look<T>(&self, topic: &Topic, look: impl FnOnce(&TopicLog) -> Result<T>) -> Result<T> {
+        self.store()
+            .topic(&self.shared.name, topic)
+            .and_then(|log| look(log))
+    }
+
+    fn log(&self, topic: &Topic, partitions: impl Iterator<Item = Partition>) -> Result<MemoryLog> {
+        self.look(topic, |_| Ok(()))?;
+        partitions
+            .into_iter()
+            .try_for_each(|partition| check::partition(topic, partition))?;
+        Ok(MemoryLog::new(self.clone(), topic.clone()))
+    }
+
+    fn refuse_in_a_home(&self) -> Result<()> {
+        match self.shared.of {
+            Use::Home => Err(Error::CommitsOnly { at: self.name() }),
+            Use::Queue => Ok(()),
+        }
+    }
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Memory").field(&self.shared.name).finish()
+    }
+}
+
+impl Queue for Memory {
+    fn name(&self) -> String {
+        self.shared.name.clone()
+    }
+
+    fn topics(&self) -> Result<Vec<Topic>> {
+        Ok(self.store().topics())
+    }
+
+    fn topic(&self, name: &str) -> Result<Topic> {
+        self.store().named(&self.shared.name, name)
+    }
+
+    fn create(&self, name: &str, partitions: u32) -> Result<Topic> {
+        self.refuse_in_a_home()?;
+        check::new_topic(name, partitions)?;
+        check::same_topic(self.store().create(name, partitions), partitions)
+    }
+
+    fn spans(&self, topic: &Topic) -> Result<Vec<Span>> {
+        self.look(topic, |log| {
+            Ok(log.partitions.iter().map(PartitionLog::span).collect())
+        })
+    }
+
+    fn offset_at(&self, topic: &Topic, partition: Partition, time_ms: i64) -> Result<Offset> {
+        check::partition(topic, partition)?;
+        self.look(topic, |log| Ok(log.at(partition).offset_at(time_ms)))
+    }
+
+    fn producer(&self, topic: &Topic, id: &str) -> Result<Box<dyn Producer>> {
+        self.refuse_in_a_home()?;
+        self.look(topic, |_| Ok(()))?;
+        let (memory, topic, id) = (self.clone(), topic.clone(), id.to_owned());
+        Ok(Box::new(MemoryProducer { memory, topic, id }))
+    }
+
+    fn reader(&self, topic: &Topic, at: &[(Partition, Offset)]) -> Result<Box<dyn Reader>> {
+        let log = self.log(topic, at.iter().map(|&(partition, _)| partition))?;
+        Ok(Box::new(Follower::new(log, at)))
+    }
+
+    fn source(&self, topic: &Topic, partitions: &[Partition]) -> Result<Box<dyn Source>> {
+        let log = self.log(topic, partitions.iter().copied())?;
+        Ok(Box::new(SoleSource::new(log, partitions)))
+    }
+
+    fn hold(&self, topic: &Topic, holder: &str, at: &[(Partition, Offset)]) -> Result<()> {
+        at.iter()
+            .try_for_each(|&(partition, _)| check::partition(topic, partition))?;
+        let mut store = self.store();
+        let holds = &mut store.topic(&self.shared.name, topic)?.holds;
+        holds.retain(|(_, by), _| by != holder);
+        holds.extend(
+            at.iter()
+                .map(|&(partition, from)| ((partition, holder.to_owned()), from)),
+        );
+        Ok(())
+    }
+
+    fn holds(&self, topic: &Topic) -> Result<Vec<Hold>> {
+        self.look(topic, |log| Ok(log.holds().collect()))
+    }
+
+    fn set_policy(&self, topic: &Topic, policy: Policy) -> Result<()> {
+        self.store().topic(&self.shared.name, topic)?.policy = policy;
+        Ok(())
+    }
+
+    fn retain(&self, topic: &Topic, past_holds: bool) -> Result<Vec<Retained>> {
+        let now_ms = self.now_ms();
+        Ok(self
+            .store()
+            .topic(&self.shared.name, topic)?
+            .retain(now_ms, past_holds))
+    }
+}
+
+struct MemoryProducer {
+    memory: Memory,
+    topic: Topic,
+    id: String,
+}
+
+impl Producer for MemoryProducer {
+    fn append(&mut self, appends: &[Append<'_>]) -> Result<Appended> {
+        let now_ms = self.memory.now_ms();
+        self.memory.store().append(
+            &self.memory.shared.name,
+            &self.topic,
+            &self.id,
+            appends,
+            now_ms,
+        )
+    }
+
+    fn next_sequence(&mut self, partition: Partition) -> Result<u64> {
+        check::partition(&self.topic, partition)?;
+        self.memory.look(&self.topic, |log| {
+            Ok(log.at(partition).next_sequence(&self.id))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

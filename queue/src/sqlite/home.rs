@@ -1,0 +1,323 @@
+//! A home in one SQLite file: owning it, committing to it, looking in.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::fault::Sql;
+use super::lock::{self, Lock};
+use super::log::{self, Places};
+use super::progress;
+use super::queue::SqliteQueue;
+use super::store::Store;
+use super::writer::Unmade;
+use crate::failpoints::{COMMIT_AFTER, COMMIT_BEFORE, COMMIT_IN_TRANSACTION, pass};
+use crate::tip::not_made;
+use crate::topic::new_id;
+use crate::{
+    Checkpoint, Claim, Commit, CommitError, Committer, Error, Home, Job, Offset, Owner, Partition,
+    PartitionView, Queue, Recovered, Result, SinkPosition, Topic, View, check, clock,
+};
+
+/// A home in one SQLite file.
+pub struct SqliteHome {
+    path: PathBuf,
+    pub(super) topics: SqliteQueue,
+}
+
+/// The row of table `home`, with the topics it names.
+struct Identity {
+    id: String,
+    epoch: u64,
+    job: Job,
+    rows: Places,
+    dead: Places,
+}
+
+impl SqliteHome {
+    /// Opens a home for looking in. A missing file is fine, and is made by [`Home::own`].
+    ///
+    /// # Errors
+    /// [`Error::Foreign`], [`Error::Newer`] or [`Error::Corrupt`] for a file that cannot be used;
+    /// it is left as it was.
+    pub fn open(path: &Path) -> Result<Self> {
+        let home = SqliteHome {
+            path: path.to_owned(),
+            topics: SqliteQueue::of_home(path),
+        };
+        match home.topics.store() {
+            Ok(_) | Err(Error::HomeMissing { .. }) => Ok(home),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Looks at the home as one commit left it.
+    fn look<T>(
+        &self,
+        doing: &'static str,
+        look: impl FnOnce(&Connection, Identity) -> Sql<T>,
+    ) -> Result<T> {
+        let store = self.topics.store()?;
+        store.look(doing, |db| look(db, identity(db, &store.at)?))
+    }
+}
+
+impl Home for SqliteHome {
+    fn name(&self) -> String {
+        self.topics.name()
+    }
+
+    fn own(&self, job: &Job) -> Result<Box<dyn Owner>> {
+        check::new_job(job)?;
+        let store = self.topics.make()?;
+        let since = store.look("asking for the time", |db| {
+            Ok(db.query_row("SELECT strftime('%FT%TZ')", [], |row| {
+                row.get::<_, String>(0)
+            })?)
+        })?;
+        let lock = lock::take(&self.path, &store.at, &since)?;
+        let Identity {
+            epoch, rows, dead, ..
+        } = store.writer.write("owning it", |db| {
+            if !exists(db)? {
+                create(db, job)?;
+            }
+            check::same_job(&store.at, &identity(db, &store.at)?.job, job)?;
+            db.execute("UPDATE home SET epoch = epoch + 1", [])?;
+            identity(db, &store.at)
+        })?;
+        let (store, input) = (store.clone(), job.input.clone());
+        let owned = Owned {
+            store,
+            input,
+            epoch,
+            rows,
+            dead,
+            _lock: lock,
+        };
+        Ok(Box::new(SqliteOwner {
+            owned: Arc::new(owned),
+        }))
+    }
+
+    fn view(&self) -> Result<View> {
+        self.look(
+            "looking in",
+            |db,
+             Identity {
+                 id,
+                 job,
+                 rows,
+                 dead,
+                 ..
+             }| {
+                let mut sinks = Vec::new();
+                let mut partitions = Vec::new();
+                for ((partition, rows), dead) in job.input.all().zip(rows).zip(dead) {
+                    sinks.extend(log::holds(db, rows, partition)?.into_iter().map(|hold| {
+                        SinkPosition {
+                            sink: hold.holder,
+                            partition,
+                            next: hold.offset,
+                        }
+                    }));
+                    partitions.push(PartitionView {
+                        progress: progress::progress(db, partition)?,
+                        rows: log::span(db, rows)?,
+                        dead: log::span(db, dead)?,
+                        journal: progress::journal(db, partition, 0)?,
+                        checkpoints: progress::checkpoints(db, partition)?,
+                    });
+                }
+                Ok(View {
+                    id,
+                    job,
+                    partitions,
+                    sinks,
+                })
+            },
+        )
+    }
+
+    fn checkpoint(&self, partition: Partition, number: u64) -> Result<Checkpoint> {
+        let at = self.name();
+        self.look("reading a checkpoint", |db, Identity { job, .. }| {
+            check::partition(&job.input, partition)?;
+            progress::checkpoint(db, &at, partition, number)
+        })
+    }
+
+    fn topics(&self) -> &dyn Queue {
+        &self.topics
+    }
+
+    fn note_sink(&self, sink: &str, at: &[(Partition, Offset)]) -> Result<()> {
+        let store = self.topics.store()?;
+        store.writer.write("noting a sink's position", |db| {
+            let Identity { job, rows, .. } = identity(db, &store.at)?;
+            for &(partition, next) in at {
+                check::partition(&job.input, partition)?;
+                log::hold(db, rows[partition.0 as usize], sink, next)?;
+            }
+            Ok(())
+        })?;
+        Ok(())
+    }
+}
+
+fn exists(db: &Connection) -> Sql<bool> {
+    Ok(db.query_row("SELECT count(*) FROM home", [], |row| row.get::<_, u32>(0))? > 0)
+}
+
+fn create(db: &Connection, job: &Job) -> Sql<()> {
+    let Topic {
+        name,
+        id,
+        partitions,
+    } = &job.input;
+    db.execute(
+        "INSERT INTO home VALUES (?1, 0, ?2, ?3, ?4, ?5, ?6, ?7)",
+        params![
+            new_id(),
+            job.group,
+            name,
+            id,
+            partitions,
+            job.result_topic,
+            job.dead_topic
+        ],
+    )?;
+    log::create(db, &job.result_topic, *partitions)?;
+    log::create(db, &job.dead_topic, *partitions)?;
+    Ok(())
+}
+
+fn identity(db: &Connection, at: &str) -> Sql<Identity> {
+    let found = db
+        .prepare_cached("SELECT * FROM home")?
+        .query_row([], |row| {
+            let input = Topic {
+                name: row.get(3)?,
+                id: row.get(4)?,
+                partitions: row.get(5)?,
+            };
+            let (result_topic, dead_topic) = (row.get(6)?, row.get(7)?);
+            let job = Job {
+                group: row.get(2)?,
+                input,
+                result_topic,
+                dead_topic,
+            };
+            Ok((row.get(0)?, row.get(1)?, job))
+        })
+        .optional()?;
+    let Some((id, epoch, job)) = found else {
+        return Err(Error::HomeMissing { at: at.to_owned() }.into());
+    };
+    let places = |name: &str| match log::find(db, name)? {
+        Some(topic) => log::places(db, at, &topic),
+        None => Err(Error::TopicMissing {
+            topic: name.to_owned(),
+            at: at.to_owned(),
+        }
+        .into()),
+    };
+    let (rows, dead) = (places(&job.result_topic)?, places(&job.dead_topic)?);
+    Ok(Identity {
+        id,
+        epoch,
+        job,
+        rows,
+        dead,
+    })
+}
+
+/// What the owner and its committers share; the home is free when all of them are dropped.
+struct Owned {
+    store: Arc<Store>,
+    input: Topic,
+    epoch: u64,
+    rows: Places,
+    dead: Places,
+    _lock: Lock,
+}
+
+impl Owned {
+    /// Stops whoever was overtaken by a newer owner.
+    fn fence(&self, db: &Connection) -> Sql<()> {
+        let theirs = db
+            .prepare_cached("SELECT epoch FROM home")?
+            .query_row([], |row| row.get::<_, u64>(0))?;
+        if theirs == self.epoch {
+            return Ok(());
+        }
+        let (at, ours) = (self.store.at.clone(), self.epoch);
+        Err(Error::Fenced { at, ours, theirs }.into())
+    }
+
+    fn apply(&self, db: &Connection, commit: &Commit) -> Sql<()> {
+        self.fence(db)?;
+        let now_ms = clock::now_ms();
+        for new in &commit.partitions {
+            check::partition(&self.input, new.partition)?;
+            let place = new.partition.0 as usize;
+            progress::apply(db, &self.store.at, new, now_ms)?;
+            log::append(db, self.rows[place], &new.rows, 0, now_ms)?;
+            log::append(db, self.dead[place], &new.dead, 0, now_ms)?;
+        }
+        pass(&self.store.at, COMMIT_IN_TRANSACTION)?;
+        Ok(())
+    }
+}
+
+/// Owner and committer are the same here.
+struct SqliteOwner {
+    owned: Arc<Owned>,
+}
+
+impl Owner for SqliteOwner {
+    fn committer(&self) -> Result<Box<dyn Committer>> {
+        Ok(Box::new(SqliteOwner {
+            owned: self.owned.clone(),
+        }))
+    }
+
+    fn prune_journal(&self, partition: Partition, below: Offset) -> Result<()> {
+        self.owned.store.writer.write("pruning the journal", |db| {
+            self.owned.fence(db)?;
+            check::partition(&self.owned.input, partition)?;
+            progress::prune_journal(db, partition, below)
+        })?;
+        Ok(())
+    }
+}
+
+impl Committer for SqliteOwner {
+    fn load(&mut self, _: &Claim, partitions: &[Partition]) -> Result<Vec<Recovered>> {
+        let Owned { store, input, .. } = &*self.owned;
+        // Through the writer: after it, no earlier commit of this process can still be on its way.
+        let recovered = store.writer.write("loading progress", |db| {
+            self.owned.fence(db)?;
+            let recover = |&partition| {
+                check::partition(input, partition)?;
+                progress::recover(db, &store.at, partition)
+            };
+            partitions.iter().map(recover).collect()
+        })?;
+        Ok(recovered)
+    }
+
+    fn commit(&mut self, _: &Claim, commit: &Commit) -> std::result::Result<(), CommitError> {
+        let Owned { store, .. } = &*self.owned;
+        pass(&store.at, COMMIT_BEFORE).map_err(not_made)?;
+        let made = store
+            .writer
+            .write("committing", |db| self.owned.apply(db, commit));
+        made.map_err(|unmade| match unmade {
+            Unmade::Refused(error) => not_made(error),
+            Unmade::Unknown(error) => CommitError::Rebuild(error),
+        })?;
+        pass(&store.at, COMMIT_AFTER).map_err(CommitError::Rebuild)
+    }
+}

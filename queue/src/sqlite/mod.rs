@@ -1,0 +1,26 @@
+//! The embedded durable queue and home: SQLite files in WAL mode, for several processes at once.
+//!
+//! A queue is one file, each job's home another; both keep topics in the same layout, which
+//! `schema.rs` describes. What changes a file goes through the one `Writer` of its handle, which
+//! commits what several threads want together; readers have connections of their own and read in
+//! short transactions, so that the WAL stays small.
+
+mod fault;
+mod home;
+mod lock;
+mod log;
+mod producer;
+mod progress;
+mod queue;
+mod reader;
+mod retention;
+mod schema;
+mod store;
+mod value;
+mod writer;
+
+pub use home::SqliteHome;
+pub use queue::SqliteQueue;
+
+#[cfg(test)]
+mod tests;

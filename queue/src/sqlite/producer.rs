@@ -1,0 +1,77 @@
+//! Appending: blocks, and what is known of their producer, in one transaction.
+
+use std::sync::Arc;
+
+use rusqlite::Connection;
+
+use super::fault::Sql;
+use super::log::{self, Places};
+use super::store::Store;
+use crate::failpoints::{APPEND_AFTER, APPEND_IN_TRANSACTION, pass};
+use crate::pieces::recognised;
+use crate::{Append, Appended, Partition, Producer, Result, Topic, check, clock};
+
+/// Appends to one topic for one producer id.
+pub(super) struct SqliteProducer {
+    store: Arc<Store>,
+    topic: Topic,
+    places: Places,
+    id: String,
+}
+
+impl SqliteProducer {
+    pub(super) fn new(store: Arc<Store>, topic: Topic, places: Places, id: &str) -> Self {
+        SqliteProducer {
+            store,
+            topic,
+            places,
+            id: id.to_owned(),
+        }
+    }
+
+    fn place(&self, partition: Partition) -> Result<i64> {
+        check::partition(&self.topic, partition)?;
+        Ok(self.places[partition.0 as usize])
+    }
+
+    fn append_one(&self, db: &Connection, append: &Append<'_>, now_ms: i64) -> Sql<Appended> {
+        let place = self.place(append.partition)?;
+        let expected = log::next_sequence(db, place, &self.id)?;
+        let skip = recognised(&self.topic, &self.id, append, expected)?;
+        let written = u64::from(append.block.count() - skip);
+        if written > 0 {
+            let end = log::append(db, place, append.block, skip, now_ms)?;
+            log::produced(db, place, &self.id, expected + written, end)?;
+        }
+        Ok(Appended {
+            written,
+            recognised: u64::from(skip),
+        })
+    }
+}
+
+impl Producer for SqliteProducer {
+    fn append(&mut self, appends: &[Append<'_>]) -> Result<Appended> {
+        let at = &self.store.at;
+        let appended = self.store.writer.write("appending", |db| {
+            let now_ms = clock::now_ms();
+            let mut sum = Appended::default();
+            for append in appends {
+                let one = self.append_one(db, append, now_ms)?;
+                sum.written += one.written;
+                sum.recognised += one.recognised;
+            }
+            pass(at, APPEND_IN_TRANSACTION)?;
+            Ok(sum)
+        })?;
+        pass(at, APPEND_AFTER)?;
+        Ok(appended)
+    }
+
+    fn next_sequence(&mut self, partition: Partition) -> Result<u64> {
+        let place = self.place(partition)?;
+        self.store.look("asking for a producer", |db| {
+            log::next_sequence(db, place, &self.id)
+        })
+    }
+}

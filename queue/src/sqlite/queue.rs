@@ -1,0 +1,210 @@
+//! The topics of one file.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use super::log::{self, Places};
+use super::reader::SqliteLog;
+use super::schema::Layout;
+use super::store::{self, Store};
+use super::{producer::SqliteProducer, retention};
+use crate::follow::{Follower, SoleSource};
+use crate::{
+    Error, Hold, Offset, Partition, Policy, Producer, Queue, Reader, Result, Retained, Source,
+    Span, Topic, check,
+};
+
+/// A queue in one SQLite file, or the topics of a home.
+pub struct SqliteQueue {
+    path: PathBuf,
+    layout: Layout,
+    /// A home's file may still be missing.
+    opened: OnceLock<Arc<Store>>,
+}
+
+impl SqliteQueue {
+    /// Opens the queue file, and makes it with its folders if it is missing.
+    ///
+    /// # Errors
+    /// [`Error::Foreign`], [`Error::Newer`] or [`Error::Corrupt`] for a file that cannot be used;
+    /// it is left as it was.
+    pub fn open(path: &Path) -> Result<Self> {
+        let store = Store::open_or_make(path, Layout::Queue)?;
+        let queue = Self::unopened(path, Layout::Queue);
+        Ok(SqliteQueue {
+            opened: OnceLock::from(store),
+            ..queue
+        })
+    }
+
+    /// The topics of a home, opened when they are needed.
+    pub(super) fn of_home(path: &Path) -> Self {
+        Self::unopened(path, Layout::Home)
+    }
+
+    fn unopened(path: &Path, layout: Layout) -> Self {
+        SqliteQueue {
+            path: path.to_owned(),
+            layout,
+            opened: OnceLock::new(),
+        }
+    }
+
+    /// The file.
+    ///
+    /// # Errors
+    /// [`Error::HomeMissing`] when it is not there.
+    pub(super) fn store(&self) -> Result<&Arc<Store>> {
+        if let Some(store) = self.opened.get() {
+            return Ok(store);
+        }
+        let store = Store::open(&self.path, self.layout)?;
+        let store = store.ok_or_else(|| Error::HomeMissing { at: self.name() })?;
+        Ok(self.opened.get_or_init(|| store))
+    }
+
+    /// The file, made if it is missing.
+    pub(super) fn make(&self) -> Result<&Arc<Store>> {
+        if self.opened.get().is_none() {
+            let store = Store::open_or_make(&self.path, self.layout)?;
+            self.opened.get_or_init(|| store);
+        }
+        self.store()
+    }
+
+    fn places(&self, topic: &Topic) -> Result<(&Arc<Store>, Places)> {
+        let store = self.store()?;
+        let places = store.look("looking for a topic", |db| {
+            log::places(db, &store.at, topic)
+        })?;
+        Ok((store, places))
+    }
+
+    fn log(
+        &self,
+        topic: &Topic,
+        mut partitions: impl Iterator<Item = Partition>,
+    ) -> Result<SqliteLog> {
+        let (store, places) = self.places(topic)?;
+        partitions.try_for_each(|partition| check::partition(topic, partition))?;
+        Ok(SqliteLog::new(
+            store.connect()?,
+            store.at.clone(),
+            topic.clone(),
+            places,
+        ))
+    }
+
+    fn refuse_in_a_home(&self) -> Result<()> {
+        match self.layout {
+            Layout::Home => Err(Error::CommitsOnly { at: self.name() }),
+            Layout::Queue => Ok(()),
+        }
+    }
+}
+
+impl Queue for SqliteQueue {
+    fn name(&self) -> String {
+        store::name(&self.path)
+    }
+
+    fn topics(&self) -> Result<Vec<Topic>> {
+        self.store()?.look("listing topics", log::topics)
+    }
+
+    fn topic(&self, name: &str) -> Result<Topic> {
+        let found = self
+            .store()?
+            .look("looking for a topic", |db| log::find(db, name))?;
+        found.ok_or_else(|| Error::TopicMissing {
+            topic: name.to_owned(),
+            at: self.name(),
+        })
+    }
+
+    fn create(&self, name: &str, partitions: u32) -> Result<Topic> {
+        self.refuse_in_a_home()?;
+        check::new_topic(name, partitions)?;
+        let writer = &self.store()?.writer;
+        let topic = writer.write("making a topic", |db| log::create(db, name, partitions))?;
+        check::same_topic(topic, partitions)
+    }
+
+    fn spans(&self, topic: &Topic) -> Result<Vec<Span>> {
+        let (store, places) = self.places(topic)?;
+        store.look("reading the ends of a topic", |db| log::spans(db, &places))
+    }
+
+    fn offset_at(&self, topic: &Topic, partition: Partition, time_ms: i64) -> Result<Offset> {
+        let (store, places) = self.places(topic)?;
+        check::partition(topic, partition)?;
+        let place = places[partition.0 as usize];
+        store.look("looking for a time", |db| {
+            log::offset_at(db, place, time_ms)
+        })
+    }
+
+    fn producer(&self, topic: &Topic, id: &str) -> Result<Box<dyn Producer>> {
+        self.refuse_in_a_home()?;
+        let (store, places) = self.places(topic)?;
+        Ok(Box::new(SqliteProducer::new(
+            store.clone(),
+            topic.clone(),
+            places,
+            id,
+        )))
+    }
+
+    fn reader(&self, topic: &Topic, at: &[(Partition, Offset)]) -> Result<Box<dyn Reader>> {
+        let log = self.log(topic, at.iter().map(|&(partition, _)| partition))?;
+        Ok(Box::new(Follower::new(log, at)))
+    }
+
+    fn source(&self, topic: &Topic, partitions: &[Partition]) -> Result<Box<dyn Source>> {
+        let log = self.log(topic, partitions.iter().copied())?;
+        Ok(Box::new(SoleSource::new(log, partitions)))
+    }
+
+    fn hold(&self, topic: &Topic, holder: &str, at: &[(Partition, Offset)]) -> Result<()> {
+        let (store, places) = self.places(topic)?;
+        at.iter()
+            .try_for_each(|&(partition, _)| check::partition(topic, partition))?;
+        store.writer.write("noting a hold", |db| {
+            places
+                .iter()
+                .try_for_each(|&place| log::release(db, place, holder))?;
+            at.iter().try_for_each(|&(partition, from)| {
+                log::hold(db, places[partition.0 as usize], holder, from)
+            })
+        })?;
+        Ok(())
+    }
+
+    fn holds(&self, topic: &Topic) -> Result<Vec<Hold>> {
+        let (store, places) = self.places(topic)?;
+        let places = topic.all().zip(places);
+        store.look("reading holds", |db| {
+            let mut holds = Vec::new();
+            for (partition, place) in places {
+                holds.extend(log::holds(db, place, partition)?);
+            }
+            Ok(holds)
+        })
+    }
+
+    fn set_policy(&self, topic: &Topic, policy: Policy) -> Result<()> {
+        let (store, _) = self.places(topic)?;
+        let set = store
+            .writer
+            .write("setting a policy", |db| log::set_policy(db, topic, policy));
+        Ok(set?)
+    }
+
+    fn retain(&self, topic: &Topic, past_holds: bool) -> Result<Vec<Retained>> {
+        let (store, places) = self.places(topic)?;
+        let places = topic.all().zip(places);
+        places
+            .map(|(p, place)| retention::retain(store, topic, p, place, past_holds))
+            .collect()
+    }
+}

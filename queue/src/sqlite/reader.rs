@@ -1,0 +1,146 @@
+//! Reading blocks, with a connection for each reader and a transaction for each statement, so that
+//! no reader keeps the WAL from starting over.
+
+use rusqlite::{Connection, Row, params};
+
+use super::fault::{Fault, Sql};
+use super::log::{self, Places};
+use crate::follow::Log;
+use crate::{Batch, Error, Offset, Partition, Result, Span, Topic, check, limits};
+
+/// A topic as one reader sees it.
+pub(super) struct SqliteLog {
+    db: Connection,
+    at: String,
+    topic: Topic,
+    places: Places,
+    /// SQLite's count of changes by other connections.
+    seen: Option<i64>,
+}
+
+impl SqliteLog {
+    pub(super) fn new(db: Connection, at: String, topic: Topic, places: Places) -> Self {
+        SqliteLog {
+            db,
+            at,
+            topic,
+            places,
+            seen: None,
+        }
+    }
+
+    fn span(&self, partition: Partition) -> Sql<Span> {
+        check::partition(&self.topic, partition)?;
+        log::span(&self.db, self.places[partition.0 as usize])
+    }
+
+    /// Where reading goes on, if the log has it or will have it next.
+    fn wanted(&self, partition: Partition, wanted: Offset) -> Sql<Span> {
+        let topic = self.topic.name.clone();
+        let Span { first, end } = self.span(partition)?;
+        if wanted < first {
+            return Err(Error::OffsetGone {
+                topic,
+                partition,
+                wanted,
+                first,
+            }
+            .into());
+        }
+        if wanted > end {
+            return Err(Error::OffsetBeyond {
+                topic,
+                partition,
+                wanted,
+                end,
+            }
+            .into());
+        }
+        Ok(Span { first, end })
+    }
+
+    fn fill(&self, into: &mut Batch) -> Sql<()> {
+        let (partition, from) = (into.partition(), into.next());
+        if self.wanted(partition, from)?.end == from {
+            return Ok(());
+        }
+        let mut select = self.db.prepare_cached(
+            "SELECT base, count, append_ms, crc, bytes FROM block
+             WHERE partition = ?1 AND base >= (
+                 SELECT max(base) FROM block WHERE partition = ?1 AND base <= ?2)
+             ORDER BY base",
+        )?;
+        let mut rows = select.query(params![self.places[partition.0 as usize], from])?;
+        while let Some(row) = rows.next()? {
+            // What is whole before a damaged block is still given out.
+            if let Err(what) = take(row, into)? {
+                return if into.is_empty() {
+                    Err(self.damage(into, what))
+                } else {
+                    Ok(())
+                };
+            }
+            if into.size() + limits::BLOCK_BYTES > limits::BATCH_BYTES {
+                break;
+            }
+        }
+        if into.is_empty() {
+            // Retention may have deleted it since.
+            self.wanted(partition, from)?;
+            return Err(self.damage(into, "the block is missing".to_owned()));
+        }
+        Ok(())
+    }
+
+    fn damage(&self, into: &Batch, what: String) -> Fault {
+        let (topic, partition, offset) = (&self.topic.name, into.partition(), into.next());
+        let at = format!("offset {offset} of {topic}/{partition} in {}", self.at);
+        Error::Corrupt { at, what }.into()
+    }
+}
+
+/// Takes a block into the batch, or says what is wrong with it.
+fn take(row: &Row<'_>, into: &mut Batch) -> Sql<std::result::Result<(), String>> {
+    let (base, count): (Offset, u32) = (row.get(0)?, row.get(1)?);
+    let (append_ms, crc): (i64, u32) = (row.get(2)?, row.get(3)?);
+    let bytes = row.get_ref(4)?.as_blob().map_err(rusqlite::Error::from)?;
+    let end = base.0 + u64::from(count);
+    if !(base.0..end).contains(&into.next().0) {
+        return Ok(Err(format!(
+            "the next block holds messages {base} to {end}"
+        )));
+    }
+    let found = crc32fast::hash(bytes);
+    if found != crc {
+        return Ok(Err(format!(
+            "the CRC of its block is {found:08x}, not {crc:08x}"
+        )));
+    }
+    if !into.push_block(base, count, append_ms, bytes) {
+        return Ok(Err(format!("its block does not hold {count} messages")));
+    }
+    Ok(Ok(()))
+}
+
+impl Log for SqliteLog {
+    fn fetch(&mut self, into: &mut Batch) -> Result<()> {
+        self.fill(into)
+            .map_err(|fault| fault.named(&self.at, "reading"))
+    }
+
+    fn end(&mut self, partition: Partition) -> Result<Offset> {
+        let span = self.span(partition);
+        Ok(span
+            .map_err(|fault| fault.named(&self.at, "reading the end of a topic"))?
+            .end)
+    }
+
+    fn changed(&mut self) -> Result<bool> {
+        let ask = || {
+            let mut version = self.db.prepare_cached("PRAGMA data_version")?;
+            version.query_row([], |row| row.get(0))
+        };
+        let now = Some(ask().map_err(|error| Fault::Sql(error).named(&self.at, "reading"))?);
+        Ok(std::mem::replace(&mut self.seen, now) != now)
+    }
+}

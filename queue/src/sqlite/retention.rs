@@ -1,0 +1,89 @@
+//! Deleting what a topic's policy lets go of: whole blocks from the oldest on, a few per
+//! transaction, never past what someone holds.
+
+use rusqlite::{Connection, params};
+
+use super::fault::Sql;
+use super::log;
+use super::store::Store;
+use crate::{Hold, Offset, Partition, Policy, Result, Retained, Topic, clock, limits};
+
+/// What one transaction did.
+struct Step {
+    deleted: u64,
+    held_by: Option<Hold>,
+    /// There may be more to delete.
+    more: bool,
+}
+
+/// Deletes what may go from one partition.
+pub(super) fn retain(
+    store: &Store,
+    topic: &Topic,
+    partition: Partition,
+    place: i64,
+    past_holds: bool,
+) -> Result<Retained> {
+    let mut retained = Retained {
+        partition,
+        deleted: 0,
+        held_by: None,
+    };
+    loop {
+        let step = store.writer.write("deleting old messages", |db| {
+            let policy = log::policy(db, topic)?;
+            let holds = if past_holds {
+                Vec::new()
+            } else {
+                log::holds(db, place, partition)?
+            };
+            step(db, place, policy, holds.into_iter().next())
+        })?;
+        retained.deleted += step.deleted;
+        retained.held_by = step.held_by;
+        if !step.more {
+            return Ok(retained);
+        }
+    }
+}
+
+fn step(db: &Connection, place: i64, policy: Policy, hold: Option<Hold>) -> Sql<Step> {
+    let (first, mut bytes): (Offset, u64) = db
+        .prepare_cached("SELECT first, bytes FROM partition WHERE id = ?1")?
+        .query_row([place], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let now_ms = clock::now_ms();
+    let mut keep = first;
+    let (mut held, mut blocks) = (false, 0);
+    let mut select = db.prepare_cached(
+        "SELECT base + count, append_ms, length(bytes) FROM block
+         WHERE partition = ?1 ORDER BY base LIMIT ?2",
+    )?;
+    let mut rows = select.query(params![place, limits::RETAIN_BLOCKS])?;
+    while let Some(row) = rows.next()? {
+        let (end, append_ms, size): (Offset, i64, u64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let age_ms = u64::try_from(now_ms.saturating_sub(append_ms)).unwrap_or(0);
+        let old = policy.max_age_ms.is_some_and(|max| age_ms > max);
+        let large = policy.max_bytes.is_some_and(|max| bytes > max);
+        if !old && !large {
+            break;
+        }
+        held = hold.as_ref().is_some_and(|hold| end > hold.offset);
+        if held {
+            break;
+        }
+        (keep, bytes, blocks) = (end, bytes.saturating_sub(size), blocks + 1);
+    }
+    drop(rows);
+    if blocks > 0 {
+        db.prepare_cached("DELETE FROM block WHERE partition = ?1 AND base < ?2")?
+            .execute(params![place, keep])?;
+        db.prepare_cached("UPDATE partition SET first = ?2, bytes = ?3 WHERE id = ?1")?
+            .execute(params![place, keep, bytes])?;
+    }
+    let held_by = hold.filter(|_| held);
+    Ok(Step {
+        deleted: keep.0 - first.0,
+        held_by,
+        more: blocks == limits::RETAIN_BLOCKS,
+    })
+}

@@ -1,0 +1,129 @@
+//! The conformance suite on files, and what only files have.
+
+mod damage;
+mod durability;
+mod sharing;
+mod space;
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use super::{SqliteHome, SqliteQueue};
+use crate::conformance::Backend;
+use crate::{
+    Append, Appended, Block, Commit, Event, Home, Job, Offset, Owner, Partition, PartitionCommit,
+    Queue, Result,
+};
+
+struct InFiles {
+    folder: TempDir,
+}
+
+impl Backend for InFiles {
+    fn queue(&self) -> Box<dyn Queue> {
+        Box::new(SqliteQueue::open(&self.path("queue.db")).unwrap())
+    }
+
+    fn home(&self) -> Box<dyn Home> {
+        Box::new(SqliteHome::open(&self.path("home.db")).unwrap())
+    }
+
+    fn break_lock(&self) {
+        fs::remove_file(self.path("home.db.lock")).unwrap();
+    }
+
+    fn damage(&self, partition: Partition, checkpoint: u64) {
+        let db = self.raw("home.db");
+        let changed = db.execute(
+            "UPDATE chunk SET bytes = CAST('x' || substr(CAST(bytes AS TEXT), 2) AS BLOB)
+             WHERE partition = ?1 AND checkpoint = ?2 AND place = 0",
+            (partition, checkpoint),
+        );
+        assert_eq!(changed.unwrap(), 1);
+    }
+}
+
+crate::conformance!(|| InFiles {
+    folder: tempfile::tempdir().unwrap()
+});
+
+impl InFiles {
+    fn new() -> Self {
+        InFiles {
+            folder: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// A connection of our own to one of the files.
+    fn raw(&self, name: &str) -> Connection {
+        Connection::open(self.path(name)).unwrap()
+    }
+}
+
+const P0: Partition = Partition(0);
+
+fn block(values: &[impl AsRef<[u8]>]) -> Block {
+    let mut block = Block::default();
+    for value in values {
+        block.push(b"", value.as_ref()).unwrap();
+    }
+    block
+}
+
+/// Appends to partition 0 of topic `t`, as a producer that goes on where it was.
+fn append(queue: &dyn Queue, id: &str, block: &Block) -> Result<Appended> {
+    let mut producer = queue.producer(&queue.create("t", 1)?, id)?;
+    let first_sequence = producer.next_sequence(P0)?;
+    producer.append(&[Append {
+        partition: P0,
+        first_sequence,
+        block,
+    }])
+}
+
+/// Values of partition 0 of topic `t` up to the end, or the first error.
+fn read(queue: &dyn Queue) -> Result<Vec<Vec<u8>>> {
+    let mut reader = queue.reader(&queue.topic("t")?, &[(P0, Offset(0))])?;
+    let mut values = Vec::new();
+    loop {
+        match reader.read(Duration::ZERO, &mut Vec::new())? {
+            Event::Batch(batch) => values.extend(batch.messages().map(|m| m.value.to_vec())),
+            _ => return Ok(values),
+        }
+    }
+}
+
+/// Owns the home for a job that reads topic `t`.
+fn own(backend: &InFiles) -> Result<Box<dyn Owner>> {
+    let input = backend.queue().create("t", 2)?;
+    let (result_topic, dead_topic) = ("rows".to_owned(), "dead".to_owned());
+    backend.home().own(&Job {
+        group: "group".to_owned(),
+        input,
+        result_topic,
+        dead_topic,
+    })
+}
+
+/// The `number`th commit of a partition, with one row.
+fn step(partition: Partition, number: u64) -> Commit {
+    let rows = block(&[format!("row {number}")]);
+    let new = PartitionCommit::new(partition);
+    let new = PartitionCommit {
+        number,
+        next: Offset(number),
+        rows,
+        ..new
+    };
+    Commit {
+        partitions: vec![new],
+    }
+}

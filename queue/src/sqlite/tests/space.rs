@@ -1,0 +1,73 @@
+//! A full disk: nothing is written, nothing is lost, and it goes on when there is space.
+
+use rusqlite::Connection;
+
+use super::{InFiles, P0, block, step};
+use crate::conformance::Backend;
+use crate::sqlite::{SqliteHome, SqliteQueue};
+use crate::{Append, Claim, CommitError, Error, Home, Job, Kind, Offset, Queue};
+
+/// Lets the file have only the pages that it has; `false` takes the limit away.
+fn full(queue: &SqliteQueue, full: bool) {
+    let pages = if full { 1 } else { 1 << 30 };
+    let limit = format!("PRAGMA max_page_count = {pages}");
+    let set = |db: &Connection| db.query_row(&limit, [], |row| row.get::<_, i64>(0));
+    queue.store().unwrap().writer.with(set).unwrap();
+}
+
+#[test]
+fn an_append_waits_for_space_and_then_goes_on() {
+    let backend = InFiles::new();
+    let queue = SqliteQueue::open(&backend.path("queue.db")).unwrap();
+    let topic = queue.create("t", 1).unwrap();
+    let mut producer = queue.producer(&topic, "p").unwrap();
+    let large = block(&["x".repeat(500_000)]);
+    let append = [Append {
+        partition: P0,
+        first_sequence: 0,
+        block: &large,
+    }];
+    full(&queue, true);
+    for _ in 0..2 {
+        let error = producer.append(&append).unwrap_err();
+        assert!(
+            matches!(error, Error::Full { .. }) && error.kind() == Kind::Retry,
+            "{error}"
+        );
+    }
+    assert_eq!(queue.spans(&topic).unwrap()[0].end, Offset(0));
+    full(&queue, false);
+    assert_eq!(producer.append(&append).unwrap().written, 1);
+    assert_eq!(super::read(&queue).unwrap().len(), 1);
+}
+
+#[test]
+fn a_commit_waits_for_space_and_nothing_of_it_is_there_before() {
+    let backend = InFiles::new();
+    let home = SqliteHome::open(&backend.path("home.db")).unwrap();
+    let input = backend.queue().create("t", 1).unwrap();
+    let (result_topic, dead_topic) = ("rows".to_owned(), "dead".to_owned());
+    let job = Job {
+        group: "group".to_owned(),
+        input,
+        result_topic,
+        dead_topic,
+    };
+    let owner = home.own(&job).unwrap();
+    let mut committer = owner.committer().unwrap();
+    let mut commit = step(P0, 1);
+    commit.partitions[0].rows = block(&["x".repeat(500_000)]);
+    full(&home.topics, true);
+    for _ in 0..2 {
+        let error = committer.commit(&Claim::Sole, &commit).unwrap_err();
+        assert!(
+            matches!(error, CommitError::Retry(Error::Full { .. })),
+            "{error:?}"
+        );
+    }
+    let before = home.view().unwrap().partitions.remove(0);
+    assert!(before.progress.is_none() && before.rows.end == Offset(0));
+    full(&home.topics, false);
+    committer.commit(&Claim::Sole, &commit).unwrap();
+    assert_eq!(home.view().unwrap().partitions[0].rows.end, Offset(1));
+}

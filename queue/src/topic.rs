@@ -1,0 +1,92 @@
+//! Names and places: topic, partition, offset.
+
+use std::collections::hash_map::RandomState;
+use std::fmt;
+use std::hash::{BuildHasher, Hasher};
+
+use crate::limits;
+use crate::{Error, Result};
+
+/// Number of a partition of a topic, from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Partition(pub u32);
+
+/// Place of a message in its partition. Offsets rise; backends may leave gaps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Offset(pub u64);
+
+impl Offset {
+    /// The offset after this one.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Offset(self.0 + 1)
+    }
+}
+
+impl fmt::Display for Partition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for Offset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A topic as its backend knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Topic {
+    /// Name, see [`Topic::check_name`].
+    pub name: String,
+    /// Given once at creation: a topic deleted and made again has another one.
+    pub id: String,
+    /// Number of partitions, from 1 to [`limits::PARTITIONS`].
+    pub partitions: u32,
+}
+
+impl Topic {
+    /// All partitions, in order.
+    pub fn all(&self) -> impl Iterator<Item = Partition> + use<> {
+        (0..self.partitions).map(Partition)
+    }
+
+    /// Names of topics and groups: 1 to [`limits::NAME_BYTES`] of `A-Z a-z 0-9 . _ -`, not `.` or
+    /// `..`, since they become keys and parts of file names.
+    ///
+    /// # Errors
+    /// [`Error::Name`] with what is wrong.
+    pub fn check_name(name: &str) -> Result<()> {
+        let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        let why = if name.is_empty() || name == "." || name == ".." {
+            "it is empty or only dots"
+        } else if name.len() > limits::NAME_BYTES {
+            "it is longer than 100 bytes"
+        } else if !name.chars().all(fine) {
+            "it may hold only letters, digits, '.', '_' and '-'"
+        } else {
+            return Ok(());
+        };
+        Err(Error::Name {
+            name: name.to_owned(),
+            why,
+        })
+    }
+}
+
+/// A new id for a topic or home: 128 random bits as hex. The standard library seeds its hashers
+/// from the operating system, which is all the randomness that is needed here.
+pub(crate) fn new_id() -> String {
+    let random = || RandomState::new().build_hasher().finish();
+    format!("{:016x}{:016x}", random(), random())
+}
+
+/// The messages that a partition holds: offsets `first..end`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// Oldest offset still there (equal to `end` when there is none).
+    pub first: Offset,
+    /// Next offset to be written.
+    pub end: Offset,
+}

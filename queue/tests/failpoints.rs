@@ -1,0 +1,119 @@
+//! Each step of an append and a commit fails once: what was written, and what the caller is told.
+//!
+//! Failpoints belong to the process, so this is a process of its own, and all cases are one test.
+
+#![allow(clippy::unwrap_used)]
+
+use fail::FailScenario;
+use seismic_queue::failpoints::{
+    APPEND_AFTER, APPEND_IN_TRANSACTION, COMMIT_AFTER, COMMIT_BEFORE, COMMIT_IN_TRANSACTION,
+};
+use seismic_queue::memory::{Memory, MemoryHome};
+use seismic_queue::sqlite::{SqliteHome, SqliteQueue};
+use seismic_queue::{
+    Append, Appended, Block, Claim, Commit, CommitError, Error, Home, Job, Offset, Partition,
+    PartitionCommit, Queue,
+};
+
+const P0: Partition = Partition(0);
+
+#[test]
+fn a_failure_at_any_step_leaves_all_or_nothing_and_says_which() {
+    let scenario = FailScenario::setup();
+    for (point, written) in [
+        (COMMIT_BEFORE, false),
+        (COMMIT_IN_TRANSACTION, false),
+        (COMMIT_AFTER, true),
+    ] {
+        for_each_backend(|queue, home| commit_failing_at(point, written, queue, home));
+    }
+    for (point, written) in [(APPEND_IN_TRANSACTION, false), (APPEND_AFTER, true)] {
+        for_each_backend(|queue, _| append_failing_at(point, written, queue));
+    }
+    scenario.teardown();
+}
+
+fn for_each_backend(check: impl Fn(&dyn Queue, &dyn Home)) {
+    check(&Memory::new(), &MemoryHome::new());
+    let folder = tempfile::tempdir().unwrap();
+    let queue = SqliteQueue::open(&folder.path().join("queue.db")).unwrap();
+    check(
+        &queue,
+        &SqliteHome::open(&folder.path().join("home.db")).unwrap(),
+    );
+}
+
+fn two_messages() -> Block {
+    let mut block = Block::default();
+    block.push(b"", b"a").unwrap();
+    block.push(b"", b"b").unwrap();
+    block
+}
+
+/// The `number`th commit, with two rows.
+fn step(number: u64) -> Commit {
+    let (next, rows) = (Offset(number), two_messages());
+    let new = PartitionCommit {
+        number,
+        next,
+        rows,
+        ..PartitionCommit::new(P0)
+    };
+    Commit {
+        partitions: vec![new],
+    }
+}
+
+fn commit_failing_at(point: &str, written: bool, queue: &dyn Queue, home: &dyn Home) {
+    let input = queue.create("t", 1).unwrap();
+    let (result_topic, dead_topic) = ("rows".to_owned(), "dead".to_owned());
+    let job = Job {
+        group: "group".to_owned(),
+        input,
+        result_topic,
+        dead_topic,
+    };
+    let mut committer = home.own(&job).unwrap().committer().unwrap();
+    committer.commit(&Claim::Sole, &step(1)).unwrap();
+    fail::cfg(point, "1*return").unwrap();
+    let error = committer.commit(&Claim::Sole, &step(2)).unwrap_err();
+    let told = match error {
+        CommitError::Rebuild(Error::Failpoint { .. }) => true,
+        CommitError::Retry(Error::Failpoint { .. }) => false,
+        _ => panic!("{point}: {error:?}"),
+    };
+    assert_eq!(told, written, "{point}");
+    let number = if written { 2 } else { 1 };
+    let recovered = committer.load(&Claim::Sole, &[P0]).unwrap().remove(0);
+    assert_eq!(recovered.progress.unwrap().number, number, "{point}");
+    committer.commit(&Claim::Sole, &step(number + 1)).unwrap();
+    let rows = home.view().unwrap().partitions[0].rows;
+    assert_eq!(rows.end, Offset(2 * (number + 1)), "{point}");
+}
+
+fn append_failing_at(point: &str, written: bool, queue: &dyn Queue) {
+    let topic = queue.create("t", 1).unwrap();
+    let mut producer = queue.producer(&topic, "p").unwrap();
+    let block = two_messages();
+    let append = [Append {
+        partition: P0,
+        first_sequence: 0,
+        block: &block,
+    }];
+    fail::cfg(point, "1*return").unwrap();
+    assert!(
+        matches!(producer.append(&append), Err(Error::Failpoint { .. })),
+        "{point}"
+    );
+    let (new, again) = if written { (0, 2) } else { (2, 0) };
+    let repeated = producer.append(&append).unwrap();
+    assert_eq!(
+        repeated,
+        Appended {
+            written: new,
+            recognised: again
+        },
+        "{point}"
+    );
+    assert_eq!(queue.spans(&topic).unwrap()[0].end, Offset(2), "{point}");
+}

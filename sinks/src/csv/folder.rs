@@ -1,0 +1,217 @@
+//! The folder of a CSV sink: its lock, its files, its mark. Every path and every fsync of the sink
+//! is in this file; what they mean is in `csv.rs`.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use super::file_name::FileName;
+use super::mark::{self, Mark, Refused};
+use crate::{Error, Result, failpoints, limits};
+
+const MARK: &str = "windows.mark";
+const NEW_MARK: &str = "windows.mark.new";
+const LOCK: &str = "windows.lock";
+
+/// A folder that this process alone writes to, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Folder {
+    path: PathBuf,
+    /// The operating system lets go of the lock with the file, also after `kill -9`.
+    _lock: File,
+}
+
+impl Folder {
+    /// Makes the folder if it is missing and locks it.
+    pub(crate) fn take(path: &Path) -> Result<Self> {
+        make(path)?;
+        let path = path
+            .canonicalize()
+            .map_err(Error::io(path, "opening the folder"))?;
+        let lock = lock(&path)?;
+        Ok(Folder { path, _lock: lock })
+    }
+
+    /// The folder, absolute.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn file(&self, name: &FileName) -> PathBuf {
+        self.path.join(name.to_string())
+    }
+
+    pub(crate) fn mark_file(&self) -> PathBuf {
+        self.path.join(MARK)
+    }
+
+    pub(crate) fn mark(&self) -> Result<Option<Mark>> {
+        read_mark(&self.path)
+    }
+
+    pub(crate) fn files(&self) -> Result<Vec<FileName>> {
+        files(&self.path)
+    }
+
+    /// Replaces the mark; after `Ok` the new one is durable, and at any moment one of both is
+    /// there, whole.
+    pub(crate) fn write_mark(&self, mark: &Mark) -> Result<()> {
+        let (at, new) = (self.mark_file(), self.path.join(NEW_MARK));
+        let mut file = failpoints::pass_io(failpoints::MARK_WRITE)
+            .and_then(|()| File::create(&new))
+            .map_err(Error::io(&new, "making the mark"))?;
+        file.write_all(&mark.encode())
+            .map_err(Error::io(&new, "writing the mark"))?;
+        sync(&file, &new)?;
+        failpoints::pass(failpoints::BEFORE_MARK_RENAME)?;
+        fs::rename(&new, &at).map_err(Error::io(&at, "replacing the mark"))?;
+        self.sync()?;
+        failpoints::pass(failpoints::AFTER_MARK_RENAME)
+    }
+
+    /// Makes a file that is not there yet.
+    pub(crate) fn begin(&self, name: &FileName) -> Result<File> {
+        let at = self.file(name);
+        let made = OpenOptions::new().write(true).create_new(true).open(&at);
+        made.map_err(Error::io(&at, "making the file"))
+    }
+
+    /// Opens a file of which at least `marked` bytes must be there.
+    pub(crate) fn reopen(&self, name: &FileName, marked: u64) -> Result<File> {
+        let at = self.file(name);
+        let doing = "opening the file";
+        let file = match OpenOptions::new().write(true).open(&at) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                return Err(Error::Short {
+                    at,
+                    have: 0,
+                    marked,
+                });
+            }
+            opened => opened.map_err(Error::io(&at, doing))?,
+        };
+        let have = file.metadata().map_err(Error::io(&at, doing))?.len();
+        if have < marked {
+            Err(Error::Short { at, have, marked })
+        } else {
+            Ok(file)
+        }
+    }
+
+    pub(crate) fn remove(&self, name: &FileName) -> Result<()> {
+        let at = self.file(name);
+        fs::remove_file(&at).map_err(Error::io(&at, "deleting the file"))
+    }
+
+    /// Makes names that came, went or changed durable.
+    pub(crate) fn sync(&self) -> Result<()> {
+        sync_folder(&self.path)
+    }
+}
+
+/// The mark of a folder; `None` when there is none. Needs no lock: a mark is replaced in one step.
+pub(crate) fn read_mark(folder: &Path) -> Result<Option<Mark>> {
+    let at = folder.join(MARK);
+    let file = match File::open(&at) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        opened => opened.map_err(Error::io(&at, "opening the mark"))?,
+    };
+    let mut bytes = Vec::new();
+    let read = file.take(limits::MARK_BYTES).read_to_end(&mut bytes);
+    read.map_err(Error::io(&at, "reading the mark"))?;
+    match Mark::decode(&bytes) {
+        Ok(mark) => Ok(Some(mark)),
+        Err(Refused::Damaged(what)) => Err(Error::MarkDamaged { at, what }),
+        Err(Refused::Newer(found)) => Err(Error::MarkNewer {
+            at,
+            found,
+            known: mark::VERSION,
+        }),
+    }
+}
+
+/// The files of a folder whose names are ours, in order.
+pub(crate) fn files(folder: &Path) -> Result<Vec<FileName>> {
+    let doing = "listing the folder";
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder).map_err(Error::io(folder, doing))? {
+        let name = entry.map_err(Error::io(folder, doing))?.file_name();
+        names.extend(name.to_str().and_then(|name| name.parse::<FileName>().ok()));
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Flushes a file to the disk. A failure is never one that may be tried again, whatever its reason:
+/// the system may have dropped what it could not write.
+pub(crate) fn sync(file: &File, at: &Path) -> Result<()> {
+    failpoints::pass_io(failpoints::FSYNC)
+        .and_then(|()| file.sync_all())
+        .map_err(|source| Error::Io {
+            at: at.to_owned(),
+            doing: "flushing to the disk",
+            source,
+        })
+}
+
+fn sync_folder(path: &Path) -> Result<()> {
+    sync(
+        &File::open(path).map_err(Error::io(path, "opening the folder"))?,
+        path,
+    )
+}
+
+/// Makes a folder and those above it, each durable in the one above.
+fn make(path: &Path) -> Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let parent = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    if parent != path {
+        make(parent)?;
+    }
+    match fs::create_dir(path) {
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
+        made => made.map_err(Error::io(path, "making the folder"))?,
+    }
+    sync_folder(parent)
+}
+
+/// Locks the folder and writes into the lock file who has it.
+fn lock(folder: &Path) -> Result<File> {
+    let at = folder.join(LOCK);
+    let doing = "locking the folder";
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&at)
+        .map_err(Error::io(&at, doing))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut by = String::new();
+            // The name is for people; without it the refusal stands all the same.
+            let read = file.take(100).read_to_string(&mut by);
+            let known = read.is_ok() && !by.trim().is_empty();
+            let by = if known {
+                by.trim().to_owned()
+            } else {
+                "another process".to_owned()
+            };
+            return Err(Error::Owned {
+                at: folder.to_owned(),
+                by,
+            });
+        }
+        Err(TryLockError::Error(source)) => return Err(Error::Io { at, doing, source }),
+    }
+    file.set_len(0)
+        .and_then(|()| writeln!(file, "process {}", std::process::id()))
+        .map_err(Error::io(&at, doing))?;
+    Ok(file)
+}

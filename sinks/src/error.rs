@@ -1,0 +1,119 @@
+//! What can go wrong with a sink, where, and what the caller must do about it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use seismic_queue::{Kind, Offset, Partition};
+
+/// Result of this crate.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What went wrong. Messages name the place and the remedy; causes are in `source()`.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs)]
+pub enum Error {
+    #[error(transparent)]
+    Queue(#[from] seismic_queue::Error),
+    #[error("{spec:?} is not a sink: {why}; known are {known}")]
+    Spec {
+        spec: String,
+        why: &'static str,
+        known: String,
+    },
+    #[error("message {offset} of {topic}/{partition} is not a window result: {what}")]
+    Row {
+        topic: String,
+        partition: Partition,
+        offset: Offset,
+        what: &'static str,
+        source: Option<prost::DecodeError>,
+    },
+    #[error("{} is in use by {by}; stop that one first, or use another folder", at.display())]
+    Owned { at: PathBuf, by: String },
+    #[error("{} holds rows of home {stored}, not of {asked}; use another folder", at.display())]
+    OtherHome {
+        at: PathBuf,
+        stored: String,
+        asked: String,
+    },
+    #[error(
+        "{} is missing beside rows that were written before, so it is unknown how many of them \
+         count; put it back, or use an empty folder: the rows come again",
+        at.display()
+    )]
+    MarkMissing { at: PathBuf },
+    #[error(
+        "{} is damaged: {what}; restore it, or use an empty folder: the rows come again",
+        at.display()
+    )]
+    MarkDamaged { at: PathBuf, what: &'static str },
+    #[error(
+        "{} was written by a newer version of this program (layout {found}, this one knows {known})",
+        at.display()
+    )]
+    MarkNewer { at: PathBuf, found: u32, known: u32 },
+    #[error(
+        "{} has {have} bytes, but {marked} were written and synced: rows are lost; \
+         restore the file, or use an empty folder: the rows come again",
+        at.display()
+    )]
+    Short { at: PathBuf, have: u64, marked: u64 },
+    #[error("{}, line {line}: {what}", at.display())]
+    Content {
+        at: PathBuf,
+        line: u64,
+        what: &'static str,
+        source: Option<::csv::Error>,
+    },
+    #[error("{} has no space left while {doing}; it goes on when there is space", at.display())]
+    Full { at: PathBuf, doing: &'static str },
+    #[error("{}: {doing} failed", at.display())]
+    Io {
+        at: PathBuf,
+        doing: &'static str,
+        source: io::Error,
+    },
+    #[error("{at} was closed by its reader")]
+    Closed { at: &'static str },
+    #[error("{} failed before and is not used again; start anew: nothing is lost", at.display())]
+    Broken { at: PathBuf },
+    #[error("failpoint {name}")]
+    Failpoint { name: &'static str },
+}
+
+impl Error {
+    /// What the caller must do.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self {
+            Error::Queue(error) => error.kind(),
+            Error::Full { .. } => Kind::Retry,
+            Error::Row { .. }
+            | Error::MarkMissing { .. }
+            | Error::MarkDamaged { .. }
+            | Error::Short { .. }
+            | Error::Content { .. } => Kind::Data,
+            Error::Spec { .. } | Error::OtherHome { .. } | Error::MarkNewer { .. } => Kind::Config,
+            Error::Owned { .. } => Kind::Fenced,
+            Error::Io { .. }
+            | Error::Closed { .. }
+            | Error::Broken { .. }
+            | Error::Failpoint { .. } => Kind::Fatal,
+        }
+    }
+
+    /// An IO error of `doing` at `at`; having no space is told apart because it passes.
+    pub(crate) fn io(at: &Path, doing: &'static str) -> impl FnOnce(io::Error) -> Error {
+        move |source| match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Error::Full {
+                at: at.to_owned(),
+                doing,
+            },
+            _ => Error::Io {
+                at: at.to_owned(),
+                doing,
+                source,
+            },
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Named places at which a test can make a sink fail or die. They are compiled in only with
+//! feature `failpoints`; without it they cost nothing.
+//!
+//! Actions are those of the [`fail`] crate, set with `fail::cfg` or, once `FailScenario::setup()`
+//! was called, by the environment: `FAILPOINTS='sink-after-write=3*off->return(abort)'`. `return`
+//! gives an error, `return(abort)` ends the process as `kill -9` would.
+
+use std::io;
+
+use crate::{Error, Result};
+
+/// Rows are in the file, not flushed.
+pub const AFTER_WRITE: &str = "sink-after-write";
+/// Rows are flushed to the disk, the mark does not count them yet.
+pub const AFTER_FSYNC: &str = "sink-after-fsync";
+/// The new mark is on the disk, beside the old one.
+pub const BEFORE_MARK_RENAME: &str = "sink-before-mark-rename";
+/// The new mark has replaced the old one.
+pub const AFTER_MARK_RENAME: &str = "sink-after-mark-rename";
+/// Recovery has cut the marked file back, files begun later are still there.
+pub const IN_TRUNCATION: &str = "sink-in-truncation";
+
+/// The places above: those where a process may be killed.
+pub const ALL: [&str; 5] = [
+    AFTER_WRITE,
+    AFTER_FSYNC,
+    BEFORE_MARK_RENAME,
+    AFTER_MARK_RENAME,
+    IN_TRUNCATION,
+];
+
+/// Writing rows fails half-way as the operating system would let it: `return(full)` without space,
+/// `return` otherwise. So do the next two.
+pub const WRITE: &str = "sink-write";
+/// Writing a new mark fails.
+pub const MARK_WRITE: &str = "sink-mark-write";
+/// Flushing a file or folder to the disk fails.
+pub const FSYNC: &str = "sink-fsync";
+
+/// Passes the place `name`.
+pub(crate) fn pass(name: &'static str) -> Result<()> {
+    let stop = |how: Option<String>| match how.as_deref() {
+        Some("abort") => std::process::abort(),
+        _ => Err::<(), _>(Error::Failpoint { name }),
+    };
+    fail::fail_point!(name, stop);
+    let _ = stop;
+    Ok(())
+}
+
+/// Passes the place `name`, where the operating system may fail.
+pub(crate) fn pass_io(name: &'static str) -> io::Result<()> {
+    let stop = |how: Option<String>| match how.as_deref() {
+        Some("full") => Err::<(), io::Error>(io::ErrorKind::StorageFull.into()),
+        _ => Err(io::Error::other(name)),
+    };
+    fail::fail_point!(name, stop);
+    let _ = stop;
+    Ok(())
+}

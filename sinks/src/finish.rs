@@ -1,0 +1,65 @@
+//! How the caller of a relay says that it is time to end.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use seismic_queue::Span;
+
+/// Shared between a relay's thread and the one that ends it. Later orders replace earlier ones.
+#[derive(Debug, Default)]
+pub struct Finish {
+    order: Mutex<Order>,
+    changed: Condvar,
+}
+
+/// What was asked for.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Order {
+    /// Go on.
+    #[default]
+    Run,
+    /// End now.
+    Stop,
+    /// End once everything before these ends is shown.
+    After(Vec<Span>),
+}
+
+impl Finish {
+    /// Nothing asked for yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// End at once, after a last sync. Interrupts waiting for a failure to pass.
+    pub fn stop(&self) {
+        self.set(Order::Stop);
+    }
+
+    /// End once every row before these ends (one for each partition, in order) is written and
+    /// synced. Only [`Finish::stop`] ends it sooner.
+    pub fn after(&self, ends: Vec<Span>) {
+        self.set(Order::After(ends));
+    }
+
+    pub(crate) fn order(&self) -> Order {
+        self.lock().clone()
+    }
+
+    /// Waits, but not longer than until a stop is asked for.
+    pub(crate) fn pause(&self, time: Duration) {
+        let running = |order: &mut Order| !matches!(order, Order::Stop);
+        let waited = self.changed.wait_timeout_while(self.lock(), time, running);
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn set(&self, order: Order) {
+        *self.lock() = order;
+        self.changed.notify_all();
+    }
+
+    /// An order is set in one step, so one that a panicking thread left behind is still whole.
+    fn lock(&self) -> MutexGuard<'_, Order> {
+        self.order.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,229 @@
+//! The loop between a home and one sink.
+//!
+//! It reads committed rows, hands them to the sink, has them synced in time, and notes in the home
+//! how far the sink has come. The caller gives it a thread of its own: whatever a sink does, the
+//! job does not wait for it. Memory is bounded by two batches.
+
+use std::time::{Duration, Instant};
+
+use seismic_queue::{Batch, Error as QueueError, Event, Home, Kind, Offset, Partition, Reader};
+use seismic_queue::{Span, Topic};
+
+use crate::finish::{Finish, Order};
+use crate::{Error, Result, Sink, limits};
+
+/// Carries the rows of a home's result topic to a sink.
+pub struct Relay<'a> {
+    home: &'a dyn Home,
+    sink: Box<dyn Sink>,
+    reader: Box<dyn Reader>,
+    spare: Vec<Batch>,
+    /// Read, but not taken by the sink yet.
+    pending: Option<Batch>,
+    /// Next row of each partition that the sink was not given.
+    written: Vec<Offset>,
+    /// Next row of each partition that is not durable in the sink.
+    synced: Vec<Offset>,
+    /// What the home was told last.
+    noted: Vec<Offset>,
+    /// When the oldest row that is not synced was written.
+    dirty_since: Option<Instant>,
+}
+
+impl<'a> Relay<'a> {
+    /// Lets the sink recover and reads on from where it says. The home must have been owned once.
+    ///
+    /// # Errors
+    /// [`OffsetGone`](QueueError::OffsetGone) when the sink still needs rows that the home has let
+    /// go of, [`OffsetBeyond`](QueueError::OffsetBeyond) when it has rows that the home does not
+    /// know: it never skips or guesses. Otherwise as [`Sink::recover`].
+    pub fn new(home: &'a dyn Home, mut sink: Box<dyn Sink>) -> Result<Self> {
+        let topic = home.topics().topic(&home.view()?.job.result_topic)?;
+        let spans = home.topics().spans(&topic)?;
+        let start = sink.recover(&spans)?;
+        assert_eq!(
+            start.len(),
+            spans.len(),
+            "a sink answers for every partition"
+        );
+        for (partition, (&at, span)) in topic.all().zip(start.iter().zip(&spans)) {
+            check_start(&topic, partition, at, span)?;
+        }
+        let reader = home.topics().reader(&topic, &named(&start))?;
+        tracing::info!(sink = sink.name(), at = ?start, "sink goes on");
+        Ok(Relay {
+            home,
+            sink,
+            reader,
+            spare: Vec::new(),
+            pending: None,
+            written: start.clone(),
+            synced: start,
+            noted: Vec::new(),
+            dirty_since: None,
+        })
+    }
+
+    /// Name of the sink.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.sink.name()
+    }
+
+    /// Next row of each partition that is not durable in the sink yet, in order of partitions.
+    #[must_use]
+    pub fn position(&self) -> &[Offset] {
+        &self.synced
+    }
+
+    /// Whether every row before these ends is durable in the sink.
+    #[must_use]
+    pub fn caught_up_to(&self, ends: &[Span]) -> bool {
+        reached(&self.synced, ends)
+    }
+
+    /// Waits up to `wait` for rows, writes them, and syncs when it is time. Gives the number of
+    /// rows written.
+    ///
+    /// # Errors
+    /// Of kind `Retry`: call again, nothing is lost. Otherwise the relay is of no further use.
+    pub fn turn(&mut self, wait: Duration) -> Result<usize> {
+        if self.pending.is_none() {
+            // Rows that wait for their sync must not wait for other rows.
+            let until_sync = self.until_sync().unwrap_or(wait);
+            match self.reader.read(wait.min(until_sync), &mut self.spare)? {
+                Event::Batch(batch) => self.pending = Some(batch),
+                event => debug_assert!(matches!(event, Event::CaughtUp(..) | Event::Nothing)),
+            }
+        }
+        let rows = self.write()?;
+        if self.until_sync() == Some(Duration::ZERO) || self.noted != self.synced {
+            self.sync()?;
+        }
+        Ok(rows)
+    }
+
+    /// Syncs what is written and notes the position in the home. Does nothing when both are done.
+    ///
+    /// # Errors
+    /// As [`Relay::turn`].
+    pub fn sync(&mut self) -> Result<()> {
+        if self.synced != self.written {
+            self.sink.sync()?;
+            self.synced.clone_from(&self.written);
+            self.dirty_since = None;
+        }
+        if self.noted != self.synced {
+            if self.sink.keeps_position() {
+                self.home
+                    .note_sink(self.sink.name(), &named(&self.synced))?;
+            }
+            self.noted.clone_from(&self.synced);
+        }
+        Ok(())
+    }
+
+    /// Runs until `finish` says otherwise; what may pass is tried again, with pauses, for as long
+    /// as it takes.
+    ///
+    /// # Errors
+    /// The first error that does not pass. Rows not synced by then come again after a restart.
+    pub fn run(&mut self, finish: &Finish) -> Result<()> {
+        let mut pause = Duration::ZERO;
+        loop {
+            let order = finish.order();
+            let tried = match &order {
+                Order::Stop => return self.stop(),
+                Order::After(ends) if reached(&self.written, ends) => self.sync(),
+                _ => self.turn(limits::READ_WAIT).map(drop),
+            };
+            match tried {
+                Ok(()) if pause > Duration::ZERO => {
+                    tracing::warn!(sink = self.name(), "sink goes on; nothing was lost");
+                    pause = Duration::ZERO;
+                }
+                Ok(()) => {}
+                Err(error) if error.kind() == Kind::Retry => {
+                    if pause.is_zero() {
+                        tracing::error!(sink = self.name(), %error, "sink is stuck, trying again");
+                    }
+                    pause = (pause * 2).clamp(limits::PAUSE_MIN, limits::PAUSE_MAX);
+                    finish.pause(pause);
+                }
+                Err(error) => return Err(error),
+            }
+            if matches!(&order, Order::After(ends) if self.caught_up_to(ends)) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The last sync. A failure that would pass is no reason to stay: the rows come again.
+    fn stop(&mut self) -> Result<()> {
+        match self.sync() {
+            Err(error) if error.kind() == Kind::Retry => {
+                tracing::warn!(sink = self.name(), %error, "stopped before the last sync");
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    /// Gives the pending batch to the sink; keeps it when that fails.
+    fn write(&mut self) -> Result<usize> {
+        let Some(batch) = &self.pending else {
+            return Ok(0);
+        };
+        self.sink.write(batch)?;
+        let rows = batch.len();
+        let written = &mut self.written[batch.partition().0 as usize];
+        assert!(batch.next() >= *written, "positions only move forward");
+        *written = batch.next();
+        self.dirty_since.get_or_insert_with(Instant::now);
+        if self.spare.is_empty() {
+            self.spare.extend(self.pending.take());
+        }
+        self.pending = None;
+        Ok(rows)
+    }
+
+    /// How long written rows may still wait for their sync; `None` when there are none.
+    fn until_sync(&self) -> Option<Duration> {
+        self.dirty_since
+            .map(|since| limits::SYNC_EVERY.saturating_sub(since.elapsed()))
+    }
+}
+
+/// Refuses to begin where the topic has no rows, instead of skipping or guessing.
+fn check_start(topic: &Topic, partition: Partition, at: Offset, span: &Span) -> Result<()> {
+    let name = || topic.name.clone();
+    if at < span.first {
+        let (topic, first) = (name(), span.first);
+        return Err(QueueError::OffsetGone {
+            topic,
+            partition,
+            wanted: at,
+            first,
+        }
+        .into());
+    }
+    if at > span.end {
+        let (topic, end) = (name(), span.end);
+        return Err(Error::Queue(QueueError::OffsetBeyond {
+            topic,
+            partition,
+            wanted: at,
+            end,
+        }));
+    }
+    Ok(())
+}
+
+fn reached(position: &[Offset], ends: &[Span]) -> bool {
+    assert_eq!(position.len(), ends.len(), "one end for each partition");
+    position.iter().zip(ends).all(|(at, span)| *at >= span.end)
+}
+
+fn named(offsets: &[Offset]) -> Vec<(Partition, Offset)> {
+    (0..).map(Partition).zip(offsets.iter().copied()).collect()
+}

@@ -1,0 +1,154 @@
+//! Which sink is meant, and the one list of sinks.
+
+use std::fmt;
+use std::str::FromStr;
+
+use seismic_queue::Home;
+
+use crate::{Error, Result, Sink, console, csv};
+
+/// Every sink there is. A new one is its file and a line here.
+const SINKS: &[&Entry] = &[&console::ENTRY, &csv::ENTRY];
+
+/// What this list knows about a sink.
+#[derive(Debug)]
+pub struct Entry {
+    /// What a spec begins with.
+    pub scheme: &'static str,
+    /// Its whole form, for people.
+    pub form: &'static str,
+    /// What follows the colon when nothing is said; `None`: nothing may follow.
+    pub target: Option<&'static str>,
+    /// Opens it at the target (empty when there is none).
+    pub open: fn(target: &str, context: &Context) -> Result<Box<dyn Sink>>,
+}
+
+/// A sink as the command line names it: `console`, `csv` or `csv:DIR`.
+#[derive(Clone, Debug)]
+pub struct Spec {
+    entry: &'static Entry,
+    target: String,
+}
+
+impl Spec {
+    /// What it begins with: `console`, `csv`, ….
+    #[must_use]
+    pub fn scheme(&self) -> &'static str {
+        self.entry.scheme
+    }
+
+    /// Where it writes to, with the default filled in; empty when there is no choice.
+    #[must_use]
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+}
+
+impl PartialEq for Spec {
+    fn eq(&self, other: &Self) -> bool {
+        (self.scheme(), self.target()) == (other.scheme(), other.target())
+    }
+}
+
+impl Eq for Spec {}
+
+impl FromStr for Spec {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let refuse = |why| {
+            let known = SINKS
+                .iter()
+                .map(|entry| entry.form)
+                .collect::<Vec<_>>()
+                .join(", ");
+            Err(Error::Spec {
+                spec: text.to_owned(),
+                why,
+                known,
+            })
+        };
+        let (scheme, target) = match text.split_once(':') {
+            Some((scheme, target)) => (scheme, Some(target)),
+            None => (text, None),
+        };
+        let Some(&entry) = SINKS.iter().find(|entry| entry.scheme == scheme) else {
+            return refuse("there is none of that name");
+        };
+        let target = match (target, entry.target) {
+            (Some(""), Some(_)) => return refuse("nothing stands after the colon"),
+            (Some(_), None) => return refuse("nothing may stand after its name"),
+            (given, default) => given.or(default).unwrap_or_default().to_owned(),
+        };
+        Ok(Spec { entry, target })
+    }
+}
+
+impl fmt::Display for Spec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.scheme())?;
+        if self.target.is_empty() {
+            Ok(())
+        } else {
+            write!(f, ":{}", self.target)
+        }
+    }
+}
+
+/// Whose rows a sink shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Context {
+    /// Given once to a home: a sink refuses rows of another.
+    pub home_id: String,
+    /// Name of the result topic, for messages.
+    pub topic: String,
+}
+
+impl Context {
+    /// The context of a home's own result topic.
+    ///
+    /// # Errors
+    /// As [`Home::view`].
+    pub fn of(home: &dyn Home) -> Result<Self> {
+        let view = home.view()?;
+        Ok(Context {
+            home_id: view.id,
+            topic: view.job.result_topic,
+        })
+    }
+}
+
+/// Opens the sink that `spec` names. It still has to recover; [`Relay::new`](crate::Relay::new)
+/// lets it.
+///
+/// # Errors
+/// What the sink says of its target: in use, not writable.
+pub fn open(spec: &Spec, context: &Context) -> Result<Box<dyn Sink>> {
+    (spec.entry.open)(&spec.target, context)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn specs_read_back_as_written_with_the_default_filled_in() {
+        for (text, whole) in [
+            ("console", "console"),
+            ("csv", "csv:output/seismic_agg_result"),
+            ("csv:/tmp/a:b", "csv:/tmp/a:b"),
+        ] {
+            let spec: Spec = text.parse().unwrap();
+            assert_eq!(spec.to_string(), whole);
+            assert_eq!(whole.parse::<Spec>().unwrap(), spec);
+        }
+    }
+
+    #[test]
+    fn an_unknown_or_incomplete_spec_says_what_is_known() {
+        for text in ["", "kafka", "csv:", "console:x", "CSV", ":"] {
+            let error = text.parse::<Spec>().unwrap_err().to_string();
+            assert!(error.contains("console, csv[:DIR]"), "{error}");
+        }
+    }
+}

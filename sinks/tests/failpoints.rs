@@ -1,0 +1,190 @@
+//! The CSV sink fails or dies at every named place and loses or doubles nothing. A target of its
+//! own: failpoints are switched for the whole process.
+
+#![allow(clippy::unwrap_used)] // Helpers of tests are tests.
+
+#[path = "sinks/places.rs"]
+#[allow(dead_code)]
+mod places;
+
+use std::fs;
+
+use fail::FailScenario;
+use places::CsvPlace;
+use seismic_queue::{Kind, Offset, Partition};
+use seismic_sinks::conformance::{
+    PARTITIONS, ROWS, assert_whole, batch, row, spans_of, try_write_the_rest, write_the_rest,
+};
+use seismic_sinks::{Error, Result, Sink, failpoints};
+
+/// A sink that is dropped where it fails, as if its process had ended.
+fn run(place: &CsvPlace) -> Result<()> {
+    try_write_the_rest(&mut place.csv("home")?)
+}
+
+#[test]
+fn dying_at_any_pass_of_any_place_leaves_each_row_once() {
+    let scenario = FailScenario::setup();
+    let faults = [failpoints::WRITE, failpoints::MARK_WRITE, failpoints::FSYNC];
+    let names = failpoints::ALL.iter().chain(&faults);
+    for (place_name, file_bytes) in names.flat_map(|&name| [(name, 1), (name, 1 << 20)]) {
+        let mut deaths = 0;
+        loop {
+            let place = CsvPlace::new(file_bytes);
+            fail::cfg(place_name, &format!("{deaths}*off->return")).unwrap();
+            let died = run(&place).is_err();
+            fail::remove(place_name);
+            write_the_rest(&place);
+            assert_whole(&place);
+            if !died {
+                break;
+            }
+            deaths += 1;
+        }
+        assert!(deaths > 0, "{place_name} was never passed");
+    }
+    scenario.teardown();
+}
+
+#[test]
+fn dying_in_five_recoveries_running_leaves_each_row_once() {
+    let scenario = FailScenario::setup();
+    let place = CsvPlace::new(300);
+    fail::cfg(failpoints::AFTER_WRITE, "4*off->return").unwrap();
+    run(&place).unwrap_err();
+    fail::remove(failpoints::AFTER_WRITE);
+    fail::cfg(failpoints::IN_TRUNCATION, "return").unwrap();
+    for _ in 0..5 {
+        assert!(matches!(run(&place), Err(Error::Failpoint { .. })));
+    }
+    fail::remove(failpoints::IN_TRUNCATION);
+    write_the_rest(&place);
+    assert_whole(&place);
+    scenario.teardown();
+}
+
+#[test]
+fn a_full_disk_is_waited_for_and_leaves_no_part_of_a_batch() {
+    let scenario = FailScenario::setup();
+    let place = CsvPlace::new(1 << 20);
+    let mut csv = place.csv("home").unwrap();
+    csv.recover(&spans_of(ROWS)).unwrap();
+    for i in 0..2 {
+        let rows = batch(Partition(0), Offset(i), &[row(0, i)]);
+        fail::cfg(failpoints::WRITE, "3*return(full)->off").unwrap();
+        let len = || {
+            place.csv_names().pop().map_or(0, |name| {
+                fs::metadata(place.path().join(name)).unwrap().len()
+            })
+        };
+        let before = len();
+        for _ in 0..3 {
+            let error = csv.write(&rows).unwrap_err();
+            assert_eq!(error.kind(), Kind::Retry, "{error}");
+            assert_eq!(len(), before);
+        }
+        csv.write(&rows).unwrap();
+
+        fail::cfg(failpoints::MARK_WRITE, "3*return(full)->off").unwrap();
+        for _ in 0..3 {
+            assert_eq!(csv.sync().unwrap_err().kind(), Kind::Retry);
+        }
+        csv.sync().unwrap();
+    }
+    drop(csv);
+    assert_eq!(place.csv_names().len(), 1);
+    write_the_rest(&place);
+    assert_whole(&place);
+    scenario.teardown();
+}
+
+#[test]
+fn after_a_failed_fsync_nothing_is_tried_again_and_the_rows_come_from_the_topic() {
+    let scenario = FailScenario::setup();
+    let place = CsvPlace::new(1 << 20);
+    let mut csv = place.csv("home").unwrap();
+    csv.recover(&spans_of(ROWS)).unwrap();
+    csv.write(&batch(Partition(0), Offset(0), &[row(0, 0)]))
+        .unwrap();
+    for how in ["return", "return(full)"] {
+        fail::cfg(failpoints::FSYNC, how).unwrap();
+        assert_eq!(csv.sync().unwrap_err().kind(), Kind::Fatal);
+        fail::remove(failpoints::FSYNC);
+        assert!(
+            matches!(csv.sync(), Err(Error::Broken { .. })),
+            "no retry and hope"
+        );
+        assert!(matches!(
+            csv.recover(&spans_of(ROWS)),
+            Err(Error::Broken { .. })
+        ));
+        drop(csv);
+        csv = place.csv("home").unwrap();
+        assert_eq!(
+            csv.recover(&spans_of(ROWS)).unwrap(),
+            [Offset(0); PARTITIONS as usize]
+        );
+        csv.write(&batch(Partition(0), Offset(0), &[row(0, 0)]))
+            .unwrap();
+    }
+    drop(csv);
+    write_the_rest(&place);
+    assert_whole(&place);
+    scenario.teardown();
+}
+
+#[test]
+fn the_mark_moves_only_after_rows_folder_and_new_mark_are_flushed() {
+    let scenario = FailScenario::setup();
+    for passed in 0..4 {
+        let place = CsvPlace::new(1 << 20);
+        let mark = || fs::read(place.path().join("windows.mark")).unwrap();
+        let mut csv = place.csv("home").unwrap();
+        csv.recover(&spans_of(ROWS)).unwrap();
+        csv.write(&batch(Partition(0), Offset(0), &[row(0, 0)]))
+            .unwrap();
+        let before = mark();
+        fail::cfg(failpoints::FSYNC, &format!("{passed}*off->return")).unwrap();
+        csv.sync().unwrap_err();
+        fail::remove(failpoints::FSYNC);
+        // Of the four flushes only that of the folder with the replaced mark comes after.
+        assert_eq!(mark() == before, passed < 3, "{passed} flushes passed");
+    }
+    scenario.teardown();
+}
+
+#[test]
+fn a_file_is_flushed_and_marked_before_the_next_is_begun() {
+    let scenario = FailScenario::setup();
+    let place = CsvPlace::new(1);
+    let mut csv = place.csv("home").unwrap();
+    csv.recover(&spans_of(ROWS)).unwrap();
+    csv.write(&batch(Partition(0), Offset(0), &[row(0, 0)]))
+        .unwrap();
+    fail::cfg(failpoints::FSYNC, "return").unwrap();
+    let error = csv
+        .write(&batch(Partition(0), Offset(1), &[row(0, 1)]))
+        .unwrap_err();
+    assert_eq!(error.kind(), Kind::Fatal);
+    assert_eq!(place.csv_names().len(), 1);
+    scenario.teardown();
+}
+
+#[test]
+fn a_file_that_could_not_take_its_first_row_takes_it_later() {
+    let scenario = FailScenario::setup();
+    let place = CsvPlace::new(0);
+    let mut csv = place.csv("home").unwrap();
+    csv.recover(&spans_of(ROWS)).unwrap();
+    let rows = batch(Partition(0), Offset(0), &[row(0, 0)]);
+    fail::cfg(failpoints::WRITE, "1*return(full)->off").unwrap();
+    assert_eq!(csv.write(&rows).unwrap_err().kind(), Kind::Retry);
+    csv.write(&rows).unwrap();
+    csv.sync().unwrap();
+    assert_eq!(
+        place.csv_names().len(),
+        1,
+        "no file is left without a header"
+    );
+    scenario.teardown();
+}

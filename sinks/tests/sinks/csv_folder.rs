@@ -1,0 +1,159 @@
+//! What lies in a CSV folder, and what the sink does not touch.
+
+use std::fs;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use jiff::Timestamp;
+use seismic_queue::{Offset, Partition, Span};
+use seismic_sinks::conformance::{PARTITIONS, ROWS, batch, row, spans_of, write_the_rest};
+use seismic_sinks::csv::Content;
+use seismic_sinks::{Context, Error, Sink, Spec};
+
+use crate::places::CsvPlace;
+
+#[test]
+fn a_file_is_plain_csv_with_the_fields_of_the_message() {
+    let place = CsvPlace::new(1 << 20);
+    let mut csv = place.csv("home").unwrap();
+    csv.recover(&[Span {
+        first: Offset(0),
+        end: Offset(1),
+    }])
+    .unwrap();
+    csv.write(&batch(Partition(0), Offset(0), &[row(0, 1)]))
+        .unwrap();
+    assert_eq!(place.csv_names(), ["windows-000001-2026-11-21T09Z.csv"]);
+    let text = fs::read_to_string(place.path().join(place.newest())).unwrap();
+    let expected = "sensor_id,window_start_ts,window_end_ts,avg_amplitude,max_amplitude,\
+        min_amplitude,p_phase_count,s_phase_count,n_phase_count,record_count,mean_amplitude,\
+        rms_amplitude,first_sample_ts,last_sample_ts,closed_by,input_partition,closing_offset\r\n\
+        \"S0,\"\"\",1000,2000,0.33333334,1.0,-0.1,1,2,3,6,0.3333333333333333,1e-7,1000,1960,time,\
+        0,25\r\n";
+    assert_eq!(text, expected);
+}
+
+#[test]
+fn foreign_files_are_neither_read_nor_deleted() {
+    let place = CsvPlace::new(200);
+    let foreign = ["report.csv", "windows.csv", "windows-9-x.csv", "notes.txt"];
+    for name in foreign {
+        fs::write(place.path().join(name), "mine").unwrap();
+    }
+    write_the_rest(&place);
+    write_the_rest(&place);
+    for name in foreign {
+        assert_eq!(fs::read_to_string(place.path().join(name)).unwrap(), "mine");
+    }
+}
+
+#[test]
+fn closed_files_may_be_taken_away() {
+    let place = CsvPlace::new(1);
+    write_the_rest(&place);
+    let oldest = place.csv_names().remove(0);
+    fs::remove_file(place.path().join(oldest)).unwrap();
+    let start = place.csv("home").unwrap().recover(&spans_of(ROWS)).unwrap();
+    assert_eq!(start, [Offset(ROWS); PARTITIONS as usize]);
+}
+
+#[test]
+fn a_new_hour_begins_a_new_file_also_after_a_restart() {
+    static NOW_S: AtomicI64 = AtomicI64::new(1_795_251_600); // 2026-11-21T09:00Z
+    let now = || Timestamp::from_second(NOW_S.load(Ordering::Relaxed)).unwrap();
+    let place = CsvPlace::new(1 << 20);
+    let write = |i: u64| {
+        let mut csv = place.csv("home").unwrap().clock(now);
+        assert_eq!(csv.recover(&spans_of(ROWS)).unwrap()[0], Offset(i));
+        csv.write(&batch(Partition(0), Offset(i), &[row(0, i)]))
+            .unwrap();
+        csv.sync().unwrap();
+    };
+    write(0);
+    NOW_S.fetch_add(3_599, Ordering::Relaxed);
+    write(1);
+    NOW_S.fetch_add(1, Ordering::Relaxed);
+    write(2);
+    // A clock that goes back begins another file and changes no row.
+    NOW_S.fetch_sub(1, Ordering::Relaxed);
+    write(3);
+    assert_eq!(
+        place.csv_names(),
+        [
+            "windows-000001-2026-11-21T09Z.csv",
+            "windows-000002-2026-11-21T10Z.csv",
+            "windows-000003-2026-11-21T09Z.csv",
+        ]
+    );
+}
+
+#[test]
+fn a_message_that_is_no_row_is_named_and_nothing_of_its_batch_is_kept() {
+    let place = CsvPlace::new(1 << 20);
+    let mut csv = place.csv("home").unwrap();
+    csv.recover(&spans_of(ROWS)).unwrap();
+    let mut rows = batch(Partition(2), Offset(0), &[row(2, 0)]);
+    let value = &[0x0a, 0xff][..];
+    rows.push(seismic_queue::Message {
+        offset: Offset(1),
+        append_ms: 0,
+        key: b"k",
+        value,
+    });
+    let error = csv.write(&rows).unwrap_err();
+    assert!(
+        error.to_string().contains("message 1 of results/2"),
+        "{error}"
+    );
+    assert!(place.csv_names().is_empty());
+}
+
+#[test]
+fn the_folder_is_made_with_those_above_it_and_gives_the_sink_its_name() {
+    let place = CsvPlace::new(1);
+    let folder = place.path().join("a/b/c");
+    let spec: Spec = format!("csv:{}", folder.display()).parse().unwrap();
+    let context = Context {
+        home_id: "home".to_owned(),
+        topic: "results".to_owned(),
+    };
+    let sink = seismic_sinks::open(&spec, &context).unwrap();
+    assert_eq!(
+        sink.name(),
+        format!("csv:{}", folder.canonicalize().unwrap().display())
+    );
+    assert!(sink.keeps_position());
+}
+
+#[test]
+fn a_folder_that_cannot_be_one_is_refused_with_its_name() {
+    let place = CsvPlace::new(1);
+    fs::write(place.path().join("file"), "").unwrap();
+    let spec: Spec = format!("csv:{}", place.path().join("file").display())
+        .parse()
+        .unwrap();
+    let context = Context {
+        home_id: "home".to_owned(),
+        topic: "results".to_owned(),
+    };
+    let error = seismic_sinks::open(&spec, &context).err().unwrap();
+    assert!(matches!(error, Error::Io { .. }));
+    assert!(error.to_string().contains("file"), "{error}");
+}
+
+#[test]
+fn reading_beside_a_writer_shows_only_what_is_synced() {
+    let place = CsvPlace::new(1 << 20);
+    let mut csv = place.csv("home").unwrap();
+    csv.recover(&spans_of(ROWS)).unwrap();
+    for i in 0..3 {
+        csv.write(&batch(Partition(0), Offset(i), &[row(0, i)]))
+            .unwrap();
+        if i == 1 {
+            csv.sync().unwrap();
+        }
+    }
+    let content = Content::open(place.path()).unwrap().unwrap();
+    let rows: Vec<_> = content.rows().map(Result::unwrap).collect();
+    assert_eq!(rows, [row(0, 0), row(0, 1)]);
+    assert_eq!((content.home_id(), content.next()[0]), ("home", Offset(2)));
+}

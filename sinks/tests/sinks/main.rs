@@ -1,0 +1,9 @@
+//! Tests of sinks against real folders and homes; one target, so that the libraries are linked once.
+
+#![allow(clippy::unwrap_used)] // Helpers of tests are tests.
+
+mod crash_images;
+mod csv_conformance;
+mod csv_folder;
+mod places;
+mod relay;

@@ -1,0 +1,388 @@
+//! The loop between a home in memory and a sink.
+
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use seismic_proto::Message as _;
+use seismic_queue::memory::MemoryHome;
+use seismic_queue::{
+    Batch, Claim, Commit, Committer, Error as QueueError, Home, Job, Kind, Offset, Owner,
+    Partition, PartitionCommit, Policy, Span, Topic,
+};
+use seismic_sinks::conformance::{Place, row};
+use seismic_sinks::console::Console;
+use seismic_sinks::{Error, Finish, Relay, Result, Sink};
+
+use crate::places::CsvPlace;
+
+/// Longest that anything here may take.
+const DEADLINE: Duration = Duration::from_secs(20);
+const WAIT: Duration = Duration::from_millis(5);
+
+/// A job with two partitions that commits rows.
+struct Worker {
+    home: MemoryHome,
+    _owner: Box<dyn Owner>,
+    committer: Box<dyn Committer>,
+    /// Rows committed, by partition.
+    rows: [u64; 2],
+    commits: [u64; 2],
+}
+
+impl Worker {
+    fn new() -> Self {
+        let home = MemoryHome::new();
+        let input = Topic {
+            name: "in".to_owned(),
+            id: "1".to_owned(),
+            partitions: 2,
+        };
+        let job = Job {
+            group: "g".to_owned(),
+            input,
+            result_topic: "results".to_owned(),
+            dead_topic: "dead".to_owned(),
+        };
+        let owner = home.own(&job).unwrap();
+        let mut committer = owner.committer().unwrap();
+        committer
+            .load(&Claim::Sole, &[Partition(0), Partition(1)])
+            .unwrap();
+        Worker {
+            home,
+            _owner: owner,
+            committer,
+            rows: [0; 2],
+            commits: [0; 2],
+        }
+    }
+
+    /// Commits `count` rows of a partition at once.
+    fn commit(&mut self, partition: u32, count: u64) {
+        let place = partition as usize;
+        self.commits[place] += 1;
+        let mut commit = PartitionCommit::new(Partition(partition));
+        commit.number = self.commits[place];
+        commit.next = Offset(self.commits[place]);
+        for i in self.rows[place]..self.rows[place] + count {
+            commit
+                .rows
+                .push(b"k", &row(partition, i).encode_to_vec())
+                .unwrap();
+        }
+        self.rows[place] += count;
+        self.committer
+            .commit(
+                &Claim::Sole,
+                &Commit {
+                    partitions: vec![commit],
+                },
+            )
+            .unwrap();
+    }
+
+    fn spans(&self) -> Vec<Span> {
+        self.home
+            .view()
+            .unwrap()
+            .partitions
+            .iter()
+            .map(|partition| partition.rows)
+            .collect()
+    }
+
+    /// What the home knows of a sink's position, in order of partitions.
+    fn noted(&self) -> Vec<u64> {
+        self.home
+            .view()
+            .unwrap()
+            .sinks
+            .iter()
+            .map(|position| position.next.0)
+            .collect()
+    }
+
+    fn id(&self) -> String {
+        self.home.view().unwrap().id
+    }
+
+    fn relay<'a>(&'a self, place: &CsvPlace) -> Result<Relay<'a>> {
+        Relay::new(&self.home, place.open(&self.id())?)
+    }
+
+    fn assert_shown(&self, place: &CsvPlace) {
+        let shown = place.rows();
+        for (partition, &count) in (0..).zip(&self.rows) {
+            let of_partition = shown
+                .iter()
+                .filter(|row| row.input_partition == partition as i32);
+            let written: Vec<_> = (0..count).map(|i| row(partition, i)).collect();
+            assert_eq!(of_partition.cloned().collect::<Vec<_>>(), written);
+        }
+        assert_eq!(shown.len() as u64, self.rows.iter().sum::<u64>());
+    }
+}
+
+/// Runs a relay to the end of what is committed.
+fn drain(relay: &mut Relay<'_>, worker: &Worker) {
+    let finish = Finish::new();
+    finish.after(worker.spans());
+    relay.run(&finish).unwrap();
+}
+
+fn until(what: &str, mut done: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !done() {
+        assert!(begun.elapsed() < DEADLINE, "{what} never came");
+        thread::yield_now();
+    }
+    assert!(begun.elapsed() < DEADLINE, "{what} came late");
+}
+
+#[test]
+fn committed_rows_reach_the_sink_once_over_restarts_with_and_without_a_sync() {
+    let (mut worker, place) = (Worker::new(), CsvPlace::new(500));
+    for round in 0..6 {
+        worker.commit(0, 3);
+        worker.commit(1, 2);
+        let mut relay = worker.relay(&place).unwrap();
+        if round % 2 == 0 {
+            drain(&mut relay, &worker);
+            assert!(relay.caught_up_to(&worker.spans()));
+        } else {
+            // Written perhaps, synced perhaps not: dropped as by a crash.
+            relay.turn(WAIT).unwrap();
+        }
+    }
+    drain(&mut worker.relay(&place).unwrap(), &worker);
+    worker.assert_shown(&place);
+}
+
+#[test]
+fn rows_are_synced_and_noted_soon_though_no_more_come() {
+    let (mut worker, place) = (Worker::new(), CsvPlace::new(1 << 20));
+    let home = worker.home.clone();
+    let mut relay = Relay::new(&home, place.open(&worker.id()).unwrap()).unwrap();
+    relay.turn(WAIT).unwrap();
+    assert_eq!(
+        worker.noted(),
+        [0, 0],
+        "retention waits from the first moment on"
+    );
+    worker.commit(0, 3);
+    until("a sync", || {
+        relay.turn(DEADLINE).unwrap();
+        relay.caught_up_to(&worker.spans())
+    });
+    assert_eq!(relay.position(), [Offset(3), Offset(0)]);
+    assert_eq!(worker.noted(), [3, 0]);
+}
+
+#[test]
+fn the_console_begins_with_what_comes_after_it_and_holds_nothing() {
+    let mut worker = Worker::new();
+    worker.commit(0, 2);
+    let console = Console::new(std::io::sink(), "results");
+    let mut relay = Relay::new(&worker.home, Box::new(console)).unwrap();
+    assert_eq!(relay.position(), [Offset(2), Offset(0)]);
+    drain(&mut relay, &worker);
+    assert!(worker.noted().is_empty());
+}
+
+#[test]
+fn a_sink_below_the_first_row_refuses_to_skip() {
+    let (mut worker, place) = (Worker::new(), CsvPlace::new(1 << 20));
+    worker.commit(0, 3);
+    drain(&mut worker.relay(&place).unwrap(), &worker);
+    worker.commit(0, 3);
+    worker.commit(0, 3);
+    let topics = worker.home.topics();
+    let topic = topics.topic("results").unwrap();
+    topics
+        .set_policy(
+            &topic,
+            Policy {
+                max_age_ms: None,
+                max_bytes: Some(0),
+            },
+        )
+        .unwrap();
+    topics.retain(&topic, true).unwrap();
+    assert!(worker.spans()[0].first > Offset(3), "rows are gone");
+    let error = worker.relay(&place).err().expect("a hole");
+    assert_eq!(error.kind(), Kind::Data);
+    assert!(
+        matches!(error, Error::Queue(QueueError::OffsetGone { .. })),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_sink_beyond_the_last_row_refuses_to_guess() {
+    let mut worker = Worker::new();
+    worker.commit(0, 1);
+    let beyond = Scripted {
+        start: Some(vec![Offset(2), Offset(0)]),
+        ..Scripted::default()
+    };
+    let error = Relay::new(&worker.home, Box::new(beyond))
+        .err()
+        .expect("rows of the future");
+    assert!(
+        matches!(error, Error::Queue(QueueError::OffsetBeyond { .. })),
+        "{error}"
+    );
+}
+
+/// A sink that fails or waits as it is told.
+#[derive(Default)]
+struct Scripted {
+    start: Option<Vec<Offset>>,
+    /// Errors of the next writes, last first.
+    errors: Vec<Error>,
+    /// Each write waits for a word from here.
+    gate: Option<mpsc::Receiver<()>>,
+    /// Offsets written, and how many of them were synced.
+    seen: Arc<Mutex<Vec<(u32, u64)>>>,
+    synced: Arc<Mutex<usize>>,
+    always_full: bool,
+}
+
+fn full() -> Error {
+    Error::Full {
+        at: "there".into(),
+        doing: "writing",
+    }
+}
+
+impl Sink for Scripted {
+    fn name(&self) -> &str {
+        "scripted"
+    }
+
+    fn recover(&mut self, rows: &[Span]) -> Result<Vec<Offset>> {
+        Ok(self
+            .start
+            .clone()
+            .unwrap_or_else(|| rows.iter().map(|span| span.first).collect()))
+    }
+
+    fn write(&mut self, rows: &Batch) -> Result<()> {
+        if let Some(gate) = &self.gate {
+            gate.recv().unwrap();
+        }
+        if self.always_full {
+            return Err(full());
+        }
+        if let Some(error) = self.errors.pop() {
+            return Err(error);
+        }
+        let partition = rows.partition().0;
+        let offsets = rows.messages().map(|message| (partition, message.offset.0));
+        self.seen.lock().unwrap().extend(offsets);
+        Ok(())
+    }
+
+    fn sync(&mut self) -> Result<()> {
+        *self.synced.lock().unwrap() = self.seen.lock().unwrap().len();
+        Ok(())
+    }
+}
+
+#[test]
+fn what_may_pass_is_tried_again_and_nothing_comes_twice() {
+    let mut worker = Worker::new();
+    worker.commit(0, 2);
+    let sink = Scripted {
+        errors: vec![full(), full(), full()],
+        ..Scripted::default()
+    };
+    let seen = Arc::clone(&sink.seen);
+    drain(
+        &mut Relay::new(&worker.home, Box::new(sink)).unwrap(),
+        &worker,
+    );
+    assert_eq!(*seen.lock().unwrap(), [(0, 0), (0, 1)]);
+}
+
+#[test]
+fn what_does_not_pass_ends_the_relay_and_nothing_is_noted() {
+    let mut worker = Worker::new();
+    worker.commit(0, 2);
+    let sink = Scripted {
+        errors: vec![Error::Closed { at: "it" }],
+        ..Scripted::default()
+    };
+    let mut relay = Relay::new(&worker.home, Box::new(sink)).unwrap();
+    let error = relay.run(&Finish::new()).unwrap_err();
+    assert!(matches!(error, Error::Closed { .. }));
+    assert!(worker.noted().iter().all(|&next| next == 0));
+}
+
+#[test]
+fn a_stop_ends_a_relay_that_is_stuck() {
+    let mut worker = Worker::new();
+    worker.commit(0, 2);
+    let sink = Scripted {
+        always_full: true,
+        ..Scripted::default()
+    };
+    let mut relay = Relay::new(&worker.home, Box::new(sink)).unwrap();
+    let finish = Finish::new();
+    finish.after(worker.spans());
+    let begun = Instant::now();
+    thread::scope(|scope| {
+        let running = scope.spawn(|| relay.run(&finish));
+        finish.stop();
+        running.join().unwrap().unwrap();
+    });
+    assert!(begun.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn a_drain_ends_only_when_every_row_before_the_end_is_synced() {
+    let mut worker = Worker::new();
+    worker.commit(0, 2);
+    worker.commit(1, 5);
+    let sink = Scripted::default();
+    let synced = Arc::clone(&sink.synced);
+    drain(
+        &mut Relay::new(&worker.home, Box::new(sink)).unwrap(),
+        &worker,
+    );
+    assert_eq!(*synced.lock().unwrap(), 7);
+    assert_eq!(worker.noted(), [2, 5]);
+}
+
+#[test]
+fn a_stuck_sink_does_not_hold_up_the_job_and_catches_up_later() {
+    let mut worker = Worker::new();
+    let home = worker.home.clone();
+    let (open, gate) = mpsc::channel();
+    let sink = Scripted {
+        gate: Some(gate),
+        ..Scripted::default()
+    };
+    let seen = Arc::clone(&sink.seen);
+    let finish = Finish::new();
+    thread::scope(|scope| {
+        let running = scope.spawn(|| Relay::new(&home, Box::new(sink)).unwrap().run(&finish));
+        for _ in 0..200 {
+            worker.commit(0, 5);
+        }
+        assert!(
+            seen.lock().unwrap().is_empty(),
+            "the job was done before the sink took a row"
+        );
+        finish.after(worker.spans());
+        // One word more than any number of batches, then no more waiting.
+        for _ in 0..1_000 {
+            open.send(()).ok();
+        }
+        running.join().unwrap().unwrap();
+    });
+    let expected: Vec<_> = (0..1_000).map(|i| (0, i)).collect();
+    assert_eq!(*seen.lock().unwrap(), expected);
+}

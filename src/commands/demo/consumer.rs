@@ -1,0 +1,141 @@
+//! The demo's consumer: `seismic run` as a process of its own, and how far it has come.
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use rustix::process::{Pid, Signal, kill_process};
+use seismic_pipeline::Note;
+use seismic_queue::{Error, Home, Queue, Url};
+
+/// How long a consumer may take to stop.
+const STOP_PATIENCE: Duration = Duration::from_secs(5);
+
+/// A running consumer; killed when it is dropped.
+pub struct Consumer(Child);
+
+impl Consumer {
+    /// Starts `seismic run` of this very program, with the console and CSV as sinks.
+    pub fn start(queue: &Url, csv: &Path) -> anyhow::Result<Self> {
+        let program = std::env::current_exe().context("finding this program")?;
+        let child = Command::new(program)
+            .args([
+                "run",
+                "--quiet",
+                "--sink",
+                "console",
+                "--queue",
+                &queue.to_string(),
+            ])
+            .args(["--sink", &format!("csv:{}", csv.display())])
+            .stdin(Stdio::null())
+            .spawn()
+            .context("starting the consumer")?;
+        Ok(Consumer(child))
+    }
+
+    /// An error when it has ended by itself.
+    pub fn check(&mut self) -> anyhow::Result<()> {
+        match self.0.try_wait()? {
+            Some(status) => bail!("the consumer has ended: {status}"),
+            None => Ok(()),
+        }
+    }
+
+    /// `kill -9`: no chance to finish anything.
+    pub fn kill(&mut self) -> anyhow::Result<()> {
+        self.0.kill()?;
+        self.0.wait()?;
+        Ok(())
+    }
+
+    /// SIGTERM; it must end well and in time.
+    pub fn stop(&mut self) -> anyhow::Result<()> {
+        let pid = Pid::from_child(&self.0);
+        kill_process(pid, Signal::TERM).context("stopping the consumer")?;
+        let deadline = Instant::now() + STOP_PATIENCE;
+        while Instant::now() < deadline {
+            if let Some(status) = self.0.try_wait()? {
+                if status.success() {
+                    return Ok(());
+                }
+                bail!("the consumer ended with {status}");
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        bail!(
+            "the consumer did not stop within {} s",
+            STOP_PATIENCE.as_secs()
+        )
+    }
+}
+
+impl Drop for Consumer {
+    fn drop(&mut self) {
+        // It may have ended already; there is nobody left to tell.
+        let _ = self.kill();
+    }
+}
+
+/// How far a consumer has come, all partitions together.
+pub struct Position {
+    /// Messages committed.
+    pub messages: u64,
+    /// Messages not committed yet.
+    pub lag: u64,
+    /// Windows open.
+    pub open_windows: u64,
+}
+
+impl Position {
+    /// Reads it from the home; zero when there is none yet.
+    pub fn of(home: &dyn Home, queue: &dyn Queue) -> anyhow::Result<Self> {
+        let mut position = Position {
+            messages: 0,
+            lag: u64::MAX,
+            open_windows: 0,
+        };
+        let view = match home.view() {
+            Ok(view) => view,
+            Err(Error::HomeMissing { .. } | Error::Busy { .. }) => return Ok(position),
+            Err(error) => return Err(error.into()),
+        };
+        for progress in view
+            .partitions
+            .iter()
+            .filter_map(|part| part.progress.as_ref())
+        {
+            position.messages += progress.next.0;
+            position.open_windows += Note::decode(&progress.note)?.open_windows;
+        }
+        let spans = queue.spans(&queue.topic(&view.job.input.name)?)?;
+        let end: u64 = spans.iter().map(|span| span.end.0).sum();
+        position.lag = end - position.messages;
+        Ok(position)
+    }
+}
+
+/// Asks every few milliseconds until it is so.
+///
+/// # Errors
+/// When it is not so in time, or a stop was asked for, or the question fails.
+pub fn wait_until(
+    patience: Duration,
+    stop: &AtomicBool,
+    mut is_so: impl FnMut() -> anyhow::Result<bool>,
+) -> anyhow::Result<()> {
+    let deadline = Instant::now() + patience;
+    while !is_so()? {
+        if stop.load(Ordering::Relaxed) {
+            bail!("stopped");
+        }
+        if Instant::now() > deadline {
+            bail!("not within {} s", patience.as_secs());
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+    Ok(())
+}

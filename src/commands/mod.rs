@@ -1,0 +1,11 @@
+//! One file for each command: its options, and what it does with them.
+
+pub mod checkpoint;
+pub mod demo;
+pub mod generate;
+pub mod import;
+pub mod read;
+pub mod retention;
+pub mod run;
+pub mod status;
+pub mod verify;

@@ -1,0 +1,294 @@
+//! `seismic run`: the service. Takes the home, starts the sinks, runs the job until it is told to
+//! stop or has done what it was asked for.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, Scope, ScopedJoinHandle};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use seismic_pipeline::{Finish, From, Progress, Rules, RunJob, Settings, Time};
+use seismic_queue::{Home, Job, Queue, Topic};
+use seismic_sinks::{Relay, Spec};
+
+use crate::exit::{Outcome, Usage};
+use crate::place::Place;
+use crate::show::{count, rate};
+use crate::{signal, time};
+
+/// After a stop, sinks may still write what is committed for this long.
+const SINK_PATIENCE: Duration = Duration::from_millis(1_500);
+
+/// Options of `seismic run`.
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    place: Place,
+    /// Topic to read
+    #[arg(long, value_name = "NAME", default_value = "seismic-data-topic")]
+    topic: String,
+    /// Topic of result rows, in the home
+    #[arg(long, value_name = "NAME", default_value = "seismic-agg-topic")]
+    result_topic: String,
+    /// Topic of dead letters, in the home
+    #[arg(long, value_name = "NAME", default_value = "seismic-dead-topic")]
+    dead_topic: String,
+    /// Where results are shown: console, csv or csv:DIR; may be given several times
+    #[arg(long = "sink", value_name = "SINK", default_value = "console")]
+    sinks: Vec<Spec>,
+    /// Where a group without progress begins: earliest (the default), latest, an offset or a time
+    #[arg(long, value_name = "WHERE", value_parser = time::parse_from)]
+    from: Option<From>,
+    /// Length of a window, ms
+    #[arg(long, value_name = "MS", default_value_t = 1_000)]
+    window_ms: i64,
+    /// How long a window waits for late records, ms of event time
+    #[arg(
+        long,
+        value_name = "MS",
+        default_value_t = 500,
+        allow_negative_numbers = true
+    )]
+    lateness_ms: i64,
+    /// Silence after which a sensor's windows are closed, ms; 0: never
+    #[arg(long, value_name = "MS", default_value_t = 2_000)]
+    idle_timeout_ms: u64,
+    /// How far event time may be ahead of append time, ms
+    #[arg(
+        long,
+        value_name = "MS",
+        default_value_t = 5_000,
+        allow_negative_numbers = true
+    )]
+    max_ahead_ms: i64,
+    /// Which clock windows follow
+    #[arg(long = "time", value_enum, default_value_t = Clock::Event)]
+    clock: Clock,
+    /// Sensors per partition; further ones become dead letters
+    #[arg(long, value_name = "N", default_value_t = 1_000_000)]
+    max_sensors: u64,
+    /// Threads that read and compute; at most one per partition [default: one per core]
+    #[arg(long, value_name = "N")]
+    slots: Option<usize>,
+    /// Longest wait of a row for its commit, ms
+    #[arg(long, value_name = "MS", default_value_t = 20)]
+    commit_interval_ms: u64,
+    /// Stop after the message in which this many records are reached
+    #[arg(long, value_name = "N")]
+    max_records: Option<u64>,
+    /// Stop at the end of the log; windows stay open in the checkpoint
+    #[arg(long)]
+    until_caught_up: bool,
+    /// Stop at the end of the log and close every window
+    #[arg(long, conflicts_with = "until_caught_up")]
+    drain: bool,
+    /// Say nothing on stderr but warnings and errors
+    #[arg(long)]
+    quiet: bool,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Clock {
+    /// Event time, each sensor's own
+    Event,
+    /// Append time: when the queue took the message
+    Ingest,
+}
+
+impl Args {
+    fn settings(&self) -> Settings {
+        let rules = Rules {
+            window_ms: self.window_ms,
+            lateness_ms: self.lateness_ms,
+            max_ahead_ms: self.max_ahead_ms,
+            time: match self.clock {
+                Clock::Event => Time::Event,
+                Clock::Ingest => Time::Ingest,
+            },
+            max_sensors: self.max_sensors,
+            ..Rules::default()
+        };
+        let finish = match (self.drain, self.until_caught_up) {
+            (true, _) => Finish::Drain,
+            (_, true) => Finish::CaughtUp,
+            _ => Finish::Never,
+        };
+        Settings {
+            rules,
+            idle_timeout: Duration::from_millis(self.idle_timeout_ms),
+            from: self.from,
+            finish,
+            max_records: self.max_records,
+            commit_every: Duration::from_millis(self.commit_interval_ms),
+            ..Settings::default()
+        }
+    }
+
+    fn is_bounded(&self) -> bool {
+        self.drain || self.until_caught_up || self.max_records.is_some()
+    }
+}
+
+/// Runs the job.
+pub fn run(args: &Args) -> anyhow::Result<Outcome> {
+    let settings = args.settings();
+    let faults = settings.rules.faults();
+    if !faults.is_empty() {
+        return Err(Usage(faults.join("\n       ")).into());
+    }
+    for name in [&args.topic, &args.result_topic, &args.dead_topic] {
+        Topic::check_name(name)?;
+    }
+    let stop = signal::stop_flag()?;
+    let queue = args.place.open_queue()?;
+    let home = args.place.open_home()?;
+    let Some(input) = find_topic(&*queue, args, &stop)? else {
+        return Ok(Outcome::Fine);
+    };
+    let job = Job {
+        group: args.place.group.clone(),
+        input,
+        result_topic: args.result_topic.clone(),
+        dead_topic: args.dead_topic.clone(),
+    };
+    let owner = home.own(&job)?;
+    let began = Instant::now();
+    let progress = Progress::default();
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let run_job = RunJob {
+        queue: &*queue,
+        home: &*home,
+        owner: &*owner,
+        job: &job,
+        slots: args.slots.unwrap_or(cores),
+        settings: &settings,
+    };
+    thread::scope(|scope| {
+        let sinks = Sinks::start(scope, &*home, &args.sinks, &stop)?;
+        let ran = seismic_pipeline::run(run_job, &stop, &progress);
+        let is_done = ran.is_ok() && !stop.load(Ordering::Relaxed);
+        let shown = sinks.end(&*home, is_done);
+        ran?;
+        shown
+    })?;
+    if !args.quiet {
+        summarise(&progress, began.elapsed());
+    }
+    Ok(Outcome::Fine)
+}
+
+/// The input topic. A service waits for it to be made; `None` when it was stopped meanwhile.
+fn find_topic(
+    queue: &dyn Queue,
+    args: &Args,
+    stop: &AtomicBool,
+) -> seismic_queue::Result<Option<Topic>> {
+    let mut is_told = false;
+    loop {
+        match queue.topic(&args.topic) {
+            Err(seismic_queue::Error::TopicMissing { .. }) if !args.is_bounded() => {}
+            found => return found.map(Some),
+        }
+        if !is_told {
+            eprintln!("waiting for topic {:?} in {}", args.topic, queue.name());
+            is_told = true;
+        }
+        if stop.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
+}
+
+fn summarise(progress: &Progress, time: Duration) {
+    let replayed = match progress.messages_replayed() {
+        0 => String::new(),
+        messages => format!(", after replaying {} messages", count(messages)),
+    };
+    eprintln!(
+        "read {} records in {:.1} s ({} records/s): {} windows, {} dead letters{replayed}",
+        count(progress.records()),
+        time.as_secs_f64(),
+        rate(progress.records(), time),
+        count(progress.rows()),
+        count(progress.dead_letters()),
+    );
+}
+
+/// The sinks of this process, each on a thread of its own.
+struct Sinks<'scope> {
+    running: Vec<Running<'scope>>,
+}
+
+struct Running<'scope> {
+    spec: Spec,
+    finish: Arc<seismic_sinks::Finish>,
+    thread: ScopedJoinHandle<'scope, seismic_sinks::Result<()>>,
+}
+
+impl<'scope> Sinks<'scope> {
+    /// Opens all, then starts all: one that cannot work stops the run before it has begun.
+    fn start<'env>(
+        scope: &'scope Scope<'scope, 'env>,
+        home: &'env dyn Home,
+        specs: &[Spec],
+        stop: &'env AtomicBool,
+    ) -> anyhow::Result<Self> {
+        let context = seismic_sinks::Context::of(home)?;
+        let mut relays = Vec::new();
+        for (i, spec) in specs.iter().enumerate() {
+            if specs[..i].contains(spec) {
+                return Err(Usage(format!("--sink {spec} is given twice")).into());
+            }
+            let sink = seismic_sinks::open(spec, &context)?;
+            relays.push((spec.clone(), Relay::new(home, sink)?));
+        }
+        let start = |(spec, mut relay): (Spec, Relay<'env>)| {
+            let finish = Arc::new(seismic_sinks::Finish::new());
+            let order = Arc::clone(&finish);
+            let thread = scope.spawn(move || {
+                let outcome = relay.run(&order);
+                if outcome.is_err() {
+                    // Rows go on to the result topic, but a person must see that nobody shows them.
+                    stop.store(true, Ordering::Relaxed);
+                }
+                outcome
+            });
+            Running {
+                spec,
+                finish,
+                thread,
+            }
+        };
+        Ok(Sinks {
+            running: relays.into_iter().map(start).collect(),
+        })
+    }
+
+    /// Lets every sink write what is committed: all of it when the run `is_done`, else as much as
+    /// a stop has time for.
+    fn end(self, home: &dyn Home, is_done: bool) -> anyhow::Result<()> {
+        let topics = home.topics();
+        let ends = topics.spans(&topics.topic(&home.view()?.job.result_topic)?)?;
+        self.running
+            .iter()
+            .for_each(|sink| sink.finish.after(ends.clone()));
+        let deadline = Instant::now() + SINK_PATIENCE;
+        let mut outcome = Ok(());
+        for sink in self.running {
+            while !is_done && !sink.thread.is_finished() && Instant::now() < deadline {
+                thread::sleep(Duration::from_millis(5));
+            }
+            if !is_done {
+                sink.finish.stop();
+            }
+            let ended = sink
+                .thread
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            let ended = ended.with_context(|| format!("sink {} has stopped", sink.spec));
+            outcome = outcome.and(ended);
+        }
+        outcome
+    }
+}

@@ -1,0 +1,167 @@
+//! `seismic verify`: the proof, in words or JSON.
+
+use std::io::IsTerminal;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use seismic_pipeline::verify::{Report, verify};
+use seismic_queue::Home;
+use seismic_sinks::Spec;
+use serde_json::json;
+
+use crate::exit::{Outcome, Usage};
+use crate::place::Place;
+use crate::show::{count, rate};
+
+pub(super) mod sink;
+
+/// Options of `seismic verify`.
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    place: Place,
+    /// Fail when the log no longer reaches back to where the job began
+    #[arg(long)]
+    complete: bool,
+    /// Compare what this sink holds with the result topic too: csv or csv:DIR
+    #[arg(long = "sink", value_name = "SINK")]
+    sinks: Vec<Spec>,
+    /// For programs
+    #[arg(long)]
+    json: bool,
+}
+
+/// Proves the job; code 3 when something differs.
+pub fn run(args: &Args) -> anyhow::Result<Outcome> {
+    let queue = args.place.open_queue()?;
+    let home = args.place.open_home()?;
+    let bar = progress_bar();
+    let began = Instant::now();
+    let mut report = verify(&*queue, &*home, args.complete, &mut |messages| {
+        bar.inc(messages)
+    })?;
+    let mut sinks = Vec::new();
+    for spec in &args.sinks {
+        sinks.push((spec, check_sink(spec, &*home, &mut report)?));
+    }
+    bar.finish_and_clear();
+    if args.json {
+        println!("{}", as_json(&report, &sinks));
+    } else {
+        print!("{}", in_words(&report, &sinks, began.elapsed()));
+    }
+    Ok(if report.is_fine() {
+        Outcome::Fine
+    } else {
+        Outcome::Differs
+    })
+}
+
+fn check_sink(spec: &Spec, home: &dyn Home, report: &mut Report) -> anyhow::Result<u64> {
+    match spec.scheme() {
+        "csv" => sink::compare(Path::new(spec.target()), home, report),
+        _ => Err(Usage(format!(
+            "--sink {spec} keeps nothing that could be compared"
+        ))
+        .into()),
+    }
+}
+
+fn progress_bar() -> ProgressBar {
+    let target = if std::io::stderr().is_terminal() {
+        ProgressDrawTarget::stderr()
+    } else {
+        ProgressDrawTarget::hidden()
+    };
+    let style = ProgressStyle::with_template("{spinner} {human_pos} messages folded ({per_sec})")
+        .expect("the template is well formed");
+    ProgressBar::with_draw_target(None, target).with_style(style)
+}
+
+fn in_words(report: &Report, sinks: &[(&Spec, u64)], time: Duration) -> String {
+    let counters = report.counters();
+    let sum = |of: fn(&seismic_pipeline::verify::Proved) -> u64| -> u64 {
+        report.partitions.iter().map(of).sum()
+    };
+    let mut text = String::new();
+    for proved in report
+        .partitions
+        .iter()
+        .filter(|proved| !proved.is_complete())
+    {
+        text += &format!(
+            "partition {}: only offsets {} to {} could be proved, the log before them is gone\n",
+            proved.partition, proved.from, proved.to
+        );
+    }
+    if report.is_fine() {
+        text += &format!(
+            "verified: {} records = {} in closed windows + {} open + {} late + {} rejected\n\
+             \x20         {} windows and {} dead letters, each there once and bit-equal\n",
+            count(counters.read),
+            count(counters.closed),
+            count(counters.open),
+            count(counters.late()),
+            count(counters.rejected()),
+            count(sum(|p| p.rows)),
+            count(sum(|p| p.dead_letters)),
+        );
+        for (spec, rows) in sinks {
+            text += &format!(
+                "          {spec} holds {} of these rows, each once\n",
+                count(*rows)
+            );
+        }
+        text += &format!(
+            "          {} partitions in {:.1} s ({} records/s)\n",
+            report.partitions.len(),
+            time.as_secs_f64(),
+            rate(counters.read, time),
+        );
+    } else {
+        text += &format!(
+            "{} differences; the first of each partition:\n",
+            count(report.total)
+        );
+        for difference in &report.differences {
+            text += &format!("  {difference}\n");
+        }
+    }
+    text
+}
+
+fn as_json(report: &Report, sinks: &[(&Spec, u64)]) -> serde_json::Value {
+    let counters = report.counters();
+    json!({
+        "verified": report.is_fine(),
+        "complete": report.is_complete(),
+        "read": counters.read,
+        "closed": counters.closed,
+        "open": counters.open,
+        "late": counters.late(),
+        "rejected": counters.rejected(),
+        "windows": counters.windows,
+        "partitions": report.partitions.iter().map(|proved| json!({
+            "partition": proved.partition.0,
+            "from": proved.from.0,
+            "to": proved.to.0,
+            "complete": proved.is_complete(),
+            "rows": proved.rows,
+            "dead_letters": proved.dead_letters,
+        })).collect::<Vec<_>>(),
+        "sinks": sinks.iter().map(|(spec, rows)| json!({
+            "sink": spec.to_string(),
+            "rows": rows,
+        })).collect::<Vec<_>>(),
+        "total_differences": report.total,
+        "differences": report.differences.iter().map(|difference| json!({
+            "partition": difference.partition.0,
+            "kind": difference.kind.name(),
+            "key": difference.key,
+            "expected": difference.expected,
+            "found": difference.found,
+            "offset": difference.offset.map(|offset| offset.0),
+        })).collect::<Vec<_>>(),
+    })
+}

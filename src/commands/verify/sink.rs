@@ -1,0 +1,183 @@
+//! Whether a CSV folder holds the result topic up to its position: each row once, in order.
+
+use std::path::Path;
+use std::time::Duration;
+
+use seismic_pipeline::verify::{Difference, DifferenceKind, Report};
+use seismic_proto::{Message, SeismicAggRecord};
+use seismic_queue::{Batch, Event, Home, Offset, Partition, Reader, Topic};
+use seismic_sinks::csv::Content;
+
+use crate::exit::Usage;
+
+/// Compares the folder with the home's result topic; the number of rows that are the same.
+///
+/// # Errors
+/// When the folder cannot be read or holds the rows of another home. Differences go into `report`.
+pub fn compare(folder: &Path, home: &dyn Home, report: &mut Report) -> anyhow::Result<u64> {
+    let Some(content) = Content::open(folder)? else {
+        return Err(Usage(format!("{} holds no rows of a CSV sink", folder.display())).into());
+    };
+    let view = home.view()?;
+    if content.home_id() != view.id {
+        let folder = folder.display();
+        return Err(Usage(format!("{folder} holds the rows of another home")).into());
+    }
+    let topic = home.topics().topic(&view.job.result_topic)?;
+    let mut sides = Vec::new();
+    for (partition, &until) in topic.all().zip(content.next()) {
+        let first = view.partitions[partition.0 as usize].rows.first;
+        sides.push(Side::open(home, &topic, partition, first, until)?);
+    }
+    let mut same = 0;
+    for row in content.rows() {
+        let row = row?;
+        // A row from before the topic's head has nothing left to be compared with.
+        let side = usize::try_from(row.input_partition)
+            .ok()
+            .and_then(|p| sides.get_mut(p));
+        let Some(side) = side else {
+            tell(
+                report,
+                Partition(0),
+                DifferenceKind::RowUnexpected,
+                None,
+                Some(&row),
+                None,
+            );
+            continue;
+        };
+        match side.next()? {
+            Some((_, expected)) if is_same(&expected, &row) => same += 1,
+            Some((offset, expected)) => {
+                let (kind, at) = (DifferenceKind::RowDiffers, Some(offset));
+                tell(
+                    report,
+                    side.partition,
+                    kind,
+                    Some(&expected),
+                    Some(&row),
+                    at,
+                );
+            }
+            None => {
+                tell(
+                    report,
+                    side.partition,
+                    DifferenceKind::RowUnexpected,
+                    None,
+                    Some(&row),
+                    None,
+                );
+            }
+        }
+    }
+    for side in &mut sides {
+        while let Some((offset, expected)) = side.next()? {
+            let at = Some(offset);
+            tell(
+                report,
+                side.partition,
+                DifferenceKind::RowMissing,
+                Some(&expected),
+                None,
+                at,
+            );
+        }
+    }
+    Ok(same)
+}
+
+/// Bit by bit: the encoded forms are equal.
+fn is_same(expected: &SeismicAggRecord, found: &SeismicAggRecord) -> bool {
+    expected.encode_to_vec() == found.encode_to_vec()
+}
+
+/// One partition of the result topic, row by row, up to the sink's position.
+struct Side {
+    partition: Partition,
+    reader: Box<dyn Reader>,
+    batch: Batch,
+    at: usize,
+    spare: Vec<Batch>,
+    next: Offset,
+    until: Offset,
+}
+
+impl Side {
+    fn open(
+        home: &dyn Home,
+        topic: &Topic,
+        partition: Partition,
+        first: Offset,
+        until: Offset,
+    ) -> seismic_queue::Result<Self> {
+        let reader = home.topics().reader(topic, &[(partition, first)])?;
+        let (batch, spare) = (Batch::default(), Vec::new());
+        Ok(Side {
+            partition,
+            reader,
+            batch,
+            at: 0,
+            spare,
+            next: first,
+            until,
+        })
+    }
+
+    fn next(&mut self) -> anyhow::Result<Option<(Offset, SeismicAggRecord)>> {
+        if self.next >= self.until {
+            return Ok(None);
+        }
+        while self.at >= self.batch.len() {
+            match self.reader.read(Duration::from_secs(1), &mut self.spare)? {
+                Event::Batch(batch) => {
+                    self.spare.push(std::mem::replace(&mut self.batch, batch));
+                    self.at = 0;
+                }
+                _ => return Ok(None),
+            }
+        }
+        let message = self.batch.message(self.at);
+        if message.offset >= self.until {
+            self.next = self.until;
+            return Ok(None);
+        }
+        self.at += 1;
+        self.next = message.offset.next();
+        Ok(Some((
+            message.offset,
+            SeismicAggRecord::decode(message.value)?,
+        )))
+    }
+}
+
+fn tell(
+    report: &mut Report,
+    partition: Partition,
+    kind: DifferenceKind,
+    expected: Option<&SeismicAggRecord>,
+    found: Option<&SeismicAggRecord>,
+    offset: Option<Offset>,
+) {
+    report.total += 1;
+    if report.differences.len() < Report::SHOWN {
+        let row = expected.or(found);
+        let key = row.map_or_else(String::new, |row| {
+            format!(
+                "CSV row of sensor {:?} window {}",
+                row.sensor_id, row.window_start_ts
+            )
+        });
+        let words = |row: Option<&SeismicAggRecord>| row.map(|row| format!("{row:?}"));
+        let (expected, found) = (words(expected), words(found));
+        report.differences.push(Difference {
+            partition,
+            kind,
+            key,
+            expected,
+            found,
+            offset,
+        });
+    }
+}

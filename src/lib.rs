@@ -1,0 +1,86 @@
+//! The `seismic` program: command line, configuration and commands. The only place that knows
+//! every crate.
+//!
+//! ```text
+//!  generator ──► queue ──► pipeline ──► home ──► sinks        one crate each, arrows as data moves
+//!                    └──── commands put them together ────┘
+//! ```
+
+pub mod commands;
+pub mod exit;
+mod json;
+mod place;
+mod show;
+mod signal;
+mod time;
+
+use clap::{Parser, Subcommand};
+
+use crate::exit::Outcome;
+
+/// Seismic sensor ingestion you can trust.
+///
+/// Records go from sensors through a durable queue into one-second windows per sensor: each
+/// counted once, none lost, and `seismic verify` proves it.
+#[derive(Parser)]
+#[command(version)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// A live network, a consumer that is killed half-way, and the proof that nothing was lost.
+    Demo(commands::demo::Args),
+    /// Publish synthetic records, with faults on purpose.
+    Generate(commands::generate::Args),
+    /// Publish recordings of real sensors.
+    Import(commands::import::Args),
+    /// Turn records into windows, exactly once, and show them.
+    Run(commands::run::Args),
+    /// Prove that every result is there, once, and right.
+    Verify(commands::verify::Args),
+    /// Print the messages of a topic.
+    Read(commands::read::Args),
+    /// Show how far a job is and what it has counted.
+    Status(commands::status::Args),
+    /// Look at the checkpoints of a job.
+    Checkpoint(commands::checkpoint::Args),
+    /// Say how much of a topic is kept.
+    Retention(commands::retention::Args),
+}
+
+impl Cli {
+    /// Does what the command line says.
+    ///
+    /// # Errors
+    /// Whatever the command says; [`exit::code`] turns it into words and an exit code.
+    pub fn run(self) -> anyhow::Result<Outcome> {
+        match self.command {
+            Command::Demo(args) => commands::demo::run(&args),
+            Command::Generate(args) => commands::generate::run(args),
+            Command::Import(args) => commands::import::run(args),
+            Command::Run(args) => commands::run::run(&args),
+            Command::Verify(args) => commands::verify::run(&args),
+            Command::Read(args) => commands::read::run(&args),
+            Command::Status(args) => commands::status::run(&args),
+            Command::Checkpoint(args) => commands::checkpoint::run(&args),
+            Command::Retention(args) => commands::retention::run(&args),
+        }
+    }
+}
+
+/// What every program of ours does first: logs to stderr (`RUST_LOG` chooses what; warnings by
+/// default), and, in test builds, failpoints from the environment.
+pub fn start() {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .init();
+    #[cfg(feature = "failpoints")]
+    std::mem::forget(fail::FailScenario::setup());
+}

@@ -1,0 +1,11 @@
+//! The `seismic` program.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use seismic::{Cli, exit, start};
+
+fn main() -> ExitCode {
+    start();
+    exit::code(Cli::parse().run())
+}

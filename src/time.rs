@@ -1,0 +1,53 @@
+//! Times as people write them.
+
+use jiff::Timestamp;
+use seismic_pipeline::From;
+
+/// ms since 1970 UTC of an RFC 3339 time.
+pub fn parse_ms(text: &str) -> Result<i64, String> {
+    let time: Timestamp = text
+        .parse()
+        .map_err(|_| format!("{text:?} is not a time like 2020-06-23T15:29:05Z"))?;
+    Ok(time.as_millisecond())
+}
+
+/// `earliest`, `latest`, an offset or an RFC 3339 time.
+pub fn parse_from(text: &str) -> Result<From, String> {
+    text.parse().or_else(|_| {
+        parse_ms(text).map(From::Time).map_err(|_| {
+            format!(
+                "{text:?} is none of: earliest, latest, an offset, a time like 2020-06-23T15:29:05Z"
+            )
+        })
+    })
+}
+
+/// RFC 3339 with ms, or the number where no calendar reaches.
+pub fn show_ms(ms: i64) -> String {
+    match Timestamp::from_millisecond(ms) {
+        Ok(time) => format!("{time:.3}"),
+        Err(_) => format!("{ms}ms"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_and_shown_in_utc() {
+        assert_eq!(parse_ms("2020-06-23T15:29:05.250Z"), Ok(1_592_926_145_250));
+        assert_eq!(parse_ms("2020-06-23T10:29:05-05:00"), Ok(1_592_926_145_000));
+        assert_eq!(show_ms(1_592_926_145_250), "2020-06-23T15:29:05.250Z");
+        assert_eq!(show_ms(i64::MAX), format!("{}ms", i64::MAX));
+    }
+
+    #[test]
+    fn from_is_a_word_an_offset_or_a_time() {
+        assert_eq!(parse_from("earliest"), Ok(From::Earliest));
+        assert_eq!(parse_from("latest"), Ok(From::Latest));
+        assert_eq!(parse_from("17"), Ok(From::Offset(17)));
+        assert_eq!(parse_from("1970-01-01T00:00:01Z"), Ok(From::Time(1_000)));
+        assert!(parse_from("yesterday").is_err());
+    }
+}
