@@ -40,17 +40,10 @@ pub fn code(outcome: anyhow::Result<Outcome>) -> ExitCode {
 fn kind(error: &anyhow::Error) -> Option<Kind> {
     error.chain().find_map(|cause| {
         let usage = cause.downcast_ref::<Usage>().map(|_| Kind::Config);
-        let queue = cause
-            .downcast_ref::<seismic_queue::Error>()
-            .map(seismic_queue::Error::kind);
-        let sink = cause
-            .downcast_ref::<seismic_sinks::Error>()
-            .map(seismic_sinks::Error::kind);
+        let queue = cause.downcast_ref::<seismic_queue::Error>().map(seismic_queue::Error::kind);
+        let sink = cause.downcast_ref::<seismic_sinks::Error>().map(seismic_sinks::Error::kind);
         let job = cause.downcast_ref::<seismic_pipeline::Error>();
-        usage
-            .or(queue)
-            .or(sink)
-            .or(job.map(seismic_pipeline::Error::kind))
+        usage.or(queue).or(sink).or(job.map(seismic_pipeline::Error::kind))
     })
 }
 

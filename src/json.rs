@@ -71,21 +71,19 @@ impl Value {
     /// What the bytes say, if they say it whole.
     pub fn parse(bytes: &[u8], content: Content) -> Option<Value> {
         match content {
-            Content::Rows => SeismicAggRecord::decode(bytes)
-                .ok()
-                .map(|row| Value::Row(row.into())),
-            Content::DeadLetters => SeismicDeadLetter::decode(bytes)
-                .ok()
-                .map(|letter| Value::DeadLetter(letter.into())),
+            Content::Rows => SeismicAggRecord::decode(bytes).ok().map(|row| Value::Row(row.into())),
+            Content::DeadLetters => {
+                SeismicDeadLetter::decode(bytes).ok().map(|letter| Value::DeadLetter(letter.into()))
+            }
             Content::Records if bytes.first() == Some(&BATCH_FIRST_BYTE) => {
                 let batch = SeismicRecordBatch::decode(bytes).ok()?;
                 Some(Value::Records {
                     records: batch.records.into_iter().map(Record::from).collect(),
                 })
             }
-            Content::Records => SeismicRecord::decode(bytes)
-                .ok()
-                .map(|record| Value::Record(record.into())),
+            Content::Records => {
+                SeismicRecord::decode(bytes).ok().map(|record| Value::Record(record.into()))
+            }
         }
     }
 }
@@ -206,11 +204,7 @@ impl From<SeismicDeadLetter> for DeadLetter {
             append_ms: letter.append_ms,
             bytes: STANDARD.encode(&letter.bytes),
             original_len: letter.original_len,
-            sha256: letter
-                .sha256
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect(),
+            sha256: letter.sha256.iter().map(|byte| format!("{byte:02x}")).collect(),
         }
     }
 }
@@ -254,12 +248,7 @@ mod tests {
     use seismic_queue::{Message, Offset};
 
     fn line(value: &[u8], content: Content) -> String {
-        let message = Message {
-            offset: Offset(12),
-            append_ms: 5,
-            key: b"S001",
-            value,
-        };
+        let message = Message { offset: Offset(12), append_ms: 5, key: b"S001", value };
         serde_json::to_string(&Line::new(0, message, content)).unwrap()
     }
 
@@ -278,20 +267,12 @@ mod tests {
 
     #[test]
     fn what_json_cannot_say_is_a_word() {
-        for (amplitude, word) in [
-            (f32::NAN, "NaN"),
-            (f32::INFINITY, "Infinity"),
-            (f32::NEG_INFINITY, "-Infinity"),
-        ] {
-            let record = SeismicRecord {
-                seismic_amplitude: amplitude,
-                ..Default::default()
-            };
+        for (amplitude, word) in
+            [(f32::NAN, "NaN"), (f32::INFINITY, "Infinity"), (f32::NEG_INFINITY, "-Infinity")]
+        {
+            let record = SeismicRecord { seismic_amplitude: amplitude, ..Default::default() };
             let json = line(&record.encode_to_vec(), Content::Records);
-            assert!(
-                json.contains(&format!(r#""seismic_amplitude":"{word}""#)),
-                "{json}"
-            );
+            assert!(json.contains(&format!(r#""seismic_amplitude":"{word}""#)), "{json}");
         }
     }
 
@@ -303,9 +284,7 @@ mod tests {
 
     #[test]
     fn packed_messages_list_their_records() {
-        let batch = SeismicRecordBatch {
-            records: vec![SeismicRecord::default(); 2],
-        };
+        let batch = SeismicRecordBatch { records: vec![SeismicRecord::default(); 2] };
         let json = line(&batch.encode_to_vec(), Content::Records);
         assert_eq!(json.matches("sensor_id").count(), 2);
         assert!(json.contains(r#""value":{"records":[{"#), "{json}");
@@ -313,10 +292,7 @@ mod tests {
 
     #[test]
     fn rows_say_what_closed_them_in_a_word() {
-        let row = SeismicAggRecord {
-            closed_by: ClosedBy::Idle.into(),
-            ..Default::default()
-        };
+        let row = SeismicAggRecord { closed_by: ClosedBy::Idle.into(), ..Default::default() };
         let json = line(&row.encode_to_vec(), Content::Rows);
         assert!(json.contains(r#""closed_by":"idle""#), "{json}");
     }

@@ -31,8 +31,6 @@ impl Place {
 
     /// Where the home is.
     pub fn home_url(&self) -> Url {
-        self.home
-            .clone()
-            .unwrap_or_else(|| self.queue.default_home(&self.group))
+        self.home.clone().unwrap_or_else(|| self.queue.default_home(&self.group))
     }
 }

@@ -8,14 +8,8 @@ use crate::time::show_ms;
 
 /// One line for a message: where, when, and what it says.
 pub fn message(partition: u32, message: seismic_queue::Message<'_>, content: Content) -> String {
-    let key = String::from_utf8_lossy(message.key)
-        .escape_default()
-        .to_string();
-    let mut line = format!(
-        "{partition}/{} {} {key}: ",
-        message.offset,
-        show_ms(message.append_ms)
-    );
+    let key = String::from_utf8_lossy(message.key).escape_default().to_string();
+    let mut line = format!("{partition}/{} {} {key}: ", message.offset, show_ms(message.append_ms));
     match Value::parse(message.value, content) {
         Some(Value::Record(one)) => line += &record(&one),
         Some(Value::Records { records }) => {
@@ -111,12 +105,8 @@ mod tests {
 
     #[test]
     fn numbers_are_grouped_in_threes() {
-        for (number, shown) in [
-            (0, "0"),
-            (999, "999"),
-            (1_000, "1,000"),
-            (1_234_567, "1,234,567"),
-        ] {
+        for (number, shown) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")]
+        {
             assert_eq!(count(number), shown);
         }
     }

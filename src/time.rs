@@ -5,9 +5,8 @@ use seismic_pipeline::From;
 
 /// ms since 1970 UTC of an RFC 3339 time.
 pub fn parse_ms(text: &str) -> Result<i64, String> {
-    let time: Timestamp = text
-        .parse()
-        .map_err(|_| format!("{text:?} is not a time like 2020-06-23T15:29:05Z"))?;
+    let time: Timestamp =
+        text.parse().map_err(|_| format!("{text:?} is not a time like 2020-06-23T15:29:05Z"))?;
     Ok(time.as_millisecond())
 }
 

@@ -1,7 +1,7 @@
 //! Faults on purpose. Each function breaks exactly one thing of a valid record, so that every
 //! pipeline must give exactly one reason for it.
 //!
-//! The order in which pipelines clean (DESIGN.md §4): the message decodes, sensor id, quality,
+//! The order in which pipelines clean: the message decodes, sensor id, quality,
 //! amplitude, position, phase, valid years, future, late. What stands before or after the broken
 //! thing stays valid.
 

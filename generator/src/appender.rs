@@ -44,19 +44,9 @@ pub(crate) fn appending(
         let (loads, waiting) = mpsc::sync_channel(limits::LOADS_WAITING);
         let (finished, done) = mpsc::channel();
         let thread = scope.spawn(move || append_all(producer, &waiting, &finished, stop));
-        let mut appender = Appender {
-            loads,
-            done,
-            progress,
-            tally: Tally::default(),
-        };
+        let mut appender = Appender { loads, done, progress, tally: Tally::default() };
         let made = make(&mut appender);
-        let Appender {
-            loads,
-            done,
-            progress,
-            mut tally,
-        } = appender;
+        let Appender { loads, done, progress, mut tally } = appender;
         drop(loads);
         let appended = thread.join().unwrap_or_else(|panic| resume_unwind(panic));
         done.try_iter().for_each(|load| tally.add(&load));
@@ -127,5 +117,67 @@ fn sleep(mut time: Duration, stop: &AtomicBool) {
         let nap = time.min(limits::SLEEP);
         thread::sleep(nap);
         time -= nap;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use seismic_queue::{Append, Appended, Error, Partition};
+
+    /// A queue that is busy some times, then takes everything, or fails for good.
+    struct Flaky {
+        busy: u32,
+        broken: bool,
+    }
+
+    impl Producer for Flaky {
+        fn append(&mut self, appends: &[Append<'_>]) -> seismic_queue::Result<Appended> {
+            let at = "flaky".to_owned();
+            if self.busy > 0 {
+                self.busy -= 1;
+                return Err(Error::Busy { at, doing: "appending" });
+            }
+            if self.broken {
+                return Err(Error::Stopped { at });
+            }
+            let written = appends.iter().map(|append| u64::from(append.block.count())).sum();
+            Ok(Appended { written, recognised: 0 })
+        }
+
+        fn next_sequence(&mut self, _: Partition) -> seismic_queue::Result<u64> {
+            Ok(0)
+        }
+    }
+
+    /// Sends loads of one record until it may not or has sent a hundred.
+    fn send_some(producer: Flaky, stop: bool) -> Result<Tally> {
+        let stop = AtomicBool::new(stop);
+        appending(Box::new(producer), &stop, &mut |_| {}, |appender| {
+            let mut lanes = Lanes::new(1, 1);
+            for _ in 0..100 {
+                lanes.add_message(Partition(0), b"k", b"v", 1);
+                if !appender.send(&mut lanes) {
+                    break;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    #[test]
+    fn what_passes_is_waited_out_and_nothing_is_lost() {
+        let tally = send_some(Flaky { busy: 3, broken: false }, false).unwrap();
+        assert_eq!(tally.records, 100);
+    }
+
+    #[test]
+    fn what_does_not_pass_ends_the_run() {
+        assert!(send_some(Flaky { busy: 0, broken: true }, false).is_err());
+    }
+
+    #[test]
+    fn a_stopped_run_does_not_wait_for_a_busy_queue() {
+        assert!(send_some(Flaky { busy: u32::MAX, broken: false }, true).is_err());
     }
 }

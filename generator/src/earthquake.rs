@@ -71,10 +71,7 @@ impl Earthquake {
 
     /// Distance from the hypocentre, km.
     pub(crate) fn distance_km(&self, sensor: &Sensor) -> f32 {
-        let (east, north) = (
-            sensor.east_km - self.east_km,
-            sensor.north_km - self.north_km,
-        );
+        let (east, north) = (sensor.east_km - self.east_km, sensor.north_km - self.north_km);
         (east * east + north * north + self.depth_km * self.depth_km).sqrt()
     }
 
@@ -112,7 +109,8 @@ mod tests {
             }
             for pair in arrivals.windows(2) {
                 prop_assert!(pair[0].p_s <= pair[1].p_s && pair[0].s_s <= pair[1].s_s);
-                prop_assert!(pair[0].s_peak >= pair[1].s_peak);
+                // Rounding decides between sensors at almost the same distance.
+                prop_assert!(pair[0].s_peak * 1.001 >= pair[1].s_peak);
             }
         }
     }

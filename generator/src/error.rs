@@ -19,27 +19,14 @@ pub enum Error {
     #[error(transparent)]
     Queue(#[from] seismic_queue::Error),
     #[error("{}: {doing} failed", at.display())]
-    Io {
-        at: PathBuf,
-        doing: &'static str,
-        source: io::Error,
-    },
+    Io { at: PathBuf, doing: &'static str, source: io::Error },
     #[error("{}, line {line}: {what}", at.display())]
-    Line {
-        at: PathBuf,
-        line: u64,
-        what: String,
-    },
+    Line { at: PathBuf, line: u64, what: String },
     #[error(
         "{}, line {line}: device {device:?} has no place in {}; add a line for it there",
         at.display(), locations.display()
     )]
-    NoLocation {
-        at: PathBuf,
-        line: u64,
-        device: String,
-        locations: PathBuf,
-    },
+    NoLocation { at: PathBuf, line: u64, device: String, locations: PathBuf },
     #[error(
         "{} and {} hold the same bytes; name each file once",
         first.display(), second.display()

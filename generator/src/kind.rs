@@ -79,8 +79,8 @@ impl Kind {
         }
     }
 
-    /// The reason with which a pipeline of usual settings (DESIGN.md §4) sets such a record aside;
-    /// `None` when it counts it in a window.
+    /// The reason with which a pipeline of usual settings sets such a record aside; `None` when it
+    /// counts it in a window.
     #[must_use]
     pub fn reason(self) -> Option<&'static str> {
         match self {
@@ -102,10 +102,7 @@ impl Kind {
     /// make them unparseable too, or would not be an empty message any more.
     #[must_use]
     pub fn stands_alone(self) -> bool {
-        matches!(
-            self,
-            Kind::Truncated | Kind::RandomBytes | Kind::EmptyMessage
-        )
+        matches!(self, Kind::Truncated | Kind::RandomBytes | Kind::EmptyMessage)
     }
 }
 

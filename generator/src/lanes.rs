@@ -55,28 +55,18 @@ pub(crate) struct Load {
 
 impl Load {
     pub(crate) fn appends(&self) -> Vec<Append<'_>> {
-        let append = |(partition, first_sequence, block)| Append {
-            partition,
-            first_sequence,
-            block,
-        };
-        self.blocks
-            .iter()
-            .map(|(partition, first, block)| append((*partition, *first, block)))
-            .collect()
+        let mut appends = Vec::with_capacity(self.blocks.len());
+        for &(partition, first_sequence, ref block) in &self.blocks {
+            appends.push(Append { partition, first_sequence, block });
+        }
+        appends
     }
 }
 
 impl Lanes {
     pub(crate) fn new(partitions: u32, pack: u32) -> Self {
         let lanes = (0..partitions).map(|_| Lane::default()).collect();
-        Lanes {
-            lanes,
-            pack,
-            bytes: 0,
-            records: 0,
-            spare: Vec::new(),
-        }
+        Lanes { lanes, pack, bytes: 0, records: 0, spare: Vec::new() }
     }
 
     /// Adds a record at `now_ms`.
@@ -107,9 +97,7 @@ impl Lanes {
     ) {
         let block = &mut self.lanes[partition.0 as usize].block;
         let before = block.bytes().len();
-        block
-            .push(key, value)
-            .expect("limits keep packs far below the limit of a message");
+        block.push(key, value).expect("limits keep packs far below the limit of a message");
         self.bytes += block.bytes().len() - before;
         self.records += u64::from(records);
     }
@@ -176,11 +164,7 @@ impl Lanes {
             blocks.push((Partition(number as u32), first_sequence, block));
         }
         self.bytes = 0;
-        Load {
-            blocks,
-            records: std::mem::take(&mut self.records),
-            recognised: 0,
-        }
+        Load { blocks, records: std::mem::take(&mut self.records), recognised: 0 }
     }
 
     /// Takes the memory of a load back.
@@ -207,4 +191,75 @@ pub(crate) fn pack_record(batch: &mut Vec<u8>, record: &[u8]) {
     batch.push(BATCH_FIRST_BYTE);
     encode_length_delimiter(record.len(), batch).expect("a vector grows as needed");
     batch.extend_from_slice(record);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kind::Kind;
+    use proptest::prelude::*;
+    use seismic_proto::{Message, SeismicRecordBatch};
+
+    /// Per partition, all messages of loads that are taken after these records.
+    fn messages(pack: u32, kinds: &[(u8, Kind)], taken: &[bool]) -> Vec<Vec<Vec<u8>>> {
+        let mut lanes = Lanes::new(3, pack);
+        let mut all = vec![Vec::new(); 3];
+        let mut take = |lanes: &mut Lanes| {
+            let load = lanes.take();
+            for append in load.appends() {
+                let found: &mut Vec<Vec<u8>> = &mut all[append.partition.0 as usize];
+                assert_eq!(append.first_sequence, found.len() as u64, "no gap and no overlap");
+                found.extend(append.block.messages().map(|(_, value)| value.to_vec()));
+            }
+            lanes.give_back(load);
+        };
+        for (number, ((partition, kind), take_now)) in kinds.iter().zip(taken).enumerate() {
+            let partition = Partition(u32::from(*partition));
+            let value = number.to_le_bytes();
+            lanes.add(&Made { kind: *kind, partition, key: b"k", value: &value }, 0);
+            if *take_now {
+                take(&mut lanes);
+            }
+        }
+        lanes.close_packs(0);
+        take(&mut lanes);
+        assert!(lanes.is_empty());
+        all
+    }
+
+    proptest! {
+        #[test]
+        fn messages_are_the_same_wherever_loads_are_cut(
+            pack in 1u32..5,
+            kinds in prop::collection::vec((0u8..3, prop::sample::select(&Kind::ALL[..])), 0..60),
+            taken in prop::collection::vec(any::<bool>(), 60),
+        ) {
+            let whole = messages(pack, &kinds, &[false; 60]);
+            prop_assert_eq!(messages(pack, &kinds, &taken), whole);
+        }
+    }
+
+    #[test]
+    fn a_pack_is_what_prost_reads() {
+        let record =
+            seismic_proto::SeismicRecord { sensor_id: "S001".to_owned(), ..Default::default() };
+        let mut bytes = Vec::new();
+        pack_record(&mut bytes, &record.encode_to_vec());
+        pack_record(&mut bytes, &[]);
+        let batch = SeismicRecordBatch::decode(bytes.as_slice()).unwrap();
+        assert_eq!(batch.records, [record, Default::default()]);
+    }
+
+    #[test]
+    fn dropped_packs_say_what_was_in_them() {
+        let mut lanes = Lanes::new(1, 3);
+        for kind in [Kind::Valid, Kind::Late] {
+            let (partition, key, value) = (Partition(0), &b"k"[..], &b"v"[..]);
+            lanes.add(&Made { kind, partition, key, value }, 0);
+        }
+        let dropped = lanes.drop_packs();
+        assert_eq!((dropped.len(), dropped[0].total(), dropped[0].of(Kind::Late)), (1, 2, 1));
+        lanes.close_packs(0);
+        assert!(lanes.is_empty());
+    }
 }

@@ -18,6 +18,9 @@ pub const SAMPLE_RATE_HZ: RangeInclusive<f64> = 0.001..=10_000.0;
 /// Records per message: about 700 kB, which every queue takes at its usual settings.
 pub const PACK: RangeInclusive<u32> = 1..=10_000;
 
+/// Records in packs in progress, one pack per partition: about 200 MB.
+pub const PACKED_RECORDS: u64 = 4_000_000;
+
 /// Event times of a run, ms since 1970 UTC: 1901-01-01 to 2149-01-01. A late record lies up to
 /// two minutes before its sensor's newest and must still be after 1900; far-future records begin
 /// in 2150 and must lie ahead of all others.

@@ -47,9 +47,7 @@ pub struct Sensor {
 pub fn network(seed: u64, sensors: u32, partitions: u32) -> Vec<Sensor> {
     let mut random = Random::new(seed, Purpose::Network);
     let spacing_km = SPACING_KM.min(RADIUS_KM / f64::from(sensors).sqrt());
-    (0..sensors)
-        .map(|number| sensor(number, spacing_km, partitions, &mut random))
-        .collect()
+    (0..sensors).map(|number| sensor(number, spacing_km, partitions, &mut random)).collect()
 }
 
 fn sensor(number: u32, spacing_km: f64, partitions: u32, random: &mut Random) -> Sensor {
@@ -84,10 +82,7 @@ mod tests {
     #[test]
     fn sensors_are_numbered_from_s001_and_stand_apart() {
         let sensors = network(1, 50, 4);
-        assert_eq!(
-            (sensors[0].id.as_str(), sensors[9].id.as_str()),
-            ("S001", "S010")
-        );
+        assert_eq!((sensors[0].id.as_str(), sensors[9].id.as_str()), ("S001", "S010"));
         for (i, a) in sensors.iter().enumerate() {
             for b in &sensors[..i] {
                 let (east, north) = (a.east_km - b.east_km, a.north_km - b.north_km);
@@ -110,9 +105,6 @@ mod tests {
     #[test]
     fn the_seed_decides_where_they_stand() {
         assert_eq!(network(3, 10, 4), network(3, 10, 4));
-        assert_ne!(
-            network(3, 10, 4)[0].longitude,
-            network(4, 10, 4)[0].longitude
-        );
+        assert_ne!(network(3, 10, 4)[0].longitude, network(4, 10, 4)[0].longitude);
     }
 }

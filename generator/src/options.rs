@@ -68,18 +68,13 @@ impl Options {
     /// Records per second of event time, all sensors together.
     #[must_use]
     pub fn records_per_second(&self) -> f64 {
-        if self.rate > 0.0 {
-            self.rate
-        } else {
-            f64::from(self.sensors) * self.sample_rate_hz
-        }
+        if self.rate > 0.0 { self.rate } else { f64::from(self.sensors) * self.sample_rate_hz }
     }
 
     /// Records to publish; `u64::MAX` for a run without end.
     #[must_use]
     pub fn total(&self) -> u64 {
-        self.records
-            .unwrap_or(if self.forever { u64::MAX } else { RECORDS })
+        self.records.unwrap_or(if self.forever { u64::MAX } else { RECORDS })
     }
 
     /// Looks at everything.
@@ -103,33 +98,27 @@ impl Options {
         if self.rate != 0.0 {
             within(&mut wrong, "--rate", self.rate, &limits::RATE);
         }
-        within(
-            &mut wrong,
-            "--sample-rate-hz",
-            self.sample_rate_hz,
-            &limits::SAMPLE_RATE_HZ,
-        );
-        within(
-            &mut wrong,
-            "--anomaly-percent",
-            self.anomaly_percent,
-            &(0.0..=100.0),
-        );
+        within(&mut wrong, "--sample-rate-hz", self.sample_rate_hz, &limits::SAMPLE_RATE_HZ);
+        within(&mut wrong, "--anomaly-percent", self.anomaly_percent, &(0.0..=100.0));
         within(&mut wrong, "--pack", self.pack, &limits::PACK);
+        if u64::from(self.pack) * u64::from(self.partitions) > limits::PACKED_RECORDS {
+            wrong.push(Wrong::Packs {
+                pack: self.pack,
+                partitions: self.partitions,
+                limit: limits::PACKED_RECORDS,
+            });
+        }
         if let Some(start_ms) = self.start_ms {
-            // The end matters as much: a run of days may begin at the edge.
-            let span_ms = if self.forever { 0.0 } else { self.span_ms() };
+            // The end matters as much, as soon as it can be reckoned.
+            let known = wrong.is_empty() && !self.forever;
+            let span_ms = if known { self.span_ms() } else { 0.0 };
             let fits = limits::EVENT_MS.contains(&start_ms)
                 && start_ms as f64 + span_ms <= *limits::EVENT_MS.end() as f64;
             if !fits {
                 wrong.push(Wrong::Start);
             }
         }
-        if wrong.is_empty() {
-            Ok(())
-        } else {
-            Err(Error::Options { wrong })
-        }
+        if wrong.is_empty() { Ok(()) } else { Err(Error::Options { wrong }) }
     }
 
     /// Event time between the first record and the end of the run, ms.
@@ -159,14 +148,14 @@ fn within<T: PartialOrd + Copy + fmt::Display>(
 #[allow(missing_docs)]
 pub enum Wrong {
     #[error("{option} {given} is not between {from} and {to}")]
-    Outside {
-        option: &'static str,
-        given: String,
-        from: String,
-        to: String,
-    },
+    Outside { option: &'static str, given: String, from: String, to: String },
     #[error("{0} and {1} exclude each other")]
     Both(&'static str, &'static str),
+    #[error(
+        "--pack {pack} times --partitions {partitions} is more than {limit} records in memory; \
+         use smaller packs"
+    )]
+    Packs { pack: u32, partitions: u32, limit: u64 },
     #[error("--start: the run does not lie between the years 1901 and 2149")]
     Start,
     #[error(transparent)]
@@ -202,14 +191,9 @@ mod tests {
             pack: 0,
             forever: true,
         };
-        let Err(Error::Options { wrong }) = options.check() else {
-            panic!("it is all wrong")
-        };
+        let Err(Error::Options { wrong }) = options.check() else { panic!("it is all wrong") };
         assert_eq!(wrong.len(), 10, "{wrong:?}");
         let text = options.check().unwrap_err().to_string();
-        assert!(
-            text.contains("--sensors 0 is not between 1 and 1000000"),
-            "{text}"
-        );
+        assert!(text.contains("--sensors 0 is not between 1 and 1000000"), "{text}");
     }
 }

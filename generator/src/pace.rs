@@ -18,11 +18,7 @@ pub(crate) struct Pace {
 impl Pace {
     pub(crate) fn new(plan: &Plan) -> Self {
         let now_ms = clock::now_ms();
-        let behind_ms = if plan.live {
-            (now_ms - plan.start_ms).max(0)
-        } else {
-            0
-        };
+        let behind_ms = if plan.live { (now_ms - plan.start_ms).max(0) } else { 0 };
         Pace { now_ms, behind_ms }
     }
 

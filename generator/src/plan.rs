@@ -82,11 +82,7 @@ impl Plan {
 
 /// Now minus the span of the run, but after the newest valid event of the topic.
 fn default_start_ms(options: &Options, queue: &dyn Queue) -> Result<i64> {
-    let span_ms = if options.live() {
-        0
-    } else {
-        options.span_ms() as i64
-    };
+    let span_ms = if options.live() { 0 } else { options.span_ms() as i64 };
     let start_ms = (clock::now_ms() - span_ms).max(*limits::EVENT_MS.start());
     let topic = queue.topic(&options.topic)?;
     // The next whole second, since the second of the newest event may be a closed window.
@@ -99,20 +95,14 @@ fn default_start_ms(options: &Options, queue: &dyn Queue) -> Result<i64> {
 fn named(options: &Options) -> String {
     // Every option is in it, also those that come later: too many names only cost a repeated run
     // its being recognised, too few would lose records.
-    let all = Options {
-        records: Some(options.total()),
-        ..options.clone()
-    };
+    let all = Options { records: Some(options.total()), ..options.clone() };
     named_by("generate", format!("{STREAM_VERSION} {all:?}").as_bytes())
 }
 
 /// A producer id for what `content` says.
 pub(crate) fn named_by(what: &str, content: &[u8]) -> String {
     let digest = Sha256::digest(content);
-    let hex: String = digest[..16]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let hex: String = digest[..16].iter().map(|byte| format!("{byte:02x}")).collect();
     format!("{what}-{hex}")
 }
 

@@ -41,18 +41,8 @@ pub fn generate(
         publish(&plan, appender, stop, &mut by_kind);
         Ok(())
     })?;
-    assert_eq!(
-        tally.records,
-        by_kind.total(),
-        "every record made was appended"
-    );
-    Ok(Summary::new(
-        &plan,
-        &topic.name,
-        by_kind,
-        tally.recognised,
-        began.elapsed(),
-    ))
+    assert_eq!(tally.records, by_kind.total(), "every record made was appended");
+    Ok(Summary::new(&plan, &topic.name, by_kind, tally.recognised, began.elapsed()))
 }
 
 /// Sends records until there are enough, a stop is asked for, or the appending fails.
@@ -85,10 +75,7 @@ fn publish(plan: &Plan, appender: &mut Appender<'_>, stop: &AtomicBool, by_kind:
     } else {
         // A stopped run may be repeated, and then the queue knows messages by their number alone:
         // a pack cut short now would stand for the whole one, and lose records.
-        lanes
-            .drop_packs()
-            .iter()
-            .for_each(|dropped| by_kind.subtract(dropped));
+        lanes.drop_packs().iter().for_each(|dropped| by_kind.subtract(dropped));
     }
     // Whether this is appended is seen when the appending ends.
     let _ = appender.send(&mut lanes);

@@ -77,10 +77,7 @@ impl Stream {
             slot: 0,
             sensor: 0,
             newest_ms: vec![NONE_MS; sensors.len()],
-            last: Last {
-                kind: Kind::EmptyMessage,
-                partition: Partition(0),
-            },
+            last: Last { kind: Kind::EmptyMessage, partition: Partition(0) },
             record: SeismicRecord {
                 frequency: plan.frequency_hz,
                 network_status: 1,
@@ -125,12 +122,7 @@ impl Stream {
         self.last.kind = kind;
         self.slot += 1;
         self.sensor = (self.sensor + 1) % self.sensors.len();
-        Made {
-            kind,
-            partition: self.last.partition,
-            key: &self.key,
-            value: &self.value,
-        }
+        Made { kind, partition: self.last.partition, key: &self.key, value: &self.value }
     }
 
     fn draw_kind(&mut self) -> Kind {
@@ -146,9 +138,7 @@ impl Stream {
         };
         let kinds = || Kind::ALL[1..].iter().copied().filter(possible);
         let drawn = self.random.below(kinds().count() as u32);
-        kinds()
-            .nth(drawn as usize)
-            .expect("it was drawn below their number")
+        kinds().nth(drawn as usize).expect("it was drawn below their number")
     }
 
     fn fill_record(&mut self, at_ms: i64, amplitude: f32, phase: &str) {
@@ -179,10 +169,7 @@ impl Stream {
         match kind {
             Kind::EmptyMessage => {}
             Kind::RandomBytes => anomaly::random_bytes(&mut self.value, &mut self.random),
-            _ => self
-                .record
-                .encode(&mut self.value)
-                .expect("a vector grows as needed"),
+            _ => self.record.encode(&mut self.value).expect("a vector grows as needed"),
         }
         if kind == Kind::Truncated {
             anomaly::truncate(&mut self.value, &mut self.random);

@@ -42,21 +42,9 @@ mod tests {
         for step in 0..10_000 {
             let x = step as f32 / 500.0;
             let angle = std::f32::consts::TAU * x;
-            assert!(
-                (sine(x) - angle.sin()).abs() < 0.002,
-                "sine({x}) = {}",
-                sine(x)
-            );
-            assert!(
-                (cosine(x) - angle.cos()).abs() < 0.002,
-                "cosine({x}) = {}",
-                cosine(x)
-            );
-            assert!(
-                (decay(x) - (-x).exp()).abs() < 0.001,
-                "decay({x}) = {}",
-                decay(x)
-            );
+            assert!((sine(x) - angle.sin()).abs() < 0.002, "sine({x}) = {}", sine(x));
+            assert!((cosine(x) - angle.cos()).abs() < 0.002, "cosine({x}) = {}", cosine(x));
+            assert!((decay(x) - (-x).exp()).abs() < 0.001, "decay({x}) = {}", decay(x));
             assert!(sine(x).abs() <= 1.0 && (0.0..=1.0).contains(&decay(x)));
         }
     }

@@ -102,13 +102,8 @@ impl Waveform {
 
     fn reach(&mut self, sensors: &[Sensor]) {
         self.arrivals.clear();
-        self.arrivals
-            .extend(sensors.iter().map(|sensor| self.quake.arrival(sensor)));
-        let last_s = self
-            .arrivals
-            .iter()
-            .map(|arrival| arrival.s_s)
-            .fold(0.0, f32::max);
+        self.arrivals.extend(sensors.iter().map(|sensor| self.quake.arrival(sensor)));
+        let last_s = self.arrivals.iter().map(|arrival| arrival.s_s).fold(0.0, f32::max);
         self.over_ms = self.quake.origin_ms + ((last_s + CODA_S) * 1_000.0) as i64 + 1;
     }
 }
@@ -125,10 +120,7 @@ fn shaking(arrival: &Arrival, since_s: f32) -> (f32, Phase) {
     if after_s < 0.0 {
         return (p, Phase::P);
     }
-    (
-        p + arrival.s_peak * wave(after_s, S_HZ, S_DECAY_S),
-        Phase::S,
-    )
+    (p + arrival.s_peak * wave(after_s, S_HZ, S_DECAY_S), Phase::S)
 }
 
 #[inline]
@@ -146,9 +138,7 @@ mod tests {
     fn trace(seed: u64, sensors: u32, sensor: usize, seconds: i64) -> Vec<(f32, Phase)> {
         let sensors = network(seed, sensors, 4);
         let mut waveform = Waveform::new(seed, &sensors);
-        (0..seconds * 25)
-            .map(|i| waveform.sample(&sensors, sensor, i * 40))
-            .collect()
+        (0..seconds * 25).map(|i| waveform.sample(&sensors, sensor, i * 40)).collect()
     }
 
     proptest! {

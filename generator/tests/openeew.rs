@@ -3,6 +3,8 @@
 //!
 //! A slice of the data lies in the repository; the whole recording is used where it is at hand.
 
+#![allow(clippy::unwrap_used, reason = "tests may")]
+
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -31,12 +33,8 @@ fn whole() -> Option<PathBuf> {
 }
 
 fn options(folder: &Path) -> Options {
-    let entries = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
-    let files = entries
-        .filter(|path| path.extension().is_some_and(|ext| ext == "gz"))
-        .collect();
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let files = entries.filter(|path| path.extension().is_some_and(|ext| ext == "gz")).collect();
     Options::new(files, folder.join("devices_locations.csv"))
 }
 
@@ -51,10 +49,7 @@ fn records(queue: &Memory, options: &Options) -> Vec<SeismicRecord> {
     for partition in topic.all() {
         let mut reader = queue.reader(&topic, &[(partition, Offset(0))]).unwrap();
         loop {
-            match reader
-                .read(Duration::from_secs(5), &mut Vec::new())
-                .unwrap()
-            {
+            match reader.read(Duration::from_secs(5), &mut Vec::new()).unwrap() {
                 Event::Batch(batch) => {
                     for message in batch.messages() {
                         let batch = SeismicRecordBatch::decode(message.value).unwrap();
@@ -78,29 +73,15 @@ type Values = (usize, f64, f64, f64);
 fn windows<'a>(records: impl Iterator<Item = &'a SeismicRecord>) -> BTreeMap<Key, Values> {
     let mut samples: BTreeMap<Key, Vec<f64>> = BTreeMap::new();
     for record in records {
-        let key = (
-            record.sensor_id.clone(),
-            record.collect_timestamp.div_euclid(1_000),
-        );
-        samples
-            .entry(key)
-            .or_default()
-            .push(f64::from(record.seismic_amplitude));
+        let key = (record.sensor_id.clone(), record.collect_timestamp.div_euclid(1_000));
+        samples.entry(key).or_default().push(f64::from(record.seismic_amplitude));
     }
     let values = |samples: Vec<f64>| {
         let min = samples.iter().copied().fold(f64::INFINITY, f64::min);
         let max = samples.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        (
-            samples.len(),
-            min,
-            max,
-            samples.iter().sum::<f64>() / samples.len() as f64,
-        )
+        (samples.len(), min, max, samples.iter().sum::<f64>() / samples.len() as f64)
     };
-    samples
-        .into_iter()
-        .map(|(key, samples)| (key, values(samples)))
-        .collect()
+    samples.into_iter().map(|(key, samples)| (key, values(samples))).collect()
 }
 
 fn reference(folder: &Path) -> BTreeMap<Key, Values> {
@@ -109,10 +90,7 @@ fn reference(folder: &Path) -> BTreeMap<Key, Values> {
         let fields: Vec<_> = line.split(',').collect();
         let number = |i: usize| fields[i].parse::<f64>().unwrap();
         let key = (fields[0].to_owned(), fields[1].parse().unwrap());
-        (
-            key,
-            (fields[2].parse().unwrap(), number(3), number(4), number(5)),
-        )
+        (key, (fields[2].parse().unwrap(), number(3), number(4), number(5)))
     };
     text.lines().skip(1).map(row).collect()
 }
@@ -140,16 +118,10 @@ fn compare(folder: &Path) -> (Vec<SeismicRecord>, usize) {
         assert_same(key, others[key], *values);
     }
     // The reference has repeats removed; the import counts them, so 3 x 32 samples come twice.
-    let late: Vec<_> = records
-        .iter()
-        .filter(|record| record.sensor_id == REPEATS)
-        .collect();
+    let late: Vec<_> = records.iter().filter(|record| record.sensor_id == REPEATS).collect();
     let mut seen = HashSet::new();
-    let once: Vec<_> = late
-        .iter()
-        .copied()
-        .filter(|record| seen.insert(record.collect_timestamp))
-        .collect();
+    let once: Vec<_> =
+        late.iter().copied().filter(|record| seen.insert(record.collect_timestamp)).collect();
     assert_eq!(late.len() - once.len(), 3 * 32);
     let once = windows(once.into_iter());
     for (key, values) in expected.iter().filter(|(key, _)| key.0 == REPEATS) {
@@ -161,10 +133,7 @@ fn compare(folder: &Path) -> (Vec<SeismicRecord>, usize) {
 #[test]
 fn windows_of_the_slice_are_those_of_the_reference() {
     let (records, _) = compare(&slice());
-    let strongest = records
-        .iter()
-        .map(|record| record.seismic_amplitude)
-        .fold(0.0, f32::max);
+    let strongest = records.iter().map(|record| record.seismic_amplitude).fold(0.0, f32::max);
     assert!(strongest > 1.0, "the earthquake is in it: {strongest} gal");
 }
 
@@ -175,11 +144,7 @@ fn windows_of_the_whole_recording_are_those_of_the_reference() {
         return;
     };
     let (_, windows) = compare(&folder);
-    assert_eq!(
-        windows,
-        reference(&folder).len(),
-        "no window is missing and none is added"
-    );
+    assert_eq!(windows, reference(&folder).len(), "no window is missing and none is added");
 }
 
 #[test]
@@ -187,14 +152,7 @@ fn records_carry_what_the_instrument_says() {
     let (queue, options) = (Memory::new(), options(&slice()));
     run(&queue, &options).unwrap();
     for record in records(&queue, &options) {
-        assert_eq!(
-            (
-                record.phase_type.as_str(),
-                record.data_quality,
-                record.depth
-            ),
-            ("N", 1, 0)
-        );
+        assert_eq!((record.phase_type.as_str(), record.data_quality, record.depth), ("N", 1, 0));
         assert_eq!(record.frequency, 31);
         assert!(record.arrival_ms > record.collect_timestamp);
         if record.sensor_id == "002" {
@@ -205,18 +163,9 @@ fn records_carry_what_the_instrument_says() {
 
 #[test]
 fn messages_of_a_partition_stand_in_the_order_of_their_arrival() {
-    let (queue, options) = (
-        Memory::new(),
-        Options {
-            partitions: 1,
-            ..options(&slice())
-        },
-    );
+    let (queue, options) = (Memory::new(), Options { partitions: 1, ..options(&slice()) });
     run(&queue, &options).unwrap();
-    let arrivals: Vec<_> = records(&queue, &options)
-        .iter()
-        .map(|r| r.arrival_ms)
-        .collect();
+    let arrivals: Vec<_> = records(&queue, &options).iter().map(|r| r.arrival_ms).collect();
     assert!(arrivals.is_sorted());
 }
 
@@ -235,14 +184,7 @@ fn a_repeated_import_adds_nothing_in_whatever_order_files_are_named() {
 fn another_component_is_another_import() {
     let (queue, options) = (Memory::new(), options(&slice()));
     let vector = run(&queue, &options).unwrap();
-    let z = run(
-        &queue,
-        &Options {
-            component: Component::Z,
-            ..options.clone()
-        },
-    )
-    .unwrap();
+    let z = run(&queue, &Options { component: Component::Z, ..options.clone() }).unwrap();
     assert_eq!((z.recognised, z.published), (0, vector.published));
 }
 
@@ -251,10 +193,7 @@ fn import_text(text: &str) -> Result<ImportSummary, Error> {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("a.jsonl");
     fs::write(&file, text).unwrap();
-    run(
-        &Memory::new(),
-        &Options::new(vec![file], slice().join("devices_locations.csv")),
-    )
+    run(&Memory::new(), &Options::new(vec![file], slice().join("devices_locations.csv")))
 }
 
 fn line(device: &str, cloud_t: f64) -> String {
@@ -266,17 +205,9 @@ fn line(device: &str, cloud_t: f64) -> String {
 
 #[test]
 fn a_plain_file_with_neighbours_swapped_and_blank_lines_is_fine() {
-    let text = [
-        line("002", 1e9),
-        line("002", 1e9 + 2.0),
-        "\n".into(),
-        line("002", 1e9 + 1.0),
-    ];
+    let text = [line("002", 1e9), line("002", 1e9 + 2.0), "\n".into(), line("002", 1e9 + 1.0)];
     let summary = import_text(&text.concat()).unwrap();
-    assert_eq!(
-        (summary.messages, summary.published, summary.devices),
-        (3, 6, 1)
-    );
+    assert_eq!((summary.messages, summary.published, summary.devices), (3, 6, 1));
 }
 
 #[test]
@@ -286,11 +217,7 @@ fn a_bad_line_is_named_with_what_is_wrong() {
     let unsorted: String = (0..100).map(|i| line("002", 2e9 - f64::from(i))).collect();
     for (text, number, says) in [
         (format!("{good}{{\n"), 2, "not an OpenEEW message"),
-        (
-            format!("{good}\n{}", good.replace("[0,0]", "[0]")),
-            3,
-            "same number",
-        ),
+        (format!("{good}\n{}", good.replace("[0,0]", "[0]")), 3, "same number"),
         (huge, 2, "more than 1048576 bytes"),
         (unsorted, 65, "sort the file"),
     ] {
@@ -302,10 +229,7 @@ fn a_bad_line_is_named_with_what_is_wrong() {
         }
     }
     let error = import_text(&line("999", 1e9)).unwrap_err().to_string();
-    assert!(
-        error.contains("\"999\"") && error.contains("line 1"),
-        "{error}"
-    );
+    assert!(error.contains("\"999\"") && error.contains("line 1"), "{error}");
 }
 
 #[test]
@@ -315,15 +239,9 @@ fn a_file_cut_in_the_middle_or_named_twice_is_refused() {
     let bytes = fs::read(slice().join("002.jsonl.gz")).unwrap();
     fs::write(&cut, &bytes[..bytes.len() / 2]).unwrap();
     let locations = slice().join("devices_locations.csv");
-    let error = run(
-        &Memory::new(),
-        &Options::new(vec![cut.clone()], locations.clone()),
-    );
+    let error = run(&Memory::new(), &Options::new(vec![cut.clone()], locations.clone()));
     assert!(matches!(error, Err(Error::Line { .. })), "{error:?}");
-    let error = run(
-        &Memory::new(),
-        &Options::new(vec![cut.clone(), cut], locations.clone()),
-    );
+    let error = run(&Memory::new(), &Options::new(vec![cut.clone(), cut], locations.clone()));
     assert!(matches!(error, Err(Error::SameFile { .. })), "{error:?}");
     let error = run(&Memory::new(), &Options::new(vec![], locations));
     assert!(matches!(error, Err(Error::Options { .. })), "{error:?}");

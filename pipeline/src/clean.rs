@@ -91,104 +91,20 @@ mod tests {
     #[test]
     fn each_fault_has_its_own_reason() {
         for (bad, reason) in [
-            (
-                Record {
-                    quality: 0,
-                    ..record()
-                },
-                Reason::BadQuality,
-            ),
-            (
-                Record {
-                    quality: 2,
-                    ..record()
-                },
-                Reason::BadQuality,
-            ),
-            (
-                Record {
-                    amplitude: f32::NAN,
-                    ..record()
-                },
-                Reason::AmplitudeOutOfRange,
-            ),
-            (
-                Record {
-                    amplitude: f32::INFINITY,
-                    ..record()
-                },
-                Reason::AmplitudeOutOfRange,
-            ),
-            (
-                Record {
-                    amplitude: f32::NEG_INFINITY,
-                    ..record()
-                },
-                Reason::AmplitudeOutOfRange,
-            ),
-            (
-                Record {
-                    amplitude: 200.01,
-                    ..record()
-                },
-                Reason::AmplitudeOutOfRange,
-            ),
-            (
-                Record {
-                    amplitude: -100.01,
-                    ..record()
-                },
-                Reason::AmplitudeOutOfRange,
-            ),
-            (
-                Record {
-                    longitude: 180.1,
-                    ..record()
-                },
-                Reason::BadPosition,
-            ),
-            (
-                Record {
-                    longitude: f64::NAN,
-                    ..record()
-                },
-                Reason::BadPosition,
-            ),
-            (
-                Record {
-                    latitude: -90.1,
-                    ..record()
-                },
-                Reason::BadPosition,
-            ),
-            (
-                Record {
-                    phase: Phase::Other,
-                    ..record()
-                },
-                Reason::BadPhase,
-            ),
-            (
-                Record {
-                    time_ms: i64::MIN,
-                    ..record()
-                },
-                Reason::BadTime,
-            ),
-            (
-                Record {
-                    time_ms: i64::MAX,
-                    ..record()
-                },
-                Reason::BadTime,
-            ),
-            (
-                Record {
-                    time_ms: NOW + 5_001,
-                    ..record()
-                },
-                Reason::FutureTimestamp,
-            ),
+            (Record { quality: 0, ..record() }, Reason::BadQuality),
+            (Record { quality: 2, ..record() }, Reason::BadQuality),
+            (Record { amplitude: f32::NAN, ..record() }, Reason::AmplitudeOutOfRange),
+            (Record { amplitude: f32::INFINITY, ..record() }, Reason::AmplitudeOutOfRange),
+            (Record { amplitude: f32::NEG_INFINITY, ..record() }, Reason::AmplitudeOutOfRange),
+            (Record { amplitude: 200.01, ..record() }, Reason::AmplitudeOutOfRange),
+            (Record { amplitude: -100.01, ..record() }, Reason::AmplitudeOutOfRange),
+            (Record { longitude: 180.1, ..record() }, Reason::BadPosition),
+            (Record { longitude: f64::NAN, ..record() }, Reason::BadPosition),
+            (Record { latitude: -90.1, ..record() }, Reason::BadPosition),
+            (Record { phase: Phase::Other, ..record() }, Reason::BadPhase),
+            (Record { time_ms: i64::MIN, ..record() }, Reason::BadTime),
+            (Record { time_ms: i64::MAX, ..record() }, Reason::BadTime),
+            (Record { time_ms: NOW + 5_001, ..record() }, Reason::FutureTimestamp),
         ] {
             assert_eq!(verdict(bad), Err(reason), "{bad:?}");
         }
@@ -197,35 +113,13 @@ mod tests {
     #[test]
     fn the_edges_of_every_range_count() {
         for fine in [
-            Record {
-                amplitude: 200.0,
-                ..record()
-            },
-            Record {
-                amplitude: -100.0,
-                ..record()
-            },
-            Record {
-                amplitude: -0.0,
-                ..record()
-            },
-            Record {
-                amplitude: f32::MIN_POSITIVE / 2.0,
-                ..record()
-            },
-            Record {
-                longitude: -180.0,
-                latitude: 90.0,
-                ..record()
-            },
-            Record {
-                time_ms: NOW + 5_000,
-                ..record()
-            },
-            Record {
-                time_ms: -2_208_988_800_000,
-                ..record()
-            },
+            Record { amplitude: 200.0, ..record() },
+            Record { amplitude: -100.0, ..record() },
+            Record { amplitude: -0.0, ..record() },
+            Record { amplitude: f32::MIN_POSITIVE / 2.0, ..record() },
+            Record { longitude: -180.0, latitude: 90.0, ..record() },
+            Record { time_ms: NOW + 5_000, ..record() },
+            Record { time_ms: -2_208_988_800_000, ..record() },
         ] {
             assert!(verdict(fine).is_ok(), "{fine:?}");
         }
@@ -241,32 +135,17 @@ mod tests {
 
     #[test]
     fn a_region_keeps_out_what_lies_beyond_it() {
-        let region = Region {
-            longitude: (-99.0, -97.0),
-            latitude: (15.0, 17.0),
-        };
-        let rules = Rules {
-            region: Some(region),
-            ..Rules::default()
-        };
+        let region = Region { longitude: (-99.0, -97.0), latitude: (15.0, 17.0) };
+        let rules = Rules { region: Some(region), ..Rules::default() };
         assert!(clean(&record(), b"S", NOW, &rules).is_ok());
-        let outside = Record {
-            latitude: 14.9,
-            ..record()
-        };
+        let outside = Record { latitude: 14.9, ..record() };
         assert_eq!(clean(&outside, b"S", NOW, &rules), Err(Reason::OutOfRegion));
     }
 
     #[test]
     fn in_ingest_mode_the_append_time_counts_and_the_sensors_clock_is_not_judged() {
-        let rules = Rules {
-            time: Time::Ingest,
-            ..Rules::default()
-        };
-        let wild = Record {
-            time_ms: i64::MAX,
-            ..record()
-        };
+        let rules = Rules { time: Time::Ingest, ..Rules::default() };
+        let wild = Record { time_ms: i64::MAX, ..record() };
         assert_eq!(clean(&wild, b"S", NOW, &rules), Ok(NOW));
     }
 }

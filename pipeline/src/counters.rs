@@ -62,9 +62,7 @@ impl Counters {
 
 impl From<&Counters> for state::Counters {
     fn from(counters: &Counters) -> Self {
-        let rejected = Reason::ALL
-            .into_iter()
-            .filter(|&reason| reason != Reason::Late);
+        let rejected = Reason::ALL.into_iter().filter(|&reason| reason != Reason::Late);
         state::Counters {
             read: counters.read,
             closed: counters.closed,
@@ -95,15 +93,11 @@ impl TryFrom<&state::Counters> for Counters {
         };
         counters.dead[Reason::Late as usize] = stored.late;
         for rejected in &stored.rejected {
-            let reason = Reason::ALL
-                .into_iter()
-                .find(|known| known.name() == rejected.reason);
+            let reason = Reason::ALL.into_iter().find(|known| known.name() == rejected.reason);
             let reason = reason.ok_or_else(|| format!("unknown reason {:?}", rejected.reason))?;
             counters.dead[reason as usize] = rejected.count;
         }
-        let parts = [counters.closed, counters.open]
-            .into_iter()
-            .chain(counters.dead);
+        let parts = [counters.closed, counters.open].into_iter().chain(counters.dead);
         match parts.into_iter().try_fold(0, u64::checked_add) {
             Some(sum) if sum == counters.read => Ok(counters),
             _ => Err("its counters do not add up".to_owned()),
@@ -117,13 +111,8 @@ mod tests {
 
     #[test]
     fn counters_come_back_as_stored_and_must_add_up() {
-        let mut counters = Counters {
-            read: 7,
-            closed: 3,
-            open: 1,
-            windows: 2,
-            ..Counters::default()
-        };
+        let mut counters =
+            Counters { read: 7, closed: 3, open: 1, windows: 2, ..Counters::default() };
         counters.bury(Reason::Late);
         counters.bury(Reason::Unparseable);
         counters.bury(Reason::WindowLimit);

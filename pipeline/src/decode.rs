@@ -107,10 +107,7 @@ pub fn decode(message: &[u8], records: &mut Vec<Record>) -> Result<(), Fault> {
 const DEPTH: u32 = 100;
 
 fn record(mut at: Cursor<'_>, depth: u32) -> Option<Record> {
-    let mut record = Record {
-        bytes: at.place(),
-        ..Record::default()
-    };
+    let mut record = Record { bytes: at.place(), ..Record::default() };
     while !at.is_done() {
         match at.key()? {
             0x0a => record.sensor = at.text()?.0,
@@ -148,10 +145,7 @@ struct Cursor<'a> {
 
 impl<'a> Cursor<'a> {
     fn over(message: &'a [u8]) -> Option<Self> {
-        Some(Cursor {
-            rest: message,
-            end: u32::try_from(message.len()).ok()?,
-        })
+        Some(Cursor { rest: message, end: u32::try_from(message.len()).ok()? })
     }
 
     fn is_done(&self) -> bool {
@@ -160,10 +154,7 @@ impl<'a> Cursor<'a> {
 
     fn place(&self) -> Place {
         // `rest` is the tail of bytes [0, end) of the message, so it is not longer than `end`.
-        Place {
-            start: self.end.saturating_sub(self.rest.len() as u32),
-            end: self.end,
-        }
+        Place { start: self.end.saturating_sub(self.rest.len() as u32), end: self.end }
     }
 
     #[inline]
@@ -258,6 +249,7 @@ impl<'a> Cursor<'a> {
 }
 
 #[cfg(test)]
+#[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
@@ -265,13 +257,9 @@ mod tests {
 
     fn as_prost(message: &[u8]) -> Option<Vec<SeismicRecord>> {
         if message.first() == Some(&BATCH_FIRST_BYTE) {
-            SeismicRecordBatch::decode(message)
-                .ok()
-                .map(|batch| batch.records)
+            SeismicRecordBatch::decode(message).ok().map(|batch| batch.records)
         } else {
-            SeismicRecord::decode(message)
-                .ok()
-                .map(|record| vec![record])
+            SeismicRecord::decode(message).ok().map(|record| vec![record])
         }
     }
 
@@ -280,11 +268,7 @@ mod tests {
         let ours = decode(message, &mut records).is_ok();
         let theirs = as_prost(message);
         prop_assert_eq!(ours, theirs.is_some());
-        for (ours, theirs) in records
-            .iter()
-            .zip(theirs.iter().flatten())
-            .take_while(|_| ours)
-        {
+        for (ours, theirs) in records.iter().zip(theirs.iter().flatten()).take_while(|_| ours) {
             prop_assert_eq!(ours.sensor.of(message), theirs.sensor_id.as_bytes());
             prop_assert_eq!(ours.time_ms, theirs.collect_timestamp);
             prop_assert_eq!(ours.longitude.to_bits(), theirs.longitude.to_bits());

@@ -43,10 +43,7 @@ impl Engine {
     pub fn new(rules: Rules, topic: &str, partition: Partition, position: Offset) -> Self {
         Engine {
             rules,
-            input: Input {
-                topic: topic.to_owned(),
-                partition: partition.0,
-            },
+            input: Input { topic: topic.to_owned(), partition: partition.0 },
             position,
             append_ms: i64::MIN,
             counters: Counters::default(),
@@ -122,9 +119,7 @@ impl Engine {
     fn intern(&mut self, id: &[u8]) -> Option<usize> {
         let hash = self.hasher.hash_one(id);
         let sensors = &self.sensors;
-        let found = self
-            .index
-            .find(hash, |&place| sensors[place as usize].id.as_bytes() == id);
+        let found = self.index.find(hash, |&place| sensors[place as usize].id.as_bytes() == id);
         match found {
             Some(&place) => Some(place as usize),
             None => self.insert(hash, id),
@@ -182,13 +177,7 @@ impl Engine {
         self.counters.open -= window.count();
         self.counters.closed += window.count();
         self.counters.windows += 1;
-        out.row(
-            &sensor.id,
-            &window,
-            self.rules.window_ms,
-            closed_by,
-            (&self.input, at),
-        );
+        out.row(&sensor.id, &window, self.rules.window_ms, closed_by, (&self.input, at));
     }
 
     /// Closes every window of the sensors whose last record lies below `below`. `true` when there

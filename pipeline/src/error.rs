@@ -27,22 +27,11 @@ pub enum Error {
     )]
     AlreadyStarted { partition: Partition, next: Offset },
     #[error("the note beside the position of partition {partition} cannot be used")]
-    Note {
-        partition: Partition,
-        source: EntryError,
-    },
+    Note { partition: Partition, source: EntryError },
     #[error("journal entry {sequence} of partition {partition} cannot be used")]
-    Entry {
-        partition: Partition,
-        sequence: u64,
-        source: EntryError,
-    },
+    Entry { partition: Partition, sequence: u64, source: EntryError },
     #[error("checkpoint {number} of partition {partition} cannot be used")]
-    Snapshot {
-        partition: Partition,
-        number: u64,
-        source: SnapshotError,
-    },
+    Snapshot { partition: Partition, number: u64, source: SnapshotError },
     #[error(
         "partition {partition} has a position but neither a checkpoint nor the start of its \
          journal: the home is incomplete; start a new --group from the log"
@@ -53,12 +42,7 @@ pub enum Error {
          commit there says, so the log or the home was changed; `seismic verify` shows where. \
          Replayed: {replayed}; committed: {committed}"
     )]
-    ReplayDiffers {
-        partition: Partition,
-        position: Offset,
-        replayed: String,
-        committed: String,
-    },
+    ReplayDiffers { partition: Partition, position: Offset, replayed: String, committed: String },
     #[error("the source assigned partition {0}, which this slot does not know")]
     Unassigned(Partition),
     #[error(
@@ -66,17 +50,11 @@ pub enum Error {
     )]
     NotCommitted { source: seismic_queue::Error },
     #[error("a commit failed")]
-    Commit {
-        kind: Kind,
-        source: seismic_queue::Error,
-    },
+    Commit { kind: Kind, source: seismic_queue::Error },
     #[error("the committer of a slot has stopped")]
     CommitterGone,
     #[error("{complete} was asked for, but the log begins after the job did: {what}")]
-    Partial {
-        complete: &'static str,
-        what: String,
-    },
+    Partial { complete: &'static str, what: String },
 }
 
 impl Error {

@@ -41,12 +41,7 @@ impl IdleWatch {
     /// A watch for sensors that are silent for `timeout`.
     #[must_use]
     pub fn new(timeout: Duration) -> Self {
-        IdleWatch {
-            timeout,
-            marks: VecDeque::new(),
-            end: None,
-            asked: None,
-        }
+        IdleWatch { timeout, marks: VecDeque::new(), end: None, asked: None }
     }
 
     /// Forgets everything: after a failed question, a replay, a pause.
@@ -59,10 +54,7 @@ impl IdleWatch {
     /// The log was asked for its end, at `now` (taken before the question), with every message
     /// before `position` processed. Times are of a monotonic clock.
     pub fn asked(&mut self, now: Duration, position: Offset, end: Offset) {
-        if self
-            .asked
-            .is_some_and(|asked| now.saturating_sub(asked) > ASKED_AT_LEAST_EVERY)
-        {
+        if self.asked.is_some_and(|asked| now.saturating_sub(asked) > ASKED_AT_LEAST_EVERY) {
             self.reset();
         }
         self.asked = Some(now);
@@ -82,9 +74,8 @@ impl IdleWatch {
     pub fn passed(&mut self, position: Offset) -> Option<Offset> {
         let (asked, _) = self.end.take_if(|&mut (_, end)| position >= end)?;
         let mut below = None;
-        while let Some((_, held)) = self
-            .marks
-            .pop_front_if(|&mut (noted, _)| noted + self.timeout <= asked)
+        while let Some((_, held)) =
+            self.marks.pop_front_if(|&mut (noted, _)| noted + self.timeout <= asked)
         {
             below = Some(held);
         }
@@ -139,17 +130,10 @@ mod tests {
             let (now, at) = (Duration::from_millis(step * 250), Offset(step * 100));
             watch.asked(now, at, Offset(step * 100 + 100));
             // The end is always one step ahead and reached in the next step.
-            passed.extend(
-                watch
-                    .passed(Offset(step * 100 + 100))
-                    .map(|below| (step, below.0)),
-            );
+            passed.extend(watch.passed(Offset(step * 100 + 100)).map(|below| (step, below.0)));
         }
         assert_eq!(passed.first(), Some(&(8, 0)));
-        assert!(
-            passed.iter().all(|&(step, below)| below / 100 + 8 <= step),
-            "{passed:?}"
-        );
+        assert!(passed.iter().all(|&(step, below)| below / 100 + 8 <= step), "{passed:?}");
         assert!(passed.len() > 20, "{passed:?}");
     }
 
@@ -174,11 +158,7 @@ mod tests {
     fn years_of_lag_hold_a_bounded_number_of_marks() {
         let mut watch = IdleWatch::new(TIMEOUT);
         for step in 0..10_000u64 {
-            watch.asked(
-                Duration::from_millis(step * 250),
-                Offset(step),
-                Offset(u64::MAX),
-            );
+            watch.asked(Duration::from_millis(step * 250), Offset(step), Offset(u64::MAX));
         }
         assert!(watch.marks.len() <= MARKS);
     }

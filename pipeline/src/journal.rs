@@ -54,22 +54,14 @@ impl Entry {
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let input = match self {
-            Entry::Start { rules, from } => Input::Start(state::Start {
-                rules: Some(rules.into()),
-                from: from.clone(),
-            }),
-            Entry::Idle {
-                below,
-                idle_timeout_ms,
-            } => Input::Idle(state::Idle {
-                below: below.0,
-                idle_timeout_ms: *idle_timeout_ms,
-            }),
+            Entry::Start { rules, from } => {
+                Input::Start(state::Start { rules: Some(rules.into()), from: from.clone() })
+            }
+            Entry::Idle { below, idle_timeout_ms } => {
+                Input::Idle(state::Idle { below: below.0, idle_timeout_ms: *idle_timeout_ms })
+            }
             Entry::End => Input::End(state::End {}),
-            Entry::Gap { from, to } => Input::Gap(state::Gap {
-                from: from.0,
-                to: to.0,
-            }),
+            Entry::Gap { from, to } => Input::Gap(state::Gap { from: from.0, to: to.0 }),
         };
         state::JournalEntry { input: Some(input) }.encode_to_vec()
     }
@@ -80,26 +72,16 @@ impl Entry {
     /// [`EntryError`] for anything that [`Entry::encode`] did not write.
     pub fn decode(bytes: &[u8]) -> Result<Entry, EntryError> {
         let unknown = || EntryError::Damaged("it says nothing that this version knows".into());
-        Ok(
-            match state::JournalEntry::decode(bytes)?
-                .input
-                .ok_or_else(unknown)?
-            {
-                Input::Start(start) => Entry::Start {
-                    rules: Rules::try_from(start.rules.as_ref())?,
-                    from: start.from,
-                },
-                Input::Idle(idle) => Entry::Idle {
-                    below: Offset(idle.below),
-                    idle_timeout_ms: idle.idle_timeout_ms,
-                },
-                Input::End(_) => Entry::End,
-                Input::Gap(gap) => Entry::Gap {
-                    from: Offset(gap.from),
-                    to: Offset(gap.to),
-                },
-            },
-        )
+        Ok(match state::JournalEntry::decode(bytes)?.input.ok_or_else(unknown)? {
+            Input::Start(start) => {
+                Entry::Start { rules: Rules::try_from(start.rules.as_ref())?, from: start.from }
+            }
+            Input::Idle(idle) => {
+                Entry::Idle { below: Offset(idle.below), idle_timeout_ms: idle.idle_timeout_ms }
+            }
+            Input::End(_) => Entry::End,
+            Input::Gap(gap) => Entry::Gap { from: Offset(gap.from), to: Offset(gap.to) },
+        })
     }
 
     /// Does to the engine what was done when the entry was written.
@@ -178,19 +160,10 @@ mod tests {
     #[test]
     fn entries_come_back_as_written() {
         for entry in [
-            Entry::Start {
-                rules: Rules::default(),
-                from: "earliest".into(),
-            },
-            Entry::Idle {
-                below: Offset(7),
-                idle_timeout_ms: 2_000,
-            },
+            Entry::Start { rules: Rules::default(), from: "earliest".into() },
+            Entry::Idle { below: Offset(7), idle_timeout_ms: 2_000 },
             Entry::End,
-            Entry::Gap {
-                from: Offset(3),
-                to: Offset(9),
-            },
+            Entry::Gap { from: Offset(3), to: Offset(9) },
         ] {
             assert_eq!(Entry::decode(&entry.encode()).unwrap(), entry);
         }
@@ -199,15 +172,9 @@ mod tests {
     #[test]
     fn an_entry_that_cannot_have_happened_is_refused() {
         let mut engine = Engine::new(Rules::default(), "t", Partition(0), Offset(5));
-        let idle = Entry::Idle {
-            below: Offset(6),
-            idle_timeout_ms: 1,
-        };
+        let idle = Entry::Idle { below: Offset(6), idle_timeout_ms: 1 };
         assert!(idle.apply(&mut engine, &mut Out::default()).is_err());
-        let gap = Entry::Gap {
-            from: Offset(0),
-            to: Offset(4),
-        };
+        let gap = Entry::Gap { from: Offset(0), to: Offset(4) };
         assert!(gap.apply(&mut engine, &mut Out::default()).is_err());
         assert!(Entry::decode(&[]).is_err());
     }

@@ -25,9 +25,7 @@ pub(crate) fn keep_house(job: RunJob<'_>, is_over: &AtomicBool) {
 }
 
 fn keep_once(job: RunJob<'_>) -> Result<()> {
-    let RunJob {
-        queue, home, owner, ..
-    } = job;
+    let RunJob { queue, home, owner, .. } = job;
     let input = &job.job.input;
     hold_log(queue, home, job.job)?;
     retain(queue, input)?;
@@ -47,24 +45,15 @@ fn keep_once(job: RunJob<'_>) -> Result<()> {
 /// Tells the queue which messages the job's checkpoints still need.
 pub(crate) fn hold_log(queue: &dyn Queue, home: &dyn Home, job: &Job) -> Result<()> {
     let view = home.view()?;
-    let needed: Vec<(Partition, Offset)> = job
-        .input
-        .all()
-        .zip(view.partitions.iter().map(needed_from))
-        .collect();
+    let needed: Vec<(Partition, Offset)> =
+        job.input.all().zip(view.partitions.iter().map(needed_from)).collect();
     Ok(queue.hold(&job.input, &job.group, &needed)?)
 }
 
 /// First offset that recovery may need: that of the oldest checkpoint, or of the journal's start.
 fn needed_from(part: &PartitionView) -> Offset {
-    let checkpoint = part
-        .checkpoints
-        .iter()
-        .map(|info| info.manifest.position)
-        .min();
-    checkpoint
-        .or_else(|| part.journal.first().map(|entry| entry.at))
-        .unwrap_or(Offset(0))
+    let checkpoint = part.checkpoints.iter().map(|info| info.manifest.position).min();
+    checkpoint.or_else(|| part.journal.first().map(|entry| entry.at)).unwrap_or(Offset(0))
 }
 
 fn retain(queue: &dyn Queue, topic: &Topic) -> Result<()> {

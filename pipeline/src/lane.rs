@@ -2,10 +2,7 @@
 //!
 //! One commit is under way at a time. What can be retried is retried here, with bounded backoff,
 //! for as long as the job runs; a person sees one warning, not one per try.
-#![allow(
-    clippy::disallowed_methods,
-    reason = "shell: threads and waiting are its job"
-)]
+#![allow(clippy::disallowed_methods, reason = "shell: threads and waiting are its job")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -61,20 +58,12 @@ impl Lane {
                 }
             }
         });
-        Lane {
-            requests: Some(requests),
-            answers,
-            thread: Some(thread),
-            is_busy: false,
-        }
+        Lane { requests: Some(requests), answers, thread: Some(thread), is_busy: false }
     }
 
     /// Loads what is known of the partitions; waits for the answer.
     pub fn load(&mut self, claim: Claim, partitions: Vec<Partition>) -> Result<Vec<Recovered>> {
-        assert!(
-            !self.is_busy,
-            "a commit is settled before anything is loaded"
-        );
+        assert!(!self.is_busy, "a commit is settled before anything is loaded");
         self.send(Request::Load(claim, partitions))?;
         match self.answers.recv() {
             Ok(Answer::Loaded(loaded)) => Ok(loaded?),
@@ -113,10 +102,7 @@ impl Lane {
     }
 
     fn send(&self, request: Request) -> Result<()> {
-        let requests = self
-            .requests
-            .as_ref()
-            .expect("the channel is open until drop");
+        let requests = self.requests.as_ref().expect("the channel is open until drop");
         requests.send(request).map_err(|_| Error::CommitterGone)
     }
 }

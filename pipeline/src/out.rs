@@ -82,9 +82,7 @@ impl Out {
         letter.bytes.extend_from_slice(&record.bytes[..kept]);
         letter.original_len = record.bytes.len() as i64;
         letter.sha256.clear();
-        letter
-            .sha256
-            .extend_from_slice(&Sha256::digest(record.bytes));
+        letter.sha256.extend_from_slice(&Sha256::digest(record.bytes));
         self.bytes.clear();
         letter.encode_raw(&mut self.bytes);
         let key = &record.sensor[..record.sensor.len().min(limits::SENSOR_ID_BYTES)];

@@ -53,10 +53,7 @@ impl Part {
         let engine = Engine::new(settings.rules.clone(), &topic.name, partition, start);
         let mut part = Part::with(engine, None, settings);
         let from = settings.from.unwrap_or_default().to_string();
-        part.note(Entry::Start {
-            rules: settings.rules.clone(),
-            from,
-        });
+        part.note(Entry::Start { rules: settings.rules.clone(), from });
         part
     }
 
@@ -155,9 +152,7 @@ impl Part {
     pub fn is_finished(&self, budget: &Budget) -> bool {
         !self.is_replaying()
             && (budget.is_spent()
-                || self
-                    .target
-                    .is_some_and(|target| self.engine.position() >= target))
+                || self.target.is_some_and(|target| self.engine.position() >= target))
     }
 
     /// The log's end was asked for at `now` (taken before the question): closes what is idle.
@@ -172,10 +167,7 @@ impl Part {
         };
         if self.engine.close_idle(below, &mut self.out) {
             let idle_timeout_ms = self.idle_timeout.as_millis() as i64;
-            self.note(Entry::Idle {
-                below,
-                idle_timeout_ms,
-            });
+            self.note(Entry::Idle { below, idle_timeout_ms });
         }
     }
 
@@ -194,11 +186,7 @@ impl Part {
     /// Writes a journal entry for the next commit.
     fn note(&mut self, entry: Entry) {
         let (sequence, at) = (self.next_sequence, self.engine.position());
-        self.journal.push(JournalEntry {
-            sequence,
-            at,
-            bytes: entry.encode(),
-        });
+        self.journal.push(JournalEntry { sequence, at, bytes: entry.encode() });
         self.next_sequence += 1;
     }
 
@@ -235,11 +223,7 @@ impl Part {
         let checkpoint = snapshots.last_checkpoint;
         let pieces = state.chunks(queue_limits::CHUNK_BYTES).enumerate();
         snapshots.chunks = pieces
-            .map(|(index, bytes)| Chunk {
-                checkpoint,
-                index: index as u32,
-                bytes: bytes.to_vec(),
-            })
+            .map(|(index, bytes)| Chunk { checkpoint, index: index as u32, bytes: bytes.to_vec() })
             .collect();
         snapshots.manifest = Some(Manifest {
             checkpoint,
@@ -274,14 +258,8 @@ impl Part {
     /// # Panics
     /// When records were lost count of: a job that cannot add up must not commit.
     pub fn hand_over(&mut self) -> PartitionCommit {
-        assert!(
-            !self.is_replaying(),
-            "a replay is over before anything is committed"
-        );
-        assert!(
-            self.engine.counters().is_balanced(),
-            "every record is in exactly one place"
-        );
+        assert!(!self.is_replaying(), "a replay is over before anything is committed");
+        assert!(self.engine.counters().is_balanced(), "every record is in exactly one place");
         let mut commit = std::mem::replace(&mut self.spare, PartitionCommit::new(self.partition));
         self.number += 1;
         self.handed = self.engine.position();

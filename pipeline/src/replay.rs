@@ -33,10 +33,7 @@ impl Replay {
         rules: &Rules,
     ) -> Result<(Engine, Replay)> {
         let partition = recovered.partition;
-        let progress = recovered
-            .progress
-            .as_ref()
-            .ok_or(Error::NoBeginning { partition })?;
+        let progress = recovered.progress.as_ref().ok_or(Error::NoBeginning { partition })?;
         let note =
             Note::decode(&progress.note).map_err(|source| Error::Note { partition, source })?;
         if note.rules != *rules {
@@ -55,25 +52,15 @@ impl Replay {
         let engine = match (&recovered.checkpoint, journal.front()) {
             (Some(checkpoint), _) => {
                 let number = checkpoint.manifest.checkpoint;
-                Engine::restore(&checkpoint.state, &topic.name, partition).map_err(|source| {
-                    Error::Snapshot {
-                        partition,
-                        number,
-                        source,
-                    }
-                })?
+                Engine::restore(&checkpoint.state, &topic.name, partition)
+                    .map_err(|source| Error::Snapshot { partition, number, source })?
             }
             (None, Some((_, at, Entry::Start { .. }))) => {
                 Engine::new(rules.clone(), &topic.name, partition, *at)
             }
             (None, _) => return Err(Error::NoBeginning { partition }),
         };
-        let replay = Replay {
-            until: progress.next,
-            journal,
-            expect: note.counters,
-            messages: 0,
-        };
+        let replay = Replay { until: progress.next, journal, expect: note.counters, messages: 0 };
         Ok((engine, replay))
     }
 
@@ -130,9 +117,8 @@ impl Replay {
 
     fn apply_until(&mut self, at: Offset, engine: &mut Engine, out: &mut Out) -> Result<()> {
         let partition = engine.partition();
-        while let Some((sequence, _, entry)) = self
-            .journal
-            .pop_front_if(|(_, entry_at, _)| *entry_at <= at)
+        while let Some((sequence, _, entry)) =
+            self.journal.pop_front_if(|(_, entry_at, _)| *entry_at <= at)
         {
             entry.apply(engine, out).map_err(|source| Error::Entry {
                 partition,

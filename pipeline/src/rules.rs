@@ -78,9 +78,7 @@ impl Rules {
         let mut check = |name: &str, value: i64, range: RangeInclusive<i64>| {
             if !range.contains(&value) {
                 let (low, high) = range.into_inner();
-                faults.push(format!(
-                    "{name} is {value}; it must be from {low} to {high}"
-                ));
+                faults.push(format!("{name} is {value}; it must be from {low} to {high}"));
             }
         };
         check("window-ms", self.window_ms, limits::WINDOW_MS);
@@ -89,11 +87,7 @@ impl Rules {
         check("earliest event time", self.event_ms.0, limits::EVENT_MS);
         check("latest event time", self.event_ms.1, limits::EVENT_MS);
         // Sensors are numbered in 32 bits.
-        check(
-            "max-sensors",
-            self.max_sensors.min(1 << 40) as i64,
-            1..=i64::from(u32::MAX),
-        );
+        check("max-sensors", self.max_sensors.min(1 << 40) as i64, 1..=i64::from(u32::MAX));
         let (low, high) = (*self.amplitude.start(), *self.amplitude.end());
         if !(low.is_finite() && high.is_finite() && low <= high) {
             faults.push(format!("valid amplitudes {low} to {high} are not a range"));
@@ -105,11 +99,7 @@ impl Rules {
     #[must_use]
     pub fn hash(&self) -> String {
         let digest = Sha256::digest(state::Rules::from(self).encode_to_vec());
-        digest
-            .iter()
-            .take(8)
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// Names of the options in which two sets of rules differ, with both values.
@@ -188,9 +178,7 @@ impl TryFrom<Option<&state::Rules>> for Rules {
     fn try_from(stored: Option<&state::Rules>) -> Result<Self, RulesError> {
         let stored = stored.ok_or_else(|| RulesError::Damaged("there are none".into()))?;
         if stored.engine_version != ENGINE_VERSION {
-            return Err(RulesError::Version {
-                found: stored.engine_version,
-            });
+            return Err(RulesError::Version { found: stored.engine_version });
         }
         let rules = Rules {
             window_ms: stored.window_ms,
@@ -221,61 +209,24 @@ mod tests {
 
     #[test]
     fn rules_come_back_as_stored() {
-        let region = Region {
-            longitude: (-100.0, -90.0),
-            latitude: (14.0, 20.0),
-        };
-        let rules = Rules {
-            lateness_ms: 20_000,
-            region: Some(region),
-            ..Rules::default()
-        };
-        assert_eq!(
-            Rules::try_from(Some(&state::Rules::from(&rules))).unwrap(),
-            rules
-        );
+        let region = Region { longitude: (-100.0, -90.0), latitude: (14.0, 20.0) };
+        let rules = Rules { lateness_ms: 20_000, region: Some(region), ..Rules::default() };
+        assert_eq!(Rules::try_from(Some(&state::Rules::from(&rules))).unwrap(), rules);
     }
 
     #[test]
     fn every_option_changes_the_hash() {
         let base = Rules::default();
-        let region = Region {
-            longitude: (0.0, 1.0),
-            latitude: (0.0, 1.0),
-        };
+        let region = Region { longitude: (0.0, 1.0), latitude: (0.0, 1.0) };
         let others = [
-            Rules {
-                window_ms: 2,
-                ..base.clone()
-            },
-            Rules {
-                lateness_ms: 2,
-                ..base.clone()
-            },
-            Rules {
-                max_ahead_ms: 2,
-                ..base.clone()
-            },
-            Rules {
-                time: Time::Ingest,
-                ..base.clone()
-            },
-            Rules {
-                amplitude: -1.0..=1.0,
-                ..base.clone()
-            },
-            Rules {
-                event_ms: (0, 1),
-                ..base.clone()
-            },
-            Rules {
-                region: Some(region),
-                ..base.clone()
-            },
-            Rules {
-                max_sensors: 2,
-                ..base.clone()
-            },
+            Rules { window_ms: 2, ..base.clone() },
+            Rules { lateness_ms: 2, ..base.clone() },
+            Rules { max_ahead_ms: 2, ..base.clone() },
+            Rules { time: Time::Ingest, ..base.clone() },
+            Rules { amplitude: -1.0..=1.0, ..base.clone() },
+            Rules { event_ms: (0, 1), ..base.clone() },
+            Rules { region: Some(region), ..base.clone() },
+            Rules { max_sensors: 2, ..base.clone() },
         ];
         for other in others {
             assert_ne!(other.hash(), base.hash(), "{other:?}");
@@ -285,22 +236,14 @@ mod tests {
 
     #[test]
     fn another_engine_version_is_refused() {
-        let stored = state::Rules {
-            engine_version: 99,
-            ..(&Rules::default()).into()
-        };
+        let stored = state::Rules { engine_version: 99, ..(&Rules::default()).into() };
         let error = Rules::try_from(Some(&stored)).unwrap_err().to_string();
         assert!(error.contains("version 99"), "{error}");
     }
 
     #[test]
     fn all_faults_are_told_at_once() {
-        let rules = Rules {
-            window_ms: 0,
-            lateness_ms: -1,
-            max_sensors: 0,
-            ..Rules::default()
-        };
+        let rules = Rules { window_ms: 0, lateness_ms: -1, max_sensors: 0, ..Rules::default() };
         assert_eq!(rules.faults().len(), 3, "{:?}", rules.faults());
     }
 }

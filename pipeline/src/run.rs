@@ -1,8 +1,5 @@
 //! Runs a job: spreads its partitions over slots, and keeps house beside them.
-#![allow(
-    clippy::disallowed_methods,
-    reason = "shell: threads and waiting are its job"
-)]
+#![allow(clippy::disallowed_methods, reason = "shell: threads and waiting are its job")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -79,10 +76,8 @@ impl Progress {
     }
 
     pub(crate) fn committed(&self, commit: &PartitionCommit) {
-        self.rows
-            .fetch_add(u64::from(commit.rows.count()), Ordering::Relaxed);
-        self.dead
-            .fetch_add(u64::from(commit.dead.count()), Ordering::Relaxed);
+        self.rows.fetch_add(u64::from(commit.rows.count()), Ordering::Relaxed);
+        self.dead.fetch_add(u64::from(commit.dead.count()), Ordering::Relaxed);
         self.commits.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -110,9 +105,7 @@ impl Budget {
     }
 
     pub fn is_spent(&self) -> bool {
-        self.0
-            .as_ref()
-            .is_some_and(|left| left.load(Ordering::Relaxed) <= 0)
+        self.0.as_ref().is_some_and(|left| left.load(Ordering::Relaxed) <= 0)
     }
 
     pub fn spend(&self, records: u64) {
@@ -130,13 +123,7 @@ impl Budget {
 /// # Errors
 /// Whatever [`Error`] says; its `kind` says what to do.
 pub fn run(job: RunJob<'_>, stop: &Arc<AtomicBool>, progress: &Progress) -> Result<()> {
-    let RunJob {
-        queue,
-        home,
-        owner,
-        settings,
-        ..
-    } = job;
+    let RunJob { queue, home, owner, settings, .. } = job;
     let topic = &job.job.input;
     match settings.rules.faults() {
         faults if faults.is_empty() => {}
@@ -165,9 +152,7 @@ pub fn run(job: RunJob<'_>, stop: &Arc<AtomicBool>, progress: &Progress) -> Resu
             .collect();
         let mut outcome = Ok(());
         for slot in slots {
-            let ended = slot
-                .join()
-                .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            let ended = slot.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             outcome = outcome.and(ended);
         }
         is_over.store(true, Ordering::Relaxed);
@@ -181,9 +166,7 @@ pub fn run(job: RunJob<'_>, stop: &Arc<AtomicBool>, progress: &Progress) -> Resu
 /// Partitions dealt out to slots.
 fn shares(topic: &Topic, slots: usize) -> Vec<Vec<Partition>> {
     let slots = slots.clamp(1, topic.partitions as usize);
-    (0..slots)
-        .map(|slot| topic.all().skip(slot).step_by(slots).collect())
-        .collect()
+    (0..slots).map(|slot| topic.all().skip(slot).step_by(slots).collect()).collect()
 }
 
 fn run_slot(
@@ -225,23 +208,15 @@ fn begin_at(queue: &dyn Queue, topic: &Topic, partition: Partition, from: From) 
             let Offset(first) = span.first;
             if wanted < span.first {
                 let first = Offset(first);
-                return Err(seismic_queue::Error::OffsetGone {
-                    topic,
-                    partition,
-                    wanted,
-                    first,
-                }
-                .into());
+                return Err(
+                    seismic_queue::Error::OffsetGone { topic, partition, wanted, first }.into()
+                );
             }
             if wanted > span.end {
                 let end = span.end;
-                return Err(seismic_queue::Error::OffsetBeyond {
-                    topic,
-                    partition,
-                    wanted,
-                    end,
-                }
-                .into());
+                return Err(
+                    seismic_queue::Error::OffsetBeyond { topic, partition, wanted, end }.into()
+                );
             }
             Ok(wanted)
         }

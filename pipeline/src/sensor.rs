@@ -1,5 +1,7 @@
 //! One sensor: its clock, what is closed, and its open windows. Knows nothing of other sensors.
 
+use std::collections::VecDeque;
+
 use compact_str::CompactString;
 use seismic_proto::state;
 use seismic_queue::Offset;
@@ -23,12 +25,9 @@ pub struct Sensor {
     last_offset: Offset,
     /// The oldest open window. Most sensors have only this one.
     open: Option<Window>,
-    /// Further open windows, rising.
-    #[allow(
-        clippy::box_collection,
-        reason = "one word in the common case of no further window"
-    )]
-    more: Option<Box<Vec<Window>>>,
+    /// Further open windows, rising; closed from the front.
+    #[allow(clippy::box_collection, reason = "one word in the common case of no further window")]
+    more: Option<Box<VecDeque<Window>>>,
 }
 
 impl Sensor {
@@ -98,7 +97,7 @@ impl Sensor {
                 return Err(Reason::WindowLimit);
             }
             let oldest = std::mem::replace(oldest, fresh);
-            more.insert(0, oldest);
+            more.push_front(oldest);
             return Ok(Taken::Opened);
         }
         // The newest window is the likeliest by far.
@@ -140,10 +139,7 @@ impl Sensor {
     /// Closes and gives the oldest open window.
     pub fn close_oldest(&mut self, rules: &Rules) -> Option<Window> {
         let closed = self.open.take()?;
-        self.open = match &mut self.more {
-            Some(more) if !more.is_empty() => Some(more.remove(0)),
-            _ => None,
-        };
+        self.open = self.more.as_mut().and_then(|more| more.pop_front());
         if self.more.as_ref().is_some_and(|more| more.is_empty()) {
             self.more = None;
         }
@@ -153,9 +149,7 @@ impl Sensor {
 
     /// The open windows, oldest first.
     pub fn windows(&self) -> impl Iterator<Item = &Window> {
-        self.open
-            .iter()
-            .chain(self.more.iter().flat_map(|more| more.iter()))
+        self.open.iter().chain(self.more.iter().flat_map(|more| more.iter()))
     }
 }
 
@@ -190,7 +184,7 @@ impl From<&state::Sensor> for Sensor {
     fn from(stored: &state::Sensor) -> Self {
         let mut windows = stored.windows.iter().map(Window::from);
         let open = windows.next();
-        let more: Vec<Window> = windows.collect();
+        let more: VecDeque<Window> = windows.collect();
         Sensor {
             id: CompactString::new(&stored.id),
             clock_ms: stored.clock_ms,
@@ -207,10 +201,7 @@ mod tests {
     use super::*;
 
     fn rules() -> Rules {
-        Rules {
-            lateness_ms: 2_000,
-            ..Rules::default()
-        }
+        Rules { lateness_ms: 2_000, ..Rules::default() }
     }
 
     fn give(sensor: &mut Sensor, time_ms: i64) -> Result<Taken, Reason> {
@@ -252,11 +243,7 @@ mod tests {
 
     #[test]
     fn too_many_open_windows_are_refused_by_reason() {
-        let rules = Rules {
-            lateness_ms: 2_000_000,
-            window_ms: 1,
-            ..Rules::default()
-        };
+        let rules = Rules { lateness_ms: 2_000_000, window_ms: 1, ..Rules::default() };
         let mut sensor = Sensor::new("S");
         let limit = limits::OPEN_WINDOWS_PER_SENSOR as i64;
         for time in 0..limit {

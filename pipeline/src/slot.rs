@@ -38,6 +38,8 @@ pub(crate) struct Slot<'a> {
     /// When the oldest output that waits was emitted.
     waiting_since: Option<Duration>,
     committed: Duration,
+    /// How often the engines were made again.
+    rebuilt: u64,
 }
 
 /// What a slot needs from its job.
@@ -52,14 +54,7 @@ pub(crate) struct SlotJob<'a> {
 
 impl<'a> Slot<'a> {
     pub fn new(job: SlotJob<'a>, source: Box<dyn Source>, lane: Lane) -> Self {
-        let SlotJob {
-            topic,
-            settings,
-            budget,
-            progress,
-            stop,
-            begin_at,
-        } = job;
+        let SlotJob { topic, settings, budget, progress, stop, begin_at } = job;
         Slot {
             topic,
             settings,
@@ -75,6 +70,7 @@ impl<'a> Slot<'a> {
             ends_asked: None,
             waiting_since: None,
             committed: Duration::ZERO,
+            rebuilt: 0,
         }
     }
 
@@ -83,10 +79,21 @@ impl<'a> Slot<'a> {
     /// # Errors
     /// Whatever [`Error`] says; what was committed stays, the rest is repeated by the next run.
     pub fn run(mut self) -> Result<()> {
-        while !self.stop.load(Ordering::Relaxed) && !self.is_finished() {
-            self.turn()?;
+        loop {
+            while !self.is_stopped() && !self.is_finished() {
+                self.turn()?;
+            }
+            let rebuilt = self.rebuilt;
+            self.close_down()?;
+            // A last commit of unknown outcome leaves engines that must catch up once more.
+            if self.rebuilt == rebuilt || self.is_stopped() {
+                return Ok(());
+            }
         }
-        self.close_down()
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
     }
 
     /// One turn of the loop.
@@ -123,13 +130,11 @@ impl<'a> Slot<'a> {
             Event::Assigned(partitions) => self.assigned(&partitions)?,
             Event::Revoked(partitions) => {
                 self.commit_all()?;
-                self.parts
-                    .retain(|partition, _| !partitions.contains(partition));
+                self.parts.retain(|partition, _| !partitions.contains(partition));
                 self.source.release(&partitions)?;
             }
             Event::Lost(partitions) => {
-                self.parts
-                    .retain(|partition, _| !partitions.contains(partition));
+                self.parts.retain(|partition, _| !partitions.contains(partition));
             }
             Event::Nothing => {}
         }
@@ -138,10 +143,7 @@ impl<'a> Slot<'a> {
 
     fn take_batch(&mut self, batch: &Batch) -> Result<()> {
         let partition = batch.partition();
-        let part = self
-            .parts
-            .get_mut(&partition)
-            .ok_or(Error::Unassigned(partition))?;
+        let part = self.parts.get_mut(&partition).ok_or(Error::Unassigned(partition))?;
         let before = part.engine.counters().read;
         let replaying = part.is_replaying();
         let began = Instant::now();
@@ -169,17 +171,11 @@ impl<'a> Slot<'a> {
         for recovered in &loaded {
             let partition = recovered.partition;
             for reason in &recovered.passed_over {
-                tracing::warn!(
-                    partition = partition.0,
-                    "an older checkpoint is used: {reason}"
-                );
+                tracing::warn!(partition = partition.0, "an older checkpoint is used: {reason}");
             }
             let part = match (&recovered.progress, self.settings.from) {
                 (Some(progress), Some(_)) if !self.progress.has_started() => {
-                    return Err(Error::AlreadyStarted {
-                        partition,
-                        next: progress.next,
-                    });
+                    return Err(Error::AlreadyStarted { partition, next: progress.next });
                 }
                 (Some(_), _) => Part::resume(recovered, self.topic, self.settings)?,
                 (None, _) => {
@@ -191,17 +187,11 @@ impl<'a> Slot<'a> {
         }
         // A start is committed before anything is read.
         self.commit_all()?;
-        let at: Vec<_> = partitions
-            .iter()
-            .map(|p| (*p, self.parts[p].engine.position()))
-            .collect();
+        let at: Vec<_> = partitions.iter().map(|p| (*p, self.parts[p].engine.position())).collect();
         if self.settings.finish != Finish::Never {
             for &partition in partitions {
                 let end = self.source.end(partition)?;
-                self.parts
-                    .get_mut(&partition)
-                    .expect("inserted above")
-                    .target = Some(end);
+                self.parts.get_mut(&partition).expect("inserted above").target = Some(end);
             }
         }
         self.source.start(&at)?;
@@ -212,18 +202,11 @@ impl<'a> Slot<'a> {
     /// Asks for the ends of the log when that is due, and closes what is idle.
     fn ask_ends(&mut self) -> Result<()> {
         let now = self.clock.elapsed();
-        if self
-            .ends_asked
-            .is_some_and(|asked| now - asked < limits::END_ASKED_EVERY)
-        {
+        if self.ends_asked.is_some_and(|asked| now - asked < limits::END_ASKED_EVERY) {
             return Ok(());
         }
         self.ends_asked = Some(now);
-        for part in self
-            .parts
-            .values_mut()
-            .filter(|part| !part.is_finished(self.budget))
-        {
+        for part in self.parts.values_mut().filter(|part| !part.is_finished(self.budget)) {
             let now = self.clock.elapsed();
             match self.source.end(part.partition) {
                 Ok(end) => part.asked_end(now, end),
@@ -260,8 +243,7 @@ impl<'a> Slot<'a> {
         }
         let now = self.clock.elapsed();
         let is_due = |since: Duration, every| now.saturating_sub(since) >= every;
-        self.waiting_since
-            .is_some_and(|since| is_due(since, self.settings.commit_every))
+        self.waiting_since.is_some_and(|since| is_due(since, self.settings.commit_every))
             || waiting > limits::WAITING_BYTES / 4
             || (is_due(self.committed, QUIET_COMMIT_EVERY)
                 && self.parts.values().any(Part::is_dirty))
@@ -275,9 +257,7 @@ impl<'a> Slot<'a> {
             }
         }
         let dirty = self.parts.values_mut().filter(|part| part.is_dirty());
-        let commit = Commit {
-            partitions: dirty.map(Part::hand_over).collect(),
-        };
+        let commit = Commit { partitions: dirty.map(Part::hand_over).collect() };
         self.waiting_since = None;
         self.committed = self.clock.elapsed();
         if commit.partitions.is_empty() {
@@ -314,14 +294,8 @@ impl<'a> Slot<'a> {
                 self.rebuild()
             }
             Err(CommitError::Retry(source)) => Err(Error::NotCommitted { source }),
-            Err(CommitError::Fenced(source)) => Err(Error::Commit {
-                kind: Kind::Fenced,
-                source,
-            }),
-            Err(CommitError::Fatal(source)) => Err(Error::Commit {
-                kind: Kind::Fatal,
-                source,
-            }),
+            Err(CommitError::Fenced(source)) => Err(Error::Commit { kind: Kind::Fenced, source }),
+            Err(CommitError::Fatal(source)) => Err(Error::Commit { kind: Kind::Fatal, source }),
         }
     }
 
@@ -329,15 +303,13 @@ impl<'a> Slot<'a> {
     fn rebuild(&mut self) -> Result<()> {
         let partitions: Vec<_> = self.parts.keys().copied().collect();
         let targets: Vec<_> = self.parts.values().map(|part| part.target).collect();
+        self.rebuilt += 1;
         self.parts.clear();
         self.waiting_since = None;
         self.progress.set_started();
         self.assigned(&partitions)?;
         for (partition, target) in partitions.iter().zip(targets) {
-            self.parts
-                .get_mut(partition)
-                .expect("assigned above")
-                .target = target;
+            self.parts.get_mut(partition).expect("assigned above").target = target;
         }
         Ok(())
     }
@@ -346,14 +318,11 @@ impl<'a> Slot<'a> {
         let is_bounded = self.settings.finish != Finish::Never || !self.budget.is_unlimited();
         is_bounded
             && !self.parts.is_empty()
-            && self
-                .parts
-                .values()
-                .all(|part| part.is_finished(self.budget))
+            && self.parts.values().all(|part| part.is_finished(self.budget))
     }
 
     /// Leaves everything committed, with a snapshot, so that the next start has nothing to replay.
-    fn close_down(mut self) -> Result<()> {
+    fn close_down(&mut self) -> Result<()> {
         let clock = self.clock;
         let is_drained = self.settings.finish == Finish::Drain && self.is_finished();
         for part in self.parts.values_mut().filter(|part| !part.is_replaying()) {

@@ -35,10 +35,7 @@ impl Engine {
             sensors: Vec::new(),
         };
         head.encode(into).expect("a Vec grows");
-        let mut one = state::Snapshot {
-            sensors: Vec::with_capacity(1),
-            ..Default::default()
-        };
+        let mut one = state::Snapshot { sensors: Vec::with_capacity(1), ..Default::default() };
         for sensor in &self.sensors {
             one.sensors.clear();
             one.sensors.push(sensor.into());
@@ -79,26 +76,17 @@ impl Engine {
 }
 
 fn checked(stored: &state::Sensor, rules: &Rules) -> Result<Sensor, SnapshotError> {
-    let starts: Vec<i64> = stored
-        .windows
-        .iter()
-        .map(|window| window.start_ms)
-        .collect();
+    let starts: Vec<i64> = stored.windows.iter().map(|window| window.start_ms).collect();
     let in_order = starts.is_sorted_by(|a, b| a < b);
     let known = rules.event_ms.0.saturating_sub(rules.window_ms)..rules.event_ms.1;
     let aligned = |start: &i64| known.contains(start) && start.rem_euclid(rules.window_ms) == 0;
-    let after_closed = starts.iter().all(|start| {
-        stored
-            .closed_until_ms
-            .is_none_or(|closed| closed < start + rules.window_ms)
-    });
+    let after_closed = starts
+        .iter()
+        .all(|start| stored.closed_until_ms.is_none_or(|closed| closed < start + rules.window_ms));
     let counted = stored.windows.iter().all(|w| w.p > 0 || w.s > 0 || w.n > 0);
     if stored.id.is_empty() || !in_order || !starts.iter().all(aligned) || !after_closed || !counted
     {
-        return Err(SnapshotError::Damaged(format!(
-            "sensor {:?} contradicts itself",
-            stored.id
-        )));
+        return Err(SnapshotError::Damaged(format!("sensor {:?} contradicts itself", stored.id)));
     }
     Ok(stored.into())
 }

@@ -132,11 +132,7 @@ mod tests {
     fn row(amplitudes: &[f32]) -> SeismicAggRecord {
         let mut window = Window::first(1_000, 1_000, amplitudes[0], Phase::P);
         for (i, &amplitude) in amplitudes.iter().enumerate().skip(1) {
-            window.add(
-                1_000 + i as i64,
-                amplitude,
-                [Phase::P, Phase::S, Phase::N][i % 3],
-            );
+            window.add(1_000 + i as i64, amplitude, [Phase::P, Phase::S, Phase::N][i % 3]);
         }
         let mut row = SeismicAggRecord::default();
         window.fill(&mut row, 1_000, ClosedBy::Time);
@@ -153,10 +149,7 @@ mod tests {
     #[test]
     fn phases_are_counted_each_and_together() {
         let row = row(&[1.0, 2.0, 3.0, 4.0]);
-        assert_eq!(
-            (row.p_phase_count, row.s_phase_count, row.n_phase_count),
-            (2, 1, 1)
-        );
+        assert_eq!((row.p_phase_count, row.s_phase_count, row.n_phase_count), (2, 1, 1));
         assert_eq!(row.record_count, 4);
         assert_eq!((row.first_sample_ts, row.last_sample_ts), (1_000, 1_003));
         assert_eq!((row.window_start_ts, row.window_end_ts), (1_000, 2_000));

@@ -38,12 +38,7 @@ pub struct Message<'a> {
 
 impl Default for Batch {
     fn default() -> Self {
-        Batch {
-            partition: Partition(0),
-            next: Offset(0),
-            bytes: Vec::new(),
-            index: Vec::new(),
-        }
+        Batch { partition: Partition(0), next: Offset(0), bytes: Vec::new(), index: Vec::new() }
     }
 }
 
@@ -76,12 +71,7 @@ impl Batch {
                 break;
             };
             if offset >= self.next {
-                let entry = Entry {
-                    offset,
-                    append_ms,
-                    key: place(key),
-                    value: place(value),
-                };
+                let entry = Entry { offset, append_ms, key: place(key), value: place(value) };
                 self.index.push(entry);
             }
             offset = offset.next();
@@ -107,15 +97,8 @@ impl Batch {
             (start, self.bytes.len() as u32)
         };
         let (key, value) = (put(message.key), put(message.value));
-        let Message {
-            offset, append_ms, ..
-        } = message;
-        self.index.push(Entry {
-            offset,
-            append_ms,
-            key,
-            value,
-        });
+        let Message { offset, append_ms, .. } = message;
+        self.index.push(Entry { offset, append_ms, key, value });
         self.next = offset.next();
     }
 
@@ -190,10 +173,7 @@ mod tests {
         batch.reset(Partition(3), Offset(11));
         let stored = block(&["a", "b", "c"]);
         assert!(batch.push_block(Offset(10), 3, 77, stored.bytes()));
-        let got: Vec<_> = batch
-            .messages()
-            .map(|m| (m.offset.0, m.value.to_vec()))
-            .collect();
+        let got: Vec<_> = batch.messages().map(|m| (m.offset.0, m.value.to_vec())).collect();
         assert_eq!(got, [(11, b"b".to_vec()), (12, b"c".to_vec())]);
         assert_eq!(batch.next(), Offset(13));
     }
@@ -201,10 +181,9 @@ mod tests {
     #[test]
     fn a_torn_block_or_a_wrong_count_leaves_the_batch_as_it_was() {
         let stored = block(&["a", "b", "c"]);
-        for (count, bytes) in [
-            (3, &stored.bytes()[..stored.bytes().len() - 1]),
-            (2, stored.bytes()),
-        ] {
+        for (count, bytes) in
+            [(3, &stored.bytes()[..stored.bytes().len() - 1]), (2, stored.bytes())]
+        {
             let mut batch = Batch::default();
             batch.reset(Partition(0), Offset(0));
             assert!(!batch.push_block(Offset(0), count, 0, bytes));

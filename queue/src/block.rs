@@ -21,10 +21,7 @@ impl Block {
     pub fn push(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
         let size = key.len() + value.len();
         if size > limits::MESSAGE_BYTES {
-            return Err(Error::MessageTooLarge {
-                size,
-                limit: limits::MESSAGE_BYTES,
-            });
+            return Err(Error::MessageTooLarge { size, limit: limits::MESSAGE_BYTES });
         }
         put_length(&mut self.bytes, key.len());
         self.bytes.extend_from_slice(key);
@@ -135,9 +132,7 @@ mod tests {
     #[test]
     fn a_message_above_the_limit_is_refused_and_changes_nothing() {
         let mut block = Block::default();
-        let error = block
-            .push(b"k", &vec![0; limits::MESSAGE_BYTES])
-            .unwrap_err();
+        let error = block.push(b"k", &vec![0; limits::MESSAGE_BYTES]).unwrap_err();
         assert!(matches!(error, Error::MessageTooLarge { .. }));
         assert!(block.is_empty() && block.bytes().is_empty());
     }

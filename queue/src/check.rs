@@ -8,11 +8,7 @@ pub(crate) fn partition(topic: &Topic, partition: Partition) -> Result<()> {
         return Ok(());
     }
     let (topic, partitions) = (topic.name.clone(), topic.partitions);
-    Err(Error::PartitionMissing {
-        topic,
-        partition,
-        partitions,
-    })
+    Err(Error::PartitionMissing { topic, partition, partitions })
 }
 
 /// Whether a topic may be made with that name and number of partitions.
@@ -21,10 +17,7 @@ pub(crate) fn new_topic(name: &str, partitions: u32) -> Result<()> {
     if (1..=limits::PARTITIONS).contains(&partitions) {
         return Ok(());
     }
-    Err(Error::PartitionCount {
-        want: partitions,
-        limit: limits::PARTITIONS,
-    })
+    Err(Error::PartitionCount { want: partitions, limit: limits::PARTITIONS })
 }
 
 /// Whether a topic that is there is the one that was asked for.
@@ -33,11 +26,7 @@ pub(crate) fn same_topic(have: Topic, partitions: u32) -> Result<Topic> {
         return Ok(have);
     }
     let (topic, have) = (have.name, have.partitions);
-    Err(Error::PartitionsDiffer {
-        topic,
-        have,
-        want: partitions,
-    })
+    Err(Error::PartitionsDiffer { topic, have, want: partitions })
 }
 
 /// Whether a home can be made for `job`.
@@ -60,24 +49,14 @@ pub(crate) fn same_job(at: &str, stored: &Job, asked: &Job) -> Result<()> {
             ("group", job.group.clone(), OTHER),
             ("input topic", job.input.name.clone(), OTHER),
             ("input topic id", job.input.id.clone(), REMADE),
-            (
-                "number of input partitions",
-                job.input.partitions.to_string(),
-                REMADE,
-            ),
+            ("number of input partitions", job.input.partitions.to_string(), REMADE),
             ("result topic", job.result_topic.clone(), OTHER),
             ("dead-letter topic", job.dead_topic.clone(), OTHER),
         ]
     };
     for ((what, stored, remedy), (_, asked, _)) in of(stored).into_iter().zip(of(asked)) {
         if stored != asked {
-            return Err(Error::JobDiffers {
-                at: at.to_owned(),
-                what,
-                stored,
-                asked,
-                remedy,
-            });
+            return Err(Error::JobDiffers { at: at.to_owned(), what, stored, asked, remedy });
         }
     }
     Ok(())

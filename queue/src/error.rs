@@ -42,40 +42,20 @@ pub enum Error {
     #[error("{want} partitions were asked for; there can be 1 to {limit}")]
     PartitionCount { want: u32, limit: u32 },
     #[error("topic {topic:?} has {partitions} partitions; there is no partition {partition}")]
-    PartitionMissing {
-        topic: String,
-        partition: Partition,
-        partitions: u32,
-    },
+    PartitionMissing { topic: String, partition: Partition, partitions: u32 },
     #[error(
         "offset {wanted} of {topic}/{partition} is gone: the oldest message still there is {first}"
     )]
-    OffsetGone {
-        topic: String,
-        partition: Partition,
-        wanted: Offset,
-        first: Offset,
-    },
+    OffsetGone { topic: String, partition: Partition, wanted: Offset, first: Offset },
     #[error("offset {wanted} of {topic}/{partition} is not written yet: the log ends at {end}")]
-    OffsetBeyond {
-        topic: String,
-        partition: Partition,
-        wanted: Offset,
-        end: Offset,
-    },
+    OffsetBeyond { topic: String, partition: Partition, wanted: Offset, end: Offset },
     #[error("a message of {size} bytes is larger than the limit of {limit}")]
     MessageTooLarge { size: usize, limit: usize },
     #[error(
         "producer {producer:?} continues {topic}/{partition} at message {found}, \
          but the topic has it only up to {expected}: messages in between are missing"
     )]
-    SequenceGap {
-        producer: String,
-        topic: String,
-        partition: Partition,
-        expected: u64,
-        found: u64,
-    },
+    SequenceGap { producer: String, topic: String, partition: Partition, expected: u64, found: u64 },
     #[error("{at} is damaged: {what}")]
     Corrupt { at: String, what: String },
     #[error("{at} is not a file of ours: {what}")]
@@ -99,50 +79,27 @@ pub enum Error {
         remedy: &'static str,
     },
     #[error("partition {partition} of {at} has no checkpoint {number}")]
-    CheckpointMissing {
-        at: String,
-        partition: Partition,
-        number: u64,
-    },
+    CheckpointMissing { at: String, partition: Partition, number: u64 },
     #[error(
         "retention of {topic}/{partition} stops at offset {offset}, which {holder} still needs"
     )]
-    Held {
-        topic: String,
-        partition: Partition,
-        offset: Offset,
-        holder: String,
-    },
+    Held { topic: String, partition: Partition, offset: Offset, holder: String },
     #[error("{at} has no space left while {doing}; it goes on when there is space")]
     Full { at: String, doing: &'static str },
     #[error("{at} is busy while {doing}")]
     Busy { at: String, doing: &'static str },
     #[error("{at}: {doing} failed")]
-    Io {
-        at: String,
-        doing: &'static str,
-        source: io::Error,
-    },
+    Io { at: String, doing: &'static str, source: io::Error },
     #[cfg(feature = "sqlite")]
     #[error("{at}: {doing} failed")]
-    Sqlite {
-        at: String,
-        doing: &'static str,
-        source: rusqlite::Error,
-    },
+    Sqlite { at: String, doing: &'static str, source: rusqlite::Error },
     #[error("{at}: {doing} failed at a failpoint")]
     Failpoint { at: String, doing: &'static str },
     #[error(
         "the commit of partition {partition} does not go on from what is in {at}: \
          its {what} is {found} where {expected} is due"
     )]
-    OutOfOrder {
-        at: String,
-        partition: Partition,
-        what: &'static str,
-        expected: u64,
-        found: u64,
-    },
+    OutOfOrder { at: String, partition: Partition, what: &'static str, expected: u64, found: u64 },
     #[error("{at} is a home: only the commits of its job add to its topics")]
     CommitsOnly { at: String },
     #[error("the writer of {at} has stopped")]
@@ -184,10 +141,7 @@ impl Error {
     }
 
     pub(crate) fn url(url: impl ToString, why: &'static str) -> Self {
-        Error::Url {
-            url: url.to_string(),
-            why,
-        }
+        Error::Url { url: url.to_string(), why }
     }
 }
 

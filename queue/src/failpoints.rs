@@ -19,22 +19,14 @@ pub const APPEND_IN_TRANSACTION: &str = "append-in-transaction";
 pub const APPEND_AFTER: &str = "append-after";
 
 /// All of them.
-pub const ALL: [&str; 5] = [
-    COMMIT_BEFORE,
-    COMMIT_IN_TRANSACTION,
-    COMMIT_AFTER,
-    APPEND_IN_TRANSACTION,
-    APPEND_AFTER,
-];
+pub const ALL: [&str; 5] =
+    [COMMIT_BEFORE, COMMIT_IN_TRANSACTION, COMMIT_AFTER, APPEND_IN_TRANSACTION, APPEND_AFTER];
 
 /// Passes the place `name` on the way to changing what is `at`.
 pub(crate) fn pass(at: &str, name: &'static str) -> Result<()> {
     let stop = |how: Option<String>| match how.as_deref() {
         Some("abort") => std::process::abort(),
-        _ => Result::<()>::Err(Error::Failpoint {
-            at: at.to_owned(),
-            doing: name,
-        }),
+        _ => Result::<()>::Err(Error::Failpoint { at: at.to_owned(), doing: name }),
     };
     fail::fail_point!(name, stop);
     let _ = stop;

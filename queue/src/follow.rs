@@ -45,12 +45,7 @@ pub(crate) struct Follower<L> {
 
 impl<L: Log> Follower<L> {
     pub(crate) fn new(log: L, at: &[(Partition, Offset)]) -> Self {
-        let mut follower = Follower {
-            log,
-            cursors: Vec::new(),
-            turn: 0,
-            quiet: false,
-        };
+        let mut follower = Follower { log, cursors: Vec::new(), turn: 0, quiet: false };
         follower.start(at);
         follower
     }
@@ -59,11 +54,7 @@ impl<L: Log> Follower<L> {
     fn start(&mut self, at: &[(Partition, Offset)]) {
         for &(partition, next) in at {
             self.stop(partition);
-            self.cursors.push(Cursor {
-                partition,
-                next,
-                told: false,
-            });
+            self.cursors.push(Cursor { partition, next, told: false });
         }
         self.quiet = false;
     }
@@ -128,10 +119,7 @@ pub(crate) struct SoleSource<L> {
 
 impl<L: Log> SoleSource<L> {
     pub(crate) fn new(log: L, partitions: &[Partition]) -> Self {
-        SoleSource {
-            follower: Follower::new(log, &[]),
-            unsaid: Some(partitions.to_vec()),
-        }
+        SoleSource { follower: Follower::new(log, &[]), unsaid: Some(partitions.to_vec()) }
     }
 }
 
@@ -149,9 +137,7 @@ impl<L: Log> Source for SoleSource<L> {
     }
 
     fn release(&mut self, partitions: &[Partition]) -> Result<()> {
-        partitions
-            .iter()
-            .for_each(|&partition| self.follower.stop(partition));
+        partitions.iter().for_each(|&partition| self.follower.stop(partition));
         Ok(())
     }
 

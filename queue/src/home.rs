@@ -196,18 +196,13 @@ pub struct Checkpoint {
 impl Checkpoint {
     /// Itself, when the chunks are those that the manifest was made for.
     pub(crate) fn checked(self, at: &str, partition: Partition) -> Result<Checkpoint> {
-        let Manifest {
-            checkpoint, crc, ..
-        } = self.manifest;
+        let Manifest { checkpoint, crc, .. } = self.manifest;
         let found = crc32fast::hash(&self.state);
         if found == crc {
             return Ok(self);
         }
         let at = format!("checkpoint {checkpoint} of partition {partition} in {at}");
-        Err(Error::Corrupt {
-            at,
-            what: format!("its CRC is {found:08x}, not {crc:08x}"),
-        })
+        Err(Error::Corrupt { at, what: format!("its CRC is {found:08x}, not {crc:08x}") })
     }
 }
 

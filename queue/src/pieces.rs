@@ -33,11 +33,8 @@ pub(crate) fn pieces(block: &Block, skip: u32) -> impl Iterator<Item = (u32, &[u
         if left == 0 {
             return None;
         }
-        let (count, size) = if rest.len() <= limits::BLOCK_BYTES {
-            (left, rest.len())
-        } else {
-            head(rest)
-        };
+        let (count, size) =
+            if rest.len() <= limits::BLOCK_BYTES { (left, rest.len()) } else { head(rest) };
         let (piece, after) = rest.split_at(size);
         (rest, left) = (after, left - count);
         Some((count, piece))
@@ -71,15 +68,7 @@ mod tests {
     #[test]
     fn pieces_keep_every_message_in_order_and_stay_below_the_limit() {
         let mut block = Block::default();
-        let sizes = [
-            1,
-            limits::BLOCK_BYTES - 10,
-            5,
-            700_000,
-            400_000,
-            3 * limits::BLOCK_BYTES,
-            1,
-        ];
+        let sizes = [1, limits::BLOCK_BYTES - 10, 5, 700_000, 400_000, 3 * limits::BLOCK_BYTES, 1];
         for (i, &size) in sizes.iter().enumerate() {
             block.push(&[i as u8], &vec![i as u8; size]).unwrap();
         }

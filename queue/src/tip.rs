@@ -25,13 +25,7 @@ impl Tip {
     pub(crate) fn after(mut self, at: &str, commit: &PartitionCommit) -> Result<Tip> {
         let refuse = |what, expected, found| {
             let (at, partition) = (at.to_owned(), commit.partition);
-            Err(Error::OutOfOrder {
-                at,
-                partition,
-                what,
-                expected,
-                found,
-            })
+            Err(Error::OutOfOrder { at, partition, what, expected, found })
         };
         self.number += 1;
         if commit.number != self.number {
@@ -49,11 +43,7 @@ impl Tip {
         }
         for chunk in &commit.chunks {
             let Some(stored) = self.chunks_of(chunk.checkpoint) else {
-                return refuse(
-                    "checkpoint of a chunk",
-                    self.checkpoint + 1,
-                    chunk.checkpoint,
-                );
+                return refuse("checkpoint of a chunk", self.checkpoint + 1, chunk.checkpoint);
             };
             if chunk.index != stored {
                 return refuse("chunk", stored.into(), chunk.index.into());
@@ -98,58 +88,31 @@ mod tests {
     use crate::{Chunk, Manifest, Partition};
 
     fn chunk(checkpoint: u64, index: u32) -> Chunk {
-        Chunk {
-            checkpoint,
-            index,
-            bytes: Vec::new(),
-        }
+        Chunk { checkpoint, index, bytes: Vec::new() }
     }
 
     fn manifest(checkpoint: u64, chunks: u32) -> Option<Manifest> {
-        Some(Manifest {
-            checkpoint,
-            position: Offset(0),
-            journal_sequence: 0,
-            chunks,
-            crc: 0,
-        })
+        Some(Manifest { checkpoint, position: Offset(0), journal_sequence: 0, chunks, crc: 0 })
     }
 
     fn after(tip: Tip, chunks: Vec<Chunk>, manifest: Option<Manifest>) -> Result<Tip> {
         let new = PartitionCommit::new(Partition(0));
-        tip.after(
-            "home",
-            &PartitionCommit {
-                number: tip.number + 1,
-                chunks,
-                manifest,
-                ..new
-            },
-        )
+        tip.after("home", &PartitionCommit { number: tip.number + 1, chunks, manifest, ..new })
     }
 
     #[test]
     fn a_checkpoint_is_sealed_once_with_all_its_chunks() {
         let tip = after(Tip::default(), vec![chunk(1, 0), chunk(1, 1)], None).unwrap();
-        assert!(
-            after(tip, vec![], manifest(1, 1)).is_err(),
-            "a chunk is not counted"
-        );
+        assert!(after(tip, vec![], manifest(1, 1)).is_err(), "a chunk is not counted");
         let tip = after(tip, vec![chunk(1, 2)], manifest(1, 3)).unwrap();
         assert!(after(tip, vec![chunk(1, 3)], None).is_err(), "it is sealed");
-        assert!(
-            after(tip, vec![], manifest(1, 0)).is_err(),
-            "its number is used"
-        );
+        assert!(after(tip, vec![], manifest(1, 0)).is_err(), "its number is used");
     }
 
     #[test]
     fn a_snapshot_that_was_given_up_is_followed_by_one_with_a_higher_number() {
         let tip = after(Tip::default(), vec![chunk(1, 0)], None).unwrap();
-        assert!(
-            after(tip, vec![chunk(1, 0)], None).is_err(),
-            "that chunk is there"
-        );
+        assert!(after(tip, vec![chunk(1, 0)], None).is_err(), "that chunk is there");
         let tip = after(tip, vec![chunk(2, 0)], manifest(2, 1)).unwrap();
         assert_eq!((tip.checkpoint, tip.unsealed), (2, None));
     }

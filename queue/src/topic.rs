@@ -68,10 +68,7 @@ impl Topic {
         } else {
             return Ok(());
         };
-        Err(Error::Name {
-            name: name.to_owned(),
-            why,
-        })
+        Err(Error::Name { name: name.to_owned(), why })
     }
 }
 

@@ -65,18 +65,12 @@ mod tests {
     #[test]
     fn an_unknown_scheme_says_what_is_known() {
         let error = "file:x".parse::<Url>().unwrap_err().to_string();
-        assert!(
-            error.contains("file:x") && error.contains("sqlite:PATH"),
-            "{error}"
-        );
+        assert!(error.contains("file:x") && error.contains("sqlite:PATH"), "{error}");
     }
 
     #[test]
     fn the_home_lies_next_to_the_queue_file_and_names_the_group() {
-        let home = "sqlite:output/queue.db"
-            .parse::<Url>()
-            .unwrap()
-            .default_home("seismic");
+        let home = "sqlite:output/queue.db".parse::<Url>().unwrap().default_home("seismic");
         assert_eq!(home.to_string(), "sqlite:output/queue.seismic.home.db");
     }
 }

@@ -20,11 +20,9 @@ const P0: Partition = Partition(0);
 #[test]
 fn a_failure_at_any_step_leaves_all_or_nothing_and_says_which() {
     let scenario = FailScenario::setup();
-    for (point, written) in [
-        (COMMIT_BEFORE, false),
-        (COMMIT_IN_TRANSACTION, false),
-        (COMMIT_AFTER, true),
-    ] {
+    for (point, written) in
+        [(COMMIT_BEFORE, false), (COMMIT_IN_TRANSACTION, false), (COMMIT_AFTER, true)]
+    {
         for_each_backend(|queue, home| commit_failing_at(point, written, queue, home));
     }
     for (point, written) in [(APPEND_IN_TRANSACTION, false), (APPEND_AFTER, true)] {
@@ -37,10 +35,7 @@ fn for_each_backend(check: impl Fn(&dyn Queue, &dyn Home)) {
     check(&Memory::new(), &MemoryHome::new());
     let folder = tempfile::tempdir().unwrap();
     let queue = SqliteQueue::open(&folder.path().join("queue.db")).unwrap();
-    check(
-        &queue,
-        &SqliteHome::open(&folder.path().join("home.db")).unwrap(),
-    );
+    check(&queue, &SqliteHome::open(&folder.path().join("home.db")).unwrap());
 }
 
 fn two_messages() -> Block {
@@ -53,26 +48,14 @@ fn two_messages() -> Block {
 /// The `number`th commit, with two rows.
 fn step(number: u64) -> Commit {
     let (next, rows) = (Offset(number), two_messages());
-    let new = PartitionCommit {
-        number,
-        next,
-        rows,
-        ..PartitionCommit::new(P0)
-    };
-    Commit {
-        partitions: vec![new],
-    }
+    let new = PartitionCommit { number, next, rows, ..PartitionCommit::new(P0) };
+    Commit { partitions: vec![new] }
 }
 
 fn commit_failing_at(point: &str, written: bool, queue: &dyn Queue, home: &dyn Home) {
     let input = queue.create("t", 1).unwrap();
     let (result_topic, dead_topic) = ("rows".to_owned(), "dead".to_owned());
-    let job = Job {
-        group: "group".to_owned(),
-        input,
-        result_topic,
-        dead_topic,
-    };
+    let job = Job { group: "group".to_owned(), input, result_topic, dead_topic };
     let mut committer = home.own(&job).unwrap().committer().unwrap();
     committer.commit(&Claim::Sole, &step(1)).unwrap();
     fail::cfg(point, "1*return").unwrap();
@@ -95,25 +78,11 @@ fn append_failing_at(point: &str, written: bool, queue: &dyn Queue) {
     let topic = queue.create("t", 1).unwrap();
     let mut producer = queue.producer(&topic, "p").unwrap();
     let block = two_messages();
-    let append = [Append {
-        partition: P0,
-        first_sequence: 0,
-        block: &block,
-    }];
+    let append = [Append { partition: P0, first_sequence: 0, block: &block }];
     fail::cfg(point, "1*return").unwrap();
-    assert!(
-        matches!(producer.append(&append), Err(Error::Failpoint { .. })),
-        "{point}"
-    );
+    assert!(matches!(producer.append(&append), Err(Error::Failpoint { .. })), "{point}");
     let (new, again) = if written { (0, 2) } else { (2, 0) };
     let repeated = producer.append(&append).unwrap();
-    assert_eq!(
-        repeated,
-        Appended {
-            written: new,
-            recognised: again
-        },
-        "{point}"
-    );
+    assert_eq!(repeated, Appended { written: new, recognised: again }, "{point}");
     assert_eq!(queue.spans(&topic).unwrap()[0].end, Offset(2), "{point}");
 }

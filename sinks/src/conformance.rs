@@ -50,17 +50,8 @@ fn rows_come_out_once_and_in_order(place: &dyn Place) {
 
 fn a_new_sink_begins_with_the_oldest_row(place: &dyn Place) {
     let mut sink = place.open("home").unwrap();
-    let spans = vec![
-        Span {
-            first: Offset(4),
-            end: Offset(ROWS)
-        };
-        PARTITIONS as usize
-    ];
-    assert_eq!(
-        sink.recover(&spans).unwrap(),
-        [Offset(4); PARTITIONS as usize]
-    );
+    let spans = vec![Span { first: Offset(4), end: Offset(ROWS) }; PARTITIONS as usize];
+    assert_eq!(sink.recover(&spans).unwrap(), [Offset(4); PARTITIONS as usize]);
     drop(sink);
     let mut sink = place.open("home").unwrap();
     assert_eq!(
@@ -74,11 +65,7 @@ fn a_crash_after_any_step_leaves_each_row_once(place: &dyn Place) {
     for image in images_of_a_run(place) {
         // A crash during recovery, then one right after it.
         drop(image.open("home").unwrap());
-        image
-            .open("home")
-            .unwrap()
-            .recover(&spans_of(ROWS))
-            .unwrap();
+        image.open("home").unwrap().recover(&spans_of(ROWS)).unwrap();
         write_the_rest(&*image);
         assert_whole(&*image);
     }
@@ -88,16 +75,10 @@ fn a_crash_after_any_step_leaves_each_row_once(place: &dyn Place) {
 
 fn a_second_owner_is_refused_until_the_first_is_gone(place: &dyn Place) {
     let first = place.open("home").unwrap();
-    let error = place
-        .open("home")
-        .err()
-        .expect("two owners would write over each other");
+    let error = place.open("home").err().expect("two owners would write over each other");
     assert_eq!(error.kind(), seismic_queue::Kind::Fenced);
     let process = std::process::id().to_string();
-    assert!(
-        error.to_string().contains(&process),
-        "it names the first: {error}"
-    );
+    assert!(error.to_string().contains(&process), "it names the first: {error}");
     drop(first);
     write_the_rest(place);
     assert_whole(place);
@@ -105,10 +86,7 @@ fn a_second_owner_is_refused_until_the_first_is_gone(place: &dyn Place) {
 
 fn another_home_is_refused_and_nothing_is_lost_by_trying(place: &dyn Place) {
     write_the_rest(place);
-    let error = place
-        .open("other")
-        .and_then(|mut sink| sink.recover(&spans_of(0)))
-        .unwrap_err();
+    let error = place.open("other").and_then(|mut sink| sink.recover(&spans_of(0))).unwrap_err();
     assert_eq!(error.kind(), seismic_queue::Kind::Config, "{error}");
     assert!(error.to_string().contains("other"), "{error}");
     assert_whole(place);
@@ -135,9 +113,7 @@ pub fn images_of_a_run(place: &dyn Place) -> Vec<Box<dyn Place>> {
 
 /// Recovers a sink and writes what is missing of the topic, as a relay would.
 pub fn write_the_rest(place: &dyn Place) {
-    let written = place
-        .open("home")
-        .and_then(|mut sink| try_write_the_rest(&mut *sink));
+    let written = place.open("home").and_then(|mut sink| try_write_the_rest(&mut *sink));
     written.expect("a sink that recovers takes the rest");
 }
 
@@ -163,9 +139,7 @@ pub fn try_write_the_rest(sink: &mut dyn Sink) -> Result<()> {
 pub fn assert_whole(place: &dyn Place) {
     let rows = place.rows();
     for partition in 0..PARTITIONS {
-        let of_partition = rows
-            .iter()
-            .filter(|row| row.input_partition == partition as i32);
+        let of_partition = rows.iter().filter(|row| row.input_partition == partition as i32);
         let shown: Vec<_> = of_partition.cloned().collect();
         let written: Vec<_> = (0..ROWS).map(|i| row(partition, i)).collect();
         assert_eq!(shown, written, "partition {partition}");
@@ -176,13 +150,7 @@ pub fn assert_whole(place: &dyn Place) {
 /// What a topic of `PARTITIONS` partitions with `rows` rows each holds.
 #[must_use]
 pub fn spans_of(rows: u64) -> Vec<Span> {
-    vec![
-        Span {
-            first: Offset(0),
-            end: Offset(rows)
-        };
-        PARTITIONS as usize
-    ]
+    vec![Span { first: Offset(0), end: Offset(rows) }; PARTITIONS as usize]
 }
 
 /// The rows from `start` on, in batches, partitions taking turns.
@@ -209,12 +177,7 @@ pub fn batch(partition: Partition, first: Offset, rows: &[SeismicAggRecord]) -> 
     batch.reset(partition, first);
     for (offset, row) in (first.0..).map(Offset).zip(rows) {
         let (key, value) = (row.sensor_id.as_bytes(), row.encode_to_vec());
-        batch.push(Message {
-            offset,
-            append_ms: 0,
-            key,
-            value: &value,
-        });
+        batch.push(Message { offset, append_ms: 0, key, value: &value });
     }
     batch
 }

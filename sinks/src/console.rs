@@ -37,11 +37,7 @@ pub struct Console<W> {
 impl<W: Write + Send> Console<W> {
     /// Prints the rows of the result topic called `topic`.
     pub fn new(out: W, topic: &str) -> Self {
-        Console {
-            out,
-            topic: topic.to_owned(),
-            lines: Vec::new(),
-        }
+        Console { out, topic: topic.to_owned(), lines: Vec::new() }
     }
 }
 
@@ -60,20 +56,13 @@ impl<W: Write + Send> Sink for Console<W> {
             let row = row::decode(&self.topic, rows.partition(), message)?;
             writeln!(self.lines, "{}", Line(&row)).expect("memory takes every byte");
         }
-        self.out
-            .write_all(&self.lines)
-            .and_then(|()| self.out.flush())
-            .map_err(|error| {
-                match error.kind() {
-                    io::ErrorKind::BrokenPipe => Error::Closed { at: "the console" },
-                    // Part of the batch may be out, so it cannot be tried again.
-                    _ => Error::Io {
-                        at: "the console".into(),
-                        doing: "printing",
-                        source: error,
-                    },
-                }
-            })
+        self.out.write_all(&self.lines).and_then(|()| self.out.flush()).map_err(|error| {
+            match error.kind() {
+                io::ErrorKind::BrokenPipe => Error::Closed { at: "the console" },
+                // Part of the batch may be out, so it cannot be tried again.
+                _ => Error::Io { at: "the console".into(), doing: "printing", source: error },
+            }
+        })
     }
 
     fn sync(&mut self) -> Result<()> {
@@ -92,28 +81,11 @@ impl fmt::Display for Line<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Window Result: ")?;
         for c in self.0.sensor_id.chars() {
-            if c.is_control() {
-                write!(f, "{}", c.escape_default())?
-            } else {
-                write!(f, "{c}")?
-            }
+            if c.is_control() { write!(f, "{}", c.escape_default())? } else { write!(f, "{c}")? }
         }
-        let SeismicAggRecord {
-            avg_amplitude,
-            max_amplitude,
-            min_amplitude,
-            ..
-        } = self.0;
-        write!(
-            f,
-            " avg={avg_amplitude:.1} max={max_amplitude:.1} min={min_amplitude:.1}"
-        )?;
-        let SeismicAggRecord {
-            p_phase_count,
-            s_phase_count,
-            n_phase_count,
-            ..
-        } = self.0;
+        let SeismicAggRecord { avg_amplitude, max_amplitude, min_amplitude, .. } = self.0;
+        write!(f, " avg={avg_amplitude:.1} max={max_amplitude:.1} min={min_amplitude:.1}")?;
+        let SeismicAggRecord { p_phase_count, s_phase_count, n_phase_count, .. } = self.0;
         write!(f, " P={p_phase_count} S={s_phase_count} N={n_phase_count}")
     }
 }
@@ -126,20 +98,13 @@ mod tests {
 
     fn printed(rows: &[SeismicAggRecord]) -> String {
         let mut out = Vec::new();
-        Console::new(&mut out, "results")
-            .write(&batch(Partition(0), Offset(0), rows))
-            .unwrap();
+        Console::new(&mut out, "results").write(&batch(Partition(0), Offset(0), rows)).unwrap();
         String::from_utf8(out).unwrap()
     }
 
     fn line(sensor: &str, avg: f32, max: f32, min: f32) -> String {
         let (sensor_id, mut row) = (sensor.to_owned(), row(0, 0));
-        row = SeismicAggRecord {
-            sensor_id,
-            p_phase_count: 12,
-            s_phase_count: 8,
-            ..row
-        };
+        row = SeismicAggRecord { sensor_id, p_phase_count: 12, s_phase_count: 8, ..row };
         row.n_phase_count = 5;
         (row.avg_amplitude, row.max_amplitude, row.min_amplitude) = (avg, max, min);
         printed(&[row])
@@ -161,18 +126,12 @@ mod tests {
     fn a_sensor_id_cannot_begin_a_line_or_command_the_terminal() {
         let text = line("a\nWindow Result: b\u{1b}[2J é", 0.0, 0.0, 0.0);
         assert_eq!(text.matches('\n').count(), 1);
-        assert!(
-            text.contains(r"a\nWindow Result: b\u{1b}[2J é avg=0.0"),
-            "{text}"
-        );
+        assert!(text.contains(r"a\nWindow Result: b\u{1b}[2J é avg=0.0"), "{text}");
     }
 
     #[test]
     fn it_begins_with_the_rows_that_come_after_it() {
-        let spans = [Span {
-            first: Offset(3),
-            end: Offset(8),
-        }];
+        let spans = [Span { first: Offset(3), end: Offset(8) }];
         let mut console = Console::new(Vec::new(), "results");
         assert_eq!(console.recover(&spans).unwrap(), [Offset(8)]);
     }
@@ -182,17 +141,9 @@ mod tests {
         for value in [&b""[..], b"\xff\xff"] {
             let mut out = Vec::new();
             let mut rows = batch(Partition(3), Offset(6), &[row(3, 6)]);
-            rows.push(Message {
-                offset: Offset(7),
-                append_ms: 0,
-                key: b"k",
-                value,
-            });
+            rows.push(Message { offset: Offset(7), append_ms: 0, key: b"k", value });
             let error = Console::new(&mut out, "results").write(&rows).unwrap_err();
-            assert!(
-                error.to_string().contains("message 7 of results/3"),
-                "{error}"
-            );
+            assert!(error.to_string().contains("message 7 of results/3"), "{error}");
             assert_eq!(error.kind(), Kind::Data);
             assert!(out.is_empty());
         }

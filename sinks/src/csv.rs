@@ -115,9 +115,7 @@ impl Csv {
     /// Does `act` unless an earlier one has left the disk in doubt.
     fn attempt<T>(&mut self, act: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         if self.broken {
-            return Err(Error::Broken {
-                at: self.folder.path().to_owned(),
-            });
+            return Err(Error::Broken { at: self.folder.path().to_owned() });
         }
         let done = act(self);
         self.broken = matches!(&done, Err(error) if error.kind() == Kind::Fatal);
@@ -126,14 +124,8 @@ impl Csv {
 
     fn write_rows(&mut self, rows: &Batch) -> Result<()> {
         let place = rows.partition().0 as usize;
-        let first = rows
-            .messages()
-            .next()
-            .map_or(rows.next(), |message| message.offset);
-        assert!(
-            first >= self.next[place],
-            "rows come in order, from where recovery said"
-        );
+        let first = rows.messages().next().map_or(rows.next(), |message| message.offset);
+        assert!(first >= self.next[place], "rows come in order, from where recovery said");
         self.encode(rows)?;
         if !self.encoded.is_empty() {
             self.roll()?;
@@ -149,11 +141,7 @@ impl Csv {
         self.encoded.clear();
         let mut lines = cells::Writer::new(&mut self.encoded);
         for message in rows.messages() {
-            lines.row(&row::decode(
-                &self.context.topic,
-                rows.partition(),
-                message,
-            )?);
+            lines.row(&row::decode(&self.context.topic, rows.partition(), message)?);
         }
         Ok(())
     }
@@ -170,12 +158,7 @@ impl Csv {
         self.sync_rows()?;
         let name = FileName::new(number, now);
         let file = self.folder.begin(&name)?;
-        self.file = Some(Open {
-            name,
-            file,
-            bytes: 0,
-            in_folder: false,
-        });
+        self.file = Some(Open { name, file, bytes: 0, in_folder: false });
         Ok(())
     }
 
@@ -199,11 +182,7 @@ impl Csv {
         if let Err(error) = written {
             let at = self.folder.file(&open.name);
             if let Err(source) = cut(&mut open.file, open.bytes) {
-                return Err(Error::Io {
-                    at,
-                    doing: "cutting back",
-                    source,
-                });
+                return Err(Error::Io { at, doing: "cutting back", source });
             }
             return Err(Error::io(&at, "writing rows")(error));
         }
@@ -223,12 +202,8 @@ impl Csv {
                 open.in_folder = true;
             }
         }
-        let file = self
-            .file
-            .as_ref()
-            .map(|open| (open.name.clone(), open.bytes));
-        self.folder
-            .write_mark(&Mark::new(&self.context.home_id, file, &self.next))?;
+        let file = self.file.as_ref().map(|open| (open.name.clone(), open.bytes));
+        self.folder.write_mark(&Mark::new(&self.context.home_id, file, &self.next))?;
         self.marked = true;
         Ok(())
     }
@@ -245,25 +220,16 @@ impl Csv {
                 mark
             }
             None => {
-                return Err(Error::MarkMissing {
-                    at: self.folder.mark_file(),
-                });
+                return Err(Error::MarkMissing { at: self.folder.mark_file() });
             }
         };
         if mark.home() != home {
             let (at, stored) = (self.folder.path().to_owned(), mark.home().to_owned());
-            return Err(Error::OtherHome {
-                at,
-                stored,
-                asked: home.clone(),
-            });
+            return Err(Error::OtherHome { at, stored, asked: home.clone() });
         }
         if mark.next().len() != rows.len() {
             let what = "its number of partitions is not that of the result topic";
-            return Err(Error::MarkDamaged {
-                at: self.folder.mark_file(),
-                what,
-            });
+            return Err(Error::MarkDamaged { at: self.folder.mark_file(), what });
         }
         Ok(mark)
     }
@@ -275,21 +241,11 @@ impl Csv {
             let mut file = self.folder.reopen(name, bytes)?;
             let at = self.folder.file(name);
             cut(&mut file, bytes).map_err(Error::io(&at, "cutting back"))?;
-            self.file = Some(Open {
-                name: name.clone(),
-                file,
-                bytes,
-                in_folder: true,
-            });
+            self.file = Some(Open { name: name.clone(), file, bytes, in_folder: true });
         }
         failpoints::pass(failpoints::IN_TRUNCATION)?;
         let last = mark.file().map_or(0, |(name, _)| name.number());
-        for name in self
-            .folder
-            .files()?
-            .iter()
-            .filter(|name| name.number() > last)
-        {
+        for name in self.folder.files()?.iter().filter(|name| name.number() > last) {
             self.folder.remove(name)?;
         }
         self.folder.sync()?;

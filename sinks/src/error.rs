@@ -15,11 +15,7 @@ pub enum Error {
     #[error(transparent)]
     Queue(#[from] seismic_queue::Error),
     #[error("{spec:?} is not a sink: {why}; known are {known}")]
-    Spec {
-        spec: String,
-        why: &'static str,
-        known: String,
-    },
+    Spec { spec: String, why: &'static str, known: String },
     #[error("message {offset} of {topic}/{partition} is not a window result: {what}")]
     Row {
         topic: String,
@@ -31,11 +27,7 @@ pub enum Error {
     #[error("{} is in use by {by}; stop that one first, or use another folder", at.display())]
     Owned { at: PathBuf, by: String },
     #[error("{} holds rows of home {stored}, not of {asked}; use another folder", at.display())]
-    OtherHome {
-        at: PathBuf,
-        stored: String,
-        asked: String,
-    },
+    OtherHome { at: PathBuf, stored: String, asked: String },
     #[error(
         "{} is missing beside rows that were written before, so it is unknown how many of them \
          count; put it back, or use an empty folder: the rows come again",
@@ -59,20 +51,11 @@ pub enum Error {
     )]
     Short { at: PathBuf, have: u64, marked: u64 },
     #[error("{}, line {line}: {what}", at.display())]
-    Content {
-        at: PathBuf,
-        line: u64,
-        what: &'static str,
-        source: Option<::csv::Error>,
-    },
+    Content { at: PathBuf, line: u64, what: &'static str, source: Option<::csv::Error> },
     #[error("{} has no space left while {doing}; it goes on when there is space", at.display())]
     Full { at: PathBuf, doing: &'static str },
     #[error("{}: {doing} failed", at.display())]
-    Io {
-        at: PathBuf,
-        doing: &'static str,
-        source: io::Error,
-    },
+    Io { at: PathBuf, doing: &'static str, source: io::Error },
     #[error("{at} was closed by its reader")]
     Closed { at: &'static str },
     #[error("{} failed before and is not used again; start anew: nothing is lost", at.display())]
@@ -105,15 +88,10 @@ impl Error {
     /// An IO error of `doing` at `at`; having no space is told apart because it passes.
     pub(crate) fn io(at: &Path, doing: &'static str) -> impl FnOnce(io::Error) -> Error {
         move |source| match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Error::Full {
-                at: at.to_owned(),
-                doing,
-            },
-            _ => Error::Io {
-                at: at.to_owned(),
-                doing,
-                source,
-            },
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                Error::Full { at: at.to_owned(), doing }
+            }
+            _ => Error::Io { at: at.to_owned(), doing, source },
         }
     }
 }

@@ -21,13 +21,8 @@ pub const AFTER_MARK_RENAME: &str = "sink-after-mark-rename";
 pub const IN_TRUNCATION: &str = "sink-in-truncation";
 
 /// The places above: those where a process may be killed.
-pub const ALL: [&str; 5] = [
-    AFTER_WRITE,
-    AFTER_FSYNC,
-    BEFORE_MARK_RENAME,
-    AFTER_MARK_RENAME,
-    IN_TRUNCATION,
-];
+pub const ALL: [&str; 5] =
+    [AFTER_WRITE, AFTER_FSYNC, BEFORE_MARK_RENAME, AFTER_MARK_RENAME, IN_TRUNCATION];
 
 /// Writing rows fails half-way as the operating system would let it: `return(full)` without space,
 /// `return` otherwise. So do the next two.

@@ -41,11 +41,7 @@ impl<'a> Relay<'a> {
         let topic = home.topics().topic(&home.view()?.job.result_topic)?;
         let spans = home.topics().spans(&topic)?;
         let start = sink.recover(&spans)?;
-        assert_eq!(
-            start.len(),
-            spans.len(),
-            "a sink answers for every partition"
-        );
+        assert_eq!(start.len(), spans.len(), "a sink answers for every partition");
         for (partition, (&at, span)) in topic.all().zip(start.iter().zip(&spans)) {
             check_start(&topic, partition, at, span)?;
         }
@@ -115,8 +111,7 @@ impl<'a> Relay<'a> {
         }
         if self.noted != self.synced {
             if self.sink.keeps_position() {
-                self.home
-                    .note_sink(self.sink.name(), &named(&self.synced))?;
+                self.home.note_sink(self.sink.name(), &named(&self.synced))?;
             }
             self.noted.clone_from(&self.synced);
         }
@@ -189,8 +184,7 @@ impl<'a> Relay<'a> {
 
     /// How long written rows may still wait for their sync; `None` when there are none.
     fn until_sync(&self) -> Option<Duration> {
-        self.dirty_since
-            .map(|since| limits::SYNC_EVERY.saturating_sub(since.elapsed()))
+        self.dirty_since.map(|since| limits::SYNC_EVERY.saturating_sub(since.elapsed()))
     }
 }
 
@@ -199,22 +193,11 @@ fn check_start(topic: &Topic, partition: Partition, at: Offset, span: &Span) -> 
     let name = || topic.name.clone();
     if at < span.first {
         let (topic, first) = (name(), span.first);
-        return Err(QueueError::OffsetGone {
-            topic,
-            partition,
-            wanted: at,
-            first,
-        }
-        .into());
+        return Err(QueueError::OffsetGone { topic, partition, wanted: at, first }.into());
     }
     if at > span.end {
         let (topic, end) = (name(), span.end);
-        return Err(Error::Queue(QueueError::OffsetBeyond {
-            topic,
-            partition,
-            wanted: at,
-            end,
-        }));
+        return Err(Error::Queue(QueueError::OffsetBeyond { topic, partition, wanted: at, end }));
     }
     Ok(())
 }

@@ -16,13 +16,7 @@ pub(crate) fn decode(
 ) -> Result<SeismicAggRecord> {
     let refuse = |what, source| {
         let (topic, offset) = (topic.to_owned(), message.offset);
-        Error::Row {
-            topic,
-            partition,
-            offset,
-            what,
-            source,
-        }
+        Error::Row { topic, partition, offset, what, source }
     };
     let row = SeismicAggRecord::decode(message.value)
         .map_err(|e| refuse("it is no SeismicAggRecord", Some(e)))?;

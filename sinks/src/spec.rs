@@ -57,16 +57,8 @@ impl FromStr for Spec {
 
     fn from_str(text: &str) -> Result<Self> {
         let refuse = |why| {
-            let known = SINKS
-                .iter()
-                .map(|entry| entry.form)
-                .collect::<Vec<_>>()
-                .join(", ");
-            Err(Error::Spec {
-                spec: text.to_owned(),
-                why,
-                known,
-            })
+            let known = SINKS.iter().map(|entry| entry.form).collect::<Vec<_>>().join(", ");
+            Err(Error::Spec { spec: text.to_owned(), why, known })
         };
         let (scheme, target) = match text.split_once(':') {
             Some((scheme, target)) => (scheme, Some(target)),
@@ -87,11 +79,7 @@ impl FromStr for Spec {
 impl fmt::Display for Spec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.scheme())?;
-        if self.target.is_empty() {
-            Ok(())
-        } else {
-            write!(f, ":{}", self.target)
-        }
+        if self.target.is_empty() { Ok(()) } else { write!(f, ":{}", self.target) }
     }
 }
 
@@ -111,10 +99,7 @@ impl Context {
     /// As [`Home::view`].
     pub fn of(home: &dyn Home) -> Result<Self> {
         let view = home.view()?;
-        Ok(Context {
-            home_id: view.id,
-            topic: view.job.result_topic,
-        })
+        Ok(Context { home_id: view.id, topic: view.job.result_topic })
     }
 }
 

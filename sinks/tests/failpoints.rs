@@ -73,9 +73,10 @@ fn a_full_disk_is_waited_for_and_leaves_no_part_of_a_batch() {
         let rows = batch(Partition(0), Offset(i), &[row(0, i)]);
         fail::cfg(failpoints::WRITE, "3*return(full)->off").unwrap();
         let len = || {
-            place.csv_names().pop().map_or(0, |name| {
-                fs::metadata(place.path().join(name)).unwrap().len()
-            })
+            place
+                .csv_names()
+                .pop()
+                .map_or(0, |name| fs::metadata(place.path().join(name)).unwrap().len())
         };
         let before = len();
         for _ in 0..3 {
@@ -104,28 +105,17 @@ fn after_a_failed_fsync_nothing_is_tried_again_and_the_rows_come_from_the_topic(
     let place = CsvPlace::new(1 << 20);
     let mut csv = place.csv("home").unwrap();
     csv.recover(&spans_of(ROWS)).unwrap();
-    csv.write(&batch(Partition(0), Offset(0), &[row(0, 0)]))
-        .unwrap();
+    csv.write(&batch(Partition(0), Offset(0), &[row(0, 0)])).unwrap();
     for how in ["return", "return(full)"] {
         fail::cfg(failpoints::FSYNC, how).unwrap();
         assert_eq!(csv.sync().unwrap_err().kind(), Kind::Fatal);
         fail::remove(failpoints::FSYNC);
-        assert!(
-            matches!(csv.sync(), Err(Error::Broken { .. })),
-            "no retry and hope"
-        );
-        assert!(matches!(
-            csv.recover(&spans_of(ROWS)),
-            Err(Error::Broken { .. })
-        ));
+        assert!(matches!(csv.sync(), Err(Error::Broken { .. })), "no retry and hope");
+        assert!(matches!(csv.recover(&spans_of(ROWS)), Err(Error::Broken { .. })));
         drop(csv);
         csv = place.csv("home").unwrap();
-        assert_eq!(
-            csv.recover(&spans_of(ROWS)).unwrap(),
-            [Offset(0); PARTITIONS as usize]
-        );
-        csv.write(&batch(Partition(0), Offset(0), &[row(0, 0)]))
-            .unwrap();
+        assert_eq!(csv.recover(&spans_of(ROWS)).unwrap(), [Offset(0); PARTITIONS as usize]);
+        csv.write(&batch(Partition(0), Offset(0), &[row(0, 0)])).unwrap();
     }
     drop(csv);
     write_the_rest(&place);
@@ -141,8 +131,7 @@ fn the_mark_moves_only_after_rows_folder_and_new_mark_are_flushed() {
         let mark = || fs::read(place.path().join("windows.mark")).unwrap();
         let mut csv = place.csv("home").unwrap();
         csv.recover(&spans_of(ROWS)).unwrap();
-        csv.write(&batch(Partition(0), Offset(0), &[row(0, 0)]))
-            .unwrap();
+        csv.write(&batch(Partition(0), Offset(0), &[row(0, 0)])).unwrap();
         let before = mark();
         fail::cfg(failpoints::FSYNC, &format!("{passed}*off->return")).unwrap();
         csv.sync().unwrap_err();
@@ -159,12 +148,9 @@ fn a_file_is_flushed_and_marked_before_the_next_is_begun() {
     let place = CsvPlace::new(1);
     let mut csv = place.csv("home").unwrap();
     csv.recover(&spans_of(ROWS)).unwrap();
-    csv.write(&batch(Partition(0), Offset(0), &[row(0, 0)]))
-        .unwrap();
+    csv.write(&batch(Partition(0), Offset(0), &[row(0, 0)])).unwrap();
     fail::cfg(failpoints::FSYNC, "return").unwrap();
-    let error = csv
-        .write(&batch(Partition(0), Offset(1), &[row(0, 1)]))
-        .unwrap_err();
+    let error = csv.write(&batch(Partition(0), Offset(1), &[row(0, 1)])).unwrap_err();
     assert_eq!(error.kind(), Kind::Fatal);
     assert_eq!(place.csv_names().len(), 1);
     scenario.teardown();
@@ -181,10 +167,6 @@ fn a_file_that_could_not_take_its_first_row_takes_it_later() {
     assert_eq!(csv.write(&rows).unwrap_err().kind(), Kind::Retry);
     csv.write(&rows).unwrap();
     csv.sync().unwrap();
-    assert_eq!(
-        place.csv_names().len(),
-        1,
-        "no file is left without a header"
-    );
+    assert_eq!(place.csv_names().len(), 1, "no file is left without a header");
     scenario.teardown();
 }

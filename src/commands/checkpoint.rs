@@ -38,11 +38,10 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
 
 fn list(args: &ListArgs) -> anyhow::Result<Outcome> {
     let view = args.place.open_home()?.view()?;
-    let checkpoints = view
-        .partitions
-        .iter()
-        .enumerate()
-        .flat_map(|(partition, part)| part.checkpoints.iter().map(move |info| (partition, info)));
+    let checkpoints =
+        view.partitions.iter().enumerate().flat_map(|(partition, part)| {
+            part.checkpoints.iter().map(move |info| (partition, info))
+        });
     if args.json {
         let all: Vec<_> = checkpoints
             .map(|(partition, info)| {

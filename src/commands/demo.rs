@@ -21,7 +21,7 @@ use seismic_queue::{Home, Queue, Url};
 use self::consumer::{Consumer, Position};
 use super::verify::sink;
 use crate::exit::Outcome;
-use crate::show::{count, rate};
+use crate::show::count;
 use crate::signal;
 
 /// After the network fell silent, every window must be closed within this: the idle timeout, and
@@ -81,16 +81,10 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
         if crash.is_err() {
             stop.store(true, Ordering::Relaxed);
         }
-        let summary = network
-            .join()
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let summary = network.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         crash.and_then(|crash| Ok((summary?, crash)))
     })?;
-    let Crash {
-        mut consumer,
-        killed_at,
-        back_after,
-    } = crash;
+    let Crash { mut consumer, killed_at, back_after } = crash;
     eprintln!("the network is silent; the last windows are closed when their sensors are idle");
     consumer::wait_until(QUIET_PATIENCE, &stop, || {
         let position = Position::of(&*home, &*queue)?;
@@ -102,20 +96,9 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
 
     let mut report = verify(&*queue, &*home, true, &mut |_| {})?;
     let in_csv = sink::compare(&csv, &*home, &mut report)?;
-    let shown = Shown {
-        summary,
-        report,
-        killed_at,
-        back_after,
-        time,
-        in_csv,
-    };
+    let shown = Shown { summary, report, killed_at, back_after, time, in_csv };
     eprint!("{}", shown.in_words(&url, &csv));
-    Ok(if shown.is_fine() {
-        Outcome::Fine
-    } else {
-        Outcome::Differs
-    })
+    Ok(if shown.is_fine() { Outcome::Fine } else { Outcome::Differs })
 }
 
 /// A consumer that was killed and started again.
@@ -143,28 +126,19 @@ fn crash_half_way(
         Ok(published.load(Ordering::Relaxed) >= half)
     })?;
     // It must have something to lose.
-    consumer::wait_until(QUIET_PATIENCE, stop, || {
-        Ok(Position::of(home, queue)?.messages > 0)
-    })
-    .context("the consumer committed nothing")?;
+    consumer::wait_until(QUIET_PATIENCE, stop, || Ok(Position::of(home, queue)?.messages > 0))
+        .context("the consumer committed nothing")?;
     first.kill()?;
     let killed = Instant::now();
     let killed_at = Position::of(home, queue)?.messages;
-    eprintln!(
-        "kill -9 of the consumer at offset {}; starting it again",
-        count(killed_at)
-    );
+    eprintln!("kill -9 of the consumer at offset {}; starting it again", count(killed_at));
     let mut consumer = Consumer::start(url, csv)?;
     consumer::wait_until(QUIET_PATIENCE, stop, || {
         consumer.check()?;
         Ok(Position::of(home, queue)?.messages > killed_at)
     })
     .context("the consumer did not come back")?;
-    Ok(Crash {
-        consumer,
-        killed_at,
-        back_after: killed.elapsed(),
-    })
+    Ok(Crash { consumer, killed_at, back_after: killed.elapsed() })
 }
 
 /// What the summary is made of.
@@ -191,45 +165,25 @@ impl Shown {
             format!(
                 "{} records, {} records/s, seed {}",
                 count(self.summary.published),
-                rate(self.summary.published, self.time),
+                count(self.summary.records_per_second as u64),
                 self.summary.seed
             ),
         );
         let windows = count(counters.windows);
-        text += &line(
-            "counted",
-            format!("{} in {windows} windows", count(counters.closed)),
-        );
-        text += &line(
-            "rejected",
-            format!("{}, each a dead letter:", count(counters.rejected())),
-        );
-        let reasons = Reason::ALL
-            .into_iter()
-            .filter(|&reason| reason != Reason::Late);
+        text += &line("counted", format!("{} in {windows} windows", count(counters.closed)));
+        text += &line("rejected", format!("{}, each a dead letter:", count(counters.rejected())));
+        let reasons = Reason::ALL.into_iter().filter(|&reason| reason != Reason::Late);
         for reason in reasons.filter(|&reason| counters.dead(reason) > 0) {
-            text += &line(
-                "",
-                format!("{:<24} {}", reason.name(), count(counters.dead(reason))),
-            );
+            text += &line("", format!("{:<24} {}", reason.name(), count(counters.dead(reason))));
         }
-        text += &line(
-            "late",
-            format!("{}, dead letters too", count(counters.late())),
-        );
+        text += &line("late", format!("{}, dead letters too", count(counters.late())));
         let millis = self.back_after.as_millis();
         text += &line(
             "crash",
-            format!(
-                "killed at offset {}, back after {millis} ms",
-                count(self.killed_at)
-            ),
+            format!("killed at offset {}, back after {millis} ms", count(self.killed_at)),
         );
         text += &line("result", self.verdict());
-        text += &line(
-            "CSV",
-            format!("{} rows in {}", count(self.in_csv), csv.display()),
-        );
+        text += &line("CSV", format!("{} rows in {}", count(self.in_csv), csv.display()));
         text + &format!(
             "\nTry next:\n  \
              seismic status --queue {url}\n  \
@@ -242,11 +196,7 @@ impl Shown {
     fn verdict(&self) -> String {
         use seismic_pipeline::verify::DifferenceKind as Kind;
         let of = |kinds: &[Kind]| {
-            self.report
-                .differences
-                .iter()
-                .filter(|found| kinds.contains(&found.kind))
-                .count()
+            self.report.differences.iter().filter(|found| kinds.contains(&found.kind)).count()
         };
         let lost = of(&[Kind::RowMissing, Kind::DeadLetterMissing]);
         let doubled = of(&[Kind::RowDoubled, Kind::DeadLetterDoubled]);

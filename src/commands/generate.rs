@@ -118,10 +118,6 @@ fn in_words(summary: &Summary) -> String {
     for (kind, records) in summary.by_kind.iter() {
         text += &format!("  {:<24} {}\n", kind.name(), count(records));
     }
-    text += &format!(
-        "seed {}, start {}\n",
-        summary.seed,
-        time::show_ms(summary.start_ms)
-    );
+    text += &format!("seed {}, start {}\n", summary.seed, time::show_ms(summary.start_ms));
     text
 }

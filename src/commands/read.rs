@@ -83,10 +83,7 @@ fn content_in_home(args: &Args) -> anyhow::Result<Option<Content>> {
         Ok(Some(Content::DeadLetters))
     } else if args.place_of_topic == Some(Where::Home) {
         let (rows, dead) = (&job.result_topic, &job.dead_topic);
-        let text = format!(
-            "the home has the topics {rows:?} and {dead:?}, not {:?}",
-            args.topic
-        );
+        let text = format!("the home has the topics {rows:?} and {dead:?}, not {:?}", args.topic);
         Err(Usage(text).into())
     } else {
         Ok(None)
@@ -104,12 +101,7 @@ fn print(
         Some(n) if n >= topic.partitions => {
             let partitions = topic.partitions;
             let (topic, partition) = (topic.name, Partition(n));
-            return Err(Error::PartitionMissing {
-                topic,
-                partition,
-                partitions,
-            }
-            .into());
+            return Err(Error::PartitionMissing { topic, partition, partitions }.into());
         }
         Some(n) => vec![Partition(n)],
         None => topic.all().collect(),
@@ -217,11 +209,7 @@ impl<W: Write> Printer<W> {
             self.left -= 1;
             match self.format {
                 Format::Text => {
-                    writeln!(
-                        self.out,
-                        "{}",
-                        show::message(partition, message, self.content)
-                    )?;
+                    writeln!(self.out, "{}", show::message(partition, message, self.content))?;
                 }
                 Format::Json => {
                     let line = Line::new(partition, message, self.content);

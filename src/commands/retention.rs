@@ -41,23 +41,12 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
 
 fn apply(queue: &dyn Queue, args: &Args) -> anyhow::Result<Outcome> {
     let topic = queue.topic(&args.topic)?;
-    let policy = Policy {
-        max_age_ms: args.max_age_ms,
-        max_bytes: args.max_bytes,
-    };
+    let policy = Policy { max_age_ms: args.max_age_ms, max_bytes: args.max_bytes };
     queue.set_policy(&topic, policy)?;
     for done in queue.retain(&topic, args.past_holds)? {
-        println!(
-            "{}/{}: let go of {} messages",
-            topic.name,
-            done.partition,
-            count(done.deleted)
-        );
+        println!("{}/{}: let go of {} messages", topic.name, done.partition, count(done.deleted));
         if let Some(hold) = done.held_by {
-            println!(
-                "  {} still needs offset {} and what follows",
-                hold.holder, hold.offset
-            );
+            println!("  {} still needs offset {} and what follows", hold.holder, hold.offset);
         }
     }
     Ok(Outcome::Fine)

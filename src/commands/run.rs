@@ -43,23 +43,13 @@ pub struct Args {
     #[arg(long, value_name = "MS", default_value_t = 1_000)]
     window_ms: i64,
     /// How long a window waits for late records, ms of event time
-    #[arg(
-        long,
-        value_name = "MS",
-        default_value_t = 500,
-        allow_negative_numbers = true
-    )]
+    #[arg(long, value_name = "MS", default_value_t = 500, allow_negative_numbers = true)]
     lateness_ms: i64,
     /// Silence after which a sensor's windows are closed, ms; 0: never
     #[arg(long, value_name = "MS", default_value_t = 2_000)]
     idle_timeout_ms: u64,
     /// How far event time may be ahead of append time, ms
-    #[arg(
-        long,
-        value_name = "MS",
-        default_value_t = 5_000,
-        allow_negative_numbers = true
-    )]
+    #[arg(long, value_name = "MS", default_value_t = 5_000, allow_negative_numbers = true)]
     max_ahead_ms: i64,
     /// Which clock windows follow
     #[arg(long = "time", value_enum, default_value_t = Clock::Event)]
@@ -254,15 +244,9 @@ impl<'scope> Sinks<'scope> {
                 }
                 outcome
             });
-            Running {
-                spec,
-                finish,
-                thread,
-            }
+            Running { spec, finish, thread }
         };
-        Ok(Sinks {
-            running: relays.into_iter().map(start).collect(),
-        })
+        Ok(Sinks { running: relays.into_iter().map(start).collect() })
     }
 
     /// Lets every sink write what is committed: all of it when the run `is_done`, else as much as
@@ -270,9 +254,7 @@ impl<'scope> Sinks<'scope> {
     fn end(self, home: &dyn Home, is_done: bool) -> anyhow::Result<()> {
         let topics = home.topics();
         let ends = topics.spans(&topics.topic(&home.view()?.job.result_topic)?)?;
-        self.running
-            .iter()
-            .for_each(|sink| sink.finish.after(ends.clone()));
+        self.running.iter().for_each(|sink| sink.finish.after(ends.clone()));
         let deadline = Instant::now() + SINK_PATIENCE;
         let mut outcome = Ok(());
         for sink in self.running {
@@ -282,10 +264,7 @@ impl<'scope> Sinks<'scope> {
             if !is_done {
                 sink.finish.stop();
             }
-            let ended = sink
-                .thread
-                .join()
-                .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            let ended = sink.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             let ended = ended.with_context(|| format!("sink {} has stopped", sink.spec));
             outcome = outcome.and(ended);
         }

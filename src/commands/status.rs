@@ -48,19 +48,11 @@ struct Part {
 impl Status {
     fn new(view: View, spans: &[Span]) -> anyhow::Result<Self> {
         let part = |(part, span): (&PartitionView, &Span)| -> anyhow::Result<Part> {
-            let note = part
-                .progress
-                .as_ref()
-                .map(|p| Note::decode(&p.note))
-                .transpose()?;
+            let note = part.progress.as_ref().map(|p| Note::decode(&p.note)).transpose()?;
             Ok(Part { input: *span, note })
         };
-        let partitions = view
-            .partitions
-            .iter()
-            .zip(spans)
-            .map(part)
-            .collect::<anyhow::Result<_>>()?;
+        let partitions =
+            view.partitions.iter().zip(spans).map(part).collect::<anyhow::Result<_>>()?;
         Ok(Status { view, partitions })
     }
 
@@ -70,12 +62,9 @@ impl Status {
 
     fn counters(&self) -> Counters {
         let mut sum = Counters::default();
-        self.partitions
-            .iter()
-            .filter_map(|part| part.note.as_ref())
-            .for_each(|note| {
-                sum.add(&note.counters);
-            });
+        self.partitions.iter().filter_map(|part| part.note.as_ref()).for_each(|note| {
+            sum.add(&note.counters);
+        });
         sum
     }
 
@@ -84,11 +73,7 @@ impl Status {
     }
 
     fn sum(&self, of: fn(&Note) -> u64) -> u64 {
-        self.partitions
-            .iter()
-            .filter_map(|part| part.note.as_ref())
-            .map(of)
-            .sum()
+        self.partitions.iter().filter_map(|part| part.note.as_ref()).map(of).sum()
     }
 
     fn text(&self) -> String {
@@ -137,10 +122,7 @@ impl Status {
             count(counters.rejected()),
             count(self.lag()),
         );
-        for reason in Reason::ALL
-            .into_iter()
-            .filter(|&reason| counters.dead(reason) > 0)
-        {
+        for reason in Reason::ALL.into_iter().filter(|&reason| counters.dead(reason) > 0) {
             text += &format!("  {:<24} {}\n", reason.name(), count(counters.dead(reason)));
         }
         for (sink, lag) in self.sinks() {
@@ -166,11 +148,8 @@ impl Status {
     fn json(&self) -> Value {
         let job = &self.view.job;
         let counters = self.counters();
-        let partitions: Vec<Value> = self
-            .both()
-            .enumerate()
-            .map(|(i, (part, view))| part_json(i, part, view))
-            .collect();
+        let partitions: Vec<Value> =
+            self.both().enumerate().map(|(i, (part, view))| part_json(i, part, view)).collect();
         json!({
             "group": job.group,
             "topic": job.input.name,
@@ -196,10 +175,7 @@ impl Status {
 }
 
 fn lag(part: &Part, view: &PartitionView) -> u64 {
-    let next = view
-        .progress
-        .as_ref()
-        .map_or(part.input.first, |progress| progress.next);
+    let next = view.progress.as_ref().map_or(part.input.first, |progress| progress.next);
     part.input.end.0.saturating_sub(next.0)
 }
 

@@ -38,9 +38,7 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     let home = args.place.open_home()?;
     let bar = progress_bar();
     let began = Instant::now();
-    let mut report = verify(&*queue, &*home, args.complete, &mut |messages| {
-        bar.inc(messages)
-    })?;
+    let mut report = verify(&*queue, &*home, args.complete, &mut |messages| bar.inc(messages))?;
     let mut sinks = Vec::new();
     for spec in &args.sinks {
         sinks.push((spec, check_sink(spec, &*home, &mut report)?));
@@ -51,20 +49,13 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     } else {
         print!("{}", in_words(&report, &sinks, began.elapsed()));
     }
-    Ok(if report.is_fine() {
-        Outcome::Fine
-    } else {
-        Outcome::Differs
-    })
+    Ok(if report.is_fine() { Outcome::Fine } else { Outcome::Differs })
 }
 
 fn check_sink(spec: &Spec, home: &dyn Home, report: &mut Report) -> anyhow::Result<u64> {
     match spec.scheme() {
         "csv" => sink::compare(Path::new(spec.target()), home, report),
-        _ => Err(Usage(format!(
-            "--sink {spec} keeps nothing that could be compared"
-        ))
-        .into()),
+        _ => Err(Usage(format!("--sink {spec} keeps nothing that could be compared")).into()),
     }
 }
 
@@ -85,11 +76,7 @@ fn in_words(report: &Report, sinks: &[(&Spec, u64)], time: Duration) -> String {
         report.partitions.iter().map(of).sum()
     };
     let mut text = String::new();
-    for proved in report
-        .partitions
-        .iter()
-        .filter(|proved| !proved.is_complete())
-    {
+    for proved in report.partitions.iter().filter(|proved| !proved.is_complete()) {
         text += &format!(
             "partition {}: only offsets {} to {} could be proved, the log before them is gone\n",
             proved.partition, proved.from, proved.to
@@ -108,10 +95,7 @@ fn in_words(report: &Report, sinks: &[(&Spec, u64)], time: Duration) -> String {
             count(sum(|p| p.dead_letters)),
         );
         for (spec, rows) in sinks {
-            text += &format!(
-                "          {spec} holds {} of these rows, each once\n",
-                count(*rows)
-            );
+            text += &format!("          {spec} holds {} of these rows, each once\n", count(*rows));
         }
         text += &format!(
             "          {} partitions in {:.1} s ({} records/s)\n",
@@ -120,10 +104,7 @@ fn in_words(report: &Report, sinks: &[(&Spec, u64)], time: Duration) -> String {
             rate(counters.read, time),
         );
     } else {
-        text += &format!(
-            "{} differences; the first of each partition:\n",
-            count(report.total)
-        );
+        text += &format!("{} differences; the first of each partition:\n", count(report.total));
         for difference in &report.differences {
             text += &format!("  {difference}\n");
         }

@@ -24,13 +24,7 @@ pub(crate) struct Lines {
 
 impl Lines {
     pub(crate) fn open(at: &Path) -> Result<Self> {
-        let failed = |doing| {
-            move |source| Error::Io {
-                at: at.to_owned(),
-                doing,
-                source,
-            }
-        };
+        let failed = |doing| move |source| Error::Io { at: at.to_owned(), doing, source };
         let mut file = BufReader::new(File::open(at).map_err(failed("opening"))?);
         let head = file.fill_buf().map_err(failed("reading"))?;
         let from: Box<dyn BufRead> = if head.starts_with(&GZIP) {
@@ -38,12 +32,7 @@ impl Lines {
         } else {
             Box::new(file)
         };
-        Ok(Lines {
-            at: at.to_owned(),
-            from,
-            number: 0,
-            line: Vec::new(),
-        })
+        Ok(Lines { at: at.to_owned(), from, number: 0, line: Vec::new() })
     }
 
     /// The next line that is not blank, without its end; `None` after the last.
@@ -78,10 +67,6 @@ impl Lines {
 
     /// An error about the last line read.
     pub(crate) fn wrong(&self, what: String) -> Error {
-        Error::Line {
-            at: self.at.clone(),
-            line: self.number,
-            what,
-        }
+        Error::Line { at: self.at.clone(), line: self.number, what }
     }
 }

@@ -19,18 +19,8 @@ pub(crate) struct Locations {
 
 impl Locations {
     pub(crate) fn read(at: &Path) -> Result<Self> {
-        let failed = |doing| {
-            move |source| Error::Io {
-                at: at.to_owned(),
-                doing,
-                source,
-            }
-        };
-        let wrong = |line, what: &str| Error::Line {
-            at: at.to_owned(),
-            line,
-            what: what.into(),
-        };
+        let failed = |doing| move |source| Error::Io { at: at.to_owned(), doing, source };
+        let wrong = |line, what: &str| Error::Line { at: at.to_owned(), line, what: what.into() };
         let mut content = String::new();
         let file = File::open(at).map_err(failed("opening"))?;
         file.take(limits::LOCATIONS_BYTES + 1)
@@ -44,10 +34,7 @@ impl Locations {
         let column = |name| header.split(',').position(|field| field.trim() == name);
         let columns = (column("device_id"), column("longitude"), column("latitude"));
         let (Some(device), Some(longitude), Some(latitude)) = columns else {
-            return Err(wrong(
-                1,
-                "its columns are not device_id, latitude and longitude",
-            ));
+            return Err(wrong(1, "its columns are not device_id, latitude and longitude"));
         };
         let mut places = HashMap::new();
         for (number, line) in lines.filter(|(_, line)| !line.trim().is_empty()) {
@@ -59,23 +46,13 @@ impl Locations {
             let id = fields.get(device).filter(|id| !id.is_empty());
             let place = (id, degrees(longitude, 180.0), degrees(latitude, 90.0));
             let (Some(id), Some(longitude), Some(latitude)) = place else {
-                return Err(wrong(
-                    number,
-                    "it is not a device with its longitude and latitude",
-                ));
+                return Err(wrong(number, "it is not a device with its longitude and latitude"));
             };
-            if places
-                .insert((*id).to_owned(), (longitude, latitude))
-                .is_some()
-            {
+            if places.insert((*id).to_owned(), (longitude, latitude)).is_some() {
                 return Err(wrong(number, "the device is in the table twice"));
             }
         }
-        Ok(Locations {
-            at: at.to_owned(),
-            content,
-            places,
-        })
+        Ok(Locations { at: at.to_owned(), content, places })
     }
 
     /// Longitude and latitude of a device, degrees.

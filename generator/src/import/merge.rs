@@ -45,16 +45,11 @@ struct Held {
 
 impl Merge {
     pub(crate) fn open(files: &[PathBuf]) -> Result<Self> {
-        let mut merge = Merge {
-            feeds: Vec::with_capacity(files.len()),
-            next: BinaryHeap::new(),
-        };
+        let mut merge = Merge { feeds: Vec::with_capacity(files.len()), next: BinaryHeap::new() };
         for (number, file) in files.iter().enumerate() {
             let mut feed = Feed::open(file)?;
             feed.fill()?;
-            merge
-                .next
-                .extend(feed.next_us().map(|us| Reverse((us, number))));
+            merge.next.extend(feed.next_us().map(|us| Reverse((us, number))));
             merge.feeds.push(feed);
         }
         Ok(merge)
@@ -67,8 +62,7 @@ impl Merge {
         };
         let feed = &mut self.feeds[number];
         let arrived = feed.take()?;
-        self.next
-            .extend(feed.next_us().map(|us| Reverse((us, number))));
+        self.next.extend(feed.next_us().map(|us| Reverse((us, number))));
         Ok(Some(arrived))
     }
 }
@@ -76,12 +70,7 @@ impl Merge {
 impl Feed {
     fn open(at: &Path) -> Result<Self> {
         let (lines, held) = (Lines::open(at)?, BinaryHeap::new());
-        Ok(Feed {
-            at: at.to_owned(),
-            lines,
-            held,
-            given_us: i64::MIN,
-        })
+        Ok(Feed { at: at.to_owned(), lines, held, given_us: i64::MIN })
     }
 
     fn next_us(&self) -> Option<i64> {
@@ -92,11 +81,7 @@ impl Feed {
         let Reverse(Held { line, message }) = self.held.pop().expect("a feed in turn holds some");
         self.given_us = message.cloud_us;
         self.fill()?;
-        Ok(Arrived {
-            message,
-            at: self.at.clone(),
-            line,
-        })
+        Ok(Arrived { message, at: self.at.clone(), line })
     }
 
     fn fill(&mut self) -> Result<()> {
@@ -115,10 +100,7 @@ impl Feed {
                     limits::REORDER_MESSAGES
                 )));
             }
-            self.held.push(Reverse(Held {
-                line: self.lines.number(),
-                message,
-            }));
+            self.held.push(Reverse(Held { line: self.lines.number(), message }));
         }
         Ok(())
     }

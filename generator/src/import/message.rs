@@ -40,10 +40,7 @@ impl Message {
             .map_err(|error| format!("it is not an OpenEEW message: {error}"))?;
         let n = line.x.len();
         if line.device_id.is_empty() || line.device_id.len() > limits::DEVICE_ID_BYTES {
-            return Err(format!(
-                "device_id is not of 1 to {} bytes",
-                limits::DEVICE_ID_BYTES
-            ));
+            return Err(format!("device_id is not of 1 to {} bytes", limits::DEVICE_ID_BYTES));
         }
         if n == 0 || n > limits::MESSAGE_SAMPLES || line.y.len() != n || line.z.len() != n {
             return Err(format!(
@@ -59,23 +56,8 @@ impl Message {
         }
         let device_us = micros("device_t", line.device_t)?;
         let cloud_us = micros("cloud_t", line.cloud_t)?;
-        let Line {
-            device_id: device,
-            x,
-            y,
-            z,
-            sr: rate_hz,
-            ..
-        } = line;
-        Ok(Message {
-            device,
-            x,
-            y,
-            z,
-            rate_hz,
-            device_us,
-            cloud_us,
-        })
+        let Line { device_id: device, x, y, z, sr: rate_hz, .. } = line;
+        Ok(Message { device, x, y, z, rate_hz, device_us, cloud_us })
     }
 
     /// Number of samples.
@@ -105,9 +87,7 @@ fn micros(field: &str, seconds: f64) -> Result<i64, String> {
     if (-2_177_452_800.0..7_226_582_400.0).contains(&seconds) {
         Ok((seconds * 1e6).round() as i64)
     } else {
-        Err(format!(
-            "{field} = {seconds} is no time in seconds since 1970"
-        ))
+        Err(format!("{field} = {seconds} is no time in seconds since 1970"))
     }
 }
 
@@ -123,10 +103,7 @@ mod tests {
     fn samples_are_spaced_back_from_the_device_time() {
         let message = Message::parse(LINE.as_bytes()).unwrap();
         let times: Vec<_> = (0..3).map(|i| message.sample_ms(i)).collect();
-        assert_eq!(
-            times,
-            [1_592_925_898_882, 1_592_925_898_914, 1_592_925_898_946]
-        );
+        assert_eq!(times, [1_592_925_898_882, 1_592_925_898_914, 1_592_925_898_946]);
         assert_eq!(message.arrival_ms(), 1_592_925_900_265);
     }
 

@@ -52,46 +52,28 @@ impl Options {
     /// An import with the usual component, topic and partitions.
     #[must_use]
     pub fn new(files: Vec<PathBuf>, locations: PathBuf) -> Self {
-        let crate::Options {
-            topic, partitions, ..
-        } = crate::Options::default();
-        Options {
-            files,
-            locations,
-            component: Component::default(),
-            topic,
-            partitions,
-        }
+        let crate::Options { topic, partitions, .. } = crate::Options::default();
+        Options { files, locations, component: Component::default(), topic, partitions }
     }
 
     fn check(&self) -> Result<()> {
+        let mut wrong = Vec::new();
+        let limit = limits::IMPORT_FILES;
+        match self.files.len() {
+            0 => wrong.push(Wrong::NoFiles),
+            given if given > limit => wrong.push(Wrong::ManyFiles { given, limit }),
+            _ => {}
+        }
         // Topic and partitions follow the same rules as those of a generated run.
-        let (topic, partitions) = (self.topic.clone(), self.partitions);
         let common = crate::Options {
-            topic,
-            partitions,
+            topic: self.topic.clone(),
+            partitions: self.partitions,
             ..crate::Options::default()
         };
-        let mut wrong = match common.check() {
-            Err(Error::Options { wrong }) => wrong,
-            other => return other.and_then(|()| self.check_files()),
-        };
-        if let Err(Error::Options { wrong: files }) = self.check_files() {
-            wrong.extend(files);
+        if let Err(Error::Options { wrong: others }) = common.check() {
+            wrong.extend(others);
         }
-        Err(Error::Options { wrong })
-    }
-
-    fn check_files(&self) -> Result<()> {
-        let wrong = match self.files.len() {
-            0 => Wrong::NoFiles,
-            given if given > limits::IMPORT_FILES => Wrong::ManyFiles {
-                given,
-                limit: limits::IMPORT_FILES,
-            },
-            _ => return Ok(()),
-        };
-        Err(Error::Options { wrong: vec![wrong] })
+        if wrong.is_empty() { Ok(()) } else { Err(Error::Options { wrong }) }
     }
 }
 
@@ -136,8 +118,6 @@ pub fn import(
     let locations = Locations::read(&options.locations)?;
     let digests = by_digest(&options.files)?;
     let producer = producer_id(options, &locations, digests.keys());
-    let topic = queue.create(&options.topic, options.partitions)?;
-    let producer = queue.producer(&topic, &producer)?;
     // In the order of their content, so that the order in which they were named does not matter.
     let files: Vec<PathBuf> = digests.into_values().collect();
     let mut job = Job {
@@ -148,10 +128,10 @@ pub fn import(
         messages: 0,
         stopped: false,
     };
+    let topic = queue.create(&options.topic, options.partitions)?;
+    let producer = queue.producer(&topic, &producer)?;
     let lanes = Lanes::new(options.partitions, 1);
-    let tally = appending(producer, stop, progress, |appender| {
-        job.run(lanes, appender, stop)
-    })?;
+    let tally = appending(producer, stop, progress, |appender| job.run(lanes, appender, stop))?;
     let took = began.elapsed();
     Ok(ImportSummary {
         published: tally.records,
@@ -247,10 +227,7 @@ fn by_digest(files: &[PathBuf]) -> Result<BTreeMap<[u8; 32], PathBuf>> {
             source,
         })?;
         if let Some(first) = digests.insert(digest, file.clone()) {
-            return Err(Error::SameFile {
-                first,
-                second: file.clone(),
-            });
+            return Err(Error::SameFile { first, second: file.clone() });
         }
     }
     Ok(digests)
@@ -274,12 +251,7 @@ fn producer_id<'a>(
     locations: &Locations,
     digests: impl Iterator<Item = &'a [u8; 32]>,
 ) -> String {
-    let Options {
-        component,
-        topic,
-        partitions,
-        ..
-    } = options;
+    let Options { component, topic, partitions, .. } = options;
     let mut content = format!("1 {component} {topic} {partitions} ").into_bytes();
     content.extend_from_slice(&Sha256::digest(&locations.content));
     digests.for_each(|digest| content.extend_from_slice(digest));

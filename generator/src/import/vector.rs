@@ -43,9 +43,7 @@ impl FromStr for Component {
 
     fn from_str(text: &str) -> Result<Self, UnknownComponent> {
         let found = Self::ALL.into_iter().find(|(_, name)| *name == text);
-        found
-            .map(|(component, _)| component)
-            .ok_or_else(|| UnknownComponent(text.to_owned()))
+        found.map(|(component, _)| component).ok_or_else(|| UnknownComponent(text.to_owned()))
     }
 }
 
@@ -63,10 +61,7 @@ pub(crate) struct Amplitudes {
 
 impl Amplitudes {
     pub(crate) fn new(component: Component) -> Self {
-        Amplitudes {
-            component,
-            rest: HashMap::new(),
-        }
+        Amplitudes { component, rest: HashMap::new() }
     }
 
     /// One amplitude per sample, gal; reckoned in `f64` and rounded once.
@@ -78,9 +73,7 @@ impl Amplitudes {
             Component::Z => axis(&message.z),
             Component::Vector => {
                 let rest = self.rest_of(message);
-                (0..message.len())
-                    .map(|i| length(message, i, rest))
-                    .collect()
+                (0..message.len()).map(|i| length(message, i, rest)).collect()
             }
         }
     }
@@ -100,11 +93,7 @@ fn mean(axis: &[f64]) -> f64 {
 }
 
 fn length(message: &Message, i: usize, rest: [f64; 3]) -> f32 {
-    let [x, y, z] = [
-        message.x[i] - rest[0],
-        message.y[i] - rest[1],
-        message.z[i] - rest[2],
-    ];
+    let [x, y, z] = [message.x[i] - rest[0], message.y[i] - rest[1], message.z[i] - rest[2]];
     (x * x + y * y + z * z).sqrt() as f32
 }
 
@@ -118,12 +107,7 @@ mod tests {
             assert_eq!(component.to_string(), name);
             assert_eq!(name.parse::<Component>().unwrap(), component);
         }
-        assert!(
-            "w".parse::<Component>()
-                .unwrap_err()
-                .to_string()
-                .contains("vector")
-        );
+        assert!("w".parse::<Component>().unwrap_err().to_string().contains("vector"));
     }
 
     #[test]
@@ -140,9 +124,6 @@ mod tests {
         let mut amplitudes = Amplitudes::new(Component::Vector);
         assert_eq!(amplitudes.of(&message([3.0, 3.0])), [0.0, 0.0]);
         assert_eq!(amplitudes.of(&message([3.0, 5.5])), [0.0, 2.5]);
-        assert_eq!(
-            Amplitudes::new(Component::Z).of(&message([0.0, 0.0])),
-            [980.0, 980.0]
-        );
+        assert_eq!(Amplitudes::new(Component::Z).of(&message([0.0, 0.0])), [980.0, 980.0]);
     }
 }

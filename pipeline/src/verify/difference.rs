@@ -66,13 +66,7 @@ impl DifferenceKind {
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} in partition {}: {}",
-            self.kind.name(),
-            self.partition,
-            self.key
-        )?;
+        write!(f, "{} in partition {}: {}", self.kind.name(), self.partition, self.key)?;
         if let Some(offset) = self.offset {
             write!(f, " at offset {offset}")?;
         }
@@ -144,9 +138,7 @@ impl Report {
     #[must_use]
     pub fn counters(&self) -> Counters {
         let mut sum = Counters::default();
-        self.partitions
-            .iter()
-            .for_each(|proved| sum.add(&proved.counters));
+        self.partitions.iter().for_each(|proved| sum.add(&proved.counters));
         sum
     }
 }

@@ -59,19 +59,7 @@ impl<'a> Fold<'a> {
             _ => from_checkpoint(home, job, partition, view, first, &mut journal)?,
         };
         let (from, until) = (engine.position(), progress.next);
-        Ok(Fold {
-            queue,
-            home,
-            job,
-            partition,
-            view,
-            note,
-            until,
-            engine,
-            began,
-            from,
-            journal,
-        })
+        Ok(Fold { queue, home, job, partition, view, note, until, engine, began, from, journal })
     }
 
     pub fn is_complete(&self) -> bool {
@@ -79,9 +67,7 @@ impl<'a> Fold<'a> {
     }
 
     pub fn describe(&self) -> String {
-        let began = self
-            .began
-            .map_or("before its journal".to_owned(), |at| format!("at {at}"));
+        let began = self.began.map_or("before its journal".to_owned(), |at| format!("at {at}"));
         format!(
             "partition {} can be proved from offset {} on, and the job began {began}",
             self.partition, self.from
@@ -102,18 +88,11 @@ impl<'a> Fold<'a> {
             self.view.rows,
         )?;
         let buried = counters.late() + counters.rejected();
-        let mut letters = Topic::open(
-            self.home,
-            &self.job.dead_topic,
-            self.partition,
-            buried,
-            self.view.dead,
-        )?;
+        let mut letters =
+            Topic::open(self.home, &self.job.dead_topic, self.partition, buried, self.view.dead)?;
         let mut sides = Sides::default();
 
-        let mut reader = self
-            .queue
-            .reader(&self.job.input, &[(self.partition, self.from)])?;
+        let mut reader = self.queue.reader(&self.job.input, &[(self.partition, self.from)])?;
         let mut spare = Vec::new();
         let mut out = Out::default();
         while self.engine.position() < self.until {
@@ -142,15 +121,8 @@ impl<'a> Fold<'a> {
 
     fn fold_batch(&mut self, batch: &Batch, out: &mut Out) -> Result<()> {
         let until = self.until;
-        for message in batch
-            .messages()
-            .take_while(|message| message.offset < until)
-        {
-            if self
-                .journal
-                .front()
-                .is_some_and(|(_, at, _)| *at <= message.offset)
-            {
+        for message in batch.messages().take_while(|message| message.offset < until) {
+            if self.journal.front().is_some_and(|(_, at, _)| *at <= message.offset) {
                 self.apply_journal(message.offset, out)?;
             }
             self.engine.step(message, out);
@@ -160,17 +132,14 @@ impl<'a> Fold<'a> {
 
     fn apply_journal(&mut self, at: Offset, out: &mut Out) -> Result<()> {
         let partition = self.partition;
-        while let Some((sequence, _, entry)) = self
-            .journal
-            .pop_front_if(|(_, entry_at, _)| *entry_at <= at)
+        while let Some((sequence, _, entry)) =
+            self.journal.pop_front_if(|(_, entry_at, _)| *entry_at <= at)
         {
-            entry
-                .apply(&mut self.engine, out)
-                .map_err(|source| Error::Entry {
-                    partition,
-                    sequence,
-                    source,
-                })?;
+            entry.apply(&mut self.engine, out).map_err(|source| Error::Entry {
+                partition,
+                sequence,
+                source,
+            })?;
         }
         Ok(())
     }
@@ -181,11 +150,7 @@ impl<'a> Fold<'a> {
         let (rows, dead_letters) = sides.finish(&mut teller);
         let (folded, noted) = (self.engine.counters(), &self.note.counters);
         if folded != noted {
-            teller.count(
-                "committed counters",
-                format!("{folded:?}"),
-                format!("{noted:?}"),
-            );
+            teller.count("committed counters", format!("{folded:?}"), format!("{noted:?}"));
         }
         // Conservation, counted from what is really in the topics.
         let found = before.closed + found_records;
@@ -194,10 +159,7 @@ impl<'a> Fold<'a> {
             teller.count(
                 "conservation",
                 format!("{} records read", noted.read),
-                format!(
-                    "{found} in windows + {dead} dead letters + {} open",
-                    noted.open
-                ),
+                format!("{found} in windows + {dead} dead letters + {} open", noted.open),
             );
         }
         teller.report.partitions.push(Proved {
@@ -221,11 +183,7 @@ fn from_checkpoint(
     first: Offset,
     journal: &mut VecDeque<(u64, Offset, Entry)>,
 ) -> Result<Engine> {
-    for info in view
-        .checkpoints
-        .iter()
-        .filter(|info| info.manifest.position >= first)
-    {
+    for info in view.checkpoints.iter().filter(|info| info.manifest.position >= first) {
         let number = info.manifest.checkpoint;
         let checkpoint = match home.checkpoint(partition, number) {
             Ok(checkpoint) => checkpoint,
@@ -234,14 +192,8 @@ fn from_checkpoint(
                 continue;
             }
         };
-        let engine =
-            Engine::restore(&checkpoint.state, &job.input.name, partition).map_err(|source| {
-                Error::Snapshot {
-                    partition,
-                    number,
-                    source,
-                }
-            })?;
+        let engine = Engine::restore(&checkpoint.state, &job.input.name, partition)
+            .map_err(|source| Error::Snapshot { partition, number, source })?;
         journal.retain(|(sequence, ..)| *sequence >= info.manifest.journal_sequence);
         return Ok(engine);
     }

@@ -83,12 +83,9 @@ impl<K: Clone + Eq + Hash> Matcher<K> {
         for (key, found) in std::mem::take(&mut self.found) {
             self.take_found(key, found, tell);
         }
-        self.missing
-            .into_iter()
-            .for_each(|(key, value)| tell(Mismatch::Missing(key, value)));
+        self.missing.into_iter().for_each(|(key, value)| tell(Mismatch::Missing(key, value)));
         for (key, all) in self.surplus {
-            all.into_iter()
-                .for_each(|found| tell(Mismatch::Surplus(key.clone(), found)));
+            all.into_iter().for_each(|found| tell(Mismatch::Surplus(key.clone(), found)));
         }
         self.matched
     }
@@ -131,13 +128,7 @@ mod tests {
         let mut all = Vec::new();
         let mut tell = |mismatch| all.push(mismatch);
         for (i, &(key, value)) in found.iter().enumerate() {
-            matcher.find(
-                key,
-                Found {
-                    offset: Offset(i as u64),
-                    value: vec![value],
-                },
-            );
+            matcher.find(key, Found { offset: Offset(i as u64), value: vec![value] });
         }
         for &(key, value) in expected {
             matcher.expect(key, vec![value]);
@@ -161,23 +152,14 @@ mod tests {
     #[test]
     fn a_doubled_value_is_surplus_where_it_stands_again() {
         let (matched, all) = compare(&[(1, 1), (2, 2)], &[(1, 1), (1, 1), (2, 2)]);
-        let again = Found {
-            offset: Offset(1),
-            value: vec![1],
-        };
+        let again = Found { offset: Offset(1), value: vec![1] };
         assert_eq!((matched, all), (2, vec![Mismatch::Surplus(1, again)]));
     }
 
     #[test]
     fn a_changed_value_differs() {
         let (matched, all) = compare(&[(1, 1)], &[(1, 9)]);
-        let found = Found {
-            offset: Offset(0),
-            value: vec![9],
-        };
-        assert_eq!(
-            (matched, all),
-            (1, vec![Mismatch::Differs(1, vec![1], found)])
-        );
+        let found = Found { offset: Offset(0), value: vec![9] };
+        assert_eq!((matched, all), (1, vec![Mismatch::Differs(1, vec![1], found)]));
     }
 }

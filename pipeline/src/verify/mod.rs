@@ -50,10 +50,7 @@ pub fn verify(
         };
         let fold = fold::Fold::new(queue, home, &view.job, partition, part, progress_note)?;
         if complete && !fold.is_complete() {
-            return Err(Error::Partial {
-                complete: "--complete",
-                what: fold.describe(),
-            });
+            return Err(Error::Partial { complete: "--complete", what: fold.describe() });
         }
         fold.run(&mut report, progress)?;
     }

@@ -40,15 +40,13 @@ impl Sides {
         for (_, value) in out.rows.messages() {
             let row = SeismicAggRecord::decode(value).expect("the engine wrote it");
             if rows.expects_next() {
-                self.rows
-                    .expect((row.sensor_id.into(), row.window_start_ts), value.to_vec());
+                self.rows.expect((row.sensor_id.into(), row.window_start_ts), value.to_vec());
             }
         }
         for (_, value) in out.dead.messages() {
             let letter = SeismicDeadLetter::decode(value).expect("the engine wrote it");
             if letters.expects_next() {
-                self.letters
-                    .expect((letter.input_offset, letter.index), value.to_vec());
+                self.letters.expect((letter.input_offset, letter.index), value.to_vec());
             }
         }
         out.clear();
@@ -70,13 +68,7 @@ impl Sides {
                 self.newest_window.insert(key.0.clone(), key.1);
             }
         }
-        self.rows.find(
-            key,
-            Found {
-                offset,
-                value: value.to_vec(),
-            },
-        );
+        self.rows.find(key, Found { offset, value: value.to_vec() });
     }
 
     /// Takes a message of the dead-letter topic.
@@ -91,32 +83,20 @@ impl Sides {
         } else {
             self.newest_letter = Some(key);
         }
-        self.letters.find(
-            key,
-            Found {
-                offset,
-                value: value.to_vec(),
-            },
-        );
+        self.letters.find(key, Found { offset, value: value.to_vec() });
     }
 
     /// Compares what both sides have.
     pub fn settle(&mut self, teller: &mut Teller<'_>) {
-        self.rows
-            .settle(&mut |mismatch| teller.row(mismatch, &self.repeated_rows));
-        self.letters
-            .settle(&mut |mismatch| teller.letter(mismatch, &self.repeated_letters));
+        self.rows.settle(&mut |mismatch| teller.row(mismatch, &self.repeated_rows));
+        self.letters.settle(&mut |mismatch| teller.letter(mismatch, &self.repeated_letters));
     }
 
     /// Compares the rest; how many rows and dead letters were there on both sides.
     pub fn finish(self, teller: &mut Teller<'_>) -> (u64, u64) {
-        let rows = self
-            .rows
-            .finish(&mut |mismatch| teller.row(mismatch, &self.repeated_rows));
+        let rows = self.rows.finish(&mut |mismatch| teller.row(mismatch, &self.repeated_rows));
         let repeated = &self.repeated_letters;
-        let letters = self
-            .letters
-            .finish(&mut |mismatch| teller.letter(mismatch, repeated));
+        let letters = self.letters.finish(&mut |mismatch| teller.letter(mismatch, repeated));
         (rows, letters)
     }
 }

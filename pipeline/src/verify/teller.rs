@@ -18,11 +18,7 @@ pub(super) struct Teller<'a> {
 
 impl<'a> Teller<'a> {
     pub fn new(partition: Partition, report: &'a mut Report) -> Self {
-        Teller {
-            partition,
-            report,
-            told: 0,
-        }
+        Teller { partition, report, told: 0 }
     }
 
     fn tell(
@@ -49,24 +45,12 @@ impl<'a> Teller<'a> {
     }
 
     pub fn count(&mut self, what: &str, expected: String, found: String) {
-        self.tell(
-            DifferenceKind::Count,
-            what.to_owned(),
-            Some(expected),
-            Some(found),
-            None,
-        );
+        self.tell(DifferenceKind::Count, what.to_owned(), Some(expected), Some(found), None);
     }
 
     pub fn unreadable(&mut self, kind: DifferenceKind, offset: Offset, value: &[u8]) {
         let found = format!("{} bytes that are no row and no dead letter", value.len());
-        self.tell(
-            kind,
-            "unreadable".to_owned(),
-            None,
-            Some(found),
-            Some(offset),
-        );
+        self.tell(kind, "unreadable".to_owned(), None, Some(found), Some(offset));
     }
 
     pub fn row(&mut self, mismatch: Mismatch<RowKey>, repeated: &HashSet<RowKey>) {
@@ -75,36 +59,14 @@ impl<'a> Teller<'a> {
         match mismatch {
             Mismatch::Differs(key, expected, found) => {
                 let (expected, shown) = (show_row(&expected), show_row(&found.value));
-                self.tell(
-                    RowDiffers,
-                    name(&key),
-                    Some(expected),
-                    Some(shown),
-                    Some(found.offset),
-                );
+                self.tell(RowDiffers, name(&key), Some(expected), Some(shown), Some(found.offset));
             }
             Mismatch::Missing(key, expected) => {
-                self.tell(
-                    RowMissing,
-                    name(&key),
-                    Some(show_row(&expected)),
-                    None,
-                    None,
-                );
+                self.tell(RowMissing, name(&key), Some(show_row(&expected)), None, None);
             }
             Mismatch::Surplus(key, found) => {
-                let kind = if repeated.contains(&key) {
-                    RowDoubled
-                } else {
-                    RowUnexpected
-                };
-                self.tell(
-                    kind,
-                    name(&key),
-                    None,
-                    Some(show_row(&found.value)),
-                    Some(found.offset),
-                );
+                let kind = if repeated.contains(&key) { RowDoubled } else { RowUnexpected };
+                self.tell(kind, name(&key), None, Some(show_row(&found.value)), Some(found.offset));
             }
         }
     }
@@ -118,13 +80,7 @@ impl<'a> Teller<'a> {
             Mismatch::Differs(key, expected, found) => {
                 let (expected, shown) = (show_letter(&expected), show_letter(&found.value));
                 let at = Some(found.offset);
-                self.tell(
-                    DeadLetterDiffers,
-                    name(key),
-                    Some(expected),
-                    Some(shown),
-                    at,
-                );
+                self.tell(DeadLetterDiffers, name(key), Some(expected), Some(shown), at);
             }
             Mismatch::Missing(key, expected) => {
                 let expected = Some(show_letter(&expected));
@@ -133,11 +89,7 @@ impl<'a> Teller<'a> {
             Mismatch::Surplus(key, found) => {
                 let (shown, at) = (Some(show_letter(&found.value)), Some(found.offset));
                 let is_doubled = repeated.contains(&key);
-                let kind = if is_doubled {
-                    DeadLetterDoubled
-                } else {
-                    DeadLetterUnexpected
-                };
+                let kind = if is_doubled { DeadLetterDoubled } else { DeadLetterUnexpected };
                 self.tell(kind, name(key), None, shown, at);
             }
         }

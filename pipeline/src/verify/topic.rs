@@ -51,15 +51,7 @@ impl Topic {
         let read = span.first.max(next);
         let reader = topics.reader(&topics.topic(name)?, &[(partition, read)])?;
         let (spare, name) = (Vec::new(), name.to_owned());
-        Ok(Topic {
-            reader,
-            spare,
-            name,
-            next,
-            first: read,
-            read,
-            end: span.end,
-        })
+        Ok(Topic { reader, spare, name, next, first: read, read, end: span.end })
     }
 
     /// Counts one more expected value; whether it can still be there.
@@ -84,10 +76,7 @@ impl Topic {
             let Some(batch) = next_batch(&mut *self.reader, &mut self.spare, &self.name)? else {
                 break;
             };
-            for message in batch
-                .messages()
-                .take_while(|message| message.offset < self.end)
-            {
+            for message in batch.messages().take_while(|message| message.offset < self.end) {
                 take(message.offset, message.value);
             }
             self.read = batch.next().min(self.end);

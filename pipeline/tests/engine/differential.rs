@@ -55,10 +55,8 @@ impl Twins {
 
     fn compare_output(&mut self) -> Result<(), TestCaseError> {
         let (mut rows, dead) = self.oracle.take();
-        self.seen
-            .extend(rows.iter().map(|row| format!("{:?}", row.closed_by())));
-        self.seen
-            .extend(dead.iter().map(|(_, letter)| letter.reason.clone()));
+        self.seen.extend(rows.iter().map(|row| format!("{:?}", row.closed_by())));
+        self.seen.extend(dead.iter().map(|(_, letter)| letter.reason.clone()));
         let (mut found, mut found_dead) = (Vec::new(), Vec::new());
         for (key, value) in self.out.rows.messages() {
             let row = SeismicAggRecord::decode(value).unwrap();
@@ -72,10 +70,7 @@ impl Twins {
         // Order counts per sensor; these sorts keep it.
         rows.sort_by(|a, b| a.sensor_id.cmp(&b.sensor_id));
         found.sort_by(|a, b| a.0.sensor_id.cmp(&b.0.sensor_id));
-        prop_assert_eq!(
-            found.iter().map(|(row, _)| row.clone()).collect::<Vec<_>>(),
-            rows.clone()
-        );
+        prop_assert_eq!(found.iter().map(|(row, _)| row.clone()).collect::<Vec<_>>(), rows.clone());
         for ((_, bytes), row) in found.iter().zip(&rows) {
             prop_assert_eq!(bytes, &row.encode_to_vec(), "not bit-equal: {:?}", row);
         }
@@ -86,9 +81,7 @@ impl Twins {
 
 fn totals(engine: &Engine) -> Totals {
     let counters = engine.counters();
-    let dead = Reason::ALL
-        .into_iter()
-        .map(|reason| (reason.to_string(), counters.dead(reason)));
+    let dead = Reason::ALL.into_iter().map(|reason| (reason.to_string(), counters.dead(reason)));
     Totals {
         read: counters.read,
         closed: counters.closed,
@@ -132,19 +125,12 @@ fn random_streams_reach_every_reason_and_every_way_to_close() {
         .into_iter()
         .filter(|reason| !matches!(reason, Reason::TooManyRecords | Reason::WindowLimit))
         .map(|reason| reason.to_string());
-    let expected: BTreeSet<_> = reasons
-        .chain(["Time", "Idle", "End"].map(str::to_owned))
-        .collect();
+    let expected: BTreeSet<_> = reasons.chain(["Time", "Idle", "End"].map(str::to_owned)).collect();
     assert_eq!(seen, expected);
 }
 
 fn sent(offset: u64, value: Vec<u8>) -> Act {
-    Act::Message(Sent {
-        offset,
-        append_ms: 0,
-        key: b"key".to_vec(),
-        value,
-    })
+    Act::Message(Sent { offset, append_ms: 0, key: b"key".to_vec(), value })
 }
 
 fn record(time_ms: i64) -> Vec<u8> {
@@ -169,33 +155,22 @@ fn pack(records: impl Iterator<Item = Vec<u8>>) -> Vec<u8> {
 }
 
 fn twins(rules: Rules) -> Twins {
-    Twins::new(&Stream {
-        rules,
-        start: 0,
-        acts: Vec::new(),
-    })
+    Twins::new(&Stream { rules, start: 0, acts: Vec::new() })
 }
 
 #[test]
 fn a_message_of_65_536_records_counts_and_one_more_is_one_dead_letter() {
     let mut twins = twins(Rules::default());
-    twins
-        .give(&sent(0, pack((0..65_536).map(|_| record(0)))))
-        .unwrap();
+    twins.give(&sent(0, pack((0..65_536).map(|_| record(0))))).unwrap();
     assert_eq!(twins.engine.counters().open, 65_536);
-    twins
-        .give(&sent(1, pack((0..65_537).map(|_| record(0)))))
-        .unwrap();
+    twins.give(&sent(1, pack((0..65_537).map(|_| record(0))))).unwrap();
     assert_eq!(twins.engine.counters().dead(Reason::TooManyRecords), 1);
 }
 
 #[test]
 fn a_dead_letter_is_cut_to_900_kib_and_names_the_whole() {
     let mut twins = twins(Rules::default());
-    for (offset, len) in [(900 << 10) - 1, 900 << 10, (900 << 10) + 1, 3 << 20]
-        .iter()
-        .enumerate()
-    {
+    for (offset, len) in [(900 << 10) - 1, 900 << 10, (900 << 10) + 1, 3 << 20].iter().enumerate() {
         twins.give(&sent(offset as u64, vec![0xff; *len])).unwrap();
     }
     assert_eq!(twins.engine.counters().dead(Reason::Unparseable), 4);
@@ -203,21 +178,16 @@ fn a_dead_letter_is_cut_to_900_kib_and_names_the_whole() {
 
 #[test]
 fn a_sensor_has_at_most_100_000_open_windows() {
-    let rules = Rules {
-        window_ms: 1,
-        lateness_ms: 200_000,
-        max_ahead_ms: 200_000,
-        ..Rules::default()
-    };
+    let rules =
+        Rules { window_ms: 1, lateness_ms: 200_000, max_ahead_ms: 200_000, ..Rules::default() };
     let mut twins = twins(rules);
     twins.give(&sent(0, pack((0..50_000).map(record)))).unwrap();
-    twins
-        .give(&sent(1, pack((50_000..100_010).map(record))))
-        .unwrap();
+    twins.give(&sent(1, pack((50_000..100_010).map(record)))).unwrap();
     assert_eq!(twins.engine.counters().dead(Reason::WindowLimit), 10);
     // An open window still takes records, and one before all of them is one too many as well.
-    twins
-        .give(&sent(2, pack([7, 99_999, -1].into_iter().map(record))))
-        .unwrap();
+    twins.give(&sent(2, pack([7, 99_999, -1].into_iter().map(record)))).unwrap();
     assert_eq!(twins.engine.counters().dead(Reason::WindowLimit), 11);
+    // All of them close at once, from the oldest.
+    twins.give(&Act::End).unwrap();
+    assert_eq!(twins.engine.counters().windows, 100_000);
 }

@@ -12,6 +12,7 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/engine/golden")
 }
 
+#[allow(clippy::disallowed_methods, reason = "UPDATE_GOLDEN writes files")]
 fn check(name: &str) {
     let path = folder().join(format!("{name}.txt"));
     let scenario = std::fs::read_to_string(&path).unwrap();
@@ -20,12 +21,7 @@ fn check(name: &str) {
         std::fs::write(&path, transcript).unwrap();
         return;
     }
-    let differs = || {
-        scenario
-            .lines()
-            .zip(transcript.lines())
-            .position(|(a, b)| a != b)
-    };
+    let differs = || scenario.lines().zip(transcript.lines()).position(|(a, b)| a != b);
     assert!(
         scenario == transcript,
         "{name}.txt, line {}: the engine answers otherwise (UPDATE_GOLDEN=1 takes this over):\n\n\

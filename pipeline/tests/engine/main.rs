@@ -1,9 +1,11 @@
 //! The proof of the engine: a second implementation to compare it with, restarts, scenarios that
 //! a person can read, and a golden log that stands for its version.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod differential;
 mod golden;
 mod oracle;
+mod plan;
 mod restart;
 mod scenario;
 mod stream;
@@ -14,9 +16,5 @@ use proptest::test_runner::Config;
 /// Property tests of `cases` cases. A failure prints its shrunk input: keep that as a test with a
 /// name, not as a seed in a file.
 fn cases(cases: u32) -> Config {
-    Config {
-        cases,
-        failure_persistence: None,
-        ..Config::default()
-    }
+    Config { cases, failure_persistence: None, ..Config::default() }
 }

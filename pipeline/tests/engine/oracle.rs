@@ -78,9 +78,7 @@ impl Oracle {
     }
 
     pub fn step(&mut self, message: Message<'_>) {
-        let append_ms = message
-            .append_ms
-            .max(self.append_ms.unwrap_or(message.append_ms));
+        let append_ms = message.append_ms.max(self.append_ms.unwrap_or(message.append_ms));
         self.append_ms = Some(append_ms);
         match split(message.value) {
             Err(reason) => {
@@ -113,9 +111,7 @@ impl Oracle {
 
         let sensor = self.sensors.entry(record.sensor_id.clone()).or_default();
         sensor.last_offset = offset;
-        let was_closed = sensor
-            .closed_until
-            .is_some_and(|closed_until| end <= closed_until);
+        let was_closed = sensor.closed_until.is_some_and(|closed_until| end <= closed_until);
         let was_due = sensor.clock.is_some_and(|clock| end + lateness <= clock);
         if was_closed || was_due {
             return Err("late");
@@ -244,19 +240,12 @@ impl Oracle {
     /// Rows and dead letters since the last call.
     #[allow(clippy::type_complexity)]
     pub fn take(&mut self) -> (Vec<SeismicAggRecord>, Vec<(Vec<u8>, SeismicDeadLetter)>) {
-        (
-            std::mem::take(&mut self.rows),
-            std::mem::take(&mut self.dead),
-        )
+        (std::mem::take(&mut self.rows), std::mem::take(&mut self.dead))
     }
 
     /// Where the records went; what is open is counted anew.
     pub fn totals(&self) -> Totals {
-        let open = || {
-            self.sensors
-                .values()
-                .flat_map(|sensor| sensor.windows.values())
-        };
+        let open = || self.sensors.values().flat_map(|sensor| sensor.windows.values());
         Totals {
             open: open().map(|samples| samples.len() as u64).sum(),
             open_windows: open().count() as u64,
@@ -274,16 +263,8 @@ fn statistics(samples: &[Sample]) -> SeismicAggRecord {
         let amplitude = f64::from(sample.amplitude);
         sum += amplitude;
         sum_of_squares += amplitude * amplitude;
-        min = if sample.amplitude < min {
-            sample.amplitude
-        } else {
-            min
-        };
-        max = if sample.amplitude > max {
-            sample.amplitude
-        } else {
-            max
-        };
+        min = if sample.amplitude < min { sample.amplitude } else { min };
+        max = if sample.amplitude > max { sample.amplitude } else { max };
     }
     let phases = |name| samples.iter().filter(|sample| sample.phase == name).count() as i32;
     SeismicAggRecord {

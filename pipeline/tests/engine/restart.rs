@@ -39,15 +39,9 @@ impl Kept {
                     self.log.push(sent.clone());
                     continue;
                 }
-                Act::Idle(below) => Entry::Idle {
-                    below: Offset(*below),
-                    idle_timeout_ms: 2_000,
-                },
+                Act::Idle(below) => Entry::Idle { below: Offset(*below), idle_timeout_ms: 2_000 },
                 Act::End => Entry::End,
-                Act::Gap(to) => Entry::Gap {
-                    from: Offset(at),
-                    to: Offset(*to),
-                },
+                Act::Gap(to) => Entry::Gap { from: Offset(at), to: Offset(*to) },
             };
             if is_news {
                 self.journal.push((at, entry.encode()));
@@ -59,11 +53,7 @@ impl Kept {
     /// the journal before the message at its position.
     fn replay(&self, engine: &mut Engine, out: &mut Out) {
         let from = engine.position().0;
-        let mut log = self
-            .log
-            .iter()
-            .filter(|sent| sent.offset >= from)
-            .peekable();
+        let mut log = self.log.iter().filter(|sent| sent.offset >= from).peekable();
         for (at, entry) in self.journal.iter().filter(|(at, _)| *at >= from) {
             while let Some(sent) = log.next_if(|sent| sent.offset < *at) {
                 engine.step(sent.message(), out);
@@ -192,21 +182,11 @@ proptest! {
 
 /// A small engine with everything in its state: two sensors, closed and open windows, dead letters.
 fn small() -> Engine {
-    let stream = Stream {
-        rules: Default::default(),
-        start: 40,
-        acts: Vec::new(),
-    };
+    let stream = Stream { rules: Default::default(), start: 40, acts: Vec::new() };
     let (mut engine, mut out) = (stream.engine(), Out::default());
-    for (sensor, time) in [
-        ("A", 500),
-        ("A", 2_100),
-        ("B", 1_300),
-        ("A", 400),
-        ("", 0),
-        ("A", 2_900),
-        ("A", 3_100),
-    ] {
+    for (sensor, time) in
+        [("A", 500), ("A", 2_100), ("B", 1_300), ("A", 400), ("", 0), ("A", 2_900), ("A", 3_100)]
+    {
         give(&mut engine, sensor, time, &mut out);
     }
     assert_eq!(engine.open_windows(), 3);
@@ -267,11 +247,7 @@ fn every_damaged_byte_of_a_snapshot_is_refused_or_harmless() {
         }
     }
     // Most damage is seen even without the store's CRC.
-    assert!(
-        refused > bytes.len() * 255 / 2,
-        "{refused} of {} refused",
-        bytes.len() * 255
-    );
+    assert!(refused > bytes.len() * 255 / 2, "{refused} of {} refused", bytes.len() * 255);
 }
 
 #[test]
@@ -286,34 +262,22 @@ fn every_truncated_snapshot_is_refused_or_harmless() {
 #[test]
 fn snapshots_that_contradict_themselves_are_refused() {
     let good = state::Snapshot::decode(&snapshot(&small())[..]).unwrap();
-    let harm: [(&str, fn(&mut state::Snapshot)); 9] = [
+    type Harm = fn(&mut state::Snapshot);
+    let harms: [(&str, Harm); 9] = [
         ("no rules", |s| s.rules = None),
-        ("another version", |s| {
-            s.rules.as_mut().unwrap().engine_version += 1
-        }),
+        ("another version", |s| s.rules.as_mut().unwrap().engine_version += 1),
         ("a record more", |s| s.counters.as_mut().unwrap().read += 1),
-        ("a sensor twice", |s| {
-            s.sensors[1].id = s.sensors[0].id.clone()
-        }),
+        ("a sensor twice", |s| s.sensors[1].id = s.sensors[0].id.clone()),
         ("a sensor lost", |s| drop(s.sensors.pop())),
         ("windows out of order", |s| s.sensors[0].windows.reverse()),
-        ("a window beside the grid", |s| {
-            s.sensors[0].windows[0].start_ms += 1
-        }),
-        ("a window that is closed", |s| {
-            s.sensors[0].closed_until_ms = Some(3_000)
-        }),
-        ("an unknown reason", |s| {
-            s.counters.as_mut().unwrap().rejected[0].reason.push('!')
-        }),
+        ("a window beside the grid", |s| s.sensors[0].windows[0].start_ms += 1),
+        ("a window that is closed", |s| s.sensors[0].closed_until_ms = Some(3_000)),
+        ("an unknown reason", |s| s.counters.as_mut().unwrap().rejected[0].reason.push('!')),
     ];
-    for (what, harm) in harm {
+    for (what, harm) in harms {
         let mut bad = good.clone();
         harm(&mut bad);
-        assert!(
-            Engine::restore(&bad.encode_to_vec(), TOPIC, PARTITION).is_err(),
-            "{what}"
-        );
+        assert!(Engine::restore(&bad.encode_to_vec(), TOPIC, PARTITION).is_err(), "{what}");
     }
 }
 

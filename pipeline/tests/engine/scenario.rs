@@ -59,9 +59,7 @@ pub fn play(scenario: &str) -> String {
     for (number, line) in lines {
         writeln!(transcript, "{line}").unwrap();
         if is_act(line) {
-            stage
-                .act(line)
-                .unwrap_or_else(|| panic!("line {}: what is {line:?}?", number + 1));
+            stage.act(line).unwrap_or_else(|| panic!("line {}: what is {line:?}?", number + 1));
             stage.answers(&mut transcript);
         }
     }
@@ -122,14 +120,8 @@ impl Stage {
                 self.send(record.collect_timestamp, &record.encode_to_vec());
             }
             "pack" => {
-                let records = rest
-                    .split('|')
-                    .map(parse_record)
-                    .collect::<Option<Vec<_>>>()?;
-                let newest = records
-                    .iter()
-                    .map(|record| record.collect_timestamp)
-                    .max()?;
+                let records = rest.split('|').map(parse_record).collect::<Option<Vec<_>>>()?;
+                let newest = records.iter().map(|record| record.collect_timestamp).max()?;
                 self.send(newest, &SeismicRecordBatch { records }.encode_to_vec());
             }
             "bytes" => self.send(0, &parse_hex(rest)?),
@@ -160,12 +152,7 @@ impl Stage {
             Append::After(delay) => time_ms + delay.as_millis() as i64,
             Append::At(time) => time,
         };
-        let message = Message {
-            offset: Offset(self.next),
-            append_ms,
-            key: b"",
-            value,
-        };
+        let message = Message { offset: Offset(self.next), append_ms, key: b"", value };
         self.engine.step(message, &mut self.out);
         self.next += 1;
     }
@@ -242,10 +229,7 @@ fn show_letter(letter: &SeismicDeadLetter) -> String {
 
 fn parse_append(text: &str) -> Option<Append> {
     match text.strip_suffix("ms") {
-        Some(ms) => ms
-            .parse()
-            .ok()
-            .map(|ms| Append::After(SignedDuration::from_millis(ms))),
+        Some(ms) => ms.parse().ok().map(|ms| Append::After(SignedDuration::from_millis(ms))),
         None => parse_time(text).map(Append::At),
     }
 }
@@ -292,9 +276,5 @@ fn parse_time(text: &str) -> Option<i64> {
 
 fn show_time(ms: i64) -> String {
     let time = TimeZone::UTC.to_datetime(Timestamp::from_millisecond(ms).unwrap());
-    if time.date() == DAY {
-        time.time().to_string()
-    } else {
-        time.to_string()
-    }
+    if time.date() == DAY { time.time().to_string() } else { time.to_string() }
 }

@@ -13,27 +13,18 @@ use crate::stream::{PARTITION, Sent, TOPIC};
 
 /// SHA-256 of rows, dead letters and final snapshots, by engine version. Lines are added and never
 /// changed.
-const OUTPUTS: &[(u32, &str)] = &[(
-    1,
-    "75373b33b0f9c05f13637ac3e67ce897cfb18c410bde596555d48b7c1d05805c",
-)];
+const OUTPUTS: &[(u32, &str)] =
+    &[(1, "75373b33b0f9c05f13637ac3e67ce897cfb18c410bde596555d48b7c1d05805c")];
 
 /// SHA-256 of the golden log itself, to tell a changed test from a changed engine.
 const LOG: &str = "52087664712c6115851c31f90c7e1399d79564392c6824d4ff12adf1d819b0cd";
 
 #[test]
 fn results_change_only_with_a_new_engine_version() {
-    assert_eq!(
-        hex(digest_of_log()),
-        LOG,
-        "the golden log itself changed: take that back"
-    );
+    assert_eq!(hex(digest_of_log()), LOG, "the golden log itself changed: take that back");
     let found = hex(digest_of_outputs());
     let newest = OUTPUTS.last().unwrap();
-    assert_eq!(
-        newest.0, ENGINE_VERSION,
-        "add ({ENGINE_VERSION}, \"{found}\") to OUTPUTS"
-    );
+    assert_eq!(newest.0, ENGINE_VERSION, "add ({ENGINE_VERSION}, \"{found}\") to OUTPUTS");
     assert!(
         newest.1 == found,
         "the golden log gives other rows, dead letters or snapshots than engine version \
@@ -89,11 +80,7 @@ fn digest_of_log() -> Sha256 {
 }
 
 fn hex(digest: Sha256) -> String {
-    digest
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Two jobs: the defaults, and everything otherwise. All values are spelled out, since a changed
@@ -116,10 +103,7 @@ fn all_rules() -> [Rules; 2] {
         time: Time::Ingest,
         amplitude: -50.0..=50.0,
         event_ms: (1_600_000_050_000, 7_258_118_400_000),
-        region: Some(Region {
-            longitude: (-100.0, -97.0),
-            latitude: (15.0, 18.0),
-        }),
+        region: Some(Region { longitude: (-100.0, -97.0), latitude: (15.0, 18.0) }),
         max_sensors: 5,
     };
     [plain, other]
@@ -180,12 +164,7 @@ fn log() -> Vec<Sent> {
             }
             _ => record(&mut random, append_ms).encode_to_vec(),
         };
-        log.push(Sent {
-            offset,
-            append_ms,
-            key: b"key".to_vec(),
-            value,
-        });
+        log.push(Sent { offset, append_ms, key: b"key".to_vec(), value });
     }
     log
 }

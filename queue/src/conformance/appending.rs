@@ -11,10 +11,7 @@ pub fn messages_come_back_in_order_with_dense_offsets(backend: &dyn Backend) {
     let (topic, other) = (input(&*queue), backend.queue());
     assert_eq!(read(&*other, &topic, P0, 0), numbered(0, &["a", "b", "c"]));
     assert_eq!(read(&*other, &topic, P1, 0), numbered(0, &["x"]));
-    let span = |end| Span {
-        first: Offset(0),
-        end: Offset(end),
-    };
+    let span = |end| Span { first: Offset(0), end: Offset(end) };
     assert_eq!(other.spans(&topic).unwrap(), [span(3), span(1)]);
     assert_eq!(batches(&*queue, &topic, P0, 0)[0].message(0).key, b"key");
 }
@@ -23,31 +20,15 @@ pub fn one_call_appends_to_several_partitions_at_once(backend: &dyn Backend) {
     let queue = backend.queue();
     let topic = input(&*queue);
     let (a, b, c) = (block(&["a"]), block(&["b"]), block(&["c", "d"]));
-    let appends =
-        [(P0, 0, &a), (P1, 0, &b), (P0, 1, &c)].map(|(partition, first_sequence, block)| Append {
-            partition,
-            first_sequence,
-            block,
-        });
+    let appends = [(P0, 0, &a), (P1, 0, &b), (P0, 1, &c)]
+        .map(|(partition, first_sequence, block)| Append { partition, first_sequence, block });
     let mut producer = queue.producer(&topic, "p").unwrap();
     let appended = producer.append(&appends).unwrap();
-    assert_eq!(
-        appended,
-        Appended {
-            written: 4,
-            recognised: 0
-        }
-    );
+    assert_eq!(appended, Appended { written: 4, recognised: 0 });
     assert_eq!(read(&*queue, &topic, P0, 0), numbered(0, &["a", "c", "d"]));
     assert_eq!(read(&*queue, &topic, P1, 0), numbered(0, &["b"]));
     let again = producer.append(&appends).unwrap();
-    assert_eq!(
-        again,
-        Appended {
-            written: 0,
-            recognised: 4
-        }
-    );
+    assert_eq!(again, Appended { written: 0, recognised: 4 });
 }
 
 pub fn append_time_never_goes_back(backend: &dyn Backend) {
@@ -76,14 +57,7 @@ pub fn a_repeated_append_is_recognised_whatever_the_block_boundaries(backend: &d
         (6, &["g"], 1, 0),
     ] {
         let appended = try_append(&*other, ("p", first), P0, values).unwrap();
-        assert_eq!(
-            appended,
-            Appended {
-                written,
-                recognised
-            },
-            "{first} {values:?}"
-        );
+        assert_eq!(appended, Appended { written, recognised }, "{first} {values:?}");
     }
     let whole = numbered(0, &["a", "b", "c", "d", "e", "f", "g"]);
     assert_eq!(read(&*queue, &input(&*queue), P0, 0), whole);
@@ -97,33 +71,11 @@ pub fn a_gap_is_refused_and_nothing_of_the_call_is_written(backend: &dyn Backend
     append(&*queue, P0, &["a"]);
     let fine = block(&["x"]);
     let appends = [
-        Append {
-            partition: P1,
-            first_sequence: 0,
-            block: &fine,
-        },
-        Append {
-            partition: P0,
-            first_sequence: 2,
-            block: &fine,
-        },
+        Append { partition: P1, first_sequence: 0, block: &fine },
+        Append { partition: P0, first_sequence: 2, block: &fine },
     ];
-    let error = queue
-        .producer(&topic, "p")
-        .unwrap()
-        .append(&appends)
-        .unwrap_err();
-    assert!(
-        matches!(
-            error,
-            Error::SequenceGap {
-                expected: 1,
-                found: 2,
-                ..
-            }
-        ),
-        "{error}"
-    );
+    let error = queue.producer(&topic, "p").unwrap().append(&appends).unwrap_err();
+    assert!(matches!(error, Error::SequenceGap { expected: 1, found: 2, .. }), "{error}");
     assert_eq!(read(&*queue, &topic, P0, 0), numbered(0, &["a"]));
     assert_eq!(read(&*queue, &topic, P1, 0), []);
 }
@@ -133,25 +85,15 @@ pub fn producers_do_not_share_their_sequences(backend: &dyn Backend) {
     for (id, sequence, value) in [("p", 0, "a"), ("q", 0, "b"), ("p", 1, "c"), ("q", 1, "d")] {
         try_append(&*queue, (id, sequence), P0, &[value]).unwrap();
     }
-    assert_eq!(
-        read(&*queue, &input(&*queue), P0, 0),
-        numbered(0, &["a", "b", "c", "d"])
-    );
+    assert_eq!(read(&*queue, &input(&*queue), P0, 0), numbered(0, &["a", "b", "c", "d"]));
 }
 
 pub fn a_block_above_the_limit_is_stored_in_pieces(backend: &dyn Backend) {
     let queue = backend.queue();
-    let values: Vec<_> = (0..7)
-        .map(|i| format!("{i}").repeat(limits::BLOCK_BYTES / 2))
-        .collect();
+    let values: Vec<_> = (0..7).map(|i| format!("{i}").repeat(limits::BLOCK_BYTES / 2)).collect();
     append(&*queue, P0, &values);
     let batches = batches(&*queue, &input(&*queue), P0, 0);
-    assert!(
-        batches.len() > 1
-            && batches
-                .iter()
-                .all(|batch| batch.size() <= limits::BATCH_BYTES)
-    );
+    assert!(batches.len() > 1 && batches.iter().all(|batch| batch.size() <= limits::BATCH_BYTES));
     let back: Vec<_> = batches.iter().flat_map(super::values).collect();
     assert_eq!(back, (0..).zip(values).collect::<Vec<_>>());
 }
@@ -170,17 +112,7 @@ pub fn a_topic_cannot_change_its_partitions(backend: &dyn Backend) {
     let queue = backend.queue();
     queue.create("t", 3).unwrap();
     let error = queue.create("t", 4).unwrap_err();
-    assert!(
-        matches!(
-            error,
-            Error::PartitionsDiffer {
-                have: 3,
-                want: 4,
-                ..
-            }
-        ),
-        "{error}"
-    );
+    assert!(matches!(error, Error::PartitionsDiffer { have: 3, want: 4, .. }), "{error}");
 }
 
 pub fn topics_are_missing_or_misnamed_with_a_reason(backend: &dyn Backend) {
@@ -188,21 +120,9 @@ pub fn topics_are_missing_or_misnamed_with_a_reason(backend: &dyn Backend) {
     let missing = queue.topic("nowhere").unwrap_err();
     assert!(matches!(missing, Error::TopicMissing { .. }), "{missing}");
     assert!(matches!(queue.create("a/b", 1), Err(Error::Name { .. })));
-    assert!(matches!(
-        queue.create("t", 0),
-        Err(Error::PartitionCount { want: 0, .. })
-    ));
+    assert!(matches!(queue.create("t", 0), Err(Error::PartitionCount { want: 0, .. })));
     let topic = queue.create("t", 1).unwrap();
-    let stale = crate::Topic {
-        id: "another".to_owned(),
-        ..topic
-    };
-    assert!(matches!(
-        queue.spans(&stale),
-        Err(Error::TopicMissing { .. })
-    ));
-    assert!(matches!(
-        queue.producer(&stale, "p"),
-        Err(Error::TopicMissing { .. })
-    ));
+    let stale = crate::Topic { id: "another".to_owned(), ..topic };
+    assert!(matches!(queue.spans(&stale), Err(Error::TopicMissing { .. })));
+    assert!(matches!(queue.producer(&stale, "p"), Err(Error::TopicMissing { .. })));
 }

@@ -8,10 +8,7 @@ use crate::{Chunk, CommitError, Error, Manifest, Offset, Partition, PartitionCom
 
 pub fn a_commit_shows_everything_at_once(backend: &dyn Backend) {
     let (_owner, mut committer) = owned(backend);
-    let dead = PartitionCommit {
-        dead: block(&["bad", "worse"]),
-        ..step(P1, 1)
-    };
+    let dead = PartitionCommit { dead: block(&["bad", "worse"]), ..step(P1, 1) };
     commit(&mut *committer, vec![step(P0, 1), dead]).unwrap();
     commit(&mut *committer, vec![step(P0, 2)]).unwrap();
     let home = backend.home();
@@ -19,11 +16,7 @@ pub fn a_commit_shows_everything_at_once(backend: &dyn Backend) {
     let progress = view.partitions[0].progress.as_ref().unwrap();
     assert_eq!((progress.number, progress.next), (2, Offset(20)));
     assert_eq!(progress.note, b"note 2");
-    let sequences: Vec<_> = view.partitions[0]
-        .journal
-        .iter()
-        .map(|entry| entry.sequence)
-        .collect();
+    let sequences: Vec<_> = view.partitions[0].journal.iter().map(|entry| entry.sequence).collect();
     assert_eq!(sequences, [0, 1]);
     assert_eq!(view.partitions[1].progress.as_ref().unwrap().number, 1);
     assert_eq!(view.partitions[0].rows.end, Offset(2));
@@ -38,65 +31,18 @@ pub fn a_commit_shows_everything_at_once(backend: &dyn Backend) {
 pub fn a_commit_that_does_not_go_on_is_refused_and_writes_nothing(backend: &dyn Backend) {
     let (_owner, mut committer) = owned(backend);
     commit(&mut *committer, vec![step(P0, 1)]).unwrap();
-    let chunk = |checkpoint, index| {
-        vec![Chunk {
-            checkpoint,
-            index,
-            bytes: vec![1],
-        }]
-    };
-    let manifest = Manifest {
-        checkpoint: 1,
-        position: Offset(20),
-        journal_sequence: 2,
-        chunks: 1,
-        crc: 0,
-    };
+    let chunk = |checkpoint, index| vec![Chunk { checkpoint, index, bytes: vec![1] }];
+    let manifest =
+        Manifest { checkpoint: 1, position: Offset(20), journal_sequence: 2, chunks: 1, crc: 0 };
     let mut journal = step(P0, 2).journal;
     journal[0].sequence = 2;
     for (what, wrong) in [
-        (
-            "repeated number",
-            PartitionCommit {
-                number: 1,
-                ..step(P0, 2)
-            },
-        ),
-        (
-            "skipped number",
-            PartitionCommit {
-                number: 3,
-                ..step(P0, 2)
-            },
-        ),
-        (
-            "next going back",
-            PartitionCommit {
-                next: Offset(9),
-                ..step(P0, 2)
-            },
-        ),
-        (
-            "journal with a gap",
-            PartitionCommit {
-                journal,
-                ..step(P0, 2)
-            },
-        ),
-        (
-            "chunk with a gap",
-            PartitionCommit {
-                chunks: chunk(1, 1),
-                ..step(P0, 2)
-            },
-        ),
-        (
-            "missing chunk",
-            PartitionCommit {
-                manifest: Some(manifest),
-                ..step(P0, 2)
-            },
-        ),
+        ("repeated number", PartitionCommit { number: 1, ..step(P0, 2) }),
+        ("skipped number", PartitionCommit { number: 3, ..step(P0, 2) }),
+        ("next going back", PartitionCommit { next: Offset(9), ..step(P0, 2) }),
+        ("journal with a gap", PartitionCommit { journal, ..step(P0, 2) }),
+        ("chunk with a gap", PartitionCommit { chunks: chunk(1, 1), ..step(P0, 2) }),
+        ("missing chunk", PartitionCommit { manifest: Some(manifest), ..step(P0, 2) }),
     ] {
         let refused = commit(&mut *committer, vec![wrong]);
         let Err(CommitError::Fatal(Error::OutOfOrder { .. })) = refused else {
@@ -104,10 +50,7 @@ pub fn a_commit_that_does_not_go_on_is_refused_and_writes_nothing(backend: &dyn 
         };
     }
     let elsewhere = commit(&mut *committer, vec![step(Partition(2), 1)]);
-    assert!(matches!(
-        elsewhere,
-        Err(CommitError::Fatal(Error::PartitionMissing { .. }))
-    ));
+    assert!(matches!(elsewhere, Err(CommitError::Fatal(Error::PartitionMissing { .. }))));
     let view = backend.home().view().unwrap();
     assert_eq!(view.partitions[0].progress.as_ref().unwrap().number, 1);
     assert_eq!(view.partitions[0].rows.end, Offset(1));
@@ -156,17 +99,12 @@ pub fn a_view_never_shows_half_a_commit(backend: &dyn Backend) {
         });
         let mut looked = 0;
         while !done.load(Ordering::SeqCst) || looked == 0 {
-            let seen = home
-                .view()
-                .unwrap()
-                .partitions
-                .into_iter()
-                .map(|partition| {
-                    let number = partition.progress.map_or(0, |progress| progress.number);
-                    assert_eq!(partition.rows.end, Offset(number));
-                    assert_eq!(partition.journal.len() as u64, number);
-                    number
-                });
+            let seen = home.view().unwrap().partitions.into_iter().map(|partition| {
+                let number = partition.progress.map_or(0, |progress| progress.number);
+                assert_eq!(partition.rows.end, Offset(number));
+                assert_eq!(partition.journal.len() as u64, number);
+                number
+            });
             let seen: Vec<_> = seen.collect();
             assert_eq!(seen[0], seen[1]);
             looked += 1;

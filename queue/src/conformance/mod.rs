@@ -132,11 +132,7 @@ fn try_append(
     values: &[impl AsRef<[u8]>],
 ) -> Result<Appended> {
     let mut producer = queue.producer(&input(queue), id).unwrap();
-    producer.append(&[Append {
-        partition,
-        first_sequence,
-        block: &block(values),
-    }])
+    producer.append(&[Append { partition, first_sequence, block: &block(values) }])
 }
 
 /// Appends as a producer that goes on where it was.
@@ -144,20 +140,8 @@ fn append(queue: &dyn Queue, partition: Partition, values: &[impl AsRef<[u8]>]) 
     let mut producer = queue.producer(&input(queue), "p").unwrap();
     let first_sequence = producer.next_sequence(partition).unwrap();
     let block = block(values);
-    let appended = producer
-        .append(&[Append {
-            partition,
-            first_sequence,
-            block: &block,
-        }])
-        .unwrap();
-    assert_eq!(
-        appended,
-        Appended {
-            written: values.len() as u64,
-            recognised: 0
-        }
-    );
+    let appended = producer.append(&[Append { partition, first_sequence, block: &block }]).unwrap();
+    assert_eq!(appended, Appended { written: values.len() as u64, recognised: 0 });
 }
 
 /// The batches of a partition from an offset up to the end of the log.
@@ -166,10 +150,7 @@ fn batches(queue: &dyn Queue, topic: &Topic, partition: Partition, from: u64) ->
     let (mut batches, begun) = (Vec::new(), Instant::now());
     loop {
         assert!(begun.elapsed() < PATIENCE, "the end never came");
-        match reader
-            .read(Duration::from_millis(10), &mut Vec::new())
-            .unwrap()
-        {
+        match reader.read(Duration::from_millis(10), &mut Vec::new()).unwrap() {
             Event::Batch(batch) => batches.push(batch),
             Event::CaughtUp(..) => return batches,
             other => assert!(matches!(other, Event::Nothing), "{other:?}"),
@@ -185,17 +166,12 @@ fn read(queue: &dyn Queue, topic: &Topic, partition: Partition, from: u64) -> Ve
 
 fn values(batch: &Batch) -> Vec<(u64, String)> {
     let text = |value: &[u8]| String::from_utf8(value.to_vec()).unwrap();
-    batch
-        .messages()
-        .map(|message| (message.offset.0, text(message.value)))
-        .collect()
+    batch.messages().map(|message| (message.offset.0, text(message.value))).collect()
 }
 
 /// `values`, numbered from `first`.
 fn numbered(first: u64, values: &[&str]) -> Vec<(u64, String)> {
-    (first..)
-        .zip(values.iter().map(|value| (*value).to_owned()))
-        .collect()
+    (first..).zip(values.iter().map(|value| (*value).to_owned())).collect()
 }
 
 /// A job that reads topic `in`.

@@ -16,17 +16,10 @@ pub fn a_home_nobody_owned_is_missing(backend: &dyn Backend) {
 pub fn a_second_owner_is_refused_and_told_who_it_is(backend: &dyn Backend) {
     let job = job(&*backend.queue());
     let _owner = backend.home().own(&job).unwrap();
-    let Err(error) = backend.home().own(&job) else {
-        panic!("it has two owners")
-    };
+    let Err(error) = backend.home().own(&job) else { panic!("it has two owners") };
     assert_eq!(error.kind(), Kind::Fenced);
-    let Error::Owned { by, .. } = error else {
-        panic!("{error}")
-    };
-    assert!(
-        by.contains(&format!("process {}", std::process::id())),
-        "{by}"
-    );
+    let Error::Owned { by, .. } = error else { panic!("{error}") };
+    assert!(by.contains(&format!("process {}", std::process::id())), "{by}");
 }
 
 pub fn a_home_is_free_when_owner_and_committers_are_gone(backend: &dyn Backend) {
@@ -41,68 +34,22 @@ pub fn a_home_is_free_when_owner_and_committers_are_gone(backend: &dyn Backend) 
 pub fn another_job_is_refused_with_what_differs(backend: &dyn Backend) {
     drop(owned(backend));
     let job = job(&*backend.queue());
-    let remade = Topic {
-        id: "another".to_owned(),
-        ..job.input.clone()
-    };
-    let wider = Topic {
-        partitions: 3,
-        ..job.input.clone()
-    };
+    let remade = Topic { id: "another".to_owned(), ..job.input.clone() };
+    let wider = Topic { partitions: 3, ..job.input.clone() };
     for (other, differs) in [
-        (
-            Job {
-                group: "other".to_owned(),
-                ..job.clone()
-            },
-            "group",
-        ),
-        (
-            Job {
-                input: remade,
-                ..job.clone()
-            },
-            "input topic id",
-        ),
-        (
-            Job {
-                input: wider,
-                ..job.clone()
-            },
-            "number of input partitions",
-        ),
-        (
-            Job {
-                result_topic: "other".to_owned(),
-                ..job.clone()
-            },
-            "result topic",
-        ),
-        (
-            Job {
-                dead_topic: "other".to_owned(),
-                ..job.clone()
-            },
-            "dead-letter topic",
-        ),
+        (Job { group: "other".to_owned(), ..job.clone() }, "group"),
+        (Job { input: remade, ..job.clone() }, "input topic id"),
+        (Job { input: wider, ..job.clone() }, "number of input partitions"),
+        (Job { result_topic: "other".to_owned(), ..job.clone() }, "result topic"),
+        (Job { dead_topic: "other".to_owned(), ..job.clone() }, "dead-letter topic"),
     ] {
-        let Err(error) = backend.home().own(&other) else {
-            panic!("another {differs} owns it")
-        };
-        let Error::JobDiffers { what, .. } = error else {
-            panic!("{error}")
-        };
+        let Err(error) = backend.home().own(&other) else { panic!("another {differs} owns it") };
+        let Error::JobDiffers { what, .. } = error else { panic!("{error}") };
         assert_eq!(what, differs);
     }
     assert_eq!(backend.home().view().unwrap().job, job);
-    let one_topic = Job {
-        dead_topic: job.result_topic.clone(),
-        ..job
-    };
-    assert!(matches!(
-        backend.home().own(&one_topic),
-        Err(Error::Name { .. })
-    ));
+    let one_topic = Job { dead_topic: job.result_topic.clone(), ..job };
+    assert!(matches!(backend.home().own(&one_topic), Err(Error::Name { .. })));
 }
 
 pub fn a_newer_epoch_fences_the_older_committer(backend: &dyn Backend) {
@@ -111,14 +58,8 @@ pub fn a_newer_epoch_fences_the_older_committer(backend: &dyn Backend) {
     backend.break_lock();
     let (_newer, mut new) = owned(backend);
     let refused = commit(&mut *old, vec![step(P0, 2)]);
-    assert!(
-        matches!(refused, Err(CommitError::Fenced(Error::Fenced { .. }))),
-        "{refused:?}"
-    );
-    assert!(matches!(
-        old.load(&Claim::Sole, &[P0]),
-        Err(Error::Fenced { .. })
-    ));
+    assert!(matches!(refused, Err(CommitError::Fenced(Error::Fenced { .. }))), "{refused:?}");
+    assert!(matches!(old.load(&Claim::Sole, &[P0]), Err(Error::Fenced { .. })));
     assert!(owner.prune_journal(P0, crate::Offset(0)).is_err());
     commit(&mut *new, vec![step(P0, 2)]).unwrap();
 }
@@ -128,12 +69,6 @@ pub fn nobody_else_appends_to_the_topics_of_a_home(backend: &dyn Backend) {
     drop(owned(backend));
     let rows = home.topics().topic("result").unwrap();
     assert_eq!(rows.partitions, input(&*backend.queue()).partitions);
-    assert!(matches!(
-        home.topics().producer(&rows, "p"),
-        Err(Error::CommitsOnly { .. })
-    ));
-    assert!(matches!(
-        home.topics().create("more", 1),
-        Err(Error::CommitsOnly { .. })
-    ));
+    assert!(matches!(home.topics().producer(&rows, "p"), Err(Error::CommitsOnly { .. })));
+    assert!(matches!(home.topics().create("more", 1), Err(Error::CommitsOnly { .. })));
 }

@@ -24,10 +24,7 @@ pub fn reading_begins_in_the_middle_of_a_block(backend: &dyn Backend) {
     append(&*queue, P0, &["d", "e"]);
     let all = numbered(0, &["a", "b", "c", "d", "e"]);
     for from in 0..=5 {
-        assert_eq!(
-            read(&*queue, &input(&*queue), P0, from),
-            all[from as usize..]
-        );
+        assert_eq!(read(&*queue, &input(&*queue), P0, from), all[from as usize..]);
     }
 }
 
@@ -75,21 +72,14 @@ pub fn small_blocks_share_a_batch_and_batches_stay_small(backend: &dyn Backend) 
     }
     let batches = batches(&*queue, &input(&*queue), P0, 0);
     assert!((3..9).contains(&batches.len()), "{}", batches.len());
-    assert!(
-        batches
-            .iter()
-            .all(|batch| batch.size() <= limits::BATCH_BYTES)
-    );
+    assert!(batches.iter().all(|batch| batch.size() <= limits::BATCH_BYTES));
 }
 
 pub fn a_waiting_reader_sees_what_is_appended_meanwhile(backend: &dyn Backend) {
     let (queue, other) = (backend.queue(), backend.queue());
     let topic = input(&*queue);
     let mut reader = queue.reader(&topic, &[(P0, Offset(0))]).unwrap();
-    assert!(matches!(
-        reader.read(NO_WAIT, &mut Vec::new()).unwrap(),
-        Event::CaughtUp(..)
-    ));
+    assert!(matches!(reader.read(NO_WAIT, &mut Vec::new()).unwrap(), Event::CaughtUp(..)));
     let begun = Instant::now();
     thread::scope(|scope| {
         scope.spawn(|| append(&*other, P0, &["a"]));
@@ -126,25 +116,18 @@ pub fn a_source_is_silent_until_started_and_can_go_back(backend: &dyn Backend) {
     append(&*queue, P1, &["x"]);
     let mut source = queue.source(&input(&*queue), &[P0, P1]).unwrap();
     let events = drain(&mut *source);
-    assert!(
-        matches!(&events[..], [Event::Assigned(p)] if *p == [P0, P1]),
-        "{events:?}"
-    );
+    assert!(matches!(&events[..], [Event::Assigned(p)] if *p == [P0, P1]), "{events:?}");
     source.start(&[(P0, Offset(1)), (P1, Offset(0))]).unwrap();
     assert_eq!(batches_of(&drain(&mut *source)).len(), 2);
     source.start(&[(P0, Offset(0))]).unwrap();
     let events = drain(&mut *source);
-    let [again] = batches_of(&events)[..] else {
-        panic!("{events:?}")
-    };
+    let [again] = batches_of(&events)[..] else { panic!("{events:?}") };
     assert_eq!(values(again), numbered(0, &["a", "b"]));
     source.release(&[P0]).unwrap();
     append(&*queue, P0, &["c"]);
     append(&*queue, P1, &["y"]);
     let events = drain(&mut *source);
-    let [other] = batches_of(&events)[..] else {
-        panic!("{events:?}")
-    };
+    let [other] = batches_of(&events)[..] else { panic!("{events:?}") };
     assert_eq!(values(other), numbered(1, &["y"]));
 }
 
@@ -166,11 +149,7 @@ pub fn a_time_is_found_at_the_first_message_of_its_block(backend: &dyn Backend) 
     let batches = batches(&*queue, &topic, P0, 0);
     let times: Vec<_> = batches
         .iter()
-        .flat_map(|batch| {
-            batch
-                .messages()
-                .map(|message| (message.offset, message.append_ms))
-        })
+        .flat_map(|batch| batch.messages().map(|message| (message.offset, message.append_ms)))
         .collect();
     for &(_, time) in &times {
         let first = times.iter().find(|(_, at)| *at >= time).unwrap().0;
@@ -187,26 +166,13 @@ pub fn offsets_and_partitions_that_are_not_there_are_refused(backend: &dyn Backe
     append(&*queue, P0, &["a"]);
     let mut reader = queue.reader(&topic, &[(P0, Offset(2))]).unwrap();
     let error = reader.read(NO_WAIT, &mut Vec::new()).unwrap_err();
-    assert!(
-        matches!(error, Error::OffsetBeyond { end: Offset(1), .. }),
-        "{error}"
-    );
+    assert!(matches!(error, Error::OffsetBeyond { end: Offset(1), .. }), "{error}");
     let p2 = Partition(2);
     let missing = |error| matches!(error, Error::PartitionMissing { partitions: 2, .. });
     assert!(queue.reader(&topic, &[(p2, Offset(0))]).is_err_and(missing));
     assert!(queue.source(&topic, &[p2]).is_err_and(missing));
     assert!(queue.offset_at(&topic, p2, 0).is_err_and(missing));
     let one = block(&["a"]);
-    let append = Append {
-        partition: p2,
-        first_sequence: 0,
-        block: &one,
-    };
-    assert!(
-        queue
-            .producer(&topic, "p")
-            .unwrap()
-            .append(&[append])
-            .is_err_and(missing)
-    );
+    let append = Append { partition: p2, first_sequence: 0, block: &one };
+    assert!(queue.producer(&topic, "p").unwrap().append(&[append]).is_err_and(missing));
 }

@@ -7,27 +7,14 @@ use crate::{Chunk, Claim, Committer, Error, Manifest, Offset, PartitionCommit, R
 fn sealed(number: u64) -> PartitionCommit {
     let chunk = |index: u32| {
         let bytes = format!("state {number}.{index} ").into_bytes();
-        Chunk {
-            checkpoint: number,
-            index,
-            bytes,
-        }
+        Chunk { checkpoint: number, index, bytes }
     };
     let chunks = vec![chunk(0), chunk(1)];
     let crc = crc32fast::hash(&[&chunks[0].bytes[..], &chunks[1].bytes].concat());
     let position = Offset(number * 10);
-    let manifest = Manifest {
-        checkpoint: number,
-        position,
-        journal_sequence: number,
-        chunks: 2,
-        crc,
-    };
-    PartitionCommit {
-        chunks,
-        manifest: Some(manifest),
-        ..step(P0, number)
-    }
+    let manifest =
+        Manifest { checkpoint: number, position, journal_sequence: number, chunks: 2, crc };
+    PartitionCommit { chunks, manifest: Some(manifest), ..step(P0, number) }
 }
 
 fn load(committer: &mut dyn Committer) -> Recovered {
@@ -37,19 +24,12 @@ fn load(committer: &mut dyn Committer) -> Recovered {
 }
 
 fn state(recovered: &Recovered) -> &str {
-    let checkpoint = recovered
-        .checkpoint
-        .as_ref()
-        .expect("there is a whole checkpoint");
+    let checkpoint = recovered.checkpoint.as_ref().expect("there is a whole checkpoint");
     std::str::from_utf8(&checkpoint.state).unwrap()
 }
 
 fn sequences(recovered: &Recovered) -> Vec<u64> {
-    recovered
-        .journal
-        .iter()
-        .map(|entry| entry.sequence)
-        .collect()
+    recovered.journal.iter().map(|entry| entry.sequence).collect()
 }
 
 pub fn a_partition_never_committed_starts_from_nothing(backend: &dyn Backend) {
@@ -78,10 +58,7 @@ pub fn recovery_has_the_newest_checkpoint_and_the_journal_after_it(backend: &dyn
     let read = backend.home().checkpoint(P0, 1).unwrap();
     assert_eq!(
         (read.manifest, read.state),
-        (
-            sealed(1).manifest.unwrap(),
-            b"state 1.0 state 1.1 ".to_vec()
-        )
+        (sealed(1).manifest.unwrap(), b"state 1.0 state 1.1 ".to_vec())
     );
     let info = &backend.home().view().unwrap().partitions[0].checkpoints[1];
     assert_eq!((info.manifest.checkpoint, info.bytes), (2, 20));
@@ -97,43 +74,27 @@ pub fn a_damaged_checkpoint_is_passed_over_with_its_journal(backend: &dyn Backen
     assert_eq!(state(&recovered), "state 2.0 state 2.1 ");
     assert_eq!(sequences(&recovered), [2]);
     assert_eq!(recovered.passed_over.len(), 1);
-    assert!(
-        recovered.passed_over[0].contains("checkpoint 3"),
-        "{:?}",
-        recovered.passed_over
-    );
-    assert!(matches!(
-        backend.home().checkpoint(P0, 3),
-        Err(Error::Corrupt { .. })
-    ));
+    assert!(recovered.passed_over[0].contains("checkpoint 3"), "{:?}", recovered.passed_over);
+    assert!(matches!(backend.home().checkpoint(P0, 3), Err(Error::Corrupt { .. })));
     backend.damage(P0, 2);
     backend.damage(P0, 1);
     let recovered = load(&mut *committer);
     assert!(recovered.checkpoint.is_none());
     assert_eq!(sequences(&recovered), [0, 1, 2]);
-    assert_eq!(
-        (recovered.passed_over.len(), recovered.last_checkpoint),
-        (3, 3)
-    );
+    assert_eq!((recovered.passed_over.len(), recovered.last_checkpoint), (3, 3));
 }
 
 pub fn chunks_without_a_manifest_mean_nothing(backend: &dyn Backend) {
     let (_owner, mut committer) = owned(backend);
     commit(&mut *committer, vec![sealed(1)]).unwrap();
-    let begun = PartitionCommit {
-        manifest: None,
-        ..sealed(2)
-    };
+    let begun = PartitionCommit { manifest: None, ..sealed(2) };
     commit(&mut *committer, vec![begun]).unwrap();
     let recovered = load(&mut *committer);
     assert_eq!(state(&recovered), "state 1.0 state 1.1 ");
     assert_eq!(recovered.last_checkpoint, 2, "its number is used");
     assert!(recovered.passed_over.is_empty());
     let missing = backend.home().checkpoint(P0, 2);
-    assert!(matches!(
-        missing,
-        Err(Error::CheckpointMissing { number: 2, .. })
-    ));
+    assert!(matches!(missing, Err(Error::CheckpointMissing { number: 2, .. })));
     commit(&mut *committer, vec![sealed(3)]).unwrap();
     assert_eq!(state(&load(&mut *committer)), "state 3.0 state 3.1 ");
 }
@@ -147,10 +108,7 @@ pub fn the_ten_newest_checkpoints_are_kept(backend: &dyn Backend) {
     let kept = &backend.home().view().unwrap().partitions[0].checkpoints;
     let kept: Vec<_> = kept.iter().map(|info| info.manifest.checkpoint).collect();
     assert_eq!(kept, (4..=last).collect::<Vec<_>>());
-    assert!(matches!(
-        backend.home().checkpoint(P0, 3),
-        Err(Error::CheckpointMissing { .. })
-    ));
+    assert!(matches!(backend.home().checkpoint(P0, 3), Err(Error::CheckpointMissing { .. })));
     backend.home().checkpoint(P0, 4).unwrap();
 }
 
@@ -159,25 +117,10 @@ pub fn a_checkpoint_with_a_missing_chunk_is_refused(backend: &dyn Backend) {
     let mut short = sealed(1);
     short.chunks.pop();
     assert!(commit(&mut *committer, vec![short]).is_err());
-    let PartitionCommit {
-        mut chunks,
-        manifest,
-        ..
-    } = sealed(1);
+    let PartitionCommit { mut chunks, manifest, .. } = sealed(1);
     let rest = chunks.split_off(1);
-    commit(
-        &mut *committer,
-        vec![PartitionCommit {
-            chunks,
-            ..step(P0, 1)
-        }],
-    )
-    .unwrap();
-    let sealing = PartitionCommit {
-        chunks: rest,
-        manifest,
-        ..step(P0, 2)
-    };
+    commit(&mut *committer, vec![PartitionCommit { chunks, ..step(P0, 1) }]).unwrap();
+    let sealing = PartitionCommit { chunks: rest, manifest, ..step(P0, 2) };
     commit(&mut *committer, vec![sealing]).unwrap();
     assert_eq!(state(&load(&mut *committer)), "state 1.0 state 1.1 ");
 }
@@ -190,10 +133,7 @@ pub fn the_journal_is_pruned_up_to_the_oldest_checkpoint(backend: &dyn Backend) 
     commit(&mut *committer, vec![step(P0, 4)]).unwrap();
     let kept = || {
         let journal = backend.home().view().unwrap().partitions.remove(0).journal;
-        journal
-            .iter()
-            .map(|entry| entry.sequence)
-            .collect::<Vec<_>>()
+        journal.iter().map(|entry| entry.sequence).collect::<Vec<_>>()
     };
     owner.prune_journal(P0, Offset(20)).unwrap();
     assert_eq!(kept(), [1, 2, 3]);

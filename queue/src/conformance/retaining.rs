@@ -11,31 +11,20 @@ fn three_blocks(queue: &dyn Queue) -> Topic {
     for values in [["aaaa", "bbbb"], ["cccc", "dddd"], ["eeee", "ffff"]] {
         append(queue, P0, &values);
     }
-    let keep = Policy {
-        max_age_ms: None,
-        max_bytes: Some(20),
-    };
+    let keep = Policy { max_age_ms: None, max_bytes: Some(20) };
     queue.set_policy(&topic, keep).unwrap();
     topic
 }
 
 fn hold(holder: &str, offset: u64) -> Hold {
-    Hold {
-        holder: holder.to_owned(),
-        partition: P0,
-        offset: Offset(offset),
-    }
+    Hold { holder: holder.to_owned(), partition: P0, offset: Offset(offset) }
 }
 
 pub fn retention_deletes_whole_blocks_from_the_oldest_on(backend: &dyn Backend) {
     let queue = backend.queue();
     let topic = three_blocks(&*queue);
     let retained = backend.queue().retain(&topic, false).unwrap();
-    let of = |partition, deleted| Retained {
-        partition,
-        deleted,
-        held_by: None,
-    };
+    let of = |partition, deleted| Retained { partition, deleted, held_by: None };
     assert_eq!(retained, [of(P0, 4), of(P1, 0)]);
     assert_eq!(queue.spans(&topic).unwrap()[0].first, Offset(4));
     assert_eq!(read(&*queue, &topic, P0, 4), numbered(4, &["eeee", "ffff"]));
@@ -50,32 +39,16 @@ pub fn retention_never_passes_a_hold_and_says_who_holds(backend: &dyn Backend) {
     queue.hold(&topic, "fast", &[(P0, Offset(5))]).unwrap();
     let retained = queue.retain(&topic, false).unwrap();
     let held_by = Some(hold("slow", 3));
-    assert_eq!(
-        retained[0],
-        Retained {
-            partition: P0,
-            deleted: 2,
-            held_by
-        }
-    );
+    assert_eq!(retained[0], Retained { partition: P0, deleted: 2, held_by });
     assert_eq!(queue.spans(&topic).unwrap()[0].first, Offset(2));
     let forced = queue.retain(&topic, true).unwrap();
-    assert_eq!(
-        forced[0],
-        Retained {
-            partition: P0,
-            deleted: 2,
-            held_by: None
-        }
-    );
+    assert_eq!(forced[0], Retained { partition: P0, deleted: 2, held_by: None });
 }
 
 pub fn a_hold_is_replaced_by_what_its_holder_says_next(backend: &dyn Backend) {
     let queue = backend.queue();
     let topic = three_blocks(&*queue);
-    queue
-        .hold(&topic, "job", &[(P0, Offset(0)), (P1, Offset(0))])
-        .unwrap();
+    queue.hold(&topic, "job", &[(P0, Offset(0)), (P1, Offset(0))]).unwrap();
     queue.hold(&topic, "job", &[(P0, Offset(4))]).unwrap();
     assert_eq!(backend.queue().holds(&topic).unwrap(), [hold("job", 4)]);
     assert_eq!(queue.retain(&topic, false).unwrap()[0].deleted, 4);
@@ -90,14 +63,7 @@ pub fn reading_below_the_first_offset_is_refused(backend: &dyn Backend) {
     let mut source = queue.source(&topic, &[P0]).unwrap();
     queue.retain(&topic, false).unwrap();
     let gone = |error: &Error| {
-        matches!(
-            error,
-            Error::OffsetGone {
-                wanted: Offset(3),
-                first: Offset(4),
-                ..
-            }
-        )
+        matches!(error, Error::OffsetGone { wanted: Offset(3), first: Offset(4), .. })
     };
     let error = reader.read(Duration::ZERO, &mut Vec::new()).unwrap_err();
     assert!(gone(&error), "{error}");
@@ -113,43 +79,17 @@ pub fn sinks_hold_the_result_topic(backend: &dyn Backend) {
         commit(&mut *committer, vec![step(P0, number), step(P1, number)]).unwrap();
     }
     let home = backend.home();
-    home.note_sink("csv", &[(P0, Offset(1)), (P1, Offset(0))])
-        .unwrap();
+    home.note_sink("csv", &[(P0, Offset(1)), (P1, Offset(0))]).unwrap();
     home.note_sink("csv", &[(P1, Offset(3))]).unwrap();
     let sinks = home.view().unwrap().sinks;
-    let at: Vec<_> = sinks
-        .iter()
-        .map(|at| (&*at.sink, at.partition, at.next))
-        .collect();
+    let at: Vec<_> = sinks.iter().map(|at| (&*at.sink, at.partition, at.next)).collect();
     assert_eq!(at, [("csv", P0, Offset(1)), ("csv", P1, Offset(3))]);
     let (topics, rows) = (home.topics(), home.topics().topic("result").unwrap());
-    topics
-        .set_policy(
-            &rows,
-            Policy {
-                max_age_ms: None,
-                max_bytes: Some(0),
-            },
-        )
-        .unwrap();
+    topics.set_policy(&rows, Policy { max_age_ms: None, max_bytes: Some(0) }).unwrap();
     let held_by = Some(hold("csv", 1));
     let retained = topics.retain(&rows, false).unwrap();
-    assert_eq!(
-        retained[0],
-        Retained {
-            partition: P0,
-            deleted: 1,
-            held_by
-        }
-    );
-    assert_eq!(
-        retained[1],
-        Retained {
-            partition: P1,
-            deleted: 3,
-            held_by: None
-        }
-    );
+    assert_eq!(retained[0], Retained { partition: P0, deleted: 1, held_by });
+    assert_eq!(retained[1], Retained { partition: P1, deleted: 3, held_by: None });
     assert_eq!(home.view().unwrap().partitions[0].rows.first, Offset(1));
 }
 

@@ -48,25 +48,19 @@ impl MemoryHome {
     /// A home that only clones of this handle see.
     #[must_use]
     pub fn new() -> Self {
-        MemoryHome {
-            memory: Memory::build(Use::Home, "", None),
-        }
+        MemoryHome { memory: Memory::build(Use::Home, "", None) }
     }
 
     /// As [`MemoryHome::new`], with append times (ms since 1970 UTC) taken from `clock`.
     #[must_use]
     pub fn with_clock(clock: Arc<AtomicI64>) -> Self {
-        MemoryHome {
-            memory: Memory::build(Use::Home, "", Some(clock)),
-        }
+        MemoryHome { memory: Memory::build(Use::Home, "", Some(clock)) }
     }
 
     /// The home of that name in this process, empty when it was not asked for before.
     #[must_use]
     pub fn named(name: &str) -> Self {
-        MemoryHome {
-            memory: Memory::shared(Use::Home, name),
-        }
+        MemoryHome { memory: Memory::shared(Use::Home, name) }
     }
 
     /// Lets the next one own the home although it is owned: for tests of what a lost lock does.
@@ -143,11 +137,7 @@ impl HomeState {
     fn fence(&self, at: &str, ours: u64) -> Result<()> {
         match self.epoch == ours {
             true => Ok(()),
-            false => Err(Error::Fenced {
-                at: at.to_owned(),
-                ours,
-                theirs: self.epoch,
-            }),
+            false => Err(Error::Fenced { at: at.to_owned(), ours, theirs: self.epoch }),
         }
     }
 }
@@ -166,20 +156,13 @@ impl Home for MemoryHome {
         let home = store.home.as_mut().expect("it was just made");
         if home.owner.strong_count() > 0 {
             let by = format!("process {}", std::process::id());
-            return Err(Error::Owned {
-                at: self.name(),
-                by,
-            });
+            return Err(Error::Owned { at: self.name(), by });
         }
         check::same_job(&self.name(), &home.job, job)?;
         home.epoch += 1;
         let alive = Arc::new(());
         home.owner = Arc::downgrade(&alive);
-        Ok(Box::new(MemoryOwner {
-            memory: self.memory.clone(),
-            epoch: home.epoch,
-            _alive: alive,
-        }))
+        Ok(Box::new(MemoryOwner { memory: self.memory.clone(), epoch: home.epoch, _alive: alive }))
     }
 
     fn view(&self) -> Result<View> {
@@ -192,11 +175,7 @@ impl Home for MemoryHome {
             });
             let sinks = sinks.collect();
             let rows: Vec<_> = rows.partitions.iter().map(|log| log.span()).collect();
-            let dead = store
-                .topic(at, &home.dead)?
-                .partitions
-                .iter()
-                .map(|log| log.span());
+            let dead = store.topic(at, &home.dead)?.partitions.iter().map(|log| log.span());
             let partitions = home.partitions.iter().zip(rows).zip(dead);
             let partitions = partitions.map(|((state, rows), dead)| PartitionView {
                 progress: state.progress.clone(),
@@ -206,12 +185,7 @@ impl Home for MemoryHome {
                 checkpoints: state.checkpoints.values().cloned().collect(),
             });
             let partitions = partitions.collect();
-            Ok(View {
-                id: home.id.clone(),
-                job: home.job.clone(),
-                partitions,
-                sinks,
-            })
+            Ok(View { id: home.id.clone(), job: home.job.clone(), partitions, sinks })
         })
     }
 
@@ -225,13 +199,9 @@ impl Home for MemoryHome {
 
     fn note_sink(&self, sink: &str, at: &[(Partition, Offset)]) -> Result<()> {
         self.look(|name, store, home| {
-            at.iter()
-                .try_for_each(|&(partition, _)| check::partition(&home.result, partition))?;
+            at.iter().try_for_each(|&(partition, _)| check::partition(&home.result, partition))?;
             let holds = &mut store.topic(name, &home.result)?.holds;
-            holds.extend(
-                at.iter()
-                    .map(|&(partition, next)| ((partition, sink.to_owned()), next)),
-            );
+            holds.extend(at.iter().map(|&(partition, next)| ((partition, sink.to_owned()), next)));
             Ok(())
         })
     }
@@ -248,66 +218,42 @@ impl PartitionState {
         });
         self.journal.extend(commit.journal.iter().cloned());
         for chunk in &commit.chunks {
-            self.chunks
-                .insert((chunk.checkpoint, chunk.index), chunk.bytes.clone());
+            self.chunks.insert((chunk.checkpoint, chunk.index), chunk.bytes.clone());
         }
         let Some(manifest) = &commit.manifest else {
             return;
         };
         let of_it = self.chunks.range((manifest.checkpoint, 0)..);
         let bytes = of_it.map(|(_, bytes)| bytes.len() as u64).sum();
-        let info = CheckpointInfo {
-            manifest: manifest.clone(),
-            bytes,
-            created_ms: now_ms,
-        };
+        let info = CheckpointInfo { manifest: manifest.clone(), bytes, created_ms: now_ms };
         self.checkpoints.insert(manifest.checkpoint, info);
         while self.checkpoints.len() > limits::CHECKPOINTS_KEPT {
             self.checkpoints.pop_first();
         }
-        self.chunks
-            .retain(|(number, _), _| self.checkpoints.contains_key(number));
+        self.chunks.retain(|(number, _), _| self.checkpoints.contains_key(number));
     }
 
     fn checkpoint(&self, at: &str, partition: Partition, number: u64) -> Result<Checkpoint> {
         let Some(info) = self.checkpoints.get(&number) else {
-            return Err(Error::CheckpointMissing {
-                at: at.to_owned(),
-                partition,
-                number,
-            });
+            return Err(Error::CheckpointMissing { at: at.to_owned(), partition, number });
         };
         let chunks = self.chunks.range((number, 0)..=(number, u32::MAX));
-        let state = chunks
-            .flat_map(|(_, bytes)| bytes.iter().copied())
-            .collect();
-        Checkpoint {
-            manifest: info.manifest.clone(),
-            state,
-        }
-        .checked(at, partition)
+        let state = chunks.flat_map(|(_, bytes)| bytes.iter().copied()).collect();
+        Checkpoint { manifest: info.manifest.clone(), state }.checked(at, partition)
     }
 
     fn recover(&self, at: &str, partition: Partition) -> Recovered {
         let mut passed_over = Vec::new();
         let checkpoint = self.checkpoints.keys().rev().find_map(|&number| {
             let read = self.checkpoint(at, partition, number);
-            read.map_err(|error| passed_over.push(error.to_string()))
-                .ok()
+            read.map_err(|error| passed_over.push(error.to_string())).ok()
         });
-        let from = checkpoint
-            .as_ref()
-            .map_or(0, |found| found.manifest.journal_sequence);
+        let from = checkpoint.as_ref().map_or(0, |found| found.manifest.journal_sequence);
         Recovered {
             partition,
             progress: self.progress.clone(),
             checkpoint,
-            journal: self
-                .journal
-                .iter()
-                .filter(|entry| entry.sequence >= from)
-                .cloned()
-                .collect(),
+            journal: self.journal.iter().filter(|entry| entry.sequence >= from).cloned().collect(),
             next_sequence: self.tip.next_sequence,
             last_checkpoint: self.tip.checkpoint,
             passed_over,
@@ -336,9 +282,7 @@ impl Owner for MemoryOwner {
             let state = &mut home.partitions[partition.0 as usize];
             let oldest = state.checkpoints.values().next();
             let needed = oldest.map_or(u64::MAX, |info| info.manifest.journal_sequence);
-            state
-                .journal
-                .retain(|entry| entry.at >= below || entry.sequence >= needed);
+            state.journal.retain(|entry| entry.at >= below || entry.sequence >= needed);
             Ok(())
         })
     }

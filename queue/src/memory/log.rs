@@ -51,12 +51,7 @@ struct Produced {
 impl TopicLog {
     pub(super) fn new(topic: Topic) -> Self {
         let partitions = topic.all().map(|_| PartitionLog::default()).collect();
-        TopicLog {
-            topic,
-            policy: Policy::default(),
-            partitions,
-            holds: BTreeMap::new(),
-        }
+        TopicLog { topic, policy: Policy::default(), partitions, holds: BTreeMap::new() }
     }
 
     pub(super) fn at(&self, partition: Partition) -> &PartitionLog {
@@ -68,13 +63,11 @@ impl TopicLog {
     }
 
     pub(super) fn holds(&self) -> impl Iterator<Item = Hold> {
-        self.holds
-            .iter()
-            .map(|((partition, holder), &offset)| Hold {
-                holder: holder.clone(),
-                partition: *partition,
-                offset,
-            })
+        self.holds.iter().map(|((partition, holder), &offset)| Hold {
+            holder: holder.clone(),
+            partition: *partition,
+            offset,
+        })
     }
 
     pub(super) fn retain(&mut self, now_ms: i64, past_holds: bool) -> Vec<Retained> {
@@ -89,11 +82,7 @@ impl TopicLog {
         let retained = partitions.map(|(partition, log)| {
             let hold = lowest.remove(&partition);
             let (deleted, held) = log.retain(self.policy, now_ms, hold.as_ref());
-            Retained {
-                partition,
-                deleted,
-                held_by: hold.filter(|_| held),
-            }
+            Retained { partition, deleted, held_by: hold.filter(|_| held) }
         });
         retained.collect()
     }
@@ -101,23 +90,16 @@ impl TopicLog {
 
 impl PartitionLog {
     pub(super) fn span(&self) -> Span {
-        Span {
-            first: self.first,
-            end: self.end,
-        }
+        Span { first: self.first, end: self.end }
     }
 
     pub(super) fn offset_at(&self, time_ms: i64) -> Offset {
-        let later = self
-            .blocks
-            .partition_point(|block| block.append_ms < time_ms);
+        let later = self.blocks.partition_point(|block| block.append_ms < time_ms);
         self.blocks.get(later).map_or(self.end, |block| block.base)
     }
 
     pub(super) fn next_sequence(&self, producer: &str) -> u64 {
-        self.producers
-            .get(producer)
-            .map_or(0, |produced| produced.next_sequence)
+        self.producers.get(producer).map_or(0, |produced| produced.next_sequence)
     }
 
     /// Appends `block` without its first `skip` messages and returns how many that were.
@@ -126,12 +108,7 @@ impl PartitionLog {
         for (count, bytes) in pieces(block, skip) {
             self.append_ms = self.append_ms.max(now_ms);
             let (base, append_ms) = (self.end, self.append_ms);
-            self.blocks.push_back(Stored {
-                base,
-                count,
-                append_ms,
-                bytes: bytes.into(),
-            });
+            self.blocks.push_back(Stored { base, count, append_ms, bytes: bytes.into() });
             self.end = Offset(base.0 + u64::from(count));
         }
         self.end.0 - base.0
@@ -144,38 +121,20 @@ impl PartitionLog {
         }
         let last = self.end;
         if let Some(known) = self.producers.get_mut(producer) {
-            *known = Produced {
-                next_sequence: known.next_sequence + written,
-                last,
-            };
+            *known = Produced { next_sequence: known.next_sequence + written, last };
             return;
         }
         if self.producers.len() == limits::PRODUCERS_KEPT {
-            let oldest = self
-                .producers
-                .iter()
-                .min_by_key(|(_, produced)| produced.last);
-            let oldest = oldest
-                .map(|(id, _)| id.clone())
-                .expect("there are that many");
+            let oldest = self.producers.iter().min_by_key(|(_, produced)| produced.last);
+            let oldest = oldest.map(|(id, _)| id.clone()).expect("there are that many");
             self.producers.remove(&oldest);
         }
-        self.producers.insert(
-            producer.to_owned(),
-            Produced {
-                next_sequence: written,
-                last,
-            },
-        );
+        self.producers.insert(producer.to_owned(), Produced { next_sequence: written, last });
     }
 
     /// Messages deleted, and whether `hold` kept more from being deleted.
     fn retain(&mut self, policy: Policy, now_ms: i64, hold: Option<&Hold>) -> (u64, bool) {
-        let mut bytes: u64 = self
-            .blocks
-            .iter()
-            .map(|block| block.bytes.len() as u64)
-            .sum();
+        let mut bytes: u64 = self.blocks.iter().map(|block| block.bytes.len() as u64).sum();
         let from = self.first;
         while let Some(block) = self.blocks.front() {
             let age_ms = now_ms.saturating_sub(block.append_ms);
@@ -198,20 +157,10 @@ impl PartitionLog {
         let (topic, partition, wanted) = (topic.to_owned(), into.partition(), into.next());
         let Span { first, end } = self.span();
         if wanted < first {
-            return Err(Error::OffsetGone {
-                topic,
-                partition,
-                wanted,
-                first,
-            });
+            return Err(Error::OffsetGone { topic, partition, wanted, first });
         }
         if wanted > end {
-            return Err(Error::OffsetBeyond {
-                topic,
-                partition,
-                wanted,
-                end,
-            });
+            return Err(Error::OffsetBeyond { topic, partition, wanted, end });
         }
         let start = self.blocks.partition_point(|block| block.end() <= wanted);
         for block in self.blocks.range(start..) {
@@ -234,25 +183,18 @@ pub(super) struct MemoryLog {
 
 impl MemoryLog {
     pub(super) fn new(memory: Memory, topic: Topic) -> Self {
-        MemoryLog {
-            memory,
-            topic,
-            seen: None,
-        }
+        MemoryLog { memory, topic, seen: None }
     }
 }
 
 impl Log for MemoryLog {
     fn fetch(&mut self, into: &mut Batch) -> Result<()> {
-        self.memory.look(&self.topic, |log| {
-            log.at(into.partition()).fetch(&self.topic.name, into)
-        })
+        self.memory.look(&self.topic, |log| log.at(into.partition()).fetch(&self.topic.name, into))
     }
 
     fn end(&mut self, partition: Partition) -> Result<Offset> {
         check::partition(&self.topic, partition)?;
-        self.memory
-            .look(&self.topic, |log| Ok(log.at(partition).end))
+        self.memory.look(&self.topic, |log| Ok(log.at(partition).end))
     }
 
     fn changed(&mut self) -> Result<bool> {

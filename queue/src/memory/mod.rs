@@ -68,31 +68,18 @@ impl Memory {
     fn shared(of: Use, name: &str) -> Self {
         let mut named = NAMED.lock().unwrap_or_else(PoisonError::into_inner);
         let make = || Self::build(of, name, None);
-        named
-            .entry((of, name.to_owned()))
-            .or_insert_with(make)
-            .clone()
+        named.entry((of, name.to_owned())).or_insert_with(make).clone()
     }
 
     fn build(of: Use, name: &str, clock: Option<Arc<AtomicI64>>) -> Self {
         let name = format!("memory:{name}");
-        Memory {
-            shared: Arc::new(Shared {
-                of,
-                name,
-                clock,
-                store: Mutex::default(),
-            }),
-        }
+        Memory { shared: Arc::new(Shared { of, name, clock, store: Mutex::default() }) }
     }
 
     /// The store. Every change is checked before it is begun, so that a panic elsewhere, which
     /// poisons the lock, leaves nothing half done.
     fn store(&self) -> MutexGuard<'_, Store> {
-        self.shared
-            .store
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.shared.store.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn now_ms(&self) -> i64 {
@@ -103,16 +90,12 @@ impl Memory {
     }
 
     fn look<T>(&self, topic: &Topic, look: impl FnOnce(&TopicLog) -> Result<T>) -> Result<T> {
-        self.store()
-            .topic(&self.shared.name, topic)
-            .and_then(|log| look(log))
+        self.store().topic(&self.shared.name, topic).and_then(|log| look(log))
     }
 
     fn log(&self, topic: &Topic, partitions: impl Iterator<Item = Partition>) -> Result<MemoryLog> {
         self.look(topic, |_| Ok(()))?;
-        partitions
-            .into_iter()
-            .try_for_each(|partition| check::partition(topic, partition))?;
+        partitions.into_iter().try_for_each(|partition| check::partition(topic, partition))?;
         Ok(MemoryLog::new(self.clone(), topic.clone()))
     }
 
@@ -156,9 +139,7 @@ impl Queue for Memory {
     }
 
     fn spans(&self, topic: &Topic) -> Result<Vec<Span>> {
-        self.look(topic, |log| {
-            Ok(log.partitions.iter().map(PartitionLog::span).collect())
-        })
+        self.look(topic, |log| Ok(log.partitions.iter().map(PartitionLog::span).collect()))
     }
 
     fn offset_at(&self, topic: &Topic, partition: Partition, time_ms: i64) -> Result<Offset> {
@@ -184,15 +165,11 @@ impl Queue for Memory {
     }
 
     fn hold(&self, topic: &Topic, holder: &str, at: &[(Partition, Offset)]) -> Result<()> {
-        at.iter()
-            .try_for_each(|&(partition, _)| check::partition(topic, partition))?;
+        at.iter().try_for_each(|&(partition, _)| check::partition(topic, partition))?;
         let mut store = self.store();
         let holds = &mut store.topic(&self.shared.name, topic)?.holds;
         holds.retain(|(_, by), _| by != holder);
-        holds.extend(
-            at.iter()
-                .map(|&(partition, from)| ((partition, holder.to_owned()), from)),
-        );
+        holds.extend(at.iter().map(|&(partition, from)| ((partition, holder.to_owned()), from)));
         Ok(())
     }
 
@@ -207,10 +184,7 @@ impl Queue for Memory {
 
     fn retain(&self, topic: &Topic, past_holds: bool) -> Result<Vec<Retained>> {
         let now_ms = self.now_ms();
-        Ok(self
-            .store()
-            .topic(&self.shared.name, topic)?
-            .retain(now_ms, past_holds))
+        Ok(self.store().topic(&self.shared.name, topic)?.retain(now_ms, past_holds))
     }
 }
 
@@ -223,20 +197,12 @@ struct MemoryProducer {
 impl Producer for MemoryProducer {
     fn append(&mut self, appends: &[Append<'_>]) -> Result<Appended> {
         let now_ms = self.memory.now_ms();
-        self.memory.store().append(
-            &self.memory.shared.name,
-            &self.topic,
-            &self.id,
-            appends,
-            now_ms,
-        )
+        self.memory.store().append(&self.memory.shared.name, &self.topic, &self.id, appends, now_ms)
     }
 
     fn next_sequence(&mut self, partition: Partition) -> Result<u64> {
         check::partition(&self.topic, partition)?;
-        self.memory.look(&self.topic, |log| {
-            Ok(log.at(partition).next_sequence(&self.id))
-        })
+        self.memory.look(&self.topic, |log| Ok(log.at(partition).next_sequence(&self.id)))
     }
 }
 

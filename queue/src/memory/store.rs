@@ -27,10 +27,7 @@ impl Store {
     pub(super) fn named(&self, at: &str, name: &str) -> Result<Topic> {
         match self.topics.get(name) {
             Some(log) => Ok(log.topic.clone()),
-            None => Err(Error::TopicMissing {
-                topic: name.to_owned(),
-                at: at.to_owned(),
-            }),
+            None => Err(Error::TopicMissing { topic: name.to_owned(), at: at.to_owned() }),
         }
     }
 
@@ -38,27 +35,14 @@ impl Store {
     pub(super) fn topic(&mut self, at: &str, topic: &Topic) -> Result<&mut TopicLog> {
         match self.topics.get_mut(&topic.name) {
             Some(log) if log.topic.id == topic.id => Ok(log),
-            _ => Err(Error::TopicMissing {
-                topic: topic.name.clone(),
-                at: at.to_owned(),
-            }),
+            _ => Err(Error::TopicMissing { topic: topic.name.clone(), at: at.to_owned() }),
         }
     }
 
     /// The topic of that name, made if it is missing.
     pub(super) fn create(&mut self, name: &str, partitions: u32) -> Topic {
-        let make = || {
-            TopicLog::new(Topic {
-                name: name.to_owned(),
-                id: new_id(),
-                partitions,
-            })
-        };
-        self.topics
-            .entry(name.to_owned())
-            .or_insert_with(make)
-            .topic
-            .clone()
+        let make = || TopicLog::new(Topic { name: name.to_owned(), id: new_id(), partitions });
+        self.topics.entry(name.to_owned()).or_insert_with(make).topic.clone()
     }
 
     /// Appends all or, when one of them is refused, none.

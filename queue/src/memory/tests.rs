@@ -30,10 +30,7 @@ impl Backend for InMemory {
     }
 }
 
-crate::conformance!(|| InMemory {
-    queue: Memory::new(),
-    home: MemoryHome::new()
-});
+crate::conformance!(|| InMemory { queue: Memory::new(), home: MemoryHome::new() });
 
 fn one() -> Block {
     let mut block = Block::default();
@@ -50,34 +47,13 @@ fn append_times_come_from_the_clock_and_never_go_back() {
     for (sequence, now_ms) in [1_000, 2_000, 1_500].into_iter().enumerate() {
         clock.store(now_ms, Ordering::SeqCst);
         let (partition, first_sequence) = (Partition(0), sequence as u64);
-        producer
-            .append(&[Append {
-                partition,
-                first_sequence,
-                block: &one(),
-            }])
-            .unwrap();
+        producer.append(&[Append { partition, first_sequence, block: &one() }]).unwrap();
     }
     for (time_ms, offset) in [(0, 0), (1_000, 0), (1_001, 1), (2_000, 1), (2_001, 3)] {
-        assert_eq!(
-            queue.offset_at(&topic, Partition(0), time_ms).unwrap(),
-            Offset(offset)
-        );
+        assert_eq!(queue.offset_at(&topic, Partition(0), time_ms).unwrap(), Offset(offset));
     }
-    queue
-        .set_policy(
-            &topic,
-            Policy {
-                max_age_ms: Some(500),
-                max_bytes: None,
-            },
-        )
-        .unwrap();
-    assert_eq!(
-        queue.retain(&topic, false).unwrap()[0].deleted,
-        0,
-        "1 000 is 500 ms ago"
-    );
+    queue.set_policy(&topic, Policy { max_age_ms: Some(500), max_bytes: None }).unwrap();
+    assert_eq!(queue.retain(&topic, false).unwrap()[0].deleted, 0, "1 000 is 500 ms ago");
     clock.store(1_501, Ordering::SeqCst);
     assert_eq!(queue.retain(&topic, false).unwrap()[0].deleted, 1);
 }
@@ -89,13 +65,7 @@ fn the_producer_that_was_silent_longest_is_forgotten_first() {
     let partition = Partition(0);
     let append = |id: &str, first_sequence| {
         let mut producer = queue.producer(&topic, id).unwrap();
-        producer
-            .append(&[Append {
-                partition,
-                first_sequence,
-                block: &one(),
-            }])
-            .unwrap();
+        producer.append(&[Append { partition, first_sequence, block: &one() }]).unwrap();
     };
     append("first", 0);
     append("second", 0);
@@ -103,13 +73,7 @@ fn the_producer_that_was_silent_longest_is_forgotten_first() {
     for i in 2..=limits::PRODUCERS_KEPT {
         append(&format!("{i}"), 0);
     }
-    let next = |id| {
-        queue
-            .producer(&topic, id)
-            .unwrap()
-            .next_sequence(partition)
-            .unwrap()
-    };
+    let next = |id| queue.producer(&topic, id).unwrap().next_sequence(partition).unwrap();
     assert_eq!((next("first"), next("second"), next("2")), (2, 0, 1));
 }
 

@@ -57,19 +57,13 @@ pub(super) fn named(source: rusqlite::Error, at: &str, doing: &'static str) -> E
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             Error::Busy { at: file, doing }
         }
-        Some(ErrorCode::DatabaseCorrupt) => Error::Corrupt {
-            at: file,
-            what: format!("{doing}: {source}"),
-        },
-        Some(ErrorCode::NotADatabase) => Error::Foreign {
-            at: file,
-            what: "it is not an SQLite file".to_owned(),
-        },
-        _ => Error::Sqlite {
-            at: file,
-            doing,
-            source,
-        },
+        Some(ErrorCode::DatabaseCorrupt) => {
+            Error::Corrupt { at: file, what: format!("{doing}: {source}") }
+        }
+        Some(ErrorCode::NotADatabase) => {
+            Error::Foreign { at: file, what: "it is not an SQLite file".to_owned() }
+        }
+        _ => Error::Sqlite { at: file, doing, source },
     }
 }
 

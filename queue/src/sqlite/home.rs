@@ -42,10 +42,7 @@ impl SqliteHome {
     /// [`Error::Foreign`], [`Error::Newer`] or [`Error::Corrupt`] for a file that cannot be used;
     /// it is left as it was.
     pub fn open(path: &Path) -> Result<Self> {
-        let home = SqliteHome {
-            path: path.to_owned(),
-            topics: SqliteQueue::of_home(path),
-        };
+        let home = SqliteHome { path: path.to_owned(), topics: SqliteQueue::of_home(path) };
         match home.topics.store() {
             Ok(_) | Err(Error::HomeMissing { .. }) => Ok(home),
             Err(error) => Err(error),
@@ -72,14 +69,10 @@ impl Home for SqliteHome {
         check::new_job(job)?;
         let store = self.topics.make()?;
         let since = store.look("asking for the time", |db| {
-            Ok(db.query_row("SELECT strftime('%FT%TZ')", [], |row| {
-                row.get::<_, String>(0)
-            })?)
+            Ok(db.query_row("SELECT strftime('%FT%TZ')", [], |row| row.get::<_, String>(0))?)
         })?;
         let lock = lock::take(&self.path, &store.at, &since)?;
-        let Identity {
-            epoch, rows, dead, ..
-        } = store.writer.write("owning it", |db| {
+        let Identity { epoch, rows, dead, .. } = store.writer.write("owning it", |db| {
             if !exists(db)? {
                 create(db, job)?;
             }
@@ -88,56 +81,32 @@ impl Home for SqliteHome {
             identity(db, &store.at)
         })?;
         let (store, input) = (store.clone(), job.input.clone());
-        let owned = Owned {
-            store,
-            input,
-            epoch,
-            rows,
-            dead,
-            _lock: lock,
-        };
-        Ok(Box::new(SqliteOwner {
-            owned: Arc::new(owned),
-        }))
+        let owned = Owned { store, input, epoch, rows, dead, _lock: lock };
+        Ok(Box::new(SqliteOwner { owned: Arc::new(owned) }))
     }
 
     fn view(&self) -> Result<View> {
-        self.look(
-            "looking in",
-            |db,
-             Identity {
-                 id,
-                 job,
-                 rows,
-                 dead,
-                 ..
-             }| {
-                let mut sinks = Vec::new();
-                let mut partitions = Vec::new();
-                for ((partition, rows), dead) in job.input.all().zip(rows).zip(dead) {
-                    sinks.extend(log::holds(db, rows, partition)?.into_iter().map(|hold| {
-                        SinkPosition {
-                            sink: hold.holder,
-                            partition,
-                            next: hold.offset,
-                        }
-                    }));
-                    partitions.push(PartitionView {
-                        progress: progress::progress(db, partition)?,
-                        rows: log::span(db, rows)?,
-                        dead: log::span(db, dead)?,
-                        journal: progress::journal(db, partition, 0)?,
-                        checkpoints: progress::checkpoints(db, partition)?,
-                    });
-                }
-                Ok(View {
-                    id,
-                    job,
-                    partitions,
-                    sinks,
-                })
-            },
-        )
+        self.look("looking in", |db, Identity { id, job, rows, dead, .. }| {
+            let mut sinks = Vec::new();
+            let mut partitions = Vec::new();
+            for ((partition, rows), dead) in job.input.all().zip(rows).zip(dead) {
+                sinks.extend(
+                    log::holds(db, rows, partition)?.into_iter().map(|hold| SinkPosition {
+                        sink: hold.holder,
+                        partition,
+                        next: hold.offset,
+                    }),
+                );
+                partitions.push(PartitionView {
+                    progress: progress::progress(db, partition)?,
+                    rows: log::span(db, rows)?,
+                    dead: log::span(db, dead)?,
+                    journal: progress::journal(db, partition, 0)?,
+                    checkpoints: progress::checkpoints(db, partition)?,
+                });
+            }
+            Ok(View { id, job, partitions, sinks })
+        })
     }
 
     fn checkpoint(&self, partition: Partition, number: u64) -> Result<Checkpoint> {
@@ -171,22 +140,10 @@ fn exists(db: &Connection) -> Sql<bool> {
 }
 
 fn create(db: &Connection, job: &Job) -> Sql<()> {
-    let Topic {
-        name,
-        id,
-        partitions,
-    } = &job.input;
+    let Topic { name, id, partitions } = &job.input;
     db.execute(
         "INSERT INTO home VALUES (?1, 0, ?2, ?3, ?4, ?5, ?6, ?7)",
-        params![
-            new_id(),
-            job.group,
-            name,
-            id,
-            partitions,
-            job.result_topic,
-            job.dead_topic
-        ],
+        params![new_id(), job.group, name, id, partitions, job.result_topic, job.dead_topic],
     )?;
     log::create(db, &job.result_topic, *partitions)?;
     log::create(db, &job.dead_topic, *partitions)?;
@@ -197,18 +154,9 @@ fn identity(db: &Connection, at: &str) -> Sql<Identity> {
     let found = db
         .prepare_cached("SELECT * FROM home")?
         .query_row([], |row| {
-            let input = Topic {
-                name: row.get(3)?,
-                id: row.get(4)?,
-                partitions: row.get(5)?,
-            };
+            let input = Topic { name: row.get(3)?, id: row.get(4)?, partitions: row.get(5)? };
             let (result_topic, dead_topic) = (row.get(6)?, row.get(7)?);
-            let job = Job {
-                group: row.get(2)?,
-                input,
-                result_topic,
-                dead_topic,
-            };
+            let job = Job { group: row.get(2)?, input, result_topic, dead_topic };
             Ok((row.get(0)?, row.get(1)?, job))
         })
         .optional()?;
@@ -217,20 +165,10 @@ fn identity(db: &Connection, at: &str) -> Sql<Identity> {
     };
     let places = |name: &str| match log::find(db, name)? {
         Some(topic) => log::places(db, at, &topic),
-        None => Err(Error::TopicMissing {
-            topic: name.to_owned(),
-            at: at.to_owned(),
-        }
-        .into()),
+        None => Err(Error::TopicMissing { topic: name.to_owned(), at: at.to_owned() }.into()),
     };
     let (rows, dead) = (places(&job.result_topic)?, places(&job.dead_topic)?);
-    Ok(Identity {
-        id,
-        epoch,
-        job,
-        rows,
-        dead,
-    })
+    Ok(Identity { id, epoch, job, rows, dead })
 }
 
 /// What the owner and its committers share; the home is free when all of them are dropped.
@@ -278,9 +216,7 @@ struct SqliteOwner {
 
 impl Owner for SqliteOwner {
     fn committer(&self) -> Result<Box<dyn Committer>> {
-        Ok(Box::new(SqliteOwner {
-            owned: self.owned.clone(),
-        }))
+        Ok(Box::new(SqliteOwner { owned: self.owned.clone() }))
     }
 
     fn prune_journal(&self, partition: Partition, below: Offset) -> Result<()> {
@@ -311,9 +247,7 @@ impl Committer for SqliteOwner {
     fn commit(&mut self, _: &Claim, commit: &Commit) -> std::result::Result<(), CommitError> {
         let Owned { store, .. } = &*self.owned;
         pass(&store.at, COMMIT_BEFORE).map_err(not_made)?;
-        let made = store
-            .writer
-            .write("committing", |db| self.owned.apply(db, commit));
+        let made = store.writer.write("committing", |db| self.owned.apply(db, commit));
         made.map_err(|unmade| match unmade {
             Unmade::Refused(error) => not_made(error),
             Unmade::Unknown(error) => CommitError::Rebuild(error),

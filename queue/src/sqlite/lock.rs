@@ -20,48 +20,30 @@ pub(super) struct Lock {
 /// # Errors
 /// [`Error::Owned`] naming the one who has it. `since` is when this one began, for people.
 pub(super) fn take(path: &Path, at: &str, since: &str) -> Result<Lock> {
-    let io = |source| Error::Io {
-        at: at.to_owned(),
-        doing: "locking it",
-        source,
-    };
+    let io = |source| Error::Io { at: at.to_owned(), doing: "locking it", source };
     let mut name = OsString::from(path);
     name.push(".lock");
     let mut options = File::options();
-    let mut file = options
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(name)
-        .map_err(io)?;
+    let mut file =
+        options.read(true).write(true).create(true).truncate(false).open(name).map_err(io)?;
     match file.try_lock() {
         Ok(()) => {
             write_owner(&mut file, since).map_err(io)?;
             Ok(Lock { _file: file })
         }
-        Err(TryLockError::WouldBlock) => Err(Error::Owned {
-            at: at.to_owned(),
-            by: read_owner(&mut file),
-        }),
+        Err(TryLockError::WouldBlock) => {
+            Err(Error::Owned { at: at.to_owned(), by: read_owner(&mut file) })
+        }
         Err(TryLockError::Error(source)) => Err(io(source)),
     }
 }
 
 fn write_owner(file: &mut File, since: &str) -> io::Result<()> {
     let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let host = if host.is_empty() {
-        "this host"
-    } else {
-        host.trim()
-    };
+    let host = if host.is_empty() { "this host" } else { host.trim() };
     file.set_len(0)?;
     file.rewind()?;
-    write!(
-        file,
-        "process {} on {host} since {since}",
-        std::process::id()
-    )
+    write!(file, "process {} on {host} since {since}", std::process::id())
 }
 
 /// Longest text that is read back.

@@ -12,9 +12,7 @@ pub(super) type Places = Vec<i64>;
 
 pub(super) fn topics(db: &Connection) -> Sql<Vec<Topic>> {
     let mut select = db.prepare_cached("SELECT name, uid, partitions FROM topic ORDER BY name")?;
-    let topics = select
-        .query_map([], topic_of)?
-        .collect::<rusqlite::Result<_>>()?;
+    let topics = select.query_map([], topic_of)?.collect::<rusqlite::Result<_>>()?;
     Ok(topics)
 }
 
@@ -25,11 +23,7 @@ pub(super) fn find(db: &Connection, name: &str) -> Sql<Option<Topic>> {
 }
 
 fn topic_of(row: &Row<'_>) -> rusqlite::Result<Topic> {
-    Ok(Topic {
-        name: row.get(0)?,
-        id: row.get(1)?,
-        partitions: row.get(2)?,
-    })
+    Ok(Topic { name: row.get(0)?, id: row.get(1)?, partitions: row.get(2)? })
 }
 
 /// The topic of that name, made if it is missing.
@@ -37,11 +31,7 @@ pub(super) fn create(db: &Connection, name: &str, partitions: u32) -> Sql<Topic>
     if let Some(topic) = find(db, name)? {
         return Ok(topic);
     }
-    let topic = Topic {
-        name: name.to_owned(),
-        id: new_id(),
-        partitions,
-    };
+    let topic = Topic { name: name.to_owned(), id: new_id(), partitions };
     db.prepare_cached("INSERT INTO topic (name, uid, partitions) VALUES (?1, ?2, ?3)")?
         .execute(params![topic.name, topic.id, partitions])?;
     let id = db.last_insert_rowid();
@@ -58,9 +48,8 @@ pub(super) fn places(db: &Connection, at: &str, topic: &Topic) -> Sql<Places> {
         "SELECT partition.id FROM partition JOIN topic ON topic.id = partition.topic
          WHERE topic.uid = ?1 ORDER BY number",
     )?;
-    let places: Places = select
-        .query_map([&topic.id], |row| row.get(0))?
-        .collect::<rusqlite::Result<_>>()?;
+    let places: Places =
+        select.query_map([&topic.id], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
     if places.is_empty() {
         let (topic, at) = (topic.name.clone(), at.to_owned());
         return Err(Error::TopicMissing { topic, at }.into());
@@ -70,12 +59,7 @@ pub(super) fn places(db: &Connection, at: &str, topic: &Topic) -> Sql<Places> {
 
 pub(super) fn span(db: &Connection, place: i64) -> Sql<Span> {
     let mut select = db.prepare_cached("SELECT first, next FROM partition WHERE id = ?1")?;
-    Ok(select.query_row([place], |row| {
-        Ok(Span {
-            first: row.get(0)?,
-            end: row.get(1)?,
-        })
-    })?)
+    Ok(select.query_row([place], |row| Ok(Span { first: row.get(0)?, end: row.get(1)? }))?)
 }
 
 pub(super) fn spans(db: &Connection, places: &Places) -> Sql<Vec<Span>> {
@@ -86,9 +70,7 @@ pub(super) fn offset_at(db: &Connection, place: i64, time_ms: i64) -> Sql<Offset
     let mut select = db.prepare_cached(
         "SELECT base FROM block WHERE partition = ?1 AND append_ms >= ?2 ORDER BY base LIMIT 1",
     )?;
-    let found = select
-        .query_row(params![place, time_ms], |row| row.get(0))
-        .optional()?;
+    let found = select.query_row(params![place, time_ms], |row| row.get(0)).optional()?;
     found.map_or_else(|| Ok(span(db, place)?.end), Ok)
 }
 
@@ -114,14 +96,7 @@ pub(super) fn append(
     )?;
     let mut size = 0;
     for (count, bytes) in pieces(block, skip) {
-        insert.execute(params![
-            place,
-            end,
-            count,
-            append_ms,
-            crc32fast::hash(bytes),
-            bytes
-        ])?;
+        insert.execute(params![place, end, count, append_ms, crc32fast::hash(bytes), bytes])?;
         end = Offset(end.0 + u64::from(count));
         size += bytes.len();
     }
@@ -136,9 +111,7 @@ pub(super) fn append(
 pub(super) fn next_sequence(db: &Connection, place: i64, producer: &str) -> Sql<u64> {
     let mut select =
         db.prepare_cached("SELECT next_sequence FROM producer WHERE partition = ?1 AND id = ?2")?;
-    let known = select
-        .query_row(params![place, producer], |row| row.get(0))
-        .optional()?;
+    let known = select.query_row(params![place, producer], |row| row.get(0)).optional()?;
     Ok(known.unwrap_or(0))
 }
 
@@ -158,8 +131,12 @@ pub(super) fn produced(
     if known > 0 {
         return Ok(());
     }
-    db.prepare_cached("INSERT INTO producer VALUES (?1, ?2, ?3, ?4)")?
-        .execute(params![place, producer, next_sequence, end])?;
+    db.prepare_cached("INSERT INTO producer VALUES (?1, ?2, ?3, ?4)")?.execute(params![
+        place,
+        producer,
+        next_sequence,
+        end
+    ])?;
     db.prepare_cached(
         "DELETE FROM producer WHERE partition = ?1 AND last < (
              SELECT last FROM producer WHERE partition = ?1 ORDER BY last DESC LIMIT 1 OFFSET ?2)",
@@ -187,11 +164,7 @@ pub(super) fn holds(db: &Connection, place: i64, partition: Partition) -> Sql<Ve
         "SELECT holder, offset FROM hold WHERE partition = ?1 ORDER BY offset, holder",
     )?;
     let holds = select.query_map([place], |row| {
-        Ok(Hold {
-            holder: row.get(0)?,
-            partition,
-            offset: row.get(1)?,
-        })
+        Ok(Hold { holder: row.get(0)?, partition, offset: row.get(1)? })
     })?;
     Ok(holds.collect::<rusqlite::Result<_>>()?)
 }
@@ -199,10 +172,7 @@ pub(super) fn holds(db: &Connection, place: i64, partition: Partition) -> Sql<Ve
 pub(super) fn policy(db: &Connection, topic: &Topic) -> Sql<Policy> {
     let mut select = db.prepare_cached("SELECT max_age_ms, max_bytes FROM topic WHERE uid = ?1")?;
     Ok(select.query_row([&topic.id], |row| {
-        Ok(Policy {
-            max_age_ms: row.get(0)?,
-            max_bytes: row.get(1)?,
-        })
+        Ok(Policy { max_age_ms: row.get(0)?, max_bytes: row.get(1)? })
     })?)
 }
 

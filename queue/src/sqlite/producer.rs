@@ -21,12 +21,7 @@ pub(super) struct SqliteProducer {
 
 impl SqliteProducer {
     pub(super) fn new(store: Arc<Store>, topic: Topic, places: Places, id: &str) -> Self {
-        SqliteProducer {
-            store,
-            topic,
-            places,
-            id: id.to_owned(),
-        }
+        SqliteProducer { store, topic, places, id: id.to_owned() }
     }
 
     fn place(&self, partition: Partition) -> Result<i64> {
@@ -43,10 +38,7 @@ impl SqliteProducer {
             let end = log::append(db, place, append.block, skip, now_ms)?;
             log::produced(db, place, &self.id, expected + written, end)?;
         }
-        Ok(Appended {
-            written,
-            recognised: u64::from(skip),
-        })
+        Ok(Appended { written, recognised: u64::from(skip) })
     }
 }
 
@@ -70,8 +62,6 @@ impl Producer for SqliteProducer {
 
     fn next_sequence(&mut self, partition: Partition) -> Result<u64> {
         let place = self.place(partition)?;
-        self.store.look("asking for a producer", |db| {
-            log::next_sequence(db, place, &self.id)
-        })
+        self.store.look("asking for a producer", |db| log::next_sequence(db, place, &self.id))
     }
 }

@@ -16,47 +16,33 @@ pub(super) fn apply(db: &Connection, at: &str, new: &PartitionCommit, now_ms: i6
     let tip = tip(db, partition)?.after(at, new)?;
     db.prepare_cached("INSERT OR REPLACE INTO progress VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?
         .execute(params![
-            partition,
-            tip.number,
-            tip.next,
-            new.note,
-            now_ms,
-            tip.next_sequence,
-            tip.checkpoint,
-            tip.unsealed,
-        ])?;
-    for JournalEntry {
-        sequence,
-        at,
-        bytes,
-    } in &new.journal
-    {
+        partition,
+        tip.number,
+        tip.next,
+        new.note,
+        now_ms,
+        tip.next_sequence,
+        tip.checkpoint,
+        tip.unsealed,
+    ])?;
+    for JournalEntry { sequence, at, bytes } in &new.journal {
         db.prepare_cached("INSERT INTO journal VALUES (?1, ?2, ?3, ?4)")?
             .execute(params![partition, sequence, at, bytes])?;
     }
     for chunk in &new.chunks {
-        db.prepare_cached("INSERT INTO chunk VALUES (?1, ?2, ?3, ?4)")?
-            .execute(params![
-                partition,
-                chunk.checkpoint,
-                chunk.index,
-                chunk.bytes
-            ])?;
+        db.prepare_cached("INSERT INTO chunk VALUES (?1, ?2, ?3, ?4)")?.execute(params![
+            partition,
+            chunk.checkpoint,
+            chunk.index,
+            chunk.bytes
+        ])?;
     }
-    new.manifest
-        .as_ref()
-        .map_or(Ok(()), |manifest| seal(db, partition, manifest, now_ms))
+    new.manifest.as_ref().map_or(Ok(()), |manifest| seal(db, partition, manifest, now_ms))
 }
 
 /// Makes stored chunks a checkpoint, and lets go of old ones and of chunks that never became one.
 fn seal(db: &Connection, partition: Partition, manifest: &Manifest, now_ms: i64) -> Sql<()> {
-    let Manifest {
-        checkpoint,
-        position,
-        journal_sequence,
-        chunks,
-        crc,
-    } = manifest;
+    let Manifest { checkpoint, position, journal_sequence, chunks, crc } = manifest;
     db.prepare_cached(
         "INSERT INTO checkpoint SELECT ?1, ?2, ?3, ?4, ?5, ?6, coalesce(sum(length(bytes)), 0), ?7
          FROM chunk WHERE partition = ?1 AND checkpoint = ?2",
@@ -109,12 +95,7 @@ pub(super) fn progress(db: &Connection, partition: Partition) -> Sql<Option<Prog
         )?
         .query_row(params![partition], |row| {
             let (number, next) = (row.get(0)?, row.get(1)?);
-            Ok(Progress {
-                number,
-                next,
-                note: row.get(2)?,
-                committed_ms: row.get(3)?,
-            })
+            Ok(Progress { number, next, note: row.get(2)?, committed_ms: row.get(3)? })
         });
     Ok(stored.optional()?)
 }
@@ -126,11 +107,7 @@ pub(super) fn journal(db: &Connection, partition: Partition, from: u64) -> Sql<V
          WHERE partition = ?1 AND sequence >= ?2 ORDER BY sequence",
     )?;
     let entries = select.query_map(params![partition, from], |row| {
-        Ok(JournalEntry {
-            sequence: row.get(0)?,
-            at: row.get(1)?,
-            bytes: row.get(2)?,
-        })
+        Ok(JournalEntry { sequence: row.get(0)?, at: row.get(1)?, bytes: row.get(2)? })
     })?;
     Ok(entries.collect::<rusqlite::Result<_>>()?)
 }
@@ -160,11 +137,7 @@ pub(super) fn checkpoints(db: &Connection, partition: Partition) -> Sql<Vec<Chec
             chunks: row.get(3)?,
             crc: row.get(4)?,
         };
-        Ok(CheckpointInfo {
-            manifest,
-            bytes: row.get(5)?,
-            created_ms: row.get(6)?,
-        })
+        Ok(CheckpointInfo { manifest, bytes: row.get(5)?, created_ms: row.get(6)? })
     })?;
     Ok(infos.collect::<rusqlite::Result<_>>()?)
 }
@@ -177,17 +150,9 @@ pub(super) fn checkpoint(
     number: u64,
 ) -> Sql<Checkpoint> {
     let kept = checkpoints(db, partition)?;
-    match kept
-        .into_iter()
-        .find(|info| info.manifest.checkpoint == number)
-    {
+    match kept.into_iter().find(|info| info.manifest.checkpoint == number) {
         Some(info) => read(db, at, partition, info),
-        None => Err(Error::CheckpointMissing {
-            at: at.to_owned(),
-            partition,
-            number,
-        }
-        .into()),
+        None => Err(Error::CheckpointMissing { at: at.to_owned(), partition, number }.into()),
     }
 }
 
@@ -220,14 +185,8 @@ pub(super) fn recover(db: &Connection, at: &str, partition: Partition) -> Sql<Re
             },
         }
     }
-    let from = whole
-        .as_ref()
-        .map_or(0, |checkpoint| checkpoint.manifest.journal_sequence);
-    let Tip {
-        next_sequence,
-        checkpoint,
-        ..
-    } = tip(db, partition)?;
+    let from = whole.as_ref().map_or(0, |checkpoint| checkpoint.manifest.journal_sequence);
+    let Tip { next_sequence, checkpoint, .. } = tip(db, partition)?;
     Ok(Recovered {
         partition,
         progress: progress(db, partition)?,

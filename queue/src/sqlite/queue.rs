@@ -31,10 +31,7 @@ impl SqliteQueue {
     pub fn open(path: &Path) -> Result<Self> {
         let store = Store::open_or_make(path, Layout::Queue)?;
         let queue = Self::unopened(path, Layout::Queue);
-        Ok(SqliteQueue {
-            opened: OnceLock::from(store),
-            ..queue
-        })
+        Ok(SqliteQueue { opened: OnceLock::from(store), ..queue })
     }
 
     /// The topics of a home, opened when they are needed.
@@ -43,11 +40,7 @@ impl SqliteQueue {
     }
 
     fn unopened(path: &Path, layout: Layout) -> Self {
-        SqliteQueue {
-            path: path.to_owned(),
-            layout,
-            opened: OnceLock::new(),
-        }
+        SqliteQueue { path: path.to_owned(), layout, opened: OnceLock::new() }
     }
 
     /// The file.
@@ -74,9 +67,7 @@ impl SqliteQueue {
 
     fn places(&self, topic: &Topic) -> Result<(&Arc<Store>, Places)> {
         let store = self.store()?;
-        let places = store.look("looking for a topic", |db| {
-            log::places(db, &store.at, topic)
-        })?;
+        let places = store.look("looking for a topic", |db| log::places(db, &store.at, topic))?;
         Ok((store, places))
     }
 
@@ -87,12 +78,7 @@ impl SqliteQueue {
     ) -> Result<SqliteLog> {
         let (store, places) = self.places(topic)?;
         partitions.try_for_each(|partition| check::partition(topic, partition))?;
-        Ok(SqliteLog::new(
-            store.connect()?,
-            store.at.clone(),
-            topic.clone(),
-            places,
-        ))
+        Ok(SqliteLog::new(store.connect()?, store.at.clone(), topic.clone(), places))
     }
 
     fn refuse_in_a_home(&self) -> Result<()> {
@@ -113,13 +99,8 @@ impl Queue for SqliteQueue {
     }
 
     fn topic(&self, name: &str) -> Result<Topic> {
-        let found = self
-            .store()?
-            .look("looking for a topic", |db| log::find(db, name))?;
-        found.ok_or_else(|| Error::TopicMissing {
-            topic: name.to_owned(),
-            at: self.name(),
-        })
+        let found = self.store()?.look("looking for a topic", |db| log::find(db, name))?;
+        found.ok_or_else(|| Error::TopicMissing { topic: name.to_owned(), at: self.name() })
     }
 
     fn create(&self, name: &str, partitions: u32) -> Result<Topic> {
@@ -139,20 +120,13 @@ impl Queue for SqliteQueue {
         let (store, places) = self.places(topic)?;
         check::partition(topic, partition)?;
         let place = places[partition.0 as usize];
-        store.look("looking for a time", |db| {
-            log::offset_at(db, place, time_ms)
-        })
+        store.look("looking for a time", |db| log::offset_at(db, place, time_ms))
     }
 
     fn producer(&self, topic: &Topic, id: &str) -> Result<Box<dyn Producer>> {
         self.refuse_in_a_home()?;
         let (store, places) = self.places(topic)?;
-        Ok(Box::new(SqliteProducer::new(
-            store.clone(),
-            topic.clone(),
-            places,
-            id,
-        )))
+        Ok(Box::new(SqliteProducer::new(store.clone(), topic.clone(), places, id)))
     }
 
     fn reader(&self, topic: &Topic, at: &[(Partition, Offset)]) -> Result<Box<dyn Reader>> {
@@ -167,12 +141,9 @@ impl Queue for SqliteQueue {
 
     fn hold(&self, topic: &Topic, holder: &str, at: &[(Partition, Offset)]) -> Result<()> {
         let (store, places) = self.places(topic)?;
-        at.iter()
-            .try_for_each(|&(partition, _)| check::partition(topic, partition))?;
+        at.iter().try_for_each(|&(partition, _)| check::partition(topic, partition))?;
         store.writer.write("noting a hold", |db| {
-            places
-                .iter()
-                .try_for_each(|&place| log::release(db, place, holder))?;
+            places.iter().try_for_each(|&place| log::release(db, place, holder))?;
             at.iter().try_for_each(|&(partition, from)| {
                 log::hold(db, places[partition.0 as usize], holder, from)
             })
@@ -194,17 +165,13 @@ impl Queue for SqliteQueue {
 
     fn set_policy(&self, topic: &Topic, policy: Policy) -> Result<()> {
         let (store, _) = self.places(topic)?;
-        let set = store
-            .writer
-            .write("setting a policy", |db| log::set_policy(db, topic, policy));
+        let set = store.writer.write("setting a policy", |db| log::set_policy(db, topic, policy));
         Ok(set?)
     }
 
     fn retain(&self, topic: &Topic, past_holds: bool) -> Result<Vec<Retained>> {
         let (store, places) = self.places(topic)?;
         let places = topic.all().zip(places);
-        places
-            .map(|(p, place)| retention::retain(store, topic, p, place, past_holds))
-            .collect()
+        places.map(|(p, place)| retention::retain(store, topic, p, place, past_holds)).collect()
     }
 }

@@ -20,13 +20,7 @@ pub(super) struct SqliteLog {
 
 impl SqliteLog {
     pub(super) fn new(db: Connection, at: String, topic: Topic, places: Places) -> Self {
-        SqliteLog {
-            db,
-            at,
-            topic,
-            places,
-            seen: None,
-        }
+        SqliteLog { db, at, topic, places, seen: None }
     }
 
     fn span(&self, partition: Partition) -> Sql<Span> {
@@ -39,22 +33,10 @@ impl SqliteLog {
         let topic = self.topic.name.clone();
         let Span { first, end } = self.span(partition)?;
         if wanted < first {
-            return Err(Error::OffsetGone {
-                topic,
-                partition,
-                wanted,
-                first,
-            }
-            .into());
+            return Err(Error::OffsetGone { topic, partition, wanted, first }.into());
         }
         if wanted > end {
-            return Err(Error::OffsetBeyond {
-                topic,
-                partition,
-                wanted,
-                end,
-            }
-            .into());
+            return Err(Error::OffsetBeyond { topic, partition, wanted, end }.into());
         }
         Ok(Span { first, end })
     }
@@ -74,11 +56,7 @@ impl SqliteLog {
         while let Some(row) = rows.next()? {
             // What is whole before a damaged block is still given out.
             if let Err(what) = take(row, into)? {
-                return if into.is_empty() {
-                    Err(self.damage(into, what))
-                } else {
-                    Ok(())
-                };
+                return if into.is_empty() { Err(self.damage(into, what)) } else { Ok(()) };
             }
             if into.size() + limits::BLOCK_BYTES > limits::BATCH_BYTES {
                 break;
@@ -106,15 +84,11 @@ fn take(row: &Row<'_>, into: &mut Batch) -> Sql<std::result::Result<(), String>>
     let bytes = row.get_ref(4)?.as_blob().map_err(rusqlite::Error::from)?;
     let end = base.0 + u64::from(count);
     if !(base.0..end).contains(&into.next().0) {
-        return Ok(Err(format!(
-            "the next block holds messages {base} to {end}"
-        )));
+        return Ok(Err(format!("the next block holds messages {base} to {end}")));
     }
     let found = crc32fast::hash(bytes);
     if found != crc {
-        return Ok(Err(format!(
-            "the CRC of its block is {found:08x}, not {crc:08x}"
-        )));
+        return Ok(Err(format!("the CRC of its block is {found:08x}, not {crc:08x}")));
     }
     if !into.push_block(base, count, append_ms, bytes) {
         return Ok(Err(format!("its block does not hold {count} messages")));
@@ -124,15 +98,12 @@ fn take(row: &Row<'_>, into: &mut Batch) -> Sql<std::result::Result<(), String>>
 
 impl Log for SqliteLog {
     fn fetch(&mut self, into: &mut Batch) -> Result<()> {
-        self.fill(into)
-            .map_err(|fault| fault.named(&self.at, "reading"))
+        self.fill(into).map_err(|fault| fault.named(&self.at, "reading"))
     }
 
     fn end(&mut self, partition: Partition) -> Result<Offset> {
         let span = self.span(partition);
-        Ok(span
-            .map_err(|fault| fault.named(&self.at, "reading the end of a topic"))?
-            .end)
+        Ok(span.map_err(|fault| fault.named(&self.at, "reading the end of a topic"))?.end)
     }
 
     fn changed(&mut self) -> Result<bool> {

@@ -24,19 +24,11 @@ pub(super) fn retain(
     place: i64,
     past_holds: bool,
 ) -> Result<Retained> {
-    let mut retained = Retained {
-        partition,
-        deleted: 0,
-        held_by: None,
-    };
+    let mut retained = Retained { partition, deleted: 0, held_by: None };
     loop {
         let step = store.writer.write("deleting old messages", |db| {
             let policy = log::policy(db, topic)?;
-            let holds = if past_holds {
-                Vec::new()
-            } else {
-                log::holds(db, place, partition)?
-            };
+            let holds = if past_holds { Vec::new() } else { log::holds(db, place, partition)? };
             step(db, place, policy, holds.into_iter().next())
         })?;
         retained.deleted += step.deleted;
@@ -81,9 +73,5 @@ fn step(db: &Connection, place: i64, policy: Policy, hold: Option<Hold>) -> Sql<
             .execute(params![place, keep, bytes])?;
     }
     let held_by = hold.filter(|_| held);
-    Ok(Step {
-        deleted: keep.0 - first.0,
-        held_by,
-        more: blocks == limits::RETAIN_BLOCKS,
-    })
+    Ok(Step { deleted: keep.0 - first.0, held_by, more: blocks == limits::RETAIN_BLOCKS })
 }

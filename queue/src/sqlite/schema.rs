@@ -101,9 +101,7 @@ impl Layout {
     }
 
     fn of(application_id: i32) -> Option<Layout> {
-        [Layout::Queue, Layout::Home]
-            .into_iter()
-            .find(|it| it.application_id() == application_id)
+        [Layout::Queue, Layout::Home].into_iter().find(|it| it.application_id() == application_id)
     }
 
     fn page_bytes(self) -> usize {
@@ -124,10 +122,7 @@ impl Layout {
 /// Opens a file that is there. `None`: there is none, or nothing is in it yet.
 pub(super) fn open(path: &Path, at: &str, layout: Layout) -> Result<Option<Connection>> {
     if fs::metadata(path).is_ok_and(|file| file.is_dir()) {
-        return Err(Error::Foreign {
-            at: at.to_owned(),
-            what: "it is a folder".to_owned(),
-        });
+        return Err(Error::Foreign { at: at.to_owned(), what: "it is a folder".to_owned() });
     }
     if !path.exists() {
         return Ok(None);
@@ -147,16 +142,12 @@ pub(super) fn open_or_make(path: &Path, at: &str, layout: Layout) -> Result<Conn
     if let Some(db) = open(path, at, layout)? {
         return Ok(db);
     }
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    folder
-        .map_or(Ok(()), make_folder)
-        .map_err(|source| Error::Io {
-            at: at.to_owned(),
-            doing: "making its folder",
-            source,
-        })?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.map_or(Ok(()), make_folder).map_err(|source| Error::Io {
+        at: at.to_owned(),
+        doing: "making its folder",
+        source,
+    })?;
     make(path, at, layout).map_err(|fault| fault.named(at, "making it"))
 }
 
@@ -182,25 +173,14 @@ fn identify(db: &Connection, at: &str, layout: Layout) -> Sql<Found> {
     let version = number("PRAGMA user_version")?;
     let application_id = db.query_row("PRAGMA application_id", [], |row| row.get(0))?;
     let tables = number("SELECT count(*) FROM sqlite_schema")?;
-    let foreign = |what| {
-        Err(Error::Foreign {
-            at: at.to_owned(),
-            what,
-        }
-        .into())
-    };
+    let foreign = |what| Err(Error::Foreign { at: at.to_owned(), what }.into());
     match Layout::of(application_id) {
         Some(found) if found != layout => {
             foreign(format!("it is {}, not {}", found.noun(), layout.noun()))
         }
         Some(_) if version != i64::from(VERSION) => {
             let found = u32::try_from(version).unwrap_or_default();
-            Err(Error::Newer {
-                at: at.to_owned(),
-                found,
-                known: VERSION,
-            }
-            .into())
+            Err(Error::Newer { at: at.to_owned(), found, known: VERSION }.into())
         }
         Some(_) => Ok(Found::Ours),
         None if (application_id, version, tables) == (0, 0, 0) => Ok(Found::Empty),
@@ -230,9 +210,7 @@ fn make_folder(folder: &Path) -> io::Result<()> {
     if folder.is_dir() {
         return Ok(());
     }
-    let above = folder
-        .parent()
-        .filter(|above| !above.as_os_str().is_empty());
+    let above = folder.parent().filter(|above| !above.as_os_str().is_empty());
     above.map_or(Ok(()), make_folder)?;
     match fs::create_dir(folder) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),

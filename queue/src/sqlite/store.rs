@@ -39,13 +39,7 @@ impl Store {
         wal.push("-wal");
         let writer = Writer::new(db, at.clone(), wal.into());
         let looking = Mutex::new(connect(path, &at, layout)?);
-        Ok(Arc::new(Store {
-            at,
-            writer,
-            path: path.to_owned(),
-            layout,
-            looking,
-        }))
+        Ok(Arc::new(Store { at, writer, path: path.to_owned(), layout, looking }))
     }
 
     /// Looks at the file as one moment left it.
@@ -73,10 +67,7 @@ impl Store {
 /// A further connection to a file that was there a moment ago.
 fn connect(path: &Path, at: &str, layout: Layout) -> Result<Connection> {
     let what = "the file was taken away while it was in use".to_owned();
-    schema::open(path, at, layout)?.ok_or(Error::Corrupt {
-        at: at.to_owned(),
-        what,
-    })
+    schema::open(path, at, layout)?.ok_or(Error::Corrupt { at: at.to_owned(), what })
 }
 
 /// The URL, as messages name it.

@@ -79,13 +79,7 @@ impl Writer {
             commits: 0,
         };
         let (waiting, settled) = (AtomicUsize::new(0), Condvar::new());
-        Writer {
-            at,
-            wal,
-            waiting,
-            state: Mutex::new(state),
-            settled,
-        }
+        Writer { at, wal, waiting, state: Mutex::new(state), settled }
     }
 
     /// Does `work` and returns when it is durable.
@@ -110,10 +104,7 @@ impl Writer {
             self.bound_wal(&mut state);
         }
         while group.get().is_none() {
-            state = self
-                .settled
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
+            state = self.settled.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         drop(state);
         let value = done.unwrap_or_else(|panic| resume_unwind(panic));
@@ -143,25 +134,14 @@ impl Writer {
     /// Moves the WAL into the file when readers kept it from starting over for too long.
     fn bound_wal(&self, state: &mut State) {
         let large = fs::metadata(&self.wal).is_ok_and(|wal| wal.len() > limits::WAL_BYTES);
-        if !large
-            || state
-                .waited
-                .is_some_and(|last| last.elapsed() < limits::WAL_WAIT)
-        {
+        if !large || state.waited.is_some_and(|last| last.elapsed() < limits::WAL_WAIT) {
             return;
         }
         let moved = state.db.busy_timeout(limits::WAL_WAIT).and_then(|()| {
-            state
-                .db
-                .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
-                    row.get::<_, i64>(0)
-                })
+            state.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0))
         });
         if !matches!(moved, Ok(0)) {
-            tracing::debug!(
-                at = self.at,
-                "readers keep the WAL from being moved into the file"
-            );
+            tracing::debug!(at = self.at, "readers keep the WAL from being moved into the file");
         }
         state.waited = Some(Instant::now());
         let restored = state.db.busy_timeout(limits::SQLITE_BUSY_WAIT);
@@ -205,10 +185,7 @@ impl State {
     }
 
     fn settle(&mut self, outcome: Outcome) {
-        let group = self
-            .open
-            .take()
-            .expect("a group is settled once, while it is open");
+        let group = self.open.take().expect("a group is settled once, while it is open");
         let first = group.set(outcome).is_ok();
         assert!(first, "a group is settled once");
     }

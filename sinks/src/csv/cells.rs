@@ -47,13 +47,8 @@ pub(crate) struct Writer<'a> {
 
 impl<'a> Writer<'a> {
     pub(crate) fn new(into: &'a mut Vec<u8>) -> Self {
-        let lines = WriterBuilder::new()
-            .terminator(Terminator::CRLF)
-            .from_writer(into);
-        Writer {
-            lines,
-            digits: String::new(),
-        }
+        let lines = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(into);
+        Writer { lines, digits: String::new() }
     }
 
     pub(crate) fn row(&mut self, row: &SeismicAggRecord) {
@@ -83,25 +78,19 @@ impl<'a> Writer<'a> {
     }
 
     fn text(&mut self, cell: &str) {
-        self.lines
-            .write_field(cell)
-            .expect("memory takes every cell");
+        self.lines.write_field(cell).expect("memory takes every cell");
     }
 
     /// Debug, not Display: the same digits, but 1e-40 instead of forty zeros.
     fn number(&mut self, value: impl Debug) {
         self.digits.clear();
         write!(self.digits, "{value:?}").expect("memory takes every digit");
-        self.lines
-            .write_field(&self.digits)
-            .expect("memory takes every cell");
+        self.lines.write_field(&self.digits).expect("memory takes every cell");
     }
 
     fn end_line(&mut self) {
         let no_more = std::iter::empty::<&str>();
-        self.lines
-            .write_record(no_more)
-            .expect("every line has the cells of the first");
+        self.lines.write_record(no_more).expect("every line has the cells of the first");
     }
 }
 
@@ -151,15 +140,10 @@ fn closed_by_name(closed_by: ClosedBy) -> &'static str {
 }
 
 fn closed_by((text, column): (&str, &'static str)) -> Result<ClosedBy, &'static str> {
-    [
-        ClosedBy::Unknown,
-        ClosedBy::Time,
-        ClosedBy::Idle,
-        ClosedBy::End,
-    ]
-    .into_iter()
-    .find(|closed_by| closed_by_name(*closed_by) == text)
-    .ok_or(column)
+    [ClosedBy::Unknown, ClosedBy::Time, ClosedBy::Idle, ClosedBy::End]
+        .into_iter()
+        .find(|closed_by| closed_by_name(*closed_by) == text)
+        .ok_or(column)
 }
 
 fn protect(text: &str) -> Cow<'_, str> {
@@ -188,9 +172,8 @@ mod tests {
     }
 
     fn back(line: &str) -> SeismicAggRecord {
-        let mut reader = ::csv::ReaderBuilder::new()
-            .has_headers(false)
-            .from_reader(line.as_bytes());
+        let mut reader =
+            ::csv::ReaderBuilder::new().has_headers(false).from_reader(line.as_bytes());
         let record = reader.records().next().unwrap().unwrap();
         assert_eq!(record.len(), COLUMNS.len());
         read(&record).unwrap()
@@ -251,10 +234,7 @@ mod tests {
             ("=a,b", "\"'=a,b\""),
             ("Zürich", "Zürich"),
         ] {
-            let row = SeismicAggRecord {
-                sensor_id: sensor.to_owned(),
-                ..row(0, 0)
-            };
+            let row = SeismicAggRecord { sensor_id: sensor.to_owned(), ..row(0, 0) };
             let line = line(&row);
             assert!(line.starts_with(&format!("{cell},")), "{line}");
             assert_eq!(back(&line), row);
@@ -263,10 +243,7 @@ mod tests {
 
     #[test]
     fn a_negative_number_is_no_text_and_stays_as_it_is() {
-        let row = SeismicAggRecord {
-            min_amplitude: -3.5,
-            ..row(0, 0)
-        };
+        let row = SeismicAggRecord { min_amplitude: -3.5, ..row(0, 0) };
         assert!(line(&row).contains(",-3.5,"));
     }
 

@@ -37,11 +37,7 @@ impl Content {
         let last = mark.file().map_or(0, |(name, _)| name.number());
         let mut files = folder::files(folder)?;
         files.retain(|name| name.number() <= last);
-        Ok(Some(Content {
-            folder: folder.to_owned(),
-            mark,
-            files,
-        }))
+        Ok(Some(Content { folder: folder.to_owned(), mark, files }))
     }
 
     /// Id of the home whose rows they are.
@@ -71,15 +67,8 @@ impl Content {
     fn file(&self, name: &FileName) -> Result<impl Iterator<Item = Result<SeismicAggRecord>>> {
         let at = self.folder.join(name.to_string());
         let file = File::open(&at).map_err(Error::io(&at, "opening the file"))?;
-        let have = file
-            .metadata()
-            .map_err(Error::io(&at, "opening the file"))?
-            .len();
-        let marked = self
-            .mark
-            .file()
-            .filter(|(last, _)| *last == name)
-            .map_or(have, |(_, b)| b);
+        let have = file.metadata().map_err(Error::io(&at, "opening the file"))?.len();
+        let marked = self.mark.file().filter(|(last, _)| *last == name).map_or(have, |(_, b)| b);
         if have < marked {
             return Err(Error::Short { at, have, marked });
         }
@@ -87,20 +76,13 @@ impl Content {
             .has_headers(false)
             .from_reader(BufReader::new(file.take(marked)))
             .into_records();
-        Ok(lines
-            .enumerate()
-            .filter_map(move |(i, line)| row(&at, i, line).transpose()))
+        Ok(lines.enumerate().filter_map(move |(i, line)| row(&at, i, line).transpose()))
     }
 }
 
 /// The row of a line; `None` for the header, which must be the first.
 fn row(at: &Path, i: usize, line: ::csv::Result<StringRecord>) -> Result<Option<SeismicAggRecord>> {
-    let refuse = |line, what, source| Error::Content {
-        at: at.to_owned(),
-        line,
-        what,
-        source,
-    };
+    let refuse = |line, what, source| Error::Content { at: at.to_owned(), line, what, source };
     let cells = line.map_err(|e| {
         let line = e.position().map_or(0, ::csv::Position::line);
         refuse(line, "it is not CSV as we write it", Some(e))
@@ -109,8 +91,6 @@ fn row(at: &Path, i: usize, line: ::csv::Result<StringRecord>) -> Result<Option<
     match i {
         0 if cells == cells::COLUMNS[..] => Ok(None),
         0 => Err(refuse(number, "it does not begin with our columns", None)),
-        _ => cells::read(&cells)
-            .map(Some)
-            .map_err(|column| refuse(number, column, None)),
+        _ => cells::read(&cells).map(Some).map_err(|column| refuse(number, column, None)),
     }
 }

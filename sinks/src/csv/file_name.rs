@@ -22,10 +22,7 @@ pub(crate) struct FileName {
 
 impl FileName {
     pub(crate) fn new(number: u64, begun: Timestamp) -> Self {
-        FileName {
-            number,
-            hour: hour(begun),
-        }
+        FileName { number, hour: hour(begun) }
     }
 
     pub(crate) fn number(&self) -> u64 {
@@ -53,18 +50,11 @@ impl FromStr for FileName {
     /// Takes only what [`FileName::new`] could have made, so that no other file is taken for ours.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let parse = || {
-            let (number, hour) = text
-                .strip_prefix("windows-")?
-                .strip_suffix(".csv")?
-                .split_once('-')?;
-            let shape = hour
-                .bytes()
-                .map(|b| if b.is_ascii_digit() { b'0' } else { b });
+            let (number, hour) =
+                text.strip_prefix("windows-")?.strip_suffix(".csv")?.split_once('-')?;
+            let shape = hour.bytes().map(|b| if b.is_ascii_digit() { b'0' } else { b });
             let fits = shape.eq(*b"0000-00-00T00Z");
-            Some(FileName {
-                number: number.parse().ok()?,
-                hour: fits.then(|| hour.to_owned())?,
-            })
+            Some(FileName { number: number.parse().ok()?, hour: fits.then(|| hour.to_owned())? })
         };
         // Written anew it must be the same: `+1` and `01` are numbers, but not ours.
         parse()

@@ -25,9 +25,7 @@ impl Folder {
     /// Makes the folder if it is missing and locks it.
     pub(crate) fn take(path: &Path) -> Result<Self> {
         make(path)?;
-        let path = path
-            .canonicalize()
-            .map_err(Error::io(path, "opening the folder"))?;
+        let path = path.canonicalize().map_err(Error::io(path, "opening the folder"))?;
         let lock = lock(&path)?;
         Ok(Folder { path, _lock: lock })
     }
@@ -60,8 +58,7 @@ impl Folder {
         let mut file = failpoints::pass_io(failpoints::MARK_WRITE)
             .and_then(|()| File::create(&new))
             .map_err(Error::io(&new, "making the mark"))?;
-        file.write_all(&mark.encode())
-            .map_err(Error::io(&new, "writing the mark"))?;
+        file.write_all(&mark.encode()).map_err(Error::io(&new, "writing the mark"))?;
         sync(&file, &new)?;
         failpoints::pass(failpoints::BEFORE_MARK_RENAME)?;
         fs::rename(&new, &at).map_err(Error::io(&at, "replacing the mark"))?;
@@ -82,20 +79,12 @@ impl Folder {
         let doing = "opening the file";
         let file = match OpenOptions::new().write(true).open(&at) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                return Err(Error::Short {
-                    at,
-                    have: 0,
-                    marked,
-                });
+                return Err(Error::Short { at, have: 0, marked });
             }
             opened => opened.map_err(Error::io(&at, doing))?,
         };
         let have = file.metadata().map_err(Error::io(&at, doing))?.len();
-        if have < marked {
-            Err(Error::Short { at, have, marked })
-        } else {
-            Ok(file)
-        }
+        if have < marked { Err(Error::Short { at, have, marked }) } else { Ok(file) }
     }
 
     pub(crate) fn remove(&self, name: &FileName) -> Result<()> {
@@ -122,11 +111,7 @@ pub(crate) fn read_mark(folder: &Path) -> Result<Option<Mark>> {
     match Mark::decode(&bytes) {
         Ok(mark) => Ok(Some(mark)),
         Err(Refused::Damaged(what)) => Err(Error::MarkDamaged { at, what }),
-        Err(Refused::Newer(found)) => Err(Error::MarkNewer {
-            at,
-            found,
-            known: mark::VERSION,
-        }),
+        Err(Refused::Newer(found)) => Err(Error::MarkNewer { at, found, known: mark::VERSION }),
     }
 }
 
@@ -147,18 +132,11 @@ pub(crate) fn files(folder: &Path) -> Result<Vec<FileName>> {
 pub(crate) fn sync(file: &File, at: &Path) -> Result<()> {
     failpoints::pass_io(failpoints::FSYNC)
         .and_then(|()| file.sync_all())
-        .map_err(|source| Error::Io {
-            at: at.to_owned(),
-            doing: "flushing to the disk",
-            source,
-        })
+        .map_err(|source| Error::Io { at: at.to_owned(), doing: "flushing to the disk", source })
 }
 
 fn sync_folder(path: &Path) -> Result<()> {
-    sync(
-        &File::open(path).map_err(Error::io(path, "opening the folder"))?,
-        path,
-    )
+    sync(&File::open(path).map_err(Error::io(path, "opening the folder"))?, path)
 }
 
 /// Makes a folder and those above it, each durable in the one above.
@@ -198,15 +176,8 @@ fn lock(folder: &Path) -> Result<File> {
             // The name is for people; without it the refusal stands all the same.
             let read = file.take(100).read_to_string(&mut by);
             let known = read.is_ok() && !by.trim().is_empty();
-            let by = if known {
-                by.trim().to_owned()
-            } else {
-                "another process".to_owned()
-            };
-            return Err(Error::Owned {
-                at: folder.to_owned(),
-                by,
-            });
+            let by = if known { by.trim().to_owned() } else { "another process".to_owned() };
+            return Err(Error::Owned { at: folder.to_owned(), by });
         }
         Err(TryLockError::Error(source)) => return Err(Error::Io { at, doing, source }),
     }

@@ -54,11 +54,7 @@ struct Json {
 impl Mark {
     /// `file` is the newest file with its length in bytes.
     pub(crate) fn new(home: &str, file: Option<(FileName, u64)>, next: &[Offset]) -> Self {
-        Mark {
-            home: home.to_owned(),
-            file,
-            next: next.to_vec(),
-        }
+        Mark { home: home.to_owned(), file, next: next.to_vec() }
     }
 
     pub(crate) fn home(&self) -> &str {
@@ -116,10 +112,7 @@ impl Mark {
 /// Version, checksum and body.
 fn split(text: &str) -> Option<(&str, &str, &str)> {
     let (head, body) = text.split_once('\n')?;
-    let (version, sum) = head
-        .strip_prefix(MAGIC)?
-        .strip_prefix(' ')?
-        .split_once(' ')?;
+    let (version, sum) = head.strip_prefix(MAGIC)?.strip_prefix(' ')?.split_once(' ')?;
     Some((version, sum, body))
 }
 
@@ -139,11 +132,7 @@ mod tests {
 
     fn mark() -> Mark {
         let begun: Timestamp = "2026-11-21T09:30:00Z".parse().unwrap();
-        Mark::new(
-            "b1946ac9",
-            Some((FileName::new(2, begun), 8192)),
-            &[Offset(40), Offset(0)],
-        )
+        Mark::new("b1946ac9", Some((FileName::new(2, begun), 8192)), &[Offset(40), Offset(0)])
     }
 
     #[test]
@@ -181,14 +170,8 @@ mod tests {
     #[test]
     fn the_example_in_the_documentation_is_a_mark() {
         let source = include_str!("mark.rs");
-        let example = source
-            .lines()
-            .skip_while(|line| !line.contains("```text"))
-            .skip(1)
-            .take(2);
-        let lines: String = example
-            .map(|line| line.replacen("//! ", "", 1) + "\n")
-            .collect();
+        let example = source.lines().skip_while(|line| !line.contains("```text")).skip(1).take(2);
+        let lines: String = example.map(|line| line.replacen("//! ", "", 1) + "\n").collect();
         let mark = Mark::decode(lines.as_bytes()).unwrap();
         assert_eq!(mark.next(), [Offset(40), Offset(0), Offset(37), Offset(51)]);
         assert_eq!(mark.file().unwrap().0.number(), 2);
@@ -213,10 +196,7 @@ mod tests {
     fn a_whole_mark_that_names_a_file_elsewhere_is_refused() {
         let body = "{\"home\":\"h\",\"file\":\"../x.csv\",\"bytes\":1,\"next\":[]}\n";
         let text = format!("{MAGIC} 1 {:08x}\n{body}", crc("1", body));
-        assert_eq!(
-            Mark::decode(text.as_bytes()),
-            Err(Refused::Damaged("its fields do not fit"))
-        );
+        assert_eq!(Mark::decode(text.as_bytes()), Err(Refused::Damaged("its fields do not fit")));
     }
 
     proptest! {

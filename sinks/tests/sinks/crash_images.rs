@@ -69,8 +69,7 @@ fn play(place: &CsvPlace, steps: &[bool]) -> Option<Vec<u8>> {
         let at = &mut next[partition as usize];
         let rows = [seismic_sinks::conformance::row(partition, at.0)];
         let partition = seismic_queue::Partition(partition);
-        sink.write(&seismic_sinks::conformance::batch(partition, *at, &rows))
-            .unwrap();
+        sink.write(&seismic_sinks::conformance::batch(partition, *at, &rows)).unwrap();
         *at = at.next();
         if sync {
             before = mark();
@@ -118,12 +117,7 @@ fn promised(image: &CsvPlace) -> (String, u64) {
 }
 
 fn set_len(file: &Path, len: u64) {
-    OpenOptions::new()
-        .write(true)
-        .open(file)
-        .unwrap()
-        .set_len(len)
-        .unwrap();
+    OpenOptions::new().write(true).open(file).unwrap().set_len(len).unwrap();
 }
 
 #[test]
@@ -141,16 +135,8 @@ fn a_file_shorter_than_its_mark_is_refused_and_left_alone() {
             matches!(error, Error::Short { have, marked, .. } if (have, marked) == (short, len))
         );
         assert_eq!(fs::metadata(&file).unwrap().len(), short);
-        let read = Content::open(image.path())
-            .unwrap()
-            .unwrap()
-            .rows()
-            .next()
-            .unwrap();
-        assert!(
-            matches!(read, Err(Error::Short { .. })),
-            "verify sees it too"
-        );
+        let read = Content::open(image.path()).unwrap().unwrap().rows().next().unwrap();
+        assert!(matches!(read, Err(Error::Short { .. })), "verify sees it too");
     }
 }
 
@@ -176,14 +162,8 @@ fn a_mark_with_any_byte_changed_is_refused_and_nothing_is_touched() {
         bytes[at] ^= 1 << (at % 8);
         fs::write(&mark, &bytes).unwrap();
         let error = csv.recover(&spans_of(ROWS)).unwrap_err();
-        assert!(
-            matches!(error, Error::MarkDamaged { .. }),
-            "byte {at}: {error}"
-        );
-        assert!(
-            error.to_string().contains("windows.mark is damaged"),
-            "{error}"
-        );
+        assert!(matches!(error, Error::MarkDamaged { .. }), "byte {at}: {error}");
+        assert!(error.to_string().contains("windows.mark is damaged"), "{error}");
     }
     fs::write(&mark, &whole).unwrap();
     drop(csv);

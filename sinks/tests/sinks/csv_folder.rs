@@ -15,13 +15,8 @@ use crate::places::CsvPlace;
 fn a_file_is_plain_csv_with_the_fields_of_the_message() {
     let place = CsvPlace::new(1 << 20);
     let mut csv = place.csv("home").unwrap();
-    csv.recover(&[Span {
-        first: Offset(0),
-        end: Offset(1),
-    }])
-    .unwrap();
-    csv.write(&batch(Partition(0), Offset(0), &[row(0, 1)]))
-        .unwrap();
+    csv.recover(&[Span { first: Offset(0), end: Offset(1) }]).unwrap();
+    csv.write(&batch(Partition(0), Offset(0), &[row(0, 1)])).unwrap();
     assert_eq!(place.csv_names(), ["windows-000001-2026-11-21T09Z.csv"]);
     let text = fs::read_to_string(place.path().join(place.newest())).unwrap();
     let expected = "sensor_id,window_start_ts,window_end_ts,avg_amplitude,max_amplitude,\
@@ -64,8 +59,7 @@ fn a_new_hour_begins_a_new_file_also_after_a_restart() {
     let write = |i: u64| {
         let mut csv = place.csv("home").unwrap().clock(now);
         assert_eq!(csv.recover(&spans_of(ROWS)).unwrap()[0], Offset(i));
-        csv.write(&batch(Partition(0), Offset(i), &[row(0, i)]))
-            .unwrap();
+        csv.write(&batch(Partition(0), Offset(i), &[row(0, i)])).unwrap();
         csv.sync().unwrap();
     };
     write(0);
@@ -93,17 +87,9 @@ fn a_message_that_is_no_row_is_named_and_nothing_of_its_batch_is_kept() {
     csv.recover(&spans_of(ROWS)).unwrap();
     let mut rows = batch(Partition(2), Offset(0), &[row(2, 0)]);
     let value = &[0x0a, 0xff][..];
-    rows.push(seismic_queue::Message {
-        offset: Offset(1),
-        append_ms: 0,
-        key: b"k",
-        value,
-    });
+    rows.push(seismic_queue::Message { offset: Offset(1), append_ms: 0, key: b"k", value });
     let error = csv.write(&rows).unwrap_err();
-    assert!(
-        error.to_string().contains("message 1 of results/2"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("message 1 of results/2"), "{error}");
     assert!(place.csv_names().is_empty());
 }
 
@@ -112,15 +98,9 @@ fn the_folder_is_made_with_those_above_it_and_gives_the_sink_its_name() {
     let place = CsvPlace::new(1);
     let folder = place.path().join("a/b/c");
     let spec: Spec = format!("csv:{}", folder.display()).parse().unwrap();
-    let context = Context {
-        home_id: "home".to_owned(),
-        topic: "results".to_owned(),
-    };
+    let context = Context { home_id: "home".to_owned(), topic: "results".to_owned() };
     let sink = seismic_sinks::open(&spec, &context).unwrap();
-    assert_eq!(
-        sink.name(),
-        format!("csv:{}", folder.canonicalize().unwrap().display())
-    );
+    assert_eq!(sink.name(), format!("csv:{}", folder.canonicalize().unwrap().display()));
     assert!(sink.keeps_position());
 }
 
@@ -128,13 +108,8 @@ fn the_folder_is_made_with_those_above_it_and_gives_the_sink_its_name() {
 fn a_folder_that_cannot_be_one_is_refused_with_its_name() {
     let place = CsvPlace::new(1);
     fs::write(place.path().join("file"), "").unwrap();
-    let spec: Spec = format!("csv:{}", place.path().join("file").display())
-        .parse()
-        .unwrap();
-    let context = Context {
-        home_id: "home".to_owned(),
-        topic: "results".to_owned(),
-    };
+    let spec: Spec = format!("csv:{}", place.path().join("file").display()).parse().unwrap();
+    let context = Context { home_id: "home".to_owned(), topic: "results".to_owned() };
     let error = seismic_sinks::open(&spec, &context).err().unwrap();
     assert!(matches!(error, Error::Io { .. }));
     assert!(error.to_string().contains("file"), "{error}");
@@ -146,8 +121,7 @@ fn reading_beside_a_writer_shows_only_what_is_synced() {
     let mut csv = place.csv("home").unwrap();
     csv.recover(&spans_of(ROWS)).unwrap();
     for i in 0..3 {
-        csv.write(&batch(Partition(0), Offset(i), &[row(0, i)]))
-            .unwrap();
+        csv.write(&batch(Partition(0), Offset(i), &[row(0, i)])).unwrap();
         if i == 1 {
             csv.sync().unwrap();
         }

@@ -19,10 +19,7 @@ pub struct CsvPlace {
 
 impl CsvPlace {
     pub fn new(file_bytes: u64) -> Self {
-        CsvPlace {
-            folder: tempfile::tempdir().unwrap(),
-            file_bytes,
-        }
+        CsvPlace { folder: tempfile::tempdir().unwrap(), file_bytes }
     }
 
     pub fn path(&self) -> &Path {
@@ -30,14 +27,9 @@ impl CsvPlace {
     }
 
     pub fn csv(&self, home_id: &str) -> Result<Csv> {
-        let context = Context {
-            home_id: home_id.to_owned(),
-            topic: "results".to_owned(),
-        };
+        let context = Context { home_id: home_id.to_owned(), topic: "results".to_owned() };
         let fixed = || "2026-11-21T09:30:00Z".parse::<Timestamp>().unwrap();
-        Ok(Csv::open(self.path(), &context)?
-            .file_bytes(self.file_bytes)
-            .clock(fixed))
+        Ok(Csv::open(self.path(), &context)?.file_bytes(self.file_bytes).clock(fixed))
     }
 
     pub fn copy(&self) -> CsvPlace {
@@ -51,19 +43,15 @@ impl CsvPlace {
     /// Names of all files in it, in order.
     pub fn names(&self) -> Vec<String> {
         let entries = fs::read_dir(self.path()).unwrap();
-        let mut names: Vec<_> = entries
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
     }
 
     /// Names of the CSV files in it, in order.
     pub fn csv_names(&self) -> Vec<String> {
-        self.names()
-            .into_iter()
-            .filter(|name| name.ends_with(".csv"))
-            .collect()
+        self.names().into_iter().filter(|name| name.ends_with(".csv")).collect()
     }
 
     /// The newest CSV file's name.
@@ -83,15 +71,9 @@ impl Place for CsvPlace {
 
     /// Also checks that nothing is there that does not count.
     fn rows(&self) -> Vec<SeismicAggRecord> {
-        let content = Content::open(self.path())
-            .unwrap()
-            .expect("a sink wrote here");
+        let content = Content::open(self.path()).unwrap().expect("a sink wrote here");
         let rows: Vec<_> = content.rows().map(Result::unwrap).collect();
-        let lines: usize = self
-            .csv_names()
-            .iter()
-            .map(|name| lines(&self.path().join(name)))
-            .sum();
+        let lines: usize = self.csv_names().iter().map(|name| lines(&self.path().join(name))).sum();
         assert_eq!(rows.len(), lines, "every line counts");
         rows
     }
@@ -100,12 +82,6 @@ impl Place for CsvPlace {
 /// Lines of a CSV file after its header, read without our own reader.
 fn lines(file: &Path) -> usize {
     let mut reader = csv::Reader::from_path(file).unwrap();
-    assert!(
-        reader.headers().unwrap().len() == 17,
-        "a header in every file"
-    );
-    reader
-        .records()
-        .inspect(|line| assert!(line.is_ok()))
-        .count()
+    assert!(reader.headers().unwrap().len() == 17, "a header in every file");
+    reader.records().inspect(|line| assert!(line.is_ok())).count()
 }

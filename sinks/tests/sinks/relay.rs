@@ -34,11 +34,7 @@ struct Worker {
 impl Worker {
     fn new() -> Self {
         let home = MemoryHome::new();
-        let input = Topic {
-            name: "in".to_owned(),
-            id: "1".to_owned(),
-            partitions: 2,
-        };
+        let input = Topic { name: "in".to_owned(), id: "1".to_owned(), partitions: 2 };
         let job = Job {
             group: "g".to_owned(),
             input,
@@ -47,16 +43,8 @@ impl Worker {
         };
         let owner = home.own(&job).unwrap();
         let mut committer = owner.committer().unwrap();
-        committer
-            .load(&Claim::Sole, &[Partition(0), Partition(1)])
-            .unwrap();
-        Worker {
-            home,
-            _owner: owner,
-            committer,
-            rows: [0; 2],
-            commits: [0; 2],
-        }
+        committer.load(&Claim::Sole, &[Partition(0), Partition(1)]).unwrap();
+        Worker { home, _owner: owner, committer, rows: [0; 2], commits: [0; 2] }
     }
 
     /// Commits `count` rows of a partition at once.
@@ -67,41 +55,19 @@ impl Worker {
         commit.number = self.commits[place];
         commit.next = Offset(self.commits[place]);
         for i in self.rows[place]..self.rows[place] + count {
-            commit
-                .rows
-                .push(b"k", &row(partition, i).encode_to_vec())
-                .unwrap();
+            commit.rows.push(b"k", &row(partition, i).encode_to_vec()).unwrap();
         }
         self.rows[place] += count;
-        self.committer
-            .commit(
-                &Claim::Sole,
-                &Commit {
-                    partitions: vec![commit],
-                },
-            )
-            .unwrap();
+        self.committer.commit(&Claim::Sole, &Commit { partitions: vec![commit] }).unwrap();
     }
 
     fn spans(&self) -> Vec<Span> {
-        self.home
-            .view()
-            .unwrap()
-            .partitions
-            .iter()
-            .map(|partition| partition.rows)
-            .collect()
+        self.home.view().unwrap().partitions.iter().map(|partition| partition.rows).collect()
     }
 
     /// What the home knows of a sink's position, in order of partitions.
     fn noted(&self) -> Vec<u64> {
-        self.home
-            .view()
-            .unwrap()
-            .sinks
-            .iter()
-            .map(|position| position.next.0)
-            .collect()
+        self.home.view().unwrap().sinks.iter().map(|position| position.next.0).collect()
     }
 
     fn id(&self) -> String {
@@ -115,9 +81,7 @@ impl Worker {
     fn assert_shown(&self, place: &CsvPlace) {
         let shown = place.rows();
         for (partition, &count) in (0..).zip(&self.rows) {
-            let of_partition = shown
-                .iter()
-                .filter(|row| row.input_partition == partition as i32);
+            let of_partition = shown.iter().filter(|row| row.input_partition == partition as i32);
             let written: Vec<_> = (0..count).map(|i| row(partition, i)).collect();
             assert_eq!(of_partition.cloned().collect::<Vec<_>>(), written);
         }
@@ -166,11 +130,7 @@ fn rows_are_synced_and_noted_soon_though_no_more_come() {
     let home = worker.home.clone();
     let mut relay = Relay::new(&home, place.open(&worker.id()).unwrap()).unwrap();
     relay.turn(WAIT).unwrap();
-    assert_eq!(
-        worker.noted(),
-        [0, 0],
-        "retention waits from the first moment on"
-    );
+    assert_eq!(worker.noted(), [0, 0], "retention waits from the first moment on");
     worker.commit(0, 3);
     until("a sync", || {
         relay.turn(DEADLINE).unwrap();
@@ -200,40 +160,21 @@ fn a_sink_below_the_first_row_refuses_to_skip() {
     worker.commit(0, 3);
     let topics = worker.home.topics();
     let topic = topics.topic("results").unwrap();
-    topics
-        .set_policy(
-            &topic,
-            Policy {
-                max_age_ms: None,
-                max_bytes: Some(0),
-            },
-        )
-        .unwrap();
+    topics.set_policy(&topic, Policy { max_age_ms: None, max_bytes: Some(0) }).unwrap();
     topics.retain(&topic, true).unwrap();
     assert!(worker.spans()[0].first > Offset(3), "rows are gone");
     let error = worker.relay(&place).err().expect("a hole");
     assert_eq!(error.kind(), Kind::Data);
-    assert!(
-        matches!(error, Error::Queue(QueueError::OffsetGone { .. })),
-        "{error}"
-    );
+    assert!(matches!(error, Error::Queue(QueueError::OffsetGone { .. })), "{error}");
 }
 
 #[test]
 fn a_sink_beyond_the_last_row_refuses_to_guess() {
     let mut worker = Worker::new();
     worker.commit(0, 1);
-    let beyond = Scripted {
-        start: Some(vec![Offset(2), Offset(0)]),
-        ..Scripted::default()
-    };
-    let error = Relay::new(&worker.home, Box::new(beyond))
-        .err()
-        .expect("rows of the future");
-    assert!(
-        matches!(error, Error::Queue(QueueError::OffsetBeyond { .. })),
-        "{error}"
-    );
+    let beyond = Scripted { start: Some(vec![Offset(2), Offset(0)]), ..Scripted::default() };
+    let error = Relay::new(&worker.home, Box::new(beyond)).err().expect("rows of the future");
+    assert!(matches!(error, Error::Queue(QueueError::OffsetBeyond { .. })), "{error}");
 }
 
 /// A sink that fails or waits as it is told.
@@ -251,10 +192,7 @@ struct Scripted {
 }
 
 fn full() -> Error {
-    Error::Full {
-        at: "there".into(),
-        doing: "writing",
-    }
+    Error::Full { at: "there".into(), doing: "writing" }
 }
 
 impl Sink for Scripted {
@@ -263,10 +201,7 @@ impl Sink for Scripted {
     }
 
     fn recover(&mut self, rows: &[Span]) -> Result<Vec<Offset>> {
-        Ok(self
-            .start
-            .clone()
-            .unwrap_or_else(|| rows.iter().map(|span| span.first).collect()))
+        Ok(self.start.clone().unwrap_or_else(|| rows.iter().map(|span| span.first).collect()))
     }
 
     fn write(&mut self, rows: &Batch) -> Result<()> {
@@ -295,15 +230,9 @@ impl Sink for Scripted {
 fn what_may_pass_is_tried_again_and_nothing_comes_twice() {
     let mut worker = Worker::new();
     worker.commit(0, 2);
-    let sink = Scripted {
-        errors: vec![full(), full(), full()],
-        ..Scripted::default()
-    };
+    let sink = Scripted { errors: vec![full(), full(), full()], ..Scripted::default() };
     let seen = Arc::clone(&sink.seen);
-    drain(
-        &mut Relay::new(&worker.home, Box::new(sink)).unwrap(),
-        &worker,
-    );
+    drain(&mut Relay::new(&worker.home, Box::new(sink)).unwrap(), &worker);
     assert_eq!(*seen.lock().unwrap(), [(0, 0), (0, 1)]);
 }
 
@@ -311,10 +240,7 @@ fn what_may_pass_is_tried_again_and_nothing_comes_twice() {
 fn what_does_not_pass_ends_the_relay_and_nothing_is_noted() {
     let mut worker = Worker::new();
     worker.commit(0, 2);
-    let sink = Scripted {
-        errors: vec![Error::Closed { at: "it" }],
-        ..Scripted::default()
-    };
+    let sink = Scripted { errors: vec![Error::Closed { at: "it" }], ..Scripted::default() };
     let mut relay = Relay::new(&worker.home, Box::new(sink)).unwrap();
     let error = relay.run(&Finish::new()).unwrap_err();
     assert!(matches!(error, Error::Closed { .. }));
@@ -325,10 +251,7 @@ fn what_does_not_pass_ends_the_relay_and_nothing_is_noted() {
 fn a_stop_ends_a_relay_that_is_stuck() {
     let mut worker = Worker::new();
     worker.commit(0, 2);
-    let sink = Scripted {
-        always_full: true,
-        ..Scripted::default()
-    };
+    let sink = Scripted { always_full: true, ..Scripted::default() };
     let mut relay = Relay::new(&worker.home, Box::new(sink)).unwrap();
     let finish = Finish::new();
     finish.after(worker.spans());
@@ -348,10 +271,7 @@ fn a_drain_ends_only_when_every_row_before_the_end_is_synced() {
     worker.commit(1, 5);
     let sink = Scripted::default();
     let synced = Arc::clone(&sink.synced);
-    drain(
-        &mut Relay::new(&worker.home, Box::new(sink)).unwrap(),
-        &worker,
-    );
+    drain(&mut Relay::new(&worker.home, Box::new(sink)).unwrap(), &worker);
     assert_eq!(*synced.lock().unwrap(), 7);
     assert_eq!(worker.noted(), [2, 5]);
 }
@@ -361,10 +281,7 @@ fn a_stuck_sink_does_not_hold_up_the_job_and_catches_up_later() {
     let mut worker = Worker::new();
     let home = worker.home.clone();
     let (open, gate) = mpsc::channel();
-    let sink = Scripted {
-        gate: Some(gate),
-        ..Scripted::default()
-    };
+    let sink = Scripted { gate: Some(gate), ..Scripted::default() };
     let seen = Arc::clone(&sink.seen);
     let finish = Finish::new();
     thread::scope(|scope| {
@@ -372,10 +289,7 @@ fn a_stuck_sink_does_not_hold_up_the_job_and_catches_up_later() {
         for _ in 0..200 {
             worker.commit(0, 5);
         }
-        assert!(
-            seen.lock().unwrap().is_empty(),
-            "the job was done before the sink took a row"
-        );
+        assert!(seen.lock().unwrap().is_empty(), "the job was done before the sink took a row");
         finish.after(worker.spans());
         // One word more than any number of batches, then no more waiting.
         for _ in 0..1_000 {

@@ -22,14 +22,7 @@ impl Consumer {
     pub fn start(queue: &Url, csv: &Path) -> anyhow::Result<Self> {
         let program = std::env::current_exe().context("finding this program")?;
         let child = Command::new(program)
-            .args([
-                "run",
-                "--quiet",
-                "--sink",
-                "console",
-                "--queue",
-                &queue.to_string(),
-            ])
+            .args(["run", "--quiet", "--sink", "console", "--queue", &queue.to_string()])
             .args(["--sink", &format!("csv:{}", csv.display())])
             .stdin(Stdio::null())
             .spawn()
@@ -66,10 +59,7 @@ impl Consumer {
             }
             thread::sleep(Duration::from_millis(5));
         }
-        bail!(
-            "the consumer did not stop within {} s",
-            STOP_PATIENCE.as_secs()
-        )
+        bail!("the consumer did not stop within {} s", STOP_PATIENCE.as_secs())
     }
 }
 
@@ -93,21 +83,13 @@ pub struct Position {
 impl Position {
     /// Reads it from the home; zero when there is none yet.
     pub fn of(home: &dyn Home, queue: &dyn Queue) -> anyhow::Result<Self> {
-        let mut position = Position {
-            messages: 0,
-            lag: u64::MAX,
-            open_windows: 0,
-        };
+        let mut position = Position { messages: 0, lag: u64::MAX, open_windows: 0 };
         let view = match home.view() {
             Ok(view) => view,
             Err(Error::HomeMissing { .. } | Error::Busy { .. }) => return Ok(position),
             Err(error) => return Err(error.into()),
         };
-        for progress in view
-            .partitions
-            .iter()
-            .filter_map(|part| part.progress.as_ref())
-        {
+        for progress in view.partitions.iter().filter_map(|part| part.progress.as_ref()) {
             position.messages += progress.next.0;
             position.open_windows += Note::decode(&progress.note)?.open_windows;
         }

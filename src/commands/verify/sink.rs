@@ -33,56 +33,26 @@ pub fn compare(folder: &Path, home: &dyn Home, report: &mut Report) -> anyhow::R
     for row in content.rows() {
         let row = row?;
         // A row from before the topic's head has nothing left to be compared with.
-        let side = usize::try_from(row.input_partition)
-            .ok()
-            .and_then(|p| sides.get_mut(p));
+        let side = usize::try_from(row.input_partition).ok().and_then(|p| sides.get_mut(p));
         let Some(side) = side else {
-            tell(
-                report,
-                Partition(0),
-                DifferenceKind::RowUnexpected,
-                None,
-                Some(&row),
-                None,
-            );
+            tell(report, Partition(0), DifferenceKind::RowUnexpected, None, Some(&row), None);
             continue;
         };
         match side.next()? {
             Some((_, expected)) if is_same(&expected, &row) => same += 1,
             Some((offset, expected)) => {
                 let (kind, at) = (DifferenceKind::RowDiffers, Some(offset));
-                tell(
-                    report,
-                    side.partition,
-                    kind,
-                    Some(&expected),
-                    Some(&row),
-                    at,
-                );
+                tell(report, side.partition, kind, Some(&expected), Some(&row), at);
             }
             None => {
-                tell(
-                    report,
-                    side.partition,
-                    DifferenceKind::RowUnexpected,
-                    None,
-                    Some(&row),
-                    None,
-                );
+                tell(report, side.partition, DifferenceKind::RowUnexpected, None, Some(&row), None);
             }
         }
     }
     for side in &mut sides {
         while let Some((offset, expected)) = side.next()? {
             let at = Some(offset);
-            tell(
-                report,
-                side.partition,
-                DifferenceKind::RowMissing,
-                Some(&expected),
-                None,
-                at,
-            );
+            tell(report, side.partition, DifferenceKind::RowMissing, Some(&expected), None, at);
         }
     }
     Ok(same)
@@ -114,15 +84,7 @@ impl Side {
     ) -> seismic_queue::Result<Self> {
         let reader = home.topics().reader(topic, &[(partition, first)])?;
         let (batch, spare) = (Batch::default(), Vec::new());
-        Ok(Side {
-            partition,
-            reader,
-            batch,
-            at: 0,
-            spare,
-            next: first,
-            until,
-        })
+        Ok(Side { partition, reader, batch, at: 0, spare, next: first, until })
     }
 
     fn next(&mut self) -> anyhow::Result<Option<(Offset, SeismicAggRecord)>> {
@@ -145,10 +107,7 @@ impl Side {
         }
         self.at += 1;
         self.next = message.offset.next();
-        Ok(Some((
-            message.offset,
-            SeismicAggRecord::decode(message.value)?,
-        )))
+        Ok(Some((message.offset, SeismicAggRecord::decode(message.value)?)))
     }
 }
 
@@ -164,20 +123,10 @@ fn tell(
     if report.differences.len() < Report::SHOWN {
         let row = expected.or(found);
         let key = row.map_or_else(String::new, |row| {
-            format!(
-                "CSV row of sensor {:?} window {}",
-                row.sensor_id, row.window_start_ts
-            )
+            format!("CSV row of sensor {:?} window {}", row.sensor_id, row.window_start_ts)
         });
         let words = |row: Option<&SeismicAggRecord>| row.map(|row| format!("{row:?}"));
         let (expected, found) = (words(expected), words(found));
-        report.differences.push(Difference {
-            partition,
-            kind,
-            key,
-            expected,
-            found,
-            offset,
-        });
+        report.differences.push(Difference { partition, kind, key, expected, found, offset });
     }
 }

@@ -20,27 +20,18 @@ fn a_flipped_bit_in_a_block_is_found_where_it_is_and_earlier_messages_are_still_
     append(&*queue, "p", &block(&["a", "b"])).unwrap();
     append(&*queue, "p", &block(&["c"])).unwrap();
     let raw = backend.raw("queue.db");
-    let mut bytes: Vec<u8> = raw
-        .query_row("SELECT bytes FROM block WHERE base = 2", [], |row| {
-            row.get(0)
-        })
-        .unwrap();
+    let mut bytes: Vec<u8> =
+        raw.query_row("SELECT bytes FROM block WHERE base = 2", [], |row| row.get(0)).unwrap();
     *bytes.last_mut().unwrap() ^= 1;
-    raw.execute("UPDATE block SET bytes = ?1 WHERE base = 2", [bytes])
-        .unwrap();
+    raw.execute("UPDATE block SET bytes = ?1 WHERE base = 2", [bytes]).unwrap();
     let topic = queue.topic("t").unwrap();
-    let mut reader = queue
-        .reader(&topic, &[(super::P0, crate::Offset(0))])
-        .unwrap();
+    let mut reader = queue.reader(&topic, &[(super::P0, crate::Offset(0))]).unwrap();
     let mut next = || reader.read(std::time::Duration::ZERO, &mut Vec::new());
     assert!(matches!(next().unwrap(), crate::Event::Batch(batch) if batch.len() == 2));
     let error = next().unwrap_err();
     assert_eq!(error.kind(), Kind::Data);
     let text = error.to_string();
-    assert!(
-        text.contains("offset 2 of t/0 in sqlite:") && text.contains("CRC"),
-        "{text}"
-    );
+    assert!(text.contains("offset 2 of t/0 in sqlite:") && text.contains("CRC"), "{text}");
 }
 
 #[test]
@@ -51,10 +42,7 @@ fn a_missing_block_is_damage_and_not_the_end_of_the_log() {
         append(&*queue, "p", &block(&[value])).unwrap();
     }
     for base in [1, 2] {
-        backend
-            .raw("queue.db")
-            .execute("DELETE FROM block WHERE base = ?1", [base])
-            .unwrap();
+        backend.raw("queue.db").execute("DELETE FROM block WHERE base = ?1", [base]).unwrap();
         let error = read(&*queue).unwrap_err();
         assert!(matches!(error, Error::Corrupt { .. }), "{error}");
         assert!(error.to_string().contains("offset 1 of t/0"), "{error}");
@@ -71,10 +59,7 @@ fn garbage_and_other_programs_files_are_refused_and_left_as_they_were() {
     assert_eq!(fs::read(&path).unwrap(), before);
 
     fs::remove_file(&path).unwrap();
-    Connection::open(&path)
-        .unwrap()
-        .execute_batch("CREATE TABLE theirs (x)")
-        .unwrap();
+    Connection::open(&path).unwrap().execute_batch("CREATE TABLE theirs (x)").unwrap();
     let before = fs::read(&path).unwrap();
     assert!(matches!(open(&backend), Err(Error::Foreign { .. })));
     assert_eq!(fs::read(&path).unwrap(), before);
@@ -88,33 +73,17 @@ fn garbage_and_other_programs_files_are_refused_and_left_as_they_were() {
 fn a_home_is_not_opened_as_a_queue_nor_a_queue_as_a_home() {
     let backend = InFiles::new();
     drop(own(&backend).unwrap());
-    let error = SqliteQueue::open(&backend.path("home.db"))
-        .err()
-        .unwrap()
-        .to_string();
+    let error = SqliteQueue::open(&backend.path("home.db")).err().unwrap().to_string();
     assert!(error.contains("it is a home, not a queue"), "{error}");
-    assert!(matches!(
-        SqliteHome::open(&backend.path("queue.db")),
-        Err(Error::Foreign { .. })
-    ));
+    assert!(matches!(SqliteHome::open(&backend.path("queue.db")), Err(Error::Foreign { .. })));
 }
 
 #[test]
 fn a_file_of_a_newer_version_is_refused_with_both_versions() {
     let backend = InFiles::new();
     drop(open(&backend).unwrap());
-    backend
-        .raw("queue.db")
-        .pragma_update(None, "user_version", 2)
-        .unwrap();
-    assert!(matches!(
-        open(&backend),
-        Err(Error::Newer {
-            found: 2,
-            known: 1,
-            ..
-        })
-    ));
+    backend.raw("queue.db").pragma_update(None, "user_version", 2).unwrap();
+    assert!(matches!(open(&backend), Err(Error::Newer { found: 2, known: 1, .. })));
 }
 
 #[test]
@@ -135,9 +104,6 @@ fn looking_for_a_home_makes_no_file() {
     let backend = InFiles::new();
     let home = SqliteHome::open(&backend.path("home.db")).unwrap();
     assert!(matches!(home.view(), Err(Error::HomeMissing { .. })));
-    assert!(matches!(
-        home.topics().topics(),
-        Err(Error::HomeMissing { .. })
-    ));
+    assert!(matches!(home.topics().topics(), Err(Error::HomeMissing { .. })));
     assert_eq!(fs::read_dir(backend.folder.path()).unwrap().count(), 0);
 }

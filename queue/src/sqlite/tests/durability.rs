@@ -19,14 +19,7 @@ fn messages_producers_and_commits_outlive_their_handles() {
         let mut committer = owner.committer().unwrap();
         committer.commit(&Claim::Sole, &step(P0, number)).unwrap();
     }
-    assert_eq!(
-        backend.home().view().unwrap().partitions[0]
-            .progress
-            .as_ref()
-            .unwrap()
-            .number,
-        3
-    );
+    assert_eq!(backend.home().view().unwrap().partitions[0].progress.as_ref().unwrap().number, 3);
 }
 
 #[test]
@@ -36,18 +29,8 @@ fn a_run_that_is_repeated_after_a_crash_adds_nothing_twice() {
     let queue = backend.queue();
     let mut producer = queue.producer(&queue.topic("t").unwrap(), "run 1").unwrap();
     let repeated = block(&["a", "b", "c"]);
-    let append = crate::Append {
-        partition: P0,
-        first_sequence: 0,
-        block: &repeated,
-    };
-    assert_eq!(
-        producer.append(&[append]).unwrap(),
-        Appended {
-            written: 1,
-            recognised: 2
-        }
-    );
+    let append = crate::Append { partition: P0, first_sequence: 0, block: &repeated };
+    assert_eq!(producer.append(&[append]).unwrap(), Appended { written: 1, recognised: 2 });
     assert_eq!(read(&*queue).unwrap(), [b"a", b"b", b"c"]);
 }
 
@@ -78,12 +61,6 @@ fn the_producer_that_was_silent_longest_is_forgotten_first() {
     raw.execute(fill, [limits::PRODUCERS_KEPT]).unwrap();
     append(&*queue, "new", &block(&["b", "c"])).unwrap();
     let topic = queue.topic("t").unwrap();
-    let next = |id| {
-        queue
-            .producer(&topic, id)
-            .unwrap()
-            .next_sequence(P0)
-            .unwrap()
-    };
+    let next = |id| queue.producer(&topic, id).unwrap().next_sequence(P0).unwrap();
     assert_eq!((next("old"), next("p2"), next("new")), (0, 1, 2));
 }

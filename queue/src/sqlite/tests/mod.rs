@@ -47,15 +47,11 @@ impl Backend for InFiles {
     }
 }
 
-crate::conformance!(|| InFiles {
-    folder: tempfile::tempdir().unwrap()
-});
+crate::conformance!(|| InFiles { folder: tempfile::tempdir().unwrap() });
 
 impl InFiles {
     fn new() -> Self {
-        InFiles {
-            folder: tempfile::tempdir().unwrap(),
-        }
+        InFiles { folder: tempfile::tempdir().unwrap() }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -82,11 +78,7 @@ fn block(values: &[impl AsRef<[u8]>]) -> Block {
 fn append(queue: &dyn Queue, id: &str, block: &Block) -> Result<Appended> {
     let mut producer = queue.producer(&queue.create("t", 1)?, id)?;
     let first_sequence = producer.next_sequence(P0)?;
-    producer.append(&[Append {
-        partition: P0,
-        first_sequence,
-        block,
-    }])
+    producer.append(&[Append { partition: P0, first_sequence, block }])
 }
 
 /// Values of partition 0 of topic `t` up to the end, or the first error.
@@ -105,25 +97,13 @@ fn read(queue: &dyn Queue) -> Result<Vec<Vec<u8>>> {
 fn own(backend: &InFiles) -> Result<Box<dyn Owner>> {
     let input = backend.queue().create("t", 2)?;
     let (result_topic, dead_topic) = ("rows".to_owned(), "dead".to_owned());
-    backend.home().own(&Job {
-        group: "group".to_owned(),
-        input,
-        result_topic,
-        dead_topic,
-    })
+    backend.home().own(&Job { group: "group".to_owned(), input, result_topic, dead_topic })
 }
 
 /// The `number`th commit of a partition, with one row.
 fn step(partition: Partition, number: u64) -> Commit {
     let rows = block(&[format!("row {number}")]);
     let new = PartitionCommit::new(partition);
-    let new = PartitionCommit {
-        number,
-        next: Offset(number),
-        rows,
-        ..new
-    };
-    Commit {
-        partitions: vec![new],
-    }
+    let new = PartitionCommit { number, next: Offset(number), rows, ..new };
+    Commit { partitions: vec![new] }
 }

@@ -38,10 +38,7 @@ fn files_opened_for_the_first_time_by_many_at_once_are_made_once() {
     let ids: BTreeSet<_> = thread::scope(|scope| {
         let open = || backend.queue().create("t", 4).unwrap().id;
         let threads: Vec<_> = (0..8).map(|_| scope.spawn(open)).collect();
-        threads
-            .into_iter()
-            .map(|thread| thread.join().unwrap())
-            .collect()
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     assert_eq!(ids.len(), 1);
 }
@@ -82,9 +79,7 @@ fn a_reader_that_stalled_in_a_transaction_lets_the_wal_shrink_when_it_goes_on() 
     let large = block(&["x".repeat(limits::BLOCK_BYTES - 100)]);
     append(&*queue, "p", &large).unwrap();
     let stalled = backend.raw("queue.db");
-    stalled
-        .execute_batch("BEGIN; SELECT count(*) FROM topic")
-        .unwrap();
+    stalled.execute_batch("BEGIN; SELECT count(*) FROM topic").unwrap();
     let wal = || fs::metadata(backend.path("queue.db-wal")).unwrap().len();
     while wal() <= limits::WAL_BYTES {
         append(&*queue, "p", &large).unwrap();
@@ -92,10 +87,7 @@ fn a_reader_that_stalled_in_a_transaction_lets_the_wal_shrink_when_it_goes_on() 
     stalled.execute_batch("COMMIT").unwrap();
     let begun = Instant::now();
     while wal() > limits::WAL_BYTES {
-        assert!(
-            begun.elapsed() < Duration::from_secs(60),
-            "the WAL never shrank"
-        );
+        assert!(begun.elapsed() < Duration::from_secs(60), "the WAL never shrank");
         append(&*queue, "p", &block(&["y"])).unwrap();
     }
 }

@@ -22,18 +22,11 @@ fn an_append_waits_for_space_and_then_goes_on() {
     let topic = queue.create("t", 1).unwrap();
     let mut producer = queue.producer(&topic, "p").unwrap();
     let large = block(&["x".repeat(500_000)]);
-    let append = [Append {
-        partition: P0,
-        first_sequence: 0,
-        block: &large,
-    }];
+    let append = [Append { partition: P0, first_sequence: 0, block: &large }];
     full(&queue, true);
     for _ in 0..2 {
         let error = producer.append(&append).unwrap_err();
-        assert!(
-            matches!(error, Error::Full { .. }) && error.kind() == Kind::Retry,
-            "{error}"
-        );
+        assert!(matches!(error, Error::Full { .. }) && error.kind() == Kind::Retry, "{error}");
     }
     assert_eq!(queue.spans(&topic).unwrap()[0].end, Offset(0));
     full(&queue, false);
@@ -47,12 +40,7 @@ fn a_commit_waits_for_space_and_nothing_of_it_is_there_before() {
     let home = SqliteHome::open(&backend.path("home.db")).unwrap();
     let input = backend.queue().create("t", 1).unwrap();
     let (result_topic, dead_topic) = ("rows".to_owned(), "dead".to_owned());
-    let job = Job {
-        group: "group".to_owned(),
-        input,
-        result_topic,
-        dead_topic,
-    };
+    let job = Job { group: "group".to_owned(), input, result_topic, dead_topic };
     let owner = home.own(&job).unwrap();
     let mut committer = owner.committer().unwrap();
     let mut commit = step(P0, 1);
@@ -60,10 +48,7 @@ fn a_commit_waits_for_space_and_nothing_of_it_is_there_before() {
     full(&home.topics, true);
     for _ in 0..2 {
         let error = committer.commit(&Claim::Sole, &commit).unwrap_err();
-        assert!(
-            matches!(error, CommitError::Retry(Error::Full { .. })),
-            "{error:?}"
-        );
+        assert!(matches!(error, CommitError::Retry(Error::Full { .. })), "{error:?}");
     }
     let before = home.view().unwrap().partitions.remove(0);
     assert!(before.progress.is_none() && before.rows.end == Offset(0));

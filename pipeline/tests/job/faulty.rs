@@ -1,0 +1,139 @@
+//! A home whose commits go wrong, or are tampered with, when a test says so.
+
+use std::sync::{Arc, Mutex};
+
+use seismic_queue::memory::MemoryHome;
+use seismic_queue::{
+    Checkpoint, Claim, Commit, CommitError, Committer, Error, Home, Job, Offset, Owner, Partition,
+    Queue, Recovered, Result, View,
+};
+
+/// What becomes of a commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It is made.
+    Made,
+    /// It is not made, and may be tried again.
+    Busy,
+    /// It is made, but nobody hears of it.
+    MadeUnheard,
+    /// It is not made, and nobody knows that.
+    LostUnheard,
+    /// It is made, and the process dies before it hears of it.
+    MadeThenDead,
+    /// The process dies before it is made.
+    DeadBefore,
+    /// Someone else owns the home.
+    Fenced,
+}
+
+/// Decides about each commit, and may change it.
+pub type Decide = Arc<Mutex<dyn FnMut(&mut Commit) -> Fate + Send>>;
+
+/// A home in memory with a test in between.
+pub struct FaultyHome {
+    inner: MemoryHome,
+    decide: Decide,
+}
+
+impl FaultyHome {
+    pub fn new(decide: impl FnMut(&mut Commit) -> Fate + Send + 'static) -> Self {
+        FaultyHome { inner: MemoryHome::new(), decide: Arc::new(Mutex::new(decide)) }
+    }
+}
+
+impl Home for FaultyHome {
+    fn name(&self) -> String {
+        self.inner.name()
+    }
+
+    fn own(&self, job: &Job) -> Result<Box<dyn Owner>> {
+        let inner = self.inner.own(job)?;
+        Ok(Box::new(FaultyOwner { inner, decide: Arc::clone(&self.decide) }))
+    }
+
+    fn view(&self) -> Result<View> {
+        self.inner.view()
+    }
+
+    fn checkpoint(&self, partition: Partition, number: u64) -> Result<Checkpoint> {
+        self.inner.checkpoint(partition, number)
+    }
+
+    fn topics(&self) -> &dyn Queue {
+        self.inner.topics()
+    }
+
+    fn note_sink(&self, sink: &str, at: &[(Partition, Offset)]) -> Result<()> {
+        self.inner.note_sink(sink, at)
+    }
+}
+
+struct FaultyOwner {
+    inner: Box<dyn Owner>,
+    decide: Decide,
+}
+
+impl Owner for FaultyOwner {
+    fn committer(&self) -> Result<Box<dyn Committer>> {
+        let inner = self.inner.committer()?;
+        Ok(Box::new(FaultyCommitter { inner, decide: Arc::clone(&self.decide) }))
+    }
+
+    fn prune_journal(&self, partition: Partition, below: Offset) -> Result<()> {
+        self.inner.prune_journal(partition, below)
+    }
+}
+
+struct FaultyCommitter {
+    inner: Box<dyn Committer>,
+    decide: Decide,
+}
+
+impl Committer for FaultyCommitter {
+    fn load(&mut self, claim: &Claim, partitions: &[Partition]) -> Result<Vec<Recovered>> {
+        self.inner.load(claim, partitions)
+    }
+
+    fn commit(&mut self, claim: &Claim, commit: &Commit) -> std::result::Result<(), CommitError> {
+        let mut commit = copy(commit);
+        let fate = (self.decide.lock().unwrap())(&mut commit);
+        let error = || Error::Failpoint { at: "the test".into(), doing: "commit" };
+        match fate {
+            Fate::Made => self.inner.commit(claim, &commit),
+            Fate::Busy => {
+                Err(CommitError::Retry(Error::Busy { at: "the test".into(), doing: "commit" }))
+            }
+            Fate::MadeUnheard => {
+                self.inner.commit(claim, &commit)?;
+                Err(CommitError::Rebuild(error()))
+            }
+            Fate::LostUnheard => Err(CommitError::Rebuild(error())),
+            Fate::MadeThenDead => {
+                self.inner.commit(claim, &commit)?;
+                Err(CommitError::Fatal(error()))
+            }
+            Fate::DeadBefore => Err(CommitError::Fatal(error())),
+            Fate::Fenced => Err(CommitError::Fenced(Error::Fenced {
+                at: "the test".into(),
+                ours: 1,
+                theirs: 2,
+            })),
+        }
+    }
+}
+
+fn copy(commit: &Commit) -> Commit {
+    let copy = |part: &seismic_queue::PartitionCommit| seismic_queue::PartitionCommit {
+        partition: part.partition,
+        number: part.number,
+        next: part.next,
+        note: part.note.clone(),
+        rows: part.rows.clone(),
+        dead: part.dead.clone(),
+        journal: part.journal.clone(),
+        chunks: part.chunks.clone(),
+        manifest: part.manifest.clone(),
+    };
+    Commit { partitions: commit.partitions.iter().map(copy).collect() }
+}

@@ -1,0 +1,11 @@
+//! A whole job on the in-memory queue and home: commits, faults at every step of one, restarts,
+//! bounded runs, idle closes, and the oracle that finds what was planted.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
+
+mod bounds;
+mod faults;
+mod faulty;
+mod idle;
+mod stage;
+mod start;
+mod verify;

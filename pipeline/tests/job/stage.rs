@@ -1,0 +1,114 @@
+//! A queue with records in it, a home, and a job between them.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use seismic_generator::{Options, generate};
+use seismic_pipeline::verify::{Report, verify};
+use seismic_pipeline::{Finish, Progress, Result, RunJob, Settings, run};
+use seismic_proto::{Message, SeismicAggRecord};
+use seismic_queue::memory::{Memory, MemoryHome};
+use seismic_queue::{Event, Home, Job, Offset, Queue};
+
+pub const RECORDS: u64 = 4_000;
+
+/// Everything that a job needs.
+pub struct Stage {
+    pub queue: Memory,
+    pub home: Box<dyn Home>,
+    pub job: Job,
+    pub settings: Settings,
+    pub slots: usize,
+}
+
+impl Stage {
+    /// 4,000 records of 40 sensors in 4 partitions, a tenth of them faulty; the job drains them.
+    pub fn new() -> Self {
+        Self::with_home(Box::new(MemoryHome::new()))
+    }
+
+    pub fn with_home(home: Box<dyn Home>) -> Self {
+        let queue = Memory::new();
+        publish(&queue, RECORDS);
+        let job = Job {
+            group: "test".into(),
+            input: queue.topic("seismic-data-topic").unwrap(),
+            result_topic: "rows".into(),
+            dead_topic: "dead".into(),
+        };
+        let settings = Settings {
+            // Only the log decides: the same rows every time.
+            idle_timeout: Duration::ZERO,
+            finish: Finish::Drain,
+            commit_every: Duration::ZERO,
+            ..Settings::default()
+        };
+        Stage { queue, home, job, settings, slots: 2 }
+    }
+
+    /// Runs the job until it ends by itself.
+    pub fn run(&self) -> Result<Progress> {
+        self.run_until(&Arc::new(AtomicBool::new(false)))
+    }
+
+    pub fn run_until(&self, stop: &Arc<AtomicBool>) -> Result<Progress> {
+        let owner = self.home.own(&self.job)?;
+        let progress = Progress::default();
+        let job = RunJob {
+            queue: &self.queue,
+            home: &*self.home,
+            owner: &*owner,
+            job: &self.job,
+            slots: self.slots,
+            settings: &self.settings,
+        };
+        run(job, stop, &progress).map(|()| progress)
+    }
+
+    pub fn verify(&self) -> Report {
+        verify(&self.queue, &*self.home, true, &mut |_| {}).unwrap()
+    }
+
+    /// All rows, partition by partition, in order.
+    pub fn rows(&self) -> Vec<SeismicAggRecord> {
+        let topics = self.home.topics();
+        let topic = topics.topic(&self.job.result_topic).unwrap();
+        let mut rows = Vec::new();
+        for (partition, span) in topic.all().zip(topics.spans(&topic).unwrap()) {
+            let mut reader = topics.reader(&topic, &[(partition, span.first)]).unwrap();
+            let mut next = span.first;
+            while next < span.end {
+                let Event::Batch(batch) =
+                    reader.read(Duration::from_secs(5), &mut Vec::new()).unwrap()
+                else {
+                    panic!("rows up to {} are there", span.end)
+                };
+                let decode = |m: seismic_queue::Message| SeismicAggRecord::decode(m.value).unwrap();
+                rows.extend(batch.messages().map(decode));
+                next = batch.next();
+            }
+        }
+        rows
+    }
+
+    /// Messages committed, all partitions together.
+    pub fn committed(&self) -> u64 {
+        let view = self.home.view().unwrap();
+        let next = |part: &seismic_queue::PartitionView| part.progress.as_ref().map(|p| p.next);
+        view.partitions.iter().filter_map(next).map(|Offset(next)| next).sum()
+    }
+}
+
+/// Publishes the same records whenever it is asked for the same number.
+pub fn publish(queue: &Memory, records: u64) {
+    let options = Options {
+        records: Some(records),
+        sensors: 40,
+        anomaly_percent: 10.0,
+        seed: Some(7),
+        start_ms: Some(1_600_000_000_000),
+        ..Options::default()
+    };
+    generate(queue, &options, &AtomicBool::new(false), &mut |_| {}).unwrap();
+}

@@ -1,0 +1,72 @@
+//! Where a group begins, and what it refuses to go on with.
+
+use seismic_pipeline::{Error, From, Rules};
+use seismic_queue::{Kind, Queue};
+
+use crate::stage::{RECORDS, Stage};
+
+#[test]
+fn from_latest_reads_only_what_comes_later() {
+    let mut stage = Stage::new();
+    stage.settings.from = Some(From::Latest);
+    assert_eq!(stage.run().unwrap().records(), 0);
+    assert_eq!(stage.committed(), RECORDS, "the position is the end, though nothing was read");
+}
+
+#[test]
+fn from_an_offset_begins_there_in_every_partition() {
+    let mut stage = Stage::new();
+    stage.settings.from = Some(From::Offset(100));
+    let spans = stage.queue.spans(&stage.job.input).unwrap();
+    let expected: u64 = spans.iter().map(|span| span.end.0 - 100).sum();
+    assert_eq!(stage.run().unwrap().records(), expected);
+    let report = stage.verify();
+    assert!(report.is_fine() && report.is_complete(), "{:?}", report.differences);
+}
+
+#[test]
+fn from_an_offset_that_is_not_there_is_refused() {
+    let mut stage = Stage::new();
+    stage.settings.from = Some(From::Offset(1_000_000));
+    let error = stage.run().unwrap_err();
+    assert_eq!(error.kind(), Kind::Data, "{error}");
+}
+
+#[test]
+fn from_beside_progress_is_refused() {
+    let mut stage = Stage::new();
+    stage.run().unwrap();
+    stage.settings.from = Some(From::Earliest);
+    let error = stage.run().unwrap_err();
+    assert!(matches!(error, Error::AlreadyStarted { .. }), "{error}");
+}
+
+#[test]
+fn other_rules_than_those_of_the_progress_are_refused_by_name() {
+    let mut stage = Stage::new();
+    stage.run().unwrap();
+    stage.settings.rules = Rules { lateness_ms: 501, ..Rules::default() };
+    let error = stage.run().unwrap_err();
+    assert_eq!(error.kind(), Kind::Config);
+    assert!(error.to_string().contains("lateness-ms 501 (was 500)"), "{error}");
+    assert!(stage.verify().is_fine(), "the proof still uses the job's own rules");
+}
+
+#[test]
+fn rules_that_cannot_be_used_are_refused_before_anything_is_read() {
+    let mut stage = Stage::new();
+    stage.settings.rules = Rules { window_ms: 0, ..Rules::default() };
+    assert_eq!(stage.run().unwrap_err().kind(), Kind::Config);
+    let view = stage.home.view().unwrap();
+    assert!(view.partitions.iter().all(|part| part.progress.is_none()));
+}
+
+#[test]
+fn a_home_of_another_job_is_refused() {
+    let stage = Stage::new();
+    stage.run().unwrap();
+    let mut other = stage.job.clone();
+    other.result_topic = "elsewhere".into();
+    let Err(error) = stage.home.own(&other) else { panic!("it is another job") };
+    assert_eq!(error.kind(), Kind::Config, "{error}");
+}

@@ -1,0 +1,172 @@
+//! The oracle finds every fault that is planted, and names it.
+
+use seismic_pipeline::Note;
+use seismic_pipeline::verify::DifferenceKind::{self, *};
+use seismic_pipeline::verify::Report;
+use seismic_proto::{Message, SeismicAggRecord, SeismicDeadLetter, state};
+use seismic_queue::{Block, Commit, PartitionCommit};
+
+use crate::faulty::{Fate, FaultyHome};
+use crate::stage::Stage;
+
+/// The report on a job one of whose commits was changed by `plant`, which says whether it found
+/// something to change.
+fn report_of(mut plant: impl FnMut(&mut PartitionCommit) -> bool + Send + 'static) -> Report {
+    let mut is_planted = false;
+    let change = move |commit: &mut Commit| {
+        if !is_planted {
+            is_planted = commit.partitions.iter_mut().any(&mut plant);
+        }
+        Fate::Made
+    };
+    let stage = Stage::with_home(Box::new(FaultyHome::new(change)));
+    stage.run().unwrap();
+    stage.verify()
+}
+
+/// The messages of a block, changed by `change`.
+fn rebuilt(block: &Block, change: impl FnOnce(&mut Vec<(Vec<u8>, Vec<u8>)>)) -> Block {
+    let mut messages: Vec<_> =
+        block.messages().map(|(key, value)| (key.to_vec(), value.to_vec())).collect();
+    change(&mut messages);
+    let mut block = Block::default();
+    for (key, value) in messages {
+        block.push(&key, &value).unwrap();
+    }
+    block
+}
+
+fn plant_in_rows(
+    change: impl Fn(&mut Vec<(Vec<u8>, Vec<u8>)>) + Send + 'static,
+) -> impl FnMut(&mut PartitionCommit) -> bool + Send + 'static {
+    move |part| {
+        let is_there = part.rows.count() > 1;
+        if is_there {
+            part.rows = rebuilt(&part.rows, &change);
+        }
+        is_there
+    }
+}
+
+fn plant_in_dead(
+    change: impl Fn(&mut Vec<(Vec<u8>, Vec<u8>)>) + Send + 'static,
+) -> impl FnMut(&mut PartitionCommit) -> bool + Send + 'static {
+    move |part| {
+        let is_there = part.dead.count() > 1;
+        if is_there {
+            part.dead = rebuilt(&part.dead, &change);
+        }
+        is_there
+    }
+}
+
+fn edit_row(message: &mut (Vec<u8>, Vec<u8>), edit: impl Fn(&mut SeismicAggRecord)) {
+    let mut row = SeismicAggRecord::decode(&message.1[..]).unwrap();
+    edit(&mut row);
+    message.1 = row.encode_to_vec();
+}
+
+#[track_caller]
+fn assert_found(report: &Report, kinds: &[DifferenceKind]) {
+    assert!(!report.is_fine());
+    let found: Vec<_> = report.differences.iter().map(|difference| difference.kind).collect();
+    assert_eq!(found, kinds, "{:#?}", report.differences);
+    assert_eq!(report.total, kinds.len() as u64);
+}
+
+#[test]
+fn an_honest_job_has_no_differences() {
+    assert!(report_of(|_| false).is_fine());
+}
+
+#[test]
+fn a_row_that_is_there_twice_is_found() {
+    let twice = |rows: &mut Vec<(Vec<u8>, Vec<u8>)>| rows.insert(1, rows[0].clone());
+    assert_found(&report_of(plant_in_rows(twice)), &[RowDoubled, Count]);
+}
+
+#[test]
+fn a_row_that_is_missing_is_found() {
+    let missing = |rows: &mut Vec<(Vec<u8>, Vec<u8>)>| drop(rows.remove(0));
+    assert_found(&report_of(plant_in_rows(missing)), &[RowMissing, Count]);
+}
+
+#[test]
+fn one_bit_of_an_average_is_found() {
+    let flip = |rows: &mut Vec<(Vec<u8>, Vec<u8>)>| {
+        edit_row(&mut rows[1], |row| {
+            row.avg_amplitude = f32::from_bits(row.avg_amplitude.to_bits() ^ 1);
+        });
+    };
+    assert_found(&report_of(plant_in_rows(flip)), &[RowDiffers]);
+}
+
+#[test]
+fn a_wrong_count_is_found() {
+    let miscount = |rows: &mut Vec<(Vec<u8>, Vec<u8>)>| {
+        edit_row(&mut rows[0], |row| {
+            row.record_count += 1;
+            row.n_phase_count += 1;
+        });
+    };
+    assert_found(&report_of(plant_in_rows(miscount)), &[RowDiffers, Count]);
+}
+
+#[test]
+fn a_row_of_a_window_that_never_was_is_found() {
+    let invent = |rows: &mut Vec<(Vec<u8>, Vec<u8>)>| {
+        let mut invented = rows[0].clone();
+        edit_row(&mut invented, |row| {
+            row.sensor_id = "S999".into();
+            row.record_count = 0;
+        });
+        rows.push(invented);
+    };
+    assert_found(&report_of(plant_in_rows(invent)), &[RowUnexpected]);
+}
+
+#[test]
+fn bytes_that_are_no_row_are_found() {
+    let garbage = |rows: &mut Vec<(Vec<u8>, Vec<u8>)>| rows.push((vec![], vec![0xff; 9]));
+    assert_found(&report_of(plant_in_rows(garbage)), &[RowUnexpected]);
+}
+
+#[test]
+fn a_lost_dead_letter_is_found() {
+    let lose = |dead: &mut Vec<(Vec<u8>, Vec<u8>)>| drop(dead.pop());
+    assert_found(&report_of(plant_in_dead(lose)), &[DeadLetterMissing, Count]);
+}
+
+#[test]
+fn a_dead_letter_that_is_there_twice_is_found() {
+    let twice = |dead: &mut Vec<(Vec<u8>, Vec<u8>)>| dead.push(dead[1].clone());
+    assert_found(&report_of(plant_in_dead(twice)), &[DeadLetterDoubled, Count]);
+}
+
+#[test]
+fn a_dead_letter_with_another_reason_is_found() {
+    let relabel = |dead: &mut Vec<(Vec<u8>, Vec<u8>)>| {
+        let mut letter = SeismicDeadLetter::decode(&dead[0].1[..]).unwrap();
+        letter.reason = "bad_mood".into();
+        dead[0].1 = letter.encode_to_vec();
+    };
+    assert_found(&report_of(plant_in_dead(relabel)), &[DeadLetterDiffers]);
+}
+
+#[test]
+fn counters_that_were_changed_are_found() {
+    // The note of the last commit of a drained partition: nothing is open any more.
+    let lie = |part: &mut PartitionCommit| {
+        let mut note = state::Progress::decode(&part.note[..]).unwrap();
+        let counters = note.counters.as_mut().unwrap();
+        let is_last = counters.read > 0 && counters.open == 0 && Note::decode(&part.note).is_ok();
+        if is_last {
+            counters.closed -= 1;
+            counters.late += 1;
+            part.note = note.encode_to_vec();
+        }
+        is_last
+    };
+    let report = report_of(lie);
+    assert!(report.differences.iter().any(|difference| difference.kind == Count));
+}
