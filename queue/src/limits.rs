@@ -37,8 +37,8 @@ pub const READ_PAUSE_MIN: Duration = Duration::from_millis(1);
 /// process below 1 % of a core, and nobody sees five milliseconds.
 pub const READ_PAUSE_MAX: Duration = Duration::from_millis(5);
 
-/// Pages of a SQLite queue: a block of a megabyte is a chain of 32, which took a fifth less time
-/// than 64 smaller ones, and a small append still writes little.
+/// Pages of a SQLite queue: a block of a megabyte is a chain of 32 and not of 256, and a small
+/// append, which writes about five pages, still writes little.
 pub const QUEUE_PAGE_BYTES: usize = 32 << 10;
 
 /// Pages of a SQLite home: many small commits, each of which writes about six pages.
