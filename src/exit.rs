@@ -42,7 +42,8 @@ fn kind(error: &anyhow::Error) -> Option<Kind> {
         let usage = cause.downcast_ref::<Usage>().map(|_| Kind::Config);
         let queue = cause.downcast_ref::<seismic_queue::Error>().map(seismic_queue::Error::kind);
         let sink = cause.downcast_ref::<seismic_sinks::Error>().map(seismic_sinks::Error::kind);
-        let job = cause.downcast_ref::<seismic_pipeline::Error>().map(seismic_pipeline::Error::kind);
+        let job =
+            cause.downcast_ref::<seismic_pipeline::Error>().map(seismic_pipeline::Error::kind);
         let load = cause.downcast_ref::<seismic_generator::Error>();
         usage.or(queue).or(sink).or(job).or(load.map(seismic_generator::Error::kind))
     })

@@ -1,6 +1,7 @@
 //! Keeps house beside a running job: says what of the log is still needed, and lets go of the rest.
 #![allow(clippy::disallowed_methods, reason = "shell: waiting is its job")]
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -34,10 +35,10 @@ fn keep_once(job: RunJob<'_>) -> Result<()> {
     }
     let view = home.view()?;
     let spans = queue.spans(input)?;
-    for (partition, (part, span)) in input.all().zip(view.partitions.iter().zip(spans)) {
+    for ((partition, part), span) in input.all().zip(&view.partitions).zip(spans) {
         // Verify begins at the log's head or at the oldest checkpoint; entries before both are
         // of no use to anyone.
-        owner.prune_journal(partition, needed_from(part).min(span.first))?;
+        owner.prune_journal(partition, needed_from(home, partition, part)?.min(span.first))?;
     }
     Ok(())
 }
@@ -45,15 +46,21 @@ fn keep_once(job: RunJob<'_>) -> Result<()> {
 /// Tells the queue which messages the job's checkpoints still need.
 pub(crate) fn hold_log(queue: &dyn Queue, home: &dyn Home, job: &Job) -> Result<()> {
     let view = home.view()?;
-    let needed: Vec<(Partition, Offset)> =
-        job.input.all().zip(view.partitions.iter().map(needed_from)).collect();
+    let mut needed = Vec::with_capacity(view.partitions.len());
+    for (partition, part) in job.input.all().zip(&view.partitions) {
+        needed.push((partition, needed_from(home, partition, part)?));
+    }
     Ok(queue.hold(&job.input, &job.group, &needed)?)
 }
 
 /// First offset that recovery may need: that of the oldest checkpoint, or of the journal's start.
-fn needed_from(part: &PartitionView) -> Offset {
-    let checkpoint = part.checkpoints.iter().map(|info| info.manifest.position).min();
-    checkpoint.or_else(|| part.journal.first().map(|entry| entry.at)).unwrap_or(Offset(0))
+fn needed_from(home: &dyn Home, partition: Partition, part: &PartitionView) -> Result<Offset> {
+    if let Some(oldest) = part.checkpoints.first() {
+        return Ok(oldest.manifest.position);
+    }
+    let Range { start, end } = part.journal;
+    let first = home.journal(partition, start..end.min(start + 1))?;
+    Ok(first.first().map_or(Offset(0), |entry| entry.at))
 }
 
 fn retain(queue: &dyn Queue, topic: &Topic) -> Result<()> {

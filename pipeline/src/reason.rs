@@ -30,10 +30,10 @@ pub enum Reason {
     FutureTimestamp,
     /// The partition has as many sensors as it may have, and this would be one more.
     SensorLimit,
-    /// The sensor has as many open windows as it may have.
-    WindowLimit,
     /// The window of its event time is closed.
     Late,
+    /// The sensor has as many open windows as it may have.
+    WindowLimit,
 }
 
 impl Reason {
@@ -51,8 +51,8 @@ impl Reason {
         Reason::BadTime,
         Reason::FutureTimestamp,
         Reason::SensorLimit,
-        Reason::WindowLimit,
         Reason::Late,
+        Reason::WindowLimit,
     ];
 
     /// Its name in dead letters, metrics and JSON.

@@ -92,6 +92,14 @@ impl Rules {
         if !(low.is_finite() && high.is_finite() && low <= high) {
             faults.push(format!("valid amplitudes {low} to {high} are not a range"));
         }
+        if self.event_ms.0 >= self.event_ms.1 {
+            faults.push(format!("valid event times {:?} are not a range", self.event_ms));
+        }
+        if let Some(Region { longitude: (west, east), latitude: (south, north) }) = self.region
+            && !(west <= east && south <= north)
+        {
+            faults.push(format!("region {west} to {east}, {south} to {north} is not a box"));
+        }
         faults
     }
 
@@ -243,7 +251,15 @@ mod tests {
 
     #[test]
     fn all_faults_are_told_at_once() {
-        let rules = Rules { window_ms: 0, lateness_ms: -1, max_sensors: 0, ..Rules::default() };
-        assert_eq!(rules.faults().len(), 3, "{:?}", rules.faults());
+        let region = Region { longitude: (f64::NAN, 0.0), latitude: (1.0, 0.0) };
+        let rules = Rules {
+            window_ms: 0,
+            lateness_ms: -1,
+            max_sensors: 0,
+            event_ms: (1, 0),
+            region: Some(region),
+            ..Rules::default()
+        };
+        assert_eq!(rules.faults().len(), 5, "{:?}", rules.faults());
     }
 }

@@ -61,7 +61,7 @@ impl Engine {
             .map_err(SnapshotError::Damaged)?;
         let mut open = 0;
         for sensor in &stored.sensors {
-            let sensor = checked(sensor, engine.rules())?;
+            let sensor = checked(sensor, stored.position, engine.rules())?;
             open += sensor.windows().map(|window| window.count()).sum::<u64>();
             if !engine.restore_sensor(sensor) {
                 return Err(SnapshotError::Damaged("a sensor is in it twice".into()));
@@ -75,7 +75,7 @@ impl Engine {
     }
 }
 
-fn checked(stored: &state::Sensor, rules: &Rules) -> Result<Sensor, SnapshotError> {
+fn checked(stored: &state::Sensor, position: u64, rules: &Rules) -> Result<Sensor, SnapshotError> {
     let starts: Vec<i64> = stored.windows.iter().map(|window| window.start_ms).collect();
     let in_order = starts.is_sorted_by(|a, b| a < b);
     let known = rules.event_ms.0.saturating_sub(rules.window_ms)..rules.event_ms.1;
@@ -84,8 +84,13 @@ fn checked(stored: &state::Sensor, rules: &Rules) -> Result<Sensor, SnapshotErro
         .iter()
         .all(|start| stored.closed_until_ms.is_none_or(|closed| closed < start + rules.window_ms));
     let counted = stored.windows.iter().all(|w| w.p > 0 || w.s > 0 || w.n > 0);
-    if stored.id.is_empty() || !in_order || !starts.iter().all(aligned) || !after_closed || !counted
-    {
+    let is_sound = !stored.id.is_empty()
+        && stored.last_offset < position
+        && in_order
+        && starts.iter().all(aligned)
+        && after_closed
+        && counted;
+    if !is_sound {
         return Err(SnapshotError::Damaged(format!("sensor {:?} contradicts itself", stored.id)));
     }
     Ok(stored.into())

@@ -5,6 +5,8 @@
 //! Everything a [`Commit`] carries becomes visible and durable in one atomic act or not at all:
 //! that is the whole of exactly-once. What `note` and `state` mean is the pipeline's business.
 
+use std::ops::Range;
+
 use crate::{Block, CommitError, Error, Offset, Partition, Queue, Result, Span, Topic};
 
 /// Whose home it is. Written at the first [`Home::own`]; later owners must agree.
@@ -33,11 +35,15 @@ pub trait Home: Send + Sync {
     /// [`Error::JobDiffers`](crate::Error::JobDiffers) when it belongs to another job.
     fn own(&self, job: &Job) -> Result<Box<dyn Owner>>;
 
-    /// Everything but rows and snapshots, as one commit left it.
+    /// Everything but rows, journal entries and snapshots, as one commit left it.
     ///
     /// # Errors
     /// [`Error::HomeMissing`](crate::Error::HomeMissing) when no job was ever run here.
     fn view(&self) -> Result<View>;
+
+    /// Journal entries of a partition with a sequence in `range`, in order: those of
+    /// [`PartitionView::journal`] are what one commit left.
+    fn journal(&self, partition: Partition, range: Range<u64>) -> Result<Vec<JournalEntry>>;
 
     /// The checkpoint of that number, read and checked.
     ///
@@ -247,8 +253,8 @@ pub struct PartitionView {
     pub rows: Span,
     /// Dead letters.
     pub dead: Span,
-    /// All journal entries kept, in order.
-    pub journal: Vec<JournalEntry>,
+    /// Sequences of the journal entries kept.
+    pub journal: Range<u64>,
     /// Checkpoints kept, oldest first.
     pub checkpoints: Vec<CheckpointInfo>,
 }

@@ -65,7 +65,8 @@ fn import_openeew(args: OpeneewArgs) -> anyhow::Result<Outcome> {
         ..Options::new(args.files, args.locations)
     };
     let bar = progress_bar(None);
-    let summary = openeew::import(&*queue, &options, &stop, &mut |records| bar.set_position(records));
+    let summary =
+        openeew::import(&*queue, &options, &stop, &mut |records| bar.set_position(records));
     bar.finish_and_clear();
     let summary = summary?;
     if args.json {

@@ -39,7 +39,7 @@ impl<'a> Fold<'a> {
         let note =
             Note::decode(&progress.note).map_err(|source| Error::Note { partition, source })?;
         let mut journal = VecDeque::new();
-        for entry in &view.journal {
+        for entry in home.journal(partition, view.journal.clone())? {
             let sequence = entry.sequence;
             let decoded = Entry::decode(&entry.bytes).map_err(|source| Error::Entry {
                 partition,

@@ -1,11 +1,12 @@
 //! A home whose commits go wrong, or are tampered with, when a test says so.
 
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 use seismic_queue::memory::MemoryHome;
 use seismic_queue::{
-    Checkpoint, Claim, Commit, CommitError, Committer, Error, Home, Job, Offset, Owner, Partition,
-    Queue, Recovered, Result, View,
+    Checkpoint, Claim, Commit, CommitError, Committer, Error, Home, Job, JournalEntry, Offset,
+    Owner, Partition, Queue, Recovered, Result, View,
 };
 
 /// What becomes of a commit.
@@ -54,6 +55,10 @@ impl Home for FaultyHome {
 
     fn view(&self) -> Result<View> {
         self.inner.view()
+    }
+
+    fn journal(&self, partition: Partition, range: Range<u64>) -> Result<Vec<JournalEntry>> {
+        self.inner.journal(partition, range)
     }
 
     fn checkpoint(&self, partition: Partition, number: u64) -> Result<Checkpoint> {

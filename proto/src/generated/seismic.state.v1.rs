@@ -153,7 +153,7 @@ pub struct Sensor {
     /// Newest closed end; absent when no window was closed yet.
     #[prost(int64, optional, tag = "3")]
     pub closed_until_ms: ::core::option::Option<i64>,
-    /// Offset of the last message with a counted or late record of this sensor.
+    /// Offset of the last message with a record of this sensor that passed the cleaning.
     #[prost(uint64, tag = "4")]
     pub last_offset: u64,
     #[prost(message, repeated, tag = "5")]

@@ -132,8 +132,12 @@ pub fn the_journal_is_pruned_up_to_the_oldest_checkpoint(backend: &dyn Backend) 
     commit(&mut *committer, vec![sealed(3)]).unwrap();
     commit(&mut *committer, vec![step(P0, 4)]).unwrap();
     let kept = || {
-        let journal = backend.home().view().unwrap().partitions.remove(0).journal;
-        journal.iter().map(|entry| entry.sequence).collect::<Vec<_>>()
+        let home = backend.home();
+        let range = home.view().unwrap().partitions.remove(0).journal;
+        let journal = home.journal(P0, range.clone()).unwrap();
+        let sequences: Vec<_> = journal.iter().map(|entry| entry.sequence).collect();
+        assert_eq!(sequences, range.collect::<Vec<_>>());
+        sequences
     };
     owner.prune_journal(P0, Offset(20)).unwrap();
     assert_eq!(kept(), [1, 2, 3]);

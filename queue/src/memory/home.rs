@@ -2,6 +2,7 @@
 //! one atomic act.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Weak};
 
@@ -181,11 +182,19 @@ impl Home for MemoryHome {
                 progress: state.progress.clone(),
                 rows,
                 dead,
-                journal: state.journal.clone(),
+                journal: state.journal.first().map_or(state.tip.next_sequence, |e| e.sequence)
+                    ..state.tip.next_sequence,
                 checkpoints: state.checkpoints.values().cloned().collect(),
             });
             let partitions = partitions.collect();
             Ok(View { id: home.id.clone(), job: home.job.clone(), partitions, sinks })
+        })
+    }
+
+    fn journal(&self, partition: Partition, range: Range<u64>) -> Result<Vec<JournalEntry>> {
+        self.look(|_, _, home| {
+            let kept = home.at(partition)?.journal.iter();
+            Ok(kept.filter(|entry| range.contains(&entry.sequence)).cloned().collect())
         })
     }
 

@@ -1,5 +1,6 @@
 //! A home in one SQLite file: owning it, committing to it, looking in.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -16,8 +17,9 @@ use crate::failpoints::{COMMIT_AFTER, COMMIT_BEFORE, COMMIT_IN_TRANSACTION, pass
 use crate::tip::not_made;
 use crate::topic::new_id;
 use crate::{
-    Checkpoint, Claim, Commit, CommitError, Committer, Error, Home, Job, Offset, Owner, Partition,
-    PartitionView, Queue, Recovered, Result, SinkPosition, Topic, View, check, clock,
+    Checkpoint, Claim, Commit, CommitError, Committer, Error, Home, Job, JournalEntry, Offset,
+    Owner, Partition, PartitionView, Queue, Recovered, Result, SinkPosition, Topic, View, check,
+    clock,
 };
 
 /// A home in one SQLite file.
@@ -101,11 +103,18 @@ impl Home for SqliteHome {
                     progress: progress::progress(db, partition)?,
                     rows: log::span(db, rows)?,
                     dead: log::span(db, dead)?,
-                    journal: progress::journal(db, partition, 0)?,
+                    journal: progress::journal_kept(db, partition)?,
                     checkpoints: progress::checkpoints(db, partition)?,
                 });
             }
             Ok(View { id, job, partitions, sinks })
+        })
+    }
+
+    fn journal(&self, partition: Partition, range: Range<u64>) -> Result<Vec<JournalEntry>> {
+        self.look("reading the journal", |db, Identity { job, .. }| {
+            check::partition(&job.input, partition)?;
+            progress::journal(db, partition, range)
         })
     }
 

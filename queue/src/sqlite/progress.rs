@@ -2,6 +2,7 @@
 //! transaction.
 
 use rusqlite::{Connection, OptionalExtension, params};
+use std::ops::Range;
 
 use super::fault::Sql;
 use crate::tip::Tip;
@@ -100,13 +101,26 @@ pub(super) fn progress(db: &Connection, partition: Partition) -> Sql<Option<Prog
     Ok(stored.optional()?)
 }
 
-/// Journal entries kept, from sequence `from` on.
-pub(super) fn journal(db: &Connection, partition: Partition, from: u64) -> Sql<Vec<JournalEntry>> {
+/// Sequences of the journal entries kept.
+pub(super) fn journal_kept(db: &Connection, partition: Partition) -> Sql<Range<u64>> {
+    let next = tip(db, partition)?.next_sequence;
+    let first = db
+        .prepare_cached("SELECT min(sequence) FROM journal WHERE partition = ?1")?
+        .query_row(params![partition], |row| row.get::<_, Option<u64>>(0))?;
+    Ok(first.unwrap_or(next)..next)
+}
+
+/// Journal entries kept with a sequence in `range`.
+pub(super) fn journal(
+    db: &Connection,
+    partition: Partition,
+    range: Range<u64>,
+) -> Sql<Vec<JournalEntry>> {
     let mut select = db.prepare_cached(
         "SELECT sequence, position, bytes FROM journal
-         WHERE partition = ?1 AND sequence >= ?2 ORDER BY sequence",
+         WHERE partition = ?1 AND sequence >= ?2 AND sequence < ?3 ORDER BY sequence",
     )?;
-    let entries = select.query_map(params![partition, from], |row| {
+    let entries = select.query_map(params![partition, range.start, range.end], |row| {
         Ok(JournalEntry { sequence: row.get(0)?, at: row.get(1)?, bytes: row.get(2)? })
     })?;
     Ok(entries.collect::<rusqlite::Result<_>>()?)
@@ -191,7 +205,7 @@ pub(super) fn recover(db: &Connection, at: &str, partition: Partition) -> Sql<Re
         partition,
         progress: progress(db, partition)?,
         checkpoint: whole,
-        journal: journal(db, partition, from)?,
+        journal: journal(db, partition, from..next_sequence)?,
         next_sequence,
         last_checkpoint: checkpoint,
         passed_over,
