@@ -3,7 +3,8 @@
 use clap::Args;
 use seismic_queue::{Home, Queue, Result, Topic, Url};
 
-/// Where records come from and where the job keeps what it made of them.
+/// Where records come from and where the job keeps what it made of them. Every command takes all
+/// three, so that a script can say them once; those that only publish use the queue alone.
 #[derive(Args, Clone, Debug)]
 pub struct Place {
     /// Queue: sqlite:PATH

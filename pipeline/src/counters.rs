@@ -62,7 +62,8 @@ impl Counters {
 
 impl From<&Counters> for state::Counters {
     fn from(counters: &Counters) -> Self {
-        let rejected = Reason::ALL.into_iter().filter(|&reason| reason != Reason::Late);
+        let is_rejected = |&reason: &Reason| reason != Reason::Late && counters.dead(reason) > 0;
+        let rejected = Reason::ALL.into_iter().filter(is_rejected);
         state::Counters {
             read: counters.read,
             closed: counters.closed,

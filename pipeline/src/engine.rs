@@ -15,6 +15,7 @@ use crate::clean::clean;
 use crate::decode::{self, Fault, Record};
 use crate::out::{Buried, Input};
 use crate::sensor::{Sensor, Taken};
+use crate::window::Sample;
 use crate::{Counters, Out, Reason, Rules};
 
 /// Turns the messages of one partition into windows.
@@ -103,7 +104,8 @@ impl Engine {
         let time_ms = clean(record, id, self.append_ms, &self.rules)?;
         let place = self.intern(id).ok_or(Reason::SensorLimit)?;
         let sensor = &mut self.sensors[place];
-        match sensor.take(at, time_ms, record.amplitude, record.phase, &self.rules)? {
+        let Record { amplitude, phase, .. } = *record;
+        match sensor.take(at, Sample { time_ms, amplitude, phase }, &self.rules)? {
             Taken::Counted => {}
             Taken::Opened => self.open_windows += 1,
         }

@@ -40,7 +40,7 @@ pub use idle::IdleWatch;
 pub use journal::{Entry, EntryError, Note};
 pub use out::Out;
 pub use reason::Reason;
-pub use rules::{ENGINE_VERSION, Region, Rules, RulesError, Time};
+pub use rules::{Dedupe, ENGINE_VERSION, Region, Rules, RulesError, Time};
 pub use run::{Progress, RunJob, run, timed};
 pub use settings::{Finish, From, Settings};
 pub use snapshot::SnapshotError;

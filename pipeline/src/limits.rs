@@ -17,6 +17,9 @@ pub const DEAD_LETTER_BYTES: usize = 900 << 10;
 /// Window lengths in ms: from one sample of the fastest digitiser to one day.
 pub const WINDOW_MS: std::ops::RangeInclusive<i64> = 1..=86_400_000;
 
+/// Longest window with dedupe, ms: one bit per ms makes 7.5 kB for each open window of a sensor.
+pub const DEDUPE_WINDOW_MS: i64 = 60_000;
+
 /// Lateness and future guard in ms: up to 30 days of backfill.
 pub const WAIT_MS: std::ops::RangeInclusive<i64> = 0..=30 * 86_400_000;
 

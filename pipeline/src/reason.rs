@@ -32,13 +32,15 @@ pub enum Reason {
     SensorLimit,
     /// The window of its event time is closed.
     Late,
+    /// The sensor has a record of the same event time already, and the job dedupes.
+    Duplicate,
     /// The sensor has as many open windows as it may have.
     WindowLimit,
 }
 
 impl Reason {
     /// All of them, in order.
-    pub const ALL: [Reason; 14] = [
+    pub const ALL: [Reason; 15] = [
         Reason::Unparseable,
         Reason::TooManyRecords,
         Reason::EmptySensor,
@@ -52,6 +54,7 @@ impl Reason {
         Reason::FutureTimestamp,
         Reason::SensorLimit,
         Reason::Late,
+        Reason::Duplicate,
         Reason::WindowLimit,
     ];
 
@@ -71,6 +74,7 @@ impl Reason {
             Reason::BadTime => "bad_time",
             Reason::FutureTimestamp => "future_timestamp",
             Reason::SensorLimit => "sensor_limit",
+            Reason::Duplicate => "duplicate",
             Reason::WindowLimit => "window_limit",
             Reason::Late => "late",
         }

@@ -24,6 +24,16 @@ pub enum Time {
     Ingest,
 }
 
+/// Whether a record that repeats another one counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Dedupe {
+    /// Every record counts.
+    #[default]
+    Off,
+    /// The second record of a sensor with the same event time inside an open window is rejected.
+    Time,
+}
+
 /// A box of positions, degrees, inclusive.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Region {
@@ -52,6 +62,8 @@ pub struct Rules {
     pub region: Option<Region>,
     /// Sensors per partition; further ones are rejected, none is ever forgotten.
     pub max_sensors: u64,
+    /// Whether a record that repeats another one counts.
+    pub dedupe: Dedupe,
 }
 
 impl Default for Rules {
@@ -66,6 +78,7 @@ impl Default for Rules {
             event_ms: (-2_208_988_800_000, 7_258_118_400_000),
             region: None,
             max_sensors: 1_000_000,
+            dedupe: Dedupe::Off,
         }
     }
 }
@@ -91,6 +104,15 @@ impl Rules {
         let (low, high) = (*self.amplitude.start(), *self.amplitude.end());
         if !(low.is_finite() && high.is_finite() && low <= high) {
             faults.push(format!("valid amplitudes {low} to {high} are not a range"));
+        }
+        if self.dedupe == Dedupe::Time {
+            if self.window_ms > limits::DEDUPE_WINDOW_MS {
+                let limit = limits::DEDUPE_WINDOW_MS;
+                faults.push(format!("dedupe needs windows of at most {limit} ms"));
+            }
+            if self.time == Time::Ingest {
+                faults.push("dedupe compares event times, which ingest time does not use".into());
+            }
         }
         if self.event_ms.0 >= self.event_ms.1 {
             faults.push(format!("valid event times {:?} are not a range", self.event_ms));
@@ -128,6 +150,7 @@ impl Rules {
         compare("event-ms", &self.event_ms, &other.event_ms);
         compare("region", &self.region, &other.region);
         compare("max-sensors", &self.max_sensors, &other.max_sensors);
+        compare("dedupe", &self.dedupe, &other.dedupe);
         all
     }
 
@@ -159,6 +182,10 @@ impl From<&Rules> for state::Rules {
                 north: region.latitude.1,
             }),
             max_sensors: rules.max_sensors,
+            dedupe: match rules.dedupe {
+                Dedupe::Off => state::Dedupe::Off.into(),
+                Dedupe::Time => state::Dedupe::Time.into(),
+            },
         }
     }
 }
@@ -203,6 +230,10 @@ impl TryFrom<Option<&state::Rules>> for Rules {
                 latitude: (region.south, region.north),
             }),
             max_sensors: stored.max_sensors,
+            dedupe: match stored.dedupe() {
+                state::Dedupe::Off => Dedupe::Off,
+                state::Dedupe::Time => Dedupe::Time,
+            },
         };
         match rules.faults() {
             faults if faults.is_empty() => Ok(rules),
@@ -235,6 +266,7 @@ mod tests {
             Rules { event_ms: (0, 1), ..base.clone() },
             Rules { region: Some(region), ..base.clone() },
             Rules { max_sensors: 2, ..base.clone() },
+            Rules { dedupe: Dedupe::Time, ..base.clone() },
         ];
         for other in others {
             assert_ne!(other.hash(), base.hash(), "{other:?}");
@@ -258,8 +290,10 @@ mod tests {
             max_sensors: 0,
             event_ms: (1, 0),
             region: Some(region),
+            time: Time::Ingest,
+            dedupe: Dedupe::Time,
             ..Rules::default()
         };
-        assert_eq!(rules.faults().len(), 5, "{:?}", rules.faults());
+        assert_eq!(rules.faults().len(), 6, "{:?}", rules.faults());
     }
 }

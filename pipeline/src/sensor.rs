@@ -7,10 +7,9 @@ use seismic_proto::state;
 use seismic_queue::Offset;
 
 use crate::Reason;
-use crate::decode::Phase;
 use crate::limits;
 use crate::rules::Rules;
-use crate::window::Window;
+use crate::window::{Sample, Window};
 
 /// State of one sensor. Never evicted: a forgotten `closed_until` would emit a window twice.
 #[derive(Debug)]
@@ -47,47 +46,32 @@ impl Sensor {
     /// Counts a record in its window.
     ///
     /// # Errors
-    /// [`Reason::Late`] when that window is closed, [`Reason::WindowLimit`] when it would be one
-    /// too many; the record is not counted.
+    /// [`Reason::Late`] when that window is closed, [`Reason::Duplicate`] when the job dedupes and
+    /// the record repeats one, [`Reason::WindowLimit`] when its window would be one too many; the
+    /// record is not counted.
     #[inline]
-    pub fn take(
-        &mut self,
-        at: Offset,
-        time_ms: i64,
-        amplitude: f32,
-        phase: Phase,
-        rules: &Rules,
-    ) -> Result<Taken, Reason> {
+    pub fn take(&mut self, at: Offset, sample: Sample, rules: &Rules) -> Result<Taken, Reason> {
         self.last_offset = at;
         let taken = match &mut self.open {
             // An open window is never late, so only its bounds have to be asked.
-            Some(window) if in_window(window, time_ms, rules) => {
-                window.add(time_ms, amplitude, phase);
-                Taken::Counted
-            }
-            _ => self.take_elsewhere(time_ms, amplitude, phase, rules)?,
+            Some(window) if in_window(window, sample.time_ms, rules) => count(window, sample)?,
+            _ => self.take_elsewhere(sample, rules)?,
         };
-        self.clock_ms = self.clock_ms.max(time_ms);
+        self.clock_ms = self.clock_ms.max(sample.time_ms);
         Ok(taken)
     }
 
-    fn take_elsewhere(
-        &mut self,
-        time_ms: i64,
-        amplitude: f32,
-        phase: Phase,
-        rules: &Rules,
-    ) -> Result<Taken, Reason> {
-        let start_ms = rules.window_start(time_ms);
+    fn take_elsewhere(&mut self, sample: Sample, rules: &Rules) -> Result<Taken, Reason> {
+        let start_ms = rules.window_start(sample.time_ms);
         let end_ms = start_ms + rules.window_ms;
         if end_ms <= self.closed_until_ms
             || end_ms.saturating_add(rules.lateness_ms) <= self.clock_ms
         {
             return Err(Reason::Late);
         }
-        let fresh = Window::first(start_ms, time_ms, amplitude, phase);
+        let fresh = || Window::first(start_ms, sample, rules);
         let Some(oldest) = &mut self.open else {
-            self.open = Some(fresh);
+            self.open = Some(fresh());
             return Ok(Taken::Opened);
         };
         let more = self.more.get_or_insert_default();
@@ -96,20 +80,17 @@ impl Sensor {
             if is_full {
                 return Err(Reason::WindowLimit);
             }
-            let oldest = std::mem::replace(oldest, fresh);
+            let oldest = std::mem::replace(oldest, fresh());
             more.push_front(oldest);
             return Ok(Taken::Opened);
         }
         // The newest window is the likeliest by far.
         let place = more.partition_point(|window| window.start_ms < start_ms);
         match more.get_mut(place) {
-            Some(window) if window.start_ms == start_ms => {
-                window.add(time_ms, amplitude, phase);
-                Ok(Taken::Counted)
-            }
+            Some(window) if window.start_ms == start_ms => count(window, sample),
             _ if is_full => Err(Reason::WindowLimit),
             _ => {
-                more.insert(place, fresh);
+                more.insert(place, fresh());
                 Ok(Taken::Opened)
             }
         }
@@ -163,6 +144,11 @@ pub enum Taken {
 }
 
 #[inline]
+fn count(window: &mut Window, sample: Sample) -> Result<Taken, Reason> {
+    if window.add(sample) { Ok(Taken::Counted) } else { Err(Reason::Duplicate) }
+}
+
+#[inline]
 fn in_window(window: &Window, time_ms: i64, rules: &Rules) -> bool {
     // Both are valid event times, far from the ends of i64.
     (0..rules.window_ms).contains(&(time_ms - window.start_ms))
@@ -204,8 +190,12 @@ mod tests {
         Rules { lateness_ms: 2_000, ..Rules::default() }
     }
 
+    fn sample(time_ms: i64) -> Sample {
+        Sample { time_ms, amplitude: 1.0, phase: crate::decode::Phase::N }
+    }
+
     fn give(sensor: &mut Sensor, time_ms: i64) -> Result<Taken, Reason> {
-        sensor.take(Offset(0), time_ms, 1.0, Phase::N, &rules())
+        sensor.take(Offset(0), sample(time_ms), &rules())
     }
 
     #[test]
@@ -247,9 +237,9 @@ mod tests {
         let mut sensor = Sensor::new("S");
         let limit = limits::OPEN_WINDOWS_PER_SENSOR as i64;
         for time in 0..limit {
-            sensor.take(Offset(0), time, 1.0, Phase::N, &rules).unwrap();
+            sensor.take(Offset(0), sample(time), &rules).unwrap();
         }
-        let more = sensor.take(Offset(0), limit, 1.0, Phase::N, &rules);
+        let more = sensor.take(Offset(0), sample(limit), &rules);
         assert_eq!(more, Err(Reason::WindowLimit));
     }
 }

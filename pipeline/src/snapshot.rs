@@ -8,7 +8,7 @@ use seismic_queue::{Offset, Partition};
 
 use crate::rules::RulesError;
 use crate::sensor::Sensor;
-use crate::{Counters, Engine, Rules};
+use crate::{Counters, Dedupe, Engine, Rules};
 
 /// Why a snapshot cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -84,12 +84,18 @@ fn checked(stored: &state::Sensor, position: u64, rules: &Rules) -> Result<Senso
         .iter()
         .all(|start| stored.closed_until_ms.is_none_or(|closed| closed < start + rules.window_ms));
     let counted = stored.windows.iter().all(|w| w.p > 0 || w.s > 0 || w.n > 0);
+    let words = match rules.dedupe {
+        Dedupe::Off => 0,
+        Dedupe::Time => (rules.window_ms as usize).div_ceil(64),
+    };
+    let marked = stored.windows.iter().all(|window| window.seen.len() == words);
     let is_sound = !stored.id.is_empty()
         && stored.last_offset < position
         && in_order
         && starts.iter().all(aligned)
         && after_closed
-        && counted;
+        && counted
+        && marked;
     if !is_sound {
         return Err(SnapshotError::Damaged(format!("sensor {:?} contradicts itself", stored.id)));
     }

@@ -3,10 +3,22 @@
 use seismic_proto::{ClosedBy, SeismicAggRecord, state};
 
 use crate::decode::Phase;
+use crate::{Dedupe, Rules};
+
+/// A record worth counting.
+#[derive(Clone, Copy, Debug)]
+pub struct Sample {
+    /// Event time, ms since 1970 UTC.
+    pub time_ms: i64,
+    /// Finite.
+    pub amplitude: f32,
+    /// P, S or N.
+    pub phase: Phase,
+}
 
 /// Sums in f64 in log order; min and max by `<` and `>`, started by the first value. The same
 /// records in the same order give the same bits.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Window {
     /// Start, ms since 1970 UTC.
     pub start_ms: i64,
@@ -19,12 +31,17 @@ pub struct Window {
     p: u32,
     s: u32,
     n: u32,
+    /// With dedupe, a bit for each ms at which a record was counted; one word without.
+    #[allow(clippy::box_collection, reason = "one word in the common case of no dedupe")]
+    seen: Option<Box<Vec<u64>>>,
 }
 
 impl Window {
-    /// A window with its first record. `phase` is P, S or N.
+    /// The window from `start_ms` on, with its first record.
     #[must_use]
-    pub fn first(start_ms: i64, time_ms: i64, amplitude: f32, phase: Phase) -> Self {
+    pub fn first(start_ms: i64, sample: Sample, rules: &Rules) -> Self {
+        let Sample { time_ms, amplitude, .. } = sample;
+        let words = (rules.window_ms as usize).div_ceil(64);
         let mut window = Window {
             start_ms,
             sum: 0.0,
@@ -36,14 +53,25 @@ impl Window {
             p: 0,
             s: 0,
             n: 0,
+            seen: (rules.dedupe == Dedupe::Time).then(|| Box::new(vec![0; words])),
         };
-        window.add(time_ms, amplitude, phase);
+        window.add(sample);
         window
     }
 
-    /// Counts one more record.
+    /// Counts one more record, whose event time lies in the window; `false`, and not counted, when
+    /// it repeats one and the job dedupes.
     #[inline]
-    pub fn add(&mut self, time_ms: i64, amplitude: f32, phase: Phase) {
+    pub fn add(&mut self, sample: Sample) -> bool {
+        let Sample { time_ms, amplitude, phase } = sample;
+        if let Some(seen) = &mut self.seen {
+            let place = (time_ms - self.start_ms) as usize;
+            let bit = 1 << (place % 64);
+            if seen[place / 64] & bit != 0 {
+                return false;
+            }
+            seen[place / 64] |= bit;
+        }
         let wide = f64::from(amplitude);
         self.sum += wide;
         self.sum_of_squares += wide * wide;
@@ -60,6 +88,7 @@ impl Window {
             Phase::S => self.s += 1,
             Phase::N | Phase::Other => self.n += 1,
         }
+        true
     }
 
     /// Records counted.
@@ -104,6 +133,7 @@ impl From<&Window> for state::Window {
             n: window.n,
             first_ms: window.first_ms,
             last_ms: window.last_ms,
+            seen: window.seen.as_deref().cloned().unwrap_or_default(),
         }
     }
 }
@@ -121,6 +151,7 @@ impl From<&state::Window> for Window {
             n: stored.n,
             first_ms: stored.first_ms,
             last_ms: stored.last_ms,
+            seen: (!stored.seen.is_empty()).then(|| Box::new(stored.seen.clone())),
         }
     }
 }
@@ -130,10 +161,13 @@ mod tests {
     use super::*;
 
     fn row(amplitudes: &[f32]) -> SeismicAggRecord {
-        let mut window = Window::first(1_000, 1_000, amplitudes[0], Phase::P);
-        for (i, &amplitude) in amplitudes.iter().enumerate().skip(1) {
-            window.add(1_000 + i as i64, amplitude, [Phase::P, Phase::S, Phase::N][i % 3]);
-        }
+        let sample = |i: usize| Sample {
+            time_ms: 1_000 + i as i64,
+            amplitude: amplitudes[i],
+            phase: [Phase::P, Phase::S, Phase::N][i % 3],
+        };
+        let mut window = Window::first(1_000, sample(0), &Rules::default());
+        (1..amplitudes.len()).for_each(|i| assert!(window.add(sample(i))));
         let mut row = SeismicAggRecord::default();
         window.fill(&mut row, 1_000, ClosedBy::Time);
         row
@@ -171,8 +205,23 @@ mod tests {
 
     #[test]
     fn a_window_comes_back_from_its_stored_form() {
-        let mut window = Window::first(-1_000, -1, 1.5, Phase::S);
-        window.add(-700, -2.5, Phase::N);
-        assert_eq!(Window::from(&state::Window::from(&window)), window);
+        for dedupe in [Dedupe::Off, Dedupe::Time] {
+            let rules = Rules { dedupe, ..Rules::default() };
+            let sample = |time_ms| Sample { time_ms, amplitude: 1.5, phase: Phase::S };
+            let mut window = Window::first(-1_000, sample(-1), &rules);
+            window.add(sample(-700));
+            assert_eq!(Window::from(&state::Window::from(&window)), window);
+        }
+    }
+
+    #[test]
+    fn with_dedupe_a_second_record_of_the_same_ms_does_not_count() {
+        let rules = Rules { dedupe: Dedupe::Time, ..Rules::default() };
+        let sample = |time_ms| Sample { time_ms, amplitude: 1.0, phase: Phase::N };
+        let mut window = Window::first(0, sample(999), &rules);
+        assert!(!window.add(sample(999)));
+        assert!(window.add(sample(0)) && window.add(sample(63)) && window.add(sample(64)));
+        assert!(!window.add(sample(64)) && !window.add(sample(0)));
+        assert_eq!(window.count(), 4);
     }
 }

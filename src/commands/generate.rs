@@ -4,18 +4,17 @@ use std::io::IsTerminal;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use seismic_generator::{Options, Summary};
-use seismic_queue::Url;
 
 use crate::exit::Outcome;
+use crate::place::Place;
 use crate::show::count;
 use crate::{signal, time};
 
 /// Options of `seismic generate` and `seismic-generator`.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Queue: sqlite:PATH
-    #[arg(long, value_name = "URL", default_value = "sqlite:output/queue.db")]
-    queue: Url,
+    #[command(flatten)]
+    place: Place,
     /// Topic to publish to; made if it is missing
     #[arg(long, value_name = "NAME", default_value = "seismic-data-topic")]
     topic: String,
@@ -58,7 +57,7 @@ pub struct Args {
 /// Publishes.
 pub fn run(args: Args) -> anyhow::Result<Outcome> {
     let stop = signal::stop_flag()?;
-    let queue = seismic_queue::open(&args.queue)?;
+    let queue = args.place.open_queue()?;
     let options = Options {
         records: args.records,
         sensors: args.sensors,

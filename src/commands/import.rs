@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use seismic_generator::import::openeew::{self, Component, Options};
-use seismic_queue::Url;
 
 use super::generate::progress_bar;
 use crate::exit::Outcome;
+use crate::place::Place;
 use crate::show::count;
 use crate::signal;
 
@@ -34,9 +34,8 @@ struct OpeneewArgs {
     /// vector: length of (x, y, z) less each axis' mean over the device's first message; or one axis
     #[arg(long, value_name = "vector|x|y|z", default_value_t = Component::default())]
     component: Component,
-    /// Queue: sqlite:PATH
-    #[arg(long, value_name = "URL", default_value = "sqlite:output/queue.db")]
-    queue: Url,
+    #[command(flatten)]
+    place: Place,
     /// Topic to publish to; made if it is missing
     #[arg(long, value_name = "NAME", default_value = "seismic-data-topic")]
     topic: String,
@@ -57,7 +56,7 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
 
 fn import_openeew(args: OpeneewArgs) -> anyhow::Result<Outcome> {
     let stop = signal::stop_flag()?;
-    let queue = seismic_queue::open(&args.queue)?;
+    let queue = args.place.open_queue()?;
     let options = Options {
         component: args.component,
         topic: args.topic,
@@ -83,7 +82,7 @@ fn import_openeew(args: OpeneewArgs) -> anyhow::Result<Outcome> {
     );
     if summary.recognised > 0 {
         let recognised = count(summary.recognised);
-        println!("  {recognised} of them were there already and were not added again");
+        println!("  {recognised} of these messages were there already and were not added again");
     }
     if summary.stopped {
         println!("  stopped before the end; the same command goes on where it stopped");

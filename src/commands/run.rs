@@ -7,7 +7,7 @@ use std::thread::{self, Scope, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use seismic_pipeline::{Finish, From, Progress, Rules, RunJob, Settings, Time};
+use seismic_pipeline::{Dedupe, Finish, From, Progress, Rules, RunJob, Settings, Time};
 use seismic_queue::{Home, Job, Queue, Topic};
 use seismic_sinks::{Relay, Spec};
 
@@ -54,6 +54,9 @@ pub struct Args {
     /// Which clock windows follow
     #[arg(long = "time", value_enum, default_value_t = Clock::Event)]
     clock: Clock,
+    /// Reject a sensor's second record of the same event time inside an open window
+    #[arg(long, value_enum, default_value_t = Repeats::Off)]
+    dedupe: Repeats,
     /// Sensors per partition; further ones become dead letters
     #[arg(long, value_name = "N", default_value_t = 1_000_000)]
     max_sensors: u64,
@@ -85,6 +88,14 @@ enum Clock {
     Ingest,
 }
 
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Repeats {
+    /// Every record counts
+    Off,
+    /// One record per sensor and ms of event time counts
+    Time,
+}
+
 impl Args {
     fn settings(&self) -> Settings {
         let rules = Rules {
@@ -96,6 +107,10 @@ impl Args {
                 Clock::Ingest => Time::Ingest,
             },
             max_sensors: self.max_sensors,
+            dedupe: match self.dedupe {
+                Repeats::Off => Dedupe::Off,
+                Repeats::Time => Dedupe::Time,
+            },
             ..Rules::default()
         };
         let finish = match (self.drain, self.until_caught_up) {

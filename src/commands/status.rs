@@ -21,9 +21,9 @@ pub struct Args {
 
 /// Shows the job.
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
+    // In this order: looking at a job that is not there makes no queue either.
+    let view = args.place.open_home()?.view()?;
     let queue = args.place.open_queue()?;
-    let home = args.place.open_home()?;
-    let view = home.view()?;
     let spans = queue.spans(&queue.topic(&view.job.input.name)?)?;
     let status = Status::new(view, &spans)?;
     if args.json {

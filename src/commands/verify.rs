@@ -34,8 +34,10 @@ pub struct Args {
 
 /// Proves the job; code 3 when something differs.
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
-    let queue = args.place.open_queue()?;
+    // In this order: looking at a job that is not there makes no queue either.
     let home = args.place.open_home()?;
+    home.view()?;
+    let queue = args.place.open_queue()?;
     let bar = progress_bar();
     let began = Instant::now();
     let mut report = verify(&*queue, &*home, args.complete, &mut |messages| bar.inc(messages))?;

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
-use seismic_pipeline::{Rules, Time};
+use seismic_pipeline::{Dedupe, Rules, Time};
 use seismic_proto::{
     BATCH_FIRST_BYTE, ClosedBy, Message as _, SeismicAggRecord, SeismicDeadLetter, SeismicRecord,
     SeismicRecordBatch,
@@ -119,7 +119,12 @@ impl Oracle {
         if !sensor.windows.contains_key(&start) && sensor.windows.len() == WINDOWS_PER_SENSOR {
             return Err("window_limit");
         }
-        sensor.windows.entry(start).or_default().push(Sample {
+        let samples = sensor.windows.entry(start).or_default();
+        let repeats = samples.iter().any(|sample| sample.time == time);
+        if repeats && self.rules.dedupe == Dedupe::Time {
+            return Err("duplicate");
+        }
+        samples.push(Sample {
             time,
             amplitude: record.seismic_amplitude,
             phase: record.phase_type.clone(),

@@ -3,7 +3,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
-use seismic_pipeline::{Engine, Out, Region, Rules, Time};
+use seismic_pipeline::{Dedupe, Engine, Out, Region, Rules, Time};
 use seismic_proto::{Message as _, SeismicRecord, SeismicRecordBatch};
 use seismic_queue::{Message, Offset, Partition};
 
@@ -104,6 +104,7 @@ fn rules() -> impl Strategy<Value = Rules> {
         select(&[(-2_208_988_800_000, 7_258_118_400_000), (0, 1_600_000_001_000)]),
         prop_oneof![3 => Just(None), 1 => Just(Some(region))],
         select(&[1, 2, 4, 1_000_000]),
+        select(&[Dedupe::Off, Dedupe::Off, Dedupe::Time]),
     )
         .prop_map(
             |(
@@ -115,6 +116,7 @@ fn rules() -> impl Strategy<Value = Rules> {
                 event_ms,
                 region,
                 max_sensors,
+                dedupe,
             )| {
                 Rules {
                     window_ms,
@@ -125,6 +127,12 @@ fn rules() -> impl Strategy<Value = Rules> {
                     event_ms,
                     region,
                     max_sensors,
+                    // Only where it may be used.
+                    dedupe: if time == Time::Event && window_ms <= 60_000 {
+                        dedupe
+                    } else {
+                        Dedupe::Off
+                    },
                 }
             },
         )

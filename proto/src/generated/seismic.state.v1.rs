@@ -37,6 +37,8 @@ pub struct Rules {
     pub region: ::core::option::Option<Region>,
     #[prost(uint64, tag = "11")]
     pub max_sensors: u64,
+    #[prost(enumeration = "Dedupe", tag = "12")]
+    pub dedupe: i32,
 }
 /// Where every record read so far has gone. read == counted in closed windows + open + late +
 /// the sum of rejected.
@@ -55,7 +57,7 @@ pub struct Counters {
     /// Closed windows.
     #[prost(uint64, tag = "5")]
     pub windows: u64,
-    /// By reason, in the order of Reason in the pipeline; names make the order checkable.
+    /// By reason; those that did not occur are left out.
     #[prost(message, repeated, tag = "6")]
     pub rejected: ::prost::alloc::vec::Vec<Rejected>,
 }
@@ -159,7 +161,7 @@ pub struct Sensor {
     #[prost(message, repeated, tag = "5")]
     pub windows: ::prost::alloc::vec::Vec<Window>,
 }
-#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Window {
     #[prost(int64, tag = "1")]
     pub start_ms: i64,
@@ -181,6 +183,10 @@ pub struct Window {
     pub first_ms: i64,
     #[prost(int64, tag = "10")]
     pub last_ms: i64,
+    /// With DEDUPE_TIME: one bit for each ms of the window that a record was counted at, from the
+    /// lowest bit of the first word on.
+    #[prost(fixed64, repeated, tag = "11")]
+    pub seen: ::prost::alloc::vec::Vec<u64>,
 }
 /// Which clock windows follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -205,6 +211,34 @@ impl TimeMode {
         match value {
             "TIME_MODE_EVENT" => Some(Self::Event),
             "TIME_MODE_INGEST" => Some(Self::Ingest),
+            _ => None,
+        }
+    }
+}
+/// Whether a record that repeats another one counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Dedupe {
+    Off = 0,
+    /// The second record of a sensor with the same event time inside an open window does not.
+    Time = 1,
+}
+impl Dedupe {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Off => "DEDUPE_OFF",
+            Self::Time => "DEDUPE_TIME",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "DEDUPE_OFF" => Some(Self::Off),
+            "DEDUPE_TIME" => Some(Self::Time),
             _ => None,
         }
     }
