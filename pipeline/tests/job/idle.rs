@@ -9,7 +9,7 @@ use seismic_pipeline::{Finish, Note};
 use seismic_proto::ClosedBy;
 use seismic_queue::PartitionView;
 
-use crate::stage::Stage;
+use crate::stage::{RECORDS, Stage};
 
 fn open_windows(stage: &Stage) -> u64 {
     let Ok(view) = stage.home.view() else { return u64::MAX };
@@ -21,13 +21,13 @@ fn open_windows(stage: &Stage) -> u64 {
     view.partitions.iter().map(open).sum()
 }
 
-/// Runs as a service until every window is closed.
+/// Runs as a service until everything is read and every window is closed.
 fn run_until_all_closed(stage: &Stage) {
     let stop = Arc::new(AtomicBool::new(false));
     thread::scope(|scope| {
         let running = scope.spawn(|| stage.run_until(&stop).unwrap());
         let deadline = Instant::now() + Duration::from_secs(30);
-        while open_windows(stage) > 0 {
+        while open_windows(stage) > 0 || stage.committed() < RECORDS {
             assert!(Instant::now() < deadline, "windows of silent sensors stay open");
             assert!(!running.is_finished(), "the job ended");
             thread::yield_now();
