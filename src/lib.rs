@@ -14,6 +14,8 @@ mod show;
 mod signal;
 mod time;
 
+use std::io::IsTerminal;
+
 use clap::{Parser, Subcommand};
 
 use crate::exit::Outcome;
@@ -79,6 +81,7 @@ pub fn start() {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
         .init();
     #[cfg(feature = "failpoints")]

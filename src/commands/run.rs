@@ -144,6 +144,11 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     for name in [&args.topic, &args.result_topic, &args.dead_topic] {
         Topic::check_name(name)?;
     }
+    for (i, spec) in args.sinks.iter().enumerate() {
+        if args.sinks[..i].contains(spec) {
+            return Err(Usage(format!("--sink {spec} is given twice")).into());
+        }
+    }
     let stop = signal::stop_flag()?;
     let queue = args.place.open_queue()?;
     let home = args.place.open_home()?;
@@ -241,10 +246,7 @@ impl<'scope> Sinks<'scope> {
     ) -> anyhow::Result<Self> {
         let context = seismic_sinks::Context::of(home)?;
         let mut relays = Vec::new();
-        for (i, spec) in specs.iter().enumerate() {
-            if specs[..i].contains(spec) {
-                return Err(Usage(format!("--sink {spec} is given twice")).into());
-            }
+        for spec in specs {
             let sink = seismic_sinks::open(spec, &context)?;
             relays.push((spec.clone(), Relay::new(home, sink)?));
         }

@@ -96,6 +96,13 @@ fn in_words(report: &Report, sinks: &[(&Spec, u64)], time: Duration) -> String {
             count(sum(|p| p.rows)),
             count(sum(|p| p.dead_letters)),
         );
+        text += &format!(
+            "          {} retained checkpoints are the state at their position; idle closes: {} \
+             proved honest, {} not provable\n",
+            count(sum(|p| p.checkpoints)),
+            count(sum(|p| p.idle_proved)),
+            count(sum(|p| p.idle_unproved)),
+        );
         for (spec, rows) in sinks {
             text += &format!("          {spec} holds {} of these rows, each once\n", count(*rows));
         }
@@ -132,6 +139,9 @@ fn as_json(report: &Report, sinks: &[(&Spec, u64)]) -> serde_json::Value {
             "complete": proved.is_complete(),
             "rows": proved.rows,
             "dead_letters": proved.dead_letters,
+            "checkpoints": proved.checkpoints,
+            "idle_proved": proved.idle_proved,
+            "idle_unproved": proved.idle_unproved,
         })).collect::<Vec<_>>(),
         "sinks": sinks.iter().map(|(spec, rows)| json!({
             "sink": spec.to_string(),

@@ -42,6 +42,10 @@ pub enum DifferenceKind {
     DeadLetterUnexpected,
     /// A dead letter with another content.
     DeadLetterDiffers,
+    /// A retained checkpoint is damaged or is not the state at its position.
+    CheckpointDiffers,
+    /// Windows were closed by idle although their sensors cannot have been silent that long.
+    IdleDishonest,
     /// Counters that do not add up or are not those of the fold.
     Count,
 }
@@ -59,6 +63,8 @@ impl DifferenceKind {
             DifferenceKind::DeadLetterDoubled => "dead_letter_doubled",
             DifferenceKind::DeadLetterUnexpected => "dead_letter_unexpected",
             DifferenceKind::DeadLetterDiffers => "dead_letter_differs",
+            DifferenceKind::CheckpointDiffers => "checkpoint_differs",
+            DifferenceKind::IdleDishonest => "idle_dishonest",
             DifferenceKind::Count => "count",
         }
     }
@@ -95,6 +101,12 @@ pub struct Proved {
     pub rows: u64,
     /// Dead letters compared.
     pub dead_letters: u64,
+    /// Retained snapshots that are the state at their position.
+    pub checkpoints: u64,
+    /// Idle closes that append times show to be honest.
+    pub idle_proved: u64,
+    /// Idle closes of which append times say nothing.
+    pub idle_unproved: u64,
     /// The counters at the committed position.
     pub counters: Counters,
 }

@@ -1,11 +1,11 @@
 //! The proof of one partition.
 
-use std::collections::VecDeque;
-
 use seismic_queue::{Batch, Home, Job, Offset, Partition, PartitionView, Progress, Queue};
 
 use super::difference::{Proved, Report};
+use super::idle::IdleCloses;
 use super::sides::Sides;
+use super::stops::Stops;
 use super::teller::Teller;
 use super::topic::{Topic, next_batch};
 use crate::{Counters, Engine, Entry, Error, Note, Out, Result};
@@ -22,7 +22,10 @@ pub(super) struct Fold<'a> {
     engine: Engine,
     began: Option<Offset>,
     from: Offset,
-    journal: VecDeque<(u64, Offset, Entry)>,
+    stops: Stops,
+    idle: IdleCloses,
+    /// Retained snapshots that the fold came by and equalled.
+    checkpoints: u64,
 }
 
 impl<'a> Fold<'a> {
@@ -38,28 +41,34 @@ impl<'a> Fold<'a> {
     ) -> Result<Self> {
         let note =
             Note::decode(&progress.note).map_err(|source| Error::Note { partition, source })?;
-        let mut journal = VecDeque::new();
-        for entry in home.journal(partition, view.journal.clone())? {
-            let sequence = entry.sequence;
-            let decoded = Entry::decode(&entry.bytes).map_err(|source| Error::Entry {
-                partition,
-                sequence,
-                source,
-            })?;
-            journal.push_back((sequence, entry.at, decoded));
-        }
-        let began = journal
-            .iter()
-            .find_map(|(_, at, entry)| matches!(entry, Entry::Start { .. }).then_some(*at));
+        let mut stops = Stops::load(home, partition, view)?;
+        let began = stops
+            .entries()
+            .find_map(|(at, entry)| matches!(entry, Entry::Start { .. }).then_some(at));
         let first = queue.spans(&job.input)?[partition.0 as usize].first;
         let engine = match began {
             Some(at) if at >= first => {
                 Engine::new(note.rules.clone(), &job.input.name, partition, at)
             }
-            _ => from_checkpoint(home, job, partition, view, first, &mut journal)?,
+            _ => from_checkpoint(home, job, partition, view, first, &mut stops)?,
         };
         let (from, until) = (engine.position(), progress.next);
-        Ok(Fold { queue, home, job, partition, view, note, until, engine, began, from, journal })
+        let idle = IdleCloses::of(stops.entries(), from);
+        Ok(Fold {
+            queue,
+            home,
+            job,
+            partition,
+            view,
+            note,
+            until,
+            engine,
+            began,
+            from,
+            stops,
+            idle,
+            checkpoints: 0,
+        })
     }
 
     pub fn is_complete(&self) -> bool {
@@ -104,7 +113,7 @@ impl<'a> Fold<'a> {
                 );
                 break;
             };
-            self.fold_batch(&batch, &mut out)?;
+            self.fold_batch(&batch, &mut out, &mut teller)?;
             progress(batch.len() as u64);
             spare.push(batch);
             sides.expect(&mut out, &mut rows, &mut letters);
@@ -112,56 +121,60 @@ impl<'a> Fold<'a> {
             letters.feed(|offset, value| sides.letter_found(offset, value, &mut teller))?;
             sides.settle(&mut teller);
         }
-        self.apply_journal(self.until, &mut out)?;
+        self.make_stops(self.until, &mut out, &mut teller)?;
         sides.expect(&mut out, &mut rows, &mut letters);
         rows.drain(|offset, value| sides.row_found(offset, value, &mut teller))?;
         letters.drain(|offset, value| sides.letter_found(offset, value, &mut teller))?;
-        self.conclude(sides, teller, counters)
+        let is_whole = rows.is_whole() && letters.is_whole();
+        self.conclude(sides, teller, counters, is_whole)
     }
 
-    fn fold_batch(&mut self, batch: &Batch, out: &mut Out) -> Result<()> {
+    fn fold_batch(&mut self, batch: &Batch, out: &mut Out, teller: &mut Teller<'_>) -> Result<()> {
         let until = self.until;
         for message in batch.messages().take_while(|message| message.offset < until) {
-            if self.journal.front().is_some_and(|(_, at, _)| *at <= message.offset) {
-                self.apply_journal(message.offset, out)?;
+            if self.stops.is_due(message.offset) {
+                self.make_stops(message.offset, out, teller)?;
             }
+            self.idle.see(message);
             self.engine.step(message, out);
+        }
+        // The message at the committed position, if there is one, judges the last idle close.
+        if let Some(next) = batch.messages().find(|message| message.offset == until) {
+            self.idle.see(next);
         }
         Ok(())
     }
 
-    fn apply_journal(&mut self, at: Offset, out: &mut Out) -> Result<()> {
-        let partition = self.partition;
-        while let Some((sequence, _, entry)) =
-            self.journal.pop_front_if(|(_, entry_at, _)| *entry_at <= at)
-        {
-            entry.apply(&mut self.engine, out).map_err(|source| Error::Entry {
-                partition,
-                sequence,
-                source,
-            })?;
-        }
+    fn make_stops(&mut self, at: Offset, out: &mut Out, teller: &mut Teller<'_>) -> Result<()> {
+        self.checkpoints += self.stops.make(at, self.home, &mut self.engine, out, teller)?;
         Ok(())
     }
 
     /// Compares what is left and the counts.
-    fn conclude(self, sides: Sides, mut teller: Teller<'_>, before: Counters) -> Result<()> {
+    fn conclude(
+        self,
+        sides: Sides,
+        mut teller: Teller<'_>,
+        before: Counters,
+        is_whole: bool,
+    ) -> Result<()> {
         let (found_records, found_letters) = (sides.found_records, sides.found_letters);
         let (rows, dead_letters) = sides.finish(&mut teller);
         let (folded, noted) = (self.engine.counters(), &self.note.counters);
         if folded != noted {
             teller.count("committed counters", format!("{folded:?}"), format!("{noted:?}"));
         }
-        // Conservation, counted from what is really in the topics.
+        // Conservation, counted from what is really in the topics, where retention left all of it.
         let found = before.closed + found_records;
         let dead = before.late() + before.rejected() + found_letters;
-        if found + dead + noted.open != noted.read {
+        if is_whole && found + dead + noted.open != noted.read {
             teller.count(
                 "conservation",
                 format!("{} records read", noted.read),
                 format!("{found} in windows + {dead} dead letters + {} open", noted.open),
             );
         }
+        let (idle_proved, idle_unproved) = self.idle.judge(&mut teller);
         teller.report.partitions.push(Proved {
             partition: self.partition,
             from: self.from,
@@ -169,6 +182,9 @@ impl<'a> Fold<'a> {
             began: self.began,
             rows,
             dead_letters,
+            checkpoints: self.checkpoints,
+            idle_proved,
+            idle_unproved,
             counters: self.note.counters,
         });
         Ok(())
@@ -181,7 +197,7 @@ fn from_checkpoint(
     partition: Partition,
     view: &PartitionView,
     first: Offset,
-    journal: &mut VecDeque<(u64, Offset, Entry)>,
+    stops: &mut Stops,
 ) -> Result<Engine> {
     for info in view.checkpoints.iter().filter(|info| info.manifest.position >= first) {
         let number = info.manifest.checkpoint;
@@ -194,7 +210,7 @@ fn from_checkpoint(
         };
         let engine = Engine::restore(&checkpoint.state, &job.input.name, partition)
             .map_err(|source| Error::Snapshot { partition, number, source })?;
-        journal.retain(|(sequence, ..)| *sequence >= info.manifest.journal_sequence);
+        stops.begin_at(info.manifest.position, info.manifest.journal_sequence);
         return Ok(engine);
     }
     Err(Error::NoBeginning { partition })

@@ -2,14 +2,17 @@
 //!
 //! It fixes the committed positions, makes the rows and dead letters once more from the input log
 //! and the journal up to them, and compares with what the topics hold: the same rows, bit by bit,
-//! each once; the same dead letters, each once; every record in exactly one place. Semantics come
+//! each once; the same dead letters, each once; every record in exactly one place; the retained
+//! snapshots it comes by; and idle closes that were honest. Semantics come
 //! from the job's own notes, not from today's options. It needs no ownership: a job may go on
 //! meanwhile, since only what was committed at the beginning is looked at.
 
 mod difference;
 mod fold;
+mod idle;
 mod matcher;
 mod sides;
+mod stops;
 mod teller;
 mod topic;
 

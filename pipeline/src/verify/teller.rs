@@ -48,6 +48,18 @@ impl<'a> Teller<'a> {
         self.tell(DifferenceKind::Count, what.to_owned(), Some(expected), Some(found), None);
     }
 
+    pub fn checkpoint(&mut self, number: u64, expected: String, found: String) {
+        let (kind, key) = (DifferenceKind::CheckpointDiffers, format!("checkpoint {number}"));
+        self.tell(kind, key, Some(expected), Some(found), None);
+    }
+
+    pub fn idle(&mut self, at: Offset, below: Offset, timeout_ms: i64, silent_ms: i64) {
+        let key = format!("idle close at offset {at} of what lies below {below}");
+        let expected = format!("at least {timeout_ms} ms of silence");
+        let found = format!("{silent_ms} ms between the messages around it");
+        self.tell(DifferenceKind::IdleDishonest, key, Some(expected), Some(found), Some(at));
+    }
+
     pub fn unreadable(&mut self, kind: DifferenceKind, offset: Offset, value: &[u8]) {
         let found = format!("{} bytes that are no row and no dead letter", value.len());
         self.tell(kind, "unreadable".to_owned(), None, Some(found), Some(offset));

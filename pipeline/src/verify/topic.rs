@@ -35,6 +35,7 @@ pub(super) struct Topic {
     first: Offset,
     read: Offset,
     end: Offset,
+    is_whole: bool,
 }
 
 impl Topic {
@@ -48,10 +49,16 @@ impl Topic {
     ) -> Result<Self> {
         let topics = home.topics();
         let next = Offset(emitted_before);
-        let read = span.first.max(next);
+        let read = span.first.max(next).min(span.end);
+        let is_whole = span.first <= next;
         let reader = topics.reader(&topics.topic(name)?, &[(partition, read)])?;
         let (spare, name) = (Vec::new(), name.to_owned());
-        Ok(Topic { reader, spare, name, next, first: read, read, end: span.end })
+        Ok(Topic { reader, spare, name, next, first: span.first, read, end: span.end, is_whole })
+    }
+
+    /// Whether nothing was let go of that the fold expects.
+    pub fn is_whole(&self) -> bool {
+        self.is_whole
     }
 
     /// Counts one more expected value; whether it can still be there.

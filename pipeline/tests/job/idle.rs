@@ -5,11 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use seismic_pipeline::{Finish, Note};
+use seismic_pipeline::verify::{Difference, DifferenceKind, Report};
+use seismic_pipeline::{Entry, Finish, Note};
 use seismic_proto::ClosedBy;
-use seismic_queue::PartitionView;
+use seismic_queue::{JournalEntry, PartitionView};
 
-use crate::stage::{RECORDS, Stage};
+use crate::faulty::{Fate, FaultyHome};
+use crate::stage::{RECORDS, Stage, publish};
 
 fn open_windows(stage: &Stage) -> u64 {
     let Ok(view) = stage.home.view() else { return u64::MAX };
@@ -61,6 +63,48 @@ fn windows_of_silent_sensors_are_closed_by_idle_and_a_proof_gives_the_same() {
     let drained = Stage::new();
     drained.run().unwrap();
     assert_eq!(windows(&rows), windows(&drained.rows()));
+}
+
+/// The report on a job that closes windows by idle, then goes on and drains; `change` may change
+/// the journal.
+fn report_with_idle_closes(
+    mut change: impl FnMut(&mut JournalEntry) + Send + 'static,
+) -> (Report, usize) {
+    let mut stage = Stage::with_home(Box::new(FaultyHome::new(move |commit| {
+        commit.partitions.iter_mut().flat_map(|part| &mut part.journal).for_each(&mut change);
+        Fate::Made
+    })));
+    stage.settings.finish = Finish::Never;
+    stage.settings.idle_timeout = Duration::from_millis(300);
+    run_until_all_closed(&stage);
+    // What comes later shows how long the silence was.
+    publish(&stage.queue, 500);
+    stage.settings.finish = Finish::Drain;
+    stage.run().unwrap();
+    let report = stage.verify();
+    let used = report.partitions.iter().filter(|proved| proved.counters.read > 0).count();
+    (report, used)
+}
+
+#[test]
+fn honest_idle_closes_are_proved_by_append_times() {
+    let (report, used) = report_with_idle_closes(|_| {});
+    assert!(report.is_fine(), "{:?}", report.differences);
+    let proved: u64 = report.partitions.iter().map(|proved| proved.idle_proved).sum();
+    assert!(proved >= used as u64, "one for each partition at least, not {proved}");
+}
+
+#[test]
+fn a_dishonest_idle_close_is_found() {
+    // As if the sensors had been given an hour.
+    let (report, used) = report_with_idle_closes(|entry| {
+        if let Entry::Idle { below, .. } = Entry::decode(&entry.bytes).unwrap() {
+            entry.bytes = Entry::Idle { below, idle_timeout_ms: 3_600_000 }.encode();
+        }
+    });
+    assert!(report.total >= used as u64);
+    let is_dishonest = |found: &Difference| found.kind == DifferenceKind::IdleDishonest;
+    assert!(report.differences.iter().all(is_dishonest), "{:?}", report.differences);
 }
 
 #[test]

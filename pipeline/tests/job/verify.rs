@@ -154,6 +154,28 @@ fn a_dead_letter_with_another_reason_is_found() {
 }
 
 #[test]
+fn a_retained_checkpoint_that_is_not_the_state_is_found() {
+    let wrong = |part: &mut PartitionCommit| {
+        let Some(manifest) = &mut part.manifest else { return false };
+        // A sound snapshot of another state: the last bytes are those of the last sensor.
+        let [chunk] = &mut part.chunks[..] else { return false };
+        let mut state = state::Snapshot::decode(&chunk.bytes[..]).unwrap();
+        let Some(sensor) = state.sensors.last_mut() else { return false };
+        sensor.clock_ms += 1;
+        chunk.bytes = state.encode_to_vec();
+        manifest.crc = crc32fast::hash(&chunk.bytes);
+        true
+    };
+    assert_found(&report_of(wrong), &[CheckpointDiffers]);
+}
+
+#[test]
+fn an_honest_job_has_its_checkpoints_proved() {
+    let report = report_of(|_| false);
+    assert!(report.partitions.iter().all(|proved| proved.checkpoints >= 1));
+}
+
+#[test]
 fn counters_that_were_changed_are_found() {
     // The note of the last commit of a drained partition: nothing is open any more.
     let lie = |part: &mut PartitionCommit| {
