@@ -39,6 +39,8 @@ enum Command {
     Generate(commands::generate::Args),
     /// Publish recordings of real sensors.
     Import(commands::import::Args),
+    /// Play a topic into another one, at its original pace or another.
+    Replay(commands::replay::Args),
     /// Turn records into windows, exactly once, and show them.
     Run(commands::run::Args),
     /// Prove that every result is there, once, and right.
@@ -63,6 +65,7 @@ impl Cli {
             Command::Demo(args) => commands::demo::run(&args),
             Command::Generate(args) => commands::generate::run(args),
             Command::Import(args) => commands::import::run(args),
+            Command::Replay(args) => commands::replay::run(args),
             Command::Run(args) => commands::run::run(&args),
             Command::Verify(args) => commands::verify::run(&args),
             Command::Read(args) => commands::read::run(&args),

@@ -94,7 +94,7 @@ impl TryFrom<&state::Counters> for Counters {
         };
         counters.dead[Reason::Late as usize] = stored.late;
         for rejected in &stored.rejected {
-            let reason = Reason::ALL.into_iter().find(|known| known.name() == rejected.reason);
+            let reason = Reason::named(&rejected.reason);
             let reason = reason.ok_or_else(|| format!("unknown reason {:?}", rejected.reason))?;
             counters.dead[reason as usize] = rejected.count;
         }

@@ -63,6 +63,8 @@ pub struct Record {
     pub quality: i32,
     /// Wave phase.
     pub phase: Phase,
+    /// When a gateway received it, ms since 1970 UTC; 0 = unknown.
+    pub arrival_ms: i64,
 }
 
 /// Why a message has no records.
@@ -124,8 +126,9 @@ fn record(mut at: Cursor<'_>, depth: u32) -> Option<Record> {
                 }
             }
             0x48 => record.quality = at.varint()? as i32,
-            // depth, frequency, network_status, arrival_ms: not used, but they must be whole.
-            0x28 | 0x38 | 0x50 | 0x58 => {
+            0x58 => record.arrival_ms = at.varint()? as i64,
+            // depth, frequency, network_status: not used, but they must be whole.
+            0x28 | 0x38 | 0x50 => {
                 at.varint()?;
             }
             // A field of ours in a wire type that is not its own.
@@ -275,6 +278,7 @@ mod tests {
             prop_assert_eq!(ours.latitude.to_bits(), theirs.latitude.to_bits());
             prop_assert_eq!(ours.amplitude.to_bits(), theirs.seismic_amplitude.to_bits());
             prop_assert_eq!(ours.quality, theirs.data_quality);
+            prop_assert_eq!(ours.arrival_ms, theirs.arrival_ms);
             let phase = match theirs.phase_type.as_str() {
                 "P" => Phase::P,
                 "S" => Phase::S,

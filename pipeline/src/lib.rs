@@ -15,6 +15,7 @@ mod counters;
 pub mod decode;
 mod engine;
 mod error;
+pub mod health;
 mod idle;
 mod journal;
 mod keep;

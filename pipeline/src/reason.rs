@@ -58,6 +58,12 @@ impl Reason {
         Reason::WindowLimit,
     ];
 
+    /// The reason of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Reason> {
+        Reason::ALL.into_iter().find(|reason| reason.name() == name)
+    }
+
     /// Its name in dead letters, metrics and JSON.
     #[must_use]
     pub fn name(self) -> &'static str {

@@ -71,7 +71,7 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         pack: args.pack,
         forever: args.forever,
     };
-    let bar = progress_bar((!options.forever).then(|| options.total()));
+    let bar = progress_bar((!options.forever).then(|| options.total()), "records");
     let summary = seismic_generator::generate(&*queue, &options, &stop, &mut |published| {
         bar.set_position(published);
     });
@@ -85,19 +85,19 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
     Ok(Outcome::Fine)
 }
 
-/// A bar on stderr when that is a terminal.
-pub(super) fn progress_bar(total: Option<u64>) -> ProgressBar {
+/// A bar on stderr, when that is a terminal, that counts `what`.
+pub(super) fn progress_bar(total: Option<u64>, what: &str) -> ProgressBar {
     let target = if std::io::stderr().is_terminal() {
         ProgressDrawTarget::stderr()
     } else {
         ProgressDrawTarget::hidden()
     };
     let template = match total {
-        Some(_) => "{bar:40} {human_pos} of {human_len} records ({per_sec}, {eta} left)",
-        None => "{spinner} {human_pos} records ({per_sec})",
+        Some(_) => "{bar:40} {human_pos} of {human_len} {msg} ({per_sec}, {eta} left)",
+        None => "{spinner} {human_pos} {msg} ({per_sec})",
     };
     let style = ProgressStyle::with_template(template).expect("the template is well formed");
-    ProgressBar::with_draw_target(total, target).with_style(style)
+    ProgressBar::with_draw_target(total, target).with_style(style).with_message(what.to_owned())
 }
 
 fn in_words(summary: &Summary) -> String {

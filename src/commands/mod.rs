@@ -5,6 +5,7 @@ pub mod demo;
 pub mod generate;
 pub mod import;
 pub mod read;
+pub mod replay;
 pub mod retention;
 pub mod run;
 pub mod status;

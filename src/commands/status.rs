@@ -1,5 +1,7 @@
 //! `seismic status`: how far a job is, what it has counted, and who waits for what.
 
+mod sensors;
+
 use seismic_pipeline::{Counters, Note, Reason};
 use seismic_queue::{PartitionView, Span, View};
 use serde_json::{Value, json};
@@ -14,6 +16,12 @@ use crate::time::show_ms;
 pub struct Args {
     #[command(flatten)]
     place: Place,
+    /// Also show how each sensor fares: rate, gaps, repeats, and how wrong its clock is
+    #[arg(long)]
+    sensors: bool,
+    /// With --sensors: messages of each partition that are looked at, newest first
+    #[arg(long, value_name = "N", default_value_t = 10_000, requires = "sensors")]
+    last: u64,
     /// For programs
     #[arg(long)]
     json: bool,
@@ -22,14 +30,21 @@ pub struct Args {
 /// Shows the job.
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     // In this order: looking at a job that is not there makes no queue either.
-    let view = args.place.open_home()?.view()?;
+    let home = args.place.open_home()?;
+    let view = home.view()?;
     let queue = args.place.open_queue()?;
     let spans = queue.spans(&queue.topic(&view.job.input.name)?)?;
+    let look = || sensors::look(&*queue, home.topics(), &view, args.last);
+    let health = args.sensors.then(look).transpose()?;
     let status = Status::new(view, &spans)?;
     if args.json {
-        println!("{}", status.json());
+        let mut all = status.json();
+        if let Some(health) = &health {
+            all["by_sensor"] = sensors::json(health);
+        }
+        println!("{all}");
     } else {
-        print!("{}", status.text());
+        print!("{}{}", status.text(), health.as_ref().map(sensors::text).unwrap_or_default());
     }
     Ok(Outcome::Fine)
 }

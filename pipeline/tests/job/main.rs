@@ -5,6 +5,7 @@
 mod bounds;
 mod faults;
 mod faulty;
+mod health;
 mod idle;
 mod stage;
 mod start;
