@@ -4,6 +4,8 @@ use std::process::ExitCode;
 
 use seismic_queue::Kind;
 
+use crate::out::tell;
+
 /// How a command that did its work ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -26,9 +28,9 @@ pub fn code(outcome: anyhow::Result<Outcome>) -> ExitCode {
         // Whoever read our output has seen enough.
         return ExitCode::SUCCESS;
     }
-    eprintln!("error: {error}");
+    tell(format_args!("error: {error}"));
     for cause in error.chain().skip(1) {
-        eprintln!("  because: {cause}");
+        tell(format_args!("  because: {cause}"));
     }
     ExitCode::from(match kind(&error) {
         Some(Kind::Config) => 2,

@@ -9,6 +9,7 @@
 pub mod commands;
 pub mod exit;
 mod json;
+mod out;
 mod place;
 mod show;
 mod signal;
@@ -85,6 +86,8 @@ pub fn start() {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
+        // A log line that cannot be written must not end the job: stderr may be a full disk.
+        .log_internal_errors(false)
         .with_target(false)
         .init();
     #[cfg(feature = "failpoints")]

@@ -8,7 +8,7 @@ use seismic_queue::Kind;
 use crate::options::Wrong;
 
 /// Result of this crate.
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What went wrong. Messages name the place and the remedy; causes are in `source()`.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +32,10 @@ pub enum Error {
         first.display(), second.display()
     )]
     SameFile { first: PathBuf, second: PathBuf },
+    #[error("{} is not a file, and what can be read only once cannot be imported here", at.display())]
+    NoFile { at: PathBuf },
+    #[error("{topic:?} cannot be replayed into itself; name another --topic")]
+    SameTopic { topic: String },
 }
 
 impl Error {
@@ -40,9 +44,11 @@ impl Error {
     pub fn kind(&self) -> Kind {
         match self {
             Error::Queue(error) => error.kind(),
-            Error::Options { .. } | Error::SameFile { .. } | Error::NoLocation { .. } => {
-                Kind::Config
-            }
+            Error::Options { .. }
+            | Error::SameFile { .. }
+            | Error::NoFile { .. }
+            | Error::SameTopic { .. }
+            | Error::NoLocation { .. } => Kind::Config,
             Error::Line { .. } => Kind::Data,
             Error::Io { .. } => Kind::Fatal,
         }

@@ -4,12 +4,12 @@
 //! Pure: the same records in the same order give the same messages, wherever loads are cut. Only
 //! [`Lanes::close_packs`] looks at a time, and only paced runs call it before their end.
 
-use seismic_proto::{BATCH_FIRST_BYTE, encode_length_delimiter};
 use seismic_queue::{Append, Block, Partition};
 
 use crate::kind::Counts;
 use crate::limits;
 use crate::stream::Made;
+use crate::value::pack_record;
 
 /// All partitions of a topic.
 pub(crate) struct Lanes {
@@ -115,6 +115,18 @@ impl Lanes {
         }
     }
 
+    /// Bytes of a partition's pack in progress, without its key.
+    pub(crate) fn pack_bytes(&self, partition: Partition) -> usize {
+        self.lanes[partition.0 as usize].pack.value.len()
+    }
+
+    /// Ends a partition's pack in progress, if there is one.
+    pub(crate) fn end_pack(&mut self, partition: Partition) {
+        if self.lanes[partition.0 as usize].pack.records > 0 {
+            self.close_pack(partition);
+        }
+    }
+
     fn close_pack(&mut self, partition: Partition) {
         let mut pack = std::mem::take(&mut self.lanes[partition.0 as usize].pack);
         self.add_message(partition, &pack.key, &pack.value, pack.records);
@@ -186,19 +198,11 @@ impl Pack {
     }
 }
 
-/// Adds one encoded record to an encoded `SeismicRecordBatch`.
-pub(crate) fn pack_record(batch: &mut Vec<u8>, record: &[u8]) {
-    batch.push(BATCH_FIRST_BYTE);
-    encode_length_delimiter(record.len(), batch).expect("a vector grows as needed");
-    batch.extend_from_slice(record);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::kind::Kind;
     use proptest::prelude::*;
-    use seismic_proto::{Message, SeismicRecordBatch};
 
     /// Per partition, all messages of loads that are taken after these records.
     fn messages(pack: u32, kinds: &[(u8, Kind)], taken: &[bool]) -> Vec<Vec<Vec<u8>>> {
@@ -237,17 +241,6 @@ mod tests {
             let whole = messages(pack, &kinds, &[false; 60]);
             prop_assert_eq!(messages(pack, &kinds, &taken), whole);
         }
-    }
-
-    #[test]
-    fn a_pack_is_what_prost_reads() {
-        let record =
-            seismic_proto::SeismicRecord { sensor_id: "S001".to_owned(), ..Default::default() };
-        let mut bytes = Vec::new();
-        pack_record(&mut bytes, &record.encode_to_vec());
-        pack_record(&mut bytes, &[]);
-        let batch = SeismicRecordBatch::decode(bytes.as_slice()).unwrap();
-        assert_eq!(batch.records, [record, Default::default()]);
     }
 
     #[test]

@@ -25,9 +25,11 @@ mod pace;
 mod plan;
 mod publish;
 mod random;
+pub mod replay;
 mod start;
 mod stream;
 mod summary;
+mod value;
 mod wave;
 mod waveform;
 

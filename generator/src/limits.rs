@@ -80,3 +80,23 @@ pub const LOCATIONS_BYTES: u64 = 4 << 20;
 
 /// Bytes of an imported device id; pipelines refuse longer ones.
 pub const DEVICE_ID_BYTES: usize = 256;
+
+/// Bytes of one imported line of JSON: a message of the queue's limit fits as base64 (22 MiB), and
+/// a pack of 10,000 records has 3 MB.
+pub const JSON_LINE_BYTES: usize = 32 << 20;
+
+/// Bytes of a packed message that an import makes: more records make another message.
+pub const PACK_BYTES: usize = 1 << 20;
+
+/// Refused lines that are named: enough to see what is wrong with a file.
+pub const REFUSALS_NAMED: usize = 10;
+
+/// Bytes that say what is wrong with a refused line; it may quote the line.
+pub const REFUSAL_BYTES: usize = 400;
+
+/// How many times its original pace a replay may have, 0 aside.
+pub const SPEED: RangeInclusive<f64> = 0.001..=1_000_000.0;
+
+/// An arrival that lies further than this after the append time of its own message is no arrival,
+/// ms: clocks of a gateway and a queue may differ, but not by a day.
+pub const ARRIVAL_AHEAD_MS: i64 = 86_400_000;

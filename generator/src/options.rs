@@ -127,7 +127,7 @@ impl Options {
     }
 }
 
-fn within<T: PartialOrd + Copy + fmt::Display>(
+pub(crate) fn within<T: PartialOrd + Copy + fmt::Display>(
     wrong: &mut Vec<Wrong>,
     option: &'static str,
     given: T,

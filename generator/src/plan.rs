@@ -108,6 +108,6 @@ pub(crate) fn named_by(what: &str, content: &[u8]) -> String {
 
 /// A number that nobody can foresee: the standard library seeds its hashers from the operating
 /// system, which is all the randomness that is needed here.
-fn random() -> u64 {
+pub(crate) fn random() -> u64 {
     RandomState::new().build_hasher().finish()
 }

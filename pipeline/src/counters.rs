@@ -99,12 +99,19 @@ impl TryFrom<&state::Counters> for Counters {
             counters.dead[reason as usize] = rejected.count;
         }
         let parts = [counters.closed, counters.open].into_iter().chain(counters.dead);
-        match parts.into_iter().try_fold(0, u64::checked_add) {
-            Some(sum) if sum == counters.read => Ok(counters),
-            _ => Err("its counters do not add up".to_owned()),
+        // No log holds more than an i64 counts: counting on from here cannot overflow.
+        let sum = parts.into_iter().try_fold(0, u64::checked_add).filter(|&n| n <= MOST);
+        if sum != Some(counters.read) {
+            return Err("its counters do not add up".to_owned());
         }
+        if counters.windows > counters.closed {
+            return Err("it has closed more windows than records".to_owned());
+        }
+        Ok(counters)
     }
 }
+
+const MOST: u64 = i64::MAX as u64;
 
 #[cfg(test)]
 mod tests {

@@ -43,6 +43,21 @@ pub enum Error {
          Replayed: {replayed}; committed: {committed}"
     )]
     ReplayDiffers { partition: Partition, position: Offset, replayed: String, committed: String },
+    #[error(
+        "topic {topic:?} of {at} was deleted and made again since the job read it: nothing in it is \
+         what was counted; start a new --group"
+    )]
+    TopicRemade { topic: String, at: String },
+    #[error(
+        "partition {partition} was read up to offset {next}, but its log ends at {end}: the queue was \
+         put back to an older state or has lost messages; restore it, or start a new --group"
+    )]
+    LogShort { partition: Partition, next: Offset, end: Offset },
+    #[error(
+        "the log of partition {partition} begins at offset {first}, after the start of the job and \
+         every checkpoint that could be used: nothing of the partition can be proved any more"
+    )]
+    NothingToProve { partition: Partition, first: Offset },
     #[error("the source assigned partition {0}, which this slot does not know")]
     Unassigned(Partition),
     #[error(
@@ -71,6 +86,9 @@ impl Error {
             | Error::Entry { .. }
             | Error::Snapshot { .. }
             | Error::NoBeginning { .. }
+            | Error::TopicRemade { .. }
+            | Error::LogShort { .. }
+            | Error::NothingToProve { .. }
             | Error::ReplayDiffers { .. }
             | Error::Partial { .. } => Kind::Data,
             Error::Unassigned(_) | Error::NotCommitted { .. } | Error::CommitterGone => Kind::Fatal,

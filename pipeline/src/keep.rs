@@ -29,16 +29,18 @@ fn keep_once(job: RunJob<'_>) -> Result<()> {
     let RunJob { queue, home, owner, .. } = job;
     let input = &job.job.input;
     hold_log(queue, home, job.job)?;
-    retain(queue, input)?;
+    retain(queue, input, &job.job.group)?;
     for topic in [&job.job.result_topic, &job.job.dead_topic] {
-        retain(home.topics(), &home.topics().topic(topic)?)?;
+        retain(home.topics(), &home.topics().topic(topic)?, "")?;
     }
     let view = home.view()?;
     let spans = queue.spans(input)?;
     for ((partition, part), span) in input.all().zip(&view.partitions).zip(spans) {
         // Verify begins at the log's head or at the oldest checkpoint; entries before both are
         // of no use to anyone.
-        owner.prune_journal(partition, needed_from(home, partition, part)?.min(span.first))?;
+        if let Some(needed) = needed_from(home, partition, part)? {
+            owner.prune_journal(partition, needed.min(span.first))?;
+        }
     }
     Ok(())
 }
@@ -48,28 +50,34 @@ pub(crate) fn hold_log(queue: &dyn Queue, home: &dyn Home, job: &Job) -> Result<
     let view = home.view()?;
     let mut needed = Vec::with_capacity(view.partitions.len());
     for (partition, part) in job.input.all().zip(&view.partitions) {
-        needed.push((partition, needed_from(home, partition, part)?));
+        // One that has not begun needs nothing yet.
+        needed.extend(needed_from(home, partition, part)?.map(|offset| (partition, offset)));
     }
     Ok(queue.hold(&job.input, &job.group, &needed)?)
 }
 
 /// First offset that recovery may need: that of the oldest checkpoint, or of the journal's start.
-fn needed_from(home: &dyn Home, partition: Partition, part: &PartitionView) -> Result<Offset> {
+fn needed_from(
+    home: &dyn Home,
+    partition: Partition,
+    part: &PartitionView,
+) -> Result<Option<Offset>> {
     if let Some(oldest) = part.checkpoints.first() {
-        return Ok(oldest.manifest.position);
+        return Ok(Some(oldest.manifest.position));
     }
     let Range { start, end } = part.journal;
     let first = home.journal(partition, start..end.min(start + 1))?;
-    Ok(first.first().map_or(Offset(0), |entry| entry.at))
+    Ok(first.first().map(|entry| entry.at))
 }
 
-fn retain(queue: &dyn Queue, topic: &Topic) -> Result<()> {
+/// Lets go of what the topic's policy says. The job's own hold is no news: it moves on.
+fn retain(queue: &dyn Queue, topic: &Topic, own: &str) -> Result<()> {
     for done in queue.retain(topic, false)? {
         if done.deleted > 0 {
             let (partition, deleted) = (done.partition.0, done.deleted);
             tracing::info!(topic = topic.name, partition, deleted, "retention");
         }
-        if let Some(hold) = done.held_by {
+        if let Some(hold) = done.held_by.filter(|hold| hold.holder != own) {
             tracing::warn!(
                 "retention of {}/{} waits at offset {} for {}",
                 topic.name,

@@ -143,6 +143,11 @@ impl Part {
         Ok(())
     }
 
+    /// Position of the last commit handed over.
+    pub fn committed(&self) -> Offset {
+        self.handed
+    }
+
     /// Whether stored messages are still being done again.
     pub fn is_replaying(&self) -> bool {
         self.replay.is_some()

@@ -188,10 +188,14 @@ impl<'a> Slot<'a> {
         // A start is committed before anything is read.
         self.commit_all()?;
         let at: Vec<_> = partitions.iter().map(|p| (*p, self.parts[p].engine.position())).collect();
-        if self.settings.finish != Finish::Never {
-            for &partition in partitions {
-                let end = self.source.end(partition)?;
-                self.parts.get_mut(&partition).expect("inserted above").target = Some(end);
+        for &partition in partitions {
+            let end = self.source.end(partition)?;
+            let part = self.parts.get_mut(&partition).expect("inserted above");
+            if end < part.committed() {
+                return Err(Error::LogShort { partition, next: part.committed(), end });
+            }
+            if self.settings.finish != Finish::Never {
+                part.target = Some(end);
             }
         }
         self.source.start(&at)?;

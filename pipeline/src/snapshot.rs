@@ -55,6 +55,9 @@ impl Engine {
     ) -> Result<Engine, SnapshotError> {
         let stored = state::Snapshot::decode(snapshot)?;
         let rules = Rules::try_from(stored.rules.as_ref())?;
+        if stored.position > i64::MAX as u64 {
+            return Err(SnapshotError::Damaged("no log has its position".into()));
+        }
         let mut engine = Engine::new(rules, topic, partition, Offset(stored.position));
         engine.append_ms = stored.append_ms;
         engine.counters = Counters::try_from(&stored.counters.unwrap_or_default())
@@ -80,9 +83,11 @@ fn checked(stored: &state::Sensor, position: u64, rules: &Rules) -> Result<Senso
     let in_order = starts.is_sorted_by(|a, b| a < b);
     let known = rules.event_ms.0.saturating_sub(rules.window_ms)..rules.event_ms.1;
     let aligned = |start: &i64| known.contains(start) && start.rem_euclid(rules.window_ms) == 0;
-    let after_closed = starts
-        .iter()
-        .all(|start| stored.closed_until_ms.is_none_or(|closed| closed < start + rules.window_ms));
+    let is_open = |start: &i64| {
+        let end_ms = start.saturating_add(rules.window_ms);
+        stored.closed_until_ms.is_none_or(|closed| closed < end_ms)
+    };
+    let after_closed = starts.iter().all(is_open);
     let counted = stored.windows.iter().all(|w| w.p > 0 || w.s > 0 || w.n > 0);
     let words = match rules.dedupe {
         Dedupe::Off => 0,

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::exit::Outcome;
+use crate::out::print_line;
 use crate::place::Place;
 use crate::show::count;
 use crate::time::show_ms;
@@ -55,18 +56,18 @@ fn list(args: &ListArgs) -> anyhow::Result<Outcome> {
                 })
             })
             .collect();
-        println!("{}", serde_json::Value::from(all));
+        print_line(serde_json::Value::from(all))?;
         return Ok(Outcome::Fine);
     }
-    println!("partition    number      position         bytes  made");
+    print_line("partition    number      position         bytes  made")?;
     for (partition, info) in checkpoints {
-        println!(
+        print_line(format_args!(
             "{partition:>9} {:>9} {:>13} {:>13}  {}",
             info.manifest.checkpoint,
             count(info.manifest.position.0),
             count(info.bytes),
             show_ms(info.created_ms),
-        );
+        ))?;
     }
     Ok(Outcome::Fine)
 }

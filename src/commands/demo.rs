@@ -21,6 +21,7 @@ use seismic_queue::{Home, Queue, Url};
 use self::consumer::{Consumer, Position};
 use super::verify::sink;
 use crate::exit::Outcome;
+use crate::out::tell;
 use crate::show::count;
 use crate::signal;
 
@@ -62,12 +63,12 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     };
     // Made here, so that the consumer does not wait for it.
     queue.create(&options.topic, options.partitions)?;
-    eprintln!(
+    tell(format_args!(
         "{} sensors publish {} records/s for {} s; the consumer is another process",
         args.sensors,
         count(options.rate as u64),
         args.seconds
-    );
+    ));
 
     let began = Instant::now();
     let published = AtomicU64::new(0);
@@ -85,7 +86,7 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
         crash.and_then(|crash| Ok((summary?, crash)))
     })?;
     let Crash { mut consumer, killed_at, back_after } = crash;
-    eprintln!("the network is silent; the last windows are closed when their sensors are idle");
+    tell("the network is silent; the last windows are closed when their sensors are idle");
     consumer::wait_until(QUIET_PATIENCE, &stop, || {
         let position = Position::of(&*home, &*queue)?;
         Ok(position.lag == 0 && position.open_windows == 0)
@@ -97,7 +98,7 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     let mut report = verify(&*queue, &*home, true, &mut |_| {})?;
     let in_csv = sink::compare(&csv, &*home, &mut report)?;
     let shown = Shown { summary, report, killed_at, back_after, time, in_csv };
-    eprint!("{}", shown.in_words(&url, &csv));
+    tell(shown.in_words(&url, &csv));
     Ok(if shown.is_fine() { Outcome::Fine } else { Outcome::Differs })
 }
 
@@ -131,7 +132,7 @@ fn crash_half_way(
     first.kill()?;
     let killed = Instant::now();
     let killed_at = Position::of(home, queue)?.messages;
-    eprintln!("kill -9 of the consumer at offset {}; starting it again", count(killed_at));
+    tell(format_args!("kill -9 of the consumer at offset {}; starting it again", count(killed_at)));
     let mut consumer = Consumer::start(url, csv)?;
     consumer::wait_until(QUIET_PATIENCE, stop, || {
         consumer.check()?;

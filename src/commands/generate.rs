@@ -6,6 +6,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use seismic_generator::{Options, Summary};
 
 use crate::exit::Outcome;
+use crate::out::{print, print_line};
 use crate::place::Place;
 use crate::show::count;
 use crate::{signal, time};
@@ -78,9 +79,9 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
     bar.finish_and_clear();
     let summary = summary?;
     if args.json {
-        println!("{}", serde_json::to_string(&summary)?);
+        print_line(serde_json::to_string(&summary)?)?;
     } else {
-        print!("{}", in_words(&summary));
+        print(in_words(&summary))?;
     }
     Ok(Outcome::Fine)
 }

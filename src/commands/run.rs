@@ -12,6 +12,7 @@ use seismic_queue::{Home, Job, Queue, Topic};
 use seismic_sinks::{Relay, Spec};
 
 use crate::exit::{Outcome, Usage};
+use crate::out::tell;
 use crate::place::Place;
 use crate::show::{count, rate};
 use crate::{signal, time};
@@ -200,7 +201,7 @@ fn find_topic(
             found => return found.map(Some),
         }
         if !is_told {
-            eprintln!("waiting for topic {:?} in {}", args.topic, queue.name());
+            tell(format_args!("waiting for topic {:?} in {}", args.topic, queue.name()));
             is_told = true;
         }
         if stop.load(Ordering::Relaxed) {
@@ -215,14 +216,14 @@ fn summarise(progress: &Progress, time: Duration) {
         0 => String::new(),
         messages => format!(", after replaying {} messages", count(messages)),
     };
-    eprintln!(
+    tell(format_args!(
         "read {} records in {:.1} s ({} records/s): {} windows, {} dead letters{replayed}",
         count(progress.records()),
         time.as_secs_f64(),
         rate(progress.records(), time),
         count(progress.rows()),
         count(progress.dead_letters()),
-    );
+    ));
 }
 
 /// The sinks of this process, each on a thread of its own.

@@ -7,6 +7,7 @@ use seismic_queue::{PartitionView, Span, View};
 use serde_json::{Value, json};
 
 use crate::exit::Outcome;
+use crate::out::{print, print_line};
 use crate::place::Place;
 use crate::show::count;
 use crate::time::show_ms;
@@ -33,7 +34,12 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     let home = args.place.open_home()?;
     let view = home.view()?;
     let queue = args.place.open_queue()?;
-    let spans = queue.spans(&queue.topic(&view.job.input.name)?)?;
+    let input = queue.topic(&view.job.input.name)?;
+    if input.id != view.job.input.id {
+        let (topic, at) = (input.name, queue.name());
+        return Err(seismic_pipeline::Error::TopicRemade { topic, at }.into());
+    }
+    let spans = queue.spans(&input)?;
     let look = || sensors::look(&*queue, home.topics(), &view, args.last);
     let health = args.sensors.then(look).transpose()?;
     let status = Status::new(view, &spans)?;
@@ -42,9 +48,9 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
         if let Some(health) = &health {
             all["by_sensor"] = sensors::json(health);
         }
-        println!("{all}");
+        print_line(all)?;
     } else {
-        print!("{}{}", status.text(), health.as_ref().map(sensors::text).unwrap_or_default());
+        print(status.text() + &health.as_ref().map(sensors::text).unwrap_or_default())?;
     }
     Ok(Outcome::Fine)
 }

@@ -11,6 +11,7 @@ use seismic_sinks::Spec;
 use serde_json::json;
 
 use crate::exit::{Outcome, Usage};
+use crate::out::{print, print_line};
 use crate::place::Place;
 use crate::show::{count, rate};
 
@@ -47,9 +48,9 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     }
     bar.finish_and_clear();
     if args.json {
-        println!("{}", as_json(&report, &sinks));
+        print_line(as_json(&report, &sinks))?;
     } else {
-        print!("{}", in_words(&report, &sinks, began.elapsed()));
+        print(in_words(&report, &sinks, began.elapsed()))?;
     }
     Ok(if report.is_fine() { Outcome::Fine } else { Outcome::Differs })
 }

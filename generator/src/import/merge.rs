@@ -69,7 +69,7 @@ impl Merge {
 
 impl Feed {
     fn open(at: &Path) -> Result<Self> {
-        let (lines, held) = (Lines::open(at)?, BinaryHeap::new());
+        let (lines, held) = (Lines::open(at, limits::LINE_BYTES)?, BinaryHeap::new());
         Ok(Feed { at: at.to_owned(), lines, held, given_us: i64::MIN })
     }
 

@@ -12,25 +12,25 @@
 //! another file, and importing it adds all of it: import complete files.
 
 use std::collections::{BTreeMap, HashSet};
-use std::fs::File;
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use seismic_proto::{Message as _, SeismicRecord};
+use seismic_proto::SeismicRecord;
 use seismic_queue::{Queue, partition_of};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use super::digest::{Digest32, digests};
 use super::locations::Locations;
 use super::merge::{Arrived, Merge};
 use super::vector::Amplitudes;
 pub use super::vector::{Component, UnknownComponent};
 use crate::appender::{Appender, appending};
-use crate::lanes::{Lanes, pack_record};
+use crate::lanes::Lanes;
 use crate::plan::named_by;
 use crate::summary::per_second;
+use crate::value::{encode, pack_record};
 use crate::{Error, Result, Wrong, limits};
 
 /// What to import, and where to.
@@ -116,9 +116,10 @@ pub fn import(
     options.check()?;
     let began = Instant::now();
     let locations = Locations::read(&options.locations)?;
-    let digests = by_digest(&options.files)?;
-    let producer = producer_id(options, &locations, digests.keys());
     // In the order of their content, so that the order in which they were named does not matter.
+    let digests: BTreeMap<_, _> =
+        digests(&options.files)?.into_iter().zip(options.files.iter().cloned()).collect();
+    let producer = producer_id(options, &locations, digests.keys());
     let files: Vec<PathBuf> = digests.into_values().collect();
     let mut job = Job {
         merge: Merge::open(&files)?,
@@ -207,41 +208,16 @@ impl Job<'_> {
             arrival_ms: message.arrival_ms(),
             ..SeismicRecord::default()
         };
+        let mut bytes = Vec::new();
         value.clear();
         for (i, amplitude) in amplitudes.into_iter().enumerate() {
             record.collect_timestamp = message.sample_ms(i);
             record.seismic_amplitude = amplitude;
-            pack_record(value, &record.encode_to_vec());
+            bytes.clear();
+            encode(&record, &mut bytes);
+            pack_record(value, &bytes);
         }
         Ok(())
-    }
-}
-
-/// The files by the digest of their content.
-fn by_digest(files: &[PathBuf]) -> Result<BTreeMap<[u8; 32], PathBuf>> {
-    let mut digests = BTreeMap::new();
-    for file in files {
-        let digest = digest(file).map_err(|source| Error::Io {
-            at: file.clone(),
-            doing: "reading",
-            source,
-        })?;
-        if let Some(first) = digests.insert(digest, file.clone()) {
-            return Err(Error::SameFile { first, second: file.clone() });
-        }
-    }
-    Ok(digests)
-}
-
-fn digest(file: &Path) -> io::Result<[u8; 32]> {
-    let mut file = File::open(file)?;
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 64 << 10];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(hasher.finalize().into()),
-            size => hasher.update(&buffer[..size]),
-        }
     }
 }
 
@@ -249,10 +225,10 @@ fn digest(file: &Path) -> io::Result<[u8; 32]> {
 fn producer_id<'a>(
     options: &Options,
     locations: &Locations,
-    digests: impl Iterator<Item = &'a [u8; 32]>,
+    digests: impl Iterator<Item = &'a Digest32>,
 ) -> String {
     let Options { component, topic, partitions, .. } = options;
-    let mut content = format!("1 {component} {topic} {partitions} ").into_bytes();
+    let mut content = format!("2 {component} {topic} {partitions} ").into_bytes();
     content.extend_from_slice(&Sha256::digest(&locations.content));
     digests.for_each(|digest| content.extend_from_slice(digest));
     named_by("openeew", &content)

@@ -213,5 +213,5 @@ fn from_checkpoint(
         stops.begin_at(info.manifest.position, info.manifest.journal_sequence);
         return Ok(engine);
     }
-    Err(Error::NoBeginning { partition })
+    Err(Error::NothingToProve { partition, first })
 }

@@ -39,12 +39,7 @@ pub fn verify(
     let view = home.view()?;
     let input = queue.topic(&view.job.input.name)?;
     if input.id != view.job.input.id {
-        return Err(Error::Options(vec![format!(
-            "topic {:?} of {} was deleted and made again since the job read it, so there is nothing \
-             to compare with",
-            input.name,
-            queue.name()
-        )]));
+        return Err(Error::TopicRemade { topic: input.name, at: queue.name() });
     }
     let mut report = Report::default();
     for (partition, part) in input.all().zip(&view.partitions) {

@@ -177,6 +177,8 @@ fn identity(db: &Connection, at: &str) -> Sql<Identity> {
         None => Err(Error::TopicMissing { topic: name.to_owned(), at: at.to_owned() }.into()),
     };
     let (rows, dead) = (places(&job.result_topic)?, places(&job.dead_topic)?);
+    log::same_count(at, &job.input, &rows)?;
+    log::same_count(at, &job.input, &dead)?;
     Ok(Identity { id, epoch, job, rows, dead })
 }
 

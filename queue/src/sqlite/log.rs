@@ -54,7 +54,18 @@ pub(super) fn places(db: &Connection, at: &str, topic: &Topic) -> Sql<Places> {
         let (topic, at) = (topic.name.clone(), at.to_owned());
         return Err(Error::TopicMissing { topic, at }.into());
     }
+    same_count(at, topic, &places)?;
     Ok(places)
+}
+
+/// Callers check a partition against the topic and then take its place: both must agree.
+pub(super) fn same_count(at: &str, topic: &Topic, places: &Places) -> Sql<()> {
+    if places.len() == topic.partitions as usize {
+        return Ok(());
+    }
+    let (name, said, have) = (&topic.name, topic.partitions, places.len());
+    let what = format!("topic {name:?} has {have} partitions where {said} are named");
+    Err(Error::Corrupt { at: at.to_owned(), what }.into())
 }
 
 pub(super) fn span(db: &Connection, place: i64) -> Sql<Span> {

@@ -5,5 +5,7 @@
 mod crash_images;
 mod csv_conformance;
 mod csv_folder;
+mod hostile;
+mod hostile_marks;
 mod places;
 mod relay;

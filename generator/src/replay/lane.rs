@@ -1,0 +1,126 @@
+//! One partition of a topic that is replayed: its messages in their order, each with its time.
+//!
+//! A message's time is the newest `arrival_ms` of its records. Where none is known (it is 0, or
+//! the message is no record) it is the append time, less what the append time lay behind the
+//! arrival at the message before: in a topic that was imported in one go, years after its data
+//! arrived, such a message keeps its place. A topic without arrivals keeps its append times.
+
+use std::time::Duration;
+
+use seismic_queue::{Batch, Event, Message, Offset, Partition, Queue, Reader, Span, Topic};
+
+use crate::value::each_record;
+use crate::{Result, limits};
+
+/// How long one reading waits; what is read is there already.
+const WAIT: Duration = Duration::from_millis(100);
+
+/// The messages of one partition, up to where it ended when it was opened.
+pub(crate) struct Lane {
+    partition: Partition,
+    reader: Box<dyn Reader>,
+    batch: Batch,
+    spare: Vec<Batch>,
+    /// Place of the next message in the batch.
+    place: usize,
+    end: Offset,
+    /// What append time less arrival was last.
+    behind_ms: Option<i64>,
+    /// Time of the next message.
+    time_ms: i64,
+}
+
+impl Lane {
+    /// Opens the messages of `span` and reads the first.
+    pub(crate) fn open(
+        queue: &dyn Queue,
+        topic: &Topic,
+        partition: Partition,
+        span: Span,
+    ) -> Result<Self> {
+        let mut batch = Batch::default();
+        batch.reset(partition, span.first);
+        let mut lane = Lane {
+            partition,
+            reader: queue.reader(topic, &[(partition, span.first)])?,
+            batch,
+            spare: Vec::new(),
+            place: 0,
+            end: span.end,
+            behind_ms: None,
+            time_ms: 0,
+        };
+        lane.settle()?;
+        Ok(lane)
+    }
+
+    pub(crate) fn partition(&self) -> Partition {
+        self.partition
+    }
+
+    /// The next message and its time, ms since 1970 UTC.
+    pub(crate) fn head(&self) -> Option<(i64, Message<'_>)> {
+        if self.place >= self.batch.len() {
+            return None;
+        }
+        let message = self.batch.message(self.place);
+        (message.offset < self.end).then_some((self.time_ms, message))
+    }
+
+    /// Goes on to the message after the next one.
+    pub(crate) fn advance(&mut self) -> Result<()> {
+        self.place += 1;
+        self.settle()
+    }
+
+    /// Reads more when the batch is used up, and tells the time of the next message.
+    fn settle(&mut self) -> Result<()> {
+        if self.place >= self.batch.len() {
+            self.fill()?;
+        }
+        if self.place < self.batch.len() {
+            let message = self.batch.message(self.place);
+            let (append_ms, arrival_ms) = (message.append_ms, arrival_ms(&message));
+            if let Some(arrival_ms) = arrival_ms {
+                self.behind_ms = Some(append_ms.saturating_sub(arrival_ms));
+            }
+            self.time_ms = append_ms.saturating_sub(self.behind_ms.unwrap_or(0));
+        }
+        Ok(())
+    }
+
+    fn fill(&mut self) -> Result<()> {
+        while self.batch.next() < self.end {
+            match self.reader.read(WAIT, &mut self.spare)? {
+                Event::Batch(batch) => {
+                    self.spare.push(std::mem::replace(&mut self.batch, batch));
+                    self.place = 0;
+                    break;
+                }
+                Event::CaughtUp(..) => break,
+                _ => {}
+            }
+        }
+        if self.behind_ms.is_none() {
+            // Messages before the first known arrival are placed by that one.
+            let known = |message: Message<'_>| {
+                Some(message.append_ms.saturating_sub(arrival_ms(&message)?))
+            };
+            self.behind_ms = self.batch.messages().find_map(known);
+        }
+        Ok(())
+    }
+}
+
+/// The newest arrival of a message's records, if it is known.
+fn arrival_ms(message: &Message<'_>) -> Option<i64> {
+    let latest_ms = message.append_ms.saturating_add(limits::ARRIVAL_AHEAD_MS);
+    let mut newest_ms = None;
+    each_record(message.value, |record| {
+        let arrival_ms = record.arrival_ms;
+        if 0 < arrival_ms && arrival_ms <= latest_ms {
+            newest_ms = newest_ms.max(Some(arrival_ms));
+        }
+    })?;
+    newest_ms
+}

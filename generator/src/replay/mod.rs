@@ -1,0 +1,214 @@
+//! Plays a topic into another one at its original pace, or faster, or slower.
+//!
+//! ```text
+//!  topic ─► Lane (one per partition) ─► Timeline (merged) ─► Player (Tempo, Shift, Watch) ─► topic
+//! ```
+//!
+//! What the source topic holds when the replay begins is played, in the order of its arrival (see
+//! [`lane`] for where that is not known), each message to its own partition with its key and
+//! value. With `shift_time`, records are moved in time so that they happen now.
+//!
+//! A replay at full speed that does not shift times is named by the source topic, the offsets at
+//! which it begins and the topic it goes to: repeating it adds only what the source got since, as
+//! long as retention has not cut the source. Any other replay is a new event each time.
+
+mod lane;
+mod player;
+mod shift;
+mod tempo;
+mod timeline;
+mod watch;
+
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+use seismic_queue::{Offset, Queue, Span, Topic};
+use serde::Serialize;
+
+use self::lane::Lane;
+use self::player::{Player, Step};
+use self::shift::Shift;
+use self::tempo::Tempo;
+use self::timeline::Timeline;
+use self::watch::{Monotonic, Watch};
+use crate::appender::appending;
+use crate::lanes::Lanes;
+use crate::plan::{named_by, random};
+use crate::summary::per_second;
+use crate::{Error, Result, Wrong, clock, limits};
+
+/// What to replay, and how.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Options {
+    /// The topic that is played.
+    pub from: String,
+    /// Where its messages go; made with as many partitions if it is missing.
+    pub topic: String,
+    /// How many times the original pace; 0: as fast as possible.
+    pub speed: f64,
+    /// Pauses of the original that are longer are cut to this.
+    pub max_gap: Option<Duration>,
+    /// Whether event times and arrivals are moved so that the replay happens now.
+    pub shift_time: bool,
+}
+
+impl Options {
+    fn check(&self) -> Result<()> {
+        let mut wrong = Vec::new();
+        for name in [&self.from, &self.topic] {
+            if let Err(error) = Topic::check_name(name) {
+                wrong.push(Wrong::Name(error));
+            }
+        }
+        if self.speed != 0.0 {
+            crate::options::within(&mut wrong, "--speed", self.speed, &limits::SPEED);
+        }
+        if !wrong.is_empty() {
+            return Err(Error::Options { wrong });
+        }
+        if self.from == self.topic {
+            return Err(Error::SameTopic { topic: self.topic.clone() });
+        }
+        Ok(())
+    }
+}
+
+/// What a replay did. Serialises to the object that `--json` prints.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ReplaySummary {
+    /// Messages that are durable in the topic; those of an earlier try too.
+    pub messages: u64,
+    /// Messages that were there already, from an earlier replay at full speed.
+    pub recognised: u64,
+    /// By how much records were moved in time, ms; 0 without `shift_time`.
+    pub shift_ms: i64,
+    /// The longest that a message was handed over after it was due, ms.
+    pub behind_ms_max: u64,
+    /// Whether a stop ended it early.
+    pub stopped: bool,
+    /// How long it took.
+    pub seconds: f64,
+    /// `messages / seconds`.
+    pub messages_per_second: f64,
+    /// The topic that was played.
+    pub from_topic: String,
+    /// Where its messages went.
+    pub topic: String,
+}
+
+/// How many messages a replay of that topic would play now.
+///
+/// # Errors
+/// When the topic is missing or cannot be read.
+pub fn messages(queue: &dyn Queue, from: &str) -> Result<u64> {
+    let spans = queue.spans(&queue.topic(from)?)?;
+    Ok(spans.iter().map(|span| span.end.0 - span.first.0).sum())
+}
+
+/// Replays and returns when all is durable.
+///
+/// Ends early, and cleanly, within about 100 ms after `stop` is set. `progress` is told the
+/// number of durable messages every now and then.
+///
+/// # Errors
+/// [`Error::Options`] and [`Error::SameTopic`] before anything is touched, and errors of the queue
+/// that do not pass, among them a source whose messages retention deletes while it is played.
+pub fn replay(
+    queue: &dyn Queue,
+    options: &Options,
+    stop: &AtomicBool,
+    progress: &mut dyn FnMut(u64),
+) -> Result<ReplaySummary> {
+    replay_by(&mut Monotonic::start(), clock::now_ms(), queue, options, stop, progress)
+}
+
+fn replay_by(
+    watch: &mut dyn Watch,
+    now_ms: i64,
+    queue: &dyn Queue,
+    options: &Options,
+    stop: &AtomicBool,
+    progress: &mut dyn FnMut(u64),
+) -> Result<ReplaySummary> {
+    options.check()?;
+    let began = Instant::now();
+    let from = queue.topic(&options.from)?;
+    let spans = queue.spans(&from)?;
+    let topic = queue.create(&options.topic, from.partitions)?;
+    let producer = queue.producer(&topic, &producer_id(options, &from, &spans))?;
+    let timeline = Timeline::open(queue, &from, &spans)?;
+    let shift_ms = match timeline.head() {
+        Some(first) if options.shift_time => {
+            let newest_ms = newest_ms(queue, &from, &spans)?.unwrap_or(first.time_ms);
+            let span_ms = newest_ms.saturating_sub(first.time_ms).max(0);
+            now_ms.saturating_sub(first.time_ms).saturating_sub(ahead_ms(options, span_ms))
+        }
+        _ => 0,
+    };
+    let shift = options.shift_time.then(|| Shift::new(shift_ms));
+    let tempo = Tempo::new(options.speed, options.max_gap);
+    let player = Player { timeline, tempo, shift, watch, stop };
+    let mut played = player::Played::default();
+    let tally = appending(producer, stop, progress, |appender| {
+        let mut lanes = Lanes::new(from.partitions, 1);
+        played = player.play(|step| match step {
+            Step::Pause => appender.send(&mut lanes),
+            Step::Message(next) => {
+                // As one record each: what is counted are messages.
+                lanes.add_message(next.partition, next.message.key, next.message.value, 1);
+                !lanes.is_full() || appender.send(&mut lanes)
+            }
+        })?;
+        // Whether this is appended is seen when the appending ends.
+        let _ = appender.send(&mut lanes);
+        Ok(())
+    })?;
+    let took = began.elapsed();
+    Ok(ReplaySummary {
+        messages: tally.records,
+        recognised: tally.recognised,
+        shift_ms,
+        behind_ms_max: u64::try_from(played.behind_max.as_millis()).unwrap_or(u64::MAX),
+        stopped: played.stopped,
+        seconds: took.as_secs_f64(),
+        messages_per_second: per_second(tally.records, took),
+        from_topic: from.name,
+        topic: topic.name,
+    })
+}
+
+/// How far events would run ahead of the clock by the end, ms, if the first happened now: a replay
+/// that is faster than time must begin with events that are past.
+fn ahead_ms(options: &Options, span_ms: i64) -> i64 {
+    if options.speed == 0.0 || options.max_gap.is_some() {
+        span_ms
+    } else {
+        (span_ms as f64 * (1.0 - 1.0 / options.speed).max(0.0)) as i64
+    }
+}
+
+/// The newest time at the end of the partitions.
+fn newest_ms(queue: &dyn Queue, topic: &Topic, spans: &[Span]) -> Result<Option<i64>> {
+    let mut newest_ms = None;
+    for (partition, &Span { first, end }) in topic.all().zip(spans) {
+        let tail = Offset(end.0.saturating_sub(limits::TAIL_MESSAGES)).max(first);
+        let mut lane = Lane::open(queue, topic, partition, Span { first: tail, end })?;
+        while let Some((time_ms, _)) = lane.head() {
+            newest_ms = newest_ms.max(Some(time_ms));
+            lane.advance()?;
+        }
+    }
+    Ok(newest_ms)
+}
+
+/// The name of a replay.
+fn producer_id(options: &Options, from: &Topic, spans: &[Span]) -> String {
+    if options.speed != 0.0 || options.shift_time {
+        return format!("replay-{:016x}", random());
+    }
+    let firsts: Vec<u64> = spans.iter().map(|span| span.first.0).collect();
+    named_by("replay", format!("1 {} {} {firsts:?}", from.id, options.topic).as_bytes())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,89 @@
+//! Plays a timeline: hands each message out when its time has come.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::shift::Shift;
+use super::tempo::Tempo;
+use super::timeline::{Timed, Timeline};
+use super::watch::Watch;
+use crate::{Result, limits};
+
+/// What a player hands out.
+pub(crate) enum Step<'a> {
+    /// A message that is due.
+    Message(Timed<'a>),
+    /// Nothing is due for a while: what was handed out should go out now.
+    Pause,
+}
+
+/// A timeline with its pace.
+pub(crate) struct Player<'a> {
+    pub(crate) timeline: Timeline,
+    pub(crate) tempo: Tempo,
+    pub(crate) shift: Option<Shift>,
+    pub(crate) watch: &'a mut dyn Watch,
+    pub(crate) stop: &'a AtomicBool,
+}
+
+/// What was played.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Played {
+    pub(crate) messages: u64,
+    /// The longest that a message was handed out after it was due.
+    pub(crate) behind_max: Duration,
+    /// Whether a stop ended it early.
+    pub(crate) stopped: bool,
+}
+
+impl Player<'_> {
+    /// Plays to the end, or until a stop or `out` says `false`.
+    pub(crate) fn play(mut self, mut out: impl FnMut(Step<'_>) -> bool) -> Result<Played> {
+        let mut played = Played::default();
+        while let Some(mut next) = self.timeline.head() {
+            let due = self.tempo.due(next.time_ms);
+            if !wait(due, self.watch, self.stop, &mut out) {
+                played.stopped = self.stop.load(Ordering::Relaxed);
+                break;
+            }
+            if !due.is_zero() {
+                let behind = self.watch.elapsed().saturating_sub(due);
+                played.behind_max = played.behind_max.max(behind);
+            }
+            if let Some(shift) = &mut self.shift {
+                next.message.value = shift.apply(next.message.key, next.message.value);
+            }
+            if !out(Step::Message(next)) {
+                break;
+            }
+            played.messages += 1;
+            self.timeline.advance()?;
+        }
+        Ok(played)
+    }
+}
+
+/// Waits until `due`. `false` when it must not be waited for any longer.
+fn wait(
+    due: Duration,
+    watch: &mut dyn Watch,
+    stop: &AtomicBool,
+    out: &mut impl FnMut(Step<'_>) -> bool,
+) -> bool {
+    loop {
+        if stop.load(Ordering::Relaxed) {
+            return false;
+        }
+        // Asking the clock is not free, and at full speed all is due at zero.
+        let left = if due.is_zero() { due } else { due.saturating_sub(watch.elapsed()) };
+        if left.is_zero() {
+            return true;
+        }
+        if !out(Step::Pause) {
+            return false;
+        }
+        // Not so briefly that every message is a commit of its own, and not so long that a stop
+        // would go unnoticed.
+        watch.sleep(left.clamp(limits::TICK, limits::SLEEP));
+    }
+}

@@ -1,0 +1,58 @@
+//! All partitions' messages in the order of their times. Messages of a partition keep their
+//! order, also where a time goes back. Of each partition one batch is held.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use seismic_queue::{Message, Partition, Queue, Span, Topic};
+
+use super::lane::Lane;
+use crate::Result;
+
+/// A topic as it will be played.
+pub(crate) struct Timeline {
+    lanes: Vec<Lane>,
+    /// Time of each lane's next message, oldest on top.
+    next: BinaryHeap<Reverse<(i64, usize)>>,
+}
+
+/// A message and its place in time.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Timed<'a> {
+    /// ms since 1970 UTC.
+    pub(crate) time_ms: i64,
+    pub(crate) partition: Partition,
+    pub(crate) message: Message<'a>,
+}
+
+impl Timeline {
+    /// The messages in `spans`, one span for each partition.
+    pub(crate) fn open(queue: &dyn Queue, topic: &Topic, spans: &[Span]) -> Result<Self> {
+        let mut timeline = Timeline { lanes: Vec::new(), next: BinaryHeap::new() };
+        for (partition, &span) in topic.all().zip(spans) {
+            let lane = Lane::open(queue, topic, partition, span)?;
+            let number = timeline.lanes.len();
+            timeline.next.extend(lane.head().map(|(time_ms, _)| Reverse((time_ms, number))));
+            timeline.lanes.push(lane);
+        }
+        Ok(timeline)
+    }
+
+    /// The message that comes next.
+    pub(crate) fn head(&self) -> Option<Timed<'_>> {
+        let &Reverse((_, number)) = self.next.peek()?;
+        let lane = &self.lanes[number];
+        let (time_ms, message) = lane.head().expect("a lane in turn has a message");
+        Some(Timed { time_ms, partition: lane.partition(), message })
+    }
+
+    /// Goes on to the message after the next one.
+    pub(crate) fn advance(&mut self) -> Result<()> {
+        if let Some(Reverse((_, number))) = self.next.pop() {
+            let lane = &mut self.lanes[number];
+            lane.advance()?;
+            self.next.extend(lane.head().map(|(time_ms, _)| Reverse((time_ms, number))));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,32 @@
+//! The clock of a replay, as a seam: tests have one that does not wait.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Tells how long a replay has run, and waits.
+pub(crate) trait Watch {
+    /// Time since the start.
+    fn elapsed(&self) -> Duration;
+
+    /// Waits about that long.
+    fn sleep(&mut self, time: Duration);
+}
+
+/// The real one.
+pub(crate) struct Monotonic(Instant);
+
+impl Monotonic {
+    pub(crate) fn start() -> Self {
+        Monotonic(Instant::now())
+    }
+}
+
+impl Watch for Monotonic {
+    fn elapsed(&self) -> Duration {
+        self.0.elapsed()
+    }
+
+    fn sleep(&mut self, time: Duration) {
+        thread::sleep(time);
+    }
+}

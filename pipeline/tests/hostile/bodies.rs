@@ -1,0 +1,150 @@
+//! What must hold for any bytes, parser by parser. Shared with the fuzz targets.
+
+use std::sync::atomic::AtomicBool;
+
+use seismic_generator::import::openeew;
+use seismic_pipeline::decode::{self, Phase};
+use seismic_pipeline::{Engine, Entry, Note, Out, Rules};
+use seismic_proto::{BATCH_FIRST_BYTE, Message as _, SeismicRecord, SeismicRecordBatch};
+use seismic_queue::memory::Memory;
+use seismic_queue::{Batch, Block, Message, Offset, Partition};
+
+const P0: Partition = Partition(0);
+
+/// The decoder against `prost`: the same verdict, the same values.
+pub fn message(bytes: &[u8]) {
+    let theirs = if bytes.first() == Some(&BATCH_FIRST_BYTE) {
+        SeismicRecordBatch::decode(bytes).map(|batch| batch.records)
+    } else {
+        SeismicRecord::decode(bytes).map(|record| vec![record])
+    };
+    let mut ours = Vec::new();
+    match decode::decode(bytes, &mut ours) {
+        Err(decode::Fault::TooManyRecords) => return,
+        verdict => assert_eq!(verdict.is_ok(), theirs.is_ok()),
+    }
+    let Ok(theirs) = theirs else {
+        return;
+    };
+    assert_eq!(ours.len(), theirs.len());
+    for (ours, theirs) in ours.iter().zip(&theirs) {
+        let phase = match theirs.phase_type.as_str() {
+            "P" => Phase::P,
+            "S" => Phase::S,
+            "N" => Phase::N,
+            _ => Phase::Other,
+        };
+        assert_eq!(ours.sensor.of(bytes), theirs.sensor_id.as_bytes());
+        assert_eq!(ours.time_ms, theirs.collect_timestamp);
+        assert_eq!(ours.longitude.to_bits(), theirs.longitude.to_bits());
+        assert_eq!(ours.latitude.to_bits(), theirs.latitude.to_bits());
+        assert_eq!(ours.amplitude.to_bits(), theirs.seismic_amplitude.to_bits());
+        assert_eq!((ours.quality, ours.phase), (theirs.data_quality, phase));
+    }
+}
+
+/// A fresh engine takes the message, and every record ends in exactly one place.
+pub fn engine(bytes: &[u8]) {
+    let mut engine = Engine::new(Rules::default(), "t", P0, Offset(0));
+    give(&mut engine, bytes);
+}
+
+/// Gives the message to the engine and ends it.
+fn give(engine: &mut Engine, bytes: &[u8]) {
+    let (mut out, before) = (Out::default(), engine.counters().windows);
+    let offset = engine.position();
+    engine.step(Message { offset, append_ms: 1_592_925_900_000, key: b"", value: bytes }, &mut out);
+    assert!(engine.counters().is_balanced());
+    engine.close_idle(offset, &mut out);
+    engine.end(&mut out);
+    assert!(engine.counters().is_balanced());
+    assert_eq!((engine.open_windows(), engine.counters().open), (0, 0));
+    let rows = u64::from(out.rows.count());
+    assert_eq!(engine.counters().windows - before, rows);
+}
+
+/// A snapshot that is accepted is written again as it is, and its engine goes on.
+pub fn snapshot(bytes: &[u8]) {
+    let Ok(mut engine) = Engine::restore(bytes, "t", P0) else {
+        return;
+    };
+    let mut again = Vec::new();
+    engine.snapshot(&mut again);
+    let mut third = Vec::new();
+    Engine::restore(&again, "t", P0).unwrap().snapshot(&mut third);
+    assert_eq!(again, third);
+    give(&mut engine, &record());
+}
+
+/// An entry that is accepted is written again as it is, and is done or refused by an engine.
+pub fn entry(bytes: &[u8]) {
+    let Ok(entry) = Entry::decode(bytes) else {
+        return;
+    };
+    let again = entry.encode();
+    assert_eq!(Entry::decode(&again).unwrap().encode(), again);
+    let mut engine = Engine::new(Rules::default(), "t", P0, Offset(5));
+    let _ = entry.apply(&mut engine, &mut Out::default());
+    assert!(engine.position() >= Offset(5));
+}
+
+/// A note that is accepted adds up.
+pub fn note(bytes: &[u8]) {
+    if let Ok(note) = Note::decode(bytes) {
+        assert!(note.counters.is_balanced());
+        assert!(note.rules.faults().is_empty());
+    }
+}
+
+/// Bytes that are taken as a block hold the messages that were said to be in it. The first byte
+/// says how many.
+pub fn block(bytes: &[u8]) {
+    let Some((&count, stored)) = bytes.split_first() else {
+        return;
+    };
+    let mut batch = Batch::default();
+    batch.reset(P0, Offset(102));
+    let taken = batch.push_block(Offset(100), u32::from(count), 7, stored);
+    if !taken {
+        assert!(batch.is_empty() && batch.size() == 0 && batch.next() == Offset(102));
+        return;
+    }
+    assert_eq!(batch.len(), usize::from(count).saturating_sub(2));
+    let offsets = batch.messages().map(|message| message.offset.0);
+    assert!(offsets.eq(102..102 + batch.len() as u64));
+    let mut again = Block::default();
+    batch.messages().for_each(|message| again.push(message.key, message.value).unwrap());
+    assert!(again.bytes().len() <= stored.len());
+}
+
+/// A file of these bytes is imported, or refused with a reason.
+pub fn openeew(bytes: &[u8]) {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, table) = (folder.path().join("a.jsonl"), folder.path().join("table.csv"));
+    std::fs::write(&file, bytes).unwrap();
+    std::fs::write(&table, "device_id,latitude,longitude\n001,15.67,-96.5\n").unwrap();
+    let queue = Memory::new();
+    let options = openeew::Options::new(vec![file], table);
+    match openeew::import(&queue, &options, &AtomicBool::new(false), &mut |_| {}) {
+        Ok(summary) => assert!(summary.published >= summary.messages),
+        Err(error) => assert!(!error.to_string().is_empty()),
+    }
+}
+
+/// A valid record.
+pub fn record() -> Vec<u8> {
+    SeismicRecord {
+        sensor_id: "S001".into(),
+        collect_timestamp: 1_592_925_898_946,
+        longitude: -96.5,
+        latitude: 15.67,
+        depth: 10,
+        seismic_amplitude: -0.5,
+        frequency: 31,
+        phase_type: "N".into(),
+        data_quality: 1,
+        network_status: 1,
+        arrival_ms: 1_592_925_900_265,
+    }
+    .encode_to_vec()
+}

@@ -1,0 +1,132 @@
+//! Inputs: the corpora of the fuzz targets, and mutations of them.
+
+use std::fs;
+use std::path::PathBuf;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+
+fn folder(name: &str) -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/corpus")).join(name)
+}
+
+/// The seeds of a corpus, in order.
+pub fn seeds(name: &str) -> Vec<Vec<u8>> {
+    let files = fs::read_dir(folder(name)).expect("fuzz/corpus has a folder for each target");
+    let mut files: Vec<_> = files.map(|file| file.unwrap().path()).collect();
+    files.sort();
+    assert!(!files.is_empty());
+    files.iter().map(|file| fs::read(file).unwrap()).collect()
+}
+
+/// One change of some bytes.
+#[derive(Clone, Debug)]
+enum Change {
+    Set(Index, u8),
+    Flip(Index, u8),
+    Cut(Index),
+    Remove(Index, usize),
+    Insert(Index, Vec<u8>),
+}
+
+/// Bytes that mean something: keys, ends of varints, lengths, signs.
+const TELLING: [u8; 12] = [0, 1, 0x7a, 0x7b, 0x7f, 0x80, 0x81, 0xff, b'"', b'[', b'9', b'-'];
+
+fn change() -> impl Strategy<Value = Change> {
+    let byte = || prop_oneof![any::<u8>(), select(&TELLING[..])];
+    let index = any::<Index>;
+    prop_oneof![
+        4 => (index(), byte()).prop_map(|(at, byte)| Change::Set(at, byte)),
+        4 => (index(), 0u8..8).prop_map(|(at, bit)| Change::Flip(at, bit)),
+        1 => index().prop_map(Change::Cut),
+        1 => (index(), 1usize..12).prop_map(|(at, count)| Change::Remove(at, count)),
+        2 => (index(), vec(byte(), 1..12)).prop_map(|(at, bytes)| Change::Insert(at, bytes)),
+        // A varint of ten bytes is -1 or the largest number.
+        1 => index().prop_map(|at| Change::Insert(at, [vec![0xff; 9], vec![1]].concat())),
+    ]
+}
+
+/// Seeds of the corpus with a few changes, and sometimes bytes of no order at all.
+pub fn hostile(corpus: &str) -> impl Strategy<Value = Vec<u8>> + use<> {
+    let mutated = (select(seeds(corpus)), vec(change(), 0..5)).prop_map(|(mut bytes, changes)| {
+        changes.iter().for_each(|change| apply(change, &mut bytes));
+        bytes
+    });
+    prop_oneof![9 => mutated, 1 => vec(any::<u8>(), 0..200)]
+}
+
+fn apply(change: &Change, bytes: &mut Vec<u8>) {
+    let len = bytes.len();
+    let place = |at: &Index| at.index(len + 1);
+    match change {
+        Change::Set(at, _) | Change::Flip(at, _) if place(at) == len => {}
+        Change::Set(at, byte) => bytes[place(at)] = *byte,
+        Change::Flip(at, bit) => bytes[place(at)] ^= 1 << bit,
+        Change::Cut(at) => bytes.truncate(place(at)),
+        Change::Remove(at, count) => drop(bytes.drain(place(at)..len.min(place(at) + count))),
+        Change::Insert(at, new) => drop(bytes.splice(place(at)..place(at), new.iter().copied())),
+    }
+}
+
+#[test]
+#[ignore = "writes the corpora again, when formats have changed"]
+fn write_the_corpora() {
+    use seismic_pipeline::{Dedupe, Engine, Entry, Note, Out, Rules};
+    use seismic_proto::{Message as _, SeismicRecord, SeismicRecordBatch};
+    use seismic_queue::{Block, Message, Offset, Partition};
+
+    let write = |corpus: &str, name: &str, bytes: &[u8]| {
+        fs::create_dir_all(folder(corpus)).unwrap();
+        fs::write(folder(corpus).join(name), bytes).unwrap();
+    };
+    let record = crate::bodies::record();
+    let later = |ms| {
+        let mut later = SeismicRecord::decode(&record[..]).unwrap();
+        later.collect_timestamp += ms;
+        later
+    };
+    let records = vec![later(0), later(40), later(1_200)];
+    let packed = SeismicRecordBatch { records }.encode_to_vec();
+    write("message", "record", &record);
+    write("message", "packed", &packed);
+    write("message", "empty", &[]);
+    write("message", "unknown_fields", &[&record[..], &[0x63, 0x68, 1, 0x64, 0x78, 5]].concat());
+    for (name, dedupe, end) in [
+        ("open", Dedupe::Off, false),
+        ("dedupe", Dedupe::Time, false),
+        ("closed", Dedupe::Off, true),
+    ] {
+        let rules = Rules { dedupe, ..Rules::default() };
+        let mut engine = Engine::new(rules, "t", Partition(0), Offset(0));
+        let mut out = Out::default();
+        for (offset, value) in (0..).zip([&packed[..], &[1], &record]) {
+            let (offset, append_ms) = (Offset(offset), 1_592_925_900_000);
+            engine.step(Message { offset, append_ms, key: b"", value }, &mut out);
+        }
+        if end {
+            engine.end(&mut out);
+        }
+        let mut bytes = Vec::new();
+        engine.snapshot(&mut bytes);
+        write("snapshot", name, &bytes);
+        Note::write(&engine, &mut bytes);
+        write("note", name, &bytes);
+    }
+    for (name, entry) in [
+        ("start", Entry::Start { rules: Rules::default(), from: "earliest".into() }),
+        ("idle", Entry::Idle { below: Offset(4), idle_timeout_ms: 2_000 }),
+        ("end", Entry::End),
+        ("gap", Entry::Gap { from: Offset(5), to: Offset(900) }),
+    ] {
+        write("entry", name, &entry.encode());
+    }
+    let mut block = Block::default();
+    (0..5).for_each(|n| block.push(b"S001", &vec![n; 60 * usize::from(n)]).unwrap());
+    write("block", "five", &[&[5], block.bytes()].concat());
+    write("block", "none", &[0]);
+    let line = r#"{"country_code":"mx","device_id":"001","x":[0.03,0.1,0],"y":[1,2,3],"z":[0,0,-1],"device_t":1592925898.946,"cloud_t":1592925900.265,"sr":31.25}"#;
+    write("openeew", "line", line.as_bytes());
+    let other = line.replace("900.265", "901.2");
+    write("openeew", "lines", format!("{line}\n\n{other}\n").as_bytes());
+}

@@ -1,0 +1,56 @@
+//! Counts what a thread allocates.
+//!
+//! The one place of this crate's tests with unsafe code: the trait of allocators is unsafe.
+#![allow(unsafe_code)]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+/// The system's allocator, with a look at the sizes.
+pub struct Counting;
+
+thread_local! {
+    /// Bytes of this thread now, and at most since [`peak_of`] began. Both may be below 0: memory
+    /// is also freed by threads that did not allocate it.
+    static LIVE: Cell<(isize, isize)> = const { Cell::new((0, 0)) };
+}
+
+/// Most bytes that were allocated at once while `act` ran.
+pub fn peak_of(act: impl FnOnce()) -> usize {
+    let before = LIVE.get().0;
+    LIVE.set((before, before));
+    act();
+    LIVE.get().1.saturating_sub(before).max(0) as usize
+}
+
+fn count(bytes: isize) {
+    // A thread that is ending has no counter any more, and nobody asks it.
+    let _ = LIVE.try_with(|live| {
+        let now = live.get().0 + bytes;
+        live.set((now, live.get().1.max(now)));
+    });
+}
+
+// SAFETY: every call goes on to `System` with the same arguments, and its answer is given back.
+// Counting allocates nothing and cannot panic: the counter is a constant without a destructor.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(layout.size() as isize);
+        // SAFETY: the caller keeps the contract of this trait, which is that of `System`.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        count(-(layout.size() as isize));
+        // SAFETY: `at` came from `alloc` or `realloc` above, so from `System`, with this layout.
+        unsafe { System.dealloc(at, layout) }
+    }
+
+    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        // Old and new may be there together for a moment.
+        count(size as isize);
+        count(-(layout.size() as isize));
+        // SAFETY: as for `dealloc`; the caller keeps `size` within the limits of a layout.
+        unsafe { System.realloc(at, layout, size) }
+    }
+}

@@ -1,0 +1,26 @@
+//! A file system that is really full. Only where one may be mounted in a namespace of its own
+//! (Linux); elsewhere the test says that it is skipped.
+
+use crate::child::{ALL, acknowledged, can, run, said};
+
+#[test]
+fn a_queue_on_a_full_file_system_waits_for_space_and_loses_nothing() {
+    let namespace = ["--user", "--map-root-user", "--mount"];
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path().to_str().unwrap();
+    let mount = |size: &str| format!("mount -t tmpfs -o size={size} tmpfs {at}");
+    let [a, b, c] = namespace;
+    if !can("unshare", &[a, b, c, "sh", "-c", &mount("1m")]) {
+        return;
+    }
+    // From too small for the first commit to just too small for the last one.
+    for free_kib in [150, 300, 450, 600, 800, 1_000, 1_300] {
+        let ballast = format!("head -c 4m /dev/zero > {at}/ballast");
+        let size = mount(&format!("{}k", free_kib + (4 << 10)));
+        let script = format!("{size} && {ballast} && exec \"$@\"");
+        let output = run(folder.path(), "unshare", &[a, b, c, "sh", "-c", &script, "sh"]);
+        let lines = said(&output);
+        assert!(lines.iter().any(|line| line.contains("retry ")), "{free_kib} KiB: {lines:?}");
+        assert_eq!(acknowledged(&output), ALL, "{free_kib} KiB: {lines:?}");
+    }
+}

@@ -1,0 +1,34 @@
+//! A mark file of any bytes is refused, or names rows that are there; nothing panics, and a refused
+//! folder is left as it was. Shared with the fuzz target `mark`.
+
+use std::fs;
+use std::path::Path;
+
+use seismic_queue::{Offset, Span};
+use seismic_sinks::csv::{Content, Csv};
+use seismic_sinks::{Context, Sink};
+
+/// A folder with this mark and one file, as verify and the sink find it.
+pub fn mark(bytes: &[u8]) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("windows-000001-2026-11-21T09Z.csv");
+    fs::write(&file, "sensor_id\nS001\n").unwrap();
+    fs::write(folder.path().join("windows.mark"), bytes).unwrap();
+    let content = Content::open(folder.path());
+    let is_mark = matches!(content, Ok(Some(_)));
+    if let Ok(Some(content)) = content {
+        content.rows().for_each(drop);
+    }
+    let recovered = recover(folder.path());
+    if !is_mark {
+        assert!(!recovered, "verify and the sink agree");
+        assert_eq!(fs::read(folder.path().join("windows.mark")).unwrap(), bytes);
+        assert_eq!(fs::read(&file).unwrap(), b"sensor_id\nS001\n");
+    }
+}
+
+fn recover(folder: &Path) -> bool {
+    let context = Context { home_id: "home".to_owned(), topic: "results".to_owned() };
+    let mut csv = Csv::open(folder, &context).unwrap();
+    csv.recover(&[Span { first: Offset(0), end: Offset(9) }; 2]).is_ok()
+}

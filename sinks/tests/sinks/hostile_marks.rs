@@ -1,0 +1,54 @@
+//! Marks of the fuzz corpus, and mutations of them: with a checksum that fits, and without.
+
+use std::fs;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+
+use crate::hostile;
+
+fn seeds() -> Vec<Vec<u8>> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/corpus/mark");
+    let mut files: Vec<_> =
+        fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
+    files.sort();
+    files.iter().map(|file| fs::read(file).unwrap()).collect()
+}
+
+/// The same body under a first line whose checksum fits.
+fn sealed(bytes: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(bytes);
+    let body = text.split_once('\n').map_or("", |(_, body)| body);
+    let sum = crc32fast::hash(format!("1{body}").as_bytes());
+    format!("seismic-csv-mark 1 {sum:08x}\n{body}").into_bytes()
+}
+
+#[test]
+fn the_marks_of_the_corpus_are_taken_or_refused_as_they_should_be() {
+    let taken = |bytes: &Vec<u8>| sealed(bytes) == *bytes;
+    assert_eq!(seeds().iter().filter(|seed| taken(seed)).count(), 3, "the newer one has its own");
+    seeds().iter().for_each(|seed| hostile::mark(seed));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn a_mark_of_any_bytes_is_refused_or_right(
+        seed in select(seeds()),
+        changes in vec((any::<Index>(), select(&b"\0\n\"{}[],:0919-e.\xff/"[..])), 0..4),
+        cut in proptest::option::of(any::<Index>()),
+        seal: bool,
+    ) {
+        let mut bytes = seed;
+        for (at, byte) in changes {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        if let Some(cut) = cut {
+            bytes.truncate(cut.index(bytes.len()));
+        }
+        hostile::mark(&if seal { sealed(&bytes) } else { bytes });
+    }
+}

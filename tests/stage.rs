@@ -1,0 +1,257 @@
+//! A folder of its own for each test, and the program running in it.
+
+use std::cell::Cell;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Longest wait for anything: far more than a loaded machine needs, so that only a hang meets it.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+pub const DATA: &str = "seismic-data-topic";
+pub const ROWS: &str = "seismic-agg-topic";
+pub const DEAD: &str = "seismic-dead-topic";
+
+/// A folder in which the program runs. Gone at the end of the test.
+pub struct Stage {
+    folder: TempDir,
+    /// Processes started so far: each has files of its own for what it prints.
+    started: Cell<u32>,
+}
+
+impl Stage {
+    pub fn new() -> Self {
+        Stage { folder: tempfile::tempdir().unwrap(), started: Cell::new(0) }
+    }
+
+    /// A stage whose topic holds what `generate` with these options published.
+    pub fn with_records(options: &[&str]) -> Self {
+        let stage = Stage::new();
+        stage.generate(options);
+        stage
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// `seismic` with these arguments, not started yet.
+    pub fn command(&self, args: &[&str]) -> Command {
+        self.command_of(env!("CARGO_BIN_EXE_seismic"), args)
+    }
+
+    /// `seismic-generator` with these arguments, not started yet.
+    pub fn generator(&self, args: &[&str]) -> Command {
+        self.command_of(env!("CARGO_BIN_EXE_seismic-generator"), args)
+    }
+
+    fn command_of(&self, program: &str, args: &[&str]) -> Command {
+        let mut command = Command::new(program);
+        command.args(args).current_dir(self.folder.path()).stdin(Stdio::null());
+        command.env_remove("RUST_LOG").env("RUST_BACKTRACE", "0");
+        command
+    }
+
+    /// Starts `seismic`.
+    pub fn spawn(&self, args: &[&str]) -> Running {
+        self.start(self.command(args))
+    }
+
+    /// Starts a command whose output goes to files, so that nobody has to read along.
+    pub fn start(&self, mut command: Command) -> Running {
+        let number = self.started.replace(self.started.get() + 1);
+        let (stdout, stderr) =
+            (self.path(&format!("{number}.out")), self.path(&format!("{number}.err")));
+        command.stdout(File::create(&stdout).unwrap()).stderr(File::create(&stderr).unwrap());
+        let what = format!("{command:?}");
+        Running { child: command.spawn().unwrap(), what, stdout, stderr }
+    }
+
+    /// Runs `seismic` to its end, whatever that is.
+    pub fn run(&self, args: &[&str]) -> Done {
+        self.spawn(args).wait()
+    }
+
+    /// Runs `seismic`, which must do what it was asked for; its stdout.
+    pub fn ok(&self, args: &[&str]) -> String {
+        self.run(args).ok().stdout
+    }
+
+    /// Runs `seismic`, which must end with this code; its stderr.
+    pub fn refused(&self, args: &[&str], code: i32) -> String {
+        let done = self.run(args);
+        assert_eq!(done.code, Some(code), "{args:?} {done}");
+        assert!(!done.stderr.contains("panicked"), "{args:?} {done}");
+        done.stderr
+    }
+
+    /// Runs `seismic` for its JSON.
+    pub fn json(&self, args: &[&str]) -> Value {
+        serde_json::from_str(&self.ok(args)).unwrap()
+    }
+
+    /// Publishes; the summary.
+    pub fn generate(&self, options: &[&str]) -> Value {
+        self.json(&[&["generate", "--json"], options].concat())
+    }
+
+    pub fn status(&self) -> Value {
+        self.json(&["status", "--json"])
+    }
+
+    /// All messages of a topic, as `read --format json` prints them.
+    pub fn read(&self, topic: &str) -> Vec<Value> {
+        parse(&self.ok(&["read", topic, "--format", "json"]))
+    }
+
+    /// Proves everything that can be proved, also what CSV folders hold.
+    pub fn verify(&self, csv_folders: &[&str]) {
+        let sinks: Vec<_> = csv_folders.iter().map(|folder| format!("csv:{folder}")).collect();
+        let mut args = vec!["verify", "--complete"];
+        sinks.iter().for_each(|sink| args.extend(["--sink", sink]));
+        let text = self.ok(&args);
+        assert!(text.starts_with("verified: "), "{text}");
+    }
+
+    /// Waits until the job has done something.
+    pub fn wait_for_job(&self, is_so: impl Fn(&Value) -> bool) {
+        wait_until("the job is as far", || {
+            let done = self.run(&["status", "--json"]);
+            done.code == Some(0) && is_so(&serde_json::from_str(&done.stdout).unwrap())
+        });
+    }
+}
+
+/// A process; killed when it is dropped.
+pub struct Running {
+    child: Child,
+    what: String,
+    stdout: PathBuf,
+    stderr: PathBuf,
+}
+
+impl Running {
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn stdout(&self) -> String {
+        fs::read_to_string(&self.stdout).unwrap()
+    }
+
+    pub fn stderr(&self) -> String {
+        fs::read_to_string(&self.stderr).unwrap()
+    }
+
+    /// Whether it has not ended yet.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// `kill -9`; false when it had ended before.
+    pub fn kill(mut self) -> bool {
+        let was_running = self.is_running();
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        was_running
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Sends a signal, and waits for the end as long as a stop may take. Returns how it ended.
+    pub fn stop(self, signal: Signal) -> Done {
+        let began = Instant::now();
+        self.signal(signal);
+        let done = self.wait();
+        let took = began.elapsed();
+        assert!(took < Duration::from_secs(5), "stopping took {took:?}: {done}");
+        done
+    }
+
+    /// Waits for its end.
+    pub fn wait(mut self) -> Done {
+        let mut status = None;
+        wait_until(&format!("the end of {}", self.what), || {
+            status = self.child.try_wait().unwrap();
+            status.is_some()
+        });
+        let code = status.as_ref().and_then(ExitStatus::code);
+        Done { what: self.what.clone(), code, stdout: self.stdout(), stderr: self.stderr() }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended already, and then this changes nothing.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A process that has ended.
+pub struct Done {
+    what: String,
+    /// `None`: by a signal.
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Done {
+    /// It must have done what it was asked for.
+    pub fn ok(self) -> Self {
+        assert_eq!(self.code, Some(0), "{self}");
+        self
+    }
+}
+
+impl std::fmt::Display for Done {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let stdout: String = self.stdout.chars().take(2_000).collect();
+        write!(f, "{}: code {:?}\n{stdout}\n{}", self.what, self.code, self.stderr)
+    }
+}
+
+/// Looks again and again, until it is so. The one place where a test lets time pass.
+pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "waited for: {what}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Lets a running process work for a while: kills and stops hit it at an arbitrary moment.
+pub fn let_it_work(time: Duration) {
+    let began = Instant::now();
+    wait_until("the moment", || began.elapsed() >= time);
+}
+
+/// JSON lines.
+pub fn parse(lines: &str) -> Vec<Value> {
+    lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// Lines, sorted: the same lines in another order are equal.
+pub fn sorted(lines: &str) -> Vec<&str> {
+    let mut lines: Vec<_> = lines.lines().collect();
+    lines.sort_unstable();
+    lines
+}
+
+/// The files of a folder that end in `.csv`, in order of their names.
+pub fn csv_files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<_> =
+        entries.filter(|path| path.extension().is_some_and(|ext| ext == "csv")).collect();
+    files.sort();
+    files
+}

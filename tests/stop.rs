@@ -1,0 +1,83 @@
+//! SIGTERM and Ctrl-C under load: over within 5 s, all committed, exit code 0, and nothing to
+//! repeat at the next start.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::stage::{DATA, ROWS, Stage, let_it_work, wait_until};
+use crate::truth::{self, int};
+
+#[test]
+fn sigterm_under_load_stops_a_run_that_the_next_one_continues_without_replay() {
+    stop_under_load(Signal::TERM);
+}
+
+#[test]
+fn ctrl_c_under_load_stops_a_run_that_the_next_one_continues_without_replay() {
+    stop_under_load(Signal::INT);
+}
+
+fn stop_under_load(signal: Signal) {
+    let stage = Stage::new();
+    let generator = stage.spawn(&["generate", "--forever", "--rate", "20000", "--json"]);
+    let job = ["run", "--idle-timeout-ms", "0", "--sink", "csv:csv"];
+    let mut windows = 0;
+    for _ in 0..3 {
+        let consumer = stage.spawn(&job);
+        stage.wait_for_job(|status| int(status, "windows") > windows);
+        let done = consumer.stop(signal).ok();
+        assert!(done.stderr.contains("read ") && done.stderr.contains(" windows, "), "{done}");
+        assert!(!done.stderr.contains("replaying"), "{done}");
+        windows = int(&stage.status(), "windows");
+    }
+    let done = generator.stop(signal).ok();
+    let published = int(&serde_json::from_str(&done.stdout).unwrap(), "published");
+    let done = stage.run(&[&job[..], &["--drain"]].concat()).ok();
+    assert!(!done.stderr.contains("replaying"), "{done}");
+    assert_eq!(int(&stage.status(), "read"), published);
+    truth::check(&stage);
+    truth::check_csv(&stage, "csv");
+    stage.verify(&["csv"]);
+}
+
+#[test]
+fn a_killed_run_says_that_it_replayed() {
+    // The other side of the tests above: silence there means something.
+    let stage = Stage::with_records(&["--records", "1000"]);
+    let generator = stage.spawn(&["generate", "--forever", "--rate", "5000"]);
+    let consumer = stage.spawn(&["run"]);
+    stage.wait_for_job(|status| int(status, "read") > 3_000);
+    assert!(consumer.kill());
+    generator.stop(Signal::TERM).ok();
+    let done = stage.run(&["run", "--until-caught-up"]).ok();
+    assert!(done.stderr.contains("after replaying "), "{done}");
+}
+
+#[test]
+fn a_generator_without_end_stops_when_it_is_told_to() {
+    for (signal, pace) in [(Signal::TERM, "0"), (Signal::INT, "50000")] {
+        let stage = Stage::new();
+        let mut generator = stage.spawn(&["generate", "--forever", "--rate", pace, "--json"]);
+        wait_until("records", || !stage.run(&["read", DATA, "--max", "1"]).stdout.is_empty());
+        let_it_work(Duration::from_millis(300));
+        assert!(generator.is_running());
+        let done = generator.stop(signal).ok();
+        let published = int(&serde_json::from_str(&done.stdout).unwrap(), "published");
+        assert_eq!(stage.read(DATA).len() as u64, published);
+    }
+}
+
+#[test]
+fn a_run_that_waits_for_its_topic_and_a_reader_that_follows_stop_too() {
+    let stage = Stage::new();
+    let consumer = stage.spawn(&["run"]);
+    wait_until("it waits", || consumer.stderr().contains("waiting for topic"));
+    consumer.stop(Signal::TERM).ok();
+
+    stage.generate(&["--records", "1000"]);
+    stage.ok(&["run", "--drain"]);
+    let reader = stage.spawn(&["read", ROWS, "--follow"]);
+    wait_until("rows", || !reader.stdout().is_empty());
+    reader.stop(Signal::INT).ok();
+}

@@ -1,0 +1,210 @@
+//! What must be true of every job, reckoned plainly from what `read` prints and without a line of
+//! the program's own code.
+//!
+//! Every record is in exactly one place: named by one dead letter, or counted in the one row of its
+//! sensor and second. Minimum, maximum and phases of a row are those of its records. Which records
+//! must be dead letters is for each test to say.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+use serde_json::Value;
+
+use crate::stage::{DATA, DEAD, ROWS, Stage, csv_files};
+
+/// Columns of the CSV files, which are the fields of a row.
+pub const COLUMNS: [&str; 17] = [
+    "sensor_id",
+    "window_start_ts",
+    "window_end_ts",
+    "avg_amplitude",
+    "max_amplitude",
+    "min_amplitude",
+    "p_phase_count",
+    "s_phase_count",
+    "n_phase_count",
+    "record_count",
+    "mean_amplitude",
+    "rms_amplitude",
+    "first_sample_ts",
+    "last_sample_ts",
+    "closed_by",
+    "input_partition",
+    "closing_offset",
+];
+
+/// Partition, offset and index: the name of a record.
+type Name = (u64, u64, u64);
+/// Sensor and start of the window.
+type Key = (String, i64);
+
+/// Records by reason of their dead letters.
+pub type Reasons = BTreeMap<String, u64>;
+
+#[derive(Debug, PartialEq)]
+struct Window {
+    records: u64,
+    min: f64,
+    max: f64,
+    p: u64,
+    s: u64,
+    n: u64,
+    first: i64,
+    last: i64,
+}
+
+/// Checks a job of windows of 1 s that was drained. Returns how many dead letters there are by
+/// reason.
+pub fn check(stage: &Stage) -> Reasons {
+    let (dead, reasons) = dead_letters(&stage.read(DEAD));
+    let expected = windows(&stage.read(DATA), dead);
+    let rows = rows(&stage.read(ROWS));
+    for (key, window) in &expected {
+        assert_eq!(rows.get(key), Some(window), "{key:?}");
+    }
+    assert_eq!(rows.len(), expected.len(), "no row without records");
+    reasons
+}
+
+fn dead_letters(lines: &[Value]) -> (BTreeMap<Name, String>, Reasons) {
+    let mut dead = BTreeMap::new();
+    let mut reasons = Reasons::new();
+    for letter in lines.iter().map(|line| &line["value"]) {
+        let name = (int(letter, "input_partition"), int(letter, "input_offset"));
+        let name = (name.0, name.1, int(letter, "index"));
+        let reason = letter["reason"].as_str().unwrap().to_owned();
+        *reasons.entry(reason.clone()).or_default() += 1;
+        assert_eq!(dead.insert(name, reason), None, "two dead letters for {name:?}");
+    }
+    (dead, reasons)
+}
+
+/// The windows of all records that have no dead letter.
+fn windows(lines: &[Value], mut dead: BTreeMap<Name, String>) -> BTreeMap<Key, Window> {
+    let mut windows: BTreeMap<Key, Window> = BTreeMap::new();
+    for line in lines {
+        let (partition, offset) = (int(line, "partition"), int(line, "offset"));
+        for (index, record) in records(line).into_iter().enumerate() {
+            if dead.remove(&(partition, offset, index as u64)).is_some() {
+                continue;
+            }
+            let time = record["collect_timestamp"].as_i64().unwrap();
+            let amplitude = record["seismic_amplitude"].as_f64().unwrap();
+            let key = (text(record, "sensor_id"), time.div_euclid(1_000) * 1_000);
+            let (p, s, n, first, last) = (0, 0, 0, time, time);
+            let none = Window { records: 0, min: amplitude, max: amplitude, p, s, n, first, last };
+            let window = windows.entry(key).or_insert(none);
+            window.records += 1;
+            window.min = window.min.min(amplitude);
+            window.max = window.max.max(amplitude);
+            window.first = window.first.min(time);
+            window.last = window.last.max(time);
+            match record["phase_type"].as_str().unwrap() {
+                "P" => window.p += 1,
+                "S" => window.s += 1,
+                "N" => window.n += 1,
+                other => panic!("a record of phase {other:?} is no dead letter"),
+            }
+        }
+    }
+    assert_eq!(dead, BTreeMap::new(), "dead letters without a record");
+    windows
+}
+
+/// The records of a message; an unparseable message is one record without fields.
+pub fn records(line: &Value) -> Vec<&Value> {
+    match line["value"]["records"].as_array() {
+        Some(records) => records.iter().collect(),
+        None => vec![&line["value"]],
+    }
+}
+
+fn rows(lines: &[Value]) -> BTreeMap<Key, Window> {
+    let mut rows = BTreeMap::new();
+    for row in lines.iter().map(|line| &line["value"]) {
+        let key = (text(row, "sensor_id"), row["window_start_ts"].as_i64().unwrap());
+        assert_eq!(row["window_end_ts"], key.1 + 1_000);
+        let window = Window {
+            records: int(row, "record_count"),
+            min: row["min_amplitude"].as_f64().unwrap(),
+            max: row["max_amplitude"].as_f64().unwrap(),
+            p: int(row, "p_phase_count"),
+            s: int(row, "s_phase_count"),
+            n: int(row, "n_phase_count"),
+            first: row["first_sample_ts"].as_i64().unwrap(),
+            last: row["last_sample_ts"].as_i64().unwrap(),
+        };
+        assert_eq!(rows.insert(key.clone(), window), None, "two rows for {key:?}");
+    }
+    rows
+}
+
+/// Checks that a CSV folder holds every row of the result topic once, and nothing else.
+pub fn check_csv(stage: &Stage, folder: &str) {
+    let mut in_csv = csv_rows(stage, folder);
+    let mut in_topic: Vec<_> = stage.read(ROWS).iter().map(|line| cells(&line["value"])).collect();
+    in_csv.sort();
+    in_topic.sort();
+    assert_eq!(in_csv.len(), in_topic.len());
+    in_csv.iter().zip(&in_topic).for_each(|(csv, topic)| assert_eq!(csv, topic));
+}
+
+/// Rows of a CSV folder that the result topic does not have. A last line that a kill has cut short
+/// does not count: the next run takes it away.
+pub fn csv_rows_not_in_the_topic(stage: &Stage, folder: &str) -> Vec<Vec<String>> {
+    let mut rows = csv_rows(stage, folder);
+    let in_topic: BTreeSet<_> = stage.read(ROWS).iter().map(|line| cells(&line["value"])).collect();
+    rows.retain(|row| !in_topic.contains(row));
+    rows
+}
+
+/// All rows of a CSV folder; every file must begin with the header.
+pub fn csv_rows(stage: &Stage, folder: &str) -> Vec<Vec<String>> {
+    let mut rows = Vec::new();
+    if !stage.path(folder).is_dir() {
+        return rows;
+    }
+    for file in csv_files(&stage.path(folder)) {
+        let text = fs::read_to_string(file).unwrap();
+        let whole_lines = text.rfind("\r\n").map_or(0, |end| end + 2);
+        let mut reader = csv::Reader::from_reader(&text.as_bytes()[..whole_lines]);
+        assert_eq!(reader.headers().unwrap(), COLUMNS.as_slice());
+        for record in reader.records() {
+            let record = record.unwrap();
+            let cell = |(column, cell): (&&str, &str)| match column.ends_with("_amplitude") {
+                true => normal(column, &serde_json::from_str(cell).unwrap()),
+                false => cell.to_owned(),
+            };
+            rows.push(COLUMNS.iter().zip(&record).map(cell).collect());
+        }
+    }
+    rows
+}
+
+/// The fields of a row in the order of the columns.
+fn cells(row: &Value) -> Vec<String> {
+    COLUMNS.into_iter().map(|column| normal(column, &row[column])).collect()
+}
+
+/// Floats as their bits: half-way between two shortest forms, JSON may choose the one and CSV the
+/// other.
+fn normal(column: &str, value: &Value) -> String {
+    match (column, value) {
+        ("avg_amplitude" | "max_amplitude" | "min_amplitude", _) => {
+            format!("{:08x}", (value.as_f64().unwrap() as f32).to_bits())
+        }
+        ("mean_amplitude" | "rms_amplitude", _) => {
+            format!("{:016x}", value.as_f64().unwrap().to_bits())
+        }
+        (_, Value::String(text)) => text.clone(),
+        (_, other) => other.to_string(),
+    }
+}
+
+pub fn int(value: &Value, field: &str) -> u64 {
+    value[field].as_u64().unwrap_or_else(|| panic!("{field} in {value}"))
+}
+
+pub fn text(value: &Value, field: &str) -> String {
+    value[field].as_str().unwrap_or_else(|| panic!("{field} in {value}")).to_owned()
+}
