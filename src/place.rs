@@ -1,7 +1,7 @@
 //! Where a command works: the queue, the home and the group, the same options everywhere.
 
 use clap::Args;
-use seismic_queue::{Home, Queue, Result, Topic, Url};
+use seismic_queue::{Error, Home, Queue, Result, Topic, Url};
 
 /// Where records come from and where the job keeps what it made of them. Every command takes all
 /// three, so that a script can say them once; those that only publish use the queue alone.
@@ -22,6 +22,20 @@ impl Place {
     /// Opens the queue.
     pub fn open_queue(&self) -> Result<Box<dyn Queue>> {
         seismic_queue::open(&self.queue)
+    }
+
+    /// Opens the queue for reading `topic`. Looking at a file that is not there does not make it.
+    ///
+    /// # Errors
+    /// [`Error::TopicMissing`] when there is no queue.
+    pub fn open_queue_of(&self, topic: &str) -> Result<Box<dyn Queue>> {
+        match &self.queue {
+            Url::Sqlite(path) if !path.exists() => {
+                let (topic, at) = (topic.to_owned(), self.queue.to_string());
+                Err(Error::TopicMissing { topic, at })
+            }
+            _ => self.open_queue(),
+        }
     }
 
     /// Opens the home for looking in.

@@ -3,12 +3,11 @@
 //! maker down.
 
 use std::panic::resume_unwind;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
 use std::thread;
-use std::time::Duration;
 
-use seismic_queue::{Kind, Producer};
+use seismic_queue::{Producer, patiently};
 
 use crate::lanes::{Lanes, Load};
 use crate::{Result, limits};
@@ -98,26 +97,7 @@ fn append_all(
 /// Messages of the load that the queue had already.
 fn append(producer: &mut dyn Producer, load: &Load, stop: &AtomicBool) -> Result<u64> {
     let appends = load.appends();
-    let mut pause = *limits::BACKOFF.start();
-    loop {
-        match producer.append(&appends) {
-            Ok(appended) => return Ok(appended.recognised),
-            Err(error) if error.kind() == Kind::Retry && !stop.load(Ordering::Relaxed) => {
-                sleep(pause, stop);
-                pause = (pause * 2).min(*limits::BACKOFF.end());
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
-}
-
-/// Sleeps, but wakes up for a stop.
-fn sleep(mut time: Duration, stop: &AtomicBool) {
-    while !time.is_zero() && !stop.load(Ordering::Relaxed) {
-        let nap = time.min(limits::SLEEP);
-        thread::sleep(nap);
-        time -= nap;
-    }
+    Ok(patiently(stop, || producer.append(&appends))?.recognised)
 }
 
 #[cfg(test)]

@@ -53,9 +53,6 @@ pub const SLEEP: Duration = Duration::from_millis(50);
 /// A pack of a paced run waits no longer than this for more records.
 pub const PACK_WAIT: Duration = Duration::from_millis(100);
 
-/// First and longest pause between tries of an append that can be retried.
-pub const BACKOFF: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(5);
-
 /// Messages at the end of each partition in which the newest valid event is looked for.
 pub const TAIL_MESSAGES: u64 = 1_000;
 

@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use seismic_queue::Queue;
+use seismic_queue::{Queue, patiently};
 
 use crate::appender::{Appender, appending};
 use crate::kind::Counts;
@@ -32,9 +32,9 @@ pub fn generate(
     progress: &mut dyn FnMut(u64),
 ) -> Result<Summary> {
     options.check()?;
-    let topic = queue.create(&options.topic, options.partitions)?;
+    let topic = patiently(stop, || queue.create(&options.topic, options.partitions))?;
     let plan = Plan::new(options, queue)?;
-    let producer = queue.producer(&topic, &plan.producer)?;
+    let producer = patiently(stop, || queue.producer(&topic, &plan.producer))?;
     let began = Instant::now();
     let mut by_kind = Counts::default();
     let tally = appending(producer, stop, progress, |appender| {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use seismic_queue::{Home, Job, Offset, Partition, PartitionView, Queue, Topic};
+use seismic_queue::{Home, Job, Kind, Offset, Partition, PartitionView, Queue, Topic};
 
 use crate::Result;
 use crate::run::RunJob;
@@ -18,17 +18,25 @@ const EVERY: Duration = Duration::from_secs(10);
 /// Keeps house until `is_over`. Failures are told and tried again: nothing here affects results.
 pub(crate) fn keep_house(job: RunJob<'_>, is_over: &AtomicBool) {
     while !is_over.load(Ordering::Relaxed) {
-        if let Err(error) = keep_once(job) {
+        told(keep_once(job));
+        thread::park_timeout(EVERY);
+    }
+}
+
+/// Tells of a failure, unless it is only that someone else is writing: the next time is soon.
+fn told(outcome: Result<()>) {
+    match outcome {
+        Err(error) if error.kind() != Kind::Retry => {
             tracing::warn!("retention: {error}; it is tried again");
         }
-        thread::park_timeout(EVERY);
+        _ => {}
     }
 }
 
 fn keep_once(job: RunJob<'_>) -> Result<()> {
     let RunJob { queue, home, owner, .. } = job;
     let input = &job.job.input;
-    hold_log(queue, home, job.job)?;
+    try_hold_log(queue, home, job.job)?;
     retain(queue, input, &job.job.group)?;
     for topic in [&job.job.result_topic, &job.job.dead_topic] {
         retain(home.topics(), &home.topics().topic(topic)?, "")?;
@@ -45,8 +53,13 @@ fn keep_once(job: RunJob<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Tells the queue which messages the job's checkpoints still need.
-pub(crate) fn hold_log(queue: &dyn Queue, home: &dyn Home, job: &Job) -> Result<()> {
+/// Tells the queue which messages the job's checkpoints still need. An older hold is no harm: it
+/// only keeps more of the log.
+pub(crate) fn hold_log(queue: &dyn Queue, home: &dyn Home, job: &Job) {
+    told(try_hold_log(queue, home, job));
+}
+
+fn try_hold_log(queue: &dyn Queue, home: &dyn Home, job: &Job) -> Result<()> {
     let view = home.view()?;
     let mut needed = Vec::with_capacity(view.partitions.len());
     for (partition, part) in job.input.all().zip(&view.partitions) {

@@ -42,6 +42,6 @@ pub use journal::{Entry, EntryError, Note};
 pub use out::Out;
 pub use reason::Reason;
 pub use rules::{Dedupe, ENGINE_VERSION, Region, Rules, RulesError, Time};
-pub use run::{Progress, RunJob, run, timed};
+pub use run::{Progress, RunJob, run};
 pub use settings::{Finish, From, Settings};
 pub use snapshot::SnapshotError;

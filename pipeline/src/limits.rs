@@ -43,5 +43,6 @@ pub const END_ASKED_EVERY: Duration = Duration::from_millis(250);
 /// Longest wait between two tries of something that can be retried.
 pub const BACKOFF_MAX: Duration = Duration::from_secs(5);
 
-/// After a stop was asked for, how long a last commit is still retried. Stopping must be over in 5 s.
-pub const STOP_PATIENCE: Duration = Duration::from_secs(3);
+/// After a stop was asked for, how long a last commit is still retried. Stopping must be over in
+/// 5 s, and a try that finds a file busy takes a while itself.
+pub const STOP_PATIENCE: Duration = Duration::from_secs(2);

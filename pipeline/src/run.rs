@@ -4,9 +4,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
 
-use seismic_queue::{Home, Job, Offset, Owner, Partition, PartitionCommit, Queue, Topic};
+use seismic_queue::{
+    Home, Job, Offset, Owner, Partition, PartitionCommit, Queue, Topic, patiently,
+};
 
 use crate::lane::Lane;
 use crate::settings::{From, Settings};
@@ -131,7 +132,7 @@ pub fn run(job: RunJob<'_>, stop: &Arc<AtomicBool>, progress: &Progress) -> Resu
     }
     let budget = Budget::new(settings.max_records);
     let begin_at = |partition| begin_at(queue, topic, partition, settings.from.unwrap_or_default());
-    keep::hold_log(queue, home, job.job)?;
+    keep::hold_log(queue, home, job.job);
 
     let is_over = AtomicBool::new(false);
     let outcome = thread::scope(|scope| {
@@ -160,7 +161,8 @@ pub fn run(job: RunJob<'_>, stop: &Arc<AtomicBool>, progress: &Progress) -> Resu
         outcome
     });
     outcome?;
-    keep::hold_log(queue, home, job.job)
+    keep::hold_log(queue, home, job.job);
+    Ok(())
 }
 
 /// Partitions dealt out to slots.
@@ -177,8 +179,8 @@ fn run_slot(
     stop: &Arc<AtomicBool>,
 ) -> Result<()> {
     let work = || {
-        let source = queue.source(job.topic, share)?;
-        let lane = Lane::start(owner.committer()?, Arc::clone(stop));
+        let source = patiently(stop, || queue.source(job.topic, share))?;
+        let lane = Lane::start(patiently(stop, || owner.committer())?, Arc::clone(stop));
         Slot::new(job, source, lane).run()
     };
     // A slot that dies takes the others down, so that a person or a supervisor sees it; they
@@ -197,34 +199,25 @@ fn run_slot(
     outcome
 }
 
+/// Where a partition that was never committed begins. An offset counts in every partition; one
+/// that is not that long yet begins at its end, as long as another one reaches it.
 fn begin_at(queue: &dyn Queue, topic: &Topic, partition: Partition, from: From) -> Result<Offset> {
-    let span = queue.spans(topic)?[partition.0 as usize];
-    match from {
-        From::Earliest => Ok(span.first),
-        From::Latest => Ok(span.end),
-        From::Time(ms) => Ok(queue.offset_at(topic, partition, ms)?),
-        From::Offset(wanted) => {
-            let (topic, wanted) = (topic.name.clone(), Offset(wanted));
-            let Offset(first) = span.first;
-            if wanted < span.first {
-                let first = Offset(first);
-                return Err(
-                    seismic_queue::Error::OffsetGone { topic, partition, wanted, first }.into()
-                );
-            }
-            if wanted > span.end {
-                let end = span.end;
-                return Err(
-                    seismic_queue::Error::OffsetBeyond { topic, partition, wanted, end }.into()
-                );
-            }
-            Ok(wanted)
-        }
+    let spans = queue.spans(topic)?;
+    let span = spans[partition.0 as usize];
+    let wanted = match from {
+        From::Earliest => span.first,
+        From::Latest => span.end,
+        From::Time(ms) => queue.offset_at(topic, partition, ms)?,
+        From::Offset(wanted) => Offset(wanted),
+    };
+    let longest = spans.iter().map(|span| span.end).fold(span.end, Offset::max);
+    let (first, topic) = (span.first, topic.name.clone());
+    if wanted < first {
+        return Err(seismic_queue::Error::OffsetGone { topic, partition, wanted, first }.into());
     }
-}
-
-/// How long something takes, for messages to people.
-pub fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
-    let began = Instant::now();
-    (work(), began.elapsed())
+    if wanted > longest {
+        let end = longest;
+        return Err(seismic_queue::Error::OffsetBeyond { topic, partition, wanted, end }.into());
+    }
+    Ok(wanted.min(span.end))
 }

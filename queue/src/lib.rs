@@ -24,6 +24,7 @@ mod follow;
 mod home;
 pub mod limits;
 mod partitioner;
+mod patience;
 mod pieces;
 mod queue;
 mod tip;
@@ -44,6 +45,7 @@ pub use home::{
     Owner, PartitionCommit, PartitionView, Progress, Recovered, SinkPosition, View,
 };
 pub use partitioner::partition_of;
+pub use patience::{patiently, sleep};
 pub use queue::{Append, Appended, Event, Hold, Policy, Producer, Queue, Reader, Retained, Source};
 pub use topic::{Offset, Partition, Span, Topic};
 pub use url::Url;

@@ -1,5 +1,6 @@
 //! Every bound of this crate, each with its reason.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// Longest message in bytes, key and value together. A foreign 10 MB payload must still fit, so
@@ -50,9 +51,10 @@ pub const SQLITE_CACHE_BYTES: usize = 16 << 20;
 /// Prepared statements kept per SQLite connection: more than we have.
 pub const SQLITE_STATEMENTS: usize = 64;
 
-/// How long a statement waits for another process to let go of a SQLite file. Longer than any
-/// checkpoint of the WAL takes, short enough that a stop within five seconds stays possible.
-pub const SQLITE_BUSY_WAIT: Duration = Duration::from_secs(2);
+/// How long a statement waits for another process to let go of a SQLite file: about as long as a
+/// checkpoint of the WAL takes. Callers try again after it; several of them wait one after the
+/// other, and a stop must still be possible within five seconds.
+pub const SQLITE_BUSY_WAIT: Duration = Duration::from_millis(300);
 
 /// The WAL goes back into its SQLite file when it has this many bytes: some appends of a megabyte,
 /// so that the fsyncs it costs vanish.
@@ -67,3 +69,9 @@ pub const WAL_WAIT: Duration = Duration::from_millis(200);
 
 /// Blocks that retention deletes in one transaction, so that nobody waits long for it.
 pub const RETAIN_BLOCKS: usize = 64;
+
+/// First and longest pause between tries of something that may pass.
+pub const BACKOFF: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(5);
+
+/// A sleep wakes up this often to see whether it was told to stop.
+pub const NAP: Duration = Duration::from_millis(50);

@@ -44,11 +44,15 @@ pub trait Queue: Send + Sync {
     /// A source of a slot that holds `partitions` for good.
     fn source(&self, topic: &Topic, partitions: &[Partition]) -> Result<Box<dyn Source>>;
 
-    /// Says that `holder` (a job) needs the log from these offsets on. Replaces what it said before.
+    /// Says that `holder` (a job) needs the log from these offsets on. Replaces what it said before;
+    /// with no offsets, it needs nothing any more.
     fn hold(&self, topic: &Topic, holder: &str, at: &[(Partition, Offset)]) -> Result<()>;
 
     /// Who holds what of a topic.
     fn holds(&self, topic: &Topic) -> Result<Vec<Hold>>;
+
+    /// What [`Queue::retain`] deletes.
+    fn policy(&self, topic: &Topic) -> Result<Policy>;
 
     /// Sets what [`Queue::retain`] deletes from now on.
     fn set_policy(&self, topic: &Topic, policy: Policy) -> Result<()>;

@@ -4,6 +4,7 @@ use std::io::IsTerminal;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use seismic_generator::{Options, Summary};
+use seismic_queue::patiently;
 
 use crate::exit::Outcome;
 use crate::out::{print, print_line};
@@ -58,7 +59,7 @@ pub struct Args {
 /// Publishes.
 pub fn run(args: Args) -> anyhow::Result<Outcome> {
     let stop = signal::stop_flag()?;
-    let queue = args.place.open_queue()?;
+    let queue = patiently(&stop, || args.place.open_queue())?;
     let options = Options {
         records: args.records,
         sensors: args.sensors,
@@ -111,7 +112,7 @@ fn in_words(summary: &Summary) -> String {
     );
     if summary.recognised > 0 {
         text += &format!(
-            "  {} of them were there already from an earlier try and not added again\n",
+            "  {} messages were there already from an earlier try and not added again\n",
             count(summary.recognised)
         );
     }

@@ -64,7 +64,8 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
         let home = args.place.open_home()?;
         print(home.topics(), content, args, &stop)?;
     } else {
-        print(&*args.place.open_queue()?, Content::Records, args, &stop)?;
+        let queue = args.place.open_queue_of(&args.topic)?;
+        print(&*queue, Content::Records, args, &stop)?;
     }
     Ok(Outcome::Fine)
 }

@@ -1,10 +1,11 @@
-//! `seismic retention`: how much of a topic is kept. What is set here is applied at once, and
-//! from then on by every running job.
+//! `seismic retention`: how much of a topic is kept, and who needs what of it. What is set here is
+//! applied at once, and from then on by every running job; with nothing to set, it only shows.
 
-use seismic_queue::{Policy, Queue};
+use seismic_queue::{Hold, Policy, Queue, Topic};
 
 use super::read::Where;
 use crate::exit::Outcome;
+use crate::out::print_line;
 use crate::place::Place;
 use crate::show::count;
 
@@ -26,28 +27,65 @@ pub struct Args {
     /// to go on over the gap
     #[arg(long)]
     past_holds: bool,
+    /// Keep everything from now on
+    #[arg(long, conflicts_with_all = ["max_age_ms", "max_bytes"])]
+    keep_all: bool,
+    /// Forget what this job or sink needs, because it is gone for good
+    #[arg(long, value_name = "HOLDER")]
+    release: Option<String>,
     /// Where the topic is
     #[arg(long = "in", value_enum, value_name = "WHERE", default_value = "queue")]
     place_of_topic: Where,
 }
 
-/// Sets and applies the policy.
+/// Shows the policy, or sets and applies it.
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     match args.place_of_topic {
-        Where::Queue => apply(&*args.place.open_queue()?, args),
+        Where::Queue => apply(&*args.place.open_queue_of(&args.topic)?, args),
         Where::Home => apply(args.place.open_home()?.topics(), args),
     }
 }
 
 fn apply(queue: &dyn Queue, args: &Args) -> anyhow::Result<Outcome> {
     let topic = queue.topic(&args.topic)?;
-    let policy = Policy { max_age_ms: args.max_age_ms, max_bytes: args.max_bytes };
-    queue.set_policy(&topic, policy)?;
+    if let Some(holder) = &args.release {
+        queue.hold(&topic, holder, &[])?;
+    }
+    let asked = Policy { max_age_ms: args.max_age_ms, max_bytes: args.max_bytes };
+    if asked != Policy::default() || args.keep_all {
+        queue.set_policy(&topic, asked)?;
+    } else if !args.past_holds {
+        return show(queue, &topic);
+    }
     for done in queue.retain(&topic, args.past_holds)? {
-        println!("{}/{}: let go of {} messages", topic.name, done.partition, count(done.deleted));
-        if let Some(hold) = done.held_by {
-            println!("  {} still needs offset {} and what follows", hold.holder, hold.offset);
+        let (name, partition) = (&topic.name, done.partition);
+        print_line(format_args!("{name}/{partition}: let go of {} messages", count(done.deleted)))?;
+        if let Some(Hold { holder, offset, .. }) = done.held_by {
+            print_line(format_args!("  {holder} still needs offset {offset} and what follows"))?;
         }
+    }
+    Ok(Outcome::Fine)
+}
+
+fn show(queue: &dyn Queue, topic: &Topic) -> anyhow::Result<Outcome> {
+    let policy = queue.policy(topic)?;
+    let limit = |value: Option<u64>, unit: &str| {
+        value.map_or("any".to_owned(), |value| format!("{} {unit}", count(value)))
+    };
+    print_line(format_args!(
+        "{} keeps messages of {} age, and {} a partition",
+        topic.name,
+        limit(policy.max_age_ms, "ms"),
+        limit(policy.max_bytes, "bytes")
+    ))?;
+    for (partition, span) in topic.all().zip(queue.spans(topic)?) {
+        print_line(format_args!(
+            "{}/{partition}: offsets {} to {}",
+            topic.name, span.first, span.end
+        ))?;
+    }
+    for Hold { holder, partition, offset } in queue.holds(topic)? {
+        print_line(format_args!("{holder} needs {partition} from offset {offset} on"))?;
     }
     Ok(Outcome::Fine)
 }

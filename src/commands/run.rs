@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use seismic_pipeline::{Dedupe, Finish, From, Progress, Rules, RunJob, Settings, Time};
-use seismic_queue::{Home, Job, Queue, Topic};
+use seismic_queue::{Home, Job, Queue, Topic, patiently};
 use seismic_sinks::{Relay, Spec};
 
 use crate::exit::{Outcome, Usage};
@@ -151,8 +151,11 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
         }
     }
     let stop = signal::stop_flag()?;
-    let queue = args.place.open_queue()?;
-    let home = args.place.open_home()?;
+    let queue = patiently(&stop, || match args.is_bounded() {
+        true => args.place.open_queue_of(&args.topic),
+        false => args.place.open_queue(),
+    })?;
+    let home = patiently(&stop, || args.place.open_home())?;
     let Some(input) = find_topic(&*queue, args, &stop)? else {
         return Ok(Outcome::Fine);
     };
@@ -162,7 +165,7 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
         result_topic: args.result_topic.clone(),
         dead_topic: args.dead_topic.clone(),
     };
-    let owner = home.own(&job)?;
+    let owner = patiently(&stop, || home.own(&job))?;
     let began = Instant::now();
     let progress = Progress::default();
     let cores = thread::available_parallelism().map_or(1, usize::from);
@@ -180,7 +183,11 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
         let is_done = ran.is_ok() && !stop.load(Ordering::Relaxed);
         let shown = sinks.end(&*home, is_done);
         ran?;
-        shown
+        shown.map_err(|error| match args.is_bounded() && !is_done {
+            // A closed pipe is no failure of a service, but this run was asked for all of it.
+            true => Cut(format!("{error:#}")).into(),
+            false => error,
+        })
     })?;
     if !args.quiet {
         summarise(&progress, began.elapsed());
@@ -196,7 +203,7 @@ fn find_topic(
 ) -> seismic_queue::Result<Option<Topic>> {
     let mut is_told = false;
     loop {
-        match queue.topic(&args.topic) {
+        match patiently(stop, || queue.topic(&args.topic)) {
             Err(seismic_queue::Error::TopicMissing { .. }) if !args.is_bounded() => {}
             found => return found.map(Some),
         }
@@ -225,6 +232,18 @@ fn summarise(progress: &Progress, time: Duration) {
         count(progress.dead_letters()),
     ));
 }
+
+/// A bounded run that a sink ended before its bound.
+#[derive(Debug)]
+struct Cut(String);
+
+impl std::fmt::Display for Cut {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the run was cut short: {}; the next one goes on from there", self.0)
+    }
+}
+
+impl std::error::Error for Cut {}
 
 /// The sinks of this process, each on a thread of its own.
 struct Sinks<'scope> {

@@ -33,7 +33,7 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     // In this order: looking at a job that is not there makes no queue either.
     let home = args.place.open_home()?;
     let view = home.view()?;
-    let queue = args.place.open_queue()?;
+    let queue = args.place.open_queue_of(&view.job.input.name)?;
     let input = queue.topic(&view.job.input.name)?;
     if input.id != view.job.input.id {
         let (topic, at) = (input.name, queue.name());

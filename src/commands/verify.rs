@@ -37,8 +37,7 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     // In this order: looking at a job that is not there makes no queue either.
     let home = args.place.open_home()?;
-    home.view()?;
-    let queue = args.place.open_queue()?;
+    let queue = args.place.open_queue_of(&home.view()?.job.input.name)?;
     let bar = progress_bar();
     let began = Instant::now();
     let mut report = verify(&*queue, &*home, args.complete, &mut |messages| bar.inc(messages))?;
@@ -85,9 +84,10 @@ fn in_words(report: &Report, sinks: &[(&Spec, u64)], time: Duration) -> String {
             proved.partition, proved.from, proved.to
         );
     }
+    let verified = if report.is_complete() { "verified" } else { "verified in part" };
     if report.is_fine() {
         text += &format!(
-            "verified: {} records = {} in closed windows + {} open + {} late + {} rejected\n\
+            "{verified}: {} records = {} in closed windows + {} open + {} late + {} rejected\n\
              \x20         {} windows and {} dead letters, each there once and bit-equal\n",
             count(counters.read),
             count(counters.closed),
@@ -114,7 +114,8 @@ fn in_words(report: &Report, sinks: &[(&Spec, u64)], time: Duration) -> String {
             rate(counters.read, time),
         );
     } else {
-        text += &format!("{} differences; the first of each partition:\n", count(report.total));
+        let word = if report.total == 1 { "difference" } else { "differences" };
+        text += &format!("{} {word}; the first of each partition:\n", count(report.total));
         for difference in &report.differences {
             text += &format!("  {difference}\n");
         }

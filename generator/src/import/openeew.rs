@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use seismic_proto::SeismicRecord;
-use seismic_queue::{Queue, partition_of};
+use seismic_queue::{Queue, partition_of, patiently};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -129,7 +129,7 @@ pub fn import(
         messages: 0,
         stopped: false,
     };
-    let topic = queue.create(&options.topic, options.partitions)?;
+    let topic = patiently(stop, || queue.create(&options.topic, options.partitions))?;
     let producer = queue.producer(&topic, &producer)?;
     let lanes = Lanes::new(options.partitions, 1);
     let tally = appending(producer, stop, progress, |appender| job.run(lanes, appender, stop))?;

@@ -18,7 +18,7 @@ use std::time::Instant;
 
 use seismic_proto::SeismicRecord;
 use seismic_queue::limits::MESSAGE_BYTES;
-use seismic_queue::{Queue, Topic, partition_of};
+use seismic_queue::{Queue, Topic, partition_of, patiently};
 use serde::Serialize;
 
 use super::csv::Table;
@@ -142,7 +142,7 @@ pub fn import(
     options.check()?;
     let began = Instant::now();
     let producers = producer_ids(options)?;
-    let topic = queue.create(&options.topic, options.partitions)?;
+    let topic = patiently(stop, || queue.create(&options.topic, options.partitions))?;
     let mut summary = RecordsSummary { topic: topic.name.clone(), ..RecordsSummary::default() };
     for (file, producer) in options.files.iter().zip(&producers) {
         let before = summary.published;

@@ -70,7 +70,7 @@ impl<'a> Teller<'a> {
         let name = |(sensor, start): &RowKey| format!("sensor {sensor:?} window {start}");
         match mismatch {
             Mismatch::Differs(key, expected, found) => {
-                let (expected, shown) = (show_row(&expected), show_row(&found.value));
+                let (expected, shown) = different_fields(&expected, &found.value);
                 self.tell(RowDiffers, name(&key), Some(expected), Some(shown), Some(found.offset));
             }
             Mismatch::Missing(key, expected) => {
@@ -108,8 +108,46 @@ impl<'a> Teller<'a> {
     }
 }
 
+/// The fields in which two rows differ, in words.
+fn different_fields(expected: &[u8], found: &[u8]) -> (String, String) {
+    let (expected, found) = (fields(expected), fields(found));
+    let differ = || expected.iter().zip(&found).filter(|(ours, theirs)| ours != theirs);
+    let words = |fields: Vec<&String>| match fields.is_empty() {
+        // Only bytes that carry no field of ours.
+        true => "the same fields in other bytes".to_owned(),
+        false => fields.into_iter().map(String::as_str).collect::<Vec<_>>().join(" "),
+    };
+    (words(differ().map(|pair| pair.0).collect()), words(differ().map(|pair| pair.1).collect()))
+}
+
 fn show_row(value: &[u8]) -> String {
-    SeismicAggRecord::decode(value).map_or_else(|_| "unreadable".into(), |row| format!("{row:?}"))
+    fields(value).join(" ")
+}
+
+/// `name=value` of every field, floats in shortest round-trip form.
+fn fields(value: &[u8]) -> Vec<String> {
+    let Ok(row) = SeismicAggRecord::decode(value) else {
+        return vec!["unreadable".to_owned()];
+    };
+    vec![
+        format!("sensor_id={:?}", row.sensor_id),
+        format!("window_start_ts={}", row.window_start_ts),
+        format!("window_end_ts={}", row.window_end_ts),
+        format!("avg_amplitude={:?}", row.avg_amplitude),
+        format!("max_amplitude={:?}", row.max_amplitude),
+        format!("min_amplitude={:?}", row.min_amplitude),
+        format!("p_phase_count={}", row.p_phase_count),
+        format!("s_phase_count={}", row.s_phase_count),
+        format!("n_phase_count={}", row.n_phase_count),
+        format!("record_count={}", row.record_count),
+        format!("mean_amplitude={:?}", row.mean_amplitude),
+        format!("rms_amplitude={:?}", row.rms_amplitude),
+        format!("first_sample_ts={}", row.first_sample_ts),
+        format!("last_sample_ts={}", row.last_sample_ts),
+        format!("closed_by={:?}", row.closed_by()),
+        format!("input_partition={}", row.input_partition),
+        format!("closing_offset={}", row.closing_offset),
+    ]
 }
 
 fn show_letter(value: &[u8]) -> String {

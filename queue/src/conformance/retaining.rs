@@ -13,6 +13,7 @@ fn three_blocks(queue: &dyn Queue) -> Topic {
     }
     let keep = Policy { max_age_ms: None, max_bytes: Some(20) };
     queue.set_policy(&topic, keep).unwrap();
+    assert_eq!(queue.policy(&topic).unwrap(), keep);
     topic
 }
 

@@ -177,6 +177,10 @@ impl Queue for Memory {
         self.look(topic, |log| Ok(log.holds().collect()))
     }
 
+    fn policy(&self, topic: &Topic) -> Result<Policy> {
+        Ok(self.store().topic(&self.shared.name, topic)?.policy)
+    }
+
     fn set_policy(&self, topic: &Topic, policy: Policy) -> Result<()> {
         self.store().topic(&self.shared.name, topic)?.policy = policy;
         Ok(())

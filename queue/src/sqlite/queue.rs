@@ -163,6 +163,11 @@ impl Queue for SqliteQueue {
         })
     }
 
+    fn policy(&self, topic: &Topic) -> Result<Policy> {
+        let (store, _) = self.places(topic)?;
+        store.look("reading a policy", |db| log::policy(db, topic))
+    }
+
     fn set_policy(&self, topic: &Topic, policy: Policy) -> Result<()> {
         let (store, _) = self.places(topic)?;
         let set = store.writer.write("setting a policy", |db| log::set_policy(db, topic, policy));
