@@ -107,7 +107,7 @@ pub(super) fn append(
     )?;
     let mut size = 0;
     for (count, bytes) in pieces(block, skip) {
-        insert.execute(params![place, end, count, append_ms, crc32fast::hash(bytes), bytes])?;
+        insert.execute(params![place, end, count, append_ms, crc(end, count, append_ms, bytes), bytes])?;
         end = Offset(end.0 + u64::from(count));
         size += bytes.len();
     }
@@ -116,6 +116,17 @@ pub(super) fn append(
     )?
     .execute(params![place, end, append_ms, size])?;
     Ok(end)
+}
+
+/// CRC-32 of a block with all that says where and when it is: little-endian `base`, `count` and
+/// `append_ms`, then the bytes.
+pub(super) fn crc(base: Offset, count: u32, append_ms: i64, bytes: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(&base.0.to_le_bytes());
+    hasher.update(&count.to_le_bytes());
+    hasher.update(&append_ms.to_le_bytes());
+    hasher.update(bytes);
+    hasher.finalize()
 }
 
 /// Sequence number expected next from a producer.

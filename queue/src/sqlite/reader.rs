@@ -86,7 +86,7 @@ fn take(row: &Row<'_>, into: &mut Batch) -> Sql<std::result::Result<(), String>>
     if !(base.0..end).contains(&into.next().0) {
         return Ok(Err(format!("the next block holds messages {base} to {end}")));
     }
-    let found = crc32fast::hash(bytes);
+    let found = log::crc(base, count, append_ms, bytes);
     if found != crc {
         return Ok(Err(format!("the CRC of its block is {found:08x}, not {crc:08x}")));
     }

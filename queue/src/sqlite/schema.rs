@@ -18,7 +18,7 @@ use crate::{Error, Result, limits};
 const VERSION: u32 = 1;
 
 /// Topics. A block is one row: messages `base..base + count` as [`Block`](crate::Block) encodes
-/// them, with the CRC-32 of those bytes.
+/// them, with a CRC-32 of base, count, append time and bytes.
 const TOPICS: &str = "
 CREATE TABLE topic (
     id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, uid TEXT NOT NULL UNIQUE,
