@@ -1,6 +1,6 @@
 //! What can stop a job or a proof, where, and what to do about it.
 
-use seismic_queue::{Kind, Offset, Partition};
+use seismic_queue::{CommitError, Kind, Offset, Partition};
 
 use crate::{EntryError, SnapshotError};
 
@@ -72,6 +72,20 @@ pub enum Error {
     Partial { complete: &'static str, what: String },
 }
 
+/// A commit that cannot be made. One of unknown outcome is not among them for a slot, which asks
+/// the home; for anyone else it is fatal, and the next start asks.
+impl From<CommitError> for Error {
+    fn from(error: CommitError) -> Self {
+        match error {
+            CommitError::Retry(source) => Error::NotCommitted { source },
+            CommitError::Fenced(source) => Error::Commit { kind: Kind::Fenced, source },
+            CommitError::Fatal(source) | CommitError::Rebuild(source) => {
+                Error::Commit { kind: Kind::Fatal, source }
+            }
+        }
+    }
+}
+
 impl Error {
     /// What the caller must do.
     #[must_use]
@@ -79,14 +93,14 @@ impl Error {
         match self {
             Error::Queue(error) => error.kind(),
             Error::Commit { kind, .. } => *kind,
-            Error::Options(_) | Error::RulesDiffer(_) | Error::AlreadyStarted { .. } => {
-                Kind::Config
-            }
+            Error::Options(_)
+            | Error::TopicRemade { .. }
+            | Error::RulesDiffer(_)
+            | Error::AlreadyStarted { .. } => Kind::Config,
             Error::Note { .. }
             | Error::Entry { .. }
             | Error::Snapshot { .. }
             | Error::NoBeginning { .. }
-            | Error::TopicRemade { .. }
             | Error::LogShort { .. }
             | Error::NothingToProve { .. }
             | Error::ReplayDiffers { .. }

@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use seismic_queue::{Home, Job, Kind, Offset, Partition, PartitionView, Queue, Topic};
+use seismic_queue::{Home, Job, Kind, Offset, Partition, PartitionView, Queue, Topic, View};
 
-use crate::Result;
 use crate::run::RunJob;
+use crate::{Error, Result};
 
 /// How often. Retention is a matter of minutes; holding the log follows the checkpoints closely
 /// enough that a policy by size is kept.
@@ -33,11 +33,15 @@ fn told(outcome: Result<()>) {
     }
 }
 
-fn keep_once(job: RunJob<'_>) -> Result<()> {
+/// Keeps house once.
+///
+/// # Errors
+/// When queue or home fail; it may be tried again.
+pub fn keep_once(job: RunJob<'_>) -> Result<()> {
     let RunJob { queue, home, owner, .. } = job;
     let input = &job.job.input;
-    try_hold_log(queue, home, job.job)?;
-    retain(queue, input, &job.job.group)?;
+    hold_log_now(queue, home, job.job)?;
+    retain(queue, input, &holder(job.job, &home.view()?))?;
     for topic in [&job.job.result_topic, &job.job.dead_topic] {
         retain(home.topics(), &home.topics().topic(topic)?, "")?;
     }
@@ -55,18 +59,29 @@ fn keep_once(job: RunJob<'_>) -> Result<()> {
 
 /// Tells the queue which messages the job's checkpoints still need. An older hold is no harm: it
 /// only keeps more of the log.
-pub(crate) fn hold_log(queue: &dyn Queue, home: &dyn Home, job: &Job) {
-    told(try_hold_log(queue, home, job));
+pub fn hold_log(queue: &dyn Queue, home: &dyn Home, job: &Job) {
+    told(hold_log_now(queue, home, job).map_err(Error::from));
 }
 
-fn try_hold_log(queue: &dyn Queue, home: &dyn Home, job: &Job) -> Result<()> {
+/// As [`hold_log`], with its failure: a job that has not begun must not lose what it begins with.
+pub(crate) fn hold_log_now(
+    queue: &dyn Queue,
+    home: &dyn Home,
+    job: &Job,
+) -> seismic_queue::Result<()> {
     let view = home.view()?;
     let mut needed = Vec::with_capacity(view.partitions.len());
-    for (partition, part) in job.input.all().zip(&view.partitions) {
-        // One that has not begun needs nothing yet.
-        needed.extend(needed_from(home, partition, part)?.map(|offset| (partition, offset)));
+    let spans = queue.spans(&job.input)?;
+    for ((partition, part), span) in job.input.all().zip(&view.partitions).zip(spans) {
+        // One that has not begun yet may be about to begin anywhere in what is there.
+        needed.push((partition, needed_from(home, partition, part)?.unwrap_or(span.first)));
     }
-    Ok(queue.hold(&job.input, &job.group, &needed)?)
+    queue.hold(&job.input, &holder(job, &view), &needed)
+}
+
+/// Who holds the log: the group and its home, since two homes of one group are two jobs.
+fn holder(job: &Job, view: &View) -> String {
+    format!("{} ({})", job.group, view.id)
 }
 
 /// First offset that recovery may need: that of the oldest checkpoint, or of the journal's start.
@@ -74,7 +89,7 @@ fn needed_from(
     home: &dyn Home,
     partition: Partition,
     part: &PartitionView,
-) -> Result<Option<Offset>> {
+) -> seismic_queue::Result<Option<Offset>> {
     if let Some(oldest) = part.checkpoints.first() {
         return Ok(Some(oldest.manifest.position));
     }

@@ -1,4 +1,5 @@
-//! A slot's committer on a thread of its own, so that commits do not stop the reading.
+//! The way from a slot to its committer, and the one that jobs use: the committer on a thread of
+//! its own, so that commits do not stop the reading.
 //!
 //! One commit is under way at a time. What can be retried is retried here, with bounded backoff,
 //! for as long as the job runs; a person sees one warning, not one per try.
@@ -11,7 +12,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use seismic_queue::{
-    Claim, Commit, CommitError, Committer, Error as QueueError, Partition, Recovered,
+    Claim, Commit, CommitError, Committer, Error as QueueError, Kind, Partition, Recovered,
 };
 
 use crate::{Error, Result, limits};
@@ -26,30 +27,61 @@ enum Answer {
     Committed(Commit, std::result::Result<(), CommitError>),
 }
 
-/// The way from a slot to its committer.
-pub(crate) struct Lane {
+/// The way from a slot to its committer. One commit is under way at a time; errors that leave no
+/// hope for it come as errors, outcomes of a commit as [`Committed`].
+pub trait Lane {
+    /// Loads what is known of the partitions; waits for the answer.
+    fn load(&mut self, claim: Claim, partitions: Vec<Partition>) -> Result<Vec<Recovered>>;
+
+    /// Hands a commit over; [`Lane::settled`] gives it back.
+    fn commit(&mut self, claim: Claim, commit: Commit) -> Result<()>;
+
+    /// Whether a commit is under way.
+    fn is_busy(&self) -> bool;
+
+    /// The commit that was under way, once it is done; waits up to `wait` for it.
+    fn settled(&mut self, wait: Duration) -> Result<Option<Committed>>;
+}
+
+impl Threaded {
+    /// The outcome of the commit that is under way.
+    pub fn wait(&mut self) -> Result<Committed> {
+        assert!(self.is_busy, "a commit was handed over");
+        loop {
+            if let Some(committed) = self.settled(limits::BACKOFF_MAX)? {
+                return Ok(committed);
+            }
+        }
+    }
+}
+
+/// A commit that came back, with its outcome.
+pub type Committed = (Commit, std::result::Result<(), CommitError>);
+
+/// A lane whose committer has a thread.
+pub(crate) struct Threaded {
     requests: Option<SyncSender<Request>>,
     answers: Receiver<Answer>,
     thread: Option<JoinHandle<()>>,
     is_busy: bool,
 }
 
-/// A commit that came back, with its outcome.
-pub(crate) type Committed = (Commit, std::result::Result<(), CommitError>);
-
-impl Lane {
+impl Threaded {
     /// Starts the thread. After `stop`, retries end within [`limits::STOP_PATIENCE`].
-    pub fn start(mut committer: Box<dyn Committer>, stop: Arc<AtomicBool>) -> Lane {
+    pub fn start(mut committer: Box<dyn Committer>, stop: Arc<AtomicBool>) -> Threaded {
         let (requests, inbox) = sync_channel(1);
         let (outbox, answers) = sync_channel(1);
         let thread = thread::spawn(move || {
             for request in inbox {
                 let answer = match request {
                     Request::Load(claim, partitions) => {
-                        Answer::Loaded(committer.load(&claim, &partitions))
+                        let load = || committer.load(&claim, &partitions);
+                        Answer::Loaded(persist(&stop, load, |error| error.kind() == Kind::Retry))
                     }
                     Request::Commit(claim, commit) => {
-                        let outcome = persist(&mut *committer, &claim, &commit, &stop);
+                        let make = || committer.commit(&claim, &commit);
+                        let outcome =
+                            persist(&stop, make, |error| matches!(error, CommitError::Retry(_)));
                         Answer::Committed(commit, outcome)
                     }
                 };
@@ -58,11 +90,17 @@ impl Lane {
                 }
             }
         });
-        Lane { requests: Some(requests), answers, thread: Some(thread), is_busy: false }
+        Threaded { requests: Some(requests), answers, thread: Some(thread), is_busy: false }
     }
 
-    /// Loads what is known of the partitions; waits for the answer.
-    pub fn load(&mut self, claim: Claim, partitions: Vec<Partition>) -> Result<Vec<Recovered>> {
+    fn send(&self, request: Request) -> Result<()> {
+        let requests = self.requests.as_ref().expect("the channel is open until drop");
+        requests.send(request).map_err(|_| Error::CommitterGone)
+    }
+}
+
+impl Lane for Threaded {
+    fn load(&mut self, claim: Claim, partitions: Vec<Partition>) -> Result<Vec<Recovered>> {
         assert!(!self.is_busy, "a commit is settled before anything is loaded");
         self.send(Request::Load(claim, partitions))?;
         match self.answers.recv() {
@@ -72,21 +110,18 @@ impl Lane {
         }
     }
 
-    /// Hands a commit over; [`Lane::settled`] gives it back.
-    pub fn commit(&mut self, claim: Claim, commit: Commit) -> Result<()> {
+    fn commit(&mut self, claim: Claim, commit: Commit) -> Result<()> {
         assert!(!self.is_busy, "one commit at a time");
         self.send(Request::Commit(claim, commit))?;
         self.is_busy = true;
         Ok(())
     }
 
-    /// Whether a commit is under way.
-    pub fn is_busy(&self) -> bool {
+    fn is_busy(&self) -> bool {
         self.is_busy
     }
 
-    /// The commit that was under way, once it is done; waits up to `wait` for it.
-    pub fn settled(&mut self, wait: Duration) -> Result<Option<Committed>> {
+    fn settled(&mut self, wait: Duration) -> Result<Option<Committed>> {
         if !self.is_busy {
             return Ok(None);
         }
@@ -100,14 +135,9 @@ impl Lane {
             Err(RecvTimeoutError::Disconnected) => Err(Error::CommitterGone),
         }
     }
-
-    fn send(&self, request: Request) -> Result<()> {
-        let requests = self.requests.as_ref().expect("the channel is open until drop");
-        requests.send(request).map_err(|_| Error::CommitterGone)
-    }
 }
 
-impl Drop for Lane {
+impl Drop for Threaded {
     /// Waits for the thread, so that a home is let go of when its slots are.
     fn drop(&mut self) {
         self.requests = None;
@@ -118,37 +148,42 @@ impl Drop for Lane {
     }
 }
 
-fn persist(
-    committer: &mut dyn Committer,
-    claim: &Claim,
-    commit: &Commit,
+/// Tries until it works, fails for good, or a stop was asked for long enough ago.
+fn persist<T, E: std::error::Error>(
     stop: &AtomicBool,
-) -> std::result::Result<(), CommitError> {
+    mut act: impl FnMut() -> std::result::Result<T, E>,
+    may_pass: impl Fn(&E) -> bool,
+) -> std::result::Result<T, E> {
     let mut wait = Duration::from_millis(20);
     let mut is_warned = false;
     let mut stopped: Option<Instant> = None;
     loop {
-        let error = match committer.commit(claim, commit) {
-            Err(CommitError::Retry(error)) => error,
+        let error = match act() {
+            Err(error) if may_pass(&error) => error,
             outcome => {
                 if is_warned && outcome.is_ok() {
-                    tracing::warn!("commits go on");
+                    tracing::warn!("the home goes on");
                 }
                 return outcome;
             }
         };
         if !is_warned {
-            tracing::warn!("{error}; nothing is lost, the commit is tried again");
+            let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+            tracing::warn!("{error}{cause}; nothing is lost, it is tried again");
             is_warned = true;
         }
         if stop.load(Ordering::Relaxed) {
             let since = *stopped.get_or_insert_with(Instant::now);
             if since.elapsed() > limits::STOP_PATIENCE {
-                return Err(CommitError::Retry(error));
+                return Err(error);
             }
-            wait = wait.min(Duration::from_millis(100));
+            thread::sleep(AFTER_STOP);
+        } else {
+            seismic_queue::sleep(wait, stop);
+            wait = (wait * 2).min(limits::BACKOFF_MAX);
         }
-        thread::sleep(wait);
-        wait = (wait * 2).min(limits::BACKOFF_MAX);
     }
 }
+
+/// Between two tries once a stop was asked for.
+const AFTER_STOP: Duration = Duration::from_millis(50);

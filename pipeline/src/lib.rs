@@ -10,7 +10,9 @@
 //! The engine is a pure function of (log, journal); the slot is the one loop around it. `run`
 //! takes the home and spreads partitions over slots; `verify` folds the log again and compares.
 
+mod begin;
 mod clean;
+mod clock;
 mod counters;
 pub mod decode;
 mod engine;
@@ -29,6 +31,9 @@ mod rules;
 mod run;
 mod sensor;
 mod settings;
+#[cfg(feature = "simulation")]
+#[doc(hidden)]
+pub mod simulation;
 mod slot;
 mod snapshot;
 pub mod verify;

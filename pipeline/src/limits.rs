@@ -45,4 +45,4 @@ pub const BACKOFF_MAX: Duration = Duration::from_secs(5);
 
 /// After a stop was asked for, how long a last commit is still retried. Stopping must be over in
 /// 5 s, and a try that finds a file busy takes a while itself.
-pub const STOP_PATIENCE: Duration = Duration::from_secs(2);
+pub const STOP_PATIENCE: Duration = Duration::from_millis(1_500);

@@ -155,9 +155,12 @@ impl Part {
 
     /// Whether a bounded run has nothing more to do here.
     pub fn is_finished(&self, budget: &Budget) -> bool {
-        !self.is_replaying()
-            && (budget.is_spent()
-                || self.target.is_some_and(|target| self.engine.position() >= target))
+        !self.is_replaying() && (budget.is_spent() || self.is_at_target())
+    }
+
+    /// Whether everything was read that the log had when a bounded run began.
+    pub fn is_at_target(&self) -> bool {
+        !self.is_replaying() && self.target.is_some_and(|target| self.engine.position() >= target)
     }
 
     /// The log's end was asked for at `now` (taken before the question): closes what is idle.

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::thread;
 
-use seismic_queue::{
-    Home, Job, Offset, Owner, Partition, PartitionCommit, Queue, Topic, patiently,
-};
+use seismic_queue::{Home, Job, Owner, Partition, PartitionCommit, Queue, Topic, patiently};
 
-use crate::lane::Lane;
-use crate::settings::{From, Settings};
+use crate::begin::{begin, begin_at};
+use crate::clock::{Clock, Monotonic};
+use crate::lane::Threaded;
+use crate::settings::Settings;
 use crate::slot::{Slot, SlotJob};
 use crate::{Error, Result, keep};
 
@@ -94,22 +94,23 @@ impl Progress {
 
 /// How many records a bounded run may still read, shared by its slots.
 #[derive(Debug)]
-pub(crate) struct Budget(Option<AtomicI64>);
+pub struct Budget(Option<AtomicI64>);
 
 impl Budget {
+    /// So many records; `None` is without limit.
     pub fn new(max_records: Option<u64>) -> Self {
         Budget(max_records.map(|max| AtomicI64::new(i64::try_from(max).unwrap_or(i64::MAX))))
     }
 
-    pub fn is_unlimited(&self) -> bool {
+    pub(crate) fn is_unlimited(&self) -> bool {
         self.0.is_none()
     }
 
-    pub fn is_spent(&self) -> bool {
+    pub(crate) fn is_spent(&self) -> bool {
         self.0.as_ref().is_some_and(|left| left.load(Ordering::Relaxed) <= 0)
     }
 
-    pub fn spend(&self, records: u64) {
+    pub(crate) fn spend(&self, records: u64) {
         if let Some(left) = &self.0 {
             left.fetch_sub(records as i64, Ordering::Relaxed);
         }
@@ -131,8 +132,10 @@ pub fn run(job: RunJob<'_>, stop: &Arc<AtomicBool>, progress: &Progress) -> Resu
         faults => return Err(Error::Options(faults)),
     }
     let budget = Budget::new(settings.max_records);
+    let clock: &dyn Clock = &Monotonic::start();
     let begin_at = |partition| begin_at(queue, topic, partition, settings.from.unwrap_or_default());
-    keep::hold_log(queue, home, job.job);
+    patiently(stop, || keep::hold_log_now(queue, home, job.job))?;
+    begin(job, stop, progress)?;
 
     let is_over = AtomicBool::new(false);
     let outcome = thread::scope(|scope| {
@@ -146,19 +149,19 @@ pub fn run(job: RunJob<'_>, stop: &Arc<AtomicBool>, progress: &Progress) -> Resu
                     budget: &budget,
                     progress,
                     stop,
+                    clock,
                     begin_at: &begin_at,
                 };
                 scope.spawn(move || run_slot(slot_job, queue, owner, &share, stop))
             })
             .collect();
-        let mut outcome = Ok(());
-        for slot in slots {
-            let ended = slot.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            outcome = outcome.and(ended);
-        }
+        let ended: Vec<_> = slots.into_iter().map(|slot| slot.join()).collect();
+        // Said before a panic goes on: the scope would wait for the keeper without end.
         is_over.store(true, Ordering::Relaxed);
         keeper.thread().unpark();
-        outcome
+        ended.into_iter().fold(Ok(()), |outcome, slot| {
+            outcome.and(slot.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        })
     });
     outcome?;
     keep::hold_log(queue, home, job.job);
@@ -180,8 +183,9 @@ fn run_slot(
 ) -> Result<()> {
     let work = || {
         let source = patiently(stop, || queue.source(job.topic, share))?;
-        let lane = Lane::start(patiently(stop, || owner.committer())?, Arc::clone(stop));
-        Slot::new(job, source, lane).run()
+        let committer = patiently(stop, || owner.committer())?;
+        let lane = Threaded::start(committer, Arc::clone(stop));
+        Slot::new(job, source, Box::new(lane)).run()
     };
     // A slot that dies takes the others down, so that a person or a supervisor sees it; they
     // commit what they have. The guard also covers a panic.
@@ -197,27 +201,4 @@ fn run_slot(
     let outcome = work();
     guard.1 = outcome.is_ok();
     outcome
-}
-
-/// Where a partition that was never committed begins. An offset counts in every partition; one
-/// that is not that long yet begins at its end, as long as another one reaches it.
-fn begin_at(queue: &dyn Queue, topic: &Topic, partition: Partition, from: From) -> Result<Offset> {
-    let spans = queue.spans(topic)?;
-    let span = spans[partition.0 as usize];
-    let wanted = match from {
-        From::Earliest => span.first,
-        From::Latest => span.end,
-        From::Time(ms) => queue.offset_at(topic, partition, ms)?,
-        From::Offset(wanted) => Offset(wanted),
-    };
-    let longest = spans.iter().map(|span| span.end).fold(span.end, Offset::max);
-    let (first, topic) = (span.first, topic.name.clone());
-    if wanted < first {
-        return Err(seismic_queue::Error::OffsetGone { topic, partition, wanted, first }.into());
-    }
-    if wanted > longest {
-        let end = longest;
-        return Err(seismic_queue::Error::OffsetBeyond { topic, partition, wanted, end }.into());
-    }
-    Ok(wanted.min(span.end))
 }

@@ -1,13 +1,12 @@
 //! The one loop: poll, step, hand over to the committer. One thread, its partitions, its lane.
-#![allow(clippy::disallowed_methods, reason = "shell: the clock is read here")]
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use seismic_queue::{Batch, Commit, CommitError, Event, Kind, Offset, Partition, Source, Topic};
 
+use crate::clock::Clock;
 use crate::lane::{Committed, Lane};
 use crate::part::Part;
 use crate::run::{Budget, Progress};
@@ -21,19 +20,18 @@ const POLL: Duration = Duration::from_millis(10);
 const QUIET_COMMIT_EVERY: Duration = Duration::from_secs(1);
 
 /// One slot of a job.
-pub(crate) struct Slot<'a> {
-    pub topic: &'a Topic,
-    pub settings: &'a Settings,
-    pub budget: &'a Budget,
-    pub progress: &'a Progress,
-    pub stop: &'a AtomicBool,
-    /// Where a partition that was never committed begins.
-    pub begin_at: &'a (dyn Fn(Partition) -> Result<Offset> + Sync),
-    pub source: Box<dyn Source>,
-    pub lane: Lane,
-    pub parts: BTreeMap<Partition, Part>,
+pub struct Slot<'a> {
+    topic: &'a Topic,
+    settings: &'a Settings,
+    budget: &'a Budget,
+    progress: &'a Progress,
+    stop: &'a AtomicBool,
+    clock: &'a dyn Clock,
+    begin_at: &'a (dyn Fn(Partition) -> Result<Offset> + Sync),
+    source: Box<dyn Source>,
+    lane: Box<dyn Lane>,
+    parts: BTreeMap<Partition, Part>,
     spare: Vec<Batch>,
-    clock: Instant,
     ends_asked: Option<Duration>,
     /// When the oldest output that waits was emitted.
     waiting_since: Option<Duration>,
@@ -43,30 +41,39 @@ pub(crate) struct Slot<'a> {
 }
 
 /// What a slot needs from its job.
-pub(crate) struct SlotJob<'a> {
+pub struct SlotJob<'a> {
+    /// What is read.
     pub topic: &'a Topic,
+    /// How the job runs.
     pub settings: &'a Settings,
+    /// What a bounded run may still read.
     pub budget: &'a Budget,
+    /// Told of what is done.
     pub progress: &'a Progress,
+    /// Set when the job is to stop.
     pub stop: &'a AtomicBool,
+    /// The only time there is.
+    pub clock: &'a dyn Clock,
+    /// Where a partition that was never committed begins.
     pub begin_at: &'a (dyn Fn(Partition) -> Result<Offset> + Sync),
 }
 
 impl<'a> Slot<'a> {
-    pub fn new(job: SlotJob<'a>, source: Box<dyn Source>, lane: Lane) -> Self {
-        let SlotJob { topic, settings, budget, progress, stop, begin_at } = job;
+    /// A slot that has done nothing yet.
+    pub fn new(job: SlotJob<'a>, source: Box<dyn Source>, lane: Box<dyn Lane>) -> Self {
+        let SlotJob { topic, settings, budget, progress, stop, clock, begin_at } = job;
         Slot {
             topic,
             settings,
             budget,
             progress,
             stop,
+            clock,
             begin_at,
             source,
             lane,
             parts: BTreeMap::new(),
             spare: Vec::new(),
-            clock: Instant::now(),
             ends_asked: None,
             waiting_since: None,
             committed: Duration::ZERO,
@@ -79,17 +86,24 @@ impl<'a> Slot<'a> {
     /// # Errors
     /// Whatever [`Error`] says; what was committed stays, the rest is repeated by the next run.
     pub fn run(mut self) -> Result<()> {
-        loop {
-            while !self.is_stopped() && !self.is_finished() {
-                self.turn()?;
-            }
-            let rebuilt = self.rebuilt;
-            self.close_down()?;
-            // A last commit of unknown outcome leaves engines that must catch up once more.
-            if self.rebuilt == rebuilt || self.is_stopped() {
-                return Ok(());
-            }
+        while self.step()? {}
+        Ok(())
+    }
+
+    /// One turn, or, when there is nothing more to do, the closing down; `false` when that is
+    /// done.
+    ///
+    /// # Errors
+    /// As [`Slot::run`]; the slot is of no further use.
+    pub fn step(&mut self) -> Result<bool> {
+        if !self.is_stopped() && !self.is_finished() {
+            self.turn()?;
+            return Ok(true);
         }
+        let rebuilt = self.rebuilt;
+        self.close_down()?;
+        // A last commit of unknown outcome leaves engines that must catch up once more.
+        Ok(self.rebuilt != rebuilt && !self.is_stopped())
     }
 
     fn is_stopped(&self) -> bool {
@@ -146,9 +160,9 @@ impl<'a> Slot<'a> {
         let part = self.parts.get_mut(&partition).ok_or(Error::Unassigned(partition))?;
         let before = part.engine.counters().read;
         let replaying = part.is_replaying();
-        let began = Instant::now();
+        let began = self.clock.now();
         part.take(batch, self.budget)?;
-        part.worked(began.elapsed());
+        part.worked(self.clock.now().saturating_sub(began));
         if replaying {
             self.progress.replayed(batch.len() as u64);
         } else {
@@ -160,7 +174,7 @@ impl<'a> Slot<'a> {
 
     fn notice_output(&mut self) {
         if self.waiting_since.is_none() && self.parts.values().any(Part::has_output) {
-            self.waiting_since = Some(self.clock.elapsed());
+            self.waiting_since = Some(self.clock.now());
         }
     }
 
@@ -205,13 +219,13 @@ impl<'a> Slot<'a> {
 
     /// Asks for the ends of the log when that is due, and closes what is idle.
     fn ask_ends(&mut self) -> Result<()> {
-        let now = self.clock.elapsed();
+        let now = self.clock.now();
         if self.ends_asked.is_some_and(|asked| now - asked < limits::END_ASKED_EVERY) {
             return Ok(());
         }
         self.ends_asked = Some(now);
         for part in self.parts.values_mut().filter(|part| !part.is_finished(self.budget)) {
-            let now = self.clock.elapsed();
+            let now = self.clock.now();
             match self.source.end(part.partition) {
                 Ok(end) => part.asked_end(now, end),
                 Err(error) if error.kind() == Kind::Retry => part.end_unknown(),
@@ -226,14 +240,14 @@ impl<'a> Slot<'a> {
         tracing::warn!("{error}; reading is tried again");
         self.parts.values_mut().for_each(Part::end_unknown);
         // The source has waited already for what it waits for; this only keeps a loop from spinning.
-        thread::sleep(Duration::from_millis(100));
+        self.clock.sleep(Duration::from_millis(100));
     }
 
     fn snapshot_what_wants_one(&mut self) {
-        let (now, clock) = (self.clock.elapsed(), self.clock);
+        let (now, clock) = (self.clock.now(), self.clock);
         for part in self.parts.values_mut() {
             if part.wants_snapshot(now, self.settings) {
-                part.snapshot(|| clock.elapsed());
+                part.snapshot(|| clock.now());
             }
         }
         self.notice_output();
@@ -245,7 +259,7 @@ impl<'a> Slot<'a> {
             // More output than may wait: the reading stops until the commit is done.
             return waiting > limits::WAITING_BYTES;
         }
-        let now = self.clock.elapsed();
+        let now = self.clock.now();
         let is_due = |since: Duration, every| now.saturating_sub(since) >= every;
         self.waiting_since.is_some_and(|since| is_due(since, self.settings.commit_every))
             || waiting > limits::WAITING_BYTES / 4
@@ -263,7 +277,7 @@ impl<'a> Slot<'a> {
         let dirty = self.parts.values_mut().filter(|part| part.is_dirty());
         let commit = Commit { partitions: dirty.map(Part::hand_over).collect() };
         self.waiting_since = None;
-        self.committed = self.clock.elapsed();
+        self.committed = self.clock.now();
         if commit.partitions.is_empty() {
             return Ok(());
         }
@@ -297,9 +311,7 @@ impl<'a> Slot<'a> {
                 tracing::warn!("{error}; the outcome of a commit is unknown, so the home is asked");
                 self.rebuild()
             }
-            Err(CommitError::Retry(source)) => Err(Error::NotCommitted { source }),
-            Err(CommitError::Fenced(source)) => Err(Error::Commit { kind: Kind::Fenced, source }),
-            Err(CommitError::Fatal(source)) => Err(Error::Commit { kind: Kind::Fatal, source }),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -328,13 +340,14 @@ impl<'a> Slot<'a> {
     /// Leaves everything committed, with a snapshot, so that the next start has nothing to replay.
     fn close_down(&mut self) -> Result<()> {
         let clock = self.clock;
-        let is_drained = self.settings.finish == Finish::Drain && self.is_finished();
+        let is_drained =
+            self.settings.finish == Finish::Drain && self.parts.values().all(Part::is_at_target);
         for part in self.parts.values_mut().filter(|part| !part.is_replaying()) {
             if is_drained {
                 part.drain();
             }
             if part.is_ahead_of_snapshot() {
-                part.snapshot(|| clock.elapsed());
+                part.snapshot(|| clock.now());
             }
         }
         self.commit_all()

@@ -51,10 +51,13 @@ pub const SQLITE_CACHE_BYTES: usize = 16 << 20;
 /// Prepared statements kept per SQLite connection: more than we have.
 pub const SQLITE_STATEMENTS: usize = 64;
 
-/// How long a statement waits for another process to let go of a SQLite file: about as long as a
-/// checkpoint of the WAL takes. Callers try again after it; several of them wait one after the
-/// other, and a stop must still be possible within five seconds.
-pub const SQLITE_BUSY_WAIT: Duration = Duration::from_millis(300);
+/// How long a write waits for another process to let go of a queue file: longer than a checkpoint of
+/// the WAL takes and than it needs to get a turn beside a few other producers. Callers try again.
+pub const QUEUE_BUSY_WAIT: Duration = Duration::from_secs(1);
+
+/// The same for a home, which has one owner. Its slots may wait one after the other, and a stop must
+/// still be possible within five seconds.
+pub const HOME_BUSY_WAIT: Duration = Duration::from_millis(300);
 
 /// The WAL goes back into its SQLite file when it has this many bytes: some appends of a megabyte,
 /// so that the fsyncs it costs vanish.

@@ -46,6 +46,10 @@ impl<'a> Relay<'a> {
             check_start(&topic, partition, at, span)?;
         }
         let reader = home.topics().reader(&topic, &named(&start))?;
+        if sink.keeps_position() {
+            // Before anything is shown: retention must not take rows that a new sink begins with.
+            home.note_sink(sink.name(), &named(&start))?;
+        }
         tracing::info!(sink = sink.name(), at = ?start, "sink goes on");
         Ok(Relay {
             home,
@@ -54,8 +58,8 @@ impl<'a> Relay<'a> {
             spare: Vec::new(),
             pending: None,
             written: start.clone(),
-            synced: start,
-            noted: Vec::new(),
+            synced: start.clone(),
+            noted: start,
             dirty_since: None,
         })
     }

@@ -1,6 +1,7 @@
 //! `seismic run`: the service. Takes the home, starts the sinks, runs the job until it is told to
 //! stop or has done what it was asked for.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, Scope, ScopedJoinHandle};
@@ -137,6 +138,20 @@ impl Args {
 
 /// Runs the job.
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
+    let stop = signal::stop_flag()?;
+    match run_until(args, &stop) {
+        // Stopped while it waited for a file that was busy: nothing was begun.
+        Err(error) if stop.load(Ordering::Relaxed) && is_passing(&error) => Ok(Outcome::Fine),
+        outcome => outcome,
+    }
+}
+
+fn is_passing(error: &anyhow::Error) -> bool {
+    let queue = error.downcast_ref::<seismic_queue::Error>();
+    queue.is_some_and(|error| error.kind() == seismic_queue::Kind::Retry)
+}
+
+fn run_until(args: &Args, stop: &Arc<AtomicBool>) -> anyhow::Result<Outcome> {
     let settings = args.settings();
     let faults = settings.rules.faults();
     if !faults.is_empty() {
@@ -150,13 +165,12 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
             return Err(Usage(format!("--sink {spec} is given twice")).into());
         }
     }
-    let stop = signal::stop_flag()?;
-    let queue = patiently(&stop, || match args.is_bounded() {
+    let queue = patiently(stop, || match args.is_bounded() {
         true => args.place.open_queue_of(&args.topic),
         false => args.place.open_queue(),
     })?;
-    let home = patiently(&stop, || args.place.open_home())?;
-    let Some(input) = find_topic(&*queue, args, &stop)? else {
+    let home = patiently(stop, || args.place.open_home())?;
+    let Some(input) = find_topic(&*queue, args, stop)? else {
         return Ok(Outcome::Fine);
     };
     let job = Job {
@@ -165,7 +179,7 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
         result_topic: args.result_topic.clone(),
         dead_topic: args.dead_topic.clone(),
     };
-    let owner = patiently(&stop, || home.own(&job))?;
+    let owner = patiently(stop, || home.own(&job))?;
     let began = Instant::now();
     let progress = Progress::default();
     let cores = thread::available_parallelism().map_or(1, usize::from);
@@ -178,10 +192,10 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
         settings: &settings,
     };
     thread::scope(|scope| {
-        let sinks = Sinks::start(scope, &*home, &args.sinks, &stop)?;
-        let ran = seismic_pipeline::run(run_job, &stop, &progress);
+        let sinks = Sinks::start(scope, &*home, &args.sinks, stop)?;
+        let ran = seismic_pipeline::run(run_job, stop, &progress);
         let is_done = ran.is_ok() && !stop.load(Ordering::Relaxed);
-        let shown = sinks.end(&*home, is_done);
+        let shown = sinks.end(&*home, is_done, stop);
         ran?;
         shown.map_err(|error| match args.is_bounded() && !is_done {
             // A closed pipe is no failure of a service, but this run was asked for all of it.
@@ -274,12 +288,12 @@ impl<'scope> Sinks<'scope> {
             let finish = Arc::new(seismic_sinks::Finish::new());
             let order = Arc::clone(&finish);
             let thread = scope.spawn(move || {
-                let outcome = relay.run(&order);
-                if outcome.is_err() {
+                let outcome = catch_unwind(AssertUnwindSafe(|| relay.run(&order)));
+                if !matches!(outcome, Ok(Ok(()))) {
                     // Rows go on to the result topic, but a person must see that nobody shows them.
                     stop.store(true, Ordering::Relaxed);
                 }
-                outcome
+                outcome.unwrap_or_else(|panic| resume_unwind(panic))
             });
             Running { spec, finish, thread }
         };
@@ -288,23 +302,49 @@ impl<'scope> Sinks<'scope> {
 
     /// Lets every sink write what is committed: all of it when the run `is_done`, else as much as
     /// a stop has time for.
-    fn end(self, home: &dyn Home, is_done: bool) -> anyhow::Result<()> {
+    fn end(mut self, home: &dyn Home, is_done: bool, stop: &AtomicBool) -> anyhow::Result<()> {
         let topics = home.topics();
         let ends = topics.spans(&topics.topic(&home.view()?.job.result_topic)?)?;
         self.running.iter().for_each(|sink| sink.finish.after(ends.clone()));
-        let deadline = Instant::now() + SINK_PATIENCE;
+        let mut stopping: Option<Instant> = None;
         let mut outcome = Ok(());
-        for sink in self.running {
-            while !is_done && !sink.thread.is_finished() && Instant::now() < deadline {
+        for sink in std::mem::take(&mut self.running) {
+            while !sink.thread.is_finished() {
+                if !is_done || stop.load(Ordering::Relaxed) {
+                    let waited = stopping.get_or_insert_with(Instant::now).elapsed();
+                    sink.hurry(waited);
+                }
                 thread::sleep(Duration::from_millis(5));
             }
-            if !is_done {
-                sink.finish.stop();
-            }
-            let ended = sink.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            let ended = sink.thread.join().unwrap_or_else(|panic| resume_unwind(panic));
             let ended = ended.with_context(|| format!("sink {} has stopped", sink.spec));
+            if let (Err(_), Err(further)) = (&outcome, &ended) {
+                tell(format_args!("error: {further:#}"));
+            }
             outcome = outcome.and(ended);
         }
         outcome
+    }
+}
+
+impl Running<'_> {
+    /// A stop was asked for `waited` ago and this sink is not done.
+    fn hurry(&self, waited: Duration) {
+        if waited > SINK_PATIENCE {
+            self.finish.stop();
+        }
+        if waited > 2 * SINK_PATIENCE {
+            // It hangs in a call, as on a pipe that nobody reads. Its thread cannot be ended, but
+            // everything is committed, and a sink that keeps a position recovers from it.
+            tell(format_args!("sink {} does not answer and is left behind", self.spec));
+            std::process::exit(0);
+        }
+    }
+}
+
+impl Drop for Sinks<'_> {
+    /// Whatever ends the run early must not leave threads that the scope waits for.
+    fn drop(&mut self) {
+        self.running.iter().for_each(|sink| sink.finish.stop());
     }
 }

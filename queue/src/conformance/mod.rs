@@ -44,7 +44,7 @@ macro_rules! conformance {
             appending:
                 messages_come_back_in_order_with_dense_offsets
                 one_call_appends_to_several_partitions_at_once
-                append_time_never_goes_back
+                append_times_are_those_of_the_clock
                 a_repeated_append_is_recognised_whatever_the_block_boundaries
                 a_gap_is_refused_and_nothing_of_the_call_is_written
                 producers_do_not_share_their_sequences

@@ -22,8 +22,6 @@ pub(super) struct TopicLog {
 pub(super) struct PartitionLog {
     first: Offset,
     end: Offset,
-    /// Newest append time, ms since 1970 UTC.
-    append_ms: i64,
     blocks: VecDeque<Stored>,
     producers: BTreeMap<String, Produced>,
 }
@@ -94,8 +92,8 @@ impl PartitionLog {
     }
 
     pub(super) fn offset_at(&self, time_ms: i64) -> Offset {
-        let later = self.blocks.partition_point(|block| block.append_ms < time_ms);
-        self.blocks.get(later).map_or(self.end, |block| block.base)
+        let later = self.blocks.iter().find(|block| block.append_ms >= time_ms);
+        later.map_or(self.end, |block| block.base)
     }
 
     pub(super) fn next_sequence(&self, producer: &str) -> u64 {
@@ -106,8 +104,7 @@ impl PartitionLog {
     pub(super) fn append(&mut self, block: &Block, skip: u32, now_ms: i64) -> u64 {
         let base = self.end;
         for (count, bytes) in pieces(block, skip) {
-            self.append_ms = self.append_ms.max(now_ms);
-            let (base, append_ms) = (self.end, self.append_ms);
+            let (base, append_ms) = (self.end, now_ms);
             self.blocks.push_back(Stored { base, count, append_ms, bytes: bytes.into() });
             self.end = Offset(base.0 + u64::from(count));
         }

@@ -39,7 +39,7 @@ fn one() -> Block {
 }
 
 #[test]
-fn append_times_come_from_the_clock_and_never_go_back() {
+fn append_times_are_those_of_the_clock_also_when_it_goes_back() {
     let clock = Arc::new(AtomicI64::new(0));
     let queue = Memory::with_clock(clock.clone());
     let topic = queue.create("t", 1).unwrap();

@@ -86,7 +86,8 @@ pub(super) fn offset_at(db: &Connection, place: i64, time_ms: i64) -> Sql<Offset
 }
 
 /// Appends `block` without its first `skip` messages and gives the partition's new end.
-/// `now_ms` is raised to the partition's newest append time.
+/// `now_ms` is kept as the clock says it, also when that went back: who needs a time that does not
+/// takes the maximum, and who judges silences must see the truth.
 pub(super) fn append(
     db: &Connection,
     place: i64,
@@ -94,27 +95,30 @@ pub(super) fn append(
     skip: u32,
     now_ms: i64,
 ) -> Sql<Offset> {
-    let mut select = db.prepare_cached("SELECT next, append_ms FROM partition WHERE id = ?1")?;
-    let (mut end, last_ms): (Offset, i64) =
-        select.query_row([place], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let mut select = db.prepare_cached("SELECT next FROM partition WHERE id = ?1")?;
+    let mut end: Offset = select.query_row([place], |row| row.get(0))?;
     if block.count() == skip {
         return Ok(end);
     }
-    let append_ms = now_ms.max(last_ms);
     let mut insert = db.prepare_cached(
         "INSERT INTO block (partition, base, count, append_ms, crc, bytes)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?;
     let mut size = 0;
     for (count, bytes) in pieces(block, skip) {
-        insert.execute(params![place, end, count, append_ms, crc(end, count, append_ms, bytes), bytes])?;
+        insert.execute(params![
+            place,
+            end,
+            count,
+            now_ms,
+            crc(end, count, now_ms, bytes),
+            bytes
+        ])?;
         end = Offset(end.0 + u64::from(count));
         size += bytes.len();
     }
-    db.prepare_cached(
-        "UPDATE partition SET next = ?2, append_ms = ?3, bytes = bytes + ?4 WHERE id = ?1",
-    )?
-    .execute(params![place, end, append_ms, size])?;
+    db.prepare_cached("UPDATE partition SET next = ?2, bytes = bytes + ?3 WHERE id = ?1")?
+        .execute(params![place, end, size])?;
     Ok(end)
 }
 

@@ -8,6 +8,7 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
@@ -24,11 +25,11 @@ CREATE TABLE topic (
     id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, uid TEXT NOT NULL UNIQUE,
     partitions INTEGER NOT NULL, max_age_ms INTEGER, max_bytes INTEGER
 ) STRICT;
--- Messages first..next are there; append_ms is the newest, bytes the sum of the blocks.
+-- Messages first..next are there; bytes is the sum of the blocks.
 CREATE TABLE partition (
     id INTEGER PRIMARY KEY, topic INTEGER NOT NULL, number INTEGER NOT NULL,
     first INTEGER NOT NULL DEFAULT 0, next INTEGER NOT NULL DEFAULT 0,
-    append_ms INTEGER NOT NULL DEFAULT 0, bytes INTEGER NOT NULL DEFAULT 0,
+    bytes INTEGER NOT NULL DEFAULT 0,
     UNIQUE (topic, number)
 ) STRICT;
 CREATE TABLE block (
@@ -111,6 +112,14 @@ impl Layout {
         }
     }
 
+    /// How long a statement waits for another process.
+    pub(super) fn busy_wait(self) -> Duration {
+        match self {
+            Layout::Queue => limits::QUEUE_BUSY_WAIT,
+            Layout::Home => limits::HOME_BUSY_WAIT,
+        }
+    }
+
     fn noun(self) -> &'static str {
         match self {
             Layout::Queue => "a queue",
@@ -154,7 +163,7 @@ pub(super) fn open_or_make(path: &Path, at: &str, layout: Layout) -> Result<Conn
 fn connect(path: &Path, layout: Layout, also: OpenFlags) -> Sql<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | also;
     let db = Connection::open_with_flags(path, flags)?;
-    db.busy_timeout(limits::SQLITE_BUSY_WAIT)?;
+    db.busy_timeout(layout.busy_wait())?;
     db.set_prepared_statement_cache_capacity(limits::SQLITE_STATEMENTS);
     let page_bytes = layout.page_bytes();
     db.execute_batch(&format!(

@@ -37,7 +37,7 @@ impl Store {
     fn around(db: Connection, path: &Path, at: String, layout: Layout) -> Result<Arc<Store>> {
         let mut wal = path.as_os_str().to_owned();
         wal.push("-wal");
-        let writer = Writer::new(db, at.clone(), wal.into());
+        let writer = Writer::new(db, at.clone(), wal.into(), layout.busy_wait());
         let looking = Mutex::new(connect(path, &at, layout)?);
         Ok(Arc::new(Store { at, writer, path: path.to_owned(), layout, looking }))
     }

@@ -11,7 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, ffi};
 
@@ -22,6 +22,8 @@ use crate::{Error, limits};
 pub(super) struct Writer {
     at: String,
     wal: PathBuf,
+    /// How long a statement waits for another process.
+    busy_wait: Duration,
     /// Threads that wait for the state.
     waiting: AtomicUsize,
     state: Mutex<State>,
@@ -69,7 +71,7 @@ impl From<Unmade> for Error {
 }
 
 impl Writer {
-    pub(super) fn new(db: Connection, at: String, wal: PathBuf) -> Self {
+    pub(super) fn new(db: Connection, at: String, wal: PathBuf, busy_wait: Duration) -> Self {
         let state = State {
             db,
             open: None,
@@ -79,7 +81,7 @@ impl Writer {
             commits: 0,
         };
         let (waiting, settled) = (AtomicUsize::new(0), Condvar::new());
-        Writer { at, wal, waiting, state: Mutex::new(state), settled }
+        Writer { at, wal, busy_wait, waiting, state: Mutex::new(state), settled }
     }
 
     /// Does `work` and returns when it is durable.
@@ -144,7 +146,7 @@ impl Writer {
             tracing::debug!(at = self.at, "readers keep the WAL from being moved into the file");
         }
         state.waited = Some(Instant::now());
-        let restored = state.db.busy_timeout(limits::SQLITE_BUSY_WAIT);
+        let restored = state.db.busy_timeout(self.busy_wait);
         restored.expect("setting a timeout of an open connection cannot fail");
     }
 }
@@ -220,7 +222,6 @@ fn run(db: &Connection, sql: &str) -> rusqlite::Result<()> {
 #[cfg(test)]
 mod tests {
     use std::thread;
-    use std::time::Duration;
 
     use super::*;
 
@@ -241,7 +242,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let db = Connection::open(folder.path().join("db")).unwrap();
         db.execute_batch("CREATE TABLE t (x)").unwrap();
-        let writer = Writer::new(db, "db".to_owned(), folder.path().join("db-wal"));
+        let wal = folder.path().join("db-wal");
+        let writer = Writer::new(db, "db".to_owned(), wal, Duration::from_secs(1));
         thread::scope(|scope| {
             let first = scope.spawn(|| {
                 writer.write("first", |db| {

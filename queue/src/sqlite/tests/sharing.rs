@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{InFiles, P0, append, block, read};
 use crate::conformance::Backend;
-use crate::{Event, Offset, limits};
+use crate::{Event, Offset, limits, patiently};
 
 #[test]
 fn producers_of_several_handles_all_get_in_and_keep_their_order() {
@@ -18,7 +19,8 @@ fn producers_of_several_handles_all_get_in_and_keep_their_order() {
             let queue = backend.queue();
             scope.spawn(move || {
                 for i in 0..50 {
-                    append(&*queue, id, &block(&[format!("{id}{i}")])).unwrap();
+                    let block = block(&[format!("{id}{i}")]);
+                    patiently(&AtomicBool::new(false), || append(&*queue, id, &block)).unwrap();
                 }
             });
         }
@@ -35,8 +37,9 @@ fn producers_of_several_handles_all_get_in_and_keep_their_order() {
 #[test]
 fn files_opened_for_the_first_time_by_many_at_once_are_made_once() {
     let backend = InFiles::new();
+    let stop = AtomicBool::new(false);
     let ids: BTreeSet<_> = thread::scope(|scope| {
-        let open = || backend.queue().create("t", 4).unwrap().id;
+        let open = || patiently(&stop, || backend.queue().create("t", 4)).unwrap().id;
         let threads: Vec<_> = (0..8).map(|_| scope.spawn(open)).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });

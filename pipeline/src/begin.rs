@@ -1,0 +1,78 @@
+//! The beginning of a job: every partition's start in one commit, before anything is read.
+//!
+//! One commit, because a first start that is killed half-way must not leave a group of which some
+//! partitions began where was asked and others begin elsewhere.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use seismic_queue::{Claim, Commit, Offset, Partition, Queue, Topic};
+
+use crate::lane::{Lane, Threaded};
+use crate::part::Part;
+use crate::run::{Progress, RunJob};
+use crate::settings::From;
+use crate::{Error, Result};
+
+/// Commits the start of a group that has no progress.
+///
+/// # Errors
+/// [`Error::AlreadyStarted`] when it has some and `--from` was given; what says that the position
+/// asked for is not there; and whatever stops a commit.
+pub(crate) fn begin(job: RunJob<'_>, stop: &Arc<AtomicBool>, progress: &Progress) -> Result<()> {
+    let (input, settings) = (&job.job.input, job.settings);
+    let view = job.home.view()?;
+    let stored = input.all().zip(view.partitions.iter().map(|part| part.progress.as_ref()));
+    let mut fresh = Vec::new();
+    for (partition, stored) in stored {
+        match stored {
+            Some(stored) if settings.from.is_some() => {
+                return Err(Error::AlreadyStarted { partition, next: stored.next });
+            }
+            Some(_) => {}
+            None => fresh.push(partition),
+        }
+    }
+    progress.set_started();
+    let mut commit = Commit::default();
+    for partition in fresh {
+        let from = settings.from.unwrap_or_default();
+        let start = begin_at(job.queue, input, partition, from)?;
+        commit.partitions.push(Part::begin(partition, input, start, settings).hand_over());
+    }
+    if commit.partitions.is_empty() {
+        return Ok(());
+    }
+    let mut lane = Threaded::start(job.owner.committer()?, Arc::clone(stop));
+    lane.commit(Claim::Sole, commit)?;
+    let (_, outcome) = lane.wait()?;
+    outcome.map_err(Error::from)
+}
+
+/// Where a partition that was never committed begins. An offset counts in every partition; one
+/// that is not that long yet begins at its end, as long as another one reaches it.
+pub(crate) fn begin_at(
+    queue: &dyn Queue,
+    topic: &Topic,
+    partition: Partition,
+    from: From,
+) -> Result<Offset> {
+    let spans = queue.spans(topic)?;
+    let span = spans[partition.0 as usize];
+    let wanted = match from {
+        From::Earliest => span.first,
+        From::Latest => span.end,
+        From::Time(ms) => queue.offset_at(topic, partition, ms)?,
+        From::Offset(wanted) => Offset(wanted),
+    };
+    let longest = spans.iter().map(|span| span.end).fold(span.end, Offset::max);
+    let (first, topic) = (span.first, topic.name.clone());
+    if wanted < first {
+        return Err(seismic_queue::Error::OffsetGone { topic, partition, wanted, first }.into());
+    }
+    if wanted > longest {
+        let end = longest;
+        return Err(seismic_queue::Error::OffsetBeyond { topic, partition, wanted, end }.into());
+    }
+    Ok(wanted.min(span.end))
+}

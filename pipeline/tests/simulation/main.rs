@@ -1,0 +1,35 @@
+//! A deterministic simulation of a whole job: producers, queue, slots, committers, sinks, retention
+//! and clocks in one thread, driven by one seed.
+//!
+//! ```text
+//!   seed ─► history = setup + list of actions ─► world ─► trace (hashed), and the proof at its end
+//! ```
+//!
+//! Every step and every fault is an action of its own, so a history that fails is made shorter by
+//! leaving actions out, and what is left is printed as the list to read or to keep as a test.
+//! Faults come through the seams that the product has: source, lane, home, sink, clock. What slots
+//! do between two calls of a seam has no effect on anyone, so a death at a seam is a death anywhere.
+//!
+//! ```text
+//! SIMULATION_HISTORIES=100000 cargo test -p seismic-pipeline --test simulation   as many, from seed
+//! SIMULATION_FROM=7000000                                                         this one on
+//! SIMULATION_SEED=4711                                                            one, told in full
+//! ```
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
+
+mod action;
+mod field;
+mod ground;
+mod idle;
+mod lane;
+#[path = "../engine/oracle.rs"]
+#[allow(dead_code, reason = "the engine's own tests use all of it")]
+mod oracle;
+mod process;
+mod proof;
+mod random;
+mod readers;
+mod regressions;
+mod search;
+mod source;
+mod world;

@@ -1,0 +1,196 @@
+//! A process that runs the job: it owns the home and has slots, as `run` would make them.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use seismic_pipeline::simulation::{Budget, Slot, SlotJob, hold_log, keep_once};
+use seismic_pipeline::{Error, Progress, RunJob, Settings};
+use seismic_queue::memory::{Memory, MemoryHome};
+use seismic_queue::{Error as QueueError, Home, Job, Offset, Owner, Partition, Queue};
+
+use crate::ground::{Ground, HERE};
+use crate::lane::{self, Line};
+use crate::source::{self, Orders, Shared};
+
+/// Where a partition that was never committed begins.
+type BeginAt = Box<dyn Fn(Partition) -> seismic_pipeline::Result<Offset> + Sync>;
+
+/// What outlives every process of a world.
+pub struct Stage {
+    pub ground: Arc<Ground>,
+    pub queue: Memory,
+    pub home: MemoryHome,
+    pub job: Job,
+    /// Of all runs but the last.
+    pub service: Settings,
+    /// Of the last run, which ends by itself.
+    pub last: Settings,
+    pub budget: Budget,
+    pub begin_at: BeginAt,
+    /// One for each process that there may be.
+    pub flags: Vec<Flags>,
+}
+
+/// What the slots of a process share.
+#[derive(Default)]
+pub struct Flags {
+    pub progress: Progress,
+    pub stop: AtomicBool,
+}
+
+/// A running job.
+pub struct Process<'a> {
+    stage: &'a Stage,
+    flags: &'a Flags,
+    settings: &'a Settings,
+    owner: Box<dyn Owner>,
+    pub slots: Vec<Running<'a>>,
+    pub is_fenced: bool,
+}
+
+/// A slot and the two ends by which the world moves it.
+pub struct Running<'a> {
+    slot: Slot<'a>,
+    pub line: Rc<RefCell<Line>>,
+    pub source: Shared,
+}
+
+impl<'a> Process<'a> {
+    pub fn start(
+        stage: &'a Stage,
+        flags: &'a Flags,
+        settings: &'a Settings,
+        slots: usize,
+    ) -> Result<Self, String> {
+        let owner = stage.home.own(&stage.job).map_err(|error| format!("a start: {error}"))?;
+        hold_log(&stage.queue, &stage.home, &stage.job);
+        let mut process =
+            Process { stage, flags, settings, owner, slots: Vec::new(), is_fenced: false };
+        let input = &stage.job.input;
+        let slots = slots.min(input.partitions as usize);
+        for slot in 0..slots {
+            let share: Vec<_> = input.all().skip(slot).step_by(slots).collect();
+            process.add_slot(&share);
+        }
+        stage.ground.note("a process starts: slots", &[slots as u64]);
+        Ok(process)
+    }
+
+    fn add_slot(&mut self, share: &[Partition]) {
+        let stage = self.stage;
+        let source = stage.queue.source(&stage.job.input, share).unwrap();
+        let (source, orders) = source::Simulated::new(source, share, &stage.ground);
+        let line = Line::new(self.owner.committer().unwrap(), &stage.ground);
+        let job = SlotJob {
+            topic: &stage.job.input,
+            settings: self.settings,
+            budget: &stage.budget,
+            progress: &self.flags.progress,
+            stop: &self.flags.stop,
+            clock: &*stage.ground,
+            begin_at: &*stage.begin_at,
+        };
+        let slot = Slot::new(job, Box::new(source), Box::new(lane::Simulated(Rc::clone(&line))));
+        self.slots.push(Running { slot, line, source: orders });
+    }
+
+    /// The slot of that number, counted modulo those that are left.
+    pub fn slot(&mut self, slot: u8) -> Option<&mut Running<'a>> {
+        let count = self.slots.len().max(1);
+        self.slots.get_mut(usize::from(slot) % count)
+    }
+
+    /// A step of a slot. One that is over, or dead by a fault that was made on purpose, is gone
+    /// after it, and a death stops the others.
+    ///
+    /// # Errors
+    /// When it dies of anything else.
+    pub fn step(&mut self, slot: u8, messages: u8) -> Result<(), String> {
+        let at = usize::from(slot) % self.slots.len().max(1);
+        let Some(running) = self.slots.get_mut(at) else { return Ok(()) };
+        running.source.lock().unwrap().messages = messages.into();
+        match running.slot.step() {
+            Ok(true) => return Ok(()),
+            Ok(false) => self.stage.ground.note("a slot is over", &[at as u64]),
+            Err(error) if self.is_expected(&error) => {
+                self.stage.ground.note("a slot dies", &[at as u64]);
+                self.slots[at].line.borrow_mut().abandon(true);
+                self.stop();
+            }
+            Err(error) => {
+                return Err(format!("slot {at} died of: {error}; {:?}", error));
+            }
+        }
+        self.slots.remove(at);
+        if self.slots.is_empty() && !self.is_fenced {
+            let Stage { queue, home, job, .. } = self.stage;
+            hold_log(queue, home, job);
+        }
+        Ok(())
+    }
+
+    fn is_expected(&self, error: &Error) -> bool {
+        let (Error::Queue(cause)
+        | Error::Commit { source: cause, .. }
+        | Error::NotCommitted { source: cause }) = error
+        else {
+            return false;
+        };
+        match cause {
+            QueueError::Failpoint { at, .. } | QueueError::Busy { at, .. } => at == HERE,
+            // Nobody keeps the log for a job that was taken over.
+            QueueError::Fenced { .. } | QueueError::OffsetGone { .. } => self.is_fenced,
+            _ => false,
+        }
+    }
+
+    pub fn stop(&self) {
+        self.flags.stop.store(true, Ordering::Relaxed);
+    }
+
+    pub fn is_over(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// Another process owns the home now.
+    pub fn fence(&mut self) {
+        self.is_fenced = true;
+        for running in &self.slots {
+            running.line.borrow_mut().is_fenced = true;
+            running.source.lock().unwrap().is_fenced = true;
+        }
+    }
+
+    /// No more faults than those that have happened.
+    pub fn calm(&mut self) {
+        for running in &self.slots {
+            let mut line = running.line.borrow_mut();
+            line.fates.clear();
+            line.load_dies = false;
+            line.meanwhile = None;
+            let orders = &mut *running.source.lock().unwrap();
+            *orders = Orders { is_fenced: orders.is_fenced, ..Orders::default() };
+        }
+    }
+
+    /// kill -9: what is under way lands, or never does.
+    pub fn die(self, landing: bool) {
+        for running in &self.slots {
+            running.line.borrow_mut().abandon(landing);
+        }
+    }
+
+    /// # Errors
+    /// Never, where nothing fails.
+    pub fn keep_house(&self) -> Result<(), String> {
+        let Stage { queue, home, job, .. } = self.stage;
+        let (owner, settings) = (&*self.owner, self.settings);
+        let job = RunJob { queue, home, owner, job, slots: self.slots.len(), settings };
+        match keep_once(job) {
+            Err(Error::Queue(QueueError::Fenced { .. })) if self.is_fenced => Ok(()),
+            kept => kept.map_err(|error| format!("keeping house: {error}")),
+        }
+    }
+}

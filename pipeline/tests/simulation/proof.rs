@@ -1,0 +1,196 @@
+//! What must be true at the end of every history.
+
+use std::time::Duration;
+
+use seismic_pipeline::verify::{Difference, DifferenceKind, Report, verify};
+use seismic_pipeline::{Entry, Note};
+use seismic_proto::Message as _;
+use seismic_queue::{Home, Offset, Partition};
+
+use crate::ground::Known;
+use crate::idle;
+use crate::oracle::Oracle;
+use crate::readers::{Messages, Pair, held};
+use crate::world::World;
+
+/// All of it.
+///
+/// # Errors
+/// The first thing that is not true.
+pub fn prove(world: &mut World<'_>) -> Result<(), String> {
+    let report = verify_says(world)?;
+    everyone_saw_the_same(world)?;
+    for partition in world.stage.job.input.all() {
+        the_oracle_agrees(world, partition)?;
+        idle_closes_were_right(world, partition)?;
+    }
+    let (counters, published) = (report.counters(), world.stage.ground.truth().published);
+    if counters.read != published || !counters.is_balanced() {
+        return Err(format!("{published} records were published, and counted: {counters:?}"));
+    }
+    note_sights(world, &report);
+    Ok(())
+}
+
+/// The product's own proof is fine, but for what was damaged on purpose.
+fn verify_says(world: &World<'_>) -> Result<Report, String> {
+    let stage = world.stage;
+    let report = verify(&stage.queue, &stage.home, false, &mut |_| {})
+        .map_err(|error| format!("verify: {error}"))?;
+    let went_back = stage.ground.truth().clock_went_back;
+    let is_known = |found: &&Difference| match found.kind {
+        DifferenceKind::CheckpointDiffers => world.damaged.iter().any(|(at, number)| {
+            *at == found.partition && found.key == format!("checkpoint {number}")
+        }),
+        // Append times of a clock that was set back say nothing about how long a silence was; the
+        // simulation judges by true times.
+        DifferenceKind::IdleDishonest => went_back,
+        _ => false,
+    };
+    if report.differences.iter().any(|found| found.kind == DifferenceKind::IdleDishonest) {
+        stage.ground.saw("a silence that append times deny, because the clock was set back");
+    }
+    let (known, unknown): (Vec<_>, Vec<_>) = report.differences.iter().partition(is_known);
+    match unknown.first() {
+        Some(found) => return Err(format!("verify finds {} differences: {found}", report.total)),
+        None if report.total != known.len() as u64 => {
+            return Err(format!("verify finds {} differences, not all shown", report.total));
+        }
+        None => {}
+    }
+    let view = stage.home.view().map_err(|error| error.to_string())?;
+    for proved in report.partitions.iter().filter(|proved| proved.is_complete()) {
+        let checkpoints = &view.partitions[proved.partition.0 as usize].checkpoints;
+        let is_good = |number| !world.damaged.contains(&(proved.partition, number));
+        let good = checkpoints.iter().filter(|info| is_good(info.manifest.checkpoint)).count();
+        if proved.checkpoints != good as u64 {
+            let what = format!("{} of {good} checkpoints were proved", proved.checkpoints);
+            return Err(format!("partition {}: {what}", proved.partition));
+        }
+    }
+    Ok(report)
+}
+
+/// The reader that ran throughout, the sink, and whoever comes now.
+fn everyone_saw_the_same(world: &mut World<'_>) -> Result<(), String> {
+    let shown = world.show.all("rows");
+    if shown != world.rows.seen {
+        return Err("the sink shows other rows than the reader saw".to_owned());
+    }
+    for (topic, seen) in [("rows", &world.rows.seen), ("dead", &world.dead.seen)] {
+        for (partition, (first, messages)) in held(&world.stage.home, topic) {
+            if seen[&partition][first.0 as usize..] != messages {
+                return Err(format!(
+                    "{topic}/{partition}: another content than a reader saw before"
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Rows, dead letters and counters are those of a slow fold of the whole log and journal.
+fn the_oracle_agrees(world: &World<'_>, partition: Partition) -> Result<(), String> {
+    let stage = world.stage;
+    let view = stage.home.view().map_err(|error| error.to_string())?;
+    let progress = view.partitions[partition.0 as usize].progress.as_ref();
+    let progress = progress.ok_or(format!("partition {partition} has no progress"))?;
+    let mut oracle = stage.ground.known(partition, |known| fold(known, partition, progress.next));
+    let (rows, dead) = oracle.take();
+    let rows =
+        rows.into_iter().map(|row| (row.sensor_id.clone().into_bytes(), row.encode_to_vec()));
+    let dead = dead.into_iter().map(|(key, letter)| (key, letter.encode_to_vec()));
+    same("rows", partition, rows.collect(), &world.rows.seen)?;
+    same("dead letters", partition, dead.collect(), &world.dead.seen)?;
+
+    let note = Note::decode(&progress.note).map_err(|error| error.to_string())?;
+    let (counted, totals) = (&note.counters, oracle.totals());
+    let ours = [counted.read, counted.closed, counted.open, counted.windows, note.open_windows];
+    let theirs = [totals.read, totals.closed, totals.open, totals.windows, totals.open_windows];
+    let dead = totals.dead.values().sum::<u64>();
+    if ours != theirs
+        || note.sensors != totals.sensors
+        || counted.late() + counted.rejected() != dead
+    {
+        return Err(format!("partition {partition} counts {note:?}, the oracle {totals:?}"));
+    }
+    Ok(())
+}
+
+fn fold(known: &Known, partition: Partition, until: Offset) -> Oracle {
+    let mut journal = known.journal.iter().map(|e| (e.at, Entry::decode(&e.bytes).unwrap()));
+    let Some((start, Entry::Start { rules, .. })) = journal.next() else {
+        panic!("a journal begins with a start");
+    };
+    let mut journal = journal.peekable();
+    let mut oracle = Oracle::new(&rules, "seismic-data-topic", partition.0, start.0);
+    let mut apply_until = |at: Offset, oracle: &mut Oracle| {
+        while let Some((_, entry)) = journal.next_if(|(entry_at, _)| *entry_at <= at) {
+            match entry {
+                Entry::Idle { below, .. } => oracle.close_idle(below.0),
+                Entry::End => oracle.end(),
+                Entry::Start { .. } | Entry::Gap { .. } => panic!("{entry:?} at {at}"),
+            }
+        }
+    };
+    for sent in &known.log[start.0 as usize..until.0 as usize] {
+        apply_until(sent.offset, &mut oracle);
+        oracle.step(sent.message());
+    }
+    apply_until(until, &mut oracle);
+    oracle
+}
+
+fn same(
+    what: &str,
+    partition: Partition,
+    mut expected: Vec<Pair>,
+    seen: &Messages,
+) -> Result<(), String> {
+    let mut seen = seen[&partition].clone();
+    expected.sort();
+    seen.sort();
+    if expected == seen {
+        return Ok(());
+    }
+    let (expected, seen) = (expected.len(), seen.len());
+    Err(format!(
+        "{what} of partition {partition} differ: the oracle has {expected}, there are {seen}"
+    ))
+}
+
+fn idle_closes_were_right(world: &World<'_>, partition: Partition) -> Result<(), String> {
+    world.stage.ground.known(partition, |known| {
+        for entry in &known.journal {
+            if let Entry::Idle { below, idle_timeout_ms } = Entry::decode(&entry.bytes).unwrap() {
+                let timeout = Duration::from_millis(idle_timeout_ms as u64);
+                if let Some(fault) = idle::fault(known, entry.at, below, timeout) {
+                    return Err(format!("partition {partition}: {fault}"));
+                }
+            }
+        }
+        Ok(())
+    })
+}
+
+/// What this history reached.
+fn note_sights(world: &World<'_>, report: &Report) {
+    let see = |sight, is_seen| {
+        if is_seen {
+            world.stage.ground.saw(sight);
+        }
+    };
+    let counters = report.counters();
+    let proved = &report.partitions;
+    see("windows", counters.windows > 0);
+    see("late records", counters.late() > 0);
+    see("rejected records", counters.rejected() > 0);
+    see("open windows", counters.open > 0);
+    see("a proof of all", report.is_complete());
+    see("a proof of a part", !report.is_complete());
+    see("idle closes proved", proved.iter().any(|proved| proved.idle_proved > 0));
+    see("idle closes unproved", proved.iter().any(|proved| proved.idle_unproved > 0));
+    see("checkpoints proved", proved.iter().any(|proved| proved.checkpoints > 1));
+    see("damaged checkpoints", !world.damaged.is_empty());
+    see("result retention", held(&world.stage.home, "rows").values().any(|held| held.0.0 > 0));
+}

@@ -1,0 +1,177 @@
+//! Those who read results: a reader that runs throughout, and a sink with its relay.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use seismic_queue::memory::MemoryHome;
+use seismic_queue::{Batch, Event, Home, Offset, Partition, Reader, Span};
+use seismic_sinks::{Error, Relay, Sink};
+
+use crate::action::SinkEnd;
+use crate::source::{Fault, error};
+
+/// A message's key and value.
+pub type Pair = (Vec<u8>, Vec<u8>);
+
+/// Messages as they were read, from the first offset on.
+pub type Messages = BTreeMap<Partition, Vec<Pair>>;
+
+/// Reads one topic of the home from its beginning, for as long as the world exists.
+pub struct Throughout {
+    reader: Box<dyn Reader>,
+    pub seen: Messages,
+}
+
+impl Throughout {
+    pub fn new(home: &MemoryHome, topic: &str) -> Self {
+        let topic = home.topics().topic(topic).unwrap();
+        let at: Vec<_> = topic.all().map(|partition| (partition, Offset(0))).collect();
+        let seen = topic.all().map(|partition| (partition, Vec::new())).collect();
+        Throughout { reader: home.topics().reader(&topic, &at).unwrap(), seen }
+    }
+
+    /// Reads all there is.
+    pub fn read(&mut self) {
+        loop {
+            match self.reader.read(Duration::ZERO, &mut Vec::new()).unwrap() {
+                Event::Batch(batch) => take(&batch, &mut self.seen),
+                Event::CaughtUp(..) => {}
+                _ => return,
+            }
+        }
+    }
+}
+
+fn take(batch: &Batch, into: &mut Messages) {
+    let seen = into.get_mut(&batch.partition()).expect("all partitions are there");
+    for message in batch.messages() {
+        assert_eq!(message.offset.0, seen.len() as u64, "rows have dense offsets");
+        seen.push((message.key.to_vec(), message.value.to_vec()));
+    }
+}
+
+/// What a topic of the home holds now, read by someone new: first offsets, and messages from there.
+pub fn held(home: &MemoryHome, topic: &str) -> BTreeMap<Partition, (Offset, Vec<Pair>)> {
+    let topics = home.topics();
+    let topic = topics.topic(topic).unwrap();
+    let mut held = BTreeMap::new();
+    for (partition, span) in topic.all().zip(topics.spans(&topic).unwrap()) {
+        let mut reader = topics.reader(&topic, &[(partition, span.first)]).unwrap();
+        let mut messages = Vec::new();
+        while let Event::Batch(batch) = reader.read(Duration::ZERO, &mut Vec::new()).unwrap() {
+            messages.extend(batch.messages().map(|m| (m.key.to_vec(), m.value.to_vec())));
+        }
+        held.insert(partition, (span.first, messages));
+    }
+    held
+}
+
+/// A sink that outlives its relays, as a place outside does.
+#[derive(Default)]
+struct Place {
+    rows: Messages,
+    /// How many of them are durable, by partition.
+    synced: BTreeMap<Partition, usize>,
+    is_stuck: bool,
+}
+
+/// The sink that a relay holds.
+struct Visitor(Arc<Mutex<Place>>);
+
+impl Sink for Visitor {
+    fn name(&self) -> &str {
+        "the simulation's sink"
+    }
+
+    fn recover(&mut self, spans: &[Span]) -> seismic_sinks::Result<Vec<Offset>> {
+        let place = &mut *self.0.lock().unwrap();
+        let positions = (0..spans.len() as u32).map(|partition| {
+            let rows = place.rows.entry(Partition(partition)).or_default().len();
+            // What is counted in must not be lost later.
+            place.synced.insert(Partition(partition), rows);
+            Offset(rows as u64)
+        });
+        Ok(positions.collect())
+    }
+
+    fn write(&mut self, rows: &Batch) -> seismic_sinks::Result<()> {
+        let place = &mut *self.0.lock().unwrap();
+        if std::mem::take(&mut place.is_stuck) {
+            return Err(Error::Queue(error(Fault::Busy, "writing")));
+        }
+        take(rows, &mut place.rows);
+        Ok(())
+    }
+
+    fn sync(&mut self) -> seismic_sinks::Result<()> {
+        let place = &mut *self.0.lock().unwrap();
+        place.synced = place.rows.iter().map(|(at, rows)| (*at, rows.len())).collect();
+        Ok(())
+    }
+}
+
+/// A sink and its relay, which dies and comes back.
+pub struct Show<'a> {
+    home: &'a MemoryHome,
+    place: Arc<Mutex<Place>>,
+    relay: Relay<'a>,
+}
+
+impl<'a> Show<'a> {
+    /// Begins with the first row, and says so, so that retention waits.
+    pub fn new(home: &'a MemoryHome) -> Self {
+        let place = Arc::default();
+        let mut show = Show { home, relay: relay(home, &place), place };
+        show.turns(1, SinkEnd::Synced);
+        show
+    }
+
+    /// Some turns of the relay and their end. Nothing stays unsynced behind them, because relays
+    /// sync by a clock that is not the simulation's.
+    pub fn turns(&mut self, turns: u8, end: SinkEnd) {
+        self.place().is_stuck = end == SinkEnd::Stuck;
+        for _ in 0..turns {
+            match self.relay.turn(Duration::ZERO) {
+                Ok(_) => {}
+                Err(error) => assert_eq!(error.kind(), seismic_queue::Kind::Retry, "{error}"),
+            }
+        }
+        self.place().is_stuck = false;
+        match end {
+            SinkEnd::Synced | SinkEnd::Stuck => self.relay.sync().unwrap(),
+            SinkEnd::Kept => self.relay = relay(self.home, &self.place),
+            SinkEnd::Lost => {
+                {
+                    let place = &mut *self.place();
+                    for (partition, rows) in &mut place.rows {
+                        rows.truncate(place.synced.get(partition).copied().unwrap_or(0));
+                    }
+                }
+                self.relay = relay(self.home, &self.place);
+            }
+        }
+    }
+
+    /// Everything the sink shows when it has caught up.
+    pub fn all(&mut self, rows: &str) -> Messages {
+        let topics = self.home.topics();
+        let ends = topics.spans(&topics.topic(rows).unwrap()).unwrap();
+        for _ in 0..1_000 {
+            if self.relay.caught_up_to(&ends) {
+                break;
+            }
+            self.turns(4, SinkEnd::Synced);
+        }
+        assert!(self.relay.caught_up_to(&ends), "the sink never catches up");
+        self.place().rows.clone()
+    }
+
+    fn place(&self) -> std::sync::MutexGuard<'_, Place> {
+        self.place.lock().unwrap()
+    }
+}
+
+fn relay<'a>(home: &'a MemoryHome, place: &Arc<Mutex<Place>>) -> Relay<'a> {
+    Relay::new(home, Box::new(Visitor(Arc::clone(place)))).unwrap()
+}
