@@ -195,7 +195,8 @@ fn the_csv_folder_of_another_home_is_refused() {
 fn a_closed_pipe_ends_a_run_and_a_reader_quietly() {
     let stage = Stage::with_records(&[]);
     let generator = stage.spawn(&["generate", "--forever", "--rate", "1000"]);
-    for args in [&["run"][..], &["read", ROWS, "--follow"]] {
+    // Messages go on coming, so that a write finds the pipe closed.
+    for args in [&["run"][..], &["read", "seismic-data-topic", "--follow"]] {
         let stderr = stage.path("head.err");
         let mut command = stage.command(args);
         command.stdout(Stdio::piped()).stderr(std::fs::File::create(&stderr).unwrap());

@@ -159,9 +159,8 @@ pub fn run(job: RunJob<'_>, stop: &Arc<AtomicBool>, progress: &Progress) -> Resu
         // Said before a panic goes on: the scope would wait for the keeper without end.
         is_over.store(true, Ordering::Relaxed);
         keeper.thread().unpark();
-        ended.into_iter().fold(Ok(()), |outcome, slot| {
-            outcome.and(slot.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-        })
+        let unwind = |panic| std::panic::resume_unwind(panic);
+        ended.into_iter().try_for_each(|slot| slot.unwrap_or_else(unwind))
     });
     outcome?;
     keep::hold_log(queue, home, job.job);

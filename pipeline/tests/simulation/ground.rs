@@ -39,8 +39,6 @@ pub struct Truth {
     pub partitions: Vec<Known>,
     /// Records in all messages that were appended.
     pub published: u64,
-    /// The wall clock was set back.
-    pub clock_went_back: bool,
     /// What must never happen, and did.
     pub broken: Vec<String>,
     /// What was reached, to see that histories are worth something.
@@ -81,13 +79,7 @@ impl Ground {
     pub fn new(partitions: u32, told: bool) -> Arc<Self> {
         let trace = Trace { hasher: DefaultHasher::new(), lines: told.then(Vec::new) };
         let partitions = (0..partitions).map(|_| Known::default()).collect();
-        let truth = Truth {
-            partitions,
-            published: 0,
-            clock_went_back: false,
-            broken: Vec::new(),
-            sights: BTreeSet::new(),
-        };
+        let truth = Truth { partitions, published: 0, broken: Vec::new(), sights: BTreeSet::new() };
         Arc::new(Ground {
             now_ms: AtomicU64::new(0),
             wall: Arc::new(AtomicI64::new(EPOCH_MS)),
@@ -111,7 +103,6 @@ impl Ground {
     /// The wall clock is set.
     pub fn set_wall(&self, by_ms: i64) {
         self.wall.fetch_add(by_ms, Ordering::Relaxed);
-        self.truth().clock_went_back |= by_ms < 0;
     }
 
     pub fn truth(&self) -> MutexGuard<'_, Truth> {
