@@ -12,6 +12,7 @@ mod corpus;
 mod counting;
 mod lies;
 mod memory;
+mod steady;
 
 use corpus::hostile;
 use proptest::prelude::*;
