@@ -5,7 +5,7 @@
 //! ```
 //!
 //! What the source topic holds when the replay begins is played, in the order of its arrival (see
-//! [`lane`] for where that is not known), each message to its own partition with its key and
+//! `lane` for where that is not known), each message to its own partition with its key and
 //! value. With `shift_time`, records are moved in time so that they happen now.
 //!
 //! A replay at full speed that does not shift times is named by the source topic, the offsets at
