@@ -88,3 +88,16 @@ fn a_job_that_is_told_to_stop_leaves_nothing_to_replay() {
     assert_eq!(stage.run().unwrap().messages_replayed(), 0);
     assert!(stage.verify().is_fine());
 }
+
+#[test]
+fn a_drain_that_a_record_limit_cut_short_closes_nothing() {
+    let mut stage = Stage::new();
+    stage.settings.max_records = Some(1_000);
+    stage.run().unwrap();
+    assert!(stage.verify().counters().open > 0, "the log goes on, so windows stay open");
+    stage.settings.max_records = None;
+    stage.run().unwrap();
+    let whole = Stage::new();
+    whole.run().unwrap();
+    assert!(stage.rows() == whole.rows(), "nothing became late by it");
+}

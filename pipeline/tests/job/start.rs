@@ -3,6 +3,7 @@
 use seismic_pipeline::{Error, From, Rules};
 use seismic_queue::{Kind, Queue};
 
+use crate::faulty::{Fate, FaultyHome};
 use crate::stage::{RECORDS, Stage};
 
 #[test]
@@ -69,4 +70,31 @@ fn a_home_of_another_job_is_refused() {
     other.result_topic = "elsewhere".into();
     let Err(error) = stage.home.own(&other) else { panic!("it is another job") };
     assert_eq!(error.kind(), Kind::Config, "{error}");
+}
+
+#[test]
+fn every_partition_begins_in_one_commit() {
+    // The first commit is made, and then the process dies.
+    let mut commits = 0;
+    let die = move |_: &mut seismic_queue::Commit| {
+        commits += 1;
+        if commits == 1 { Fate::MadeThenDead } else { Fate::Made }
+    };
+    let mut stage = Stage::with_home(Box::new(FaultyHome::new(die)));
+    stage.settings.from = Some(From::Latest);
+    stage.run().unwrap_err();
+    let view = stage.home.view().unwrap();
+    assert!(view.partitions.iter().all(|part| part.progress.is_some()), "all or none");
+    assert_eq!(stage.committed(), RECORDS);
+}
+
+#[test]
+fn two_homes_of_one_group_hold_the_log_each() {
+    let one = Stage::new();
+    one.run().unwrap();
+    let other = Stage { queue: one.queue.clone(), job: one.job.clone(), ..Stage::new() };
+    other.run().unwrap();
+    let holds = one.queue.holds(&one.job.input).unwrap();
+    let holders: std::collections::BTreeSet<_> = holds.iter().map(|hold| &hold.holder).collect();
+    assert_eq!(holders.len(), 2, "{holders:?}");
 }
