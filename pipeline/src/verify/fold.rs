@@ -1,10 +1,11 @@
 //! The proof of one partition.
 
-use seismic_queue::{Batch, Home, Job, Offset, Partition, PartitionView, Progress, Queue};
+use seismic_queue::{Batch, Home, Job, Offset, Partition, PartitionView, Progress, Queue, Span};
 
 use super::difference::{Proved, Report};
 use super::idle::IdleCloses;
-use super::sides::Sides;
+use super::side::Side;
+use super::sides::{Compared, Sides};
 use super::stops::Stops;
 use super::teller::Teller;
 use super::topic::{Topic, next_batch};
@@ -87,19 +88,10 @@ impl<'a> Fold<'a> {
     pub fn run(mut self, report: &mut Report, progress: &mut dyn FnMut(u64)) -> Result<()> {
         let mut teller = Teller::new(self.partition, report);
         let counters = self.engine.counters().clone();
-        // Rows and dead letters of the embedded home have dense offsets, so the number emitted
-        // before the fold begins is the offset of the first one to compare.
-        let mut rows = Topic::open(
-            self.home,
-            &self.job.result_topic,
-            self.partition,
-            counters.windows,
-            self.view.rows,
-        )?;
-        let buried = counters.late() + counters.rejected();
-        let mut letters =
-            Topic::open(self.home, &self.job.dead_topic, self.partition, buried, self.view.dead)?;
-        let mut sides = Sides::default();
+        let (home, job, partition) = (self.home, self.job, self.partition);
+        let mut rows = Topic::open(home, &job.result_topic, partition, self.view.rows)?;
+        let mut letters = Topic::open(home, &job.dead_topic, partition, self.view.dead)?;
+        let mut sides = self.sides();
 
         let mut reader = self.queue.reader(&self.job.input, &[(self.partition, self.from)])?;
         let mut spare = Vec::new();
@@ -116,17 +108,23 @@ impl<'a> Fold<'a> {
             self.fold_batch(&batch, &mut out, &mut teller)?;
             progress(batch.len() as u64);
             spare.push(batch);
-            sides.expect(&mut out, &mut rows, &mut letters);
-            rows.feed(|offset, value| sides.row_found(offset, value, &mut teller))?;
-            letters.feed(|offset, value| sides.letter_found(offset, value, &mut teller))?;
-            sides.settle(&mut teller);
+            sides.expect(&mut out);
+            sides.feed(&mut rows, &mut letters, &mut teller)?;
         }
         self.make_stops(self.until, &mut out, &mut teller)?;
-        sides.expect(&mut out, &mut rows, &mut letters);
-        rows.drain(|offset, value| sides.row_found(offset, value, &mut teller))?;
-        letters.drain(|offset, value| sides.letter_found(offset, value, &mut teller))?;
-        let is_whole = rows.is_whole() && letters.is_whole();
-        self.conclude(sides, teller, counters, is_whole)
+        sides.expect(&mut out);
+        sides.drain(&mut rows, &mut letters, &mut teller)?;
+        self.conclude(sides, teller, counters)
+    }
+
+    /// The comparisons, which begin where the fold does.
+    fn sides(&self) -> Sides {
+        let before = (!self.is_complete()).then_some(self.from);
+        let is_cut = |span: Span| span.first > Offset(0);
+        Sides::new(
+            Side::new(before, is_cut(self.view.rows)),
+            Side::new(before, is_cut(self.view.dead)),
+        )
     }
 
     fn fold_batch(&mut self, batch: &Batch, out: &mut Out, teller: &mut Teller<'_>) -> Result<()> {
@@ -151,15 +149,11 @@ impl<'a> Fold<'a> {
     }
 
     /// Compares what is left and the counts.
-    fn conclude(
-        self,
-        sides: Sides,
-        mut teller: Teller<'_>,
-        before: Counters,
-        is_whole: bool,
-    ) -> Result<()> {
+    fn conclude(self, sides: Sides, mut teller: Teller<'_>, before: Counters) -> Result<()> {
         let (found_records, found_letters) = (sides.found_records, sides.found_letters);
-        let (rows, dead_letters) = sides.finish(&mut teller);
+        let is_whole = sides.is_whole();
+        self.count_before(&sides, &mut teller, &before);
+        let Compared { rows, letters: dead_letters } = sides.finish(&mut teller);
         let (folded, noted) = (self.engine.counters(), &self.note.counters);
         if folded != noted {
             teller.count("committed counters", format!("{folded:?}"), format!("{noted:?}"));
@@ -188,6 +182,28 @@ impl<'a> Fold<'a> {
             counters: self.note.counters,
         });
         Ok(())
+    }
+
+    /// What lies before a fold that began late cannot be made again, but where nothing was let go
+    /// of it can be counted.
+    fn count_before(&self, sides: &Sides, teller: &mut Teller<'_>, before: &Counters) {
+        if self.is_complete() {
+            return;
+        }
+        let (rows, letters) = sides.passed();
+        let from = self.from;
+        let mut check = |what: &str, span: Span, noted: u64, found: u64| {
+            if span.first == Offset(0) && noted != found {
+                teller.count(
+                    &format!("{what} before offset {from}"),
+                    noted.to_string(),
+                    found.to_string(),
+                );
+            }
+        };
+        check("rows", self.view.rows, before.windows, rows);
+        let buried = before.late() + before.rejected();
+        check("dead letters", self.view.dead, buried, letters);
     }
 }
 

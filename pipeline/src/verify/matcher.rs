@@ -57,6 +57,16 @@ impl<K: Clone + Eq + Hash> Matcher<K> {
         self.found.push_back((key, found));
     }
 
+    /// Values expected that wait for one found.
+    pub fn expected(&self) -> usize {
+        self.expected.len()
+    }
+
+    /// Values found that wait for one expected.
+    pub fn found(&self) -> usize {
+        self.found.len()
+    }
+
     /// Compares what both streams have; tells of pairs that differ.
     pub fn settle(&mut self, tell: &mut impl FnMut(Mismatch<K>)) {
         while let (Some((expected, _)), Some((found, _))) =

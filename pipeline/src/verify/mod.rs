@@ -11,6 +11,7 @@ mod difference;
 mod fold;
 mod idle;
 mod matcher;
+mod side;
 mod sides;
 mod stops;
 mod teller;

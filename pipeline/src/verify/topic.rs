@@ -30,65 +30,34 @@ pub(super) struct Topic {
     reader: Box<dyn Reader>,
     spare: Vec<Batch>,
     name: String,
-    /// Offset of the next expected value; those before `first` were let go of by retention.
-    next: Offset,
-    first: Offset,
     read: Offset,
+    /// The end that it had when the proof began.
     end: Offset,
-    is_whole: bool,
 }
 
 impl Topic {
-    /// Opens the topic behind the values that were emitted before the fold begins.
-    pub fn open(
-        home: &dyn Home,
-        name: &str,
-        partition: Partition,
-        emitted_before: u64,
-        span: Span,
-    ) -> Result<Self> {
+    /// Everything that a partition of the topic has.
+    pub fn open(home: &dyn Home, name: &str, partition: Partition, span: Span) -> Result<Self> {
         let topics = home.topics();
-        let next = Offset(emitted_before);
-        let read = span.first.max(next).min(span.end);
-        let is_whole = span.first <= next;
-        let reader = topics.reader(&topics.topic(name)?, &[(partition, read)])?;
+        let reader = topics.reader(&topics.topic(name)?, &[(partition, span.first)])?;
         let (spare, name) = (Vec::new(), name.to_owned());
-        Ok(Topic { reader, spare, name, next, first: span.first, read, end: span.end, is_whole })
+        Ok(Topic { reader, spare, name, read: span.first, end: span.end })
     }
 
-    /// Whether nothing was let go of that the fold expects.
-    pub fn is_whole(&self) -> bool {
-        self.is_whole
-    }
-
-    /// Counts one more expected value; whether it can still be there.
-    pub fn expects_next(&mut self) -> bool {
-        let expected = self.next >= self.first;
-        self.next = self.next.next();
-        expected
-    }
-
-    /// Reads as far as the fold has come.
-    pub fn feed(&mut self, take: impl FnMut(Offset, &[u8])) -> Result<()> {
-        self.read_to(self.next.min(self.end), take)
-    }
-
-    /// Reads to the end that the topic had when the proof began.
-    pub fn drain(&mut self, take: impl FnMut(Offset, &[u8])) -> Result<()> {
-        self.read_to(self.end, take)
-    }
-
-    fn read_to(&mut self, to: Offset, mut take: impl FnMut(Offset, &[u8])) -> Result<()> {
-        while self.read < to {
-            let Some(batch) = next_batch(&mut *self.reader, &mut self.spare, &self.name)? else {
-                break;
-            };
-            for message in batch.messages().take_while(|message| message.offset < self.end) {
-                take(message.offset, message.value);
-            }
-            self.read = batch.next().min(self.end);
-            self.spare.push(batch);
+    /// Reads on; `false` when there is nothing more.
+    pub fn read(&mut self, mut take: impl FnMut(Offset, &[u8])) -> Result<bool> {
+        if self.read >= self.end {
+            return Ok(false);
         }
-        Ok(())
+        let Some(batch) = next_batch(&mut *self.reader, &mut self.spare, &self.name)? else {
+            self.read = self.end;
+            return Ok(false);
+        };
+        for message in batch.messages().take_while(|message| message.offset < self.end) {
+            take(message.offset, message.value);
+        }
+        self.read = batch.next();
+        self.spare.push(batch);
+        Ok(true)
     }
 }

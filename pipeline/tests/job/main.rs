@@ -10,3 +10,4 @@ mod idle;
 mod stage;
 mod start;
 mod verify;
+mod verify_late;

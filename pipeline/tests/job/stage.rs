@@ -102,12 +102,17 @@ impl Stage {
 
 /// Publishes the same records whenever it is asked for the same number.
 pub fn publish(queue: &Memory, records: u64) {
+    publish_load(queue, records, 0);
+}
+
+/// As [`publish`], as many again, an hour of event time later for each load.
+pub fn publish_load(queue: &Memory, records: u64, load: u64) {
     let options = Options {
         records: Some(records),
         sensors: 40,
         anomaly_percent: 10.0,
-        seed: Some(7),
-        start_ms: Some(1_600_000_000_000),
+        seed: Some(7 + load),
+        start_ms: Some(1_600_000_000_000 + load as i64 * 3_600_000),
         ..Options::default()
     };
     generate(queue, &options, &AtomicBool::new(false), &mut |_| {}).unwrap();

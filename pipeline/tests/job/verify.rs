@@ -25,7 +25,7 @@ fn report_of(mut plant: impl FnMut(&mut PartitionCommit) -> bool + Send + 'stati
 }
 
 /// The messages of a block, changed by `change`.
-fn rebuilt(block: &Block, change: impl FnOnce(&mut Vec<(Vec<u8>, Vec<u8>)>)) -> Block {
+pub fn rebuilt(block: &Block, change: impl FnOnce(&mut Vec<(Vec<u8>, Vec<u8>)>)) -> Block {
     let mut messages: Vec<_> =
         block.messages().map(|(key, value)| (key.to_vec(), value.to_vec())).collect();
     change(&mut messages);
@@ -36,7 +36,7 @@ fn rebuilt(block: &Block, change: impl FnOnce(&mut Vec<(Vec<u8>, Vec<u8>)>)) -> 
     block
 }
 
-fn plant_in_rows(
+pub fn plant_in_rows(
     change: impl Fn(&mut Vec<(Vec<u8>, Vec<u8>)>) + Send + 'static,
 ) -> impl FnMut(&mut PartitionCommit) -> bool + Send + 'static {
     move |part| {
@@ -48,7 +48,7 @@ fn plant_in_rows(
     }
 }
 
-fn plant_in_dead(
+pub fn plant_in_dead(
     change: impl Fn(&mut Vec<(Vec<u8>, Vec<u8>)>) + Send + 'static,
 ) -> impl FnMut(&mut PartitionCommit) -> bool + Send + 'static {
     move |part| {
@@ -60,14 +60,14 @@ fn plant_in_dead(
     }
 }
 
-fn edit_row(message: &mut (Vec<u8>, Vec<u8>), edit: impl Fn(&mut SeismicAggRecord)) {
+pub fn edit_row(message: &mut (Vec<u8>, Vec<u8>), edit: impl Fn(&mut SeismicAggRecord)) {
     let mut row = SeismicAggRecord::decode(&message.1[..]).unwrap();
     edit(&mut row);
     message.1 = row.encode_to_vec();
 }
 
 #[track_caller]
-fn assert_found(report: &Report, kinds: &[DifferenceKind]) {
+pub fn assert_found(report: &Report, kinds: &[DifferenceKind]) {
     assert!(!report.is_fine());
     let found: Vec<_> = report.differences.iter().map(|difference| difference.kind).collect();
     assert_eq!(found, kinds, "{:#?}", report.differences);
