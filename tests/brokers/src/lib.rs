@@ -1,0 +1,14 @@
+//! Real brokers for tests, without containers: fetched once with Maven, started on free loopback
+//! ports in a folder of their own, stopped whatever happens.
+//!
+//! A broker ends with its handle, and with the test process however that ends: `setpriv` has the
+//! kernel kill it when the thread that started it is gone, and that thread lives as long as the
+//! process. Where Java or Maven is missing, a test is skipped with a loud word; with `CI=true` that
+//! is a failure.
+
+mod class_path;
+mod kafka;
+mod ports;
+mod process;
+
+pub use kafka::{Kafka, Node};
