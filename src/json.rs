@@ -152,6 +152,20 @@ pub struct Row {
     pub closed_by: &'static str,
     pub input_partition: i32,
     pub closing_offset: i64,
+    #[serde(serialize_with = "double")]
+    pub rsam: f64,
+    #[serde(serialize_with = "double")]
+    pub std_amplitude: f64,
+    #[serde(serialize_with = "double")]
+    pub peak_to_peak: f64,
+    #[serde(serialize_with = "float")]
+    pub first_amplitude: f32,
+    #[serde(serialize_with = "float")]
+    pub last_amplitude: f32,
+    #[serde(serialize_with = "double")]
+    pub sample_interval_ms: f64,
+    #[serde(serialize_with = "double")]
+    pub gap_fraction: f64,
 }
 
 impl From<SeismicAggRecord> for Row {
@@ -174,6 +188,13 @@ impl From<SeismicAggRecord> for Row {
             last_sample_ts: row.last_sample_ts,
             input_partition: row.input_partition,
             closing_offset: row.closing_offset,
+            rsam: row.rsam,
+            std_amplitude: row.std_amplitude,
+            peak_to_peak: row.peak_to_peak,
+            first_amplitude: row.first_amplitude,
+            last_amplitude: row.last_amplitude,
+            sample_interval_ms: row.sample_interval_ms,
+            gap_fraction: row.gap_fraction,
         }
     }
 }

@@ -2,8 +2,8 @@
 //! the program's own code.
 //!
 //! Every record is in exactly one place: named by one dead letter, or counted in the one row of its
-//! sensor and second. Minimum, maximum and phases of a row are those of its records. Which records
-//! must be dead letters is for each test to say.
+//! sensor and second. Minimum, maximum, ends and phases of a row are those of its records, and its
+//! other numbers agree with each other. Which records must be dead letters is for each test to say.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::stage::{DATA, DEAD, ROWS, Stage, csv_files};
 
 /// Columns of the CSV files, which are the fields of a row.
-pub const COLUMNS: [&str; 17] = [
+pub const COLUMNS: [&str; 24] = [
     "sensor_id",
     "window_start_ts",
     "window_end_ts",
@@ -31,6 +31,26 @@ pub const COLUMNS: [&str; 17] = [
     "closed_by",
     "input_partition",
     "closing_offset",
+    "rsam",
+    "std_amplitude",
+    "peak_to_peak",
+    "first_amplitude",
+    "last_amplitude",
+    "sample_interval_ms",
+    "gap_fraction",
+];
+
+/// Columns of 32-bit and of 64-bit floats.
+const FLOATS: [&str; 5] =
+    ["avg_amplitude", "max_amplitude", "min_amplitude", "first_amplitude", "last_amplitude"];
+const DOUBLES: [&str; 7] = [
+    "mean_amplitude",
+    "rms_amplitude",
+    "rsam",
+    "std_amplitude",
+    "peak_to_peak",
+    "sample_interval_ms",
+    "gap_fraction",
 ];
 
 /// Partition, offset and index: the name of a record.
@@ -44,6 +64,8 @@ pub type Reasons = BTreeMap<String, u64>;
 #[derive(Debug, PartialEq)]
 struct Window {
     records: u64,
+    /// Amplitude at the first and the last time; of several, the first and the last in the log.
+    ends: (f64, f64),
     min: f64,
     max: f64,
     p: u64,
@@ -92,9 +114,16 @@ fn windows(lines: &[Value], mut dead: BTreeMap<Name, String>) -> BTreeMap<Key, W
             let amplitude = record["seismic_amplitude"].as_f64().unwrap();
             let key = (text(record, "sensor_id"), time.div_euclid(1_000) * 1_000);
             let (p, s, n, first, last) = (0, 0, 0, time, time);
-            let none = Window { records: 0, min: amplitude, max: amplitude, p, s, n, first, last };
+            let (min, max, ends) = (amplitude, amplitude, (amplitude, amplitude));
+            let none = Window { records: 0, ends, min, max, p, s, n, first, last };
             let window = windows.entry(key).or_insert(none);
             window.records += 1;
+            if time < window.first {
+                window.ends.0 = amplitude;
+            }
+            if time >= window.last {
+                window.ends.1 = amplitude;
+            }
             window.min = window.min.min(amplitude);
             window.max = window.max.max(amplitude);
             window.first = window.first.min(time);
@@ -126,6 +155,7 @@ fn rows(lines: &[Value]) -> BTreeMap<Key, Window> {
         assert_eq!(row["window_end_ts"], key.1 + 1_000);
         let window = Window {
             records: int(row, "record_count"),
+            ends: (number(row, "first_amplitude"), number(row, "last_amplitude")),
             min: row["min_amplitude"].as_f64().unwrap(),
             max: row["max_amplitude"].as_f64().unwrap(),
             p: int(row, "p_phase_count"),
@@ -134,9 +164,25 @@ fn rows(lines: &[Value]) -> BTreeMap<Key, Window> {
             first: row["first_sample_ts"].as_i64().unwrap(),
             last: row["last_sample_ts"].as_i64().unwrap(),
         };
+        check_spread(row);
         assert_eq!(rows.insert(key.clone(), window), None, "two rows for {key:?}");
     }
     rows
+}
+
+/// What must be true between the numbers of a row, whatever its records are.
+fn check_spread(row: &Value) {
+    let field = |name| number(row, name);
+    let (mean, rms, deviation) =
+        (field("mean_amplitude"), field("rms_amplitude"), field("std_amplitude"));
+    assert!((mean * mean + deviation * deviation - rms * rms).abs() <= 1e-9 * rms * rms, "{row}");
+    assert!(mean.abs() <= field("rsam") * 1.000_000_1, "{row}");
+    assert!(field("rsam") <= rms * 1.000_000_1, "{row}");
+    let range = field("max_amplitude") as f32 as f64 - field("min_amplitude") as f32 as f64;
+    assert_eq!(field("peak_to_peak"), range, "{row}");
+    let (interval_ms, records) = (field("sample_interval_ms"), field("record_count"));
+    let gap = (1_000.0 - records * interval_ms).max(0.0) / 1_000.0;
+    assert_eq!(field("gap_fraction"), if interval_ms > 0.0 { gap } else { 0.0 }, "{row}");
 }
 
 /// Checks that a CSV folder holds every row of the result topic once, and nothing else.
@@ -171,7 +217,9 @@ pub fn csv_rows(stage: &Stage, folder: &str) -> Vec<Vec<String>> {
         assert_eq!(reader.headers().unwrap(), COLUMNS.as_slice());
         for record in reader.records() {
             let record = record.unwrap();
-            let cell = |(column, cell): (&&str, &str)| match column.ends_with("_amplitude") {
+            let cell = |(column, cell): (&&str, &str)| match FLOATS.contains(column)
+                || DOUBLES.contains(column)
+            {
                 true => normal(column, &serde_json::from_str(cell).unwrap()),
                 false => cell.to_owned(),
             };
@@ -190,15 +238,19 @@ fn cells(row: &Value) -> Vec<String> {
 /// other.
 fn normal(column: &str, value: &Value) -> String {
     match (column, value) {
-        ("avg_amplitude" | "max_amplitude" | "min_amplitude", _) => {
+        (column, _) if FLOATS.contains(&column) => {
             format!("{:08x}", (value.as_f64().unwrap() as f32).to_bits())
         }
-        ("mean_amplitude" | "rms_amplitude", _) => {
+        (column, _) if DOUBLES.contains(&column) => {
             format!("{:016x}", value.as_f64().unwrap().to_bits())
         }
         (_, Value::String(text)) => text.clone(),
         (_, other) => other.to_string(),
     }
+}
+
+fn number(value: &Value, field: &str) -> f64 {
+    value[field].as_f64().unwrap_or_else(|| panic!("{field} in {value}"))
 }
 
 pub fn int(value: &Value, field: &str) -> u64 {

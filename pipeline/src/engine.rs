@@ -13,7 +13,7 @@ use std::hash::BuildHasher;
 
 use crate::clean::clean;
 use crate::decode::{self, Fault, Record};
-use crate::out::{Buried, Input};
+use crate::out::{Buried, Closing, Input};
 use crate::sensor::{Sensor, Taken};
 use crate::window::Sample;
 use crate::{Counters, Out, Reason, Rules};
@@ -179,7 +179,9 @@ impl Engine {
         self.counters.open -= window.count();
         self.counters.closed += window.count();
         self.counters.windows += 1;
-        out.row(&sensor.id, &window, self.rules.window_ms, closed_by, (&self.input, at));
+        let (interval, input) = (sensor.interval(), &self.input);
+        let closing = Closing { sensor: &sensor.id, interval, closed_by, input, offset: at };
+        out.row(&window, self.rules.window_ms, &closing);
     }
 
     /// Closes every window of the sensors whose last record lies below `below`. `true` when there

@@ -19,6 +19,7 @@ mod engine;
 mod error;
 pub mod health;
 mod idle;
+mod interval;
 mod journal;
 mod keep;
 mod lane;
@@ -36,6 +37,7 @@ mod settings;
 pub mod simulation;
 mod slot;
 mod snapshot;
+mod sums;
 pub mod verify;
 mod window;
 

@@ -27,6 +27,10 @@ pub const WAIT_MS: std::ops::RangeInclusive<i64> = 0..=30 * 86_400_000;
 /// Rules must lie within.
 pub const EVENT_MS: std::ops::RangeInclusive<i64> = -62_135_596_800_000..=253_402_300_799_999;
 
+/// Longest sampling interval that is told apart, ms: an hour in µs still fits 32 bits. What steps
+/// further was away.
+pub const INTERVAL_MS: i64 = 3_600_000;
+
 /// Open windows of one sensor. With the largest wait and the smallest window there could be
 /// 2.6 billion; a sensor that needs more than this is rejected by reason and not by exhaustion.
 pub const OPEN_WINDOWS_PER_SENSOR: usize = 100_000;

@@ -5,6 +5,7 @@ use seismic_queue::{Block, Offset};
 use sha2::{Digest, Sha256};
 
 use crate::Reason;
+use crate::interval::Interval;
 use crate::limits;
 use crate::window::Window;
 
@@ -27,6 +28,15 @@ pub(crate) struct Input {
     pub partition: u32,
 }
 
+/// What a row says beside its window.
+pub(crate) struct Closing<'a> {
+    pub sensor: &'a str,
+    pub interval: Interval,
+    pub closed_by: ClosedBy,
+    pub input: &'a Input,
+    pub offset: Offset,
+}
+
 impl Out {
     /// Whether nothing waits.
     #[must_use]
@@ -46,20 +56,17 @@ impl Out {
         self.dead.clear();
     }
 
-    pub(crate) fn row(
-        &mut self,
-        sensor: &str,
-        window: &Window,
-        window_ms: i64,
-        closed_by: ClosedBy,
-        closing: (&Input, Offset),
-    ) {
-        let (input, offset) = closing;
-        window.fill(&mut self.row, window_ms, closed_by);
-        self.row.sensor_id.clear();
-        self.row.sensor_id.push_str(sensor);
-        self.row.input_partition = input.partition as i32;
-        self.row.closing_offset = offset.0 as i64;
+    pub(crate) fn row(&mut self, window: &Window, window_ms: i64, closing: &Closing<'_>) {
+        let &Closing { sensor, interval, closed_by, input, offset } = closing;
+        let row = &mut self.row;
+        window.fill(row, window_ms);
+        row.sensor_id.clear();
+        row.sensor_id.push_str(sensor);
+        row.closed_by = closed_by.into();
+        row.input_partition = input.partition as i32;
+        row.closing_offset = offset.0 as i64;
+        row.sample_interval_ms = interval.ms();
+        row.gap_fraction = interval.gap(window.count(), window_ms);
         self.bytes.clear();
         self.row.encode_raw(&mut self.bytes);
         self.rows

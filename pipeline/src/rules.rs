@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use crate::limits;
 
 /// Raised whenever the same log and rules would give other results than before.
-pub const ENGINE_VERSION: u32 = 1;
+pub const ENGINE_VERSION: u32 = 2;
 
 /// Which clock windows follow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

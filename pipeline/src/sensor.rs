@@ -7,6 +7,7 @@ use seismic_proto::state;
 use seismic_queue::Offset;
 
 use crate::Reason;
+use crate::interval::Interval;
 use crate::limits;
 use crate::rules::Rules;
 use crate::window::{Sample, Window};
@@ -22,6 +23,8 @@ pub struct Sensor {
     closed_until_ms: i64,
     /// Offset of the last message with a record of this sensor that passed the cleaning.
     last_offset: Offset,
+    /// How far apart its records are.
+    interval: Interval,
     /// The oldest open window. Most sensors have only this one.
     open: Option<Window>,
     /// Further open windows, rising; closed from the front.
@@ -38,6 +41,7 @@ impl Sensor {
             clock_ms: i64::MIN,
             closed_until_ms: i64::MIN,
             last_offset: Offset(0),
+            interval: Interval::default(),
             open: None,
             more: None,
         }
@@ -57,8 +61,19 @@ impl Sensor {
             Some(window) if in_window(window, sample.time_ms, rules) => count(window, sample)?,
             _ => self.take_elsewhere(sample, rules)?,
         };
-        self.clock_ms = self.clock_ms.max(sample.time_ms);
+        if sample.time_ms > self.clock_ms {
+            if self.clock_ms > i64::MIN {
+                self.interval.learn(sample.time_ms.saturating_sub(self.clock_ms));
+            }
+            self.clock_ms = sample.time_ms;
+        }
         Ok(taken)
+    }
+
+    /// Its own sampling interval, as far as it is known.
+    #[must_use]
+    pub fn interval(&self) -> Interval {
+        self.interval
     }
 
     fn take_elsewhere(&mut self, sample: Sample, rules: &Rules) -> Result<Taken, Reason> {
@@ -162,10 +177,12 @@ impl From<&Sensor> for state::Sensor {
             closed_until_ms: (sensor.closed_until_ms > i64::MIN).then_some(sensor.closed_until_ms),
             last_offset: sensor.last_offset.0,
             windows: sensor.windows().map(state::Window::from).collect(),
+            interval_us: sensor.interval.us(),
         }
     }
 }
 
+/// The caller has checked that it does not contradict itself.
 impl From<&state::Sensor> for Sensor {
     fn from(stored: &state::Sensor) -> Self {
         let mut windows = stored.windows.iter().map(Window::from);
@@ -176,6 +193,7 @@ impl From<&state::Sensor> for Sensor {
             clock_ms: stored.clock_ms,
             closed_until_ms: stored.closed_until_ms.unwrap_or(i64::MIN),
             last_offset: Offset(stored.last_offset),
+            interval: Interval::stored(stored.interval_us).unwrap_or_default(),
             open,
             more: (!more.is_empty()).then(|| Box::new(more)),
         }

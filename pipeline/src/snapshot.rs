@@ -6,9 +6,11 @@
 use seismic_proto::{DecodeError, Message, state};
 use seismic_queue::{Offset, Partition};
 
+use crate::interval::Interval;
 use crate::rules::RulesError;
 use crate::sensor::Sensor;
-use crate::{Counters, Dedupe, Engine, Rules};
+use crate::window::Window;
+use crate::{Counters, Engine, Rules};
 
 /// Why a snapshot cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -88,19 +90,13 @@ fn checked(stored: &state::Sensor, position: u64, rules: &Rules) -> Result<Senso
         stored.closed_until_ms.is_none_or(|closed| closed < end_ms)
     };
     let after_closed = starts.iter().all(is_open);
-    let counted = stored.windows.iter().all(|w| w.p > 0 || w.s > 0 || w.n > 0);
-    let words = match rules.dedupe {
-        Dedupe::Off => 0,
-        Dedupe::Time => (rules.window_ms as usize).div_ceil(64),
-    };
-    let marked = stored.windows.iter().all(|window| window.seen.len() == words);
     let is_sound = !stored.id.is_empty()
         && stored.last_offset < position
         && in_order
         && starts.iter().all(aligned)
         && after_closed
-        && counted
-        && marked;
+        && stored.windows.iter().all(|window| Window::from(window).is_sound(rules))
+        && Interval::stored(stored.interval_us).is_some();
     if !is_sound {
         return Err(SnapshotError::Damaged(format!("sensor {:?} contradicts itself", stored.id)));
     }

@@ -1,8 +1,9 @@
 //! One window of one sensor: what is known of its records, in the numbers that rows are made of.
 
-use seismic_proto::{ClosedBy, SeismicAggRecord, state};
+use seismic_proto::{SeismicAggRecord, state};
 
 use crate::decode::Phase;
+use crate::sums::Sums;
 use crate::{Dedupe, Rules};
 
 /// A record worth counting.
@@ -16,18 +17,12 @@ pub struct Sample {
     pub phase: Phase,
 }
 
-/// Sums in f64 in log order; min and max by `<` and `>`, started by the first value. The same
-/// records in the same order give the same bits.
+/// The records of one window. Two windows are equal when they give the same rows from now on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Window {
     /// Start, ms since 1970 UTC.
     pub start_ms: i64,
-    sum: f64,
-    sum_of_squares: f64,
-    first_ms: i64,
-    last_ms: i64,
-    min: f32,
-    max: f32,
+    sums: Sums,
     p: u32,
     s: u32,
     n: u32,
@@ -40,16 +35,10 @@ impl Window {
     /// The window from `start_ms` on, with its first record.
     #[must_use]
     pub fn first(start_ms: i64, sample: Sample, rules: &Rules) -> Self {
-        let Sample { time_ms, amplitude, .. } = sample;
         let words = (rules.window_ms as usize).div_ceil(64);
         let mut window = Window {
             start_ms,
-            sum: 0.0,
-            sum_of_squares: 0.0,
-            first_ms: time_ms,
-            last_ms: time_ms,
-            min: amplitude,
-            max: amplitude,
+            sums: Sums::start((sample.time_ms - start_ms) as u32, sample.amplitude),
             p: 0,
             s: 0,
             n: 0,
@@ -64,25 +53,16 @@ impl Window {
     #[inline]
     pub fn add(&mut self, sample: Sample) -> bool {
         let Sample { time_ms, amplitude, phase } = sample;
+        let at_ms = (time_ms - self.start_ms) as u32;
         if let Some(seen) = &mut self.seen {
-            let place = (time_ms - self.start_ms) as usize;
+            let place = at_ms as usize;
             let bit = 1 << (place % 64);
             if seen[place / 64] & bit != 0 {
                 return false;
             }
             seen[place / 64] |= bit;
         }
-        let wide = f64::from(amplitude);
-        self.sum += wide;
-        self.sum_of_squares += wide * wide;
-        if amplitude < self.min {
-            self.min = amplitude;
-        }
-        if amplitude > self.max {
-            self.max = amplitude;
-        }
-        self.first_ms = self.first_ms.min(time_ms);
-        self.last_ms = self.last_ms.max(time_ms);
+        self.sums.add(at_ms, amplitude);
         match phase {
             Phase::P => self.p += 1,
             Phase::S => self.s += 1,
@@ -97,60 +77,74 @@ impl Window {
         u64::from(self.p) + u64::from(self.s) + u64::from(self.n)
     }
 
+    /// Whether records that passed the cleaning can have given it; for what was stored.
+    #[must_use]
+    pub fn is_sound(&self, rules: &Rules) -> bool {
+        let words = match rules.dedupe {
+            Dedupe::Off => 0,
+            Dedupe::Time => (rules.window_ms as usize).div_ceil(64),
+        };
+        self.count() > 0
+            && self.seen.as_ref().map_or(0, |seen| seen.len()) == words
+            && i64::from(self.sums.last_ms) < rules.window_ms
+            && self.sums.is_sound(&rules.amplitude)
+    }
+
     /// Fills every field of a row that the window knows.
-    pub fn fill(&self, row: &mut SeismicAggRecord, window_ms: i64, closed_by: ClosedBy) {
-        let count = self.count() as f64;
-        let mean = self.sum / count;
+    pub fn fill(&self, row: &mut SeismicAggRecord, window_ms: i64) {
         // A phase count beyond i32 needs 2^31 records in one window of one sensor.
         let narrow = |phases: u32| i32::try_from(phases).unwrap_or(i32::MAX);
         row.window_start_ts = self.start_ms;
         row.window_end_ts = self.start_ms + window_ms;
-        row.avg_amplitude = mean as f32;
-        row.max_amplitude = self.max;
-        row.min_amplitude = self.min;
         row.p_phase_count = narrow(self.p);
         row.s_phase_count = narrow(self.s);
         row.n_phase_count = narrow(self.n);
-        row.record_count = self.count() as i64;
-        row.mean_amplitude = mean;
-        row.rms_amplitude = (self.sum_of_squares / count).sqrt();
-        row.first_sample_ts = self.first_ms;
-        row.last_sample_ts = self.last_ms;
-        row.closed_by = closed_by.into();
+        self.sums.fill(row, self.start_ms, self.count());
     }
 }
 
 impl From<&Window> for state::Window {
     fn from(window: &Window) -> Self {
+        let Window { start_ms, sums, p, s, n, seen } = window;
         state::Window {
-            start_ms: window.start_ms,
-            sum: window.sum,
-            sum_of_squares: window.sum_of_squares,
-            min: window.min,
-            max: window.max,
-            p: window.p,
-            s: window.s,
-            n: window.n,
-            first_ms: window.first_ms,
-            last_ms: window.last_ms,
-            seen: window.seen.as_deref().cloned().unwrap_or_default(),
+            start_ms: *start_ms,
+            sum: sums.sum,
+            sum_of_squares: sums.squares,
+            min: sums.min,
+            max: sums.max,
+            p: *p,
+            s: *s,
+            n: *n,
+            first_ms: start_ms + i64::from(sums.first_ms),
+            last_ms: start_ms + i64::from(sums.last_ms),
+            seen: seen.as_deref().cloned().unwrap_or_default(),
+            sum_of_magnitudes: sums.magnitudes,
+            first: sums.first,
+            last: sums.last,
         }
     }
 }
 
+/// What cannot be is for [`Window::is_sound`] to say.
 impl From<&state::Window> for Window {
     fn from(stored: &state::Window) -> Self {
+        let after = |ms: i64| u32::try_from(ms.saturating_sub(stored.start_ms)).unwrap_or(u32::MAX);
         Window {
             start_ms: stored.start_ms,
-            sum: stored.sum,
-            sum_of_squares: stored.sum_of_squares,
-            min: stored.min,
-            max: stored.max,
+            sums: Sums {
+                sum: stored.sum,
+                squares: stored.sum_of_squares,
+                magnitudes: stored.sum_of_magnitudes,
+                min: stored.min,
+                max: stored.max,
+                first: stored.first,
+                last: stored.last,
+                first_ms: after(stored.first_ms),
+                last_ms: after(stored.last_ms),
+            },
             p: stored.p,
             s: stored.s,
             n: stored.n,
-            first_ms: stored.first_ms,
-            last_ms: stored.last_ms,
             seen: (!stored.seen.is_empty()).then(|| Box::new(stored.seen.clone())),
         }
     }
@@ -169,7 +163,7 @@ mod tests {
         let mut window = Window::first(1_000, sample(0), &Rules::default());
         (1..amplitudes.len()).for_each(|i| assert!(window.add(sample(i))));
         let mut row = SeismicAggRecord::default();
-        window.fill(&mut row, 1_000, ClosedBy::Time);
+        window.fill(&mut row, 1_000);
         row
     }
 

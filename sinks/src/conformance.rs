@@ -204,5 +204,12 @@ pub fn row(partition: u32, i: u64) -> SeismicAggRecord {
         closed_by: ClosedBy::Time.into(),
         input_partition: partition as i32,
         closing_offset: 25 * i as i64,
+        rsam: i as f64 / 7.0,
+        std_amplitude: 0.25,
+        peak_to_peak: i as f64 + 0.1,
+        first_amplitude: -0.1,
+        last_amplitude: i as f32,
+        sample_interval_ms: 40.0,
+        gap_fraction: 0.04,
     }
 }

@@ -147,6 +147,13 @@ fn fields(value: &[u8]) -> Vec<String> {
         format!("closed_by={:?}", row.closed_by()),
         format!("input_partition={}", row.input_partition),
         format!("closing_offset={}", row.closing_offset),
+        format!("rsam={:?}", row.rsam),
+        format!("std_amplitude={:?}", row.std_amplitude),
+        format!("peak_to_peak={:?}", row.peak_to_peak),
+        format!("first_amplitude={:?}", row.first_amplitude),
+        format!("last_amplitude={:?}", row.last_amplitude),
+        format!("sample_interval_ms={:?}", row.sample_interval_ms),
+        format!("gap_fraction={:?}", row.gap_fraction),
     ]
 }
 

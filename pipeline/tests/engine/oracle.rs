@@ -52,6 +52,8 @@ struct Sensor {
     clock: Option<i128>,
     closed_until: Option<i128>,
     last_offset: u64,
+    /// Estimated sampling interval, µs.
+    interval: Option<i128>,
     /// Samples by start of their window, in log order.
     windows: BTreeMap<i128, Vec<Sample>>,
 }
@@ -129,6 +131,9 @@ impl Oracle {
             amplitude: record.seismic_amplitude,
             phase: record.phase_type.clone(),
         });
+        if let Some(step) = sensor.clock.map(|clock| time - clock).filter(|&step| step > 0) {
+            sensor.interval = Some(moved(sensor.interval, step));
+        }
         let clock = sensor.clock.map_or(time, |clock| clock.max(time));
         sensor.clock = Some(clock);
         let is_due = |start: &i128| clock >= start + window + lateness;
@@ -212,6 +217,9 @@ impl Oracle {
         let sensor = self.sensors.get_mut(id).unwrap();
         let samples = sensor.windows.remove(&start).unwrap();
         sensor.closed_until = Some(sensor.closed_until.map_or(end, |until| until.max(end)));
+        let interval = sensor.interval.map_or(0.0, |us| us as f64 / 1_000.0);
+        let length = self.rules.window_ms as f64;
+        let empty = length - samples.len() as f64 * interval;
         self.totals.closed += samples.len() as u64;
         self.totals.windows += 1;
         self.rows.push(SeismicAggRecord {
@@ -221,6 +229,8 @@ impl Oracle {
             closed_by: closed_by.into(),
             input_partition: self.partition,
             closing_offset: closing_offset as i64,
+            sample_interval_ms: interval,
+            gap_fraction: if interval > 0.0 && empty > 0.0 { empty / length } else { 0.0 },
             ..statistics(&samples)
         });
     }
@@ -260,17 +270,39 @@ impl Oracle {
     }
 }
 
+/// Where an estimated interval (µs) goes after a step of the clock (ms): the first as it is, then
+/// a 64th of the way, rounded up, and at most a 256th of itself or 16 µs.
+fn moved(interval: Option<i128>, step: i128) -> i128 {
+    let step = step.min(60 * 60 * 1_000) * 1_000;
+    let Some(interval) = interval else {
+        return step;
+    };
+    let way = step - interval;
+    let at_most = (interval / 256).max(16);
+    let by = (way.abs() / 64 + i128::from(way.abs() % 64 > 0)).min(at_most);
+    interval + by * way.signum()
+}
+
 fn statistics(samples: &[Sample]) -> SeismicAggRecord {
     let count = samples.len() as f64;
-    let (mut sum, mut sum_of_squares) = (0.0f64, 0.0f64);
+    let (mut sum, mut sum_of_squares, mut sum_of_magnitudes) = (0.0f64, 0.0f64, 0.0f64);
     let (mut min, mut max) = (samples[0].amplitude, samples[0].amplitude);
     for sample in samples {
         let amplitude = f64::from(sample.amplitude);
         sum += amplitude;
         sum_of_squares += amplitude * amplitude;
+        sum_of_magnitudes += if amplitude < 0.0 { -amplitude } else { amplitude };
         min = if sample.amplitude < min { sample.amplitude } else { min };
         max = if sample.amplitude > max { sample.amplitude } else { max };
     }
+    let from_sums = ((sum_of_squares - sum * sum / count).max(0.0) / count).sqrt();
+    let rms = (sum_of_squares / count).sqrt();
+    let in_two_passes = deviation(samples, sum / count);
+    let bound = rms * (3.0 * count / 2.0f64.powi(53)).sqrt() * (1.0 + 1e-6);
+    assert!((from_sums - in_two_passes).abs() <= bound, "{from_sums} is not {in_two_passes}");
+    // Stable sorts: of several samples at one time, the log's order stays.
+    let mut by_time: Vec<&Sample> = samples.iter().collect();
+    by_time.sort_by_key(|sample| sample.time);
     let phases = |name| samples.iter().filter(|sample| sample.phase == name).count() as i32;
     SeismicAggRecord {
         avg_amplitude: (sum / count) as f32,
@@ -281,11 +313,22 @@ fn statistics(samples: &[Sample]) -> SeismicAggRecord {
         n_phase_count: phases("N"),
         record_count: samples.len() as i64,
         mean_amplitude: sum / count,
-        rms_amplitude: (sum_of_squares / count).sqrt(),
-        first_sample_ts: samples.iter().map(|sample| sample.time).min().unwrap() as i64,
-        last_sample_ts: samples.iter().map(|sample| sample.time).max().unwrap() as i64,
+        rms_amplitude: rms,
+        first_sample_ts: by_time.first().unwrap().time as i64,
+        last_sample_ts: by_time.last().unwrap().time as i64,
+        rsam: sum_of_magnitudes / count,
+        std_amplitude: from_sums,
+        peak_to_peak: f64::from(max) - f64::from(min),
+        first_amplitude: by_time.first().unwrap().amplitude,
+        last_amplitude: by_time.last().unwrap().amplitude,
         ..Default::default()
     }
+}
+
+/// The standard deviation as statistics books have it: about the mean, in a pass of its own.
+fn deviation(samples: &[Sample], mean: f64) -> f64 {
+    let squares = samples.iter().map(|sample| (f64::from(sample.amplitude) - mean).powi(2));
+    (squares.sum::<f64>() / samples.len() as f64).sqrt()
 }
 
 /// The records of a message, each with its own bytes.

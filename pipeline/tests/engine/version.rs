@@ -13,8 +13,10 @@ use crate::stream::{PARTITION, Sent, TOPIC};
 
 /// SHA-256 of rows, dead letters and final snapshots, by engine version. Lines are added and never
 /// changed.
-const OUTPUTS: &[(u32, &str)] =
-    &[(1, "2e76db970d9afe1ee78c4046f4211990a4bc5507bc0d1c8f3eba9d3c30d030ee")];
+const OUTPUTS: &[(u32, &str)] = &[
+    (1, "2e76db970d9afe1ee78c4046f4211990a4bc5507bc0d1c8f3eba9d3c30d030ee"),
+    (2, "0f9ecf7c6c140268ad2963bcab17e092bddaf6f7a702437564c4c5e7cd5fda8d"),
+];
 
 /// SHA-256 of the golden log itself, to tell a changed test from a changed engine.
 const LOG: &str = "52087664712c6115851c31f90c7e1399d79564392c6824d4ff12adf1d819b0cd";

@@ -90,6 +90,33 @@ pub struct SeismicAggRecord {
     /// that is the next offset.
     #[prost(int64, tag = "17")]
     pub closing_offset: i64,
+    /// Mean absolute amplitude: f64 sum of |x| in log order / record_count. RSAM of Endo and Murray
+    /// (Bull. Volcanol. 53, 1991), with no offset taken away first.
+    #[prost(double, tag = "18")]
+    pub rsam: f64,
+    /// Standard deviation of the population about its mean, from the f64 sums S of x and Q of x^2 in
+    /// log order: sqrt(max(0, Q - S * S / n) / n), n = record_count. Cancellation bounds it: the
+    /// variance is off by at most about 3 n 2^-53 rms^2, so a deviation below rms * sqrt(3 n 2^-53)
+    /// (2e-7 of the rms for 100 records) is noise.
+    #[prost(double, tag = "19")]
+    pub std_amplitude: f64,
+    /// max_amplitude - min_amplitude, in f64.
+    #[prost(double, tag = "20")]
+    pub peak_to_peak: f64,
+    /// Amplitude at first_sample_ts; of several records, the first in the log.
+    #[prost(float, tag = "21")]
+    pub first_amplitude: f32,
+    /// Amplitude at last_sample_ts; of several records, the last in the log.
+    #[prost(float, tag = "22")]
+    pub last_amplitude: f32,
+    /// The sensor's own sampling interval as estimated when the window closed, ms; 0 = unknown, before
+    /// its clock has moved once. docs/guarantees.md has the formula and its sources.
+    #[prost(double, tag = "23")]
+    pub sample_interval_ms: f64,
+    /// Share of the window that has no records: max(0, length - record_count * sample_interval_ms) /
+    /// length, in ms; 0 while the interval is unknown.
+    #[prost(double, tag = "24")]
+    pub gap_fraction: f64,
 }
 /// A record that was not counted, with the reason and the original bytes. Named by
 /// (input_partition, input_offset, index): each is written exactly once.

@@ -160,6 +160,9 @@ pub struct Sensor {
     pub last_offset: u64,
     #[prost(message, repeated, tag = "5")]
     pub windows: ::prost::alloc::vec::Vec<Window>,
+    /// Estimated sampling interval, us; 0 = unknown.
+    #[prost(uint32, tag = "6")]
+    pub interval_us: u32,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Window {
@@ -187,6 +190,13 @@ pub struct Window {
     /// lowest bit of the first word on.
     #[prost(fixed64, repeated, tag = "11")]
     pub seen: ::prost::alloc::vec::Vec<u64>,
+    #[prost(double, tag = "12")]
+    pub sum_of_magnitudes: f64,
+    /// Amplitudes at first_ms and last_ms.
+    #[prost(float, tag = "13")]
+    pub first: f32,
+    #[prost(float, tag = "14")]
+    pub last: f32,
 }
 /// Which clock windows follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]

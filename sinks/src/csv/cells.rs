@@ -18,7 +18,7 @@ use ::csv::{StringRecord, Terminator, WriterBuilder};
 use seismic_proto::{ClosedBy, SeismicAggRecord};
 
 /// Names of the columns.
-pub const COLUMNS: [&str; 17] = [
+pub const COLUMNS: [&str; 24] = [
     "sensor_id",
     "window_start_ts",
     "window_end_ts",
@@ -36,6 +36,13 @@ pub const COLUMNS: [&str; 17] = [
     "closed_by",
     "input_partition",
     "closing_offset",
+    "rsam",
+    "std_amplitude",
+    "peak_to_peak",
+    "first_amplitude",
+    "last_amplitude",
+    "sample_interval_ms",
+    "gap_fraction",
 ];
 
 /// Appends lines to a buffer.
@@ -69,6 +76,13 @@ impl<'a> Writer<'a> {
         self.text(closed_by_name(row.closed_by()));
         self.number(row.input_partition);
         self.number(row.closing_offset);
+        self.number(row.rsam);
+        self.number(row.std_amplitude);
+        self.number(row.peak_to_peak);
+        self.number(row.first_amplitude);
+        self.number(row.last_amplitude);
+        self.number(row.sample_interval_ms);
+        self.number(row.gap_fraction);
         self.end_line();
     }
 
@@ -127,6 +141,13 @@ pub(crate) fn read(cells: &StringRecord) -> Result<SeismicAggRecord, &'static st
         closed_by: closed_by(cell())? as i32,
         input_partition: number(cell())?,
         closing_offset: number(cell())?,
+        rsam: number(cell())?,
+        std_amplitude: number(cell())?,
+        peak_to_peak: number(cell())?,
+        first_amplitude: number(cell())?,
+        last_amplitude: number(cell())?,
+        sample_interval_ms: number(cell())?,
+        gap_fraction: number(cell())?,
     })
 }
 
@@ -188,6 +209,7 @@ mod tests {
             .next()
             .unwrap()
             .lines()
+            .filter(|line| !line.trim_start().starts_with("//"))
             .filter_map(|line| line.split_once(" = ")?.0.split_whitespace().nth(1))
             .collect();
         assert_eq!(fields, COLUMNS);
@@ -213,8 +235,16 @@ mod tests {
             closed_by: ClosedBy::Idle.into(),
             input_partition: 3,
             closing_offset: 77,
+            rsam: 1.5,
+            std_amplitude: 0.5,
+            peak_to_peak: 5.1,
+            first_amplitude: 0.0,
+            last_amplitude: -2.5,
+            sample_interval_ms: 40.0,
+            gap_fraction: 0.0,
         };
-        let expected = "S001,-1000,0,4.2,5.0,-0.1,12,8,5,25,4.2000001,1e-40,-990,-1,idle,3,77\r\n";
+        let expected = "S001,-1000,0,4.2,5.0,-0.1,12,8,5,25,4.2000001,1e-40,-990,-1,idle,3,77,\
+            1.5,0.5,5.1,0.0,-2.5,40.0,0.0\r\n";
         assert_eq!(line(&row), expected);
     }
 
