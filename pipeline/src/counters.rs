@@ -15,6 +15,8 @@ pub struct Counters {
     pub open: u64,
     /// Closed windows.
     pub windows: u64,
+    /// Messages that were gone before they were read, the loss accepted; they are not in `read`.
+    pub lost_messages: u64,
     dead: [u64; Reason::ALL.len()],
 }
 
@@ -54,6 +56,7 @@ impl Counters {
         self.closed += other.closed;
         self.open += other.open;
         self.windows += other.windows;
+        self.lost_messages += other.lost_messages;
         for (ours, theirs) in self.dead.iter_mut().zip(other.dead) {
             *ours += theirs;
         }
@@ -70,6 +73,7 @@ impl From<&Counters> for state::Counters {
             open: counters.open,
             late: counters.late(),
             windows: counters.windows,
+            lost_messages: counters.lost_messages,
             rejected: rejected
                 .map(|reason| state::Rejected {
                     reason: reason.name().to_owned(),
@@ -90,6 +94,7 @@ impl TryFrom<&state::Counters> for Counters {
             closed: stored.closed,
             open: stored.open,
             windows: stored.windows,
+            lost_messages: stored.lost_messages,
             ..Counters::default()
         };
         counters.dead[Reason::Late as usize] = stored.late;
@@ -103,6 +108,9 @@ impl TryFrom<&state::Counters> for Counters {
         let sum = parts.into_iter().try_fold(0, u64::checked_add).filter(|&n| n <= MOST);
         if sum != Some(counters.read) {
             return Err("its counters do not add up".to_owned());
+        }
+        if counters.lost_messages > MOST {
+            return Err("it has lost more messages than a log can hold".to_owned());
         }
         if counters.windows > counters.closed {
             return Err("it has closed more windows than records".to_owned());
@@ -119,8 +127,14 @@ mod tests {
 
     #[test]
     fn counters_come_back_as_stored_and_must_add_up() {
-        let mut counters =
-            Counters { read: 7, closed: 3, open: 1, windows: 2, ..Counters::default() };
+        let mut counters = Counters {
+            read: 7,
+            closed: 3,
+            open: 1,
+            windows: 2,
+            lost_messages: 9,
+            ..Counters::default()
+        };
         counters.bury(Reason::Late);
         counters.bury(Reason::Unparseable);
         counters.bury(Reason::WindowLimit);

@@ -211,12 +211,14 @@ impl Engine {
         self.counters.windows > before
     }
 
-    /// Goes on after a loss that the operator accepted.
+    /// Goes on at `to` after a loss that the operator accepted: the messages before it are gone.
+    /// Open windows stay as they are.
     ///
     /// # Panics
     /// When `to` lies before [`Engine::position`].
     pub fn gap(&mut self, to: Offset) {
         assert!(to >= self.position, "offsets only move forward");
+        self.counters.lost_messages += to.0 - self.position.0;
         self.position = to;
     }
 

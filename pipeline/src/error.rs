@@ -1,5 +1,7 @@
 //! What can stop a job or a proof, where, and what to do about it.
 
+use std::fmt;
+
 use seismic_queue::{CommitError, Kind, Offset, Partition};
 
 use crate::{EntryError, SnapshotError};
@@ -45,14 +47,30 @@ pub enum Error {
     ReplayDiffers { partition: Partition, position: Offset, replayed: String, committed: String },
     #[error(
         "topic {topic:?} of {at} was deleted and made again since the job read it: nothing in it is \
-         what was counted; start a new --group"
+         what was counted, and its offsets begin again (--accept-loss does not help); start a new \
+         --group"
     )]
     TopicRemade { topic: String, at: String },
     #[error(
         "partition {partition} was read up to offset {next}, but its log ends at {end}: the queue was \
-         put back to an older state or has lost messages; restore it, or start a new --group"
+         put back to an older state or has lost messages. What comes next would get offsets that \
+         were counted before, so --accept-loss does not help here; restore the queue, or start a \
+         new --group"
     )]
     LogShort { partition: Partition, next: Offset, end: Offset },
+    #[error(
+        "messages that the job has not read are gone: {}. --accept-loss goes on after them and \
+         writes the loss into the journal; else put the log back, or start a new --group",
+        join(.0)
+    )]
+    Lost(Vec<Loss>),
+    #[error(
+        "partition {partition} was read up to offset {next}, but its newest checkpoint that can be \
+         used is at {checkpoint} and the log begins at {first}: the windows that were open cannot be \
+         made again, and without them rows could come twice. --accept-loss does not help here; put \
+         the log back, or start a new --group from what is left"
+    )]
+    ReplayLost { partition: Partition, checkpoint: Offset, next: Offset, first: Offset },
     #[error(
         "the log of partition {partition} begins at offset {first}, after the start of the job and \
          every checkpoint that could be used: nothing of the partition can be proved any more"
@@ -70,6 +88,30 @@ pub enum Error {
     CommitterGone,
     #[error("{complete} was asked for, but the log begins after the job did: {what}")]
     Partial { complete: &'static str, what: String },
+}
+
+/// Messages of one partition that are gone before they were read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Loss {
+    /// Which one.
+    pub partition: Partition,
+    /// First lost offset: the position of the job.
+    pub from: Offset,
+    /// The first offset that is left.
+    pub to: Offset,
+}
+
+impl fmt::Display for Loss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (from, to) = (self.from.0, self.to.0);
+        let (partition, last, count) = (self.partition, to - 1, to - from);
+        let word = if count == 1 { "message" } else { "messages" };
+        write!(f, "partition {partition}: offsets {from} to {last} ({count} {word})")
+    }
+}
+
+fn join(losses: &[Loss]) -> String {
+    losses.iter().map(Loss::to_string).collect::<Vec<_>>().join("; ")
 }
 
 /// A commit that cannot be made. One of unknown outcome is not among them for a slot, which asks
@@ -102,6 +144,8 @@ impl Error {
             | Error::Snapshot { .. }
             | Error::NoBeginning { .. }
             | Error::LogShort { .. }
+            | Error::Lost(_)
+            | Error::ReplayLost { .. }
             | Error::NothingToProve { .. }
             | Error::ReplayDiffers { .. }
             | Error::Partial { .. } => Kind::Data,

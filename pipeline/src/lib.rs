@@ -43,7 +43,7 @@ mod window;
 
 pub use counters::Counters;
 pub use engine::Engine;
-pub use error::{Error, Result};
+pub use error::{Error, Loss, Result};
 pub use idle::IdleWatch;
 pub use journal::{Entry, EntryError, Note};
 pub use out::Out;

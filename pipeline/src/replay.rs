@@ -49,7 +49,7 @@ impl Replay {
             })?;
             journal.push_back((sequence, entry.at, decoded));
         }
-        let engine = match (&recovered.checkpoint, journal.front()) {
+        let mut engine = match (&recovered.checkpoint, journal.front()) {
             (Some(checkpoint), _) => {
                 let number = checkpoint.manifest.checkpoint;
                 Engine::restore(&checkpoint.state, &topic.name, partition)
@@ -60,8 +60,23 @@ impl Replay {
             }
             (None, _) => return Err(Error::NoBeginning { partition }),
         };
-        let replay = Replay { until: progress.next, journal, expect: note.counters, messages: 0 };
+        let mut replay =
+            Replay { until: progress.next, journal, expect: note.counters, messages: 0 };
+        replay.pass_losses(&mut engine)?;
         Ok((engine, replay))
+    }
+
+    /// Applies what stands in the journal at the engine's own position, so that it asks the log for
+    /// nothing that was gone already when the loss was accepted.
+    fn pass_losses(&mut self, engine: &mut Engine) -> Result<()> {
+        let mut out = Out::default();
+        loop {
+            let position = engine.position();
+            self.apply_until(position.min(self.until), engine, &mut out)?;
+            if engine.position() == position {
+                return Ok(());
+            }
+        }
     }
 
     /// Messages replayed so far.
@@ -76,9 +91,13 @@ impl Replay {
         Ok(offset < self.until)
     }
 
-    /// Does the message again.
+    /// Does the message again. One that lies in an accepted loss was never done: the log was put
+    /// back to an older state since.
     pub fn step(&mut self, message: Message<'_>, engine: &mut Engine, out: &mut Out) {
         fail::fail_point!("replay");
+        if message.offset < engine.position() {
+            return;
+        }
         engine.step(message, out);
         self.messages += 1;
         out.clear();

@@ -134,6 +134,7 @@ pub fn run(job: RunJob<'_>, stop: &Arc<AtomicBool>, progress: &Progress) -> Resu
     let budget = Budget::new(settings.max_records);
     let clock: &dyn Clock = &Monotonic::start();
     let begin_at = |partition| begin_at(queue, topic, partition, settings.from.unwrap_or_default());
+    let first = |partition: Partition| Ok(queue.spans(topic)?[partition.0 as usize].first);
     patiently(stop, || keep::hold_log_now(queue, home, job.job))?;
     begin(job, stop, progress)?;
 
@@ -151,6 +152,7 @@ pub fn run(job: RunJob<'_>, stop: &Arc<AtomicBool>, progress: &Progress) -> Resu
                     stop,
                     clock,
                     begin_at: &begin_at,
+                    first: &first,
                 };
                 scope.spawn(move || run_slot(slot_job, queue, owner, &share, stop))
             })

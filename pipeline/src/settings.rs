@@ -65,6 +65,8 @@ pub struct Settings {
     pub idle_timeout: Duration,
     /// Where a group without progress begins; `None` is earliest, and fine beside progress.
     pub from: Option<From>,
+    /// Whether to go on where messages are gone that were never read; the loss is journaled.
+    pub accept_loss: bool,
     /// When the run ends by itself.
     pub finish: Finish,
     /// The run ends after the message in which this many records are reached.
@@ -81,6 +83,7 @@ impl Default for Settings {
             rules: Rules::default(),
             idle_timeout: Duration::from_millis(2_000),
             from: None,
+            accept_loss: false,
             finish: Finish::Never,
             max_records: None,
             commit_every: Duration::from_millis(20),

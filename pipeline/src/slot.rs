@@ -11,7 +11,7 @@ use crate::lane::{Committed, Lane};
 use crate::part::Part;
 use crate::run::{Budget, Progress};
 use crate::settings::{Finish, Settings};
-use crate::{Error, Result, limits};
+use crate::{Error, Loss, Result, limits};
 
 /// Position of a bounded wait: nothing to read, but commits and questions may be due.
 const POLL: Duration = Duration::from_millis(10);
@@ -28,6 +28,7 @@ pub struct Slot<'a> {
     stop: &'a AtomicBool,
     clock: &'a dyn Clock,
     begin_at: &'a (dyn Fn(Partition) -> Result<Offset> + Sync),
+    first: &'a (dyn Fn(Partition) -> Result<Offset> + Sync),
     source: Box<dyn Source>,
     lane: Box<dyn Lane>,
     parts: BTreeMap<Partition, Part>,
@@ -56,12 +57,14 @@ pub struct SlotJob<'a> {
     pub clock: &'a dyn Clock,
     /// Where a partition that was never committed begins.
     pub begin_at: &'a (dyn Fn(Partition) -> Result<Offset> + Sync),
+    /// The oldest offset that a partition's log still has.
+    pub first: &'a (dyn Fn(Partition) -> Result<Offset> + Sync),
 }
 
 impl<'a> Slot<'a> {
     /// A slot that has done nothing yet.
     pub fn new(job: SlotJob<'a>, source: Box<dyn Source>, lane: Box<dyn Lane>) -> Self {
-        let SlotJob { topic, settings, budget, progress, stop, clock, begin_at } = job;
+        let SlotJob { topic, settings, budget, progress, stop, clock, begin_at, first } = job;
         Slot {
             topic,
             settings,
@@ -70,6 +73,7 @@ impl<'a> Slot<'a> {
             stop,
             clock,
             begin_at,
+            first,
             source,
             lane,
             parts: BTreeMap::new(),
@@ -115,7 +119,7 @@ impl<'a> Slot<'a> {
         match self.source.poll(POLL, &mut self.spare) {
             Ok(event) => self.take(event)?,
             Err(error) if error.kind() == Kind::Retry => self.wait_for_source(&error),
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(self.leave(error.into())),
         }
         self.ask_ends()?;
         if let Some(committed) = self.lane.settled(Duration::ZERO)? {
@@ -199,22 +203,46 @@ impl<'a> Slot<'a> {
             };
             self.parts.insert(partition, part);
         }
-        // A start is committed before anything is read.
+        self.compare_with_log(partitions)?;
+        // A start or an accepted loss is committed before anything is read.
         self.commit_all()?;
         let at: Vec<_> = partitions.iter().map(|p| (*p, self.parts[p].engine.position())).collect();
-        for &partition in partitions {
-            let end = self.source.end(partition)?;
-            let part = self.parts.get_mut(&partition).expect("inserted above");
-            if end < part.committed() {
-                return Err(Error::LogShort { partition, next: part.committed(), end });
-            }
-            if self.settings.finish != Finish::Never {
-                part.target = Some(end);
-            }
-        }
         self.source.start(&at)?;
         self.ends_asked = None;
         Ok(())
+    }
+
+    /// Whether the log has what the engines need next. What it has lost before it was read, and
+    /// only that, can be accepted: then the state is whole, and there is just nothing to add to it.
+    fn compare_with_log(&mut self, partitions: &[Partition]) -> Result<()> {
+        let (settings, clock) = (self.settings, self.clock);
+        let mut lost = Vec::new();
+        for &partition in partitions {
+            let end = self.source.end(partition)?;
+            let part = self.parts.get_mut(&partition).expect("it was just loaded");
+            if end < part.committed() {
+                return Err(Error::LogShort { partition, next: part.committed(), end });
+            }
+            if settings.finish != Finish::Never {
+                part.target = Some(end);
+            }
+            let (from, first) = (part.engine.position(), (self.first)(partition)?);
+            if first <= from {
+                continue;
+            }
+            let loss = Loss { partition, from, to: first };
+            if part.is_replaying() {
+                let next = part.committed();
+                return Err(Error::ReplayLost { partition, checkpoint: from, next, first });
+            }
+            if settings.accept_loss {
+                tracing::warn!("the loss of {loss} is accepted");
+                part.accept_loss(first, || clock.now());
+            } else {
+                lost.push(loss);
+            }
+        }
+        if lost.is_empty() { Ok(()) } else { Err(Error::Lost(lost)) }
     }
 
     /// Asks for the ends of the log when that is due, and closes what is idle.
@@ -335,6 +363,17 @@ impl<'a> Slot<'a> {
         is_bounded
             && !self.parts.is_empty()
             && self.parts.values().all(|part| part.is_finished(self.budget))
+    }
+
+    /// The log has nothing more to give for a reason that needs a person. What was read before is
+    /// whole: it is committed with a snapshot, so that going on needs nothing but what comes next.
+    fn leave(&mut self, error: Error) -> Error {
+        if error.kind() == Kind::Data
+            && let Err(further) = self.close_down()
+        {
+            tracing::warn!("what was read before could not be committed: {further}");
+        }
+        error
     }
 
     /// Leaves everything committed, with a snapshot, so that the next start has nothing to replay.

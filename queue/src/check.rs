@@ -43,7 +43,8 @@ pub(crate) fn new_job(job: &Job) -> Result<()> {
 /// Whether the home at `at`, made for `stored`, may be owned for `asked`.
 pub(crate) fn same_job(at: &str, stored: &Job, asked: &Job) -> Result<()> {
     const OTHER: &str = "use another --group or --home";
-    const REMADE: &str = "the topic was deleted and made again: start over with another --group";
+    const REMADE: &str = "the topic was deleted and made again, and nothing in it is what was \
+         counted (--accept-loss does not help): start over with another --group";
     let of = |job: &Job| {
         [
             ("group", job.group.clone(), OTHER),

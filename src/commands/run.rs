@@ -41,6 +41,9 @@ pub struct Args {
     /// Where a group without progress begins: earliest (the default), latest, an offset or a time
     #[arg(long, value_name = "WHERE", value_parser = time::parse_from)]
     from: Option<From>,
+    /// Go on where messages are gone that were never read; the loss is written into the journal
+    #[arg(long)]
+    accept_loss: bool,
     /// Length of a window, ms
     #[arg(long, value_name = "MS", default_value_t = 1_000)]
     window_ms: i64,
@@ -124,6 +127,7 @@ impl Args {
             rules,
             idle_timeout: Duration::from_millis(self.idle_timeout_ms),
             from: self.from,
+            accept_loss: self.accept_loss,
             finish,
             max_records: self.max_records,
             commit_every: Duration::from_millis(self.commit_interval_ms),

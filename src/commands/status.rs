@@ -146,6 +146,12 @@ impl Status {
         for reason in Reason::ALL.into_iter().filter(|&reason| counters.dead(reason) > 0) {
             text += &format!("  {:<24} {}\n", reason.name(), count(counters.dead(reason)));
         }
+        if counters.lost_messages > 0 {
+            text += &format!(
+                "{} messages were gone before they were read; the loss was accepted\n",
+                count(counters.lost_messages)
+            );
+        }
         for (sink, lag) in self.sinks() {
             text += &format!("sink {sink}: {} rows behind\n", count(lag));
         }
@@ -182,6 +188,7 @@ impl Status {
             "late": counters.late(),
             "rejected": counters.rejected(),
             "windows": counters.windows,
+            "lost_messages": counters.lost_messages,
             "by_reason": by_reason(&counters),
             "sensors": self.sum(|note| note.sensors),
             "open_windows": self.sum(|note| note.open_windows),
@@ -228,6 +235,7 @@ fn part_json(i: usize, part: &Part, view: &PartitionView) -> Value {
         "sensors": part.note.as_ref().map(|note| note.sensors),
         "open_windows": part.note.as_ref().map(|note| note.open_windows),
         "read": part.note.as_ref().map(|note| note.counters.read),
+        "lost_messages": part.note.as_ref().map(|note| note.counters.lost_messages),
         "rows": view.rows.end.0,
         "dead_letters": view.dead.end.0,
         "by_reason": part.note.as_ref().map(|note| by_reason(&note.counters)),

@@ -84,6 +84,16 @@ fn in_words(report: &Report, sinks: &[(&Spec, u64)], time: Duration) -> String {
             proved.partition, proved.from, proved.to
         );
     }
+    for proved in &report.partitions {
+        for (from, to) in &proved.lost {
+            text += &format!(
+                "partition {}: offsets {from} to {} were gone before they were read; the loss was \
+                 accepted\n",
+                proved.partition,
+                to.0 - 1
+            );
+        }
+    }
     let verified = if report.is_complete() { "verified" } else { "verified in part" };
     if report.is_fine() {
         text += &format!(
@@ -134,6 +144,7 @@ fn as_json(report: &Report, sinks: &[(&Spec, u64)]) -> serde_json::Value {
         "late": counters.late(),
         "rejected": counters.rejected(),
         "windows": counters.windows,
+        "lost_messages": counters.lost_messages,
         "partitions": report.partitions.iter().map(|proved| json!({
             "partition": proved.partition.0,
             "from": proved.from.0,
@@ -144,6 +155,10 @@ fn as_json(report: &Report, sinks: &[(&Spec, u64)]) -> serde_json::Value {
             "checkpoints": proved.checkpoints,
             "idle_proved": proved.idle_proved,
             "idle_unproved": proved.idle_unproved,
+            "lost": proved.lost.iter().map(|(from, to)| json!({
+                "from": from.0,
+                "to": to.0,
+            })).collect::<Vec<_>>(),
         })).collect::<Vec<_>>(),
         "sinks": sinks.iter().map(|(spec, rows)| json!({
             "sink": spec.to_string(),

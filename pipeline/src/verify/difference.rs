@@ -107,6 +107,9 @@ pub struct Proved {
     pub idle_proved: u64,
     /// Idle closes of which append times say nothing.
     pub idle_unproved: u64,
+    /// Offsets in that range that were gone before they were read, each from the first one to
+    /// before the second; the loss was accepted.
+    pub lost: Vec<(Offset, Offset)>,
     /// The counters at the committed position.
     pub counters: Counters,
 }

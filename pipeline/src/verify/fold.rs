@@ -25,6 +25,8 @@ pub(super) struct Fold<'a> {
     from: Offset,
     stops: Stops,
     idle: IdleCloses,
+    /// Offsets whose loss was accepted, each from the first one to before the second.
+    lost: Vec<(Offset, Offset)>,
     /// Retained snapshots that the fold came by and equalled.
     checkpoints: u64,
 }
@@ -48,13 +50,18 @@ impl<'a> Fold<'a> {
             .find_map(|(at, entry)| matches!(entry, Entry::Start { .. }).then_some(at));
         let first = queue.spans(&job.input)?[partition.0 as usize].first;
         let engine = match began {
-            Some(at) if at >= first => {
+            Some(at) if stops.reach(at, 0) >= first => {
                 Engine::new(note.rules.clone(), &job.input.name, partition, at)
             }
             _ => from_checkpoint(home, job, partition, view, first, &mut stops)?,
         };
         let (from, until) = (engine.position(), progress.next);
         let idle = IdleCloses::of(stops.entries(), from);
+        let lost = stops.entries().filter_map(|(_, entry)| match entry {
+            Entry::Gap { from, to } => Some((*from, *to)),
+            _ => None,
+        });
+        let lost = lost.collect();
         Ok(Fold {
             queue,
             home,
@@ -68,6 +75,7 @@ impl<'a> Fold<'a> {
             from,
             stops,
             idle,
+            lost,
             checkpoints: 0,
         })
     }
@@ -93,9 +101,11 @@ impl<'a> Fold<'a> {
         let mut letters = Topic::open(home, &job.dead_topic, partition, self.view.dead)?;
         let mut sides = self.sides();
 
-        let mut reader = self.queue.reader(&self.job.input, &[(self.partition, self.from)])?;
-        let mut spare = Vec::new();
         let mut out = Out::default();
+        self.pass_losses(&mut out, &mut teller)?;
+        let from = self.engine.position();
+        let mut reader = self.queue.reader(&self.job.input, &[(self.partition, from)])?;
+        let mut spare = Vec::new();
         while self.engine.position() < self.until {
             let Some(batch) = next_batch(&mut *reader, &mut spare, &self.job.input.name)? else {
                 teller.count(
@@ -134,13 +144,27 @@ impl<'a> Fold<'a> {
                 self.make_stops(message.offset, out, teller)?;
             }
             self.idle.see(message);
-            self.engine.step(message, out);
+            // One in an accepted loss is back when the log was put back to an older state.
+            if message.offset >= self.engine.position() {
+                self.engine.step(message, out);
+            }
         }
         // The message at the committed position, if there is one, judges the last idle close.
         if let Some(next) = batch.messages().find(|message| message.offset == until) {
             self.idle.see(next);
         }
         Ok(())
+    }
+
+    /// Goes past losses that were accepted where the fold begins: the log has nothing there.
+    fn pass_losses(&mut self, out: &mut Out, teller: &mut Teller<'_>) -> Result<()> {
+        loop {
+            let position = self.engine.position();
+            if !self.stops.is_due(position) {
+                return Ok(());
+            }
+            self.make_stops(position, out, teller)?;
+        }
     }
 
     fn make_stops(&mut self, at: Offset, out: &mut Out, teller: &mut Teller<'_>) -> Result<()> {
@@ -179,6 +203,7 @@ impl<'a> Fold<'a> {
             checkpoints: self.checkpoints,
             idle_proved,
             idle_unproved,
+            lost: self.lost,
             counters: self.note.counters,
         });
         Ok(())
@@ -215,7 +240,11 @@ fn from_checkpoint(
     first: Offset,
     stops: &mut Stops,
 ) -> Result<Engine> {
-    for info in view.checkpoints.iter().filter(|info| info.manifest.position >= first) {
+    for info in &view.checkpoints {
+        let (position, sequence) = (info.manifest.position, info.manifest.journal_sequence);
+        if stops.reach(position, sequence) < first {
+            continue;
+        }
         let number = info.manifest.checkpoint;
         let checkpoint = match home.checkpoint(partition, number) {
             Ok(checkpoint) => checkpoint,
@@ -226,7 +255,7 @@ fn from_checkpoint(
         };
         let engine = Engine::restore(&checkpoint.state, &job.input.name, partition)
             .map_err(|source| Error::Snapshot { partition, number, source })?;
-        stops.begin_at(info.manifest.position, info.manifest.journal_sequence);
+        stops.begin_at(position, sequence);
         return Ok(engine);
     }
     Err(Error::NothingToProve { partition, first })

@@ -55,6 +55,17 @@ impl Stops {
         })
     }
 
+    /// Where reading goes on from `from`, given the journal from `sequence` on: behind the losses
+    /// that were accepted there.
+    pub fn reach(&self, from: Offset, sequence: u64) -> Offset {
+        self.stops.iter().filter(|stop| stop.sequence >= sequence).fold(from, |reached, stop| {
+            match stop.what {
+                What::Entry(Entry::Gap { to, .. }) if stop.at == reached => to,
+                _ => reached,
+            }
+        })
+    }
+
     /// Forgets what the snapshot of this position and journal sequence has in it.
     pub fn begin_at(&mut self, position: Offset, journal_sequence: u64) {
         self.stops.retain(|stop| {

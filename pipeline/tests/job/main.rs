@@ -7,6 +7,7 @@ mod faults;
 mod faulty;
 mod health;
 mod idle;
+mod loss;
 mod stage;
 mod start;
 mod verify;

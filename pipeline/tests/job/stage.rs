@@ -29,8 +29,15 @@ impl Stage {
     }
 
     pub fn with_home(home: Box<dyn Home>) -> Self {
+        let stage = Self::empty();
+        publish(&stage.queue, RECORDS);
+        Stage { home, ..stage }
+    }
+
+    /// The same with nothing published yet.
+    pub fn empty() -> Self {
         let queue = Memory::new();
-        publish(&queue, RECORDS);
+        queue.create("seismic-data-topic", 4).unwrap();
         let job = Job {
             group: "test".into(),
             input: queue.topic("seismic-data-topic").unwrap(),
@@ -44,7 +51,7 @@ impl Stage {
             commit_every: Duration::ZERO,
             ..Settings::default()
         };
-        Stage { queue, home, job, settings, slots: 2 }
+        Stage { queue, home: Box::new(MemoryHome::new()), job, settings, slots: 2 }
     }
 
     /// Runs the job until it ends by itself.

@@ -14,8 +14,8 @@ use crate::ground::{Ground, HERE};
 use crate::lane::{self, Line};
 use crate::source::{self, Orders, Shared};
 
-/// Where a partition that was never committed begins.
-type BeginAt = Box<dyn Fn(Partition) -> seismic_pipeline::Result<Offset> + Sync>;
+/// An offset of a partition.
+type OffsetOf = Box<dyn Fn(Partition) -> seismic_pipeline::Result<Offset> + Sync>;
 
 /// What outlives every process of a world.
 pub struct Stage {
@@ -28,7 +28,8 @@ pub struct Stage {
     /// Of the last run, which ends by itself.
     pub last: Settings,
     pub budget: Budget,
-    pub begin_at: BeginAt,
+    /// The oldest offset of a partition's log, where one that was never committed begins.
+    pub first: OffsetOf,
     /// One for each process that there may be.
     pub flags: Vec<Flags>,
 }
@@ -90,7 +91,8 @@ impl<'a> Process<'a> {
             progress: &self.flags.progress,
             stop: &self.flags.stop,
             clock: &*stage.ground,
-            begin_at: &*stage.begin_at,
+            begin_at: &*stage.first,
+            first: &*stage.first,
         };
         let slot = Slot::new(job, Box::new(source), Box::new(lane::Simulated(Rc::clone(&line))));
         self.slots.push(Running { slot, line, source: orders });

@@ -89,9 +89,7 @@ fn stage(setup: &Setup, ground: &Arc<Ground>, processes: usize) -> Stage {
         last: Settings { finish, ..service.clone() },
         service,
         budget: Budget::new(None),
-        begin_at: Box::new(
-            move |partition| Ok(spans_of.spans(&topic)?[partition.0 as usize].first),
-        ),
+        first: Box::new(move |partition| Ok(spans_of.spans(&topic)?[partition.0 as usize].first)),
         flags: (0..processes).map(|_| Flags::default()).collect(),
     }
 }

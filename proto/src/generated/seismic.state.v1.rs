@@ -60,6 +60,9 @@ pub struct Counters {
     /// By reason; those that did not occur are left out.
     #[prost(message, repeated, tag = "6")]
     pub rejected: ::prost::alloc::vec::Vec<Rejected>,
+    /// Messages that were gone before they were read, the loss accepted by the operator; not in read.
+    #[prost(uint64, tag = "7")]
+    pub lost_messages: u64,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Rejected {
