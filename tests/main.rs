@@ -2,11 +2,12 @@
 //! looks only at what a user can see: exit codes, stdout, stderr and files.
 //!
 //! One target, because each further one would link SQLite again. Kills here are real `kill -9` at
-//! random times; kills at named points of a commit or a sink are tested in process, where those
-//! points are: in `queue/tests`, `sinks/tests` and `pipeline/tests`.
+//! random times and deaths at named points of a commit, a start or a sink; `faults/` has one file for
+//! each family of them.
 
 #![allow(clippy::unwrap_used, reason = "tests may")]
 
+mod findings;
 mod stage;
 mod truth;
 
@@ -15,10 +16,9 @@ mod counts;
 mod demo;
 mod durable;
 mod exit_codes;
+mod faults;
 mod generate;
 mod import;
-mod kill;
 mod look;
 mod read;
 mod run;
-mod stop;

@@ -12,7 +12,6 @@
 
 mod anomaly;
 mod appender;
-mod clock;
 mod earthquake;
 mod error;
 pub mod import;

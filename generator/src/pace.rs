@@ -4,8 +4,10 @@
 use std::thread;
 use std::time::Duration;
 
+use seismic_queue::clock;
+
+use crate::limits;
 use crate::plan::Plan;
-use crate::{clock, limits};
 
 /// The clock as a run sees it.
 pub(crate) struct Pace {

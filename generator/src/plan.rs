@@ -2,12 +2,12 @@
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 
-use seismic_queue::Queue;
+use seismic_queue::{Queue, clock};
 use sha2::{Digest, Sha256};
 
 use crate::limits;
 use crate::options::Options;
-use crate::{Result, clock, start};
+use crate::{Result, start};
 
 /// Goes up when the same plan gives other bytes than before: part of the names of runs, so that an
 /// old run is not taken for the beginning of a new one.

@@ -17,6 +17,7 @@ mod counters;
 pub mod decode;
 mod engine;
 mod error;
+pub mod failpoints;
 pub mod health;
 mod idle;
 mod interval;

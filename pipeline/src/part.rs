@@ -10,7 +10,7 @@ use seismic_queue::{
 
 use crate::replay::Replay;
 use crate::run::Budget;
-use crate::{Engine, Entry, IdleWatch, Note, Out, Result, Settings, limits};
+use crate::{Engine, Entry, IdleWatch, Note, Out, Reason, Result, Settings, failpoints, limits};
 
 /// A partition at work.
 pub(crate) struct Part {
@@ -30,6 +30,8 @@ pub(crate) struct Part {
     number: u64,
     handed: Offset,
     snapshots: Snapshots,
+    /// Whether a person was told that the limit of sensors is reached.
+    is_alarm_raised: bool,
     spare: PartitionCommit,
 }
 
@@ -99,6 +101,7 @@ impl Part {
                 chunks: VecDeque::new(),
                 manifest: None,
             },
+            is_alarm_raised: false,
             spare: PartitionCommit::new(partition),
         }
     }
@@ -117,6 +120,7 @@ impl Part {
     fn take_bounded(&mut self, message: seismic_queue::Message<'_>, budget: &Budget) -> Result<()> {
         if let Some(replay) = &mut self.replay {
             if replay.covers(message.offset, &mut self.engine, &mut self.out)? {
+                failpoints::pass(failpoints::REPLAY)?;
                 replay.step(message, &mut self.engine, &mut self.out);
                 return Ok(());
             }
@@ -193,12 +197,12 @@ impl Part {
 
     /// Goes on at `first`: what lies before it is gone, and the operator accepted that. A snapshot
     /// goes with it, so that nothing before the loss is needed any more.
-    pub fn accept_loss(&mut self, first: Offset, clock: impl Fn() -> Duration) {
+    pub fn accept_loss(&mut self, first: Offset, clock: impl Fn() -> Duration) -> Result<()> {
         assert!(!self.is_replaying(), "the state at the loss is known");
         let from = self.engine.position();
         self.note(Entry::Gap { from, to: first });
         self.engine.gap(first);
-        self.snapshot(clock);
+        self.snapshot(clock)
     }
 
     /// Writes a journal entry for the next commit.
@@ -231,11 +235,11 @@ impl Part {
 
     /// Takes a snapshot; its chunks travel with the next commits. One that was on its way is
     /// dropped. `clock` gives the time.
-    pub fn snapshot(&mut self, clock: impl Fn() -> Duration) {
+    pub fn snapshot(&mut self, clock: impl Fn() -> Duration) -> Result<()> {
         let began = clock();
         let mut state = Vec::new();
         self.engine.snapshot(&mut state);
-        fail::fail_point!("snapshot-taken");
+        failpoints::pass(failpoints::SNAPSHOT_TAKEN)?;
         let snapshots = &mut self.snapshots;
         snapshots.last_checkpoint += 1;
         let checkpoint = snapshots.last_checkpoint;
@@ -254,6 +258,7 @@ impl Part {
         snapshots.taken = clock();
         snapshots.cost = snapshots.taken - began;
         snapshots.worked = Duration::ZERO;
+        Ok(())
     }
 
     /// Bytes of output that wait.
@@ -269,6 +274,20 @@ impl Part {
     /// Whether there is anything that a commit would change.
     pub fn is_dirty(&self) -> bool {
         !self.is_replaying() && (self.has_output() || self.engine.position() > self.handed)
+    }
+
+    /// Tells a person, once a run, that whole sensors are rejected for lack of room.
+    pub fn raise_alarm(&mut self) {
+        let rejected = self.engine.counters().dead(Reason::SensorLimit);
+        if rejected > 0 && !self.is_alarm_raised {
+            self.is_alarm_raised = true;
+            tracing::error!(
+                "partition {} has as many sensors as --max-sensors allows: {rejected} records of \
+                 further ones are dead letters (sensor_limit) and more will be. Find out who \
+                 invents sensor ids, or start a new --group with a higher limit",
+                self.partition
+            );
+        }
     }
 
     /// Moves everything that waits into a commit.

@@ -94,7 +94,6 @@ impl Replay {
     /// Does the message again. One that lies in an accepted loss was never done: the log was put
     /// back to an older state since.
     pub fn step(&mut self, message: Message<'_>, engine: &mut Engine, out: &mut Out) {
-        fail::fail_point!("replay");
         if message.offset < engine.position() {
             return;
         }

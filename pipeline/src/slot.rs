@@ -11,7 +11,7 @@ use crate::lane::{Committed, Lane};
 use crate::part::Part;
 use crate::run::{Budget, Progress};
 use crate::settings::{Finish, Settings};
-use crate::{Error, Loss, Result, limits};
+use crate::{Error, Loss, Result, failpoints, limits};
 
 /// Position of a bounded wait: nothing to read, but commits and questions may be due.
 const POLL: Duration = Duration::from_millis(10);
@@ -125,7 +125,7 @@ impl<'a> Slot<'a> {
         if let Some(committed) = self.lane.settled(Duration::ZERO)? {
             self.settle(committed)?;
         }
-        self.snapshot_what_wants_one();
+        self.snapshot_what_wants_one()?;
         if self.is_commit_due() {
             self.hand_over()?;
         }
@@ -135,10 +135,10 @@ impl<'a> Slot<'a> {
     fn take(&mut self, event: Event) -> Result<()> {
         match event {
             Event::Batch(batch) => {
-                fail::fail_point!("slot-after-poll");
+                failpoints::pass(failpoints::AFTER_POLL)?;
                 self.take_batch(&batch)?;
                 self.spare.push(batch);
-                fail::fail_point!("slot-after-step");
+                failpoints::pass(failpoints::AFTER_STEP)?;
             }
             Event::CaughtUp(partition, at) => {
                 if let Some(part) = self.parts.get_mut(&partition) {
@@ -237,7 +237,7 @@ impl<'a> Slot<'a> {
             }
             if settings.accept_loss {
                 tracing::warn!("the loss of {loss} is accepted");
-                part.accept_loss(first, || clock.now());
+                part.accept_loss(first, || clock.now())?;
             } else {
                 lost.push(loss);
             }
@@ -271,14 +271,15 @@ impl<'a> Slot<'a> {
         self.clock.sleep(Duration::from_millis(100));
     }
 
-    fn snapshot_what_wants_one(&mut self) {
+    fn snapshot_what_wants_one(&mut self) -> Result<()> {
         let (now, clock) = (self.clock.now(), self.clock);
         for part in self.parts.values_mut() {
             if part.wants_snapshot(now, self.settings) {
-                part.snapshot(|| clock.now());
+                part.snapshot(|| clock.now())?;
             }
         }
         self.notice_output();
+        Ok(())
     }
 
     fn is_commit_due(&mut self) -> bool {
@@ -302,6 +303,7 @@ impl<'a> Slot<'a> {
                 self.settle(committed)?;
             }
         }
+        self.parts.values_mut().for_each(Part::raise_alarm);
         let dirty = self.parts.values_mut().filter(|part| part.is_dirty());
         let commit = Commit { partitions: dirty.map(Part::hand_over).collect() };
         self.waiting_since = None;
@@ -309,7 +311,7 @@ impl<'a> Slot<'a> {
         if commit.partitions.is_empty() {
             return Ok(());
         }
-        fail::fail_point!("slot-before-commit");
+        failpoints::pass(failpoints::BEFORE_COMMIT)?;
         self.lane.commit(self.source.claim(), commit)?;
         // Chunks of a large snapshot may still wait.
         self.notice_output();
@@ -327,6 +329,7 @@ impl<'a> Slot<'a> {
     fn settle(&mut self, (commit, outcome): Committed) -> Result<()> {
         match outcome {
             Ok(()) => {
+                failpoints::pass(failpoints::AFTER_COMMIT)?;
                 for done in commit.partitions {
                     self.progress.committed(&done);
                     if let Some(part) = self.parts.get_mut(&done.partition) {
@@ -386,7 +389,7 @@ impl<'a> Slot<'a> {
                 part.drain();
             }
             if part.is_ahead_of_snapshot() {
-                part.snapshot(|| clock.now());
+                part.snapshot(|| clock.now())?;
             }
         }
         self.commit_all()

@@ -2,8 +2,11 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Now, ms since 1970 UTC.
-pub(crate) fn now_ms() -> i64 {
+use crate::failpoints;
+
+/// Now, ms since 1970 UTC; 0 before that.
+#[must_use]
+pub fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX) + failpoints::clock_shift_ms()
 }

@@ -17,13 +17,28 @@ pub const COMMIT_AFTER: &str = "commit-after";
 pub const APPEND_IN_TRANSACTION: &str = "append-in-transaction";
 /// An append is durable and nobody was told.
 pub const APPEND_AFTER: &str = "append-after";
+/// A chunk of a snapshot is written, its commit is not made. In SQLite only, as the next one.
+pub const SNAPSHOT_CHUNK: &str = "snapshot-chunk";
+/// A checkpoint is written, older ones are not pruned, the commit is not made.
+pub const BEFORE_PRUNE: &str = "checkpoint-before-prune";
 
-/// All of them.
-pub const ALL: [&str; 5] =
-    [COMMIT_BEFORE, COMMIT_IN_TRANSACTION, COMMIT_AFTER, APPEND_IN_TRANSACTION, APPEND_AFTER];
+/// Places where a process that commits may be killed.
+pub const COMMITTING: [&str; 5] =
+    [COMMIT_BEFORE, COMMIT_IN_TRANSACTION, COMMIT_AFTER, SNAPSHOT_CHUNK, BEFORE_PRUNE];
+/// Places where a process that appends may be killed.
+pub const APPENDING: [&str; 2] = [APPEND_IN_TRANSACTION, APPEND_AFTER];
+
+/// The fsync of a transaction fails: `return(lost)` when nothing of it reached the disk, `return`
+/// when all of it did. Nobody can tell which.
+pub const FSYNC: &str = "sqlite-fsync";
+/// Moves the wall clock of this process: `return(3600000)` is an hour ahead, in ms.
+pub const WALL_CLOCK: &str = "wall-clock";
 
 /// Passes the place `name` on the way to changing what is `at`.
-pub(crate) fn pass(at: &str, name: &'static str) -> Result<()> {
+///
+/// # Errors
+/// [`Error::Failpoint`], when a test says so.
+pub fn pass(at: &str, name: &'static str) -> Result<()> {
     let stop = |how: Option<String>| match how.as_deref() {
         Some("abort") => std::process::abort(),
         _ => Result::<()>::Err(Error::Failpoint { at: at.to_owned(), doing: name }),
@@ -31,4 +46,28 @@ pub(crate) fn pass(at: &str, name: &'static str) -> Result<()> {
     fail::fail_point!(name, stop);
     let _ = stop;
     Ok(())
+}
+
+/// How a test wants the next fsync of a transaction to fail.
+#[cfg(feature = "sqlite")]
+pub(crate) fn failing_fsync() -> Option<Lost> {
+    fail::fail_point!(FSYNC, |how| Some(match how.as_deref() {
+        Some("lost") => Lost::All,
+        _ => Lost::Nothing,
+    }));
+    None
+}
+
+/// What a failed fsync has lost.
+#[cfg(feature = "sqlite")]
+#[allow(dead_code, reason = "only failpoints make one")]
+pub(crate) enum Lost {
+    All,
+    Nothing,
+}
+
+/// How far a test has moved the wall clock, ms.
+pub(crate) fn clock_shift_ms() -> i64 {
+    fail::fail_point!(WALL_CLOCK, |ms| ms.and_then(|ms| ms.parse().ok()).unwrap_or(0));
+    0
 }

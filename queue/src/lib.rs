@@ -17,7 +17,7 @@
 mod batch;
 mod block;
 mod check;
-mod clock;
+pub mod clock;
 mod error;
 pub mod failpoints;
 mod follow;

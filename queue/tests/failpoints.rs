@@ -6,13 +6,14 @@
 
 use fail::FailScenario;
 use seismic_queue::failpoints::{
-    APPEND_AFTER, APPEND_IN_TRANSACTION, COMMIT_AFTER, COMMIT_BEFORE, COMMIT_IN_TRANSACTION,
+    APPEND_AFTER, APPEND_IN_TRANSACTION, BEFORE_PRUNE, COMMIT_AFTER, COMMIT_BEFORE,
+    COMMIT_IN_TRANSACTION, FSYNC, SNAPSHOT_CHUNK,
 };
 use seismic_queue::memory::{Memory, MemoryHome};
 use seismic_queue::sqlite::{SqliteHome, SqliteQueue};
 use seismic_queue::{
-    Append, Appended, Block, Claim, Commit, CommitError, Error, Home, Job, Offset, Partition,
-    PartitionCommit, Queue,
+    Append, Appended, Block, Chunk, Claim, Commit, CommitError, Error, Home, Job, Manifest, Offset,
+    Owner, Partition, PartitionCommit, Queue,
 };
 
 const P0: Partition = Partition(0);
@@ -28,11 +29,21 @@ fn a_failure_at_any_step_leaves_all_or_nothing_and_says_which() {
     for (point, written) in [(APPEND_IN_TRANSACTION, false), (APPEND_AFTER, true)] {
         for_each_backend(|queue, _| append_failing_at(point, written, queue));
     }
+    for point in [SNAPSHOT_CHUNK, BEFORE_PRUNE] {
+        in_files(|queue, home| commit_failing_at(point, false, queue, home));
+    }
+    for (how, written) in [("lost", false), ("kept", true)] {
+        in_files(|queue, home| fsync_failing(how, written, queue, home));
+    }
     scenario.teardown();
 }
 
 fn for_each_backend(check: impl Fn(&dyn Queue, &dyn Home)) {
     check(&Memory::new(), &MemoryHome::new());
+    in_files(check);
+}
+
+fn in_files(check: impl Fn(&dyn Queue, &dyn Home)) {
     let folder = tempfile::tempdir().unwrap();
     let queue = SqliteQueue::open(&folder.path().join("queue.db")).unwrap();
     check(&queue, &SqliteHome::open(&folder.path().join("home.db")).unwrap());
@@ -45,18 +56,39 @@ fn two_messages() -> Block {
     block
 }
 
-/// The `number`th commit, with two rows.
+/// The `number`th commit, with two rows and a snapshot.
 fn step(number: u64) -> Commit {
     let (next, rows) = (Offset(number), two_messages());
-    let new = PartitionCommit { number, next, rows, ..PartitionCommit::new(P0) };
+    let chunks = vec![Chunk { checkpoint: number, index: 0, bytes: b"state".to_vec() }];
+    let crc = crc32fast::hash(b"state");
+    let manifest =
+        Manifest { checkpoint: number, position: next, journal_sequence: 0, chunks: 1, crc };
+    let manifest = Some(manifest);
+    let new = PartitionCommit { number, next, rows, chunks, manifest, ..PartitionCommit::new(P0) };
     Commit { partitions: vec![new] }
 }
 
-fn commit_failing_at(point: &str, written: bool, queue: &dyn Queue, home: &dyn Home) {
+fn own(queue: &dyn Queue, home: &dyn Home) -> Box<dyn Owner> {
     let input = queue.create("t", 1).unwrap();
     let (result_topic, dead_topic) = ("rows".to_owned(), "dead".to_owned());
-    let job = Job { group: "group".to_owned(), input, result_topic, dead_topic };
-    let mut committer = home.own(&job).unwrap().committer().unwrap();
+    home.own(&Job { group: "group".to_owned(), input, result_topic, dead_topic }).unwrap()
+}
+
+/// The writer that saw it writes nothing more, and says that nobody knows what is there.
+fn fsync_failing(how: &str, written: bool, queue: &dyn Queue, home: &dyn Home) {
+    let mut committer = own(queue, home).committer().unwrap();
+    committer.commit(&Claim::Sole, &step(1)).unwrap();
+    fail::cfg(FSYNC, &format!("1*return({how})")).unwrap();
+    let error = committer.commit(&Claim::Sole, &step(2)).unwrap_err();
+    assert!(matches!(error, CommitError::Rebuild(_)), "{error:?}");
+    let error = committer.commit(&Claim::Sole, &step(2)).unwrap_err();
+    assert!(matches!(error, CommitError::Fatal(Error::Stopped { .. })), "{error:?}");
+    let number = home.view().unwrap().partitions[0].progress.as_ref().unwrap().number;
+    assert_eq!(number, if written { 2 } else { 1 });
+}
+
+fn commit_failing_at(point: &str, written: bool, queue: &dyn Queue, home: &dyn Home) {
+    let mut committer = own(queue, home).committer().unwrap();
     committer.commit(&Claim::Sole, &step(1)).unwrap();
     fail::cfg(point, "1*return").unwrap();
     let error = committer.commit(&Claim::Sole, &step(2)).unwrap_err();

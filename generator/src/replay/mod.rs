@@ -22,7 +22,7 @@ mod watch;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use seismic_queue::{Offset, Queue, Span, Topic};
+use seismic_queue::{Offset, Queue, Span, Topic, clock};
 use serde::Serialize;
 
 use self::lane::Lane;
@@ -35,7 +35,7 @@ use crate::appender::appending;
 use crate::lanes::Lanes;
 use crate::plan::{named_by, random};
 use crate::summary::per_second;
-use crate::{Error, Result, Wrong, clock, limits};
+use crate::{Error, Result, Wrong, limits};
 
 /// What to replay, and how.
 #[derive(Clone, Debug, PartialEq)]

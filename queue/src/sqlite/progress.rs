@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use std::ops::Range;
 
 use super::fault::Sql;
+use crate::failpoints::{BEFORE_PRUNE, SNAPSHOT_CHUNK, pass};
 use crate::tip::Tip;
 use crate::{
     Checkpoint, CheckpointInfo, Error, JournalEntry, Manifest, Offset, Partition, PartitionCommit,
@@ -37,12 +38,19 @@ pub(super) fn apply(db: &Connection, at: &str, new: &PartitionCommit, now_ms: i6
             chunk.index,
             chunk.bytes
         ])?;
+        pass(at, SNAPSHOT_CHUNK)?;
     }
-    new.manifest.as_ref().map_or(Ok(()), |manifest| seal(db, partition, manifest, now_ms))
+    new.manifest.as_ref().map_or(Ok(()), |manifest| seal(db, at, partition, manifest, now_ms))
 }
 
 /// Makes stored chunks a checkpoint, and lets go of old ones and of chunks that never became one.
-fn seal(db: &Connection, partition: Partition, manifest: &Manifest, now_ms: i64) -> Sql<()> {
+fn seal(
+    db: &Connection,
+    at: &str,
+    partition: Partition,
+    manifest: &Manifest,
+    now_ms: i64,
+) -> Sql<()> {
     let Manifest { checkpoint, position, journal_sequence, chunks, crc } = manifest;
     db.prepare_cached(
         "INSERT INTO checkpoint SELECT ?1, ?2, ?3, ?4, ?5, ?6, coalesce(sum(length(bytes)), 0), ?7
@@ -57,6 +65,7 @@ fn seal(db: &Connection, partition: Partition, manifest: &Manifest, now_ms: i64)
         crc,
         now_ms
     ])?;
+    pass(at, BEFORE_PRUNE)?;
     db.prepare_cached(
         "DELETE FROM checkpoint WHERE partition = ?1 AND number <= (
              SELECT number FROM checkpoint WHERE partition = ?1

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, ErrorCode, ffi};
 
 use super::fault::{Fault, Sql};
-use crate::{Error, limits};
+use crate::{Error, failpoints, limits};
 
 /// Writes one file.
 pub(super) struct Writer {
@@ -166,7 +166,7 @@ impl State {
     }
 
     fn commit(&mut self) -> Outcome {
-        let Err(error) = run(&self.db, "COMMIT") else {
+        let Err(error) = make(&self.db) else {
             #[cfg(test)]
             (self.commits += 1);
             return Outcome::Made;
@@ -213,6 +213,16 @@ fn in_savepoint<T>(db: &Connection, work: impl FnOnce(&Connection) -> Sql<T>) ->
         run(db, "RELEASE work")?;
     }
     done.unwrap_or_else(|panic| resume_unwind(panic))
+}
+
+/// Commits, unless a test has its fsync fail.
+fn make(db: &Connection) -> rusqlite::Result<()> {
+    match failpoints::failing_fsync() {
+        None => return run(db, "COMMIT"),
+        Some(failpoints::Lost::Nothing) => run(db, "COMMIT")?,
+        Some(failpoints::Lost::All) => run(db, "ROLLBACK")?,
+    }
+    Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_IOERR_FSYNC), None))
 }
 
 fn run(db: &Connection, sql: &str) -> rusqlite::Result<()> {

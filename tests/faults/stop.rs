@@ -1,44 +1,48 @@
-//! SIGTERM and Ctrl-C under load: over within 5 s, all committed, exit code 0, and nothing to
-//! repeat at the next start.
+//! Fault 3, SIGTERM and Ctrl-C under load: over within 5 s, all committed, exit code 0, and nothing
+//! to repeat at the next start.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
+use seismic_queue::failpoints::COMMIT_IN_TRANSACTION;
 
+use super::trial::Trial;
 use crate::stage::{DATA, ROWS, Stage, let_it_work, wait_until};
-use crate::truth::{self, int};
+use crate::truth::int;
 
 #[test]
 fn sigterm_under_load_stops_a_run_that_the_next_one_continues_without_replay() {
-    stop_under_load(Signal::TERM);
+    stop_under_load(Trial::new(3, "SIGTERM of the worker under load"), Signal::TERM, "off");
 }
 
 #[test]
 fn ctrl_c_under_load_stops_a_run_that_the_next_one_continues_without_replay() {
-    stop_under_load(Signal::INT);
+    stop_under_load(Trial::new(3, "Ctrl-C of the worker under load"), Signal::INT, "off");
 }
 
-fn stop_under_load(signal: Signal) {
-    let stage = Stage::new();
-    let generator = stage.spawn(&["generate", "--forever", "--rate", "20000", "--json"]);
-    let job = ["run", "--idle-timeout-ms", "0", "--sink", "csv:csv"];
-    let mut windows = 0;
-    for _ in 0..3 {
-        let consumer = stage.spawn(&job);
-        stage.wait_for_job(|status| int(status, "windows") > windows);
+#[test]
+fn sigterm_during_a_commit_stops_a_run_that_the_next_one_continues_without_replay() {
+    // Every commit takes so long that a stop meets one.
+    let trial = Trial::new(3, "SIGTERM of the worker during a commit");
+    stop_under_load(trial, Signal::TERM, "sleep(200)");
+}
+
+fn stop_under_load(mut trial: Trial, signal: Signal, commits: &str) {
+    let load = trial.load();
+    let mut slowest = Duration::ZERO;
+    for _ in 0..Trial::rounds(3) {
+        let failpoints = format!("{COMMIT_IN_TRANSACTION}={commits}");
+        let consumer = trial.flows_again(|trial| trial.start_failing(&failpoints));
+        trial.wait(10..400);
+        let began = Instant::now();
         let done = consumer.stop(signal).ok();
+        slowest = slowest.max(began.elapsed());
         assert!(done.stderr.contains("read ") && done.stderr.contains(" windows, "), "{done}");
         assert!(!done.stderr.contains("replaying"), "{done}");
-        windows = int(&stage.status(), "windows");
+        trial.line.tries += 1;
     }
-    let done = generator.stop(signal).ok();
-    let published = int(&serde_json::from_str(&done.stdout).unwrap(), "published");
-    let done = stage.run(&[&job[..], &["--drain"]].concat()).ok();
-    assert!(!done.stderr.contains("replaying"), "{done}");
-    assert_eq!(int(&stage.status(), "read"), published);
-    truth::check(&stage);
-    truth::check_csv(&stage, "csv");
-    stage.verify(&["csv"]);
+    trial.line.measured.push(format!("slowest stop {} ms", slowest.as_millis()));
+    trial.prove(load);
 }
 
 #[test]

@@ -1,0 +1,59 @@
+//! Fault 19: the log is gone under the position that is needed, or the topic is another one. The
+//! run refuses, with the exact reason, and goes on when what it needs is there again.
+
+use std::fs;
+
+use rustix::process::Signal;
+
+use super::trial::{QUEUE, Trial};
+use crate::stage::DATA;
+
+#[test]
+fn a_log_that_is_gone_under_the_position_is_refused() {
+    let mut trial = Trial::new(19, "log truncated under the needed position");
+    let load = trial.load();
+    let consumer = trial.start();
+    trial.wait(50..300);
+    trial.kill(consumer);
+    // Nobody reads meanwhile, and then all but the newest block is deleted, past the job's hold.
+    trial.wait(600..1_000);
+    load.stop(Signal::TERM).ok();
+    let whole = fs::read(trial.stage.path(QUEUE)).unwrap();
+    trial.stage.ok(&["retention", DATA, "--max-bytes", "1", "--past-holds"]);
+    let stderr = trial.stage.refused(&trial.job(&[]), 1);
+    assert!(stderr.contains("is gone"), "{stderr}");
+    assert!(stderr.contains(DATA), "it names the topic: {stderr}");
+    trial.line.tries += 1;
+    // The backup of the log is put back: nothing was lost meanwhile.
+    remove_queue(&trial);
+    fs::write(trial.stage.path(QUEUE), whole).unwrap();
+    trial.prove_records(None);
+}
+
+#[test]
+fn a_topic_that_was_deleted_and_made_again_is_refused() {
+    let mut trial = Trial::new(19, "topic deleted and made again under the same name");
+    let load = trial.load();
+    let consumer = trial.start();
+    consumer.stop(Signal::TERM).ok();
+    load.stop(Signal::TERM).ok();
+    let whole = fs::read(trial.stage.path(QUEUE)).unwrap();
+    for _ in 0..Trial::rounds(1) {
+        remove_queue(&trial);
+        trial.stage.generate(&["--records", "1000"]);
+        for command in [&trial.job(&["--drain"])[..], &["verify"]] {
+            let stderr = trial.stage.refused(command, 2);
+            assert!(stderr.contains("made again") || stderr.contains("input"), "{stderr}");
+        }
+        trial.line.tries += 1;
+    }
+    remove_queue(&trial);
+    fs::write(trial.stage.path(QUEUE), whole).unwrap();
+    trial.prove_records(None);
+}
+
+fn remove_queue(trial: &Trial) {
+    for suffix in ["", "-wal", "-shm"] {
+        let _ = fs::remove_file(trial.stage.path(&format!("{QUEUE}{suffix}")));
+    }
+}

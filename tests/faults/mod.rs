@@ -1,0 +1,25 @@
+//! What must not lose or double a row, fault by fault, on the embedded queue: each test drives the
+//! real program under load, does harm to it, and proves the job as [`trial`] says. Each prints a
+//! line for docs/reliability.md, and its seed; `SEISMIC_FAULT_SEED` draws the same chances again,
+//! `SEISMIC_FAULT_ROUNDS` makes more of them.
+//!
+//! Faults below the level of processes (images of what a power cut leaves, failing system calls,
+//! every damaged byte) are tested where their code is, and print the same line.
+
+mod dice;
+mod line;
+mod publisher;
+mod trial;
+
+mod checkpoint;
+mod clock;
+mod fsync;
+mod gone;
+mod kill;
+mod kill_points;
+mod poison;
+mod producer;
+mod second;
+mod silence;
+mod stop;
+mod torn;

@@ -1,0 +1,274 @@
+//! A job on which a fault is tried: under load, with a reader that runs throughout, and a proof at
+//! the end.
+//!
+//! The proof is threefold. `seismic verify` folds the log again with the job's own engine and
+//! compares the CSV folder too; `truth.rs` reckons plainly and shares nothing with it; and the
+//! reader must have seen exactly the rows that one sees who comes later.
+
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, OpenFlags};
+use rustix::process::Signal;
+use serde_json::Value;
+
+use super::dice::Dice;
+use super::line::Line;
+use crate::counts::expected_reasons;
+use crate::findings::{Findings, compare};
+use crate::stage::{DATA, Done, ROWS, Running, Stage, let_it_work, wait_until};
+use crate::truth::{self, int};
+
+pub const HOME: &str = "output/queue.seismic.home.db";
+pub const QUEUE: &str = "output/queue.db";
+
+/// The consumer: short windows, so that at any moment one is about to be closed.
+const JOB: [&str; 9] = [
+    "run",
+    "--window-ms",
+    "200",
+    "--lateness-ms",
+    "100",
+    "--idle-timeout-ms",
+    "0",
+    "--sink",
+    "csv:csv",
+];
+
+/// One fault, tried on one job.
+pub struct Trial {
+    pub stage: Stage,
+    pub dice: Dice,
+    pub line: Line,
+    job: Vec<String>,
+    reader: Option<Running>,
+    /// Findings so far: what readers before the last one have seen.
+    findings: Findings,
+    /// Whether the log is still there from where the job began.
+    is_log_whole: bool,
+    /// Whether there are so many records that only `verify` reckons them again.
+    is_too_large: bool,
+}
+
+impl Trial {
+    /// The fault's number in the list, and what is done, in words for the table.
+    pub fn new(fault: u32, what: &str) -> Self {
+        Trial {
+            stage: Stage::new(),
+            dice: Dice::new(),
+            line: Line::new(fault, what),
+            job: JOB.map(str::to_owned).to_vec(),
+            reader: None,
+            findings: Findings::default(),
+            is_log_whole: true,
+            is_too_large: false,
+        }
+    }
+
+    /// Gives the consumer this option too, or with another value.
+    pub fn option(mut self, name: &str, value: &str) -> Self {
+        match self.job.iter().position(|option| option == name) {
+            Some(at) => self.job[at + 1] = value.to_owned(),
+            None => self.job.extend([name.to_owned(), value.to_owned()]),
+        }
+        self
+    }
+
+    /// There will be more records than the plain reckoning has time for.
+    pub fn too_large(self) -> Self {
+        Trial { is_too_large: true, ..self }
+    }
+
+    /// So many rounds, or more when more are asked for.
+    pub fn rounds(quick: u64) -> u64 {
+        quick * rounds()
+    }
+
+    /// Publishes 10,000 records/s, faulty ones among them, until it is stopped.
+    pub fn load(&self) -> Running {
+        self.load_with("--rate 10000 --sensors 50 --pack 5")
+    }
+
+    /// Publishes as these options say until it is stopped. Returns when the topic is there.
+    pub fn load_with(&self, options: &str) -> Running {
+        let mut args = vec!["generate", "--forever", "--json"];
+        args.extend(options.split_whitespace());
+        let load = self.stage.spawn(&args);
+        wait_until("records", || !self.stage.run(&["read", DATA, "--max", "1"]).stdout.is_empty());
+        load
+    }
+
+    /// The consumer's arguments, and these.
+    pub fn job<'a>(&'a self, also: &[&'a str]) -> Vec<&'a str> {
+        self.job.iter().map(String::as_str).chain(also.iter().copied()).collect()
+    }
+
+    /// Starts the consumer and waits for a new row. With the first comes the reader.
+    pub fn start(&mut self) -> Running {
+        let before = self.rows();
+        let mut consumer = self.stage.spawn(&self.job(&[]));
+        self.wait_for_rows(&mut consumer, before);
+        consumer
+    }
+
+    /// Starts the consumer with named places at which it fails; waits for nothing.
+    pub fn start_failing(&self, failpoints: &str) -> Running {
+        let mut command = self.stage.command(&self.job(&[]));
+        command.env("FAILPOINTS", failpoints);
+        self.stage.start(command)
+    }
+
+    /// Starts the consumer after a fault, and notes how long it takes until a new row is there.
+    pub fn resume(&mut self) -> Running {
+        self.flows_again(|trial| trial.stage.spawn(&trial.job(&[])))
+    }
+
+    /// Ends a fault, which gives the consumer, and notes how long it takes until a new row is there.
+    pub fn flows_again(&mut self, end: impl FnOnce(&mut Self) -> Running) -> Running {
+        let before = self.rows();
+        let began = Instant::now();
+        let mut consumer = end(self);
+        self.wait_for_rows(&mut consumer, before);
+        self.line.back.push(began.elapsed());
+        consumer
+    }
+
+    /// Waits until there are more rows than so many.
+    pub fn wait_for_rows(&mut self, consumer: &mut Running, before: u64) {
+        wait_until("new rows", || {
+            assert!(consumer.is_running(), "it ended: {}", consumer.stderr());
+            self.rows() > before
+        });
+        if self.reader.is_none() {
+            let read = ["read", ROWS, "--follow", "--format", "json"];
+            self.reader = Some(self.stage.spawn(&read));
+        }
+    }
+
+    /// Rows committed so far, as the file says.
+    pub fn rows(&self) -> u64 {
+        let count = || {
+            let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
+            let db = Connection::open_with_flags(self.stage.path(HOME), flags)?;
+            db.busy_timeout(Duration::from_secs(60))?;
+            let sql = "SELECT sum(p.next) FROM partition p JOIN topic t ON p.topic = t.id
+                       WHERE t.name = ?1";
+            db.query_row(sql, [ROWS], |row| row.get(0))
+        };
+        // There is no home yet, or nothing in it.
+        count().unwrap_or(0)
+    }
+
+    /// Lets the job work until a random moment.
+    pub fn wait(&mut self, millis: std::ops::Range<u64>) {
+        let_it_work(self.dice.millis(millis));
+    }
+
+    /// `kill -9` of a process that must still be there; one try more.
+    pub fn kill(&mut self, process: Running) {
+        let said = process.stderr();
+        assert!(process.kill(), "it ended by itself: {said}");
+        self.line.tries += 1;
+    }
+
+    /// From here on the log does not reach back to the job's start any more.
+    pub fn log_is_cut(&mut self) {
+        self.is_log_whole = false;
+    }
+
+    /// Ends the reader early, as when its file is to be handled alone. What it has seen must still
+    /// be there at the end; the next reader begins anew.
+    pub fn stop_reader(&mut self) {
+        let Some(reader) = self.reader.take() else { return };
+        let seen = reader.stop(Signal::TERM).ok().stdout;
+        let later = self.later();
+        let (_, unknown) = compare(&lines(&later), &lines(&seen));
+        self.findings.add(0, unknown, "rows that a reader saw are not there later");
+    }
+
+    /// Stops the load, reads the rest, and proves all of it.
+    pub fn prove(self, load: Running) {
+        let published = load.stop(Signal::TERM).ok().stdout;
+        let published = serde_json::from_str(&published).unwrap();
+        self.prove_records(Some(&published));
+    }
+
+    /// Reads the rest and proves all of it; with the generator's summary also that each record
+    /// ended as it was meant to.
+    pub fn prove_records(mut self, published: Option<&Value>) {
+        self.stage.ok(&self.job(&["--drain"]));
+        self.verify();
+        if self.is_log_whole && !self.is_too_large {
+            self.ask_the_oracle(published);
+        }
+        self.ask_the_reader();
+        let (lost, doubled) = truth::difference_of_csv(&self.stage, "csv");
+        self.findings.add(lost, doubled, "CSV and the result topic differ");
+        self.finish();
+    }
+
+    /// Prints the line, and fails if anything was found.
+    pub fn finish(mut self) {
+        self.line.lost += self.findings.lost;
+        self.line.doubled += self.findings.doubled;
+        self.line.print();
+        self.findings.must_be_none();
+        assert!(self.line.tries > 0, "nothing was tried");
+    }
+
+    fn verify(&mut self) {
+        let mut args = vec!["verify", "--json", "--sink", "csv:csv"];
+        if self.is_log_whole {
+            args.push("--complete");
+        }
+        let done = self.stage.run(&args);
+        assert!(matches!(done.code, Some(0 | 3)), "{done}");
+        let report: Value = serde_json::from_str(&done.stdout).unwrap();
+        for difference in report["differences"].as_array().unwrap() {
+            let kind = difference["kind"].as_str().unwrap();
+            let is_doubled = kind.ends_with("doubled") || kind.ends_with("unexpected");
+            let (lost, doubled) = if is_doubled { (0, 1) } else { (1, 0) };
+            self.findings.add(lost, doubled, &difference.to_string());
+        }
+        assert_eq!(report["verified"], done.code == Some(0), "{done}");
+    }
+
+    fn ask_the_oracle(&mut self, published: Option<&Value>) {
+        let window = self.job.iter().position(|option| option == "--window-ms").unwrap() + 1;
+        let found = truth::look(&self.stage, self.job[window].parse().unwrap());
+        if let Some(published) = published {
+            assert_eq!(found.reasons, expected_reasons(published));
+            assert_eq!(int(&self.stage.status(), "read"), int(published, "published"));
+        }
+        self.findings.join(found);
+    }
+
+    fn ask_the_reader(&mut self) {
+        let reader = self.reader.take().expect("a reader ran throughout");
+        let later = self.later();
+        let rows = later.lines().count();
+        wait_until("the reader has seen every row", || reader.stdout().lines().count() >= rows);
+        let seen = reader.stop(Signal::TERM).ok().stdout;
+        let (lost, doubled) = compare(&lines(&later), &lines(&seen));
+        self.findings.add(lost, doubled, "the reader has seen other rows");
+    }
+
+    fn later(&self) -> String {
+        self.stage.ok(&["read", ROWS, "--format", "json"])
+    }
+}
+
+fn lines(text: &str) -> Vec<&str> {
+    text.lines().collect()
+}
+
+/// How many times as long as in the quick form.
+pub fn rounds() -> u64 {
+    let rounds = std::env::var("SEISMIC_FAULT_ROUNDS").ok();
+    rounds.map_or(1, |rounds| rounds.parse().expect("SEISMIC_FAULT_ROUNDS is a number"))
+}
+
+/// It must have ended by its own abort, at a named place.
+pub fn assert_aborted(done: &Done) {
+    assert_eq!(done.code, None, "it did not die: {done}");
+    assert!(!done.stderr.contains("panicked"), "{done}");
+}
