@@ -20,5 +20,6 @@ mod faults;
 mod generate;
 mod import;
 mod look;
+mod loss;
 mod read;
 mod run;

@@ -59,18 +59,25 @@ pub enum Error {
     )]
     LogShort { partition: Partition, next: Offset, end: Offset },
     #[error(
-        "messages that the job has not read are gone: {}. --accept-loss goes on after them and \
+        "messages of topic {topic:?} that the job has not read are gone: {}. --accept-loss goes on after them and \
          writes the loss into the journal; else put the log back, or start a new --group",
-        join(.0)
+        join(lost)
     )]
-    Lost(Vec<Loss>),
+    Lost { topic: String, lost: Vec<Loss> },
     #[error(
-        "partition {partition} was read up to offset {next}, but its newest checkpoint that can be \
-         used is at {checkpoint} and the log begins at {first}: the windows that were open cannot be \
+        "offset {checkpoint} of {topic}/{partition} is gone, where the newest checkpoint that can be \
+         used stands, though the job has read up to {next}: the oldest message still there is \
+         {first}. The windows that were open cannot be \
          made again, and without them rows could come twice. --accept-loss does not help here; put \
          the log back, or start a new --group from what is left"
     )]
-    ReplayLost { partition: Partition, checkpoint: Offset, next: Offset, first: Offset },
+    ReplayLost {
+        topic: String,
+        partition: Partition,
+        checkpoint: Offset,
+        next: Offset,
+        first: Offset,
+    },
     #[error(
         "the log of partition {partition} begins at offset {first}, after the start of the job and \
          every checkpoint that could be used: nothing of the partition can be proved any more"
@@ -144,7 +151,7 @@ impl Error {
             | Error::Snapshot { .. }
             | Error::NoBeginning { .. }
             | Error::LogShort { .. }
-            | Error::Lost(_)
+            | Error::Lost { .. }
             | Error::ReplayLost { .. }
             | Error::NothingToProve { .. }
             | Error::ReplayDiffers { .. }

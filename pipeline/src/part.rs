@@ -195,14 +195,12 @@ impl Part {
         }
     }
 
-    /// Goes on at `first`: what lies before it is gone, and the operator accepted that. A snapshot
-    /// goes with it, so that nothing before the loss is needed any more.
-    pub fn accept_loss(&mut self, first: Offset, clock: impl Fn() -> Duration) -> Result<()> {
+    /// Goes on at `first`: what lies before it is gone, and the operator accepted that.
+    pub fn accept_loss(&mut self, first: Offset) {
         assert!(!self.is_replaying(), "the state at the loss is known");
         let from = self.engine.position();
         self.note(Entry::Gap { from, to: first });
         self.engine.gap(first);
-        self.snapshot(clock)
     }
 
     /// Writes a journal entry for the next commit.

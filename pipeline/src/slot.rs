@@ -215,7 +215,7 @@ impl<'a> Slot<'a> {
     /// Whether the log has what the engines need next. What it has lost before it was read, and
     /// only that, can be accepted: then the state is whole, and there is just nothing to add to it.
     fn compare_with_log(&mut self, partitions: &[Partition]) -> Result<()> {
-        let (settings, clock) = (self.settings, self.clock);
+        let settings = self.settings;
         let mut lost = Vec::new();
         for &partition in partitions {
             let end = self.source.end(partition)?;
@@ -233,16 +233,20 @@ impl<'a> Slot<'a> {
             let loss = Loss { partition, from, to: first };
             if part.is_replaying() {
                 let next = part.committed();
-                return Err(Error::ReplayLost { partition, checkpoint: from, next, first });
+                let (topic, checkpoint) = (self.topic.name.clone(), from);
+                return Err(Error::ReplayLost { topic, partition, checkpoint, next, first });
             }
             if settings.accept_loss {
                 tracing::warn!("the loss of {loss} is accepted");
-                part.accept_loss(first, || clock.now())?;
+                part.accept_loss(first);
             } else {
                 lost.push(loss);
             }
         }
-        if lost.is_empty() { Ok(()) } else { Err(Error::Lost(lost)) }
+        if lost.is_empty() {
+            return Ok(());
+        }
+        Err(Error::Lost { topic: self.topic.name.clone(), lost })
     }
 
     /// Asks for the ends of the log when that is due, and closes what is idle.

@@ -76,7 +76,7 @@ fn messages_that_are_gone_are_refused_with_every_range() {
     let before = stage.committed();
     let error = stage.run().unwrap_err();
     assert_eq!(error.kind(), Kind::Data);
-    let Error::Lost(found) = &error else { panic!("{error}") };
+    let Error::Lost { lost: found, .. } = &error else { panic!("{error}") };
     assert_eq!(*found, expected);
     let text = error.to_string();
     let Loss { from, to, .. } = expected[0];
@@ -115,16 +115,41 @@ fn an_accepted_loss_is_counted_and_proved_and_windows_stay_open_over_it() {
 
 #[test]
 fn a_loss_before_anything_was_read_is_accepted_and_proved_from_the_beginning() {
-    let mut stage = stage(1_000);
     // Only the start is committed.
-    stage.settings.max_records = Some(0);
-    stage.run().unwrap();
+    let mut commits = 0;
+    let home = FaultyHome::new(move |_| {
+        commits += 1;
+        if commits == 1 { Fate::MadeThenDead } else { Fate::Made }
+    });
+    let mut stage = Stage { home: Box::new(home), ..stage(1_000) };
+    stage.run().unwrap_err();
     lose_all_but(&stage, 0);
-    stage.settings.max_records = None;
-    assert!(matches!(stage.run().unwrap_err(), Error::Lost(_)));
+    assert!(matches!(stage.run().unwrap_err(), Error::Lost { .. }));
     stage.settings.accept_loss = true;
     stage.run().unwrap();
     assert!(assert_proved(&stage).is_complete());
+}
+
+#[test]
+fn a_death_right_after_a_loss_was_accepted_needs_nothing_of_what_is_gone() {
+    let mut commits = 0;
+    let home = FaultyHome::new(move |commit| {
+        let is_gap = commit.partitions.iter().any(|part| !part.journal.is_empty());
+        commits += u32::from(is_gap);
+        // The first entries are those of the start, the second ones the losses.
+        if is_gap && commits == 2 { Fate::MadeThenDead } else { Fate::Made }
+    });
+    let mut stage = Stage { home: Box::new(home), ..stage(1_000) };
+    stage.run().unwrap();
+    grow(&stage, 1_000, 2_000);
+    lose_all_but(&stage, 0);
+    stage.settings.accept_loss = true;
+    stage.run().unwrap_err();
+    assert!(losses(&stage).is_empty(), "it is committed");
+    stage.settings.accept_loss = false;
+    grow(&stage, 2_000, 3_000);
+    assert_eq!(stage.run().unwrap().records(), 1_000);
+    assert_proved(&stage);
 }
 
 #[test]
@@ -186,7 +211,7 @@ fn what_was_read_is_committed_with_a_snapshot_when_the_log_goes_away_under_a_job
     assert!(matches!(error, Error::Queue(seismic_queue::Error::OffsetGone { .. })), "{error}");
     stage.settings.finish = Finish::CaughtUp;
     let error = stage.run().unwrap_err();
-    assert!(matches!(error, Error::Lost(_)), "it can be accepted: {error}");
+    assert!(matches!(error, Error::Lost { .. }), "it can be accepted: {error}");
     stage.settings.accept_loss = true;
     stage.run().unwrap();
     assert_proved(&stage);
