@@ -23,11 +23,13 @@ pub struct Stage {
     folder: TempDir,
     /// Processes started so far: each has files of its own for what it prints.
     started: Cell<u32>,
+    /// Arguments of every command: where queue and home are.
+    pub place: Vec<String>,
 }
 
 impl Stage {
     pub fn new() -> Self {
-        Stage { folder: tempfile::tempdir().unwrap(), started: Cell::new(0) }
+        Stage { folder: tempfile::tempdir().unwrap(), started: Cell::new(0), place: Vec::new() }
     }
 
     /// A stage whose topic holds what `generate` with these options published.
@@ -53,7 +55,7 @@ impl Stage {
 
     fn command_of(&self, program: &str, args: &[&str]) -> Command {
         let mut command = Command::new(program);
-        command.args(args).current_dir(self.folder.path()).stdin(Stdio::null());
+        command.args(args).args(&self.place).current_dir(self.folder.path()).stdin(Stdio::null());
         command.env_remove("RUST_LOG").env("RUST_BACKTRACE", "0");
         command
     }

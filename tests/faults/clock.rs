@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::publisher::record;
 use super::trial::Trial;
-use crate::stage::{DATA, ROWS};
+use crate::stage::{DATA, ROWS, wait_until};
 use crate::truth::int;
 
 const HOUR_MS: i64 = 3_600_000;
@@ -18,15 +18,15 @@ fn a_wall_clock_that_jumps_an_hour_closes_nothing_early() {
     let trial = Trial::new(13, "wall clock of consumer and producers jumps an hour, both ways");
     // Far longer than any wait here, far shorter than the jumps.
     let mut trial = trial.option("--idle-timeout-ms", "600000");
-    let mut records = 0;
-    publish(&trial, &mut records, 0);
-    let mut consumer =
-        trial.start_failing("wall-clock=50*off->100*return(3600000)->return(-3600000)");
+    let mut sensors = Sensors { next_ms: record("").collect_timestamp - 1_000, records: 0 };
+    sensors.publish(&trial, 0);
+    let jumps = "wall-clock=50*off->100*return(3600000)->return(-3600000)";
+    let mut consumer = trial.start_failing(jumps);
     trial.wait_for_rows(&mut consumer, 0);
     let shifts = [HOUR_MS, -HOUR_MS, 0, HOUR_MS, 0, -HOUR_MS];
     for shift_ms in shifts.iter().cycle().take(shifts.len() * Trial::rounds(1) as usize) {
         let before = trial.rows();
-        publish(&trial, &mut records, *shift_ms);
+        sensors.publish(&trial, *shift_ms);
         trial.wait_for_rows(&mut consumer, before);
         trial.line.tries += 1;
     }
@@ -38,28 +38,42 @@ fn a_wall_clock_that_jumps_an_hour_closes_nothing_early() {
     let spread = append_ms.iter().max().unwrap() - append_ms.iter().min().unwrap();
     assert!(spread > HOUR_MS as u64, "the clock did jump: {spread} ms");
     trial.stage.ok(&trial.job(&["--drain"]));
-    assert_eq!(int(&trial.stage.status(), "closed"), records, "every record is in a window");
+    assert_eq!(
+        int(&trial.stage.status(), "closed"),
+        sensors.records,
+        "every record is in a window"
+    );
     trial.prove_records(None);
 }
 
-/// Half a second of all sensors, measured now by true clocks, from a machine whose clock is this
-/// far off.
-fn publish(trial: &Trial, records: &mut u64, shift_ms: i64) {
-    let begin = record("").collect_timestamp - 500;
-    let mut lines = String::new();
-    for sample in 0..25 {
-        for sensor in 0..SENSORS {
-            let line = json!({
-                "sensor_id": format!("T{sensor}"), "collect_timestamp": begin + sample * 20,
-                "seismic_amplitude": 1.0, "phase_type": "N", "data_quality": 1,
-            });
-            lines += &format!("{line}\n");
-            *records += 1;
+/// Sensors with true clocks.
+struct Sensors {
+    /// Event time of the next sample.
+    next_ms: i64,
+    records: u64,
+}
+
+impl Sensors {
+    /// Publishes what was measured since the last time, from a machine whose clock is this far off.
+    fn publish(&mut self, trial: &Trial, shift_ms: i64) {
+        let now = || record("").collect_timestamp;
+        wait_until("a few windows", || now() > self.next_ms + 600);
+        let mut lines = String::new();
+        while self.next_ms < now() {
+            for sensor in 0..SENSORS {
+                let line = json!({
+                    "sensor_id": format!("T{sensor}"), "collect_timestamp": self.next_ms,
+                    "seismic_amplitude": 1.0, "phase_type": "N", "data_quality": 1,
+                });
+                lines += &format!("{line}\n");
+                self.records += 1;
+            }
+            self.next_ms += 20;
         }
+        let file = format!("{}.jsonl", self.records);
+        fs::write(trial.stage.path(&file), lines).unwrap();
+        let mut import = trial.stage.command(&["import", "jsonl", &file, "--topic", DATA]);
+        import.env("FAILPOINTS", format!("wall-clock=return({shift_ms})"));
+        trial.stage.start(import).wait().ok();
     }
-    let file = format!("{records}.jsonl");
-    fs::write(trial.stage.path(&file), lines).unwrap();
-    let mut import = trial.stage.command(&["import", "jsonl", &file, "--topic", DATA]);
-    import.env("FAILPOINTS", format!("wall-clock=return({shift_ms})"));
-    trial.stage.start(import).wait().ok();
 }

@@ -8,18 +8,22 @@
 
 mod dice;
 mod line;
+mod memory;
 mod publisher;
 mod trial;
 
 mod checkpoint;
 mod clock;
+mod disk;
 mod fsync;
 mod gone;
 mod kill;
 mod kill_points;
+mod many_sensors;
 mod poison;
 mod producer;
 mod second;
 mod silence;
+mod slow_sink;
 mod stop;
 mod torn;

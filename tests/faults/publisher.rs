@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use seismic_proto::{Message, SeismicRecord};
+use seismic_proto::SeismicRecord;
 use seismic_queue::{Append, Block, Partition, Producer, Queue, Topic, clock, partition_of};
 
 use super::trial::QUEUE;
@@ -38,10 +38,6 @@ impl Publisher {
         let id = format!("test {}", clock::now_ms());
         let producer = queue.producer(&topic, &id).unwrap();
         Publisher { producer, topic, sequences: HashMap::new(), count: 0 }
-    }
-
-    pub fn record(&mut self, record: &SeismicRecord) {
-        self.bytes(&record.sensor_id, &record.encode_to_vec());
     }
 
     /// A message of any bytes, to the partition of this key.

@@ -39,6 +39,8 @@ pub struct Trial {
     pub stage: Stage,
     pub dice: Dice,
     pub line: Line,
+    /// The home's file.
+    pub home: String,
     job: Vec<String>,
     reader: Option<Running>,
     /// Findings so far: what readers before the last one have seen.
@@ -56,6 +58,7 @@ impl Trial {
             stage: Stage::new(),
             dice: Dice::new(),
             line: Line::new(fault, what),
+            home: HOME.to_owned(),
             job: JOB.map(str::to_owned).to_vec(),
             reader: None,
             findings: Findings::default(),
@@ -148,7 +151,7 @@ impl Trial {
     pub fn rows(&self) -> u64 {
         let count = || {
             let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
-            let db = Connection::open_with_flags(self.stage.path(HOME), flags)?;
+            let db = Connection::open_with_flags(self.stage.path(&self.home), flags)?;
             db.busy_timeout(Duration::from_secs(60))?;
             let sql = "SELECT sum(p.next) FROM partition p JOIN topic t ON p.topic = t.id
                        WHERE t.name = ?1";

@@ -1,0 +1,121 @@
+//! Fault 10: the disk is full, under the queue, the home or the CSV folder. Everything waits, says
+//! so, and goes on when there is space again.
+//!
+//! Real small disks need the right to mount one (root on Linux); without it those tests say that
+//! they are skipped. The others fail where a full disk would be noticed.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::Command;
+
+use rustix::process::Signal;
+
+use super::trial::Trial;
+use crate::stage::{Stage, wait_until};
+
+/// Larger than any of the files here, WAL included.
+const DISK: &str = "size=96m";
+
+/// A disk of its own, gone when it is dropped.
+struct Disk(PathBuf);
+
+impl Disk {
+    fn mount(stage: &Stage, name: &str) -> Option<Disk> {
+        let at = stage.path(name);
+        fs::create_dir_all(&at).unwrap();
+        let mount =
+            Command::new("mount").args(["-t", "tmpfs", "-o", DISK, "tmpfs"]).arg(&at).output();
+        if mount.is_ok_and(|output| output.status.success()) {
+            return Some(Disk(at));
+        }
+        println!("skipped: no disk can be mounted here");
+        None
+    }
+
+    /// Leaves no byte free.
+    fn fill(&self) {
+        let mut ballast = File::create(self.0.join("ballast")).unwrap();
+        for size in [1 << 20, 4 << 10, 1] {
+            let zeros = vec![0; size];
+            while ballast.write_all(&zeros).is_ok() {}
+        }
+    }
+
+    fn free(&self) {
+        fs::remove_file(self.0.join("ballast")).unwrap();
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        // What a failing test still has open there must not keep it.
+        let _ = Command::new("umount").arg("-l").arg(&self.0).output();
+    }
+}
+
+#[test]
+fn a_full_disk_under_queue_and_home_is_waited_for() {
+    let trial = Trial::new(10, "a real disk full under queue and home");
+    let Some(disk) = Disk::mount(&trial.stage, "output") else { return };
+    fill_and_free(trial, &disk, "tried again", "goes on");
+}
+
+#[test]
+fn a_full_disk_under_the_home_is_waited_for() {
+    let mut trial = Trial::new(10, "a real disk full under the home");
+    let Some(disk) = Disk::mount(&trial.stage, "disk") else { return };
+    trial.home = "disk/home.db".to_owned();
+    trial.stage.place = ["--home", "sqlite:disk/home.db"].map(str::to_owned).to_vec();
+    fill_and_free(trial, &disk, "it is tried again", "the home goes on");
+}
+
+#[test]
+fn a_full_disk_under_the_csv_folder_is_waited_for() {
+    let trial = Trial::new(10, "a real disk full under the CSV folder");
+    let Some(disk) = Disk::mount(&trial.stage, "csv") else { return };
+    fill_and_free(trial, &disk, "sink is stuck, trying again", "sink goes on");
+}
+
+/// Fills the disk under a job at work until it says so, waits, and makes space again.
+fn fill_and_free(mut trial: Trial, disk: &Disk, alarm: &str, all_clear: &str) {
+    let load = trial.load();
+    let mut consumer = trial.start();
+    for _ in 0..Trial::rounds(2) {
+        trial.wait(50..300);
+        let said = consumer.stderr().len();
+        disk.fill();
+        wait_until("the alarm", || consumer.stderr()[said..].contains(alarm));
+        trial.wait(50..1_000);
+        assert!(consumer.is_running(), "{}", consumer.stderr());
+        trial.line.tries += 1;
+        consumer = trial.flows_again(|_| {
+            disk.free();
+            consumer
+        });
+        wait_until("the all-clear", || consumer.stderr()[said..].contains(all_clear));
+    }
+    consumer.stop(Signal::TERM).ok();
+    trial.prove(load);
+}
+
+#[test]
+fn commits_and_csv_files_without_space_are_tried_again_until_there_is_some() {
+    let mut trial = Trial::new(10, "no space for commits, CSV rows and CSV marks, at our seams");
+    let load = trial.load();
+    trial.start().stop(Signal::TERM).ok();
+    for _ in 0..Trial::rounds(1) {
+        for (place, alarm) in [
+            ("commit-in-transaction=10*off->6*return->off", "nothing is lost, it is tried again"),
+            ("sink-write=5*off->6*return(full)->off", "sink is stuck"),
+            ("sink-mark-write=2*off->6*return(full)->off", "sink is stuck"),
+        ] {
+            let consumer = trial.flows_again(|trial| trial.start_failing(place));
+            wait_until("the alarm", || consumer.stderr().contains(alarm));
+            wait_until("it goes on", || consumer.stderr().contains("goes on"));
+            consumer.stop(Signal::TERM).ok();
+            trial.line.tries += 1;
+        }
+    }
+    trial.prove(load);
+}

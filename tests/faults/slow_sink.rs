@@ -1,0 +1,96 @@
+//! Fault 18: a sink is slow or does not take anything, or commits do not come through and the
+//! source must pause. Windows go on where they can, memory is bounded, and a paused source closes
+//! nothing for idleness.
+
+use std::io::Read;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+use rustix::process::Signal;
+
+use super::trial::Trial;
+use crate::stage::{ROWS, Running, let_it_work, wait_until};
+
+/// Far more than a job of some sensors takes, and less than what it would pile up.
+const MEMORY_KIB: u64 = 400 << 10;
+
+/// 60 s in the long form.
+fn slowness() -> Duration {
+    Duration::from_secs((Trial::rounds(4)).min(60))
+}
+
+#[test]
+fn a_slow_csv_sink_never_stalls_windows() {
+    let mut trial = Trial::new(18, "a CSV sink that takes 300 ms for each batch of rows");
+    let load = trial.load();
+    trial.start().stop(Signal::TERM).ok();
+    let mut consumer =
+        trial.flows_again(|trial| trial.start_failing("sink-after-write=sleep(300)"));
+    let began = Instant::now();
+    while began.elapsed() < slowness() {
+        let before = trial.rows();
+        trial.wait_for_rows(&mut consumer, before);
+        trial.line.tries += 1;
+    }
+    bound_memory(&mut trial, &consumer);
+    consumer.stop(Signal::TERM).ok();
+    trial.prove(load);
+}
+
+#[test]
+fn a_console_that_nobody_reads_never_stalls_windows() {
+    let mut trial = Trial::new(18, "a console whose pipe nobody reads");
+    let load = trial.load();
+    trial.start().stop(Signal::TERM).ok();
+    let mut command = trial.stage.command(&trial.job(&["--sink", "console"]));
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let began = Instant::now();
+    let mut before = trial.rows();
+    // Far more rows than a pipe holds.
+    while began.elapsed() < slowness() {
+        wait_until("windows go on", || trial.rows() > before + 200);
+        before = trial.rows();
+        trial.line.tries += 1;
+    }
+    let mut pipe = child.stdout.take().unwrap();
+    let reader = std::thread::spawn(move || pipe.read_to_end(&mut Vec::new()));
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, Signal::TERM).unwrap();
+    wait_until("the end", || child.try_wait().unwrap().is_some());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    reader.join().unwrap().unwrap();
+    trial.prove(load);
+}
+
+#[test]
+fn commits_that_do_not_come_through_pause_the_source_and_close_nothing() {
+    let trial = Trial::new(18, "a home that takes no commits: the source pauses");
+    // So many rows that what may wait for a commit is soon full, and a short idle timeout.
+    let trial = trial.option("--window-ms", "1").option("--lateness-ms", "0");
+    let mut trial = trial.option("--idle-timeout-ms", "1500").too_large();
+    let load = trial.load_with("--rate 40000 --sensors 500 --pack 50 --anomaly-percent 0");
+    let mut consumer = trial.start();
+    let home = Connection::open(trial.stage.path(&trial.home)).unwrap();
+    home.busy_timeout(Duration::from_secs(60)).unwrap();
+    home.execute_batch("BEGIN IMMEDIATE").unwrap();
+    // Longer than the idle timeout, and than what may wait takes to be full.
+    let_it_work(Duration::from_secs(5));
+    bound_memory(&mut trial, &consumer);
+    trial.line.tries += 1;
+    consumer = trial.flows_again(|_| {
+        drop(home);
+        consumer
+    });
+    consumer.stop(Signal::TERM).ok();
+    let rows = trial.stage.read(ROWS);
+    let idle = rows.iter().filter(|row| row["value"]["closed_by"] == "idle").count();
+    assert_eq!(idle, 0, "all sensors spoke all the time");
+    trial.prove(load);
+}
+
+fn bound_memory(trial: &mut Trial, consumer: &Running) {
+    let kib = consumer.peak_memory_kib();
+    trial.line.measured.push(format!("at most {} MiB of memory", kib >> 10));
+    assert!(kib < MEMORY_KIB, "{kib} KiB");
+}
