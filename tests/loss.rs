@@ -55,7 +55,9 @@ fn what_was_lost_stays_lost_when_the_log_is_put_back() {
     stage.generate(&["--records", "500", "--seed", "3"]);
     stage.ok(&RUN);
     assert_eq!(int(&stage.status(), "read"), 1_500);
-    stage.verify(&[]);
+    // From where the journal reaches: it was cut when the log's head was gone, if housekeeping came
+    // by then.
+    stage.ok(&["verify"]);
 }
 
 #[test]
