@@ -50,6 +50,8 @@ enum Command {
     Read(commands::read::Args),
     /// Show how far a job is and what it has counted.
     Status(commands::status::Args),
+    /// Measure what this machine and queue do, each figure beside what one core can do at most.
+    Bench(commands::bench::Args),
     /// Look at the checkpoints of a job.
     Checkpoint(commands::checkpoint::Args),
     /// Say how much of a topic is kept.
@@ -71,6 +73,7 @@ impl Cli {
             Command::Verify(args) => commands::verify::run(&args),
             Command::Read(args) => commands::read::run(&args),
             Command::Status(args) => commands::status::run(&args),
+            Command::Bench(args) => commands::bench::run(&args),
             Command::Checkpoint(args) => commands::checkpoint::run(&args),
             Command::Retention(args) => commands::retention::run(&args),
         }

@@ -11,6 +11,7 @@ mod findings;
 mod stage;
 mod truth;
 
+mod bench;
 mod busy;
 mod counts;
 mod demo;

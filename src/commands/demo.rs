@@ -4,8 +4,6 @@
 //! The network publishes from this process; the consumer is a process of its own (`seismic run`).
 //! Results go to stdout as they are committed; everything else is on stderr.
 
-mod consumer;
-
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
@@ -18,7 +16,7 @@ use seismic_pipeline::Reason;
 use seismic_pipeline::verify::{Report, verify};
 use seismic_queue::{Home, Queue, Url};
 
-use self::consumer::{Consumer, Position};
+use super::consumer::{self, Consumer, Position};
 use super::verify::sink;
 use crate::exit::Outcome;
 use crate::out::tell;
@@ -111,6 +109,12 @@ struct Crash {
     back_after: Duration,
 }
 
+/// Options of the consumer: rows go to the console and to CSV.
+fn options_of(queue: &Url, csv: &Path) -> [String; 6] {
+    let csv = format!("csv:{}", csv.display());
+    ["--queue", &queue.to_string(), "--sink", "console", "--sink", &csv].map(str::to_owned)
+}
+
 fn crash_half_way(
     url: &Url,
     csv: &Path,
@@ -120,7 +124,7 @@ fn crash_half_way(
     stop: &AtomicBool,
 ) -> anyhow::Result<Crash> {
     let patience = Duration::from_secs(u64::from(u32::MAX));
-    let mut first = Consumer::start(url, csv)?;
+    let mut first = Consumer::start(options_of(url, csv))?;
     let half = options.total() / 2;
     consumer::wait_until(patience, stop, || {
         first.check()?;
@@ -133,7 +137,7 @@ fn crash_half_way(
     let killed = Instant::now();
     let killed_at = Position::of(home, queue)?.messages;
     tell(format_args!("kill -9 of the consumer at offset {}; starting it again", count(killed_at)));
-    let mut consumer = Consumer::start(url, csv)?;
+    let mut consumer = Consumer::start(options_of(url, csv))?;
     consumer::wait_until(QUIET_PATIENCE, stop, || {
         consumer.check()?;
         Ok(Position::of(home, queue)?.messages > killed_at)

@@ -1,6 +1,8 @@
 //! One file for each command: its options, and what it does with them.
 
+pub mod bench;
 pub mod checkpoint;
+mod consumer;
 pub mod demo;
 pub mod generate;
 pub mod import;

@@ -1,6 +1,6 @@
-//! The demo's consumer: `seismic run` as a process of its own, and how far it has come.
+//! `seismic run` as a process of its own, for `demo` and `bench`, and how far it has come.
 
-use std::path::Path;
+use std::ffi::OsStr;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use rustix::process::{Pid, Signal, kill_process};
 use seismic_pipeline::Note;
-use seismic_queue::{Error, Home, Queue, Url};
+use seismic_queue::{Error, Home, Queue};
 
 /// How long a consumer may take to stop.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
@@ -18,16 +18,21 @@ const STOP_PATIENCE: Duration = Duration::from_secs(5);
 pub struct Consumer(Child);
 
 impl Consumer {
-    /// Starts `seismic run` of this very program, with the console and CSV as sinks.
-    pub fn start(queue: &Url, csv: &Path) -> anyhow::Result<Self> {
+    /// Starts `seismic run --quiet` of this very program with further options.
+    pub fn start<I: IntoIterator<Item: AsRef<OsStr>>>(options: I) -> anyhow::Result<Self> {
         let program = std::env::current_exe().context("finding this program")?;
         let child = Command::new(program)
-            .args(["run", "--quiet", "--sink", "console", "--queue", &queue.to_string()])
-            .args(["--sink", &format!("csv:{}", csv.display())])
+            .args(["run", "--quiet"])
+            .args(options)
             .stdin(Stdio::null())
             .spawn()
             .context("starting the consumer")?;
         Ok(Consumer(child))
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> Pid {
+        Pid::from_child(&self.0)
     }
 
     /// An error when it has ended by itself.
@@ -45,17 +50,22 @@ impl Consumer {
         Ok(())
     }
 
+    /// After it has ended by itself: an error unless it ended well.
+    pub fn end(&mut self) -> anyhow::Result<()> {
+        let status = self.0.wait()?;
+        if !status.success() {
+            bail!("the consumer ended with {status}");
+        }
+        Ok(())
+    }
+
     /// SIGTERM; it must end well and in time.
     pub fn stop(&mut self) -> anyhow::Result<()> {
-        let pid = Pid::from_child(&self.0);
-        kill_process(pid, Signal::TERM).context("stopping the consumer")?;
+        kill_process(self.pid(), Signal::TERM).context("stopping the consumer")?;
         let deadline = Instant::now() + STOP_PATIENCE;
         while Instant::now() < deadline {
-            if let Some(status) = self.0.try_wait()? {
-                if status.success() {
-                    return Ok(());
-                }
-                bail!("the consumer ended with {status}");
+            if self.0.try_wait()?.is_some() {
+                return self.end();
             }
             thread::sleep(Duration::from_millis(5));
         }

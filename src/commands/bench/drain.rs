@@ -1,0 +1,144 @@
+//! **drain**: a prepared backlog, from the start of the process that drains it to its end: queue,
+//! windows, committed rows, CSV. Each result is verified, so that no figure comes from a wrong run.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, ensure};
+use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+
+use super::Bench;
+use super::limit::Limit;
+use super::machine::{self, Memory};
+use super::report::{Cell, Column, Table, median};
+use super::site::Bed;
+use super::sizes::Load;
+
+/// A drain that takes longer is not measured: the bench is bounded.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// How often memory is looked at. The peak only rises, so only growth in the last of these is
+/// missed.
+const LOOK: Duration = Duration::from_millis(1);
+
+const COLUMNS: &[Column] = &[
+    Column { name: "sensors", title: "sensors", decimals: 0 },
+    Column { name: "records_per_message", title: "records/message", decimals: 0 },
+    Column { name: "anomaly_percent", title: "anomalies %", decimals: 0 },
+    Column { name: "slots", title: "slots", decimals: 0 },
+    Column { name: "records_per_s", title: "records/s", decimals: 0 },
+    Column { name: "ratio_to_limit", title: "× limit", decimals: 2 },
+    Column { name: "wall_s", title: "wall s", decimals: 2 },
+    Column { name: "cpu_s", title: "CPU s", decimals: 2 },
+    Column { name: "peak_mb", title: "peak MB", decimals: 0 },
+    Column { name: "windows", title: "windows", decimals: 0 },
+    Column { name: "dead_letters", title: "dead letters", decimals: 0 },
+];
+
+/// An empty table.
+pub fn table() -> Table {
+    let about = "a backlog, from process start to exit: queue, windows, committed rows, CSV; each \
+                 result verified";
+    Table::new("drain", about, COLUMNS)
+}
+
+/// 1, 2, 4, … and all that there are cores.
+pub fn slots(cores: usize) -> Vec<usize> {
+    let mut slots: Vec<_> = std::iter::successors(Some(1), |slots| Some(slots * 2))
+        .take_while(|&n| n < cores)
+        .collect();
+    slots.push(cores);
+    slots
+}
+
+/// Drains a backlog with each number of slots; a row for each.
+pub fn measure(
+    bench: &Bench<'_>,
+    bed: &Bed,
+    load: &Load,
+    limit: &Limit,
+) -> anyhow::Result<Vec<Vec<Cell>>> {
+    let mut rows = Vec::new();
+    for slots in slots(bench.cores) {
+        bench.step(format_args!("drain, {} sensors, {slots} slots", load.sensors))?;
+        let mut drains = Vec::new();
+        for _ in 0..bench.sizes.repeats {
+            drains.push(drain(bench, bed, load, slots)?);
+        }
+        let of = |figure: fn(&Drain) -> f64| median(drains.iter().map(figure).collect());
+        let wall_s = of(|drain| drain.wall.as_secs_f64());
+        let records_per_s = load.records as f64 / wall_s;
+        let is_known = drains.iter().all(|drain| drain.cpu_s.is_some() && drain.peak > 0);
+        rows.push(vec![
+            load.sensors.into(),
+            load.pack.into(),
+            load.anomaly_percent.into(),
+            slots.into(),
+            records_per_s.into(),
+            (records_per_s / limit.records_per_s).into(),
+            wall_s.into(),
+            is_known.then(|| of(|drain| drain.cpu_s.unwrap_or_default())).into(),
+            is_known.then(|| of(|drain| drain.peak as f64 / 1e6)).into(),
+            drains[0].windows.into(),
+            drains[0].dead_letters.into(),
+        ]);
+    }
+    Ok(rows)
+}
+
+/// What one drain took and made.
+struct Drain {
+    wall: Duration,
+    cpu_s: Option<f64>,
+    /// Bytes; 0 when the machine does not tell.
+    peak: u64,
+    windows: u64,
+    dead_letters: u64,
+}
+
+fn drain(bench: &Bench<'_>, bed: &Bed, load: &Load, slots: usize) -> anyhow::Result<Drain> {
+    let job = bed.job()?;
+    let began = Instant::now();
+    let mut consumer = job.start(&["--drain", "--slots", &slots.to_string()])?;
+    let peak = until_its_end(bench, consumer.pid())?.peak;
+    let wall = began.elapsed();
+    let cpu_s = machine::cpu_s(consumer.pid());
+    consumer.end().context("draining")?;
+    bench.check()?;
+    let counters = bed.verify(&job)?;
+    let (read, expected) = (counters.read, load.records);
+    ensure!(read == expected, "{read} of {expected} records were drained");
+    Ok(Drain {
+        wall,
+        cpu_s,
+        peak,
+        windows: counters.windows,
+        dead_letters: counters.rejected() + counters.late(),
+    })
+}
+
+/// Waits for the end of a process, but leaves it there for whoever asks how it was. Its memory when
+/// it was last seen.
+fn until_its_end(bench: &Bench<'_>, pid: Pid) -> anyhow::Result<Memory> {
+    let began = Instant::now();
+    let mut memory = Memory::default();
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+    while waitid(WaitId::Pid(pid), options)?.is_none() {
+        bench.check()?;
+        ensure!(began.elapsed() < PATIENCE, "a drain takes longer than {} s", PATIENCE.as_secs());
+        memory = machine::memory(pid).unwrap_or(memory);
+        std::thread::sleep(LOOK);
+    }
+    Ok(memory)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_double_up_to_the_cores() {
+        assert_eq!(slots(1), [1]);
+        assert_eq!(slots(2), [1, 2]);
+        assert_eq!(slots(6), [1, 2, 4, 6]);
+    }
+}

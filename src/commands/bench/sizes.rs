@@ -1,0 +1,119 @@
+//! How much is measured: enough for figures that can be trusted, within a bounded time.
+
+use std::time::Duration;
+
+/// Records of a prepared backlog.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Load {
+    pub sensors: u32,
+    /// Records per message.
+    pub pack: u32,
+    pub anomaly_percent: u32,
+    pub records: u64,
+}
+
+/// What a run measures.
+pub struct Sizes {
+    pub name: &'static str,
+    /// Backlogs that are drained. The first is the standard one, to whose limit figures relate
+    /// that have no backlog of their own; the second is the same with packed messages.
+    pub loads: Vec<Load>,
+    /// Times that a drain and a kill are repeated; the median counts.
+    pub repeats: usize,
+    /// Records that publishing has in memory, and how long it publishes them at most.
+    pub publish_records: u64,
+    pub publish_time: Duration,
+    /// How long live latency is measured, and what goes before and is not counted.
+    pub live_time: Duration,
+    pub warm_up: Duration,
+    pub rate: f64,
+    /// How long a job works, or rests, before it is killed or looked at: longer than it is between
+    /// snapshots, in a full run.
+    pub settle: Duration,
+    /// Sizes of state that a killed job comes back with.
+    pub recovery_sensors: Vec<u32>,
+    /// Sensors whose memory is measured.
+    pub memory_sensors: u32,
+    /// The fewest sensors: what others are compared with.
+    pub few_sensors: u32,
+}
+
+/// Samples per second of each sensor in a backlog: 100 records a window.
+pub const SAMPLE_RATE_HZ: f64 = 100.0;
+
+impl Sizes {
+    /// About five minutes on two cores.
+    pub fn full() -> Self {
+        Sizes {
+            name: "full",
+            loads: loads(1_000, 10_000_000, 100_000, 20_000_000),
+            repeats: 3,
+            publish_records: 1_000_000,
+            publish_time: Duration::from_secs(4),
+            live_time: Duration::from_secs(30),
+            warm_up: Duration::from_secs(3),
+            rate: 100_000.0,
+            settle: Duration::from_secs(6),
+            recovery_sensors: vec![1_000, 1_000_000],
+            memory_sensors: 1_000_000,
+            few_sensors: 1_000,
+        }
+    }
+
+    /// Under a minute on two cores.
+    pub fn quick() -> Self {
+        Sizes {
+            name: "quick",
+            loads: loads(1_000, 2_000_000, 100_000, 10_000_000),
+            repeats: 1,
+            publish_records: 500_000,
+            publish_time: Duration::from_millis(700),
+            live_time: Duration::from_secs(6),
+            warm_up: Duration::from_secs(2),
+            settle: Duration::from_secs(3),
+            recovery_sensors: vec![1_000, 100_000],
+            memory_sensors: 100_000,
+            ..Sizes::full()
+        }
+    }
+
+    /// Seconds of an unoptimised program: for tests of the bench, not for figures.
+    pub fn tiny() -> Self {
+        Sizes {
+            name: "tiny",
+            loads: loads(100, 20_000, 200, 40_000),
+            repeats: 1,
+            publish_records: 2_000,
+            publish_time: Duration::from_millis(50),
+            live_time: Duration::from_secs(2),
+            warm_up: Duration::from_millis(500),
+            rate: 2_000.0,
+            settle: Duration::from_millis(300),
+            recovery_sensors: vec![100],
+            memory_sensors: 20_000,
+            few_sensors: 100,
+        }
+    }
+
+    /// The backlog to whose limit figures relate that have none of their own.
+    pub fn standard(&self) -> Load {
+        self.loads[0]
+    }
+
+    /// The same records in packed messages.
+    pub fn packed(&self) -> Load {
+        self.loads[1]
+    }
+}
+
+fn loads(few: u32, records: u64, many: u32, more_records: u64) -> Vec<Load> {
+    let standard = Load { sensors: few, pack: 1, anomaly_percent: 0, records };
+    let large = Load { sensors: many, records: more_records, ..standard };
+    vec![
+        standard,
+        Load { pack: 100, ..standard },
+        Load { anomaly_percent: 5, ..standard },
+        large,
+        Load { anomaly_percent: 5, ..large },
+    ]
+}

@@ -1,0 +1,81 @@
+//! `seismic bench`: every part yields figures, and nothing is left of it. The sizes are those of a
+//! test; what the figures are is nobody's business here.
+
+use std::fs;
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::stage::{Stage, wait_until};
+
+/// Figures that may be zero.
+const MAY_BE_ZERO: [&str; 2] = ["anomaly_percent", "dead_letters"];
+
+#[test]
+fn every_part_yields_figures_and_the_folder_is_gone() {
+    let stage = Stage::new();
+    let report = stage.json(&["bench", "--tiny", "--json"]);
+    let parts = report["parts"].as_array().unwrap();
+    let names: Vec<_> = parts.iter().map(|part| part["part"].as_str().unwrap()).collect();
+    assert_eq!(names, ["limit", "publish", "drain", "live", "recovery", "memory"]);
+    for part in parts {
+        let figures = part["figures"].as_array().unwrap();
+        assert!(!figures.is_empty(), "{part}");
+        figures.iter().for_each(check);
+    }
+    let drains = parts[2]["figures"].as_array().unwrap();
+    assert!(drains.iter().any(|drain| drain["dead_letters"].as_f64() > Some(0.0)), "{drains:?}");
+    assert_eq!(report["size"], "tiny");
+    assert!(!stage.path("output").exists());
+}
+
+fn check(figure: &Value) {
+    for (name, value) in figure.as_object().unwrap() {
+        let is_figure = value.as_f64().is_some_and(|figure| {
+            figure > 0.0 || figure == 0.0 && MAY_BE_ZERO.contains(&name.as_str())
+        });
+        let is_time_of_ticks = name == "cpu_s" && value.as_f64() == Some(0.0);
+        assert!(is_figure || is_time_of_ticks || value.is_string(), "{name} in {figure}");
+    }
+}
+
+#[test]
+fn parts_are_chosen_by_name_and_the_limit_is_always_there() {
+    let stage = Stage::new();
+    let text = stage.ok(&["bench", "publish", "--tiny", "--markdown"]);
+    let titles: Vec<_> = text.lines().filter(|line| line.starts_with('#')).collect();
+    assert_eq!(titles, ["### Limit", "### Publish"], "{text}");
+}
+
+#[test]
+fn ctrl_c_leaves_no_folder_and_no_process() {
+    let stage = Stage::new();
+    let bench = stage.spawn(&["bench", "live", "--tiny"]);
+    wait_until("the job under load", || {
+        let folders = fs::read_dir(stage.path("output")).into_iter().flatten();
+        folders.flatten().any(|run| run.path().join("live/job-0/home.db").exists())
+    });
+    let done = bench.stop(Signal::INT);
+    assert_eq!(done.code, Some(1), "{done}");
+    assert!(done.stderr.contains("stopped"), "{done}");
+    assert!(!stage.path("output").exists(), "{done}");
+    wait_until("the end of all that it started", || processes_in(&stage) == 0);
+}
+
+/// Processes that work in the folder of this test.
+fn processes_in(stage: &Stage) -> usize {
+    let folder = fs::canonicalize(stage.path(".")).unwrap();
+    let processes = fs::read_dir("/proc").unwrap().flatten();
+    processes
+        .filter(|process| fs::read_link(process.path().join("cwd")).is_ok_and(|cwd| cwd == folder))
+        .count()
+}
+
+#[test]
+fn what_cannot_be_measured_is_wrong_usage() {
+    let stage = Stage::new();
+    let error = stage.refused(&["bench", "--tiny", "--queue", "memory:"], 2);
+    assert!(error.contains("memory:"), "{error}");
+    stage.refused(&["bench", "everything"], 2);
+    stage.refused(&["bench", "--json", "--markdown"], 2);
+}
