@@ -7,7 +7,7 @@ use seismic_queue::{Error, Home, Queue, Result, Topic, Url};
 /// three, so that a script can say them once; those that only publish use the queue alone.
 #[derive(Args, Clone, Debug)]
 pub struct Place {
-    /// Queue: sqlite:PATH
+    /// Queue: sqlite:PATH or rocketmq://NAMESERVER:9876, several with commas between
     #[arg(long, value_name = "URL", default_value = "sqlite:output/queue.db")]
     pub queue: Url,
     /// Home of the job: sqlite:PATH; by default next to the queue file

@@ -93,6 +93,9 @@ pub enum Error {
     #[cfg(feature = "sqlite")]
     #[error("{at}: {doing} failed")]
     Sqlite { at: String, doing: &'static str, source: rusqlite::Error },
+    #[cfg(feature = "rocketmq")]
+    #[error(transparent)]
+    RocketMq(#[from] crate::rocketmq::Error),
     #[error("{at}: {doing} failed at a failpoint")]
     Failpoint { at: String, doing: &'static str },
     #[error(
@@ -137,6 +140,8 @@ impl Error {
             | Error::Stopped { .. } => Kind::Fatal,
             #[cfg(feature = "sqlite")]
             Error::Sqlite { .. } => Kind::Fatal,
+            #[cfg(feature = "rocketmq")]
+            Error::RocketMq(error) => error.kind(),
         }
     }
 

@@ -34,6 +34,8 @@ mod url;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 pub mod memory;
+#[cfg(feature = "rocketmq")]
+pub mod rocketmq;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
@@ -62,6 +64,10 @@ pub fn open(url: &Url) -> Result<Box<dyn Queue>> {
         Url::Sqlite(path) => Ok(Box::new(sqlite::SqliteQueue::open(path)?)),
         #[cfg(not(feature = "sqlite"))]
         Url::Sqlite(_) => Err(Error::url(url, "this build has no sqlite backend")),
+        #[cfg(feature = "rocketmq")]
+        Url::RocketMq(nameservers) => Ok(Box::new(rocketmq::RocketQueue::open(nameservers)?)),
+        #[cfg(not(feature = "rocketmq"))]
+        Url::RocketMq(_) => Err(Error::url(url, "this build has no rocketmq backend")),
     }
 }
 
@@ -76,5 +82,8 @@ pub fn open_home(url: &Url) -> Result<Box<dyn Home>> {
         Url::Sqlite(path) => Ok(Box::new(sqlite::SqliteHome::open(path)?)),
         #[cfg(not(feature = "sqlite"))]
         Url::Sqlite(_) => Err(Error::url(url, "this build has no sqlite backend")),
+        Url::RocketMq(_) => {
+            Err(Error::url(url, "RocketMQ has no transactions, so it cannot be a home"))
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Where a queue or home is: `sqlite:PATH` or `memory:NAME`.
+//! Where a queue or home is: `sqlite:PATH`, `rocketmq://HOST:PORT` or `memory:NAME`.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -11,6 +11,8 @@ use crate::{Error, Result};
 pub enum Url {
     /// One SQLite file.
     Sqlite(PathBuf),
+    /// A RocketMQ cluster: its nameservers, each `host:port`.
+    RocketMq(Vec<String>),
     /// A store of this process, gone with it; the name tells several apart.
     Memory(String),
 }
@@ -23,7 +25,15 @@ impl FromStr for Url {
             Some(("sqlite", "")) => Err(Error::url(text, "a path is missing after sqlite:")),
             Some(("sqlite", path)) => Ok(Url::Sqlite(path.into())),
             Some(("memory", name)) => Ok(Url::Memory(name.to_owned())),
-            _ => Err(Error::url(text, "known are sqlite:PATH and memory:NAME")),
+            Some(("rocketmq", rest)) => nameservers(rest).map(Url::RocketMq).ok_or_else(|| {
+                Error::url(
+                    text,
+                    "nameservers are rocketmq://HOST:PORT, several with commas between",
+                )
+            }),
+            _ => {
+                Err(Error::url(text, "known are sqlite:PATH, rocketmq://HOST:PORT and memory:NAME"))
+            }
         }
     }
 }
@@ -32,13 +42,15 @@ impl fmt::Display for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Url::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            Url::RocketMq(nameservers) => write!(f, "rocketmq://{}", nameservers.join(",")),
             Url::Memory(name) => write!(f, "memory:{name}"),
         }
     }
 }
 
 impl Url {
-    /// Where a job's home is when nobody says: next to the queue file, named by the group.
+    /// Where a job's home is when nobody says: next to the queue file, named by the group. That of
+    /// a RocketMQ cluster is in `output/`, named by the first nameserver too.
     #[must_use]
     pub fn default_home(&self, group: &str) -> Url {
         match self {
@@ -46,9 +58,25 @@ impl Url {
                 let stem = path.file_stem().unwrap_or_default().to_string_lossy();
                 Url::Sqlite(path.with_file_name(format!("{stem}.{group}.home.db")))
             }
+            Url::RocketMq(nameservers) => {
+                let first = nameservers.first().map(|name| name.replace(':', "-"));
+                let first = first.unwrap_or_default();
+                Url::Sqlite(format!("output/rocketmq-{first}.{group}.home.db").into())
+            }
             Url::Memory(name) => Url::Memory(format!("{name}.{group}.home")),
         }
     }
+}
+
+/// The nameservers after `rocketmq:`; one without a port has 9876.
+fn nameservers(rest: &str) -> Option<Vec<String>> {
+    let one = |name: &str| {
+        let (host, port) = name.rsplit_once(':').unwrap_or((name, "9876"));
+        let is_host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+        let is_fine = !host.is_empty() && host.chars().all(is_host);
+        port.parse::<u16>().ok().filter(|_| is_fine).map(|port| format!("{host}:{port}"))
+    };
+    rest.strip_prefix("//")?.split(',').map(one).collect()
 }
 
 #[cfg(test)]
@@ -57,7 +85,7 @@ mod tests {
 
     #[test]
     fn urls_read_back_as_written() {
-        for text in ["sqlite:output/queue.db", "memory:", "memory:a"] {
+        for text in ["sqlite:output/queue.db", "memory:", "memory:a", "rocketmq://a:1,b-2.c:9876"] {
             assert_eq!(text.parse::<Url>().unwrap().to_string(), text);
         }
     }
@@ -72,5 +100,18 @@ mod tests {
     fn the_home_lies_next_to_the_queue_file_and_names_the_group() {
         let home = "sqlite:output/queue.db".parse::<Url>().unwrap().default_home("seismic");
         assert_eq!(home.to_string(), "sqlite:output/queue.seismic.home.db");
+    }
+
+    #[test]
+    fn nameservers_have_a_port_and_are_named_one_by_one() {
+        assert_eq!("rocketmq://h".parse::<Url>().unwrap().to_string(), "rocketmq://h:9876");
+        for text in
+            ["rocketmq:h", "rocketmq://", "rocketmq://a,,b", "rocketmq://a:x", "rocketmq://a/b"]
+        {
+            let error = text.parse::<Url>().unwrap_err().to_string();
+            assert!(error.contains("commas"), "{error}");
+        }
+        let home = "rocketmq://h".parse::<Url>().unwrap().default_home("seismic");
+        assert_eq!(home.to_string(), "sqlite:output/rocketmq-h-9876.seismic.home.db");
     }
 }

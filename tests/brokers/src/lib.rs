@@ -10,5 +10,7 @@ mod class_path;
 mod kafka;
 mod ports;
 mod process;
+mod rocketmq;
 
 pub use kafka::{Kafka, Node};
+pub use rocketmq::{Broker, Flush, RocketMq};

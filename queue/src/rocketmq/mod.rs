@@ -1,0 +1,35 @@
+//! A queue in Apache RocketMQ, by a client of our own for its classic remoting protocol.
+//!
+//! ```text
+//!  RocketQueue ─► Client ─► Connection ─► nameserver: routes
+//!       │                        └──────► broker: sends, pulls, offsets
+//!       ├─► RocketProducer   one send in flight per queue, its own tail read back when in doubt
+//!       └─► Follower         one pull on its way per partition; a reader, or the source of a slot
+//! ```
+//!
+//! A partition is a queue of a broker (`route.rs`). A key is the property `KEYS`, an append time is
+//! the broker's store time. What RocketMQ cannot do and the seam asks for:
+//!
+//! * **Atomic appends.** A batch may leave a prefix; the message is the unit. A repeated append is
+//!   recognised by reading the partition's tail back (`tail.rs`).
+//! * **Holds and policies.** Retention is the broker's; a hold only tells the group's name, so that
+//!   its own tools show the lag.
+//! * **An id of a topic.** It is made of its name and where its queues are: a topic deleted and made
+//!   again the same way has the same one, but fewer messages, which a job that was further notices.
+//! * **A home.** There are no transactions; a job's home is elsewhere.
+
+mod client;
+mod connection;
+mod error;
+mod follow;
+mod limits;
+mod log;
+mod producer;
+#[doc(hidden)]
+pub mod protocol;
+mod queue;
+mod route;
+mod tail;
+
+pub use error::Error;
+pub use queue::RocketQueue;

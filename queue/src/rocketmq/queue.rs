@@ -1,0 +1,199 @@
+//! The queue itself: topics, and the way to producers, readers and sources.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Instant;
+
+use super::client::{Client, TOOLS_GROUP};
+use super::error::Error as RocketError;
+use super::follow::{Follower, RocketSource};
+use super::limits;
+use super::log::{Log, topic_of};
+use super::producer::RocketProducer;
+use crate::{
+    Error, Hold, Offset, Partition, Policy, Producer, Queue, Reader, Result, Retained, Source,
+    Span, Topic, check,
+};
+
+/// A RocketMQ cluster as a queue.
+#[derive(Debug)]
+pub struct RocketQueue {
+    name: String,
+    client: Mutex<Client>,
+    /// Name under which the brokers know the job that reads; see [`Queue::hold`].
+    group: Arc<Mutex<String>>,
+}
+
+impl RocketQueue {
+    /// The cluster of these nameservers, each `host:port`. Nothing is asked of it yet.
+    ///
+    /// # Errors
+    /// When credentials are named that cannot be used.
+    pub fn open(nameservers: &[String]) -> Result<RocketQueue> {
+        Ok(RocketQueue {
+            name: format!("rocketmq://{}", nameservers.join(",")),
+            client: Mutex::new(Client::new(nameservers)?),
+            group: Arc::new(Mutex::new(TOOLS_GROUP.to_owned())),
+        })
+    }
+
+    /// Settings of each broker's master, by the broker's name: for those who check them.
+    ///
+    /// # Errors
+    /// When the cluster cannot be asked, or does not allow it.
+    pub fn broker_settings(&self) -> Result<BTreeMap<String, BTreeMap<String, String>>> {
+        let mut client = self.client();
+        let masters = client.cluster()?.masters;
+        let of = |(name, at): (String, String)| Ok((name, client.broker_config(&at)?));
+        masters.into_iter().map(of).collect()
+    }
+
+    /// A call that panicked leaves the client usable: a lost connection is made again.
+    fn client(&self) -> MutexGuard<'_, Client> {
+        self.client.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The topic with connections of its own.
+    fn log(&self, topic: &Topic) -> Result<Log> {
+        let client = self.client().another();
+        Log::open(client, &self.name, topic)
+    }
+
+    fn find(&self, name: &str) -> Result<Option<Topic>> {
+        Ok(self.client().route(name)?.map(|route| topic_of(name, &route)))
+    }
+
+    /// Spreads the queues of a new topic over all brokers.
+    fn make(&self, name: &str, partitions: u32) -> Result<()> {
+        let mut client = self.client();
+        let masters = client.cluster()?.masters;
+        let count = masters.len() as u32;
+        if count == 0 {
+            return Err(Error::Busy { at: self.name.clone(), doing: "waiting for a broker" });
+        }
+        for (i, at) in (0..).zip(masters.values()) {
+            let queues = partitions / count + u32::from(i < partitions % count);
+            if queues > 0 {
+                client.create_topic(at, name, queues)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Queue for RocketQueue {
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn topics(&self) -> Result<Vec<Topic>> {
+        let mut names = self.client().topics()?;
+        names.retain(|name| !is_internal(name));
+        names.sort();
+        let mut topics = Vec::new();
+        for name in names {
+            // Brokers and clusters are in the list as topics too, without queues of their own.
+            topics.extend(self.find(&name)?);
+        }
+        Ok(topics)
+    }
+
+    fn topic(&self, name: &str) -> Result<Topic> {
+        let missing = || Error::TopicMissing { topic: name.to_owned(), at: self.name.clone() };
+        self.find(name)?.ok_or_else(missing)
+    }
+
+    fn create(&self, name: &str, partitions: u32) -> Result<Topic> {
+        check::new_topic(name, partitions)?;
+        if name.contains('.') {
+            let (name, why) = (name.to_owned(), "RocketMQ takes no dots");
+            return Err(Error::Name { name, why });
+        }
+        if let Some(topic) = self.find(name)? {
+            return check::same_topic(topic, partitions);
+        }
+        self.make(name, partitions)?;
+        let asked = Instant::now();
+        loop {
+            match self.find(name)? {
+                Some(topic) if topic.partitions >= partitions => {
+                    return check::same_topic(topic, partitions);
+                }
+                _ if asked.elapsed() > limits::TOPIC_KNOWN => return self.topic(name),
+                _ => thread::sleep(limits::ASK_AGAIN),
+            }
+        }
+    }
+
+    fn spans(&self, topic: &Topic) -> Result<Vec<Span>> {
+        let mut log = self.log(topic)?;
+        topic.all().map(|partition| log.span(partition)).collect()
+    }
+
+    fn offset_at(&self, topic: &Topic, partition: Partition, time_ms: i64) -> Result<Offset> {
+        check::partition(topic, partition)?;
+        self.log(topic)?.offset_at(partition, time_ms)
+    }
+
+    fn producer(&self, topic: &Topic, id: &str) -> Result<Box<dyn Producer>> {
+        Ok(Box::new(RocketProducer::new(self.log(topic)?, id)?))
+    }
+
+    fn reader(&self, topic: &Topic, at: &[(Partition, Offset)]) -> Result<Box<dyn Reader>> {
+        at.iter().try_for_each(|&(partition, _)| check::partition(topic, partition))?;
+        Ok(Box::new(Follower::new(self.log(topic)?, TOOLS_GROUP.to_owned(), at)))
+    }
+
+    fn source(&self, topic: &Topic, partitions: &[Partition]) -> Result<Box<dyn Source>> {
+        partitions.iter().try_for_each(|&partition| check::partition(topic, partition))?;
+        let group = Arc::clone(&self.group);
+        Ok(Box::new(RocketSource::new(self.log(topic)?, group, partitions)))
+    }
+
+    /// Nothing is held: the broker deletes by its own rules. The holder's name, up to the first
+    /// blank, becomes the consumer group under which sources read from now on.
+    fn hold(&self, topic: &Topic, holder: &str, at: &[(Partition, Offset)]) -> Result<()> {
+        at.iter().try_for_each(|&(partition, _)| check::partition(topic, partition))?;
+        let group = holder.split(' ').next().unwrap_or_default().replace('.', "_");
+        if !group.is_empty() && !at.is_empty() {
+            *self.group.lock().unwrap_or_else(PoisonError::into_inner) = group;
+        }
+        Ok(())
+    }
+
+    fn holds(&self, _: &Topic) -> Result<Vec<Hold>> {
+        Ok(Vec::new())
+    }
+
+    fn policy(&self, _: &Topic) -> Result<Policy> {
+        Ok(Policy::default())
+    }
+
+    fn set_policy(&self, _: &Topic, _: Policy) -> Result<()> {
+        Err(RocketError::BrokersOwn { what: "retention" }.into())
+    }
+
+    fn retain(&self, topic: &Topic, _: bool) -> Result<Vec<Retained>> {
+        let none = |partition| Retained { partition, deleted: 0, held_by: None };
+        Ok(topic.all().map(none).collect())
+    }
+}
+
+/// Whether a topic is the brokers' own (`TopicValidator`, `MixAll`), or of a kind that our names
+/// cannot be.
+fn is_internal(name: &str) -> bool {
+    const OWN: &[&str] = &[
+        "TBW102",
+        "SCHEDULE_TOPIC_XXXX",
+        "BenchmarkTest",
+        "OFFSET_MOVED_EVENT",
+        "SELF_TEST_TOPIC",
+        "TRANS_CHECK_MAX_TIME_TOPIC",
+    ];
+    OWN.contains(&name)
+        || name.starts_with("RMQ_SYS_")
+        || name.starts_with("rmq_sys_")
+        || name.ends_with("_REPLY_TOPIC")
+        || Topic::check_name(name).is_err()
+}

@@ -1,0 +1,138 @@
+//! A broker that dies, comes back, and lies half-open.
+
+use std::time::{Duration, Instant};
+
+use seismic_brokers::{Flush, RocketMq};
+use seismic_queue::rocketmq::RocketQueue;
+use seismic_queue::{
+    Append, Block, Event, Kind, Offset, Partition, Producer, Queue, Reader, Topic,
+};
+
+const P0: Partition = Partition(0);
+const PATIENCE: Duration = Duration::from_secs(120);
+
+fn queue(rocketmq: &RocketMq) -> RocketQueue {
+    RocketQueue::open(&[rocketmq.address()]).unwrap()
+}
+
+fn block(from: u64, count: u64) -> Block {
+    let mut block = Block::default();
+    for i in from..from + count {
+        block.push(b"key", i.to_string().as_bytes()).unwrap();
+    }
+    block
+}
+
+/// Appends until it works.
+fn append_all(producer: &mut dyn Producer, first_sequence: u64, block: &Block) {
+    let begun = Instant::now();
+    loop {
+        match producer.append(&[Append { partition: P0, first_sequence, block }]) {
+            Ok(_) => return,
+            Err(error) => {
+                assert_eq!(error.kind(), Kind::Retry, "{error}");
+                assert!(begun.elapsed() < PATIENCE, "{error}");
+                std::thread::sleep(Duration::from_millis(50));
+            }
+        }
+    }
+}
+
+/// Reads values until `count` were read, in order, each once.
+fn read_all(reader: &mut dyn Reader, from: u64, count: u64) {
+    let (mut next, begun) = (from, Instant::now());
+    while next < from + count {
+        assert!(begun.elapsed() < PATIENCE, "only up to {next}");
+        match reader.read(Duration::from_millis(100), &mut Vec::new()) {
+            Ok(Event::Batch(batch)) => {
+                for message in batch.messages() {
+                    assert_eq!(message.offset, Offset(next));
+                    assert_eq!(message.value, next.to_string().as_bytes());
+                    next += 1;
+                }
+            }
+            Ok(_) => {}
+            Err(error) => assert_eq!(error.kind(), Kind::Retry, "{error}"),
+        }
+    }
+}
+
+fn topic(queue: &RocketQueue) -> Topic {
+    queue.create("t", 1).unwrap()
+}
+
+#[test]
+fn a_broker_killed_under_load_loses_and_doubles_nothing() {
+    for flush in [Flush::Async, Flush::Sync] {
+        let Some(mut rocketmq) = RocketMq::one(flush) else { return };
+        let queue = queue(&rocketmq);
+        let topic = topic(&queue);
+        let mut producer = queue.producer(&topic, "p").unwrap();
+        let mut reader = queue.reader(&topic, &[(P0, Offset(0))]).unwrap();
+        const STEP: u64 = 1_000;
+        const STEPS: u64 = 60;
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for step in 0..STEPS {
+                    append_all(&mut *producer, step * STEP, &block(step * STEP, STEP));
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+            });
+            scope.spawn(|| read_all(&mut *reader, 0, STEPS * STEP));
+            std::thread::sleep(Duration::from_millis(150));
+            rocketmq.brokers[0].kill();
+            rocketmq.brokers[0].launch();
+            rocketmq.wait();
+        });
+        let mut again = queue.reader(&topic, &[(P0, Offset(0))]).unwrap();
+        read_all(&mut *again, 0, STEPS * STEP);
+        assert_eq!(queue.spans(&topic).unwrap()[0].end, Offset(STEPS * STEP));
+    }
+}
+
+#[test]
+fn a_dead_broker_is_noticed_at_once_and_found_again() {
+    let Some(mut rocketmq) = RocketMq::one(Flush::Async) else { return };
+    let queue = queue(&rocketmq);
+    let topic = topic(&queue);
+    let mut producer = queue.producer(&topic, "p").unwrap();
+    append_all(&mut *producer, 0, &block(0, 3));
+    let mut reader = queue.reader(&topic, &[(P0, Offset(0))]).unwrap();
+    read_all(&mut *reader, 0, 3);
+    // The pull that follows is kept by the broker.
+    while !matches!(reader.read(Duration::from_millis(200), &mut Vec::new()), Ok(Event::Nothing)) {}
+    rocketmq.brokers[0].kill();
+    let died = Instant::now();
+    let error = loop {
+        match reader.read(Duration::from_secs(5), &mut Vec::new()) {
+            Ok(event) => assert!(matches!(event, Event::Nothing), "{event:?}"),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.kind(), Kind::Retry, "{error}");
+    assert!(died.elapsed() < Duration::from_secs(5), "not by a timeout: {:?}", died.elapsed());
+    rocketmq.brokers[0].launch();
+    rocketmq.wait();
+    append_all(&mut *producer, 3, &block(3, 2));
+    read_all(&mut *reader, 3, 2);
+}
+
+#[test]
+fn a_frozen_broker_is_given_up_and_the_outcome_is_read_back() {
+    let Some(rocketmq) = RocketMq::one(Flush::Async) else { return };
+    let queue = queue(&rocketmq);
+    let topic = topic(&queue);
+    let mut producer = queue.producer(&topic, "p").unwrap();
+    append_all(&mut *producer, 0, &block(0, 3));
+    rocketmq.brokers[0].freeze();
+    let rest = block(3, 5);
+    let one = Append { partition: P0, first_sequence: 3, block: &rest };
+    let error = producer.append(&[one]).unwrap_err();
+    assert_eq!(error.kind(), Kind::Retry, "{error}");
+    rocketmq.brokers[0].thaw();
+    // What was sent to the frozen broker lands now, or is refused as too old: both must do.
+    append_all(&mut *producer, 3, &rest);
+    let mut reader = queue.reader(&topic, &[(P0, Offset(0))]).unwrap();
+    read_all(&mut *reader, 0, 8);
+    assert_eq!(queue.spans(&topic).unwrap()[0].end, Offset(8));
+}

@@ -1,0 +1,8 @@
+//! RocketMQ as a queue, on a real Java broker. Tests share one where they only add topics of their
+//! own. Where Java or Maven is missing they are skipped, loudly; in CI that is a failure.
+
+#![allow(clippy::unwrap_used)] // Helpers of tests are tests.
+
+mod conformance;
+mod faults;
+mod fresh;
