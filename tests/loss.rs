@@ -24,8 +24,11 @@ fn a_loss_is_refused_by_name_accepted_on_demand_and_shown() {
     fs::copy(stage.path(QUEUE), &whole).unwrap();
     lose_all(&stage);
 
-    let refusal = stage.refused(&RUN, 1);
-    assert!(refusal.contains("are gone: partition 0: offsets "), "{refusal}");
+    let refusal = stage.refused(&[&RUN[..], &["--slots", "2"]].concat(), 1);
+    for partition in 0..3 {
+        let range = format!("partition {partition}: offsets ");
+        assert!(refusal.contains(&range), "every slot is told of: {refusal}");
+    }
     assert!(refusal.contains("--accept-loss"), "{refusal}");
     assert_eq!(int(&stage.status(), "lost_messages"), 0);
 

@@ -79,6 +79,18 @@ pub(crate) fn hold_log_now(
     queue.hold(&job.input, &holder(job, &view), &needed)
 }
 
+/// Lets go of the log for a job whose first start was refused: nothing remembers a position in it.
+pub(crate) fn release_unless_begun(queue: &dyn Queue, home: &dyn Home, job: &Job) {
+    let release = || {
+        let view = home.view()?;
+        if view.partitions.iter().any(|part| part.progress.is_some()) {
+            return Ok(());
+        }
+        queue.hold(&job.input, &holder(job, &view), &[])
+    };
+    told(release().map_err(Error::from));
+}
+
 /// Who holds the log: the group and its home, since two homes of one group are two jobs.
 fn holder(job: &Job, view: &View) -> String {
     format!("{} ({})", job.group, view.id)

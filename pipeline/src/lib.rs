@@ -40,6 +40,7 @@ mod slot;
 mod snapshot;
 mod sums;
 pub mod verify;
+mod watch;
 mod window;
 
 pub use counters::Counters;

@@ -1,6 +1,7 @@
 //! Runs a job: spreads its partitions over slots, and keeps house beside them.
 #![allow(clippy::disallowed_methods, reason = "shell: threads and waiting are its job")]
 
+use std::error::Error as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::thread;
@@ -12,7 +13,7 @@ use crate::clock::{Clock, Monotonic};
 use crate::lane::Threaded;
 use crate::settings::Settings;
 use crate::slot::{Slot, SlotJob};
-use crate::{Error, Result, keep};
+use crate::{Error, Result, keep, watch};
 
 /// What a job reads and where it keeps what it made of it.
 #[derive(Clone, Copy)]
@@ -136,7 +137,10 @@ pub fn run(job: RunJob<'_>, stop: &Arc<AtomicBool>, progress: &Progress) -> Resu
     let begin_at = |partition| begin_at(queue, topic, partition, settings.from.unwrap_or_default());
     let first = |partition: Partition| Ok(queue.spans(topic)?[partition.0 as usize].first);
     patiently(stop, || keep::hold_log_now(queue, home, job.job))?;
-    begin(job, stop, progress)?;
+    if let Err(error) = begin(job, stop, progress) {
+        keep::release_unless_begun(queue, home, job.job);
+        return Err(error);
+    }
 
     let is_over = AtomicBool::new(false);
     let outcome = thread::scope(|scope| {
@@ -157,16 +161,31 @@ pub fn run(job: RunJob<'_>, stop: &Arc<AtomicBool>, progress: &Progress) -> Resu
                 scope.spawn(move || run_slot(slot_job, queue, owner, &share, stop))
             })
             .collect();
+        let watch = scope.spawn(|| watch::stay_in_place(job, stop, &is_over));
         let ended: Vec<_> = slots.into_iter().map(|slot| slot.join()).collect();
         // Said before a panic goes on: the scope would wait for the keeper without end.
         is_over.store(true, Ordering::Relaxed);
         keeper.thread().unpark();
+        watch.thread().unpark();
         let unwind = |panic| std::panic::resume_unwind(panic);
-        ended.into_iter().try_for_each(|slot| slot.unwrap_or_else(unwind))
+        // A file that was taken away explains what else went wrong, so it comes first.
+        let all = std::iter::once(watch.join()).chain(ended);
+        first_of(all.map(|ended| ended.unwrap_or_else(unwind)))
     });
     outcome?;
     keep::hold_log(queue, home, job.job);
     Ok(())
+}
+
+/// The first error; the others are told here, since nobody else will.
+fn first_of(outcomes: impl Iterator<Item = Result<()>>) -> Result<()> {
+    let mut errors = outcomes.filter_map(Result::err);
+    let first = errors.next();
+    for error in errors {
+        let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+        tracing::error!("another slot has failed too: {error}{cause}");
+    }
+    first.map_or(Ok(()), Err)
 }
 
 /// Partitions dealt out to slots.

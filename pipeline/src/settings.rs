@@ -69,7 +69,8 @@ pub struct Settings {
     pub accept_loss: bool,
     /// When the run ends by itself.
     pub finish: Finish,
-    /// The run ends after the message in which this many records are reached.
+    /// The run ends after the message in which this many records are reached; a further slot may
+    /// have begun one more message by then, and ends after that.
     pub max_records: Option<u64>,
     /// Longest wait of a row for its commit.
     pub commit_every: Duration,

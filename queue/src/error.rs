@@ -58,6 +58,16 @@ pub enum Error {
     SequenceGap { producer: String, topic: String, partition: Partition, expected: u64, found: u64 },
     #[error("{at} is damaged: {what}")]
     Corrupt { at: String, what: String },
+    #[error(
+        "{at} was deleted or replaced while it was in use; what was written since is nowhere to be \
+         found. Put the file back, or start again with the one that is there"
+    )]
+    Replaced { at: String },
+    #[error(
+        "{at} was written by an older version of this program (layout {found}, this one knows \
+         {known}); make it anew"
+    )]
+    Older { at: String, found: u32, known: u32 },
     #[error("{at} is not a file of ours: {what}")]
     Foreign { at: String, what: String },
     #[error(
@@ -120,6 +130,7 @@ impl Error {
             | Error::MessageTooLarge { .. }
             | Error::SequenceGap { .. }
             | Error::Corrupt { .. }
+            | Error::Replaced { .. }
             | Error::CheckpointMissing { .. } => Kind::Data,
             Error::Url { .. }
             | Error::Name { .. }
@@ -129,6 +140,7 @@ impl Error {
             | Error::PartitionMissing { .. }
             | Error::Foreign { .. }
             | Error::Newer { .. }
+            | Error::Older { .. }
             | Error::HomeMissing { .. }
             | Error::JobDiffers { .. }
             | Error::CommitsOnly { .. }

@@ -12,6 +12,15 @@ pub trait Queue: Send + Sync {
     /// What to call it in messages.
     fn name(&self) -> String;
 
+    /// Whether what this handle works on is still what is there for others: a file that was deleted
+    /// or replaced goes on taking writes that nobody will find. Cheap; running jobs ask every second.
+    ///
+    /// # Errors
+    /// [`Error::Replaced`](crate::Error::Replaced).
+    fn check_place(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// All topics, by name.
     fn topics(&self) -> Result<Vec<Topic>>;
 

@@ -71,7 +71,8 @@ pub struct Args {
     /// Longest wait of a row for its commit, ms
     #[arg(long, value_name = "MS", default_value_t = 20)]
     commit_interval_ms: u64,
-    /// Stop after the message in which this many records are reached
+    /// Stop after the message in which this many records are reached; each further slot may finish
+    /// one more message
     #[arg(long, value_name = "N")]
     max_records: Option<u64>,
     /// Stop at the end of the log; windows stay open in the checkpoint

@@ -60,6 +60,16 @@ fn a_run_of_some_records_stops_after_them_and_the_next_goes_on() {
 }
 
 #[test]
+fn further_slots_read_at_most_one_message_more_each_than_they_were_told() {
+    let mut stage = Stage { slots: 4, ..Stage::new() };
+    stage.settings.finish = Finish::Never;
+    stage.settings.max_records = Some(500);
+    let records = stage.run().unwrap().records();
+    assert!((500..=503).contains(&records), "messages of one record, and {records} were read");
+    assert!(stage.verify().is_fine());
+}
+
+#[test]
 fn records_that_come_after_a_drain_are_read_by_the_next_run() {
     let stage = Stage::new();
     stage.run().unwrap();

@@ -31,6 +31,7 @@ fn from_an_offset_that_is_not_there_is_refused() {
     stage.settings.from = Some(From::Offset(1_000_000));
     let error = stage.run().unwrap_err();
     assert_eq!(error.kind(), Kind::Data, "{error}");
+    assert!(stage.queue.holds(&stage.job.input).unwrap().is_empty(), "it holds nothing");
 }
 
 #[test]

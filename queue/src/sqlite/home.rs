@@ -88,6 +88,7 @@ impl Home for SqliteHome {
     }
 
     fn view(&self) -> Result<View> {
+        let at = self.name();
         self.look("looking in", |db, Identity { id, job, rows, dead, .. }| {
             let mut sinks = Vec::new();
             let mut partitions = Vec::new();
@@ -100,10 +101,10 @@ impl Home for SqliteHome {
                     }),
                 );
                 partitions.push(PartitionView {
-                    progress: progress::progress(db, partition)?,
+                    progress: progress::progress(db, &at, partition)?,
                     rows: log::span(db, rows)?,
                     dead: log::span(db, dead)?,
-                    journal: progress::journal_kept(db, partition)?,
+                    journal: progress::journal_kept(db, &at, partition)?,
                     checkpoints: progress::checkpoints(db, partition)?,
                 });
             }
@@ -112,9 +113,10 @@ impl Home for SqliteHome {
     }
 
     fn journal(&self, partition: Partition, range: Range<u64>) -> Result<Vec<JournalEntry>> {
+        let at = self.name();
         self.look("reading the journal", |db, Identity { job, .. }| {
             check::partition(&job.input, partition)?;
-            progress::journal(db, partition, range)
+            progress::journal(db, &at, partition, range)
         })
     }
 

@@ -7,6 +7,7 @@
 
 mod fault;
 mod home;
+mod identity;
 mod lock;
 mod log;
 mod producer;

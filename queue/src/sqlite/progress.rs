@@ -15,9 +15,11 @@ use crate::{
 /// Writes everything of a partition's commit but its rows and dead letters.
 pub(super) fn apply(db: &Connection, at: &str, new: &PartitionCommit, now_ms: i64) -> Sql<()> {
     let partition = new.partition;
-    let tip = tip(db, partition)?.after(at, new)?;
-    db.prepare_cached("INSERT OR REPLACE INTO progress VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?
-        .execute(params![
+    let tip = tip(db, at, partition)?.after(at, new)?;
+    db.prepare_cached(
+        "INSERT OR REPLACE INTO progress VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    )?
+    .execute(params![
         partition,
         tip.number,
         tip.next,
@@ -26,10 +28,16 @@ pub(super) fn apply(db: &Connection, at: &str, new: &PartitionCommit, now_ms: i6
         tip.next_sequence,
         tip.checkpoint,
         tip.unsealed,
+        crc_of_progress(partition, &tip, &new.note, now_ms),
     ])?;
-    for JournalEntry { sequence, at, bytes } in &new.journal {
-        db.prepare_cached("INSERT INTO journal VALUES (?1, ?2, ?3, ?4)")?
-            .execute(params![partition, sequence, at, bytes])?;
+    for entry in &new.journal {
+        db.prepare_cached("INSERT INTO journal VALUES (?1, ?2, ?3, ?4, ?5)")?.execute(params![
+            partition,
+            entry.sequence,
+            entry.at,
+            entry.bytes,
+            crc_of_entry(partition, entry)
+        ])?;
     }
     for chunk in &new.chunks {
         db.prepare_cached("INSERT INTO chunk VALUES (?1, ?2, ?3, ?4)")?.execute(params![
@@ -80,59 +88,157 @@ fn seal(
     Ok(())
 }
 
-fn tip(db: &Connection, partition: Partition) -> Sql<Tip> {
-    let stored = db
+fn tip(db: &Connection, at: &str, partition: Partition) -> Sql<Tip> {
+    Ok(stored(db, at, partition)?.map(|(tip, _)| tip).unwrap_or_default())
+}
+
+pub(super) fn progress(db: &Connection, at: &str, partition: Partition) -> Sql<Option<Progress>> {
+    Ok(stored(db, at, partition)?.map(|(_, progress)| progress))
+}
+
+/// What the last commit of a partition left, checked.
+fn stored(db: &Connection, at: &str, partition: Partition) -> Sql<Option<(Tip, Progress)>> {
+    let damaged = |what| {
+        let at = format!("the progress of partition {partition} in {at}");
+        Err(Error::Corrupt { at, what }.into())
+    };
+    let found = db
         .prepare_cached(
-            "SELECT number, next, next_sequence, checkpoint, unsealed
+            "SELECT number, next, next_sequence, checkpoint, unsealed, note, committed_ms, crc
              FROM progress WHERE partition = ?1",
         )?
         .query_row(params![partition], |row| {
-            Ok(Tip {
+            let tip = Tip {
                 number: row.get(0)?,
                 next: row.get(1)?,
                 next_sequence: row.get(2)?,
                 checkpoint: row.get(3)?,
                 unsealed: row.get(4)?,
-            })
-        });
-    Ok(stored.optional()?.unwrap_or_default())
+            };
+            Ok((tip, row.get::<_, Vec<u8>>(5)?, row.get(6)?, row.get::<_, u32>(7)?))
+        })
+        .optional();
+    let found = match found {
+        // A number that no commit of ours can have written.
+        Err(error) if is_foreign_value(&error) => return damaged(error.to_string()),
+        found => found?,
+    };
+    let Some((tip, note, committed_ms, crc)) = found else {
+        // A partition that has begun has a journal, and one that has not has none.
+        let has_begun: bool = db
+            .prepare_cached("SELECT EXISTS (SELECT 1 FROM journal WHERE partition = ?1)")?
+            .query_row(params![partition], |row| row.get(0))?;
+        return if has_begun { damaged("it is missing".to_owned()) } else { Ok(None) };
+    };
+    let found = crc_of_progress(partition, &tip, &note, committed_ms);
+    if found != crc {
+        return damaged(format!("its CRC is {found:08x}, not {crc:08x}"));
+    }
+    let progress = Progress { number: tip.number, next: tip.next, note, committed_ms };
+    Ok(Some((tip, progress)))
 }
 
-pub(super) fn progress(db: &Connection, partition: Partition) -> Sql<Option<Progress>> {
-    let stored = db
-        .prepare_cached(
-            "SELECT number, next, note, committed_ms FROM progress WHERE partition = ?1",
-        )?
-        .query_row(params![partition], |row| {
-            let (number, next) = (row.get(0)?, row.get(1)?);
-            Ok(Progress { number, next, note: row.get(2)?, committed_ms: row.get(3)? })
-        });
-    Ok(stored.optional()?)
+/// CRC-32 of a row of table `progress`: little-endian numbers in the order of the columns, with the
+/// note where it stands; no `unsealed` is 0, and any other is one more.
+fn crc_of_progress(partition: Partition, tip: &Tip, note: &[u8], committed_ms: i64) -> u32 {
+    let mut crc = crc32fast::Hasher::new();
+    for number in [u64::from(partition.0), tip.number, tip.next.0, note.len() as u64] {
+        crc.update(&number.to_le_bytes());
+    }
+    crc.update(note);
+    crc.update(&committed_ms.to_le_bytes());
+    let unsealed = tip.unsealed.map_or(0, |chunks| u64::from(chunks) + 1);
+    for number in [tip.next_sequence, tip.checkpoint, unsealed] {
+        crc.update(&number.to_le_bytes());
+    }
+    crc.finalize()
+}
+
+/// CRC-32 of a row of table `journal`: little-endian numbers, then the bytes.
+fn crc_of_entry(partition: Partition, entry: &JournalEntry) -> u32 {
+    let mut crc = crc32fast::Hasher::new();
+    for number in [u64::from(partition.0), entry.sequence, entry.at.0] {
+        crc.update(&number.to_le_bytes());
+    }
+    crc.update(&entry.bytes);
+    crc.finalize()
+}
+
+/// Whether a value is there but none that its column can have.
+fn is_foreign_value(error: &rusqlite::Error) -> bool {
+    matches!(
+        error,
+        rusqlite::Error::IntegralValueOutOfRange(..)
+            | rusqlite::Error::FromSqlConversionFailure(..)
+            | rusqlite::Error::InvalidColumnType(..)
+    )
 }
 
 /// Sequences of the journal entries kept.
-pub(super) fn journal_kept(db: &Connection, partition: Partition) -> Sql<Range<u64>> {
-    let next = tip(db, partition)?.next_sequence;
+pub(super) fn journal_kept(db: &Connection, at: &str, partition: Partition) -> Sql<Range<u64>> {
+    let next = tip(db, at, partition)?.next_sequence;
     let first = db
-        .prepare_cached("SELECT min(sequence) FROM journal WHERE partition = ?1")?
+        .prepare_cached("SELECT min(sequence) FROM journal WHERE partition = ?1 AND sequence >= 0")?
         .query_row(params![partition], |row| row.get::<_, Option<u64>>(0))?;
     Ok(first.unwrap_or(next)..next)
 }
 
-/// Journal entries kept with a sequence in `range`.
+/// Journal entries kept with a sequence in `range`, checked: none between two others is missing.
 pub(super) fn journal(
     db: &Connection,
+    at: &str,
     partition: Partition,
     range: Range<u64>,
 ) -> Sql<Vec<JournalEntry>> {
     let mut select = db.prepare_cached(
-        "SELECT sequence, position, bytes FROM journal
+        "SELECT sequence, position, bytes, crc FROM journal
          WHERE partition = ?1 AND sequence >= ?2 AND sequence < ?3 ORDER BY sequence",
     )?;
-    let entries = select.query_map(params![partition, range.start, range.end], |row| {
-        Ok(JournalEntry { sequence: row.get(0)?, at: row.get(1)?, bytes: row.get(2)? })
-    })?;
-    Ok(entries.collect::<rusqlite::Result<_>>()?)
+    let mut rows = select.query(params![partition, range.start, range.end])?;
+    let mut entries: Vec<JournalEntry> = Vec::new();
+    let damaged = |sequence: u64, what| -> Sql<Vec<JournalEntry>> {
+        let at = format!("journal entry {sequence} of partition {partition} in {at}");
+        Err(Error::Corrupt { at, what }.into())
+    };
+    while let Some(row) = rows.next()? {
+        let sequence: u64 = row.get(0)?;
+        let due = entries.last().map_or(sequence, |last| last.sequence + 1);
+        if sequence != due {
+            return damaged(due, "it is missing".to_owned());
+        }
+        let read = || Ok((row.get(1)?, row.get(2)?, row.get(3)?));
+        let (position, bytes, crc): (_, _, u32) = match read() {
+            Err(error) if is_foreign_value(&error) => return damaged(due, error.to_string()),
+            read => read?,
+        };
+        let entry = JournalEntry { sequence, at: position, bytes };
+        let found = crc_of_entry(partition, &entry);
+        if found != crc {
+            return damaged(due, format!("its CRC is {found:08x}, not {crc:08x}"));
+        }
+        entries.push(entry);
+    }
+    Ok(entries)
+}
+
+/// The entries that `next` follows, of which the last one must be there, as must the first one when
+/// a checkpoint goes before it.
+fn journal_until(
+    db: &Connection,
+    at: &str,
+    partition: Partition,
+    (from, next): (Option<u64>, u64),
+) -> Sql<Vec<JournalEntry>> {
+    let entries = journal(db, at, partition, from.unwrap_or(0)..next)?;
+    let first = entries.first().map_or(next, |entry| entry.sequence);
+    let end = entries.last().map_or(first, |entry| entry.sequence + 1);
+    let missing = match from {
+        Some(from) if first != from => from,
+        _ if end != next => end,
+        _ => return Ok(entries),
+    };
+    let at = format!("journal entry {missing} of partition {partition} in {at}");
+    Err(Error::Corrupt { at, what: "it is missing".to_owned() }.into())
 }
 
 /// Forgets entries before `below` that the oldest checkpoint holds.
@@ -208,13 +314,13 @@ pub(super) fn recover(db: &Connection, at: &str, partition: Partition) -> Sql<Re
             },
         }
     }
-    let from = whole.as_ref().map_or(0, |checkpoint| checkpoint.manifest.journal_sequence);
-    let Tip { next_sequence, checkpoint, .. } = tip(db, partition)?;
+    let from = whole.as_ref().map(|checkpoint: &Checkpoint| checkpoint.manifest.journal_sequence);
+    let Tip { next_sequence, checkpoint, .. } = tip(db, at, partition)?;
     Ok(Recovered {
         partition,
-        progress: progress(db, partition)?,
+        progress: progress(db, at, partition)?,
         checkpoint: whole,
-        journal: journal(db, partition, from..next_sequence)?,
+        journal: journal_until(db, at, partition, (from, next_sequence))?,
         next_sequence,
         last_checkpoint: checkpoint,
         passed_over,

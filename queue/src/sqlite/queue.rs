@@ -94,6 +94,10 @@ impl Queue for SqliteQueue {
         store::name(&self.path)
     }
 
+    fn check_place(&self) -> Result<()> {
+        self.store()?.check_place()
+    }
+
     fn topics(&self) -> Result<Vec<Topic>> {
         self.store()?.look("listing topics", log::topics)
     }

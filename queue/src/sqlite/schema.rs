@@ -16,7 +16,7 @@ use super::fault::{Fault, Sql};
 use crate::{Error, Result, limits};
 
 /// Version of the layout, for both kinds.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Topics. A block is one row: messages `base..base + count` as [`Block`](crate::Block) encodes
 /// them, with a CRC-32 of base, count, append time and bytes.
@@ -57,15 +57,16 @@ CREATE TABLE home (
     input TEXT NOT NULL, input_uid TEXT NOT NULL, partitions INTEGER NOT NULL,
     result TEXT NOT NULL, dead TEXT NOT NULL
 ) STRICT;
--- checkpoint is the highest number ever used, unsealed its chunks while it has no manifest.
+-- checkpoint is the highest number ever used, unsealed its chunks while it has no manifest; crc is
+-- over all the other columns, as it is for an entry of the journal.
 CREATE TABLE progress (
     partition INTEGER PRIMARY KEY, number INTEGER NOT NULL, next INTEGER NOT NULL,
     note BLOB NOT NULL, committed_ms INTEGER NOT NULL, next_sequence INTEGER NOT NULL,
-    checkpoint INTEGER NOT NULL, unsealed INTEGER
+    checkpoint INTEGER NOT NULL, unsealed INTEGER, crc INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE journal (
     partition INTEGER NOT NULL, sequence INTEGER NOT NULL, position INTEGER NOT NULL,
-    bytes BLOB NOT NULL, PRIMARY KEY (partition, sequence)
+    bytes BLOB NOT NULL, crc INTEGER NOT NULL, PRIMARY KEY (partition, sequence)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE chunk (
     partition INTEGER NOT NULL, checkpoint INTEGER NOT NULL, place INTEGER NOT NULL,
@@ -188,8 +189,12 @@ fn identify(db: &Connection, at: &str, layout: Layout) -> Sql<Found> {
             foreign(format!("it is {}, not {}", found.noun(), layout.noun()))
         }
         Some(_) if version != i64::from(VERSION) => {
-            let found = u32::try_from(version).unwrap_or_default();
-            Err(Error::Newer { at: at.to_owned(), found, known: VERSION }.into())
+            let (at, known) = (at.to_owned(), VERSION);
+            Err(match u32::try_from(version).unwrap_or_default() {
+                found if found < known => Error::Older { at, found, known },
+                found => Error::Newer { at, found, known },
+            }
+            .into())
         }
         Some(_) => Ok(Found::Ours),
         None if (application_id, version, tables) == (0, 0, 0) => Ok(Found::Empty),

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::Connection;
 
 use super::fault::Sql;
+use super::identity::Identity;
 use super::schema::{self, Layout};
 use super::writer::Writer;
 use crate::{Error, Result};
@@ -18,6 +19,7 @@ pub(super) struct Store {
     path: PathBuf,
     layout: Layout,
     looking: Mutex<Connection>,
+    identity: Identity,
 }
 
 impl Store {
@@ -39,7 +41,13 @@ impl Store {
         wal.push("-wal");
         let writer = Writer::new(db, at.clone(), wal.into(), layout.busy_wait());
         let looking = Mutex::new(connect(path, &at, layout)?);
-        Ok(Arc::new(Store { at, writer, path: path.to_owned(), layout, looking }))
+        let identity = Identity::of(path);
+        Ok(Arc::new(Store { at, writer, path: path.to_owned(), layout, looking, identity }))
+    }
+
+    /// Whether the file is still in its place.
+    pub(super) fn check_place(&self) -> Result<()> {
+        self.identity.check(&self.at)
     }
 
     /// Looks at the file as one moment left it.

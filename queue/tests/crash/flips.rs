@@ -1,8 +1,8 @@
 //! Bits that rot: whatever bytes of a file change, nothing panics or hangs, and a message that is
 //! given out is the one that was stored there.
 //!
-//! Messages and snapshots are guarded by their CRC. Positions, notes and journal entries are not:
-//! SQLite has no checksums of pages, so a change of them may go unseen here (`verify` sees it).
+//! SQLite has no checksums of pages. Messages, snapshots, progress and journal entries are guarded
+//! by a CRC of their own.
 
 use std::path::Path;
 use std::time::Duration;
@@ -158,4 +158,89 @@ fn look_at_home(path: &Path) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Every byte of every cell of the tables in which a job remembers where it is.
+#[test]
+fn a_flipped_bit_in_progress_or_journal_is_refused_and_named() {
+    let ops: Vec<_> = (1..=20).map(|n| crate::home::Operation::Commit([n, n])).collect();
+    let [_, whole] = made::<Commits>(&ops);
+    let folder = in_memory();
+    let path = folder.path().join("db");
+    whole.write(&path);
+    look_at_all(&path).expect("nothing is damaged yet");
+    let mut flips = 0;
+    for (table, key, name) in [
+        ("progress", "partition = 1", "the progress of partition 1"),
+        ("journal", "partition = 1 AND sequence = 7", "journal entry 7 of partition 1"),
+    ] {
+        for (column, kind) in columns(&path, table) {
+            for byte in 0..size_of_cell(&path, table, &column, &kind, key) {
+                let value = flipped(&column, &kind, byte);
+                Files::default().write(&path);
+                whole.write(&path);
+                let db = Connection::open(&path).unwrap();
+                let changed = db.execute(
+                    &format!("UPDATE OR IGNORE {table} SET {column} = {value} WHERE {key}"),
+                    [],
+                );
+                // Another row has that key already, or the type forbids the value.
+                if changed != Ok(1) {
+                    continue;
+                }
+                drop(db);
+                flips += 1;
+                let error =
+                    look_at_all(&path).expect_err(&format!("{table}.{column}, byte {byte}"));
+                let text = error.to_string();
+                assert!(text.contains(name) && text.contains("is damaged"), "{column}: {text}");
+            }
+        }
+    }
+    assert!(flips > 100, "{flips}");
+}
+
+/// Looks at all that a start and a proof look at.
+fn look_at_all(path: &Path) -> Result<()> {
+    let home = SqliteHome::open(path)?;
+    let view = home.view()?;
+    for (partition, part) in view.job.input.all().zip(&view.partitions) {
+        home.journal(partition, part.journal.clone())?;
+    }
+    let owner = home.own(&view.job)?;
+    let all: Vec<_> = view.job.input.all().collect();
+    owner.committer()?.load(&Claim::Sole, &all).map(drop)
+}
+
+/// Names and types.
+fn columns(path: &Path, table: &str) -> Vec<(String, String)> {
+    let db = Connection::open(path).unwrap();
+    let mut select = db.prepare("SELECT name, type FROM pragma_table_info(?1)").unwrap();
+    let columns = select.query_map([table], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    columns.map(rusqlite::Result::unwrap).collect()
+}
+
+fn size_of_cell(path: &Path, table: &str, column: &str, kind: &str, key: &str) -> usize {
+    if kind == "INTEGER" {
+        return 8;
+    }
+    let db = Connection::open(path).unwrap();
+    let select = format!("SELECT length({column}) FROM {table} WHERE {key}");
+    db.query_row(&select, [], |row| row.get(0)).unwrap()
+}
+
+/// The column with a bit of that byte flipped, as SQL.
+fn flipped(column: &str, kind: &str, byte: usize) -> String {
+    if kind == "INTEGER" {
+        // SQLite has no exclusive or. Bit 63 is the sign.
+        let bit = 1_i64.wrapping_shl(8 * byte as u32 + if byte == 7 { 7 } else { 0 });
+        return format!("(ifnull({column}, 0) | {bit}) - (ifnull({column}, 0) & {bit})");
+    }
+    let (before, from) = (byte, byte + 1);
+    let rest = format!("substr({column}, {}, 1)", from);
+    format!(
+        "CAST(substr({column}, 1, {before}) || \
+         CASE {rest} WHEN x'00' THEN x'01' ELSE x'00' END || substr({column}, {}) AS BLOB)",
+        from + 1
+    )
 }

@@ -79,11 +79,13 @@ fn a_home_is_not_opened_as_a_queue_nor_a_queue_as_a_home() {
 }
 
 #[test]
-fn a_file_of_a_newer_version_is_refused_with_both_versions() {
+fn a_file_of_another_version_is_refused_with_both_versions() {
     let backend = InFiles::new();
     drop(open(&backend).unwrap());
-    backend.raw("queue.db").pragma_update(None, "user_version", 2).unwrap();
-    assert!(matches!(open(&backend), Err(Error::Newer { found: 2, known: 1, .. })));
+    backend.raw("queue.db").pragma_update(None, "user_version", 3).unwrap();
+    assert!(matches!(open(&backend), Err(Error::Newer { found: 3, known: 2, .. })));
+    backend.raw("queue.db").pragma_update(None, "user_version", 1).unwrap();
+    assert!(matches!(open(&backend), Err(Error::Older { found: 1, known: 2, .. })));
 }
 
 #[test]
@@ -106,4 +108,18 @@ fn looking_for_a_home_makes_no_file() {
     assert!(matches!(home.view(), Err(Error::HomeMissing { .. })));
     assert!(matches!(home.topics().topics(), Err(Error::HomeMissing { .. })));
     assert_eq!(fs::read_dir(backend.folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_file_that_was_deleted_or_replaced_under_its_handle_is_noticed() {
+    let backend = InFiles::new();
+    let queue = backend.queue();
+    queue.check_place().unwrap();
+    let (path, aside) = (backend.path("queue.db"), backend.path("aside.db"));
+    fs::rename(&path, &aside).unwrap();
+    assert!(matches!(queue.check_place(), Err(Error::Replaced { .. })));
+    fs::copy(&aside, &path).unwrap();
+    assert!(matches!(queue.check_place(), Err(Error::Replaced { .. })), "a copy is another file");
+    fs::rename(&aside, &path).unwrap();
+    queue.check_place().unwrap();
 }

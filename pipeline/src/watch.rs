@@ -1,0 +1,33 @@
+//! Watches beside a running job that its files stay where they are.
+#![allow(clippy::disallowed_methods, reason = "shell: waiting is its job")]
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use crate::Result;
+use crate::run::RunJob;
+
+/// How often. A job may commit into a deleted file for so long, and what it committed then is
+/// done again by the next run.
+const EVERY: Duration = Duration::from_millis(500);
+
+/// Looks until `is_over`, and stops the job when a file of its queue or home is another one.
+///
+/// # Errors
+/// What became of the file.
+pub(crate) fn stay_in_place(
+    job: RunJob<'_>,
+    stop: &AtomicBool,
+    is_over: &AtomicBool,
+) -> Result<()> {
+    while !is_over.load(Ordering::Relaxed) {
+        let looked = job.home.topics().check_place().and_then(|()| job.queue.check_place());
+        if looked.is_err() {
+            stop.store(true, Ordering::Relaxed);
+            return Ok(looked?);
+        }
+        thread::park_timeout(EVERY);
+    }
+    Ok(())
+}
