@@ -52,7 +52,7 @@ enum Command {
     Status(commands::status::Args),
     /// Measure what this machine and queue do, each figure beside what one core can do at most.
     Bench(commands::bench::Args),
-    /// Look at the checkpoints of a job.
+    /// Look at the checkpoints of a job, and name them so that they are kept.
     Checkpoint(commands::checkpoint::Args),
     /// Say how much of a topic is kept.
     Retention(commands::retention::Args),

@@ -29,6 +29,22 @@ pub fn show_ms(ms: i64) -> String {
     }
 }
 
+/// Now, ms since 1970 UTC.
+pub fn now_ms() -> i64 {
+    Timestamp::now().as_millisecond()
+}
+
+/// A length of time in the largest unit that is not too coarse: 90 s, 5 min, 3 h, 2 days.
+pub fn show_span(ms: i64) -> String {
+    let s = ms / 1_000;
+    match s {
+        ..120 => format!("{s} s"),
+        ..7_200 => format!("{} min", s / 60),
+        ..172_800 => format!("{} h", s / 3_600),
+        _ => format!("{} days", s / 86_400),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -39,6 +55,12 @@ mod tests {
         assert_eq!(parse_ms("2020-06-23T10:29:05-05:00"), Ok(1_592_926_145_000));
         assert_eq!(show_ms(1_592_926_145_250), "2020-06-23T15:29:05.250Z");
         assert_eq!(show_ms(i64::MAX), format!("{}ms", i64::MAX));
+    }
+
+    #[test]
+    fn spans_are_shown_in_a_unit_that_fits() {
+        let shown = [0, 119_999, 120_000, 7_200_000, 172_800_000].map(show_span);
+        assert_eq!(shown, ["0 s", "119 s", "2 min", "2 h", "2 days"]);
     }
 
     #[test]

@@ -27,7 +27,7 @@ fn wrong_usage_is_code_2_and_says_what_is_wrong() {
         ("run --max-ahead-ms -5", "max-ahead-ms is -5"),
         ("run --drain --until-caught-up", "cannot be used with"),
         ("run --time noon", "possible values: event, ingest"),
-        ("run --group a/b", "cannot name a topic or group"),
+        ("run --group a/b", "cannot be a name"),
         ("run --queue kafka://host:9092", "known are sqlite:PATH"),
         ("run --home nowhere", "known are sqlite:PATH"),
         ("run --topic other --drain", "there is no topic \"other\""),

@@ -13,6 +13,7 @@ mod truth;
 
 mod bench;
 mod busy;
+mod checkpoint;
 mod counts;
 mod demo;
 mod durable;

@@ -83,6 +83,12 @@ pub enum Error {
          every checkpoint that could be used: nothing of the partition can be proved any more"
     )]
     NothingToProve { partition: Partition, first: Offset },
+    #[error(
+        "there is no checkpoint {which} in {partitions}; `seismic checkpoint list` shows what there is"
+    )]
+    NoSuchCheckpoint { which: String, partitions: String },
+    #[error("checkpoint {name:?} is not whole: some partitions have not taken it yet")]
+    NameNotWhole { name: String },
     #[error("the source assigned partition {0}, which this slot does not know")]
     Unassigned(Partition),
     #[error(
@@ -145,6 +151,8 @@ impl Error {
             Error::Options(_)
             | Error::TopicRemade { .. }
             | Error::RulesDiffer(_)
+            | Error::NoSuchCheckpoint { .. }
+            | Error::NameNotWhole { .. }
             | Error::AlreadyStarted { .. } => Kind::Config,
             Error::Note { .. }
             | Error::Entry { .. }

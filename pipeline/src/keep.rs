@@ -4,22 +4,33 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use seismic_queue::{Home, Job, Kind, Offset, Partition, PartitionView, Queue, Topic, View};
+use seismic_queue::{
+    CheckpointInfo, Class, Home, Job, Kind, Offset, Partition, PartitionView, Queue, Topic, View,
+};
 
 use crate::run::RunJob;
-use crate::{Error, Result};
+use crate::saves::Saves;
+use crate::{Error, Result, limits};
 
 /// How often. Retention is a matter of minutes; holding the log follows the checkpoints closely
 /// enough that a policy by size is kept.
 const EVERY: Duration = Duration::from_secs(10);
 
-/// Keeps house until `is_over`. Failures are told and tried again: nothing here affects results.
-pub(crate) fn keep_house(job: RunJob<'_>, is_over: &AtomicBool) {
+/// Keeps house until `is_over`, and looks for checkpoints that are asked for. Failures are told
+/// and tried again: nothing here affects results.
+pub(crate) fn keep_house(job: RunJob<'_>, saves: &Saves, is_over: &AtomicBool) {
+    let mut kept: Option<Instant> = None;
     while !is_over.load(Ordering::Relaxed) {
-        told(keep_once(job));
-        thread::park_timeout(EVERY);
+        if kept.is_none_or(|kept| kept.elapsed() >= EVERY) {
+            told(keep_once(job));
+            kept = Some(Instant::now());
+        }
+        if let Err(error) = saves.look(job.home) {
+            tracing::debug!("looking what is asked for: {error}");
+        }
+        thread::park_timeout(limits::SAVE_ASKED_EVERY);
     }
 }
 
@@ -96,13 +107,15 @@ fn holder(job: &Job, view: &View) -> String {
     format!("{} ({})", job.group, view.id)
 }
 
-/// First offset that recovery may need: that of the oldest checkpoint, or of the journal's start.
+/// First offset that recovery may need: that of the oldest of the newest checkpoints, or of the
+/// journal's start. Older ones are kept for people, and hold nothing.
 fn needed_from(
     home: &dyn Home,
     partition: Partition,
     part: &PartitionView,
 ) -> seismic_queue::Result<Option<Offset>> {
-    if let Some(oldest) = part.checkpoints.first() {
+    let newest = |info: &&CheckpointInfo| info.class == Some(Class::Newest);
+    if let Some(oldest) = part.checkpoints.iter().find(newest) {
         return Ok(Some(oldest.manifest.position));
     }
     let Range { start, end } = part.journal;

@@ -31,6 +31,7 @@ mod reason;
 mod replay;
 mod rules;
 mod run;
+mod saves;
 mod sensor;
 mod settings;
 #[cfg(feature = "simulation")]
@@ -41,6 +42,7 @@ mod snapshot;
 mod sums;
 pub mod verify;
 mod watch;
+mod which;
 mod window;
 
 pub use counters::Counters;
@@ -54,3 +56,4 @@ pub use rules::{Dedupe, ENGINE_VERSION, Region, Rules, RulesError, Time};
 pub use run::{Progress, RunJob, run};
 pub use settings::{Finish, From, Settings};
 pub use snapshot::SnapshotError;
+pub use which::Which;

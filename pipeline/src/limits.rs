@@ -41,6 +41,10 @@ pub const WAITING_BYTES: usize = 16 << 20;
 /// Chunks of a snapshot that travel in one commit: 2 MiB delay the rows beside them by a few ms.
 pub const CHUNKS_PER_COMMIT: usize = 4;
 
+/// How often a running job looks whether a person asks for a checkpoint: soon enough that nobody
+/// waits for it, and ten cheap questions a second.
+pub const SAVE_ASKED_EVERY: Duration = Duration::from_millis(100);
+
 /// How often a source is asked for the log's end.
 pub const END_ASKED_EVERY: Duration = Duration::from_millis(250);
 

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use seismic_queue::{
-    Batch, Chunk, JournalEntry, Manifest, Offset, Partition, PartitionCommit, Recovered, Topic,
-    limits as queue_limits,
+    Asked, Batch, Chunk, JournalEntry, Manifest, Offset, Partition, PartitionCommit, Recovered,
+    Topic, limits as queue_limits,
 };
 
 use crate::replay::Replay;
@@ -47,6 +47,9 @@ struct Snapshots {
     cost: Duration,
     chunks: VecDeque<Chunk>,
     manifest: Option<Manifest>,
+    /// Ids of what was asked for that the manifest answers, and of all that was answered.
+    answers: Vec<String>,
+    answered: Vec<String>,
 }
 
 impl Part {
@@ -100,6 +103,8 @@ impl Part {
                 cost: Duration::ZERO,
                 chunks: VecDeque::new(),
                 manifest: None,
+                answers: Vec::new(),
+                answered: Vec::new(),
             },
             is_alarm_raised: false,
             spare: PartitionCommit::new(partition),
@@ -231,8 +236,22 @@ impl Part {
         self.snapshots.at != (self.engine.position(), self.next_sequence)
     }
 
+    /// Lets the next snapshot answer what is asked for; false when it was answered before.
+    pub fn answers_more(&mut self, asked: &[Asked]) -> bool {
+        let (partition, snapshots) = (self.partition, &mut self.snapshots);
+        snapshots.answered.retain(|id| asked.iter().any(|one| one.id == *id));
+        let answered = snapshots.answered.len();
+        for Asked { id, answered, .. } in asked {
+            if !answered.contains(&partition) && !snapshots.answered.contains(id) {
+                snapshots.answered.push(id.clone());
+                snapshots.answers.push(id.clone());
+            }
+        }
+        snapshots.answered.len() > answered
+    }
+
     /// Takes a snapshot; its chunks travel with the next commits. One that was on its way is
-    /// dropped. `clock` gives the time.
+    /// dropped, and this one answers in its place. `clock` gives the time.
     pub fn snapshot(&mut self, clock: impl Fn() -> Duration) -> Result<()> {
         let began = clock();
         let mut state = Vec::new();
@@ -309,6 +328,9 @@ impl Part {
         commit.chunks.extend(snapshots.chunks.drain(..ready));
         if snapshots.chunks.is_empty() {
             commit.manifest = snapshots.manifest.take();
+            if commit.manifest.is_some() {
+                commit.answers.append(&mut snapshots.answers);
+            }
         }
         commit
     }
@@ -320,6 +342,8 @@ impl Part {
         commit.journal.clear();
         commit.chunks.clear();
         commit.manifest = None;
+        commit.answers.clear();
+        commit.name = None;
         self.spare = commit;
     }
 }

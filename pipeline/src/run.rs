@@ -11,6 +11,7 @@ use seismic_queue::{Home, Job, Owner, Partition, PartitionCommit, Queue, Topic, 
 use crate::begin::{begin, begin_at};
 use crate::clock::{Clock, Monotonic};
 use crate::lane::Threaded;
+use crate::saves::Saves;
 use crate::settings::Settings;
 use crate::slot::{Slot, SlotJob};
 use crate::{Error, Result, keep, watch};
@@ -142,9 +143,9 @@ pub fn run(job: RunJob<'_>, stop: &Arc<AtomicBool>, progress: &Progress) -> Resu
         return Err(error);
     }
 
-    let is_over = AtomicBool::new(false);
+    let (is_over, saves) = (AtomicBool::new(false), &Saves::default());
     let outcome = thread::scope(|scope| {
-        let keeper = scope.spawn(|| keep::keep_house(job, &is_over));
+        let keeper = scope.spawn(|| keep::keep_house(job, saves, &is_over));
         let slots: Vec<_> = shares(topic, job.slots)
             .into_iter()
             .map(|share| {
@@ -154,6 +155,7 @@ pub fn run(job: RunJob<'_>, stop: &Arc<AtomicBool>, progress: &Progress) -> Resu
                     budget: &budget,
                     progress,
                     stop,
+                    saves,
                     clock,
                     begin_at: &begin_at,
                     first: &first,

@@ -5,4 +5,5 @@ pub use crate::clock::Clock;
 pub use crate::keep::{hold_log, keep_once};
 pub use crate::lane::{Committed, Lane};
 pub use crate::run::Budget;
+pub use crate::saves::Saves;
 pub use crate::slot::{Slot, SlotJob};

@@ -10,6 +10,7 @@ use crate::clock::Clock;
 use crate::lane::{Committed, Lane};
 use crate::part::Part;
 use crate::run::{Budget, Progress};
+use crate::saves::Saves;
 use crate::settings::{Finish, Settings};
 use crate::{Error, Loss, Result, failpoints, limits};
 
@@ -26,6 +27,7 @@ pub struct Slot<'a> {
     budget: &'a Budget,
     progress: &'a Progress,
     stop: &'a AtomicBool,
+    saves: &'a Saves,
     clock: &'a dyn Clock,
     begin_at: &'a (dyn Fn(Partition) -> Result<Offset> + Sync),
     first: &'a (dyn Fn(Partition) -> Result<Offset> + Sync),
@@ -53,6 +55,8 @@ pub struct SlotJob<'a> {
     pub progress: &'a Progress,
     /// Set when the job is to stop.
     pub stop: &'a AtomicBool,
+    /// Checkpoints that people ask for.
+    pub saves: &'a Saves,
     /// The only time there is.
     pub clock: &'a dyn Clock,
     /// Where a partition that was never committed begins.
@@ -64,13 +68,15 @@ pub struct SlotJob<'a> {
 impl<'a> Slot<'a> {
     /// A slot that has done nothing yet.
     pub fn new(job: SlotJob<'a>, source: Box<dyn Source>, lane: Box<dyn Lane>) -> Self {
-        let SlotJob { topic, settings, budget, progress, stop, clock, begin_at, first } = job;
+        let SlotJob { topic, settings, budget, progress, stop, saves, clock, begin_at, first } =
+            job;
         Slot {
             topic,
             settings,
             budget,
             progress,
             stop,
+            saves,
             clock,
             begin_at,
             first,
@@ -125,6 +131,7 @@ impl<'a> Slot<'a> {
         if let Some(committed) = self.lane.settled(Duration::ZERO)? {
             self.settle(committed)?;
         }
+        self.answer_saves()?;
         self.snapshot_what_wants_one()?;
         if self.is_commit_due() {
             self.hand_over()?;
@@ -273,6 +280,22 @@ impl<'a> Slot<'a> {
         self.parts.values_mut().for_each(Part::end_unknown);
         // The source has waited already for what it waits for; this only keeps a loop from spinning.
         self.clock.sleep(Duration::from_millis(100));
+    }
+
+    /// Takes the checkpoints that are asked for, each partition one for all of them. A partition
+    /// that replays does so when it is done.
+    fn answer_saves(&mut self) -> Result<()> {
+        let (asked, clock) = (self.saves.asked(), self.clock);
+        if asked.is_empty() {
+            return Ok(());
+        }
+        for part in self.parts.values_mut().filter(|part| !part.is_replaying()) {
+            if part.answers_more(&asked) {
+                part.snapshot(|| clock.now())?;
+            }
+        }
+        self.notice_output();
+        Ok(())
     }
 
     fn snapshot_what_wants_one(&mut self) -> Result<()> {

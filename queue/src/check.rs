@@ -29,6 +29,16 @@ pub(crate) fn same_topic(have: Topic, partitions: u32) -> Result<Topic> {
     Err(Error::PartitionsDiffer { topic, have, want: partitions })
 }
 
+/// Whether a checkpoint may be named so: as a topic, but not like a checkpoint's number.
+pub(crate) fn checkpoint_name(name: &str) -> Result<()> {
+    Topic::check_name(name)?;
+    if name.bytes().any(|byte| !byte.is_ascii_digit()) {
+        return Ok(());
+    }
+    let why = "it would be taken for the number of a checkpoint";
+    Err(Error::Name { name: name.to_owned(), why })
+}
+
 /// Whether a home can be made for `job`.
 pub(crate) fn new_job(job: &Job) -> Result<()> {
     Topic::check_name(&job.group)?;

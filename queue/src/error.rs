@@ -28,7 +28,7 @@ pub enum Kind {
 pub enum Error {
     #[error("{url:?} is not a queue or home: {why}")]
     Url { url: String, why: &'static str },
-    #[error("{name:?} cannot name a topic or group: {why}")]
+    #[error("{name:?} cannot be a name: {why}")]
     Name { name: String, why: &'static str },
     #[error(
         "there is no topic {topic:?} in {at}; `seismic generate` or `seismic import` makes one"
@@ -91,6 +91,20 @@ pub enum Error {
     #[error("partition {partition} of {at} has no checkpoint {number}")]
     CheckpointMissing { at: String, partition: Partition, number: u64 },
     #[error(
+        "{at} has a checkpoint named {name:?} already; use another name, or \
+         `seismic checkpoint delete {name}`"
+    )]
+    NameTaken { at: String, name: String },
+    #[error("{at} has no checkpoint named {name:?}; `seismic checkpoint list` shows what there is")]
+    NameMissing { at: String, name: String },
+    #[error(
+        "{at} has {limit} named checkpoints, and there can be no more; \
+         `seismic checkpoint delete NAME` makes room"
+    )]
+    TooManyNames { at: String, limit: usize },
+    #[error("partition {partition} of {at} has no checkpoint yet that could be named")]
+    NothingToName { at: String, partition: Partition },
+    #[error(
         "retention of {topic}/{partition} stops at offset {offset}, which {holder} still needs"
     )]
     Held { topic: String, partition: Partition, offset: Offset, holder: String },
@@ -144,6 +158,10 @@ impl Error {
             | Error::HomeMissing { .. }
             | Error::JobDiffers { .. }
             | Error::CommitsOnly { .. }
+            | Error::NameTaken { .. }
+            | Error::NameMissing { .. }
+            | Error::TooManyNames { .. }
+            | Error::NothingToName { .. }
             | Error::Held { .. } => Kind::Config,
             Error::Owned { .. } | Error::Fenced { .. } => Kind::Fenced,
             Error::Io { .. }

@@ -7,7 +7,7 @@
 
 use std::ops::Range;
 
-use crate::{Block, CommitError, Error, Offset, Partition, Queue, Result, Span, Topic};
+use crate::{Block, Class, CommitError, Error, Offset, Partition, Queue, Result, Span, Topic};
 
 /// Whose home it is. Written at the first [`Home::own`]; later owners must agree.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +51,36 @@ pub trait Home: Send + Sync {
     /// [`Error::CheckpointMissing`](crate::Error::CheckpointMissing), or
     /// [`Error::Corrupt`](crate::Error::Corrupt) when a chunk is missing or fails its CRC.
     fn checkpoint(&self, partition: Partition, number: u64) -> Result<Checkpoint>;
+
+    /// Who owns it now, as text for people; `None`: nobody does.
+    fn owner(&self) -> Result<Option<String>>;
+
+    /// Asks the running job for a checkpoint of that name: every partition is to take one and
+    /// answer in the commit of its manifest. Until all have, the name is not whole.
+    ///
+    /// # Errors
+    /// [`Error::Name`](crate::Error::Name), [`Error::NameTaken`](crate::Error::NameTaken),
+    /// [`Error::TooManyNames`](crate::Error::TooManyNames).
+    fn ask(&self, name: &str) -> Result<()>;
+
+    /// What is asked for and not answered by all, asked often and so without much cost.
+    fn asked(&self) -> Result<Vec<Asked>>;
+
+    /// Takes back what was asked for, with the answers so far; `None` when nobody asks for it: it
+    /// was never asked, or is whole.
+    fn withdraw(&self, name: &str) -> Result<Option<Asked>>;
+
+    /// Names the newest checkpoint of every partition, in one act.
+    ///
+    /// # Errors
+    /// As [`Home::ask`], and [`Error::NothingToName`](crate::Error::NothingToName).
+    fn name_newest(&self, name: &str) -> Result<()>;
+
+    /// Forgets a name, and the checkpoints that nothing else keeps.
+    ///
+    /// # Errors
+    /// [`Error::NameMissing`](crate::Error::NameMissing).
+    fn forget(&self, name: &str) -> Result<()>;
 
     /// The topics of the home, for reading. Appending to them is the committer's right alone.
     fn topics(&self) -> &dyn Queue;
@@ -117,9 +147,14 @@ pub struct PartitionCommit {
     pub journal: Vec<JournalEntry>,
     /// Pieces of a snapshot on its way; without a manifest they mean nothing.
     pub chunks: Vec<Chunk>,
-    /// Makes the chunks stored so far a checkpoint. Old checkpoints beyond
-    /// [`limits::CHECKPOINTS_KEPT`](crate::limits::CHECKPOINTS_KEPT) go in the same act.
+    /// Makes the chunks stored so far a checkpoint. Old checkpoints that no [`Class`] keeps go in
+    /// the same act.
     pub manifest: Option<Manifest>,
+    /// Ids of what was asked for ([`Home::asked`]) that the manifest answers; one that was taken
+    /// back meanwhile is passed over.
+    pub answers: Vec<String>,
+    /// A name that the manifest gets unasked.
+    pub name: Option<String>,
 }
 
 impl PartitionCommit {
@@ -136,6 +171,8 @@ impl PartitionCommit {
             journal: Vec::new(),
             chunks: Vec::new(),
             manifest: None,
+            answers: Vec::new(),
+            name: None,
         }
     }
 }
@@ -242,6 +279,8 @@ pub struct View {
     pub partitions: Vec<PartitionView>,
     /// How far the sinks have come.
     pub sinks: Vec<SinkPosition>,
+    /// Checkpoints asked for that not every partition has taken yet.
+    pub asked: Vec<Asked>,
 }
 
 /// One partition in a [`View`].
@@ -268,6 +307,21 @@ pub struct CheckpointInfo {
     pub bytes: u64,
     /// When it was made, ms since 1970 UTC.
     pub created_ms: i64,
+    /// Why it is kept; `None`: nothing keeps it, and it goes with the next commit of one.
+    pub class: Option<Class>,
+    /// Its names, also those that are not whole yet.
+    pub names: Vec<String>,
+}
+
+/// A checkpoint that was asked for by name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// Given once: a name that is asked for again is another one.
+    pub id: String,
+    /// The name.
+    pub name: String,
+    /// Partitions that have answered.
+    pub answered: Vec<Partition>,
 }
 
 /// How far a sink has come.

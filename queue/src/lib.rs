@@ -22,6 +22,7 @@ mod error;
 pub mod failpoints;
 mod follow;
 mod home;
+mod kept;
 pub mod limits;
 mod partitioner;
 mod patience;
@@ -43,9 +44,10 @@ pub use batch::{Batch, Entry, Message};
 pub use block::Block;
 pub use error::{CommitError, Error, Kind, Result};
 pub use home::{
-    Checkpoint, CheckpointInfo, Chunk, Claim, Commit, Committer, Home, Job, JournalEntry, Manifest,
-    Owner, PartitionCommit, PartitionView, Progress, Recovered, SinkPosition, View,
+    Asked, Checkpoint, CheckpointInfo, Chunk, Claim, Commit, Committer, Home, Job, JournalEntry,
+    Manifest, Owner, PartitionCommit, PartitionView, Progress, Recovered, SinkPosition, View,
 };
+pub use kept::Class;
 pub use partitioner::partition_of;
 pub use patience::{patiently, sleep};
 pub use queue::{Append, Appended, Event, Hold, Policy, Producer, Queue, Reader, Retained, Source};

@@ -19,7 +19,21 @@ pub const BATCH_BYTES: usize = 2 << 20;
 pub const CHUNK_BYTES: usize = 512 << 10;
 
 /// Newest checkpoints kept per partition. They hold the log: recovery can fall back ten times.
-pub const CHECKPOINTS_KEPT: usize = 10;
+pub const CHECKPOINTS_NEWEST: usize = 10;
+
+/// Hours of which the newest checkpoint is kept, where one was made: a day of going back.
+pub const CHECKPOINTS_HOURLY: usize = 24;
+
+/// Days of which the newest checkpoint is kept: a mistake is seen within a week.
+pub const CHECKPOINTS_DAILY: usize = 7;
+
+/// Names of checkpoints in a home. Each keeps a whole state of every partition until a person
+/// deletes it, so there must be an end.
+pub const CHECKPOINT_NAMES: usize = 100;
+
+/// How long taking a home waits for a lock: whoever only looks whether it is owned holds it for an
+/// instant.
+pub const LOCK_WAIT: Duration = Duration::from_millis(200);
 
 /// Producers remembered per partition, newest kept: a retry is recognised as long as fewer than
 /// this many other producers have written since.

@@ -1,12 +1,12 @@
-//! `seismic checkpoint list`: the numbered snapshots of a job.
+//! `seismic checkpoint`: the snapshots of a job, to look at, to name, and to let go of.
 
-use serde_json::json;
+mod list;
+mod save;
+mod show;
 
 use crate::exit::Outcome;
 use crate::out::print_line;
 use crate::place::Place;
-use crate::show::count;
-use crate::time::show_ms;
 
 /// Options of `seismic checkpoint`.
 #[derive(clap::Args)]
@@ -18,56 +18,36 @@ pub struct Args {
 #[derive(clap::Subcommand)]
 enum What {
     /// List the checkpoints of every partition, oldest first
-    List(ListArgs),
+    List(list::Args),
+    /// Look at one checkpoint in every partition: what is in it, whether it is whole, and whether a
+    /// job can start from it
+    Show(show::Args),
+    /// Name a checkpoint, so that it is kept: of a running job, one taken now
+    Save(save::Args),
+    /// Delete a name, and the checkpoints that nothing else keeps
+    Delete(DeleteArgs),
 }
 
 #[derive(clap::Args)]
-struct ListArgs {
+struct DeleteArgs {
+    /// The name
+    name: String,
     #[command(flatten)]
     place: Place,
-    /// For programs
-    #[arg(long)]
-    json: bool,
 }
 
 /// Does what was asked for.
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     match &args.what {
-        What::List(args) => list(args),
+        What::List(args) => list::run(args),
+        What::Show(args) => show::run(args),
+        What::Save(args) => save::run(args),
+        What::Delete(args) => delete(args),
     }
 }
 
-fn list(args: &ListArgs) -> anyhow::Result<Outcome> {
-    let view = args.place.open_home()?.view()?;
-    let checkpoints =
-        view.partitions.iter().enumerate().flat_map(|(partition, part)| {
-            part.checkpoints.iter().map(move |info| (partition, info))
-        });
-    if args.json {
-        let all: Vec<_> = checkpoints
-            .map(|(partition, info)| {
-                json!({
-                    "partition": partition,
-                    "number": info.manifest.checkpoint,
-                    "position": info.manifest.position.0,
-                    "chunks": info.manifest.chunks,
-                    "bytes": info.bytes,
-                    "created_ms": info.created_ms,
-                })
-            })
-            .collect();
-        print_line(serde_json::Value::from(all))?;
-        return Ok(Outcome::Fine);
-    }
-    print_line("partition    number      position         bytes  made")?;
-    for (partition, info) in checkpoints {
-        print_line(format_args!(
-            "{partition:>9} {:>9} {:>13} {:>13}  {}",
-            info.manifest.checkpoint,
-            count(info.manifest.position.0),
-            count(info.bytes),
-            show_ms(info.created_ms),
-        ))?;
-    }
+fn delete(args: &DeleteArgs) -> anyhow::Result<Outcome> {
+    args.place.open_home()?.forget(&args.name)?;
+    print_line(format_args!("deleted {}", args.name))?;
     Ok(Outcome::Fine)
 }

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use seismic_queue::memory::MemoryHome;
 use seismic_queue::{
-    Checkpoint, Claim, Commit, CommitError, Committer, Error, Home, Job, JournalEntry, Offset,
-    Owner, Partition, Queue, Recovered, Result, View,
+    Asked, Checkpoint, Claim, Commit, CommitError, Committer, Error, Home, Job, JournalEntry,
+    Offset, Owner, Partition, Queue, Recovered, Result, View,
 };
 
 /// What becomes of a commit.
@@ -63,6 +63,30 @@ impl Home for FaultyHome {
 
     fn checkpoint(&self, partition: Partition, number: u64) -> Result<Checkpoint> {
         self.inner.checkpoint(partition, number)
+    }
+
+    fn owner(&self) -> Result<Option<String>> {
+        self.inner.owner()
+    }
+
+    fn ask(&self, name: &str) -> Result<()> {
+        self.inner.ask(name)
+    }
+
+    fn asked(&self) -> Result<Vec<Asked>> {
+        self.inner.asked()
+    }
+
+    fn withdraw(&self, name: &str) -> Result<Option<Asked>> {
+        self.inner.withdraw(name)
+    }
+
+    fn name_newest(&self, name: &str) -> Result<()> {
+        self.inner.name_newest(name)
+    }
+
+    fn forget(&self, name: &str) -> Result<()> {
+        self.inner.forget(name)
     }
 
     fn topics(&self) -> &dyn Queue {
@@ -139,6 +163,8 @@ fn copy(commit: &Commit) -> Commit {
         journal: part.journal.clone(),
         chunks: part.chunks.clone(),
         manifest: part.manifest.clone(),
+        answers: part.answers.clone(),
+        name: part.name.clone(),
     };
     Commit { partitions: commit.partitions.iter().map(copy).collect() }
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
 
 mod bounds;
+mod checkpoints;
 mod faults;
 mod faulty;
 mod health;

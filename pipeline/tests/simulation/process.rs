@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use seismic_pipeline::simulation::{Budget, Slot, SlotJob, hold_log, keep_once};
+use seismic_pipeline::simulation::{Budget, Saves, Slot, SlotJob, hold_log, keep_once};
 use seismic_pipeline::{Error, Progress, RunJob, Settings};
 use seismic_queue::memory::{Memory, MemoryHome};
 use seismic_queue::{Error as QueueError, Home, Job, Offset, Owner, Partition, Queue};
@@ -39,6 +39,7 @@ pub struct Stage {
 pub struct Flags {
     pub progress: Progress,
     pub stop: AtomicBool,
+    pub saves: Saves,
 }
 
 /// A running job.
@@ -90,6 +91,7 @@ impl<'a> Process<'a> {
             budget: &stage.budget,
             progress: &self.flags.progress,
             stop: &self.flags.stop,
+            saves: &self.flags.saves,
             clock: &*stage.ground,
             begin_at: &*stage.first,
             first: &*stage.first,

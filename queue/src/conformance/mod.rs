@@ -9,6 +9,7 @@
 
 pub mod appending;
 pub mod committing;
+pub mod naming;
 pub mod owning;
 pub mod reading;
 pub mod recovering;
@@ -65,6 +66,7 @@ macro_rules! conformance {
                 offsets_and_partitions_that_are_not_there_are_refused;
             owning:
                 a_home_nobody_owned_is_missing
+                a_home_says_who_owns_it
                 a_second_owner_is_refused_and_told_who_it_is
                 a_home_is_free_when_owner_and_committers_are_gone
                 another_job_is_refused_with_what_differs
@@ -81,9 +83,16 @@ macro_rules! conformance {
                 recovery_has_the_newest_checkpoint_and_the_journal_after_it
                 a_damaged_checkpoint_is_passed_over_with_its_journal
                 chunks_without_a_manifest_mean_nothing
-                the_ten_newest_checkpoints_are_kept
+                the_newest_checkpoints_are_kept
                 a_checkpoint_with_a_missing_chunk_is_refused
                 the_journal_is_pruned_up_to_the_oldest_checkpoint;
+            naming:
+                a_name_is_whole_when_every_partition_has_answered
+                an_answer_to_what_was_taken_back_names_nothing
+                the_newest_checkpoints_of_a_job_at_rest_get_a_name_at_once
+                a_named_checkpoint_is_kept_until_its_last_name_is_forgotten
+                names_that_cannot_be_are_refused_with_the_reason
+                a_checkpoint_may_be_born_with_a_name;
             retaining:
                 retention_deletes_whole_blocks_from_the_oldest_on
                 retention_never_passes_a_hold_and_says_who_holds

@@ -13,6 +13,16 @@ pub fn a_home_nobody_owned_is_missing(backend: &dyn Backend) {
     assert!(home.view().unwrap().partitions[0].progress.is_none());
 }
 
+pub fn a_home_says_who_owns_it(backend: &dyn Backend) {
+    assert_eq!(backend.home().owner().unwrap(), None, "there is none");
+    let (owner, committer) = owned(backend);
+    let by = backend.home().owner().unwrap().unwrap();
+    assert!(by.contains(&format!("process {}", std::process::id())), "{by}");
+    drop((owner, committer));
+    assert_eq!(backend.home().owner().unwrap(), None);
+    drop(owned(backend));
+}
+
 pub fn a_second_owner_is_refused_and_told_who_it_is(backend: &dyn Backend) {
     let job = job(&*backend.queue());
     let _owner = backend.home().own(&job).unwrap();

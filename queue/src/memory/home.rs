@@ -6,15 +6,17 @@ use std::ops::Range;
 use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Weak};
 
+use super::names::Names;
 use super::store::Store;
 use super::{Memory, Use};
 use crate::failpoints::{COMMIT_AFTER, COMMIT_BEFORE, COMMIT_IN_TRANSACTION, pass};
+use crate::kept::{Candidate, classes};
 use crate::tip::{Tip, not_made};
 use crate::topic::new_id;
 use crate::{
-    Checkpoint, CheckpointInfo, Claim, Commit, CommitError, Committer, Error, Home, Job,
+    Asked, Checkpoint, CheckpointInfo, Claim, Commit, CommitError, Committer, Error, Home, Job,
     JournalEntry, Offset, Owner, Partition, PartitionCommit, PartitionView, Progress, Queue,
-    Recovered, Result, SinkPosition, Topic, View, check, limits,
+    Recovered, Result, SinkPosition, Topic, View, check,
 };
 
 /// A home in memory.
@@ -33,6 +35,7 @@ pub(super) struct HomeState {
     result: Topic,
     dead: Topic,
     partitions: Vec<PartitionState>,
+    names: Names,
 }
 
 #[derive(Default)]
@@ -123,6 +126,7 @@ impl HomeState {
             result: store.create(&job.result_topic, partitions),
             dead: store.create(&job.dead_topic, partitions),
             partitions: job.input.all().map(|_| PartitionState::default()).collect(),
+            names: Names::of_job(job),
         }
     }
 
@@ -133,6 +137,13 @@ impl HomeState {
 
     fn at_mut(&mut self, partition: Partition) -> Option<&mut PartitionState> {
         self.partitions.get_mut(partition.0 as usize)
+    }
+
+    /// Lets go of the checkpoints that nothing keeps.
+    fn prune(&mut self) {
+        for (partition, state) in self.job.input.all().zip(&mut self.partitions) {
+            state.prune(partition, &self.names);
+        }
     }
 
     fn fence(&self, at: &str, ours: u64) -> Result<()> {
@@ -177,17 +188,18 @@ impl Home for MemoryHome {
             let sinks = sinks.collect();
             let rows: Vec<_> = rows.partitions.iter().map(|log| log.span()).collect();
             let dead = store.topic(at, &home.dead)?.partitions.iter().map(|log| log.span());
-            let partitions = home.partitions.iter().zip(rows).zip(dead);
-            let partitions = partitions.map(|((state, rows), dead)| PartitionView {
+            let partitions = home.job.input.all().zip(&home.partitions).zip(rows).zip(dead);
+            let partitions = partitions.map(|(((partition, state), rows), dead)| PartitionView {
                 progress: state.progress.clone(),
                 rows,
                 dead,
                 journal: state.journal.first().map_or(state.tip.next_sequence, |e| e.sequence)
                     ..state.tip.next_sequence,
-                checkpoints: state.checkpoints.values().cloned().collect(),
+                checkpoints: state.infos(partition, &home.names),
             });
             let partitions = partitions.collect();
-            Ok(View { id: home.id.clone(), job: home.job.clone(), partitions, sinks })
+            let (id, job) = (home.id.clone(), home.job.clone());
+            Ok(View { id, job, partitions, sinks, asked: home.names.asked() })
         })
     }
 
@@ -200,6 +212,51 @@ impl Home for MemoryHome {
 
     fn checkpoint(&self, partition: Partition, number: u64) -> Result<Checkpoint> {
         self.look(|at, _, home| home.at(partition)?.checkpoint(at, partition, number))
+    }
+
+    fn owner(&self) -> Result<Option<String>> {
+        let store = self.memory.store();
+        let is_owned = store.home.as_ref().is_some_and(|home| home.owner.strong_count() > 0);
+        Ok(is_owned.then(|| format!("process {}", std::process::id())))
+    }
+
+    fn ask(&self, name: &str) -> Result<()> {
+        self.look(|at, _, home| home.names.ask(at, name))
+    }
+
+    fn asked(&self) -> Result<Vec<Asked>> {
+        self.look(|_, _, home| Ok(home.names.asked()))
+    }
+
+    fn withdraw(&self, name: &str) -> Result<Option<Asked>> {
+        self.look(|_, _, home| {
+            let asked = home.names.withdraw(name);
+            home.prune();
+            Ok(asked)
+        })
+    }
+
+    fn name_newest(&self, name: &str) -> Result<()> {
+        self.look(|at, _, home| {
+            home.names.check_new(at, name)?;
+            let mut newest = BTreeMap::new();
+            for (partition, state) in home.job.input.all().zip(&home.partitions) {
+                let Some((&number, _)) = state.checkpoints.last_key_value() else {
+                    return Err(Error::NothingToName { at: at.to_owned(), partition });
+                };
+                newest.insert(partition, number);
+            }
+            home.names.put(name, newest);
+            Ok(())
+        })
+    }
+
+    fn forget(&self, name: &str) -> Result<()> {
+        self.look(|at, _, home| {
+            home.names.forget(at, name)?;
+            home.prune();
+            Ok(())
+        })
     }
 
     fn topics(&self) -> &dyn Queue {
@@ -217,7 +274,7 @@ impl Home for MemoryHome {
 }
 
 impl PartitionState {
-    fn apply(&mut self, tip: Tip, commit: &PartitionCommit, now_ms: i64) {
+    fn apply(&mut self, tip: Tip, commit: &PartitionCommit, now_ms: i64, names: &mut Names) {
         self.tip = tip;
         self.progress = Some(Progress {
             number: commit.number,
@@ -234,12 +291,40 @@ impl PartitionState {
         };
         let of_it = self.chunks.range((manifest.checkpoint, 0)..);
         let bytes = of_it.map(|(_, bytes)| bytes.len() as u64).sum();
-        let info = CheckpointInfo { manifest: manifest.clone(), bytes, created_ms: now_ms };
-        self.checkpoints.insert(manifest.checkpoint, info);
-        while self.checkpoints.len() > limits::CHECKPOINTS_KEPT {
-            self.checkpoints.pop_first();
-        }
+        let (manifest, created_ms) = (manifest.clone(), now_ms);
+        let number = manifest.checkpoint;
+        let info = CheckpointInfo { manifest, bytes, created_ms, class: None, names: Vec::new() };
+        self.checkpoints.insert(number, info);
+        names.give(commit);
+        self.prune(commit.partition, names);
         self.chunks.retain(|(number, _), _| self.checkpoints.contains_key(number));
+    }
+
+    /// Every checkpoint with what keeps it.
+    fn infos(&self, partition: Partition, names: &Names) -> Vec<CheckpointInfo> {
+        let mut infos: Vec<_> = self.checkpoints.values().cloned().collect();
+        for info in &mut infos {
+            info.names = names.of(partition, info.manifest.checkpoint);
+        }
+        let candidate = |info: &CheckpointInfo| Candidate {
+            number: info.manifest.checkpoint,
+            created_ms: info.created_ms,
+            is_named: !info.names.is_empty(),
+        };
+        let classes = classes(&infos.iter().map(candidate).collect::<Vec<_>>());
+        infos.iter_mut().zip(classes).for_each(|(info, class)| info.class = class);
+        infos
+    }
+
+    /// Lets go of the checkpoints that nothing keeps, with their chunks.
+    fn prune(&mut self, partition: Partition, names: &Names) {
+        for info in self.infos(partition, names) {
+            if info.class.is_none() {
+                let number = info.manifest.checkpoint;
+                self.checkpoints.remove(&number);
+                self.chunks.retain(|(of, _), _| *of != number);
+            }
+        }
     }
 
     fn checkpoint(&self, at: &str, partition: Partition, number: u64) -> Result<Checkpoint> {
@@ -325,7 +410,7 @@ impl Committer for MemoryOwner {
                 let dead = store.topic(at, &home.dead)?.at_mut(new.partition);
                 dead.append(&new.dead, 0, now_ms);
                 let state = &mut home.partitions[new.partition.0 as usize];
-                state.apply(tips[&new.partition], new, now_ms);
+                state.apply(tips[&new.partition], new, now_ms, &mut home.names);
             }
             store.version += 1;
             Ok(())

@@ -6,6 +6,7 @@
 
 mod home;
 mod log;
+mod names;
 mod store;
 
 use std::collections::BTreeMap;

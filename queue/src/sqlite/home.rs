@@ -9,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::fault::Sql;
 use super::lock::{self, Lock};
 use super::log::{self, Places};
+use super::names;
 use super::progress;
 use super::queue::SqliteQueue;
 use super::store::Store;
@@ -17,9 +18,9 @@ use crate::failpoints::{COMMIT_AFTER, COMMIT_BEFORE, COMMIT_IN_TRANSACTION, pass
 use crate::tip::not_made;
 use crate::topic::new_id;
 use crate::{
-    Checkpoint, Claim, Commit, CommitError, Committer, Error, Home, Job, JournalEntry, Offset,
-    Owner, Partition, PartitionView, Queue, Recovered, Result, SinkPosition, Topic, View, check,
-    clock,
+    Asked, Checkpoint, Claim, Commit, CommitError, Committer, Error, Home, Job, JournalEntry,
+    Offset, Owner, Partition, PartitionView, Queue, Recovered, Result, SinkPosition, Topic, View,
+    check, clock,
 };
 
 /// A home in one SQLite file.
@@ -59,6 +60,17 @@ impl SqliteHome {
     ) -> Result<T> {
         let store = self.topics.store()?;
         store.look(doing, |db| look(db, identity(db, &store.at)?))
+    }
+
+    /// Changes what needs no ownership, in one transaction. `change` also gets the home's name.
+    fn change<T>(
+        &self,
+        doing: &'static str,
+        change: impl FnOnce(&Connection, &str, Identity) -> Sql<T>,
+    ) -> Result<T> {
+        let store = self.topics.store()?;
+        let at = &store.at;
+        Ok(store.writer.write(doing, |db| change(db, at, identity(db, at)?))?)
     }
 }
 
@@ -108,7 +120,7 @@ impl Home for SqliteHome {
                     checkpoints: progress::checkpoints(db, partition)?,
                 });
             }
-            Ok(View { id, job, partitions, sinks })
+            Ok(View { id, job, partitions, sinks, asked: names::asked(db)? })
         })
     }
 
@@ -128,21 +140,44 @@ impl Home for SqliteHome {
         })
     }
 
+    fn owner(&self) -> Result<Option<String>> {
+        lock::owner(&self.path, &self.name())
+    }
+
+    fn ask(&self, name: &str) -> Result<()> {
+        self.change("asking for a checkpoint", |db, at, _| names::ask(db, at, name))
+    }
+
+    fn asked(&self) -> Result<Vec<Asked>> {
+        self.topics.store()?.look("looking what is asked for", names::asked)
+    }
+
+    fn withdraw(&self, name: &str) -> Result<Option<Asked>> {
+        self.change("taking back what was asked for", |db, _, _| names::withdraw(db, name))
+    }
+
+    fn name_newest(&self, name: &str) -> Result<()> {
+        self.change("naming a checkpoint", |db, at, Identity { job, .. }| {
+            names::name_newest(db, at, &job.input, name)
+        })
+    }
+
+    fn forget(&self, name: &str) -> Result<()> {
+        self.change("forgetting a checkpoint", |db, at, _| names::forget(db, at, name))
+    }
+
     fn topics(&self) -> &dyn Queue {
         &self.topics
     }
 
     fn note_sink(&self, sink: &str, at: &[(Partition, Offset)]) -> Result<()> {
-        let store = self.topics.store()?;
-        store.writer.write("noting a sink's position", |db| {
-            let Identity { job, rows, .. } = identity(db, &store.at)?;
+        self.change("noting a sink's position", |db, _, Identity { job, rows, .. }| {
             for &(partition, next) in at {
                 check::partition(&job.input, partition)?;
                 log::hold(db, rows[partition.0 as usize], sink, next)?;
             }
             Ok(())
-        })?;
-        Ok(())
+        })
     }
 }
 

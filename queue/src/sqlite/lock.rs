@@ -6,9 +6,11 @@
 use std::ffi::OsString;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Seek, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Instant;
 
-use crate::{Error, Result};
+use crate::{Error, Result, limits};
 
 /// The right to own a home, given back when dropped.
 pub(super) struct Lock {
@@ -21,12 +23,17 @@ pub(super) struct Lock {
 /// [`Error::Owned`] naming the one who has it. `since` is when this one began, for people.
 pub(super) fn take(path: &Path, at: &str, since: &str) -> Result<Lock> {
     let io = |source| Error::Io { at: at.to_owned(), doing: "locking it", source };
-    let mut name = OsString::from(path);
-    name.push(".lock");
+    let name = name_of(path);
     let mut options = File::options();
     let mut file =
         options.read(true).write(true).create(true).truncate(false).open(name).map_err(io)?;
-    match file.try_lock() {
+    let asked = Instant::now();
+    let mut taken = file.try_lock();
+    while matches!(taken, Err(TryLockError::WouldBlock)) && asked.elapsed() < limits::LOCK_WAIT {
+        thread::sleep(limits::LOCK_WAIT / 20);
+        taken = file.try_lock();
+    }
+    match taken {
         Ok(()) => {
             write_owner(&mut file, since).map_err(io)?;
             Ok(Lock { _file: file })
@@ -36,6 +43,28 @@ pub(super) fn take(path: &Path, at: &str, since: &str) -> Result<Lock> {
         }
         Err(TryLockError::Error(source)) => Err(io(source)),
     }
+}
+
+/// Who has the lock of the home `path`; `None`: nobody.
+pub(super) fn owner(path: &Path, at: &str) -> Result<Option<String>> {
+    let io = |source| Error::Io { at: at.to_owned(), doing: "looking at its lock", source };
+    let mut file = match File::open(name_of(path)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        opened => opened.map_err(io)?,
+    };
+    // Shared, so that two that look do not see each other.
+    match file.try_lock_shared() {
+        Ok(()) => Ok(None),
+        Err(TryLockError::WouldBlock) => Ok(Some(read_owner(&mut file))),
+        Err(TryLockError::Error(source)) => Err(io(source)),
+    }
+}
+
+/// The file that is locked.
+pub(super) fn name_of(path: &Path) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(".lock");
+    name.into()
 }
 
 fn write_owner(file: &mut File, since: &str) -> io::Result<()> {

@@ -10,6 +10,7 @@ mod home;
 mod identity;
 mod lock;
 mod log;
+mod names;
 mod producer;
 mod progress;
 mod queue;

@@ -5,11 +5,13 @@ use rusqlite::{Connection, OptionalExtension, params};
 use std::ops::Range;
 
 use super::fault::Sql;
+use super::names;
 use crate::failpoints::{BEFORE_PRUNE, SNAPSHOT_CHUNK, pass};
+use crate::kept::{Candidate, classes};
 use crate::tip::Tip;
 use crate::{
-    Checkpoint, CheckpointInfo, Error, JournalEntry, Manifest, Offset, Partition, PartitionCommit,
-    Progress, Recovered, limits,
+    Checkpoint, CheckpointInfo, Class, Error, JournalEntry, Manifest, Offset, Partition,
+    PartitionCommit, Progress, Recovered,
 };
 
 /// Writes everything of a partition's commit but its rows and dead letters.
@@ -48,17 +50,18 @@ pub(super) fn apply(db: &Connection, at: &str, new: &PartitionCommit, now_ms: i6
         ])?;
         pass(at, SNAPSHOT_CHUNK)?;
     }
-    new.manifest.as_ref().map_or(Ok(()), |manifest| seal(db, at, partition, manifest, now_ms))
+    new.manifest.as_ref().map_or(Ok(()), |manifest| seal(db, at, new, manifest, now_ms))
 }
 
 /// Makes stored chunks a checkpoint, and lets go of old ones and of chunks that never became one.
 fn seal(
     db: &Connection,
     at: &str,
-    partition: Partition,
+    new: &PartitionCommit,
     manifest: &Manifest,
     now_ms: i64,
 ) -> Sql<()> {
+    let partition = new.partition;
     let Manifest { checkpoint, position, journal_sequence, chunks, crc } = manifest;
     db.prepare_cached(
         "INSERT INTO checkpoint SELECT ?1, ?2, ?3, ?4, ?5, ?6, coalesce(sum(length(bytes)), 0), ?7
@@ -74,18 +77,44 @@ fn seal(
         now_ms
     ])?;
     pass(at, BEFORE_PRUNE)?;
-    db.prepare_cached(
-        "DELETE FROM checkpoint WHERE partition = ?1 AND number <= (
-             SELECT number FROM checkpoint WHERE partition = ?1
-             ORDER BY number DESC LIMIT 1 OFFSET ?2)",
-    )?
-    .execute(params![partition, limits::CHECKPOINTS_KEPT])?;
+    names::give(db, new)?;
+    prune(db, partition)?;
     db.prepare_cached(
         "DELETE FROM chunk WHERE partition = ?1 AND checkpoint NOT IN (
              SELECT number FROM checkpoint WHERE partition = ?1)",
     )?
     .execute(params![partition])?;
     Ok(())
+}
+
+/// Lets go of the checkpoints that nothing keeps, with their chunks.
+pub(super) fn prune(db: &Connection, partition: Partition) -> Sql<()> {
+    for (candidate, class) in kept(db, partition)? {
+        if class.is_none() {
+            let place = params![partition, candidate.number];
+            db.prepare_cached("DELETE FROM checkpoint WHERE partition = ?1 AND number = ?2")?
+                .execute(place)?;
+            db.prepare_cached("DELETE FROM chunk WHERE partition = ?1 AND checkpoint = ?2")?
+                .execute(place)?;
+        }
+    }
+    Ok(())
+}
+
+/// Every checkpoint, oldest first, with what keeps it.
+fn kept(db: &Connection, partition: Partition) -> Sql<Vec<(Candidate, Option<Class>)>> {
+    let mut select = db.prepare_cached(
+        "SELECT number, created_ms, EXISTS (
+             SELECT 1 FROM name WHERE name.partition = ?1 AND name.checkpoint = number)
+         FROM checkpoint WHERE partition = ?1 ORDER BY number",
+    )?;
+    let all = select.query_map(params![partition], |row| {
+        let (number, created_ms) = (row.get(0)?, row.get(1)?);
+        Ok(Candidate { number, created_ms, is_named: row.get(2)? })
+    })?;
+    let all: Vec<_> = all.collect::<rusqlite::Result<_>>()?;
+    let classes = classes(&all);
+    Ok(all.into_iter().zip(classes).collect())
 }
 
 fn tip(db: &Connection, at: &str, partition: Partition) -> Sql<Tip> {
@@ -266,9 +295,15 @@ pub(super) fn checkpoints(db: &Connection, partition: Partition) -> Sql<Vec<Chec
             chunks: row.get(3)?,
             crc: row.get(4)?,
         };
-        Ok(CheckpointInfo { manifest, bytes: row.get(5)?, created_ms: row.get(6)? })
+        let (bytes, created_ms) = (row.get(5)?, row.get(6)?);
+        Ok(CheckpointInfo { manifest, bytes, created_ms, class: None, names: Vec::new() })
     })?;
-    Ok(infos.collect::<rusqlite::Result<_>>()?)
+    let mut infos: Vec<_> = infos.collect::<rusqlite::Result<_>>()?;
+    for (info, (_, class)) in infos.iter_mut().zip(kept(db, partition)?) {
+        info.class = class;
+        info.names = names::of(db, partition, info.manifest.checkpoint)?;
+    }
+    Ok(infos)
 }
 
 /// The checkpoint of that number, read and checked.

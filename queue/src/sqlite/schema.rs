@@ -77,6 +77,12 @@ CREATE TABLE checkpoint (
     journal_sequence INTEGER NOT NULL, chunks INTEGER NOT NULL, crc INTEGER NOT NULL,
     bytes INTEGER NOT NULL, created_ms INTEGER NOT NULL, PRIMARY KEY (partition, number)
 ) STRICT, WITHOUT ROWID;
+-- A name of a checkpoint in each partition, whole when nobody asks for it any more.
+CREATE TABLE name (
+    name TEXT NOT NULL, partition INTEGER NOT NULL, checkpoint INTEGER NOT NULL,
+    PRIMARY KEY (name, partition)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE asked (name TEXT PRIMARY KEY, id TEXT NOT NULL UNIQUE) STRICT, WITHOUT ROWID;
 ";
 
 /// Kind of file.

@@ -7,8 +7,8 @@ use std::time::Duration;
 use seismic_queue::failpoints::COMMIT_IN_TRANSACTION;
 use seismic_queue::sqlite::SqliteHome;
 use seismic_queue::{
-    Block, Chunk, Claim, Commit, Committer, Event, Home, Job, JournalEntry, Manifest, Offset,
-    Owner, Partition, PartitionCommit, PartitionView, Policy, Topic, limits,
+    Block, Chunk, Claim, Class, Commit, Committer, Event, Home, Job, JournalEntry, Manifest,
+    Offset, Owner, Partition, PartitionCommit, PartitionView, Policy, Topic, limits,
 };
 
 use crate::random::Random;
@@ -197,7 +197,6 @@ fn part(partition: Partition, number: u64) -> PartitionCommit {
         crc: crc32fast::hash(&state),
     };
     PartitionCommit {
-        partition,
         number,
         next,
         note: format!("note {number}").into_bytes(),
@@ -206,6 +205,7 @@ fn part(partition: Partition, number: u64) -> PartitionCommit {
         journal: journal.collect(),
         chunks: vec![Chunk { checkpoint, index, bytes: chunk(partition, checkpoint, index) }],
         manifest: (index == 1).then_some(manifest),
+        ..PartitionCommit::new(partition)
     }
 }
 
@@ -240,8 +240,9 @@ fn look_at(
         assert_eq!(entry.bytes, format!("entry {}", entry.sequence).into_bytes());
     }
     let sealed = number / 2;
-    let kept = sealed.saturating_sub(limits::CHECKPOINTS_KEPT as u64) + 1..=sealed;
-    let found = part.checkpoints.iter().map(|info| info.manifest.checkpoint);
+    let kept = sealed.saturating_sub(limits::CHECKPOINTS_NEWEST as u64) + 1..=sealed;
+    let newest = part.checkpoints.iter().filter(|info| info.class == Some(Class::Newest));
+    let found = newest.map(|info| info.manifest.checkpoint);
     assert!(found.eq(kept.clone()), "checkpoints {kept:?} are kept");
     for checkpoint in kept {
         home.checkpoint(partition, checkpoint).unwrap();

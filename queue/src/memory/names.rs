@@ -1,0 +1,92 @@
+//! Names of checkpoints in memory, and who asks for them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::topic::new_id;
+use crate::{Asked, Error, Job, Partition, PartitionCommit, Result, check, limits};
+
+/// The names of one home.
+pub(super) struct Names {
+    /// Partitions of the job.
+    partitions: usize,
+    /// Number of the checkpoint in each partition.
+    given: BTreeMap<String, BTreeMap<Partition, u64>>,
+    /// Names that not every partition has answered, with the id of the question.
+    asked: BTreeMap<String, String>,
+}
+
+impl Names {
+    pub(super) fn of_job(job: &Job) -> Self {
+        let partitions = job.input.partitions as usize;
+        Names { partitions, given: BTreeMap::new(), asked: BTreeMap::new() }
+    }
+
+    pub(super) fn check_new(&self, at: &str, name: &str) -> Result<()> {
+        check::checkpoint_name(name)?;
+        if self.given.contains_key(name) || self.asked.contains_key(name) {
+            return Err(Error::NameTaken { at: at.to_owned(), name: name.to_owned() });
+        }
+        let all: BTreeSet<_> = self.given.keys().chain(self.asked.keys()).collect();
+        let limit = limits::CHECKPOINT_NAMES;
+        if all.len() >= limit {
+            return Err(Error::TooManyNames { at: at.to_owned(), limit });
+        }
+        Ok(())
+    }
+
+    pub(super) fn ask(&mut self, at: &str, name: &str) -> Result<()> {
+        self.check_new(at, name)?;
+        self.asked.insert(name.to_owned(), new_id());
+        Ok(())
+    }
+
+    pub(super) fn asked(&self) -> Vec<Asked> {
+        let asked = self.asked.iter().map(|(name, id)| Asked {
+            id: id.clone(),
+            name: name.clone(),
+            answered: self.given.get(name).into_iter().flatten().map(|(&at, _)| at).collect(),
+        });
+        asked.collect()
+    }
+
+    pub(super) fn withdraw(&mut self, name: &str) -> Option<Asked> {
+        let asked = self.asked().into_iter().find(|asked| asked.name == name)?;
+        self.asked.remove(name);
+        self.given.remove(name);
+        Some(asked)
+    }
+
+    pub(super) fn put(&mut self, name: &str, checkpoints: BTreeMap<Partition, u64>) {
+        self.given.insert(name.to_owned(), checkpoints);
+    }
+
+    pub(super) fn forget(&mut self, at: &str, name: &str) -> Result<()> {
+        if self.withdraw(name).is_some() || self.given.remove(name).is_some() {
+            return Ok(());
+        }
+        Err(Error::NameMissing { at: at.to_owned(), name: name.to_owned() })
+    }
+
+    /// Names the checkpoint that a commit seals.
+    pub(super) fn give(&mut self, commit: &PartitionCommit) {
+        let Some(manifest) = &commit.manifest else {
+            return;
+        };
+        let answered = self.asked.iter().filter(|(_, id)| commit.answers.contains(id));
+        let answered: Vec<_> = answered.map(|(name, _)| name.clone()).collect();
+        for name in answered.into_iter().chain(commit.name.clone()) {
+            let given = self.given.entry(name.clone()).or_default();
+            given.entry(commit.partition).or_insert(manifest.checkpoint);
+            if given.len() == self.partitions {
+                self.asked.remove(&name);
+            }
+        }
+    }
+
+    /// Names of one checkpoint.
+    pub(super) fn of(&self, partition: Partition, checkpoint: u64) -> Vec<String> {
+        let is_it = |given: &BTreeMap<Partition, u64>| given.get(&partition) == Some(&checkpoint);
+        let named = self.given.iter().filter(|(_, given)| is_it(given));
+        named.map(|(name, _)| name.clone()).collect()
+    }
+}
