@@ -3,6 +3,7 @@
 
 use std::fs;
 
+use crate::faults::line::Line;
 use crate::stage::{DATA, Stage};
 
 const HOME_FILE: &str = "output/queue.seismic.home.db";
@@ -17,6 +18,8 @@ fn wrong(stage: &Stage, line: &str, words: &str) {
 #[test]
 fn wrong_usage_is_code_2_and_says_what_is_wrong() {
     let stage = Stage::with_records(&["--records", "100"]);
+    let mut tried =
+        Line::new(23, "each wrong option, name, URL and file of every command, refused");
     for (line, words) in [
         ("nonsense", "unrecognized subcommand 'nonsense'"),
         ("run --sink nope", "known are console, csv[:DIR]"),
@@ -41,17 +44,39 @@ fn wrong_usage_is_code_2_and_says_what_is_wrong() {
         ("read seismic-data-topic --from soon", "earliest, latest, an offset, a time like"),
         ("read seismic-data-topic --in home", "there is no home"),
         ("demo --seconds 1", "not in 2..=600"),
+        ("run --no-such-option", "unexpected argument '--no-such-option'"),
+        ("run --slots 0", "--slots is 0"),
+        ("run --home sqlite:output", "it is a folder"),
     ] {
         wrong(&stage, line, words);
+        tried.tries += 1;
     }
     assert!(!stage.path(HOME_FILE).exists(), "and leaves nothing behind");
+    tried.print();
 }
 
 #[test]
-fn everything_that_is_wrong_with_the_rules_is_said_at_once() {
+fn everything_that_is_wrong_is_said_at_once() {
     let stage = Stage::with_records(&["--records", "100"]);
-    let stderr = stage.refused(&["run", "--window-ms", "0", "--lateness-ms", "-1"], 2);
-    assert!(stderr.contains("window-ms is 0") && stderr.contains("lateness-ms is -1"), "{stderr}");
+    let line = "run --window-ms 0 --lateness-ms -1 --max-ahead-ms -1 --topic a/b --group c/d \
+                --sink csv --sink csv --slots 0";
+    let args: Vec<_> = line.split_whitespace().collect();
+    let stderr = stage.refused(&args, 2);
+    let all = [
+        "window-ms is 0",
+        "lateness-ms is -1",
+        "max-ahead-ms is -1",
+        "a/b",
+        "c/d",
+        "--sink csv:output/seismic_agg_result is given twice",
+        "--slots is 0",
+    ];
+    for words in all {
+        assert!(stderr.contains(words), "{words:?} is not in\n{stderr}");
+    }
+    let mut tried = Line::new(23, "seven mistakes in one command, all named at once");
+    tried.tries = 1;
+    tried.print();
 }
 
 #[test]

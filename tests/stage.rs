@@ -164,6 +164,12 @@ impl Running {
         was_running
     }
 
+    /// Sends a signal that must end it, and waits for that.
+    pub fn end(&mut self, signal: Signal) {
+        self.signal(signal);
+        wait_until(&format!("the end of {}", self.what), || !self.is_running());
+    }
+
     pub fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }

@@ -62,6 +62,14 @@ type Key = (String, i64);
 /// Records by reason of their dead letters.
 pub type Reasons = BTreeMap<String, u64>;
 
+/// How far each topic reaches, by partition.
+#[derive(Default)]
+pub struct Ends {
+    pub data: BTreeMap<u64, u64>,
+    pub rows: BTreeMap<u64, u64>,
+    pub dead: BTreeMap<u64, u64>,
+}
+
 #[derive(Debug, PartialEq)]
 struct Window {
     records: u64,
@@ -86,10 +94,21 @@ pub fn check(stage: &Stage) -> Reasons {
 
 /// What is wrong with a job of windows of so many ms that was drained.
 pub fn look(stage: &Stage, window_ms: i64) -> Findings {
+    look_since(stage, window_ms, &Ends::default())
+}
+
+/// The same of what came after a moment at which the log was drained.
+pub fn look_since(stage: &Stage, window_ms: i64, ends: &Ends) -> Findings {
+    let since = |topic: &str, ends: &BTreeMap<u64, u64>| -> Vec<Value> {
+        let mut lines = stage.read(topic);
+        let end = |line: &Value| ends.get(&int(line, "partition")).copied().unwrap_or(0);
+        lines.retain(|line| int(line, "offset") >= end(line));
+        lines
+    };
     let mut findings = Findings::default();
-    let dead = dead_letters(&stage.read(DEAD), &mut findings);
-    let expected = windows(&stage.read(DATA), dead, window_ms, &mut findings);
-    let mut rows = rows(&stage.read(ROWS), window_ms, &mut findings);
+    let dead = dead_letters(&since(DEAD, &ends.dead), &mut findings);
+    let expected = windows(&since(DATA, &ends.data), dead, window_ms, &mut findings);
+    let mut rows = rows(&since(ROWS, &ends.rows), window_ms, &mut findings);
     for (key, window) in &expected {
         match rows.remove(key) {
             Some(row) if row == *window => {}

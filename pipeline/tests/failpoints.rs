@@ -4,11 +4,14 @@
 //! Failpoints belong to the process, so this is a process of its own, and all cases are one test.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
 
+#[path = "../../tests/faults/line.rs"]
+mod line;
 #[path = "job/stage.rs"]
 #[allow(dead_code)]
 mod stage;
 
 use fail::FailScenario;
+use line::Line;
 use seismic_pipeline::failpoints::{ALL, BEFORE_COMMIT, REPLAY};
 use seismic_pipeline::{Error, Result};
 use stage::Stage;
@@ -19,6 +22,7 @@ fn failing_at_any_pass_of_any_place_changes_nothing() {
     let calm = Stage::new();
     calm.run().unwrap();
     let expected = calm.rows();
+    let mut line = Line::new(1, "failure at passes of each named place of a slot, in process");
     for place in ALL {
         let mut failures = 0;
         for passes in [0, 1, 2, 3, 5, 8, 13] {
@@ -36,7 +40,9 @@ fn failing_at_any_pass_of_any_place_changes_nothing() {
             assert!(stage.rows() == expected, "{place} after {passes}");
         }
         assert!(failures > 1, "{place} was hardly ever passed");
+        line.tries += u64::from(failures);
     }
+    line.print();
     scenario.teardown();
 }
 

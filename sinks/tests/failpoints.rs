@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used)] // Helpers of tests are tests.
 
+#[path = "../../tests/faults/line.rs"]
+mod line;
 #[path = "sinks/places.rs"]
 #[allow(dead_code)]
 mod places;
@@ -10,6 +12,7 @@ mod places;
 use std::fs;
 
 use fail::FailScenario;
+use line::Line;
 use places::CsvPlace;
 use seismic_queue::{Kind, Offset, Partition};
 use seismic_sinks::conformance::{
@@ -27,6 +30,8 @@ fn dying_at_any_pass_of_any_place_leaves_each_row_once() {
     let scenario = FailScenario::setup();
     let faults = [failpoints::WRITE, failpoints::MARK_WRITE, failpoints::FSYNC];
     let names = failpoints::ALL.iter().chain(&faults);
+    let mut line =
+        Line::new(1, "failure at each pass of each named place of the CSV sink, in process");
     for (place_name, file_bytes) in names.flat_map(|&name| [(name, 1), (name, 1 << 20)]) {
         let mut deaths = 0;
         loop {
@@ -42,7 +47,9 @@ fn dying_at_any_pass_of_any_place_leaves_each_row_once() {
             deaths += 1;
         }
         assert!(deaths > 0, "{place_name} was never passed");
+        line.tries += deaths;
     }
+    line.print();
     scenario.teardown();
 }
 
@@ -60,6 +67,9 @@ fn dying_in_five_recoveries_running_leaves_each_row_once() {
     fail::remove(failpoints::IN_TRUNCATION);
     write_the_rest(&place);
     assert_whole(&place);
+    let mut line = Line::new(2, "failure in five recoveries of a CSV folder running, in process");
+    line.tries = 5;
+    line.print();
     scenario.teardown();
 }
 

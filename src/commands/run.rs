@@ -136,6 +136,23 @@ impl Args {
         }
     }
 
+    /// Everything that is wrong with the options, so that nobody has to find it one by one.
+    fn faults(&self, rules: &Rules) -> Vec<String> {
+        let mut faults = rules.faults();
+        let names = [&self.topic, &self.result_topic, &self.dead_topic, &self.place.group];
+        let wrong = names.into_iter().filter_map(|name| Topic::check_name(name).err());
+        faults.extend(wrong.map(|error| error.to_string()));
+        for (i, spec) in self.sinks.iter().enumerate() {
+            if self.sinks[..i].contains(spec) {
+                faults.push(format!("--sink {spec} is given twice"));
+            }
+        }
+        if self.slots == Some(0) {
+            faults.push("--slots is 0; it must be at least 1".to_owned());
+        }
+        faults
+    }
+
     fn is_bounded(&self) -> bool {
         self.drain || self.until_caught_up || self.max_records.is_some()
     }
@@ -158,17 +175,9 @@ fn is_passing(error: &anyhow::Error) -> bool {
 
 fn run_until(args: &Args, stop: &Arc<AtomicBool>) -> anyhow::Result<Outcome> {
     let settings = args.settings();
-    let faults = settings.rules.faults();
+    let faults = args.faults(&settings.rules);
     if !faults.is_empty() {
         return Err(Usage(faults.join("\n       ")).into());
-    }
-    for name in [&args.topic, &args.result_topic, &args.dead_topic] {
-        Topic::check_name(name)?;
-    }
-    for (i, spec) in args.sinks.iter().enumerate() {
-        if args.sinks[..i].contains(spec) {
-            return Err(Usage(format!("--sink {spec} is given twice")).into());
-        }
     }
     let queue = patiently(stop, || match args.is_bounded() {
         true => args.place.open_queue_of(&args.topic),

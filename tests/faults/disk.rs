@@ -18,10 +18,10 @@ use crate::stage::{Stage, wait_until};
 const DISK: &str = "size=96m";
 
 /// A disk of its own, gone when it is dropped.
-struct Disk(PathBuf);
+pub struct Disk(PathBuf);
 
 impl Disk {
-    fn mount(stage: &Stage, name: &str) -> Option<Disk> {
+    pub fn mount(stage: &Stage, name: &str) -> Option<Disk> {
         let at = stage.path(name);
         fs::create_dir_all(&at).unwrap();
         let mount =
@@ -34,7 +34,7 @@ impl Disk {
     }
 
     /// Leaves no byte free.
-    fn fill(&self) {
+    pub fn fill(&self) {
         let mut ballast = File::create(self.0.join("ballast")).unwrap();
         for size in [1 << 20, 4 << 10, 1] {
             let zeros = vec![0; size];
@@ -42,7 +42,7 @@ impl Disk {
         }
     }
 
-    fn free(&self) {
+    pub fn free(&self) {
         fs::remove_file(self.0.join("ballast")).unwrap();
     }
 }

@@ -31,6 +31,30 @@ fn a_log_that_is_gone_under_the_position_is_refused() {
 }
 
 #[test]
+fn a_loss_that_is_accepted_is_a_gap_and_all_the_rest_is_proved() {
+    let mut trial = Trial::new(19, "log truncated beyond the position, and the loss accepted");
+    let load = trial.load();
+    trial.start().stop(Signal::TERM).ok();
+    let lose = ["retention", DATA, "--max-bytes", "1", "--past-holds"];
+    for _ in 0..Trial::rounds(2) {
+        // Nobody reads meanwhile, and then all but the newest block is deleted.
+        let before = trial.rows();
+        trial.wait(600..1_000);
+        trial.stage.ok(&lose);
+        trial.stage.ok(&["retention", DATA, "--keep-all"]);
+        let stderr = trial.stage.refused(&trial.job(&[]), 1);
+        assert!(stderr.contains("--accept-loss"), "it says what to do: {stderr}");
+        assert_eq!(trial.rows(), before);
+        let spawn = |trial: &mut Trial| trial.stage.spawn(&trial.job(&["--accept-loss"]));
+        trial.flows_again(spawn).stop(Signal::TERM).ok();
+        trial.line.tries += 1;
+    }
+    load.stop(Signal::TERM).ok();
+    trial.log_is_cut();
+    trial.prove_records(None);
+}
+
+#[test]
 fn a_topic_that_was_deleted_and_made_again_is_refused() {
     let mut trial = Trial::new(19, "topic deleted and made again under the same name");
     let load = trial.load();

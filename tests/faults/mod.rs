@@ -7,7 +7,7 @@
 //! every damaged byte) are tested where their code is, and print the same line.
 
 mod dice;
-mod line;
+pub mod line;
 mod memory;
 mod publisher;
 mod trial;
@@ -25,5 +25,6 @@ mod producer;
 mod second;
 mod silence;
 mod slow_sink;
+mod soak;
 mod stop;
 mod torn;

@@ -1,9 +1,12 @@
 //! Publishes what no generator would: given records, at given times, and bytes that are none.
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
 
 use seismic_proto::SeismicRecord;
-use seismic_queue::{Append, Block, Partition, Producer, Queue, Topic, clock, partition_of};
+use seismic_queue::{
+    Append, Block, Partition, Producer, Queue, Topic, clock, partition_of, patiently,
+};
 
 use super::trial::QUEUE;
 use crate::stage::{DATA, Stage};
@@ -55,7 +58,8 @@ impl Publisher {
         for (partition, block) in &blocks {
             let first_sequence = *self.sequences.get(partition).unwrap_or(&0);
             let append = Append { partition: *partition, first_sequence, block };
-            self.producer.append(&[append]).unwrap();
+            // Whatever may pass is waited for, as every producer does.
+            patiently(&AtomicBool::new(false), || self.producer.append(&[append])).unwrap();
             *self.sequences.entry(*partition).or_default() += u64::from(block.count());
         }
         self.count += messages.len() as u64;

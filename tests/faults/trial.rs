@@ -5,6 +5,7 @@
 //! compares the CSV folder too; `truth.rs` reckons plainly and shares nothing with it; and the
 //! reader must have seen exactly the rows that one sees who comes later.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags};
@@ -15,8 +16,8 @@ use super::dice::Dice;
 use super::line::Line;
 use crate::counts::expected_reasons;
 use crate::findings::{Findings, compare};
-use crate::stage::{DATA, Done, ROWS, Running, Stage, let_it_work, wait_until};
-use crate::truth::{self, int};
+use crate::stage::{DATA, DEAD, Done, ROWS, Running, Stage, let_it_work, wait_until};
+use crate::truth::{self, Ends, int};
 
 pub const HOME: &str = "output/queue.seismic.home.db";
 pub const QUEUE: &str = "output/queue.db";
@@ -218,6 +219,35 @@ impl Trial {
         assert!(self.line.tries > 0, "nothing was tried");
     }
 
+    /// Drains the log, and proves what came since a proof before; `ends` are those of then.
+    pub fn prove_stretch(&mut self, ends: &Ends) {
+        self.stage.ok(&self.job(&["--drain"]));
+        self.is_log_whole = false;
+        self.verify();
+        let found = truth::look_since(&self.stage, self.window_ms(), ends);
+        self.findings.join(found);
+        self.findings.must_be_none();
+    }
+
+    /// How far the topics reach, when all of the log is drained.
+    pub fn ends(&self) -> Ends {
+        let of = |topic| {
+            let lines = self.stage.read(topic);
+            let mut ends = BTreeMap::new();
+            for line in lines {
+                let end = ends.entry(int(&line, "partition")).or_default();
+                *end = int(&line, "offset") + 1;
+            }
+            ends
+        };
+        Ends { data: of(DATA), rows: of(ROWS), dead: of(DEAD) }
+    }
+
+    fn window_ms(&self) -> i64 {
+        let at = self.job.iter().position(|option| option == "--window-ms").unwrap() + 1;
+        self.job[at].parse().unwrap()
+    }
+
     fn verify(&mut self) {
         let mut args = vec!["verify", "--json", "--sink", "csv:csv"];
         if self.is_log_whole {
@@ -236,8 +266,7 @@ impl Trial {
     }
 
     fn ask_the_oracle(&mut self, published: Option<&Value>) {
-        let window = self.job.iter().position(|option| option == "--window-ms").unwrap() + 1;
-        let found = truth::look(&self.stage, self.job[window].parse().unwrap());
+        let found = truth::look(&self.stage, self.window_ms());
         if let Some(published) = published {
             assert_eq!(found.reasons, expected_reasons(published));
             assert_eq!(int(&self.stage.status(), "read"), int(published, "published"));

@@ -4,6 +4,8 @@
 
 mod differential;
 mod golden;
+#[path = "../../../tests/faults/line.rs"]
+mod line;
 mod oracle;
 mod plan;
 mod restart;

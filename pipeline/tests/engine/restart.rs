@@ -248,6 +248,9 @@ fn every_damaged_byte_of_a_snapshot_is_refused_or_harmless() {
     }
     // Most damage is seen even without the store's CRC.
     assert!(refused > bytes.len() * 255 / 2, "{refused} of {} refused", bytes.len() * 255);
+    let mut line = Line::new(20, "every byte of a snapshot changed to every other value");
+    line.tries = bytes.len() as u64 * 255;
+    line.print();
 }
 
 #[test]

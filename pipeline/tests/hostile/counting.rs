@@ -23,6 +23,13 @@ pub fn peak_of(act: impl FnOnce()) -> usize {
     LIVE.get().1.saturating_sub(before).max(0) as usize
 }
 
+/// Bytes that `act` allocated and left.
+pub fn left_by(act: impl FnOnce()) -> usize {
+    let before = LIVE.get().0;
+    act();
+    (LIVE.get().0 - before).max(0) as usize
+}
+
 fn count(bytes: isize) {
     // A thread that is ending has no counter any more, and nobody asks it.
     let _ = LIVE.try_with(|live| {

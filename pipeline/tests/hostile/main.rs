@@ -11,6 +11,8 @@ mod bodies;
 mod corpus;
 mod counting;
 mod lies;
+#[path = "../../../tests/faults/line.rs"]
+mod line;
 mod memory;
 mod steady;
 

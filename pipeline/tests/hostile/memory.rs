@@ -3,13 +3,14 @@
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
-use seismic_pipeline::{Engine, Entry, Note, decode};
-use seismic_proto::BATCH_FIRST_BYTE;
-use seismic_queue::{Batch, Offset, Partition};
+use seismic_pipeline::{Engine, Entry, Note, Out, Rules, decode};
+use seismic_proto::{BATCH_FIRST_BYTE, Message as _, SeismicRecord};
+use seismic_queue::{Batch, Message, Offset, Partition};
 
 use crate::bodies;
 use crate::corpus::hostile;
-use crate::counting::peak_of;
+use crate::counting::{left_by, peak_of};
+use crate::line::Line;
 
 /// A parser with the factor of its bound: two bytes can be an empty record, window or message,
 /// which takes its whole structure, and vectors grow by doubling.
@@ -103,4 +104,35 @@ fn inputs(corpus: &str) -> Vec<Vec<u8>> {
         part(b"", b"{}\n"),
     ]);
     all
+}
+
+#[test]
+fn a_sensor_with_one_open_window_takes_at_most_256_bytes() {
+    // As many as a partition may have.
+    let sensors = Rules::default().max_sensors;
+    let mut engine = Engine::new(Rules::default(), "topic", Partition(0), Offset(0));
+    let mut out = Out::default();
+    let mut value = Vec::new();
+    let left = left_by(|| {
+        for sensor in 0..sensors {
+            let record = SeismicRecord {
+                sensor_id: format!("NET.S{sensor:07}.00.HNZ"),
+                collect_timestamp: 1_600_000_000_000,
+                phase_type: "N".into(),
+                data_quality: 1,
+                ..SeismicRecord::default()
+            };
+            value.clear();
+            record.encode(&mut value).unwrap();
+            let (offset, append_ms, value) = (Offset(sensor), 1_600_000_000_000, &value[..]);
+            engine.step(Message { offset, append_ms, key: b"", value }, &mut out);
+        }
+    });
+    let each = left as u64 / sensors;
+    assert_eq!((engine.counters().open, engine.counters().read), (sensors, sensors));
+    let mut line = Line::new(22, "a million sensors in one partition, each with an open window");
+    line.tries = sensors;
+    line.measured.push(format!("{each} bytes a sensor"));
+    line.print();
+    assert!(each <= 256, "{each} bytes a sensor");
 }

@@ -22,6 +22,8 @@ mod field;
 mod ground;
 mod idle;
 mod lane;
+#[path = "../../../tests/faults/line.rs"]
+mod line;
 #[path = "../engine/oracle.rs"]
 #[allow(dead_code, reason = "the engine's own tests use all of it")]
 mod oracle;

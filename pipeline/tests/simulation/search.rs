@@ -9,6 +9,7 @@ use std::thread;
 use std::time::Instant;
 
 use crate::action::{Action, History};
+use crate::line::Line;
 use crate::world::{self, Told};
 
 /// Runs of a history that failed, to make it shorter.
@@ -162,6 +163,10 @@ fn every_history_ends_well() {
         let times = sights.get(sight).copied().unwrap_or(0);
         assert!(times * 200 > count, "hardly any history has {sight}: {times} of {count}");
     }
+    let mut line =
+        Line::new(25, "simulated histories of a whole job with random faults at every seam");
+    line.tries = count;
+    line.print();
 }
 
 #[test]

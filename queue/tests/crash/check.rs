@@ -7,6 +7,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use crate::image::{Expect, Image, images};
+use crate::line::Line;
 use crate::random::Random;
 use crate::script::{Act, Moment, Op, Subject, play};
 
@@ -25,6 +26,10 @@ pub fn every_image_recovers<S: Subject>(ops: Vec<Op<S>>, random: &mut Random) {
             count += 1;
         }
     }
+    let mut line =
+        Line::new(11, "images that a power cut can leave of queue or home: torn, lost, garbage");
+    line.tries = count;
+    line.print();
     println!("{} acknowledgements, {count} images, {:?}", moments.len(), begun.elapsed());
 }
 

@@ -16,6 +16,7 @@ use seismic_queue::{
 use crate::check::in_memory;
 use crate::files::Files;
 use crate::home::Commits;
+use crate::line::Line;
 use crate::queue::{Operation, Topics, value};
 use crate::random::Random;
 use crate::script::Subject;
@@ -130,6 +131,9 @@ fn a_home_file_with_flipped_bits_gives_errors_or_what_was_stored() {
     let files = made::<Commits>(&ops);
     damage(&files, |path| drop(look_at_home(path)));
     lie(&files[1], |path| drop(look_at_home(path)));
+    let mut line = Line::new(20, "flipped bits anywhere in a home file, checkpoints among them");
+    line.tries = ROUNDS as u64;
+    line.print();
 }
 
 fn look_at_home(path: &Path) -> Result<()> {

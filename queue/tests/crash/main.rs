@@ -19,6 +19,8 @@ mod files;
 mod flips;
 mod home;
 mod image;
+#[path = "../../../tests/faults/line.rs"]
+mod line;
 mod queue;
 mod random;
 mod script;

@@ -2,6 +2,7 @@
 //! (Linux); elsewhere the test says that it is skipped.
 
 use crate::child::{ALL, acknowledged, can, run, said};
+use crate::line::Line;
 
 #[test]
 fn a_queue_on_a_full_file_system_waits_for_space_and_loses_nothing() {
@@ -13,6 +14,7 @@ fn a_queue_on_a_full_file_system_waits_for_space_and_loses_nothing() {
     if !can("unshare", &[a, b, c, "sh", "-c", &mount("1m")]) {
         return;
     }
+    let mut line = Line::new(10, "a real disk full under a queue, at each size");
     // From too small for the first commit to just too small for the last one.
     for free_kib in [150, 300, 450, 600, 800, 1_000, 1_300] {
         let ballast = format!("head -c 4m /dev/zero > {at}/ballast");
@@ -22,5 +24,7 @@ fn a_queue_on_a_full_file_system_waits_for_space_and_loses_nothing() {
         let lines = said(&output);
         assert!(lines.iter().any(|line| line.contains("retry ")), "{free_kib} KiB: {lines:?}");
         assert_eq!(acknowledged(&output), ALL, "{free_kib} KiB: {lines:?}");
+        line.tries += 1;
     }
+    line.print();
 }

@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use crate::child::{ALL, acknowledged, can, run, said, written};
+use crate::line::Line;
 
 fn can_trace() -> bool {
     can("strace", &["-o", "/dev/null", "true"])
@@ -98,6 +99,9 @@ fn a_failed_sync_stops_the_writer_and_a_new_process_goes_on() {
         assert_eq!(written(folder.path()), ALL, "{lines:?}");
     }
     assert!(stopped > 2, "{stopped} syncs of appends failed");
+    let mut line = Line::new(12, "the system's fsync of a queue fails (strace)");
+    line.tries = stopped;
+    line.print();
 }
 
 #[test]
@@ -111,7 +115,7 @@ fn a_disk_that_is_full_at_any_write_of_a_commit_is_waited_for() {
         let fault = format!("error=ENOSPC:when={when}");
         let output = with_fault(folder.path(), "queue.db-wal", "pwrite64", &fault);
         let lines = said(&output);
-        waited += usize::from(lines.iter().any(|line| line.contains("retry ")));
+        waited += u64::from(lines.iter().any(|line| line.contains("retry ")));
         if lines.iter().all(|line| !line.contains("failed ")) {
             assert_eq!(acknowledged(&output), ALL, "{lines:?}");
         }
@@ -120,4 +124,7 @@ fn a_disk_that_is_full_at_any_write_of_a_commit_is_waited_for() {
         assert_eq!(written(folder.path()), ALL, "{lines:?}");
     }
     assert!(waited > 4, "{waited} writes of appends failed");
+    let mut line = Line::new(10, "the system has no space at any write of an append (strace)");
+    line.tries = waited;
+    line.print();
 }
