@@ -120,6 +120,15 @@ pub enum Error {
     #[cfg(feature = "rocketmq")]
     #[error(transparent)]
     RocketMq(#[from] crate::rocketmq::Error),
+    #[cfg(feature = "kafka")]
+    #[error("{at}: {doing} failed")]
+    Kafka { at: String, doing: &'static str, source: rdkafka::error::KafkaError },
+    #[error("nobody answers at {at} within {seconds} s: is the address right, does it run?")]
+    Unreachable { at: String, seconds: u64 },
+    #[error("the client setting {key:?} cannot be used: {why}")]
+    Setting { key: String, why: String },
+    #[error("topic {topic:?} cannot be used: its {key} is {found:?}, and {why}")]
+    TopicSetting { topic: String, key: &'static str, found: String, why: &'static str },
     #[error("{at}: {doing} failed at a failpoint")]
     Failpoint { at: String, doing: &'static str },
     #[error(
@@ -147,6 +156,8 @@ impl Error {
             | Error::Replaced { .. }
             | Error::CheckpointMissing { .. } => Kind::Data,
             Error::Url { .. }
+            | Error::Setting { .. }
+            | Error::TopicSetting { .. }
             | Error::Name { .. }
             | Error::TopicMissing { .. }
             | Error::PartitionsDiffer { .. }
@@ -165,6 +176,7 @@ impl Error {
             | Error::Held { .. } => Kind::Config,
             Error::Owned { .. } | Error::Fenced { .. } => Kind::Fenced,
             Error::Io { .. }
+            | Error::Unreachable { .. }
             | Error::Failpoint { .. }
             | Error::OutOfOrder { .. }
             | Error::Stopped { .. } => Kind::Fatal,
@@ -172,6 +184,8 @@ impl Error {
             Error::Sqlite { .. } => Kind::Fatal,
             #[cfg(feature = "rocketmq")]
             Error::RocketMq(error) => error.kind(),
+            #[cfg(feature = "kafka")]
+            Error::Kafka { source, .. } => crate::kafka::kind(source),
         }
     }
 

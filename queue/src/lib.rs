@@ -14,6 +14,7 @@
 //! one list of backends. A new backend is one folder, one line in that list, and the
 //! conformance suite.
 
+mod address;
 mod batch;
 mod block;
 mod check;
@@ -34,12 +35,15 @@ mod url;
 
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 pub mod memory;
 #[cfg(feature = "rocketmq")]
 pub mod rocketmq;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
+pub use address::Address;
 pub use batch::{Batch, Entry, Message};
 pub use block::Block;
 pub use error::{CommitError, Error, Kind, Result};
@@ -62,6 +66,10 @@ pub use url::Url;
 pub fn open(url: &Url) -> Result<Box<dyn Queue>> {
     match url {
         Url::Memory(name) => Ok(Box::new(memory::Memory::named(name))),
+        #[cfg(feature = "kafka")]
+        Url::Kafka(address) => Ok(Box::new(kafka::KafkaQueue::open(address)?)),
+        #[cfg(not(feature = "kafka"))]
+        Url::Kafka(_) => Err(Error::url(url, "this build has no kafka backend")),
         #[cfg(feature = "sqlite")]
         Url::Sqlite(path) => Ok(Box::new(sqlite::SqliteQueue::open(path)?)),
         #[cfg(not(feature = "sqlite"))]
@@ -80,6 +88,7 @@ pub fn open(url: &Url) -> Result<Box<dyn Queue>> {
 pub fn open_home(url: &Url) -> Result<Box<dyn Home>> {
     match url {
         Url::Memory(name) => Ok(Box::new(memory::MemoryHome::named(name))),
+        Url::Kafka(_) => Err(Error::url(url, "homes are sqlite:PATH; say --home")),
         #[cfg(feature = "sqlite")]
         Url::Sqlite(path) => Ok(Box::new(sqlite::SqliteHome::open(path)?)),
         #[cfg(not(feature = "sqlite"))]

@@ -92,3 +92,20 @@ pub const BACKOFF: RangeInclusive<Duration> = Duration::from_millis(10)..=Durati
 
 /// A sleep wakes up this often to see whether it was told to stop.
 pub const NAP: Duration = Duration::from_millis(50);
+
+/// How long opening a cluster waits for any broker: a start must not hang on a wrong address.
+pub const KAFKA_OPEN_WAIT: Duration = Duration::from_secs(10);
+
+/// How long a question to a cluster may take. Longer than an election; callers try again.
+pub const KAFKA_WAIT: Duration = Duration::from_secs(8);
+
+/// How long a running slot waits for the end of a log: its commits and a stop wait as long.
+pub const KAFKA_END_WAIT: Duration = Duration::from_secs(1);
+
+/// How long one call waits for appended messages to be durable before it says that the cluster is
+/// busy. The messages stay on their way; the same call goes on waiting for them.
+pub const KAFKA_APPEND_WAIT: Duration = Duration::from_secs(2);
+
+/// How often a producer notes in the cluster how far it has come: what a repeated run reads again
+/// to find where it was.
+pub const KAFKA_NOTE_EVERY: Duration = Duration::from_secs(1);

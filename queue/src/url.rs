@@ -1,10 +1,11 @@
-//! Where a queue or home is: `sqlite:PATH`, `rocketmq://HOST:PORT` or `memory:NAME`.
+//! Where a queue or home is: `sqlite:PATH`, `kafka://HOST:PORT`, `rocketmq://HOST:PORT` or
+//! `memory:NAME`.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use crate::{Error, Result};
+use crate::{Address, Error, Result};
 
 /// A parsed queue or home URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +14,8 @@ pub enum Url {
     Sqlite(PathBuf),
     /// A RocketMQ cluster: its nameservers, each `host:port`.
     RocketMq(Vec<String>),
+    /// A Kafka cluster.
+    Kafka(Address),
     /// A store of this process, gone with it; the name tells several apart.
     Memory(String),
 }
@@ -24,6 +27,10 @@ impl FromStr for Url {
         match text.split_once(':') {
             Some(("sqlite", "")) => Err(Error::url(text, "a path is missing after sqlite:")),
             Some(("sqlite", path)) => Ok(Url::Sqlite(path.into())),
+            Some(("kafka", rest)) => match rest.strip_prefix("//") {
+                Some(rest) => Address::parse(text, rest).map(Url::Kafka),
+                None => Err(Error::url(text, "after kafka: come // and host:port")),
+            },
             Some(("memory", name)) => Ok(Url::Memory(name.to_owned())),
             Some(("rocketmq", rest)) => nameservers(rest).map(Url::RocketMq).ok_or_else(|| {
                 Error::url(
@@ -31,9 +38,10 @@ impl FromStr for Url {
                     "nameservers are rocketmq://HOST:PORT, several with commas between",
                 )
             }),
-            _ => {
-                Err(Error::url(text, "known are sqlite:PATH, rocketmq://HOST:PORT and memory:NAME"))
-            }
+            _ => Err(Error::url(
+                text,
+                "known are sqlite:PATH, kafka://HOST:PORT, rocketmq://HOST:PORT and memory:NAME",
+            )),
         }
     }
 }
@@ -43,14 +51,15 @@ impl fmt::Display for Url {
         match self {
             Url::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
             Url::RocketMq(nameservers) => write!(f, "rocketmq://{}", nameservers.join(",")),
+            Url::Kafka(address) => address.fmt(f),
             Url::Memory(name) => write!(f, "memory:{name}"),
         }
     }
 }
 
 impl Url {
-    /// Where a job's home is when nobody says: next to the queue file, named by the group. That of
-    /// a RocketMQ cluster is in `output/`, named by the first nameserver too.
+    /// Where a job's home is when nobody says: next to the queue file or in the Kafka cluster, named
+    /// by the group. That of a RocketMQ cluster is in `output/`, named by the first nameserver too.
     #[must_use]
     pub fn default_home(&self, group: &str) -> Url {
         match self {
@@ -62,6 +71,9 @@ impl Url {
                 let first = nameservers.first().map(|name| name.replace(':', "-"));
                 let first = first.unwrap_or_default();
                 Url::Sqlite(format!("output/rocketmq-{first}.{group}.home.db").into())
+            }
+            Url::Kafka(address) => {
+                Url::Kafka(Address { group: Some(group.to_owned()), ..address.clone() })
             }
             Url::Memory(name) => Url::Memory(format!("{name}.{group}.home")),
         }
@@ -85,7 +97,15 @@ mod tests {
 
     #[test]
     fn urls_read_back_as_written() {
-        for text in ["sqlite:output/queue.db", "memory:", "memory:a", "rocketmq://a:1,b-2.c:9876"] {
+        for text in [
+            "sqlite:output/queue.db",
+            "memory:",
+            "memory:a",
+            "kafka://h:9092",
+            "kafka://a:1,b:2",
+            "kafka://a:1/group",
+            "rocketmq://a:1,b-2.c:9876",
+        ] {
             assert_eq!(text.parse::<Url>().unwrap().to_string(), text);
         }
     }
@@ -94,6 +114,19 @@ mod tests {
     fn an_unknown_scheme_says_what_is_known() {
         let error = "file:x".parse::<Url>().unwrap_err().to_string();
         assert!(error.contains("file:x") && error.contains("sqlite:PATH"), "{error}");
+    }
+
+    #[test]
+    fn brokers_and_groups_that_cannot_be_are_refused() {
+        for text in ["kafka:h:9092", "kafka://", "kafka://a,,b", "kafka://a b", "kafka://a/b/c"] {
+            assert!(text.parse::<Url>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_home_of_a_cluster_is_in_the_cluster() {
+        let home = "kafka://h:9092".parse::<Url>().unwrap().default_home("seismic");
+        assert_eq!(home.to_string(), "kafka://h:9092/seismic");
     }
 
     #[test]

@@ -32,12 +32,12 @@ pub fn the_end_is_said_once_and_again_after_more(backend: &dyn Backend) {
     let queue = backend.queue();
     append(&*queue, P0, &["a"]);
     let mut reader = queue.reader(&input(&*queue), &[(P0, Offset(0))]).unwrap();
-    let mut next = || reader.read(NO_WAIT, &mut Vec::new()).unwrap();
+    let mut next = |wait| reader.read(wait, &mut Vec::new()).unwrap();
     for end in 1..4 {
-        assert!(matches!(next(), Event::Batch(batch) if batch.next() == Offset(end)));
-        assert!(matches!(next(), Event::CaughtUp(P0, at) if at == Offset(end)));
-        assert!(matches!(next(), Event::Nothing));
-        assert!(matches!(next(), Event::Nothing));
+        assert!(matches!(next(PATIENCE), Event::Batch(batch) if batch.next() == Offset(end)));
+        assert!(matches!(next(PATIENCE), Event::CaughtUp(P0, at) if at == Offset(end)));
+        assert!(matches!(next(backend.quiet()), Event::Nothing));
+        assert!(matches!(next(NO_WAIT), Event::Nothing));
         append(&*queue, P0, &["more"]);
     }
 }
@@ -79,7 +79,7 @@ pub fn a_waiting_reader_sees_what_is_appended_meanwhile(backend: &dyn Backend) {
     let (queue, other) = (backend.queue(), backend.queue());
     let topic = input(&*queue);
     let mut reader = queue.reader(&topic, &[(P0, Offset(0))]).unwrap();
-    assert!(matches!(reader.read(NO_WAIT, &mut Vec::new()).unwrap(), Event::CaughtUp(..)));
+    assert!(matches!(reader.read(PATIENCE, &mut Vec::new()).unwrap(), Event::CaughtUp(..)));
     let begun = Instant::now();
     thread::scope(|scope| {
         scope.spawn(|| append(&*other, P0, &["a"]));
@@ -89,14 +89,21 @@ pub fn a_waiting_reader_sees_what_is_appended_meanwhile(backend: &dyn Backend) {
     assert!(begun.elapsed() < PATIENCE);
 }
 
-/// What a source gives until it has nothing more at once.
-fn drain(source: &mut dyn Source) -> Vec<Event> {
+/// What a source gives until these partitions are at their ends and nothing more comes.
+fn drain(backend: &dyn Backend, source: &mut dyn Source, mut until: Vec<Partition>) -> Vec<Event> {
     let mut events = Vec::new();
     loop {
-        match source.poll(NO_WAIT, &mut Vec::new()).unwrap() {
-            Event::Nothing => return events,
-            event => events.push(event),
+        let wait = if until.is_empty() { backend.quiet() } else { PATIENCE };
+        let event = source.poll(wait, &mut Vec::new()).unwrap();
+        match &event {
+            Event::Nothing => {
+                assert!(until.is_empty(), "the end of {until:?} never came");
+                return events;
+            }
+            Event::CaughtUp(partition, _) => until.retain(|other| other != partition),
+            _ => {}
         }
+        events.push(event);
     }
 }
 
@@ -115,18 +122,18 @@ pub fn a_source_is_silent_until_started_and_can_go_back(backend: &dyn Backend) {
     append(&*queue, P0, &["a", "b"]);
     append(&*queue, P1, &["x"]);
     let mut source = queue.source(&input(&*queue), &[P0, P1]).unwrap();
-    let events = drain(&mut *source);
+    let events = drain(backend, &mut *source, vec![]);
     assert!(matches!(&events[..], [Event::Assigned(p)] if *p == [P0, P1]), "{events:?}");
     source.start(&[(P0, Offset(1)), (P1, Offset(0))]).unwrap();
-    assert_eq!(batches_of(&drain(&mut *source)).len(), 2);
+    assert_eq!(batches_of(&drain(backend, &mut *source, vec![P0, P1])).len(), 2);
     source.start(&[(P0, Offset(0))]).unwrap();
-    let events = drain(&mut *source);
+    let events = drain(backend, &mut *source, vec![P0]);
     let [again] = batches_of(&events)[..] else { panic!("{events:?}") };
     assert_eq!(values(again), numbered(0, &["a", "b"]));
     source.release(&[P0]).unwrap();
     append(&*queue, P0, &["c"]);
     append(&*queue, P1, &["y"]);
-    let events = drain(&mut *source);
+    let events = drain(backend, &mut *source, vec![P1]);
     let [other] = batches_of(&events)[..] else { panic!("{events:?}") };
     assert_eq!(values(other), numbered(1, &["y"]));
 }
@@ -165,7 +172,7 @@ pub fn offsets_and_partitions_that_are_not_there_are_refused(backend: &dyn Backe
     let topic = input(&*queue);
     append(&*queue, P0, &["a"]);
     let mut reader = queue.reader(&topic, &[(P0, Offset(2))]).unwrap();
-    let error = reader.read(NO_WAIT, &mut Vec::new()).unwrap_err();
+    let error = reader.read(PATIENCE, &mut Vec::new()).unwrap_err();
     assert!(matches!(error, Error::OffsetBeyond { end: Offset(1), .. }), "{error}");
     let p2 = Partition(2);
     let missing = |error| matches!(error, Error::PartitionMissing { partitions: 2, .. });

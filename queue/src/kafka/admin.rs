@@ -1,0 +1,175 @@
+//! Topics made, looked at and changed.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+use std::time::Instant;
+
+use rdkafka::admin::{
+    AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication,
+};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+use super::client::{Cluster, Quiet, make_with};
+use crate::{Error, Result, Topic, limits};
+
+/// Settings of topics that hold messages of ours.
+pub(super) const KEPT: [(&str, &str); 2] = [("retention.ms", "-1"), ("retention.bytes", "-1")];
+
+/// Further settings of a topic that others append to: the append time is the broker's, and a
+/// message is as long as anywhere else.
+pub(super) const INPUT: [(&str, &str); 2] =
+    [("message.timestamp.type", "LogAppendTime"), ("max.message.bytes", "16842752")];
+
+/// One who changes topics.
+pub(super) struct Admin<'a> {
+    cluster: &'a Cluster,
+    client: AdminClient<Quiet>,
+}
+
+impl<'a> Admin<'a> {
+    pub(super) fn new(cluster: &'a Cluster) -> Result<Admin<'a>> {
+        let client = make_with(&cluster.settings.asking(), Quiet)?;
+        Ok(Admin { cluster, client })
+    }
+
+    /// Makes a topic; one that is there already is fine.
+    pub(super) fn create(
+        &self,
+        name: &str,
+        partitions: u32,
+        settings: &[(&str, &str)],
+    ) -> Result<Topic> {
+        // As many replicas as the cluster makes when nobody says.
+        let replicas = TopicReplication::Fixed(-1);
+        let mut new = NewTopic::new(name, partitions as i32, replicas);
+        for (key, value) in settings {
+            new = new.set(key, value);
+        }
+        let made = wait_for(self.client.create_topics([&new], &patient()));
+        let failed = self.cluster.failed("making a topic");
+        for outcome in made.map_err(&failed)? {
+            match outcome {
+                Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+                Err((_, code)) => return Err(failed(KafkaError::Global(code))),
+            }
+        }
+        self.settled(name)
+    }
+
+    /// The topic, once every broker that is asked knows it: metadata spreads after the answer.
+    fn settled(&self, name: &str) -> Result<Topic> {
+        let begun = Instant::now();
+        loop {
+            let found = self.cluster.topic(name);
+            match found.and_then(|topic| self.cluster.spans(&topic).map(|_| topic)) {
+                Err(_) if begun.elapsed() < limits::KAFKA_WAIT => thread::sleep(limits::NAP),
+                other => return other,
+            }
+        }
+    }
+
+    /// The settings of a topic.
+    pub(super) fn settings(&self, topic: &str) -> Result<HashMap<String, String>> {
+        let failed = self.cluster.failed("reading the settings of a topic");
+        let asked = [ResourceSpecifier::Topic(topic)];
+        let found = wait_for(self.client.describe_configs(&asked, &patient())).map_err(&failed)?;
+        let mut settings = HashMap::new();
+        for resource in found {
+            let resource = resource.map_err(|code| failed(KafkaError::Global(code)))?;
+            for entry in resource.entries {
+                settings.insert(entry.name, entry.value.unwrap_or_default());
+            }
+        }
+        Ok(settings)
+    }
+
+    /// Changes settings of a topic; those that it has of its own besides stay.
+    pub(super) fn set(&self, topic: &str, settings: &[(&str, String)]) -> Result<()> {
+        let failed = self.cluster.failed("changing the settings of a topic");
+        // The request replaces all that a topic has of its own.
+        let asked = [ResourceSpecifier::Topic(topic)];
+        let found = wait_for(self.client.describe_configs(&asked, &patient())).map_err(&failed)?;
+        let mut own: Vec<(String, String)> = Vec::new();
+        for resource in found {
+            let resource = resource.map_err(|code| failed(KafkaError::Global(code)))?;
+            let is_own = |entry: &rdkafka::admin::ConfigEntry| {
+                matches!(entry.source, rdkafka::admin::ConfigSource::DynamicTopic)
+            };
+            let entries = resource.entries.into_iter().filter(is_own);
+            own.extend(entries.map(|entry| (entry.name, entry.value.unwrap_or_default())));
+        }
+        own.retain(|(key, _)| settings.iter().all(|(set, _)| set != key));
+        let mut change = AlterConfig::new(ResourceSpecifier::Topic(topic));
+        for (key, value) in &own {
+            change = change.set(key, value);
+        }
+        for (key, value) in settings {
+            change = change.set(key, value);
+        }
+        let done = wait_for(self.client.alter_configs([&change], &patient())).map_err(&failed)?;
+        let refused = done.into_iter().find_map(std::result::Result::err);
+        match refused {
+            Some((_, code)) => Err(failed(KafkaError::Global(code))),
+            None => Ok(()),
+        }
+    }
+
+    /// Says what is off with a topic that somebody else may have made.
+    ///
+    /// # Errors
+    /// [`Error::TopicSetting`] when messages would be lost.
+    pub(super) fn check(&self, topic: &str) -> Result<()> {
+        let settings = self.settings(topic)?;
+        let of = |key: &str| settings.get(key).map_or("", String::as_str);
+        if of("cleanup.policy") != "delete" {
+            return Err(Error::TopicSetting {
+                topic: topic.to_owned(),
+                key: "cleanup.policy",
+                found: of("cleanup.policy").to_owned(),
+                why: "compaction takes messages out of the middle of the log; set it to delete",
+            });
+        }
+        if of("message.timestamp.type") != "LogAppendTime" {
+            tracing::warn!(
+                "topic {topic:?} has the append times that its producers say \
+                 (message.timestamp.type={}): the future guard is as good as their clocks; \
+                 LogAppendTime is safe",
+                of("message.timestamp.type")
+            );
+        }
+        Ok(())
+    }
+
+    #[cfg(test)]
+    pub(super) fn delete(&self, topics: &[&str]) {
+        wait_for(self.client.delete_topics(topics, &patient())).expect("topics can be deleted");
+    }
+}
+
+fn patient() -> AdminOptions {
+    let wait = Some(limits::KAFKA_WAIT);
+    AdminOptions::new().request_timeout(wait).operation_timeout(wait)
+}
+
+/// Waits for a future. Those of an [`AdminClient`] are completed by a thread of its own.
+fn wait_for<T>(future: impl Future<Output = T>) -> T {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut context = Context::from_waker(&waker);
+    let mut future = pin!(future);
+    loop {
+        match future.as_mut().poll(&mut context) {
+            Poll::Ready(value) => return value,
+            Poll::Pending => thread::park(),
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! One cluster and its clients, and the questions that everybody asks.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::Instant;
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::KafkaError;
+use rdkafka::{Offset as RdOffset, TopicPartitionList};
+
+use super::kind::may_pass;
+use super::native;
+use super::settings::Settings;
+use crate::{Address, Error, Offset, Partition, Result, Span, Topic, limits};
+
+/// A client that only logs.
+#[derive(Clone)]
+pub(super) struct Quiet;
+
+impl ClientContext for Quiet {
+    fn log(&self, _: RDKafkaLogLevel, facility: &str, text: &str) {
+        log(facility, text);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!("librdkafka: {error}: {reason}");
+    }
+}
+
+impl ConsumerContext for Quiet {}
+
+/// What librdkafka says of its own accord. What matters of it comes back as an error of a call, so
+/// it is for those who search.
+pub(super) fn log(facility: &str, text: &str) {
+    tracing::debug!("librdkafka: {facility}: {text}");
+}
+
+/// A cluster. Clones share one client for questions.
+#[derive(Clone)]
+pub(super) struct Cluster {
+    pub(super) at: String,
+    pub(super) settings: Settings,
+    asking: Arc<BaseConsumer<Quiet>>,
+}
+
+impl Cluster {
+    /// Connects, so that what is wrong is seen at once.
+    ///
+    /// # Errors
+    /// [`Error::Setting`]; [`Error::Unreachable`] when no broker answers.
+    pub(super) fn open(address: &Address) -> Result<Cluster> {
+        let settings = Settings::new(address)?;
+        let at = address.to_string();
+        for config in [settings.reading("seismic"), settings.appending(1 << 20)] {
+            config.create_native_config().map(drop).map_err(refused)?;
+        }
+        let asking = Arc::new(make_with(&settings.asking(), Quiet)?);
+        let cluster = Cluster { at, settings, asking };
+        match cluster.asking.fetch_metadata(Some(NOBODYS), limits::KAFKA_OPEN_WAIT) {
+            Ok(_) => Ok(cluster),
+            Err(_) => {
+                let seconds = limits::KAFKA_OPEN_WAIT.as_secs();
+                Err(Error::Unreachable { at: cluster.at, seconds })
+            }
+        }
+    }
+
+    /// Names the place of an error.
+    pub(super) fn failed(&self, doing: &'static str) -> impl Fn(KafkaError) -> Error {
+        let at = self.at.clone();
+        move |source| Error::Kafka { at: at.clone(), doing, source }
+    }
+
+    /// Asks until there is an answer: a coordinator that has just moved, or is made by the first
+    /// question for it, is there a moment later.
+    pub(super) fn insist<T>(
+        &self,
+        doing: &'static str,
+        mut ask: impl FnMut() -> std::result::Result<T, KafkaError>,
+    ) -> Result<T> {
+        let begun = Instant::now();
+        loop {
+            match ask() {
+                Err(error)
+                    if error.rdkafka_error_code().is_some_and(may_pass)
+                        && begun.elapsed() < limits::KAFKA_WAIT =>
+                {
+                    thread::sleep(limits::NAP);
+                }
+                outcome => return outcome.map_err(self.failed(doing)),
+            }
+        }
+    }
+
+    pub(super) fn topics(&self) -> Result<Vec<Topic>> {
+        let all = self.asking.fetch_metadata(None, limits::KAFKA_WAIT);
+        let all = all.map_err(self.failed("listing topics"))?;
+        let mut found = Vec::new();
+        for topic in all.topics().iter().filter(|topic| !topic.name().starts_with("__")) {
+            // One with a name that we could not make ourselves is still somebody's topic; one that
+            // is deleted meanwhile is none.
+            match self.topic(topic.name()) {
+                Ok(topic) => found.push(topic),
+                Err(Error::TopicMissing { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        found.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(found)
+    }
+
+    /// The topic of that name, as it is now.
+    pub(super) fn topic(&self, name: &str) -> Result<Topic> {
+        let missing = || Error::TopicMissing { topic: name.to_owned(), at: self.at.clone() };
+        let id = native::topic_id(self.asking.client(), name, limits::KAFKA_WAIT)
+            .map_err(|code| self.failed("looking for a topic")(KafkaError::Global(code)))?
+            .ok_or_else(missing)?;
+        let found = self.asking.fetch_metadata(Some(name), limits::KAFKA_WAIT);
+        let found = found.map_err(self.failed("looking for a topic"))?;
+        let partitions = found.topics().first().map_or(0, |topic| topic.partitions().len());
+        match u32::try_from(partitions) {
+            Ok(0) | Err(_) => Err(missing()),
+            Ok(partitions) => Ok(Topic { name: name.to_owned(), id, partitions }),
+        }
+    }
+
+    /// Whether `topic` is still the one of its name.
+    pub(super) fn check(&self, topic: &Topic) -> Result<()> {
+        match self.topic(&topic.name)? {
+            now if now.id == topic.id => Ok(()),
+            _ => Err(Error::TopicMissing { topic: topic.name.clone(), at: self.at.clone() }),
+        }
+    }
+
+    /// What the partitions hold; the end counts open transactions.
+    pub(super) fn spans(&self, topic: &Topic) -> Result<Vec<Span>> {
+        let firsts = self.at_times(topic, topic.all(), BEGINNING)?;
+        let ends = self.at_times(topic, topic.all(), END)?;
+        let span = |(first, end): (Option<Offset>, Option<Offset>)| match (first, end) {
+            (Some(first), Some(end)) => Ok(Span { first, end: end.max(first) }),
+            _ => Err(self.failed("asking for offsets")(KafkaError::NoMessageReceived)),
+        };
+        firsts.into_iter().zip(ends).map(span).collect()
+    }
+
+    /// The end of one partition's log.
+    pub(super) fn end(&self, topic: &str, partition: Partition) -> Result<Offset> {
+        let (_, end) = self
+            .asking
+            .fetch_watermarks(topic, number(partition), limits::KAFKA_END_WAIT)
+            .map_err(self.failed("asking for the end of a log"))?;
+        Ok(Offset(u64::try_from(end).unwrap_or(0)))
+    }
+
+    /// First offset of each partition at or after `time_ms`; `None` where there is none.
+    pub(super) fn at_times(
+        &self,
+        topic: &Topic,
+        partitions: impl Iterator<Item = Partition>,
+        time_ms: i64,
+    ) -> Result<Vec<Option<Offset>>> {
+        let mut asked = TopicPartitionList::new();
+        let failed = self.failed("asking for offsets");
+        for partition in partitions {
+            let time = RdOffset::from_raw(time_ms);
+            asked.add_partition_offset(&topic.name, number(partition), time).map_err(&failed)?;
+        }
+        let answer = self.asking.offsets_for_times(asked, limits::KAFKA_WAIT).map_err(&failed)?;
+        let offset = |element: &rdkafka::topic_partition_list::TopicPartitionListElem<'_>| {
+            element.error().map_err(&failed)?;
+            let raw = element.offset().to_raw().unwrap_or(-1);
+            Ok(u64::try_from(raw).ok().map(Offset))
+        };
+        answer.elements().iter().map(offset).collect()
+    }
+}
+
+/// Times that mean the beginning and the end of a log (`ListOffsets` of the protocol).
+const BEGINNING: i64 = -2;
+const END: i64 = -1;
+
+/// A name that no topic has: asking for it costs nothing and shows that a broker is there.
+const NOBODYS: &str = "seismic-is-anybody-there";
+
+/// A client's number of a partition.
+pub(super) fn number(partition: Partition) -> i32 {
+    i32::try_from(partition.0).expect("there are at most 4,096 partitions")
+}
+
+/// Our name of a client's partition.
+pub(super) fn partition(number: i32) -> Partition {
+    Partition(u32::try_from(number).expect("partitions count from 0"))
+}
+
+/// Makes a client that talks to `context`.
+pub(super) fn make_with<C, T>(config: &ClientConfig, context: C) -> Result<T>
+where
+    C: ClientContext,
+    T: FromClientConfigAndContext<C>,
+{
+    config.create_with_context(context).map_err(refused)
+}
+
+/// A setting that librdkafka does not take.
+fn refused(error: KafkaError) -> Error {
+    match error {
+        KafkaError::ClientConfig(_, why, key, _) => Error::Setting { key, why },
+        other => Error::Setting { key: "client".to_owned(), why: other.to_string() },
+    }
+}

@@ -1,0 +1,61 @@
+//! What an error of librdkafka means for the caller.
+
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+
+use crate::Kind;
+
+/// What the caller must do.
+pub(crate) fn kind(error: &KafkaError) -> Kind {
+    match error.rdkafka_error_code() {
+        Some(code) if may_pass(code) => Kind::Retry,
+        Some(Code::FencedInstanceId | Code::ProducerFenced | Code::Fenced) => Kind::Fenced,
+        Some(Code::OffsetOutOfRange | Code::AutoOffsetReset) => Kind::Data,
+        Some(
+            Code::InvalidConfig
+            | Code::TopicAuthorizationFailed
+            | Code::GroupAuthorizationFailed
+            | Code::ClusterAuthorizationFailed
+            | Code::TransactionalIdAuthorizationFailed
+            | Code::Authentication
+            | Code::SaslAuthenticationFailed
+            | Code::PolicyViolation
+            | Code::InvalidReplicationFactor,
+        ) => Kind::Config,
+        _ => Kind::Fatal,
+    }
+}
+
+/// Whether a broker that comes back, or a moment, helps.
+pub(super) fn may_pass(code: Code) -> bool {
+    matches!(
+        code,
+        Code::BrokerTransportFailure
+            | Code::AllBrokersDown
+            | Code::Resolve
+            | Code::OperationTimedOut
+            | Code::TimedOutQueue
+            | Code::MessageTimedOut
+            | Code::RequestTimedOut
+            | Code::LeaderNotAvailable
+            | Code::NotLeaderForPartition
+            | Code::BrokerNotAvailable
+            | Code::ReplicaNotAvailable
+            | Code::NetworkException
+            | Code::CoordinatorLoadInProgress
+            | Code::CoordinatorNotAvailable
+            | Code::NotCoordinator
+            | Code::WaitingForCoordinator
+            | Code::NotEnoughReplicas
+            | Code::NotEnoughReplicasAfterAppend
+            | Code::UnstableOffsetCommit
+            | Code::QueueFull
+            | Code::Retry
+            | Code::NotController
+            | Code::KafkaStorageError
+            | Code::FencedLeaderEpoch
+            | Code::UnknownLeaderEpoch
+            | Code::OffsetNotAvailable
+            | Code::PreferredLeaderNotAvailable
+            | Code::RebalanceInProgress
+    )
+}

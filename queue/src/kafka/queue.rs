@@ -1,0 +1,122 @@
+//! The queue: topics of a cluster.
+
+use super::admin::{Admin, INPUT, KEPT};
+use super::client::Cluster;
+use super::producer::KafkaProducer;
+use super::reader::{KafkaReader, SoleSource};
+use crate::{
+    Address, Hold, Offset, Partition, Policy, Producer, Queue, Reader, Result, Retained, Source,
+    Span, Topic, check,
+};
+
+/// A Kafka cluster as a queue.
+pub struct KafkaQueue {
+    pub(super) cluster: Cluster,
+}
+
+impl KafkaQueue {
+    /// Connects to the cluster.
+    ///
+    /// # Errors
+    /// [`Error::Setting`](crate::Error::Setting) for a setting that cannot be used,
+    /// [`Error::Unreachable`](crate::Error::Unreachable) when no broker answers.
+    pub fn open(address: &Address) -> Result<KafkaQueue> {
+        Ok(KafkaQueue { cluster: Cluster::open(address)? })
+    }
+
+    fn has(&self, topic: &Topic, at: &[(Partition, Offset)]) -> Result<()> {
+        self.cluster.check(topic)?;
+        at.iter().try_for_each(|&(partition, _)| check::partition(topic, partition))
+    }
+}
+
+impl Queue for KafkaQueue {
+    fn name(&self) -> String {
+        self.cluster.at.clone()
+    }
+
+    fn topics(&self) -> Result<Vec<Topic>> {
+        self.cluster.topics()
+    }
+
+    fn topic(&self, name: &str) -> Result<Topic> {
+        Topic::check_name(name)?;
+        self.cluster.topic(name)
+    }
+
+    fn create(&self, name: &str, partitions: u32) -> Result<Topic> {
+        check::new_topic(name, partitions)?;
+        let admin = Admin::new(&self.cluster)?;
+        let topic = match self.cluster.topic(name) {
+            Ok(topic) => topic,
+            Err(crate::Error::TopicMissing { .. }) => {
+                admin.create(name, partitions, &[KEPT, INPUT].concat())?
+            }
+            Err(error) => return Err(error),
+        };
+        admin.check(name)?;
+        check::same_topic(topic, partitions)
+    }
+
+    fn spans(&self, topic: &Topic) -> Result<Vec<Span>> {
+        self.cluster.check(topic)?;
+        self.cluster.spans(topic)
+    }
+
+    fn offset_at(&self, topic: &Topic, partition: Partition, time_ms: i64) -> Result<Offset> {
+        check::partition(topic, partition)?;
+        // Times below 0 mean something else to Kafka, and messages have none such.
+        let found = self.cluster.at_times(topic, [partition].into_iter(), time_ms.max(0))?;
+        match found.first().copied().flatten() {
+            Some(offset) => Ok(offset),
+            None => self.cluster.end(&topic.name, partition),
+        }
+    }
+
+    fn producer(&self, topic: &Topic, id: &str) -> Result<Box<dyn Producer>> {
+        self.cluster.check(topic)?;
+        let settings = Admin::new(&self.cluster)?.settings(&topic.name)?;
+        let bytes = settings.get("max.message.bytes").and_then(|bytes| bytes.parse().ok());
+        let bytes: usize = bytes.unwrap_or(1 << 20);
+        Ok(Box::new(KafkaProducer::new(&self.cluster, topic, id, bytes)?))
+    }
+
+    fn reader(&self, topic: &Topic, at: &[(Partition, Offset)]) -> Result<Box<dyn Reader>> {
+        self.has(topic, at)?;
+        Ok(Box::new(KafkaReader::new(&self.cluster, topic, at)?))
+    }
+
+    fn source(&self, topic: &Topic, partitions: &[Partition]) -> Result<Box<dyn Source>> {
+        self.cluster.check(topic)?;
+        Ok(Box::new(SoleSource::new(&self.cluster, topic, partitions)?))
+    }
+
+    /// Kafka keeps by its own rules; see the module.
+    fn hold(&self, topic: &Topic, _: &str, at: &[(Partition, Offset)]) -> Result<()> {
+        at.iter().try_for_each(|&(partition, _)| check::partition(topic, partition))
+    }
+
+    fn holds(&self, _: &Topic) -> Result<Vec<Hold>> {
+        Ok(Vec::new())
+    }
+
+    fn policy(&self, topic: &Topic) -> Result<Policy> {
+        let settings = Admin::new(&self.cluster)?.settings(&topic.name)?;
+        // -1 is without limit, and no number of ours.
+        let limit = |key| settings.get(key).and_then(|value: &String| value.parse().ok());
+        Ok(Policy { max_age_ms: limit("retention.ms"), max_bytes: limit("retention.bytes") })
+    }
+
+    fn set_policy(&self, topic: &Topic, policy: Policy) -> Result<()> {
+        let limit = |limit: Option<u64>| limit.map_or("-1".to_owned(), |limit| limit.to_string());
+        let (age, bytes) = (limit(policy.max_age_ms), limit(policy.max_bytes));
+        let settings = [("retention.ms", age), ("retention.bytes", bytes)];
+        Admin::new(&self.cluster)?.set(&topic.name, &settings)
+    }
+
+    /// The brokers do it, some minutes later.
+    fn retain(&self, topic: &Topic, _: bool) -> Result<Vec<Retained>> {
+        let nothing = |partition| Retained { partition, deleted: 0, held_by: None };
+        Ok(topic.all().map(nothing).collect())
+    }
+}
