@@ -1,6 +1,7 @@
 //! A stop at any place changes nothing: snapshot, restore, go on; or snapshot, replay with the
 //! journal, go on. And a damaged snapshot is refused or harmless, never a panic.
 
+use crate::line::Line;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use seismic_pipeline::{Engine, Entry, Note, Out, Reason};
