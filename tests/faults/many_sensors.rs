@@ -59,7 +59,7 @@ fn garbage(trial: &mut Trial) -> (String, Vec<u8>) {
 /// A million of them in the long form.
 #[test]
 fn a_job_of_very_many_sensors_is_back_soon_after_a_kill() {
-    let (sensors, rate) = if rounds() > 1 { (1_000_000, 100_000) } else { (20_000, 20_000) };
+    let (sensors, rate) = if rounds() >= 10 { (1_000_000, 100_000) } else { (20_000, 20_000) };
     let what = format!("kill -9 of the worker with {sensors} sensors live at {rate} records/s");
     let mut trial = Trial::new(22, &what).too_large();
     let load = format!("--rate {rate} --sensors {sensors} --pack 50 --anomaly-percent 0");

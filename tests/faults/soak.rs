@@ -162,25 +162,25 @@ impl Soak {
         self.sizes.push(Size { queue, wal, memory_kib });
     }
 
-    /// Compares the halves, and proves everything that was said in all of it.
+    /// Proves everything that was said in all of it.
     fn end(mut self, length: Duration) {
         self.consumer_ends(Signal::TERM);
         self.load_ends(Signal::TERM);
-        let (first, second) = self.sizes.split_at(self.sizes.len() / 2);
-        let most = |half: &[Size], of: fn(&Size) -> u64| half.iter().map(of).max().unwrap_or(0);
         let mut told = vec![format!("{} s", length.as_secs())];
-        let parts: [(&str, fn(&Size) -> u64, u64); 3] = [
-            ("queue file", |size| size.queue, 32 << 20),
-            ("WAL", |size| size.wal, 64 << 20),
-            ("memory", |size| size.memory_kib << 10, 64 << 20),
-        ];
-        for (name, of, slack) in parts {
-            let (before, after) = (most(first, of), most(second, of));
-            told.push(format!("{name} at most {} MiB, then {} MiB", before >> 20, after >> 20));
-            assert!(after <= before + slack, "{name} grows: {before}, then {after} bytes");
-        }
+        told.push(self.must_not_grow("queue file", |size| size.queue, 32));
+        told.push(self.must_not_grow("WAL", |size| size.wal, 64));
+        told.push(self.must_not_grow("memory", |size| size.memory_kib << 10, 64));
         self.trial.line.measured = told;
         self.trial.log_is_cut();
         self.trial.prove_records(None);
+    }
+
+    /// Compares the most of both halves.
+    fn must_not_grow(&self, what: &str, of: fn(&Size) -> u64, slack_mib: u64) -> String {
+        let (first, second) = self.sizes.split_at(self.sizes.len() / 2);
+        let most_mib = |half: &[Size]| half.iter().map(of).max().unwrap_or(0) >> 20;
+        let (before, after) = (most_mib(first), most_mib(second));
+        assert!(after <= before + slack_mib, "{what} grows: {before}, then {after} MiB");
+        format!("{what} at most {before} MiB, then {after} MiB")
     }
 }

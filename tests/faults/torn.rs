@@ -4,7 +4,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::Path;
 
 use rustix::process::Signal;
 
@@ -51,7 +51,7 @@ fn tear(trial: &mut Trial, file: &str) {
     append(&path, &tail);
 }
 
-fn append(path: &PathBuf, tail: &[u8]) {
+fn append(path: &Path, tail: &[u8]) {
     OpenOptions::new().append(true).open(path).unwrap().write_all(tail).unwrap();
 }
 
@@ -81,7 +81,7 @@ fn a_csv_file_shorter_than_its_mark_is_refused_until_it_is_put_back() {
 }
 
 /// The run must end without having changed anything, and name the file.
-fn refuse(trial: &mut Trial, path: &PathBuf) {
+fn refuse(trial: &mut Trial, path: &Path) {
     let done = trial.stage.run(&trial.job(&["--until-caught-up"]));
     assert!(matches!(done.code, Some(1 | 2)), "{done}");
     let name = path.file_name().unwrap().to_str().unwrap();
