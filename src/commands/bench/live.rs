@@ -75,6 +75,7 @@ fn follow(bench: &Bench<'_>, bed: &Bed, job: &Job, feed: Feed) -> anyhow::Result
         let watcher = scope.spawn(|| watch(&*home, &rows, &begin, &ends, &given_up));
         let feeding = feed.start(scope, bed, &done, bench.stop)?;
         sleep(bench.sizes.warm_up + bench.sizes.live_time, bench.stop);
+        bench.check()?;
         let fed = feeding.end()?;
         consumer::wait_until(PATIENCE, bench.stop, || {
             consumer.check()?;

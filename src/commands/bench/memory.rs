@@ -69,6 +69,7 @@ fn job_of(bench: &Bench<'_>, sensors: u32) -> anyhow::Result<Option<Memory>> {
     .context("the job does not take all sensors in")?;
     // A snapshot may be on its way.
     sleep(bench.sizes.settle, bench.stop);
+    bench.check()?;
     let memory = machine::memory(consumer.pid());
     consumer.stop()?;
     bed.verify(&job)?;

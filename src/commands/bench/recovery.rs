@@ -77,6 +77,7 @@ fn kills(bench: &Bench<'_>, bed: &Bed, job: &Job, feed: Feed) -> anyhow::Result<
             })
             .context("the job does not take all sensors in")?;
             sleep(bench.sizes.settle, bench.stop);
+            bench.check()?;
             let back;
             (consumer, back) = kill(bench, job, consumer, &feeding)?;
             took.push(back.as_secs_f64());
