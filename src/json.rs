@@ -166,6 +166,7 @@ pub struct Row {
     pub sample_interval_ms: f64,
     #[serde(serialize_with = "double")]
     pub gap_fraction: f64,
+    pub pane: i32,
 }
 
 impl From<SeismicAggRecord> for Row {
@@ -195,6 +196,7 @@ impl From<SeismicAggRecord> for Row {
             last_amplitude: row.last_amplitude,
             sample_interval_ms: row.sample_interval_ms,
             gap_fraction: row.gap_fraction,
+            pane: row.pane,
         }
     }
 }

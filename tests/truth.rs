@@ -14,7 +14,7 @@ use crate::findings::{Findings, compare};
 use crate::stage::{DATA, DEAD, ROWS, Stage, csv_files};
 
 /// Columns of the CSV files, which are the fields of a row.
-pub const COLUMNS: [&str; 24] = [
+pub const COLUMNS: [&str; 25] = [
     "sensor_id",
     "window_start_ts",
     "window_end_ts",
@@ -39,6 +39,7 @@ pub const COLUMNS: [&str; 24] = [
     "last_amplitude",
     "sample_interval_ms",
     "gap_fraction",
+    "pane",
 ];
 
 /// Columns of 32-bit and of 64-bit floats.

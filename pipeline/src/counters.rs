@@ -17,10 +17,35 @@ pub struct Counters {
     pub windows: u64,
     /// Messages that were gone before they were read, the loss accepted; they are not in `read`.
     pub lost_messages: u64,
+    /// Where the records of closed windows are in each roll-up of the rules.
+    pub rollups: Vec<Rolled>,
     dead: [u64; Reason::ALL.len()],
 }
 
+/// Of one roll-up: `closed + open` are all records of closed windows, always.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rolled {
+    /// Rows emitted.
+    pub rows: u64,
+    /// Records in them.
+    pub closed: u64,
+    /// Records in spans that are open.
+    pub open: u64,
+}
+
 impl Counters {
+    /// Nothing yet, of a job with that many roll-ups.
+    #[must_use]
+    pub fn new(rollups: usize) -> Self {
+        Counters { rollups: vec![Rolled::default(); rollups], ..Counters::default() }
+    }
+
+    /// Rows emitted: those of windows, and those of roll-ups.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.windows + self.rollups.iter().map(|level| level.rows).sum::<u64>()
+    }
+
     /// Counts a record that is in no window.
     pub fn bury(&mut self, reason: Reason) {
         self.dead[reason as usize] += 1;
@@ -44,10 +69,12 @@ impl Counters {
         self.dead(Reason::Late)
     }
 
-    /// Conservation: every record read is in exactly one place.
+    /// Conservation: every record read is in exactly one place, and those of closed windows are
+    /// in exactly one place of each roll-up.
     #[must_use]
     pub fn is_balanced(&self) -> bool {
         self.read == self.closed + self.open + self.late() + self.rejected()
+            && self.rollups.iter().all(|level| level.closed + level.open == self.closed)
     }
 
     /// Adds another partition's counters.
@@ -60,6 +87,24 @@ impl Counters {
         for (ours, theirs) in self.dead.iter_mut().zip(other.dead) {
             *ours += theirs;
         }
+        self.rollups.resize(self.rollups.len().max(other.rollups.len()), Rolled::default());
+        for (ours, theirs) in self.rollups.iter_mut().zip(&other.rollups) {
+            ours.rows += theirs.rows;
+            ours.closed += theirs.closed;
+            ours.open += theirs.open;
+        }
+    }
+}
+
+impl From<&Rolled> for state::Rolled {
+    fn from(&Rolled { rows, closed, open }: &Rolled) -> Self {
+        state::Rolled { rows, closed, open }
+    }
+}
+
+impl From<&state::Rolled> for Rolled {
+    fn from(&state::Rolled { rows, closed, open }: &state::Rolled) -> Self {
+        Rolled { rows, closed, open }
     }
 }
 
@@ -80,6 +125,7 @@ impl From<&Counters> for state::Counters {
                     count: counters.dead(reason),
                 })
                 .collect(),
+            rollups: counters.rollups.iter().map(state::Rolled::from).collect(),
         }
     }
 }
@@ -95,6 +141,7 @@ impl TryFrom<&state::Counters> for Counters {
             open: stored.open,
             windows: stored.windows,
             lost_messages: stored.lost_messages,
+            rollups: stored.rollups.iter().map(Rolled::from).collect(),
             ..Counters::default()
         };
         counters.dead[Reason::Late as usize] = stored.late;
@@ -114,6 +161,13 @@ impl TryFrom<&state::Counters> for Counters {
         }
         if counters.windows > counters.closed {
             return Err("it has closed more windows than records".to_owned());
+        }
+        for level in &counters.rollups {
+            if level.closed.checked_add(level.open) != Some(counters.closed)
+                || level.rows > level.closed
+            {
+                return Err("the counters of a roll-up do not add up".to_owned());
+            }
         }
         Ok(counters)
     }
@@ -138,10 +192,14 @@ mod tests {
         counters.bury(Reason::Late);
         counters.bury(Reason::Unparseable);
         counters.bury(Reason::WindowLimit);
+        counters.rollups = vec![Rolled { rows: 1, closed: 2, open: 1 }];
         assert!(counters.is_balanced());
         let stored = state::Counters::from(&counters);
         assert_eq!(Counters::try_from(&stored).unwrap(), counters);
-        let lying = state::Counters { read: 8, ..stored };
+        let lying = state::Counters { read: 8, ..stored.clone() };
+        assert!(Counters::try_from(&lying).is_err());
+        let mut lying = stored;
+        lying.rollups[0].open = 2;
         assert!(Counters::try_from(&lying).is_err());
     }
 }

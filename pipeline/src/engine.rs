@@ -43,11 +43,11 @@ impl Engine {
     #[must_use]
     pub fn new(rules: Rules, topic: &str, partition: Partition, position: Offset) -> Self {
         Engine {
+            counters: Counters::new(rules.rollups_ms.len()),
             rules,
             input: Input { topic: topic.to_owned(), partition: partition.0 },
             position,
             append_ms: i64::MIN,
-            counters: Counters::default(),
             open_windows: 0,
             sensors: Vec::new(),
             index: HashTable::new(),
@@ -181,34 +181,41 @@ impl Engine {
         self.counters.windows += 1;
         let (interval, input) = (sensor.interval(), &self.input);
         let closing = Closing { sensor: &sensor.id, interval, closed_by, input, offset: at };
-        out.row(&window, self.rules.window_ms, &closing);
+        out.row(None, &window.row(self.rules.window_ms), &closing);
+        if !self.rules.rollups_ms.is_empty() {
+            self.roll_up(place, &window, closed_by, at, out);
+        }
     }
 
-    /// Closes every window of the sensors whose last record lies below `below`. `true` when there
-    /// was one; then, and only then, the call belongs into the journal.
+    /// Closes every window of the sensors whose last record lies below `below`, and those of their
+    /// roll-ups that the log's own time has passed by the lateness. `true` when there was one;
+    /// then, and only then, the call belongs into the journal.
     ///
     /// # Panics
     /// When `below` is beyond [`Engine::position`]: nobody can know that yet.
     pub fn close_idle(&mut self, below: Offset, out: &mut Out) -> bool {
         assert!(below <= self.position, "only what was read can be idle");
-        let before = self.counters.windows;
-        if self.open_windows > 0 {
+        let before = self.counters.rows();
+        if self.open_windows > 0 || self.has_open_rollups() {
+            let until_ms = self.append_ms.saturating_sub(self.rules.lateness_ms);
             for place in 0..self.sensors.len() {
-                if self.sensors[place].is_idle(below) {
+                if self.sensors[place].is_silent(below) {
                     self.close_all(place, ClosedBy::Idle, out);
+                    self.close_rollups(place, until_ms, ClosedBy::Idle, out);
                 }
             }
         }
-        self.counters.windows > before
+        self.counters.rows() > before
     }
 
-    /// Closes every window: the run is drained. `true` when there was one.
+    /// Closes every window and every roll-up: the run is drained. `true` when there was one.
     pub fn end(&mut self, out: &mut Out) -> bool {
-        let before = self.counters.windows;
+        let before = self.counters.rows();
         for place in 0..self.sensors.len() {
             self.close_all(place, ClosedBy::End, out);
+            self.close_rollups(place, i64::MAX, ClosedBy::End, out);
         }
-        self.counters.windows > before
+        self.counters.rows() > before
     }
 
     /// Goes on at `to` after a loss that the operator accepted: the messages before it are gone.

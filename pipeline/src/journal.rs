@@ -142,13 +142,13 @@ impl Note {
     /// [`EntryError`] for anything that [`Note::write`] did not write.
     pub fn decode(bytes: &[u8]) -> Result<Note, EntryError> {
         let stored = state::Progress::decode(bytes)?;
-        Ok(Note {
-            rules: Rules::try_from(stored.rules.as_ref())?,
-            counters: Counters::try_from(&stored.counters.unwrap_or_default())
-                .map_err(EntryError::Damaged)?,
-            sensors: stored.sensors,
-            open_windows: stored.open_windows,
-        })
+        let rules = Rules::try_from(stored.rules.as_ref())?;
+        let counters = Counters::try_from(&stored.counters.unwrap_or_default())
+            .map_err(EntryError::Damaged)?;
+        if counters.rollups.len() != rules.rollups_ms.len() {
+            return Err(EntryError::Damaged("its roll-ups are not those of its rules".into()));
+        }
+        Ok(Note { rules, counters, sensors: stored.sensors, open_windows: stored.open_windows })
     }
 }
 

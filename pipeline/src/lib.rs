@@ -29,6 +29,9 @@ mod out;
 mod part;
 mod reason;
 mod replay;
+mod rolling;
+mod rollup;
+mod row;
 mod rules;
 mod run;
 mod saves;
@@ -45,7 +48,7 @@ mod watch;
 mod which;
 mod window;
 
-pub use counters::Counters;
+pub use counters::{Counters, Rolled};
 pub use engine::Engine;
 pub use error::{Error, Loss, Result};
 pub use idle::IdleWatch;

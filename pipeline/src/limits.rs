@@ -17,6 +17,12 @@ pub const DEAD_LETTER_BYTES: usize = 900 << 10;
 /// Window lengths in ms: from one sample of the fastest digitiser to one day.
 pub const WINDOW_MS: std::ops::RangeInclusive<i64> = 1..=86_400_000;
 
+/// Longest roll-up, ms: one day, as for windows; times within it take 4 bytes.
+pub const ROLLUP_MS: i64 = 86_400_000;
+
+/// Roll-ups of a job: each costs a sensor 100 bytes, and a topic.
+pub const ROLLUPS: usize = 8;
+
 /// Longest window with dedupe, ms: one bit per ms makes 7.5 kB for each open window of a sensor.
 pub const DEDUPE_WINDOW_MS: i64 = 60_000;
 

@@ -7,15 +7,17 @@ use sha2::{Digest, Sha256};
 use crate::Reason;
 use crate::interval::Interval;
 use crate::limits;
-use crate::window::Window;
+use crate::row::Row;
 
-/// Encoded output of one partition. The commit takes the two blocks; scratch memory stays.
+/// Encoded output of one partition. The commit takes the blocks; scratch memory stays.
 #[derive(Debug, Default)]
 pub struct Out {
     /// Result rows, keyed by sensor.
     pub rows: Block,
     /// Dead letters, keyed by sensor where it is known.
     pub dead: Block,
+    /// Rows of the roll-ups, by level, as far as there were some.
+    pub rollups: Vec<Block>,
     row: SeismicAggRecord,
     letter: SeismicDeadLetter,
     bytes: Vec<u8>,
@@ -41,35 +43,46 @@ impl Out {
     /// Whether nothing waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.rows.is_empty() && self.dead.is_empty()
+        self.blocks().all(Block::is_empty)
     }
 
     /// Bytes that wait.
     #[must_use]
     pub fn size(&self) -> usize {
-        self.rows.bytes().len() + self.dead.bytes().len()
+        self.blocks().map(|block| block.bytes().len()).sum()
     }
 
     /// Throws away what waits, as a replay does.
     pub fn clear(&mut self) {
         self.rows.clear();
         self.dead.clear();
+        self.rollups.iter_mut().for_each(Block::clear);
     }
 
-    pub(crate) fn row(&mut self, window: &Window, window_ms: i64, closing: &Closing<'_>) {
+    fn blocks(&self) -> impl Iterator<Item = &Block> {
+        [&self.rows, &self.dead].into_iter().chain(&self.rollups)
+    }
+
+    /// Writes a row: of a window, or of a roll-up of that level.
+    pub(crate) fn row(&mut self, level: Option<usize>, row: &Row<'_>, closing: &Closing<'_>) {
         let &Closing { sensor, interval, closed_by, input, offset } = closing;
-        let row = &mut self.row;
-        window.fill(row, window_ms);
-        row.sensor_id.clear();
-        row.sensor_id.push_str(sensor);
-        row.closed_by = closed_by.into();
-        row.input_partition = input.partition as i32;
-        row.closing_offset = offset.0 as i64;
-        row.sample_interval_ms = interval.ms();
-        row.gap_fraction = interval.gap(window.count(), window_ms);
+        row.fill(&mut self.row, interval);
+        self.row.sensor_id.clear();
+        self.row.sensor_id.push_str(sensor);
+        self.row.closed_by = closed_by.into();
+        self.row.input_partition = input.partition as i32;
+        self.row.closing_offset = offset.0 as i64;
         self.bytes.clear();
         self.row.encode_raw(&mut self.bytes);
-        self.rows
+        let block = match level {
+            None => &mut self.rows,
+            Some(level) => {
+                let levels = self.rollups.len().max(level + 1);
+                self.rollups.resize_with(levels, Block::default);
+                &mut self.rollups[level]
+            }
+        };
+        block
             .push(sensor.as_bytes(), &self.bytes)
             .expect("a row is a sensor id and some numbers, far below the limit of a message");
     }

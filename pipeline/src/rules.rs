@@ -64,6 +64,8 @@ pub struct Rules {
     pub max_sensors: u64,
     /// Whether a record that repeats another one counts.
     pub dedupe: Dedupe,
+    /// Lengths of the roll-ups, ms, rising: multiples of the window, up to a day.
+    pub rollups_ms: Vec<i64>,
 }
 
 impl Default for Rules {
@@ -79,6 +81,7 @@ impl Default for Rules {
             region: None,
             max_sensors: 1_000_000,
             dedupe: Dedupe::Off,
+            rollups_ms: Vec::new(),
         }
     }
 }
@@ -114,6 +117,7 @@ impl Rules {
                 faults.push("dedupe compares event times, which ingest time does not use".into());
             }
         }
+        self.check_rollups(&mut faults);
         if self.event_ms.0 >= self.event_ms.1 {
             faults.push(format!("valid event times {:?} are not a range", self.event_ms));
         }
@@ -123,6 +127,24 @@ impl Rules {
             faults.push(format!("region {west} to {east}, {south} to {north} is not a box"));
         }
         faults
+    }
+
+    fn check_rollups(&self, faults: &mut Vec<String>) {
+        let (window_ms, limit_ms) = (self.window_ms.max(1), limits::ROLLUP_MS);
+        for &length_ms in &self.rollups_ms {
+            if length_ms <= window_ms || length_ms > limit_ms || length_ms % window_ms != 0 {
+                faults.push(format!(
+                    "a rollup of {length_ms} ms is no multiple of the window of {window_ms} ms, or \
+                     not longer than it, or longer than {limit_ms} ms"
+                ));
+            }
+        }
+        if !self.rollups_ms.is_sorted_by(|a, b| a < b) {
+            faults.push(format!("rollups {:?} do not rise", self.rollups_ms));
+        }
+        if self.rollups_ms.len() > limits::ROLLUPS {
+            faults.push(format!("more than {} rollups", limits::ROLLUPS));
+        }
     }
 
     /// Short name of the semantics: the first 8 bytes of the SHA-256 of the encoded rules, in hex.
@@ -151,6 +173,7 @@ impl Rules {
         compare("region", &self.region, &other.region);
         compare("max-sensors", &self.max_sensors, &other.max_sensors);
         compare("dedupe", &self.dedupe, &other.dedupe);
+        compare("rollup, in ms", &self.rollups_ms, &other.rollups_ms);
         all
     }
 
@@ -186,6 +209,7 @@ impl From<&Rules> for state::Rules {
                 Dedupe::Off => state::Dedupe::Off.into(),
                 Dedupe::Time => state::Dedupe::Time.into(),
             },
+            rollups_ms: rules.rollups_ms.clone(),
         }
     }
 }
@@ -234,6 +258,7 @@ impl TryFrom<Option<&state::Rules>> for Rules {
                 state::Dedupe::Off => Dedupe::Off,
                 state::Dedupe::Time => Dedupe::Time,
             },
+            rollups_ms: stored.rollups_ms.clone(),
         };
         match rules.faults() {
             faults if faults.is_empty() => Ok(rules),
@@ -267,6 +292,7 @@ mod tests {
             Rules { region: Some(region), ..base.clone() },
             Rules { max_sensors: 2, ..base.clone() },
             Rules { dedupe: Dedupe::Time, ..base.clone() },
+            Rules { rollups_ms: vec![10_000], ..base.clone() },
         ];
         for other in others {
             assert_ne!(other.hash(), base.hash(), "{other:?}");
@@ -292,8 +318,23 @@ mod tests {
             region: Some(region),
             time: Time::Ingest,
             dedupe: Dedupe::Time,
+            rollups_ms: vec![5, 5],
             ..Rules::default()
         };
-        assert_eq!(rules.faults().len(), 6, "{:?}", rules.faults());
+        assert_eq!(rules.faults().len(), 7, "{:?}", rules.faults());
+    }
+
+    #[test]
+    fn a_rollup_is_a_longer_multiple_of_the_window_and_each_is_named_once() {
+        let with = |rollups_ms: &[i64]| {
+            Rules { rollups_ms: rollups_ms.to_vec(), ..Rules::default() }.faults().len()
+        };
+        assert_eq!(with(&[10_000, 60_000, 600_000, 86_400_000]), 0);
+        for refused in [&[1_000][..], &[1_500], &[0], &[-2_000], &[86_401_000]] {
+            assert_eq!(with(refused), 1, "{refused:?}");
+        }
+        assert_eq!(with(&[60_000, 10_000]), 1, "they do not rise");
+        assert_eq!(with(&[10_000, 10_000]), 1);
+        assert_eq!(with(&[2, 3, 4, 5, 6, 7, 8, 9, 10].map(|s| s * 1_000)), 1, "too many");
     }
 }

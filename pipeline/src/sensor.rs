@@ -9,6 +9,7 @@ use seismic_queue::Offset;
 use crate::Reason;
 use crate::interval::Interval;
 use crate::limits;
+use crate::rollup::Rollups;
 use crate::rules::Rules;
 use crate::window::{Sample, Window};
 
@@ -30,6 +31,8 @@ pub struct Sensor {
     /// Further open windows, rising; closed from the front.
     #[allow(clippy::box_collection, reason = "one word in the common case of no further window")]
     more: Option<Box<VecDeque<Window>>>,
+    /// What its closed windows are summed up to; one word where the job has no roll-ups.
+    rollups: Option<Box<Rollups>>,
 }
 
 impl Sensor {
@@ -44,6 +47,7 @@ impl Sensor {
             interval: Interval::default(),
             open: None,
             more: None,
+            rollups: None,
         }
     }
 
@@ -120,10 +124,10 @@ impl Sensor {
         })
     }
 
-    /// Whether it has an open window and no record from `below` on.
+    /// Whether it has no record from `below` on.
     #[must_use]
-    pub fn is_idle(&self, below: Offset) -> bool {
-        self.open.is_some() && self.last_offset < below
+    pub fn is_silent(&self, below: Offset) -> bool {
+        self.last_offset < below
     }
 
     /// Whether it has an open window.
@@ -141,6 +145,17 @@ impl Sensor {
         }
         self.closed_until_ms = self.closed_until_ms.max(closed.start_ms + rules.window_ms);
         Some(closed)
+    }
+
+    /// Its roll-ups, made when the first window closes.
+    pub fn rollups_mut(&mut self, rules: &Rules) -> &mut Rollups {
+        self.rollups.get_or_insert_with(|| Box::new(Rollups::new(rules)))
+    }
+
+    /// Its roll-ups, if there are any.
+    #[must_use]
+    pub fn rollups(&self) -> Option<&Rollups> {
+        self.rollups.as_deref()
     }
 
     /// The open windows, oldest first.
@@ -178,25 +193,41 @@ impl From<&Sensor> for state::Sensor {
             last_offset: sensor.last_offset.0,
             windows: sensor.windows().map(state::Window::from).collect(),
             interval_us: sensor.interval.us(),
+            rollups: sensor.rollups().into_iter().flat_map(Rollups::stored).collect(),
         }
     }
 }
 
-/// The caller has checked that it does not contradict itself.
-impl From<&state::Sensor> for Sensor {
-    fn from(stored: &state::Sensor) -> Self {
-        let mut windows = stored.windows.iter().map(Window::from);
-        let open = windows.next();
-        let more: VecDeque<Window> = windows.collect();
-        Sensor {
+impl Sensor {
+    /// The sensor of a snapshot taken at `position`; `None` when it contradicts itself.
+    #[must_use]
+    pub fn restore(stored: &state::Sensor, position: u64, rules: &Rules) -> Option<Sensor> {
+        let starts: Vec<i64> = stored.windows.iter().map(|window| window.start_ms).collect();
+        let known = rules.event_ms.0.saturating_sub(rules.window_ms)..rules.event_ms.1;
+        let aligned = |start: &i64| known.contains(start) && start.rem_euclid(rules.window_ms) == 0;
+        let is_open = |start: &i64| {
+            let end_ms = start.saturating_add(rules.window_ms);
+            stored.closed_until_ms.is_none_or(|closed| closed < end_ms)
+        };
+        let mut windows: VecDeque<Window> = stored.windows.iter().map(Window::from).collect();
+        let is_sound = !stored.id.is_empty()
+            && stored.last_offset < position
+            && starts.is_sorted_by(|a, b| a < b)
+            && starts.iter().all(aligned)
+            && starts.iter().all(is_open)
+            && windows.iter().all(|window| window.is_sound(rules));
+        let rollups = Rollups::restore(stored, rules)?;
+        is_sound.then_some(())?;
+        Some(Sensor {
             id: CompactString::new(&stored.id),
             clock_ms: stored.clock_ms,
             closed_until_ms: stored.closed_until_ms.unwrap_or(i64::MIN),
             last_offset: Offset(stored.last_offset),
-            interval: Interval::stored(stored.interval_us).unwrap_or_default(),
-            open,
-            more: (!more.is_empty()).then(|| Box::new(more)),
-        }
+            interval: Interval::stored(stored.interval_us)?,
+            open: windows.pop_front(),
+            more: (!windows.is_empty()).then(|| Box::new(windows)),
+            rollups: (!stored.rollups.is_empty()).then(|| Box::new(rollups)),
+        })
     }
 }
 

@@ -6,10 +6,9 @@
 use seismic_proto::{DecodeError, Message, state};
 use seismic_queue::{Offset, Partition};
 
-use crate::interval::Interval;
+use crate::rollup::Rollups;
 use crate::rules::RulesError;
 use crate::sensor::Sensor;
-use crate::window::Window;
 use crate::{Counters, Engine, Rules};
 
 /// Why a snapshot cannot be used.
@@ -65,40 +64,28 @@ impl Engine {
         engine.counters = Counters::try_from(&stored.counters.unwrap_or_default())
             .map_err(SnapshotError::Damaged)?;
         let mut open = 0;
+        let mut rolled = vec![0; engine.rules.rollups_ms.len()];
         for sensor in &stored.sensors {
-            let sensor = checked(sensor, stored.position, engine.rules())?;
+            let contradicts =
+                || SnapshotError::Damaged(format!("sensor {:?} contradicts itself", sensor.id));
+            let sensor =
+                Sensor::restore(sensor, stored.position, engine.rules()).ok_or_else(contradicts)?;
             open += sensor.windows().map(|window| window.count()).sum::<u64>();
+            for (level, span) in sensor.rollups().into_iter().flat_map(Rollups::open) {
+                rolled[level] = span.count().checked_add(rolled[level]).ok_or_else(contradicts)?;
+            }
             if !engine.restore_sensor(sensor) {
                 return Err(SnapshotError::Damaged("a sensor is in it twice".into()));
             }
         }
-        if open != engine.counters.open || engine.sensors() > engine.rules.max_sensors {
+        let in_spans = engine.counters.rollups.iter().map(|level| level.open);
+        if !in_spans.eq(rolled)
+            || open != engine.counters.open
+            || engine.sensors() > engine.rules.max_sensors
+        {
             let what = "its sensors do not agree with its counters";
             return Err(SnapshotError::Damaged(what.into()));
         }
         Ok(engine)
     }
-}
-
-fn checked(stored: &state::Sensor, position: u64, rules: &Rules) -> Result<Sensor, SnapshotError> {
-    let starts: Vec<i64> = stored.windows.iter().map(|window| window.start_ms).collect();
-    let in_order = starts.is_sorted_by(|a, b| a < b);
-    let known = rules.event_ms.0.saturating_sub(rules.window_ms)..rules.event_ms.1;
-    let aligned = |start: &i64| known.contains(start) && start.rem_euclid(rules.window_ms) == 0;
-    let is_open = |start: &i64| {
-        let end_ms = start.saturating_add(rules.window_ms);
-        stored.closed_until_ms.is_none_or(|closed| closed < end_ms)
-    };
-    let after_closed = starts.iter().all(is_open);
-    let is_sound = !stored.id.is_empty()
-        && stored.last_offset < position
-        && in_order
-        && starts.iter().all(aligned)
-        && after_closed
-        && stored.windows.iter().all(|window| Window::from(window).is_sound(rules))
-        && Interval::stored(stored.interval_us).is_some();
-    if !is_sound {
-        return Err(SnapshotError::Damaged(format!("sensor {:?} contradicts itself", stored.id)));
-    }
-    Ok(stored.into())
 }

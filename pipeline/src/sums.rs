@@ -5,22 +5,22 @@
 
 use std::ops::RangeInclusive;
 
-use seismic_proto::SeismicAggRecord;
+use seismic_proto::{SeismicAggRecord, state};
 
 /// Sums and extremes of at least one amplitude, with the first and the last in event time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sums {
-    pub(crate) sum: f64,
-    pub(crate) squares: f64,
-    pub(crate) magnitudes: f64,
-    pub(crate) min: f32,
-    pub(crate) max: f32,
+    sum: f64,
+    squares: f64,
+    magnitudes: f64,
+    min: f32,
+    max: f32,
     /// Amplitudes at `first_ms` and `last_ms`.
-    pub(crate) first: f32,
-    pub(crate) last: f32,
+    first: f32,
+    last: f32,
     /// Oldest and newest event time, ms after the start of the window: at most a day, so four bytes.
-    pub(crate) first_ms: u32,
-    pub(crate) last_ms: u32,
+    first_ms: u32,
+    last_ms: u32,
 }
 
 impl Sums {
@@ -62,9 +62,31 @@ impl Sums {
         }
     }
 
-    /// Whether amplitudes from `valid` can have given it.
+    /// Adds all that `later` has, whose start lies `by_ms` after this one's and whose times lie
+    /// after all of these.
+    pub fn merge(&mut self, later: &Sums, by_ms: u32) {
+        self.sum += later.sum;
+        self.squares += later.squares;
+        self.magnitudes += later.magnitudes;
+        if later.min < self.min {
+            self.min = later.min;
+        }
+        if later.max > self.max {
+            self.max = later.max;
+        }
+        self.last = later.last;
+        self.last_ms = by_ms + later.last_ms;
+    }
+
+    /// The same, seen from a start that lies `by_ms` before.
     #[must_use]
-    pub fn is_sound(&self, valid: &RangeInclusive<f32>) -> bool {
+    pub fn shifted(&self, by_ms: u32) -> Self {
+        Sums { first_ms: self.first_ms + by_ms, last_ms: self.last_ms + by_ms, ..self.clone() }
+    }
+
+    /// Whether amplitudes from `valid` within `length_ms` can have given it.
+    #[must_use]
+    pub fn is_sound(&self, valid: &RangeInclusive<f32>, length_ms: i64) -> bool {
         let between = self.min..=self.max;
         valid.contains(&self.min)
             && valid.contains(&self.max)
@@ -75,6 +97,7 @@ impl Sums {
             && self.magnitudes.is_finite()
             && (0.0..f64::INFINITY).contains(&self.squares)
             && self.first_ms <= self.last_ms
+            && i64::from(self.last_ms) < length_ms
     }
 
     /// Fills the fields of a row that follow from the sums of `count` records since `start_ms`.
@@ -96,6 +119,22 @@ impl Sums {
         row.peak_to_peak = f64::from(self.max) - f64::from(self.min);
         row.first_amplitude = self.first;
         row.last_amplitude = self.last;
+    }
+}
+
+impl From<&Sums> for state::Sums {
+    fn from(sums: &Sums) -> Self {
+        let &Sums { sum, squares, magnitudes, min, max, first, last, first_ms, last_ms } = sums;
+        state::Sums { sum, squares, magnitudes, min, max, first, last, first_ms, last_ms }
+    }
+}
+
+/// What cannot be is for [`Sums::is_sound`] to say.
+impl From<&state::Sums> for Sums {
+    fn from(stored: &state::Sums) -> Self {
+        let &state::Sums { sum, squares, magnitudes, min, max, first, last, first_ms, last_ms } =
+            stored;
+        Sums { sum, squares, magnitudes, min, max, first, last, first_ms, last_ms }
     }
 }
 

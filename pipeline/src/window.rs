@@ -1,8 +1,9 @@
 //! One window of one sensor: what is known of its records, in the numbers that rows are made of.
 
-use seismic_proto::{SeismicAggRecord, state};
+use seismic_proto::state;
 
 use crate::decode::Phase;
+use crate::row::Row;
 use crate::sums::Sums;
 use crate::{Dedupe, Rules};
 
@@ -74,7 +75,7 @@ impl Window {
     /// Records counted.
     #[must_use]
     pub fn count(&self) -> u64 {
-        u64::from(self.p) + u64::from(self.s) + u64::from(self.n)
+        self.phases().iter().sum()
     }
 
     /// Whether records that passed the cleaning can have given it; for what was stored.
@@ -86,41 +87,38 @@ impl Window {
         };
         self.count() > 0
             && self.seen.as_ref().map_or(0, |seen| seen.len()) == words
-            && i64::from(self.sums.last_ms) < rules.window_ms
-            && self.sums.is_sound(&rules.amplitude)
+            && self.sums.is_sound(&rules.amplitude, rules.window_ms)
     }
 
-    /// Fills every field of a row that the window knows.
-    pub fn fill(&self, row: &mut SeismicAggRecord, window_ms: i64) {
-        // A phase count beyond i32 needs 2^31 records in one window of one sensor.
-        let narrow = |phases: u32| i32::try_from(phases).unwrap_or(i32::MAX);
-        row.window_start_ts = self.start_ms;
-        row.window_end_ts = self.start_ms + window_ms;
-        row.p_phase_count = narrow(self.p);
-        row.s_phase_count = narrow(self.s);
-        row.n_phase_count = narrow(self.n);
-        self.sums.fill(row, self.start_ms, self.count());
+    /// What a row says of it.
+    #[must_use]
+    pub fn row(&self, window_ms: i64) -> Row<'_> {
+        let (start_ms, phases) = (self.start_ms, self.phases());
+        Row { start_ms, length_ms: window_ms, pane: 0, phases, sums: &self.sums }
+    }
+
+    /// Records of phase P, of phase S, and of noise.
+    #[must_use]
+    pub fn phases(&self) -> [u64; 3] {
+        [self.p, self.s, self.n].map(u64::from)
+    }
+
+    /// What is summed up of its records.
+    #[must_use]
+    pub fn sums(&self) -> &Sums {
+        &self.sums
     }
 }
 
 impl From<&Window> for state::Window {
     fn from(window: &Window) -> Self {
-        let Window { start_ms, sums, p, s, n, seen } = window;
         state::Window {
-            start_ms: *start_ms,
-            sum: sums.sum,
-            sum_of_squares: sums.squares,
-            min: sums.min,
-            max: sums.max,
-            p: *p,
-            s: *s,
-            n: *n,
-            first_ms: start_ms + i64::from(sums.first_ms),
-            last_ms: start_ms + i64::from(sums.last_ms),
-            seen: seen.as_deref().cloned().unwrap_or_default(),
-            sum_of_magnitudes: sums.magnitudes,
-            first: sums.first,
-            last: sums.last,
+            start_ms: window.start_ms,
+            sums: Some((&window.sums).into()),
+            p: window.p,
+            s: window.s,
+            n: window.n,
+            seen: window.seen.as_deref().cloned().unwrap_or_default(),
         }
     }
 }
@@ -128,20 +126,9 @@ impl From<&Window> for state::Window {
 /// What cannot be is for [`Window::is_sound`] to say.
 impl From<&state::Window> for Window {
     fn from(stored: &state::Window) -> Self {
-        let after = |ms: i64| u32::try_from(ms.saturating_sub(stored.start_ms)).unwrap_or(u32::MAX);
         Window {
             start_ms: stored.start_ms,
-            sums: Sums {
-                sum: stored.sum,
-                squares: stored.sum_of_squares,
-                magnitudes: stored.sum_of_magnitudes,
-                min: stored.min,
-                max: stored.max,
-                first: stored.first,
-                last: stored.last,
-                first_ms: after(stored.first_ms),
-                last_ms: after(stored.last_ms),
-            },
+            sums: (&stored.sums.unwrap_or_default()).into(),
             p: stored.p,
             s: stored.s,
             n: stored.n,
@@ -153,6 +140,8 @@ impl From<&state::Window> for Window {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::interval::Interval;
+    use seismic_proto::SeismicAggRecord;
 
     fn row(amplitudes: &[f32]) -> SeismicAggRecord {
         let sample = |i: usize| Sample {
@@ -163,7 +152,7 @@ mod tests {
         let mut window = Window::first(1_000, sample(0), &Rules::default());
         (1..amplitudes.len()).for_each(|i| assert!(window.add(sample(i))));
         let mut row = SeismicAggRecord::default();
-        window.fill(&mut row, 1_000);
+        window.row(1_000).fill(&mut row, Interval::default());
         row
     }
 

@@ -211,5 +211,6 @@ pub fn row(partition: u32, i: u64) -> SeismicAggRecord {
         last_amplitude: i as f32,
         sample_interval_ms: 40.0,
         gap_fraction: 0.04,
+        pane: 1,
     }
 }

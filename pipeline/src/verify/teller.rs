@@ -154,6 +154,7 @@ fn fields(value: &[u8]) -> Vec<String> {
         format!("last_amplitude={:?}", row.last_amplitude),
         format!("sample_interval_ms={:?}", row.sample_interval_ms),
         format!("gap_fraction={:?}", row.gap_fraction),
+        format!("pane={}", row.pane),
     ]
 }
 

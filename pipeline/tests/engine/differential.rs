@@ -8,6 +8,7 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use seismic_pipeline::{Engine, Out, Reason, Rules};
 use seismic_proto::{Message as _, SeismicAggRecord, SeismicDeadLetter, SeismicRecord};
+use seismic_queue::Block;
 
 use crate::oracle::{Oracle, Totals};
 use crate::stream::{Act, PARTITION, Sent, Stream, TOPIC, stream};
@@ -42,7 +43,7 @@ impl Twins {
         if matches!(act, Act::Idle(_) | Act::End) {
             prop_assert_eq!(
                 is_news,
-                !self.out.rows.is_empty(),
+                !self.out.rows.is_empty() || self.out.rollups.iter().any(|rows| !rows.is_empty()),
                 "journaled iff it closed something"
             );
         }
@@ -54,29 +55,42 @@ impl Twins {
     }
 
     fn compare_output(&mut self) -> Result<(), TestCaseError> {
-        let (mut rows, dead) = self.oracle.take();
+        let (rows, dead) = self.oracle.take();
         self.seen.extend(rows.iter().map(|row| format!("{:?}", row.closed_by())));
         self.seen.extend(dead.iter().map(|(_, letter)| letter.reason.clone()));
-        let (mut found, mut found_dead) = (Vec::new(), Vec::new());
-        for (key, value) in self.out.rows.messages() {
-            let row = SeismicAggRecord::decode(value).unwrap();
-            prop_assert_eq!(key, row.sensor_id.as_bytes());
-            found.push((row, value.to_vec()));
+        compare_rows(&self.out.rows, rows)?;
+        self.out.rollups.resize_with(self.engine.rules().rollups_ms.len(), Block::default);
+        for (found, rows) in self.out.rollups.iter().zip(self.oracle.take_rollups()) {
+            let name = |row: &SeismicAggRecord| format!("roll-up {:?}", row.closed_by());
+            self.seen.extend(rows.iter().map(name));
+            self.seen.extend(rows.iter().filter(|row| row.pane > 0).map(|_| "pane".to_owned()));
+            compare_rows(found, rows)?;
         }
+        let mut found_dead = Vec::new();
         for (key, value) in self.out.dead.messages() {
             found_dead.push((key.to_vec(), SeismicDeadLetter::decode(value).unwrap()));
         }
         self.out.clear();
-        // Order counts per sensor; these sorts keep it.
-        rows.sort_by(|a, b| a.sensor_id.cmp(&b.sensor_id));
-        found.sort_by(|a, b| a.0.sensor_id.cmp(&b.0.sensor_id));
-        prop_assert_eq!(found.iter().map(|(row, _)| row.clone()).collect::<Vec<_>>(), rows.clone());
-        for ((_, bytes), row) in found.iter().zip(&rows) {
-            prop_assert_eq!(bytes, &row.encode_to_vec(), "not bit-equal: {:?}", row);
-        }
         prop_assert_eq!(found_dead, dead);
         Ok(())
     }
+}
+
+fn compare_rows(block: &Block, mut rows: Vec<SeismicAggRecord>) -> Result<(), TestCaseError> {
+    let mut found = Vec::new();
+    for (key, value) in block.messages() {
+        let row = SeismicAggRecord::decode(value).unwrap();
+        prop_assert_eq!(key, row.sensor_id.as_bytes());
+        found.push((row, value.to_vec()));
+    }
+    // Order counts per sensor; these sorts keep it.
+    rows.sort_by(|a, b| a.sensor_id.cmp(&b.sensor_id));
+    found.sort_by(|a, b| a.0.sensor_id.cmp(&b.0.sensor_id));
+    prop_assert_eq!(found.iter().map(|(row, _)| row.clone()).collect::<Vec<_>>(), rows.clone());
+    for ((_, bytes), row) in found.iter().zip(&rows) {
+        prop_assert_eq!(bytes, &row.encode_to_vec(), "not bit-equal: {:?}", row);
+    }
+    Ok(())
 }
 
 fn totals(engine: &Engine) -> Totals {
@@ -125,7 +139,8 @@ fn random_streams_reach_every_reason_and_every_way_to_close() {
         .into_iter()
         .filter(|reason| !matches!(reason, Reason::TooManyRecords | Reason::WindowLimit))
         .map(|reason| reason.to_string());
-    let expected: BTreeSet<_> = reasons.chain(["Time", "Idle", "End"].map(str::to_owned)).collect();
+    let ways = ["Time", "Idle", "End", "roll-up Time", "roll-up Idle", "roll-up End", "pane"];
+    let expected: BTreeSet<_> = reasons.chain(ways.map(str::to_owned)).collect();
     assert_eq!(seen, expected);
 }
 

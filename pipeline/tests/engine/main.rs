@@ -9,6 +9,7 @@ mod line;
 mod oracle;
 mod plan;
 mod restart;
+mod rollups;
 mod scenario;
 mod stream;
 mod version;

@@ -29,6 +29,8 @@ pub struct Oracle {
     sensors: BTreeMap<String, Sensor>,
     /// Rows not taken yet.
     rows: Vec<SeismicAggRecord>,
+    /// Those of the roll-ups, by level.
+    rollups: Vec<Vec<SeismicAggRecord>>,
     /// Dead letters not taken yet, with their keys.
     dead: Vec<(Vec<u8>, SeismicDeadLetter)>,
     totals: Totals,
@@ -56,8 +58,21 @@ struct Sensor {
     interval: Option<i128>,
     /// Samples by start of their window, in log order.
     windows: BTreeMap<i128, Vec<Sample>>,
+    /// By level: the span of the newest closed window, if it may still get more.
+    spans: BTreeMap<usize, Span>,
 }
 
+/// A span of a roll-up.
+#[derive(Clone)]
+struct Span {
+    start: i128,
+    /// Rows that it had.
+    rows: i32,
+    /// Windows closed since its last row, in order.
+    windows: Vec<Vec<Sample>>,
+}
+
+#[derive(Clone)]
 struct Sample {
     time: i128,
     amplitude: f32,
@@ -74,6 +89,7 @@ impl Oracle {
             append_ms: None,
             sensors: BTreeMap::new(),
             rows: Vec::new(),
+            rollups: vec![Vec::new(); rules.rollups_ms.len()],
             dead: Vec::new(),
             totals: Totals::default(),
         }
@@ -191,24 +207,42 @@ impl Oracle {
     }
 
     pub fn close_idle(&mut self, below: u64) {
-        self.close_where(ClosedBy::Idle, |sensor| sensor.last_offset < below);
+        let lateness = i128::from(self.rules.lateness_ms);
+        let until = i128::from(self.append_ms.unwrap_or(i64::MIN)) - lateness;
+        self.close_where(ClosedBy::Idle, Some(until), |sensor| sensor.last_offset < below);
     }
 
     pub fn end(&mut self) {
-        self.close_where(ClosedBy::End, |_| true);
+        self.close_where(ClosedBy::End, None, |_| true);
     }
 
     pub fn gap(&mut self, to: u64) {
         self.position = to;
     }
 
-    fn close_where(&mut self, closed_by: ClosedBy, is_meant: impl Fn(&Sensor) -> bool) {
-        let mut meant = Vec::new();
-        for (id, sensor) in self.sensors.iter().filter(|(_, sensor)| is_meant(sensor)) {
-            meant.extend(sensor.windows.keys().map(|&start| (id.clone(), start)));
-        }
-        for (id, start) in meant {
-            self.close(&id, start, closed_by, self.position);
+    /// Closes all windows of these sensors, and their spans that end until `until`.
+    fn close_where(
+        &mut self,
+        closed_by: ClosedBy,
+        until: Option<i128>,
+        is_meant: impl Fn(&Sensor) -> bool,
+    ) {
+        let meant = self.sensors.iter().filter(|(_, sensor)| is_meant(sensor));
+        let meant: Vec<String> = meant.map(|(id, _)| id.clone()).collect();
+        for id in meant {
+            let starts: Vec<i128> = self.sensors[&id].windows.keys().copied().collect();
+            for start in starts {
+                self.close(&id, start, closed_by, self.position);
+            }
+            for (level, length) in self.rules.rollups_ms.clone().into_iter().enumerate() {
+                let Some(span) = self.sensors[&id].spans.get(&level).cloned() else { continue };
+                let is_over = until.is_none_or(|until| span.start + i128::from(length) <= until);
+                if is_over && !span.windows.is_empty() {
+                    self.roll_out(&id, level, &span, closed_by, self.position);
+                    let rest = Span { rows: span.rows + 1, windows: Vec::new(), ..span };
+                    self.sensors.get_mut(&id).unwrap().spans.insert(level, rest);
+                }
+            }
         }
     }
 
@@ -217,12 +251,62 @@ impl Oracle {
         let sensor = self.sensors.get_mut(id).unwrap();
         let samples = sensor.windows.remove(&start).unwrap();
         sensor.closed_until = Some(sensor.closed_until.map_or(end, |until| until.max(end)));
-        let interval = sensor.interval.map_or(0.0, |us| us as f64 / 1_000.0);
-        let length = self.rules.window_ms as f64;
-        let empty = length - samples.len() as f64 * interval;
         self.totals.closed += samples.len() as u64;
         self.totals.windows += 1;
-        self.rows.push(SeismicAggRecord {
+        let row = self.row(id, (start, end), &[samples.clone()], closed_by, closing_offset);
+        self.rows.push(row);
+        for level in 0..self.rules.rollups_ms.len() {
+            self.roll_in(id, level, start, samples.clone(), closed_by, closing_offset);
+        }
+    }
+
+    fn roll_in(
+        &mut self,
+        id: &str,
+        level: usize,
+        start: i128,
+        samples: Vec<Sample>,
+        closed_by: ClosedBy,
+        closing_offset: u64,
+    ) {
+        let length = i128::from(self.rules.rollups_ms[level]);
+        let span_start = start.div_euclid(length) * length;
+        let before = self.sensors.get_mut(id).unwrap().spans.remove(&level);
+        let mut span = match before {
+            Some(span) if span.start == span_start => span,
+            before => {
+                if let Some(over) = before.filter(|span| !span.windows.is_empty()) {
+                    self.roll_out(id, level, &over, closed_by, closing_offset);
+                }
+                Span { start: span_start, rows: 0, windows: Vec::new() }
+            }
+        };
+        span.windows.push(samples);
+        if start + i128::from(self.rules.window_ms) == span_start + length {
+            self.roll_out(id, level, &span, closed_by, closing_offset);
+        } else {
+            self.sensors.get_mut(id).unwrap().spans.insert(level, span);
+        }
+    }
+
+    fn roll_out(&mut self, id: &str, level: usize, span: &Span, by: ClosedBy, at: u64) {
+        let end = span.start + i128::from(self.rules.rollups_ms[level]);
+        let row = self.row(id, (span.start, end), &span.windows, by, at);
+        self.rollups[level].push(SeismicAggRecord { pane: span.rows, ..row });
+    }
+
+    fn row(
+        &self,
+        id: &str,
+        (start, end): (i128, i128),
+        windows: &[Vec<Sample>],
+        closed_by: ClosedBy,
+        closing_offset: u64,
+    ) -> SeismicAggRecord {
+        let interval = self.sensors[id].interval.map_or(0.0, |us| us as f64 / 1_000.0);
+        let length = (end - start) as f64;
+        let empty = length - windows.iter().flatten().count() as f64 * interval;
+        SeismicAggRecord {
             sensor_id: id.to_owned(),
             window_start_ts: start as i64,
             window_end_ts: end as i64,
@@ -231,8 +315,8 @@ impl Oracle {
             closing_offset: closing_offset as i64,
             sample_interval_ms: interval,
             gap_fraction: if interval > 0.0 && empty > 0.0 { empty / length } else { 0.0 },
-            ..statistics(&samples)
-        });
+            ..statistics(windows)
+        }
     }
 
     fn bury(&mut self, from: Message<'_>, index: usize, reason: &str, key: &[u8], bytes: &[u8]) {
@@ -250,6 +334,11 @@ impl Oracle {
             sha256: Sha256::digest(bytes).to_vec(),
         };
         self.dead.push((key, letter));
+    }
+
+    /// Rows of the roll-ups since the last call, by level.
+    pub fn take_rollups(&mut self) -> Vec<Vec<SeismicAggRecord>> {
+        self.rollups.iter_mut().map(std::mem::take).collect()
     }
 
     /// Rows and dead letters since the last call.
@@ -283,21 +372,26 @@ fn moved(interval: Option<i128>, step: i128) -> i128 {
     interval + by * way.signum()
 }
 
-fn statistics(samples: &[Sample]) -> SeismicAggRecord {
+/// The numbers of some windows together. Sums are made window by window, and these added up.
+fn statistics(windows: &[Vec<Sample>]) -> SeismicAggRecord {
+    let samples: Vec<Sample> = windows.iter().flatten().cloned().collect();
     let count = samples.len() as f64;
-    let (mut sum, mut sum_of_squares, mut sum_of_magnitudes) = (0.0f64, 0.0f64, 0.0f64);
+    let sum_up = |of: fn(f64) -> f64| {
+        let of_window = |window: &Vec<Sample>| {
+            window.iter().fold(0.0, |sum, sample| sum + of(f64::from(sample.amplitude)))
+        };
+        windows.iter().map(of_window).reduce(|sum, more| sum + more).unwrap()
+    };
+    let (sum, sum_of_squares, sum_of_magnitudes) =
+        (sum_up(|x| x), sum_up(|x| x * x), sum_up(|x| if x < 0.0 { -x } else { x }));
     let (mut min, mut max) = (samples[0].amplitude, samples[0].amplitude);
-    for sample in samples {
-        let amplitude = f64::from(sample.amplitude);
-        sum += amplitude;
-        sum_of_squares += amplitude * amplitude;
-        sum_of_magnitudes += if amplitude < 0.0 { -amplitude } else { amplitude };
+    for sample in &samples {
         min = if sample.amplitude < min { sample.amplitude } else { min };
         max = if sample.amplitude > max { sample.amplitude } else { max };
     }
     let from_sums = ((sum_of_squares - sum * sum / count).max(0.0) / count).sqrt();
     let rms = (sum_of_squares / count).sqrt();
-    let in_two_passes = deviation(samples, sum / count);
+    let in_two_passes = deviation(&samples, sum / count);
     let bound = rms * (3.0 * count / 2.0f64.powi(53)).sqrt() * (1.0 + 1e-6);
     assert!((from_sums - in_two_passes).abs() <= bound, "{from_sums} is not {in_two_passes}");
     // Stable sorts: of several samples at one time, the log's order stays.

@@ -4,7 +4,7 @@
 use crate::line::Line;
 use proptest::prelude::*;
 use proptest::sample::Index;
-use seismic_pipeline::{Engine, Entry, Note, Out, Reason};
+use seismic_pipeline::{Engine, Entry, Note, Out, Reason, Rules};
 use seismic_proto::{Message as _, SeismicRecord, state};
 use seismic_queue::Offset;
 
@@ -71,9 +71,17 @@ fn cut(stream: &Stream, at: Index) -> (&[Act], &[Act]) {
     stream.acts.split_at(at.index(stream.acts.len() + 1))
 }
 
+/// Rows of the roll-ups, without levels that end in nothing.
+fn rolled(out: &Out) -> Vec<&[u8]> {
+    let mut levels: Vec<_> = out.rollups.iter().map(|block| block.bytes()).collect();
+    levels.truncate(levels.iter().rposition(|bytes| !bytes.is_empty()).map_or(0, |last| last + 1));
+    levels
+}
+
 fn same_output(one: &Out, other: &Out) -> Result<(), TestCaseError> {
     prop_assert_eq!(&one.rows, &other.rows);
     prop_assert_eq!(&one.dead, &other.dead);
+    prop_assert_eq!(rolled(one), rolled(other));
     Ok(())
 }
 
@@ -183,7 +191,8 @@ proptest! {
 
 /// A small engine with everything in its state: two sensors, closed and open windows, dead letters.
 fn small() -> Engine {
-    let stream = Stream { rules: Default::default(), start: 40, acts: Vec::new() };
+    let rules = Rules { rollups_ms: vec![2_000, 60_000], ..Rules::default() };
+    let stream = Stream { rules, start: 40, acts: Vec::new() };
     let (mut engine, mut out) = (stream.engine(), Out::default());
     for (sensor, time) in
         [("A", 500), ("A", 2_100), ("B", 1_300), ("A", 400), ("", 0), ("A", 2_900), ("A", 3_100)]
@@ -267,7 +276,7 @@ fn every_truncated_snapshot_is_refused_or_harmless() {
 fn snapshots_that_contradict_themselves_are_refused() {
     let good = state::Snapshot::decode(&snapshot(&small())[..]).unwrap();
     type Harm = fn(&mut state::Snapshot);
-    let harms: [(&str, Harm); 9] = [
+    let harms: [(&str, Harm); 17] = [
         ("no rules", |s| s.rules = None),
         ("another version", |s| s.rules.as_mut().unwrap().engine_version += 1),
         ("a record more", |s| s.counters.as_mut().unwrap().read += 1),
@@ -276,6 +285,14 @@ fn snapshots_that_contradict_themselves_are_refused() {
         ("windows out of order", |s| s.sensors[0].windows.reverse()),
         ("a window beside the grid", |s| s.sensors[0].windows[0].start_ms += 1),
         ("a window that is closed", |s| s.sensors[0].closed_until_ms = Some(3_000)),
+        ("no interval that can be", |s| s.sensors[0].interval_us = 999),
+        ("a roll-up lost", |s| drop(s.sensors[0].rollups.pop())),
+        ("a roll-up of no level", |s| s.sensors[0].rollups[1].level = 2),
+        ("a roll-up twice", |s| s.sensors[0].rollups[1].level = 0),
+        ("a roll-up beside the grid", |s| s.sensors[0].rollups[0].start_ms += 1_000),
+        ("a roll-up that is closed", |s| s.sensors[0].rollups[0].start_ms -= 2_000),
+        ("a record more in a roll-up", |s| s.sensors[0].rollups[0].n += 1),
+        ("one level less", |s| drop(s.counters.as_mut().unwrap().rollups.pop())),
         ("an unknown reason", |s| s.counters.as_mut().unwrap().rejected[0].reason.push('!')),
     ];
     for (what, harm) in harms {

@@ -93,6 +93,9 @@ pub fn stream() -> impl Strategy<Value = Stream> {
     })
 }
 
+/// Lengths of roll-ups, in windows.
+const ROLLUPS: &[&[i64]] = &[&[], &[2], &[3, 60], &[2, 10, 40]];
+
 fn rules() -> impl Strategy<Value = Rules> {
     let region = Region { longitude: (-100.0, -90.0), latitude: (14.0, 20.0) };
     (
@@ -105,6 +108,7 @@ fn rules() -> impl Strategy<Value = Rules> {
         prop_oneof![3 => Just(None), 1 => Just(Some(region))],
         select(&[1, 2, 4, 1_000_000]),
         select(&[Dedupe::Off, Dedupe::Off, Dedupe::Time]),
+        select(ROLLUPS),
     )
         .prop_map(
             |(
@@ -117,7 +121,9 @@ fn rules() -> impl Strategy<Value = Rules> {
                 region,
                 max_sensors,
                 dedupe,
+                rollups,
             )| {
+                let rollups_ms = rollups.iter().map(|windows| windows * window_ms);
                 Rules {
                     window_ms,
                     lateness_ms,
@@ -133,6 +139,7 @@ fn rules() -> impl Strategy<Value = Rules> {
                     } else {
                         Dedupe::Off
                     },
+                    rollups_ms: rollups_ms.filter(|&length| length <= 86_400_000).collect(),
                 }
             },
         )

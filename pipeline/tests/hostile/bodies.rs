@@ -59,6 +59,7 @@ fn give(engine: &mut Engine, bytes: &[u8]) {
     engine.end(&mut out);
     assert!(engine.counters().is_balanced());
     assert_eq!((engine.open_windows(), engine.counters().open), (0, 0));
+    assert!(engine.counters().rollups.iter().all(|level| level.open == 0));
     let rows = u64::from(out.rows.count());
     assert_eq!(engine.counters().windows - before, rows);
 }

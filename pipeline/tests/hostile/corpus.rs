@@ -92,12 +92,13 @@ fn write_the_corpora() {
     write("message", "packed", &packed);
     write("message", "empty", &[]);
     write("message", "unknown_fields", &[&record[..], &[0x63, 0x68, 1, 0x64, 0x78, 5]].concat());
-    for (name, dedupe, end) in [
-        ("open", Dedupe::Off, false),
-        ("dedupe", Dedupe::Time, false),
-        ("closed", Dedupe::Off, true),
+    for (name, dedupe, end, rollups_ms) in [
+        ("open", Dedupe::Off, false, vec![]),
+        ("dedupe", Dedupe::Time, false, vec![]),
+        ("closed", Dedupe::Off, true, vec![]),
+        ("rollups", Dedupe::Off, true, vec![10_000, 60_000]),
     ] {
-        let rules = Rules { dedupe, ..Rules::default() };
+        let rules = Rules { dedupe, rollups_ms, ..Rules::default() };
         let mut engine = Engine::new(rules, "t", Partition(0), Offset(0));
         let mut out = Out::default();
         for (offset, value) in (0..).zip([&packed[..], &[1], &record]) {
@@ -106,6 +107,13 @@ fn write_the_corpora() {
         }
         if end {
             engine.end(&mut out);
+        }
+        if name == "rollups" {
+            // One span that was closed early, and one that is open again.
+            let (offset, value) = (engine.position(), &later(3_000).encode_to_vec());
+            engine
+                .step(Message { offset, append_ms: 1_592_925_901_000, key: b"", value }, &mut out);
+            engine.close_idle(engine.position(), &mut out);
         }
         let mut bytes = Vec::new();
         engine.snapshot(&mut bytes);

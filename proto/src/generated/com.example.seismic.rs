@@ -43,7 +43,8 @@ pub struct SeismicRecordBatch {
     #[prost(message, repeated, tag = "15")]
     pub records: ::prost::alloc::vec::Vec<SeismicRecord>,
 }
-/// The statistics of one sensor's window [window_start_ts, window_end_ts).
+/// The statistics of one sensor's window [window_start_ts, window_end_ts), or, in the topic of a
+/// roll-up, of all its windows that were closed in that span.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct SeismicAggRecord {
     #[prost(string, tag = "1")]
@@ -117,6 +118,11 @@ pub struct SeismicAggRecord {
     /// length, in ms; 0 while the interval is unknown.
     #[prost(double, tag = "24")]
     pub gap_fraction: f64,
+    /// Roll-ups: number of the row among those of one span. 0, unless the span was closed early (idle
+    /// or end) and its sensor went on: then a further row has the windows since, and all rows of the
+    /// span add up. Windows of their own always have 0.
+    #[prost(int32, tag = "25")]
+    pub pane: i32,
 }
 /// A record that was not counted, with the reason and the original bytes. Named by
 /// (input_partition, input_offset, index): each is written exactly once.

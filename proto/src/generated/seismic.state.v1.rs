@@ -12,7 +12,7 @@ pub struct Region {
     pub north: f64,
 }
 /// Every option that changes results. Their hash names the semantics of a job.
-#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Rules {
     #[prost(uint32, tag = "1")]
     pub engine_version: u32,
@@ -39,6 +39,9 @@ pub struct Rules {
     pub max_sensors: u64,
     #[prost(enumeration = "Dedupe", tag = "12")]
     pub dedupe: i32,
+    /// Lengths of the roll-ups, rising.
+    #[prost(int64, repeated, tag = "13")]
+    pub rollups_ms: ::prost::alloc::vec::Vec<i64>,
 }
 /// Where every record read so far has gone. read == counted in closed windows + open + late +
 /// the sum of rejected.
@@ -63,6 +66,21 @@ pub struct Counters {
     /// Messages that were gone before they were read, the loss accepted by the operator; not in read.
     #[prost(uint64, tag = "7")]
     pub lost_messages: u64,
+    /// One for each roll-up of the rules, in their order.
+    #[prost(message, repeated, tag = "8")]
+    pub rollups: ::prost::alloc::vec::Vec<Rolled>,
+}
+/// Where the records of closed windows are in one roll-up: closed + open == Counters.closed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Rolled {
+    /// Rows emitted, and the records in them.
+    #[prost(uint64, tag = "1")]
+    pub rows: u64,
+    #[prost(uint64, tag = "2")]
+    pub closed: u64,
+    /// Records in spans that are open.
+    #[prost(uint64, tag = "3")]
+    pub open: u64,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Rejected {
@@ -166,40 +184,68 @@ pub struct Sensor {
     /// Estimated sampling interval, us; 0 = unknown.
     #[prost(uint32, tag = "6")]
     pub interval_us: u32,
+    /// The spans of its roll-ups that may still get windows, by level.
+    #[prost(message, repeated, tag = "7")]
+    pub rollups: ::prost::alloc::vec::Vec<Rollup>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Window {
     #[prost(int64, tag = "1")]
     pub start_ms: i64,
-    #[prost(double, tag = "2")]
+    #[prost(message, optional, tag = "2")]
+    pub sums: ::core::option::Option<Sums>,
+    #[prost(uint32, tag = "3")]
+    pub p: u32,
+    #[prost(uint32, tag = "4")]
+    pub s: u32,
+    #[prost(uint32, tag = "5")]
+    pub n: u32,
+    /// With DEDUPE_TIME: one bit for each ms of the window that a record was counted at, from the
+    /// lowest bit of the first word on.
+    #[prost(fixed64, repeated, tag = "6")]
+    pub seen: ::prost::alloc::vec::Vec<u64>,
+}
+/// The span of a roll-up. Without records it is only remembered for the number of its next row.
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct Rollup {
+    /// Place among the rules' roll-ups.
+    #[prost(uint32, tag = "1")]
+    pub level: u32,
+    #[prost(int64, tag = "2")]
+    pub start_ms: i64,
+    #[prost(uint32, tag = "3")]
+    pub pane: u32,
+    #[prost(message, optional, tag = "4")]
+    pub sums: ::core::option::Option<Sums>,
+    #[prost(uint64, tag = "5")]
+    pub p: u64,
+    #[prost(uint64, tag = "6")]
+    pub s: u64,
+    #[prost(uint64, tag = "7")]
+    pub n: u64,
+}
+/// What is summed up of amplitudes. Times are ms after the start.
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct Sums {
+    #[prost(double, tag = "1")]
     pub sum: f64,
+    #[prost(double, tag = "2")]
+    pub squares: f64,
     #[prost(double, tag = "3")]
-    pub sum_of_squares: f64,
+    pub magnitudes: f64,
     #[prost(float, tag = "4")]
     pub min: f32,
     #[prost(float, tag = "5")]
     pub max: f32,
-    #[prost(uint32, tag = "6")]
-    pub p: u32,
-    #[prost(uint32, tag = "7")]
-    pub s: u32,
-    #[prost(uint32, tag = "8")]
-    pub n: u32,
-    #[prost(int64, tag = "9")]
-    pub first_ms: i64,
-    #[prost(int64, tag = "10")]
-    pub last_ms: i64,
-    /// With DEDUPE_TIME: one bit for each ms of the window that a record was counted at, from the
-    /// lowest bit of the first word on.
-    #[prost(fixed64, repeated, tag = "11")]
-    pub seen: ::prost::alloc::vec::Vec<u64>,
-    #[prost(double, tag = "12")]
-    pub sum_of_magnitudes: f64,
     /// Amplitudes at first_ms and last_ms.
-    #[prost(float, tag = "13")]
+    #[prost(float, tag = "6")]
     pub first: f32,
-    #[prost(float, tag = "14")]
+    #[prost(float, tag = "7")]
     pub last: f32,
+    #[prost(uint32, tag = "8")]
+    pub first_ms: u32,
+    #[prost(uint32, tag = "9")]
+    pub last_ms: u32,
 }
 /// Which clock windows follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]

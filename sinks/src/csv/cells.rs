@@ -18,7 +18,7 @@ use ::csv::{StringRecord, Terminator, WriterBuilder};
 use seismic_proto::{ClosedBy, SeismicAggRecord};
 
 /// Names of the columns.
-pub const COLUMNS: [&str; 24] = [
+pub const COLUMNS: [&str; 25] = [
     "sensor_id",
     "window_start_ts",
     "window_end_ts",
@@ -43,6 +43,7 @@ pub const COLUMNS: [&str; 24] = [
     "last_amplitude",
     "sample_interval_ms",
     "gap_fraction",
+    "pane",
 ];
 
 /// Appends lines to a buffer.
@@ -83,6 +84,7 @@ impl<'a> Writer<'a> {
         self.number(row.last_amplitude);
         self.number(row.sample_interval_ms);
         self.number(row.gap_fraction);
+        self.number(row.pane);
         self.end_line();
     }
 
@@ -148,6 +150,7 @@ pub(crate) fn read(cells: &StringRecord) -> Result<SeismicAggRecord, &'static st
         last_amplitude: number(cell())?,
         sample_interval_ms: number(cell())?,
         gap_fraction: number(cell())?,
+        pane: number(cell())?,
     })
 }
 
@@ -242,9 +245,10 @@ mod tests {
             last_amplitude: -2.5,
             sample_interval_ms: 40.0,
             gap_fraction: 0.0,
+            pane: 2,
         };
         let expected = "S001,-1000,0,4.2,5.0,-0.1,12,8,5,25,4.2000001,1e-40,-990,-1,idle,3,77,\
-            1.5,0.5,5.1,0.0,-2.5,40.0,0.0\r\n";
+            1.5,0.5,5.1,0.0,-2.5,40.0,0.0,2\r\n";
         assert_eq!(line(&row), expected);
     }
 
