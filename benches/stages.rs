@@ -138,6 +138,7 @@ fn drain(queue: &dyn Queue, topic: &Topic, home: &dyn Home) {
         input: topic.clone(),
         result_topic: "rows".into(),
         dead_topic: "dead".into(),
+        rollup_topics: Vec::new(),
     };
     let settings = Settings { finish: Finish::Drain, ..Settings::default() };
     let owner = home.own(&job).unwrap();

@@ -49,8 +49,12 @@ fn record(record: &Record) -> String {
 }
 
 fn row(row: &Row) -> String {
+    let pane = match row.pane {
+        0 => String::new(),
+        pane => format!(" pane {pane}"),
+    };
     format!(
-        "{} [{}, +{} ms) n={} avg={} max={} min={} rms={} P={} S={} N={} closed by {} at {}/{}",
+        "{} [{}, +{} ms){pane} n={} avg={} max={} min={} rms={} P={} S={} N={} closed by {} at {}/{}",
         row.sensor_id.escape_default(),
         show_ms(row.window_start_ts),
         row.window_end_ts.saturating_sub(row.window_start_ts),

@@ -53,7 +53,7 @@ pub fn keep_once(job: RunJob<'_>) -> Result<()> {
     let input = &job.job.input;
     hold_log_now(queue, home, job.job)?;
     retain(queue, input, &holder(job.job, &home.view()?))?;
-    for topic in [&job.job.result_topic, &job.job.dead_topic] {
+    for topic in job.job.topics() {
         retain(home.topics(), &home.topics().topic(topic)?, "")?;
     }
     let view = home.view()?;

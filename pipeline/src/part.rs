@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use seismic_queue::{
-    Asked, Batch, Chunk, JournalEntry, Manifest, Offset, Partition, PartitionCommit, Recovered,
-    Topic, limits as queue_limits,
+    Asked, Batch, Block, Chunk, JournalEntry, Manifest, Offset, Partition, PartitionCommit,
+    Recovered, Topic, limits as queue_limits,
 };
 
 use crate::replay::Replay;
@@ -322,6 +322,7 @@ impl Part {
         Note::write(&self.engine, &mut commit.note);
         std::mem::swap(&mut commit.rows, &mut self.out.rows);
         std::mem::swap(&mut commit.dead, &mut self.out.dead);
+        std::mem::swap(&mut commit.rollups, &mut self.out.rollups);
         std::mem::swap(&mut commit.journal, &mut self.journal);
         let snapshots = &mut self.snapshots;
         let ready = snapshots.chunks.len().min(limits::CHUNKS_PER_COMMIT);
@@ -339,6 +340,7 @@ impl Part {
     pub fn take_back(&mut self, mut commit: PartitionCommit) {
         commit.rows.clear();
         commit.dead.clear();
+        commit.rollups.iter_mut().for_each(Block::clear);
         commit.journal.clear();
         commit.chunks.clear();
         commit.manifest = None;

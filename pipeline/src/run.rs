@@ -133,6 +133,11 @@ pub fn run(job: RunJob<'_>, stop: &Arc<AtomicBool>, progress: &Progress) -> Resu
         faults if faults.is_empty() => {}
         faults => return Err(Error::Options(faults)),
     }
+    let topics = settings.rules.rollup_topics(&job.job.result_topic);
+    if job.job.rollup_topics != topics {
+        let have = &job.job.rollup_topics;
+        return Err(Error::Options(vec![format!("the job has roll-ups {have:?}, not {topics:?}")]));
+    }
     let budget = Budget::new(settings.max_records);
     let clock: &dyn Clock = &Monotonic::start();
     let begin_at = |partition| begin_at(queue, topic, partition, settings.from.unwrap_or_default());

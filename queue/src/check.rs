@@ -1,6 +1,6 @@
 //! Checks of what a caller asks for, the same in every backend.
 
-use crate::{Error, Job, Partition, Result, Topic, limits};
+use crate::{Error, Job, Partition, PartitionCommit, Result, Topic, limits};
 
 /// Whether `partition` is one of the topic's.
 pub(crate) fn partition(topic: &Topic, partition: Partition) -> Result<()> {
@@ -42,12 +42,25 @@ pub(crate) fn checkpoint_name(name: &str) -> Result<()> {
 /// Whether a home can be made for `job`.
 pub(crate) fn new_job(job: &Job) -> Result<()> {
     Topic::check_name(&job.group)?;
-    if job.result_topic == job.dead_topic {
-        let (name, why) = (job.dead_topic.clone(), "it is the result topic already");
-        return Err(Error::Name { name, why });
+    for (place, name) in job.topics().enumerate() {
+        if job.topics().take(place).any(|earlier| earlier == name) {
+            let (name, why) = (name.clone(), "another topic of the job has it already");
+            return Err(Error::Name { name, why });
+        }
+        new_topic(name, job.input.partitions)?;
     }
-    new_topic(&job.result_topic, job.input.partitions)?;
-    new_topic(&job.dead_topic, job.input.partitions)
+    Ok(())
+}
+
+/// Whether a commit has a topic for each of its blocks.
+pub(crate) fn rollups(at: &str, commit: &PartitionCommit, topics: usize) -> Result<()> {
+    let (partition, blocks) = (commit.partition, commit.rollups.len());
+    if blocks <= topics {
+        return Ok(());
+    }
+    let (at, what) = (at.to_owned(), "number of roll-ups");
+    let (expected, found) = (topics as u64, blocks as u64);
+    Err(Error::OutOfOrder { at, partition, what, expected, found })
 }
 
 /// Whether the home at `at`, made for `stored`, may be owned for `asked`.
@@ -55,6 +68,8 @@ pub(crate) fn same_job(at: &str, stored: &Job, asked: &Job) -> Result<()> {
     const OTHER: &str = "use another --group or --home";
     const REMADE: &str = "the topic was deleted and made again, and nothing in it is what was \
          counted (--accept-loss does not help): start over with another --group";
+    const ROLLUPS: &str = "give the same --rollup options, or use another --group, which reads the \
+         log anew";
     let of = |job: &Job| {
         [
             ("group", job.group.clone(), OTHER),
@@ -63,6 +78,7 @@ pub(crate) fn same_job(at: &str, stored: &Job, asked: &Job) -> Result<()> {
             ("number of input partitions", job.input.partitions.to_string(), REMADE),
             ("result topic", job.result_topic.clone(), OTHER),
             ("dead-letter topic", job.dead_topic.clone(), OTHER),
+            ("list of roll-up topics (--rollup)", job.rollup_topics.join(" "), ROLLUPS),
         ]
     };
     for ((what, stored, remedy), (_, asked, _)) in of(stored).into_iter().zip(of(asked)) {

@@ -20,6 +20,15 @@ pub struct Job {
     pub result_topic: String,
     /// Topic of dead letters, in the home.
     pub dead_topic: String,
+    /// Topics of further rows, made of those of the result topic, in the home.
+    pub rollup_topics: Vec<String>,
+}
+
+impl Job {
+    /// Names of its topics in the home.
+    pub fn topics(&self) -> impl Iterator<Item = &String> {
+        [&self.result_topic, &self.dead_topic].into_iter().chain(&self.rollup_topics)
+    }
 }
 
 /// The store of one job. Looking in needs no ownership and may go on beside the running job.
@@ -143,6 +152,8 @@ pub struct PartitionCommit {
     pub rows: Block,
     /// Dead letters for the dead-letter topic.
     pub dead: Block,
+    /// Rows for the roll-up topics, in their order; those at the end may be left out.
+    pub rollups: Vec<Block>,
     /// New journal entries, in order.
     pub journal: Vec<JournalEntry>,
     /// Pieces of a snapshot on its way; without a manifest they mean nothing.
@@ -168,6 +179,7 @@ impl PartitionCommit {
             note: Vec::new(),
             rows: Block::default(),
             dead: Block::default(),
+            rollups: Vec::new(),
             journal: Vec::new(),
             chunks: Vec::new(),
             manifest: None,
@@ -292,6 +304,8 @@ pub struct PartitionView {
     pub rows: Span,
     /// Dead letters.
     pub dead: Span,
+    /// Rows of the roll-up topics.
+    pub rollups: Vec<Span>,
     /// Sequences of the journal entries kept.
     pub journal: Range<u64>,
     /// Checkpoints kept, oldest first.

@@ -71,7 +71,14 @@ fn step(number: u64) -> Commit {
 fn own(queue: &dyn Queue, home: &dyn Home) -> Box<dyn Owner> {
     let input = queue.create("t", 1).unwrap();
     let (result_topic, dead_topic) = ("rows".to_owned(), "dead".to_owned());
-    home.own(&Job { group: "group".to_owned(), input, result_topic, dead_topic }).unwrap()
+    home.own(&Job {
+        group: "group".to_owned(),
+        input,
+        result_topic,
+        dead_topic,
+        rollup_topics: vec![],
+    })
+    .unwrap()
 }
 
 /// The writer that saw it writes nothing more, and says that nobody knows what is there.

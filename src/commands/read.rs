@@ -78,13 +78,13 @@ fn content_in_home(args: &Args) -> anyhow::Result<Option<Content>> {
         Err(Error::HomeMissing { .. }) if args.place_of_topic.is_none() => return Ok(None),
         Err(error) => return Err(error.into()),
     };
-    if args.topic == job.result_topic {
+    if args.topic == job.result_topic || job.rollup_topics.contains(&args.topic) {
         Ok(Some(Content::Rows))
     } else if args.topic == job.dead_topic {
         Ok(Some(Content::DeadLetters))
     } else if args.place_of_topic == Some(Where::Home) {
-        let (rows, dead) = (&job.result_topic, &job.dead_topic);
-        let text = format!("the home has the topics {rows:?} and {dead:?}, not {:?}", args.topic);
+        let topics: Vec<_> = job.topics().map(String::as_str).collect();
+        let text = format!("the home has the topics {}, not {}", topics.join(", "), args.topic);
         Err(Usage(text).into())
     } else {
         Ok(None)

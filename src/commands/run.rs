@@ -62,6 +62,10 @@ pub struct Args {
     /// Reject a sensor's second record of the same event time inside an open window
     #[arg(long, value_enum, default_value_t = Repeats::Off)]
     dedupe: Repeats,
+    /// Also sum windows up to spans of this length (10s, 5m, 1500ms), into a result topic of its
+    /// own; may be given several times
+    #[arg(long = "rollup", value_name = "LENGTH", value_parser = time::parse_length)]
+    rollups_ms: Vec<i64>,
     /// Sensors per partition; further ones become dead letters
     #[arg(long, value_name = "N", default_value_t = 1_000_000)]
     max_sensors: u64,
@@ -116,6 +120,11 @@ impl Args {
             dedupe: match self.dedupe {
                 Repeats::Off => Dedupe::Off,
                 Repeats::Time => Dedupe::Time,
+            },
+            rollups_ms: {
+                let mut rollups_ms = self.rollups_ms.clone();
+                rollups_ms.sort_unstable();
+                rollups_ms
             },
             ..Rules::default()
         };
@@ -192,6 +201,7 @@ fn run_until(args: &Args, stop: &Arc<AtomicBool>) -> anyhow::Result<Outcome> {
         input,
         result_topic: args.result_topic.clone(),
         dead_topic: args.dead_topic.clone(),
+        rollup_topics: settings.rules.rollup_topics(&args.result_topic),
     };
     let owner = patiently(stop, || home.own(&job))?;
     let began = Instant::now();

@@ -2,8 +2,8 @@
 
 mod sensors;
 
-use seismic_pipeline::{Counters, Note, Reason};
-use seismic_queue::{PartitionView, Span, View};
+use seismic_pipeline::{Counters, Note, Reason, Rolled};
+use seismic_queue::{Job, PartitionView, Span, View};
 use serde_json::{Value, json};
 
 use crate::exit::Outcome;
@@ -152,6 +152,14 @@ impl Status {
                 count(counters.lost_messages)
             );
         }
+        for (topic, rolled) in job.rollup_topics.iter().zip(&counters.rollups) {
+            text += &format!(
+                "{topic}: {} records in {} rows + {} in open spans\n",
+                count(rolled.closed),
+                count(rolled.rows),
+                count(rolled.open),
+            );
+        }
         for (sink, lag) in self.sinks() {
             text += &format!("sink {sink}: {} rows behind\n", count(lag));
         }
@@ -182,6 +190,7 @@ impl Status {
             "topic": job.input.name,
             "result_topic": job.result_topic,
             "dead_topic": job.dead_topic,
+            "rollups": rollups(job, &counters),
             "read": counters.read,
             "closed": counters.closed,
             "open": counters.open,
@@ -213,6 +222,19 @@ fn by_reason(counters: &Counters) -> Value {
         .map(|reason| (reason.name().to_owned(), Value::from(counters.dead(reason))))
         .collect::<serde_json::Map<_, _>>()
         .into()
+}
+
+fn rollups(job: &Job, counters: &Counters) -> Vec<Value> {
+    let levels = job.rollup_topics.iter().zip(&counters.rollups);
+    let level = |(topic, rolled): (&String, &Rolled)| {
+        json!({
+            "topic": topic,
+            "rows": rolled.rows,
+            "closed": rolled.closed,
+            "open": rolled.open,
+        })
+    };
+    levels.map(level).collect()
 }
 
 fn part_json(i: usize, part: &Part, view: &PartitionView) -> Value {

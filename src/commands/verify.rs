@@ -107,6 +107,15 @@ fn in_words(report: &Report, sinks: &[(&Spec, u64)], time: Duration) -> String {
             count(sum(|p| p.rows)),
             count(sum(|p| p.dead_letters)),
         );
+        let levels = report.partitions.iter().map(|p| p.rollups.len()).max().unwrap_or(0);
+        if levels > 0 {
+            let rows = sum(|p| p.rollups.iter().sum());
+            let are = if levels == 1 { "roll-up is" } else { "roll-ups are" };
+            text += &format!(
+                "          {} rows of {levels} {are} made of these windows, each there once and bit-equal\n",
+                count(rows)
+            );
+        }
         text += &format!(
             "          {} retained checkpoints are the state at their position; idle closes: {} \
              proved honest, {} not provable\n",
@@ -151,6 +160,7 @@ fn as_json(report: &Report, sinks: &[(&Spec, u64)]) -> serde_json::Value {
             "to": proved.to.0,
             "complete": proved.is_complete(),
             "rows": proved.rows,
+            "rollups": proved.rollups,
             "dead_letters": proved.dead_letters,
             "checkpoints": proved.checkpoints,
             "idle_proved": proved.idle_proved,

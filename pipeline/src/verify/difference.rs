@@ -99,6 +99,8 @@ pub struct Proved {
     pub began: Option<Offset>,
     /// Rows compared.
     pub rows: u64,
+    /// Those of each roll-up.
+    pub rollups: Vec<u64>,
     /// Dead letters compared.
     pub dead_letters: u64,
     /// Retained snapshots that are the state at their position.

@@ -5,8 +5,9 @@ use seismic_queue::{Batch, Home, Job, Offset, Partition, PartitionView, Progress
 use super::difference::{Proved, Report};
 use super::idle::IdleCloses;
 use super::side::Side;
-use super::sides::{Compared, Sides};
+use super::sides::{Compared, Sides, Topics};
 use super::stops::Stops;
+use super::table::Table;
 use super::teller::Teller;
 use super::topic::{Topic, next_batch};
 use crate::{Counters, Engine, Entry, Error, Note, Out, Result};
@@ -96,9 +97,7 @@ impl<'a> Fold<'a> {
     pub fn run(mut self, report: &mut Report, progress: &mut dyn FnMut(u64)) -> Result<()> {
         let mut teller = Teller::new(self.partition, report);
         let counters = self.engine.counters().clone();
-        let (home, job, partition) = (self.home, self.job, self.partition);
-        let mut rows = Topic::open(home, &job.result_topic, partition, self.view.rows)?;
-        let mut letters = Topic::open(home, &job.dead_topic, partition, self.view.dead)?;
+        let mut topics = self.topics()?;
         let mut sides = self.sides();
 
         let mut out = Out::default();
@@ -119,11 +118,11 @@ impl<'a> Fold<'a> {
             progress(batch.len() as u64);
             spare.push(batch);
             sides.expect(&mut out);
-            sides.feed(&mut rows, &mut letters, &mut teller)?;
+            sides.feed(&mut topics, &mut teller)?;
         }
         self.make_stops(self.until, &mut out, &mut teller)?;
         sides.expect(&mut out);
-        sides.drain(&mut rows, &mut letters, &mut teller)?;
+        sides.drain(&mut topics, &mut teller)?;
         self.conclude(sides, teller, counters)
     }
 
@@ -131,10 +130,24 @@ impl<'a> Fold<'a> {
     fn sides(&self) -> Sides {
         let before = (!self.is_complete()).then_some(self.from);
         let is_cut = |span: Span| span.first > Offset(0);
+        let rollups = self.job.rollup_topics.iter().zip(&self.view.rollups);
+        let rollups = rollups
+            .map(|(name, &span)| Table::new(Some(name.clone()), Side::new(before, is_cut(span))));
         Sides::new(
-            Side::new(before, is_cut(self.view.rows)),
+            Table::new(None, Side::new(before, is_cut(self.view.rows))),
+            rollups.collect(),
             Side::new(before, is_cut(self.view.dead)),
         )
+    }
+
+    fn topics(&self) -> Result<Topics> {
+        let open = |name, span| Topic::open(self.home, name, self.partition, span);
+        let rollups = self.job.rollup_topics.iter().zip(&self.view.rollups);
+        Ok(Topics {
+            rows: open(&self.job.result_topic, self.view.rows)?,
+            rollups: rollups.map(|(name, &span)| open(name, span)).collect::<Result<_>>()?,
+            letters: open(&self.job.dead_topic, self.view.dead)?,
+        })
     }
 
     fn fold_batch(&mut self, batch: &Batch, out: &mut Out, teller: &mut Teller<'_>) -> Result<()> {
@@ -174,10 +187,11 @@ impl<'a> Fold<'a> {
 
     /// Compares what is left and the counts.
     fn conclude(self, sides: Sides, mut teller: Teller<'_>, before: Counters) -> Result<()> {
-        let (found_records, found_letters) = (sides.found_records, sides.found_letters);
+        let (found_records, found_letters) = (sides.rows.found_records, sides.found_letters);
         let is_whole = sides.is_whole();
         self.count_before(&sides, &mut teller, &before);
-        let Compared { rows, letters: dead_letters } = sides.finish(&mut teller);
+        self.count_rolled(&sides, &mut teller, &before);
+        let Compared { rows, rollups, letters: dead_letters } = sides.finish(&mut teller);
         let (folded, noted) = (self.engine.counters(), &self.note.counters);
         if folded != noted {
             teller.count("committed counters", format!("{folded:?}"), format!("{noted:?}"));
@@ -199,6 +213,7 @@ impl<'a> Fold<'a> {
             to: self.until,
             began: self.began,
             rows,
+            rollups,
             dead_letters,
             checkpoints: self.checkpoints,
             idle_proved,
@@ -215,7 +230,6 @@ impl<'a> Fold<'a> {
         if self.is_complete() {
             return;
         }
-        let (rows, letters) = sides.passed();
         let from = self.from;
         let mut check = |what: &str, span: Span, noted: u64, found: u64| {
             if span.first == Offset(0) && noted != found {
@@ -226,9 +240,32 @@ impl<'a> Fold<'a> {
                 );
             }
         };
-        check("rows", self.view.rows, before.windows, rows);
+        check("rows", self.view.rows, before.windows, sides.rows.passed());
         let buried = before.late() + before.rejected();
-        check("dead letters", self.view.dead, buried, letters);
+        check("dead letters", self.view.dead, buried, sides.passed_letters());
+        let rollups = self.job.rollup_topics.iter().zip(&self.view.rollups);
+        for (((name, &span), rolled), table) in rollups.zip(&before.rollups).zip(&sides.rollups) {
+            check(&format!("rows of {name}"), span, rolled.rows, table.passed());
+        }
+    }
+
+    /// Conservation of each roll-up: every record of a closed window is in a row that was found, or
+    /// in a span that is open.
+    fn count_rolled(&self, sides: &Sides, teller: &mut Teller<'_>, before: &Counters) {
+        let noted = &self.note.counters;
+        let levels = self.job.rollup_topics.iter().zip(&sides.rollups);
+        for ((name, table), (before, rolled)) in
+            levels.zip(before.rollups.iter().zip(&noted.rollups))
+        {
+            let found = before.closed + table.found_records;
+            if table.is_whole() && found + rolled.open != noted.closed {
+                teller.count(
+                    &format!("conservation in {name}"),
+                    format!("{} records in closed windows", noted.closed),
+                    format!("{found} in its rows + {} in open spans", rolled.open),
+                );
+            }
+        }
     }
 }
 

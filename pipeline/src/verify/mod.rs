@@ -14,6 +14,7 @@ mod matcher;
 mod side;
 mod sides;
 mod stops;
+mod table;
 mod teller;
 mod topic;
 

@@ -7,7 +7,8 @@ use seismic_queue::{Offset, Partition};
 
 use super::difference::{Difference, DifferenceKind, Report};
 use super::matcher::Mismatch;
-use super::sides::{LetterKey, RowKey};
+use super::sides::LetterKey;
+use super::table::RowKey;
 
 /// Writes one partition's differences into the report.
 pub(super) struct Teller<'a> {
@@ -65,9 +66,18 @@ impl<'a> Teller<'a> {
         self.tell(kind, "unreadable".to_owned(), None, Some(found), Some(offset));
     }
 
-    pub fn row(&mut self, mismatch: Mismatch<RowKey>, repeated: &HashSet<RowKey>) {
+    /// `topic` names that of a roll-up.
+    pub fn row(
+        &mut self,
+        topic: Option<&str>,
+        mismatch: Mismatch<RowKey>,
+        repeated: &HashSet<RowKey>,
+    ) {
         use DifferenceKind::{RowDiffers, RowDoubled, RowMissing, RowUnexpected};
-        let name = |(sensor, start): &RowKey| format!("sensor {sensor:?} window {start}");
+        let name = |(sensor, start, pane): &RowKey| match topic {
+            None => format!("sensor {sensor:?} window {start}"),
+            Some(topic) => format!("{topic}: sensor {sensor:?} span {start} pane {pane}"),
+        };
         match mismatch {
             Mismatch::Differs(key, expected, found) => {
                 let (expected, shown) = different_fields(&expected, &found.value);

@@ -160,6 +160,7 @@ fn copy(commit: &Commit) -> Commit {
         note: part.note.clone(),
         rows: part.rows.clone(),
         dead: part.dead.clone(),
+        rollups: part.rollups.clone(),
         journal: part.journal.clone(),
         chunks: part.chunks.clone(),
         manifest: part.manifest.clone(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use seismic_generator::{Options, generate};
 use seismic_pipeline::verify::{Report, verify};
-use seismic_pipeline::{Finish, Progress, Result, RunJob, Settings, run};
+use seismic_pipeline::{Finish, Progress, Result, Rules, RunJob, Settings, run};
 use seismic_proto::{Message, SeismicAggRecord};
 use seismic_queue::memory::{Memory, MemoryHome};
 use seismic_queue::{Event, Home, Job, Offset, Queue};
@@ -43,12 +43,14 @@ impl Stage {
             input: queue.topic("seismic-data-topic").unwrap(),
             result_topic: "rows".into(),
             dead_topic: "dead".into(),
+            rollup_topics: vec!["rows-2s".into(), "rows-10s".into()],
         };
         let settings = Settings {
             // Only the log decides: the same rows every time.
             idle_timeout: Duration::ZERO,
             finish: Finish::Drain,
             commit_every: Duration::ZERO,
+            rules: rules(),
             ..Settings::default()
         };
         Stage { queue, home: Box::new(MemoryHome::new()), job, settings, slots: 2 }
@@ -105,6 +107,11 @@ impl Stage {
         let next = |part: &seismic_queue::PartitionView| part.progress.as_ref().map(|p| p.next);
         view.partitions.iter().filter_map(next).map(|Offset(next)| next).sum()
     }
+}
+
+/// The defaults, with the roll-ups of the stage's job.
+pub fn rules() -> Rules {
+    Rules { rollups_ms: vec![2_000, 10_000], ..Rules::default() }
 }
 
 /// Publishes the same records whenever it is asked for the same number.

@@ -4,7 +4,7 @@ use seismic_pipeline::{Error, From, Rules};
 use seismic_queue::{Kind, Queue};
 
 use crate::faulty::{Fate, FaultyHome};
-use crate::stage::{RECORDS, Stage};
+use crate::stage::{RECORDS, Stage, rules};
 
 #[test]
 fn from_latest_reads_only_what_comes_later() {
@@ -47,7 +47,7 @@ fn from_beside_progress_is_refused() {
 fn other_rules_than_those_of_the_progress_are_refused_by_name() {
     let mut stage = Stage::new();
     stage.run().unwrap();
-    stage.settings.rules = Rules { lateness_ms: 501, ..Rules::default() };
+    stage.settings.rules = Rules { lateness_ms: 501, ..rules() };
     let error = stage.run().unwrap_err();
     assert_eq!(error.kind(), Kind::Config);
     assert!(error.to_string().contains("lateness-ms 501 (was 500)"), "{error}");
@@ -55,9 +55,22 @@ fn other_rules_than_those_of_the_progress_are_refused_by_name() {
 }
 
 #[test]
+fn other_roll_ups_than_those_of_the_home_are_refused_with_the_choice_left() {
+    let mut stage = Stage::new();
+    stage.run().unwrap();
+    stage.settings.rules.rollups_ms.pop();
+    stage.job.rollup_topics.pop();
+    let error = stage.run().unwrap_err();
+    assert_eq!(error.kind(), Kind::Config);
+    let text = error.to_string();
+    assert!(text.contains("--rollup") && text.contains("another --group"), "{text}");
+    assert!(stage.verify().is_fine(), "the proof still knows the job's own");
+}
+
+#[test]
 fn rules_that_cannot_be_used_are_refused_before_anything_is_read() {
     let mut stage = Stage::new();
-    stage.settings.rules = Rules { window_ms: 0, ..Rules::default() };
+    stage.settings.rules = Rules { window_ms: 0, ..rules() };
     assert_eq!(stage.run().unwrap_err().kind(), Kind::Config);
     let view = stage.home.view().unwrap();
     assert!(view.partitions.iter().all(|part| part.progress.is_none()));

@@ -48,6 +48,19 @@ pub fn plant_in_rows(
     }
 }
 
+/// In the roll-up of 2 s.
+fn plant_in_rollup(
+    change: impl Fn(&mut Vec<(Vec<u8>, Vec<u8>)>) + Send + 'static,
+) -> impl FnMut(&mut PartitionCommit) -> bool + Send + 'static {
+    move |part| {
+        let is_there = part.rollups.first().is_some_and(|rows| rows.count() > 1);
+        if is_there {
+            part.rollups[0] = rebuilt(&part.rollups[0], &change);
+        }
+        is_there
+    }
+}
+
 pub fn plant_in_dead(
     change: impl Fn(&mut Vec<(Vec<u8>, Vec<u8>)>) + Send + 'static,
 ) -> impl FnMut(&mut PartitionCommit) -> bool + Send + 'static {
@@ -126,6 +139,44 @@ fn a_row_of_a_window_that_never_was_is_found() {
 }
 
 #[test]
+fn a_row_of_a_roll_up_that_is_there_twice_is_found() {
+    let twice = |rows: &mut Vec<(Vec<u8>, Vec<u8>)>| rows.insert(1, rows[0].clone());
+    let report = report_of(plant_in_rollup(twice));
+    assert_found(&report, &[Count, RowDoubled]);
+    assert!(report.differences[1].key.starts_with("rows-2s: sensor"), "{report:?}");
+    assert_eq!(report.differences[0].key, "conservation in rows-2s");
+}
+
+#[test]
+fn a_row_of_a_roll_up_that_is_missing_is_found() {
+    let missing = |rows: &mut Vec<(Vec<u8>, Vec<u8>)>| drop(rows.remove(0));
+    assert_found(&report_of(plant_in_rollup(missing)), &[Count, RowMissing]);
+}
+
+#[test]
+fn one_bit_of_a_roll_up_is_found() {
+    let flip = |rows: &mut Vec<(Vec<u8>, Vec<u8>)>| {
+        edit_row(&mut rows[1], |row| {
+            row.std_amplitude = f64::from_bits(row.std_amplitude.to_bits() ^ 1);
+        });
+    };
+    assert_found(&report_of(plant_in_rollup(flip)), &[RowDiffers]);
+}
+
+#[test]
+fn a_pane_that_never_was_is_found() {
+    let invent = |rows: &mut Vec<(Vec<u8>, Vec<u8>)>| {
+        let mut invented = rows[0].clone();
+        edit_row(&mut invented, |row| {
+            row.pane = 1;
+            row.record_count = 0;
+        });
+        rows.insert(1, invented);
+    };
+    assert_found(&report_of(plant_in_rollup(invent)), &[RowUnexpected]);
+}
+
+#[test]
 fn bytes_that_are_no_row_are_found() {
     let garbage = |rows: &mut Vec<(Vec<u8>, Vec<u8>)>| rows.push((vec![], vec![0xff; 9]));
     assert_found(&report_of(plant_in_rows(garbage)), &[RowUnexpected]);
@@ -185,10 +236,27 @@ fn counters_that_were_changed_are_found() {
         if is_last {
             counters.closed -= 1;
             counters.late += 1;
+            counters.rollups.iter_mut().for_each(|level| level.closed -= 1);
             part.note = note.encode_to_vec();
         }
         is_last
     };
     let report = report_of(lie);
     assert!(report.differences.iter().any(|difference| difference.kind == Count));
+}
+
+#[test]
+fn counters_of_a_roll_up_that_were_changed_are_found() {
+    let lie = |part: &mut PartitionCommit| {
+        let mut note = state::Progress::decode(&part.note[..]).unwrap();
+        let counters = note.counters.as_mut().unwrap();
+        let is_last = counters.read > 0 && counters.open == 0 && Note::decode(&part.note).is_ok();
+        if is_last {
+            counters.rollups[0].closed -= 1;
+            counters.rollups[0].open += 1;
+            part.note = note.encode_to_vec();
+        }
+        is_last
+    };
+    assert_found(&report_of(lie), &[Count, Count]);
 }

@@ -146,6 +146,7 @@ impl Ground {
 
     /// A commit became durable.
     pub fn committed(&self, commit: &PartitionCommit) {
+        let rollups: Vec<_> = commit.rollups.iter().map(|block| block.bytes()).collect();
         self.note(
             "committed: partition, number, next, rows, dead, journal, chunks, sealed, hash",
             &[
@@ -157,7 +158,7 @@ impl Ground {
                 commit.journal.len() as u64,
                 commit.chunks.len() as u64,
                 commit.manifest.is_some().into(),
-                hash(&(commit.rows.bytes(), commit.dead.bytes(), &commit.note)),
+                hash(&(commit.rows.bytes(), commit.dead.bytes(), rollups, &commit.note)),
             ],
         );
         // Seen here and not at the end, which a job that makes more and more may never reach.

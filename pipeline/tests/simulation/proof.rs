@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use seismic_pipeline::verify::{Difference, DifferenceKind, Report, verify};
 use seismic_pipeline::{Entry, Note};
-use seismic_proto::Message as _;
+use seismic_proto::{Message as _, SeismicAggRecord};
 use seismic_queue::{Home, Offset, Partition};
 
 use crate::ground::Known;
@@ -70,7 +70,8 @@ fn everyone_saw_the_same(world: &mut World<'_>) -> Result<(), String> {
     if shown != world.rows.seen {
         return Err("the sink shows other rows than the reader saw".to_owned());
     }
-    for (topic, seen) in [("rows", &world.rows.seen), ("dead", &world.dead.seen)] {
+    let topics = [&world.rows, &world.dead].into_iter().chain(&world.rollups);
+    for (topic, seen) in world.stage.job.topics().zip(topics.map(|reader| &reader.seen)) {
         for (partition, (first, messages)) in held(&world.stage.home, topic) {
             if seen[&partition][first.0 as usize..] != messages {
                 return Err(format!(
@@ -90,10 +91,14 @@ fn the_oracle_agrees(world: &World<'_>, partition: Partition) -> Result<(), Stri
     let progress = progress.ok_or(format!("partition {partition} has no progress"))?;
     let mut oracle = stage.ground.known(partition, |known| fold(known, partition, progress.next));
     let (rows, dead) = oracle.take();
-    let rows =
-        rows.into_iter().map(|row| (row.sensor_id.clone().into_bytes(), row.encode_to_vec()));
+    let pair = |row: SeismicAggRecord| (row.sensor_id.clone().into_bytes(), row.encode_to_vec());
+    let rows = rows.into_iter().map(pair);
     let dead = dead.into_iter().map(|(key, letter)| (key, letter.encode_to_vec()));
     same("rows", partition, rows.collect(), &world.rows.seen)?;
+    let levels = stage.job.rollup_topics.iter().zip(oracle.take_rollups());
+    for ((topic, rows), reader) in levels.zip(&world.rollups) {
+        same(topic, partition, rows.into_iter().map(pair).collect(), &reader.seen)?;
+    }
     same("dead letters", partition, dead.collect(), &world.dead.seen)?;
 
     let note = Note::decode(&progress.note).map_err(|error| error.to_string())?;
@@ -178,6 +183,10 @@ fn note_sights(world: &World<'_>, report: &Report) {
     see("windows", counters.windows > 0);
     see("late records", counters.late() > 0);
     see("rejected records", counters.rejected() > 0);
+    see("rows of roll-ups", counters.rollups.iter().any(|level| level.rows > 0));
+    let rolled = world.rollups.iter().flat_map(|reader| reader.seen.values().flatten());
+    let is_pane = |(_, row): &Pair| SeismicAggRecord::decode(&row[..]).unwrap().pane > 0;
+    see("further panes", rolled.into_iter().any(is_pane));
     see("open windows", counters.open > 0);
     see("a proof of all", report.is_complete());
     see("a proof of a part", !report.is_complete());

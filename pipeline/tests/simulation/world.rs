@@ -67,6 +67,7 @@ fn stage(setup: &Setup, ground: &Arc<Ground>, processes: usize) -> Stage {
             max_sensors: setup.max_sensors,
             time: if setup.ingest { Time::Ingest } else { Time::Event },
             dedupe: if setup.dedupe { Dedupe::Time } else { Dedupe::Off },
+            rollups_ms: [2, 10].map(|windows| windows * setup.window_ms).to_vec(),
             ..Rules::default()
         },
         idle_timeout: ms(setup.idle_timeout_ms),
@@ -85,6 +86,7 @@ fn stage(setup: &Setup, ground: &Arc<Ground>, processes: usize) -> Stage {
             input,
             result_topic: "rows".into(),
             dead_topic: "dead".into(),
+            rollup_topics: service.rules.rollup_topics("rows"),
         },
         last: Settings { finish, ..service.clone() },
         service,
@@ -106,6 +108,7 @@ pub struct World<'a> {
     started: usize,
     pub rows: Throughout,
     pub dead: Throughout,
+    pub rollups: Vec<Throughout>,
     pub show: Show<'a>,
     /// Checkpoints that are damaged.
     pub damaged: BTreeSet<(Partition, u64)>,
@@ -117,7 +120,7 @@ impl<'a> World<'a> {
         drop::<Box<dyn Owner>>(stage.home.own(&stage.job).unwrap());
         let policy = Policy { max_age_ms: setup.max_age_ms, max_bytes: setup.max_bytes };
         stage.queue.set_policy(&stage.job.input, policy).unwrap();
-        for topic in ["rows", "dead"] {
+        for topic in stage.job.topics() {
             let topics = stage.home.topics();
             topics.set_policy(&topics.topic(topic).unwrap(), policy).unwrap();
         }
@@ -130,6 +133,9 @@ impl<'a> World<'a> {
             started: 0,
             rows: Throughout::new(&stage.home, "rows"),
             dead: Throughout::new(&stage.home, "dead"),
+            rollups: (stage.job.rollup_topics.iter())
+                .map(|topic| Throughout::new(&stage.home, topic))
+                .collect(),
             show: Show::new(&stage.home),
             damaged: BTreeSet::new(),
         })
@@ -238,12 +244,14 @@ impl<'a> World<'a> {
         let Some(process) = &self.process else { return Ok(()) };
         self.rows.read();
         self.dead.read();
+        self.rollups.iter_mut().for_each(Throughout::read);
         process.keep_house()
     }
 
     fn read(&mut self) {
         self.rows.read();
         self.dead.read();
+        self.rollups.iter_mut().for_each(Throughout::read);
     }
 
     fn damage(&mut self, partition: u8, checkpoint: u8) {

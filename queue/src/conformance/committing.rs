@@ -28,6 +28,30 @@ pub fn a_commit_shows_everything_at_once(backend: &dyn Backend) {
     assert_eq!(dead, numbered(0, &["bad", "worse"]));
 }
 
+pub fn rows_of_roll_ups_are_part_of_the_commit(backend: &dyn Backend) {
+    let (_owner, mut committer) = owned(backend);
+    let both = vec![block(&["10 a", "10 b"]), block(&["60"])];
+    let first = PartitionCommit { rollups: both, ..step(P1, 1) };
+    commit(&mut *committer, vec![first, step(P0, 1)]).unwrap();
+    let of_one = PartitionCommit { rollups: vec![block(&["10 c"])], ..step(P1, 2) };
+    commit(&mut *committer, vec![of_one]).unwrap();
+    let too_many = vec![block(&["x"]), block(&["x"]), block(&["x"])];
+    let too_many = PartitionCommit { rollups: too_many, ..step(P1, 3) };
+    let refused = commit(&mut *committer, vec![step(P0, 2), too_many]);
+    assert!(matches!(refused, Err(CommitError::Fatal(Error::OutOfOrder { .. }))), "{refused:?}");
+    let home = backend.home();
+    let view = home.view().unwrap();
+    assert_eq!(view.job.rollup_topics, ["result-10s", "result-60s"]);
+    let ends = |place: usize| {
+        let spans = view.partitions[place].rollups.iter();
+        spans.map(|span| span.end.0).collect::<Vec<_>>()
+    };
+    assert_eq!((ends(0), ends(1)), (vec![0, 0], vec![3, 1]));
+    let rows = |name| read(home.topics(), &home.topics().topic(name).unwrap(), P1, 0);
+    assert_eq!(rows("result-10s"), numbered(0, &["10 a", "10 b", "10 c"]));
+    assert_eq!(rows("result-60s"), numbered(0, &["60"]));
+}
+
 pub fn a_commit_that_does_not_go_on_is_refused_and_writes_nothing(backend: &dyn Backend) {
     let (_owner, mut committer) = owned(backend);
     commit(&mut *committer, vec![step(P0, 1)]).unwrap();

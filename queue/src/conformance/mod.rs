@@ -108,6 +108,7 @@ macro_rules! conformance {
                 nobody_else_appends_to_the_topics_of_a_home;
             committing:
                 a_commit_shows_everything_at_once
+                rows_of_roll_ups_are_part_of_the_commit
                 a_commit_that_does_not_go_on_is_refused_and_writes_nothing
                 one_bad_partition_refuses_the_whole_commit
                 commits_of_two_slots_are_both_made
@@ -226,6 +227,7 @@ fn job(queue: &dyn Queue) -> Job {
         input: input(queue),
         result_topic: "result".to_owned(),
         dead_topic: "dead".to_owned(),
+        rollup_topics: vec!["result-10s".to_owned(), "result-60s".to_owned()],
     }
 }
 

@@ -52,14 +52,20 @@ pub fn another_job_is_refused_with_what_differs(backend: &dyn Backend) {
         (Job { input: wider, ..job.clone() }, "number of input partitions"),
         (Job { result_topic: "other".to_owned(), ..job.clone() }, "result topic"),
         (Job { dead_topic: "other".to_owned(), ..job.clone() }, "dead-letter topic"),
+        (Job { rollup_topics: vec![], ..job.clone() }, "list of roll-up topics (--rollup)"),
     ] {
         let Err(error) = backend.home().own(&other) else { panic!("another {differs} owns it") };
         let Error::JobDiffers { what, .. } = error else { panic!("{error}") };
         assert_eq!(what, differs);
     }
     assert_eq!(backend.home().view().unwrap().job, job);
-    let one_topic = Job { dead_topic: job.result_topic.clone(), ..job };
-    assert!(matches!(backend.home().own(&one_topic), Err(Error::Name { .. })));
+    for one_topic in [
+        Job { dead_topic: job.result_topic.clone(), ..job.clone() },
+        Job { rollup_topics: vec![job.dead_topic.clone()], ..job.clone() },
+        Job { rollup_topics: vec!["r".to_owned(), "r".to_owned()], ..job },
+    ] {
+        assert!(matches!(backend.home().own(&one_topic), Err(Error::Name { .. })));
+    }
 }
 
 pub fn a_newer_epoch_fences_the_older_committer(backend: &dyn Backend) {

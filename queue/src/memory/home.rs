@@ -34,6 +34,7 @@ pub(super) struct HomeState {
     owner: Weak<()>,
     result: Topic,
     dead: Topic,
+    rollups: Vec<Topic>,
     partitions: Vec<PartitionState>,
     names: Names,
 }
@@ -125,6 +126,7 @@ impl HomeState {
             owner: Weak::new(),
             result: store.create(&job.result_topic, partitions),
             dead: store.create(&job.dead_topic, partitions),
+            rollups: job.rollup_topics.iter().map(|name| store.create(name, partitions)).collect(),
             partitions: job.input.all().map(|_| PartitionState::default()).collect(),
             names: Names::of_job(job),
         }
@@ -187,16 +189,24 @@ impl Home for MemoryHome {
             });
             let sinks = sinks.collect();
             let rows: Vec<_> = rows.partitions.iter().map(|log| log.span()).collect();
+            let mut rollups = vec![Vec::new(); rows.len()];
+            for topic in &home.rollups {
+                let logs = &store.topic(at, topic)?.partitions;
+                rollups.iter_mut().zip(logs).for_each(|(spans, log)| spans.push(log.span()));
+            }
             let dead = store.topic(at, &home.dead)?.partitions.iter().map(|log| log.span());
-            let partitions = home.job.input.all().zip(&home.partitions).zip(rows).zip(dead);
-            let partitions = partitions.map(|(((partition, state), rows), dead)| PartitionView {
-                progress: state.progress.clone(),
-                rows,
-                dead,
-                journal: state.journal.first().map_or(state.tip.next_sequence, |e| e.sequence)
-                    ..state.tip.next_sequence,
-                checkpoints: state.infos(partition, &home.names),
-            });
+            let partitions =
+                home.job.input.all().zip(&home.partitions).zip(rows).zip(dead).zip(rollups);
+            let partitions =
+                partitions.map(|((((partition, state), rows), dead), rollups)| PartitionView {
+                    progress: state.progress.clone(),
+                    rows,
+                    dead,
+                    rollups,
+                    journal: state.journal.first().map_or(state.tip.next_sequence, |e| e.sequence)
+                        ..state.tip.next_sequence,
+                    checkpoints: state.infos(partition, &home.names),
+                });
             let partitions = partitions.collect();
             let (id, job) = (home.id.clone(), home.job.clone());
             Ok(View { id, job, partitions, sinks, asked: home.names.asked() })
@@ -400,6 +410,7 @@ impl Committer for MemoryOwner {
             let mut tips: BTreeMap<Partition, Tip> = BTreeMap::new();
             for new in &commit.partitions {
                 let stored = home.at(new.partition)?.tip;
+                check::rollups(at, new, home.rollups.len())?;
                 let tip = tips.get(&new.partition).copied().unwrap_or(stored);
                 tips.insert(new.partition, tip.after(at, new)?);
             }
@@ -409,6 +420,9 @@ impl Committer for MemoryOwner {
                 rows.append(&new.rows, 0, now_ms);
                 let dead = store.topic(at, &home.dead)?.at_mut(new.partition);
                 dead.append(&new.dead, 0, now_ms);
+                for (topic, block) in home.rollups.iter().zip(&new.rollups) {
+                    store.topic(at, topic)?.at_mut(new.partition).append(block, 0, now_ms);
+                }
                 let state = &mut home.partitions[new.partition.0 as usize];
                 state.apply(tips[&new.partition], new, now_ms, &mut home.names);
             }

@@ -36,6 +36,7 @@ struct Identity {
     job: Job,
     rows: Places,
     dead: Places,
+    rollups: Vec<Places>,
 }
 
 impl SqliteHome {
@@ -86,22 +87,23 @@ impl Home for SqliteHome {
             Ok(db.query_row("SELECT strftime('%FT%TZ')", [], |row| row.get::<_, String>(0))?)
         })?;
         let lock = lock::take(&self.path, &store.at, &since)?;
-        let Identity { epoch, rows, dead, .. } = store.writer.write("owning it", |db| {
-            if !exists(db)? {
-                create(db, job)?;
-            }
-            check::same_job(&store.at, &identity(db, &store.at)?.job, job)?;
-            db.execute("UPDATE home SET epoch = epoch + 1", [])?;
-            identity(db, &store.at)
-        })?;
+        let Identity { epoch, rows, dead, rollups, .. } =
+            store.writer.write("owning it", |db| {
+                if !exists(db)? {
+                    create(db, job)?;
+                }
+                check::same_job(&store.at, &identity(db, &store.at)?.job, job)?;
+                db.execute("UPDATE home SET epoch = epoch + 1", [])?;
+                identity(db, &store.at)
+            })?;
         let (store, input) = (store.clone(), job.input.clone());
-        let owned = Owned { store, input, epoch, rows, dead, _lock: lock };
+        let owned = Owned { store, input, epoch, rows, dead, rollups, _lock: lock };
         Ok(Box::new(SqliteOwner { owned: Arc::new(owned) }))
     }
 
     fn view(&self) -> Result<View> {
         let at = self.name();
-        self.look("looking in", |db, Identity { id, job, rows, dead, .. }| {
+        self.look("looking in", |db, Identity { id, job, rows, dead, rollups, .. }| {
             let mut sinks = Vec::new();
             let mut partitions = Vec::new();
             for ((partition, rows), dead) in job.input.all().zip(rows).zip(dead) {
@@ -116,6 +118,10 @@ impl Home for SqliteHome {
                     progress: progress::progress(db, &at, partition)?,
                     rows: log::span(db, rows)?,
                     dead: log::span(db, dead)?,
+                    rollups: rollups
+                        .iter()
+                        .map(|places| log::span(db, places[partition.0 as usize]))
+                        .collect::<Sql<_>>()?,
                     journal: progress::journal_kept(db, &at, partition)?,
                     checkpoints: progress::checkpoints(db, partition)?,
                 });
@@ -191,8 +197,12 @@ fn create(db: &Connection, job: &Job) -> Sql<()> {
         "INSERT INTO home VALUES (?1, 0, ?2, ?3, ?4, ?5, ?6, ?7)",
         params![new_id(), job.group, name, id, partitions, job.result_topic, job.dead_topic],
     )?;
-    log::create(db, &job.result_topic, *partitions)?;
-    log::create(db, &job.dead_topic, *partitions)?;
+    for topic in job.topics() {
+        log::create(db, topic, *partitions)?;
+    }
+    for (level, topic) in job.rollup_topics.iter().enumerate() {
+        db.execute("INSERT INTO rollup VALUES (?1, ?2)", params![level, topic])?;
+    }
     Ok(())
 }
 
@@ -201,22 +211,29 @@ fn identity(db: &Connection, at: &str) -> Sql<Identity> {
         .prepare_cached("SELECT * FROM home")?
         .query_row([], |row| {
             let input = Topic { name: row.get(3)?, id: row.get(4)?, partitions: row.get(5)? };
-            let (result_topic, dead_topic) = (row.get(6)?, row.get(7)?);
-            let job = Job { group: row.get(2)?, input, result_topic, dead_topic };
+            let (result_topic, dead_topic, rollup_topics) = (row.get(6)?, row.get(7)?, Vec::new());
+            let job = Job { group: row.get(2)?, input, result_topic, dead_topic, rollup_topics };
             Ok((row.get(0)?, row.get(1)?, job))
         })
         .optional()?;
-    let Some((id, epoch, job)) = found else {
+    let Some((id, epoch, mut job)) = found else {
         return Err(Error::HomeMissing { at: at.to_owned() }.into());
     };
-    let places = |name: &str| match log::find(db, name)? {
-        Some(topic) => log::places(db, at, &topic),
-        None => Err(Error::TopicMissing { topic: name.to_owned(), at: at.to_owned() }.into()),
+    job.rollup_topics = db
+        .prepare_cached("SELECT topic FROM rollup ORDER BY level")?
+        .query_map([], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    let places = |name: &String| {
+        let Some(topic) = log::find(db, name)? else {
+            return Err(Error::TopicMissing { topic: name.clone(), at: at.to_owned() }.into());
+        };
+        let places = log::places(db, at, &topic)?;
+        log::same_count(at, &job.input, &places)?;
+        Ok(places)
     };
     let (rows, dead) = (places(&job.result_topic)?, places(&job.dead_topic)?);
-    log::same_count(at, &job.input, &rows)?;
-    log::same_count(at, &job.input, &dead)?;
-    Ok(Identity { id, epoch, job, rows, dead })
+    let rollups = job.rollup_topics.iter().map(places).collect::<Sql<_>>()?;
+    Ok(Identity { id, epoch, job, rows, dead, rollups })
 }
 
 /// What the owner and its committers share; the home is free when all of them are dropped.
@@ -226,6 +243,7 @@ struct Owned {
     epoch: u64,
     rows: Places,
     dead: Places,
+    rollups: Vec<Places>,
     _lock: Lock,
 }
 
@@ -251,6 +269,10 @@ impl Owned {
             progress::apply(db, &self.store.at, new, now_ms)?;
             log::append(db, self.rows[place], &new.rows, 0, now_ms)?;
             log::append(db, self.dead[place], &new.dead, 0, now_ms)?;
+            check::rollups(&self.store.at, new, self.rollups.len())?;
+            for (places, block) in self.rollups.iter().zip(&new.rollups) {
+                log::append(db, places[place], block, 0, now_ms)?;
+            }
         }
         pass(&self.store.at, COMMIT_IN_TRANSACTION)?;
         Ok(())

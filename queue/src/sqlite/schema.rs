@@ -57,6 +57,7 @@ CREATE TABLE home (
     input TEXT NOT NULL, input_uid TEXT NOT NULL, partitions INTEGER NOT NULL,
     result TEXT NOT NULL, dead TEXT NOT NULL
 ) STRICT;
+CREATE TABLE rollup (level INTEGER PRIMARY KEY, topic TEXT NOT NULL UNIQUE) STRICT;
 -- checkpoint is the highest number ever used, unsealed its chunks while it has no manifest; crc is
 -- over all the other columns, as it is for an entry of the journal.
 CREATE TABLE progress (

@@ -34,7 +34,13 @@ pub enum Operation {
 
 fn job() -> Job {
     let input = Topic { name: "in".into(), id: "1".into(), partitions: PARTITIONS };
-    Job { group: "g".into(), input, result_topic: "rows".into(), dead_topic: "dead".into() }
+    Job {
+        group: "g".into(),
+        input,
+        result_topic: "rows".into(),
+        dead_topic: "dead".into(),
+        rollup_topics: vec![],
+    }
 }
 
 fn all() -> impl Iterator<Item = Partition> {

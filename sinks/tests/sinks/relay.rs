@@ -40,6 +40,7 @@ impl Worker {
             input,
             result_topic: "results".to_owned(),
             dead_topic: "dead".to_owned(),
+            rollup_topics: Vec::new(),
         };
         let owner = home.own(&job).unwrap();
         let mut committer = owner.committer().unwrap();

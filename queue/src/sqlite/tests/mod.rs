@@ -97,7 +97,13 @@ fn read(queue: &dyn Queue) -> Result<Vec<Vec<u8>>> {
 fn own(backend: &InFiles) -> Result<Box<dyn Owner>> {
     let input = backend.queue().create("t", 2)?;
     let (result_topic, dead_topic) = ("rows".to_owned(), "dead".to_owned());
-    backend.home().own(&Job { group: "group".to_owned(), input, result_topic, dead_topic })
+    backend.home().own(&Job {
+        group: "group".to_owned(),
+        input,
+        result_topic,
+        dead_topic,
+        rollup_topics: Vec::new(),
+    })
 }
 
 /// The `number`th commit of a partition, with one row.
