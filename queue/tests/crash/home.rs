@@ -39,7 +39,7 @@ fn job() -> Job {
         input,
         result_topic: "rows".into(),
         dead_topic: "dead".into(),
-        rollup_topics: vec![],
+        rollup_topics: vec!["rows-10s".into()],
     }
 }
 
@@ -208,6 +208,7 @@ fn part(partition: Partition, number: u64) -> PartitionCommit {
         note: format!("note {number}").into_bytes(),
         rows: block("row", rows),
         dead: block("dead", dead),
+        rollups: vec![block("roll-up", rows)],
         journal: journal.collect(),
         chunks: vec![Chunk { checkpoint, index, bytes: chunk(partition, checkpoint, index) }],
         manifest: (index == 1).then_some(manifest),
@@ -229,10 +230,13 @@ fn look_at(
     assert_eq!(part.rows.end.0, of_commits(number, rows));
     assert_eq!(part.dead.end.0, of_commits(number, dead));
     assert_eq!(part.journal.end, entries(number));
-    for (what, first) in [("row", part.rows.first), ("dead", part.dead.first)] {
-        let topic = home.topics().topic(if what == "row" { "rows" } else { "dead" }).unwrap();
-        let mut reader = home.topics().reader(&topic, &[(partition, first)]).unwrap();
-        let mut next = first;
+    assert_eq!(part.rollups, [part.rows], "as many");
+    let topics = [("rows", "row", part.rows), ("dead", "dead", part.dead)];
+    let rollups = ("rows-10s", "roll-up", part.rollups[0]);
+    for (topic, what, span) in topics.into_iter().chain([rollups]) {
+        let topic = home.topics().topic(topic).unwrap();
+        let mut reader = home.topics().reader(&topic, &[(partition, span.first)]).unwrap();
+        let mut next = span.first;
         while let Event::Batch(batch) = reader.read(Duration::ZERO, &mut Vec::new()).unwrap() {
             for found in batch.messages() {
                 assert_eq!(found.offset, next);
@@ -240,7 +244,7 @@ fn look_at(
                 next = next.next();
             }
         }
-        assert_eq!(next, if what == "row" { part.rows.end } else { part.dead.end });
+        assert_eq!(next, span.end);
     }
     for entry in home.journal(partition, part.journal.clone()).unwrap() {
         assert_eq!(entry.bytes, format!("entry {}", entry.sequence).into_bytes());

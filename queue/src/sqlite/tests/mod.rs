@@ -102,7 +102,7 @@ fn own(backend: &InFiles) -> Result<Box<dyn Owner>> {
         input,
         result_topic,
         dead_topic,
-        rollup_topics: Vec::new(),
+        rollup_topics: vec![],
     })
 }
 

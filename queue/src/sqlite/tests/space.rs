@@ -40,13 +40,8 @@ fn a_commit_waits_for_space_and_nothing_of_it_is_there_before() {
     let home = SqliteHome::open(&backend.path("home.db")).unwrap();
     let input = backend.queue().create("t", 1).unwrap();
     let (result_topic, dead_topic) = ("rows".to_owned(), "dead".to_owned());
-    let job = Job {
-        group: "group".to_owned(),
-        input,
-        result_topic,
-        dead_topic,
-        rollup_topics: Vec::new(),
-    };
+    let job =
+        Job { group: "group".to_owned(), input, result_topic, dead_topic, rollup_topics: vec![] };
     let owner = home.own(&job).unwrap();
     let mut committer = owner.committer().unwrap();
     let mut commit = step(P0, 1);
