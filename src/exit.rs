@@ -1,5 +1,6 @@
 //! How a command ends: words for a person on stderr, a code for a program.
 
+use std::panic::{UnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use seismic_queue::Kind;
@@ -14,6 +15,28 @@ pub enum Outcome {
     /// Verify found a difference: code 3.
     Differs,
 }
+
+/// Does a command's work to its exit code. A panic, which is a fault of ours, is code 1 as any other
+/// failure: a supervisor starts the program again, and what was committed is there.
+#[must_use]
+pub fn run(work: impl FnOnce() -> anyhow::Result<Outcome> + UnwindSafe) -> ExitCode {
+    code(catch_unwind(work).unwrap_or_else(|_| Err(Panicked.into())))
+}
+
+/// The work ended with a panic, which was told where it happened.
+#[derive(Debug)]
+struct Panicked;
+
+impl std::fmt::Display for Panicked {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(
+            "this is a fault of the program, named above; what was committed stays, and the next \
+             run goes on from there",
+        )
+    }
+}
+
+impl std::error::Error for Panicked {}
 
 /// The exit code of a command, after its error, if any, was printed: 0 fine, 1 failed, 2 wrong
 /// usage, 3 verify found a difference, 4 fenced by another owner.

@@ -7,5 +7,6 @@ use seismic::{Cli, exit, start};
 
 fn main() -> ExitCode {
     start();
-    exit::code(Cli::parse().run())
+    let cli = Cli::parse();
+    exit::run(|| cli.run())
 }

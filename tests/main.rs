@@ -17,6 +17,7 @@ mod checkpoint;
 mod counts;
 mod demo;
 mod durable;
+mod endings;
 mod exit_codes;
 mod faults;
 mod generate;

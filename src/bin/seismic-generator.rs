@@ -16,5 +16,6 @@ struct Cli {
 
 fn main() -> ExitCode {
     start();
-    exit::code(generate::run(Cli::parse().generate))
+    let args = Cli::parse().generate;
+    exit::run(|| generate::run(args))
 }

@@ -11,7 +11,11 @@ fn a_queue_on_a_full_file_system_waits_for_space_and_loses_nothing() {
     let at = folder.path().to_str().unwrap();
     let mount = |size: &str| format!("mount -t tmpfs -o size={size} tmpfs {at}");
     let [a, b, c] = namespace;
-    if !can("unshare", &[a, b, c, "sh", "-c", &mount("1m")]) {
+    if !can(
+        "unshare",
+        &[a, b, c, "sh", "-c", &mount("1m")],
+        "sysctl -w kernel.unprivileged_userns_clone=1",
+    ) {
         return;
     }
     let mut line = Line::new(10, "a real disk full under a queue, at each size");

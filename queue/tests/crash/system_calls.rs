@@ -7,7 +7,7 @@ use crate::child::{ALL, acknowledged, can, run, said, written};
 use crate::line::Line;
 
 fn can_trace() -> bool {
-    can("strace", &["-o", "/dev/null", "true"])
+    can("strace", &["-o", "/dev/null", "true"], "apt-get install strace")
 }
 
 /// Runs the child with the `calls` that begin at `when` failing with `error`.
