@@ -64,7 +64,7 @@ fn a_failed_sink_does_not_make_the_first_signal_a_second_one() {
     // The sink is slow, and then it fails: that ends the run, but its last commit waits for the
     // home, and meanwhile the first signal comes.
     let consumer = start_failing(&stage, &job, "sink-after-write=1*sleep(1000)->return");
-    stage.wait_for_job(|status| status["windows"].as_u64() > Some(100));
+    stage.wait_for_job(|status| status["windows"].as_u64() > Some(0));
     let home = Connection::open(stage.path("output/queue.seismic.home.db")).unwrap();
     home.busy_timeout(Duration::from_secs(60)).unwrap();
     home.execute_batch("BEGIN IMMEDIATE").unwrap();
