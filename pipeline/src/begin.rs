@@ -40,6 +40,11 @@ pub(crate) fn begin(job: RunJob<'_>, stop: &Arc<AtomicBool>, progress: &Progress
         let start = begin_at(job.queue, input, partition, from)?;
         commit.partitions.push(Part::begin(partition, input, start, settings).hand_over());
     }
+    commit_all(job, commit, stop)
+}
+
+/// Makes one commit over partitions that no slot has yet.
+pub(crate) fn commit_all(job: RunJob<'_>, commit: Commit, stop: &Arc<AtomicBool>) -> Result<()> {
     if commit.partitions.is_empty() {
         return Ok(());
     }

@@ -89,6 +89,28 @@ pub enum Error {
     NoSuchCheckpoint { which: String, partitions: String },
     #[error("checkpoint {name:?} is not whole: some partitions have not taken it yet")]
     NameNotWhole { name: String },
+    #[error(
+        "--from-checkpoint was given, but partition {partition} goes on at offset {next} from the \
+         last run: the job has begun already. Leave --from-checkpoint out, or fork into another --group"
+    )]
+    AlreadyBegun { partition: Partition, next: Offset },
+    #[error(
+        "a fork reads the topic of the job that it comes from: group {group:?} reads {theirs:?}, and \
+         {ours:?} here is another one"
+    )]
+    OtherInput { ours: String, theirs: String, group: String },
+    #[error(
+        "the checkpoint was made under other rules: {}. Run with those, or start a new --group from \
+         the log",
+        .0.join(", ")
+    )]
+    CheckpointRulesDiffer(Vec<String>),
+    #[error(
+        "checkpoint {which} of partition {partition} is at offset {position}, but the log begins at \
+         {first}: what came after it is gone. Take a newer checkpoint, or start a new --group from \
+         what is left"
+    )]
+    LogGone { which: String, partition: Partition, position: Offset, first: Offset },
     #[error("the source assigned partition {0}, which this slot does not know")]
     Unassigned(Partition),
     #[error(
@@ -149,6 +171,9 @@ impl Error {
             Error::Queue(error) => error.kind(),
             Error::Commit { kind, .. } => *kind,
             Error::Options(_)
+            | Error::AlreadyBegun { .. }
+            | Error::OtherInput { .. }
+            | Error::CheckpointRulesDiffer(_)
             | Error::TopicRemade { .. }
             | Error::RulesDiffer(_)
             | Error::NoSuchCheckpoint { .. }
@@ -158,6 +183,7 @@ impl Error {
             | Error::Entry { .. }
             | Error::Snapshot { .. }
             | Error::NoBeginning { .. }
+            | Error::LogGone { .. }
             | Error::LogShort { .. }
             | Error::Lost { .. }
             | Error::ReplayLost { .. }

@@ -17,6 +17,21 @@ pub enum Entry {
         /// earliest, latest, an offset or a time.
         from: String,
     },
+    /// The job began here with the state of another one.
+    Fork {
+        /// Group of the other job.
+        group: String,
+        /// Id of its home.
+        home: String,
+        /// Number of the checkpoint there.
+        checkpoint: u64,
+        /// Windows that it had closed by then.
+        windows: u64,
+        /// Dead letters that it had written by then.
+        dead_letters: u64,
+        /// Rows of each roll-up that it had written by then.
+        rollup_rows: Vec<u64>,
+    },
     /// Windows of sensors whose last record lies below `below` were closed.
     Idle {
         /// Position that was passed.
@@ -60,6 +75,16 @@ impl Entry {
             Entry::Idle { below, idle_timeout_ms } => {
                 Input::Idle(state::Idle { below: below.0, idle_timeout_ms: *idle_timeout_ms })
             }
+            Entry::Fork { group, home, checkpoint, windows, dead_letters, rollup_rows } => {
+                Input::Fork(state::Fork {
+                    group: group.clone(),
+                    home: home.clone(),
+                    checkpoint: *checkpoint,
+                    windows: *windows,
+                    dead_letters: *dead_letters,
+                    rollup_rows: rollup_rows.clone(),
+                })
+            }
             Entry::End => Input::End(state::End {}),
             Entry::Gap { from, to } => Input::Gap(state::Gap { from: from.0, to: to.0 }),
         };
@@ -79,6 +104,14 @@ impl Entry {
             Input::Idle(idle) => {
                 Entry::Idle { below: Offset(idle.below), idle_timeout_ms: idle.idle_timeout_ms }
             }
+            Input::Fork(fork) => Entry::Fork {
+                group: fork.group,
+                home: fork.home,
+                checkpoint: fork.checkpoint,
+                windows: fork.windows,
+                dead_letters: fork.dead_letters,
+                rollup_rows: fork.rollup_rows,
+            },
             Input::End(_) => Entry::End,
             Input::Gap(gap) => Entry::Gap { from: Offset(gap.from), to: Offset(gap.to) },
         })
@@ -91,8 +124,8 @@ impl Entry {
     pub fn apply(&self, engine: &mut Engine, out: &mut Out) -> Result<(), EntryError> {
         let position = engine.position();
         match self {
-            // The engine was made from it.
-            Entry::Start { .. } => {}
+            // The engine was made from it, or from the snapshot beside it.
+            Entry::Start { .. } | Entry::Fork { .. } => {}
             Entry::Idle { below, .. } if *below <= position => {
                 engine.close_idle(*below, out);
             }
@@ -162,6 +195,14 @@ mod tests {
         for entry in [
             Entry::Start { rules: Rules::default(), from: "earliest".into() },
             Entry::Idle { below: Offset(7), idle_timeout_ms: 2_000 },
+            Entry::Fork {
+                group: "old".into(),
+                home: "0f".into(),
+                checkpoint: 7,
+                windows: 3,
+                dead_letters: 2,
+                rollup_rows: vec![1, 0],
+            },
             Entry::End,
             Entry::Gap { from: Offset(3), to: Offset(9) },
         ] {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use seismic_queue::{Offset, Partition};
 
-use crate::Counters;
+use crate::{Counters, Entry};
 
 /// One difference between what the log says and what is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,6 +97,8 @@ pub struct Proved {
     pub to: Offset,
     /// Where the job began.
     pub began: Option<Offset>,
+    /// [`Entry::Fork`](crate::Entry::Fork) when it began with the state of another one.
+    pub fork: Option<Entry>,
     /// Rows compared.
     pub rows: u64,
     /// Those of each roll-up.

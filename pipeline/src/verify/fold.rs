@@ -23,6 +23,8 @@ pub(super) struct Fold<'a> {
     until: Offset,
     engine: Engine,
     began: Option<Offset>,
+    /// The entry that says so when the job began with the state of another one.
+    fork: Option<Entry>,
     from: Offset,
     stops: Stops,
     idle: IdleCloses,
@@ -46,12 +48,17 @@ impl<'a> Fold<'a> {
         let note =
             Note::decode(&progress.note).map_err(|source| Error::Note { partition, source })?;
         let mut stops = Stops::load(home, partition, view)?;
-        let began = stops
-            .entries()
-            .find_map(|(at, entry)| matches!(entry, Entry::Start { .. }).then_some(at));
+        let beginning = |(_, entry): &(Offset, &Entry)| {
+            matches!(entry, Entry::Start { .. } | Entry::Fork { .. })
+        };
+        let (began, fork) = match stops.entries().find(beginning) {
+            Some((at, fork @ Entry::Fork { .. })) => (Some(at), Some(fork.clone())),
+            Some((at, _)) => (Some(at), None),
+            None => (None, None),
+        };
         let first = queue.spans(&job.input)?[partition.0 as usize].first;
         let engine = match began {
-            Some(at) if stops.reach(at, 0) >= first => {
+            Some(at) if fork.is_none() && stops.reach(at, 0) >= first => {
                 Engine::new(note.rules.clone(), &job.input.name, partition, at)
             }
             _ => from_checkpoint(home, job, partition, view, first, &mut stops)?,
@@ -73,6 +80,7 @@ impl<'a> Fold<'a> {
             until,
             engine,
             began,
+            fork,
             from,
             stops,
             idle,
@@ -212,6 +220,7 @@ impl<'a> Fold<'a> {
             from: self.from,
             to: self.until,
             began: self.began,
+            fork: self.fork,
             rows,
             rollups,
             dead_letters,
@@ -240,12 +249,25 @@ impl<'a> Fold<'a> {
                 );
             }
         };
-        check("rows", self.view.rows, before.windows, sides.rows.passed());
+        let none = vec![0; before.rollups.len()];
+        // What came before a fork lies in the home of the other job.
+        let (theirs, their_letters, their_rollups) = match (&self.fork, self.began) {
+            (Some(Entry::Fork { windows, dead_letters, rollup_rows, .. }), _) => {
+                (*windows, *dead_letters, rollup_rows)
+            }
+            (_, Some(_)) => (0, 0, &none),
+            // The journal no longer says how the job began.
+            (_, None) => return,
+        };
+        check("rows", self.view.rows, before.windows.saturating_sub(theirs), sides.rows.passed());
         let buried = before.late() + before.rejected();
+        let buried = buried.saturating_sub(their_letters);
         check("dead letters", self.view.dead, buried, sides.passed_letters());
+        let noted = before.rollups.iter().zip(their_rollups);
+        let noted = noted.map(|(rolled, theirs)| rolled.rows.saturating_sub(*theirs));
         let rollups = self.job.rollup_topics.iter().zip(&self.view.rollups);
-        for (((name, &span), rolled), table) in rollups.zip(&before.rollups).zip(&sides.rollups) {
-            check(&format!("rows of {name}"), span, rolled.rows, table.passed());
+        for (((name, &span), noted), table) in rollups.zip(noted).zip(&sides.rollups) {
+            check(&format!("rows of {name}"), span, noted, table.passed());
         }
     }
 

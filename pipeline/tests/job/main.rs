@@ -6,6 +6,7 @@ mod bounds;
 mod checkpoints;
 mod faults;
 mod faulty;
+mod fork;
 mod health;
 mod idle;
 mod loss;

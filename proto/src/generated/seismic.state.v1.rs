@@ -104,7 +104,7 @@ pub struct Progress {
 /// An input of the engine that is not in the log.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct JournalEntry {
-    #[prost(oneof = "journal_entry::Input", tags = "1, 2, 3, 4")]
+    #[prost(oneof = "journal_entry::Input", tags = "1, 2, 3, 4, 5")]
     pub input: ::core::option::Option<journal_entry::Input>,
 }
 /// Nested message and enum types in `JournalEntry`.
@@ -119,6 +119,8 @@ pub mod journal_entry {
         End(super::End),
         #[prost(message, tag = "4")]
         Gap(super::Gap),
+        #[prost(message, tag = "5")]
+        Fork(super::Fork),
     }
 }
 /// The job began at this position under these rules.
@@ -129,6 +131,23 @@ pub struct Start {
     /// What was asked for: earliest, latest, an offset or a time.
     #[prost(string, tag = "2")]
     pub from: ::prost::alloc::string::String,
+}
+/// The job began here with the state of another one: a checkpoint of this group and home. That one
+/// had written so many rows, dead letters and rows of each roll-up by then.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Fork {
+    #[prost(string, tag = "1")]
+    pub group: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub home: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "3")]
+    pub checkpoint: u64,
+    #[prost(uint64, tag = "4")]
+    pub windows: u64,
+    #[prost(uint64, tag = "5")]
+    pub dead_letters: u64,
+    #[prost(uint64, repeated, tag = "6")]
+    pub rollup_rows: ::prost::alloc::vec::Vec<u64>,
 }
 /// Windows of sensors whose last record lies below this offset were closed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
