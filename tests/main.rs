@@ -25,4 +25,6 @@ mod import;
 mod look;
 mod loss;
 mod read;
+#[cfg(feature = "rocketmq")]
+mod rocketmq;
 mod run;

@@ -56,6 +56,25 @@ pub enum Error {
     Full { at: PathBuf, doing: &'static str },
     #[error("{}: {doing} failed", at.display())]
     Io { at: PathBuf, doing: &'static str, source: io::Error },
+    #[error("sink {sink} writes to the cluster of the job's own queue: it needs --queue {wants}…")]
+    Place { sink: String, wants: &'static str },
+    #[error("sink {sink} was taken over (epoch {ours} before, {theirs} now): this one stops")]
+    Overtaken { sink: String, ours: u64, theirs: u64 },
+    #[error(
+        "{place} ends at offset {end}, but a row was acknowledged at {known}: the broker lost \
+         messages; set flushDiskType=SYNC_FLUSH, and use another topic: the rows come again"
+    )]
+    Lost { place: String, known: Offset, end: Offset },
+    #[error(
+        "{place} is not new and the home knows nothing of what is in it; \
+         use another topic: the rows come again"
+    )]
+    NoPosition { place: String },
+    #[error(
+        "message {offset} of {place} is of {job}, not of home {ours}: a topic takes the rows of one \
+         job alone; use another topic: the rows come again"
+    )]
+    Foreign { place: String, offset: Offset, job: String, ours: String },
     #[error("{at} was closed by its reader")]
     Closed { at: &'static str },
     #[error("{} failed before and is not used again; start anew: nothing is lost", at.display())]
@@ -75,9 +94,15 @@ impl Error {
             | Error::MarkMissing { .. }
             | Error::MarkDamaged { .. }
             | Error::Short { .. }
+            | Error::Lost { .. }
+            | Error::NoPosition { .. }
             | Error::Content { .. } => Kind::Data,
-            Error::Spec { .. } | Error::OtherHome { .. } | Error::MarkNewer { .. } => Kind::Config,
-            Error::Owned { .. } => Kind::Fenced,
+            Error::Spec { .. }
+            | Error::OtherHome { .. }
+            | Error::Place { .. }
+            | Error::Foreign { .. }
+            | Error::MarkNewer { .. } => Kind::Config,
+            Error::Owned { .. } | Error::Overtaken { .. } => Kind::Fenced,
             Error::Io { .. }
             | Error::Closed { .. }
             | Error::Broken { .. }

@@ -24,6 +24,16 @@ pub const IN_TRUNCATION: &str = "sink-in-truncation";
 pub const ALL: [&str; 5] =
     [AFTER_WRITE, AFTER_FSYNC, BEFORE_MARK_RENAME, AFTER_MARK_RENAME, IN_TRUNCATION];
 
+/// Rows are about to be sent to RocketMQ.
+pub const BEFORE_SEND: &str = "sink-before-send";
+/// Rows were sent, and what came back is not known yet.
+pub const AFTER_SEND: &str = "sink-after-send";
+/// A fence was appended, nothing was read back yet.
+pub const AFTER_FENCE: &str = "sink-after-fence";
+
+/// The places of the RocketMQ sink.
+pub const ROCKETMQ: [&str; 3] = [BEFORE_SEND, AFTER_SEND, AFTER_FENCE];
+
 /// Writing rows fails half-way as the operating system would let it: `return(full)` without space,
 /// `return` otherwise. So do the next two.
 pub const WRITE: &str = "sink-write";

@@ -2,7 +2,7 @@
 //! so a slow one never stalls the job and one that was down catches up.
 //!
 //! ```text
-//!  home: result topic ──Batch──► Relay ──write, sync──► Sink   console │ csv │ …
+//!  home: result topic ──Batch──► Relay ──write, sync──► Sink   console │ csv │ rocketmq │ …
 //!                                  │
 //!                                  └─ note_sink: retention waits for what is not shown yet
 //! ```
@@ -20,6 +20,8 @@ pub mod failpoints;
 mod finish;
 pub mod limits;
 mod relay;
+#[cfg(feature = "rocketmq")]
+pub mod rocketmq;
 mod row;
 mod sink;
 mod spec;

@@ -3,12 +3,19 @@
 use std::fmt;
 use std::str::FromStr;
 
-use seismic_queue::Home;
+use seismic_queue::{Home, Url};
 
+#[cfg(feature = "rocketmq")]
+use crate::rocketmq;
 use crate::{Error, Result, Sink, console, csv};
 
 /// Every sink there is. A new one is its file and a line here.
-const SINKS: &[&Entry] = &[&console::ENTRY, &csv::ENTRY];
+const SINKS: &[&Entry] = &[
+    &console::ENTRY,
+    &csv::ENTRY,
+    #[cfg(feature = "rocketmq")]
+    &rocketmq::ENTRY,
+];
 
 /// What this list knows about a sink.
 #[derive(Debug)]
@@ -23,7 +30,7 @@ pub struct Entry {
     pub open: fn(target: &str, context: &Context) -> Result<Box<dyn Sink>>,
 }
 
-/// A sink as the command line names it: `console`, `csv` or `csv:DIR`.
+/// A sink as the command line names it: `console`, `csv`, `csv:DIR`, `rocketmq:TOPIC`.
 #[derive(Clone, Debug)]
 pub struct Spec {
     entry: &'static Entry,
@@ -90,6 +97,10 @@ pub struct Context {
     pub home_id: String,
     /// Name of the result topic, for messages.
     pub topic: String,
+    /// Where the job reads: sinks of the same cluster write there.
+    pub queue: Option<Url>,
+    /// Where the home is, for sinks that can keep nothing themselves.
+    pub home: Option<Url>,
 }
 
 impl Context {
@@ -99,7 +110,13 @@ impl Context {
     /// As [`Home::view`].
     pub fn of(home: &dyn Home) -> Result<Self> {
         let view = home.view()?;
-        Ok(Context { home_id: view.id, topic: view.job.result_topic })
+        Ok(Context { home_id: view.id, topic: view.job.result_topic, queue: None, home: None })
+    }
+
+    /// With the places of the job's queue and home.
+    #[must_use]
+    pub fn at(self, queue: Url, home: Url) -> Self {
+        Context { queue: Some(queue), home: Some(home), ..self }
     }
 }
 

@@ -64,10 +64,25 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
         let home = args.place.open_home()?;
         print(home.topics(), content, args, &stop)?;
     } else {
-        let queue = args.place.open_queue_of(&args.topic)?;
-        print(&*queue, Content::Records, args, &stop)?;
+        let (queue, content) = in_queue(args)?;
+        print(&*queue, content, args, &stop)?;
     }
     Ok(Outcome::Fine)
+}
+
+/// The queue, and what the topic's messages are there: records, or what a sink wrote.
+fn in_queue(args: &Args) -> anyhow::Result<(Box<dyn Queue>, Content)> {
+    #[cfg(feature = "rocketmq")]
+    if let seismic_queue::Url::RocketMq(nameservers) = &args.place.queue {
+        use seismic_sinks::rocketmq::{is_of_a_sink, readers_rule};
+        let cluster = seismic_queue::rocketmq::RocketQueue::open(nameservers)?;
+        if is_of_a_sink(&cluster, &cluster.topic(&args.topic)?)? {
+            // Only what counts: the rule of every reader of these rows.
+            return Ok((Box::new(cluster.reading_by(readers_rule)), Content::Rows));
+        }
+        return Ok((Box::new(cluster), Content::Records));
+    }
+    Ok((args.place.open_queue_of(&args.topic)?, Content::Records))
 }
 
 /// What the topic's messages are if it is one of the home's; an error if it must be and is not.

@@ -35,7 +35,8 @@ pub struct Args {
     /// Topic of dead letters, in the home
     #[arg(long, value_name = "NAME", default_value = "seismic-dead-topic")]
     dead_topic: String,
-    /// Where results are shown: console, csv or csv:DIR; may be given several times
+    /// Where results are shown: console, csv, csv:DIR or, on the queue's own cluster,
+    /// rocketmq:TOPIC; may be given several times
     #[arg(long = "sink", value_name = "SINK", default_value = "console")]
     sinks: Vec<Spec>,
     /// Where a group without progress begins: earliest (the default), latest, an offset or a time
@@ -216,7 +217,7 @@ fn run_until(args: &Args, stop: &Arc<AtomicBool>) -> anyhow::Result<Outcome> {
         settings: &settings,
     };
     thread::scope(|scope| {
-        let sinks = Sinks::start(scope, &*home, &args.sinks, stop)?;
+        let sinks = Sinks::start(scope, &*home, args, stop)?;
         let ran = seismic_pipeline::run(run_job, stop, &progress);
         let is_done = ran.is_ok() && !stop.load(Ordering::Relaxed);
         let shown = sinks.end(&*home, is_done, stop);
@@ -299,12 +300,13 @@ impl<'scope> Sinks<'scope> {
     fn start<'env>(
         scope: &'scope Scope<'scope, 'env>,
         home: &'env dyn Home,
-        specs: &[Spec],
+        args: &Args,
         stop: &'env AtomicBool,
     ) -> anyhow::Result<Self> {
-        let context = seismic_sinks::Context::of(home)?;
+        let Place { queue, .. } = args.place.clone();
+        let context = seismic_sinks::Context::of(home)?.at(queue, args.place.home_url());
         let mut relays = Vec::new();
-        for spec in specs {
+        for spec in &args.sinks {
             let sink = seismic_sinks::open(spec, &context)?;
             relays.push((spec.clone(), Relay::new(home, sink)?));
         }

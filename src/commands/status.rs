@@ -169,7 +169,9 @@ impl Status {
     /// Name and lag in rows of every sink that keeps a position.
     fn sinks(&self) -> Vec<(&str, u64)> {
         let mut sinks: Vec<(&str, u64)> = Vec::new();
-        for position in &self.view.sinks {
+        // A name with a `#` is a note that a sink keeps, no position.
+        let shown = self.view.sinks.iter().filter(|position| !position.sink.contains('#'));
+        for position in shown {
             let end = self.view.partitions[position.partition.0 as usize].rows.end;
             let behind = end.0.saturating_sub(position.next.0);
             match sinks.iter_mut().find(|(name, _)| *name == position.sink) {

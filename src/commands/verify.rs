@@ -15,6 +15,8 @@ use crate::out::{print, print_line};
 use crate::place::Place;
 use crate::show::{count, rate};
 
+#[cfg(feature = "rocketmq")]
+mod rocketmq;
 pub(super) mod sink;
 
 /// Options of `seismic verify`.
@@ -25,7 +27,7 @@ pub struct Args {
     /// Fail when the log no longer reaches back to where the job began
     #[arg(long)]
     complete: bool,
-    /// Compare what this sink holds with the result topic too: csv or csv:DIR
+    /// Compare what this sink holds with the result topic too: csv, csv:DIR or rocketmq:TOPIC
     #[arg(long = "sink", value_name = "SINK")]
     sinks: Vec<Spec>,
     /// For programs
@@ -43,7 +45,7 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     let mut report = verify(&*queue, &*home, args.complete, &mut |messages| bar.inc(messages))?;
     let mut sinks = Vec::new();
     for spec in &args.sinks {
-        sinks.push((spec, check_sink(spec, &*home, &mut report)?));
+        sinks.push((spec, check_sink(spec, &args.place, &*home, &mut report)?));
     }
     bar.finish_and_clear();
     if args.json {
@@ -54,9 +56,19 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     Ok(if report.is_fine() { Outcome::Fine } else { Outcome::Differs })
 }
 
-fn check_sink(spec: &Spec, home: &dyn Home, report: &mut Report) -> anyhow::Result<u64> {
-    match spec.scheme() {
-        "csv" => sink::compare(Path::new(spec.target()), home, report),
+fn check_sink(
+    spec: &Spec,
+    place: &Place,
+    home: &dyn Home,
+    report: &mut Report,
+) -> anyhow::Result<u64> {
+    match (spec.scheme(), &place.queue) {
+        ("csv", _) => sink::compare(Path::new(spec.target()), home, report),
+        #[cfg(feature = "rocketmq")]
+        ("rocketmq", seismic_queue::Url::RocketMq(nameservers)) => {
+            rocketmq::compare(nameservers, spec.target(), home, report)
+        }
+        ("rocketmq", _) => Err(Usage(format!("--sink {spec} needs --queue rocketmq://…")).into()),
         _ => Err(Usage(format!("--sink {spec} keeps nothing that could be compared")).into()),
     }
 }

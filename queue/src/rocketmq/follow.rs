@@ -7,6 +7,7 @@
 //! position, and where it would skip messages, reading ends with an error.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -16,6 +17,7 @@ use super::connection::Answer;
 use super::error::Error as RocketError;
 use super::limits;
 use super::log::Log;
+use super::outlet::Properties;
 use super::protocol::bytes::Bytes;
 use super::protocol::frame::Frame;
 use super::protocol::message::Stored;
@@ -24,7 +26,6 @@ use crate::limits::BATCH_BYTES;
 use crate::{Batch, Claim, Error, Event, Message, Offset, Partition, Reader, Result, Source};
 
 /// Reads some partitions of a topic.
-#[derive(Debug)]
 pub(super) struct Follower {
     log: Log,
     group: String,
@@ -35,7 +36,12 @@ pub(super) struct Follower {
     answers: Receiver<Answer>,
     /// Memory for a key that is not there as it was.
     raw_key: Vec<u8>,
+    /// Which messages are given; `None`: all.
+    keeps: Option<Keeps>,
 }
+
+/// Whether a message is given, by its partition, offset and properties. Sees each once, in order.
+pub type Keeps = Box<dyn FnMut(Partition, Offset, Properties<'_>) -> bool + Send>;
 
 /// Place in one partition.
 #[derive(Debug)]
@@ -125,9 +131,16 @@ impl Follower {
     pub(super) fn new(log: Log, group: String, at: &[(Partition, Offset)]) -> Self {
         let (to, answers) = mpsc::channel();
         let (cursors, raw_key) = (Vec::new(), Vec::new());
-        let mut follower = Follower { log, group, cursors, turn: 0, to, answers, raw_key };
+        let mut follower =
+            Follower { log, group, cursors, turn: 0, to, answers, raw_key, keeps: None };
         follower.start(at);
         follower
+    }
+
+    /// Gives only what `keeps` says.
+    #[must_use]
+    pub(super) fn keeping(self, keeps: Option<Keeps>) -> Self {
+        Follower { keeps, ..self }
     }
 
     fn start(&mut self, at: &[(Partition, Offset)]) {
@@ -231,7 +244,9 @@ impl Follower {
                 let mut batch = spare.pop().unwrap_or_default();
                 batch.reset(cursor.partition, cursor.next);
                 self.turn = i;
-                let filled = fill(cursor, &self.log.topic.name, &mut batch, &mut self.raw_key);
+                let keeps = self.keeps.as_mut();
+                let filled =
+                    fill(cursor, &self.log.topic.name, &mut batch, &mut self.raw_key, keeps);
                 if batch.is_empty() {
                     spare.push(batch);
                     filled?;
@@ -268,18 +283,20 @@ impl Follower {
         Ok(())
     }
 
-    /// Shows the properties of every message of a partition from `from` on up to its end.
+    /// Shows the properties of every message of a partition within `range`. Where messages that were
+    /// acknowledged do not show yet, they are waited for.
     pub(super) fn read_properties(
         log: &Log,
         partition: Partition,
-        from: Offset,
+        range: Range<Offset>,
         see: &mut dyn FnMut(Offset, &[u8]),
-    ) -> Result<Offset> {
+    ) -> Result<()> {
         let (log, group) = (log.another(), client::TOOLS_GROUP.to_owned());
-        let mut follower = Follower::new(log, group, &[(partition, from)]);
-        loop {
+        let mut follower = Follower::new(log, group, &[(partition, range.start)]);
+        let begun = Instant::now();
+        while follower.cursors[0].next < range.end {
             follower.ask()?;
-            match follower.answers.recv_timeout(limits::CALL) {
+            match follower.answers.recv_timeout(limits::ASK_AGAIN) {
                 Ok(answer) => follower.take(answer)?,
                 Err(_) => follower.check_silent()?,
             }
@@ -287,17 +304,22 @@ impl Follower {
             while let Some(ready) = cursor.ready.pop_front() {
                 let mut rest = Bytes(ready.frame.body());
                 while let Some(message) = Stored::next(&mut rest) {
-                    see(Offset(message.offset), message.properties);
+                    let offset = Offset(message.offset);
+                    if range.contains(&offset) {
+                        see(offset, message.properties);
+                    }
                 }
                 cursor.next = ready.next;
             }
             if let Some(fault) = cursor.fault.take() {
                 return Err(fault);
             }
-            if cursor.at_end {
-                return Ok(cursor.next);
+            if std::mem::take(&mut cursor.at_end) && begun.elapsed() > limits::ABOVE_END {
+                let (topic, end) = (follower.log.topic.name.clone(), cursor.next);
+                return Err(Error::OffsetBeyond { topic, partition, wanted: range.end, end });
             }
         }
+        Ok(())
     }
 }
 
@@ -306,7 +328,13 @@ impl Follower {
 /// # Errors
 /// When messages are missing or damaged: what lies before them is in the batch, and the next call
 /// gives the error again.
-fn fill(cursor: &mut Cursor, topic: &str, batch: &mut Batch, raw: &mut Vec<u8>) -> Result<()> {
+fn fill(
+    cursor: &mut Cursor,
+    topic: &str,
+    batch: &mut Batch,
+    raw: &mut Vec<u8>,
+    mut keeps: Option<&mut Keeps>,
+) -> Result<()> {
     let partition = cursor.partition;
     let corrupt = |offset: Offset, what: &str| Error::Corrupt {
         at: format!("message {offset} of {topic}/{partition}"),
@@ -338,7 +366,10 @@ fn fill(cursor: &mut Cursor, topic: &str, batch: &mut Batch, raw: &mut Vec<u8>) 
             if !batch.is_empty() && batch.size() + key.len() + value.len() > BATCH_BYTES {
                 return Ok(());
             }
-            batch.push(Message { offset, append_ms: message.store_ms, key, value: &value });
+            let properties = Properties(message.properties);
+            if keeps.as_mut().is_none_or(|keeps| keeps(partition, offset, properties)) {
+                batch.push(Message { offset, append_ms: message.store_ms, key, value: &value });
+            }
             cursor.next = offset.next();
             ready.given += left - rest.0.len();
         }
@@ -383,7 +414,6 @@ impl Reader for Follower {
 }
 
 /// A source of partitions that never move.
-#[derive(Debug)]
 pub(super) struct RocketSource {
     follower: Follower,
     group: Arc<Mutex<String>>,

@@ -4,6 +4,7 @@
 //!  RocketQueue ─► Client ─► Connection ─► nameserver: routes
 //!       │                        └──────► broker: sends, pulls, offsets
 //!       ├─► RocketProducer   one send in flight per queue, its own tail read back when in doubt
+//!       ├─► Outlet           for a sink that keeps track of what it wrote where
 //!       └─► Follower         one pull on its way per partition; a reader, or the source of a slot
 //! ```
 //!
@@ -24,6 +25,7 @@ mod error;
 mod follow;
 mod limits;
 mod log;
+mod outlet;
 mod producer;
 #[doc(hidden)]
 pub mod protocol;
@@ -32,4 +34,6 @@ mod route;
 mod tail;
 
 pub use error::Error;
+pub use follow::Keeps;
+pub use outlet::{Landed, Out, Outlet, Properties};
 pub use queue::RocketQueue;

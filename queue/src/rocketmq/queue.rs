@@ -7,9 +7,10 @@ use std::time::Instant;
 
 use super::client::{Client, TOOLS_GROUP};
 use super::error::Error as RocketError;
-use super::follow::{Follower, RocketSource};
+use super::follow::{Follower, Keeps, RocketSource};
 use super::limits;
 use super::log::{Log, topic_of};
+use super::outlet::Outlet;
 use super::producer::RocketProducer;
 use crate::{
     Error, Hold, Offset, Partition, Policy, Producer, Queue, Reader, Result, Retained, Source,
@@ -23,6 +24,8 @@ pub struct RocketQueue {
     client: Mutex<Client>,
     /// Name under which the brokers know the job that reads; see [`Queue::hold`].
     group: Arc<Mutex<String>>,
+    /// Makes what decides for a reader which messages it gives; `None`: all.
+    rule: Option<fn() -> Keeps>,
 }
 
 impl RocketQueue {
@@ -35,7 +38,14 @@ impl RocketQueue {
             name: format!("rocketmq://{}", nameservers.join(",")),
             client: Mutex::new(Client::new(nameservers)?),
             group: Arc::new(Mutex::new(TOOLS_GROUP.to_owned())),
+            rule: None,
         })
+    }
+
+    /// The same, with readers that give only what a new `rule` for each keeps.
+    #[must_use]
+    pub fn reading_by(self, rule: fn() -> Keeps) -> Self {
+        RocketQueue { rule: Some(rule), ..self }
     }
 
     /// Settings of each broker's master, by the broker's name: for those who check them.
@@ -47,6 +57,29 @@ impl RocketQueue {
         let masters = client.cluster()?.masters;
         let of = |(name, at): (String, String)| Ok((name, client.broker_config(&at)?));
         masters.into_iter().map(of).collect()
+    }
+
+    /// A way into `topic` for one who keeps track himself.
+    ///
+    /// # Errors
+    /// [`Error::TopicMissing`].
+    pub fn outlet(&self, topic: &Topic) -> Result<Outlet> {
+        Ok(Outlet::new(self.log(topic)?))
+    }
+
+    /// A reader that gives only the messages that `keeps` says.
+    ///
+    /// # Errors
+    /// As [`Queue::reader`].
+    pub fn reader_keeping(
+        &self,
+        topic: &Topic,
+        at: &[(Partition, Offset)],
+        keeps: Option<Keeps>,
+    ) -> Result<Box<dyn Reader>> {
+        at.iter().try_for_each(|&(partition, _)| check::partition(topic, partition))?;
+        let group = TOOLS_GROUP.to_owned();
+        Ok(Box::new(Follower::new(self.log(topic)?, group, at).keeping(keeps)))
     }
 
     /// A call that panicked leaves the client usable: a lost connection is made again.
@@ -141,8 +174,7 @@ impl Queue for RocketQueue {
     }
 
     fn reader(&self, topic: &Topic, at: &[(Partition, Offset)]) -> Result<Box<dyn Reader>> {
-        at.iter().try_for_each(|&(partition, _)| check::partition(topic, partition))?;
-        Ok(Box::new(Follower::new(self.log(topic)?, TOOLS_GROUP.to_owned(), at)))
+        self.reader_keeping(topic, at, self.rule.map(|rule| rule()))
     }
 
     fn source(&self, topic: &Topic, partitions: &[Partition]) -> Result<Box<dyn Source>> {

@@ -71,7 +71,9 @@ pub(super) fn next_sequence(log: &mut Log, partition: Partition, producer: &str)
     let span = log.span(partition)?;
     let from = span.end.0.saturating_sub(super::limits::TAIL_MESSAGES).max(span.first.0);
     let mut trace = Trace::new(producer);
-    Follower::read_properties(log, partition, Offset(from), &mut |_, text| trace.see(text))?;
+    Follower::read_properties(log, partition, Offset(from)..span.end, &mut |_, text| {
+        trace.see(text);
+    })?;
     Ok(trace.next_sequence())
 }
 

@@ -100,7 +100,12 @@ fn the_folder_is_made_with_those_above_it_and_gives_the_sink_its_name() {
     let place = CsvPlace::new(1);
     let folder = place.path().join("a/b/c");
     let spec: Spec = format!("csv:{}", folder.display()).parse().unwrap();
-    let context = Context { home_id: "home".to_owned(), topic: "results".to_owned() };
+    let context = Context {
+        home_id: "home".to_owned(),
+        topic: "results".to_owned(),
+        queue: None,
+        home: None,
+    };
     let sink = seismic_sinks::open(&spec, &context).unwrap();
     assert_eq!(sink.name(), format!("csv:{}", folder.canonicalize().unwrap().display()));
     assert!(sink.keeps_position());
@@ -111,7 +116,12 @@ fn a_folder_that_cannot_be_one_is_refused_with_its_name() {
     let place = CsvPlace::new(1);
     fs::write(place.path().join("file"), "").unwrap();
     let spec: Spec = format!("csv:{}", place.path().join("file").display()).parse().unwrap();
-    let context = Context { home_id: "home".to_owned(), topic: "results".to_owned() };
+    let context = Context {
+        home_id: "home".to_owned(),
+        topic: "results".to_owned(),
+        queue: None,
+        home: None,
+    };
     let error = seismic_sinks::open(&spec, &context).err().unwrap();
     assert!(matches!(error, Error::Io { .. }));
     assert!(error.to_string().contains("file"), "{error}");

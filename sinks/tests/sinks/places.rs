@@ -27,7 +27,12 @@ impl CsvPlace {
     }
 
     pub fn csv(&self, home_id: &str) -> Result<Csv> {
-        let context = Context { home_id: home_id.to_owned(), topic: "results".to_owned() };
+        let context = Context {
+            home_id: home_id.to_owned(),
+            topic: "results".to_owned(),
+            queue: None,
+            home: None,
+        };
         let fixed = || "2026-11-21T09:30:00Z".parse::<Timestamp>().unwrap();
         Ok(Csv::open(self.path(), &context)?.file_bytes(self.file_bytes).clock(fixed))
     }

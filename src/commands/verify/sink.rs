@@ -80,25 +80,25 @@ fn skip_what_is_gone(content: &Content, sides: &mut [Side]) -> anyhow::Result<()
 }
 
 /// Bit by bit: the encoded forms are equal.
-fn is_same(expected: &SeismicAggRecord, found: &SeismicAggRecord) -> bool {
+pub(super) fn is_same(expected: &SeismicAggRecord, found: &SeismicAggRecord) -> bool {
     expected.encode_to_vec() == found.encode_to_vec()
 }
 
 /// One partition of the result topic, row by row, up to the sink's position.
-struct Side {
-    partition: Partition,
+pub(super) struct Side {
+    pub(super) partition: Partition,
     reader: Box<dyn Reader>,
     batch: Batch,
     at: usize,
     spare: Vec<Batch>,
     next: Offset,
-    until: Offset,
+    pub(super) until: Offset,
     /// Rows of the folder that the topic no longer has.
     gone: u64,
 }
 
 impl Side {
-    fn open(
+    pub(super) fn open(
         home: &dyn Home,
         topic: &Topic,
         partition: Partition,
@@ -110,7 +110,8 @@ impl Side {
         Ok(Side { partition, reader, batch, at: 0, spare, next: first, until, gone: 0 })
     }
 
-    fn next(&mut self) -> anyhow::Result<Option<(Offset, SeismicAggRecord)>> {
+    /// The next row with its offset; `None` at the end.
+    pub(super) fn next(&mut self) -> anyhow::Result<Option<(Offset, SeismicAggRecord)>> {
         if self.next >= self.until {
             return Ok(None);
         }
@@ -134,7 +135,8 @@ impl Side {
     }
 }
 
-fn tell(
+/// Adds a difference to the report.
+pub(super) fn tell(
     report: &mut Report,
     partition: Partition,
     kind: DifferenceKind,
@@ -146,7 +148,7 @@ fn tell(
     if report.differences.len() < Report::SHOWN {
         let row = expected.or(found);
         let key = row.map_or_else(String::new, |row| {
-            format!("CSV row of sensor {:?} window {}", row.sensor_id, row.window_start_ts)
+            format!("row of sensor {:?} window {}", row.sensor_id, row.window_start_ts)
         });
         let words = |row: Option<&SeismicAggRecord>| row.map(|row| format!("{row:?}"));
         let (expected, found) = (words(expected), words(found));

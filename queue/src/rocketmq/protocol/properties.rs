@@ -36,7 +36,6 @@ pub(in crate::rocketmq) fn each(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u
 }
 
 /// The value of a property.
-#[cfg(test)]
 pub(in crate::rocketmq) fn get<'a>(text: &'a [u8], name: &str) -> Option<&'a [u8]> {
     each(text).find(|(found, _)| *found == name.as_bytes()).map(|(_, value)| value)
 }

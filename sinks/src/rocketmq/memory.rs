@@ -1,0 +1,81 @@
+//! What only the home can remember of the sink: the place of the last row that is known to be in each
+//! queue, and the epoch taken last.
+
+use seismic_queue::{Home, Offset, Partition, Url, open_home};
+
+use crate::{Error, Result};
+
+/// Noted positions lie this far up, beyond any row, so that they hold nothing of the result topic.
+const BEYOND: u64 = 1 << 62;
+
+/// The home's notes of one sink.
+pub(super) struct Memory {
+    home: Box<dyn Home>,
+    /// Name of the sink.
+    sink: String,
+}
+
+impl std::fmt::Debug for Memory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Memory").field(&self.home.name()).field(&self.sink).finish()
+    }
+}
+
+impl Memory {
+    pub(super) fn open(home: &Url, sink: &str) -> Result<Self> {
+        Ok(Memory { home: open_home(home)?, sink: sink.to_owned() })
+    }
+
+    /// Row of the result topic that the sink has not made durable yet, as the home knows it.
+    pub(super) fn position(&self, partition: Partition) -> Result<Option<Offset>> {
+        self.look(&self.sink, partition)
+    }
+
+    /// Place in the queue of the last row that was known to be there.
+    pub(super) fn last(&self, partition: Partition) -> Result<Option<Offset>> {
+        let noted = self.look(&self.last_name(), partition)?;
+        Ok(noted.and_then(|at| at.0.checked_sub(BEYOND)).map(Offset))
+    }
+
+    /// Notes where the last row of each queue is.
+    pub(super) fn note_last(&self, last: &[(Partition, Offset)]) -> Result<()> {
+        let beyond = |&(partition, at): &(Partition, Offset)| (partition, Offset(at.0 + BEYOND));
+        let last: Vec<_> = last.iter().map(beyond).collect();
+        Ok(self.home.note_sink(&self.last_name(), &last)?)
+    }
+
+    /// A new epoch: above `seen`, above all taken before, and noted before it is used.
+    ///
+    /// # Errors
+    /// [`Error::Overtaken`] when another writer took a newer one than `ours`.
+    pub(super) fn take_epoch(
+        &self,
+        partition: Partition,
+        seen: u64,
+        ours: Option<u64>,
+    ) -> Result<u64> {
+        let noted = self.look(&self.epoch_name(), partition)?;
+        let noted = noted.map_or(0, |at| at.0.saturating_sub(BEYOND));
+        if let Some(ours) = ours.filter(|&ours| ours < noted) {
+            let sink = self.sink.clone();
+            return Err(Error::Overtaken { sink, ours, theirs: noted });
+        }
+        let epoch = noted.max(seen) + 1;
+        self.home.note_sink(&self.epoch_name(), &[(partition, Offset(epoch + BEYOND))])?;
+        Ok(epoch)
+    }
+
+    fn last_name(&self) -> String {
+        format!("{}#last", self.sink)
+    }
+
+    fn epoch_name(&self) -> String {
+        format!("{}#epoch", self.sink)
+    }
+
+    fn look(&self, sink: &str, partition: Partition) -> Result<Option<Offset>> {
+        let sinks = self.home.view()?.sinks;
+        let its = sinks.into_iter().find(|at| at.sink == sink && at.partition == partition);
+        Ok(its.map(|at| at.next))
+    }
+}

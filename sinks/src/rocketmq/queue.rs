@@ -1,0 +1,237 @@
+//! One output queue: where it is known to end, and how that is found out again.
+
+use seismic_queue::rocketmq::{Landed, Out, Outlet};
+use seismic_queue::{Batch, Message, Offset, Partition, Span};
+
+use super::memory::Memory;
+use super::rule::{EPOCH, FENCE, JOB, Mark, PARTITION, ROW, Rule, TAG_FENCE, TAG_ROW, TAGS};
+use crate::{Error, Result, failpoints};
+
+/// The queue of one result partition.
+#[derive(Debug)]
+pub(super) struct OutQueue {
+    outlet: Outlet,
+    partition: Partition,
+    /// For messages: topic and queue.
+    place: String,
+    job: String,
+    /// Next row to send, once that is known.
+    next: Option<Offset>,
+    /// Where the last row is that is known to be there.
+    last: Option<Offset>,
+    /// Epoch and fence that we write under. `None`: a new fence is needed first.
+    fence: Option<(u64, Offset)>,
+    /// Highest epoch ever seen or taken here.
+    epoch: Option<u64>,
+    /// Offset that the next append should get.
+    end: Offset,
+}
+
+/// What was read back.
+#[derive(Default)]
+struct Found {
+    rule: Rule,
+    /// Where the last row that counts is.
+    last: Option<Offset>,
+    /// Why the messages are not those of one sink.
+    foreign: Option<(Offset, String)>,
+}
+
+impl OutQueue {
+    pub(super) fn new(outlet: Outlet, partition: Partition, place: String, job: &str) -> Self {
+        OutQueue {
+            outlet,
+            partition,
+            place,
+            job: job.to_owned(),
+            next: None,
+            last: None,
+            fence: None,
+            epoch: None,
+            end: Offset(0),
+        }
+    }
+
+    /// Where the last row is that is known to be there.
+    pub(super) fn last(&self) -> Option<Offset> {
+        self.last
+    }
+
+    /// Finds out where the queue ends and which row comes next. `rows` is what the result topic
+    /// holds, for a queue that is new.
+    pub(super) fn recover(&mut self, memory: &Memory, rows: Span) -> Result<Offset> {
+        self.last = memory.last(self.partition)?;
+        self.next = Some(memory.position(self.partition)?.unwrap_or(rows.first));
+        let next = self.settle(memory)?;
+        Ok(next)
+    }
+
+    /// Writes the rows of a batch that are not there yet.
+    pub(super) fn write(&mut self, memory: &Memory, rows: &Batch) -> Result<()> {
+        loop {
+            let next = match (self.fence, self.next) {
+                (Some(_), Some(next)) => next,
+                _ => self.settle(memory)?,
+            };
+            let due: Vec<Message<'_>> =
+                rows.messages().filter(|message| message.offset >= next).collect();
+            if due.is_empty() {
+                return Ok(());
+            }
+            self.send(&due)?;
+        }
+    }
+
+    /// Sends as many of the rows as fit one append.
+    fn send(&mut self, rows: &[Message<'_>]) -> Result<()> {
+        let (epoch, fence) = self.fence.expect("settled before");
+        let (partition, epoch, fence) =
+            (self.partition.to_string(), epoch.to_string(), fence.to_string());
+        let numbers: Vec<String> = rows.iter().map(|row| row.offset.to_string()).collect();
+        let properties: Vec<_> = numbers
+            .iter()
+            .map(|row| {
+                [
+                    (TAGS, TAG_ROW),
+                    (JOB, &*self.job),
+                    (PARTITION, &*partition),
+                    (ROW, row),
+                    (EPOCH, &*epoch),
+                    (FENCE, &*fence),
+                ]
+            })
+            .collect();
+        let out = |(row, properties)| -> Out<'_> {
+            let row: &Message<'_> = row;
+            let properties: &[(&str, &str); 6] = properties;
+            Out { key: row.key, value: row.value, properties }
+        };
+        let messages: Vec<_> = rows.iter().zip(&properties).map(out).collect();
+        let messages = &messages[..Outlet::fit(&messages)];
+        failpoints::pass(failpoints::BEFORE_SEND)?;
+        let landed = self.outlet.append(self.partition, messages);
+        failpoints::pass(failpoints::AFTER_SEND)?;
+        match landed {
+            Landed::At(at) => {
+                let last = rows[messages.len() - 1].offset;
+                self.landed(at, messages.len() as u64, last);
+                Ok(())
+            }
+            Landed::Refused(error) => Err(error.into()),
+            Landed::Unknown(error) => {
+                self.fence = None;
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Rows up to `row` are there, from `at` on.
+    fn landed(&mut self, at: Offset, count: u64, row: Offset) {
+        if at == self.end {
+            self.last = Some(Offset(at.0 + count - 1));
+            self.end = Offset(at.0 + count);
+            self.next = Some(row.next());
+        } else {
+            // Someone else appended. If it was a fence above ours, these rows do not count: what
+            // counts is found out before anything more is sent.
+            self.fence = None;
+        }
+    }
+
+    /// Takes a new epoch, appends its fence, and reads back what counts before it.
+    fn settle(&mut self, memory: &Memory) -> Result<Offset> {
+        let from = self.read_from()?;
+        let found = self.look(from)?;
+        self.refuse_foreign(&found)?;
+        let seen = found.rule.highest().map_or(0, |(epoch, _)| epoch);
+        if let Some(ours) = self.epoch.filter(|&ours| ours < seen) {
+            let sink = self.place.clone();
+            return Err(Error::Overtaken { sink, ours, theirs: seen });
+        }
+        let epoch = memory.take_epoch(self.partition, seen, self.epoch)?;
+        self.epoch = Some(epoch);
+        let fence = self.append_fence(epoch)?;
+        failpoints::pass(failpoints::AFTER_FENCE)?;
+        if let Some(last) = self.last.filter(|&last| fence <= last) {
+            return Err(Error::Lost { place: self.place.clone(), known: last, end: fence });
+        }
+        let found = self.look_up_to(from, fence)?;
+        self.refuse_foreign(&found)?;
+        let known = self.next.expect("set by recovery");
+        let next = match found.rule.next() {
+            Some(next) => next,
+            None => {
+                if self.last.is_some() {
+                    tracing::warn!(
+                        "{} no longer has the rows before offset {fence}: the broker let go of \
+                         them; the sink goes on with row {known}",
+                        self.place
+                    );
+                }
+                known
+            }
+        };
+        (self.last, self.next) = (found.last.or(self.last), Some(next));
+        (self.fence, self.end) = (Some((epoch, fence)), fence.next());
+        tracing::info!(queue = self.place, epoch, fence = fence.0, next = next.0, "sink goes on");
+        Ok(next)
+    }
+
+    /// From where it is read back: the last row that is known, or as far as the queue goes back.
+    fn read_from(&mut self) -> Result<Offset> {
+        let first = self.outlet.span(self.partition)?.first;
+        match self.last {
+            Some(last) => Ok(last.max(first)),
+            None if first > Offset(0) => Err(Error::NoPosition { place: self.place.clone() }),
+            None => Ok(first),
+        }
+    }
+
+    fn append_fence(&mut self, epoch: u64) -> Result<Offset> {
+        let (partition, epoch) = (self.partition.to_string(), epoch.to_string());
+        let properties =
+            [(TAGS, TAG_FENCE), (JOB, &*self.job), (PARTITION, &*partition), (EPOCH, &*epoch)];
+        let fence = Out { key: b"", value: TAG_FENCE.as_bytes(), properties: &properties };
+        match self.outlet.append(self.partition, &[fence]) {
+            Landed::At(at) => Ok(at),
+            // One that lands later all the same is a fence of an epoch that nobody writes under.
+            Landed::Refused(error) | Landed::Unknown(error) => Err(error.into()),
+        }
+    }
+
+    /// What counts from `from` on, as far as it can be seen now.
+    fn look(&mut self, from: Offset) -> Result<Found> {
+        let end = self.outlet.span(self.partition)?.end;
+        self.look_up_to(from, end)
+    }
+
+    fn look_up_to(&self, from: Offset, until: Offset) -> Result<Found> {
+        let mut found = Found::default();
+        self.outlet.read_back(self.partition, from, until, &mut |offset, properties| {
+            found.see(offset, Mark::of(properties), (&self.job, self.partition));
+        })?;
+        Ok(found)
+    }
+
+    fn refuse_foreign(&self, found: &Found) -> Result<()> {
+        let Some((offset, job)) = &found.foreign else { return Ok(()) };
+        let (place, offset, job) = (self.place.clone(), *offset, job.clone());
+        Err(Error::Foreign { place, offset, job, ours: self.job.clone() })
+    }
+}
+
+impl Found {
+    fn see(&mut self, offset: Offset, mark: Option<Mark>, (job, partition): (&str, Partition)) {
+        match mark {
+            Some(mark) if mark.job == job && mark.partition == partition => {
+                if self.rule.keeps(offset, &mark).is_some() {
+                    self.last = Some(offset);
+                }
+            }
+            other => {
+                let whose = other.map_or_else(|| "someone else".to_owned(), |mark| mark.job);
+                self.foreign.get_or_insert((offset, whose));
+            }
+        }
+    }
+}
