@@ -27,4 +27,5 @@ mod loss;
 mod read;
 #[cfg(feature = "rocketmq")]
 mod rocketmq;
+mod rollup;
 mod run;
