@@ -49,3 +49,18 @@ fn try_next(stage: &Stage, done: &Done) {
         assert!(!said.is_empty(), "{command}");
     }
 }
+
+#[test]
+fn the_demo_lives_through_a_real_earthquake_and_shows_its_peak() {
+    let stage = Stage::new();
+    let done = stage.run(&["demo", "--quake", "--speed", "30"]).ok();
+    for station in ["002", "005", "024"] {
+        assert!(done.stdout.contains(&format!("Window Result: {station} avg=")), "{done}");
+        assert!(done.stderr.contains(&format!("station {station} ")), "{done}");
+    }
+    // The reference that NumPy reckoned: 112.861 gal in the window of 15:29:37.
+    let peak = "the strongest at 2020-06-23T15:29:37.000Z: 112.9 gal";
+    assert!(done.stderr.contains(peak), "{done}");
+    assert!(done.stderr.contains("killed at offset "), "{done}");
+    assert!(done.stderr.contains("0 lost, 0 doubled, verified"), "{done}");
+}

@@ -4,6 +4,8 @@
 //! The network publishes from this process; the consumer is a process of its own (`seismic run`).
 //! Results go to stdout as they are committed; everything else is on stderr.
 
+mod quake;
+
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
@@ -30,6 +32,12 @@ const QUIET_PATIENCE: Duration = Duration::from_secs(12);
 /// Options of `seismic demo`.
 #[derive(clap::Args)]
 pub struct Args {
+    /// Live through a real earthquake instead: M7.4 Oaxaca, 2020, as three OpenEEW stations sent it
+    #[arg(long, conflicts_with_all = ["seconds", "sensors", "sample_rate_hz"])]
+    quake: bool,
+    /// With --quake: how many times its pace
+    #[arg(long, value_name = "X", default_value_t = 8.0, requires = "quake")]
+    speed: f64,
     /// How long the network publishes, seconds
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(2..=600))]
     seconds: u32,
@@ -48,10 +56,14 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     let stop = signal::stop_flag()?;
     let run = format!("demo-{}", Timestamp::now().strftime("%Y%m%d-%H%M%S-%3f"));
-    let file = args.output.join(&run).join("queue.db");
+    let folder = args.output.join(&run);
     let csv = args.output.join("seismic_agg_result").join(&run);
-    let url = Url::Sqlite(file);
-    let queue = seismic_queue::open(&url)?;
+    let place = Place { url: Url::Sqlite(folder.join("queue.db")), folder, csv };
+    if args.quake {
+        return quake::run(args, &place, &stop);
+    }
+    let Place { url, csv, .. } = &place;
+    let queue = seismic_queue::open(url)?;
     let home = seismic_queue::open_home(&url.default_home("seismic"))?;
     let options = Options {
         records: Some(u64::from(args.seconds * args.sensors * args.sample_rate_hz)),
@@ -76,7 +88,8 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
                 published.store(records, Ordering::Relaxed);
             })
         });
-        let crash = crash_half_way(&url, &csv, (&*home, &*queue), &options, &published, &stop);
+        let half = options.total() / 2;
+        let crash = crash_half_way(&place, (&*home, &*queue), half, &published, &stop);
         if crash.is_err() {
             stop.store(true, Ordering::Relaxed);
         }
@@ -94,10 +107,17 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     consumer.stop()?;
 
     let mut report = verify(&*queue, &*home, true, &mut |_| {})?;
-    let in_csv = sink::compare(&csv, &*home, &mut report)?;
+    let in_csv = sink::compare(csv, &*home, &mut report)?;
     let shown = Shown { summary, report, killed_at, back_after, time, in_csv };
-    tell(shown.in_words(&url, &csv));
+    tell(shown.in_words(url, csv));
     Ok(if shown.is_fine() { Outcome::Fine } else { Outcome::Differs })
+}
+
+/// Where a demo leaves things.
+struct Place {
+    url: Url,
+    folder: PathBuf,
+    csv: PathBuf,
 }
 
 /// A consumer that was killed and started again.
@@ -110,22 +130,21 @@ struct Crash {
 }
 
 /// Options of the consumer: rows go to the console and to CSV.
-fn options_of(queue: &Url, csv: &Path) -> [String; 6] {
-    let csv = format!("csv:{}", csv.display());
-    ["--queue", &queue.to_string(), "--sink", "console", "--sink", &csv].map(str::to_owned)
+fn options_of(place: &Place) -> [String; 6] {
+    let csv = format!("csv:{}", place.csv.display());
+    ["--queue", &place.url.to_string(), "--sink", "console", "--sink", &csv].map(str::to_owned)
 }
 
+/// Starts a consumer, kills it when `half` is published, and starts another one.
 fn crash_half_way(
-    url: &Url,
-    csv: &Path,
+    place: &Place,
     (home, queue): (&dyn Home, &dyn Queue),
-    options: &Options,
+    half: u64,
     published: &AtomicU64,
     stop: &AtomicBool,
 ) -> anyhow::Result<Crash> {
     let patience = Duration::from_secs(u64::from(u32::MAX));
-    let mut first = Consumer::start(options_of(url, csv))?;
-    let half = options.total() / 2;
+    let mut first = Consumer::start(options_of(place))?;
     consumer::wait_until(patience, stop, || {
         first.check()?;
         Ok(published.load(Ordering::Relaxed) >= half)
@@ -137,7 +156,7 @@ fn crash_half_way(
     let killed = Instant::now();
     let killed_at = Position::of(home, queue)?.messages;
     tell(format_args!("kill -9 of the consumer at offset {}; starting it again", count(killed_at)));
-    let mut consumer = Consumer::start(options_of(url, csv))?;
+    let mut consumer = Consumer::start(options_of(place))?;
     consumer::wait_until(QUIET_PATIENCE, stop, || {
         consumer.check()?;
         Ok(Position::of(home, queue)?.messages > killed_at)
