@@ -147,3 +147,46 @@ fn the_brokers_own_tools_show_where_the_group_is() {
     });
     job.kill();
 }
+
+#[test]
+fn the_java_reference_consumer_sees_the_rows_that_verify_proves() {
+    let Some(cluster) = Cluster::new() else { return };
+    cluster.generate(&["--records", "4000"]);
+    let sink = cluster.sink();
+    for _ in 0..2 {
+        cluster.stage.ok(&cluster.run(&sink, &["--until-caught-up", "--max-records", "2000"]));
+    }
+    let rows = cluster.verify()["sinks"][0]["rows"].as_u64().unwrap();
+    let said = cluster.rocketmq.java("ReadRows", &[&cluster.rows, &rows.to_string()]);
+    let mut seen: Vec<_> = said.lines().filter(|line| line.starts_with("row ")).collect();
+    seen.sort_unstable();
+    seen.dedup();
+    assert_eq!(seen.len() as u64, rows, "{said}");
+}
+
+#[test]
+fn a_broker_with_access_control_takes_signed_requests_alone() {
+    let settings = r#"authenticationEnabled=true
+authenticationProvider=org.apache.rocketmq.auth.authentication.provider.DefaultAuthenticationProvider
+authenticationMetadataProvider=org.apache.rocketmq.auth.authentication.provider.LocalAuthenticationMetadataProvider
+initAuthenticationUser={"username":"seismic","password":"not-shown"}
+innerClientAuthenticationCredentials={"accessKey":"seismic","secretKey":"not-shown"}"#;
+    let Some(rocketmq) = RocketMq::with(Flush::Async, settings) else { return };
+    let cluster = Cluster::on(Arc::new(rocketmq));
+    let generate = ["generate", "--topic", &*cluster.data, "--records", "300"];
+    let signed = |args: &[&str], key: &str| {
+        let mut command = cluster.stage.command(args);
+        command.env("ROCKETMQ_ACCESS_KEY", "seismic").env("ROCKETMQ_SECRET_KEY", key);
+        cluster.stage.start(command).wait()
+    };
+    let refused = cluster.stage.refused(&generate, 2);
+    assert!(refused.contains("refused making a topic"), "{refused}");
+    let wrong = signed(&generate, "wrong-secret");
+    assert_eq!(wrong.code, Some(2), "{wrong}");
+    assert!(!wrong.stderr.contains("wrong-secret"), "{wrong}");
+    signed(&generate, "not-shown").ok();
+    let sink = cluster.sink();
+    signed(&cluster.run(&sink, &["--drain"]), "not-shown").ok();
+    let report = signed(&["verify", "--sink", &sink, "--json"], "not-shown").ok().stdout;
+    assert!(report.contains("\"verified\":true"), "{report}");
+}

@@ -137,7 +137,14 @@ pub fn try_write_the_rest(sink: &mut dyn Sink) -> Result<()> {
 /// # Panics
 /// When it does not.
 pub fn assert_whole(place: &dyn Place) {
-    let rows = place.rows();
+    assert_whole_rows(&place.rows());
+}
+
+/// As [`assert_whole`], for rows that are there already.
+///
+/// # Panics
+/// When they are not the topic's.
+pub fn assert_whole_rows(rows: &[SeismicAggRecord]) {
     for partition in 0..PARTITIONS {
         let of_partition = rows.iter().filter(|row| row.input_partition == partition as i32);
         let shown: Vec<_> = of_partition.cloned().collect();

@@ -9,3 +9,5 @@ mod hostile;
 mod hostile_marks;
 mod places;
 mod relay;
+#[cfg(feature = "rocketmq")]
+mod rocketmq;

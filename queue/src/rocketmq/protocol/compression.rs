@@ -23,7 +23,8 @@ fn bounded(from: impl Read) -> Option<Vec<u8>> {
     let limit = limits::MESSAGE_BYTES as u64;
     let mut value = Vec::new();
     let read = from.take(limit.saturating_add(1)).read_to_end(&mut value).ok()?;
-    (read as u64 <= limit).then_some(value)
+    // Nobody compresses nothing; an LZ4 frame cut off in its head reads as if it were that.
+    (read > 0 && read as u64 <= limit).then_some(value)
 }
 
 #[cfg(test)]

@@ -1,0 +1,9 @@
+#![no_main]
+
+use seismic_queue::rocketmq::protocol::fuzz;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    fuzz::frame(bytes);
+    fuzz::messages(bytes);
+    fuzz::route(bytes);
+});

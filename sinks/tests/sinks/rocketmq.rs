@@ -1,0 +1,226 @@
+//! The RocketMQ sink on a real broker: it stops and goes on after every step, meets zombies, prefixes
+//! and foreign messages, and every reader that follows the rule sees each row once.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use seismic_brokers::RocketMq as Broker;
+use seismic_proto::{Message as _, SeismicAggRecord};
+use seismic_queue::memory::{Memory, MemoryHome};
+use seismic_queue::rocketmq::{Landed, Out, Outlet, RocketQueue};
+use seismic_queue::{Home, Job, Kind, Offset, Owner, Partition, Queue, Span, Url};
+use seismic_sinks::conformance::try_write_the_rest;
+use seismic_sinks::conformance::{PARTITIONS, ROWS, assert_whole_rows, batch, row, spans_of};
+use seismic_sinks::rocketmq::{Kept, RocketMq, each_row};
+use seismic_sinks::{Context, Error, Sink};
+
+const P0: Partition = Partition(0);
+
+/// A topic of its own on the shared broker, and the home of the job whose rows it takes.
+struct Place {
+    broker: Arc<Broker>,
+    topic: String,
+    home: String,
+    /// Held so that the home is there.
+    _owner: Box<dyn Owner>,
+}
+
+impl Place {
+    /// `None` where no broker can be started, after saying so.
+    fn new() -> Option<Place> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let broker = Broker::shared()?;
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let (topic, home) = (format!("rows-{number}"), format!("home-{number}"));
+        let owner = own(&home);
+        Some(Place { broker, topic, home, _owner: owner })
+    }
+
+    fn context(&self, home: &str) -> Context {
+        let id = MemoryHome::named(home).view().unwrap().id;
+        let context = Context { home_id: id, topic: "result".to_owned(), queue: None, home: None };
+        let queue = self.broker.url().parse().unwrap();
+        context.at(queue, Url::Memory(home.to_owned()))
+    }
+
+    fn sink(&self) -> RocketMq {
+        RocketMq::open(&self.topic, &self.context(&self.home)).unwrap()
+    }
+
+    fn cluster(&self) -> RocketQueue {
+        RocketQueue::open(&[self.broker.address()]).unwrap()
+    }
+
+    fn outlet(&self) -> Outlet {
+        let cluster = self.cluster();
+        cluster.outlet(&cluster.topic(&self.topic).unwrap()).unwrap()
+    }
+
+    /// What every reader that follows the rule sees.
+    fn rows(&self) -> Vec<SeismicAggRecord> {
+        let cluster = self.cluster();
+        let topic = cluster.topic(&self.topic).unwrap();
+        let job = MemoryHome::named(&self.home).view().unwrap().id;
+        let mut rows = Vec::new();
+        for partition in topic.all() {
+            let mut show = |kept: Kept<'_>| -> Result<(), Error> {
+                rows.push(SeismicAggRecord::decode(kept.value).unwrap());
+                Ok(())
+            };
+            each_row(&cluster, &topic, partition, &job, &mut show).unwrap();
+        }
+        rows
+    }
+
+    fn span(&self) -> Span {
+        let cluster = self.cluster();
+        cluster.spans(&cluster.topic(&self.topic).unwrap()).unwrap()[0]
+    }
+}
+
+fn own(home: &str) -> Box<dyn Owner> {
+    let input = Memory::named(home).create("in", PARTITIONS).unwrap();
+    let (result_topic, dead_topic) = ("result".to_owned(), "dead".to_owned());
+    let job = Job { group: "g".to_owned(), input, result_topic, dead_topic };
+    MemoryHome::named(home).own(&job).unwrap()
+}
+
+/// The batches of rows `from..to` of a partition.
+fn rows_of(partition: Partition, from: u64, to: u64) -> seismic_queue::Batch {
+    let rows: Vec<_> = (from..to).map(|i| row(partition.0, i)).collect();
+    batch(partition, Offset(from), &rows)
+}
+
+/// A message as a writer of that epoch and fence would append it, whoever he is.
+fn append_row(outlet: &mut Outlet, job: &str, (epoch, fence, number): (u64, u64, u64)) -> Offset {
+    let (epoch, fence, text) = (epoch.to_string(), fence.to_string(), number.to_string());
+    let properties = [
+        ("TAGS", "ROW"),
+        ("seismic_job", job),
+        ("seismic_partition", "0"),
+        ("seismic_row", &*text),
+        ("seismic_epoch", &*epoch),
+        ("seismic_fence", &*fence),
+    ];
+    let value = row(0, number).encode_to_vec();
+    let out = Out { key: b"k", value: &value, properties: &properties };
+    match outlet.append(P0, &[out]) {
+        Landed::At(at) => at,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_sink_that_dies_after_any_step_leaves_each_row_once() {
+    let Some(place) = Place::new() else { return };
+    for steps in 0..8 {
+        let mut sink = place.sink();
+        let next = sink.recover(&spans_of(ROWS)).unwrap();
+        let mut left = steps;
+        for (partition, next) in (0..).map(Partition).zip(next) {
+            if left > 0 && next.0 < ROWS {
+                sink.write(&rows_of(partition, next.0, next.0 + 1)).unwrap();
+                left -= 1;
+            }
+            if left > 0 && steps % 2 == 0 {
+                sink.sync().unwrap();
+                left -= 1;
+            }
+        }
+    }
+    try_write_the_rest(&mut place.sink()).unwrap();
+    assert_whole_rows(&place.rows());
+    try_write_the_rest(&mut place.sink()).unwrap();
+    assert_whole_rows(&place.rows());
+}
+
+#[test]
+fn a_repeated_write_adds_nothing() {
+    let Some(place) = Place::new() else { return };
+    let mut sink = place.sink();
+    sink.recover(&spans_of(ROWS)).unwrap();
+    for (from, to) in [(0, 2), (0, 4), (1, 3), (2, ROWS)] {
+        sink.write(&rows_of(P0, from, to)).unwrap();
+    }
+    sink.sync().unwrap();
+    assert_eq!(place.rows(), (0..ROWS).map(|i| row(0, i)).collect::<Vec<_>>());
+    assert_eq!(place.span().end, Offset(ROWS + 1), "one fence and the rows");
+}
+
+#[test]
+fn what_a_zombie_appends_behind_the_fence_counts_for_nobody() {
+    let Some(place) = Place::new() else { return };
+    let mut first = place.sink();
+    first.recover(&spans_of(ROWS)).unwrap();
+    first.write(&rows_of(P0, 0, 3)).unwrap();
+    let mut second = place.sink();
+    assert_eq!(second.recover(&spans_of(ROWS)).unwrap()[0], Offset(3));
+    // The first one wakes up; what it is told shows that the queue is no longer its own.
+    let error = first.write(&rows_of(P0, 3, 5)).err();
+    let error = error.or_else(|| first.write(&rows_of(P0, 5, 6)).err()).unwrap();
+    assert_eq!(error.kind(), Kind::Fenced, "{error}");
+    second.write(&rows_of(P0, 3, ROWS)).unwrap();
+    assert_eq!(place.rows(), (0..ROWS).map(|i| row(0, i)).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_planted_prefix_and_a_late_row_of_an_old_epoch_are_told_apart() {
+    let Some(place) = Place::new() else { return };
+    let job = place.context(&place.home).home_id;
+    let mut sink = place.sink();
+    sink.recover(&spans_of(ROWS)).unwrap();
+    let mut outlet = place.outlet();
+    // The beginning of a send whose end is lost: rows 0 and 1, under the sink's own fence.
+    for number in 0..2 {
+        append_row(&mut outlet, &job, (1, 0, number));
+    }
+    drop(sink);
+    let mut sink = place.sink();
+    assert_eq!(sink.recover(&spans_of(ROWS)).unwrap()[0], Offset(2), "progress, simply");
+    append_row(&mut outlet, &job, (1, 0, 2));
+    sink.write(&rows_of(P0, 2, ROWS)).unwrap();
+    assert_eq!(place.rows(), (0..ROWS).map(|i| row(0, i)).collect::<Vec<_>>());
+}
+
+#[test]
+fn messages_of_others_are_refused_by_name() {
+    let Some(place) = Place::new() else { return };
+    try_write_the_rest(&mut place.sink()).unwrap();
+    let other = format!("{}-other", place.home);
+    let _owner = own(&other);
+    let context = place.context(&other);
+    let error = RocketMq::open(&place.topic, &context).unwrap().recover(&spans_of(ROWS));
+    let error = error.unwrap_err();
+    assert_eq!(error.kind(), Kind::Config, "{error}");
+    assert!(error.to_string().contains(&context.home_id), "{error}");
+    assert_whole_rows(&place.rows());
+}
+
+#[test]
+fn a_queue_that_ends_below_what_was_acknowledged_is_refused() {
+    let Some(place) = Place::new() else { return };
+    let mut sink = place.sink();
+    sink.recover(&spans_of(ROWS)).unwrap();
+    sink.write(&rows_of(P0, 0, 3)).unwrap();
+    sink.sync().unwrap();
+    drop(sink);
+    // What an empty disk would look like: the home knows of a row that is beyond the queue's end.
+    let note = format!("rocketmq:{}#last", place.topic);
+    let beyond = [(P0, Offset((1 << 62) + 1_000))];
+    MemoryHome::named(&place.home).note_sink(&note, &beyond).unwrap();
+    let error = place.sink().recover(&spans_of(ROWS)).unwrap_err();
+    assert_eq!(error.kind(), Kind::Data, "{error}");
+    assert!(error.to_string().contains("SYNC_FLUSH"), "{error}");
+}
+
+#[test]
+fn a_sink_needs_a_job_that_reads_from_rocketmq() {
+    let context = Context {
+        home_id: "home".to_owned(),
+        topic: "result".to_owned(),
+        queue: Some(Url::Memory(String::new())),
+        home: Some(Url::Memory(String::new())),
+    };
+    let error = RocketMq::open("t", &context).unwrap_err();
+    assert!(matches!(error, Error::Place { .. }), "{error}");
+}
