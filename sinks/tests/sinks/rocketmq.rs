@@ -81,7 +81,8 @@ impl Place {
 fn own(home: &str) -> Box<dyn Owner> {
     let input = Memory::named(home).create("in", PARTITIONS).unwrap();
     let (result_topic, dead_topic) = ("result".to_owned(), "dead".to_owned());
-    let job = Job { group: "g".to_owned(), input, result_topic, dead_topic };
+    let (group, rollup_topics) = ("g".to_owned(), Vec::new());
+    let job = Job { group, input, result_topic, dead_topic, rollup_topics };
     MemoryHome::named(home).own(&job).unwrap()
 }
 
