@@ -48,6 +48,17 @@ fn parts_are_chosen_by_name_and_the_limit_is_always_there() {
 }
 
 #[test]
+fn plots_are_drawn_of_all_that_grows() {
+    let stage = Stage::new();
+    stage.ok(&["bench", "--tiny", "--plot", "plots"]);
+    for name in ["sensors", "partitions", "window", "lateness", "backlog"] {
+        let svg = fs::read_to_string(stage.path(&format!("plots/{name}.svg"))).unwrap();
+        assert!(svg.contains("ns/record") && svg.contains("<circle"), "{svg}");
+    }
+    assert!(!stage.path("output").exists());
+}
+
+#[test]
 fn ctrl_c_leaves_no_folder_and_no_process() {
     let stage = Stage::new();
     let bench = stage.spawn(&["bench", "live", "--tiny"]);

@@ -6,10 +6,12 @@
 
 mod drain;
 mod feed;
+mod growth;
 mod limit;
 mod live;
 mod machine;
 mod memory;
+mod plot;
 mod publish;
 mod recovery;
 mod report;
@@ -21,6 +23,7 @@ mod sizes;
 use std::cell::RefCell;
 use std::fmt::Display;
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -60,6 +63,9 @@ pub struct Args {
     /// Records per second of the steady load of live and recovery [default: 100000]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(100..=100_000_000))]
     rate: Option<u32>,
+    /// Draw how the cost of a record grows, as SVG files in this folder, instead of all else
+    #[arg(long, value_name = "DIR", hide = true, conflicts_with = "parts")]
+    plot: Option<PathBuf>,
     /// For programs
     #[arg(long, conflicts_with = "markdown")]
     json: bool,
@@ -108,6 +114,11 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
             bar: progress_bar(),
             limits: RefCell::default(),
         };
+        if let Some(folder) = &args.plot {
+            let plots = growth::draw(&bench, folder)?;
+            print_line(format_args!("drew {plots} plots in {}", folder.display()))?;
+            return Ok(Outcome::Fine);
+        }
         bench.measure(&args.parts, &mut report.tables)
     };
     if args.json {
@@ -141,7 +152,7 @@ impl Bench<'_> {
         self.bar.set_length(self.steps(&wants, loads.len()));
         let (mut limits, mut drains) = (limit::table(), drain::table());
         for load in loads {
-            let bed = self.backlog(&load)?;
+            let bed = self.backlog(&load, self.partitions())?;
             let limit = limit::measure(self, &bed, &load)?;
             limits.push(limit.row(&load));
             self.limits.borrow_mut().push((load, limit));
@@ -194,9 +205,9 @@ impl Bench<'_> {
     }
 
     /// A topic with a backlog in it.
-    fn backlog(&self, load: &Load) -> anyhow::Result<Bed> {
+    fn backlog(&self, load: &Load, partitions: u32) -> anyhow::Result<Bed> {
         self.step(format_args!("a backlog of {} sensors", load.sensors))?;
-        let bed = self.site.bed("backlog", self.partitions())?;
+        let bed = self.site.bed("backlog", partitions)?;
         let options = self.options(load, &bed.topic.name, bed.topic.partitions);
         generate(&*bed.queue, &options, self.stop, &mut |_| {})?;
         self.check()?;

@@ -62,7 +62,7 @@ pub fn measure(
         bench.step(format_args!("drain, {} sensors, {slots} slots", load.sensors))?;
         let mut drains = Vec::new();
         for _ in 0..bench.sizes.repeats {
-            drains.push(drain(bench, bed, load, slots)?);
+            drains.push(drain(bench, bed, load, &["--slots", &slots.to_string()])?);
         }
         let of = |figure: fn(&Drain) -> f64| median(drains.iter().map(figure).collect());
         let wall_s = of(|drain| drain.wall.as_secs_f64());
@@ -86,19 +86,20 @@ pub fn measure(
 }
 
 /// What one drain took and made.
-struct Drain {
-    wall: Duration,
-    cpu_s: Option<f64>,
+pub struct Drain {
+    pub wall: Duration,
+    pub cpu_s: Option<f64>,
     /// Bytes; 0 when the machine does not tell.
     peak: u64,
     windows: u64,
     dead_letters: u64,
 }
 
-fn drain(bench: &Bench<'_>, bed: &Bed, load: &Load, slots: usize) -> anyhow::Result<Drain> {
+/// Drains a backlog once, with further options of `run`, and verifies what came of it.
+pub fn drain(bench: &Bench<'_>, bed: &Bed, load: &Load, options: &[&str]) -> anyhow::Result<Drain> {
     let job = bed.job()?;
     let began = Instant::now();
-    let mut consumer = job.start(&["--drain", "--slots", &slots.to_string()])?;
+    let mut consumer = job.start(&[&["--drain"], options].concat())?;
     let peak = until_its_end(bench, consumer.pid())?.peak;
     let wall = began.elapsed();
     let cpu_s = machine::cpu_s(consumer.pid());

@@ -8,7 +8,7 @@
 //!
 //! Each removes its folder when it is dropped, so that the disk holds one backlog at a time and a
 //! run that ends early, by an error or Ctrl-C, leaves nothing. A queue that is no file gets topics
-//! whose names begin with that of the run.
+//! whose names begin with that of the run; nothing here can delete those, so it says that they stay.
 
 use std::cell::Cell;
 use std::fs;
@@ -23,6 +23,7 @@ use seismic_queue::{Home, Offset, Partition, Producer, Queue, Topic, Url};
 use crate::commands::consumer::Consumer;
 use crate::commands::verify::sink;
 use crate::exit::Usage;
+use crate::out::tell;
 
 /// A folder that is removed, with all that is in it, when this is dropped.
 struct Folder(PathBuf);
@@ -89,6 +90,12 @@ impl Drop for Site {
             // Only if nobody else has put anything into it.
             let _ = fs::remove_dir(above);
         }
+        if !matches!(self.queue, Url::Sqlite(_)) {
+            let Site { queue, run, .. } = self;
+            tell(format_args!(
+                "topics whose names begin with {run} stay in {queue}; delete them there"
+            ));
+        }
     }
 }
 
@@ -113,9 +120,10 @@ impl Bed {
         let number = self.jobs.replace(self.jobs.get() + 1);
         let folder = Folder::make(self.folder.0.join(format!("job-{number}")))?;
         let group = format!("{}-{number}", self.topic.name);
-        let home = match self.url {
+        let home = match self.url.default_home(&group) {
+            // A file belongs into a folder that is removed.
             Url::Sqlite(_) => Url::Sqlite(folder.0.join("home.db")),
-            _ => self.url.default_home(&group),
+            home => home,
         };
         Ok(Job {
             queue: self.url.clone(),

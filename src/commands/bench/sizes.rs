@@ -36,6 +36,9 @@ pub struct Sizes {
     pub memory_sensors: u32,
     /// The fewest sensors: what others are compared with.
     pub few_sensors: u32,
+    /// The backlog of plots, when it does not grow, and the sensors when they do.
+    pub growth: Load,
+    pub growth_sensors: Vec<u32>,
 }
 
 /// Samples per second of each sensor in a backlog: 100 records a window.
@@ -57,6 +60,8 @@ impl Sizes {
             recovery_sensors: vec![1_000, 1_000_000],
             memory_sensors: 1_000_000,
             few_sensors: 1_000,
+            growth: plain(1_000, 3_000_000),
+            growth_sensors: vec![100, 1_000, 10_000, 100_000, 1_000_000],
         }
     }
 
@@ -73,6 +78,7 @@ impl Sizes {
             settle: Duration::from_secs(3),
             recovery_sensors: vec![1_000, 100_000],
             memory_sensors: 100_000,
+            growth_sensors: vec![100, 1_000, 10_000, 100_000],
             ..Sizes::full()
         }
     }
@@ -92,6 +98,8 @@ impl Sizes {
             recovery_sensors: vec![100],
             memory_sensors: 20_000,
             few_sensors: 100,
+            growth: plain(100, 30_000),
+            growth_sensors: vec![10, 1_000],
         }
     }
 
@@ -106,8 +114,12 @@ impl Sizes {
     }
 }
 
+fn plain(sensors: u32, records: u64) -> Load {
+    Load { sensors, pack: 1, anomaly_percent: 0, records }
+}
+
 fn loads(few: u32, records: u64, many: u32, more_records: u64) -> Vec<Load> {
-    let standard = Load { sensors: few, pack: 1, anomaly_percent: 0, records };
+    let standard = plain(few, records);
     let large = Load { sensors: many, records: more_records, ..standard };
     vec![
         standard,
