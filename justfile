@@ -29,6 +29,10 @@ deny:
 bench *options:
     cargo bench --bench stages {{options}}
 
+# Instructions per record of each stage, compared with what was accepted last (needs valgrind)
+instructions *options:
+    cargo bench --bench instructions -- {{options}}
+
 # What must pass before a change goes in
 ci: lint test failpoints
 

@@ -22,6 +22,7 @@ mod exit_codes;
 mod faults;
 mod generate;
 mod import;
+mod instructions;
 mod look;
 mod loss;
 mod read;
