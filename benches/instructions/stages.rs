@@ -89,7 +89,8 @@ fn engine() -> Box<dyn FnOnce()> {
 }
 
 fn job(input: Topic) -> Job {
-    Job { group: "bench".into(), input, result_topic: "rows".into(), dead_topic: "dead".into() }
+    let (result_topic, dead_topic) = ("rows".into(), "dead".into());
+    Job { group: "bench".into(), input, result_topic, dead_topic, rollup_topics: Vec::new() }
 }
 
 /// Rows to the home file.
