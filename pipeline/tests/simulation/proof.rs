@@ -127,7 +127,9 @@ fn fold(known: &Known, partition: Partition, until: Offset) -> Oracle {
             match entry {
                 Entry::Idle { below, .. } => oracle.close_idle(below.0),
                 Entry::End => oracle.end(),
-                Entry::Start { .. } | Entry::Gap { .. } => panic!("{entry:?} at {at}"),
+                Entry::Start { .. } | Entry::Fork { .. } | Entry::Gap { .. } => {
+                    panic!("{entry:?} at {at}")
+                }
             }
         }
     };

@@ -9,7 +9,7 @@
 use std::time::{Duration, Instant};
 
 use seismic_queue::conformance::{self, Backend as _};
-use seismic_queue::{Append, Block, Error, Event, Offset, Partition, Queue as _};
+use seismic_queue::{Append, Block, Error, Event, Offset, Partition};
 
 use crate::fresh::Fresh;
 
