@@ -253,7 +253,8 @@ impl Oracle {
         sensor.closed_until = Some(sensor.closed_until.map_or(end, |until| until.max(end)));
         self.totals.closed += samples.len() as u64;
         self.totals.windows += 1;
-        let row = self.row(id, (start, end), &[samples.clone()], closed_by, closing_offset);
+        let row =
+            self.row(id, (start, end), std::slice::from_ref(&samples), closed_by, closing_offset);
         self.rows.push(row);
         for level in 0..self.rules.rollups_ms.len() {
             self.roll_in(id, level, start, samples.clone(), closed_by, closing_offset);
