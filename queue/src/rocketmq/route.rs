@@ -155,6 +155,7 @@ fn quote_numeric_keys(json: &[u8]) -> Vec<u8> {
 }
 
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 mod tests {
     use super::*;
 

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use std::{env, fs};
 
 /// What to do where a test cannot run.
-const REMEDY: &str = "apt-get install --yes openjdk-17-jre-headless maven";
+const REMEDY: &str = "apt-get install --yes openjdk-17-jdk-headless maven";
 
 /// The class path of the broker whose `pom.xml` lies in folder `name` of this crate; `None` where
 /// Java or Maven is missing, after saying so.
@@ -17,7 +17,7 @@ const REMEDY: &str = "apt-get install --yes openjdk-17-jre-headless maven";
 pub(crate) fn of(name: &str) -> Option<String> {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _held = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let missing = ["java", "mvn", "setpriv"].into_iter().find(|tool| !is_there(tool));
+    let missing = ["java", "javac", "mvn", "setpriv"].into_iter().find(|tool| !is_there(tool));
     if let Some(tool) = missing {
         let is_ci = env::var("CI").is_ok_and(|value| value == "true");
         assert!(!is_ci, "CI needs {tool}: {REMEDY}");

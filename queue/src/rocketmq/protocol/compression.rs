@@ -28,6 +28,7 @@ fn bounded(from: impl Read) -> Option<Vec<u8>> {
 }
 
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 mod tests {
     use std::io::Write;
 

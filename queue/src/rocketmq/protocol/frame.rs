@@ -170,6 +170,7 @@ fn header_len(rest: &mut Bytes<'_>) -> Option<usize> {
 }
 
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 mod tests {
     use super::*;
     use proptest::prelude::*;

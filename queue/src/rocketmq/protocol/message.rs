@@ -97,6 +97,7 @@ pub(in crate::rocketmq) fn crc(body: &[u8]) -> i32 {
 }
 
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 pub(in crate::rocketmq) mod tests {
     use super::*;
     use proptest::prelude::*;

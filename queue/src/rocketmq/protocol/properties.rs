@@ -77,6 +77,7 @@ fn unhex(text: &[u8], into: &mut Vec<u8>) -> bool {
 }
 
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
