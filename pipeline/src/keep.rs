@@ -90,6 +90,22 @@ pub(crate) fn hold_log_now(
     queue.hold(&job.input, &holder(job, &view), &needed)
 }
 
+/// As [`hold_log_now`], but at least from these offsets on, one for each partition.
+pub(crate) fn hold_log_from(
+    queue: &dyn Queue,
+    home: &dyn Home,
+    job: &Job,
+    from: &[Offset],
+) -> seismic_queue::Result<()> {
+    let view = home.view()?;
+    let mut needed = Vec::with_capacity(from.len());
+    for ((partition, part), &from) in job.input.all().zip(&view.partitions).zip(from) {
+        let own = needed_from(home, partition, part)?.unwrap_or(from);
+        needed.push((partition, own.min(from)));
+    }
+    queue.hold(&job.input, &holder(job, &view), &needed)
+}
+
 /// Lets go of the log for a job whose first start was refused: nothing remembers a position in it.
 pub(crate) fn release_unless_begun(queue: &dyn Queue, home: &dyn Home, job: &Job) {
     let release = || {

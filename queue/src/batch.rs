@@ -85,6 +85,11 @@ impl Batch {
         true
     }
 
+    /// Goes on at `next`: there is nothing before it.
+    pub(crate) fn skip_to(&mut self, next: Offset) {
+        self.next = self.next.max(next);
+    }
+
     /// Adds one message.
     ///
     /// # Panics

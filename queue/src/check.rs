@@ -1,6 +1,6 @@
 //! Checks of what a caller asks for, the same in every backend.
 
-use crate::{Error, Job, Partition, PartitionCommit, Result, Topic, limits};
+use crate::{Error, Job, Partition, Result, Topic, limits};
 
 /// Whether `partition` is one of the topic's.
 pub(crate) fn partition(topic: &Topic, partition: Partition) -> Result<()> {
@@ -52,14 +52,13 @@ pub(crate) fn new_job(job: &Job) -> Result<()> {
     Ok(())
 }
 
-/// Whether a commit has a topic for each of its blocks.
-pub(crate) fn rollups(at: &str, commit: &PartitionCommit, topics: usize) -> Result<()> {
-    let (partition, blocks) = (commit.partition, commit.rollups.len());
-    if blocks <= topics {
+/// Whether there is a roll-up topic for each of so many that a commit or a rewind names.
+pub(crate) fn rollups(at: &str, partition: Partition, named: usize, topics: usize) -> Result<()> {
+    if named <= topics {
         return Ok(());
     }
     let (at, what) = (at.to_owned(), "number of roll-ups");
-    let (expected, found) = (topics as u64, blocks as u64);
+    let (expected, found) = (topics as u64, named as u64);
     Err(Error::OutOfOrder { at, partition, what, expected, found })
 }
 

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::{Offset, Partition, Url};
+use crate::{Hold, Offset, Partition, Url};
 
 /// Result of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -105,6 +105,12 @@ pub enum Error {
     #[error("partition {partition} of {at} has no checkpoint yet that could be named")]
     NothingToName { at: String, partition: Partition },
     #[error(
+        "sink {sink} has rows of partition {partition} up to offset {next}, and only those before \
+         {left} would be left in {at}: it cannot take rows back. Delete what it holds, let it go with \
+         `seismic retention RESULT-TOPIC --in home --release {sink}`, and rewind again: it then begins anew"
+    )]
+    SinkBeyond { at: String, sink: String, partition: Partition, next: Offset, left: Offset },
+    #[error(
         "retention of {topic}/{partition} stops at offset {offset}, which {holder} still needs"
     )]
     Held { topic: String, partition: Partition, offset: Offset, holder: String },
@@ -169,6 +175,7 @@ impl Error {
             | Error::HomeMissing { .. }
             | Error::JobDiffers { .. }
             | Error::CommitsOnly { .. }
+            | Error::SinkBeyond { .. }
             | Error::NameTaken { .. }
             | Error::NameMissing { .. }
             | Error::TooManyNames { .. }
@@ -187,6 +194,11 @@ impl Error {
             #[cfg(feature = "kafka")]
             Error::Kafka { source, .. } => crate::kafka::kind(source),
         }
+    }
+
+    pub(crate) fn sink_beyond(at: &str, hold: Hold, left: Offset) -> Self {
+        let Hold { holder: sink, partition, offset: next } = hold;
+        Error::SinkBeyond { at: at.to_owned(), sink, partition, next, left }
     }
 
     pub(crate) fn url(url: impl ToString, why: &'static str) -> Self {

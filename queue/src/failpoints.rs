@@ -13,6 +13,10 @@ pub const COMMIT_BEFORE: &str = "commit-before";
 pub const COMMIT_IN_TRANSACTION: &str = "commit-in-transaction";
 /// A commit is durable and nobody was told. `return`: `CommitError::Rebuild`.
 pub const COMMIT_AFTER: &str = "commit-after";
+/// All of a rewind is written but not yet committed.
+pub const REWIND_IN_TRANSACTION: &str = "rewind-in-transaction";
+/// A rewind is durable and nobody was told.
+pub const REWIND_AFTER: &str = "rewind-after";
 /// All of an append is written but not yet committed.
 pub const APPEND_IN_TRANSACTION: &str = "append-in-transaction";
 /// An append is durable and nobody was told.

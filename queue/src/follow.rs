@@ -71,8 +71,9 @@ impl<L: Log> Follower<L> {
             let cursor = &mut self.cursors[self.turn];
             batch.reset(cursor.partition, cursor.next);
             self.log.fetch(&mut batch)?;
+            // Also an empty one may go on: over what a rewind took out.
+            cursor.next = batch.next();
             if !batch.is_empty() {
-                cursor.next = batch.next();
                 cursor.told = false;
                 return Ok(Some(Event::Batch(batch)));
             }

@@ -106,6 +106,16 @@ pub trait Owner: Send + Sync {
     /// Forgets journal entries before `below`: the log before it is gone and no checkpoint needs
     /// them.
     fn prune_journal(&self, partition: Partition, below: Offset) -> Result<()>;
+
+    /// Sets partitions back to checkpoints, all in one act: the rows and dead letters after them,
+    /// the journal entries and the checkpoints go, and so does a name that one of these had. Offsets
+    /// that were used are never used again. No committer may be at work.
+    ///
+    /// # Errors
+    /// [`Error::SinkBeyond`](crate::Error::SinkBeyond) when a sink has rows that would go;
+    /// [`Error::CheckpointMissing`](crate::Error::CheckpointMissing);
+    /// [`Error::OutOfOrder`](crate::Error::OutOfOrder) when something was committed meanwhile.
+    fn rewind(&self, back: &[Rewind]) -> Result<()>;
 }
 
 /// What proves that a slot still owns its partitions when it commits.
@@ -187,6 +197,25 @@ impl PartitionCommit {
             name: None,
         }
     }
+}
+
+/// How far one partition goes back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rewind {
+    /// Which one.
+    pub partition: Partition,
+    /// Number of the checkpoint.
+    pub checkpoint: u64,
+    /// Number of the commit that this is, which the partition's next one would have had.
+    pub number: u64,
+    /// What the pipeline keeps beside the position.
+    pub note: Vec<u8>,
+    /// Rows committed since the checkpoint; those that retention took are gone already.
+    pub rows: u64,
+    /// Dead letters committed since.
+    pub dead: u64,
+    /// Rows of each roll-up topic committed since.
+    pub rollups: Vec<u64>,
 }
 
 /// An input of the engine that is not in the log.
@@ -306,6 +335,8 @@ pub struct PartitionView {
     pub dead: Span,
     /// Rows of the roll-up topics.
     pub rollups: Vec<Span>,
+    /// Offsets of rows that rewinds took out: nothing is there, nor will be.
+    pub rows_cut: Vec<Span>,
     /// Sequences of the journal entries kept.
     pub journal: Range<u64>,
     /// Checkpoints kept, oldest first.

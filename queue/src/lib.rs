@@ -49,7 +49,8 @@ pub use block::Block;
 pub use error::{CommitError, Error, Kind, Result};
 pub use home::{
     Asked, Checkpoint, CheckpointInfo, Chunk, Claim, Commit, Committer, Home, Job, JournalEntry,
-    Manifest, Owner, PartitionCommit, PartitionView, Progress, Recovered, SinkPosition, View,
+    Manifest, Owner, PartitionCommit, PartitionView, Progress, Recovered, Rewind, SinkPosition,
+    View,
 };
 pub use kept::Class;
 pub use partitioner::partition_of;

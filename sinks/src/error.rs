@@ -75,6 +75,11 @@ pub enum Error {
          job alone; use another topic: the rows come again"
     )]
     Foreign { place: String, offset: Offset, job: String, ours: String },
+    #[error(
+        "{sink} has rows of partition {partition} up to offset {at} that a rewind took back; \
+         use an empty folder: the rows come again"
+    )]
+    TakenBack { sink: String, partition: Partition, at: Offset },
     #[error("{at} was closed by its reader")]
     Closed { at: &'static str },
     #[error("{} failed before and is not used again; start anew: nothing is lost", at.display())]
@@ -96,6 +101,7 @@ impl Error {
             | Error::Short { .. }
             | Error::Lost { .. }
             | Error::NoPosition { .. }
+            | Error::TakenBack { .. }
             | Error::Content { .. } => Kind::Data,
             Error::Spec { .. }
             | Error::OtherHome { .. }

@@ -22,6 +22,8 @@ pub struct Relay<'a> {
     pending: Option<Batch>,
     /// Next row of each partition that the sink was not given.
     written: Vec<Offset>,
+    /// Up to where there is nothing else to give it: beyond that only where a rewind took out rows.
+    reached: Vec<Offset>,
     /// Next row of each partition that is not durable in the sink.
     synced: Vec<Offset>,
     /// What the home was told last.
@@ -38,12 +40,20 @@ impl<'a> Relay<'a> {
     /// go of, [`OffsetBeyond`](QueueError::OffsetBeyond) when it has rows that the home does not
     /// know: it never skips or guesses. Otherwise as [`Sink::recover`].
     pub fn new(home: &'a dyn Home, mut sink: Box<dyn Sink>) -> Result<Self> {
-        let topic = home.topics().topic(&home.view()?.job.result_topic)?;
+        let view = home.view()?;
+        let topic = home.topics().topic(&view.job.result_topic)?;
         let spans = home.topics().spans(&topic)?;
         let start = sink.recover(&spans)?;
         assert_eq!(start.len(), spans.len(), "a sink answers for every partition");
         for (partition, (&at, span)) in topic.all().zip(start.iter().zip(&spans)) {
             check_start(&topic, partition, at, span)?;
+        }
+        for ((partition, &at), part) in topic.all().zip(&start).zip(&view.partitions) {
+            // A sink that has them all goes on before a cut and never stops within it.
+            if part.rows_cut.iter().any(|cut| cut.first < at && at <= cut.end) {
+                let sink = sink.name().to_owned();
+                return Err(Error::TakenBack { sink, partition, at });
+            }
         }
         let reader = home.topics().reader(&topic, &named(&start))?;
         if sink.keeps_position() {
@@ -58,6 +68,7 @@ impl<'a> Relay<'a> {
             spare: Vec::new(),
             pending: None,
             written: start.clone(),
+            reached: start.clone(),
             synced: start.clone(),
             noted: start,
             dirty_since: None,
@@ -79,7 +90,7 @@ impl<'a> Relay<'a> {
     /// Whether every row before these ends is durable in the sink.
     #[must_use]
     pub fn caught_up_to(&self, ends: &[Span]) -> bool {
-        reached(&self.synced, ends)
+        self.synced == self.written && reached(&self.reached, ends)
     }
 
     /// Waits up to `wait` for rows, writes them, and syncs when it is time. Gives the number of
@@ -93,7 +104,8 @@ impl<'a> Relay<'a> {
             let until_sync = self.until_sync().unwrap_or(wait);
             match self.reader.read(wait.min(until_sync), &mut self.spare)? {
                 Event::Batch(batch) => self.pending = Some(batch),
-                event => debug_assert!(matches!(event, Event::CaughtUp(..) | Event::Nothing)),
+                Event::CaughtUp(partition, at) => self.reached[partition.0 as usize] = at,
+                event => debug_assert!(matches!(event, Event::Nothing)),
             }
         }
         let rows = self.write()?;
@@ -133,7 +145,7 @@ impl<'a> Relay<'a> {
             let order = finish.order();
             let tried = match &order {
                 Order::Stop => return self.stop(),
-                Order::After(ends) if reached(&self.written, ends) => self.sync(),
+                Order::After(ends) if reached(&self.reached, ends) => self.sync(),
                 _ => self.turn(limits::READ_WAIT).map(drop),
             };
             match tried {
@@ -178,6 +190,7 @@ impl<'a> Relay<'a> {
         let written = &mut self.written[batch.partition().0 as usize];
         assert!(batch.next() >= *written, "positions only move forward");
         *written = batch.next();
+        self.reached[batch.partition().0 as usize] = batch.next();
         self.dirty_since.get_or_insert_with(Instant::now);
         if self.spare.is_empty() {
             self.spare.extend(self.pending.take());

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use seismic_queue::memory::MemoryHome;
 use seismic_queue::{
     Asked, Checkpoint, Claim, Commit, CommitError, Committer, Error, Home, Job, JournalEntry,
-    Offset, Owner, Partition, Queue, Recovered, Result, View,
+    Offset, Owner, Partition, Queue, Recovered, Result, Rewind, View,
 };
 
 /// What becomes of a commit.
@@ -111,6 +111,10 @@ impl Owner for FaultyOwner {
 
     fn prune_journal(&self, partition: Partition, below: Offset) -> Result<()> {
         self.inner.prune_journal(partition, below)
+    }
+
+    fn rewind(&self, back: &[Rewind]) -> Result<()> {
+        self.inner.rewind(back)
     }
 }
 

@@ -14,6 +14,7 @@ pub mod owning;
 pub mod reading;
 pub mod recovering;
 pub mod retaining;
+pub mod rewinding;
 
 use std::time::{Duration, Instant};
 
@@ -135,6 +136,13 @@ macro_rules! conformance {
                 reading_below_the_first_offset_is_refused
                 sinks_hold_the_result_topic
                 without_a_policy_nothing_is_deleted;
+            rewinding:
+                a_rewind_leaves_what_was_there_at_the_checkpoint
+                rows_go_on_after_the_offsets_that_were_taken_out
+                a_cut_goes_through_the_middle_of_a_block_and_over_an_older_cut
+                a_reader_at_the_end_goes_on_over_a_cut
+                retention_counts_messages_and_not_offsets
+                a_rewind_is_refused_as_a_whole;
         }
     };
     (@ $make:expr; $($part:ident: $($check:ident)+;)+) => {

@@ -9,14 +9,16 @@ use std::sync::{Arc, Weak};
 use super::names::Names;
 use super::store::Store;
 use super::{Memory, Use};
-use crate::failpoints::{COMMIT_AFTER, COMMIT_BEFORE, COMMIT_IN_TRANSACTION, pass};
+use crate::failpoints::{
+    COMMIT_AFTER, COMMIT_BEFORE, COMMIT_IN_TRANSACTION, REWIND_AFTER, REWIND_IN_TRANSACTION, pass,
+};
 use crate::kept::{Candidate, classes};
 use crate::tip::{Tip, not_made};
 use crate::topic::new_id;
 use crate::{
-    Asked, Checkpoint, CheckpointInfo, Claim, Commit, CommitError, Committer, Error, Home, Job,
-    JournalEntry, Offset, Owner, Partition, PartitionCommit, PartitionView, Progress, Queue,
-    Recovered, Result, SinkPosition, Topic, View, check,
+    Asked, Checkpoint, CheckpointInfo, Claim, Commit, CommitError, Committer, Error, Hold, Home,
+    Job, JournalEntry, Offset, Owner, Partition, PartitionCommit, PartitionView, Progress, Queue,
+    Recovered, Result, Rewind, SinkPosition, Topic, View, check,
 };
 
 /// A home in memory.
@@ -188,6 +190,7 @@ impl Home for MemoryHome {
                 next: hold.offset,
             });
             let sinks = sinks.collect();
+            let cuts: Vec<_> = rows.partitions.iter().map(|log| log.cuts().to_vec()).collect();
             let rows: Vec<_> = rows.partitions.iter().map(|log| log.span()).collect();
             let mut rollups = vec![Vec::new(); rows.len()];
             for topic in &home.rollups {
@@ -196,16 +199,23 @@ impl Home for MemoryHome {
             }
             let dead = store.topic(at, &home.dead)?.partitions.iter().map(|log| log.span());
             let partitions =
-                home.job.input.all().zip(&home.partitions).zip(rows).zip(dead).zip(rollups);
+                home.job.input.all().zip(&home.partitions).zip(rows.into_iter().zip(cuts));
+            let partitions = partitions.zip(dead).zip(rollups);
             let partitions =
-                partitions.map(|((((partition, state), rows), dead), rollups)| PartitionView {
-                    progress: state.progress.clone(),
-                    rows,
-                    dead,
-                    rollups,
-                    journal: state.journal.first().map_or(state.tip.next_sequence, |e| e.sequence)
-                        ..state.tip.next_sequence,
-                    checkpoints: state.infos(partition, &home.names),
+                partitions.map(|((((partition, state), (rows, cuts)), dead), rollups)| {
+                    PartitionView {
+                        progress: state.progress.clone(),
+                        rows,
+                        dead,
+                        rows_cut: cuts,
+                        rollups,
+                        journal: state
+                            .journal
+                            .first()
+                            .map_or(state.tip.next_sequence, |e| e.sequence)
+                            ..state.tip.next_sequence,
+                        checkpoints: state.infos(partition, &home.names),
+                    }
                 });
             let partitions = partitions.collect();
             let (id, job) = (home.id.clone(), home.job.clone());
@@ -310,6 +320,24 @@ impl PartitionState {
         self.chunks.retain(|(number, _), _| self.checkpoints.contains_key(number));
     }
 
+    /// Goes back to a checkpoint, which is there.
+    fn set_back(&mut self, back: &Rewind, now_ms: i64) {
+        let manifest = self.checkpoints[&back.checkpoint].manifest.clone();
+        self.journal.retain(|entry| entry.sequence < manifest.journal_sequence);
+        self.checkpoints.retain(|number, _| *number <= back.checkpoint);
+        self.chunks.retain(|(number, _), _| *number <= back.checkpoint);
+        self.tip.number = back.number;
+        self.tip.next = manifest.position;
+        self.tip.next_sequence = manifest.journal_sequence;
+        self.tip.unsealed = None;
+        self.progress = Some(Progress {
+            number: back.number,
+            next: manifest.position,
+            note: back.note.clone(),
+            committed_ms: now_ms,
+        });
+    }
+
     /// Every checkpoint with what keeps it.
     fn infos(&self, partition: Partition, names: &Names) -> Vec<CheckpointInfo> {
         let mut infos: Vec<_> = self.checkpoints.values().cloned().collect();
@@ -390,6 +418,59 @@ impl Owner for MemoryOwner {
             Ok(())
         })
     }
+
+    fn rewind(&self, back: &[Rewind]) -> Result<()> {
+        let now_ms = self.memory.now_ms();
+        self.memory.in_home(|at, store, home| {
+            home.fence(at, self.epoch)?;
+            home.rewind(at, store, back, now_ms)
+        })?;
+        pass(&self.memory.name(), REWIND_AFTER)
+    }
+}
+
+impl HomeState {
+    fn rewind(&mut self, at: &str, store: &mut Store, back: &[Rewind], now_ms: i64) -> Result<()> {
+        let mut cuts = Vec::with_capacity(back.len());
+        for back in back {
+            let state = self.at(back.partition)?;
+            let (partition, number) = (back.partition, back.checkpoint);
+            if !state.checkpoints.contains_key(&number) {
+                return Err(Error::CheckpointMissing { at: at.to_owned(), partition, number });
+            }
+            let (expected, found) = (state.tip.number + 1, back.number);
+            if found != expected {
+                let (at, what) = (at.to_owned(), "number");
+                return Err(Error::OutOfOrder { at, partition, what, expected, found });
+            }
+            let rows = store.topic(at, &self.result)?;
+            let left = rows.at(partition).left_after_cut(back.rows);
+            let is_beyond = |hold: &Hold| hold.partition == partition && hold.offset > left;
+            if let Some(hold) = rows.holds().find(is_beyond) {
+                return Err(Error::sink_beyond(at, hold, left));
+            }
+            let dead = store.topic(at, &self.dead)?.at(partition).left_after_cut(back.dead);
+            check::rollups(at, back.partition, back.rollups.len(), self.rollups.len())?;
+            let mut rollups = Vec::with_capacity(back.rollups.len());
+            for (topic, &rows) in self.rollups.iter().zip(&back.rollups) {
+                rollups.push(store.topic(at, topic)?.at(partition).left_after_cut(rows));
+            }
+            cuts.push((left, dead, rollups));
+        }
+        pass(at, REWIND_IN_TRANSACTION)?;
+        for (back, (rows, dead, rollups)) in back.iter().zip(cuts) {
+            store.topic(at, &self.result)?.at_mut(back.partition).cut(rows);
+            store.topic(at, &self.dead)?.at_mut(back.partition).cut(dead);
+            for (topic, left) in self.rollups.iter().zip(rollups) {
+                store.topic(at, topic)?.at_mut(back.partition).cut(left);
+            }
+            self.names.cut(back.partition, back.checkpoint);
+            self.partitions[back.partition.0 as usize].set_back(back, now_ms);
+        }
+        self.prune();
+        store.version += 1;
+        Ok(())
+    }
 }
 
 impl Committer for MemoryOwner {
@@ -410,7 +491,7 @@ impl Committer for MemoryOwner {
             let mut tips: BTreeMap<Partition, Tip> = BTreeMap::new();
             for new in &commit.partitions {
                 let stored = home.at(new.partition)?.tip;
-                check::rollups(at, new, home.rollups.len())?;
+                check::rollups(at, new.partition, new.rollups.len(), home.rollups.len())?;
                 let tip = tips.get(&new.partition).copied().unwrap_or(stored);
                 tips.insert(new.partition, tip.after(at, new)?);
             }

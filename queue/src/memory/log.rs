@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::Memory;
+use crate::block::next_message;
 use crate::follow::Log;
 use crate::pieces::pieces;
 use crate::{Batch, Block, Error, Hold, Offset, Partition, Policy, Result, Retained, Span, Topic};
@@ -23,6 +24,8 @@ pub(super) struct PartitionLog {
     first: Offset,
     end: Offset,
     blocks: VecDeque<Stored>,
+    /// What rewinds took out, in order.
+    cuts: Vec<Span>,
     producers: BTreeMap<String, Produced>,
 }
 
@@ -111,6 +114,44 @@ impl PartitionLog {
         self.end.0 - base.0
     }
 
+    /// What rewinds took out.
+    pub(super) fn cuts(&self) -> &[Span] {
+        &self.cuts
+    }
+
+    /// The offset after what is left when the last `count` messages are taken out.
+    pub(super) fn left_after_cut(&self, count: u64) -> Offset {
+        let mut to_go = count;
+        for block in self.blocks.iter().rev() {
+            if to_go < u64::from(block.count) {
+                // Where nothing goes, what was taken out before stays as it is.
+                return if count == 0 { self.end } else { Offset(block.end().0 - to_go) };
+            }
+            to_go -= u64::from(block.count);
+        }
+        if count == 0 { self.end } else { self.first }
+    }
+
+    /// Takes out everything from `left` on. Its offsets are never used again.
+    pub(super) fn cut(&mut self, left: Offset) {
+        if left == self.end {
+            return;
+        }
+        while self.blocks.back().is_some_and(|block| block.base >= left) {
+            self.blocks.pop_back();
+        }
+        if let Some(block) = self.blocks.back_mut().filter(|block| block.end() > left) {
+            block.count = (left.0 - block.base.0) as u32;
+            let mut size = 0;
+            for _ in 0..block.count {
+                next_message(&block.bytes, &mut size).expect("it holds as many as it counts");
+            }
+            block.bytes = block.bytes[..size].into();
+        }
+        self.cuts.retain(|cut| cut.first < left);
+        self.cuts.push(Span { first: left, end: self.end });
+    }
+
     /// Notes that the last `written` messages came from `producer`.
     pub(super) fn produced(&mut self, producer: &str, written: u64) {
         if written == 0 {
@@ -132,7 +173,7 @@ impl PartitionLog {
     /// Messages deleted, and whether `hold` kept more from being deleted.
     fn retain(&mut self, policy: Policy, now_ms: i64, hold: Option<&Hold>) -> (u64, bool) {
         let mut bytes: u64 = self.blocks.iter().map(|block| block.bytes.len() as u64).sum();
-        let from = self.first;
+        let mut deleted = 0;
         while let Some(block) = self.blocks.front() {
             let age_ms = now_ms.saturating_sub(block.append_ms);
             let old = policy.max_age_ms.is_some_and(|max| age_ms > max as i64);
@@ -141,13 +182,14 @@ impl PartitionLog {
                 break;
             }
             if hold.is_some_and(|hold| block.end() > hold.offset) {
-                return (self.first.0 - from.0, true);
+                return (deleted, true);
             }
             bytes -= block.bytes.len() as u64;
+            deleted += u64::from(block.count);
             self.first = block.end();
             self.blocks.pop_front();
         }
-        (self.first.0 - from.0, false)
+        (deleted, false)
     }
 
     fn fetch(&self, topic: &str, into: &mut Batch) -> Result<()> {
@@ -160,6 +202,10 @@ impl PartitionLog {
             return Err(Error::OffsetBeyond { topic, partition, wanted, end });
         }
         let start = self.blocks.partition_point(|block| block.end() <= wanted);
+        if start == self.blocks.len() {
+            // Nothing, or only what a rewind took out.
+            into.skip_to(end);
+        }
         for block in self.blocks.range(start..) {
             let whole = into.push_block(block.base, block.count, block.append_ms, &block.bytes);
             assert!(whole, "memory holds whole blocks");

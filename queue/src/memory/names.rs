@@ -83,6 +83,11 @@ impl Names {
         }
     }
 
+    /// Forgets names that a checkpoint of `partition` after that number has.
+    pub(super) fn cut(&mut self, partition: Partition, number: u64) {
+        self.given.retain(|_, given| given.get(&partition).is_none_or(|&its| its <= number));
+    }
+
     /// Names of one checkpoint.
     pub(super) fn of(&self, partition: Partition, checkpoint: u64) -> Vec<String> {
         let is_it = |given: &BTreeMap<Partition, u64>| given.get(&partition) == Some(&checkpoint);

@@ -12,15 +12,18 @@ use super::log::{self, Places};
 use super::names;
 use super::progress;
 use super::queue::SqliteQueue;
+use super::rewind;
 use super::store::Store;
 use super::writer::Unmade;
-use crate::failpoints::{COMMIT_AFTER, COMMIT_BEFORE, COMMIT_IN_TRANSACTION, pass};
+use crate::failpoints::{
+    COMMIT_AFTER, COMMIT_BEFORE, COMMIT_IN_TRANSACTION, REWIND_AFTER, REWIND_IN_TRANSACTION, pass,
+};
 use crate::tip::not_made;
 use crate::topic::new_id;
 use crate::{
     Asked, Checkpoint, Claim, Commit, CommitError, Committer, Error, Home, Job, JournalEntry,
-    Offset, Owner, Partition, PartitionView, Queue, Recovered, Result, SinkPosition, Topic, View,
-    check, clock,
+    Offset, Owner, Partition, PartitionView, Queue, Recovered, Result, Rewind, SinkPosition, Topic,
+    View, check, clock,
 };
 
 /// A home in one SQLite file.
@@ -122,6 +125,7 @@ impl Home for SqliteHome {
                         .iter()
                         .map(|places| log::span(db, places[partition.0 as usize]))
                         .collect::<Sql<_>>()?,
+                    rows_cut: rewind::cuts(db, rows)?,
                     journal: progress::journal_kept(db, &at, partition)?,
                     checkpoints: progress::checkpoints(db, partition)?,
                 });
@@ -269,7 +273,7 @@ impl Owned {
             progress::apply(db, &self.store.at, new, now_ms)?;
             log::append(db, self.rows[place], &new.rows, 0, now_ms)?;
             log::append(db, self.dead[place], &new.dead, 0, now_ms)?;
-            check::rollups(&self.store.at, new, self.rollups.len())?;
+            check::rollups(&self.store.at, new.partition, new.rollups.len(), self.rollups.len())?;
             for (places, block) in self.rollups.iter().zip(&new.rollups) {
                 log::append(db, places[place], block, 0, now_ms)?;
             }
@@ -295,6 +299,33 @@ impl Owner for SqliteOwner {
             check::partition(&self.owned.input, partition)?;
             progress::prune_journal(db, partition, below)
         })?;
+        Ok(())
+    }
+
+    fn rewind(&self, back: &[Rewind]) -> Result<()> {
+        let Owned { store, .. } = &*self.owned;
+        store.writer.write("rewinding", |db| self.owned.rewind(db, back))?;
+        pass(&store.at, REWIND_AFTER)
+    }
+}
+
+impl Owned {
+    fn rewind(&self, db: &Connection, back: &[Rewind]) -> Sql<()> {
+        self.fence(db)?;
+        let (at, now_ms) = (&self.store.at, clock::now_ms());
+        for back in back {
+            check::partition(&self.input, back.partition)?;
+            let place = back.partition.0 as usize;
+            rewind::set_back(db, at, back, now_ms)?;
+            let left = rewind::cut(db, self.rows[place], back.rows)?;
+            rewind::check_sinks(db, at, (self.rows[place], back.partition), left)?;
+            rewind::cut(db, self.dead[place], back.dead)?;
+            check::rollups(at, back.partition, back.rollups.len(), self.rollups.len())?;
+            for (places, &rows) in self.rollups.iter().zip(&back.rollups) {
+                rewind::cut(db, places[place], rows)?;
+            }
+        }
+        pass(at, REWIND_IN_TRANSACTION)?;
         Ok(())
     }
 }

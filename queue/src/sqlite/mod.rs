@@ -16,6 +16,7 @@ mod progress;
 mod queue;
 mod reader;
 mod retention;
+mod rewind;
 mod schema;
 mod store;
 mod value;

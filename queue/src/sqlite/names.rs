@@ -117,8 +117,16 @@ pub(super) fn forget(db: &Connection, at: &str, name: &str) -> Sql<()> {
     Err(Error::NameMissing { at: at.to_owned(), name: name.to_owned() }.into())
 }
 
+/// Names of the checkpoints of a partition after that number.
+pub(super) fn after(db: &Connection, partition: Partition, number: u64) -> Sql<Vec<String>> {
+    let mut select =
+        db.prepare_cached("SELECT name FROM name WHERE partition = ?1 AND checkpoint > ?2")?;
+    let names = select.query_map(params![partition, number], |row| row.get(0))?;
+    Ok(names.collect::<rusqlite::Result<_>>()?)
+}
+
 /// Takes a name from its checkpoints; false when there are none.
-fn remove(db: &Connection, name: &str) -> Sql<bool> {
+pub(super) fn remove(db: &Connection, name: &str) -> Sql<bool> {
     let partitions = partitions(db, name)?;
     db.prepare_cached("DELETE FROM name WHERE name = ?1")?.execute([name])?;
     for &partition in &partitions {

@@ -11,27 +11,14 @@ use crate::kept::{Candidate, classes};
 use crate::tip::Tip;
 use crate::{
     Checkpoint, CheckpointInfo, Class, Error, JournalEntry, Manifest, Offset, Partition,
-    PartitionCommit, Progress, Recovered,
+    PartitionCommit, Progress, Recovered, Rewind,
 };
 
 /// Writes everything of a partition's commit but its rows and dead letters.
 pub(super) fn apply(db: &Connection, at: &str, new: &PartitionCommit, now_ms: i64) -> Sql<()> {
     let partition = new.partition;
     let tip = tip(db, at, partition)?.after(at, new)?;
-    db.prepare_cached(
-        "INSERT OR REPLACE INTO progress VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-    )?
-    .execute(params![
-        partition,
-        tip.number,
-        tip.next,
-        new.note,
-        now_ms,
-        tip.next_sequence,
-        tip.checkpoint,
-        tip.unsealed,
-        crc_of_progress(partition, &tip, &new.note, now_ms),
-    ])?;
+    put(db, partition, &tip, &new.note, now_ms)?;
     for entry in &new.journal {
         db.prepare_cached("INSERT INTO journal VALUES (?1, ?2, ?3, ?4, ?5)")?.execute(params![
             partition,
@@ -51,6 +38,25 @@ pub(super) fn apply(db: &Connection, at: &str, new: &PartitionCommit, now_ms: i6
         pass(at, SNAPSHOT_CHUNK)?;
     }
     new.manifest.as_ref().map_or(Ok(()), |manifest| seal(db, at, new, manifest, now_ms))
+}
+
+/// Writes the row of a partition's progress.
+fn put(db: &Connection, partition: Partition, tip: &Tip, note: &[u8], now_ms: i64) -> Sql<()> {
+    db.prepare_cached(
+        "INSERT OR REPLACE INTO progress VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    )?
+    .execute(params![
+        partition,
+        tip.number,
+        tip.next,
+        note,
+        now_ms,
+        tip.next_sequence,
+        tip.checkpoint,
+        tip.unsealed,
+        crc_of_progress(partition, tip, note, now_ms),
+    ])?;
+    Ok(())
 }
 
 /// Makes stored chunks a checkpoint, and lets go of old ones and of chunks that never became one.
@@ -201,6 +207,34 @@ fn is_foreign_value(error: &rusqlite::Error) -> bool {
             | rusqlite::Error::FromSqlConversionFailure(..)
             | rusqlite::Error::InvalidColumnType(..)
     )
+}
+
+/// Sets the progress of a partition back to a checkpoint, in the commit of that number.
+///
+/// # Errors
+/// [`Error::OutOfOrder`] when something was committed meanwhile.
+pub(super) fn set_back(
+    db: &Connection,
+    at: &str,
+    back: &Rewind,
+    manifest: &Manifest,
+    now_ms: i64,
+) -> Sql<()> {
+    let (partition, found) = (back.partition, back.number);
+    let tip = tip(db, at, partition)?;
+    let expected = tip.number + 1;
+    if found != expected {
+        let (at, what) = (at.to_owned(), "number");
+        return Err(Error::OutOfOrder { at, partition, what, expected, found }.into());
+    }
+    let tip = Tip {
+        number: found,
+        next: manifest.position,
+        next_sequence: manifest.journal_sequence,
+        unsealed: None,
+        ..tip
+    };
+    put(db, partition, &tip, &back.note, now_ms)
 }
 
 /// Sequences of the journal entries kept.

@@ -5,6 +5,7 @@ use rusqlite::{Connection, Row, params};
 
 use super::fault::{Fault, Sql};
 use super::log::{self, Places};
+use super::rewind;
 use crate::follow::Log;
 use crate::{Batch, Error, Offset, Partition, Result, Span, Topic, check, limits};
 
@@ -43,7 +44,10 @@ impl SqliteLog {
 
     fn fill(&self, into: &mut Batch) -> Sql<()> {
         let (partition, from) = (into.partition(), into.next());
-        if self.wanted(partition, from)?.end == from {
+        let end = self.wanted(partition, from)?.end;
+        into.skip_to(rewind::past_cut(&self.db, self.places[partition.0 as usize], from)?);
+        let from = into.next();
+        if end == from {
             return Ok(());
         }
         let mut select = self.db.prepare_cached(

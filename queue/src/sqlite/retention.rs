@@ -45,9 +45,9 @@ fn step(db: &Connection, place: i64, policy: Policy, hold: Option<Hold>) -> Sql<
         .query_row([place], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let now_ms = clock::now_ms();
     let mut keep = first;
-    let (mut held, mut blocks) = (false, 0);
+    let (mut held, mut blocks, mut deleted) = (false, 0, 0);
     let mut select = db.prepare_cached(
-        "SELECT base + count, append_ms, length(bytes) FROM block
+        "SELECT base + count, append_ms, length(bytes), count FROM block
          WHERE partition = ?1 ORDER BY base LIMIT ?2",
     )?;
     let mut rows = select.query(params![place, limits::RETAIN_BLOCKS])?;
@@ -64,6 +64,7 @@ fn step(db: &Connection, place: i64, policy: Policy, hold: Option<Hold>) -> Sql<
             break;
         }
         (keep, bytes, blocks) = (end, bytes.saturating_sub(size), blocks + 1);
+        deleted += row.get::<_, u64>(3)?;
     }
     drop(rows);
     if blocks > 0 {
@@ -73,5 +74,5 @@ fn step(db: &Connection, place: i64, policy: Policy, hold: Option<Hold>) -> Sql<
             .execute(params![place, keep, bytes])?;
     }
     let held_by = hold.filter(|_| held);
-    Ok(Step { deleted: keep.0 - first.0, held_by, more: blocks == limits::RETAIN_BLOCKS })
+    Ok(Step { deleted, held_by, more: blocks == limits::RETAIN_BLOCKS })
 }

@@ -16,7 +16,7 @@ use super::fault::{Fault, Sql};
 use crate::{Error, Result, limits};
 
 /// Version of the layout, for both kinds.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// Topics. A block is one row: messages `base..base + count` as [`Block`](crate::Block) encodes
 /// them, with a CRC-32 of base, count, append time and bytes.
@@ -46,6 +46,14 @@ CREATE INDEX producer_age ON producer (partition, last);
 CREATE TABLE hold (
     partition INTEGER NOT NULL, holder TEXT NOT NULL, offset INTEGER NOT NULL,
     PRIMARY KEY (partition, holder)
+) STRICT, WITHOUT ROWID;
+";
+
+/// What rewinds took out of the topics of a home: there is nothing in first..next.
+const CUTS: &str = "
+CREATE TABLE cut (
+    partition INTEGER NOT NULL, first INTEGER NOT NULL, next INTEGER NOT NULL,
+    PRIMARY KEY (partition, first)
 ) STRICT, WITHOUT ROWID;
 ";
 
@@ -216,6 +224,7 @@ fn make(path: &Path, at: &str, layout: Layout) -> Sql<Connection> {
     // Another process may have been faster.
     if matches!(identify(&db, at, layout)?, Found::Empty) {
         db.execute_batch(TOPICS)?;
+        db.execute_batch(CUTS)?;
         if layout == Layout::Home {
             db.execute_batch(HOME)?;
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use seismic_pipeline::verify::{Difference, DifferenceKind, Report};
 use seismic_proto::{Message, SeismicAggRecord};
-use seismic_queue::{Batch, Event, Home, Offset, Partition, Reader, Topic};
+use seismic_queue::{Batch, Event, Home, Offset, Partition, Reader, Span, Topic, View};
 use seismic_sinks::csv::Content;
 
 use crate::exit::Usage;
@@ -29,7 +29,7 @@ pub fn compare(folder: &Path, home: &dyn Home, report: &mut Report) -> anyhow::R
         let first = view.partitions[partition.0 as usize].rows.first;
         sides.push(Side::open(home, &topic, partition, first, until)?);
     }
-    skip_what_is_gone(&content, &mut sides)?;
+    skip_what_is_gone(&content, &view, &mut sides)?;
     let mut same = 0;
     for row in content.rows() {
         let row = row?;
@@ -64,7 +64,7 @@ pub fn compare(folder: &Path, home: &dyn Home, report: &mut Report) -> anyhow::R
 
 /// Rows of a partition stand in the folder in offset order and end at its position. So its first
 /// ones are older than the topic's head when there are more of them than the topic still has.
-fn skip_what_is_gone(content: &Content, sides: &mut [Side]) -> anyhow::Result<()> {
+fn skip_what_is_gone(content: &Content, view: &View, sides: &mut [Side]) -> anyhow::Result<()> {
     let mut held = vec![0u64; sides.len()];
     for row in content.rows() {
         let partition = usize::try_from(row?.input_partition).unwrap_or(usize::MAX);
@@ -73,7 +73,12 @@ fn skip_what_is_gone(content: &Content, sides: &mut [Side]) -> anyhow::Result<()
     for (side, held) in sides.iter_mut().zip(held) {
         // Only where retention has deleted: otherwise a row too many is a difference.
         if side.next > Offset(0) {
-            side.gone = held.saturating_sub(side.until.0.saturating_sub(side.next.0));
+            let cuts = &view.partitions[side.partition.0 as usize].rows_cut;
+            let within =
+                |cut: &Span| cut.end.min(side.until).0.saturating_sub(cut.first.max(side.next).0);
+            let offsets = side.until.0.saturating_sub(side.next.0);
+            let rows = offsets.saturating_sub(cuts.iter().map(within).sum());
+            side.gone = held.saturating_sub(rows);
         }
     }
     Ok(())

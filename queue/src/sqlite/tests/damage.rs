@@ -82,10 +82,10 @@ fn a_home_is_not_opened_as_a_queue_nor_a_queue_as_a_home() {
 fn a_file_of_another_version_is_refused_with_both_versions() {
     let backend = InFiles::new();
     drop(open(&backend).unwrap());
-    backend.raw("queue.db").pragma_update(None, "user_version", 3).unwrap();
-    assert!(matches!(open(&backend), Err(Error::Newer { found: 3, known: 2, .. })));
+    backend.raw("queue.db").pragma_update(None, "user_version", 4).unwrap();
+    assert!(matches!(open(&backend), Err(Error::Newer { found: 4, known: 3, .. })));
     backend.raw("queue.db").pragma_update(None, "user_version", 1).unwrap();
-    assert!(matches!(open(&backend), Err(Error::Older { found: 1, known: 2, .. })));
+    assert!(matches!(open(&backend), Err(Error::Older { found: 1, known: 3, .. })));
 }
 
 #[test]

@@ -1,0 +1,75 @@
+//! A rewind: a job goes back to one of its own checkpoints and takes back what came after it.
+//!
+//! One transaction over all partitions: the rows and dead letters written since go, with the
+//! journal entries and the checkpoints, and the position is that of the checkpoint. How many rows
+//! those are is the difference of the counters, counted back from the end of the topic. The next
+//! run reads the log again from there, and its rows go on after the offsets that were used.
+
+use seismic_queue::{CheckpointInfo, Offset, Partition, PartitionView, Rewind};
+
+use crate::fork::{check_reach, restored};
+use crate::run::RunJob;
+use crate::{Counters, Error, Note, Result, Which, keep};
+
+/// Sets `job` back to its checkpoints `which`.
+///
+/// # Errors
+/// When the checkpoint is not there or cannot be used, the log no longer reaches it, or a sink has
+/// rows that would go. Nothing was changed then.
+pub fn rewind(job: RunJob<'_>, which: &Which) -> Result<()> {
+    let view = job.home.view()?;
+    let infos = which.in_all(&view)?;
+    // Held first, so that what is checked next stays.
+    let at = |info: &&CheckpointInfo| info.manifest.position;
+    let positions: Vec<Offset> = infos.iter().map(at).collect();
+    keep::hold_log_from(job.queue, job.home, job.job, &positions)?;
+    let go_back = || {
+        let mut back = Vec::with_capacity(infos.len());
+        for ((partition, part), info) in job.job.input.all().zip(&view.partitions).zip(&infos) {
+            check_reach(job, partition, which, info.manifest.position)?;
+            back.push(of_partition(job, partition, part, info.manifest.checkpoint)?);
+        }
+        Ok(job.owner.rewind(&back)?)
+    };
+    let outcome = go_back();
+    keep::hold_log(job.queue, job.home, job.job);
+    outcome
+}
+
+fn of_partition(
+    job: RunJob<'_>,
+    partition: Partition,
+    part: &PartitionView,
+    checkpoint: u64,
+) -> Result<Rewind> {
+    let progress = part.progress.as_ref().ok_or(Error::NoBeginning { partition })?;
+    let now = Note::decode(&progress.note).map_err(|source| Error::Note { partition, source })?;
+    let state = job.home.checkpoint(partition, checkpoint)?.state;
+    let engine = restored(job, partition, checkpoint, &state)?;
+    let (now, then) = (&now.counters, engine.counters());
+    let buried = |counters: &Counters| counters.late() + counters.rejected();
+    let since = |now: u64, then: u64| {
+        let what = || "it counts more than the commits after it".to_owned();
+        now.checked_sub(then).ok_or_else(|| Error::Snapshot {
+            partition,
+            number: checkpoint,
+            source: crate::SnapshotError::Damaged(what()),
+        })
+    };
+    let mut note = Vec::new();
+    Note::write(&engine, &mut note);
+    Ok(Rewind {
+        partition,
+        checkpoint,
+        number: progress.number + 1,
+        note,
+        rows: since(now.windows, then.windows)?,
+        dead: since(buried(now), buried(then))?,
+        rollups: now
+            .rollups
+            .iter()
+            .zip(&then.rollups)
+            .map(|(now, then)| since(now.rows, then.rows))
+            .collect::<Result<_>>()?,
+    })
+}
