@@ -31,7 +31,7 @@ fn wrong_usage_is_code_2_and_says_what_is_wrong() {
         ("run --drain --until-caught-up", "cannot be used with"),
         ("run --time noon", "possible values: event, ingest"),
         ("run --group a/b", "cannot be a name"),
-        ("run --queue kafka://host:9092", "known are sqlite:PATH"),
+        ("run --queue nats://host:4222", "known are sqlite:PATH"),
         ("run --home nowhere", "known are sqlite:PATH"),
         ("run --topic other --drain", "there is no topic \"other\""),
         ("generate --records 0", "--records 0 is not between 1 and"),

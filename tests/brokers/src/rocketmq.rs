@@ -397,6 +397,15 @@ fn route_of(at: &str, topic: &str) -> String {
 mod tests {
     use super::*;
 
+    /// A broker tells the nameserver of its topics one after the other.
+    fn wait_for_topic(rocketmq: &RocketMq) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !route_of(&rocketmq.address(), "T").contains("\"readQueueNums\":3") {
+            assert!(Instant::now() < deadline, "the topic is not there again");
+            thread::sleep(Duration::from_millis(100));
+        }
+    }
+
     #[test]
     fn a_topic_is_there_after_a_crash_and_a_clean_restart() {
         let Some(mut rocketmq) = RocketMq::one(Flush::Async) else { return };
@@ -406,11 +415,11 @@ mod tests {
         rocketmq.brokers[0].kill();
         rocketmq.brokers[0].launch();
         rocketmq.wait();
-        assert!(route_of(&rocketmq.address(), "T").contains("\"readQueueNums\":3"));
+        wait_for_topic(&rocketmq);
         rocketmq.brokers[0].stop();
         rocketmq.brokers[0].launch();
         rocketmq.wait();
-        assert!(route_of(&rocketmq.address(), "T").contains("\"readQueueNums\":3"));
+        wait_for_topic(&rocketmq);
         let address = rocketmq.brokers[0].address();
         drop(rocketmq);
         assert!(TcpStream::connect(address).is_err(), "nothing is left when it is dropped");
