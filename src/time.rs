@@ -54,8 +54,8 @@ pub fn show_span(ms: i64) -> String {
     let s = ms / 1_000;
     match s {
         ..120 => format!("{s} s"),
-        ..7_200 => format!("{} min", s / 60),
-        ..172_800 => format!("{} h", s / 3_600),
+        120..7_200 => format!("{} min", s / 60),
+        7_200..172_800 => format!("{} h", s / 3_600),
         _ => format!("{} days", s / 86_400),
     }
 }

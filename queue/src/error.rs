@@ -128,7 +128,7 @@ pub enum Error {
     RocketMq(#[from] crate::rocketmq::Error),
     #[cfg(feature = "kafka")]
     #[error("{at}: {doing} failed")]
-    Kafka { at: String, doing: &'static str, source: rdkafka::error::KafkaError },
+    Kafka { at: String, doing: &'static str, source: Box<rdkafka::error::KafkaError> },
     #[error("nobody answers at {at} within {seconds} s: is the address right, does it run?")]
     Unreachable { at: String, seconds: u64 },
     #[error("the client setting {key:?} cannot be used: {why}")]

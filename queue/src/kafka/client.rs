@@ -70,7 +70,7 @@ impl Cluster {
     /// Names the place of an error.
     pub(super) fn failed(&self, doing: &'static str) -> impl Fn(KafkaError) -> Error {
         let at = self.at.clone();
-        move |source| Error::Kafka { at: at.clone(), doing, source }
+        move |source| Error::Kafka { at: at.clone(), doing, source: Box::new(source) }
     }
 
     /// Asks until there is an answer: a coordinator that has just moved, or is made by the first
