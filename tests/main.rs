@@ -25,6 +25,7 @@ mod import;
 mod instructions;
 mod look;
 mod loss;
+mod origin;
 mod read;
 #[cfg(feature = "rocketmq")]
 mod rocketmq;

@@ -7,13 +7,13 @@
 use fail::FailScenario;
 use seismic_queue::failpoints::{
     APPEND_AFTER, APPEND_IN_TRANSACTION, BEFORE_PRUNE, COMMIT_AFTER, COMMIT_BEFORE,
-    COMMIT_IN_TRANSACTION, FSYNC, SNAPSHOT_CHUNK,
+    COMMIT_IN_TRANSACTION, FSYNC, REWIND_AFTER, REWIND_IN_TRANSACTION, SNAPSHOT_CHUNK,
 };
 use seismic_queue::memory::{Memory, MemoryHome};
 use seismic_queue::sqlite::{SqliteHome, SqliteQueue};
 use seismic_queue::{
     Append, Appended, Block, Chunk, Claim, Commit, CommitError, Error, Home, Job, Manifest, Offset,
-    Owner, Partition, PartitionCommit, Queue,
+    Owner, Partition, PartitionCommit, Queue, Rewind,
 };
 
 const P0: Partition = Partition(0);
@@ -25,6 +25,9 @@ fn a_failure_at_any_step_leaves_all_or_nothing_and_says_which() {
         [(COMMIT_BEFORE, false), (COMMIT_IN_TRANSACTION, false), (COMMIT_AFTER, true)]
     {
         for_each_backend(|queue, home| commit_failing_at(point, written, queue, home));
+    }
+    for (point, written) in [(REWIND_IN_TRANSACTION, false), (REWIND_AFTER, true)] {
+        for_each_backend(|queue, home| rewind_failing_at(point, written, queue, home));
     }
     for (point, written) in [(APPEND_IN_TRANSACTION, false), (APPEND_AFTER, true)] {
         for_each_backend(|queue, _| append_failing_at(point, written, queue));
@@ -92,6 +95,36 @@ fn fsync_failing(how: &str, written: bool, queue: &dyn Queue, home: &dyn Home) {
     assert!(matches!(error, CommitError::Fatal(Error::Stopped { .. })), "{error:?}");
     let number = home.view().unwrap().partitions[0].progress.as_ref().unwrap().number;
     assert_eq!(number, if written { 2 } else { 1 });
+}
+
+fn rewind_failing_at(point: &str, written: bool, queue: &dyn Queue, home: &dyn Home) {
+    let owner = own(queue, home);
+    let mut committer = owner.committer().unwrap();
+    for number in 1..=3 {
+        committer.commit(&Claim::Sole, &step(number)).unwrap();
+    }
+    let (partition, rows) = (P0, 4);
+    let back = Rewind {
+        partition,
+        checkpoint: 1,
+        number: 4,
+        note: vec![],
+        rows,
+        dead: 0,
+        rollups: vec![],
+    };
+    let before = format!("{:?}", home.view().unwrap());
+    fail::cfg(point, "1*return").unwrap();
+    let failed = owner.rewind(std::slice::from_ref(&back));
+    assert!(matches!(failed, Err(Error::Failpoint { .. })), "{failed:?}");
+    let part = home.view().unwrap().partitions.remove(0);
+    if written {
+        assert_eq!(part.progress.unwrap().next, Offset(1));
+        assert_eq!(part.rows_cut[0].first, Offset(2));
+        return;
+    }
+    assert_eq!(format!("{:?}", home.view().unwrap()), before, "nothing of it is there");
+    owner.rewind(&[back]).unwrap();
 }
 
 fn commit_failing_at(point: &str, written: bool, queue: &dyn Queue, home: &dyn Home) {

@@ -7,7 +7,7 @@
 use std::time::{Duration, Instant};
 
 use seismic_queue::{Batch, Error as QueueError, Event, Home, Kind, Offset, Partition, Reader};
-use seismic_queue::{Span, Topic};
+use seismic_queue::{Span, Topic, View};
 
 use crate::finish::{Finish, Order};
 use crate::{Error, Result, Sink, limits};
@@ -48,12 +48,8 @@ impl<'a> Relay<'a> {
         for (partition, (&at, span)) in topic.all().zip(start.iter().zip(&spans)) {
             check_start(&topic, partition, at, span)?;
         }
-        for ((partition, &at), part) in topic.all().zip(&start).zip(&view.partitions) {
-            // A sink that has them all goes on before a cut and never stops within it.
-            if part.rows_cut.iter().any(|cut| cut.first < at && at <= cut.end) {
-                let sink = sink.name().to_owned();
-                return Err(Error::TakenBack { sink, partition, at });
-            }
+        if sink.keeps_position() {
+            check_cuts(sink.name(), &start, &view)?;
         }
         let reader = home.topics().reader(&topic, &named(&start))?;
         if sink.keeps_position() {
@@ -203,6 +199,17 @@ impl<'a> Relay<'a> {
     fn until_sync(&self) -> Option<Duration> {
         self.dirty_since.map(|since| limits::SYNC_EVERY.saturating_sub(since.elapsed()))
     }
+}
+
+/// Refuses a sink that has rows which a rewind took back: one that has not goes on where such rows
+/// were, or after what came next.
+fn check_cuts(sink: &str, start: &[Offset], view: &View) -> Result<()> {
+    for ((partition, &at), part) in (0..).map(Partition).zip(start).zip(&view.partitions) {
+        if part.rows_cut.iter().any(|cut| cut.first < at && at <= cut.end) {
+            return Err(Error::TakenBack { sink: sink.to_owned(), partition, at });
+        }
+    }
+    Ok(())
 }
 
 /// Refuses to begin where the topic has no rows, instead of skipping or guessing.

@@ -1,6 +1,8 @@
 //! `seismic run`: the service. Takes the home, starts the sinks, runs the job until it is told to
 //! stop or has done what it was asked for.
 
+mod origin;
+
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,6 +14,7 @@ use seismic_pipeline::{Dedupe, Finish, From, Progress, Rules, RunJob, Settings, 
 use seismic_queue::{Home, Job, Queue, Topic, patiently};
 use seismic_sinks::{Relay, Spec};
 
+use self::origin::Origin;
 use crate::exit::{Outcome, Usage};
 use crate::out::tell;
 use crate::place::Place;
@@ -42,6 +45,8 @@ pub struct Args {
     /// Where a group without progress begins: earliest (the default), latest, an offset or a time
     #[arg(long, value_name = "WHERE", value_parser = time::parse_from)]
     from: Option<From>,
+    #[command(flatten)]
+    origin: Origin,
     /// Go on where messages are gone that were never read; the loss is written into the journal
     #[arg(long)]
     accept_loss: bool,
@@ -204,6 +209,7 @@ fn run_until(args: &Args, stop: &Arc<AtomicBool>) -> anyhow::Result<Outcome> {
         dead_topic: args.dead_topic.clone(),
         rollup_topics: settings.rules.rollup_topics(&args.result_topic),
     };
+    let origin = args.origin.open(&args.place)?;
     let owner = patiently(stop, || home.own(&job))?;
     let began = Instant::now();
     let progress = Progress::default();
@@ -216,6 +222,9 @@ fn run_until(args: &Args, stop: &Arc<AtomicBool>) -> anyhow::Result<Outcome> {
         slots: args.slots.unwrap_or(cores),
         settings: &settings,
     };
+    if let Some(origin) = origin {
+        origin.set(run_job, stop)?;
+    }
     thread::scope(|scope| {
         let sinks = Sinks::start(scope, &*home, args, stop)?;
         let ran = seismic_pipeline::run(run_job, stop, &progress);

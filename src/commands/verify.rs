@@ -5,7 +5,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use seismic_pipeline::verify::{Report, verify};
+use seismic_pipeline::Entry;
+use seismic_pipeline::verify::{Proved, Report, verify};
 use seismic_queue::Home;
 use seismic_sinks::Spec;
 use serde_json::json;
@@ -106,6 +107,14 @@ fn in_words(report: &Report, sinks: &[(&Spec, u64)], time: Duration) -> String {
             );
         }
     }
+    for proved in &report.partitions {
+        if let Some(Entry::Fork { group, checkpoint, .. }) = &proved.fork {
+            let (partition, at) = (proved.partition, proved.began.unwrap_or_default());
+            text += &format!(
+                "partition {partition}: forked from checkpoint {checkpoint} of group {group} at offset {at}\n"
+            );
+        }
+    }
     let verified = if report.is_complete() { "verified" } else { "verified in part" };
     if report.is_fine() {
         text += &format!(
@@ -171,6 +180,7 @@ fn as_json(report: &Report, sinks: &[(&Spec, u64)]) -> serde_json::Value {
             "from": proved.from.0,
             "to": proved.to.0,
             "complete": proved.is_complete(),
+            "forked_from": forked_from(proved),
             "rows": proved.rows,
             "rollups": proved.rollups,
             "dead_letters": proved.dead_letters,
@@ -196,4 +206,17 @@ fn as_json(report: &Report, sinks: &[(&Spec, u64)]) -> serde_json::Value {
             "offset": difference.offset.map(|offset| offset.0),
         })).collect::<Vec<_>>(),
     })
+}
+
+/// The job and checkpoint that a fork came from.
+fn forked_from(proved: &Proved) -> Option<serde_json::Value> {
+    match &proved.fork {
+        Some(Entry::Fork { group, home, checkpoint, .. }) => Some(json!({
+            "group": group,
+            "home": home,
+            "checkpoint": checkpoint,
+            "position": proved.began.map(|at| at.0),
+        })),
+        _ => None,
+    }
 }
