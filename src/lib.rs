@@ -43,7 +43,7 @@ enum Command {
     /// Play a topic into another one, at its original pace or another.
     Replay(commands::replay::Args),
     /// Turn records into windows, exactly once, and show them.
-    Run(commands::run::Args),
+    Run(Box<commands::run::Args>),
     /// Prove that every result is there, once, and right.
     Verify(commands::verify::Args),
     /// Print the messages of a topic.
