@@ -1,5 +1,7 @@
 //! A commit that goes wrong in any way, at any number, changes nothing about the results.
 
+use std::sync::atomic::Ordering;
+
 use seismic_pipeline::Error;
 use seismic_queue::Kind;
 
@@ -58,6 +60,17 @@ fn faults_at_every_second_commit_only_cost_time() {
         assert!(stage.verify().is_fine(), "{fate:?}");
         assert!(stage.rows() == calm.rows(), "{fate:?}");
     }
+}
+
+#[test]
+fn a_start_that_finds_the_home_busy_is_tried_again() {
+    let (home, busy_loads) = FaultyHome::busy(3);
+    let stage = Stage::with_home(Box::new(home));
+    stage.run().unwrap();
+    assert_eq!(busy_loads.load(Ordering::SeqCst), 0, "it was busy");
+    let calm = Stage::new();
+    calm.run().unwrap();
+    assert!(stage.verify().is_fine() && stage.rows() == calm.rows());
 }
 
 #[test]

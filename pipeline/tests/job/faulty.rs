@@ -1,6 +1,7 @@
-//! A home whose commits go wrong, or are tampered with, when a test says so.
+//! A home whose commits go wrong, or are tampered with, and which is busy, when a test says so.
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use seismic_queue::memory::MemoryHome;
@@ -35,11 +36,23 @@ pub type Decide = Arc<Mutex<dyn FnMut(&mut Commit) -> Fate + Send>>;
 pub struct FaultyHome {
     inner: MemoryHome,
     decide: Decide,
+    /// Loads that find the home busy before one does not.
+    busy_loads: Arc<AtomicU32>,
 }
 
 impl FaultyHome {
     pub fn new(decide: impl FnMut(&mut Commit) -> Fate + Send + 'static) -> Self {
-        FaultyHome { inner: MemoryHome::new(), decide: Arc::new(Mutex::new(decide)) }
+        let (decide, busy_loads) = (Arc::new(Mutex::new(decide)), Arc::default());
+        FaultyHome { inner: MemoryHome::new(), decide, busy_loads }
+    }
+
+    /// A home whose first loads find it busy; the rest goes well. The counter is what is left.
+    pub fn busy(loads: u32) -> (Self, Arc<AtomicU32>) {
+        let busy_loads = Arc::new(AtomicU32::new(loads));
+        (
+            FaultyHome { busy_loads: Arc::clone(&busy_loads), ..Self::new(|_| Fate::Made) },
+            busy_loads,
+        )
     }
 }
 
@@ -50,7 +63,8 @@ impl Home for FaultyHome {
 
     fn own(&self, job: &Job) -> Result<Box<dyn Owner>> {
         let inner = self.inner.own(job)?;
-        Ok(Box::new(FaultyOwner { inner, decide: Arc::clone(&self.decide) }))
+        let (decide, busy_loads) = (Arc::clone(&self.decide), Arc::clone(&self.busy_loads));
+        Ok(Box::new(FaultyOwner { inner, decide, busy_loads }))
     }
 
     fn view(&self) -> Result<View> {
@@ -101,12 +115,14 @@ impl Home for FaultyHome {
 struct FaultyOwner {
     inner: Box<dyn Owner>,
     decide: Decide,
+    busy_loads: Arc<AtomicU32>,
 }
 
 impl Owner for FaultyOwner {
     fn committer(&self) -> Result<Box<dyn Committer>> {
         let inner = self.inner.committer()?;
-        Ok(Box::new(FaultyCommitter { inner, decide: Arc::clone(&self.decide) }))
+        let (decide, busy_loads) = (Arc::clone(&self.decide), Arc::clone(&self.busy_loads));
+        Ok(Box::new(FaultyCommitter { inner, decide, busy_loads }))
     }
 
     fn prune_journal(&self, partition: Partition, below: Offset) -> Result<()> {
@@ -121,10 +137,15 @@ impl Owner for FaultyOwner {
 struct FaultyCommitter {
     inner: Box<dyn Committer>,
     decide: Decide,
+    busy_loads: Arc<AtomicU32>,
 }
 
 impl Committer for FaultyCommitter {
     fn load(&mut self, claim: &Claim, partitions: &[Partition]) -> Result<Vec<Recovered>> {
+        let left = |left: u32| left.checked_sub(1);
+        if self.busy_loads.fetch_update(Ordering::SeqCst, Ordering::SeqCst, left).is_ok() {
+            return Err(busy("load"));
+        }
         self.inner.load(claim, partitions)
     }
 
@@ -134,9 +155,7 @@ impl Committer for FaultyCommitter {
         let error = || Error::Failpoint { at: "the test".into(), doing: "commit" };
         match fate {
             Fate::Made => self.inner.commit(claim, &commit),
-            Fate::Busy => {
-                Err(CommitError::Retry(Error::Busy { at: "the test".into(), doing: "commit" }))
-            }
+            Fate::Busy => Err(CommitError::Retry(busy("commit"))),
             Fate::MadeUnheard => {
                 self.inner.commit(claim, &commit)?;
                 Err(CommitError::Rebuild(error()))
@@ -154,6 +173,10 @@ impl Committer for FaultyCommitter {
             })),
         }
     }
+}
+
+fn busy(doing: &'static str) -> Error {
+    Error::Busy { at: "the test".into(), doing }
 }
 
 fn copy(commit: &Commit) -> Commit {

@@ -71,6 +71,14 @@ impl Worker {
         self.home.view().unwrap().sinks.iter().map(|position| position.next.0).collect()
     }
 
+    /// Deletes all rows that retention may; with `past_holds` also those that a sink needs.
+    fn let_go(&self, past_holds: bool) {
+        let topics = self.home.topics();
+        let topic = topics.topic("results").unwrap();
+        topics.set_policy(&topic, Policy { max_age_ms: None, max_bytes: Some(0) }).unwrap();
+        topics.retain(&topic, past_holds).unwrap();
+    }
+
     fn id(&self) -> String {
         self.home.view().unwrap().id
     }
@@ -153,16 +161,27 @@ fn the_console_begins_with_what_comes_after_it_and_holds_nothing() {
 }
 
 #[test]
+fn retention_waits_for_a_new_sink_before_its_first_turn() {
+    let (mut worker, place) = (Worker::new(), CsvPlace::new(1 << 20));
+    worker.commit(0, 3);
+    worker.commit(1, 2);
+    let mut relay = worker.relay(&place).unwrap();
+    worker.let_go(false);
+    assert!(worker.spans().iter().all(|span| span.first == Offset(0)), "rows it has yet to write");
+    drain(&mut relay, &worker);
+    worker.assert_shown(&place);
+    worker.let_go(false);
+    assert!(worker.spans().iter().all(|span| span.first == span.end), "rows that it has");
+}
+
+#[test]
 fn a_sink_below_the_first_row_refuses_to_skip() {
     let (mut worker, place) = (Worker::new(), CsvPlace::new(1 << 20));
     worker.commit(0, 3);
     drain(&mut worker.relay(&place).unwrap(), &worker);
     worker.commit(0, 3);
     worker.commit(0, 3);
-    let topics = worker.home.topics();
-    let topic = topics.topic("results").unwrap();
-    topics.set_policy(&topic, Policy { max_age_ms: None, max_bytes: Some(0) }).unwrap();
-    topics.retain(&topic, true).unwrap();
+    worker.let_go(true);
     assert!(worker.spans()[0].first > Offset(3), "rows are gone");
     let error = worker.relay(&place).err().expect("a hole");
     assert_eq!(error.kind(), Kind::Data);
