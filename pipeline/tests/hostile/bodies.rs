@@ -1,13 +1,15 @@
 //! What must hold for any bytes, parser by parser. Shared with the fuzz targets.
 
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use seismic_generator::import::openeew;
+use seismic_generator::import::records::{self, Format, RecordsSummary};
 use seismic_pipeline::decode::{self, Phase};
 use seismic_pipeline::{Engine, Entry, Note, Out, Rules};
 use seismic_proto::{BATCH_FIRST_BYTE, Message as _, SeismicRecord, SeismicRecordBatch};
 use seismic_queue::memory::Memory;
-use seismic_queue::{Batch, Block, Message, Offset, Partition};
+use seismic_queue::{Batch, Block, Event, Message, Offset, Partition, Queue, Topic, partition_of};
 
 const P0: Partition = Partition(0);
 
@@ -40,12 +42,14 @@ pub fn message(bytes: &[u8]) {
         assert_eq!(ours.latitude.to_bits(), theirs.latitude.to_bits());
         assert_eq!(ours.amplitude.to_bits(), theirs.seismic_amplitude.to_bits());
         assert_eq!((ours.quality, ours.phase), (theirs.data_quality, phase));
+        assert_eq!(ours.arrival_ms, theirs.arrival_ms);
     }
 }
 
 /// A fresh engine takes the message, and every record ends in exactly one place.
 pub fn engine(bytes: &[u8]) {
-    let mut engine = Engine::new(Rules::default(), "t", P0, Offset(0));
+    let rules = Rules { rollups_ms: vec![2_000, 10_000], ..Rules::default() };
+    let mut engine = Engine::new(rules, "t", P0, Offset(0));
     give(&mut engine, bytes);
 }
 
@@ -130,6 +134,68 @@ pub fn openeew(bytes: &[u8]) {
         Ok(summary) => assert!(summary.published >= summary.messages),
         Err(error) => assert!(!error.to_string().is_empty()),
     }
+}
+
+/// A file of these bytes is read as JSON lines: each one that is not blank is imported or refused.
+pub fn jsonl(bytes: &[u8]) {
+    let imported = imported(Format::Jsonl, bytes);
+    if bytes.starts_with(&[0x1f, 0x8b]) {
+        return;
+    }
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let filled = text.split(|&byte| byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
+    let imported = imported.expect("nothing but a broken gzip file is refused as a whole");
+    assert!(imported.published + imported.refused.count >= filled.count() as u64);
+}
+
+/// A file of these bytes is read as CSV: refused for its header, or imported row by row.
+pub fn csv(bytes: &[u8]) {
+    imported(Format::Csv, bytes);
+}
+
+/// Imports a file of these bytes; `None` when it is refused. Each record lies in the partition of
+/// its sensor, and what is imported twice is there once.
+fn imported(format: Format, bytes: &[u8]) -> Option<RecordsSummary> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, bytes).unwrap();
+    let queue = Memory::new();
+    let options = records::Options::new(format, vec![file]);
+    let import = || records::import(&queue, &options, &AtomicBool::new(false), &mut |_| {});
+    let first = match import() {
+        Ok(summary) => summary,
+        Err(error) => {
+            assert!(!error.to_string().is_empty());
+            return None;
+        }
+    };
+    let topic = queue.topic(&options.topic).unwrap();
+    let messages = messages_in_place(&queue, &topic);
+    assert!(first.published >= messages && first.recognised == 0);
+    let again = import().unwrap();
+    assert_eq!((again.published, again.recognised), (first.published, messages));
+    assert_eq!(again.refused, first.refused);
+    assert_eq!(messages_in_place(&queue, &topic), messages);
+    Some(first)
+}
+
+/// The number of messages. Those that have records are where their sensors belong.
+fn messages_in_place(queue: &Memory, topic: &Topic) -> u64 {
+    let (mut messages, mut records) = (0, Vec::new());
+    for partition in topic.all() {
+        let mut reader = queue.reader(topic, &[(partition, Offset(0))]).unwrap();
+        while let Event::Batch(batch) = reader.read(Duration::ZERO, &mut vec![]).unwrap() {
+            for message in batch.messages() {
+                messages += 1;
+                if decode::decode(message.value, &mut records).is_ok() {
+                    let of = |sensor| partition_of(sensor, topic.partitions);
+                    let sensors = records.iter().map(|record| record.sensor.of(message.value));
+                    assert!(sensors.map(of).all(|at| at == partition));
+                }
+            }
+        }
+    }
+    messages
 }
 
 /// A valid record.

@@ -1,23 +1,77 @@
-//! Inputs: the corpora of the fuzz targets, and mutations of them.
+//! Inputs: the corpora of the fuzz targets, as they are and with mutations.
 
+use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
+use std::panic::catch_unwind;
+use std::path::{Path, PathBuf};
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
+use crate::bodies;
+
+const FUZZ: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz");
+
+/// The targets whose bodies are here.
+const TARGETS: [(&str, fn(&[u8])); 9] = [
+    ("block", bodies::block),
+    ("csv", bodies::csv),
+    ("engine", bodies::engine),
+    ("entry", bodies::entry),
+    ("jsonl", bodies::jsonl),
+    ("message", bodies::message),
+    ("note", bodies::note),
+    ("openeew", bodies::openeew),
+    ("snapshot", bodies::snapshot),
+];
+
+/// Those whose corpora the tests of sinks and queue go through.
+const ELSEWHERE: [&str; 2] = ["mark", "rocketmq"];
+
 fn folder(name: &str) -> PathBuf {
-    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/corpus")).join(name)
+    Path::new(FUZZ).join("corpus").join(name)
+}
+
+/// The files of a folder, in order.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let files = fs::read_dir(folder).expect("fuzz has a folder for each target");
+    let mut files: Vec<_> = files.map(|file| file.unwrap().path()).collect();
+    files.sort();
+    assert!(!files.is_empty(), "{} is empty", folder.display());
+    files
 }
 
 /// The seeds of a corpus, in order.
 pub fn seeds(name: &str) -> Vec<Vec<u8>> {
-    let files = fs::read_dir(folder(name)).expect("fuzz/corpus has a folder for each target");
-    let mut files: Vec<_> = files.map(|file| file.unwrap().path()).collect();
-    files.sort();
-    assert!(!files.is_empty());
-    files.iter().map(|file| fs::read(file).unwrap()).collect()
+    files(&folder(name)).iter().map(|file| fs::read(file).unwrap()).collect()
+}
+
+#[test]
+fn each_input_of_the_corpora_holds_as_it_is() {
+    for (name, body) in TARGETS {
+        for file in files(&folder(name)) {
+            let bytes = fs::read(&file).unwrap();
+            let held = catch_unwind(|| body(&bytes));
+            assert!(held.is_ok(), "the target {name} fails on {}", file.display());
+        }
+    }
+}
+
+#[test]
+fn each_target_has_a_corpus_and_each_corpus_a_target() {
+    let here = TARGETS.iter().map(|&(name, _)| name);
+    let known: BTreeSet<_> = here.chain(ELSEWHERE).map(str::to_owned).collect();
+    let names = |folder: &str| -> BTreeSet<String> {
+        let name = |file: PathBuf| file.file_stem().unwrap().to_str().unwrap().to_owned();
+        files(&Path::new(FUZZ).join(folder)).into_iter().map(name).collect()
+    };
+    assert_eq!(names("corpus"), known, "folders of fuzz/corpus");
+    assert_eq!(names("fuzz_targets"), known, "files of fuzz/fuzz_targets");
+    let manifest = fs::read_to_string(Path::new(FUZZ).join("Cargo.toml")).unwrap();
+    let built = manifest.lines().filter_map(|line| line.strip_prefix("path = \"fuzz_targets/"));
+    let built = built.filter_map(|line| line.strip_suffix(".rs\""));
+    assert_eq!(built.map(str::to_owned).collect::<BTreeSet<_>>(), known, "fuzz/Cargo.toml");
 }
 
 /// One change of some bytes.
@@ -91,6 +145,9 @@ fn write_the_corpora() {
     write("message", "record", &record);
     write("message", "packed", &packed);
     write("message", "empty", &[]);
+    write("engine", "record", &record);
+    write("engine", "packed", &packed);
+    write("engine", "mixed", &mixed(&later).encode_to_vec());
     write("message", "unknown_fields", &[&record[..], &[0x63, 0x68, 1, 0x64, 0x78, 5]].concat());
     for (name, dedupe, end, rollups_ms) in [
         ("open", Dedupe::Off, false, vec![]),
@@ -137,4 +194,23 @@ fn write_the_corpora() {
     write("openeew", "line", line.as_bytes());
     let other = line.replace("900.265", "901.2");
     write("openeew", "lines", format!("{line}\n\n{other}\n").as_bytes());
+    let record = r#"{"sensor_id":"S1","collect_timestamp":1592925898946,"longitude":-96.5,"latitude":15.67,"depth":10,"seismic_amplitude":"-Infinity","frequency":31,"phase_type":"N","data_quality":1,"network_status":1,"arrival_ms":1592925900265}"#;
+    let read = r#"{"partition":0,"offset":12,"append_ms":5,"key":"S1","value""#;
+    write("jsonl", "record", record.as_bytes());
+    write("jsonl", "refused", b"\xef\xbb\xbf{}\n\n{\"no\":1}\n{\"depth\":1.5}\r\n{\"depth\"");
+    let packed = format!(r#"{read}:{{"records":[{{"sensor_id":"S1"}},{{"sensor_id":"S2"}}]}}}}"#);
+    let bytes = format!(r#"{read}:null,"bytes":"egJoAw=="}}"#);
+    write("jsonl", "read", format!("{read}:{record}}}\n{packed}\n{bytes}\n").as_bytes());
+    write("csv", "rows", b"sensor_id,depth,latitude,phase_type\nS1,3,-1.5e3,P\n,,NaN,\nS2,x,0,S\n");
+    write("csv", "quoted", b"depth,\"sensor_id\"\r\n1,\"a\"\"b,\nc\"\r\n\r\n2,\"d\"e\r\n3,\"f");
+    write("csv", "header", b"\xef\xbb\xbf depth ,depth\n1,2\n");
+}
+
+/// Records of two sensors that end in all ways: in windows, late, rejected.
+fn mixed(later: &dyn Fn(i64) -> seismic_proto::SeismicRecord) -> seismic_proto::SeismicRecordBatch {
+    let mut records = [0, 40, 900_000, 40, 900_000, 901_000].map(later);
+    records[1].sensor_id = "S002".into();
+    records[4].data_quality = 0;
+    records[5].seismic_amplitude = f32::NAN;
+    seismic_proto::SeismicRecordBatch { records: records.into() }
 }

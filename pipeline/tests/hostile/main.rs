@@ -2,7 +2,7 @@
 //! what is accepted is right.
 //!
 //! The bodies in `bodies.rs` are also those of the fuzz targets in `fuzz/`, whose corpora are where
-//! mutations start here. `decode.rs` of the library compares the decoder with `prost` at length.
+//! mutations start here.
 
 #![allow(clippy::unwrap_used)] // Helpers of tests are tests.
 #![allow(clippy::disallowed_methods, reason = "tests have files")]
@@ -14,6 +14,7 @@ mod lies;
 #[path = "../../../tests/faults/line.rs"]
 mod line;
 mod memory;
+mod message;
 mod steady;
 
 use corpus::hostile;
@@ -31,7 +32,7 @@ proptest! {
     }
 
     #[test]
-    fn a_message_of_any_bytes_leaves_the_counters_balanced(bytes in hostile("message")) {
+    fn a_message_of_any_bytes_leaves_the_counters_balanced(bytes in hostile("engine")) {
         bodies::engine(&bytes);
     }
 
@@ -63,5 +64,15 @@ proptest! {
     #[test]
     fn lines_of_any_bytes_are_refused_or_imported(bytes in hostile("openeew")) {
         bodies::openeew(&bytes);
+    }
+
+    #[test]
+    fn json_lines_of_any_bytes_are_refused_or_imported(bytes in hostile("jsonl")) {
+        bodies::jsonl(&bytes);
+    }
+
+    #[test]
+    fn rows_of_any_bytes_are_refused_or_imported(bytes in hostile("csv")) {
+        bodies::csv(&bytes);
     }
 }
