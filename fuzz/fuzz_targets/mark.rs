@@ -4,4 +4,7 @@
 #[allow(dead_code)]
 mod bodies;
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| bodies::mark(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    bodies::mark(bytes);
+    bodies::mark(&bodies::sealed(bytes));
+});

@@ -13,8 +13,11 @@ use crate::bodies;
 
 const FUZZ: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz");
 
+/// What must hold of any bytes.
+type Body = fn(&[u8]);
+
 /// The targets whose bodies are here.
-const TARGETS: [(&str, fn(&[u8])); 9] = [
+const TARGETS: [(&str, Body); 9] = [
     ("block", bodies::block),
     ("csv", bodies::csv),
     ("engine", bodies::engine),
