@@ -3,7 +3,7 @@
 use std::env;
 use std::process::Command;
 
-use crate::stages::RECORDS;
+use crate::stages::records;
 
 /// First argument of this program when it is to prepare a stage and end.
 pub const PREPARE: &str = "prepare";
@@ -13,7 +13,7 @@ pub const MEASURE: &str = "measure";
 /// Instructions per record of a stage.
 pub fn per_record(stage: &str) -> Result<f64, String> {
     let (prepared, measured) = (count(PREPARE, stage)?, count(MEASURE, stage)?);
-    Ok(measured.saturating_sub(prepared) as f64 / RECORDS as f64)
+    Ok(measured.saturating_sub(prepared) as f64 / records(stage) as f64)
 }
 
 fn count(what: &str, stage: &str) -> Result<u64, String> {

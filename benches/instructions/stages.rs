@@ -7,19 +7,27 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use seismic_generator::{Options, generate};
+use seismic_generator::{Plan, Stream};
 use seismic_pipeline::{Engine, Finish, Out, Progress, Rules, RunJob, Settings, decode, run};
-use seismic_queue::memory::Memory;
 use seismic_queue::sqlite::{SqliteHome, SqliteQueue};
 use seismic_queue::{
-    Batch, Claim, Commit, Event, Home, Job, Offset, Partition, PartitionCommit, Queue, Topic,
+    Append, Batch, Block, Claim, Commit, Home, Job, Offset, Partition, PartitionCommit, Queue,
+    Topic, limits,
 };
 
-/// Records of every stage: five windows of each sensor.
-pub const RECORDS: u64 = 50_000;
+/// Records of the load: five windows of each sensor.
+const RECORDS: u64 = 50_000;
 
 /// Records between two commits: 100 windows.
 const COMMIT_RECORDS: u64 = 10_000;
+
+/// How many times the rows of all records are committed.
+const COMMIT_ROUNDS: u64 = 20;
+
+/// Records that a stage stands for.
+pub fn records(stage: &str) -> u64 {
+    if stage == "commit" { RECORDS * COMMIT_ROUNDS } else { RECORDS }
+}
 
 /// Stages, in the order in which data moves.
 pub const NAMES: [&str; 4] = ["decode", "engine", "commit", "drain"];
@@ -35,30 +43,44 @@ pub fn prepare(stage: &str) -> Result<Box<dyn FnOnce()>, String> {
     }
 }
 
-fn fill(queue: &dyn Queue) -> Topic {
-    let options = Options {
-        records: Some(RECORDS),
+/// The records, encoded, in blocks. Made here and not by `generate`, whose threads do a little more or
+/// less each time.
+fn blocks() -> Vec<Block> {
+    let plan = Plan {
+        records: RECORDS,
         sensors: 100,
-        sample_rate_hz: 100.0,
         partitions: 1,
+        seed: 1,
+        start_ms: 1_600_000_000_000,
+        records_per_second: 10_000.0,
+        frequency_hz: 100,
         anomaly_percent: 0.0,
-        seed: Some(1),
-        start_ms: Some(1_600_000_000_000),
-        ..Options::default()
+        pack: 1,
+        live: false,
+        producer: "bench".into(),
     };
-    generate(queue, &options, &AtomicBool::new(false), &mut |_| {}).unwrap();
-    queue.topic(&options.topic).unwrap()
+    let (mut stream, mut blocks) = (Stream::new(&plan), vec![Block::default()]);
+    for _ in 0..RECORDS {
+        if blocks.last().unwrap().bytes().len() >= limits::BLOCK_BYTES {
+            blocks.push(Block::default());
+        }
+        let made = stream.make();
+        blocks.last_mut().unwrap().push(made.key, made.value).unwrap();
+    }
+    blocks
 }
 
+/// The same, as a source gives them.
 fn batches() -> Vec<Batch> {
-    let queue = Memory::new();
-    let topic = fill(&queue);
-    let mut reader = queue.reader(&topic, &[(Partition(0), Offset(0))]).unwrap();
-    let mut batches = Vec::new();
-    while let Event::Batch(batch) = reader.read(Duration::ZERO, &mut Vec::new()).unwrap() {
-        batches.push(batch);
-    }
-    batches
+    let mut next = Offset(0);
+    let batch = |block: &Block| {
+        let mut batch = Batch::default();
+        batch.reset(Partition(0), next);
+        assert!(batch.push_block(next, block.count(), 1_600_000_100_000, block.bytes()));
+        next = batch.next();
+        batch
+    };
+    blocks().iter().map(batch).collect()
 }
 
 fn new_engine() -> Engine {
@@ -88,26 +110,33 @@ fn engine() -> Box<dyn FnOnce()> {
     })
 }
 
-fn job(input: Topic) -> Job {
-    let (result_topic, dead_topic) = ("rows".into(), "dead".into());
-    Job { group: "bench".into(), input, result_topic, dead_topic, rollup_topics: Vec::new() }
+fn commit_of(number: u64, rows: Block) -> Commit {
+    let next = Offset(number * COMMIT_RECORDS);
+    let partition = PartitionCommit { number, next, rows, ..PartitionCommit::new(Partition(0)) };
+    Commit { partitions: vec![partition] }
 }
 
-/// Rows to the home file.
+fn job(input: Topic) -> Job {
+    Job {
+        group: "bench".into(),
+        input,
+        result_topic: "rows".into(),
+        dead_topic: "dead".into(),
+        rollup_topics: Vec::new(),
+    }
+}
+
+/// Rows to the home file: all rows [`COMMIT_ROUNDS`] times, since there is one for 100 records only.
 fn commit() -> Box<dyn FnOnce()> {
-    let (mut engine, mut out, mut commits) = (new_engine(), Out::default(), Vec::new());
+    let (mut engine, mut out, mut rows) = (new_engine(), Out::default(), Vec::new());
     for message in batches().iter().flat_map(Batch::messages) {
         engine.step(message, &mut out);
         if engine.position().0 % COMMIT_RECORDS == 0 {
-            let partition = PartitionCommit {
-                number: commits.len() as u64 + 1,
-                next: engine.position(),
-                rows: std::mem::take(&mut out.rows),
-                ..PartitionCommit::new(Partition(0))
-            };
-            commits.push(Commit { partitions: vec![partition] });
+            rows.push(std::mem::take(&mut out.rows));
         }
     }
+    let rounds = std::iter::repeat_n(rows, COMMIT_ROUNDS as usize).flatten();
+    let commits: Vec<_> = (1..).zip(rounds).map(|(number, rows)| commit_of(number, rows)).collect();
     let folder = tempfile::tempdir().unwrap();
     let home = SqliteHome::open(&folder.path().join("home.db")).unwrap();
     let queue = SqliteQueue::open(&folder.path().join("queue.db")).unwrap();
@@ -127,7 +156,15 @@ fn commit() -> Box<dyn FnOnce()> {
 fn drain() -> Box<dyn FnOnce()> {
     let folder = tempfile::tempdir().unwrap();
     let queue = SqliteQueue::open(&folder.path().join("queue.db")).unwrap();
-    let job = job(fill(&queue));
+    let topic = queue.create("input", 1).unwrap();
+    let mut producer = queue.producer(&topic, "bench").unwrap();
+    let mut first_sequence = 0;
+    for block in &blocks() {
+        let append = Append { partition: Partition(0), first_sequence, block };
+        first_sequence += producer.append(&[append]).unwrap().written;
+    }
+    drop(producer);
+    let job = job(topic);
     let home = SqliteHome::open(&folder.path().join("home.db")).unwrap();
     let owner = home.own(&job).unwrap();
     Box::new(move || {
