@@ -7,21 +7,32 @@ use seismic_queue::{Error, Home, Queue, Result, Topic, Url};
 /// three, so that a script can say them once; those that only publish use the queue alone.
 #[derive(Args, Clone, Debug)]
 pub struct Place {
-    /// Queue: sqlite:PATH or rocketmq://NAMESERVER:9876, several with commas between
+    /// Queue: sqlite:PATH, kafka://BROKER:9092 or rocketmq://NAMESERVER:9876, several with commas
+    /// between
     #[arg(long, value_name = "URL", default_value = "sqlite:output/queue.db")]
     pub queue: Url,
-    /// Home of the job: sqlite:PATH; by default next to the queue file
+    /// Home of the job: sqlite:PATH or kafka://BROKER:9092/GROUP; by default next to the queue file
+    /// or in the Kafka cluster
     #[arg(long, value_name = "URL")]
     pub home: Option<Url>,
     /// Name of the job
     #[arg(long, value_name = "NAME", default_value = "seismic")]
     pub group: String,
+    /// Setting of the Kafka client, as librdkafka names it; may be given several times. Secrets come
+    /// from the environment: SEISMIC_KAFKA_SASL_PASSWORD, or its file with _FILE behind it
+    #[arg(long, value_name = "KEY=VALUE", value_parser = parse_setting)]
+    pub kafka: Vec<(String, String)>,
+}
+
+fn parse_setting(text: &str) -> std::result::Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("it is not KEY=VALUE")?;
+    Ok((key.to_owned(), value.to_owned()))
 }
 
 impl Place {
     /// Opens the queue.
     pub fn open_queue(&self) -> Result<Box<dyn Queue>> {
-        seismic_queue::open(&self.queue)
+        seismic_queue::open(&self.with_settings(&self.queue))
     }
 
     /// Opens the queue for reading `topic`. Looking at a file that is not there does not make it.
@@ -41,7 +52,30 @@ impl Place {
     /// Opens the home for looking in.
     pub fn open_home(&self) -> Result<Box<dyn Home>> {
         Topic::check_name(&self.group)?;
-        seismic_queue::open_home(&self.home_url())
+        seismic_queue::open_home(&self.with_settings(&self.home_url()))
+    }
+
+    /// Opens the home for a worker, whose slots have the name `slot` if one is given.
+    pub fn open_home_as(&self, slot: Option<&str>) -> Result<Box<dyn Home>> {
+        let mut url = self.with_settings(&self.home_url());
+        match (&mut url, slot) {
+            (Url::Kafka(address), slot) => address.slot = slot.map(str::to_owned),
+            (_, None) => {}
+            (other, Some(_)) => {
+                let (key, why) = ("--slot".to_owned(), "only homes in Kafka have named slots");
+                return Err(Error::Setting { key, why: format!("{why}, not {other}") });
+            }
+        }
+        Topic::check_name(&self.group)?;
+        seismic_queue::open_home(&url)
+    }
+
+    fn with_settings(&self, url: &Url) -> Url {
+        let mut url = url.clone();
+        if let Url::Kafka(address) = &mut url {
+            address.options.clone_from(&self.kafka);
+        }
+        url
     }
 
     /// Where the home is.

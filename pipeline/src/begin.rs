@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use seismic_queue::{Claim, Commit, Offset, Partition, Queue, Topic};
+use seismic_queue::{Claim, Commit, Offset, Partition, Queue, Topic, patiently};
 
 use crate::lane::{Lane, Threaded};
 use crate::part::Part;
@@ -52,6 +52,31 @@ pub(crate) fn commit_all(job: RunJob<'_>, commit: Commit, stop: &Arc<AtomicBool>
     lane.commit(Claim::Sole, commit)?;
     let (_, outcome) = lane.wait()?;
     outcome.map_err(Error::from)
+}
+
+/// Agrees with the other workers of a shared job on where it begins: each partition is begun by who
+/// gets it first, and all at what the first worker said, whatever becomes of that one.
+///
+/// # Errors
+/// [`Error::BegunElsewhere`] when another `--from` was given than the job began with.
+pub(crate) fn begin_together(
+    job: RunJob<'_>,
+    stop: &AtomicBool,
+    progress: &Progress,
+) -> Result<Vec<Offset>> {
+    let (input, asked) = (&job.job.input, job.settings.from);
+    let from = asked.unwrap_or_default();
+    let starts = input
+        .all()
+        .map(|partition| begin_at(job.queue, input, partition, from))
+        .collect::<Result<Vec<_>>>()?;
+    let agree = || job.owner.agree_on_start(&from.to_string(), &starts);
+    let (agreed, starts) = patiently(stop, agree)?;
+    if asked.is_some() && agreed != from.to_string() {
+        return Err(Error::BegunElsewhere { asked: from.to_string(), agreed });
+    }
+    progress.set_started();
+    Ok(starts)
 }
 
 /// Where a partition that was never committed begins. An offset counts in every partition; one

@@ -28,6 +28,10 @@ pub enum Error {
          leave --from out, or start a new --group"
     )]
     AlreadyStarted { partition: Partition, next: Offset },
+    #[error(
+        "--from {asked} was given, but the job began from {agreed}; leave --from out, or start a new --group"
+    )]
+    BegunElsewhere { asked: String, agreed: String },
     #[error("the note beside the position of partition {partition} cannot be used")]
     Note { partition: Partition, source: EntryError },
     #[error("journal entry {sequence} of partition {partition} cannot be used")]
@@ -178,7 +182,8 @@ impl Error {
             | Error::RulesDiffer(_)
             | Error::NoSuchCheckpoint { .. }
             | Error::NameNotWhole { .. }
-            | Error::AlreadyStarted { .. } => Kind::Config,
+            | Error::AlreadyStarted { .. }
+            | Error::BegunElsewhere { .. } => Kind::Config,
             Error::Note { .. }
             | Error::Entry { .. }
             | Error::Snapshot { .. }

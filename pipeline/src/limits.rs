@@ -54,6 +54,9 @@ pub const SAVE_ASKED_EVERY: Duration = Duration::from_millis(100);
 /// How often a source is asked for the log's end.
 pub const END_ASKED_EVERY: Duration = Duration::from_millis(250);
 
+/// How often a worker that has done its part of a bounded run asks how far the others are.
+pub const OTHERS_ASKED_EVERY: Duration = Duration::from_millis(250);
+
 /// Longest wait between two tries of something that can be retried.
 pub const BACKOFF_MAX: Duration = Duration::from_secs(5);
 

@@ -6,14 +6,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::thread;
 
-use seismic_queue::{Home, Job, Owner, Partition, PartitionCommit, Queue, Topic, patiently};
+use seismic_queue::{
+    Committer, Home, Job, Member, Owner, Partition, PartitionCommit, Queue, Source, Topic,
+    patiently,
+};
 
-use crate::begin::{begin, begin_at};
+use crate::begin::{begin, begin_at, begin_together};
 use crate::clock::{Clock, Monotonic};
 use crate::lane::Threaded;
 use crate::saves::Saves;
 use crate::settings::Settings;
-use crate::slot::{Slot, SlotJob};
+use crate::slot::{Shared, Slot, SlotJob};
 use crate::{Error, Result, keep, watch};
 
 /// What a job reads and where it keeps what it made of it.
@@ -140,18 +143,36 @@ pub fn run(job: RunJob<'_>, stop: &Arc<AtomicBool>, progress: &Progress) -> Resu
     }
     let budget = Budget::new(settings.max_records);
     let clock: &dyn Clock = &Monotonic::start();
-    let begin_at = |partition| begin_at(queue, topic, partition, settings.from.unwrap_or_default());
     let first = |partition: Partition| Ok(queue.spans(topic)?[partition.0 as usize].first);
-    patiently(stop, || keep::hold_log_now(queue, home, job.job))?;
-    if let Err(error) = begin(job, stop, progress) {
-        keep::release_unless_begun(queue, home, job.job);
-        return Err(error);
+    let shares = shares(topic, job.slots, owner)?;
+    let positions = || Ok(owner.positions()?);
+    let (mut shared, mut starts) = (None, Vec::new());
+    if shares.iter().any(Share::is_member) {
+        starts = begin_together(job, stop, progress)?;
+        let spans = patiently(stop, || queue.spans(topic))?;
+        let targets = spans.iter().map(|span| span.end).collect();
+        shared = Some(Shared { targets, positions: &positions });
+    } else {
+        patiently(stop, || keep::hold_log_now(queue, home, job.job))?;
+        if let Err(error) = begin(job, stop, progress) {
+            keep::release_unless_begun(queue, home, job.job);
+            return Err(error);
+        }
     }
+    let shared = shared.as_ref();
+    let begin_at = |partition: Partition| match starts.get(partition.0 as usize) {
+        Some(&start) => Ok(start),
+        None => begin_at(queue, topic, partition, settings.from.unwrap_or_default()),
+    };
 
     let (is_over, saves) = (AtomicBool::new(false), &Saves::default());
     let outcome = thread::scope(|scope| {
-        let keeper = scope.spawn(|| keep::keep_house(job, saves, &is_over));
-        let slots: Vec<_> = shares(topic, job.slots)
+        // Where workers share a job, the brokers keep house.
+        let keeper = scope.spawn(|| match shared {
+            None => keep::keep_house(job, saves, &is_over),
+            Some(_) => {}
+        });
+        let slots: Vec<_> = shares
             .into_iter()
             .map(|share| {
                 let slot_job = SlotJob {
@@ -164,6 +185,7 @@ pub fn run(job: RunJob<'_>, stop: &Arc<AtomicBool>, progress: &Progress) -> Resu
                     clock,
                     begin_at: &begin_at,
                     first: &first,
+                    shared,
                 };
                 scope.spawn(move || run_slot(slot_job, queue, owner, &share, stop))
             })
@@ -180,7 +202,9 @@ pub fn run(job: RunJob<'_>, stop: &Arc<AtomicBool>, progress: &Progress) -> Resu
         first_of(all.map(|ended| ended.unwrap_or_else(unwind)))
     });
     outcome?;
-    keep::hold_log(queue, home, job.job);
+    if shared.is_none() {
+        keep::hold_log(queue, home, job.job);
+    }
     Ok(())
 }
 
@@ -195,22 +219,56 @@ fn first_of(outcomes: impl Iterator<Item = Result<()>>) -> Result<()> {
     first.map_or(Ok(()), Err)
 }
 
-/// Partitions dealt out to slots.
-fn shares(topic: &Topic, slots: usize) -> Vec<Vec<Partition>> {
+/// What a slot works on.
+enum Share {
+    /// These partitions, for good.
+    Fixed(Vec<Partition>),
+    /// Whatever the group gives to this member.
+    Member(Member),
+}
+
+impl Share {
+    fn is_member(&self) -> bool {
+        matches!(self, Share::Member(_))
+    }
+
+    fn source(&self, queue: &dyn Queue, topic: &Topic) -> seismic_queue::Result<Box<dyn Source>> {
+        match self {
+            Share::Fixed(partitions) => queue.source(topic, partitions),
+            Share::Member(member) => queue.member(topic, member),
+        }
+    }
+
+    fn committer(&self, owner: &dyn Owner) -> seismic_queue::Result<Box<dyn Committer>> {
+        match self {
+            Share::Fixed(_) => owner.committer(),
+            Share::Member(member) => owner.committer_of(member),
+        }
+    }
+}
+
+/// What each slot works on: partitions dealt out to them, or what a group will give them.
+fn shares(topic: &Topic, slots: usize, owner: &dyn Owner) -> Result<Vec<Share>> {
     let slots = slots.clamp(1, topic.partitions as usize);
-    (0..slots).map(|slot| topic.all().skip(slot).step_by(slots).collect()).collect()
+    let share = |slot| {
+        Ok(match owner.member(slot)? {
+            Some(member) => Share::Member(member),
+            None => Share::Fixed(topic.all().skip(slot).step_by(slots).collect()),
+        })
+    };
+    (0..slots).map(share).collect()
 }
 
 fn run_slot(
     job: SlotJob<'_>,
     queue: &dyn Queue,
     owner: &dyn Owner,
-    share: &[Partition],
+    share: &Share,
     stop: &Arc<AtomicBool>,
 ) -> Result<()> {
     let work = || {
-        let source = patiently(stop, || queue.source(job.topic, share))?;
-        let committer = patiently(stop, || owner.committer())?;
+        let source = patiently(stop, || share.source(queue, job.topic))?;
+        let committer = patiently(stop, || share.committer(owner))?;
         let lane = Threaded::start(committer, Arc::clone(stop));
         Slot::new(job, source, Box::new(lane)).run()
     };

@@ -31,6 +31,9 @@ pub struct Slot<'a> {
     clock: &'a dyn Clock,
     begin_at: &'a (dyn Fn(Partition) -> Result<Offset> + Sync),
     first: &'a (dyn Fn(Partition) -> Result<Offset> + Sync),
+    shared: Option<&'a Shared<'a>>,
+    /// When it was last asked how far other workers are, and whether they had come far enough.
+    others: (Option<Duration>, bool),
     source: Box<dyn Source>,
     lane: Box<dyn Lane>,
     parts: BTreeMap<Partition, Part>,
@@ -63,13 +66,33 @@ pub struct SlotJob<'a> {
     pub begin_at: &'a (dyn Fn(Partition) -> Result<Offset> + Sync),
     /// The oldest offset that a partition's log still has.
     pub first: &'a (dyn Fn(Partition) -> Result<Offset> + Sync),
+    /// Of a job that several workers share.
+    pub shared: Option<&'a Shared<'a>>,
+}
+
+/// What a slot must know of partitions that others may have.
+pub struct Shared<'a> {
+    /// Ends of all partitions when this worker began.
+    pub targets: Vec<Offset>,
+    /// Committed position of every partition.
+    pub positions: &'a (dyn Fn() -> Result<Vec<Option<Offset>>> + Sync),
 }
 
 impl<'a> Slot<'a> {
     /// A slot that has done nothing yet.
     pub fn new(job: SlotJob<'a>, source: Box<dyn Source>, lane: Box<dyn Lane>) -> Self {
-        let SlotJob { topic, settings, budget, progress, stop, saves, clock, begin_at, first } =
-            job;
+        let SlotJob {
+            topic,
+            settings,
+            budget,
+            progress,
+            stop,
+            saves,
+            clock,
+            begin_at,
+            first,
+            shared,
+        } = job;
         Slot {
             topic,
             settings,
@@ -80,6 +103,8 @@ impl<'a> Slot<'a> {
             clock,
             begin_at,
             first,
+            shared,
+            others: (None, false),
             source,
             lane,
             parts: BTreeMap::new(),
@@ -106,7 +131,7 @@ impl<'a> Slot<'a> {
     /// # Errors
     /// As [`Slot::run`]; the slot is of no further use.
     pub fn step(&mut self) -> Result<bool> {
-        if !self.is_stopped() && !self.is_finished() {
+        if !self.is_stopped() && !self.is_finished()? {
             self.turn()?;
             return Ok(true);
         }
@@ -158,10 +183,22 @@ impl<'a> Slot<'a> {
                 self.parts.retain(|partition, _| !partitions.contains(partition));
                 self.source.release(&partitions)?;
             }
-            Event::Lost(partitions) => {
-                self.parts.retain(|partition, _| !partitions.contains(partition));
-            }
+            Event::Lost(partitions) => self.lost(&partitions)?,
             Event::Nothing => {}
+        }
+        Ok(())
+    }
+
+    /// Others have these by now. A commit under way is refused or was made before; who has them knows.
+    fn lost(&mut self, partitions: &[Partition]) -> Result<()> {
+        tracing::warn!(
+            "the group took away partitions without asking: this worker was not heard for too long"
+        );
+        self.parts.retain(|partition, _| !partitions.contains(partition));
+        while self.lane.is_busy() {
+            if let Some(committed) = self.lane.settled(limits::BACKOFF_MAX)? {
+                self.settle(committed)?;
+            }
         }
         Ok(())
     }
@@ -231,7 +268,10 @@ impl<'a> Slot<'a> {
                 return Err(Error::LogShort { partition, next: part.committed(), end });
             }
             if settings.finish != Finish::Never {
-                part.target = Some(end);
+                // Workers that share a job end where it ended when they began, or they would wait
+                // for each other without end.
+                let shared = self.shared.map(|shared| shared.targets[partition.0 as usize]);
+                part.target = Some(shared.unwrap_or(end));
             }
             let (from, first) = (part.engine.position(), (self.first)(partition)?);
             if first <= from {
@@ -380,6 +420,10 @@ impl<'a> Slot<'a> {
         self.rebuilt += 1;
         self.parts.clear();
         self.waiting_since = None;
+        if self.source.is_lost() {
+            // Others know the outcome. What is assigned next is loaded then.
+            return Ok(());
+        }
         self.progress.set_started();
         self.assigned(&partitions)?;
         for (partition, target) in partitions.iter().zip(targets) {
@@ -388,11 +432,37 @@ impl<'a> Slot<'a> {
         Ok(())
     }
 
-    fn is_finished(&self) -> bool {
+    fn is_finished(&mut self) -> Result<bool> {
         let is_bounded = self.settings.finish != Finish::Never || !self.budget.is_unlimited();
-        is_bounded
-            && !self.parts.is_empty()
-            && self.parts.values().all(|part| part.is_finished(self.budget))
+        if !is_bounded || !self.parts.values().all(|part| part.is_finished(self.budget)) {
+            return Ok(false);
+        }
+        match self.shared {
+            None => Ok(!self.parts.is_empty()),
+            Some(_) if self.budget.is_spent() => Ok(true),
+            // Not before the group has said what is this slot's.
+            Some(_) if self.source.is_lost() => Ok(false),
+            Some(shared) => self.are_others_done(shared),
+        }
+    }
+
+    /// Whether every partition is committed up to where it ended when this worker began, also those
+    /// that other workers have, or nobody until the group notices that one is gone.
+    fn are_others_done(&mut self, shared: &Shared<'_>) -> Result<bool> {
+        let (now, (asked, was_done)) = (self.clock.now(), self.others);
+        if asked.is_some_and(|asked| now.saturating_sub(asked) < limits::OTHERS_ASKED_EVERY) {
+            return Ok(was_done);
+        }
+        let mut positions = (shared.positions)()?;
+        for part in self.parts.values() {
+            positions[part.partition.0 as usize] = Some(part.engine.position());
+        }
+        let is_done = shared.targets.iter().zip(positions).all(|(target, position)| {
+            // A partition that holds nothing may belong to nobody yet.
+            position.unwrap_or_default() >= *target
+        });
+        self.others = (Some(self.clock.now()), is_done);
+        Ok(is_done)
     }
 
     /// The log has nothing more to give for a reason that needs a person. What was read before is

@@ -12,6 +12,8 @@ pub struct Address {
     pub brokers: String,
     /// Whose home it is; `None` for a queue.
     pub group: Option<String>,
+    /// Name of this worker's slot in the group; `None`: one is found.
+    pub slot: Option<String>,
     /// Further settings of the client, as librdkafka names them.
     pub options: Vec<(String, String)>,
 }
@@ -30,7 +32,7 @@ impl Address {
         if !brokers.split(',').all(is_host) {
             return Err(Error::url(text, "after kafka:// come host:port, with commas between"));
         }
-        Ok(Address { brokers: brokers.to_owned(), group, options: Vec::new() })
+        Ok(Address { brokers: brokers.to_owned(), group, slot: None, options: Vec::new() })
     }
 }
 

@@ -131,6 +131,28 @@ pub enum Error {
     Kafka { at: String, doing: &'static str, source: Box<rdkafka::error::KafkaError> },
     #[error("nobody answers at {at} within {seconds} s: is the address right, does it run?")]
     Unreachable { at: String, seconds: u64 },
+    #[error(
+        "topic {topic:?} belongs to group {group}; a second group needs another --result-topic and \
+         --dead-topic"
+    )]
+    TopicTaken { topic: String, group: String },
+    #[error("{at} has no groups that share the work: its partitions belong to one process")]
+    NoGroups { at: String },
+    #[error(
+        "group {group} has no committed offset for {topic}/{partition}, but it has committed before: \
+         the cluster forgets offsets of groups without members (offsets.retention.minutes). Nothing \
+         of the results is lost; start a new --group"
+    )]
+    OffsetExpired { group: String, topic: String, partition: Partition },
+    #[error(
+        "this worker was paused for longer than its session in group {group}, so others have its \
+         partitions; it stops"
+    )]
+    Paused { group: String },
+    #[error("slot {slot} of group {group} was taken by another process; this one stops")]
+    SlotTaken { group: String, slot: String },
+    #[error("{at} has no named checkpoints; those of an embedded home have names")]
+    NoNames { at: String },
     #[error("the client setting {key:?} cannot be used: {why}")]
     Setting { key: String, why: String },
     #[error("topic {topic:?} cannot be used: its {key} is {found:?}, and {why}")]
@@ -160,10 +182,14 @@ impl Error {
             | Error::SequenceGap { .. }
             | Error::Corrupt { .. }
             | Error::Replaced { .. }
+            | Error::OffsetExpired { .. }
             | Error::CheckpointMissing { .. } => Kind::Data,
             Error::Url { .. }
             | Error::Setting { .. }
             | Error::TopicSetting { .. }
+            | Error::TopicTaken { .. }
+            | Error::NoGroups { .. }
+            | Error::NoNames { .. }
             | Error::Name { .. }
             | Error::TopicMissing { .. }
             | Error::PartitionsDiffer { .. }
@@ -181,7 +207,10 @@ impl Error {
             | Error::TooManyNames { .. }
             | Error::NothingToName { .. }
             | Error::Held { .. } => Kind::Config,
-            Error::Owned { .. } | Error::Fenced { .. } => Kind::Fenced,
+            Error::Owned { .. }
+            | Error::Fenced { .. }
+            | Error::Paused { .. }
+            | Error::SlotTaken { .. } => Kind::Fenced,
             Error::Io { .. }
             | Error::Unreachable { .. }
             | Error::Failpoint { .. }

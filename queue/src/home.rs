@@ -7,7 +7,9 @@
 
 use std::ops::Range;
 
-use crate::{Block, Class, CommitError, Error, Offset, Partition, Queue, Result, Span, Topic};
+use crate::{
+    Block, Class, CommitError, Error, Member, Offset, Partition, Queue, Result, Span, Topic,
+};
 
 /// Whose home it is. Written at the first [`Home::own`]; later owners must agree.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,6 +105,29 @@ pub trait Owner: Send + Sync {
     /// A committer for one slot. Commits of several are merged where the backend can.
     fn committer(&self) -> Result<Box<dyn Committer>>;
 
+    /// As whom the slot of that index reads, where several owners share a job; `None` where all
+    /// partitions belong to this one.
+    fn member(&self, _index: usize) -> Result<Option<Member>> {
+        Ok(None)
+    }
+
+    /// The committer of a member.
+    fn committer_of(&self, _member: &Member) -> Result<Box<dyn Committer>> {
+        self.committer()
+    }
+
+    /// Committed position of every partition, where several owners share a job: what this one cannot
+    /// know of itself. Empty where they do not.
+    fn positions(&self) -> Result<Vec<Option<Offset>>> {
+        Ok(Vec::new())
+    }
+
+    /// Where a job begins that several owners share: what the first of them said, with an offset
+    /// for each partition.
+    fn agree_on_start(&self, from: &str, starts: &[Offset]) -> Result<(String, Vec<Offset>)> {
+        Ok((from.to_owned(), starts.to_vec()))
+    }
+
     /// Forgets journal entries before `below`: the log before it is gone and no checkpoint needs
     /// them.
     fn prune_journal(&self, partition: Partition, below: Offset) -> Result<()>;
@@ -123,6 +148,9 @@ pub trait Owner: Send + Sync {
 pub enum Claim {
     /// Partitions never move: the home's lock and epoch are the proof.
     Sole,
+    /// The place in a group, as it was when the partitions were assigned.
+    #[cfg(feature = "kafka")]
+    Group(crate::kafka::Membership),
 }
 
 /// One slot's way into its home.

@@ -55,7 +55,9 @@ pub use home::{
 pub use kept::Class;
 pub use partitioner::partition_of;
 pub use patience::{patiently, sleep};
-pub use queue::{Append, Appended, Event, Hold, Policy, Producer, Queue, Reader, Retained, Source};
+pub use queue::{
+    Append, Appended, Event, Hold, Member, Policy, Producer, Queue, Reader, Retained, Source,
+};
 pub use topic::{Offset, Partition, Span, Topic};
 pub use url::Url;
 
@@ -89,7 +91,10 @@ pub fn open(url: &Url) -> Result<Box<dyn Queue>> {
 pub fn open_home(url: &Url) -> Result<Box<dyn Home>> {
     match url {
         Url::Memory(name) => Ok(Box::new(memory::MemoryHome::named(name))),
-        Url::Kafka(_) => Err(Error::url(url, "homes are sqlite:PATH; say --home")),
+        #[cfg(feature = "kafka")]
+        Url::Kafka(address) => Ok(Box::new(kafka::KafkaHome::open(address)?)),
+        #[cfg(not(feature = "kafka"))]
+        Url::Kafka(_) => Err(Error::url(url, "this build has no kafka backend")),
         #[cfg(feature = "sqlite")]
         Url::Sqlite(path) => Ok(Box::new(sqlite::SqliteHome::open(path)?)),
         #[cfg(not(feature = "sqlite"))]

@@ -109,3 +109,24 @@ pub const KAFKA_APPEND_WAIT: Duration = Duration::from_secs(2);
 /// How often a producer notes in the cluster how far it has come: what a repeated run reads again
 /// to find where it was.
 pub const KAFKA_NOTE_EVERY: Duration = Duration::from_secs(1);
+
+/// How long reading back a job waits for a transaction of a worker that is gone: brokers end it
+/// after [`KAFKA_TRANSACTION_TIMEOUT`], and look for such every 10 s.
+pub const KAFKA_SETTLE_WAIT: Duration = Duration::from_secs(25);
+
+/// Brokers abort a transaction that takes longer. Shorter than a session, so that whoever takes over
+/// a partition finds nothing open.
+pub const KAFKA_TRANSACTION_TIMEOUT: Duration = Duration::from_secs(6);
+
+/// How long a message of a transaction is tried. Below the transaction's own.
+pub const KAFKA_MESSAGE_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// How long one call of a transaction waits for its answer.
+pub const KAFKA_TRANSACTION_WAIT: Duration = Duration::from_secs(8);
+
+/// A member that says nothing for so long is taken for gone and its partitions go to others.
+pub const KAFKA_SESSION_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A transactional id that was fenced so often, one time after the other, belongs to someone else;
+/// less often it was a transaction that took too long.
+pub const KAFKA_FENCED_TIMES: u32 = 3;

@@ -53,6 +53,14 @@ pub trait Queue: Send + Sync {
     /// A source of a slot that holds `partitions` for good.
     fn source(&self, topic: &Topic, partitions: &[Partition]) -> Result<Box<dyn Source>>;
 
+    /// A source of a member of a group, which is given its partitions, and may lose them.
+    ///
+    /// # Errors
+    /// [`Error::NoGroups`](crate::Error::NoGroups) where there are none.
+    fn member(&self, _topic: &Topic, _member: &Member) -> Result<Box<dyn Source>> {
+        Err(crate::Error::NoGroups { at: self.name() })
+    }
+
     /// Says that `holder` (a job) needs the log from these offsets on. Replaces what it said before;
     /// with no offsets, it needs nothing any more.
     fn hold(&self, topic: &Topic, holder: &str, at: &[(Partition, Offset)]) -> Result<()>;
@@ -69,6 +77,18 @@ pub trait Queue: Send + Sync {
     /// Deletes what the policy lets go of, whole blocks from the oldest on, never past a hold
     /// unless `past_holds`.
     fn retain(&self, topic: &Topic, past_holds: bool) -> Result<Vec<Retained>>;
+}
+
+/// One slot of one worker, among several workers that share a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Name of the group.
+    pub group: String,
+    /// Name of the slot: whoever has it next takes over from whoever had it before.
+    pub slot: String,
+    /// Whether a person gave it that name. Then the group keeps its partitions for it while it is
+    /// gone for less than a session; else they go to others as soon as it leaves.
+    pub is_named: bool,
 }
 
 /// How much of a topic is kept. `None` = without limit.
@@ -180,6 +200,11 @@ pub trait Source: Send {
 
     /// What a commit must show to prove that this source still owns its partitions.
     fn claim(&self) -> Claim;
+
+    /// Whether the partitions were taken away already; [`Event::Lost`] says so too, but later.
+    fn is_lost(&mut self) -> bool {
+        false
+    }
 }
 
 /// Reads partitions for anyone: verify, `read`, sinks. No group, no ownership.

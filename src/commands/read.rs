@@ -189,7 +189,8 @@ impl<W: Write> Printer<W> {
                     next = batch.next();
                     spare.push(batch);
                 }
-                Event::CaughtUp(..) => break,
+                // Short of the end while a transaction is open there.
+                Event::CaughtUp(_, at) => next = next.max(at),
                 _ => {}
             }
         }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use seismic_pipeline::{Dedupe, Finish, From, Progress, Rules, RunJob, Settings, Time};
-use seismic_queue::{Home, Job, Queue, Topic, patiently};
+use seismic_queue::{Home, Job, Queue, Span, Topic, patiently};
 use seismic_sinks::{Relay, Spec};
 
 use self::origin::Origin;
@@ -78,6 +78,10 @@ pub struct Args {
     /// Threads that read and compute; at most one per partition [default: one per core]
     #[arg(long, value_name = "N")]
     slots: Option<usize>,
+    /// Name of this worker among those that share a job in Kafka: a worker with the name of one that
+    /// is gone takes over at once what that one left [default: found by machine]
+    #[arg(long, value_name = "NAME", value_parser = parse_slot)]
+    slot: Option<String>,
     /// Longest wait of a row for its commit, ms
     #[arg(long, value_name = "MS", default_value_t = 20)]
     commit_interval_ms: u64,
@@ -94,6 +98,10 @@ pub struct Args {
     /// Say nothing on stderr but warnings and errors
     #[arg(long)]
     quiet: bool,
+}
+
+fn parse_slot(text: &str) -> Result<String, String> {
+    Topic::check_name(text).map(|()| text.to_owned()).map_err(|error| error.to_string())
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
@@ -198,7 +206,7 @@ fn run_until(args: &Args, stop: &Arc<AtomicBool>) -> anyhow::Result<Outcome> {
         true => args.place.open_queue_of(&args.topic),
         false => args.place.open_queue(),
     })?;
-    let home = patiently(stop, || args.place.open_home())?;
+    let home = patiently(stop, || args.place.open_home_as(args.slot.as_deref()))?;
     let Some(input) = find_topic(&*queue, args, stop)? else {
         return Ok(Outcome::Fine);
     };
@@ -338,8 +346,8 @@ impl<'scope> Sinks<'scope> {
     /// Lets every sink write what is committed: all of it when the run `is_done`, else as much as
     /// a stop has time for.
     fn end(mut self, home: &dyn Home, is_done: bool, stop: &AtomicBool) -> anyhow::Result<()> {
-        let topics = home.topics();
-        let ends = topics.spans(&topics.topic(&home.view()?.job.result_topic)?)?;
+        // As committed: a log may go on behind the last row.
+        let ends: Vec<Span> = home.view()?.partitions.iter().map(|part| part.rows).collect();
         self.running.iter().for_each(|sink| sink.finish.after(ends.clone()));
         let mut stopping: Option<Instant> = None;
         let mut outcome = Ok(());

@@ -114,7 +114,8 @@ impl<'a> Fold<'a> {
         let mut reader = self.queue.reader(&self.job.input, &[(self.partition, from)])?;
         let mut spare = Vec::new();
         while self.engine.position() < self.until {
-            let Some(batch) = next_batch(&mut *reader, &mut spare, &self.job.input.name)? else {
+            let (input, until) = (&self.job.input.name, self.until);
+            let Some(batch) = next_batch(&mut *reader, &mut spare, input, until)? else {
                 teller.count(
                     "input",
                     format!("messages up to {}", self.until),

@@ -9,18 +9,23 @@ use crate::Result;
 /// A reader waits this long for messages that were there when the proof began.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The next batch, or `None` at the end of the log.
+/// The next batch before `end`, or `None` when there is none.
 pub(super) fn next_batch(
     reader: &mut dyn Reader,
     spare: &mut Vec<Batch>,
     topic: &str,
+    end: Offset,
 ) -> Result<Option<Batch>> {
-    match reader.read(PATIENCE, spare)? {
-        Event::Batch(batch) => Ok(Some(batch)),
-        Event::CaughtUp(..) => Ok(None),
-        other => {
-            tracing::warn!("reading {topic} gave {other:?} instead of messages");
-            Ok(None)
+    loop {
+        match reader.read(PATIENCE, spare)? {
+            Event::Batch(batch) => return Ok(Some(batch)),
+            Event::CaughtUp(_, at) if at >= end => return Ok(None),
+            // Somebody's transaction is open there; what lies behind it comes when it ends.
+            Event::CaughtUp(..) => {}
+            other => {
+                tracing::warn!("reading {topic} gave {other:?} instead of messages");
+                return Ok(None);
+            }
         }
     }
 }
@@ -49,7 +54,8 @@ impl Topic {
         if self.read >= self.end {
             return Ok(false);
         }
-        let Some(batch) = next_batch(&mut *self.reader, &mut self.spare, &self.name)? else {
+        let Some(batch) = next_batch(&mut *self.reader, &mut self.spare, &self.name, self.end)?
+        else {
             self.read = self.end;
             return Ok(false);
         };

@@ -95,6 +95,7 @@ impl<'a> Process<'a> {
             clock: &*stage.ground,
             begin_at: &*stage.first,
             first: &*stage.first,
+            shared: None,
         };
         let slot = Slot::new(job, Box::new(source), Box::new(lane::Simulated(Rc::clone(&line))));
         self.slots.push(Running { slot, line, source: orders });

@@ -9,7 +9,8 @@ use std::thread::{self, Thread};
 use std::time::Instant;
 
 use rdkafka::admin::{
-    AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication,
+    AdminClient, AdminOptions, AlterConfig, NewPartitions, NewTopic, ResourceSpecifier,
+    TopicReplication,
 };
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
@@ -58,6 +59,31 @@ impl<'a> Admin<'a> {
             }
         }
         self.settled(name)
+    }
+
+    /// The topic with at least so many partitions.
+    pub(super) fn widen(&self, topic: Topic, partitions: u32) -> Result<Topic> {
+        if topic.partitions >= partitions {
+            return Ok(topic);
+        }
+        let failed = self.cluster.failed("adding partitions");
+        let more = NewPartitions::new(&topic.name, partitions as usize);
+        let done = wait_for(self.client.create_partitions([&more], &patient())).map_err(&failed)?;
+        let begun = Instant::now();
+        loop {
+            match self.settled(&topic.name)? {
+                wide if wide.partitions >= partitions => return Ok(wide),
+                _ if begun.elapsed() < limits::KAFKA_WAIT => thread::sleep(limits::NAP),
+                narrow => {
+                    // Another worker may have done the same; if not, this is why.
+                    let refused = done.into_iter().find_map(std::result::Result::err);
+                    let code =
+                        refused.map_or(RDKafkaErrorCode::OperationTimedOut, |(_, code)| code);
+                    tracing::debug!("{} has {} partitions", narrow.name, narrow.partitions);
+                    return Err(failed(KafkaError::Global(code)));
+                }
+            }
+        }
     }
 
     /// The topic, once every broker that is asked knows it: metadata spreads after the answer.

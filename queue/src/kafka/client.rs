@@ -8,6 +8,8 @@ use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaError;
+use rdkafka::message::DeliveryResult;
+use rdkafka::producer::ProducerContext;
 use rdkafka::{Offset as RdOffset, TopicPartitionList};
 
 use super::kind::may_pass;
@@ -30,6 +32,12 @@ impl ClientContext for Quiet {
 }
 
 impl ConsumerContext for Quiet {}
+
+impl ProducerContext for Quiet {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, _: &DeliveryResult<'_>, (): ()) {}
+}
 
 /// What librdkafka says of its own accord. What matters of it comes back as an error of a call, so
 /// it is for those who search.
@@ -124,6 +132,13 @@ impl Cluster {
             Ok(0) | Err(_) => Err(missing()),
             Ok(partitions) => Ok(Topic { name: name.to_owned(), id, partitions }),
         }
+    }
+
+    /// Names of all groups that have offsets or members.
+    pub(super) fn groups(&self) -> Result<Vec<String>> {
+        let all = self
+            .insist("listing groups", || self.asking.fetch_group_list(None, limits::KAFKA_WAIT))?;
+        Ok(all.groups().iter().map(|group| group.name().to_owned()).collect())
     }
 
     /// Whether `topic` is still the one of its name.

@@ -20,17 +20,29 @@
 
 mod admin;
 mod client;
+mod committer;
 mod fetcher;
+mod history;
+mod home;
+mod jobs;
 mod kind;
+mod mark;
+mod member;
 #[allow(unsafe_code, reason = "calls of librdkafka that have no safe wrapper; this file only")]
 mod native;
+mod offsets;
+mod owner;
 mod producer;
 mod queue;
 mod reader;
+mod record;
 mod settings;
+mod slots;
 mod tail;
 
+pub use home::KafkaHome;
 pub(crate) use kind::kind;
+pub use member::Membership;
 pub use queue::KafkaQueue;
 
 #[cfg(test)]

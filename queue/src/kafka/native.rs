@@ -1,5 +1,5 @@
 //! Calls of librdkafka that rust-rdkafka has no safe wrapper for: messages in batches, the id of a
-//! topic, and what a member of a group is called.
+//! topic, what a member of a group is called, and what stands beside a committed offset.
 //!
 //! Everything here rests on two facts: a `Client` keeps its `rd_kafka_t` alive for as long as it
 //! lives itself, and librdkafka's functions may be called from any thread.
@@ -10,6 +10,7 @@ use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rdkafka::TopicPartitionList;
 use rdkafka::bindings as rd;
 use rdkafka::client::{Client, ClientContext};
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
@@ -232,5 +233,37 @@ unsafe fn id_in(event: *mut rd::rd_kafka_event_t) -> Result<Option<String>, RDKa
         }
         let id = rd::rd_kafka_Uuid_base64str(rd::rd_kafka_TopicDescription_topic_id(*all));
         Ok(Some(CStr::from_ptr(id).to_string_lossy().into_owned()))
+    }
+}
+
+/// What the group calls this consumer: member id and generation. `None` when it is no member.
+pub(super) fn membership<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> Option<(String, i32)> {
+    // SAFETY: the client is alive; what it gives is ours, null or valid, and destroyed once after
+    // its last use; the member id belongs to it and is copied.
+    unsafe {
+        let found = rd::rd_kafka_consumer_group_metadata(consumer.client().native_ptr());
+        if found.is_null() {
+            return None;
+        }
+        let member = rd::rd_kafka_consumer_group_metadata_member_id(found);
+        let member = match member.is_null() {
+            true => String::new(),
+            false => CStr::from_ptr(member).to_string_lossy().into_owned(),
+        };
+        let generation = rd::rd_kafka_consumer_group_metadata_generation_id(found);
+        rd::rd_kafka_consumer_group_metadata_destroy(found);
+        (!member.is_empty() && generation >= 0).then_some((member, generation))
+    }
+}
+
+/// What stands beside the offset at place `i`. Others may have written anything there; the safe call
+/// panics when it is not text.
+pub(super) fn metadata(list: &TopicPartitionList, i: usize) -> Vec<u8> {
+    assert!(i < list.count(), "there are that many");
+    // SAFETY: the list is alive, has more than `i` elements, and metadata is null or valid for its
+    // size; it is copied.
+    unsafe {
+        let element = &*(*list.ptr()).elems.add(i);
+        bytes(element.metadata, element.metadata_size).to_vec()
     }
 }

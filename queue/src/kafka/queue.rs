@@ -2,11 +2,12 @@
 
 use super::admin::{Admin, INPUT, KEPT};
 use super::client::Cluster;
+use super::member::GroupSource;
 use super::producer::KafkaProducer;
 use super::reader::{KafkaReader, SoleSource};
 use crate::{
-    Address, Hold, Offset, Partition, Policy, Producer, Queue, Reader, Result, Retained, Source,
-    Span, Topic, check,
+    Address, Hold, Member, Offset, Partition, Policy, Producer, Queue, Reader, Result, Retained,
+    Source, Span, Topic, check,
 };
 
 /// A Kafka cluster as a queue.
@@ -89,6 +90,11 @@ impl Queue for KafkaQueue {
     fn source(&self, topic: &Topic, partitions: &[Partition]) -> Result<Box<dyn Source>> {
         self.cluster.check(topic)?;
         Ok(Box::new(SoleSource::new(&self.cluster, topic, partitions)?))
+    }
+
+    fn member(&self, topic: &Topic, member: &Member) -> Result<Box<dyn Source>> {
+        self.cluster.check(topic)?;
+        Ok(Box::new(GroupSource::join(&self.cluster, topic, member)?))
     }
 
     /// Kafka keeps by its own rules; see the module.

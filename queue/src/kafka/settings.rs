@@ -5,12 +5,13 @@
 //! environment variable `SEISMIC_KAFKA_SASL_PASSWORD` sets `sasl.password`, and so on for every
 //! setting of librdkafka; with `_FILE` behind it, it names a file that holds the value.
 
+use std::time::Duration;
 use std::{env, fs};
 
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 
-use crate::{Address, Error, Result};
+use crate::{Address, Error, Result, limits};
 
 /// Beginning of the environment variables that are settings.
 const VARIABLE: &str = "SEISMIC_KAFKA_";
@@ -115,12 +116,44 @@ impl Settings {
         config
     }
 
+    /// For a member of a group. It reads nothing itself; others read what it was assigned.
+    pub(super) fn member(&self, group: &str, instance: Option<&str>) -> ClientConfig {
+        let mut config = self.reading(group);
+        // Eager: partitions change hands in one step, with everything settled before.
+        config.set("partition.assignment.strategy", "range");
+        self.default(&mut config, "session.timeout.ms", &millis(limits::KAFKA_SESSION_TIMEOUT));
+        self.default(&mut config, "heartbeat.interval.ms", "1000");
+        if let Some(instance) = instance {
+            config.set("group.instance.id", instance);
+        }
+        config
+    }
+
+    /// For commits.
+    pub(super) fn committing(&self, transactional_id: &str) -> ClientConfig {
+        let mut config = self.base.clone();
+        config.set("transactional.id", transactional_id);
+        let timeout = millis(limits::KAFKA_TRANSACTION_TIMEOUT);
+        self.default(&mut config, "transaction.timeout.ms", &timeout);
+        self.default(&mut config, "message.timeout.ms", &millis(limits::KAFKA_MESSAGE_TIMEOUT));
+        self.default(&mut config, "linger.ms", "1");
+        self.default(&mut config, "batch.size", "1000000");
+        // More than a commit may hold, so that it never has to wait for room.
+        self.default(&mut config, "queue.buffering.max.messages", "2000000");
+        self.default(&mut config, "queue.buffering.max.kbytes", "131072");
+        config
+    }
+
     /// Sets what the caller did not.
     fn default(&self, config: &mut ClientConfig, key: &str, value: &str) {
         if self.base.get(key).is_none() {
             config.set(key, value);
         }
     }
+}
+
+fn millis(time: Duration) -> String {
+    time.as_millis().to_string()
 }
 
 fn set(config: &mut ClientConfig, key: &str, value: &str) -> Result<()> {
@@ -147,7 +180,12 @@ mod tests {
 
     fn with(key: &str, value: &str) -> Result<Settings> {
         let options = vec![(key.to_owned(), value.to_owned())];
-        Settings::new(&Address { brokers: "localhost:1".to_owned(), group: None, options })
+        Settings::new(&Address {
+            brokers: "localhost:1".to_owned(),
+            group: None,
+            slot: None,
+            options,
+        })
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub(super) fn broker() -> Option<&'static Kafka> {
 }
 
 pub(super) fn address(brokers: &str) -> Address {
-    Address { brokers: brokers.to_owned(), group: None, options: Vec::new() }
+    Address { brokers: brokers.to_owned(), group: None, slot: None, options: Vec::new() }
 }
 
 /// An empty cluster, for one test at a time.

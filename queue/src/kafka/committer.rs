@@ -1,0 +1,484 @@
+//! One slot's commits: each is one Kafka transaction of rows, dead letters, journal, pieces of a
+//! snapshot, progress, and the group's offsets.
+//!
+//! Whatever goes wrong in one, its client is thrown away and the outcome is what the next one finds:
+//! it has the same transactional id, so `init_transactions` ends what the last one left, and a
+//! delayed request of it is refused by its epoch. So nothing is aborted here, nothing is tried again
+//! in a transaction that failed, and every kind of error leads to the same place.
+//!
+//! A commit always carries offsets, so the broker always checks the claim, and one without
+//! partitions is not made.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rdkafka::TopicPartitionList;
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use rdkafka::message::{DeliveryResult, Message as _};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
+
+use super::client::{Cluster, log, make_with, number};
+use super::history::{History, Log};
+use super::kind::may_pass;
+use super::mark::Mark;
+use super::member::Membership;
+use super::offsets::Offsets;
+use super::owner::Held;
+use super::record::{Kept, Record};
+use crate::failpoints::{COMMIT_AFTER, COMMIT_BEFORE, COMMIT_IN_TRANSACTION, pass};
+use crate::tip::{Tip, not_made};
+use crate::{
+    Block, CheckpointInfo, Claim, Commit, CommitError, Committer, Error, Kind, Member, Offset,
+    Partition, PartitionCommit, Progress, Recovered, Result, check, clock, limits,
+};
+
+/// Commits for one slot.
+pub(super) struct KafkaCommitter {
+    held: Arc<Held>,
+    member: Member,
+    offsets: Offsets,
+    /// `None` before the first load, and after anything went wrong.
+    client: Option<BaseProducer<Acks>>,
+    places: BTreeMap<Partition, Place>,
+    /// How often in a row the client was fenced.
+    fenced: u32,
+}
+
+/// Where a partition stands.
+#[derive(Clone, Default)]
+struct Place {
+    tip: Tip,
+    mark: Mark,
+    kept: Vec<Kept>,
+    /// First chunk and bytes of the snapshot on its way.
+    begun: Option<(Offset, u64)>,
+}
+
+/// What a message of a commit is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum What {
+    Row,
+    Dead,
+    Chunk,
+    Manifest,
+    Other,
+}
+
+impl What {
+    const ALL: [What; 5] = [What::Row, What::Dead, What::Chunk, What::Manifest, What::Other];
+
+    fn tag(self, partition: Partition) -> usize {
+        partition.0 as usize * What::ALL.len() + self as usize
+    }
+
+    fn of(tag: usize) -> (Partition, What) {
+        let kinds = What::ALL.len();
+        (Partition((tag / kinds) as u32), What::ALL[tag % kinds])
+    }
+}
+
+/// What became of the messages of the commit under way.
+#[derive(Default)]
+struct Acks(Mutex<Delivered>);
+
+#[derive(Default)]
+struct Delivered {
+    /// First and last offset.
+    offsets: HashMap<(Partition, What), (u64, u64)>,
+    failed: Option<KafkaError>,
+}
+
+impl ClientContext for Acks {
+    fn log(&self, _: RDKafkaLogLevel, facility: &str, text: &str) {
+        log(facility, text);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!("librdkafka: {error}: {reason}");
+    }
+}
+
+impl ProducerContext for Acks {
+    type DeliveryOpaque = usize;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, tag: usize) {
+        let mut delivered = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match result {
+            Ok(message) => {
+                let offset = u64::try_from(message.offset()).unwrap_or(0);
+                let seen = delivered.offsets.entry(What::of(tag)).or_insert((offset, offset));
+                *seen = (seen.0.min(offset), seen.1.max(offset));
+            }
+            Err((error, _)) => {
+                delivered.failed.get_or_insert(error.clone());
+            }
+        }
+    }
+}
+
+impl KafkaCommitter {
+    pub(super) fn new(held: Arc<Held>, member: &Member) -> Result<KafkaCommitter> {
+        let offsets = Offsets::new(&held.cluster, &member.group)?;
+        let member = member.clone();
+        let places = BTreeMap::new();
+        Ok(KafkaCommitter { held, member, offsets, client: None, places, fenced: 0 })
+    }
+
+    fn cluster(&self) -> &Cluster {
+        &self.held.cluster
+    }
+
+    /// A client that has ended what the one before it left open.
+    fn open(&mut self) -> Result<()> {
+        if self.client.is_some() {
+            return Ok(());
+        }
+        let id = format!("{}.{}", self.member.group, self.member.slot);
+        let client: BaseProducer<Acks> =
+            make_with(&self.cluster().settings.committing(&id), Acks::default())?;
+        client
+            .init_transactions(limits::KAFKA_TRANSACTION_WAIT)
+            .map_err(self.cluster().failed("ending what an earlier transaction left"))?;
+        self.client = Some(client);
+        Ok(())
+    }
+
+    /// What is known of one partition. Offset and log must come together.
+    fn recover(&mut self, partition: Partition) -> Result<Recovered> {
+        let held = Arc::clone(&self.held);
+        let log = held.log(partition);
+        let begun = Instant::now();
+        let (history, mark) = loop {
+            let Some((next, mark)) = held.mark(&self.offsets, partition)? else {
+                return self.never_committed(&log);
+            };
+            let history = log.read(mark.from, log.end()?)?;
+            let is_same = history
+                .progress
+                .as_ref()
+                .is_some_and(|progress| progress.number == mark.number && progress.next == next);
+            if is_same {
+                break (history, mark);
+            }
+            if begun.elapsed() > limits::KAFKA_SETTLE_WAIT {
+                return Err(log.torn(&mark, history.number()));
+            }
+            std::thread::sleep(limits::NAP);
+        };
+        let (tip, kept) = (history.tip(), history.kept.clone());
+        self.places.insert(partition, Place { tip, mark, kept, begun: None });
+        recovered(&log, history)
+    }
+
+    /// A partition without an offset: new, or forgotten by the cluster.
+    fn never_committed(&mut self, log: &Log<'_>) -> Result<Recovered> {
+        let partition = log.partition;
+        if log.all()?.progress.is_some() {
+            let (group, topic) = (log.group.to_owned(), self.held.job.input.name.clone());
+            return Err(Error::OffsetExpired { group, topic, partition });
+        }
+        self.places.insert(partition, Place::default());
+        recovered(log, History::default())
+    }
+
+    fn make(
+        &mut self,
+        place: &Membership,
+        commit: &Commit,
+    ) -> std::result::Result<(), CommitError> {
+        let at = self.cluster().at.clone();
+        pass(&at, COMMIT_BEFORE).map_err(not_made)?;
+        let places = self.check(commit).map_err(not_made)?;
+        if self.client.is_none() {
+            let error = Error::Stopped { at };
+            return Err(CommitError::Rebuild(error));
+        }
+        match self.transact(&at, place, commit, places) {
+            Ok(places) => {
+                self.places.extend(places);
+                self.fenced = 0;
+                pass(&at, COMMIT_AFTER).map_err(CommitError::Rebuild)
+            }
+            Err(error) => Err(self.fail(error)),
+        }
+    }
+
+    /// Where the partitions stand after `commit`.
+    fn check(&self, commit: &Commit) -> Result<BTreeMap<Partition, Place>> {
+        let mut places: BTreeMap<Partition, Place> = BTreeMap::new();
+        for new in &commit.partitions {
+            check::partition(&self.held.job.input, new.partition)?;
+            let known = places.get(&new.partition).or_else(|| self.places.get(&new.partition));
+            let mut place = known.cloned().unwrap_or_default();
+            place.tip = place.tip.after(&self.cluster().at, new)?;
+            places.insert(new.partition, place);
+        }
+        Ok(places)
+    }
+
+    /// The transaction.
+    fn transact(
+        &self,
+        at: &str,
+        claim: &Membership,
+        commit: &Commit,
+        mut places: BTreeMap<Partition, Place>,
+    ) -> Result<BTreeMap<Partition, Place>> {
+        let client = self.client.as_ref().expect("it was checked");
+        let failed = self.cluster().failed("committing");
+        *client.context().0.lock().unwrap_or_else(PoisonError::into_inner) = Delivered::default();
+        client.begin_transaction().map_err(&failed)?;
+        let now_ms = clock::now_ms();
+        for new in &commit.partitions {
+            self.send_output(client, new)?;
+        }
+        if commit.partitions.iter().any(|new| !new.chunks.is_empty()) {
+            // A manifest says where its chunks are.
+            self.flush(client)?;
+        }
+        for new in &commit.partitions {
+            let place = places.get_mut(&new.partition).expect("it was checked");
+            place.note_chunks(new, client.context());
+            self.send_state(client, new, place, now_ms)?;
+        }
+        self.flush(client)?;
+        let mut offsets = TopicPartitionList::new();
+        for new in &commit.partitions {
+            let place = places.get_mut(&new.partition).expect("it was checked");
+            place.note_ends(new, client.context());
+            let topic = &self.held.job.input.name;
+            let mut offset = offsets.add_partition(topic, number(new.partition));
+            let next = rdkafka::Offset::Offset(new.next.0 as i64);
+            offset.set_offset(next).map_err(&failed)?;
+            offset.set_metadata(place.mark.encode());
+        }
+        let wait = limits::KAFKA_TRANSACTION_WAIT;
+        client.send_offsets_to_transaction(&offsets, &claim.metadata, wait).map_err(&failed)?;
+        pass(at, COMMIT_IN_TRANSACTION)?;
+        client.commit_transaction(wait).map_err(failed)?;
+        Ok(places)
+    }
+
+    /// Rows, dead letters, journal and chunks.
+    fn send_output(&self, client: &BaseProducer<Acks>, new: &PartitionCommit) -> Result<()> {
+        let (job, partition) = (&self.held.job, new.partition);
+        let block = |topic: &str, what: What, block: &Block| {
+            let mut messages = block.messages();
+            messages.try_for_each(|(key, value)| {
+                self.send(client, topic, what, partition, (key, value))
+            })
+        };
+        block(&job.result_topic, What::Row, &new.rows)?;
+        block(&job.dead_topic, What::Dead, &new.dead)?;
+        for chunk in &new.chunks {
+            self.send_record(client, What::Chunk, partition, &Record::Chunk(chunk.clone()))?;
+        }
+        for entry in &new.journal {
+            self.send_record(client, What::Other, partition, &Record::Journal(entry.clone()))?;
+        }
+        Ok(())
+    }
+
+    /// Manifest and, last of all, progress.
+    fn send_state(
+        &self,
+        client: &BaseProducer<Acks>,
+        new: &PartitionCommit,
+        place: &mut Place,
+        now_ms: i64,
+    ) -> Result<()> {
+        if let Some(manifest) = &new.manifest {
+            let (first, bytes) = place.begun.take().unwrap_or_default();
+            let info = CheckpointInfo { manifest: manifest.clone(), bytes, created_ms: now_ms };
+            place.kept.push(Kept { info, first });
+            let surplus = place.kept.len().saturating_sub(limits::CHECKPOINTS_KEPT);
+            place.kept.drain(..surplus);
+            let record = Record::Manifest(place.kept.clone());
+            self.send_record(client, What::Manifest, new.partition, &record)?;
+        }
+        let progress = Progress {
+            number: new.number,
+            next: new.next,
+            note: new.note.clone(),
+            committed_ms: now_ms,
+        };
+        let (next_sequence, last_checkpoint) = (place.tip.next_sequence, place.tip.checkpoint);
+        let record = Record::Progress { progress, next_sequence, last_checkpoint };
+        self.send_record(client, What::Other, new.partition, &record)
+    }
+
+    fn send_record(
+        &self,
+        client: &BaseProducer<Acks>,
+        what: What,
+        partition: Partition,
+        record: &Record,
+    ) -> Result<()> {
+        let topic = &self.held.checkpoints.name;
+        let message = (self.member.group.as_bytes(), &record.encode()[..]);
+        self.send(client, topic, what, partition, message)
+    }
+
+    fn send(
+        &self,
+        client: &BaseProducer<Acks>,
+        topic: &str,
+        what: What,
+        partition: Partition,
+        (key, value): (&[u8], &[u8]),
+    ) -> Result<()> {
+        let mut record = BaseRecord::with_opaque_to(topic, what.tag(partition))
+            .partition(number(partition))
+            .key(key)
+            .payload(value);
+        let begun = Instant::now();
+        loop {
+            match client.send(record) {
+                Ok(()) => return Ok(()),
+                Err((KafkaError::MessageProduction(Code::QueueFull), back))
+                    if begun.elapsed() < limits::KAFKA_MESSAGE_TIMEOUT =>
+                {
+                    record = back;
+                    client.poll(Duration::from_millis(5));
+                }
+                Err((error, _)) => return Err(self.cluster().failed("committing")(error)),
+            }
+        }
+    }
+
+    /// Waits until everything that was sent has arrived.
+    fn flush(&self, client: &BaseProducer<Acks>) -> Result<()> {
+        let failed = self.cluster().failed("committing");
+        client.flush(limits::KAFKA_TRANSACTION_WAIT).map_err(&failed)?;
+        let delivered = client.context().0.lock().unwrap_or_else(PoisonError::into_inner);
+        delivered.failed.clone().map_or(Ok(()), |error| Err(failed(error)))
+    }
+
+    /// Ends the client and says what the slot must do.
+    fn fail(&mut self, error: Error) -> CommitError {
+        self.client = None;
+        self.places.clear();
+        let Error::Kafka { source, .. } = &error else { return CommitError::Rebuild(error) };
+        let code = source.rdkafka_error_code();
+        match code {
+            Some(Code::FencedInstanceId) => return CommitError::Fenced(error),
+            Some(
+                Code::ProducerFenced | Code::Fenced | Code::InvalidProducerEpoch | Code::Fatal,
+            ) => {
+                self.fenced += 1;
+                if self.fenced >= limits::KAFKA_FENCED_TIMES {
+                    return CommitError::Fenced(error);
+                }
+            }
+            Some(code) if may_pass(code) => {}
+            _ if matches!(error.kind(), Kind::Config | Kind::Data) => {
+                return CommitError::Fatal(error);
+            }
+            Some(Code::MessageSizeTooLarge | Code::InvalidMessageSize) => {
+                return CommitError::Fatal(error);
+            }
+            _ => {}
+        }
+        CommitError::Rebuild(error)
+    }
+}
+
+impl Place {
+    /// Remembers where the first chunk of a snapshot is, and how long it is.
+    fn note_chunks(&mut self, new: &PartitionCommit, acks: &Acks) {
+        let delivered = acks.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(&(first, _)) = delivered.offsets.get(&(new.partition, What::Chunk)) else {
+            return;
+        };
+        let begins = new.chunks.first().is_some_and(|chunk| chunk.index == 0);
+        let (first, before) = match self.begun {
+            Some(begun) if !begins => begun,
+            _ => (Offset(first), 0),
+        };
+        let bytes: usize = new.chunks.iter().map(|chunk| chunk.bytes.len()).sum();
+        self.begun = Some((first, before + bytes as u64));
+    }
+
+    /// The mark after the commit, from where its messages went.
+    fn note_ends(&mut self, new: &PartitionCommit, acks: &Acks) {
+        let delivered = acks.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = |what| delivered.offsets.get(&(new.partition, what)).copied();
+        if let Some((_, last)) = place(What::Row) {
+            self.mark.rows = Offset(last + 1);
+        }
+        if let Some((_, last)) = place(What::Dead) {
+            self.mark.dead = Offset(last + 1);
+        }
+        if let (Some((manifest, _)), Some(newest)) = (place(What::Manifest), self.kept.last()) {
+            (self.mark.from, self.mark.manifest) = (newest.first, Offset(manifest));
+        } else if self.mark.number == 0 {
+            // The first commit: nothing of the group lies before it.
+            let all = [What::Chunk, What::Other].into_iter().filter_map(place);
+            let first = Offset(all.map(|(first, _)| first).min().unwrap_or(0));
+            (self.mark.from, self.mark.manifest) = (first, first);
+        }
+        self.mark.number = new.number;
+    }
+}
+
+/// The newest checkpoint that is whole, and the journal behind it.
+fn recovered(log: &Log<'_>, mut history: History) -> Result<Recovered> {
+    let mut passed_over = Vec::new();
+    let mut checkpoint = None;
+    for kept in history.kept.clone().iter().rev() {
+        // The newest was read already; older ones only when they are needed.
+        let found = match history.checkpoint(kept, log) {
+            Err(_) if !passed_over.is_empty() => {
+                history = log.read(kept.first, log.end()?)?;
+                history.checkpoint(kept, log)
+            }
+            found => found,
+        };
+        match found {
+            Ok(found) => {
+                checkpoint = Some(found);
+                break;
+            }
+            Err(error) => passed_over.push(error.to_string()),
+        }
+    }
+    if checkpoint.is_none() && !passed_over.is_empty() {
+        history = log.all()?;
+    }
+    let from = checkpoint.as_ref().map_or(0, |found| found.manifest.journal_sequence);
+    history.journal.retain(|entry| entry.sequence >= from);
+    Ok(Recovered {
+        partition: log.partition,
+        progress: history.progress,
+        checkpoint,
+        journal: history.journal,
+        next_sequence: history.next_sequence,
+        last_checkpoint: history.last_checkpoint,
+        passed_over,
+    })
+}
+
+impl Committer for KafkaCommitter {
+    fn load(&mut self, _: &Claim, partitions: &[Partition]) -> Result<Vec<Recovered>> {
+        self.places.clear();
+        self.open()?;
+        partitions.iter().map(|&partition| self.recover(partition)).collect()
+    }
+
+    fn commit(&mut self, claim: &Claim, commit: &Commit) -> std::result::Result<(), CommitError> {
+        if commit.partitions.is_empty() {
+            return Ok(());
+        }
+        match claim {
+            Claim::Group(place) => self.make(place, commit),
+            Claim::Sole => {
+                // The group took the partitions away before this was handed over.
+                let error = Error::Stopped { at: self.cluster().at.clone() };
+                Err(CommitError::Rebuild(error))
+            }
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! A job's home in the cluster: its result and dead-letter topics, the checkpoint log, and the
+//! group's offsets.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::admin::{Admin, KEPT};
+use super::client::Cluster;
+use super::jobs::Jobs;
+use super::offsets::Offsets;
+use super::owner::{Held, KafkaOwner};
+use super::queue::KafkaQueue;
+use super::slots::Slots;
+use crate::{
+    Address, Checkpoint, Error, Hold, Home, Job, JournalEntry, Offset, Owner, Partition,
+    PartitionView, Policy, Producer, Queue, Reader, Result, Retained, SinkPosition, Source, Span,
+    Topic, View, check,
+};
+
+/// Name of the checkpoint topic: all groups of a cluster share it.
+const CHECKPOINTS: &str = "seismic-checkpoint-topic";
+
+/// Groups that hold the positions of sinks: `seismic-sink.GROUP.SINK`.
+const SINK: &str = "seismic-sink";
+
+/// A home in a cluster.
+pub struct KafkaHome {
+    cluster: Cluster,
+    group: String,
+    slot: Option<String>,
+    topics: HomeTopics,
+}
+
+impl KafkaHome {
+    /// Connects to the cluster.
+    ///
+    /// # Errors
+    /// As [`KafkaQueue::open`]; an address without a group is no home.
+    pub fn open(address: &Address) -> Result<KafkaHome> {
+        let Some(group) = address.group.clone() else {
+            return Err(Error::url(address, "the home of a job is kafka://HOST:PORT/GROUP"));
+        };
+        let queue = KafkaQueue::open(address)?;
+        let cluster = queue.cluster.clone();
+        let topics = HomeTopics { queue };
+        Ok(KafkaHome { cluster, group, slot: address.slot.clone(), topics })
+    }
+
+    fn missing(&self) -> Error {
+        Error::HomeMissing { at: self.cluster.at.clone() }
+    }
+
+    /// Id of the home, and what is known of its job.
+    fn held(&self) -> Result<(String, Held)> {
+        let (id, job) =
+            Jobs::new(&self.cluster).find(&self.group)?.ok_or_else(|| self.missing())?;
+        let checkpoints = match self.cluster.topic(CHECKPOINTS) {
+            Err(Error::TopicMissing { .. }) => return Err(self.missing()),
+            found => found?,
+        };
+        Ok((id, Held { cluster: self.cluster.clone(), job, checkpoints }))
+    }
+
+    fn part(
+        &self,
+        held: &Held,
+        offsets: &Offsets,
+        partition: Partition,
+        (rows, dead): (Span, Span),
+    ) -> Result<PartitionView> {
+        let empty = |span: Span| Span { first: span.first, end: span.first };
+        let Some((_, mark)) = held.mark(offsets, partition)? else {
+            return Ok(PartitionView {
+                progress: None,
+                rows: empty(rows),
+                dead: empty(dead),
+                journal: 0..0,
+                checkpoints: Vec::new(),
+            });
+        };
+        let history = held.log(partition).at(&mark, mark.manifest)?;
+        let until = |span: Span, end: Offset| Span { first: span.first, end: end.max(span.first) };
+        Ok(PartitionView {
+            progress: history.progress,
+            rows: until(rows, mark.rows),
+            dead: until(dead, mark.dead),
+            journal: 0..history.next_sequence,
+            checkpoints: history.kept.into_iter().map(|kept| kept.info).collect(),
+        })
+    }
+
+    fn sink_group(&self, sink: &str) -> String {
+        format!("{SINK}.{}.{sink}", self.group)
+    }
+
+    /// Positions of the sinks that were noted.
+    fn sinks(&self, rows: &Topic) -> Result<Vec<SinkPosition>> {
+        let prefix = self.sink_group("");
+        let partitions: Vec<Partition> = rows.all().collect();
+        let mut found = Vec::new();
+        for group in self.cluster.groups()? {
+            let Some(sink) = group.strip_prefix(&prefix) else { continue };
+            let committed = Offsets::new(&self.cluster, &group)?.committed(rows, &partitions)?;
+            for (&partition, committed) in partitions.iter().zip(committed) {
+                if let Some((next, _)) = committed {
+                    found.push(SinkPosition { sink: sink.to_owned(), partition, next });
+                }
+            }
+        }
+        Ok(found)
+    }
+}
+
+impl Home for KafkaHome {
+    fn name(&self) -> String {
+        self.cluster.at.clone()
+    }
+
+    fn own(&self, job: &Job) -> Result<Box<dyn Owner>> {
+        check::new_job(job)?;
+        if job.group != self.group {
+            let (stored, asked) = (self.group.clone(), job.group.clone());
+            let (at, remedy) = (self.name(), "use the home of that group");
+            return Err(Error::JobDiffers { at, what: "group", stored, asked, remedy });
+        }
+        let (_, stored) = Jobs::new(&self.cluster).agree(job)?;
+        check::same_job(&self.name(), &stored, job)?;
+        let admin = Admin::new(&self.cluster)?;
+        for topic in [&job.result_topic, &job.dead_topic] {
+            let made = admin.create(topic, job.input.partitions, &KEPT)?;
+            check::same_topic(made, job.input.partitions)?;
+        }
+        let checkpoints = admin.create(CHECKPOINTS, job.input.partitions, &KEPT)?;
+        let checkpoints = admin.widen(checkpoints, job.input.partitions)?;
+        let held = Held { cluster: self.cluster.clone(), job: job.clone(), checkpoints };
+        let slots = Slots::new(&self.group, self.slot.clone());
+        let offsets = Offsets::new(&self.cluster, &self.group)?;
+        Ok(Box::new(KafkaOwner { held: Arc::new(held), slots, offsets }))
+    }
+
+    fn view(&self) -> Result<View> {
+        let (id, held) = self.held()?;
+        let offsets = Offsets::new(&self.cluster, &self.group)?;
+        let rows = self.cluster.topic(&held.job.result_topic)?;
+        let dead = self.cluster.topic(&held.job.dead_topic)?;
+        let spans = self.cluster.spans(&rows)?.into_iter().zip(self.cluster.spans(&dead)?);
+        let parts = held.job.input.all().zip(spans);
+        let partitions = parts
+            .map(|(partition, spans)| self.part(&held, &offsets, partition, spans))
+            .collect::<Result<_>>()?;
+        Ok(View { id, job: held.job, partitions, sinks: self.sinks(&rows)? })
+    }
+
+    fn journal(&self, partition: Partition, range: Range<u64>) -> Result<Vec<JournalEntry>> {
+        if range.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (_, held) = self.held()?;
+        check::partition(&held.job.input, partition)?;
+        let mut journal = held.log(partition).all()?.journal;
+        journal.retain(|entry| range.contains(&entry.sequence));
+        Ok(journal)
+    }
+
+    fn checkpoint(&self, partition: Partition, number: u64) -> Result<Checkpoint> {
+        let (_, held) = self.held()?;
+        check::partition(&held.job.input, partition)?;
+        let at = self.name();
+        let missing = || Error::CheckpointMissing { at, partition, number };
+        let offsets = Offsets::new(&self.cluster, &self.group)?;
+        let Some((_, mark)) = held.mark(&offsets, partition)? else { return Err(missing()) };
+        let log = held.log(partition);
+        let kept = log.at(&mark, mark.manifest)?.kept;
+        let is_it = |kept: &&super::record::Kept| kept.info.manifest.checkpoint == number;
+        let kept = kept.iter().find(is_it).ok_or_else(missing)?;
+        log.at(&mark, kept.first)?.checkpoint(kept, &log)
+    }
+
+    fn topics(&self) -> &dyn Queue {
+        &self.topics
+    }
+
+    fn note_sink(&self, sink: &str, at: &[(Partition, Offset)]) -> Result<()> {
+        let (_, held) = self.held()?;
+        let rows = self.cluster.topic(&held.job.result_topic)?;
+        at.iter().try_for_each(|&(partition, _)| check::partition(&rows, partition))?;
+        if at.is_empty() {
+            return Ok(());
+        }
+        Offsets::new(&self.cluster, &self.sink_group(sink))?.commit(&rows, at)
+    }
+}
+
+/// The topics of a home, for reading.
+struct HomeTopics {
+    queue: KafkaQueue,
+}
+
+impl HomeTopics {
+    fn commits_only(&self) -> Error {
+        Error::CommitsOnly { at: self.queue.name() }
+    }
+}
+
+impl Queue for HomeTopics {
+    fn name(&self) -> String {
+        self.queue.name()
+    }
+
+    fn topics(&self) -> Result<Vec<Topic>> {
+        self.queue.topics()
+    }
+
+    fn topic(&self, name: &str) -> Result<Topic> {
+        self.queue.topic(name)
+    }
+
+    fn create(&self, _: &str, _: u32) -> Result<Topic> {
+        Err(self.commits_only())
+    }
+
+    fn spans(&self, topic: &Topic) -> Result<Vec<Span>> {
+        self.queue.spans(topic)
+    }
+
+    fn offset_at(&self, topic: &Topic, partition: Partition, time_ms: i64) -> Result<Offset> {
+        self.queue.offset_at(topic, partition, time_ms)
+    }
+
+    fn producer(&self, _: &Topic, _: &str) -> Result<Box<dyn Producer>> {
+        Err(self.commits_only())
+    }
+
+    fn reader(&self, topic: &Topic, at: &[(Partition, Offset)]) -> Result<Box<dyn Reader>> {
+        self.queue.reader(topic, at)
+    }
+
+    fn source(&self, topic: &Topic, partitions: &[Partition]) -> Result<Box<dyn Source>> {
+        self.queue.source(topic, partitions)
+    }
+
+    fn hold(&self, topic: &Topic, holder: &str, at: &[(Partition, Offset)]) -> Result<()> {
+        self.queue.hold(topic, holder, at)
+    }
+
+    fn holds(&self, topic: &Topic) -> Result<Vec<Hold>> {
+        self.queue.holds(topic)
+    }
+
+    fn policy(&self, topic: &Topic) -> Result<Policy> {
+        self.queue.policy(topic)
+    }
+
+    fn set_policy(&self, topic: &Topic, policy: Policy) -> Result<()> {
+        self.queue.set_policy(topic, policy)
+    }
+
+    fn retain(&self, topic: &Topic, past_holds: bool) -> Result<Vec<Retained>> {
+        self.queue.retain(topic, past_holds)
+    }
+}

@@ -1,0 +1,192 @@
+//! Which jobs there are in a cluster: topic `seismic-job-topic`, one partition, compacted, keyed by
+//! group.
+//!
+//! Workers that start together agree by the order of its log: each appends what it thinks, and the
+//! first record of a group and kind is what counts. Compaction would keep the last one, so who sees
+//! that a later one says something else appends the first again.
+
+use std::time::Duration;
+
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+
+use super::admin::Admin;
+use super::client::{Cluster, Quiet, make_with};
+use super::fetcher::Fetcher;
+use crate::topic::new_id;
+use crate::{Error, Event, Job, Offset, Partition, Result, Topic, limits};
+
+/// Name of the topic.
+const TOPIC: &str = "seismic-job-topic";
+
+/// What a record says.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Job,
+    Start,
+}
+
+impl Kind {
+    /// First line of the value.
+    fn layout(self) -> &'static str {
+        match self {
+            Kind::Job => "job1",
+            Kind::Start => "start1",
+        }
+    }
+}
+
+/// The jobs of a cluster.
+pub(super) struct Jobs<'a> {
+    cluster: &'a Cluster,
+}
+
+impl<'a> Jobs<'a> {
+    pub(super) fn new(cluster: &'a Cluster) -> Jobs<'a> {
+        Jobs { cluster }
+    }
+
+    /// Id and job of a group, if it was ever run.
+    pub(super) fn find(&self, group: &str) -> Result<Option<(String, Job)>> {
+        let lines = self.first(Kind::Job, group)?;
+        lines.map(|lines| parse(&self.cluster.at, group, &lines)).transpose()
+    }
+
+    /// As [`Jobs::find`], making it `job` when it was never run.
+    ///
+    /// # Errors
+    /// [`Error::TopicTaken`] when another group writes to one of its topics.
+    pub(super) fn agree(&self, job: &Job) -> Result<(String, Job)> {
+        Admin::new(self.cluster)?.create(TOPIC, 1, &[("cleanup.policy", "compact")])?;
+        let value = [
+            new_id(),
+            job.input.name.clone(),
+            job.input.id.clone(),
+            job.input.partitions.to_string(),
+            job.result_topic.clone(),
+            job.dead_topic.clone(),
+        ];
+        let lines = self.agree_on(Kind::Job, &job.group, &value)?;
+        let (id, found) = parse(&self.cluster.at, &job.group, &lines)?;
+        self.check_taken(&found)?;
+        Ok((id, found))
+    }
+
+    /// Where the group begins, as the first worker that said so: words, and an offset for each
+    /// partition.
+    pub(super) fn agree_on_start(
+        &self,
+        group: &str,
+        from: &str,
+        starts: &[Offset],
+    ) -> Result<(String, Vec<Offset>)> {
+        let starts: Vec<String> = starts.iter().map(ToString::to_string).collect();
+        let lines = self.agree_on(Kind::Start, group, &[from.to_owned(), starts.join(" ")])?;
+        let damaged = || corrupt(&self.cluster.at, group);
+        let [from, starts] = &lines[..] else { return Err(damaged()) };
+        let offset = |text: &str| text.parse().map(Offset).map_err(|_| damaged());
+        Ok((from.clone(), starts.split(' ').map(offset).collect::<Result<_>>()?))
+    }
+
+    /// Refuses a job whose topics another group has written down before.
+    fn check_taken(&self, job: &Job) -> Result<()> {
+        let ours = [&job.result_topic, &job.dead_topic];
+        for (group, lines) in self.read(Kind::Job)? {
+            if group == job.group {
+                return Ok(());
+            }
+            if let Some(topic) =
+                ours.into_iter().find(|name| lines.iter().skip(4).any(|it| it == *name))
+            {
+                return Err(Error::TopicTaken { topic: topic.clone(), group });
+            }
+        }
+        Ok(())
+    }
+
+    fn agree_on(&self, kind: Kind, group: &str, value: &[String]) -> Result<Vec<String>> {
+        if self.first(kind, group)?.is_none() {
+            self.append(kind, group, value)?;
+        }
+        let all = self.read(kind)?;
+        let mut of_it = all.into_iter().filter(|(of, _)| of == group).map(|(_, lines)| lines);
+        let first = of_it.next().ok_or_else(|| corrupt(&self.cluster.at, group))?;
+        if of_it.next_back().is_some_and(|last| last != first) {
+            self.append(kind, group, &first)?;
+        }
+        Ok(first)
+    }
+
+    fn first(&self, kind: Kind, group: &str) -> Result<Option<Vec<String>>> {
+        let all = self.read(kind)?;
+        Ok(all.into_iter().find(|(of, _)| of == group).map(|(_, lines)| lines))
+    }
+
+    /// Group and lines of every record of a kind, in order.
+    fn read(&self, kind: Kind) -> Result<Vec<(String, Vec<String>)>> {
+        let topic = match self.cluster.topic(TOPIC) {
+            Ok(topic) => topic,
+            Err(Error::TopicMissing { .. }) => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let span = self.cluster.spans(&topic)?[0];
+        let mut fetcher = Fetcher::new(self.cluster, &topic);
+        fetcher.start(&[(Partition(0), span.first)])?;
+        let (mut found, mut position) = (Vec::new(), span.first);
+        let mut spare = Vec::new();
+        while position < span.end {
+            match fetcher.read(limits::KAFKA_WAIT, &mut spare)? {
+                Event::Batch(batch) => {
+                    position = batch.next();
+                    for message in batch.messages() {
+                        let value = String::from_utf8_lossy(message.value);
+                        let Some(rest) = value.strip_prefix(kind.layout()) else { continue };
+                        let key = String::from_utf8_lossy(message.key);
+                        let group = key.split_once('/').map_or(&*key, |(group, _)| group);
+                        let lines = rest.lines().skip(1).map(str::to_owned).collect();
+                        found.push((group.to_owned(), lines));
+                    }
+                    spare.push(batch);
+                }
+                Event::CaughtUp(_, at) => position = at,
+                _ => {
+                    let at = self.cluster.at.clone();
+                    return Err(Error::Busy { at, doing: "reading which jobs there are" });
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    fn append(&self, kind: Kind, group: &str, lines: &[String]) -> Result<()> {
+        let failed = self.cluster.failed("writing down a job");
+        let topic: Topic = self.cluster.topic(TOPIC)?;
+        let mut config = self.cluster.settings.appending(1 << 20);
+        config.set("message.timeout.ms", limits::KAFKA_WAIT.as_millis().to_string());
+        let producer: BaseProducer<Quiet> = make_with(&config, Quiet)?;
+        let key = format!("{group}/{}", kind.layout());
+        let value = format!("{}\n{}", kind.layout(), lines.join("\n"));
+        let record = BaseRecord::to(&topic.name).partition(0).key(&key).payload(&value);
+        producer.send(record).map_err(|(error, _)| failed(error))?;
+        producer.flush(limits::KAFKA_WAIT + Duration::from_secs(1)).map_err(failed)
+    }
+}
+
+fn parse(at: &str, group: &str, lines: &[String]) -> Result<(String, Job)> {
+    let [id, input, input_id, partitions, result, dead] = lines else {
+        return Err(corrupt(at, group));
+    };
+    let partitions = partitions.parse().map_err(|_| corrupt(at, group))?;
+    let input = Topic { name: input.clone(), id: input_id.clone(), partitions };
+    let job = Job {
+        group: group.to_owned(),
+        input,
+        result_topic: result.clone(),
+        dead_topic: dead.clone(),
+    };
+    Ok((id.clone(), job))
+}
+
+fn corrupt(at: &str, group: &str) -> Error {
+    let at = format!("{TOPIC} of {at}");
+    Error::Corrupt { at, what: format!("what it says of group {group} cannot be read") }
+}

@@ -1,0 +1,84 @@
+//! One worker of a job. Any number of them may work at once: the group shares the partitions out,
+//! and transactions fence those that no longer have them.
+
+use std::sync::Arc;
+
+use super::client::Cluster;
+use super::committer::KafkaCommitter;
+use super::history::Log;
+use super::jobs::Jobs;
+use super::mark::Mark;
+use super::offsets::Offsets;
+use super::slots::Slots;
+use crate::{Committer, Error, Job, Member, Offset, Owner, Partition, Result, Topic};
+
+/// What a worker knows of its job.
+pub(super) struct Held {
+    pub(super) cluster: Cluster,
+    pub(super) job: Job,
+    /// The checkpoint topic.
+    pub(super) checkpoints: Topic,
+}
+
+impl Held {
+    /// The checkpoint log of a partition.
+    pub(super) fn log(&self, partition: Partition) -> Log<'_> {
+        let (cluster, topic) = (&self.cluster, &self.checkpoints);
+        Log { cluster, topic, group: &self.job.group, partition }
+    }
+
+    /// The committed offset of a partition and its mark.
+    pub(super) fn mark(
+        &self,
+        offsets: &Offsets,
+        partition: Partition,
+    ) -> Result<Option<(Offset, Mark)>> {
+        let found = offsets.committed(&self.job.input, &[partition])?;
+        let Some((next, text)) = found.into_iter().next().flatten() else { return Ok(None) };
+        let mark = Mark::decode(&text).ok_or_else(|| Error::Foreign {
+            at: format!(
+                "the offset of group {} in {}/{partition}",
+                self.job.group, self.job.input.name
+            ),
+            what: "another program has committed it; use another --group".to_owned(),
+        })?;
+        Ok(Some((next, mark)))
+    }
+}
+
+/// A worker.
+pub(super) struct KafkaOwner {
+    pub(super) held: Arc<Held>,
+    pub(super) slots: Slots,
+    pub(super) offsets: Offsets,
+}
+
+impl Owner for KafkaOwner {
+    fn committer(&self) -> Result<Box<dyn Committer>> {
+        self.committer_of(&self.slots.member(0)?)
+    }
+
+    fn member(&self, index: usize) -> Result<Option<Member>> {
+        self.slots.member(index).map(Some)
+    }
+
+    fn committer_of(&self, member: &Member) -> Result<Box<dyn Committer>> {
+        Ok(Box::new(KafkaCommitter::new(Arc::clone(&self.held), member)?))
+    }
+
+    fn positions(&self) -> Result<Vec<Option<Offset>>> {
+        let input = &self.held.job.input;
+        let partitions: Vec<Partition> = input.all().collect();
+        let found = self.offsets.committed(input, &partitions)?;
+        Ok(found.into_iter().map(|found| found.map(|(next, _)| next)).collect())
+    }
+
+    fn agree_on_start(&self, from: &str, starts: &[Offset]) -> Result<(String, Vec<Offset>)> {
+        Jobs::new(&self.held.cluster).agree_on_start(&self.held.job.group, from, starts)
+    }
+
+    /// The checkpoint log keeps everything.
+    fn prune_journal(&self, _: Partition, _: Offset) -> Result<()> {
+        Ok(())
+    }
+}
