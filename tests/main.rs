@@ -23,6 +23,7 @@ mod faults;
 mod generate;
 mod import;
 mod instructions;
+mod kafka;
 mod look;
 mod loss;
 mod origin;

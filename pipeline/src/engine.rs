@@ -218,6 +218,12 @@ impl Engine {
         self.counters.rows() > before
     }
 
+    /// Goes on at `to`, unless it is further already: the log has no message before it. Ends of
+    /// transactions and aborted messages leave such gaps.
+    pub fn pass(&mut self, to: Offset) {
+        self.position = self.position.max(to);
+    }
+
     /// Goes on at `to` after a loss that the operator accepted: the messages before it are gone.
     /// Open windows stay as they are.
     ///

@@ -152,6 +152,16 @@ impl Part {
         Ok(())
     }
 
+    /// A read found the end of the log at `at`, and everything before it was taken.
+    pub fn is_at_end(&mut self, at: Offset, budget: &Budget) -> Result<()> {
+        self.caught_up(at)?;
+        if !self.is_replaying() && !budget.is_spent() {
+            // Messages from the target on were read, but not taken.
+            self.engine.pass(self.target.map_or(at, |target| at.min(target)));
+        }
+        Ok(())
+    }
+
     /// Position of the last commit handed over.
     pub fn committed(&self) -> Offset {
         self.handed

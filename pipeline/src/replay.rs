@@ -114,6 +114,7 @@ impl Replay {
             return Ok(false);
         }
         self.apply_until(self.until, engine, out)?;
+        engine.pass(self.until);
         if let Some((sequence, at, _)) = self.journal.front() {
             let what = format!("it is at offset {at}, beyond the position {}", self.until);
             return Err(Error::Entry {
@@ -135,9 +136,10 @@ impl Replay {
 
     fn apply_until(&mut self, at: Offset, engine: &mut Engine, out: &mut Out) -> Result<()> {
         let partition = engine.partition();
-        while let Some((sequence, _, entry)) =
+        while let Some((sequence, entry_at, entry)) =
             self.journal.pop_front_if(|(_, entry_at, _)| *entry_at <= at)
         {
+            engine.pass(entry_at);
             entry.apply(engine, out).map_err(|source| Error::Entry {
                 partition,
                 sequence,

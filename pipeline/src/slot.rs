@@ -174,7 +174,7 @@ impl<'a> Slot<'a> {
             }
             Event::CaughtUp(partition, at) => {
                 if let Some(part) = self.parts.get_mut(&partition) {
-                    part.caught_up(at)?;
+                    part.is_at_end(at, self.budget)?;
                 }
             }
             Event::Assigned(partitions) => self.assigned(&partitions)?,

@@ -9,7 +9,7 @@ use super::sides::{Compared, Sides, Topics};
 use super::stops::Stops;
 use super::table::Table;
 use super::teller::Teller;
-use super::topic::{Topic, next_batch};
+use super::topic::{Next, Topic, next_batch};
 use crate::{Counters, Engine, Entry, Error, Note, Out, Result};
 
 /// The fold of one partition and the two topics it is compared with.
@@ -115,13 +115,15 @@ impl<'a> Fold<'a> {
         let mut spare = Vec::new();
         while self.engine.position() < self.until {
             let (input, until) = (&self.job.input.name, self.until);
-            let Some(batch) = next_batch(&mut *reader, &mut spare, input, until)? else {
-                teller.count(
-                    "input",
-                    format!("messages up to {}", self.until),
-                    format!("the log ends at {}", self.engine.position()),
-                );
-                break;
+            let batch = match next_batch(&mut *reader, &mut spare, input, until)? {
+                Next::Batch(batch) => batch,
+                Next::End => break,
+                Next::Missing => {
+                    let (expected, position) =
+                        (format!("messages up to {until}"), self.engine.position());
+                    teller.count("input", expected, format!("the log ends at {position}"));
+                    break;
+                }
             };
             self.fold_batch(&batch, &mut out, &mut teller)?;
             progress(batch.len() as u64);

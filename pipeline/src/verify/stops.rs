@@ -94,6 +94,7 @@ impl Stops {
         let partition = engine.partition();
         let mut equal = 0;
         while let Some(stop) = self.stops.pop_front_if(|stop| stop.at <= at) {
+            engine.pass(stop.at);
             match stop.what {
                 What::Entry(entry) => entry.apply(engine, out).map_err(|source| Error::Entry {
                     partition,

@@ -9,22 +9,31 @@ use crate::Result;
 /// A reader waits this long for messages that were there when the proof began.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The next batch before `end`, or `None` when there is none.
+/// What a log has to give before an offset.
+pub(super) enum Next {
+    Batch(Batch),
+    /// There is no message before the offset.
+    End,
+    /// Messages are missing.
+    Missing,
+}
+
+/// Reads on towards `end`.
 pub(super) fn next_batch(
     reader: &mut dyn Reader,
     spare: &mut Vec<Batch>,
     topic: &str,
     end: Offset,
-) -> Result<Option<Batch>> {
+) -> Result<Next> {
     loop {
         match reader.read(PATIENCE, spare)? {
-            Event::Batch(batch) => return Ok(Some(batch)),
-            Event::CaughtUp(_, at) if at >= end => return Ok(None),
-            // Somebody's transaction is open there; what lies behind it comes when it ends.
+            Event::Batch(batch) => return Ok(Next::Batch(batch)),
+            Event::CaughtUp(_, at) if at >= end => return Ok(Next::End),
+            // Somebody's transaction may be open there; what lies behind it comes when it ends.
             Event::CaughtUp(..) => {}
             other => {
                 tracing::warn!("reading {topic} gave {other:?} instead of messages");
-                return Ok(None);
+                return Ok(Next::Missing);
             }
         }
     }
@@ -54,8 +63,8 @@ impl Topic {
         if self.read >= self.end {
             return Ok(false);
         }
-        let Some(batch) = next_batch(&mut *self.reader, &mut self.spare, &self.name, self.end)?
-        else {
+        let next = next_batch(&mut *self.reader, &mut self.spare, &self.name, self.end)?;
+        let Next::Batch(batch) = next else {
             self.read = self.end;
             return Ok(false);
         };

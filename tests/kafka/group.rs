@@ -1,0 +1,45 @@
+//! Workers that come and go: partitions move, and nothing is lost or doubled.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use super::trial::{Trial, ended_with};
+use crate::stage::let_it_work;
+
+#[test]
+fn from_one_worker_to_three_and_back_to_one_under_load() {
+    let Some(mut trial) = Trial::new() else { return };
+    trial.load();
+    let first = trial.worker("--slots 1");
+    trial.wait_for_rows(50);
+    let second = trial.worker("--slots 1");
+    let third = trial.worker("--slots 1");
+    trial.wait_for_rows(400);
+    assert!(second.kill(), "one crashes");
+    trial.wait_for_rows(200);
+    ended_with(&third.stop(Signal::TERM), 0);
+    trial.wait_for_rows(200);
+    ended_with(&first.stop(Signal::TERM), 0);
+    trial.prove();
+}
+
+#[test]
+fn members_that_come_and_go_every_second_or_two_do_not_stop_the_others() {
+    let Some(mut trial) = Trial::new() else { return };
+    trial.load();
+    let steady = trial.worker("--slots 1");
+    trial.wait_for_rows(50);
+    for round in 0..6 {
+        let guest = trial.worker("--slots 1");
+        let_it_work(Duration::from_millis(1_000 + 300 * round));
+        if round % 2 == 0 {
+            ended_with(&guest.stop(Signal::TERM), 0);
+        } else {
+            assert!(guest.kill(), "it ran");
+        }
+    }
+    trial.wait_for_rows(200);
+    ended_with(&steady.stop(Signal::TERM), 0);
+    trial.prove();
+}

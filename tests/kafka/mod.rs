@@ -1,0 +1,8 @@
+//! The same job on a real Kafka: faults of workers and of brokers, each under load and with a reader
+//! throughout. At the end `verify` must find nothing, the plain reckoning of `truth.rs` must agree,
+//! and the reader must have seen exactly what one sees who comes later.
+
+mod group;
+mod outage;
+mod trial;
+mod worker;

@@ -1,0 +1,42 @@
+//! Brokers that are gone for a while.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+use seismic_brokers::Kafka;
+
+use super::trial::{Trial, ended_with};
+use crate::stage::let_it_work;
+
+#[test]
+fn a_broker_that_crashes_or_is_restarted_is_waited_for() {
+    let Some(mut trial) = Trial::new() else { return };
+    trial.load();
+    let mut worker = trial.worker("");
+    trial.wait_for_rows(50);
+    trial.kafka.nodes[0].kill();
+    let_it_work(Duration::from_secs(3));
+    trial.kafka.nodes[0].restart();
+    trial.wait_for_rows(200);
+    trial.kafka.nodes[0].stop();
+    trial.kafka.nodes[0].restart();
+    trial.wait_for_rows(200);
+    assert!(worker.is_running(), "it is no reason to end");
+    ended_with(&worker.stop(Signal::TERM), 0);
+    trial.prove();
+}
+
+#[test]
+fn one_of_three_brokers_is_killed_under_load() {
+    let Some(kafka) = Kafka::three() else { return };
+    let mut trial = Trial::on(kafka);
+    trial.load();
+    let worker = trial.worker("");
+    trial.wait_for_rows(50);
+    trial.kafka.nodes[1].kill();
+    trial.wait_for_rows(200);
+    trial.kafka.nodes[1].restart();
+    trial.wait_for_rows(50);
+    ended_with(&worker.stop(Signal::TERM), 0);
+    trial.prove();
+}

@@ -1,0 +1,67 @@
+//! Faults of one worker: kill -9, a stop, and sleep beyond its session.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use super::trial::{Trial, ended_with};
+use crate::stage::{ROWS, let_it_work, wait_until};
+
+#[test]
+fn a_worker_that_is_killed_again_and_again_loses_and_doubles_nothing() {
+    let Some(mut trial) = Trial::new() else { return };
+    trial.load();
+    for round in 0..4 {
+        // A name of its own: it is back at once, and settles what it left.
+        let worker = trial.worker("--slot one --slots 2");
+        trial.wait_for_rows(50);
+        let_it_work(Duration::from_millis(137 * round));
+        assert!(worker.kill(), "it ran");
+    }
+    trial.prove();
+}
+
+#[test]
+fn a_worker_that_is_stopped_leaves_nothing_to_replay_and_ends_with_code_0() {
+    let Some(mut trial) = Trial::new() else { return };
+    trial.load();
+    let worker = trial.worker("");
+    trial.wait_for_rows(50);
+    ended_with(&worker.stop(Signal::TERM), 0);
+    trial.prove();
+}
+
+#[test]
+fn a_worker_that_slept_beyond_its_session_is_fenced_and_ends_with_code_4() {
+    let Some(mut trial) = Trial::new() else { return };
+    trial.load();
+    let zombie = trial.worker("");
+    trial.wait_for_rows(50);
+    zombie.signal(Signal::STOP);
+    let heir = trial.worker("");
+    // Every partition comes to the other one when the session is over.
+    trial.wait_for_rows(400);
+    let_it_work(Duration::from_secs(12));
+    zombie.signal(Signal::CONT);
+    ended_with(&zombie.wait(), 4);
+    trial.wait_for_rows(50);
+    ended_with(&heir.stop(Signal::TERM), 0);
+    trial.prove();
+}
+
+#[test]
+fn a_batch_job_is_read_to_its_end_and_proved_like_an_embedded_one() {
+    let Some(trial) = Trial::new() else { return };
+    let stage = &trial.stage;
+    stage.generate(&["--records", "20000", "--sensors", "50", "--seed", "7"]);
+    let again = stage.generate(&["--records", "20000", "--sensors", "50", "--seed", "7"]);
+    assert_eq!(again["published"], 20_000, "{again}");
+    stage.ok(&["run", "--quiet", "--until-caught-up", "--sink", "csv:rows"]);
+    let status = stage.status();
+    assert_eq!((&status["lag"], &status["read"]), (&0.into(), &40_000.into()), "{status}");
+    stage.ok(&["run", "--quiet", "--drain", "--sink", "csv:rows"]);
+    stage.verify(&["rows"]);
+    crate::truth::check(stage);
+    assert!(stage.ok(&["checkpoint", "list"]).lines().count() > 4);
+    wait_until("rows can be read", || !stage.read(ROWS).is_empty());
+}
