@@ -53,9 +53,18 @@ impl Stage {
         self.command_of(env!("CARGO_BIN_EXE_seismic-generator"), args)
     }
 
+    /// `seismic` with these arguments, for another queue and home.
+    pub fn command_at(&self, args: &[&str], place: &[String]) -> Command {
+        self.command_in(env!("CARGO_BIN_EXE_seismic"), args, place)
+    }
+
     fn command_of(&self, program: &str, args: &[&str]) -> Command {
+        self.command_in(program, args, &self.place)
+    }
+
+    fn command_in(&self, program: &str, args: &[&str], place: &[String]) -> Command {
         let mut command = Command::new(program);
-        command.args(args).args(&self.place).current_dir(self.folder.path()).stdin(Stdio::null());
+        command.args(args).args(place).current_dir(self.folder.path()).stdin(Stdio::null());
         command.env_remove("RUST_LOG").env("RUST_BACKTRACE", "0");
         command
     }

@@ -143,9 +143,12 @@ pub fn run(job: RunJob<'_>, stop: &Arc<AtomicBool>, progress: &Progress) -> Resu
     }
     let budget = Budget::new(settings.max_records);
     let clock: &dyn Clock = &Monotonic::start();
-    let first = |partition: Partition| Ok(queue.spans(topic)?[partition.0 as usize].first);
+    let first = |partition: Partition| {
+        let spans = patiently(stop, || queue.spans(topic))?;
+        Ok(spans[partition.0 as usize].first)
+    };
     let shares = shares(topic, job.slots, owner)?;
-    let positions = || Ok(owner.positions()?);
+    let positions = || Ok(patiently(stop, || owner.positions())?);
     let (mut shared, mut starts) = (None, Vec::new());
     if shares.iter().any(Share::is_member) {
         starts = begin_together(job, stop, progress)?;

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use seismic_queue::{Batch, Commit, CommitError, Event, Kind, Offset, Partition, Source, Topic};
+use seismic_queue::{
+    Batch, Commit, CommitError, Event, Kind, Offset, Partition, Source, Topic, patiently,
+};
 
 use crate::clock::Clock;
 use crate::lane::{Committed, Lane};
@@ -259,10 +261,10 @@ impl<'a> Slot<'a> {
     /// Whether the log has what the engines need next. What it has lost before it was read, and
     /// only that, can be accepted: then the state is whole, and there is just nothing to add to it.
     fn compare_with_log(&mut self, partitions: &[Partition]) -> Result<()> {
-        let settings = self.settings;
+        let (settings, stop) = (self.settings, self.stop);
         let mut lost = Vec::new();
         for &partition in partitions {
-            let end = self.source.end(partition)?;
+            let end = patiently(stop, || self.source.end(partition))?;
             let part = self.parts.get_mut(&partition).expect("it was just loaded");
             if end < part.committed() {
                 return Err(Error::LogShort { partition, next: part.committed(), end });

@@ -5,4 +5,5 @@
 mod group;
 mod outage;
 mod trial;
+mod wire;
 mod worker;

@@ -39,6 +39,12 @@ impl Trial {
         wait_until("records", || !self.stage.run(&["read", DATA, "--max", "1"]).stdout.is_empty());
     }
 
+    /// Starts a worker that reaches the brokers through their wires.
+    pub fn wired_worker(&self, options: &str) -> Running {
+        let place = ["--queue".to_owned(), format!("kafka://{}", self.kafka.wired_address())];
+        self.stage.start(self.stage.command_at(&words(&format!("{JOB} {options}")), &place))
+    }
+
     /// Starts a worker.
     pub fn worker(&self, options: &str) -> Running {
         self.stage.spawn(&words(&format!("{JOB} {options}")))
@@ -71,6 +77,23 @@ impl Trial {
         let Some(reader) = self.reader.take() else { return };
         wait_until("the reader has them all", || reader.stdout().lines().count() >= rows.len());
         assert_eq!(names(&parse(&reader.stdout())), names(&rows), "the reader saw other rows");
+    }
+}
+
+impl Drop for Trial {
+    /// What the processes said, when a test fails.
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        for number in 0..100 {
+            let said = std::fs::read_to_string(self.stage.path(&format!("{number}.err")));
+            match said {
+                Ok(said) if !said.is_empty() => eprintln!("--- process {number}\n{said}"),
+                Ok(_) => {}
+                Err(_) => return,
+            }
+        }
     }
 }
 

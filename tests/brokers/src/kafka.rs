@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use crate::class_path;
 use crate::ports;
 use crate::process::Process;
+use crate::proxy::Proxy;
 
 /// Starting takes about 4 s on an idle machine with two cores.
 const START_PATIENCE: Duration = Duration::from_secs(120);
@@ -36,6 +37,8 @@ pub struct Node {
     class_path: String,
     folder: PathBuf,
     port: u16,
+    /// The way of those clients that connect to [`Kafka::wired_address`].
+    pub wire: Proxy,
     process: Option<Process>,
 }
 
@@ -55,8 +58,10 @@ impl Kafka {
     fn start(count: usize) -> Option<Kafka> {
         let class_path = class_path::of("kafka")?;
         let folder = tempfile::tempdir().expect("a folder for the brokers can be made");
-        let ports = ports::free(2 * count);
-        let (clients, controllers) = ports.split_at(count);
+        let ports = ports::free(4 * count);
+        let (clients, others) = ports.split_at(count);
+        let (controllers, others) = others.split_at(count);
+        let (wired, wires) = others.split_at(count);
         let id = cluster_id();
         let mut nodes = Vec::new();
         for (i, &port) in clients.iter().enumerate() {
@@ -64,10 +69,12 @@ impl Kafka {
                 class_path: class_path.clone(),
                 folder: folder.path().join(format!("node-{}", i + 1)),
                 port,
+                wire: Proxy::start(wires[i], wired[i]),
                 process: None,
             };
             fs::create_dir(&node.folder).expect("a folder for a node can be made");
-            let properties = properties(i + 1, port, controllers, &node.folder);
+            let wire = (wired[i], wires[i]);
+            let properties = properties(i + 1, port, wire, controllers, &node.folder);
             fs::write(node.properties(), properties).expect("the settings can be written");
             node.format(&id);
             nodes.push(node);
@@ -82,6 +89,13 @@ impl Kafka {
     #[must_use]
     pub fn address(&self) -> String {
         let of = |node: &Node| node.address();
+        self.nodes.iter().map(of).collect::<Vec<_>>().join(",")
+    }
+
+    /// What clients connect to that reach every node through its [`Node::wire`].
+    #[must_use]
+    pub fn wired_address(&self) -> String {
+        let of = |node: &Node| node.wire.address();
         self.nodes.iter().map(of).collect::<Vec<_>>().join(",")
     }
 
@@ -232,20 +246,28 @@ fn cluster_id() -> String {
 }
 
 /// Settings of node `id`. Few threads and partitions of internal topics: a test starts in seconds.
-fn properties(id: usize, port: u16, controllers: &[u16], folder: &Path) -> String {
+/// `wired` is the port of a listener of its own and the one under which clients are told to find it.
+fn properties(
+    id: usize,
+    port: u16,
+    wired: (u16, u16),
+    controllers: &[u16],
+    folder: &Path,
+) -> String {
     let nodes = controllers.len();
     let voter = |(i, port): (usize, &u16)| format!("{}@127.0.0.1:{port}", i + 1);
     let voters = controllers.iter().enumerate().map(voter).collect::<Vec<_>>().join(",");
     let controller = controllers[id - 1];
     let in_sync = if nodes > 1 { 2 } else { 1 };
+    let (wired, wire) = wired;
     let data = folder.join("data").display().to_string();
     format!(
         "process.roles=broker,controller
 node.id={id}
 controller.quorum.voters={voters}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=PLAINTEXT://127.0.0.1:{port},WIRED://127.0.0.1:{wired},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port},WIRED://127.0.0.1:{wire}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,WIRED:PLAINTEXT,CONTROLLER:PLAINTEXT
 inter.broker.listener.name=PLAINTEXT
 controller.listener.names=CONTROLLER
 log.dirs={data}

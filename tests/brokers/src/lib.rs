@@ -10,7 +10,9 @@ mod class_path;
 mod kafka;
 mod ports;
 mod process;
+mod proxy;
 mod rocketmq;
 
 pub use kafka::{Kafka, Node};
+pub use proxy::Proxy;
 pub use rocketmq::{Broker, Flush, RocketMq};

@@ -1,0 +1,43 @@
+//! A network that loses answers, is cut, or stands still.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use super::trial::{Trial, ended_with};
+use crate::stage::{let_it_work, wait_until};
+
+#[test]
+fn a_commit_whose_answer_is_lost_is_read_back_and_never_assumed() {
+    let Some(mut trial) = Trial::new() else { return };
+    trial.load();
+    let worker = trial.wired_worker("");
+    trial.wait_for_rows(50);
+    for round in 1..=3 {
+        trial.kafka.nodes[0].wire.lose_end_of_transaction();
+        wait_until("a lost answer", || trial.kafka.nodes[0].wire.lost() >= round);
+        trial.wait_for_rows(100);
+    }
+    ended_with(&worker.stop(Signal::TERM), 0);
+    trial.prove();
+}
+
+#[test]
+fn a_worker_whose_network_is_cut_or_stands_still_goes_on_when_it_is_back() {
+    let Some(mut trial) = Trial::new() else { return };
+    trial.load();
+    let mut worker = trial.wired_worker("");
+    trial.wait_for_rows(50);
+    trial.kafka.nodes[0].wire.cut();
+    let_it_work(Duration::from_secs(4));
+    trial.kafka.nodes[0].wire.heal();
+    trial.wait_for_rows(100);
+    // Longer than its session: the group gives its partitions to nobody, and then back to it.
+    trial.kafka.nodes[0].wire.freeze();
+    let_it_work(Duration::from_secs(13));
+    trial.kafka.nodes[0].wire.heal();
+    trial.wait_for_rows(100);
+    assert!(worker.is_running(), "it is no reason to end");
+    ended_with(&worker.stop(Signal::TERM), 0);
+    trial.prove();
+}
