@@ -141,6 +141,14 @@ impl Cluster {
         Ok(all.groups().iter().map(|group| group.name().to_owned()).collect())
     }
 
+    /// How many members a group has.
+    pub(super) fn members(&self, group: &str) -> Result<usize> {
+        let found = self.insist("looking at a group", || {
+            self.asking.fetch_group_list(Some(group), limits::KAFKA_WAIT)
+        })?;
+        Ok(found.groups().iter().map(|group| group.members().len()).sum())
+    }
+
     /// Whether `topic` is still the one of its name.
     pub(super) fn check(&self, topic: &Topic) -> Result<()> {
         match self.topic(&topic.name)? {

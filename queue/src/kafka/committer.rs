@@ -27,7 +27,7 @@ use super::mark::Mark;
 use super::member::Membership;
 use super::offsets::Offsets;
 use super::owner::Held;
-use super::record::{Kept, Record};
+use super::record::{Kept, Record, prune};
 use crate::failpoints::{COMMIT_AFTER, COMMIT_BEFORE, COMMIT_IN_TRANSACTION, pass};
 use crate::tip::{Tip, not_made};
 use crate::{
@@ -65,18 +65,25 @@ enum What {
     Chunk,
     Manifest,
     Other,
+    Rollup(u8),
 }
 
 impl What {
     const ALL: [What; 5] = [What::Row, What::Dead, What::Chunk, What::Manifest, What::Other];
 
+    /// Kind and partition as one number, which comes back with the acknowledgement.
     fn tag(self, partition: Partition) -> usize {
-        partition.0 as usize * What::ALL.len() + self as usize
+        let kind = match self {
+            What::Rollup(place) => What::ALL.len() + usize::from(place),
+            what => What::ALL.iter().position(|it| *it == what).expect("all are there"),
+        };
+        partition.0 as usize * 1_024 + kind
     }
 
     fn of(tag: usize) -> (Partition, What) {
-        let kinds = What::ALL.len();
-        (Partition((tag / kinds) as u32), What::ALL[tag % kinds])
+        let (partition, kind) = (tag / 1_024, tag % 1_024);
+        let rollup = || What::Rollup((kind - What::ALL.len()) as u8);
+        (Partition(partition as u32), What::ALL.get(kind).copied().unwrap_or_else(rollup))
     }
 }
 
@@ -211,6 +218,7 @@ impl KafkaCommitter {
         let mut places: BTreeMap<Partition, Place> = BTreeMap::new();
         for new in &commit.partitions {
             check::partition(&self.held.job.input, new.partition)?;
+            check::rollups(&self.cluster().at, new, self.held.job.rollup_topics.len())?;
             let known = places.get(&new.partition).or_else(|| self.places.get(&new.partition));
             let mut place = known.cloned().unwrap_or_default();
             place.tip = place.tip.after(&self.cluster().at, new)?;
@@ -273,6 +281,9 @@ impl KafkaCommitter {
         };
         block(&job.result_topic, What::Row, &new.rows)?;
         block(&job.dead_topic, What::Dead, &new.dead)?;
+        for (place, (topic, rows)) in (0..).zip(job.rollup_topics.iter().zip(&new.rollups)) {
+            block(topic, What::Rollup(place), rows)?;
+        }
         for chunk in &new.chunks {
             self.send_record(client, What::Chunk, partition, &Record::Chunk(chunk.clone()))?;
         }
@@ -292,10 +303,15 @@ impl KafkaCommitter {
     ) -> Result<()> {
         if let Some(manifest) = &new.manifest {
             let (first, bytes) = place.begun.take().unwrap_or_default();
-            let info = CheckpointInfo { manifest: manifest.clone(), bytes, created_ms: now_ms };
+            let info = CheckpointInfo {
+                manifest: manifest.clone(),
+                bytes,
+                created_ms: now_ms,
+                class: None,
+                names: Vec::new(),
+            };
             place.kept.push(Kept { info, first });
-            let surplus = place.kept.len().saturating_sub(limits::CHECKPOINTS_KEPT);
-            place.kept.drain(..surplus);
+            prune(&mut place.kept);
             let record = Record::Manifest(place.kept.clone());
             self.send_record(client, What::Manifest, new.partition, &record)?;
         }
@@ -411,6 +427,14 @@ impl Place {
         }
         if let Some((_, last)) = place(What::Dead) {
             self.mark.dead = Offset(last + 1);
+        }
+        for i in 0..new.rollups.len() {
+            if self.mark.rollups.len() <= i {
+                self.mark.rollups.push(Offset(0));
+            }
+            if let Some((_, last)) = place(What::Rollup(i as u8)) {
+                self.mark.rollups[i] = Offset(last + 1);
+            }
         }
         if let (Some((manifest, _)), Some(newest)) = (place(What::Manifest), self.kept.last()) {
             (self.mark.from, self.mark.manifest) = (newest.first, Offset(manifest));

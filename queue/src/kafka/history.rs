@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::client::Cluster;
 use super::fetcher::Fetcher;
 use super::mark::Mark;
-use super::record::{Kept, Record};
+use super::record::{Kept, Record, prune};
 use crate::{Checkpoint, Error, Event, JournalEntry, Offset, Partition, Progress, Result, Topic};
 use crate::{limits, tip::Tip};
 
@@ -152,7 +152,10 @@ impl History {
                 Record::Chunk(chunk) => {
                     self.chunks.insert((chunk.checkpoint, chunk.index), chunk.bytes);
                 }
-                Record::Manifest(kept) => self.kept = kept,
+                Record::Manifest(mut kept) => {
+                    prune(&mut kept);
+                    self.kept = kept;
+                }
                 Record::Progress { .. } => unreachable!("it is taken above"),
             }
         }

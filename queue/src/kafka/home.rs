@@ -12,7 +12,7 @@ use super::owner::{Held, KafkaOwner};
 use super::queue::KafkaQueue;
 use super::slots::Slots;
 use crate::{
-    Address, Checkpoint, Error, Hold, Home, Job, JournalEntry, Offset, Owner, Partition,
+    Address, Asked, Checkpoint, Error, Hold, Home, Job, JournalEntry, Offset, Owner, Partition,
     PartitionView, Policy, Producer, Queue, Reader, Result, Retained, SinkPosition, Source, Span,
     Topic, View, check,
 };
@@ -66,27 +66,35 @@ impl KafkaHome {
         held: &Held,
         offsets: &Offsets,
         partition: Partition,
-        (rows, dead): (Span, Span),
+        spans: &[Span],
     ) -> Result<PartitionView> {
         let empty = |span: Span| Span { first: span.first, end: span.first };
         let Some((_, mark)) = held.mark(offsets, partition)? else {
             return Ok(PartitionView {
                 progress: None,
-                rows: empty(rows),
-                dead: empty(dead),
+                rows: empty(spans[0]),
+                dead: empty(spans[1]),
+                rollups: spans[2..].iter().map(|span| empty(*span)).collect(),
                 journal: 0..0,
                 checkpoints: Vec::new(),
             });
         };
         let history = held.log(partition).at(&mark, mark.manifest)?;
         let until = |span: Span, end: Offset| Span { first: span.first, end: end.max(span.first) };
+        let ends = mark.rollups.iter().copied().chain(std::iter::repeat(Offset(0)));
+        let rollups = spans[2..].iter().zip(ends).map(|(span, end)| until(*span, end));
         Ok(PartitionView {
             progress: history.progress,
-            rows: until(rows, mark.rows),
-            dead: until(dead, mark.dead),
+            rows: until(spans[0], mark.rows),
+            dead: until(spans[1], mark.dead),
+            rollups: rollups.collect(),
             journal: 0..history.next_sequence,
             checkpoints: history.kept.into_iter().map(|kept| kept.info).collect(),
         })
+    }
+
+    fn no_names(&self) -> Error {
+        Error::NoNames { at: self.cluster.at.clone() }
     }
 
     fn sink_group(&self, sink: &str) -> String {
@@ -126,7 +134,7 @@ impl Home for KafkaHome {
         let (_, stored) = Jobs::new(&self.cluster).agree(job)?;
         check::same_job(&self.name(), &stored, job)?;
         let admin = Admin::new(&self.cluster)?;
-        for topic in [&job.result_topic, &job.dead_topic] {
+        for topic in job.topics() {
             let made = admin.create(topic, job.input.partitions, &KEPT)?;
             check::same_topic(made, job.input.partitions)?;
         }
@@ -141,14 +149,17 @@ impl Home for KafkaHome {
     fn view(&self) -> Result<View> {
         let (id, held) = self.held()?;
         let offsets = Offsets::new(&self.cluster, &self.group)?;
-        let rows = self.cluster.topic(&held.job.result_topic)?;
-        let dead = self.cluster.topic(&held.job.dead_topic)?;
-        let spans = self.cluster.spans(&rows)?.into_iter().zip(self.cluster.spans(&dead)?);
-        let parts = held.job.input.all().zip(spans);
-        let partitions = parts
-            .map(|(partition, spans)| self.part(&held, &offsets, partition, spans))
-            .collect::<Result<_>>()?;
-        Ok(View { id, job: held.job, partitions, sinks: self.sinks(&rows)? })
+        let topics = held.job.topics().map(|name| self.cluster.topic(name));
+        let topics = topics.collect::<Result<Vec<_>>>()?;
+        let spans = topics.iter().map(|topic| self.cluster.spans(topic));
+        let spans = spans.collect::<Result<Vec<_>>>()?;
+        let part = |partition: Partition| {
+            let of_it: Vec<Span> = spans.iter().map(|all| all[partition.0 as usize]).collect();
+            self.part(&held, &offsets, partition, &of_it)
+        };
+        let partitions = held.job.input.all().map(part).collect::<Result<_>>()?;
+        let sinks = self.sinks(&topics[0])?;
+        Ok(View { id, job: held.job, partitions, sinks, asked: Vec::new() })
     }
 
     fn journal(&self, partition: Partition, range: Range<u64>) -> Result<Vec<JournalEntry>> {
@@ -174,6 +185,33 @@ impl Home for KafkaHome {
         let is_it = |kept: &&super::record::Kept| kept.info.manifest.checkpoint == number;
         let kept = kept.iter().find(is_it).ok_or_else(missing)?;
         log.at(&mark, kept.first)?.checkpoint(kept, &log)
+    }
+
+    /// The members of its group.
+    fn owner(&self) -> Result<Option<String>> {
+        let members = self.cluster.members(&self.group)?;
+        let text = || format!("{members} members of group {}", self.group);
+        Ok((members > 0).then(text))
+    }
+
+    fn ask(&self, _: &str) -> Result<()> {
+        Err(self.no_names())
+    }
+
+    fn asked(&self) -> Result<Vec<Asked>> {
+        Ok(Vec::new())
+    }
+
+    fn withdraw(&self, _: &str) -> Result<Option<Asked>> {
+        Ok(None)
+    }
+
+    fn name_newest(&self, _: &str) -> Result<()> {
+        Err(self.no_names())
+    }
+
+    fn forget(&self, _: &str) -> Result<()> {
+        Err(self.no_names())
     }
 
     fn topics(&self) -> &dyn Queue {

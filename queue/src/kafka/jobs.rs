@@ -57,7 +57,7 @@ impl<'a> Jobs<'a> {
     /// [`Error::TopicTaken`] when another group writes to one of its topics.
     pub(super) fn agree(&self, job: &Job) -> Result<(String, Job)> {
         Admin::new(self.cluster)?.create(TOPIC, 1, &[("cleanup.policy", "compact")])?;
-        let value = [
+        let mut value = vec![
             new_id(),
             job.input.name.clone(),
             job.input.id.clone(),
@@ -65,6 +65,7 @@ impl<'a> Jobs<'a> {
             job.result_topic.clone(),
             job.dead_topic.clone(),
         ];
+        value.extend(job.rollup_topics.iter().cloned());
         let lines = self.agree_on(Kind::Job, &job.group, &value)?;
         let (id, found) = parse(&self.cluster.at, &job.group, &lines)?;
         self.check_taken(&found)?;
@@ -89,13 +90,12 @@ impl<'a> Jobs<'a> {
 
     /// Refuses a job whose topics another group has written down before.
     fn check_taken(&self, job: &Job) -> Result<()> {
-        let ours = [&job.result_topic, &job.dead_topic];
         for (group, lines) in self.read(Kind::Job)? {
             if group == job.group {
                 return Ok(());
             }
             if let Some(topic) =
-                ours.into_iter().find(|name| lines.iter().skip(4).any(|it| it == *name))
+                job.topics().find(|name| lines.iter().skip(4).any(|it| it == *name))
             {
                 return Err(Error::TopicTaken { topic: topic.clone(), group });
             }
@@ -172,7 +172,7 @@ impl<'a> Jobs<'a> {
 }
 
 fn parse(at: &str, group: &str, lines: &[String]) -> Result<(String, Job)> {
-    let [id, input, input_id, partitions, result, dead] = lines else {
+    let [id, input, input_id, partitions, result, dead, rollups @ ..] = lines else {
         return Err(corrupt(at, group));
     };
     let partitions = partitions.parse().map_err(|_| corrupt(at, group))?;
@@ -182,6 +182,7 @@ fn parse(at: &str, group: &str, lines: &[String]) -> Result<(String, Job)> {
         input,
         result_topic: result.clone(),
         dead_topic: dead.clone(),
+        rollup_topics: rollups.to_vec(),
     };
     Ok((id.clone(), job))
 }

@@ -1,7 +1,7 @@
 //! What a commit leaves beside the group's offset: where in the checkpoint log its state is.
 //!
-//! As text (the client library takes nothing else), below 200 bytes:
-//! `seismic1 NUMBER FROM MANIFEST ROWS DEAD`, all decimal.
+//! As text (the client library takes nothing else), below 200 bytes without roll-ups:
+//! `seismic1 NUMBER FROM MANIFEST ROWS DEAD ROLLUP...`, all decimal.
 
 use crate::Offset;
 
@@ -9,7 +9,7 @@ use crate::Offset;
 const LAYOUT: &str = "seismic1";
 
 /// The metadata of a committed offset.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Mark {
     /// Number of the commit. Two commits may share an offset; they differ in this.
     pub(super) number: u64,
@@ -22,12 +22,16 @@ pub(super) struct Mark {
     pub(super) rows: Offset,
     /// End of the dead-letter topic behind the last dead letter.
     pub(super) dead: Offset,
+    /// Ends of the roll-up topics, in their order; those at the end may be missing.
+    pub(super) rollups: Vec<Offset>,
 }
 
 impl Mark {
     pub(super) fn encode(&self) -> String {
-        let Mark { number, from, manifest, rows, dead } = self;
-        format!("{LAYOUT} {number} {from} {manifest} {rows} {dead}")
+        let Mark { number, from, manifest, rows, dead, rollups } = self;
+        let mut text = format!("{LAYOUT} {number} {from} {manifest} {rows} {dead}");
+        rollups.iter().for_each(|end| text += &format!(" {end}"));
+        text
     }
 
     /// `None` for anything that [`Mark::encode`] did not write.
@@ -43,8 +47,10 @@ impl Mark {
             manifest: Offset(number()?),
             rows: Offset(number()?),
             dead: Offset(number()?),
+            rollups: Vec::new(),
         };
-        words.next().is_none().then_some(mark)
+        let rollups = words.map(|word| word.parse().map(Offset)).collect::<Result<_, _>>().ok()?;
+        Some(Mark { rollups, ..mark })
     }
 }
 
@@ -55,7 +61,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn marks_read_back_as_written_and_are_short(all: [u64; 5]) {
+        fn marks_read_back_as_written_and_are_short(all: [u64; 5], ends: Vec<u64>) {
             let [number, from, manifest, rows, dead] = all;
             let mark = Mark {
                 number,
@@ -63,8 +69,10 @@ mod tests {
                 manifest: Offset(manifest),
                 rows: Offset(rows),
                 dead: Offset(dead),
+                rollups: Vec::new(),
             };
             prop_assert!(mark.encode().len() < 200);
+            let mark = Mark { rollups: ends.into_iter().map(Offset).collect(), ..mark };
             prop_assert_eq!(Mark::decode(&mark.encode()), Some(mark));
         }
 

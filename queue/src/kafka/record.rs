@@ -4,6 +4,7 @@
 //! their length before them), and the CRC-32 of all that. Within one commit the progress comes
 //! last, so that who reads in order has all of a commit when it sees its number.
 
+use crate::kept::{Candidate, classes};
 use crate::{CheckpointInfo, Chunk, JournalEntry, Manifest, Offset, Progress};
 
 const LAYOUT: u8 = 1;
@@ -29,6 +30,18 @@ pub(super) enum Record {
     Chunk(Chunk),
     /// Every checkpoint that is kept, oldest first; the newest was made by this commit.
     Manifest(Vec<Kept>),
+}
+
+/// Lets go of what no class keeps, and says of the rest why it is kept.
+pub(super) fn prune(kept: &mut Vec<Kept>) {
+    let candidate = |kept: &Kept| Candidate {
+        number: kept.info.manifest.checkpoint,
+        created_ms: kept.info.created_ms,
+        is_named: false,
+    };
+    let classes = classes(&kept.iter().map(candidate).collect::<Vec<_>>());
+    kept.iter_mut().zip(classes).for_each(|(kept, class)| kept.info.class = class);
+    kept.retain(|kept| kept.info.class.is_some());
 }
 
 /// A checkpoint and where its first chunk is.
@@ -118,7 +131,7 @@ impl Put {
     }
 
     fn kept(&mut self, kept: &Kept) {
-        let CheckpointInfo { manifest, bytes, created_ms } = &kept.info;
+        let CheckpointInfo { manifest, bytes, created_ms, .. } = &kept.info;
         let Manifest { checkpoint, position, journal_sequence, chunks, crc } = manifest;
         self.numbers(&[*checkpoint, position.0, *journal_sequence]);
         self.numbers(&[(*chunks).into(), (*crc).into()]);
@@ -155,7 +168,7 @@ impl Get<'_> {
             crc: self.small()?,
         };
         let (bytes, created_ms) = (self.number()?, self.number()? as i64);
-        let info = CheckpointInfo { manifest, bytes, created_ms };
+        let info = CheckpointInfo { manifest, bytes, created_ms, class: None, names: Vec::new() };
         Some(Kept { info, first: Offset(self.number()?) })
     }
 }
@@ -173,7 +186,8 @@ mod tests {
             chunks: 3,
             crc: 4,
         };
-        let info = CheckpointInfo { manifest, bytes: 5, created_ms: -6 };
+        let (class, names) = (None, Vec::new());
+        let info = CheckpointInfo { manifest, bytes: 5, created_ms: -6, class, names };
         Kept { info, first: Offset(7) }
     }
 
