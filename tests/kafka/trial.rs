@@ -54,9 +54,9 @@ impl Trial {
     pub fn wait_for_rows(&mut self, more: usize) {
         if self.reader.is_none() {
             wait_until("the result topic", || {
-                self.stage.run(&["read", ROWS, "--max", "1"]).code == Some(0)
+                self.stage.run(&["read", ROWS, "--in", "home", "--max", "1"]).code == Some(0)
             });
-            let follow = ["read", ROWS, "--format", "json", "--follow"];
+            let follow = ["read", ROWS, "--in", "home", "--format", "json", "--follow"];
             self.reader = Some(self.stage.spawn(&follow));
         }
         let seen = || self.reader.as_ref().map_or(0, |reader| reader.stdout().lines().count());

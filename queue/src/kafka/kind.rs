@@ -57,5 +57,11 @@ pub(super) fn may_pass(code: Code) -> bool {
             | Code::OffsetNotAvailable
             | Code::PreferredLeaderNotAvailable
             | Code::RebalanceInProgress
+            // What a client says of a topic while the only broker that it knows is gone, or has just
+            // come back. A topic that is really gone is found by who reads it.
+            | Code::DestroyBroker
+            | Code::UnknownPartition
+            | Code::UnknownTopic
+            | Code::UnknownTopicOrPartition
     )
 }

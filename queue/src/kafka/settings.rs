@@ -55,6 +55,11 @@ impl Settings {
         base.set("bootstrap.servers", &address.brokers);
         base.set("client.id", "seismic");
         base.set_log_level(RDKafkaLogLevel::Warning);
+        // A broker that is back is found within a second, and one that takes requests and never
+        // answers is given up before a session, and no later than a transaction, is over.
+        base.set("reconnect.backoff.max.ms", "1000");
+        base.set("socket.timeout.ms", "6000");
+        base.set("socket.keepalive.enable", "true");
         for (key, value) in &address.options {
             if SECRET.iter().any(|part| key.contains(part)) {
                 let variable = format!("{VARIABLE}{}", key.replace('.', "_").to_uppercase());
