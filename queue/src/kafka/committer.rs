@@ -146,9 +146,18 @@ impl KafkaCommitter {
         let id = format!("{}.{}", self.member.group, self.member.slot);
         let client: BaseProducer<Acks> =
             make_with(&self.cluster().settings.committing(&id), Acks::default())?;
-        client
-            .init_transactions(limits::KAFKA_TRANSACTION_WAIT)
-            .map_err(self.cluster().failed("ending what an earlier transaction left"))?;
+        const DOING: &str = "ending what an earlier transaction left";
+        if let Err(error) = client.init_transactions(limits::KAFKA_TRANSACTION_WAIT) {
+            let error = self.cluster().failed(DOING)(error);
+            // Nothing was begun, so whatever it is may be tried again, by another client.
+            return Err(match error.kind() {
+                Kind::Fatal => {
+                    tracing::debug!("{error:?}");
+                    Error::Busy { at: self.cluster().at.clone(), doing: DOING }
+                }
+                _ => error,
+            });
+        }
         self.client = Some(client);
         Ok(())
     }

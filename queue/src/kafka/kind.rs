@@ -57,6 +57,8 @@ pub(super) fn may_pass(code: Code) -> bool {
             | Code::OffsetNotAvailable
             | Code::PreferredLeaderNotAvailable
             | Code::RebalanceInProgress
+            // The coordinator is still ending what an earlier client left.
+            | Code::ConcurrentTransactions
             // What a client says of a topic while the only broker that it knows is gone, or has just
             // come back. A topic that is really gone is found by who reads it.
             | Code::DestroyBroker
