@@ -151,6 +151,8 @@ pub enum Error {
     Paused { group: String },
     #[error("slot {slot} of group {group} was taken by another process; this one stops")]
     SlotTaken { group: String, slot: String },
+    #[error("{at} cannot take back rows that others may have read; fork into a new --group")]
+    NoRewind { at: String },
     #[error("{at} has no named checkpoints; those of an embedded home have names")]
     NoNames { at: String },
     #[error("the client setting {key:?} cannot be used: {why}")]
@@ -190,6 +192,7 @@ impl Error {
             | Error::TopicTaken { .. }
             | Error::NoGroups { .. }
             | Error::NoNames { .. }
+            | Error::NoRewind { .. }
             | Error::Name { .. }
             | Error::TopicMissing { .. }
             | Error::PartitionsDiffer { .. }

@@ -227,7 +227,8 @@ impl KafkaCommitter {
         let mut places: BTreeMap<Partition, Place> = BTreeMap::new();
         for new in &commit.partitions {
             check::partition(&self.held.job.input, new.partition)?;
-            check::rollups(&self.cluster().at, new, self.held.job.rollup_topics.len())?;
+            let (named, topics) = (new.rollups.len(), self.held.job.rollup_topics.len());
+            check::rollups(&self.cluster().at, new.partition, named, topics)?;
             let known = places.get(&new.partition).or_else(|| self.places.get(&new.partition));
             let mut place = known.cloned().unwrap_or_default();
             place.tip = place.tip.after(&self.cluster().at, new)?;

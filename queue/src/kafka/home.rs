@@ -75,6 +75,7 @@ impl KafkaHome {
                 rows: empty(spans[0]),
                 dead: empty(spans[1]),
                 rollups: spans[2..].iter().map(|span| empty(*span)).collect(),
+                rows_cut: Vec::new(),
                 journal: 0..0,
                 checkpoints: Vec::new(),
             });
@@ -88,6 +89,7 @@ impl KafkaHome {
             rows: until(spans[0], mark.rows),
             dead: until(spans[1], mark.dead),
             rollups: rollups.collect(),
+            rows_cut: Vec::new(),
             journal: 0..history.next_sequence,
             checkpoints: history.kept.into_iter().map(|kept| kept.info).collect(),
         })

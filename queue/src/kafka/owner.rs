@@ -10,7 +10,7 @@ use super::jobs::Jobs;
 use super::mark::Mark;
 use super::offsets::Offsets;
 use super::slots::Slots;
-use crate::{Committer, Error, Job, Member, Offset, Owner, Partition, Result, Topic};
+use crate::{Committer, Error, Job, Member, Offset, Owner, Partition, Result, Rewind, Topic};
 
 /// What a worker knows of its job.
 pub(super) struct Held {
@@ -75,6 +75,11 @@ impl Owner for KafkaOwner {
 
     fn agree_on_start(&self, from: &str, starts: &[Offset]) -> Result<(String, Vec<Offset>)> {
         Jobs::new(&self.held.cluster).agree_on_start(&self.held.job.group, from, starts)
+    }
+
+    /// A log takes nothing back.
+    fn rewind(&self, _: &[Rewind]) -> Result<()> {
+        Err(Error::NoRewind { at: self.held.cluster.at.clone() })
     }
 
     /// The checkpoint log keeps everything.
