@@ -54,6 +54,8 @@ enum Command {
     Bench(commands::bench::Args),
     /// Look at the checkpoints of a job, and name them so that they are kept.
     Checkpoint(commands::checkpoint::Args),
+    /// Show who needs what of the queue, and let go of a group that is over.
+    Group(commands::group::Args),
     /// Say how much of a topic is kept.
     Retention(commands::retention::Args),
 }
@@ -75,6 +77,7 @@ impl Cli {
             Command::Status(args) => commands::status::run(&args),
             Command::Bench(args) => commands::bench::run(&args),
             Command::Checkpoint(args) => commands::checkpoint::run(&args),
+            Command::Group(args) => commands::group::run(&args),
             Command::Retention(args) => commands::retention::run(&args),
         }
     }

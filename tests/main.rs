@@ -21,6 +21,7 @@ mod endings;
 mod exit_codes;
 mod faults;
 mod generate;
+mod group;
 mod import;
 mod instructions;
 mod kafka;

@@ -1,6 +1,7 @@
 //! Keeps house beside a running job: says what of the log is still needed, and lets go of the rest.
 #![allow(clippy::disallowed_methods, reason = "shell: waiting is its job")]
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -12,7 +13,7 @@ use seismic_queue::{
 
 use crate::run::RunJob;
 use crate::saves::Saves;
-use crate::{Error, Result, limits};
+use crate::{Error, Pinned, Result, limits};
 
 /// How often. Retention is a matter of minutes; holding the log follows the checkpoints closely
 /// enough that a policy by size is kept.
@@ -22,9 +23,11 @@ const EVERY: Duration = Duration::from_secs(10);
 /// and tried again: nothing here affects results.
 pub(crate) fn keep_house(job: RunJob<'_>, saves: &Saves, is_over: &AtomicBool) {
     let mut kept: Option<Instant> = None;
+    let mut alarms = Alarms::default();
     while !is_over.load(Ordering::Relaxed) {
         if kept.is_none_or(|kept| kept.elapsed() >= EVERY) {
             told(keep_once(job));
+            told(alarms.raise(job));
             kept = Some(Instant::now());
         }
         if let Err(error) = saves.look(job.home) {
@@ -52,9 +55,9 @@ pub fn keep_once(job: RunJob<'_>) -> Result<()> {
     let RunJob { queue, home, owner, .. } = job;
     let input = &job.job.input;
     hold_log_now(queue, home, job.job)?;
-    retain(queue, input, &holder(job.job, &home.view()?))?;
+    retain(queue, input)?;
     for topic in job.job.topics() {
-        retain(home.topics(), &home.topics().topic(topic)?, "")?;
+        retain(home.topics(), &home.topics().topic(topic)?)?;
     }
     let view = home.view()?;
     let spans = queue.spans(input)?;
@@ -139,22 +142,38 @@ fn needed_from(
     Ok(first.first().map(|entry| entry.at))
 }
 
-/// Lets go of what the topic's policy says. The job's own hold is no news: it moves on.
-fn retain(queue: &dyn Queue, topic: &Topic, own: &str) -> Result<()> {
+/// Lets go of what the topic's policy says.
+fn retain(queue: &dyn Queue, topic: &Topic) -> Result<()> {
     for done in queue.retain(topic, false)? {
         if done.deleted > 0 {
             let (partition, deleted) = (done.partition.0, done.deleted);
             tracing::info!(topic = topic.name, partition, deleted, "retention");
         }
-        if let Some(hold) = done.held_by.filter(|hold| hold.holder != own) {
-            tracing::warn!(
-                "retention of {}/{} waits at offset {} for {}",
-                topic.name,
-                hold.partition,
-                hold.offset,
-                hold.holder
-            );
-        }
     }
     Ok(())
+}
+
+/// Who was told to keep too much, and when last.
+#[derive(Default)]
+struct Alarms {
+    told: BTreeMap<(String, String), Instant>,
+}
+
+impl Alarms {
+    /// Warns of everyone who keeps much more of the job's topics than their policies would.
+    fn raise(&mut self, job: RunJob<'_>) -> Result<()> {
+        let RunJob { queue, home, .. } = job;
+        let mut pinned = Pinned::of(queue, &job.job.input, false)?;
+        for topic in job.job.topics() {
+            pinned.extend(Pinned::of(home.topics(), &home.topics().topic(topic)?, true)?);
+        }
+        for one in pinned {
+            let told = self.told.get(&(one.topic.clone(), one.holder.clone()));
+            if told.is_none_or(|told| told.elapsed() >= limits::PINNED_TOLD_EVERY) {
+                tracing::warn!("{one}");
+                self.told.insert((one.topic, one.holder), Instant::now());
+            }
+        }
+        Ok(())
+    }
 }

@@ -51,6 +51,16 @@ pub const CHUNKS_PER_COMMIT: usize = 4;
 /// waits for it, and ten cheap questions a second.
 pub const SAVE_ASKED_EVERY: Duration = Duration::from_millis(100);
 
+/// A hold that keeps this many bytes of a topic beyond its policy is told to a person. Less is a
+/// checkpoint interval of a busy job.
+pub const PINNED_BYTES: u64 = 64 << 20;
+
+/// A hold that keeps messages this much older than the policy allows, ms, is told too.
+pub const PINNED_AGE_MS: u64 = 3_600_000;
+
+/// How often the same hold is told again.
+pub const PINNED_TOLD_EVERY: Duration = Duration::from_secs(600);
+
 /// How often a source is asked for the log's end.
 pub const END_ASKED_EVERY: Duration = Duration::from_millis(250);
 

@@ -56,7 +56,7 @@ pub use kept::Class;
 pub use partitioner::partition_of;
 pub use patience::{patiently, sleep};
 pub use queue::{
-    Append, Appended, Event, Hold, Member, Policy, Producer, Queue, Reader, Retained, Source,
+    Append, Appended, Event, Held, Hold, Member, Policy, Producer, Queue, Reader, Retained, Source,
 };
 pub use topic::{Offset, Partition, Span, Topic};
 pub use url::Url;
@@ -81,6 +81,18 @@ pub fn open(url: &Url) -> Result<Box<dyn Queue>> {
         Url::RocketMq(nameservers) => Ok(Box::new(rocketmq::RocketQueue::open(nameservers)?)),
         #[cfg(not(feature = "rocketmq"))]
         Url::RocketMq(_) => Err(Error::url(url, "this build has no rocketmq backend")),
+    }
+}
+
+/// Deletes the home that `url` names, when nobody owns it. What it holds in a queue stays held.
+///
+/// # Errors
+/// [`Error::Owned`], [`Error::HomeMissing`]; and as [`open_home`].
+pub fn delete_home(url: &Url) -> Result<()> {
+    match url {
+        #[cfg(feature = "sqlite")]
+        Url::Sqlite(path) => sqlite::SqliteHome::delete(path),
+        _ => Err(Error::url(url, "only a home in a file can be deleted from here")),
     }
 }
 

@@ -77,6 +77,13 @@ pub trait Queue: Send + Sync {
     /// Deletes what the policy lets go of, whole blocks from the oldest on, never past a hold
     /// unless `past_holds`.
     fn retain(&self, topic: &Topic, past_holds: bool) -> Result<Vec<Retained>>;
+
+    /// What the policy would let go of if nobody held it, by partition. A backend whose retention is
+    /// not ours knows of nothing.
+    fn held(&self, topic: &Topic) -> Result<Vec<Held>> {
+        let _ = topic;
+        Ok(Vec::new())
+    }
 }
 
 /// One slot of one worker, among several workers that share a job.
@@ -120,6 +127,17 @@ pub struct Retained {
     pub deleted: u64,
     /// Who kept more from being deleted, and from which offset on.
     pub held_by: Option<Hold>,
+}
+
+/// What a hold keeps of one partition that the policy lets go of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// The hold that needs the oldest message.
+    pub hold: Hold,
+    /// Bytes that would be gone.
+    pub bytes: u64,
+    /// Age of the oldest message of them, ms.
+    pub age_ms: u64,
 }
 
 /// Messages to append to one partition.

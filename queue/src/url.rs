@@ -1,9 +1,9 @@
 //! Where a queue or home is: `sqlite:PATH`, `kafka://HOST:PORT`, `rocketmq://HOST:PORT` or
 //! `memory:NAME`.
 
-use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::{fmt, fs};
 
 use crate::{Address, Error, Result};
 
@@ -58,6 +58,29 @@ impl fmt::Display for Url {
 }
 
 impl Url {
+    /// Where the default homes of groups are that there are, in order of their names.
+    #[must_use]
+    pub fn homes_beside(&self) -> Vec<Url> {
+        let (before, after) = ("", ".home.db");
+        let Url::Sqlite(any) = self.default_home(before) else {
+            return Vec::new();
+        };
+        let name = any.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let stem = name.strip_suffix(after).unwrap_or_default();
+        let folder = any.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let Ok(entries) = fs::read_dir(folder.unwrap_or(Path::new("."))) else {
+            return Vec::new();
+        };
+        let is_home = |path: &PathBuf| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            name.starts_with(stem) && name.ends_with(after) && name.len() > stem.len() + after.len()
+        };
+        let paths = entries.filter_map(|entry| Some(any.with_file_name(entry.ok()?.file_name())));
+        let mut homes: Vec<_> = paths.filter(is_home).collect();
+        homes.sort();
+        homes.into_iter().map(Url::Sqlite).collect()
+    }
+
     /// Where a job's home is when nobody says: next to the queue file or in the Kafka cluster, named
     /// by the group. That of a RocketMQ cluster is in `output/`, named by the first nameserver too.
     #[must_use]
@@ -127,6 +150,17 @@ mod tests {
     fn the_home_of_a_cluster_is_in_the_cluster() {
         let home = "kafka://h:9092".parse::<Url>().unwrap().default_home("seismic");
         assert_eq!(home.to_string(), "kafka://h:9092/seismic");
+    }
+
+    #[test]
+    fn homes_of_other_queues_are_not_beside_this_one() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["q.a.home.db", "q.b.home.db", "qq.c.home.db", "q.db", "q.a.home.db.lock"] {
+            fs::write(folder.path().join(name), "").unwrap();
+        }
+        let homes = Url::Sqlite(folder.path().join("q.db")).homes_beside();
+        let expected = ["q.a.home.db", "q.b.home.db"].map(|name| folder.path().join(name));
+        assert_eq!(homes, expected.map(Url::Sqlite));
     }
 
     #[test]

@@ -5,6 +5,7 @@ pub mod checkpoint;
 mod consumer;
 pub mod demo;
 pub mod generate;
+pub mod group;
 pub mod import;
 pub mod read;
 pub mod replay;

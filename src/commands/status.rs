@@ -2,7 +2,7 @@
 
 mod sensors;
 
-use seismic_pipeline::{Counters, Note, Reason, Rolled};
+use seismic_pipeline::{Counters, Note, Pinned, Reason, Rolled};
 use seismic_queue::{Job, PartitionView, Span, View};
 use serde_json::{Value, json};
 
@@ -42,7 +42,11 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     let spans = queue.spans(&input)?;
     let look = || sensors::look(&*queue, home.topics(), &view, args.last);
     let health = args.sensors.then(look).transpose()?;
-    let status = Status::new(view, &spans)?;
+    let mut pinned = Pinned::of(&*queue, &input, false)?;
+    for topic in view.job.topics() {
+        pinned.extend(Pinned::of(home.topics(), &home.topics().topic(topic)?, true)?);
+    }
+    let status = Status::new(view, &spans, pinned)?;
     if args.json {
         let mut all = status.json();
         if let Some(health) = &health {
@@ -58,6 +62,8 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
 struct Status {
     view: View,
     partitions: Vec<Part>,
+    /// Who keeps much more of a topic than its policy would.
+    pinned: Vec<Pinned>,
 }
 
 /// What is shown of one partition.
@@ -67,14 +73,14 @@ struct Part {
 }
 
 impl Status {
-    fn new(view: View, spans: &[Span]) -> anyhow::Result<Self> {
+    fn new(view: View, spans: &[Span], pinned: Vec<Pinned>) -> anyhow::Result<Self> {
         let part = |(part, span): (&PartitionView, &Span)| -> anyhow::Result<Part> {
             let note = part.progress.as_ref().map(|p| Note::decode(&p.note)).transpose()?;
             Ok(Part { input: *span, note })
         };
         let partitions =
             view.partitions.iter().zip(spans).map(part).collect::<anyhow::Result<_>>()?;
-        Ok(Status { view, partitions })
+        Ok(Status { view, partitions, pinned })
     }
 
     fn both(&self) -> impl Iterator<Item = (&Part, &PartitionView)> {
@@ -160,6 +166,9 @@ impl Status {
                 count(rolled.open),
             );
         }
+        for pinned in &self.pinned {
+            text += &format!("{pinned}\n");
+        }
         for (sink, lag) in self.sinks() {
             text += &format!("sink {sink}: {} rows behind\n", count(lag));
         }
@@ -205,6 +214,13 @@ impl Status {
             "open_windows": self.sum(|note| note.open_windows),
             "lag": self.lag(),
             "partitions": partitions,
+            "pinned": self.pinned.iter().map(|pinned| json!({
+                "topic": pinned.topic,
+                "holder": pinned.holder,
+                "bytes": pinned.bytes,
+                "age_ms": pinned.age_ms,
+                "release": pinned.release(),
+            })).collect::<Vec<_>>(),
             "sinks": self.sinks().into_iter().map(|(sink, lag)| json!({
                 "sink": sink,
                 "lag": lag,

@@ -132,6 +132,7 @@ macro_rules! conformance {
             retaining:
                 retention_deletes_whole_blocks_from_the_oldest_on
                 retention_never_passes_a_hold_and_says_who_holds
+                what_a_hold_keeps_is_told_with_its_size
                 a_hold_is_replaced_by_what_its_holder_says_next
                 reading_below_the_first_offset_is_refused
                 sinks_hold_the_result_topic

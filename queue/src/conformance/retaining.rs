@@ -46,6 +46,21 @@ pub fn retention_never_passes_a_hold_and_says_who_holds(backend: &dyn Backend) {
     assert_eq!(forced[0], Retained { partition: P0, deleted: 2, held_by: None });
 }
 
+pub fn what_a_hold_keeps_is_told_with_its_size(backend: &dyn Backend) {
+    let queue = backend.queue();
+    let topic = three_blocks(&*queue);
+    assert_eq!(queue.held(&topic).unwrap(), []);
+    queue.hold(&topic, "slow", &[(P0, Offset(3))]).unwrap();
+    queue.hold(&topic, "fast", &[(P0, Offset(5)), (P1, Offset(0))]).unwrap();
+    let held = queue.held(&topic).unwrap();
+    // Of three blocks of 18 bytes the policy keeps one, and the hold keeps another.
+    assert_eq!((held.len(), &held[0].hold, held[0].bytes), (1, &hold("slow", 3), 16));
+    queue.retain(&topic, false).unwrap();
+    assert_eq!(queue.held(&topic).unwrap()[0].bytes, 16, "the same when the rest is gone");
+    queue.hold(&topic, "slow", &[]).unwrap();
+    assert_eq!(queue.held(&topic).unwrap(), []);
+}
+
 pub fn a_hold_is_replaced_by_what_its_holder_says_next(backend: &dyn Backend) {
     let queue = backend.queue();
     let topic = three_blocks(&*queue);

@@ -6,7 +6,9 @@ use super::Memory;
 use crate::block::next_message;
 use crate::follow::Log;
 use crate::pieces::pieces;
-use crate::{Batch, Block, Error, Hold, Offset, Partition, Policy, Result, Retained, Span, Topic};
+use crate::{
+    Batch, Block, Error, Held, Hold, Offset, Partition, Policy, Result, Retained, Span, Topic,
+};
 use crate::{check, limits};
 
 /// A topic and its partitions.
@@ -69,6 +71,18 @@ impl TopicLog {
             partition: *partition,
             offset,
         })
+    }
+
+    /// What the oldest hold of each partition keeps of what the policy lets go of.
+    pub(super) fn held(&self, now_ms: i64) -> Vec<Held> {
+        let mut all = Vec::new();
+        for (partition, log) in self.topic.all().zip(&self.partitions) {
+            let holds = self.holds().filter(|hold| hold.partition == partition);
+            if let Some(hold) = holds.min_by_key(|hold| hold.offset) {
+                all.extend(log.held(self.policy, now_ms, hold));
+            }
+        }
+        all
     }
 
     pub(super) fn retain(&mut self, now_ms: i64, past_holds: bool) -> Vec<Retained> {
@@ -168,6 +182,20 @@ impl PartitionLog {
             self.producers.remove(&oldest);
         }
         self.producers.insert(producer.to_owned(), Produced { next_sequence: written, last });
+    }
+
+    fn held(&self, policy: Policy, now_ms: i64, hold: Hold) -> Option<Held> {
+        let size = |block: &Stored| block.bytes.len() as u64;
+        let age_ms = |block: &Stored| now_ms.saturating_sub(block.append_ms).max(0) as u64;
+        let is_free = |block: &&Stored| block.end() <= hold.offset;
+        let bytes: u64 = self.blocks.iter().map(size).sum();
+        let too_many = policy.max_bytes.map_or(0, |most| bytes.saturating_sub(most));
+        let is_old = |block: &&Stored| policy.max_age_ms.is_some_and(|most| age_ms(block) > most);
+        let too_old = self.blocks.iter().filter(is_old).map(size).sum();
+        let free: u64 = self.blocks.iter().filter(is_free).map(size).sum();
+        let oldest = self.blocks.iter().find(|block| !is_free(block))?;
+        let (bytes, age_ms) = (too_many.max(too_old).saturating_sub(free), age_ms(oldest));
+        (bytes > 0).then_some(Held { hold, bytes, age_ms })
     }
 
     /// Messages deleted, and whether `hold` kept more from being deleted.

@@ -20,8 +20,8 @@ use store::Store;
 
 use crate::follow::{Follower, SoleSource};
 use crate::{
-    Append, Appended, Error, Hold, Offset, Partition, Policy, Producer, Queue, Reader, Result,
-    Retained, Source, Span, Topic, check, clock,
+    Append, Appended, Error, Held, Hold, Offset, Partition, Policy, Producer, Queue, Reader,
+    Result, Retained, Source, Span, Topic, check, clock,
 };
 
 /// A queue in memory.
@@ -185,6 +185,11 @@ impl Queue for Memory {
     fn set_policy(&self, topic: &Topic, policy: Policy) -> Result<()> {
         self.store().topic(&self.shared.name, topic)?.policy = policy;
         Ok(())
+    }
+
+    fn held(&self, topic: &Topic) -> Result<Vec<Held>> {
+        let now_ms = self.now_ms();
+        self.look(topic, |log| Ok(log.held(now_ms)))
     }
 
     fn retain(&self, topic: &Topic, past_holds: bool) -> Result<Vec<Retained>> {

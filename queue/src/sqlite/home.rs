@@ -1,5 +1,7 @@
 //! A home in one SQLite file: owning it, committing to it, looking in.
 
+use std::fs;
+use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -54,6 +56,30 @@ impl SqliteHome {
             Ok(_) | Err(Error::HomeMissing { .. }) => Ok(home),
             Err(error) => Err(error),
         }
+    }
+
+    /// Deletes the file of a home that nobody owns, with what SQLite keeps beside it. The file that
+    /// is locked stays: whoever waits for it must not get a lock of its own.
+    ///
+    /// # Errors
+    /// [`Error::Owned`], [`Error::HomeMissing`], and as [`SqliteHome::open`].
+    pub fn delete(path: &Path) -> Result<()> {
+        let home = Self::open(path)?;
+        let at = home.name();
+        home.view()?;
+        let _lock = lock::take(path, &at, "its deletion")?;
+        drop(home);
+        for suffix in ["-wal", "-shm", ""] {
+            let mut name = path.as_os_str().to_owned();
+            name.push(suffix);
+            match fs::remove_file(name) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(Error::Io { at, doing: "deleting it", source: error });
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// Looks at the home as one commit left it.

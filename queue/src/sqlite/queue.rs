@@ -10,8 +10,8 @@ use super::store::{self, Store};
 use super::{producer::SqliteProducer, retention};
 use crate::follow::{Follower, SoleSource};
 use crate::{
-    Error, Hold, Offset, Partition, Policy, Producer, Queue, Reader, Result, Retained, Source,
-    Span, Topic, check,
+    Error, Held, Hold, Offset, Partition, Policy, Producer, Queue, Reader, Result, Retained,
+    Source, Span, Topic, check,
 };
 
 /// A queue in one SQLite file, or the topics of a home.
@@ -176,6 +176,18 @@ impl Queue for SqliteQueue {
         let (store, _) = self.places(topic)?;
         let set = store.writer.write("setting a policy", |db| log::set_policy(db, topic, policy));
         Ok(set?)
+    }
+
+    fn held(&self, topic: &Topic) -> Result<Vec<Held>> {
+        let (store, places) = self.places(topic)?;
+        store.look("looking what is held", |db| {
+            let policy = log::policy(db, topic)?;
+            let mut held = Vec::new();
+            for (partition, &place) in topic.all().zip(&places) {
+                held.extend(retention::held(db, place, partition, policy)?);
+            }
+            Ok(held)
+        })
     }
 
     fn retain(&self, topic: &Topic, past_holds: bool) -> Result<Vec<Retained>> {

@@ -6,7 +6,7 @@ use rusqlite::{Connection, params};
 use super::fault::Sql;
 use super::log;
 use super::store::Store;
-use crate::{Hold, Offset, Partition, Policy, Result, Retained, Topic, clock, limits};
+use crate::{Held, Hold, Offset, Partition, Policy, Result, Retained, Topic, clock, limits};
 
 /// What one transaction did.
 struct Step {
@@ -75,4 +75,45 @@ fn step(db: &Connection, place: i64, policy: Policy, hold: Option<Hold>) -> Sql<
     }
     let held_by = hold.filter(|_| held);
     Ok(Step { deleted, held_by, more: blocks == limits::RETAIN_BLOCKS })
+}
+
+/// What the oldest hold of a partition keeps of what the policy lets go of.
+pub(super) fn held(
+    db: &Connection,
+    place: i64,
+    partition: Partition,
+    policy: Policy,
+) -> Sql<Option<Held>> {
+    let Some(hold) = log::holds(db, place, partition)?.into_iter().next() else {
+        return Ok(None);
+    };
+    let now_ms = clock::now_ms();
+    let bytes: u64 = db
+        .prepare_cached("SELECT bytes FROM partition WHERE id = ?1")?
+        .query_row([place], |row| row.get(0))?;
+    let sum = |sql: &str, bound: i64| {
+        db.prepare_cached(sql)?.query_row(params![place, bound], |row| row.get::<_, u64>(0))
+    };
+    let older = "SELECT coalesce(sum(length(bytes)), 0) FROM block
+                 WHERE partition = ?1 AND append_ms < ?2";
+    let before = "SELECT coalesce(sum(length(bytes)), 0) FROM block
+                  WHERE partition = ?1 AND base + count <= ?2";
+    let too_many = policy.max_bytes.map_or(0, |most| bytes.saturating_sub(most));
+    let too_old = match policy.max_age_ms {
+        Some(most) => sum(older, now_ms.saturating_sub_unsigned(most))?,
+        None => 0,
+    };
+    let free = sum(before, i64::try_from(hold.offset.0).unwrap_or(i64::MAX))?;
+    let bytes = too_many.max(too_old).saturating_sub(free);
+    if bytes == 0 {
+        return Ok(None);
+    }
+    let oldest_ms: i64 = db
+        .prepare_cached(
+            "SELECT append_ms FROM block WHERE partition = ?1 AND base + count > ?2
+             ORDER BY base LIMIT 1",
+        )?
+        .query_row(params![place, hold.offset], |row| row.get(0))?;
+    let age_ms = u64::try_from(now_ms.saturating_sub(oldest_ms)).unwrap_or(0);
+    Ok(Some(Held { hold, bytes, age_ms }))
 }

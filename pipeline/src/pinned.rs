@@ -1,0 +1,77 @@
+//! Who keeps how much of a topic that its policy would have deleted: what an operator should know
+//! before the disk is full.
+
+use std::fmt;
+
+use seismic_queue::{Queue, Topic};
+
+use crate::limits;
+
+/// A job or sink that keeps much more of a topic than its policy would.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pinned {
+    /// The topic.
+    pub topic: String,
+    /// Whether the topic is in a home, and so the holder is a sink.
+    pub in_home: bool,
+    /// Who.
+    pub holder: String,
+    /// Bytes that would be gone, over all partitions.
+    pub bytes: u64,
+    /// Age of the oldest message of them, ms.
+    pub age_ms: u64,
+}
+
+impl Pinned {
+    /// Everyone who keeps [`limits::PINNED_BYTES`] or more, or messages that are
+    /// [`limits::PINNED_AGE_MS`] older than the policy allows.
+    ///
+    /// # Errors
+    /// When the queue cannot say.
+    pub fn of(queue: &dyn Queue, topic: &Topic, in_home: bool) -> seismic_queue::Result<Vec<Self>> {
+        let mut all: Vec<Pinned> = Vec::new();
+        for held in queue.held(topic)? {
+            let holder = held.hold.holder;
+            match all.iter_mut().find(|pinned| pinned.holder == holder) {
+                Some(pinned) => {
+                    pinned.bytes += held.bytes;
+                    pinned.age_ms = pinned.age_ms.max(held.age_ms);
+                }
+                None => {
+                    let (topic, bytes) = (topic.name.clone(), held.bytes);
+                    all.push(Pinned { topic, in_home, holder, bytes, age_ms: held.age_ms });
+                }
+            }
+        }
+        let most_ms = queue.policy(topic)?.max_age_ms;
+        all.retain(|pinned| {
+            let is_old = |most_ms: u64| {
+                pinned.age_ms.saturating_sub(most_ms) >= limits::PINNED_AGE_MS && pinned.bytes > 0
+            };
+            pinned.bytes >= limits::PINNED_BYTES || most_ms.is_some_and(is_old)
+        });
+        Ok(all)
+    }
+
+    /// The command that lets go of it.
+    #[must_use]
+    pub fn release(&self) -> String {
+        let Pinned { topic, holder, .. } = self;
+        let place = if self.in_home { " --in home" } else { "" };
+        format!("seismic retention {topic}{place} --release '{holder}'")
+    }
+}
+
+impl fmt::Display for Pinned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (mib, minutes) = (self.bytes.div_ceil(1 << 20), self.age_ms / 60_000);
+        write!(
+            f,
+            "{} keeps {mib} MiB of {} that retention would have deleted, the oldest of it {minutes} min \
+             old; let it catch up, or, when it is gone for good: {}",
+            self.holder,
+            self.topic,
+            self.release()
+        )
+    }
+}

@@ -1,0 +1,120 @@
+//! `seismic group delete`: lets go of what a group needs, and deletes its home. Nothing else.
+
+use std::io::{self, BufRead, IsTerminal};
+
+use seismic_queue::{Error, Queue, Url, delete_home, open_home};
+
+use crate::exit::{Outcome, Usage};
+use crate::out::{print_line, tell};
+use crate::place::Place;
+
+/// Options of `seismic group delete`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// The group
+    name: String,
+    /// Queue that it reads
+    #[arg(long, value_name = "URL", default_value = "sqlite:output/queue.db")]
+    queue: Url,
+    /// Its home; by default the one of that name next to the queue file
+    #[arg(long, value_name = "URL")]
+    home: Option<Url>,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+}
+
+/// The home of the group, if it is there, and who it is to the queue.
+struct Doomed {
+    url: Url,
+    holder: Option<String>,
+}
+
+pub fn run(args: &Args) -> anyhow::Result<Outcome> {
+    let (queue, home, group) = (args.queue.clone(), args.home.clone(), args.name.clone());
+    let place = Place { queue, home, group };
+    let doomed = look(&place)?;
+    let queue = place.open_queue()?;
+    let holds = holds_of(&*queue, &place, &doomed)?;
+    if doomed.holder.is_none() && holds.is_empty() {
+        let (name, at) = (&place.group, doomed.url);
+        return Err(Usage(format!("there is no group {name}: no home at {at}, no holds")).into());
+    }
+    confirm(args, &doomed)?;
+    // The holds first: what is killed here leaves a home, and can be done again.
+    for (topic, holder) in &holds {
+        queue.hold(&queue.topic(topic)?, holder, &[])?;
+        print_line(format_args!("{topic} is no longer held for {holder}"))?;
+    }
+    if doomed.holder.is_some() {
+        delete_home(&doomed.url)?;
+        print_line(format_args!("deleted {}", doomed.url))?;
+    }
+    Ok(Outcome::Fine)
+}
+
+/// Refuses a home that is another group's, or in use.
+fn look(place: &Place) -> anyhow::Result<Doomed> {
+    let (url, home) = (place.home_url(), place.open_home()?);
+    let view = match home.view() {
+        Err(Error::HomeMissing { .. }) => return Ok(Doomed { url, holder: None }),
+        view => view?,
+    };
+    if view.job.group != place.group {
+        let (asked, stored) = (&place.group, view.job.group);
+        return Err(Usage(format!("{url} is the home of group {stored}, not of {asked}")).into());
+    }
+    if let Some(by) = home.owner()? {
+        return Err(Error::Owned { at: url.to_string(), by }.into());
+    }
+    let holder = Some(format!("{} ({})", view.job.group, view.id));
+    Ok(Doomed { url, holder })
+}
+
+/// What the home holds; without one, what homes of that group hold that are nowhere to be seen.
+fn holds_of(
+    queue: &dyn Queue,
+    place: &Place,
+    doomed: &Doomed,
+) -> anyhow::Result<Vec<(String, String)>> {
+    let beside = place.queue.homes_beside();
+    let alive = beside.iter().filter_map(|url| open_home(url).ok()?.view().ok());
+    let alive: Vec<_> = alive.map(|view| format!("{} ({})", view.job.group, view.id)).collect();
+    let of_group = format!("{} (", place.group);
+    let is_meant = |holder: &String| match &doomed.holder {
+        Some(own) => own == holder,
+        None => holder.starts_with(&of_group) && !alive.contains(holder),
+    };
+    let mut holds = Vec::new();
+    for topic in queue.topics()? {
+        for hold in queue.holds(&topic)? {
+            let one = (topic.name.clone(), hold.holder);
+            if is_meant(&one.1) && !holds.contains(&one) {
+                holds.push(one);
+            }
+        }
+    }
+    Ok(holds)
+}
+
+/// Lets a person type the name; without one at the keyboard, `--yes` must say so.
+fn confirm(args: &Args, doomed: &Doomed) -> anyhow::Result<()> {
+    if args.yes {
+        return Ok(());
+    }
+    let name = &args.name;
+    if !io::stdin().is_terminal() {
+        let what = format!("deleting group {name} cannot be undone; say --yes if it is meant");
+        return Err(Usage(what).into());
+    }
+    if doomed.holder.is_some() {
+        tell(format_args!("{} and all results in it will be gone for good", doomed.url));
+    }
+    tell(format_args!("type the name of the group to delete it:"));
+    let mut typed = String::new();
+    io::stdin().lock().read_line(&mut typed)?;
+    match typed.trim() == name {
+        true => Ok(()),
+        false => Err(Usage("that is another name; nothing was deleted".to_owned()).into()),
+    }
+}
