@@ -32,7 +32,7 @@ struct Doomed {
 
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     let (queue, home, group) = (args.queue.clone(), args.home.clone(), args.name.clone());
-    let place = Place { queue, home, group };
+    let place = Place { queue, home, group, kafka: Vec::new() };
     let doomed = look(&place)?;
     let queue = place.open_queue()?;
     let holds = holds_of(&*queue, &place, &doomed)?;
