@@ -185,11 +185,16 @@ impl Running {
 
     /// Sends a signal, and waits for the end as long as a stop may take. Returns how it ended.
     pub fn stop(self, signal: Signal) -> Done {
+        self.stop_within(signal, Duration::from_secs(5))
+    }
+
+    /// As [`Running::stop`], with the time that it may take.
+    pub fn stop_within(self, signal: Signal, limit: Duration) -> Done {
         let began = Instant::now();
         self.signal(signal);
         let done = self.wait();
         let took = began.elapsed();
-        assert!(took < Duration::from_secs(5), "stopping took {took:?}: {done}");
+        assert!(took < limit, "stopping took {took:?}: {done}");
         done
     }
 

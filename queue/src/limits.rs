@@ -96,6 +96,10 @@ pub const NAP: Duration = Duration::from_millis(50);
 /// How long opening a cluster waits for any broker: a start must not hang on a wrong address.
 pub const KAFKA_OPEN_WAIT: Duration = Duration::from_secs(10);
 
+/// A question to a Kafka cluster is asked again for this long when what failed may pass: one
+/// question that was not answered in time is no reason to give up.
+pub const KAFKA_PATIENCE: Duration = Duration::from_secs(30);
+
 /// How long a question to a cluster may take. Longer than an election; callers try again.
 pub const KAFKA_WAIT: Duration = Duration::from_secs(8);
 

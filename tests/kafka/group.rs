@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use super::trial::{Trial, ended_with};
+use super::trial::{STOP_LIMIT, Trial, ended_with};
 use crate::stage::let_it_work;
 
 #[test]
@@ -18,9 +18,9 @@ fn from_one_worker_to_three_and_back_to_one_under_load() {
     trial.wait_for_rows(400);
     assert!(second.kill(), "one crashes");
     trial.wait_for_rows(200);
-    ended_with(&third.stop(Signal::TERM), 0);
+    ended_with(&third.stop_within(Signal::TERM, STOP_LIMIT), 0);
     trial.wait_for_rows(200);
-    ended_with(&first.stop(Signal::TERM), 0);
+    ended_with(&first.stop_within(Signal::TERM, STOP_LIMIT), 0);
     trial.prove();
 }
 
@@ -34,12 +34,12 @@ fn members_that_come_and_go_every_second_or_two_do_not_stop_the_others() {
         let guest = trial.worker("--slots 1");
         let_it_work(Duration::from_millis(1_000 + 300 * round));
         if round % 2 == 0 {
-            ended_with(&guest.stop(Signal::TERM), 0);
+            ended_with(&guest.stop_within(Signal::TERM, STOP_LIMIT), 0);
         } else {
             assert!(guest.kill(), "it ran");
         }
     }
     trial.wait_for_rows(200);
-    ended_with(&steady.stop(Signal::TERM), 0);
+    ended_with(&steady.stop_within(Signal::TERM, STOP_LIMIT), 0);
     trial.prove();
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use seismic_brokers::Kafka;
 
-use super::trial::{Trial, ended_with};
+use super::trial::{STOP_LIMIT, Trial, ended_with};
 use crate::stage::let_it_work;
 
 #[test]
@@ -22,7 +22,7 @@ fn a_broker_that_crashes_or_is_restarted_is_waited_for() {
     trial.kafka.nodes[0].restart();
     trial.wait_for_rows(200);
     assert!(worker.is_running(), "it is no reason to end");
-    ended_with(&worker.stop(Signal::TERM), 0);
+    ended_with(&worker.stop_within(Signal::TERM, STOP_LIMIT), 0);
     trial.prove();
 }
 
@@ -37,6 +37,6 @@ fn one_of_three_brokers_is_killed_under_load() {
     trial.wait_for_rows(200);
     trial.kafka.nodes[1].restart();
     trial.wait_for_rows(50);
-    ended_with(&worker.stop(Signal::TERM), 0);
+    ended_with(&worker.stop_within(Signal::TERM, STOP_LIMIT), 0);
     trial.prove();
 }

@@ -1,12 +1,16 @@
 //! A job on a broker of its own, under load, with a reader of committed rows throughout.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use seismic_brokers::Kafka;
 use serde_json::Value;
 
 use crate::stage::{DATA, Done, ROWS, Running, Stage, parse, wait_until};
 use crate::truth;
+
+/// A stop may have to wait for a coordinator: until it says what became of the last transaction.
+pub const STOP_LIMIT: Duration = Duration::from_secs(20);
 
 /// Short windows, so that at any moment one is about to be closed.
 const JOB: &str =

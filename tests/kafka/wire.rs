@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use super::trial::{Trial, ended_with};
+use super::trial::{STOP_LIMIT, Trial, ended_with};
 use crate::stage::{let_it_work, wait_until};
 
 #[test]
@@ -18,7 +18,7 @@ fn a_commit_whose_answer_is_lost_is_read_back_and_never_assumed() {
         wait_until("a lost answer", || trial.kafka.nodes[0].wire.lost() >= round);
         trial.wait_for_rows(100);
     }
-    ended_with(&worker.stop(Signal::TERM), 0);
+    ended_with(&worker.stop_within(Signal::TERM, STOP_LIMIT), 0);
     trial.prove();
 }
 
@@ -38,6 +38,6 @@ fn a_worker_whose_network_is_cut_or_stands_still_goes_on_when_it_is_back() {
     trial.kafka.nodes[0].wire.heal();
     trial.wait_for_rows(100);
     assert!(worker.is_running(), "it is no reason to end");
-    ended_with(&worker.stop(Signal::TERM), 0);
+    ended_with(&worker.stop_within(Signal::TERM, STOP_LIMIT), 0);
     trial.prove();
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use super::trial::{Trial, ended_with};
+use super::trial::{STOP_LIMIT, Trial, ended_with};
 use crate::stage::{ROWS, let_it_work, wait_until};
 
 #[test]
@@ -27,7 +27,7 @@ fn a_worker_that_is_stopped_leaves_nothing_to_replay_and_ends_with_code_0() {
     trial.load();
     let worker = trial.worker("");
     trial.wait_for_rows(50);
-    ended_with(&worker.stop(Signal::TERM), 0);
+    ended_with(&worker.stop_within(Signal::TERM, STOP_LIMIT), 0);
     trial.prove();
 }
 
@@ -45,7 +45,7 @@ fn a_worker_that_slept_beyond_its_session_is_fenced_and_ends_with_code_4() {
     zombie.signal(Signal::CONT);
     ended_with(&zombie.wait(), 4);
     trial.wait_for_rows(50);
-    ended_with(&heir.stop(Signal::TERM), 0);
+    ended_with(&heir.stop_within(Signal::TERM, STOP_LIMIT), 0);
     trial.prove();
 }
 

@@ -93,7 +93,7 @@ impl Cluster {
             match ask() {
                 Err(error)
                     if error.rdkafka_error_code().is_some_and(may_pass)
-                        && begun.elapsed() < limits::KAFKA_WAIT =>
+                        && begun.elapsed() < limits::KAFKA_PATIENCE =>
                 {
                     thread::sleep(limits::NAP);
                 }
@@ -190,13 +190,14 @@ impl Cluster {
             let time = RdOffset::from_raw(time_ms);
             asked.add_partition_offset(&topic.name, number(partition), time).map_err(&failed)?;
         }
-        let answer = self.asking.offsets_for_times(asked, limits::KAFKA_WAIT).map_err(&failed)?;
-        let offset = |element: &rdkafka::topic_partition_list::TopicPartitionListElem<'_>| {
-            element.error().map_err(&failed)?;
-            let raw = element.offset().to_raw().unwrap_or(-1);
-            Ok(u64::try_from(raw).ok().map(Offset))
-        };
-        answer.elements().iter().map(offset).collect()
+        // A topic that was just made, or a leader that was lost, takes a moment.
+        let answer = self.insist("asking for offsets", || {
+            let answer = self.asking.offsets_for_times(asked.clone(), limits::KAFKA_WAIT)?;
+            answer.elements().iter().try_for_each(|element| element.error())?;
+            Ok(answer)
+        })?;
+        let raw = answer.elements().into_iter().map(|element| element.offset().to_raw());
+        Ok(raw.map(|raw| raw.and_then(|raw| u64::try_from(raw).ok()).map(Offset)).collect())
     }
 }
 
