@@ -1,6 +1,6 @@
 //! Topics and what is appended to them.
 
-use super::{Backend, P0, P1, append, batches, block, input, numbered, read, try_append};
+use super::{Backend, P0, P1, append, batches, block, input, insist, numbered, read, try_append};
 use crate::{Append, Appended, Error, Offset, Span, limits};
 
 pub fn messages_come_back_in_order_with_dense_offsets(backend: &dyn Backend) {
@@ -23,11 +23,11 @@ pub fn one_call_appends_to_several_partitions_at_once(backend: &dyn Backend) {
     let appends = [(P0, 0, &a), (P1, 0, &b), (P0, 1, &c)]
         .map(|(partition, first_sequence, block)| Append { partition, first_sequence, block });
     let mut producer = queue.producer(&topic, "p").unwrap();
-    let appended = producer.append(&appends).unwrap();
+    let appended = insist(&mut *producer, &appends).unwrap();
     assert_eq!(appended, Appended { written: 4, recognised: 0 });
     assert_eq!(read(&*queue, &topic, P0, 0), numbered(0, &["a", "c", "d"]));
     assert_eq!(read(&*queue, &topic, P1, 0), numbered(0, &["b"]));
-    let again = producer.append(&appends).unwrap();
+    let again = insist(&mut *producer, &appends).unwrap();
     assert_eq!(again, Appended { written: 0, recognised: 4 });
 }
 

@@ -16,11 +16,12 @@ pub mod recovering;
 pub mod retaining;
 pub mod rewinding;
 
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use crate::{
     Append, Appended, Batch, Block, Claim, Commit, CommitError, Committer, Event, Home, Job,
-    JournalEntry, Offset, Owner, Partition, PartitionCommit, Queue, Result, Topic,
+    JournalEntry, Offset, Owner, Partition, PartitionCommit, Producer, Queue, Result, Topic,
 };
 
 /// A fresh queue and a fresh home of the backend under test.
@@ -187,7 +188,12 @@ fn try_append(
     values: &[impl AsRef<[u8]>],
 ) -> Result<Appended> {
     let mut producer = queue.producer(&input(queue), id).unwrap();
-    producer.append(&[Append { partition, first_sequence, block: &block(values) }])
+    insist(&mut *producer, &[Append { partition, first_sequence, block: &block(values) }])
+}
+
+/// Appends, and repeats the call while the queue is busy, as every producer must.
+fn insist(producer: &mut dyn Producer, appends: &[Append<'_>]) -> Result<Appended> {
+    crate::patiently(&AtomicBool::new(false), || producer.append(appends))
 }
 
 /// Appends as a producer that goes on where it was.
@@ -195,7 +201,8 @@ fn append(queue: &dyn Queue, partition: Partition, values: &[impl AsRef<[u8]>]) 
     let mut producer = queue.producer(&input(queue), "p").unwrap();
     let first_sequence = producer.next_sequence(partition).unwrap();
     let block = block(values);
-    let appended = producer.append(&[Append { partition, first_sequence, block: &block }]).unwrap();
+    let appends = [Append { partition, first_sequence, block: &block }];
+    let appended = insist(&mut *producer, &appends).unwrap();
     assert_eq!(appended, Appended { written: values.len() as u64, recognised: 0 });
 }
 
