@@ -35,14 +35,13 @@ faults='1|kill -9 of the worker at every kill point and at random times
 24|producer killed mid-batch; producer retried
 25|everything random'
 
+# With the features of the whole workspace throughout, so that nothing is built twice.
 run_tests() {
-    cargo test --test tests -- --show-output faults:: exit_codes::
-    cargo test -p seismic-queue --test crash -- --show-output
-    cargo test -p seismic-pipeline --test engine --test failpoints --test hostile --test simulation \
-        -- --show-output
-    cargo test -p seismic-sinks --test failpoints -- --show-output
+    cargo test --workspace --test tests -- --show-output faults:: exit_codes::
+    cargo test --workspace --test crash --test engine --test failpoints --test hostile \
+        --test simulation -- --show-output
     SEISMIC_SOAK_SECONDS=${SEISMIC_SOAK_SECONDS:-180} \
-        cargo test --test tests -- --ignored --show-output faults::soak
+        cargo test --workspace --test tests -- --ignored --show-output faults::soak
 }
 
 # A line of a test as fields between tabs: fault, where, what, tries, test, lost, doubled, times, measured.
