@@ -1,7 +1,7 @@
 //! `seismic bench`: what this machine and queue do with this program, in figures that a person can
 //! compare: each is given with its ratio to what one core can do at most, measured in the same run.
 //!
-//! The parts are measured one after the other, in a place of their own ([`site`]); jobs are real
+//! The parts are measured one after the other, in a place of their own (`site`); jobs are real
 //! processes of this program, and what they made is verified.
 
 mod drain;

@@ -1,7 +1,7 @@
 //! The classic remoting protocol of RocketMQ as bytes: no socket, no clock, nothing that can fail
 //! other than by what the bytes say.
 //!
-//! Everything that comes from a broker is read through [`Bytes`](bytes::Bytes), which never panics
+//! Everything that comes from a broker is read through `Bytes`, which never panics
 //! and never reserves memory because a length says so. Names are those of RocketMQ's own sources
 //! (release 5.3): `org.apache.rocketmq.remoting.protocol.{RemotingCommand, RequestCode,
 //! ResponseCode}` and `org.apache.rocketmq.common.message.{MessageDecoder, MessageConst}`.
