@@ -13,12 +13,8 @@ use crate::place::Place;
 pub struct Args {
     /// The group
     name: String,
-    /// Queue that it reads
-    #[arg(long, value_name = "URL", default_value = "sqlite:output/queue.db")]
-    queue: Url,
-    /// Its home; by default the one of that name next to the queue file
-    #[arg(long, value_name = "URL")]
-    home: Option<Url>,
+    #[command(flatten)]
+    place: Place,
     /// Do not ask
     #[arg(long)]
     yes: bool,
@@ -31,8 +27,8 @@ struct Doomed {
 }
 
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
-    let (queue, home, group) = (args.queue.clone(), args.home.clone(), args.name.clone());
-    let place = Place { queue, home, group, kafka: Vec::new() };
+    // The name is the group; `--group` is only what every command takes.
+    let place = Place { group: args.name.clone(), ..args.place.clone() };
     let doomed = look(&place)?;
     let queue = place.open_queue()?;
     let holds = holds_of(&*queue, &place, &doomed)?;
