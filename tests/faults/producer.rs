@@ -16,7 +16,7 @@ fn a_killed_generator_repeats_its_run_and_adds_nothing_twice() {
     // Each append takes so long that a kill meets one.
     let spawn = |trial: &Trial| {
         let mut command = trial.stage.command(&load);
-        command.env("FAILPOINTS", format!("{APPEND_IN_TRANSACTION}=sleep(150)"));
+        command.env("FAILPOINTS", format!("{APPEND_IN_TRANSACTION}=sleep(1000)"));
         trial.stage.start(command)
     };
     // The first try makes the topic and gives the consumer something to do.
@@ -25,7 +25,7 @@ fn a_killed_generator_repeats_its_run_and_adds_nothing_twice() {
     trial.line.tries += u64::from(generator.kill());
     for _ in 0..Trial::rounds(6) {
         let generator = spawn(&trial);
-        trial.wait(100..400);
+        trial.wait(100..1_500);
         trial.line.tries += u64::from(generator.kill());
     }
     assert!(consumer.kill(), "the consumer went on all the time");
