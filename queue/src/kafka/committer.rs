@@ -9,30 +9,28 @@
 //! A commit always carries offsets, so the broker always checks the claim, and one without
 //! partitions is not made.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rdkafka::TopicPartitionList;
-use rdkafka::client::ClientContext;
-use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
-use rdkafka::message::{DeliveryResult, Message as _};
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
-use super::client::{Cluster, log, make_with, number};
+use super::acks::{Acks, What};
+use super::client::{Cluster, make_with, number};
 use super::history::{History, Log};
 use super::kind::may_pass;
-use super::mark::Mark;
 use super::member::Membership;
 use super::offsets::Offsets;
 use super::owner::Held;
+use super::place::Place;
 use super::record::{Kept, Record, prune};
 use crate::failpoints::{COMMIT_AFTER, COMMIT_BEFORE, COMMIT_IN_TRANSACTION, pass};
-use crate::tip::{Tip, not_made};
+use crate::tip::not_made;
 use crate::{
-    Block, CheckpointInfo, Claim, Commit, CommitError, Committer, Error, Kind, Member, Offset,
-    Partition, PartitionCommit, Progress, Recovered, Result, check, clock, limits,
+    Block, CheckpointInfo, Claim, Commit, CommitError, Committer, Error, Kind, Member, Partition,
+    PartitionCommit, Progress, Recovered, Result, check, clock, limits,
 };
 
 /// Commits for one slot.
@@ -45,85 +43,6 @@ pub(super) struct KafkaCommitter {
     places: BTreeMap<Partition, Place>,
     /// How often in a row the client was fenced.
     fenced: u32,
-}
-
-/// Where a partition stands.
-#[derive(Clone, Default)]
-struct Place {
-    tip: Tip,
-    mark: Mark,
-    kept: Vec<Kept>,
-    /// First chunk and bytes of the snapshot on its way.
-    begun: Option<(Offset, u64)>,
-}
-
-/// What a message of a commit is.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum What {
-    Row,
-    Dead,
-    Chunk,
-    Manifest,
-    Other,
-    Rollup(u8),
-}
-
-impl What {
-    const ALL: [What; 5] = [What::Row, What::Dead, What::Chunk, What::Manifest, What::Other];
-
-    /// Kind and partition as one number, which comes back with the acknowledgement.
-    fn tag(self, partition: Partition) -> usize {
-        let kind = match self {
-            What::Rollup(place) => What::ALL.len() + usize::from(place),
-            what => What::ALL.iter().position(|it| *it == what).expect("all are there"),
-        };
-        partition.0 as usize * 1_024 + kind
-    }
-
-    fn of(tag: usize) -> (Partition, What) {
-        let (partition, kind) = (tag / 1_024, tag % 1_024);
-        let rollup = || What::Rollup((kind - What::ALL.len()) as u8);
-        (Partition(partition as u32), What::ALL.get(kind).copied().unwrap_or_else(rollup))
-    }
-}
-
-/// What became of the messages of the commit under way.
-#[derive(Default)]
-struct Acks(Mutex<Delivered>);
-
-#[derive(Default)]
-struct Delivered {
-    /// First and last offset.
-    offsets: HashMap<(Partition, What), (u64, u64)>,
-    failed: Option<KafkaError>,
-}
-
-impl ClientContext for Acks {
-    fn log(&self, _: RDKafkaLogLevel, facility: &str, text: &str) {
-        log(facility, text);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        tracing::debug!("librdkafka: {error}: {reason}");
-    }
-}
-
-impl ProducerContext for Acks {
-    type DeliveryOpaque = usize;
-
-    fn delivery(&self, result: &DeliveryResult<'_>, tag: usize) {
-        let mut delivered = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match result {
-            Ok(message) => {
-                let offset = u64::try_from(message.offset()).unwrap_or(0);
-                let seen = delivered.offsets.entry(What::of(tag)).or_insert((offset, offset));
-                *seen = (seen.0.min(offset), seen.1.max(offset));
-            }
-            Err((error, _)) => {
-                delivered.failed.get_or_insert(error.clone());
-            }
-        }
-    }
 }
 
 impl KafkaCommitter {
@@ -247,7 +166,7 @@ impl KafkaCommitter {
     ) -> Result<BTreeMap<Partition, Place>> {
         let client = self.client.as_ref().expect("it was checked");
         let failed = self.cluster().failed("committing");
-        *client.context().0.lock().unwrap_or_else(PoisonError::into_inner) = Delivered::default();
+        client.context().clear();
         client.begin_transaction().map_err(&failed)?;
         let now_ms = clock::now_ms();
         for new in &commit.partitions {
@@ -379,8 +298,7 @@ impl KafkaCommitter {
     fn flush(&self, client: &BaseProducer<Acks>) -> Result<()> {
         let failed = self.cluster().failed("committing");
         client.flush(limits::KAFKA_TRANSACTION_WAIT).map_err(&failed)?;
-        let delivered = client.context().0.lock().unwrap_or_else(PoisonError::into_inner);
-        delivered.failed.clone().map_or(Ok(()), |error| Err(failed(error)))
+        client.context().failure().map_or(Ok(()), |error| Err(failed(error)))
     }
 
     /// Ends the client and says what the slot must do.
@@ -409,52 +327,6 @@ impl KafkaCommitter {
             _ => {}
         }
         CommitError::Rebuild(error)
-    }
-}
-
-impl Place {
-    /// Remembers where the first chunk of a snapshot is, and how long it is.
-    fn note_chunks(&mut self, new: &PartitionCommit, acks: &Acks) {
-        let delivered = acks.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(&(first, _)) = delivered.offsets.get(&(new.partition, What::Chunk)) else {
-            return;
-        };
-        let begins = new.chunks.first().is_some_and(|chunk| chunk.index == 0);
-        let (first, before) = match self.begun {
-            Some(begun) if !begins => begun,
-            _ => (Offset(first), 0),
-        };
-        let bytes: usize = new.chunks.iter().map(|chunk| chunk.bytes.len()).sum();
-        self.begun = Some((first, before + bytes as u64));
-    }
-
-    /// The mark after the commit, from where its messages went.
-    fn note_ends(&mut self, new: &PartitionCommit, acks: &Acks) {
-        let delivered = acks.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let place = |what| delivered.offsets.get(&(new.partition, what)).copied();
-        if let Some((_, last)) = place(What::Row) {
-            self.mark.rows = Offset(last + 1);
-        }
-        if let Some((_, last)) = place(What::Dead) {
-            self.mark.dead = Offset(last + 1);
-        }
-        for i in 0..new.rollups.len() {
-            if self.mark.rollups.len() <= i {
-                self.mark.rollups.push(Offset(0));
-            }
-            if let Some((_, last)) = place(What::Rollup(i as u8)) {
-                self.mark.rollups[i] = Offset(last + 1);
-            }
-        }
-        if let (Some((manifest, _)), Some(newest)) = (place(What::Manifest), self.kept.last()) {
-            (self.mark.from, self.mark.manifest) = (newest.first, Offset(manifest));
-        } else if self.mark.number == 0 {
-            // The first commit: nothing of the group lies before it.
-            let all = [What::Chunk, What::Other].into_iter().filter_map(place);
-            let first = Offset(all.map(|(first, _)| first).min().unwrap_or(0));
-            (self.mark.from, self.mark.manifest) = (first, first);
-        }
-        self.mark.number = new.number;
     }
 }
 

@@ -1,8 +1,12 @@
-//! Apache Kafka as a queue, over librdkafka.
+//! Apache Kafka as a queue and as the home of jobs, over librdkafka.
 //!
 //! ```text
-//!  producer.rs ──► topics ──► fetcher.rs ──► reader.rs (anyone) / sole.rs (a slot that keeps its partitions)
-//!  queue.rs: topics, spans, times        settings.rs: what clients are told      native.rs: unsafe calls
+//!  queue   producer.rs ──► topics ──► fetcher.rs ──► reader.rs (anyone), member.rs (a worker's slot)
+//!          queue.rs, admin.rs, client.rs: topics, spans, times
+//!  home    owner.rs, slots.rs: a worker   committer.rs (acks.rs, place.rs): one transaction a commit
+//!          record.rs, history.rs: the checkpoint topic   mark.rs, offsets.rs: the group's offsets
+//!          jobs.rs: whose job is what
+//!  all     settings.rs: what clients are told   kind.rs: what errors mean   native.rs: unsafe calls
 //! ```
 //!
 //! What is Kafka's own and shows through the seams:
@@ -18,6 +22,7 @@
 //!   keep everything until told otherwise.
 //! * What a producer remembers of itself is in `producer.rs`.
 
+mod acks;
 mod admin;
 mod client;
 mod committer;
@@ -32,6 +37,7 @@ mod member;
 mod native;
 mod offsets;
 mod owner;
+mod place;
 mod producer;
 mod queue;
 mod reader;
