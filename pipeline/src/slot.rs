@@ -1,12 +1,12 @@
 //! The one loop: poll, step, hand over to the committer. One thread, its partitions, its lane.
 
+mod assign;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use seismic_queue::{
-    Batch, Commit, CommitError, Event, Kind, Offset, Partition, Source, Topic, patiently,
-};
+use seismic_queue::{Batch, Commit, CommitError, Event, Kind, Offset, Partition, Source, Topic};
 
 use crate::clock::Clock;
 use crate::lane::{Committed, Lane};
@@ -14,7 +14,9 @@ use crate::part::Part;
 use crate::run::{Budget, Progress};
 use crate::saves::Saves;
 use crate::settings::{Finish, Settings};
-use crate::{Error, Loss, Result, failpoints, limits};
+use crate::{Error, Result, failpoints, limits};
+
+pub use assign::Shared;
 
 /// Position of a bounded wait: nothing to read, but commits and questions may be due.
 const POLL: Duration = Duration::from_millis(10);
@@ -24,16 +26,7 @@ const QUIET_COMMIT_EVERY: Duration = Duration::from_secs(1);
 
 /// One slot of a job.
 pub struct Slot<'a> {
-    topic: &'a Topic,
-    settings: &'a Settings,
-    budget: &'a Budget,
-    progress: &'a Progress,
-    stop: &'a AtomicBool,
-    saves: &'a Saves,
-    clock: &'a dyn Clock,
-    begin_at: &'a (dyn Fn(Partition) -> Result<Offset> + Sync),
-    first: &'a (dyn Fn(Partition) -> Result<Offset> + Sync),
-    shared: Option<&'a Shared<'a>>,
+    job: SlotJob<'a>,
     /// When it was last asked how far other workers are, and whether they had come far enough.
     others: (Option<Duration>, bool),
     source: Box<dyn Source>,
@@ -72,40 +65,11 @@ pub struct SlotJob<'a> {
     pub shared: Option<&'a Shared<'a>>,
 }
 
-/// What a slot must know of partitions that others may have.
-pub struct Shared<'a> {
-    /// Ends of all partitions when this worker began.
-    pub targets: Vec<Offset>,
-    /// Committed position of every partition.
-    pub positions: &'a (dyn Fn() -> Result<Vec<Option<Offset>>> + Sync),
-}
-
 impl<'a> Slot<'a> {
     /// A slot that has done nothing yet.
     pub fn new(job: SlotJob<'a>, source: Box<dyn Source>, lane: Box<dyn Lane>) -> Self {
-        let SlotJob {
-            topic,
-            settings,
-            budget,
-            progress,
-            stop,
-            saves,
-            clock,
-            begin_at,
-            first,
-            shared,
-        } = job;
         Slot {
-            topic,
-            settings,
-            budget,
-            progress,
-            stop,
-            saves,
-            clock,
-            begin_at,
-            first,
-            shared,
+            job,
             others: (None, false),
             source,
             lane,
@@ -144,7 +108,7 @@ impl<'a> Slot<'a> {
     }
 
     fn is_stopped(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
+        self.job.stop.load(Ordering::Relaxed)
     }
 
     /// One turn of the loop.
@@ -176,7 +140,7 @@ impl<'a> Slot<'a> {
             }
             Event::CaughtUp(partition, at) => {
                 if let Some(part) = self.parts.get_mut(&partition) {
-                    part.is_at_end(at, self.budget)?;
+                    part.is_at_end(at, self.job.budget)?;
                 }
             }
             Event::Assigned(partitions) => self.assigned(&partitions)?,
@@ -191,32 +155,18 @@ impl<'a> Slot<'a> {
         Ok(())
     }
 
-    /// Others have these by now. A commit under way is refused or was made before; who has them knows.
-    fn lost(&mut self, partitions: &[Partition]) -> Result<()> {
-        tracing::warn!(
-            "the group took away partitions without asking: this worker was not heard for too long"
-        );
-        self.parts.retain(|partition, _| !partitions.contains(partition));
-        while self.lane.is_busy() {
-            if let Some(committed) = self.lane.settled(limits::BACKOFF_MAX)? {
-                self.settle(committed)?;
-            }
-        }
-        Ok(())
-    }
-
     fn take_batch(&mut self, batch: &Batch) -> Result<()> {
         let partition = batch.partition();
         let part = self.parts.get_mut(&partition).ok_or(Error::Unassigned(partition))?;
         let before = part.engine.counters().read;
         let replaying = part.is_replaying();
-        let began = self.clock.now();
-        part.take(batch, self.budget)?;
-        part.worked(self.clock.now().saturating_sub(began));
+        let began = self.job.clock.now();
+        part.take(batch, self.job.budget)?;
+        part.worked(self.job.clock.now().saturating_sub(began));
         if replaying {
-            self.progress.replayed(batch.len() as u64);
+            self.job.progress.replayed(batch.len() as u64);
         } else {
-            self.progress.read(part.engine.counters().read - before);
+            self.job.progress.read(part.engine.counters().read - before);
         }
         self.notice_output();
         Ok(())
@@ -224,89 +174,19 @@ impl<'a> Slot<'a> {
 
     fn notice_output(&mut self) {
         if self.waiting_since.is_none() && self.parts.values().any(Part::has_output) {
-            self.waiting_since = Some(self.clock.now());
+            self.waiting_since = Some(self.job.clock.now());
         }
-    }
-
-    /// Loads the partitions, makes their engines, and starts the source where they stand.
-    fn assigned(&mut self, partitions: &[Partition]) -> Result<()> {
-        self.commit_all()?;
-        let loaded = self.lane.load(self.source.claim(), partitions.to_vec())?;
-        for recovered in &loaded {
-            let partition = recovered.partition;
-            for reason in &recovered.passed_over {
-                tracing::warn!(partition = partition.0, "an older checkpoint is used: {reason}");
-            }
-            let part = match (&recovered.progress, self.settings.from) {
-                (Some(progress), Some(_)) if !self.progress.has_started() => {
-                    return Err(Error::AlreadyStarted { partition, next: progress.next });
-                }
-                (Some(_), _) => Part::resume(recovered, self.topic, self.settings)?,
-                (None, _) => {
-                    let start = (self.begin_at)(partition)?;
-                    Part::begin(partition, self.topic, start, self.settings)
-                }
-            };
-            self.parts.insert(partition, part);
-        }
-        self.compare_with_log(partitions)?;
-        // A start or an accepted loss is committed before anything is read.
-        self.commit_all()?;
-        let at: Vec<_> = partitions.iter().map(|p| (*p, self.parts[p].engine.position())).collect();
-        self.source.start(&at)?;
-        self.ends_asked = None;
-        Ok(())
-    }
-
-    /// Whether the log has what the engines need next. What it has lost before it was read, and
-    /// only that, can be accepted: then the state is whole, and there is just nothing to add to it.
-    fn compare_with_log(&mut self, partitions: &[Partition]) -> Result<()> {
-        let (settings, stop) = (self.settings, self.stop);
-        let mut lost = Vec::new();
-        for &partition in partitions {
-            let end = patiently(stop, || self.source.end(partition))?;
-            let part = self.parts.get_mut(&partition).expect("it was just loaded");
-            if end < part.committed() {
-                return Err(Error::LogShort { partition, next: part.committed(), end });
-            }
-            if settings.finish != Finish::Never {
-                // Workers that share a job end where it ended when they began, or they would wait
-                // for each other without end.
-                let shared = self.shared.map(|shared| shared.targets[partition.0 as usize]);
-                part.target = Some(shared.unwrap_or(end));
-            }
-            let (from, first) = (part.engine.position(), (self.first)(partition)?);
-            if first <= from {
-                continue;
-            }
-            let loss = Loss { partition, from, to: first };
-            if part.is_replaying() {
-                let next = part.committed();
-                let (topic, checkpoint) = (self.topic.name.clone(), from);
-                return Err(Error::ReplayLost { topic, partition, checkpoint, next, first });
-            }
-            if settings.accept_loss {
-                tracing::warn!("the loss of {loss} is accepted");
-                part.accept_loss(first);
-            } else {
-                lost.push(loss);
-            }
-        }
-        if lost.is_empty() {
-            return Ok(());
-        }
-        Err(Error::Lost { topic: self.topic.name.clone(), lost })
     }
 
     /// Asks for the ends of the log when that is due, and closes what is idle.
     fn ask_ends(&mut self) -> Result<()> {
-        let now = self.clock.now();
+        let now = self.job.clock.now();
         if self.ends_asked.is_some_and(|asked| now - asked < limits::END_ASKED_EVERY) {
             return Ok(());
         }
         self.ends_asked = Some(now);
-        for part in self.parts.values_mut().filter(|part| !part.is_finished(self.budget)) {
-            let now = self.clock.now();
+        for part in self.parts.values_mut().filter(|part| !part.is_finished(self.job.budget)) {
+            let now = self.job.clock.now();
             match self.source.end(part.partition) {
                 Ok(end) => part.asked_end(now, end),
                 Err(error) if error.kind() == Kind::Retry => part.end_unknown(),
@@ -321,13 +201,13 @@ impl<'a> Slot<'a> {
         tracing::warn!("{error}; reading is tried again");
         self.parts.values_mut().for_each(Part::end_unknown);
         // The source has waited already for what it waits for; this only keeps a loop from spinning.
-        self.clock.sleep(Duration::from_millis(100));
+        self.job.clock.sleep(Duration::from_millis(100));
     }
 
     /// Takes the checkpoints that are asked for, each partition one for all of them. A partition
     /// that replays does so when it is done.
     fn answer_saves(&mut self) -> Result<()> {
-        let (asked, clock) = (self.saves.asked(), self.clock);
+        let (asked, clock) = (self.job.saves.asked(), self.job.clock);
         if asked.is_empty() {
             return Ok(());
         }
@@ -341,9 +221,9 @@ impl<'a> Slot<'a> {
     }
 
     fn snapshot_what_wants_one(&mut self) -> Result<()> {
-        let (now, clock) = (self.clock.now(), self.clock);
+        let (now, clock) = (self.job.clock.now(), self.job.clock);
         for part in self.parts.values_mut() {
-            if part.wants_snapshot(now, self.settings) {
+            if part.wants_snapshot(now, self.job.settings) {
                 part.snapshot(|| clock.now())?;
             }
         }
@@ -357,9 +237,9 @@ impl<'a> Slot<'a> {
             // More output than may wait: the reading stops until the commit is done.
             return waiting > limits::WAITING_BYTES;
         }
-        let now = self.clock.now();
+        let now = self.job.clock.now();
         let is_due = |since: Duration, every| now.saturating_sub(since) >= every;
-        self.waiting_since.is_some_and(|since| is_due(since, self.settings.commit_every))
+        self.waiting_since.is_some_and(|since| is_due(since, self.job.settings.commit_every))
             || waiting > limits::WAITING_BYTES / 4
             || (is_due(self.committed, QUIET_COMMIT_EVERY)
                 && self.parts.values().any(Part::is_dirty))
@@ -376,7 +256,7 @@ impl<'a> Slot<'a> {
         let dirty = self.parts.values_mut().filter(|part| part.is_dirty());
         let commit = Commit { partitions: dirty.map(Part::hand_over).collect() };
         self.waiting_since = None;
-        self.committed = self.clock.now();
+        self.committed = self.job.clock.now();
         if commit.partitions.is_empty() {
             return Ok(());
         }
@@ -400,7 +280,7 @@ impl<'a> Slot<'a> {
             Ok(()) => {
                 failpoints::pass(failpoints::AFTER_COMMIT)?;
                 for done in commit.partitions {
-                    self.progress.committed(&done);
+                    self.job.progress.committed(&done);
                     if let Some(part) = self.parts.get_mut(&done.partition) {
                         part.take_back(done);
                     }
@@ -415,56 +295,19 @@ impl<'a> Slot<'a> {
         }
     }
 
-    /// Throws the engines away and makes them again from what the home knows.
-    fn rebuild(&mut self) -> Result<()> {
-        let partitions: Vec<_> = self.parts.keys().copied().collect();
-        let targets: Vec<_> = self.parts.values().map(|part| part.target).collect();
-        self.rebuilt += 1;
-        self.parts.clear();
-        self.waiting_since = None;
-        if self.source.is_lost() {
-            // Others know the outcome. What is assigned next is loaded then.
-            return Ok(());
-        }
-        self.progress.set_started();
-        self.assigned(&partitions)?;
-        for (partition, target) in partitions.iter().zip(targets) {
-            self.parts.get_mut(partition).expect("assigned above").target = target;
-        }
-        Ok(())
-    }
-
     fn is_finished(&mut self) -> Result<bool> {
-        let is_bounded = self.settings.finish != Finish::Never || !self.budget.is_unlimited();
-        if !is_bounded || !self.parts.values().all(|part| part.is_finished(self.budget)) {
+        let is_bounded =
+            self.job.settings.finish != Finish::Never || !self.job.budget.is_unlimited();
+        if !is_bounded || !self.parts.values().all(|part| part.is_finished(self.job.budget)) {
             return Ok(false);
         }
-        match self.shared {
+        match self.job.shared {
             None => Ok(!self.parts.is_empty()),
-            Some(_) if self.budget.is_spent() => Ok(true),
+            Some(_) if self.job.budget.is_spent() => Ok(true),
             // Not before the group has said what is this slot's.
             Some(_) if self.source.is_lost() => Ok(false),
             Some(shared) => self.are_others_done(shared),
         }
-    }
-
-    /// Whether every partition is committed up to where it ended when this worker began, also those
-    /// that other workers have, or nobody until the group notices that one is gone.
-    fn are_others_done(&mut self, shared: &Shared<'_>) -> Result<bool> {
-        let (now, (asked, was_done)) = (self.clock.now(), self.others);
-        if asked.is_some_and(|asked| now.saturating_sub(asked) < limits::OTHERS_ASKED_EVERY) {
-            return Ok(was_done);
-        }
-        let mut positions = (shared.positions)()?;
-        for part in self.parts.values() {
-            positions[part.partition.0 as usize] = Some(part.engine.position());
-        }
-        let is_done = shared.targets.iter().zip(positions).all(|(target, position)| {
-            // A partition that holds nothing may belong to nobody yet.
-            position.unwrap_or_default() >= *target
-        });
-        self.others = (Some(self.clock.now()), is_done);
-        Ok(is_done)
     }
 
     /// The log has nothing more to give for a reason that needs a person. What was read before is
@@ -480,9 +323,9 @@ impl<'a> Slot<'a> {
 
     /// Leaves everything committed, with a snapshot, so that the next start has nothing to replay.
     fn close_down(&mut self) -> Result<()> {
-        let clock = self.clock;
-        let is_drained =
-            self.settings.finish == Finish::Drain && self.parts.values().all(Part::is_at_target);
+        let clock = self.job.clock;
+        let is_drained = self.job.settings.finish == Finish::Drain
+            && self.parts.values().all(Part::is_at_target);
         for part in self.parts.values_mut().filter(|part| !part.is_replaying()) {
             if is_drained {
                 part.drain();
