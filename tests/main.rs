@@ -8,6 +8,7 @@
 #![allow(clippy::unwrap_used, reason = "tests may")]
 
 mod findings;
+mod lines;
 mod stage;
 mod truth;
 

@@ -11,8 +11,10 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::lines::LineCount;
+
 /// Longest wait for anything: far more than a loaded machine needs, so that only a hang meets it.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(240);
 
 pub const DATA: &str = "seismic-data-topic";
 pub const ROWS: &str = "seismic-agg-topic";
@@ -94,6 +96,11 @@ impl Stage {
         self.run(args).ok().stdout
     }
 
+    /// As [`Stage::ok`], where stdout may be too large to keep: the file that has it.
+    pub fn ok_in_file(&self, args: &[&str]) -> PathBuf {
+        self.spawn(args).ended_ok()
+    }
+
     /// Runs `seismic`, which must end with this code; its stderr.
     pub fn refused(&self, args: &[&str], code: i32) -> String {
         let done = self.run(args);
@@ -156,6 +163,11 @@ impl Running {
         fs::read_to_string(&self.stdout).unwrap()
     }
 
+    /// Counts what it prints.
+    pub fn lines(&self) -> LineCount {
+        LineCount::new(&self.stdout)
+    }
+
     pub fn stderr(&self) -> String {
         fs::read_to_string(&self.stderr).unwrap()
     }
@@ -200,13 +212,24 @@ impl Running {
 
     /// Waits for its end.
     pub fn wait(mut self) -> Done {
+        let code = self.exit_code();
+        Done { what: self.what.clone(), code, stdout: self.stdout(), stderr: self.stderr() }
+    }
+
+    /// Waits for its end, which must be a good one; the file that has what it printed.
+    pub fn ended_ok(mut self) -> PathBuf {
+        let code = self.exit_code();
+        assert_eq!(code, Some(0), "{}: {}", self.what, self.stderr());
+        self.stdout.clone()
+    }
+
+    fn exit_code(&mut self) -> Option<i32> {
         let mut status = None;
         wait_until(&format!("the end of {}", self.what), || {
             status = self.child.try_wait().unwrap();
             status.is_some()
         });
-        let code = status.as_ref().and_then(ExitStatus::code);
-        Done { what: self.what.clone(), code, stdout: self.stdout(), stderr: self.stderr() }
+        status.as_ref().and_then(ExitStatus::code)
     }
 }
 

@@ -100,6 +100,9 @@ pub const KAFKA_OPEN_WAIT: Duration = Duration::from_secs(10);
 /// question that was not answered in time is no reason to give up.
 pub const KAFKA_PATIENCE: Duration = Duration::from_secs(30);
 
+/// After so long a question that is asked again and again is worth a word.
+pub const KAFKA_SILENCE: Duration = Duration::from_secs(3);
+
 /// How long a question to a cluster may take. Longer than an election; callers try again.
 pub const KAFKA_WAIT: Duration = Duration::from_secs(8);
 

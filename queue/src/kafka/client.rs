@@ -88,13 +88,17 @@ impl Cluster {
         doing: &'static str,
         mut ask: impl FnMut() -> std::result::Result<T, KafkaError>,
     ) -> Result<T> {
-        let begun = Instant::now();
+        let (begun, mut is_told) = (Instant::now(), false);
         loop {
             match ask() {
                 Err(error)
                     if error.rdkafka_error_code().is_some_and(may_pass)
                         && begun.elapsed() < limits::KAFKA_PATIENCE =>
                 {
+                    if !is_told && begun.elapsed() > limits::KAFKA_SILENCE {
+                        tracing::warn!("{doing} at {}: {error}; it is asked again", self.at);
+                        is_told = true;
+                    }
                     thread::sleep(limits::NAP);
                 }
                 outcome => return outcome.map_err(self.failed(doing)),

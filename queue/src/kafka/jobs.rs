@@ -5,12 +5,17 @@
 //! first record of a group and kind is what counts. Compaction would keep the last one, so who sees
 //! that a later one says something else appends the first again.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::KafkaError;
+use rdkafka::message::DeliveryResult;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 
 use super::admin::Admin;
-use super::client::{Cluster, Quiet, make_with};
+use super::client::{Cluster, log, make_with};
 use super::fetcher::Fetcher;
 use crate::topic::new_id;
 use crate::{Error, Event, Job, Offset, Partition, Result, Topic, limits};
@@ -31,6 +36,28 @@ impl Kind {
         match self {
             Kind::Job => "job1",
             Kind::Start => "start1",
+        }
+    }
+}
+
+/// What became of the one record that is sent.
+#[derive(Default)]
+struct Delivery {
+    failed: OnceLock<KafkaError>,
+}
+
+impl ClientContext for Delivery {
+    fn log(&self, _: RDKafkaLogLevel, facility: &str, text: &str) {
+        log(facility, text);
+    }
+}
+
+impl ProducerContext for Delivery {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        if let Err((error, _)) = result {
+            self.failed.get_or_init(|| error.clone());
         }
     }
 }
@@ -162,12 +189,13 @@ impl<'a> Jobs<'a> {
         let topic: Topic = self.cluster.topic(TOPIC)?;
         let mut config = self.cluster.settings.appending(1 << 20);
         config.set("message.timeout.ms", limits::KAFKA_WAIT.as_millis().to_string());
-        let producer: BaseProducer<Quiet> = make_with(&config, Quiet)?;
+        let producer: BaseProducer<Delivery> = make_with(&config, Delivery::default())?;
         let key = format!("{group}/{}", kind.layout());
         let value = format!("{}\n{}", kind.layout(), lines.join("\n"));
         let record = BaseRecord::to(&topic.name).partition(0).key(&key).payload(&value);
         producer.send(record).map_err(|(error, _)| failed(error))?;
-        producer.flush(limits::KAFKA_WAIT + Duration::from_secs(1)).map_err(failed)
+        producer.flush(limits::KAFKA_WAIT + Duration::from_secs(1)).map_err(&failed)?;
+        producer.context().failed.get().map_or(Ok(()), |error| Err(failed(error.clone())))
     }
 }
 

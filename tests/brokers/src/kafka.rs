@@ -12,6 +12,7 @@ use crate::class_path;
 use crate::ports;
 use crate::process::Process;
 use crate::proxy::Proxy;
+use crate::room::{self, Room};
 
 /// Starting takes about 4 s on an idle machine with two cores.
 const START_PATIENCE: Duration = Duration::from_secs(120);
@@ -29,6 +30,8 @@ pub struct Kafka {
     folder: TempDir,
     /// The nodes, in order of their ids, which begin with 1.
     pub nodes: Vec<Node>,
+    /// Held, not read; after the nodes, which end before it.
+    _room: Room,
 }
 
 /// One node of a cluster.
@@ -57,7 +60,7 @@ impl Kafka {
 
     fn start(count: usize) -> Option<Kafka> {
         let class_path = class_path::of("kafka")?;
-        let folder = tempfile::tempdir().expect("a folder for the brokers can be made");
+        let (room, folder) = (Room::wait_for(count), room::folder());
         let ports = ports::free(4 * count);
         let (clients, others) = ports.split_at(count);
         let (controllers, others) = others.split_at(count);
@@ -79,7 +82,7 @@ impl Kafka {
             node.format(&id);
             nodes.push(node);
         }
-        let mut kafka = Kafka { class_path, folder, nodes };
+        let mut kafka = Kafka { class_path, folder, nodes, _room: room };
         kafka.nodes.iter_mut().for_each(Node::launch);
         kafka.nodes.iter_mut().for_each(Node::wait);
         Some(kafka)
@@ -209,8 +212,9 @@ impl Node {
 
     fn show_log(&self) {
         let log = fs::read_to_string(self.log()).unwrap_or_default();
-        let lines: Vec<&str> = log.lines().collect();
-        let last = &lines[lines.len().saturating_sub(60)..];
+        // What it says of its settings and every request is no use here.
+        let lines: Vec<&str> = log.lines().filter(|line| !line.contains("INFO")).collect();
+        let last = &lines[lines.len().saturating_sub(40)..];
         eprintln!("--- end of {}\n{}\n---", self.log().display(), last.join("\n"));
     }
 }

@@ -12,6 +12,7 @@ mod ports;
 mod process;
 mod proxy;
 mod rocketmq;
+mod room;
 
 pub use kafka::{Kafka, Node};
 pub use proxy::Proxy;

@@ -16,6 +16,7 @@ use tempfile::TempDir;
 use crate::class_path;
 use crate::ports;
 use crate::process::Process;
+use crate::room::{self, Room};
 
 /// Starting takes 3 to 15 s on an idle machine with two cores, and a broker is often not in the
 /// nameserver for another 10 s.
@@ -43,6 +44,8 @@ pub struct RocketMq {
     nameserver: Option<Process>,
     /// `broker-a`, `broker-b`, ….
     pub brokers: Vec<Broker>,
+    /// Held, not read; after the brokers, which end before it.
+    _room: Room,
 }
 
 /// One broker, a master.
@@ -92,7 +95,7 @@ impl RocketMq {
     fn start(count: usize, flush: Flush, settings: &str) -> Option<RocketMq> {
         let broker_jars = class_path::of("rocketmq-broker")?;
         let tools = class_path::of("rocketmq-nameserver")?;
-        let folder = tempfile::tempdir().expect("a folder for the brokers can be made");
+        let (room, folder) = (Room::wait_for(count), room::folder());
         let classes = folder.path().join("classes");
         compile("LoopbackHAService.java", &broker_jars, &classes);
         let service = classes.join("META-INF/service");
@@ -100,7 +103,8 @@ impl RocketMq {
         let named = service.join("org.apache.rocketmq.store.ha.HAService");
         fs::write(named, "org.apache.rocketmq.store.ha.LoopbackHAService\n").expect("it is ours");
         let port = ports::free(1)[0];
-        let mut rocketmq = RocketMq { tools, folder, port, nameserver: None, brokers: Vec::new() };
+        let mut rocketmq =
+            RocketMq { tools, folder, port, nameserver: None, brokers: Vec::new(), _room: room };
         rocketmq.start_nameserver();
         for letter in ('a'..='z').take(count) {
             let name = format!("broker-{letter}");
