@@ -12,7 +12,9 @@
 //!
 //! So lag only delays an idle close, and a silent sensor on a busy partition is closed all the
 //! same. A question for the end that fails, or comes too late, voids what was noted before it: a
-//! queue that could not be reached cannot tell a silent sensor from a lost one.
+//! queue that could not be reached cannot tell a silent sensor from a lost one. So does a queue in
+//! which an append takes as long as a silence; one that takes less only moves T2 back to the moment
+//! before which everything shows.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -52,14 +54,17 @@ impl IdleWatch {
     }
 
     /// The log was asked for its end, at `now` (taken before the question), with every message
-    /// before `position` processed. Times are of a monotonic clock.
-    pub fn asked(&mut self, now: Duration, position: Offset, end: Offset) {
-        if self.asked.is_some_and(|asked| now.saturating_sub(asked) > ASKED_AT_LEAST_EVERY) {
+    /// before `position` processed; of what was appended in the time `in_flight` before `now`, some
+    /// may not show in `end`. Times are of a monotonic clock.
+    pub fn asked(&mut self, now: Duration, in_flight: Duration, position: Offset, end: Offset) {
+        let is_late =
+            self.asked.is_some_and(|asked| now.saturating_sub(asked) > ASKED_AT_LEAST_EVERY);
+        if is_late || in_flight > self.timeout {
             self.reset();
         }
         self.asked = Some(now);
         if self.end.is_none() {
-            self.end = Some((now, end));
+            self.end = Some((now.saturating_sub(in_flight), end));
         }
         let is_news = self.marks.back().is_none_or(|&(noted, held)| {
             position > held && now.saturating_sub(noted) >= self.timeout / 64
@@ -88,6 +93,7 @@ mod tests {
     use super::*;
 
     const TIMEOUT: Duration = Duration::from_millis(2_000);
+    const NONE: Duration = Duration::ZERO;
 
     /// Asks every 250 ms from `from` to `to` with a position and end that do not move.
     fn quiet(
@@ -99,7 +105,7 @@ mod tests {
     ) -> Vec<(u64, u64)> {
         let mut passed = Vec::new();
         for now in (from..=to).step_by(250) {
-            watch.asked(Duration::from_millis(now), Offset(position), Offset(end));
+            watch.asked(Duration::from_millis(now), NONE, Offset(position), Offset(end));
             passed.extend(watch.passed(Offset(position)).map(|below| (now, below.0)));
         }
         passed
@@ -113,12 +119,36 @@ mod tests {
     }
 
     #[test]
+    fn what_is_in_flight_delays_a_close_by_its_age() {
+        let ask = |watch: &mut IdleWatch, now, in_flight| {
+            let (now, in_flight) = (Duration::from_millis(now), Duration::from_millis(in_flight));
+            watch.asked(now, in_flight, Offset(10), Offset(10));
+            watch.passed(Offset(10))
+        };
+        let mut watch = IdleWatch::new(TIMEOUT);
+        assert_eq!(quiet(&mut watch, 0, 1_750, 10, 10), []);
+        assert_eq!(ask(&mut watch, 2_000, 300), None);
+        assert_eq!(ask(&mut watch, 2_250, 300), None);
+        assert_eq!(ask(&mut watch, 2_500, 300), Some(Offset(10)));
+    }
+
+    #[test]
+    fn an_append_that_takes_as_long_as_a_silence_voids_what_was_noted() {
+        let mut watch = IdleWatch::new(TIMEOUT);
+        assert_eq!(quiet(&mut watch, 0, 1_750, 10, 10), []);
+        let stuck = TIMEOUT + Duration::from_millis(1);
+        watch.asked(Duration::from_millis(2_000), stuck, Offset(10), Offset(10));
+        assert_eq!(quiet(&mut watch, 2_250, 3_750, 10, 10), []);
+        assert_eq!(quiet(&mut watch, 4_000, 4_000, 10, 10), [(4_000, 10)]);
+    }
+
+    #[test]
     fn lag_delays_and_never_hastens() {
         let mut watch = IdleWatch::new(TIMEOUT);
         assert_eq!(quiet(&mut watch, 0, 5_000, 10, 50), []);
         // The first end that was asked is reached, but it was asked when the position was noted.
         assert_eq!(watch.passed(Offset(50)), None);
-        watch.asked(Duration::from_millis(5_250), Offset(50), Offset(50));
+        watch.asked(Duration::from_millis(5_250), NONE, Offset(50), Offset(50));
         assert_eq!(watch.passed(Offset(50)), Some(Offset(10)));
     }
 
@@ -128,7 +158,7 @@ mod tests {
         let mut passed = Vec::new();
         for step in 0..40u64 {
             let (now, at) = (Duration::from_millis(step * 250), Offset(step * 100));
-            watch.asked(now, at, Offset(step * 100 + 100));
+            watch.asked(now, NONE, at, Offset(step * 100 + 100));
             // The end is always one step ahead and reached in the next step.
             passed.extend(watch.passed(Offset(step * 100 + 100)).map(|below| (step, below.0)));
         }
@@ -158,7 +188,7 @@ mod tests {
     fn years_of_lag_hold_a_bounded_number_of_marks() {
         let mut watch = IdleWatch::new(TIMEOUT);
         for step in 0..10_000u64 {
-            watch.asked(Duration::from_millis(step * 250), Offset(step), Offset(u64::MAX));
+            watch.asked(Duration::from_millis(step * 250), NONE, Offset(step), Offset(u64::MAX));
         }
         assert!(watch.marks.len() <= MARKS);
     }

@@ -182,13 +182,14 @@ impl Part {
         !self.is_replaying() && self.target.is_some_and(|target| self.engine.position() >= target)
     }
 
-    /// The log's end was asked for at `now` (taken before the question): closes what is idle.
-    pub fn asked_end(&mut self, now: Duration, end: Offset) {
+    /// The log's end was asked for at `now` (taken before the question); appends of the time
+    /// `in_flight` before it may not show yet. Closes what is idle.
+    pub fn asked_end(&mut self, now: Duration, in_flight: Duration, end: Offset) {
         if self.is_replaying() || self.idle_timeout.is_zero() {
             return;
         }
         let position = self.engine.position();
-        self.idle.asked(now, position, end);
+        self.idle.asked(now, in_flight, position, end);
         let Some(below) = self.idle.passed(position) else {
             return;
         };

@@ -187,8 +187,10 @@ impl<'a> Slot<'a> {
         self.ends_asked = Some(now);
         for part in self.parts.values_mut().filter(|part| !part.is_finished(self.job.budget)) {
             let now = self.job.clock.now();
-            match self.source.end(part.partition) {
-                Ok(end) => part.asked_end(now, end),
+            // In this order: what shows by the first answer lies below the second.
+            let in_flight = self.source.in_flight();
+            match in_flight.and_then(|age| Ok((age, self.source.end(part.partition)?))) {
+                Ok((in_flight, end)) => part.asked_end(now, in_flight, end),
                 Err(error) if error.kind() == Kind::Retry => part.end_unknown(),
                 Err(error) => return Err(error.into()),
             }

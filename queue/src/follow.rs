@@ -23,6 +23,11 @@ pub(crate) trait Log: Send {
 
     /// Whether anything may have changed since the last call, asked without much cost.
     fn changed(&mut self) -> Result<bool>;
+
+    /// As [`Source::in_flight`].
+    fn in_flight(&mut self) -> Result<Duration> {
+        Ok(Duration::ZERO)
+    }
 }
 
 /// Place in one partition.
@@ -144,6 +149,10 @@ impl<L: Log> Source for SoleSource<L> {
 
     fn end(&mut self, partition: Partition) -> Result<Offset> {
         self.follower.log.end(partition)
+    }
+
+    fn in_flight(&mut self) -> Result<Duration> {
+        self.follower.log.in_flight()
     }
 
     fn claim(&self) -> Claim {

@@ -216,6 +216,12 @@ pub trait Source: Send {
     /// The log's end of a partition, asked now: everything appended before the call lies below it.
     fn end(&mut self, partition: Partition) -> Result<Offset>;
 
+    /// Age of the oldest append that may have got its time already and does not show yet, asked now
+    /// and without waiting. Zero where messages show at the moment of their time.
+    fn in_flight(&mut self) -> Result<Duration> {
+        Ok(Duration::ZERO)
+    }
+
     /// What a commit must show to prove that this source still owns its partitions.
     fn claim(&self) -> Claim;
 

@@ -1,14 +1,14 @@
 //! Fault 17: one sensor falls silent, then all, and then they all speak at once. Windows close in
 //! the idle bound, and the burst is counted.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use seismic_proto::Message;
 
 use super::publisher::{Publisher, record};
 use super::trial::Trial;
-use crate::stage::{ROWS, wait_until};
+use crate::stage::{ROWS, let_it_work, wait_until};
 use crate::truth::int;
 
 /// Of the job. A record that comes after so much silence falls into another window.
@@ -46,6 +46,26 @@ fn silent_sensors_are_closed_within_the_idle_bound_and_a_burst_after_silence_is_
     trial.line.measured.push(bound);
     assert!(slowest < IDLE_MS as i64 + 10_000, "{slowest} ms");
     trial.prove_records(None);
+}
+
+#[test]
+fn a_producer_that_stands_still_in_an_append_is_not_taken_for_silence() {
+    let trial = Trial::new(17, "a producer that stands still for 1.5 s with its messages appended");
+    let mut trial = trial.option("--idle-timeout-ms", "1000");
+    let options = "generate --forever --json --rate 2000 --sensors 40 --pack 5 --anomaly-percent 0";
+    let args: Vec<_> = options.split_whitespace().collect();
+    let mut command = trial.stage.command(&args);
+    command.env("FAILPOINTS", "append-in-transaction=5%sleep(1500)");
+    let load = trial.stage.start(command);
+    let mut consumer = trial.stage.spawn(&trial.job(&[]));
+    trial.wait_for_rows(&mut consumer, 0);
+    for _ in 0..Trial::rounds(3) {
+        // Long enough for a few of them.
+        let_it_work(Duration::from_secs(4));
+        trial.line.tries += 1;
+    }
+    consumer.stop(Signal::TERM).ok();
+    trial.prove(load);
 }
 
 /// Each sensor says so much in one act. Returns how much.

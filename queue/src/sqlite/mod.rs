@@ -8,6 +8,7 @@
 mod fault;
 mod home;
 mod identity;
+mod in_flight;
 mod lock;
 mod log;
 mod names;

@@ -1,9 +1,12 @@
 //! Reading blocks, with a connection for each reader and a transaction for each statement, so that
 //! no reader keeps the WAL from starting over.
 
+use std::time::Duration;
+
 use rusqlite::{Connection, Row, params};
 
 use super::fault::{Fault, Sql};
+use super::in_flight::{InFlight, commits};
 use super::log::{self, Places};
 use super::rewind;
 use crate::follow::Log;
@@ -17,11 +20,12 @@ pub(super) struct SqliteLog {
     places: Places,
     /// SQLite's count of changes by other connections.
     seen: Option<i64>,
+    in_flight: InFlight,
 }
 
 impl SqliteLog {
     pub(super) fn new(db: Connection, at: String, topic: Topic, places: Places) -> Self {
-        SqliteLog { db, at, topic, places, seen: None }
+        SqliteLog { db, at, topic, places, seen: None, in_flight: InFlight::default() }
     }
 
     fn span(&self, partition: Partition) -> Sql<Span> {
@@ -111,11 +115,12 @@ impl Log for SqliteLog {
     }
 
     fn changed(&mut self) -> Result<bool> {
-        let ask = || {
-            let mut version = self.db.prepare_cached("PRAGMA data_version")?;
-            version.query_row([], |row| row.get(0))
-        };
-        let now = Some(ask().map_err(|error| Fault::Sql(error).named(&self.at, "reading"))?);
-        Ok(std::mem::replace(&mut self.seen, now) != now)
+        let now = commits(&self.db).map_err(|fault| fault.named(&self.at, "reading"))?;
+        Ok(self.seen.replace(now) != Some(now))
+    }
+
+    fn in_flight(&mut self) -> Result<Duration> {
+        let age = self.in_flight.age(&self.db);
+        age.map_err(|fault| fault.named(&self.at, "looking for a writer"))
     }
 }

@@ -94,3 +94,26 @@ fn a_reader_that_stalled_in_a_transaction_lets_the_wal_shrink_when_it_goes_on() 
         append(&*queue, "p", &block(&["y"])).unwrap();
     }
 }
+
+#[test]
+fn what_another_process_is_appending_is_in_flight_until_it_is_committed() {
+    let backend = InFiles::new();
+    let queue = backend.queue();
+    let topic = queue.create("t", 1).unwrap();
+    let mut source = queue.source(&topic, &[P0]).unwrap();
+    let other = backend.raw("queue.db");
+    let append = "INSERT INTO other VALUES (1)";
+    other.execute_batch("CREATE TABLE other (x)").unwrap();
+    assert_eq!(source.in_flight().unwrap(), Duration::ZERO);
+    other.execute_batch(&format!("BEGIN IMMEDIATE; {append}")).unwrap();
+    let found = Instant::now();
+    source.in_flight().unwrap();
+    let age = found.elapsed();
+    assert!(source.in_flight().unwrap() > age, "it may be older than we know of it");
+    // The next one is open before anybody looks; the one before is over all the same.
+    other.execute_batch(&format!("COMMIT; BEGIN IMMEDIATE; {append}")).unwrap();
+    let age = source.in_flight().unwrap();
+    assert!(!age.is_zero() && age <= found.elapsed(), "{age:?}");
+    other.execute_batch("COMMIT").unwrap();
+    assert_eq!(source.in_flight().unwrap(), Duration::ZERO);
+}

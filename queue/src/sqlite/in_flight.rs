@@ -1,0 +1,62 @@
+//! Messages that have their time and do not show yet.
+//!
+//! A message gets its append time inside a transaction and shows when that is committed. A slow
+//! disk, or a process that stands still, may lie between the two for any time. There is one
+//! transaction at a time, so what has its time and does not show is of the one that is open now; and
+//! once somebody has committed, the one that was open before is over.
+
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, ErrorCode};
+
+use super::fault::{Fault, Sql};
+
+/// What is known of the transactions of others.
+#[derive(Default)]
+pub(super) struct InFlight {
+    /// What got its time before this moment shows. `None`: nothing is known yet.
+    settled: Option<Instant>,
+    /// When a transaction was found open, and how many commits there were before.
+    open: Option<(Instant, i64)>,
+}
+
+impl InFlight {
+    /// How long ago the oldest message that does not show may have got its time.
+    pub(super) fn age(&mut self, db: &Connection) -> Sql<Duration> {
+        let now = Instant::now();
+        let commits = commits(db)?;
+        if !is_written(db)? {
+            (self.settled, self.open) = (Some(now), None);
+        } else if let Some((found, before)) = self.open {
+            if before != commits {
+                (self.settled, self.open) = (Some(found), Some((now, commits)));
+            }
+        } else {
+            self.open = Some((now, commits));
+        }
+        Ok(self.settled.map_or(Duration::MAX, |settled| now - settled))
+    }
+}
+
+/// A number that changes with each commit of another connection.
+pub(super) fn commits(db: &Connection) -> Sql<i64> {
+    let mut version = db.prepare_cached("PRAGMA data_version")?;
+    Ok(version.query_row([], |row| row.get(0))?)
+}
+
+/// Whether somebody has a transaction open that may write.
+fn is_written(db: &Connection) -> Sql<bool> {
+    let mut waiting = db.prepare_cached("PRAGMA busy_timeout")?;
+    let wait_ms = waiting.query_row([], |row| row.get(0))?;
+    db.busy_timeout(Duration::ZERO)?;
+    let begun = db.execute_batch("BEGIN IMMEDIATE");
+    db.busy_timeout(Duration::from_millis(wait_ms))?;
+    match begun {
+        Ok(()) => {
+            db.execute_batch("ROLLBACK")?;
+            Ok(false)
+        }
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => Ok(true),
+        Err(error) => Err(Fault::Sql(error)),
+    }
+}
