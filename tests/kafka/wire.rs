@@ -14,8 +14,8 @@ fn a_commit_whose_answer_is_lost_is_read_back_and_never_assumed() {
     let worker = trial.wired_worker("");
     trial.wait_for_rows(50);
     for round in 1..=3 {
-        trial.kafka.nodes[0].wire.lose_end_of_transaction();
-        wait_until("a lost answer", || trial.kafka.nodes[0].wire.lost() >= round);
+        trial.kafka.wires[0].lose_end_of_transaction();
+        wait_until("a lost answer", || trial.kafka.wires[0].lost() >= round);
         trial.wait_for_rows(100);
     }
     ended_with(&worker.stop_within(Signal::TERM, STOP_LIMIT), 0);
@@ -28,14 +28,14 @@ fn a_worker_whose_network_is_cut_or_stands_still_goes_on_when_it_is_back() {
     trial.load();
     let mut worker = trial.wired_worker("");
     trial.wait_for_rows(50);
-    trial.kafka.nodes[0].wire.cut();
+    trial.kafka.wires[0].cut();
     let_it_work(Duration::from_secs(4));
-    trial.kafka.nodes[0].wire.heal();
+    trial.kafka.wires[0].heal();
     trial.wait_for_rows(100);
     // Longer than its session: the group gives its partitions to nobody, and then back to it.
-    trial.kafka.nodes[0].wire.freeze();
+    trial.kafka.wires[0].freeze();
     let_it_work(Duration::from_secs(13));
-    trial.kafka.nodes[0].wire.heal();
+    trial.kafka.wires[0].heal();
     trial.wait_for_rows(100);
     assert!(worker.is_running(), "it is no reason to end");
     ended_with(&worker.stop_within(Signal::TERM, STOP_LIMIT), 0);

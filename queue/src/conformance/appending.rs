@@ -127,3 +127,11 @@ pub fn topics_are_missing_or_misnamed_with_a_reason(backend: &dyn Backend) {
     assert!(matches!(queue.spans(&stale), Err(Error::TopicMissing { .. })));
     assert!(matches!(queue.producer(&stale, "p"), Err(Error::TopicMissing { .. })));
 }
+
+pub fn without_a_policy_nothing_is_deleted(backend: &dyn Backend) {
+    let queue = backend.queue();
+    let topic = input(&*queue);
+    append(&*queue, P0, &["a"]);
+    assert_eq!(queue.retain(&topic, false).unwrap()[0].deleted, 0);
+    assert_eq!(queue.spans(&topic).unwrap()[0].first, Offset(0));
+}

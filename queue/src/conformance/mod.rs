@@ -1,8 +1,9 @@
 //! The contract of a queue and a home as checks that every backend passes.
 //!
-//! A backend implements [`Backend`] for its tests and runs them all with
-//! `conformance!(|| MyBackend::new())`, which makes a test of each check. Checks use nothing but
-//! the seams, and what is in [`Backend`] for what the seams cannot do.
+//! A backend implements [`Backend`] for its tests and runs them with
+//! `conformance!(Some(MyBackend::new()))`, which makes a test of each check. There is one list,
+//! and a backend names only what it leaves out. Checks use nothing but the seams, and what is in
+//! [`Backend`] for what the seams cannot do.
 
 // Checks are tests: their names are sentences, and they fail by panicking.
 #![allow(missing_docs, clippy::unwrap_used)]
@@ -44,40 +45,52 @@ pub trait Backend {
     fn damage(&self, partition: Partition, checkpoint: u64);
 }
 
-/// Makes a `#[test]` of every check, each on its own backend from `$make`.
+/// Makes a `#[test]` of every check. Each makes a backend of its own by `$make`, which is `None` where
+/// there can be none, after saying so.
 ///
-/// `$make; remote queue`, where `$make` may give `None`, leaves out homes and what only holds where
-/// blocks and batches are ours: brokers have their own, and keep messages by their own rules.
+/// What a backend does not promise it leaves out, a part of the list or a check of it, and says
+/// beside it why:
+///
+/// ```ignore
+/// conformance! { broker().map(OnBroker::new); without
+///     // Retention is the broker's.
+///     retaining
+///     // It asks all partitions at once.
+///     reading::partitions_take_turns
+/// }
+/// ```
 #[macro_export]
 macro_rules! conformance {
-    ($make:expr; remote queue) => {
-        $crate::conformance! { @ $make;
-            appending:
-                messages_come_back_in_order_with_dense_offsets
-                one_call_appends_to_several_partitions_at_once
-                append_times_are_those_of_the_clock
-                a_repeated_append_is_recognised_whatever_the_block_boundaries
-                a_gap_is_refused_and_nothing_of_the_call_is_written
-                producers_do_not_share_their_sequences
-                a_block_above_the_limit_is_stored_in_pieces
-                making_a_topic_again_gives_the_same_one
-                a_topic_cannot_change_its_partitions
-                topics_are_missing_or_misnamed_with_a_reason;
-            reading:
-                two_readers_see_the_same
-                reading_begins_in_the_middle_of_a_block
-                the_end_is_said_once_and_again_after_more
-                a_waiting_reader_sees_what_is_appended_meanwhile
-                a_source_is_silent_until_started_and_can_go_back
-                the_end_of_a_log_is_asked_now
-                a_time_is_found_at_the_first_message_of_its_block
-                offsets_and_partitions_that_are_not_there_are_refused;
-            retaining:
-                without_a_policy_nothing_is_deleted;
-        }
+    ($make:expr $(; without $($part:ident $(::$check:ident)?)+)?) => {
+        $crate::conformance! { @($) $make; $($($part $(::$check)?)+)? }
     };
-    ($make:expr) => {
-        $crate::conformance! { @ || Some(($make)());
+    // `$dollar` is a `$` of the inner macro, which picks by name: a macro cannot compare.
+    (@($dollar:tt) $make:expr; $($part:ident $(::$check:ident)?)*) => {
+        const _: () = {
+            // What is left out is in the list.
+            $(#[allow(unused_imports)] use $crate::conformance::$part $(::$check)? as _;)*
+        };
+        macro_rules! test_unless_left_out {
+            $(($part $($check)? $dollar($dollar any:ident)?) => {};)*
+            ($dollar part:ident $dollar check:ident) => {
+                #[test]
+                fn $dollar check() {
+                    if let Some(backend) = $make {
+                        $crate::conformance::$dollar part::$dollar check(&backend);
+                    }
+                }
+            };
+        }
+        $crate::each_check! { test_unless_left_out }
+    };
+}
+
+/// The list of all checks: hands each to the macro `$to`, with the part that it belongs to.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! each_check {
+    ($to:ident) => {
+        $crate::each_check! { $to;
             appending:
                 messages_come_back_in_order_with_dense_offsets
                 one_call_appends_to_several_partitions_at_once
@@ -88,7 +101,8 @@ macro_rules! conformance {
                 a_block_above_the_limit_is_stored_in_pieces
                 making_a_topic_again_gives_the_same_one
                 a_topic_cannot_change_its_partitions
-                topics_are_missing_or_misnamed_with_a_reason;
+                topics_are_missing_or_misnamed_with_a_reason
+                without_a_policy_nothing_is_deleted;
             reading:
                 two_readers_see_the_same
                 reading_begins_in_the_middle_of_a_block
@@ -136,8 +150,7 @@ macro_rules! conformance {
                 what_a_hold_keeps_is_told_with_its_size
                 a_hold_is_replaced_by_what_its_holder_says_next
                 reading_below_the_first_offset_is_refused
-                sinks_hold_the_result_topic
-                without_a_policy_nothing_is_deleted;
+                sinks_hold_the_result_topic;
             rewinding:
                 a_rewind_leaves_what_was_there_at_the_checkpoint
                 rows_go_on_after_the_offsets_that_were_taken_out
@@ -147,15 +160,8 @@ macro_rules! conformance {
                 a_rewind_is_refused_as_a_whole;
         }
     };
-    (@ $make:expr; $($part:ident: $($check:ident)+;)+) => {
-        $($(
-            #[test]
-            fn $check() {
-                if let Some(backend) = ($make)() {
-                    $crate::conformance::$part::$check(&backend);
-                }
-            }
-        )+)+
+    ($to:ident; $($part:ident: $($check:ident)+;)+) => {
+        $($($to! { $part $check })+)+
     };
 }
 

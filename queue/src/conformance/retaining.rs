@@ -108,11 +108,3 @@ pub fn sinks_hold_the_result_topic(backend: &dyn Backend) {
     assert_eq!(retained[1], Retained { partition: P1, deleted: 3, held_by: None });
     assert_eq!(home.view().unwrap().partitions[0].rows.first, Offset(1));
 }
-
-pub fn without_a_policy_nothing_is_deleted(backend: &dyn Backend) {
-    let queue = backend.queue();
-    let topic = input(&*queue);
-    append(&*queue, P0, &["a"]);
-    assert_eq!(queue.retain(&topic, false).unwrap()[0].deleted, 0);
-    assert_eq!(queue.spans(&topic).unwrap()[0].first, Offset(0));
-}

@@ -62,4 +62,12 @@ impl Backend for OnKafka {
     fn damage(&self, _: Partition, _: u64) {}
 }
 
-crate::conformance!(|| broker().map(OnKafka::new); remote queue);
+crate::conformance! { broker().map(OnKafka::new); without
+    // Its homes are shared by several owners, and proved on whole jobs.
+    owning committing recovering naming rewinding
+    // The client hands out messages as they come, and batches are made of those.
+    reading::partitions_take_turns
+    reading::small_blocks_share_a_batch_and_batches_stay_small
+    // It keeps messages by its own rules, and knows no holds.
+    retaining
+}

@@ -30,7 +30,7 @@ impl Backend for InMemory {
     }
 }
 
-crate::conformance!(|| InMemory { queue: Memory::new(), home: MemoryHome::new() });
+crate::conformance!(Some(InMemory { queue: Memory::new(), home: MemoryHome::new() }));
 
 fn one() -> Block {
     let mut block = Block::default();

@@ -1,11 +1,14 @@
 //! A broker that dies, comes back, and lies half-open.
 
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use seismic_brokers::{Flush, RocketMq};
 use seismic_queue::rocketmq::RocketQueue;
 use seismic_queue::{
-    Append, Block, Event, Kind, Offset, Partition, Producer, Queue, Reader, Topic,
+    Append, Block, Event, Kind, Offset, Partition, Producer, Queue, Reader, Topic, patiently,
 };
 
 const P0: Partition = Partition(0);
@@ -26,22 +29,17 @@ fn block(from: u64, count: u64) -> Block {
 /// Appends until it works.
 fn append_all(producer: &mut dyn Producer, first_sequence: u64, block: &Block) {
     let begun = Instant::now();
-    loop {
-        match producer.append(&[Append { partition: P0, first_sequence, block }]) {
-            Ok(_) => return,
-            Err(error) => {
-                assert_eq!(error.kind(), Kind::Retry, "{error}");
-                assert!(begun.elapsed() < PATIENCE, "{error}");
-                std::thread::sleep(Duration::from_millis(50));
-            }
-        }
-    }
+    let appended = patiently(&AtomicBool::new(false), || {
+        assert!(begun.elapsed() < PATIENCE, "it never works");
+        producer.append(&[Append { partition: P0, first_sequence, block }])
+    });
+    appended.unwrap();
 }
 
-/// Reads values until `count` were read, in order, each once.
-fn read_all(reader: &mut dyn Reader, from: u64, count: u64) {
+/// Reads values up to `end`, which may be set meanwhile, in order, each once.
+fn read_up_to(reader: &mut dyn Reader, from: u64, end: &AtomicU64) {
     let (mut next, begun) = (from, Instant::now());
-    while next < from + count {
+    while next < end.load(Ordering::Relaxed) {
         assert!(begun.elapsed() < PATIENCE, "only up to {next}");
         match reader.read(Duration::from_millis(100), &mut Vec::new()) {
             Ok(Event::Batch(batch)) => {
@@ -57,6 +55,11 @@ fn read_all(reader: &mut dyn Reader, from: u64, count: u64) {
     }
 }
 
+/// Reads values until `count` were read, in order, each once.
+fn read_all(reader: &mut dyn Reader, from: u64, count: u64) {
+    read_up_to(reader, from, &AtomicU64::new(from + count));
+}
+
 fn topic(queue: &RocketQueue) -> Topic {
     queue.create("t", 1).unwrap()
 }
@@ -70,23 +73,33 @@ fn a_broker_killed_under_load_loses_and_doubles_nothing() {
         let mut producer = queue.producer(&topic, "p").unwrap();
         let mut reader = queue.reader(&topic, &[(P0, Offset(0))]).unwrap();
         const STEP: u64 = 1_000;
-        const STEPS: u64 = 60;
-        std::thread::scope(|scope| {
+        let (end, is_back) = (AtomicU64::new(u64::MAX), AtomicBool::new(false));
+        let (loaded, is_loaded) = mpsc::channel();
+        thread::scope(|scope| {
+            // Appends without a pause until one that began when the broker had been launched again.
             scope.spawn(|| {
-                for step in 0..STEPS {
+                let loaded = loaded;
+                for step in 0.. {
+                    let is_last = is_back.load(Ordering::Relaxed);
                     append_all(&mut *producer, step * STEP, &block(step * STEP, STEP));
-                    std::thread::sleep(Duration::from_millis(5));
+                    if step == 10 {
+                        loaded.send(()).unwrap();
+                    }
+                    if is_last {
+                        return end.store((step + 1) * STEP, Ordering::Relaxed);
+                    }
                 }
             });
-            scope.spawn(|| read_all(&mut *reader, 0, STEPS * STEP));
-            std::thread::sleep(Duration::from_millis(150));
+            scope.spawn(|| read_up_to(&mut *reader, 0, &end));
+            is_loaded.recv_timeout(PATIENCE).unwrap();
             rocketmq.brokers[0].kill();
             rocketmq.brokers[0].launch();
+            is_back.store(true, Ordering::Relaxed);
             rocketmq.wait();
         });
         let mut again = queue.reader(&topic, &[(P0, Offset(0))]).unwrap();
-        read_all(&mut *again, 0, STEPS * STEP);
-        assert_eq!(queue.spans(&topic).unwrap()[0].end, Offset(STEPS * STEP));
+        read_up_to(&mut *again, 0, &end);
+        assert_eq!(queue.spans(&topic).unwrap()[0].end.0, end.into_inner());
     }
 }
 

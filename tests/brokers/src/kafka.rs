@@ -1,48 +1,32 @@
 //! Apache Kafka 3.9 in KRaft mode: one node, or three with replication 3 and two in-sync replicas.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::process::Command;
 use std::{fs, thread};
 
 use tempfile::TempDir;
 
 use crate::class_path;
+use crate::java;
 use crate::ports;
-use crate::process::Process;
 use crate::proxy::Proxy;
 use crate::room::{self, Room};
+use crate::server::Server;
 
-/// Starting takes about 4 s on an idle machine with two cores.
-const START_PATIENCE: Duration = Duration::from_secs(120);
-
-/// A clean stop moves leaders away first.
-const STOP_PATIENCE: Duration = Duration::from_secs(30);
-
-/// What the broker says when it takes requests.
+/// What a node says when it takes requests.
 const READY: &str = "Kafka Server started";
 
 /// A cluster. Dropping it ends all nodes; when a test fails, it shows the end of their logs.
 #[derive(Debug)]
 pub struct Kafka {
     class_path: String,
+    /// In order of their ids, which begin with 1.
+    pub nodes: Vec<Server>,
+    /// The way to each node of those clients that connect to [`Kafka::wired_address`].
+    pub wires: Vec<Proxy>,
     folder: TempDir,
-    /// The nodes, in order of their ids, which begin with 1.
-    pub nodes: Vec<Node>,
     /// Held, not read; after the nodes, which end before it.
     _room: Room,
-}
-
-/// One node of a cluster.
-#[derive(Debug)]
-pub struct Node {
-    class_path: String,
-    folder: PathBuf,
-    port: u16,
-    /// The way of those clients that connect to [`Kafka::wired_address`].
-    pub wire: Proxy,
-    process: Option<Process>,
 }
 
 impl Kafka {
@@ -65,41 +49,43 @@ impl Kafka {
         let (clients, others) = ports.split_at(count);
         let (controllers, others) = others.split_at(count);
         let (wired, wires) = others.split_at(count);
-        let id = cluster_id();
-        let mut nodes = Vec::new();
+        let mut kafka = Kafka { class_path, nodes: vec![], wires: vec![], folder, _room: room };
         for (i, &port) in clients.iter().enumerate() {
-            let node = Node {
-                class_path: class_path.clone(),
-                folder: folder.path().join(format!("node-{}", i + 1)),
-                port,
-                wire: Proxy::start(wires[i], wired[i]),
-                process: None,
-            };
-            fs::create_dir(&node.folder).expect("a folder for a node can be made");
+            let folder = kafka.folder.path().join(format!("node-{}", i + 1));
+            fs::create_dir(&folder).expect("a folder for a node can be made");
             let wire = (wired[i], wires[i]);
-            let properties = properties(i + 1, port, wire, controllers, &node.folder);
-            fs::write(node.properties(), properties).expect("the settings can be written");
-            node.format(&id);
-            nodes.push(node);
+            let text = properties(i + 1, port, wire, controllers, &folder);
+            let properties = folder.join("server.properties");
+            fs::write(&properties, text).expect("the settings can be written");
+            kafka.format(&properties);
+            let mut args = flags("256m");
+            args.extend(["-cp", &kafka.class_path, "kafka.Kafka"].map(str::to_owned));
+            args.push(properties.display().to_string());
+            kafka.nodes.push(Server::new(port, args, folder.join("server.log"), READY));
+            kafka.wires.push(Proxy::start(wires[i], wired[i]));
         }
-        let mut kafka = Kafka { class_path, folder, nodes, _room: room };
-        kafka.nodes.iter_mut().for_each(Node::launch);
-        kafka.nodes.iter_mut().for_each(Node::wait);
+        kafka.nodes.iter_mut().for_each(Server::launch);
+        kafka.nodes.iter_mut().for_each(Server::wait);
         Some(kafka)
+    }
+
+    /// Makes the folder of a node with these settings one of the cluster.
+    fn format(&self, properties: &Path) {
+        let mut tool = self.tool("kafka.tools.StorageTool");
+        tool.args(["format", "--cluster-id", CLUSTER_ID, "--config"]).arg(properties);
+        java::succeeded("StorageTool", &tool.output().expect("java can be started"));
     }
 
     /// What clients connect to: `host:port`, with commas between several.
     #[must_use]
     pub fn address(&self) -> String {
-        let of = |node: &Node| node.address();
-        self.nodes.iter().map(of).collect::<Vec<_>>().join(",")
+        self.nodes.iter().map(Server::address).collect::<Vec<_>>().join(",")
     }
 
-    /// What clients connect to that reach every node through its [`Node::wire`].
+    /// What clients connect to that reach every node through its wire.
     #[must_use]
     pub fn wired_address(&self) -> String {
-        let of = |node: &Node| node.wire.address();
-        self.nodes.iter().map(of).collect::<Vec<_>>().join(",")
+        self.wires.iter().map(Proxy::address).collect::<Vec<_>>().join(",")
     }
 
     /// Folder that ends with the cluster, for whatever a test wants to keep there.
@@ -111,7 +97,9 @@ impl Kafka {
     /// A Java tool of Kafka, not started yet: `main` is its class.
     #[must_use]
     pub fn tool(&self, main: &str) -> Command {
-        java(&self.class_path, main)
+        let mut java = Command::new("java");
+        java.args(flags("128m")).args(["-cp", &self.class_path, main]);
+        java
     }
 
     /// Runs a Java tool with `--bootstrap-server` and what else it needs.
@@ -121,133 +109,29 @@ impl Kafka {
     pub fn run(&self, main: &str, args: &[&str]) -> String {
         let mut tool = self.tool(main);
         tool.args(["--bootstrap-server", &self.address()]).args(args);
-        succeeded(main, &tool.output().expect("java can be started"))
+        java::succeeded(main, &tool.output().expect("java can be started"))
     }
 }
 
 impl Drop for Kafka {
     fn drop(&mut self) {
         if thread::panicking() {
-            self.nodes.iter().for_each(Node::show_log);
+            self.nodes.iter().for_each(Server::show_log);
         }
-        self.nodes.iter_mut().for_each(Node::kill);
     }
 }
 
-impl Node {
-    /// What clients connect to.
-    #[must_use]
-    pub fn address(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
-    }
-
-    /// Starts it again and waits until it takes requests.
-    pub fn restart(&mut self) {
-        self.launch();
-        self.wait();
-    }
-
-    /// Ends it as a crash would.
-    pub fn kill(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            process.kill();
-        }
-    }
-
-    /// Ends it cleanly.
-    pub fn stop(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            process.stop(STOP_PATIENCE);
-        }
-    }
-
-    /// Has it do nothing until [`Node::thaw`].
-    pub fn freeze(&self) {
-        self.process.as_ref().expect("it runs").signal("STOP");
-    }
-
-    /// Lets it go on.
-    pub fn thaw(&self) {
-        self.process.as_ref().expect("it runs").signal("CONT");
-    }
-
-    fn properties(&self) -> PathBuf {
-        self.folder.join("server.properties")
-    }
-
-    fn log(&self) -> PathBuf {
-        self.folder.join("broker.log")
-    }
-
-    fn format(&self, cluster: &str) {
-        let mut tool = java(&self.class_path, "kafka.tools.StorageTool");
-        tool.args(["format", "--cluster-id", cluster, "--config"]).arg(self.properties());
-        succeeded("StorageTool", &tool.output().expect("java can be started"));
-    }
-
-    /// Starts the process; what it said before stays in a log of its own, so that its first words
-    /// are not taken for the last one's.
-    fn launch(&mut self) {
-        static STARTS: AtomicU32 = AtomicU32::new(0);
-        let old = format!("broker.{}.log", STARTS.fetch_add(1, Ordering::Relaxed));
-        // There is none before the first start.
-        let _ = fs::rename(self.log(), self.folder.join(old));
-        let properties = self.properties().display().to_string();
-        let mut args = jvm("256m");
-        args.extend(["-cp".into(), self.class_path.clone(), "kafka.Kafka".into(), properties]);
-        self.process = Some(Process::start("java", &args, &self.log()));
-    }
-
-    fn wait(&mut self) {
-        let begun = Instant::now();
-        while !fs::read_to_string(self.log()).is_ok_and(|log| log.contains(READY)) {
-            let ended = self.process.as_mut().expect("it was launched").ended();
-            if ended.is_some() || begun.elapsed() > START_PATIENCE {
-                self.show_log();
-                panic!("a broker did not start ({ended:?})");
-            }
-            thread::sleep(Duration::from_millis(50));
-        }
-    }
-
-    fn show_log(&self) {
-        let log = fs::read_to_string(self.log()).unwrap_or_default();
-        // What it says of its settings and every request is no use here.
-        let lines: Vec<&str> = log.lines().filter(|line| !line.contains("INFO")).collect();
-        let last = &lines[lines.len().saturating_sub(40)..];
-        eprintln!("--- end of {}\n{}\n---", self.log().display(), last.join("\n"));
-    }
-}
-
-/// Flags that make a JVM start fast and stay small.
-fn jvm(heap: &str) -> Vec<String> {
+/// Flags of a JVM that logs as `log4j.properties` says.
+fn flags(heap: &str) -> Vec<String> {
     let logging = class_path::source("kafka").join("log4j.properties");
-    vec![
-        format!("-Xmx{heap}"),
-        "-XX:+UseSerialGC".into(),
-        "-XX:TieredStopAtLevel=1".into(),
-        format!("-Dlog4j.configuration=file:{}", logging.display()),
-    ]
-}
-
-fn java(class_path: &str, main: &str) -> Command {
-    let mut command = Command::new("java");
-    command.args(jvm("128m")).args(["-cp", class_path, main]);
-    command
-}
-
-fn succeeded(tool: &str, output: &Output) -> String {
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{tool} failed:\n{said}{errors}");
-    said
+    let mut flags = java::flags(heap);
+    flags.push(format!("-Dlog4j.configuration=file:{}", logging.display()));
+    flags
 }
 
 /// 16 bytes in URL-safe base64 without padding, the only form that is taken; all clusters of tests
 /// may share it, since each has its own ports and folders.
-fn cluster_id() -> String {
-    "c2Vpc21pYy10ZXN0cy0xMg".to_owned()
-}
+const CLUSTER_ID: &str = "c2Vpc21pYy10ZXN0cy0xMg";
 
 /// Settings of node `id`. Few threads and partitions of internal topics: a test starts in seconds.
 /// `wired` is the port of a listener of its own and the one under which clients are told to find it.

@@ -7,13 +7,16 @@
 //! is a failure.
 
 mod class_path;
+mod java;
 mod kafka;
 mod ports;
 mod process;
 mod proxy;
 mod rocketmq;
 mod room;
+mod server;
 
-pub use kafka::{Kafka, Node};
+pub use kafka::Kafka;
 pub use proxy::Proxy;
-pub use rocketmq::{Broker, Flush, RocketMq};
+pub use rocketmq::{Flush, RocketMq};
+pub use server::Server;

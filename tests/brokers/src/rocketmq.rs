@@ -5,7 +5,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -14,16 +14,19 @@ use std::{fs, thread};
 use tempfile::TempDir;
 
 use crate::class_path;
+use crate::java;
 use crate::ports;
-use crate::process::Process;
 use crate::room::{self, Room};
+use crate::server::{START_PATIENCE, Server, show_end};
 
-/// Starting takes 3 to 15 s on an idle machine with two cores, and a broker is often not in the
-/// nameserver for another 10 s.
-const START_PATIENCE: Duration = Duration::from_secs(120);
+/// What a server says when it takes requests.
+const READY: &str = "boot success";
 
-/// A clean stop takes 8 to 11 s.
-const STOP_PATIENCE: Duration = Duration::from_secs(40);
+/// Class of a nameserver.
+const NAMESERVER: &str = "org.apache.rocketmq.namesrv.NamesrvStartup";
+
+/// Class of a broker.
+const BROKER: &str = "org.apache.rocketmq.broker.BrokerStartup";
 
 /// When an acknowledged message is on the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,24 +42,12 @@ pub enum Flush {
 #[derive(Debug)]
 pub struct RocketMq {
     tools: String,
+    nameserver: Server,
+    /// `broker-a`, `broker-b`, …, each a master.
+    pub brokers: Vec<Server>,
     folder: TempDir,
-    port: u16,
-    nameserver: Option<Process>,
-    /// `broker-a`, `broker-b`, ….
-    pub brokers: Vec<Broker>,
     /// Held, not read; after the brokers, which end before it.
     _room: Room,
-}
-
-/// One broker, a master.
-#[derive(Debug)]
-pub struct Broker {
-    class_path: String,
-    folder: PathBuf,
-    name: String,
-    port: u16,
-    nameserver: u16,
-    process: Option<Process>,
 }
 
 impl RocketMq {
@@ -97,30 +88,22 @@ impl RocketMq {
         let tools = class_path::of("rocketmq-nameserver")?;
         let (room, folder) = (Room::wait_for(count), room::folder());
         let classes = folder.path().join("classes");
-        compile("LoopbackHAService.java", &broker_jars, &classes);
-        let service = classes.join("META-INF/service");
-        fs::create_dir_all(&service).expect("the folder is ours");
-        let named = service.join("org.apache.rocketmq.store.ha.HAService");
-        fs::write(named, "org.apache.rocketmq.store.ha.LoopbackHAService\n").expect("it is ours");
-        let port = ports::free(1)[0];
-        let mut rocketmq =
-            RocketMq { tools, folder, port, nameserver: None, brokers: Vec::new(), _room: room };
-        rocketmq.start_nameserver();
+        replicate_on_loopback(&broker_jars, &classes);
+        let (port, at) = (ports::free(1)[0], folder.path().join("nameserver"));
+        let conf = format!("listenPort={port}\nbindAddress=127.0.0.1\n");
+        let nameserver = server(port, &at, ("128m", &tools, NAMESERVER), &conf);
+        let brokers = Vec::new();
+        let mut rocketmq = RocketMq { tools, nameserver, brokers, folder, _room: room };
+        let class_path = format!("{}:{broker_jars}", classes.display());
         for letter in ('a'..='z').take(count) {
             let name = format!("broker-{letter}");
-            let broker = Broker {
-                class_path: format!("{}:{broker_jars}", classes.display()),
-                folder: rocketmq.folder.path().join(&name),
-                name,
-                port: port_with_a_free_one_below(),
-                nameserver: port,
-                process: None,
-            };
-            fs::create_dir(&broker.folder).expect("a folder for a broker can be made");
-            fs::write(broker.settings(), broker.conf(flush, settings)).expect("it is ours");
-            rocketmq.brokers.push(broker);
+            let (port, at) = (port_with_a_free_one_below(), rocketmq.folder.path().join(&name));
+            let nameserver = rocketmq.nameserver.address();
+            let conf = broker_conf(&name, port, &nameserver, &at.join("store"), flush) + settings;
+            rocketmq.brokers.push(server(port, &at, ("512m", &class_path, BROKER), &conf));
         }
-        rocketmq.brokers.iter_mut().for_each(Broker::launch);
+        rocketmq.nameserver.launch();
+        rocketmq.brokers.iter_mut().for_each(Server::launch);
         rocketmq.wait();
         Some(rocketmq)
     }
@@ -128,7 +111,7 @@ impl RocketMq {
     /// Address of the nameserver: `host:port`.
     #[must_use]
     pub fn address(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
+        self.nameserver.address()
     }
 
     /// What `--queue` takes.
@@ -143,41 +126,22 @@ impl RocketMq {
         self.folder.path()
     }
 
-    /// Starts the nameserver, again if it was ended.
-    pub fn start_nameserver(&mut self) {
-        let folder = self.folder.path().join("nameserver");
-        fs::create_dir_all(&folder).expect("the folder is ours");
-        let conf = folder.join("nameserver.conf");
-        let text = format!("listenPort={}\nbindAddress=127.0.0.1\n", self.port);
-        fs::write(&conf, text).expect("the folder is ours");
-        let mut args = jvm(&folder, "128m");
-        let main = "org.apache.rocketmq.namesrv.NamesrvStartup";
-        args.extend(["-cp", &self.tools, main, "-c"].map(str::to_owned));
-        args.push(conf.display().to_string());
-        self.nameserver =
-            Some(Process::start("java", &with_home(&folder, args), &folder.join("log")));
-    }
-
-    /// Ends the nameserver as a crash would.
-    pub fn kill_nameserver(&mut self) {
-        self.nameserver = None;
-    }
-
     /// Waits until the nameserver knows every broker that runs.
+    ///
+    /// # Panics
+    /// When that takes too long, or a broker ends instead; then their logs are shown.
     pub fn wait(&mut self) {
         let begun = Instant::now();
-        let wanted: Vec<_> = self.brokers.iter().filter(|it| it.process.is_some()).collect();
-        let wanted: Vec<_> = wanted.iter().map(|it| format!("\"{}\"", it.address())).collect();
+        let running = |broker: &&mut Server| broker.is_launched();
+        self.brokers.iter_mut().filter(running).for_each(Server::wait);
+        let wanted = self.brokers.iter().filter(|broker| broker.is_launched());
+        let wanted: Vec<_> = wanted.map(|broker| format!("\"{}\"", broker.address())).collect();
         loop {
             let route = route_of(&self.address(), "TBW102");
             if wanted.iter().all(|address| route.contains(address)) {
                 return;
             }
-            let ended = self.brokers.iter_mut().find_map(|it| it.process.as_mut()?.ended());
-            if ended.is_some() || begun.elapsed() > START_PATIENCE {
-                self.show_logs();
-                panic!("a broker did not start ({ended:?}): {route}");
-            }
+            assert!(begun.elapsed() < START_PATIENCE, "a broker is not in the route: {route}");
             thread::sleep(Duration::from_millis(50));
         }
     }
@@ -199,11 +163,10 @@ impl RocketMq {
         let classes = folder.join("classes");
         let source = class_path::source("rocketmq-java").join(format!("{main}.java"));
         if source.exists() {
-            compile(&format!("{main}.java"), &self.tools, &classes);
+            java::compile("rocketmq-java", &format!("{main}.java"), &self.tools, &classes);
         }
         let mut java = Command::new("java");
-        java.args(jvm(&folder, "128m")).env("ROCKETMQ_HOME", &folder);
-        java.env("NAMESRV_ADDR", self.address());
+        java.args(flags("128m", &folder)).env("NAMESRV_ADDR", self.address());
         java.args(["-cp", &format!("{}:{}", classes.display(), self.tools), main]).args(args);
         let output = java.output().expect("java can be started");
         let said = [&*output.stdout, &*output.stderr].map(String::from_utf8_lossy).concat();
@@ -211,16 +174,11 @@ impl RocketMq {
     }
 
     fn show_logs(&self) {
-        let mut logs = vec![self.folder.path().join("nameserver/log")];
-        for broker in &self.brokers {
-            logs.push(broker.log());
-            logs.push(broker.folder.join("logs/rocketmqlogs/broker.log"));
-        }
-        for log in logs {
-            let text = fs::read_to_string(&log).unwrap_or_default();
-            let lines: Vec<&str> = text.lines().collect();
-            let last = &lines[lines.len().saturating_sub(40)..];
-            eprintln!("--- end of {}\n{}\n---", log.display(), last.join("\n"));
+        self.nameserver.show_log();
+        for (letter, broker) in ('a'..='z').zip(&self.brokers) {
+            broker.show_log();
+            let of = format!("broker-{letter}/logs/rocketmqlogs/broker.log");
+            show_end(&self.folder.path().join(of));
         }
     }
 }
@@ -230,82 +188,41 @@ impl Drop for RocketMq {
         if thread::panicking() {
             self.show_logs();
         }
-        self.brokers.iter_mut().for_each(Broker::kill);
     }
 }
 
-impl Broker {
-    /// Its name in routes.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
-    }
+/// A server that keeps all it has in `folder`: heap, class path and class of its `program`, and what
+/// its settings say.
+fn server(port: u16, folder: &Path, program: (&str, &str, &str), conf: &str) -> Server {
+    fs::create_dir(folder).expect("a folder for a server can be made");
+    let settings = folder.join("server.conf");
+    fs::write(&settings, conf).expect("the folder is ours");
+    let (heap, class_path, main) = program;
+    let mut args = flags(heap, folder);
+    args.extend(["-cp", class_path, main, "-c"].map(str::to_owned));
+    args.push(settings.display().to_string());
+    Server::new(port, args, folder.join("server.log"), READY)
+}
 
-    /// What clients are told to connect to.
-    #[must_use]
-    pub fn address(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
-    }
+/// Flags of a JVM that keeps its logs in `folder` and takes it for its home.
+fn flags(heap: &str, folder: &Path) -> Vec<String> {
+    let mut flags = java::flags(heap);
+    flags.extend(
+        ["user.home", "rocketmq.home.dir"].map(|it| format!("-D{it}={}", folder.display())),
+    );
+    flags
+}
 
-    /// Ends it as a crash would.
-    pub fn kill(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            process.kill();
-        }
-    }
-
-    /// Ends it cleanly.
-    pub fn stop(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            process.stop(STOP_PATIENCE);
-        }
-    }
-
-    /// Has it do nothing until [`Broker::thaw`].
-    pub fn freeze(&self) {
-        self.process.as_ref().expect("it runs").signal("STOP");
-    }
-
-    /// Lets it go on.
-    pub fn thaw(&self) {
-        self.process.as_ref().expect("it runs").signal("CONT");
-    }
-
-    /// Starts it, again if it was ended; [`RocketMq::wait`] waits until it takes requests.
-    pub fn launch(&mut self) {
-        let mut args = jvm(&self.folder, "512m");
-        args.push("-XX:MaxDirectMemorySize=512m".to_owned());
-        let main = "org.apache.rocketmq.broker.BrokerStartup";
-        args.extend(["-cp", &self.class_path, main, "-c"].map(str::to_owned));
-        args.push(self.settings().display().to_string());
-        self.process = Some(Process::start("java", &with_home(&self.folder, args), &self.log()));
-    }
-
-    /// Where it keeps its messages.
-    #[must_use]
-    pub fn store(&self) -> PathBuf {
-        self.folder.join("store")
-    }
-
-    fn settings(&self) -> PathBuf {
-        self.folder.join("broker.conf")
-    }
-
-    fn log(&self) -> PathBuf {
-        self.folder.join("log")
-    }
-
-    /// As operators should have it for us: large pulls, and no timer wheel, which nobody uses here.
-    fn conf(&self, flush: Flush, more: &str) -> String {
-        let Broker { name, port, nameserver, .. } = self;
-        let flush = match flush {
-            Flush::Async => "ASYNC_FLUSH",
-            Flush::Sync => "SYNC_FLUSH",
-        };
-        let store = self.store().display().to_string();
-        let replication = port - 1;
-        format!(
-            "brokerClusterName=DefaultCluster
+/// As operators should have it for us: large pulls, and no timer wheel, which nobody uses here.
+fn broker_conf(name: &str, port: u16, nameserver: &str, store: &Path, flush: Flush) -> String {
+    let flush = match flush {
+        Flush::Async => "ASYNC_FLUSH",
+        Flush::Sync => "SYNC_FLUSH",
+    };
+    let store = store.display().to_string();
+    let replication = port - 1;
+    format!(
+        "brokerClusterName=DefaultCluster
 brokerName={name}
 brokerId=0
 brokerRole=ASYNC_MASTER
@@ -315,7 +232,7 @@ brokerIP2=127.0.0.1
 bindAddress=127.0.0.1
 listenPort={port}
 haListenPort={replication}
-namesrvAddr=127.0.0.1:{nameserver}
+namesrvAddr={nameserver}
 storePathRootDir={store}
 storePathCommitLog={store}/commitlog
 mappedFileSizeCommitLog=134217728
@@ -326,10 +243,17 @@ maxTransferBytesOnMessageInMemory=4194304
 maxTransferCountOnMessageInDisk=4096
 maxTransferBytesOnMessageInDisk=4194304
 diskMaxUsedSpaceRatio=95
-{more}
 "
-        )
-    }
+    )
+}
+
+/// Has brokers load `LoopbackHAService.java` from `classes`.
+fn replicate_on_loopback(jars: &str, classes: &Path) {
+    java::compile("rocketmq-java", "LoopbackHAService.java", jars, classes);
+    let service = classes.join("META-INF/service");
+    fs::create_dir_all(&service).expect("the folder is ours");
+    let named = service.join("org.apache.rocketmq.store.ha.HAService");
+    fs::write(named, "org.apache.rocketmq.store.ha.LoopbackHAService\n").expect("it is ours");
 }
 
 /// A broker also listens two ports below its own.
@@ -343,38 +267,9 @@ fn port_with_a_free_one_below() -> u16 {
     }
 }
 
-/// Flags that make a JVM start fast, stay small and keep its logs in `folder`.
-fn jvm(folder: &Path, heap: &str) -> Vec<String> {
-    vec![
-        format!("-Xmx{heap}"),
-        "-XX:+UseSerialGC".to_owned(),
-        "-XX:TieredStopAtLevel=1".to_owned(),
-        format!("-Duser.home={}", folder.display()),
-    ]
-}
-
-/// The servers want to be told a home folder; `env` tells them.
-fn with_home(folder: &Path, args: Vec<String>) -> Vec<String> {
-    // `Process` starts `java` itself; its system property is enough for the servers.
-    let home = format!("-Drocketmq.home.dir={}", folder.display());
-    std::iter::once(home).chain(args).collect()
-}
-
 /// Words of the JVM and of logging frameworks that are no answer.
 fn is_noise(line: &str) -> bool {
     line.contains("RocketMQLog:WARN") || line.contains("SLF4J") || line.contains("VM warning")
-}
-
-/// Compiles a file of `rocketmq-java` into `classes`.
-fn compile(file: &str, jars: &str, classes: &Path) {
-    fs::create_dir_all(classes).expect("the folder is ours");
-    let mut javac = Command::new("javac");
-    javac.args(["-nowarn", "-cp", jars, "-d"]).arg(classes);
-    javac.arg(class_path::source("rocketmq-java").join(file));
-    let output =
-        javac.output().expect("javac can be started: apt-get install openjdk-17-jdk-headless");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{file} does not compile:\n{said}");
 }
 
 /// What the nameserver answers when it is asked for a route; empty when it does not.

@@ -47,7 +47,7 @@ impl Backend for InFiles {
     }
 }
 
-crate::conformance!(|| InFiles { folder: tempfile::tempdir().unwrap() });
+crate::conformance!(Some(InFiles::new()));
 
 impl InFiles {
     fn new() -> Self {
