@@ -7,6 +7,9 @@
 mod home;
 mod log;
 mod names;
+mod owner;
+mod partition;
+mod state;
 mod store;
 
 use std::collections::BTreeMap;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::home::HomeState;
 use super::log::TopicLog;
+use super::state::HomeState;
 use crate::failpoints::{APPEND_AFTER, APPEND_IN_TRANSACTION, pass};
 use crate::pieces::recognised;
 use crate::topic::new_id;
