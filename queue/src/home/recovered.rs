@@ -1,0 +1,36 @@
+//! What a home says when a slot begins.
+
+use super::{Checkpoint, JournalEntry};
+use crate::{Offset, Partition};
+
+/// A partition's position as the last commit left it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Number of that commit.
+    pub number: u64,
+    /// Next input offset.
+    pub next: Offset,
+    /// What the pipeline kept beside it.
+    pub note: Vec<u8>,
+    /// When it was made, ms since 1970 UTC; for people.
+    pub committed_ms: i64,
+}
+
+/// Where a partition goes on.
+#[derive(Debug)]
+pub struct Recovered {
+    /// The partition.
+    pub partition: Partition,
+    /// `None`: it was never committed.
+    pub progress: Option<Progress>,
+    /// The newest checkpoint that is whole. `None`: replay from the first journal entry.
+    pub checkpoint: Option<Checkpoint>,
+    /// Journal entries that are not in the checkpoint, in order.
+    pub journal: Vec<JournalEntry>,
+    /// Next journal sequence.
+    pub next_sequence: u64,
+    /// Highest checkpoint number ever used, 0 if none.
+    pub last_checkpoint: u64,
+    /// Newer checkpoints that had to be passed over, each with the reason.
+    pub passed_over: Vec<String>,
+}

@@ -1,0 +1,51 @@
+//! What a home says to those who look in.
+
+use std::ops::Range;
+
+use super::{Asked, CheckpointInfo, Job, Progress};
+use crate::{Offset, Partition, Span};
+
+/// A home as one commit left it.
+#[derive(Debug)]
+pub struct View {
+    /// Given once, when the home was made: sinks refuse rows of another home.
+    pub id: String,
+    /// Whose home it is.
+    pub job: Job,
+    /// One for each partition of the input, in order.
+    pub partitions: Vec<PartitionView>,
+    /// How far the sinks have come.
+    pub sinks: Vec<SinkPosition>,
+    /// Checkpoints asked for that not every partition has taken yet.
+    pub asked: Vec<Asked>,
+}
+
+/// One partition in a [`View`].
+#[derive(Debug)]
+pub struct PartitionView {
+    /// `None`: never committed.
+    pub progress: Option<Progress>,
+    /// Rows of the result topic.
+    pub rows: Span,
+    /// Dead letters.
+    pub dead: Span,
+    /// Rows of the roll-up topics.
+    pub rollups: Vec<Span>,
+    /// Offsets of rows that rewinds took out: nothing is there, nor will be.
+    pub rows_cut: Vec<Span>,
+    /// Sequences of the journal entries kept.
+    pub journal: Range<u64>,
+    /// Checkpoints kept, oldest first.
+    pub checkpoints: Vec<CheckpointInfo>,
+}
+
+/// How far a sink has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SinkPosition {
+    /// Name of the sink.
+    pub sink: String,
+    /// Partition of the result topic.
+    pub partition: Partition,
+    /// Next row.
+    pub next: Offset,
+}
