@@ -1,5 +1,5 @@
-//! Follows partitions of a log by asking it again and again: the [`Reader`] and the [`Source`] of
-//! every backend that cannot wake its readers.
+//! Follows partitions of a log by asking it again and again: the [`Reader`] of every backend that
+//! cannot wake its readers, and what its [`Source`](crate::Source) is made of.
 //!
 //! Partitions take turns. When all were found at their end, the log is asked only whether anything
 //! changed, with pauses that grow from [`limits::READ_PAUSE_MIN`] to [`limits::READ_PAUSE_MAX`].
@@ -8,7 +8,8 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::{Batch, Claim, Event, Offset, Partition, Reader, Result, Source, limits};
+use crate::sole::Follow;
+use crate::{Batch, Event, Offset, Partition, Reader, Result, limits};
 
 /// A log that can be asked.
 pub(crate) trait Log: Send {
@@ -51,21 +52,16 @@ pub(crate) struct Follower<L> {
 impl<L: Log> Follower<L> {
     pub(crate) fn new(log: L, at: &[(Partition, Offset)]) -> Self {
         let mut follower = Follower { log, cursors: Vec::new(), turn: 0, quiet: false };
-        follower.start(at);
+        follower.place(at);
         follower
     }
 
-    /// Reads these partitions from these offsets on; others stay where they are.
-    fn start(&mut self, at: &[(Partition, Offset)]) {
+    fn place(&mut self, at: &[(Partition, Offset)]) {
         for &(partition, next) in at {
-            self.stop(partition);
+            self.stop(&[partition]);
             self.cursors.push(Cursor { partition, next, told: false });
         }
         self.quiet = false;
-    }
-
-    fn stop(&mut self, partition: Partition) {
-        self.cursors.retain(|cursor| cursor.partition != partition);
     }
 
     /// Asks each partition once, beginning with the one whose turn it is.
@@ -116,46 +112,21 @@ impl<L: Log> Reader for Follower<L> {
     }
 }
 
-/// A source whose partitions never move.
-pub(crate) struct SoleSource<L> {
-    follower: Follower<L>,
-    /// Partitions not yet announced as assigned.
-    unsaid: Option<Vec<Partition>>,
-}
-
-impl<L: Log> SoleSource<L> {
-    pub(crate) fn new(log: L, partitions: &[Partition]) -> Self {
-        SoleSource { follower: Follower::new(log, &[]), unsaid: Some(partitions.to_vec()) }
-    }
-}
-
-impl<L: Log> Source for SoleSource<L> {
-    fn poll(&mut self, wait: Duration, spare: &mut Vec<Batch>) -> Result<Event> {
-        match self.unsaid.take() {
-            Some(partitions) => Ok(Event::Assigned(partitions)),
-            None => self.follower.read(wait, spare),
-        }
-    }
-
+impl<L: Log> Follow for Follower<L> {
     fn start(&mut self, at: &[(Partition, Offset)]) -> Result<()> {
-        self.follower.start(at);
+        self.place(at);
         Ok(())
     }
 
-    fn release(&mut self, partitions: &[Partition]) -> Result<()> {
-        partitions.iter().for_each(|&partition| self.follower.stop(partition));
-        Ok(())
+    fn stop(&mut self, partitions: &[Partition]) {
+        self.cursors.retain(|cursor| !partitions.contains(&cursor.partition));
     }
 
     fn end(&mut self, partition: Partition) -> Result<Offset> {
-        self.follower.log.end(partition)
+        self.log.end(partition)
     }
 
     fn in_flight(&mut self) -> Result<Duration> {
-        self.follower.log.in_flight()
-    }
-
-    fn claim(&self) -> Claim {
-        Claim::Sole
+        self.log.in_flight()
     }
 }

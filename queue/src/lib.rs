@@ -29,6 +29,7 @@ mod partitioner;
 mod patience;
 mod pieces;
 mod queue;
+mod sole;
 mod tip;
 mod topic;
 mod url;

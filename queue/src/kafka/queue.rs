@@ -4,7 +4,8 @@ use super::admin::{Admin, INPUT, KEPT};
 use super::client::Cluster;
 use super::member::GroupSource;
 use super::producer::KafkaProducer;
-use super::reader::{KafkaReader, SoleSource};
+use super::reader::KafkaReader;
+use crate::sole::SoleSource;
 use crate::{
     Address, Hold, Member, Offset, Partition, Policy, Producer, Queue, Reader, Result, Retained,
     Source, Span, Topic, check,
@@ -89,7 +90,9 @@ impl Queue for KafkaQueue {
 
     fn source(&self, topic: &Topic, partitions: &[Partition]) -> Result<Box<dyn Source>> {
         self.cluster.check(topic)?;
-        Ok(Box::new(SoleSource::new(&self.cluster, topic, partitions)?))
+        partitions.iter().try_for_each(|&partition| check::partition(topic, partition))?;
+        let reader = KafkaReader::new(&self.cluster, topic, &[])?;
+        Ok(Box::new(SoleSource::new(reader, partitions)))
     }
 
     fn member(&self, topic: &Topic, member: &Member) -> Result<Box<dyn Source>> {

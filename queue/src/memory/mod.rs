@@ -21,7 +21,8 @@ pub use home::MemoryHome;
 use log::{MemoryLog, PartitionLog, TopicLog};
 use store::Store;
 
-use crate::follow::{Follower, SoleSource};
+use crate::follow::Follower;
+use crate::sole::SoleSource;
 use crate::{
     Append, Appended, Error, Held, Hold, Offset, Partition, Policy, Producer, Queue, Reader,
     Result, Retained, Source, Span, Topic, check, clock,
@@ -165,7 +166,7 @@ impl Queue for Memory {
 
     fn source(&self, topic: &Topic, partitions: &[Partition]) -> Result<Box<dyn Source>> {
         let log = self.log(topic, partitions.iter().copied())?;
-        Ok(Box::new(SoleSource::new(log, partitions)))
+        Ok(Box::new(SoleSource::new(Follower::new(log, &[]), partitions)))
     }
 
     fn hold(&self, topic: &Topic, holder: &str, at: &[(Partition, Offset)]) -> Result<()> {

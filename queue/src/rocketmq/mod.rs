@@ -21,6 +21,7 @@
 
 mod client;
 mod connection;
+mod cursor;
 mod error;
 mod follow;
 mod limits;
@@ -31,6 +32,7 @@ mod producer;
 pub mod protocol;
 mod queue;
 mod route;
+mod source;
 mod tail;
 
 pub use error::Error;

@@ -7,11 +7,13 @@ use std::time::Instant;
 
 use super::client::{Client, TOOLS_GROUP};
 use super::error::Error as RocketError;
-use super::follow::{Follower, Keeps, RocketSource};
+use super::follow::{Follower, Keeps};
 use super::limits;
 use super::log::{Log, topic_of};
 use super::outlet::Outlet;
 use super::producer::RocketProducer;
+use super::source::Teller;
+use crate::sole::SoleSource;
 use crate::{
     Error, Hold, Offset, Partition, Policy, Producer, Queue, Reader, Result, Retained, Source,
     Span, Topic, check,
@@ -179,8 +181,8 @@ impl Queue for RocketQueue {
 
     fn source(&self, topic: &Topic, partitions: &[Partition]) -> Result<Box<dyn Source>> {
         partitions.iter().try_for_each(|&partition| check::partition(topic, partition))?;
-        let group = Arc::clone(&self.group);
-        Ok(Box::new(RocketSource::new(self.log(topic)?, group, partitions)))
+        let teller = Teller::new(self.log(topic)?, Arc::clone(&self.group));
+        Ok(Box::new(SoleSource::new(teller, partitions)))
     }
 
     /// Nothing is held: the broker deletes by its own rules. The holder's name, up to the first

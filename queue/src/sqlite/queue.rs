@@ -8,7 +8,8 @@ use super::reader::SqliteLog;
 use super::schema::Layout;
 use super::store::{self, Store};
 use super::{producer::SqliteProducer, retention};
-use crate::follow::{Follower, SoleSource};
+use crate::follow::Follower;
+use crate::sole::SoleSource;
 use crate::{
     Error, Held, Hold, Offset, Partition, Policy, Producer, Queue, Reader, Result, Retained,
     Source, Span, Topic, check,
@@ -140,7 +141,7 @@ impl Queue for SqliteQueue {
 
     fn source(&self, topic: &Topic, partitions: &[Partition]) -> Result<Box<dyn Source>> {
         let log = self.log(topic, partitions.iter().copied())?;
-        Ok(Box::new(SoleSource::new(log, partitions)))
+        Ok(Box::new(SoleSource::new(Follower::new(log, &[]), partitions)))
     }
 
     fn hold(&self, topic: &Topic, holder: &str, at: &[(Partition, Offset)]) -> Result<()> {
