@@ -24,7 +24,7 @@ mod idle;
 mod lane;
 #[path = "../../../tests/faults/line.rs"]
 mod line;
-#[path = "../engine/oracle.rs"]
+#[path = "../engine/oracle/mod.rs"]
 #[allow(dead_code, reason = "the engine's own tests use all of it")]
 mod oracle;
 mod process;

@@ -53,6 +53,7 @@ pub(super) struct Ready {
 }
 
 impl Cursor {
+    /// A place where nothing was asked for yet.
     pub(super) fn new(partition: Partition, next: Offset) -> Self {
         Cursor {
             partition,
@@ -99,8 +100,8 @@ impl Cursor {
     /// Fills a batch from what is ready.
     ///
     /// # Errors
-    /// When messages are missing or damaged: what lies before them is in the batch, and the next call
-    /// gives the error again.
+    /// When messages are missing or damaged: what lies before them is in the batch, and the next
+    /// call gives the error again.
     pub(super) fn fill(
         &mut self,
         topic: &str,
@@ -130,10 +131,8 @@ impl Cursor {
                     return Err(Error::OffsetGone { topic, partition, wanted, first: offset });
                 }
                 if message.is_inner_batch() {
-                    return Err(corrupt(
-                        offset,
-                        "it is several messages in one (queue.type=BatchCQ)",
-                    ));
+                    let what = "it is several messages in one (queue.type=BatchCQ)";
+                    return Err(corrupt(offset, what));
                 }
                 if !message.is_whole() {
                     return Err(corrupt(offset, "its body does not fit its CRC"));
