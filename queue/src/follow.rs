@@ -25,7 +25,7 @@ pub(crate) trait Log: Send {
     /// Whether anything may have changed since the last call, asked without much cost.
     fn changed(&mut self) -> Result<bool>;
 
-    /// As [`Source::in_flight`].
+    /// As [`Source::in_flight`](crate::Source::in_flight).
     fn in_flight(&mut self) -> Result<Duration> {
         Ok(Duration::ZERO)
     }

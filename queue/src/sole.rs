@@ -20,6 +20,11 @@ pub(crate) trait Follow: Reader {
 
     /// Next offset to be written.
     fn end(&mut self, partition: Partition) -> Result<Offset>;
+
+    /// As [`Source::in_flight`].
+    fn in_flight(&mut self) -> Result<Duration> {
+        Ok(Duration::ZERO)
+    }
 }
 
 /// A source whose partitions never move.
@@ -56,6 +61,10 @@ impl<F: Follow> Source for SoleSource<F> {
 
     fn end(&mut self, partition: Partition) -> Result<Offset> {
         self.follower.end(partition)
+    }
+
+    fn in_flight(&mut self) -> Result<Duration> {
+        self.follower.in_flight()
     }
 
     fn claim(&self) -> Claim {
