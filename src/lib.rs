@@ -8,6 +8,7 @@
 
 pub mod commands;
 pub mod exit;
+pub mod job_file;
 mod json;
 mod out;
 mod place;

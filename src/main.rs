@@ -2,11 +2,9 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-use seismic::{Cli, exit, start};
+use seismic::{Cli, exit, job_file, start};
 
 fn main() -> ExitCode {
     start();
-    let cli = Cli::parse();
-    exit::run(|| cli.run())
+    exit::run(|| job_file::parse::<Cli>(std::env::args_os().collect())?.run())
 }

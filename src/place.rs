@@ -1,5 +1,7 @@
 //! Where a command works: the queue, the home and the group, the same options everywhere.
 
+use std::path::PathBuf;
+
 use clap::Args;
 use seismic_queue::{Error, Home, Queue, Result, Topic, Url};
 
@@ -7,6 +9,9 @@ use seismic_queue::{Error, Home, Queue, Result, Topic, Url};
 /// three, so that a script can say them once; those that only publish use the queue alone.
 #[derive(Args, Clone, Debug)]
 pub struct Place {
+    /// File with options of the job, in TOML; those of the command line go before
+    #[arg(long, value_name = "FILE")]
+    pub job: Option<PathBuf>,
     /// Queue: sqlite:PATH, kafka://BROKER:9092 or rocketmq://NAMESERVER:9876, several with commas
     /// between
     #[arg(long, value_name = "URL", default_value = "sqlite:output/queue.db")]

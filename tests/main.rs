@@ -25,6 +25,7 @@ mod generate;
 mod group;
 mod import;
 mod instructions;
+mod job_file;
 mod kafka;
 mod look;
 mod loss;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use seismic::commands::generate;
-use seismic::{exit, start};
+use seismic::{exit, job_file, start};
 
 /// Publishes synthetic seismic records, with faults on purpose, to a queue.
 #[derive(Parser)]
@@ -16,6 +16,5 @@ struct Cli {
 
 fn main() -> ExitCode {
     start();
-    let args = Cli::parse().generate;
-    exit::run(|| generate::run(args))
+    exit::run(|| generate::run(job_file::parse::<Cli>(std::env::args_os().collect())?.generate))
 }

@@ -29,8 +29,8 @@ const TARGETS: [(&str, Body); 9] = [
     ("snapshot", bodies::snapshot),
 ];
 
-/// Those whose corpora the tests of sinks and queue go through.
-const ELSEWHERE: [&str; 2] = ["mark", "rocketmq"];
+/// Those whose corpora the tests of sinks, queue and program go through.
+const ELSEWHERE: [&str; 3] = ["job", "mark", "rocketmq"];
 
 fn folder(name: &str) -> PathBuf {
     Path::new(FUZZ).join("corpus").join(name)

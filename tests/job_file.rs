@@ -1,0 +1,147 @@
+//! Options of a job in a file: the same job as from the command line, which goes before; and all
+//! that is wrong with a file at once.
+
+mod body;
+
+use std::fs;
+use std::path::PathBuf;
+
+use proptest::prelude::*;
+use proptest::sample::select;
+use serde_json::Value;
+
+use crate::stage::{ROWS, Stage, parse, sorted};
+
+const START: [&str; 4] = ["--seed", "7", "--start", "2026-01-01T00:00:00Z"];
+
+fn stage_with(file: &str) -> Stage {
+    let stage = Stage::with_records(&START);
+    fs::write(stage.path("job.toml"), file).unwrap();
+    stage
+}
+
+/// Place and content of each row.
+fn rows(stage: &Stage, group: &str) -> Vec<(Value, Value)> {
+    let lines = parse(&stage.ok(&["read", ROWS, "--group", group, "--format", "json"]));
+    let of = |mut line: Value| (line["offset"].take(), line["value"].take());
+    lines.into_iter().map(of).collect()
+}
+
+#[test]
+fn a_file_is_as_if_its_options_stood_on_the_command_line() {
+    let file = "window_ms = 2_000\nlateness_ms = 300\nrollup = [\"10s\"]\nsink = [\"console\"]\n\
+                until_caught_up = true\nquiet = true\ndedupe = 'time'\nfrom = 'earliest'\n";
+    let stage = stage_with(file);
+    let line = "run --window-ms 2000 --lateness-ms 300 --rollup 10s --sink console \
+                --until-caught-up --quiet --dedupe time --from earliest --group line";
+    let printed = stage.ok(&line.split_whitespace().collect::<Vec<_>>());
+    assert!(!printed.is_empty());
+    assert_eq!(sorted(&stage.ok(&["run", "--job", "job.toml"])), sorted(&printed));
+    assert_eq!(rows(&stage, "seismic"), rows(&stage, "line"));
+}
+
+#[test]
+fn the_command_line_goes_before_the_file() {
+    let stage = stage_with("window_ms = 2000\ndrain = true\nsink = ['csv:rows']\n");
+    let printed = stage.ok(&["run", "--window-ms=500", "--job=job.toml", "--sink", "console"]);
+    assert!(!stage.path("rows").exists(), "another sink was asked for");
+    assert_eq!(printed.lines().count(), rows(&stage, "seismic").len());
+    let status = stage.ok(&["status", "--job", "job.toml"]);
+    assert!(status.contains("windows of 500 ms"), "{status}");
+}
+
+#[test]
+fn commands_that_look_at_a_job_take_from_its_file_where_it_is() {
+    let stage = Stage::new();
+    let file = "queue = 'sqlite:there/q.db'\ngroup = 'field'\ndrain = true\nsink = ['csv:rows']\n";
+    fs::create_dir(stage.path("there")).unwrap();
+    fs::write(stage.path("job.toml"), file).unwrap();
+    let job = ["--job", "job.toml"];
+    let mut generator = stage.generator(&[&job[..], &START, &["--json"]].concat());
+    assert!(generator.output().unwrap().status.success());
+    stage.ok(&[&["run"], &job[..]].concat());
+    let verified = stage.ok(&[&["verify", "--complete", "--sink", "csv:rows"], &job[..]].concat());
+    assert!(verified.starts_with("verified: "), "{verified}");
+    for command in ["status", "read seismic-agg-topic", "checkpoint list", "group list"] {
+        let args = command.split_whitespace().chain(job).collect::<Vec<_>>();
+        assert!(!stage.ok(&args).is_empty(), "{command}");
+    }
+    assert!(!stage.path("output").exists(), "nothing is where it is by default");
+}
+
+#[test]
+fn all_that_is_wrong_with_a_file_is_said_at_once_with_its_lines() {
+    let stage = stage_with(include_str!("../fuzz/corpus/job/wrong"));
+    for command in ["run", "status"] {
+        let said = stage.refused(&[command, "--job", "job.toml"], 2);
+        for words in [
+            "job.toml:1: window_ms: invalid value 'x' for '--window-ms <MS>'",
+            "job.toml:2: latenes_ms: there is no such option; \"lateness_ms\" is one",
+            "job.toml:3: rewind: this is done once",
+            "job.toml:4: drain: it is true or false",
+            "job.toml:5: sink: it is text or a number",
+            "job.toml:6: window-ms: this is no option of a job",
+            "job.toml:7: job: this is no option of a job",
+            "job.toml:8: slots: it has one value, not a list",
+            "job.toml:11: more: there is no such option",
+        ] {
+            assert!(said.contains(words), "{words:?} is not in\n{said}");
+        }
+    }
+    assert!(!stage.path("output/queue.seismic.home.db").exists(), "nothing was begun");
+}
+
+#[test]
+fn a_file_that_is_none_is_refused_by_name() {
+    let stage = Stage::new();
+    fs::write(stage.path("broken"), "window_ms = \n[a\n").unwrap();
+    fs::write(stage.path("bytes"), [0xff, 0xfe]).unwrap();
+    fs::write(stage.path("long"), "# far too long\n".repeat(10_000)).unwrap();
+    for (file, words) in [
+        ("broken", "broken:1: "),
+        ("bytes", "the job file bytes is not UTF-8"),
+        ("long", "the job file long is longer than 64 KiB"),
+        (".", "the job file . cannot be read"),
+        ("none", "the job file none cannot be read"),
+    ] {
+        let said = stage.refused(&["run", "--job", file], 2);
+        assert!(said.contains(words), "{words:?} is not in\n{said}");
+    }
+}
+
+#[test]
+fn a_secret_in_a_file_is_refused_as_on_the_command_line() {
+    let stage = stage_with("queue = 'kafka://localhost:1'\n[kafka]\n'sasl.password' = 'hunter2'\n");
+    let said = stage.refused(&["run", "--job", "job.toml"], 2);
+    assert!(said.contains("SEISMIC_KAFKA_SASL_PASSWORD") && !said.contains("hunter2"), "{said}");
+}
+
+fn corpus() -> Vec<PathBuf> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/corpus/job");
+    fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect()
+}
+
+#[test]
+fn each_file_of_the_corpus_is_refused_or_taken() {
+    corpus().iter().for_each(|file| body::job(&fs::read(file).unwrap()));
+}
+
+/// Text that means something in such a file.
+const TELLING: [&str; 14] =
+    ["=", "\n", "\"", "'", "[", "]", "{", "}", ".", "-1", "true", "window_ms", "rewind", "kafka"];
+
+proptest! {
+    #[test]
+    fn a_file_of_any_text_is_refused_or_taken(
+        file in select(corpus()),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), 0..20usize, select(&TELLING[..])), 0..6),
+    ) {
+        let mut bytes = fs::read(file).unwrap();
+        for (at, removed, new) in changes {
+            let from = at.index(bytes.len() + 1);
+            let to = bytes.len().min(from + removed);
+            bytes.splice(from..to, new.bytes());
+        }
+        body::job(&bytes);
+    }
+}
