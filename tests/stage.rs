@@ -146,6 +146,27 @@ impl Stage {
     }
 }
 
+impl Drop for Stage {
+    /// What the processes said, when a test fails.
+    fn drop(&mut self) {
+        if !thread::panicking() {
+            return;
+        }
+        let mut said_before = String::new();
+        for number in 0..self.started.get() {
+            match fs::read_to_string(self.path(&format!("{number}.err"))) {
+                // A test that waits asks the same again and again.
+                Ok(said) if said == said_before => {}
+                Ok(said) => {
+                    eprintln!("--- process {number}\n{said}");
+                    said_before = said;
+                }
+                Err(error) => eprintln!("--- process {number}: {error}"),
+            }
+        }
+    }
+}
+
 /// A process; killed when it is dropped.
 pub struct Running {
     child: Child,

@@ -14,18 +14,19 @@ use rustix::process::Signal;
 use super::trial::Trial;
 use crate::stage::{Stage, wait_until};
 
-/// Larger than any of the files here, WAL included.
-const DISK: &str = "size=96m";
+/// Larger than any of the files of a short trial, WAL included.
+const MIB: u32 = 96;
 
 /// A disk of its own, gone when it is dropped.
 pub struct Disk(PathBuf);
 
 impl Disk {
-    pub fn mount(stage: &Stage, name: &str) -> Option<Disk> {
+    pub fn mount(stage: &Stage, name: &str, mib: u32) -> Option<Disk> {
         let at = stage.path(name);
         fs::create_dir_all(&at).unwrap();
+        let size = format!("size={mib}m");
         let mount =
-            Command::new("mount").args(["-t", "tmpfs", "-o", DISK, "tmpfs"]).arg(&at).output();
+            Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(&at).output();
         if mount.is_ok_and(|output| output.status.success()) {
             return Some(Disk(at));
         }
@@ -57,14 +58,14 @@ impl Drop for Disk {
 #[test]
 fn a_full_disk_under_queue_and_home_is_waited_for() {
     let trial = Trial::new(10, "a real disk full under queue and home");
-    let Some(disk) = Disk::mount(&trial.stage, "output") else { return };
+    let Some(disk) = Disk::mount(&trial.stage, "output", MIB) else { return };
     fill_and_free(trial, &disk, "tried again", "goes on");
 }
 
 #[test]
 fn a_full_disk_under_the_home_is_waited_for() {
     let mut trial = Trial::new(10, "a real disk full under the home");
-    let Some(disk) = Disk::mount(&trial.stage, "disk") else { return };
+    let Some(disk) = Disk::mount(&trial.stage, "disk", MIB) else { return };
     trial.home = "disk/home.db".to_owned();
     trial.stage.place = ["--home", "sqlite:disk/home.db"].map(str::to_owned).to_vec();
     fill_and_free(trial, &disk, "it is tried again", "the home goes on");
@@ -73,7 +74,7 @@ fn a_full_disk_under_the_home_is_waited_for() {
 #[test]
 fn a_full_disk_under_the_csv_folder_is_waited_for() {
     let trial = Trial::new(10, "a real disk full under the CSV folder");
-    let Some(disk) = Disk::mount(&trial.stage, "csv") else { return };
+    let Some(disk) = Disk::mount(&trial.stage, "csv", MIB) else { return };
     fill_and_free(trial, &disk, "sink is stuck, trying again", "sink goes on");
 }
 

@@ -20,6 +20,8 @@ use crate::truth::Ends;
 const LOAD: &str = "--rate 2000 --sensors 40 --pack 5";
 /// How long harm is done before a proof.
 const STRETCH: Duration = Duration::from_secs(40);
+/// Rows and dead letters of an hour, which nobody takes away, and both WALs at their largest.
+const DISK_MIB: u32 = 1_024;
 /// A partition's share of some stretches, so that each is still there when it is proved.
 const KEPT: [&str; 4] = ["retention", DATA, "--max-bytes", "6000000"];
 
@@ -62,7 +64,7 @@ struct Soak {
 
 impl Soak {
     fn begin(mut trial: Trial) -> Soak {
-        let disk = Disk::mount(&trial.stage, "output");
+        let disk = Disk::mount(&trial.stage, "output", DISK_MIB);
         let load = trial.load_with(LOAD);
         trial.stage.ok(&KEPT);
         let consumer = trial.start();

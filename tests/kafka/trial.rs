@@ -85,27 +85,6 @@ impl Trial {
     }
 }
 
-impl Drop for Trial {
-    /// What the processes said, when a test fails.
-    fn drop(&mut self) {
-        if !std::thread::panicking() {
-            return;
-        }
-        let mut said_before = String::new();
-        for number in 0.. {
-            match std::fs::read_to_string(self.stage.path(&format!("{number}.err"))) {
-                // A test that waits asks the same again and again.
-                Ok(said) if said == said_before => {}
-                Ok(said) => {
-                    eprintln!("--- process {number}\n{said}");
-                    said_before = said;
-                }
-                Err(_) => return,
-            }
-        }
-    }
-}
-
 /// Place and content of each row; none stands twice.
 fn names(rows: &[Value]) -> BTreeSet<String> {
     let names: BTreeSet<String> = rows.iter().map(Value::to_string).collect();
