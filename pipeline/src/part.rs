@@ -147,7 +147,6 @@ impl Part {
         {
             self.replayed = replay.messages();
             self.replay = None;
-            self.idle.reset();
         }
         Ok(())
     }
@@ -360,3 +359,6 @@ impl Part {
         self.spare = commit;
     }
 }
+
+#[cfg(test)]
+mod tests;

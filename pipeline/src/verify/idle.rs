@@ -75,3 +75,37 @@ impl IdleCloses {
 fn before(offset: Offset) -> Option<Offset> {
     offset.0.checked_sub(1).map(Offset)
 }
+
+#[cfg(test)]
+mod tests {
+    use seismic_queue::Partition;
+
+    use super::*;
+    use crate::verify::Report;
+
+    /// What is made of a close at `at` of what lies below `below`, after a timeout of 2 s, in a log
+    /// with these append times: (proved, unproved, dishonest).
+    fn judged(append_ms: &[i64], at: u64, below: u64) -> (u64, u64, u64) {
+        let entry = Entry::Idle { below: Offset(below), idle_timeout_ms: 2_000 };
+        let mut closes = IdleCloses::of([(Offset(at), &entry)].into_iter(), Offset(0));
+        for (offset, &append_ms) in (0..).map(Offset).zip(append_ms) {
+            closes.see(Message { offset, append_ms, key: b"", value: b"" });
+        }
+        let mut report = Report::default();
+        let (proved, unproved) = closes.judge(&mut Teller::new(Partition(0), &mut report));
+        (proved, unproved, report.total)
+    }
+
+    #[test]
+    fn silence_lasts_from_the_last_message_below_to_the_one_at_the_close() {
+        assert_eq!(judged(&[0, 1_000, 2_500], 2, 1), (1, 0, 0));
+        assert_eq!(judged(&[0, 1_000, 2_500], 2, 2), (1, 0, 0), "the timeout less 500 ms");
+        assert_eq!(judged(&[0, 1_001, 2_500], 2, 2), (0, 0, 1), "a millisecond less");
+    }
+
+    #[test]
+    fn what_append_times_do_not_tell_is_unproved() {
+        assert_eq!(judged(&[0, 1_000], 2, 2), (0, 1, 0), "no message came yet");
+        assert_eq!(judged(&[5_000, 1_000, 9_000], 2, 2), (0, 1, 0), "a stamp that went back");
+    }
+}

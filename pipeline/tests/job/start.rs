@@ -1,7 +1,7 @@
 //! Where a group begins, and what it refuses to go on with.
 
 use seismic_pipeline::{Error, From, Rules};
-use seismic_queue::{Kind, Queue};
+use seismic_queue::{Kind, Policy, Queue};
 
 use crate::faulty::{Fate, FaultyHome};
 use crate::stage::{RECORDS, Stage, rules};
@@ -32,6 +32,19 @@ fn from_an_offset_that_is_not_there_is_refused() {
     let error = stage.run().unwrap_err();
     assert_eq!(error.kind(), Kind::Data, "{error}");
     assert!(stage.queue.holds(&stage.job.input).unwrap().is_empty(), "it holds nothing");
+}
+
+#[test]
+fn from_an_offset_that_is_gone_is_refused_before_anything_is_begun() {
+    let mut stage = Stage::new();
+    let none = Policy { max_age_ms: None, max_bytes: Some(0) };
+    stage.queue.set_policy(&stage.job.input, none).unwrap();
+    stage.queue.retain(&stage.job.input, true).unwrap();
+    stage.settings.from = Some(From::Offset(0));
+    let error = stage.run().unwrap_err();
+    assert_eq!(error.kind(), Kind::Data, "{error}");
+    let view = stage.home.view().unwrap();
+    assert!(view.partitions.iter().all(|part| part.progress.is_none()));
 }
 
 #[test]
