@@ -45,6 +45,8 @@ enum Command {
     Replay(commands::replay::Args),
     /// Turn records into windows, exactly once, and show them.
     Run(Box<commands::run::Args>),
+    /// Show the rows of a job from a process of its own: one sink for any number of workers.
+    Sink(commands::sink::Args),
     /// Prove that every result is there, once, and right.
     Verify(commands::verify::Args),
     /// Print the messages of a topic.
@@ -73,6 +75,7 @@ impl Cli {
             Command::Import(args) => commands::import::run(args),
             Command::Replay(args) => commands::replay::run(args),
             Command::Run(args) => commands::run::run(&args),
+            Command::Sink(args) => commands::sink::run(&args),
             Command::Verify(args) => commands::verify::run(&args),
             Command::Read(args) => commands::read::run(&args),
             Command::Status(args) => commands::status::run(&args),

@@ -35,3 +35,4 @@ mod read;
 mod rocketmq;
 mod rollup;
 mod run;
+mod sink;

@@ -1,9 +1,10 @@
 //! Runs a job: spreads its partitions over slots, and keeps house beside them.
 #![allow(clippy::disallowed_methods, reason = "shell: threads and waiting are its job")]
 
+use std::collections::BTreeMap;
 use std::error::Error as _;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use seismic_queue::{
@@ -45,6 +46,8 @@ pub struct Progress {
     dead: AtomicU64,
     commits: AtomicU64,
     started: AtomicBool,
+    /// How many slots of this run have each partition; for an instant, none or two may.
+    held: Mutex<BTreeMap<Partition, u32>>,
 }
 
 impl Progress {
@@ -71,6 +74,27 @@ impl Progress {
     /// Commits made, counted per partition.
     pub fn commits(&self) -> u64 {
         self.commits.load(Ordering::Relaxed)
+    }
+
+    /// Whether a slot of this run has the partition, or had it at the end of the run.
+    pub fn has(&self, partition: Partition) -> bool {
+        self.held().get(&partition).is_some_and(|slots| *slots > 0)
+    }
+
+    pub(crate) fn assigned(&self, partitions: &[Partition]) {
+        let mut held = self.held();
+        partitions.iter().for_each(|&partition| *held.entry(partition).or_default() += 1);
+    }
+
+    pub(crate) fn taken_away(&self, partitions: &[Partition]) {
+        let mut held = self.held();
+        for partition in partitions {
+            held.entry(*partition).and_modify(|slots| *slots = slots.saturating_sub(1));
+        }
+    }
+
+    fn held(&self) -> MutexGuard<'_, BTreeMap<Partition, u32>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn read(&self, records: u64) {

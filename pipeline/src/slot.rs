@@ -143,13 +143,20 @@ impl<'a> Slot<'a> {
                     part.is_at_end(at, self.job.budget)?;
                 }
             }
-            Event::Assigned(partitions) => self.assigned(&partitions)?,
+            Event::Assigned(partitions) => {
+                self.job.progress.assigned(&partitions);
+                self.assigned(&partitions)?;
+            }
             Event::Revoked(partitions) => {
                 self.commit_all()?;
                 self.parts.retain(|partition, _| !partitions.contains(partition));
+                self.job.progress.taken_away(&partitions);
                 self.source.release(&partitions)?;
             }
-            Event::Lost(partitions) => self.lost(&partitions)?,
+            Event::Lost(partitions) => {
+                self.job.progress.taken_away(&partitions);
+                self.lost(&partitions)?;
+            }
             Event::Nothing => {}
         }
         Ok(())

@@ -11,5 +11,7 @@ pub mod read;
 pub mod replay;
 pub mod retention;
 pub mod run;
+pub mod sink;
+mod sinks;
 pub mod status;
 pub mod verify;

@@ -2,27 +2,25 @@
 //! stop or has done what it was asked for.
 
 mod origin;
+mod own;
 
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, Scope, ScopedJoinHandle};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
 use seismic_pipeline::{Dedupe, Finish, From, Progress, Rules, RunJob, Settings, Time};
-use seismic_queue::{Home, Job, Queue, Span, Topic, patiently};
+use seismic_queue::{Home, Job, Queue, Topic, patiently};
 use seismic_sinks::{Relay, Spec};
 
 use self::origin::Origin;
+use self::own::Own;
+use super::sinks::Sinks;
 use crate::exit::{Outcome, Usage};
 use crate::out::tell;
 use crate::place::Place;
 use crate::show::{count, rate};
 use crate::{signal, time};
-
-/// After a stop, sinks may still write what is committed for this long.
-const SINK_PATIENCE: Duration = Duration::from_millis(1_500);
 
 /// Options of `seismic run`.
 #[derive(clap::Args)]
@@ -220,7 +218,7 @@ fn run_until(args: &Args, stop: &Arc<AtomicBool>) -> anyhow::Result<Outcome> {
     let origin = args.origin.open(&args.place)?;
     let owner = patiently(stop, || home.own(&job))?;
     let began = Instant::now();
-    let progress = Progress::default();
+    let progress = Arc::new(Progress::default());
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let run_job = RunJob {
         queue: &*queue,
@@ -234,7 +232,7 @@ fn run_until(args: &Args, stop: &Arc<AtomicBool>) -> anyhow::Result<Outcome> {
         origin.set(run_job, stop)?;
     }
     thread::scope(|scope| {
-        let sinks = Sinks::start(scope, &*home, args, stop)?;
+        let sinks = Sinks::start(scope, relays(&*home, args, &progress)?, stop);
         let ran = seismic_pipeline::run(run_job, stop, &progress);
         let is_done = ran.is_ok() && !stop.load(Ordering::Relaxed);
         let shown = sinks.end(&*home, is_done, stop);
@@ -249,6 +247,25 @@ fn run_until(args: &Args, stop: &Arc<AtomicBool>) -> anyhow::Result<Outcome> {
         summarise(&progress, began.elapsed());
     }
     Ok(Outcome::Fine)
+}
+
+/// Opens all sinks: one that cannot work stops the run before it has begun.
+fn relays<'a>(
+    home: &'a dyn Home,
+    args: &Args,
+    progress: &Arc<Progress>,
+) -> anyhow::Result<Vec<(Spec, Relay<'a>)>> {
+    let context = seismic_sinks::Context::of(home)?;
+    let context = context.at(args.place.queue.clone(), args.place.home_url());
+    let mut relays = Vec::new();
+    for spec in &args.sinks {
+        let mut sink = seismic_sinks::open(spec, &context)?;
+        if !sink.keeps_position() {
+            sink = Box::new(Own::new(sink, progress));
+        }
+        relays.push((spec.clone(), Relay::new(home, sink)?));
+    }
+    Ok(relays)
 }
 
 /// The input topic. A service waits for it to be made; `None` when it was stopped meanwhile.
@@ -300,94 +317,3 @@ impl std::fmt::Display for Cut {
 }
 
 impl std::error::Error for Cut {}
-
-/// The sinks of this process, each on a thread of its own.
-struct Sinks<'scope> {
-    running: Vec<Running<'scope>>,
-}
-
-struct Running<'scope> {
-    spec: Spec,
-    finish: Arc<seismic_sinks::Finish>,
-    thread: ScopedJoinHandle<'scope, seismic_sinks::Result<()>>,
-}
-
-impl<'scope> Sinks<'scope> {
-    /// Opens all, then starts all: one that cannot work stops the run before it has begun.
-    fn start<'env>(
-        scope: &'scope Scope<'scope, 'env>,
-        home: &'env dyn Home,
-        args: &Args,
-        stop: &'env AtomicBool,
-    ) -> anyhow::Result<Self> {
-        let Place { queue, .. } = args.place.clone();
-        let context = seismic_sinks::Context::of(home)?.at(queue, args.place.home_url());
-        let mut relays = Vec::new();
-        for spec in &args.sinks {
-            let sink = seismic_sinks::open(spec, &context)?;
-            relays.push((spec.clone(), Relay::new(home, sink)?));
-        }
-        let start = |(spec, mut relay): (Spec, Relay<'env>)| {
-            let finish = Arc::new(seismic_sinks::Finish::new());
-            let order = Arc::clone(&finish);
-            let thread = scope.spawn(move || {
-                let outcome = catch_unwind(AssertUnwindSafe(|| relay.run(&order)));
-                if !matches!(outcome, Ok(Ok(()))) {
-                    // Rows go on to the result topic, but a person must see that nobody shows them.
-                    stop.store(true, Ordering::Relaxed);
-                }
-                outcome.unwrap_or_else(|panic| resume_unwind(panic))
-            });
-            Running { spec, finish, thread }
-        };
-        Ok(Sinks { running: relays.into_iter().map(start).collect() })
-    }
-
-    /// Lets every sink write what is committed: all of it when the run `is_done`, else as much as
-    /// a stop has time for.
-    fn end(mut self, home: &dyn Home, is_done: bool, stop: &AtomicBool) -> anyhow::Result<()> {
-        // As committed: a log may go on behind the last row.
-        let ends: Vec<Span> = home.view()?.partitions.iter().map(|part| part.rows).collect();
-        self.running.iter().for_each(|sink| sink.finish.after(ends.clone()));
-        let mut stopping: Option<Instant> = None;
-        let mut outcome = Ok(());
-        for sink in std::mem::take(&mut self.running) {
-            while !sink.thread.is_finished() {
-                if !is_done || stop.load(Ordering::Relaxed) {
-                    let waited = stopping.get_or_insert_with(Instant::now).elapsed();
-                    sink.hurry(waited);
-                }
-                thread::sleep(Duration::from_millis(5));
-            }
-            let ended = sink.thread.join().unwrap_or_else(|panic| resume_unwind(panic));
-            let ended = ended.with_context(|| format!("sink {} has stopped", sink.spec));
-            if let (Err(_), Err(further)) = (&outcome, &ended) {
-                tell(format_args!("error: {further:#}"));
-            }
-            outcome = outcome.and(ended);
-        }
-        outcome
-    }
-}
-
-impl Running<'_> {
-    /// A stop was asked for `waited` ago and this sink is not done.
-    fn hurry(&self, waited: Duration) {
-        if waited > SINK_PATIENCE {
-            self.finish.stop();
-        }
-        if waited > 2 * SINK_PATIENCE {
-            // It hangs in a call, as on a pipe that nobody reads. Its thread cannot be ended, but
-            // everything is committed, and a sink that keeps a position recovers from it.
-            tell(format_args!("sink {} does not answer and is left behind", self.spec));
-            std::process::exit(0);
-        }
-    }
-}
-
-impl Drop for Sinks<'_> {
-    /// Whatever ends the run early must not leave threads that the scope waits for.
-    fn drop(&mut self) {
-        self.running.iter().for_each(|sink| sink.finish.stop());
-    }
-}

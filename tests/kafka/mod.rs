@@ -4,6 +4,7 @@
 
 mod group;
 mod outage;
+mod sink;
 mod trial;
 mod wire;
 mod worker;

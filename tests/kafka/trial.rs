@@ -69,13 +69,21 @@ impl Trial {
     }
 
     /// Ends the load, has one worker do the rest, and proves the job.
-    pub fn prove(mut self) {
+    pub fn prove(self) {
+        self.prove_with(&[]);
+    }
+
+    /// As [`Trial::prove`], with what these CSV folders hold once a sink of their own has caught up.
+    pub fn prove_with(mut self, csv_folders: &[&str]) {
         if let Some(load) = self.load.take() {
             let done = load.stop(rustix::process::Signal::TERM);
             assert_eq!(done.code, Some(0), "{done}");
         }
         self.worker("--drain").wait().ok();
-        self.stage.verify(&[]);
+        for folder in csv_folders {
+            self.stage.ok(&["sink", &format!("csv:{folder}"), "--until-caught-up"]);
+        }
+        self.stage.verify(csv_folders);
         truth::look(&self.stage, 200).must_be_none();
         let rows: Vec<Value> = self.stage.read(ROWS);
         let Some(reader) = self.reader.take() else { return };

@@ -1,8 +1,10 @@
 //! A job's home in the cluster: its result and dead-letter topics, the checkpoint log, and the
 //! group's offsets.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::admin::{Admin, KEPT};
 use super::client::Cluster;
@@ -29,6 +31,14 @@ pub struct KafkaHome {
     group: String,
     slot: Option<String>,
     topics: HomeTopics,
+    /// Whoever notes positions of a sink notes them often: what it needs is made once.
+    noting: Mutex<BTreeMap<String, Noting>>,
+}
+
+/// Notes the positions of one sink.
+struct Noting {
+    rows: Topic,
+    offsets: Offsets,
 }
 
 impl KafkaHome {
@@ -43,7 +53,8 @@ impl KafkaHome {
         let queue = KafkaQueue::open(address)?;
         let cluster = queue.cluster.clone();
         let topics = HomeTopics { queue };
-        Ok(KafkaHome { cluster, group, slot: address.slot.clone(), topics })
+        let (slot, noting) = (address.slot.clone(), Mutex::default());
+        Ok(KafkaHome { cluster, group, slot, topics, noting })
     }
 
     fn missing(&self) -> Error {
@@ -221,13 +232,18 @@ impl Home for KafkaHome {
     }
 
     fn note_sink(&self, sink: &str, at: &[(Partition, Offset)]) -> Result<()> {
-        let (_, held) = self.held()?;
-        let rows = self.cluster.topic(&held.job.result_topic)?;
-        at.iter().try_for_each(|&(partition, _)| check::partition(&rows, partition))?;
-        if at.is_empty() {
-            return Ok(());
-        }
-        Offsets::new(&self.cluster, &self.sink_group(sink))?.commit(&rows, at)
+        let mut noting = self.noting.lock().unwrap_or_else(PoisonError::into_inner);
+        let Noting { rows, offsets } = match noting.entry(sink.to_owned()) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                let (_, held) = self.held()?;
+                let rows = self.cluster.topic(&held.job.result_topic)?;
+                let offsets = Offsets::new(&self.cluster, &self.sink_group(sink))?;
+                new.insert(Noting { rows, offsets })
+            }
+        };
+        at.iter().try_for_each(|&(partition, _)| check::partition(rows, partition))?;
+        if at.is_empty() { Ok(()) } else { offsets.commit(rows, at) }
     }
 }
 

@@ -1,0 +1,93 @@
+//! `seismic sink`: one sink as a process of its own, which shows what any number of workers commit.
+//!
+//! It needs no ownership of the job and may run beside it, before it, and after it.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use seismic_queue::{Error, Home, patiently, sleep};
+use seismic_sinks::{Context, Relay, Spec};
+
+use super::sinks::Sinks;
+use crate::exit::Outcome;
+use crate::out::tell;
+use crate::place::Place;
+use crate::signal;
+
+/// How often it looks for a job that is not there yet.
+const LOOK_EVERY: std::time::Duration = std::time::Duration::from_millis(250);
+
+/// Options of `seismic sink`.
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    place: Place,
+    /// Where rows are shown: console, csv, csv:DIR or, on the queue's own cluster, rocketmq:TOPIC
+    #[arg(value_name = "SINK")]
+    sink: Spec,
+    /// Stop once everything is shown that is committed when it starts
+    #[arg(long)]
+    until_caught_up: bool,
+    /// Say nothing on stderr but warnings and errors
+    #[arg(long)]
+    quiet: bool,
+}
+
+/// Runs the sink until it is stopped.
+pub fn run(args: &Args) -> anyhow::Result<Outcome> {
+    let stop = signal::stop_flag()?;
+    let home = match patiently(&stop, || args.place.open_home()) {
+        // Stopped while it waited for what was busy: nothing was begun.
+        Err(_) if stop.load(Ordering::Relaxed) => return Ok(Outcome::Fine),
+        opened => opened?,
+    };
+    let Some(context) = find_job(&*home, args, &stop)? else { return Ok(Outcome::Fine) };
+    let context = context.at(args.place.queue.clone(), args.place.home_url());
+    let relay = Relay::new(&*home, seismic_sinks::open(&args.sink, &context)?)?;
+    thread::scope(|scope| {
+        let sinks = Sinks::start(scope, vec![(args.sink.clone(), relay)], &stop);
+        if args.until_caught_up {
+            sinks.after_what_is_committed(&*home)?;
+            return sinks.join(true, &stop);
+        }
+        while !stop.load(Ordering::Relaxed) {
+            sleep(LOOK_EVERY, &stop);
+        }
+        sinks.stop();
+        sinks.join(false, &stop)
+    })?;
+    Ok(Outcome::Fine)
+}
+
+/// What the home says of its rows. A service waits until there is a job; `None` when it was stopped
+/// meanwhile.
+fn find_job(
+    home: &dyn Home,
+    args: &Args,
+    stop: &AtomicBool,
+) -> seismic_queue::Result<Option<Context>> {
+    let mut is_told = args.quiet;
+    let found = || {
+        let view = home.view()?;
+        let topic = view.job.result_topic;
+        home.topics().topic(&topic)?;
+        Ok(Context { home_id: view.id, topic, queue: None, home: None })
+    };
+    while !stop.load(Ordering::Relaxed) {
+        match patiently(stop, &found) {
+            Err(Error::HomeMissing { .. } | Error::TopicMissing { .. })
+                if !args.until_caught_up => {}
+            found => return found.map(Some),
+        }
+        if !is_told {
+            tell(format_args!(
+                "waiting for a job of group {:?} in {}",
+                args.place.group,
+                home.name()
+            ));
+            is_told = true;
+        }
+        sleep(LOOK_EVERY, stop);
+    }
+    Ok(None)
+}

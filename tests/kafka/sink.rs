@@ -1,0 +1,86 @@
+//! Sinks beside the workers of a job: as processes of their own, and on each worker its part.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use super::trial::{STOP_LIMIT, Trial, ended_with};
+use crate::stage::{DATA, Running, csv_files, let_it_work, wait_until};
+use crate::truth::{int, text};
+
+#[test]
+fn a_sink_of_its_own_that_is_killed_again_and_again_has_every_row_of_all_workers_once() {
+    let Some(mut trial) = Trial::new() else { return };
+    // Before there is a job: it waits for one.
+    let mut sink = trial.stage.spawn(&["sink", "csv:rows"]);
+    wait_until("it waits", || sink.stderr().contains("waiting for a job"));
+    trial.load();
+    let workers = [trial.worker("--slots 1"), trial.worker("--slots 1")];
+    for round in 0..6 {
+        trial.wait_for_rows(50);
+        wait_for_lines(&trial);
+        // At once, when what was just written is not marked yet, and some time later.
+        let_it_work(Duration::from_millis(57 * (round % 3)));
+        assert!(sink.kill(), "it ran");
+        sink = trial.stage.spawn(&["sink", "csv:rows"]);
+    }
+    wait_for_lines(&trial);
+    let refusal = trial.stage.refused(&["sink", "csv:rows"], 4);
+    assert!(refusal.contains(&format!("process {}", sink.pid())), "{refusal}");
+    trial.wait_for_rows(50);
+    ended_with(&sink.stop(Signal::TERM), 0);
+    let known = trial.stage.status();
+    let sinks = known["sinks"].as_array().unwrap();
+    let is_ours = |sink: &Value| text(sink, "sink").ends_with("/rows");
+    assert!(sinks.iter().any(is_ours), "the home knows how far it is: {known}");
+    for worker in workers {
+        ended_with(&worker.stop_within(Signal::TERM, STOP_LIMIT), 0);
+    }
+    trial.prove_with(&["rows"]);
+}
+
+/// Waits until whoever writes to the folder has marked rows, and then written more.
+fn wait_for_lines(trial: &Trial) {
+    let folder = trial.stage.path("rows");
+    let mark = || std::fs::read(folder.join("windows.mark")).ok();
+    let before = mark();
+    wait_until("a new mark", || mark() != before);
+    let size = |file: &PathBuf| std::fs::metadata(file).unwrap().len();
+    let bytes = || csv_files(&folder).iter().map(size).sum::<u64>();
+    let before = bytes();
+    wait_until("more rows in the folder", || bytes() > before);
+}
+
+#[test]
+fn the_console_of_a_worker_shows_the_partitions_that_it_has() {
+    let Some(mut trial) = Trial::new() else { return };
+    trial.load();
+    let workers = [trial.worker("--slots 1"), trial.worker("--slots 1")];
+    // Both have joined, and what they showed before does not count.
+    wait_until("both show rows", || workers.iter().all(|worker| !worker.stdout().is_empty()));
+    trial.wait_for_rows(100);
+    let partitions = partitions_of_sensors(&trial);
+    let before = workers.each_ref().map(|worker| worker.stdout().len());
+    trial.wait_for_rows(400);
+    let shown = |worker: &Running, from: usize| -> BTreeSet<u64> {
+        let out = worker.stdout();
+        let sensors = out[from..].lines().filter_map(|line| line.split(' ').nth(2));
+        sensors.filter_map(|sensor| partitions.get(sensor).copied()).collect()
+    };
+    let (one, other) = (shown(&workers[0], before[0]), shown(&workers[1], before[1]));
+    assert_eq!((one.len(), other.len()), (2, 2), "{one:?} {other:?}");
+    assert!(one.is_disjoint(&other), "{one:?} {other:?}");
+    for worker in workers {
+        ended_with(&worker.stop_within(Signal::TERM, STOP_LIMIT), 0);
+    }
+    trial.prove();
+}
+
+/// In which partition each sensor is.
+fn partitions_of_sensors(trial: &Trial) -> BTreeMap<String, u64> {
+    let of = |line: &Value| (text(line, "key"), int(line, "partition"));
+    trial.stage.read(DATA).iter().map(of).collect()
+}
