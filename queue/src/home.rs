@@ -21,7 +21,7 @@ pub use recovered::{Progress, Recovered};
 pub use rewind::Rewind;
 pub use view::{PartitionView, SinkPosition, View};
 
-use crate::{CommitError, Member, Offset, Partition, Queue, Result};
+use crate::{CommitError, GroupMember, Member, Offset, Partition, Queue, Result};
 
 /// The store of one job. Looking in needs no ownership and may go on beside the running job.
 pub trait Home: Send + Sync {
@@ -55,6 +55,11 @@ pub trait Home: Send + Sync {
 
     /// Who owns it now, as text for people; `None`: nobody does.
     fn owner(&self) -> Result<Option<String>>;
+
+    /// Who works on the job now, where several workers share it; `None`: one owner has all of it.
+    fn members(&self) -> Result<Option<Vec<GroupMember>>> {
+        Ok(None)
+    }
 
     /// Asks the running job for a checkpoint of that name: every partition is to take one and
     /// answer in the commit of its manifest. Until all have, the name is not whole.

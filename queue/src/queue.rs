@@ -98,6 +98,19 @@ pub struct Member {
     pub is_named: bool,
 }
 
+/// A slot at work, as the group that shares a job sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupMember {
+    /// Name of the slot, or what the client calls itself.
+    pub slot: String,
+    /// What the group calls it: another one each time that it joins, unless the slot was named.
+    pub member: String,
+    /// Where it connects from.
+    pub host: String,
+    /// What it has of the job's input; nothing while the group moves partitions.
+    pub partitions: Vec<Partition>,
+}
+
 /// How much of a topic is kept. `None` = without limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Policy {

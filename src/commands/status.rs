@@ -1,5 +1,6 @@
 //! `seismic status`: how far a job is, what it has counted, and who waits for what.
 
+mod members;
 mod sensors;
 
 use seismic_pipeline::{Counters, Note, Pinned, Reason, Rolled};
@@ -46,15 +47,24 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     for topic in view.job.topics() {
         pinned.extend(Pinned::of(home.topics(), &home.topics().topic(topic)?, true)?);
     }
+    let members = home.members()?;
     let status = Status::new(view, &spans, pinned)?;
     if args.json {
         let mut all = status.json();
+        if let Some(members) = &members {
+            all["members"] = members::json(members);
+        }
         if let Some(health) = &health {
             all["by_sensor"] = sensors::json(health);
         }
         print_line(all)?;
     } else {
-        print(status.text() + &health.as_ref().map(sensors::text).unwrap_or_default())?;
+        let members = members.map(|members| members::text(&members, input.partitions));
+        print(
+            status.text()
+                + &members.unwrap_or_default()
+                + &health.as_ref().map(sensors::text).unwrap_or_default(),
+        )?;
     }
     Ok(Outcome::Fine)
 }

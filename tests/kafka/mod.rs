@@ -5,6 +5,7 @@
 mod group;
 mod outage;
 mod sink;
+mod status;
 mod trial;
 mod wire;
 mod worker;

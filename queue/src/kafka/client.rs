@@ -8,14 +8,16 @@ use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaError;
+use rdkafka::groups::GroupMemberInfo;
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::ProducerContext;
 use rdkafka::{Offset as RdOffset, TopicPartitionList};
 
+use super::assignment;
 use super::kind::may_pass;
 use super::native;
 use super::settings::Settings;
-use crate::{Address, Error, Offset, Partition, Result, Span, Topic, limits};
+use crate::{Address, Error, GroupMember, Offset, Partition, Result, Span, Topic, limits};
 
 /// A client that only logs.
 #[derive(Clone)]
@@ -145,12 +147,21 @@ impl Cluster {
         Ok(all.groups().iter().map(|group| group.name().to_owned()).collect())
     }
 
-    /// How many members a group has.
-    pub(super) fn members(&self, group: &str) -> Result<usize> {
+    /// The members of a group, and what each has of `topic`.
+    pub(super) fn members(&self, group: &str, topic: &str) -> Result<Vec<GroupMember>> {
         let found = self.insist("looking at a group", || {
             self.asking.fetch_group_list(Some(group), limits::KAFKA_WAIT)
         })?;
-        Ok(found.groups().iter().map(|group| group.members().len()).sum())
+        let member = |member: &GroupMemberInfo| GroupMember {
+            slot: member.client_id().to_owned(),
+            member: member.id().to_owned(),
+            host: member.client_host().trim_start_matches('/').to_owned(),
+            partitions: assignment::partitions(member.assignment().unwrap_or_default(), topic),
+        };
+        let mut members: Vec<_> =
+            found.groups().iter().flat_map(|group| group.members()).map(member).collect();
+        members.sort_by(|a, b| (&a.slot, &a.member).cmp(&(&b.slot, &b.member)));
+        Ok(members)
     }
 
     /// Whether `topic` is still the one of its name.

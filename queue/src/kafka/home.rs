@@ -14,9 +14,9 @@ use super::owner::{Held, KafkaOwner};
 use super::queue::KafkaQueue;
 use super::slots::Slots;
 use crate::{
-    Address, Asked, Checkpoint, Error, Hold, Home, Job, JournalEntry, Offset, Owner, Partition,
-    PartitionView, Policy, Producer, Queue, Reader, Result, Retained, SinkPosition, Source, Span,
-    Topic, View, check,
+    Address, Asked, Checkpoint, Error, GroupMember, Hold, Home, Job, JournalEntry, Offset, Owner,
+    Partition, PartitionView, Policy, Producer, Queue, Reader, Result, Retained, SinkPosition,
+    Source, Span, Topic, View, check,
 };
 
 /// Name of the checkpoint topic: all groups of a cluster share it.
@@ -202,9 +202,14 @@ impl Home for KafkaHome {
 
     /// The members of its group.
     fn owner(&self) -> Result<Option<String>> {
-        let members = self.cluster.members(&self.group)?;
+        let members = self.cluster.members(&self.group, "")?.len();
         let text = || format!("{members} members of group {}", self.group);
         Ok((members > 0).then(text))
+    }
+
+    fn members(&self) -> Result<Option<Vec<GroupMember>>> {
+        let (_, held) = self.held()?;
+        self.cluster.members(&self.group, &held.job.input.name).map(Some)
     }
 
     fn ask(&self, _: &str) -> Result<()> {

@@ -136,8 +136,7 @@ pub(super) struct GroupSource {
 impl GroupSource {
     /// Asks to become a member. The first partitions come with [`Event::Assigned`].
     pub(super) fn join(cluster: &Cluster, topic: &Topic, member: &Member) -> Result<GroupSource> {
-        let instance = member.is_named.then_some(member.slot.as_str());
-        let config = cluster.settings.member(&member.group, instance);
+        let config = cluster.settings.member(member);
         let ear = Ear { said: Mutex::default(), is_closing: AtomicBool::new(false) };
         let consumer: BaseConsumer<Ear> = make_with(&config, ear)?;
         consumer.subscribe(&[&topic.name]).map_err(cluster.failed("joining a group"))?;

@@ -5,7 +5,7 @@
 //!          queue.rs, admin.rs, client.rs: topics, spans, times
 //!  home    owner.rs, slots.rs: a worker   committer.rs (acks.rs, place.rs): one transaction a commit
 //!          record.rs, history.rs: the checkpoint topic   mark.rs, offsets.rs: the group's offsets
-//!          jobs.rs: whose job is what
+//!          jobs.rs: whose job is what   assignment.rs: who has which partition
 //!  all     settings.rs: what clients are told   kind.rs: what errors mean   native.rs: unsafe calls
 //! ```
 //!
@@ -24,6 +24,7 @@
 
 mod acks;
 mod admin;
+mod assignment;
 mod client;
 mod committer;
 mod fetcher;

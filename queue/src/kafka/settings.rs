@@ -11,10 +11,13 @@ use std::{env, fs};
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 
-use crate::{Address, Error, Result, limits};
+use crate::{Address, Error, Member, Result, limits};
 
 /// Beginning of the environment variables that are settings.
 const VARIABLE: &str = "SEISMIC_KAFKA_";
+
+/// How brokers know us where nobody says otherwise.
+const CLIENT: &str = "seismic";
 
 /// Settings that are ours: another value would break what the program promises.
 const OURS: [&str; 15] = [
@@ -53,7 +56,7 @@ impl Settings {
     pub(super) fn new(address: &Address) -> Result<Settings> {
         let mut base = ClientConfig::new();
         base.set("bootstrap.servers", &address.brokers);
-        base.set("client.id", "seismic");
+        base.set("client.id", CLIENT);
         base.set_log_level(RDKafkaLogLevel::Warning);
         // A broker that is back is found within a second, and one that takes requests and never
         // answers is given up before a session, and no later than a transaction, is over.
@@ -121,15 +124,19 @@ impl Settings {
         config
     }
 
-    /// For a member of a group. It reads nothing itself; others read what it was assigned.
-    pub(super) fn member(&self, group: &str, instance: Option<&str>) -> ClientConfig {
-        let mut config = self.reading(group);
+    /// For a member of a group. It reads nothing itself; others read what it was assigned. Who looks
+    /// at the group sees the name of its slot, unless the caller has a client id of its own.
+    pub(super) fn member(&self, member: &Member) -> ClientConfig {
+        let mut config = self.reading(&member.group);
+        if self.base.get("client.id") == Some(CLIENT) {
+            config.set("client.id", &member.slot);
+        }
         // Eager: partitions change hands in one step, with everything settled before.
         config.set("partition.assignment.strategy", "range");
         self.default(&mut config, "session.timeout.ms", &millis(limits::KAFKA_SESSION_TIMEOUT));
         self.default(&mut config, "heartbeat.interval.ms", "1000");
-        if let Some(instance) = instance {
-            config.set("group.instance.id", instance);
+        if member.is_named {
+            config.set("group.instance.id", &member.slot);
         }
         config
     }
