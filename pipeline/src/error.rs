@@ -50,11 +50,10 @@ pub enum Error {
     )]
     ReplayDiffers { partition: Partition, position: Offset, replayed: String, committed: String },
     #[error(
-        "topic {topic:?} of {at} was deleted and made again since the job read it: nothing in it is \
-         what was counted, and its offsets begin again (--accept-loss does not help); start a new \
-         --group"
+        "--time ingest follows the append times of topic {topic:?}, but those are what its producers \
+         say (message.timestamp.type=CreateTime): set LogAppendTime on the topic, or use --time event"
     )]
-    TopicRemade { topic: String, at: String },
+    ProducersTimes { topic: String },
     #[error(
         "partition {partition} was read up to offset {next}, but its log ends at {end}: the queue was \
          put back to an older state or has lost messages. What comes next would get offsets that \
@@ -178,7 +177,7 @@ impl Error {
             | Error::AlreadyBegun { .. }
             | Error::OtherInput { .. }
             | Error::CheckpointRulesDiffer(_)
-            | Error::TopicRemade { .. }
+            | Error::ProducersTimes { .. }
             | Error::RulesDiffer(_)
             | Error::NoSuchCheckpoint { .. }
             | Error::NameNotWhole { .. }

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use seismic_queue::{
-    Committer, Home, Job, Member, Owner, Partition, PartitionCommit, Queue, Source, Topic,
-    patiently,
+    AppendTimes, Committer, Home, Job, Member, Owner, Partition, PartitionCommit, Queue, Source,
+    Topic, patiently,
 };
 
 use crate::begin::{begin, begin_at, begin_together};
@@ -18,7 +18,7 @@ use crate::lane::Threaded;
 use crate::saves::Saves;
 use crate::settings::Settings;
 use crate::slot::{Shared, Slot, SlotJob};
-use crate::{Error, Result, keep, watch};
+use crate::{Error, Result, Time, keep, watch};
 
 /// What a job reads and where it keeps what it made of it.
 #[derive(Clone, Copy)]
@@ -164,6 +164,10 @@ pub fn run(job: RunJob<'_>, stop: &Arc<AtomicBool>, progress: &Progress) -> Resu
     if job.job.rollup_topics != topics {
         let have = &job.job.rollup_topics;
         return Err(Error::Options(vec![format!("the job has roll-ups {have:?}, not {topics:?}")]));
+    }
+    let times = patiently(stop, || queue.append_times(topic))?;
+    if times == AppendTimes::Producers && settings.rules.time == Time::Ingest {
+        return Err(Error::ProducersTimes { topic: topic.name.clone() });
     }
     let budget = Budget::new(settings.max_records);
     let clock: &dyn Clock = &Monotonic::start();

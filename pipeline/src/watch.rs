@@ -1,4 +1,4 @@
-//! Watches beside a running job that its files stay where they are.
+//! Watches beside a running job that its files and its input stay what they are.
 #![allow(clippy::disallowed_methods, reason = "shell: waiting is its job")]
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,17 +12,23 @@ use crate::run::RunJob;
 /// done again by the next run.
 const EVERY: Duration = Duration::from_millis(500);
 
-/// Looks until `is_over`, and stops the job when a file of its queue or home is another one.
+/// Looks until `is_over`, and stops the job when a file of its queue or home, or the topic that it
+/// reads, is another one.
 ///
 /// # Errors
-/// What became of the file.
+/// What became of it.
 pub(crate) fn stay_in_place(
     job: RunJob<'_>,
     stop: &AtomicBool,
     is_over: &AtomicBool,
 ) -> Result<()> {
     while !is_over.load(Ordering::Relaxed) {
-        let looked = job.home.topics().check_place().and_then(|()| job.queue.check_place());
+        let looked = job
+            .home
+            .topics()
+            .check_place()
+            .and_then(|()| job.queue.check_place())
+            .and_then(|()| job.queue.check_topic(&job.job.input));
         if looked.is_err() {
             stop.store(true, Ordering::Relaxed);
             return Ok(looked?);

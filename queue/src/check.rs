@@ -62,6 +62,18 @@ pub(crate) fn rollups(at: &str, partition: Partition, named: usize, topics: usiz
     Err(Error::OutOfOrder { at, partition, what, expected, found })
 }
 
+/// What happens to a job whose input gets partitions.
+const WIDENED: &str = "partitions were added, which moves sensors and would cut their windows in two: \
+     use another --group, which reads the log anew";
+
+/// What is wrong with a topic that a job began with, and that has `now` partitions.
+#[cfg(feature = "kafka")]
+pub(crate) fn widened(at: &str, topic: &Topic, now: u32) -> Error {
+    let (what, remedy) = ("number of input partitions", WIDENED);
+    let (stored, asked) = (topic.partitions.to_string(), now.to_string());
+    Error::JobDiffers { at: at.to_owned(), what, stored, asked, remedy }
+}
+
 /// Whether the home at `at`, made for `stored`, may be owned for `asked`.
 pub(crate) fn same_job(at: &str, stored: &Job, asked: &Job) -> Result<()> {
     const OTHER: &str = "use another --group or --home";
@@ -74,7 +86,7 @@ pub(crate) fn same_job(at: &str, stored: &Job, asked: &Job) -> Result<()> {
             ("group", job.group.clone(), OTHER),
             ("input topic", job.input.name.clone(), OTHER),
             ("input topic id", job.input.id.clone(), REMADE),
-            ("number of input partitions", job.input.partitions.to_string(), REMADE),
+            ("number of input partitions", job.input.partitions.to_string(), WIDENED),
             ("result topic", job.result_topic.clone(), OTHER),
             ("dead-letter topic", job.dead_topic.clone(), OTHER),
             ("list of roll-up topics (--rollup)", job.rollup_topics.join(" "), ROLLUPS),

@@ -136,6 +136,12 @@ pub enum Error {
          --dead-topic"
     )]
     TopicTaken { topic: String, group: String },
+    #[error(
+        "topic {topic:?} of {at} was deleted and made again since the job read it: nothing in it is \
+         what was counted, and its offsets begin again (--accept-loss does not help); start a new \
+         --group"
+    )]
+    TopicRemade { topic: String, at: String },
     #[error("{at} has no groups that share the work: its partitions belong to one process")]
     NoGroups { at: String },
     #[error(
@@ -190,6 +196,7 @@ impl Error {
             | Error::Setting { .. }
             | Error::TopicSetting { .. }
             | Error::TopicTaken { .. }
+            | Error::TopicRemade { .. }
             | Error::NoGroups { .. }
             | Error::NoNames { .. }
             | Error::NoRewind { .. }

@@ -57,8 +57,8 @@ pub use kept::Class;
 pub use partitioner::partition_of;
 pub use patience::{patiently, sleep};
 pub use queue::{
-    Append, Appended, Event, GroupMember, Held, Hold, Member, Policy, Producer, Queue, Reader,
-    Retained, Source,
+    Append, AppendTimes, Appended, Event, GroupMember, Held, Hold, Member, Policy, Producer, Queue,
+    Reader, Retained, Source,
 };
 pub use topic::{Offset, Partition, Span, Topic};
 pub use url::Url;

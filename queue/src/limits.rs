@@ -109,6 +109,14 @@ pub const KAFKA_WAIT: Duration = Duration::from_secs(8);
 /// How long a running slot waits for the end of a log: its commits and a stop wait as long.
 pub const KAFKA_END_WAIT: Duration = Duration::from_secs(1);
 
+/// Messages that topics of a home must take: dead letters of 900 KiB and chunks of 512 KiB with
+/// what comes around them. It is Kafka's own default.
+pub const KAFKA_OUTPUT_BYTES: usize = 1_048_588;
+
+/// Longest message of a commit, as its client counts it: below [`KAFKA_OUTPUT_BYTES`], since that
+/// counts a whole batch.
+pub const KAFKA_COMMITTED_BYTES: usize = 1_000_000;
+
 /// How long one call waits for appended messages to be durable before it says that the cluster is
 /// busy. The messages stay on their way; the same call goes on waiting for them.
 pub const KAFKA_APPEND_WAIT: Duration = Duration::from_secs(2);

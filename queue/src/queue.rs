@@ -21,6 +21,24 @@ pub trait Queue: Send + Sync {
         Ok(())
     }
 
+    /// Whether `topic` is still the one of its name, as wide as it was. Cheap, as
+    /// [`Queue::check_place`].
+    ///
+    /// # Errors
+    /// [`Error::TopicRemade`](crate::Error::TopicRemade),
+    /// [`Error::JobDiffers`](crate::Error::JobDiffers) when partitions were added.
+    fn check_topic(&self, _topic: &Topic) -> Result<()> {
+        Ok(())
+    }
+
+    /// Whose word the append times of a topic are. Says what else is off with it.
+    ///
+    /// # Errors
+    /// [`Error::TopicSetting`](crate::Error::TopicSetting) when it cannot be read without loss.
+    fn append_times(&self, _topic: &Topic) -> Result<AppendTimes> {
+        Ok(AppendTimes::Queue)
+    }
+
     /// All topics, by name.
     fn topics(&self) -> Result<Vec<Topic>>;
 
@@ -109,6 +127,15 @@ pub struct GroupMember {
     pub host: String,
     /// What it has of the job's input; nothing while the group moves partitions.
     pub partitions: Vec<Partition>,
+}
+
+/// Who says when a message was appended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AppendTimes {
+    /// The queue, by its own clock.
+    Queue,
+    /// Whoever sent it.
+    Producers,
 }
 
 /// How much of a topic is kept. `None` = without limit.

@@ -38,7 +38,7 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     let input = queue.topic(&view.job.input.name)?;
     if input.id != view.job.input.id {
         let (topic, at) = (input.name, queue.name());
-        return Err(seismic_pipeline::Error::TopicRemade { topic, at }.into());
+        return Err(seismic_queue::Error::TopicRemade { topic, at }.into());
     }
     let spans = queue.spans(&input)?;
     let look = || sensors::look(&*queue, home.topics(), &view, args.last);

@@ -9,7 +9,7 @@
 mod dice;
 pub mod line;
 mod memory;
-mod publisher;
+pub mod publisher;
 mod trial;
 
 mod checkpoint;

@@ -35,8 +35,12 @@ impl Publisher {
     /// To the stage's topic of records, which it makes.
     pub fn new(stage: &Stage) -> Self {
         std::fs::create_dir_all(stage.path("output")).unwrap();
-        let url = format!("sqlite:{}", stage.path(QUEUE).display()).parse().unwrap();
-        let queue: Box<dyn Queue> = seismic_queue::open(&url).unwrap();
+        Publisher::at(&format!("sqlite:{}", stage.path(QUEUE).display()))
+    }
+
+    /// To the topic of records in the queue of that URL.
+    pub fn at(url: &str) -> Self {
+        let queue: Box<dyn Queue> = seismic_queue::open(&url.parse().unwrap()).unwrap();
         let topic = queue.create(DATA, 4).unwrap();
         let id = format!("test {}", clock::now_ms());
         let producer = queue.producer(&topic, &id).unwrap();

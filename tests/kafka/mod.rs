@@ -4,6 +4,7 @@
 
 mod group;
 mod outage;
+mod refusals;
 mod sink;
 mod status;
 mod trial;

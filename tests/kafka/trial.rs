@@ -36,6 +36,11 @@ impl Trial {
         Trial { kafka, stage, load: None, reader: None }
     }
 
+    /// Where the cluster is.
+    pub fn url(&self) -> String {
+        format!("kafka://{}", self.kafka.address())
+    }
+
     /// Publishes until [`Trial::prove`], and has a reader see every row as it is committed.
     pub fn load(&mut self) {
         let options = "generate --forever --json --rate 4000 --sensors 40 --pack 5";

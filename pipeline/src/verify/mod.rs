@@ -41,7 +41,9 @@ pub fn verify(
     let view = home.view()?;
     let input = queue.topic(&view.job.input.name)?;
     if input.id != view.job.input.id {
-        return Err(Error::TopicRemade { topic: input.name, at: queue.name() });
+        return Err(
+            seismic_queue::Error::TopicRemade { topic: input.name, at: queue.name() }.into()
+        );
     }
     let mut report = Report::default();
     for (partition, part) in input.all().zip(&view.partitions) {

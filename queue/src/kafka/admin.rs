@@ -15,7 +15,7 @@ use rdkafka::admin::{
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::client::{Cluster, Quiet, make_with};
-use crate::{Error, Result, Topic, limits};
+use crate::{AppendTimes, Error, Result, Topic, limits};
 
 /// Settings of topics that hold messages of ours.
 pub(super) const KEPT: [(&str, &str); 2] = [("retention.ms", "-1"), ("retention.bytes", "-1")];
@@ -24,6 +24,10 @@ pub(super) const KEPT: [(&str, &str); 2] = [("retention.ms", "-1"), ("retention.
 /// message is as long as anywhere else.
 pub(super) const INPUT: [(&str, &str); 2] =
     [("message.timestamp.type", "LogAppendTime"), ("max.message.bytes", "16842752")];
+
+/// Further settings of a topic that commits write to: their largest message must fit, whatever the
+/// brokers take elsewhere.
+pub(super) const OUTPUT: [(&str, &str); 1] = [("max.message.bytes", "1048588")];
 
 /// One who changes topics.
 pub(super) struct Admin<'a> {
@@ -144,28 +148,51 @@ impl<'a> Admin<'a> {
         }
     }
 
-    /// Says what is off with a topic that somebody else may have made.
+    /// Says what is off with a topic that somebody else may have made, and whose its times are.
     ///
     /// # Errors
     /// [`Error::TopicSetting`] when messages would be lost.
-    pub(super) fn check(&self, topic: &str) -> Result<()> {
+    pub(super) fn check_input(&self, topic: &str) -> Result<AppendTimes> {
         let settings = self.settings(topic)?;
-        let of = |key: &str| settings.get(key).map_or("", String::as_str);
-        if of("cleanup.policy") != "delete" {
-            return Err(Error::TopicSetting {
-                topic: topic.to_owned(),
-                key: "cleanup.policy",
-                found: of("cleanup.policy").to_owned(),
-                why: "compaction takes messages out of the middle of the log; set it to delete",
-            });
+        check_policy(topic, &settings)?;
+        let times = of(&settings, "message.timestamp.type");
+        if times == "LogAppendTime" {
+            return Ok(AppendTimes::Queue);
         }
-        if of("message.timestamp.type") != "LogAppendTime" {
-            tracing::warn!(
-                "topic {topic:?} has the append times that its producers say \
-                 (message.timestamp.type={}): the future guard is as good as their clocks; \
-                 LogAppendTime is safe",
-                of("message.timestamp.type")
-            );
+        tracing::warn!(
+            "topic {topic:?} has the append times that its producers say \
+             (message.timestamp.type={times}): the future guard is as good as their clocks; \
+             LogAppendTime is safe"
+        );
+        Ok(AppendTimes::Producers)
+    }
+
+    /// Refuses a topic that cannot take everything which a commit may have for it.
+    pub(super) fn check_output(&self, topic: &str) -> Result<()> {
+        let settings = self.settings(topic)?;
+        check_policy(topic, &settings)?;
+        let (key, found) = ("max.message.bytes", of(&settings, "max.message.bytes"));
+        if found.parse().is_ok_and(|bytes: usize| bytes >= limits::KAFKA_OUTPUT_BYTES) {
+            return Ok(());
+        }
+        let why = "a dead letter or a piece of a snapshot may be larger; set it to 1048588";
+        refuse(topic, key, found, why)
+    }
+
+    /// Refuses a checkpoint topic that forgets.
+    pub(super) fn check_checkpoints(&self, topic: &str) -> Result<()> {
+        self.check_output(topic)?;
+        let settings = self.settings(topic)?;
+        for (key, _) in KEPT {
+            let found = of(&settings, key);
+            if found != "-1" {
+                return refuse(
+                    topic,
+                    key,
+                    found,
+                    "jobs need what is in it to recover; set it to -1",
+                );
+            }
         }
         Ok(())
     }
@@ -174,6 +201,20 @@ impl<'a> Admin<'a> {
     pub(super) fn delete(&self, topics: &[&str]) {
         wait_for(self.client.delete_topics(topics, &patient())).expect("topics can be deleted");
     }
+}
+
+fn of<'a>(settings: &'a HashMap<String, String>, key: &str) -> &'a str {
+    settings.get(key).map_or("", String::as_str)
+}
+
+fn check_policy(topic: &str, settings: &HashMap<String, String>) -> Result<()> {
+    let (key, found) = ("cleanup.policy", of(settings, "cleanup.policy"));
+    let why = "compaction takes messages out of the middle of the log; set it to delete";
+    if found == "delete" { Ok(()) } else { refuse(topic, key, found, why) }
+}
+
+fn refuse(topic: &str, key: &'static str, found: &str, why: &'static str) -> Result<()> {
+    Err(Error::TopicSetting { topic: topic.to_owned(), key, found: found.to_owned(), why })
 }
 
 fn patient() -> AdminOptions {

@@ -168,7 +168,7 @@ impl Cluster {
     pub(super) fn check(&self, topic: &Topic) -> Result<()> {
         match self.topic(&topic.name)? {
             now if now.id == topic.id => Ok(()),
-            _ => Err(Error::TopicMissing { topic: topic.name.clone(), at: self.at.clone() }),
+            _ => Err(Error::TopicRemade { topic: topic.name.clone(), at: self.at.clone() }),
         }
     }
 

@@ -87,8 +87,9 @@ impl KafkaCommitter {
         let log = held.log(partition);
         let begun = Instant::now();
         let (history, mark) = loop {
-            let Some((next, mark)) = held.mark(&self.offsets, partition)? else {
-                return self.never_committed(&log);
+            let Some((next, mark)) = held.known(&self.offsets, partition)? else {
+                self.places.insert(partition, Place::default());
+                return recovered(&log, History::default());
             };
             let history = log.read(mark.from, log.end()?)?;
             let is_same = history
@@ -106,17 +107,6 @@ impl KafkaCommitter {
         let (tip, kept) = (history.tip(), history.kept.clone());
         self.places.insert(partition, Place { tip, mark, kept, begun: None });
         recovered(&log, history)
-    }
-
-    /// A partition without an offset: new, or forgotten by the cluster.
-    fn never_committed(&mut self, log: &Log<'_>) -> Result<Recovered> {
-        let partition = log.partition;
-        if log.all()?.progress.is_some() {
-            let (group, topic) = (log.group.to_owned(), self.held.job.input.name.clone());
-            return Err(Error::OffsetExpired { group, topic, partition });
-        }
-        self.places.insert(partition, Place::default());
-        recovered(log, History::default())
     }
 
     fn make(

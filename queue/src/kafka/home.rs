@@ -6,7 +6,7 @@ use std::collections::btree_map::Entry;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::admin::{Admin, KEPT};
+use super::admin::{Admin, KEPT, OUTPUT};
 use super::client::Cluster;
 use super::jobs::Jobs;
 use super::offsets::Offsets;
@@ -80,7 +80,7 @@ impl KafkaHome {
         spans: &[Span],
     ) -> Result<PartitionView> {
         let empty = |span: Span| Span { first: span.first, end: span.first };
-        let Some((_, mark)) = held.mark(offsets, partition)? else {
+        let Some((_, mark)) = held.known(offsets, partition)? else {
             return Ok(PartitionView {
                 progress: None,
                 rows: empty(spans[0]),
@@ -146,12 +146,14 @@ impl Home for KafkaHome {
         }
         let (_, stored) = Jobs::new(&self.cluster).agree(job)?;
         check::same_job(&self.name(), &stored, job)?;
-        let admin = Admin::new(&self.cluster)?;
+        let (admin, settings) = (Admin::new(&self.cluster)?, [&KEPT[..], &OUTPUT].concat());
         for topic in job.topics() {
-            let made = admin.create(topic, job.input.partitions, &KEPT)?;
+            let made = admin.create(topic, job.input.partitions, &settings)?;
             check::same_topic(made, job.input.partitions)?;
+            admin.check_output(topic)?;
         }
-        let checkpoints = admin.create(CHECKPOINTS, job.input.partitions, &KEPT)?;
+        let checkpoints = admin.create(CHECKPOINTS, job.input.partitions, &settings)?;
+        admin.check_checkpoints(CHECKPOINTS)?;
         let checkpoints = admin.widen(checkpoints, job.input.partitions)?;
         let held = Held { cluster: self.cluster.clone(), job: job.clone(), checkpoints };
         let slots = Slots::new(&self.group, self.slot.clone());

@@ -30,7 +30,9 @@ use rdkafka::types::RDKafkaRespErr;
 use super::client::{Cluster, log, make_with, partition};
 use super::fetcher::Fetcher;
 use super::native;
-use crate::{Batch, Claim, Error, Event, Member, Offset, Partition, Result, Source, Topic, limits};
+use crate::{
+    Batch, Claim, Error, Event, Member, Offset, Partition, Result, Source, Topic, check, limits,
+};
 
 /// A place in a group: member, generation, and what a transaction shows of them.
 #[derive(Clone)]
@@ -124,6 +126,7 @@ impl Ear {
 /// Reads as a member of a group.
 pub(super) struct GroupSource {
     cluster: Cluster,
+    topic: Topic,
     member: Member,
     consumer: BaseConsumer<Ear>,
     fetcher: Fetcher,
@@ -144,6 +147,7 @@ impl GroupSource {
         watch_for_sleep(Arc::downgrade(&has_slept));
         Ok(GroupSource {
             cluster: cluster.clone(),
+            topic: topic.clone(),
             member: member.clone(),
             consumer,
             fetcher: Fetcher::new(cluster, topic),
@@ -171,6 +175,9 @@ impl GroupSource {
     fn hear(&mut self, said: Said) -> Result<Option<Event>> {
         match said {
             Said::Assigned(partitions, place) => {
+                if let Some(new) = partitions.iter().find(|it| it.0 >= self.topic.partitions) {
+                    return Err(check::widened(&self.cluster.at, &self.topic, new.0 + 1));
+                }
                 self.place = place;
                 if self.place.is_none() || partitions.is_empty() {
                     // What it was given was lost before it was heard; the group will say so.

@@ -44,6 +44,31 @@ impl Held {
         })?;
         Ok(Some((next, mark)))
     }
+
+    /// As [`Held::mark`]; `None` only where nothing was ever committed.
+    ///
+    /// # Errors
+    /// [`Error::OffsetExpired`] where the cluster has forgotten the offset.
+    pub(super) fn known(
+        &self,
+        offsets: &Offsets,
+        partition: Partition,
+    ) -> Result<Option<(Offset, Mark)>> {
+        if let Some(known) = self.mark(offsets, partition)? {
+            return Ok(Some(known));
+        }
+        if self.log(partition).all()?.progress.is_none() {
+            return Ok(None);
+        }
+        // It may have been committed for the first time between the two questions.
+        if let Some(known) = self.mark(offsets, partition)? {
+            return Ok(Some(known));
+        }
+        // With a topic go the offsets that groups have in it.
+        self.cluster.check(&self.job.input)?;
+        let (group, topic) = (self.job.group.clone(), self.job.input.name.clone());
+        Err(Error::OffsetExpired { group, topic, partition })
+    }
 }
 
 /// A worker.

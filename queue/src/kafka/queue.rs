@@ -7,8 +7,8 @@ use super::producer::KafkaProducer;
 use super::reader::KafkaReader;
 use crate::sole::SoleSource;
 use crate::{
-    Address, Hold, Member, Offset, Partition, Policy, Producer, Queue, Reader, Result, Retained,
-    Source, Span, Topic, check,
+    Address, AppendTimes, Error, Hold, Member, Offset, Partition, Policy, Producer, Queue, Reader,
+    Result, Retained, Source, Span, Topic, check,
 };
 
 /// A Kafka cluster as a queue.
@@ -37,6 +37,23 @@ impl Queue for KafkaQueue {
         self.cluster.at.clone()
     }
 
+    /// A question that is not answered, or by a broker that does not know yet, says nothing.
+    fn check_topic(&self, topic: &Topic) -> Result<()> {
+        match self.cluster.topic(&topic.name) {
+            Ok(now) if now.id != topic.id => {
+                Err(Error::TopicRemade { topic: now.name, at: self.cluster.at.clone() })
+            }
+            Ok(now) if now.partitions > topic.partitions => {
+                Err(check::widened(&self.cluster.at, topic, now.partitions))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn append_times(&self, topic: &Topic) -> Result<AppendTimes> {
+        Admin::new(&self.cluster)?.check_input(&topic.name)
+    }
+
     fn topics(&self) -> Result<Vec<Topic>> {
         self.cluster.topics()
     }
@@ -51,12 +68,12 @@ impl Queue for KafkaQueue {
         let admin = Admin::new(&self.cluster)?;
         let topic = match self.cluster.topic(name) {
             Ok(topic) => topic,
-            Err(crate::Error::TopicMissing { .. }) => {
+            Err(Error::TopicMissing { .. }) => {
                 admin.create(name, partitions, &[KEPT, INPUT].concat())?
             }
             Err(error) => return Err(error),
         };
-        admin.check(name)?;
+        admin.check_input(name)?;
         check::same_topic(topic, partitions)
     }
 

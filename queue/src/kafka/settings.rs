@@ -145,6 +145,7 @@ impl Settings {
     pub(super) fn committing(&self, transactional_id: &str) -> ClientConfig {
         let mut config = self.base.clone();
         config.set("transactional.id", transactional_id);
+        config.set("message.max.bytes", limits::KAFKA_COMMITTED_BYTES.to_string());
         let timeout = millis(limits::KAFKA_TRANSACTION_TIMEOUT);
         self.default(&mut config, "transaction.timeout.ms", &timeout);
         self.default(&mut config, "message.timeout.ms", &millis(limits::KAFKA_MESSAGE_TIMEOUT));

@@ -48,7 +48,7 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     let input = queue.topic(&view.job.input.name)?;
     if input.id != view.job.input.id {
         let (topic, at) = (input.name, queue.name());
-        return Err(seismic_pipeline::Error::TopicRemade { topic, at }.into());
+        return Err(seismic_queue::Error::TopicRemade { topic, at }.into());
     }
     let shown = look(&*home, &view, &args.which, &queue.spans(&input)?)?;
     if args.json {

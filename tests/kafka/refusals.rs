@@ -1,0 +1,181 @@
+//! What others can do to a job's topics and offsets: each is refused with its reason and, where there
+//! is one, the flag that goes on all the same.
+
+use std::fs;
+
+use rustix::process::Signal;
+
+use super::trial::{STOP_LIMIT, Trial, ended_with};
+use crate::faults::publisher::Publisher;
+use crate::stage::{DATA, DEAD, ROWS, Stage};
+use crate::truth::int;
+
+const RUN: [&str; 4] = ["run", "--quiet", "--until-caught-up", "--idle-timeout-ms"];
+const TOPICS: &str = "org.apache.kafka.tools.TopicCommand";
+const CONFIGS: &str = "kafka.admin.ConfigCommand";
+
+/// The arguments of a bounded run, with further ones.
+fn run<'a>(further: &[&'a str]) -> Vec<&'a str> {
+    [&RUN[..], &["0"], further].concat()
+}
+
+/// Deletes everything that the input holds, as retention would.
+fn lose_all(trial: &Trial) {
+    let of = |partition| format!(r#"{{"topic":"{DATA}","partition":{partition},"offset":-1}}"#);
+    let all: Vec<_> = (0..4).map(of).collect();
+    let file = trial.kafka.folder().join("delete.json");
+    fs::write(&file, format!(r#"{{"partitions":[{}],"version":1}}"#, all.join(","))).unwrap();
+    let file = file.display().to_string();
+    let said = trial
+        .kafka
+        .run("org.apache.kafka.tools.DeleteRecordsCommand", &["--offset-json-file", &file]);
+    assert!(!said.contains("error"), "{said}");
+}
+
+fn with_records(options: &[&str]) -> Option<Trial> {
+    let trial = Trial::new()?;
+    trial.stage.generate(&[&["--seed", "1"], options].concat());
+    Some(trial)
+}
+
+#[test]
+fn messages_lost_before_they_were_read_are_named_accepted_on_demand_and_shown() {
+    let Some(trial) = with_records(&["--records", "1000"]) else { return };
+    let stage = &trial.stage;
+    stage.ok(&run(&[]));
+    stage.generate(&["--records", "500", "--seed", "2"]);
+    lose_all(&trial);
+    let refusal = stage.refused(&run(&["--slots", "1"]), 1);
+    assert!(refusal.contains("partition 0: offsets "), "{refusal}");
+    assert!(refusal.contains("--accept-loss"), "{refusal}");
+    assert_eq!(int(&stage.status(), "lost_messages"), 0);
+    stage.ok(&run(&["--accept-loss"]));
+    assert_eq!(int(&stage.status(), "lost_messages"), 500);
+    assert!(stage.ok(&["verify"]).contains("the loss was accepted"));
+    stage.generate(&["--records", "500", "--seed", "3"]);
+    stage.ok(&run(&[]));
+    assert!(stage.ok(&["verify"]).contains("the loss was accepted"), "it is in the journal");
+    assert_eq!(int(&stage.status(), "read"), 1_500);
+}
+
+#[test]
+fn a_lost_replay_range_is_refused_with_the_flag_too() {
+    let Some(mut trial) = Trial::new() else { return };
+    trial.load();
+    let worker = trial.worker("--slot one --slots 1");
+    trial.wait_for_rows(300);
+    assert!(worker.kill(), "it ran");
+    lose_all(&trial);
+    for further in [&["--slot", "one"][..], &["--slot", "one", "--accept-loss"]] {
+        let rules = ["--window-ms", "200", "--lateness-ms", "100"];
+        let refusal = trial.stage.refused(&run(&[&rules[..], further].concat()), 1);
+        assert!(refusal.contains("--accept-loss does not help here"), "{refusal}");
+        assert!(refusal.contains("is gone, where the newest checkpoint"), "{refusal}");
+    }
+    // A new group reads what is left.
+    let (rows, dead) = (["--result-topic", "rows-2"], ["--dead-topic", "dead-2"]);
+    trial.stage.ok(&run(&[&["--group", "again"][..], &rows, &dead].concat()));
+}
+
+#[test]
+fn a_group_whose_offsets_are_gone_is_not_begun_again() {
+    let Some(trial) = with_records(&["--records", "1000"]) else { return };
+    let stage = &trial.stage;
+    stage.ok(&run(&[]));
+    let groups = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
+    trial.kafka.run(groups, &["--delete", "--group", "seismic"]);
+    let rows = || stage.ok(&["read", ROWS, "--in", "queue", "--format", "json"]);
+    let before = rows();
+    for args in [&run(&[])[..], &run(&["--accept-loss"]), &["status"], &["verify"]] {
+        let refusal = stage.refused(args, 1);
+        assert!(refusal.contains("offsets.retention.minutes"), "{args:?} {refusal}");
+        assert!(refusal.contains("new --group"), "{args:?} {refusal}");
+    }
+    assert_eq!(rows(), before, "not one row twice");
+}
+
+#[test]
+fn an_input_that_was_deleted_and_made_again_is_refused_at_the_start_and_at_work() {
+    let Some(trial) = with_records(&["--records", "1000"]) else { return };
+    let stage = &trial.stage;
+    let worker = stage.spawn(&["run", "--quiet"]);
+    stage.wait_for_job(|status| int(status, "read") == 1_000);
+    trial.kafka.run(TOPICS, &["--delete", "--topic", DATA]);
+    // Longer than what was read: nothing but its id tells that it is another one.
+    trial.kafka.run(TOPICS, &["--create", "--topic", DATA, "--partitions", "4"]);
+    stage.generate(&["--records", "5000", "--seed", "2"]);
+    let done = worker.wait();
+    ended_with(&done, 2);
+    assert!(done.stderr.contains("was deleted and made again"), "{done}");
+    for args in [&run(&[])[..], &run(&["--accept-loss"]), &["status"], &["verify"]] {
+        let refusal = stage.refused(args, 2);
+        assert!(refusal.contains("was deleted and made again"), "{args:?} {refusal}");
+        assert!(refusal.contains("--accept-loss does not help"), "{args:?} {refusal}");
+    }
+}
+
+#[test]
+fn an_input_that_gets_partitions_is_refused_at_the_start_and_at_work() {
+    let Some(trial) = with_records(&["--records", "1000"]) else { return };
+    let stage = &trial.stage;
+    let worker = stage.spawn(&["run", "--quiet"]);
+    stage.wait_for_job(|status| int(status, "read") == 1_000);
+    trial.kafka.run(TOPICS, &["--alter", "--topic", DATA, "--partitions", "6"]);
+    let done = worker.wait();
+    ended_with(&done, 2);
+    assert!(done.stderr.contains("partitions were added"), "{done}");
+    let refusal = stage.refused(&run(&[]), 2);
+    assert!(refusal.contains("input partitions \"4\", not \"6\""), "{refusal}");
+    assert!(refusal.contains("another --group"), "{refusal}");
+    stage.verify(&[]);
+}
+
+#[test]
+fn topics_whose_settings_lose_or_cut_messages_are_refused() {
+    let Some(trial) = Trial::new() else { return };
+    let stage = &trial.stage;
+    let make = |topic: &str, setting: &str| {
+        let made = ["--create", "--topic", topic, "--partitions", "4", "--config", setting];
+        trial.kafka.run(TOPICS, &made);
+    };
+    let refused = |stage: &Stage, args: &[&str], reason: &str| {
+        let refusal = stage.refused(&run(args), 2);
+        assert!(refusal.contains(reason), "{refusal}");
+    };
+    make(DATA, "message.timestamp.type=CreateTime");
+    refused(stage, &["--time", "ingest"], "message.timestamp.type=CreateTime");
+    let done = stage.run(&run(&[]));
+    assert!(done.stderr.contains("as good as their clocks"), "{done}");
+    ended_with(&done, 0);
+    make("compacted", "cleanup.policy=compact");
+    let names = ["--group", "g1", "--result-topic", "rows-1", "--dead-topic", "dead-1"];
+    refused(stage, &[&names[..], &["--topic", "compacted"]].concat(), "set it to delete");
+    make("narrow", "max.message.bytes=100000");
+    let names = ["--group", "g2", "--result-topic", "rows-2", "--dead-topic", "narrow"];
+    refused(stage, &names, "a dead letter or a piece of a snapshot may be larger");
+    let change = ["--entity-type", "topics", "--entity-name", "seismic-checkpoint-topic"];
+    let forget = ["--alter", "--add-config", "retention.ms=1000"];
+    trial.kafka.run(CONFIGS, &[&change[..], &forget].concat());
+    refused(stage, &[], "jobs need what is in it to recover");
+}
+
+#[test]
+fn a_dead_letter_of_the_longest_message_is_sent_whatever_the_brokers_take_elsewhere() {
+    let Some(mut trial) = Trial::new() else { return };
+    let change = ["--entity-type", "brokers", "--entity-default", "--alter", "--add-config"];
+    trial.kafka.run(CONFIGS, &[&change[..], &["message.max.bytes=20000"]].concat());
+    let mut publisher = Publisher::at(&trial.url());
+    // The topic takes 16 MiB; a message of ours may have 16 MiB less what comes around it.
+    publisher.bytes("poison", &[0x07; (16 << 20) - 600]);
+    publisher.bytes("poison", &[0x07; 1_048_576]);
+    trial.load();
+    let worker = trial.worker("");
+    trial.wait_for_rows(50);
+    ended_with(&worker.stop_within(Signal::TERM, STOP_LIMIT), 0);
+    let long = trial.stage.read(DEAD).into_iter().filter(|letter| {
+        letter["value"]["reason"] == "unparseable"
+            && int(&letter["value"], "original_len") > 1_000_000
+    });
+    assert_eq!(long.count(), 2);
+    trial.prove();
+}
