@@ -8,7 +8,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use seismic_queue::{
-    CheckpointInfo, Class, Home, Job, Kind, Offset, Partition, PartitionView, Queue, Topic, View,
+    CheckpointInfo, Class, Home, Job, Kind, Offset, Owner, Partition, PartitionView, Queue, Topic,
+    View,
 };
 
 use crate::run::RunJob;
@@ -18,6 +19,10 @@ use crate::{Error, Pinned, Result, limits};
 /// How often. Retention is a matter of minutes; holding the log follows the checkpoints closely
 /// enough that a policy by size is kept.
 const EVERY: Duration = Duration::from_secs(10);
+
+/// How often where workers share a job. Every worker does it, it asks for the state of every group, and
+/// brokers free whole segments only.
+const SHARED_EVERY: Duration = Duration::from_secs(600);
 
 /// Keeps house until `is_over`, and looks for checkpoints that are asked for. Failures are told
 /// and tried again: nothing here affects results.
@@ -32,6 +37,19 @@ pub(crate) fn keep_house(job: RunJob<'_>, saves: &Saves, is_over: &AtomicBool) {
         }
         if let Err(error) = saves.look(job.home) {
             tracing::debug!("looking what is asked for: {error}");
+        }
+        thread::park_timeout(limits::SAVE_ASKED_EVERY);
+    }
+}
+
+/// Has the home let go of what nobody needs, now and then until `is_over`: where workers share a job,
+/// the brokers do the rest.
+pub(crate) fn keep_shared_house(owner: &dyn Owner, is_over: &AtomicBool) {
+    let mut kept = Instant::now();
+    while !is_over.load(Ordering::Relaxed) {
+        if kept.elapsed() >= SHARED_EVERY {
+            told(owner.keep_house().map_err(Error::from));
+            kept = Instant::now();
         }
         thread::park_timeout(limits::SAVE_ASKED_EVERY);
     }

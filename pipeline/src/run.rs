@@ -198,11 +198,9 @@ pub fn run(job: RunJob<'_>, stop: &Arc<AtomicBool>, progress: &Progress) -> Resu
 
     let (is_over, saves) = (AtomicBool::new(false), &Saves::default());
     let outcome = thread::scope(|scope| {
-        // Where workers share a job, the brokers keep house.
-        let keeper = scope.spawn(|| {
-            if shared.is_none() {
-                keep::keep_house(job, saves, &is_over);
-            }
+        let keeper = scope.spawn(|| match shared {
+            None => keep::keep_house(job, saves, &is_over),
+            Some(_) => keep::keep_shared_house(owner, &is_over),
         });
         let slots: Vec<_> = shares
             .into_iter()

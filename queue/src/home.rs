@@ -123,6 +123,11 @@ pub trait Owner: Send + Sync {
         Ok((from.to_owned(), starts.to_vec()))
     }
 
+    /// Lets go of what nobody needs any more, where commits do not do it. Asked now and then.
+    fn keep_house(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Forgets journal entries before `below`: the log before it is gone and no checkpoint needs
     /// them.
     fn prune_journal(&self, partition: Partition, below: Offset) -> Result<()>;

@@ -8,5 +8,6 @@ mod refusals;
 mod sink;
 mod status;
 mod trial;
+mod trim;
 mod wire;
 mod worker;

@@ -8,14 +8,15 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::Instant;
 
+use rdkafka::TopicPartitionList;
 use rdkafka::admin::{
     AdminClient, AdminOptions, AlterConfig, NewPartitions, NewTopic, ResourceSpecifier,
     TopicReplication,
 };
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-use super::client::{Cluster, Quiet, make_with};
-use crate::{AppendTimes, Error, Result, Topic, limits};
+use super::client::{Cluster, Quiet, make_with, number};
+use crate::{AppendTimes, Error, Offset, Partition, Result, Topic, limits};
 
 /// Settings of topics that hold messages of ours.
 pub(super) const KEPT: [(&str, &str); 2] = [("retention.ms", "-1"), ("retention.bytes", "-1")];
@@ -195,6 +196,18 @@ impl<'a> Admin<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Deletes what stands before these offsets.
+    pub(super) fn delete_records(&self, topic: &str, below: &[(Partition, Offset)]) -> Result<()> {
+        let failed = self.cluster.failed("trimming a topic");
+        let mut asked = TopicPartitionList::new();
+        for &(partition, offset) in below {
+            let offset = rdkafka::Offset::Offset(offset.0 as i64);
+            asked.add_partition_offset(topic, number(partition), offset).map_err(&failed)?;
+        }
+        let done = wait_for(self.client.delete_records(&asked, &patient())).map_err(&failed)?;
+        done.elements().iter().try_for_each(|element| element.error()).map_err(failed)
     }
 
     #[cfg(test)]

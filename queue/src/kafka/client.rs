@@ -192,6 +192,20 @@ impl Cluster {
         Ok(Offset(u64::try_from(end).unwrap_or(0)))
     }
 
+    /// Up to where each partition is settled: the first message of the oldest open transaction, or
+    /// the end.
+    pub(super) fn settled_ends(&self, topic: &Topic) -> Result<Vec<Offset>> {
+        // A read-committed client is given the last stable offset for the end.
+        let client: BaseConsumer<Quiet> = make_with(&self.settings.reading("seismic"), Quiet)?;
+        let settled = |partition| {
+            let (_, end) = self.insist("asking how far a log is settled", || {
+                client.fetch_watermarks(&topic.name, number(partition), limits::KAFKA_WAIT)
+            })?;
+            Ok(Offset(u64::try_from(end).unwrap_or(0)))
+        };
+        topic.all().map(settled).collect()
+    }
+
     /// First offset of each partition at or after `time_ms`; `None` where there is none.
     pub(super) fn at_times(
         &self,

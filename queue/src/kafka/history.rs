@@ -48,11 +48,16 @@ impl Log<'_> {
     /// # Errors
     /// [`Error::Busy`] when one of them does not end.
     pub(super) fn read(&self, from: Offset, to: Offset) -> Result<History> {
-        self.read_until(from, to, None)
+        self.read_until(from, to, |_| false)
     }
 
-    /// As [`Log::read`], up to the commit of that number.
-    fn read_until(&self, from: Offset, to: Offset, last: Option<u64>) -> Result<History> {
+    /// As [`Log::read`], up to the commit with which it is enough.
+    fn read_until(
+        &self,
+        from: Offset,
+        to: Offset,
+        is_enough: impl Fn(&History) -> bool,
+    ) -> Result<History> {
         let mut history = History::default();
         let mut position = from;
         if position >= to {
@@ -68,7 +73,7 @@ impl Log<'_> {
                         if message.key == self.group.as_bytes() {
                             history.take(self, message.offset, message.value)?;
                         }
-                        if last.is_some() && history.number() == last {
+                        if is_enough(&history) {
                             return Ok(history);
                         }
                     }
@@ -93,7 +98,8 @@ impl Log<'_> {
     pub(super) fn at(&self, mark: &Mark, from: Offset) -> Result<History> {
         let begun = Instant::now();
         loop {
-            let history = self.read_until(from, self.end()?, Some(mark.number))?;
+            let is_it = |history: &History| history.number() == Some(mark.number);
+            let history = self.read_until(from, self.end()?, is_it)?;
             if history.number() == Some(mark.number) {
                 return Ok(history);
             }
@@ -106,7 +112,23 @@ impl Log<'_> {
 
     /// Everything from the first record that is still there.
     pub(super) fn all(&self) -> Result<History> {
-        self.read(self.first()?, self.end()?)
+        loop {
+            match self.read(self.first()?, self.end()?) {
+                // It was trimmed between the question and the reading.
+                Err(Error::OffsetGone { .. }) => {}
+                read => return read,
+            }
+        }
+    }
+
+    /// Sequence of the first journal entry that is still there, of a log that begins at `first`.
+    pub(super) fn journal_start(&self, first: Offset) -> Result<u64> {
+        if first == Offset(0) {
+            return Ok(0);
+        }
+        let history = self.read_until(first, self.end()?, |history| history.progress.is_some())?;
+        let first = history.journal.first();
+        Ok(first.map_or(history.next_sequence, |entry| entry.sequence))
     }
 
     /// Offset and log disagree, and do not come together.

@@ -13,14 +13,12 @@ use super::offsets::Offsets;
 use super::owner::{Held, KafkaOwner};
 use super::queue::KafkaQueue;
 use super::slots::Slots;
+use super::trim::CHECKPOINTS;
 use crate::{
     Address, Asked, Checkpoint, Error, GroupMember, Hold, Home, Job, JournalEntry, Offset, Owner,
     Partition, PartitionView, Policy, Producer, Queue, Reader, Result, Retained, SinkPosition,
     Source, Span, Topic, View, check,
 };
-
-/// Name of the checkpoint topic: all groups of a cluster share it.
-const CHECKPOINTS: &str = "seismic-checkpoint-topic";
 
 /// Groups that hold the positions of sinks: `seismic-sink.GROUP.SINK`.
 const SINK: &str = "seismic-sink";
@@ -78,6 +76,7 @@ impl KafkaHome {
         offsets: &Offsets,
         partition: Partition,
         spans: &[Span],
+        first: Offset,
     ) -> Result<PartitionView> {
         let empty = |span: Span| Span { first: span.first, end: span.first };
         let Some((_, mark)) = held.known(offsets, partition)? else {
@@ -91,7 +90,8 @@ impl KafkaHome {
                 checkpoints: Vec::new(),
             });
         };
-        let history = held.log(partition).at(&mark, mark.manifest)?;
+        let log = held.log(partition);
+        let history = log.at(&mark, mark.manifest)?;
         let until = |span: Span, end: Offset| Span { first: span.first, end: end.max(span.first) };
         let ends = mark.rollups.iter().copied().chain(std::iter::repeat(Offset(0)));
         let rollups = spans[2..].iter().zip(ends).map(|(span, end)| until(*span, end));
@@ -101,7 +101,7 @@ impl KafkaHome {
             dead: until(spans[1], mark.dead),
             rollups: rollups.collect(),
             rows_cut: Vec::new(),
-            journal: 0..history.next_sequence,
+            journal: log.journal_start(first)?..history.next_sequence,
             checkpoints: history.kept.into_iter().map(|kept| kept.info).collect(),
         })
     }
@@ -168,9 +168,11 @@ impl Home for KafkaHome {
         let topics = topics.collect::<Result<Vec<_>>>()?;
         let spans = topics.iter().map(|topic| self.cluster.spans(topic));
         let spans = spans.collect::<Result<Vec<_>>>()?;
+        let logs = self.cluster.spans(&held.checkpoints)?;
         let part = |partition: Partition| {
-            let of_it: Vec<Span> = spans.iter().map(|all| all[partition.0 as usize]).collect();
-            self.part(&held, &offsets, partition, &of_it)
+            let place = partition.0 as usize;
+            let of_it: Vec<Span> = spans.iter().map(|all| all[place]).collect();
+            self.part(&held, &offsets, partition, &of_it, logs[place].first)
         };
         let partitions = held.job.input.all().map(part).collect::<Result<_>>()?;
         let sinks = self.sinks(&topics[0])?;
@@ -192,14 +194,18 @@ impl Home for KafkaHome {
         let (_, held) = self.held()?;
         check::partition(&held.job.input, partition)?;
         let at = self.name();
-        let missing = || Error::CheckpointMissing { at, partition, number };
+        let missing = || Error::CheckpointMissing { at: at.clone(), partition, number };
         let offsets = Offsets::new(&self.cluster, &self.group)?;
         let Some((_, mark)) = held.mark(&offsets, partition)? else { return Err(missing()) };
         let log = held.log(partition);
         let kept = log.at(&mark, mark.manifest)?.kept;
         let is_it = |kept: &&super::record::Kept| kept.info.manifest.checkpoint == number;
         let kept = kept.iter().find(is_it).ok_or_else(missing)?;
-        log.at(&mark, kept.first)?.checkpoint(kept, &log)
+        match log.at(&mark, kept.first) {
+            // A newer commit has let go of it, and the log was trimmed since.
+            Err(Error::OffsetGone { .. }) => Err(missing()),
+            read => read?.checkpoint(kept, &log),
+        }
     }
 
     /// The members of its group.

@@ -78,6 +78,17 @@ impl<'a> Jobs<'a> {
         lines.map(|lines| parse(&self.cluster.at, group, &lines)).transpose()
     }
 
+    /// The job of every group that was ever run.
+    pub(super) fn all(&self) -> Result<Vec<Job>> {
+        let mut jobs: Vec<Job> = Vec::new();
+        for (group, lines) in self.read(Kind::Job)? {
+            if jobs.iter().all(|job| job.group != group) {
+                jobs.push(parse(&self.cluster.at, &group, &lines)?.1);
+            }
+        }
+        Ok(jobs)
+    }
+
     /// As [`Jobs::find`], making it `job` when it was never run.
     ///
     /// # Errors

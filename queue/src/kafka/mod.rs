@@ -5,6 +5,7 @@
 //!          queue.rs, admin.rs, client.rs: topics, spans, times
 //!  home    owner.rs, slots.rs: a worker   committer.rs (acks.rs, place.rs): one transaction a commit
 //!          record.rs, history.rs: the checkpoint topic   mark.rs, offsets.rs: the group's offsets
+//!          trim.rs: what of it nobody needs
 //!          jobs.rs: whose job is what   assignment.rs: who has which partition
 //!  all     settings.rs: what clients are told   kind.rs: what errors mean   native.rs: unsafe calls
 //! ```
@@ -19,7 +20,7 @@
 //! * Kafka deletes by itself, segment by segment, by the topic's `retention.ms` and
 //!   `retention.bytes`, and knows no holds: `hold` says nothing to it, `retain` deletes nothing, and
 //!   `set_policy` sets those two. A job whose messages are gone refuses to go on. Topics made here
-//!   keep everything until told otherwise.
+//!   keep everything until told otherwise. The checkpoint topic is ours to trim: see `trim.rs`.
 //! * What a producer remembers of itself is in `producer.rs`.
 
 mod acks;
@@ -46,6 +47,7 @@ mod record;
 mod settings;
 mod slots;
 mod tail;
+mod trim;
 
 pub use home::KafkaHome;
 pub(crate) use kind::kind;

@@ -10,6 +10,7 @@ use super::jobs::Jobs;
 use super::mark::Mark;
 use super::offsets::Offsets;
 use super::slots::Slots;
+use super::trim;
 use crate::{Committer, Error, Job, Member, Offset, Owner, Partition, Result, Rewind, Topic};
 
 /// What a worker knows of its job.
@@ -107,7 +108,11 @@ impl Owner for KafkaOwner {
         Err(Error::NoRewind { at: self.held.cluster.at.clone() })
     }
 
-    /// The checkpoint log keeps everything.
+    fn keep_house(&self) -> Result<()> {
+        trim::trim(&self.held.cluster, &self.held.checkpoints).map(drop)
+    }
+
+    /// It goes with the checkpoints that need it.
     fn prune_journal(&self, _: Partition, _: Offset) -> Result<()> {
         Ok(())
     }

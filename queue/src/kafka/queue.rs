@@ -5,6 +5,7 @@ use super::client::Cluster;
 use super::member::GroupSource;
 use super::producer::KafkaProducer;
 use super::reader::KafkaReader;
+use super::trim::{self, CHECKPOINTS};
 use crate::sole::SoleSource;
 use crate::{
     Address, AppendTimes, Error, Hold, Member, Offset, Partition, Policy, Producer, Queue, Reader,
@@ -122,8 +123,8 @@ impl Queue for KafkaQueue {
         at.iter().try_for_each(|&(partition, _)| check::partition(topic, partition))
     }
 
-    fn holds(&self, _: &Topic) -> Result<Vec<Hold>> {
-        Ok(Vec::new())
+    fn holds(&self, topic: &Topic) -> Result<Vec<Hold>> {
+        if topic.name == CHECKPOINTS { trim::holds(&self.cluster, topic) } else { Ok(Vec::new()) }
     }
 
     fn policy(&self, topic: &Topic) -> Result<Policy> {
@@ -134,14 +135,22 @@ impl Queue for KafkaQueue {
     }
 
     fn set_policy(&self, topic: &Topic, policy: Policy) -> Result<()> {
+        if topic.name == CHECKPOINTS && policy != Policy::default() {
+            let (topic, key) = (topic.name.clone(), "retention.ms");
+            let (found, why) = ("asked for".to_owned(), trim::WHY_NO_POLICY);
+            return Err(Error::TopicSetting { topic, key, found, why });
+        }
         let limit = |limit: Option<u64>| limit.map_or("-1".to_owned(), |limit| limit.to_string());
         let (age, bytes) = (limit(policy.max_age_ms), limit(policy.max_bytes));
         let settings = [("retention.ms", age), ("retention.bytes", bytes)];
         Admin::new(&self.cluster)?.set(&topic.name, &settings)
     }
 
-    /// The brokers do it, some minutes later.
+    /// The brokers do it, some minutes later; but the checkpoint topic is trimmed here.
     fn retain(&self, topic: &Topic, _: bool) -> Result<Vec<Retained>> {
+        if topic.name == CHECKPOINTS {
+            return trim::trim(&self.cluster, topic);
+        }
         let nothing = |partition| Retained { partition, deleted: 0, held_by: None };
         Ok(topic.all().map(nothing).collect())
     }

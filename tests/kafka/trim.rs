@@ -1,0 +1,93 @@
+//! The checkpoint topic is cut at its head, and never further than any group that shares it allows.
+
+use super::trial::Trial;
+use crate::stage::Stage;
+use crate::truth::int;
+
+const CHECKPOINTS: &str = "seismic-checkpoint-topic";
+const OTHER: [&str; 6] = ["--group", "other", "--result-topic", "rows-2", "--dead-topic", "dead-2"];
+
+/// Some more records, read by these groups; each makes a checkpoint of them.
+fn read_more(stage: &Stage, groups: &[&[&str]], seed: u32) {
+    stage.generate(&["--records", "200", "--partitions", "1", "--seed", &seed.to_string()]);
+    let run = ["run", "--quiet", "--until-caught-up", "--slots", "1", "--idle-timeout-ms", "0"];
+    let runs: Vec<_> =
+        groups.iter().map(|group| stage.spawn(&[&run[..], group].concat())).collect();
+    for run in runs {
+        run.wait().ok();
+    }
+}
+
+/// First offset of the topic.
+fn first(stage: &Stage) -> u64 {
+    let shown = stage.ok(&["retention", CHECKPOINTS]);
+    let line = shown.lines().find(|line| line.contains("/0: offsets ")).unwrap();
+    line.split(' ').nth(2).unwrap().replace(',', "").parse().unwrap()
+}
+
+fn trim(stage: &Stage) -> String {
+    stage.ok(&["retention", CHECKPOINTS, "--keep-all"])
+}
+
+#[test]
+fn what_no_checkpoint_of_any_group_needs_goes_and_both_groups_recover() {
+    let Some(trial) = Trial::new() else { return };
+    let stage = &trial.stage;
+    let (ours, other): (&[&str], &[&str]) = (&[], &OTHER);
+    for seed in 0..12 {
+        read_more(stage, &[ours, other], seed);
+    }
+    assert_eq!(first(stage), 0);
+    let said = trim(stage);
+    assert!(said.contains("still needs offset"), "{said}");
+    let cut = first(stage);
+    assert!(cut > 0, "{said}");
+    for group in [ours, &OTHER[..2]] {
+        let proof = stage.ok(&[&["verify"], group].concat());
+        assert!(proof.contains("verified in part"), "{proof}");
+    }
+    // One goes on, the other rests: what that one needs stays.
+    for seed in 12..24 {
+        read_more(stage, &[ours], seed);
+    }
+    let said = trim(stage);
+    assert!(said.contains("other still needs offset"), "{said}");
+    let rested = first(stage);
+    read_more(stage, &[ours, other], 24);
+    for group in [ours, other] {
+        stage.ok(&[&["verify"], &group[..group.len().min(2)]].concat());
+        let status = stage.json(&[&["status", "--json"], &group[..group.len().min(2)]].concat());
+        assert_eq!((int(&status, "read"), int(&status, "lag")), (25 * 200, 0), "{status}");
+    }
+    // It has caught up with one step, so its oldest checkpoint is a newer one.
+    trim(stage);
+    assert!(first(stage) > rested, "what the other one held goes when it goes on");
+    let refusal = stage.refused(&["verify", "--complete"], 1);
+    assert!(refusal.contains("can be proved from offset"), "{refusal}");
+}
+
+#[test]
+fn a_group_whose_offsets_are_forgotten_keeps_what_tells_of_it() {
+    let Some(trial) = Trial::new() else { return };
+    let stage = &trial.stage;
+    read_more(stage, &[&OTHER], 0);
+    for seed in 1..13 {
+        read_more(stage, &[&[]], seed);
+    }
+    let groups = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
+    trial.kafka.run(groups, &["--delete", "--group", "other"]);
+    let said = trim(stage);
+    assert!(said.contains("other (its offsets are forgotten) still needs offset 0"), "{said}");
+    assert_eq!(first(stage), 0);
+    let run = [&["run", "--until-caught-up"], &OTHER[..]].concat();
+    assert!(stage.refused(&run, 1).contains("offsets.retention.minutes"));
+}
+
+#[test]
+fn nobody_can_set_a_policy_that_cuts_into_checkpoints() {
+    let Some(trial) = Trial::new() else { return };
+    let stage = &trial.stage;
+    read_more(stage, &[&[]], 0);
+    let refusal = stage.refused(&["retention", CHECKPOINTS, "--max-age-ms", "1000"], 2);
+    assert!(refusal.contains("jobs need what is in it"), "{refusal}");
+}
