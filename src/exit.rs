@@ -12,7 +12,7 @@ use crate::out::tell;
 pub enum Outcome {
     /// Code 0.
     Fine,
-    /// Verify found a difference: code 3.
+    /// Verify found a difference, or the doctor a problem: code 3.
     Differs,
 }
 
@@ -39,7 +39,7 @@ impl std::fmt::Display for Panicked {
 impl std::error::Error for Panicked {}
 
 /// The exit code of a command, after its error, if any, was printed: 0 fine, 1 failed, 2 wrong
-/// usage, 3 verify found a difference, 4 fenced by another owner.
+/// usage, 3 verify found a difference or the doctor a problem, 4 fenced by another owner.
 #[must_use]
 pub fn code(outcome: anyhow::Result<Outcome>) -> ExitCode {
     let error = match outcome {

@@ -53,6 +53,8 @@ enum Command {
     Read(commands::read::Args),
     /// Show how far a job is and what it has counted.
     Status(commands::status::Args),
+    /// Look for what is wrong with queue, home, sinks and clock, and say what to do about it.
+    Doctor(commands::doctor::Args),
     /// Measure what this machine and queue do, each figure beside what one core can do at most.
     Bench(commands::bench::Args),
     /// Look at the checkpoints of a job, and name them so that they are kept.
@@ -79,6 +81,7 @@ impl Cli {
             Command::Verify(args) => commands::verify::run(&args),
             Command::Read(args) => commands::read::run(&args),
             Command::Status(args) => commands::status::run(&args),
+            Command::Doctor(args) => commands::doctor::run(&args),
             Command::Bench(args) => commands::bench::run(&args),
             Command::Checkpoint(args) => commands::checkpoint::run(&args),
             Command::Group(args) => commands::group::run(&args),

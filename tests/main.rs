@@ -17,6 +17,7 @@ mod busy;
 mod checkpoint;
 mod counts;
 mod demo;
+mod doctor;
 mod durable;
 mod endings;
 mod exit_codes;

@@ -19,8 +19,10 @@ mod batch;
 mod block;
 mod check;
 pub mod clock;
+mod disk;
 mod error;
 pub mod failpoints;
+mod finding;
 mod follow;
 mod home;
 mod kept;
@@ -47,7 +49,9 @@ pub mod sqlite;
 pub use address::Address;
 pub use batch::{Batch, Entry, Message};
 pub use block::Block;
+pub use disk::examine_folder;
 pub use error::{CommitError, Error, Kind, Result};
+pub use finding::{Finding, Level};
 pub use home::{
     Asked, Checkpoint, CheckpointInfo, Chunk, Claim, Commit, Committer, Home, Job, JournalEntry,
     Manifest, Owner, PartitionCommit, PartitionView, Progress, Recovered, Rewind, SinkPosition,

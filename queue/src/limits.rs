@@ -65,6 +65,12 @@ pub const SQLITE_CACHE_BYTES: usize = 16 << 20;
 /// Prepared statements kept per SQLite connection: more than we have.
 pub const SQLITE_STATEMENTS: usize = 64;
 
+/// With less space than this a disk is as good as full: the WALs of queue and home at their largest.
+pub const DISK_FULL_BYTES: u64 = 2 * WAL_BYTES;
+
+/// With less space than this somebody should look.
+pub const DISK_LOW_BYTES: u64 = 2 << 30;
+
 /// How long a write waits for another process to let go of a queue file: longer than a checkpoint of
 /// the WAL takes and than it needs to get a turn beside a few other producers. Callers try again.
 pub const QUEUE_BUSY_WAIT: Duration = Duration::from_secs(1);

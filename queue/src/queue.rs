@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::{Batch, Block, Claim, Offset, Partition, Result, Span, Topic};
+use crate::{Batch, Block, Claim, Finding, Offset, Partition, Result, Span, Topic};
 
 /// Where topics live.
 pub trait Queue: Send + Sync {
@@ -37,6 +37,14 @@ pub trait Queue: Send + Sync {
     /// [`Error::TopicSetting`](crate::Error::TopicSetting) when it cannot be read without loss.
     fn append_times(&self, _topic: &Topic) -> Result<AppendTimes> {
         Ok(AppendTimes::Queue)
+    }
+
+    /// What there is to say of this place, and of `topic` in it, that opening it does not show.
+    ///
+    /// # Errors
+    /// When the place cannot be asked.
+    fn examine(&self, _topic: Option<&Topic>) -> Result<Vec<Finding>> {
+        Ok(Vec::new())
     }
 
     /// All topics, by name.

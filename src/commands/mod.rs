@@ -4,6 +4,7 @@ pub mod bench;
 pub mod checkpoint;
 mod consumer;
 pub mod demo;
+pub mod doctor;
 pub mod generate;
 pub mod group;
 pub mod import;

@@ -10,10 +10,12 @@ use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaError;
 use rdkafka::groups::GroupMemberInfo;
 use rdkafka::message::DeliveryResult;
+use rdkafka::metadata::MetadataPartition;
 use rdkafka::producer::ProducerContext;
 use rdkafka::{Offset as RdOffset, TopicPartitionList};
 
 use super::assignment;
+use super::examine::Replicas;
 use super::kind::may_pass;
 use super::native;
 use super::settings::Settings;
@@ -138,6 +140,19 @@ impl Cluster {
             Ok(0) | Err(_) => Err(missing()),
             Ok(partitions) => Ok(Topic { name: name.to_owned(), id, partitions }),
         }
+    }
+
+    /// How well each partition of a topic is copied.
+    pub(super) fn replicas(&self, topic: &str) -> Result<Vec<Replicas>> {
+        let found = self.asking.fetch_metadata(Some(topic), limits::KAFKA_WAIT);
+        let found = found.map_err(self.failed("looking at replicas"))?;
+        let partitions = found.topics().iter().flat_map(|topic| topic.partitions());
+        let of = |it: &MetadataPartition| Replicas {
+            partition: it.id(),
+            all: it.replicas().len(),
+            in_sync: it.isr().len(),
+        };
+        Ok(partitions.map(of).collect())
     }
 
     /// Names of all groups that have offsets or members.

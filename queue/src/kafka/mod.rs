@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  queue   producer.rs ──► topics ──► fetcher.rs ──► reader.rs (anyone), member.rs (a worker's slot)
-//!          queue.rs, admin.rs, client.rs: topics, spans, times
+//!          queue.rs, admin.rs, client.rs: topics, spans, times   examine.rs: for the doctor
 //!  home    owner.rs, slots.rs: a worker   committer.rs (acks.rs, place.rs): one transaction a commit
 //!          record.rs, history.rs: the checkpoint topic   mark.rs, offsets.rs: the group's offsets
 //!          trim.rs: what of it nobody needs
@@ -28,6 +28,7 @@ mod admin;
 mod assignment;
 mod client;
 mod committer;
+mod examine;
 mod fetcher;
 mod history;
 mod home;

@@ -2,14 +2,15 @@
 
 use super::admin::{Admin, INPUT, KEPT};
 use super::client::Cluster;
+use super::examine;
 use super::member::GroupSource;
 use super::producer::KafkaProducer;
 use super::reader::KafkaReader;
 use super::trim::{self, CHECKPOINTS};
 use crate::sole::SoleSource;
 use crate::{
-    Address, AppendTimes, Error, Hold, Member, Offset, Partition, Policy, Producer, Queue, Reader,
-    Result, Retained, Source, Span, Topic, check,
+    Address, AppendTimes, Error, Finding, Hold, Member, Offset, Partition, Policy, Producer, Queue,
+    Reader, Result, Retained, Source, Span, Topic, check,
 };
 
 /// A Kafka cluster as a queue.
@@ -34,6 +35,16 @@ impl KafkaQueue {
 }
 
 impl Queue for KafkaQueue {
+    fn examine(&self, topic: Option<&Topic>) -> Result<Vec<Finding>> {
+        let Some(topic) = topic else { return Ok(Vec::new()) };
+        let settings = Admin::new(&self.cluster)?.settings(&topic.name)?;
+        let mut findings = examine::topic(&topic.name, &settings);
+        let min_in_sync = settings.get("min.insync.replicas").map(String::as_str);
+        let replicas = self.cluster.replicas(&topic.name)?;
+        findings.extend(examine::replicas(&topic.name, min_in_sync, &replicas));
+        Ok(findings)
+    }
+
     fn name(&self) -> String {
         self.cluster.at.clone()
     }

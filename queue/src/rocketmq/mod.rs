@@ -23,6 +23,7 @@ mod client;
 mod connection;
 mod cursor;
 mod error;
+mod examine;
 mod follow;
 mod limits;
 mod log;

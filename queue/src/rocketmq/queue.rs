@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use super::client::{Client, TOOLS_GROUP};
 use super::error::Error as RocketError;
+use super::examine;
 use super::follow::{Follower, Keeps};
 use super::limits;
 use super::log::{Log, topic_of};
@@ -15,8 +16,8 @@ use super::producer::RocketProducer;
 use super::source::Teller;
 use crate::sole::SoleSource;
 use crate::{
-    Error, Hold, Offset, Partition, Policy, Producer, Queue, Reader, Result, Retained, Source,
-    Span, Topic, check,
+    Error, Finding, Hold, Offset, Partition, Policy, Producer, Queue, Reader, Result, Retained,
+    Source, Span, Topic, check,
 };
 
 /// A RocketMQ cluster as a queue.
@@ -50,11 +51,8 @@ impl RocketQueue {
         RocketQueue { rule: Some(rule), ..self }
     }
 
-    /// Settings of each broker's master, by the broker's name: for those who check them.
-    ///
-    /// # Errors
-    /// When the cluster cannot be asked, or does not allow it.
-    pub fn broker_settings(&self) -> Result<BTreeMap<String, BTreeMap<String, String>>> {
+    /// Settings of each broker's master, by the broker's name.
+    fn broker_settings(&self) -> Result<BTreeMap<String, BTreeMap<String, String>>> {
         let mut client = self.client();
         let masters = client.cluster()?.masters;
         let of = |(name, at): (String, String)| Ok((name, client.broker_config(&at)?));
@@ -118,6 +116,10 @@ impl RocketQueue {
 }
 
 impl Queue for RocketQueue {
+    fn examine(&self, _: Option<&Topic>) -> Result<Vec<Finding>> {
+        Ok(examine::brokers(&self.broker_settings()?))
+    }
+
     fn name(&self) -> String {
         self.name.clone()
     }

@@ -5,6 +5,7 @@
 //! commits what several threads want together; readers have connections of their own and read in
 //! short transactions, so that the WAL stays small.
 
+mod examine;
 mod fault;
 mod home;
 mod identity;

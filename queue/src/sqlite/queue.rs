@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
+use super::examine;
 use super::log::{self, Places};
 use super::reader::SqliteLog;
 use super::schema::Layout;
@@ -11,8 +12,8 @@ use super::{producer::SqliteProducer, retention};
 use crate::follow::Follower;
 use crate::sole::SoleSource;
 use crate::{
-    Error, Held, Hold, Offset, Partition, Policy, Producer, Queue, Reader, Result, Retained,
-    Source, Span, Topic, check,
+    Error, Finding, Held, Hold, Offset, Partition, Policy, Producer, Queue, Reader, Result,
+    Retained, Source, Span, Topic, check,
 };
 
 /// A queue in one SQLite file, or the topics of a home.
@@ -91,6 +92,10 @@ impl SqliteQueue {
 }
 
 impl Queue for SqliteQueue {
+    fn examine(&self, _: Option<&Topic>) -> Result<Vec<Finding>> {
+        Ok(examine::file(&self.path))
+    }
+
     fn name(&self) -> String {
         store::name(&self.path)
     }
