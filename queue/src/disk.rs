@@ -36,6 +36,7 @@ pub fn examine_folder(folder: &Path) -> Vec<Finding> {
             "give this user the right to, or name another place",
         ),
     });
+    #[allow(clippy::unnecessary_cast, reason = "it is 32 bits wide on some machines")]
     match statfs(&there) {
         Ok(disk) => findings.extend(lasting(&there, disk.f_type as i64)),
         Err(error) => findings.push(unknown(&there, error)),
