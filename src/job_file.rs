@@ -13,8 +13,9 @@
 //! ```
 //!
 //! `--job FILE` is as if these options stood in its place; what the command line says itself goes
-//! before. Every command that looks at a job takes it too, and of it where the job is: the options
-//! of [`Place`]. All that is wrong with a file is said at once, whichever command reads it.
+//! before. Every command that looks at a job takes it too, and of it where the job is: queue, home,
+//! group and Kafka's settings. All that is wrong with a file is said at once, whichever command
+//! reads it.
 
 mod read;
 

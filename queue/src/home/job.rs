@@ -2,7 +2,8 @@
 
 use crate::Topic;
 
-/// Whose home it is. Written at the first [`Home::own`]; later owners must agree.
+/// Whose home it is. Written at the first [`Home::own`](crate::Home::own); later owners must
+/// agree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Job {
     /// Name of the group.
