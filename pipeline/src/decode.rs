@@ -2,8 +2,12 @@
 //!
 //! Gives the same verdict and values as `prost` on `SeismicRecord` and `SeismicRecordBatch`; the
 //! property tests in `tests/hostile/message.rs` hold it to that. Fields that the pipeline does not
-//! use are checked and passed over. Wire format: <https://protobuf.dev/programming-guides/encoding/>.
+//! use are checked and passed over. Fields may come in any order; `usual.rs` is the short way through
+//! those that come in the usual one. Wire format:
+//! <https://protobuf.dev/programming-guides/encoding/>.
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+mod usual;
 
 use std::ops::Range;
 
@@ -42,6 +46,18 @@ pub enum Phase {
     /// Anything else, also nothing.
     #[default]
     Other,
+}
+
+impl Phase {
+    #[inline]
+    fn of(text: &[u8]) -> Phase {
+        match text {
+            b"P" => Phase::P,
+            b"S" => Phase::S,
+            b"N" => Phase::N,
+            _ => Phase::Other,
+        }
+    }
 }
 
 /// One record: what the pipeline uses of it.
@@ -83,23 +99,26 @@ pub enum Fault {
 pub fn decode(message: &[u8], records: &mut Vec<Record>) -> Result<(), Fault> {
     records.clear();
     let whole = Cursor::over(message).ok_or(Fault::Unparseable)?;
-    if message.first() != Some(&BATCH_FIRST_BYTE) {
-        records.push(record(whole, DEPTH).ok_or(Fault::Unparseable)?);
-        return Ok(());
+    match message.first() {
+        Some(&BATCH_FIRST_BYTE) => batch(whole, records),
+        _ => record(whole, DEPTH, records).ok_or(Fault::Unparseable),
     }
-    let mut batch = whole;
-    while !batch.is_done() {
-        let key = batch.key().ok_or(Fault::Unparseable)?;
+}
+
+#[inline(never)]
+fn batch(mut at: Cursor<'_>, records: &mut Vec<Record>) -> Result<(), Fault> {
+    while !at.is_done() {
+        let key = at.key().ok_or(Fault::Unparseable)?;
         match key {
             0x7a => {
                 if records.len() == limits::RECORDS_PER_MESSAGE {
                     return Err(Fault::TooManyRecords);
                 }
-                let one = batch.part().and_then(|part| record(part, DEPTH - 1));
-                records.push(one.ok_or(Fault::Unparseable)?);
+                let part = at.part().ok_or(Fault::Unparseable)?;
+                record(part, DEPTH - 1, records).ok_or(Fault::Unparseable)?;
             }
             _ if key >> 3 == 15 => return Err(Fault::Unparseable),
-            _ => batch.skip(key, DEPTH).ok_or(Fault::Unparseable)?,
+            _ => at.skip(key, DEPTH).ok_or(Fault::Unparseable)?,
         }
     }
     Ok(())
@@ -108,8 +127,29 @@ pub fn decode(message: &[u8], records: &mut Vec<Record>) -> Result<(), Fault> {
 /// Groups nest at most this deep, as in `prost`.
 const DEPTH: u32 = 100;
 
-fn record(mut at: Cursor<'_>, depth: u32) -> Option<Record> {
+/// Appends the record that is all of what is left.
+#[inline(always)]
+fn record(mut at: Cursor<'_>, depth: u32, records: &mut Vec<Record>) -> Option<()> {
     let mut record = Record { bytes: at.place(), ..Record::default() };
+    usual::read(&mut at, &mut record);
+    // From registers to its place: a copy on the way would wait for its own writes, and cost more
+    // than the decoding.
+    if at.is_done() {
+        records.push(record);
+        return Some(());
+    }
+    rest(at, record, depth, records)
+}
+
+/// Reads fields in any order until nothing is left; of a field that is there twice, the last counts.
+#[cold]
+#[inline(never)]
+fn rest(
+    mut at: Cursor<'_>,
+    mut record: Record,
+    depth: u32,
+    records: &mut Vec<Record>,
+) -> Option<()> {
     while !at.is_done() {
         match at.key()? {
             0x0a => record.sensor = at.text()?.0,
@@ -117,14 +157,7 @@ fn record(mut at: Cursor<'_>, depth: u32) -> Option<Record> {
             0x19 => record.longitude = at.double()?,
             0x21 => record.latitude = at.double()?,
             0x35 => record.amplitude = at.float()?,
-            0x42 => {
-                record.phase = match at.text()?.1 {
-                    b"P" => Phase::P,
-                    b"S" => Phase::S,
-                    b"N" => Phase::N,
-                    _ => Phase::Other,
-                }
-            }
+            0x42 => record.phase = Phase::of(at.text()?.1),
             0x48 => record.quality = at.varint()? as i32,
             0x58 => record.arrival_ms = at.varint()? as i64,
             // depth, frequency, network_status: not used, but they must be whole.
@@ -136,7 +169,8 @@ fn record(mut at: Cursor<'_>, depth: u32) -> Option<Record> {
             key => at.skip(key, depth)?,
         }
     }
-    Some(record)
+    records.push(record);
+    Some(())
 }
 
 /// What is left of a message, and where that lies.
@@ -156,8 +190,13 @@ impl<'a> Cursor<'a> {
     }
 
     fn place(&self) -> Place {
-        // `rest` is the tail of bytes [0, end) of the message, so it is not longer than `end`.
-        Place { start: self.end.saturating_sub(self.rest.len() as u32), end: self.end }
+        Place { start: self.back(self.rest.len()), end: self.end }
+    }
+
+    /// The place `len` bytes before the end, which are there: `rest` is the tail of bytes [0, end) of
+    /// the message.
+    fn back(&self, len: usize) -> u32 {
+        self.end.wrapping_sub(len as u32)
     }
 
     #[inline]
