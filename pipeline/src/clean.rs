@@ -23,12 +23,11 @@ pub fn clean(record: &Record, sensor: &[u8], append_ms: i64, rules: &Rules) -> R
         return Err(Reason::BadQuality);
     }
     // NaN is in no range.
-    if !rules.amplitude.contains(&record.amplitude) {
+    let (least, most) = (*rules.amplitude.start(), *rules.amplitude.end());
+    if !(least..=most).contains(&record.amplitude) {
         return Err(Reason::AmplitudeOutOfRange);
     }
-    let on_earth =
-        (-180.0..=180.0).contains(&record.longitude) && (-90.0..=90.0).contains(&record.latitude);
-    if !on_earth {
+    if !(record.longitude.abs() <= 180.0 && record.latitude.abs() <= 90.0) {
         return Err(Reason::BadPosition);
     }
     if let Some(region) = &rules.region {

@@ -5,15 +5,13 @@
 //! It knows no clock, no IO and no randomness, so the same inputs give the same bits: after a
 //! crash, in `verify`, on another machine.
 
-use foldhash::fast::FixedState;
-use hashbrown::HashTable;
 use seismic_proto::ClosedBy;
 use seismic_queue::{Message, Offset, Partition};
-use std::hash::BuildHasher;
 
 use crate::clean::clean;
 use crate::decode::{self, Fault, Record};
 use crate::out::{Buried, Closing, Input};
+use crate::roster::Roster;
 use crate::sensor::{Sensor, Taken};
 use crate::window::Sample;
 use crate::{Counters, Out, Reason, Rules};
@@ -31,9 +29,8 @@ pub struct Engine {
     pub(crate) open_windows: u64,
     /// In the order in which they were first seen; every output order follows it.
     pub(crate) sensors: Vec<Sensor>,
-    /// Places in `sensors` by hash of the id.
-    index: HashTable<u32>,
-    hasher: FixedState,
+    /// Their ids.
+    pub(crate) roster: Roster,
     /// Records of the message at hand.
     records: Vec<Record>,
 }
@@ -50,8 +47,7 @@ impl Engine {
             append_ms: i64::MIN,
             open_windows: 0,
             sensors: Vec::new(),
-            index: HashTable::new(),
-            hasher: FixedState::default(),
+            roster: Roster::default(),
             records: Vec::new(),
         }
     }
@@ -110,7 +106,7 @@ impl Engine {
             Taken::Opened => self.open_windows += 1,
         }
         self.counters.open += 1;
-        if sensor.is_due(&self.rules) {
+        if sensor.is_due() {
             self.close_due(place, at, out);
         }
         Ok(())
@@ -119,47 +115,35 @@ impl Engine {
     /// Place of the sensor, made if there is room.
     #[inline]
     fn intern(&mut self, id: &[u8]) -> Option<usize> {
-        let hash = self.hasher.hash_one(id);
-        let sensors = &self.sensors;
-        let found = self.index.find(hash, |&place| sensors[place as usize].id.as_bytes() == id);
-        match found {
-            Some(&place) => Some(place as usize),
-            None => self.insert(hash, id),
+        match self.roster.find(id) {
+            Some(place) => Some(place),
+            None => self.insert(id),
         }
     }
 
     #[cold]
-    fn insert(&mut self, hash: u64, id: &[u8]) -> Option<usize> {
-        if self.sensors.len() as u64 >= self.rules.max_sensors {
+    fn insert(&mut self, id: &[u8]) -> Option<usize> {
+        if self.sensors() >= self.rules.max_sensors {
             return None;
         }
         let id = std::str::from_utf8(id).expect("decode checked that ids are UTF-8");
-        self.add_sensor(hash, Sensor::new(id));
-        Some(self.sensors.len() - 1)
-    }
-
-    fn add_sensor(&mut self, hash: u64, sensor: Sensor) {
-        let place = u32::try_from(self.sensors.len()).expect("max_sensors is at most u32::MAX");
-        self.sensors.push(sensor);
-        let (sensors, hasher) = (&self.sensors, &self.hasher);
-        let rehash = |&place: &u32| hasher.hash_one(sensors[place as usize].id.as_bytes());
-        self.index.insert_unique(hash, place, rehash);
+        self.sensors.push(Sensor::default());
+        Some(self.roster.add(id))
     }
 
     /// Adds a sensor of a snapshot; `false` when its id is there already.
-    pub(crate) fn restore_sensor(&mut self, sensor: Sensor) -> bool {
-        let hash = self.hasher.hash_one(sensor.id.as_bytes());
-        let known = |&place: &u32| self.sensors[place as usize].id == sensor.id;
-        if self.index.find(hash, known).is_some() {
+    pub(crate) fn restore_sensor(&mut self, id: &str, sensor: Sensor) -> bool {
+        if self.roster.find(id.as_bytes()).is_some() {
             return false;
         }
         self.open_windows += sensor.windows().count() as u64;
-        self.add_sensor(hash, sensor);
+        self.roster.add(id);
+        self.sensors.push(sensor);
         true
     }
 
     fn close_due(&mut self, place: usize, at: Offset, out: &mut Out) {
-        while self.sensors[place].is_due(&self.rules) {
+        while self.sensors[place].is_due() {
             self.close_one(place, ClosedBy::Time, at, out);
         }
     }
@@ -180,7 +164,8 @@ impl Engine {
         self.counters.closed += window.count();
         self.counters.windows += 1;
         let (interval, input) = (sensor.interval(), &self.input);
-        let closing = Closing { sensor: &sensor.id, interval, closed_by, input, offset: at };
+        let sensor = self.roster.id(place);
+        let closing = Closing { sensor, interval, closed_by, input, offset: at };
         out.row(None, &window.row(self.rules.window_ms), &closing);
         if !self.rules.rollups_ms.is_empty() {
             self.roll_up(place, &window, closed_by, at, out);
@@ -285,7 +270,7 @@ impl Engine {
     /// Sensors known.
     #[must_use]
     pub fn sensors(&self) -> u64 {
-        self.sensors.len() as u64
+        self.roster.len() as u64
     }
 
     /// Windows open.

@@ -34,6 +34,7 @@ mod replay;
 mod rewind;
 mod rolling;
 mod rollup;
+mod roster;
 mod row;
 mod rules;
 mod run;

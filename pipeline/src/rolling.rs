@@ -64,7 +64,8 @@ impl Engine {
     ) {
         let sensor = &self.sensors[place];
         let (interval, input, (closed_by, offset)) = (sensor.interval(), &self.input, closing);
-        let closing = Closing { sensor: &sensor.id, interval, closed_by, input, offset };
+        let sensor = self.roster.id(place);
+        let closing = Closing { sensor, interval, closed_by, input, offset };
         let row = rollup.row(self.rules.rollups_ms[level]).expect("only open roll-ups are closed");
         out.row(Some(level), &row, &closing);
         let counters = &mut self.counters.rollups[level];

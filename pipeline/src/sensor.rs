@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 
-use compact_str::CompactString;
 use seismic_proto::state;
 use seismic_queue::Offset;
 
@@ -16,41 +15,42 @@ use crate::window::{Sample, Window};
 /// State of one sensor. Never evicted: a forgotten `closed_until` would emit a window twice.
 #[derive(Debug)]
 pub struct Sensor {
-    /// Its id; up to 24 bytes need no further memory.
-    pub id: CompactString,
     /// Newest event time, ms since 1970 UTC.
     clock_ms: i64,
+    /// What the clock must reach for the oldest open window to close; `i64::MAX` when none is open.
+    due_ms: i64,
     /// Newest closed end; `i64::MIN` when nothing was closed.
     closed_until_ms: i64,
     /// Offset of the last message with a record of this sensor that passed the cleaning.
     last_offset: Offset,
     /// How far apart its records are.
     interval: Interval,
-    /// The oldest open window. Most sensors have only this one.
-    open: Option<Window>,
+    /// The newest open window, which most records are of.
+    newest: Option<Window>,
     /// Further open windows, rising; closed from the front.
     #[allow(clippy::box_collection, reason = "one word in the common case of no further window")]
-    more: Option<Box<VecDeque<Window>>>,
+    older: Option<Box<VecDeque<Window>>>,
     /// What its closed windows are summed up to; one word where the job has no roll-ups.
     rollups: Option<Box<Rollups>>,
 }
 
-impl Sensor {
-    /// A sensor that is about to be given its first record.
-    #[must_use]
-    pub fn new(id: &str) -> Self {
+/// A sensor that is about to be given its first record.
+impl Default for Sensor {
+    fn default() -> Self {
         Sensor {
-            id: CompactString::new(id),
             clock_ms: i64::MIN,
+            due_ms: i64::MAX,
             closed_until_ms: i64::MIN,
             last_offset: Offset(0),
             interval: Interval::default(),
-            open: None,
-            more: None,
+            newest: None,
+            older: None,
             rollups: None,
         }
     }
+}
 
+impl Sensor {
     /// Counts a record in its window.
     ///
     /// # Errors
@@ -60,7 +60,7 @@ impl Sensor {
     #[inline]
     pub fn take(&mut self, at: Offset, sample: Sample, rules: &Rules) -> Result<Taken, Reason> {
         self.last_offset = at;
-        let taken = match &mut self.open {
+        let taken = match &mut self.newest {
             // An open window is never late, so only its bounds have to be asked.
             Some(window) if in_window(window, sample.time_ms, rules) => count(window, sample)?,
             _ => self.take_elsewhere(sample, rules)?,
@@ -80,6 +80,7 @@ impl Sensor {
         self.interval
     }
 
+    #[inline(never)]
     fn take_elsewhere(&mut self, sample: Sample, rules: &Rules) -> Result<Taken, Reason> {
         let start_ms = rules.window_start(sample.time_ms);
         let end_ms = start_ms + rules.window_ms;
@@ -89,27 +90,27 @@ impl Sensor {
             return Err(Reason::Late);
         }
         let fresh = || Window::first(start_ms, sample, rules);
-        let Some(oldest) = &mut self.open else {
-            self.open = Some(fresh());
+        let Some(newest) = &mut self.newest else {
+            self.newest = Some(fresh());
+            self.due_ms = due_ms(start_ms, rules);
             return Ok(Taken::Opened);
         };
-        let more = self.more.get_or_insert_default();
-        let is_full = more.len() + 1 >= limits::OPEN_WINDOWS_PER_SENSOR;
-        if start_ms < oldest.start_ms {
+        let older = self.older.get_or_insert_default();
+        let is_full = older.len() + 1 >= limits::OPEN_WINDOWS_PER_SENSOR;
+        if start_ms > newest.start_ms {
             if is_full {
                 return Err(Reason::WindowLimit);
             }
-            let oldest = std::mem::replace(oldest, fresh());
-            more.push_front(oldest);
+            older.push_back(std::mem::replace(newest, fresh()));
             return Ok(Taken::Opened);
         }
-        // The newest window is the likeliest by far.
-        let place = more.partition_point(|window| window.start_ms < start_ms);
-        match more.get_mut(place) {
+        let place = older.partition_point(|window| window.start_ms < start_ms);
+        match older.get_mut(place) {
             Some(window) if window.start_ms == start_ms => count(window, sample),
             _ if is_full => Err(Reason::WindowLimit),
             _ => {
-                more.insert(place, fresh());
+                older.insert(place, fresh());
+                self.due_ms = self.due_ms.min(due_ms(start_ms, rules));
                 Ok(Taken::Opened)
             }
         }
@@ -118,10 +119,8 @@ impl Sensor {
     /// Whether the sensor's clock has passed the oldest open window's end plus the lateness.
     #[inline]
     #[must_use]
-    pub fn is_due(&self, rules: &Rules) -> bool {
-        self.open.as_ref().is_some_and(|window| {
-            self.clock_ms >= window.start_ms + rules.window_ms + rules.lateness_ms
-        })
+    pub fn is_due(&self) -> bool {
+        self.clock_ms >= self.due_ms && self.is_open()
     }
 
     /// Whether it has no record from `below` on.
@@ -133,16 +132,18 @@ impl Sensor {
     /// Whether it has an open window.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.open.is_some()
+        self.newest.is_some()
     }
 
     /// Closes and gives the oldest open window.
     pub fn close_oldest(&mut self, rules: &Rules) -> Option<Window> {
-        let closed = self.open.take()?;
-        self.open = self.more.as_mut().and_then(|more| more.pop_front());
-        if self.more.as_ref().is_some_and(|more| more.is_empty()) {
-            self.more = None;
+        let closed = self.older.as_mut().and_then(|older| older.pop_front());
+        let closed = closed.or_else(|| self.newest.take())?;
+        if self.older.as_ref().is_some_and(|older| older.is_empty()) {
+            self.older = None;
         }
+        let oldest = self.windows().next();
+        self.due_ms = oldest.map_or(i64::MAX, |window| due_ms(window.start_ms, rules));
         self.closed_until_ms = self.closed_until_ms.max(closed.start_ms + rules.window_ms);
         Some(closed)
     }
@@ -160,7 +161,7 @@ impl Sensor {
 
     /// The open windows, oldest first.
     pub fn windows(&self) -> impl Iterator<Item = &Window> {
-        self.open.iter().chain(self.more.iter().flat_map(|more| more.iter()))
+        self.older.iter().flat_map(|older| older.iter()).chain(&self.newest)
     }
 }
 
@@ -184,21 +185,26 @@ fn in_window(window: &Window, time_ms: i64, rules: &Rules) -> bool {
     (0..rules.window_ms).contains(&(time_ms - window.start_ms))
 }
 
-impl From<&Sensor> for state::Sensor {
-    fn from(sensor: &Sensor) -> Self {
-        state::Sensor {
-            id: sensor.id.to_string(),
-            clock_ms: sensor.clock_ms,
-            closed_until_ms: (sensor.closed_until_ms > i64::MIN).then_some(sensor.closed_until_ms),
-            last_offset: sensor.last_offset.0,
-            windows: sensor.windows().map(state::Window::from).collect(),
-            interval_us: sensor.interval.us(),
-            rollups: sensor.rollups().into_iter().flat_map(Rollups::stored).collect(),
-        }
-    }
+/// The clock at which a window closes. Its start is a valid event time, far from the ends of i64.
+fn due_ms(start_ms: i64, rules: &Rules) -> i64 {
+    start_ms + rules.window_ms + rules.lateness_ms
 }
 
 impl Sensor {
+    /// What a snapshot says of it.
+    #[must_use]
+    pub fn stored(&self, id: &str) -> state::Sensor {
+        state::Sensor {
+            id: id.to_owned(),
+            clock_ms: self.clock_ms,
+            closed_until_ms: (self.closed_until_ms > i64::MIN).then_some(self.closed_until_ms),
+            last_offset: self.last_offset.0,
+            windows: self.windows().map(state::Window::from).collect(),
+            interval_us: self.interval.us(),
+            rollups: self.rollups().into_iter().flat_map(Rollups::stored).collect(),
+        }
+    }
+
     /// The sensor of a snapshot taken at `position`; `None` when it contradicts itself.
     #[must_use]
     pub fn restore(stored: &state::Sensor, position: u64, rules: &Rules) -> Option<Sensor> {
@@ -219,13 +225,13 @@ impl Sensor {
         let rollups = Rollups::restore(stored, rules)?;
         is_sound.then_some(())?;
         Some(Sensor {
-            id: CompactString::new(&stored.id),
             clock_ms: stored.clock_ms,
+            due_ms: starts.first().map_or(i64::MAX, |&start_ms| due_ms(start_ms, rules)),
             closed_until_ms: stored.closed_until_ms.unwrap_or(i64::MIN),
             last_offset: Offset(stored.last_offset),
             interval: Interval::stored(stored.interval_us)?,
-            open: windows.pop_front(),
-            more: (!windows.is_empty()).then(|| Box::new(windows)),
+            newest: windows.pop_back(),
+            older: (!windows.is_empty()).then(|| Box::new(windows)),
             rollups: (!stored.rollups.is_empty()).then(|| Box::new(rollups)),
         })
     }
@@ -249,7 +255,7 @@ mod tests {
 
     #[test]
     fn windows_stay_in_order_however_records_arrive() {
-        let mut sensor = Sensor::new("S");
+        let mut sensor = Sensor::default();
         for time in [2_500, 1_200, 3_100, 1_900, 2_400, 900] {
             // 900 is late: its end plus lateness is the clock of 3,100 or before it.
             assert_eq!(give(&mut sensor, time).is_ok(), time != 900, "{time}");
@@ -260,14 +266,14 @@ mod tests {
 
     #[test]
     fn negative_times_fall_into_windows_below_zero() {
-        let mut sensor = Sensor::new("S");
+        let mut sensor = Sensor::default();
         give(&mut sensor, -1).unwrap();
         assert_eq!(sensor.windows().next().unwrap().start_ms, -1_000);
     }
 
     #[test]
     fn a_window_skipped_by_a_close_is_late_afterwards() {
-        let mut sensor = Sensor::new("S");
+        let mut sensor = Sensor::default();
         give(&mut sensor, 500).unwrap();
         give(&mut sensor, 2_500).unwrap();
         while sensor.close_oldest(&rules()).is_some() {}
@@ -277,13 +283,13 @@ mod tests {
 
     #[test]
     fn a_sensor_with_one_window_takes_at_most_256_bytes() {
-        assert!(size_of::<Sensor>() <= 160, "{}", size_of::<Sensor>());
+        assert!(size_of::<Sensor>() <= 144, "{}", size_of::<Sensor>());
     }
 
     #[test]
     fn too_many_open_windows_are_refused_by_reason() {
         let rules = Rules { lateness_ms: 2_000_000, window_ms: 1, ..Rules::default() };
-        let mut sensor = Sensor::new("S");
+        let mut sensor = Sensor::default();
         let limit = limits::OPEN_WINDOWS_PER_SENSOR as i64;
         for time in 0..limit {
             sensor.take(Offset(0), sample(time), &rules).unwrap();

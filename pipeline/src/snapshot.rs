@@ -37,9 +37,9 @@ impl Engine {
         };
         head.encode(into).expect("a Vec grows");
         let mut one = state::Snapshot { sensors: Vec::with_capacity(1), ..Default::default() };
-        for sensor in &self.sensors {
+        for (place, sensor) in self.sensors.iter().enumerate() {
             one.sensors.clear();
-            one.sensors.push(sensor.into());
+            one.sensors.push(sensor.stored(self.roster.id(place)));
             one.encode(into).expect("a Vec grows");
         }
     }
@@ -65,16 +65,16 @@ impl Engine {
             .map_err(SnapshotError::Damaged)?;
         let mut open = 0;
         let mut rolled = vec![0; engine.rules.rollups_ms.len()];
-        for sensor in &stored.sensors {
+        for one in &stored.sensors {
             let contradicts =
-                || SnapshotError::Damaged(format!("sensor {:?} contradicts itself", sensor.id));
+                || SnapshotError::Damaged(format!("sensor {:?} contradicts itself", one.id));
             let sensor =
-                Sensor::restore(sensor, stored.position, engine.rules()).ok_or_else(contradicts)?;
+                Sensor::restore(one, stored.position, engine.rules()).ok_or_else(contradicts)?;
             open += sensor.windows().map(|window| window.count()).sum::<u64>();
             for (level, span) in sensor.rollups().into_iter().flat_map(Rollups::open) {
                 rolled[level] = span.count().checked_add(rolled[level]).ok_or_else(contradicts)?;
             }
-            if !engine.restore_sensor(sensor) {
+            if !engine.restore_sensor(&one.id, sensor) {
                 return Err(SnapshotError::Damaged("a sensor is in it twice".into()));
             }
         }

@@ -41,7 +41,7 @@ impl Sums {
     }
 
     /// Adds the amplitude of a record `at_ms` after the start.
-    #[inline]
+    #[inline(always)]
     pub fn add(&mut self, at_ms: u32, amplitude: f32) {
         let wide = f64::from(amplitude);
         self.sum += wide;

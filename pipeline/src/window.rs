@@ -24,9 +24,8 @@ pub struct Window {
     /// Start, ms since 1970 UTC.
     pub start_ms: i64,
     sums: Sums,
-    p: u32,
-    s: u32,
-    n: u32,
+    /// Records of phase P, of phase S, and of noise.
+    phases: [u32; 3],
     /// With dedupe, a bit for each ms at which a record was counted; one word without.
     #[allow(clippy::box_collection, reason = "one word in the common case of no dedupe")]
     seen: Option<Box<Vec<u64>>>,
@@ -40,9 +39,7 @@ impl Window {
         let mut window = Window {
             start_ms,
             sums: Sums::start((sample.time_ms - start_ms) as u32, sample.amplitude),
-            p: 0,
-            s: 0,
-            n: 0,
+            phases: [0; 3],
             seen: (rules.dedupe == Dedupe::Time).then(|| Box::new(vec![0; words])),
         };
         window.add(sample);
@@ -51,25 +48,28 @@ impl Window {
 
     /// Counts one more record, whose event time lies in the window; `false`, and not counted, when
     /// it repeats one and the job dedupes.
-    #[inline]
+    #[inline(always)]
     pub fn add(&mut self, sample: Sample) -> bool {
         let Sample { time_ms, amplitude, phase } = sample;
         let at_ms = (time_ms - self.start_ms) as u32;
-        if let Some(seen) = &mut self.seen {
-            let place = at_ms as usize;
-            let bit = 1 << (place % 64);
-            if seen[place / 64] & bit != 0 {
-                return false;
-            }
-            seen[place / 64] |= bit;
+        if self.seen.is_some() && !self.see(at_ms) {
+            return false;
         }
         self.sums.add(at_ms, amplitude);
-        match phase {
-            Phase::P => self.p += 1,
-            Phase::S => self.s += 1,
-            Phase::N | Phase::Other => self.n += 1,
-        }
+        // Without a branch: which phase comes next cannot be foretold.
+        self.phases[(phase as usize).min(2)] += 1;
         true
+    }
+
+    /// Notes the ms; `false` when it was noted before.
+    fn see(&mut self, at_ms: u32) -> bool {
+        let Some(seen) = &mut self.seen else {
+            return true;
+        };
+        let (word, bit) = (&mut seen[at_ms as usize / 64], 1 << (at_ms % 64));
+        let is_new = *word & bit == 0;
+        *word |= bit;
+        is_new
     }
 
     /// Records counted.
@@ -100,7 +100,7 @@ impl Window {
     /// Records of phase P, of phase S, and of noise.
     #[must_use]
     pub fn phases(&self) -> [u64; 3] {
-        [self.p, self.s, self.n].map(u64::from)
+        self.phases.map(u64::from)
     }
 
     /// What is summed up of its records.
@@ -112,12 +112,13 @@ impl Window {
 
 impl From<&Window> for state::Window {
     fn from(window: &Window) -> Self {
+        let [p, s, n] = window.phases;
         state::Window {
             start_ms: window.start_ms,
             sums: Some((&window.sums).into()),
-            p: window.p,
-            s: window.s,
-            n: window.n,
+            p,
+            s,
+            n,
             seen: window.seen.as_deref().cloned().unwrap_or_default(),
         }
     }
@@ -129,9 +130,7 @@ impl From<&state::Window> for Window {
         Window {
             start_ms: stored.start_ms,
             sums: (&stored.sums.unwrap_or_default()).into(),
-            p: stored.p,
-            s: stored.s,
-            n: stored.n,
+            phases: [stored.p, stored.s, stored.n],
             seen: (!stored.seen.is_empty()).then(|| Box::new(stored.seen.clone())),
         }
     }
