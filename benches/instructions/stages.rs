@@ -18,41 +18,53 @@ use seismic_queue::{
 /// Records of the load: five windows of each sensor.
 const RECORDS: u64 = 50_000;
 
+/// Sensors of the load.
+const SENSORS: u32 = 100;
+
 /// Records between two commits: 100 windows.
 const COMMIT_RECORDS: u64 = 10_000;
 
 /// How many times the rows of all records are committed.
 const COMMIT_ROUNDS: u64 = 20;
 
-/// Records that a stage stands for.
+/// Sensors of the stage that asks who is silent, and how often it asks in an idle timeout.
+const IDLE_SENSORS: u64 = 100_000;
+const IDLE_QUESTIONS: u64 = 8;
+
+/// Records that a stage stands for; of `idle`, sensors.
 pub fn records(stage: &str) -> u64 {
-    if stage == "commit" { RECORDS * COMMIT_ROUNDS } else { RECORDS }
+    match stage {
+        "commit" => RECORDS * COMMIT_ROUNDS,
+        "idle" => IDLE_SENSORS,
+        _ => RECORDS,
+    }
 }
 
 /// Stages, in the order in which data moves.
-pub const NAMES: [&str; 4] = ["decode", "engine", "commit", "drain"];
+pub const NAMES: [&str; 5] = ["decode", "engine", "idle", "commit", "drain"];
 
 /// Prepares a stage.
 pub fn prepare(stage: &str) -> Result<Box<dyn FnOnce()>, String> {
     match stage {
         "decode" => Ok(decode()),
         "engine" => Ok(engine()),
+        "idle" => Ok(idle()),
         "commit" => Ok(commit()),
         "drain" => Ok(drain()),
         _ => Err(format!("there is no stage {stage:?}")),
     }
 }
 
-/// The records, encoded, in blocks. Made here and not by `generate`, whose threads do a little more or
+/// So many records of so many sensors, encoded, in blocks. Made here and not by `generate`, whose threads do a little more or
 /// less each time.
-fn blocks() -> Vec<Block> {
+fn blocks(records: u64, sensors: u32) -> Vec<Block> {
     let plan = Plan {
-        records: RECORDS,
-        sensors: 100,
+        records,
+        sensors,
         partitions: 1,
         seed: 1,
         start_ms: 1_600_000_000_000,
-        records_per_second: 10_000.0,
+        records_per_second: f64::from(sensors) * 100.0,
         frequency_hz: 100,
         anomaly_percent: 0.0,
         pack: 1,
@@ -60,7 +72,7 @@ fn blocks() -> Vec<Block> {
         producer: "bench".into(),
     };
     let (mut stream, mut blocks) = (Stream::new(&plan), vec![Block::default()]);
-    for _ in 0..RECORDS {
+    for _ in 0..records {
         if blocks.last().unwrap().bytes().len() >= limits::BLOCK_BYTES {
             blocks.push(Block::default());
         }
@@ -71,7 +83,7 @@ fn blocks() -> Vec<Block> {
 }
 
 /// The same, as a source gives them.
-fn batches() -> Vec<Batch> {
+fn batches(records: u64, sensors: u32) -> Vec<Batch> {
     let mut next = Offset(0);
     let batch = |block: &Block| {
         let mut batch = Batch::default();
@@ -80,7 +92,7 @@ fn batches() -> Vec<Batch> {
         next = batch.next();
         batch
     };
-    blocks().iter().map(batch).collect()
+    blocks(records, sensors).iter().map(batch).collect()
 }
 
 fn new_engine() -> Engine {
@@ -89,7 +101,7 @@ fn new_engine() -> Engine {
 
 /// Messages to records.
 fn decode() -> Box<dyn FnOnce()> {
-    let batches = batches();
+    let batches = batches(RECORDS, SENSORS);
     Box::new(move || {
         let mut records = Vec::new();
         for message in batches.iter().flat_map(Batch::messages) {
@@ -101,12 +113,30 @@ fn decode() -> Box<dyn FnOnce()> {
 
 /// Messages to rows: decoding, cleaning, windows.
 fn engine() -> Box<dyn FnOnce()> {
-    let (batches, mut engine, mut out) = (batches(), new_engine(), Out::default());
+    let (batches, mut engine, mut out) = (batches(RECORDS, SENSORS), new_engine(), Out::default());
     Box::new(move || {
         for message in batches.iter().flat_map(Batch::messages) {
             engine.step(message, &mut out);
         }
         black_box(&out);
+    })
+}
+
+/// Who is silent: the questions of one idle timeout, when many sensors have a window open and all
+/// have spoken since.
+fn idle() -> Box<dyn FnOnce()> {
+    let (mut engine, mut out) = (new_engine(), Out::default());
+    let every = IDLE_SENSORS / IDLE_QUESTIONS;
+    for message in batches(2 * IDLE_SENSORS, IDLE_SENSORS as u32).iter().flat_map(Batch::messages) {
+        if message.offset.0 % every == 0 {
+            engine.close_idle(Offset(0), &mut out);
+        }
+        engine.step(message, &mut out);
+    }
+    Box::new(move || {
+        for question in 1..=IDLE_QUESTIONS {
+            assert!(!engine.close_idle(Offset(question * every), &mut out), "nobody is silent");
+        }
     })
 }
 
@@ -129,7 +159,7 @@ fn job(input: Topic) -> Job {
 /// Rows to the home file: all rows [`COMMIT_ROUNDS`] times, since there is one for 100 records only.
 fn commit() -> Box<dyn FnOnce()> {
     let (mut engine, mut out, mut rows) = (new_engine(), Out::default(), Vec::new());
-    for message in batches().iter().flat_map(Batch::messages) {
+    for message in batches(RECORDS, SENSORS).iter().flat_map(Batch::messages) {
         engine.step(message, &mut out);
         if engine.position().0 % COMMIT_RECORDS == 0 {
             rows.push(std::mem::take(&mut out.rows));
@@ -159,7 +189,7 @@ fn drain() -> Box<dyn FnOnce()> {
     let topic = queue.create("input", 1).unwrap();
     let mut producer = queue.producer(&topic, "bench").unwrap();
     let mut first_sequence = 0;
-    for block in &blocks() {
+    for block in &blocks(RECORDS, SENSORS) {
         let append = Append { partition: Partition(0), first_sequence, block };
         first_sequence += producer.append(&[append]).unwrap().written;
     }

@@ -10,6 +10,7 @@ use seismic_queue::{Message, Offset, Partition};
 
 use crate::clean::clean;
 use crate::decode::{self, Fault, Record};
+use crate::idlers::Idlers;
 use crate::out::{Buried, Closing, Input};
 use crate::roster::Roster;
 use crate::sensor::{Sensor, Taken};
@@ -31,6 +32,8 @@ pub struct Engine {
     pub(crate) sensors: Vec<Sensor>,
     /// Their ids.
     pub(crate) roster: Roster,
+    /// Those with something open.
+    pub(crate) idlers: Idlers,
     /// Records of the message at hand.
     records: Vec<Record>,
 }
@@ -48,6 +51,7 @@ impl Engine {
             open_windows: 0,
             sensors: Vec::new(),
             roster: Roster::default(),
+            idlers: Idlers::default(),
             records: Vec::new(),
         }
     }
@@ -99,14 +103,16 @@ impl Engine {
     ) -> Result<(), Reason> {
         let time_ms = clean(record, id, self.append_ms, &self.rules)?;
         let place = self.intern(id).ok_or(Reason::SensorLimit)?;
-        let sensor = &mut self.sensors[place];
         let Record { amplitude, phase, .. } = *record;
-        match sensor.take(at, Sample { time_ms, amplitude, phase }, &self.rules)? {
+        match self.sensors[place].take(at, Sample { time_ms, amplitude, phase }, &self.rules)? {
             Taken::Counted => {}
-            Taken::Opened => self.open_windows += 1,
+            Taken::Opened => {
+                self.open_windows += 1;
+                self.file_opened(place);
+            }
         }
         self.counters.open += 1;
-        if sensor.is_due() {
+        if self.sensors[place].is_due() {
             self.close_due(place, at, out);
         }
         Ok(())
@@ -137,8 +143,9 @@ impl Engine {
             return false;
         }
         self.open_windows += sensor.windows().count() as u64;
-        self.roster.add(id);
+        let place = self.roster.add(id);
         self.sensors.push(sensor);
+        self.file(place as u32);
         true
     }
 
@@ -148,7 +155,7 @@ impl Engine {
         }
     }
 
-    fn close_all(&mut self, place: usize, closed_by: ClosedBy, out: &mut Out) {
+    pub(crate) fn close_all(&mut self, place: usize, closed_by: ClosedBy, out: &mut Out) {
         while self.sensors[place].is_open() {
             self.close_one(place, closed_by, self.position, out);
         }
@@ -170,27 +177,6 @@ impl Engine {
         if !self.rules.rollups_ms.is_empty() {
             self.roll_up(place, &window, closed_by, at, out);
         }
-    }
-
-    /// Closes every window of the sensors whose last record lies below `below`, and those of their
-    /// roll-ups that the log's own time has passed by the lateness. `true` when there was one;
-    /// then, and only then, the call belongs into the journal.
-    ///
-    /// # Panics
-    /// When `below` is beyond [`Engine::position`]: nobody can know that yet.
-    pub fn close_idle(&mut self, below: Offset, out: &mut Out) -> bool {
-        assert!(below <= self.position, "only what was read can be idle");
-        let before = self.counters.rows();
-        if self.open_windows > 0 || self.has_open_rollups() {
-            let until_ms = self.append_ms.saturating_sub(self.rules.lateness_ms);
-            for place in 0..self.sensors.len() {
-                if self.sensors[place].is_silent(below) {
-                    self.close_all(place, ClosedBy::Idle, out);
-                    self.close_rollups(place, until_ms, ClosedBy::Idle, out);
-                }
-            }
-        }
-        self.counters.rows() > before
     }
 
     /// Closes every window and every roll-up: the run is drained. `true` when there was one.

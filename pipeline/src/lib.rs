@@ -21,6 +21,7 @@ pub mod failpoints;
 mod fork;
 pub mod health;
 mod idle;
+mod idlers;
 mod interval;
 mod journal;
 mod keep;

@@ -41,6 +41,13 @@ pub const INTERVAL_MS: i64 = 3_600_000;
 /// 2.6 billion; a sensor that needs more than this is rejected by reason and not by exhaustion.
 pub const OPEN_WINDOWS_PER_SENSOR: usize = 100_000;
 
+/// Cohorts of sensors to what an idle timeout brings: so finely it is known since when a sensor may be
+/// silent. Twice as many at most, and those of earlier sizes.
+pub const COHORTS: u64 = 16;
+
+/// Fewest messages of a cohort: a burst after silence must not make one for each sensor.
+pub const COHORT_MESSAGES: u64 = 4_096;
+
 /// Output waiting for a commit, in bytes, at which a slot stops reading until the commit is done.
 pub const WAITING_BYTES: usize = 16 << 20;
 

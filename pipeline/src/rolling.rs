@@ -10,11 +10,6 @@ use crate::window::Window;
 use crate::{Engine, Out};
 
 impl Engine {
-    /// Whether any sensor has an open roll-up.
-    pub(crate) fn has_open_rollups(&self) -> bool {
-        self.counters.rollups.iter().any(|level| level.open > 0)
-    }
-
     /// Adds a window that was just closed to every level. A roll-up that this closes is closed by
     /// what closed the window.
     pub(crate) fn roll_up(

@@ -58,7 +58,7 @@ impl Rollups {
     /// in it makes a further row.
     pub fn close(&mut self, level: usize, until_ms: i64, rules: &Rules) -> Option<Rollup> {
         let span = self.levels[level].as_mut()?;
-        let is_over = span.start_ms + rules.rollups_ms[level] <= until_ms;
+        let is_over = span.end_ms(rules.rollups_ms[level]) <= until_ms;
         if !is_over || !span.is_open() {
             return None;
         }
@@ -111,6 +111,12 @@ impl Rollup {
         for (ours, more) in self.phases.iter_mut().zip(window.phases()) {
             *ours += more;
         }
+    }
+
+    /// Its end, ms since 1970 UTC, with the length of its level.
+    #[must_use]
+    pub fn end_ms(&self, length_ms: i64) -> i64 {
+        self.start_ms + length_ms
     }
 
     /// Whether it has records.

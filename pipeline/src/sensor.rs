@@ -6,6 +6,7 @@ use seismic_proto::state;
 use seismic_queue::Offset;
 
 use crate::Reason;
+use crate::idlers::Filed;
 use crate::interval::Interval;
 use crate::limits;
 use crate::rollup::Rollups;
@@ -25,6 +26,8 @@ pub struct Sensor {
     last_offset: Offset,
     /// How far apart its records are.
     interval: Interval,
+    /// Where it is found when it falls silent.
+    pub filed: Filed,
     /// The newest open window, which most records are of.
     newest: Option<Window>,
     /// Further open windows, rising; closed from the front.
@@ -43,6 +46,7 @@ impl Default for Sensor {
             closed_until_ms: i64::MIN,
             last_offset: Offset(0),
             interval: Interval::default(),
+            filed: Filed::No,
             newest: None,
             older: None,
             rollups: None,
@@ -121,6 +125,12 @@ impl Sensor {
     #[must_use]
     pub fn is_due(&self) -> bool {
         self.clock_ms >= self.due_ms && self.is_open()
+    }
+
+    /// Offset of the last message with a record of it that passed the cleaning.
+    #[must_use]
+    pub fn last_offset(&self) -> Offset {
+        self.last_offset
     }
 
     /// Whether it has no record from `below` on.
@@ -230,6 +240,7 @@ impl Sensor {
             closed_until_ms: stored.closed_until_ms.unwrap_or(i64::MIN),
             last_offset: Offset(stored.last_offset),
             interval: Interval::stored(stored.interval_us)?,
+            filed: Filed::No,
             newest: windows.pop_back(),
             older: (!windows.is_empty()).then(|| Box::new(windows)),
             rollups: (!stored.rollups.is_empty()).then(|| Box::new(rollups)),
