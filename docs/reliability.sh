@@ -2,11 +2,12 @@
 # Makes the table of docs/reliability.md from what tests print, and checks it.
 #
 #   docs/reliability.sh            runs the tests, then writes the table
-#   docs/reliability.sh LOG        writes the table from the output of tests (cargo test -- --show-output)
+#   docs/reliability.sh LOG        writes the table from the output of tests (cargo test -- --show-output);
+#                                  lines of it that begin with RUN say when and where, if not here and now
 #   docs/reliability.sh --check    every fault is in the table, every test in it is there, nothing was
 #                                  lost or doubled
 #
-# Needs bash, awk, grep and sed. SEISMIC_FAULT_ROUNDS makes the tests try more often.
+# Needs bash, awk, grep and sed, and for the brokers Java and Maven. SEISMIC_FAULT_ROUNDS makes the tests try more often.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,10 +15,15 @@ page=docs/reliability.md
 begin='<!-- begin: written by reliability.sh -->'
 end='<!-- end -->'
 
-# Those that need no broker; the others get their lines with Kafka and RocketMQ.
 faults='1|kill -9 of the worker at every kill point and at random times
 2|kill during recovery, five deep
 3|SIGTERM, Ctrl-C during load and commit
+4|a worker that sleeps beyond its session and wakes up
+5|brokers killed and restarted; one of three
+6|network cut; connections that stand still
+7|outcome of a commit unknown
+8|members that come and go
+9|1 to 3 to 1 workers
 10|disk full
 11|torn or lost tail of a file; CSV shorter than its mark
 12|fsync error
@@ -37,7 +43,7 @@ faults='1|kill -9 of the worker at every kill point and at random times
 
 # With the features of the whole workspace throughout, so that nothing is built twice.
 run_tests() {
-    cargo test --workspace --test tests -- --show-output faults:: exit_codes::
+    cargo test --workspace --test tests -- --show-output faults:: exit_codes:: kafka::
     cargo test --workspace --test crash --test engine --test failpoints --test hostile \
         --test simulation -- --show-output
     SEISMIC_SOAK_SECONDS=${SEISMIC_SOAK_SECONDS:-180} \
@@ -66,13 +72,22 @@ row() {
         }'
 }
 
-table() {
+# When and where the tests ran: what the log says, or this commit and this machine.
+circumstances() {
+    if grep -q '^RUN ' "$1"; then
+        sed -n 's/^RUN \(.*\)/\1\n/p' "$1"
+        return
+    fi
     local changed=''
     [ -z "$(git status --porcelain --untracked-files=no -- . ":!$page")" ] || changed=' and changes'
-    printf '%s\n\n' "$begin"
     printf 'Commit %s%s, %s, %s cores (%s), Linux %s.\n\n' "$(git rev-parse --short HEAD)" "$changed" \
         "$(date -u +%F)" "$(nproc)" "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1)" \
         "$(uname -r)"
+}
+
+table() {
+    printf '%s\n\n' "$begin"
+    circumstances "$1"
     printf '| # | what was done | where | how often | by which test | lost | doubled | results flowed again after (median, max) |\n'
     printf '|---|---|---|---:|---|---:|---:|---|\n'
     fields "$1" | row | sed 's/ | |$/ |/'

@@ -16,7 +16,10 @@ pub const SNAPSHOT_TAKEN: &str = "snapshot-taken";
 /// A message is about to be done again at a start.
 pub const REPLAY: &str = "replay";
 
-/// All of them.
+/// The group takes partitions away, and the last commit for them is made. Where workers share a job.
+pub const REVOKED: &str = "slot-revoked";
+
+/// All that every job passes.
 pub const ALL: [&str; 6] =
     [AFTER_POLL, AFTER_STEP, BEFORE_COMMIT, AFTER_COMMIT, SNAPSHOT_TAKEN, REPLAY];
 

@@ -149,6 +149,7 @@ impl<'a> Slot<'a> {
             }
             Event::Revoked(partitions) => {
                 self.commit_all()?;
+                failpoints::pass(failpoints::REVOKED)?;
                 self.parts.retain(|partition, _| !partitions.contains(partition));
                 self.job.progress.taken_away(&partitions);
                 self.source.release(&partitions)?;

@@ -11,6 +11,10 @@ use crate::{Error, Result};
 pub const COMMIT_BEFORE: &str = "commit-before";
 /// All of a commit is written but not yet committed. `return`: `CommitError::Retry`.
 pub const COMMIT_IN_TRANSACTION: &str = "commit-in-transaction";
+/// All messages of a commit have arrived, its offsets are not sent. In Kafka only, as the next one.
+pub const COMMIT_SENT: &str = "commit-sent";
+/// A client that commits is about to end what the one before it left.
+pub const COMMIT_OPENING: &str = "commit-opening";
 /// A commit is durable and nobody was told. `return`: `CommitError::Rebuild`.
 pub const COMMIT_AFTER: &str = "commit-after";
 /// All of a rewind is written but not yet committed.
@@ -29,6 +33,9 @@ pub const BEFORE_PRUNE: &str = "checkpoint-before-prune";
 /// Places where a process that commits may be killed.
 pub const COMMITTING: [&str; 5] =
     [COMMIT_BEFORE, COMMIT_IN_TRANSACTION, COMMIT_AFTER, SNAPSHOT_CHUNK, BEFORE_PRUNE];
+/// Places where a worker that commits to Kafka may be killed.
+pub const COMMITTING_TO_KAFKA: [&str; 5] =
+    [COMMIT_OPENING, COMMIT_BEFORE, COMMIT_SENT, COMMIT_IN_TRANSACTION, COMMIT_AFTER];
 /// Places where a process that appends may be killed.
 pub const APPENDING: [&str; 2] = [APPEND_IN_TRANSACTION, APPEND_AFTER];
 

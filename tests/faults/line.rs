@@ -11,6 +11,8 @@ use std::time::Duration;
 pub struct Line {
     /// Its number in the list of faults.
     pub fault: u32,
+    /// Which queue and home it was done to.
+    pub place: &'static str,
     /// What was done, for people.
     pub what: String,
     /// How often.
@@ -28,7 +30,7 @@ pub struct Line {
 impl Line {
     pub fn new(fault: u32, what: &str) -> Self {
         let (what, back, measured) = (what.to_owned(), Vec::new(), Vec::new());
-        Line { fault, what, tries: 0, lost: 0, doubled: 0, back, measured }
+        Line { fault, place: "embedded", what, tries: 0, lost: 0, doubled: 0, back, measured }
     }
 
     /// Prints it. The test is the one that runs in this thread.
@@ -37,7 +39,8 @@ impl Line {
         let test = format!("{}::{}", env!("CARGO_CRATE_NAME"), thread.name().unwrap_or("?"));
         let mut back: Vec<_> = self.back.iter().map(Duration::as_millis).collect();
         back.sort_unstable();
-        let mut text = format!("FAULT {{\"fault\":{},\"where\":\"embedded\"", self.fault);
+        let (fault, place) = (self.fault, self.place);
+        let mut text = format!("FAULT {{\"fault\":{fault},\"where\":\"{place}\"");
         let _ = write!(text, ",\"what\":\"{}\",\"tries\":{}", self.what, self.tries);
         let _ = write!(text, ",\"test\":\"{test}\",\"lost\":{}", self.lost);
         let _ = write!(text, ",\"doubled\":{},\"back_ms\":{back:?}", self.doubled);

@@ -6,11 +6,11 @@
 //! Faults below the level of processes (images of what a power cut leaves, failing system calls,
 //! every damaged byte) are tested where their code is, and print the same line.
 
-mod dice;
+pub mod dice;
 pub mod line;
 mod memory;
 pub mod publisher;
-mod trial;
+pub mod trial;
 
 mod checkpoint;
 mod clock;
@@ -20,7 +20,7 @@ mod gone;
 mod kill;
 mod kill_points;
 mod many_sensors;
-mod poison;
+pub mod poison;
 mod producer;
 mod second;
 mod silence;

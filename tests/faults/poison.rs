@@ -3,6 +3,7 @@
 
 use seismic_proto::{Message, SeismicRecord};
 
+use super::dice::Dice;
 use super::publisher::{Publisher, record};
 use super::trial::Trial;
 use crate::stage::{DEAD, ROWS, Running};
@@ -12,7 +13,7 @@ const HOUR_MS: i64 = 3_600_000;
 const YEAR_2100_MS: i64 = 4_102_444_800_000;
 
 /// A message and the reason for which it must be a dead letter; `None`: it counts.
-type Poison = (Vec<u8>, Option<&'static str>);
+pub type Poison = (Vec<u8>, Option<&'static str>);
 
 fn poisoned(change: impl FnOnce(&mut SeismicRecord), reason: Option<&'static str>) -> Poison {
     let mut record = record("poison");
@@ -20,11 +21,11 @@ fn poisoned(change: impl FnOnce(&mut SeismicRecord), reason: Option<&'static str
     (record.encode_to_vec(), reason)
 }
 
-#[test]
-fn event_times_of_any_value_touch_no_other_sensor() {
+/// Event times that no sensor should send.
+pub fn event_times() -> Vec<Poison> {
     let time = |ms: i64, reason| poisoned(|record| record.collect_timestamp = ms, reason);
     let now = record("").collect_timestamp;
-    let poisons = [
+    vec![
         time(YEAR_2100_MS, Some("future_timestamp")),
         time(now + HOUR_MS, Some("future_timestamp")),
         time(i64::MAX, Some("bad_time")),
@@ -33,23 +34,17 @@ fn event_times_of_any_value_touch_no_other_sensor() {
         // A window of its own, since this sensor's clock is not yet beyond it.
         time(-1, None),
         time(0, None),
-    ];
-    poison(
-        Trial::new(14, "event times: 2100, 1970, negative, i64 limits, one hour ahead"),
-        &poisons,
-    );
+    ]
 }
 
-#[test]
-fn payloads_of_any_kind_are_dead_letters_once() {
-    let mut trial =
-        Trial::new(15, "payloads: truncated, wrong wire type, 10 MB, not UTF-8, empty, random");
+/// Messages that are no records, or hardly.
+pub fn payloads(dice: &mut Dice) -> Vec<Poison> {
     let whole = record("poison").encode_to_vec();
     let mut poisons = vec![
         (whole[..whole.len() - 1].to_vec(), Some("unparseable")),
         // A sensor id as a number.
         ([&[0x08, 0x07], &whole[..]].concat(), Some("unparseable")),
-        (trial.dice.bytes(10 << 20), Some("unparseable")),
+        (dice.bytes(10 << 20), Some("unparseable")),
         (vec![0x0a, 2, 0xff, 0xfe], Some("unparseable")),
         (Vec::new(), Some("empty_sensor")),
         poisoned(|record| record.sensor_id = "x".repeat(10 << 20), Some("long_sensor")),
@@ -57,21 +52,21 @@ fn payloads_of_any_kind_are_dead_letters_once() {
         (vec![0x7a, 0xff, 0xff, 0xff, 0xff, 0x0f], Some("unparseable")),
     ];
     for _ in 0..Trial::rounds(20) {
-        let len = trial.dice.draw(1..200);
-        let mut bytes = trial.dice.bytes(len);
+        let len = dice.draw(1..200);
+        let mut bytes = dice.bytes(len);
         // No field has this number and kind: random bytes must not be a record by accident.
         bytes.insert(0, 0x07);
         poisons.push((bytes, Some("unparseable")));
     }
-    poison(trial, &poisons);
+    poisons
 }
 
-#[test]
-fn amplitudes_that_are_no_numbers_are_rejected_and_the_smallest_are_exact() {
+/// Amplitudes that are no numbers, or hardly.
+pub fn amplitudes() -> Vec<Poison> {
     let amplitude =
         |value: f32, reason| poisoned(|record| record.seismic_amplitude = value, reason);
     let out = Some("amplitude_out_of_range");
-    let poisons = [
+    vec![
         amplitude(f32::NAN, out),
         amplitude(f32::INFINITY, out),
         amplitude(f32::NEG_INFINITY, out),
@@ -80,9 +75,27 @@ fn amplitudes_that_are_no_numbers_are_rejected_and_the_smallest_are_exact() {
         amplitude(-0.0, None),
         amplitude(f32::from_bits(1), None),
         amplitude(-f32::MIN_POSITIVE / 2.0, None),
-    ];
-    let trial = Trial::new(16, "amplitudes: NaN, infinite, out of range, -0.0, subnormal");
+    ]
+}
+
+#[test]
+fn event_times_of_any_value_touch_no_other_sensor() {
+    let what = "event times: 2100, 1970, negative, i64 limits, one hour ahead";
+    poison(Trial::new(14, what), &event_times());
+}
+
+#[test]
+fn payloads_of_any_kind_are_dead_letters_once() {
+    let mut trial =
+        Trial::new(15, "payloads: truncated, wrong wire type, 10 MB, not UTF-8, empty, random");
+    let poisons = payloads(&mut trial.dice);
     poison(trial, &poisons);
+}
+
+#[test]
+fn amplitudes_that_are_no_numbers_are_rejected_and_the_smallest_are_exact() {
+    let trial = Trial::new(16, "amplitudes: NaN, infinite, out of range, -0.0, subnormal");
+    poison(trial, &amplitudes());
 }
 
 /// Publishes the poison in the middle of a load, kills the consumer after it, and proves that it

@@ -9,7 +9,8 @@ use crate::stage::let_it_work;
 
 #[test]
 fn from_one_worker_to_three_and_back_to_one_under_load() {
-    let Some(mut trial) = Trial::new() else { return };
+    let what = "1 worker, 3 workers, of which one is killed, and 1 again, under load";
+    let Some(mut trial) = Trial::of(9, what) else { return };
     trial.load();
     let first = trial.worker("--slots 1");
     trial.wait_for_rows(50);
@@ -21,12 +22,14 @@ fn from_one_worker_to_three_and_back_to_one_under_load() {
     ended_with(&third.stop_within(Signal::TERM, STOP_LIMIT), 0);
     trial.wait_for_rows(200);
     ended_with(&first.stop_within(Signal::TERM, STOP_LIMIT), 0);
+    trial.tried();
     trial.prove();
 }
 
 #[test]
 fn members_that_come_and_go_every_second_or_two_do_not_stop_the_others() {
-    let Some(mut trial) = Trial::new() else { return };
+    let what = "members that come and go every 1 to 3 s, half of them killed";
+    let Some(mut trial) = Trial::of(8, what) else { return };
     trial.load();
     let steady = trial.worker("--slots 1");
     trial.wait_for_rows(50);
@@ -38,6 +41,7 @@ fn members_that_come_and_go_every_second_or_two_do_not_stop_the_others() {
         } else {
             assert!(guest.kill(), "it ran");
         }
+        trial.tried();
     }
     trial.wait_for_rows(200);
     ended_with(&steady.stop_within(Signal::TERM, STOP_LIMIT), 0);

@@ -3,8 +3,12 @@
 //! and the reader must have seen exactly what one sees who comes later.
 
 mod group;
+mod kill_points;
 mod outage;
+mod poison;
+mod publish;
 mod refusals;
+mod silence;
 mod sink;
 mod status;
 mod trial;

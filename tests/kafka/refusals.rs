@@ -7,6 +7,7 @@ use rustix::process::Signal;
 
 use super::trial::{STOP_LIMIT, Trial, ended_with};
 use crate::faults::publisher::Publisher;
+use crate::findings::Findings;
 use crate::stage::{DATA, DEAD, ROWS, Stage};
 use crate::truth::int;
 
@@ -32,15 +33,23 @@ fn lose_all(trial: &Trial) {
     assert!(!said.contains("error"), "{said}");
 }
 
-fn with_records(options: &[&str]) -> Option<Trial> {
-    let trial = Trial::new()?;
-    trial.stage.generate(&[&["--seed", "1"], options].concat());
+/// A trial of fault 19 whose topic holds 1,000 records.
+fn of_records(what: &str) -> Option<Trial> {
+    let trial = Trial::of(19, what)?;
+    trial.stage.generate(&["--records", "1000", "--seed", "1"]);
     Some(trial)
+}
+
+/// Refused as it must be, and nothing of what is there was touched.
+fn was_refused(mut trial: Trial) {
+    trial.tried();
+    trial.finish(&Findings::default());
 }
 
 #[test]
 fn messages_lost_before_they_were_read_are_named_accepted_on_demand_and_shown() {
-    let Some(trial) = with_records(&["--records", "1000"]) else { return };
+    let what = "messages deleted that were not read: refused, then accepted";
+    let Some(trial) = of_records(what) else { return };
     let stage = &trial.stage;
     stage.ok(&run(&[]));
     stage.generate(&["--records", "500", "--seed", "2"]);
@@ -56,11 +65,13 @@ fn messages_lost_before_they_were_read_are_named_accepted_on_demand_and_shown() 
     stage.ok(&run(&[]));
     assert!(stage.ok(&["verify"]).contains("the loss was accepted"), "it is in the journal");
     assert_eq!(int(&stage.status(), "read"), 1_500);
+    was_refused(trial);
 }
 
 #[test]
 fn a_lost_replay_range_is_refused_with_the_flag_too() {
-    let Some(mut trial) = Trial::new() else { return };
+    let what = "messages deleted that the replay of a killed worker needs";
+    let Some(mut trial) = Trial::of(19, what) else { return };
     trial.load();
     let worker = trial.worker("--slot one --slots 1");
     trial.wait_for_rows(300);
@@ -75,11 +86,13 @@ fn a_lost_replay_range_is_refused_with_the_flag_too() {
     // A new group reads what is left.
     let (rows, dead) = (["--result-topic", "rows-2"], ["--dead-topic", "dead-2"]);
     trial.stage.ok(&run(&[&["--group", "again"][..], &rows, &dead].concat()));
+    was_refused(trial);
 }
 
 #[test]
 fn a_group_whose_offsets_are_gone_is_not_begun_again() {
-    let Some(trial) = with_records(&["--records", "1000"]) else { return };
+    let what = "the group's offsets deleted";
+    let Some(trial) = of_records(what) else { return };
     let stage = &trial.stage;
     stage.ok(&run(&[]));
     let groups = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
@@ -92,11 +105,13 @@ fn a_group_whose_offsets_are_gone_is_not_begun_again() {
         assert!(refusal.contains("new --group"), "{args:?} {refusal}");
     }
     assert_eq!(rows(), before, "not one row twice");
+    was_refused(trial);
 }
 
 #[test]
 fn an_input_that_was_deleted_and_made_again_is_refused_at_the_start_and_at_work() {
-    let Some(trial) = with_records(&["--records", "1000"]) else { return };
+    let what = "input topic deleted and made again, longer than before, at work and at rest";
+    let Some(trial) = of_records(what) else { return };
     let stage = &trial.stage;
     let worker = stage.spawn(&["run", "--quiet"]);
     stage.wait_for_job(|status| int(status, "read") == 1_000);
@@ -112,11 +127,13 @@ fn an_input_that_was_deleted_and_made_again_is_refused_at_the_start_and_at_work(
         assert!(refusal.contains("was deleted and made again"), "{args:?} {refusal}");
         assert!(refusal.contains("--accept-loss does not help"), "{args:?} {refusal}");
     }
+    was_refused(trial);
 }
 
 #[test]
 fn an_input_that_gets_partitions_is_refused_at_the_start_and_at_work() {
-    let Some(trial) = with_records(&["--records", "1000"]) else { return };
+    let what = "partitions added to the input, at work and at rest";
+    let Some(trial) = of_records(what) else { return };
     let stage = &trial.stage;
     let worker = stage.spawn(&["run", "--quiet"]);
     stage.wait_for_job(|status| int(status, "read") == 1_000);
@@ -128,6 +145,7 @@ fn an_input_that_gets_partitions_is_refused_at_the_start_and_at_work() {
     assert!(refusal.contains("input partitions \"4\", not \"6\""), "{refusal}");
     assert!(refusal.contains("another --group"), "{refusal}");
     stage.verify(&[]);
+    was_refused(trial);
 }
 
 #[test]
@@ -161,7 +179,8 @@ fn topics_whose_settings_lose_or_cut_messages_are_refused() {
 
 #[test]
 fn a_dead_letter_of_the_longest_message_is_sent_whatever_the_brokers_take_elsewhere() {
-    let Some(mut trial) = Trial::new() else { return };
+    let what = "messages of 16 MiB and 1 MiB where brokers take 20 kB elsewhere";
+    let Some(mut trial) = Trial::of(15, what) else { return };
     let change = ["--entity-type", "brokers", "--entity-default", "--alter", "--add-config"];
     trial.kafka.run(CONFIGS, &[&change[..], &["message.max.bytes=20000"]].concat());
     let mut publisher = Publisher::at(&trial.url());
@@ -177,5 +196,6 @@ fn a_dead_letter_of_the_longest_message_is_sent_whatever_the_brokers_take_elsewh
             && int(&letter["value"], "original_len") > 1_000_000
     });
     assert_eq!(long.count(), 2);
+    trial.tried();
     trial.prove();
 }

@@ -13,7 +13,8 @@ use crate::truth::{int, text};
 
 #[test]
 fn a_sink_of_its_own_that_is_killed_again_and_again_has_every_row_of_all_workers_once() {
-    let Some(mut trial) = Trial::new() else { return };
+    let what = "kill -9 of the process of a CSV sink that shows the rows of two workers";
+    let Some(mut trial) = Trial::of(1, what) else { return };
     // Before there is a job: it waits for one.
     let mut sink = trial.stage.spawn(&["sink", "csv:rows"]);
     wait_until("it waits", || sink.stderr().contains("waiting for a job"));
@@ -25,6 +26,7 @@ fn a_sink_of_its_own_that_is_killed_again_and_again_has_every_row_of_all_workers
         // At once, when what was just written is not marked yet, and some time later.
         let_it_work(Duration::from_millis(57 * (round % 3)));
         assert!(sink.kill(), "it ran");
+        trial.tried();
         sink = trial.stage.spawn(&["sink", "csv:rows"]);
     }
     wait_for_lines(&trial);
@@ -39,6 +41,27 @@ fn a_sink_of_its_own_that_is_killed_again_and_again_has_every_row_of_all_workers
     for worker in workers {
         ended_with(&worker.stop_within(Signal::TERM, STOP_LIMIT), 0);
     }
+    trial.prove_with(&["rows"]);
+}
+
+#[test]
+fn a_sink_that_stands_still_stalls_no_worker_and_catches_up() {
+    let what = "the process of a CSV sink stopped while 1,000 rows are committed, three times";
+    let Some(mut trial) = Trial::of(18, what) else { return };
+    trial.load();
+    let worker = trial.worker("--slots 1");
+    trial.wait_for_rows(50);
+    let sink = trial.stage.spawn(&["sink", "csv:rows"]);
+    wait_until("its folder", || trial.stage.path("rows").exists());
+    for _ in 0..3 {
+        wait_for_lines(&trial);
+        sink.signal(Signal::STOP);
+        trial.wait_for_rows(1_000);
+        sink.signal(Signal::CONT);
+        trial.tried();
+    }
+    ended_with(&sink.stop(Signal::TERM), 0);
+    ended_with(&worker.stop_within(Signal::TERM, STOP_LIMIT), 0);
     trial.prove_with(&["rows"]);
 }
 

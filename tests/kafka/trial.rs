@@ -1,11 +1,14 @@
 //! A job on a broker of its own, under load, with a reader of committed rows throughout.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use seismic_brokers::Kafka;
 use serde_json::Value;
 
+use crate::faults::line::Line;
+use crate::findings::{Findings, compare};
+use crate::lines::LineCount;
 use crate::stage::{DATA, Done, ROWS, Running, Stage, parse, wait_until};
 use crate::truth;
 
@@ -19,6 +22,8 @@ const JOB: &str =
 pub struct Trial {
     pub kafka: Kafka,
     pub stage: Stage,
+    /// What was done to it, for the table.
+    pub line: Option<Line>,
     load: Option<Running>,
     reader: Option<Running>,
 }
@@ -29,11 +34,44 @@ impl Trial {
         Kafka::one().map(Trial::on)
     }
 
+    /// As [`Trial::new`], for a fault of the table.
+    pub fn of(fault: u32, what: &str) -> Option<Trial> {
+        Some(Trial::new()?.for_fault(fault, what))
+    }
+
+    /// Prints a line for the table when it is proved.
+    pub fn for_fault(self, fault: u32, what: &str) -> Trial {
+        Trial { line: Some(Line { place: "Kafka", ..Line::new(fault, what) }), ..self }
+    }
+
+    /// Counts one more try.
+    pub fn tried(&mut self) {
+        self.line.as_mut().expect("the trial is of a fault").tries += 1;
+    }
+
+    /// Counts the rows that the reader has seen, which rows must have been waited for.
+    pub fn seen(&self) -> LineCount {
+        self.reader.as_ref().expect("rows were waited for").lines()
+    }
+
+    /// Ends a fault, and notes how long it takes until a new row is there.
+    pub fn flows_again<T>(&mut self, end: impl FnOnce(&mut Self) -> T) -> T {
+        let mut seen = self.seen();
+        let before = seen.now();
+        let began = Instant::now();
+        let ended = end(self);
+        wait_until("new rows", || seen.now() > before);
+        let line = self.line.as_mut().expect("the trial is of a fault");
+        line.back.push(began.elapsed());
+        line.tries += 1;
+        ended
+    }
+
     /// On a cluster.
     pub fn on(kafka: Kafka) -> Trial {
         let mut stage = Stage::new();
         stage.place = vec!["--queue".to_owned(), format!("kafka://{}", kafka.address())];
-        Trial { kafka, stage, load: None, reader: None }
+        Trial { kafka, stage, line: None, load: None, reader: None }
     }
 
     /// Where the cluster is.
@@ -43,8 +81,13 @@ impl Trial {
 
     /// Publishes until [`Trial::prove`], and has a reader see every row as it is committed.
     pub fn load(&mut self) {
+        self.load_with("");
+    }
+
+    /// As [`Trial::load`], with further options of the generator.
+    pub fn load_with(&mut self, further: &str) {
         let options = "generate --forever --json --rate 4000 --sensors 40 --pack 5";
-        self.load = Some(self.stage.spawn(&words(options)));
+        self.load = Some(self.stage.spawn(&words(&format!("{options} {further}"))));
         wait_until("records", || !self.stage.run(&["read", DATA, "--max", "1"]).stdout.is_empty());
     }
 
@@ -52,6 +95,13 @@ impl Trial {
     pub fn wired_worker(&self, options: &str) -> Running {
         let place = ["--queue".to_owned(), format!("kafka://{}", self.kafka.wired_address())];
         self.stage.start(self.stage.command_at(&words(&format!("{JOB} {options}")), &place))
+    }
+
+    /// Starts a worker with named places at which it fails.
+    pub fn failing_worker(&self, options: &str, failpoints: &str) -> Running {
+        let mut command = self.stage.command(&words(&format!("{JOB} {options}")));
+        command.env("FAILPOINTS", failpoints);
+        self.stage.start(command)
     }
 
     /// Starts a worker.
@@ -73,6 +123,15 @@ impl Trial {
         wait_until("rows", || seen.now() >= before + more);
     }
 
+    /// Ends the load, and has one worker do the rest.
+    pub fn end_load(&mut self) {
+        if let Some(load) = self.load.take() {
+            let done = load.stop(rustix::process::Signal::TERM);
+            assert_eq!(done.code, Some(0), "{done}");
+        }
+        self.worker("--drain").wait().ok();
+    }
+
     /// Ends the load, has one worker do the rest, and proves the job.
     pub fn prove(self) {
         self.prove_with(&[]);
@@ -80,29 +139,38 @@ impl Trial {
 
     /// As [`Trial::prove`], with what these CSV folders hold once a sink of their own has caught up.
     pub fn prove_with(mut self, csv_folders: &[&str]) {
-        if let Some(load) = self.load.take() {
-            let done = load.stop(rustix::process::Signal::TERM);
-            assert_eq!(done.code, Some(0), "{done}");
-        }
-        self.worker("--drain").wait().ok();
+        self.end_load();
         for folder in csv_folders {
             self.stage.ok(&["sink", &format!("csv:{folder}"), "--until-caught-up"]);
         }
         self.stage.verify(csv_folders);
-        truth::look(&self.stage, 200).must_be_none();
-        let rows: Vec<Value> = self.stage.read(ROWS);
-        let Some(reader) = self.reader.take() else { return };
-        let mut seen = reader.lines();
-        wait_until("the reader has them all", || seen.now() >= rows.len());
-        assert_eq!(names(&parse(&reader.stdout())), names(&rows), "the reader saw other rows");
+        let mut findings = truth::look(&self.stage, 200);
+        let rows = names(&self.stage.read(ROWS), &mut findings);
+        if let Some(reader) = self.reader.take() {
+            let mut printed = reader.lines();
+            wait_until("the reader has them all", || printed.now() >= rows.len());
+            let (lost, doubled) = compare(&rows, &names(&parse(&reader.stdout()), &mut findings));
+            findings.add(lost, doubled, "the reader saw other rows");
+        }
+        self.finish(&findings);
+    }
+
+    /// Prints the line, and fails if anything was found.
+    pub fn finish(self, findings: &Findings) {
+        if let Some(mut line) = self.line {
+            (line.lost, line.doubled) = (findings.lost, findings.doubled);
+            line.print();
+            assert!(line.tries > 0, "nothing was tried");
+        }
+        findings.must_be_none();
     }
 }
 
 /// Place and content of each row; none stands twice.
-fn names(rows: &[Value]) -> BTreeSet<String> {
+fn names(rows: &[Value], findings: &mut Findings) -> Vec<String> {
     let names: BTreeSet<String> = rows.iter().map(Value::to_string).collect();
-    assert_eq!(names.len(), rows.len(), "a row was seen twice");
-    names
+    findings.add(0, (rows.len() - names.len()) as u64, "a row was seen twice");
+    names.into_iter().collect()
 }
 
 fn words(text: &str) -> Vec<&str> {

@@ -9,13 +9,15 @@ use crate::stage::{let_it_work, wait_until};
 
 #[test]
 fn a_commit_whose_answer_is_lost_is_read_back_and_never_assumed() {
-    let Some(mut trial) = Trial::new() else { return };
+    let what = "the answer to the end of a transaction is lost, with its connection";
+    let Some(mut trial) = Trial::of(7, what) else { return };
     trial.load();
     let worker = trial.wired_worker("");
     trial.wait_for_rows(50);
     for round in 1..=3 {
         trial.kafka.wires[0].lose_end_of_transaction();
         wait_until("a lost answer", || trial.kafka.wires[0].lost() >= round);
+        trial.tried();
         trial.wait_for_rows(100);
     }
     ended_with(&worker.stop_within(Signal::TERM, STOP_LIMIT), 0);
@@ -24,20 +26,39 @@ fn a_commit_whose_answer_is_lost_is_read_back_and_never_assumed() {
 
 #[test]
 fn a_worker_whose_network_is_cut_or_stands_still_goes_on_when_it_is_back() {
-    let Some(mut trial) = Trial::new() else { return };
+    let what = "the network of a worker is cut for 4 s, and stands still for 13 s";
+    let Some(mut trial) = Trial::of(6, what) else { return };
     trial.load();
     let mut worker = trial.wired_worker("");
     trial.wait_for_rows(50);
     trial.kafka.wires[0].cut();
     let_it_work(Duration::from_secs(4));
-    trial.kafka.wires[0].heal();
+    trial.flows_again(|trial| trial.kafka.wires[0].heal());
     trial.wait_for_rows(100);
     // Longer than its session: the group gives its partitions to nobody, and then back to it.
     trial.kafka.wires[0].freeze();
     let_it_work(Duration::from_secs(13));
-    trial.kafka.wires[0].heal();
+    trial.flows_again(|trial| trial.kafka.wires[0].heal());
     trial.wait_for_rows(100);
     assert!(worker.is_running(), "it is no reason to end");
+    ended_with(&worker.stop_within(Signal::TERM, STOP_LIMIT), 0);
+    trial.prove();
+}
+
+#[test]
+fn a_worker_that_is_killed_while_it_waits_for_the_end_of_a_transaction_is_followed_by_the_next() {
+    let what = "kill -9 of the worker when the end of its transaction was sent and not answered";
+    let Some(mut trial) = Trial::of(1, what) else { return };
+    trial.load();
+    let mut worker = trial.wired_worker("--slot one --slots 1");
+    trial.wait_for_rows(50);
+    for round in 1..=3 {
+        trial.kafka.wires[0].lose_end_of_transaction();
+        wait_until("a lost answer", || trial.kafka.wires[0].lost() >= round);
+        assert!(worker.kill(), "it ran");
+        worker = trial.flows_again(|trial| trial.wired_worker("--slot one --slots 1"));
+        trial.wait_for_rows(50);
+    }
     ended_with(&worker.stop_within(Signal::TERM, STOP_LIMIT), 0);
     trial.prove();
 }

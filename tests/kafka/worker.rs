@@ -9,15 +9,19 @@ use crate::stage::{ROWS, let_it_work, wait_until};
 
 #[test]
 fn a_worker_that_is_killed_again_and_again_loses_and_doubles_nothing() {
-    let Some(mut trial) = Trial::new() else { return };
+    let what =
+        "kill -9 of the worker at random times under load, started again with its slot's name";
+    let Some(mut trial) = Trial::of(1, what) else { return };
     trial.load();
+    // A name of its own: it is back at once, and settles what it left.
+    let mut worker = trial.worker("--slot one --slots 2");
     for round in 0..4 {
-        // A name of its own: it is back at once, and settles what it left.
-        let worker = trial.worker("--slot one --slots 2");
         trial.wait_for_rows(50);
         let_it_work(Duration::from_millis(137 * round));
         assert!(worker.kill(), "it ran");
+        worker = trial.flows_again(|trial| trial.worker("--slot one --slots 2"));
     }
+    assert!(worker.kill(), "it ran");
     trial.prove();
 }
 
@@ -33,7 +37,8 @@ fn a_worker_that_is_stopped_leaves_nothing_to_replay_and_ends_with_code_0() {
 
 #[test]
 fn a_worker_that_slept_beyond_its_session_is_fenced_and_ends_with_code_4() {
-    let Some(mut trial) = Trial::new() else { return };
+    let what = "SIGSTOP of a worker beyond its session, then SIGCONT";
+    let Some(mut trial) = Trial::of(4, what) else { return };
     trial.load();
     let zombie = trial.worker("");
     trial.wait_for_rows(50);
@@ -44,8 +49,27 @@ fn a_worker_that_slept_beyond_its_session_is_fenced_and_ends_with_code_4() {
     let_it_work(Duration::from_secs(12));
     zombie.signal(Signal::CONT);
     ended_with(&zombie.wait(), 4);
+    trial.tried();
     trial.wait_for_rows(50);
     ended_with(&heir.stop_within(Signal::TERM, STOP_LIMIT), 0);
+    trial.prove();
+}
+
+#[test]
+fn a_second_process_with_the_name_of_a_slot_takes_its_place() {
+    let Some(mut trial) = Trial::of(21, "a second process with the name of a slot") else { return };
+    trial.load();
+    let mut first = trial.worker("--slot one --slots 1");
+    trial.wait_for_rows(50);
+    for _ in 0..3 {
+        let second = trial.flows_again(|trial| trial.worker("--slot one --slots 1"));
+        let done = first.wait();
+        ended_with(&done, 4);
+        assert!(done.stderr.contains("taken"), "it says so: {done}");
+        trial.wait_for_rows(50);
+        first = second;
+    }
+    ended_with(&first.stop_within(Signal::TERM, STOP_LIMIT), 0);
     trial.prove();
 }
 

@@ -26,7 +26,9 @@ use super::offsets::Offsets;
 use super::owner::Held;
 use super::place::Place;
 use super::record::{Kept, Record, prune};
-use crate::failpoints::{COMMIT_AFTER, COMMIT_BEFORE, COMMIT_IN_TRANSACTION, pass};
+use crate::failpoints::{
+    COMMIT_AFTER, COMMIT_BEFORE, COMMIT_IN_TRANSACTION, COMMIT_OPENING, COMMIT_SENT, pass,
+};
 use crate::tip::not_made;
 use crate::{
     Block, CheckpointInfo, Claim, Commit, CommitError, Committer, Error, Kind, Member, Partition,
@@ -62,6 +64,7 @@ impl KafkaCommitter {
         if self.client.is_some() {
             return Ok(());
         }
+        pass(&self.cluster().at, COMMIT_OPENING)?;
         let id = format!("{}.{}", self.member.group, self.member.slot);
         let client: BaseProducer<Acks> =
             make_with(&self.cluster().settings.committing(&id), Acks::default())?;
@@ -182,6 +185,7 @@ impl KafkaCommitter {
             offset.set_offset(next).map_err(&failed)?;
             offset.set_metadata(place.mark.encode());
         }
+        pass(at, COMMIT_SENT)?;
         let wait = limits::KAFKA_TRANSACTION_WAIT;
         client.send_offsets_to_transaction(&offsets, &claim.metadata, wait).map_err(&failed)?;
         pass(at, COMMIT_IN_TRANSACTION)?;
