@@ -41,7 +41,7 @@ fn is_there(tool: &str) -> bool {
 }
 
 /// The build folder of the test that runs, as far as it can be told from its own place.
-fn build_folder() -> PathBuf {
+pub(crate) fn build_folder() -> PathBuf {
     let exe = env::current_exe().expect("a test knows its own file");
     let is_root = |folder: &&Path| folder.join("CACHEDIR.TAG").exists();
     let folder = exe.ancestors().find(is_root).unwrap_or(&env::temp_dir()).join("brokers");

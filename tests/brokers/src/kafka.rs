@@ -102,6 +102,12 @@ impl Kafka {
         java
     }
 
+    /// A program of the tests': with [`Kafka::tool`], Java runs a source file as it is.
+    #[must_use]
+    pub fn source(&self, file: &str) -> String {
+        class_path::source("kafka").join(file).display().to_string()
+    }
+
     /// Runs a Java tool with `--bootstrap-server` and what else it needs.
     ///
     /// # Panics

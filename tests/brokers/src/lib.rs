@@ -12,11 +12,13 @@ mod kafka;
 mod ports;
 mod process;
 mod proxy;
+mod python;
 mod rocketmq;
 mod room;
 mod server;
 
 pub use kafka::Kafka;
 pub use proxy::Proxy;
+pub use python::python_with;
 pub use rocketmq::{Flush, RocketMq};
 pub use server::Server;
