@@ -9,6 +9,7 @@ mod outage;
 mod poison;
 mod publish;
 mod refusals;
+mod session;
 mod silence;
 mod sink;
 mod status;
