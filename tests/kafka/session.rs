@@ -1,11 +1,12 @@
 //! How long partitions wait for a worker that was killed: one with a name of its own is back at once, one
 //! without has its session waited for.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
 use super::trial::{STOP_LIMIT, Trial, ended_with};
+use crate::stage::wait_until;
 
 /// The session of a worker.
 const SESSION: Duration = Duration::from_secs(10);
@@ -57,7 +58,16 @@ fn a_stopped_worker_without_a_name_leaves_its_partitions_to_others_at_once() {
     for _ in 0..2 {
         let staying = trial.worker("--slots 1");
         trial.wait_for_rows(100);
-        trial.flows_again(|_| ended_with(&leaving.stop_within(Signal::TERM, STOP_LIMIT), 0));
+        ended_with(&leaving.stop_within(Signal::TERM, STOP_LIMIT), 0);
+        // Well before a session would be over, the other one has all.
+        let left = Instant::now();
+        wait_until("the other one has all partitions", || {
+            let members = trial.stage.status()["members"].clone();
+            let members = members.as_array().unwrap();
+            members.len() == 1 && members[0]["partitions"].as_array().unwrap().len() == 4
+        });
+        assert!(left.elapsed() < SESSION, "it took {:?}", left.elapsed());
+        trial.tried();
         leaving = staying;
     }
     ended_with(&leaving.stop_within(Signal::TERM, STOP_LIMIT), 0);

@@ -54,10 +54,18 @@ impl Trial {
         self.reader.as_ref().expect("rows were waited for").lines()
     }
 
-    /// Ends a fault, and notes how long it takes until a new row is there.
+    /// Ends a fault that lets nothing through, and notes how long it takes until a new row is there.
     pub fn flows_again<T>(&mut self, end: impl FnOnce(&mut Self) -> T) -> T {
         let mut seen = self.seen();
-        let before = seen.now();
+        // Rows that were committed before the fault are no sign of its end.
+        let (mut before, mut since) = (seen.now(), Instant::now());
+        wait_until("the reader has nothing more", || {
+            let now = seen.now();
+            if now != before {
+                (before, since) = (now, Instant::now());
+            }
+            since.elapsed() > Duration::from_millis(500)
+        });
         let began = Instant::now();
         let ended = end(self);
         wait_until("new rows", || seen.now() > before);

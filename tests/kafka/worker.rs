@@ -62,9 +62,10 @@ fn a_second_process_with_the_name_of_a_slot_takes_its_place() {
     let mut first = trial.worker("--slot one --slots 1");
     trial.wait_for_rows(50);
     for _ in 0..3 {
-        let second = trial.flows_again(|trial| trial.worker("--slot one --slots 1"));
+        let second = trial.worker("--slot one --slots 1");
         let done = first.wait();
         ended_with(&done, 4);
+        trial.tried();
         assert!(done.stderr.contains("taken"), "it says so: {done}");
         trial.wait_for_rows(50);
         first = second;

@@ -302,7 +302,10 @@ impl KafkaCommitter {
         let Error::Kafka { source, .. } = &error else { return CommitError::Rebuild(error) };
         let code = source.rdkafka_error_code();
         match code {
-            Some(Code::FencedInstanceId) => return CommitError::Fenced(error),
+            Some(Code::FencedInstanceId) => {
+                let (group, slot) = (self.member.group.clone(), self.member.slot.clone());
+                return CommitError::Fenced(Error::SlotTaken { group, slot });
+            }
             Some(
                 Code::ProducerFenced | Code::Fenced | Code::InvalidProducerEpoch | Code::Fatal,
             ) => {
