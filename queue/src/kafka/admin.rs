@@ -105,17 +105,18 @@ impl<'a> Admin<'a> {
 
     /// The settings of a topic.
     pub(super) fn settings(&self, topic: &str) -> Result<HashMap<String, String>> {
-        let failed = self.cluster.failed("reading the settings of a topic");
-        let asked = [ResourceSpecifier::Topic(topic)];
-        let found = wait_for(self.client.describe_configs(&asked, &patient())).map_err(&failed)?;
-        let mut settings = HashMap::new();
-        for resource in found {
-            let resource = resource.map_err(|code| failed(KafkaError::Global(code)))?;
-            for entry in resource.entries {
-                settings.insert(entry.name, entry.value.unwrap_or_default());
+        // A broker may not know a topic yet that another one has just made.
+        self.cluster.insist("reading the settings of a topic", || {
+            let asked = [ResourceSpecifier::Topic(topic)];
+            let found = wait_for(self.client.describe_configs(&asked, &patient()))?;
+            let mut settings = HashMap::new();
+            for resource in found {
+                for entry in resource.map_err(KafkaError::Global)?.entries {
+                    settings.insert(entry.name, entry.value.unwrap_or_default());
+                }
             }
-        }
-        Ok(settings)
+            Ok(settings)
+        })
     }
 
     /// Changes settings of a topic; those that it has of its own besides stay.

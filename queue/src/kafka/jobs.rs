@@ -197,7 +197,13 @@ impl<'a> Jobs<'a> {
 
     fn append(&self, kind: Kind, group: &str, lines: &[String]) -> Result<()> {
         let failed = self.cluster.failed("writing down a job");
-        let topic: Topic = self.cluster.topic(TOPIC)?;
+        let topic: Topic = self.cluster.topic(TOPIC).map_err(|error| match error {
+            // It was just made, and the broker that was asked has not heard of it yet.
+            Error::TopicMissing { .. } => {
+                Error::Busy { at: self.cluster.at.clone(), doing: "writing down a job" }
+            }
+            error => error,
+        })?;
         let mut config = self.cluster.settings.appending(1 << 20);
         config.set("message.timeout.ms", limits::KAFKA_WAIT.as_millis().to_string());
         let producer: BaseProducer<Delivery> = make_with(&config, Delivery::default())?;
