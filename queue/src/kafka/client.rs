@@ -207,6 +207,14 @@ impl Cluster {
         Ok(Offset(u64::try_from(end).unwrap_or(0)))
     }
 
+    /// As [`Cluster::end`], asked again when it was not answered in time: for who is in no hurry.
+    pub(super) fn end_patiently(&self, topic: &str, partition: Partition) -> Result<Offset> {
+        let (_, end) = self.insist("asking for the end of a log", || {
+            self.asking.fetch_watermarks(topic, number(partition), limits::KAFKA_WAIT)
+        })?;
+        Ok(Offset(u64::try_from(end).unwrap_or(0)))
+    }
+
     /// Up to where each partition is settled: the first message of the oldest open transaction, or
     /// the end.
     pub(super) fn settled_ends(&self, topic: &Topic) -> Result<Vec<Offset>> {

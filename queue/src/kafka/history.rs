@@ -36,7 +36,7 @@ pub(super) struct History {
 impl Log<'_> {
     /// The end of the log, counting open transactions: what is committed already lies below it.
     pub(super) fn end(&self) -> Result<Offset> {
-        self.cluster.end(&self.topic.name, self.partition)
+        self.cluster.end_patiently(&self.topic.name, self.partition)
     }
 
     fn first(&self) -> Result<Offset> {
