@@ -165,7 +165,11 @@ impl<'a> Slot<'a> {
 
     fn take_batch(&mut self, batch: &Batch) -> Result<()> {
         let partition = batch.partition();
-        let part = self.parts.get_mut(&partition).ok_or(Error::Unassigned(partition))?;
+        let Some(part) = self.parts.get_mut(&partition) else {
+            // Engines go when a commit hears of a loss; the group may say it a moment later.
+            let is_lost = self.source.is_lost();
+            return if is_lost { Ok(()) } else { Err(Error::Unassigned(partition)) };
+        };
         let before = part.engine.counters().read;
         let replaying = part.is_replaying();
         let began = self.job.clock.now();

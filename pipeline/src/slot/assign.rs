@@ -41,7 +41,9 @@ impl Slot<'_> {
         self.compare_with_log(partitions)?;
         // A start or an accepted loss is committed before anything is read.
         self.commit_all()?;
-        let at: Vec<_> = partitions.iter().map(|p| (*p, self.parts[p].engine.position())).collect();
+        let position = |p: &Partition| Some((*p, self.parts.get(p)?.engine.position()));
+        // Without engines when that commit has heard that they are lost again.
+        let at: Vec<_> = partitions.iter().filter_map(position).collect();
         self.source.start(&at)?;
         self.ends_asked = None;
         Ok(())
@@ -115,7 +117,10 @@ impl Slot<'_> {
         self.job.progress.set_started();
         self.assigned(&partitions)?;
         for (partition, target) in partitions.iter().zip(targets) {
-            self.parts.get_mut(partition).expect("assigned above").target = target;
+            // Gone again when they were lost meanwhile.
+            if let Some(part) = self.parts.get_mut(partition) {
+                part.target = target;
+            }
         }
         Ok(())
     }

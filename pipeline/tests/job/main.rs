@@ -10,6 +10,7 @@ mod fork;
 mod health;
 mod idle;
 mod loss;
+mod lost;
 mod rewind;
 mod stage;
 mod start;

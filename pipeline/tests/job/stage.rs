@@ -62,10 +62,15 @@ impl Stage {
     }
 
     pub fn run_until(&self, stop: &Arc<AtomicBool>) -> Result<Progress> {
+        self.run_on(&self.queue, stop)
+    }
+
+    /// The same with another way to the queue.
+    pub fn run_on(&self, queue: &dyn Queue, stop: &Arc<AtomicBool>) -> Result<Progress> {
         let owner = self.home.own(&self.job)?;
         let progress = Progress::default();
         let job = RunJob {
-            queue: &self.queue,
+            queue,
             home: &*self.home,
             owner: &*owner,
             job: &self.job,

@@ -1,0 +1,190 @@
+//! Partitions that a group takes away without asking: the commit hears of it first, and messages
+//! that were fetched before come meanwhile.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use seismic_queue::memory::Memory;
+use seismic_queue::{
+    Batch, Claim, Event, Hold, Offset, Partition, Policy, Producer, Queue, Reader, Result,
+    Retained, Source, Span, Topic,
+};
+
+use crate::faulty::{Fate, FaultyHome};
+use crate::stage::Stage;
+
+/// Messages given at once.
+const PIECE: usize = 20;
+/// Polls between the loss and the word of it.
+const UNHEARD: u32 = 3;
+
+/// A queue whose sources lose their partitions when `is_lost` is set, and get them back.
+struct Losing {
+    inner: Memory,
+    is_lost: Arc<AtomicBool>,
+}
+
+struct LosingSource {
+    inner: Box<dyn Source>,
+    is_lost: Arc<AtomicBool>,
+    partitions: Vec<Partition>,
+    unheard: u32,
+    is_told: bool,
+    /// What was fetched and not given yet, and how much of it was.
+    rest: Option<(Batch, usize)>,
+}
+
+impl LosingSource {
+    /// A few messages at a time, so that there are always more to come.
+    fn piece(&mut self, batch: Batch, from: usize) -> Event {
+        let to = batch.len().min(from + PIECE);
+        let mut piece = Batch::default();
+        piece.reset(batch.partition(), batch.message(from).offset);
+        (from..to).for_each(|i| piece.push(batch.message(i)));
+        self.rest = (to < batch.len()).then_some((batch, to));
+        Event::Batch(piece)
+    }
+}
+
+impl Source for LosingSource {
+    fn poll(&mut self, wait: Duration, spare: &mut Vec<Batch>) -> Result<Event> {
+        if self.is_lost.load(Ordering::SeqCst) {
+            if self.unheard == 0 && !self.is_told {
+                self.is_told = true;
+                self.inner.release(&self.partitions)?;
+                return Ok(Event::Lost(self.partitions.clone()));
+            }
+            if self.is_told {
+                (self.is_told, self.unheard) = (false, UNHEARD);
+                self.is_lost.store(false, Ordering::SeqCst);
+                return Ok(Event::Assigned(self.partitions.clone()));
+            }
+            self.unheard -= 1;
+        }
+        if let Some((batch, from)) = self.rest.take() {
+            return Ok(self.piece(batch, from));
+        }
+        match self.inner.poll(wait, spare)? {
+            Event::Assigned(partitions) => {
+                self.partitions.clone_from(&partitions);
+                Ok(Event::Assigned(partitions))
+            }
+            Event::Batch(batch) => Ok(self.piece(batch, 0)),
+            event => Ok(event),
+        }
+    }
+
+    fn start(&mut self, at: &[(Partition, Offset)]) -> Result<()> {
+        self.rest = None;
+        self.inner.start(at)
+    }
+
+    fn release(&mut self, partitions: &[Partition]) -> Result<()> {
+        self.inner.release(partitions)
+    }
+
+    fn end(&mut self, partition: Partition) -> Result<Offset> {
+        self.inner.end(partition)
+    }
+
+    fn claim(&self) -> Claim {
+        self.inner.claim()
+    }
+
+    fn is_lost(&mut self) -> bool {
+        self.is_lost.load(Ordering::SeqCst)
+    }
+}
+
+impl Queue for Losing {
+    fn name(&self) -> String {
+        self.inner.name()
+    }
+
+    fn topics(&self) -> Result<Vec<Topic>> {
+        self.inner.topics()
+    }
+
+    fn topic(&self, name: &str) -> Result<Topic> {
+        self.inner.topic(name)
+    }
+
+    fn create(&self, name: &str, partitions: u32) -> Result<Topic> {
+        self.inner.create(name, partitions)
+    }
+
+    fn spans(&self, topic: &Topic) -> Result<Vec<Span>> {
+        self.inner.spans(topic)
+    }
+
+    fn offset_at(&self, topic: &Topic, partition: Partition, time_ms: i64) -> Result<Offset> {
+        self.inner.offset_at(topic, partition, time_ms)
+    }
+
+    fn producer(&self, topic: &Topic, id: &str) -> Result<Box<dyn Producer>> {
+        self.inner.producer(topic, id)
+    }
+
+    fn reader(&self, topic: &Topic, at: &[(Partition, Offset)]) -> Result<Box<dyn Reader>> {
+        self.inner.reader(topic, at)
+    }
+
+    fn source(&self, topic: &Topic, partitions: &[Partition]) -> Result<Box<dyn Source>> {
+        Ok(Box::new(LosingSource {
+            inner: self.inner.source(topic, partitions)?,
+            is_lost: Arc::clone(&self.is_lost),
+            partitions: Vec::new(),
+            unheard: UNHEARD,
+            is_told: false,
+            rest: None,
+        }))
+    }
+
+    fn hold(&self, topic: &Topic, holder: &str, at: &[(Partition, Offset)]) -> Result<()> {
+        self.inner.hold(topic, holder, at)
+    }
+
+    fn holds(&self, topic: &Topic) -> Result<Vec<Hold>> {
+        self.inner.holds(topic)
+    }
+
+    fn policy(&self, topic: &Topic) -> Result<Policy> {
+        self.inner.policy(topic)
+    }
+
+    fn set_policy(&self, topic: &Topic, policy: Policy) -> Result<()> {
+        self.inner.set_policy(topic, policy)
+    }
+
+    fn retain(&self, topic: &Topic, past_holds: bool) -> Result<Vec<Retained>> {
+        self.inner.retain(topic, past_holds)
+    }
+}
+
+#[test]
+fn a_loss_that_a_commit_hears_of_first_changes_nothing_at_any_commit() {
+    let calm = Stage::new();
+    calm.run().unwrap();
+    // The first one is that of the start, before there are slots.
+    for hit in 2..=9 {
+        let is_lost = Arc::new(AtomicBool::new(false));
+        let (mut commits, loss) = (0, Arc::clone(&is_lost));
+        let home = FaultyHome::new(move |_| {
+            commits += 1;
+            if commits != hit {
+                return Fate::Made;
+            }
+            loss.store(true, Ordering::SeqCst);
+            Fate::LostUnheard
+        });
+        let mut stage = Stage::with_home(Box::new(home));
+        stage.slots = 1;
+        let queue = Losing { inner: stage.queue.clone(), is_lost };
+        stage.run_on(&queue, &Arc::new(AtomicBool::new(false))).unwrap();
+        // What a slot without partitions leaves undone is for the next run.
+        stage.run().unwrap();
+        assert!(stage.verify().is_fine(), "lost at commit {hit}");
+        assert!(stage.rows() == calm.rows(), "lost at commit {hit}");
+    }
+}
