@@ -4,11 +4,12 @@
 use std::fs;
 
 use rustix::process::Signal;
+use serde_json::Value;
 
 use super::trial::{STOP_LIMIT, Trial, ended_with};
 use crate::faults::publisher::Publisher;
 use crate::findings::{Findings, compare};
-use crate::stage::{DATA, DEAD, ROWS, Stage};
+use crate::stage::{DATA, DEAD, ROWS, Stage, wait_until};
 use crate::truth::int;
 
 const RUN: [&str; 4] = ["run", "--quiet", "--until-caught-up", "--idle-timeout-ms"];
@@ -215,12 +216,14 @@ fn a_dead_letter_of_the_longest_message_is_sent_whatever_the_brokers_take_elsewh
     trial.load();
     let worker = trial.worker("");
     trial.wait_for_rows(50);
-    ended_with(&worker.stop_within(Signal::TERM, STOP_LIMIT), 0);
-    let long = trial.stage.read(DEAD).into_iter().filter(|letter| {
+    let is_long = |letter: &Value| {
         letter["value"]["reason"] == "unparseable"
             && int(&letter["value"], "original_len") > 1_000_000
+    };
+    wait_until("both are rejected", || {
+        trial.stage.read(DEAD).iter().filter(|letter| is_long(letter)).count() == 2
     });
-    assert_eq!(long.count(), 2);
+    ended_with(&worker.stop_within(Signal::TERM, STOP_LIMIT), 0);
     trial.tried();
     trial.prove();
 }
