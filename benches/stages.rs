@@ -15,7 +15,9 @@ use seismic_generator::{Options, generate};
 use seismic_pipeline::{Engine, Finish, Out, Progress, Rules, RunJob, Settings, decode, run};
 use seismic_queue::memory::{Memory, MemoryHome};
 use seismic_queue::sqlite::{SqliteHome, SqliteQueue};
-use seismic_queue::{Append, Batch, Block, Event, Home, Job, Offset, Partition, Queue, Topic};
+use seismic_queue::{
+    Append, Batch, Block, Event, Home, Job, Message, Offset, Partition, Queue, Topic,
+};
 
 const RECORDS: u64 = 400_000;
 
@@ -80,6 +82,64 @@ fn core(c: &mut Criterion) {
         });
     }
     group.finish();
+}
+
+/// Many sensors, who send a record each, by turns or each round in another order.
+fn many_sensors(c: &mut Criterion) {
+    let mut group = c.benchmark_group("100,000 sensors");
+    group.throughput(Throughput::Elements(5 * RECORDS)).sample_size(10);
+    let (queue, stop) = (Memory::new(), AtomicBool::new(false));
+    let options = Options {
+        records: Some(5 * RECORDS),
+        sensors: 100_000,
+        sample_rate_hz: 10.0,
+        ..options(1, 1)
+    };
+    generate(&queue, &options, &stop, &mut |_| {}).unwrap();
+    let by_turns = batches(&queue, &queue.topic("seismic-data-topic").unwrap());
+    let shuffled = shuffled(&by_turns);
+    for (order, batches) in [("by turns", by_turns), ("in any order", shuffled)] {
+        group.bench_function(format!("decode, clean and window, {order}"), |b| {
+            let mut out = Out::default();
+            b.iter_batched_ref(
+                || Engine::new(Rules::default(), "bench", Partition(0), Offset(0)),
+                |engine| {
+                    for message in batches.iter().flat_map(Batch::messages) {
+                        engine.step(message, &mut out);
+                    }
+                    out.clear();
+                },
+                BatchSize::LargeInput,
+            );
+        });
+    }
+    group.finish();
+}
+
+/// The same messages, each round of all sensors in another order.
+fn shuffled(batches: &[Batch]) -> Vec<Batch> {
+    let mut messages: Vec<_> = batches.iter().flat_map(Batch::messages).collect();
+    let mut random = 88_172_645_463_325_252u64;
+    for round in messages.chunks_mut(100_000) {
+        for i in (1..round.len()).rev() {
+            // Xorshift: any order that has nothing to do with that of the sensors.
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            round.swap(i, (random % (i as u64 + 1)) as usize);
+        }
+    }
+    let mut next = Offset(0);
+    let batch = |messages: &[Message<'_>]| {
+        let mut batch = Batch::default();
+        batch.reset(Partition(0), next);
+        for message in messages {
+            batch.push(Message { offset: next, ..*message });
+            next = next.next();
+        }
+        batch
+    };
+    messages.chunks(10_000).map(batch).collect()
 }
 
 /// The messages of partition 0 as blocks of the size that producers use.
@@ -172,5 +232,5 @@ fn whole_drain(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, core, queue, whole_drain);
+criterion_group!(benches, core, many_sensors, queue, whole_drain);
 criterion_main!(benches);

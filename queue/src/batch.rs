@@ -64,6 +64,8 @@ impl Batch {
             return false;
         }
         let place = |r: Range<usize>| (shift + r.start as u32, shift + r.end as u32);
+        // A message has two bytes at least, whatever the count says.
+        self.index.reserve((count as usize).min(block.len() / 2));
         let mut at = 0;
         let mut offset = base;
         while at < block.len() {

@@ -71,17 +71,25 @@ impl Block {
 
 type Range = std::ops::Range<usize>;
 
-/// The ranges of key and value of the message at `*at`, which moves past it. `None` when the bytes
-/// are not a block.
+/// The ranges of key and value of the message at `*at`, which moves past it. `None`, and it stays, when
+/// the bytes are not a block.
+#[inline]
 pub(crate) fn next_message(bytes: &[u8], at: &mut usize) -> Option<(Range, Range)> {
-    let mut part = || {
-        let len = get_length(bytes, at)?;
-        let end = at.checked_add(len).filter(|&end| end <= bytes.len())?;
-        let range = *at..end;
-        *at = end;
-        Some(range)
+    let key = part(bytes, *at)?;
+    let value = part(bytes, key.end)?;
+    *at = value.end;
+    Some((key, value))
+}
+
+#[inline]
+fn part(bytes: &[u8], at: usize) -> Option<Range> {
+    // Nearly all lengths have one byte.
+    let (len, start) = match *bytes.get(at)? {
+        short @ 0..0x80 => (usize::from(short), at + 1),
+        _ => get_length(bytes, at)?,
     };
-    Some((part()?, part()?))
+    let end = start.checked_add(len).filter(|&end| end <= bytes.len())?;
+    Some(start..end)
 }
 
 fn put_length(bytes: &mut Vec<u8>, mut len: usize) {
@@ -92,15 +100,17 @@ fn put_length(bytes: &mut Vec<u8>, mut len: usize) {
     bytes.push(len as u8);
 }
 
-fn get_length(bytes: &[u8], at: &mut usize) -> Option<usize> {
+/// The length at a place, and the place after it.
+#[inline(never)]
+fn get_length(bytes: &[u8], mut at: usize) -> Option<(usize, usize)> {
     let mut len = 0usize;
     // Five groups of seven bits hold any length up to limits::MESSAGE_BYTES.
     for shift in [0, 7, 14, 21, 28] {
-        let byte = *bytes.get(*at)?;
-        *at += 1;
+        let byte = *bytes.get(at)?;
+        at += 1;
         len |= usize::from(byte & 0x7f) << shift;
         if byte < 0x80 {
-            return Some(len);
+            return Some((len, at));
         }
     }
     None
