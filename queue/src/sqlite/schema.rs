@@ -154,7 +154,11 @@ pub(super) fn open(path: &Path, at: &str, layout: Layout) -> Result<Option<Conne
     }
     let connect = || {
         let db = connect(path, layout, OpenFlags::empty())?;
-        Ok(match identify(&db, at, layout)? {
+        // At one moment: another process may be making it.
+        let moment = db.unchecked_transaction()?;
+        let found = identify(&moment, at, layout)?;
+        moment.commit()?;
+        Ok(match found {
             Found::Ours => Some(db),
             Found::Empty => None,
         })

@@ -6,9 +6,9 @@ use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{InFiles, P0, append, block, read};
+use super::{InFiles, P0, SqliteHome, append, block, own, read};
 use crate::conformance::Backend;
-use crate::{Event, Offset, limits, patiently};
+use crate::{Error, Event, Home, Kind, Offset, limits, patiently};
 
 #[test]
 fn producers_of_several_handles_all_get_in_and_keep_their_order() {
@@ -44,6 +44,28 @@ fn files_opened_for_the_first_time_by_many_at_once_are_made_once() {
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     assert_eq!(ids.len(), 1);
+}
+
+#[test]
+fn a_file_that_another_is_making_is_not_there_or_ours() {
+    for _ in 0..100 {
+        let backend = InFiles::new();
+        let (path, stop) = (backend.path("home.db"), AtomicBool::new(false));
+        thread::scope(|scope| {
+            let looking = scope.spawn(|| {
+                let look = || SqliteHome::open(&path)?.view();
+                loop {
+                    match look() {
+                        Err(error) if error.kind() == Kind::Retry => {}
+                        Err(Error::HomeMissing { .. }) => thread::yield_now(),
+                        looked => break looked.map(drop),
+                    }
+                }
+            });
+            drop(patiently(&stop, || own(&backend)).unwrap());
+            looking.join().unwrap().unwrap();
+        });
+    }
 }
 
 #[test]
