@@ -39,6 +39,8 @@ pub struct Slot<'a> {
     committed: Duration,
     /// How often the engines were made again.
     rebuilt: u64,
+    /// Whether it has taken a turn.
+    has_begun: bool,
 }
 
 /// What a slot needs from its job.
@@ -79,6 +81,7 @@ impl<'a> Slot<'a> {
             waiting_since: None,
             committed: Duration::ZERO,
             rebuilt: 0,
+            has_begun: false,
         }
     }
 
@@ -97,7 +100,10 @@ impl<'a> Slot<'a> {
     /// # Errors
     /// As [`Slot::run`]; the slot is of no further use.
     pub fn step(&mut self) -> Result<bool> {
-        if !self.is_stopped() && !self.is_finished()? {
+        // The first turn is taken by a slot that was stopped before it began, too: one that finds
+        // its partitions gone stops the others, and theirs may be gone as well.
+        let has_begun = std::mem::replace(&mut self.has_begun, true);
+        if !(has_begun && self.is_stopped()) && !self.is_finished()? {
             self.turn()?;
             return Ok(true);
         }

@@ -1,6 +1,7 @@
 //! Messages that are gone before they were read: refused by name, accepted on demand, and then
 //! counted like any other input. The oracle sees the same log with the same gap in it.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
@@ -84,6 +85,16 @@ fn messages_that_are_gone_are_refused_with_every_range() {
     let range = format!("partition 0: offsets {from} to {last} ({count} messages)");
     assert!(text.contains(&range) && text.contains("--accept-loss"), "{text}");
     assert_eq!(stage.committed(), before, "a refusal commits nothing");
+}
+
+#[test]
+fn a_slot_that_another_one_stopped_before_it_began_says_what_it_misses_too() {
+    let stage = stage(1_000);
+    stage.run().unwrap();
+    grow(&stage, 1_000, 2_000);
+    lose_all_but(&stage, 0);
+    let error = stage.run_until(&Arc::new(AtomicBool::new(true))).unwrap_err();
+    assert!(matches!(error, Error::Lost { .. }), "{error}");
 }
 
 #[test]
