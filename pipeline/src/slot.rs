@@ -103,7 +103,8 @@ impl<'a> Slot<'a> {
         // The first turn is taken by a slot that was stopped before it began, too: one that finds
         // its partitions gone stops the others, and theirs may be gone as well.
         let has_begun = std::mem::replace(&mut self.has_begun, true);
-        if !(has_begun && self.is_stopped()) && !self.is_finished()? {
+        let goes_on = !has_begun || !self.is_stopped();
+        if goes_on && !self.is_finished()? {
             self.turn()?;
             return Ok(true);
         }
