@@ -212,8 +212,10 @@ mod tests {
         let create = ["--create", "--topic", "t", "--partitions", "3"];
         kafka.run("org.apache.kafka.tools.TopicCommand", &create);
         kafka.nodes[1].kill();
-        let described = kafka.run("org.apache.kafka.tools.TopicCommand", &["--describe"]);
-        assert!(described.contains("ReplicationFactor: 3"), "{described}");
+        // A node may not have heard of the topic yet.
+        let describe = || kafka.run("org.apache.kafka.tools.TopicCommand", &["--describe"]);
+        let mut tries = std::iter::repeat_with(describe).take(10);
+        assert!(tries.any(|described| described.contains("ReplicationFactor: 3")));
         kafka.nodes[1].restart();
     }
 
