@@ -11,7 +11,6 @@
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)] // It parses foreign bytes.
 
 use std::borrow::Cow;
-use std::fmt::{Debug, Write as _};
 use std::str::FromStr;
 
 use ::csv::{StringRecord, Terminator, WriterBuilder};
@@ -49,42 +48,40 @@ pub const COLUMNS: [&str; 25] = [
 /// Appends lines to a buffer.
 pub(crate) struct Writer<'a> {
     lines: ::csv::Writer<&'a mut Vec<u8>>,
-    /// One number as text, reused.
-    digits: String,
 }
 
 impl<'a> Writer<'a> {
     pub(crate) fn new(into: &'a mut Vec<u8>) -> Self {
         let lines = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(into);
-        Writer { lines, digits: String::new() }
+        Writer { lines }
     }
 
     pub(crate) fn row(&mut self, row: &SeismicAggRecord) {
         self.text(&protect(&row.sensor_id));
-        self.number(row.window_start_ts);
-        self.number(row.window_end_ts);
-        self.number(row.avg_amplitude);
-        self.number(row.max_amplitude);
-        self.number(row.min_amplitude);
-        self.number(row.p_phase_count);
-        self.number(row.s_phase_count);
-        self.number(row.n_phase_count);
-        self.number(row.record_count);
-        self.number(row.mean_amplitude);
-        self.number(row.rms_amplitude);
-        self.number(row.first_sample_ts);
-        self.number(row.last_sample_ts);
+        self.integer(row.window_start_ts);
+        self.integer(row.window_end_ts);
+        self.float(row.avg_amplitude);
+        self.float(row.max_amplitude);
+        self.float(row.min_amplitude);
+        self.integer(row.p_phase_count);
+        self.integer(row.s_phase_count);
+        self.integer(row.n_phase_count);
+        self.integer(row.record_count);
+        self.float(row.mean_amplitude);
+        self.float(row.rms_amplitude);
+        self.integer(row.first_sample_ts);
+        self.integer(row.last_sample_ts);
         self.text(closed_by_name(row.closed_by()));
-        self.number(row.input_partition);
-        self.number(row.closing_offset);
-        self.number(row.rsam);
-        self.number(row.std_amplitude);
-        self.number(row.peak_to_peak);
-        self.number(row.first_amplitude);
-        self.number(row.last_amplitude);
-        self.number(row.sample_interval_ms);
-        self.number(row.gap_fraction);
-        self.number(row.pane);
+        self.integer(row.input_partition);
+        self.integer(row.closing_offset);
+        self.float(row.rsam);
+        self.float(row.std_amplitude);
+        self.float(row.peak_to_peak);
+        self.float(row.first_amplitude);
+        self.float(row.last_amplitude);
+        self.float(row.sample_interval_ms);
+        self.float(row.gap_fraction);
+        self.integer(row.pane);
         self.end_line();
     }
 
@@ -97,11 +94,12 @@ impl<'a> Writer<'a> {
         self.lines.write_field(cell).expect("memory takes every cell");
     }
 
-    /// Debug, not Display: the same digits, but 1e-40 instead of forty zeros.
-    fn number(&mut self, value: impl Debug) {
-        self.digits.clear();
-        write!(self.digits, "{value:?}").expect("memory takes every digit");
-        self.lines.write_field(&self.digits).expect("memory takes every cell");
+    fn integer(&mut self, value: impl itoa::Integer) {
+        self.text(itoa::Buffer::new().format(value));
+    }
+
+    fn float(&mut self, value: impl zmij::Float) {
+        self.text(zmij::Buffer::new().format(value));
     }
 
     fn end_line(&mut self) {
