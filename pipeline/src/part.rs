@@ -114,7 +114,8 @@ impl Part {
     /// Takes the messages of a batch, up to the target and the budget.
     pub fn take(&mut self, batch: &Batch, budget: &Budget) -> Result<()> {
         let mut messages = batch.messages();
-        if self.replay.is_none() && self.target.is_none() && budget.is_unlimited() {
+        let is_wanted = self.target.is_none_or(|target| batch.next() <= target);
+        if self.replay.is_none() && is_wanted && budget.is_unlimited() {
             messages.for_each(|message| self.engine.step(message, &mut self.out));
             return Ok(());
         }

@@ -10,7 +10,9 @@ use crate::{Offset, Partition};
 pub struct Batch {
     partition: Partition,
     next: Offset,
+    /// Memory; what lies beyond `size` means nothing.
     bytes: Vec<u8>,
+    size: usize,
     index: Vec<Entry>,
 }
 
@@ -38,7 +40,8 @@ pub struct Message<'a> {
 
 impl Default for Batch {
     fn default() -> Self {
-        Batch { partition: Partition(0), next: Offset(0), bytes: Vec::new(), index: Vec::new() }
+        let (partition, next) = (Partition(0), Offset(0));
+        Batch { partition, next, bytes: Vec::new(), size: 0, index: Vec::new() }
     }
 }
 
@@ -47,28 +50,42 @@ impl Batch {
     pub fn reset(&mut self, partition: Partition, next: Offset) {
         self.partition = partition;
         self.next = next;
-        self.bytes.clear();
+        self.size = 0;
         self.index.clear();
     }
 
-    /// Adds a stored block whose first message has offset `base`, without the messages before
-    /// [`Batch::next`]. `false` when the bytes are not a block of `count` messages; the batch is
-    /// then unchanged.
+    /// Room for so many bytes behind those that are held. Whatever it is filled with, it counts only
+    /// when [`Batch::take_block`] takes it.
+    pub fn room(&mut self, bytes: usize) -> &mut [u8] {
+        let end = self.size + bytes;
+        if self.bytes.len() < end {
+            self.bytes.resize(end, 0);
+        }
+        &mut self.bytes[self.size..end]
+    }
+
+    /// Adds a stored block, as [`Batch::take_block`] does.
     #[must_use]
     pub fn push_block(&mut self, base: Offset, count: u32, append_ms: i64, block: &[u8]) -> bool {
-        let (start, indexed) = (self.bytes.len(), self.index.len());
-        let Ok(shift) = u32::try_from(start) else {
+        self.room(block.len()).copy_from_slice(block);
+        self.take_block(base, count, append_ms, block.len())
+    }
+
+    /// Takes a block of so many bytes that was put into the [`Batch::room`], whose first message has
+    /// offset `base`, without the messages before [`Batch::next`]. `false` when the bytes are not a
+    /// block of `count` messages; the batch is then unchanged.
+    #[must_use]
+    pub fn take_block(&mut self, base: Offset, count: u32, append_ms: i64, bytes: usize) -> bool {
+        let (start, end, indexed) = (self.size, self.size + bytes, self.index.len());
+        let Some(block) = self.bytes.get(start..end).filter(|_| u32::try_from(end).is_ok()) else {
             return false;
         };
-        if u32::try_from(start + block.len()).is_err() {
-            return false;
-        }
-        let place = |r: Range<usize>| (shift + r.start as u32, shift + r.end as u32);
+        let place = |r: Range<usize>| ((start + r.start) as u32, (start + r.end) as u32);
         // A message has two bytes at least, whatever the count says.
-        self.index.reserve((count as usize).min(block.len() / 2));
+        self.index.reserve((count as usize).min(bytes / 2));
         let mut at = 0;
         let mut offset = base;
-        while at < block.len() {
+        while at < bytes {
             let Some((key, value)) = next_message(block, &mut at) else {
                 break;
             };
@@ -78,11 +95,11 @@ impl Batch {
             }
             offset = offset.next();
         }
-        if at != block.len() || offset.0 - base.0 != u64::from(count) {
+        if at != bytes || offset.0 - base.0 != u64::from(count) {
             self.index.truncate(indexed);
             return false;
         }
-        self.bytes.extend_from_slice(block);
+        self.size = end;
         self.next = self.next.max(offset);
         true
     }
@@ -99,9 +116,10 @@ impl Batch {
     pub fn push(&mut self, message: Message<'_>) {
         assert!(message.offset >= self.next, "offsets rise within a batch");
         let mut put = |part: &[u8]| {
-            let start = self.bytes.len() as u32;
-            self.bytes.extend_from_slice(part);
-            (start, self.bytes.len() as u32)
+            self.room(part.len()).copy_from_slice(part);
+            let start = self.size;
+            self.size += part.len();
+            (start as u32, self.size as u32)
         };
         let (key, value) = (put(message.key), put(message.value));
         let Message { offset, append_ms, .. } = message;
@@ -136,7 +154,7 @@ impl Batch {
     /// Bytes held.
     #[must_use]
     pub fn size(&self) -> usize {
-        self.bytes.len()
+        self.size
     }
 
     /// The message at place `i`, from 0.

@@ -15,6 +15,10 @@ pub const BLOCK_BYTES: usize = 1 << 20;
 /// decodes in about a millisecond of work, so that commits and stops are never far away.
 pub const BATCH_BYTES: usize = 2 << 20;
 
+/// Blocks of this many bytes and more are read from the file's pages right into their batch. What
+/// that takes to begin is more than copying a shorter one again.
+pub const READ_IN_PLACE_BYTES: usize = 64 << 10;
+
 /// A snapshot is stored in chunks of at most this many bytes, so that no single commit is long.
 pub const CHUNK_BYTES: usize = 512 << 10;
 

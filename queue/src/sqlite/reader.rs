@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, MAIN_DB, Row, params};
 
 use super::fault::{Fault, Sql};
 use super::in_flight::{InFlight, commits};
@@ -55,15 +55,18 @@ impl SqliteLog {
             return Ok(());
         }
         let mut select = self.db.prepare_cached(
-            "SELECT base, count, append_ms, crc, bytes FROM block
+            "SELECT base, count, append_ms, crc, length(bytes), rowid,
+                 CASE WHEN length(bytes) < ?3 THEN bytes END
+             FROM block
              WHERE partition = ?1 AND base >= (
                  SELECT max(base) FROM block WHERE partition = ?1 AND base <= ?2)
              ORDER BY base",
         )?;
-        let mut rows = select.query(params![self.places[partition.0 as usize], from])?;
+        let place = self.places[partition.0 as usize];
+        let mut rows = select.query(params![place, from, limits::READ_IN_PLACE_BYTES])?;
         while let Some(row) = rows.next()? {
             // What is whole before a damaged block is still given out.
-            if let Err(what) = take(row, into)? {
+            if let Err(what) = self.take(row, into)? {
                 return if into.is_empty() { Err(self.damage(into, what)) } else { Ok(()) };
             }
             if into.size() + limits::BLOCK_BYTES > limits::BATCH_BYTES {
@@ -83,25 +86,34 @@ impl SqliteLog {
         let at = format!("offset {offset} of {topic}/{partition} in {}", self.at);
         Error::Corrupt { at, what }.into()
     }
-}
 
-/// Takes a block into the batch, or says what is wrong with it.
-fn take(row: &Row<'_>, into: &mut Batch) -> Sql<std::result::Result<(), String>> {
-    let (base, count): (Offset, u32) = (row.get(0)?, row.get(1)?);
-    let (append_ms, crc): (i64, u32) = (row.get(2)?, row.get(3)?);
-    let bytes = row.get_ref(4)?.as_blob().map_err(rusqlite::Error::from)?;
-    let end = base.0 + u64::from(count);
-    if !(base.0..end).contains(&into.next().0) {
-        return Ok(Err(format!("the next block holds messages {base} to {end}")));
+    /// Takes a block into the batch, or says what is wrong with it.
+    fn take(&self, row: &Row<'_>, into: &mut Batch) -> Sql<std::result::Result<(), String>> {
+        let (base, count): (Offset, u32) = (row.get(0)?, row.get(1)?);
+        let (append_ms, crc): (i64, u32) = (row.get(2)?, row.get(3)?);
+        let bytes: usize = row.get(4)?;
+        let end = base.0 + u64::from(count);
+        if !(base.0..end).contains(&into.next().0) {
+            return Ok(Err(format!("the next block holds messages {base} to {end}")));
+        }
+        let room = into.room(bytes);
+        match row.get_ref(6)?.as_blob_or_null().map_err(rusqlite::Error::from)? {
+            Some(blob) => room.copy_from_slice(blob),
+            // A large one goes from the file's pages to its place, without a copy between them.
+            None => self
+                .db
+                .blob_open(MAIN_DB, "block", "bytes", row.get(5)?, true)?
+                .read_at_exact(room, 0)?,
+        }
+        let found = log::crc(base, count, append_ms, room);
+        if found != crc {
+            return Ok(Err(format!("the CRC of its block is {found:08x}, not {crc:08x}")));
+        }
+        if !into.take_block(base, count, append_ms, bytes) {
+            return Ok(Err(format!("its block does not hold {count} messages")));
+        }
+        Ok(Ok(()))
     }
-    let found = log::crc(base, count, append_ms, bytes);
-    if found != crc {
-        return Ok(Err(format!("the CRC of its block is {found:08x}, not {crc:08x}")));
-    }
-    if !into.push_block(base, count, append_ms, bytes) {
-        return Ok(Err(format!("its block does not hold {count} messages")));
-    }
-    Ok(Ok(()))
 }
 
 impl Log for SqliteLog {
