@@ -4,6 +4,7 @@
 use std::fs;
 
 use rustix::process::Signal;
+use seismic_brokers::{Kafka, RocketMq};
 use serde_json::Value;
 
 use crate::stage::{Stage, wait_until};
@@ -27,6 +28,27 @@ fn every_part_yields_figures_and_the_folder_is_gone() {
     assert!(drains.iter().any(|drain| drain["dead_letters"].as_f64() > Some(0.0)), "{drains:?}");
     assert_eq!(report["size"], "tiny");
     assert!(!stage.path("output").exists());
+}
+
+#[test]
+fn a_bench_of_a_kafka_cluster_measures_every_part_there() {
+    let Some(kafka) = Kafka::one() else { return };
+    every_part_of(&format!("kafka://{}", kafka.address()));
+}
+
+#[test]
+fn a_bench_of_rocketmq_measures_every_part_there() {
+    let Some(rocketmq) = RocketMq::shared() else { return };
+    every_part_of(&rocketmq.url());
+}
+
+fn every_part_of(queue: &str) {
+    let stage = Stage::new();
+    let report = stage.json(&["bench", "--tiny", "--json", "--queue", queue]);
+    let parts = report["parts"].as_array().unwrap();
+    assert_eq!(parts.len(), 6, "{report}");
+    assert!(parts.iter().all(|part| !part["figures"].as_array().unwrap().is_empty()), "{report}");
+    assert_eq!(report["queue"], queue);
 }
 
 fn check(figure: &Value) {

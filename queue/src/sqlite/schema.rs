@@ -10,6 +10,7 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::fault::{Fault, Sql};
@@ -184,6 +185,8 @@ fn connect(path: &Path, layout: Layout, also: OpenFlags) -> Sql<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | also;
     let db = Connection::open_with_flags(path, flags)?;
     db.busy_timeout(layout.busy_wait())?;
+    // Else a statement is prepared again whenever another value is bound to it.
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     db.set_prepared_statement_cache_capacity(limits::SQLITE_STATEMENTS);
     let page_bytes = layout.page_bytes();
     db.execute_batch(&format!(

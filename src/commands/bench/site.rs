@@ -49,6 +49,7 @@ pub struct Site {
     above: Option<PathBuf>,
     queue: Url,
     run: String,
+    beds: Cell<u32>,
 }
 
 impl Site {
@@ -66,7 +67,8 @@ impl Site {
         fs::create_dir_all(&beside).with_context(|| format!("making {}", beside.display()))?;
         let run = format!("bench-{}", Timestamp::now().strftime("%Y%m%d-%H%M%S-%3f"));
         let folder = Folder::make(beside.join(&run))?;
-        Ok(Site { folder, above: is_new.then_some(beside), queue: queue.clone(), run })
+        let (above, queue) = (is_new.then_some(beside), queue.clone());
+        Ok(Site { folder, above, queue, run, beds: Cell::new(0) })
     }
 
     /// A topic of its own, empty.
@@ -76,7 +78,9 @@ impl Site {
             Url::Sqlite(_) => Url::Sqlite(folder.0.join("queue.db")),
             _ => self.queue.clone(),
         };
-        let name = format!("{}-{name}", self.run);
+        // A cluster keeps the topics of earlier beds.
+        let number = self.beds.replace(self.beds.get() + 1);
+        let name = format!("{}-{number}-{name}", self.run);
         let queue = seismic_queue::open(&url)?;
         let topic = queue.create(&name, partitions)?;
         Ok(Bed { url, queue, topic, jobs: Cell::new(0), folder })
@@ -171,13 +175,18 @@ impl Job {
     pub fn start(&self, options: &[&str]) -> anyhow::Result<Consumer> {
         let (queue, home) = (self.queue.to_string(), self.home.to_string());
         let csv = format!("csv:{}", self.csv.display());
-        let place = ["--queue", &queue, "--home", &home, "--group", &self.group, "--sink", &csv];
+        let mut place =
+            vec!["--queue", &queue, "--home", &home, "--group", &self.group, "--sink", &csv];
+        if matches!(self.home, Url::Kafka(_)) {
+            // With a name it is back at once, and not after its session.
+            place.extend(["--slot", "bench"]);
+        }
         let topics = [
             ["--topic", &self.topic],
             ["--result-topic", &self.rows],
             ["--dead-topic", &self.dead],
         ];
-        Consumer::start([&place[..], topics.as_flattened(), options].concat())
+        Consumer::start([&place, topics.as_flattened(), options].concat())
     }
 
     /// Its home, for looking in.
