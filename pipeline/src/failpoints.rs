@@ -19,7 +19,10 @@ pub const REPLAY: &str = "replay";
 /// The group takes partitions away, and the last commit for them is made. Where workers share a job.
 pub const REVOKED: &str = "slot-revoked";
 
-/// All that every job passes.
+/// Beside the slots it is about to be looked whether files and input are still the same.
+pub const LOOK: &str = "look";
+
+/// All places of a slot that every job passes.
 pub const ALL: [&str; 6] =
     [AFTER_POLL, AFTER_STEP, BEFORE_COMMIT, AFTER_COMMIT, SNAPSHOT_TAKEN, REPLAY];
 

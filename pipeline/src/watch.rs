@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use crate::Result;
 use crate::run::RunJob;
+use crate::{Result, failpoints};
 
 /// How often. A job may commit into a deleted file for so long, and what it committed then is
 /// done again by the next run.
@@ -23,6 +23,7 @@ pub(crate) fn stay_in_place(
     is_over: &AtomicBool,
 ) -> Result<()> {
     while !is_over.load(Ordering::Relaxed) {
+        failpoints::pass(failpoints::LOOK)?;
         let looked = job
             .home
             .topics()

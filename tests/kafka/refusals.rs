@@ -4,6 +4,7 @@
 use std::fs;
 
 use rustix::process::Signal;
+use seismic_pipeline::failpoints::LOOK;
 use serde_json::Value;
 
 use super::trial::{STOP_LIMIT, Trial, ended_with};
@@ -45,6 +46,16 @@ fn of_records(what: &str) -> Option<Trial> {
 fn rows(trial: &Trial) -> Vec<String> {
     let rows = trial.stage.ok(&["read", ROWS, "--in", "queue", "--format", "json"]);
     rows.lines().map(str::to_owned).collect()
+}
+
+/// The largest offset that the group has committed in the input.
+fn furthest_offset(trial: &Trial) -> u64 {
+    let groups = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
+    let said = trial.kafka.run(groups, &["--describe", "--offsets", "--group", "seismic"]);
+    let of_input = said.lines().filter(|line| line.split_whitespace().nth(1) == Some(DATA));
+    // GROUP TOPIC PARTITION CURRENT-OFFSET ...; with a topic go the offsets in it.
+    let offsets = of_input.filter_map(|line| line.split_whitespace().nth(3)?.parse().ok());
+    offsets.max().unwrap_or(0)
 }
 
 /// What is other than `before`: a refusal touches nothing of what is there.
@@ -129,21 +140,28 @@ fn a_group_whose_offsets_are_gone_is_not_begun_again() {
 
 #[test]
 fn an_input_that_was_deleted_and_made_again_is_refused_at_the_start_and_at_work() {
-    let what = "starts on an input topic that was deleted and made again, longer than before";
+    let what = "an input topic deleted and made again under a worker, and longer than before";
     let Some(trial) = of_records(what) else { return };
     let stage = &trial.stage;
-    // It closes nothing on its own, so rows come from nowhere but new records.
-    let worker = stage.spawn(&["run", "--quiet", "--idle-timeout-ms", "0"]);
+    // It closes nothing on its own, so rows come from nowhere but new records. It sleeps while the topic
+    // is not there, and does not come to look at it afterwards: only its commits can tell.
+    let mut command = stage.command(&["run", "--quiet", "--idle-timeout-ms", "0"]);
+    command.args(["--kafka", "session.timeout.ms=60000"]);
+    command.env("FAILPOINTS", format!("{LOOK}=sleep(30000)"));
+    let worker = stage.start(command);
     stage.wait_for_job(|status| int(status, "read") == 1_000);
+    let before = rows(&trial);
+    worker.signal(Signal::STOP);
     trial.kafka.run(TOPICS, &["--delete", "--topic", DATA]);
     // Longer than what was read: nothing but its id tells that it is another one.
     trial.kafka.run(TOPICS, &["--create", "--topic", DATA, "--partitions", "4"]);
-    stage.generate(&["--records", "5000", "--seed", "2"]);
+    stage.generate(&["--records", "50000", "--seed", "2"]);
+    worker.signal(Signal::CONT);
     let done = worker.wait();
     ended_with(&done, 2);
     assert!(done.stderr.contains("was deleted and made again"), "{done}");
-    // Until it noticed, it may have read some of the new topic; from here on nobody does.
-    let before = rows(&trial);
+    // It may have read of the new topic until it noticed, but nothing of it was committed.
+    assert!(furthest_offset(&trial) <= 1_000, "offsets of the new topic are committed");
     for args in [&run(&[])[..], &run(&["--accept-loss"]), &["status"], &["verify"]] {
         let refusal = stage.refused(args, 2);
         assert!(refusal.contains("was deleted and made again"), "{args:?} {refusal}");

@@ -130,7 +130,7 @@ impl Cluster {
     /// The topic of that name, as it is now.
     pub(super) fn topic(&self, name: &str) -> Result<Topic> {
         let missing = || Error::TopicMissing { topic: name.to_owned(), at: self.at.clone() };
-        let id = native::topic_id(self.asking.client(), name, limits::KAFKA_WAIT)
+        let id = native::topic_id(self.asking.client(), name, None, limits::KAFKA_WAIT)
             .map_err(|code| self.failed("looking for a topic")(KafkaError::Global(code)))?
             .ok_or_else(missing)?;
         let found = self.asking.fetch_metadata(Some(name), limits::KAFKA_WAIT);
@@ -184,6 +184,33 @@ impl Cluster {
         match self.topic(&topic.name)? {
             now if now.id == topic.id => Ok(()),
             _ => Err(Error::TopicRemade { topic: topic.name.clone(), at: self.at.clone() }),
+        }
+    }
+
+    /// Whether `topic` is still the one of its name for the broker of that number.
+    ///
+    /// # Errors
+    /// [`Error::TopicRemade`] and [`Error::TopicMissing`]; [`Error::Kafka`] when it does not answer.
+    pub(super) fn check_at(&self, topic: &Topic, broker: i32) -> Result<()> {
+        let ask = || {
+            native::topic_id(
+                self.asking.client(),
+                &topic.name,
+                Some(broker),
+                limits::KAFKA_BROKER_WAIT,
+            )
+        };
+        let answer = ask().or_else(|_| {
+            // It may be one that joined the cluster since this client last heard of brokers.
+            let _ = self.asking.fetch_metadata(Some(&topic.name), limits::KAFKA_BROKER_WAIT);
+            ask()
+        });
+        let doing = "asking a broker for the id of the topic that it gave messages of";
+        let (name, at) = (topic.name.clone(), self.at.clone());
+        match answer.map_err(|code| self.failed(doing)(KafkaError::Global(code)))? {
+            Some(id) if id == topic.id => Ok(()),
+            Some(_) => Err(Error::TopicRemade { topic: name, at }),
+            None => Err(Error::TopicMissing { topic: name, at }),
         }
     }
 

@@ -6,6 +6,11 @@
 //! delayed request of it is refused by its epoch. So nothing is aborted here, nothing is tried again
 //! in a transaction that failed, and every kind of error leads to the same place.
 //!
+//! Before a transaction begins, every broker that gave messages for it is asked which input topic it
+//! has. A broker gives messages of a topic only when it knows its id, and what it knows only moves
+//! forward; so one that has given a message of a topic made again under the same name answers with
+//! the other id, however far other brokers are behind, and no row of that topic is ever committed.
+//!
 //! A commit always carries offsets, so the broker always checks the claim, and one without
 //! partitions is not made.
 
@@ -123,6 +128,11 @@ impl KafkaCommitter {
         if self.client.is_none() {
             let error = Error::Stopped { at };
             return Err(CommitError::Rebuild(error));
+        }
+        let input = &self.held.job.input;
+        let asked = place.brokers.iter().try_for_each(|&it| self.cluster().check_at(input, it));
+        if let Err(error) = asked {
+            return Err(self.fail(error));
         }
         match self.transact(&at, place, commit, places) {
             Ok(places) => {

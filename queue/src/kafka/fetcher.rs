@@ -6,7 +6,7 @@
 //! Every start makes a new client. One that is given other offsets or partitions says the end of a
 //! log only where it did not say it before, and leads what it reads back to its own queue.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +27,8 @@ pub(super) struct Fetcher {
     /// Where each partition that was started reads on, after everything that is in `ready`.
     next: BTreeMap<Partition, Offset>,
     ready: VecDeque<Ready>,
+    /// Brokers that gave what was read since all that is read was started.
+    brokers: BTreeSet<i32>,
 }
 
 /// What was taken and not yet given.
@@ -48,7 +50,8 @@ impl Ready {
 impl Fetcher {
     pub(super) fn new(cluster: &Cluster, topic: &Topic) -> Self {
         let (cluster, topic) = (cluster.clone(), topic.clone());
-        Fetcher { cluster, topic, inbox: None, next: BTreeMap::new(), ready: VecDeque::new() }
+        let (next, ready, brokers) = Default::default();
+        Fetcher { cluster, topic, inbox: None, next, ready, brokers }
     }
 
     /// Reads these partitions from these offsets on; others stay where they are.
@@ -59,6 +62,10 @@ impl Fetcher {
             self.next.insert(partition, offset);
         }
         self.inbox = None;
+        if self.next.len() == at.len() {
+            // Nothing that was read before is of any use to who has all of it read again.
+            self.brokers.clear();
+        }
         if self.next.is_empty() {
             return Ok(());
         }
@@ -87,6 +94,11 @@ impl Fetcher {
         }
     }
 
+    /// Which brokers gave what was read, by their numbers.
+    pub(super) fn brokers(&self) -> &BTreeSet<i32> {
+        &self.brokers
+    }
+
     /// The log's end of a partition, asked now.
     pub(super) fn end(&self, partition: Partition) -> Result<Offset> {
         check::partition(&self.topic, partition)?;
@@ -108,14 +120,15 @@ impl Fetcher {
 
     /// Takes what librdkafka has and sorts it by partition.
     fn take(&mut self, wait: Duration, spare: &mut Vec<Batch>) {
-        let Fetcher { inbox: Some(inbox), next, ready, .. } = self else {
+        let Fetcher { inbox: Some(inbox), next, ready, brokers, .. } = self else {
             return std::thread::sleep(wait);
         };
         // Nothing comes here but what librdkafka wants to log.
         inbox.consumer().poll(Duration::ZERO);
         let mut filling: Option<Batch> = None;
         inbox.take(wait, |item| match item {
-            Item::Message { partition: number, offset, append_ms, key, value } => {
+            Item::Message { partition: number, offset, append_ms, key, value, broker } => {
+                brokers.insert(broker);
                 let (partition, offset) = (partition(number), Offset(offset as u64));
                 let Some(next) = next.get_mut(&partition).filter(|next| offset >= **next) else {
                     return;
@@ -136,7 +149,8 @@ impl Fetcher {
                 batch.push(Message { offset, append_ms, key, value });
                 *next = offset.next();
             }
-            Item::End { partition: number, offset } => {
+            Item::End { partition: number, offset, broker } => {
+                brokers.insert(broker);
                 let (partition, offset) = (partition(number), Offset(offset as u64));
                 if let Some(next) = next.get_mut(&partition) {
                     *next = offset.max(*next);

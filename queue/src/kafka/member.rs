@@ -13,7 +13,7 @@
 //! rows of partitions pass that belong to someone else by then, since the fence is per member.
 //! Metadata that shows no member would not be checked at all, so it is none.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -40,6 +40,8 @@ pub struct Membership {
     member: String,
     generation: i32,
     pub(super) metadata: Arc<ConsumerGroupMetadata>,
+    /// Brokers that gave what its commits come from.
+    pub(super) brokers: BTreeSet<i32>,
 }
 
 impl PartialEq for Membership {
@@ -87,25 +89,25 @@ impl ConsumerContext for Ear {
         code: RDKafkaRespErr,
         list: &mut TopicPartitionList,
     ) {
-        let said =
-            if code == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
-                let metadata = consumer.group_metadata();
-                // Asked after the metadata was taken: what is valid now was valid then.
-                let place = native::membership(consumer);
-                let place = place.zip(metadata).map(|((member, generation), metadata)| {
-                    Membership { member, generation, metadata: Arc::new(metadata) }
-                });
-                self.answer(consumer.assign(&TopicPartitionList::new()));
-                let elements = list.elements();
-                Said::Assigned(elements.iter().map(|it| partition(it.partition())).collect(), place)
-            } else if self.is_closing.load(Ordering::Relaxed) {
-                return self.answer(consumer.unassign());
-            } else if consumer.assignment_lost() {
-                self.answer(consumer.unassign());
-                Said::Lost
-            } else {
-                Said::Revoked
-            };
+        let said = if code == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
+            let metadata = consumer.group_metadata();
+            // Asked after the metadata was taken: what is valid now was valid then.
+            let place = native::membership(consumer);
+            let place = place.zip(metadata).map(|((member, generation), metadata)| {
+                let (metadata, brokers) = (Arc::new(metadata), BTreeSet::new());
+                Membership { member, generation, metadata, brokers }
+            });
+            self.answer(consumer.assign(&TopicPartitionList::new()));
+            let elements = list.elements();
+            Said::Assigned(elements.iter().map(|it| partition(it.partition())).collect(), place)
+        } else if self.is_closing.load(Ordering::Relaxed) {
+            return self.answer(consumer.unassign());
+        } else if consumer.assignment_lost() {
+            self.answer(consumer.unassign());
+            Said::Lost
+        } else {
+            Said::Revoked
+        };
         self.said.lock().unwrap_or_else(PoisonError::into_inner).push_back(said);
     }
 }
@@ -240,7 +242,9 @@ impl Source for GroupSource {
 
     fn claim(&self) -> Claim {
         // Without a place there is nothing to commit; a home refuses such a claim.
-        self.place.clone().map_or(Claim::Sole, Claim::Group)
+        let brokers = || self.fetcher.brokers().clone();
+        let place = self.place.clone();
+        place.map_or(Claim::Sole, |place| Claim::Group(Membership { brokers: brokers(), ..place }))
     }
 
     fn is_lost(&mut self) -> bool {

@@ -35,9 +35,16 @@ unsafe impl<C: ConsumerContext + 'static> Send for Inbox<C> {}
 /// What comes out of an [`Inbox`].
 pub(super) enum Item<'a> {
     /// A message.
-    Message { partition: i32, offset: i64, append_ms: i64, key: &'a [u8], value: &'a [u8] },
+    Message {
+        partition: i32,
+        offset: i64,
+        append_ms: i64,
+        key: &'a [u8],
+        value: &'a [u8],
+        broker: i32,
+    },
     /// Everything before `offset` was given; the log had no more.
-    End { partition: i32, offset: i64 },
+    End { partition: i32, offset: i64, broker: i32 },
     /// Fetching failed.
     Error { partition: i32, code: RDKafkaErrorCode },
 }
@@ -138,6 +145,8 @@ unsafe fn item<'a>(message: *const rd::rd_kafka_message_t) -> Item<'a> {
     // SAFETY: the caller says that it is valid.
     let it = unsafe { &*message };
     let (partition, offset) = (it.partition, it.offset);
+    // SAFETY: the message is valid.
+    let broker = unsafe { rd::rd_kafka_message_broker_id(message) };
     match it.err {
         FINE => {
             let mut kind = rd::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
@@ -145,9 +154,9 @@ unsafe fn item<'a>(message: *const rd::rd_kafka_message_t) -> Item<'a> {
             let append_ms = unsafe { rd::rd_kafka_message_timestamp(message, &raw mut kind) };
             // SAFETY: key and payload are null or valid for their lengths while the message lives.
             let (key, value) = unsafe { (bytes(it.key, it.key_len), bytes(it.payload, it.len)) };
-            Item::Message { partition, offset, append_ms, key, value }
+            Item::Message { partition, offset, append_ms, key, value, broker }
         }
-        END => Item::End { partition, offset },
+        END => Item::End { partition, offset, broker },
         other => Item::Error { partition, code: other.into() },
     }
 }
@@ -165,10 +174,11 @@ unsafe fn bytes<'a>(start: *const std::ffi::c_void, len: usize) -> &'a [u8] {
 }
 
 /// What the cluster calls a topic for good: one deleted and made again has another id. `Ok(None)`
-/// when there is no such topic.
+/// when there is no such topic. Answered by `broker`, or by any.
 pub(super) fn topic_id<C: ClientContext>(
     client: &Client<C>,
     topic: &str,
+    broker: Option<i32>,
     wait: Duration,
 ) -> Result<Option<String>, RDKafkaErrorCode> {
     let name = CString::new(topic).expect("names of topics have no zero byte");
@@ -190,6 +200,9 @@ pub(super) fn topic_id<C: ClientContext>(
             text.as_mut_ptr(),
             text.len(),
         );
+        if let Some(broker) = broker {
+            rd::rd_kafka_AdminOptions_set_broker(options, broker, text.as_mut_ptr(), text.len());
+        }
         rd::rd_kafka_DescribeTopics(rk, topics, options, queue);
         let event = rd::rd_kafka_queue_poll(queue, wait_ms);
         let answer = match event.is_null() {
