@@ -124,7 +124,7 @@ pub enum Error {
     Commit { kind: Kind, source: seismic_queue::Error },
     #[error("the committer of a slot has stopped")]
     CommitterGone,
-    #[error("{complete} was asked for, but the log begins after the job did: {what}")]
+    #[error("{complete} was asked for, but {what}")]
     Partial { complete: &'static str, what: String },
 }
 

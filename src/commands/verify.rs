@@ -25,7 +25,7 @@ pub(super) mod sink;
 pub struct Args {
     #[command(flatten)]
     place: Place,
-    /// Fail when the log no longer reaches back to where the job began
+    /// Fail when log or journal no longer reach back to where the job began
     #[arg(long)]
     complete: bool,
     /// Compare what this sink holds with the result topic too: csv, csv:DIR or rocketmq:TOPIC
@@ -92,8 +92,9 @@ fn in_words(report: &Report, sinks: &[(&Spec, u64)], time: Duration) -> String {
     };
     let mut text = String::new();
     for proved in report.partitions.iter().filter(|proved| !proved.is_complete()) {
+        let gone = if proved.began.is_some() { "log" } else { "journal" };
         text += &format!(
-            "partition {}: only offsets {} to {} could be proved, the log before them is gone\n",
+            "partition {}: only offsets {} to {} could be proved, the {gone} before them is gone\n",
             proved.partition, proved.from, proved.to
         );
     }

@@ -63,7 +63,9 @@ fn what_no_checkpoint_of_any_group_needs_goes_and_both_groups_recover() {
     trim(stage);
     assert!(first(stage) > rested, "what the other one held goes when it goes on");
     let refusal = stage.refused(&["verify", "--complete"], 1);
-    assert!(refusal.contains("can be proved from offset"), "{refusal}");
+    assert!(refusal.contains("let go of the head of the journal"), "{refusal}");
+    let said = stage.ok(&["verify"]);
+    assert!(said.contains("could be proved, the journal before them is gone"), "{said}");
 }
 
 #[test]

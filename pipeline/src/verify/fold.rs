@@ -94,11 +94,15 @@ impl<'a> Fold<'a> {
     }
 
     pub fn describe(&self) -> String {
-        let began = self.began.map_or("before its journal".to_owned(), |at| format!("at {at}"));
-        format!(
-            "partition {} can be proved from offset {} on, and the job began {began}",
-            self.partition, self.from
-        )
+        let range = format!("partition {} can be proved from offset {}", self.partition, self.from);
+        match self.began {
+            Some(at) => {
+                format!("the log begins after the job did: {range} on, and the job began at {at}")
+            }
+            None => format!(
+                "the home has let go of the head of the journal, with checkpoints that it no longer                  keeps: {range} on. Also where the log has every message, it alone does not say                  when windows were closed for silence"
+            ),
+        }
     }
 
     /// Folds, compares, and adds what it found to the report.

@@ -27,7 +27,7 @@ use crate::{Error, Result};
 /// Proves the job of `home` against its input in `queue`. `progress` is told of every batch: the
 /// number of messages folded.
 ///
-/// With `complete`, a log whose head is gone is an error; else the range that could be proved is
+/// With `complete`, a log or journal whose head is gone is an error; else the range that could be proved is
 /// in the report.
 ///
 /// # Errors
