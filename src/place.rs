@@ -75,6 +75,11 @@ impl Place {
         seismic_queue::open_home(&url)
     }
 
+    /// Deletes the home.
+    pub fn delete_home(&self) -> Result<()> {
+        seismic_queue::delete_home(&self.with_settings(&self.home_url()))
+    }
+
     fn with_settings(&self, url: &Url) -> Url {
         let mut url = url.clone();
         if let Url::Kafka(address) = &mut url {

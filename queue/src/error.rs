@@ -142,6 +142,11 @@ pub enum Error {
          --group"
     )]
     TopicRemade { topic: String, at: String },
+    #[error(
+        "group {group} of {at} was deleted; its name and its topics cannot be used again, so use \
+         another --group, --result-topic and --dead-topic"
+    )]
+    GroupOver { group: String, at: String },
     #[error("{at} has no groups that share the work: its partitions belong to one process")]
     NoGroups { at: String },
     #[error(
@@ -197,6 +202,7 @@ impl Error {
             | Error::TopicSetting { .. }
             | Error::TopicTaken { .. }
             | Error::TopicRemade { .. }
+            | Error::GroupOver { .. }
             | Error::NoGroups { .. }
             | Error::NoNames { .. }
             | Error::NoRewind { .. }

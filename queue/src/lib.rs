@@ -90,7 +90,8 @@ pub fn open(url: &Url) -> Result<Box<dyn Queue>> {
     }
 }
 
-/// Deletes the home that `url` names, when nobody owns it. What it holds in a queue stays held.
+/// Deletes the home that `url` names, when nobody owns it. What it holds in a queue stays held. A home
+/// in a cluster ends with its group, and its results stay.
 ///
 /// # Errors
 /// [`Error::Owned`], [`Error::HomeMissing`]; and as [`open_home`].
@@ -98,7 +99,9 @@ pub fn delete_home(url: &Url) -> Result<()> {
     match url {
         #[cfg(feature = "sqlite")]
         Url::Sqlite(path) => sqlite::SqliteHome::delete(path),
-        _ => Err(Error::url(url, "only a home in a file can be deleted from here")),
+        #[cfg(feature = "kafka")]
+        Url::Kafka(address) => kafka::KafkaHome::delete(address),
+        _ => Err(Error::url(url, "only homes in files and clusters can be deleted from here")),
     }
 }
 

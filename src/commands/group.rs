@@ -16,7 +16,8 @@ pub struct Args {
 enum What {
     /// List who needs what of every topic, and the homes next to the queue
     List(list::Args),
-    /// Delete a group's home and let go of what it needs; its results are gone then
+    /// Delete a group's home and let go of what it needs. Its results are gone then; those in Kafka
+    /// stay, and the group cannot be run again
     Delete(delete::Args),
 }
 

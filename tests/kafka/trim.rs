@@ -1,7 +1,9 @@
 //! The checkpoint topic is cut at its head, and never further than any group that shares it allows.
 
-use super::trial::Trial;
-use crate::stage::Stage;
+use rustix::process::Signal;
+
+use super::trial::{STOP_LIMIT, Trial, ended_with};
+use crate::stage::{ROWS, Stage};
 use crate::truth::int;
 
 const CHECKPOINTS: &str = "seismic-checkpoint-topic";
@@ -83,6 +85,32 @@ fn a_group_whose_offsets_are_forgotten_keeps_what_tells_of_it() {
     assert_eq!(first(stage), 0);
     let run = [&["run", "--until-caught-up"], &OTHER[..]].concat();
     assert!(stage.refused(&run, 1).contains("offsets.retention.minutes"));
+    // Somebody says that it is over.
+    stage.ok(&["group", "delete", "other", "--yes"]);
+    assert!(first(stage) > 0, "nothing is kept for it");
+    read_more(stage, &[&[]], 13);
+    stage.ok(&["verify"]);
+}
+
+#[test]
+fn a_group_is_over_for_good_but_not_while_it_has_members() {
+    let Some(trial) = Trial::new() else { return };
+    let stage = &trial.stage;
+    stage.generate(&["--records", "200", "--seed", "1"]);
+    let worker = stage.spawn(&["run", "--quiet"]);
+    stage.wait_for_job(|status| int(status, "read") == 200);
+    let delete = ["group", "delete", "seismic", "--yes"];
+    let refusal = stage.refused(&delete, 4);
+    assert!(refusal.contains("members of group seismic"), "{refusal}");
+    ended_with(&worker.stop_within(Signal::TERM, STOP_LIMIT), 0);
+    let rows = stage.ok(&["read", ROWS, "--in", "queue"]);
+    stage.ok(&delete);
+    assert_eq!(stage.ok(&["read", ROWS, "--in", "queue"]), rows, "its results stay");
+    let refusal = stage.refused(&["run", "--until-caught-up"], 2);
+    assert!(refusal.contains("group seismic") && refusal.contains("was deleted"), "{refusal}");
+    let refusal = stage.refused(&["run", "--until-caught-up", "--group", "next"], 2);
+    assert!(refusal.contains("belongs to group seismic"), "{refusal}");
+    assert!(stage.refused(&delete, 2).contains("there is no group seismic"));
 }
 
 #[test]

@@ -13,7 +13,7 @@ use super::offsets::Offsets;
 use super::owner::{Held, KafkaOwner};
 use super::queue::KafkaQueue;
 use super::slots::Slots;
-use super::trim::CHECKPOINTS;
+use super::trim::{self, CHECKPOINTS};
 use crate::{
     Address, Asked, Checkpoint, Error, GroupMember, Hold, Home, Job, JournalEntry, Offset, Owner,
     Partition, PartitionView, Policy, Producer, Queue, Reader, Result, Retained, SinkPosition,
@@ -53,6 +53,22 @@ impl KafkaHome {
         let topics = HomeTopics { queue };
         let (slot, noting) = (address.slot.clone(), Mutex::default());
         Ok(KafkaHome { cluster, group, slot, topics, noting })
+    }
+
+    /// Ends the job: its group cannot be run again, and the checkpoint topic keeps nothing more for
+    /// it. Rows and dead letters stay in their topics. It goes by what was written down when the job
+    /// began, so it can be done also when its input or its offsets are gone.
+    ///
+    /// # Errors
+    /// [`Error::Owned`] while the group has members, [`Error::HomeMissing`].
+    pub fn delete(address: &Address) -> Result<()> {
+        let home = KafkaHome::open(address)?;
+        if let Some(by) = home.owner()? {
+            return Err(Error::Owned { at: home.name(), by });
+        }
+        let (_, held) = home.held()?;
+        Jobs::new(&home.cluster).end(&home.group)?;
+        trim::trim(&home.cluster, &held.checkpoints).map(drop)
     }
 
     fn missing(&self) -> Error {

@@ -4,6 +4,9 @@
 //! Workers that start together agree by the order of its log: each appends what it thinks, and the
 //! first record of a group and kind is what counts. Compaction would keep the last one, so who sees
 //! that a later one says something else appends the first again.
+//!
+//! A group that is over stays written down, so that its name and its topics are nobody else's: under
+//! the same name the records of the old one would be taken for the new one's.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -28,6 +31,8 @@ const TOPIC: &str = "seismic-job-topic";
 enum Kind {
     Job,
     Start,
+    /// The group is over.
+    Over,
 }
 
 impl Kind {
@@ -36,6 +41,7 @@ impl Kind {
         match self {
             Kind::Job => "job1",
             Kind::Start => "start1",
+            Kind::Over => "over1",
         }
     }
 }
@@ -72,17 +78,22 @@ impl<'a> Jobs<'a> {
         Jobs { cluster }
     }
 
-    /// Id and job of a group, if it was ever run.
+    /// Id and job of a group, if it was ever run and is not over.
     pub(super) fn find(&self, group: &str) -> Result<Option<(String, Job)>> {
+        if self.is_over(group)? {
+            return Ok(None);
+        }
         let lines = self.first(Kind::Job, group)?;
         lines.map(|lines| parse(&self.cluster.at, group, &lines)).transpose()
     }
 
-    /// The job of every group that was ever run.
+    /// The job of every group that was ever run and is not over.
     pub(super) fn all(&self) -> Result<Vec<Job>> {
         let mut jobs: Vec<Job> = Vec::new();
+        let over = self.read(Kind::Over)?;
         for (group, lines) in self.read(Kind::Job)? {
-            if jobs.iter().all(|job| job.group != group) {
+            let is_over = over.iter().any(|(of, _)| *of == group);
+            if !is_over && jobs.iter().all(|job| job.group != group) {
                 jobs.push(parse(&self.cluster.at, &group, &lines)?.1);
             }
         }
@@ -92,9 +103,13 @@ impl<'a> Jobs<'a> {
     /// As [`Jobs::find`], making it `job` when it was never run.
     ///
     /// # Errors
-    /// [`Error::TopicTaken`] when another group writes to one of its topics.
+    /// [`Error::TopicTaken`] when another group writes to one of its topics, [`Error::GroupOver`].
     pub(super) fn agree(&self, job: &Job) -> Result<(String, Job)> {
         Admin::new(self.cluster)?.create(TOPIC, 1, &[("cleanup.policy", "compact")])?;
+        if self.is_over(&job.group)? {
+            let (group, at) = (job.group.clone(), self.cluster.at.clone());
+            return Err(Error::GroupOver { group, at });
+        }
         let mut value = vec![
             new_id(),
             job.input.name.clone(),
@@ -108,6 +123,16 @@ impl<'a> Jobs<'a> {
         let (id, found) = parse(&self.cluster.at, &job.group, &lines)?;
         self.check_taken(&found)?;
         Ok((id, found))
+    }
+
+    /// Writes down that a group is over. A worker that starts in the same moment works on until it is
+    /// stopped, and is refused when it starts again.
+    pub(super) fn end(&self, group: &str) -> Result<()> {
+        self.append(Kind::Over, group, &[])
+    }
+
+    fn is_over(&self, group: &str) -> Result<bool> {
+        Ok(self.first(Kind::Over, group)?.is_some())
     }
 
     /// Where the group begins, as the first worker that said so: words, and an offset for each

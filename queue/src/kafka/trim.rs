@@ -2,7 +2,8 @@
 //!
 //! All groups share the topic, and a log is only ever cut at its head, so each of its partitions
 //! keeps what the slowest group needs: from the first chunk of its oldest checkpoint on. A group whose
-//! offsets the cluster has forgotten keeps everything, since what it wrote is all that tells of it.
+//! offsets the cluster has forgotten keeps everything, since what it wrote is all that tells of it,
+//! until somebody says that it is over.
 //!
 //! A commit that is under way may be a group's first, which nobody knows of yet. Its records lie at or
 //! behind where the log is settled when that is asked *before* the groups are, and nothing there goes.

@@ -1,8 +1,11 @@
 //! `seismic group delete`: lets go of what a group needs, and deletes its home. Nothing else.
+//!
+//! A home in Kafka shares its topics with others: it is written down that the group is over, and the
+//! checkpoint topic is trimmed without it. Its results stay.
 
 use std::io::{self, BufRead, IsTerminal};
 
-use seismic_queue::{Error, Queue, Url, delete_home, open_home};
+use seismic_queue::{Error, Queue, Url, open_home};
 
 use crate::exit::{Outcome, Usage};
 use crate::out::{print_line, tell};
@@ -29,6 +32,9 @@ struct Doomed {
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     // The name is the group; `--group` is only what every command takes.
     let place = Place { group: args.name.clone(), ..args.place.clone() };
+    if let Url::Kafka(_) = place.home_url() {
+        return end(args, &place);
+    }
     let doomed = look(&place)?;
     let queue = place.open_queue()?;
     let holds = holds_of(&*queue, &place, &doomed)?;
@@ -36,17 +42,38 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
         let (name, at) = (&place.group, doomed.url);
         return Err(Usage(format!("there is no group {name}: no home at {at}, no holds")).into());
     }
-    confirm(args, &doomed)?;
+    let gone = doomed.holder.is_some();
+    let gone = gone.then(|| format!("{} and all results in it will be gone for good", doomed.url));
+    confirm(args, gone)?;
     // The holds first: what is killed here leaves a home, and can be done again.
     for (topic, holder) in &holds {
         queue.hold(&queue.topic(topic)?, holder, &[])?;
         print_line(format_args!("{topic} is no longer held for {holder}"))?;
     }
     if doomed.holder.is_some() {
-        delete_home(&doomed.url)?;
+        place.delete_home()?;
         print_line(format_args!("deleted {}", doomed.url))?;
     }
     Ok(Outcome::Fine)
+}
+
+/// Ends a group in Kafka.
+fn end(args: &Args, place: &Place) -> anyhow::Result<Outcome> {
+    let (name, at) = (&place.group, place.home_url());
+    if let Some(by) = place.open_home()?.owner()? {
+        return Err(Error::Owned { at: at.to_string(), by }.into());
+    }
+    confirm(args, Some(format!("group {name} can never be run again; its results stay")))?;
+    match place.delete_home() {
+        Err(Error::HomeMissing { .. }) => {
+            Err(Usage(format!("there is no group {name} at {at}")).into())
+        }
+        ended => {
+            ended?;
+            print_line(format_args!("group {name} is over; nothing is kept for it"))?;
+            Ok(Outcome::Fine)
+        }
+    }
 }
 
 /// Refuses a home that is another group's, or in use.
@@ -93,8 +120,9 @@ fn holds_of(
     Ok(holds)
 }
 
-/// Lets a person type the name; without one at the keyboard, `--yes` must say so.
-fn confirm(args: &Args, doomed: &Doomed) -> anyhow::Result<()> {
+/// Lets a person type the name, after what it will cost; without one at the keyboard, `--yes` must
+/// say so.
+fn confirm(args: &Args, gone: Option<String>) -> anyhow::Result<()> {
     if args.yes {
         return Ok(());
     }
@@ -103,8 +131,8 @@ fn confirm(args: &Args, doomed: &Doomed) -> anyhow::Result<()> {
         let what = format!("deleting group {name} cannot be undone; say --yes if it is meant");
         return Err(Usage(what).into());
     }
-    if doomed.holder.is_some() {
-        tell(format_args!("{} and all results in it will be gone for good", doomed.url));
+    if let Some(gone) = gone {
+        tell(gone);
     }
     tell(format_args!("type the name of the group to delete it:"));
     let mut typed = String::new();
