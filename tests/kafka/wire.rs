@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use rustix::process::Signal;
+use seismic_brokers::Proxy;
 
 use super::trial::{STOP_LIMIT, Trial, ended_with};
 use crate::stage::{let_it_work, wait_until};
@@ -40,6 +41,48 @@ fn a_worker_whose_network_is_cut_or_stands_still_goes_on_when_it_is_back() {
     let_it_work(Duration::from_secs(13));
     trial.flows_again(|trial| trial.kafka.wires[0].heal());
     trial.wait_for_rows(100);
+    assert!(worker.is_running(), "it is no reason to end");
+    ended_with(&worker.stop_within(Signal::TERM, STOP_LIMIT), 0);
+    trial.prove();
+}
+
+#[test]
+fn a_worker_that_is_heard_or_hears_only_one_way_goes_on_when_the_other_is_back() {
+    let what = "one-way cut for 8 s: first nothing of a worker arrives, then no answer";
+    let Some(mut trial) = Trial::of(6, what) else { return };
+    trial.load();
+    let mut worker = trial.wired_worker("");
+    trial.wait_for_rows(50);
+    for freeze in [Proxy::freeze_requests, Proxy::freeze_answers] {
+        freeze(&trial.kafka.wires[0]);
+        // Longer than a transaction may take. What was sent meanwhile arrives afterwards.
+        let_it_work(Duration::from_secs(8));
+        trial.flows_again(|trial| trial.kafka.wires[0].heal());
+        trial.wait_for_rows(100);
+    }
+    assert!(trial.kafka.wires[0].late() > 0, "old requests arrived");
+    assert!(worker.is_running(), "it is no reason to end");
+    ended_with(&worker.stop_within(Signal::TERM, STOP_LIMIT), 0);
+    trial.prove();
+}
+
+#[test]
+fn requests_that_arrive_30_s_late_change_nothing_for_the_transactions_of_that_time() {
+    let what = "30 s latency for 8 s, whose requests arrive among later transactions";
+    let Some(mut trial) = Trial::of(6, what) else { return };
+    trial.load();
+    let mut worker = trial.wired_worker("");
+    trial.wait_for_rows(50);
+    for _ in 0..2 {
+        let before = trial.kafka.wires[0].late();
+        trial.kafka.wires[0].slow_down(Duration::from_secs(30));
+        let_it_work(Duration::from_secs(8));
+        trial.flows_again(|trial| trial.kafka.wires[0].heal());
+        // It commits all the while.
+        wait_until("an old request", || trial.kafka.wires[0].late() > before);
+        let_it_work(Duration::from_secs(8));
+        trial.wait_for_rows(100);
+    }
     assert!(worker.is_running(), "it is no reason to end");
     ended_with(&worker.stop_within(Signal::TERM, STOP_LIMIT), 0);
     trial.prove();
