@@ -92,10 +92,12 @@ fn in_words(report: &Report, sinks: &[(&Spec, u64)], time: Duration) -> String {
     };
     let mut text = String::new();
     for proved in report.partitions.iter().filter(|proved| !proved.is_complete()) {
-        let gone = if proved.began.is_some() { "log" } else { "journal" };
         text += &format!(
             "partition {}: only offsets {} to {} could be proved, the {gone} before them is gone\n",
-            proved.partition, proved.from, proved.to
+            proved.partition,
+            proved.from,
+            proved.to,
+            gone = proved.gone()
         );
     }
     for proved in &report.partitions {

@@ -95,6 +95,8 @@ pub struct Proved {
     pub from: Offset,
     /// ... up to here, the committed position.
     pub to: Offset,
+    /// The first offset that the log still has.
+    pub first: Offset,
     /// Where the job began.
     pub began: Option<Offset>,
     /// [`Entry::Fork`](crate::Entry::Fork) when it began with the state of another one.
@@ -119,6 +121,13 @@ pub struct Proved {
 }
 
 impl Proved {
+    /// What is gone of what came before the range that was proved: where the log has everything, it is
+    /// the journal.
+    #[must_use]
+    pub fn gone(&self) -> &'static str {
+        if self.began.is_none() && self.first == Offset(0) { "journal" } else { "log" }
+    }
+
     /// Whether the fold began where the job did, so that nothing is left to belief.
     #[must_use]
     pub fn is_complete(&self) -> bool {

@@ -26,6 +26,8 @@ pub(super) struct Fold<'a> {
     /// The entry that says so when the job began with the state of another one.
     fork: Option<Entry>,
     from: Offset,
+    /// What the log begins with now.
+    first: Offset,
     stops: Stops,
     idle: IdleCloses,
     /// Offsets whose loss was accepted, each from the first one to before the second.
@@ -82,6 +84,7 @@ impl<'a> Fold<'a> {
             began,
             fork,
             from,
+            first,
             stops,
             idle,
             lost,
@@ -98,6 +101,9 @@ impl<'a> Fold<'a> {
         match self.began {
             Some(at) => {
                 format!("the log begins after the job did: {range} on, and the job began at {at}")
+            }
+            None if self.first > Offset(0) => {
+                format!("the log begins after the job did: {range} on, and so does the journal")
             }
             None => format!(
                 "the home has let go of the head of the journal, with checkpoints that it no longer                  keeps: {range} on. Also where the log has every message, it alone does not say                  when windows were closed for silence"
@@ -225,6 +231,7 @@ impl<'a> Fold<'a> {
         teller.report.partitions.push(Proved {
             partition: self.partition,
             from: self.from,
+            first: self.first,
             to: self.until,
             began: self.began,
             fork: self.fork,
