@@ -33,7 +33,7 @@ fn a_killed_worker_with_a_name_is_back_before_its_session_is_over() {
     trial.load();
     let back = killed(&mut trial, "--slot one --slots 1");
     // On a busy machine a start alone may take seconds, so the best of them counts.
-    assert!(back[0] < SESSION, "{back:?}");
+    assert!(back[0] < SESSION / 2, "{back:?}");
     trial.prove();
 }
 

@@ -73,6 +73,10 @@ impl KafkaCommitter {
         let id = format!("{}.{}", self.member.group, self.member.slot);
         let client: BaseProducer<Acks> =
             make_with(&self.cluster().settings.committing(&id), Acks::default())?;
+        // What finds no broker connected is tried again only after half a second.
+        let input = Some(&*self.held.job.input.name);
+        let connected = client.client().fetch_metadata(input, limits::KAFKA_END_WAIT);
+        drop(connected);
         const DOING: &str = "ending what an earlier transaction left";
         if let Err(error) = client.init_transactions(limits::KAFKA_TRANSACTION_WAIT) {
             let error = self.cluster().failed(DOING)(error);
@@ -301,7 +305,14 @@ impl KafkaCommitter {
     /// Waits until everything that was sent has arrived.
     fn flush(&self, client: &BaseProducer<Acks>) -> Result<()> {
         let failed = self.cluster().failed("committing");
-        client.flush(limits::KAFKA_TRANSACTION_WAIT).map_err(&failed)?;
+        let begun = Instant::now();
+        // The client's own `flush` looks only every 100 ms whether it is done.
+        while client.in_flight_count() > 0 {
+            if begun.elapsed() > limits::KAFKA_TRANSACTION_WAIT {
+                return Err(failed(KafkaError::Flush(Code::OperationTimedOut)));
+            }
+            client.poll(Duration::from_millis(1));
+        }
         client.context().failure().map_or(Ok(()), |error| Err(failed(error)))
     }
 

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::TopicPartitionList;
+use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
@@ -23,6 +24,7 @@ use crate::{Batch, Error, Event, Message, Offset, Partition, Result, Topic, chec
 pub(super) struct Fetcher {
     cluster: Cluster,
     topic: Topic,
+    config: ClientConfig,
     inbox: Option<Inbox<Quiet>>,
     /// Where each partition that was started reads on, after everything that is in `ready`.
     next: BTreeMap<Partition, Offset>,
@@ -48,10 +50,21 @@ impl Ready {
 }
 
 impl Fetcher {
+    /// For who reads on and on.
     pub(super) fn new(cluster: &Cluster, topic: &Topic) -> Self {
+        // librdkafka reads only for what could be a group; this one is never joined.
+        Fetcher::with(cluster, topic, cluster.settings.reading("seismic-reader"))
+    }
+
+    /// For who reads up to an end that is known.
+    pub(super) fn back(cluster: &Cluster, topic: &Topic) -> Self {
+        Fetcher::with(cluster, topic, cluster.settings.reading_back())
+    }
+
+    fn with(cluster: &Cluster, topic: &Topic, config: ClientConfig) -> Self {
         let (cluster, topic) = (cluster.clone(), topic.clone());
         let (next, ready, brokers) = Default::default();
-        Fetcher { cluster, topic, inbox: None, next, ready, brokers }
+        Fetcher { cluster, topic, config, inbox: None, next, ready, brokers }
     }
 
     /// Reads these partitions from these offsets on; others stay where they are.
@@ -69,9 +82,8 @@ impl Fetcher {
         if self.next.is_empty() {
             return Ok(());
         }
-        // librdkafka reads only for what could be a group; this one is never joined.
-        let config = self.cluster.settings.reading("seismic-reader");
-        let inbox = Inbox::new(Arc::new(make_with::<_, BaseConsumer<Quiet>>(&config, Quiet)?));
+        let client: BaseConsumer<Quiet> = make_with(&self.config, Quiet)?;
+        let inbox = Inbox::new(Arc::new(client));
         let mut all = TopicPartitionList::new();
         let failed = self.cluster.failed("beginning to read");
         for (&partition, offset) in &self.next {

@@ -63,7 +63,7 @@ impl Log<'_> {
         if position >= to {
             return Ok(history);
         }
-        let mut fetcher = Fetcher::new(self.cluster, self.topic);
+        let mut fetcher = Fetcher::back(self.cluster, self.topic);
         fetcher.start(&[(self.partition, from)])?;
         let (mut spare, mut moved) = (Vec::new(), Instant::now());
         while position < to {

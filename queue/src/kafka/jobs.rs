@@ -192,7 +192,7 @@ impl<'a> Jobs<'a> {
             Err(error) => return Err(error),
         };
         let span = self.cluster.spans(&topic)?[0];
-        let mut fetcher = Fetcher::new(self.cluster, &topic);
+        let mut fetcher = Fetcher::back(self.cluster, &topic);
         fetcher.start(&[(Partition(0), span.first)])?;
         let (mut found, mut position) = (Vec::new(), span.first);
         let mut spare = Vec::new();

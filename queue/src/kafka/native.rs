@@ -16,6 +16,8 @@ use rdkafka::client::{Client, ClientContext};
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::RDKafkaErrorCode;
 
+use super::client::close;
+
 /// Messages taken at once. What a call costs vanishes, and they fit the cache.
 const TAKEN: usize = 4_096;
 
@@ -115,6 +117,7 @@ impl<C: ConsumerContext + 'static> Inbox<C> {
 
 impl<C: ConsumerContext + 'static> Drop for Inbox<C> {
     fn drop(&mut self) {
+        close(&self.consumer);
         // SAFETY: it is our reference, and this is its only end. Partitions that are led here have
         // references of their own.
         unsafe { rd::rd_kafka_queue_destroy(self.queue.as_ptr()) }

@@ -3,7 +3,7 @@
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 
-use super::client::{Cluster, Quiet, make_with, number};
+use super::client::{Cluster, Quiet, close, make_with, number};
 use super::native;
 use crate::{Offset, Partition, Result, Topic, limits};
 
@@ -64,5 +64,11 @@ impl Offsets {
                 .map_err(&failed)?;
         }
         self.cluster.insist(doing, || self.consumer.commit(&offsets, CommitMode::Sync))
+    }
+}
+
+impl Drop for Offsets {
+    fn drop(&mut self) {
+        close(&self.consumer);
     }
 }

@@ -110,6 +110,14 @@ impl Settings {
         config
     }
 
+    /// For reading up to an end that is known. Behind the last message there may be nothing but what
+    /// transactions leave, and then the end shows only when the broker has waited for more.
+    pub(super) fn reading_back(&self) -> ClientConfig {
+        let mut config = self.reading("seismic-reader");
+        config.set("fetch.wait.max.ms", "10");
+        config
+    }
+
     /// For appending without transactions.
     pub(super) fn appending(&self, message_bytes: usize) -> ClientConfig {
         let mut config = self.base.clone();
