@@ -5,7 +5,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use super::trial::{STOP_LIMIT, Trial, ended_with};
-use crate::stage::let_it_work;
+use crate::stage::{let_it_work, wait_until};
 
 #[test]
 fn from_one_worker_to_three_and_back_to_one_under_load() {
@@ -16,6 +16,10 @@ fn from_one_worker_to_three_and_back_to_one_under_load() {
     trial.wait_for_rows(50);
     let second = trial.worker("--slots 1");
     let third = trial.worker("--slots 1");
+    for worker in [&second, &third] {
+        let mut shown = worker.lines();
+        wait_until("it has partitions", || shown.now() > 0);
+    }
     trial.wait_for_rows(400);
     assert!(second.kill(), "one crashes");
     trial.wait_for_rows(200);

@@ -33,6 +33,16 @@ pub trait Backend {
     /// A new handle on the home; all handles see the same.
     fn home(&self) -> Box<dyn Home>;
 
+    /// A committer of an owner, ready to commit.
+    fn committer(&self, owner: &dyn Owner) -> Box<dyn Committer> {
+        owner.committer().unwrap()
+    }
+
+    /// Offsets that a commit leaves out behind what it wrote to a partition of a topic.
+    fn gap(&self) -> u64 {
+        0
+    }
+
     /// How long nothing must come before there is nothing: what is far away takes its time.
     fn quiet(&self) -> Duration {
         Duration::ZERO
@@ -242,6 +252,11 @@ fn numbered(first: u64, values: &[&str]) -> Vec<(u64, String)> {
     (first..).zip(values.iter().map(|value| (*value).to_owned())).collect()
 }
 
+/// Where the result topic of a partition ends after so many commits of one row each.
+fn end_after(backend: &dyn Backend, commits: u64) -> Offset {
+    Offset(commits + commits.saturating_sub(1) * backend.gap())
+}
+
 /// A job that reads topic `in`.
 fn job(queue: &dyn Queue) -> Job {
     Job {
@@ -256,7 +271,7 @@ fn job(queue: &dyn Queue) -> Job {
 /// Owner and committer of the home, for the job of [`job`].
 fn owned(backend: &dyn Backend) -> (Box<dyn Owner>, Box<dyn Committer>) {
     let owner = backend.home().own(&job(&*backend.queue())).unwrap();
-    let committer = owner.committer().unwrap();
+    let committer = backend.committer(&*owner);
     (owner, committer)
 }
 

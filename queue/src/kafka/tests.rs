@@ -1,14 +1,17 @@
 //! The conformance suite on a real broker, and what only Kafka has.
 
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use seismic_brokers::Kafka;
 
-use super::KafkaQueue;
 use super::admin::Admin;
+use super::{KafkaHome, KafkaQueue};
 use crate::conformance::Backend;
-use crate::{Address, Home, Partition, Queue};
+use crate::{
+    Address, Claim, Commit, CommitError, Committer, Event, Home, Member, Owner, Partition, Queue,
+    Recovered, Result, Source,
+};
 
 /// The broker of this test process.
 pub(super) fn broker() -> Option<&'static Kafka> {
@@ -20,9 +23,10 @@ pub(super) fn address(brokers: &str) -> Address {
     Address { brokers: brokers.to_owned(), group: None, slot: None, options: Vec::new() }
 }
 
-/// An empty cluster, for one test at a time.
+/// An empty cluster, for one test at a time, and the member of the group that has all partitions.
 struct OnKafka {
     address: Address,
+    member: Mutex<Option<Box<dyn Source>>>,
     _alone: MutexGuard<'static, ()>,
 }
 
@@ -40,7 +44,47 @@ impl OnKafka {
         while !queue.topics().unwrap().is_empty() {
             std::thread::sleep(Duration::from_millis(10));
         }
-        OnKafka { address, _alone: alone }
+        OnKafka { address, member: Mutex::default(), _alone: alone }
+    }
+
+    /// The claim of the group's only member, which joins it the first time. It is not polled again:
+    /// nobody else joins, so it keeps what it has.
+    fn claim(&self) -> Claim {
+        let mut member = self.member.lock().unwrap();
+        let member = member.get_or_insert_with(|| {
+            let queue = self.queue();
+            let topic = queue.topic("in").unwrap();
+            let who = Member { group: GROUP.to_owned(), slot: "s".to_owned(), is_named: false };
+            let mut source = queue.member(&topic, &who).unwrap();
+            let began = Instant::now();
+            while !matches!(
+                source.poll(Duration::from_millis(10), &mut Vec::new()).unwrap(),
+                Event::Assigned(_)
+            ) {
+                assert!(began.elapsed() < Duration::from_secs(60), "it is given nothing");
+            }
+            source
+        });
+        member.claim()
+    }
+}
+
+/// Group of the suite's job.
+const GROUP: &str = "group";
+
+/// Commits by the claim of a member of the group, where the suite knows of none.
+struct Claiming {
+    inner: Box<dyn Committer>,
+    claim: Claim,
+}
+
+impl Committer for Claiming {
+    fn load(&mut self, _: &Claim, partitions: &[Partition]) -> Result<Vec<Recovered>> {
+        self.inner.load(&self.claim, partitions)
+    }
+
+    fn commit(&mut self, _: &Claim, commit: &Commit) -> std::result::Result<(), CommitError> {
+        self.inner.commit(&self.claim, commit)
     }
 }
 
@@ -50,7 +94,21 @@ impl Backend for OnKafka {
     }
 
     fn home(&self) -> Box<dyn Home> {
-        panic!("the checks of homes are not run")
+        let group = Some(GROUP.to_owned());
+        Box::new(KafkaHome::open(&Address { group, ..self.address.clone() }).unwrap())
+    }
+
+    fn committer(&self, owner: &dyn Owner) -> Box<dyn Committer> {
+        let (inner, claim) = (owner.committer().unwrap(), self.claim());
+        let mut committer = Claiming { inner, claim };
+        // A slot loads what it is given before it commits.
+        committer.load(&Claim::Sole, &[Partition(0), Partition(1)]).unwrap();
+        Box::new(committer)
+    }
+
+    /// The end of a transaction takes an offset of every partition that it wrote to.
+    fn gap(&self) -> u64 {
+        1
     }
 
     fn quiet(&self) -> Duration {
@@ -63,8 +121,20 @@ impl Backend for OnKafka {
 }
 
 crate::conformance! { broker().map(OnKafka::new); without
-    // Its homes are shared by several owners, and proved on whole jobs.
-    owning committing recovering naming rewinding
+    // Its home is shared: it has members of a group for owners, nobody is refused for being the second,
+    // and what fences is the group, which tests of whole jobs prove.
+    owning::a_home_says_who_owns_it
+    owning::a_second_owner_is_refused_and_told_who_it_is
+    owning::a_home_is_free_when_owner_and_committers_are_gone
+    owning::a_newer_epoch_fences_the_older_committer
+    // A view asks for one partition after the other, and commits go on meanwhile.
+    committing::a_view_never_shows_half_a_commit
+    // Nobody can change a byte of its log from outside.
+    recovering::a_damaged_checkpoint_is_passed_over_with_its_journal
+    // Its journal goes with the head of the checkpoint topic: `trim.rs`.
+    recovering::the_journal_is_pruned_up_to_the_oldest_checkpoint
+    // It keeps no names and takes nothing back.
+    naming rewinding
     // The client hands out messages as they come, and batches are made of those.
     reading::partitions_take_turns
     reading::small_blocks_share_a_batch_and_batches_stay_small
