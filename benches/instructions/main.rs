@@ -8,11 +8,16 @@
 //!
 //! Needs valgrind (`apt-get install valgrind`). This program starts itself under callgrind twice for
 //! each stage: once only to prepare it, once to do it too. The difference, over the records, is the
-//! count. What the kernel does is not in it.
+//! count. What the kernel does is not in it. Before that, allocations are counted, see
+//! [`allocations`].
 #![allow(missing_docs, reason = "a bench")]
 
+mod allocations;
 mod baseline;
 mod count;
+#[allow(dead_code, reason = "tests count with it, too")]
+#[path = "../../pipeline/tests/hostile/counting.rs"]
+mod counting;
 mod stages;
 
 use std::path::Path;
@@ -20,6 +25,9 @@ use std::process::ExitCode;
 use std::{env, fs};
 
 use baseline::{Baseline, Counts};
+
+#[global_allocator]
+static ALLOCATOR: counting::Counting = counting::Counting;
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/instructions/baseline.txt");
 
@@ -30,7 +38,7 @@ fn main() -> ExitCode {
         [count::PREPARE, stage] => stages::prepare(stage).map(drop),
         [count::MEASURE, stage] => stages::prepare(stage).map(|act| act()),
         ["--record", reason] if !reason.trim().is_empty() => record(reason.trim()),
-        [] => compare(),
+        [] => allocations::check().and_then(|()| compare()),
         _ => Err("give nothing, or: --record \"the reason\"".to_owned()),
     };
     match outcome {

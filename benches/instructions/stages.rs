@@ -50,7 +50,7 @@ pub fn prepare(stage: &str) -> Result<Box<dyn FnOnce()>, String> {
         "engine" => Ok(engine()),
         "idle" => Ok(idle()),
         "commit" => Ok(commit()),
-        "drain" => Ok(drain()),
+        "drain" => Ok(drain(RECORDS)),
         _ => Err(format!("there is no stage {stage:?}")),
     }
 }
@@ -183,13 +183,13 @@ fn commit() -> Box<dyn FnOnce()> {
 
 /// A whole job, file to file: read, decode, clean, window, commit. Commits and snapshots wait for
 /// sizes and for the end, never for time.
-fn drain() -> Box<dyn FnOnce()> {
+pub fn drain(records: u64) -> Box<dyn FnOnce()> {
     let folder = tempfile::tempdir().unwrap();
     let queue = SqliteQueue::open(&folder.path().join("queue.db")).unwrap();
     let topic = queue.create("input", 1).unwrap();
     let mut producer = queue.producer(&topic, "bench").unwrap();
     let mut first_sequence = 0;
-    for block in &blocks(RECORDS, SENSORS) {
+    for block in &blocks(records, SENSORS) {
         let append = Append { partition: Partition(0), first_sequence, block };
         first_sequence += producer.append(&[append]).unwrap().written;
     }
@@ -209,7 +209,7 @@ fn drain() -> Box<dyn FnOnce()> {
         let (queue, home, owner) = (&queue, &home, &*owner);
         let job = RunJob { queue, home, owner, job: &job, slots: 1, settings: &settings };
         run(job, &stop, &progress).unwrap();
-        assert_eq!(progress.records(), RECORDS);
+        assert_eq!(progress.records(), records);
         drop(folder);
     })
 }

@@ -1,10 +1,11 @@
-//! Counts what a thread allocates.
+//! Counts what a thread allocates, and how often all of them do.
 //!
 //! The one place of this crate's tests with unsafe code: the trait of allocators is unsafe.
 #![allow(unsafe_code)]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The system's allocator, with a look at the sizes.
 pub struct Counting;
@@ -13,6 +14,14 @@ thread_local! {
     /// Bytes of this thread now, and at most since [`peak_of`] began. Both may be below 0: memory
     /// is also freed by threads that did not allocate it.
     static LIVE: Cell<(isize, isize)> = const { Cell::new((0, 0)) };
+}
+
+/// Allocations of all threads, growing ones included.
+static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
+
+/// How often any thread allocated so far.
+pub fn allocations() -> u64 {
+    ALLOCATIONS.load(Ordering::Relaxed)
 }
 
 /// Most bytes that were allocated at once while `act` ran.
@@ -42,6 +51,7 @@ fn count(bytes: isize) {
 // Counting allocates nothing and cannot panic: the counter is a constant without a destructor.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
         count(layout.size() as isize);
         // SAFETY: the caller keeps the contract of this trait, which is that of `System`.
         unsafe { System.alloc(layout) }
@@ -54,6 +64,7 @@ unsafe impl GlobalAlloc for Counting {
     }
 
     unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
         // Old and new may be there together for a moment.
         count(size as isize);
         count(-(layout.size() as isize));

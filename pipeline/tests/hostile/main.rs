@@ -9,6 +9,7 @@
 
 mod bodies;
 mod corpus;
+#[allow(dead_code, reason = "a bench counts with it, too")]
 mod counting;
 mod lies;
 #[path = "../../../tests/faults/line.rs"]
