@@ -1,52 +1,98 @@
-//! A wire between clients and a broker that can be cut, frozen, or lose one reply.
+//! A wire between clients and a server that can be cut, stand still, be slow, or lose one answer.
 //!
-//! It forwards whole frames of Kafka's protocol (a length, then, in a request, the number of the
-//! call and of the request), so that it can tell calls apart.
+//! It forwards whole frames, each with its length before it, so that it can tell calls apart: those
+//! of Kafka by the numbers a frame begins with, those of RocketMQ by their JSON header.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// The call that commits or aborts a transaction.
-const END_TXN: i16 = 26;
+/// Kafka's call that commits or aborts a transaction.
+const END_TXN: u16 = 26;
 
 /// What the wire does.
 const OPEN: u8 = 0;
 const CUT: u8 = 1;
 const FROZEN: u8 = 2;
+const DEAF: u8 = 3;
 
-/// A wire to one broker.
+/// How calls are told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    Kafka,
+    RocketMq,
+}
+
+/// A wire to one server.
 #[derive(Debug)]
 pub struct Proxy {
     port: u16,
     wire: Arc<Wire>,
 }
 
-#[derive(Debug, Default)]
 struct Wire {
+    protocol: Protocol,
     state: AtomicU8,
-    /// The next reply to [`END_TXN`] is lost, with its connection.
-    loses_reply: AtomicBool,
+    /// How long a frame is on its way.
+    latency_ms: AtomicU64,
+    /// The answer to the next request of which this is true is lost, with its connection.
+    is_doomed: Mutex<Option<Doom>>,
     lost: AtomicU32,
     is_over: AtomicBool,
     ends: Mutex<Vec<TcpStream>>,
+    /// Text that answers have in place of other text of the same length.
+    rewrites: Mutex<Vec<(String, String)>>,
+}
+
+type Doom = Box<dyn Fn(&[u8]) -> bool + Send>;
+
+impl std::fmt::Debug for Wire {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Wire").field("state", &self.state).finish_non_exhaustive()
+    }
+}
+
+impl Protocol {
+    /// The number of a request, which its answer has too.
+    fn number(self, is_request: bool, frame: &[u8]) -> Option<Vec<u8>> {
+        match (self, is_request) {
+            (Protocol::Kafka, true) => frame.get(4..8).map(<[u8]>::to_vec),
+            (Protocol::Kafka, false) => frame.get(..4).map(<[u8]>::to_vec),
+            (Protocol::RocketMq, _) => {
+                let name = b"\"opaque\":";
+                let at = find(frame, name)? + name.len();
+                let is_digit = |byte: &&u8| byte.is_ascii_digit();
+                Some(frame[at..].iter().take_while(is_digit).copied().collect())
+            }
+        }
+    }
 }
 
 impl Proxy {
-    /// Listens on `port` for what is for `broker`.
-    pub(crate) fn start(port: u16, broker: u16) -> Proxy {
-        let wire = Arc::new(Wire::default());
+    /// Listens on `port` for what is for the `server` of that port.
+    pub(crate) fn start(port: u16, server: u16, protocol: Protocol) -> Proxy {
+        let wire = Arc::new(Wire {
+            protocol,
+            state: AtomicU8::new(OPEN),
+            latency_ms: AtomicU64::new(0),
+            is_doomed: Mutex::new(None),
+            lost: AtomicU32::new(0),
+            is_over: AtomicBool::new(false),
+            ends: Mutex::default(),
+            rewrites: Mutex::default(),
+        });
         let listener = TcpListener::bind(("127.0.0.1", port)).expect("the port is free");
         listener.set_nonblocking(true).expect("a listener need not block");
         let ours = Arc::clone(&wire);
         thread::spawn(move || {
             while !ours.is_over.load(Ordering::Relaxed) {
                 match listener.accept() {
-                    // A broker that is gone closes the connection; the client tries again.
-                    Ok((client, _)) => drop(connect(client, broker, &ours)),
+                    // A server that is gone closes the connection; the client tries again.
+                    Ok((client, _)) => drop(connect(client, server, &ours)),
                     Err(_) => thread::sleep(Duration::from_millis(5)),
                 }
             }
@@ -60,6 +106,15 @@ impl Proxy {
         format!("127.0.0.1:{}", self.port)
     }
 
+    /// Answers have `to` wherever the server says `from`.
+    ///
+    /// # Panics
+    /// When the two are not of the same length: frames say how long they are.
+    pub(crate) fn rewrite(&self, from: String, to: String) {
+        assert_eq!(from.len(), to.len(), "{from} and {to}");
+        lock(&self.wire.rewrites).push((from, to));
+    }
+
     /// Closes every connection and takes no new one.
     pub fn cut(&self) {
         self.wire.state.store(CUT, Ordering::SeqCst);
@@ -71,14 +126,33 @@ impl Proxy {
         self.wire.state.store(FROZEN, Ordering::SeqCst);
     }
 
-    /// Goes on.
+    /// Lets requests through and no answers.
+    pub fn deafen(&self) {
+        self.wire.state.store(DEAF, Ordering::SeqCst);
+    }
+
+    /// Every frame is so long on its way from now on.
+    pub fn delay(&self, latency: Duration) {
+        self.wire.latency_ms.store(latency.as_millis() as u64, Ordering::SeqCst);
+    }
+
+    /// Goes on, as fast as it can.
     pub fn heal(&self) {
+        self.delay(Duration::ZERO);
         self.wire.state.store(OPEN, Ordering::SeqCst);
     }
 
     /// Has the broker do what the next end of a transaction asks for, and loses its answer.
     pub fn lose_end_of_transaction(&self) {
-        self.wire.loses_reply.store(true, Ordering::SeqCst);
+        let is_end = |frame: &[u8]| frame.starts_with(&END_TXN.to_be_bytes());
+        *lock(&self.wire.is_doomed) = Some(Box::new(is_end));
+    }
+
+    /// Has the broker do what the next request with this text asks for, and loses its answer.
+    pub fn lose_answer_to(&self, text: &str) {
+        let text = text.to_owned();
+        let has_it = move |frame: &[u8]| find(frame, text.as_bytes()).is_some();
+        *lock(&self.wire.is_doomed) = Some(Box::new(has_it));
     }
 
     /// How many answers were lost.
@@ -98,82 +172,131 @@ impl Drop for Proxy {
 
 impl Wire {
     fn close_all(&self) {
-        for end in self.ends.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+        for end in lock(&self.ends).drain(..) {
             // It may be closed already.
             let _ = end.shutdown(Shutdown::Both);
         }
     }
 
-    /// Waits while the wire is frozen; whether it may be used.
-    fn passes(&self) -> bool {
-        while self.state.load(Ordering::SeqCst) == FROZEN {
-            thread::sleep(Duration::from_millis(5));
+    /// Waits while nothing passes in this direction; whether the wire may be used.
+    fn passes(&self, is_request: bool) -> bool {
+        loop {
+            match self.state.load(Ordering::SeqCst) {
+                OPEN => return true,
+                DEAF if is_request => return true,
+                CUT => return false,
+                _ => thread::sleep(Duration::from_millis(5)),
+            }
         }
-        self.state.load(Ordering::SeqCst) == OPEN
+    }
+
+    /// Whether this request is the one whose answer is to be lost; there is only one.
+    fn dooms(&self, frame: &[u8]) -> bool {
+        let mut doomed = lock(&self.is_doomed);
+        let is_it = doomed.as_ref().is_some_and(|is_doomed| is_doomed(frame));
+        if is_it {
+            *doomed = None;
+        }
+        is_it
+    }
+
+    fn rewritten(&self, frame: &mut [u8]) {
+        for (from, to) in &*lock(&self.rewrites) {
+            while let Some(at) = find(frame, from.as_bytes()) {
+                frame[at..at + to.len()].copy_from_slice(to.as_bytes());
+            }
+        }
     }
 }
 
-/// Joins a client with the broker.
-fn connect(client: TcpStream, broker: u16, wire: &Arc<Wire>) -> io::Result<()> {
+/// Joins a client with the server.
+fn connect(client: TcpStream, server: u16, wire: &Arc<Wire>) -> io::Result<()> {
     client.set_nonblocking(false)?;
     if wire.state.load(Ordering::SeqCst) == CUT {
         return Ok(());
     }
-    let broker = TcpStream::connect(("127.0.0.1", broker))?;
+    let server = TcpStream::connect(("127.0.0.1", server))?;
     client.set_nodelay(true)?;
-    broker.set_nodelay(true)?;
-    let mut ends = wire.ends.lock().unwrap_or_else(PoisonError::into_inner);
-    ends.extend([client.try_clone()?, broker.try_clone()?]);
-    drop(ends);
+    server.set_nodelay(true)?;
+    lock(&wire.ends).extend([client.try_clone()?, server.try_clone()?]);
     // Number of the request whose answer is to be lost.
     let doomed = Arc::new(Mutex::new(None));
-    let (from, to, ours, asked) =
-        (client.try_clone()?, broker.try_clone()?, Arc::clone(wire), Arc::clone(&doomed));
-    thread::spawn(move || {
-        forward(from, to, &ours, |frame| {
-            let is_end = frame.get(..2).is_some_and(|call| call == END_TXN.to_be_bytes());
-            if is_end && ours.loses_reply.swap(false, Ordering::SeqCst) {
-                let number = frame.get(4..8).map(<[u8]>::to_vec);
-                *asked.lock().unwrap_or_else(PoisonError::into_inner) = number;
-            }
-            true
-        });
+    let (ours, asked) = (Arc::clone(wire), Arc::clone(&doomed));
+    forward(client.try_clone()?, server.try_clone()?, wire, true, move |frame| {
+        if ours.dooms(frame) {
+            *lock(&asked) = ours.protocol.number(true, frame);
+        }
+        true
     });
     let ours = Arc::clone(wire);
-    thread::spawn(move || {
-        forward(broker, client, &ours, |frame| {
-            let doomed = doomed.lock().unwrap_or_else(PoisonError::into_inner);
-            let is_doomed = doomed.is_some() && doomed.as_deref() == frame.get(..4);
-            if is_doomed {
-                ours.lost.fetch_add(1, Ordering::SeqCst);
-            }
-            !is_doomed
-        });
+    forward(server, client, wire, false, move |frame| {
+        ours.rewritten(frame);
+        let doomed = lock(&doomed);
+        let is_doomed = doomed.is_some() && *doomed == ours.protocol.number(false, frame);
+        if is_doomed {
+            ours.lost.fetch_add(1, Ordering::SeqCst);
+        }
+        !is_doomed
     });
     Ok(())
 }
 
-/// Forwards frames until an end is closed or `passes` says that this one is lost.
+/// Forwards frames until an end is closed or `passes` says that this one is lost. Those that are on
+/// their way when an end is closed still arrive.
 fn forward(
     mut from: TcpStream,
+    to: TcpStream,
+    wire: &Arc<Wire>,
+    is_request: bool,
+    passes: impl FnMut(&mut [u8]) -> bool + Send + 'static,
+) {
+    let (way, arriving) = channel();
+    let ours = Arc::clone(wire);
+    thread::spawn(move || deliver(&arriving, to, &ours, is_request, passes));
+    let wire = Arc::clone(wire);
+    thread::spawn(move || {
+        while let Ok(frame) = read_frame(&mut from) {
+            let latency = Duration::from_millis(wire.latency_ms.load(Ordering::SeqCst));
+            if way.send((Instant::now() + latency, frame)).is_err() {
+                break;
+            }
+        }
+    });
+}
+
+/// Writes what was on its way long enough.
+fn deliver(
+    arriving: &Receiver<(Instant, Vec<u8>)>,
     mut to: TcpStream,
     wire: &Wire,
-    mut passes: impl FnMut(&[u8]) -> bool,
+    is_request: bool,
+    mut passes: impl FnMut(&mut [u8]) -> bool,
 ) {
-    let mut one = || -> io::Result<bool> {
-        let mut length = [0; 4];
-        from.read_exact(&mut length)?;
-        let mut frame = vec![0; u32::from_be_bytes(length) as usize];
-        from.read_exact(&mut frame)?;
-        if !wire.passes() || !passes(&frame) {
-            return Ok(false);
+    for (due, mut frame) in arriving {
+        thread::sleep(due.saturating_duration_since(Instant::now()));
+        let is_through = wire.passes(is_request) && passes(&mut frame[4..]);
+        if !is_through || to.write_all(&frame).is_err() {
+            break;
         }
-        to.write_all(&length)?;
-        to.write_all(&frame)?;
-        Ok(true)
-    };
-    while one().unwrap_or(false) {}
-    // They may be closed already.
-    let _ = from.shutdown(Shutdown::Both);
+    }
+    // It may be closed already.
     let _ = to.shutdown(Shutdown::Both);
+}
+
+/// The next frame, with its length.
+fn read_frame(from: &mut TcpStream) -> io::Result<Vec<u8>> {
+    let mut length = [0; 4];
+    from.read_exact(&mut length)?;
+    let mut frame = length.to_vec();
+    frame.resize(4 + u32::from_be_bytes(length) as usize, 0);
+    from.read_exact(&mut frame[4..])?;
+    Ok(frame)
+}
+
+fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
+    bytes.windows(what.len()).position(|part| part == what)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -16,6 +16,7 @@ use tempfile::TempDir;
 use crate::class_path;
 use crate::java;
 use crate::ports;
+use crate::proxy::{Protocol, Proxy};
 use crate::room::{self, Room};
 use crate::server::{START_PATIENCE, Server, show_end};
 
@@ -45,6 +46,10 @@ pub struct RocketMq {
     nameserver: Server,
     /// `broker-a`, `broker-b`, …, each a master.
     pub brokers: Vec<Server>,
+    /// The way to each broker of those clients that ask at [`RocketMq::wired_url`].
+    pub wires: Vec<Proxy>,
+    /// Tells clients to take those ways.
+    guide: Proxy,
     folder: TempDir,
     /// Held, not read; after the brokers, which end before it.
     _room: Room,
@@ -92,15 +97,21 @@ impl RocketMq {
         let (port, at) = (ports::free(1)[0], folder.path().join("nameserver"));
         let conf = format!("listenPort={port}\nbindAddress=127.0.0.1\n");
         let nameserver = server(port, &at, ("128m", &tools, NAMESERVER), &conf);
-        let brokers = Vec::new();
-        let mut rocketmq = RocketMq { tools, nameserver, brokers, folder, _room: room };
+        let guide = Proxy::start(ports::free(1)[0], port, Protocol::RocketMq);
+        let (brokers, wires) = (Vec::new(), Vec::new());
+        let mut rocketmq =
+            RocketMq { tools, nameserver, brokers, wires, guide, folder, _room: room };
         let class_path = format!("{}:{broker_jars}", classes.display());
         for letter in ('a'..='z').take(count) {
             let name = format!("broker-{letter}");
             let (port, at) = (port_with_a_free_one_below(), rocketmq.folder.path().join(&name));
             let nameserver = rocketmq.nameserver.address();
             let conf = broker_conf(&name, port, &nameserver, &at.join("store"), flush) + settings;
-            rocketmq.brokers.push(server(port, &at, ("512m", &class_path, BROKER), &conf));
+            let broker = server(port, &at, ("512m", &class_path, BROKER), &conf);
+            let wire = Proxy::start(ports::free(1)[0], port, Protocol::RocketMq);
+            rocketmq.guide.rewrite(broker.address(), wire.address());
+            rocketmq.brokers.push(broker);
+            rocketmq.wires.push(wire);
         }
         rocketmq.nameserver.launch();
         rocketmq.brokers.iter_mut().for_each(Server::launch);
@@ -118,6 +129,12 @@ impl RocketMq {
     #[must_use]
     pub fn url(&self) -> String {
         format!("rocketmq://{}", self.address())
+    }
+
+    /// What `--queue` takes so that every broker is reached through its wire.
+    #[must_use]
+    pub fn wired_url(&self) -> String {
+        format!("rocketmq://{}", self.guide.address())
     }
 
     /// Folder that ends with the cluster, for whatever a test wants to keep there.
