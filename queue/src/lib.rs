@@ -27,6 +27,7 @@ mod follow;
 mod home;
 mod kept;
 pub mod limits;
+mod nameservers;
 mod partitioner;
 mod patience;
 mod pieces;
@@ -58,6 +59,7 @@ pub use home::{
     View,
 };
 pub use kept::Class;
+pub use nameservers::Nameservers;
 pub use partitioner::partition_of;
 pub use patience::{patiently, sleep};
 pub use queue::{

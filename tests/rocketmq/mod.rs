@@ -8,6 +8,7 @@ mod faults;
 mod gone;
 mod outage;
 mod rows;
+mod tls;
 mod wire;
 mod zombie;
 

@@ -16,8 +16,8 @@ use super::producer::RocketProducer;
 use super::source::Teller;
 use crate::sole::SoleSource;
 use crate::{
-    Error, Finding, Hold, Offset, Partition, Policy, Producer, Queue, Reader, Result, Retained,
-    Source, Span, Topic, check,
+    Error, Finding, Hold, Nameservers, Offset, Partition, Policy, Producer, Queue, Reader, Result,
+    Retained, Source, Span, Topic, check,
 };
 
 /// A RocketMQ cluster as a queue.
@@ -32,13 +32,13 @@ pub struct RocketQueue {
 }
 
 impl RocketQueue {
-    /// The cluster of these nameservers, each `host:port`. Nothing is asked of it yet.
+    /// The cluster of these nameservers. Nothing is asked of it yet.
     ///
     /// # Errors
-    /// When credentials are named that cannot be used.
-    pub fn open(nameservers: &[String]) -> Result<RocketQueue> {
+    /// When credentials or certificates are named that cannot be used.
+    pub fn open(nameservers: &Nameservers) -> Result<RocketQueue> {
         Ok(RocketQueue {
-            name: format!("rocketmq://{}", nameservers.join(",")),
+            name: nameservers.to_string(),
             client: Mutex::new(Client::new(nameservers)?),
             group: Arc::new(Mutex::new(TOOLS_GROUP.to_owned())),
             rule: None,

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use seismic_brokers::{Flush, RocketMq};
 use seismic_queue::rocketmq::RocketQueue;
 use seismic_queue::{
-    Append, Block, Event, Kind, Offset, Partition, Producer, Queue, Reader, Topic,
+    Append, Block, Event, Kind, Nameservers, Offset, Partition, Producer, Queue, Reader, Topic,
     patiently,
 };
 
@@ -18,7 +18,7 @@ const P0: Partition = Partition(0);
 const PATIENCE: Duration = Duration::from_secs(120);
 
 fn queue(rocketmq: &RocketMq) -> RocketQueue {
-    RocketQueue::open(&[rocketmq.address()]).unwrap()
+    RocketQueue::open(&Nameservers::one(&rocketmq.address())).unwrap()
 }
 
 fn block(from: u64, count: u64) -> Block {

@@ -13,6 +13,7 @@ use std::{fs, thread};
 
 use tempfile::TempDir;
 
+use crate::certificates::Certificates;
 use crate::class_path;
 use crate::java;
 use crate::ports;
@@ -43,6 +44,8 @@ pub enum Flush {
 #[derive(Debug)]
 pub struct RocketMq {
     tools: String,
+    /// What every JVM is told of TLS.
+    tls: Vec<String>,
     nameserver: Server,
     /// `broker-a`, `broker-b`, …, each a master.
     pub brokers: Vec<Server>,
@@ -59,19 +62,27 @@ impl RocketMq {
     /// A cluster of one broker; `None` where that is not possible, after saying so.
     #[must_use]
     pub fn one(flush: Flush) -> Option<RocketMq> {
-        RocketMq::start(1, flush, "")
+        RocketMq::start(1, flush, "", false)
+    }
+
+    /// A cluster of one broker that speaks nothing but TLS, and only with clients that have a
+    /// certificate. Those are in folder `tls` of [`RocketMq::folder`]: `ca.pem`, `client.pem`,
+    /// `client.key`, and `stranger.pem`, an authority that nobody is known to.
+    #[must_use]
+    pub fn encrypted() -> Option<RocketMq> {
+        RocketMq::start(1, Flush::Async, "", true)
     }
 
     /// A cluster of two brokers.
     #[must_use]
     pub fn two() -> Option<RocketMq> {
-        RocketMq::start(2, Flush::Async, "")
+        RocketMq::start(2, Flush::Async, "", false)
     }
 
     /// A cluster of one broker with further lines of `broker.conf`.
     #[must_use]
     pub fn with(flush: Flush, settings: &str) -> Option<RocketMq> {
-        RocketMq::start(1, flush, settings)
+        RocketMq::start(1, flush, settings, false)
     }
 
     /// One broker for all tests of a process that only add topics of their own; it ends with the
@@ -88,26 +99,30 @@ impl RocketMq {
         Some(started)
     }
 
-    fn start(count: usize, flush: Flush, settings: &str) -> Option<RocketMq> {
+    fn start(count: usize, flush: Flush, settings: &str, is_encrypted: bool) -> Option<RocketMq> {
         let broker_jars = class_path::of("rocketmq-broker")?;
         let tools = class_path::of("rocketmq-nameserver")?;
         let (room, folder) = (Room::wait_for(count), room::folder());
         let classes = folder.path().join("classes");
         replicate_on_loopback(&broker_jars, &classes);
         let (port, at) = (ports::free(1)[0], folder.path().join("nameserver"));
+        let tls = match is_encrypted {
+            true => Certificates::make(&folder.path().join("tls")).java_flags(),
+            false => Vec::new(),
+        };
         let conf = format!("listenPort={port}\nbindAddress=127.0.0.1\n");
-        let nameserver = server(port, &at, ("128m", &tools, NAMESERVER), &conf);
+        let nameserver = server(port, &at, ("128m", &tools, NAMESERVER), &tls, &conf);
         let guide = Proxy::start(ports::free(1)[0], port, Protocol::RocketMq);
         let (brokers, wires) = (Vec::new(), Vec::new());
         let mut rocketmq =
-            RocketMq { tools, nameserver, brokers, wires, guide, folder, _room: room };
+            RocketMq { tools, tls, nameserver, brokers, wires, guide, folder, _room: room };
         let class_path = format!("{}:{broker_jars}", classes.display());
         for letter in ('a'..='z').take(count) {
             let name = format!("broker-{letter}");
             let (port, at) = (port_with_a_free_one_below(), rocketmq.folder.path().join(&name));
             let nameserver = rocketmq.nameserver.address();
             let conf = broker_conf(&name, port, &nameserver, &at.join("store"), flush) + settings;
-            let broker = server(port, &at, ("512m", &class_path, BROKER), &conf);
+            let broker = server(port, &at, ("512m", &class_path, BROKER), &rocketmq.tls, &conf);
             let wire = Proxy::start(ports::free(1)[0], port, Protocol::RocketMq);
             rocketmq.guide.rewrite(broker.address(), wire.address());
             rocketmq.brokers.push(broker);
@@ -154,7 +169,10 @@ impl RocketMq {
         let wanted = self.brokers.iter().filter(|broker| broker.is_launched());
         let wanted: Vec<_> = wanted.map(|broker| format!("\"{}\"", broker.address())).collect();
         loop {
-            let route = route_of(&self.address(), "TBW102");
+            let route = match self.tls.is_empty() {
+                true => route_of(&self.address(), "TBW102"),
+                false => self.admin(&["topicRoute", "-t", "TBW102"]),
+            };
             if wanted.iter().all(|address| route.contains(address)) {
                 return;
             }
@@ -183,7 +201,7 @@ impl RocketMq {
             java::compile("rocketmq-java", &format!("{main}.java"), &self.tools, &classes);
         }
         let mut java = Command::new("java");
-        java.args(flags("128m", &folder)).env("NAMESRV_ADDR", self.address());
+        java.args(flags("128m", &folder)).args(&self.tls).env("NAMESRV_ADDR", self.address());
         java.args(["-cp", &format!("{}:{}", classes.display(), self.tools), main]).args(args);
         let output = java.output().expect("java can be started");
         let said = [&*output.stdout, &*output.stderr].map(String::from_utf8_lossy).concat();
@@ -210,12 +228,19 @@ impl Drop for RocketMq {
 
 /// A server that keeps all it has in `folder`: heap, class path and class of its `program`, and what
 /// its settings say.
-fn server(port: u16, folder: &Path, program: (&str, &str, &str), conf: &str) -> Server {
+fn server(
+    port: u16,
+    folder: &Path,
+    program: (&str, &str, &str),
+    tls: &[String],
+    conf: &str,
+) -> Server {
     fs::create_dir(folder).expect("a folder for a server can be made");
     let settings = folder.join("server.conf");
     fs::write(&settings, conf).expect("the folder is ours");
     let (heap, class_path, main) = program;
     let mut args = flags(heap, folder);
+    args.extend_from_slice(tls);
     args.extend(["-cp", class_path, main, "-c"].map(str::to_owned));
     args.push(settings.display().to_string());
     Server::new(port, args, folder.join("server.log"), READY)
