@@ -56,7 +56,7 @@ pub use finding::{Finding, Level};
 pub use home::{
     Asked, Checkpoint, CheckpointInfo, Chunk, Claim, Commit, Committer, Home, Job, JournalEntry,
     Manifest, Owner, PartitionCommit, PartitionView, Progress, Recovered, Rewind, SinkPosition,
-    View,
+    View, is_note,
 };
 pub use kept::Class;
 pub use nameservers::Nameservers;

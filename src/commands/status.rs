@@ -4,7 +4,7 @@ mod members;
 mod sensors;
 
 use seismic_pipeline::{Counters, Note, Pinned, Reason, Rolled};
-use seismic_queue::{Job, PartitionView, Span, View};
+use seismic_queue::{Job, PartitionView, Span, View, is_note};
 use serde_json::{Value, json};
 
 use crate::exit::Outcome;
@@ -189,7 +189,7 @@ impl Status {
     fn sinks(&self) -> Vec<(&str, u64)> {
         let mut sinks: Vec<(&str, u64)> = Vec::new();
         // A name with a `#` is a note that a sink keeps, no position.
-        let shown = self.view.sinks.iter().filter(|position| !position.sink.contains('#'));
+        let shown = self.view.sinks.iter().filter(|position| !is_note(&position.sink));
         for position in shown {
             let end = self.view.partitions[position.partition.0 as usize].rows.end;
             let behind = end.0.saturating_sub(position.next.0);

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use seismic_brokers::{Flush, RocketMq};
 use serde_json::Value;
 
-use crate::stage::{Stage, wait_until};
+use crate::stage::{ROWS, Stage, wait_until};
 
 /// A stage whose queue is the shared broker, with topics of its own.
 struct Cluster {
@@ -65,6 +65,26 @@ fn rows_of_a_run_come_back_to_rocketmq_each_once() {
     assert_eq!(cluster.rows().len() as u64, windows);
     cluster.stage.ok(&cluster.run(&cluster.sink(), &["--drain"]));
     assert_eq!(cluster.verify()["sinks"][0]["rows"], windows, "a second run adds nothing");
+}
+
+#[test]
+fn retention_shows_who_needs_what_and_not_what_a_sink_remembers() {
+    let Some(cluster) = Cluster::new() else { return };
+    cluster.generate(&["--records", "4000", "--partitions", "2"]);
+    let sink = cluster.sink();
+    cluster.stage.ok(&cluster.run(&sink, &["--drain"]));
+    let of_rows = cluster.stage.ok(&["retention", ROWS, "--in", "home"]);
+    let needs = of_rows.lines().filter(|line| line.contains(" needs ")).count();
+    assert_eq!(needs, 2, "the sink, in each partition: {of_rows}");
+    assert!(of_rows.contains(&sink) && !of_rows.contains('#'), "{of_rows}");
+    // What the broker keeps is not ours to say, nor to change.
+    let of_records = cluster.stage.ok(&["retention", &cluster.data]);
+    assert!(of_records.contains("as its brokers are set"), "{of_records}");
+    for change in [["--max-bytes", "1"].as_slice(), &["--past-holds"]] {
+        let refused = [&["retention", &*cluster.data], change].concat();
+        let stderr = cluster.stage.refused(&refused, 2);
+        assert!(stderr.contains("fileReservedTime"), "{stderr}");
+    }
 }
 
 #[test]

@@ -210,7 +210,10 @@ impl Queue for RocketQueue {
         Err(RocketError::BrokersOwn { what: "retention" }.into())
     }
 
-    fn retain(&self, topic: &Topic, _: bool) -> Result<Vec<Retained>> {
+    fn retain(&self, topic: &Topic, past_holds: bool) -> Result<Vec<Retained>> {
+        if past_holds {
+            return Err(RocketError::BrokersOwn { what: "retention" }.into());
+        }
         let none = |partition| Retained { partition, deleted: 0, held_by: None };
         Ok(topic.all().map(none).collect())
     }
