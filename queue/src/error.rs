@@ -142,6 +142,12 @@ pub enum Error {
          --group"
     )]
     TopicRemade { topic: String, at: String },
+    #[error(
+        "topic {topic:?} had the queues {then} (broker:queues) and now has {now}: start the brokers that \
+         are missing; queues that came or went for good number the partitions anew, which needs a new \
+         --group"
+    )]
+    QueuesDiffer { topic: String, then: String, now: String },
     #[error("{at} has no groups that share the work: its partitions belong to one process")]
     NoGroups { at: String },
     #[error(
@@ -197,6 +203,7 @@ impl Error {
             | Error::TopicSetting { .. }
             | Error::TopicTaken { .. }
             | Error::TopicRemade { .. }
+            | Error::QueuesDiffer { .. }
             | Error::NoGroups { .. }
             | Error::NoNames { .. }
             | Error::NoRewind { .. }

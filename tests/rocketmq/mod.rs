@@ -4,6 +4,7 @@
 //! Faults are tried as on the embedded queue, by the same [`Trial`]: the log and the sink are topics of
 //! RocketMQ, the home is a file.
 
+mod cluster;
 mod faults;
 mod gone;
 mod outage;
