@@ -61,7 +61,7 @@ pub use home::{
 pub use kept::Class;
 pub use nameservers::Nameservers;
 pub use partitioner::partition_of;
-pub use patience::{patiently, sleep};
+pub use patience::{patiently, patiently_by, sleep};
 pub use queue::{
     Append, AppendTimes, Appended, Event, GroupMember, Held, Hold, Member, Policy, Producer, Queue,
     Reader, Retained, Source,

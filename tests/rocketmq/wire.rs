@@ -7,6 +7,7 @@ use rustix::process::Signal;
 use seismic_brokers::{Flush, RocketMq};
 
 use super::trial;
+use crate::faults::trial::Trial;
 use crate::stage::{let_it_work, wait_until};
 use crate::truth::int;
 
@@ -40,6 +41,27 @@ fn a_job_whose_network_is_cut_stands_still_or_is_slow_goes_on_when_it_is_back() 
         trial.line.tries += 1;
     }
     consumer.stop(Signal::TERM).ok();
+    trial.prove(load);
+}
+
+#[test]
+fn a_job_that_begins_while_its_broker_cannot_be_reached_waits_for_it() {
+    let Some(rocketmq) = RocketMq::one(Flush::Async) else { return };
+    let what = "the job begins while the network to its broker is cut";
+    let mut trial = trial(&rocketmq, 6, what).by_way_of(&rocketmq.wired_url());
+    let load = trial.load_with("--rate 4000 --sensors 50 --pack 5");
+    for _ in 0..Trial::rounds(2) {
+        rocketmq.wires[0].cut();
+        let consumer = trial.spawn(&[]);
+        wait_until("it waits", || consumer.stderr().contains("tried again"));
+        let mut consumer = trial.flows_again(|_| {
+            rocketmq.wires[0].heal();
+            consumer
+        });
+        assert!(consumer.is_running());
+        trial.line.tries += 1;
+        consumer.stop(Signal::TERM).ok();
+    }
     trial.prove(load);
 }
 
