@@ -43,9 +43,10 @@ faults='1|kill -9 of the worker at every kill point and at random times
 
 # With the features of the whole workspace throughout, so that nothing is built twice.
 run_tests() {
-    cargo test --workspace --test tests -- --show-output faults:: exit_codes:: kafka::
+    cargo test --workspace --test tests -- --show-output faults:: exit_codes:: kafka:: rocketmq::
     cargo test --workspace --test crash --test engine --test failpoints --test hostile \
         --test simulation -- --show-output
+    cargo test --workspace --test rocketmq -- --show-output faults::
     SEISMIC_SOAK_SECONDS=${SEISMIC_SOAK_SECONDS:-180} \
         cargo test --workspace --test tests -- --ignored --show-output faults::soak
 }

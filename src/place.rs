@@ -12,8 +12,8 @@ pub struct Place {
     /// File with options of the job, in TOML; those of the command line go before
     #[arg(long, value_name = "FILE")]
     pub job: Option<PathBuf>,
-    /// Queue: sqlite:PATH, kafka://BROKER:9092 or rocketmq://NAMESERVER:9876, several with commas
-    /// between
+    /// Queue: sqlite:PATH, kafka://BROKER:9092 or rocketmq://NAMESERVER:9876 (rocketmqs: with TLS),
+    /// several with commas between
     #[arg(long, value_name = "URL", default_value = "sqlite:output/queue.db")]
     pub queue: Url,
     /// Home of the job: sqlite:PATH or kafka://BROKER:9092/GROUP; by default next to the queue file

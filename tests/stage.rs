@@ -27,11 +27,14 @@ pub struct Stage {
     started: Cell<u32>,
     /// Arguments of every command: where queue and home are.
     pub place: Vec<String>,
+    /// The topic of records.
+    pub data: String,
 }
 
 impl Stage {
     pub fn new() -> Self {
-        Stage { folder: tempfile::tempdir().unwrap(), started: Cell::new(0), place: Vec::new() }
+        let (folder, started) = (tempfile::tempdir().unwrap(), Cell::new(0));
+        Stage { folder, started, place: Vec::new(), data: DATA.to_owned() }
     }
 
     /// A stage whose topic holds what `generate` with these options published.
@@ -135,6 +138,12 @@ impl Stage {
         sinks.iter().for_each(|sink| args.extend(["--sink", sink]));
         let text = self.ok(&args);
         assert!(text.starts_with("verified: "), "{text}");
+    }
+
+    /// Waits until there are records.
+    pub fn wait_for_records(&self) {
+        let one = ["read", &self.data, "--in", "queue", "--max", "1"];
+        wait_until("records", || !self.run(&one).stdout.is_empty());
     }
 
     /// Waits until the job has done something.

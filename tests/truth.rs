@@ -11,7 +11,7 @@ use std::fs;
 use serde_json::Value;
 
 use crate::findings::{Findings, compare};
-use crate::stage::{DATA, DEAD, ROWS, Stage, csv_files};
+use crate::stage::{DEAD, ROWS, Stage, csv_files, parse};
 
 /// Columns of the CSV files, which are the fields of a row.
 pub const COLUMNS: [&str; 25] = [
@@ -108,7 +108,7 @@ pub fn look_since(stage: &Stage, window_ms: i64, ends: &Ends) -> Findings {
     };
     let mut findings = Findings::default();
     let dead = dead_letters(&since(DEAD, &ends.dead), &mut findings);
-    let expected = windows(&since(DATA, &ends.data), dead, window_ms, &mut findings);
+    let expected = windows(&since(&stage.data, &ends.data), dead, window_ms, &mut findings);
     let mut rows = rows(&since(ROWS, &ends.rows), window_ms, &mut findings);
     for (key, window) in &expected {
         match rows.remove(key) {
@@ -236,6 +236,37 @@ pub fn check_csv(stage: &Stage, folder: &str) {
 pub fn difference_of_csv(stage: &Stage, folder: &str) -> (u64, u64) {
     let in_topic: Vec<_> = stage.read(ROWS).iter().map(|line| cells(&line["value"])).collect();
     compare(&in_topic, &csv_rows(stage, folder))
+}
+
+/// Rows of the result topic that a topic of RocketMQ does not have for those who read it by the rule,
+/// and rows that it should not have. Each partition's must be in order.
+pub fn difference_of_topic(stage: &Stage, topic: &str) -> (u64, u64) {
+    compare(&values(&stage.read(ROWS)), &rows_by_the_rule(stage, topic))
+}
+
+/// What one who reads a topic of RocketMQ by the rule gets and the result topic does not have.
+pub fn rows_by_the_rule_not_in_the_topic(stage: &Stage, topic: &str) -> Vec<String> {
+    let mut rows = rows_by_the_rule(stage, topic);
+    let in_topic: BTreeSet<_> = values(&stage.read(ROWS)).into_iter().collect();
+    rows.retain(|row| !in_topic.contains(row));
+    rows
+}
+
+fn rows_by_the_rule(stage: &Stage, topic: &str) -> Vec<String> {
+    // There is none before the sink's first word.
+    let done = stage.run(&["read", topic, "--in", "queue", "--format", "json"]);
+    values(&parse(&done.stdout))
+}
+
+/// Place among the rows of its partition, and content.
+fn values(rows: &[Value]) -> Vec<String> {
+    let mut counts: BTreeMap<u64, u64> = BTreeMap::new();
+    let named = rows.iter().map(|row| {
+        let partition = int(row, "partition");
+        let place = counts.entry(partition).and_modify(|count| *count += 1).or_default();
+        format!("{partition} {place} {}", row["value"])
+    });
+    named.collect()
 }
 
 /// Rows of a CSV folder that the result topic does not have. A last line that a kill has cut short

@@ -92,6 +92,9 @@ pub(crate) fn same_job(at: &str, stored: &Job, asked: &Job) -> Result<()> {
             ("list of roll-up topics (--rollup)", job.rollup_topics.join(" "), ROLLUPS),
         ]
     };
+    if let Err(error @ Error::QueuesDiffer { .. }) = stored.input.is_still(&asked.input, at) {
+        return Err(error);
+    }
     for ((what, stored, remedy), (_, asked, _)) in of(stored).into_iter().zip(of(asked)) {
         if stored != asked {
             return Err(Error::JobDiffers { at: at.to_owned(), what, stored, asked, remedy });

@@ -147,6 +147,12 @@ pub enum Error {
          another --group, --result-topic and --dead-topic"
     )]
     GroupOver { group: String, at: String },
+    #[error(
+        "topic {topic:?} had the queues {then} (broker:queues) and now has {now}: start the brokers that \
+         are missing; queues that came or went for good number the partitions anew, which needs a new \
+         --group"
+    )]
+    QueuesDiffer { topic: String, then: String, now: String },
     #[error("{at} has no groups that share the work: its partitions belong to one process")]
     NoGroups { at: String },
     #[error(
@@ -203,6 +209,7 @@ impl Error {
             | Error::TopicTaken { .. }
             | Error::TopicRemade { .. }
             | Error::GroupOver { .. }
+            | Error::QueuesDiffer { .. }
             | Error::NoGroups { .. }
             | Error::NoNames { .. }
             | Error::NoRewind { .. }

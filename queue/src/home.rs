@@ -19,7 +19,7 @@ pub use commit::{Commit, JournalEntry, PartitionCommit};
 pub use job::Job;
 pub use recovered::{Progress, Recovered};
 pub use rewind::Rewind;
-pub use view::{PartitionView, SinkPosition, View};
+pub use view::{PartitionView, SinkPosition, View, is_note};
 
 use crate::{CommitError, GroupMember, Member, Offset, Partition, Queue, Result};
 

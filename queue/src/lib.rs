@@ -27,6 +27,7 @@ mod follow;
 mod home;
 mod kept;
 pub mod limits;
+mod nameservers;
 mod partitioner;
 mod patience;
 mod pieces;
@@ -55,11 +56,12 @@ pub use finding::{Finding, Level};
 pub use home::{
     Asked, Checkpoint, CheckpointInfo, Chunk, Claim, Commit, Committer, Home, Job, JournalEntry,
     Manifest, Owner, PartitionCommit, PartitionView, Progress, Recovered, Rewind, SinkPosition,
-    View,
+    View, is_note,
 };
 pub use kept::Class;
+pub use nameservers::Nameservers;
 pub use partitioner::partition_of;
-pub use patience::{patiently, sleep};
+pub use patience::{patiently, patiently_by, sleep};
 pub use queue::{
     Append, AppendTimes, Appended, Event, GroupMember, Held, Hold, Member, Policy, Producer, Queue,
     Reader, Retained, Source,

@@ -1,22 +1,35 @@
 //! Trying again what may pass, with bounded backoff.
 
+use std::fmt::Display;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use crate::{Kind, Result, limits};
+use crate::{Error, Kind, Result, limits};
 
 /// Does `act` until it works, fails for good, or `stop` is set after a failure that may pass; then
 /// its last error is given. A person sees one warning, not one per try.
 ///
 /// # Errors
 /// What `act` says.
-pub fn patiently<T>(stop: &AtomicBool, mut act: impl FnMut() -> Result<T>) -> Result<T> {
+pub fn patiently<T>(stop: &AtomicBool, act: impl FnMut() -> Result<T>) -> Result<T> {
+    patiently_by(Error::kind, stop, act)
+}
+
+/// As [`patiently`], for errors of which `kind` says what to do.
+///
+/// # Errors
+/// What `act` says.
+pub fn patiently_by<T, E: Display>(
+    kind: impl Fn(&E) -> Kind,
+    stop: &AtomicBool,
+    mut act: impl FnMut() -> std::result::Result<T, E>,
+) -> std::result::Result<T, E> {
     let mut wait = *limits::BACKOFF.start();
     let mut is_warned = false;
     loop {
         let error = match act() {
-            Err(error) if error.kind() == Kind::Retry => error,
+            Err(error) if kind(&error) == Kind::Retry => error,
             outcome => return outcome,
         };
         if stop.load(Ordering::Relaxed) {
@@ -43,7 +56,6 @@ pub fn sleep(mut time: Duration, stop: &AtomicBool) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Error;
 
     fn busy() -> Error {
         Error::Busy { at: "here".into(), doing: "testing" }

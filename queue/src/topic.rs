@@ -52,6 +52,29 @@ impl Topic {
         (0..self.partitions).map(Partition)
     }
 
+    /// Whether `now`, which has its name today in the queue `at`, is still this topic.
+    ///
+    /// # Errors
+    /// [`Error::QueuesDiffer`] where a topic is known by its queues, else [`Error::TopicRemade`].
+    pub fn is_still(&self, now: &Topic, at: &str) -> Result<()> {
+        if self.id == now.id {
+            return Ok(());
+        }
+        let topic = self.name.clone();
+        match (self.queues(), now.queues()) {
+            (Some(then), Some(now)) => {
+                let (then, now) = (then.to_owned(), now.to_owned());
+                Err(Error::QueuesDiffer { topic, then, now })
+            }
+            _ => Err(Error::TopicRemade { topic, at: at.to_owned() }),
+        }
+    }
+
+    /// Where its queues are, if that is all its id says: `NAME@BROKER:QUEUES+…`, in RocketMQ.
+    fn queues(&self) -> Option<&str> {
+        self.id.strip_prefix(&self.name)?.strip_prefix('@')
+    }
+
     /// Names of topics and groups: 1 to [`limits::NAME_BYTES`] of `A-Z a-z 0-9 . _ -`, not `.` or
     /// `..`, since they become keys and parts of file names.
     ///

@@ -1,19 +1,19 @@
-//! Where a queue or home is: `sqlite:PATH`, `kafka://HOST:PORT`, `rocketmq://HOST:PORT` or
-//! `memory:NAME`.
+//! Where a queue or home is: `sqlite:PATH`, `kafka://HOST:PORT`, `rocketmq://HOST:PORT` (with TLS
+//! `rocketmqs:`) or `memory:NAME`.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::{fmt, fs};
 
-use crate::{Address, Error, Result};
+use crate::{Address, Error, Nameservers, Result};
 
 /// A parsed queue or home URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Url {
     /// One SQLite file.
     Sqlite(PathBuf),
-    /// A RocketMQ cluster: its nameservers, each `host:port`.
-    RocketMq(Vec<String>),
+    /// A RocketMQ cluster.
+    RocketMq(Nameservers),
     /// A Kafka cluster.
     Kafka(Address),
     /// A store of this process, gone with it; the name tells several apart.
@@ -32,12 +32,8 @@ impl FromStr for Url {
                 None => Err(Error::url(text, "after kafka: come // and host:port")),
             },
             Some(("memory", name)) => Ok(Url::Memory(name.to_owned())),
-            Some(("rocketmq", rest)) => nameservers(rest).map(Url::RocketMq).ok_or_else(|| {
-                Error::url(
-                    text,
-                    "nameservers are rocketmq://HOST:PORT, several with commas between",
-                )
-            }),
+            Some(("rocketmq", rest)) => Nameservers::parse(text, rest, false).map(Url::RocketMq),
+            Some(("rocketmqs", rest)) => Nameservers::parse(text, rest, true).map(Url::RocketMq),
             _ => Err(Error::url(
                 text,
                 "known are sqlite:PATH, kafka://HOST:PORT, rocketmq://HOST:PORT and memory:NAME",
@@ -50,7 +46,7 @@ impl fmt::Display for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Url::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
-            Url::RocketMq(nameservers) => write!(f, "rocketmq://{}", nameservers.join(",")),
+            Url::RocketMq(nameservers) => nameservers.fmt(f),
             Url::Kafka(address) => address.fmt(f),
             Url::Memory(name) => write!(f, "memory:{name}"),
         }
@@ -91,7 +87,7 @@ impl Url {
                 Url::Sqlite(path.with_file_name(format!("{stem}.{group}.home.db")))
             }
             Url::RocketMq(nameservers) => {
-                let first = nameservers.first().map(|name| name.replace(':', "-"));
+                let first = nameservers.names.first().map(|name| name.replace(':', "-"));
                 let first = first.unwrap_or_default();
                 Url::Sqlite(format!("output/rocketmq-{first}.{group}.home.db").into())
             }
@@ -101,17 +97,6 @@ impl Url {
             Url::Memory(name) => Url::Memory(format!("{name}.{group}.home")),
         }
     }
-}
-
-/// The nameservers after `rocketmq:`; one without a port has 9876.
-fn nameservers(rest: &str) -> Option<Vec<String>> {
-    let one = |name: &str| {
-        let (host, port) = name.rsplit_once(':').unwrap_or((name, "9876"));
-        let is_host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-        let is_fine = !host.is_empty() && host.chars().all(is_host);
-        port.parse::<u16>().ok().filter(|_| is_fine).map(|port| format!("{host}:{port}"))
-    };
-    rest.strip_prefix("//")?.split(',').map(one).collect()
 }
 
 #[cfg(test)]
@@ -128,6 +113,7 @@ mod tests {
             "kafka://a:1,b:2",
             "kafka://a:1/group",
             "rocketmq://a:1,b-2.c:9876",
+            "rocketmqs://a:1",
         ] {
             assert_eq!(text.parse::<Url>().unwrap().to_string(), text);
         }

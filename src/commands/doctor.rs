@@ -201,6 +201,10 @@ fn of_job(
         findings.push(Finding::problem(what, "say --topic, or --group for another job"));
         return;
     }
+    if let Err(error @ Error::QueuesDiffer { .. }) = input.is_still(topic, &queue.name()) {
+        findings.push(failed(&error));
+        return;
+    }
     if input.id != topic.id {
         findings.push(Finding::problem(
             format!("the topic {:?} was deleted and made again since the job began", topic.name),

@@ -1,7 +1,7 @@
 //! `seismic retention`: how much of a topic is kept, and who needs what of it. What is set here is
 //! applied at once, and from then on by every running job; with nothing to set, it only shows.
 
-use seismic_queue::{Hold, Policy, Queue, Topic};
+use seismic_queue::{Hold, Policy, Queue, Topic, Url, is_note};
 
 use super::read::Where;
 use crate::exit::Outcome;
@@ -55,37 +55,49 @@ fn apply(queue: &dyn Queue, args: &Args) -> anyhow::Result<Outcome> {
     if asked != Policy::default() || args.keep_all {
         queue.set_policy(&topic, asked)?;
     } else if !args.past_holds {
-        return show(queue, &topic);
+        return show(queue, &topic, args);
     }
     for done in queue.retain(&topic, args.past_holds)? {
         let (name, partition) = (&topic.name, done.partition);
         print_line(format_args!("{name}/{partition}: let go of {} messages", count(done.deleted)))?;
-        if let Some(Hold { holder, offset, .. }) = done.held_by {
+        let held_by = done.held_by.filter(|hold| !is_note(&hold.holder));
+        if let Some(Hold { holder, offset, .. }) = held_by {
             print_line(format_args!("  {holder} still needs offset {offset} and what follows"))?;
         }
     }
     Ok(Outcome::Fine)
 }
 
-fn show(queue: &dyn Queue, topic: &Topic) -> anyhow::Result<Outcome> {
-    let policy = queue.policy(topic)?;
-    let limit = |value: Option<u64>, unit: &str| {
-        value.map_or("any".to_owned(), |value| format!("{} {unit}", count(value)))
-    };
-    print_line(format_args!(
-        "{} keeps messages of {} age, and {} a partition",
-        topic.name,
-        limit(policy.max_age_ms, "ms"),
-        limit(policy.max_bytes, "bytes")
-    ))?;
+fn show(queue: &dyn Queue, topic: &Topic, args: &Args) -> anyhow::Result<Outcome> {
+    match (&args.place_of_topic, &args.place.queue) {
+        (Where::Queue, Url::RocketMq(_)) => print_line(format_args!(
+            "{} is kept as its brokers are set, whoever needs it; `seismic doctor` shows the settings",
+            topic.name
+        ))?,
+        _ => show_policy(queue, topic)?,
+    }
     for (partition, span) in topic.all().zip(queue.spans(topic)?) {
         print_line(format_args!(
             "{}/{partition}: offsets {} to {}",
             topic.name, span.first, span.end
         ))?;
     }
-    for Hold { holder, partition, offset } in queue.holds(topic)? {
+    let holds = queue.holds(topic)?;
+    for Hold { holder, partition, offset } in holds.iter().filter(|hold| !is_note(&hold.holder)) {
         print_line(format_args!("{holder} needs {partition} from offset {offset} on"))?;
     }
     Ok(Outcome::Fine)
+}
+
+fn show_policy(queue: &dyn Queue, topic: &Topic) -> anyhow::Result<()> {
+    let policy = queue.policy(topic)?;
+    let limit = |value: Option<u64>, unit: &str| {
+        value.map_or("any".to_owned(), |value| format!("{} {unit}", count(value)))
+    };
+    Ok(print_line(format_args!(
+        "{} keeps messages of {} age, and {} a partition",
+        topic.name,
+        limit(policy.max_age_ms, "ms"),
+        limit(policy.max_bytes, "bytes")
+    ))?)
 }

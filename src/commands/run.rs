@@ -15,7 +15,7 @@ use seismic_sinks::{Relay, Spec};
 
 use self::origin::Origin;
 use self::own::Own;
-use super::sinks::Sinks;
+use super::sinks::{Sinks, begin};
 use crate::exit::{Outcome, Usage};
 use crate::out::tell;
 use crate::place::Place;
@@ -232,7 +232,12 @@ fn run_until(args: &Args, stop: &Arc<AtomicBool>) -> anyhow::Result<Outcome> {
         origin.set(run_job, stop)?;
     }
     thread::scope(|scope| {
-        let sinks = Sinks::start(scope, relays(&*home, args, &progress)?, stop);
+        let relays = match relays(&*home, args, &progress, stop) {
+            // Stopped while it waited for what a sink needs: nothing was begun.
+            Err(_) if stop.load(Ordering::Relaxed) => return Ok(()),
+            relays => relays?,
+        };
+        let sinks = Sinks::start(scope, relays, stop);
         let ran = seismic_pipeline::run(run_job, stop, &progress);
         let is_done = ran.is_ok() && !stop.load(Ordering::Relaxed);
         let shown = sinks.end(&*home, is_done, stop);
@@ -254,16 +259,17 @@ fn relays<'a>(
     home: &'a dyn Home,
     args: &Args,
     progress: &Arc<Progress>,
+    stop: &AtomicBool,
 ) -> anyhow::Result<Vec<(Spec, Relay<'a>)>> {
     let context = seismic_sinks::Context::of(home)?;
     let context = context.at(args.place.queue.clone(), args.place.home_url());
     let mut relays = Vec::new();
     for spec in &args.sinks {
-        let mut sink = seismic_sinks::open(spec, &context)?;
-        if !sink.keeps_position() {
-            sink = Box::new(Own::new(sink, progress));
-        }
-        relays.push((spec.clone(), Relay::new(home, sink)?));
+        let open = || {
+            let sink = seismic_sinks::open(spec, &context)?;
+            Ok(if sink.keeps_position() { sink } else { Box::new(Own::new(sink, progress)) })
+        };
+        relays.push((spec.clone(), begin(home, stop, open)?));
     }
     Ok(relays)
 }

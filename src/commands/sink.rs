@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use seismic_queue::{Error, Home, patiently, sleep};
-use seismic_sinks::{Context, Relay, Spec};
+use seismic_sinks::{Context, Spec};
 
-use super::sinks::Sinks;
+use super::sinks::{Sinks, begin};
 use crate::exit::Outcome;
 use crate::out::tell;
 use crate::place::Place;
@@ -43,7 +43,10 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     };
     let Some(context) = find_job(&*home, args, &stop)? else { return Ok(Outcome::Fine) };
     let context = context.at(args.place.queue.clone(), args.place.home_url());
-    let relay = Relay::new(&*home, seismic_sinks::open(&args.sink, &context)?)?;
+    let relay = match begin(&*home, &stop, || seismic_sinks::open(&args.sink, &context)) {
+        Err(_) if stop.load(Ordering::Relaxed) => return Ok(Outcome::Fine),
+        begun => begun?,
+    };
     thread::scope(|scope| {
         let sinks = Sinks::start(scope, vec![(args.sink.clone(), relay)], &stop);
         if args.until_caught_up {

@@ -7,13 +7,26 @@ use std::thread::{self, Scope, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use seismic_queue::{Home, Span};
-use seismic_sinks::{Finish, Relay, Spec};
+use seismic_queue::{Home, Span, patiently_by};
+use seismic_sinks::{Finish, Relay, Sink, Spec};
 
 use crate::out::tell;
 
 /// After a stop, sinks may still write what is committed for this long.
 const SINK_PATIENCE: Duration = Duration::from_millis(1_500);
+
+/// Opens a sink that shows the rows of `home`, and lets it recover. What may pass is waited for, as a
+/// broker that is busy.
+///
+/// # Errors
+/// What the sink says; after a stop also what might have passed.
+pub fn begin<'a>(
+    home: &'a dyn Home,
+    stop: &AtomicBool,
+    open: impl Fn() -> seismic_sinks::Result<Box<dyn Sink>>,
+) -> seismic_sinks::Result<Relay<'a>> {
+    patiently_by(seismic_sinks::Error::kind, stop, || Relay::new(home, open()?))
+}
 
 /// Running sinks. Dropping them ends them.
 pub struct Sinks<'scope> {

@@ -4,7 +4,7 @@ mod members;
 mod sensors;
 
 use seismic_pipeline::{Counters, Note, Pinned, Reason, Rolled};
-use seismic_queue::{Job, PartitionView, Span, View};
+use seismic_queue::{Job, PartitionView, Span, View, is_note};
 use serde_json::{Value, json};
 
 use crate::exit::Outcome;
@@ -36,10 +36,7 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     let view = home.view()?;
     let queue = args.place.open_queue_of(&view.job.input.name)?;
     let input = queue.topic(&view.job.input.name)?;
-    if input.id != view.job.input.id {
-        let (topic, at) = (input.name, queue.name());
-        return Err(seismic_queue::Error::TopicRemade { topic, at }.into());
-    }
+    view.job.input.is_still(&input, &queue.name())?;
     let spans = queue.spans(&input)?;
     let look = || sensors::look(&*queue, home.topics(), &view, args.last);
     let health = args.sensors.then(look).transpose()?;
@@ -189,7 +186,7 @@ impl Status {
     fn sinks(&self) -> Vec<(&str, u64)> {
         let mut sinks: Vec<(&str, u64)> = Vec::new();
         // A name with a `#` is a note that a sink keeps, no position.
-        let shown = self.view.sinks.iter().filter(|position| !position.sink.contains('#'));
+        let shown = self.view.sinks.iter().filter(|position| !is_note(&position.sink));
         for position in shown {
             let end = self.view.partitions[position.partition.0 as usize].rows.end;
             let behind = end.0.saturating_sub(position.next.0);

@@ -4,17 +4,15 @@ use std::time::Duration;
 
 use super::trial::Trial;
 use crate::stage::ROWS;
-use crate::truth;
 
 /// Kills the consumer so often, each time at another moment, and proves the job.
-fn kill_consumers(mut trial: Trial, load: &str, kills: u64) {
+pub fn kill_consumers(mut trial: Trial, load: &str, kills: u64) {
     let load = trial.load_with(load);
     let mut consumer = trial.start();
     for _ in 0..Trial::rounds(kills) {
         trial.wait(20..700);
         trial.kill(consumer);
-        let uncommitted = truth::csv_rows_not_in_the_topic(&trial.stage, "csv");
-        assert_eq!(uncommitted, Vec::<Vec<String>>::new(), "only what is committed is in CSV");
+        trial.sink_must_be_committed();
         consumer = trial.resume();
     }
     consumer.stop(rustix::process::Signal::TERM).ok();

@@ -15,12 +15,16 @@ use crate::stage::{Running, wait_until};
 #[test]
 fn a_consumer_that_dies_at_each_named_place_loses_and_doubles_nothing() {
     let what = "death at each named place of step, commit, snapshot, replay and CSV sink";
-    let mut trial = Trial::new(1, what);
+    die_at_each(Trial::new(1, what), &sink::ALL);
+}
+
+/// The consumer dies at each named place of its own, and at these of its sink.
+pub fn die_at_each(mut trial: Trial, of_sink: &[&str]) {
     let load = trial.load();
     let consumer = trial.start();
     trial.kill(consumer);
     for _ in 0..Trial::rounds(1) {
-        for place in slot::ALL.iter().chain(&queue::COMMITTING).chain(&sink::ALL) {
+        for place in slot::ALL.iter().chain(&queue::COMMITTING).chain(of_sink) {
             die_at(&mut trial, place);
         }
         let consumer = trial.resume();
@@ -31,13 +35,18 @@ fn a_consumer_that_dies_at_each_named_place_loses_and_doubles_nothing() {
 
 #[test]
 fn five_recoveries_that_die_one_after_the_other_change_nothing() {
-    let mut trial = Trial::new(2, "death in five recoveries running, in replay and in truncation");
+    let trial = Trial::new(2, "death in five recoveries running, in replay and in truncation");
+    die_in_recoveries(trial, sink::IN_TRUNCATION);
+}
+
+/// The consumer dies in five recoveries running, one of them in that of its sink.
+pub fn die_in_recoveries(mut trial: Trial, in_sink: &str) {
     let load = trial.load();
     let mut consumer = trial.start();
     for _ in 0..Trial::rounds(2) {
         trial.wait(200..800);
         trial.kill(consumer);
-        for place in [slot::REPLAY, slot::REPLAY, sink::IN_TRUNCATION, slot::REPLAY, slot::REPLAY] {
+        for place in [slot::REPLAY, slot::REPLAY, in_sink, slot::REPLAY, slot::REPLAY] {
             die_at(&mut trial, place);
         }
         consumer = trial.resume();
@@ -50,8 +59,9 @@ fn five_recoveries_that_die_one_after_the_other_change_nothing() {
 fn die_at(trial: &mut Trial, place: &str) {
     let is_of_snapshots = [slot::SNAPSHOT_TAKEN, queue::SNAPSHOT_CHUNK, queue::BEFORE_PRUNE];
     let is_of_snapshots = is_of_snapshots.contains(&place);
+    let is_of_recovery = [sink::IN_TRUNCATION, sink::AFTER_FENCE].contains(&place);
     for most_passes in [if is_of_snapshots { 3 } else { 20 }, 1, 1, 1, 1] {
-        let passes = if place == sink::IN_TRUNCATION { 0 } else { trial.dice.draw(0..most_passes) };
+        let passes = if is_of_recovery { 0 } else { trial.dice.draw(0..most_passes) };
         let before = trial.rows();
         let mut consumer = trial.start_failing(&format!("{place}={passes}*off->return(abort)"));
         if is_of_snapshots {

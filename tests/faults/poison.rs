@@ -37,17 +37,17 @@ pub fn event_times() -> Vec<Poison> {
     ]
 }
 
-/// Messages that are no records, or hardly.
-pub fn payloads(dice: &mut Dice) -> Vec<Poison> {
+/// Messages that are no records, or hardly; some are so `long`, in bytes.
+pub fn payloads(dice: &mut Dice, long: u64) -> Vec<Poison> {
     let whole = record("poison").encode_to_vec();
     let mut poisons = vec![
         (whole[..whole.len() - 1].to_vec(), Some("unparseable")),
         // A sensor id as a number.
         ([&[0x08, 0x07], &whole[..]].concat(), Some("unparseable")),
-        (dice.bytes(10 << 20), Some("unparseable")),
+        (dice.bytes(long), Some("unparseable")),
         (vec![0x0a, 2, 0xff, 0xfe], Some("unparseable")),
         (Vec::new(), Some("empty_sensor")),
-        poisoned(|record| record.sensor_id = "x".repeat(10 << 20), Some("long_sensor")),
+        poisoned(|record| record.sensor_id = "x".repeat(long as usize), Some("long_sensor")),
         // A batch that promises more than there is.
         (vec![0x7a, 0xff, 0xff, 0xff, 0xff, 0x0f], Some("unparseable")),
     ];
@@ -88,7 +88,7 @@ fn event_times_of_any_value_touch_no_other_sensor() {
 fn payloads_of_any_kind_are_dead_letters_once() {
     let mut trial =
         Trial::new(15, "payloads: truncated, wrong wire type, 10 MB, not UTF-8, empty, random");
-    let poisons = payloads(&mut trial.dice);
+    let poisons = payloads(&mut trial.dice, 10 << 20);
     poison(trial, &poisons);
 }
 
@@ -100,7 +100,7 @@ fn amplitudes_that_are_no_numbers_are_rejected_and_the_smallest_are_exact() {
 
 /// Publishes the poison in the middle of a load, kills the consumer after it, and proves that it
 /// ended as it must and nothing else was touched.
-fn poison(mut trial: Trial, poisons: &[Poison]) {
+pub fn poison(mut trial: Trial, poisons: &[Poison]) {
     let load = trial.load_with("--rate 5000 --sensors 50 --pack 5 --anomaly-percent 0");
     let mut consumer = trial.start();
     let mut publisher = Publisher::new(&trial.stage);

@@ -39,7 +39,8 @@ fn a_generator_that_dies_at_each_place_of_an_append_adds_nothing_twice() {
     let mut consumer = None;
     for place in APPENDING.iter().cycle().take(2 * Trial::rounds(2) as usize) {
         let mut command = trial.stage.command(&load);
-        let passes = trial.dice.draw(0..2);
+        // All of it may be one append: the first dies in any case.
+        let passes = if trial.line.tries == 0 { 0 } else { trial.dice.draw(0..2) };
         command.env("FAILPOINTS", format!("{place}={passes}*off->return(abort)"));
         let done = trial.stage.start(command).wait();
         if done.code != Some(0) {

@@ -34,14 +34,21 @@ pub struct Publisher {
 impl Publisher {
     /// To the stage's topic of records, which it makes.
     pub fn new(stage: &Stage) -> Self {
+        if let Some(at) = stage.place.iter().position(|option| option == "--queue") {
+            return Publisher::to(&stage.place[at + 1], &stage.data);
+        }
         std::fs::create_dir_all(stage.path("output")).unwrap();
         Publisher::at(&format!("sqlite:{}", stage.path(QUEUE).display()))
     }
 
     /// To the topic of records in the queue of that URL.
     pub fn at(url: &str) -> Self {
+        Publisher::to(url, DATA)
+    }
+
+    fn to(url: &str, topic: &str) -> Self {
         let queue: Box<dyn Queue> = seismic_queue::open(&url.parse().unwrap()).unwrap();
-        let topic = queue.create(DATA, 4).unwrap();
+        let topic = queue.create(topic, 4).unwrap();
         let id = format!("test {}", clock::now_ms());
         let producer = queue.producer(&topic, &id).unwrap();
         Publisher { producer, topic, sequences: HashMap::new(), count: 0 }

@@ -6,7 +6,11 @@ use crate::stage::wait_until;
 
 #[test]
 fn a_second_service_on_one_home_is_refused_and_harms_nothing() {
-    let mut trial = Trial::new(21, "a second service on a home that has one");
+    start_a_second(Trial::new(21, "a second service on a home that has one"));
+}
+
+/// Starts a second service on the home again and again, also while the first one is asleep.
+pub fn start_a_second(mut trial: Trial) {
     let load = trial.load();
     let mut consumer = trial.start();
     for round in 0..Trial::rounds(4) {

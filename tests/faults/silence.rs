@@ -17,10 +17,14 @@ const SENSORS: [&str; 8] = ["A", "B", "C", "D", "E", "F", "G", "H"];
 
 #[test]
 fn silent_sensors_are_closed_within_the_idle_bound_and_a_burst_after_silence_is_counted() {
-    let trial = Trial::new(17, "one sensor silent, all silent, a burst after silence");
+    fall_silent(Trial::new(17, "one sensor silent, all silent, a burst after silence"));
+}
+
+/// One sensor falls silent, then all, and then they all speak at once, a few times.
+pub fn fall_silent(trial: Trial) {
     let mut trial = trial.option("--idle-timeout-ms", &IDLE_MS.to_string());
     let mut publisher = Publisher::new(&trial.stage);
-    let mut consumer = trial.stage.spawn(&trial.job(&[]));
+    let mut consumer = trial.spawn(&[]);
     let mut said_by_first = 0;
     for _ in 0..Trial::rounds(2) {
         let began = Instant::now();
@@ -57,7 +61,7 @@ fn a_producer_that_stands_still_in_an_append_is_not_taken_for_silence() {
     let mut command = trial.stage.command(&args);
     command.env("FAILPOINTS", "append-in-transaction=5%sleep(1500)");
     let load = trial.stage.start(command);
-    let mut consumer = trial.stage.spawn(&trial.job(&[]));
+    let mut consumer = trial.spawn(&[]);
     trial.wait_for_rows(&mut consumer, 0);
     for _ in 0..Trial::rounds(3) {
         // Long enough for a few of them.

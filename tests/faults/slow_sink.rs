@@ -22,11 +22,16 @@ fn slowness() -> Duration {
 
 #[test]
 fn a_slow_csv_sink_never_stalls_windows() {
-    let mut trial = Trial::new(18, "a CSV sink that takes 300 ms for each batch of rows");
+    let trial = Trial::new(18, "a CSV sink that takes 300 ms for each batch of rows");
+    slow_down(trial, "sink-after-write");
+}
+
+/// The sink takes 300 ms each time it passes that place.
+pub fn slow_down(mut trial: Trial, place: &str) {
     let load = trial.load();
     trial.start().stop(Signal::TERM).ok();
-    let mut consumer =
-        trial.flows_again(|trial| trial.start_failing("sink-after-write=sleep(300)"));
+    let slow = format!("{place}=sleep(300)");
+    let mut consumer = trial.flows_again(|trial| trial.start_failing(&slow));
     let began = Instant::now();
     while began.elapsed() < slowness() {
         let before = trial.rows();

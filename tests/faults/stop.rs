@@ -27,7 +27,7 @@ fn sigterm_during_a_commit_stops_a_run_that_the_next_one_continues_without_repla
     stop_under_load(trial, Signal::TERM, "sleep(200)");
 }
 
-fn stop_under_load(mut trial: Trial, signal: Signal, commits: &str) {
+pub fn stop_under_load(mut trial: Trial, signal: Signal, commits: &str) {
     let load = trial.load();
     let mut slowest = Duration::ZERO;
     for _ in 0..Trial::rounds(3) {

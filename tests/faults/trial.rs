@@ -2,11 +2,15 @@
 //! the end.
 //!
 //! The proof is threefold. `seismic verify` folds the log again with the job's own engine and
-//! compares the CSV folder too; `truth.rs` reckons plainly and shares nothing with it; and the
+//! compares the sink's rows too; `truth.rs` reckons plainly and shares nothing with it; and the
 //! reader must have seen exactly the rows that one sees who comes later.
+//!
+//! The log is in the embedded queue or in RocketMQ; then the sink is a topic there, of which those
+//! who read it by the rule must get each row once. The home is a file of its own either way.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags};
@@ -18,7 +22,7 @@ use super::line::Line;
 use crate::counts::expected_reasons;
 use crate::findings::{Findings, compare};
 use crate::lines::fingerprints;
-use crate::stage::{DATA, DEAD, Done, ROWS, Running, Stage, let_it_work, wait_until};
+use crate::stage::{DEAD, Done, ROWS, Running, Stage, let_it_work, wait_until};
 use crate::truth::{self, Ends, int};
 
 pub const HOME: &str = "output/queue.seismic.home.db";
@@ -44,14 +48,15 @@ pub struct Trial {
     pub line: Line,
     /// The home's file.
     pub home: String,
+    /// URL at which the consumer finds the queue, where that is another way than everyone's.
+    way: Option<String>,
     job: Vec<String>,
     reader: Option<Running>,
     /// Findings so far: what readers before the last one have seen.
     findings: Findings,
     /// Whether the log is still there from where the job began.
     is_log_whole: bool,
-    /// Whether there are so many records that only `verify` reckons them again, the CSV folder's
-    /// too.
+    /// Whether there are so many records that only `verify` reckons them again, the sink's too.
     is_too_large: bool,
 }
 
@@ -63,12 +68,27 @@ impl Trial {
             dice: Dice::new(),
             line: Line::new(fault, what),
             home: HOME.to_owned(),
+            way: None,
             job: JOB.map(str::to_owned).to_vec(),
             reader: None,
             findings: Findings::default(),
             is_log_whole: true,
             is_too_large: false,
         }
+    }
+
+    /// The log is the topic `data` of the queue at that URL, and the sink is `sink`.
+    pub fn on(mut self, url: &str, data: &str, sink: &str) -> Self {
+        let home = format!("sqlite:{HOME}");
+        self.stage.place = ["--queue", url, "--home", &home].map(str::to_owned).to_vec();
+        self.stage.data = data.to_owned();
+        self.option("--topic", data).option("--sink", sink)
+    }
+
+    /// Has the consumer find the queue at this URL.
+    pub fn by_way_of(mut self, url: &str) -> Self {
+        self.way = Some(url.to_owned());
+        self
     }
 
     /// Gives the consumer this option too, or with another value.
@@ -97,10 +117,10 @@ impl Trial {
 
     /// Publishes as these options say until it is stopped. Returns when the topic is there.
     pub fn load_with(&self, options: &str) -> Running {
-        let mut args = vec!["generate", "--forever", "--json"];
+        let mut args = vec!["generate", "--forever", "--json", "--topic", &self.stage.data];
         args.extend(options.split_whitespace());
         let load = self.stage.spawn(&args);
-        wait_until("records", || !self.stage.run(&["read", DATA, "--max", "1"]).stdout.is_empty());
+        self.stage.wait_for_records();
         load
     }
 
@@ -112,21 +132,34 @@ impl Trial {
     /// Starts the consumer and waits for a new row. With the first comes the reader.
     pub fn start(&mut self) -> Running {
         let before = self.rows();
-        let mut consumer = self.stage.spawn(&self.job(&[]));
+        let mut consumer = self.spawn(&[]);
         self.wait_for_rows(&mut consumer, before);
         consumer
     }
 
+    /// Starts the consumer; waits for nothing.
+    pub fn spawn(&self, also: &[&str]) -> Running {
+        self.stage.start(self.command(also))
+    }
+
+    fn command(&self, also: &[&str]) -> Command {
+        let mut place = self.stage.place.clone();
+        if let Some(way) = &self.way {
+            place[1].clone_from(way);
+        }
+        self.stage.command_at(&self.job(also), &place)
+    }
+
     /// Starts the consumer with named places at which it fails; waits for nothing.
     pub fn start_failing(&self, failpoints: &str) -> Running {
-        let mut command = self.stage.command(&self.job(&[]));
+        let mut command = self.command(&[]);
         command.env("FAILPOINTS", failpoints);
         self.stage.start(command)
     }
 
     /// Starts the consumer after a fault, and notes how long it takes until a new row is there.
     pub fn resume(&mut self) -> Running {
-        self.flows_again(|trial| trial.stage.spawn(&trial.job(&[])))
+        self.flows_again(|trial| trial.spawn(&[]))
     }
 
     /// Ends a fault, which gives the consumer, and notes how long it takes until a new row is there.
@@ -209,10 +242,18 @@ impl Trial {
         }
         self.ask_the_reader();
         if !self.is_too_large {
-            let (lost, doubled) = truth::difference_of_csv(&self.stage, "csv");
-            self.findings.add(lost, doubled, "CSV and the result topic differ");
+            self.ask_the_sink();
         }
         self.finish();
+    }
+
+    /// Compares what is in the sink with the result topic.
+    pub fn ask_the_sink(&mut self) {
+        let (lost, doubled) = match self.sink() {
+            ("rocketmq", topic) => truth::difference_of_topic(&self.stage, topic),
+            (_, folder) => truth::difference_of_csv(&self.stage, folder),
+        };
+        self.findings.add(lost, doubled, "the sink and the result topic differ");
     }
 
     /// Prints the line, and fails if anything was found.
@@ -245,16 +286,37 @@ impl Trial {
             }
             ends
         };
-        Ends { data: of(DATA), rows: of(ROWS), dead: of(DEAD) }
+        Ends { data: of(&self.stage.data), rows: of(ROWS), dead: of(DEAD) }
+    }
+
+    /// Nothing may be in the sink that is not committed.
+    pub fn sink_must_be_committed(&self) {
+        let uncommitted = match self.sink() {
+            ("rocketmq", topic) => truth::rows_by_the_rule_not_in_the_topic(&self.stage, topic),
+            (_, folder) => {
+                let rows = truth::csv_rows_not_in_the_topic(&self.stage, folder);
+                rows.iter().map(|row| row.join(",")).collect()
+            }
+        };
+        assert_eq!(uncommitted, Vec::<String>::new(), "only what is committed is in the sink");
     }
 
     fn window_ms(&self) -> i64 {
-        let at = self.job.iter().position(|option| option == "--window-ms").unwrap() + 1;
-        self.job[at].parse().unwrap()
+        self.value("--window-ms").parse().unwrap()
+    }
+
+    /// Kind and place of the sink.
+    fn sink(&self) -> (&str, &str) {
+        self.value("--sink").split_once(':').unwrap()
+    }
+
+    fn value(&self, option: &str) -> &str {
+        let at = self.job.iter().position(|it| it == option).unwrap() + 1;
+        &self.job[at]
     }
 
     fn verify(&mut self) {
-        let mut args = vec!["verify", "--json", "--sink", "csv:csv"];
+        let mut args = vec!["verify", "--json", "--sink", self.value("--sink")];
         if self.is_log_whole {
             args.push("--complete");
         }

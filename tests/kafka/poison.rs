@@ -18,7 +18,7 @@ fn event_times_of_any_value_touch_no_other_sensor() {
 #[test]
 fn payloads_of_any_kind_are_dead_letters_once() {
     let what = "payloads: truncated, wrong wire type, 10 MB, not UTF-8, empty, random";
-    poison(15, what, &payloads(&mut Dice::new()));
+    poison(15, what, &payloads(&mut Dice::new(), 10 << 20));
 }
 
 #[test]

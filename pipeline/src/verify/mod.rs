@@ -40,11 +40,7 @@ pub fn verify(
 ) -> Result<Report> {
     let view = home.view()?;
     let input = queue.topic(&view.job.input.name)?;
-    if input.id != view.job.input.id {
-        return Err(
-            seismic_queue::Error::TopicRemade { topic: input.name, at: queue.name() }.into()
-        );
-    }
+    view.job.input.is_still(&input, &queue.name())?;
     let mut report = Report::default();
     for (partition, part) in input.all().zip(&view.partitions) {
         let Some(progress_note) = &part.progress else {

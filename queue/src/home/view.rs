@@ -39,6 +39,14 @@ pub struct PartitionView {
     pub checkpoints: Vec<CheckpointInfo>,
 }
 
+/// Whether a name of [`Home::note_sink`](crate::Home::note_sink) is not that of a sink, but of what one
+/// remembers besides its position. Such a note lies beyond any row, holds nothing, and is not for
+/// people.
+#[must_use]
+pub fn is_note(sink: &str) -> bool {
+    sink.contains('#')
+}
+
 /// How far a sink has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SinkPosition {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::connection::{Answer, Connection};
+use super::connection::{Answer, Connection, Identity};
 use super::error::{Error, Result};
 use super::limits;
 use super::protocol::batch::Batch;
@@ -18,6 +18,8 @@ use super::protocol::code::{pull, request, response};
 use super::protocol::frame::{Frame, Request};
 use super::protocol::sign::Credentials;
 use super::route::{ClusterInfo, Place, Route};
+use super::tls::Tls;
+use crate::Nameservers;
 
 /// Group of readers that belong to none (`MixAll.TOOLS_CONSUMER_GROUP`).
 pub(super) const TOOLS_GROUP: &str = "TOOLS_CONSUMER";
@@ -28,7 +30,7 @@ const PRODUCER_GROUP: &str = "seismic";
 #[derive(Debug)]
 pub(super) struct Client {
     nameservers: Vec<String>,
-    credentials: Option<Credentials>,
+    identity: Identity,
     connections: HashMap<String, Connection>,
 }
 
@@ -57,22 +59,25 @@ pub(super) enum Pulled {
 }
 
 impl Client {
-    pub(super) fn new(nameservers: &[String]) -> Result<Client> {
-        let credentials = Credentials::from_environment()?;
-        let nameservers = nameservers.to_vec();
-        Ok(Client { nameservers, credentials, connections: HashMap::new() })
+    pub(super) fn new(nameservers: &Nameservers) -> Result<Client> {
+        let identity = Identity {
+            credentials: Credentials::from_environment()?,
+            tls: nameservers.is_encrypted.then(Tls::from_environment).transpose()?,
+        };
+        let nameservers = nameservers.names.clone();
+        Ok(Client { nameservers, identity, connections: HashMap::new() })
     }
 
     /// Another client of the same cluster, with connections of its own.
     pub(super) fn another(&self) -> Client {
-        let (nameservers, credentials) = (self.nameservers.clone(), self.credentials.clone());
-        Client { nameservers, credentials, connections: HashMap::new() }
+        let (nameservers, identity) = (self.nameservers.clone(), self.identity.clone());
+        Client { nameservers, identity, connections: HashMap::new() }
     }
 
     /// The connection to an address, made if it is not there or was lost.
     pub(super) fn connection(&mut self, at: &str) -> Result<&Connection> {
         if self.connections.get(at).is_none_or(Connection::is_lost) {
-            let connection = Connection::open(at, self.credentials.clone())?;
+            let connection = Connection::open(at, &self.identity)?;
             self.connections.insert(at.to_owned(), connection);
         }
         Ok(&self.connections[at])

@@ -1,4 +1,4 @@
-//! One socket to a nameserver or broker: requests go out one after the other without waiting,
+//! One socket to a nameserver or broker, encrypted or not: requests go out one after the other without waiting,
 //! answers are told apart by their number (`opaque`) and go to whoever asked.
 //!
 //! A thread reads. When the connection ends, for whatever reason, all who wait are told at once, and
@@ -18,6 +18,7 @@ use super::error::{Error, Result};
 use super::limits;
 use super::protocol::frame::{Frame, Request};
 use super::protocol::sign::Credentials;
+use super::tls::{Session, Tls};
 
 /// What became of a request.
 #[derive(Debug)]
@@ -25,6 +26,15 @@ pub(super) struct Answer {
     /// Its number, as [`Connection::send`] gave it.
     pub(super) opaque: i32,
     pub(super) outcome: Result<Frame>,
+}
+
+/// Who we are to servers, and how we speak to them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Identity {
+    /// With which requests are signed.
+    pub(super) credentials: Option<Credentials>,
+    /// `None`: not encrypted.
+    pub(super) tls: Option<Tls>,
 }
 
 /// A live or dead connection.
@@ -38,6 +48,7 @@ pub(super) struct Connection {
 struct Shared {
     at: String,
     stream: TcpStream,
+    session: Option<Session>,
     /// Held while a frame is written, so that frames never mix.
     writing: Mutex<()>,
     state: Mutex<State>,
@@ -58,13 +69,15 @@ impl Connection {
     /// Connects to `host:port`.
     ///
     /// # Errors
-    /// [`Error::Unreachable`].
-    pub(super) fn open(at: &str, credentials: Option<Credentials>) -> Result<Connection> {
+    /// [`Error::Unreachable`], [`Error::Untrusted`].
+    pub(super) fn open(at: &str, identity: &Identity) -> Result<Connection> {
         let unreachable = |source| Error::Unreachable { at: at.to_owned(), source };
         let stream = connect(at).map_err(unreachable)?;
+        let session = identity.tls.as_ref().map(|tls| tls.shake_hands(at, &stream)).transpose()?;
         let shared = Arc::new(Shared {
             at: at.to_owned(),
             stream,
+            session,
             writing: Mutex::default(),
             state: Mutex::default(),
         });
@@ -75,7 +88,7 @@ impl Connection {
         };
         let named = thread::Builder::new().name(format!("rocketmq {at}"));
         named.spawn(read).map_err(unreachable)?;
-        Ok(Connection { shared, credentials })
+        Ok(Connection { shared, credentials: identity.credentials.clone() })
     }
 
     /// Whether it has ended.
@@ -106,11 +119,7 @@ impl Connection {
             }
             state.waiting.insert(opaque, to.clone());
         }
-        let writing = self.shared.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut stream = &self.shared.stream;
-        let written = stream.write_all(&head).and_then(|()| stream.write_all(&request.body));
-        drop(writing);
-        if let Err(error) = written {
+        if let Err(error) = self.shared.write(&[&head, &request.body]) {
             // Part of it may have gone out: the one who waits is told that it is lost.
             self.shared.lose(&format!("sending failed: {error}"));
         }
@@ -157,6 +166,15 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn write(&self, parts: &[&[u8]]) -> io::Result<()> {
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut stream = &self.stream;
+        match &self.session {
+            Some(session) => stream.write_all(&session.seal(parts)?),
+            None => parts.iter().try_for_each(|part| stream.write_all(part)),
+        }
+    }
+
     fn lose(&self, why: &str) {
         let mut state = self.state();
         state.lost.get_or_insert_with(|| why.to_owned());
@@ -188,8 +206,14 @@ fn connect(at: &str) -> io::Result<TcpStream> {
 
 /// Hands answers on until the connection ends, and says why it did.
 fn read_frames(shared: &Shared) -> String {
+    let mut plain = &shared.stream;
+    let mut opener = shared.session.as_ref().map(|session| session.opener(&shared.stream));
+    let from: &mut dyn Read = match &mut opener {
+        Some(opener) => opener,
+        None => &mut plain,
+    };
     loop {
-        let frame = match read_frame(&shared.stream) {
+        let frame = match read_frame(&mut *from) {
             Ok(Some(bytes)) => Frame::decode(bytes),
             Ok(None) => return "the other side closed it".to_owned(),
             Err(error) => return error.to_string(),
@@ -263,7 +287,7 @@ mod tests {
                 stream.write_all(&answer(frame.opaque, &frame.code.to_string())).unwrap();
             }
         });
-        let connection = Connection::open(&at, None).unwrap();
+        let connection = Connection::open(&at, &Identity::default()).unwrap();
         let (to, answers) = mpsc::channel();
         let sent = [11, 22].map(|code| (connection.send(Request::new(code), &to).unwrap(), code));
         for _ in sent {
@@ -276,7 +300,7 @@ mod tests {
     #[test]
     fn all_who_wait_are_told_at_once_when_the_other_side_goes_away() {
         let at = server(|stream| drop((request_of(&stream), request_of(&stream))));
-        let connection = Connection::open(&at, None).unwrap();
+        let connection = Connection::open(&at, &Identity::default()).unwrap();
         let (to, answers) = mpsc::channel();
         let began = Instant::now();
         for code in [1, 2] {
@@ -298,7 +322,7 @@ mod tests {
             request_of(&stream);
             thread::sleep(Duration::from_secs(60));
         });
-        let connection = Connection::open(&at, None).unwrap();
+        let connection = Connection::open(&at, &Identity::default()).unwrap();
         let error = connection.call(Request::new(1), "testing", Duration::from_millis(50));
         assert!(matches!(error, Err(Error::Silent { doing: "testing", .. })), "{error:?}");
         assert!(connection.is_lost());
@@ -313,7 +337,7 @@ mod tests {
                 stream.write_all(&bytes).unwrap();
                 thread::sleep(Duration::from_secs(60));
             });
-            let connection = Connection::open(&at, None).unwrap();
+            let connection = Connection::open(&at, &Identity::default()).unwrap();
             let error = connection.call(Request::new(1), "testing", limits::CALL).unwrap_err();
             assert!(matches!(error, Error::Lost { .. }), "{error}");
         }
@@ -333,7 +357,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let at = listener.local_addr().unwrap().to_string();
         drop(listener);
-        let error = Connection::open(&at, None).unwrap_err();
+        let error = Connection::open(&at, &Identity::default()).unwrap_err();
         assert!(matches!(&error, Error::Unreachable { .. }) && error.to_string().contains(&at));
     }
 }

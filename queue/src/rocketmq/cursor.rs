@@ -29,6 +29,8 @@ pub(super) struct Cursor {
     pub(super) told: bool,
     /// Since when there is no answer that helps, and when to ask again.
     pub(super) troubled: Option<(Instant, Instant)>,
+    /// Its broker could not be asked, and is left alone until then.
+    pub(super) rests_until: Option<Instant>,
     /// What to say once everything before it was given.
     pub(super) fault: Option<Error>,
 }
@@ -64,6 +66,7 @@ impl Cursor {
             at_end: false,
             told: false,
             troubled: None,
+            rests_until: None,
             fault: None,
         }
     }
@@ -79,6 +82,12 @@ impl Cursor {
             && self.fault.is_none()
             && (!self.at_end || self.told)
             && self.troubled.is_none_or(|(_, again)| again <= now)
+            && self.rests_until.is_none_or(|until| until <= now)
+    }
+
+    /// Whether it is to be asked again soon.
+    pub(super) fn is_troubled(&self) -> bool {
+        self.troubled.is_some() || self.rests_until.is_some()
     }
 
     /// Forgets what was asked for ahead: reading goes on at `next`.

@@ -30,6 +30,13 @@ pub enum Error {
     Field { code: i32, name: &'static str },
     #[error("{at}: the credentials cannot be used: {why}")]
     Credentials { at: String, why: &'static str },
+    #[error("{what}: {why}")]
+    TlsFile { what: &'static str, why: String },
+    #[error(
+        "{at} is not trusted, or speaks no TLS: {why}; ROCKETMQ_TLS_CA_FILE and \
+         ROCKETMQ_TLS_SERVER_NAME say who is"
+    )]
+    Untrusted { at: String, why: String },
     #[error(
         "RocketMQ keeps {what} itself: set fileReservedTime or diskMaxUsedSpaceRatio of the broker"
     )]
@@ -59,7 +66,10 @@ impl Error {
             | Error::NoMaster { .. }
             | Error::Frame { .. }
             | Error::Field { .. } => Kind::Retry,
-            Error::Credentials { .. } | Error::BrokersOwn { .. } => Kind::Config,
+            Error::Credentials { .. }
+            | Error::TlsFile { .. }
+            | Error::Untrusted { .. }
+            | Error::BrokersOwn { .. } => Kind::Config,
         }
     }
 

@@ -5,6 +5,9 @@
 //! followed by pulls that the broker keeps until something comes. [`Event::CaughtUp`] is said only
 //! after a pull that found nothing. Nothing is ever taken from the broker's own idea of a group's
 //! position, and where it would skip messages, reading ends with an error.
+//!
+//! A broker that cannot be asked takes nothing from the partitions of others: what is wrong with it is
+//! said when they have nothing to give.
 
 use std::ops::Range;
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -19,7 +22,7 @@ use super::log::Log;
 use super::outlet::Properties;
 use super::protocol::bytes::Bytes;
 use super::protocol::message::Stored;
-use crate::{Batch, Error, Event, Offset, Partition, Reader, Result};
+use crate::{Batch, Error, Event, Kind, Offset, Partition, Reader, Result};
 
 /// Reads some partitions of a topic.
 pub(super) struct Follower {
@@ -30,6 +33,8 @@ pub(super) struct Follower {
     turn: usize,
     pub(super) to: Sender<Answer>,
     answers: Receiver<Answer>,
+    /// What is wrong with a broker, and will be said.
+    failed: Option<Error>,
     /// Memory for a key that is not there as it was.
     raw_key: Vec<u8>,
     /// Which messages are given; `None`: all.
@@ -43,8 +48,9 @@ impl Follower {
     pub(super) fn new(log: Log, group: String, at: &[(Partition, Offset)]) -> Self {
         let (to, answers) = mpsc::channel();
         let (cursors, raw_key) = (Vec::new(), Vec::new());
+        let (turn, failed, keeps) = (0, None, None);
         let mut follower =
-            Follower { log, group, cursors, turn: 0, to, answers, raw_key, keeps: None };
+            Follower { log, group, cursors, turn, to, answers, failed, raw_key, keeps };
         follower.start(at);
         follower
     }
@@ -95,14 +101,32 @@ impl Follower {
                 Ok(opaque) => opaque,
                 Err(error) => {
                     self.log.refresh();
-                    return Err(error.into());
+                    self.rest(i, error.into())?;
+                    continue;
                 }
             };
             let is_suspended = cursor.told;
             held += usize::from(!is_suspended);
-            self.cursors[i].asked = Some(Asked { opaque, at, since: now, is_suspended });
+            let asked = Some(Asked { opaque, at, since: now, is_suspended });
+            (self.cursors[i].asked, self.cursors[i].rests_until) = (asked, None);
         }
         Ok(())
+    }
+
+    /// The broker of a cursor could not be asked: it is left alone for a while, unless that would not
+    /// help.
+    fn rest(&mut self, i: usize, error: Error) -> Result<()> {
+        if error.kind() != Kind::Retry {
+            return Err(error);
+        }
+        self.cursors[i].rests_until = Some(Instant::now() + limits::REST);
+        self.failed = Some(error);
+        Ok(())
+    }
+
+    /// Says what is wrong with a broker, once.
+    fn say_failed(&mut self) -> Result<()> {
+        self.failed.take().map_or(Ok(()), Err)
     }
 
     /// Takes in an answer.
@@ -115,7 +139,10 @@ impl Follower {
             return Ok(());
         };
         let asked = self.cursors[i].asked.take().expect("it was found by it");
-        let pulled = answer.outcome.and_then(|frame| client::pulled(&asked.at, frame))?;
+        let pulled = match answer.outcome.and_then(|frame| client::pulled(&asked.at, frame)) {
+            Ok(pulled) => pulled,
+            Err(error) => return self.rest(i, error.into()),
+        };
         let topic = || self.log.topic.name.clone();
         let cursor = &mut self.cursors[i];
         let (partition, wanted) = (cursor.partition, cursor.ask);
@@ -180,7 +207,8 @@ impl Follower {
 
     /// Gives up connections on which a pull should have been answered long ago.
     fn check_silent(&mut self) -> Result<()> {
-        for cursor in &mut self.cursors {
+        for i in 0..self.cursors.len() {
+            let cursor = &mut self.cursors[i];
             let Some(asked) = &cursor.asked else { continue };
             let suspend = limits::SUSPEND + limits::SUSPEND_GRACE;
             let patience = if asked.is_suspended { suspend } else { limits::CALL };
@@ -189,7 +217,7 @@ impl Follower {
                 self.log.client.lose(&at, "a pull was not answered in time");
                 cursor.asked = None;
                 let seconds = patience.as_secs();
-                return Err(RocketError::Silent { at, doing: "a pull", seconds }.into());
+                self.rest(i, RocketError::Silent { at, doing: "a pull", seconds }.into())?;
             }
         }
         Ok(())
@@ -212,6 +240,7 @@ impl Follower {
                 Ok(answer) => follower.take(answer)?,
                 Err(_) => follower.check_silent()?,
             }
+            follower.say_failed()?;
             let cursor = &mut follower.cursors[0];
             while let Some(ready) = cursor.ready.pop_front() {
                 let mut rest = Bytes(ready.frame.body());
@@ -249,11 +278,12 @@ impl Reader for Follower {
                 return Ok(event);
             }
             self.check_silent()?;
+            self.say_failed()?;
             let left = wait.saturating_sub(began.elapsed());
             if left.is_zero() {
                 return Ok(Event::Nothing);
             }
-            let is_troubled = self.cursors.iter().any(|cursor| cursor.troubled.is_some());
+            let is_troubled = self.cursors.iter().any(Cursor::is_troubled);
             let pause = if is_troubled { left.min(limits::ASK_AGAIN) } else { left };
             if let Ok(answer) = self.answers.recv_timeout(pause) {
                 self.take(answer)?;

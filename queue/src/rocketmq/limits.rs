@@ -58,6 +58,9 @@ pub(super) const ABOVE_END: Duration = Duration::from_secs(15);
 /// Pause between asking again for what should be there soon.
 pub(super) const ASK_AGAIN: Duration = Duration::from_millis(20);
 
+/// How long a broker that could not be asked is left alone, while partitions of others are read.
+pub(super) const REST: Duration = Duration::from_millis(500);
+
 /// How long the log's end is asked for until the broker has dispatched what it acknowledged.
 pub(super) const DISPATCH: Duration = Duration::from_secs(2);
 

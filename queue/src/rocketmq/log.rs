@@ -27,13 +27,14 @@ impl Log {
     /// The log of `topic`, if it is still that one.
     ///
     /// # Errors
-    /// [`Error::TopicMissing`].
+    /// [`Error::TopicMissing`], [`Error::QueuesDiffer`].
     pub(super) fn open(mut client: Client, at: &str, topic: &Topic) -> Result<Log> {
         match client.route(&topic.name)? {
-            Some(route) if topic_of(&topic.name, &route) == *topic => {
+            Some(route) => {
+                topic.is_still(&topic_of(&topic.name, &route), at)?;
                 Ok(Log { client, topic: topic.clone(), route })
             }
-            _ => Err(Error::TopicMissing { topic: topic.name.clone(), at: at.to_owned() }),
+            None => Err(Error::TopicMissing { topic: topic.name.clone(), at: at.to_owned() }),
         }
     }
 

@@ -35,6 +35,7 @@ mod queue;
 mod route;
 mod source;
 mod tail;
+mod tls;
 
 pub use error::Error;
 pub use follow::Keeps;

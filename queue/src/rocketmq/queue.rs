@@ -16,8 +16,8 @@ use super::producer::RocketProducer;
 use super::source::Teller;
 use crate::sole::SoleSource;
 use crate::{
-    Error, Finding, Hold, Offset, Partition, Policy, Producer, Queue, Reader, Result, Retained,
-    Source, Span, Topic, check,
+    Error, Finding, Hold, Nameservers, Offset, Partition, Policy, Producer, Queue, Reader, Result,
+    Retained, Source, Span, Topic, check,
 };
 
 /// A RocketMQ cluster as a queue.
@@ -32,13 +32,13 @@ pub struct RocketQueue {
 }
 
 impl RocketQueue {
-    /// The cluster of these nameservers, each `host:port`. Nothing is asked of it yet.
+    /// The cluster of these nameservers. Nothing is asked of it yet.
     ///
     /// # Errors
-    /// When credentials are named that cannot be used.
-    pub fn open(nameservers: &[String]) -> Result<RocketQueue> {
+    /// When credentials or certificates are named that cannot be used.
+    pub fn open(nameservers: &Nameservers) -> Result<RocketQueue> {
         Ok(RocketQueue {
-            name: format!("rocketmq://{}", nameservers.join(",")),
+            name: nameservers.to_string(),
             client: Mutex::new(Client::new(nameservers)?),
             group: Arc::new(Mutex::new(TOOLS_GROUP.to_owned())),
             rule: None,
@@ -210,7 +210,10 @@ impl Queue for RocketQueue {
         Err(RocketError::BrokersOwn { what: "retention" }.into())
     }
 
-    fn retain(&self, topic: &Topic, _: bool) -> Result<Vec<Retained>> {
+    fn retain(&self, topic: &Topic, past_holds: bool) -> Result<Vec<Retained>> {
+        if past_holds {
+            return Err(RocketError::BrokersOwn { what: "retention" }.into());
+        }
         let none = |partition| Retained { partition, deleted: 0, held_by: None };
         Ok(topic.all().map(none).collect())
     }

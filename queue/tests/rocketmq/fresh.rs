@@ -11,8 +11,8 @@ use seismic_queue::conformance::Backend;
 use seismic_queue::memory::MemoryHome;
 use seismic_queue::rocketmq::RocketQueue;
 use seismic_queue::{
-    Batch, Claim, Event, Hold, Home, Offset, Partition, Policy, Producer, Queue, Reader, Result,
-    Retained, Source, Span, Topic,
+    Batch, Claim, Event, Hold, Home, Nameservers, Offset, Partition, Policy, Producer, Queue,
+    Reader, Result, Retained, Source, Span, Topic,
 };
 
 /// What a broker needs at most on a busy machine to answer what it knows.
@@ -35,7 +35,7 @@ impl Fresh {
 
     /// The queue without the prefix and the patience.
     pub fn bare(&self) -> RocketQueue {
-        RocketQueue::open(&[self.rocketmq.address()]).unwrap()
+        RocketQueue::open(&Nameservers::one(&self.rocketmq.address())).unwrap()
     }
 }
 

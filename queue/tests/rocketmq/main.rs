@@ -7,3 +7,5 @@ mod conformance;
 mod faults;
 mod fresh;
 mod interop;
+#[path = "../../../tests/faults/line.rs"]
+mod line;

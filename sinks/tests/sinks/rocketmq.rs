@@ -8,7 +8,7 @@ use seismic_brokers::RocketMq as Broker;
 use seismic_proto::{Message as _, SeismicAggRecord};
 use seismic_queue::memory::{Memory, MemoryHome};
 use seismic_queue::rocketmq::{Landed, Out, Outlet, RocketQueue};
-use seismic_queue::{Home, Job, Kind, Offset, Owner, Partition, Queue, Span, Url};
+use seismic_queue::{Home, Job, Kind, Nameservers, Offset, Owner, Partition, Queue, Span, Url};
 use seismic_sinks::conformance::try_write_the_rest;
 use seismic_sinks::conformance::{PARTITIONS, ROWS, assert_whole_rows, batch, row, spans_of};
 use seismic_sinks::rocketmq::{Kept, RocketMq, each_row};
@@ -48,7 +48,7 @@ impl Place {
     }
 
     fn cluster(&self) -> RocketQueue {
-        RocketQueue::open(&[self.broker.address()]).unwrap()
+        RocketQueue::open(&Nameservers::one(&self.broker.address())).unwrap()
     }
 
     fn outlet(&self) -> Outlet {

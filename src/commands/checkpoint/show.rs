@@ -46,10 +46,7 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     let view = home.view()?;
     let queue = args.place.open_queue_of(&view.job.input.name)?;
     let input = queue.topic(&view.job.input.name)?;
-    if input.id != view.job.input.id {
-        let (topic, at) = (input.name, queue.name());
-        return Err(seismic_queue::Error::TopicRemade { topic, at }.into());
-    }
+    view.job.input.is_still(&input, &queue.name())?;
     let shown = look(&*home, &view, &args.which, &queue.spans(&input)?)?;
     if args.json {
         print_line(Value::from(shown.iter().map(Shown::json).collect::<Vec<_>>()))?;

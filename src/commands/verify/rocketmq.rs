@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use seismic_pipeline::verify::{DifferenceKind, Report};
 use seismic_proto::{Message as _, SeismicAggRecord};
 use seismic_queue::rocketmq::RocketQueue;
-use seismic_queue::{Home, Offset, Queue};
+use seismic_queue::{Home, Nameservers, Offset, Queue};
 use seismic_sinks::rocketmq::{Kept, each_row};
 
 use super::sink::{Side, is_same, tell};
@@ -18,7 +18,7 @@ use crate::exit::Usage;
 /// # Errors
 /// When the topic cannot be read, or holds messages of someone else.
 pub fn compare(
-    nameservers: &[String],
+    nameservers: &Nameservers,
     topic: &str,
     home: &dyn Home,
     report: &mut Report,

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use crate::class_path;
 use crate::java;
 use crate::ports;
-use crate::proxy::Proxy;
+use crate::proxy::{Protocol, Proxy};
 use crate::room::{self, Room};
 use crate::server::Server;
 
@@ -62,7 +62,7 @@ impl Kafka {
             args.extend(["-cp", &kafka.class_path, "kafka.Kafka"].map(str::to_owned));
             args.push(properties.display().to_string());
             kafka.nodes.push(Server::new(port, args, folder.join("server.log"), READY));
-            kafka.wires.push(Proxy::start(wires[i], wired[i]));
+            kafka.wires.push(Proxy::start(wires[i], wired[i], Protocol::Kafka));
         }
         kafka.nodes.iter_mut().for_each(Server::launch);
         kafka.nodes.iter_mut().for_each(Server::wait);

@@ -6,6 +6,7 @@
 //! process. Where Java or Maven is missing, a test is skipped with a loud word; with `CI=true` that
 //! is a failure.
 
+mod certificates;
 mod class_path;
 mod java;
 mod kafka;

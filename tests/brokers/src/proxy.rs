@@ -1,9 +1,9 @@
-//! A wire between clients and a broker that can be cut, frozen in one direction or both, be slow, or
-//! lose one reply.
+//! A wire between clients and a server that can be cut, stand still in one direction or both, be slow,
+//! or lose one answer.
 //!
-//! It forwards whole frames of Kafka's protocol (a length, then, in a request, the number of the
-//! call and of the request), so that it can tell calls apart. What is on its way arrives, however late,
-//! also when the client has given up and closed its end: as in a network.
+//! It forwards whole frames, each with its length before it, so that it can tell calls apart: those
+//! of Kafka by the numbers a frame begins with, those of RocketMQ by their JSON header. What is on its
+//! way arrives, however late, also when the client has given up and closed its end: as in a network.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -13,8 +13,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The call that commits or aborts a transaction.
-const END_TXN: i16 = 26;
+/// Kafka's call that commits or aborts a transaction.
+const END_TXN: u16 = 26;
 
 /// What the wire does.
 const OPEN: u8 = 0;
@@ -22,7 +22,7 @@ const CUT: u8 = 1;
 const FROZEN: u8 = 2;
 /// Only what clients send stands still.
 const MUTE: u8 = 3;
-/// Only what the broker answers stands still.
+/// Only what the server answers stands still.
 const DEAF: u8 = 4;
 
 /// A request that was on its way for so long is late: every client has given it up.
@@ -31,39 +31,82 @@ const LATE: Duration = Duration::from_secs(7);
 /// Frames on their way in one direction of a connection.
 const ON_THE_WAY: usize = 4_096;
 
-/// A wire to one broker.
+/// How calls are told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    Kafka,
+    RocketMq,
+}
+
+/// A wire to one server.
 #[derive(Debug)]
 pub struct Proxy {
     port: u16,
     wire: Arc<Wire>,
 }
 
-#[derive(Debug, Default)]
 struct Wire {
+    protocol: Protocol,
     state: AtomicU8,
     /// How long a frame is on its way.
     latency_ms: AtomicU64,
     /// Requests that came late.
     late: AtomicU32,
-    /// The next reply to [`END_TXN`] is lost, with its connection.
-    loses_reply: AtomicBool,
+    /// The answer to the next request of which this is true is lost, with its connection.
+    is_doomed: Mutex<Option<Doom>>,
     lost: AtomicU32,
     is_over: AtomicBool,
     ends: Mutex<Vec<TcpStream>>,
+    /// Text that answers have in place of other text of the same length.
+    rewrites: Mutex<Vec<(String, String)>>,
+}
+
+type Doom = Box<dyn Fn(&[u8]) -> bool + Send>;
+
+impl std::fmt::Debug for Wire {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Wire").field("state", &self.state).finish_non_exhaustive()
+    }
+}
+
+impl Protocol {
+    /// The number of a request, which its answer has too.
+    fn number(self, is_request: bool, frame: &[u8]) -> Option<Vec<u8>> {
+        match (self, is_request) {
+            (Protocol::Kafka, true) => frame.get(4..8).map(<[u8]>::to_vec),
+            (Protocol::Kafka, false) => frame.get(..4).map(<[u8]>::to_vec),
+            (Protocol::RocketMq, _) => {
+                let name = b"\"opaque\":";
+                let at = find(frame, name)? + name.len();
+                let is_digit = |byte: &&u8| byte.is_ascii_digit();
+                Some(frame[at..].iter().take_while(is_digit).copied().collect())
+            }
+        }
+    }
 }
 
 impl Proxy {
-    /// Listens on `port` for what is for `broker`.
-    pub(crate) fn start(port: u16, broker: u16) -> Proxy {
-        let wire = Arc::new(Wire::default());
+    /// Listens on `port` for what is for the `server` of that port.
+    pub(crate) fn start(port: u16, server: u16, protocol: Protocol) -> Proxy {
+        let wire = Arc::new(Wire {
+            protocol,
+            state: AtomicU8::new(OPEN),
+            latency_ms: AtomicU64::new(0),
+            late: AtomicU32::new(0),
+            is_doomed: Mutex::new(None),
+            lost: AtomicU32::new(0),
+            is_over: AtomicBool::new(false),
+            ends: Mutex::default(),
+            rewrites: Mutex::default(),
+        });
         let listener = TcpListener::bind(("127.0.0.1", port)).expect("the port is free");
         listener.set_nonblocking(true).expect("a listener need not block");
         let ours = Arc::clone(&wire);
         thread::spawn(move || {
             while !ours.is_over.load(Ordering::Relaxed) {
                 match listener.accept() {
-                    // A broker that is gone closes the connection; the client tries again.
-                    Ok((client, _)) => drop(connect(client, broker, &ours)),
+                    // A server that is gone closes the connection; the client tries again.
+                    Ok((client, _)) => drop(connect(client, server, &ours)),
                     Err(_) => thread::sleep(Duration::from_millis(5)),
                 }
             }
@@ -75,6 +118,15 @@ impl Proxy {
     #[must_use]
     pub fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Answers have `to` wherever the server says `from`.
+    ///
+    /// # Panics
+    /// When the two are not of the same length: frames say how long they are.
+    pub(crate) fn rewrite(&self, from: String, to: String) {
+        assert_eq!(from.len(), to.len(), "{from} and {to}");
+        lock(&self.wire.rewrites).push((from, to));
     }
 
     /// Closes every connection and takes no new one.
@@ -105,11 +157,11 @@ impl Proxy {
 
     /// Goes on, and is fast for what comes now. What is on its way takes its time.
     pub fn heal(&self) {
-        self.wire.latency_ms.store(0, Ordering::SeqCst);
+        self.slow_down(Duration::ZERO);
         self.wire.state.store(OPEN, Ordering::SeqCst);
     }
 
-    /// How many requests have reached the broker after their client had given them up.
+    /// How many requests have reached the server after their client had given them up.
     #[must_use]
     pub fn late(&self) -> u32 {
         self.wire.late.load(Ordering::SeqCst)
@@ -117,7 +169,15 @@ impl Proxy {
 
     /// Has the broker do what the next end of a transaction asks for, and loses its answer.
     pub fn lose_end_of_transaction(&self) {
-        self.wire.loses_reply.store(true, Ordering::SeqCst);
+        let is_end = |frame: &[u8]| frame.starts_with(&END_TXN.to_be_bytes());
+        *lock(&self.wire.is_doomed) = Some(Box::new(is_end));
+    }
+
+    /// Has the broker do what the next request with this text asks for, and loses its answer.
+    pub fn lose_answer_to(&self, text: &str) {
+        let text = text.to_owned();
+        let has_it = move |frame: &[u8]| find(frame, text.as_bytes()).is_some();
+        *lock(&self.wire.is_doomed) = Some(Box::new(has_it));
     }
 
     /// How many answers were lost.
@@ -137,7 +197,7 @@ impl Drop for Proxy {
 
 impl Wire {
     fn close_all(&self) {
-        for end in self.ends.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+        for end in lock(&self.ends).drain(..) {
             // It may be closed already.
             let _ = end.shutdown(Shutdown::Both);
         }
@@ -157,35 +217,42 @@ impl Wire {
             thread::sleep(Duration::from_millis(1));
         }
     }
+
+    /// Whether this request is the one whose answer is to be lost; there is only one.
+    fn dooms(&self, frame: &[u8]) -> bool {
+        let mut doomed = lock(&self.is_doomed);
+        let is_it = doomed.as_ref().is_some_and(|is_doomed| is_doomed(frame));
+        if is_it {
+            *doomed = None;
+        }
+        is_it
+    }
+
+    fn rewritten(&self, frame: &mut [u8]) {
+        for (from, to) in &*lock(&self.rewrites) {
+            while let Some(at) = find(frame, from.as_bytes()) {
+                frame[at..at + to.len()].copy_from_slice(to.as_bytes());
+            }
+        }
+    }
 }
 
-/// A frame on its way.
-struct Frame {
-    bytes: Vec<u8>,
-    sent: Instant,
-    due: Instant,
-}
-
-/// Joins a client with the broker.
-fn connect(client: TcpStream, broker: u16, wire: &Arc<Wire>) -> io::Result<()> {
+/// Joins a client with the server.
+fn connect(client: TcpStream, server: u16, wire: &Arc<Wire>) -> io::Result<()> {
     client.set_nonblocking(false)?;
     if wire.state.load(Ordering::SeqCst) == CUT {
         return Ok(());
     }
-    let broker = TcpStream::connect(("127.0.0.1", broker))?;
+    let server = TcpStream::connect(("127.0.0.1", server))?;
     client.set_nodelay(true)?;
-    broker.set_nodelay(true)?;
-    let mut ends = wire.ends.lock().unwrap_or_else(PoisonError::into_inner);
-    ends.extend([client.try_clone()?, broker.try_clone()?]);
-    drop(ends);
+    server.set_nodelay(true)?;
+    lock(&wire.ends).extend([client.try_clone()?, server.try_clone()?]);
     // Number of the request whose answer is to be lost.
     let doomed = Arc::new(Mutex::new(None));
     let (ours, asked) = (Arc::clone(wire), Arc::clone(&doomed));
-    forward(&client, &broker, wire, MUTE, move |frame| {
-        let is_end = frame.bytes.get(..2).is_some_and(|call| call == END_TXN.to_be_bytes());
-        if is_end && ours.loses_reply.swap(false, Ordering::SeqCst) {
-            let number = frame.bytes.get(4..8).map(<[u8]>::to_vec);
-            *asked.lock().unwrap_or_else(PoisonError::into_inner) = number;
+    forward(&client, &server, wire, MUTE, move |frame| {
+        if ours.dooms(frame.body()) {
+            *lock(&asked) = ours.protocol.number(true, frame.body());
         }
         if frame.sent.elapsed() > LATE {
             ours.late.fetch_add(1, Ordering::SeqCst);
@@ -193,14 +260,28 @@ fn connect(client: TcpStream, broker: u16, wire: &Arc<Wire>) -> io::Result<()> {
         true
     })?;
     let ours = Arc::clone(wire);
-    forward(&broker, &client, wire, DEAF, move |frame| {
-        let doomed = doomed.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_doomed = doomed.is_some() && doomed.as_deref() == frame.bytes.get(..4);
+    forward(&server, &client, wire, DEAF, move |frame| {
+        ours.rewritten(frame.body());
+        let doomed = lock(&doomed);
+        let is_doomed = doomed.is_some() && *doomed == ours.protocol.number(false, frame.body());
         if is_doomed {
             ours.lost.fetch_add(1, Ordering::SeqCst);
         }
         !is_doomed
     })
+}
+
+/// A frame on its way, its length before it.
+struct Frame {
+    bytes: Vec<u8>,
+    sent: Instant,
+    due: Instant,
+}
+
+impl Frame {
+    fn body(&mut self) -> &mut [u8] {
+        &mut self.bytes[4..]
+    }
 }
 
 /// Forwards frames, which stand still while the wire is `frozen`, until an end is closed or `passes`
@@ -210,7 +291,7 @@ fn forward(
     to: &TcpStream,
     wire: &Arc<Wire>,
     frozen: u8,
-    passes: impl FnMut(&Frame) -> bool + Send + 'static,
+    passes: impl FnMut(&mut Frame) -> bool + Send + 'static,
 ) -> io::Result<()> {
     let (frames, on_the_way) = sync_channel(ON_THE_WAY);
     let (source, ours) = (from.try_clone()?, Arc::clone(wire));
@@ -224,11 +305,7 @@ fn forward(
 /// Takes frames from one end until it is closed.
 fn take(mut from: TcpStream, wire: &Wire, frames: &SyncSender<Frame>) -> io::Result<()> {
     loop {
-        let mut bytes = vec![0; 4];
-        from.read_exact(&mut bytes)?;
-        let length = u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
-        bytes = vec![0; length as usize];
-        from.read_exact(&mut bytes)?;
+        let bytes = read_frame(&mut from)?;
         let sent = Instant::now();
         let due = sent + Duration::from_millis(wire.latency_ms.load(Ordering::SeqCst));
         if frames.send(Frame { bytes, sent, due }).is_err() {
@@ -245,20 +322,35 @@ fn give(
     mut to: TcpStream,
     wire: &Wire,
     frozen: u8,
-    mut passes: impl FnMut(&Frame) -> bool,
+    mut passes: impl FnMut(&mut Frame) -> bool,
 ) {
-    for frame in frames {
-        if !wire.passes(frame.due, frozen) || !passes(&frame) {
+    for mut frame in frames {
+        if !wire.passes(frame.due, frozen) || !passes(&mut frame) {
             break;
         }
-        let length = (frame.bytes.len() as u32).to_be_bytes();
-        if to.write_all(&length).and_then(|()| to.write_all(&frame.bytes)).is_err()
-            && frozen == MUTE
-        {
+        if to.write_all(&frame.bytes).is_err() && frozen == MUTE {
             break;
         }
     }
     // They may be closed already.
     let _ = from.shutdown(Shutdown::Both);
     let _ = to.shutdown(Shutdown::Both);
+}
+
+/// The next frame, with its length.
+fn read_frame(from: &mut TcpStream) -> io::Result<Vec<u8>> {
+    let mut length = [0; 4];
+    from.read_exact(&mut length)?;
+    let mut frame = length.to_vec();
+    frame.resize(4 + u32::from_be_bytes(length) as usize, 0);
+    from.read_exact(&mut frame[4..])?;
+    Ok(frame)
+}
+
+fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
+    bytes.windows(what.len()).position(|part| part == what)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

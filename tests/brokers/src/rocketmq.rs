@@ -1,4 +1,4 @@
-//! Apache RocketMQ 5.3.0: a nameserver and one broker, or several.
+//! Apache RocketMQ 5.3.0: one nameserver and one broker, or two of each.
 //!
 //! The broker's replication port binds to all interfaces with no setting to change it;
 //! `LoopbackHAService.java` takes that listener away and is compiled here.
@@ -13,9 +13,11 @@ use std::{fs, thread};
 
 use tempfile::TempDir;
 
+use crate::certificates::Certificates;
 use crate::class_path;
 use crate::java;
 use crate::ports;
+use crate::proxy::{Protocol, Proxy};
 use crate::room::{self, Room};
 use crate::server::{START_PATIENCE, Server, show_end};
 
@@ -37,14 +39,21 @@ pub enum Flush {
     Sync,
 }
 
-/// A nameserver and its brokers. Dropping it ends them; when a test fails, it shows the end of
+/// Nameservers and brokers. Dropping it ends them; when a test fails, it shows the end of
 /// their logs.
 #[derive(Debug)]
 pub struct RocketMq {
     tools: String,
-    nameserver: Server,
+    /// What every JVM is told of TLS.
+    tls: Vec<String>,
+    /// Brokers tell all of them where they are.
+    pub nameservers: Vec<Server>,
     /// `broker-a`, `broker-b`, …, each a master.
     pub brokers: Vec<Server>,
+    /// The way to each broker of those clients that ask at [`RocketMq::wired_url`].
+    pub wires: Vec<Proxy>,
+    /// Tells clients to take those ways.
+    guide: Proxy,
     folder: TempDir,
     /// Held, not read; after the brokers, which end before it.
     _room: Room,
@@ -54,19 +63,27 @@ impl RocketMq {
     /// A cluster of one broker; `None` where that is not possible, after saying so.
     #[must_use]
     pub fn one(flush: Flush) -> Option<RocketMq> {
-        RocketMq::start(1, flush, "")
+        RocketMq::start(1, flush, "", false)
     }
 
-    /// A cluster of two brokers.
+    /// A cluster of one broker that speaks nothing but TLS, and only with clients that have a
+    /// certificate. Those are in folder `tls` of [`RocketMq::folder`]: `ca.pem`, `client.pem`,
+    /// `client.key`, and `stranger.pem`, an authority that nobody is known to.
+    #[must_use]
+    pub fn encrypted() -> Option<RocketMq> {
+        RocketMq::start(1, Flush::Async, "", true)
+    }
+
+    /// A cluster of two nameservers and two brokers.
     #[must_use]
     pub fn two() -> Option<RocketMq> {
-        RocketMq::start(2, Flush::Async, "")
+        RocketMq::start(2, Flush::Async, "", false)
     }
 
     /// A cluster of one broker with further lines of `broker.conf`.
     #[must_use]
     pub fn with(flush: Flush, settings: &str) -> Option<RocketMq> {
-        RocketMq::start(1, flush, settings)
+        RocketMq::start(1, flush, settings, false)
     }
 
     /// One broker for all tests of a process that only add topics of their own; it ends with the
@@ -83,41 +100,66 @@ impl RocketMq {
         Some(started)
     }
 
-    fn start(count: usize, flush: Flush, settings: &str) -> Option<RocketMq> {
+    fn start(count: usize, flush: Flush, settings: &str, is_encrypted: bool) -> Option<RocketMq> {
         let broker_jars = class_path::of("rocketmq-broker")?;
         let tools = class_path::of("rocketmq-nameserver")?;
         let (room, folder) = (Room::wait_for(count), room::folder());
         let classes = folder.path().join("classes");
         replicate_on_loopback(&broker_jars, &classes);
-        let (port, at) = (ports::free(1)[0], folder.path().join("nameserver"));
-        let conf = format!("listenPort={port}\nbindAddress=127.0.0.1\n");
-        let nameserver = server(port, &at, ("128m", &tools, NAMESERVER), &conf);
-        let brokers = Vec::new();
-        let mut rocketmq = RocketMq { tools, nameserver, brokers, folder, _room: room };
+        let tls = match is_encrypted {
+            true => Certificates::make(&folder.path().join("tls")).java_flags(),
+            false => Vec::new(),
+        };
+        let nameservers = ports::free(count).into_iter().map(|port| {
+            let conf = format!("listenPort={port}\nbindAddress=127.0.0.1\n");
+            let at = folder.path().join(format!("nameserver-{port}"));
+            server(port, &at, ("128m", &tools, NAMESERVER), &tls, &conf)
+        });
+        let nameservers: Vec<_> = nameservers.collect();
+        let guide = Proxy::start(ports::free(1)[0], nameservers[0].port(), Protocol::RocketMq);
+        let (brokers, wires) = (Vec::new(), Vec::new());
+        let mut rocketmq =
+            RocketMq { tools, tls, nameservers, brokers, wires, guide, folder, _room: room };
         let class_path = format!("{}:{broker_jars}", classes.display());
         for letter in ('a'..='z').take(count) {
             let name = format!("broker-{letter}");
             let (port, at) = (port_with_a_free_one_below(), rocketmq.folder.path().join(&name));
-            let nameserver = rocketmq.nameserver.address();
-            let conf = broker_conf(&name, port, &nameserver, &at.join("store"), flush) + settings;
-            rocketmq.brokers.push(server(port, &at, ("512m", &class_path, BROKER), &conf));
+            let nameservers = rocketmq.addresses(";");
+            let conf = broker_conf(&name, port, &nameservers, &at.join("store"), flush) + settings;
+            let broker = server(port, &at, ("512m", &class_path, BROKER), &rocketmq.tls, &conf);
+            let wire = Proxy::start(ports::free(1)[0], port, Protocol::RocketMq);
+            rocketmq.guide.rewrite(broker.address(), wire.address());
+            rocketmq.brokers.push(broker);
+            rocketmq.wires.push(wire);
         }
-        rocketmq.nameserver.launch();
+        rocketmq.nameservers.iter_mut().for_each(Server::launch);
         rocketmq.brokers.iter_mut().for_each(Server::launch);
         rocketmq.wait();
         Some(rocketmq)
     }
 
-    /// Address of the nameserver: `host:port`.
+    /// Address of the first nameserver that runs: `host:port`.
     #[must_use]
     pub fn address(&self) -> String {
-        self.nameserver.address()
+        let running = self.nameservers.iter().find(|it| it.is_launched());
+        running.expect("one of them runs").address()
+    }
+
+    /// Addresses of all nameservers.
+    fn addresses(&self, between: &str) -> String {
+        self.nameservers.iter().map(Server::address).collect::<Vec<_>>().join(between)
     }
 
     /// What `--queue` takes.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("rocketmq://{}", self.address())
+        format!("rocketmq://{}", self.addresses(","))
+    }
+
+    /// What `--queue` takes so that every broker is reached through its wire.
+    #[must_use]
+    pub fn wired_url(&self) -> String {
+        format!("rocketmq://{}", self.guide.address())
     }
 
     /// Folder that ends with the cluster, for whatever a test wants to keep there.
@@ -126,7 +168,7 @@ impl RocketMq {
         self.folder.path()
     }
 
-    /// Waits until the nameserver knows every broker that runs.
+    /// Waits until every nameserver that runs knows every broker that runs.
     ///
     /// # Panics
     /// When that takes too long, or a broker ends instead; then their logs are shown.
@@ -136,13 +178,19 @@ impl RocketMq {
         self.brokers.iter_mut().filter(running).for_each(Server::wait);
         let wanted = self.brokers.iter().filter(|broker| broker.is_launched());
         let wanted: Vec<_> = wanted.map(|broker| format!("\"{}\"", broker.address())).collect();
-        loop {
-            let route = route_of(&self.address(), "TBW102");
-            if wanted.iter().all(|address| route.contains(address)) {
-                return;
+        let running = self.nameservers.iter().filter(|it| it.is_launched());
+        for nameserver in running.map(Server::address) {
+            loop {
+                let route = match self.tls.is_empty() {
+                    true => route_of(&nameserver, "TBW102"),
+                    false => self.admin(&["topicRoute", "-t", "TBW102"]),
+                };
+                if wanted.iter().all(|address| route.contains(address)) {
+                    break;
+                }
+                assert!(begun.elapsed() < START_PATIENCE, "a broker is not in the route: {route}");
+                thread::sleep(Duration::from_millis(50));
             }
-            assert!(begun.elapsed() < START_PATIENCE, "a broker is not in the route: {route}");
-            thread::sleep(Duration::from_millis(50));
         }
     }
 
@@ -166,7 +214,7 @@ impl RocketMq {
             java::compile("rocketmq-java", &format!("{main}.java"), &self.tools, &classes);
         }
         let mut java = Command::new("java");
-        java.args(flags("128m", &folder)).env("NAMESRV_ADDR", self.address());
+        java.args(flags("128m", &folder)).args(&self.tls).env("NAMESRV_ADDR", self.address());
         java.args(["-cp", &format!("{}:{}", classes.display(), self.tools), main]).args(args);
         let output = java.output().expect("java can be started");
         let said = [&*output.stdout, &*output.stderr].map(String::from_utf8_lossy).concat();
@@ -174,7 +222,7 @@ impl RocketMq {
     }
 
     fn show_logs(&self) {
-        self.nameserver.show_log();
+        self.nameservers.iter().for_each(Server::show_log);
         for (letter, broker) in ('a'..='z').zip(&self.brokers) {
             broker.show_log();
             let of = format!("broker-{letter}/logs/rocketmqlogs/broker.log");
@@ -193,12 +241,19 @@ impl Drop for RocketMq {
 
 /// A server that keeps all it has in `folder`: heap, class path and class of its `program`, and what
 /// its settings say.
-fn server(port: u16, folder: &Path, program: (&str, &str, &str), conf: &str) -> Server {
+fn server(
+    port: u16,
+    folder: &Path,
+    program: (&str, &str, &str),
+    tls: &[String],
+    conf: &str,
+) -> Server {
     fs::create_dir(folder).expect("a folder for a server can be made");
     let settings = folder.join("server.conf");
     fs::write(&settings, conf).expect("the folder is ours");
     let (heap, class_path, main) = program;
     let mut args = flags(heap, folder);
+    args.extend_from_slice(tls);
     args.extend(["-cp", class_path, main, "-c"].map(str::to_owned));
     args.push(settings.display().to_string());
     Server::new(port, args, folder.join("server.log"), READY)

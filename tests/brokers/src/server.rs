@@ -31,6 +31,11 @@ impl Server {
         Server { port, args, log, ready, process: None }
     }
 
+    /// Where it listens.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     /// What clients connect to.
     #[must_use]
     pub fn address(&self) -> String {

@@ -1,0 +1,51 @@
+//! Fault 21: a sink's process falls asleep, another takes its place, and the first wakes up.
+
+use rustix::process::Signal;
+use seismic_brokers::RocketMq;
+
+use super::trial;
+use crate::faults::trial::Trial;
+use crate::stage::{Running, wait_until};
+
+#[test]
+fn a_sink_that_wakes_up_after_another_took_its_place_is_fenced_and_ends_with_code_4() {
+    let Some(rocketmq) = RocketMq::shared() else { return };
+    let what = "SIGSTOP of a RocketMQ sink's process, another one instead, then SIGCONT";
+    let mut trial = trial(&rocketmq, 21, what);
+    let topic = trial.stage.data.replace("trial", "shown");
+    let sink = format!("rocketmq:{topic}");
+    // The job itself shows nothing, so that sinks are processes of their own.
+    trial = trial.option("--sink", "console");
+    let load = trial.load_with("--rate 3000 --sensors 50 --pack 5");
+    let consumer = trial.start();
+    let mut awake = sink_process(&trial, &sink, &topic);
+    for _ in 0..Trial::rounds(3) {
+        awake.signal(Signal::STOP);
+        let asleep = awake;
+        awake = sink_process(&trial, &sink, &topic);
+        asleep.signal(Signal::CONT);
+        let done = asleep.wait();
+        assert_eq!(done.code, Some(4), "{done}");
+        assert!(done.stderr.contains(&topic), "it says where: {done}");
+        trial.line.tries += 1;
+    }
+    awake.stop(Signal::TERM).ok();
+    consumer.stop(Signal::TERM).ok();
+    trial = trial.option("--sink", &sink);
+    trial.prove(load);
+}
+
+/// Starts a sink as a process of its own, and waits until it shows rows.
+fn sink_process(trial: &Trial, sink: &str, topic: &str) -> Running {
+    let before = shown(trial, topic);
+    let process = trial.stage.spawn(&["sink", sink]);
+    wait_until("it shows rows", || shown(trial, topic) > before);
+    process
+}
+
+/// How many rows are in the sink's topic by the rule.
+fn shown(trial: &Trial, topic: &str) -> usize {
+    let done = trial.stage.run(&["read", topic, "--in", "queue", "--format", "json"]);
+    // One who looks before the sink's first word takes what follows for records.
+    done.stdout.lines().filter(|line| line.contains("window_start_ts")).count()
+}
