@@ -13,7 +13,7 @@ use crate::decode::{self, Fault, Record};
 use crate::idlers::Idlers;
 use crate::out::{Buried, Closing, Input};
 use crate::roster::Roster;
-use crate::sensor::{Sensor, Taken};
+use crate::sensor::{Sensor, Spares, Taken};
 use crate::window::Sample;
 use crate::{Counters, Out, Reason, Rules};
 
@@ -30,6 +30,8 @@ pub struct Engine {
     pub(crate) open_windows: u64,
     /// In the order in which they were first seen; every output order follows it.
     pub(crate) sensors: Vec<Sensor>,
+    /// What their windows left for further ones.
+    spares: Spares,
     /// Their ids.
     pub(crate) roster: Roster,
     /// Those with something open.
@@ -50,6 +52,7 @@ impl Engine {
             append_ms: i64::MIN,
             open_windows: 0,
             sensors: Vec::new(),
+            spares: Spares::default(),
             roster: Roster::default(),
             idlers: Idlers::default(),
             records: Vec::new(),
@@ -104,7 +107,8 @@ impl Engine {
         let time_ms = clean(record, id, self.append_ms, &self.rules)?;
         let place = self.intern(id).ok_or(Reason::SensorLimit)?;
         let Record { amplitude, phase, .. } = *record;
-        match self.sensors[place].take(at, Sample { time_ms, amplitude, phase }, &self.rules)? {
+        let sample = Sample { time_ms, amplitude, phase };
+        match self.sensors[place].take(at, sample, &self.rules, &mut self.spares)? {
             Taken::Counted => {}
             Taken::Opened => {
                 self.open_windows += 1;
@@ -163,7 +167,7 @@ impl Engine {
 
     fn close_one(&mut self, place: usize, closed_by: ClosedBy, at: Offset, out: &mut Out) {
         let sensor = &mut self.sensors[place];
-        let Some(window) = sensor.close_oldest(&self.rules) else {
+        let Some(window) = sensor.close_oldest(&self.rules, &mut self.spares) else {
             return;
         };
         self.open_windows -= 1;

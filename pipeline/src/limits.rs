@@ -41,6 +41,10 @@ pub const INTERVAL_MS: i64 = 3_600_000;
 /// 2.6 billion; a sensor that needs more than this is rejected by reason and not by exhaustion.
 pub const OPEN_WINDOWS_PER_SENSOR: usize = 100_000;
 
+/// Memory kept for second windows of a partition's sensors, about 500 bytes each: two megabytes. Where
+/// more have two windows open at once, the rest is asked for and given back.
+pub const SPARE_WINDOWS: usize = 4_096;
+
 /// Cohorts of sensors to what an idle timeout brings: so finely it is known since when a sensor may be
 /// silent. Twice as many at most, and those of earlier sizes.
 pub const COHORTS: u64 = 16;

@@ -31,10 +31,26 @@ pub struct Sensor {
     /// The newest open window, which most records are of.
     newest: Option<Window>,
     /// Further open windows, rising; closed from the front.
-    #[allow(clippy::box_collection, reason = "one word in the common case of no further window")]
-    older: Option<Box<VecDeque<Window>>>,
+    older: Option<Older>,
     /// What its closed windows are summed up to; one word where the job has no roll-ups.
     rollups: Option<Box<Rollups>>,
+}
+
+/// Windows of a sensor beside its newest.
+#[allow(clippy::box_collection, reason = "one word in the common case of no further window")]
+type Older = Box<VecDeque<Window>>;
+
+/// Memory of sensors that had several windows open, for those that have next: in the steady state a
+/// window costs no allocation.
+#[derive(Debug, Default)]
+pub struct Spares(Vec<Older>);
+
+impl Spares {
+    fn give(&mut self, older: Older) {
+        if self.0.len() < limits::SPARE_WINDOWS {
+            self.0.push(older);
+        }
+    }
 }
 
 /// A sensor that is about to be given its first record.
@@ -62,12 +78,18 @@ impl Sensor {
     /// the record repeats one, [`Reason::WindowLimit`] when its window would be one too many; the
     /// record is not counted.
     #[inline]
-    pub fn take(&mut self, at: Offset, sample: Sample, rules: &Rules) -> Result<Taken, Reason> {
+    pub fn take(
+        &mut self,
+        at: Offset,
+        sample: Sample,
+        rules: &Rules,
+        spares: &mut Spares,
+    ) -> Result<Taken, Reason> {
         self.last_offset = at;
         let taken = match &mut self.newest {
             // An open window is never late, so only its bounds have to be asked.
             Some(window) if in_window(window, sample.time_ms, rules) => count(window, sample)?,
-            _ => self.take_elsewhere(sample, rules)?,
+            _ => self.take_elsewhere(sample, rules, spares)?,
         };
         if sample.time_ms > self.clock_ms {
             if self.clock_ms > i64::MIN {
@@ -85,7 +107,12 @@ impl Sensor {
     }
 
     #[inline(never)]
-    fn take_elsewhere(&mut self, sample: Sample, rules: &Rules) -> Result<Taken, Reason> {
+    fn take_elsewhere(
+        &mut self,
+        sample: Sample,
+        rules: &Rules,
+        spares: &mut Spares,
+    ) -> Result<Taken, Reason> {
         let start_ms = rules.window_start(sample.time_ms);
         let end_ms = start_ms + rules.window_ms;
         if end_ms <= self.closed_until_ms
@@ -99,7 +126,7 @@ impl Sensor {
             self.due_ms = due_ms(start_ms, rules);
             return Ok(Taken::Opened);
         };
-        let older = self.older.get_or_insert_default();
+        let older = self.older.get_or_insert_with(|| spares.0.pop().unwrap_or_default());
         let is_full = older.len() + 1 >= limits::OPEN_WINDOWS_PER_SENSOR;
         if start_ms > newest.start_ms {
             if is_full {
@@ -146,11 +173,11 @@ impl Sensor {
     }
 
     /// Closes and gives the oldest open window.
-    pub fn close_oldest(&mut self, rules: &Rules) -> Option<Window> {
+    pub fn close_oldest(&mut self, rules: &Rules, spares: &mut Spares) -> Option<Window> {
         let closed = self.older.as_mut().and_then(|older| older.pop_front());
         let closed = closed.or_else(|| self.newest.take())?;
-        if self.older.as_ref().is_some_and(|older| older.is_empty()) {
-            self.older = None;
+        if let Some(older) = self.older.take_if(|older| older.is_empty()) {
+            spares.give(older);
         }
         let oldest = self.windows().next();
         self.due_ms = oldest.map_or(i64::MAX, |window| due_ms(window.start_ms, rules));
@@ -261,7 +288,7 @@ mod tests {
     }
 
     fn give(sensor: &mut Sensor, time_ms: i64) -> Result<Taken, Reason> {
-        sensor.take(Offset(0), sample(time_ms), &rules())
+        sensor.take(Offset(0), sample(time_ms), &rules(), &mut Spares::default())
     }
 
     #[test]
@@ -287,7 +314,7 @@ mod tests {
         let mut sensor = Sensor::default();
         give(&mut sensor, 500).unwrap();
         give(&mut sensor, 2_500).unwrap();
-        while sensor.close_oldest(&rules()).is_some() {}
+        while sensor.close_oldest(&rules(), &mut Spares::default()).is_some() {}
         assert_eq!(give(&mut sensor, 1_500), Err(Reason::Late));
         assert_eq!(give(&mut sensor, 3_000), Ok(Taken::Opened));
     }
@@ -303,9 +330,9 @@ mod tests {
         let mut sensor = Sensor::default();
         let limit = limits::OPEN_WINDOWS_PER_SENSOR as i64;
         for time in 0..limit {
-            sensor.take(Offset(0), sample(time), &rules).unwrap();
+            sensor.take(Offset(0), sample(time), &rules, &mut Spares::default()).unwrap();
         }
-        let more = sensor.take(Offset(0), sample(limit), &rules);
+        let more = sensor.take(Offset(0), sample(limit), &rules, &mut Spares::default());
         assert_eq!(more, Err(Reason::WindowLimit));
     }
 }

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use seismic_pipeline::{Engine, Out, Rules};
 use seismic_queue::{Batch, Event, Offset, Partition, Reader};
 
-use super::Bench;
 use super::report::{Cell, Column, Table};
 use super::site::Bed;
 use super::sizes::Load;
+use super::{Bench, PATIENCE};
 
 /// Bytes held in memory at once: far more than any cache, so that they come from memory as a
 /// backlog does, and little beside what a machine has.
@@ -90,10 +90,12 @@ impl Pass {
         let mut reader = bed.queue.reader(topic, &starts)?;
         let (mut spare, mut held, mut out) = (Vec::new(), Vec::new(), Out::default());
         let mut pass = Pass { time: Duration::ZERO, bytes: 0 };
-        let mut ends = 0;
-        while ends < engines.len() {
+        let (mut read, begun) = (0, Instant::now());
+        while read < records {
             bench.check()?;
-            ends += hold(&mut *reader, &mut held, &mut spare, engines.len() - ends)?;
+            // A broker may show late what it took.
+            anyhow::ensure!(begun.elapsed() < PATIENCE, "only {read} of {records} records show");
+            hold(&mut *reader, &mut held, &mut spare, engines.len())?;
             let began = Instant::now();
             for batch in &held {
                 let engine = &mut engines[batch.partition().0 as usize];
@@ -105,30 +107,30 @@ impl Pass {
             pass.time += began.elapsed();
             pass.bytes += held.iter().map(|batch| batch.size() as u64).sum::<u64>();
             spare.append(&mut held);
+            read = engines.iter().map(|engine| engine.counters().read).sum();
         }
-        let read: u64 = engines.iter().map(|engine| engine.counters().read).sum();
         anyhow::ensure!(read == records, "{read} of {records} records are in the topic");
         Ok(pass)
     }
 }
 
-/// Reads until enough is held, or so many partitions were read to their ends. How many were.
+/// Reads until enough is held, every partition was read to its end, or nothing comes.
 fn hold(
     reader: &mut dyn Reader,
     held: &mut Vec<Batch>,
     spare: &mut Vec<Batch>,
     partitions: usize,
-) -> anyhow::Result<usize> {
+) -> anyhow::Result<()> {
     let (mut bytes, mut ends) = (0, 0);
     while bytes < HELD_BYTES && ends < partitions {
-        match reader.read(Duration::from_secs(1), spare)? {
+        match reader.read(Duration::from_millis(200), spare)? {
             Event::Batch(batch) => {
                 bytes += batch.size();
                 held.push(batch);
             }
             Event::CaughtUp(..) => ends += 1,
-            _ => {}
+            _ => break,
         }
     }
-    Ok(ends)
+    Ok(())
 }
