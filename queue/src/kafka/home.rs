@@ -148,6 +148,12 @@ impl KafkaHome {
     }
 }
 
+/// Whether anything was ever committed, as far as the cluster remembers.
+fn has_begun(held: &Held, offsets: &Offsets) -> Result<bool> {
+    let partitions: Vec<Partition> = held.job.input.all().collect();
+    Ok(offsets.committed(&held.job.input, &partitions)?.iter().any(Option::is_some))
+}
+
 impl Home for KafkaHome {
     fn name(&self) -> String {
         self.cluster.at.clone()
@@ -181,7 +187,13 @@ impl Home for KafkaHome {
         let (id, held) = self.held()?;
         let offsets = Offsets::new(&self.cluster, &self.group)?;
         let topics = held.job.topics().map(|name| self.cluster.topic(name));
-        let topics = topics.collect::<Result<Vec<_>>>()?;
+        let topics = match topics.collect::<Result<Vec<_>>>() {
+            // The first worker has written the job down, and is about to make them.
+            Err(Error::TopicMissing { .. }) if !has_begun(&held, &offsets)? => {
+                return Err(self.missing());
+            }
+            topics => topics?,
+        };
         let spans = topics.iter().map(|topic| self.cluster.spans(topic));
         let spans = spans.collect::<Result<Vec<_>>>()?;
         let logs = self.cluster.spans(&held.checkpoints)?;
