@@ -1,0 +1,36 @@
+//! Starts a real broker for trying things out, as the tests have it, and stops it with Ctrl-D:
+//!
+//! ```text
+//! cargo run -p seismic-brokers --example broker kafka         # or kafka3, or rocketmq
+//! ```
+//!
+//! Its files are in memory where that is possible, and gone with it.
+
+use std::io::Read as _;
+
+use anyhow::{Context as _, bail};
+use seismic_brokers::{Flush, Kafka, RocketMq};
+
+fn main() -> anyhow::Result<()> {
+    let missing = "no broker could be started; what is missing was said before this";
+    match std::env::args().nth(1).as_deref() {
+        Some(name @ ("kafka" | "kafka3")) => {
+            let kafka = if name == "kafka" { Kafka::one() } else { Kafka::three() };
+            let kafka = kafka.context(missing)?;
+            wait_at(&format!("kafka://{}", kafka.address()))
+        }
+        Some("rocketmq") => {
+            let rocketmq = RocketMq::one(Flush::Async).context(missing)?;
+            wait_at(&rocketmq.url())
+        }
+        _ => bail!("say which: kafka, kafka3 or rocketmq"),
+    }
+}
+
+/// Shows what `--queue` takes, until standard input ends.
+fn wait_at(url: &str) -> anyhow::Result<()> {
+    println!("{url}");
+    eprintln!("Ctrl-D stops it");
+    std::io::stdin().read_to_end(&mut Vec::new())?;
+    Ok(())
+}
