@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BatchSize, Bencher, Criterion, Throughput, criterion_group, criterion_main};
 use seismic_generator::{Options, generate};
 use seismic_pipeline::{Engine, Finish, Out, Progress, Rules, RunJob, Settings, decode, run};
 use seismic_queue::memory::{Memory, MemoryHome};
@@ -68,20 +68,25 @@ fn core(c: &mut Criterion) {
             });
         });
         group.bench_function(format!("decode, clean and window, {pack} a message"), |b| {
-            let mut out = Out::default();
-            b.iter_batched_ref(
-                || Engine::new(Rules::default(), "bench", Partition(0), Offset(0)),
-                |engine| {
-                    for message in batches.iter().flat_map(Batch::messages) {
-                        engine.step(message, &mut out);
-                    }
-                    out.clear();
-                },
-                BatchSize::LargeInput,
-            );
+            step_through(b, &batches);
         });
     }
     group.finish();
+}
+
+/// Decodes, cleans and windows all of it with a new engine.
+fn step_through(b: &mut Bencher<'_>, batches: &[Batch]) {
+    let mut out = Out::default();
+    b.iter_batched_ref(
+        || Engine::new(Rules::default(), "bench", Partition(0), Offset(0)),
+        |engine| {
+            for message in batches.iter().flat_map(Batch::messages) {
+                engine.step(message, &mut out);
+            }
+            out.clear();
+        },
+        BatchSize::LargeInput,
+    );
 }
 
 /// Many sensors, who send a record each, by turns or each round in another order.
@@ -100,17 +105,7 @@ fn many_sensors(c: &mut Criterion) {
     let shuffled = shuffled(&by_turns);
     for (order, batches) in [("by turns", by_turns), ("in any order", shuffled)] {
         group.bench_function(format!("decode, clean and window, {order}"), |b| {
-            let mut out = Out::default();
-            b.iter_batched_ref(
-                || Engine::new(Rules::default(), "bench", Partition(0), Offset(0)),
-                |engine| {
-                    for message in batches.iter().flat_map(Batch::messages) {
-                        engine.step(message, &mut out);
-                    }
-                    out.clear();
-                },
-                BatchSize::LargeInput,
-            );
+            step_through(b, &batches);
         });
     }
     group.finish();
