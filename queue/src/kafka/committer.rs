@@ -24,7 +24,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
 use super::acks::{Acks, What};
 use super::client::{Cluster, make_with, number};
-use super::history::{History, Log};
+use super::history::History;
 use super::kind::may_pass;
 use super::member::Membership;
 use super::offsets::Offsets;
@@ -101,7 +101,7 @@ impl KafkaCommitter {
         let (history, mark) = loop {
             let Some((next, mark)) = held.known(&self.offsets, partition)? else {
                 self.places.insert(partition, Place::default());
-                return recovered(&log, History::default());
+                return History::default().recovered(&log);
             };
             let history = log.read(mark.from, log.end()?)?;
             let is_same = history
@@ -118,7 +118,7 @@ impl KafkaCommitter {
         };
         let (tip, kept) = (history.tip(), history.kept.clone());
         self.places.insert(partition, Place { tip, mark, kept, begun: None });
-        recovered(&log, history)
+        history.recovered(&log)
     }
 
     fn make(
@@ -346,43 +346,6 @@ impl KafkaCommitter {
         }
         CommitError::Rebuild(error)
     }
-}
-
-/// The newest checkpoint that is whole, and the journal behind it.
-fn recovered(log: &Log<'_>, mut history: History) -> Result<Recovered> {
-    let mut passed_over = Vec::new();
-    let mut checkpoint = None;
-    for kept in history.kept.clone().iter().rev() {
-        // The newest was read already; older ones only when they are needed.
-        let found = match history.checkpoint(kept, log) {
-            Err(_) if !passed_over.is_empty() => {
-                history = log.read(kept.first, log.end()?)?;
-                history.checkpoint(kept, log)
-            }
-            found => found,
-        };
-        match found {
-            Ok(found) => {
-                checkpoint = Some(found);
-                break;
-            }
-            Err(error) => passed_over.push(error.to_string()),
-        }
-    }
-    if checkpoint.is_none() && !passed_over.is_empty() {
-        history = log.all()?;
-    }
-    let from = checkpoint.as_ref().map_or(0, |found| found.manifest.journal_sequence);
-    history.journal.retain(|entry| entry.sequence >= from);
-    Ok(Recovered {
-        partition: log.partition,
-        progress: history.progress,
-        checkpoint,
-        journal: history.journal,
-        next_sequence: history.next_sequence,
-        last_checkpoint: history.last_checkpoint,
-        passed_over,
-    })
 }
 
 impl Committer for KafkaCommitter {

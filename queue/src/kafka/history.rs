@@ -7,7 +7,9 @@ use super::client::Cluster;
 use super::fetcher::Fetcher;
 use super::mark::Mark;
 use super::record::{Kept, Record, prune};
-use crate::{Checkpoint, Error, Event, JournalEntry, Offset, Partition, Progress, Result, Topic};
+use crate::{
+    Checkpoint, Error, Event, JournalEntry, Offset, Partition, Progress, Recovered, Result, Topic,
+};
 use crate::{limits, tip::Tip};
 
 /// The checkpoint log of one partition as one group sees it.
@@ -153,6 +155,43 @@ impl Log<'_> {
 }
 
 impl History {
+    /// The newest checkpoint that is whole, and the journal behind it.
+    pub(super) fn recovered(mut self, log: &Log<'_>) -> Result<Recovered> {
+        let mut passed_over = Vec::new();
+        let mut checkpoint = None;
+        for kept in self.kept.clone().iter().rev() {
+            // The newest was read already; older ones only when they are needed.
+            let found = match self.checkpoint(kept, log) {
+                Err(_) if !passed_over.is_empty() => {
+                    self = log.read(kept.first, log.end()?)?;
+                    self.checkpoint(kept, log)
+                }
+                found => found,
+            };
+            match found {
+                Ok(found) => {
+                    checkpoint = Some(found);
+                    break;
+                }
+                Err(error) => passed_over.push(error.to_string()),
+            }
+        }
+        if checkpoint.is_none() && !passed_over.is_empty() {
+            self = log.all()?;
+        }
+        let from = checkpoint.as_ref().map_or(0, |found| found.manifest.journal_sequence);
+        self.journal.retain(|entry| entry.sequence >= from);
+        Ok(Recovered {
+            partition: log.partition,
+            progress: self.progress,
+            checkpoint,
+            journal: self.journal,
+            next_sequence: self.next_sequence,
+            last_checkpoint: self.last_checkpoint,
+            passed_over,
+        })
+    }
+
     /// Takes a record. All of a commit counts when its progress is there.
     fn take(&mut self, log: &Log<'_>, offset: Offset, value: &[u8]) -> Result<()> {
         let Some(record) = Record::decode(value) else {
