@@ -156,6 +156,10 @@ pub const KAFKA_TRANSACTION_WAIT: Duration = Duration::from_secs(8);
 /// A member that says nothing for so long is taken for gone and its partitions go to others.
 pub const KAFKA_SESSION_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How often a wait for sent messages looks whether they have arrived: well below what a broker takes
+/// for that, and a thousandth of a core.
+pub const KAFKA_LISTEN: Duration = Duration::from_micros(300);
+
 /// A transactional id that was fenced so often, one time after the other, belongs to someone else;
 /// less often it was a transaction that took too long.
 pub const KAFKA_FENCED_TIMES: u32 = 3;

@@ -11,7 +11,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::groups::GroupMemberInfo;
 use rdkafka::message::DeliveryResult;
 use rdkafka::metadata::MetadataPartition;
-use rdkafka::producer::ProducerContext;
+use rdkafka::producer::{BaseProducer, Producer as _, ProducerContext};
 use rdkafka::{Offset as RdOffset, TopicPartitionList};
 
 use super::assignment;
@@ -234,6 +234,31 @@ impl Cluster {
         Ok(Offset(u64::try_from(end).unwrap_or(0)))
     }
 
+    /// As [`Cluster::end`] of several partitions, in one question: slots wait for the answer, and
+    /// reading waits with them.
+    pub(super) fn ends(&self, topic: &str, partitions: &[Partition]) -> Vec<Result<Offset>> {
+        const DOING: &str = "asking for the ends of logs";
+        let failed = self.failed(DOING);
+        let mut asked = TopicPartitionList::new();
+        for &partition in partitions {
+            asked.add_partition(topic, number(partition));
+        }
+        let answer = asked
+            .set_all_offsets(RdOffset::from_raw(END))
+            .and_then(|()| self.asking.offsets_for_times(asked, limits::KAFKA_END_WAIT));
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => return partitions.iter().map(|_| Err(failed(error.clone()))).collect(),
+        };
+        let end = |&partition: &Partition| {
+            let found = answer.find_partition(topic, number(partition));
+            found.as_ref().map_or(Ok(()), |found| found.error()).map_err(&failed)?;
+            let end = found.and_then(|found| u64::try_from(found.offset().to_raw()?).ok());
+            end.map(Offset).ok_or_else(|| Error::Busy { at: self.at.clone(), doing: DOING })
+        };
+        partitions.iter().map(end).collect()
+    }
+
     /// As [`Cluster::end`], asked again when it was not answered in time: for who is in no hurry.
     pub(super) fn end_patiently(&self, topic: &str, partition: Partition) -> Result<Offset> {
         let (_, end) = self.insist("asking for the end of a log", || {
@@ -308,13 +333,25 @@ where
     config.create_with_context(context).map_err(refused)
 }
 
+/// Hears what became of messages, and rests a moment when there was nothing to hear: for loops that
+/// wait. A wait of the client's own ends in a busy loop, since it asks again and again through what is
+/// left of its last millisecond.
+pub(super) fn listen<C: ProducerContext>(client: &BaseProducer<C>) {
+    let before = client.in_flight_count();
+    client.poll(Duration::ZERO);
+    if client.in_flight_count() == before {
+        thread::sleep(limits::KAFKA_LISTEN);
+    }
+}
+
 /// Ends a consumer that is about to be dropped. Dropping it does the same, but looks only every 100 ms
 /// whether it is done, and reading something back makes a consumer each time.
 pub(super) fn close<C: ConsumerContext>(consumer: &BaseConsumer<C>) {
     match consumer.close_queue() {
         Ok(()) => {
             while !consumer.closed() {
-                consumer.poll(Duration::from_millis(1));
+                consumer.poll(Duration::ZERO);
+                thread::sleep(limits::KAFKA_LISTEN);
             }
         }
         Err(error) => tracing::debug!("ending a consumer: {error}"),

@@ -16,14 +16,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rdkafka::TopicPartitionList;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
 use super::acks::{Acks, What};
-use super::client::{Cluster, make_with, number};
+use super::client::{Cluster, listen, make_with, number};
 use super::history::History;
 use super::kind::may_pass;
 use super::member::Membership;
@@ -295,7 +295,7 @@ impl KafkaCommitter {
                     if begun.elapsed() < limits::KAFKA_MESSAGE_TIMEOUT =>
                 {
                     record = back;
-                    client.poll(Duration::from_millis(5));
+                    listen(client);
                 }
                 Err((error, _)) => return Err(self.cluster().failed("committing")(error)),
             }
@@ -311,7 +311,7 @@ impl KafkaCommitter {
             if begun.elapsed() > limits::KAFKA_TRANSACTION_WAIT {
                 return Err(failed(KafkaError::Flush(Code::OperationTimedOut)));
             }
-            client.poll(Duration::from_millis(1));
+            listen(client);
         }
         client.context().failure().map_or(Ok(()), |error| Err(failed(error)))
     }

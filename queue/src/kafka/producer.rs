@@ -20,7 +20,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::{DeliveryResult, Message as _};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
 
-use super::client::{Cluster, log, make_with, number};
+use super::client::{Cluster, listen, log, make_with, number};
 use super::tail::Tail;
 use crate::pieces::recognised;
 use crate::{Append, Appended, Error, Offset, Partition, Producer, Result, Topic, check, limits};
@@ -178,7 +178,7 @@ impl KafkaProducer {
                 if Instant::now() > until {
                     return Err(self.busy());
                 }
-                live.client.poll(Duration::from_millis(5));
+                listen(&live.client);
             }
             lane.sent += 1;
         }
@@ -204,7 +204,7 @@ impl KafkaProducer {
             if Instant::now() > until {
                 return Err(self.busy());
             }
-            live.client.poll(Duration::from_millis(1));
+            listen(&live.client);
         }
     }
 
