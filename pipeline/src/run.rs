@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::error::Error as _;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
@@ -171,18 +171,15 @@ pub fn run(job: RunJob<'_>, stop: &Arc<AtomicBool>, progress: &Progress) -> Resu
     }
     let budget = Budget::new(settings.max_records);
     let clock: &dyn Clock = &Monotonic::start();
-    let first = |partition: Partition| {
-        let spans = patiently(stop, || queue.spans(topic))?;
-        Ok(spans[partition.0 as usize].first)
-    };
+    let spans = || Ok(patiently(stop, || queue.spans(topic))?);
     let shares = shares(topic, job.slots, owner)?;
     let positions = || Ok(patiently(stop, || owner.positions())?);
     let (mut shared, mut starts) = (None, Vec::new());
     if shares.iter().any(Share::is_member) {
         starts = begin_together(job, stop, progress)?;
-        let spans = patiently(stop, || queue.spans(topic))?;
-        let targets = spans.iter().map(|span| span.end).collect();
-        shared = Some(Shared { targets, positions: &positions });
+        let targets = spans()?.iter().map(|span| span.end).collect();
+        let unplaced = AtomicUsize::new(shares.len());
+        shared = Some(Shared { targets, positions: &positions, unplaced });
     } else {
         patiently(stop, || keep::hold_log_now(queue, home, job.job))?;
         if let Err(error) = begin(job, stop, progress) {
@@ -214,7 +211,7 @@ pub fn run(job: RunJob<'_>, stop: &Arc<AtomicBool>, progress: &Progress) -> Resu
                     saves,
                     clock,
                     begin_at: &begin_at,
-                    first: &first,
+                    spans: &spans,
                     shared,
                 };
                 scope.spawn(move || run_slot(slot_job, queue, owner, &share, stop))

@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use seismic_queue::{Batch, Commit, CommitError, Event, Kind, Offset, Partition, Source, Topic};
+use seismic_queue::{
+    Batch, Commit, CommitError, Event, Kind, Offset, Partition, Source, Span, Topic,
+};
 
 use crate::clock::Clock;
 use crate::lane::{Committed, Lane};
@@ -41,6 +43,8 @@ pub struct Slot<'a> {
     rebuilt: u64,
     /// Whether it has taken a turn.
     has_begun: bool,
+    /// Whether its group has told it what is its own.
+    has_place: bool,
 }
 
 /// What a slot needs from its job.
@@ -61,8 +65,8 @@ pub struct SlotJob<'a> {
     pub clock: &'a dyn Clock,
     /// Where a partition that was never committed begins.
     pub begin_at: &'a (dyn Fn(Partition) -> Result<Offset> + Sync),
-    /// The oldest offset that a partition's log still has.
-    pub first: &'a (dyn Fn(Partition) -> Result<Offset> + Sync),
+    /// What the log of each partition still has.
+    pub spans: &'a (dyn Fn() -> Result<Vec<Span>> + Sync),
     /// Of a job that several workers share.
     pub shared: Option<&'a Shared<'a>>,
 }
@@ -82,6 +86,7 @@ impl<'a> Slot<'a> {
             committed: Duration::ZERO,
             rebuilt: 0,
             has_begun: false,
+            has_place: false,
         }
     }
 
@@ -204,12 +209,24 @@ impl<'a> Slot<'a> {
             return Ok(());
         }
         self.ends_asked = Some(now);
-        for part in self.parts.values_mut().filter(|part| !part.is_finished(self.job.budget)) {
-            let now = self.job.clock.now();
-            // In this order: what shows by the first answer lies below the second.
-            let in_flight = self.source.in_flight();
-            match in_flight.and_then(|age| Ok((age, self.source.end(part.partition)?))) {
-                Ok((in_flight, end)) => part.asked_end(now, in_flight, end),
+        let unfinished = |part: &&mut Part| !part.is_finished(self.job.budget);
+        let parts: Vec<_> = self.parts.values_mut().filter(unfinished).collect();
+        let partitions: Vec<_> = parts.iter().map(|part| part.partition).collect();
+        if parts.is_empty() {
+            return Ok(());
+        }
+        // In this order: what shows by the first answer lies below the second.
+        let in_flight = match self.source.in_flight() {
+            Ok(in_flight) => in_flight,
+            Err(error) if error.kind() == Kind::Retry => {
+                parts.into_iter().for_each(Part::end_unknown);
+                return Ok(());
+            }
+            Err(error) => return Err(error.into()),
+        };
+        for (part, end) in parts.into_iter().zip(self.source.ends(&partitions)) {
+            match end {
+                Ok(end) => part.asked_end(now, in_flight, end),
                 Err(error) if error.kind() == Kind::Retry => part.end_unknown(),
                 Err(error) => return Err(error.into()),
             }
@@ -327,7 +344,12 @@ impl<'a> Slot<'a> {
             Some(_) if self.job.budget.is_spent() => Ok(true),
             // Not before the group has said what is this slot's.
             Some(_) if self.source.is_lost() => Ok(false),
-            Some(shared) => self.are_others_done(shared),
+            Some(shared) => {
+                if !std::mem::replace(&mut self.has_place, true) {
+                    shared.unplaced.fetch_sub(1, Ordering::Relaxed);
+                }
+                Ok(shared.unplaced.load(Ordering::Relaxed) == 0 && self.are_others_done(shared)?)
+            }
         }
     }
 
@@ -358,3 +380,6 @@ impl<'a> Slot<'a> {
         self.commit_all()
     }
 }
+
+#[cfg(test)]
+mod tests;

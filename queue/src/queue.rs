@@ -264,6 +264,11 @@ pub trait Source: Send {
     /// The log's end of a partition, asked now: everything appended before the call lies below it.
     fn end(&mut self, partition: Partition) -> Result<Offset>;
 
+    /// As [`Source::end`] of several partitions, in their order: one question where that is possible.
+    fn ends(&mut self, partitions: &[Partition]) -> Vec<Result<Offset>> {
+        partitions.iter().map(|&partition| self.end(partition)).collect()
+    }
+
     /// Age of the oldest append that may have got its time already and does not show yet, asked now
     /// and without waiting. Zero where messages show at the moment of their time.
     fn in_flight(&mut self) -> Result<Duration> {

@@ -21,6 +21,11 @@ pub(crate) trait Follow: Reader {
     /// Next offset to be written.
     fn end(&mut self, partition: Partition) -> Result<Offset>;
 
+    /// As [`Source::ends`].
+    fn ends(&mut self, partitions: &[Partition]) -> Vec<Result<Offset>> {
+        partitions.iter().map(|&partition| self.end(partition)).collect()
+    }
+
     /// As [`Source::in_flight`].
     fn in_flight(&mut self) -> Result<Duration> {
         Ok(Duration::ZERO)
@@ -61,6 +66,10 @@ impl<F: Follow> Source for SoleSource<F> {
 
     fn end(&mut self, partition: Partition) -> Result<Offset> {
         self.follower.end(partition)
+    }
+
+    fn ends(&mut self, partitions: &[Partition]) -> Vec<Result<Offset>> {
+        self.follower.ends(partitions)
     }
 
     fn in_flight(&mut self) -> Result<Duration> {

@@ -1,6 +1,8 @@
 //! Partitions that come to a slot and go: loading them, comparing them with the log, making engines
 //! again after a commit of unknown outcome, and what other workers have meanwhile.
 
+use std::sync::atomic::AtomicUsize;
+
 use seismic_queue::{Offset, Partition, patiently};
 
 use super::Slot;
@@ -14,6 +16,9 @@ pub struct Shared<'a> {
     pub targets: Vec<Offset>,
     /// Committed position of every partition.
     pub positions: &'a (dyn Fn() -> Result<Vec<Option<Offset>>> + Sync),
+    /// Slots of this worker that the group has not told yet what is theirs. While there are any, none
+    /// ends: the group would wait for one that has a name until its session is over.
+    pub unplaced: AtomicUsize,
 }
 
 impl Slot<'_> {
@@ -52,10 +57,10 @@ impl Slot<'_> {
     /// Whether the log has what the engines need next. What it has lost before it was read, and
     /// only that, can be accepted: then the state is whole, and there is just nothing to add to it.
     fn compare_with_log(&mut self, partitions: &[Partition]) -> Result<()> {
-        let (settings, stop) = (self.job.settings, self.job.stop);
+        let settings = self.job.settings;
+        let (ends, spans) = (self.ends(partitions)?, (self.job.spans)()?);
         let mut lost = Vec::new();
-        for &partition in partitions {
-            let end = patiently(stop, || self.source.end(partition))?;
+        for (&partition, end) in partitions.iter().zip(ends) {
             let part = self.parts.get_mut(&partition).expect("it was just loaded");
             if end < part.committed() {
                 return Err(Error::LogShort { partition, next: part.committed(), end });
@@ -66,7 +71,7 @@ impl Slot<'_> {
                 let shared = self.job.shared.map(|shared| shared.targets[partition.0 as usize]);
                 part.target = Some(shared.unwrap_or(end));
             }
-            let (from, first) = (part.engine.position(), (self.job.first)(partition)?);
+            let (from, first) = (part.engine.position(), spans[partition.0 as usize].first);
             if first <= from {
                 continue;
             }
@@ -87,6 +92,13 @@ impl Slot<'_> {
             return Ok(());
         }
         Err(Error::Lost { topic: self.job.topic.name.clone(), lost })
+    }
+
+    /// Where the logs of partitions end, however long it takes to hear it.
+    fn ends(&mut self, partitions: &[Partition]) -> Result<Vec<Offset>> {
+        let source = &mut self.source;
+        let ask = || source.ends(partitions).into_iter().collect();
+        Ok(patiently(self.job.stop, ask)?)
     }
 
     /// Others have these by now. A commit under way is refused or was made before; who has them knows.

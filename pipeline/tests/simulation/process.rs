@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use seismic_pipeline::simulation::{Budget, Saves, Slot, SlotJob, hold_log, keep_once};
 use seismic_pipeline::{Error, Progress, RunJob, Settings};
 use seismic_queue::memory::{Memory, MemoryHome};
-use seismic_queue::{Error as QueueError, Home, Job, Offset, Owner, Partition, Queue};
+use seismic_queue::{Error as QueueError, Home, Job, Offset, Owner, Partition, Queue, Span};
 
 use crate::ground::{Ground, HERE};
 use crate::lane::{self, Line};
@@ -16,6 +16,7 @@ use crate::source::{self, Orders, Shared};
 
 /// An offset of a partition.
 type OffsetOf = Box<dyn Fn(Partition) -> seismic_pipeline::Result<Offset> + Sync>;
+type Spans = Box<dyn Fn() -> seismic_pipeline::Result<Vec<Span>> + Sync>;
 
 /// What outlives every process of a world.
 pub struct Stage {
@@ -30,6 +31,8 @@ pub struct Stage {
     pub budget: Budget,
     /// The oldest offset of a partition's log, where one that was never committed begins.
     pub first: OffsetOf,
+    /// What the log of each partition still has.
+    pub spans: Spans,
     /// One for each process that there may be.
     pub flags: Vec<Flags>,
 }
@@ -94,7 +97,7 @@ impl<'a> Process<'a> {
             saves: &self.flags.saves,
             clock: &*stage.ground,
             begin_at: &*stage.first,
-            first: &*stage.first,
+            spans: &*stage.spans,
             shared: None,
         };
         let slot = Slot::new(job, Box::new(source), Box::new(lane::Simulated(Rc::clone(&line))));

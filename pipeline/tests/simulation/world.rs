@@ -76,7 +76,9 @@ fn stage(setup: &Setup, ground: &Arc<Ground>, processes: usize) -> Stage {
         ..Settings::default()
     };
     let finish = if setup.drained { Finish::Drain } else { Finish::CaughtUp };
-    let (spans_of, topic) = (queue.clone(), input.clone());
+    let (log, topic) = (queue.clone(), input.clone());
+    let spans = move || Ok(log.spans(&topic)?);
+    let spans_again = spans.clone();
     Stage {
         ground: Arc::clone(ground),
         queue,
@@ -91,7 +93,8 @@ fn stage(setup: &Setup, ground: &Arc<Ground>, processes: usize) -> Stage {
         last: Settings { finish, ..service.clone() },
         service,
         budget: Budget::new(None),
-        first: Box::new(move |partition| Ok(spans_of.spans(&topic)?[partition.0 as usize].first)),
+        first: Box::new(move |partition| Ok(spans()?[partition.0 as usize].first)),
+        spans: Box::new(spans_again),
         flags: (0..processes).map(|_| Flags::default()).collect(),
     }
 }

@@ -117,6 +117,11 @@ impl Fetcher {
         self.cluster.end(&self.topic.name, partition)
     }
 
+    /// The log's ends of partitions, asked now.
+    pub(super) fn ends(&self, partitions: &[Partition]) -> Vec<Result<Offset>> {
+        self.cluster.ends(&self.topic.name, partitions)
+    }
+
     /// Waits up to `wait` for something to give.
     pub(super) fn read(&mut self, wait: Duration, spare: &mut Vec<Batch>) -> Result<Event> {
         if self.ready.is_empty() {

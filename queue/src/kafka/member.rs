@@ -240,6 +240,10 @@ impl Source for GroupSource {
         self.fetcher.end(partition)
     }
 
+    fn ends(&mut self, partitions: &[Partition]) -> Vec<Result<Offset>> {
+        self.fetcher.ends(partitions)
+    }
+
     fn claim(&self) -> Claim {
         // Without a place there is nothing to commit; a home refuses such a claim.
         let brokers = || self.fetcher.brokers().clone();

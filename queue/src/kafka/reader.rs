@@ -42,4 +42,8 @@ impl Follow for KafkaReader {
     fn end(&mut self, partition: Partition) -> Result<Offset> {
         self.fetcher.end(partition)
     }
+
+    fn ends(&mut self, partitions: &[Partition]) -> Vec<Result<Offset>> {
+        self.fetcher.ends(partitions)
+    }
 }

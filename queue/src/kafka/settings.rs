@@ -142,7 +142,8 @@ impl Settings {
         // Eager: partitions change hands in one step, with everything settled before.
         config.set("partition.assignment.strategy", "range");
         self.default(&mut config, "session.timeout.ms", &millis(limits::KAFKA_SESSION_TIMEOUT));
-        self.default(&mut config, "heartbeat.interval.ms", "1000");
+        // A member hears of others that come and go with the answer to a heartbeat.
+        self.default(&mut config, "heartbeat.interval.ms", "300");
         if member.is_named {
             config.set("group.instance.id", &member.slot);
         }
