@@ -18,13 +18,13 @@ fn every_part_yields_figures_and_the_folder_is_gone() {
     let report = stage.json(&["bench", "--tiny", "--json"]);
     let parts = report["parts"].as_array().unwrap();
     let names: Vec<_> = parts.iter().map(|part| part["part"].as_str().unwrap()).collect();
-    assert_eq!(names, ["limit", "publish", "drain", "live", "recovery", "memory"]);
+    assert_eq!(names, ["limit", "publish", "read", "drain", "live", "recovery", "memory"]);
     for part in parts {
         let figures = part["figures"].as_array().unwrap();
         assert!(!figures.is_empty(), "{part}");
         figures.iter().for_each(check);
     }
-    let drains = parts[2]["figures"].as_array().unwrap();
+    let drains = parts[3]["figures"].as_array().unwrap();
     assert!(drains.iter().any(|drain| drain["dead_letters"].as_f64() > Some(0.0)), "{drains:?}");
     assert_eq!(report["size"], "tiny");
     assert!(!stage.path("output").exists());
@@ -46,7 +46,7 @@ fn every_part_of(queue: &str) {
     let stage = Stage::new();
     let report = stage.json(&["bench", "--tiny", "--json", "--queue", queue]);
     let parts = report["parts"].as_array().unwrap();
-    assert_eq!(parts.len(), 6, "{report}");
+    assert_eq!(parts.len(), 7, "{report}");
     assert!(parts.iter().all(|part| !part["figures"].as_array().unwrap().is_empty()), "{report}");
     assert_eq!(report["queue"], queue);
 }

@@ -13,6 +13,7 @@ mod machine;
 mod memory;
 mod plot;
 mod publish;
+mod read;
 mod recovery;
 mod report;
 mod schedule;
@@ -30,6 +31,7 @@ use std::time::Duration;
 use anyhow::bail;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use seismic_generator::{Options, generate};
+use seismic_queue::Url;
 
 use self::limit::Limit;
 use self::report::{Machine, Report, Table};
@@ -81,6 +83,8 @@ enum Part {
     Limit,
     /// Durable appends, by size of block and records per message
     Publish,
+    /// A backlog read and only counted, by sensors, anomalies and readers
+    Read,
     /// A backlog to committed rows, by sensors, anomalies and slots
     Drain,
     /// Latency of rows at a steady rate
@@ -94,9 +98,11 @@ enum Part {
 /// Measures and shows.
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     let stop = signal::stop_flag()?;
+    let is_file = matches!(args.place.queue, Url::Sqlite(_));
     let sizes = match (args.tiny, args.quick) {
         (true, _) => Sizes::tiny(),
-        (_, true) => Sizes::quick(),
+        (_, true) if is_file => Sizes::quick(),
+        (_, true) => Sizes::quick_on_a_broker(),
         _ => Sizes::full(),
     };
     let machine = Machine::here();
@@ -150,21 +156,27 @@ impl Bench<'_> {
         let wants = |part| parts.is_empty() || parts.contains(&part);
         let loads = self.loads(&wants);
         self.bar.set_length(self.steps(&wants, loads.len()));
-        let (mut limits, mut drains) = (limit::table(), drain::table());
+        let (mut limits, mut reads, mut drains) = (limit::table(), read::table(), drain::table());
         for load in loads {
             let bed = self.backlog(&load, self.partitions())?;
             let limit = limit::measure(self, &bed, &load)?;
             limits.push(limit.row(&load));
             self.limits.borrow_mut().push((load, limit));
+            if wants(Part::Read) {
+                let rows = read::measure(self, &bed, &load, &limit)?;
+                rows.into_iter().for_each(|row| reads.push(row));
+            }
             if wants(Part::Drain) {
-                drain::measure(self, &bed, &load, &limit)?
-                    .into_iter()
-                    .for_each(|row| drains.push(row));
+                let rows = drain::measure(self, &bed, &load, &limit)?;
+                rows.into_iter().for_each(|row| drains.push(row));
             }
         }
         tables.push(limits);
         if wants(Part::Publish) {
             tables.push(publish::measure(self)?);
+        }
+        if wants(Part::Read) {
+            tables.push(reads);
         }
         if wants(Part::Drain) {
             tables.push(drains);
@@ -184,7 +196,7 @@ impl Bench<'_> {
 
     /// The backlogs whose limits are needed.
     fn loads(&self, wants: &dyn Fn(Part) -> bool) -> Vec<Load> {
-        let all = wants(Part::Limit) || wants(Part::Drain);
+        let all = [Part::Limit, Part::Read, Part::Drain].into_iter().any(wants);
         let is_needed = |load: &Load| {
             let packed = *load == self.sizes.packed() && wants(Part::Publish);
             all || packed || *load == self.sizes.standard()
@@ -193,7 +205,8 @@ impl Bench<'_> {
     }
 
     fn steps(&self, wants: &dyn Fn(Part) -> bool, loads: usize) -> u64 {
-        let drains = if wants(Part::Drain) { drain::slots(self.cores).len() } else { 0 };
+        let of_backlogs = [Part::Read, Part::Drain].into_iter().filter(|&part| wants(part)).count();
+        let of_backlogs = of_backlogs * drain::slots(self).len();
         let other = [
             (Part::Publish, publish::cases(self).len()),
             (Part::Live, 1),
@@ -201,7 +214,7 @@ impl Bench<'_> {
             (Part::Memory, 2),
         ];
         let other: usize = other.iter().filter(|(part, _)| wants(*part)).map(|(_, n)| n).sum();
-        (loads * (2 + drains) + other) as u64
+        (loads * (2 + of_backlogs) + other) as u64
     }
 
     /// A topic with a backlog in it.

@@ -41,13 +41,15 @@ pub fn table() -> Table {
     Table::new("drain", about, COLUMNS)
 }
 
-/// 1, 2, 4, … and all that there are cores.
-pub fn slots(cores: usize) -> Vec<usize> {
-    let mut slots: Vec<_> = std::iter::successors(Some(1), |slots| Some(slots * 2))
-        .take_while(|&n| n < cores)
-        .collect();
-    slots.push(cores);
-    slots
+/// The numbers of slots that a backlog is drained with.
+pub fn slots(bench: &Bench<'_>) -> Vec<usize> {
+    let fewer = if bench.sizes.every_slots { doubled(bench.cores) } else { Vec::new() };
+    fewer.into_iter().chain([bench.cores]).collect()
+}
+
+/// 1, 2, 4, … below the cores.
+fn doubled(cores: usize) -> Vec<usize> {
+    std::iter::successors(Some(1), |slots| Some(slots * 2)).take_while(|&n| n < cores).collect()
 }
 
 /// Drains a backlog with each number of slots; a row for each.
@@ -58,7 +60,7 @@ pub fn measure(
     limit: &Limit,
 ) -> anyhow::Result<Vec<Vec<Cell>>> {
     let mut rows = Vec::new();
-    for slots in slots(bench.cores) {
+    for slots in slots(bench) {
         bench.step(format_args!("drain, {} sensors, {slots} slots", load.sensors))?;
         let mut drains = Vec::new();
         for _ in 0..bench.sizes.repeats {
@@ -137,9 +139,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn slots_double_up_to_the_cores() {
-        assert_eq!(slots(1), [1]);
-        assert_eq!(slots(2), [1, 2]);
-        assert_eq!(slots(6), [1, 2, 4, 6]);
+    fn slots_double_below_the_cores() {
+        assert!(doubled(1).is_empty());
+        assert_eq!(doubled(2), [1]);
+        assert_eq!(doubled(6), [1, 2, 4]);
     }
 }
