@@ -261,7 +261,7 @@ pub(super) fn heartbeat(client_id: &str, group: &str, topic: &str) -> Request {
 }
 
 /// A send of one or several messages to one queue.
-pub(super) fn send(topic: &str, place: &Place, now_ms: i64, batch: &Batch) -> Request {
+pub(super) fn send(topic: &str, place: &Place, made_ms: i64, batch: Batch) -> Request {
     Request::new(request::SEND_BATCH_MESSAGE)
         .with("a", PRODUCER_GROUP)
         .with("b", topic)
@@ -269,14 +269,14 @@ pub(super) fn send(topic: &str, place: &Place, now_ms: i64, batch: &Batch) -> Re
         .with("d", 4)
         .with("e", place.queue)
         .with("f", 0)
-        .with("g", now_ms)
+        .with("g", made_ms)
         .with("h", 0)
         .with("i", "")
         .with("j", 0)
         .with("k", false)
         .with("m", true)
         .with("n", &place.broker)
-        .body(batch.bytes().to_vec())
+        .body(batch.into_bytes())
 }
 
 /// Offset of the first message of a send that was done.

@@ -166,3 +166,40 @@ fn a_frozen_broker_is_given_up_and_the_outcome_is_read_back() {
     assert_eq!(queue.spans(&topic).unwrap()[0].end, Offset(8));
     tried(7, "SIGSTOP of the broker during a send, which lands after it was given up", 1);
 }
+
+#[test]
+fn a_send_lost_in_the_middle_of_a_long_append_is_read_back_and_only_the_rest_is_sent() {
+    let Some(rocketmq) = RocketMq::one(Flush::Async) else { return };
+    let wired = rocketmq.wired_url();
+    let at = wired.strip_prefix("rocketmq://").unwrap();
+    let queue = RocketQueue::open(&Nameservers::one(at)).unwrap();
+    let topic = queue.create("t", 2).unwrap();
+    let mut producer = queue.producer(&topic, "p").unwrap();
+    // Several batches for each of two queues, so that there is one behind each that is lost.
+    const COUNT: u64 = 30_000;
+    let all = block(0, COUNT);
+    let appends = [0, 1].map(|number| Append {
+        partition: Partition(number),
+        first_sequence: 0,
+        block: &all,
+    });
+    let (mut tries, begun) = (0, Instant::now());
+    rocketmq.wires[0].lose_answer_to("\"b\":\"t\"");
+    let appended = loop {
+        assert!(begun.elapsed() < PATIENCE, "it never works");
+        match producer.append(&appends) {
+            Ok(appended) => break appended,
+            Err(error) => assert_eq!(error.kind(), Kind::Retry, "{error}"),
+        }
+        tries += 1;
+    };
+    assert!(tries > 0 && rocketmq.wires[0].lost() == 1, "no answer was lost");
+    assert_eq!(appended.written + appended.recognised, 2 * COUNT);
+    assert!(appended.recognised > 0, "what the broker took is not sent again");
+    for partition in topic.all() {
+        let mut reader = queue.reader(&topic, &[(partition, Offset(0))]).unwrap();
+        read_all(&mut *reader, 0, COUNT);
+        assert_eq!(queue.spans(&topic).unwrap()[partition.0 as usize].end, Offset(COUNT));
+    }
+    tried(7, "the answer to one of several sends of an append is lost", 1);
+}
