@@ -12,10 +12,10 @@ use seismic_queue::{
     patiently,
 };
 
+use crate::PATIENCE;
 use crate::line::Line;
 
 const P0: Partition = Partition(0);
-const PATIENCE: Duration = Duration::from_secs(120);
 
 fn queue(rocketmq: &RocketMq) -> RocketQueue {
     RocketQueue::open(&Nameservers::one(&rocketmq.address())).unwrap()
@@ -128,7 +128,10 @@ fn a_dead_broker_is_noticed_at_once_and_found_again() {
     let mut reader = queue.reader(&topic, &[(P0, Offset(0))]).unwrap();
     read_all(&mut *reader, 0, 3);
     // The pull that follows is kept by the broker.
-    while !matches!(reader.read(Duration::from_millis(200), &mut Vec::new()), Ok(Event::Nothing)) {}
+    let begun = Instant::now();
+    while !matches!(reader.read(Duration::from_millis(200), &mut Vec::new()), Ok(Event::Nothing)) {
+        assert!(begun.elapsed() < PATIENCE, "the end of the log never came");
+    }
     rocketmq.brokers[0].kill();
     let died = Instant::now();
     let error = loop {
@@ -136,6 +139,7 @@ fn a_dead_broker_is_noticed_at_once_and_found_again() {
             Ok(event) => assert!(matches!(event, Event::Nothing), "{event:?}"),
             Err(error) => break error,
         }
+        assert!(died.elapsed() < PATIENCE, "that the broker is dead is never noticed");
     };
     assert_eq!(error.kind(), Kind::Retry, "{error}");
     assert!(died.elapsed() < Duration::from_secs(5), "not by a timeout: {:?}", died.elapsed());
