@@ -63,8 +63,8 @@ pub use nameservers::Nameservers;
 pub use partitioner::partition_of;
 pub use patience::{patiently, patiently_by, sleep};
 pub use queue::{
-    Append, AppendTimes, Appended, Event, GroupMember, Held, Hold, Member, Policy, Producer, Queue,
-    Reader, Retained, Source,
+    Access, Append, AppendTimes, Appended, Event, GroupMember, Held, Hold, Member, Need, Policy,
+    Producer, Queue, Reader, Retained, Source,
 };
 pub use topic::{Offset, Partition, Span, Topic};
 pub use url::Url;

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::{Batch, Block, Claim, Finding, Offset, Partition, Result, Span, Topic};
+use crate::{Batch, Block, Claim, Finding, Level, Offset, Partition, Result, Span, Topic};
 
 /// Where topics live.
 pub trait Queue: Send + Sync {
@@ -44,6 +44,15 @@ pub trait Queue: Send + Sync {
     /// # Errors
     /// When the place cannot be asked.
     fn examine(&self, _topic: Option<&Topic>) -> Result<Vec<Finding>> {
+        Ok(Vec::new())
+    }
+
+    /// Whether who we are may do what is needed here, as far as somebody watches over that. Nothing is
+    /// written or made to find out.
+    ///
+    /// # Errors
+    /// When the place cannot be asked.
+    fn examine_rights(&self, _needs: &[Need]) -> Result<Vec<Finding>> {
         Ok(Vec::new())
     }
 
@@ -122,6 +131,28 @@ pub struct Member {
     /// Whether a person gave it that name. Then the group keeps its partitions for it while it is
     /// gone for less than a session; else they go to others as soon as it leaves.
     pub is_named: bool,
+}
+
+/// What somebody needs to do with a topic, which is made if it is missing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Need {
+    /// Name of the topic.
+    pub topic: String,
+    /// What is done with it.
+    pub access: Access,
+    /// Who cannot work without.
+    pub who: &'static str,
+    /// How bad it is when it is not allowed.
+    pub level: Level,
+}
+
+/// What can be done with a topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Reading, in the name of a group; `None`: of none.
+    Read(Option<String>),
+    /// Appending.
+    Append,
 }
 
 /// A slot at work, as the group that shares a job sees it.

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use seismic_pipeline::Pinned;
 use seismic_queue::{
-    Error, Event, Finding, Home, Level, Offset, Partition, Queue, Span, Topic, Url, View,
-    examine_folder,
+    Access, Error, Event, Finding, Home, Level, Need, Offset, Partition, Queue, Span, Topic, Url,
+    View, examine_folder,
 };
 use seismic_sinks::Spec;
 use serde_json::json;
@@ -95,6 +95,8 @@ fn of_queue(args: &Args, sections: &mut Vec<Section>) -> Option<(Box<dyn Queue>,
             };
             let examined = queue.examine(topic.as_ref());
             findings.extend(examined.unwrap_or_else(|error| vec![failed(&error)]));
+            let rights = queue.examine_rights(&needs(args));
+            findings.extend(rights.unwrap_or_else(|error| vec![failed(&error)]));
             if let Some(topic) = &topic {
                 findings.push(of_topic(&*queue, topic).unwrap_or_else(|error| failed(&error)));
                 findings.push(of_clock(&*queue, topic).unwrap_or_else(|error| failed(&error)));
@@ -104,6 +106,24 @@ fn of_queue(args: &Args, sections: &mut Vec<Section>) -> Option<(Box<dyn Queue>,
     }
     sections.push(Section { of: format!("queue {}", args.place.queue), findings });
     found
+}
+
+/// What a job of these options does with the queue's topics, and what those do who publish.
+fn needs(args: &Args) -> Vec<Need> {
+    let need =
+        |topic: &str, access, who, level| Need { topic: topic.to_owned(), access, who, level };
+    let (input, group) = (&*args.topic, Some(args.place.group.clone()));
+    let mut needs = vec![
+        need(input, Access::Read(group), "run reads it", Level::Problem),
+        need(input, Access::Read(None), "verify, read and replay read it", Level::Warning),
+        need(input, Access::Append, "generate and import append to it", Level::Warning),
+    ];
+    for spec in args.sinks.iter().filter(|spec| spec.scheme() == "rocketmq") {
+        let rows = spec.target();
+        needs.push(need(rows, Access::Append, "the sink appends rows to it", Level::Problem));
+        needs.push(need(rows, Access::Read(None), "the sink reads it back", Level::Problem));
+    }
+    needs
 }
 
 fn missing(topic: &str) -> Finding {

@@ -8,6 +8,7 @@ mod cluster;
 mod faults;
 mod gone;
 mod outage;
+mod rights;
 mod rows;
 mod tls;
 mod wire;

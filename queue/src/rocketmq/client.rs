@@ -4,7 +4,7 @@
 //! tries nothing twice by itself: whether that may be done depends on what was asked.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{self, Sender};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -17,6 +17,7 @@ use super::protocol::batch::Batch;
 use super::protocol::code::{pull, request, response};
 use super::protocol::frame::{Frame, Request};
 use super::protocol::sign::Credentials;
+use super::protocol::unique_id::UniqueIds;
 use super::route::{ClusterInfo, Place, Route};
 use super::tls::Tls;
 use crate::Nameservers;
@@ -164,6 +165,44 @@ impl Client {
         self.call(at, request, "making a topic").map(drop)
     }
 
+    /// Asks a broker to make a topic in a way that it cannot: what it refuses first is who may not.
+    pub(super) fn try_create(&mut self, at: &str, topic: &str) -> Result<()> {
+        let request = Request::new(request::UPDATE_AND_CREATE_TOPIC)
+            .with("topic", topic)
+            .with("defaultTopic", "TBW102")
+            .with("readQueueNums", 1)
+            .with("writeQueueNums", 1)
+            .with("perm", 6)
+            .with("topicFilterType", "NONE")
+            .with("topicSysFlag", 0)
+            .with("order", false);
+        self.call(at, request, "making a topic").map(drop)
+    }
+
+    /// Sends a message to a queue that no topic has: what is refused first is who may not.
+    pub(super) fn try_send(&mut self, at: &str, topic: &str) -> Result<()> {
+        let none = Place { broker: String::new(), queue: i32::MAX as u32 };
+        let mut batch = Batch::default();
+        let id = UniqueIds::new().take(1, 0);
+        batch.push((b"", b"is this allowed?"), id, &[]).expect("it is short");
+        self.call(at, send(topic, &none, 0, batch), "a send").map(drop)
+    }
+
+    /// Pulls one message of a queue in the name of a group, and shows nobody.
+    pub(super) fn try_pull(&mut self, at: &str, asked: Pull<'_>) -> Result<()> {
+        let (to, answers) = mpsc::channel();
+        start_pull(self.connection(at)?, asked, &to)?;
+        drop(to);
+        match answers.recv_timeout(limits::CALL) {
+            Ok(answer) => pulled(at, answer.outcome?).map(drop),
+            Err(_) => {
+                self.lose(at, "a pull was not answered in time");
+                let (at, seconds) = (at.to_owned(), limits::CALL.as_secs());
+                Err(Error::Silent { at, doing: "a pull", seconds })
+            }
+        }
+    }
+
     /// First offset of a queue.
     pub(super) fn min_offset(&mut self, at: &str, topic: &str, queue: u32) -> Result<u64> {
         self.offset(at, request::GET_MIN_OFFSET, topic, queue)
@@ -261,7 +300,7 @@ pub(super) fn heartbeat(client_id: &str, group: &str, topic: &str) -> Request {
 }
 
 /// A send of one or several messages to one queue.
-pub(super) fn send(topic: &str, place: &Place, now_ms: i64, batch: &Batch) -> Request {
+pub(super) fn send(topic: &str, place: &Place, made_ms: i64, batch: Batch) -> Request {
     Request::new(request::SEND_BATCH_MESSAGE)
         .with("a", PRODUCER_GROUP)
         .with("b", topic)
@@ -269,14 +308,14 @@ pub(super) fn send(topic: &str, place: &Place, now_ms: i64, batch: &Batch) -> Re
         .with("d", 4)
         .with("e", place.queue)
         .with("f", 0)
-        .with("g", now_ms)
+        .with("g", made_ms)
         .with("h", 0)
         .with("i", "")
         .with("j", 0)
         .with("k", false)
         .with("m", true)
         .with("n", &place.broker)
-        .body(batch.bytes().to_vec())
+        .body(batch.into_bytes())
 }
 
 /// Offset of the first message of a send that was done.

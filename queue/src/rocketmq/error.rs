@@ -48,6 +48,7 @@ impl Error {
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self {
+            Error::Refused { .. } if self.is_denied() => Kind::Config,
             Error::Refused { code, .. } => match *code {
                 code::SYSTEM_ERROR
                 | code::SYSTEM_BUSY
@@ -73,11 +74,23 @@ impl Error {
         }
     }
 
+    /// Whether we lack the right to what was asked, and nothing of it was done. Access control of the
+    /// first kind (`aclEnable`) has no code of its own for that.
+    #[must_use]
+    pub(super) fn is_denied(&self) -> bool {
+        match self {
+            Error::Refused { code: code::NO_PERMISSION, .. } => true,
+            Error::Refused { remark, .. } => remark.contains("AclException"),
+            _ => false,
+        }
+    }
+
     /// Whether a send that ended like this may have been written all the same. A broker that is busy
     /// refuses before it writes.
     #[must_use]
     pub(super) fn is_outcome_unknown(&self) -> bool {
         match self {
+            Error::Refused { .. } if self.is_denied() => false,
             Error::Refused { code, .. } => matches!(
                 *code,
                 code::SYSTEM_ERROR

@@ -32,6 +32,7 @@ mod producer;
 #[doc(hidden)]
 pub mod protocol;
 mod queue;
+mod rights;
 mod route;
 mod source;
 mod tail;

@@ -42,12 +42,11 @@ pub enum Landed {
 pub struct Outlet {
     log: Log,
     ids: UniqueIds,
-    batch: Batch,
 }
 
 impl Outlet {
     pub(super) fn new(log: Log) -> Self {
-        Outlet { log, ids: UniqueIds::new(), batch: Batch::default() }
+        Outlet { log, ids: UniqueIds::new() }
     }
 
     /// How many of the messages, in order, fit one append; at least one.
@@ -68,7 +67,7 @@ impl Outlet {
     pub fn append(&mut self, partition: Partition, messages: &[Out<'_>]) -> Landed {
         let now_ms = clock::now_ms();
         let first = self.ids.take(messages.len() as u32, now_ms);
-        self.batch.clear();
+        let mut batch = Batch::default();
         for (n, message) in (0..).zip(messages) {
             let text = message.properties.iter().find(|(_, value)| !is_clean(value.as_bytes()));
             if let Some((name, _)) = text {
@@ -76,19 +75,19 @@ impl Outlet {
                 return Landed::Refused(Error::Name { name, why });
             }
             let of = (message.key, message.value);
-            if let Err(error) = self.batch.push(of, first.plus(n), message.properties) {
+            if let Err(error) = batch.push(of, first.plus(n), message.properties) {
                 return Landed::Refused(error);
             }
         }
-        self.send(partition, now_ms)
+        self.send(partition, now_ms, batch)
     }
 
-    fn send(&mut self, partition: Partition, now_ms: i64) -> Landed {
+    fn send(&mut self, partition: Partition, now_ms: i64, batch: Batch) -> Landed {
         let (place, at) = match self.log.place(partition) {
             Ok(place) => place,
             Err(error) => return Landed::Refused(error),
         };
-        let request = client::send(&self.log.topic.name, &place, now_ms, &self.batch);
+        let request = client::send(&self.log.topic.name, &place, now_ms, batch);
         let (to, answers) = mpsc::channel();
         let sent = self.log.client.connection(&at).and_then(|it| it.send(request, &to));
         drop(to);

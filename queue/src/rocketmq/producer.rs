@@ -1,11 +1,14 @@
-//! Appends messages: batches, one on its way per queue.
+//! Appends messages: batches, one on its way per queue, the next one of each encoded meanwhile.
+//!
+//! Never two for the same queue: the first could be refused and the second land, and what is behind a
+//! gap would be taken for all before it. All queues are written side by side.
 //!
 //! A send of unknown outcome is not repeated before the partition's tail was read back: then what
 //! landed of it is known, and only the rest is sent. What a broker refuses because it is busy was
 //! not written.
 
 use std::collections::BTreeMap;
-use std::sync::mpsc;
+use std::sync::mpsc::{self, Sender};
 use std::thread;
 use std::time::Instant;
 
@@ -30,7 +33,15 @@ pub(super) struct RocketProducer {
     next: BTreeMap<Partition, u64>,
     /// When the outcome of a send was last unknown.
     in_doubt: Option<Instant>,
+}
+
+/// A batch that is encoded and not sent.
+struct Encoded {
     batch: Batch,
+    /// When it was made, ms since 1970 UTC.
+    made_ms: i64,
+    /// Sequence number after its last message.
+    next: u64,
 }
 
 /// A send on its way.
@@ -46,8 +57,10 @@ struct Due<'a> {
     partition: Partition,
     next: u64,
     messages: Vec<(&'a [u8], &'a [u8])>,
-    /// How many of them are sent.
+    /// How many of them are encoded.
     done: usize,
+    /// The batch that goes out next.
+    ready: Option<Encoded>,
 }
 
 impl RocketProducer {
@@ -64,7 +77,6 @@ impl RocketProducer {
             ids: UniqueIds::new(),
             next: BTreeMap::new(),
             in_doubt: None,
-            batch: Batch::default(),
         })
     }
 
@@ -91,38 +103,40 @@ impl RocketProducer {
             messages.iter().try_for_each(|(key, value)| check_size(key, value))?;
             match known {
                 Some(due) => due.messages.extend(messages),
-                None => due.push(Due { partition, next: expected, messages, done: 0 }),
+                None => due.push(Due { partition, next: expected, messages, done: 0, ready: None }),
             }
         }
         Ok((due, recognised))
     }
 
-    /// Sends the next batch of one partition.
-    fn send(&mut self, due: &mut Due<'_>, to: &mpsc::Sender<Answer>) -> Result<Sent> {
+    /// Encodes the next batch of one partition, if there is something left and it is not done yet.
+    fn encode(&mut self, due: &mut Due<'_>) -> Result<()> {
         let rest = &due.messages[due.done..];
-        let now_ms = clock::now_ms();
-        let size = |(key, value): &(&[u8], &[u8])| key.len() + value.len() + 128;
-        let (mut bytes, mut count) = (0, 0);
-        for message in rest.iter().take(limits::SEND_MESSAGES) {
-            bytes += size(message);
-            if count > 0 && bytes > limits::SEND_BYTES {
-                break;
-            }
-            count += 1;
+        if due.ready.is_some() || rest.is_empty() {
+            return Ok(());
         }
-        let first = self.ids.take(count, now_ms);
+        let made_ms = clock::now_ms();
+        let (bytes, count) = fitting(rest);
+        let first = self.ids.take(count, made_ms);
         let sequence = due.next + due.done as u64;
         let from = tail::from(&self.id, sequence);
-        self.batch.clear();
+        let mut batch = Batch::with_capacity(bytes);
         for (n, message) in (0..).zip(&rest[..count as usize]) {
             let more: &[_] = if n == 0 { &[(tail::FROM, &*from)] } else { &[] };
-            self.batch.push(*message, first.plus(n), more)?;
+            batch.push(*message, first.plus(n), more)?;
         }
         due.done += count as usize;
-        let (place, at) = self.log.place(due.partition)?;
-        let request = client::send(&self.log.topic.name, &place, now_ms, &self.batch);
+        due.ready = Some(Encoded { batch, made_ms, next: sequence + u64::from(count) });
+        Ok(())
+    }
+
+    /// Sends what is encoded for one partition.
+    fn send(&mut self, partition: Partition, ready: Encoded, to: &Sender<Answer>) -> Result<Sent> {
+        let (place, at) = self.log.place(partition)?;
+        let Encoded { batch, made_ms, next } = ready;
+        let request = client::send(&self.log.topic.name, &place, made_ms, batch);
         let opaque = self.log.client.connection(&at)?.send(request, to)?;
-        Ok(Sent { opaque, at, partition: due.partition, next: sequence + u64::from(count) })
+        Ok(Sent { opaque, at, partition, next })
     }
 
     /// Takes note of how a send ended.
@@ -146,6 +160,25 @@ impl RocketProducer {
         self.in_doubt = Some(Instant::now());
     }
 
+    /// Sends to every partition that waits for no answer, and has the next batch of each ready.
+    fn send_due(
+        &mut self,
+        due: &mut [Due<'_>],
+        on_the_way: &mut Vec<Sent>,
+        to: &Sender<Answer>,
+    ) -> Result<()> {
+        for due in &mut *due {
+            if on_the_way.iter().any(|sent| sent.partition == due.partition) {
+                continue;
+            }
+            self.encode(due)?;
+            if let Some(ready) = due.ready.take() {
+                on_the_way.push(self.send(due.partition, ready, to)?);
+            }
+        }
+        due.iter_mut().try_for_each(|due| self.encode(due))
+    }
+
     /// Sends all that is due, each partition's batches one after the other, partitions side by side.
     /// The first error ends it, once all that is on its way has come to an end.
     fn send_all(&mut self, mut due: Vec<Due<'_>>) -> Result<u64> {
@@ -153,14 +186,8 @@ impl RocketProducer {
         let mut on_the_way: Vec<Sent> = Vec::new();
         let (mut written, mut failed) = (0, None);
         loop {
-            for due in &mut due {
-                let is_busy = on_the_way.iter().any(|sent| sent.partition == due.partition);
-                if failed.is_none() && !is_busy && due.done < due.messages.len() {
-                    match self.send(due, &to) {
-                        Ok(sent) => on_the_way.push(sent),
-                        Err(error) => failed = Some(error),
-                    }
-                }
+            if failed.is_none() {
+                failed = self.send_due(&mut due, &mut on_the_way, &to).err();
             }
             if on_the_way.is_empty() {
                 break;
@@ -203,6 +230,19 @@ impl RocketProducer {
         let seconds = limits::CALL.as_secs();
         RocketError::Silent { at: last, doing: "a send", seconds }.into()
     }
+}
+
+/// How many of the messages go into one batch, at least one, and about how many bytes that makes.
+fn fitting(messages: &[(&[u8], &[u8])]) -> (usize, u32) {
+    let (mut bytes, mut count) = (0, 0);
+    for (key, value) in messages.iter().take(limits::SEND_MESSAGES) {
+        let size = key.len() + value.len() + 128;
+        if count > 0 && bytes + size > limits::SEND_BYTES {
+            break;
+        }
+        (bytes, count) = (bytes + size, count + 1);
+    }
+    (bytes, count)
 }
 
 impl Producer for RocketProducer {

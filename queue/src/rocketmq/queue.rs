@@ -13,11 +13,12 @@ use super::limits;
 use super::log::{Log, topic_of};
 use super::outlet::Outlet;
 use super::producer::RocketProducer;
+use super::rights;
 use super::source::Teller;
 use crate::sole::SoleSource;
 use crate::{
-    Error, Finding, Hold, Nameservers, Offset, Partition, Policy, Producer, Queue, Reader, Result,
-    Retained, Source, Span, Topic, check,
+    Access, Error, Finding, Hold, Nameservers, Need, Offset, Partition, Policy, Producer, Queue,
+    Reader, Result, Retained, Source, Span, Topic, check,
 };
 
 /// A RocketMQ cluster as a queue.
@@ -117,7 +118,25 @@ impl RocketQueue {
 
 impl Queue for RocketQueue {
     fn examine(&self, _: Option<&Topic>) -> Result<Vec<Finding>> {
-        Ok(examine::brokers(&self.broker_settings()?))
+        match self.broker_settings() {
+            Ok(settings) => Ok(examine::brokers(&settings)),
+            Err(Error::RocketMq(error)) if error.is_denied() => Ok(vec![Finding::warning(
+                format!("the settings of the brokers cannot be read: {error}"),
+                "let this account, or set ROCKETMQ_ACCESS_KEY and ROCKETMQ_SECRET_KEY; whether \
+                 flushDiskType, pulls and retention are as they should be is not known",
+            )]),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn examine_rights(&self, needs: &[Need]) -> Result<Vec<Finding>> {
+        let mut needs = needs.to_vec();
+        for need in &mut needs {
+            if let Access::Read(Some(group)) = &mut need.access {
+                *group = group_of(group);
+            }
+        }
+        Ok(rights::examine(&mut self.client(), &needs)?)
     }
 
     fn name(&self) -> String {
@@ -191,7 +210,7 @@ impl Queue for RocketQueue {
     /// blank, becomes the consumer group under which sources read from now on.
     fn hold(&self, topic: &Topic, holder: &str, at: &[(Partition, Offset)]) -> Result<()> {
         at.iter().try_for_each(|&(partition, _)| check::partition(topic, partition))?;
-        let group = holder.split(' ').next().unwrap_or_default().replace('.', "_");
+        let group = group_of(holder);
         if !group.is_empty() && !at.is_empty() {
             *self.group.lock().unwrap_or_else(PoisonError::into_inner) = group;
         }
@@ -217,6 +236,11 @@ impl Queue for RocketQueue {
         let none = |partition| Retained { partition, deleted: 0, held_by: None };
         Ok(topic.all().map(none).collect())
     }
+}
+
+/// Name of the consumer group of a holder.
+fn group_of(holder: &str) -> String {
+    holder.split(' ').next().unwrap_or_default().replace('.', "_")
 }
 
 /// Whether a topic is the brokers' own (`TopicValidator`, `MixAll`), or of a kind that our names

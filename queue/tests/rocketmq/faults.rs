@@ -12,10 +12,10 @@ use seismic_queue::{
     patiently,
 };
 
+use crate::PATIENCE;
 use crate::line::Line;
 
 const P0: Partition = Partition(0);
-const PATIENCE: Duration = Duration::from_secs(120);
 
 fn queue(rocketmq: &RocketMq) -> RocketQueue {
     RocketQueue::open(&Nameservers::one(&rocketmq.address())).unwrap()
@@ -128,7 +128,10 @@ fn a_dead_broker_is_noticed_at_once_and_found_again() {
     let mut reader = queue.reader(&topic, &[(P0, Offset(0))]).unwrap();
     read_all(&mut *reader, 0, 3);
     // The pull that follows is kept by the broker.
-    while !matches!(reader.read(Duration::from_millis(200), &mut Vec::new()), Ok(Event::Nothing)) {}
+    let begun = Instant::now();
+    while !matches!(reader.read(Duration::from_millis(200), &mut Vec::new()), Ok(Event::Nothing)) {
+        assert!(begun.elapsed() < PATIENCE, "the end of the log never came");
+    }
     rocketmq.brokers[0].kill();
     let died = Instant::now();
     let error = loop {
@@ -136,6 +139,7 @@ fn a_dead_broker_is_noticed_at_once_and_found_again() {
             Ok(event) => assert!(matches!(event, Event::Nothing), "{event:?}"),
             Err(error) => break error,
         }
+        assert!(died.elapsed() < PATIENCE, "that the broker is dead is never noticed");
     };
     assert_eq!(error.kind(), Kind::Retry, "{error}");
     assert!(died.elapsed() < Duration::from_secs(5), "not by a timeout: {:?}", died.elapsed());
@@ -165,4 +169,41 @@ fn a_frozen_broker_is_given_up_and_the_outcome_is_read_back() {
     read_all(&mut *reader, 0, 8);
     assert_eq!(queue.spans(&topic).unwrap()[0].end, Offset(8));
     tried(7, "SIGSTOP of the broker during a send, which lands after it was given up", 1);
+}
+
+#[test]
+fn a_send_lost_in_the_middle_of_a_long_append_is_read_back_and_only_the_rest_is_sent() {
+    let Some(rocketmq) = RocketMq::one(Flush::Async) else { return };
+    let wired = rocketmq.wired_url();
+    let at = wired.strip_prefix("rocketmq://").unwrap();
+    let queue = RocketQueue::open(&Nameservers::one(at)).unwrap();
+    let topic = queue.create("t", 2).unwrap();
+    let mut producer = queue.producer(&topic, "p").unwrap();
+    // Several batches for each of two queues, so that there is one behind each that is lost.
+    const COUNT: u64 = 30_000;
+    let all = block(0, COUNT);
+    let appends = [0, 1].map(|number| Append {
+        partition: Partition(number),
+        first_sequence: 0,
+        block: &all,
+    });
+    let (mut tries, begun) = (0, Instant::now());
+    rocketmq.wires[0].lose_answer_to("\"b\":\"t\"");
+    let appended = loop {
+        assert!(begun.elapsed() < PATIENCE, "it never works");
+        match producer.append(&appends) {
+            Ok(appended) => break appended,
+            Err(error) => assert_eq!(error.kind(), Kind::Retry, "{error}"),
+        }
+        tries += 1;
+    };
+    assert!(tries > 0 && rocketmq.wires[0].lost() == 1, "no answer was lost");
+    assert_eq!(appended.written + appended.recognised, 2 * COUNT);
+    assert!(appended.recognised > 0, "what the broker took is not sent again");
+    for partition in topic.all() {
+        let mut reader = queue.reader(&topic, &[(partition, Offset(0))]).unwrap();
+        read_all(&mut *reader, 0, COUNT);
+        assert_eq!(queue.spans(&topic).unwrap()[partition.0 as usize].end, Offset(COUNT));
+    }
+    tried(7, "the answer to one of several sends of an append is lost", 1);
 }

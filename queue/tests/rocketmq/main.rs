@@ -3,6 +3,11 @@
 
 #![allow(clippy::unwrap_used)] // Helpers of tests are tests.
 
+use std::time::Duration;
+
+/// Whatever takes longer does not come at all: a test that fails so says what it waited for.
+const PATIENCE: Duration = Duration::from_secs(120);
+
 mod conformance;
 mod faults;
 mod fresh;

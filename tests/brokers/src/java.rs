@@ -1,15 +1,28 @@
-//! How Java is started: servers and tools that start fast and stay small.
+//! How Java is started: servers and tools that start fast and stay small, or become as fast as they can.
 
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::class_path;
 
+/// Whether servers are to become as fast as they can.
+static FULL_SPEED: AtomicBool = AtomicBool::new(false);
+
+/// From now on servers compile what is used much as well as they can, as those of operators do. They
+/// take longer to start: for measuring, not for tests.
+pub fn at_full_speed() {
+    FULL_SPEED.store(true, Ordering::Relaxed);
+}
+
 /// Flags of every JVM.
 pub(crate) fn flags(heap: &str) -> Vec<String> {
-    let fixed = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
-    fixed.map(str::to_owned).into_iter().chain([format!("-Xmx{heap}")]).collect()
+    let mut flags = vec!["-XX:+UseSerialGC".to_owned(), format!("-Xmx{heap}")];
+    if !FULL_SPEED.load(Ordering::Relaxed) {
+        flags.push("-XX:TieredStopAtLevel=1".to_owned());
+    }
+    flags
 }
 
 /// Compiles `file` of the folder `from` of this crate into `classes`.

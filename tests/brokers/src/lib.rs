@@ -18,6 +18,7 @@ mod rocketmq;
 mod room;
 mod server;
 
+pub use java::at_full_speed;
 pub use kafka::Kafka;
 pub use proxy::Proxy;
 pub use python::python_with;

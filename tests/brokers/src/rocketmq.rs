@@ -39,6 +39,22 @@ pub enum Flush {
     Sync,
 }
 
+/// How brokers are set up.
+struct Settings<'a> {
+    flush: Flush,
+    /// Further lines of `broker.conf`.
+    more: &'a str,
+    is_encrypted: bool,
+    /// Who may do what.
+    accounts: Option<&'a str>,
+}
+
+impl Default for Settings<'_> {
+    fn default() -> Self {
+        Settings { flush: Flush::Async, more: "", is_encrypted: false, accounts: None }
+    }
+}
+
 /// Nameservers and brokers. Dropping it ends them; when a test fails, it shows the end of
 /// their logs.
 #[derive(Debug)]
@@ -63,7 +79,7 @@ impl RocketMq {
     /// A cluster of one broker; `None` where that is not possible, after saying so.
     #[must_use]
     pub fn one(flush: Flush) -> Option<RocketMq> {
-        RocketMq::start(1, flush, "", false)
+        RocketMq::start(1, Settings { flush, ..Settings::default() })
     }
 
     /// A cluster of one broker that speaks nothing but TLS, and only with clients that have a
@@ -71,19 +87,26 @@ impl RocketMq {
     /// `client.key`, and `stranger.pem`, an authority that nobody is known to.
     #[must_use]
     pub fn encrypted() -> Option<RocketMq> {
-        RocketMq::start(1, Flush::Async, "", true)
+        RocketMq::start(1, Settings { is_encrypted: true, ..Settings::default() })
+    }
+
+    /// A cluster of one broker that lets nobody but these accounts in (`plain_acl.yml`).
+    #[must_use]
+    pub fn guarded(accounts: &str) -> Option<RocketMq> {
+        let more = "aclEnable=true\n";
+        RocketMq::start(1, Settings { more, accounts: Some(accounts), ..Settings::default() })
     }
 
     /// A cluster of two nameservers and two brokers.
     #[must_use]
     pub fn two() -> Option<RocketMq> {
-        RocketMq::start(2, Flush::Async, "", false)
+        RocketMq::start(2, Settings::default())
     }
 
     /// A cluster of one broker with further lines of `broker.conf`.
     #[must_use]
     pub fn with(flush: Flush, settings: &str) -> Option<RocketMq> {
-        RocketMq::start(1, flush, settings, false)
+        RocketMq::start(1, Settings { flush, more: settings, ..Settings::default() })
     }
 
     /// One broker for all tests of a process that only add topics of their own; it ends with the
@@ -100,7 +123,8 @@ impl RocketMq {
         Some(started)
     }
 
-    fn start(count: usize, flush: Flush, settings: &str, is_encrypted: bool) -> Option<RocketMq> {
+    fn start(count: usize, settings: Settings<'_>) -> Option<RocketMq> {
+        let Settings { flush, more, is_encrypted, accounts } = settings;
         let broker_jars = class_path::of("rocketmq-broker")?;
         let tools = class_path::of("rocketmq-nameserver")?;
         let (room, folder) = (Room::wait_for(count), room::folder());
@@ -125,8 +149,12 @@ impl RocketMq {
             let name = format!("broker-{letter}");
             let (port, at) = (port_with_a_free_one_below(), rocketmq.folder.path().join(&name));
             let nameservers = rocketmq.addresses(";");
-            let conf = broker_conf(&name, port, &nameservers, &at.join("store"), flush) + settings;
+            let conf = broker_conf(&name, port, &nameservers, &at.join("store"), flush) + more;
             let broker = server(port, &at, ("512m", &class_path, BROKER), &rocketmq.tls, &conf);
+            if let Some(accounts) = accounts {
+                fs::create_dir(at.join("conf")).expect("the folder is ours");
+                fs::write(at.join("conf/plain_acl.yml"), accounts).expect("it is ours");
+            }
             let wire = Proxy::start(ports::free(1)[0], port, Protocol::RocketMq);
             rocketmq.guide.rewrite(broker.address(), wire.address());
             rocketmq.brokers.push(broker);

@@ -7,20 +7,21 @@ use super::unique_id::UniqueId;
 use crate::rocketmq::limits;
 use crate::{Error, Result};
 
-/// The body of a send. Reused after [`Batch::clear`].
+/// The body of a send.
 #[derive(Debug, Default)]
 pub(in crate::rocketmq) struct Batch {
     bytes: Vec<u8>,
 }
 
 impl Batch {
-    pub(in crate::rocketmq) fn clear(&mut self) {
-        self.bytes.clear();
+    /// An empty one with room for so many bytes.
+    pub(in crate::rocketmq) fn with_capacity(bytes: usize) -> Self {
+        Batch { bytes: Vec::with_capacity(bytes) }
     }
 
     /// The encoded messages.
-    pub(in crate::rocketmq) fn bytes(&self) -> &[u8] {
-        &self.bytes
+    pub(in crate::rocketmq) fn into_bytes(self) -> Vec<u8> {
+        self.bytes
     }
 
     /// Adds a message with its key, its id and further properties.
@@ -35,13 +36,14 @@ impl Batch {
     ) -> Result<()> {
         check_size(key, value)?;
         let start = self.bytes.len();
-        self.bytes.extend_from_slice(&[0; 16]);
-        self.bytes.extend_from_slice(&(value.len() as u32).to_be_bytes());
+        let mut head = [0; 20];
+        head[16..].copy_from_slice(&(value.len() as u32).to_be_bytes());
+        self.bytes.extend_from_slice(&head);
         self.bytes.extend_from_slice(value);
         let length_at = self.bytes.len();
         self.bytes.extend_from_slice(&[0; 2]);
         properties::put_key(&mut self.bytes, key);
-        properties::put(&mut self.bytes, properties::UNIQUE_ID, &id.text());
+        properties::put_id(&mut self.bytes, id);
         for (name, value) in more {
             properties::put(&mut self.bytes, name, value.as_bytes());
         }
@@ -100,7 +102,7 @@ mod tests {
             for (n, (key, value)) in (0..).zip(&all) {
                 batch.push((key, value), first.plus(n), &[("a", "b")]).unwrap();
             }
-            let apart = taken_apart(batch.bytes());
+            let apart = taken_apart(&batch.into_bytes());
             prop_assert_eq!(apart.len(), all.len());
             for (n, ((body, text), (key, value))) in (0..).zip(apart.iter().zip(&all)) {
                 prop_assert_eq!(body, value);
@@ -121,7 +123,7 @@ mod tests {
             let error = batch.push((key, value), id, &[]).unwrap_err();
             assert!(matches!(error, Error::MessageTooLarge { .. }), "{error}");
         }
-        assert!(batch.bytes().is_empty());
         batch.push((&vec![0xff; limits::KEY_BYTES], &[]), id, &[]).unwrap();
+        assert_eq!(taken_apart(&batch.into_bytes()).len(), 1);
     }
 }

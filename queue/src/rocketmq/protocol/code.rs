@@ -28,6 +28,7 @@ pub(in crate::rocketmq) mod response {
     pub(in crate::rocketmq) const FLUSH_SLAVE_TIMEOUT: i32 = 12;
     pub(in crate::rocketmq) const MESSAGE_ILLEGAL: i32 = 13;
     pub(in crate::rocketmq) const SERVICE_NOT_AVAILABLE: i32 = 14;
+    pub(in crate::rocketmq) const NO_PERMISSION: i32 = 16;
     pub(in crate::rocketmq) const TOPIC_NOT_EXIST: i32 = 17;
     pub(in crate::rocketmq) const PULL_NOT_FOUND: i32 = 19;
     pub(in crate::rocketmq) const PULL_RETRY_IMMEDIATELY: i32 = 20;

@@ -2,6 +2,8 @@
 //! (`MessageDecoder.messageProperties2String`).
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
+use super::unique_id::UniqueId;
+
 /// Keys under which the broker's index finds a message (`MessageConst`).
 pub(in crate::rocketmq) const KEYS: &str = "KEYS";
 /// The message's own id (`MessageConst.PROPERTY_UNIQ_CLIENT_MESSAGE_ID_KEYIDX`).
@@ -19,6 +21,13 @@ pub(in crate::rocketmq) fn put(into: &mut Vec<u8>, name: &str, value: &[u8]) {
     into.push(AFTER_NAME);
     into.extend_from_slice(value);
     into.push(AFTER_VALUE);
+}
+
+/// Adds the id of a message.
+pub(in crate::rocketmq) fn put_id(into: &mut Vec<u8>, id: UniqueId) {
+    let mut text = *b"UNIQ_KEY\x01................................\x02";
+    text[9..41].copy_from_slice(&id.text());
+    into.extend_from_slice(&text);
 }
 
 /// Whether a value can be a property: text without the separators, as Java reads it back unchanged.

@@ -23,7 +23,8 @@ impl UniqueId {
     /// As the property's value.
     pub(in crate::rocketmq) fn text(self) -> [u8; 32] {
         const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-        std::array::from_fn(|i| DIGITS[(self.0 >> (124 - 4 * i)) as usize & 15])
+        let bytes = self.0.to_be_bytes();
+        std::array::from_fn(|i| DIGITS[usize::from(bytes[i / 2] >> (4 - i % 2 * 4)) & 15])
     }
 
     /// From the property's value.
