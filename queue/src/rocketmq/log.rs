@@ -1,5 +1,6 @@
 //! The queues of one topic: which broker has which partition, and what a caller may ask of them.
 
+use std::collections::BTreeSet;
 use std::thread;
 use std::time::Instant;
 
@@ -79,8 +80,14 @@ impl Log {
     /// # Errors
     /// [`Error::Busy`] when it does not come to that.
     pub(super) fn end(&mut self, partition: Partition) -> Result<Offset> {
-        let (place, at) = self.place(partition)?;
+        let (_, at) = self.place(partition)?;
         self.settle(&at)?;
+        self.settled_end(partition)
+    }
+
+    /// As [`Log::end`], of a broker that has entered everything.
+    fn settled_end(&mut self, partition: Partition) -> Result<Offset> {
+        let (place, at) = self.place(partition)?;
         Ok(Offset(self.client.max_offset(&at, &self.topic.name, place.queue)?))
     }
 
@@ -112,6 +119,19 @@ impl Log {
     pub(super) fn span(&mut self, partition: Partition) -> Result<Span> {
         let end = self.end(partition)?;
         Ok(Span { first: self.first(partition)?.min(end), end })
+    }
+
+    /// What every partition holds. Each broker is asked once whether it has entered everything.
+    pub(super) fn spans(&mut self) -> Result<Vec<Span>> {
+        let places = self.topic.all().map(|partition| Ok(self.place(partition)?.1));
+        let brokers: BTreeSet<String> = places.collect::<Result<_>>()?;
+        brokers.iter().try_for_each(|at| self.settle(at))?;
+        let all = self.topic.all();
+        all.map(|partition| {
+            let end = self.settled_end(partition)?;
+            Ok(Span { first: self.first(partition)?.min(end), end })
+        })
+        .collect()
     }
 
     /// First offset stored at or after a time.
