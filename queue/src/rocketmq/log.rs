@@ -80,14 +80,23 @@ impl Log {
     /// # Errors
     /// [`Error::Busy`] when it does not come to that.
     pub(super) fn end(&mut self, partition: Partition) -> Result<Offset> {
-        let (_, at) = self.place(partition)?;
-        self.settle(&at)?;
-        self.settled_end(partition)
+        self.end_of(partition, &mut BTreeSet::new())
     }
 
-    /// As [`Log::end`], of a broker that has entered everything.
-    fn settled_end(&mut self, partition: Partition) -> Result<Offset> {
+    /// As [`Log::end`] of several partitions. Each broker is asked once whether it has entered
+    /// everything.
+    pub(super) fn ends(&mut self, partitions: &[Partition]) -> Vec<Result<Offset>> {
+        let mut settled = BTreeSet::new();
+        partitions.iter().map(|&partition| self.end_of(partition, &mut settled)).collect()
+    }
+
+    /// The end of one partition, when its broker is among those that have entered everything.
+    fn end_of(&mut self, partition: Partition, settled: &mut BTreeSet<String>) -> Result<Offset> {
         let (place, at) = self.place(partition)?;
+        if !settled.contains(&at) {
+            self.settle(&at)?;
+            settled.insert(at.clone());
+        }
         Ok(Offset(self.client.max_offset(&at, &self.topic.name, place.queue)?))
     }
 
@@ -121,17 +130,15 @@ impl Log {
         Ok(Span { first: self.first(partition)?.min(end), end })
     }
 
-    /// What every partition holds. Each broker is asked once whether it has entered everything.
+    /// What every partition holds.
     pub(super) fn spans(&mut self) -> Result<Vec<Span>> {
-        let places = self.topic.all().map(|partition| Ok(self.place(partition)?.1));
-        let brokers: BTreeSet<String> = places.collect::<Result<_>>()?;
-        brokers.iter().try_for_each(|at| self.settle(at))?;
-        let all = self.topic.all();
-        all.map(|partition| {
-            let end = self.settled_end(partition)?;
+        let all: Vec<_> = self.topic.all().collect();
+        let ends = self.ends(&all);
+        let span = |(partition, end): (Partition, Result<Offset>)| {
+            let end = end?;
             Ok(Span { first: self.first(partition)?.min(end), end })
-        })
-        .collect()
+        };
+        all.into_iter().zip(ends).map(span).collect()
     }
 
     /// First offset stored at or after a time.
