@@ -6,8 +6,9 @@ use std::time::Duration;
 /// second costs a disk little and keeps what a crash writes again small.
 pub const SYNC_EVERY: Duration = Duration::from_millis(250);
 
-/// Longest single wait for rows, so that a stop is seen soon.
-pub const READ_WAIT: Duration = Duration::from_millis(100);
+/// Longest single wait for rows, so that a stop is seen soon, and the end of a drain, which waits for
+/// its sinks. Readers of homes look every few milliseconds anyway.
+pub const READ_WAIT: Duration = Duration::from_millis(10);
 
 /// First pause after a failure that may pass.
 pub const PAUSE_MIN: Duration = Duration::from_millis(50);

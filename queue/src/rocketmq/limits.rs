@@ -9,8 +9,9 @@ pub(super) const FRAME_BYTES: usize = 32 << 20;
 /// Longest header, in bytes. The answer to a batch names an id of 33 bytes for each message.
 pub(super) const HEADER_BYTES: usize = 1 << 20;
 
-/// A frame's memory grows by at most this many bytes ahead of what has arrived.
-pub(super) const READ_AHEAD_BYTES: usize = 64 << 10;
+/// A frame's memory grows by at most this many bytes ahead of what has arrived: what a pull of short
+/// messages brings comes without being moved.
+pub(super) const READ_AHEAD_BYTES: usize = 1 << 20;
 
 /// Longest message that a broker takes, key and value together: `maxMessageSize` is 4 MiB by
 /// default, for a whole batch with its properties.

@@ -1,5 +1,6 @@
 //! The queues of one topic: which broker has which partition, and what a caller may ask of them.
 
+use std::collections::BTreeSet;
 use std::thread;
 use std::time::Instant;
 
@@ -79,8 +80,23 @@ impl Log {
     /// # Errors
     /// [`Error::Busy`] when it does not come to that.
     pub(super) fn end(&mut self, partition: Partition) -> Result<Offset> {
+        self.end_of(partition, &mut BTreeSet::new())
+    }
+
+    /// As [`Log::end`] of several partitions. Each broker is asked once whether it has entered
+    /// everything.
+    pub(super) fn ends(&mut self, partitions: &[Partition]) -> Vec<Result<Offset>> {
+        let mut settled = BTreeSet::new();
+        partitions.iter().map(|&partition| self.end_of(partition, &mut settled)).collect()
+    }
+
+    /// The end of one partition, when its broker is among those that have entered everything.
+    fn end_of(&mut self, partition: Partition, settled: &mut BTreeSet<String>) -> Result<Offset> {
         let (place, at) = self.place(partition)?;
-        self.settle(&at)?;
+        if !settled.contains(&at) {
+            self.settle(&at)?;
+            settled.insert(at.clone());
+        }
         Ok(Offset(self.client.max_offset(&at, &self.topic.name, place.queue)?))
     }
 
@@ -112,6 +128,17 @@ impl Log {
     pub(super) fn span(&mut self, partition: Partition) -> Result<Span> {
         let end = self.end(partition)?;
         Ok(Span { first: self.first(partition)?.min(end), end })
+    }
+
+    /// What every partition holds.
+    pub(super) fn spans(&mut self) -> Result<Vec<Span>> {
+        let all: Vec<_> = self.topic.all().collect();
+        let ends = self.ends(&all);
+        let span = |(partition, end): (Partition, Result<Offset>)| {
+            let end = end?;
+            Ok(Span { first: self.first(partition)?.min(end), end })
+        };
+        all.into_iter().zip(ends).map(span).collect()
     }
 
     /// First offset stored at or after a time.

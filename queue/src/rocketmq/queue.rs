@@ -183,8 +183,7 @@ impl Queue for RocketQueue {
     }
 
     fn spans(&self, topic: &Topic) -> Result<Vec<Span>> {
-        let mut log = self.log(topic)?;
-        topic.all().map(|partition| log.span(partition)).collect()
+        self.log(topic)?.spans()
     }
 
     fn offset_at(&self, topic: &Topic, partition: Partition, time_ms: i64) -> Result<Offset> {

@@ -72,7 +72,7 @@ impl Reader for Teller {
 impl Follow for Teller {
     /// A broker that cannot be asked now is waited for here, not where a slot begins.
     fn reach(&mut self, partitions: &[Partition]) -> Result<()> {
-        partitions.iter().try_for_each(|&partition| self.end(partition).map(drop))
+        self.ends(partitions).into_iter().try_for_each(|end| end.map(drop))
     }
 
     fn start(&mut self, at: &[(Partition, Offset)]) -> Result<()> {
@@ -86,5 +86,9 @@ impl Follow for Teller {
 
     fn end(&mut self, partition: Partition) -> Result<Offset> {
         self.follower.log.end(partition)
+    }
+
+    fn ends(&mut self, partitions: &[Partition]) -> Vec<Result<Offset>> {
+        self.follower.log.ends(partitions)
     }
 }
