@@ -283,3 +283,6 @@ pub(super) fn metadata(list: &TopicPartitionList, i: usize) -> Vec<u8> {
         bytes(element.metadata, element.metadata_size).to_vec()
     }
 }
+
+#[cfg(test)]
+mod tests;
