@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicBool;
 
 use seismic_queue::{Claim, Commit, Offset, Partition, Queue, Topic, patiently};
 
+use crate::fork::CHECKPOINT;
 use crate::lane::{Lane, Threaded};
 use crate::part::Part;
 use crate::run::{Progress, RunJob};
@@ -58,7 +59,8 @@ pub(crate) fn commit_all(job: RunJob<'_>, commit: Commit, stop: &Arc<AtomicBool>
 /// gets it first, and all at what the first worker said, whatever becomes of that one.
 ///
 /// # Errors
-/// [`Error::BegunElsewhere`] when another `--from` was given than the job began with.
+/// [`Error::BegunElsewhere`] when another `--from` was given than the job began with;
+/// [`Error::ForkNotMade`] when it is to be a fork and is none yet.
 pub(crate) fn begin_together(
     job: RunJob<'_>,
     stop: &AtomicBool,
@@ -74,6 +76,13 @@ pub(crate) fn begin_together(
     let (agreed, starts) = patiently(stop, agree)?;
     if asked.is_some() && agreed != from.to_string() {
         return Err(Error::BegunElsewhere { asked: from.to_string(), agreed });
+    }
+    if agreed.starts_with(CHECKPOINT) {
+        // The state is in one commit over all partitions, which who agreed on it makes.
+        let committed = patiently(stop, || job.owner.positions())?;
+        if committed.iter().any(Option::is_none) {
+            return Err(Error::ForkNotMade { agreed });
+        }
     }
     progress.set_started();
     Ok(starts)

@@ -32,6 +32,13 @@ pub enum Error {
         "--from {asked} was given, but the job began from {agreed}; leave --from out, or start a new --group"
     )]
     BegunElsewhere { asked: String, agreed: String },
+    #[error("the group is to begin with {asked}, but began with {agreed}; start a new --group")]
+    ForkedElsewhere { asked: String, agreed: String },
+    #[error(
+        "the group is to begin with {agreed}, and whoever was about to do so has not done it: run it \
+         with --from-checkpoint and --of-group again, or start a new --group"
+    )]
+    ForkNotMade { agreed: String },
     #[error("the note beside the position of partition {partition} cannot be used")]
     Note { partition: Partition, source: EntryError },
     #[error("journal entry {sequence} of partition {partition} cannot be used")]
@@ -182,7 +189,9 @@ impl Error {
             | Error::NoSuchCheckpoint { .. }
             | Error::NameNotWhole { .. }
             | Error::AlreadyStarted { .. }
-            | Error::BegunElsewhere { .. } => Kind::Config,
+            | Error::BegunElsewhere { .. }
+            | Error::ForkedElsewhere { .. }
+            | Error::ForkNotMade { .. } => Kind::Config,
             Error::Note { .. }
             | Error::Entry { .. }
             | Error::Snapshot { .. }

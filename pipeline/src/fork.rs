@@ -2,8 +2,8 @@
 //!
 //! It has a group and a home of its own, and reads the same topic under the same rules. Its
 //! beginning is one commit over all partitions: where it comes from (in the journal), the position,
-//! and the snapshot itself as its first checkpoint, named `fork` so that it stays and the job can be
-//! proved from its beginning. One commit also for large states: what it carries is never more than
+//! and the snapshot itself as its first checkpoint, named `fork` so that it stays (where a name costs
+//! nothing else) and the job can be proved from its beginning. One commit also for large states: what it carries is never more than
 //! the engines that the job is about to hold in memory anyway.
 
 use std::sync::Arc;
@@ -20,6 +20,9 @@ use crate::{Engine, Entry, Error, Note, Result, Which, keep};
 
 /// Name of the checkpoint with which a fork begins.
 const NAME: &str = "fork";
+
+/// How what workers agree on begins, when it is a fork.
+pub(crate) const CHECKPOINT: &str = "checkpoint ";
 
 /// Begins `job`, whose home is new, with the checkpoints `which` of the home `of`.
 ///
@@ -48,12 +51,24 @@ pub fn fork(job: RunJob<'_>, of: &dyn Home, which: &Which, stop: &Arc<AtomicBool
             let begun = beginning(job, partition, checkpoint, &parent.job.group, &parent.id)?;
             commit.partitions.push(begun);
         }
+        agree(job, which, &parent.job.group, &commit)?;
         commit_all(job, commit, stop)
     };
     begin().inspect_err(|_| {
         // A job that could not begin must not hold the log for ever.
         keep::release_unless_begun(job.queue, job.home, job.job);
     })
+}
+
+/// Agrees with other workers, who may begin the same job in this moment, that it begins like this.
+fn agree(job: RunJob<'_>, which: &Which, group: &str, commit: &Commit) -> Result<()> {
+    let asked = format!("{CHECKPOINT}{which} of group {group}");
+    let starts: Vec<Offset> = commit.partitions.iter().map(|begun| begun.next).collect();
+    let (agreed, agreed_starts) = job.owner.agree_on_start(&asked, &starts)?;
+    if (&agreed, &agreed_starts) == (&asked, &starts) {
+        return Ok(());
+    }
+    Err(Error::ForkedElsewhere { asked, agreed })
 }
 
 /// Whether the log still has what comes after `position`.

@@ -8,8 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use seismic_queue::{
-    CheckpointInfo, Class, Home, Job, Kind, Offset, Owner, Partition, PartitionView, Queue, Topic,
-    View,
+    CheckpointInfo, Class, Home, Job, Kind, Offset, Partition, PartitionView, Queue, Topic, View,
 };
 
 use crate::run::RunJob;
@@ -35,23 +34,28 @@ pub(crate) fn keep_house(job: RunJob<'_>, saves: &Saves, is_over: &AtomicBool) {
             told(alarms.raise(job));
             kept = Some(Instant::now());
         }
-        if let Err(error) = saves.look(job.home) {
-            tracing::debug!("looking what is asked for: {error}");
-        }
+        look(job, saves);
         thread::park_timeout(limits::SAVE_ASKED_EVERY);
     }
 }
 
 /// Has the home let go of what nobody needs, now and then until `is_over`: where workers share a job,
-/// the brokers do the rest.
-pub(crate) fn keep_shared_house(owner: &dyn Owner, is_over: &AtomicBool) {
+/// the brokers do the rest. Looks for checkpoints that are asked for.
+pub(crate) fn keep_shared_house(job: RunJob<'_>, saves: &Saves, is_over: &AtomicBool) {
     let mut kept = Instant::now();
     while !is_over.load(Ordering::Relaxed) {
         if kept.elapsed() >= SHARED_EVERY {
-            told(owner.keep_house().map_err(Error::from));
+            told(job.owner.keep_house().map_err(Error::from));
             kept = Instant::now();
         }
-        thread::park_timeout(limits::SAVE_ASKED_EVERY);
+        look(job, saves);
+        thread::park_timeout(limits::SHARED_SAVE_ASKED_EVERY);
+    }
+}
+
+fn look(job: RunJob<'_>, saves: &Saves) {
+    if let Err(error) = saves.look(job.home) {
+        tracing::debug!("looking what is asked for: {error}");
     }
 }
 

@@ -62,6 +62,9 @@ pub const CHUNKS_PER_COMMIT: usize = 4;
 /// waits for it, and ten cheap questions a second.
 pub const SAVE_ASKED_EVERY: Duration = Duration::from_millis(100);
 
+/// The same where workers share a job: each of them asks the cluster.
+pub const SHARED_SAVE_ASKED_EVERY: Duration = Duration::from_secs(1);
+
 /// A hold that keeps this many bytes of a topic beyond its policy is told to a person. Less is a
 /// checkpoint interval of a busy job.
 pub const PINNED_BYTES: u64 = 64 << 20;

@@ -197,7 +197,7 @@ pub fn run(job: RunJob<'_>, stop: &Arc<AtomicBool>, progress: &Progress) -> Resu
     let outcome = thread::scope(|scope| {
         let keeper = scope.spawn(|| match shared {
             None => keep::keep_house(job, saves, &is_over),
-            Some(_) => keep::keep_shared_house(owner, &is_over),
+            Some(_) => keep::keep_shared_house(job, saves, &is_over),
         });
         let slots: Vec<_> = shares
             .into_iter()

@@ -168,10 +168,12 @@ pub enum Error {
     Paused { group: String },
     #[error("slot {slot} of group {group} was taken by another process; this one stops")]
     SlotTaken { group: String, slot: String },
-    #[error("{at} cannot take back rows that others may have read; fork into a new --group")]
+    #[error(
+        "{at} cannot take back rows: a log only grows, and others may have read them. Begin a fork with \
+         that checkpoint instead, which has result topics of its own: run --group NEW \
+         --from-checkpoint N|NAME --of-group OLD --result-topic … --dead-topic …"
+    )]
     NoRewind { at: String },
-    #[error("{at} has no named checkpoints; those of an embedded home have names")]
-    NoNames { at: String },
     #[error("the client setting {key:?} cannot be used: {why}")]
     Setting { key: String, why: String },
     #[error("topic {topic:?} cannot be used: its {key} is {found:?}, and {why}")]
@@ -211,7 +213,6 @@ impl Error {
             | Error::GroupOver { .. }
             | Error::QueuesDiffer { .. }
             | Error::NoGroups { .. }
-            | Error::NoNames { .. }
             | Error::NoRewind { .. }
             | Error::Name { .. }
             | Error::TopicMissing { .. }

@@ -97,7 +97,9 @@ pub trait Home: Send + Sync {
 
 /// The right to commit to a home.
 pub trait Owner: Send + Sync {
-    /// A committer for one slot. Commits of several are merged where the backend can.
+    /// A committer for one slot, whose claim is [`Claim::Sole`]. Commits of several are merged where the
+    /// backend can. Where several owners share a job, for the one commit that begins it, in which all
+    /// partitions are.
     fn committer(&self) -> Result<Box<dyn Committer>>;
 
     /// As whom the slot of that index reads, where several owners share a job; `None` where all

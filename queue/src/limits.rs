@@ -163,3 +163,6 @@ pub const KAFKA_LISTEN: Duration = Duration::from_micros(300);
 /// A transactional id that was fenced so often, one time after the other, belongs to someone else;
 /// less often it was a transaction that took too long.
 pub const KAFKA_FENCED_TIMES: u32 = 3;
+
+/// How many partitions are asked for at once. Each takes a client of its own for a few ms.
+pub const KAFKA_ASKED_AT_ONCE: usize = 8;

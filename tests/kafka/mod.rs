@@ -2,6 +2,7 @@
 //! throughout. At the end `verify` must find nothing, the plain reckoning of `truth.rs` must agree,
 //! and the reader must have seen exactly what one sees who comes later.
 
+mod checkpoint;
 mod clients;
 mod group;
 mod kill_points;

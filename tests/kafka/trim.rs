@@ -71,6 +71,28 @@ fn what_no_checkpoint_of_any_group_needs_goes_and_both_groups_recover() {
 }
 
 #[test]
+fn a_named_checkpoint_keeps_what_it_needs_until_its_name_is_deleted() {
+    let Some(trial) = Trial::new() else { return };
+    let stage = &trial.stage;
+    for seed in 0..3 {
+        read_more(stage, &[&[]], seed);
+    }
+    stage.ok(&["checkpoint", "save", "half"]);
+    for seed in 3..16 {
+        read_more(stage, &[&[]], seed);
+    }
+    trim(stage);
+    let held = first(stage);
+    let shown = stage.ok(&["checkpoint", "show", "half"]);
+    assert!(shown.ends_with("a job can start from \"half\"\n"), "{shown}");
+    stage.ok(&["checkpoint", "delete", "half"]);
+    trim(stage);
+    assert!(first(stage) > held, "nothing keeps it any more");
+    stage.refused(&["checkpoint", "show", "half"], 2);
+    stage.ok(&["verify"]);
+}
+
+#[test]
 fn a_group_whose_offsets_are_forgotten_keeps_what_tells_of_it() {
     let Some(trial) = Trial::new() else { return };
     let stage = &trial.stage;

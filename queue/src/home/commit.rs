@@ -37,7 +37,7 @@ pub struct PartitionCommit {
     /// Ids of what was asked for ([`Home::asked`](crate::Home::asked)) that the manifest answers;
     /// one that was taken back meanwhile is passed over.
     pub answers: Vec<String>,
-    /// A name that the manifest gets unasked.
+    /// A name that the manifest gets unasked, where one holds nothing but its checkpoint.
     pub name: Option<String>,
 }
 

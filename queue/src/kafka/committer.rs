@@ -12,7 +12,7 @@
 //! the other id, however far other brokers are behind, and no row of that topic is ever committed.
 //!
 //! A commit always carries offsets, so the broker always checks the claim, and one without
-//! partitions is not made.
+//! partitions is not made. The one that begins a fork has no claim: see [`Beginning`].
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,10 +27,11 @@ use super::client::{Cluster, listen, make_with, number};
 use super::history::History;
 use super::kind::may_pass;
 use super::member::Membership;
+use super::names::Names;
 use super::offsets::Offsets;
 use super::owner::Held;
 use super::place::Place;
-use super::record::{Kept, Record, prune};
+use super::record::{Kept, Record};
 use crate::failpoints::{
     COMMIT_AFTER, COMMIT_BEFORE, COMMIT_IN_TRANSACTION, COMMIT_OPENING, COMMIT_SENT, pass,
 };
@@ -50,14 +51,56 @@ pub(super) struct KafkaCommitter {
     places: BTreeMap<Partition, Place>,
     /// How often in a row the client was fenced.
     fenced: u32,
+    /// Of the one who begins the job for all members.
+    beginning: Option<Beginning>,
+}
+
+/// Begins a job before it has members, all partitions in one transaction.
+///
+/// No broker checks a claim of it. What keeps a second one out is the transactional id, which all
+/// who begin a job have in common, and that it looks in its own transaction's time whether the job has
+/// begun; what keeps members out is that they agree on the beginning before (`jobs.rs`).
+struct Beginning {
+    place: Membership,
+    has_tried: bool,
 }
 
 impl KafkaCommitter {
     pub(super) fn new(held: Arc<Held>, member: &Member) -> Result<KafkaCommitter> {
         let offsets = Offsets::new(&held.cluster, &member.group)?;
         let member = member.clone();
-        let places = BTreeMap::new();
-        Ok(KafkaCommitter { held, member, offsets, client: None, places, fenced: 0 })
+        let (places, beginning) = (BTreeMap::new(), None);
+        Ok(KafkaCommitter { held, member, offsets, client: None, places, fenced: 0, beginning })
+    }
+
+    /// For the one commit that begins a job.
+    pub(super) fn beginning(held: Arc<Held>) -> Result<KafkaCommitter> {
+        // No slot has that name: theirs end with a number.
+        let (group, slot) = (held.job.group.clone(), "begin".to_owned());
+        let committer = KafkaCommitter::new(held, &Member { group, slot, is_named: false })?;
+        let place = committer.offsets.of_nobody();
+        Ok(KafkaCommitter { beginning: Some(Beginning { place, has_tried: false }), ..committer })
+    }
+
+    /// Begins the job. Each try looks first what became of the last one.
+    fn begin(&mut self, commit: &Commit) -> std::result::Result<(), CommitError> {
+        let partitions: Vec<_> = commit.partitions.iter().map(|new| new.partition).collect();
+        self.load(&Claim::Sole, &partitions).map_err(not_made)?;
+        let begun = self.beginning.as_mut().expect("it begins a job");
+        let (place, has_tried) =
+            (begun.place.clone(), std::mem::replace(&mut begun.has_tried, true));
+        let number =
+            |new: &PartitionCommit| self.places.get(&new.partition).map(|it| it.tip.number);
+        if has_tried && commit.partitions.iter().all(|new| number(new) == Some(new.number)) {
+            return Ok(());
+        }
+        self.make(&place, commit).map_err(|error| match error {
+            CommitError::Rebuild(error @ (Error::Kafka { .. } | Error::Failpoint { .. })) => {
+                CommitError::Retry(error)
+            }
+            CommitError::Rebuild(error) => CommitError::Fatal(error),
+            error => error,
+        })
     }
 
     fn cluster(&self) -> &Cluster {
@@ -169,6 +212,9 @@ impl KafkaCommitter {
         let client = self.client.as_ref().expect("it was checked");
         let failed = self.cluster().failed("committing");
         client.context().clear();
+        let has_checkpoint = commit.partitions.iter().any(|new| new.manifest.is_some());
+        // Where nobody answers, it lets go of nothing.
+        let names = has_checkpoint.then(|| self.held.names.now().ok()).flatten();
         client.begin_transaction().map_err(&failed)?;
         let now_ms = clock::now_ms();
         for new in &commit.partitions {
@@ -181,7 +227,7 @@ impl KafkaCommitter {
         for new in &commit.partitions {
             let place = places.get_mut(&new.partition).expect("it was checked");
             place.note_chunks(new, client.context());
-            self.send_state(client, new, place, now_ms)?;
+            self.send_state(client, new, place, (now_ms, names.as_deref()))?;
         }
         // While what was sent is on its way.
         let input = &self.held.job.input;
@@ -234,7 +280,7 @@ impl KafkaCommitter {
         client: &BaseProducer<Acks>,
         new: &PartitionCommit,
         place: &mut Place,
-        now_ms: i64,
+        (now_ms, names): (i64, Option<&Names>),
     ) -> Result<()> {
         if let Some(manifest) = &new.manifest {
             let (first, bytes) = place.begun.take().unwrap_or_default();
@@ -245,8 +291,12 @@ impl KafkaCommitter {
                 class: None,
                 names: Vec::new(),
             };
-            place.kept.push(Kept { info, first });
-            prune(&mut place.kept);
+            // A name that it would be born with is not given: in a log that is cut at its head alone it
+            // would hold everything that comes after it, of all groups.
+            place.kept.push(Kept { info, first, answers: new.answers.clone() });
+            if let Some(names) = names {
+                names.settle(new.partition, &mut place.kept);
+            }
             let record = Record::Manifest(place.kept.clone());
             self.send_record(client, What::Manifest, new.partition, &record)?;
         }
@@ -359,6 +409,7 @@ impl Committer for KafkaCommitter {
         }
         match claim {
             Claim::Group(place) => self.make(place, commit),
+            Claim::Sole if self.beginning.is_some() => self.begin(commit),
             Claim::Sole => {
                 // The group took the partitions away before this was handed over.
                 let error = Error::Stopped { at: self.cluster().at.clone() };

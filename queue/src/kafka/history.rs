@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::client::Cluster;
 use super::fetcher::Fetcher;
 use super::mark::Mark;
-use super::record::{Kept, Record, prune};
+use super::record::{Kept, Record};
 use crate::{
     Checkpoint, Error, Event, JournalEntry, Offset, Partition, Progress, Recovered, Result, Topic,
 };
@@ -112,6 +112,16 @@ impl Log<'_> {
         }
     }
 
+    /// A checkpoint, read from its first chunk to its manifest.
+    ///
+    /// # Errors
+    /// [`Error::OffsetGone`] when the log was trimmed since it was let go of.
+    pub(super) fn checkpoint(&self, kept: &Kept) -> Result<Checkpoint> {
+        let is_sealed =
+            |history: &History| history.kept.last().map(Kept::number) == Some(kept.number());
+        self.read_until(kept.first, self.end()?, is_sealed)?.checkpoint(kept, self)
+    }
+
     /// Everything from the first record that is still there.
     pub(super) fn all(&self) -> Result<History> {
         loop {
@@ -213,14 +223,11 @@ impl History {
                 Record::Chunk(chunk) => {
                     self.chunks.insert((chunk.checkpoint, chunk.index), chunk.bytes);
                 }
-                Record::Manifest(mut kept) => {
-                    prune(&mut kept);
-                    self.kept = kept;
-                }
+                Record::Manifest(kept) => self.kept = kept,
                 Record::Progress { .. } => unreachable!("it is taken above"),
             }
         }
-        let oldest = self.kept.first().map_or(0, |kept| kept.info.manifest.checkpoint);
+        let oldest = self.kept.first().map_or(0, Kept::number);
         self.chunks.retain(|(checkpoint, _), _| *checkpoint >= oldest);
         Ok(())
     }

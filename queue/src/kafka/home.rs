@@ -9,9 +9,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::admin::{Admin, KEPT, OUTPUT};
 use super::client::Cluster;
 use super::jobs::Jobs;
+use super::names::KnownNames;
 use super::offsets::Offsets;
 use super::owner::{Held, KafkaOwner};
 use super::queue::KafkaQueue;
+use super::record::Kept;
 use super::slots::Slots;
 use super::trim::{self, CHECKPOINTS};
 use crate::{
@@ -29,6 +31,7 @@ pub struct KafkaHome {
     group: String,
     slot: Option<String>,
     topics: HomeTopics,
+    names: Arc<KnownNames>,
     /// Whoever notes positions of a sink notes them often: what it needs is made once.
     noting: Mutex<BTreeMap<String, Noting>>,
 }
@@ -52,7 +55,8 @@ impl KafkaHome {
         let cluster = queue.cluster.clone();
         let topics = HomeTopics { queue };
         let (slot, noting) = (address.slot.clone(), Mutex::default());
-        Ok(KafkaHome { cluster, group, slot, topics, noting })
+        let names = KnownNames::new(&cluster, &group);
+        Ok(KafkaHome { cluster, group, slot, topics, names, noting })
     }
 
     /// Ends the job: its group cannot be run again, and the checkpoint topic keeps nothing more for
@@ -83,7 +87,8 @@ impl KafkaHome {
             Err(Error::TopicMissing { .. }) => return Err(self.missing()),
             found => found?,
         };
-        Ok((id, Held { cluster: self.cluster.clone(), job, checkpoints }))
+        let names = Arc::clone(&self.names);
+        Ok((id, Held { cluster: self.cluster.clone(), job, checkpoints, names }))
     }
 
     fn part(
@@ -93,10 +98,10 @@ impl KafkaHome {
         partition: Partition,
         spans: &[Span],
         first: Offset,
-    ) -> Result<PartitionView> {
+    ) -> Result<(PartitionView, Vec<Kept>)> {
         let empty = |span: Span| Span { first: span.first, end: span.first };
         let Some((_, mark)) = held.known(offsets, partition)? else {
-            return Ok(PartitionView {
+            let none = PartitionView {
                 progress: None,
                 rows: empty(spans[0]),
                 dead: empty(spans[1]),
@@ -104,26 +109,37 @@ impl KafkaHome {
                 rows_cut: Vec::new(),
                 journal: 0..0,
                 checkpoints: Vec::new(),
-            });
+            };
+            return Ok((none, Vec::new()));
         };
         let log = held.log(partition);
         let history = log.at(&mark, mark.manifest)?;
         let until = |span: Span, end: Offset| Span { first: span.first, end: end.max(span.first) };
         let ends = mark.rollups.iter().copied().chain(std::iter::repeat(Offset(0)));
         let rollups = spans[2..].iter().zip(ends).map(|(span, end)| until(*span, end));
-        Ok(PartitionView {
+        let part = PartitionView {
             progress: history.progress,
             rows: until(spans[0], mark.rows),
             dead: until(spans[1], mark.dead),
             rollups: rollups.collect(),
             rows_cut: Vec::new(),
             journal: log.journal_start(first)?..history.next_sequence,
-            checkpoints: history.kept.into_iter().map(|kept| kept.info).collect(),
-        })
+            checkpoints: Vec::new(),
+        };
+        Ok((part, history.kept))
     }
 
-    fn no_names(&self) -> Error {
-        Error::NoNames { at: self.cluster.at.clone() }
+    /// What the newest manifest of each partition lists.
+    fn kept(&self) -> Result<Vec<Vec<Kept>>> {
+        let (_, held) = self.held()?;
+        held.kept(&Offsets::new(&self.cluster, &self.group)?)
+    }
+
+    /// What is asked for. What all have answered is whole from here on.
+    fn asked_of(&self, parts: &[Vec<Kept>]) -> Result<Vec<Asked>> {
+        let (open, whole) = self.names.now()?.asked(parts);
+        self.names.complete(&whole)?;
+        Ok(open)
     }
 
     fn sink_group(&self, sink: &str) -> String {
@@ -177,7 +193,8 @@ impl Home for KafkaHome {
         let checkpoints = admin.create(CHECKPOINTS, job.input.partitions, &settings)?;
         admin.check_checkpoints(CHECKPOINTS)?;
         let checkpoints = admin.widen(checkpoints, job.input.partitions)?;
-        let held = Held { cluster: self.cluster.clone(), job: job.clone(), checkpoints };
+        let names = Arc::clone(&self.names);
+        let held = Held { cluster: self.cluster.clone(), job: job.clone(), checkpoints, names };
         let slots = Slots::new(&self.group, self.slot.clone());
         let offsets = Offsets::new(&self.cluster, &self.group)?;
         Ok(Box::new(KafkaOwner { held: Arc::new(held), slots, offsets }))
@@ -202,9 +219,15 @@ impl Home for KafkaHome {
             let of_it: Vec<Span> = spans.iter().map(|all| all[place]).collect();
             self.part(&held, &offsets, partition, &of_it, logs[place].first)
         };
-        let partitions = held.job.input.all().map(part).collect::<Result<_>>()?;
+        let (mut partitions, kept): (Vec<_>, Vec<_>) = held.of_each(part)?.into_iter().unzip();
+        let asked = self.asked_of(&kept)?;
+        let names = self.names.now()?;
+        for ((partition, part), mut kept) in held.job.input.all().zip(&mut partitions).zip(kept) {
+            names.settle(partition, &mut kept);
+            part.checkpoints = kept.into_iter().map(|kept| kept.info).collect();
+        }
         let sinks = self.sinks(&topics[0])?;
-        Ok(View { id, job: held.job, partitions, sinks, asked: Vec::new() })
+        Ok(View { id, job: held.job, partitions, sinks, asked })
     }
 
     fn journal(&self, partition: Partition, range: Range<u64>) -> Result<Vec<JournalEntry>> {
@@ -226,13 +249,13 @@ impl Home for KafkaHome {
         let offsets = Offsets::new(&self.cluster, &self.group)?;
         let Some((_, mark)) = held.mark(&offsets, partition)? else { return Err(missing()) };
         let log = held.log(partition);
-        let kept = log.at(&mark, mark.manifest)?.kept;
-        let is_it = |kept: &&super::record::Kept| kept.info.manifest.checkpoint == number;
-        let kept = kept.iter().find(is_it).ok_or_else(missing)?;
-        match log.at(&mark, kept.first) {
+        let mut kept = log.at(&mark, mark.manifest)?.kept;
+        self.names.now()?.settle(partition, &mut kept);
+        let kept = kept.iter().find(|kept| kept.number() == number).ok_or_else(missing)?;
+        match log.checkpoint(kept) {
             // A newer commit has let go of it, and the log was trimmed since.
             Err(Error::OffsetGone { .. }) => Err(missing()),
-            read => read?.checkpoint(kept, &log),
+            read => read,
         }
     }
 
@@ -248,24 +271,46 @@ impl Home for KafkaHome {
         self.cluster.members(&self.group, &held.job.input.name).map(Some)
     }
 
-    fn ask(&self, _: &str) -> Result<()> {
-        Err(self.no_names())
+    fn ask(&self, name: &str) -> Result<()> {
+        self.held()?;
+        self.names.ask(name)
     }
 
+    /// Costs little while nothing is asked for, and a look at every partition while something is.
     fn asked(&self) -> Result<Vec<Asked>> {
-        Ok(Vec::new())
+        match self.names.now()?.is_any_asked() {
+            true => self.asked_of(&self.kept()?),
+            false => Ok(Vec::new()),
+        }
     }
 
-    fn withdraw(&self, _: &str) -> Result<Option<Asked>> {
-        Ok(None)
+    fn withdraw(&self, name: &str) -> Result<Option<Asked>> {
+        let asked = self.asked()?.into_iter().find(|asked| asked.name == name);
+        asked.iter().try_for_each(|asked| self.names.end(&asked.id))?;
+        Ok(asked)
     }
 
-    fn name_newest(&self, _: &str) -> Result<()> {
-        Err(self.no_names())
+    fn name_newest(&self, name: &str) -> Result<()> {
+        self.names.check_new(name)?;
+        let mut numbers = Vec::new();
+        for (partition, kept) in (0..).map(Partition).zip(self.kept()?) {
+            let nothing = || Error::NothingToName { at: self.name(), partition };
+            numbers.push(kept.last().map(Kept::number).ok_or_else(nothing)?);
+        }
+        let id = self.names.name(name, &numbers)?;
+        // Those that were let go of before the name was there may be trimmed.
+        let is_there =
+            |(kept, number): (&Vec<Kept>, &u64)| kept.iter().any(|kept| kept.number() == *number);
+        if self.kept()?.iter().zip(&numbers).all(is_there) {
+            return Ok(());
+        }
+        self.names.end(&id)?;
+        Err(Error::Busy { at: self.name(), doing: "naming the newest checkpoints" })
     }
 
-    fn forget(&self, _: &str) -> Result<()> {
-        Err(self.no_names())
+    fn forget(&self, name: &str) -> Result<()> {
+        self.held()?;
+        self.names.forget(name)
     }
 
     fn topics(&self) -> &dyn Queue {

@@ -17,7 +17,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 
-use super::admin::Admin;
+use super::admin::{Admin, OUTPUT};
 use super::client::{Cluster, log, make_with};
 use super::fetcher::Fetcher;
 use crate::topic::new_id;
@@ -33,6 +33,8 @@ enum Kind {
     Start,
     /// The group is over.
     Over,
+    /// Of one of its checkpoints' names: see `names.rs`.
+    Name,
 }
 
 impl Kind {
@@ -42,6 +44,7 @@ impl Kind {
             Kind::Job => "job1",
             Kind::Start => "start1",
             Kind::Over => "over1",
+            Kind::Name => "name1",
         }
     }
 }
@@ -105,7 +108,11 @@ impl<'a> Jobs<'a> {
     /// # Errors
     /// [`Error::TopicTaken`] when another group writes to one of its topics, [`Error::GroupOver`].
     pub(super) fn agree(&self, job: &Job) -> Result<(String, Job)> {
-        Admin::new(self.cluster)?.create(TOPIC, 1, &[("cleanup.policy", "compact")])?;
+        Admin::new(self.cluster)?.create(
+            TOPIC,
+            1,
+            &[&[("cleanup.policy", "compact")], &OUTPUT[..]].concat(),
+        )?;
         if self.is_over(&job.group)? {
             let (group, at) = (job.group.clone(), self.cluster.at.clone());
             return Err(Error::GroupOver { group, at });
@@ -129,6 +136,31 @@ impl<'a> Jobs<'a> {
     /// stopped, and is refused when it starts again.
     pub(super) fn end(&self, group: &str) -> Result<()> {
         self.append(Kind::Over, group, &[])
+    }
+
+    /// What was written down of the names of a group's checkpoints, in order.
+    pub(super) fn names(&self, group: &str) -> Result<Vec<Vec<String>>> {
+        let all = self.read(Kind::Name)?.into_iter();
+        Ok(all.filter(|(of, _)| of == group).map(|(_, lines)| lines).collect())
+    }
+
+    /// Writes down something of a name. Of what has the same `key`, compaction keeps the last.
+    pub(super) fn put_name(&self, group: &str, key: &str, lines: &[String]) -> Result<()> {
+        self.append_as(Kind::Name, group, &format!("/{key}"), lines)
+    }
+
+    /// End of the log: nothing was written down since while it is the same.
+    pub(super) fn end_of_log(&self) -> Result<Offset> {
+        self.cluster.end(TOPIC, Partition(0))
+    }
+
+    /// As [`Jobs::end_of_log`]; `None` where nothing was ever written down.
+    pub(super) fn end_of_log_if_any(&self) -> Result<Option<Offset>> {
+        match self.cluster.topic(TOPIC) {
+            Ok(_) => self.end_of_log().map(Some),
+            Err(Error::TopicMissing { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     fn is_over(&self, group: &str) -> Result<bool> {
@@ -221,6 +253,10 @@ impl<'a> Jobs<'a> {
     }
 
     fn append(&self, kind: Kind, group: &str, lines: &[String]) -> Result<()> {
+        self.append_as(kind, group, "", lines)
+    }
+
+    fn append_as(&self, kind: Kind, group: &str, further: &str, lines: &[String]) -> Result<()> {
         let failed = self.cluster.failed("writing down a job");
         let topic: Topic = self.cluster.topic(TOPIC).map_err(|error| match error {
             // It was just made, and the broker that was asked has not heard of it yet.
@@ -232,7 +268,7 @@ impl<'a> Jobs<'a> {
         let mut config = self.cluster.settings.appending(1 << 20);
         config.set("message.timeout.ms", limits::KAFKA_WAIT.as_millis().to_string());
         let producer: BaseProducer<Delivery> = make_with(&config, Delivery::default())?;
-        let key = format!("{group}/{}", kind.layout());
+        let key = format!("{group}/{}{further}", kind.layout());
         let value = format!("{}\n{}", kind.layout(), lines.join("\n"));
         let record = BaseRecord::to(&topic.name).partition(0).key(&key).payload(&value);
         producer.send(record).map_err(|(error, _)| failed(error))?;

@@ -44,6 +44,16 @@ pub struct Membership {
     pub(super) brokers: BTreeSet<i32>,
 }
 
+impl Membership {
+    /// Of one who is no member, for what is committed before there are any. A broker does not check it;
+    /// who shows it must make sure otherwise that nobody else commits.
+    pub(super) fn of_nobody<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> Membership {
+        let metadata = consumer.group_metadata().expect("every client that reads names a group");
+        let (member, brokers) = (String::new(), BTreeSet::new());
+        Membership { member, generation: -1, metadata: Arc::new(metadata), brokers }
+    }
+}
+
 impl PartialEq for Membership {
     fn eq(&self, other: &Membership) -> bool {
         (&self.member, self.generation) == (&other.member, other.generation)

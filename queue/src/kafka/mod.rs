@@ -6,7 +6,7 @@
 //!  home    owner.rs, slots.rs: a worker   committer.rs (acks.rs, place.rs): one transaction a commit
 //!          record.rs, history.rs: the checkpoint topic   mark.rs, offsets.rs: the group's offsets
 //!          trim.rs: what of it nobody needs
-//!          jobs.rs: whose job is what   assignment.rs: who has which partition
+//!          names.rs: what checkpoints are called   jobs.rs: whose job is what   assignment.rs: who has which partition
 //!  all     settings.rs: what clients are told   kind.rs: what errors mean   native.rs: unsafe calls
 //! ```
 //!
@@ -36,6 +36,7 @@ mod jobs;
 mod kind;
 mod mark;
 mod member;
+mod names;
 #[allow(unsafe_code, reason = "calls of librdkafka that have no safe wrapper; this file only")]
 mod native;
 mod offsets;

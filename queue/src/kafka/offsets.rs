@@ -4,6 +4,7 @@ use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 
 use super::client::{Cluster, Quiet, close, make_with, number};
+use super::member::Membership;
 use super::native;
 use crate::{Offset, Partition, Result, Topic, limits};
 
@@ -50,6 +51,11 @@ impl Offsets {
             }
         };
         Ok(partitions.iter().map(committed).collect())
+    }
+
+    /// What to show with offsets of a group that has no members yet.
+    pub(super) fn of_nobody(&self) -> Membership {
+        Membership::of_nobody(&self.consumer)
     }
 
     /// Commits offsets outside of any transaction.

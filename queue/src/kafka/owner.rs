@@ -2,16 +2,21 @@
 //! and transactions fence those that no longer have them.
 
 use std::sync::Arc;
+use std::thread;
 
 use super::client::Cluster;
 use super::committer::KafkaCommitter;
 use super::history::Log;
 use super::jobs::Jobs;
 use super::mark::Mark;
+use super::names::KnownNames;
 use super::offsets::Offsets;
+use super::record::Kept;
 use super::slots::Slots;
 use super::trim;
-use crate::{Committer, Error, Job, Member, Offset, Owner, Partition, Result, Rewind, Topic};
+use crate::{
+    Committer, Error, Job, Member, Offset, Owner, Partition, Result, Rewind, Topic, limits,
+};
 
 /// What a worker knows of its job.
 pub(super) struct Held {
@@ -19,6 +24,8 @@ pub(super) struct Held {
     pub(super) job: Job,
     /// The checkpoint topic.
     pub(super) checkpoints: Topic,
+    /// What its checkpoints are called.
+    pub(super) names: Arc<KnownNames>,
 }
 
 impl Held {
@@ -26,6 +33,32 @@ impl Held {
     pub(super) fn log(&self, partition: Partition) -> Log<'_> {
         let (cluster, topic) = (&self.cluster, &self.checkpoints);
         Log { cluster, topic, group: &self.job.group, partition }
+    }
+
+    /// What the newest manifest of each partition lists; nothing where there is none.
+    pub(super) fn kept(&self, offsets: &Offsets) -> Result<Vec<Vec<Kept>>> {
+        self.of_each(|partition| match self.mark(offsets, partition)? {
+            Some((_, mark)) => Ok(self.log(partition).at(&mark, mark.manifest)?.kept),
+            None => Ok(Vec::new()),
+        })
+    }
+
+    /// Asks for all partitions, several at once: an answer takes the cluster longer than this program.
+    pub(super) fn of_each<T: Send>(
+        &self,
+        ask: impl Fn(Partition) -> Result<T> + Sync,
+    ) -> Result<Vec<T>> {
+        let all: Vec<Partition> = self.job.input.all().collect();
+        let share = all.len().div_ceil(limits::KAFKA_ASKED_AT_ONCE);
+        let ask = |share: &[Partition]| share.iter().map(|&it| ask(it)).collect::<Result<Vec<T>>>();
+        thread::scope(|scope| {
+            let askers: Vec<_> =
+                all.chunks(share).map(|share| scope.spawn(|| ask(share))).collect();
+            let answers = askers
+                .into_iter()
+                .map(|it| it.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+            Ok(answers.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
+        })
     }
 
     /// The committed offset of a partition and its mark.
@@ -80,8 +113,9 @@ pub(super) struct KafkaOwner {
 }
 
 impl Owner for KafkaOwner {
+    /// For what begins a job; slots have members.
     fn committer(&self) -> Result<Box<dyn Committer>> {
-        self.committer_of(&self.slots.member(0)?)
+        Ok(Box::new(KafkaCommitter::beginning(Arc::clone(&self.held))?))
     }
 
     fn member(&self, index: usize) -> Result<Option<Member>> {

@@ -4,7 +4,6 @@
 //! their length before them), and the CRC-32 of all that. Within one commit the progress comes
 //! last, so that who reads in order has all of a commit when it sees its number.
 
-use crate::kept::{Candidate, classes};
 use crate::{CheckpointInfo, Chunk, JournalEntry, Manifest, Offset, Progress};
 
 const LAYOUT: u8 = 1;
@@ -32,23 +31,20 @@ pub(super) enum Record {
     Manifest(Vec<Kept>),
 }
 
-/// Lets go of what no class keeps, and says of the rest why it is kept.
-pub(super) fn prune(kept: &mut Vec<Kept>) {
-    let candidate = |kept: &Kept| Candidate {
-        number: kept.info.manifest.checkpoint,
-        created_ms: kept.info.created_ms,
-        is_named: false,
-    };
-    let classes = classes(&kept.iter().map(candidate).collect::<Vec<_>>());
-    kept.iter_mut().zip(classes).for_each(|(kept, class)| kept.info.class = class);
-    kept.retain(|kept| kept.info.class.is_some());
-}
-
-/// A checkpoint and where its first chunk is.
+/// A checkpoint and where its first chunk is. What it is called and why it is kept say the names of
+/// the group (`names.rs`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Kept {
     pub(super) info: CheckpointInfo,
     pub(super) first: Offset,
+    /// Ids of what was asked for that it answers.
+    pub(super) answers: Vec<String>,
+}
+
+impl Kept {
+    pub(super) fn number(&self) -> u64 {
+        self.info.manifest.checkpoint
+    }
 }
 
 impl Record {
@@ -136,6 +132,8 @@ impl Put {
         self.numbers(&[*checkpoint, position.0, *journal_sequence]);
         self.numbers(&[(*chunks).into(), (*crc).into()]);
         self.numbers(&[*bytes, *created_ms as u64, kept.first.0]);
+        self.numbers(&[kept.answers.len() as u64]);
+        kept.answers.iter().for_each(|id| self.bytes(id.as_bytes()));
     }
 }
 
@@ -169,7 +167,9 @@ impl Get<'_> {
         };
         let (bytes, created_ms) = (self.number()?, self.number()? as i64);
         let info = CheckpointInfo { manifest, bytes, created_ms, class: None, names: Vec::new() };
-        Some(Kept { info, first: Offset(self.number()?) })
+        let (first, count) = (Offset(self.number()?), self.number()?);
+        let answers = (0..count).map(|_| String::from_utf8(self.bytes()?).ok());
+        Some(Kept { info, first, answers: answers.collect::<Option<_>>()? })
     }
 }
 
@@ -188,7 +188,8 @@ mod tests {
         };
         let (class, names) = (None, Vec::new());
         let info = CheckpointInfo { manifest, bytes: 5, created_ms: -6, class, names };
-        Kept { info, first: Offset(7) }
+        let answers = (0..n % 3).map(|i| format!("id{i}")).collect();
+        Kept { info, first: Offset(7), answers }
     }
 
     fn records(n: u64, bytes: &[u8]) -> [Record; 4] {

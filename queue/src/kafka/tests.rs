@@ -99,7 +99,8 @@ impl Backend for OnKafka {
     }
 
     fn committer(&self, owner: &dyn Owner) -> Box<dyn Committer> {
-        let (inner, claim) = (owner.committer().unwrap(), self.claim());
+        let member = owner.member(0).unwrap().expect("its owners are members of a group");
+        let (inner, claim) = (owner.committer_of(&member).unwrap(), self.claim());
         let mut committer = Claiming { inner, claim };
         // A slot loads what it is given before it commits.
         committer.load(&Claim::Sole, &[Partition(0), Partition(1)]).unwrap();
@@ -133,8 +134,10 @@ crate::conformance! { broker().map(OnKafka::new); without
     recovering::a_damaged_checkpoint_is_passed_over_with_its_journal
     // Its journal goes with the head of the checkpoint topic: `trim.rs`.
     recovering::the_journal_is_pruned_up_to_the_oldest_checkpoint
-    // It keeps no names and takes nothing back.
-    naming rewinding
+    // It would hold the log of all groups from there on.
+    naming::a_checkpoint_may_be_born_with_a_name
+    // It takes nothing back.
+    rewinding
     // The client hands out messages as they come, and batches are made of those.
     reading::partitions_take_turns
     reading::small_blocks_share_a_batch_and_batches_stay_small

@@ -1,16 +1,19 @@
 //! Lets go of the head of the checkpoint topic: what no checkpoint of any group needs.
 //!
 //! All groups share the topic, and a log is only ever cut at its head, so each of its partitions
-//! keeps what the slowest group needs: from the first chunk of its oldest checkpoint on. A group whose
-//! offsets the cluster has forgotten keeps everything, since what it wrote is all that tells of it,
+//! keeps what the slowest group needs: from the first chunk of its oldest checkpoint on, which may be
+//! one with a name. A group whose offsets the cluster has forgotten keeps everything, since what it wrote is all that tells of it,
 //! until somebody says that it is over.
 //!
 //! A commit that is under way may be a group's first, which nobody knows of yet. Its records lie at or
 //! behind where the log is settled when that is asked *before* the groups are, and nothing there goes.
+//! Names are asked for *after* the checkpoints: who gives a name looks afterwards whether the checkpoint
+//! was still kept, so one that was not seen here had its name too late, and is told.
 
 use super::admin::Admin;
 use super::client::Cluster;
 use super::jobs::Jobs;
+use super::names::KnownNames;
 use super::offsets::Offsets;
 use super::owner::Held;
 use crate::{Hold, Job, Offset, Result, Retained, Topic};
@@ -40,14 +43,17 @@ fn holds_of(
 ) -> Result<Vec<Hold>> {
     let offsets = Offsets::new(cluster, &job.group)?;
     let (cluster, checkpoints) = (cluster.clone(), checkpoints.clone());
-    let held = Held { cluster, job, checkpoints };
+    let names = KnownNames::new(&cluster, &job.group);
+    let held = Held { cluster, job, checkpoints, names };
+    let kept = held.kept(&offsets)?;
+    let names = held.names.now()?;
     let mut holds = Vec::new();
     // One that has not been run since the topic is that wide has nothing in the rest.
-    for (partition, &first) in held.job.input.all().zip(firsts) {
+    for ((partition, &first), mut kept) in held.job.input.all().zip(firsts).zip(kept) {
         let log = held.log(partition);
         let (holder, offset) = match held.mark(&offsets, partition)? {
             Some((_, mark)) => {
-                let kept = log.at(&mark, mark.manifest)?.kept;
+                names.settle(partition, &mut kept);
                 let oldest = kept.first().map_or(mark.from, |oldest| oldest.first.min(mark.from));
                 (held.job.group.clone(), oldest)
             }
