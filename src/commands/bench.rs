@@ -20,6 +20,7 @@ mod schedule;
 mod show;
 mod site;
 mod sizes;
+mod watch;
 
 use std::cell::RefCell;
 use std::fmt::Display;

@@ -215,6 +215,7 @@ impl KafkaCommitter {
         let has_checkpoint = commit.partitions.iter().any(|new| new.manifest.is_some());
         // Where nobody answers, it lets go of nothing.
         let names = has_checkpoint.then(|| self.held.names.now().ok()).flatten();
+        let begun = Instant::now();
         client.begin_transaction().map_err(&failed)?;
         let now_ms = clock::now_ms();
         for new in &commit.partitions {
@@ -229,10 +230,13 @@ impl KafkaCommitter {
             place.note_chunks(new, client.context());
             self.send_state(client, new, place, (now_ms, names.as_deref()))?;
         }
+        let sent = begun.elapsed();
         // While what was sent is on its way.
         let input = &self.held.job.input;
         claim.brokers.iter().try_for_each(|&broker| self.cluster().check_at(input, broker))?;
+        let asked = begun.elapsed();
         self.flush(client)?;
+        let arrived = begun.elapsed();
         let mut offsets = TopicPartitionList::new();
         for new in &commit.partitions {
             let place = places.get_mut(&new.partition).expect("it was checked");
@@ -247,7 +251,10 @@ impl KafkaCommitter {
         let wait = limits::KAFKA_TRANSACTION_WAIT;
         client.send_offsets_to_transaction(&offsets, &claim.metadata, wait).map_err(&failed)?;
         pass(at, COMMIT_IN_TRANSACTION)?;
+        let noted = begun.elapsed();
         client.commit_transaction(wait).map_err(failed)?;
+        let made = begun.elapsed();
+        tracing::trace!(?sent, ?asked, ?arrived, ?noted, ?made, "a transaction");
         Ok(places)
     }
 

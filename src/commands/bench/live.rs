@@ -1,21 +1,21 @@
 //! **live**: at a steady rate, from when the record that closes a window was due to be appended to
 //! when the window's row is seen by another reader. The way between: a durable append, the job
 //! (another process) that reads, windows and commits, and a reader of its result topic in this
-//! process.
+//! process. Where the queue is not the home, RocketMQ, a sink sends the rows back to it, and a consumer
+//! of those is measured too.
 
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::thread::{self, ScopedJoinHandle};
 
 use anyhow::{Context as _, ensure};
-use seismic_proto::{ClosedBy, Message as _, SeismicAggRecord};
-use seismic_queue::{Event, Home, Offset, Partition, Topic, sleep};
+use seismic_queue::{Home, Offset, sleep};
 
 use super::feed::{Fed, Feed};
 use super::report::{Cell, Column, Table};
-use super::schedule::{Latencies, Seen};
+use super::schedule::Latencies;
 use super::site::{Bed, Job};
+use super::watch::{Watch, Watched};
 use super::{Bench, PATIENCE};
 use crate::commands::consumer::{self, Consumer, Position};
 
@@ -39,7 +39,7 @@ pub fn measure(bench: &Bench<'_>) -> anyhow::Result<Table> {
     let feed = Feed { sensors, rate: bench.rate, first: 0 };
     let bed = bench.site.bed("live", bench.partitions())?;
     let job = bed.job()?;
-    let (fed, seen) = follow(bench, &bed, &job, feed)?;
+    let Followed { fed, in_home, sent_back } = follow(bench, &bed, &job, feed)?;
     bed.verify(&job)?;
 
     let since = fed.began + bench.sizes.warm_up;
@@ -47,10 +47,10 @@ pub fn measure(bench: &Bench<'_>) -> anyhow::Result<Table> {
     let ratio = rate / bench.limit(&bench.sizes.standard()).records_per_s;
     let about = "a steady load, each latency from when an append was due, its own time included";
     let mut table = Table::new("live", about, COLUMNS);
-    for (what, latencies) in [
-        ("append durable", fed.schedule.durable(since)),
-        ("row visible", fed.schedule.visible(&seen, since)),
-    ] {
+    let visible = |watched: &Watched| fed.schedule.visible(&watched.seen, since);
+    let sent_back = sent_back.iter().map(|it| ("row sent back to the queue", visible(it)));
+    let all = [("append durable", fed.schedule.durable(since)), ("row visible", visible(&in_home))];
+    for (what, latencies) in all.into_iter().chain(sent_back) {
         ensure!(latencies.count() > 0, "no {what} was seen: let it run longer, or raise --rate");
         let head = [Cell::Word(what), sensors.into(), rate.into(), ratio.into()];
         table.push([&head[..], &quantiles(&latencies)].concat());
@@ -63,16 +63,38 @@ fn quantiles(latencies: &Latencies) -> [Cell; 6] {
     [latencies.count().into(), ms(0.5), ms(0.9), ms(0.99), ms(0.999), ms(1.0)]
 }
 
+/// What came of a feed.
+struct Followed {
+    fed: Fed,
+    /// Rows as another reader of the home saw them.
+    in_home: Watched,
+    /// Rows as a consumer saw them where a sink puts them, when the queue is not the home.
+    sent_back: Option<Watched>,
+}
+
 /// Feeds the job and watches its rows, until all are seen.
-fn follow(bench: &Bench<'_>, bed: &Bed, job: &Job, feed: Feed) -> anyhow::Result<(Fed, Vec<Seen>)> {
-    let mut consumer = job.start(&[])?;
+fn follow(bench: &Bench<'_>, bed: &Bed, job: &Job, feed: Feed) -> anyhow::Result<Followed> {
+    let back = bed.back()?;
+    let sink = back.as_ref().map(|(_, topic)| format!("rocketmq:{}", topic.name));
+    let options: Vec<_> = sink.iter().flat_map(|sink| ["--sink", sink]).collect();
+    let mut consumer = job.start(&options)?;
     let home = job.home()?;
     wait_for_home(bench, &*home, &mut consumer)?;
     let (rows, begin) = job.rows(&*home)?;
-    let (done, ends, given_up) = (AtomicBool::new(false), OnceLock::new(), AtomicBool::new(false));
+    let (done, given_up) = (AtomicBool::new(false), AtomicBool::new(false));
+    let (ends, count) = (OnceLock::new(), OnceLock::new());
     thread::scope(|scope| {
         let _guard = GiveUp(&given_up);
-        let watcher = scope.spawn(|| watch(&*home, &rows, &begin, &ends, &given_up));
+        let watch = Watch::new(home.topics(), &rows, &begin, &given_up)?;
+        let in_home = scope.spawn(|| watch.up_to(|| ends.get()));
+        let sent_back = match &back {
+            Some((queue, topic)) => {
+                let begin: Vec<_> = topic.all().map(|partition| (partition, Offset(0))).collect();
+                let watch = Watch::new(&**queue, topic, &begin, &given_up)?;
+                Some(scope.spawn(|| watch.of(|| count.get().copied())))
+            }
+            None => None,
+        };
         let feeding = feed.start(scope, bed, &done, bench.stop)?;
         sleep(bench.sizes.warm_up + bench.sizes.live_time, bench.stop);
         bench.check()?;
@@ -83,10 +105,16 @@ fn follow(bench: &Bench<'_>, bed: &Bed, job: &Job, feed: Feed) -> anyhow::Result
         })
         .context("the job does not keep up; try a lower --rate")?;
         ends.get_or_init(|| job.rows(&*home).map(|(_, ends)| ends).unwrap_or_default());
-        let seen = watcher.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        let in_home = join(in_home)?;
+        count.get_or_init(|| in_home.rows);
+        let sent_back = sent_back.map(join).transpose()?;
         consumer.stop()?;
-        Ok((fed, seen))
+        Ok(Followed { fed, in_home, sent_back })
     })
+}
+
+fn join<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// Tells the watcher that nobody waits for it any more.
@@ -114,39 +142,4 @@ pub fn wait_for_home(
             Err(error) => Err(error.into()),
         }
     })
-}
-
-/// Reads rows as they come, until those before `ends` were read, once that is known.
-fn watch(
-    home: &dyn Home,
-    rows: &Topic,
-    begin: &[(Partition, Offset)],
-    ends: &OnceLock<Vec<(Partition, Offset)>>,
-    given_up: &AtomicBool,
-) -> anyhow::Result<Vec<Seen>> {
-    let mut reader = home.topics().reader(rows, begin)?;
-    let mut next: Vec<_> = begin.iter().map(|&(_, offset)| offset).collect();
-    let (mut seen, mut spare) = (Vec::new(), Vec::new());
-    let is_over = |next: &[Offset]| {
-        given_up.load(std::sync::atomic::Ordering::Relaxed)
-            || ends.get().is_some_and(|ends| {
-                ends.iter().all(|(partition, end)| next[partition.0 as usize] >= *end)
-            })
-    };
-    while !is_over(&next) {
-        let Event::Batch(batch) = reader.read(Duration::from_millis(50), &mut spare)? else {
-            continue;
-        };
-        let at = Instant::now();
-        for message in batch.messages() {
-            let row = SeismicAggRecord::decode(message.value)?;
-            if row.closed_by() == ClosedBy::Time {
-                let closing = Offset(row.closing_offset.try_into()?);
-                seen.push(Seen { partition: batch.partition(), closing, at });
-            }
-        }
-        next[batch.partition().0 as usize] = batch.next();
-        spare.push(batch);
-    }
-    Ok(seen)
 }

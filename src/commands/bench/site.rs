@@ -141,6 +141,20 @@ impl Bed {
         })
     }
 
+    /// Where a sink can send rows back to the queue, as its consumers read them, and a topic for that;
+    /// `None` where there is no such sink.
+    pub fn back(&self) -> anyhow::Result<Option<(Box<dyn Queue>, Topic)>> {
+        #[cfg(feature = "rocketmq")]
+        if let Url::RocketMq(nameservers) = &self.url {
+            let cluster = seismic_queue::rocketmq::RocketQueue::open(nameservers)?;
+            let cluster = cluster.reading_by(seismic_sinks::rocketmq::readers_rule);
+            let name = format!("{}-back", self.topic.name);
+            let topic = cluster.create(&name, self.topic.partitions)?;
+            return Ok(Some((Box::new(cluster), topic)));
+        }
+        Ok(None)
+    }
+
     /// Folds the log again and compares everything that the job made of it, so that no figure comes
     /// from a run that was wrong.
     pub fn verify(&self, job: &Job) -> anyhow::Result<Counters> {
