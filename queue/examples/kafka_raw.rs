@@ -196,7 +196,8 @@ fn parse(partition: Partition, mut records: &[u8], batch: &mut Batch) -> u64 {
             let key = get.bytes();
             let value = get.bytes();
             for _ in 0..get.varint() {
-                (get.bytes(), get.bytes());
+                get.bytes();
+                get.bytes();
             }
             if batch.is_empty() || batch.size() + key.len() + value.len() > limits::BATCH_BYTES {
                 batch.reset(partition, offset);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rdkafka::client::ClientContext;
+use rdkafka::client::{Client, ClientContext};
 use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaError;
@@ -331,6 +331,16 @@ where
     T: FromClientConfigAndContext<C>,
 {
     config.create_with_context(context).map_err(refused)
+}
+
+/// Waits for a broker that stays. The first answer comes through the address that the caller gave,
+/// whose connection ends when that of the broker itself is made; a producer that finds none in between
+/// asks for its number only half a second later.
+pub(super) fn connect<C: ClientContext>(client: &Client<C>, topic: &str) {
+    for _ in 0..2 {
+        // Without an answer, what is done next says what is wrong.
+        drop(client.fetch_metadata(Some(topic), limits::KAFKA_END_WAIT));
+    }
 }
 
 /// Hears what became of messages, and rests a moment when there was nothing to hear: for loops that

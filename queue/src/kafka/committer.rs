@@ -23,13 +23,13 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
 use super::acks::{Acks, What};
-use super::client::{Cluster, listen, make_with, number};
+use super::client::{Cluster, connect, listen, make_with, number};
 use super::history::History;
 use super::kind::may_pass;
 use super::member::Membership;
 use super::names::Names;
 use super::offsets::Offsets;
-use super::owner::Held;
+use super::owner::{Held, of_each};
 use super::place::Place;
 use super::record::{Kept, Record};
 use crate::failpoints::{
@@ -116,10 +116,7 @@ impl KafkaCommitter {
         let id = format!("{}.{}", self.member.group, self.member.slot);
         let client: BaseProducer<Acks> =
             make_with(&self.cluster().settings.committing(&id), Acks::default())?;
-        // What finds no broker connected is tried again only after half a second.
-        let input = Some(&*self.held.job.input.name);
-        let connected = client.client().fetch_metadata(input, limits::KAFKA_END_WAIT);
-        drop(connected);
+        connect(client.client(), &self.held.job.input.name);
         const DOING: &str = "ending what an earlier transaction left";
         if let Err(error) = client.init_transactions(limits::KAFKA_TRANSACTION_WAIT) {
             let error = self.cluster().failed(DOING)(error);
@@ -137,14 +134,13 @@ impl KafkaCommitter {
     }
 
     /// What is known of one partition. Offset and log must come together.
-    fn recover(&mut self, partition: Partition) -> Result<Recovered> {
-        let held = Arc::clone(&self.held);
+    fn recover(&self, partition: Partition) -> Result<(Place, Recovered)> {
+        let held = &self.held;
         let log = held.log(partition);
         let begun = Instant::now();
         let (history, mark) = loop {
             let Some((next, mark)) = held.known(&self.offsets, partition)? else {
-                self.places.insert(partition, Place::default());
-                return History::default().recovered(&log);
+                return Ok((Place::default(), History::default().recovered(&log)?));
             };
             let history = log.read(mark.from, log.end()?)?;
             let is_same = history
@@ -160,8 +156,7 @@ impl KafkaCommitter {
             std::thread::sleep(limits::NAP);
         };
         let (tip, kept) = (history.tip(), history.kept.clone());
-        self.places.insert(partition, Place { tip, mark, kept, begun: None });
-        history.recovered(&log)
+        Ok((Place { tip, mark, kept, begun: None }, history.recovered(&log)?))
     }
 
     fn make(
@@ -407,7 +402,10 @@ impl Committer for KafkaCommitter {
     fn load(&mut self, _: &Claim, partitions: &[Partition]) -> Result<Vec<Recovered>> {
         self.places.clear();
         self.open()?;
-        partitions.iter().map(|&partition| self.recover(partition)).collect()
+        let recovered = of_each(partitions, |partition| self.recover(partition))?;
+        let (places, recovered): (Vec<_>, Vec<_>) = recovered.into_iter().unzip();
+        self.places = partitions.iter().copied().zip(places).collect();
+        Ok(recovered)
     }
 
     fn commit(&mut self, claim: &Claim, commit: &Commit) -> std::result::Result<(), CommitError> {

@@ -9,16 +9,16 @@
 //! the same name the records of the old one would be taken for the new one's.
 
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 
 use super::admin::{Admin, OUTPUT};
-use super::client::{Cluster, log, make_with};
+use super::client::{Cluster, connect, listen, log, make_with};
 use super::fetcher::Fetcher;
 use crate::topic::new_id;
 use crate::{Error, Event, Job, Offset, Partition, Result, Topic, limits};
@@ -271,8 +271,16 @@ impl<'a> Jobs<'a> {
         let key = format!("{group}/{}{further}", kind.layout());
         let value = format!("{}\n{}", kind.layout(), lines.join("\n"));
         let record = BaseRecord::to(&topic.name).partition(0).key(&key).payload(&value);
+        connect(producer.client(), &topic.name);
         producer.send(record).map_err(|(error, _)| failed(error))?;
-        producer.flush(limits::KAFKA_WAIT + Duration::from_secs(1)).map_err(&failed)?;
+        // The message is given up before this is.
+        let until = Instant::now() + limits::KAFKA_WAIT + Duration::from_secs(1);
+        while producer.in_flight_count() > 0 {
+            if Instant::now() > until {
+                return Err(failed(KafkaError::Flush(Code::OperationTimedOut)));
+            }
+            listen(&producer);
+        }
         producer.context().failed.get().map_or(Ok(()), |error| Err(failed(error.clone())))
     }
 }

@@ -43,22 +43,12 @@ impl Held {
         })
     }
 
-    /// Asks for all partitions, several at once: an answer takes the cluster longer than this program.
+    /// Asks for all partitions.
     pub(super) fn of_each<T: Send>(
         &self,
         ask: impl Fn(Partition) -> Result<T> + Sync,
     ) -> Result<Vec<T>> {
-        let all: Vec<Partition> = self.job.input.all().collect();
-        let share = all.len().div_ceil(limits::KAFKA_ASKED_AT_ONCE);
-        let ask = |share: &[Partition]| share.iter().map(|&it| ask(it)).collect::<Result<Vec<T>>>();
-        thread::scope(|scope| {
-            let askers: Vec<_> =
-                all.chunks(share).map(|share| scope.spawn(|| ask(share))).collect();
-            let answers = askers
-                .into_iter()
-                .map(|it| it.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-            Ok(answers.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
-        })
+        of_each(&self.job.input.all().collect::<Vec<_>>(), ask)
     }
 
     /// The committed offset of a partition and its mark.
@@ -150,4 +140,21 @@ impl Owner for KafkaOwner {
     fn prune_journal(&self, _: Partition, _: Offset) -> Result<()> {
         Ok(())
     }
+}
+
+/// Asks for partitions, several at once: an answer takes the cluster longer than this program.
+pub(super) fn of_each<T: Send>(
+    partitions: &[Partition],
+    ask: impl Fn(Partition) -> Result<T> + Sync,
+) -> Result<Vec<T>> {
+    let share = partitions.len().div_ceil(limits::KAFKA_ASKED_AT_ONCE).max(1);
+    let ask = |share: &[Partition]| share.iter().map(|&it| ask(it)).collect::<Result<Vec<T>>>();
+    thread::scope(|scope| {
+        let askers: Vec<_> =
+            partitions.chunks(share).map(|share| scope.spawn(|| ask(share))).collect();
+        let answers = askers
+            .into_iter()
+            .map(|it| it.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        Ok(answers.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
+    })
 }

@@ -20,7 +20,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::{DeliveryResult, Message as _};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
 
-use super::client::{Cluster, listen, log, make_with, number};
+use super::client::{Cluster, connect, listen, log, make_with, number};
 use super::tail::Tail;
 use crate::pieces::recognised;
 use crate::{Append, Appended, Error, Offset, Partition, Producer, Result, Topic, check, limits};
@@ -146,7 +146,8 @@ impl KafkaProducer {
             Some(live) => self.live.insert(live),
             None => {
                 let config = self.cluster.settings.appending(self.message_bytes);
-                let client = make_with(&config, Acks::new(&self.topic))?;
+                let client: BaseProducer<Acks> = make_with(&config, Acks::new(&self.topic))?;
+                connect(client.client(), &self.topic.name);
                 self.live.insert(Live { client, lanes: BTreeMap::new() })
             }
         };
