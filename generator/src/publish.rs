@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use seismic_queue::{Queue, patiently};
+use seismic_queue::{Queue, patiently, patiently_by};
 
 use crate::appender::{Appender, appending};
 use crate::kind::Counts;
@@ -14,7 +14,7 @@ use crate::pace::Pace;
 use crate::plan::Plan;
 use crate::stream::Stream;
 use crate::summary::Summary;
-use crate::{Result, limits};
+use crate::{Error, Result, limits};
 
 /// Publishes a run and returns when all of it is durable. The topic is made if it is missing.
 ///
@@ -33,7 +33,8 @@ pub fn generate(
 ) -> Result<Summary> {
     options.check()?;
     let topic = patiently(stop, || queue.create(&options.topic, options.partitions))?;
-    let plan = Plan::new(options, queue)?;
+    // A queue that is behind cannot say yet where it ends.
+    let plan = patiently_by(Error::kind, stop, || Plan::new(options, queue))?;
     let producer = patiently(stop, || queue.producer(&topic, &plan.producer))?;
     let began = Instant::now();
     let mut by_kind = Counts::default();

@@ -115,7 +115,7 @@ fn ask(socket: &mut TcpStream, topic: &str, at: &[(Partition, u64, u64)]) {
     if at.is_empty() {
         return;
     }
-    let mut request = Vec::new();
+    let mut request = vec![0; 4];
     request.extend([0, 1, 0, 4, 0, 0, 0, 0, 0, 0]); // Fetch 4, number 0, no client id
     for number in [-1, 100, 1, ANSWER_BYTES] {
         request.extend(i32::to_be_bytes(number));
@@ -130,7 +130,8 @@ fn ask(socket: &mut TcpStream, topic: &str, at: &[(Partition, u64, u64)]) {
         request.extend((*next as i64).to_be_bytes());
         request.extend(PARTITION_BYTES.to_be_bytes());
     }
-    socket.write_all(&(request.len() as i32).to_be_bytes()).expect("the broker listens");
+    let len = (request.len() - 4) as i32;
+    request[..4].copy_from_slice(&len.to_be_bytes());
     socket.write_all(&request).expect("the broker listens");
 }
 

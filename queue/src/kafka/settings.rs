@@ -103,9 +103,11 @@ impl Settings {
         config.set("enable.auto.commit", "false");
         config.set("enable.auto.offset.store", "false");
         config.set("enable.partition.eof", "true");
-        // A full queue is asked for again at once; what it holds is bounded.
+        // A full queue is asked for again at once; what it holds is bounded. Small messages take five times
+        // their size there.
         self.default(&mut config, "fetch.queue.backoff.ms", "5");
-        self.default(&mut config, "queued.max.messages.kbytes", "8192");
+        self.default(&mut config, "queued.max.messages.kbytes", "4096");
+        self.default(&mut config, "queued.min.messages", "50000");
         self.default(&mut config, "fetch.wait.max.ms", "100");
         config
     }

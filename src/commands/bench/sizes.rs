@@ -89,13 +89,13 @@ impl Sizes {
     /// The same on a broker: under a minute when it runs on the same two cores. A job takes a second
     /// or two to begin there, and a backlog ten times as long to publish and to drain.
     pub fn quick_on_a_broker() -> Self {
+        let standard = plain(1_000, 500_000);
         Sizes {
-            loads: loads(1_000, 500_000, 100_000, 1_000_000),
+            loads: vec![standard, Load { pack: 100, ..standard }, plain(100_000, 500_000)],
             every_slots: false,
-            publish_time: Duration::from_millis(500),
-            live_time: Duration::from_secs(5),
-            warm_up: Duration::from_secs(1),
-            settle: Duration::from_secs(1),
+            publish_time: Duration::from_millis(300),
+            live_time: Duration::from_secs(4),
+            settle: Duration::from_millis(1_500),
             recovery_sensors: vec![1_000],
             ..Sizes::quick()
         }
