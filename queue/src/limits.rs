@@ -97,8 +97,10 @@ pub const WAL_WAIT: Duration = Duration::from_millis(200);
 /// Blocks that retention deletes in one transaction, so that nobody waits long for it.
 pub const RETAIN_BLOCKS: usize = 64;
 
-/// First and longest pause between tries of something that may pass.
-pub const BACKOFF: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(5);
+/// First and longest pause between tries of something that may pass. Whoever is back is found within
+/// the longest, and is not troubled by one question in that time.
+pub const BACKOFF: RangeInclusive<Duration> =
+    Duration::from_millis(10)..=Duration::from_millis(500);
 
 /// A sleep wakes up this often to see whether it was told to stop.
 pub const NAP: Duration = Duration::from_millis(50);
