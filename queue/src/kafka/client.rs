@@ -16,7 +16,7 @@ use rdkafka::{Offset as RdOffset, TopicPartitionList};
 
 use super::assignment;
 use super::examine::Replicas;
-use super::kind::may_pass;
+use super::kind::{self, may_pass};
 use super::native;
 use super::settings::Settings;
 use crate::{Address, Error, GroupMember, Offset, Partition, Result, Span, Topic, limits};
@@ -96,7 +96,7 @@ impl Cluster {
         loop {
             match ask() {
                 Err(error)
-                    if error.rdkafka_error_code().is_some_and(may_pass)
+                    if kind::code(&error).is_some_and(may_pass)
                         && begun.elapsed() < limits::KAFKA_PATIENCE =>
                 {
                     if !is_told && begun.elapsed() > limits::KAFKA_SILENCE {

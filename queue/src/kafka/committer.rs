@@ -25,7 +25,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use super::acks::{Acks, What};
 use super::client::{Cluster, connect, listen, make_with, number};
 use super::history::History;
-use super::kind::may_pass;
+use super::kind::{self, may_pass};
 use super::member::Membership;
 use super::names::Names;
 use super::offsets::Offsets;
@@ -371,7 +371,7 @@ impl KafkaCommitter {
         self.client = None;
         self.places.clear();
         let Error::Kafka { source, .. } = &error else { return CommitError::Rebuild(error) };
-        let code = source.rdkafka_error_code();
+        let code = kind::code(source);
         match code {
             Some(Code::FencedInstanceId) => {
                 let (group, slot) = (self.member.group.clone(), self.member.slot.clone());

@@ -4,9 +4,17 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
 use crate::Kind;
 
+/// The code of an error, also where it was an answer to the administration of topics.
+pub(super) fn code(error: &KafkaError) -> Option<Code> {
+    match error {
+        KafkaError::AdminOp(code) => Some(*code),
+        error => error.rdkafka_error_code(),
+    }
+}
+
 /// What the caller must do.
 pub(crate) fn kind(error: &KafkaError) -> Kind {
-    match error.rdkafka_error_code() {
+    match code(error) {
         Some(code) if may_pass(code) => Kind::Retry,
         Some(Code::FencedInstanceId | Code::ProducerFenced | Code::Fenced) => Kind::Fenced,
         Some(Code::OffsetOutOfRange | Code::AutoOffsetReset) => Kind::Data,
@@ -66,4 +74,16 @@ pub(super) fn may_pass(code: Code) -> bool {
             | Code::UnknownTopic
             | Code::UnknownTopicOrPartition
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broker_that_goes_while_a_topic_is_made_is_waited_for() {
+        assert_eq!(kind(&KafkaError::AdminOp(Code::DestroyBroker)), Kind::Retry);
+        assert_eq!(kind(&KafkaError::Global(Code::DestroyBroker)), Kind::Retry);
+        assert_eq!(kind(&KafkaError::AdminOp(Code::PolicyViolation)), Kind::Config);
+    }
 }

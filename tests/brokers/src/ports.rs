@@ -2,7 +2,19 @@
 
 use std::collections::HashSet;
 use std::net::TcpListener;
+use std::process;
 use std::sync::{Mutex, PoisonError};
+
+/// Ports that no system gives to outgoing connections by itself (Linux: from 32,768 on): one of those
+/// could take a port between the time it is found here and the time a broker binds it.
+const FIRST: u16 = 10_000;
+const COUNT: u16 = 5_500;
+
+/// Ports between two that are given: some brokers listen on those below theirs, too.
+const APART: u16 = 4;
+
+/// How far the search of each process begins from that of the process before it.
+const STRIDE: u32 = 997;
 
 /// `count` ports that nobody listens on now and that this process was not given before. They are free
 /// again when this returns, so another process may take one first: a broker that cannot bind says so
@@ -11,15 +23,11 @@ pub(crate) fn free(count: usize) -> Vec<u16> {
     static GIVEN: Mutex<Option<HashSet<u16>>> = Mutex::new(None);
     let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
     let given = given.get_or_insert_default();
-    // Held until there are enough, so that none comes twice.
-    let (mut held, mut ports) = (Vec::new(), Vec::new());
-    while ports.len() < count {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("loopback has a free port");
-        let port = listener.local_addr().expect("it is bound").port();
-        if given.insert(port) {
-            ports.push(port);
-        }
-        held.push(listener);
-    }
+    let begin = (process::id().wrapping_mul(STRIDE) % u32::from(COUNT)) as u16;
+    let ports = (0..COUNT).map(|i| FIRST + (begin + i) % COUNT * APART);
+    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    let ports: Vec<u16> =
+        ports.filter(is_free).filter(|&port| given.insert(port)).take(count).collect();
+    assert_eq!(ports.len(), count, "loopback has no free ports");
     ports
 }
