@@ -6,8 +6,8 @@
 //! delayed request of it is refused by its epoch. So nothing is aborted here, nothing is tried again
 //! in a transaction that failed, and every kind of error leads to the same place.
 //!
-//! Before a transaction is committed, every broker that gave messages for it is asked which input topic
-//! it has. A broker gives messages of a topic only when it knows its id, and what it knows only moves
+//! Before a transaction begins, every broker that gave messages for it is asked which input topic it
+//! has. A broker gives messages of a topic only when it knows its id, and what it knows only moves
 //! forward; so one that has given a message of a topic made again under the same name answers with
 //! the other id, however far other brokers are behind, and no row of that topic is ever committed.
 //!
@@ -171,6 +171,13 @@ impl KafkaCommitter {
             let error = Error::Stopped { at };
             return Err(CommitError::Rebuild(error));
         }
+        // Not in the transaction: one that is open when a broker dies is ended only when another one
+        // leads what it led.
+        let input = &self.held.job.input;
+        let asked = place.brokers.iter().try_for_each(|&it| self.cluster().check_at(input, it));
+        if let Err(error) = asked {
+            return Err(self.fail(error));
+        }
         match self.transact(&at, place, commit, places) {
             Ok(places) => {
                 self.places.extend(places);
@@ -226,10 +233,6 @@ impl KafkaCommitter {
             self.send_state(client, new, place, (now_ms, names.as_deref()))?;
         }
         let sent = begun.elapsed();
-        // While what was sent is on its way.
-        let input = &self.held.job.input;
-        claim.brokers.iter().try_for_each(|&broker| self.cluster().check_at(input, broker))?;
-        let asked = begun.elapsed();
         self.flush(client)?;
         let arrived = begun.elapsed();
         let mut offsets = TopicPartitionList::new();
@@ -249,7 +252,7 @@ impl KafkaCommitter {
         let noted = begun.elapsed();
         client.commit_transaction(wait).map_err(failed)?;
         let made = begun.elapsed();
-        tracing::trace!(?sent, ?asked, ?arrived, ?noted, ?made, "a transaction");
+        tracing::trace!(?sent, ?arrived, ?noted, ?made, "a transaction");
         Ok(places)
     }
 
