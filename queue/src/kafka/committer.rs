@@ -14,6 +14,8 @@
 //! A commit always carries offsets, so the broker always checks the claim, and one without
 //! partitions is not made. The one that begins a fork has no claim: see [`Beginning`].
 
+mod beginning;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
@@ -22,6 +24,7 @@ use rdkafka::TopicPartitionList;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
+use self::beginning::Beginning;
 use super::acks::{Acks, What};
 use super::client::{Cluster, connect, listen, make_with, number};
 use super::history::History;
@@ -55,52 +58,12 @@ pub(super) struct KafkaCommitter {
     beginning: Option<Beginning>,
 }
 
-/// Begins a job before it has members, all partitions in one transaction.
-///
-/// No broker checks a claim of it. What keeps a second one out is the transactional id, which all
-/// who begin a job have in common, and that it looks in its own transaction's time whether the job has
-/// begun; what keeps members out is that they agree on the beginning before (`jobs.rs`).
-struct Beginning {
-    place: Membership,
-    has_tried: bool,
-}
-
 impl KafkaCommitter {
     pub(super) fn new(held: Arc<Held>, member: &Member) -> Result<KafkaCommitter> {
         let offsets = Offsets::new(&held.cluster, &member.group)?;
         let member = member.clone();
         let (places, beginning) = (BTreeMap::new(), None);
         Ok(KafkaCommitter { held, member, offsets, client: None, places, fenced: 0, beginning })
-    }
-
-    /// For the one commit that begins a job.
-    pub(super) fn beginning(held: Arc<Held>) -> Result<KafkaCommitter> {
-        // No slot has that name: theirs end with a number.
-        let (group, slot) = (held.job.group.clone(), "begin".to_owned());
-        let committer = KafkaCommitter::new(held, &Member { group, slot, is_named: false })?;
-        let place = committer.offsets.of_nobody();
-        Ok(KafkaCommitter { beginning: Some(Beginning { place, has_tried: false }), ..committer })
-    }
-
-    /// Begins the job. Each try looks first what became of the last one.
-    fn begin(&mut self, commit: &Commit) -> std::result::Result<(), CommitError> {
-        let partitions: Vec<_> = commit.partitions.iter().map(|new| new.partition).collect();
-        self.load(&Claim::Sole, &partitions).map_err(not_made)?;
-        let begun = self.beginning.as_mut().expect("it begins a job");
-        let (place, has_tried) =
-            (begun.place.clone(), std::mem::replace(&mut begun.has_tried, true));
-        let number =
-            |new: &PartitionCommit| self.places.get(&new.partition).map(|it| it.tip.number);
-        if has_tried && commit.partitions.iter().all(|new| number(new) == Some(new.number)) {
-            return Ok(());
-        }
-        self.make(&place, commit).map_err(|error| match error {
-            CommitError::Rebuild(error @ (Error::Kafka { .. } | Error::Failpoint { .. })) => {
-                CommitError::Retry(error)
-            }
-            CommitError::Rebuild(error) => CommitError::Fatal(error),
-            error => error,
-        })
     }
 
     fn cluster(&self) -> &Cluster {

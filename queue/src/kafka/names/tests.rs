@@ -1,3 +1,5 @@
+//! Names read back as they were written, and what a name keeps.
+
 use proptest::prelude::*;
 
 use super::*;
