@@ -6,7 +6,7 @@
 //! crash, in `verify`, on another machine.
 
 use seismic_proto::ClosedBy;
-use seismic_queue::{Message, Offset, Partition};
+use seismic_queue::{Message, Offset, Partition, partition_of};
 
 use crate::clean::clean;
 use crate::decode::{self, Fault, Record};
@@ -28,6 +28,9 @@ pub struct Engine {
     pub(crate) append_ms: i64,
     pub(crate) counters: Counters,
     pub(crate) open_windows: u64,
+    /// Number of the input's partitions when some were added last: from then on, sensors are only
+    /// counted where the partitioner puts them.
+    pub(crate) partitions: Option<u32>,
     /// In the order in which they were first seen; every output order follows it.
     pub(crate) sensors: Vec<Sensor>,
     /// What their windows left for further ones.
@@ -51,6 +54,7 @@ impl Engine {
             position,
             append_ms: i64::MIN,
             open_windows: 0,
+            partitions: None,
             sensors: Vec::new(),
             spares: Spares::default(),
             roster: Roster::default(),
@@ -105,7 +109,7 @@ impl Engine {
         out: &mut Out,
     ) -> Result<(), Reason> {
         let time_ms = clean(record, id, self.append_ms, &self.rules)?;
-        let place = self.intern(id).ok_or(Reason::SensorLimit)?;
+        let place = self.intern(id)?;
         let Record { amplitude, phase, .. } = *record;
         let sample = Sample { time_ms, amplitude, phase };
         match self.sensors[place].take(at, sample, &self.rules, &mut self.spares)? {
@@ -124,21 +128,25 @@ impl Engine {
 
     /// Place of the sensor, made if there is room.
     #[inline]
-    fn intern(&mut self, id: &[u8]) -> Option<usize> {
+    fn intern(&mut self, id: &[u8]) -> Result<usize, Reason> {
         match self.roster.find(id) {
-            Some(place) => Some(place),
+            Some(place) => Ok(place),
             None => self.insert(id),
         }
     }
 
     #[cold]
-    fn insert(&mut self, id: &[u8]) -> Option<usize> {
+    fn insert(&mut self, id: &[u8]) -> Result<usize, Reason> {
+        let is_elsewhere = |partitions| partition_of(id, partitions) != self.partition();
+        if self.partitions.is_some_and(is_elsewhere) {
+            return Err(Reason::Misplaced);
+        }
         if self.sensors() >= self.rules.max_sensors {
-            return None;
+            return Err(Reason::SensorLimit);
         }
         let id = std::str::from_utf8(id).expect("decode checked that ids are UTF-8");
         self.sensors.push(Sensor::default());
-        Some(self.roster.add(id))
+        Ok(self.roster.add(id))
     }
 
     /// Adds a sensor of a snapshot; `false` when its id is there already.

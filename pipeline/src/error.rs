@@ -4,7 +4,7 @@ use std::fmt;
 
 use seismic_queue::{CommitError, Kind, Offset, Partition};
 
-use crate::{EntryError, SnapshotError};
+use crate::{EntryError, SnapshotError, Undealt};
 
 /// Result of this crate's shell.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -121,6 +121,22 @@ pub enum Error {
          what is left"
     )]
     LogGone { which: String, partition: Partition, position: Offset, first: Offset },
+    #[error(
+        "partitions were added to the input, and partition {partition} was not drained before: {what}. Sensors \
+         cannot move while a window of theirs is open: use another --group, which reads the log anew"
+    )]
+    NotDrained { partition: Partition, what: String },
+    #[error(
+        "partitions were added to the input, and sensors cannot be dealt out among them; use another --group, \
+         which reads the log anew"
+    )]
+    Undealt { source: Undealt },
+    #[error(
+        "checkpoint {number} of partition {partition} and those of others are from different sides of the moment \
+         at which partitions were added: sensors would be in two partitions or in none. Take a checkpoint \
+         that was made, and named, after it"
+    )]
+    Widening { partition: Partition, number: u64 },
     #[error("the source assigned partition {0}, which this slot does not know")]
     Unassigned(Partition),
     #[error(
@@ -183,6 +199,9 @@ impl Error {
             Error::Options(_)
             | Error::AlreadyBegun { .. }
             | Error::OtherInput { .. }
+            | Error::NotDrained { .. }
+            | Error::Widening { .. }
+            | Error::Undealt { .. }
             | Error::CheckpointRulesDiffer(_)
             | Error::ProducersTimes { .. }
             | Error::RulesDiffer(_)

@@ -44,11 +44,13 @@ pub fn fork(job: RunJob<'_>, of: &dyn Home, which: &Which, stop: &Arc<AtomicBool
     // Held first, so that what is checked next stays.
     keep::hold_log_now(job.queue, job.home, job.job)?;
     let begin = || {
-        let mut commit = Commit::default();
+        let (mut commit, mut together) = (Commit::default(), Together::default());
         for (partition, info) in ours.all().zip(infos) {
             check_reach(job, partition, which, info.manifest.position)?;
             let checkpoint = of.checkpoint(partition, info.manifest.checkpoint)?;
-            let begun = beginning(job, partition, checkpoint, &parent.job.group, &parent.id)?;
+            let number = info.manifest.checkpoint;
+            let engine = together.restored(job, partition, number, &checkpoint.state)?;
+            let begun = beginning(&engine, checkpoint, &parent.job.group, &parent.id);
             commit.partitions.push(begun);
         }
         agree(job, which, &parent.job.group, &commit)?;
@@ -93,16 +95,9 @@ pub(crate) fn check_reach(
 }
 
 /// The first commit of a partition that begins with `checkpoint`.
-fn beginning(
-    job: RunJob<'_>,
-    partition: Partition,
-    checkpoint: Checkpoint,
-    group: &str,
-    home: &str,
-) -> Result<PartitionCommit> {
+fn beginning(engine: &Engine, checkpoint: Checkpoint, group: &str, home: &str) -> PartitionCommit {
     let Checkpoint { manifest: theirs, state } = checkpoint;
     let (at, number) = (theirs.position, theirs.checkpoint);
-    let engine = restored(job, partition, number, &state)?;
     let entry = Entry::Fork {
         group: group.to_owned(),
         home: home.to_owned(),
@@ -122,27 +117,41 @@ fn beginning(
         chunks: chunks.len() as u32,
         crc: theirs.crc,
     };
-    let mut begun = PartitionCommit::new(partition);
+    let mut begun = PartitionCommit::new(engine.partition());
     (begun.number, begun.next) = (1, at);
-    Note::write(&engine, &mut begun.note);
+    Note::write(engine, &mut begun.note);
     begun.journal.push(JournalEntry { sequence: 0, at, bytes: entry.encode() });
     (begun.chunks, begun.manifest) = (chunks, Some(manifest));
     begun.name = Some(NAME.to_owned());
-    Ok(begun)
+    begun
 }
 
-/// The engine of a checkpoint, which must work by the job's rules.
-pub(crate) fn restored(
-    job: RunJob<'_>,
-    partition: Partition,
-    number: u64,
-    state: &[u8],
-) -> Result<Engine> {
-    let engine = Engine::restore(state, &job.job.input.name, partition)
-        .map_err(|source| Error::Snapshot { partition, number, source })?;
-    let rules = &job.settings.rules;
-    if engine.rules() != rules {
-        return Err(Error::CheckpointRulesDiffer(rules.differences(engine.rules())));
+/// Checkpoints of all partitions, with which a job goes on.
+#[derive(Default)]
+pub(crate) struct Together {
+    /// Of the first: how many partitions the input had when some were added last.
+    partitions: Option<Option<u32>>,
+}
+
+impl Together {
+    /// The engine of a checkpoint, which must work by the job's rules and have the sensors that belong into
+    /// its partition beside the others.
+    pub(crate) fn restored(
+        &mut self,
+        job: RunJob<'_>,
+        partition: Partition,
+        number: u64,
+        state: &[u8],
+    ) -> Result<Engine> {
+        let engine = Engine::restore(state, &job.job.input.name, partition)
+            .map_err(|source| Error::Snapshot { partition, number, source })?;
+        let rules = &job.settings.rules;
+        if engine.rules() != rules {
+            return Err(Error::CheckpointRulesDiffer(rules.differences(engine.rules())));
+        }
+        if *self.partitions.get_or_insert(engine.partitions) != engine.partitions {
+            return Err(Error::Widening { partition, number });
+        }
+        Ok(engine)
     }
-    Ok(engine)
 }

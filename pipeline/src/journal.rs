@@ -48,6 +48,13 @@ pub enum Entry {
         /// Where it goes on.
         to: Offset,
     },
+    /// The input has got partitions, and the sensors of all were dealt out anew.
+    Widened {
+        /// How many it had.
+        before: u32,
+        /// How many it has.
+        partitions: u32,
+    },
 }
 
 /// Why an entry or a note cannot be used.
@@ -62,6 +69,11 @@ pub enum EntryError {
     /// It contradicts itself, or this version does not know it.
     #[error("it is damaged: {0}")]
     Damaged(String),
+    /// Sensors came from other partitions.
+    #[error(
+        "partitions were added there, and the checkpoint with what this one was dealt cannot be read"
+    )]
+    Widened,
 }
 
 impl Entry {
@@ -87,6 +99,9 @@ impl Entry {
             }
             Entry::End => Input::End(state::End {}),
             Entry::Gap { from, to } => Input::Gap(state::Gap { from: from.0, to: to.0 }),
+            Entry::Widened { before, partitions } => {
+                Input::Widened(state::Widened { before: *before, partitions: *partitions })
+            }
         };
         state::JournalEntry { input: Some(input) }.encode_to_vec()
     }
@@ -114,13 +129,17 @@ impl Entry {
             },
             Input::End(_) => Entry::End,
             Input::Gap(gap) => Entry::Gap { from: Offset(gap.from), to: Offset(gap.to) },
+            Input::Widened(widened) => {
+                Entry::Widened { before: widened.before, partitions: widened.partitions }
+            }
         })
     }
 
     /// Does to the engine what was done when the entry was written.
     ///
     /// # Errors
-    /// [`EntryError::Damaged`] when it cannot have happened at the engine's position.
+    /// [`EntryError::Damaged`] when it cannot have happened at the engine's position;
+    /// [`EntryError::Widened`] for what one partition alone does not know.
     pub fn apply(&self, engine: &mut Engine, out: &mut Out) -> Result<(), EntryError> {
         let position = engine.position();
         match self {
@@ -133,6 +152,7 @@ impl Entry {
                 engine.end(out);
             }
             Entry::Gap { to, .. } if *to >= position => engine.gap(*to),
+            Entry::Widened { .. } => return Err(EntryError::Widened),
             Entry::Idle { .. } | Entry::Gap { .. } => {
                 let what = format!("{self:?} cannot have happened at offset {position}");
                 return Err(EntryError::Damaged(what));
@@ -205,6 +225,7 @@ mod tests {
             },
             Entry::End,
             Entry::Gap { from: Offset(3), to: Offset(9) },
+            Entry::Widened { before: 4, partitions: 6 },
         ] {
             assert_eq!(Entry::decode(&entry.encode()).unwrap(), entry);
         }

@@ -347,6 +347,18 @@ impl Part {
         commit
     }
 
+    /// The commit with which it goes on as one of so many partitions, with the sensors that its engine
+    /// was dealt. All of the snapshot is in it.
+    pub fn begin_anew(&mut self, before: u32, partitions: u32) -> Result<PartitionCommit> {
+        self.note(Entry::Widened { before, partitions });
+        self.snapshot(|| Duration::ZERO)?;
+        let mut commit = self.hand_over();
+        let snapshots = &mut self.snapshots;
+        commit.chunks.extend(snapshots.chunks.drain(..));
+        commit.manifest = commit.manifest.or_else(|| snapshots.manifest.take());
+        Ok(commit)
+    }
+
     /// Takes the memory of a commit that is done.
     pub fn take_back(&mut self, mut commit: PartitionCommit) {
         commit.rows.clear();

@@ -28,6 +28,8 @@ pub enum Reason {
     BadTime,
     /// Event time too far ahead of append time.
     FutureTimestamp,
+    /// Partitions were added to the input, and since then the sensor belongs into another one.
+    Misplaced,
     /// The partition has as many sensors as it may have, and this would be one more.
     SensorLimit,
     /// The window of its event time is closed.
@@ -40,7 +42,7 @@ pub enum Reason {
 
 impl Reason {
     /// All of them, in order.
-    pub const ALL: [Reason; 15] = [
+    pub const ALL: [Reason; 16] = [
         Reason::Unparseable,
         Reason::TooManyRecords,
         Reason::EmptySensor,
@@ -52,6 +54,7 @@ impl Reason {
         Reason::BadPhase,
         Reason::BadTime,
         Reason::FutureTimestamp,
+        Reason::Misplaced,
         Reason::SensorLimit,
         Reason::Late,
         Reason::Duplicate,
@@ -79,6 +82,7 @@ impl Reason {
             Reason::BadPhase => "bad_phase",
             Reason::BadTime => "bad_time",
             Reason::FutureTimestamp => "future_timestamp",
+            Reason::Misplaced => "misplaced",
             Reason::SensorLimit => "sensor_limit",
             Reason::Duplicate => "duplicate",
             Reason::WindowLimit => "window_limit",

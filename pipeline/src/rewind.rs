@@ -5,11 +5,11 @@
 //! those are is the difference of the counters, counted back from the end of the topic. The next
 //! run reads the log again from there, and its rows go on after the offsets that were used.
 
-use seismic_queue::{CheckpointInfo, Offset, Partition, PartitionView, Rewind};
+use seismic_queue::{CheckpointInfo, Offset, PartitionView, Rewind};
 
-use crate::fork::{check_reach, restored};
+use crate::fork::{Together, check_reach};
 use crate::run::RunJob;
-use crate::{Counters, Error, Note, Result, Which, keep};
+use crate::{Counters, Engine, Error, Note, Result, Which, keep};
 
 /// Sets `job` back to its checkpoints `which`.
 ///
@@ -24,10 +24,13 @@ pub fn rewind(job: RunJob<'_>, which: &Which) -> Result<()> {
     let positions: Vec<Offset> = infos.iter().map(at).collect();
     keep::hold_log_from(job.queue, job.home, job.job, &positions)?;
     let go_back = || {
-        let mut back = Vec::with_capacity(infos.len());
+        let (mut back, mut together) = (Vec::with_capacity(infos.len()), Together::default());
         for ((partition, part), info) in job.job.input.all().zip(&view.partitions).zip(&infos) {
             check_reach(job, partition, which, info.manifest.position)?;
-            back.push(of_partition(job, partition, part, info.manifest.checkpoint)?);
+            let number = info.manifest.checkpoint;
+            let state = job.home.checkpoint(partition, number)?.state;
+            let engine = together.restored(job, partition, number, &state)?;
+            back.push(of_partition(&engine, part, number)?);
         }
         Ok(job.owner.rewind(&back)?)
     };
@@ -36,16 +39,10 @@ pub fn rewind(job: RunJob<'_>, which: &Which) -> Result<()> {
     outcome
 }
 
-fn of_partition(
-    job: RunJob<'_>,
-    partition: Partition,
-    part: &PartitionView,
-    checkpoint: u64,
-) -> Result<Rewind> {
+fn of_partition(engine: &Engine, part: &PartitionView, checkpoint: u64) -> Result<Rewind> {
+    let partition = engine.partition();
     let progress = part.progress.as_ref().ok_or(Error::NoBeginning { partition })?;
     let now = Note::decode(&progress.note).map_err(|source| Error::Note { partition, source })?;
-    let state = job.home.checkpoint(partition, checkpoint)?.state;
-    let engine = restored(job, partition, checkpoint, &state)?;
     let (now, then) = (&now.counters, engine.counters());
     let buried = |counters: &Counters| counters.late() + counters.rejected();
     let since = |now: u64, then: u64| {
@@ -57,7 +54,7 @@ fn of_partition(
         })
     };
     let mut note = Vec::new();
-    Note::write(&engine, &mut note);
+    Note::write(engine, &mut note);
     Ok(Rewind {
         partition,
         checkpoint,

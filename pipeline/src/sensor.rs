@@ -254,7 +254,7 @@ impl Sensor {
         };
         let mut windows: VecDeque<Window> = stored.windows.iter().map(Window::from).collect();
         let is_sound = !stored.id.is_empty()
-            && stored.last_offset < position
+            && (stored.last_offset < position || windows.is_empty())
             && starts.is_sorted_by(|a, b| a < b)
             && starts.iter().all(aligned)
             && starts.iter().all(is_open)

@@ -33,6 +33,7 @@ impl Engine {
             append_ms: self.append_ms,
             counters: Some((&self.counters).into()),
             position: self.position.0,
+            partitions: self.partitions.unwrap_or(0),
             sensors: Vec::new(),
         };
         head.encode(into).expect("a Vec grows");
@@ -61,6 +62,10 @@ impl Engine {
         }
         let mut engine = Engine::new(rules, topic, partition, Offset(stored.position));
         engine.append_ms = stored.append_ms;
+        engine.partitions = (stored.partitions > 0).then_some(stored.partitions);
+        if engine.partitions.is_some_and(|partitions| partition.0 >= partitions) {
+            return Err(SnapshotError::Damaged("it is of fewer partitions".into()));
+        }
         engine.counters = Counters::try_from(&stored.counters.unwrap_or_default())
             .map_err(SnapshotError::Damaged)?;
         let mut open = 0;

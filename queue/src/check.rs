@@ -1,6 +1,6 @@
 //! Checks of what a caller asks for, the same in every backend.
 
-use crate::{Error, Job, Partition, Result, Topic, limits};
+use crate::{Commit, Error, Job, Partition, Result, Topic, limits};
 
 /// Whether `partition` is one of the topic's.
 pub(crate) fn partition(topic: &Topic, partition: Partition) -> Result<()> {
@@ -63,8 +63,9 @@ pub(crate) fn rollups(at: &str, partition: Partition, named: usize, topics: usiz
 }
 
 /// What happens to a job whose input gets partitions.
-const WIDENED: &str = "partitions were added, which moves sensors and would cut their windows in two: \
-     use another --group, which reads the log anew";
+const WIDENED: &str = "partitions were added, which moves sensors and would cut their windows in two. A \
+     job in Kafka that was drained before goes on with run --accept-partitions; else use another \
+     --group, which reads the log anew";
 
 /// What is wrong with a topic that a job began with, and that has `now` partitions.
 #[cfg(feature = "kafka")]
@@ -72,6 +73,24 @@ pub(crate) fn widened(at: &str, topic: &Topic, now: u32) -> Error {
     let (what, remedy) = ("number of input partitions", WIDENED);
     let (stored, asked) = (topic.partitions.to_string(), now.to_string());
     Error::JobDiffers { at: at.to_owned(), what, stored, asked, remedy }
+}
+
+/// Whether the home at `at`, made for `stored`, may be owned for `asked`, whose input has got partitions.
+pub(crate) fn widened_job(at: &str, stored: &Job, asked: &Job) -> Result<()> {
+    let mut expected = stored.clone();
+    expected.input.partitions = expected.input.partitions.max(asked.input.partitions);
+    same_job(at, &expected, asked)
+}
+
+/// Whether a commit that begins a job anew with so many partitions has all of them.
+pub(crate) fn all_partitions(at: &str, commit: &Commit, partitions: u32) -> Result<()> {
+    let missing = (0..partitions)
+        .map(Partition)
+        .find(|partition| commit.partitions.iter().all(|new| new.partition != *partition));
+    let Some(partition) = missing else { return Ok(()) };
+    let (at, what) = (at.to_owned(), "number of partitions begun anew");
+    let (expected, found) = (partitions.into(), commit.partitions.len() as u64);
+    Err(Error::OutOfOrder { at, partition, what, expected, found })
 }
 
 /// Whether the home at `at`, made for `stored`, may be owned for `asked`.

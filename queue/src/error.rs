@@ -174,6 +174,11 @@ pub enum Error {
          --from-checkpoint N|NAME --of-group OLD --result-topic … --dead-topic …"
     )]
     NoRewind { at: String },
+    #[error(
+        "{at} cannot take partitions that were added to the input: use another --group, which reads the \
+         log anew"
+    )]
+    NoWidening { at: String },
     #[error("the client setting {key:?} cannot be used: {why}")]
     Setting { key: String, why: String },
     #[error("topic {topic:?} cannot be used: its {key} is {found:?}, and {why}")]
@@ -214,6 +219,7 @@ impl Error {
             | Error::QueuesDiffer { .. }
             | Error::NoGroups { .. }
             | Error::NoRewind { .. }
+            | Error::NoWidening { .. }
             | Error::Name { .. }
             | Error::TopicMissing { .. }
             | Error::PartitionsDiffer { .. }

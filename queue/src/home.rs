@@ -21,7 +21,7 @@ pub use recovered::{Progress, Recovered};
 pub use rewind::Rewind;
 pub use view::{PartitionView, SinkPosition, View, is_note};
 
-use crate::{CommitError, GroupMember, Member, Offset, Partition, Queue, Result};
+use crate::{CommitError, Error, GroupMember, Member, Offset, Partition, Queue, Result};
 
 /// The store of one job. Looking in needs no ownership and may go on beside the running job.
 pub trait Home: Send + Sync {
@@ -35,6 +35,16 @@ pub trait Home: Send + Sync {
     /// [`Error::Owned`](crate::Error::Owned) naming the process that has it;
     /// [`Error::JobDiffers`](crate::Error::JobDiffers) when it belongs to another job.
     fn own(&self, job: &Job) -> Result<Box<dyn Owner>>;
+
+    /// As [`Home::own`], for a job whose input has got partitions since: its topics get them too. The
+    /// first commit must have all partitions, and only with it the job is one of so many.
+    ///
+    /// # Errors
+    /// [`Error::NoWidening`](crate::Error::NoWidening) where a home cannot do that,
+    /// [`Error::Owned`](crate::Error::Owned) while anybody works on the job.
+    fn widen(&self, _job: &Job) -> Result<Box<dyn Owner>> {
+        Err(Error::NoWidening { at: self.name() })
+    }
 
     /// Everything but rows, journal entries and snapshots, as one commit left it.
     ///

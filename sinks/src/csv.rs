@@ -227,11 +227,12 @@ impl Csv {
             let (at, stored) = (self.folder.path().to_owned(), mark.home().to_owned());
             return Err(Error::OtherHome { at, stored, asked: home.clone() });
         }
-        if mark.next().len() != rows.len() {
-            let what = "its number of partitions is not that of the result topic";
-            return Err(Error::MarkDamaged { at: self.folder.mark_file(), what });
-        }
-        Ok(mark)
+        // Those that the topic got since are shown from their first row on.
+        let added = rows.get(mark.next().len()..).ok_or_else(|| {
+            let what = "it has more partitions than the result topic";
+            Error::MarkDamaged { at: self.folder.mark_file(), what }
+        })?;
+        Ok(mark.with(added.iter().map(|span| span.first)))
     }
 
     /// Makes the folder what the mark says.

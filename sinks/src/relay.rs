@@ -228,8 +228,8 @@ fn check_start(topic: &Topic, partition: Partition, at: Offset, span: &Span) -> 
     Ok(())
 }
 
+/// Partitions that the topic got, and of which one side does not know yet, have nothing to be waited for.
 fn reached(position: &[Offset], ends: &[Span]) -> bool {
-    assert_eq!(position.len(), ends.len(), "one end for each partition");
     position.iter().zip(ends).all(|(at, span)| *at >= span.end)
 }
 

@@ -3,6 +3,7 @@
 
 mod origin;
 mod own;
+mod partitions;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -48,6 +49,10 @@ pub struct Args {
     /// Go on where messages are gone that were never read; the loss is written into the journal
     #[arg(long)]
     accept_loss: bool,
+    /// Take partitions that were added to the input of a job in Kafka after it was drained: its sensors
+    /// are dealt out among all, and the job goes on
+    #[arg(long, conflicts_with_all = ["from", "from_checkpoint"])]
+    accept_partitions: bool,
     /// Length of a window, ms
     #[arg(long, value_name = "MS", default_value_t = 1_000)]
     window_ms: i64,
@@ -216,6 +221,9 @@ fn run_until(args: &Args, stop: &Arc<AtomicBool>) -> anyhow::Result<Outcome> {
         rollup_topics: settings.rules.rollup_topics(&args.result_topic),
     };
     let origin = args.origin.open(&args.place)?;
+    if args.accept_partitions {
+        partitions::accept((&*queue, &*home), &job, &settings, stop)?;
+    }
     let owner = patiently(stop, || home.own(&job))?;
     let began = Instant::now();
     let progress = Arc::new(Progress::default());

@@ -17,6 +17,9 @@ use crate::signal;
 /// How often it looks for a job that is not there yet.
 const LOOK_EVERY: std::time::Duration = std::time::Duration::from_millis(250);
 
+/// How often it looks whether the result topic has got partitions.
+const WIDER_EVERY: std::time::Duration = std::time::Duration::from_secs(2);
+
 /// Options of `seismic sink`.
 #[derive(clap::Args)]
 pub struct Args {
@@ -43,23 +46,42 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     };
     let Some(context) = find_job(&*home, args, &stop)? else { return Ok(Outcome::Fine) };
     let context = context.at(args.place.queue.clone(), args.place.home_url());
-    let relay = match begin(&*home, &stop, || seismic_sinks::open(&args.sink, &context)) {
-        Err(_) if stop.load(Ordering::Relaxed) => return Ok(Outcome::Fine),
+    // Again when the job has taken partitions: their rows are shown too.
+    while show(args, &*home, &context, &stop)? {}
+    Ok(Outcome::Fine)
+}
+
+/// Shows rows until it is stopped; `true` when the topic has got partitions meanwhile.
+fn show(
+    args: &Args,
+    home: &dyn Home,
+    context: &Context,
+    stop: &AtomicBool,
+) -> anyhow::Result<bool> {
+    let relay = match begin(home, stop, || seismic_sinks::open(&args.sink, context)) {
+        Err(_) if stop.load(Ordering::Relaxed) => return Ok(false),
         begun => begun?,
     };
+    let partitions = relay.position().len();
+    let is_wider = || {
+        let topic = home.topics().topic(&context.topic);
+        // Who cannot be asked is asked again.
+        topic.is_ok_and(|topic| topic.partitions as usize > partitions)
+    };
     thread::scope(|scope| {
-        let sinks = Sinks::start(scope, vec![(args.sink.clone(), relay)], &stop);
+        let sinks = Sinks::start(scope, vec![(args.sink.clone(), relay)], stop);
         if args.until_caught_up {
-            sinks.after_what_is_committed(&*home)?;
-            return sinks.join(true, &stop);
+            sinks.after_what_is_committed(home)?;
+            sinks.join(true, stop)?;
+        } else {
+            while !stop.load(Ordering::Relaxed) && !is_wider() {
+                sleep(WIDER_EVERY, stop);
+            }
+            sinks.stop();
+            sinks.join(false, stop)?;
         }
-        while !stop.load(Ordering::Relaxed) {
-            sleep(LOOK_EVERY, &stop);
-        }
-        sinks.stop();
-        sinks.join(false, &stop)
-    })?;
-    Ok(Outcome::Fine)
+        Ok(!stop.load(Ordering::Relaxed) && is_wider())
+    })
 }
 
 /// What the home says of its rows. A service waits until there is a job; `None` when it was stopped

@@ -4,7 +4,7 @@
 use seismic::job_file;
 
 /// Options that no file may bring.
-const DEEDS: [&str; 3] = ["accept-loss", "from-checkpoint", "rewind"];
+const DEEDS: [&str; 4] = ["accept-loss", "accept-partitions", "from-checkpoint", "rewind"];
 
 pub fn job(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };

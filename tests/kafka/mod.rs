@@ -16,5 +16,6 @@ mod sink;
 mod status;
 mod trial;
 mod trim;
+mod widen;
 mod wire;
 mod worker;

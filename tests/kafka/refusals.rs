@@ -187,6 +187,9 @@ fn an_input_that_gets_partitions_is_refused_at_the_start_and_at_work() {
     let refusal = stage.refused(&run(&[]), 2);
     assert!(refusal.contains("input partitions \"4\", not \"6\""), "{refusal}");
     assert!(refusal.contains("another --group"), "{refusal}");
+    // The worker's last windows are open.
+    let refusal = stage.refused(&run(&["--accept-partitions"]), 2);
+    assert!(refusal.contains("was not drained before"), "{refusal}");
     stage.verify(&[]);
     let findings = changed_since(&before, &trial);
     was_refused(trial, &findings);

@@ -6,11 +6,11 @@ use super::difference::{Proved, Report};
 use super::idle::IdleCloses;
 use super::side::Side;
 use super::sides::{Compared, Sides, Topics};
-use super::stops::Stops;
+use super::stops::{Stops, Widening};
 use super::table::Table;
 use super::teller::Teller;
 use super::topic::{Next, Topic, next_batch};
-use crate::{Counters, Engine, Entry, Error, Note, Out, Result};
+use crate::{Counters, Engine, Entry, EntryError, Error, Note, Out, Result};
 
 /// The fold of one partition and the two topics it is compared with.
 pub(super) struct Fold<'a> {
@@ -34,18 +34,24 @@ pub(super) struct Fold<'a> {
     lost: Vec<(Offset, Offset)>,
     /// Retained snapshots that the fold came by and equalled.
     checkpoints: u64,
+    /// Counters of the engine when the fold began.
+    before: Counters,
+    sides: Sides,
+    topics: Topics,
+    out: Out,
 }
 
 impl<'a> Fold<'a> {
     /// Finds where the fold can begin: at the start of the job, or, where the log's head is gone,
-    /// at the oldest checkpoint that the log still reaches.
+    /// at the oldest checkpoint that the log still reaches; with `after_widenings`, at the oldest since
+    /// partitions were added last.
     pub fn new(
         queue: &'a dyn Queue,
         home: &'a dyn Home,
         job: &'a Job,
-        partition: Partition,
-        view: &'a PartitionView,
+        (partition, view): (Partition, &'a PartitionView),
         progress: &Progress,
+        after_widenings: bool,
     ) -> Result<Self> {
         let note =
             Note::decode(&progress.note).map_err(|source| Error::Note { partition, source })?;
@@ -59,11 +65,12 @@ impl<'a> Fold<'a> {
             None => (None, None),
         };
         let first = queue.spans(&job.input)?[partition.0 as usize].first;
+        let passed = stops.last_widening().filter(|_| after_widenings);
         let engine = match began {
-            Some(at) if fork.is_none() && stops.reach(at, 0) >= first => {
+            Some(at) if fork.is_none() && passed.is_none() && stops.reach(at, 0) >= first => {
                 Engine::new(note.rules.clone(), &job.input.name, partition, at)
             }
-            _ => from_checkpoint(home, job, partition, view, first, &mut stops)?,
+            _ => from_checkpoint(home, job, (partition, view), (first, passed), &mut stops)?,
         };
         let (from, until) = (engine.position(), progress.next);
         let idle = IdleCloses::of(stops.entries(), from);
@@ -72,7 +79,12 @@ impl<'a> Fold<'a> {
             _ => None,
         });
         let lost = lost.collect();
+        let is_complete = began.is_some_and(|began| from <= began);
         Ok(Fold {
+            before: engine.counters().clone(),
+            sides: sides(job, view, (!is_complete).then_some(from)),
+            topics: topics(home, job, partition, view)?,
+            out: Out::default(),
             queue,
             home,
             job,
@@ -111,108 +123,132 @@ impl<'a> Fold<'a> {
         }
     }
 
+    /// Where partitions were added, if the fold comes by that.
+    pub fn widening(&self) -> Option<Widening> {
+        self.stops.widening()
+    }
+
+    /// Folds up to where partitions were added. Gives the engine, for the sensors to be dealt out.
+    pub fn come_to_widening(
+        &mut self,
+        report: &mut Report,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<&mut Engine> {
+        if let Some(widening) = self.widening() {
+            self.fold_to(widening.at, &mut Teller::new(self.partition, report), progress)?;
+            self.engine.pass(widening.at);
+            self.stops.pass_widening();
+        }
+        Ok(&mut self.engine)
+    }
+
+    /// That the journal does not say what those of other partitions say.
+    pub fn lacks_widening(&self, widening: Widening) -> Error {
+        let Widening { sequence, before, partitions, .. } = widening;
+        let what = format!(
+            "other partitions say that there were {before} and then {partitions} of them, and it does not"
+        );
+        let (partition, source) = (self.partition, EntryError::Damaged(what));
+        Error::Entry { partition, sequence, source }
+    }
+
     /// Folds, compares, and adds what it found to the report.
     pub fn run(mut self, report: &mut Report, progress: &mut dyn FnMut(u64)) -> Result<()> {
         let mut teller = Teller::new(self.partition, report);
-        let counters = self.engine.counters().clone();
-        let mut topics = self.topics()?;
-        let mut sides = self.sides();
+        self.fold_to(self.until, &mut teller, progress)?;
+        self.sides.drain(&mut self.topics, &mut teller)?;
+        self.conclude(teller)
+    }
 
-        let mut out = Out::default();
-        self.pass_losses(&mut out, &mut teller)?;
+    /// Folds up to a position, and makes the stops there.
+    fn fold_to(
+        &mut self,
+        target: Offset,
+        teller: &mut Teller<'_>,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<()> {
+        self.pass_losses(teller)?;
+        if self.engine.position() < target {
+            self.read_to(target, teller, progress)?;
+        }
+        self.make_stops(target, teller)?;
+        self.sides.expect(&mut self.out);
+        Ok(())
+    }
+
+    fn read_to(
+        &mut self,
+        target: Offset,
+        teller: &mut Teller<'_>,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<()> {
         let from = self.engine.position();
         let mut reader = self.queue.reader(&self.job.input, &[(self.partition, from)])?;
         let mut spare = Vec::new();
-        while self.engine.position() < self.until {
-            let (input, until) = (&self.job.input.name, self.until);
-            let batch = match next_batch(&mut *reader, &mut spare, input, until)? {
+        while self.engine.position() < target {
+            let batch = match next_batch(&mut *reader, &mut spare, &self.job.input.name, target)? {
                 Next::Batch(batch) => batch,
                 Next::End => break,
                 Next::Missing => {
                     let (expected, position) =
-                        (format!("messages up to {until}"), self.engine.position());
+                        (format!("messages up to {target}"), self.engine.position());
                     teller.count("input", expected, format!("the log ends at {position}"));
                     break;
                 }
             };
-            self.fold_batch(&batch, &mut out, &mut teller)?;
-            progress(batch.len() as u64);
+            self.fold_batch(&batch, target, teller)?;
+            progress(batch.messages().take_while(|it| it.offset < target).count() as u64);
             spare.push(batch);
-            sides.expect(&mut out);
-            sides.feed(&mut topics, &mut teller)?;
+            self.sides.expect(&mut self.out);
+            self.sides.feed(&mut self.topics, teller)?;
         }
-        self.make_stops(self.until, &mut out, &mut teller)?;
-        sides.expect(&mut out);
-        sides.drain(&mut topics, &mut teller)?;
-        self.conclude(sides, teller, counters)
+        Ok(())
     }
 
-    /// The comparisons, which begin where the fold does.
-    fn sides(&self) -> Sides {
-        let before = (!self.is_complete()).then_some(self.from);
-        let is_cut = |span: Span| span.first > Offset(0);
-        let rollups = self.job.rollup_topics.iter().zip(&self.view.rollups);
-        let rollups = rollups
-            .map(|(name, &span)| Table::new(Some(name.clone()), Side::new(before, is_cut(span))));
-        Sides::new(
-            Table::new(None, Side::new(before, is_cut(self.view.rows))),
-            rollups.collect(),
-            Side::new(before, is_cut(self.view.dead)),
-        )
-    }
-
-    fn topics(&self) -> Result<Topics> {
-        let open = |name, span| Topic::open(self.home, name, self.partition, span);
-        let rollups = self.job.rollup_topics.iter().zip(&self.view.rollups);
-        Ok(Topics {
-            rows: open(&self.job.result_topic, self.view.rows)?,
-            rollups: rollups.map(|(name, &span)| open(name, span)).collect::<Result<_>>()?,
-            letters: open(&self.job.dead_topic, self.view.dead)?,
-        })
-    }
-
-    fn fold_batch(&mut self, batch: &Batch, out: &mut Out, teller: &mut Teller<'_>) -> Result<()> {
+    fn fold_batch(&mut self, batch: &Batch, target: Offset, teller: &mut Teller<'_>) -> Result<()> {
         let until = self.until;
-        for message in batch.messages().take_while(|message| message.offset < until) {
+        for message in batch.messages().take_while(|message| message.offset < target) {
             if self.stops.is_due(message.offset) {
-                self.make_stops(message.offset, out, teller)?;
+                self.make_stops(message.offset, teller)?;
             }
             self.idle.see(message);
             // One in an accepted loss is back when the log was put back to an older state.
             if message.offset >= self.engine.position() {
-                self.engine.step(message, out);
+                self.engine.step(message, &mut self.out);
             }
         }
         // The message at the committed position, if there is one, judges the last idle close.
-        if let Some(next) = batch.messages().find(|message| message.offset == until) {
+        let is_last = target == until;
+        if let Some(next) = batch.messages().find(|message| is_last && message.offset == until) {
             self.idle.see(next);
         }
         Ok(())
     }
 
     /// Goes past losses that were accepted where the fold begins: the log has nothing there.
-    fn pass_losses(&mut self, out: &mut Out, teller: &mut Teller<'_>) -> Result<()> {
+    fn pass_losses(&mut self, teller: &mut Teller<'_>) -> Result<()> {
         loop {
             let position = self.engine.position();
             if !self.stops.is_due(position) {
                 return Ok(());
             }
-            self.make_stops(position, out, teller)?;
+            self.make_stops(position, teller)?;
         }
     }
 
-    fn make_stops(&mut self, at: Offset, out: &mut Out, teller: &mut Teller<'_>) -> Result<()> {
-        self.checkpoints += self.stops.make(at, self.home, &mut self.engine, out, teller)?;
+    fn make_stops(&mut self, at: Offset, teller: &mut Teller<'_>) -> Result<()> {
+        let (engine, out) = (&mut self.engine, &mut self.out);
+        self.checkpoints += self.stops.make(at, self.home, engine, out, teller)?;
         Ok(())
     }
 
     /// Compares what is left and the counts.
-    fn conclude(self, sides: Sides, mut teller: Teller<'_>, before: Counters) -> Result<()> {
+    fn conclude(self, mut teller: Teller<'_>) -> Result<()> {
+        let (sides, before) = (&self.sides, &self.before);
         let (found_records, found_letters) = (sides.rows.found_records, sides.found_letters);
         let is_whole = sides.is_whole();
-        self.count_before(&sides, &mut teller, &before);
-        self.count_rolled(&sides, &mut teller, &before);
-        let Compared { rows, rollups, letters: dead_letters } = sides.finish(&mut teller);
+        self.count_before(&mut teller);
+        self.count_rolled(&mut teller);
         let (folded, noted) = (self.engine.counters(), &self.note.counters);
         if folded != noted {
             teller.count("committed counters", format!("{folded:?}"), format!("{noted:?}"));
@@ -227,6 +263,7 @@ impl<'a> Fold<'a> {
                 format!("{found} in windows + {dead} dead letters + {} open", noted.open),
             );
         }
+        let Compared { rows, rollups, letters: dead_letters } = self.sides.finish(&mut teller);
         let (idle_proved, idle_unproved) = self.idle.judge(&mut teller);
         teller.report.partitions.push(Proved {
             partition: self.partition,
@@ -249,11 +286,11 @@ impl<'a> Fold<'a> {
 
     /// What lies before a fold that began late cannot be made again, but where nothing was let go
     /// of it can be counted.
-    fn count_before(&self, sides: &Sides, teller: &mut Teller<'_>, before: &Counters) {
+    fn count_before(&self, teller: &mut Teller<'_>) {
         if self.is_complete() {
             return;
         }
-        let from = self.from;
+        let (sides, before, from) = (&self.sides, &self.before, self.from);
         let mut check = |what: &str, span: Span, noted: u64, found: u64| {
             if span.first == Offset(0) && noted != found {
                 teller.count(
@@ -287,8 +324,8 @@ impl<'a> Fold<'a> {
 
     /// Conservation of each roll-up: every record of a closed window is in a row that was found, or
     /// in a span that is open.
-    fn count_rolled(&self, sides: &Sides, teller: &mut Teller<'_>, before: &Counters) {
-        let noted = &self.note.counters;
+    fn count_rolled(&self, teller: &mut Teller<'_>) {
+        let (sides, before, noted) = (&self.sides, &self.before, &self.note.counters);
         let levels = self.job.rollup_topics.iter().zip(&sides.rollups);
         for ((name, table), (before, rolled)) in
             levels.zip(before.rollups.iter().zip(&noted.rollups))
@@ -305,17 +342,43 @@ impl<'a> Fold<'a> {
     }
 }
 
+/// The comparisons of a partition, of which the fold begins `before` where it begins late.
+fn sides(job: &Job, view: &PartitionView, before: Option<Offset>) -> Sides {
+    let is_cut = |span: Span| span.first > Offset(0);
+    let rollups = job.rollup_topics.iter().zip(&view.rollups);
+    let rollups = rollups
+        .map(|(name, &span)| Table::new(Some(name.clone()), Side::new(before, is_cut(span))));
+    Sides::new(
+        Table::new(None, Side::new(before, is_cut(view.rows))),
+        rollups.collect(),
+        Side::new(before, is_cut(view.dead)),
+    )
+}
+
+fn topics(home: &dyn Home, job: &Job, at: Partition, view: &PartitionView) -> Result<Topics> {
+    let open = |name, span| Topic::open(home, name, at, span);
+    let rollups = job.rollup_topics.iter().zip(&view.rollups);
+    Ok(Topics {
+        rows: open(&job.result_topic, view.rows)?,
+        rollups: rollups.map(|(name, &span)| open(name, span)).collect::<Result<_>>()?,
+        letters: open(&job.dead_topic, view.dead)?,
+    })
+}
+
+/// The engine of the oldest checkpoint that the log from `first` on reaches, made after the widening
+/// that is to be `passed`.
 fn from_checkpoint(
     home: &dyn Home,
     job: &Job,
-    partition: Partition,
-    view: &PartitionView,
-    first: Offset,
+    (partition, view): (Partition, &PartitionView),
+    (first, passed): (Offset, Option<Widening>),
     stops: &mut Stops,
 ) -> Result<Engine> {
     for info in &view.checkpoints {
         let (position, sequence) = (info.manifest.position, info.manifest.journal_sequence);
-        if stops.reach(position, sequence) < first {
+        if passed.is_some_and(|widening| sequence <= widening.sequence)
+            || stops.reach(position, sequence) < first
+        {
             continue;
         }
         let number = info.manifest.checkpoint;

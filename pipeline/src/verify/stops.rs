@@ -25,6 +25,21 @@ enum What {
     Entry(Entry),
 }
 
+impl Stop {
+    fn is_widening(&self) -> bool {
+        matches!(self.what, What::Entry(Entry::Widened { .. }))
+    }
+}
+
+/// Where partitions were added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Widening {
+    pub at: Offset,
+    pub sequence: u64,
+    pub before: u32,
+    pub partitions: u32,
+}
+
 impl Stops {
     /// The journal and the checkpoints of a view.
     pub fn load(home: &dyn Home, partition: Partition, view: &PartitionView) -> Result<Stops> {
@@ -77,12 +92,41 @@ impl Stops {
         });
     }
 
-    /// Whether there is a stop at or before `at`.
-    pub fn is_due(&self, at: Offset) -> bool {
-        self.stops.front().is_some_and(|stop| stop.at <= at)
+    /// The last place at which partitions were added.
+    pub fn last_widening(&self) -> Option<Widening> {
+        self.widenings().last()
     }
 
-    /// Makes every stop up to `at`; gives the number of snapshots that the engine's state equals.
+    /// The next place at which partitions were added: the fold of all partitions must come there first.
+    pub fn widening(&self) -> Option<Widening> {
+        self.widenings().next()
+    }
+
+    fn widenings(&self) -> impl Iterator<Item = Widening> {
+        let of = |stop: &Stop| {
+            let (at, sequence) = (stop.at, stop.sequence);
+            match stop.what {
+                What::Entry(Entry::Widened { before, partitions }) => {
+                    Some(Widening { at, sequence, before, partitions })
+                }
+                _ => None,
+            }
+        };
+        self.stops.iter().filter_map(of)
+    }
+
+    /// Goes past it.
+    pub fn pass_widening(&mut self) {
+        self.stops.pop_front_if(|stop| stop.is_widening());
+    }
+
+    /// Whether there is a stop at or before `at` that the partition makes alone.
+    pub fn is_due(&self, at: Offset) -> bool {
+        self.stops.front().is_some_and(|stop| stop.at <= at && !stop.is_widening())
+    }
+
+    /// Makes every stop up to `at`, or before the next widening; gives the number of snapshots that the
+    /// engine's state equals.
     pub fn make(
         &mut self,
         at: Offset,
@@ -93,7 +137,8 @@ impl Stops {
     ) -> Result<u64> {
         let partition = engine.partition();
         let mut equal = 0;
-        while let Some(stop) = self.stops.pop_front_if(|stop| stop.at <= at) {
+        while let Some(stop) = self.stops.pop_front_if(|stop| stop.at <= at && !stop.is_widening())
+        {
             engine.pass(stop.at);
             match stop.what {
                 What::Entry(entry) => entry.apply(engine, out).map_err(|source| Error::Entry {

@@ -186,6 +186,7 @@ fn write_the_corpora() {
         ("idle", Entry::Idle { below: Offset(4), idle_timeout_ms: 2_000 }),
         ("end", Entry::End),
         ("gap", Entry::Gap { from: Offset(5), to: Offset(900) }),
+        ("widened", Entry::Widened { before: 4, partitions: 6 }),
     ] {
         write("entry", name, &entry.encode());
     }

@@ -54,6 +54,11 @@ impl FaultyHome {
             busy_loads,
         )
     }
+
+    fn faulty(&self, inner: Box<dyn Owner>) -> Box<dyn Owner> {
+        let (decide, busy_loads) = (Arc::clone(&self.decide), Arc::clone(&self.busy_loads));
+        Box::new(FaultyOwner { inner, decide, busy_loads })
+    }
 }
 
 impl Home for FaultyHome {
@@ -62,9 +67,11 @@ impl Home for FaultyHome {
     }
 
     fn own(&self, job: &Job) -> Result<Box<dyn Owner>> {
-        let inner = self.inner.own(job)?;
-        let (decide, busy_loads) = (Arc::clone(&self.decide), Arc::clone(&self.busy_loads));
-        Ok(Box::new(FaultyOwner { inner, decide, busy_loads }))
+        self.inner.own(job).map(|inner| self.faulty(inner))
+    }
+
+    fn widen(&self, job: &Job) -> Result<Box<dyn Owner>> {
+        self.inner.widen(job).map(|inner| self.faulty(inner))
     }
 
     fn view(&self) -> Result<View> {

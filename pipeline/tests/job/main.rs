@@ -16,3 +16,4 @@ mod stage;
 mod start;
 mod verify;
 mod verify_late;
+mod widen;

@@ -128,6 +128,7 @@ pub fn publish(queue: &Memory, records: u64) {
 /// As [`publish`], as many again, an hour of event time later for each load.
 pub fn publish_load(queue: &Memory, records: u64, load: u64) {
     let options = Options {
+        partitions: queue.topic("seismic-data-topic").unwrap().partitions,
         records: Some(records),
         sensors: 40,
         anomaly_percent: 10.0,

@@ -127,7 +127,10 @@ fn fold(known: &Known, partition: Partition, until: Offset) -> Oracle {
             match entry {
                 Entry::Idle { below, .. } => oracle.close_idle(below.0),
                 Entry::End => oracle.end(),
-                Entry::Start { .. } | Entry::Fork { .. } | Entry::Gap { .. } => {
+                Entry::Start { .. }
+                | Entry::Fork { .. }
+                | Entry::Gap { .. }
+                | Entry::Widened { .. } => {
                     panic!("{entry:?} at {at}")
                 }
             }

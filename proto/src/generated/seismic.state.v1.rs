@@ -104,7 +104,7 @@ pub struct Progress {
 /// An input of the engine that is not in the log.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct JournalEntry {
-    #[prost(oneof = "journal_entry::Input", tags = "1, 2, 3, 4, 5")]
+    #[prost(oneof = "journal_entry::Input", tags = "1, 2, 3, 4, 5, 6")]
     pub input: ::core::option::Option<journal_entry::Input>,
 }
 /// Nested message and enum types in `JournalEntry`.
@@ -121,6 +121,8 @@ pub mod journal_entry {
         Gap(super::Gap),
         #[prost(message, tag = "5")]
         Fork(super::Fork),
+        #[prost(message, tag = "6")]
+        Widened(super::Widened),
     }
 }
 /// The job began at this position under these rules.
@@ -169,6 +171,15 @@ pub struct Gap {
     #[prost(uint64, tag = "2")]
     pub to: u64,
 }
+/// The input had so many partitions and has more now. The job was drained in all that it had, and its
+/// sensors were dealt out anew: each is where Kafka's partitioner puts its id.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Widened {
+    #[prost(uint32, tag = "1")]
+    pub before: u32,
+    #[prost(uint32, tag = "2")]
+    pub partitions: u32,
+}
 /// An engine's whole state at a position. Sensors stand in the order in which they were first seen.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Snapshot {
@@ -182,6 +193,9 @@ pub struct Snapshot {
     /// Next offset that the engine expects.
     #[prost(uint64, tag = "4")]
     pub position: u64,
+    /// Number of partitions when some were added last; 0: none ever were.
+    #[prost(uint32, tag = "5")]
+    pub partitions: u32,
     #[prost(message, repeated, tag = "15")]
     pub sensors: ::prost::alloc::vec::Vec<Sensor>,
 }

@@ -28,6 +28,7 @@ use self::beginning::Beginning;
 use super::acks::{Acks, What};
 use super::client::{Cluster, connect, listen, make_with, number};
 use super::history::History;
+use super::jobs::{self, Jobs};
 use super::kind::{self, may_pass};
 use super::member::Membership;
 use super::names::Names;
@@ -194,6 +195,12 @@ impl KafkaCommitter {
             let place = places.get_mut(&new.partition).expect("it was checked");
             place.note_chunks(new, client.context());
             self.send_state(client, new, place, (now_ms, names.as_deref()))?;
+        }
+        if self.beginning.as_ref().is_some_and(|begun| begun.is_widening) {
+            let (group, partitions) = (&self.member.group, self.held.job.input.partitions);
+            let (key, value) = Jobs::wide(group, partitions);
+            let message = (key.as_bytes(), value.as_bytes());
+            self.send(client, jobs::TOPIC, What::Other, Partition(0), message)?;
         }
         let sent = begun.elapsed();
         self.flush(client)?;

@@ -75,6 +75,17 @@ impl KafkaHome {
         trim::trim(&home.cluster, &held.checkpoints).map(drop)
     }
 
+    fn owned(&self, admin: &Admin<'_>, job: &Job, is_widening: bool) -> Result<Box<dyn Owner>> {
+        let checkpoints = admin.create(CHECKPOINTS, job.input.partitions, &settings())?;
+        admin.check_checkpoints(CHECKPOINTS)?;
+        let checkpoints = admin.widen(checkpoints, job.input.partitions)?;
+        let names = Arc::clone(&self.names);
+        let held = Held { cluster: self.cluster.clone(), job: job.clone(), checkpoints, names };
+        let slots = Slots::new(&self.group, self.slot.clone());
+        let offsets = Offsets::new(&self.cluster, &self.group)?;
+        Ok(Box::new(KafkaOwner { held: Arc::new(held), slots, offsets, is_widening }))
+    }
+
     fn missing(&self) -> Error {
         Error::HomeMissing { at: self.cluster.at.clone() }
     }
@@ -164,6 +175,11 @@ impl KafkaHome {
     }
 }
 
+/// What topics of a home are made with.
+fn settings() -> Vec<(&'static str, &'static str)> {
+    [&KEPT[..], &OUTPUT].concat()
+}
+
 /// Whether anything was ever committed, as far as the cluster remembers.
 fn has_begun(held: &Held, offsets: &Offsets) -> Result<bool> {
     let partitions: Vec<Partition> = held.job.input.all().collect();
@@ -184,20 +200,28 @@ impl Home for KafkaHome {
         }
         let (_, stored) = Jobs::new(&self.cluster).agree(job)?;
         check::same_job(&self.name(), &stored, job)?;
-        let (admin, settings) = (Admin::new(&self.cluster)?, [&KEPT[..], &OUTPUT].concat());
+        let admin = Admin::new(&self.cluster)?;
         for topic in job.topics() {
-            let made = admin.create(topic, job.input.partitions, &settings)?;
+            let made = admin.create(topic, job.input.partitions, &settings())?;
             check::same_topic(made, job.input.partitions)?;
             admin.check_output(topic)?;
         }
-        let checkpoints = admin.create(CHECKPOINTS, job.input.partitions, &settings)?;
-        admin.check_checkpoints(CHECKPOINTS)?;
-        let checkpoints = admin.widen(checkpoints, job.input.partitions)?;
-        let names = Arc::clone(&self.names);
-        let held = Held { cluster: self.cluster.clone(), job: job.clone(), checkpoints, names };
-        let slots = Slots::new(&self.group, self.slot.clone());
-        let offsets = Offsets::new(&self.cluster, &self.group)?;
-        Ok(Box::new(KafkaOwner { held: Arc::new(held), slots, offsets }))
+        self.owned(&admin, job, false)
+    }
+
+    fn widen(&self, job: &Job) -> Result<Box<dyn Owner>> {
+        check::new_job(job)?;
+        let (_, held) = self.held()?;
+        check::widened_job(&self.name(), &held.job, job)?;
+        if let Some(by) = self.owner()? {
+            return Err(Error::Owned { at: self.name(), by });
+        }
+        let admin = Admin::new(&self.cluster)?;
+        for topic in job.topics() {
+            let wide = admin.widen(self.cluster.topic(topic)?, job.input.partitions)?;
+            check::same_topic(wide, job.input.partitions)?;
+        }
+        self.owned(&admin, job, true)
     }
 
     fn view(&self) -> Result<View> {
@@ -319,6 +343,9 @@ impl Home for KafkaHome {
 
     fn note_sink(&self, sink: &str, at: &[(Partition, Offset)]) -> Result<()> {
         let mut noting = self.noting.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_of = |topic: &Topic| at.iter().all(|(partition, _)| partition.0 < topic.partitions);
+        // The topic may have got partitions since.
+        noting.retain(|name, known| name != sink || is_of(&known.rows));
         let Noting { rows, offsets } = match noting.entry(sink.to_owned()) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(new) => {

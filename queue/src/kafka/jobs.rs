@@ -21,10 +21,10 @@ use super::admin::{Admin, OUTPUT};
 use super::client::{Cluster, connect, listen, log, make_with};
 use super::fetcher::Fetcher;
 use crate::topic::new_id;
-use crate::{Error, Event, Job, Offset, Partition, Result, Topic, limits};
+use crate::{Error, Event, Job, Message, Offset, Partition, Result, Topic, limits};
 
 /// Name of the topic.
-const TOPIC: &str = "seismic-job-topic";
+pub(super) const TOPIC: &str = "seismic-job-topic";
 
 /// What a record says.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -35,9 +35,14 @@ enum Kind {
     Over,
     /// Of one of its checkpoints' names: see `names.rs`.
     Name,
+    /// How many partitions the input has that the job has taken. Part of the commit that begins it anew;
+    /// the last one counts.
+    Wide,
 }
 
 impl Kind {
+    const ALL: [Kind; 5] = [Kind::Job, Kind::Start, Kind::Over, Kind::Name, Kind::Wide];
+
     /// First line of the value.
     fn layout(self) -> &'static str {
         match self {
@@ -45,6 +50,7 @@ impl Kind {
             Kind::Start => "start1",
             Kind::Over => "over1",
             Kind::Name => "name1",
+            Kind::Wide => "wide1",
         }
     }
 }
@@ -83,24 +89,25 @@ impl<'a> Jobs<'a> {
 
     /// Id and job of a group, if it was ever run and is not over.
     pub(super) fn find(&self, group: &str) -> Result<Option<(String, Job)>> {
-        if self.is_over(group)? {
-            return Ok(None);
-        }
-        let lines = self.first(Kind::Job, group)?;
-        lines.map(|lines| parse(&self.cluster.at, group, &lines)).transpose()
+        let book = self.read()?;
+        if book.is_over(group) { Ok(None) } else { book.job(&self.cluster.at, group) }
     }
 
     /// The job of every group that was ever run and is not over.
     pub(super) fn all(&self) -> Result<Vec<Job>> {
+        let book = self.read()?;
         let mut jobs: Vec<Job> = Vec::new();
-        let over = self.read(Kind::Over)?;
-        for (group, lines) in self.read(Kind::Job)? {
-            let is_over = over.iter().any(|(of, _)| *of == group);
-            if !is_over && jobs.iter().all(|job| job.group != group) {
-                jobs.push(parse(&self.cluster.at, &group, &lines)?.1);
+        for Line { group, .. } in book.0.iter().filter(|line| line.kind == Kind::Job) {
+            if !book.is_over(group) && jobs.iter().all(|job| job.group != *group) {
+                jobs.extend(book.job(&self.cluster.at, group)?.map(|(_, job)| job));
             }
         }
         Ok(jobs)
+    }
+
+    /// Key and value of the record that a job has taken so many partitions, for topic [`TOPIC`].
+    pub(super) fn wide(group: &str, partitions: u32) -> (String, String) {
+        record(Kind::Wide, group, "", &[partitions.to_string()])
     }
 
     /// As [`Jobs::find`], making it `job` when it was never run.
@@ -113,7 +120,7 @@ impl<'a> Jobs<'a> {
             1,
             &[&[("cleanup.policy", "compact")], &OUTPUT[..]].concat(),
         )?;
-        if self.is_over(&job.group)? {
+        if self.read()?.is_over(&job.group) {
             let (group, at) = (job.group.clone(), self.cluster.at.clone());
             return Err(Error::GroupOver { group, at });
         }
@@ -126,9 +133,10 @@ impl<'a> Jobs<'a> {
             job.dead_topic.clone(),
         ];
         value.extend(job.rollup_topics.iter().cloned());
-        let lines = self.agree_on(Kind::Job, &job.group, &value)?;
-        let (id, found) = parse(&self.cluster.at, &job.group, &lines)?;
-        self.check_taken(&found)?;
+        let book = self.agree_on(Kind::Job, &job.group, &value)?;
+        let found = book.job(&self.cluster.at, &job.group)?;
+        let (id, found) = found.ok_or_else(|| corrupt(&self.cluster.at, &job.group))?;
+        book.check_taken(&found)?;
         Ok((id, found))
     }
 
@@ -140,8 +148,7 @@ impl<'a> Jobs<'a> {
 
     /// What was written down of the names of a group's checkpoints, in order.
     pub(super) fn names(&self, group: &str) -> Result<Vec<Vec<String>>> {
-        let all = self.read(Kind::Name)?.into_iter();
-        Ok(all.filter(|(of, _)| of == group).map(|(_, lines)| lines).collect())
+        Ok(self.read()?.of(Kind::Name, group).map(<[String]>::to_vec).collect())
     }
 
     /// Writes down something of a name. Of what has the same `key`, compaction keeps the last.
@@ -163,10 +170,6 @@ impl<'a> Jobs<'a> {
         }
     }
 
-    fn is_over(&self, group: &str) -> Result<bool> {
-        Ok(self.first(Kind::Over, group)?.is_some())
-    }
-
     /// Where the group begins, as the first worker that said so: words, and an offset for each
     /// partition.
     pub(super) fn agree_on_start(
@@ -176,70 +179,45 @@ impl<'a> Jobs<'a> {
         starts: &[Offset],
     ) -> Result<(String, Vec<Offset>)> {
         let starts: Vec<String> = starts.iter().map(ToString::to_string).collect();
-        let lines = self.agree_on(Kind::Start, group, &[from.to_owned(), starts.join(" ")])?;
+        let book = self.agree_on(Kind::Start, group, &[from.to_owned(), starts.join(" ")])?;
         let damaged = || corrupt(&self.cluster.at, group);
-        let [from, starts] = &lines[..] else { return Err(damaged()) };
+        let [from, starts] = book.first(Kind::Start, group).unwrap_or_default() else {
+            return Err(damaged());
+        };
         let offset = |text: &str| text.parse().map(Offset).map_err(|_| damaged());
         Ok((from.clone(), starts.split(' ').map(offset).collect::<Result<_>>()?))
     }
 
-    /// Refuses a job whose topics another group has written down before.
-    fn check_taken(&self, job: &Job) -> Result<()> {
-        for (group, lines) in self.read(Kind::Job)? {
-            if group == job.group {
-                return Ok(());
-            }
-            if let Some(topic) =
-                job.topics().find(|name| lines.iter().skip(4).any(|it| it == *name))
-            {
-                return Err(Error::TopicTaken { topic: topic.clone(), group });
-            }
-        }
-        Ok(())
-    }
-
-    fn agree_on(&self, kind: Kind, group: &str, value: &[String]) -> Result<Vec<String>> {
-        if self.first(kind, group)?.is_none() {
+    /// What is written down once there is a record of the kind and group: the first one counts.
+    fn agree_on(&self, kind: Kind, group: &str, value: &[String]) -> Result<Book> {
+        let mut book = self.read()?;
+        if book.first(kind, group).is_none() {
             self.append(kind, group, value)?;
+            book = self.read()?;
         }
-        let all = self.read(kind)?;
-        let mut of_it = all.into_iter().filter(|(of, _)| of == group).map(|(_, lines)| lines);
-        let first = of_it.next().ok_or_else(|| corrupt(&self.cluster.at, group))?;
-        if of_it.next_back().is_some_and(|last| last != first) {
-            self.append(kind, group, &first)?;
+        let first = book.first(kind, group).ok_or_else(|| corrupt(&self.cluster.at, group))?;
+        if book.of(kind, group).last().is_some_and(|last| last != first) {
+            self.append(kind, group, first)?;
         }
-        Ok(first)
+        Ok(book)
     }
 
-    fn first(&self, kind: Kind, group: &str) -> Result<Option<Vec<String>>> {
-        let all = self.read(kind)?;
-        Ok(all.into_iter().find(|(of, _)| of == group).map(|(_, lines)| lines))
-    }
-
-    /// Group and lines of every record of a kind, in order.
-    fn read(&self, kind: Kind) -> Result<Vec<(String, Vec<String>)>> {
+    fn read(&self) -> Result<Book> {
         let topic = match self.cluster.topic(TOPIC) {
             Ok(topic) => topic,
-            Err(Error::TopicMissing { .. }) => return Ok(Vec::new()),
+            Err(Error::TopicMissing { .. }) => return Ok(Book::default()),
             Err(error) => return Err(error),
         };
         let span = self.cluster.spans(&topic)?[0];
         let mut fetcher = Fetcher::back(self.cluster, &topic);
         fetcher.start(&[(Partition(0), span.first)])?;
-        let (mut found, mut position) = (Vec::new(), span.first);
+        let (mut book, mut position) = (Book::default(), span.first);
         let mut spare = Vec::new();
         while position < span.end {
             match fetcher.read(limits::KAFKA_WAIT, &mut spare)? {
                 Event::Batch(batch) => {
                     position = batch.next();
-                    for message in batch.messages() {
-                        let value = String::from_utf8_lossy(message.value);
-                        let Some(rest) = value.strip_prefix(kind.layout()) else { continue };
-                        let key = String::from_utf8_lossy(message.key);
-                        let group = key.split_once('/').map_or(&*key, |(group, _)| group);
-                        let lines = rest.lines().skip(1).map(str::to_owned).collect();
-                        found.push((group.to_owned(), lines));
-                    }
+                    batch.messages().for_each(|message| book.0.extend(Line::of(message)));
                     spare.push(batch);
                 }
                 Event::CaughtUp(_, at) => position = at,
@@ -249,7 +227,7 @@ impl<'a> Jobs<'a> {
                 }
             }
         }
-        Ok(found)
+        Ok(book)
     }
 
     fn append(&self, kind: Kind, group: &str, lines: &[String]) -> Result<()> {
@@ -268,8 +246,7 @@ impl<'a> Jobs<'a> {
         let mut config = self.cluster.settings.appending(1 << 20);
         config.set("message.timeout.ms", limits::KAFKA_WAIT.as_millis().to_string());
         let producer: BaseProducer<Delivery> = make_with(&config, Delivery::default())?;
-        let key = format!("{group}/{}{further}", kind.layout());
-        let value = format!("{}\n{}", kind.layout(), lines.join("\n"));
+        let (key, value) = record(kind, group, further, lines);
         let record = BaseRecord::to(&topic.name).partition(0).key(&key).payload(&value);
         connect(producer.client(), &topic.name);
         producer.send(record).map_err(|(error, _)| failed(error))?;
@@ -283,6 +260,77 @@ impl<'a> Jobs<'a> {
         }
         producer.context().failed.get().map_or(Ok(()), |error| Err(failed(error.clone())))
     }
+}
+
+/// What was written down, in order.
+#[derive(Default)]
+struct Book(Vec<Line>);
+
+/// One record.
+struct Line {
+    kind: Kind,
+    group: String,
+    lines: Vec<String>,
+}
+
+impl Line {
+    /// `None` where a newer version has written down something else.
+    fn of(message: Message<'_>) -> Option<Line> {
+        let value = String::from_utf8_lossy(message.value);
+        let mut lines = value.lines();
+        let layout = lines.next()?;
+        let kind = Kind::ALL.into_iter().find(|kind| kind.layout() == layout)?;
+        let key = String::from_utf8_lossy(message.key);
+        let group = key.split_once('/').map_or(&*key, |(group, _)| group).to_owned();
+        Some(Line { kind, group, lines: lines.map(str::to_owned).collect() })
+    }
+}
+
+impl Book {
+    /// The records of a kind and group.
+    fn of(&self, kind: Kind, group: &str) -> impl Iterator<Item = &[String]> {
+        let of_it = move |line: &&Line| line.kind == kind && line.group == group;
+        self.0.iter().filter(of_it).map(|line| &line.lines[..])
+    }
+
+    fn first(&self, kind: Kind, group: &str) -> Option<&[String]> {
+        self.of(kind, group).next()
+    }
+
+    fn is_over(&self, group: &str) -> bool {
+        self.first(Kind::Over, group).is_some()
+    }
+
+    /// Id of the home and job, with the partitions that it has taken since it began.
+    fn job(&self, at: &str, group: &str) -> Result<Option<(String, Job)>> {
+        let Some(lines) = self.first(Kind::Job, group) else { return Ok(None) };
+        let (id, mut job) = parse(at, group, lines)?;
+        if let Some(lines) = self.of(Kind::Wide, group).last() {
+            let partitions = lines.first().and_then(|line| line.parse().ok());
+            job.input.partitions = partitions.ok_or_else(|| corrupt(at, group))?;
+        }
+        Ok(Some((id, job)))
+    }
+
+    /// Refuses a job whose topics another group has written down before.
+    fn check_taken(&self, job: &Job) -> Result<()> {
+        for Line { group, lines, .. } in self.0.iter().filter(|line| line.kind == Kind::Job) {
+            if *group == job.group {
+                return Ok(());
+            }
+            let is_theirs = |name: &&String| lines.iter().skip(4).any(|it| it == *name);
+            if let Some(topic) = job.topics().find(is_theirs) {
+                return Err(Error::TopicTaken { topic: topic.clone(), group: group.clone() });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Key and value of a record.
+fn record(kind: Kind, group: &str, further: &str, lines: &[String]) -> (String, String) {
+    let key = format!("{group}/{}{further}", kind.layout());
+    (key, format!("{}\n{}", kind.layout(), lines.join("\n")))
 }
 
 fn parse(at: &str, group: &str, lines: &[String]) -> Result<(String, Job)> {

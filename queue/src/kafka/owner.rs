@@ -100,12 +100,14 @@ pub(super) struct KafkaOwner {
     pub(super) held: Arc<Held>,
     pub(super) slots: Slots,
     pub(super) offsets: Offsets,
+    /// Whether the job is about to take partitions that its input got.
+    pub(super) is_widening: bool,
 }
 
 impl Owner for KafkaOwner {
     /// For what begins a job; slots have members.
     fn committer(&self) -> Result<Box<dyn Committer>> {
-        Ok(Box::new(KafkaCommitter::beginning(Arc::clone(&self.held))?))
+        Ok(Box::new(KafkaCommitter::beginning(Arc::clone(&self.held), self.is_widening)?))
     }
 
     fn member(&self, index: usize) -> Result<Option<Member>> {

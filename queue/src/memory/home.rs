@@ -61,6 +61,25 @@ impl MemoryHome {
         self.memory.now_ms()
     }
 
+    /// Makes the caller the owner, if nobody is and `check` has nothing against it.
+    fn take(
+        &self,
+        check: impl FnOnce(&str, &mut Store, &mut HomeState) -> Result<()>,
+    ) -> Result<Box<dyn Owner>> {
+        self.look(|at, store, home| {
+            if home.owner.strong_count() > 0 {
+                let by = format!("process {}", std::process::id());
+                return Err(Error::Owned { at: at.to_owned(), by });
+            }
+            check(at, store, home)?;
+            home.epoch += 1;
+            let alive = Arc::new(());
+            home.owner = Arc::downgrade(&alive);
+            let owner = MemoryOwner::new(self.clone(), home.epoch, alive);
+            Ok(Box::new(owner) as Box<dyn Owner>)
+        })
+    }
+
     /// Runs `act` on the store and the home in it, which is taken out meanwhile.
     pub(super) fn look<T>(
         &self,
@@ -94,16 +113,20 @@ impl Home for MemoryHome {
         if store.home.is_none() {
             store.home = Some(HomeState::new(&mut store, job));
         }
-        let home = store.home.as_mut().expect("it was just made");
-        if home.owner.strong_count() > 0 {
-            let by = format!("process {}", std::process::id());
-            return Err(Error::Owned { at: self.name(), by });
-        }
-        check::same_job(&self.name(), &home.job, job)?;
-        home.epoch += 1;
-        let alive = Arc::new(());
-        home.owner = Arc::downgrade(&alive);
-        Ok(Box::new(MemoryOwner::new(self.clone(), home.epoch, alive)))
+        drop(store);
+        self.take(|at, _, home| {
+            check::same_job(at, &home.job, job)?;
+            home.widened = None;
+            Ok(())
+        })
+    }
+
+    fn widen(&self, job: &Job) -> Result<Box<dyn Owner>> {
+        check::new_job(job)?;
+        self.take(|at, store, home| {
+            check::widened_job(at, &home.job, job)?;
+            home.widen(at, store, job)
+        })
     }
 
     fn view(&self) -> Result<View> {

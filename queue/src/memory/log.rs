@@ -57,6 +57,11 @@ impl TopicLog {
         TopicLog { topic, policy: Policy::default(), partitions, holds: BTreeMap::new() }
     }
 
+    pub(super) fn widen(&mut self, partitions: u32) {
+        self.topic.partitions = self.topic.partitions.max(partitions);
+        self.partitions.resize_with(self.topic.partitions as usize, PartitionLog::default);
+    }
+
     pub(super) fn at(&self, partition: Partition) -> &PartitionLog {
         &self.partitions[partition.0 as usize]
     }

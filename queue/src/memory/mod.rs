@@ -70,6 +70,16 @@ impl Memory {
         Self::shared(Use::Queue, name)
     }
 
+    /// Adds partitions to a topic until it has so many, as an administrator of a cluster does.
+    ///
+    /// # Errors
+    /// [`Error::TopicMissing`].
+    pub fn widen(&self, topic: &str, partitions: u32) -> Result<Topic> {
+        let mut store = self.store();
+        let known = store.named(&self.shared.name, topic)?;
+        store.widen(&self.shared.name, &known, partitions)
+    }
+
     fn shared(of: Use, name: &str) -> Self {
         let mut named = NAMED.lock().unwrap_or_else(PoisonError::into_inner);
         let make = || Self::build(of, name, None);

@@ -21,6 +21,11 @@ impl Names {
         Names { partitions, given: BTreeMap::new(), asked: BTreeMap::new() }
     }
 
+    /// More partitions are asked from now on.
+    pub(super) fn widen(&mut self, job: &Job) {
+        self.partitions = job.input.partitions as usize;
+    }
+
     pub(super) fn check_new(&self, at: &str, name: &str) -> Result<()> {
         check::checkpoint_name(name)?;
         if self.given.contains_key(name) || self.asked.contains_key(name) {

@@ -18,6 +18,8 @@ use crate::{
 pub(super) struct HomeState {
     pub(super) id: String,
     pub(super) job: Job,
+    /// The job as it is once a commit has begun it anew, with partitions that its input got.
+    pub(super) widened: Option<Job>,
     pub(super) epoch: u64,
     /// Alive as long as the owner or one of its committers is.
     pub(super) owner: Weak<()>,
@@ -34,6 +36,7 @@ impl HomeState {
         HomeState {
             id: new_id(),
             job: job.clone(),
+            widened: None,
             epoch: 0,
             owner: Weak::new(),
             result: store.create(&job.result_topic, partitions),
@@ -44,8 +47,19 @@ impl HomeState {
         }
     }
 
+    /// Has room for the partitions of `job`; the next commit must have them all.
+    pub(super) fn widen(&mut self, at: &str, store: &mut Store, job: &Job) -> Result<()> {
+        let partitions = job.input.partitions;
+        for topic in [&mut self.result, &mut self.dead].into_iter().chain(&mut self.rollups) {
+            *topic = store.widen(at, topic, partitions)?;
+        }
+        self.partitions.resize_with(partitions as usize, PartitionState::default);
+        self.widened = Some(job.clone());
+        Ok(())
+    }
+
     pub(super) fn at(&self, partition: Partition) -> Result<&PartitionState> {
-        check::partition(&self.job.input, partition)?;
+        check::partition(&self.widened.as_ref().unwrap_or(&self.job).input, partition)?;
         Ok(&self.partitions[partition.0 as usize])
     }
 
@@ -116,6 +130,9 @@ impl HomeState {
         commit: &Commit,
         now_ms: i64,
     ) -> Result<()> {
+        if let Some(job) = &self.widened {
+            check::all_partitions(at, commit, job.input.partitions)?;
+        }
         let mut tips: BTreeMap<Partition, Tip> = BTreeMap::new();
         for new in &commit.partitions {
             let stored = self.at(new.partition)?.tip;
@@ -134,6 +151,10 @@ impl HomeState {
             }
             let state = &mut self.partitions[new.partition.0 as usize];
             state.apply(tips[&new.partition], new, now_ms, &mut self.names);
+        }
+        if let Some(job) = self.widened.take() {
+            self.names.widen(&job);
+            self.job = job;
         }
         store.version += 1;
         Ok(())

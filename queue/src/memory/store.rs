@@ -45,6 +45,13 @@ impl Store {
         self.topics.entry(name.to_owned()).or_insert_with(make).topic.clone()
     }
 
+    /// Adds partitions to the topic until it has so many.
+    pub(super) fn widen(&mut self, at: &str, topic: &Topic, partitions: u32) -> Result<Topic> {
+        let log = self.topic(at, topic)?;
+        log.widen(partitions);
+        Ok(log.topic.clone())
+    }
+
     /// Appends all or, when one of them is refused, none.
     pub(super) fn append(
         &mut self,

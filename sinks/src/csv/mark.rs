@@ -57,6 +57,12 @@ impl Mark {
         Mark { home: home.to_owned(), file, next: next.to_vec() }
     }
 
+    /// The same with further partitions.
+    pub(crate) fn with(mut self, added: impl Iterator<Item = Offset>) -> Self {
+        self.next.extend(added);
+        self
+    }
+
     pub(crate) fn home(&self) -> &str {
         &self.home
     }

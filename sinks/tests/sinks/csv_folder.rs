@@ -54,6 +54,24 @@ fn closed_files_may_be_taken_away() {
 }
 
 #[test]
+fn partitions_that_the_topic_got_are_shown_from_their_first_row_on() {
+    let place = CsvPlace::new(1 << 20);
+    write_the_rest(&place);
+    let added = Span { first: Offset(0), end: Offset(1) };
+    let wider = [&spans_of(ROWS)[..], &[added]].concat();
+    let mut csv = place.csv("home").unwrap();
+    let start = csv.recover(&wider).unwrap();
+    assert_eq!(start[..PARTITIONS as usize], [Offset(ROWS); PARTITIONS as usize]);
+    assert_eq!(start[PARTITIONS as usize..], [Offset(0)]);
+    csv.write(&batch(Partition(PARTITIONS), Offset(0), &[row(PARTITIONS, 0)])).unwrap();
+    csv.sync().unwrap();
+    drop(csv);
+    assert_eq!(place.csv("home").unwrap().recover(&wider).unwrap().last(), Some(&Offset(1)));
+    let error = place.csv("home").unwrap().recover(&spans_of(ROWS)).unwrap_err();
+    assert!(error.to_string().contains("more partitions than the result topic"), "{error}");
+}
+
+#[test]
 fn a_new_hour_begins_a_new_file_also_after_a_restart() {
     static NOW_S: AtomicI64 = AtomicI64::new(1_795_251_600); // 2026-11-21T09:00Z
     let now = || Timestamp::from_second(NOW_S.load(Ordering::Relaxed)).unwrap();

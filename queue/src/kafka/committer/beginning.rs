@@ -10,16 +10,22 @@ use super::*;
 pub(super) struct Beginning {
     place: Membership,
     has_tried: bool,
+    /// Whether the job takes partitions with it that its input got.
+    pub(super) is_widening: bool,
 }
 
 impl KafkaCommitter {
-    /// For the one commit that begins a job.
-    pub(in super::super) fn beginning(held: Arc<Held>) -> Result<KafkaCommitter> {
+    /// For the one commit that begins a job, or begins it anew in more partitions.
+    pub(in super::super) fn beginning(
+        held: Arc<Held>,
+        is_widening: bool,
+    ) -> Result<KafkaCommitter> {
         // No slot has that name: theirs end with a number.
         let (group, slot) = (held.job.group.clone(), "begin".to_owned());
         let committer = KafkaCommitter::new(held, &Member { group, slot, is_named: false })?;
         let place = committer.offsets.of_nobody();
-        Ok(KafkaCommitter { beginning: Some(Beginning { place, has_tried: false }), ..committer })
+        let beginning = Some(Beginning { place, has_tried: false, is_widening });
+        Ok(KafkaCommitter { beginning, ..committer })
     }
 
     /// Begins the job. Each try looks first what became of the last one.
@@ -27,12 +33,16 @@ impl KafkaCommitter {
         let partitions: Vec<_> = commit.partitions.iter().map(|new| new.partition).collect();
         self.load(&Claim::Sole, &partitions).map_err(not_made)?;
         let begun = self.beginning.as_mut().expect("it begins a job");
-        let (place, has_tried) =
-            (begun.place.clone(), std::mem::replace(&mut begun.has_tried, true));
+        let (place, is_widening) = (begun.place.clone(), begun.is_widening);
+        let has_tried = std::mem::replace(&mut begun.has_tried, true);
         let number =
             |new: &PartitionCommit| self.places.get(&new.partition).map(|it| it.tip.number);
         if has_tried && commit.partitions.iter().all(|new| number(new) == Some(new.number)) {
             return Ok(());
+        }
+        if is_widening {
+            let partitions = self.held.job.input.partitions;
+            check::all_partitions(&self.cluster().at, commit, partitions).map_err(not_made)?;
         }
         self.make(&place, commit).map_err(|error| match error {
             CommitError::Rebuild(error @ (Error::Kafka { .. } | Error::Failpoint { .. })) => {
