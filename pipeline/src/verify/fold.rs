@@ -244,11 +244,13 @@ impl<'a> Fold<'a> {
 
     /// Compares what is left and the counts.
     fn conclude(self, mut teller: Teller<'_>) -> Result<()> {
-        let (sides, before) = (&self.sides, &self.before);
+        let sides = &self.sides;
         let (found_records, found_letters) = (sides.rows.found_records, sides.found_letters);
         let is_whole = sides.is_whole();
         self.count_before(&mut teller);
         self.count_rolled(&mut teller);
+        let before = self.before;
+        let Compared { rows, rollups, letters: dead_letters } = self.sides.finish(&mut teller);
         let (folded, noted) = (self.engine.counters(), &self.note.counters);
         if folded != noted {
             teller.count("committed counters", format!("{folded:?}"), format!("{noted:?}"));
@@ -263,7 +265,6 @@ impl<'a> Fold<'a> {
                 format!("{found} in windows + {dead} dead letters + {} open", noted.open),
             );
         }
-        let Compared { rows, rollups, letters: dead_letters } = self.sides.finish(&mut teller);
         let (idle_proved, idle_unproved) = self.idle.judge(&mut teller);
         teller.report.partitions.push(Proved {
             partition: self.partition,
