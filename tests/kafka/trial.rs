@@ -1,7 +1,7 @@
 //! A job on a broker of its own, under load, with a reader of committed rows throughout.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use seismic_brokers::Kafka;
 use serde_json::Value;
@@ -10,7 +10,7 @@ use crate::faults::line::Line;
 use crate::findings::{Findings, compare};
 use crate::lines::LineCount;
 use crate::stage::{DATA, Done, ROWS, Running, Stage, parse, wait_until};
-use crate::truth;
+use crate::truth::{self, int};
 
 /// A stop may have to wait for a coordinator: until it says what became of the last transaction.
 pub const STOP_LIMIT: Duration = Duration::from_secs(20);
@@ -73,6 +73,27 @@ impl Trial {
         line.back.push(began.elapsed());
         line.tries += 1;
         ended
+    }
+
+    /// Notes and gives how long it takes from now until every partition has a row of what happens from now on.
+    pub fn flows_in_all_partitions(&mut self) -> Duration {
+        let (began, now) = (Instant::now(), SystemTime::now());
+        let now_ms = now.duration_since(UNIX_EPOCH).expect("it is later than 1970").as_millis();
+        let reader = self.reader.as_ref().expect("rows were waited for");
+        wait_until("rows of this moment in all partitions", || {
+            let is_new = |row: &Value| u128::from(int(&row["value"], "window_end_ts")) > now_ms;
+            let printed = reader.stdout();
+            // The last line may be half written.
+            let whole = printed.rfind('\n').map_or("", |end| &printed[..=end]);
+            let rows = parse(whole);
+            let new = rows.iter().filter(|row| is_new(row)).map(|row| int(row, "partition"));
+            new.collect::<BTreeSet<_>>().len() == 4
+        });
+        let back = began.elapsed();
+        let line = self.line.as_mut().expect("the trial is of a fault");
+        line.back.push(back);
+        line.tries += 1;
+        back
     }
 
     /// On a cluster.
