@@ -1,8 +1,10 @@
 //! Partitions that are added to the input of a job after it was drained.
 
 use rustix::process::Signal;
+use seismic_queue::failpoints::{COMMIT_AFTER, COMMITTING_TO_KAFKA};
 
 use super::trial::{Trial, ended_with};
+use crate::faults::trial::assert_aborted;
 use crate::stage::{DATA, ROWS, wait_until};
 use crate::truth::{difference_of_csv, int, look};
 
@@ -55,5 +57,34 @@ fn a_drained_job_takes_them_and_no_window_comes_twice() {
     assert!(late > 4_000, "{late} of 6,000 came twice");
     trial.stage.verify(&["out"]);
     assert_eq!(int(&trial.stage.status(), "read"), 18_000);
+    trial.finish(&findings);
+}
+
+#[test]
+fn one_that_dies_while_it_takes_them_has_all_of_them_or_none() {
+    let what =
+        "death at each named place of the transaction that takes partitions added to the input";
+    let Some(mut trial) = Trial::of(1, what) else { return };
+    publish(&trial, "2026-01-01T00:00:00Z", "4");
+    trial.stage.ok(&DRAIN);
+    let mut partitions = 4;
+    for place in COMMITTING_TO_KAFKA {
+        let wider = (partitions + 1).to_string();
+        trial.kafka.run(TOPICS, &["--alter", "--topic", DATA, "--partitions", &wider]);
+        let accept = [&DRAIN[..], &["--accept-partitions"]].concat();
+        let mut command = trial.stage.command(&accept);
+        command.env("FAILPOINTS", format!("{place}=return(abort)"));
+        assert_aborted(&trial.stage.start(command).wait());
+        let taken = trial.stage.status()["partitions"].as_array().map_or(0, Vec::len);
+        let is_made = if place == COMMIT_AFTER { 1 } else { 0 };
+        assert_eq!(taken, partitions + is_made, "at {place}");
+        trial.stage.ok(&accept);
+        partitions += 1;
+        trial.tried();
+    }
+    publish(&trial, "2026-01-01T01:00:00Z", &partitions.to_string());
+    trial.stage.ok(&DRAIN);
+    trial.stage.verify(&[]);
+    let findings = look(&trial.stage, 1_000);
     trial.finish(&findings);
 }
