@@ -17,6 +17,8 @@
 mod address;
 mod batch;
 mod block;
+#[cfg(any(feature = "kafka", feature = "rocketmq"))]
+mod bytes;
 mod check;
 pub mod clock;
 mod disk;
@@ -35,6 +37,8 @@ mod queue;
 mod sole;
 mod tip;
 mod topic;
+#[cfg(any(feature = "kafka", feature = "rocketmq"))]
+mod unpack;
 mod url;
 
 #[cfg(any(test, feature = "conformance"))]

@@ -158,6 +158,28 @@ pub const KAFKA_TRANSACTION_WAIT: Duration = Duration::from_secs(8);
 /// A member that says nothing for so long is taken for gone and its partitions go to others.
 pub const KAFKA_SESSION_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Bytes of messages asked of one partition at once: a batch of ours is filled by two.
+pub const KAFKA_PARTITION_BYTES: i32 = 1 << 20;
+
+/// Bytes of messages asked of one broker at once. Two such answers of each broker are held at most; more
+/// is not faster.
+pub const KAFKA_ANSWER_BYTES: i32 = 2 << 20;
+
+/// Longest answer that is read: one batch is given whatever was asked for. As long as librdkafka takes
+/// (`receive.message.max.bytes`).
+pub const KAFKA_FRAME_BYTES: usize = 100_000_000;
+
+/// An answer's memory grows by at most this many bytes ahead of what has arrived.
+pub const KAFKA_READ_AHEAD_BYTES: usize = 1 << 20;
+
+/// Memory that was needed for more than this is not kept for the next answer: one with a long message
+/// comes rarely.
+pub const KAFKA_SPARE_BYTES: usize = 4 << 20;
+
+/// Longest batch once it is unpacked: some messages of the longest that there are, and what a batch of a
+/// megabyte may be that hardly says anything.
+pub const KAFKA_UNPACKED_BYTES: usize = 64 << 20;
+
 /// How often a wait for sent messages looks whether they have arrived: well below what a broker takes
 /// for that, and a thousandth of a core.
 pub const KAFKA_LISTEN: Duration = Duration::from_micros(300);

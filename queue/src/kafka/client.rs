@@ -1,5 +1,6 @@
 //! One cluster and its clients, and the questions that everybody asks.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,7 +11,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaError;
 use rdkafka::groups::GroupMemberInfo;
 use rdkafka::message::DeliveryResult;
-use rdkafka::metadata::MetadataPartition;
+use rdkafka::metadata::{MetadataBroker, MetadataPartition};
 use rdkafka::producer::{BaseProducer, Producer as _, ProducerContext};
 use rdkafka::{Offset as RdOffset, TopicPartitionList};
 
@@ -153,6 +154,19 @@ impl Cluster {
             in_sync: it.isr().len(),
         };
         Ok(partitions.map(of).collect())
+    }
+
+    /// Who leads the partitions of a topic, as some broker knows it.
+    pub(super) fn leaders(&self, topic: &str) -> std::result::Result<Leaders, KafkaError> {
+        let found = self.asking.fetch_metadata(Some(topic), limits::KAFKA_END_WAIT)?;
+        let partitions = found.topics().iter().flat_map(|topic| topic.partitions());
+        let led = partitions.filter(|it| it.leader() >= 0);
+        let of = led.map(|it| (partition(it.id()), it.leader())).collect();
+        let at = |it: &MetadataBroker| {
+            let port = u16::try_from(it.port()).ok()?;
+            Some((it.id(), (it.host().to_owned(), port)))
+        };
+        Ok(Leaders { of, at: found.brokers().iter().filter_map(at).collect() })
     }
 
     /// Names of all groups that have offsets or members.
@@ -305,6 +319,13 @@ impl Cluster {
         let raw = answer.elements().into_iter().map(|element| element.offset().to_raw());
         Ok(raw.map(|raw| raw.and_then(|raw| u64::try_from(raw).ok()).map(Offset)).collect())
     }
+}
+
+/// Who leads what, and where everybody is.
+pub(super) struct Leaders {
+    /// Numbers of brokers; partitions without a leader are missing.
+    pub(super) of: BTreeMap<Partition, i32>,
+    pub(super) at: BTreeMap<i32, (String, u16)>,
 }
 
 /// Times that mean the beginning and the end of a log (`ListOffsets` of the protocol).

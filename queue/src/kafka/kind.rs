@@ -33,6 +33,17 @@ pub(crate) fn kind(error: &KafkaError) -> Kind {
     }
 }
 
+/// Whether it says that there is no such topic, or no such partition of it.
+pub(super) fn is_unknown(code: Code) -> bool {
+    matches!(
+        code,
+        Code::UnknownTopicOrPartition
+            | Code::UnknownTopicId
+            | Code::UnknownTopic
+            | Code::UnknownPartition
+    )
+}
+
 /// Whether a broker that comes back, or a moment, helps.
 pub(super) fn may_pass(code: Code) -> bool {
     matches!(
@@ -73,6 +84,7 @@ pub(super) fn may_pass(code: Code) -> bool {
             | Code::UnknownPartition
             | Code::UnknownTopic
             | Code::UnknownTopicOrPartition
+            | Code::UnknownTopicId
     )
 }
 

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!  queue   producer.rs ──► topics ──► fetcher.rs ──► reader.rs (anyone), member.rs (a worker's slot)
+//!          fetch/: messages from the leaders, where nothing asks for librdkafka's own reading
 //!          queue.rs, admin.rs, client.rs: topics, spans, times   examine.rs: for the doctor
 //!  home    owner.rs, slots.rs: a worker   committer.rs (acks.rs, place.rs): one transaction a commit
 //!          record.rs, history.rs: the checkpoint topic   mark.rs, offsets.rs: the group's offsets
@@ -29,6 +30,7 @@ mod assignment;
 mod client;
 mod committer;
 mod examine;
+mod fetch;
 mod fetcher;
 mod history;
 mod home;

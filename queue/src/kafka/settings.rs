@@ -5,6 +5,7 @@
 //! environment variable `SEISMIC_KAFKA_SASL_PASSWORD` sets `sasl.password`, and so on for every
 //! setting of librdkafka; with `_FILE` behind it, it names a file that holds the value.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 use std::{env, fs};
 
@@ -84,6 +85,11 @@ impl Settings {
             set(&mut base, &key, value?.trim_end_matches(['\r', '\n']))?;
         }
         Ok(Settings { base })
+    }
+
+    /// What every client is told, by the caller and by us.
+    pub(super) fn given(&self) -> BTreeMap<&str, &str> {
+        self.base.config_map()
     }
 
     /// For questions: no group. The log's end counts open transactions.

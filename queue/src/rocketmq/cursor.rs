@@ -6,10 +6,10 @@ use std::time::Instant;
 use super::follow::Keeps;
 use super::limits;
 use super::outlet::Properties;
-use super::protocol::bytes::Bytes;
 use super::protocol::frame::Frame;
 use super::protocol::message::Stored;
 use super::protocol::properties;
+use crate::bytes::Bytes;
 use crate::limits::BATCH_BYTES;
 use crate::{Batch, Error, Message, Offset, Partition, Result};
 

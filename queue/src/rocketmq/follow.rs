@@ -20,8 +20,8 @@ use super::error::Error as RocketError;
 use super::limits;
 use super::log::Log;
 use super::outlet::Properties;
-use super::protocol::bytes::Bytes;
 use super::protocol::message::Stored;
+use crate::bytes::Bytes;
 use crate::{Batch, Error, Event, Kind, Offset, Partition, Reader, Result};
 
 /// Reads some partitions of a topic.

@@ -74,7 +74,7 @@ pub(in crate::rocketmq) fn check_size(key: &[u8], value: &[u8]) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rocketmq::protocol::bytes::Bytes;
+    use crate::bytes::Bytes;
     use crate::rocketmq::protocol::unique_id::UniqueIds;
     use proptest::prelude::*;
 

@@ -5,7 +5,7 @@
 use std::io::Read;
 
 use super::code::stored;
-use crate::limits;
+use crate::{limits, unpack};
 
 /// The body as it was before it was compressed; `None` when it is not what its flags say or would
 /// be longer than any message may be.
@@ -20,11 +20,10 @@ pub(in crate::rocketmq) fn decompress(flags: i32, body: &[u8]) -> Option<Vec<u8>
 }
 
 fn bounded(from: impl Read) -> Option<Vec<u8>> {
-    let limit = limits::MESSAGE_BYTES as u64;
     let mut value = Vec::new();
-    let read = from.take(limit.saturating_add(1)).read_to_end(&mut value).ok()?;
     // Nobody compresses nothing; an LZ4 frame cut off in its head reads as if it were that.
-    (read > 0 && read as u64 <= limit).then_some(value)
+    let is_whole = unpack::bounded(from, limits::MESSAGE_BYTES, &mut value) && !value.is_empty();
+    is_whole.then_some(value)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::bytes::Bytes;
+use crate::bytes::Bytes;
 use crate::rocketmq::error::{Error, Result};
 use crate::rocketmq::limits;
 

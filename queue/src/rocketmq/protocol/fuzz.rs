@@ -1,10 +1,10 @@
 //! What must hold of any bytes that a broker may send.
 #![allow(missing_docs)]
 
-use super::bytes::Bytes;
 use super::frame::Frame;
 use super::message::Stored;
 use super::properties;
+use crate::bytes::Bytes;
 use crate::rocketmq::route::{ClusterInfo, Route};
 
 /// A frame is refused, or its parts lie within it.

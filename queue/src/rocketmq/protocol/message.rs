@@ -9,9 +9,9 @@
 
 use std::borrow::Cow;
 
-use super::bytes::Bytes;
 use super::code::stored;
 use super::compression;
+use crate::bytes::Bytes;
 
 /// `MessageDecoder.MESSAGE_MAGIC_CODE`.
 pub(in crate::rocketmq) const MAGIC: i32 = -626_843_481;

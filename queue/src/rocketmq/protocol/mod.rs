@@ -7,7 +7,6 @@
 //! ResponseCode}` and `org.apache.rocketmq.common.message.{MessageDecoder, MessageConst}`.
 
 pub(super) mod batch;
-pub(super) mod bytes;
 pub(super) mod code;
 pub(super) mod compression;
 pub(super) mod frame;
