@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use rdkafka::client::{Client, ClientContext};
 use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::groups::GroupMemberInfo;
 use rdkafka::message::DeliveryResult;
-use rdkafka::metadata::{MetadataBroker, MetadataPartition};
+use rdkafka::metadata::{MetadataBroker, MetadataPartition, MetadataTopic};
 use rdkafka::producer::{BaseProducer, Producer as _, ProducerContext};
 use rdkafka::{Offset as RdOffset, TopicPartitionList};
 
@@ -159,6 +159,8 @@ impl Cluster {
     /// Who leads the partitions of a topic, as some broker knows it.
     pub(super) fn leaders(&self, topic: &str) -> std::result::Result<Leaders, KafkaError> {
         let found = self.asking.fetch_metadata(Some(topic), limits::KAFKA_END_WAIT)?;
+        let error =
+            found.topics().iter().find_map(MetadataTopic::error).map(RDKafkaErrorCode::from);
         let partitions = found.topics().iter().flat_map(|topic| topic.partitions());
         let led = partitions.filter(|it| it.leader() >= 0);
         let of = led.map(|it| (partition(it.id()), it.leader())).collect();
@@ -166,7 +168,7 @@ impl Cluster {
             let port = u16::try_from(it.port()).ok()?;
             Some((it.id(), (it.host().to_owned(), port)))
         };
-        Ok(Leaders { of, at: found.brokers().iter().filter_map(at).collect() })
+        Ok(Leaders { error, of, at: found.brokers().iter().filter_map(at).collect() })
     }
 
     /// Names of all groups that have offsets or members.
@@ -323,6 +325,8 @@ impl Cluster {
 
 /// Who leads what, and where everybody is.
 pub(super) struct Leaders {
+    /// Why there is nothing to be said of the topic.
+    pub(super) error: Option<RDKafkaErrorCode>,
     /// Numbers of brokers; partitions without a leader are missing.
     pub(super) of: BTreeMap<Partition, i32>,
     pub(super) at: BTreeMap<i32, (String, u16)>,

@@ -309,3 +309,6 @@ impl Filling<'_> {
         self.ready.push_back(Ready::Batch(batch));
     }
 }
+
+#[cfg(test)]
+mod tests;

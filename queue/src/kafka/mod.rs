@@ -53,6 +53,7 @@ mod slots;
 mod tail;
 mod trim;
 
+pub use fetch::fuzz;
 pub use home::KafkaHome;
 pub(crate) use kind::kind;
 pub use member::Membership;

@@ -24,14 +24,14 @@ pub(super) fn address(brokers: &str) -> Address {
 }
 
 /// An empty cluster, for one test at a time, and the member of the group that has all partitions.
-struct OnKafka {
-    address: Address,
+pub(super) struct OnKafka {
+    pub(super) address: Address,
     member: Mutex<Option<Box<dyn Source>>>,
     _alone: MutexGuard<'static, ()>,
 }
 
 impl OnKafka {
-    fn new(kafka: &Kafka) -> OnKafka {
+    pub(super) fn new(kafka: &Kafka) -> OnKafka {
         static ALONE: Mutex<()> = Mutex::new(());
         let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let address = address(&kafka.address());

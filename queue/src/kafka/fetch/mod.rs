@@ -20,6 +20,7 @@ mod aborted;
 mod answer;
 mod compression;
 mod cursor;
+pub mod fuzz;
 mod held;
 mod link;
 mod records;
@@ -101,6 +102,12 @@ enum Door {
     Closed,
     Opening(Receiver<io::Result<TcpStream>>),
     Open(Link),
+}
+
+impl Broker {
+    fn is_open(&self) -> bool {
+        matches!(self.door, Door::Open(_))
+    }
 }
 
 impl Fetch {
@@ -231,12 +238,12 @@ impl Fetch {
 
     /// Waits for sockets, and for what threads look for.
     fn wait(&self, most: Duration, now: Instant) {
-        let is_open = |broker: &Broker| matches!(broker.door, Door::Open(_));
         let is_opening = |broker: &Broker| matches!(broker.door, Door::Opening(_));
-        let is_asked = |cursor: &Cursor| cursor.leader.is_some() && cursor.rest.is_over(now);
+        let is_open = |leader| matches!(self.brokers.get(&leader), Some(it) if it.is_open());
+        let is_asked = |it: &Cursor| it.leader.is_some_and(is_open) && it.rest.is_over(now);
         let most = if self.looking.is_some() || self.brokers.values().any(is_opening) {
             most.min(limits::READ_PAUSE_MIN)
-        } else if !self.brokers.values().all(is_open) || !self.cursors.values().all(is_asked) {
+        } else if !self.cursors.values().all(is_asked) {
             most.min(*limits::BACKOFF.start())
         } else {
             most.min(*limits::BACKOFF.end())
@@ -277,11 +284,14 @@ impl Fetch {
 
     /// Takes over who leads what.
     fn follow(&mut self, leaders: Leaders) {
-        for (partition, cursor) in &mut self.cursors {
+        for (&partition, cursor) in &mut self.cursors {
             if cursor.leader.is_none() {
-                cursor.leader = leaders.of.get(partition).copied();
+                let leader = leaders.of.get(&partition).copied();
+                cursor.leader = leader.filter(|leader| leaders.at.contains_key(leader));
             }
         }
+        let (error, first) = (leaders.error, self.cursors.keys().next().copied());
+        self.failures.extend(first.zip(error.filter(|error| is_told(*error))));
         for (id, address) in leaders.at {
             let broker = self.brokers.entry(id).or_default();
             if broker.address != address {
@@ -383,7 +393,9 @@ impl Fetch {
                 return Ok(Err(invalid("the answer to another question")));
             }
             if answer.error != 0 {
-                return Ok(Err(invalid(&format!("error {} for all partitions", answer.error))));
+                asked.at.iter().for_each(|at| self.fail(at.partition, answer.error, now));
+                link.pass();
+                continue;
             }
             let frame = link.take(self.spare.pop().unwrap_or_default());
             self.accept(id, &asked, answer, frame, now)?;
@@ -477,7 +489,7 @@ impl Fetch {
         if is_moved(code) {
             cursor.leader = None;
         }
-        if !may_pass(code) || is_unknown(code) {
+        if is_told(code) {
             self.failures.push((partition, code));
         }
     }
@@ -511,6 +523,11 @@ fn code(error: i16) -> Code {
     RDKafkaRespErr::try_from(i32::from(error)).map_or(Code::Unknown, Code::from)
 }
 
+/// Whether who reads must hear of it: what passes is tried again, but a topic may be gone for good.
+fn is_told(code: Code) -> bool {
+    !may_pass(code) || is_unknown(code)
+}
+
 /// Whether somebody else may lead the partition now.
 fn is_moved(code: Code) -> bool {
     !matches!(code, Code::OffsetOutOfRange | Code::OffsetNotAvailable)
@@ -519,3 +536,6 @@ fn is_moved(code: Code) -> bool {
 fn invalid(why: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, why)
 }
+
+#[cfg(test)]
+mod hostile;

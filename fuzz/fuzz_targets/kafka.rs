@@ -1,0 +1,8 @@
+#![no_main]
+
+use seismic_queue::kafka::fuzz;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    fuzz::answer(bytes);
+    fuzz::batches(bytes);
+});
