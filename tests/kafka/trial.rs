@@ -56,8 +56,17 @@ impl Trial {
 
     /// Ends a fault that lets nothing through, and notes how long it takes until a new row is there.
     pub fn flows_again<T>(&mut self, end: impl FnOnce(&mut Self) -> T) -> T {
+        let before = self.wait_for_quiet();
+        let began = Instant::now();
+        let ended = end(self);
+        self.flows_beyond(before, began);
+        ended
+    }
+
+    /// Waits until a fault lets nothing through any more, and gives how many rows were seen by then:
+    /// those that were committed before the fault are no sign of its end.
+    pub fn wait_for_quiet(&self) -> usize {
         let mut seen = self.seen();
-        // Rows that were committed before the fault are no sign of its end.
         let (mut before, mut since) = (seen.now(), Instant::now());
         wait_until("the reader has nothing more", || {
             let now = seen.now();
@@ -66,13 +75,16 @@ impl Trial {
             }
             since.elapsed() > Duration::from_millis(500)
         });
-        let began = Instant::now();
-        let ended = end(self);
+        before
+    }
+
+    /// Notes how long it takes, from `began` on, until more rows than those are seen.
+    pub fn flows_beyond(&mut self, before: usize, began: Instant) {
+        let mut seen = self.seen();
         wait_until("new rows", || seen.now() > before);
         let line = self.line.as_mut().expect("the trial is of a fault");
         line.back.push(began.elapsed());
         line.tries += 1;
-        ended
     }
 
     /// Notes and gives how long it takes from now until every partition has a row of what happens from now on.
