@@ -141,12 +141,23 @@ fn a_group_whose_offsets_are_gone_is_not_begun_again() {
 #[test]
 fn an_input_that_was_deleted_and_made_again_is_refused_at_the_start_and_at_work() {
     let what = "an input topic deleted and made again under a worker, and longer than before";
+    refused_when_made_again(what, &[]);
+}
+
+/// Our own fetcher asks for a topic by its id; here only the commits can tell.
+#[test]
+fn an_input_that_was_made_again_is_refused_also_where_librdkafka_reads_it_by_its_name() {
+    let what = "the same where librdkafka reads";
+    refused_when_made_again(what, &["--kafka", "queued.min.messages=50000"]);
+}
+
+fn refused_when_made_again(what: &str, reading: &[&str]) {
     let Some(trial) = of_records(what) else { return };
     let stage = &trial.stage;
     // It closes nothing on its own, so rows come from nowhere but new records. It sleeps while the topic
     // is not there, and does not come to look at it afterwards: only its commits can tell.
     let mut command = stage.command(&["run", "--quiet", "--idle-timeout-ms", "0"]);
-    command.args(["--kafka", "session.timeout.ms=60000"]);
+    command.args(["--kafka", "session.timeout.ms=60000"]).args(reading);
     command.env("FAILPOINTS", format!("{LOOK}=sleep(30000)"));
     let worker = stage.start(command);
     stage.wait_for_job(|status| int(status, "read") == 1_000);

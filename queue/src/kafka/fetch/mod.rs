@@ -2,7 +2,7 @@
 //! the answer that has it into the batch of who reads.
 //!
 //! ```text
-//!  leaders (asked of the cluster) ──► link.rs: a socket each ──► held.rs: an answer ──► who reads
+//!  brokers.rs: who leads what ──► link.rs: a socket each ──► accepting.rs ──► held.rs: an answer ──► who reads
 //!  terms.rs: may we?   request.rs, answer.rs: the calls   records.rs, compression.rs, aborted.rs: what is in them
 //! ```
 //!
@@ -17,7 +17,9 @@
 //! knows, is left to librdkafka: [`Unreadable`].
 
 mod aborted;
+mod accepting;
 mod answer;
+mod brokers;
 mod compression;
 mod cursor;
 pub mod fuzz;
@@ -28,30 +30,26 @@ mod request;
 mod rest;
 mod terms;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::io;
 use std::net::TcpStream;
-use std::sync::mpsc::{self, Receiver, TryRecvError};
-use std::thread;
+use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
-use rdkafka::types::RDKafkaRespErr;
 use rustix::event::Timespec;
 
-use self::aborted::Aborted;
-use self::answer::Answer;
+use self::brokers::{Broker, Door};
 use self::cursor::Cursor;
 use self::held::{Held, Step};
-use self::link::{Address, Asked, Link};
+use self::link::{Asked, Link};
 use self::request::At;
 use self::rest::Rest;
 use self::terms::Terms;
 use super::client::{Cluster, Leaders, number};
-use super::kind::{is_unknown, may_pass};
 use super::native::Item;
 use crate::{Offset, Partition, Topic, limits};
 
@@ -85,29 +83,6 @@ pub(super) struct Fetch {
     failures: Vec<(Partition, Code)>,
     looking: Option<Receiver<Result<Leaders, KafkaError>>>,
     looking_rest: Rest,
-}
-
-/// A broker that leads something.
-#[derive(Default)]
-struct Broker {
-    address: Address,
-    door: Door,
-    rest: Rest,
-}
-
-/// The way to a broker.
-#[derive(Default)]
-enum Door {
-    #[default]
-    Closed,
-    Opening(Receiver<io::Result<TcpStream>>),
-    Open(Link),
-}
-
-impl Broker {
-    fn is_open(&self) -> bool {
-        matches!(self.door, Door::Open(_))
-    }
 }
 
 impl Fetch {
@@ -258,69 +233,6 @@ impl Fetch {
         let _ = rustix::event::poll(&mut polled, Some(&timeout));
     }
 
-    /// Hears who leads what, and asks when somebody has no leader.
-    fn look_for_leaders(&mut self, now: Instant) {
-        match self.looking.as_ref().map(Receiver::try_recv) {
-            Some(Err(TryRecvError::Empty)) => return,
-            Some(Ok(Ok(leaders))) => self.follow(leaders),
-            Some(Ok(Err(error))) => tracing::debug!("looking for leaders: {error}"),
-            Some(Err(TryRecvError::Disconnected)) => tracing::debug!("nobody looks for leaders"),
-            None => {}
-        }
-        self.looking = None;
-        let is_led = |cursor: &Cursor| cursor.leader.is_some();
-        if self.cursors.values().all(is_led) || !self.looking_rest.is_over(now) {
-            return;
-        }
-        self.looking_rest.begin(now);
-        let (to, found) = mpsc::channel();
-        let (cluster, topic) = (self.cluster.clone(), self.topic.name.clone());
-        // Who asked may have gone.
-        let look = move || drop(to.send(cluster.leaders(&topic)));
-        // Without a thread the channel ends, which is no answer either.
-        drop(thread::Builder::new().name("kafka leaders".to_owned()).spawn(look));
-        self.looking = Some(found);
-    }
-
-    /// Takes over who leads what.
-    fn follow(&mut self, leaders: Leaders) {
-        for (&partition, cursor) in &mut self.cursors {
-            if cursor.leader.is_none() {
-                let leader = leaders.of.get(&partition).copied();
-                cursor.leader = leader.filter(|leader| leaders.at.contains_key(leader));
-            }
-        }
-        let (error, first) = (leaders.error, self.cursors.keys().next().copied());
-        self.failures.extend(first.zip(error.filter(|error| is_told(*error))));
-        for (id, address) in leaders.at {
-            let broker = self.brokers.entry(id).or_default();
-            if broker.address != address {
-                *broker = Broker { address, ..Broker::default() };
-            }
-        }
-        self.leave_idle_brokers();
-    }
-
-    /// Forgets brokers that lead nothing of what is fetched.
-    fn leave_idle_brokers(&mut self) {
-        let cursors = &self.cursors;
-        let leads = |id: &i32| cursors.values().any(|cursor| cursor.leader == Some(*id));
-        // One that has failed is remembered for its rest.
-        self.brokers.retain(|id, broker| leads(id) || !broker.rest.is_over(Instant::now()));
-    }
-
-    /// Connects to brokers that lead something and may be tried.
-    fn open_doors(&mut self, now: Instant) {
-        for cursor in self.cursors.values() {
-            let Some(id) = cursor.leader else { continue };
-            let Some(broker) = self.brokers.get_mut(&id) else { continue };
-            if matches!(broker.door, Door::Closed) && broker.rest.is_over(now) {
-                let opened = link::open(broker.address.clone(), self.terms.patience);
-                broker.door = Door::Opening(opened);
-            }
-        }
-    }
-
     /// Does what every link has to do.
     fn work(&mut self, now: Instant) -> Result<(), Unreadable> {
         let ids: Vec<i32> = self.brokers.keys().copied().collect();
@@ -420,117 +332,11 @@ impl Fetch {
         link.asked = Some(Asked { number, at });
     }
 
-    /// Looks where the batches of an answer lead, and holds them.
-    fn accept(
-        &mut self,
-        id: i32,
-        asked: &Asked,
-        answer: Answer,
-        frame: Vec<u8>,
-        now: Instant,
-    ) -> Result<(), Unreadable> {
-        let mut parts = VecDeque::new();
-        for part in answer.parts {
-            let place = asked.at.binary_search_by_key(&part.partition, |at| number(at.partition));
-            let Some(&at) = place.ok().and_then(|place| asked.at.get(place)) else { continue };
-            let partition = at.partition;
-            let Some(cursor) = self.cursors.get_mut(&partition).filter(|it| it.at == at) else {
-                continue;
-            };
-            if part.error != 0 {
-                self.fail(partition, part.error, now);
-                continue;
-            }
-            let scan = records::scan(&frame, part.records);
-            let code = match scan.whole.is_empty() {
-                _ if part.diverges => Some(Code::LogTruncation),
-                true if scan.is_old => return Err(Unreadable("messages of Kafka before 0.11")),
-                true if scan.is_spoiled => Some(Code::BadMessage),
-                _ => None,
-            };
-            if let Some(code) = code {
-                cursor.rest.begin(now);
-                self.failures.push((partition, code));
-                continue;
-            }
-            cursor.rest.end();
-            if let Some((_, epoch)) = scan.end {
-                self.turns += 1;
-                (cursor.at.epoch, cursor.turn) = (epoch, self.turns);
-            }
-            let end = cursor.move_to(scan.end.map_or(0, |(end, _)| end), part.settled_end);
-            if !scan.whole.is_empty() || end.is_some() {
-                let (whole, from) = (scan.whole, at.offset);
-                let aborted = Aborted::new(part.aborted);
-                parts.push_back(held::Part { partition, whole, from, aborted, end });
-            }
-        }
-        if let Some(broker) = self.brokers.get_mut(&id) {
-            broker.rest.end();
-        }
-        if self.cursors.values().all(|cursor| cursor.leader.is_some()) {
-            self.looking_rest.end();
-        }
-        let held = Held::new(id, frame, parts);
-        if held.is_empty() {
-            self.spare.push(held.memory());
-        } else {
-            self.held.push(held);
-        }
-        Ok(())
-    }
-
-    /// A partition that its leader gave nothing of, and why.
-    fn fail(&mut self, partition: Partition, error: i16, now: Instant) {
-        let Some(cursor) = self.cursors.get_mut(&partition) else { return };
-        cursor.rest.begin(now);
-        let code = code(error);
-        tracing::debug!("{} {partition}: {code}", self.topic.name);
-        if is_moved(code) {
-            cursor.leader = None;
-        }
-        if is_told(code) {
-            self.failures.push((partition, code));
-        }
-    }
-
-    /// A broker that cannot be reached or understood.
-    fn lose(&mut self, id: i32, why: &io::Error, now: Instant) {
-        tracing::debug!("broker {id} is lost: {why}");
-        if let Some(broker) = self.brokers.get_mut(&id) {
-            broker.door = Door::Closed;
-            broker.rest.begin(now);
-        }
-        for cursor in self.cursors.values_mut().filter(|cursor| cursor.leader == Some(id)) {
-            cursor.leader = None;
-        }
-    }
-
     /// Nothing that came of a partition is of use any more.
     fn forget(&mut self, partition: Partition) {
         self.held.iter_mut().for_each(|held| held.forget(partition));
         self.failures.retain(|(of, _)| *of != partition);
     }
-}
-
-/// What an error of the protocol is called.
-fn code(error: i16) -> Code {
-    // The id of the topic is another one than that of the name, which librdkafka has no word for.
-    const INCONSISTENT_TOPIC_ID: i16 = 103;
-    if error == INCONSISTENT_TOPIC_ID {
-        return Code::UnknownTopicId;
-    }
-    RDKafkaRespErr::try_from(i32::from(error)).map_or(Code::Unknown, Code::from)
-}
-
-/// Whether who reads must hear of it: what passes is tried again, but a topic may be gone for good.
-fn is_told(code: Code) -> bool {
-    !may_pass(code) || is_unknown(code)
-}
-
-/// Whether somebody else may lead the partition now.
-fn is_moved(code: Code) -> bool {
-    !matches!(code, Code::OffsetOutOfRange | Code::OffsetNotAvailable)
 }
 
 fn invalid(why: &str) -> io::Error {
