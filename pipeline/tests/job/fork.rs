@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use seismic_pipeline::verify::DifferenceKind::*;
 use seismic_pipeline::verify::verify;
-use seismic_pipeline::{Error, Finish, Result, Rules, RunJob, Which, fork};
+use seismic_pipeline::{Error, Finish, Result, Rules, Which, fork};
 use seismic_queue::memory::MemoryHome;
 use seismic_queue::{Commit, Home, Kind, Offset, Policy, Queue};
 
@@ -38,15 +38,7 @@ fn child(parent: &Stage, home: impl Home + 'static) -> Stage {
 
 fn begin(child: &Stage, parent: &Stage, which: &Which) -> Result<()> {
     let owner = child.home.own(&child.job)?;
-    let job = RunJob {
-        queue: &child.queue,
-        home: &*child.home,
-        owner: &*owner,
-        job: &child.job,
-        slots: 2,
-        settings: &child.settings,
-    };
-    fork(job, &*parent.home, which, &Arc::new(AtomicBool::new(false)))
+    fork(child.run_job(&*owner), &*parent.home, which, &Arc::new(AtomicBool::new(false)))
 }
 
 #[test]

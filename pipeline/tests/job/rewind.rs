@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use seismic_pipeline::verify::DifferenceKind::*;
-use seismic_pipeline::{Error, Finish, Result, RunJob, Which, rewind};
+use seismic_pipeline::{Error, Finish, Result, Which, rewind};
 use seismic_queue::{Commit, Offset, Policy, Queue};
 
 use crate::faulty::{Fate, FaultyHome};
@@ -24,15 +24,7 @@ fn two_loads(mut stage: Stage) -> Stage {
 
 fn go_back(stage: &Stage, which: &str) -> Result<()> {
     let owner = stage.home.own(&stage.job)?;
-    let job = RunJob {
-        queue: &stage.queue,
-        home: &*stage.home,
-        owner: &*owner,
-        job: &stage.job,
-        slots: 2,
-        settings: &stage.settings,
-    };
-    rewind(job, &which.parse::<Which>().unwrap())
+    rewind(stage.run_job(&*owner), &which.parse::<Which>().unwrap())
 }
 
 #[test]

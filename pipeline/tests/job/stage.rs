@@ -9,7 +9,7 @@ use seismic_pipeline::verify::{Report, verify};
 use seismic_pipeline::{Finish, Progress, Result, Rules, RunJob, Settings, run};
 use seismic_proto::{Message, SeismicAggRecord};
 use seismic_queue::memory::{Memory, MemoryHome};
-use seismic_queue::{Event, Home, Job, Offset, Queue};
+use seismic_queue::{Event, Home, Job, Offset, Owner, Queue};
 
 pub const RECORDS: u64 = 4_000;
 
@@ -69,15 +69,19 @@ impl Stage {
     pub fn run_on(&self, queue: &dyn Queue, stop: &Arc<AtomicBool>) -> Result<Progress> {
         let owner = self.home.own(&self.job)?;
         let progress = Progress::default();
-        let job = RunJob {
-            queue,
+        run(RunJob { queue, ..self.run_job(&*owner) }, stop, &progress).map(|()| progress)
+    }
+
+    /// What acts on the job as its owner.
+    pub fn run_job<'a>(&'a self, owner: &'a dyn Owner) -> RunJob<'a> {
+        RunJob {
+            queue: &self.queue,
             home: &*self.home,
-            owner: &*owner,
+            owner,
             job: &self.job,
             slots: self.slots,
             settings: &self.settings,
-        };
-        run(job, stop, &progress).map(|()| progress)
+        }
     }
 
     pub fn verify(&self) -> Report {

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use seismic_pipeline::verify::DifferenceKind::CheckpointDiffers;
 use seismic_pipeline::verify::verify;
-use seismic_pipeline::{Engine, Error, Finish, Result, RunJob, widen};
+use seismic_pipeline::{Engine, Error, Finish, Result, widen};
 use seismic_proto::{Message, state};
 use seismic_queue::{Chunk, Commit, Home, Kind, Offset, PartitionCommit, Policy, Queue};
 
@@ -22,15 +22,7 @@ fn widened(stage: &mut Stage, partitions: u32) -> Result<()> {
 
 fn accept(stage: &Stage) -> Result<()> {
     let owner = stage.home.widen(&stage.job)?;
-    let job = RunJob {
-        queue: &stage.queue,
-        home: &*stage.home,
-        owner: &*owner,
-        job: &stage.job,
-        slots: 2,
-        settings: &stage.settings,
-    };
-    widen(job, &Arc::new(AtomicBool::new(false)))
+    widen(stage.run_job(&*owner), &Arc::new(AtomicBool::new(false)))
 }
 
 /// A job that was drained, got two partitions, and was drained again: of records from before, all late
