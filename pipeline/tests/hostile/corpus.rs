@@ -30,7 +30,7 @@ const TARGETS: [(&str, Body); 9] = [
 ];
 
 /// Those whose corpora the tests of sinks, queue and program go through.
-const ELSEWHERE: [&str; 3] = ["job", "mark", "rocketmq"];
+const ELSEWHERE: [&str; 4] = ["job", "kafka", "mark", "rocketmq"];
 
 fn folder(name: &str) -> PathBuf {
     Path::new(FUZZ).join("corpus").join(name)
