@@ -147,7 +147,7 @@ fn an_input_that_was_deleted_and_made_again_is_refused_at_the_start_and_at_work(
 /// Our own fetcher asks for a topic by its id; here only the commits can tell.
 #[test]
 fn an_input_that_was_made_again_is_refused_also_where_librdkafka_reads_it_by_its_name() {
-    let what = "the same where librdkafka reads";
+    let what = "an input topic deleted and made again under a worker, where librdkafka reads";
     refused_when_made_again(what, &["--kafka", "queued.min.messages=50000"]);
 }
 
