@@ -1,3 +1,5 @@
+//! Sensors that are dealt out, against engines that never were.
+
 use std::collections::BTreeMap;
 
 use proptest::collection::vec;

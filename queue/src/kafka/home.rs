@@ -1,11 +1,14 @@
 //! A job's home in the cluster: its result and dead-letter topics, the checkpoint log, and the
 //! group's offsets.
 
+mod topics;
+
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use self::topics::HomeTopics;
 use super::admin::{Admin, KEPT, OUTPUT};
 use super::client::Cluster;
 use super::jobs::Jobs;
@@ -17,9 +20,8 @@ use super::record::Kept;
 use super::slots::Slots;
 use super::trim::{self, CHECKPOINTS};
 use crate::{
-    Address, Asked, Checkpoint, Error, GroupMember, Hold, Home, Job, JournalEntry, Offset, Owner,
-    Partition, PartitionView, Policy, Producer, Queue, Reader, Result, Retained, SinkPosition,
-    Source, Span, Topic, View, check,
+    Address, Asked, Checkpoint, Error, GroupMember, Home, Job, JournalEntry, Offset, Owner,
+    Partition, PartitionView, Queue, Result, SinkPosition, Span, Topic, View, check,
 };
 
 /// Groups that hold the positions of sinks: `seismic-sink.GROUP.SINK`.
@@ -357,74 +359,5 @@ impl Home for KafkaHome {
         };
         at.iter().try_for_each(|&(partition, _)| check::partition(rows, partition))?;
         if at.is_empty() { Ok(()) } else { offsets.commit(rows, at) }
-    }
-}
-
-/// The topics of a home, for reading.
-struct HomeTopics {
-    queue: KafkaQueue,
-}
-
-impl HomeTopics {
-    fn commits_only(&self) -> Error {
-        Error::CommitsOnly { at: self.queue.name() }
-    }
-}
-
-impl Queue for HomeTopics {
-    fn name(&self) -> String {
-        self.queue.name()
-    }
-
-    fn topics(&self) -> Result<Vec<Topic>> {
-        self.queue.topics()
-    }
-
-    fn topic(&self, name: &str) -> Result<Topic> {
-        self.queue.topic(name)
-    }
-
-    fn create(&self, _: &str, _: u32) -> Result<Topic> {
-        Err(self.commits_only())
-    }
-
-    fn spans(&self, topic: &Topic) -> Result<Vec<Span>> {
-        self.queue.spans(topic)
-    }
-
-    fn offset_at(&self, topic: &Topic, partition: Partition, time_ms: i64) -> Result<Offset> {
-        self.queue.offset_at(topic, partition, time_ms)
-    }
-
-    fn producer(&self, _: &Topic, _: &str) -> Result<Box<dyn Producer>> {
-        Err(self.commits_only())
-    }
-
-    fn reader(&self, topic: &Topic, at: &[(Partition, Offset)]) -> Result<Box<dyn Reader>> {
-        self.queue.reader(topic, at)
-    }
-
-    fn source(&self, topic: &Topic, partitions: &[Partition]) -> Result<Box<dyn Source>> {
-        self.queue.source(topic, partitions)
-    }
-
-    fn hold(&self, topic: &Topic, holder: &str, at: &[(Partition, Offset)]) -> Result<()> {
-        self.queue.hold(topic, holder, at)
-    }
-
-    fn holds(&self, topic: &Topic) -> Result<Vec<Hold>> {
-        self.queue.holds(topic)
-    }
-
-    fn policy(&self, topic: &Topic) -> Result<Policy> {
-        self.queue.policy(topic)
-    }
-
-    fn set_policy(&self, topic: &Topic, policy: Policy) -> Result<()> {
-        self.queue.set_policy(topic, policy)
-    }
-
-    fn retain(&self, topic: &Topic, past_holds: bool) -> Result<Vec<Retained>> {
-        self.queue.retain(topic, past_holds)
     }
 }
