@@ -23,10 +23,12 @@ fn named(stage: &Stage, name: &str) -> Vec<(u64, u64)> {
     of_it.map(|one| (int(one, "partition"), int(one, "number"))).collect()
 }
 
-/// Two workers, each with half of the partitions.
+/// Two workers, each with half of the partitions. One that stands still keeps them for half a
+/// minute: longer than a slow machine takes to look at what it has not done.
 fn two_workers(trial: &mut Trial) -> [Running; 2] {
     trial.load();
-    let workers = [trial.worker("--slots 1"), trial.worker("--slots 1")];
+    let worker = "--slots 1 --kafka session.timeout.ms=30000";
+    let workers = [trial.worker(worker), trial.worker(worker)];
     trial.wait_for_rows(50);
     wait_until("each has two partitions", || {
         let status = trial.stage.status();
@@ -112,7 +114,7 @@ fn a_save_is_all_or_nothing_when_a_worker_stands_still_and_is_completed_when_one
     assert!(late.contains("had not taken checkpoint \"late\""), "{late}");
     assert_eq!(named(stage, "late"), [], "it was taken back");
     // Its partitions move to the other worker, which answers for them.
-    let save = stage.spawn(&["checkpoint", "save", "half", "--timeout", "60"]);
+    let save = stage.spawn(&["checkpoint", "save", "half", "--timeout", "120"]);
     assert!(right.kill(), "it ran");
     save.wait().ok();
     assert_eq!(named(stage, "half").len(), 4);
@@ -126,7 +128,7 @@ fn a_save_whose_command_is_killed_is_answered_all_the_same() {
     let [left, right] = two_workers(&mut trial);
     let stage = &trial.stage;
     right.signal(Signal::STOP);
-    let save = stage.spawn(&["checkpoint", "save", "half", "--timeout", "60"]);
+    let save = stage.spawn(&["checkpoint", "save", "half", "--timeout", "120"]);
     wait_until("half of it is answered", || {
         let list = stage.run(&["checkpoint", "list"]).stdout;
         list.contains("half is asked for: 2 of 4 partitions have taken it")

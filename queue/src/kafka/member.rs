@@ -16,9 +16,8 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use rdkafka::TopicPartitionList;
 use rdkafka::client::ClientContext;
@@ -30,9 +29,8 @@ use rdkafka::types::RDKafkaRespErr;
 use super::client::{Cluster, log, make_with, partition};
 use super::fetcher::Fetcher;
 use super::native;
-use crate::{
-    Batch, Claim, Error, Event, Member, Offset, Partition, Result, Source, Topic, check, limits,
-};
+use super::sleep::Sleep;
+use crate::{Batch, Claim, Error, Event, Member, Offset, Partition, Result, Source, Topic, check};
 
 /// A place in a group: member, generation, and what a transaction shows of them.
 #[derive(Clone)]
@@ -144,8 +142,7 @@ pub(super) struct GroupSource {
     fetcher: Fetcher,
     partitions: Vec<Partition>,
     place: Option<Membership>,
-    /// Set when the process slept for longer than a session.
-    has_slept: Arc<AtomicBool>,
+    sleep: Sleep,
 }
 
 impl GroupSource {
@@ -155,8 +152,6 @@ impl GroupSource {
         let ear = Ear { said: Mutex::default(), is_closing: AtomicBool::new(false) };
         let consumer: BaseConsumer<Ear> = make_with(&config, ear)?;
         consumer.subscribe(&[&topic.name]).map_err(cluster.failed("joining a group"))?;
-        let has_slept = Arc::new(AtomicBool::new(false));
-        watch_for_sleep(Arc::downgrade(&has_slept));
         Ok(GroupSource {
             cluster: cluster.clone(),
             topic: topic.clone(),
@@ -165,7 +160,7 @@ impl GroupSource {
             fetcher: Fetcher::new(cluster, topic),
             partitions: Vec::new(),
             place: None,
-            has_slept,
+            sleep: Sleep::watch(cluster.settings.session()),
         })
     }
 
@@ -207,7 +202,7 @@ impl GroupSource {
                 let lost = std::mem::take(&mut self.partitions);
                 self.place = None;
                 self.fetcher.stop(&lost);
-                if self.has_slept.swap(false, Ordering::Relaxed) {
+                if self.sleep.was_just_too_long() {
                     return Err(Error::Paused { group: self.member.group.clone() });
                 }
                 Ok((!lost.is_empty()).then_some(Event::Lost(lost)))
@@ -271,19 +266,4 @@ impl Drop for GroupSource {
     fn drop(&mut self) {
         self.consumer.context().is_closing.store(true, Ordering::Relaxed);
     }
-}
-
-/// Notes when this process did nothing for longer than a session, stopped by a signal or with its
-/// machine: then others have its partitions, and it must not take them for its own.
-fn watch_for_sleep(has_slept: Weak<AtomicBool>) {
-    thread::spawn(move || {
-        loop {
-            let before = Instant::now();
-            thread::sleep(Duration::from_millis(500));
-            let Some(has_slept) = has_slept.upgrade() else { return };
-            if before.elapsed() > limits::KAFKA_SESSION_TIMEOUT {
-                has_slept.store(true, Ordering::Relaxed);
-            }
-        }
-    });
 }

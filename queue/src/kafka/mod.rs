@@ -49,6 +49,7 @@ mod queue;
 mod reader;
 mod record;
 mod settings;
+mod sleep;
 mod slots;
 mod tail;
 mod trim;

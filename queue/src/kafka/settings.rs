@@ -158,6 +158,12 @@ impl Settings {
         config
     }
 
+    /// How long a member may say nothing before its partitions go to others.
+    pub(super) fn session(&self) -> Duration {
+        let given = self.base.get("session.timeout.ms").and_then(|given| given.parse().ok());
+        given.map_or(limits::KAFKA_SESSION_TIMEOUT, Duration::from_millis)
+    }
+
     /// For commits.
     pub(super) fn committing(&self, transactional_id: &str) -> ClientConfig {
         let mut config = self.base.clone();
@@ -235,5 +241,7 @@ mod tests {
         assert_eq!(settings.reading("g").get("fetch.wait.max.ms"), Some("7"));
         assert_eq!(settings.reading("g").get("fetch.queue.backoff.ms"), Some("5"));
         assert_eq!(settings.reading("g").get("isolation.level"), Some("read_committed"));
+        assert_eq!(settings.session(), limits::KAFKA_SESSION_TIMEOUT);
+        assert_eq!(with("session.timeout.ms", "30000").unwrap().session().as_secs(), 30);
     }
 }
