@@ -6,7 +6,7 @@ use rusqlite::Connection;
 use seismic_brokers::{Flush, Kafka, RocketMq};
 use serde_json::Value;
 
-use crate::stage::{DATA, Done, Stage};
+use crate::stage::{DATA, Done, Stage, wait_until};
 use crate::truth::text;
 
 /// Findings of a level, as the program tells programs.
@@ -97,11 +97,35 @@ fn a_kafka_topic_that_may_lose_messages_is_named() {
     stage.generate(&["--records", "100"]);
     assert_eq!(found(&stage, "problem", &[]), [""; 0]);
     has(&found(&stage, "warning", &[]), "a partition has 1 replica");
+    has(&found(&stage, "fine", &[]), "broker 1: offsets.retention.minutes is 10080");
     let unclean = ["--alter", "--entity-type", "topics", "--entity-name", DATA];
     let change = "unclean.leader.election.enable=true,retention.ms=3600000";
     kafka.run("kafka.admin.ConfigCommand", &[&unclean[..], &["--add-config", change]].concat());
     has(&found(&stage, "problem", &[]), "unclean.leader.election.enable is true");
     has(&found(&stage, "warning", &[]), "retention.ms is 3600000");
+}
+
+#[test]
+fn a_kafka_cluster_that_misses_a_broker_is_well_and_what_it_misses_is_named() {
+    let Some(mut kafka) = Kafka::three() else { return };
+    let mut stage = Stage::new();
+    stage.place = vec!["--queue".to_owned(), format!("kafka://{}", kafka.address())];
+    stage.generate(&["--records", "100"]);
+    stage.ok(&["run", "--until-caught-up", "--quiet"]);
+    let fine = found(&stage, "fine", &[]);
+    has(&fine, "broker 3: offsets.retention.minutes is 10080");
+    has(&fine, "partitions that a dead broker led stand still so long");
+    has(&fine, "__transaction_state: each partition has at least 3 replicas");
+    kafka.nodes[2].kill();
+    wait_until("its replicas are missed", || {
+        let warnings = found(&stage, "warning", &[]);
+        let misses = |topic: &str| {
+            let of_it = |what: &&String| what.starts_with(&format!("{topic}/"));
+            warnings.iter().filter(of_it).any(|what| what.contains("2 of 3 replicas keep up"))
+        };
+        misses(DATA) && misses("__consumer_offsets") && misses("__transaction_state")
+    });
+    assert_eq!(found(&stage, "problem", &[]), [""; 0]);
 }
 
 #[test]

@@ -65,7 +65,7 @@ impl RocketMq {
         };
         let name = format!("rocketmq:{topic}");
         Ok(RocketMq {
-            memory: Memory::open(home, &name)?,
+            memory: Memory::of(home, &name),
             cluster: RocketQueue::open(nameservers)?,
             topic: topic.to_owned(),
             context: context.clone(),

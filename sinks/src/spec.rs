@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use seismic_queue::{Home, Url};
 
@@ -91,7 +92,7 @@ impl fmt::Display for Spec {
 }
 
 /// Whose rows a sink shows.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Context {
     /// Given once to a home: a sink refuses rows of another.
     pub home_id: String,
@@ -99,8 +100,9 @@ pub struct Context {
     pub topic: String,
     /// Where the job reads: sinks of the same cluster write there.
     pub queue: Option<Url>,
-    /// Where the home is, for sinks that can keep nothing themselves.
-    pub home: Option<Url>,
+    /// The home as this process has it opened, for sinks that can keep nothing themselves: a second handle
+    /// would wait for the commits of the first.
+    pub home: Option<Arc<dyn Home>>,
 }
 
 impl Context {
@@ -113,10 +115,18 @@ impl Context {
         Ok(Context { home_id: view.id, topic: view.job.result_topic, queue: None, home: None })
     }
 
-    /// With the places of the job's queue and home.
+    /// With the place of the job's queue, and the home.
     #[must_use]
-    pub fn at(self, queue: Url, home: Url) -> Self {
+    pub fn at(self, queue: Url, home: Arc<dyn Home>) -> Self {
         Context { queue: Some(queue), home: Some(home), ..self }
+    }
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let home = self.home.as_ref().map(|home| home.name());
+        let Context { home_id, topic, queue, .. } = self;
+        f.debug_tuple("Context").field(home_id).field(topic).field(queue).field(&home).finish()
     }
 }
 

@@ -210,6 +210,7 @@ fn run_until(args: &Args, stop: &Arc<AtomicBool>) -> anyhow::Result<Outcome> {
         false => args.place.open_queue(),
     })?;
     let home = patiently(stop, || args.place.open_home_as(args.slot.as_deref()))?;
+    let home: Arc<dyn Home> = home.into();
     let Some(input) = find_topic(&*queue, args, stop)? else {
         return Ok(Outcome::Fine);
     };
@@ -240,7 +241,7 @@ fn run_until(args: &Args, stop: &Arc<AtomicBool>) -> anyhow::Result<Outcome> {
         origin.set(run_job, stop)?;
     }
     thread::scope(|scope| {
-        let relays = match relays(&*home, args, &progress, stop) {
+        let relays = match relays(&home, args, &progress, stop) {
             // Stopped while it waited for what a sink needs: nothing was begun.
             Err(_) if stop.load(Ordering::Relaxed) => return Ok(()),
             relays => relays?,
@@ -264,20 +265,20 @@ fn run_until(args: &Args, stop: &Arc<AtomicBool>) -> anyhow::Result<Outcome> {
 
 /// Opens all sinks: one that cannot work stops the run before it has begun.
 fn relays<'a>(
-    home: &'a dyn Home,
+    home: &'a Arc<dyn Home>,
     args: &Args,
     progress: &Arc<Progress>,
     stop: &AtomicBool,
 ) -> anyhow::Result<Vec<(Spec, Relay<'a>)>> {
-    let context = seismic_sinks::Context::of(home)?;
-    let context = context.at(args.place.queue.clone(), args.place.home_url());
+    let context = seismic_sinks::Context::of(&**home)?;
+    let context = context.at(args.place.queue.clone(), Arc::clone(home));
     let mut relays = Vec::new();
     for spec in &args.sinks {
         let open = || {
             let sink = seismic_sinks::open(spec, &context)?;
             Ok(if sink.keeps_position() { sink } else { Box::new(Own::new(sink, progress)) })
         };
-        relays.push((spec.clone(), begin(home, stop, open)?));
+        relays.push((spec.clone(), begin(&**home, stop, open)?));
     }
     Ok(relays)
 }

@@ -2,6 +2,7 @@
 //!
 //! It needs no ownership of the job and may run beside it, before it, and after it.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
@@ -42,10 +43,10 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     let home = match patiently(&stop, || args.place.open_home()) {
         // Stopped while it waited for what was busy: nothing was begun.
         Err(_) if stop.load(Ordering::Relaxed) => return Ok(Outcome::Fine),
-        opened => opened?,
+        opened => Arc::<dyn Home>::from(opened?),
     };
     let Some(context) = find_job(&*home, args, &stop)? else { return Ok(Outcome::Fine) };
-    let context = context.at(args.place.queue.clone(), args.place.home_url());
+    let context = context.at(args.place.queue.clone(), Arc::clone(&home));
     // Again when the job has taken partitions: their rows are shown too.
     while show(args, &*home, &context, &stop)? {}
     Ok(Outcome::Fine)

@@ -43,7 +43,11 @@ fn a_job_whose_network_is_cut_stands_still_or_is_slow_goes_on_when_it_is_back() 
         trial.line.tries += 1;
     }
     assert!(wire.late() > late, "what was given up did not arrive");
-    consumer.stop(Signal::TERM).ok();
+    let done = consumer.stop(Signal::TERM).ok();
+    assert!(
+        !done.stderr.contains("is busy"),
+        "job and sink wait for each other at the home: {done}"
+    );
     trial.prove(load);
 }
 

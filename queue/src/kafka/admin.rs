@@ -1,6 +1,6 @@
 //! Topics made, looked at and changed.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
@@ -15,7 +15,8 @@ use rdkafka::admin::{
 };
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-use super::client::{Cluster, Quiet, make_with, number};
+use super::client::{Quiet, make_with, number};
+use super::cluster::Cluster;
 use crate::{AppendTimes, Error, Offset, Partition, Result, Topic, limits};
 
 /// Settings of topics that hold messages of ours.
@@ -105,9 +106,25 @@ impl<'a> Admin<'a> {
 
     /// The settings of a topic.
     pub(super) fn settings(&self, topic: &str) -> Result<HashMap<String, String>> {
+        self.settings_of("reading the settings of a topic", &ResourceSpecifier::Topic(topic))
+    }
+
+    /// The settings of every broker, by its number.
+    pub(super) fn broker_settings(&self) -> Result<BTreeMap<i32, HashMap<String, String>>> {
+        let doing = "reading the settings of a broker";
+        let of =
+            |number| Ok((number, self.settings_of(doing, &ResourceSpecifier::Broker(number))?));
+        self.cluster.brokers()?.into_iter().map(of).collect()
+    }
+
+    fn settings_of(
+        &self,
+        doing: &'static str,
+        what: &ResourceSpecifier<'_>,
+    ) -> Result<HashMap<String, String>> {
         // A broker may not know a topic yet that another one has just made.
-        self.cluster.insist("reading the settings of a topic", || {
-            let asked = [ResourceSpecifier::Topic(topic)];
+        self.cluster.insist(doing, || {
+            let asked = [*what];
             let found = wait_for(self.client.describe_configs(&asked, &patient()))?;
             let mut settings = HashMap::new();
             for resource in found {

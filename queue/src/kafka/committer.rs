@@ -26,7 +26,8 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
 use self::beginning::Beginning;
 use super::acks::{Acks, What};
-use super::client::{Cluster, connect, listen, make_with, number};
+use super::client::{connect, listen, make_with, number};
+use super::cluster::Cluster;
 use super::history::History;
 use super::jobs::{self, Jobs};
 use super::kind::{self, may_pass};

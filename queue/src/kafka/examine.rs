@@ -1,9 +1,19 @@
-//! What there is to say of a topic, by its settings and its replicas. Names as in Kafka's topic
-//! configuration.
+//! What there is to say of a topic, by its settings and its replicas, and of brokers, by theirs. Names as
+//! in Kafka's configuration.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use crate::Finding;
+use crate::{Finding, limits};
+
+/// Topics of Kafka's own: no commit is made without them.
+pub(super) const COMMITS: [&str; 2] = ["__consumer_offsets", "__transaction_state"];
+
+/// Offsets of a group without members should be kept for longer than a job may be off, minutes: a week,
+/// which is Kafka's own default.
+const OFFSETS_MINUTES: u64 = 7 * 24 * 60;
+
+/// Kafka's own default of how long a dead broker is waited for, ms.
+const BROKER_SESSION_MS: u64 = 9_000;
 
 /// How many replicas a partition has, and how many of them keep up.
 #[derive(Clone, Copy, Debug)]
@@ -80,6 +90,40 @@ pub(super) fn replicas(name: &str, min_in_sync: Option<&str>, found: &[Replicas]
     findings
 }
 
+/// Looks at the settings of each broker, by its number.
+pub(super) fn brokers(settings: &BTreeMap<i32, HashMap<String, String>>) -> Vec<Finding> {
+    let has_others = settings.len() > 1;
+    settings.iter().flat_map(|(number, settings)| broker(*number, settings, has_others)).collect()
+}
+
+fn broker(number: i32, settings: &HashMap<String, String>, has_others: bool) -> Vec<Finding> {
+    let name = format!("broker {number}");
+    let of = |key: &str| settings.get(key).map(String::as_str);
+    let least = |key: &str, least, why| Finding::at_least(&name, key, of(key), least, why);
+    let transaction_ms = limits::KAFKA_TRANSACTION_TIMEOUT.as_millis() as u64;
+    let mut findings = vec![
+        least(
+            "offsets.retention.minutes",
+            OFFSETS_MINUTES,
+            "a job that was off for longer cannot go on, since its place is forgotten",
+        ),
+        least("transaction.max.timeout.ms", transaction_ms, "else no transaction can be begun"),
+    ];
+    // Asked of a broker; only where a controller has a process of its own may it have another.
+    let session = of("broker.session.timeout.ms").and_then(|ms| ms.parse::<u64>().ok());
+    if let (true, Some(ms)) = (has_others, session) {
+        let what = format!(
+            "{name}: broker.session.timeout.ms is {ms}: partitions that a dead broker led stand still \
+             so long"
+        );
+        findings.push(match ms {
+            0..=BROKER_SESSION_MS => Finding::fine(what),
+            _ => Finding::warning(what, "set it to 9000, the default, or less"),
+        });
+    }
+    findings
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,6 +156,29 @@ mod tests {
         let found = levels(&topic("t", &settings(&theirs)));
         use Level::{Fine, Problem, Warning};
         assert_eq!(found, [Problem, Warning, Problem, Warning, Fine]);
+    }
+
+    #[test]
+    fn brokers_that_forget_a_job_or_wait_long_for_a_dead_one_are_warnings() {
+        let of = |minutes: &str, ms: &str| -> HashMap<String, String> {
+            let pairs = [
+                ("offsets.retention.minutes", minutes),
+                ("transaction.max.timeout.ms", "900000"),
+                ("broker.session.timeout.ms", ms),
+            ];
+            pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+        };
+        let alone = BTreeMap::from([(1, of("1440", "30000"))]);
+        assert_eq!(
+            levels(&brokers(&alone)),
+            [Level::Warning, Level::Fine],
+            "it has nobody to wait for"
+        );
+        let two = BTreeMap::from([(1, of("10080", "9000")), (2, of("10080", "30000"))]);
+        let found = brokers(&two);
+        use Level::{Fine, Warning};
+        assert_eq!(levels(&found), [Fine, Fine, Fine, Fine, Fine, Warning]);
+        assert!(found[5].what.starts_with("broker 2: "), "{found:?}");
     }
 
     #[test]

@@ -17,7 +17,8 @@ use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
-use super::client::{Cluster, Quiet, make_with, number, partition};
+use super::client::{Quiet, make_with, number, partition};
+use super::cluster::Cluster;
 use super::fetch::Fetch;
 use super::kind::{is_unknown, may_pass};
 use super::native::{Inbox, Item};

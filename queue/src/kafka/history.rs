@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use super::client::Cluster;
+use super::cluster::Cluster;
 use super::fetcher::Fetcher;
 use super::mark::Mark;
 use super::record::{Kept, Record};

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use self::topics::HomeTopics;
 use super::admin::{Admin, KEPT, OUTPUT};
-use super::client::Cluster;
+use super::cluster::Cluster;
 use super::jobs::Jobs;
 use super::names::KnownNames;
 use super::offsets::Offsets;

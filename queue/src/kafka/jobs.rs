@@ -18,7 +18,8 @@ use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 
 use super::admin::{Admin, OUTPUT};
-use super::client::{Cluster, connect, listen, log, make_with};
+use super::client::{connect, listen, log, make_with};
+use super::cluster::Cluster;
 use super::fetcher::Fetcher;
 use crate::topic::new_id;
 use crate::{Error, Event, Job, Message, Offset, Partition, Result, Topic, limits};

@@ -26,7 +26,8 @@ use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, ConsumerGroupMe
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::types::RDKafkaRespErr;
 
-use super::client::{Cluster, log, make_with, partition};
+use super::client::{log, make_with, partition};
+use super::cluster::Cluster;
 use super::fetcher::Fetcher;
 use super::native;
 use super::sleep::Sleep;

@@ -3,12 +3,12 @@
 //! ```text
 //!  queue   producer.rs ──► topics ──► fetcher.rs ──► reader.rs (anyone), member.rs (a worker's slot)
 //!          fetch/: messages from the leaders, where nothing asks for librdkafka's own reading
-//!          queue.rs, admin.rs, client.rs: topics, spans, times   examine.rs: for the doctor
+//!          queue.rs, admin.rs, cluster.rs: topics, spans, times   examine.rs: for the doctor
 //!  home    owner.rs, slots.rs: a worker   committer.rs (acks.rs, place.rs): one transaction a commit
 //!          record.rs, history.rs: the checkpoint topic   mark.rs, offsets.rs: the group's offsets
 //!          trim.rs: what of it nobody needs
 //!          names.rs: what checkpoints are called   jobs.rs: whose job is what   assignment.rs: who has which partition
-//!  all     settings.rs: what clients are told   kind.rs: what errors mean   native.rs: unsafe calls
+//!  all     client.rs, settings.rs: what clients are told   kind.rs: what errors mean   native.rs: unsafe calls
 //! ```
 //!
 //! What is Kafka's own and shows through the seams:
@@ -28,6 +28,7 @@ mod acks;
 mod admin;
 mod assignment;
 mod client;
+mod cluster;
 mod committer;
 mod examine;
 mod fetch;

@@ -22,7 +22,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::client::Cluster;
+use super::cluster::Cluster;
 use super::jobs::Jobs;
 use super::record::Kept;
 use crate::kept::{Candidate, classes};

@@ -3,7 +3,8 @@
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 
-use super::client::{Cluster, Quiet, close, make_with, number};
+use super::client::{Quiet, close, make_with, number};
+use super::cluster::Cluster;
 use super::member::Membership;
 use super::native;
 use crate::{Offset, Partition, Result, Topic, limits};

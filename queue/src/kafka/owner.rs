@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::thread;
 
-use super::client::Cluster;
+use super::cluster::Cluster;
 use super::committer::KafkaCommitter;
 use super::history::Log;
 use super::jobs::Jobs;

@@ -20,7 +20,8 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::{DeliveryResult, Message as _};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
 
-use super::client::{Cluster, connect, listen, log, make_with, number};
+use super::client::{connect, listen, log, make_with, number};
+use super::cluster::Cluster;
 use super::tail::Tail;
 use crate::pieces::recognised;
 use crate::{Append, Appended, Error, Offset, Partition, Producer, Result, Topic, check, limits};

@@ -1,7 +1,7 @@
 //! The queue: topics of a cluster.
 
 use super::admin::{Admin, INPUT, KEPT};
-use super::client::Cluster;
+use super::cluster::Cluster;
 use super::examine;
 use super::member::GroupSource;
 use super::producer::KafkaProducer;
@@ -36,12 +36,23 @@ impl KafkaQueue {
 
 impl Queue for KafkaQueue {
     fn examine(&self, topic: Option<&Topic>) -> Result<Vec<Finding>> {
-        let Some(topic) = topic else { return Ok(Vec::new()) };
-        let settings = Admin::new(&self.cluster)?.settings(&topic.name)?;
-        let mut findings = examine::topic(&topic.name, &settings);
-        let min_in_sync = settings.get("min.insync.replicas").map(String::as_str);
-        let replicas = self.cluster.replicas(&topic.name)?;
-        findings.extend(examine::replicas(&topic.name, min_in_sync, &replicas));
+        let admin = Admin::new(&self.cluster)?;
+        let brokers = admin.broker_settings()?;
+        let mut findings = examine::brokers(&brokers);
+        // A single broker has no room for copies. What is not there yet is made with the first commit.
+        let commits = examine::COMMITS.iter().copied().filter(|_| brokers.len() > 1);
+        for name in topic.iter().map(|topic| &*topic.name).chain(commits) {
+            let replicas = self.cluster.replicas(name)?;
+            if replicas.is_empty() {
+                continue;
+            }
+            let settings = admin.settings(name)?;
+            if topic.is_some_and(|topic| topic.name == name) {
+                findings.extend(examine::topic(name, &settings));
+            }
+            let min_in_sync = settings.get("min.insync.replicas").map(String::as_str);
+            findings.extend(examine::replicas(name, min_in_sync, &replicas));
+        }
         Ok(findings)
     }
 

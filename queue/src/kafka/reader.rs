@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::client::Cluster;
+use super::cluster::Cluster;
 use super::fetcher::Fetcher;
 use crate::sole::Follow;
 use crate::{Batch, Event, Offset, Partition, Reader, Result, Topic};

@@ -17,7 +17,8 @@ use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::{BorrowedMessage, Header, Headers, Message, OwnedHeaders};
 
-use super::client::{Cluster, Quiet, make_with, number};
+use super::client::{Quiet, make_with, number};
+use super::cluster::Cluster;
 use crate::{Offset, Partition, Result, Topic, limits};
 
 /// For errors.

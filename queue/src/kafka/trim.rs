@@ -11,7 +11,7 @@
 //! was still kept, so one that was not seen here had its name too late, and is told.
 
 use super::admin::Admin;
-use super::client::Cluster;
+use super::cluster::Cluster;
 use super::jobs::Jobs;
 use super::names::KnownNames;
 use super::offsets::Offsets;

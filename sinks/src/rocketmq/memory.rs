@@ -1,7 +1,9 @@
 //! What only the home can remember of the sink: the place of the last row that is known to be in each
 //! queue, and the epoch taken last.
 
-use seismic_queue::{Home, Offset, Partition, Url, open_home};
+use std::sync::Arc;
+
+use seismic_queue::{Home, Offset, Partition};
 
 use crate::{Error, Result};
 
@@ -10,7 +12,7 @@ const BEYOND: u64 = 1 << 62;
 
 /// The home's notes of one sink.
 pub(super) struct Memory {
-    home: Box<dyn Home>,
+    home: Arc<dyn Home>,
     /// Name of the sink.
     sink: String,
 }
@@ -22,8 +24,8 @@ impl std::fmt::Debug for Memory {
 }
 
 impl Memory {
-    pub(super) fn open(home: &Url, sink: &str) -> Result<Self> {
-        Ok(Memory { home: open_home(home)?, sink: sink.to_owned() })
+    pub(super) fn of(home: &Arc<dyn Home>, sink: &str) -> Self {
+        Memory { home: Arc::clone(home), sink: sink.to_owned() }
     }
 
     /// Row of the result topic that the sink has not made durable yet, as the home knows it.

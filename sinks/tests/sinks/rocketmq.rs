@@ -40,7 +40,7 @@ impl Place {
         let id = MemoryHome::named(home).view().unwrap().id;
         let context = Context { home_id: id, topic: "result".to_owned(), queue: None, home: None };
         let queue = self.broker.url().parse().unwrap();
-        context.at(queue, Url::Memory(home.to_owned()))
+        context.at(queue, Arc::new(MemoryHome::named(home)))
     }
 
     fn sink(&self) -> RocketMq {
@@ -220,7 +220,7 @@ fn a_sink_needs_a_job_that_reads_from_rocketmq() {
         home_id: "home".to_owned(),
         topic: "result".to_owned(),
         queue: Some(Url::Memory(String::new())),
-        home: Some(Url::Memory(String::new())),
+        home: Some(Arc::new(MemoryHome::named(""))),
     };
     let error = RocketMq::open("t", &context).unwrap_err();
     assert!(matches!(error, Error::Place { .. }), "{error}");

@@ -14,7 +14,7 @@ use super::accepting::is_told;
 use super::cursor::Cursor;
 use super::link::{self, Address, Link};
 use super::rest::Rest;
-use crate::kafka::client::Leaders;
+use crate::kafka::cluster::Leaders;
 
 /// A broker that leads something.
 #[derive(Default)]

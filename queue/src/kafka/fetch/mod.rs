@@ -49,7 +49,8 @@ use self::link::{Asked, Link};
 use self::request::At;
 use self::rest::Rest;
 use self::terms::Terms;
-use super::client::{Cluster, Leaders, number};
+use super::client::number;
+use super::cluster::{Cluster, Leaders};
 use super::native::Item;
 use crate::{Offset, Partition, Topic, limits};
 
