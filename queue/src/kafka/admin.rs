@@ -1,6 +1,6 @@
 //! Topics made, looked at and changed.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
@@ -106,34 +106,32 @@ impl<'a> Admin<'a> {
 
     /// The settings of a topic.
     pub(super) fn settings(&self, topic: &str) -> Result<HashMap<String, String>> {
-        self.settings_of("reading the settings of a topic", &ResourceSpecifier::Topic(topic))
+        // A broker may not know a topic yet that another one has just made.
+        self.cluster.insist("reading the settings of a topic", || {
+            self.settings_of(&ResourceSpecifier::Topic(topic), &patient())
+        })
     }
 
-    /// The settings of every broker, by its number.
-    pub(super) fn broker_settings(&self) -> Result<BTreeMap<i32, HashMap<String, String>>> {
-        let doing = "reading the settings of a broker";
-        let of =
-            |number| Ok((number, self.settings_of(doing, &ResourceSpecifier::Broker(number))?));
-        self.cluster.brokers()?.into_iter().map(of).collect()
+    /// The settings of a broker, asked once: it may be down.
+    pub(super) fn broker_settings(&self, number: i32) -> Result<HashMap<String, String>> {
+        let wait = Some(limits::KAFKA_BROKER_WAIT);
+        let options = AdminOptions::new().request_timeout(wait).operation_timeout(wait);
+        self.settings_of(&ResourceSpecifier::Broker(number), &options)
+            .map_err(self.cluster.failed("reading the settings of a broker"))
     }
 
     fn settings_of(
         &self,
-        doing: &'static str,
         what: &ResourceSpecifier<'_>,
-    ) -> Result<HashMap<String, String>> {
-        // A broker may not know a topic yet that another one has just made.
-        self.cluster.insist(doing, || {
-            let asked = [*what];
-            let found = wait_for(self.client.describe_configs(&asked, &patient()))?;
-            let mut settings = HashMap::new();
-            for resource in found {
-                for entry in resource.map_err(KafkaError::Global)?.entries {
-                    settings.insert(entry.name, entry.value.unwrap_or_default());
-                }
+        options: &AdminOptions,
+    ) -> std::result::Result<HashMap<String, String>, KafkaError> {
+        let mut settings = HashMap::new();
+        for resource in wait_for(self.client.describe_configs([what], options))? {
+            for entry in resource.map_err(KafkaError::Global)?.entries {
+                settings.insert(entry.name, entry.value.unwrap_or_default());
             }
-            Ok(settings)
-        })
+        }
+        Ok(settings)
     }
 
     /// Changes settings of a topic; those that it has of its own besides stay.

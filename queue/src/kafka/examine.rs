@@ -1,9 +1,9 @@
 //! What there is to say of a topic, by its settings and its replicas, and of brokers, by theirs. Names as
 //! in Kafka's configuration.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
-use crate::{Finding, limits};
+use crate::{Finding, Result, limits};
 
 /// Topics of Kafka's own: no commit is made without them.
 pub(super) const COMMITS: [&str; 2] = ["__consumer_offsets", "__transaction_state"];
@@ -91,9 +91,18 @@ pub(super) fn replicas(name: &str, min_in_sync: Option<&str>, found: &[Replicas]
 }
 
 /// Looks at the settings of each broker, by its number.
-pub(super) fn brokers(settings: &BTreeMap<i32, HashMap<String, String>>) -> Vec<Finding> {
+pub(super) fn brokers(
+    settings: impl ExactSizeIterator<Item = (i32, Result<HashMap<String, String>>)>,
+) -> Vec<Finding> {
     let has_others = settings.len() > 1;
-    settings.iter().flat_map(|(number, settings)| broker(*number, settings, has_others)).collect()
+    let of = |(number, settings): (i32, Result<_>)| match settings {
+        Ok(settings) => broker(number, &settings, has_others),
+        Err(error) => vec![Finding::warning(
+            format!("broker {number} does not tell its settings: {error}"),
+            "find out whether it is up, and whether we may ask it (DescribeConfigs of the cluster)",
+        )],
+    };
+    settings.flat_map(of).collect()
 }
 
 fn broker(number: i32, settings: &HashMap<String, String>, has_others: bool) -> Vec<Finding> {
@@ -127,7 +136,7 @@ fn broker(number: i32, settings: &HashMap<String, String>, has_others: bool) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Level;
+    use crate::{Error, Level};
 
     fn levels(findings: &[Finding]) -> Vec<Level> {
         findings.iter().map(|finding| finding.level).collect()
@@ -159,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn brokers_that_forget_a_job_or_wait_long_for_a_dead_one_are_warnings() {
+    fn brokers_that_forget_a_job_wait_long_for_a_dead_one_or_are_down_are_warnings() {
         let of = |minutes: &str, ms: &str| -> HashMap<String, String> {
             let pairs = [
                 ("offsets.retention.minutes", minutes),
@@ -168,17 +177,15 @@ mod tests {
             ];
             pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
         };
-        let alone = BTreeMap::from([(1, of("1440", "30000"))]);
-        assert_eq!(
-            levels(&brokers(&alone)),
-            [Level::Warning, Level::Fine],
-            "it has nobody to wait for"
-        );
-        let two = BTreeMap::from([(1, of("10080", "9000")), (2, of("10080", "30000"))]);
-        let found = brokers(&two);
+        let alone = brokers([(1, Ok(of("1440", "30000")))].into_iter());
+        assert_eq!(levels(&alone), [Level::Warning, Level::Fine], "it has nobody to wait for");
+        let down = Error::Busy { at: "broker".to_owned(), doing: "being asked" };
+        let three = [(1, Ok(of("10080", "9000"))), (2, Ok(of("10080", "30000"))), (3, Err(down))];
+        let found = brokers(three.into_iter());
         use Level::{Fine, Warning};
-        assert_eq!(levels(&found), [Fine, Fine, Fine, Fine, Fine, Warning]);
+        assert_eq!(levels(&found), [Fine, Fine, Fine, Fine, Fine, Warning, Warning]);
         assert!(found[5].what.starts_with("broker 2: "), "{found:?}");
+        assert!(found[6].what.starts_with("broker 3 does not tell"), "{found:?}");
     }
 
     #[test]

@@ -37,8 +37,9 @@ impl KafkaQueue {
 impl Queue for KafkaQueue {
     fn examine(&self, topic: Option<&Topic>) -> Result<Vec<Finding>> {
         let admin = Admin::new(&self.cluster)?;
-        let brokers = admin.broker_settings()?;
-        let mut findings = examine::brokers(&brokers);
+        let brokers = self.cluster.brokers()?;
+        let settings = brokers.iter().map(|&number| (number, admin.broker_settings(number)));
+        let mut findings = examine::brokers(settings);
         // A single broker has no room for copies. What is not there yet is made with the first commit.
         let commits = examine::COMMITS.iter().copied().filter(|_| brokers.len() > 1);
         for name in topic.iter().map(|topic| &*topic.name).chain(commits) {
