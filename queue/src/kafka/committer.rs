@@ -6,10 +6,11 @@
 //! delayed request of it is refused by its epoch. So nothing is aborted here, nothing is tried again
 //! in a transaction that failed, and every kind of error leads to the same place.
 //!
-//! Before a transaction begins, every broker that gave messages for it is asked which input topic it
-//! has. A broker gives messages of a topic only when it knows its id, and what it knows only moves
-//! forward; so one that has given a message of a topic made again under the same name answers with
-//! the other id, however far other brokers are behind, and no row of that topic is ever committed.
+//! No row of a topic made again under the name of the input is ever committed. Our own fetcher asks for
+//! messages by the topic's id. librdkafka asks by its name, so before a transaction begins every broker
+//! that gave it messages is asked which topic it has. A broker gives messages of a topic only when it
+//! knows its id, and what it knows only moves forward; so one that has given a message of the other
+//! topic answers with the other id, however far other brokers are behind.
 //!
 //! A commit always carries offsets, so the broker always checks the claim, and one without
 //! partitions is not made. The one that begins a fork has no claim: see [`Beginning`].

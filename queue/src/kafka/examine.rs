@@ -12,8 +12,9 @@ pub(super) const COMMITS: [&str; 2] = ["__consumer_offsets", "__transaction_stat
 /// which is Kafka's own default.
 const OFFSETS_MINUTES: u64 = 7 * 24 * 60;
 
-/// Kafka's own default of how long a dead broker is waited for, ms.
-const BROKER_SESSION_MS: u64 = 9_000;
+/// So long a dead broker may be waited for, ms: with an election of controllers before, it is over before
+/// a worker whose group that broker coordinated loses its place. Kafka's own default is 9,000.
+const BROKER_SESSION_MS: u64 = 6_000;
 
 /// How many replicas a partition has, and how many of them keep up.
 #[derive(Clone, Copy, Debug)]
@@ -127,7 +128,11 @@ fn broker(number: i32, settings: &HashMap<String, String>, has_others: bool) -> 
         );
         findings.push(match ms {
             0..=BROKER_SESSION_MS => Finding::fine(what),
-            _ => Finding::warning(what, "set it to 9000, the default, or less"),
+            _ => Finding::warning(
+                what,
+                "set it to 6000 or less on brokers and controllers: workers whose session (10 s) ends \
+                 meanwhile wait for another one",
+            ),
         });
     }
     findings
@@ -180,7 +185,7 @@ mod tests {
         let alone = brokers([(1, Ok(of("1440", "30000")))].into_iter());
         assert_eq!(levels(&alone), [Level::Warning, Level::Fine], "it has nobody to wait for");
         let down = Error::Busy { at: "broker".to_owned(), doing: "being asked" };
-        let three = [(1, Ok(of("10080", "9000"))), (2, Ok(of("10080", "30000"))), (3, Err(down))];
+        let three = [(1, Ok(of("10080", "6000"))), (2, Ok(of("10080", "9000"))), (3, Err(down))];
         let found = brokers(three.into_iter());
         use Level::{Fine, Warning};
         assert_eq!(levels(&found), [Fine, Fine, Fine, Fine, Fine, Warning, Warning]);

@@ -33,7 +33,7 @@ pub(super) struct Fetcher {
     /// Where each partition that was started reads on, after everything that is in `ready`.
     next: BTreeMap<Partition, Offset>,
     ready: VecDeque<Ready>,
-    /// Brokers that gave what was read since all that is read was started.
+    /// Brokers that gave what was read by the topic's name since all that is read was started.
     brokers: BTreeSet<i32>,
     /// Since when the topic is said not to be there.
     missing: Option<Instant>,
@@ -140,7 +140,8 @@ impl Fetcher {
         }
     }
 
-    /// Which brokers gave what was read, by their numbers.
+    /// Which brokers gave what was read by the topic's name, by their numbers: what they gave is of that
+    /// name, and only they know of which topic.
     pub(super) fn brokers(&self) -> &BTreeSet<i32> {
         &self.brokers
     }
@@ -244,7 +245,7 @@ struct Filling<'a> {
     brokers: &'a mut BTreeSet<i32>,
     spare: &'a mut Vec<Batch>,
     batch: Option<Batch>,
-    /// Who gave the message before.
+    /// Who gave the message before, if it matters.
     broker: Option<i32>,
 }
 
@@ -272,10 +273,10 @@ impl Filling<'_> {
         }
     }
 
-    fn note(&mut self, broker: i32) {
-        if self.broker != Some(broker) {
-            self.broker = Some(broker);
-            self.brokers.insert(broker);
+    fn note(&mut self, broker: Option<i32>) {
+        if self.broker != broker {
+            self.broker = broker;
+            self.brokers.extend(broker);
         }
     }
 

@@ -39,7 +39,7 @@ pub struct Membership {
     member: String,
     generation: i32,
     pub(super) metadata: Arc<ConsumerGroupMetadata>,
-    /// Brokers that gave what its commits come from.
+    /// Brokers that gave what its commits come from, where they were asked by the topic's name.
     pub(super) brokers: BTreeSet<i32>,
 }
 

@@ -34,7 +34,8 @@ pub(super) struct Inbox<C: ConsumerContext + 'static> {
 // empty between calls (all are null), so no message is shared between threads.
 unsafe impl<C: ConsumerContext + 'static> Send for Inbox<C> {}
 
-/// What comes out of an [`Inbox`].
+/// What comes out of an [`Inbox`], or of a fetch of ours. `broker` gave it, where that was asked by the
+/// topic's name: it may be of another topic that has it now. What was asked by the topic's id is not.
 pub(super) enum Item<'a> {
     /// A message.
     Message {
@@ -43,10 +44,10 @@ pub(super) enum Item<'a> {
         append_ms: i64,
         key: &'a [u8],
         value: &'a [u8],
-        broker: i32,
+        broker: Option<i32>,
     },
     /// Everything before `offset` was given; the log had no more.
-    End { partition: i32, offset: i64, broker: i32 },
+    End { partition: i32, offset: i64, broker: Option<i32> },
     /// Fetching failed.
     Error { partition: i32, code: RDKafkaErrorCode },
 }
@@ -149,7 +150,7 @@ unsafe fn item<'a>(message: *const rd::rd_kafka_message_t) -> Item<'a> {
     let it = unsafe { &*message };
     let (partition, offset) = (it.partition, it.offset);
     // SAFETY: the message is valid.
-    let broker = unsafe { rd::rd_kafka_message_broker_id(message) };
+    let broker = Some(unsafe { rd::rd_kafka_message_broker_id(message) });
     match it.err {
         FINE => {
             let mut kind = rd::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;

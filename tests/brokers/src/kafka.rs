@@ -139,7 +139,7 @@ fn flags(heap: &str) -> Vec<String> {
 /// may share it, since each has its own ports and folders.
 const CLUSTER_ID: &str = "c2Vpc21pYy10ZXN0cy0xMg";
 
-/// Settings of node `id`. Few threads and partitions of internal topics: a test starts in seconds.
+/// Settings of node `id`. A node that dies is missed soon, as docs/kafka.md advises. Few threads and partitions of internal topics: a test starts in seconds.
 /// `wired` is the port of a listener of its own and the one under which clients are told to find it.
 fn properties(
     id: usize,
@@ -164,6 +164,10 @@ advertised.listeners=PLAINTEXT://127.0.0.1:{port},WIRED://127.0.0.1:{wire}
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,WIRED:PLAINTEXT,CONTROLLER:PLAINTEXT
 inter.broker.listener.name=PLAINTEXT
 controller.listener.names=CONTROLLER
+broker.session.timeout.ms=5000
+broker.heartbeat.interval.ms=1000
+controller.quorum.fetch.timeout.ms=1000
+controller.quorum.election.timeout.ms=500
 log.dirs={data}
 num.network.threads=2
 num.io.threads=4
