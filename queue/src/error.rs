@@ -183,6 +183,11 @@ pub enum Error {
     Setting { key: String, why: String },
     #[error("topic {topic:?} cannot be used: its {key} is {found:?}, and {why}")]
     TopicSetting { topic: String, key: &'static str, found: String, why: &'static str },
+    #[error(
+        "{at} tells no settings of {of}: see that it is there, and that we may ask for them \
+         (DescribeConfigs)"
+    )]
+    SettingsUntold { at: String, of: String },
     #[error("{at}: {doing} failed at a failpoint")]
     Failpoint { at: String, doing: &'static str },
     #[error(
@@ -213,6 +218,7 @@ impl Error {
             Error::Url { .. }
             | Error::Setting { .. }
             | Error::TopicSetting { .. }
+            | Error::SettingsUntold { .. }
             | Error::TopicTaken { .. }
             | Error::TopicRemade { .. }
             | Error::GroupOver { .. }

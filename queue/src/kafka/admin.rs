@@ -10,8 +10,8 @@ use std::time::Instant;
 
 use rdkafka::TopicPartitionList;
 use rdkafka::admin::{
-    AdminClient, AdminOptions, AlterConfig, NewPartitions, NewTopic, ResourceSpecifier,
-    TopicReplication,
+    AdminClient, AdminOptions, AlterConfig, ConfigEntry, ConfigSource, NewPartitions, NewTopic,
+    ResourceSpecifier, TopicReplication,
 };
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
@@ -106,49 +106,61 @@ impl<'a> Admin<'a> {
 
     /// The settings of a topic.
     pub(super) fn settings(&self, topic: &str) -> Result<HashMap<String, String>> {
-        // A broker may not know a topic yet that another one has just made.
-        self.cluster.insist("reading the settings of a topic", || {
-            self.settings_of(&ResourceSpecifier::Topic(topic), &patient())
-        })
+        Ok(by_name(self.entries_of_topic(topic)?))
     }
 
     /// The settings of a broker, asked once: it may be down.
     pub(super) fn broker_settings(&self, number: i32) -> Result<HashMap<String, String>> {
         let wait = Some(limits::KAFKA_BROKER_WAIT);
         let options = AdminOptions::new().request_timeout(wait).operation_timeout(wait);
-        self.settings_of(&ResourceSpecifier::Broker(number), &options)
-            .map_err(self.cluster.failed("reading the settings of a broker"))
+        let failed = self.cluster.failed("reading the settings of a broker");
+        let entries = self.entries_of(&ResourceSpecifier::Broker(number), &options);
+        let entries = entries.map_err(|error| match error {
+            UNTOLD => self.untold(format!("broker {number}")),
+            error => failed(error),
+        });
+        entries.map(by_name)
     }
 
-    fn settings_of(
+    fn entries_of_topic(&self, topic: &str) -> Result<Vec<ConfigEntry>> {
+        // A broker may not know a topic yet that another one has just made.
+        let entries = self.cluster.insist("reading the settings of a topic", || {
+            self.entries_of(&ResourceSpecifier::Topic(topic), &patient())
+        });
+        entries.map_err(|error| match error {
+            Error::Kafka { source, .. } if *source == UNTOLD => {
+                self.untold(format!("topic {topic:?}"))
+            }
+            error => error,
+        })
+    }
+
+    /// [`UNTOLD`] when there are none: everything that there is has settings. The answer says why, but not
+    /// through `rdkafka`, which leaves it out.
+    fn entries_of(
         &self,
         what: &ResourceSpecifier<'_>,
         options: &AdminOptions,
-    ) -> std::result::Result<HashMap<String, String>, KafkaError> {
-        let mut settings = HashMap::new();
+    ) -> std::result::Result<Vec<ConfigEntry>, KafkaError> {
+        let mut entries = Vec::new();
         for resource in wait_for(self.client.describe_configs([what], options))? {
-            for entry in resource.map_err(KafkaError::Global)?.entries {
-                settings.insert(entry.name, entry.value.unwrap_or_default());
-            }
+            entries.extend(resource.map_err(KafkaError::Global)?.entries);
         }
-        Ok(settings)
+        if entries.is_empty() { Err(UNTOLD) } else { Ok(entries) }
+    }
+
+    fn untold(&self, of: String) -> Error {
+        Error::SettingsUntold { at: self.cluster.at.clone(), of }
     }
 
     /// Changes settings of a topic; those that it has of its own besides stay.
     pub(super) fn set(&self, topic: &str, settings: &[(&str, String)]) -> Result<()> {
         let failed = self.cluster.failed("changing the settings of a topic");
         // The request replaces all that a topic has of its own.
-        let asked = [ResourceSpecifier::Topic(topic)];
-        let found = wait_for(self.client.describe_configs(&asked, &patient())).map_err(&failed)?;
-        let mut own: Vec<(String, String)> = Vec::new();
-        for resource in found {
-            let resource = resource.map_err(|code| failed(KafkaError::Global(code)))?;
-            let is_own = |entry: &rdkafka::admin::ConfigEntry| {
-                matches!(entry.source, rdkafka::admin::ConfigSource::DynamicTopic)
-            };
-            let entries = resource.entries.into_iter().filter(is_own);
-            own.extend(entries.map(|entry| (entry.name, entry.value.unwrap_or_default())));
-        }
+        let is_own = |entry: &ConfigEntry| matches!(entry.source, ConfigSource::DynamicTopic);
+        let own = self.entries_of_topic(topic)?.into_iter().filter(is_own);
+        let mut own: Vec<_> =
+            own.map(|entry| (entry.name, entry.value.unwrap_or_default())).collect();
         own.retain(|(key, _)| settings.iter().all(|(set, _)| set != key));
         let mut change = AlterConfig::new(ResourceSpecifier::Topic(topic));
         for (key, value) in &own {
@@ -246,6 +258,13 @@ fn refuse(topic: &str, key: &'static str, found: &str, why: &'static str) -> Res
     Err(Error::TopicSetting { topic: topic.to_owned(), key, found: found.to_owned(), why })
 }
 
+/// What an answer without settings is taken for.
+const UNTOLD: KafkaError = KafkaError::Global(RDKafkaErrorCode::UnknownTopicOrPartition);
+
+fn by_name(entries: Vec<ConfigEntry>) -> HashMap<String, String> {
+    entries.into_iter().map(|entry| (entry.name, entry.value.unwrap_or_default())).collect()
+}
+
 fn patient() -> AdminOptions {
     let wait = Some(limits::KAFKA_WAIT);
     AdminOptions::new().request_timeout(wait).operation_timeout(wait)
@@ -267,5 +286,26 @@ fn wait_for<T>(future: impl Future<Output = T>) -> T {
             Poll::Ready(value) => return value,
             Poll::Pending => thread::park(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{address, broker};
+    use super::*;
+
+    #[test]
+    fn a_topic_that_a_broker_does_not_know_is_no_topic_without_settings() {
+        let Some(kafka) = broker() else { return };
+        let cluster = Cluster::open(&address(&kafka.address())).unwrap();
+        let admin = Admin::new(&cluster).unwrap();
+        let nobodys = ResourceSpecifier::Topic("nobodys");
+        assert_eq!(admin.entries_of(&nobodys, &patient()).unwrap_err(), UNTOLD);
+        admin.create("settings", 1, &KEPT).unwrap();
+        admin.set("settings", &[("retention.bytes", "7".to_owned())]).unwrap();
+        let settings = admin.settings("settings").unwrap();
+        assert_eq!((&*settings["retention.ms"], &*settings["retention.bytes"]), ("-1", "7"));
+        assert!(admin.broker_settings(1).unwrap().contains_key("offsets.retention.minutes"));
+        assert!(admin.broker_settings(77).is_err());
     }
 }
