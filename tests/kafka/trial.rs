@@ -126,8 +126,12 @@ impl Trial {
     /// As [`Trial::load`], with further options of the generator.
     pub fn load_with(&mut self, further: &str) {
         let options = "generate --forever --json --rate 4000 --sensors 40 --pack 5";
-        self.load = Some(self.stage.spawn(&words(&format!("{options} {further}"))));
-        wait_until("records", || !self.stage.run(&["read", DATA, "--max", "1"]).stdout.is_empty());
+        let mut load = self.stage.spawn(&words(&format!("{options} {further}")));
+        wait_until("records", || {
+            assert!(load.is_running(), "nobody publishes: {}", load.stderr());
+            !self.stage.run(&["read", DATA, "--max", "1"]).stdout.is_empty()
+        });
+        self.load = Some(load);
     }
 
     /// Starts a worker that reaches the brokers through their wires.
