@@ -121,8 +121,9 @@ pub const KAFKA_WAIT: Duration = Duration::from_secs(8);
 /// How long a running slot waits for the end of a log: its commits and a stop wait as long.
 pub const KAFKA_END_WAIT: Duration = Duration::from_secs(1);
 
-/// How long a commit waits for a broker that gave it messages. One that is gone would stop the job;
-/// after this, and once more, what it gave is read again from another one.
+/// How long a commit waits for a broker that gave librdkafka its messages. One that is gone would stop
+/// the job; after this, and once more, what it gave is read again from another one. The doctor waits as
+/// long for a broker's settings.
 pub const KAFKA_BROKER_WAIT: Duration = Duration::from_secs(2);
 
 /// Messages that topics of a home must take: dead letters of 900 KiB and chunks of 512 KiB with

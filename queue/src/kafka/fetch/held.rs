@@ -63,6 +63,7 @@ impl Held {
     /// Gives the next batch, or that a partition has come to its end.
     pub(super) fn step(&mut self, unpacked: &mut Vec<u8>, each: &mut impl FnMut(Item<'_>)) -> Step {
         let Some(part) = self.parts.front_mut() else { return Step::Given(0) };
+        // Asked for by the topic's id: it does not matter who gave it.
         let (partition, broker) = (number(part.partition), None);
         let bytes = self.frame.get(part.whole.clone()).unwrap_or_default();
         let Next::Batch(batch, length) = records::next(bytes) else {
