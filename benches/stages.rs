@@ -13,10 +13,10 @@ use std::time::Duration;
 use criterion::{BatchSize, Bencher, Criterion, Throughput, criterion_group, criterion_main};
 use seismic_generator::{Options, generate};
 use seismic_pipeline::{Engine, Finish, Out, Progress, Rules, RunJob, Settings, decode, run};
-use seismic_queue::memory::{Memory, MemoryHome};
-use seismic_queue::sqlite::{SqliteHome, SqliteQueue};
+use seismic_queue::memory::{Memory, MemoryStore};
+use seismic_queue::sqlite::{SqliteQueue, SqliteStore};
 use seismic_queue::{
-    Append, Batch, Block, Event, Home, Job, Message, Offset, Partition, Queue, Topic,
+    Append, Batch, Block, Event, Job, JobStore, Message, Offset, Partition, Queue, Topic,
 };
 
 const RECORDS: u64 = 400_000;
@@ -187,7 +187,7 @@ fn queue(c: &mut Criterion) {
     group.finish();
 }
 
-fn drain(queue: &dyn Queue, topic: &Topic, home: &dyn Home) {
+fn drain(queue: &dyn Queue, topic: &Topic, store: &dyn JobStore) {
     let job = Job {
         group: "bench".into(),
         input: topic.clone(),
@@ -196,10 +196,10 @@ fn drain(queue: &dyn Queue, topic: &Topic, home: &dyn Home) {
         rollup_topics: Vec::new(),
     };
     let settings = Settings { finish: Finish::Drain, ..Settings::default() };
-    let owner = home.own(&job).unwrap();
+    let lease = store.acquire(&job).unwrap();
     let (progress, stop) = (Progress::default(), Arc::new(AtomicBool::new(false)));
-    let (job, owner, settings) = (&job, &*owner, &settings);
-    run(RunJob { queue, home, owner, job, slots: 2, settings }, &stop, &progress).unwrap();
+    let (job, lease, settings) = (&job, &*lease, &settings);
+    run(RunJob { queue, store, lease, job, slots: 2, settings }, &stop, &progress).unwrap();
     assert_eq!(progress.records(), RECORDS);
 }
 
@@ -210,7 +210,7 @@ fn whole_drain(c: &mut Criterion) {
         let memory = Memory::new();
         let topic = fill(&memory, pack, 4);
         group.bench_function(format!("memory, {pack} a message"), |b| {
-            b.iter(|| drain(&memory, &topic, &MemoryHome::new()));
+            b.iter(|| drain(&memory, &topic, &MemoryStore::new()));
         });
         let folder = tempfile::tempdir().unwrap();
         let queue = SqliteQueue::open(&folder.path().join("queue.db")).unwrap();
@@ -219,8 +219,8 @@ fn whole_drain(c: &mut Criterion) {
         group.bench_function(format!("sqlite, {pack} a message"), |b| {
             b.iter(|| {
                 run += 1;
-                let home = SqliteHome::open(&folder.path().join(format!("{run}.db"))).unwrap();
-                drain(&queue, &topic, &home);
+                let store = SqliteStore::open(&folder.path().join(format!("{run}.db"))).unwrap();
+                drain(&queue, &topic, &store);
             });
         });
     }

@@ -35,7 +35,7 @@ faults='1|kill -9 of the worker at every kill point and at random times
 18|slow sink; source paused
 19|log truncated under the position; topic made again
 20|checkpoint missing, damaged, of another version or other rules
-21|two services on one home or CSV folder
+21|two services on one store or CSV folder
 22|a million sensors; endless garbage ids
 23|config lies
 24|producer killed mid-batch; producer retried

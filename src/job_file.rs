@@ -13,7 +13,7 @@
 //! ```
 //!
 //! `--job FILE` is as if these options stood in its place; what the command line says itself goes
-//! before. Every command that looks at a job takes it too, and of it where the job is: queue, home,
+//! before. Every command that looks at a job takes it too, and of it where the job is: queue, store,
 //! group and Kafka's settings. All that is wrong with a file is said at once, whichever command
 //! reads it.
 

@@ -2,7 +2,7 @@
 //! every crate.
 //!
 //! ```text
-//!  generator ──► queue ──► pipeline ──► home ──► sinks        one crate each, arrows as data moves
+//!  generator ──► queue ──► pipeline ──► store ──► sinks        one crate each, arrows as data moves
 //!                    └──── commands put them together ────┘
 //! ```
 
@@ -53,7 +53,7 @@ enum Command {
     Read(commands::read::Args),
     /// Show how far a job is and what it has counted.
     Status(commands::status::Args),
-    /// Look for what is wrong with queue, home, sinks and clock, and say what to do about it.
+    /// Look for what is wrong with queue, store, sinks and clock, and say what to do about it.
     Doctor(commands::doctor::Args),
     /// Measure what this machine and queue do, each figure beside what one core can do at most.
     Bench(commands::bench::Args),

@@ -1,9 +1,9 @@
-//! Where a command works: the queue, the home and the group, the same options everywhere.
+//! Where a command works: the queue, the store and the group, the same options everywhere.
 
 use std::path::PathBuf;
 
 use clap::Args;
-use seismic_queue::{Error, Home, Queue, Result, Topic, Url};
+use seismic_queue::{Error, JobStore, Queue, Result, Topic, Url};
 
 /// Where records come from and where the job keeps what it made of them. Every command takes all
 /// three, so that a script can say them once; those that only publish use the queue alone.
@@ -16,10 +16,10 @@ pub struct Place {
     /// several with commas between
     #[arg(long, value_name = "URL", default_value = "sqlite:output/queue.db")]
     pub queue: Url,
-    /// Home of the job: sqlite:PATH or kafka://BROKER:9092/GROUP; by default next to the queue file
+    /// Job store: sqlite:PATH or kafka://BROKER:9092/GROUP; by default next to the queue file
     /// or in the Kafka cluster
-    #[arg(long, value_name = "URL")]
-    pub home: Option<Url>,
+    #[arg(long, alias = "home", value_name = "URL")]
+    pub store: Option<Url>,
     /// Name of the job
     #[arg(long, value_name = "NAME", default_value = "seismic")]
     pub group: String,
@@ -54,30 +54,30 @@ impl Place {
         }
     }
 
-    /// Opens the home for looking in.
-    pub fn open_home(&self) -> Result<Box<dyn Home>> {
+    /// Opens the store for looking in.
+    pub fn open_store(&self) -> Result<Box<dyn JobStore>> {
         Topic::check_name(&self.group)?;
-        seismic_queue::open_home(&self.with_settings(&self.home_url()))
+        seismic_queue::open_store(&self.with_settings(&self.store_url()))
     }
 
-    /// Opens the home for a worker, whose slots have the name `slot` if one is given.
-    pub fn open_home_as(&self, slot: Option<&str>) -> Result<Box<dyn Home>> {
-        let mut url = self.with_settings(&self.home_url());
+    /// Opens the store for a worker, whose slots have the name `slot` if one is given.
+    pub fn open_store_as(&self, slot: Option<&str>) -> Result<Box<dyn JobStore>> {
+        let mut url = self.with_settings(&self.store_url());
         match (&mut url, slot) {
             (Url::Kafka(address), slot) => address.slot = slot.map(str::to_owned),
             (_, None) => {}
             (other, Some(_)) => {
-                let (key, why) = ("--slot".to_owned(), "only homes in Kafka have named slots");
+                let (key, why) = ("--slot".to_owned(), "only stores in Kafka have named slots");
                 return Err(Error::Setting { key, why: format!("{why}, not {other}") });
             }
         }
         Topic::check_name(&self.group)?;
-        seismic_queue::open_home(&url)
+        seismic_queue::open_store(&url)
     }
 
-    /// Deletes the home.
-    pub fn delete_home(&self) -> Result<()> {
-        seismic_queue::delete_home(&self.with_settings(&self.home_url()))
+    /// Deletes the store.
+    pub fn delete_store(&self) -> Result<()> {
+        seismic_queue::delete_store(&self.with_settings(&self.store_url()))
     }
 
     fn with_settings(&self, url: &Url) -> Url {
@@ -88,8 +88,8 @@ impl Place {
         url
     }
 
-    /// Where the home is.
-    pub fn home_url(&self) -> Url {
-        self.home.clone().unwrap_or_else(|| self.queue.default_home(&self.group))
+    /// Where the store is.
+    pub fn store_url(&self) -> Url {
+        self.store.clone().unwrap_or_else(|| self.queue.default_store(&self.group))
     }
 }

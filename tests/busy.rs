@@ -9,7 +9,7 @@ use crate::stage::{Stage, let_it_work, wait_until};
 use crate::truth::{self, int};
 
 const QUEUE: &str = "output/queue.db";
-const HOME: &str = "output/queue.seismic.home.db";
+const STORE: &str = "output/queue.seismic.home.db";
 
 /// Longer than the program waits for a lock (2 s) before it must try again.
 const WHILE: Duration = Duration::from_millis(2_500);
@@ -27,7 +27,7 @@ fn a_file_that_is_held_for_a_while_delays_and_loses_nothing() {
     let stage = Stage::new();
     let generator = stage.spawn(&["generate", "--forever", "--rate", "2000", "--json"]);
     let consumer = stage.spawn(&["run", "--idle-timeout-ms", "0", "--sink", "csv:csv"]);
-    for file in [HOME, QUEUE] {
+    for file in [STORE, QUEUE] {
         let windows = || int(&stage.status(), "windows");
         stage.wait_for_job(|status| int(status, "windows") > 0);
         let held = hold(&stage, file);
@@ -49,8 +49,8 @@ fn a_file_that_is_held_for_a_while_delays_and_loses_nothing() {
 }
 
 #[test]
-fn a_run_stops_in_time_while_its_home_is_held() {
-    stop_while_held(HOME);
+fn a_run_stops_in_time_while_its_store_is_held() {
+    stop_while_held(STORE);
 }
 
 #[test]

@@ -81,7 +81,7 @@ fn places_that_cannot_be_used_are_all_named_at_once() {
     let stage = Stage::new();
     fs::write(stage.path("queue.db"), "no database, but long enough to be read as one").unwrap();
     fs::write(stage.path("file"), "").unwrap();
-    let place = ["--queue", "sqlite:queue.db", "--home", "sqlite:file/home.db"];
+    let place = ["--queue", "sqlite:queue.db", "--store", "sqlite:file/home.db"];
     let sinks = ["--sink", "csv:file/rows", "--sink", "csv:/proc/rows"];
     let problems = found(&stage, "problem", &[&place[..], &sinks].concat());
     has(&problems, "queue.db");

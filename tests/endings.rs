@@ -62,21 +62,21 @@ fn a_failed_sink_does_not_make_the_first_signal_a_second_one() {
     let generator = stage.spawn(&["generate", "--forever", "--rate", "2000"]);
     let job = ["run", "--sink", "csv:csv", "--idle-timeout-ms", "0"];
     // The sink is slow, and then it fails: that ends the run, but its last commit waits for the
-    // home, and meanwhile the first signal comes.
+    // store, and meanwhile the first signal comes.
     let consumer = start_failing(&stage, &job, "sink-after-write=1*sleep(1000)->return");
     stage.wait_for_job(|status| status["windows"].as_u64() > Some(0));
-    let home = Connection::open(stage.path("output/queue.seismic.home.db")).unwrap();
-    home.busy_timeout(Duration::from_secs(60)).unwrap();
-    home.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let store = Connection::open(stage.path("output/queue.seismic.home.db")).unwrap();
+    store.busy_timeout(Duration::from_secs(60)).unwrap();
+    store.execute_batch("BEGIN IMMEDIATE").unwrap();
     let_it_work(Duration::from_millis(1_500));
     let done = consumer.stop(Signal::TERM);
-    drop(home);
+    drop(store);
     assert_eq!(done.code, Some(1), "its own end, and not that of a second signal: {done}");
     generator.stop(Signal::TERM).ok();
 }
 
 #[test]
-fn a_home_or_queue_that_is_taken_away_stops_the_job_with_words() {
+fn a_store_or_queue_that_is_taken_away_stops_the_job_with_words() {
     for file in ["output/queue.seismic.home.db", "output/queue.db"] {
         for replaced in [false, true] {
             let stage = Stage::with_records(&["--records", "2000"]);

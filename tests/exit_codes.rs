@@ -32,7 +32,7 @@ fn wrong_usage_is_code_2_and_says_what_is_wrong() {
         ("run --time noon", "possible values: event, ingest"),
         ("run --group a/b", "cannot be a name"),
         ("run --queue nats://host:4222", "known are sqlite:PATH"),
-        ("run --home nowhere", "known are sqlite:PATH"),
+        ("run --store nowhere", "known are sqlite:PATH"),
         ("run --topic other --drain", "there is no topic \"other\""),
         ("generate --records 0", "--records 0 is not between 1 and"),
         ("generate --anomaly-percent 101", "--anomaly-percent 101 is not between"),
@@ -42,11 +42,11 @@ fn wrong_usage_is_code_2_and_says_what_is_wrong() {
         ("read other", "there is no topic \"other\""),
         ("read seismic-data-topic --partition 4", "there is no partition 4"),
         ("read seismic-data-topic --from soon", "earliest, latest, an offset, a time like"),
-        ("read seismic-data-topic --in home", "there is no home"),
+        ("read seismic-data-topic --in store", "there is no store"),
         ("demo --seconds 1", "not in 2..=600"),
         ("run --no-such-option", "unexpected argument '--no-such-option'"),
         ("run --slots 0", "--slots is 0"),
-        ("run --home sqlite:output", "it is a folder"),
+        ("run --store sqlite:output", "it is a folder"),
     ] {
         wrong(&stage, line, words);
         tried.tries += 1;
@@ -92,9 +92,9 @@ fn a_job_with_progress_keeps_its_start_its_rules_and_its_topics() {
         ("run --drain --time ingest", "time Ingest (was Event)"),
         ("verify --sink console", "keeps nothing that could be compared"),
         ("verify --sink csv:none", "holds no rows of a CSV sink"),
-        ("run --drain --result-topic other", "use another --group or --home"),
+        ("run --drain --result-topic other", "use another --group or --store"),
         (
-            "run --drain --group other --home sqlite:output/queue.seismic.home.db",
+            "run --drain --group other --store sqlite:output/queue.seismic.home.db",
             "belongs to a job with group \"seismic\"",
         ),
     ] {
@@ -134,7 +134,7 @@ fn a_second_owner_is_code_4_and_is_told_who_the_first_is() {
     stage.wait_for_job(|_| true);
     let stderr = stage.refused(&["run", "--drain"], 4);
     assert!(stderr.contains(&format!("{}", first.pid())), "no pid {} in {stderr}", first.pid());
-    assert!(stderr.contains("another --home or --group"), "{stderr}");
+    assert!(stderr.contains("another --store or --group"), "{stderr}");
     assert!(first.is_running());
     // Another group is another job, and looking is free.
     stage.ok(&["run", "--drain", "--group", "other"]);
@@ -245,7 +245,7 @@ fn files_that_are_not_ours_are_refused_and_left_alone() {
     assert!(diary.starts_with("dear diary, "));
 
     let stage = Stage::with_records(&["--records", "100"]);
-    wrong(&stage, "status --home sqlite:output/queue.db", "it is a queue, not a home");
+    wrong(&stage, "status --store sqlite:output/queue.db", "it is a queue, not a store");
 }
 
 #[test]

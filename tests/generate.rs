@@ -183,12 +183,12 @@ fn a_pack_holds_records_of_one_partition() {
     let stage = Stage::with_records(&["--pack", "50", "--anomaly-percent", "0"]);
     let lines = stage.read(DATA);
     assert!(lines.len() < 100, "{} messages", lines.len());
-    let mut home: BTreeMap<String, u64> = BTreeMap::new();
+    let mut store: BTreeMap<String, u64> = BTreeMap::new();
     let mut all = 0;
     for line in &lines {
         for record in records(line) {
             let partition = int(line, "partition");
-            assert_eq!(*home.entry(text(record, "sensor_id")).or_insert(partition), partition);
+            assert_eq!(*store.entry(text(record, "sensor_id")).or_insert(partition), partition);
             all += 1;
         }
     }

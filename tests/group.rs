@@ -71,7 +71,7 @@ fn groups_are_listed_and_one_that_is_over_is_deleted_with_what_it_holds() {
 }
 
 #[test]
-fn holds_of_a_home_that_was_deleted_by_hand_are_let_go_of_by_the_name_of_the_group() {
+fn holds_of_a_store_that_was_deleted_by_hand_are_let_go_of_by_the_name_of_the_group() {
     let stage = stuck();
     std::fs::remove_file(stage.path("output/queue.stuck.home.db")).unwrap();
     let list = stage.json(&["group", "list", "--json"]);

@@ -21,7 +21,7 @@ fn parent() -> Stage {
 }
 
 #[test]
-fn a_fork_goes_on_from_a_checkpoint_of_another_group_in_a_home_of_its_own() {
+fn a_fork_goes_on_from_a_checkpoint_of_another_group_in_a_store_of_its_own() {
     let stage = parent();
     let all = stage.ok(&["read", ROWS, "--format", "json"]);
     stage.ok(&FORK);
@@ -43,7 +43,7 @@ fn a_fork_goes_on_from_a_checkpoint_of_another_group_in_a_home_of_its_own() {
 }
 
 #[test]
-fn what_cannot_be_forked_is_refused_and_makes_no_home() {
+fn what_cannot_be_forked_is_refused_and_makes_no_store() {
     let stage = parent();
     let of_nobody = stage.refused(&["run", "--group", "child", "--from-checkpoint", "half"], 2);
     assert!(of_nobody.contains("--of-group") && of_nobody.contains("--rewind"), "{of_nobody}");

@@ -164,11 +164,11 @@ fn partition_from_and_max_choose_what_is_printed() {
 }
 
 #[test]
-fn a_topic_is_looked_for_in_the_home_and_then_in_the_queue() {
+fn a_topic_is_looked_for_in_the_store_and_then_in_the_queue() {
     let stage = Stage::with_records(&["--records", "1000"]);
-    // A topic of the queue that has the name of the home's.
+    // A topic of the queue that has the name of the store's.
     stage.generate(&["--records", "10", "--topic", ROWS]);
-    assert_eq!(stage.read(ROWS).len(), 10, "there is no home yet");
+    assert_eq!(stage.read(ROWS).len(), 10, "there is no store yet");
     stage.ok(&["run", "--drain"]);
     let rows = stage.read(ROWS);
     assert!(rows.iter().all(|row| row["value"]["record_count"].is_u64()));
@@ -176,7 +176,7 @@ fn a_topic_is_looked_for_in_the_home_and_then_in_the_queue() {
     assert_eq!(parse(&read("home")), rows);
     assert_eq!(parse(&read("queue")).len(), 10);
     let stderr = stage.refused(&["read", DATA, "--in", "home"], 2);
-    assert!(stderr.contains("the home has the topics"), "{stderr}");
+    assert!(stderr.contains("the store has the topics"), "{stderr}");
 }
 
 #[test]

@@ -141,11 +141,11 @@ fn ingest_time_makes_windows_of_the_append_times() {
 }
 
 #[test]
-fn the_queue_and_the_home_may_be_anywhere() {
+fn the_queue_and_the_store_may_be_anywhere() {
     let stage = Stage::new();
     let place = ["--queue", "sqlite:a/b/in.db"];
     stage.ok(&[&["generate"], &place[..]].concat());
-    let place = [&place[..], &["--home", "sqlite:c/d/job.db", "--group", "mine"]].concat();
+    let place = [&place[..], &["--store", "sqlite:c/d/job.db", "--group", "mine"]].concat();
     stage.ok(&[&["run", "--drain"], &place[..]].concat());
     for command in [&["verify"][..], &["status"], &["checkpoint", "list"], &["read", ROWS]] {
         stage.ok(&[command, &place[..]].concat());
@@ -182,7 +182,7 @@ fn csv_goes_to_its_usual_folder_in_files_with_a_header() {
 }
 
 #[test]
-fn the_csv_folder_of_another_home_is_refused() {
+fn the_csv_folder_of_another_store_is_refused() {
     let stage = Stage::with_records(&[]);
     stage.ok(&["run", "--drain", "--sink", "csv:csv"]);
     let args = ["run", "--drain", "--sink", "csv:csv", "--group", "other"];

@@ -28,7 +28,7 @@ fn a_sink_that_waits_for_a_job_is_stopped_with_code_0_and_one_that_may_not_wait_
     wait_until("it waits", || sink.stderr().contains("waiting for a job"));
     sink.stop(Signal::TERM).ok();
     let refusal = stage.refused(&["sink", "csv:rows", "--until-caught-up"], 2);
-    assert!(refusal.contains("there is no home"), "{refusal}");
+    assert!(refusal.contains("there is no store"), "{refusal}");
 }
 
 #[test]

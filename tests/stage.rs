@@ -25,7 +25,7 @@ pub struct Stage {
     folder: TempDir,
     /// Processes started so far: each has files of its own for what it prints.
     started: Cell<u32>,
-    /// Arguments of every command: where queue and home are.
+    /// Arguments of every command: where queue and store are.
     pub place: Vec<String>,
     /// The topic of records.
     pub data: String,
@@ -58,7 +58,7 @@ impl Stage {
         self.command_of(env!("CARGO_BIN_EXE_seismic-generator"), args)
     }
 
-    /// `seismic` with these arguments, for another queue and home.
+    /// `seismic` with these arguments, for another queue and store.
     pub fn command_at(&self, args: &[&str], place: &[String]) -> Command {
         self.command_in(env!("CARGO_BIN_EXE_seismic"), args, place)
     }

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use seismic_generator::{Plan, Stream};
 use seismic_pipeline::{Engine, Finish, Out, Progress, Rules, RunJob, Settings, decode, run};
-use seismic_queue::sqlite::{SqliteHome, SqliteQueue};
+use seismic_queue::sqlite::{SqliteQueue, SqliteStore};
 use seismic_queue::{
-    Append, Batch, Block, Claim, Commit, Home, Job, Offset, Partition, PartitionCommit, Queue,
-    Topic, limits,
+    Append, Batch, Block, Commit, FencingToken, Job, JobStore, Offset, Partition, PartitionCommit,
+    Queue, Topic, limits,
 };
 
 /// Records of the load: five windows of each sensor.
@@ -156,7 +156,7 @@ fn job(input: Topic) -> Job {
     }
 }
 
-/// Rows to the home file: all rows [`COMMIT_ROUNDS`] times, since there is one for 100 records only.
+/// Rows to the store file: all rows [`COMMIT_ROUNDS`] times, since there is one for 100 records only.
 fn commit() -> Box<dyn FnOnce()> {
     let (mut engine, mut out, mut rows) = (new_engine(), Out::default(), Vec::new());
     for message in batches(RECORDS, SENSORS).iter().flat_map(Batch::messages) {
@@ -168,16 +168,16 @@ fn commit() -> Box<dyn FnOnce()> {
     let rounds = std::iter::repeat_n(rows, COMMIT_ROUNDS as usize).flatten();
     let commits: Vec<_> = (1..).zip(rounds).map(|(number, rows)| commit_of(number, rows)).collect();
     let folder = tempfile::tempdir().unwrap();
-    let home = SqliteHome::open(&folder.path().join("home.db")).unwrap();
+    let store = SqliteStore::open(&folder.path().join("home.db")).unwrap();
     let queue = SqliteQueue::open(&folder.path().join("queue.db")).unwrap();
-    let owner = home.own(&job(queue.create("input", 1).unwrap())).unwrap();
-    let mut committer = owner.committer().unwrap();
-    committer.load(&Claim::Sole, &[Partition(0)]).unwrap();
+    let lease = store.acquire(&job(queue.create("input", 1).unwrap())).unwrap();
+    let mut committer = lease.committer().unwrap();
+    committer.load(&FencingToken::Sole, &[Partition(0)]).unwrap();
     Box::new(move || {
         for commit in &commits {
-            committer.commit(&Claim::Sole, commit).unwrap();
+            committer.commit(&FencingToken::Sole, commit).unwrap();
         }
-        drop((owner, home, queue, folder));
+        drop((lease, store, queue, folder));
     })
 }
 
@@ -195,8 +195,8 @@ pub fn drain(records: u64) -> Box<dyn FnOnce()> {
     }
     drop(producer);
     let job = job(topic);
-    let home = SqliteHome::open(&folder.path().join("home.db")).unwrap();
-    let owner = home.own(&job).unwrap();
+    let store = SqliteStore::open(&folder.path().join("home.db")).unwrap();
+    let lease = store.acquire(&job).unwrap();
     Box::new(move || {
         let settings = Settings {
             finish: Finish::Drain,
@@ -206,8 +206,8 @@ pub fn drain(records: u64) -> Box<dyn FnOnce()> {
             ..Settings::default()
         };
         let (stop, progress) = (Arc::new(AtomicBool::new(false)), Progress::default());
-        let (queue, home, owner) = (&queue, &home, &*owner);
-        let job = RunJob { queue, home, owner, job: &job, slots: 1, settings: &settings };
+        let (queue, store, lease) = (&queue, &store, &*lease);
+        let job = RunJob { queue, store, lease, job: &job, slots: 1, settings: &settings };
         run(job, &stop, &progress).unwrap();
         assert_eq!(progress.records(), records);
         drop(folder);

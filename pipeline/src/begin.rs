@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use seismic_queue::{Claim, Commit, Offset, Partition, Queue, Topic, patiently};
+use seismic_queue::{Commit, FencingToken, Offset, Partition, Queue, Topic, patiently};
 
 use crate::fork::CHECKPOINT;
 use crate::lane::{Lane, Threaded};
@@ -22,7 +22,7 @@ use crate::{Error, Result};
 /// asked for is not there; and whatever stops a commit.
 pub(crate) fn begin(job: RunJob<'_>, stop: &Arc<AtomicBool>, progress: &Progress) -> Result<()> {
     let (input, settings) = (&job.job.input, job.settings);
-    let view = job.home.view()?;
+    let view = job.store.view()?;
     let stored = input.all().zip(view.partitions.iter().map(|part| part.progress.as_ref()));
     let mut fresh = Vec::new();
     for (partition, stored) in stored {
@@ -49,8 +49,8 @@ pub(crate) fn commit_all(job: RunJob<'_>, commit: Commit, stop: &Arc<AtomicBool>
     if commit.partitions.is_empty() {
         return Ok(());
     }
-    let mut lane = Threaded::start(job.owner.committer()?, Arc::clone(stop));
-    lane.commit(Claim::Sole, commit)?;
+    let mut lane = Threaded::start(job.lease.committer()?, Arc::clone(stop));
+    lane.commit(FencingToken::Sole, commit)?;
     let (_, outcome) = lane.wait()?;
     outcome.map_err(Error::from)
 }
@@ -72,14 +72,14 @@ pub(crate) fn begin_together(
         .all()
         .map(|partition| begin_at(job.queue, input, partition, from))
         .collect::<Result<Vec<_>>>()?;
-    let agree = || job.owner.agree_on_start(&from.to_string(), &starts);
+    let agree = || job.lease.agree_on_start(&from.to_string(), &starts);
     let (agreed, starts) = patiently(stop, agree)?;
     if asked.is_some() && agreed != from.to_string() {
         return Err(Error::BegunElsewhere { asked: from.to_string(), agreed });
     }
     if agreed.starts_with(CHECKPOINT) {
         // The state is in one commit over all partitions, which who agreed on it makes.
-        let committed = patiently(stop, || job.owner.positions())?;
+        let committed = patiently(stop, || job.lease.positions())?;
         if committed.iter().any(Option::is_none) {
             return Err(Error::ForkNotMade { agreed });
         }

@@ -47,12 +47,12 @@ pub enum Error {
     Snapshot { partition: Partition, number: u64, source: SnapshotError },
     #[error(
         "partition {partition} has a position but neither a checkpoint nor the start of its \
-         journal: the home is incomplete; start a new --group from the log"
+         journal: the store is incomplete; start a new --group from the log"
     )]
     NoBeginning { partition: Partition },
     #[error(
         "replaying partition {partition} up to offset {position} gave other counters than the \
-         commit there says, so the log or the home was changed; `seismic verify` shows where. \
+         commit there says, so the log or the store was changed; `seismic verify` shows where. \
          Replayed: {replayed}; committed: {committed}"
     )]
     ReplayDiffers { partition: Partition, position: Offset, replayed: String, committed: String },
@@ -176,7 +176,7 @@ fn join(losses: &[Loss]) -> String {
 }
 
 /// A commit that cannot be made. One of unknown outcome is not among them for a slot, which asks
-/// the home; for anyone else it is fatal, and the next start asks.
+/// the store; for anyone else it is fatal, and the next start asks.
 impl From<CommitError> for Error {
     fn from(error: CommitError) -> Self {
         match error {

@@ -1,6 +1,6 @@
 //! A fork: a new job that begins with the state which another one had at a checkpoint.
 //!
-//! It has a group and a home of its own, and reads the same topic under the same rules. Its
+//! It has a group and a store of its own, and reads the same topic under the same rules. Its
 //! beginning is one commit over all partitions: where it comes from (in the journal), the position,
 //! and the snapshot itself as its first checkpoint, named `fork` so that it stays (where a name costs
 //! nothing else) and the job can be proved from its beginning. One commit also for large states: what it carries is never more than
@@ -10,13 +10,13 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use seismic_queue::{
-    Checkpoint, Chunk, Commit, Home, JournalEntry, Manifest, Offset, Partition, PartitionCommit,
-    limits as queue_limits,
+    Checkpoint, Chunk, Commit, JobStore, JournalEntry, Manifest, Offset, Partition,
+    PartitionCommit, limits as queue_limits,
 };
 
 use crate::begin::commit_all;
 use crate::run::RunJob;
-use crate::{Engine, Entry, Error, Note, Result, Which, keep};
+use crate::{CheckpointRef, Engine, Entry, Error, Note, Result, keep};
 
 /// Name of the checkpoint with which a fork begins.
 const NAME: &str = "fork";
@@ -24,13 +24,18 @@ const NAME: &str = "fork";
 /// How what workers agree on begins, when it is a fork.
 pub(crate) const CHECKPOINT: &str = "checkpoint ";
 
-/// Begins `job`, whose home is new, with the checkpoints `which` of the home `of`.
+/// Begins `job`, whose store is new, with the checkpoints `which` of the store `of`.
 ///
 /// # Errors
 /// When `job` has begun already, reads another topic or has other rules; when the checkpoint is
 /// not there, or the log no longer reaches it; and whatever stops a commit.
-pub fn fork(job: RunJob<'_>, of: &dyn Home, which: &Which, stop: &Arc<AtomicBool>) -> Result<()> {
-    let (view, parent) = (job.home.view()?, of.view()?);
+pub fn fork(
+    job: RunJob<'_>,
+    of: &dyn JobStore,
+    which: &CheckpointRef,
+    stop: &Arc<AtomicBool>,
+) -> Result<()> {
+    let (view, parent) = (job.store.view()?, of.view()?);
     let stored = view.partitions.iter().filter_map(|part| part.progress.as_ref());
     if let Some((partition, progress)) = (0..).map(Partition).zip(stored).next() {
         return Err(Error::AlreadyBegun { partition, next: progress.next });
@@ -42,7 +47,7 @@ pub fn fork(job: RunJob<'_>, of: &dyn Home, which: &Which, stop: &Arc<AtomicBool
     }
     let infos = which.in_all(&parent)?;
     // Held first, so that what is checked next stays.
-    keep::hold_log_now(job.queue, job.home, job.job)?;
+    keep::hold_log_now(job.queue, job.store, job.job)?;
     let begin = || {
         let (mut commit, mut together) = (Commit::default(), Together::default());
         for (partition, info) in ours.all().zip(infos) {
@@ -58,15 +63,15 @@ pub fn fork(job: RunJob<'_>, of: &dyn Home, which: &Which, stop: &Arc<AtomicBool
     };
     begin().inspect_err(|_| {
         // A job that could not begin must not hold the log for ever.
-        keep::release_unless_begun(job.queue, job.home, job.job);
+        keep::release_unless_begun(job.queue, job.store, job.job);
     })
 }
 
 /// Agrees with other workers, who may begin the same job in this moment, that it begins like this.
-fn agree(job: RunJob<'_>, which: &Which, group: &str, commit: &Commit) -> Result<()> {
+fn agree(job: RunJob<'_>, which: &CheckpointRef, group: &str, commit: &Commit) -> Result<()> {
     let asked = format!("{CHECKPOINT}{which} of group {group}");
     let starts: Vec<Offset> = commit.partitions.iter().map(|begun| begun.next).collect();
-    let (agreed, agreed_starts) = job.owner.agree_on_start(&asked, &starts)?;
+    let (agreed, agreed_starts) = job.lease.agree_on_start(&asked, &starts)?;
     if (&agreed, &agreed_starts) == (&asked, &starts) {
         return Ok(());
     }
@@ -80,7 +85,7 @@ fn agree(job: RunJob<'_>, which: &Which, group: &str, commit: &Commit) -> Result
 pub(crate) fn check_reach(
     job: RunJob<'_>,
     partition: Partition,
-    which: &Which,
+    which: &CheckpointRef,
     position: Offset,
 ) -> Result<()> {
     let span = job.queue.spans(&job.job.input)?[partition.0 as usize];
@@ -95,12 +100,12 @@ pub(crate) fn check_reach(
 }
 
 /// The first commit of a partition that begins with `checkpoint`.
-fn beginning(engine: &Engine, checkpoint: Checkpoint, group: &str, home: &str) -> PartitionCommit {
+fn beginning(engine: &Engine, checkpoint: Checkpoint, group: &str, store: &str) -> PartitionCommit {
     let Checkpoint { manifest: theirs, state } = checkpoint;
     let (at, number) = (theirs.position, theirs.checkpoint);
     let entry = Entry::Fork {
         group: group.to_owned(),
-        home: home.to_owned(),
+        store: store.to_owned(),
         checkpoint: number,
         windows: engine.counters().windows,
         dead_letters: engine.counters().late() + engine.counters().rejected(),

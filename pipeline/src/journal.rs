@@ -21,8 +21,8 @@ pub enum Entry {
     Fork {
         /// Group of the other job.
         group: String,
-        /// Id of its home.
-        home: String,
+        /// Id of its store.
+        store: String,
         /// Number of the checkpoint there.
         checkpoint: u64,
         /// Windows that it had closed by then.
@@ -87,10 +87,10 @@ impl Entry {
             Entry::Idle { below, idle_timeout_ms } => {
                 Input::Idle(state::Idle { below: below.0, idle_timeout_ms: *idle_timeout_ms })
             }
-            Entry::Fork { group, home, checkpoint, windows, dead_letters, rollup_rows } => {
+            Entry::Fork { group, store, checkpoint, windows, dead_letters, rollup_rows } => {
                 Input::Fork(state::Fork {
                     group: group.clone(),
-                    home: home.clone(),
+                    home: store.clone(),
                     checkpoint: *checkpoint,
                     windows: *windows,
                     dead_letters: *dead_letters,
@@ -121,7 +121,7 @@ impl Entry {
             }
             Input::Fork(fork) => Entry::Fork {
                 group: fork.group,
-                home: fork.home,
+                store: fork.home,
                 checkpoint: fork.checkpoint,
                 windows: fork.windows,
                 dead_letters: fork.dead_letters,
@@ -217,7 +217,7 @@ mod tests {
             Entry::Idle { below: Offset(7), idle_timeout_ms: 2_000 },
             Entry::Fork {
                 group: "old".into(),
-                home: "0f".into(),
+                store: "0f".into(),
                 checkpoint: 7,
                 windows: 3,
                 dead_letters: 2,

@@ -8,7 +8,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use seismic_queue::{
-    CheckpointInfo, Class, Home, Job, Kind, Offset, Partition, PartitionView, Queue, Topic, View,
+    CheckpointInfo, Class, Job, JobStore, Kind, Offset, Partition, PartitionView, Queue, Topic,
+    View,
 };
 
 use crate::run::RunJob;
@@ -39,13 +40,13 @@ pub(crate) fn keep_house(job: RunJob<'_>, saves: &Saves, is_over: &AtomicBool) {
     }
 }
 
-/// Has the home let go of what nobody needs, now and then until `is_over`: where workers share a job,
+/// Has the store let go of what nobody needs, now and then until `is_over`: where workers share a job,
 /// the brokers do the rest. Looks for checkpoints that are asked for.
 pub(crate) fn keep_shared_house(job: RunJob<'_>, saves: &Saves, is_over: &AtomicBool) {
     let mut kept = Instant::now();
     while !is_over.load(Ordering::Relaxed) {
         if kept.elapsed() >= SHARED_EVERY {
-            told(job.owner.keep_house().map_err(Error::from));
+            told(job.lease.keep_house().map_err(Error::from));
             kept = Instant::now();
         }
         look(job, saves);
@@ -54,7 +55,7 @@ pub(crate) fn keep_shared_house(job: RunJob<'_>, saves: &Saves, is_over: &Atomic
 }
 
 fn look(job: RunJob<'_>, saves: &Saves) {
-    if let Err(error) = saves.look(job.home) {
+    if let Err(error) = saves.look(job.store) {
         tracing::debug!("looking what is asked for: {error}");
     }
 }
@@ -72,22 +73,22 @@ fn told(outcome: Result<()>) {
 /// Keeps house once.
 ///
 /// # Errors
-/// When queue or home fail; it may be tried again.
+/// When queue or store fail; it may be tried again.
 pub fn keep_once(job: RunJob<'_>) -> Result<()> {
-    let RunJob { queue, home, owner, .. } = job;
+    let RunJob { queue, store, lease, .. } = job;
     let input = &job.job.input;
-    hold_log_now(queue, home, job.job)?;
+    hold_log_now(queue, store, job.job)?;
     retain(queue, input)?;
     for topic in job.job.topics() {
-        retain(home.topics(), &home.topics().topic(topic)?)?;
+        retain(store.topics(), &store.topics().topic(topic)?)?;
     }
-    let view = home.view()?;
+    let view = store.view()?;
     let spans = queue.spans(input)?;
     for ((partition, part), span) in input.all().zip(&view.partitions).zip(spans) {
         // Verify begins at the log's head or at the oldest checkpoint; entries before both are
         // of no use to anyone.
-        if let Some(needed) = needed_from(home, partition, part)? {
-            owner.prune_journal(partition, needed.min(span.first))?;
+        if let Some(needed) = needed_from(store, partition, part)? {
+            lease.prune_journal(partition, needed.min(span.first))?;
         }
     }
     Ok(())
@@ -95,22 +96,22 @@ pub fn keep_once(job: RunJob<'_>) -> Result<()> {
 
 /// Tells the queue which messages the job's checkpoints still need. An older hold is no harm: it
 /// only keeps more of the log.
-pub fn hold_log(queue: &dyn Queue, home: &dyn Home, job: &Job) {
-    told(hold_log_now(queue, home, job).map_err(Error::from));
+pub fn hold_log(queue: &dyn Queue, store: &dyn JobStore, job: &Job) {
+    told(hold_log_now(queue, store, job).map_err(Error::from));
 }
 
 /// As [`hold_log`], with its failure: a job that has not begun must not lose what it begins with.
 pub(crate) fn hold_log_now(
     queue: &dyn Queue,
-    home: &dyn Home,
+    store: &dyn JobStore,
     job: &Job,
 ) -> seismic_queue::Result<()> {
-    let view = home.view()?;
+    let view = store.view()?;
     let mut needed = Vec::with_capacity(view.partitions.len());
     let spans = queue.spans(&job.input)?;
     for ((partition, part), span) in job.input.all().zip(&view.partitions).zip(spans) {
         // One that has not begun yet may be about to begin anywhere in what is there.
-        needed.push((partition, needed_from(home, partition, part)?.unwrap_or(span.first)));
+        needed.push((partition, needed_from(store, partition, part)?.unwrap_or(span.first)));
     }
     queue.hold(&job.input, &holder(job, &view), &needed)
 }
@@ -118,23 +119,23 @@ pub(crate) fn hold_log_now(
 /// As [`hold_log_now`], but at least from these offsets on, one for each partition.
 pub(crate) fn hold_log_from(
     queue: &dyn Queue,
-    home: &dyn Home,
+    store: &dyn JobStore,
     job: &Job,
     from: &[Offset],
 ) -> seismic_queue::Result<()> {
-    let view = home.view()?;
+    let view = store.view()?;
     let mut needed = Vec::with_capacity(from.len());
     for ((partition, part), &from) in job.input.all().zip(&view.partitions).zip(from) {
-        let own = needed_from(home, partition, part)?.unwrap_or(from);
+        let own = needed_from(store, partition, part)?.unwrap_or(from);
         needed.push((partition, own.min(from)));
     }
     queue.hold(&job.input, &holder(job, &view), &needed)
 }
 
 /// Lets go of the log for a job whose first start was refused: nothing remembers a position in it.
-pub(crate) fn release_unless_begun(queue: &dyn Queue, home: &dyn Home, job: &Job) {
+pub(crate) fn release_unless_begun(queue: &dyn Queue, store: &dyn JobStore, job: &Job) {
     let release = || {
-        let view = home.view()?;
+        let view = store.view()?;
         if view.partitions.iter().any(|part| part.progress.is_some()) {
             return Ok(());
         }
@@ -143,7 +144,7 @@ pub(crate) fn release_unless_begun(queue: &dyn Queue, home: &dyn Home, job: &Job
     told(release().map_err(Error::from));
 }
 
-/// Who holds the log: the group and its home, since two homes of one group are two jobs.
+/// Who holds the log: the group and its store, since two stores of one group are two jobs.
 fn holder(job: &Job, view: &View) -> String {
     format!("{} ({})", job.group, view.id)
 }
@@ -151,7 +152,7 @@ fn holder(job: &Job, view: &View) -> String {
 /// First offset that recovery may need: that of the oldest of the newest checkpoints, or of the
 /// journal's start. Older ones are kept for people, and hold nothing.
 fn needed_from(
-    home: &dyn Home,
+    store: &dyn JobStore,
     partition: Partition,
     part: &PartitionView,
 ) -> seismic_queue::Result<Option<Offset>> {
@@ -160,7 +161,7 @@ fn needed_from(
         return Ok(Some(oldest.manifest.position));
     }
     let Range { start, end } = part.journal;
-    let first = home.journal(partition, start..end.min(start + 1))?;
+    let first = store.journal(partition, start..end.min(start + 1))?;
     Ok(first.first().map(|entry| entry.at))
 }
 
@@ -184,10 +185,10 @@ struct Alarms {
 impl Alarms {
     /// Warns of everyone who keeps much more of the job's topics than their policies would.
     fn raise(&mut self, job: RunJob<'_>) -> Result<()> {
-        let RunJob { queue, home, .. } = job;
+        let RunJob { queue, store, .. } = job;
         let mut pinned = Pinned::of(queue, &job.job.input, false)?;
         for topic in job.job.topics() {
-            pinned.extend(Pinned::of(home.topics(), &home.topics().topic(topic)?, true)?);
+            pinned.extend(Pinned::of(store.topics(), &store.topics().topic(topic)?, true)?);
         }
         for one in pinned {
             let told = self.told.get(&(one.topic.clone(), one.holder.clone()));

@@ -12,14 +12,14 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use seismic_queue::{
-    Claim, Commit, CommitError, Committer, Error as QueueError, Kind, Partition, Recovered,
+    Commit, CommitError, Committer, Error as QueueError, FencingToken, Kind, Partition, Recovered,
 };
 
 use crate::{Error, Result, limits};
 
 enum Request {
-    Load(Claim, Vec<Partition>),
-    Commit(Claim, Commit),
+    Load(FencingToken, Vec<Partition>),
+    Commit(FencingToken, Commit),
 }
 
 enum Answer {
@@ -31,10 +31,10 @@ enum Answer {
 /// hope for it come as errors, outcomes of a commit as [`Committed`].
 pub trait Lane {
     /// Loads what is known of the partitions; waits for the answer.
-    fn load(&mut self, claim: Claim, partitions: Vec<Partition>) -> Result<Vec<Recovered>>;
+    fn load(&mut self, token: FencingToken, partitions: Vec<Partition>) -> Result<Vec<Recovered>>;
 
     /// Hands a commit over; [`Lane::settled`] gives it back.
-    fn commit(&mut self, claim: Claim, commit: Commit) -> Result<()>;
+    fn commit(&mut self, token: FencingToken, commit: Commit) -> Result<()>;
 
     /// Whether a commit is under way.
     fn is_busy(&self) -> bool;
@@ -74,12 +74,12 @@ impl Threaded {
         let thread = thread::spawn(move || {
             for request in inbox {
                 let answer = match request {
-                    Request::Load(claim, partitions) => {
-                        let load = || committer.load(&claim, &partitions);
+                    Request::Load(token, partitions) => {
+                        let load = || committer.load(&token, &partitions);
                         Answer::Loaded(persist(&stop, load, |error| error.kind() == Kind::Retry))
                     }
-                    Request::Commit(claim, commit) => {
-                        let make = || committer.commit(&claim, &commit);
+                    Request::Commit(token, commit) => {
+                        let make = || committer.commit(&token, &commit);
                         let outcome =
                             persist(&stop, make, |error| matches!(error, CommitError::Retry(_)));
                         Answer::Committed(commit, outcome)
@@ -100,9 +100,9 @@ impl Threaded {
 }
 
 impl Lane for Threaded {
-    fn load(&mut self, claim: Claim, partitions: Vec<Partition>) -> Result<Vec<Recovered>> {
+    fn load(&mut self, token: FencingToken, partitions: Vec<Partition>) -> Result<Vec<Recovered>> {
         assert!(!self.is_busy, "a commit is settled before anything is loaded");
-        self.send(Request::Load(claim, partitions))?;
+        self.send(Request::Load(token, partitions))?;
         match self.answers.recv() {
             Ok(Answer::Loaded(loaded)) => Ok(loaded?),
             Ok(Answer::Committed(..)) => unreachable!("no commit was under way"),
@@ -110,9 +110,9 @@ impl Lane for Threaded {
         }
     }
 
-    fn commit(&mut self, claim: Claim, commit: Commit) -> Result<()> {
+    fn commit(&mut self, token: FencingToken, commit: Commit) -> Result<()> {
         assert!(!self.is_busy, "one commit at a time");
-        self.send(Request::Commit(claim, commit))?;
+        self.send(Request::Commit(token, commit))?;
         self.is_busy = true;
         Ok(())
     }
@@ -138,7 +138,7 @@ impl Lane for Threaded {
 }
 
 impl Drop for Threaded {
-    /// Waits for the thread, so that a home is let go of when its slots are.
+    /// Waits for the thread, so that a store is let go of when its slots are.
     fn drop(&mut self) {
         self.requests = None;
         if let Some(thread) = self.thread.take() {
@@ -162,7 +162,7 @@ fn persist<T, E: std::error::Error>(
             Err(error) if may_pass(&error) => error,
             outcome => {
                 if is_warned && outcome.is_ok() {
-                    tracing::warn!("the home goes on");
+                    tracing::warn!("the store goes on");
                 }
                 return outcome;
             }

@@ -8,9 +8,10 @@
 //! ```
 //!
 //! The engine is a pure function of (log, journal); the slot is the one loop around it. `run`
-//! takes the home and spreads partitions over slots; `verify` folds the log again and compares.
+//! takes the store and spreads partitions over slots; `verify` folds the log again and compares.
 
 mod begin;
+mod checkpoint_ref;
 mod clean;
 mod clock;
 mod counters;
@@ -51,10 +52,10 @@ mod snapshot;
 mod sums;
 pub mod verify;
 mod watch;
-mod which;
 mod widen;
 mod window;
 
+pub use checkpoint_ref::CheckpointRef;
 pub use counters::{Counters, Rolled};
 pub use deal::Undealt;
 pub use engine::Engine;
@@ -70,5 +71,4 @@ pub use rules::{Dedupe, ENGINE_VERSION, Region, Rules, RulesError, Time};
 pub use run::{Progress, RunJob, run};
 pub use settings::{Finish, From, Settings};
 pub use snapshot::SnapshotError;
-pub use which::Which;
 pub use widen::widen;

@@ -81,7 +81,7 @@ pub const END_ASKED_EVERY: Duration = Duration::from_millis(250);
 /// How often a worker that has done its part of a bounded run asks how far the others are.
 pub const OTHERS_ASKED_EVERY: Duration = Duration::from_millis(250);
 
-/// Longest wait between two tries of something that can be retried: a home that is back is found as soon.
+/// Longest wait between two tries of something that can be retried: a store that is back is found as soon.
 pub const BACKOFF_MAX: Duration = Duration::from_millis(500);
 
 /// After a stop was asked for, how long a last commit is still retried. Stopping must be over in

@@ -62,7 +62,7 @@ impl Part {
         part
     }
 
-    /// A partition that goes on from what the home remembers.
+    /// A partition that goes on from what the store remembers.
     pub fn resume(recovered: &Recovered, topic: &Topic, settings: &Settings) -> Result<Self> {
         let (engine, replay) = Replay::prepare(recovered, topic, &settings.rules)?;
         let mut part = Part::with(engine, Some(replay), settings);

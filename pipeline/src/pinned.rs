@@ -12,8 +12,8 @@ use crate::limits;
 pub struct Pinned {
     /// The topic.
     pub topic: String,
-    /// Whether the topic is in a home, and so the holder is a sink.
-    pub in_home: bool,
+    /// Whether the topic is in a store, and so the holder is a sink.
+    pub in_store: bool,
     /// Who.
     pub holder: String,
     /// Bytes that would be gone, over all partitions.
@@ -28,7 +28,11 @@ impl Pinned {
     ///
     /// # Errors
     /// When the queue cannot say.
-    pub fn of(queue: &dyn Queue, topic: &Topic, in_home: bool) -> seismic_queue::Result<Vec<Self>> {
+    pub fn of(
+        queue: &dyn Queue,
+        topic: &Topic,
+        in_store: bool,
+    ) -> seismic_queue::Result<Vec<Self>> {
         let mut all: Vec<Pinned> = Vec::new();
         for held in queue.held(topic)? {
             let holder = held.hold.holder;
@@ -39,7 +43,7 @@ impl Pinned {
                 }
                 None => {
                     let (topic, bytes) = (topic.name.clone(), held.bytes);
-                    all.push(Pinned { topic, in_home, holder, bytes, age_ms: held.age_ms });
+                    all.push(Pinned { topic, in_store, holder, bytes, age_ms: held.age_ms });
                 }
             }
         }
@@ -57,7 +61,7 @@ impl Pinned {
     #[must_use]
     pub fn release(&self) -> String {
         let Pinned { topic, holder, .. } = self;
-        let place = if self.in_home { " --in home" } else { "" };
+        let place = if self.in_store { " --in store" } else { "" };
         format!("seismic retention {topic}{place} --release '{holder}'")
     }
 }

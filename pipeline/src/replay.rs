@@ -1,4 +1,4 @@
-//! From what the home remembers to an engine at the committed position. Runs at every start.
+//! From what the store remembers to an engine at the committed position. Runs at every start.
 //!
 //! The newest snapshot, then the messages from its position to the committed one, then the
 //! journal entries up to and including that position, each before the message at its own; rows

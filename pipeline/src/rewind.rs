@@ -9,33 +9,33 @@ use seismic_queue::{CheckpointInfo, Offset, PartitionView, Rewind};
 
 use crate::fork::{Together, check_reach};
 use crate::run::RunJob;
-use crate::{Counters, Engine, Error, Note, Result, Which, keep};
+use crate::{CheckpointRef, Counters, Engine, Error, Note, Result, keep};
 
 /// Sets `job` back to its checkpoints `which`.
 ///
 /// # Errors
 /// When the checkpoint is not there or cannot be used, the log no longer reaches it, or a sink has
 /// rows that would go. Nothing was changed then.
-pub fn rewind(job: RunJob<'_>, which: &Which) -> Result<()> {
-    let view = job.home.view()?;
+pub fn rewind(job: RunJob<'_>, which: &CheckpointRef) -> Result<()> {
+    let view = job.store.view()?;
     let infos = which.in_all(&view)?;
     // Held first, so that what is checked next stays.
     let at = |info: &&CheckpointInfo| info.manifest.position;
     let positions: Vec<Offset> = infos.iter().map(at).collect();
-    keep::hold_log_from(job.queue, job.home, job.job, &positions)?;
+    keep::hold_log_from(job.queue, job.store, job.job, &positions)?;
     let go_back = || {
         let (mut back, mut together) = (Vec::with_capacity(infos.len()), Together::default());
         for ((partition, part), info) in job.job.input.all().zip(&view.partitions).zip(&infos) {
             check_reach(job, partition, which, info.manifest.position)?;
             let number = info.manifest.checkpoint;
-            let state = job.home.checkpoint(partition, number)?.state;
+            let state = job.store.checkpoint(partition, number)?.state;
             let engine = together.restored(job, partition, number, &state)?;
             back.push(of_partition(&engine, part, number)?);
         }
-        Ok(job.owner.rewind(&back)?)
+        Ok(job.lease.rewind(&back)?)
     };
     let outcome = go_back();
-    keep::hold_log(job.queue, job.home, job.job);
+    keep::hold_log(job.queue, job.store, job.job);
     outcome
 }
 

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use seismic_queue::{
-    AppendTimes, Committer, Home, Job, Member, Owner, Partition, PartitionCommit, Queue, Source,
-    Topic, patiently,
+    AppendTimes, Committer, Job, JobStore, Lease, Member, Partition, PartitionCommit, Queue,
+    Source, Topic, patiently,
 };
 
 use crate::begin::{begin, begin_at, begin_together};
@@ -26,9 +26,9 @@ pub struct RunJob<'a> {
     /// Where the input topic lives.
     pub queue: &'a dyn Queue,
     /// The job's transactional store.
-    pub home: &'a dyn Home,
+    pub store: &'a dyn JobStore,
     /// The right to commit to it.
-    pub owner: &'a dyn Owner,
+    pub lease: &'a dyn Lease,
     /// Names of the job.
     pub job: &'a Job,
     /// Threads that read and step; at most one per partition is used.
@@ -111,7 +111,7 @@ impl Progress {
         self.commits.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// From now on, progress found in the home is this run's own.
+    /// From now on, progress found in the store is this run's own.
     pub(crate) fn set_started(&self) {
         self.started.store(true, Ordering::Relaxed);
     }
@@ -149,12 +149,12 @@ impl Budget {
 /// Runs the job until `stop` is set, its bounded work is done, or it cannot go on.
 ///
 /// When it returns, everything it did is committed with a snapshot (unless it returns an error:
-/// then the next run repeats what was not), and nothing of it holds the home any more.
+/// then the next run repeats what was not), and nothing of it holds the store any more.
 ///
 /// # Errors
 /// Whatever [`Error`] says; its `kind` says what to do.
 pub fn run(job: RunJob<'_>, stop: &Arc<AtomicBool>, progress: &Progress) -> Result<()> {
-    let RunJob { queue, home, owner, settings, .. } = job;
+    let RunJob { queue, store, lease, settings, .. } = job;
     let topic = &job.job.input;
     match settings.rules.faults() {
         faults if faults.is_empty() => {}
@@ -172,8 +172,8 @@ pub fn run(job: RunJob<'_>, stop: &Arc<AtomicBool>, progress: &Progress) -> Resu
     let budget = Budget::new(settings.max_records);
     let clock: &dyn Clock = &Monotonic::start();
     let spans = || Ok(patiently(stop, || queue.spans(topic))?);
-    let shares = shares(topic, job.slots, owner)?;
-    let positions = || Ok(patiently(stop, || owner.positions())?);
+    let shares = shares(topic, job.slots, lease)?;
+    let positions = || Ok(patiently(stop, || lease.positions())?);
     let (mut shared, mut starts) = (None, Vec::new());
     if shares.iter().any(Share::is_member) {
         starts = begin_together(job, stop, progress)?;
@@ -181,9 +181,9 @@ pub fn run(job: RunJob<'_>, stop: &Arc<AtomicBool>, progress: &Progress) -> Resu
         let unplaced = AtomicUsize::new(shares.len());
         shared = Some(Shared { targets, positions: &positions, unplaced });
     } else {
-        patiently(stop, || keep::hold_log_now(queue, home, job.job))?;
+        patiently(stop, || keep::hold_log_now(queue, store, job.job))?;
         if let Err(error) = begin(job, stop, progress) {
-            keep::release_unless_begun(queue, home, job.job);
+            keep::release_unless_begun(queue, store, job.job);
             return Err(error);
         }
     }
@@ -214,7 +214,7 @@ pub fn run(job: RunJob<'_>, stop: &Arc<AtomicBool>, progress: &Progress) -> Resu
                     spans: &spans,
                     shared,
                 };
-                scope.spawn(move || run_slot(slot_job, queue, owner, &share, stop))
+                scope.spawn(move || run_slot(slot_job, queue, lease, &share, stop))
             })
             .collect();
         let watch = scope.spawn(|| watch::stay_in_place(job, stop, &is_over));
@@ -230,7 +230,7 @@ pub fn run(job: RunJob<'_>, stop: &Arc<AtomicBool>, progress: &Progress) -> Resu
     });
     outcome?;
     if shared.is_none() {
-        keep::hold_log(queue, home, job.job);
+        keep::hold_log(queue, store, job.job);
     }
     Ok(())
 }
@@ -266,19 +266,19 @@ impl Share {
         }
     }
 
-    fn committer(&self, owner: &dyn Owner) -> seismic_queue::Result<Box<dyn Committer>> {
+    fn committer(&self, lease: &dyn Lease) -> seismic_queue::Result<Box<dyn Committer>> {
         match self {
-            Share::Fixed(_) => owner.committer(),
-            Share::Member(member) => owner.committer_of(member),
+            Share::Fixed(_) => lease.committer(),
+            Share::Member(member) => lease.committer_of(member),
         }
     }
 }
 
 /// What each slot works on: partitions dealt out to them, or what a group will give them.
-fn shares(topic: &Topic, slots: usize, owner: &dyn Owner) -> Result<Vec<Share>> {
+fn shares(topic: &Topic, slots: usize, lease: &dyn Lease) -> Result<Vec<Share>> {
     let slots = slots.clamp(1, topic.partitions as usize);
     let share = |slot| {
-        Ok(match owner.member(slot)? {
+        Ok(match lease.member(slot)? {
             Some(member) => Share::Member(member),
             None => Share::Fixed(topic.all().skip(slot).step_by(slots).collect()),
         })
@@ -289,13 +289,13 @@ fn shares(topic: &Topic, slots: usize, owner: &dyn Owner) -> Result<Vec<Share>> 
 fn run_slot(
     job: SlotJob<'_>,
     queue: &dyn Queue,
-    owner: &dyn Owner,
+    lease: &dyn Lease,
     share: &Share,
     stop: &Arc<AtomicBool>,
 ) -> Result<()> {
     let work = || {
         let source = patiently(stop, || share.source(queue, job.topic))?;
-        let committer = patiently(stop, || share.committer(owner))?;
+        let committer = patiently(stop, || share.committer(lease))?;
         let lane = Threaded::start(committer, Arc::clone(stop));
         Slot::new(job, source, Box::new(lane)).run()
     };

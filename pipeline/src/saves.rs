@@ -1,12 +1,12 @@
-//! Checkpoints that a person asks a running job for, on their way from the home to the slots.
+//! Checkpoints that a person asks a running job for, on their way from the store to the slots.
 //!
-//! The keeper looks into the home; every slot sees at its next turn what was found, and each of
+//! The keeper looks into the store; every slot sees at its next turn what was found, and each of
 //! its partitions takes a snapshot at once. The commit of its manifest carries the answer.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use seismic_queue::{Asked, Home};
+use seismic_queue::{Asked, JobStore};
 
 /// What is asked for, as it was found last.
 #[derive(Debug, Default)]
@@ -17,12 +17,12 @@ pub struct Saves {
 }
 
 impl Saves {
-    /// Looks into the home.
+    /// Looks into the store.
     ///
     /// # Errors
     /// When it fails; what was found before stays.
-    pub fn look(&self, home: &dyn Home) -> seismic_queue::Result<()> {
-        let found = home.asked()?;
+    pub fn look(&self, store: &dyn JobStore) -> seismic_queue::Result<()> {
+        let found = store.asked()?;
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         self.is_any.store(!found.is_empty(), Ordering::Relaxed);
         *asked = found;

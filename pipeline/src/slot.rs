@@ -299,7 +299,7 @@ impl<'a> Slot<'a> {
             return Ok(());
         }
         failpoints::pass(failpoints::BEFORE_COMMIT)?;
-        self.lane.commit(self.source.claim(), commit)?;
+        self.lane.commit(self.source.fencing_token(), commit)?;
         // Chunks of a large snapshot may still wait.
         self.notice_output();
         Ok(())
@@ -326,7 +326,9 @@ impl<'a> Slot<'a> {
                 Ok(())
             }
             Err(CommitError::Rebuild(error)) => {
-                tracing::warn!("{error}; the outcome of a commit is unknown, so the home is asked");
+                tracing::warn!(
+                    "{error}; the outcome of a commit is unknown, so the store is asked"
+                );
                 self.rebuild()
             }
             Err(error) => Err(error.into()),

@@ -12,7 +12,7 @@ use crate::{Result, failpoints};
 /// done again by the next run.
 const EVERY: Duration = Duration::from_millis(500);
 
-/// Looks until `is_over`, and stops the job when a file of its queue or home, or the topic that it
+/// Looks until `is_over`, and stops the job when a file of its queue or store, or the topic that it
 /// reads, is another one.
 ///
 /// # Errors
@@ -25,7 +25,7 @@ pub(crate) fn stay_in_place(
     while !is_over.load(Ordering::Relaxed) {
         failpoints::pass(failpoints::LOOK)?;
         let looked = job
-            .home
+            .store
             .topics()
             .check_place()
             .and_then(|()| job.queue.check_place())

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use seismic_queue::{Claim, Commit, Partition, Recovered, Span};
+use seismic_queue::{Commit, FencingToken, Partition, Recovered, Span};
 
 use crate::begin::commit_all;
 use crate::deal::{Undealt, deal};
@@ -18,14 +18,14 @@ use crate::settings::From;
 use crate::{Error, Result, Settings};
 
 /// Begins `job` anew in all partitions that its input has now; its owner is
-/// [`Home::widen`](seismic_queue::Home::widen)'s.
+/// [`JobStore::widen`](seismic_queue::Store::widen)'s.
 ///
 /// # Errors
 /// [`Error::NotDrained`] and [`Error::Undealt`], when nothing was changed; and whatever stops a commit.
 pub fn widen(job: RunJob<'_>, stop: &Arc<AtomicBool>) -> Result<()> {
-    let (input, before) = (&job.job.input, job.home.view()?.job.input.partitions);
+    let (input, before) = (&job.job.input, job.store.view()?.job.input.partitions);
     let partitions: Vec<Partition> = input.all().collect();
-    let stored = job.owner.committer()?.load(&Claim::Sole, &partitions)?;
+    let stored = job.lease.committer()?.load(&FencingToken::Sole, &partitions)?;
     let spans = job.queue.spans(input)?;
     // What a new partition has came after it was added, so none of it is passed over.
     let settings = Settings { from: Some(From::Earliest), ..job.settings.clone() };

@@ -1,16 +1,16 @@
 //! Where a Kafka cluster is, and what else its client is told: `kafka://host:port[,host:port]`, for
-//! a home followed by `/GROUP`.
+//! a store followed by `/GROUP`.
 
 use std::fmt;
 
 use crate::{Error, Result, Topic};
 
-/// A Kafka cluster, or a job's home in it.
+/// A Kafka cluster, or a job's store in it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Address {
     /// `host:port`, with commas between several.
     pub brokers: String,
-    /// Whose home it is; `None` for a queue.
+    /// Whose store it is; `None` for a queue.
     pub group: Option<String>,
     /// Name of this worker's slot in the group; `None`: one is found.
     pub slot: Option<String>,

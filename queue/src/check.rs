@@ -39,7 +39,7 @@ pub(crate) fn checkpoint_name(name: &str) -> Result<()> {
     Err(Error::Name { name: name.to_owned(), why })
 }
 
-/// Whether a home can be made for `job`.
+/// Whether a store can be made for `job`.
 pub(crate) fn new_job(job: &Job) -> Result<()> {
     Topic::check_name(&job.group)?;
     for (place, name) in job.topics().enumerate() {
@@ -75,7 +75,7 @@ pub(crate) fn widened(at: &str, topic: &Topic, now: u32) -> Error {
     Error::JobDiffers { at: at.to_owned(), what, stored, asked, remedy }
 }
 
-/// Whether the home at `at`, made for `stored`, may be owned for `asked`, whose input has got partitions.
+/// Whether the store at `at`, made for `stored`, may be owned for `asked`, whose input has got partitions.
 pub(crate) fn widened_job(at: &str, stored: &Job, asked: &Job) -> Result<()> {
     let mut expected = stored.clone();
     expected.input.partitions = expected.input.partitions.max(asked.input.partitions);
@@ -93,9 +93,9 @@ pub(crate) fn all_partitions(at: &str, commit: &Commit, partitions: u32) -> Resu
     Err(Error::OutOfOrder { at, partition, what, expected, found })
 }
 
-/// Whether the home at `at`, made for `stored`, may be owned for `asked`.
+/// Whether the store at `at`, made for `stored`, may be owned for `asked`.
 pub(crate) fn same_job(at: &str, stored: &Job, asked: &Job) -> Result<()> {
-    const OTHER: &str = "use another --group or --home";
+    const OTHER: &str = "use another --group or --store";
     const REMADE: &str = "the topic was deleted and made again, and nothing in it is what was \
          counted (--accept-loss does not help): start over with another --group";
     const ROLLUPS: &str = "give the same --rollup options, or use another --group, which reads the \

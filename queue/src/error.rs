@@ -26,7 +26,7 @@ pub enum Kind {
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs)]
 pub enum Error {
-    #[error("{url:?} is not a queue or home: {why}")]
+    #[error("{url:?} is not a queue or store: {why}")]
     Url { url: String, why: &'static str },
     #[error("{name:?} cannot be a name: {why}")]
     Name { name: String, why: &'static str },
@@ -74,13 +74,13 @@ pub enum Error {
         "{at} was written by a newer version of this program (layout {found}, this one knows {known})"
     )]
     Newer { at: String, found: u32, known: u32 },
-    #[error("there is no home at {at}; `seismic run` makes one")]
-    HomeMissing { at: String },
-    #[error("{at} is owned by {by}; stop that one first, or use another --home or --group")]
+    #[error("there is no store at {at}; `seismic run` makes one")]
+    StoreMissing { at: String },
+    #[error("{at} is owned by {by}; stop that one first, or use another --store or --group")]
     Owned { at: String, by: String },
     #[error("{at} was taken over (epoch {ours} before, {theirs} now): this one stops")]
     Fenced { at: String, ours: u64, theirs: u64 },
-    #[error("the home {at} belongs to a job with {what} {stored:?}, not {asked:?}; {remedy}")]
+    #[error("the store {at} belongs to a job with {what} {stored:?}, not {asked:?}; {remedy}")]
     JobDiffers {
         at: String,
         what: &'static str,
@@ -107,7 +107,7 @@ pub enum Error {
     #[error(
         "sink {sink} has rows of partition {partition} up to offset {next}, and only those before \
          {left} would be left in {at}: it cannot take rows back. Delete what it holds, let it go with \
-         `seismic retention RESULT-TOPIC --in home --release {sink}`, and rewind again: it then begins anew"
+         `seismic retention RESULT-TOPIC --in store --release {sink}`, and rewind again: it then begins anew"
     )]
     SinkBeyond { at: String, sink: String, partition: Partition, next: Offset, left: Offset },
     #[error(
@@ -195,7 +195,7 @@ pub enum Error {
          its {what} is {found} where {expected} is due"
     )]
     OutOfOrder { at: String, partition: Partition, what: &'static str, expected: u64, found: u64 },
-    #[error("{at} is a home: only the commits of its job add to its topics")]
+    #[error("{at} is a store: only the commits of its job add to its topics")]
     CommitsOnly { at: String },
     #[error("the writer of {at} has stopped")]
     Stopped { at: String },
@@ -234,7 +234,7 @@ impl Error {
             | Error::Foreign { .. }
             | Error::Newer { .. }
             | Error::Older { .. }
-            | Error::HomeMissing { .. }
+            | Error::StoreMissing { .. }
             | Error::JobDiffers { .. }
             | Error::CommitsOnly { .. }
             | Error::SinkBeyond { .. }
@@ -283,7 +283,7 @@ pub enum CommitError {
     /// Nothing was written; the same commit may be tried again.
     #[error("the commit was not made and can be tried again")]
     Retry(#[source] Error),
-    /// It is not known whether it was written: load everything again, the home knows.
+    /// It is not known whether it was written: load everything again, the store knows.
     #[error("the outcome of the commit is unknown")]
     Rebuild(#[source] Error),
     /// Another owner has taken over.

@@ -5,12 +5,12 @@
 //!                                                          │
 //!                              Commit (rows, dead letters, │ progress, journal, snapshot)
 //!                                                          ▼
-//!                                          Home ── one atomic act ── Committer
+//!                                          Store ── one atomic act ── Committer
 //! ```
 //!
 //! Words as in Kafka: a *message* is what has an offset, a *block* is messages stored together, a
-//! *batch* is messages fetched together. A [`Queue`] is where topics live; a [`Home`] is the
-//! transactional store of one job. Both are opened by URL, and [`open`] and [`open_home`] are the
+//! *batch* is messages fetched together. A [`Queue`] is where topics live; a [`JobStore`] is the
+//! transactional store of one job. Both are opened by URL, and [`open`] and [`open_store`] are the
 //! one list of backends. A new backend is one folder, one line in that list, and the
 //! conformance suite.
 
@@ -26,7 +26,6 @@ mod error;
 pub mod failpoints;
 mod finding;
 mod follow;
-mod home;
 mod kept;
 pub mod limits;
 mod nameservers;
@@ -35,6 +34,7 @@ mod patience;
 mod pieces;
 mod queue;
 mod sole;
+mod store;
 mod tip;
 mod topic;
 #[cfg(any(feature = "kafka", feature = "rocketmq"))]
@@ -57,11 +57,6 @@ pub use block::Block;
 pub use disk::examine_folder;
 pub use error::{CommitError, Error, Kind, Result};
 pub use finding::{Finding, Level};
-pub use home::{
-    Asked, Checkpoint, CheckpointInfo, Chunk, Claim, Commit, Committer, Home, Job, JournalEntry,
-    Manifest, Owner, PartitionCommit, PartitionView, Progress, Recovered, Rewind, SinkPosition,
-    View, is_note,
-};
 pub use kept::Class;
 pub use nameservers::Nameservers;
 pub use partitioner::partition_of;
@@ -69,6 +64,11 @@ pub use patience::{patiently, patiently_by, sleep};
 pub use queue::{
     Access, Append, AppendTimes, Appended, Event, GroupMember, Held, Hold, Member, Need, Policy,
     Producer, Queue, Reader, Retained, Source,
+};
+pub use store::{
+    Asked, Checkpoint, CheckpointInfo, Chunk, Commit, Committer, FencingToken, Job, JobStore,
+    JournalEntry, Lease, Manifest, PartitionCommit, PartitionView, Progress, Recovered, Rewind,
+    SinkPosition, View, is_note,
 };
 pub use topic::{Offset, Partition, Span, Topic};
 pub use url::Url;
@@ -96,38 +96,38 @@ pub fn open(url: &Url) -> Result<Box<dyn Queue>> {
     }
 }
 
-/// Deletes the home that `url` names, when nobody owns it. What it holds in a queue stays held. A home
+/// Deletes the store that `url` names, when nobody owns it. What it holds in a queue stays held. A store
 /// in a cluster ends with its group, and its results stay.
 ///
 /// # Errors
-/// [`Error::Owned`], [`Error::HomeMissing`]; and as [`open_home`].
-pub fn delete_home(url: &Url) -> Result<()> {
+/// [`Error::Owned`], [`Error::StoreMissing`]; and as [`open_store`].
+pub fn delete_store(url: &Url) -> Result<()> {
     match url {
         #[cfg(feature = "sqlite")]
-        Url::Sqlite(path) => sqlite::SqliteHome::delete(path),
+        Url::Sqlite(path) => sqlite::SqliteStore::delete(path),
         #[cfg(feature = "kafka")]
-        Url::Kafka(address) => kafka::KafkaHome::delete(address),
-        _ => Err(Error::url(url, "only homes in files and clusters can be deleted from here")),
+        Url::Kafka(address) => kafka::KafkaStore::delete(address),
+        _ => Err(Error::url(url, "only stores in files and clusters can be deleted from here")),
     }
 }
 
-/// Opens the home that `url` names, for looking in; [`Home::own`] takes it for a job.
+/// Opens the store that `url` names, for looking in; [`JobStore::acquire`] takes it for a job.
 ///
 /// # Errors
 /// As [`open`].
-pub fn open_home(url: &Url) -> Result<Box<dyn Home>> {
+pub fn open_store(url: &Url) -> Result<Box<dyn JobStore>> {
     match url {
-        Url::Memory(name) => Ok(Box::new(memory::MemoryHome::named(name))),
+        Url::Memory(name) => Ok(Box::new(memory::MemoryStore::named(name))),
         #[cfg(feature = "kafka")]
-        Url::Kafka(address) => Ok(Box::new(kafka::KafkaHome::open(address)?)),
+        Url::Kafka(address) => Ok(Box::new(kafka::KafkaStore::open(address)?)),
         #[cfg(not(feature = "kafka"))]
         Url::Kafka(_) => Err(Error::url(url, "this build has no kafka backend")),
         #[cfg(feature = "sqlite")]
-        Url::Sqlite(path) => Ok(Box::new(sqlite::SqliteHome::open(path)?)),
+        Url::Sqlite(path) => Ok(Box::new(sqlite::SqliteStore::open(path)?)),
         #[cfg(not(feature = "sqlite"))]
         Url::Sqlite(_) => Err(Error::url(url, "this build has no sqlite backend")),
         Url::RocketMq(_) => {
-            Err(Error::url(url, "RocketMQ has no transactions, so it cannot be a home"))
+            Err(Error::url(url, "RocketMQ has no transactions, so it cannot be a store"))
         }
     }
 }

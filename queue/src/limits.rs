@@ -31,11 +31,11 @@ pub const CHECKPOINTS_HOURLY: usize = 24;
 /// Days of which the newest checkpoint is kept: a mistake is seen within a week.
 pub const CHECKPOINTS_DAILY: usize = 7;
 
-/// Names of checkpoints in a home. Each keeps a whole state of every partition until a person
+/// Names of checkpoints in a store. Each keeps a whole state of every partition until a person
 /// deletes it, so there must be an end.
 pub const CHECKPOINT_NAMES: usize = 100;
 
-/// How long taking a home waits for a lock: whoever only looks whether it is owned holds it for an
+/// How long taking a store waits for a lock: whoever only looks whether it is owned holds it for an
 /// instant.
 pub const LOCK_WAIT: Duration = Duration::from_millis(200);
 
@@ -60,7 +60,7 @@ pub const READ_PAUSE_MAX: Duration = Duration::from_millis(5);
 /// append, which writes about five pages, still writes little.
 pub const QUEUE_PAGE_BYTES: usize = 32 << 10;
 
-/// Pages of a SQLite home: many small commits, each of which writes about six pages.
+/// Pages of a SQLite store: many small commits, each of which writes about six pages.
 pub const HOME_PAGE_BYTES: usize = 8 << 10;
 
 /// Page cache of each SQLite connection: holds the pages of one large append.
@@ -69,7 +69,7 @@ pub const SQLITE_CACHE_BYTES: usize = 16 << 20;
 /// Prepared statements kept per SQLite connection: more than we have.
 pub const SQLITE_STATEMENTS: usize = 64;
 
-/// With less space than this a disk is as good as full: the WALs of queue and home at their largest.
+/// With less space than this a disk is as good as full: the WALs of queue and store at their largest.
 pub const DISK_FULL_BYTES: u64 = 2 * WAL_BYTES;
 
 /// With less space than this somebody should look.
@@ -79,7 +79,7 @@ pub const DISK_LOW_BYTES: u64 = 2 << 30;
 /// the WAL takes and than it needs to get a turn beside a few other producers. Callers try again.
 pub const QUEUE_BUSY_WAIT: Duration = Duration::from_secs(1);
 
-/// The same for a home, which has one owner. Its slots may wait one after the other, and a stop must
+/// The same for a store, which has one owner. Its slots may wait one after the other, and a stop must
 /// still be possible within five seconds.
 pub const HOME_BUSY_WAIT: Duration = Duration::from_millis(300);
 
@@ -126,7 +126,7 @@ pub const KAFKA_END_WAIT: Duration = Duration::from_secs(1);
 /// long for a broker's settings.
 pub const KAFKA_BROKER_WAIT: Duration = Duration::from_secs(2);
 
-/// Messages that topics of a home must take: dead letters of 900 KiB and chunks of 512 KiB with
+/// Messages that topics of a store must take: dead letters of 900 KiB and chunks of 512 KiB with
 /// what comes around them. It is Kafka's own default.
 pub const KAFKA_OUTPUT_BYTES: usize = 1_048_588;
 

@@ -78,7 +78,7 @@ mod tests {
         let mut tries = 0;
         let outcome: Result<()> = patiently(&AtomicBool::new(false), || {
             tries += 1;
-            Err(Error::HomeMissing { at: "here".into() })
+            Err(Error::StoreMissing { at: "here".into() })
         });
         assert!(outcome.is_err() && tries == 1);
     }

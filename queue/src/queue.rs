@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::{Batch, Block, Claim, Finding, Level, Offset, Partition, Result, Span, Topic};
+use crate::{Batch, Block, FencingToken, Finding, Level, Offset, Partition, Result, Span, Topic};
 
 /// Where topics live.
 pub trait Queue: Send + Sync {
@@ -307,7 +307,7 @@ pub trait Source: Send {
     }
 
     /// What a commit must show to prove that this source still owns its partitions.
-    fn claim(&self) -> Claim;
+    fn fencing_token(&self) -> FencingToken;
 
     /// Whether the partitions were taken away already; [`Event::Lost`] says so too, but later.
     fn is_lost(&mut self) -> bool {

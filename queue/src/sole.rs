@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Batch, Claim, Event, Offset, Partition, Reader, Result, Source};
+use crate::{Batch, Event, FencingToken, Offset, Partition, Reader, Result, Source};
 
 /// A reader whose partitions are started and stopped.
 pub(crate) trait Follow: Reader {
@@ -76,7 +76,7 @@ impl<F: Follow> Source for SoleSource<F> {
         self.follower.in_flight()
     }
 
-    fn claim(&self) -> Claim {
-        Claim::Sole
+    fn fencing_token(&self) -> FencingToken {
+        FencingToken::Sole
     }
 }

@@ -1,4 +1,4 @@
-//! Where a partition stands in its home, and what may follow: the checks of every commit.
+//! Where a partition stands in its store, and what may follow: the checks of every commit.
 
 use crate::{CommitError, Error, Kind, Offset, PartitionCommit, Result};
 

@@ -95,7 +95,7 @@ impl Topic {
     }
 }
 
-/// A new id for a topic or home: 128 random bits as hex. The standard library seeds its hashers
+/// A new id for a topic or store: 128 random bits as hex. The standard library seeds its hashers
 /// from the operating system, which is all the randomness that is needed here.
 pub(crate) fn new_id() -> String {
     let random = || RandomState::new().build_hasher().finish();

@@ -1,4 +1,4 @@
-//! Where a queue or home is: `sqlite:PATH`, `kafka://HOST:PORT`, `rocketmq://HOST:PORT` (with TLS
+//! Where a queue or store is: `sqlite:PATH`, `kafka://HOST:PORT`, `rocketmq://HOST:PORT` (with TLS
 //! `rocketmqs:`) or `memory:NAME`.
 
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::{fmt, fs};
 
 use crate::{Address, Error, Nameservers, Result};
 
-/// A parsed queue or home URL.
+/// A parsed queue or store URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Url {
     /// One SQLite file.
@@ -54,11 +54,11 @@ impl fmt::Display for Url {
 }
 
 impl Url {
-    /// Where the default homes of groups are that there are, in order of their names.
+    /// Where the default stores of groups are that there are, in order of their names.
     #[must_use]
-    pub fn homes_beside(&self) -> Vec<Url> {
+    pub fn stores_beside(&self) -> Vec<Url> {
         let (before, after) = ("", ".home.db");
-        let Url::Sqlite(any) = self.default_home(before) else {
+        let Url::Sqlite(any) = self.default_store(before) else {
             return Vec::new();
         };
         let name = any.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -67,20 +67,20 @@ impl Url {
         let Ok(entries) = fs::read_dir(folder.unwrap_or(Path::new("."))) else {
             return Vec::new();
         };
-        let is_home = |path: &PathBuf| {
+        let is_store = |path: &PathBuf| {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             name.starts_with(stem) && name.ends_with(after) && name.len() > stem.len() + after.len()
         };
         let paths = entries.filter_map(|entry| Some(any.with_file_name(entry.ok()?.file_name())));
-        let mut homes: Vec<_> = paths.filter(is_home).collect();
-        homes.sort();
-        homes.into_iter().map(Url::Sqlite).collect()
+        let mut stores: Vec<_> = paths.filter(is_store).collect();
+        stores.sort();
+        stores.into_iter().map(Url::Sqlite).collect()
     }
 
-    /// Where a job's home is when nobody says: next to the queue file or in the Kafka cluster, named
+    /// Where a job's store is when nobody says: next to the queue file or in the Kafka cluster, named
     /// by the group. That of a RocketMQ cluster is in `output/`, named by the first nameserver too.
     #[must_use]
-    pub fn default_home(&self, group: &str) -> Url {
+    pub fn default_store(&self, group: &str) -> Url {
         match self {
             Url::Sqlite(path) => {
                 let stem = path.file_stem().unwrap_or_default().to_string_lossy();
@@ -133,26 +133,26 @@ mod tests {
     }
 
     #[test]
-    fn the_home_of_a_cluster_is_in_the_cluster() {
-        let home = "kafka://h:9092".parse::<Url>().unwrap().default_home("seismic");
-        assert_eq!(home.to_string(), "kafka://h:9092/seismic");
+    fn the_store_of_a_cluster_is_in_the_cluster() {
+        let store = "kafka://h:9092".parse::<Url>().unwrap().default_store("seismic");
+        assert_eq!(store.to_string(), "kafka://h:9092/seismic");
     }
 
     #[test]
-    fn homes_of_other_queues_are_not_beside_this_one() {
+    fn stores_of_other_queues_are_not_beside_this_one() {
         let folder = tempfile::tempdir().unwrap();
         for name in ["q.a.home.db", "q.b.home.db", "qq.c.home.db", "q.db", "q.a.home.db.lock"] {
             fs::write(folder.path().join(name), "").unwrap();
         }
-        let homes = Url::Sqlite(folder.path().join("q.db")).homes_beside();
+        let stores = Url::Sqlite(folder.path().join("q.db")).stores_beside();
         let expected = ["q.a.home.db", "q.b.home.db"].map(|name| folder.path().join(name));
-        assert_eq!(homes, expected.map(Url::Sqlite));
+        assert_eq!(stores, expected.map(Url::Sqlite));
     }
 
     #[test]
-    fn the_home_lies_next_to_the_queue_file_and_names_the_group() {
-        let home = "sqlite:output/queue.db".parse::<Url>().unwrap().default_home("seismic");
-        assert_eq!(home.to_string(), "sqlite:output/queue.seismic.home.db");
+    fn the_store_lies_next_to_the_queue_file_and_names_the_group() {
+        let store = "sqlite:output/queue.db".parse::<Url>().unwrap().default_store("seismic");
+        assert_eq!(store.to_string(), "sqlite:output/queue.seismic.home.db");
     }
 
     #[test]
@@ -164,7 +164,7 @@ mod tests {
             let error = text.parse::<Url>().unwrap_err().to_string();
             assert!(error.contains("commas"), "{error}");
         }
-        let home = "rocketmq://h".parse::<Url>().unwrap().default_home("seismic");
-        assert_eq!(home.to_string(), "sqlite:output/rocketmq-h-9876.seismic.home.db");
+        let store = "rocketmq://h".parse::<Url>().unwrap().default_store("seismic");
+        assert_eq!(store.to_string(), "sqlite:output/rocketmq-h-9876.seismic.home.db");
     }
 }

@@ -9,11 +9,11 @@ use seismic_queue::failpoints::{
     APPEND_AFTER, APPEND_IN_TRANSACTION, BEFORE_PRUNE, COMMIT_AFTER, COMMIT_BEFORE,
     COMMIT_IN_TRANSACTION, FSYNC, REWIND_AFTER, REWIND_IN_TRANSACTION, SNAPSHOT_CHUNK,
 };
-use seismic_queue::memory::{Memory, MemoryHome};
-use seismic_queue::sqlite::{SqliteHome, SqliteQueue};
+use seismic_queue::memory::{Memory, MemoryStore};
+use seismic_queue::sqlite::{SqliteQueue, SqliteStore};
 use seismic_queue::{
-    Append, Appended, Block, Chunk, Claim, Commit, CommitError, Error, Home, Job, Manifest, Offset,
-    Owner, Partition, PartitionCommit, Queue, Rewind,
+    Append, Appended, Block, Chunk, Commit, CommitError, Error, FencingToken, Job, JobStore, Lease,
+    Manifest, Offset, Partition, PartitionCommit, Queue, Rewind,
 };
 
 const P0: Partition = Partition(0);
@@ -24,32 +24,32 @@ fn a_failure_at_any_step_leaves_all_or_nothing_and_says_which() {
     for (point, written) in
         [(COMMIT_BEFORE, false), (COMMIT_IN_TRANSACTION, false), (COMMIT_AFTER, true)]
     {
-        for_each_backend(|queue, home| commit_failing_at(point, written, queue, home));
+        for_each_backend(|queue, store| commit_failing_at(point, written, queue, store));
     }
     for (point, written) in [(REWIND_IN_TRANSACTION, false), (REWIND_AFTER, true)] {
-        for_each_backend(|queue, home| rewind_failing_at(point, written, queue, home));
+        for_each_backend(|queue, store| rewind_failing_at(point, written, queue, store));
     }
     for (point, written) in [(APPEND_IN_TRANSACTION, false), (APPEND_AFTER, true)] {
         for_each_backend(|queue, _| append_failing_at(point, written, queue));
     }
     for point in [SNAPSHOT_CHUNK, BEFORE_PRUNE] {
-        in_files(|queue, home| commit_failing_at(point, false, queue, home));
+        in_files(|queue, store| commit_failing_at(point, false, queue, store));
     }
     for (how, written) in [("lost", false), ("kept", true)] {
-        in_files(|queue, home| fsync_failing(how, written, queue, home));
+        in_files(|queue, store| fsync_failing(how, written, queue, store));
     }
     scenario.teardown();
 }
 
-fn for_each_backend(check: impl Fn(&dyn Queue, &dyn Home)) {
-    check(&Memory::new(), &MemoryHome::new());
+fn for_each_backend(check: impl Fn(&dyn Queue, &dyn JobStore)) {
+    check(&Memory::new(), &MemoryStore::new());
     in_files(check);
 }
 
-fn in_files(check: impl Fn(&dyn Queue, &dyn Home)) {
+fn in_files(check: impl Fn(&dyn Queue, &dyn JobStore)) {
     let folder = tempfile::tempdir().unwrap();
     let queue = SqliteQueue::open(&folder.path().join("queue.db")).unwrap();
-    check(&queue, &SqliteHome::open(&folder.path().join("home.db")).unwrap());
+    check(&queue, &SqliteStore::open(&folder.path().join("home.db")).unwrap());
 }
 
 fn two_messages() -> Block {
@@ -71,37 +71,38 @@ fn step(number: u64) -> Commit {
     Commit { partitions: vec![new] }
 }
 
-fn own(queue: &dyn Queue, home: &dyn Home) -> Box<dyn Owner> {
+fn acquire(queue: &dyn Queue, store: &dyn JobStore) -> Box<dyn Lease> {
     let input = queue.create("t", 1).unwrap();
     let (result_topic, dead_topic) = ("rows".to_owned(), "dead".to_owned());
-    home.own(&Job {
-        group: "group".to_owned(),
-        input,
-        result_topic,
-        dead_topic,
-        rollup_topics: vec![],
-    })
-    .unwrap()
+    store
+        .acquire(&Job {
+            group: "group".to_owned(),
+            input,
+            result_topic,
+            dead_topic,
+            rollup_topics: vec![],
+        })
+        .unwrap()
 }
 
 /// The writer that saw it writes nothing more, and says that nobody knows what is there.
-fn fsync_failing(how: &str, written: bool, queue: &dyn Queue, home: &dyn Home) {
-    let mut committer = own(queue, home).committer().unwrap();
-    committer.commit(&Claim::Sole, &step(1)).unwrap();
+fn fsync_failing(how: &str, written: bool, queue: &dyn Queue, store: &dyn JobStore) {
+    let mut committer = acquire(queue, store).committer().unwrap();
+    committer.commit(&FencingToken::Sole, &step(1)).unwrap();
     fail::cfg(FSYNC, &format!("1*return({how})")).unwrap();
-    let error = committer.commit(&Claim::Sole, &step(2)).unwrap_err();
+    let error = committer.commit(&FencingToken::Sole, &step(2)).unwrap_err();
     assert!(matches!(error, CommitError::Rebuild(_)), "{error:?}");
-    let error = committer.commit(&Claim::Sole, &step(2)).unwrap_err();
+    let error = committer.commit(&FencingToken::Sole, &step(2)).unwrap_err();
     assert!(matches!(error, CommitError::Fatal(Error::Stopped { .. })), "{error:?}");
-    let number = home.view().unwrap().partitions[0].progress.as_ref().unwrap().number;
+    let number = store.view().unwrap().partitions[0].progress.as_ref().unwrap().number;
     assert_eq!(number, if written { 2 } else { 1 });
 }
 
-fn rewind_failing_at(point: &str, written: bool, queue: &dyn Queue, home: &dyn Home) {
-    let owner = own(queue, home);
-    let mut committer = owner.committer().unwrap();
+fn rewind_failing_at(point: &str, written: bool, queue: &dyn Queue, store: &dyn JobStore) {
+    let lease = acquire(queue, store);
+    let mut committer = lease.committer().unwrap();
     for number in 1..=3 {
-        committer.commit(&Claim::Sole, &step(number)).unwrap();
+        committer.commit(&FencingToken::Sole, &step(number)).unwrap();
     }
     let (partition, rows) = (P0, 4);
     let back = Rewind {
@@ -113,25 +114,25 @@ fn rewind_failing_at(point: &str, written: bool, queue: &dyn Queue, home: &dyn H
         dead: 0,
         rollups: vec![],
     };
-    let before = format!("{:?}", home.view().unwrap());
+    let before = format!("{:?}", store.view().unwrap());
     fail::cfg(point, "1*return").unwrap();
-    let failed = owner.rewind(std::slice::from_ref(&back));
+    let failed = lease.rewind(std::slice::from_ref(&back));
     assert!(matches!(failed, Err(Error::Failpoint { .. })), "{failed:?}");
-    let part = home.view().unwrap().partitions.remove(0);
+    let part = store.view().unwrap().partitions.remove(0);
     if written {
         assert_eq!(part.progress.unwrap().next, Offset(1));
         assert_eq!(part.rows_cut[0].first, Offset(2));
         return;
     }
-    assert_eq!(format!("{:?}", home.view().unwrap()), before, "nothing of it is there");
-    owner.rewind(&[back]).unwrap();
+    assert_eq!(format!("{:?}", store.view().unwrap()), before, "nothing of it is there");
+    lease.rewind(&[back]).unwrap();
 }
 
-fn commit_failing_at(point: &str, written: bool, queue: &dyn Queue, home: &dyn Home) {
-    let mut committer = own(queue, home).committer().unwrap();
-    committer.commit(&Claim::Sole, &step(1)).unwrap();
+fn commit_failing_at(point: &str, written: bool, queue: &dyn Queue, store: &dyn JobStore) {
+    let mut committer = acquire(queue, store).committer().unwrap();
+    committer.commit(&FencingToken::Sole, &step(1)).unwrap();
     fail::cfg(point, "1*return").unwrap();
-    let error = committer.commit(&Claim::Sole, &step(2)).unwrap_err();
+    let error = committer.commit(&FencingToken::Sole, &step(2)).unwrap_err();
     let told = match error {
         CommitError::Rebuild(Error::Failpoint { .. }) => true,
         CommitError::Retry(Error::Failpoint { .. }) => false,
@@ -139,10 +140,10 @@ fn commit_failing_at(point: &str, written: bool, queue: &dyn Queue, home: &dyn H
     };
     assert_eq!(told, written, "{point}");
     let number = if written { 2 } else { 1 };
-    let recovered = committer.load(&Claim::Sole, &[P0]).unwrap().remove(0);
+    let recovered = committer.load(&FencingToken::Sole, &[P0]).unwrap().remove(0);
     assert_eq!(recovered.progress.unwrap().number, number, "{point}");
-    committer.commit(&Claim::Sole, &step(number + 1)).unwrap();
-    let rows = home.view().unwrap().partitions[0].rows;
+    committer.commit(&FencingToken::Sole, &step(number + 1)).unwrap();
+    let rows = store.view().unwrap().partitions[0].rows;
     assert_eq!(rows.end, Offset(2 * (number + 1)), "{point}");
 }
 

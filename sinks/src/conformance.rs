@@ -19,8 +19,8 @@ const BATCH: u64 = 2;
 
 /// Where sinks under test keep their rows; outlives them.
 pub trait Place {
-    /// A new sink for the rows of a home.
-    fn open(&self, home_id: &str) -> Result<Box<dyn Sink>>;
+    /// A new sink for the rows of a store.
+    fn open(&self, store_id: &str) -> Result<Box<dyn Sink>>;
 
     /// A copy of the place as it is at this moment, as a crash would leave it.
     fn image(&self) -> Box<dyn Place>;
@@ -38,7 +38,7 @@ pub fn run(make: &dyn Fn() -> Box<dyn Place>) {
     a_new_sink_begins_with_the_oldest_row(&*make());
     a_crash_after_any_step_leaves_each_row_once(&*make());
     a_second_owner_is_refused_until_the_first_is_gone(&*make());
-    another_home_is_refused_and_nothing_is_lost_by_trying(&*make());
+    another_store_is_refused_and_nothing_is_lost_by_trying(&*make());
 }
 
 fn rows_come_out_once_and_in_order(place: &dyn Place) {
@@ -84,7 +84,7 @@ fn a_second_owner_is_refused_until_the_first_is_gone(place: &dyn Place) {
     assert_whole(place);
 }
 
-fn another_home_is_refused_and_nothing_is_lost_by_trying(place: &dyn Place) {
+fn another_store_is_refused_and_nothing_is_lost_by_trying(place: &dyn Place) {
     write_the_rest(place);
     let error = place.open("other").and_then(|mut sink| sink.recover(&spans_of(0))).unwrap_err();
     assert_eq!(error.kind(), seismic_queue::Kind::Config, "{error}");

@@ -203,19 +203,19 @@ impl Csv {
             }
         }
         let file = self.file.as_ref().map(|open| (open.name.clone(), open.bytes));
-        self.folder.write_mark(&Mark::new(&self.context.home_id, file, &self.next))?;
+        self.folder.write_mark(&Mark::new(&self.context.store_id, file, &self.next))?;
         self.marked = true;
         Ok(())
     }
 
     /// The mark that counts: the one that is there, or the first one.
     fn mark(&self, rows: &[Span]) -> Result<Mark> {
-        let home = &self.context.home_id;
+        let store = &self.context.store_id;
         let mark = match self.folder.mark()? {
             Some(mark) => mark,
             None if self.folder.files()?.is_empty() => {
                 let oldest: Vec<_> = rows.iter().map(|span| span.first).collect();
-                let mark = Mark::new(home, None, &oldest);
+                let mark = Mark::new(store, None, &oldest);
                 self.folder.write_mark(&mark)?;
                 mark
             }
@@ -223,9 +223,9 @@ impl Csv {
                 return Err(Error::MarkMissing { at: self.folder.mark_file() });
             }
         };
-        if mark.home() != home {
-            let (at, stored) = (self.folder.path().to_owned(), mark.home().to_owned());
-            return Err(Error::OtherHome { at, stored, asked: home.clone() });
+        if mark.store() != store {
+            let (at, stored) = (self.folder.path().to_owned(), mark.store().to_owned());
+            return Err(Error::OtherStore { at, stored, asked: store.clone() });
         }
         // Those that the topic got since are shown from their first row on.
         let added = rows.get(mark.next().len()..).ok_or_else(|| {

@@ -26,8 +26,8 @@ pub enum Error {
     },
     #[error("{} is in use by {by}; stop that one first, or use another folder", at.display())]
     Owned { at: PathBuf, by: String },
-    #[error("{} holds rows of home {stored}, not of {asked}; use another folder", at.display())]
-    OtherHome { at: PathBuf, stored: String, asked: String },
+    #[error("{} holds rows of store {stored}, not of {asked}; use another folder", at.display())]
+    OtherStore { at: PathBuf, stored: String, asked: String },
     #[error(
         "{} is missing beside rows that were written before, so it is unknown how many of them \
          count; put it back, or use an empty folder: the rows come again",
@@ -66,12 +66,12 @@ pub enum Error {
     )]
     Lost { place: String, known: Offset, end: Offset },
     #[error(
-        "{place} is not new and the home knows nothing of what is in it; \
+        "{place} is not new and the store knows nothing of what is in it; \
          use another topic: the rows come again"
     )]
     NoPosition { place: String },
     #[error(
-        "message {offset} of {place} is of {job}, not of home {ours}: a topic takes the rows of one \
+        "message {offset} of {place} is of {job}, not of store {ours}: a topic takes the rows of one \
          job alone; use another topic: the rows come again"
     )]
     Foreign { place: String, offset: Offset, job: String, ours: String },
@@ -104,7 +104,7 @@ impl Error {
             | Error::TakenBack { .. }
             | Error::Content { .. } => Kind::Data,
             Error::Spec { .. }
-            | Error::OtherHome { .. }
+            | Error::OtherStore { .. }
             | Error::Place { .. }
             | Error::Foreign { .. }
             | Error::MarkNewer { .. } => Kind::Config,

@@ -2,7 +2,7 @@
 //! so a slow one never stalls the job and one that was down catches up.
 //!
 //! ```text
-//!  home: result topic ──Batch──► Relay ──write, sync──► Sink   console │ csv │ rocketmq │ …
+//!  store: result topic ──Batch──► Relay ──write, sync──► Sink   console │ csv │ rocketmq │ …
 //!                                  │
 //!                                  └─ note_sink: retention waits for what is not shown yet
 //! ```

@@ -7,7 +7,7 @@ use std::time::Duration;
 pub const SYNC_EVERY: Duration = Duration::from_millis(250);
 
 /// Longest single wait for rows, so that a stop is seen soon, and the end of a drain, which waits for
-/// its sinks. Readers of homes look every few milliseconds anyway.
+/// its sinks. Readers of stores look every few milliseconds anyway.
 pub const READ_WAIT: Duration = Duration::from_millis(10);
 
 /// First pause after a failure that may pass.

@@ -1,20 +1,20 @@
-//! The loop between a home and one sink.
+//! The loop between a store and one sink.
 //!
-//! It reads committed rows, hands them to the sink, has them synced in time, and notes in the home
+//! It reads committed rows, hands them to the sink, has them synced in time, and notes in the store
 //! how far the sink has come. The caller gives it a thread of its own: whatever a sink does, the
 //! job does not wait for it. Memory is bounded by two batches.
 
 use std::time::{Duration, Instant};
 
-use seismic_queue::{Batch, Error as QueueError, Event, Home, Kind, Offset, Partition, Reader};
+use seismic_queue::{Batch, Error as QueueError, Event, JobStore, Kind, Offset, Partition, Reader};
 use seismic_queue::{Span, Topic, View};
 
 use crate::finish::{Finish, Order};
 use crate::{Error, Result, Sink, limits};
 
-/// Carries the rows of a home's result topic to a sink.
+/// Carries the rows of a store's result topic to a sink.
 pub struct Relay<'a> {
-    home: &'a dyn Home,
+    store: &'a dyn JobStore,
     sink: Box<dyn Sink>,
     reader: Box<dyn Reader>,
     spare: Vec<Batch>,
@@ -26,26 +26,26 @@ pub struct Relay<'a> {
     reached: Vec<Offset>,
     /// Next row of each partition that is not durable in the sink.
     synced: Vec<Offset>,
-    /// What the home was told last.
+    /// What the store was told last.
     noted: Vec<Offset>,
     /// When the oldest row that is not synced was written.
     dirty_since: Option<Instant>,
 }
 
 impl<'a> Relay<'a> {
-    /// Lets the sink recover and reads on from where it says. The home must have been owned once.
+    /// Lets the sink recover and reads on from where it says. The store must have been owned once.
     ///
     /// # Errors
-    /// [`OffsetGone`](QueueError::OffsetGone) when the sink still needs rows that the home has let
-    /// go of, [`OffsetBeyond`](QueueError::OffsetBeyond) when it has rows that the home does not
+    /// [`OffsetGone`](QueueError::OffsetGone) when the sink still needs rows that the store has let
+    /// go of, [`OffsetBeyond`](QueueError::OffsetBeyond) when it has rows that the store does not
     /// know: it never skips or guesses. Otherwise as [`Sink::recover`].
-    pub fn new(home: &'a dyn Home, mut sink: Box<dyn Sink>) -> Result<Self> {
-        let view = home.view()?;
-        let topic = home.topics().topic(&view.job.result_topic)?;
-        let spans = home.topics().spans(&topic)?;
+    pub fn new(store: &'a dyn JobStore, mut sink: Box<dyn Sink>) -> Result<Self> {
+        let view = store.view()?;
+        let topic = store.topics().topic(&view.job.result_topic)?;
+        let spans = store.topics().spans(&topic)?;
         let start = sink.recover(&spans)?;
         // Another process may have written for this sink meanwhile, rows that were not there before.
-        let spans = home.topics().spans(&topic)?;
+        let spans = store.topics().spans(&topic)?;
         assert_eq!(start.len(), spans.len(), "a sink answers for every partition");
         for (partition, (&at, span)) in topic.all().zip(start.iter().zip(&spans)) {
             check_start(&topic, partition, at, span)?;
@@ -53,14 +53,14 @@ impl<'a> Relay<'a> {
         if sink.keeps_position() {
             check_cuts(sink.name(), &start, &view)?;
         }
-        let reader = home.topics().reader(&topic, &named(&start))?;
+        let reader = store.topics().reader(&topic, &named(&start))?;
         if sink.keeps_position() {
             // Before anything is shown: retention must not take rows that a new sink begins with.
-            home.note_sink(sink.name(), &named(&start))?;
+            store.put_sink_position(sink.name(), &named(&start))?;
         }
         tracing::info!(sink = sink.name(), at = ?start, "sink goes on");
         Ok(Relay {
-            home,
+            store,
             sink,
             reader,
             spare: Vec::new(),
@@ -113,7 +113,7 @@ impl<'a> Relay<'a> {
         Ok(rows)
     }
 
-    /// Syncs what is written and notes the position in the home. Does nothing when both are done.
+    /// Syncs what is written and notes the position in the store. Does nothing when both are done.
     ///
     /// # Errors
     /// As [`Relay::turn`].
@@ -125,7 +125,7 @@ impl<'a> Relay<'a> {
         }
         if self.noted != self.synced {
             if self.sink.keeps_position() {
-                self.home.note_sink(self.sink.name(), &named(&self.synced))?;
+                self.store.put_sink_position(self.sink.name(), &named(&self.synced))?;
             }
             self.noted.clone_from(&self.synced);
         }

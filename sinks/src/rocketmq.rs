@@ -14,7 +14,7 @@
 //! 4. A fence below a row that is known to be there means that the broker lost what it acknowledged:
 //!    that is said, and nothing is written on top of it.
 //!
-//! What only the home can remember (the last row's place, the epoch) is noted there, as positions of
+//! What only the store can remember (the last row's place, the epoch) is noted there, as positions of
 //! sinks whose names have a `#`; they lie beyond any row, so they hold nothing.
 
 mod content;
@@ -60,12 +60,13 @@ impl RocketMq {
     /// # Errors
     /// [`Error::Place`] when the job's queue is no RocketMQ cluster.
     pub fn open(topic: &str, context: &Context) -> Result<Self> {
-        let (Some(Url::RocketMq(nameservers)), Some(home)) = (&context.queue, &context.home) else {
+        let (Some(Url::RocketMq(nameservers)), Some(store)) = (&context.queue, &context.store)
+        else {
             return Err(Error::Place { sink: format!("rocketmq:{topic}"), wants: "rocketmq://" });
         };
         let name = format!("rocketmq:{topic}");
         Ok(RocketMq {
-            memory: Memory::of(home, &name),
+            memory: Memory::of(store, &name),
             cluster: RocketQueue::open(nameservers)?,
             topic: topic.to_owned(),
             context: context.clone(),
@@ -86,7 +87,7 @@ impl Sink for RocketMq {
         for (partition, span) in topic.all().zip(rows) {
             let outlet = self.cluster.outlet(&topic)?;
             let place = format!("{}/{partition}", self.topic);
-            let mut queue = OutQueue::new(outlet, partition, place, &self.context.home_id);
+            let mut queue = OutQueue::new(outlet, partition, place, &self.context.store_id);
             next.push(queue.recover(&self.memory, *span)?);
             self.queues.insert(partition, queue);
         }

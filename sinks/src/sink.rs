@@ -24,7 +24,7 @@ pub trait Sink: Send {
     /// `rows` is what the result topic holds now, so that a new sink can choose where to begin.
     ///
     /// # Errors
-    /// When rows it had made durable are missing, or when it holds rows of another home.
+    /// When rows it had made durable are missing, or when it holds rows of another store.
     fn recover(&mut self, rows: &[Span]) -> Result<Vec<Offset>>;
 
     /// Takes the rows of a batch.

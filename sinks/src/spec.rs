@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use seismic_queue::{Home, Url};
+use seismic_queue::{JobStore, Url};
 
 #[cfg(feature = "rocketmq")]
 use crate::rocketmq;
@@ -94,39 +94,39 @@ impl fmt::Display for Spec {
 /// Whose rows a sink shows.
 #[derive(Clone)]
 pub struct Context {
-    /// Given once to a home: a sink refuses rows of another.
-    pub home_id: String,
+    /// Given once to a store: a sink refuses rows of another.
+    pub store_id: String,
     /// Name of the result topic, for messages.
     pub topic: String,
     /// Where the job reads: sinks of the same cluster write there.
     pub queue: Option<Url>,
-    /// The home as this process has it opened, for sinks that can keep nothing themselves: a second handle
+    /// The store as this process has it opened, for sinks that can keep nothing themselves: a second handle
     /// would wait for the commits of the first.
-    pub home: Option<Arc<dyn Home>>,
+    pub store: Option<Arc<dyn JobStore>>,
 }
 
 impl Context {
-    /// The context of a home's own result topic.
+    /// The context of a store's own result topic.
     ///
     /// # Errors
-    /// As [`Home::view`].
-    pub fn of(home: &dyn Home) -> Result<Self> {
-        let view = home.view()?;
-        Ok(Context { home_id: view.id, topic: view.job.result_topic, queue: None, home: None })
+    /// As [`JobStore::view`].
+    pub fn of(store: &dyn JobStore) -> Result<Self> {
+        let view = store.view()?;
+        Ok(Context { store_id: view.id, topic: view.job.result_topic, queue: None, store: None })
     }
 
-    /// With the place of the job's queue, and the home.
+    /// With the place of the job's queue, and the store.
     #[must_use]
-    pub fn at(self, queue: Url, home: Arc<dyn Home>) -> Self {
-        Context { queue: Some(queue), home: Some(home), ..self }
+    pub fn at(self, queue: Url, store: Arc<dyn JobStore>) -> Self {
+        Context { queue: Some(queue), store: Some(store), ..self }
     }
 }
 
 impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let home = self.home.as_ref().map(|home| home.name());
-        let Context { home_id, topic, queue, .. } = self;
-        f.debug_tuple("Context").field(home_id).field(topic).field(queue).field(&home).finish()
+        let store = self.store.as_ref().map(|store| store.name());
+        let Context { store_id, topic, queue, .. } = self;
+        f.debug_tuple("Context").field(store_id).field(topic).field(queue).field(&store).finish()
     }
 }
 

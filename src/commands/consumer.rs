@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use rustix::process::{Pid, Signal, kill_process};
 use seismic_pipeline::Note;
-use seismic_queue::{Error, Home, Queue};
+use seismic_queue::{Error, JobStore, Queue};
 
 /// How long a consumer may take to stop: on a broker it may have to wait for what became of its last commit.
 const STOP_PATIENCE: Duration = Duration::from_secs(60);
@@ -91,12 +91,12 @@ pub struct Position {
 }
 
 impl Position {
-    /// Reads it from the home; zero when there is none yet.
-    pub fn of(home: &dyn Home, queue: &dyn Queue) -> anyhow::Result<Self> {
+    /// Reads it from the store; zero when there is none yet.
+    pub fn of(store: &dyn JobStore, queue: &dyn Queue) -> anyhow::Result<Self> {
         let mut position = Position { messages: 0, lag: u64::MAX, open_windows: 0 };
-        let view = match home.view() {
+        let view = match store.view() {
             Ok(view) => view,
-            Err(Error::HomeMissing { .. } | Error::Busy { .. }) => return Ok(position),
+            Err(Error::StoreMissing { .. } | Error::Busy { .. }) => return Ok(position),
             Err(error) => return Err(error.into()),
         };
         for progress in view.partitions.iter().filter_map(|part| part.progress.as_ref()) {

@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use seismic_generator::{Options, Summary};
 use seismic_pipeline::Reason;
 use seismic_pipeline::verify::{Report, verify};
-use seismic_queue::{Home, Queue, Url};
+use seismic_queue::{JobStore, Queue, Url};
 
 use super::consumer::{self, Consumer, Position};
 use super::verify::sink;
@@ -64,7 +64,7 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     }
     let Place { url, csv, .. } = &place;
     let queue = seismic_queue::open(url)?;
-    let home = seismic_queue::open_home(&url.default_home("seismic"))?;
+    let store = seismic_queue::open_store(&url.default_store("seismic"))?;
     let options = Options {
         records: Some(u64::from(args.seconds * args.sensors * args.sample_rate_hz)),
         sensors: args.sensors,
@@ -89,7 +89,7 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
             })
         });
         let half = options.total() / 2;
-        let crash = crash_half_way(&place, (&*home, &*queue), half, &published, &stop);
+        let crash = crash_half_way(&place, (&*store, &*queue), half, &published, &stop);
         if crash.is_err() {
             stop.store(true, Ordering::Relaxed);
         }
@@ -99,15 +99,15 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     let Crash { mut consumer, killed_at, back_after } = crash;
     tell("the network is silent; the last windows are closed when their sensors are idle");
     consumer::wait_until(QUIET_PATIENCE, &stop, || {
-        let position = Position::of(&*home, &*queue)?;
+        let position = Position::of(&*store, &*queue)?;
         Ok(position.lag == 0 && position.open_windows == 0)
     })
     .context("the consumer did not catch up")?;
     let time = began.elapsed();
     consumer.stop()?;
 
-    let mut report = verify(&*queue, &*home, true, &mut |_| {})?;
-    let in_csv = sink::compare(csv, &*home, &mut report)?;
+    let mut report = verify(&*queue, &*store, true, &mut |_| {})?;
+    let in_csv = sink::compare(csv, &*store, &mut report)?;
     let shown = Shown { summary, report, killed_at, back_after, time, in_csv };
     tell(shown.in_words(url, csv));
     Ok(if shown.is_fine() { Outcome::Fine } else { Outcome::Differs })
@@ -138,7 +138,7 @@ fn options_of(place: &Place) -> [String; 6] {
 /// Starts a consumer, kills it when `half` is published, and starts another one.
 fn crash_half_way(
     place: &Place,
-    (home, queue): (&dyn Home, &dyn Queue),
+    (store, queue): (&dyn JobStore, &dyn Queue),
     half: u64,
     published: &AtomicU64,
     stop: &AtomicBool,
@@ -150,16 +150,16 @@ fn crash_half_way(
         Ok(published.load(Ordering::Relaxed) >= half)
     })?;
     // It must have something to lose.
-    consumer::wait_until(QUIET_PATIENCE, stop, || Ok(Position::of(home, queue)?.messages > 0))
+    consumer::wait_until(QUIET_PATIENCE, stop, || Ok(Position::of(store, queue)?.messages > 0))
         .context("the consumer committed nothing")?;
     first.kill()?;
     let killed = Instant::now();
-    let killed_at = Position::of(home, queue)?.messages;
+    let killed_at = Position::of(store, queue)?.messages;
     tell(format_args!("kill -9 of the consumer at offset {}; starting it again", count(killed_at)));
     let mut consumer = Consumer::start(options_of(place))?;
     consumer::wait_until(QUIET_PATIENCE, stop, || {
         consumer.check()?;
-        Ok(Position::of(home, queue)?.messages > killed_at)
+        Ok(Position::of(store, queue)?.messages > killed_at)
     })
     .context("the consumer did not come back")?;
     Ok(Crash { consumer, killed_at, back_after: killed.elapsed() })

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use seismic_pipeline::Pinned;
 use seismic_queue::{
-    Access, Error, Event, Finding, Home, Level, Need, Offset, Partition, Queue, Span, Topic, Url,
-    View, examine_folder,
+    Access, Error, Event, Finding, JobStore, Level, Need, Offset, Partition, Queue, Span, Topic,
+    Url, View, examine_folder,
 };
 use seismic_sinks::Spec;
 use serde_json::json;
@@ -47,7 +47,7 @@ struct Section {
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     let mut sections = Vec::new();
     let queue = of_queue(args, &mut sections);
-    of_home(args, queue.as_ref(), &mut sections);
+    of_store(args, queue.as_ref(), &mut sections);
     for spec in &args.sinks {
         let findings = match spec.scheme() {
             "csv" => examine_folder(Path::new(spec.target())),
@@ -177,40 +177,40 @@ fn append_ms(
     }
 }
 
-fn of_home(
+fn of_store(
     args: &Args,
     queue: Option<&(Box<dyn Queue>, Option<Topic>)>,
     sections: &mut Vec<Section>,
 ) {
-    let url = args.place.home_url();
+    let url = args.place.store_url();
     let mut findings = Vec::new();
-    match args.place.open_home() {
+    match args.place.open_store() {
         Err(error) => findings.push(failed(&error)),
-        Ok(home) => {
-            match home.topics().examine(None) {
+        Ok(store) => {
+            match store.topics().examine(None) {
                 Ok(examined) => findings.extend(examined),
                 Err(error) => findings.push(failed(&error)),
             }
-            match home.view() {
-                Err(Error::HomeMissing { .. }) => {
+            match store.view() {
+                Err(Error::StoreMissing { .. }) => {
                     findings.push(Finding::fine("no job has run here yet"));
                 }
                 Err(error) => findings.push(failed(&error)),
-                Ok(view) => of_job(&*home, &view, queue, &mut findings),
+                Ok(view) => of_job(&*store, &view, queue, &mut findings),
             }
         }
     }
-    sections.push(Section { of: format!("home {url}"), findings });
+    sections.push(Section { of: format!("store {url}"), findings });
 }
 
 fn of_job(
-    home: &dyn Home,
+    store: &dyn JobStore,
     view: &View,
     queue: Option<&(Box<dyn Queue>, Option<Topic>)>,
     findings: &mut Vec<Finding>,
 ) {
-    match home.owner() {
-        Ok(Some(owner)) => findings.push(Finding::fine(format!("the job runs: {owner}"))),
+    match store.leased_by() {
+        Ok(Some(lease)) => findings.push(Finding::fine(format!("the job runs: {lease}"))),
         Ok(None) => findings.push(Finding::fine("the job does not run now")),
         Err(error) => findings.push(failed(&error)),
     }

@@ -14,9 +14,9 @@ pub struct Args {
 
 #[derive(clap::Subcommand)]
 enum What {
-    /// List who needs what of every topic, and the homes next to the queue
+    /// List who needs what of every topic, and the stores next to the queue
     List(list::Args),
-    /// Delete a group's home and let go of what it needs. Its results are gone then; those in Kafka
+    /// Delete a group's store and let go of what it needs. Its results are gone then; those in Kafka
     /// stay, and the group cannot be run again
     Delete(delete::Args),
 }

@@ -34,7 +34,7 @@ pub struct Args {
     /// How to print
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
-    /// Where the topic is [default: the home if it is there, else the queue]
+    /// Where the topic is [default: the store if it is there, else the queue]
     #[arg(long = "in", value_enum, value_name = "WHERE")]
     place_of_topic: Option<Where>,
 }
@@ -51,18 +51,19 @@ enum Format {
 pub(crate) enum Where {
     /// The queue
     Queue,
-    /// The job's home
-    Home,
+    /// The job's store
+    #[value(name = "store", alias = "home")]
+    Store,
 }
 
 /// Prints the topic.
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     let stop = signal::stop_flag()?;
     if args.place_of_topic != Some(Where::Queue)
-        && let Some(content) = content_in_home(args)?
+        && let Some(content) = content_in_store(args)?
     {
-        let home = args.place.open_home()?;
-        print(home.topics(), content, args, &stop)?;
+        let store = args.place.open_store()?;
+        print(store.topics(), content, args, &stop)?;
     } else {
         let (queue, content) = in_queue(args)?;
         print(&*queue, content, args, &stop)?;
@@ -85,21 +86,21 @@ fn in_queue(args: &Args) -> anyhow::Result<(Box<dyn Queue>, Content)> {
     Ok((args.place.open_queue_of(&args.topic)?, Content::Records))
 }
 
-/// What the topic's messages are if it is one of the home's; an error if it must be and is not.
-fn content_in_home(args: &Args) -> anyhow::Result<Option<Content>> {
-    let home = args.place.open_home()?;
-    let job = match home.view() {
+/// What the topic's messages are if it is one of the store's; an error if it must be and is not.
+fn content_in_store(args: &Args) -> anyhow::Result<Option<Content>> {
+    let store = args.place.open_store()?;
+    let job = match store.view() {
         Ok(view) => view.job,
-        Err(Error::HomeMissing { .. }) if args.place_of_topic.is_none() => return Ok(None),
+        Err(Error::StoreMissing { .. }) if args.place_of_topic.is_none() => return Ok(None),
         Err(error) => return Err(error.into()),
     };
     if args.topic == job.result_topic || job.rollup_topics.contains(&args.topic) {
         Ok(Some(Content::Rows))
     } else if args.topic == job.dead_topic {
         Ok(Some(Content::DeadLetters))
-    } else if args.place_of_topic == Some(Where::Home) {
+    } else if args.place_of_topic == Some(Where::Store) {
         let topics: Vec<_> = job.topics().map(String::as_str).collect();
-        let text = format!("the home has the topics {}, not {}", topics.join(", "), args.topic);
+        let text = format!("the store has the topics {}, not {}", topics.join(", "), args.topic);
         Err(Usage(text).into())
     } else {
         Ok(None)

@@ -42,7 +42,7 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     match args.place_of_topic {
         Where::Queue => apply(&*args.place.open_queue_of(&args.topic)?, args),
-        Where::Home => apply(args.place.open_home()?.topics(), args),
+        Where::Store => apply(args.place.open_store()?.topics(), args),
     }
 }
 

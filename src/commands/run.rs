@@ -1,4 +1,4 @@
-//! `seismic run`: the service. Takes the home, starts the sinks, runs the job until it is told to
+//! `seismic run`: the service. Takes the store, starts the sinks, runs the job until it is told to
 //! stop or has done what it was asked for.
 
 mod origin;
@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use seismic_pipeline::{Dedupe, Finish, From, Progress, Rules, RunJob, Settings, Time};
-use seismic_queue::{Home, Job, Queue, Topic, patiently};
+use seismic_queue::{Job, JobStore, Queue, Topic, patiently};
 use seismic_sinks::{Relay, Spec};
 
 use self::origin::Origin;
@@ -31,10 +31,10 @@ pub struct Args {
     /// Topic to read
     #[arg(long, value_name = "NAME", default_value = "seismic-data-topic")]
     topic: String,
-    /// Topic of result rows, in the home
+    /// Topic of result rows, in the store
     #[arg(long, value_name = "NAME", default_value = "seismic-agg-topic")]
     result_topic: String,
-    /// Topic of dead letters, in the home
+    /// Topic of dead letters, in the store
     #[arg(long, value_name = "NAME", default_value = "seismic-dead-topic")]
     dead_topic: String,
     /// Where results are shown: console, csv, csv:DIR or, on the queue's own cluster,
@@ -209,8 +209,8 @@ fn run_until(args: &Args, stop: &Arc<AtomicBool>) -> anyhow::Result<Outcome> {
         true => args.place.open_queue_of(&args.topic),
         false => args.place.open_queue(),
     })?;
-    let home = patiently(stop, || args.place.open_home_as(args.slot.as_deref()))?;
-    let home: Arc<dyn Home> = home.into();
+    let store = patiently(stop, || args.place.open_store_as(args.slot.as_deref()))?;
+    let store: Arc<dyn JobStore> = store.into();
     let Some(input) = find_topic(&*queue, args, stop)? else {
         return Ok(Outcome::Fine);
     };
@@ -223,16 +223,16 @@ fn run_until(args: &Args, stop: &Arc<AtomicBool>) -> anyhow::Result<Outcome> {
     };
     let origin = args.origin.open(&args.place)?;
     if args.accept_partitions {
-        partitions::accept((&*queue, &*home), &job, &settings, stop)?;
+        partitions::accept((&*queue, &*store), &job, &settings, stop)?;
     }
-    let owner = patiently(stop, || home.own(&job))?;
+    let lease = patiently(stop, || store.acquire(&job))?;
     let began = Instant::now();
     let progress = Arc::new(Progress::default());
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let run_job = RunJob {
         queue: &*queue,
-        home: &*home,
-        owner: &*owner,
+        store: &*store,
+        lease: &*lease,
         job: &job,
         slots: args.slots.unwrap_or(cores),
         settings: &settings,
@@ -241,7 +241,7 @@ fn run_until(args: &Args, stop: &Arc<AtomicBool>) -> anyhow::Result<Outcome> {
         origin.set(run_job, stop)?;
     }
     thread::scope(|scope| {
-        let relays = match relays(&home, args, &progress, stop) {
+        let relays = match relays(&store, args, &progress, stop) {
             // Stopped while it waited for what a sink needs: nothing was begun.
             Err(_) if stop.load(Ordering::Relaxed) => return Ok(()),
             relays => relays?,
@@ -249,7 +249,7 @@ fn run_until(args: &Args, stop: &Arc<AtomicBool>) -> anyhow::Result<Outcome> {
         let sinks = Sinks::start(scope, relays, stop);
         let ran = seismic_pipeline::run(run_job, stop, &progress);
         let is_done = ran.is_ok() && !stop.load(Ordering::Relaxed);
-        let shown = sinks.end(&*home, is_done, stop);
+        let shown = sinks.end(&*store, is_done, stop);
         ran?;
         shown.map_err(|error| match args.is_bounded() && !is_done {
             // A closed pipe is no failure of a service, but this run was asked for all of it.
@@ -265,20 +265,20 @@ fn run_until(args: &Args, stop: &Arc<AtomicBool>) -> anyhow::Result<Outcome> {
 
 /// Opens all sinks: one that cannot work stops the run before it has begun.
 fn relays<'a>(
-    home: &'a Arc<dyn Home>,
+    store: &'a Arc<dyn JobStore>,
     args: &Args,
     progress: &Arc<Progress>,
     stop: &AtomicBool,
 ) -> anyhow::Result<Vec<(Spec, Relay<'a>)>> {
-    let context = seismic_sinks::Context::of(&**home)?;
-    let context = context.at(args.place.queue.clone(), Arc::clone(home));
+    let context = seismic_sinks::Context::of(&**store)?;
+    let context = context.at(args.place.queue.clone(), Arc::clone(store));
     let mut relays = Vec::new();
     for spec in &args.sinks {
         let open = || {
             let sink = seismic_sinks::open(spec, &context)?;
             Ok(if sink.keeps_position() { sink } else { Box::new(Own::new(sink, progress)) })
         };
-        relays.push((spec.clone(), begin(&**home, stop, open)?));
+        relays.push((spec.clone(), begin(&**store, stop, open)?));
     }
     Ok(relays)
 }

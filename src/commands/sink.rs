@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use seismic_queue::{Error, Home, patiently, sleep};
+use seismic_queue::{Error, JobStore, patiently, sleep};
 use seismic_sinks::{Context, Spec};
 
 use super::sinks::{Sinks, begin};
@@ -40,39 +40,39 @@ pub struct Args {
 /// Runs the sink until it is stopped.
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     let stop = signal::stop_flag()?;
-    let home = match patiently(&stop, || args.place.open_home()) {
+    let store = match patiently(&stop, || args.place.open_store()) {
         // Stopped while it waited for what was busy: nothing was begun.
         Err(_) if stop.load(Ordering::Relaxed) => return Ok(Outcome::Fine),
-        opened => Arc::<dyn Home>::from(opened?),
+        opened => Arc::<dyn JobStore>::from(opened?),
     };
-    let Some(context) = find_job(&*home, args, &stop)? else { return Ok(Outcome::Fine) };
-    let context = context.at(args.place.queue.clone(), Arc::clone(&home));
+    let Some(context) = find_job(&*store, args, &stop)? else { return Ok(Outcome::Fine) };
+    let context = context.at(args.place.queue.clone(), Arc::clone(&store));
     // Again when the job has taken partitions: their rows are shown too.
-    while show(args, &*home, &context, &stop)? {}
+    while show(args, &*store, &context, &stop)? {}
     Ok(Outcome::Fine)
 }
 
 /// Shows rows until it is stopped; `true` when the topic has got partitions meanwhile.
 fn show(
     args: &Args,
-    home: &dyn Home,
+    store: &dyn JobStore,
     context: &Context,
     stop: &AtomicBool,
 ) -> anyhow::Result<bool> {
-    let relay = match begin(home, stop, || seismic_sinks::open(&args.sink, context)) {
+    let relay = match begin(store, stop, || seismic_sinks::open(&args.sink, context)) {
         Err(_) if stop.load(Ordering::Relaxed) => return Ok(false),
         begun => begun?,
     };
     let partitions = relay.position().len();
     let is_wider = || {
-        let topic = home.topics().topic(&context.topic);
+        let topic = store.topics().topic(&context.topic);
         // Who cannot be asked is asked again.
         topic.is_ok_and(|topic| topic.partitions as usize > partitions)
     };
     thread::scope(|scope| {
         let sinks = Sinks::start(scope, vec![(args.sink.clone(), relay)], stop);
         if args.until_caught_up {
-            sinks.after_what_is_committed(home)?;
+            sinks.after_what_is_committed(store)?;
             sinks.join(true, stop)?;
         } else {
             while !stop.load(Ordering::Relaxed) && !is_wider() {
@@ -85,23 +85,23 @@ fn show(
     })
 }
 
-/// What the home says of its rows. A service waits until there is a job; `None` when it was stopped
+/// What the store says of its rows. A service waits until there is a job; `None` when it was stopped
 /// meanwhile.
 fn find_job(
-    home: &dyn Home,
+    store: &dyn JobStore,
     args: &Args,
     stop: &AtomicBool,
 ) -> seismic_queue::Result<Option<Context>> {
     let mut is_told = args.quiet;
     let found = || {
-        let view = home.view()?;
+        let view = store.view()?;
         let topic = view.job.result_topic;
-        home.topics().topic(&topic)?;
-        Ok(Context { home_id: view.id, topic, queue: None, home: None })
+        store.topics().topic(&topic)?;
+        Ok(Context { store_id: view.id, topic, queue: None, store: None })
     };
     while !stop.load(Ordering::Relaxed) {
         match patiently(stop, &found) {
-            Err(Error::HomeMissing { .. } | Error::TopicMissing { .. })
+            Err(Error::StoreMissing { .. } | Error::TopicMissing { .. })
                 if !args.until_caught_up => {}
             found => return found.map(Some),
         }
@@ -109,7 +109,7 @@ fn find_job(
             tell(format_args!(
                 "waiting for a job of group {:?} in {}",
                 args.place.group,
-                home.name()
+                store.name()
             ));
             is_told = true;
         }

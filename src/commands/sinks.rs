@@ -7,7 +7,7 @@ use std::thread::{self, Scope, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use seismic_queue::{Home, Span, patiently_by};
+use seismic_queue::{JobStore, Span, patiently_by};
 use seismic_sinks::{Finish, Relay, Sink, Spec};
 
 use crate::out::tell;
@@ -15,17 +15,17 @@ use crate::out::tell;
 /// After a stop, sinks may still write what is committed for this long.
 const SINK_PATIENCE: Duration = Duration::from_millis(1_500);
 
-/// Opens a sink that shows the rows of `home`, and lets it recover. What may pass is waited for, as a
+/// Opens a sink that shows the rows of `store`, and lets it recover. What may pass is waited for, as a
 /// broker that is busy.
 ///
 /// # Errors
 /// What the sink says; after a stop also what might have passed.
 pub fn begin<'a>(
-    home: &'a dyn Home,
+    store: &'a dyn JobStore,
     stop: &AtomicBool,
     open: impl Fn() -> seismic_sinks::Result<Box<dyn Sink>>,
 ) -> seismic_sinks::Result<Relay<'a>> {
-    patiently_by(seismic_sinks::Error::kind, stop, || Relay::new(home, open()?))
+    patiently_by(seismic_sinks::Error::kind, stop, || Relay::new(store, open()?))
 }
 
 /// Running sinks. Dropping them ends them.
@@ -63,9 +63,9 @@ impl<'scope> Sinks<'scope> {
     }
 
     /// Ends each once it has shown what is committed now.
-    pub fn after_what_is_committed(&self, home: &dyn Home) -> seismic_queue::Result<()> {
+    pub fn after_what_is_committed(&self, store: &dyn JobStore) -> seismic_queue::Result<()> {
         // As committed: a log may go on behind the last row.
-        let ends: Vec<Span> = home.view()?.partitions.iter().map(|part| part.rows).collect();
+        let ends: Vec<Span> = store.view()?.partitions.iter().map(|part| part.rows).collect();
         self.running.iter().for_each(|sink| sink.finish.after(ends.clone()));
         Ok(())
     }
@@ -77,8 +77,8 @@ impl<'scope> Sinks<'scope> {
 
     /// Lets every sink write what is committed: all of it when the run `is_done`, else as much as
     /// a stop has time for.
-    pub fn end(self, home: &dyn Home, is_done: bool, stop: &AtomicBool) -> anyhow::Result<()> {
-        self.after_what_is_committed(home)?;
+    pub fn end(self, store: &dyn JobStore, is_done: bool, stop: &AtomicBool) -> anyhow::Result<()> {
+        self.after_what_is_committed(store)?;
         self.join(is_done, stop)
     }
 

@@ -32,19 +32,19 @@ pub struct Args {
 /// Shows the job.
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     // In this order: looking at a job that is not there makes no queue either.
-    let home = args.place.open_home()?;
-    let view = home.view()?;
+    let store = args.place.open_store()?;
+    let view = store.view()?;
     let queue = args.place.open_queue_of(&view.job.input.name)?;
     let input = queue.topic(&view.job.input.name)?;
     view.job.input.is_still(&input, &queue.name())?;
     let spans = queue.spans(&input)?;
-    let look = || sensors::look(&*queue, home.topics(), &view, args.last);
+    let look = || sensors::look(&*queue, store.topics(), &view, args.last);
     let health = args.sensors.then(look).transpose()?;
     let mut pinned = Pinned::of(&*queue, &input, false)?;
     for topic in view.job.topics() {
-        pinned.extend(Pinned::of(home.topics(), &home.topics().topic(topic)?, true)?);
+        pinned.extend(Pinned::of(store.topics(), &store.topics().topic(topic)?, true)?);
     }
-    let members = home.members()?;
+    let members = store.members()?;
     let status = Status::new(view, &spans, pinned)?;
     if args.json {
         let mut all = status.json();

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use seismic_pipeline::Entry;
 use seismic_pipeline::verify::{Proved, Report, verify};
-use seismic_queue::Home;
+use seismic_queue::JobStore;
 use seismic_sinks::Spec;
 use serde_json::json;
 
@@ -39,14 +39,14 @@ pub struct Args {
 /// Proves the job; code 3 when something differs.
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     // In this order: looking at a job that is not there makes no queue either.
-    let home = args.place.open_home()?;
-    let queue = args.place.open_queue_of(&home.view()?.job.input.name)?;
+    let store = args.place.open_store()?;
+    let queue = args.place.open_queue_of(&store.view()?.job.input.name)?;
     let bar = progress_bar();
     let began = Instant::now();
-    let mut report = verify(&*queue, &*home, args.complete, &mut |messages| bar.inc(messages))?;
+    let mut report = verify(&*queue, &*store, args.complete, &mut |messages| bar.inc(messages))?;
     let mut sinks = Vec::new();
     for spec in &args.sinks {
-        sinks.push((spec, check_sink(spec, &args.place, &*home, &mut report)?));
+        sinks.push((spec, check_sink(spec, &args.place, &*store, &mut report)?));
     }
     bar.finish_and_clear();
     if args.json {
@@ -60,14 +60,14 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
 fn check_sink(
     spec: &Spec,
     place: &Place,
-    home: &dyn Home,
+    store: &dyn JobStore,
     report: &mut Report,
 ) -> anyhow::Result<u64> {
     match (spec.scheme(), &place.queue) {
-        ("csv", _) => sink::compare(Path::new(spec.target()), home, report),
+        ("csv", _) => sink::compare(Path::new(spec.target()), store, report),
         #[cfg(feature = "rocketmq")]
         ("rocketmq", seismic_queue::Url::RocketMq(nameservers)) => {
-            rocketmq::compare(nameservers, spec.target(), home, report)
+            rocketmq::compare(nameservers, spec.target(), store, report)
         }
         ("rocketmq", _) => Err(Usage(format!("--sink {spec} needs --queue rocketmq://…")).into()),
         _ => Err(Usage(format!("--sink {spec} keeps nothing that could be compared")).into()),
@@ -214,9 +214,9 @@ fn as_json(report: &Report, sinks: &[(&Spec, u64)]) -> serde_json::Value {
 /// The job and checkpoint that a fork came from.
 fn forked_from(proved: &Proved) -> Option<serde_json::Value> {
     match &proved.fork {
-        Some(Entry::Fork { group, home, checkpoint, .. }) => Some(json!({
+        Some(Entry::Fork { group, store, checkpoint, .. }) => Some(json!({
             "group": group,
-            "home": home,
+            "home": store,
             "checkpoint": checkpoint,
             "position": proved.began.map(|at| at.0),
         })),

@@ -15,7 +15,7 @@ const FILE_BYTES: u64 = 64 << 10;
 
 /// Options that are deeds: what somebody decides once must not be done again by a file that stays.
 const DEEDS: [&str; 6] =
-    ["accept-loss", "accept-partitions", "from-checkpoint", "of-group", "of-home", "rewind"];
+    ["accept-loss", "accept-partitions", "from-checkpoint", "of-group", "of-store", "rewind"];
 
 /// Options that say nothing of a job.
 const NONE_OF_A_JOB: [&str; 3] = ["help", "job", "version"];

@@ -4,11 +4,11 @@
 use rusqlite::Connection;
 use rustix::process::Signal;
 
-use super::trial::{HOME, Trial};
+use super::trial::{STORE, Trial};
 
 impl Trial {
     fn tamper(&self, sql: &str) -> usize {
-        let db = Connection::open(self.stage.path(HOME)).unwrap();
+        let db = Connection::open(self.stage.path(STORE)).unwrap();
         db.busy_timeout(std::time::Duration::from_secs(60)).unwrap();
         db.execute(sql, []).unwrap()
     }
@@ -68,7 +68,7 @@ fn without_any_checkpoint_the_job_begins_with_its_journal() {
 
 #[test]
 fn progress_of_other_rules_and_files_of_another_version_are_refused() {
-    let mut trial = Trial::new(20, "progress of other rules; a home of another version");
+    let mut trial = Trial::new(20, "progress of other rules; a store of another version");
     let load = trial.load();
     trial.start().stop(Signal::TERM).ok();
     for (option, value) in [("--dedupe", "time"), ("--max-ahead-ms", "1"), ("--time", "ingest")] {
@@ -77,7 +77,7 @@ fn progress_of_other_rules_and_files_of_another_version_are_refused() {
         trial.line.tries += 1;
     }
     let version = |trial: &Trial, set: &str| {
-        let db = Connection::open(trial.stage.path(HOME)).unwrap();
+        let db = Connection::open(trial.stage.path(STORE)).unwrap();
         let now: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
         db.execute_batch(&format!("PRAGMA user_version = {set}")).unwrap();
         now.to_string()

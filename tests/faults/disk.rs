@@ -1,4 +1,4 @@
-//! Fault 10: the disk is full, under the queue, the home or the CSV folder. Everything waits, says
+//! Fault 10: the disk is full, under the queue, the store or the CSV folder. Everything waits, says
 //! so, and goes on when there is space again.
 //!
 //! Real small disks need the right to mount one (root on Linux); without it those tests say that
@@ -56,19 +56,19 @@ impl Drop for Disk {
 }
 
 #[test]
-fn a_full_disk_under_queue_and_home_is_waited_for() {
-    let trial = Trial::new(10, "a real disk full under queue and home");
+fn a_full_disk_under_queue_and_store_is_waited_for() {
+    let trial = Trial::new(10, "a real disk full under queue and store");
     let Some(disk) = Disk::mount(&trial.stage, "output", MIB) else { return };
     fill_and_free(trial, &disk, "tried again", "goes on");
 }
 
 #[test]
-fn a_full_disk_under_the_home_is_waited_for() {
-    let mut trial = Trial::new(10, "a real disk full under the home");
+fn a_full_disk_under_the_store_is_waited_for() {
+    let mut trial = Trial::new(10, "a real disk full under the store");
     let Some(disk) = Disk::mount(&trial.stage, "disk", MIB) else { return };
-    trial.home = "disk/home.db".to_owned();
-    trial.stage.place = ["--home", "sqlite:disk/home.db"].map(str::to_owned).to_vec();
-    fill_and_free(trial, &disk, "it is tried again", "the home goes on");
+    trial.store = "disk/home.db".to_owned();
+    trial.stage.place = ["--store", "sqlite:disk/home.db"].map(str::to_owned).to_vec();
+    fill_and_free(trial, &disk, "it is tried again", "the store goes on");
 }
 
 #[test]

@@ -6,8 +6,8 @@ use rustix::process::Signal;
 use super::trial::Trial;
 
 #[test]
-fn a_failed_fsync_of_the_home_ends_the_run_and_the_next_one_asks_what_is_there() {
-    let trial = Trial::new(12, "fsync of the home fails, with and without what it should keep");
+fn a_failed_fsync_of_the_store_ends_the_run_and_the_next_one_asks_what_is_there() {
+    let trial = Trial::new(12, "fsync of the store fails, with and without what it should keep");
     fail_fsyncs(trial, &["sqlite-fsync=N*off->return(lost)", "sqlite-fsync=N*off->return"]);
 }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 pub struct Line {
     /// Its number in the list of faults.
     pub fault: u32,
-    /// Which queue and home it was done to.
+    /// Which queue and store it was done to.
     pub place: &'static str,
     /// What was done, for people.
     pub what: String,

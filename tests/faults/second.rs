@@ -1,15 +1,15 @@
-//! Fault 21: a second service on a home or a CSV folder that has one is refused, each time, with
+//! Fault 21: a second service on a store or a CSV folder that has one is refused, each time, with
 //! the first one's name, and does it no harm.
 
 use super::trial::Trial;
 use crate::stage::wait_until;
 
 #[test]
-fn a_second_service_on_one_home_is_refused_and_harms_nothing() {
-    start_a_second(Trial::new(21, "a second service on a home that has one"));
+fn a_second_service_on_one_store_is_refused_and_harms_nothing() {
+    start_a_second(Trial::new(21, "a second service on a store that has one"));
 }
 
-/// Starts a second service on the home again and again, also while the first one is asleep.
+/// Starts a second service on the store again and again, also while the first one is asleep.
 pub fn start_a_second(mut trial: Trial) {
     let load = trial.load();
     let mut consumer = trial.start();
@@ -36,7 +36,7 @@ pub fn start_a_second(mut trial: Trial) {
 #[test]
 fn a_second_service_on_one_csv_folder_is_refused_and_harms_nothing() {
     let mut trial =
-        Trial::new(21, "a second service, of another home, on a CSV folder that has one");
+        Trial::new(21, "a second service, of another store, on a CSV folder that has one");
     let load = trial.load();
     let mut consumer = trial.start();
     for _ in 0..Trial::rounds(3) {
@@ -48,7 +48,7 @@ fn a_second_service_on_one_csv_folder_is_refused_and_harms_nothing() {
         trial.line.tries += 1;
     }
     consumer.stop(rustix::process::Signal::TERM).ok();
-    // And when the first is gone, the folder is still that of its home.
+    // And when the first is gone, the folder is still that of its store.
     let stderr = trial.stage.refused(&trial.job(&["--group", "other", "--drain"]), 2);
     assert!(stderr.contains("csv"), "{stderr}");
     trial.prove(load);
@@ -56,7 +56,7 @@ fn a_second_service_on_one_csv_folder_is_refused_and_harms_nothing() {
 
 #[test]
 fn two_services_that_begin_at_once_make_one_job() {
-    let mut trial = Trial::new(21, "two services that begin at the same moment on one home");
+    let mut trial = Trial::new(21, "two services that begin at the same moment on one store");
     let load = trial.load();
     trial.start().stop(rustix::process::Signal::TERM).ok();
     for _ in 0..Trial::rounds(4) {
@@ -71,9 +71,9 @@ fn two_services_that_begin_at_once_make_one_job() {
         let refused = refused.unwrap();
         let done = both[refused].take().unwrap().wait();
         assert_eq!(done.code, Some(4), "{done}");
-        let mut owner = both[1 - refused].take().unwrap();
-        trial.wait_for_rows(&mut owner, before);
-        owner.stop(rustix::process::Signal::TERM).ok();
+        let mut lease = both[1 - refused].take().unwrap();
+        trial.wait_for_rows(&mut lease, before);
+        lease.stop(rustix::process::Signal::TERM).ok();
         trial.line.tries += 1;
     }
     trial.prove(load);

@@ -70,21 +70,21 @@ fn a_console_that_nobody_reads_never_stalls_windows() {
 
 #[test]
 fn commits_that_do_not_come_through_pause_the_source_and_close_nothing() {
-    let trial = Trial::new(18, "a home that takes no commits: the source pauses");
+    let trial = Trial::new(18, "a store that takes no commits: the source pauses");
     // So many rows that what may wait for a commit is soon full, and a short idle timeout.
     let trial = trial.option("--window-ms", "1").option("--lateness-ms", "0");
     let mut trial = trial.option("--idle-timeout-ms", "1500").too_large();
     let load = trial.load_with("--rate 40000 --sensors 500 --pack 50 --anomaly-percent 0");
     let mut consumer = trial.start();
-    let home = Connection::open(trial.stage.path(&trial.home)).unwrap();
-    home.busy_timeout(Duration::from_secs(60)).unwrap();
-    home.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let store = Connection::open(trial.stage.path(&trial.store)).unwrap();
+    store.busy_timeout(Duration::from_secs(60)).unwrap();
+    store.execute_batch("BEGIN IMMEDIATE").unwrap();
     // Longer than the idle timeout, and than what may wait takes to be full.
     let_it_work(Duration::from_secs(5));
     bound_memory(&mut trial, &consumer);
     trial.line.tries += 1;
     consumer = trial.flows_again(|_| {
-        drop(home);
+        drop(store);
         consumer
     });
     consumer.stop(Signal::TERM).ok();

@@ -13,7 +13,7 @@ use rustix::process::Signal;
 
 use super::disk::Disk;
 use super::publisher::{Publisher, record};
-use super::trial::{HOME, QUEUE, Trial};
+use super::trial::{QUEUE, STORE, Trial};
 use crate::stage::{DATA, Running, let_it_work};
 use crate::truth::Ends;
 
@@ -159,7 +159,7 @@ impl Soak {
         let len = |name: &str| {
             std::fs::metadata(self.trial.stage.path(name)).map_or(0, |file| file.len())
         };
-        let wal = len(&format!("{QUEUE}-wal")).max(len(&format!("{HOME}-wal")));
+        let wal = len(&format!("{QUEUE}-wal")).max(len(&format!("{STORE}-wal")));
         let (queue, memory_kib) = (len(QUEUE), self.consumer.memory_kib());
         self.sizes.push(Size { queue, wal, memory_kib });
     }

@@ -8,15 +8,15 @@ use std::path::Path;
 
 use rustix::process::Signal;
 
-use super::trial::{HOME, QUEUE, Trial};
+use super::trial::{QUEUE, STORE, Trial};
 use crate::stage::csv_files;
 
 const LOAD: &str = "--rate 10000 --sensors 50 --pack 5";
 
 #[test]
-fn torn_tails_of_queue_home_and_csv_are_taken_away() {
+fn torn_tails_of_queue_store_and_csv_are_taken_away() {
     let mut trial =
-        Trial::new(11, "garbage and torn pages after the flushed end of queue, home, CSV");
+        Trial::new(11, "garbage and torn pages after the flushed end of queue, store, CSV");
     for _ in 0..Trial::rounds(4) {
         let load = trial.load_with(LOAD);
         let running = trial.start();
@@ -25,7 +25,7 @@ fn torn_tails_of_queue_home_and_csv_are_taken_away() {
         trial.stop_reader();
         trial.kill(running);
         assert!(load.kill());
-        for file in [format!("{QUEUE}-wal"), format!("{HOME}-wal")] {
+        for file in [format!("{QUEUE}-wal"), format!("{STORE}-wal")] {
             tear(&mut trial, &file);
         }
         let row = b"S001,1700000000000,17000000";

@@ -6,7 +6,7 @@
 //! reader must have seen exactly the rows that one sees who comes later.
 //!
 //! The log is in the embedded queue or in RocketMQ; then the sink is a topic there, of which those
-//! who read it by the rule must get each row once. The home is a file of its own either way.
+//! who read it by the rule must get each row once. The store is a file of its own either way.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -25,7 +25,7 @@ use crate::lines::fingerprints;
 use crate::stage::{DEAD, Done, ROWS, Running, Stage, let_it_work, wait_until};
 use crate::truth::{self, Ends, int};
 
-pub const HOME: &str = "output/queue.seismic.home.db";
+pub const STORE: &str = "output/queue.seismic.home.db";
 pub const QUEUE: &str = "output/queue.db";
 
 /// The consumer: short windows, so that at any moment one is about to be closed.
@@ -46,8 +46,8 @@ pub struct Trial {
     pub stage: Stage,
     pub dice: Dice,
     pub line: Line,
-    /// The home's file.
-    pub home: String,
+    /// The store's file.
+    pub store: String,
     /// URL at which the consumer finds the queue, where that is another way than everyone's.
     way: Option<String>,
     job: Vec<String>,
@@ -67,7 +67,7 @@ impl Trial {
             stage: Stage::new(),
             dice: Dice::new(),
             line: Line::new(fault, what),
-            home: HOME.to_owned(),
+            store: STORE.to_owned(),
             way: None,
             job: JOB.map(str::to_owned).to_vec(),
             reader: None,
@@ -79,8 +79,8 @@ impl Trial {
 
     /// The log is the topic `data` of the queue at that URL, and the sink is `sink`.
     pub fn on(mut self, url: &str, data: &str, sink: &str) -> Self {
-        let home = format!("sqlite:{HOME}");
-        self.stage.place = ["--queue", url, "--home", &home].map(str::to_owned).to_vec();
+        let store = format!("sqlite:{STORE}");
+        self.stage.place = ["--queue", url, "--store", &store].map(str::to_owned).to_vec();
         self.stage.data = data.to_owned();
         self.option("--topic", data).option("--sink", sink)
     }
@@ -188,13 +188,13 @@ impl Trial {
     pub fn rows(&self) -> u64 {
         let count = || {
             let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
-            let db = Connection::open_with_flags(self.stage.path(&self.home), flags)?;
+            let db = Connection::open_with_flags(self.stage.path(&self.store), flags)?;
             db.busy_timeout(Duration::from_secs(60))?;
             let sql = "SELECT sum(p.next) FROM partition p JOIN topic t ON p.topic = t.id
                        WHERE t.name = ?1";
             db.query_row(sql, [ROWS], |row| row.get(0))
         };
-        // There is no home yet, or nothing in it.
+        // There is no store yet, or nothing in it.
         count().unwrap_or(0)
     }
 

@@ -37,7 +37,7 @@ fn a_sink_of_its_own_that_is_killed_again_and_again_has_every_row_of_all_workers
     let known = trial.stage.status();
     let sinks = known["sinks"].as_array().unwrap();
     let is_ours = |sink: &Value| text(sink, "sink").ends_with("/rows");
-    assert!(sinks.iter().any(is_ours), "the home knows how far it is: {known}");
+    assert!(sinks.iter().any(is_ours), "the store knows how far it is: {known}");
     for worker in workers {
         ended_with(&worker.stop_within(Signal::TERM, STOP_LIMIT), 0);
     }

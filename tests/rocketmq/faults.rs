@@ -82,9 +82,9 @@ fn a_slow_sink_never_stalls_windows() {
 }
 
 #[test]
-fn a_second_service_on_one_home_is_refused_and_harms_nothing() {
+fn a_second_service_on_one_store_is_refused_and_harms_nothing() {
     let Some(rocketmq) = RocketMq::shared() else { return };
-    second::start_a_second(trial(&rocketmq, 21, "a second service on a home that has one"));
+    second::start_a_second(trial(&rocketmq, 21, "a second service on a store that has one"));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! killed, cut, or taken away in between. Skipped, loudly, where no broker can be started.
 //!
 //! Faults are tried as on the embedded queue, by the same [`Trial`]: the log and the sink are topics of
-//! RocketMQ, the home is a file.
+//! RocketMQ, the store is a file.
 
 mod cluster;
 mod faults;

@@ -46,7 +46,7 @@ fn a_job_whose_network_is_cut_stands_still_or_is_slow_goes_on_when_it_is_back() 
     let done = consumer.stop(Signal::TERM).ok();
     assert!(
         !done.stderr.contains("is busy"),
-        "job and sink wait for each other at the home: {done}"
+        "job and sink wait for each other at the store: {done}"
     );
     trial.prove(load);
 }

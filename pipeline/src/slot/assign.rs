@@ -25,7 +25,7 @@ impl Slot<'_> {
     /// Loads the partitions, makes their engines, and starts the source where they stand.
     pub(super) fn assigned(&mut self, partitions: &[Partition]) -> Result<()> {
         self.commit_all()?;
-        let loaded = self.lane.load(self.source.claim(), partitions.to_vec())?;
+        let loaded = self.lane.load(self.source.fencing_token(), partitions.to_vec())?;
         for recovered in &loaded {
             let partition = recovered.partition;
             for reason in &recovered.passed_over {
@@ -115,7 +115,7 @@ impl Slot<'_> {
         Ok(())
     }
 
-    /// Throws the engines away and makes them again from what the home knows.
+    /// Throws the engines away and makes them again from what the store knows.
     pub(super) fn rebuild(&mut self) -> Result<()> {
         let partitions: Vec<_> = self.parts.keys().copied().collect();
         let targets: Vec<_> = self.parts.values().map(|part| part.target).collect();

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
-use seismic_queue::memory::{Memory, MemoryHome};
-use seismic_queue::{Home as _, Job, Queue as _};
+use seismic_queue::memory::{Memory, MemoryStore};
+use seismic_queue::{Job, JobStore as _, Queue as _};
 
 use super::*;
 use crate::clock::Monotonic;
@@ -12,7 +12,7 @@ use crate::lane::Threaded;
 
 #[test]
 fn a_slot_does_not_end_before_the_others_of_its_worker_know_what_is_theirs() {
-    let (queue, home) = (Memory::new(), MemoryHome::new());
+    let (queue, store) = (Memory::new(), MemoryStore::new());
     let input = queue.create("in", 1).unwrap();
     let job = Job {
         group: "g".to_owned(),
@@ -21,7 +21,7 @@ fn a_slot_does_not_end_before_the_others_of_its_worker_know_what_is_theirs() {
         dead_topic: "dead".to_owned(),
         rollup_topics: Vec::new(),
     };
-    let owner = home.own(&job).unwrap();
+    let lease = store.acquire(&job).unwrap();
     let settings = Settings { finish: Finish::CaughtUp, ..Settings::default() };
     let positions = || Ok(vec![Some(Offset(0))]);
     let unplaced = AtomicUsize::new(2);
@@ -40,7 +40,7 @@ fn a_slot_does_not_end_before_the_others_of_its_worker_know_what_is_theirs() {
         shared: Some(&shared),
     };
     let source = queue.source(&input, &[Partition(0)]).unwrap();
-    let lane = Threaded::start(owner.committer().unwrap(), Arc::clone(&stop));
+    let lane = Threaded::start(lease.committer().unwrap(), Arc::clone(&stop));
     let mut slot = Slot::new(slot_job, source, Box::new(lane));
 
     for turn in 0..20 {

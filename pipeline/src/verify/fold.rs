@@ -1,6 +1,8 @@
 //! The proof of one partition.
 
-use seismic_queue::{Batch, Home, Job, Offset, Partition, PartitionView, Progress, Queue, Span};
+use seismic_queue::{
+    Batch, Job, JobStore, Offset, Partition, PartitionView, Progress, Queue, Span,
+};
 
 use super::difference::{Proved, Report};
 use super::idle::IdleCloses;
@@ -15,7 +17,7 @@ use crate::{Counters, Engine, Entry, EntryError, Error, Note, Out, Result};
 /// The fold of one partition and the two topics it is compared with.
 pub(super) struct Fold<'a> {
     queue: &'a dyn Queue,
-    home: &'a dyn Home,
+    store: &'a dyn JobStore,
     job: &'a Job,
     partition: Partition,
     view: &'a PartitionView,
@@ -47,7 +49,7 @@ impl<'a> Fold<'a> {
     /// partitions were added last.
     pub fn new(
         queue: &'a dyn Queue,
-        home: &'a dyn Home,
+        store: &'a dyn JobStore,
         job: &'a Job,
         (partition, view): (Partition, &'a PartitionView),
         progress: &Progress,
@@ -55,7 +57,7 @@ impl<'a> Fold<'a> {
     ) -> Result<Self> {
         let note =
             Note::decode(&progress.note).map_err(|source| Error::Note { partition, source })?;
-        let mut stops = Stops::load(home, partition, view)?;
+        let mut stops = Stops::load(store, partition, view)?;
         let beginning = |(_, entry): &(Offset, &Entry)| {
             matches!(entry, Entry::Start { .. } | Entry::Fork { .. })
         };
@@ -70,7 +72,7 @@ impl<'a> Fold<'a> {
             Some(at) if fork.is_none() && passed.is_none() && stops.reach(at, 0) >= first => {
                 Engine::new(note.rules.clone(), &job.input.name, partition, at)
             }
-            _ => from_checkpoint(home, job, (partition, view), (first, passed), &mut stops)?,
+            _ => from_checkpoint(store, job, (partition, view), (first, passed), &mut stops)?,
         };
         let (from, until) = (engine.position(), progress.next);
         let idle = IdleCloses::of(stops.entries(), from);
@@ -83,10 +85,10 @@ impl<'a> Fold<'a> {
         Ok(Fold {
             before: engine.counters().clone(),
             sides: sides(job, view, (!is_complete).then_some(from)),
-            topics: topics(home, job, partition, view)?,
+            topics: topics(store, job, partition, view)?,
             out: Out::default(),
             queue,
-            home,
+            store,
             job,
             partition,
             view,
@@ -118,7 +120,7 @@ impl<'a> Fold<'a> {
                 format!("the log begins after the job did: {range} on, and so does the journal")
             }
             None => format!(
-                "the home has let go of the head of the journal, with checkpoints that it no longer                  keeps: {range} on. Also where the log has every message, it alone does not say                  when windows were closed for silence"
+                "the store has let go of the head of the journal, with checkpoints that it no longer                  keeps: {range} on. Also where the log has every message, it alone does not say                  when windows were closed for silence"
             ),
         }
     }
@@ -238,7 +240,7 @@ impl<'a> Fold<'a> {
 
     fn make_stops(&mut self, at: Offset, teller: &mut Teller<'_>) -> Result<()> {
         let (engine, out) = (&mut self.engine, &mut self.out);
-        self.checkpoints += self.stops.make(at, self.home, engine, out, teller)?;
+        self.checkpoints += self.stops.make(at, self.store, engine, out, teller)?;
         Ok(())
     }
 
@@ -302,7 +304,7 @@ impl<'a> Fold<'a> {
             }
         };
         let none = vec![0; before.rollups.len()];
-        // What came before a fork lies in the home of the other job.
+        // What came before a fork lies in the store of the other job.
         let (theirs, their_letters, their_rollups) = match (&self.fork, self.began) {
             (Some(Entry::Fork { windows, dead_letters, rollup_rows, .. }), _) => {
                 (*windows, *dead_letters, rollup_rows)
@@ -356,8 +358,8 @@ fn sides(job: &Job, view: &PartitionView, before: Option<Offset>) -> Sides {
     )
 }
 
-fn topics(home: &dyn Home, job: &Job, at: Partition, view: &PartitionView) -> Result<Topics> {
-    let open = |name, span| Topic::open(home, name, at, span);
+fn topics(store: &dyn JobStore, job: &Job, at: Partition, view: &PartitionView) -> Result<Topics> {
+    let open = |name, span| Topic::open(store, name, at, span);
     let rollups = job.rollup_topics.iter().zip(&view.rollups);
     Ok(Topics {
         rows: open(&job.result_topic, view.rows)?,
@@ -369,7 +371,7 @@ fn topics(home: &dyn Home, job: &Job, at: Partition, view: &PartitionView) -> Re
 /// The engine of the oldest checkpoint that the log from `first` on reaches, made after the widening
 /// that is to be `passed`.
 fn from_checkpoint(
-    home: &dyn Home,
+    store: &dyn JobStore,
     job: &Job,
     (partition, view): (Partition, &PartitionView),
     (first, passed): (Offset, Option<Widening>),
@@ -383,7 +385,7 @@ fn from_checkpoint(
             continue;
         }
         let number = info.manifest.checkpoint;
-        let checkpoint = match home.checkpoint(partition, number) {
+        let checkpoint = match store.checkpoint(partition, number) {
             Ok(checkpoint) => checkpoint,
             Err(error) => {
                 tracing::warn!("{error}; a newer checkpoint is tried");

@@ -20,14 +20,14 @@ mod topic;
 
 pub use difference::{Difference, DifferenceKind, Proved, Report};
 
-use seismic_queue::{Home, Partition, Queue};
+use seismic_queue::{JobStore, Partition, Queue};
 
 use self::fold::Fold;
 use self::stops::Widening;
 use crate::deal::deal;
 use crate::{Error, Result};
 
-/// Proves the job of `home` against its input in `queue`. `progress` is told of every batch: the
+/// Proves the job of `store` against its input in `queue`. `progress` is told of every batch: the
 /// number of messages folded.
 ///
 /// With `complete`, a log or journal whose head is gone is an error; else the range that could be proved is
@@ -37,11 +37,11 @@ use crate::{Error, Result};
 /// When something cannot be read or used. Differences are no errors: they are the report.
 pub fn verify(
     queue: &dyn Queue,
-    home: &dyn Home,
+    store: &dyn JobStore,
     complete: bool,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Report> {
-    let view = home.view()?;
+    let view = store.view()?;
     let input = queue.topic(&view.job.input.name)?;
     view.job.input.is_still(&input, &queue.name())?;
     let mut report = Report::default();
@@ -49,7 +49,7 @@ pub fn verify(
         let part = &view.partitions[partition.0 as usize];
         let Some(note) = &part.progress else { return Ok(None) };
         let at = (partition, part);
-        let fold = Fold::new(queue, home, &view.job, at, note, after_widenings)?;
+        let fold = Fold::new(queue, store, &view.job, at, note, after_widenings)?;
         if complete && !fold.is_complete() {
             return Err(Error::Partial { complete: "--complete", what: fold.describe() });
         }

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use seismic_queue::{CheckpointInfo, Home, Kind, Offset, Partition, PartitionView};
+use seismic_queue::{CheckpointInfo, JobStore, Kind, Offset, Partition, PartitionView};
 
 use super::teller::Teller;
 use crate::{Engine, Entry, Error, Out, Result};
@@ -42,13 +42,13 @@ pub(super) struct Widening {
 
 impl Stops {
     /// The journal and the checkpoints of a view.
-    pub fn load(home: &dyn Home, partition: Partition, view: &PartitionView) -> Result<Stops> {
+    pub fn load(store: &dyn JobStore, partition: Partition, view: &PartitionView) -> Result<Stops> {
         let mut stops = Vec::new();
         for info in &view.checkpoints {
             let (at, sequence) = (info.manifest.position, info.manifest.journal_sequence);
             stops.push(Stop { at, sequence, what: What::Snapshot(info.clone()) });
         }
-        for entry in home.journal(partition, view.journal.clone())? {
+        for entry in store.journal(partition, view.journal.clone())? {
             let sequence = entry.sequence;
             let decoded = Entry::decode(&entry.bytes).map_err(|source| Error::Entry {
                 partition,
@@ -130,7 +130,7 @@ impl Stops {
     pub fn make(
         &mut self,
         at: Offset,
-        home: &dyn Home,
+        store: &dyn JobStore,
         engine: &mut Engine,
         out: &mut Out,
         teller: &mut Teller<'_>,
@@ -146,7 +146,7 @@ impl Stops {
                     sequence: stop.sequence,
                     source,
                 })?,
-                What::Snapshot(info) => equal += compare(&info, home, engine, teller)?,
+                What::Snapshot(info) => equal += compare(&info, store, engine, teller)?,
             }
         }
         Ok(equal)
@@ -156,14 +156,14 @@ impl Stops {
 /// 1 when the snapshot is the engine's state.
 fn compare(
     info: &CheckpointInfo,
-    home: &dyn Home,
+    store: &dyn JobStore,
     engine: &Engine,
     teller: &mut Teller<'_>,
 ) -> Result<u64> {
     let number = info.manifest.checkpoint;
     let mut state = Vec::new();
     engine.snapshot(&mut state);
-    let found = match home.checkpoint(engine.partition(), number) {
+    let found = match store.checkpoint(engine.partition(), number) {
         Ok(checkpoint) if checkpoint.state == state => return Ok(1),
         Ok(checkpoint) => format!("{} bytes that differ from it", checkpoint.state.len()),
         // A running job lets go of its oldest checkpoint when it makes a new one.

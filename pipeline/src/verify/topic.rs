@@ -1,8 +1,8 @@
-//! A topic of the home, read alongside the fold.
+//! A topic of the store, read alongside the fold.
 
 use std::time::Duration;
 
-use seismic_queue::{Batch, Event, Home, Offset, Partition, Reader, Span};
+use seismic_queue::{Batch, Event, JobStore, Offset, Partition, Reader, Span};
 
 use crate::Result;
 
@@ -39,7 +39,7 @@ pub(super) fn next_batch(
     }
 }
 
-/// A topic of the home that is read alongside the fold.
+/// A topic of the store that is read alongside the fold.
 pub(super) struct Topic {
     reader: Box<dyn Reader>,
     spare: Vec<Batch>,
@@ -51,8 +51,13 @@ pub(super) struct Topic {
 
 impl Topic {
     /// Everything that a partition of the topic has.
-    pub fn open(home: &dyn Home, name: &str, partition: Partition, span: Span) -> Result<Self> {
-        let topics = home.topics();
+    pub fn open(
+        store: &dyn JobStore,
+        name: &str,
+        partition: Partition,
+        span: Span,
+    ) -> Result<Self> {
+        let topics = store.topics();
         let reader = topics.reader(&topics.topic(name)?, &[(partition, span.first)])?;
         let (spare, name) = (Vec::new(), name.to_owned());
         Ok(Topic { reader, spare, name, read: span.first, end: span.end })

@@ -87,7 +87,7 @@ fn a_job_that_is_told_to_stop_leaves_nothing_to_replay() {
     std::thread::scope(|scope| {
         let running = scope.spawn(|| stage.run_until(&stop).unwrap());
         let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
-        while stage.home.view().is_err() || stage.committed() < RECORDS {
+        while stage.store.view().is_err() || stage.committed() < RECORDS {
             assert!(std::time::Instant::now() < deadline, "it never reads all");
             std::thread::yield_now();
         }

@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use seismic_pipeline::{Finish, Which};
-use seismic_queue::{Class, Home};
+use seismic_pipeline::{CheckpointRef, Finish};
+use seismic_queue::{Class, JobStore};
 
-use crate::faulty::{Fate, FaultyHome};
+use crate::faulty::{Fate, FaultyStore};
 use crate::stage::{RECORDS, Stage};
 
 /// Runs the job as a service while `act` does something beside it.
@@ -17,7 +17,7 @@ fn beside_a_service<T>(stage: &Stage, act: impl FnOnce() -> T) -> T {
     thread::scope(|scope| {
         let job = scope.spawn(|| stage.run_until(&stop).map(drop));
         wait_until("the job has read everything", || {
-            stage.home.view().is_ok() && stage.committed() == RECORDS
+            stage.store.view().is_ok() && stage.committed() == RECORDS
         });
         let done = act();
         stop.store(true, Ordering::Relaxed);
@@ -34,21 +34,21 @@ fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-fn service(home: impl Home + 'static) -> Stage {
-    let mut stage = Stage::with_home(Box::new(home));
+fn service(store: impl JobStore + 'static) -> Stage {
+    let mut stage = Stage::with_store(Box::new(store));
     stage.settings.finish = Finish::Never;
     stage
 }
 
 #[test]
 fn a_running_job_takes_the_checkpoint_that_is_asked_for() {
-    let stage = service(FaultyHome::new(|_| Fate::Made));
+    let stage = service(FaultyStore::new(|_| Fate::Made));
     beside_a_service(&stage, || {
-        stage.home.ask("quake").unwrap();
-        wait_until("every partition has answered", || stage.home.asked().unwrap().is_empty());
+        stage.store.ask("quake").unwrap();
+        wait_until("every partition has answered", || stage.store.asked().unwrap().is_empty());
     });
-    let view = stage.home.view().unwrap();
-    let named = Which::Name("quake".into()).in_all(&view).unwrap();
+    let view = stage.store.view().unwrap();
+    let named = CheckpointRef::Name("quake".into()).in_all(&view).unwrap();
     for (info, part) in named.iter().zip(&view.partitions) {
         assert_eq!(info.manifest.position, part.progress.as_ref().unwrap().next);
         assert_eq!(info.class, Some(Class::Newest));
@@ -61,19 +61,19 @@ fn commits_that_go_wrong_only_delay_the_answer() {
     for fate in [Fate::Busy, Fate::MadeUnheard, Fate::LostUnheard] {
         // Every third commit, and so also some that carry an answer.
         let mut commits = 0;
-        let stage = service(FaultyHome::new(move |_| {
+        let stage = service(FaultyStore::new(move |_| {
             commits += 1;
             if commits > 1 && commits % 3 == 2 { fate } else { Fate::Made }
         }));
         beside_a_service(&stage, || {
             for name in ["one", "two", "three"] {
-                stage.home.ask(name).unwrap();
-                wait_until("it is whole", || stage.home.asked().unwrap().is_empty());
+                stage.store.ask(name).unwrap();
+                wait_until("it is whole", || stage.store.asked().unwrap().is_empty());
             }
         });
-        let view = stage.home.view().unwrap();
+        let view = stage.store.view().unwrap();
         for name in ["one", "two", "three"] {
-            Which::Name(name.into()).in_all(&view).unwrap();
+            CheckpointRef::Name(name.into()).in_all(&view).unwrap();
         }
         assert!(stage.verify().is_fine(), "{fate:?}");
     }
@@ -83,11 +83,11 @@ fn commits_that_go_wrong_only_delay_the_answer() {
 fn a_name_that_is_not_whole_or_not_there_is_refused_with_the_partitions() {
     let stage = Stage::new();
     stage.run().unwrap();
-    stage.home.ask("quake").unwrap();
-    let view = stage.home.view().unwrap();
-    let not_whole = Which::Name("quake".into()).in_all(&view).unwrap_err().to_string();
+    stage.store.ask("quake").unwrap();
+    let view = stage.store.view().unwrap();
+    let not_whole = CheckpointRef::Name("quake".into()).in_all(&view).unwrap_err().to_string();
     assert!(not_whole.contains("not whole"), "{not_whole}");
-    let missing = Which::Number(77).in_all(&view).unwrap_err().to_string();
+    let missing = CheckpointRef::Number(77).in_all(&view).unwrap_err().to_string();
     assert!(missing.contains("checkpoint 77 in any partition"), "{missing}");
-    assert_eq!(Which::Number(1).in_all(&view).unwrap().len(), 4);
+    assert_eq!(CheckpointRef::Number(1).in_all(&view).unwrap().len(), 4);
 }

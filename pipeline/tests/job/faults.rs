@@ -5,13 +5,13 @@ use std::sync::atomic::Ordering;
 use seismic_pipeline::Error;
 use seismic_queue::Kind;
 
-use crate::faulty::{Fate, FaultyHome};
+use crate::faulty::{Fate, FaultyStore};
 use crate::stage::Stage;
 
 /// A stage on which every `every`-th commit, from the `first` on, has this fate.
 fn stage_with(fate: Fate, first: u64, every: u64) -> Stage {
     let mut commits = 0;
-    Stage::with_home(Box::new(FaultyHome::new(move |_| {
+    Stage::with_store(Box::new(FaultyStore::new(move |_| {
         commits += 1;
         let is_hit = commits >= first && (commits - first).is_multiple_of(every);
         if is_hit { fate } else { Fate::Made }
@@ -63,9 +63,9 @@ fn faults_at_every_second_commit_only_cost_time() {
 }
 
 #[test]
-fn a_start_that_finds_the_home_busy_is_tried_again() {
-    let (home, busy_loads) = FaultyHome::busy(3);
-    let stage = Stage::with_home(Box::new(home));
+fn a_start_that_finds_the_store_busy_is_tried_again() {
+    let (store, busy_loads) = FaultyStore::busy(3);
+    let stage = Stage::with_store(Box::new(store));
     stage.run().unwrap();
     assert_eq!(busy_loads.load(Ordering::SeqCst), 0, "it was busy");
     let calm = Stage::new();
@@ -83,6 +83,6 @@ fn a_fenced_job_stops_and_says_so() {
 #[test]
 fn a_second_owner_is_refused_while_the_first_one_runs() {
     let stage = Stage::new();
-    let _first = stage.home.own(&stage.job).unwrap();
+    let _first = stage.store.acquire(&stage.job).unwrap();
     assert_eq!(stage.run().unwrap_err().kind(), Kind::Fenced);
 }

@@ -1,13 +1,13 @@
-//! A home whose commits go wrong, or are tampered with, and which is busy, when a test says so.
+//! A store whose commits go wrong, or are tampered with, and which is busy, when a test says so.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
-use seismic_queue::memory::MemoryHome;
+use seismic_queue::memory::MemoryStore;
 use seismic_queue::{
-    Asked, Checkpoint, Claim, Commit, CommitError, Committer, Error, Home, Job, JournalEntry,
-    Offset, Owner, Partition, Queue, Recovered, Result, Rewind, View,
+    Asked, Checkpoint, Commit, CommitError, Committer, Error, FencingToken, Job, JobStore,
+    JournalEntry, Lease, Offset, Partition, Queue, Recovered, Result, Rewind, View,
 };
 
 /// What becomes of a commit.
@@ -25,52 +25,52 @@ pub enum Fate {
     MadeThenDead,
     /// The process dies before it is made.
     DeadBefore,
-    /// Someone else owns the home.
+    /// Someone else owns the store.
     Fenced,
 }
 
 /// Decides about each commit, and may change it.
 pub type Decide = Arc<Mutex<dyn FnMut(&mut Commit) -> Fate + Send>>;
 
-/// A home in memory with a test in between.
-pub struct FaultyHome {
-    inner: MemoryHome,
+/// A store in memory with a test in between.
+pub struct FaultyStore {
+    inner: MemoryStore,
     decide: Decide,
-    /// Loads that find the home busy before one does not.
+    /// Loads that find the store busy before one does not.
     busy_loads: Arc<AtomicU32>,
 }
 
-impl FaultyHome {
+impl FaultyStore {
     pub fn new(decide: impl FnMut(&mut Commit) -> Fate + Send + 'static) -> Self {
         let (decide, busy_loads) = (Arc::new(Mutex::new(decide)), Arc::default());
-        FaultyHome { inner: MemoryHome::new(), decide, busy_loads }
+        FaultyStore { inner: MemoryStore::new(), decide, busy_loads }
     }
 
-    /// A home whose first loads find it busy; the rest goes well. The counter is what is left.
+    /// A store whose first loads find it busy; the rest goes well. The counter is what is left.
     pub fn busy(loads: u32) -> (Self, Arc<AtomicU32>) {
         let busy_loads = Arc::new(AtomicU32::new(loads));
         (
-            FaultyHome { busy_loads: Arc::clone(&busy_loads), ..Self::new(|_| Fate::Made) },
+            FaultyStore { busy_loads: Arc::clone(&busy_loads), ..Self::new(|_| Fate::Made) },
             busy_loads,
         )
     }
 
-    fn faulty(&self, inner: Box<dyn Owner>) -> Box<dyn Owner> {
+    fn faulty(&self, inner: Box<dyn Lease>) -> Box<dyn Lease> {
         let (decide, busy_loads) = (Arc::clone(&self.decide), Arc::clone(&self.busy_loads));
-        Box::new(FaultyOwner { inner, decide, busy_loads })
+        Box::new(FaultyLease { inner, decide, busy_loads })
     }
 }
 
-impl Home for FaultyHome {
+impl JobStore for FaultyStore {
     fn name(&self) -> String {
         self.inner.name()
     }
 
-    fn own(&self, job: &Job) -> Result<Box<dyn Owner>> {
-        self.inner.own(job).map(|inner| self.faulty(inner))
+    fn acquire(&self, job: &Job) -> Result<Box<dyn Lease>> {
+        self.inner.acquire(job).map(|inner| self.faulty(inner))
     }
 
-    fn widen(&self, job: &Job) -> Result<Box<dyn Owner>> {
+    fn widen(&self, job: &Job) -> Result<Box<dyn Lease>> {
         self.inner.widen(job).map(|inner| self.faulty(inner))
     }
 
@@ -86,8 +86,8 @@ impl Home for FaultyHome {
         self.inner.checkpoint(partition, number)
     }
 
-    fn owner(&self) -> Result<Option<String>> {
-        self.inner.owner()
+    fn leased_by(&self) -> Result<Option<String>> {
+        self.inner.leased_by()
     }
 
     fn ask(&self, name: &str) -> Result<()> {
@@ -114,18 +114,18 @@ impl Home for FaultyHome {
         self.inner.topics()
     }
 
-    fn note_sink(&self, sink: &str, at: &[(Partition, Offset)]) -> Result<()> {
-        self.inner.note_sink(sink, at)
+    fn put_sink_position(&self, sink: &str, at: &[(Partition, Offset)]) -> Result<()> {
+        self.inner.put_sink_position(sink, at)
     }
 }
 
-struct FaultyOwner {
-    inner: Box<dyn Owner>,
+struct FaultyLease {
+    inner: Box<dyn Lease>,
     decide: Decide,
     busy_loads: Arc<AtomicU32>,
 }
 
-impl Owner for FaultyOwner {
+impl Lease for FaultyLease {
     fn committer(&self) -> Result<Box<dyn Committer>> {
         let inner = self.inner.committer()?;
         let (decide, busy_loads) = (Arc::clone(&self.decide), Arc::clone(&self.busy_loads));
@@ -148,28 +148,32 @@ struct FaultyCommitter {
 }
 
 impl Committer for FaultyCommitter {
-    fn load(&mut self, claim: &Claim, partitions: &[Partition]) -> Result<Vec<Recovered>> {
+    fn load(&mut self, token: &FencingToken, partitions: &[Partition]) -> Result<Vec<Recovered>> {
         let left = |left: u32| left.checked_sub(1);
         if self.busy_loads.fetch_update(Ordering::SeqCst, Ordering::SeqCst, left).is_ok() {
             return Err(busy("load"));
         }
-        self.inner.load(claim, partitions)
+        self.inner.load(token, partitions)
     }
 
-    fn commit(&mut self, claim: &Claim, commit: &Commit) -> std::result::Result<(), CommitError> {
+    fn commit(
+        &mut self,
+        token: &FencingToken,
+        commit: &Commit,
+    ) -> std::result::Result<(), CommitError> {
         let mut commit = copy(commit);
         let fate = (self.decide.lock().unwrap())(&mut commit);
         let error = || Error::Failpoint { at: "the test".into(), doing: "commit" };
         match fate {
-            Fate::Made => self.inner.commit(claim, &commit),
+            Fate::Made => self.inner.commit(token, &commit),
             Fate::Busy => Err(CommitError::Retry(busy("commit"))),
             Fate::MadeUnheard => {
-                self.inner.commit(claim, &commit)?;
+                self.inner.commit(token, &commit)?;
                 Err(CommitError::Rebuild(error()))
             }
             Fate::LostUnheard => Err(CommitError::Rebuild(error())),
             Fate::MadeThenDead => {
-                self.inner.commit(claim, &commit)?;
+                self.inner.commit(token, &commit)?;
                 Err(CommitError::Fatal(error()))
             }
             Fate::DeadBefore => Err(CommitError::Fatal(error())),

@@ -5,11 +5,11 @@ use std::sync::atomic::AtomicBool;
 
 use seismic_pipeline::verify::DifferenceKind::*;
 use seismic_pipeline::verify::verify;
-use seismic_pipeline::{Error, Finish, Result, Rules, Which, fork};
-use seismic_queue::memory::MemoryHome;
-use seismic_queue::{Commit, Home, Kind, Offset, Policy, Queue};
+use seismic_pipeline::{CheckpointRef, Error, Finish, Result, Rules, fork};
+use seismic_queue::memory::MemoryStore;
+use seismic_queue::{Commit, JobStore, Kind, Offset, Policy, Queue};
 
-use crate::faulty::{Fate, FaultyHome};
+use crate::faulty::{Fate, FaultyStore};
 use crate::stage::{RECORDS, Stage, publish_load};
 use crate::verify::{assert_found, plant_in_rows};
 
@@ -18,33 +18,33 @@ fn parent() -> Stage {
     let mut stage = Stage::new();
     stage.settings.finish = Finish::CaughtUp;
     stage.run().unwrap();
-    stage.home.name_newest("half").unwrap();
+    stage.store.name_newest("half").unwrap();
     publish_load(&stage.queue, RECORDS, 1);
     stage.settings.finish = Finish::Drain;
     stage.run().unwrap();
     stage
 }
 
-fn half() -> Which {
-    Which::Name("half".into())
+fn half() -> CheckpointRef {
+    CheckpointRef::Name("half".into())
 }
 
-/// Another job on the topic of `parent`, in this home.
-fn child(parent: &Stage, home: impl Home + 'static) -> Stage {
+/// Another job on the topic of `parent`, in this store.
+fn child(parent: &Stage, store: impl JobStore + 'static) -> Stage {
     let job = seismic_queue::Job { group: "child".into(), ..parent.job.clone() };
     let (queue, settings) = (parent.queue.clone(), parent.settings.clone());
-    Stage { queue, home: Box::new(home), job, settings, slots: 2 }
+    Stage { queue, store: Box::new(store), job, settings, slots: 2 }
 }
 
-fn begin(child: &Stage, parent: &Stage, which: &Which) -> Result<()> {
-    let owner = child.home.own(&child.job)?;
-    fork(child.run_job(&*owner), &*parent.home, which, &Arc::new(AtomicBool::new(false)))
+fn begin(child: &Stage, parent: &Stage, which: &CheckpointRef) -> Result<()> {
+    let lease = child.store.acquire(&child.job)?;
+    fork(child.run_job(&*lease), &*parent.store, which, &Arc::new(AtomicBool::new(false)))
 }
 
 #[test]
 fn a_fork_makes_the_rows_that_come_after_the_checkpoint_and_proves_them() {
     let parent = parent();
-    let child = child(&parent, MemoryHome::new());
+    let child = child(&parent, MemoryStore::new());
     begin(&child, &parent, &half()).unwrap();
     assert_eq!(child.run().unwrap().records(), RECORDS, "only the second load");
     let (all, ours) = (parent.rows(), child.rows());
@@ -61,7 +61,7 @@ fn a_fork_makes_the_rows_that_come_after_the_checkpoint_and_proves_them() {
 #[test]
 fn a_fork_is_proved_from_its_beginning_also_when_that_is_long_ago() {
     let parent = parent();
-    let child = child(&parent, MemoryHome::new());
+    let child = child(&parent, MemoryStore::new());
     begin(&child, &parent, &half()).unwrap();
     for load in 2..15 {
         publish_load(&child.queue, 400, load);
@@ -79,7 +79,7 @@ fn a_fault_in_a_fork_is_found() {
         is_planted = is_planted || commit.partitions.iter_mut().any(&mut plant);
         Fate::Made
     };
-    let child = child(&parent, FaultyHome::new(lose));
+    let child = child(&parent, FaultyStore::new(lose));
     begin(&child, &parent, &half()).unwrap();
     child.run().unwrap();
     assert_found(&child.verify(), &[RowMissing, Count]);
@@ -93,9 +93,9 @@ fn a_fork_begins_in_all_partitions_or_in_none() {
         let die = move |_: &mut Commit| {
             if std::mem::take(&mut is_first) { fate } else { Fate::Made }
         };
-        let child = child(&parent, FaultyHome::new(die));
+        let child = child(&parent, FaultyStore::new(die));
         begin(&child, &parent, &half()).unwrap_err();
-        let view = child.home.view().unwrap();
+        let view = child.store.view().unwrap();
         let found = view.partitions.iter().filter(|part| part.progress.is_some()).count();
         assert_eq!(found, began);
         if began == 0 {
@@ -112,18 +112,18 @@ fn what_cannot_be_forked_is_refused_and_holds_nothing() {
     let holds = || parent.queue.holds(&parent.job.input).unwrap().len();
     let before = holds();
 
-    let mut other_rules = child(&parent, MemoryHome::new());
+    let mut other_rules = child(&parent, MemoryStore::new());
     other_rules.settings.rules = Rules { lateness_ms: 501, ..Rules::default() };
     let error = begin(&other_rules, &parent, &half()).unwrap_err();
     assert!(error.to_string().contains("lateness-ms 501 (was 500)"), "{error}");
     assert_eq!(error.kind(), Kind::Config);
 
-    let fresh = child(&parent, MemoryHome::new());
-    let error = begin(&fresh, &parent, &Which::Number(99)).unwrap_err();
+    let fresh = child(&parent, MemoryStore::new());
+    let error = begin(&fresh, &parent, &CheckpointRef::Number(99)).unwrap_err();
     assert!(matches!(error, Error::NoSuchCheckpoint { .. }), "{error}");
     assert_eq!(holds(), before);
 
-    let begun = child(&parent, MemoryHome::new());
+    let begun = child(&parent, MemoryStore::new());
     begun.run().unwrap();
     let error = begin(&begun, &parent, &half()).unwrap_err();
     assert!(matches!(error, Error::AlreadyBegun { .. }), "{error}");
@@ -135,10 +135,10 @@ fn a_checkpoint_that_the_log_no_longer_reaches_is_refused_by_its_offsets() {
     let policy = Policy { max_age_ms: None, max_bytes: Some(1) };
     parent.queue.set_policy(&parent.job.input, policy).unwrap();
     parent.queue.retain(&parent.job.input, true).unwrap();
-    let fresh = child(&parent, MemoryHome::new());
+    let fresh = child(&parent, MemoryStore::new());
     let error = begin(&fresh, &parent, &half()).unwrap_err();
     assert!(matches!(error, Error::LogGone { .. }), "{error}");
-    let view = fresh.home.view().unwrap();
+    let view = fresh.store.view().unwrap();
     assert!(view.partitions.iter().all(|part| part.progress.is_none()));
-    assert!(verify(&fresh.queue, &*fresh.home, true, &mut |_| {}).unwrap().partitions.is_empty());
+    assert!(verify(&fresh.queue, &*fresh.store, true, &mut |_| {}).unwrap().partitions.is_empty());
 }

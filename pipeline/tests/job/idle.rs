@@ -10,11 +10,11 @@ use seismic_pipeline::{Entry, Finish, Note};
 use seismic_proto::ClosedBy;
 use seismic_queue::{JournalEntry, PartitionView};
 
-use crate::faulty::{Fate, FaultyHome};
+use crate::faulty::{Fate, FaultyStore};
 use crate::stage::{RECORDS, Stage, publish};
 
 fn open_windows(stage: &Stage) -> u64 {
-    let Ok(view) = stage.home.view() else { return u64::MAX };
+    let Ok(view) = stage.store.view() else { return u64::MAX };
     let open = |part: &PartitionView| {
         part.progress
             .as_ref()
@@ -70,7 +70,7 @@ fn windows_of_silent_sensors_are_closed_by_idle_and_a_proof_gives_the_same() {
 fn report_with_idle_closes(
     mut change: impl FnMut(&mut JournalEntry) + Send + 'static,
 ) -> (Report, usize) {
-    let mut stage = Stage::with_home(Box::new(FaultyHome::new(move |commit| {
+    let mut stage = Stage::with_store(Box::new(FaultyStore::new(move |commit| {
         commit.partitions.iter_mut().flat_map(|part| &mut part.journal).for_each(&mut change);
         Fate::Made
     })));

@@ -13,7 +13,7 @@ use seismic_pipeline::{Engine, Error, Finish, Loss, Out, Settings};
 use seismic_proto::{Message as _, SeismicAggRecord};
 use seismic_queue::{Batch, Event, Kind, Offset, Partition, Policy, Queue, Reader};
 
-use crate::faulty::{Fate, FaultyHome};
+use crate::faulty::{Fate, FaultyStore};
 use crate::stage::{Stage, publish_load};
 
 /// A stage whose log grows in blocks of a few messages, so that parts of it can go.
@@ -50,7 +50,7 @@ fn lose_all_but(stage: &Stage, bytes: u64) {
 
 /// What lies between the committed positions and what the log still has.
 fn losses(stage: &Stage) -> Vec<Loss> {
-    let view = stage.home.view().unwrap();
+    let view = stage.store.view().unwrap();
     let spans = stage.queue.spans(&stage.job.input).unwrap();
     let of = |((partition, part), span): ((Partition, &seismic_queue::PartitionView), _)| {
         let span: seismic_queue::Span = span;
@@ -61,7 +61,7 @@ fn losses(stage: &Stage) -> Vec<Loss> {
 }
 
 fn assert_proved(stage: &Stage) -> seismic_pipeline::verify::Report {
-    let report = verify(&stage.queue, &*stage.home, false, &mut |_| {}).unwrap();
+    let report = verify(&stage.queue, &*stage.store, false, &mut |_| {}).unwrap();
     assert!(report.is_fine(), "{:#?}", report.differences);
     report
 }
@@ -128,11 +128,11 @@ fn an_accepted_loss_is_counted_and_proved_and_windows_stay_open_over_it() {
 fn a_loss_before_anything_was_read_is_accepted_and_proved_from_the_beginning() {
     // Only the start is committed.
     let mut commits = 0;
-    let home = FaultyHome::new(move |_| {
+    let store = FaultyStore::new(move |_| {
         commits += 1;
         if commits == 1 { Fate::MadeThenDead } else { Fate::Made }
     });
-    let mut stage = Stage { home: Box::new(home), ..stage(1_000) };
+    let mut stage = Stage { store: Box::new(store), ..stage(1_000) };
     stage.run().unwrap_err();
     lose_all_but(&stage, 0);
     assert!(matches!(stage.run().unwrap_err(), Error::Lost { .. }));
@@ -144,13 +144,13 @@ fn a_loss_before_anything_was_read_is_accepted_and_proved_from_the_beginning() {
 #[test]
 fn a_death_right_after_a_loss_was_accepted_needs_nothing_of_what_is_gone() {
     let mut commits = 0;
-    let home = FaultyHome::new(move |commit| {
+    let store = FaultyStore::new(move |commit| {
         let is_gap = commit.partitions.iter().any(|part| !part.journal.is_empty());
         commits += u32::from(is_gap);
         // The first entries are those of the start, the second ones the losses.
         if is_gap && commits == 2 { Fate::MadeThenDead } else { Fate::Made }
     });
-    let mut stage = Stage { home: Box::new(home), ..stage(1_000) };
+    let mut stage = Stage { store: Box::new(store), ..stage(1_000) };
     stage.run().unwrap();
     grow(&stage, 1_000, 2_000);
     lose_all_but(&stage, 0);
@@ -166,12 +166,12 @@ fn a_death_right_after_a_loss_was_accepted_needs_nothing_of_what_is_gone() {
 #[test]
 fn a_loss_that_a_replay_would_need_is_refused_with_the_flag_too() {
     let mut commits = 0;
-    let home = FaultyHome::new(move |_| {
+    let store = FaultyStore::new(move |_| {
         commits += 1;
         // The start, a batch, and then a death before any snapshot.
         if commits == 3 { Fate::DeadBefore } else { Fate::Made }
     });
-    let mut stage = Stage { home: Box::new(home), ..stage(2_000) };
+    let mut stage = Stage { store: Box::new(store), ..stage(2_000) };
     stage.settings.snapshot_every = Duration::from_secs(3_600);
     stage.run().unwrap_err();
     assert!(stage.committed() > 0);
@@ -206,7 +206,7 @@ fn what_was_read_is_committed_with_a_snapshot_when_the_log_goes_away_under_a_job
     // The log goes while the first batches are on their way: the next read finds it gone.
     let (queue, input) = (stage.queue.clone(), stage.job.input.clone());
     let mut commits = 0;
-    let home = FaultyHome::new(move |_| {
+    let store = FaultyStore::new(move |_| {
         commits += 1;
         // A job that has read everything loses what comes now; more than once, because it may read
         // that too before it goes.
@@ -220,7 +220,7 @@ fn what_was_read_is_committed_with_a_snapshot_when_the_log_goes_away_under_a_job
         }
         Fate::Made
     });
-    stage.home = Box::new(home);
+    stage.store = Box::new(store);
     stage.settings.finish = Finish::Never;
     let error = stage.run().unwrap_err();
     assert!(matches!(error, Error::Queue(seismic_queue::Error::OffsetGone { .. })), "{error}");
@@ -300,14 +300,14 @@ fn history(seed: u64) -> bool {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let mut fates = ChaCha8Rng::seed_from_u64(!seed);
     let deadly = seed.is_multiple_of(2);
-    let home = FaultyHome::new(move |_| match fates.next_u32() % 24 {
+    let store = FaultyStore::new(move |_| match fates.next_u32() % 24 {
         0 if deadly => Fate::DeadBefore,
         1 if deadly => Fate::MadeThenDead,
         2 => Fate::MadeUnheard,
         3 => Fate::LostUnheard,
         _ => Fate::Made,
     });
-    let mut stage = Stage { home: Box::new(home), slots: 1 + (seed % 2) as usize, ..stage(300) };
+    let mut stage = Stage { store: Box::new(store), slots: 1 + (seed % 2) as usize, ..stage(300) };
     stage.settings.accept_loss = true;
     stage.settings.max_records = Some(0);
     while stage.run().is_err() {}

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use seismic_queue::memory::Memory;
 use seismic_queue::{
-    Batch, Claim, Event, Hold, Offset, Partition, Policy, Producer, Queue, Reader, Result,
+    Batch, Event, FencingToken, Hold, Offset, Partition, Policy, Producer, Queue, Reader, Result,
     Retained, Source, Span, Topic,
 };
 
-use crate::faulty::{Fate, FaultyHome};
+use crate::faulty::{Fate, FaultyStore};
 use crate::stage::Stage;
 
 /// Messages given at once.
@@ -88,8 +88,8 @@ impl Source for LosingSource {
         self.inner.end(partition)
     }
 
-    fn claim(&self) -> Claim {
-        self.inner.claim()
+    fn fencing_token(&self) -> FencingToken {
+        self.inner.fencing_token()
     }
 
     fn is_lost(&mut self) -> bool {
@@ -170,7 +170,7 @@ fn a_loss_that_a_commit_hears_of_first_changes_nothing_at_any_commit() {
     for hit in 2..=9 {
         let is_lost = Arc::new(AtomicBool::new(false));
         let (mut commits, loss) = (0, Arc::clone(&is_lost));
-        let home = FaultyHome::new(move |_| {
+        let store = FaultyStore::new(move |_| {
             commits += 1;
             if commits != hit {
                 return Fate::Made;
@@ -178,7 +178,7 @@ fn a_loss_that_a_commit_hears_of_first_changes_nothing_at_any_commit() {
             loss.store(true, Ordering::SeqCst);
             Fate::LostUnheard
         });
-        let mut stage = Stage::with_home(Box::new(home));
+        let mut stage = Stage::with_store(Box::new(store));
         stage.slots = 1;
         let queue = Losing { inner: stage.queue.clone(), is_lost };
         stage.run_on(&queue, &Arc::new(AtomicBool::new(false))).unwrap();

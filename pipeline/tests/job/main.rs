@@ -1,4 +1,4 @@
-//! A whole job on the in-memory queue and home: commits, faults at every step of one, restarts,
+//! A whole job on the in-memory queue and store: commits, faults at every step of one, restarts,
 //! bounded runs, idle closes, and the oracle that finds what was planted.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
 

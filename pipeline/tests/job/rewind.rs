@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use seismic_pipeline::verify::DifferenceKind::*;
-use seismic_pipeline::{Error, Finish, Result, Which, rewind};
+use seismic_pipeline::{CheckpointRef, Error, Finish, Result, rewind};
 use seismic_queue::{Commit, Offset, Policy, Queue};
 
-use crate::faulty::{Fate, FaultyHome};
+use crate::faulty::{Fate, FaultyStore};
 use crate::stage::{RECORDS, Stage, publish_load};
 use crate::verify::{assert_found, plant_in_dead, plant_in_rows};
 
@@ -15,7 +15,7 @@ use crate::verify::{assert_found, plant_in_dead, plant_in_rows};
 fn two_loads(mut stage: Stage) -> Stage {
     stage.settings.finish = Finish::CaughtUp;
     stage.run().unwrap();
-    stage.home.name_newest("half").unwrap();
+    stage.store.name_newest("half").unwrap();
     publish_load(&stage.queue, RECORDS, 1);
     stage.settings.finish = Finish::Drain;
     stage.run().unwrap();
@@ -23,8 +23,8 @@ fn two_loads(mut stage: Stage) -> Stage {
 }
 
 fn go_back(stage: &Stage, which: &str) -> Result<()> {
-    let owner = stage.home.own(&stage.job)?;
-    rewind(stage.run_job(&*owner), &which.parse::<Which>().unwrap())
+    let lease = stage.store.acquire(&stage.job)?;
+    rewind(stage.run_job(&*lease), &which.parse::<CheckpointRef>().unwrap())
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn a_rewind_and_a_rerun_make_the_same_rows_at_other_offsets() {
 }
 
 fn ends(stage: &Stage) -> Vec<Offset> {
-    stage.home.view().unwrap().partitions.iter().map(|part| part.rows.end).collect()
+    stage.store.view().unwrap().partitions.iter().map(|part| part.rows.end).collect()
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn faults_after_a_rewind_are_found_also_when_the_head_of_the_log_is_gone() {
                 }
                 Fate::Made
             };
-            let stage = two_loads(Stage::with_home(Box::new(FaultyHome::new(change))));
+            let stage = two_loads(Stage::with_store(Box::new(FaultyStore::new(change))));
             go_back(&stage, "half").unwrap();
             run.store(3, Ordering::SeqCst);
             stage.run().unwrap();
@@ -97,7 +97,7 @@ fn faults_after_a_rewind_are_found_also_when_the_head_of_the_log_is_gone() {
                 stage.queue.retain(&stage.job.input, false).unwrap();
             }
             let verify = seismic_pipeline::verify::verify;
-            let report = verify(&stage.queue, &*stage.home, !is_late, &mut |_| {}).unwrap();
+            let report = verify(&stage.queue, &*stage.store, !is_late, &mut |_| {}).unwrap();
             assert_eq!(report.is_complete(), !is_late);
             assert_found(&report, &kinds);
         }
@@ -114,12 +114,12 @@ fn what_cannot_be_rewound_is_refused_and_stays_as_it_was() {
 
     let partition = seismic_queue::Partition(0);
     let end = ends(&stage)[0];
-    stage.home.note_sink("csv:/x", &[(partition, end)]).unwrap();
+    stage.store.put_sink_position("csv:/x", &[(partition, end)]).unwrap();
     let error = go_back(&stage, "half").unwrap_err().to_string();
     assert!(error.contains("csv:/x") && error.contains("--release"), "{error}");
     assert_eq!(seen(), before);
-    let rows = stage.home.topics().topic("rows").unwrap();
-    stage.home.topics().hold(&rows, "csv:/x", &[]).unwrap();
+    let rows = stage.store.topics().topic("rows").unwrap();
+    stage.store.topics().hold(&rows, "csv:/x", &[]).unwrap();
 
     let policy = Policy { max_age_ms: None, max_bytes: Some(1) };
     stage.queue.set_policy(&stage.job.input, policy).unwrap();

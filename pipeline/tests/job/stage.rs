@@ -1,4 +1,4 @@
-//! A queue with records in it, a home, and a job between them.
+//! A queue with records in it, a store, and a job between them.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -8,15 +8,15 @@ use seismic_generator::{Options, generate};
 use seismic_pipeline::verify::{Report, verify};
 use seismic_pipeline::{Finish, Progress, Result, Rules, RunJob, Settings, run};
 use seismic_proto::{Message, SeismicAggRecord};
-use seismic_queue::memory::{Memory, MemoryHome};
-use seismic_queue::{Event, Home, Job, Offset, Owner, Queue};
+use seismic_queue::memory::{Memory, MemoryStore};
+use seismic_queue::{Event, Job, JobStore, Lease, Offset, Queue};
 
 pub const RECORDS: u64 = 4_000;
 
 /// Everything that a job needs.
 pub struct Stage {
     pub queue: Memory,
-    pub home: Box<dyn Home>,
+    pub store: Box<dyn JobStore>,
     pub job: Job,
     pub settings: Settings,
     pub slots: usize,
@@ -25,13 +25,13 @@ pub struct Stage {
 impl Stage {
     /// 4,000 records of 40 sensors in 4 partitions, a tenth of them faulty; the job drains them.
     pub fn new() -> Self {
-        Self::with_home(Box::new(MemoryHome::new()))
+        Self::with_store(Box::new(MemoryStore::new()))
     }
 
-    pub fn with_home(home: Box<dyn Home>) -> Self {
+    pub fn with_store(store: Box<dyn JobStore>) -> Self {
         let stage = Self::empty();
         publish(&stage.queue, RECORDS);
-        Stage { home, ..stage }
+        Stage { store, ..stage }
     }
 
     /// The same with nothing published yet.
@@ -53,7 +53,7 @@ impl Stage {
             rules: rules(),
             ..Settings::default()
         };
-        Stage { queue, home: Box::new(MemoryHome::new()), job, settings, slots: 2 }
+        Stage { queue, store: Box::new(MemoryStore::new()), job, settings, slots: 2 }
     }
 
     /// Runs the job until it ends by itself.
@@ -67,17 +67,17 @@ impl Stage {
 
     /// The same with another way to the queue.
     pub fn run_on(&self, queue: &dyn Queue, stop: &Arc<AtomicBool>) -> Result<Progress> {
-        let owner = self.home.own(&self.job)?;
+        let lease = self.store.acquire(&self.job)?;
         let progress = Progress::default();
-        run(RunJob { queue, ..self.run_job(&*owner) }, stop, &progress).map(|()| progress)
+        run(RunJob { queue, ..self.run_job(&*lease) }, stop, &progress).map(|()| progress)
     }
 
     /// What acts on the job as its owner.
-    pub fn run_job<'a>(&'a self, owner: &'a dyn Owner) -> RunJob<'a> {
+    pub fn run_job<'a>(&'a self, lease: &'a dyn Lease) -> RunJob<'a> {
         RunJob {
             queue: &self.queue,
-            home: &*self.home,
-            owner,
+            store: &*self.store,
+            lease,
             job: &self.job,
             slots: self.slots,
             settings: &self.settings,
@@ -85,12 +85,12 @@ impl Stage {
     }
 
     pub fn verify(&self) -> Report {
-        verify(&self.queue, &*self.home, true, &mut |_| {}).unwrap()
+        verify(&self.queue, &*self.store, true, &mut |_| {}).unwrap()
     }
 
     /// All rows, partition by partition, in order.
     pub fn rows(&self) -> Vec<SeismicAggRecord> {
-        let topics = self.home.topics();
+        let topics = self.store.topics();
         let topic = topics.topic(&self.job.result_topic).unwrap();
         let mut rows = Vec::new();
         for (partition, span) in topic.all().zip(topics.spans(&topic).unwrap()) {
@@ -113,7 +113,7 @@ impl Stage {
 
     /// Messages committed, all partitions together.
     pub fn committed(&self) -> u64 {
-        let view = self.home.view().unwrap();
+        let view = self.store.view().unwrap();
         let next = |part: &seismic_queue::PartitionView| part.progress.as_ref().map(|p| p.next);
         view.partitions.iter().filter_map(next).map(|Offset(next)| next).sum()
     }

@@ -3,7 +3,7 @@
 use seismic_pipeline::{Error, From, Rules};
 use seismic_queue::{Kind, Policy, Queue};
 
-use crate::faulty::{Fate, FaultyHome};
+use crate::faulty::{Fate, FaultyStore};
 use crate::stage::{RECORDS, Stage, rules};
 
 #[test]
@@ -43,7 +43,7 @@ fn from_an_offset_that_is_gone_is_refused_before_anything_is_begun() {
     stage.settings.from = Some(From::Offset(0));
     let error = stage.run().unwrap_err();
     assert_eq!(error.kind(), Kind::Data, "{error}");
-    let view = stage.home.view().unwrap();
+    let view = stage.store.view().unwrap();
     assert!(view.partitions.iter().all(|part| part.progress.is_none()));
 }
 
@@ -68,7 +68,7 @@ fn other_rules_than_those_of_the_progress_are_refused_by_name() {
 }
 
 #[test]
-fn other_roll_ups_than_those_of_the_home_are_refused_with_the_choice_left() {
+fn other_roll_ups_than_those_of_the_store_are_refused_with_the_choice_left() {
     let mut stage = Stage::new();
     stage.run().unwrap();
     stage.settings.rules.rollups_ms.pop();
@@ -85,17 +85,17 @@ fn rules_that_cannot_be_used_are_refused_before_anything_is_read() {
     let mut stage = Stage::new();
     stage.settings.rules = Rules { window_ms: 0, ..rules() };
     assert_eq!(stage.run().unwrap_err().kind(), Kind::Config);
-    let view = stage.home.view().unwrap();
+    let view = stage.store.view().unwrap();
     assert!(view.partitions.iter().all(|part| part.progress.is_none()));
 }
 
 #[test]
-fn a_home_of_another_job_is_refused() {
+fn a_store_of_another_job_is_refused() {
     let stage = Stage::new();
     stage.run().unwrap();
     let mut other = stage.job.clone();
     other.result_topic = "elsewhere".into();
-    let Err(error) = stage.home.own(&other) else { panic!("it is another job") };
+    let Err(error) = stage.store.acquire(&other) else { panic!("it is another job") };
     assert_eq!(error.kind(), Kind::Config, "{error}");
 }
 
@@ -107,16 +107,16 @@ fn every_partition_begins_in_one_commit() {
         commits += 1;
         if commits == 1 { Fate::MadeThenDead } else { Fate::Made }
     };
-    let mut stage = Stage::with_home(Box::new(FaultyHome::new(die)));
+    let mut stage = Stage::with_store(Box::new(FaultyStore::new(die)));
     stage.settings.from = Some(From::Latest);
     stage.run().unwrap_err();
-    let view = stage.home.view().unwrap();
+    let view = stage.store.view().unwrap();
     assert!(view.partitions.iter().all(|part| part.progress.is_some()), "all or none");
     assert_eq!(stage.committed(), RECORDS);
 }
 
 #[test]
-fn two_homes_of_one_group_hold_the_log_each() {
+fn two_stores_of_one_group_hold_the_log_each() {
     let one = Stage::new();
     one.run().unwrap();
     let other = Stage { queue: one.queue.clone(), job: one.job.clone(), ..Stage::new() };

@@ -6,7 +6,7 @@ use seismic_pipeline::verify::Report;
 use seismic_proto::{Message, SeismicAggRecord, SeismicDeadLetter, state};
 use seismic_queue::{Block, Commit, PartitionCommit};
 
-use crate::faulty::{Fate, FaultyHome};
+use crate::faulty::{Fate, FaultyStore};
 use crate::stage::Stage;
 
 /// The report on a job one of whose commits was changed by `plant`, which says whether it found
@@ -19,7 +19,7 @@ fn report_of(mut plant: impl FnMut(&mut PartitionCommit) -> bool + Send + 'stati
         }
         Fate::Made
     };
-    let stage = Stage::with_home(Box::new(FaultyHome::new(change)));
+    let stage = Stage::with_store(Box::new(FaultyStore::new(change)));
     stage.run().unwrap();
     stage.verify()
 }

@@ -1,5 +1,5 @@
 //! The oracle where heads are gone: the log's, so that the fold begins at a checkpoint, or those of
-//! the topics of the home. What is left is compared to the last row, and faults in it are found.
+//! the topics of the store. What is left is compared to the last row, and faults in it are found.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,7 +9,7 @@ use seismic_pipeline::verify::DifferenceKind::{self, *};
 use seismic_pipeline::verify::{Report, verify};
 use seismic_queue::{Commit, Offset, PartitionCommit, Policy, Queue};
 
-use crate::faulty::{Fate, FaultyHome};
+use crate::faulty::{Fate, FaultyStore};
 use crate::stage::{RECORDS, Stage, publish_load};
 use crate::verify::{assert_found, plant_in_dead, plant_in_rows};
 
@@ -24,7 +24,7 @@ fn two_loads(mut plant: impl FnMut(&mut PartitionCommit) -> bool + Send + 'stati
         }
         Fate::Made
     };
-    let mut stage = Stage::with_home(Box::new(FaultyHome::new(change)));
+    let mut stage = Stage::with_store(Box::new(FaultyStore::new(change)));
     stage.settings.finish = Finish::CaughtUp;
     stage.run().unwrap();
     is_second.store(true, Ordering::SeqCst);
@@ -45,7 +45,7 @@ fn let_go(topics: &dyn Queue, topic: &str, past_holds: bool) {
 fn late_report_of(plant: impl FnMut(&mut PartitionCommit) -> bool + Send + 'static) -> Report {
     let stage = two_loads(plant);
     let_go(&stage.queue, &stage.job.input.name, false);
-    verify(&stage.queue, &*stage.home, false, &mut |_| {}).unwrap()
+    verify(&stage.queue, &*stage.store, false, &mut |_| {}).unwrap()
 }
 
 #[test]
@@ -86,14 +86,14 @@ fn a_row_from_before_the_checkpoint_that_is_missing_is_counted() {
         }
         Fate::Made
     };
-    let mut stage = Stage::with_home(Box::new(FaultyHome::new(lose)));
+    let mut stage = Stage::with_store(Box::new(FaultyStore::new(lose)));
     stage.settings.finish = Finish::CaughtUp;
     stage.run().unwrap();
     publish_load(&stage.queue, RECORDS, 1);
     stage.settings.finish = Finish::Drain;
     stage.run().unwrap();
     let_go(&stage.queue, &stage.job.input.name, false);
-    let report = verify(&stage.queue, &*stage.home, false, &mut |_| {}).unwrap();
+    let report = verify(&stage.queue, &*stage.store, false, &mut |_| {}).unwrap();
     assert_found(&report, &[Count]);
     assert!(report.differences[0].key.starts_with("rows before"), "{:#?}", report.differences);
 }
@@ -105,11 +105,11 @@ fn rows_that_retention_let_go_of_are_no_differences_and_the_rest_is_compared() {
         if log_too {
             let_go(&stage.queue, &stage.job.input.name, false);
         }
-        let_go(stage.home.topics(), "rows", true);
-        let_go(stage.home.topics(), "dead", true);
-        let report = verify(&stage.queue, &*stage.home, false, &mut |_| {}).unwrap();
+        let_go(stage.store.topics(), "rows", true);
+        let_go(stage.store.topics(), "dead", true);
+        let report = verify(&stage.queue, &*stage.store, false, &mut |_| {}).unwrap();
         assert!(report.is_fine(), "{:#?}", report.differences);
-        let view = stage.home.view().unwrap();
+        let view = stage.store.view().unwrap();
         for (proved, part) in report.partitions.iter().zip(&view.partitions) {
             assert_eq!(proved.rows, part.rows.end.0 - part.rows.first.0, "all that is left");
             assert_eq!(proved.dead_letters, part.dead.end.0 - part.dead.first.0);
@@ -123,16 +123,16 @@ fn a_fault_in_what_retention_left_is_found() {
     // In a late commit of the partition looked at below, which retention leaves.
     let is_late = |part: &PartitionCommit| part.partition.0 == 0 && part.manifest.is_some();
     let stage = two_loads(move |part| is_late(part) && twice(part));
-    let topic = stage.home.topics().topic("rows").unwrap();
-    let first = stage.home.view().unwrap().partitions[0].rows.first;
+    let topic = stage.store.topics().topic("rows").unwrap();
+    let first = stage.store.view().unwrap().partitions[0].rows.first;
     let retain = |bytes| {
         let policy = Policy { max_age_ms: None, max_bytes: Some(bytes) };
-        stage.home.topics().set_policy(&topic, policy).unwrap();
-        stage.home.topics().retain(&topic, true).unwrap();
-        stage.home.view().unwrap().partitions[0].rows.first > first
+        stage.store.topics().set_policy(&topic, policy).unwrap();
+        stage.store.topics().retain(&topic, true).unwrap();
+        stage.store.view().unwrap().partitions[0].rows.first > first
     };
     // As little as can be let go of, whatever the commits were.
     assert!((0..1_000).rev().any(|step| retain(step * 100)));
-    let report = verify(&stage.queue, &*stage.home, true, &mut |_| {}).unwrap();
+    let report = verify(&stage.queue, &*stage.store, true, &mut |_| {}).unwrap();
     assert_found(&report, &[RowDoubled]);
 }

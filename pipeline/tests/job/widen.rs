@@ -8,9 +8,9 @@ use seismic_pipeline::verify::DifferenceKind::CheckpointDiffers;
 use seismic_pipeline::verify::verify;
 use seismic_pipeline::{Engine, Error, Finish, Result, widen};
 use seismic_proto::{Message, state};
-use seismic_queue::{Chunk, Commit, Home, Kind, Offset, PartitionCommit, Policy, Queue};
+use seismic_queue::{Chunk, Commit, JobStore, Kind, Offset, PartitionCommit, Policy, Queue};
 
-use crate::faulty::{Fate, FaultyHome};
+use crate::faulty::{Fate, FaultyStore};
 use crate::stage::{RECORDS, Stage, publish_load};
 
 /// Adds partitions to the stage's topic, and has the job take them.
@@ -21,14 +21,14 @@ fn widened(stage: &mut Stage, partitions: u32) -> Result<()> {
 }
 
 fn accept(stage: &Stage) -> Result<()> {
-    let owner = stage.home.widen(&stage.job)?;
-    widen(stage.run_job(&*owner), &Arc::new(AtomicBool::new(false)))
+    let lease = stage.store.widen(&stage.job)?;
+    widen(stage.run_job(&*lease), &Arc::new(AtomicBool::new(false)))
 }
 
 /// A job that was drained, got two partitions, and was drained again: of records from before, all late
 /// now, and of new ones.
-fn wide(home: impl Home + 'static) -> Stage {
-    let mut stage = Stage::with_home(Box::new(home));
+fn wide(store: impl JobStore + 'static) -> Stage {
+    let mut stage = Stage::with_store(Box::new(store));
     stage.run().unwrap();
     widened(&mut stage, 6).unwrap();
     publish_load(&stage.queue, RECORDS, 0);
@@ -37,8 +37,8 @@ fn wide(home: impl Home + 'static) -> Stage {
     stage
 }
 
-fn honest() -> FaultyHome {
-    FaultyHome::new(|_| Fate::Made)
+fn honest() -> FaultyStore {
+    FaultyStore::new(|_| Fate::Made)
 }
 
 /// Sensor and window of each row, of which none is there twice.
@@ -88,12 +88,12 @@ fn what_came_before_and_after_is_proved_from_the_beginning_on() {
 fn all_partitions_take_them_or_none_does() {
     for (fate, has_them) in [(Fate::MadeThenDead, true), (Fate::DeadBefore, false)] {
         let commits_to_six = |commit: &Commit| commit.partitions.len() == 6;
-        let home =
-            FaultyHome::new(move |commit| if commits_to_six(commit) { fate } else { Fate::Made });
-        let mut stage = Stage::with_home(Box::new(home));
+        let store =
+            FaultyStore::new(move |commit| if commits_to_six(commit) { fate } else { Fate::Made });
+        let mut stage = Stage::with_store(Box::new(store));
         stage.run().unwrap();
         widened(&mut stage, 6).unwrap_err();
-        let before = stage.home.view().unwrap().partitions.len();
+        let before = stage.store.view().unwrap().partitions.len();
         assert_eq!(before, if has_them { 6 } else { 4 });
         assert_eq!(stage.run().is_ok(), has_them, "it runs as what it is");
         assert!(stage.verify().is_fine());
@@ -103,7 +103,7 @@ fn all_partitions_take_them_or_none_does() {
 #[test]
 fn a_sensor_that_loses_what_was_closed_on_its_way_is_found() {
     let mut is_planted = false;
-    let home = FaultyHome::new(move |commit| {
+    let store = FaultyStore::new(move |commit| {
         let is_new = |part: &&mut PartitionCommit| part.partition.0 >= 4 && part.manifest.is_some();
         for part in commit.partitions.iter_mut().filter(is_new) {
             if is_planted {
@@ -123,7 +123,7 @@ fn a_sensor_that_loses_what_was_closed_on_its_way_is_found() {
         }
         Fate::Made
     });
-    let stage = wide(home);
+    let stage = wide(store);
     let doubled = stage.rows().len() - {
         let names: HashSet<_> =
             stage.rows().into_iter().map(|row| (row.sensor_id, row.window_start_ts)).collect();
@@ -201,7 +201,7 @@ fn where_a_log_no_longer_reaches_back_the_proof_begins_after_it_in_all_partition
     let cut = stage.queue.spans(&stage.job.input).unwrap();
     let lost = spans.iter().zip(&cut).filter(|(then, now)| then.first != now.first).count();
     assert!((1..6).contains(&lost), "{lost} have lost their heads: {cut:?}");
-    let report = verify(&stage.queue, &*stage.home, false, &mut |_| {}).unwrap();
+    let report = verify(&stage.queue, &*stage.store, false, &mut |_| {}).unwrap();
     assert!(report.is_fine(), "{:#?}", report.differences);
     for proved in report.partitions.iter().take(4) {
         assert!(proved.from >= Offset(1), "{proved:?}");

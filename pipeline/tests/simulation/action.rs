@@ -26,7 +26,7 @@ pub enum Action {
     EndFails { slot: u8, times: u8 },
     /// The slot dies at its next question for the log's end.
     EndDies { slot: u8 },
-    /// The slot dies when it next loads what the home knows.
+    /// The slot dies when it next loads what the store knows.
     LoadDies { slot: u8 },
     /// The source says nothing for so many polls.
     Pause { slot: u8, polls: u8 },
@@ -34,7 +34,7 @@ pub enum Action {
     Die { landing: bool },
     /// The job is asked to stop.
     Stop,
-    /// Another process takes the home and runs the job; this one does not know yet.
+    /// Another process takes the store and runs the job; this one does not know yet.
     Takeover,
     /// A slot of a job that was taken over goes on.
     ZombieTurn { slot: u8 },

@@ -21,7 +21,7 @@ pub const HERE: &str = "the simulation";
 /// Shared by everything in a world. Locked for single statements only.
 pub struct Ground {
     now_ms: AtomicU64,
-    /// The queue's and the home's clock, ms since 1970 UTC.
+    /// The queue's and the store's clock, ms since 1970 UTC.
     pub wall: Arc<AtomicI64>,
     trace: Mutex<Trace>,
     truth: Mutex<Truth>,

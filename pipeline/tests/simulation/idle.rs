@@ -1,6 +1,6 @@
 //! Whether windows were closed by idle rightly, judged by what really happened and when.
 //!
-//! `verify` judges by append times, which is all that a home has. Here the true times are known:
+//! `verify` judges by append times, which is all that a store has. Here the true times are known:
 //! of every append, and of every question that a slot asked for the log's end.
 
 use std::time::Duration;

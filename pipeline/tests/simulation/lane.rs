@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use seismic_pipeline::Result;
 use seismic_pipeline::simulation::{Committed, Lane};
-use seismic_queue::{Claim, Commit, CommitError, Committer, Partition, Recovered};
+use seismic_queue::{Commit, CommitError, Committer, FencingToken, Partition, Recovered};
 
 use crate::action::Fate;
 use crate::ground::Ground;
@@ -31,7 +31,7 @@ pub struct Line {
     pub load_dies: bool,
     /// Done once, while the slot waits.
     pub meanwhile: Option<Box<dyn FnOnce()>>,
-    /// The home was taken over: nothing of this may be made any more.
+    /// The store was taken over: nothing of this may be made any more.
     pub is_fenced: bool,
     /// Commits so far.
     sent: u32,
@@ -40,7 +40,7 @@ pub struct Line {
 
 /// A commit under way.
 struct Flight {
-    claim: Claim,
+    token: FencingToken,
     commit: Commit,
     outcome: Option<std::result::Result<(), CommitError>>,
 }
@@ -80,7 +80,7 @@ impl Line {
         self.flight = None;
     }
 
-    /// The commit under way reaches the home.
+    /// The commit under way reaches the store.
     fn arrive(&mut self, fate: Fate) {
         let mut flight = self.flight.take().expect("a commit is under way");
         self.ground.saw(fate.name());
@@ -95,7 +95,7 @@ impl Line {
             Fate::Made => Some(self.make(&flight)),
             Fate::Echoed => {
                 let made = self.make(&flight);
-                if made.is_ok() && self.committer.commit(&flight.claim, &flight.commit).is_ok() {
+                if made.is_ok() && self.committer.commit(&flight.token, &flight.commit).is_ok() {
                     self.ground.broke("a commit that arrived twice was made twice");
                 }
                 Some(made)
@@ -113,7 +113,7 @@ impl Line {
     }
 
     fn make(&mut self, flight: &Flight) -> std::result::Result<(), CommitError> {
-        let made = self.committer.commit(&flight.claim, &flight.commit);
+        let made = self.committer.commit(&flight.token, &flight.commit);
         if self.is_fenced && made.is_err() {
             self.ground.saw("a commit of a job that was taken over, refused");
         }
@@ -129,25 +129,25 @@ impl Line {
 }
 
 impl Lane for Simulated {
-    fn load(&mut self, claim: Claim, partitions: Vec<Partition>) -> Result<Vec<Recovered>> {
+    fn load(&mut self, token: FencingToken, partitions: Vec<Partition>) -> Result<Vec<Recovered>> {
         let mut line = self.0.borrow_mut();
         assert!(line.flight.is_none(), "a commit is settled before anything is loaded");
         if std::mem::take(&mut line.load_dies) {
             return Err(error(Fault::Dead, "loading").into());
         }
-        let loaded = line.committer.load(&claim, &partitions)?;
+        let loaded = line.committer.load(&token, &partitions)?;
         if loaded.iter().any(|recovered| !recovered.passed_over.is_empty()) {
             line.ground.saw("recovery from an older checkpoint");
         }
         Ok(loaded)
     }
 
-    fn commit(&mut self, claim: Claim, commit: Commit) -> Result<()> {
+    fn commit(&mut self, token: FencingToken, commit: Commit) -> Result<()> {
         let mut line = self.0.borrow_mut();
         assert!(line.flight.is_none(), "one commit at a time");
         line.sent += 1;
         assert!(line.sent < ENDLESS, "commits without end");
-        line.flight = Some(Flight { claim, commit, outcome: None });
+        line.flight = Some(Flight { token, commit, outcome: None });
         Ok(())
     }
 

@@ -1,4 +1,4 @@
-//! A process that runs the job: it owns the home and has slots, as `run` would make them.
+//! A process that runs the job: it owns the store and has slots, as `run` would make them.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use seismic_pipeline::simulation::{Budget, Saves, Slot, SlotJob, hold_log, keep_once};
 use seismic_pipeline::{Error, Progress, RunJob, Settings};
-use seismic_queue::memory::{Memory, MemoryHome};
-use seismic_queue::{Error as QueueError, Home, Job, Offset, Owner, Partition, Queue, Span};
+use seismic_queue::memory::{Memory, MemoryStore};
+use seismic_queue::{Error as QueueError, Job, JobStore, Lease, Offset, Partition, Queue, Span};
 
 use crate::ground::{Ground, HERE};
 use crate::lane::{self, Line};
@@ -22,7 +22,7 @@ type Spans = Box<dyn Fn() -> seismic_pipeline::Result<Vec<Span>> + Sync>;
 pub struct Stage {
     pub ground: Arc<Ground>,
     pub queue: Memory,
-    pub home: MemoryHome,
+    pub store: MemoryStore,
     pub job: Job,
     /// Of all runs but the last.
     pub service: Settings,
@@ -50,7 +50,7 @@ pub struct Process<'a> {
     stage: &'a Stage,
     flags: &'a Flags,
     settings: &'a Settings,
-    owner: Box<dyn Owner>,
+    lease: Box<dyn Lease>,
     pub slots: Vec<Running<'a>>,
     pub is_fenced: bool,
 }
@@ -69,10 +69,10 @@ impl<'a> Process<'a> {
         settings: &'a Settings,
         slots: usize,
     ) -> Result<Self, String> {
-        let owner = stage.home.own(&stage.job).map_err(|error| format!("a start: {error}"))?;
-        hold_log(&stage.queue, &stage.home, &stage.job);
+        let lease = stage.store.acquire(&stage.job).map_err(|error| format!("a start: {error}"))?;
+        hold_log(&stage.queue, &stage.store, &stage.job);
         let mut process =
-            Process { stage, flags, settings, owner, slots: Vec::new(), is_fenced: false };
+            Process { stage, flags, settings, lease, slots: Vec::new(), is_fenced: false };
         let input = &stage.job.input;
         let slots = slots.min(input.partitions as usize);
         for slot in 0..slots {
@@ -87,7 +87,7 @@ impl<'a> Process<'a> {
         let stage = self.stage;
         let source = stage.queue.source(&stage.job.input, share).unwrap();
         let (source, orders) = source::Simulated::new(source, share, &stage.ground);
-        let line = Line::new(self.owner.committer().unwrap(), &stage.ground);
+        let line = Line::new(self.lease.committer().unwrap(), &stage.ground);
         let job = SlotJob {
             topic: &stage.job.input,
             settings: self.settings,
@@ -133,8 +133,8 @@ impl<'a> Process<'a> {
         }
         self.slots.remove(at);
         if self.slots.is_empty() && !self.is_fenced {
-            let Stage { queue, home, job, .. } = self.stage;
-            hold_log(queue, home, job);
+            let Stage { queue, store, job, .. } = self.stage;
+            hold_log(queue, store, job);
         }
         Ok(())
     }
@@ -162,7 +162,7 @@ impl<'a> Process<'a> {
         self.slots.is_empty()
     }
 
-    /// Another process owns the home now.
+    /// Another process owns the store now.
     pub fn fence(&mut self) {
         self.is_fenced = true;
         for running in &self.slots {
@@ -193,9 +193,9 @@ impl<'a> Process<'a> {
     /// # Errors
     /// Never, where nothing fails.
     pub fn keep_house(&self) -> Result<(), String> {
-        let Stage { queue, home, job, .. } = self.stage;
-        let (owner, settings) = (&*self.owner, self.settings);
-        let job = RunJob { queue, home, owner, job, slots: self.slots.len(), settings };
+        let Stage { queue, store, job, .. } = self.stage;
+        let (lease, settings) = (&*self.lease, self.settings);
+        let job = RunJob { queue, store, lease, job, slots: self.slots.len(), settings };
         match keep_once(job) {
             Err(Error::Queue(QueueError::Fenced { .. })) if self.is_fenced => Ok(()),
             kept => kept.map_err(|error| format!("keeping house: {error}")),

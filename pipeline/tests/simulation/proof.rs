@@ -5,7 +5,7 @@ use std::time::Duration;
 use seismic_pipeline::verify::{Difference, DifferenceKind, Report, verify};
 use seismic_pipeline::{Entry, Note};
 use seismic_proto::{Message as _, SeismicAggRecord};
-use seismic_queue::{Home, Offset, Partition};
+use seismic_queue::{JobStore, Offset, Partition};
 
 use crate::ground::Known;
 use crate::idle;
@@ -35,7 +35,7 @@ pub fn prove(world: &mut World<'_>) -> Result<(), String> {
 /// The product's own proof is fine, but for what was damaged on purpose.
 fn verify_says(world: &World<'_>) -> Result<Report, String> {
     let stage = world.stage;
-    let report = verify(&stage.queue, &stage.home, false, &mut |_| {})
+    let report = verify(&stage.queue, &stage.store, false, &mut |_| {})
         .map_err(|error| format!("verify: {error}"))?;
     let is_known = |found: &&Difference| match found.kind {
         DifferenceKind::CheckpointDiffers => world.damaged.iter().any(|(at, number)| {
@@ -51,7 +51,7 @@ fn verify_says(world: &World<'_>) -> Result<Report, String> {
         }
         None => {}
     }
-    let view = stage.home.view().map_err(|error| error.to_string())?;
+    let view = stage.store.view().map_err(|error| error.to_string())?;
     for proved in report.partitions.iter().filter(|proved| proved.is_complete()) {
         let checkpoints = &view.partitions[proved.partition.0 as usize].checkpoints;
         let is_good = |number| !world.damaged.contains(&(proved.partition, number));
@@ -72,7 +72,7 @@ fn everyone_saw_the_same(world: &mut World<'_>) -> Result<(), String> {
     }
     let topics = [&world.rows, &world.dead].into_iter().chain(&world.rollups);
     for (topic, seen) in world.stage.job.topics().zip(topics.map(|reader| &reader.seen)) {
-        for (partition, (first, messages)) in held(&world.stage.home, topic) {
+        for (partition, (first, messages)) in held(&world.stage.store, topic) {
             if seen[&partition][first.0 as usize..] != messages {
                 return Err(format!(
                     "{topic}/{partition}: another content than a reader saw before"
@@ -86,7 +86,7 @@ fn everyone_saw_the_same(world: &mut World<'_>) -> Result<(), String> {
 /// Rows, dead letters and counters are those of a slow fold of the whole log and journal.
 fn the_oracle_agrees(world: &World<'_>, partition: Partition) -> Result<(), String> {
     let stage = world.stage;
-    let view = stage.home.view().map_err(|error| error.to_string())?;
+    let view = stage.store.view().map_err(|error| error.to_string())?;
     let progress = view.partitions[partition.0 as usize].progress.as_ref();
     let progress = progress.ok_or(format!("partition {partition} has no progress"))?;
     let mut oracle = stage.ground.known(partition, |known| fold(known, partition, progress.next));
@@ -199,5 +199,5 @@ fn note_sights(world: &World<'_>, report: &Report) {
     see("idle closes unproved", proved.iter().any(|proved| proved.idle_unproved > 0));
     see("checkpoints proved", proved.iter().any(|proved| proved.checkpoints > 1));
     see("damaged checkpoints", !world.damaged.is_empty());
-    see("result retention", held(&world.stage.home, "rows").values().any(|held| held.0.0 > 0));
+    see("result retention", held(&world.stage.store, "rows").values().any(|held| held.0.0 > 0));
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use seismic_queue::memory::MemoryHome;
-use seismic_queue::{Batch, Event, Home, Offset, Partition, Reader, Span};
+use seismic_queue::memory::MemoryStore;
+use seismic_queue::{Batch, Event, JobStore, Offset, Partition, Reader, Span};
 use seismic_sinks::{Error, Relay, Sink};
 
 use crate::action::SinkEnd;
@@ -17,18 +17,18 @@ pub type Pair = (Vec<u8>, Vec<u8>);
 /// Messages as they were read, from the first offset on.
 pub type Messages = BTreeMap<Partition, Vec<Pair>>;
 
-/// Reads one topic of the home from its beginning, for as long as the world exists.
+/// Reads one topic of the store from its beginning, for as long as the world exists.
 pub struct Throughout {
     reader: Box<dyn Reader>,
     pub seen: Messages,
 }
 
 impl Throughout {
-    pub fn new(home: &MemoryHome, topic: &str) -> Self {
-        let topic = home.topics().topic(topic).unwrap();
+    pub fn new(store: &MemoryStore, topic: &str) -> Self {
+        let topic = store.topics().topic(topic).unwrap();
         let at: Vec<_> = topic.all().map(|partition| (partition, Offset(0))).collect();
         let seen = topic.all().map(|partition| (partition, Vec::new())).collect();
-        Throughout { reader: home.topics().reader(&topic, &at).unwrap(), seen }
+        Throughout { reader: store.topics().reader(&topic, &at).unwrap(), seen }
     }
 
     /// Reads all there is.
@@ -51,9 +51,9 @@ fn take(batch: &Batch, into: &mut Messages) {
     }
 }
 
-/// What a topic of the home holds now, read by someone new: first offsets, and messages from there.
-pub fn held(home: &MemoryHome, topic: &str) -> BTreeMap<Partition, (Offset, Vec<Pair>)> {
-    let topics = home.topics();
+/// What a topic of the store holds now, read by someone new: first offsets, and messages from there.
+pub fn held(store: &MemoryStore, topic: &str) -> BTreeMap<Partition, (Offset, Vec<Pair>)> {
+    let topics = store.topics();
     let topic = topics.topic(topic).unwrap();
     let mut held = BTreeMap::new();
     for (partition, span) in topic.all().zip(topics.spans(&topic).unwrap()) {
@@ -113,16 +113,16 @@ impl Sink for Visitor {
 
 /// A sink and its relay, which dies and comes back.
 pub struct Show<'a> {
-    home: &'a MemoryHome,
+    store: &'a MemoryStore,
     place: Arc<Mutex<Place>>,
     relay: Relay<'a>,
 }
 
 impl<'a> Show<'a> {
     /// Begins with the first row, and says so, so that retention waits.
-    pub fn new(home: &'a MemoryHome) -> Self {
+    pub fn new(store: &'a MemoryStore) -> Self {
         let place = Arc::default();
-        let mut show = Show { home, relay: relay(home, &place), place };
+        let mut show = Show { store, relay: relay(store, &place), place };
         show.turns(1, SinkEnd::Synced);
         show
     }
@@ -140,7 +140,7 @@ impl<'a> Show<'a> {
         self.place().is_stuck = false;
         match end {
             SinkEnd::Synced | SinkEnd::Stuck => self.relay.sync().unwrap(),
-            SinkEnd::Kept => self.relay = relay(self.home, &self.place),
+            SinkEnd::Kept => self.relay = relay(self.store, &self.place),
             SinkEnd::Lost => {
                 {
                     let place = &mut *self.place();
@@ -148,14 +148,14 @@ impl<'a> Show<'a> {
                         rows.truncate(place.synced.get(partition).copied().unwrap_or(0));
                     }
                 }
-                self.relay = relay(self.home, &self.place);
+                self.relay = relay(self.store, &self.place);
             }
         }
     }
 
     /// Everything the sink shows when it has caught up.
     pub fn all(&mut self, rows: &str) -> Messages {
-        let topics = self.home.topics();
+        let topics = self.store.topics();
         let ends = topics.spans(&topics.topic(rows).unwrap()).unwrap();
         for _ in 0..1_000 {
             if self.relay.caught_up_to(&ends) {
@@ -172,6 +172,6 @@ impl<'a> Show<'a> {
     }
 }
 
-fn relay<'a>(home: &'a MemoryHome, place: &Arc<Mutex<Place>>) -> Relay<'a> {
-    Relay::new(home, Box::new(Visitor(Arc::clone(place)))).unwrap()
+fn relay<'a>(store: &'a MemoryStore, place: &Arc<Mutex<Place>>) -> Relay<'a> {
+    Relay::new(store, Box::new(Visitor(Arc::clone(place)))).unwrap()
 }

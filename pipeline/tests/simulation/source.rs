@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use seismic_pipeline::simulation::Clock;
-use seismic_queue::{Batch, Claim, Error, Event, Offset, Partition, Result, Source};
+use seismic_queue::{Batch, Error, Event, FencingToken, Offset, Partition, Result, Source};
 
 use crate::ground::{Ground, HERE, Known};
 
@@ -150,8 +150,8 @@ impl Source for Simulated {
         Ok(end)
     }
 
-    fn claim(&self) -> Claim {
-        self.inner.claim()
+    fn fencing_token(&self) -> FencingToken {
+        self.inner.fencing_token()
     }
 }
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use seismic_pipeline::simulation::{Budget, hold_log};
 use seismic_pipeline::{Dedupe, Finish, Rules, Settings, Time};
-use seismic_queue::memory::{Memory, MemoryHome};
-use seismic_queue::{Home, Job, Owner, Partition, Policy, Queue};
+use seismic_queue::memory::{Memory, MemoryStore};
+use seismic_queue::{Job, JobStore, Lease, Partition, Policy, Queue};
 
 use crate::action::{Action, History, Setup};
 use crate::field::Field;
@@ -56,7 +56,7 @@ pub fn run(history: &History, told: bool) -> Told {
 
 fn stage(setup: &Setup, ground: &Arc<Ground>, processes: usize) -> Stage {
     let queue = Memory::with_clock(Arc::clone(&ground.wall));
-    let home = MemoryHome::with_clock(Arc::clone(&ground.wall));
+    let store = MemoryStore::with_clock(Arc::clone(&ground.wall));
     let input = queue.create("seismic-data-topic", setup.partitions).unwrap();
     let ms = Duration::from_millis;
     let service = Settings {
@@ -82,7 +82,7 @@ fn stage(setup: &Setup, ground: &Arc<Ground>, processes: usize) -> Stage {
     Stage {
         ground: Arc::clone(ground),
         queue,
-        home,
+        store,
         job: Job {
             group: "simulation".into(),
             input,
@@ -104,7 +104,7 @@ pub struct World<'a> {
     pub stage: &'a Stage,
     pub setup: &'a Setup,
     field: Field,
-    /// The one that owns the home.
+    /// The one that owns the store.
     process: Option<Process<'a>>,
     /// Those that did.
     zombies: Vec<Process<'a>>,
@@ -119,12 +119,12 @@ pub struct World<'a> {
 
 impl<'a> World<'a> {
     fn new(stage: &'a Stage, setup: &'a Setup) -> Result<Self, String> {
-        // A first owner makes the home; nothing runs yet.
-        drop::<Box<dyn Owner>>(stage.home.own(&stage.job).unwrap());
+        // A first owner makes the store; nothing runs yet.
+        drop::<Box<dyn Lease>>(stage.store.acquire(&stage.job).unwrap());
         let policy = Policy { max_age_ms: setup.max_age_ms, max_bytes: setup.max_bytes };
         stage.queue.set_policy(&stage.job.input, policy).unwrap();
         for topic in stage.job.topics() {
-            let topics = stage.home.topics();
+            let topics = stage.store.topics();
             topics.set_policy(&topics.topic(topic).unwrap(), policy).unwrap();
         }
         Ok(World {
@@ -134,12 +134,12 @@ impl<'a> World<'a> {
             process: None,
             zombies: Vec::new(),
             started: 0,
-            rows: Throughout::new(&stage.home, "rows"),
-            dead: Throughout::new(&stage.home, "dead"),
+            rows: Throughout::new(&stage.store, "rows"),
+            dead: Throughout::new(&stage.store, "dead"),
             rollups: (stage.job.rollup_topics.iter())
-                .map(|topic| Throughout::new(&stage.home, topic))
+                .map(|topic| Throughout::new(&stage.store, topic))
                 .collect(),
-            show: Show::new(&stage.home),
+            show: Show::new(&stage.store),
             damaged: BTreeSet::new(),
         })
     }
@@ -202,10 +202,10 @@ impl<'a> World<'a> {
             EndDies { .. } => source.ends.push_back(Fault::Dead),
             LoadDies { .. } => running.line.borrow_mut().load_dies = true,
             RetainMeanwhile { .. } => {
-                let Stage { queue, home, job, .. } = self.stage;
-                let (queue, home, job) = (queue.clone(), home.clone(), job.clone());
+                let Stage { queue, store, job, .. } = self.stage;
+                let (queue, store, job) = (queue.clone(), store.clone(), job.clone());
                 running.line.borrow_mut().meanwhile = Some(Box::new(move || {
-                    hold_log(&queue, &home, &job);
+                    hold_log(&queue, &store, &job);
                     queue.retain(&job.input, false).unwrap();
                 }));
             }
@@ -235,7 +235,7 @@ impl<'a> World<'a> {
 
     fn take_over(&mut self) -> Result<(), String> {
         let Some(mut old) = self.process.take() else { return Ok(()) };
-        self.stage.home.break_lock();
+        self.stage.store.break_lock();
         self.process = Some(self.start(&self.stage.service)?);
         old.fence();
         self.zombies.push(old);
@@ -258,7 +258,7 @@ impl<'a> World<'a> {
     }
 
     fn damage(&mut self, partition: u8, checkpoint: u8) {
-        let view = self.stage.home.view().unwrap();
+        let view = self.stage.store.view().unwrap();
         let partition = Partition(u32::from(partition) % self.setup.partitions);
         let all = view.partitions[partition.0 as usize].checkpoints.iter();
         let good: Vec<_> = all
@@ -269,7 +269,7 @@ impl<'a> World<'a> {
             return;
         }
         let number = good[good.len() - 1 - usize::from(checkpoint) % good.len()];
-        self.stage.home.damage(partition, number);
+        self.stage.store.damage(partition, number);
         self.damaged.insert((partition, number));
         self.stage.ground.note("damaged: partition, checkpoint", &[partition.0.into(), number]);
     }

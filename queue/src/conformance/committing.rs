@@ -7,30 +7,30 @@ use super::{Backend, P0, P1, block, commit, end_after, numbered, owned, read, st
 use crate::{Chunk, CommitError, Error, Manifest, Offset, Partition, PartitionCommit};
 
 pub fn a_commit_shows_everything_at_once(backend: &dyn Backend) {
-    let (_owner, mut committer) = owned(backend);
+    let (_lease, mut committer) = owned(backend);
     let dead = PartitionCommit { dead: block(&["bad", "worse"]), ..step(P1, 1) };
     commit(&mut *committer, vec![step(P0, 1), dead]).unwrap();
     commit(&mut *committer, vec![step(P0, 2)]).unwrap();
-    let home = backend.home();
-    let view = home.view().unwrap();
+    let store = backend.store();
+    let view = store.view().unwrap();
     let progress = view.partitions[0].progress.as_ref().unwrap();
     assert_eq!((progress.number, progress.next), (2, Offset(20)));
     assert_eq!(progress.note, b"note 2");
     assert_eq!(view.partitions[0].journal, 0..2);
-    assert_eq!(home.journal(P0, 1..2).unwrap(), step(P0, 2).journal);
+    assert_eq!(store.journal(P0, 1..2).unwrap(), step(P0, 2).journal);
     assert_eq!(view.partitions[1].progress.as_ref().unwrap().number, 1);
     assert_eq!(view.partitions[0].rows.end, end_after(backend, 2));
     assert_eq!(view.partitions[1].dead.end, Offset(2));
-    let topic = |name| home.topics().topic(name).unwrap();
-    let rows = read(home.topics(), &topic("result"), P0, 0);
+    let topic = |name| store.topics().topic(name).unwrap();
+    let rows = read(store.topics(), &topic("result"), P0, 0);
     let second = end_after(backend, 2).0 - 1;
     assert_eq!(rows, [numbered(0, &["row 1"]), numbered(second, &["row 2"])].concat());
-    let dead = read(home.topics(), &topic("dead"), P1, 0);
+    let dead = read(store.topics(), &topic("dead"), P1, 0);
     assert_eq!(dead, numbered(0, &["bad", "worse"]));
 }
 
 pub fn rows_of_roll_ups_are_part_of_the_commit(backend: &dyn Backend) {
-    let (_owner, mut committer) = owned(backend);
+    let (_lease, mut committer) = owned(backend);
     let both = vec![block(&["10 a", "10 b"]), block(&["60"])];
     let first = PartitionCommit { rollups: both, ..step(P1, 1) };
     commit(&mut *committer, vec![first, step(P0, 1)]).unwrap();
@@ -40,8 +40,8 @@ pub fn rows_of_roll_ups_are_part_of_the_commit(backend: &dyn Backend) {
     let too_many = PartitionCommit { rollups: too_many, ..step(P1, 3) };
     let refused = commit(&mut *committer, vec![step(P0, 2), too_many]);
     assert!(matches!(refused, Err(CommitError::Fatal(Error::OutOfOrder { .. }))), "{refused:?}");
-    let home = backend.home();
-    let view = home.view().unwrap();
+    let store = backend.store();
+    let view = store.view().unwrap();
     assert_eq!(view.job.rollup_topics, ["result-10s", "result-60s"]);
     let ends = |place: usize| {
         let spans = view.partitions[place].rollups.iter();
@@ -49,14 +49,14 @@ pub fn rows_of_roll_ups_are_part_of_the_commit(backend: &dyn Backend) {
     };
     let last = 2 + backend.gap();
     assert_eq!((ends(0), ends(1)), (vec![0, 0], vec![last + 1, 1]));
-    let rows = |name| read(home.topics(), &home.topics().topic(name).unwrap(), P1, 0);
+    let rows = |name| read(store.topics(), &store.topics().topic(name).unwrap(), P1, 0);
     let of_both = [numbered(0, &["10 a", "10 b"]), numbered(last, &["10 c"])].concat();
     assert_eq!(rows("result-10s"), of_both);
     assert_eq!(rows("result-60s"), numbered(0, &["60"]));
 }
 
 pub fn a_commit_that_does_not_go_on_is_refused_and_writes_nothing(backend: &dyn Backend) {
-    let (_owner, mut committer) = owned(backend);
+    let (_lease, mut committer) = owned(backend);
     commit(&mut *committer, vec![step(P0, 1)]).unwrap();
     let chunk = |checkpoint, index| vec![Chunk { checkpoint, index, bytes: vec![1] }];
     let manifest =
@@ -78,27 +78,27 @@ pub fn a_commit_that_does_not_go_on_is_refused_and_writes_nothing(backend: &dyn 
     }
     let elsewhere = commit(&mut *committer, vec![step(Partition(2), 1)]);
     assert!(matches!(elsewhere, Err(CommitError::Fatal(Error::PartitionMissing { .. }))));
-    let view = backend.home().view().unwrap();
+    let view = backend.store().view().unwrap();
     assert_eq!(view.partitions[0].progress.as_ref().unwrap().number, 1);
     assert_eq!(view.partitions[0].rows.end, Offset(1));
     commit(&mut *committer, vec![step(P0, 2)]).unwrap();
 }
 
 pub fn one_bad_partition_refuses_the_whole_commit(backend: &dyn Backend) {
-    let (_owner, mut committer) = owned(backend);
+    let (_lease, mut committer) = owned(backend);
     assert!(commit(&mut *committer, vec![step(P0, 1), step(P1, 2)]).is_err());
     assert!(commit(&mut *committer, vec![step(P0, 1), step(P0, 1)]).is_err());
-    let view = backend.home().view().unwrap();
+    let view = backend.store().view().unwrap();
     assert!(view.partitions[0].progress.is_none());
     assert_eq!(view.partitions[0].rows.end, Offset(0));
     commit(&mut *committer, vec![step(P0, 1), step(P1, 1)]).unwrap();
 }
 
 pub fn commits_of_two_slots_are_both_made(backend: &dyn Backend) {
-    let (owner, _) = owned(backend);
+    let (lease, _) = owned(backend);
     thread::scope(|scope| {
         for partition in [P0, P1] {
-            let mut committer = backend.committer(&*owner);
+            let mut committer = backend.committer(&*lease);
             scope.spawn(move || {
                 for number in 1..=20 {
                     commit(&mut *committer, vec![step(partition, number)]).unwrap();
@@ -106,7 +106,7 @@ pub fn commits_of_two_slots_are_both_made(backend: &dyn Backend) {
             });
         }
     });
-    for partition in backend.home().view().unwrap().partitions {
+    for partition in backend.store().view().unwrap().partitions {
         assert_eq!(partition.progress.unwrap().number, 20);
         assert_eq!(partition.rows.end, end_after(backend, 20));
         assert_eq!(partition.journal, 0..20);
@@ -114,8 +114,8 @@ pub fn commits_of_two_slots_are_both_made(backend: &dyn Backend) {
 }
 
 pub fn a_view_never_shows_half_a_commit(backend: &dyn Backend) {
-    let (_owner, mut committer) = owned(backend);
-    let home = backend.home();
+    let (_lease, mut committer) = owned(backend);
+    let store = backend.store();
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| {
@@ -126,7 +126,7 @@ pub fn a_view_never_shows_half_a_commit(backend: &dyn Backend) {
         });
         let mut looked = 0;
         while !done.load(Ordering::SeqCst) || looked == 0 {
-            let seen = home.view().unwrap().partitions.into_iter().map(|partition| {
+            let seen = store.view().unwrap().partitions.into_iter().map(|partition| {
                 let number = partition.progress.map_or(0, |progress| progress.number);
                 assert_eq!(partition.rows.end, end_after(backend, number));
                 assert_eq!(partition.journal, 0..number);

@@ -1,4 +1,4 @@
-//! The contract of a queue and a home as checks that every backend passes.
+//! The contract of a queue and a store as checks that every backend passes.
 //!
 //! A backend implements [`Backend`] for its tests and runs them with
 //! `conformance!(Some(MyBackend::new()))`, which makes a test of each check. There is one list,
@@ -21,21 +21,22 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use crate::{
-    Append, Appended, Batch, Block, Claim, Commit, CommitError, Committer, Event, Home, Job,
-    JournalEntry, Offset, Owner, Partition, PartitionCommit, Producer, Queue, Result, Topic,
+    Append, Appended, Batch, Block, Commit, CommitError, Committer, Event, FencingToken, Job,
+    JobStore, JournalEntry, Lease, Offset, Partition, PartitionCommit, Producer, Queue, Result,
+    Topic,
 };
 
-/// A fresh queue and a fresh home of the backend under test.
+/// A fresh queue and a fresh store of the backend under test.
 pub trait Backend {
     /// A new handle on the queue; all handles see the same.
     fn queue(&self) -> Box<dyn Queue>;
 
-    /// A new handle on the home; all handles see the same.
-    fn home(&self) -> Box<dyn Home>;
+    /// A new handle on the store; all handles see the same.
+    fn store(&self) -> Box<dyn JobStore>;
 
     /// A committer of an owner, ready to commit.
-    fn committer(&self, owner: &dyn Owner) -> Box<dyn Committer> {
-        owner.committer().unwrap()
+    fn committer(&self, lease: &dyn Lease) -> Box<dyn Committer> {
+        lease.committer().unwrap()
     }
 
     /// Offsets that a commit leaves out behind what it wrote to a partition of a topic.
@@ -48,7 +49,7 @@ pub trait Backend {
         Duration::ZERO
     }
 
-    /// Makes the home look as if nobody owned it, although somebody does.
+    /// Makes the store look as if nobody owned it, although somebody does.
     fn break_lock(&self);
 
     /// Changes a byte in the stored state of a checkpoint.
@@ -125,13 +126,13 @@ macro_rules! each_check {
                 a_time_is_found_at_the_first_message_of_its_block
                 offsets_and_partitions_that_are_not_there_are_refused;
             owning:
-                a_home_nobody_owned_is_missing
-                a_home_says_who_owns_it
+                a_store_nobody_owned_is_missing
+                a_store_says_who_owns_it
                 a_second_owner_is_refused_and_told_who_it_is
-                a_home_is_free_when_owner_and_committers_are_gone
+                a_store_is_free_when_owner_and_committers_are_gone
                 another_job_is_refused_with_what_differs
                 a_newer_epoch_fences_the_older_committer
-                nobody_else_appends_to_the_topics_of_a_home;
+                nobody_else_appends_to_the_topics_of_a_store;
             committing:
                 a_commit_shows_everything_at_once
                 rows_of_roll_ups_are_part_of_the_commit
@@ -268,11 +269,11 @@ fn job(queue: &dyn Queue) -> Job {
     }
 }
 
-/// Owner and committer of the home, for the job of [`job`].
-fn owned(backend: &dyn Backend) -> (Box<dyn Owner>, Box<dyn Committer>) {
-    let owner = backend.home().own(&job(&*backend.queue())).unwrap();
-    let committer = backend.committer(&*owner);
-    (owner, committer)
+/// Owner and committer of the store, for the job of [`job`].
+fn owned(backend: &dyn Backend) -> (Box<dyn Lease>, Box<dyn Committer>) {
+    let lease = backend.store().acquire(&job(&*backend.queue())).unwrap();
+    let committer = backend.committer(&*lease);
+    (lease, committer)
 }
 
 /// The `number`th commit of a partition, with one row and one journal entry that carry the number.
@@ -295,5 +296,5 @@ fn commit(
     committer: &mut dyn Committer,
     partitions: Vec<PartitionCommit>,
 ) -> std::result::Result<(), CommitError> {
-    committer.commit(&Claim::Sole, &Commit { partitions })
+    committer.commit(&FencingToken::Sole, &Commit { partitions })
 }

@@ -2,7 +2,7 @@
 
 use super::recovering::sealed;
 use super::{Backend, P0, P1, commit, owned, step};
-use crate::{Class, Committer, Error, Home, Offset, Partition, PartitionCommit, limits};
+use crate::{Class, Committer, Error, JobStore, Offset, Partition, PartitionCommit, limits};
 
 /// As [`sealed`], in any partition.
 fn sealed_in(partition: Partition, number: u64) -> PartitionCommit {
@@ -14,8 +14,8 @@ fn seal(committer: &mut dyn Committer, commits: Vec<PartitionCommit>) {
 }
 
 /// Numbers of the checkpoints of that name, by partition.
-fn named(home: &dyn Home, name: &str) -> Vec<(u32, u64)> {
-    let view = home.view().unwrap();
+fn named(store: &dyn JobStore, name: &str) -> Vec<(u32, u64)> {
+    let view = store.view().unwrap();
     let mut named = Vec::new();
     for (partition, part) in (0..).zip(&view.partitions) {
         for info in &part.checkpoints {
@@ -28,120 +28,123 @@ fn named(home: &dyn Home, name: &str) -> Vec<(u32, u64)> {
 }
 
 pub fn a_name_is_whole_when_every_partition_has_answered(backend: &dyn Backend) {
-    let (_owner, mut committer) = owned(backend);
+    let (_lease, mut committer) = owned(backend);
     seal(&mut *committer, vec![sealed_in(P0, 1), sealed_in(P1, 1)]);
-    let home = backend.home();
-    home.ask("quake").unwrap();
-    assert!(matches!(backend.home().ask("quake"), Err(Error::NameTaken { .. })));
-    let asked = home.asked().unwrap().remove(0);
+    let store = backend.store();
+    store.ask("quake").unwrap();
+    assert!(matches!(backend.store().ask("quake"), Err(Error::NameTaken { .. })));
+    let asked = store.asked().unwrap().remove(0);
     assert_eq!((&*asked.name, &asked.answered), ("quake", &vec![]));
     let answer = |partition, number| {
         let answers = vec![asked.id.clone()];
         PartitionCommit { answers, ..sealed_in(partition, number) }
     };
     seal(&mut *committer, vec![answer(P1, 2)]);
-    assert_eq!(home.asked().unwrap()[0].answered, [P1]);
-    assert_eq!(home.view().unwrap().asked, home.asked().unwrap());
+    assert_eq!(store.asked().unwrap()[0].answered, [P1]);
+    assert_eq!(store.view().unwrap().asked, store.asked().unwrap());
     // Answered twice: the first counts.
     seal(&mut *committer, vec![answer(P1, 3)]);
     seal(&mut *committer, vec![answer(P0, 2)]);
-    assert_eq!(home.asked().unwrap(), []);
-    assert_eq!(named(&*home, "quake"), [(0, 2), (1, 2)]);
+    assert_eq!(store.asked().unwrap(), []);
+    assert_eq!(named(&*store, "quake"), [(0, 2), (1, 2)]);
     seal(&mut *committer, vec![answer(P0, 3)]);
-    assert_eq!(named(&*home, "quake"), [(0, 2), (1, 2)], "it is whole");
-    assert_eq!(home.withdraw("quake").unwrap(), None);
+    assert_eq!(named(&*store, "quake"), [(0, 2), (1, 2)], "it is whole");
+    assert_eq!(store.withdraw("quake").unwrap(), None);
 }
 
 pub fn an_answer_to_what_was_taken_back_names_nothing(backend: &dyn Backend) {
-    let (_owner, mut committer) = owned(backend);
+    let (_lease, mut committer) = owned(backend);
     seal(&mut *committer, vec![step(P0, 1), step(P1, 1)]);
-    let home = backend.home();
-    home.ask("quake").unwrap();
-    let answers = vec![home.asked().unwrap().remove(0).id];
+    let store = backend.store();
+    store.ask("quake").unwrap();
+    let answers = vec![store.asked().unwrap().remove(0).id];
     let answer = |partition, number| PartitionCommit {
         answers: answers.clone(),
         ..sealed_in(partition, number)
     };
     seal(&mut *committer, vec![answer(P1, 2)]);
-    let taken_back = home.withdraw("quake").unwrap().unwrap();
+    let taken_back = store.withdraw("quake").unwrap().unwrap();
     assert_eq!(taken_back.answered, [P1]);
-    assert_eq!(named(&*home, "quake"), []);
-    home.ask("quake").unwrap();
+    assert_eq!(named(&*store, "quake"), []);
+    store.ask("quake").unwrap();
     seal(&mut *committer, vec![answer(P0, 2)]);
-    assert_eq!(home.asked().unwrap()[0].answered, [], "it is another question");
-    assert_eq!(home.view().unwrap().partitions[0].checkpoints.len(), 1, "but a checkpoint");
+    assert_eq!(store.asked().unwrap()[0].answered, [], "it is another question");
+    assert_eq!(store.view().unwrap().partitions[0].checkpoints.len(), 1, "but a checkpoint");
 }
 
 pub fn the_newest_checkpoints_of_a_job_at_rest_get_a_name_at_once(backend: &dyn Backend) {
-    let (_owner, mut committer) = owned(backend);
+    let (_lease, mut committer) = owned(backend);
     seal(&mut *committer, vec![sealed_in(P0, 1), step(P1, 1)]);
-    let home = backend.home();
-    let refused = home.name_newest("quake");
+    let store = backend.store();
+    let refused = store.name_newest("quake");
     assert!(matches!(refused, Err(Error::NothingToName { partition: P1, .. })), "{refused:?}");
-    assert_eq!(named(&*home, "quake"), [], "all or nothing");
+    assert_eq!(named(&*store, "quake"), [], "all or nothing");
     seal(&mut *committer, vec![sealed_in(P0, 2), sealed_in(P1, 2)]);
     seal(&mut *committer, vec![sealed_in(P0, 3)]);
-    home.name_newest("quake").unwrap();
-    assert_eq!(named(&*backend.home(), "quake"), [(0, 3), (1, 2)]);
-    assert!(matches!(home.name_newest("quake"), Err(Error::NameTaken { .. })));
-    assert_eq!(home.asked().unwrap(), []);
+    store.name_newest("quake").unwrap();
+    assert_eq!(named(&*backend.store(), "quake"), [(0, 3), (1, 2)]);
+    assert!(matches!(store.name_newest("quake"), Err(Error::NameTaken { .. })));
+    assert_eq!(store.asked().unwrap(), []);
 }
 
 pub fn a_named_checkpoint_is_kept_until_its_last_name_is_forgotten(backend: &dyn Backend) {
-    let (_owner, mut committer) = owned(backend);
-    let home = backend.home();
+    let (_lease, mut committer) = owned(backend);
+    let store = backend.store();
     seal(&mut *committer, vec![sealed_in(P0, 1), sealed_in(P1, 1)]);
-    home.name_newest("quake").unwrap();
-    home.name_newest("also").unwrap();
+    store.name_newest("quake").unwrap();
+    store.name_newest("also").unwrap();
     let last = limits::CHECKPOINTS_NEWEST as u64 + 4;
     for number in 2..=last {
         seal(&mut *committer, vec![sealed_in(P0, number)]);
     }
-    let oldest = || home.view().unwrap().partitions[0].checkpoints.remove(0);
+    let oldest = || store.view().unwrap().partitions[0].checkpoints.remove(0);
     assert_eq!(oldest().names, ["also", "quake"]);
-    home.forget("also").unwrap();
+    store.forget("also").unwrap();
     assert_eq!((oldest().manifest.checkpoint, oldest().class), (1, Some(Class::Named)));
-    home.checkpoint(P0, 1).unwrap();
+    store.checkpoint(P0, 1).unwrap();
     // A snapshot on its way keeps its chunks.
     let begun = PartitionCommit { manifest: None, ..sealed(last + 1) };
     let mut rest = begun.chunks.clone();
     let first = PartitionCommit { chunks: vec![rest.remove(0)], ..begun };
     seal(&mut *committer, vec![first]);
-    home.forget("quake").unwrap();
+    store.forget("quake").unwrap();
     assert!(oldest().manifest.checkpoint > 1);
-    assert!(matches!(home.checkpoint(P0, 1), Err(Error::CheckpointMissing { .. })));
-    assert!(matches!(home.forget("quake"), Err(Error::NameMissing { .. })));
+    assert!(matches!(store.checkpoint(P0, 1), Err(Error::CheckpointMissing { .. })));
+    assert!(matches!(store.forget("quake"), Err(Error::NameMissing { .. })));
     let manifest = sealed(last + 1).manifest;
     let whole = PartitionCommit { chunks: rest, manifest, ..step(P0, last + 2) };
     seal(&mut *committer, vec![whole]);
-    home.checkpoint(P0, last + 1).unwrap();
-    assert_eq!(home.view().unwrap().partitions[1].checkpoints.len(), 1, "it is among the newest");
+    store.checkpoint(P0, last + 1).unwrap();
+    assert_eq!(store.view().unwrap().partitions[1].checkpoints.len(), 1, "it is among the newest");
 }
 
 pub fn names_that_cannot_be_are_refused_with_the_reason(backend: &dyn Backend) {
-    let (_owner, mut committer) = owned(backend);
+    let (_lease, mut committer) = owned(backend);
     seal(&mut *committer, vec![sealed_in(P0, 1), sealed_in(P1, 1)]);
-    let home = backend.home();
+    let store = backend.store();
     for name in ["", "12", "a b", "..", "a/b"] {
         let bad = |error| matches!(error, Error::Name { .. });
-        assert!(home.ask(name).is_err_and(bad) && home.name_newest(name).is_err_and(bad), "{name}");
+        assert!(
+            store.ask(name).is_err_and(bad) && store.name_newest(name).is_err_and(bad),
+            "{name}"
+        );
     }
     for i in 0..limits::CHECKPOINT_NAMES {
-        home.name_newest(&format!("n{i}")).unwrap();
+        store.name_newest(&format!("n{i}")).unwrap();
     }
-    assert!(matches!(home.ask("more"), Err(Error::TooManyNames { .. })));
-    home.forget("n7").unwrap();
-    home.ask("more").unwrap();
-    home.forget("more").unwrap();
-    assert_eq!(home.asked().unwrap(), []);
+    assert!(matches!(store.ask("more"), Err(Error::TooManyNames { .. })));
+    store.forget("n7").unwrap();
+    store.ask("more").unwrap();
+    store.forget("more").unwrap();
+    assert_eq!(store.asked().unwrap(), []);
 }
 
 pub fn a_checkpoint_may_be_born_with_a_name(backend: &dyn Backend) {
-    let (_owner, mut committer) = owned(backend);
+    let (_lease, mut committer) = owned(backend);
     let name = Some("fork".to_owned());
     let born = |partition| PartitionCommit { name: name.clone(), ..sealed_in(partition, 1) };
     seal(&mut *committer, vec![born(P0), born(P1)]);
-    assert_eq!(named(&*backend.home(), "fork"), [(0, 1), (1, 1)]);
-    let next = backend.home().view().unwrap().partitions[0].progress.as_ref().unwrap().next;
+    assert_eq!(named(&*backend.store(), "fork"), [(0, 1), (1, 1)]);
+    let next = backend.store().view().unwrap().partitions[0].progress.as_ref().unwrap().next;
     assert_eq!(next, Offset(10));
 }

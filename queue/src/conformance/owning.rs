@@ -1,44 +1,44 @@
-//! Who may commit to a home.
+//! Who may commit to a store.
 
 use super::{Backend, P0, commit, input, job, owned, step};
-use crate::{Claim, CommitError, Error, Job, Kind, Topic};
+use crate::{CommitError, Error, FencingToken, Job, Kind, Topic};
 
-pub fn a_home_nobody_owned_is_missing(backend: &dyn Backend) {
-    let home = backend.home();
-    let missing = |error| matches!(error, Error::HomeMissing { .. });
-    assert!(home.view().is_err_and(missing));
-    assert!(home.checkpoint(P0, 1).is_err_and(missing));
-    assert!(home.note_sink("csv", &[]).is_err_and(missing));
+pub fn a_store_nobody_owned_is_missing(backend: &dyn Backend) {
+    let store = backend.store();
+    let missing = |error| matches!(error, Error::StoreMissing { .. });
+    assert!(store.view().is_err_and(missing));
+    assert!(store.checkpoint(P0, 1).is_err_and(missing));
+    assert!(store.put_sink_position("csv", &[]).is_err_and(missing));
     drop(owned(backend));
-    assert!(home.view().unwrap().partitions[0].progress.is_none());
+    assert!(store.view().unwrap().partitions[0].progress.is_none());
 }
 
-pub fn a_home_says_who_owns_it(backend: &dyn Backend) {
-    assert_eq!(backend.home().owner().unwrap(), None, "there is none");
-    let (owner, committer) = owned(backend);
-    let by = backend.home().owner().unwrap().unwrap();
+pub fn a_store_says_who_owns_it(backend: &dyn Backend) {
+    assert_eq!(backend.store().leased_by().unwrap(), None, "there is none");
+    let (lease, committer) = owned(backend);
+    let by = backend.store().leased_by().unwrap().unwrap();
     assert!(by.contains(&format!("process {}", std::process::id())), "{by}");
-    drop((owner, committer));
-    assert_eq!(backend.home().owner().unwrap(), None);
+    drop((lease, committer));
+    assert_eq!(backend.store().leased_by().unwrap(), None);
     drop(owned(backend));
 }
 
 pub fn a_second_owner_is_refused_and_told_who_it_is(backend: &dyn Backend) {
     let job = job(&*backend.queue());
-    let _owner = backend.home().own(&job).unwrap();
-    let Err(error) = backend.home().own(&job) else { panic!("it has two owners") };
+    let _lease = backend.store().acquire(&job).unwrap();
+    let Err(error) = backend.store().acquire(&job) else { panic!("it has two owners") };
     assert_eq!(error.kind(), Kind::Fenced);
     let Error::Owned { by, .. } = error else { panic!("{error}") };
     assert!(by.contains(&format!("process {}", std::process::id())), "{by}");
 }
 
-pub fn a_home_is_free_when_owner_and_committers_are_gone(backend: &dyn Backend) {
+pub fn a_store_is_free_when_owner_and_committers_are_gone(backend: &dyn Backend) {
     let job = job(&*backend.queue());
-    let (owner, committer) = owned(backend);
-    drop(owner);
-    assert!(matches!(backend.home().own(&job), Err(Error::Owned { .. })));
+    let (lease, committer) = owned(backend);
+    drop(lease);
+    assert!(matches!(backend.store().acquire(&job), Err(Error::Owned { .. })));
     drop(committer);
-    assert!(backend.home().own(&job).is_ok());
+    assert!(backend.store().acquire(&job).is_ok());
 }
 
 pub fn another_job_is_refused_with_what_differs(backend: &dyn Backend) {
@@ -54,37 +54,39 @@ pub fn another_job_is_refused_with_what_differs(backend: &dyn Backend) {
         (Job { dead_topic: "other".to_owned(), ..job.clone() }, "dead-letter topic"),
         (Job { rollup_topics: vec![], ..job.clone() }, "list of roll-up topics (--rollup)"),
     ] {
-        let Err(error) = backend.home().own(&other) else { panic!("another {differs} owns it") };
+        let Err(error) = backend.store().acquire(&other) else {
+            panic!("another {differs} owns it")
+        };
         let Error::JobDiffers { what, .. } = error else { panic!("{error}") };
         assert_eq!(what, differs);
     }
-    assert_eq!(backend.home().view().unwrap().job, job);
+    assert_eq!(backend.store().view().unwrap().job, job);
     for one_topic in [
         Job { dead_topic: job.result_topic.clone(), ..job.clone() },
         Job { rollup_topics: vec![job.dead_topic.clone()], ..job.clone() },
         Job { rollup_topics: vec!["r".to_owned(), "r".to_owned()], ..job },
     ] {
-        assert!(matches!(backend.home().own(&one_topic), Err(Error::Name { .. })));
+        assert!(matches!(backend.store().acquire(&one_topic), Err(Error::Name { .. })));
     }
 }
 
 pub fn a_newer_epoch_fences_the_older_committer(backend: &dyn Backend) {
-    let (owner, mut old) = owned(backend);
+    let (lease, mut old) = owned(backend);
     commit(&mut *old, vec![step(P0, 1)]).unwrap();
     backend.break_lock();
     let (_newer, mut new) = owned(backend);
     let refused = commit(&mut *old, vec![step(P0, 2)]);
     assert!(matches!(refused, Err(CommitError::Fenced(Error::Fenced { .. }))), "{refused:?}");
-    assert!(matches!(old.load(&Claim::Sole, &[P0]), Err(Error::Fenced { .. })));
-    assert!(owner.prune_journal(P0, crate::Offset(0)).is_err());
+    assert!(matches!(old.load(&FencingToken::Sole, &[P0]), Err(Error::Fenced { .. })));
+    assert!(lease.prune_journal(P0, crate::Offset(0)).is_err());
     commit(&mut *new, vec![step(P0, 2)]).unwrap();
 }
 
-pub fn nobody_else_appends_to_the_topics_of_a_home(backend: &dyn Backend) {
-    let home = backend.home();
+pub fn nobody_else_appends_to_the_topics_of_a_store(backend: &dyn Backend) {
+    let store = backend.store();
     drop(owned(backend));
-    let rows = home.topics().topic("result").unwrap();
+    let rows = store.topics().topic("result").unwrap();
     assert_eq!(rows.partitions, input(&*backend.queue()).partitions);
-    assert!(matches!(home.topics().producer(&rows, "p"), Err(Error::CommitsOnly { .. })));
-    assert!(matches!(home.topics().create("more", 1), Err(Error::CommitsOnly { .. })));
+    assert!(matches!(store.topics().producer(&rows, "p"), Err(Error::CommitsOnly { .. })));
+    assert!(matches!(store.topics().create("more", 1), Err(Error::CommitsOnly { .. })));
 }

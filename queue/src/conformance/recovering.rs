@@ -2,7 +2,8 @@
 
 use super::{Backend, P0, P1, commit, owned, step};
 use crate::{
-    Chunk, Claim, Class, Committer, Error, Manifest, Offset, PartitionCommit, Recovered, limits,
+    Chunk, Class, Committer, Error, FencingToken, Manifest, Offset, PartitionCommit, Recovered,
+    limits,
 };
 
 /// The `number`th commit of partition 0, making a checkpoint of that number in two chunks.
@@ -20,7 +21,7 @@ pub(super) fn sealed(number: u64) -> PartitionCommit {
 }
 
 fn load(committer: &mut dyn Committer) -> Recovered {
-    let mut recovered = committer.load(&Claim::Sole, &[P0]).unwrap();
+    let mut recovered = committer.load(&FencingToken::Sole, &[P0]).unwrap();
     assert_eq!(recovered.len(), 1);
     recovered.remove(0)
 }
@@ -35,7 +36,7 @@ fn sequences(recovered: &Recovered) -> Vec<u64> {
 }
 
 pub fn a_partition_never_committed_starts_from_nothing(backend: &dyn Backend) {
-    let (_owner, mut committer) = owned(backend);
+    let (_lease, mut committer) = owned(backend);
     commit(&mut *committer, vec![step(P1, 1)]).unwrap();
     let recovered = load(&mut *committer);
     assert_eq!(recovered.partition, P0);
@@ -45,29 +46,29 @@ pub fn a_partition_never_committed_starts_from_nothing(backend: &dyn Backend) {
 }
 
 pub fn recovery_has_the_newest_checkpoint_and_the_journal_after_it(backend: &dyn Backend) {
-    let (owner, mut committer) = owned(backend);
+    let (lease, mut committer) = owned(backend);
     for number in 1..=2 {
         commit(&mut *committer, vec![sealed(number)]).unwrap();
     }
     commit(&mut *committer, vec![step(P0, 3)]).unwrap();
-    drop((owner, committer));
-    let (_owner, mut committer) = owned(backend);
+    drop((lease, committer));
+    let (_lease, mut committer) = owned(backend);
     let recovered = load(&mut *committer);
     assert_eq!(recovered.progress.as_ref().unwrap().number, 3);
     assert_eq!(state(&recovered), "state 2.0 state 2.1 ");
     assert_eq!(recovered.journal, step(P0, 3).journal);
     assert_eq!((recovered.next_sequence, recovered.last_checkpoint), (3, 2));
-    let read = backend.home().checkpoint(P0, 1).unwrap();
+    let read = backend.store().checkpoint(P0, 1).unwrap();
     assert_eq!(
         (read.manifest, read.state),
         (sealed(1).manifest.unwrap(), b"state 1.0 state 1.1 ".to_vec())
     );
-    let info = &backend.home().view().unwrap().partitions[0].checkpoints[1];
+    let info = &backend.store().view().unwrap().partitions[0].checkpoints[1];
     assert_eq!((info.manifest.checkpoint, info.bytes), (2, 20));
 }
 
 pub fn a_damaged_checkpoint_is_passed_over_with_its_journal(backend: &dyn Backend) {
-    let (_owner, mut committer) = owned(backend);
+    let (_lease, mut committer) = owned(backend);
     for number in 1..=3 {
         commit(&mut *committer, vec![sealed(number)]).unwrap();
     }
@@ -77,7 +78,7 @@ pub fn a_damaged_checkpoint_is_passed_over_with_its_journal(backend: &dyn Backen
     assert_eq!(sequences(&recovered), [2]);
     assert_eq!(recovered.passed_over.len(), 1);
     assert!(recovered.passed_over[0].contains("checkpoint 3"), "{:?}", recovered.passed_over);
-    assert!(matches!(backend.home().checkpoint(P0, 3), Err(Error::Corrupt { .. })));
+    assert!(matches!(backend.store().checkpoint(P0, 3), Err(Error::Corrupt { .. })));
     backend.damage(P0, 2);
     backend.damage(P0, 1);
     let recovered = load(&mut *committer);
@@ -87,7 +88,7 @@ pub fn a_damaged_checkpoint_is_passed_over_with_its_journal(backend: &dyn Backen
 }
 
 pub fn chunks_without_a_manifest_mean_nothing(backend: &dyn Backend) {
-    let (_owner, mut committer) = owned(backend);
+    let (_lease, mut committer) = owned(backend);
     commit(&mut *committer, vec![sealed(1)]).unwrap();
     let begun = PartitionCommit { manifest: None, ..sealed(2) };
     commit(&mut *committer, vec![begun]).unwrap();
@@ -95,32 +96,32 @@ pub fn chunks_without_a_manifest_mean_nothing(backend: &dyn Backend) {
     assert_eq!(state(&recovered), "state 1.0 state 1.1 ");
     assert_eq!(recovered.last_checkpoint, 2, "its number is used");
     assert!(recovered.passed_over.is_empty());
-    let missing = backend.home().checkpoint(P0, 2);
+    let missing = backend.store().checkpoint(P0, 2);
     assert!(matches!(missing, Err(Error::CheckpointMissing { number: 2, .. })));
     commit(&mut *committer, vec![sealed(3)]).unwrap();
     assert_eq!(state(&load(&mut *committer)), "state 3.0 state 3.1 ");
 }
 
 pub fn the_newest_checkpoints_are_kept(backend: &dyn Backend) {
-    let (_owner, mut committer) = owned(backend);
+    let (_lease, mut committer) = owned(backend);
     let last = limits::CHECKPOINTS_NEWEST as u64 + 8;
     for number in 1..=last {
         commit(&mut *committer, vec![sealed(number)]).unwrap();
     }
-    let kept = &backend.home().view().unwrap().partitions[0].checkpoints;
+    let kept = &backend.store().view().unwrap().partitions[0].checkpoints;
     let newest = kept.iter().filter(|info| info.class == Some(Class::Newest));
     let newest: Vec<_> = newest.map(|info| info.manifest.checkpoint).collect();
     assert_eq!(newest, (9..=last).collect::<Vec<_>>());
     // An hour may have ended meanwhile, and a day with it.
     assert!(kept.len() <= newest.len() + 2, "{kept:?}");
     let gone = (1..9).find(|&number| kept.iter().all(|info| info.manifest.checkpoint != number));
-    let missing = backend.home().checkpoint(P0, gone.unwrap());
+    let missing = backend.store().checkpoint(P0, gone.unwrap());
     assert!(matches!(missing, Err(Error::CheckpointMissing { .. })));
-    backend.home().checkpoint(P0, 9).unwrap();
+    backend.store().checkpoint(P0, 9).unwrap();
 }
 
 pub fn a_checkpoint_with_a_missing_chunk_is_refused(backend: &dyn Backend) {
-    let (_owner, mut committer) = owned(backend);
+    let (_lease, mut committer) = owned(backend);
     let mut short = sealed(1);
     short.chunks.pop();
     assert!(commit(&mut *committer, vec![short]).is_err());
@@ -133,22 +134,22 @@ pub fn a_checkpoint_with_a_missing_chunk_is_refused(backend: &dyn Backend) {
 }
 
 pub fn the_journal_is_pruned_up_to_the_oldest_checkpoint(backend: &dyn Backend) {
-    let (owner, mut committer) = owned(backend);
+    let (lease, mut committer) = owned(backend);
     commit(&mut *committer, vec![step(P0, 1)]).unwrap();
     commit(&mut *committer, vec![step(P0, 2)]).unwrap();
     commit(&mut *committer, vec![sealed(3)]).unwrap();
     commit(&mut *committer, vec![step(P0, 4)]).unwrap();
     let kept = || {
-        let home = backend.home();
-        let range = home.view().unwrap().partitions.remove(0).journal;
-        let journal = home.journal(P0, range.clone()).unwrap();
+        let store = backend.store();
+        let range = store.view().unwrap().partitions.remove(0).journal;
+        let journal = store.journal(P0, range.clone()).unwrap();
         let sequences: Vec<_> = journal.iter().map(|entry| entry.sequence).collect();
         assert_eq!(sequences, range.collect::<Vec<_>>());
         sequences
     };
-    owner.prune_journal(P0, Offset(20)).unwrap();
+    lease.prune_journal(P0, Offset(20)).unwrap();
     assert_eq!(kept(), [1, 2, 3]);
-    owner.prune_journal(P0, Offset(1_000)).unwrap();
+    lease.prune_journal(P0, Offset(1_000)).unwrap();
     assert_eq!(kept(), [3], "the checkpoint needs it");
     assert_eq!(load(&mut *committer).next_sequence, 4);
 }

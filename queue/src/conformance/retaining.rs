@@ -90,21 +90,21 @@ pub fn reading_below_the_first_offset_is_refused(backend: &dyn Backend) {
 }
 
 pub fn sinks_hold_the_result_topic(backend: &dyn Backend) {
-    let (_owner, mut committer) = owned(backend);
+    let (_lease, mut committer) = owned(backend);
     for number in 1..=3 {
         commit(&mut *committer, vec![step(P0, number), step(P1, number)]).unwrap();
     }
-    let home = backend.home();
-    home.note_sink("csv", &[(P0, Offset(1)), (P1, Offset(0))]).unwrap();
-    home.note_sink("csv", &[(P1, Offset(3))]).unwrap();
-    let sinks = home.view().unwrap().sinks;
+    let store = backend.store();
+    store.put_sink_position("csv", &[(P0, Offset(1)), (P1, Offset(0))]).unwrap();
+    store.put_sink_position("csv", &[(P1, Offset(3))]).unwrap();
+    let sinks = store.view().unwrap().sinks;
     let at: Vec<_> = sinks.iter().map(|at| (&*at.sink, at.partition, at.next)).collect();
     assert_eq!(at, [("csv", P0, Offset(1)), ("csv", P1, Offset(3))]);
-    let (topics, rows) = (home.topics(), home.topics().topic("result").unwrap());
+    let (topics, rows) = (store.topics(), store.topics().topic("result").unwrap());
     topics.set_policy(&rows, Policy { max_age_ms: None, max_bytes: Some(0) }).unwrap();
     let held_by = Some(hold("csv", 1));
     let retained = topics.retain(&rows, false).unwrap();
     assert_eq!(retained[0], Retained { partition: P0, deleted: 1, held_by });
     assert_eq!(retained[1], Retained { partition: P1, deleted: 3, held_by: None });
-    assert_eq!(home.view().unwrap().partitions[0].rows.first, Offset(1));
+    assert_eq!(store.view().unwrap().partitions[0].rows.first, Offset(1));
 }

@@ -32,10 +32,10 @@ use super::cluster::Cluster;
 use super::history::History;
 use super::jobs::{self, Jobs};
 use super::kind::{self, may_pass};
+use super::lease::{Held, of_each};
 use super::member::Membership;
 use super::names::Names;
 use super::offsets::Offsets;
-use super::owner::{Held, of_each};
 use super::place::Place;
 use super::record::{Kept, Record};
 use crate::failpoints::{
@@ -43,8 +43,8 @@ use crate::failpoints::{
 };
 use crate::tip::not_made;
 use crate::{
-    Block, CheckpointInfo, Claim, Commit, CommitError, Committer, Error, Kind, Member, Partition,
-    PartitionCommit, Progress, Recovered, Result, check, clock, limits,
+    Block, CheckpointInfo, Commit, CommitError, Committer, Error, FencingToken, Kind, Member,
+    Partition, PartitionCommit, Progress, Recovered, Result, check, clock, limits,
 };
 
 /// Commits for one slot.
@@ -173,7 +173,7 @@ impl KafkaCommitter {
     fn transact(
         &self,
         at: &str,
-        claim: &Membership,
+        token: &Membership,
         commit: &Commit,
         mut places: BTreeMap<Partition, Place>,
     ) -> Result<BTreeMap<Partition, Place>> {
@@ -219,7 +219,7 @@ impl KafkaCommitter {
         }
         pass(at, COMMIT_SENT)?;
         let wait = limits::KAFKA_TRANSACTION_WAIT;
-        client.send_offsets_to_transaction(&offsets, &claim.metadata, wait).map_err(&failed)?;
+        client.send_offsets_to_transaction(&offsets, &token.metadata, wait).map_err(&failed)?;
         pass(at, COMMIT_IN_TRANSACTION)?;
         let noted = begun.elapsed();
         client.commit_transaction(wait).map_err(failed)?;
@@ -374,7 +374,7 @@ impl KafkaCommitter {
 }
 
 impl Committer for KafkaCommitter {
-    fn load(&mut self, _: &Claim, partitions: &[Partition]) -> Result<Vec<Recovered>> {
+    fn load(&mut self, _: &FencingToken, partitions: &[Partition]) -> Result<Vec<Recovered>> {
         self.places.clear();
         self.open()?;
         let recovered = of_each(partitions, |partition| self.recover(partition))?;
@@ -383,14 +383,18 @@ impl Committer for KafkaCommitter {
         Ok(recovered)
     }
 
-    fn commit(&mut self, claim: &Claim, commit: &Commit) -> std::result::Result<(), CommitError> {
+    fn commit(
+        &mut self,
+        token: &FencingToken,
+        commit: &Commit,
+    ) -> std::result::Result<(), CommitError> {
         if commit.partitions.is_empty() {
             return Ok(());
         }
-        match claim {
-            Claim::Group(place) => self.make(place, commit),
-            Claim::Sole if self.beginning.is_some() => self.begin(commit),
-            Claim::Sole => {
+        match token {
+            FencingToken::Group(place) => self.make(place, commit),
+            FencingToken::Sole if self.beginning.is_some() => self.begin(commit),
+            FencingToken::Sole => {
                 // The group took the partitions away before this was handed over.
                 let error = Error::Stopped { at: self.cluster().at.clone() };
                 Err(CommitError::Rebuild(error))

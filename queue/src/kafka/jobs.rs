@@ -304,7 +304,7 @@ impl Book {
         self.first(Kind::Over, group).is_some()
     }
 
-    /// Id of the home and job, with the partitions that it has taken since it began.
+    /// Id of the store and job, with the partitions that it has taken since it began.
     fn job(&self, at: &str, group: &str) -> Result<Option<(String, Job)>> {
         let Some(lines) = self.first(Kind::Job, group) else { return Ok(None) };
         let (id, mut job) = parse(at, group, lines)?;

@@ -31,7 +31,9 @@ use super::cluster::Cluster;
 use super::fetcher::Fetcher;
 use super::native;
 use super::sleep::Sleep;
-use crate::{Batch, Claim, Error, Event, Member, Offset, Partition, Result, Source, Topic, check};
+use crate::{
+    Batch, Error, Event, FencingToken, Member, Offset, Partition, Result, Source, Topic, check,
+};
 
 /// A place in a group: member, generation, and what a transaction shows of them.
 #[derive(Clone)]
@@ -250,11 +252,13 @@ impl Source for GroupSource {
         self.fetcher.ends(partitions)
     }
 
-    fn claim(&self) -> Claim {
-        // Without a place there is nothing to commit; a home refuses such a claim.
+    fn fencing_token(&self) -> FencingToken {
+        // Without a place there is nothing to commit; a store refuses such a claim.
         let brokers = || self.fetcher.brokers().clone();
         let place = self.place.clone();
-        place.map_or(Claim::Sole, |place| Claim::Group(Membership { brokers: brokers(), ..place }))
+        place.map_or(FencingToken::Sole, |place| {
+            FencingToken::Group(Membership { brokers: brokers(), ..place })
+        })
     }
 
     fn is_lost(&mut self) -> bool {

@@ -1,10 +1,10 @@
-//! Apache Kafka as a queue and as the home of jobs, over librdkafka.
+//! Apache Kafka as a queue and as the store of jobs, over librdkafka.
 //!
 //! ```text
 //!  queue   producer.rs ──► topics ──► fetcher.rs ──► reader.rs (anyone), member.rs (a worker's slot)
 //!          fetch/: messages from the leaders, where nothing asks for librdkafka's own reading
 //!          queue.rs, admin.rs, cluster.rs: topics, spans, times   examine.rs: for the doctor
-//!  home    owner.rs, slots.rs: a worker   committer.rs (acks.rs, place.rs): one transaction a commit
+//!  store    owner.rs, slots.rs: a worker   committer.rs (acks.rs, place.rs): one transaction a commit
 //!          record.rs, history.rs: the checkpoint topic   mark.rs, offsets.rs: the group's offsets
 //!          trim.rs: what of it nobody needs
 //!          names.rs: what checkpoints are called   jobs.rs: whose job is what   assignment.rs: who has which partition
@@ -34,16 +34,15 @@ mod examine;
 mod fetch;
 mod fetcher;
 mod history;
-mod home;
 mod jobs;
 mod kind;
+mod lease;
 mod mark;
 mod member;
 mod names;
 #[allow(unsafe_code, reason = "calls of librdkafka that have no safe wrapper; this file only")]
 mod native;
 mod offsets;
-mod owner;
 mod place;
 mod producer;
 mod queue;
@@ -52,14 +51,15 @@ mod record;
 mod settings;
 mod sleep;
 mod slots;
+mod store;
 mod tail;
 mod trim;
 
 pub use fetch::fuzz;
-pub use home::KafkaHome;
 pub(crate) use kind::kind;
 pub use member::Membership;
 pub use queue::KafkaQueue;
+pub use store::KafkaStore;
 
 #[cfg(test)]
 mod tests;

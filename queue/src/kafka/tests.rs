@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use seismic_brokers::Kafka;
 
 use super::admin::Admin;
-use super::{KafkaHome, KafkaQueue};
+use super::{KafkaQueue, KafkaStore};
 use crate::conformance::Backend;
 use crate::{
-    Address, Claim, Commit, CommitError, Committer, Event, Home, Member, Owner, Partition, Queue,
-    Recovered, Result, Source,
+    Address, Commit, CommitError, Committer, Event, FencingToken, JobStore, Lease, Member,
+    Partition, Queue, Recovered, Result, Source,
 };
 
 /// The broker of this test process.
@@ -49,7 +49,7 @@ impl OnKafka {
 
     /// The claim of the group's only member, which joins it the first time. It is not polled again:
     /// nobody else joins, so it keeps what it has.
-    fn claim(&self) -> Claim {
+    fn fencing_token(&self) -> FencingToken {
         let mut member = self.member.lock().unwrap();
         let member = member.get_or_insert_with(|| {
             let queue = self.queue();
@@ -65,7 +65,7 @@ impl OnKafka {
             }
             source
         });
-        member.claim()
+        member.fencing_token()
     }
 }
 
@@ -75,16 +75,20 @@ const GROUP: &str = "group";
 /// Commits by the claim of a member of the group, where the suite knows of none.
 struct Claiming {
     inner: Box<dyn Committer>,
-    claim: Claim,
+    token: FencingToken,
 }
 
 impl Committer for Claiming {
-    fn load(&mut self, _: &Claim, partitions: &[Partition]) -> Result<Vec<Recovered>> {
-        self.inner.load(&self.claim, partitions)
+    fn load(&mut self, _: &FencingToken, partitions: &[Partition]) -> Result<Vec<Recovered>> {
+        self.inner.load(&self.token, partitions)
     }
 
-    fn commit(&mut self, _: &Claim, commit: &Commit) -> std::result::Result<(), CommitError> {
-        self.inner.commit(&self.claim, commit)
+    fn commit(
+        &mut self,
+        _: &FencingToken,
+        commit: &Commit,
+    ) -> std::result::Result<(), CommitError> {
+        self.inner.commit(&self.token, commit)
     }
 }
 
@@ -93,17 +97,17 @@ impl Backend for OnKafka {
         Box::new(KafkaQueue::open(&self.address).unwrap())
     }
 
-    fn home(&self) -> Box<dyn Home> {
+    fn store(&self) -> Box<dyn JobStore> {
         let group = Some(GROUP.to_owned());
-        Box::new(KafkaHome::open(&Address { group, ..self.address.clone() }).unwrap())
+        Box::new(KafkaStore::open(&Address { group, ..self.address.clone() }).unwrap())
     }
 
-    fn committer(&self, owner: &dyn Owner) -> Box<dyn Committer> {
-        let member = owner.member(0).unwrap().expect("its owners are members of a group");
-        let (inner, claim) = (owner.committer_of(&member).unwrap(), self.claim());
-        let mut committer = Claiming { inner, claim };
+    fn committer(&self, lease: &dyn Lease) -> Box<dyn Committer> {
+        let member = lease.member(0).unwrap().expect("its owners are members of a group");
+        let (inner, token) = (lease.committer_of(&member).unwrap(), self.fencing_token());
+        let mut committer = Claiming { inner, token };
         // A slot loads what it is given before it commits.
-        committer.load(&Claim::Sole, &[Partition(0), Partition(1)]).unwrap();
+        committer.load(&FencingToken::Sole, &[Partition(0), Partition(1)]).unwrap();
         Box::new(committer)
     }
 
@@ -122,11 +126,11 @@ impl Backend for OnKafka {
 }
 
 crate::conformance! { broker().map(OnKafka::new); without
-    // Its home is shared: it has members of a group for owners, nobody is refused for being the second,
+    // Its store is shared: it has members of a group for owners, nobody is refused for being the second,
     // and what fences is the group, which tests of whole jobs prove.
-    owning::a_home_says_who_owns_it
+    owning::a_store_says_who_owns_it
     owning::a_second_owner_is_refused_and_told_who_it_is
-    owning::a_home_is_free_when_owner_and_committers_are_gone
+    owning::a_store_is_free_when_owner_and_committers_are_gone
     owning::a_newer_epoch_fences_the_older_committer
     // A view asks for one partition after the other, and commits go on meanwhile.
     committing::a_view_never_shows_half_a_commit

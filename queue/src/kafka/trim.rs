@@ -13,9 +13,9 @@
 use super::admin::Admin;
 use super::cluster::Cluster;
 use super::jobs::Jobs;
+use super::lease::Held;
 use super::names::KnownNames;
 use super::offsets::Offsets;
-use super::owner::Held;
 use crate::{Hold, Job, Offset, Result, Retained, Topic};
 
 /// Name of the checkpoint topic: all groups of a cluster share it.

@@ -274,7 +274,7 @@ impl Log for MemoryLog {
     }
 
     fn changed(&mut self) -> Result<bool> {
-        let now = Some(self.memory.store().version);
+        let now = Some(self.memory.contents().version);
         Ok(std::mem::replace(&mut self.seen, now) != now)
     }
 }

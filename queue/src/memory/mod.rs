@@ -1,13 +1,13 @@
-//! A queue and a home in the memory of this process: for tests, simulations and trying out.
+//! A queue and a store in the memory of this process: for tests, simulations and trying out.
 //!
 //! Same contract as every backend, except that everything is gone with the process. Append times
 //! come from a clock that the caller may set, so that runs can be repeated exactly. Handles are
 //! cheap to clone and share one store.
 
-mod home;
+mod contents;
+mod lease;
 mod log;
 mod names;
-mod owner;
 mod partition;
 mod state;
 mod store;
@@ -17,9 +17,9 @@ use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-pub use home::MemoryHome;
+use contents::Contents;
 use log::{MemoryLog, PartitionLog, TopicLog};
-use store::Store;
+pub use store::MemoryStore;
 
 use crate::follow::Follower;
 use crate::sole::SoleSource;
@@ -39,14 +39,14 @@ struct Shared {
     name: String,
     /// `None`: the wall clock.
     clock: Option<Arc<AtomicI64>>,
-    store: Mutex<Store>,
+    contents: Mutex<Contents>,
 }
 
 /// What a store is used for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Use {
     Queue,
-    Home,
+    JobStore,
 }
 
 static NAMED: Mutex<BTreeMap<(Use, String), Memory>> = Mutex::new(BTreeMap::new());
@@ -75,9 +75,9 @@ impl Memory {
     /// # Errors
     /// [`Error::TopicMissing`].
     pub fn widen(&self, topic: &str, partitions: u32) -> Result<Topic> {
-        let mut store = self.store();
-        let known = store.named(&self.shared.name, topic)?;
-        store.widen(&self.shared.name, &known, partitions)
+        let mut contents = self.contents();
+        let known = contents.named(&self.shared.name, topic)?;
+        contents.widen(&self.shared.name, &known, partitions)
     }
 
     fn shared(of: Use, name: &str) -> Self {
@@ -88,13 +88,13 @@ impl Memory {
 
     fn build(of: Use, name: &str, clock: Option<Arc<AtomicI64>>) -> Self {
         let name = format!("memory:{name}");
-        Memory { shared: Arc::new(Shared { of, name, clock, store: Mutex::default() }) }
+        Memory { shared: Arc::new(Shared { of, name, clock, contents: Mutex::default() }) }
     }
 
     /// The store. Every change is checked before it is begun, so that a panic elsewhere, which
     /// poisons the lock, leaves nothing half done.
-    fn store(&self) -> MutexGuard<'_, Store> {
-        self.shared.store.lock().unwrap_or_else(PoisonError::into_inner)
+    fn contents(&self) -> MutexGuard<'_, Contents> {
+        self.shared.contents.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn now_ms(&self) -> i64 {
@@ -105,7 +105,7 @@ impl Memory {
     }
 
     fn look<T>(&self, topic: &Topic, look: impl FnOnce(&TopicLog) -> Result<T>) -> Result<T> {
-        self.store().topic(&self.shared.name, topic).and_then(|log| look(log))
+        self.contents().topic(&self.shared.name, topic).and_then(|log| look(log))
     }
 
     fn log(&self, topic: &Topic, partitions: impl Iterator<Item = Partition>) -> Result<MemoryLog> {
@@ -114,9 +114,9 @@ impl Memory {
         Ok(MemoryLog::new(self.clone(), topic.clone()))
     }
 
-    fn refuse_in_a_home(&self) -> Result<()> {
+    fn refuse_in_a_store(&self) -> Result<()> {
         match self.shared.of {
-            Use::Home => Err(Error::CommitsOnly { at: self.name() }),
+            Use::JobStore => Err(Error::CommitsOnly { at: self.name() }),
             Use::Queue => Ok(()),
         }
     }
@@ -140,17 +140,17 @@ impl Queue for Memory {
     }
 
     fn topics(&self) -> Result<Vec<Topic>> {
-        Ok(self.store().topics())
+        Ok(self.contents().topics())
     }
 
     fn topic(&self, name: &str) -> Result<Topic> {
-        self.store().named(&self.shared.name, name)
+        self.contents().named(&self.shared.name, name)
     }
 
     fn create(&self, name: &str, partitions: u32) -> Result<Topic> {
-        self.refuse_in_a_home()?;
+        self.refuse_in_a_store()?;
         check::new_topic(name, partitions)?;
-        check::same_topic(self.store().create(name, partitions), partitions)
+        check::same_topic(self.contents().create(name, partitions), partitions)
     }
 
     fn spans(&self, topic: &Topic) -> Result<Vec<Span>> {
@@ -163,7 +163,7 @@ impl Queue for Memory {
     }
 
     fn producer(&self, topic: &Topic, id: &str) -> Result<Box<dyn Producer>> {
-        self.refuse_in_a_home()?;
+        self.refuse_in_a_store()?;
         self.look(topic, |_| Ok(()))?;
         let (memory, topic, id) = (self.clone(), topic.clone(), id.to_owned());
         Ok(Box::new(MemoryProducer { memory, topic, id }))
@@ -181,8 +181,8 @@ impl Queue for Memory {
 
     fn hold(&self, topic: &Topic, holder: &str, at: &[(Partition, Offset)]) -> Result<()> {
         at.iter().try_for_each(|&(partition, _)| check::partition(topic, partition))?;
-        let mut store = self.store();
-        let holds = &mut store.topic(&self.shared.name, topic)?.holds;
+        let mut contents = self.contents();
+        let holds = &mut contents.topic(&self.shared.name, topic)?.holds;
         holds.retain(|(_, by), _| by != holder);
         holds.extend(at.iter().map(|&(partition, from)| ((partition, holder.to_owned()), from)));
         Ok(())
@@ -193,11 +193,11 @@ impl Queue for Memory {
     }
 
     fn policy(&self, topic: &Topic) -> Result<Policy> {
-        Ok(self.store().topic(&self.shared.name, topic)?.policy)
+        Ok(self.contents().topic(&self.shared.name, topic)?.policy)
     }
 
     fn set_policy(&self, topic: &Topic, policy: Policy) -> Result<()> {
-        self.store().topic(&self.shared.name, topic)?.policy = policy;
+        self.contents().topic(&self.shared.name, topic)?.policy = policy;
         Ok(())
     }
 
@@ -208,7 +208,7 @@ impl Queue for Memory {
 
     fn retain(&self, topic: &Topic, past_holds: bool) -> Result<Vec<Retained>> {
         let now_ms = self.now_ms();
-        Ok(self.store().topic(&self.shared.name, topic)?.retain(now_ms, past_holds))
+        Ok(self.contents().topic(&self.shared.name, topic)?.retain(now_ms, past_holds))
     }
 }
 
@@ -221,7 +221,13 @@ struct MemoryProducer {
 impl Producer for MemoryProducer {
     fn append(&mut self, appends: &[Append<'_>]) -> Result<Appended> {
         let now_ms = self.memory.now_ms();
-        self.memory.store().append(&self.memory.shared.name, &self.topic, &self.id, appends, now_ms)
+        self.memory.contents().append(
+            &self.memory.shared.name,
+            &self.topic,
+            &self.id,
+            appends,
+            now_ms,
+        )
     }
 
     fn next_sequence(&mut self, partition: Partition) -> Result<u64> {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::topic::new_id;
 use crate::{Asked, Error, Job, Partition, PartitionCommit, Result, check, limits};
 
-/// The names of one home.
+/// The names of one store.
 pub(super) struct Names {
     /// Partitions of the job.
     partitions: usize,

@@ -1,4 +1,4 @@
-//! What a home in memory knows of one partition: where it stands, its journal, its checkpoints.
+//! What a store in memory knows of one partition: where it stands, its journal, its checkpoints.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::{
     Recovered, Result, Rewind,
 };
 
-/// One partition's share of a home.
+/// One partition's share of a store.
 #[derive(Default)]
 pub(super) struct PartitionState {
     pub(super) tip: Tip,

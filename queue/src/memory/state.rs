@@ -1,11 +1,11 @@
-//! What a home in memory knows beside the logs of its topics, and what changes it.
+//! What a store in memory knows beside the logs of its topics, and what changes it.
 
 use std::collections::BTreeMap;
 use std::sync::Weak;
 
+use super::contents::Contents;
 use super::names::Names;
 use super::partition::PartitionState;
-use super::store::Store;
 use crate::failpoints::{COMMIT_IN_TRANSACTION, REWIND_IN_TRANSACTION, pass};
 use crate::tip::Tip;
 use crate::topic::new_id;
@@ -14,15 +14,15 @@ use crate::{
     Topic, View, check,
 };
 
-/// What a home knows beside its topics.
-pub(super) struct HomeState {
+/// What a store knows beside its topics.
+pub(super) struct StoreState {
     pub(super) id: String,
     pub(super) job: Job,
     /// The job as it is once a commit has begun it anew, with partitions that its input got.
     pub(super) widened: Option<Job>,
     pub(super) epoch: u64,
     /// Alive as long as the owner or one of its committers is.
-    pub(super) owner: Weak<()>,
+    pub(super) lease: Weak<()>,
     pub(super) result: Topic,
     dead: Topic,
     rollups: Vec<Topic>,
@@ -30,28 +30,32 @@ pub(super) struct HomeState {
     pub(super) names: Names,
 }
 
-impl HomeState {
-    pub(super) fn new(store: &mut Store, job: &Job) -> Self {
+impl StoreState {
+    pub(super) fn new(contents: &mut Contents, job: &Job) -> Self {
         let partitions = job.input.partitions;
-        HomeState {
+        StoreState {
             id: new_id(),
             job: job.clone(),
             widened: None,
             epoch: 0,
-            owner: Weak::new(),
-            result: store.create(&job.result_topic, partitions),
-            dead: store.create(&job.dead_topic, partitions),
-            rollups: job.rollup_topics.iter().map(|name| store.create(name, partitions)).collect(),
+            lease: Weak::new(),
+            result: contents.create(&job.result_topic, partitions),
+            dead: contents.create(&job.dead_topic, partitions),
+            rollups: job
+                .rollup_topics
+                .iter()
+                .map(|name| contents.create(name, partitions))
+                .collect(),
             partitions: job.input.all().map(|_| PartitionState::default()).collect(),
             names: Names::of_job(job),
         }
     }
 
     /// Has room for the partitions of `job`; the next commit must have them all.
-    pub(super) fn widen(&mut self, at: &str, store: &mut Store, job: &Job) -> Result<()> {
+    pub(super) fn widen(&mut self, at: &str, contents: &mut Contents, job: &Job) -> Result<()> {
         let partitions = job.input.partitions;
         for topic in [&mut self.result, &mut self.dead].into_iter().chain(&mut self.rollups) {
-            *topic = store.widen(at, topic, partitions)?;
+            *topic = contents.widen(at, topic, partitions)?;
         }
         self.partitions.resize_with(partitions as usize, PartitionState::default);
         self.widened = Some(job.clone());
@@ -82,8 +86,8 @@ impl HomeState {
     }
 
     /// All of it as it is now.
-    pub(super) fn view(&self, at: &str, store: &mut Store) -> Result<View> {
-        let holds = store.topic(at, &self.result)?.holds();
+    pub(super) fn view(&self, at: &str, contents: &mut Contents) -> Result<View> {
+        let holds = contents.topic(at, &self.result)?.holds();
         let sink = |Hold { holder, partition, offset }| SinkPosition {
             sink: holder,
             partition,
@@ -92,14 +96,14 @@ impl HomeState {
         let sinks = holds.map(sink).collect();
         let mut partitions = Vec::with_capacity(self.partitions.len());
         for (partition, state) in self.job.input.all().zip(&self.partitions) {
-            let mut span = |topic| Ok(store.topic(at, topic)?.at(partition).span());
+            let mut span = |topic| Ok(contents.topic(at, topic)?.at(partition).span());
             let next = state.tip.next_sequence;
             partitions.push(PartitionView {
                 progress: state.progress.clone(),
                 rows: span(&self.result)?,
                 dead: span(&self.dead)?,
                 rollups: self.rollups.iter().map(span).collect::<Result<_>>()?,
-                rows_cut: store.topic(at, &self.result)?.at(partition).cuts().to_vec(),
+                rows_cut: contents.topic(at, &self.result)?.at(partition).cuts().to_vec(),
                 journal: state.journal.first().map_or(next, |entry| entry.sequence)..next,
                 checkpoints: state.infos(partition, &self.names),
             });
@@ -126,7 +130,7 @@ impl HomeState {
     pub(super) fn commit(
         &mut self,
         at: &str,
-        store: &mut Store,
+        contents: &mut Contents,
         commit: &Commit,
         now_ms: i64,
     ) -> Result<()> {
@@ -142,12 +146,12 @@ impl HomeState {
         }
         pass(at, COMMIT_IN_TRANSACTION)?;
         for new in &commit.partitions {
-            let rows = store.topic(at, &self.result)?.at_mut(new.partition);
+            let rows = contents.topic(at, &self.result)?.at_mut(new.partition);
             rows.append(&new.rows, 0, now_ms);
-            let dead = store.topic(at, &self.dead)?.at_mut(new.partition);
+            let dead = contents.topic(at, &self.dead)?.at_mut(new.partition);
             dead.append(&new.dead, 0, now_ms);
             for (topic, block) in self.rollups.iter().zip(&new.rollups) {
-                store.topic(at, topic)?.at_mut(new.partition).append(block, 0, now_ms);
+                contents.topic(at, topic)?.at_mut(new.partition).append(block, 0, now_ms);
             }
             let state = &mut self.partitions[new.partition.0 as usize];
             state.apply(tips[&new.partition], new, now_ms, &mut self.names);
@@ -156,7 +160,7 @@ impl HomeState {
             self.names.widen(&job);
             self.job = job;
         }
-        store.version += 1;
+        contents.version += 1;
         Ok(())
     }
 
@@ -174,7 +178,7 @@ impl HomeState {
     pub(super) fn rewind(
         &mut self,
         at: &str,
-        store: &mut Store,
+        contents: &mut Contents,
         back: &[Rewind],
         now_ms: i64,
     ) -> Result<()> {
@@ -190,32 +194,32 @@ impl HomeState {
                 let (at, what) = (at.to_owned(), "number");
                 return Err(Error::OutOfOrder { at, partition, what, expected, found });
             }
-            let rows = store.topic(at, &self.result)?;
+            let rows = contents.topic(at, &self.result)?;
             let left = rows.at(partition).left_after_cut(back.rows);
             let is_beyond = |hold: &Hold| hold.partition == partition && hold.offset > left;
             if let Some(hold) = rows.holds().find(is_beyond) {
                 return Err(Error::sink_beyond(at, hold, left));
             }
-            let dead = store.topic(at, &self.dead)?.at(partition).left_after_cut(back.dead);
+            let dead = contents.topic(at, &self.dead)?.at(partition).left_after_cut(back.dead);
             check::rollups(at, back.partition, back.rollups.len(), self.rollups.len())?;
             let mut rollups = Vec::with_capacity(back.rollups.len());
             for (topic, &rows) in self.rollups.iter().zip(&back.rollups) {
-                rollups.push(store.topic(at, topic)?.at(partition).left_after_cut(rows));
+                rollups.push(contents.topic(at, topic)?.at(partition).left_after_cut(rows));
             }
             cuts.push((left, dead, rollups));
         }
         pass(at, REWIND_IN_TRANSACTION)?;
         for (back, (rows, dead, rollups)) in back.iter().zip(cuts) {
-            store.topic(at, &self.result)?.at_mut(back.partition).cut(rows);
-            store.topic(at, &self.dead)?.at_mut(back.partition).cut(dead);
+            contents.topic(at, &self.result)?.at_mut(back.partition).cut(rows);
+            contents.topic(at, &self.dead)?.at_mut(back.partition).cut(dead);
             for (topic, left) in self.rollups.iter().zip(rollups) {
-                store.topic(at, topic)?.at_mut(back.partition).cut(left);
+                contents.topic(at, topic)?.at_mut(back.partition).cut(left);
             }
             self.names.cut(back.partition, back.checkpoint);
             self.partitions[back.partition.0 as usize].set_back(back, now_ms);
         }
         self.prune();
-        store.version += 1;
+        contents.version += 1;
         Ok(())
     }
 }

@@ -1,89 +1,193 @@
-//! The topics of one store, and the home in it if it is one.
+//! A store in memory: the whole of it is changed under the lock of its store, so every commit is
+//! one atomic act.
 
-use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::atomic::AtomicI64;
+use std::sync::{Arc, Weak};
 
-use super::log::TopicLog;
-use super::state::HomeState;
-use crate::failpoints::{APPEND_AFTER, APPEND_IN_TRANSACTION, pass};
-use crate::pieces::recognised;
-use crate::topic::new_id;
-use crate::{Append, Appended, Error, Result, Topic, check};
+use super::contents::Contents;
+use super::lease::MemoryLease;
+use super::state::StoreState;
+use super::{Memory, Use};
+use crate::{
+    Asked, Checkpoint, Error, Job, JobStore, JournalEntry, Lease, Offset, Partition, Queue, Result,
+    View, check,
+};
 
-/// Everything behind one handle, changed under one lock.
-#[derive(Default)]
-pub(super) struct Store {
-    topics: BTreeMap<String, TopicLog>,
-    /// Counts changes, for readers that wait for one.
-    pub(super) version: u64,
-    /// `None` in a queue, and in a home nobody owned yet.
-    pub(super) home: Option<HomeState>,
+/// A store in memory.
+#[derive(Clone, Debug)]
+pub struct MemoryStore {
+    memory: Memory,
 }
 
-impl Store {
-    pub(super) fn topics(&self) -> Vec<Topic> {
-        self.topics.values().map(|log| log.topic.clone()).collect()
+impl MemoryStore {
+    /// A store that only clones of this handle see.
+    #[must_use]
+    pub fn new() -> Self {
+        MemoryStore { memory: Memory::build(Use::JobStore, "", None) }
     }
 
-    pub(super) fn named(&self, at: &str, name: &str) -> Result<Topic> {
-        match self.topics.get(name) {
-            Some(log) => Ok(log.topic.clone()),
-            None => Err(Error::TopicMissing { topic: name.to_owned(), at: at.to_owned() }),
+    /// As [`MemoryStore::new`], with append times (ms since 1970 UTC) taken from `clock`.
+    #[must_use]
+    pub fn with_clock(clock: Arc<AtomicI64>) -> Self {
+        MemoryStore { memory: Memory::build(Use::JobStore, "", Some(clock)) }
+    }
+
+    /// The store of that name in this process, empty when it was not asked for before.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        MemoryStore { memory: Memory::shared(Use::JobStore, name) }
+    }
+
+    /// Lets the next one own the store although it is owned: for tests of what a lost lock does.
+    pub fn break_lock(&self) {
+        if let Some(store) = &mut self.memory.contents().store {
+            store.lease = Weak::new();
         }
     }
 
-    /// The log of exactly that topic, not of a later one with its name.
-    pub(super) fn topic(&mut self, at: &str, topic: &Topic) -> Result<&mut TopicLog> {
-        match self.topics.get_mut(&topic.name) {
-            Some(log) if log.topic.id == topic.id => Ok(log),
-            _ => Err(Error::TopicMissing { topic: topic.name.clone(), at: at.to_owned() }),
+    /// Flips a bit in the stored chunks of a checkpoint, if it has any: for tests of recovery.
+    pub fn damage(&self, partition: Partition, number: u64) {
+        let mut contents = self.memory.contents();
+        let state = contents.store.as_mut().and_then(|store| store.at_mut(partition));
+        let chunk = state.and_then(|state| state.chunks.get_mut(&(number, 0)));
+        if let Some(byte) = chunk.and_then(|chunk| chunk.first_mut()) {
+            *byte ^= 1;
         }
     }
 
-    /// The topic of that name, made if it is missing.
-    pub(super) fn create(&mut self, name: &str, partitions: u32) -> Topic {
-        let make = || TopicLog::new(Topic { name: name.to_owned(), id: new_id(), partitions });
-        self.topics.entry(name.to_owned()).or_insert_with(make).topic.clone()
+    /// Append times and times of commits come from here.
+    pub(super) fn now_ms(&self) -> i64 {
+        self.memory.now_ms()
     }
 
-    /// Adds partitions to the topic until it has so many.
-    pub(super) fn widen(&mut self, at: &str, topic: &Topic, partitions: u32) -> Result<Topic> {
-        let log = self.topic(at, topic)?;
-        log.widen(partitions);
-        Ok(log.topic.clone())
+    /// Makes the caller the owner, if nobody is and `check` has nothing against it.
+    fn take(
+        &self,
+        check: impl FnOnce(&str, &mut Contents, &mut StoreState) -> Result<()>,
+    ) -> Result<Box<dyn Lease>> {
+        self.look(|at, contents, store| {
+            if store.lease.strong_count() > 0 {
+                let by = format!("process {}", std::process::id());
+                return Err(Error::Owned { at: at.to_owned(), by });
+            }
+            check(at, contents, store)?;
+            store.epoch += 1;
+            let alive = Arc::new(());
+            store.lease = Arc::downgrade(&alive);
+            let lease = MemoryLease::new(self.clone(), store.epoch, alive);
+            Ok(Box::new(lease) as Box<dyn Lease>)
+        })
     }
 
-    /// Appends all or, when one of them is refused, none.
-    pub(super) fn append(
-        &mut self,
-        at: &str,
-        topic: &Topic,
-        producer: &str,
-        appends: &[Append<'_>],
-        now_ms: i64,
-    ) -> Result<Appended> {
-        let log = self.topic(at, topic)?;
-        let mut expected = BTreeMap::new();
-        let mut skips = Vec::with_capacity(appends.len());
-        for append in appends {
-            check::partition(topic, append.partition)?;
-            let next = expected
-                .entry(append.partition)
-                .or_insert_with(|| log.at(append.partition).next_sequence(producer));
-            let skip = recognised(topic, producer, append, *next)?;
-            *next += u64::from(append.block.count() - skip);
-            skips.push(skip);
+    /// Runs `act` on the store and the store in it, which is taken out meanwhile.
+    pub(super) fn look<T>(
+        &self,
+        act: impl FnOnce(&str, &mut Contents, &mut StoreState) -> Result<T>,
+    ) -> Result<T> {
+        let at = self.name();
+        let mut contents = self.memory.contents();
+        let Some(mut store) = contents.store.take() else {
+            return Err(Error::StoreMissing { at });
+        };
+        let result = act(&at, &mut contents, &mut store);
+        contents.store = Some(store);
+        result
+    }
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl JobStore for MemoryStore {
+    fn name(&self) -> String {
+        self.memory.name()
+    }
+
+    fn acquire(&self, job: &Job) -> Result<Box<dyn Lease>> {
+        check::new_job(job)?;
+        let mut contents = self.memory.contents();
+        if contents.store.is_none() {
+            contents.store = Some(StoreState::new(&mut contents, job));
         }
-        pass(at, APPEND_IN_TRANSACTION)?;
-        let mut appended = Appended::default();
-        for (append, skip) in appends.iter().zip(skips) {
-            let partition = log.at_mut(append.partition);
-            let written = partition.append(append.block, skip, now_ms);
-            partition.produced(producer, written);
-            appended.written += written;
-            appended.recognised += u64::from(skip);
-        }
-        self.version += 1;
-        pass(at, APPEND_AFTER)?;
-        Ok(appended)
+        drop(contents);
+        self.take(|at, _, store| {
+            check::same_job(at, &store.job, job)?;
+            store.widened = None;
+            Ok(())
+        })
+    }
+
+    fn widen(&self, job: &Job) -> Result<Box<dyn Lease>> {
+        check::new_job(job)?;
+        self.take(|at, contents, store| {
+            check::widened_job(at, &store.job, job)?;
+            store.widen(at, contents, job)
+        })
+    }
+
+    fn view(&self) -> Result<View> {
+        self.look(|at, contents, store| store.view(at, contents))
+    }
+
+    fn journal(&self, partition: Partition, range: Range<u64>) -> Result<Vec<JournalEntry>> {
+        self.look(|_, _, store| {
+            let kept = store.at(partition)?.journal.iter();
+            Ok(kept.filter(|entry| range.contains(&entry.sequence)).cloned().collect())
+        })
+    }
+
+    fn checkpoint(&self, partition: Partition, number: u64) -> Result<Checkpoint> {
+        self.look(|at, _, store| store.at(partition)?.checkpoint(at, partition, number))
+    }
+
+    fn leased_by(&self) -> Result<Option<String>> {
+        let contents = self.memory.contents();
+        let is_owned = contents.store.as_ref().is_some_and(|store| store.lease.strong_count() > 0);
+        Ok(is_owned.then(|| format!("process {}", std::process::id())))
+    }
+
+    fn ask(&self, name: &str) -> Result<()> {
+        self.look(|at, _, store| store.names.ask(at, name))
+    }
+
+    fn asked(&self) -> Result<Vec<Asked>> {
+        self.look(|_, _, store| Ok(store.names.asked()))
+    }
+
+    fn withdraw(&self, name: &str) -> Result<Option<Asked>> {
+        self.look(|_, _, store| {
+            let asked = store.names.withdraw(name);
+            store.prune();
+            Ok(asked)
+        })
+    }
+
+    fn name_newest(&self, name: &str) -> Result<()> {
+        self.look(|at, _, store| store.name_newest(at, name))
+    }
+
+    fn forget(&self, name: &str) -> Result<()> {
+        self.look(|at, _, store| {
+            store.names.forget(at, name)?;
+            store.prune();
+            Ok(())
+        })
+    }
+
+    fn topics(&self) -> &dyn Queue {
+        &self.memory
+    }
+
+    fn put_sink_position(&self, sink: &str, at: &[(Partition, Offset)]) -> Result<()> {
+        self.look(|name, contents, store| {
+            at.iter().try_for_each(|&(partition, _)| check::partition(&store.result, partition))?;
+            let holds = &mut contents.topic(name, &store.result)?.holds;
+            holds.extend(at.iter().map(|&(partition, next)| ((partition, sink.to_owned()), next)));
+            Ok(())
+        })
     }
 }

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use super::{Memory, MemoryHome};
+use super::{Memory, MemoryStore};
 use crate::conformance::Backend;
-use crate::{Append, Block, Home, Offset, Partition, Policy, Queue, limits};
+use crate::{Append, Block, JobStore, Offset, Partition, Policy, Queue, limits};
 
 struct InMemory {
     queue: Memory,
-    home: MemoryHome,
+    store: MemoryStore,
 }
 
 impl Backend for InMemory {
@@ -17,20 +17,20 @@ impl Backend for InMemory {
         Box::new(self.queue.clone())
     }
 
-    fn home(&self) -> Box<dyn Home> {
-        Box::new(self.home.clone())
+    fn store(&self) -> Box<dyn JobStore> {
+        Box::new(self.store.clone())
     }
 
     fn break_lock(&self) {
-        self.home.break_lock();
+        self.store.break_lock();
     }
 
     fn damage(&self, partition: Partition, checkpoint: u64) {
-        self.home.damage(partition, checkpoint);
+        self.store.damage(partition, checkpoint);
     }
 }
 
-crate::conformance!(Some(InMemory { queue: Memory::new(), home: MemoryHome::new() }));
+crate::conformance!(Some(InMemory { queue: Memory::new(), store: MemoryStore::new() }));
 
 fn one() -> Block {
     let mut block = Block::default();
@@ -78,9 +78,9 @@ fn the_producer_that_was_silent_longest_is_forgotten_first() {
 }
 
 #[test]
-fn handles_of_one_name_share_a_store_and_queues_and_homes_do_not() {
+fn handles_of_one_name_share_a_store_and_queues_and_stores_do_not() {
     Memory::named("shared").create("t", 1).unwrap();
     assert!(Memory::named("shared").topic("t").is_ok());
     assert!(Memory::named("other").topic("t").is_err());
-    assert!(MemoryHome::named("shared").view().is_err());
+    assert!(MemoryStore::named("shared").view().is_err());
 }

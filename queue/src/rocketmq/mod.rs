@@ -17,7 +17,7 @@
 //!   its own tools show the lag.
 //! * **An id of a topic.** It is made of its name and where its queues are: a topic deleted and made
 //!   again the same way has the same one, but fewer messages, which a job that was further notices.
-//! * **A home.** There are no transactions; a job's home is elsewhere.
+//! * **A store.** There are no transactions; a job's store is elsewhere.
 
 mod client;
 mod connection;

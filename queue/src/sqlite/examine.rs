@@ -1,4 +1,4 @@
-//! What there is to say of a queue's or a home's file.
+//! What there is to say of a queue's or a store's file.
 
 use std::fs;
 use std::path::Path;

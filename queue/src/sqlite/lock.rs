@@ -1,4 +1,4 @@
-//! Who owns a home: a file next to it, locked by the operating system as long as the owner lives.
+//! Who owns a store: a file next to it, locked by the operating system as long as the owner lives.
 //!
 //! The lock goes with the process, however it ends, so nothing has to be cleaned up. The file holds
 //! the owner as text for whoever is refused; what it says means nothing without the lock.
@@ -12,12 +12,12 @@ use std::time::Instant;
 
 use crate::{Error, Result, limits};
 
-/// The right to own a home, given back when dropped.
+/// The right to own a store, given back when dropped.
 pub(super) struct Lock {
     _file: File,
 }
 
-/// Takes the lock of the home `path`.
+/// Takes the lock of the store `path`.
 ///
 /// # Errors
 /// [`Error::Owned`] naming the one who has it. `since` is when this one began, for people.
@@ -45,7 +45,7 @@ pub(super) fn take(path: &Path, at: &str, since: &str) -> Result<Lock> {
     }
 }
 
-/// Who has the lock of the home `path`; `None`: nobody.
+/// Who has the lock of the store `path`; `None`: nobody.
 pub(super) fn owner(path: &Path, at: &str) -> Result<Option<String>> {
     let io = |source| Error::Io { at: at.to_owned(), doing: "looking at its lock", source };
     let mut file = match File::open(name_of(path)) {
@@ -79,9 +79,9 @@ fn write_owner(file: &mut File, since: &str) -> io::Result<()> {
 const OWNER_BYTES: u64 = 500;
 
 fn read_owner(file: &mut File) -> String {
-    let mut owner = Vec::new();
-    match file.take(OWNER_BYTES).read_to_end(&mut owner) {
-        Ok(1..) => String::from_utf8_lossy(&owner).into_owned(),
+    let mut lease = Vec::new();
+    match file.take(OWNER_BYTES).read_to_end(&mut lease) {
+        Ok(1..) => String::from_utf8_lossy(&lease).into_owned(),
         _ => "another process".to_owned(),
     }
 }

@@ -1,13 +1,13 @@
-//! The embedded durable queue and home: SQLite files in WAL mode, for several processes at once.
+//! The embedded durable queue and store: SQLite files in WAL mode, for several processes at once.
 //!
-//! A queue is one file, each job's home another; both keep topics in the same layout, which
+//! A queue is one file, each job's store another; both keep topics in the same layout, which
 //! `schema.rs` describes. What changes a file goes through the one `Writer` of its handle, which
 //! commits what several threads want together; readers have connections of their own and read in
 //! short transactions, so that the WAL stays small.
 
+mod database;
 mod examine;
 mod fault;
-mod home;
 mod identity;
 mod in_flight;
 mod lock;
@@ -24,8 +24,8 @@ mod store;
 mod value;
 mod writer;
 
-pub use home::SqliteHome;
 pub use queue::SqliteQueue;
+pub use store::SqliteStore;
 
 #[cfg(test)]
 mod tests;

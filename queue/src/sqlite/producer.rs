@@ -4,24 +4,24 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
+use super::database::Database;
 use super::fault::Sql;
 use super::log::{self, Places};
-use super::store::Store;
 use crate::failpoints::{APPEND_AFTER, APPEND_IN_TRANSACTION, pass};
 use crate::pieces::recognised;
 use crate::{Append, Appended, Partition, Producer, Result, Topic, check, clock};
 
 /// Appends to one topic for one producer id.
 pub(super) struct SqliteProducer {
-    store: Arc<Store>,
+    database: Arc<Database>,
     topic: Topic,
     places: Places,
     id: String,
 }
 
 impl SqliteProducer {
-    pub(super) fn new(store: Arc<Store>, topic: Topic, places: Places, id: &str) -> Self {
-        SqliteProducer { store, topic, places, id: id.to_owned() }
+    pub(super) fn new(database: Arc<Database>, topic: Topic, places: Places, id: &str) -> Self {
+        SqliteProducer { database, topic, places, id: id.to_owned() }
     }
 
     fn place(&self, partition: Partition) -> Result<i64> {
@@ -44,8 +44,8 @@ impl SqliteProducer {
 
 impl Producer for SqliteProducer {
     fn append(&mut self, appends: &[Append<'_>]) -> Result<Appended> {
-        let at = &self.store.at;
-        let appended = self.store.writer.write("appending", |db| {
+        let at = &self.database.at;
+        let appended = self.database.writer.write("appending", |db| {
             let now_ms = clock::now_ms();
             let mut sum = Appended::default();
             for append in appends {
@@ -62,6 +62,6 @@ impl Producer for SqliteProducer {
 
     fn next_sequence(&mut self, partition: Partition) -> Result<u64> {
         let place = self.place(partition)?;
-        self.store.look("asking for a producer", |db| log::next_sequence(db, place, &self.id))
+        self.database.look("asking for a producer", |db| log::next_sequence(db, place, &self.id))
     }
 }

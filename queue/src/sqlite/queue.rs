@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
+use super::database::{self, Database};
 use super::examine;
 use super::log::{self, Places};
 use super::reader::SqliteLog;
 use super::schema::Layout;
-use super::store::{self, Store};
 use super::{producer::SqliteProducer, retention};
 use crate::follow::Follower;
 use crate::sole::SoleSource;
@@ -16,12 +16,12 @@ use crate::{
     Retained, Source, Span, Topic, check,
 };
 
-/// A queue in one SQLite file, or the topics of a home.
+/// A queue in one SQLite file, or the topics of a store.
 pub struct SqliteQueue {
     path: PathBuf,
     layout: Layout,
-    /// A home's file may still be missing.
-    opened: OnceLock<Arc<Store>>,
+    /// A store's file may still be missing.
+    opened: OnceLock<Arc<Database>>,
 }
 
 impl SqliteQueue {
@@ -31,14 +31,14 @@ impl SqliteQueue {
     /// [`Error::Foreign`], [`Error::Newer`] or [`Error::Corrupt`] for a file that cannot be used;
     /// it is left as it was.
     pub fn open(path: &Path) -> Result<Self> {
-        let store = Store::open_or_make(path, Layout::Queue)?;
+        let database = Database::open_or_make(path, Layout::Queue)?;
         let queue = Self::unopened(path, Layout::Queue);
-        Ok(SqliteQueue { opened: OnceLock::from(store), ..queue })
+        Ok(SqliteQueue { opened: OnceLock::from(database), ..queue })
     }
 
-    /// The topics of a home, opened when they are needed.
-    pub(super) fn of_home(path: &Path) -> Self {
-        Self::unopened(path, Layout::Home)
+    /// The topics of a store, opened when they are needed.
+    pub(super) fn of_store(path: &Path) -> Self {
+        Self::unopened(path, Layout::JobStore)
     }
 
     fn unopened(path: &Path, layout: Layout) -> Self {
@@ -48,29 +48,30 @@ impl SqliteQueue {
     /// The file.
     ///
     /// # Errors
-    /// [`Error::HomeMissing`] when it is not there.
-    pub(super) fn store(&self) -> Result<&Arc<Store>> {
-        if let Some(store) = self.opened.get() {
-            return Ok(store);
+    /// [`Error::StoreMissing`] when it is not there.
+    pub(super) fn database(&self) -> Result<&Arc<Database>> {
+        if let Some(database) = self.opened.get() {
+            return Ok(database);
         }
-        let store = Store::open(&self.path, self.layout)?;
-        let store = store.ok_or_else(|| Error::HomeMissing { at: self.name() })?;
-        Ok(self.opened.get_or_init(|| store))
+        let database = Database::open(&self.path, self.layout)?;
+        let database = database.ok_or_else(|| Error::StoreMissing { at: self.name() })?;
+        Ok(self.opened.get_or_init(|| database))
     }
 
     /// The file, made if it is missing.
-    pub(super) fn make(&self) -> Result<&Arc<Store>> {
+    pub(super) fn make(&self) -> Result<&Arc<Database>> {
         if self.opened.get().is_none() {
-            let store = Store::open_or_make(&self.path, self.layout)?;
-            self.opened.get_or_init(|| store);
+            let database = Database::open_or_make(&self.path, self.layout)?;
+            self.opened.get_or_init(|| database);
         }
-        self.store()
+        self.database()
     }
 
-    fn places(&self, topic: &Topic) -> Result<(&Arc<Store>, Places)> {
-        let store = self.store()?;
-        let places = store.look("looking for a topic", |db| log::places(db, &store.at, topic))?;
-        Ok((store, places))
+    fn places(&self, topic: &Topic) -> Result<(&Arc<Database>, Places)> {
+        let database = self.database()?;
+        let places =
+            database.look("looking for a topic", |db| log::places(db, &database.at, topic))?;
+        Ok((database, places))
     }
 
     fn log(
@@ -78,14 +79,14 @@ impl SqliteQueue {
         topic: &Topic,
         mut partitions: impl Iterator<Item = Partition>,
     ) -> Result<SqliteLog> {
-        let (store, places) = self.places(topic)?;
+        let (database, places) = self.places(topic)?;
         partitions.try_for_each(|partition| check::partition(topic, partition))?;
-        Ok(SqliteLog::new(store.connect()?, store.at.clone(), topic.clone(), places))
+        Ok(SqliteLog::new(database.connect()?, database.at.clone(), topic.clone(), places))
     }
 
-    fn refuse_in_a_home(&self) -> Result<()> {
+    fn refuse_in_a_store(&self) -> Result<()> {
         match self.layout {
-            Layout::Home => Err(Error::CommitsOnly { at: self.name() }),
+            Layout::JobStore => Err(Error::CommitsOnly { at: self.name() }),
             Layout::Queue => Ok(()),
         }
     }
@@ -97,46 +98,46 @@ impl Queue for SqliteQueue {
     }
 
     fn name(&self) -> String {
-        store::name(&self.path)
+        database::name(&self.path)
     }
 
     fn check_place(&self) -> Result<()> {
-        self.store()?.check_place()
+        self.database()?.check_place()
     }
 
     fn topics(&self) -> Result<Vec<Topic>> {
-        self.store()?.look("listing topics", log::topics)
+        self.database()?.look("listing topics", log::topics)
     }
 
     fn topic(&self, name: &str) -> Result<Topic> {
-        let found = self.store()?.look("looking for a topic", |db| log::find(db, name))?;
+        let found = self.database()?.look("looking for a topic", |db| log::find(db, name))?;
         found.ok_or_else(|| Error::TopicMissing { topic: name.to_owned(), at: self.name() })
     }
 
     fn create(&self, name: &str, partitions: u32) -> Result<Topic> {
-        self.refuse_in_a_home()?;
+        self.refuse_in_a_store()?;
         check::new_topic(name, partitions)?;
-        let writer = &self.store()?.writer;
+        let writer = &self.database()?.writer;
         let topic = writer.write("making a topic", |db| log::create(db, name, partitions))?;
         check::same_topic(topic, partitions)
     }
 
     fn spans(&self, topic: &Topic) -> Result<Vec<Span>> {
-        let (store, places) = self.places(topic)?;
-        store.look("reading the ends of a topic", |db| log::spans(db, &places))
+        let (database, places) = self.places(topic)?;
+        database.look("reading the ends of a topic", |db| log::spans(db, &places))
     }
 
     fn offset_at(&self, topic: &Topic, partition: Partition, time_ms: i64) -> Result<Offset> {
-        let (store, places) = self.places(topic)?;
+        let (database, places) = self.places(topic)?;
         check::partition(topic, partition)?;
         let place = places[partition.0 as usize];
-        store.look("looking for a time", |db| log::offset_at(db, place, time_ms))
+        database.look("looking for a time", |db| log::offset_at(db, place, time_ms))
     }
 
     fn producer(&self, topic: &Topic, id: &str) -> Result<Box<dyn Producer>> {
-        self.refuse_in_a_home()?;
-        let (store, places) = self.places(topic)?;
-        Ok(Box::new(SqliteProducer::new(store.clone(), topic.clone(), places, id)))
+        self.refuse_in_a_store()?;
+        let (database, places) = self.places(topic)?;
+        Ok(Box::new(SqliteProducer::new(database.clone(), topic.clone(), places, id)))
     }
 
     fn reader(&self, topic: &Topic, at: &[(Partition, Offset)]) -> Result<Box<dyn Reader>> {
@@ -150,9 +151,9 @@ impl Queue for SqliteQueue {
     }
 
     fn hold(&self, topic: &Topic, holder: &str, at: &[(Partition, Offset)]) -> Result<()> {
-        let (store, places) = self.places(topic)?;
+        let (database, places) = self.places(topic)?;
         at.iter().try_for_each(|&(partition, _)| check::partition(topic, partition))?;
-        store.writer.write("noting a hold", |db| {
+        database.writer.write("noting a hold", |db| {
             places.iter().try_for_each(|&place| log::release(db, place, holder))?;
             at.iter().try_for_each(|&(partition, from)| {
                 log::hold(db, places[partition.0 as usize], holder, from)
@@ -162,9 +163,9 @@ impl Queue for SqliteQueue {
     }
 
     fn holds(&self, topic: &Topic) -> Result<Vec<Hold>> {
-        let (store, places) = self.places(topic)?;
+        let (database, places) = self.places(topic)?;
         let places = topic.all().zip(places);
-        store.look("reading holds", |db| {
+        database.look("reading holds", |db| {
             let mut holds = Vec::new();
             for (partition, place) in places {
                 holds.extend(log::holds(db, place, partition)?);
@@ -174,19 +175,20 @@ impl Queue for SqliteQueue {
     }
 
     fn policy(&self, topic: &Topic) -> Result<Policy> {
-        let (store, _) = self.places(topic)?;
-        store.look("reading a policy", |db| log::policy(db, topic))
+        let (database, _) = self.places(topic)?;
+        database.look("reading a policy", |db| log::policy(db, topic))
     }
 
     fn set_policy(&self, topic: &Topic, policy: Policy) -> Result<()> {
-        let (store, _) = self.places(topic)?;
-        let set = store.writer.write("setting a policy", |db| log::set_policy(db, topic, policy));
+        let (database, _) = self.places(topic)?;
+        let set =
+            database.writer.write("setting a policy", |db| log::set_policy(db, topic, policy));
         Ok(set?)
     }
 
     fn held(&self, topic: &Topic) -> Result<Vec<Held>> {
-        let (store, places) = self.places(topic)?;
-        store.look("looking what is held", |db| {
+        let (database, places) = self.places(topic)?;
+        database.look("looking what is held", |db| {
             let policy = log::policy(db, topic)?;
             let mut held = Vec::new();
             for (partition, &place) in topic.all().zip(&places) {
@@ -197,8 +199,8 @@ impl Queue for SqliteQueue {
     }
 
     fn retain(&self, topic: &Topic, past_holds: bool) -> Result<Vec<Retained>> {
-        let (store, places) = self.places(topic)?;
+        let (database, places) = self.places(topic)?;
         let places = topic.all().zip(places);
-        places.map(|(p, place)| retention::retain(store, topic, p, place, past_holds)).collect()
+        places.map(|(p, place)| retention::retain(database, topic, p, place, past_holds)).collect()
     }
 }

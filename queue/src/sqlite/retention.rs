@@ -3,9 +3,9 @@
 
 use rusqlite::{Connection, params};
 
+use super::database::Database;
 use super::fault::Sql;
 use super::log;
-use super::store::Store;
 use crate::{Held, Hold, Offset, Partition, Policy, Result, Retained, Topic, clock, limits};
 
 /// What one transaction did.
@@ -18,7 +18,7 @@ struct Step {
 
 /// Deletes what may go from one partition.
 pub(super) fn retain(
-    store: &Store,
+    database: &Database,
     topic: &Topic,
     partition: Partition,
     place: i64,
@@ -26,7 +26,7 @@ pub(super) fn retain(
 ) -> Result<Retained> {
     let mut retained = Retained { partition, deleted: 0, held_by: None };
     loop {
-        let step = store.writer.write("deleting old messages", |db| {
+        let step = database.writer.write("deleting old messages", |db| {
             let policy = log::policy(db, topic)?;
             let holds = if past_holds { Vec::new() } else { log::holds(db, place, partition)? };
             step(db, place, policy, holds.into_iter().next())

@@ -1,7 +1,7 @@
 //! The layout of our files, and opening them.
 //!
 //! Two kinds of file, told apart by SQLite's `application_id`; `user_version` is the layout's
-//! version. Both hold topics ([`TOPICS`]); a home also holds the job and its progress ([`HOME`]).
+//! version. Both hold topics ([`TOPICS`]); a store also holds the job and its progress ([`STORE`]).
 //! A file is made whole in one transaction, so one without our `application_id` is either empty,
 //! and may be made ours, or someone else's, and is left alone.
 
@@ -50,7 +50,7 @@ CREATE TABLE hold (
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// What rewinds took out of the topics of a home: there is nothing in first..next.
+/// What rewinds took out of the topics of a store: there is nothing in first..next.
 const CUTS: &str = "
 CREATE TABLE cut (
     partition INTEGER NOT NULL, first INTEGER NOT NULL, next INTEGER NOT NULL,
@@ -60,7 +60,7 @@ CREATE TABLE cut (
 
 /// The job, in one row, and what it knows of each partition, by the partition's number. The sinks'
 /// positions are the holds of the result topic.
-const HOME: &str = "
+const STORE: &str = "
 CREATE TABLE home (
     id TEXT NOT NULL, epoch INTEGER NOT NULL, job_group TEXT NOT NULL,
     input TEXT NOT NULL, input_uid TEXT NOT NULL, partitions INTEGER NOT NULL,
@@ -99,7 +99,7 @@ CREATE TABLE asked (name TEXT PRIMARY KEY, id TEXT NOT NULL UNIQUE) STRICT, WITH
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Layout {
     Queue,
-    Home,
+    JobStore,
 }
 
 /// What a file turned out to be.
@@ -114,18 +114,20 @@ impl Layout {
     fn application_id(self) -> i32 {
         i32::from_be_bytes(match self {
             Layout::Queue => *b"SeQu",
-            Layout::Home => *b"SeHo",
+            Layout::JobStore => *b"SeHo",
         })
     }
 
     fn of(application_id: i32) -> Option<Layout> {
-        [Layout::Queue, Layout::Home].into_iter().find(|it| it.application_id() == application_id)
+        [Layout::Queue, Layout::JobStore]
+            .into_iter()
+            .find(|it| it.application_id() == application_id)
     }
 
     fn page_bytes(self) -> usize {
         match self {
             Layout::Queue => limits::QUEUE_PAGE_BYTES,
-            Layout::Home => limits::HOME_PAGE_BYTES,
+            Layout::JobStore => limits::HOME_PAGE_BYTES,
         }
     }
 
@@ -133,14 +135,14 @@ impl Layout {
     pub(super) fn busy_wait(self) -> Duration {
         match self {
             Layout::Queue => limits::QUEUE_BUSY_WAIT,
-            Layout::Home => limits::HOME_BUSY_WAIT,
+            Layout::JobStore => limits::HOME_BUSY_WAIT,
         }
     }
 
     fn noun(self) -> &'static str {
         match self {
             Layout::Queue => "a queue",
-            Layout::Home => "a home",
+            Layout::JobStore => "a store",
         }
     }
 }
@@ -232,8 +234,8 @@ fn make(path: &Path, at: &str, layout: Layout) -> Sql<Connection> {
     if matches!(identify(&db, at, layout)?, Found::Empty) {
         db.execute_batch(TOPICS)?;
         db.execute_batch(CUTS)?;
-        if layout == Layout::Home {
-            db.execute_batch(HOME)?;
+        if layout == Layout::JobStore {
+            db.execute_batch(STORE)?;
         }
         db.pragma_update(None, "application_id", layout.application_id())?;
         db.pragma_update(None, "user_version", VERSION)?;

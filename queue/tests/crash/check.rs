@@ -27,7 +27,7 @@ pub fn every_image_recovers<S: Subject>(ops: Vec<Op<S>>, random: &mut Random) {
         }
     }
     let mut line =
-        Line::new(11, "images that a power cut can leave of queue or home: torn, lost, garbage");
+        Line::new(11, "images that a power cut can leave of queue or store: torn, lost, garbage");
     line.tries = count;
     line.print();
     println!("{} acknowledgements, {count} images, {:?}", moments.len(), begun.elapsed());

@@ -8,18 +8,18 @@ use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::Connection;
-use seismic_queue::sqlite::{SqliteHome, SqliteQueue};
+use seismic_queue::sqlite::{SqliteQueue, SqliteStore};
 use seismic_queue::{
-    Claim, Commit, Event, Home, Offset, Partition, PartitionCommit, Queue, Result,
+    Commit, Event, FencingToken, JobStore, Offset, Partition, PartitionCommit, Queue, Result,
 };
 
 use crate::check::in_memory;
 use crate::files::Files;
-use crate::home::Commits;
 use crate::line::Line;
 use crate::queue::{Operation, Topics, value};
 use crate::random::Random;
 use crate::script::Subject;
+use crate::store::Commits;
 
 const ROUNDS: usize = 600;
 
@@ -126,37 +126,37 @@ fn look_at_queue(path: &Path) -> Result<()> {
 }
 
 #[test]
-fn a_home_file_with_flipped_bits_gives_errors_or_what_was_stored() {
-    let ops: Vec<_> = (1..=20).map(|n| crate::home::Operation::Commit([n, n])).collect();
+fn a_store_file_with_flipped_bits_gives_errors_or_what_was_stored() {
+    let ops: Vec<_> = (1..=20).map(|n| crate::store::Operation::Commit([n, n])).collect();
     let files = made::<Commits>(&ops);
-    damage(&files, |path| drop(look_at_home(path)));
-    lie(&files[1], |path| drop(look_at_home(path)));
-    let mut line = Line::new(20, "flipped bits anywhere in a home file, checkpoints among them");
+    damage(&files, |path| drop(look_at_store(path)));
+    lie(&files[1], |path| drop(look_at_store(path)));
+    let mut line = Line::new(20, "flipped bits anywhere in a store file, checkpoints among them");
     line.tries = ROUNDS as u64;
     line.print();
 }
 
-fn look_at_home(path: &Path) -> Result<()> {
-    let home = SqliteHome::open(path)?;
-    let view = home.view()?;
+fn look_at_store(path: &Path) -> Result<()> {
+    let store = SqliteStore::open(path)?;
+    let view = store.view()?;
     for (partition, part) in view.job.input.all().zip(&view.partitions) {
-        let _ = home.journal(partition, part.journal.clone());
+        let _ = store.journal(partition, part.journal.clone());
         for checkpoint in &part.checkpoints {
             let manifest = &checkpoint.manifest;
-            if let Ok(found) = home.checkpoint(partition, manifest.checkpoint) {
+            if let Ok(found) = store.checkpoint(partition, manifest.checkpoint) {
                 assert_eq!(crc32fast::hash(&found.state), manifest.crc);
             }
         }
     }
-    let _ = home.note_sink("csv", &[(Partition(1), Offset(1))]);
-    let owner = home.own(&view.job)?;
-    let mut committer = owner.committer()?;
+    let _ = store.put_sink_position("csv", &[(Partition(1), Offset(1))]);
+    let lease = store.acquire(&view.job)?;
+    let mut committer = lease.committer()?;
     let all: Vec<_> = view.job.input.all().take(5).collect();
     let last = Partition(view.job.input.partitions.saturating_sub(1));
-    let _ = home.note_sink("csv", &[(last, Offset(1))]);
+    let _ = store.put_sink_position("csv", &[(last, Offset(1))]);
     let commit = Commit { partitions: vec![PartitionCommit::new(last)] };
-    let _ = committer.commit(&Claim::Sole, &commit);
-    for recovered in committer.load(&Claim::Sole, &all)? {
+    let _ = committer.commit(&FencingToken::Sole, &commit);
+    for recovered in committer.load(&FencingToken::Sole, &all)? {
         if let Some(checkpoint) = recovered.checkpoint {
             assert_eq!(crc32fast::hash(&checkpoint.state), checkpoint.manifest.crc);
         }
@@ -167,7 +167,7 @@ fn look_at_home(path: &Path) -> Result<()> {
 /// Every byte of every cell of the tables in which a job remembers where it is.
 #[test]
 fn a_flipped_bit_in_progress_or_journal_is_refused_and_named() {
-    let ops: Vec<_> = (1..=20).map(|n| crate::home::Operation::Commit([n, n])).collect();
+    let ops: Vec<_> = (1..=20).map(|n| crate::store::Operation::Commit([n, n])).collect();
     let [_, whole] = made::<Commits>(&ops);
     let folder = in_memory();
     let path = folder.path().join("db");
@@ -206,14 +206,14 @@ fn a_flipped_bit_in_progress_or_journal_is_refused_and_named() {
 
 /// Looks at all that a start and a proof look at.
 fn look_at_all(path: &Path) -> Result<()> {
-    let home = SqliteHome::open(path)?;
-    let view = home.view()?;
+    let store = SqliteStore::open(path)?;
+    let view = store.view()?;
     for (partition, part) in view.job.input.all().zip(&view.partitions) {
-        home.journal(partition, part.journal.clone())?;
+        store.journal(partition, part.journal.clone())?;
     }
-    let owner = home.own(&view.job)?;
+    let lease = store.acquire(&view.job)?;
     let all: Vec<_> = view.job.input.all().collect();
-    owner.committer()?.load(&Claim::Sole, &all).map(drop)
+    lease.committer()?.load(&FencingToken::Sole, &all).map(drop)
 }
 
 /// Names and types.

@@ -1,4 +1,4 @@
-//! What a crash, a full disk or a failing one may leave of the files of an embedded queue and home:
+//! What a crash, a full disk or a failing one may leave of the files of an embedded queue and store:
 //! every image of it recovers, with everything that was acknowledged and nothing half.
 //!
 //! The files are copied at every sync point of a script, and in the middle of its transactions.
@@ -17,7 +17,6 @@ mod check;
 mod child;
 mod files;
 mod flips;
-mod home;
 mod image;
 #[path = "../../../tests/faults/line.rs"]
 mod line;
@@ -25,6 +24,7 @@ mod queue;
 mod random;
 mod script;
 mod small_disk;
+mod store;
 mod system_calls;
 
 use check::every_image_recovers;
@@ -38,9 +38,9 @@ fn a_queue_recovers_from_every_image_with_all_that_was_acknowledged() {
 }
 
 #[test]
-fn a_home_recovers_from_every_image_with_all_that_was_acknowledged() {
+fn a_store_recovers_from_every_image_with_all_that_was_acknowledged() {
     let mut random = Random::seeded();
-    every_image_recovers::<home::Commits>(home::Commits::script(&mut random), &mut random);
+    every_image_recovers::<store::Commits>(store::Commits::script(&mut random), &mut random);
 }
 
 /// Its pages reach the WAL before the commit, and the commit moves the WAL into the file.

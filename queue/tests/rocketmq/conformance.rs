@@ -13,7 +13,7 @@ use crate::PATIENCE;
 use crate::fresh::Fresh;
 
 seismic_queue::conformance! { Fresh::new(); without
-    // It is no home.
+    // It is no store.
     owning committing recovering naming rewinding
     // Turns are taken as answers come: `no_partition_starves`.
     reading::partitions_take_turns

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use seismic_brokers::RocketMq;
 use seismic_queue::conformance::Backend;
-use seismic_queue::memory::MemoryHome;
+use seismic_queue::memory::MemoryStore;
 use seismic_queue::rocketmq::RocketQueue;
 use seismic_queue::{
-    Batch, Claim, Event, Hold, Home, Nameservers, Offset, Partition, Policy, Producer, Queue,
-    Reader, Result, Retained, Source, Span, Topic,
+    Batch, Event, FencingToken, Hold, JobStore, Nameservers, Offset, Partition, Policy, Producer,
+    Queue, Reader, Result, Retained, Source, Span, Topic,
 };
 
 /// What a broker needs at most on a busy machine to answer what it knows.
@@ -44,16 +44,16 @@ impl Backend for Fresh {
         Box::new(Prefixed { queue: self.bare(), prefix: self.prefix.clone() })
     }
 
-    fn home(&self) -> Box<dyn Home> {
-        Box::new(MemoryHome::named(&self.prefix))
+    fn store(&self) -> Box<dyn JobStore> {
+        Box::new(MemoryStore::named(&self.prefix))
     }
 
     fn break_lock(&self) {
-        unreachable!("RocketMQ is no home")
+        unreachable!("RocketMQ is no store")
     }
 
     fn damage(&self, _: Partition, _: u64) {
-        unreachable!("RocketMQ is no home")
+        unreachable!("RocketMQ is no store")
     }
 }
 
@@ -164,7 +164,7 @@ impl Source for Patient<Box<dyn Source>> {
         self.0.end(partition)
     }
 
-    fn claim(&self) -> Claim {
-        self.0.claim()
+    fn fencing_token(&self) -> FencingToken {
+        self.0.fencing_token()
     }
 }

@@ -40,10 +40,10 @@ impl Content {
         Ok(Some(Content { folder: folder.to_owned(), mark, files }))
     }
 
-    /// Id of the home whose rows they are.
+    /// Id of the store whose rows they are.
     #[must_use]
-    pub fn home_id(&self) -> &str {
-        self.mark.home()
+    pub fn store_id(&self) -> &str {
+        self.mark.store()
     }
 
     /// Next row of each partition of the result topic, in order of partitions.

@@ -27,7 +27,7 @@ pub(crate) const VERSION: u32 = 1;
 /// How far the files of a folder count.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Mark {
-    home: String,
+    store: String,
     file: Option<(FileName, u64)>,
     next: Vec<Offset>,
 }
@@ -45,7 +45,8 @@ pub(crate) enum Refused {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Json {
-    home: String,
+    #[serde(rename = "home")]
+    store: String,
     file: Option<FileName>,
     bytes: u64,
     next: Vec<u64>,
@@ -53,8 +54,8 @@ struct Json {
 
 impl Mark {
     /// `file` is the newest file with its length in bytes.
-    pub(crate) fn new(home: &str, file: Option<(FileName, u64)>, next: &[Offset]) -> Self {
-        Mark { home: home.to_owned(), file, next: next.to_vec() }
+    pub(crate) fn new(store: &str, file: Option<(FileName, u64)>, next: &[Offset]) -> Self {
+        Mark { store: store.to_owned(), file, next: next.to_vec() }
     }
 
     /// The same with further partitions.
@@ -63,8 +64,8 @@ impl Mark {
         self
     }
 
-    pub(crate) fn home(&self) -> &str {
-        &self.home
+    pub(crate) fn store(&self) -> &str {
+        &self.store
     }
 
     /// The newest file that counts, with its length in bytes.
@@ -79,7 +80,7 @@ impl Mark {
 
     pub(crate) fn encode(&self) -> Vec<u8> {
         let json = Json {
-            home: self.home.clone(),
+            store: self.store.clone(),
             file: self.file.as_ref().map(|(name, _)| name.clone()),
             bytes: self.file.as_ref().map_or(0, |(_, bytes)| *bytes),
             next: self.next.iter().map(|offset| offset.0).collect(),
@@ -104,7 +105,7 @@ impl Mark {
         let json: Json =
             serde_json::from_str(body).map_err(|_| Refused::Damaged("its fields do not fit"))?;
         let mark = Mark {
-            home: json.home,
+            store: json.store,
             file: json.file.map(|name| (name, json.bytes)),
             next: json.next.into_iter().map(Offset).collect(),
         };
@@ -208,7 +209,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_was_written_is_read(
-            home: String,
+            store: String,
             file in proptest::option::of((1u64.., 0i64..200_000_000_000, 0u64..)),
             next: Vec<u64>,
         ) {
@@ -216,7 +217,7 @@ mod tests {
                 (FileName::new(number, Timestamp::from_second(second).unwrap()), bytes)
             });
             let next: Vec<_> = next.into_iter().map(Offset).collect();
-            let mark = Mark::new(&home, file, &next);
+            let mark = Mark::new(&store, file, &next);
             prop_assert_eq!(Mark::decode(&mark.encode()), Ok(mark));
         }
 

@@ -1,34 +1,34 @@
-//! What only the home can remember of the sink: the place of the last row that is known to be in each
+//! What only the store can remember of the sink: the place of the last row that is known to be in each
 //! queue, and the epoch taken last.
 
 use std::sync::Arc;
 
-use seismic_queue::{Home, Offset, Partition};
+use seismic_queue::{JobStore, Offset, Partition};
 
 use crate::{Error, Result};
 
 /// Noted positions lie this far up, beyond any row, so that they hold nothing of the result topic.
 const BEYOND: u64 = 1 << 62;
 
-/// The home's notes of one sink.
+/// The store's notes of one sink.
 pub(super) struct Memory {
-    home: Arc<dyn Home>,
+    store: Arc<dyn JobStore>,
     /// Name of the sink.
     sink: String,
 }
 
 impl std::fmt::Debug for Memory {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Memory").field(&self.home.name()).field(&self.sink).finish()
+        f.debug_tuple("Memory").field(&self.store.name()).field(&self.sink).finish()
     }
 }
 
 impl Memory {
-    pub(super) fn of(home: &Arc<dyn Home>, sink: &str) -> Self {
-        Memory { home: Arc::clone(home), sink: sink.to_owned() }
+    pub(super) fn of(store: &Arc<dyn JobStore>, sink: &str) -> Self {
+        Memory { store: Arc::clone(store), sink: sink.to_owned() }
     }
 
-    /// Row of the result topic that the sink has not made durable yet, as the home knows it.
+    /// Row of the result topic that the sink has not made durable yet, as the store knows it.
     pub(super) fn position(&self, partition: Partition) -> Result<Option<Offset>> {
         self.look(&self.sink, partition)
     }
@@ -43,7 +43,7 @@ impl Memory {
     pub(super) fn note_last(&self, last: &[(Partition, Offset)]) -> Result<()> {
         let beyond = |&(partition, at): &(Partition, Offset)| (partition, Offset(at.0 + BEYOND));
         let last: Vec<_> = last.iter().map(beyond).collect();
-        Ok(self.home.note_sink(&self.last_name(), &last)?)
+        Ok(self.store.put_sink_position(&self.last_name(), &last)?)
     }
 
     /// A new epoch: above `seen`, above all taken before, and noted before it is used.
@@ -63,7 +63,7 @@ impl Memory {
             return Err(Error::Overtaken { sink, ours, theirs: noted });
         }
         let epoch = noted.max(seen) + 1;
-        self.home.note_sink(&self.epoch_name(), &[(partition, Offset(epoch + BEYOND))])?;
+        self.store.put_sink_position(&self.epoch_name(), &[(partition, Offset(epoch + BEYOND))])?;
         Ok(epoch)
     }
 
@@ -76,7 +76,7 @@ impl Memory {
     }
 
     fn look(&self, sink: &str, partition: Partition) -> Result<Option<Offset>> {
-        let sinks = self.home.view()?.sinks;
+        let sinks = self.store.view()?.sinks;
         let its = sinks.into_iter().find(|at| at.sink == sink && at.partition == partition);
         Ok(its.map(|at| at.next))
     }

@@ -9,7 +9,7 @@
 use seismic_queue::rocketmq::Properties;
 use seismic_queue::{Offset, Partition};
 
-/// Property: id of the home whose rows these are.
+/// Property: id of the store whose rows these are.
 pub(super) const JOB: &str = "seismic_job";
 /// Property: partition of the result topic.
 pub(super) const PARTITION: &str = "seismic_partition";
@@ -27,7 +27,7 @@ pub(super) const TAG_FENCE: &str = "FENCE";
 /// What a message of the sink says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mark {
-    /// Id of the home whose rows these are.
+    /// Id of the store whose rows these are.
     pub job: String,
     /// Partition of the result topic.
     pub partition: Partition,

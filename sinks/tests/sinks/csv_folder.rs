@@ -119,10 +119,10 @@ fn the_folder_is_made_with_those_above_it_and_gives_the_sink_its_name() {
     let folder = place.path().join("a/b/c");
     let spec: Spec = format!("csv:{}", folder.display()).parse().unwrap();
     let context = Context {
-        home_id: "home".to_owned(),
+        store_id: "home".to_owned(),
         topic: "results".to_owned(),
         queue: None,
-        home: None,
+        store: None,
     };
     let sink = seismic_sinks::open(&spec, &context).unwrap();
     assert_eq!(sink.name(), format!("csv:{}", folder.canonicalize().unwrap().display()));
@@ -135,10 +135,10 @@ fn a_folder_that_cannot_be_one_is_refused_with_its_name() {
     fs::write(place.path().join("file"), "").unwrap();
     let spec: Spec = format!("csv:{}", place.path().join("file").display()).parse().unwrap();
     let context = Context {
-        home_id: "home".to_owned(),
+        store_id: "home".to_owned(),
         topic: "results".to_owned(),
         queue: None,
-        home: None,
+        store: None,
     };
     let error = seismic_sinks::open(&spec, &context).err().unwrap();
     assert!(matches!(error, Error::Io { .. }));
@@ -159,5 +159,5 @@ fn reading_beside_a_writer_shows_only_what_is_synced() {
     let content = Content::open(place.path()).unwrap().unwrap();
     let rows: Vec<_> = content.rows().map(Result::unwrap).collect();
     assert_eq!(rows, [row(0, 0), row(0, 1)]);
-    assert_eq!((content.home_id(), content.next()[0]), ("home", Offset(2)));
+    assert_eq!((content.store_id(), content.next()[0]), ("home", Offset(2)));
 }

@@ -29,10 +29,10 @@ pub fn mark(bytes: &[u8]) {
 
 fn recover(folder: &Path) -> bool {
     let context = Context {
-        home_id: "home".to_owned(),
+        store_id: "home".to_owned(),
         topic: "results".to_owned(),
         queue: None,
-        home: None,
+        store: None,
     };
     let mut csv = Csv::open(folder, &context).unwrap();
     csv.recover(&[Span { first: Offset(0), end: Offset(9) }; 2]).is_ok()

@@ -26,12 +26,12 @@ impl CsvPlace {
         self.folder.path()
     }
 
-    pub fn csv(&self, home_id: &str) -> Result<Csv> {
+    pub fn csv(&self, store_id: &str) -> Result<Csv> {
         let context = Context {
-            home_id: home_id.to_owned(),
+            store_id: store_id.to_owned(),
             topic: "results".to_owned(),
             queue: None,
-            home: None,
+            store: None,
         };
         let fixed = || "2026-11-21T09:30:00Z".parse::<Timestamp>().unwrap();
         Ok(Csv::open(self.path(), &context)?.file_bytes(self.file_bytes).clock(fixed))
@@ -66,8 +66,8 @@ impl CsvPlace {
 }
 
 impl Place for CsvPlace {
-    fn open(&self, home_id: &str) -> Result<Box<dyn Sink>> {
-        Ok(Box::new(self.csv(home_id)?))
+    fn open(&self, store_id: &str) -> Result<Box<dyn Sink>> {
+        Ok(Box::new(self.csv(store_id)?))
     }
 
     fn image(&self) -> Box<dyn Place> {

@@ -1,4 +1,4 @@
-//! The loop between a home in memory and a sink.
+//! The loop between a store in memory and a sink.
 
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
@@ -6,10 +6,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use seismic_proto::Message as _;
-use seismic_queue::memory::MemoryHome;
+use seismic_queue::memory::MemoryStore;
 use seismic_queue::{
-    Batch, Claim, Commit, Committer, Error as QueueError, Home, Job, Kind, Offset, Owner,
-    Partition, PartitionCommit, Policy, Span, Topic,
+    Batch, Commit, Committer, Error as QueueError, FencingToken, Job, JobStore, Kind, Lease,
+    Offset, Partition, PartitionCommit, Policy, Span, Topic,
 };
 use seismic_sinks::conformance::{Place, row};
 use seismic_sinks::console::Console;
@@ -23,8 +23,8 @@ const WAIT: Duration = Duration::from_millis(5);
 
 /// A job with two partitions that commits rows.
 struct Worker {
-    home: MemoryHome,
-    _owner: Box<dyn Owner>,
+    store: MemoryStore,
+    _lease: Box<dyn Lease>,
     committer: Box<dyn Committer>,
     /// Rows committed, by partition.
     rows: [u64; 2],
@@ -33,7 +33,7 @@ struct Worker {
 
 impl Worker {
     fn new() -> Self {
-        let home = MemoryHome::new();
+        let store = MemoryStore::new();
         let input = Topic { name: "in".to_owned(), id: "1".to_owned(), partitions: 2 };
         let job = Job {
             group: "g".to_owned(),
@@ -42,10 +42,10 @@ impl Worker {
             dead_topic: "dead".to_owned(),
             rollup_topics: Vec::new(),
         };
-        let owner = home.own(&job).unwrap();
-        let mut committer = owner.committer().unwrap();
-        committer.load(&Claim::Sole, &[Partition(0), Partition(1)]).unwrap();
-        Worker { home, _owner: owner, committer, rows: [0; 2], commits: [0; 2] }
+        let lease = store.acquire(&job).unwrap();
+        let mut committer = lease.committer().unwrap();
+        committer.load(&FencingToken::Sole, &[Partition(0), Partition(1)]).unwrap();
+        Worker { store, _lease: lease, committer, rows: [0; 2], commits: [0; 2] }
     }
 
     /// Commits `count` rows of a partition at once.
@@ -59,32 +59,32 @@ impl Worker {
             commit.rows.push(b"k", &row(partition, i).encode_to_vec()).unwrap();
         }
         self.rows[place] += count;
-        self.committer.commit(&Claim::Sole, &Commit { partitions: vec![commit] }).unwrap();
+        self.committer.commit(&FencingToken::Sole, &Commit { partitions: vec![commit] }).unwrap();
     }
 
     fn spans(&self) -> Vec<Span> {
-        self.home.view().unwrap().partitions.iter().map(|partition| partition.rows).collect()
+        self.store.view().unwrap().partitions.iter().map(|partition| partition.rows).collect()
     }
 
-    /// What the home knows of a sink's position, in order of partitions.
+    /// What the store knows of a sink's position, in order of partitions.
     fn noted(&self) -> Vec<u64> {
-        self.home.view().unwrap().sinks.iter().map(|position| position.next.0).collect()
+        self.store.view().unwrap().sinks.iter().map(|position| position.next.0).collect()
     }
 
     /// Deletes all rows that retention may; with `past_holds` also those that a sink needs.
     fn let_go(&self, past_holds: bool) {
-        let topics = self.home.topics();
+        let topics = self.store.topics();
         let topic = topics.topic("results").unwrap();
         topics.set_policy(&topic, Policy { max_age_ms: None, max_bytes: Some(0) }).unwrap();
         topics.retain(&topic, past_holds).unwrap();
     }
 
     fn id(&self) -> String {
-        self.home.view().unwrap().id
+        self.store.view().unwrap().id
     }
 
     fn relay<'a>(&'a self, place: &CsvPlace) -> Result<Relay<'a>> {
-        Relay::new(&self.home, place.open(&self.id())?)
+        Relay::new(&self.store, place.open(&self.id())?)
     }
 
     fn assert_shown(&self, place: &CsvPlace) {
@@ -136,8 +136,8 @@ fn committed_rows_reach_the_sink_once_over_restarts_with_and_without_a_sync() {
 #[test]
 fn rows_are_synced_and_noted_soon_though_no_more_come() {
     let (mut worker, place) = (Worker::new(), CsvPlace::new(1 << 20));
-    let home = worker.home.clone();
-    let mut relay = Relay::new(&home, place.open(&worker.id()).unwrap()).unwrap();
+    let store = worker.store.clone();
+    let mut relay = Relay::new(&store, place.open(&worker.id()).unwrap()).unwrap();
     relay.turn(WAIT).unwrap();
     assert_eq!(worker.noted(), [0, 0], "retention waits from the first moment on");
     worker.commit(0, 3);
@@ -154,7 +154,7 @@ fn the_console_begins_with_what_comes_after_it_and_holds_nothing() {
     let mut worker = Worker::new();
     worker.commit(0, 2);
     let console = Console::new(std::io::sink(), "results");
-    let mut relay = Relay::new(&worker.home, Box::new(console)).unwrap();
+    let mut relay = Relay::new(&worker.store, Box::new(console)).unwrap();
     assert_eq!(relay.position(), [Offset(2), Offset(0)]);
     drain(&mut relay, &worker);
     assert!(worker.noted().is_empty());
@@ -193,7 +193,7 @@ fn a_sink_beyond_the_last_row_refuses_to_guess() {
     let mut worker = Worker::new();
     worker.commit(0, 1);
     let beyond = Scripted { start: Some(vec![Offset(2), Offset(0)]), ..Scripted::default() };
-    let error = Relay::new(&worker.home, Box::new(beyond)).err().expect("rows of the future");
+    let error = Relay::new(&worker.store, Box::new(beyond)).err().expect("rows of the future");
     assert!(matches!(error, Error::Queue(QueueError::OffsetBeyond { .. })), "{error}");
 }
 
@@ -252,7 +252,7 @@ fn what_may_pass_is_tried_again_and_nothing_comes_twice() {
     worker.commit(0, 2);
     let sink = Scripted { errors: vec![full(), full(), full()], ..Scripted::default() };
     let seen = Arc::clone(&sink.seen);
-    drain(&mut Relay::new(&worker.home, Box::new(sink)).unwrap(), &worker);
+    drain(&mut Relay::new(&worker.store, Box::new(sink)).unwrap(), &worker);
     assert_eq!(*seen.lock().unwrap(), [(0, 0), (0, 1)]);
 }
 
@@ -261,7 +261,7 @@ fn what_does_not_pass_ends_the_relay_and_nothing_is_noted() {
     let mut worker = Worker::new();
     worker.commit(0, 2);
     let sink = Scripted { errors: vec![Error::Closed { at: "it" }], ..Scripted::default() };
-    let mut relay = Relay::new(&worker.home, Box::new(sink)).unwrap();
+    let mut relay = Relay::new(&worker.store, Box::new(sink)).unwrap();
     let error = relay.run(&Finish::new()).unwrap_err();
     assert!(matches!(error, Error::Closed { .. }));
     assert!(worker.noted().iter().all(|&next| next == 0));
@@ -272,7 +272,7 @@ fn a_stop_ends_a_relay_that_is_stuck() {
     let mut worker = Worker::new();
     worker.commit(0, 2);
     let sink = Scripted { always_full: true, ..Scripted::default() };
-    let mut relay = Relay::new(&worker.home, Box::new(sink)).unwrap();
+    let mut relay = Relay::new(&worker.store, Box::new(sink)).unwrap();
     let finish = Finish::new();
     finish.after(worker.spans());
     let begun = Instant::now();
@@ -291,7 +291,7 @@ fn a_drain_ends_only_when_every_row_before_the_end_is_synced() {
     worker.commit(1, 5);
     let sink = Scripted::default();
     let synced = Arc::clone(&sink.synced);
-    drain(&mut Relay::new(&worker.home, Box::new(sink)).unwrap(), &worker);
+    drain(&mut Relay::new(&worker.store, Box::new(sink)).unwrap(), &worker);
     assert_eq!(*synced.lock().unwrap(), 7);
     assert_eq!(worker.noted(), [2, 5]);
 }
@@ -299,13 +299,13 @@ fn a_drain_ends_only_when_every_row_before_the_end_is_synced() {
 #[test]
 fn a_stuck_sink_does_not_hold_up_the_job_and_catches_up_later() {
     let mut worker = Worker::new();
-    let home = worker.home.clone();
+    let store = worker.store.clone();
     let (open, gate) = mpsc::channel();
     let sink = Scripted { gate: Some(gate), ..Scripted::default() };
     let seen = Arc::clone(&sink.seen);
     let finish = Finish::new();
     thread::scope(|scope| {
-        let running = scope.spawn(|| Relay::new(&home, Box::new(sink)).unwrap().run(&finish));
+        let running = scope.spawn(|| Relay::new(&store, Box::new(sink)).unwrap().run(&finish));
         for _ in 0..200 {
             worker.commit(0, 5);
         }

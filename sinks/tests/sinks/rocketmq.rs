@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use seismic_brokers::RocketMq as Broker;
 use seismic_proto::{Message as _, SeismicAggRecord};
-use seismic_queue::memory::{Memory, MemoryHome};
+use seismic_queue::memory::{Memory, MemoryStore};
 use seismic_queue::rocketmq::{Landed, Out, Outlet, RocketQueue};
-use seismic_queue::{Home, Job, Kind, Nameservers, Offset, Owner, Partition, Queue, Span, Url};
+use seismic_queue::{Job, JobStore, Kind, Lease, Nameservers, Offset, Partition, Queue, Span, Url};
 use seismic_sinks::conformance::try_write_the_rest;
 use seismic_sinks::conformance::{PARTITIONS, ROWS, assert_whole_rows, batch, row, spans_of};
 use seismic_sinks::rocketmq::{Kept, RocketMq, each_row};
@@ -16,13 +16,13 @@ use seismic_sinks::{Context, Error, Sink};
 
 const P0: Partition = Partition(0);
 
-/// A topic of its own on the shared broker, and the home of the job whose rows it takes.
+/// A topic of its own on the shared broker, and the store of the job whose rows it takes.
 struct Place {
     broker: Arc<Broker>,
     topic: String,
-    home: String,
-    /// Held so that the home is there.
-    _owner: Box<dyn Owner>,
+    store: String,
+    /// Held so that the store is there.
+    _lease: Box<dyn Lease>,
 }
 
 impl Place {
@@ -31,20 +31,21 @@ impl Place {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let broker = Broker::shared()?;
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let (topic, home) = (format!("rows-{number}"), format!("home-{number}"));
-        let owner = own(&home);
-        Some(Place { broker, topic, home, _owner: owner })
+        let (topic, store) = (format!("rows-{number}"), format!("store-{number}"));
+        let lease = acquire(&store);
+        Some(Place { broker, topic, store, _lease: lease })
     }
 
-    fn context(&self, home: &str) -> Context {
-        let id = MemoryHome::named(home).view().unwrap().id;
-        let context = Context { home_id: id, topic: "result".to_owned(), queue: None, home: None };
+    fn context(&self, store: &str) -> Context {
+        let id = MemoryStore::named(store).view().unwrap().id;
+        let context =
+            Context { store_id: id, topic: "result".to_owned(), queue: None, store: None };
         let queue = self.broker.url().parse().unwrap();
-        context.at(queue, Arc::new(MemoryHome::named(home)))
+        context.at(queue, Arc::new(MemoryStore::named(store)))
     }
 
     fn sink(&self) -> RocketMq {
-        RocketMq::open(&self.topic, &self.context(&self.home)).unwrap()
+        RocketMq::open(&self.topic, &self.context(&self.store)).unwrap()
     }
 
     fn cluster(&self) -> RocketQueue {
@@ -60,7 +61,7 @@ impl Place {
     fn rows(&self) -> Vec<SeismicAggRecord> {
         let cluster = self.cluster();
         let topic = cluster.topic(&self.topic).unwrap();
-        let job = MemoryHome::named(&self.home).view().unwrap().id;
+        let job = MemoryStore::named(&self.store).view().unwrap().id;
         let mut rows = Vec::new();
         for partition in topic.all() {
             let mut show = |kept: Kept<'_>| -> Result<(), Error> {
@@ -78,12 +79,12 @@ impl Place {
     }
 }
 
-fn own(home: &str) -> Box<dyn Owner> {
-    let input = Memory::named(home).create("in", PARTITIONS).unwrap();
+fn acquire(store: &str) -> Box<dyn Lease> {
+    let input = Memory::named(store).create("in", PARTITIONS).unwrap();
     let (result_topic, dead_topic) = ("result".to_owned(), "dead".to_owned());
     let (group, rollup_topics) = ("g".to_owned(), Vec::new());
     let job = Job { group, input, result_topic, dead_topic, rollup_topics };
-    MemoryHome::named(home).own(&job).unwrap()
+    MemoryStore::named(store).acquire(&job).unwrap()
 }
 
 /// The batches of rows `from..to` of a partition.
@@ -167,7 +168,7 @@ fn what_a_zombie_appends_behind_the_fence_counts_for_nobody() {
 #[test]
 fn a_planted_prefix_and_a_late_row_of_an_old_epoch_are_told_apart() {
     let Some(place) = Place::new() else { return };
-    let job = place.context(&place.home).home_id;
+    let job = place.context(&place.store).store_id;
     let mut sink = place.sink();
     sink.recover(&spans_of(ROWS)).unwrap();
     let mut outlet = place.outlet();
@@ -187,13 +188,13 @@ fn a_planted_prefix_and_a_late_row_of_an_old_epoch_are_told_apart() {
 fn messages_of_others_are_refused_by_name() {
     let Some(place) = Place::new() else { return };
     try_write_the_rest(&mut place.sink()).unwrap();
-    let other = format!("{}-other", place.home);
-    let _owner = own(&other);
+    let other = format!("{}-other", place.store);
+    let _lease = acquire(&other);
     let context = place.context(&other);
     let error = RocketMq::open(&place.topic, &context).unwrap().recover(&spans_of(ROWS));
     let error = error.unwrap_err();
     assert_eq!(error.kind(), Kind::Config, "{error}");
-    assert!(error.to_string().contains(&context.home_id), "{error}");
+    assert!(error.to_string().contains(&context.store_id), "{error}");
     assert_whole_rows(&place.rows());
 }
 
@@ -205,10 +206,10 @@ fn a_queue_that_ends_below_what_was_acknowledged_is_refused() {
     sink.write(&rows_of(P0, 0, 3)).unwrap();
     sink.sync().unwrap();
     drop(sink);
-    // What an empty disk would look like: the home knows of a row that is beyond the queue's end.
+    // What an empty disk would look like: the store knows of a row that is beyond the queue's end.
     let note = format!("rocketmq:{}#last", place.topic);
     let beyond = [(P0, Offset((1 << 62) + 1_000))];
-    MemoryHome::named(&place.home).note_sink(&note, &beyond).unwrap();
+    MemoryStore::named(&place.store).put_sink_position(&note, &beyond).unwrap();
     let error = place.sink().recover(&spans_of(ROWS)).unwrap_err();
     assert_eq!(error.kind(), Kind::Data, "{error}");
     assert!(error.to_string().contains("SYNC_FLUSH"), "{error}");
@@ -217,10 +218,10 @@ fn a_queue_that_ends_below_what_was_acknowledged_is_refused() {
 #[test]
 fn a_sink_needs_a_job_that_reads_from_rocketmq() {
     let context = Context {
-        home_id: "home".to_owned(),
+        store_id: "home".to_owned(),
         topic: "result".to_owned(),
         queue: Some(Url::Memory(String::new())),
-        home: Some(Arc::new(MemoryHome::named(""))),
+        store: Some(Arc::new(MemoryStore::named(""))),
     };
     let error = RocketMq::open("t", &context).unwrap_err();
     assert!(matches!(error, Error::Place { .. }), "{error}");

@@ -1,7 +1,7 @@
 //! **live**: at a steady rate, from when the record that closes a window was due to be appended to
 //! when the window's row is seen by another reader. The way between: a durable append, the job
 //! (another process) that reads, windows and commits, and a reader of its result topic in this
-//! process. Where the queue is not the home, RocketMQ, a sink sends the rows back to it, and a consumer
+//! process. Where the queue is not the store, RocketMQ, a sink sends the rows back to it, and a consumer
 //! of those is measured too.
 
 use std::sync::OnceLock;
@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicBool;
 use std::thread::{self, ScopedJoinHandle};
 
 use anyhow::{Context as _, ensure};
-use seismic_queue::{Home, Offset, sleep};
+use seismic_queue::{JobStore, Offset, sleep};
 
 use super::feed::{Fed, Feed};
 use super::report::{Cell, Column, Table};
@@ -39,7 +39,7 @@ pub fn measure(bench: &Bench<'_>) -> anyhow::Result<Table> {
     let feed = Feed { sensors, rate: bench.rate, first: 0 };
     let bed = bench.site.bed("live", bench.partitions())?;
     let job = bed.job()?;
-    let Followed { fed, in_home, sent_back } = follow(bench, &bed, &job, feed)?;
+    let Followed { fed, in_store, sent_back } = follow(bench, &bed, &job, feed)?;
     bed.verify(&job)?;
 
     let since = fed.began + bench.sizes.warm_up;
@@ -49,7 +49,8 @@ pub fn measure(bench: &Bench<'_>) -> anyhow::Result<Table> {
     let mut table = Table::new("live", about, COLUMNS);
     let visible = |watched: &Watched| fed.schedule.visible(&watched.seen, since);
     let sent_back = sent_back.iter().map(|it| ("row sent back to the queue", visible(it)));
-    let all = [("append durable", fed.schedule.durable(since)), ("row visible", visible(&in_home))];
+    let all =
+        [("append durable", fed.schedule.durable(since)), ("row visible", visible(&in_store))];
     for (what, latencies) in all.into_iter().chain(sent_back) {
         ensure!(latencies.count() > 0, "no {what} was seen: let it run longer, or raise --rate");
         let head = [Cell::Word(what), sensors.into(), rate.into(), ratio.into()];
@@ -66,9 +67,9 @@ fn quantiles(latencies: &Latencies) -> [Cell; 6] {
 /// What came of a feed.
 struct Followed {
     fed: Fed,
-    /// Rows as another reader of the home saw them.
-    in_home: Watched,
-    /// Rows as a consumer saw them where a sink puts them, when the queue is not the home.
+    /// Rows as another reader of the store saw them.
+    in_store: Watched,
+    /// Rows as a consumer saw them where a sink puts them, when the queue is not the store.
     sent_back: Option<Watched>,
 }
 
@@ -78,15 +79,15 @@ fn follow(bench: &Bench<'_>, bed: &Bed, job: &Job, feed: Feed) -> anyhow::Result
     let sink = back.as_ref().map(|(_, topic)| format!("rocketmq:{}", topic.name));
     let options: Vec<_> = sink.iter().flat_map(|sink| ["--sink", sink]).collect();
     let mut consumer = job.start(&options)?;
-    let home = job.home()?;
-    wait_for_home(bench, &*home, &mut consumer)?;
-    let (rows, begin) = job.rows(&*home)?;
+    let store = job.store()?;
+    wait_for_store(bench, &*store, &mut consumer)?;
+    let (rows, begin) = job.rows(&*store)?;
     let (done, given_up) = (AtomicBool::new(false), AtomicBool::new(false));
     let (ends, count) = (OnceLock::new(), OnceLock::new());
     thread::scope(|scope| {
         let _guard = GiveUp(&given_up);
-        let watch = Watch::new(home.topics(), &rows, &begin, &given_up)?;
-        let in_home = scope.spawn(|| watch.up_to(|| ends.get()));
+        let watch = Watch::new(store.topics(), &rows, &begin, &given_up)?;
+        let in_store = scope.spawn(|| watch.up_to(|| ends.get()));
         let sent_back = match &back {
             Some((queue, topic)) => {
                 let begin: Vec<_> = topic.all().map(|partition| (partition, Offset(0))).collect();
@@ -101,15 +102,15 @@ fn follow(bench: &Bench<'_>, bed: &Bed, job: &Job, feed: Feed) -> anyhow::Result
         let fed = feeding.end()?;
         consumer::wait_until(PATIENCE, bench.stop, || {
             consumer.check()?;
-            Ok(Position::of(&*home, &*bed.queue)?.lag == 0)
+            Ok(Position::of(&*store, &*bed.queue)?.lag == 0)
         })
         .context("the job does not keep up; try a lower --rate")?;
-        ends.get_or_init(|| job.rows(&*home).map(|(_, ends)| ends).unwrap_or_default());
-        let in_home = join(in_home)?;
-        count.get_or_init(|| in_home.rows);
+        ends.get_or_init(|| job.rows(&*store).map(|(_, ends)| ends).unwrap_or_default());
+        let in_store = join(in_store)?;
+        count.get_or_init(|| in_store.rows);
         let sent_back = sent_back.map(join).transpose()?;
         consumer.stop()?;
-        Ok(Followed { fed, in_home, sent_back })
+        Ok(Followed { fed, in_store, sent_back })
     })
 }
 
@@ -126,17 +127,17 @@ impl Drop for GiveUp<'_> {
     }
 }
 
-/// Waits until the job has made its home.
-pub fn wait_for_home(
+/// Waits until the job has made its store.
+pub fn wait_for_store(
     bench: &Bench<'_>,
-    home: &dyn Home,
+    store: &dyn JobStore,
     consumer: &mut Consumer,
 ) -> anyhow::Result<()> {
     consumer::wait_until(PATIENCE, bench.stop, || {
         consumer.check()?;
-        match home.view() {
+        match store.view() {
             Ok(_) => Ok(true),
-            Err(seismic_queue::Error::HomeMissing { .. } | seismic_queue::Error::Busy { .. }) => {
+            Err(seismic_queue::Error::StoreMissing { .. } | seismic_queue::Error::Busy { .. }) => {
                 Ok(false)
             }
             Err(error) => Err(error.into()),

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use seismic_generator::generate;
 use seismic_queue::sleep;
 
-use super::live::wait_for_home;
+use super::live::wait_for_store;
 use super::machine::{self, Memory};
 use super::report::{Column, Table};
 use super::sizes::Load;
@@ -60,11 +60,11 @@ fn job_of(bench: &Bench<'_>, sensors: u32) -> anyhow::Result<Option<Memory>> {
 
     let job = bed.job()?;
     let mut consumer = job.start(&["--idle-timeout-ms", "0"])?;
-    let home = job.home()?;
-    wait_for_home(bench, &*home, &mut consumer)?;
+    let store = job.store()?;
+    wait_for_store(bench, &*store, &mut consumer)?;
     consumer::wait_until(PATIENCE, bench.stop, || {
         consumer.check()?;
-        Ok(Position::of(&*home, &*bed.queue)?.lag == 0)
+        Ok(Position::of(&*store, &*bed.queue)?.lag == 0)
     })
     .context("the job does not take all sensors in")?;
     // A snapshot may be on its way.

@@ -13,7 +13,7 @@ use anyhow::{Context as _, ensure};
 use seismic_queue::{Event, sleep};
 
 use super::feed::{Feed, Feeding};
-use super::live::wait_for_home;
+use super::live::wait_for_store;
 use super::report::{Column, Table, median};
 use super::site::{Bed, Job};
 use super::{Bench, PATIENCE};
@@ -65,15 +65,15 @@ fn kills(bench: &Bench<'_>, bed: &Bed, job: &Job, feed: Feed) -> anyhow::Result<
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
         let mut consumer = job.start(&OPTIONS)?;
-        let home = job.home()?;
-        wait_for_home(bench, &*home, &mut consumer)?;
+        let store = job.store()?;
+        wait_for_store(bench, &*store, &mut consumer)?;
         let feeding = feed.start(scope, bed, &done, bench.stop)?;
         let mut took = Vec::new();
         for _ in 0..bench.sizes.repeats {
             consumer::wait_until(PATIENCE, bench.stop, || {
                 consumer.check()?;
                 ensure!(!feeding.has_failed(), "the load has ended");
-                Ok(Position::of(&*home, &*bed.queue)?.messages > feed.first)
+                Ok(Position::of(&*store, &*bed.queue)?.messages > feed.first)
             })
             .context("the job does not take all sensors in")?;
             sleep(bench.sizes.settle, bench.stop);
@@ -85,7 +85,7 @@ fn kills(bench: &Bench<'_>, bed: &Bed, job: &Job, feed: Feed) -> anyhow::Result<
         feeding.end()?;
         consumer::wait_until(PATIENCE, bench.stop, || {
             consumer.check()?;
-            Ok(Position::of(&*home, &*bed.queue)?.lag == 0)
+            Ok(Position::of(&*store, &*bed.queue)?.lag == 0)
         })
         .context("the job does not keep up; try a lower --rate")?;
         consumer.stop()?;
@@ -102,9 +102,9 @@ fn kill(
 ) -> anyhow::Result<(Consumer, Duration)> {
     consumer.check()?;
     consumer.kill()?;
-    let home = job.home()?;
-    let (rows, ends) = job.rows(&*home)?;
-    let mut reader = home.topics().reader(&rows, &ends)?;
+    let store = job.store()?;
+    let (rows, ends) = job.rows(&*store)?;
+    let mut reader = store.topics().reader(&rows, &ends)?;
     sleep(DOWN, bench.stop);
     bench.check()?;
     let began = Instant::now();

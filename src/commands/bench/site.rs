@@ -3,7 +3,7 @@
 //! ```text
 //!  Site    a new folder next to the queue file
 //!   └ Bed    one topic in a queue of its own
-//!      └ Job   one job's home and CSV folder
+//!      └ Job   one job's store and CSV folder
 //! ```
 //!
 //! Each removes its folder when it is dropped, so that the disk holds one backlog at a time and a
@@ -18,7 +18,7 @@ use anyhow::{Context as _, ensure};
 use jiff::Timestamp;
 use seismic_pipeline::Counters;
 use seismic_pipeline::verify::verify;
-use seismic_queue::{Home, Offset, Partition, Producer, Queue, Topic, Url};
+use seismic_queue::{JobStore, Offset, Partition, Producer, Queue, Topic, Url};
 
 use crate::commands::consumer::Consumer;
 use crate::commands::verify::sink;
@@ -124,14 +124,14 @@ impl Bed {
         let number = self.jobs.replace(self.jobs.get() + 1);
         let folder = Folder::make(self.folder.0.join(format!("job-{number}")))?;
         let group = format!("{}-{number}", self.topic.name);
-        let home = match self.url.default_home(&group) {
+        let store = match self.url.default_store(&group) {
             // A file belongs into a folder that is removed.
             Url::Sqlite(_) => Url::Sqlite(folder.0.join("home.db")),
-            home => home,
+            store => store,
         };
         Ok(Job {
             queue: self.url.clone(),
-            home,
+            store,
             topic: self.topic.name.clone(),
             rows: format!("{group}-rows"),
             dead: format!("{group}-dead"),
@@ -158,9 +158,9 @@ impl Bed {
     /// Folds the log again and compares everything that the job made of it, so that no figure comes
     /// from a run that was wrong.
     pub fn verify(&self, job: &Job) -> anyhow::Result<Counters> {
-        let home = job.home()?;
-        let mut report = verify(&*self.queue, &*home, true, &mut |_| {})?;
-        sink::compare(&job.csv, &*home, &mut report)?;
+        let store = job.store()?;
+        let mut report = verify(&*self.queue, &*store, true, &mut |_| {})?;
+        sink::compare(&job.csv, &*store, &mut report)?;
         let differences: Vec<_> = report.differences.iter().map(ToString::to_string).collect();
         ensure!(
             report.is_fine(),
@@ -171,10 +171,10 @@ impl Bed {
     }
 }
 
-/// One job: a home and a CSV folder of its own.
+/// One job: a store and a CSV folder of its own.
 pub struct Job {
     queue: Url,
-    home: Url,
+    store: Url,
     group: String,
     topic: String,
     rows: String,
@@ -187,11 +187,11 @@ pub struct Job {
 impl Job {
     /// Starts it as a process of its own, rows to CSV, with further options of `run`.
     pub fn start(&self, options: &[&str]) -> anyhow::Result<Consumer> {
-        let (queue, home) = (self.queue.to_string(), self.home.to_string());
+        let (queue, store) = (self.queue.to_string(), self.store.to_string());
         let csv = format!("csv:{}", self.csv.display());
         let mut place =
-            vec!["--queue", &queue, "--home", &home, "--group", &self.group, "--sink", &csv];
-        if matches!(self.home, Url::Kafka(_)) {
+            vec!["--queue", &queue, "--store", &store, "--group", &self.group, "--sink", &csv];
+        if matches!(self.store, Url::Kafka(_)) {
             // With a name it is back at once, and not after its session.
             place.extend(["--slot", "bench"]);
         }
@@ -203,15 +203,15 @@ impl Job {
         Consumer::start([&place, topics.as_flattened(), options].concat())
     }
 
-    /// Its home, for looking in.
-    pub fn home(&self) -> anyhow::Result<Box<dyn Home>> {
-        Ok(seismic_queue::open_home(&self.home)?)
+    /// Its store, for looking in.
+    pub fn store(&self) -> anyhow::Result<Box<dyn JobStore>> {
+        Ok(seismic_queue::open_store(&self.store)?)
     }
 
-    /// Its result topic in `home`, and where that ends now.
-    pub fn rows(&self, home: &dyn Home) -> anyhow::Result<(Topic, Vec<(Partition, Offset)>)> {
-        let topic = home.topics().topic(&self.rows)?;
-        let spans = home.topics().spans(&topic)?;
+    /// Its result topic in `store`, and where that ends now.
+    pub fn rows(&self, store: &dyn JobStore) -> anyhow::Result<(Topic, Vec<(Partition, Offset)>)> {
+        let topic = store.topics().topic(&self.rows)?;
+        let spans = store.topics().spans(&topic)?;
         let ends = topic.all().zip(spans.iter().map(|span| span.end)).collect();
         Ok((topic, ends))
     }

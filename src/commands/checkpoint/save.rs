@@ -7,8 +7,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
-use seismic_pipeline::Which;
-use seismic_queue::{Home, Partition};
+use seismic_pipeline::CheckpointRef;
+use seismic_queue::{JobStore, Partition};
 use serde_json::json;
 
 use crate::exit::Outcome;
@@ -38,30 +38,30 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
-    let home = &*args.place.open_home()?;
-    match home.owner()? {
-        Some(_) => ask(home, &args.name, Duration::from_secs(args.timeout))?,
-        None => home.name_newest(&args.name)?,
+    let store = &*args.place.open_store()?;
+    match store.leased_by()? {
+        Some(_) => ask(store, &args.name, Duration::from_secs(args.timeout))?,
+        None => store.name_newest(&args.name)?,
     }
-    show(home, args)
+    show(store, args)
 }
 
 /// Asks the running job and waits for it.
-fn ask(home: &dyn Home, name: &str, timeout: Duration) -> anyhow::Result<()> {
-    home.ask(name)?;
+fn ask(store: &dyn JobStore, name: &str, timeout: Duration) -> anyhow::Result<()> {
+    store.ask(name)?;
     let asked = Instant::now();
     let mut looked = asked;
-    while home.asked()?.iter().any(|asked| asked.name == name) {
+    while store.asked()?.iter().any(|asked| asked.name == name) {
         if looked.elapsed() >= OWNER_EVERY {
             looked = Instant::now();
-            if home.owner()?.is_none() && home.withdraw(name)?.is_some() {
+            if store.leased_by()?.is_none() && store.withdraw(name)?.is_some() {
                 // It has stopped meanwhile, and left a checkpoint where it stopped.
-                home.name_newest(name)?;
+                store.name_newest(name)?;
                 return Ok(());
             }
         }
         if asked.elapsed() >= timeout {
-            return give_up(home, name, timeout);
+            return give_up(store, name, timeout);
         }
         thread::sleep(LOOK_EVERY);
     }
@@ -69,11 +69,11 @@ fn ask(home: &dyn Home, name: &str, timeout: Duration) -> anyhow::Result<()> {
 }
 
 /// Takes the question back, unless it was answered in this very moment.
-fn give_up(home: &dyn Home, name: &str, timeout: Duration) -> anyhow::Result<()> {
-    let Some(asked) = home.withdraw(name)? else {
+fn give_up(store: &dyn JobStore, name: &str, timeout: Duration) -> anyhow::Result<()> {
+    let Some(asked) = store.withdraw(name)? else {
         return Ok(());
     };
-    let all = (0..home.view()?.job.input.partitions).map(Partition);
+    let all = (0..store.view()?.job.input.partitions).map(Partition);
     let silent: Vec<_> =
         all.filter(|at| !asked.answered.contains(at)).map(|at| at.to_string()).collect();
     bail!(
@@ -84,9 +84,9 @@ fn give_up(home: &dyn Home, name: &str, timeout: Duration) -> anyhow::Result<()>
     )
 }
 
-fn show(home: &dyn Home, args: &Args) -> anyhow::Result<Outcome> {
-    let view = home.view()?;
-    let saved = Which::Name(args.name.clone()).in_all(&view)?;
+fn show(store: &dyn JobStore, args: &Args) -> anyhow::Result<Outcome> {
+    let view = store.view()?;
+    let saved = CheckpointRef::Name(args.name.clone()).in_all(&view)?;
     let ahead = |(part, info): (&seismic_queue::PartitionView, &seismic_queue::CheckpointInfo)| {
         let next = part.progress.as_ref().map_or(0, |progress| progress.next.0);
         next.saturating_sub(info.manifest.position.0)
@@ -115,7 +115,7 @@ fn show(home: &dyn Home, args: &Args) -> anyhow::Result<Outcome> {
         print_line(format_args!("{partition:>9} {:>9} {position:>13}", manifest.checkpoint))?;
     }
     let beyond: u64 = each().map(ahead).sum();
-    if beyond > 0 && home.owner()?.is_none() {
+    if beyond > 0 && store.leased_by()?.is_none() {
         tell(format_args!(
             "{} messages that are committed lie beyond it: the job ended without a last checkpoint",
             count(beyond)

@@ -1,7 +1,7 @@
 //! `seismic checkpoint show`: one checkpoint in every partition, read and checked.
 
-use seismic_pipeline::{Counters, Engine, Rules, Which};
-use seismic_queue::{CheckpointInfo, Class, Home, Partition, Span, View};
+use seismic_pipeline::{CheckpointRef, Counters, Engine, Rules};
+use seismic_queue::{CheckpointInfo, Class, JobStore, Partition, Span, View};
 use serde_json::{Value, json};
 
 use super::list::kept_as;
@@ -16,7 +16,7 @@ use crate::time::{now_ms, show_ms, show_span};
 pub struct Args {
     /// Number or name of the checkpoint
     #[arg(value_name = "N|NAME")]
-    which: Which,
+    which: CheckpointRef,
     #[command(flatten)]
     place: Place,
     /// For programs
@@ -42,12 +42,12 @@ struct State {
 }
 
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
-    let home = args.place.open_home()?;
-    let view = home.view()?;
+    let store = args.place.open_store()?;
+    let view = store.view()?;
     let queue = args.place.open_queue_of(&view.job.input.name)?;
     let input = queue.topic(&view.job.input.name)?;
     view.job.input.is_still(&input, &queue.name())?;
-    let shown = look(&*home, &view, &args.which, &queue.spans(&input)?)?;
+    let shown = look(&*store, &view, &args.which, &queue.spans(&input)?)?;
     if args.json {
         print_line(Value::from(shown.iter().map(Shown::json).collect::<Vec<_>>()))?;
     } else {
@@ -58,9 +58,9 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
 }
 
 fn look<'a>(
-    home: &dyn Home,
+    store: &dyn JobStore,
     view: &'a View,
-    which: &Which,
+    which: &CheckpointRef,
     spans: &[Span],
 ) -> anyhow::Result<Vec<Shown<'a>>> {
     let mut shown = Vec::new();
@@ -69,7 +69,7 @@ fn look<'a>(
             continue;
         };
         let is_reached = info.manifest.position >= span.first;
-        let state = read(home, &view.job.input.name, partition, info.manifest.checkpoint);
+        let state = read(store, &view.job.input.name, partition, info.manifest.checkpoint);
         shown.push(Shown { partition, info, state, is_reached });
     }
     if shown.is_empty() {
@@ -79,8 +79,8 @@ fn look<'a>(
 }
 
 /// Reads a checkpoint; its CRC is checked on the way.
-fn read(home: &dyn Home, topic: &str, at: Partition, number: u64) -> Result<State, String> {
-    let checkpoint = home.checkpoint(at, number).map_err(|error| error.to_string())?;
+fn read(store: &dyn JobStore, topic: &str, at: Partition, number: u64) -> Result<State, String> {
+    let checkpoint = store.checkpoint(at, number).map_err(|error| error.to_string())?;
     let engine =
         Engine::restore(&checkpoint.state, topic, at).map_err(|error| error.to_string())?;
     Ok(State {
@@ -92,7 +92,7 @@ fn read(home: &dyn Home, topic: &str, at: Partition, number: u64) -> Result<Stat
 }
 
 /// Whether a job can start from it.
-fn verdict(which: &Which, shown: &[Shown<'_>], partitions: usize) -> String {
+fn verdict(which: &CheckpointRef, shown: &[Shown<'_>], partitions: usize) -> String {
     if shown.len() < partitions {
         let (have, all) = (shown.len(), partitions);
         return format!(

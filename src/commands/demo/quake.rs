@@ -16,7 +16,7 @@ use seismic_generator::import::openeew;
 use seismic_generator::replay::{self, Options};
 use seismic_pipeline::verify::verify;
 use seismic_proto::{Message as _, SeismicAggRecord};
-use seismic_queue::{Event, Home, Queue};
+use seismic_queue::{Event, JobStore, Queue};
 
 use super::{Args, Crash, Place, QUIET_PATIENCE, crash_half_way};
 use crate::commands::consumer::{self, Position};
@@ -48,7 +48,7 @@ const LOCATIONS: (&str, &[u8]) = slice!("devices_locations.csv");
 pub fn run(args: &Args, place: &Place, stop: &AtomicBool) -> anyhow::Result<Outcome> {
     let Place { url, csv, .. } = place;
     let queue = seismic_queue::open(url)?;
-    let home = seismic_queue::open_home(&url.default_home("seismic"))?;
+    let store = seismic_queue::open_store(&url.default_store("seismic"))?;
     let records = import(&*queue, &place.folder, stop)?;
     let options = Options {
         from: RECORDED.to_owned(),
@@ -76,7 +76,7 @@ pub fn run(args: &Args, place: &Place, stop: &AtomicBool) -> anyhow::Result<Outc
                 played.store(messages, Ordering::Relaxed);
             })
         });
-        let crash = crash_half_way(place, (&*home, &*queue), messages / 2, &played, stop);
+        let crash = crash_half_way(place, (&*store, &*queue), messages / 2, &played, stop);
         if crash.is_err() {
             stop.store(true, Ordering::Relaxed);
         }
@@ -86,17 +86,17 @@ pub fn run(args: &Args, place: &Place, stop: &AtomicBool) -> anyhow::Result<Outc
     let Crash { mut consumer, killed_at, back_after } = crash;
     tell("the recordings end here; the last windows are closed when their stations are idle");
     consumer::wait_until(QUIET_PATIENCE, stop, || {
-        let position = Position::of(&*home, &*queue)?;
+        let position = Position::of(&*store, &*queue)?;
         Ok(position.lag == 0 && position.open_windows == 0)
     })
     .context("the consumer did not catch up")?;
     consumer.stop()?;
 
-    let mut report = verify(&*queue, &*home, true, &mut |_| {})?;
-    let in_csv = sink::compare(csv, &*home, &mut report)?;
+    let mut report = verify(&*queue, &*store, true, &mut |_| {})?;
+    let in_csv = sink::compare(csv, &*store, &mut report)?;
     let counters = report.counters();
     let mut text = String::from("\nseismic demo --quake\n");
-    for Peak { station, window_start_ms, amplitude, windows } in peaks(&*home)? {
+    for Peak { station, window_start_ms, amplitude, windows } in peaks(&*store)? {
         text += &format!(
             "  station {station:<4} {windows} windows, the strongest at {}: {amplitude:.1} gal\n",
             show_ms(window_start_ms)
@@ -150,9 +150,9 @@ struct Peak {
 }
 
 /// Of every station, as the result topic has it.
-fn peaks(home: &dyn Home) -> anyhow::Result<Vec<Peak>> {
-    let topics = home.topics();
-    let topic = topics.topic(&home.view()?.job.result_topic)?;
+fn peaks(store: &dyn JobStore) -> anyhow::Result<Vec<Peak>> {
+    let topics = store.topics();
+    let topic = topics.topic(&store.view()?.job.result_topic)?;
     let mut peaks: Vec<Peak> = Vec::new();
     for (partition, span) in topic.all().zip(topics.spans(&topic)?) {
         let mut reader = topics.reader(&topic, &[(partition, span.first)])?;

@@ -1,11 +1,11 @@
-//! `seismic group delete`: lets go of what a group needs, and deletes its home. Nothing else.
+//! `seismic group delete`: lets go of what a group needs, and deletes its store. Nothing else.
 //!
-//! A home in Kafka shares its topics with others: it is written down that the group is over, and the
+//! A store in Kafka shares its topics with others: it is written down that the group is over, and the
 //! checkpoint topic is trimmed without it. Its results stay.
 
 use std::io::{self, BufRead, IsTerminal};
 
-use seismic_queue::{Error, Queue, Url, open_home};
+use seismic_queue::{Error, Queue, Url, open_store};
 
 use crate::exit::{Outcome, Usage};
 use crate::out::{print_line, tell};
@@ -23,7 +23,7 @@ pub struct Args {
     yes: bool,
 }
 
-/// The home of the group, if it is there, and who it is to the queue.
+/// The store of the group, if it is there, and who it is to the queue.
 struct Doomed {
     url: Url,
     holder: Option<String>,
@@ -32,7 +32,7 @@ struct Doomed {
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     // The name is the group; `--group` is only what every command takes.
     let place = Place { group: args.name.clone(), ..args.place.clone() };
-    if let Url::Kafka(_) = place.home_url() {
+    if let Url::Kafka(_) = place.store_url() {
         return end(args, &place);
     }
     let doomed = look(&place)?;
@@ -40,18 +40,18 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     let holds = holds_of(&*queue, &place, &doomed)?;
     if doomed.holder.is_none() && holds.is_empty() {
         let (name, at) = (&place.group, doomed.url);
-        return Err(Usage(format!("there is no group {name}: no home at {at}, no holds")).into());
+        return Err(Usage(format!("there is no group {name}: no store at {at}, no holds")).into());
     }
     let gone = doomed.holder.is_some();
     let gone = gone.then(|| format!("{} and all results in it will be gone for good", doomed.url));
     confirm(args, gone)?;
-    // The holds first: what is killed here leaves a home, and can be done again.
+    // The holds first: what is killed here leaves a store, and can be done again.
     for (topic, holder) in &holds {
         queue.hold(&queue.topic(topic)?, holder, &[])?;
         print_line(format_args!("{topic} is no longer held for {holder}"))?;
     }
     if doomed.holder.is_some() {
-        place.delete_home()?;
+        place.delete_store()?;
         print_line(format_args!("deleted {}", doomed.url))?;
     }
     Ok(Outcome::Fine)
@@ -59,10 +59,10 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
 
 /// Ends a group in Kafka.
 fn end(args: &Args, place: &Place) -> anyhow::Result<Outcome> {
-    let (name, at) = (&place.group, place.home_url());
+    let (name, at) = (&place.group, place.store_url());
     confirm(args, Some(format!("group {name} can never be run again; its results stay")))?;
-    match place.delete_home() {
-        Err(Error::HomeMissing { .. }) => {
+    match place.delete_store() {
+        Err(Error::StoreMissing { .. }) => {
             Err(Usage(format!("there is no group {name} at {at}")).into())
         }
         ended => {
@@ -73,32 +73,32 @@ fn end(args: &Args, place: &Place) -> anyhow::Result<Outcome> {
     }
 }
 
-/// Refuses a home that is another group's, or in use.
+/// Refuses a store that is another group's, or in use.
 fn look(place: &Place) -> anyhow::Result<Doomed> {
-    let (url, home) = (place.home_url(), place.open_home()?);
-    let view = match home.view() {
-        Err(Error::HomeMissing { .. }) => return Ok(Doomed { url, holder: None }),
+    let (url, store) = (place.store_url(), place.open_store()?);
+    let view = match store.view() {
+        Err(Error::StoreMissing { .. }) => return Ok(Doomed { url, holder: None }),
         view => view?,
     };
     if view.job.group != place.group {
         let (asked, stored) = (&place.group, view.job.group);
-        return Err(Usage(format!("{url} is the home of group {stored}, not of {asked}")).into());
+        return Err(Usage(format!("{url} is the store of group {stored}, not of {asked}")).into());
     }
-    if let Some(by) = home.owner()? {
+    if let Some(by) = store.leased_by()? {
         return Err(Error::Owned { at: url.to_string(), by }.into());
     }
     let holder = Some(format!("{} ({})", view.job.group, view.id));
     Ok(Doomed { url, holder })
 }
 
-/// What the home holds; without one, what homes of that group hold that are nowhere to be seen.
+/// What the store holds; without one, what stores of that group hold that are nowhere to be seen.
 fn holds_of(
     queue: &dyn Queue,
     place: &Place,
     doomed: &Doomed,
 ) -> anyhow::Result<Vec<(String, String)>> {
-    let beside = place.queue.homes_beside();
-    let alive = beside.iter().filter_map(|url| open_home(url).ok()?.view().ok());
+    let beside = place.queue.stores_beside();
+    let alive = beside.iter().filter_map(|url| open_store(url).ok()?.view().ok());
     let alive: Vec<_> = alive.map(|view| format!("{} ({})", view.job.group, view.id)).collect();
     let of_group = format!("{} (", place.group);
     let is_meant = |holder: &String| match &doomed.holder {

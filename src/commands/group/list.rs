@@ -1,9 +1,9 @@
-//! `seismic group list`: every hold of the queue with its lag and age, and whose home is there.
+//! `seismic group list`: every hold of the queue with its lag and age, and whose store is there.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use seismic_queue::{Event, Hold, Offset, Queue, Span, Topic, Url, open_home};
+use seismic_queue::{Event, Hold, Offset, Queue, Span, Topic, Url, open_store};
 use serde_json::json;
 
 use crate::exit::Outcome;
@@ -32,10 +32,10 @@ struct Held {
     lag: u64,
     /// Age of the oldest of them, ms.
     age_ms: Option<i64>,
-    home: Option<String>,
+    store: Option<String>,
 }
 
-/// A home next to the queue.
+/// A store next to the queue.
 struct Beside {
     url: Url,
     /// As it names itself to the queue; `None` when it cannot be opened.
@@ -45,17 +45,17 @@ struct Beside {
 
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     let queue = args.place.open_queue()?;
-    let homes = homes(&args.place);
+    let stores = stores(&args.place);
     let mut all = Vec::new();
     for topic in queue.topics()? {
-        all.extend(holds(&*queue, &topic, &homes)?);
+        all.extend(holds(&*queue, &topic, &stores)?);
     }
     if args.json {
-        print_line(as_json(&all, &homes))?;
+        print_line(as_json(&all, &stores))?;
         return Ok(Outcome::Fine);
     }
     print_line(
-        "topic                 needs from        messages  oldest    who, and where its home is",
+        "topic                 needs from        messages  oldest    who, and where its store is",
     )?;
     for held in &all {
         let from: Vec<_> = held.from.iter().map(|(_, offset)| offset.to_string()).collect();
@@ -66,24 +66,24 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
             count(held.lag),
             held.age_ms.map_or("none".to_owned(), show_span),
             held.holder,
-            held.home.as_deref().unwrap_or("no home next to the queue"),
+            held.store.as_deref().unwrap_or("no store next to the queue"),
         ))?;
     }
-    for home in homes.iter().filter(|home| !all.iter().any(|held| home.is_of(&held.holder))) {
-        print_line(format_args!("{} needs nothing of this queue", home.url))?;
+    for store in stores.iter().filter(|store| !all.iter().any(|held| store.is_of(&held.holder))) {
+        print_line(format_args!("{} needs nothing of this queue", store.url))?;
     }
     Ok(Outcome::Fine)
 }
 
-fn homes(place: &Place) -> Vec<Beside> {
+fn stores(place: &Place) -> Vec<Beside> {
     let open = |url: Url| {
-        let home = open_home(&url).ok();
-        let view = home.as_ref().and_then(|home| home.view().ok());
+        let store = open_store(&url).ok();
+        let view = store.as_ref().and_then(|store| store.view().ok());
         let holder = view.map(|view| format!("{} ({})", view.job.group, view.id));
-        let running = home.and_then(|home| home.owner().ok().flatten());
+        let running = store.and_then(|store| store.leased_by().ok().flatten());
         Beside { url, holder, running }
     };
-    place.queue.homes_beside().into_iter().map(open).collect()
+    place.queue.stores_beside().into_iter().map(open).collect()
 }
 
 impl Beside {
@@ -92,7 +92,7 @@ impl Beside {
     }
 }
 
-fn holds(queue: &dyn Queue, topic: &Topic, homes: &[Beside]) -> anyhow::Result<Vec<Held>> {
+fn holds(queue: &dyn Queue, topic: &Topic, stores: &[Beside]) -> anyhow::Result<Vec<Held>> {
     let spans = queue.spans(topic)?;
     let mut by_holder: BTreeMap<String, Vec<Hold>> = BTreeMap::new();
     for hold in queue.holds(topic)? {
@@ -100,10 +100,11 @@ fn holds(queue: &dyn Queue, topic: &Topic, homes: &[Beside]) -> anyhow::Result<V
     }
     let mut all = Vec::new();
     for (holder, holds) in by_holder {
-        let home = homes.iter().find(|home| home.is_of(&holder)).map(|home| match &home.running {
-            Some(by) => format!("{}, run by {by}", home.url),
-            None => home.url.to_string(),
-        });
+        let store =
+            stores.iter().find(|store| store.is_of(&holder)).map(|store| match &store.running {
+                Some(by) => format!("{}, run by {by}", store.url),
+                None => store.url.to_string(),
+            });
         let (mut from, mut lag, mut age_ms) = (Vec::new(), 0, None);
         for hold in &holds {
             let span = spans[hold.partition.0 as usize];
@@ -112,7 +113,7 @@ fn holds(queue: &dyn Queue, topic: &Topic, homes: &[Beside]) -> anyhow::Result<V
             age_ms = age_ms.max(age(queue, topic, hold, span)?);
         }
         let topic = topic.name.clone();
-        all.push(Held { topic, holder, from, lag, age_ms, home });
+        all.push(Held { topic, holder, from, lag, age_ms, store });
     }
     Ok(all)
 }
@@ -132,7 +133,7 @@ fn age(queue: &dyn Queue, topic: &Topic, hold: &Hold, span: Span) -> anyhow::Res
     }
 }
 
-fn as_json(all: &[Held], homes: &[Beside]) -> serde_json::Value {
+fn as_json(all: &[Held], stores: &[Beside]) -> serde_json::Value {
     let holds: Vec<_> = all
         .iter()
         .map(|held| {
@@ -142,19 +143,19 @@ fn as_json(all: &[Held], homes: &[Beside]) -> serde_json::Value {
                 "from": held.from.iter().map(|(_, offset)| *offset).collect::<Vec<_>>(),
                 "messages": held.lag,
                 "oldest_ms": held.age_ms,
-                "home": held.home,
+                "home": held.store,
             })
         })
         .collect();
-    let homes: Vec<_> = homes
+    let stores: Vec<_> = stores
         .iter()
-        .map(|home| {
+        .map(|store| {
             json!({
-                "home": home.url.to_string(),
-                "holder": home.holder,
-                "running": home.running,
+                "home": store.url.to_string(),
+                "holder": store.holder,
+                "running": store.running,
             })
         })
         .collect();
-    json!({"holds": holds, "homes": homes})
+    json!({"holds": holds, "homes": stores})
 }

@@ -15,16 +15,21 @@ use crate::time::show_ms;
 const WRONG_CLOCK_MS: i64 = 5_000;
 
 /// Looks at the newest `last` messages of each partition, and at the dead letters made of them.
-pub fn look(queue: &dyn Queue, home: &dyn Queue, view: &View, last: u64) -> anyhow::Result<Health> {
+pub fn look(
+    queue: &dyn Queue,
+    store: &dyn Queue,
+    view: &View,
+    last: u64,
+) -> anyhow::Result<Health> {
     let mut health = Health::default();
     let input = queue.topic(&view.job.input.name)?;
-    let dead = home.topic(&view.job.dead_topic)?;
+    let dead = store.topic(&view.job.dead_topic)?;
     let spans = queue.spans(&input)?;
     for (partition, span) in input.all().zip(spans) {
         let from = Offset(span.end.0.saturating_sub(last)).max(span.first);
         each(queue, &input, partition, from, span.end, |message| health.see(message))?;
         let letters = view.partitions[partition.0 as usize].dead;
-        each(home, &dead, partition, letters.first, letters.end, |message| {
+        each(store, &dead, partition, letters.first, letters.end, |message| {
             let Ok(letter) = SeismicDeadLetter::decode(message.value) else { return };
             let is_recent = letter.input_offset >= from.0 as i64;
             if let (true, Some(reason)) = (is_recent, Reason::named(&letter.reason)) {

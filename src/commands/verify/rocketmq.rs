@@ -4,13 +4,13 @@ use anyhow::Context as _;
 use seismic_pipeline::verify::{DifferenceKind, Report};
 use seismic_proto::{Message as _, SeismicAggRecord};
 use seismic_queue::rocketmq::RocketQueue;
-use seismic_queue::{Home, Nameservers, Offset, Queue};
+use seismic_queue::{JobStore, Nameservers, Offset, Queue};
 use seismic_sinks::rocketmq::{Kept, each_row};
 
 use super::sink::{Side, is_same, tell};
 use crate::exit::Usage;
 
-/// Compares the topic with the home's result topic; the number of rows that are the same.
+/// Compares the topic with the store's result topic; the number of rows that are the same.
 ///
 /// Rows that the broker's retention took from the head of a queue are not missed; every row from the
 /// first one that is still there up to the sink's position must be there once, in order, bit-equal.
@@ -20,13 +20,13 @@ use crate::exit::Usage;
 pub fn compare(
     nameservers: &Nameservers,
     topic: &str,
-    home: &dyn Home,
+    store: &dyn JobStore,
     report: &mut Report,
 ) -> anyhow::Result<u64> {
     let cluster = RocketQueue::open(nameservers)?;
     let out = cluster.topic(topic)?;
-    let view = home.view()?;
-    let rows = home.topics().topic(&view.job.result_topic)?;
+    let view = store.view()?;
+    let rows = store.topics().topic(&view.job.result_topic)?;
     if out.partitions != rows.partitions {
         return Err(Usage(format!("{topic} is not the topic of this job's sink")).into());
     }
@@ -48,7 +48,7 @@ pub fn compare(
                 } else {
                     kept.row.max(held.first)
                 };
-                side = Some(Side::open(home, &rows, partition, first, held.end)?);
+                side = Some(Side::open(store, &rows, partition, first, held.end)?);
             }
             let side = side.as_mut().expect("just opened");
             if kept.row < held.first {
@@ -75,7 +75,7 @@ pub fn compare(
         let mut side = match side {
             Some(side) => side,
             // None is there: all that the sink says it wrote is missing.
-            None => Side::open(home, &rows, partition, held.first, position)?,
+            None => Side::open(store, &rows, partition, held.first, position)?,
         };
         side.until = position;
         while let Some((offset, expected)) = side.next()? {

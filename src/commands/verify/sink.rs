@@ -5,29 +5,29 @@ use std::time::Duration;
 
 use seismic_pipeline::verify::{Difference, DifferenceKind, Report};
 use seismic_proto::{Message, SeismicAggRecord};
-use seismic_queue::{Batch, Event, Home, Offset, Partition, Reader, Span, Topic, View};
+use seismic_queue::{Batch, Event, JobStore, Offset, Partition, Reader, Span, Topic, View};
 use seismic_sinks::csv::Content;
 
 use crate::exit::Usage;
 
-/// Compares the folder with the home's result topic; the number of rows that are the same.
+/// Compares the folder with the store's result topic; the number of rows that are the same.
 ///
 /// # Errors
-/// When the folder cannot be read or holds the rows of another home. Differences go into `report`.
-pub fn compare(folder: &Path, home: &dyn Home, report: &mut Report) -> anyhow::Result<u64> {
+/// When the folder cannot be read or holds the rows of another store. Differences go into `report`.
+pub fn compare(folder: &Path, store: &dyn JobStore, report: &mut Report) -> anyhow::Result<u64> {
     let Some(content) = Content::open(folder)? else {
         return Err(Usage(format!("{} holds no rows of a CSV sink", folder.display())).into());
     };
-    let view = home.view()?;
-    if content.home_id() != view.id {
+    let view = store.view()?;
+    if content.store_id() != view.id {
         let folder = folder.display();
-        return Err(Usage(format!("{folder} holds the rows of another home")).into());
+        return Err(Usage(format!("{folder} holds the rows of another store")).into());
     }
-    let topic = home.topics().topic(&view.job.result_topic)?;
+    let topic = store.topics().topic(&view.job.result_topic)?;
     let mut sides = Vec::new();
     for (partition, &until) in topic.all().zip(content.next()) {
         let first = view.partitions[partition.0 as usize].rows.first;
-        sides.push(Side::open(home, &topic, partition, first, until)?);
+        sides.push(Side::open(store, &topic, partition, first, until)?);
     }
     skip_what_is_gone(&content, &view, &mut sides)?;
     let mut same = 0;
@@ -104,13 +104,13 @@ pub(super) struct Side {
 
 impl Side {
     pub(super) fn open(
-        home: &dyn Home,
+        store: &dyn JobStore,
         topic: &Topic,
         partition: Partition,
         first: Offset,
         until: Offset,
     ) -> seismic_queue::Result<Self> {
-        let reader = home.topics().reader(topic, &[(partition, first)])?;
+        let reader = store.topics().reader(topic, &[(partition, first)])?;
         let (batch, spare) = (Batch::default(), Vec::new());
         Ok(Side { partition, reader, batch, at: 0, spare, next: first, until, gone: 0 })
     }

@@ -31,7 +31,7 @@ impl KafkaCommitter {
     /// Begins the job. Each try looks first what became of the last one.
     pub(super) fn begin(&mut self, commit: &Commit) -> std::result::Result<(), CommitError> {
         let partitions: Vec<_> = commit.partitions.iter().map(|new| new.partition).collect();
-        self.load(&Claim::Sole, &partitions).map_err(not_made)?;
+        self.load(&FencingToken::Sole, &partitions).map_err(not_made)?;
         let begun = self.beginning.as_mut().expect("it begins a job");
         let (place, is_widening) = (begun.place.clone(), begun.is_widening);
         let has_tried = std::mem::replace(&mut begun.has_tried, true);

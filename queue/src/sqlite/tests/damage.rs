@@ -4,10 +4,10 @@ use std::fs;
 
 use rusqlite::Connection;
 
-use super::{InFiles, append, block, own, read};
+use super::{InFiles, acquire, append, block, read};
 use crate::conformance::Backend;
-use crate::sqlite::{SqliteHome, SqliteQueue};
-use crate::{Error, Home, Kind, Result};
+use crate::sqlite::{SqliteQueue, SqliteStore};
+use crate::{Error, JobStore, Kind, Result};
 
 fn open(backend: &InFiles) -> Result<SqliteQueue> {
     SqliteQueue::open(&backend.path("queue.db"))
@@ -70,12 +70,12 @@ fn garbage_and_other_programs_files_are_refused_and_left_as_they_were() {
 }
 
 #[test]
-fn a_home_is_not_opened_as_a_queue_nor_a_queue_as_a_home() {
+fn a_store_is_not_opened_as_a_queue_nor_a_queue_as_a_store() {
     let backend = InFiles::new();
-    drop(own(&backend).unwrap());
+    drop(acquire(&backend).unwrap());
     let error = SqliteQueue::open(&backend.path("home.db")).err().unwrap().to_string();
-    assert!(error.contains("it is a home, not a queue"), "{error}");
-    assert!(matches!(SqliteHome::open(&backend.path("queue.db")), Err(Error::Foreign { .. })));
+    assert!(error.contains("it is a store, not a queue"), "{error}");
+    assert!(matches!(SqliteStore::open(&backend.path("queue.db")), Err(Error::Foreign { .. })));
 }
 
 #[test]
@@ -102,11 +102,11 @@ fn a_file_with_torn_pages_is_corrupt() {
 }
 
 #[test]
-fn looking_for_a_home_makes_no_file() {
+fn looking_for_a_store_makes_no_file() {
     let backend = InFiles::new();
-    let home = SqliteHome::open(&backend.path("home.db")).unwrap();
-    assert!(matches!(home.view(), Err(Error::HomeMissing { .. })));
-    assert!(matches!(home.topics().topics(), Err(Error::HomeMissing { .. })));
+    let store = SqliteStore::open(&backend.path("home.db")).unwrap();
+    assert!(matches!(store.view(), Err(Error::StoreMissing { .. })));
+    assert!(matches!(store.topics().topics(), Err(Error::StoreMissing { .. })));
     assert_eq!(fs::read_dir(backend.folder.path()).unwrap().count(), 0);
 }
 

@@ -2,10 +2,10 @@
 
 use std::fs;
 
-use super::{InFiles, P0, append, block, own, read, step};
+use super::{InFiles, P0, acquire, append, block, read, step};
 use crate::conformance::Backend;
 use crate::sqlite::SqliteQueue;
-use crate::{Appended, Claim, limits};
+use crate::{Appended, FencingToken, limits};
 
 #[test]
 fn messages_producers_and_commits_outlive_their_handles() {
@@ -15,11 +15,11 @@ fn messages_producers_and_commits_outlive_their_handles() {
     assert_eq!(read(&*backend.queue()).unwrap(), [b"a", b"b", b"c"]);
     let backend = InFiles::new();
     for number in 1..=3 {
-        let owner = own(&backend).unwrap();
-        let mut committer = owner.committer().unwrap();
-        committer.commit(&Claim::Sole, &step(P0, number)).unwrap();
+        let lease = acquire(&backend).unwrap();
+        let mut committer = lease.committer().unwrap();
+        committer.commit(&FencingToken::Sole, &step(P0, number)).unwrap();
     }
-    assert_eq!(backend.home().view().unwrap().partitions[0].progress.as_ref().unwrap().number, 3);
+    assert_eq!(backend.store().view().unwrap().partitions[0].progress.as_ref().unwrap().number, 3);
 }
 
 #[test]

@@ -12,11 +12,11 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use super::{SqliteHome, SqliteQueue};
+use super::{SqliteQueue, SqliteStore};
 use crate::conformance::Backend;
 use crate::{
-    Append, Appended, Block, Commit, Event, Home, Job, Offset, Owner, Partition, PartitionCommit,
-    Queue, Result,
+    Append, Appended, Block, Commit, Event, Job, JobStore, Lease, Offset, Partition,
+    PartitionCommit, Queue, Result,
 };
 
 struct InFiles {
@@ -28,8 +28,8 @@ impl Backend for InFiles {
         Box::new(SqliteQueue::open(&self.path("queue.db")).unwrap())
     }
 
-    fn home(&self) -> Box<dyn Home> {
-        Box::new(SqliteHome::open(&self.path("home.db")).unwrap())
+    fn store(&self) -> Box<dyn JobStore> {
+        Box::new(SqliteStore::open(&self.path("home.db")).unwrap())
     }
 
     fn break_lock(&self) {
@@ -93,11 +93,11 @@ fn read(queue: &dyn Queue) -> Result<Vec<Vec<u8>>> {
     }
 }
 
-/// Owns the home for a job that reads topic `t`.
-fn own(backend: &InFiles) -> Result<Box<dyn Owner>> {
+/// Owns the store for a job that reads topic `t`.
+fn acquire(backend: &InFiles) -> Result<Box<dyn Lease>> {
     let input = backend.queue().create("t", 2)?;
     let (result_topic, dead_topic) = ("rows".to_owned(), "dead".to_owned());
-    backend.home().own(&Job {
+    backend.store().acquire(&Job {
         group: "group".to_owned(),
         input,
         result_topic,

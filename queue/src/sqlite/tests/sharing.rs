@@ -6,9 +6,9 @@ use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{InFiles, P0, SqliteHome, append, block, own, read};
+use super::{InFiles, P0, SqliteStore, acquire, append, block, read};
 use crate::conformance::Backend;
-use crate::{Error, Event, Home, Kind, Offset, limits, patiently};
+use crate::{Error, Event, JobStore, Kind, Offset, limits, patiently};
 
 #[test]
 fn producers_of_several_handles_all_get_in_and_keep_their_order() {
@@ -53,16 +53,16 @@ fn a_file_that_another_is_making_is_not_there_or_ours() {
         let (path, stop) = (backend.path("home.db"), AtomicBool::new(false));
         thread::scope(|scope| {
             let looking = scope.spawn(|| {
-                let look = || SqliteHome::open(&path)?.view();
+                let look = || SqliteStore::open(&path)?.view();
                 loop {
                     match look() {
                         Err(error) if error.kind() == Kind::Retry => {}
-                        Err(Error::HomeMissing { .. }) => thread::yield_now(),
+                        Err(Error::StoreMissing { .. }) => thread::yield_now(),
                         looked => break looked.map(drop),
                     }
                 }
             });
-            drop(patiently(&stop, || own(&backend)).unwrap());
+            drop(patiently(&stop, || acquire(&backend)).unwrap());
             looking.join().unwrap().unwrap();
         });
     }

@@ -4,15 +4,15 @@ use rusqlite::Connection;
 
 use super::{InFiles, P0, block, step};
 use crate::conformance::Backend;
-use crate::sqlite::{SqliteHome, SqliteQueue};
-use crate::{Append, Claim, CommitError, Error, Home, Job, Kind, Offset, Queue};
+use crate::sqlite::{SqliteQueue, SqliteStore};
+use crate::{Append, CommitError, Error, FencingToken, Job, JobStore, Kind, Offset, Queue};
 
 /// Lets the file have only the pages that it has; `false` takes the limit away.
 fn full(queue: &SqliteQueue, full: bool) {
     let pages = if full { 1 } else { 1 << 30 };
     let limit = format!("PRAGMA max_page_count = {pages}");
     let set = |db: &Connection| db.query_row(&limit, [], |row| row.get::<_, i64>(0));
-    queue.store().unwrap().writer.with(set).unwrap();
+    queue.database().unwrap().writer.with(set).unwrap();
 }
 
 #[test]
@@ -37,23 +37,23 @@ fn an_append_waits_for_space_and_then_goes_on() {
 #[test]
 fn a_commit_waits_for_space_and_nothing_of_it_is_there_before() {
     let backend = InFiles::new();
-    let home = SqliteHome::open(&backend.path("home.db")).unwrap();
+    let store = SqliteStore::open(&backend.path("home.db")).unwrap();
     let input = backend.queue().create("t", 1).unwrap();
     let (result_topic, dead_topic) = ("rows".to_owned(), "dead".to_owned());
     let job =
         Job { group: "group".to_owned(), input, result_topic, dead_topic, rollup_topics: vec![] };
-    let owner = home.own(&job).unwrap();
-    let mut committer = owner.committer().unwrap();
+    let lease = store.acquire(&job).unwrap();
+    let mut committer = lease.committer().unwrap();
     let mut commit = step(P0, 1);
     commit.partitions[0].rows = block(&["x".repeat(500_000)]);
-    full(&home.topics, true);
+    full(&store.topics, true);
     for _ in 0..2 {
-        let error = committer.commit(&Claim::Sole, &commit).unwrap_err();
+        let error = committer.commit(&FencingToken::Sole, &commit).unwrap_err();
         assert!(matches!(error, CommitError::Retry(Error::Full { .. })), "{error:?}");
     }
-    let before = home.view().unwrap().partitions.remove(0);
+    let before = store.view().unwrap().partitions.remove(0);
     assert!(before.progress.is_none() && before.rows.end == Offset(0));
-    full(&home.topics, false);
-    committer.commit(&Claim::Sole, &commit).unwrap();
-    assert_eq!(home.view().unwrap().partitions[0].rows.end, Offset(1));
+    full(&store.topics, false);
+    committer.commit(&FencingToken::Sole, &commit).unwrap();
+    assert_eq!(store.view().unwrap().partitions[0].rows.end, Offset(1));
 }

@@ -1,6 +1,6 @@
-//! The seam of a home: the transactional store of one job.
+//! The seam of a store: the transactional store of one job.
 //!
-//! A home holds the job's result and dead-letter topics (one partition for each of the input),
+//! A store holds the job's result and dead-letter topics (one partition for each of the input),
 //! the progress, journal and checkpoints of every partition, and the positions of its sinks.
 //! Everything a [`Commit`] carries becomes visible and durable in one atomic act or not at all:
 //! that is the whole of exactly-once. What `note` and `state` mean is the pipeline's business.
@@ -24,32 +24,32 @@ pub use view::{PartitionView, SinkPosition, View, is_note};
 use crate::{CommitError, Error, GroupMember, Member, Offset, Partition, Queue, Result};
 
 /// The store of one job. Looking in needs no ownership and may go on beside the running job.
-pub trait Home: Send + Sync {
+pub trait JobStore: Send + Sync {
     /// What to call it in messages.
     fn name(&self) -> String;
 
-    /// Takes the home for `job`, makes what is missing, and keeps others out until the owner and
+    /// Takes the store for `job`, makes what is missing, and keeps others out until the owner and
     /// all its committers are dropped or the process ends.
     ///
     /// # Errors
     /// [`Error::Owned`](crate::Error::Owned) naming the process that has it;
     /// [`Error::JobDiffers`](crate::Error::JobDiffers) when it belongs to another job.
-    fn own(&self, job: &Job) -> Result<Box<dyn Owner>>;
+    fn acquire(&self, job: &Job) -> Result<Box<dyn Lease>>;
 
-    /// As [`Home::own`], for a job whose input has got partitions since: its topics get them too. The
+    /// As [`JobStore::acquire`], for a job whose input has got partitions since: its topics get them too. The
     /// first commit must have all partitions, and only with it the job is one of so many.
     ///
     /// # Errors
-    /// [`Error::NoWidening`](crate::Error::NoWidening) where a home cannot do that,
+    /// [`Error::NoWidening`](crate::Error::NoWidening) where a store cannot do that,
     /// [`Error::Owned`](crate::Error::Owned) while anybody works on the job.
-    fn widen(&self, _job: &Job) -> Result<Box<dyn Owner>> {
+    fn widen(&self, _job: &Job) -> Result<Box<dyn Lease>> {
         Err(Error::NoWidening { at: self.name() })
     }
 
     /// Everything but rows, journal entries and snapshots, as one commit left it.
     ///
     /// # Errors
-    /// [`Error::HomeMissing`](crate::Error::HomeMissing) when no job was ever run here.
+    /// [`Error::StoreMissing`](crate::Error::HomeMissing) when no job was ever run here.
     fn view(&self) -> Result<View>;
 
     /// Journal entries of a partition with a sequence in `range`, in order: those of
@@ -64,7 +64,7 @@ pub trait Home: Send + Sync {
     fn checkpoint(&self, partition: Partition, number: u64) -> Result<Checkpoint>;
 
     /// Who owns it now, as text for people; `None`: nobody does.
-    fn owner(&self) -> Result<Option<String>>;
+    fn leased_by(&self) -> Result<Option<String>>;
 
     /// Who works on the job now, where several workers share it; `None`: one owner has all of it.
     fn members(&self) -> Result<Option<Vec<GroupMember>>> {
@@ -89,7 +89,7 @@ pub trait Home: Send + Sync {
     /// Names the newest checkpoint of every partition, in one act.
     ///
     /// # Errors
-    /// As [`Home::ask`], and [`Error::NothingToName`](crate::Error::NothingToName).
+    /// As [`JobStore::ask`], and [`Error::NothingToName`](crate::Error::NothingToName).
     fn name_newest(&self, name: &str) -> Result<()>;
 
     /// Forgets a name, and the checkpoints that nothing else keeps.
@@ -98,16 +98,16 @@ pub trait Home: Send + Sync {
     /// [`Error::NameMissing`](crate::Error::NameMissing).
     fn forget(&self, name: &str) -> Result<()>;
 
-    /// The topics of the home, for reading. Appending to them is the committer's right alone.
+    /// The topics of the store, for reading. Appending to them is the committer's right alone.
     fn topics(&self) -> &dyn Queue;
 
     /// Notes how far a sink has come, so that retention waits for it.
-    fn note_sink(&self, sink: &str, at: &[(Partition, Offset)]) -> Result<()>;
+    fn put_sink_position(&self, sink: &str, at: &[(Partition, Offset)]) -> Result<()>;
 }
 
-/// The right to commit to a home.
-pub trait Owner: Send + Sync {
-    /// A committer for one slot, whose claim is [`Claim::Sole`]. Commits of several are merged where the
+/// The right to commit to a store.
+pub trait Lease: Send + Sync {
+    /// A committer for one slot, whose claim is [`FencingToken::Sole`]. Commits of several are merged where the
     /// backend can. Where several owners share a job, for the one commit that begins it, in which all
     /// partitions are.
     fn committer(&self) -> Result<Box<dyn Committer>>;
@@ -157,18 +157,18 @@ pub trait Owner: Send + Sync {
 
 /// What proves that a slot still owns its partitions when it commits.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Claim {
-    /// Partitions never move: the home's lock and epoch are the proof.
+pub enum FencingToken {
+    /// Partitions never move: the store's lock and epoch are the proof.
     Sole,
     /// The place in a group, as it was when the partitions were assigned.
     #[cfg(feature = "kafka")]
     Group(crate::kafka::Membership),
 }
 
-/// One slot's way into its home.
+/// One slot's way into its store.
 pub trait Committer: Send {
     /// What is known of the partitions, after settling any commit of unknown outcome.
-    fn load(&mut self, claim: &Claim, partitions: &[Partition]) -> Result<Vec<Recovered>>;
+    fn load(&mut self, token: &FencingToken, partitions: &[Partition]) -> Result<Vec<Recovered>>;
 
     /// Makes the commit: all of it, durable and visible, or nothing.
     ///
@@ -177,5 +177,9 @@ pub trait Committer: Send {
     ///
     /// # Errors
     /// See [`CommitError`]: the variant says what the slot must do.
-    fn commit(&mut self, claim: &Claim, commit: &Commit) -> std::result::Result<(), CommitError>;
+    fn commit(
+        &mut self,
+        token: &FencingToken,
+        commit: &Commit,
+    ) -> std::result::Result<(), CommitError>;
 }

@@ -1,4 +1,4 @@
-//! What a home says when a slot begins.
+//! What a store says when a slot begins.
 
 use super::{Checkpoint, JournalEntry};
 use crate::{Offset, Partition};

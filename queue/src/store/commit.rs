@@ -1,4 +1,4 @@
-//! What a slot gives to its home.
+//! What a slot gives to its store.
 
 use super::{Chunk, Manifest};
 use crate::{Block, Offset, Partition};
@@ -34,7 +34,7 @@ pub struct PartitionCommit {
     /// Makes the chunks stored so far a checkpoint. Old checkpoints that no
     /// [`Class`](crate::Class) keeps go in the same act.
     pub manifest: Option<Manifest>,
-    /// Ids of what was asked for ([`Home::asked`](crate::Home::asked)) that the manifest answers;
+    /// Ids of what was asked for ([`JobStore::asked`](crate::Store::asked)) that the manifest answers;
     /// one that was taken back meanwhile is passed over.
     pub answers: Vec<String>,
     /// A name that the manifest gets unasked, where one holds nothing but its checkpoint.

@@ -10,38 +10,40 @@ use crate::{Error, Result};
 
 /// A set of checkpoints, one in each partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Which {
+pub enum CheckpointRef {
     /// Those of this number.
     Number(u64),
     /// Those of this name.
     Name(String),
 }
 
-impl FromStr for Which {
+impl FromStr for CheckpointRef {
     type Err = Infallible;
 
     /// Names have something else than digits in them.
     fn from_str(text: &str) -> std::result::Result<Self, Infallible> {
-        Ok(text.parse().map_or_else(|_| Which::Name(text.to_owned()), Which::Number))
+        Ok(text
+            .parse()
+            .map_or_else(|_| CheckpointRef::Name(text.to_owned()), CheckpointRef::Number))
     }
 }
 
-impl fmt::Display for Which {
+impl fmt::Display for CheckpointRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Which::Number(number) => write!(f, "{number}"),
-            Which::Name(name) => write!(f, "{name:?}"),
+            CheckpointRef::Number(number) => write!(f, "{number}"),
+            CheckpointRef::Name(name) => write!(f, "{name:?}"),
         }
     }
 }
 
-impl Which {
+impl CheckpointRef {
     /// The one in this partition.
     #[must_use]
     pub fn in_partition<'a>(&self, part: &'a PartitionView) -> Option<&'a CheckpointInfo> {
         part.checkpoints.iter().find(|info| match self {
-            Which::Number(number) => info.manifest.checkpoint == *number,
-            Which::Name(name) => info.names.contains(name),
+            CheckpointRef::Number(number) => info.manifest.checkpoint == *number,
+            CheckpointRef::Name(name) => info.names.contains(name),
         })
     }
 
@@ -51,7 +53,7 @@ impl Which {
     /// [`Error::NoSuchCheckpoint`] naming the partitions that have none;
     /// [`Error::NameNotWhole`] for a name that not all have answered yet.
     pub fn in_all<'a>(&self, view: &'a View) -> Result<Vec<&'a CheckpointInfo>> {
-        if let Which::Name(name) = self
+        if let CheckpointRef::Name(name) = self
             && view.asked.iter().any(|asked| asked.name == *name)
         {
             return Err(Error::NameNotWhole { name: name.clone() });
@@ -79,7 +81,7 @@ mod tests {
 
     #[test]
     fn digits_are_a_number_and_everything_else_a_name() {
-        assert_eq!("12".parse(), Ok(Which::Number(12)));
-        assert_eq!("12a".parse(), Ok(Which::Name("12a".into())));
+        assert_eq!("12".parse(), Ok(CheckpointRef::Number(12)));
+        assert_eq!("12a".parse(), Ok(CheckpointRef::Name("12a".into())));
     }
 }

@@ -1,4 +1,4 @@
-//! Checkpoints: snapshots that are whole, cut into chunks on their way into a home, and the names
+//! Checkpoints: snapshots that are whole, cut into chunks on their way into a store, and the names
 //! that they are asked for by.
 
 use crate::{Class, Error, Offset, Partition, Result};

@@ -1,4 +1,4 @@
-//! The topics of a home: read by everybody, written by commits alone.
+//! The topics of a store: read by everybody, written by commits alone.
 
 use crate::kafka::queue::KafkaQueue;
 use crate::{
@@ -6,18 +6,18 @@ use crate::{
     Span, Topic,
 };
 
-/// The topics of a home, for reading.
-pub(super) struct HomeTopics {
+/// The topics of a store, for reading.
+pub(super) struct StoreTopics {
     pub(super) queue: KafkaQueue,
 }
 
-impl HomeTopics {
+impl StoreTopics {
     fn commits_only(&self) -> Error {
         Error::CommitsOnly { at: self.queue.name() }
     }
 }
 
-impl Queue for HomeTopics {
+impl Queue for StoreTopics {
     fn name(&self) -> String {
         self.queue.name()
     }

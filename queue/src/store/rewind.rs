@@ -1,4 +1,4 @@
-//! What takes a home back.
+//! What takes a store back.
 
 use crate::Partition;
 

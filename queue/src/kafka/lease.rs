@@ -15,7 +15,7 @@ use super::record::Kept;
 use super::slots::Slots;
 use super::trim;
 use crate::{
-    Committer, Error, Job, Member, Offset, Owner, Partition, Result, Rewind, Topic, limits,
+    Committer, Error, Job, Lease, Member, Offset, Partition, Result, Rewind, Topic, limits,
 };
 
 /// What a worker knows of its job.
@@ -96,7 +96,7 @@ impl Held {
 }
 
 /// A worker.
-pub(super) struct KafkaOwner {
+pub(super) struct KafkaLease {
     pub(super) held: Arc<Held>,
     pub(super) slots: Slots,
     pub(super) offsets: Offsets,
@@ -104,7 +104,7 @@ pub(super) struct KafkaOwner {
     pub(super) is_widening: bool,
 }
 
-impl Owner for KafkaOwner {
+impl Lease for KafkaLease {
     /// For what begins a job; slots have members.
     fn committer(&self) -> Result<Box<dyn Committer>> {
         Ok(Box::new(KafkaCommitter::beginning(Arc::clone(&self.held), self.is_widening)?))

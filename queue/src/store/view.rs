@@ -1,16 +1,16 @@
-//! What a home says to those who look in.
+//! What a store says to those who look in.
 
 use std::ops::Range;
 
 use super::{Asked, CheckpointInfo, Job, Progress};
 use crate::{Offset, Partition, Span};
 
-/// A home as one commit left it.
+/// A store as one commit left it.
 #[derive(Debug)]
 pub struct View {
-    /// Given once, when the home was made: sinks refuse rows of another home.
+    /// Given once, when the store was made: sinks refuse rows of another store.
     pub id: String,
-    /// Whose home it is.
+    /// Whose store it is.
     pub job: Job,
     /// One for each partition of the input, in order.
     pub partitions: Vec<PartitionView>,
@@ -39,7 +39,7 @@ pub struct PartitionView {
     pub checkpoints: Vec<CheckpointInfo>,
 }
 
-/// Whether a name of [`Home::note_sink`](crate::Home::note_sink) is not that of a sink, but of what one
+/// Whether a name of [`JobStore::put_sink_position`](crate::Store::note_sink) is not that of a sink, but of what one
 /// remembers besides its position. Such a note lies beyond any row, holds nothing, and is not for
 /// people.
 #[must_use]

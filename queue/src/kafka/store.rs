@@ -1,4 +1,4 @@
-//! A job's home in the cluster: its result and dead-letter topics, the checkpoint log, and the
+//! A job's store in the cluster: its result and dead-letter topics, the checkpoint log, and the
 //! group's offsets.
 
 mod topics;
@@ -8,31 +8,31 @@ use std::collections::btree_map::Entry;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use self::topics::HomeTopics;
+use self::topics::StoreTopics;
 use super::admin::{Admin, KEPT, OUTPUT};
 use super::cluster::Cluster;
 use super::jobs::Jobs;
+use super::lease::{Held, KafkaLease};
 use super::names::KnownNames;
 use super::offsets::Offsets;
-use super::owner::{Held, KafkaOwner};
 use super::queue::KafkaQueue;
 use super::record::Kept;
 use super::slots::Slots;
 use super::trim::{self, CHECKPOINTS};
 use crate::{
-    Address, Asked, Checkpoint, Error, GroupMember, Home, Job, JournalEntry, Offset, Owner,
+    Address, Asked, Checkpoint, Error, GroupMember, Job, JobStore, JournalEntry, Lease, Offset,
     Partition, PartitionView, Queue, Result, SinkPosition, Span, Topic, View, check,
 };
 
 /// Groups that hold the positions of sinks: `seismic-sink.GROUP.SINK`.
 const SINK: &str = "seismic-sink";
 
-/// A home in a cluster.
-pub struct KafkaHome {
+/// A store in a cluster.
+pub struct KafkaStore {
     cluster: Cluster,
     group: String,
     slot: Option<String>,
-    topics: HomeTopics,
+    topics: StoreTopics,
     names: Arc<KnownNames>,
     /// Whoever notes positions of a sink notes them often: what it needs is made once.
     noting: Mutex<BTreeMap<String, Noting>>,
@@ -44,21 +44,21 @@ struct Noting {
     offsets: Offsets,
 }
 
-impl KafkaHome {
+impl KafkaStore {
     /// Connects to the cluster.
     ///
     /// # Errors
-    /// As [`KafkaQueue::open`]; an address without a group is no home.
-    pub fn open(address: &Address) -> Result<KafkaHome> {
+    /// As [`KafkaQueue::open`]; an address without a group is no store.
+    pub fn open(address: &Address) -> Result<KafkaStore> {
         let Some(group) = address.group.clone() else {
-            return Err(Error::url(address, "the home of a job is kafka://HOST:PORT/GROUP"));
+            return Err(Error::url(address, "the store of a job is kafka://HOST:PORT/GROUP"));
         };
         let queue = KafkaQueue::open(address)?;
         let cluster = queue.cluster.clone();
-        let topics = HomeTopics { queue };
+        let topics = StoreTopics { queue };
         let (slot, noting) = (address.slot.clone(), Mutex::default());
         let names = KnownNames::new(&cluster, &group);
-        Ok(KafkaHome { cluster, group, slot, topics, names, noting })
+        Ok(KafkaStore { cluster, group, slot, topics, names, noting })
     }
 
     /// Ends the job: its group cannot be run again, and the checkpoint topic keeps nothing more for
@@ -66,18 +66,18 @@ impl KafkaHome {
     /// began, so it can be done also when its input or its offsets are gone.
     ///
     /// # Errors
-    /// [`Error::Owned`] while the group has members, [`Error::HomeMissing`].
+    /// [`Error::Owned`] while the group has members, [`Error::StoreMissing`].
     pub fn delete(address: &Address) -> Result<()> {
-        let home = KafkaHome::open(address)?;
-        if let Some(by) = home.owner()? {
-            return Err(Error::Owned { at: home.name(), by });
+        let store = KafkaStore::open(address)?;
+        if let Some(by) = store.leased_by()? {
+            return Err(Error::Owned { at: store.name(), by });
         }
-        let (_, held) = home.held()?;
-        Jobs::new(&home.cluster).end(&home.group)?;
-        trim::trim(&home.cluster, &held.checkpoints).map(drop)
+        let (_, held) = store.held()?;
+        Jobs::new(&store.cluster).end(&store.group)?;
+        trim::trim(&store.cluster, &held.checkpoints).map(drop)
     }
 
-    fn owned(&self, admin: &Admin<'_>, job: &Job, is_widening: bool) -> Result<Box<dyn Owner>> {
+    fn owned(&self, admin: &Admin<'_>, job: &Job, is_widening: bool) -> Result<Box<dyn Lease>> {
         let checkpoints = admin.create(CHECKPOINTS, job.input.partitions, &settings())?;
         admin.check_checkpoints(CHECKPOINTS)?;
         let checkpoints = admin.widen(checkpoints, job.input.partitions)?;
@@ -85,14 +85,14 @@ impl KafkaHome {
         let held = Held { cluster: self.cluster.clone(), job: job.clone(), checkpoints, names };
         let slots = Slots::new(&self.group, self.slot.clone());
         let offsets = Offsets::new(&self.cluster, &self.group)?;
-        Ok(Box::new(KafkaOwner { held: Arc::new(held), slots, offsets, is_widening }))
+        Ok(Box::new(KafkaLease { held: Arc::new(held), slots, offsets, is_widening }))
     }
 
     fn missing(&self) -> Error {
-        Error::HomeMissing { at: self.cluster.at.clone() }
+        Error::StoreMissing { at: self.cluster.at.clone() }
     }
 
-    /// Id of the home, and what is known of its job.
+    /// Id of the store, and what is known of its job.
     fn held(&self) -> Result<(String, Held)> {
         let (id, job) =
             Jobs::new(&self.cluster).find(&self.group)?.ok_or_else(|| self.missing())?;
@@ -177,7 +177,7 @@ impl KafkaHome {
     }
 }
 
-/// What topics of a home are made with.
+/// What topics of a store are made with.
 fn settings() -> Vec<(&'static str, &'static str)> {
     [&KEPT[..], &OUTPUT].concat()
 }
@@ -188,16 +188,16 @@ fn has_begun(held: &Held, offsets: &Offsets) -> Result<bool> {
     Ok(offsets.committed(&held.job.input, &partitions)?.iter().any(Option::is_some))
 }
 
-impl Home for KafkaHome {
+impl JobStore for KafkaStore {
     fn name(&self) -> String {
         self.cluster.at.clone()
     }
 
-    fn own(&self, job: &Job) -> Result<Box<dyn Owner>> {
+    fn acquire(&self, job: &Job) -> Result<Box<dyn Lease>> {
         check::new_job(job)?;
         if job.group != self.group {
             let (stored, asked) = (self.group.clone(), job.group.clone());
-            let (at, remedy) = (self.name(), "use the home of that group");
+            let (at, remedy) = (self.name(), "use the store of that group");
             return Err(Error::JobDiffers { at, what: "group", stored, asked, remedy });
         }
         let (_, stored) = Jobs::new(&self.cluster).agree(job)?;
@@ -211,11 +211,11 @@ impl Home for KafkaHome {
         self.owned(&admin, job, false)
     }
 
-    fn widen(&self, job: &Job) -> Result<Box<dyn Owner>> {
+    fn widen(&self, job: &Job) -> Result<Box<dyn Lease>> {
         check::new_job(job)?;
         let (_, held) = self.held()?;
         check::widened_job(&self.name(), &held.job, job)?;
-        if let Some(by) = self.owner()? {
+        if let Some(by) = self.leased_by()? {
             return Err(Error::Owned { at: self.name(), by });
         }
         let admin = Admin::new(&self.cluster)?;
@@ -286,7 +286,7 @@ impl Home for KafkaHome {
     }
 
     /// The members of its group.
-    fn owner(&self) -> Result<Option<String>> {
+    fn leased_by(&self) -> Result<Option<String>> {
         let members = self.cluster.members(&self.group, "")?.len();
         let text = || format!("{members} members of group {}", self.group);
         Ok((members > 0).then(text))
@@ -343,7 +343,7 @@ impl Home for KafkaHome {
         &self.topics
     }
 
-    fn note_sink(&self, sink: &str, at: &[(Partition, Offset)]) -> Result<()> {
+    fn put_sink_position(&self, sink: &str, at: &[(Partition, Offset)]) -> Result<()> {
         let mut noting = self.noting.lock().unwrap_or_else(PoisonError::into_inner);
         let is_of = |topic: &Topic| at.iter().all(|(partition, _)| partition.0 < topic.partitions);
         // The topic may have got partitions since.

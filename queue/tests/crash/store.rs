@@ -1,14 +1,14 @@
-//! A home under test. What a commit carries follows from its partition and number, so what must be
+//! A store under test. What a commit carries follows from its partition and number, so what must be
 //! there after any number of commits is known without looking.
 
 use std::path::Path;
 use std::time::Duration;
 
 use seismic_queue::failpoints::COMMIT_IN_TRANSACTION;
-use seismic_queue::sqlite::SqliteHome;
+use seismic_queue::sqlite::SqliteStore;
 use seismic_queue::{
-    Block, Chunk, Claim, Class, Commit, Committer, Event, Home, Job, JournalEntry, Manifest,
-    Offset, Owner, Partition, PartitionCommit, PartitionView, Policy, Topic, limits,
+    Block, Chunk, Class, Commit, Committer, Event, FencingToken, Job, JobStore, JournalEntry,
+    Lease, Manifest, Offset, Partition, PartitionCommit, PartitionView, Policy, Topic, limits,
 };
 
 use crate::random::Random;
@@ -17,8 +17,8 @@ use crate::script::Subject;
 const PARTITIONS: u32 = 2;
 
 pub struct Commits {
-    home: SqliteHome,
-    owner: Box<dyn Owner>,
+    store: SqliteStore,
+    lease: Box<dyn Lease>,
     committer: Box<dyn Committer>,
 }
 
@@ -52,18 +52,18 @@ impl Subject for Commits {
     const IN_TRANSACTION: &str = COMMIT_IN_TRANSACTION;
 
     fn open(path: &Path) -> Self {
-        let home = SqliteHome::open(path).unwrap();
-        let owner = home.own(&job()).unwrap();
-        let committer = owner.committer().unwrap();
-        Commits { home, owner, committer }
+        let store = SqliteStore::open(path).unwrap();
+        let lease = store.acquire(&job()).unwrap();
+        let committer = lease.committer().unwrap();
+        Commits { store, lease, committer }
     }
 
     fn apply(&mut self, op: &Operation) {
-        let topics = self.home.topics();
+        let topics = self.store.topics();
         match op {
             Operation::Commit(numbers) => self.commit(numbers),
             Operation::NoteSink(next) => {
-                self.home.note_sink("csv", &[(Partition(0), Offset(*next))]).unwrap();
+                self.store.put_sink_position("csv", &[(Partition(0), Offset(*next))]).unwrap();
             }
             Operation::SetPolicy(bytes) => {
                 let policy = Policy { max_age_ms: None, max_bytes: Some(*bytes) };
@@ -73,20 +73,20 @@ impl Subject for Commits {
                 topics.retain(&topics.topic("rows").unwrap(), false).unwrap();
             }
             Operation::PruneJournal(below) => {
-                self.owner.prune_journal(Partition(0), Offset(*below)).unwrap();
+                self.lease.prune_journal(Partition(0), Offset(*below)).unwrap();
             }
         }
     }
 
     fn look(path: &Path) -> Vec<String> {
-        let home = SqliteHome::open(path).unwrap();
-        let view = home.view().unwrap();
+        let store = SqliteStore::open(path).unwrap();
+        let view = store.view().unwrap();
         assert_eq!(view.job, job());
         let mut lines = vec![format!("{} {:?}", view.id, view.sinks)];
         for (partition, part) in all().zip(&view.partitions) {
             let number = part.progress.as_ref().map_or(0, |progress| progress.number);
             lines.extend((1..=number).map(|number| format!("{partition} commit {number}")));
-            lines.extend(look_at(&home, partition, number, part));
+            lines.extend(look_at(&store, partition, number, part));
         }
         lines
     }
@@ -114,7 +114,7 @@ impl Subject for Commits {
     }
 
     fn fresh(path: &Path) -> Operation {
-        let view = SqliteHome::open(path).unwrap().view().unwrap();
+        let view = SqliteStore::open(path).unwrap().view().unwrap();
         let next = |p: &PartitionView| p.progress.as_ref().map_or(0, |p| p.number) + 1;
         Operation::Commit([next(&view.partitions[0]), next(&view.partitions[1])])
     }
@@ -124,7 +124,7 @@ impl Commits {
     /// Loads first, as a slot does that was not told, and commits what is not there.
     fn commit(&mut self, numbers: &[u64; 2]) {
         let partitions: Vec<_> = all().collect();
-        let stored = self.committer.load(&Claim::Sole, &partitions).unwrap();
+        let stored = self.committer.load(&FencingToken::Sole, &partitions).unwrap();
         let mut commit = Commit::default();
         for (recovered, &number) in stored.iter().zip(numbers) {
             let made = recovered.progress.as_ref().map_or(0, |progress| progress.number);
@@ -142,7 +142,7 @@ impl Commits {
         let all_or_nothing = numbers.iter().filter(|&&number| number > 0).count();
         assert!([0, all_or_nothing].contains(&commit.partitions.len()), "half a commit is there");
         if !commit.partitions.is_empty() {
-            self.committer.commit(&Claim::Sole, &commit).unwrap();
+            self.committer.commit(&FencingToken::Sole, &commit).unwrap();
         }
     }
 }
@@ -218,7 +218,7 @@ fn part(partition: Partition, number: u64) -> PartitionCommit {
 
 /// A partition in lines, after it was compared with what its first `number` commits made.
 fn look_at(
-    home: &SqliteHome,
+    store: &SqliteStore,
     partition: Partition,
     number: u64,
     part: &PartitionView,
@@ -234,8 +234,8 @@ fn look_at(
     let topics = [("rows", "row", part.rows), ("dead", "dead", part.dead)];
     let rollups = ("rows-10s", "roll-up", part.rollups[0]);
     for (topic, what, span) in topics.into_iter().chain([rollups]) {
-        let topic = home.topics().topic(topic).unwrap();
-        let mut reader = home.topics().reader(&topic, &[(partition, span.first)]).unwrap();
+        let topic = store.topics().topic(topic).unwrap();
+        let mut reader = store.topics().reader(&topic, &[(partition, span.first)]).unwrap();
         let mut next = span.first;
         while let Event::Batch(batch) = reader.read(Duration::ZERO, &mut Vec::new()).unwrap() {
             for found in batch.messages() {
@@ -246,7 +246,7 @@ fn look_at(
         }
         assert_eq!(next, span.end);
     }
-    for entry in home.journal(partition, part.journal.clone()).unwrap() {
+    for entry in store.journal(partition, part.journal.clone()).unwrap() {
         assert_eq!(entry.bytes, format!("entry {}", entry.sequence).into_bytes());
     }
     let sealed = number / 2;
@@ -255,7 +255,7 @@ fn look_at(
     let found = newest.map(|info| info.manifest.checkpoint);
     assert!(found.eq(kept.clone()), "checkpoints {kept:?} are kept");
     for checkpoint in kept {
-        home.checkpoint(partition, checkpoint).unwrap();
+        store.checkpoint(partition, checkpoint).unwrap();
     }
     vec![format!("{partition} rows {:?} journal {:?}", part.rows, part.journal)]
 }

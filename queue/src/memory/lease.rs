@@ -1,0 +1,74 @@
+//! The right to commit to a store in memory.
+
+use std::sync::Arc;
+
+use super::store::MemoryStore;
+use crate::failpoints::{COMMIT_AFTER, COMMIT_BEFORE, REWIND_AFTER, pass};
+use crate::tip::not_made;
+use crate::{
+    Commit, CommitError, Committer, FencingToken, JobStore, Lease, Offset, Partition, Recovered,
+    Result, Rewind,
+};
+
+/// Owner and committer are the same here.
+#[derive(Clone)]
+pub(super) struct MemoryLease {
+    store: MemoryStore,
+    epoch: u64,
+    /// Held, not read: while it lives, nobody else owns the store.
+    _alive: Arc<()>,
+}
+
+impl MemoryLease {
+    pub(super) fn new(store: MemoryStore, epoch: u64, alive: Arc<()>) -> Self {
+        MemoryLease { store, epoch, _alive: alive }
+    }
+}
+
+impl Lease for MemoryLease {
+    fn committer(&self) -> Result<Box<dyn Committer>> {
+        Ok(Box::new(self.clone()))
+    }
+
+    fn prune_journal(&self, partition: Partition, below: Offset) -> Result<()> {
+        self.store.look(|at, _, store| {
+            store.fence(at, self.epoch)?;
+            store.prune_journal(partition, below)
+        })
+    }
+
+    fn rewind(&self, back: &[Rewind]) -> Result<()> {
+        let now_ms = self.store.now_ms();
+        self.store.look(|at, contents, store| {
+            store.fence(at, self.epoch)?;
+            store.rewind(at, contents, back, now_ms)
+        })?;
+        pass(&self.store.name(), REWIND_AFTER)
+    }
+}
+
+impl Committer for MemoryLease {
+    fn load(&mut self, _: &FencingToken, partitions: &[Partition]) -> Result<Vec<Recovered>> {
+        self.store.look(|at, _, store| {
+            store.fence(at, self.epoch)?;
+            let recover = |&partition| Ok(store.at(partition)?.recover(at, partition));
+            partitions.iter().map(recover).collect()
+        })
+    }
+
+    fn commit(
+        &mut self,
+        _: &FencingToken,
+        commit: &Commit,
+    ) -> std::result::Result<(), CommitError> {
+        let name = self.store.name();
+        pass(&name, COMMIT_BEFORE).map_err(not_made)?;
+        let now_ms = self.store.now_ms();
+        let made = self.store.look(|at, contents, store| {
+            store.fence(at, self.epoch)?;
+            store.commit(at, contents, commit, now_ms)
+        });
+        made.map_err(not_made)?;
+        pass(&name, COMMIT_AFTER).map_err(CommitError::Rebuild)
+    }
+}
