@@ -287,11 +287,11 @@ fn server(
     Server::new(port, args, folder.join("server.log"), READY)
 }
 
-/// Flags of a JVM that keeps its logs in `folder` and takes it for its store.
+/// Flags of a JVM that keeps its logs in `folder` and takes it for its home.
 fn flags(heap: &str, folder: &Path) -> Vec<String> {
     let mut flags = java::flags(heap);
     flags.extend(
-        ["user.home", "rocketmq.store.dir"].map(|it| format!("-D{it}={}", folder.display())),
+        ["user.home", "rocketmq.home.dir"].map(|it| format!("-D{it}={}", folder.display())),
     );
     flags
 }
