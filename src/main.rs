@@ -2,9 +2,10 @@
 
 use std::process::ExitCode;
 
-use seismic::{Cli, exit, job_file, start};
+use seismic::cli::exit;
+use seismic::{Cli, job, start};
 
 fn main() -> ExitCode {
     start();
-    exit::run(|| job_file::parse::<Cli>(std::env::args_os().collect())?.run())
+    exit::run(|| job::file::parse::<Cli>(std::env::args_os().collect())?.run())
 }

@@ -3,8 +3,9 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use seismic::commands::generate;
-use seismic::{exit, job_file, start};
+use seismic::cli::commands::generate;
+use seismic::cli::exit;
+use seismic::{job, start};
 
 /// Publishes synthetic seismic records, with faults on purpose, to a queue.
 #[derive(Parser)]
@@ -16,5 +17,5 @@ struct Cli {
 
 fn main() -> ExitCode {
     start();
-    exit::run(|| generate::run(job_file::parse::<Cli>(std::env::args_os().collect())?.generate))
+    exit::run(|| generate::run(job::file::parse::<Cli>(std::env::args_os().collect())?.generate))
 }

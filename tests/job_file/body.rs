@@ -1,7 +1,7 @@
 //! What must hold of a job file of any bytes: it is refused with its lines, or each of its settings
 //! is one that the command takes. Shared with the fuzz target `job`.
 
-use seismic::job_file;
+use seismic::job::file as job_file;
 
 /// Options that no file may bring.
 const DEEDS: [&str; 4] = ["accept-loss", "accept-partitions", "from-checkpoint", "rewind"];

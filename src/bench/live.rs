@@ -1,0 +1,146 @@
+//! **live**: at a steady rate, from when the record that closes a window was due to be appended to
+//! when the window's row is seen by another reader. The way between: a durable append, the job
+//! (another process) that reads, windows and commits, and a reader of its result topic in this
+//! process. Where the queue is not the store, RocketMQ, a sink sends the rows back to it, and a consumer
+//! of those is measured too.
+
+use std::sync::OnceLock;
+use std::sync::atomic::AtomicBool;
+use std::thread::{self, ScopedJoinHandle};
+
+use anyhow::{Context as _, ensure};
+use seismic_queue::{JobStore, Offset, sleep};
+
+use super::load::{Fed, Feed};
+use super::report::{Cell, Column, Table};
+use super::row_observer::{Watch, Watched};
+use super::schedule::Latencies;
+use super::workspace::{Bed, Job};
+use super::{Bench, PATIENCE};
+use crate::demo::child::{self, Consumer, Position};
+
+const COLUMNS: &[Column] = &[
+    Column { name: "measured", title: "from due to", decimals: 0 },
+    Column { name: "sensors", title: "sensors", decimals: 0 },
+    Column { name: "records_per_s", title: "records/s", decimals: 0 },
+    Column { name: "ratio_to_limit", title: "× limit", decimals: 4 },
+    Column { name: "count", title: "counted", decimals: 0 },
+    Column { name: "p50_ms", title: "p50 ms", decimals: 1 },
+    Column { name: "p90_ms", title: "p90 ms", decimals: 1 },
+    Column { name: "p99_ms", title: "p99 ms", decimals: 1 },
+    Column { name: "p999_ms", title: "p99.9 ms", decimals: 1 },
+    Column { name: "max_ms", title: "max ms", decimals: 1 },
+];
+
+/// Measures.
+pub fn measure(bench: &Bench<'_>) -> anyhow::Result<Table> {
+    bench.step("live latency")?;
+    let sensors = bench.sizes.few_sensors;
+    let feed = Feed { sensors, rate: bench.rate, first: 0 };
+    let bed = bench.site.bed("live", bench.partitions())?;
+    let job = bed.job()?;
+    let Followed { fed, in_store, sent_back } = follow(bench, &bed, &job, feed)?;
+    bed.verify(&job)?;
+
+    let since = fed.began + bench.sizes.warm_up;
+    let rate = fed.records as f64 / fed.time.as_secs_f64();
+    let ratio = rate / bench.limit(&bench.sizes.standard()).records_per_s;
+    let about = "a steady load, each latency from when an append was due, its own time included";
+    let mut table = Table::new("live", about, COLUMNS);
+    let visible = |watched: &Watched| fed.schedule.visible(&watched.seen, since);
+    let sent_back = sent_back.iter().map(|it| ("row sent back to the queue", visible(it)));
+    let all =
+        [("append durable", fed.schedule.durable(since)), ("row visible", visible(&in_store))];
+    for (what, latencies) in all.into_iter().chain(sent_back) {
+        ensure!(latencies.count() > 0, "no {what} was seen: let it run longer, or raise --rate");
+        let head = [Cell::Word(what), sensors.into(), rate.into(), ratio.into()];
+        table.push([&head[..], &quantiles(&latencies)].concat());
+    }
+    Ok(table)
+}
+
+fn quantiles(latencies: &Latencies) -> [Cell; 6] {
+    let ms = |share| latencies.quantile_ms(share).into();
+    [latencies.count().into(), ms(0.5), ms(0.9), ms(0.99), ms(0.999), ms(1.0)]
+}
+
+/// What came of a feed.
+struct Followed {
+    fed: Fed,
+    /// Rows as another reader of the store saw them.
+    in_store: Watched,
+    /// Rows as a consumer saw them where a sink puts them, when the queue is not the store.
+    sent_back: Option<Watched>,
+}
+
+/// Feeds the job and watches its rows, until all are seen.
+fn follow(bench: &Bench<'_>, bed: &Bed, job: &Job, feed: Feed) -> anyhow::Result<Followed> {
+    let back = bed.back()?;
+    let sink = back.as_ref().map(|(_, topic)| format!("rocketmq:{}", topic.name));
+    let options: Vec<_> = sink.iter().flat_map(|sink| ["--sink", sink]).collect();
+    let mut consumer = job.start(&options)?;
+    let store = job.store()?;
+    wait_for_store(bench, &*store, &mut consumer)?;
+    let (rows, begin) = job.rows(&*store)?;
+    let (done, given_up) = (AtomicBool::new(false), AtomicBool::new(false));
+    let (ends, count) = (OnceLock::new(), OnceLock::new());
+    thread::scope(|scope| {
+        let _guard = GiveUp(&given_up);
+        let watch = Watch::new(store.topics(), &rows, &begin, &given_up)?;
+        let in_store = scope.spawn(|| watch.up_to(|| ends.get()));
+        let sent_back = match &back {
+            Some((queue, topic)) => {
+                let begin: Vec<_> = topic.all().map(|partition| (partition, Offset(0))).collect();
+                let watch = Watch::new(&**queue, topic, &begin, &given_up)?;
+                Some(scope.spawn(|| watch.of(|| count.get().copied())))
+            }
+            None => None,
+        };
+        let feeding = feed.start(scope, bed, &done, bench.stop)?;
+        sleep(bench.sizes.warm_up + bench.sizes.live_time, bench.stop);
+        bench.check()?;
+        let fed = feeding.end()?;
+        child::wait_until(PATIENCE, bench.stop, || {
+            consumer.check()?;
+            Ok(Position::of(&*store, &*bed.queue)?.lag == 0)
+        })
+        .context("the job does not keep up; try a lower --rate")?;
+        ends.get_or_init(|| job.rows(&*store).map(|(_, ends)| ends).unwrap_or_default());
+        let in_store = join(in_store)?;
+        count.get_or_init(|| in_store.rows);
+        let sent_back = sent_back.map(join).transpose()?;
+        consumer.stop()?;
+        Ok(Followed { fed, in_store, sent_back })
+    })
+}
+
+fn join<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+/// Tells the watcher that nobody waits for it any more.
+struct GiveUp<'a>(&'a AtomicBool);
+
+impl Drop for GiveUp<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, std::sync::atomic::Ordering::Relaxed);
+    }
+}
+
+/// Waits until the job has made its store.
+pub fn wait_for_store(
+    bench: &Bench<'_>,
+    store: &dyn JobStore,
+    consumer: &mut Consumer,
+) -> anyhow::Result<()> {
+    child::wait_until(PATIENCE, bench.stop, || {
+        consumer.check()?;
+        match store.view() {
+            Ok(_) => Ok(true),
+            Err(seismic_queue::Error::StoreMissing { .. } | seismic_queue::Error::Busy { .. }) => {
+                Ok(false)
+            }
+            Err(error) => Err(error.into()),
+        }
+    })
+}

@@ -1,0 +1,77 @@
+//! **memory**: what a sensor with one open window costs, in bytes. Two jobs read the same number of
+//! records into one window each; one has many sensors, one few. The difference of their memory,
+//! divided by that of their sensors.
+
+use anyhow::Context as _;
+use seismic_generator::generate;
+use seismic_queue::sleep;
+
+use super::host::{self, Memory};
+use super::live::wait_for_store;
+use super::report::{Column, Table};
+use super::workload::Load;
+use super::{Bench, PATIENCE};
+use crate::demo::child::{self, Position};
+
+const COLUMNS: &[Column] = &[
+    Column { name: "sensors", title: "sensors", decimals: 0 },
+    Column { name: "bytes_per_sensor", title: "bytes/sensor", decimals: 0 },
+    Column { name: "peak_bytes_per_sensor", title: "at the peak", decimals: 0 },
+    Column { name: "resident_mb", title: "process MB", decimals: 0 },
+    Column { name: "few_resident_mb", title: "with few sensors, MB", decimals: 0 },
+];
+
+/// The highest sample rate that the generator has: all records of few sensors are in one window.
+const DENSE_HZ: f64 = 10_000.0;
+
+/// Measures.
+pub fn measure(bench: &Bench<'_>) -> anyhow::Result<Table> {
+    let (many, few) = (bench.sizes.memory_sensors, bench.sizes.few_sensors);
+    let with_many = job_of(bench, many)?;
+    let with_few = job_of(bench, few)?;
+    let about = "resident memory of the job by sensors with one open window, over that of the same \
+                 records from few sensors; it does not depend on how fast the machine is";
+    let mut table = Table::new("memory", about, COLUMNS);
+    let each = |of: fn(Memory) -> u64| {
+        let (many_bytes, few_bytes) = (of(with_many?) as f64, of(with_few?) as f64);
+        Some((many_bytes - few_bytes) / f64::from(many - few))
+    };
+    let mb = |memory: Option<Memory>| memory.map(|memory| memory.resident as f64 / 1e6);
+    table.push([
+        many.into(),
+        each(|memory| memory.resident).into(),
+        each(|memory| memory.peak).into(),
+        mb(with_many).into(),
+        mb(with_few).into(),
+    ]);
+    Ok(table)
+}
+
+/// The memory of a job that has taken in so many sensors and has nothing to do.
+fn job_of(bench: &Bench<'_>, sensors: u32) -> anyhow::Result<Option<Memory>> {
+    bench.step(format_args!("memory with {sensors} sensors"))?;
+    let records = u64::from(bench.sizes.memory_sensors);
+    let bed = bench.site.bed("memory", bench.partitions())?;
+    let load = Load { sensors, records, ..bench.sizes.standard() };
+    let mut options = bench.options(&load, &bed.topic.name, bed.topic.partitions);
+    options.sample_rate_hz = DENSE_HZ;
+    generate(&*bed.queue, &options, bench.stop, &mut |_| {})?;
+    bench.check()?;
+
+    let job = bed.job()?;
+    let mut consumer = job.start(&["--idle-timeout-ms", "0"])?;
+    let store = job.store()?;
+    wait_for_store(bench, &*store, &mut consumer)?;
+    child::wait_until(PATIENCE, bench.stop, || {
+        consumer.check()?;
+        Ok(Position::of(&*store, &*bed.queue)?.lag == 0)
+    })
+    .context("the job does not take all sensors in")?;
+    // A snapshot may be on its way.
+    sleep(bench.sizes.settle, bench.stop);
+    bench.check()?;
+    let memory = host::memory(consumer.pid());
+    consumer.stop()?;
+    bed.verify(&job)?;
+    Ok(memory)
+}

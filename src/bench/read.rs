@@ -1,0 +1,119 @@
+//! **read**: a backlog read to its end and only counted, by as many readers as a drain has slots.
+//! What the queue and its client give, whatever is made of it: no drain is faster.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, ScopedJoinHandle};
+use std::time::{Duration, Instant};
+
+use anyhow::ensure;
+use seismic_queue::{Event, Offset, Partition, Reader};
+
+use super::limit::Limit;
+use super::report::{Cell, Column, Table, median};
+use super::workload::Load;
+use super::workspace::Bed;
+use super::{Bench, PATIENCE, drain};
+
+/// A broker may show late what it took; whether that is too late is looked at as often.
+const WAIT: Duration = Duration::from_millis(200);
+
+const COLUMNS: &[Column] = &[
+    Column { name: "sensors", title: "sensors", decimals: 0 },
+    Column { name: "records_per_message", title: "records/message", decimals: 0 },
+    Column { name: "anomaly_percent", title: "anomalies %", decimals: 0 },
+    Column { name: "readers", title: "readers", decimals: 0 },
+    Column { name: "records_per_s", title: "records/s", decimals: 0 },
+    Column { name: "ratio_to_limit", title: "× limit", decimals: 2 },
+];
+
+/// An empty table.
+pub fn table() -> Table {
+    let about = "the same backlogs, each message only taken from the queue and counted: no drain is \
+                 faster";
+    Table::new("read", about, COLUMNS)
+}
+
+/// Reads a backlog with each number of readers; a row for each.
+pub fn measure(
+    bench: &Bench<'_>,
+    bed: &Bed,
+    load: &Load,
+    limit: &Limit,
+) -> anyhow::Result<Vec<Vec<Cell>>> {
+    let mut rows = Vec::new();
+    for readers in drain::slots(bench) {
+        bench.step(format_args!("read, {} sensors, {readers} readers", load.sensors))?;
+        let mut times = Vec::new();
+        for _ in 0..bench.sizes.repeats {
+            times.push(all(bench, bed, readers)?.as_secs_f64());
+        }
+        let records_per_s = load.records as f64 / median(times);
+        rows.push(vec![
+            load.sensors.into(),
+            load.pack.into(),
+            load.anomaly_percent.into(),
+            readers.into(),
+            records_per_s.into(),
+            (records_per_s / limit.records_per_s).into(),
+        ]);
+    }
+    Ok(rows)
+}
+
+/// Reads everything, from making the readers to the last message; how long it took.
+fn all(bench: &Bench<'_>, bed: &Bed, readers: usize) -> anyhow::Result<Duration> {
+    let spans = bed.queue.spans(&bed.topic)?;
+    let ends: Vec<_> = bed.topic.all().zip(spans.iter().map(|span| span.end)).collect();
+    let began = Instant::now();
+    let share = |of| Share::new(bed, ends.iter().skip(of).step_by(readers).copied());
+    let shares = (0..readers).map(share).collect::<anyhow::Result<Vec<_>>>()?;
+    let stop = bench.stop;
+    thread::scope(|scope| {
+        let threads: Vec<_> =
+            shares.into_iter().map(|share| scope.spawn(|| share.count(stop))).collect();
+        let join = |thread: ScopedJoinHandle<'_, _>| {
+            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        threads.into_iter().try_for_each(join)
+    })?;
+    bench.check()?;
+    Ok(began.elapsed())
+}
+
+/// What one reader reads.
+struct Share {
+    reader: Box<dyn Reader>,
+    /// Partitions that are not yet at their end.
+    left: Vec<(Partition, Offset)>,
+}
+
+impl Share {
+    fn new(bed: &Bed, ends: impl Iterator<Item = (Partition, Offset)>) -> anyhow::Result<Share> {
+        let left: Vec<_> = ends.filter(|(_, end)| end.0 > 0).collect();
+        let starts: Vec<_> = left.iter().map(|&(partition, _)| (partition, Offset(0))).collect();
+        Ok(Share { reader: bed.queue.reader(&bed.topic, &starts)?, left })
+    }
+
+    /// Takes everything up to the ends.
+    fn count(mut self, stop: &AtomicBool) -> anyhow::Result<()> {
+        let (mut spare, began) = (Vec::new(), Instant::now());
+        while !self.left.is_empty() && !stop.load(Ordering::Relaxed) {
+            ensure!(
+                began.elapsed() < PATIENCE,
+                "reading takes longer than {} s",
+                PATIENCE.as_secs()
+            );
+            let (partition, next) = match self.reader.read(WAIT, &mut spare)? {
+                Event::Batch(batch) => {
+                    let at = (batch.partition(), batch.next());
+                    spare.push(batch);
+                    at
+                }
+                Event::CaughtUp(partition, at) => (partition, at),
+                _ => continue,
+            };
+            self.left.retain(|&(of, end)| of != partition || next < end);
+        }
+        Ok(())
+    }
+}

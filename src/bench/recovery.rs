@@ -1,0 +1,122 @@
+//! **recovery**: from the start of the process, after `kill -9`, to the first new row, under load,
+//! by size of state.
+//!
+//! Every sensor has one open window. The load goes on while the job is down, for just over a second:
+//! so windows are due to be closed when it comes back, and the time is the job's and not that until
+//! the next second of event time. Idle closes are off, for they would wait two seconds.
+
+use std::sync::atomic::AtomicBool;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, ensure};
+use seismic_queue::{Event, sleep};
+
+use super::live::wait_for_store;
+use super::load::{Feed, Feeding};
+use super::report::{Column, Table, median};
+use super::workspace::{Bed, Job};
+use super::{Bench, PATIENCE};
+use crate::demo::child::{self, Consumer, Position};
+
+/// How long the job stays down: longer than a window, so that rows are due afterwards.
+const DOWN: Duration = Duration::from_millis(1_200);
+
+const OPTIONS: [&str; 2] = ["--idle-timeout-ms", "0"];
+
+const COLUMNS: &[Column] = &[
+    Column { name: "sensors", title: "sensors", decimals: 0 },
+    Column { name: "records_per_s", title: "records/s", decimals: 0 },
+    Column { name: "kills", title: "kills", decimals: 0 },
+    Column { name: "median_s", title: "median s", decimals: 3 },
+    Column { name: "max_s", title: "max s", decimals: 3 },
+    Column { name: "limit_records", title: "median × limit, records", decimals: 0 },
+];
+
+/// Measures.
+pub fn measure(bench: &Bench<'_>) -> anyhow::Result<Table> {
+    let about = "from the start of a process after kill -9 to its first new row, under load, by \
+                 sensors with one open window; and what the limit does in the same time";
+    let mut table = Table::new("recovery", about, COLUMNS);
+    let limit = bench.limit(&bench.sizes.standard()).records_per_s;
+    for &sensors in &bench.sizes.recovery_sensors {
+        bench.step(format_args!("recovery with {sensors} sensors"))?;
+        let feed = Feed { sensors, rate: bench.rate, first: u64::from(sensors) };
+        let bed = bench.site.bed("recovery", bench.partitions())?;
+        let job = bed.job()?;
+        let took = kills(bench, &bed, &job, feed)?;
+        bed.verify(&job)?;
+        let max = took.iter().copied().fold(0.0, f64::max);
+        let median = median(took);
+        table.push([
+            sensors.into(),
+            bench.rate.into(),
+            bench.sizes.repeats.into(),
+            median.into(),
+            max.into(),
+            (median * limit).into(),
+        ]);
+    }
+    Ok(table)
+}
+
+/// Kills the job some times under load; how many seconds it took each time to come back.
+fn kills(bench: &Bench<'_>, bed: &Bed, job: &Job, feed: Feed) -> anyhow::Result<Vec<f64>> {
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let mut consumer = job.start(&OPTIONS)?;
+        let store = job.store()?;
+        wait_for_store(bench, &*store, &mut consumer)?;
+        let feeding = feed.start(scope, bed, &done, bench.stop)?;
+        let mut took = Vec::new();
+        for _ in 0..bench.sizes.repeats {
+            child::wait_until(PATIENCE, bench.stop, || {
+                consumer.check()?;
+                ensure!(!feeding.has_failed(), "the load has ended");
+                Ok(Position::of(&*store, &*bed.queue)?.messages > feed.first)
+            })
+            .context("the job does not take all sensors in")?;
+            sleep(bench.sizes.settle, bench.stop);
+            bench.check()?;
+            let back;
+            (consumer, back) = kill(bench, job, consumer, &feeding)?;
+            took.push(back.as_secs_f64());
+        }
+        feeding.end()?;
+        child::wait_until(PATIENCE, bench.stop, || {
+            consumer.check()?;
+            Ok(Position::of(&*store, &*bed.queue)?.lag == 0)
+        })
+        .context("the job does not keep up; try a lower --rate")?;
+        consumer.stop()?;
+        Ok(took)
+    })
+}
+
+/// Kills it and starts it again; the new process, and how long it took to its first new row.
+fn kill(
+    bench: &Bench<'_>,
+    job: &Job,
+    mut consumer: Consumer,
+    feeding: &Feeding<'_>,
+) -> anyhow::Result<(Consumer, Duration)> {
+    consumer.check()?;
+    consumer.kill()?;
+    let store = job.store()?;
+    let (rows, ends) = job.rows(&*store)?;
+    let mut reader = store.topics().reader(&rows, &ends)?;
+    sleep(DOWN, bench.stop);
+    bench.check()?;
+    let began = Instant::now();
+    let mut consumer = job.start(&OPTIONS)?;
+    loop {
+        let event = reader.read(Duration::from_millis(50), &mut Vec::new())?;
+        if matches!(event, Event::Batch(_)) {
+            return Ok((consumer, began.elapsed()));
+        }
+        bench.check()?;
+        consumer.check()?;
+        ensure!(!feeding.has_failed(), "the load has ended");
+        ensure!(began.elapsed() < PATIENCE, "no new row within {} s", PATIENCE.as_secs());
+    }
+}

@@ -1,0 +1,252 @@
+//! Where the bench works: folders and topics of its own, which are gone when it is.
+//!
+//! ```text
+//!  Site    a new folder next to the queue file
+//!   └ Bed    one topic in a queue of its own
+//!      └ Job   one job's store and CSV folder
+//! ```
+//!
+//! Each removes its folder when it is dropped, so that the disk holds one backlog at a time and a
+//! run that ends early, by an error or Ctrl-C, leaves nothing. A queue that is no file gets topics
+//! whose names begin with that of the run; nothing here can delete those, so it says that they stay.
+
+use std::cell::Cell;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, ensure};
+use jiff::Timestamp;
+use seismic_pipeline::Counters;
+use seismic_pipeline::verify::verify;
+use seismic_queue::{JobStore, Offset, Partition, Producer, Queue, Topic, Url};
+
+use crate::cli::commands::verify::sink;
+use crate::cli::exit::Usage;
+use crate::cli::stdio::tell;
+use crate::demo::child::Consumer;
+
+/// A folder that is removed, with all that is in it, when this is dropped.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn make(path: PathBuf) -> anyhow::Result<Self> {
+        fs::create_dir(&path).with_context(|| format!("making {}", path.display()))?;
+        Ok(Folder(path))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // What cannot be removed now is a folder whose name says what it was.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Where one run of the bench works.
+pub struct Site {
+    folder: Folder,
+    /// The folder above, when it was made for this.
+    above: Option<PathBuf>,
+    queue: Url,
+    run: String,
+    beds: Cell<u32>,
+}
+
+impl Site {
+    /// A new place beside `queue`: on the same disk, or in the same cluster.
+    pub fn new(queue: &Url) -> anyhow::Result<Self> {
+        if matches!(queue, Url::Memory(_)) {
+            let why = "bench runs the job as another process, which cannot see this one's memory";
+            return Err(Usage(format!("--queue {queue}: {why}")).into());
+        }
+        let beside = match queue {
+            Url::Sqlite(file) => file.parent().unwrap_or(Path::new("")).to_owned(),
+            _ => PathBuf::from("output"),
+        };
+        let is_new = !beside.as_os_str().is_empty() && !beside.exists();
+        fs::create_dir_all(&beside).with_context(|| format!("making {}", beside.display()))?;
+        let run = format!("bench-{}", Timestamp::now().strftime("%Y%m%d-%H%M%S-%3f"));
+        let folder = Folder::make(beside.join(&run))?;
+        let (above, queue) = (is_new.then_some(beside), queue.clone());
+        Ok(Site { folder, above, queue, run, beds: Cell::new(0) })
+    }
+
+    /// A topic of its own, empty.
+    pub fn bed(&self, name: &str, partitions: u32) -> anyhow::Result<Bed> {
+        let folder = Folder::make(self.folder.0.join(name))?;
+        let url = match self.queue {
+            Url::Sqlite(_) => Url::Sqlite(folder.0.join("queue.db")),
+            _ => self.queue.clone(),
+        };
+        // A cluster keeps the topics of earlier beds.
+        let number = self.beds.replace(self.beds.get() + 1);
+        let name = format!("{}-{number}-{name}", self.run);
+        let queue = seismic_queue::open(&url)?;
+        let topic = queue.create(&name, partitions)?;
+        Ok(Bed { url, queue, topic, jobs: Cell::new(0), folder })
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.folder.0);
+        if let Some(above) = &self.above {
+            // Only if nobody else has put anything into it.
+            let _ = fs::remove_dir(above);
+        }
+        if !matches!(self.queue, Url::Sqlite(_)) {
+            let Site { queue, run, .. } = self;
+            tell(format_args!(
+                "topics whose names begin with {run} stay in {queue}; delete them there"
+            ));
+        }
+    }
+}
+
+/// A topic, and the jobs that read it.
+pub struct Bed {
+    url: Url,
+    pub queue: Box<dyn Queue>,
+    pub topic: Topic,
+    jobs: Cell<u32>,
+    // Last, so that files are closed before they are removed.
+    folder: Folder,
+}
+
+impl Bed {
+    /// A producer to its topic.
+    pub fn producer(&self) -> anyhow::Result<Box<dyn Producer>> {
+        Ok(self.queue.producer(&self.topic, &self.topic.name)?)
+    }
+
+    /// A new job that reads the topic from its beginning.
+    pub fn job(&self) -> anyhow::Result<Job> {
+        let number = self.jobs.replace(self.jobs.get() + 1);
+        let folder = Folder::make(self.folder.0.join(format!("job-{number}")))?;
+        let group = format!("{}-{number}", self.topic.name);
+        let store = match self.url.default_store(&group) {
+            // A file belongs into a folder that is removed.
+            Url::Sqlite(_) => Url::Sqlite(folder.0.join("home.db")),
+            store => store,
+        };
+        Ok(Job {
+            queue: self.url.clone(),
+            store,
+            topic: self.topic.name.clone(),
+            rows: format!("{group}-rows"),
+            dead: format!("{group}-dead"),
+            group,
+            csv: folder.0.join("csv"),
+            _folder: folder,
+        })
+    }
+
+    /// Where a sink can send rows back to the queue, as its consumers read them, and a topic for that;
+    /// `None` where there is no such sink.
+    pub fn back(&self) -> anyhow::Result<Option<(Box<dyn Queue>, Topic)>> {
+        #[cfg(feature = "rocketmq")]
+        if let Url::RocketMq(nameservers) = &self.url {
+            let cluster = seismic_queue::rocketmq::RocketQueue::open(nameservers)?;
+            let cluster = cluster.reading_by(seismic_sinks::rocketmq::readers_rule);
+            let name = format!("{}-back", self.topic.name);
+            let topic = cluster.create(&name, self.topic.partitions)?;
+            return Ok(Some((Box::new(cluster), topic)));
+        }
+        Ok(None)
+    }
+
+    /// Folds the log again and compares everything that the job made of it, so that no figure comes
+    /// from a run that was wrong.
+    pub fn verify(&self, job: &Job) -> anyhow::Result<Counters> {
+        let store = job.store()?;
+        let mut report = verify(&*self.queue, &*store, true, &mut |_| {})?;
+        sink::compare(&job.csv, &*store, &mut report)?;
+        let differences: Vec<_> = report.differences.iter().map(ToString::to_string).collect();
+        ensure!(
+            report.is_fine(),
+            "the measured job's result is wrong, so its figures are not shown; please report it:\n  {}",
+            differences.join("\n  ")
+        );
+        Ok(report.counters())
+    }
+}
+
+/// One job: a store and a CSV folder of its own.
+pub struct Job {
+    queue: Url,
+    store: Url,
+    group: String,
+    topic: String,
+    rows: String,
+    dead: String,
+    csv: PathBuf,
+    /// Removed when this is dropped.
+    _folder: Folder,
+}
+
+impl Job {
+    /// Starts it as a process of its own, rows to CSV, with further options of `run`.
+    pub fn start(&self, options: &[&str]) -> anyhow::Result<Consumer> {
+        let (queue, store) = (self.queue.to_string(), self.store.to_string());
+        let csv = format!("csv:{}", self.csv.display());
+        let mut place =
+            vec!["--queue", &queue, "--store", &store, "--group", &self.group, "--sink", &csv];
+        if matches!(self.store, Url::Kafka(_)) {
+            // With a name it is back at once, and not after its session.
+            place.extend(["--slot", "bench"]);
+        }
+        let topics = [
+            ["--topic", &self.topic],
+            ["--result-topic", &self.rows],
+            ["--dead-topic", &self.dead],
+        ];
+        Consumer::start([&place, topics.as_flattened(), options].concat())
+    }
+
+    /// Its store, for looking in.
+    pub fn store(&self) -> anyhow::Result<Box<dyn JobStore>> {
+        Ok(seismic_queue::open_store(&self.store)?)
+    }
+
+    /// Its result topic in `store`, and where that ends now.
+    pub fn rows(&self, store: &dyn JobStore) -> anyhow::Result<(Topic, Vec<(Partition, Offset)>)> {
+        let topic = store.topics().topic(&self.rows)?;
+        let spans = store.topics().spans(&topic)?;
+        let ends = topic.all().zip(spans.iter().map(|span| span.end)).collect();
+        Ok((topic, ends))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_site_is_gone_with_all_that_was_made_in_it_and_for_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let above = folder.path().join("output");
+        let site = Site::new(&Url::Sqlite(above.join("queue.db"))).unwrap();
+        let bed = site.bed("load", 2).unwrap();
+        let job = bed.job().unwrap();
+        assert!(
+            job.csv.parent().is_some_and(Path::exists) && bed.folder.0.join("queue.db").exists()
+        );
+        drop((job, bed));
+        assert_eq!(fs::read_dir(&site.folder.0).unwrap().count(), 0);
+        drop(site);
+        assert!(!above.exists());
+    }
+
+    #[test]
+    fn a_folder_that_was_there_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(Site::new(&Url::Sqlite(folder.path().join("queue.db"))).unwrap());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_queue_that_no_other_process_can_see_is_refused() {
+        let error = Site::new(&Url::Memory(String::new())).err().unwrap();
+        assert!(error.downcast_ref::<Usage>().is_some() && error.to_string().contains("memory:"));
+    }
+}

@@ -1,0 +1,53 @@
+//! `seismic checkpoint`: the snapshots of a job, to look at, to name, and to let go of.
+
+mod list;
+mod save;
+mod show;
+
+use crate::cli::exit::Outcome;
+use crate::cli::stdio::print_line;
+use crate::cli::target::Place;
+
+/// Options of `seismic checkpoint`.
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(clap::Subcommand)]
+enum What {
+    /// List the checkpoints of every partition, oldest first
+    List(list::Args),
+    /// Look at one checkpoint in every partition: what is in it, whether it is whole, and whether a
+    /// job can start from it
+    Show(show::Args),
+    /// Name a checkpoint, so that it is kept: of a running job, one taken now
+    Save(save::Args),
+    /// Delete a name, and the checkpoints that nothing else keeps
+    Delete(DeleteArgs),
+}
+
+#[derive(clap::Args)]
+struct DeleteArgs {
+    /// The name
+    name: String,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// Does what was asked for.
+pub fn run(args: &Args) -> anyhow::Result<Outcome> {
+    match &args.what {
+        What::List(args) => list::run(args),
+        What::Show(args) => show::run(args),
+        What::Save(args) => save::run(args),
+        What::Delete(args) => delete(args),
+    }
+}
+
+fn delete(args: &DeleteArgs) -> anyhow::Result<Outcome> {
+    args.place.open_store()?.forget(&args.name)?;
+    print_line(format_args!("deleted {}", args.name))?;
+    Ok(Outcome::Fine)
+}

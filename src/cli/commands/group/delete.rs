@@ -1,0 +1,141 @@
+//! `seismic group delete`: lets go of what a group needs, and deletes its store. Nothing else.
+//!
+//! A store in Kafka shares its topics with others: it is written down that the group is over, and the
+//! checkpoint topic is trimmed without it. Its results stay.
+
+use std::io::{self, BufRead, IsTerminal};
+
+use seismic_queue::{Error, Queue, Url, open_store};
+
+use crate::cli::exit::{Outcome, Usage};
+use crate::cli::stdio::{print_line, tell};
+use crate::cli::target::Place;
+
+/// Options of `seismic group delete`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// The group
+    name: String,
+    #[command(flatten)]
+    place: Place,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+}
+
+/// The store of the group, if it is there, and who it is to the queue.
+struct Doomed {
+    url: Url,
+    holder: Option<String>,
+}
+
+pub fn run(args: &Args) -> anyhow::Result<Outcome> {
+    // The name is the group; `--group` is only what every command takes.
+    let place = Place { group: args.name.clone(), ..args.place.clone() };
+    if let Url::Kafka(_) = place.store_url() {
+        return end(args, &place);
+    }
+    let doomed = look(&place)?;
+    let queue = place.open_queue()?;
+    let holds = holds_of(&*queue, &place, &doomed)?;
+    if doomed.holder.is_none() && holds.is_empty() {
+        let (name, at) = (&place.group, doomed.url);
+        return Err(Usage(format!("there is no group {name}: no store at {at}, no holds")).into());
+    }
+    let gone = doomed.holder.is_some();
+    let gone = gone.then(|| format!("{} and all results in it will be gone for good", doomed.url));
+    confirm(args, gone)?;
+    // The holds first: what is killed here leaves a store, and can be done again.
+    for (topic, holder) in &holds {
+        queue.hold(&queue.topic(topic)?, holder, &[])?;
+        print_line(format_args!("{topic} is no longer held for {holder}"))?;
+    }
+    if doomed.holder.is_some() {
+        place.delete_store()?;
+        print_line(format_args!("deleted {}", doomed.url))?;
+    }
+    Ok(Outcome::Fine)
+}
+
+/// Ends a group in Kafka.
+fn end(args: &Args, place: &Place) -> anyhow::Result<Outcome> {
+    let (name, at) = (&place.group, place.store_url());
+    confirm(args, Some(format!("group {name} can never be run again; its results stay")))?;
+    match place.delete_store() {
+        Err(Error::StoreMissing { .. }) => {
+            Err(Usage(format!("there is no group {name} at {at}")).into())
+        }
+        ended => {
+            ended?;
+            print_line(format_args!("group {name} is over; nothing is kept for it"))?;
+            Ok(Outcome::Fine)
+        }
+    }
+}
+
+/// Refuses a store that is another group's, or in use.
+fn look(place: &Place) -> anyhow::Result<Doomed> {
+    let (url, store) = (place.store_url(), place.open_store()?);
+    let view = match store.view() {
+        Err(Error::StoreMissing { .. }) => return Ok(Doomed { url, holder: None }),
+        view => view?,
+    };
+    if view.job.group != place.group {
+        let (asked, stored) = (&place.group, view.job.group);
+        return Err(Usage(format!("{url} is the store of group {stored}, not of {asked}")).into());
+    }
+    if let Some(by) = store.leased_by()? {
+        return Err(Error::Owned { at: url.to_string(), by }.into());
+    }
+    let holder = Some(format!("{} ({})", view.job.group, view.id));
+    Ok(Doomed { url, holder })
+}
+
+/// What the store holds; without one, what stores of that group hold that are nowhere to be seen.
+fn holds_of(
+    queue: &dyn Queue,
+    place: &Place,
+    doomed: &Doomed,
+) -> anyhow::Result<Vec<(String, String)>> {
+    let beside = place.queue.stores_beside();
+    let alive = beside.iter().filter_map(|url| open_store(url).ok()?.view().ok());
+    let alive: Vec<_> = alive.map(|view| format!("{} ({})", view.job.group, view.id)).collect();
+    let of_group = format!("{} (", place.group);
+    let is_meant = |holder: &String| match &doomed.holder {
+        Some(own) => own == holder,
+        None => holder.starts_with(&of_group) && !alive.contains(holder),
+    };
+    let mut holds = Vec::new();
+    for topic in queue.topics()? {
+        for hold in queue.holds(&topic)? {
+            let one = (topic.name.clone(), hold.holder);
+            if is_meant(&one.1) && !holds.contains(&one) {
+                holds.push(one);
+            }
+        }
+    }
+    Ok(holds)
+}
+
+/// Lets a person type the name, after what it will cost; without one at the keyboard, `--yes` must
+/// say so.
+fn confirm(args: &Args, gone: Option<String>) -> anyhow::Result<()> {
+    if args.yes {
+        return Ok(());
+    }
+    let name = &args.name;
+    if !io::stdin().is_terminal() {
+        let what = format!("deleting group {name} cannot be undone; say --yes if it is meant");
+        return Err(Usage(what).into());
+    }
+    if let Some(gone) = gone {
+        tell(gone);
+    }
+    tell(format_args!("type the name of the group to delete it:"));
+    let mut typed = String::new();
+    io::stdin().lock().read_line(&mut typed)?;
+    match typed.trim() == name {
+        true => Ok(()),
+        false => Err(Usage("that is another name; nothing was deleted".to_owned()).into()),
+    }
+}

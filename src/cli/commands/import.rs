@@ -1,0 +1,178 @@
+//! `seismic import`: publishes recordings of real sensors.
+
+use std::path::PathBuf;
+
+use anyhow::bail;
+use seismic_generator::import::openeew::{self, Component};
+use seismic_generator::import::records::{self, Format, RecordsSummary};
+
+use super::generate::progress_bar;
+use crate::cli::exit::Outcome;
+use crate::cli::format::count;
+use crate::cli::signal;
+use crate::cli::target::Place;
+
+/// Options of `seismic import`.
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    source: Source,
+}
+
+#[derive(clap::Subcommand)]
+enum Source {
+    /// Messages of OpenEEW's low-cost accelerometers, JSON lines, gzipped
+    Openeew(OpeneewArgs),
+    /// Records as JSON lines: the record's own fields, or what `seismic read --format json` prints
+    Jsonl(RecordsArgs),
+    /// Records as CSV: a header that names fields of a record, in any order
+    Csv(RecordsArgs),
+}
+
+#[derive(clap::Args)]
+struct OpeneewArgs {
+    /// Files to import, merged by arrival time
+    #[arg(required = true, value_name = "FILE.jsonl.gz")]
+    files: Vec<PathBuf>,
+    /// Where the devices are: CSV of device_id,latitude,longitude
+    #[arg(long, value_name = "FILE.csv")]
+    locations: PathBuf,
+    /// vector: length of (x, y, z) less each axis' mean over the device's first message; or one axis
+    #[arg(long, value_name = "vector|x|y|z", default_value_t = Component::default())]
+    component: Component,
+    #[command(flatten)]
+    to: To,
+}
+
+#[derive(clap::Args)]
+struct RecordsArgs {
+    /// Files to import, one after the other, plain or gzipped; - is standard input
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Records per message, as far as they do not come in messages
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pack: u32,
+    /// End at the first line that is no record, instead of counting such lines
+    #[arg(long)]
+    strict: bool,
+    #[command(flatten)]
+    to: To,
+}
+
+/// Where records go, and how the summary looks.
+#[derive(clap::Args)]
+struct To {
+    #[command(flatten)]
+    place: Place,
+    /// Topic to publish to; made if it is missing
+    #[arg(long, value_name = "NAME", default_value = "seismic-data-topic")]
+    topic: String,
+    /// Partitions of the topic
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    partitions: u32,
+    /// Print the summary as JSON, on stdout
+    #[arg(long)]
+    json: bool,
+}
+
+/// Imports.
+pub fn run(args: Args) -> anyhow::Result<Outcome> {
+    match args.source {
+        Source::Openeew(args) => import_openeew(args),
+        Source::Jsonl(args) => import_records(Format::Jsonl, args),
+        Source::Csv(args) => import_records(Format::Csv, args),
+    }
+}
+
+fn import_openeew(args: OpeneewArgs) -> anyhow::Result<Outcome> {
+    let stop = signal::stop_flag()?;
+    let queue = args.to.place.open_queue()?;
+    let options = openeew::Options {
+        component: args.component,
+        topic: args.to.topic,
+        partitions: args.to.partitions,
+        ..openeew::Options::new(args.files, args.locations)
+    };
+    let bar = progress_bar(None, "records");
+    let summary =
+        openeew::import(&*queue, &options, &stop, &mut |records| bar.set_position(records));
+    bar.finish_and_clear();
+    let summary = summary?;
+    if args.to.json {
+        println!("{}", serde_json::to_string(&summary)?);
+        return Ok(Outcome::Fine);
+    }
+    println!(
+        "imported {} records of {} devices in {} messages to {}, in {:.1} s",
+        count(summary.published),
+        summary.devices,
+        count(summary.messages),
+        summary.topic,
+        summary.seconds,
+    );
+    print!("{}", notes(summary.recognised, summary.stopped));
+    Ok(Outcome::Fine)
+}
+
+fn import_records(format: Format, args: RecordsArgs) -> anyhow::Result<Outcome> {
+    let stop = signal::stop_flag()?;
+    let queue = args.to.place.open_queue()?;
+    let options = records::Options {
+        format,
+        files: args.files,
+        topic: args.to.topic,
+        partitions: args.to.partitions,
+        pack: args.pack,
+        strict: args.strict,
+    };
+    let bar = progress_bar(None, "records");
+    let summary =
+        records::import(&*queue, &options, &stop, &mut |records| bar.set_position(records));
+    bar.finish_and_clear();
+    let summary = summary?;
+    if args.to.json {
+        println!("{}", serde_json::to_string(&summary)?);
+    } else {
+        println!(
+            "imported {} records to {}, in {:.1} s ({} records/s)",
+            count(summary.published),
+            summary.topic,
+            summary.seconds,
+            count(summary.records_per_second as u64),
+        );
+        print!("{}", notes(summary.recognised, summary.stopped));
+    }
+    nothing_refused(&summary)?;
+    Ok(Outcome::Fine)
+}
+
+fn notes(recognised: u64, stopped: bool) -> String {
+    let mut text = String::new();
+    if recognised > 0 {
+        let recognised = count(recognised);
+        text += &format!(
+            "  {recognised} of the messages were there already and were not added again\n"
+        );
+    }
+    if stopped {
+        text += "  stopped before the end; the same command goes on where it stopped\n";
+    }
+    text
+}
+
+/// What was imported stays, but a program must see that it is not all.
+fn nothing_refused(summary: &RecordsSummary) -> anyhow::Result<()> {
+    let refused = &summary.refused;
+    if refused.count == 0 {
+        return Ok(());
+    }
+    let more = refused.count - refused.first.len() as u64;
+    let mut text = format!("{} lines are no records and were refused:", count(refused.count));
+    for line in &refused.first {
+        text += &format!("\n  {line}");
+    }
+    if more > 0 {
+        text += &format!("\n  and {} more", count(more));
+    }
+    bail!(text)
+}

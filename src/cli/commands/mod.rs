@@ -1,0 +1,11 @@
+//! One file for each command: its options, and what it does with them.
+
+pub mod checkpoint;
+pub mod generate;
+pub mod group;
+pub mod import;
+pub mod read;
+pub mod replay;
+pub mod retention;
+pub mod sink;
+pub mod verify;

@@ -1,0 +1,242 @@
+//! `seismic read`: prints the messages of a topic.
+
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use seismic_pipeline::From;
+use seismic_queue::{Batch, Error, Event, Offset, Partition, Queue, Span, Topic};
+
+use crate::cli::exit::{Outcome, Usage};
+use crate::cli::json::{Content, Line};
+use crate::cli::target::Place;
+use crate::cli::{format, signal, time};
+
+/// Options of `seismic read`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Topic to print
+    topic: String,
+    #[command(flatten)]
+    place: Place,
+    /// Only this partition
+    #[arg(long, value_name = "N")]
+    partition: Option<u32>,
+    /// Where to begin: earliest, latest, an offset or a time
+    #[arg(long, value_name = "WHERE", default_value = "earliest", value_parser = time::parse_from)]
+    from: From,
+    /// Stop after this many messages
+    #[arg(long, value_name = "N")]
+    max: Option<u64>,
+    /// Go on at the end and print what comes
+    #[arg(long)]
+    follow: bool,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// Where the topic is [default: the store if it is there, else the queue]
+    #[arg(long = "in", value_enum, value_name = "WHERE")]
+    place_of_topic: Option<Where>,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Format {
+    /// For people
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Where {
+    /// The queue
+    Queue,
+    /// The job's store
+    #[value(name = "store", alias = "home")]
+    Store,
+}
+
+/// Prints the topic.
+pub fn run(args: &Args) -> anyhow::Result<Outcome> {
+    let stop = signal::stop_flag()?;
+    if args.place_of_topic != Some(Where::Queue)
+        && let Some(content) = content_in_store(args)?
+    {
+        let store = args.place.open_store()?;
+        print(store.topics(), content, args, &stop)?;
+    } else {
+        let (queue, content) = in_queue(args)?;
+        print(&*queue, content, args, &stop)?;
+    }
+    Ok(Outcome::Fine)
+}
+
+/// The queue, and what the topic's messages are there: records, or what a sink wrote.
+fn in_queue(args: &Args) -> anyhow::Result<(Box<dyn Queue>, Content)> {
+    #[cfg(feature = "rocketmq")]
+    if let seismic_queue::Url::RocketMq(nameservers) = &args.place.queue {
+        use seismic_sinks::rocketmq::{is_of_a_sink, readers_rule};
+        let cluster = seismic_queue::rocketmq::RocketQueue::open(nameservers)?;
+        if is_of_a_sink(&cluster, &cluster.topic(&args.topic)?)? {
+            // Only what counts: the rule of every reader of these rows.
+            return Ok((Box::new(cluster.reading_by(readers_rule)), Content::Rows));
+        }
+        return Ok((Box::new(cluster), Content::Records));
+    }
+    Ok((args.place.open_queue_of(&args.topic)?, Content::Records))
+}
+
+/// What the topic's messages are if it is one of the store's; an error if it must be and is not.
+fn content_in_store(args: &Args) -> anyhow::Result<Option<Content>> {
+    let store = args.place.open_store()?;
+    let job = match store.view() {
+        Ok(view) => view.job,
+        Err(Error::StoreMissing { .. }) if args.place_of_topic.is_none() => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    if args.topic == job.result_topic || job.rollup_topics.contains(&args.topic) {
+        Ok(Some(Content::Rows))
+    } else if args.topic == job.dead_topic {
+        Ok(Some(Content::DeadLetters))
+    } else if args.place_of_topic == Some(Where::Store) {
+        let topics: Vec<_> = job.topics().map(String::as_str).collect();
+        let text = format!("the store has the topics {}, not {}", topics.join(", "), args.topic);
+        Err(Usage(text).into())
+    } else {
+        Ok(None)
+    }
+}
+
+fn print(
+    queue: &dyn Queue,
+    content: Content,
+    args: &Args,
+    stop: &AtomicBool,
+) -> anyhow::Result<()> {
+    let topic = queue.topic(&args.topic)?;
+    let partitions: Vec<Partition> = match args.partition {
+        Some(n) if n >= topic.partitions => {
+            let partitions = topic.partitions;
+            let (topic, partition) = (topic.name, Partition(n));
+            return Err(Error::PartitionMissing { topic, partition, partitions }.into());
+        }
+        Some(n) => vec![Partition(n)],
+        None => topic.all().collect(),
+    };
+    let spans = queue.spans(&topic)?;
+    let mut printer = Printer {
+        out: io::BufWriter::new(io::stdout().lock()),
+        content,
+        format: args.format,
+        left: args.max.unwrap_or(u64::MAX),
+    };
+    let mut follow_from = Vec::new();
+    for &partition in &partitions {
+        let span = spans[partition.0 as usize];
+        let from = begin(queue, &topic, partition, span, args.from)?;
+        if from < span.end {
+            printer.partition(queue, &topic, partition, from, span.end, stop)?;
+        }
+        follow_from.push((partition, from.max(span.end)));
+    }
+    if args.follow {
+        printer.out.flush()?;
+        printer.follow(queue, &topic, &follow_from, stop)?;
+    }
+    Ok(printer.out.flush()?)
+}
+
+fn begin(
+    queue: &dyn Queue,
+    topic: &Topic,
+    partition: Partition,
+    span: Span,
+    from: From,
+) -> seismic_queue::Result<Offset> {
+    match from {
+        From::Earliest => Ok(span.first),
+        From::Latest => Ok(span.end),
+        From::Offset(offset) => Ok(Offset(offset).max(span.first)),
+        From::Time(ms) => queue.offset_at(topic, partition, ms),
+    }
+}
+
+struct Printer<W> {
+    out: W,
+    content: Content,
+    format: Format,
+    /// Messages that may still be printed.
+    left: u64,
+}
+
+impl<W: Write> Printer<W> {
+    /// Prints one partition up to `end`.
+    fn partition(
+        &mut self,
+        queue: &dyn Queue,
+        topic: &Topic,
+        partition: Partition,
+        from: Offset,
+        end: Offset,
+        stop: &AtomicBool,
+    ) -> anyhow::Result<()> {
+        let mut reader = queue.reader(topic, &[(partition, from)])?;
+        let mut spare = Vec::new();
+        let mut next = from;
+        while next < end && self.left > 0 && !stop.load(Ordering::Relaxed) {
+            match reader.read(Duration::from_millis(100), &mut spare)? {
+                Event::Batch(batch) => {
+                    self.batch(&batch, end)?;
+                    next = batch.next();
+                    spare.push(batch);
+                }
+                // Short of the end while a transaction is open there.
+                Event::CaughtUp(_, at) => next = next.max(at),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Prints what comes, as it comes.
+    fn follow(
+        &mut self,
+        queue: &dyn Queue,
+        topic: &Topic,
+        at: &[(Partition, Offset)],
+        stop: &AtomicBool,
+    ) -> anyhow::Result<()> {
+        let mut reader = queue.reader(topic, at)?;
+        let mut spare = Vec::new();
+        while self.left > 0 && !stop.load(Ordering::Relaxed) {
+            if let Event::Batch(batch) = reader.read(Duration::from_millis(100), &mut spare)? {
+                self.batch(&batch, Offset(u64::MAX))?;
+                self.out.flush()?;
+                spare.push(batch);
+            }
+        }
+        Ok(())
+    }
+
+    fn batch(&mut self, batch: &Batch, end: Offset) -> anyhow::Result<()> {
+        let partition = batch.partition().0;
+        for message in batch.messages().take_while(|message| message.offset < end) {
+            if self.left == 0 {
+                break;
+            }
+            self.left -= 1;
+            match self.format {
+                Format::Text => {
+                    writeln!(self.out, "{}", format::message(partition, message, self.content))?;
+                }
+                Format::Json => {
+                    let line = Line::new(partition, message, self.content);
+                    // A write error keeps its kind: a closed pipe is no failure.
+                    serde_json::to_writer(&mut self.out, &line).map_err(io::Error::from)?;
+                    writeln!(self.out)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}

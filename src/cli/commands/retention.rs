@@ -1,0 +1,103 @@
+//! `seismic retention`: how much of a topic is kept, and who needs what of it. What is set here is
+//! applied at once, and from then on by every running job; with nothing to set, it only shows.
+
+use seismic_queue::{Hold, Policy, Queue, Topic, Url, is_note};
+
+use super::read::Where;
+use crate::cli::exit::Outcome;
+use crate::cli::format::count;
+use crate::cli::stdio::print_line;
+use crate::cli::target::Place;
+
+/// Options of `seismic retention`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Topic
+    topic: String,
+    #[command(flatten)]
+    place: Place,
+    /// Let go of messages appended longer ago than this, ms [default: keep them]
+    #[arg(long, value_name = "MS")]
+    max_age_ms: Option<u64>,
+    /// Let go of the oldest messages until a partition holds at most this many bytes
+    /// [default: keep them]
+    #[arg(long, value_name = "BYTES")]
+    max_bytes: Option<u64>,
+    /// Also let go of what a job's checkpoints or a sink still need, once, now: they will refuse
+    /// to go on over the gap
+    #[arg(long)]
+    past_holds: bool,
+    /// Keep everything from now on
+    #[arg(long, conflicts_with_all = ["max_age_ms", "max_bytes"])]
+    keep_all: bool,
+    /// Forget what this job or sink needs, because it is gone for good
+    #[arg(long, value_name = "HOLDER")]
+    release: Option<String>,
+    /// Where the topic is
+    #[arg(long = "in", value_enum, value_name = "WHERE", default_value = "queue")]
+    place_of_topic: Where,
+}
+
+/// Shows the policy, or sets and applies it.
+pub fn run(args: &Args) -> anyhow::Result<Outcome> {
+    match args.place_of_topic {
+        Where::Queue => apply(&*args.place.open_queue_of(&args.topic)?, args),
+        Where::Store => apply(args.place.open_store()?.topics(), args),
+    }
+}
+
+fn apply(queue: &dyn Queue, args: &Args) -> anyhow::Result<Outcome> {
+    let topic = queue.topic(&args.topic)?;
+    if let Some(holder) = &args.release {
+        queue.hold(&topic, holder, &[])?;
+    }
+    let asked = Policy { max_age_ms: args.max_age_ms, max_bytes: args.max_bytes };
+    if asked != Policy::default() || args.keep_all {
+        queue.set_policy(&topic, asked)?;
+    } else if !args.past_holds {
+        return show(queue, &topic, args);
+    }
+    for done in queue.retain(&topic, args.past_holds)? {
+        let (name, partition) = (&topic.name, done.partition);
+        print_line(format_args!("{name}/{partition}: let go of {} messages", count(done.deleted)))?;
+        let held_by = done.held_by.filter(|hold| !is_note(&hold.holder));
+        if let Some(Hold { holder, offset, .. }) = held_by {
+            print_line(format_args!("  {holder} still needs offset {offset} and what follows"))?;
+        }
+    }
+    Ok(Outcome::Fine)
+}
+
+fn show(queue: &dyn Queue, topic: &Topic, args: &Args) -> anyhow::Result<Outcome> {
+    match (&args.place_of_topic, &args.place.queue) {
+        (Where::Queue, Url::RocketMq(_)) => print_line(format_args!(
+            "{} is kept as its brokers are set, whoever needs it; `seismic doctor` shows the settings",
+            topic.name
+        ))?,
+        _ => show_policy(queue, topic)?,
+    }
+    for (partition, span) in topic.all().zip(queue.spans(topic)?) {
+        print_line(format_args!(
+            "{}/{partition}: offsets {} to {}",
+            topic.name, span.first, span.end
+        ))?;
+    }
+    let holds = queue.holds(topic)?;
+    for Hold { holder, partition, offset } in holds.iter().filter(|hold| !is_note(&hold.holder)) {
+        print_line(format_args!("{holder} needs {partition} from offset {offset} on"))?;
+    }
+    Ok(Outcome::Fine)
+}
+
+fn show_policy(queue: &dyn Queue, topic: &Topic) -> anyhow::Result<()> {
+    let policy = queue.policy(topic)?;
+    let limit = |value: Option<u64>, unit: &str| {
+        value.map_or("any".to_owned(), |value| format!("{} {unit}", count(value)))
+    };
+    Ok(print_line(format_args!(
+        "{} keeps messages of {} age, and {} a partition",
+        topic.name,
+        limit(policy.max_age_ms, "ms"),
+        limit(policy.max_bytes, "bytes")
+    ))?)
+}

@@ -1,0 +1,119 @@
+//! `seismic sink`: one sink as a process of its own, which shows what any number of workers commit.
+//!
+//! It needs no ownership of the job and may run beside it, before it, and after it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use seismic_queue::{Error, JobStore, patiently, sleep};
+use seismic_sinks::{Context, Spec};
+
+use crate::cli::exit::Outcome;
+use crate::cli::signal;
+use crate::cli::stdio::tell;
+use crate::cli::target::Place;
+use crate::job::sinks::{Sinks, begin};
+
+/// How often it looks for a job that is not there yet.
+const LOOK_EVERY: std::time::Duration = std::time::Duration::from_millis(250);
+
+/// How often it looks whether the result topic has got partitions.
+const WIDER_EVERY: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// Options of `seismic sink`.
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    place: Place,
+    /// Where rows are shown: console, csv, csv:DIR or, on the queue's own cluster, rocketmq:TOPIC
+    #[arg(value_name = "SINK")]
+    sink: Spec,
+    /// Stop once everything is shown that is committed when it starts
+    #[arg(long)]
+    until_caught_up: bool,
+    /// Say nothing on stderr but warnings and errors
+    #[arg(long)]
+    quiet: bool,
+}
+
+/// Runs the sink until it is stopped.
+pub fn run(args: &Args) -> anyhow::Result<Outcome> {
+    let stop = signal::stop_flag()?;
+    let store = match patiently(&stop, || args.place.open_store()) {
+        // Stopped while it waited for what was busy: nothing was begun.
+        Err(_) if stop.load(Ordering::Relaxed) => return Ok(Outcome::Fine),
+        opened => Arc::<dyn JobStore>::from(opened?),
+    };
+    let Some(context) = find_job(&*store, args, &stop)? else { return Ok(Outcome::Fine) };
+    let context = context.at(args.place.queue.clone(), Arc::clone(&store));
+    // Again when the job has taken partitions: their rows are shown too.
+    while show(args, &*store, &context, &stop)? {}
+    Ok(Outcome::Fine)
+}
+
+/// Shows rows until it is stopped; `true` when the topic has got partitions meanwhile.
+fn show(
+    args: &Args,
+    store: &dyn JobStore,
+    context: &Context,
+    stop: &AtomicBool,
+) -> anyhow::Result<bool> {
+    let relay = match begin(store, stop, || seismic_sinks::open(&args.sink, context)) {
+        Err(_) if stop.load(Ordering::Relaxed) => return Ok(false),
+        begun => begun?,
+    };
+    let partitions = relay.position().len();
+    let is_wider = || {
+        let topic = store.topics().topic(&context.topic);
+        // Who cannot be asked is asked again.
+        topic.is_ok_and(|topic| topic.partitions as usize > partitions)
+    };
+    thread::scope(|scope| {
+        let sinks = Sinks::start(scope, vec![(args.sink.clone(), relay)], stop);
+        if args.until_caught_up {
+            sinks.after_what_is_committed(store)?;
+            sinks.join(true, stop)?;
+        } else {
+            while !stop.load(Ordering::Relaxed) && !is_wider() {
+                sleep(WIDER_EVERY, stop);
+            }
+            sinks.stop();
+            sinks.join(false, stop)?;
+        }
+        Ok(!stop.load(Ordering::Relaxed) && is_wider())
+    })
+}
+
+/// What the store says of its rows. A service waits until there is a job; `None` when it was stopped
+/// meanwhile.
+fn find_job(
+    store: &dyn JobStore,
+    args: &Args,
+    stop: &AtomicBool,
+) -> seismic_queue::Result<Option<Context>> {
+    let mut is_told = args.quiet;
+    let found = || {
+        let view = store.view()?;
+        let topic = view.job.result_topic;
+        store.topics().topic(&topic)?;
+        Ok(Context { store_id: view.id, topic, queue: None, store: None })
+    };
+    while !stop.load(Ordering::Relaxed) {
+        match patiently(stop, &found) {
+            Err(Error::StoreMissing { .. } | Error::TopicMissing { .. })
+                if !args.until_caught_up => {}
+            found => return found.map(Some),
+        }
+        if !is_told {
+            tell(format_args!(
+                "waiting for a job of group {:?} in {}",
+                args.place.group,
+                store.name()
+            ));
+            is_told = true;
+        }
+        sleep(LOOK_EVERY, stop);
+    }
+    Ok(None)
+}

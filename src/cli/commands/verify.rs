@@ -1,0 +1,225 @@
+//! `seismic verify`: the proof, in words or JSON.
+
+use std::io::IsTerminal;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use seismic_pipeline::Entry;
+use seismic_pipeline::verify::{Proved, Report, verify};
+use seismic_queue::JobStore;
+use seismic_sinks::Spec;
+use serde_json::json;
+
+use crate::cli::exit::{Outcome, Usage};
+use crate::cli::format::{count, rate};
+use crate::cli::stdio::{print, print_line};
+use crate::cli::target::Place;
+
+#[cfg(feature = "rocketmq")]
+mod rocketmq;
+pub(crate) mod sink;
+
+/// Options of `seismic verify`.
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    place: Place,
+    /// Fail when log or journal no longer reach back to where the job began
+    #[arg(long)]
+    complete: bool,
+    /// Compare what this sink holds with the result topic too: csv, csv:DIR or rocketmq:TOPIC
+    #[arg(long = "sink", value_name = "SINK")]
+    sinks: Vec<Spec>,
+    /// For programs
+    #[arg(long)]
+    json: bool,
+}
+
+/// Proves the job; code 3 when something differs.
+pub fn run(args: &Args) -> anyhow::Result<Outcome> {
+    // In this order: looking at a job that is not there makes no queue either.
+    let store = args.place.open_store()?;
+    let queue = args.place.open_queue_of(&store.view()?.job.input.name)?;
+    let bar = progress_bar();
+    let began = Instant::now();
+    let mut report = verify(&*queue, &*store, args.complete, &mut |messages| bar.inc(messages))?;
+    let mut sinks = Vec::new();
+    for spec in &args.sinks {
+        sinks.push((spec, check_sink(spec, &args.place, &*store, &mut report)?));
+    }
+    bar.finish_and_clear();
+    if args.json {
+        print_line(as_json(&report, &sinks))?;
+    } else {
+        print(in_words(&report, &sinks, began.elapsed()))?;
+    }
+    Ok(if report.is_fine() { Outcome::Fine } else { Outcome::Differs })
+}
+
+fn check_sink(
+    spec: &Spec,
+    place: &Place,
+    store: &dyn JobStore,
+    report: &mut Report,
+) -> anyhow::Result<u64> {
+    match (spec.scheme(), &place.queue) {
+        ("csv", _) => sink::compare(Path::new(spec.target()), store, report),
+        #[cfg(feature = "rocketmq")]
+        ("rocketmq", seismic_queue::Url::RocketMq(nameservers)) => {
+            rocketmq::compare(nameservers, spec.target(), store, report)
+        }
+        ("rocketmq", _) => Err(Usage(format!("--sink {spec} needs --queue rocketmq://…")).into()),
+        _ => Err(Usage(format!("--sink {spec} keeps nothing that could be compared")).into()),
+    }
+}
+
+fn progress_bar() -> ProgressBar {
+    let target = if std::io::stderr().is_terminal() {
+        ProgressDrawTarget::stderr()
+    } else {
+        ProgressDrawTarget::hidden()
+    };
+    let style = ProgressStyle::with_template("{spinner} {human_pos} messages folded ({per_sec})")
+        .expect("the template is well formed");
+    ProgressBar::with_draw_target(None, target).with_style(style)
+}
+
+fn in_words(report: &Report, sinks: &[(&Spec, u64)], time: Duration) -> String {
+    let counters = report.counters();
+    let sum = |of: fn(&seismic_pipeline::verify::Proved) -> u64| -> u64 {
+        report.partitions.iter().map(of).sum()
+    };
+    let mut text = String::new();
+    for proved in report.partitions.iter().filter(|proved| !proved.is_complete()) {
+        text += &format!(
+            "partition {}: only offsets {} to {} could be proved, the {gone} before them is gone\n",
+            proved.partition,
+            proved.from,
+            proved.to,
+            gone = proved.gone()
+        );
+    }
+    for proved in &report.partitions {
+        for (from, to) in &proved.lost {
+            text += &format!(
+                "partition {}: offsets {from} to {} were gone before they were read; the loss was \
+                 accepted\n",
+                proved.partition,
+                to.0 - 1
+            );
+        }
+    }
+    for proved in &report.partitions {
+        if let Some(Entry::Fork { group, checkpoint, .. }) = &proved.fork {
+            let (partition, at) = (proved.partition, proved.began.unwrap_or_default());
+            text += &format!(
+                "partition {partition}: forked from checkpoint {checkpoint} of group {group} at offset {at}\n"
+            );
+        }
+    }
+    let verified = if report.is_complete() { "verified" } else { "verified in part" };
+    if report.is_fine() {
+        text += &format!(
+            "{verified}: {} records = {} in closed windows + {} open + {} late + {} rejected\n\
+             \x20         {} windows and {} dead letters, each there once and bit-equal\n",
+            count(counters.read),
+            count(counters.closed),
+            count(counters.open),
+            count(counters.late()),
+            count(counters.rejected()),
+            count(sum(|p| p.rows)),
+            count(sum(|p| p.dead_letters)),
+        );
+        let levels = report.partitions.iter().map(|p| p.rollups.len()).max().unwrap_or(0);
+        if levels > 0 {
+            let rows = sum(|p| p.rollups.iter().sum());
+            let are = if levels == 1 { "roll-up is" } else { "roll-ups are" };
+            text += &format!(
+                "          {} rows of {levels} {are} made of these windows, each there once and bit-equal\n",
+                count(rows)
+            );
+        }
+        text += &format!(
+            "          {} retained checkpoints are the state at their position; idle closes: {} \
+             proved honest, {} not provable\n",
+            count(sum(|p| p.checkpoints)),
+            count(sum(|p| p.idle_proved)),
+            count(sum(|p| p.idle_unproved)),
+        );
+        for (spec, rows) in sinks {
+            text += &format!("          {spec} holds {} of these rows, each once\n", count(*rows));
+        }
+        text += &format!(
+            "          {} partitions in {:.1} s ({} records/s)\n",
+            report.partitions.len(),
+            time.as_secs_f64(),
+            rate(counters.read, time),
+        );
+    } else {
+        let word = if report.total == 1 { "difference" } else { "differences" };
+        text += &format!("{} {word}; the first of each partition:\n", count(report.total));
+        for difference in &report.differences {
+            text += &format!("  {difference}\n");
+        }
+    }
+    text
+}
+
+fn as_json(report: &Report, sinks: &[(&Spec, u64)]) -> serde_json::Value {
+    let counters = report.counters();
+    json!({
+        "verified": report.is_fine(),
+        "complete": report.is_complete(),
+        "read": counters.read,
+        "closed": counters.closed,
+        "open": counters.open,
+        "late": counters.late(),
+        "rejected": counters.rejected(),
+        "windows": counters.windows,
+        "lost_messages": counters.lost_messages,
+        "partitions": report.partitions.iter().map(|proved| json!({
+            "partition": proved.partition.0,
+            "from": proved.from.0,
+            "to": proved.to.0,
+            "complete": proved.is_complete(),
+            "forked_from": forked_from(proved),
+            "rows": proved.rows,
+            "rollups": proved.rollups,
+            "dead_letters": proved.dead_letters,
+            "checkpoints": proved.checkpoints,
+            "idle_proved": proved.idle_proved,
+            "idle_unproved": proved.idle_unproved,
+            "lost": proved.lost.iter().map(|(from, to)| json!({
+                "from": from.0,
+                "to": to.0,
+            })).collect::<Vec<_>>(),
+        })).collect::<Vec<_>>(),
+        "sinks": sinks.iter().map(|(spec, rows)| json!({
+            "sink": spec.to_string(),
+            "rows": rows,
+        })).collect::<Vec<_>>(),
+        "total_differences": report.total,
+        "differences": report.differences.iter().map(|difference| json!({
+            "partition": difference.partition.0,
+            "kind": difference.kind.name(),
+            "key": difference.key,
+            "expected": difference.expected,
+            "found": difference.found,
+            "offset": difference.offset.map(|offset| offset.0),
+        })).collect::<Vec<_>>(),
+    })
+}
+
+/// The job and checkpoint that a fork came from.
+fn forked_from(proved: &Proved) -> Option<serde_json::Value> {
+    match &proved.fork {
+        Some(Entry::Fork { group, store, checkpoint, .. }) => Some(json!({
+            "group": group,
+            "home": store,
+            "checkpoint": checkpoint,
+            "position": proved.began.map(|at| at.0),
+        })),
+        _ => None,
+    }
+}

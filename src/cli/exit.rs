@@ -1,0 +1,98 @@
+//! How a command ends: words for a person on stderr, a code for a program.
+
+use std::panic::{UnwindSafe, catch_unwind};
+use std::process::ExitCode;
+
+use seismic_queue::Kind;
+
+use crate::cli::stdio::tell;
+
+/// How a command that did its work ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Code 0.
+    Fine,
+    /// Verify found a difference, or the doctor a problem: code 3.
+    Differs,
+}
+
+/// Does a command's work to its exit code. A panic, which is a fault of ours, is code 1 as any other
+/// failure: a supervisor starts the program again, and what was committed is there.
+#[must_use]
+pub fn run(work: impl FnOnce() -> anyhow::Result<Outcome> + UnwindSafe) -> ExitCode {
+    code(catch_unwind(work).unwrap_or_else(|_| Err(Panicked.into())))
+}
+
+/// The work ended with a panic, which was told where it happened.
+#[derive(Debug)]
+struct Panicked;
+
+impl std::fmt::Display for Panicked {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(
+            "this is a fault of the program, named above; what was committed stays, and the next \
+             run goes on from there",
+        )
+    }
+}
+
+impl std::error::Error for Panicked {}
+
+/// The exit code of a command, after its error, if any, was printed: 0 fine, 1 failed, 2 wrong
+/// usage, 3 verify found a difference or the doctor a problem, 4 fenced by another owner.
+#[must_use]
+pub fn code(outcome: anyhow::Result<Outcome>) -> ExitCode {
+    let error = match outcome {
+        Ok(Outcome::Fine) => return ExitCode::SUCCESS,
+        Ok(Outcome::Differs) => return ExitCode::from(3),
+        Err(error) => error,
+    };
+    if is_closed_pipe(&error) {
+        // Whoever read our output has seen enough.
+        return ExitCode::SUCCESS;
+    }
+    tell(format_args!("error: {error}"));
+    for cause in error.chain().skip(1) {
+        tell(format_args!("  because: {cause}"));
+    }
+    ExitCode::from(match kind(&error) {
+        Some(Kind::Config) => 2,
+        Some(Kind::Fenced) => 4,
+        _ => 1,
+    })
+}
+
+fn kind(error: &anyhow::Error) -> Option<Kind> {
+    error.chain().find_map(|cause| {
+        let usage = cause.downcast_ref::<Usage>().map(|_| Kind::Config);
+        let queue = cause.downcast_ref::<seismic_queue::Error>().map(seismic_queue::Error::kind);
+        let sink = cause.downcast_ref::<seismic_sinks::Error>().map(seismic_sinks::Error::kind);
+        let job =
+            cause.downcast_ref::<seismic_pipeline::Error>().map(seismic_pipeline::Error::kind);
+        let load = cause.downcast_ref::<seismic_generator::Error>();
+        usage.or(queue).or(sink).or(job).or(load.map(seismic_generator::Error::kind))
+    })
+}
+
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let io = cause.downcast_ref::<std::io::Error>();
+        io.is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
+            || matches!(
+                cause.downcast_ref::<seismic_sinks::Error>(),
+                Some(seismic_sinks::Error::Closed { .. })
+            )
+    })
+}
+
+/// Wrong usage that only a command can see: exit code 2.
+#[derive(Debug)]
+pub struct Usage(pub String);
+
+impl std::fmt::Display for Usage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Usage {}

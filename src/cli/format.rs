@@ -1,0 +1,117 @@
+//! Messages, numbers and durations as a person reads them.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use crate::cli::json::{Content, DeadLetter, Record, Row, Value};
+use crate::cli::time::show_ms;
+
+/// One line for a message: where, when, and what it says.
+pub fn message(partition: u32, message: seismic_queue::Message<'_>, content: Content) -> String {
+    let key = String::from_utf8_lossy(message.key).escape_default().to_string();
+    let mut line = format!("{partition}/{} {} {key}: ", message.offset, show_ms(message.append_ms));
+    match Value::parse(message.value, content) {
+        Some(Value::Record(one)) => line += &record(&one),
+        Some(Value::Records { records }) => {
+            let _ = write!(line, "{} records", records.len());
+            for one in &records {
+                line += "\n    ";
+                line += &record(one);
+            }
+        }
+        Some(Value::Row(one)) => line += &row(&one),
+        Some(Value::DeadLetter(one)) => line += &dead_letter(&one),
+        None => {
+            let _ = write!(line, "unparseable, {} bytes", message.value.len());
+        }
+    }
+    line
+}
+
+fn record(record: &Record) -> String {
+    format!(
+        "{} {} {} {} at {},{} {} km, {} Hz, quality {}, network {}{}",
+        record.sensor_id.escape_default(),
+        show_ms(record.collect_timestamp),
+        record.phase_type.escape_default(),
+        record.seismic_amplitude,
+        record.latitude,
+        record.longitude,
+        record.depth,
+        record.frequency,
+        record.data_quality,
+        record.network_status,
+        match record.arrival_ms {
+            0 => String::new(),
+            ms => format!(", arrived {}", show_ms(ms)),
+        }
+    )
+}
+
+fn row(row: &Row) -> String {
+    let pane = match row.pane {
+        0 => String::new(),
+        pane => format!(" pane {pane}"),
+    };
+    format!(
+        "{} [{}, +{} ms){pane} n={} avg={} max={} min={} rms={} P={} S={} N={} closed by {} at {}/{}",
+        row.sensor_id.escape_default(),
+        show_ms(row.window_start_ts),
+        row.window_end_ts.saturating_sub(row.window_start_ts),
+        row.record_count,
+        row.avg_amplitude,
+        row.max_amplitude,
+        row.min_amplitude,
+        row.rms_amplitude,
+        row.p_phase_count,
+        row.s_phase_count,
+        row.n_phase_count,
+        row.closed_by,
+        row.input_partition,
+        row.closing_offset,
+    )
+}
+
+fn dead_letter(letter: &DeadLetter) -> String {
+    format!(
+        "{} {}/{}/{} record {}, {} bytes, sha256 {}",
+        letter.reason,
+        letter.input_topic,
+        letter.input_partition,
+        letter.input_offset,
+        letter.index,
+        letter.original_len,
+        letter.sha256.get(..16).unwrap_or_default(),
+    )
+}
+
+/// 1234567 as `1,234,567`.
+pub fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::with_capacity(digits.len() * 4 / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+/// `n` per second over `time`, grouped.
+pub fn rate(number: u64, time: Duration) -> String {
+    count((number as f64 / time.as_secs_f64().max(1e-9)) as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped_in_threes() {
+        for (number, shown) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")]
+        {
+            assert_eq!(count(number), shown);
+        }
+    }
+}

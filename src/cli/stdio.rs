@@ -1,0 +1,27 @@
+//! Words on stdout and stderr. `println!` panics when nobody reads or the disk is full; these do not.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+
+/// What was asked for, on stdout.
+///
+/// # Errors
+/// A closed pipe among others, which [`exit::code`](crate::cli::exit::code) takes as "seen enough".
+pub fn print(text: impl Display) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    write!(out, "{text}")?;
+    out.flush()
+}
+
+/// As [`print`], with a line end.
+///
+/// # Errors
+/// As [`print`].
+pub fn print_line(text: impl Display) -> io::Result<()> {
+    print(format_args!("{text}\n"))
+}
+
+/// Words for a person, on stderr; where nobody can be told, nobody is.
+pub fn tell(text: impl Display) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
