@@ -4,7 +4,9 @@ use std::fmt;
 
 use seismic_queue::{CommitError, Kind, Offset, Partition};
 
-use crate::{EntryError, SnapshotError, Undealt};
+use crate::engine::journal::EntryError;
+use crate::engine::redistribute::Undealt;
+use crate::engine::snapshot::SnapshotError;
 
 /// Result of this crate's shell.
 pub type Result<T> = std::result::Result<T, Error>;

@@ -7,24 +7,24 @@
 //! from the job's own notes, not from today's options. It needs no ownership: a job may go on
 //! meanwhile, since only what was committed at the beginning is looked at.
 
-mod difference;
-mod fold;
-mod idle;
+mod comparison;
+mod comparisons;
+mod difference_reporter;
+mod idle_closes;
 mod matcher;
-mod side;
-mod sides;
-mod stops;
-mod table;
-mod teller;
-mod topic;
+mod partition;
+mod replay_points;
+mod report;
+mod rows;
+mod topic_reader;
 
-pub use difference::{Difference, DifferenceKind, Proved, Report};
+pub use report::{Difference, DifferenceKind, Proved, Report};
 
 use seismic_queue::{JobStore, Partition, Queue};
 
-use self::fold::Fold;
-use self::stops::Widening;
-use crate::deal::deal;
+use self::partition::Fold;
+use self::replay_points::Widening;
+use crate::engine::redistribute::deal;
 use crate::{Error, Result};
 
 /// Proves the job of `store` against its input in `queue`. `progress` is told of every batch: the

@@ -1,0 +1,150 @@
+//! Which records count: everything about a record that can be judged from it alone.
+
+use crate::engine::decode::{Phase, Record};
+use crate::engine::reject_reason::Reason;
+use crate::engine::rules::{Rules, Time};
+use crate::limits;
+
+/// The event time of a record worth counting, ms since 1970 UTC.
+///
+/// `append_ms` is the partition's append time (never going back) of the record's message.
+///
+/// # Errors
+/// The first [`Reason`] that speaks against the record, in the order of [`Reason::ALL`].
+#[inline]
+pub fn clean(record: &Record, sensor: &[u8], append_ms: i64, rules: &Rules) -> Result<i64, Reason> {
+    if sensor.is_empty() {
+        return Err(Reason::EmptySensor);
+    }
+    if sensor.len() > limits::SENSOR_ID_BYTES {
+        return Err(Reason::LongSensor);
+    }
+    if record.quality != 1 {
+        return Err(Reason::BadQuality);
+    }
+    // NaN is in no range.
+    let (least, most) = (*rules.amplitude.start(), *rules.amplitude.end());
+    if !(least..=most).contains(&record.amplitude) {
+        return Err(Reason::AmplitudeOutOfRange);
+    }
+    if !(record.longitude.abs() <= 180.0 && record.latitude.abs() <= 90.0) {
+        return Err(Reason::BadPosition);
+    }
+    if let Some(region) = &rules.region {
+        let ((west, east), (south, north)) = (region.longitude, region.latitude);
+        if !((west..=east).contains(&record.longitude)
+            && (south..=north).contains(&record.latitude))
+        {
+            return Err(Reason::OutOfRegion);
+        }
+    }
+    if record.phase == Phase::Other {
+        return Err(Reason::BadPhase);
+    }
+    match rules.time {
+        Time::Event => clean_time(record.time_ms, append_ms, rules),
+        // The sensor's own clock is not used, so it is not judged either.
+        Time::Ingest => clean_time(append_ms, append_ms, rules),
+    }
+}
+
+#[inline]
+fn clean_time(time_ms: i64, append_ms: i64, rules: &Rules) -> Result<i64, Reason> {
+    if !(rules.event_ms.0..rules.event_ms.1).contains(&time_ms) {
+        return Err(Reason::BadTime);
+    }
+    if time_ms > append_ms.saturating_add(rules.max_ahead_ms) {
+        return Err(Reason::FutureTimestamp);
+    }
+    Ok(time_ms)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::rules::Region;
+
+    const NOW: i64 = 1_600_000_000_000;
+
+    fn record() -> Record {
+        Record {
+            time_ms: NOW,
+            longitude: -98.0,
+            latitude: 16.0,
+            amplitude: 1.0,
+            quality: 1,
+            phase: Phase::N,
+            ..Record::default()
+        }
+    }
+
+    fn verdict(record: Record) -> Result<i64, Reason> {
+        clean(&record, b"S001", NOW, &Rules::default())
+    }
+
+    #[test]
+    fn a_plain_record_counts() {
+        assert_eq!(verdict(record()), Ok(NOW));
+    }
+
+    #[test]
+    fn each_fault_has_its_own_reason() {
+        for (bad, reason) in [
+            (Record { quality: 0, ..record() }, Reason::BadQuality),
+            (Record { quality: 2, ..record() }, Reason::BadQuality),
+            (Record { amplitude: f32::NAN, ..record() }, Reason::AmplitudeOutOfRange),
+            (Record { amplitude: f32::INFINITY, ..record() }, Reason::AmplitudeOutOfRange),
+            (Record { amplitude: f32::NEG_INFINITY, ..record() }, Reason::AmplitudeOutOfRange),
+            (Record { amplitude: 200.01, ..record() }, Reason::AmplitudeOutOfRange),
+            (Record { amplitude: -100.01, ..record() }, Reason::AmplitudeOutOfRange),
+            (Record { longitude: 180.1, ..record() }, Reason::BadPosition),
+            (Record { longitude: f64::NAN, ..record() }, Reason::BadPosition),
+            (Record { latitude: -90.1, ..record() }, Reason::BadPosition),
+            (Record { phase: Phase::Other, ..record() }, Reason::BadPhase),
+            (Record { time_ms: i64::MIN, ..record() }, Reason::BadTime),
+            (Record { time_ms: i64::MAX, ..record() }, Reason::BadTime),
+            (Record { time_ms: NOW + 5_001, ..record() }, Reason::FutureTimestamp),
+        ] {
+            assert_eq!(verdict(bad), Err(reason), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn the_edges_of_every_range_count() {
+        for fine in [
+            Record { amplitude: 200.0, ..record() },
+            Record { amplitude: -100.0, ..record() },
+            Record { amplitude: -0.0, ..record() },
+            Record { amplitude: f32::MIN_POSITIVE / 2.0, ..record() },
+            Record { longitude: -180.0, latitude: 90.0, ..record() },
+            Record { time_ms: NOW + 5_000, ..record() },
+            Record { time_ms: -2_208_988_800_000, ..record() },
+        ] {
+            assert!(verdict(fine).is_ok(), "{fine:?}");
+        }
+    }
+
+    #[test]
+    fn sensor_ids_are_one_to_256_bytes() {
+        let judge = |id: &[u8]| clean(&record(), id, NOW, &Rules::default());
+        assert_eq!(judge(b""), Err(Reason::EmptySensor));
+        assert!(judge(&[b'x'; 256]).is_ok());
+        assert_eq!(judge(&[b'x'; 257]), Err(Reason::LongSensor));
+    }
+
+    #[test]
+    fn a_region_keeps_out_what_lies_beyond_it() {
+        let region = Region { longitude: (-99.0, -97.0), latitude: (15.0, 17.0) };
+        let rules = Rules { region: Some(region), ..Rules::default() };
+        assert!(clean(&record(), b"S", NOW, &rules).is_ok());
+        let outside = Record { latitude: 14.9, ..record() };
+        assert_eq!(clean(&outside, b"S", NOW, &rules), Err(Reason::OutOfRegion));
+    }
+
+    #[test]
+    fn in_ingest_mode_the_append_time_counts_and_the_sensors_clock_is_not_judged() {
+        let rules = Rules { time: Time::Ingest, ..Rules::default() };
+        let wild = Record { time_ms: i64::MAX, ..record() };
+        assert_eq!(clean(&wild, b"S", NOW, &rules), Ok(NOW));
+    }
+}

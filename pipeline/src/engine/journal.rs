@@ -1,0 +1,246 @@
+//! The inputs of an engine that are not in the log, and the note beside every position.
+
+use seismic_proto::state::{self, journal_entry::Input};
+use seismic_proto::{DecodeError, Message};
+use seismic_queue::Offset;
+
+use crate::engine::counters::Counters;
+use crate::engine::output::Out;
+use crate::engine::rules::Rules;
+use crate::engine::rules::RulesError;
+use crate::engine::windows::Engine;
+
+/// One entry of the journal.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Entry {
+    /// The job began here under these rules; `from` is what was asked for.
+    Start {
+        /// Semantics of the job.
+        rules: Rules,
+        /// earliest, latest, an offset or a time.
+        from: String,
+    },
+    /// The job began here with the state of another one.
+    Fork {
+        /// Group of the other job.
+        group: String,
+        /// Id of its store.
+        store: String,
+        /// Number of the checkpoint there.
+        checkpoint: u64,
+        /// Windows that it had closed by then.
+        windows: u64,
+        /// Dead letters that it had written by then.
+        dead_letters: u64,
+        /// Rows of each roll-up that it had written by then.
+        rollup_rows: Vec<u64>,
+    },
+    /// Windows of sensors whose last record lies below `below` were closed.
+    Idle {
+        /// Position that was passed.
+        below: Offset,
+        /// How long nothing may come before a sensor is idle, ms.
+        idle_timeout_ms: i64,
+    },
+    /// A drained run closed every window.
+    End,
+    /// Offsets `[from, to)` were lost and the operator accepted it.
+    Gap {
+        /// First lost offset.
+        from: Offset,
+        /// Where it goes on.
+        to: Offset,
+    },
+    /// The input has got partitions, and the sensors of all were dealt out anew.
+    Widened {
+        /// How many it had.
+        before: u32,
+        /// How many it has.
+        partitions: u32,
+    },
+}
+
+/// Why an entry or a note cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum EntryError {
+    /// Not what it should be.
+    #[error("it is not a journal entry or note of this program")]
+    Bytes(#[from] DecodeError),
+    /// Its rules cannot be used.
+    #[error(transparent)]
+    Rules(#[from] RulesError),
+    /// It contradicts itself, or this version does not know it.
+    #[error("it is damaged: {0}")]
+    Damaged(String),
+    /// Sensors came from other partitions.
+    #[error(
+        "partitions were added there, and the checkpoint with what this one was dealt cannot be read"
+    )]
+    Widened,
+}
+
+impl Entry {
+    /// As stored.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let input = match self {
+            Entry::Start { rules, from } => {
+                Input::Start(state::Start { rules: Some(rules.into()), from: from.clone() })
+            }
+            Entry::Idle { below, idle_timeout_ms } => {
+                Input::Idle(state::Idle { below: below.0, idle_timeout_ms: *idle_timeout_ms })
+            }
+            Entry::Fork { group, store, checkpoint, windows, dead_letters, rollup_rows } => {
+                Input::Fork(state::Fork {
+                    group: group.clone(),
+                    home: store.clone(),
+                    checkpoint: *checkpoint,
+                    windows: *windows,
+                    dead_letters: *dead_letters,
+                    rollup_rows: rollup_rows.clone(),
+                })
+            }
+            Entry::End => Input::End(state::End {}),
+            Entry::Gap { from, to } => Input::Gap(state::Gap { from: from.0, to: to.0 }),
+            Entry::Widened { before, partitions } => {
+                Input::Widened(state::Widened { before: *before, partitions: *partitions })
+            }
+        };
+        state::JournalEntry { input: Some(input) }.encode_to_vec()
+    }
+
+    /// From its stored form.
+    ///
+    /// # Errors
+    /// [`EntryError`] for anything that [`Entry::encode`] did not write.
+    pub fn decode(bytes: &[u8]) -> Result<Entry, EntryError> {
+        let unknown = || EntryError::Damaged("it says nothing that this version knows".into());
+        Ok(match state::JournalEntry::decode(bytes)?.input.ok_or_else(unknown)? {
+            Input::Start(start) => {
+                Entry::Start { rules: Rules::try_from(start.rules.as_ref())?, from: start.from }
+            }
+            Input::Idle(idle) => {
+                Entry::Idle { below: Offset(idle.below), idle_timeout_ms: idle.idle_timeout_ms }
+            }
+            Input::Fork(fork) => Entry::Fork {
+                group: fork.group,
+                store: fork.home,
+                checkpoint: fork.checkpoint,
+                windows: fork.windows,
+                dead_letters: fork.dead_letters,
+                rollup_rows: fork.rollup_rows,
+            },
+            Input::End(_) => Entry::End,
+            Input::Gap(gap) => Entry::Gap { from: Offset(gap.from), to: Offset(gap.to) },
+            Input::Widened(widened) => {
+                Entry::Widened { before: widened.before, partitions: widened.partitions }
+            }
+        })
+    }
+
+    /// Does to the engine what was done when the entry was written.
+    ///
+    /// # Errors
+    /// [`EntryError::Damaged`] when it cannot have happened at the engine's position;
+    /// [`EntryError::Widened`] for what one partition alone does not know.
+    pub fn apply(&self, engine: &mut Engine, out: &mut Out) -> Result<(), EntryError> {
+        let position = engine.position();
+        match self {
+            // The engine was made from it, or from the snapshot beside it.
+            Entry::Start { .. } | Entry::Fork { .. } => {}
+            Entry::Idle { below, .. } if *below <= position => {
+                engine.close_idle(*below, out);
+            }
+            Entry::End => {
+                engine.end(out);
+            }
+            Entry::Gap { to, .. } if *to >= position => engine.gap(*to),
+            Entry::Widened { .. } => return Err(EntryError::Widened),
+            Entry::Idle { .. } | Entry::Gap { .. } => {
+                let what = format!("{self:?} cannot have happened at offset {position}");
+                return Err(EntryError::Damaged(what));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The note beside a position: what `status` shows and a restart checks.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Note {
+    /// Semantics of the job.
+    pub rules: Rules,
+    /// Where every record went.
+    pub counters: Counters,
+    /// Sensors known.
+    pub sensors: u64,
+    /// Windows open.
+    pub open_windows: u64,
+}
+
+impl Note {
+    /// Writes the note of `engine` into `into`, which is cleared first.
+    pub fn write(engine: &Engine, into: &mut Vec<u8>) {
+        into.clear();
+        state::Progress {
+            rules: Some(engine.rules().into()),
+            counters: Some(engine.counters().into()),
+            sensors: engine.sensors(),
+            open_windows: engine.open_windows(),
+        }
+        .encode(into)
+        .expect("a Vec grows");
+    }
+
+    /// From its stored form.
+    ///
+    /// # Errors
+    /// [`EntryError`] for anything that [`Note::write`] did not write.
+    pub fn decode(bytes: &[u8]) -> Result<Note, EntryError> {
+        let stored = state::Progress::decode(bytes)?;
+        let rules = Rules::try_from(stored.rules.as_ref())?;
+        let counters = Counters::try_from(&stored.counters.unwrap_or_default())
+            .map_err(EntryError::Damaged)?;
+        if counters.rollups.len() != rules.rollups_ms.len() {
+            return Err(EntryError::Damaged("its roll-ups are not those of its rules".into()));
+        }
+        Ok(Note { rules, counters, sensors: stored.sensors, open_windows: stored.open_windows })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use seismic_queue::Partition;
+
+    #[test]
+    fn entries_come_back_as_written() {
+        for entry in [
+            Entry::Start { rules: Rules::default(), from: "earliest".into() },
+            Entry::Idle { below: Offset(7), idle_timeout_ms: 2_000 },
+            Entry::Fork {
+                group: "old".into(),
+                store: "0f".into(),
+                checkpoint: 7,
+                windows: 3,
+                dead_letters: 2,
+                rollup_rows: vec![1, 0],
+            },
+            Entry::End,
+            Entry::Gap { from: Offset(3), to: Offset(9) },
+            Entry::Widened { before: 4, partitions: 6 },
+        ] {
+            assert_eq!(Entry::decode(&entry.encode()).unwrap(), entry);
+        }
+    }
+
+    #[test]
+    fn an_entry_that_cannot_have_happened_is_refused() {
+        let mut engine = Engine::new(Rules::default(), "t", Partition(0), Offset(5));
+        let idle = Entry::Idle { below: Offset(6), idle_timeout_ms: 1 };
+        assert!(idle.apply(&mut engine, &mut Out::default()).is_err());
+        let gap = Entry::Gap { from: Offset(0), to: Offset(4) };
+        assert!(gap.apply(&mut engine, &mut Out::default()).is_err());
+        assert!(Entry::decode(&[]).is_err());
+    }
+}

@@ -1,0 +1,123 @@
+//! What an engine emits: rows and dead letters, encoded, waiting for their commit.
+
+use seismic_proto::{ClosedBy, Message, SeismicAggRecord, SeismicDeadLetter};
+use seismic_queue::{Block, Offset};
+use sha2::{Digest, Sha256};
+
+use crate::engine::reject_reason::Reason;
+use crate::engine::row::Row;
+use crate::engine::sampling_interval::Interval;
+use crate::limits;
+
+/// Encoded output of one partition. The commit takes the blocks; scratch memory stays.
+#[derive(Debug, Default)]
+pub struct Out {
+    /// Result rows, keyed by sensor.
+    pub rows: Block,
+    /// Dead letters, keyed by sensor where it is known.
+    pub dead: Block,
+    /// Rows of the roll-ups, by level, as far as there were some.
+    pub rollups: Vec<Block>,
+    row: SeismicAggRecord,
+    letter: SeismicDeadLetter,
+    bytes: Vec<u8>,
+}
+
+/// Where an engine's input comes from, for the names in its output.
+#[derive(Clone, Debug)]
+pub(crate) struct Input {
+    pub topic: String,
+    pub partition: u32,
+}
+
+/// What a row says beside its window.
+pub(crate) struct Closing<'a> {
+    pub sensor: &'a str,
+    pub interval: Interval,
+    pub closed_by: ClosedBy,
+    pub input: &'a Input,
+    pub offset: Offset,
+}
+
+impl Out {
+    /// Whether nothing waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.blocks().all(Block::is_empty)
+    }
+
+    /// Bytes that wait.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.blocks().map(|block| block.bytes().len()).sum()
+    }
+
+    /// Throws away what waits, as a replay does.
+    pub fn clear(&mut self) {
+        self.rows.clear();
+        self.dead.clear();
+        self.rollups.iter_mut().for_each(Block::clear);
+    }
+
+    fn blocks(&self) -> impl Iterator<Item = &Block> {
+        [&self.rows, &self.dead].into_iter().chain(&self.rollups)
+    }
+
+    /// Writes a row: of a window, or of a roll-up of that level.
+    pub(crate) fn row(&mut self, level: Option<usize>, row: &Row<'_>, closing: &Closing<'_>) {
+        let &Closing { sensor, interval, closed_by, input, offset } = closing;
+        row.fill(&mut self.row, interval);
+        self.row.sensor_id.clear();
+        self.row.sensor_id.push_str(sensor);
+        self.row.closed_by = closed_by.into();
+        self.row.input_partition = input.partition as i32;
+        self.row.closing_offset = offset.0 as i64;
+        self.bytes.clear();
+        self.row.encode_raw(&mut self.bytes);
+        let block = match level {
+            None => &mut self.rows,
+            Some(level) => {
+                let levels = self.rollups.len().max(level + 1);
+                self.rollups.resize_with(levels, Block::default);
+                &mut self.rollups[level]
+            }
+        };
+        block
+            .push(sensor.as_bytes(), &self.bytes)
+            .expect("a row is a sensor id and some numbers, far below the limit of a message");
+    }
+
+    pub(crate) fn dead_letter(&mut self, record: Buried<'_>, input: &Input) {
+        let kept = record.bytes.len().min(limits::DEAD_LETTER_BYTES);
+        let letter = &mut self.letter;
+        letter.reason.clear();
+        letter.reason.push_str(record.reason.name());
+        letter.input_topic.clear();
+        letter.input_topic.push_str(&input.topic);
+        letter.input_partition = input.partition as i32;
+        letter.input_offset = record.offset.0 as i64;
+        letter.index = record.index;
+        letter.append_ms = record.append_ms;
+        letter.bytes.clear();
+        letter.bytes.extend_from_slice(&record.bytes[..kept]);
+        letter.original_len = record.bytes.len() as i64;
+        letter.sha256.clear();
+        letter.sha256.extend_from_slice(&Sha256::digest(record.bytes));
+        self.bytes.clear();
+        letter.encode_raw(&mut self.bytes);
+        let key = &record.sensor[..record.sensor.len().min(limits::SENSOR_ID_BYTES)];
+        self.dead
+            .push(key, &self.bytes)
+            .expect("the original is cut and the rest is small, so it is below the limit");
+    }
+}
+
+/// A record on its way to the dead letters.
+pub(crate) struct Buried<'a> {
+    pub reason: Reason,
+    pub offset: Offset,
+    pub index: i32,
+    pub append_ms: i64,
+    pub sensor: &'a [u8],
+    pub bytes: &'a [u8],
+}

@@ -1,0 +1,109 @@
+//! Deals sensors out anew when the input has got partitions.
+//!
+//! A sensor's records go where the partitioner puts its id, so with more partitions many sensors move:
+//! to new partitions, and among the old ones. What its old partition knows of it, above all what is
+//! closed, must go with it: else a late record would open a window there that has a row already. So
+//! every sensor's state goes to where its next record goes.
+//!
+//! That is possible when all that was read is closed, and when every sensor was where Kafka's
+//! partitioner puts it (murmur2 of the id): only then is it known where it will be. Records of a sensor
+//! in any other partition are not counted from then on ([`Reason::Misplaced`](crate::engine::reject_reason::Reason)): they come
+//! from producers that have not heard of the partitions yet, or that place sensors in another way.
+//!
+//! Sensors stand in the order of the partitions that they come from, and in these as they stood there.
+
+use seismic_proto::state;
+use seismic_queue::{Partition, partition_of};
+
+use crate::engine::sensor::Sensor;
+use crate::engine::sensor_index::Roster;
+use crate::engine::snapshot::SnapshotError;
+use crate::engine::windows::Engine;
+
+/// Why sensors cannot be dealt out.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs)]
+pub enum Undealt {
+    #[error("partition {partition} has {windows} open windows")]
+    Open { partition: Partition, windows: u64 },
+    #[error("partition {partition} has open roll-ups")]
+    OpenRollups { partition: Partition },
+    #[error(
+        "sensor {sensor:?} is in partition {partition}, and Kafka's partitioner puts its id into \
+         {expected}: what sends it places sensors in a way of its own, so nobody knows where they are from now on"
+    )]
+    PlacedElsewhere { sensor: String, partition: Partition, expected: Partition },
+    #[error("partition {partition} would have {sensors} sensors, more than --max-sensors allows")]
+    TooMany { partition: Partition, sensors: u64 },
+    #[error("what partition {partition} would be dealt contradicts itself")]
+    Damaged { partition: Partition, source: SnapshotError },
+}
+
+/// Deals the sensors of all engines out among them. The first `before` had them until now; the others
+/// are of partitions that were added.
+pub(crate) fn deal(engines: &mut [&mut Engine], before: u32) -> Result<(), Undealt> {
+    let partitions = engines.len() as u32;
+    for engine in &*engines {
+        check(engine, before)?;
+    }
+    let mut hands: Vec<Vec<state::Sensor>> = engines.iter().map(|_| Vec::new()).collect();
+    for engine in &*engines {
+        for (place, sensor) in engine.sensors.iter().enumerate() {
+            let id = engine.roster.id(place);
+            let to = partition_of(id.as_bytes(), partitions);
+            let mut stored = sensor.stored(id);
+            if to != engine.partition() {
+                // No offset of its new partition.
+                stored.last_offset = 0;
+            }
+            hands[to.0 as usize].push(stored);
+        }
+    }
+    for (engine, hand) in engines.iter_mut().zip(hands) {
+        take(engine, &hand, partitions)?;
+    }
+    Ok(())
+}
+
+/// Whether an engine has closed everything, and its sensors are where the partitioner puts them.
+fn check(engine: &Engine, before: u32) -> Result<(), Undealt> {
+    let partition = engine.partition();
+    if engine.open_windows > 0 {
+        return Err(Undealt::Open { partition, windows: engine.open_windows });
+    }
+    if engine.counters.rollups.iter().any(|level| level.open > 0) {
+        return Err(Undealt::OpenRollups { partition });
+    }
+    for place in 0..engine.roster.len() {
+        let id = engine.roster.id(place);
+        let expected = partition_of(id.as_bytes(), before);
+        if expected != partition {
+            let sensor = id.to_owned();
+            return Err(Undealt::PlacedElsewhere { sensor, partition, expected });
+        }
+    }
+    Ok(())
+}
+
+/// Gives an engine the sensors that it has from now on, and no others.
+fn take(engine: &mut Engine, hand: &[state::Sensor], partitions: u32) -> Result<(), Undealt> {
+    let (partition, sensors) = (engine.partition(), hand.len() as u64);
+    if sensors > engine.rules.max_sensors {
+        return Err(Undealt::TooMany { partition, sensors });
+    }
+    engine.partitions = Some(partitions);
+    engine.sensors = Vec::with_capacity(hand.len());
+    engine.roster = Roster::default();
+    engine.idlers = Default::default();
+    for stored in hand {
+        let restored = Sensor::restore(stored, engine.position.0, &engine.rules);
+        if !restored.is_some_and(|sensor| engine.restore_sensor(&stored.id, sensor)) {
+            let source = SnapshotError::Damaged(format!("sensor {:?}", stored.id));
+            return Err(Undealt::Damaged { partition, source });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

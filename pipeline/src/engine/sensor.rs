@@ -1,0 +1,338 @@
+//! One sensor: its clock, what is closed, and its open windows. Knows nothing of other sensors.
+
+use std::collections::VecDeque;
+
+use seismic_proto::state;
+use seismic_queue::Offset;
+
+use crate::engine::idle_sensors::Filed;
+use crate::engine::reject_reason::Reason;
+use crate::engine::rollup::Rollups;
+use crate::engine::rules::Rules;
+use crate::engine::sampling_interval::Interval;
+use crate::engine::window::{Sample, Window};
+use crate::limits;
+
+/// State of one sensor. Never evicted: a forgotten `closed_until` would emit a window twice.
+#[derive(Debug)]
+pub struct Sensor {
+    /// Newest event time, ms since 1970 UTC.
+    clock_ms: i64,
+    /// What the clock must reach for the oldest open window to close; `i64::MAX` when none is open.
+    due_ms: i64,
+    /// Newest closed end; `i64::MIN` when nothing was closed.
+    closed_until_ms: i64,
+    /// Offset of the last message with a record of this sensor that passed the cleaning.
+    last_offset: Offset,
+    /// How far apart its records are.
+    interval: Interval,
+    /// Where it is found when it falls silent.
+    pub filed: Filed,
+    /// The newest open window, which most records are of.
+    newest: Option<Window>,
+    /// Further open windows, rising; closed from the front.
+    older: Option<Older>,
+    /// What its closed windows are summed up to; one word where the job has no roll-ups.
+    rollups: Option<Box<Rollups>>,
+}
+
+/// Windows of a sensor beside its newest.
+#[allow(clippy::box_collection, reason = "one word in the common case of no further window")]
+type Older = Box<VecDeque<Window>>;
+
+/// Memory of sensors that had several windows open, for those that have next: in the steady state a
+/// window costs no allocation.
+#[derive(Debug, Default)]
+pub struct Spares(Vec<Older>);
+
+impl Spares {
+    fn give(&mut self, older: Older) {
+        if self.0.len() < limits::SPARE_WINDOWS {
+            self.0.push(older);
+        }
+    }
+}
+
+/// A sensor that is about to be given its first record.
+impl Default for Sensor {
+    fn default() -> Self {
+        Sensor {
+            clock_ms: i64::MIN,
+            due_ms: i64::MAX,
+            closed_until_ms: i64::MIN,
+            last_offset: Offset(0),
+            interval: Interval::default(),
+            filed: Filed::No,
+            newest: None,
+            older: None,
+            rollups: None,
+        }
+    }
+}
+
+impl Sensor {
+    /// Counts a record in its window.
+    ///
+    /// # Errors
+    /// [`Reason::Late`] when that window is closed, [`Reason::Duplicate`] when the job dedupes and
+    /// the record repeats one, [`Reason::WindowLimit`] when its window would be one too many; the
+    /// record is not counted.
+    #[inline]
+    pub fn take(
+        &mut self,
+        at: Offset,
+        sample: Sample,
+        rules: &Rules,
+        spares: &mut Spares,
+    ) -> Result<Taken, Reason> {
+        self.last_offset = at;
+        let taken = match &mut self.newest {
+            // An open window is never late, so only its bounds have to be asked.
+            Some(window) if in_window(window, sample.time_ms, rules) => count(window, sample)?,
+            _ => self.take_elsewhere(sample, rules, spares)?,
+        };
+        if sample.time_ms > self.clock_ms {
+            if self.clock_ms > i64::MIN {
+                self.interval.learn(sample.time_ms.saturating_sub(self.clock_ms));
+            }
+            self.clock_ms = sample.time_ms;
+        }
+        Ok(taken)
+    }
+
+    /// Its own sampling interval, as far as it is known.
+    #[must_use]
+    pub fn interval(&self) -> Interval {
+        self.interval
+    }
+
+    #[inline(never)]
+    fn take_elsewhere(
+        &mut self,
+        sample: Sample,
+        rules: &Rules,
+        spares: &mut Spares,
+    ) -> Result<Taken, Reason> {
+        let start_ms = rules.window_start(sample.time_ms);
+        let end_ms = start_ms + rules.window_ms;
+        if end_ms <= self.closed_until_ms
+            || end_ms.saturating_add(rules.lateness_ms) <= self.clock_ms
+        {
+            return Err(Reason::Late);
+        }
+        let fresh = || Window::first(start_ms, sample, rules);
+        let Some(newest) = &mut self.newest else {
+            self.newest = Some(fresh());
+            self.due_ms = due_ms(start_ms, rules);
+            return Ok(Taken::Opened);
+        };
+        let older = self.older.get_or_insert_with(|| spares.0.pop().unwrap_or_default());
+        let is_full = older.len() + 1 >= limits::OPEN_WINDOWS_PER_SENSOR;
+        if start_ms > newest.start_ms {
+            if is_full {
+                return Err(Reason::WindowLimit);
+            }
+            older.push_back(std::mem::replace(newest, fresh()));
+            return Ok(Taken::Opened);
+        }
+        let place = older.partition_point(|window| window.start_ms < start_ms);
+        match older.get_mut(place) {
+            Some(window) if window.start_ms == start_ms => count(window, sample),
+            _ if is_full => Err(Reason::WindowLimit),
+            _ => {
+                older.insert(place, fresh());
+                self.due_ms = self.due_ms.min(due_ms(start_ms, rules));
+                Ok(Taken::Opened)
+            }
+        }
+    }
+
+    /// Whether the sensor's clock has passed the oldest open window's end plus the lateness.
+    #[inline]
+    #[must_use]
+    pub fn is_due(&self) -> bool {
+        self.clock_ms >= self.due_ms && self.is_open()
+    }
+
+    /// Offset of the last message with a record of it that passed the cleaning.
+    #[must_use]
+    pub fn last_offset(&self) -> Offset {
+        self.last_offset
+    }
+
+    /// Whether it has no record from `below` on.
+    #[must_use]
+    pub fn is_silent(&self, below: Offset) -> bool {
+        self.last_offset < below
+    }
+
+    /// Whether it has an open window.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.newest.is_some()
+    }
+
+    /// Closes and gives the oldest open window.
+    pub fn close_oldest(&mut self, rules: &Rules, spares: &mut Spares) -> Option<Window> {
+        let closed = self.older.as_mut().and_then(|older| older.pop_front());
+        let closed = closed.or_else(|| self.newest.take())?;
+        if let Some(older) = self.older.take_if(|older| older.is_empty()) {
+            spares.give(older);
+        }
+        let oldest = self.windows().next();
+        self.due_ms = oldest.map_or(i64::MAX, |window| due_ms(window.start_ms, rules));
+        self.closed_until_ms = self.closed_until_ms.max(closed.start_ms + rules.window_ms);
+        Some(closed)
+    }
+
+    /// Its roll-ups, made when the first window closes.
+    pub fn rollups_mut(&mut self, rules: &Rules) -> &mut Rollups {
+        self.rollups.get_or_insert_with(|| Box::new(Rollups::new(rules)))
+    }
+
+    /// Its roll-ups, if there are any.
+    #[must_use]
+    pub fn rollups(&self) -> Option<&Rollups> {
+        self.rollups.as_deref()
+    }
+
+    /// The open windows, oldest first.
+    pub fn windows(&self) -> impl Iterator<Item = &Window> {
+        self.older.iter().flat_map(|older| older.iter()).chain(&self.newest)
+    }
+}
+
+/// What a counted record did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// It went into a window that was open.
+    Counted,
+    /// It opened a window.
+    Opened,
+}
+
+#[inline]
+fn count(window: &mut Window, sample: Sample) -> Result<Taken, Reason> {
+    if window.add(sample) { Ok(Taken::Counted) } else { Err(Reason::Duplicate) }
+}
+
+#[inline]
+fn in_window(window: &Window, time_ms: i64, rules: &Rules) -> bool {
+    // Both are valid event times, far from the ends of i64.
+    (0..rules.window_ms).contains(&(time_ms - window.start_ms))
+}
+
+/// The clock at which a window closes. Its start is a valid event time, far from the ends of i64.
+fn due_ms(start_ms: i64, rules: &Rules) -> i64 {
+    start_ms + rules.window_ms + rules.lateness_ms
+}
+
+impl Sensor {
+    /// What a snapshot says of it.
+    #[must_use]
+    pub fn stored(&self, id: &str) -> state::Sensor {
+        state::Sensor {
+            id: id.to_owned(),
+            clock_ms: self.clock_ms,
+            closed_until_ms: (self.closed_until_ms > i64::MIN).then_some(self.closed_until_ms),
+            last_offset: self.last_offset.0,
+            windows: self.windows().map(state::Window::from).collect(),
+            interval_us: self.interval.us(),
+            rollups: self.rollups().into_iter().flat_map(Rollups::stored).collect(),
+        }
+    }
+
+    /// The sensor of a snapshot taken at `position`; `None` when it contradicts itself.
+    #[must_use]
+    pub fn restore(stored: &state::Sensor, position: u64, rules: &Rules) -> Option<Sensor> {
+        let starts: Vec<i64> = stored.windows.iter().map(|window| window.start_ms).collect();
+        let known = rules.event_ms.0.saturating_sub(rules.window_ms)..rules.event_ms.1;
+        let aligned = |start: &i64| known.contains(start) && start.rem_euclid(rules.window_ms) == 0;
+        let is_open = |start: &i64| {
+            let end_ms = start.saturating_add(rules.window_ms);
+            stored.closed_until_ms.is_none_or(|closed| closed < end_ms)
+        };
+        let mut windows: VecDeque<Window> = stored.windows.iter().map(Window::from).collect();
+        let is_sound = !stored.id.is_empty()
+            && (stored.last_offset < position || windows.is_empty())
+            && starts.is_sorted_by(|a, b| a < b)
+            && starts.iter().all(aligned)
+            && starts.iter().all(is_open)
+            && windows.iter().all(|window| window.is_sound(rules));
+        let rollups = Rollups::restore(stored, rules)?;
+        is_sound.then_some(())?;
+        Some(Sensor {
+            clock_ms: stored.clock_ms,
+            due_ms: starts.first().map_or(i64::MAX, |&start_ms| due_ms(start_ms, rules)),
+            closed_until_ms: stored.closed_until_ms.unwrap_or(i64::MIN),
+            last_offset: Offset(stored.last_offset),
+            interval: Interval::stored(stored.interval_us)?,
+            filed: Filed::No,
+            newest: windows.pop_back(),
+            older: (!windows.is_empty()).then(|| Box::new(windows)),
+            rollups: (!stored.rollups.is_empty()).then(|| Box::new(rollups)),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rules() -> Rules {
+        Rules { lateness_ms: 2_000, ..Rules::default() }
+    }
+
+    fn sample(time_ms: i64) -> Sample {
+        Sample { time_ms, amplitude: 1.0, phase: crate::engine::decode::Phase::N }
+    }
+
+    fn give(sensor: &mut Sensor, time_ms: i64) -> Result<Taken, Reason> {
+        sensor.take(Offset(0), sample(time_ms), &rules(), &mut Spares::default())
+    }
+
+    #[test]
+    fn windows_stay_in_order_however_records_arrive() {
+        let mut sensor = Sensor::default();
+        for time in [2_500, 1_200, 3_100, 1_900, 2_400, 900] {
+            // 900 is late: its end plus lateness is the clock of 3,100 or before it.
+            assert_eq!(give(&mut sensor, time).is_ok(), time != 900, "{time}");
+        }
+        let windows: Vec<_> = sensor.windows().map(|w| (w.start_ms, w.count())).collect();
+        assert_eq!(windows, [(1_000, 2), (2_000, 2), (3_000, 1)]);
+    }
+
+    #[test]
+    fn negative_times_fall_into_windows_below_zero() {
+        let mut sensor = Sensor::default();
+        give(&mut sensor, -1).unwrap();
+        assert_eq!(sensor.windows().next().unwrap().start_ms, -1_000);
+    }
+
+    #[test]
+    fn a_window_skipped_by_a_close_is_late_afterwards() {
+        let mut sensor = Sensor::default();
+        give(&mut sensor, 500).unwrap();
+        give(&mut sensor, 2_500).unwrap();
+        while sensor.close_oldest(&rules(), &mut Spares::default()).is_some() {}
+        assert_eq!(give(&mut sensor, 1_500), Err(Reason::Late));
+        assert_eq!(give(&mut sensor, 3_000), Ok(Taken::Opened));
+    }
+
+    #[test]
+    fn a_sensor_with_one_window_takes_at_most_256_bytes() {
+        assert!(size_of::<Sensor>() <= 144, "{}", size_of::<Sensor>());
+    }
+
+    #[test]
+    fn too_many_open_windows_are_refused_by_reason() {
+        let rules = Rules { lateness_ms: 2_000_000, window_ms: 1, ..Rules::default() };
+        let mut sensor = Sensor::default();
+        let limit = limits::OPEN_WINDOWS_PER_SENSOR as i64;
+        for time in 0..limit {
+            sensor.take(Offset(0), sample(time), &rules, &mut Spares::default()).unwrap();
+        }
+        let more = sensor.take(Offset(0), sample(limit), &rules, &mut Spares::default());
+        assert_eq!(more, Err(Reason::WindowLimit));
+    }
+}

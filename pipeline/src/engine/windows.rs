@@ -1,0 +1,282 @@
+//! The engine of one partition: a pure function of (log, journal).
+//!
+//! Its inputs are messages ([`Engine::step`]) and the entries of the journal
+//! ([`Engine::close_idle`], [`Engine::end`]), in order; its outputs are rows and dead letters.
+//! It knows no clock, no IO and no randomness, so the same inputs give the same bits: after a
+//! crash, in `verify`, on another machine.
+
+use seismic_proto::ClosedBy;
+use seismic_queue::{Message, Offset, Partition, partition_of};
+
+use crate::engine::clean::clean;
+use crate::engine::counters::Counters;
+use crate::engine::decode::{self, Fault, Record};
+use crate::engine::idle_sensors::Idlers;
+use crate::engine::output::Out;
+use crate::engine::output::{Buried, Closing, Input};
+use crate::engine::reject_reason::Reason;
+use crate::engine::rules::Rules;
+use crate::engine::sensor::{Sensor, Spares, Taken};
+use crate::engine::sensor_index::Roster;
+use crate::engine::window::Sample;
+
+/// Turns the messages of one partition into windows.
+#[derive(Debug)]
+pub struct Engine {
+    pub(crate) rules: Rules,
+    pub(crate) input: Input,
+    /// Next offset expected.
+    pub(crate) position: Offset,
+    /// Running maximum of append times: it never goes back, whatever the queue's clock does.
+    pub(crate) append_ms: i64,
+    pub(crate) counters: Counters,
+    pub(crate) open_windows: u64,
+    /// Number of the input's partitions when some were added last: from then on, sensors are only
+    /// counted where the partitioner puts them.
+    pub(crate) partitions: Option<u32>,
+    /// In the order in which they were first seen; every output order follows it.
+    pub(crate) sensors: Vec<Sensor>,
+    /// What their windows left for further ones.
+    spares: Spares,
+    /// Their ids.
+    pub(crate) roster: Roster,
+    /// Those with something open.
+    pub(crate) idlers: Idlers,
+    /// Records of the message at hand.
+    records: Vec<Record>,
+}
+
+impl Engine {
+    /// An engine that has seen nothing and starts at `position`.
+    #[must_use]
+    pub fn new(rules: Rules, topic: &str, partition: Partition, position: Offset) -> Self {
+        Engine {
+            counters: Counters::new(rules.rollups_ms.len()),
+            rules,
+            input: Input { topic: topic.to_owned(), partition: partition.0 },
+            position,
+            append_ms: i64::MIN,
+            open_windows: 0,
+            partitions: None,
+            sensors: Vec::new(),
+            spares: Spares::default(),
+            roster: Roster::default(),
+            idlers: Idlers::default(),
+            records: Vec::new(),
+        }
+    }
+
+    /// Takes the next message: decodes all of it, then counts or buries each of its records.
+    ///
+    /// # Panics
+    /// When the message lies before [`Engine::position`]: a log only moves forward.
+    pub fn step(&mut self, message: Message<'_>, out: &mut Out) {
+        assert!(message.offset >= self.position, "offsets only move forward");
+        self.append_ms = self.append_ms.max(message.append_ms);
+        let mut records = std::mem::take(&mut self.records);
+        match decode::decode(message.value, &mut records) {
+            Ok(()) => {
+                for (index, record) in records.iter().enumerate() {
+                    self.take(message, index, record, out);
+                }
+            }
+            Err(fault) => self.bury_message(message, fault, out),
+        }
+        self.records = records;
+        self.position = message.offset.next();
+    }
+
+    #[inline]
+    fn take(&mut self, message: Message<'_>, index: usize, record: &Record, out: &mut Out) {
+        self.counters.read += 1;
+        let id = record.sensor.of(message.value);
+        if let Err(reason) = self.count(message.offset, id, record, out) {
+            let buried = Buried {
+                reason,
+                offset: message.offset,
+                index: index as i32,
+                append_ms: self.append_ms,
+                sensor: id,
+                bytes: record.bytes.of(message.value),
+            };
+            self.bury(buried, out);
+        }
+    }
+
+    #[inline]
+    fn count(
+        &mut self,
+        at: Offset,
+        id: &[u8],
+        record: &Record,
+        out: &mut Out,
+    ) -> Result<(), Reason> {
+        let time_ms = clean(record, id, self.append_ms, &self.rules)?;
+        let place = self.intern(id)?;
+        let Record { amplitude, phase, .. } = *record;
+        let sample = Sample { time_ms, amplitude, phase };
+        match self.sensors[place].take(at, sample, &self.rules, &mut self.spares)? {
+            Taken::Counted => {}
+            Taken::Opened => {
+                self.open_windows += 1;
+                self.file_opened(place);
+            }
+        }
+        self.counters.open += 1;
+        if self.sensors[place].is_due() {
+            self.close_due(place, at, out);
+        }
+        Ok(())
+    }
+
+    /// Place of the sensor, made if there is room.
+    #[inline]
+    fn intern(&mut self, id: &[u8]) -> Result<usize, Reason> {
+        match self.roster.find(id) {
+            Some(place) => Ok(place),
+            None => self.insert(id),
+        }
+    }
+
+    #[cold]
+    fn insert(&mut self, id: &[u8]) -> Result<usize, Reason> {
+        let is_elsewhere = |partitions| partition_of(id, partitions) != self.partition();
+        if self.partitions.is_some_and(is_elsewhere) {
+            return Err(Reason::Misplaced);
+        }
+        if self.sensors() >= self.rules.max_sensors {
+            return Err(Reason::SensorLimit);
+        }
+        let id = std::str::from_utf8(id).expect("decode checked that ids are UTF-8");
+        self.sensors.push(Sensor::default());
+        Ok(self.roster.add(id))
+    }
+
+    /// Adds a sensor of a snapshot; `false` when its id is there already.
+    pub(crate) fn restore_sensor(&mut self, id: &str, sensor: Sensor) -> bool {
+        if self.roster.find(id.as_bytes()).is_some() {
+            return false;
+        }
+        self.open_windows += sensor.windows().count() as u64;
+        let place = self.roster.add(id);
+        self.sensors.push(sensor);
+        self.file(place as u32);
+        true
+    }
+
+    fn close_due(&mut self, place: usize, at: Offset, out: &mut Out) {
+        while self.sensors[place].is_due() {
+            self.close_one(place, ClosedBy::Time, at, out);
+        }
+    }
+
+    pub(crate) fn close_all(&mut self, place: usize, closed_by: ClosedBy, out: &mut Out) {
+        while self.sensors[place].is_open() {
+            self.close_one(place, closed_by, self.position, out);
+        }
+    }
+
+    fn close_one(&mut self, place: usize, closed_by: ClosedBy, at: Offset, out: &mut Out) {
+        let sensor = &mut self.sensors[place];
+        let Some(window) = sensor.close_oldest(&self.rules, &mut self.spares) else {
+            return;
+        };
+        self.open_windows -= 1;
+        self.counters.open -= window.count();
+        self.counters.closed += window.count();
+        self.counters.windows += 1;
+        let (interval, input) = (sensor.interval(), &self.input);
+        let sensor = self.roster.id(place);
+        let closing = Closing { sensor, interval, closed_by, input, offset: at };
+        out.row(None, &window.row(self.rules.window_ms), &closing);
+        if !self.rules.rollups_ms.is_empty() {
+            self.roll_up(place, &window, closed_by, at, out);
+        }
+    }
+
+    /// Closes every window and every roll-up: the run is drained. `true` when there was one.
+    pub fn end(&mut self, out: &mut Out) -> bool {
+        let before = self.counters.rows();
+        for place in 0..self.sensors.len() {
+            self.close_all(place, ClosedBy::End, out);
+            self.close_rollups(place, i64::MAX, ClosedBy::End, out);
+        }
+        self.counters.rows() > before
+    }
+
+    /// Goes on at `to`, unless it is further already: the log has no message before it. Ends of
+    /// transactions and aborted messages leave such gaps.
+    pub fn pass(&mut self, to: Offset) {
+        self.position = self.position.max(to);
+    }
+
+    /// Goes on at `to` after a loss that the operator accepted: the messages before it are gone.
+    /// Open windows stay as they are.
+    ///
+    /// # Panics
+    /// When `to` lies before [`Engine::position`].
+    pub fn gap(&mut self, to: Offset) {
+        assert!(to >= self.position, "offsets only move forward");
+        self.counters.lost_messages += to.0 - self.position.0;
+        self.position = to;
+    }
+
+    fn bury_message(&mut self, message: Message<'_>, fault: Fault, out: &mut Out) {
+        self.counters.read += 1;
+        let reason = match fault {
+            Fault::Unparseable => Reason::Unparseable,
+            Fault::TooManyRecords => Reason::TooManyRecords,
+        };
+        let buried = Buried {
+            reason,
+            offset: message.offset,
+            index: 0,
+            append_ms: self.append_ms,
+            sensor: message.key,
+            bytes: message.value,
+        };
+        self.bury(buried, out);
+    }
+
+    #[cold]
+    fn bury(&mut self, buried: Buried<'_>, out: &mut Out) {
+        self.counters.bury(buried.reason);
+        out.dead_letter(buried, &self.input);
+    }
+
+    /// The partition it works on.
+    #[must_use]
+    pub fn partition(&self) -> Partition {
+        Partition(self.input.partition)
+    }
+
+    /// Next offset expected: every message before it has had its effect.
+    #[must_use]
+    pub fn position(&self) -> Offset {
+        self.position
+    }
+
+    /// The semantics it works by.
+    #[must_use]
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// Where every record went.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Sensors known.
+    #[must_use]
+    pub fn sensors(&self) -> u64 {
+        self.roster.len() as u64
+    }
+
+    /// Windows open.
+    #[must_use]
+    pub fn open_windows(&self) -> u64 {
+        self.open_windows
+    }
+}

@@ -1,0 +1,166 @@
+//! A fork: a new job that begins with the state which another one had at a checkpoint.
+//!
+//! It has a group and a store of its own, and reads the same topic under the same rules. Its
+//! beginning is one commit over all partitions: where it comes from (in the journal), the position,
+//! and the snapshot itself as its first checkpoint, named `fork` so that it stays (where a name costs
+//! nothing else) and the job can be proved from its beginning. One commit also for large states: what it carries is never more than
+//! the engines that the job is about to hold in memory anyway.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use seismic_queue::{
+    Checkpoint, Chunk, Commit, JobStore, JournalEntry, Manifest, Offset, Partition,
+    PartitionCommit, limits as queue_limits,
+};
+
+use crate::engine::journal::{Entry, Note};
+use crate::engine::windows::Engine;
+use crate::operations::checkpoint_ref::CheckpointRef;
+use crate::runner::housekeeping;
+use crate::runner::run::RunJob;
+use crate::runner::start::commit_all;
+use crate::{Error, Result};
+
+/// Name of the checkpoint with which a fork begins.
+const NAME: &str = "fork";
+
+/// How what workers agree on begins, when it is a fork.
+pub(crate) const CHECKPOINT: &str = "checkpoint ";
+
+/// Begins `job`, whose store is new, with the checkpoints `which` of the store `of`.
+///
+/// # Errors
+/// When `job` has begun already, reads another topic or has other rules; when the checkpoint is
+/// not there, or the log no longer reaches it; and whatever stops a commit.
+pub fn fork(
+    job: RunJob<'_>,
+    of: &dyn JobStore,
+    which: &CheckpointRef,
+    stop: &Arc<AtomicBool>,
+) -> Result<()> {
+    let (view, parent) = (job.store.view()?, of.view()?);
+    let stored = view.partitions.iter().filter_map(|part| part.progress.as_ref());
+    if let Some((partition, progress)) = (0..).map(Partition).zip(stored).next() {
+        return Err(Error::AlreadyBegun { partition, next: progress.next });
+    }
+    let (ours, theirs) = (&job.job.input, &parent.job.input);
+    if ours != theirs {
+        let (ours, theirs) = (ours.name.clone(), theirs.name.clone());
+        return Err(Error::OtherInput { ours, theirs, group: parent.job.group });
+    }
+    let infos = which.in_all(&parent)?;
+    // Held first, so that what is checked next stays.
+    housekeeping::hold_log_now(job.queue, job.store, job.job)?;
+    let begin = || {
+        let (mut commit, mut together) = (Commit::default(), Together::default());
+        for (partition, info) in ours.all().zip(infos) {
+            check_reach(job, partition, which, info.manifest.position)?;
+            let checkpoint = of.checkpoint(partition, info.manifest.checkpoint)?;
+            let number = info.manifest.checkpoint;
+            let engine = together.restored(job, partition, number, &checkpoint.state)?;
+            let begun = beginning(&engine, checkpoint, &parent.job.group, &parent.id);
+            commit.partitions.push(begun);
+        }
+        agree(job, which, &parent.job.group, &commit)?;
+        commit_all(job, commit, stop)
+    };
+    begin().inspect_err(|_| {
+        // A job that could not begin must not hold the log for ever.
+        housekeeping::release_unless_begun(job.queue, job.store, job.job);
+    })
+}
+
+/// Agrees with other workers, who may begin the same job in this moment, that it begins like this.
+fn agree(job: RunJob<'_>, which: &CheckpointRef, group: &str, commit: &Commit) -> Result<()> {
+    let asked = format!("{CHECKPOINT}{which} of group {group}");
+    let starts: Vec<Offset> = commit.partitions.iter().map(|begun| begun.next).collect();
+    let (agreed, agreed_starts) = job.lease.agree_on_start(&asked, &starts)?;
+    if (&agreed, &agreed_starts) == (&asked, &starts) {
+        return Ok(());
+    }
+    Err(Error::ForkedElsewhere { asked, agreed })
+}
+
+/// Whether the log still has what comes after `position`.
+///
+/// # Errors
+/// [`Error::LogGone`] when it begins later, [`Error::LogShort`] when it ends before.
+pub(crate) fn check_reach(
+    job: RunJob<'_>,
+    partition: Partition,
+    which: &CheckpointRef,
+    position: Offset,
+) -> Result<()> {
+    let span = job.queue.spans(&job.job.input)?[partition.0 as usize];
+    if position < span.first {
+        let (which, first) = (which.to_string(), span.first);
+        return Err(Error::LogGone { which, partition, position, first });
+    }
+    if position > span.end {
+        return Err(Error::LogShort { partition, next: position, end: span.end });
+    }
+    Ok(())
+}
+
+/// The first commit of a partition that begins with `checkpoint`.
+fn beginning(engine: &Engine, checkpoint: Checkpoint, group: &str, store: &str) -> PartitionCommit {
+    let Checkpoint { manifest: theirs, state } = checkpoint;
+    let (at, number) = (theirs.position, theirs.checkpoint);
+    let entry = Entry::Fork {
+        group: group.to_owned(),
+        store: store.to_owned(),
+        checkpoint: number,
+        windows: engine.counters().windows,
+        dead_letters: engine.counters().late() + engine.counters().rejected(),
+        rollup_rows: engine.counters().rollups.iter().map(|rolled| rolled.rows).collect(),
+    };
+    let pieces = state.chunks(queue_limits::CHUNK_BYTES).zip(0..);
+    let chunks: Vec<_> = pieces
+        .map(|(bytes, index)| Chunk { checkpoint: 1, index, bytes: bytes.to_vec() })
+        .collect();
+    let manifest = Manifest {
+        checkpoint: 1,
+        position: at,
+        journal_sequence: 1,
+        chunks: chunks.len() as u32,
+        crc: theirs.crc,
+    };
+    let mut begun = PartitionCommit::new(engine.partition());
+    (begun.number, begun.next) = (1, at);
+    Note::write(engine, &mut begun.note);
+    begun.journal.push(JournalEntry { sequence: 0, at, bytes: entry.encode() });
+    (begun.chunks, begun.manifest) = (chunks, Some(manifest));
+    begun.name = Some(NAME.to_owned());
+    begun
+}
+
+/// Checkpoints of all partitions, with which a job goes on.
+#[derive(Default)]
+pub(crate) struct Together {
+    /// Of the first: how many partitions the input had when some were added last.
+    partitions: Option<Option<u32>>,
+}
+
+impl Together {
+    /// The engine of a checkpoint, which must work by the job's rules and have the sensors that belong into
+    /// its partition beside the others.
+    pub(crate) fn restored(
+        &mut self,
+        job: RunJob<'_>,
+        partition: Partition,
+        number: u64,
+        state: &[u8],
+    ) -> Result<Engine> {
+        let engine = Engine::restore(state, &job.job.input.name, partition)
+            .map_err(|source| Error::Snapshot { partition, number, source })?;
+        let rules = &job.settings.rules;
+        if engine.rules() != rules {
+            return Err(Error::CheckpointRulesDiffer(rules.differences(engine.rules())));
+        }
+        if *self.partitions.get_or_insert(engine.partitions) != engine.partitions {
+            return Err(Error::Widening { partition, number });
+        }
+        Ok(engine)
+    }
+}

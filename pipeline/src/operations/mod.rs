@@ -1,0 +1,6 @@
+//! What is done with a job at rest: fork it, rewind it, rescale it after partitions were added.
+
+pub(crate) mod checkpoint_ref;
+pub(crate) mod fork;
+pub(crate) mod rescale;
+pub(crate) mod rewind;

@@ -1,0 +1,70 @@
+//! Takes partitions that were added to the input of a job that was drained before.
+//!
+//! One commit over all partitions, as at the beginning of a fork: each old partition goes on where it
+//! stands and each new one begins where its log does, with the sensors that it has from now on as its
+//! newest checkpoint, and with an entry in the journal. Before it nothing has changed, after it the
+//! job is one of so many partitions; recovery never looks behind that checkpoint.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use seismic_queue::{Commit, FencingToken, Partition, Recovered, Span};
+
+use crate::engine::redistribute::{Undealt, deal};
+use crate::runner::partition_task::Part;
+use crate::runner::run::RunJob;
+use crate::runner::settings::From;
+use crate::runner::settings::Settings;
+use crate::runner::start::commit_all;
+use crate::{Error, Result};
+
+/// Begins `job` anew in all partitions that its input has now; its owner is
+/// [`JobStore::widen`](seismic_queue::Store::widen)'s.
+///
+/// # Errors
+/// [`Error::NotDrained`] and [`Error::Undealt`], when nothing was changed; and whatever stops a commit.
+pub fn widen(job: RunJob<'_>, stop: &Arc<AtomicBool>) -> Result<()> {
+    let (input, before) = (&job.job.input, job.store.view()?.job.input.partitions);
+    let partitions: Vec<Partition> = input.all().collect();
+    let stored = job.lease.committer()?.load(&FencingToken::Sole, &partitions)?;
+    let spans = job.queue.spans(input)?;
+    // What a new partition has came after it was added, so none of it is passed over.
+    let settings = Settings { from: Some(From::Earliest), ..job.settings.clone() };
+    let parts = stored.iter().zip(spans).map(|(stored, span)| match stored.partition.0 < before {
+        true => drained(job, stored, span),
+        false => Ok(Part::begin(stored.partition, input, span.first, &settings)),
+    });
+    let mut parts = parts.collect::<Result<Vec<_>>>()?;
+    let mut engines: Vec<_> = parts.iter_mut().map(|part| &mut part.engine).collect();
+    deal(&mut engines, before).map_err(|source| match source {
+        Undealt::Open { partition, .. } | Undealt::OpenRollups { partition } => {
+            Error::NotDrained { partition, what: source.to_string() }
+        }
+        source => Error::Undealt { source },
+    })?;
+    let begun = parts.iter_mut().map(|part| part.begin_anew(before, input.partitions));
+    commit_all(job, Commit { partitions: begun.collect::<Result<_>>()? }, stop)
+}
+
+/// A partition that the job has, which has read all there is.
+fn drained(job: RunJob<'_>, stored: &Recovered, span: Span) -> Result<Part> {
+    let (partition, input) = (stored.partition, &job.job.input);
+    if stored.progress.is_none() {
+        return Err(Error::NoBeginning { partition });
+    }
+    let part = Part::resume(stored, input, job.settings)?;
+    let not_drained = |what: String| Err(Error::NotDrained { partition, what });
+    if part.is_replaying() {
+        return not_drained("its last run was killed before it had saved its state".to_owned());
+    }
+    let (next, end) = (part.committed(), span.end);
+    if next > end {
+        return Err(Error::LogShort { partition, next, end });
+    }
+    if next < end {
+        return not_drained(format!(
+            "it was read up to offset {next} and has messages up to {end}"
+        ));
+    }
+    Ok(part)
+}

@@ -1,0 +1,77 @@
+//! A rewind: a job goes back to one of its own checkpoints and takes back what came after it.
+//!
+//! One transaction over all partitions: the rows and dead letters written since go, with the
+//! journal entries and the checkpoints, and the position is that of the checkpoint. How many rows
+//! those are is the difference of the counters, counted back from the end of the topic. The next
+//! run reads the log again from there, and its rows go on after the offsets that were used.
+
+use seismic_queue::{CheckpointInfo, Offset, PartitionView, Rewind};
+
+use crate::engine::counters::Counters;
+use crate::engine::journal::Note;
+use crate::engine::windows::Engine;
+use crate::operations::checkpoint_ref::CheckpointRef;
+use crate::operations::fork::{Together, check_reach};
+use crate::runner::housekeeping;
+use crate::runner::run::RunJob;
+use crate::{Error, Result};
+
+/// Sets `job` back to its checkpoints `which`.
+///
+/// # Errors
+/// When the checkpoint is not there or cannot be used, the log no longer reaches it, or a sink has
+/// rows that would go. Nothing was changed then.
+pub fn rewind(job: RunJob<'_>, which: &CheckpointRef) -> Result<()> {
+    let view = job.store.view()?;
+    let infos = which.in_all(&view)?;
+    // Held first, so that what is checked next stays.
+    let at = |info: &&CheckpointInfo| info.manifest.position;
+    let positions: Vec<Offset> = infos.iter().map(at).collect();
+    housekeeping::hold_log_from(job.queue, job.store, job.job, &positions)?;
+    let go_back = || {
+        let (mut back, mut together) = (Vec::with_capacity(infos.len()), Together::default());
+        for ((partition, part), info) in job.job.input.all().zip(&view.partitions).zip(&infos) {
+            check_reach(job, partition, which, info.manifest.position)?;
+            let number = info.manifest.checkpoint;
+            let state = job.store.checkpoint(partition, number)?.state;
+            let engine = together.restored(job, partition, number, &state)?;
+            back.push(of_partition(&engine, part, number)?);
+        }
+        Ok(job.lease.rewind(&back)?)
+    };
+    let outcome = go_back();
+    housekeeping::hold_log(job.queue, job.store, job.job);
+    outcome
+}
+
+fn of_partition(engine: &Engine, part: &PartitionView, checkpoint: u64) -> Result<Rewind> {
+    let partition = engine.partition();
+    let progress = part.progress.as_ref().ok_or(Error::NoBeginning { partition })?;
+    let now = Note::decode(&progress.note).map_err(|source| Error::Note { partition, source })?;
+    let (now, then) = (&now.counters, engine.counters());
+    let buried = |counters: &Counters| counters.late() + counters.rejected();
+    let since = |now: u64, then: u64| {
+        let what = || "it counts more than the commits after it".to_owned();
+        now.checked_sub(then).ok_or_else(|| Error::Snapshot {
+            partition,
+            number: checkpoint,
+            source: crate::engine::snapshot::SnapshotError::Damaged(what()),
+        })
+    };
+    let mut note = Vec::new();
+    Note::write(engine, &mut note);
+    Ok(Rewind {
+        partition,
+        checkpoint,
+        number: progress.number + 1,
+        note,
+        rows: since(now.windows, then.windows)?,
+        dead: since(buried(now), buried(then))?,
+        rollups: now
+            .rollups
+            .iter()
+            .zip(&then.rollups)
+            .map(|(now, then)| since(now.rows, then.rows))
+            .collect::<Result<_>>()?,
+    })
+}

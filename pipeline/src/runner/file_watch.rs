@@ -1,0 +1,40 @@
+//! Watches beside a running job that its files and its input stay what they are.
+#![allow(clippy::disallowed_methods, reason = "shell: waiting is its job")]
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use crate::runner::run::RunJob;
+use crate::{Result, failpoints};
+
+/// How often. A job may commit into a deleted file for so long, and what it committed then is
+/// done again by the next run.
+const EVERY: Duration = Duration::from_millis(500);
+
+/// Looks until `is_over`, and stops the job when a file of its queue or store, or the topic that it
+/// reads, is another one.
+///
+/// # Errors
+/// What became of it.
+pub(crate) fn stay_in_place(
+    job: RunJob<'_>,
+    stop: &AtomicBool,
+    is_over: &AtomicBool,
+) -> Result<()> {
+    while !is_over.load(Ordering::Relaxed) {
+        failpoints::pass(failpoints::LOOK)?;
+        let looked = job
+            .store
+            .topics()
+            .check_place()
+            .and_then(|()| job.queue.check_place())
+            .and_then(|()| job.queue.check_topic(&job.job.input));
+        if looked.is_err() {
+            stop.store(true, Ordering::Relaxed);
+            return Ok(looked?);
+        }
+        thread::park_timeout(EVERY);
+    }
+    Ok(())
+}

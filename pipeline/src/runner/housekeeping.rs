@@ -1,0 +1,203 @@
+//! Keeps house beside a running job: says what of the log is still needed, and lets go of the rest.
+#![allow(clippy::disallowed_methods, reason = "shell: waiting is its job")]
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use seismic_queue::{
+    CheckpointInfo, Class, Job, JobStore, Kind, Offset, Partition, PartitionView, Queue, Topic,
+    View,
+};
+
+use crate::runner::checkpoint_requests::Saves;
+use crate::runner::retention_lag::Pinned;
+use crate::runner::run::RunJob;
+use crate::{Error, Result, limits};
+
+/// How often. Retention is a matter of minutes; holding the log follows the checkpoints closely
+/// enough that a policy by size is kept.
+const EVERY: Duration = Duration::from_secs(10);
+
+/// How often where workers share a job. Every worker does it, it asks for the state of every group, and
+/// brokers free whole segments only.
+const SHARED_EVERY: Duration = Duration::from_secs(600);
+
+/// Keeps house until `is_over`, and looks for checkpoints that are asked for. Failures are told
+/// and tried again: nothing here affects results.
+pub(crate) fn keep_house(job: RunJob<'_>, saves: &Saves, is_over: &AtomicBool) {
+    let mut kept: Option<Instant> = None;
+    let mut alarms = Alarms::default();
+    while !is_over.load(Ordering::Relaxed) {
+        if kept.is_none_or(|kept| kept.elapsed() >= EVERY) {
+            told(keep_once(job));
+            told(alarms.raise(job));
+            kept = Some(Instant::now());
+        }
+        look(job, saves);
+        thread::park_timeout(limits::SAVE_ASKED_EVERY);
+    }
+}
+
+/// Has the store let go of what nobody needs, now and then until `is_over`: where workers share a job,
+/// the brokers do the rest. Looks for checkpoints that are asked for.
+pub(crate) fn keep_shared_house(job: RunJob<'_>, saves: &Saves, is_over: &AtomicBool) {
+    let mut kept = Instant::now();
+    while !is_over.load(Ordering::Relaxed) {
+        if kept.elapsed() >= SHARED_EVERY {
+            told(job.lease.keep_house().map_err(Error::from));
+            kept = Instant::now();
+        }
+        look(job, saves);
+        thread::park_timeout(limits::SHARED_SAVE_ASKED_EVERY);
+    }
+}
+
+fn look(job: RunJob<'_>, saves: &Saves) {
+    if let Err(error) = saves.look(job.store) {
+        tracing::debug!("looking what is asked for: {error}");
+    }
+}
+
+/// Tells of a failure, unless it is only that someone else is writing: the next time is soon.
+fn told(outcome: Result<()>) {
+    match outcome {
+        Err(error) if error.kind() != Kind::Retry => {
+            tracing::warn!("retention: {error}; it is tried again");
+        }
+        _ => {}
+    }
+}
+
+/// Keeps house once.
+///
+/// # Errors
+/// When queue or store fail; it may be tried again.
+pub fn keep_once(job: RunJob<'_>) -> Result<()> {
+    let RunJob { queue, store, lease, .. } = job;
+    let input = &job.job.input;
+    hold_log_now(queue, store, job.job)?;
+    retain(queue, input)?;
+    for topic in job.job.topics() {
+        retain(store.topics(), &store.topics().topic(topic)?)?;
+    }
+    let view = store.view()?;
+    let spans = queue.spans(input)?;
+    for ((partition, part), span) in input.all().zip(&view.partitions).zip(spans) {
+        // Verify begins at the log's head or at the oldest checkpoint; entries before both are
+        // of no use to anyone.
+        if let Some(needed) = needed_from(store, partition, part)? {
+            lease.prune_journal(partition, needed.min(span.first))?;
+        }
+    }
+    Ok(())
+}
+
+/// Tells the queue which messages the job's checkpoints still need. An older hold is no harm: it
+/// only keeps more of the log.
+pub fn hold_log(queue: &dyn Queue, store: &dyn JobStore, job: &Job) {
+    told(hold_log_now(queue, store, job).map_err(Error::from));
+}
+
+/// As [`hold_log`], with its failure: a job that has not begun must not lose what it begins with.
+pub(crate) fn hold_log_now(
+    queue: &dyn Queue,
+    store: &dyn JobStore,
+    job: &Job,
+) -> seismic_queue::Result<()> {
+    let view = store.view()?;
+    let mut needed = Vec::with_capacity(view.partitions.len());
+    let spans = queue.spans(&job.input)?;
+    for ((partition, part), span) in job.input.all().zip(&view.partitions).zip(spans) {
+        // One that has not begun yet may be about to begin anywhere in what is there.
+        needed.push((partition, needed_from(store, partition, part)?.unwrap_or(span.first)));
+    }
+    queue.hold(&job.input, &holder(job, &view), &needed)
+}
+
+/// As [`hold_log_now`], but at least from these offsets on, one for each partition.
+pub(crate) fn hold_log_from(
+    queue: &dyn Queue,
+    store: &dyn JobStore,
+    job: &Job,
+    from: &[Offset],
+) -> seismic_queue::Result<()> {
+    let view = store.view()?;
+    let mut needed = Vec::with_capacity(from.len());
+    for ((partition, part), &from) in job.input.all().zip(&view.partitions).zip(from) {
+        let own = needed_from(store, partition, part)?.unwrap_or(from);
+        needed.push((partition, own.min(from)));
+    }
+    queue.hold(&job.input, &holder(job, &view), &needed)
+}
+
+/// Lets go of the log for a job whose first start was refused: nothing remembers a position in it.
+pub(crate) fn release_unless_begun(queue: &dyn Queue, store: &dyn JobStore, job: &Job) {
+    let release = || {
+        let view = store.view()?;
+        if view.partitions.iter().any(|part| part.progress.is_some()) {
+            return Ok(());
+        }
+        queue.hold(&job.input, &holder(job, &view), &[])
+    };
+    told(release().map_err(Error::from));
+}
+
+/// Who holds the log: the group and its store, since two stores of one group are two jobs.
+fn holder(job: &Job, view: &View) -> String {
+    format!("{} ({})", job.group, view.id)
+}
+
+/// First offset that recovery may need: that of the oldest of the newest checkpoints, or of the
+/// journal's start. Older ones are kept for people, and hold nothing.
+fn needed_from(
+    store: &dyn JobStore,
+    partition: Partition,
+    part: &PartitionView,
+) -> seismic_queue::Result<Option<Offset>> {
+    let newest = |info: &&CheckpointInfo| info.class == Some(Class::Newest);
+    if let Some(oldest) = part.checkpoints.iter().find(newest) {
+        return Ok(Some(oldest.manifest.position));
+    }
+    let Range { start, end } = part.journal;
+    let first = store.journal(partition, start..end.min(start + 1))?;
+    Ok(first.first().map(|entry| entry.at))
+}
+
+/// Lets go of what the topic's policy says.
+fn retain(queue: &dyn Queue, topic: &Topic) -> Result<()> {
+    for done in queue.retain(topic, false)? {
+        if done.deleted > 0 {
+            let (partition, deleted) = (done.partition.0, done.deleted);
+            tracing::info!(topic = topic.name, partition, deleted, "retention");
+        }
+    }
+    Ok(())
+}
+
+/// Who was told to keep too much, and when last.
+#[derive(Default)]
+struct Alarms {
+    told: BTreeMap<(String, String), Instant>,
+}
+
+impl Alarms {
+    /// Warns of everyone who keeps much more of the job's topics than their policies would.
+    fn raise(&mut self, job: RunJob<'_>) -> Result<()> {
+        let RunJob { queue, store, .. } = job;
+        let mut pinned = Pinned::of(queue, &job.job.input, false)?;
+        for topic in job.job.topics() {
+            pinned.extend(Pinned::of(store.topics(), &store.topics().topic(topic)?, true)?);
+        }
+        for one in pinned {
+            let told = self.told.get(&(one.topic.clone(), one.holder.clone()));
+            if told.is_none_or(|told| told.elapsed() >= limits::PINNED_TOLD_EVERY) {
+                tracing::warn!("{one}");
+                self.told.insert((one.topic, one.holder), Instant::now());
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,21 @@
+//! The shell: one job while it runs.
+//!
+//! ```text
+//!  source ──► slot (one loop: poll, apply, hand over) ──► committer thread ──► job store
+//!             └ partition task: engine, idle watch, snapshots, replay
+//!  beside the slots: housekeeping (holds, retention, checkpoint requests) and the file watch
+//! ```
+
+pub(crate) mod checkpoint_requests;
+pub(crate) mod clock;
+pub(crate) mod committer_thread;
+pub(crate) mod file_watch;
+pub(crate) mod housekeeping;
+pub(crate) mod idle_watch;
+pub(crate) mod partition_task;
+pub(crate) mod replay;
+pub(crate) mod retention_lag;
+pub(crate) mod run;
+pub(crate) mod settings;
+pub(crate) mod slot;
+pub(crate) mod start;

@@ -1,0 +1,383 @@
+//! One partition in a slot: its engine, what waits for the commit, and its snapshots.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use seismic_queue::{
+    Asked, Batch, Block, Chunk, JournalEntry, Manifest, Offset, Partition, PartitionCommit,
+    Recovered, Topic, limits as queue_limits,
+};
+
+use crate::engine::journal::{Entry, Note};
+use crate::engine::output::Out;
+use crate::engine::reject_reason::Reason;
+use crate::engine::windows::Engine;
+use crate::runner::idle_watch::IdleWatch;
+use crate::runner::replay::Replay;
+use crate::runner::run::Budget;
+use crate::runner::settings::Settings;
+use crate::{Result, failpoints, limits};
+
+/// A partition at work.
+pub(crate) struct Part {
+    pub partition: Partition,
+    pub engine: Engine,
+    out: Out,
+    replay: Option<Replay>,
+    /// Messages replayed at this start.
+    pub replayed: u64,
+    /// Where a bounded run stops.
+    pub target: Option<Offset>,
+    idle: IdleWatch,
+    idle_timeout: Duration,
+    journal: Vec<JournalEntry>,
+    next_sequence: u64,
+    /// Number and position of the last commit handed over.
+    number: u64,
+    handed: Offset,
+    snapshots: Snapshots,
+    /// Whether a person was told that the limit of sensors is reached.
+    is_alarm_raised: bool,
+    spare: PartitionCommit,
+}
+
+/// The snapshot on its way and when the next is due.
+struct Snapshots {
+    last_checkpoint: u64,
+    /// Position and journal sequence of the newest snapshot.
+    at: (Offset, u64),
+    taken: Duration,
+    /// Time spent on messages since then: about what a replay would take.
+    worked: Duration,
+    /// What the last one took.
+    cost: Duration,
+    chunks: VecDeque<Chunk>,
+    manifest: Option<Manifest>,
+    /// Ids of what was asked for that the manifest answers, and of all that was answered.
+    answers: Vec<String>,
+    answered: Vec<String>,
+}
+
+impl Part {
+    /// A partition that was never committed; it begins at `start` and says so in the journal.
+    pub fn begin(partition: Partition, topic: &Topic, start: Offset, settings: &Settings) -> Self {
+        let engine = Engine::new(settings.rules.clone(), &topic.name, partition, start);
+        let mut part = Part::with(engine, None, settings);
+        let from = settings.from.unwrap_or_default().to_string();
+        part.note(Entry::Start { rules: settings.rules.clone(), from });
+        part
+    }
+
+    /// A partition that goes on from what the store remembers.
+    pub fn resume(recovered: &Recovered, topic: &Topic, settings: &Settings) -> Result<Self> {
+        let (engine, replay) = Replay::prepare(recovered, topic, &settings.rules)?;
+        let mut part = Part::with(engine, Some(replay), settings);
+        if let Some(progress) = &recovered.progress {
+            part.number = progress.number;
+            part.handed = progress.next;
+        }
+        part.next_sequence = recovered.next_sequence;
+        part.snapshots.last_checkpoint = recovered.last_checkpoint;
+        if let Some(checkpoint) = &recovered.checkpoint {
+            let manifest = &checkpoint.manifest;
+            part.snapshots.at = (manifest.position, manifest.journal_sequence);
+        }
+        part.caught_up(part.engine.position())?;
+        Ok(part)
+    }
+
+    fn with(engine: Engine, replay: Option<Replay>, settings: &Settings) -> Self {
+        let (partition, start) = (engine.partition(), engine.position());
+        Part {
+            partition,
+            engine,
+            out: Out::default(),
+            replay,
+            replayed: 0,
+            target: None,
+            idle: IdleWatch::new(settings.idle_timeout),
+            idle_timeout: settings.idle_timeout,
+            journal: Vec::new(),
+            next_sequence: 0,
+            number: 0,
+            handed: start,
+            snapshots: Snapshots {
+                last_checkpoint: 0,
+                at: (Offset(0), 0),
+                taken: Duration::ZERO,
+                worked: Duration::ZERO,
+                cost: Duration::ZERO,
+                chunks: VecDeque::new(),
+                manifest: None,
+                answers: Vec::new(),
+                answered: Vec::new(),
+            },
+            is_alarm_raised: false,
+            spare: PartitionCommit::new(partition),
+        }
+    }
+
+    /// Takes the messages of a batch, up to the target and the budget.
+    pub fn take(&mut self, batch: &Batch, budget: &Budget) -> Result<()> {
+        let mut messages = batch.messages();
+        let is_wanted = self.target.is_none_or(|target| batch.next() <= target);
+        if self.replay.is_none() && is_wanted && budget.is_unlimited() {
+            messages.for_each(|message| self.engine.step(message, &mut self.out));
+            return Ok(());
+        }
+        messages.try_for_each(|message| self.take_bounded(message, budget))?;
+        self.caught_up(batch.next())
+    }
+
+    fn take_bounded(&mut self, message: seismic_queue::Message<'_>, budget: &Budget) -> Result<()> {
+        if let Some(replay) = &mut self.replay {
+            if replay.covers(message.offset, &mut self.engine, &mut self.out)? {
+                failpoints::pass(failpoints::REPLAY)?;
+                replay.step(message, &mut self.engine, &mut self.out);
+                return Ok(());
+            }
+            self.caught_up(message.offset)?;
+        }
+        if self.target.is_some_and(|target| message.offset >= target) || budget.is_spent() {
+            return Ok(());
+        }
+        let before = self.engine.counters().read;
+        self.engine.step(message, &mut self.out);
+        budget.spend(self.engine.counters().read - before);
+        Ok(())
+    }
+
+    /// The log has nothing more before `position`; ends a replay that has come that far.
+    pub fn caught_up(&mut self, position: Offset) -> Result<()> {
+        if let Some(replay) = &mut self.replay
+            && replay.is_over(position, &mut self.engine, &mut self.out)?
+        {
+            self.replayed = replay.messages();
+            self.replay = None;
+        }
+        Ok(())
+    }
+
+    /// A read found the end of the log at `at`, and everything before it was taken.
+    pub fn is_at_end(&mut self, at: Offset, budget: &Budget) -> Result<()> {
+        self.caught_up(at)?;
+        if !self.is_replaying() && !budget.is_spent() {
+            // Messages from the target on were read, but not taken.
+            self.engine.pass(self.target.map_or(at, |target| at.min(target)));
+        }
+        Ok(())
+    }
+
+    /// Position of the last commit handed over.
+    pub fn committed(&self) -> Offset {
+        self.handed
+    }
+
+    /// Whether stored messages are still being done again.
+    pub fn is_replaying(&self) -> bool {
+        self.replay.is_some()
+    }
+
+    /// Whether a bounded run has nothing more to do here.
+    pub fn is_finished(&self, budget: &Budget) -> bool {
+        !self.is_replaying() && (budget.is_spent() || self.is_at_target())
+    }
+
+    /// Whether everything was read that the log had when a bounded run began.
+    pub fn is_at_target(&self) -> bool {
+        !self.is_replaying() && self.target.is_some_and(|target| self.engine.position() >= target)
+    }
+
+    /// The log's end was asked for at `now` (taken before the question); appends of the time
+    /// `in_flight` before it may not show yet. Closes what is idle.
+    pub fn asked_end(&mut self, now: Duration, in_flight: Duration, end: Offset) {
+        if self.is_replaying() || self.idle_timeout.is_zero() {
+            return;
+        }
+        let position = self.engine.position();
+        self.idle.asked(now, in_flight, position, end);
+        let Some(below) = self.idle.passed(position) else {
+            return;
+        };
+        if self.engine.close_idle(below, &mut self.out) {
+            let idle_timeout_ms = self.idle_timeout.as_millis() as i64;
+            self.note(Entry::Idle { below, idle_timeout_ms });
+        }
+    }
+
+    /// The log's end could not be asked for: nothing that was noted may close anything.
+    pub fn end_unknown(&mut self) {
+        self.idle.reset();
+    }
+
+    /// Closes every window.
+    pub fn drain(&mut self) {
+        if self.engine.end(&mut self.out) {
+            self.note(Entry::End);
+        }
+    }
+
+    /// Goes on at `first`: what lies before it is gone, and the operator accepted that.
+    pub fn accept_loss(&mut self, first: Offset) {
+        assert!(!self.is_replaying(), "the state at the loss is known");
+        let from = self.engine.position();
+        self.note(Entry::Gap { from, to: first });
+        self.engine.gap(first);
+    }
+
+    /// Writes a journal entry for the next commit.
+    fn note(&mut self, entry: Entry) {
+        let (sequence, at) = (self.next_sequence, self.engine.position());
+        self.journal.push(JournalEntry { sequence, at, bytes: entry.encode() });
+        self.next_sequence += 1;
+    }
+
+    /// Adds to the time that a replay would take.
+    pub fn worked(&mut self, time: Duration) {
+        self.snapshots.worked += time;
+    }
+
+    /// Whether a snapshot would save more than it costs.
+    pub fn wants_snapshot(&self, now: Duration, settings: &Settings) -> bool {
+        let snapshots = &self.snapshots;
+        let replay_limit = (snapshots.cost * 5).max(Duration::from_millis(200));
+        self.replay.is_none()
+            && snapshots.manifest.is_none()
+            && snapshots.at != (self.engine.position(), self.next_sequence)
+            && (now.saturating_sub(snapshots.taken) >= settings.snapshot_every
+                || snapshots.worked >= replay_limit)
+    }
+
+    /// Whether the newest snapshot, written or on its way, is of an older state than this one.
+    pub fn is_ahead_of_snapshot(&self) -> bool {
+        self.snapshots.at != (self.engine.position(), self.next_sequence)
+    }
+
+    /// Lets the next snapshot answer what is asked for; false when it was answered before.
+    pub fn answers_more(&mut self, asked: &[Asked]) -> bool {
+        let (partition, snapshots) = (self.partition, &mut self.snapshots);
+        snapshots.answered.retain(|id| asked.iter().any(|one| one.id == *id));
+        let answered = snapshots.answered.len();
+        for Asked { id, answered, .. } in asked {
+            if !answered.contains(&partition) && !snapshots.answered.contains(id) {
+                snapshots.answered.push(id.clone());
+                snapshots.answers.push(id.clone());
+            }
+        }
+        snapshots.answered.len() > answered
+    }
+
+    /// Takes a snapshot; its chunks travel with the next commits. One that was on its way is
+    /// dropped, and this one answers in its place. `clock` gives the time.
+    pub fn snapshot(&mut self, clock: impl Fn() -> Duration) -> Result<()> {
+        let began = clock();
+        let mut state = Vec::new();
+        self.engine.snapshot(&mut state);
+        failpoints::pass(failpoints::SNAPSHOT_TAKEN)?;
+        let snapshots = &mut self.snapshots;
+        snapshots.last_checkpoint += 1;
+        let checkpoint = snapshots.last_checkpoint;
+        let pieces = state.chunks(queue_limits::CHUNK_BYTES).enumerate();
+        snapshots.chunks = pieces
+            .map(|(index, bytes)| Chunk { checkpoint, index: index as u32, bytes: bytes.to_vec() })
+            .collect();
+        snapshots.manifest = Some(Manifest {
+            checkpoint,
+            position: self.engine.position(),
+            journal_sequence: self.next_sequence,
+            chunks: snapshots.chunks.len() as u32,
+            crc: crc32fast::hash(&state),
+        });
+        snapshots.at = (self.engine.position(), self.next_sequence);
+        snapshots.taken = clock();
+        snapshots.cost = snapshots.taken - began;
+        snapshots.worked = Duration::ZERO;
+        Ok(())
+    }
+
+    /// Bytes of output that wait.
+    pub fn waiting_bytes(&self) -> usize {
+        self.out.size()
+    }
+
+    /// Whether rows, dead letters, journal entries or a snapshot wait.
+    pub fn has_output(&self) -> bool {
+        !self.out.is_empty() || !self.journal.is_empty() || self.snapshots.manifest.is_some()
+    }
+
+    /// Whether there is anything that a commit would change.
+    pub fn is_dirty(&self) -> bool {
+        !self.is_replaying() && (self.has_output() || self.engine.position() > self.handed)
+    }
+
+    /// Tells a person, once a run, that whole sensors are rejected for lack of room.
+    pub fn raise_alarm(&mut self) {
+        let rejected = self.engine.counters().dead(Reason::SensorLimit);
+        if rejected > 0 && !self.is_alarm_raised {
+            self.is_alarm_raised = true;
+            tracing::error!(
+                "partition {} has as many sensors as --max-sensors allows: {rejected} records of \
+                 further ones are dead letters (sensor_limit) and more will be. Find out who \
+                 invents sensor ids, or start a new --group with a higher limit",
+                self.partition
+            );
+        }
+    }
+
+    /// Moves everything that waits into a commit.
+    ///
+    /// # Panics
+    /// When records were lost count of: a job that cannot add up must not commit.
+    pub fn hand_over(&mut self) -> PartitionCommit {
+        assert!(!self.is_replaying(), "a replay is over before anything is committed");
+        assert!(self.engine.counters().is_balanced(), "every record is in exactly one place");
+        let mut commit = std::mem::replace(&mut self.spare, PartitionCommit::new(self.partition));
+        self.number += 1;
+        self.handed = self.engine.position();
+        commit.number = self.number;
+        commit.next = self.handed;
+        Note::write(&self.engine, &mut commit.note);
+        std::mem::swap(&mut commit.rows, &mut self.out.rows);
+        std::mem::swap(&mut commit.dead, &mut self.out.dead);
+        std::mem::swap(&mut commit.rollups, &mut self.out.rollups);
+        std::mem::swap(&mut commit.journal, &mut self.journal);
+        let snapshots = &mut self.snapshots;
+        let ready = snapshots.chunks.len().min(limits::CHUNKS_PER_COMMIT);
+        commit.chunks.extend(snapshots.chunks.drain(..ready));
+        if snapshots.chunks.is_empty() {
+            commit.manifest = snapshots.manifest.take();
+            if commit.manifest.is_some() {
+                commit.answers.append(&mut snapshots.answers);
+            }
+        }
+        commit
+    }
+
+    /// The commit with which it goes on as one of so many partitions, with the sensors that its engine
+    /// was dealt. All of the snapshot is in it.
+    pub fn begin_anew(&mut self, before: u32, partitions: u32) -> Result<PartitionCommit> {
+        self.note(Entry::Widened { before, partitions });
+        self.snapshot(|| Duration::ZERO)?;
+        let mut commit = self.hand_over();
+        let snapshots = &mut self.snapshots;
+        commit.chunks.extend(snapshots.chunks.drain(..));
+        commit.manifest = commit.manifest.or_else(|| snapshots.manifest.take());
+        Ok(commit)
+    }
+
+    /// Takes the memory of a commit that is done.
+    pub fn take_back(&mut self, mut commit: PartitionCommit) {
+        commit.rows.clear();
+        commit.dead.clear();
+        commit.rollups.iter_mut().for_each(Block::clear);
+        commit.journal.clear();
+        commit.chunks.clear();
+        commit.manifest = None;
+        commit.answers.clear();
+        commit.name = None;
+        self.spare = commit;
+    }
+}
+
+#[cfg(test)]
+mod tests;

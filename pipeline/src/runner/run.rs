@@ -1,0 +1,319 @@
+//! Runs a job: spreads its partitions over slots, and keeps house beside them.
+#![allow(clippy::disallowed_methods, reason = "shell: threads and waiting are its job")]
+
+use std::collections::BTreeMap;
+use std::error::Error as _;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use seismic_queue::{
+    AppendTimes, Committer, Job, JobStore, Lease, Member, Partition, PartitionCommit, Queue,
+    Source, Topic, patiently,
+};
+
+use crate::engine::rules::Time;
+use crate::runner::checkpoint_requests::Saves;
+use crate::runner::clock::{Clock, Monotonic};
+use crate::runner::committer_thread::Threaded;
+use crate::runner::file_watch;
+use crate::runner::housekeeping;
+use crate::runner::settings::Settings;
+use crate::runner::slot::{Shared, Slot, SlotJob};
+use crate::runner::start::{begin, begin_at, begin_together};
+use crate::{Error, Result};
+
+/// What a job reads and where it keeps what it made of it.
+#[derive(Clone, Copy)]
+pub struct RunJob<'a> {
+    /// Where the input topic lives.
+    pub queue: &'a dyn Queue,
+    /// The job's transactional store.
+    pub store: &'a dyn JobStore,
+    /// The right to commit to it.
+    pub lease: &'a dyn Lease,
+    /// Names of the job.
+    pub job: &'a Job,
+    /// Threads that read and step; at most one per partition is used.
+    pub slots: usize,
+    /// How it runs.
+    pub settings: &'a Settings,
+}
+
+/// What a run has done, for anyone who looks on. Counts of this run only.
+#[derive(Debug, Default)]
+pub struct Progress {
+    read: AtomicU64,
+    replayed: AtomicU64,
+    rows: AtomicU64,
+    dead: AtomicU64,
+    commits: AtomicU64,
+    started: AtomicBool,
+    /// How many slots of this run have each partition; for an instant, none or two may.
+    held: Mutex<BTreeMap<Partition, u32>>,
+}
+
+impl Progress {
+    /// Records read, without those replayed.
+    pub fn records(&self) -> u64 {
+        self.read.load(Ordering::Relaxed)
+    }
+
+    /// Messages done again at the start.
+    pub fn messages_replayed(&self) -> u64 {
+        self.replayed.load(Ordering::Relaxed)
+    }
+
+    /// Rows committed.
+    pub fn rows(&self) -> u64 {
+        self.rows.load(Ordering::Relaxed)
+    }
+
+    /// Dead letters committed.
+    pub fn dead_letters(&self) -> u64 {
+        self.dead.load(Ordering::Relaxed)
+    }
+
+    /// Commits made, counted per partition.
+    pub fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
+    }
+
+    /// Whether a slot of this run has the partition, or had it at the end of the run.
+    pub fn has(&self, partition: Partition) -> bool {
+        self.held().get(&partition).is_some_and(|slots| *slots > 0)
+    }
+
+    pub(crate) fn assigned(&self, partitions: &[Partition]) {
+        let mut held = self.held();
+        partitions.iter().for_each(|&partition| *held.entry(partition).or_default() += 1);
+    }
+
+    pub(crate) fn taken_away(&self, partitions: &[Partition]) {
+        let mut held = self.held();
+        for partition in partitions {
+            held.entry(*partition).and_modify(|slots| *slots = slots.saturating_sub(1));
+        }
+    }
+
+    fn held(&self) -> MutexGuard<'_, BTreeMap<Partition, u32>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn read(&self, records: u64) {
+        self.read.fetch_add(records, Ordering::Relaxed);
+    }
+
+    pub(crate) fn replayed(&self, messages: u64) {
+        self.replayed.fetch_add(messages, Ordering::Relaxed);
+    }
+
+    pub(crate) fn committed(&self, commit: &PartitionCommit) {
+        self.rows.fetch_add(u64::from(commit.rows.count()), Ordering::Relaxed);
+        self.dead.fetch_add(u64::from(commit.dead.count()), Ordering::Relaxed);
+        self.commits.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// From now on, progress found in the store is this run's own.
+    pub(crate) fn set_started(&self) {
+        self.started.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn has_started(&self) -> bool {
+        self.started.load(Ordering::Relaxed)
+    }
+}
+
+/// How many records a bounded run may still read, shared by its slots.
+#[derive(Debug)]
+pub struct Budget(Option<AtomicI64>);
+
+impl Budget {
+    /// So many records; `None` is without limit.
+    pub fn new(max_records: Option<u64>) -> Self {
+        Budget(max_records.map(|max| AtomicI64::new(i64::try_from(max).unwrap_or(i64::MAX))))
+    }
+
+    pub(crate) fn is_unlimited(&self) -> bool {
+        self.0.is_none()
+    }
+
+    pub(crate) fn is_spent(&self) -> bool {
+        self.0.as_ref().is_some_and(|left| left.load(Ordering::Relaxed) <= 0)
+    }
+
+    pub(crate) fn spend(&self, records: u64) {
+        if let Some(left) = &self.0 {
+            left.fetch_sub(records as i64, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Runs the job until `stop` is set, its bounded work is done, or it cannot go on.
+///
+/// When it returns, everything it did is committed with a snapshot (unless it returns an error:
+/// then the next run repeats what was not), and nothing of it holds the store any more.
+///
+/// # Errors
+/// Whatever [`Error`] says; its `kind` says what to do.
+pub fn run(job: RunJob<'_>, stop: &Arc<AtomicBool>, progress: &Progress) -> Result<()> {
+    let RunJob { queue, store, lease, settings, .. } = job;
+    let topic = &job.job.input;
+    match settings.rules.faults() {
+        faults if faults.is_empty() => {}
+        faults => return Err(Error::Options(faults)),
+    }
+    let topics = settings.rules.rollup_topics(&job.job.result_topic);
+    if job.job.rollup_topics != topics {
+        let have = &job.job.rollup_topics;
+        return Err(Error::Options(vec![format!("the job has roll-ups {have:?}, not {topics:?}")]));
+    }
+    let times = patiently(stop, || queue.append_times(topic))?;
+    if times == AppendTimes::Producers && settings.rules.time == Time::Ingest {
+        return Err(Error::ProducersTimes { topic: topic.name.clone() });
+    }
+    let budget = Budget::new(settings.max_records);
+    let clock: &dyn Clock = &Monotonic::start();
+    let spans = || Ok(patiently(stop, || queue.spans(topic))?);
+    let shares = shares(topic, job.slots, lease)?;
+    let positions = || Ok(patiently(stop, || lease.positions())?);
+    let (mut shared, mut starts) = (None, Vec::new());
+    if shares.iter().any(Share::is_member) {
+        starts = begin_together(job, stop, progress)?;
+        let targets = spans()?.iter().map(|span| span.end).collect();
+        let unplaced = AtomicUsize::new(shares.len());
+        shared = Some(Shared { targets, positions: &positions, unplaced });
+    } else {
+        patiently(stop, || housekeeping::hold_log_now(queue, store, job.job))?;
+        if let Err(error) = begin(job, stop, progress) {
+            housekeeping::release_unless_begun(queue, store, job.job);
+            return Err(error);
+        }
+    }
+    let shared = shared.as_ref();
+    let begin_at = |partition: Partition| match starts.get(partition.0 as usize) {
+        Some(&start) => Ok(start),
+        None => begin_at(queue, topic, partition, settings.from.unwrap_or_default()),
+    };
+
+    let (is_over, saves) = (AtomicBool::new(false), &Saves::default());
+    let outcome = thread::scope(|scope| {
+        let keeper = scope.spawn(|| match shared {
+            None => housekeeping::keep_house(job, saves, &is_over),
+            Some(_) => housekeeping::keep_shared_house(job, saves, &is_over),
+        });
+        let slots: Vec<_> = shares
+            .into_iter()
+            .map(|share| {
+                let slot_job = SlotJob {
+                    topic,
+                    settings,
+                    budget: &budget,
+                    progress,
+                    stop,
+                    saves,
+                    clock,
+                    begin_at: &begin_at,
+                    spans: &spans,
+                    shared,
+                };
+                scope.spawn(move || run_slot(slot_job, queue, lease, &share, stop))
+            })
+            .collect();
+        let watch = scope.spawn(|| file_watch::stay_in_place(job, stop, &is_over));
+        let ended: Vec<_> = slots.into_iter().map(|slot| slot.join()).collect();
+        // Said before a panic goes on: the scope would wait for the keeper without end.
+        is_over.store(true, Ordering::Relaxed);
+        keeper.thread().unpark();
+        watch.thread().unpark();
+        let unwind = |panic| std::panic::resume_unwind(panic);
+        // A file that was taken away explains what else went wrong, so it comes first.
+        let all = std::iter::once(watch.join()).chain(ended);
+        first_of(all.map(|ended| ended.unwrap_or_else(unwind)))
+    });
+    outcome?;
+    if shared.is_none() {
+        housekeeping::hold_log(queue, store, job.job);
+    }
+    Ok(())
+}
+
+/// The first error; the others are told here, since nobody else will.
+fn first_of(outcomes: impl Iterator<Item = Result<()>>) -> Result<()> {
+    let mut errors = outcomes.filter_map(Result::err);
+    let first = errors.next();
+    for error in errors {
+        let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+        tracing::error!("another slot has failed too: {error}{cause}");
+    }
+    first.map_or(Ok(()), Err)
+}
+
+/// What a slot works on.
+enum Share {
+    /// These partitions, for good.
+    Fixed(Vec<Partition>),
+    /// Whatever the group gives to this member.
+    Member(Member),
+}
+
+impl Share {
+    fn is_member(&self) -> bool {
+        matches!(self, Share::Member(_))
+    }
+
+    fn source(&self, queue: &dyn Queue, topic: &Topic) -> seismic_queue::Result<Box<dyn Source>> {
+        match self {
+            Share::Fixed(partitions) => queue.source(topic, partitions),
+            Share::Member(member) => queue.member(topic, member),
+        }
+    }
+
+    fn committer(&self, lease: &dyn Lease) -> seismic_queue::Result<Box<dyn Committer>> {
+        match self {
+            Share::Fixed(_) => lease.committer(),
+            Share::Member(member) => lease.committer_of(member),
+        }
+    }
+}
+
+/// What each slot works on: partitions dealt out to them, or what a group will give them.
+fn shares(topic: &Topic, slots: usize, lease: &dyn Lease) -> Result<Vec<Share>> {
+    let slots = slots.clamp(1, topic.partitions as usize);
+    let share = |slot| {
+        Ok(match lease.member(slot)? {
+            Some(member) => Share::Member(member),
+            None => Share::Fixed(topic.all().skip(slot).step_by(slots).collect()),
+        })
+    };
+    (0..slots).map(share).collect()
+}
+
+fn run_slot(
+    job: SlotJob<'_>,
+    queue: &dyn Queue,
+    lease: &dyn Lease,
+    share: &Share,
+    stop: &Arc<AtomicBool>,
+) -> Result<()> {
+    let work = || {
+        let source = patiently(stop, || share.source(queue, job.topic))?;
+        let committer = patiently(stop, || share.committer(lease))?;
+        let lane = Threaded::start(committer, Arc::clone(stop));
+        Slot::new(job, source, Box::new(lane)).run()
+    };
+    // A slot that dies takes the others down, so that a person or a supervisor sees it; they
+    // commit what they have. The guard also covers a panic.
+    struct StopUnlessFine<'a>(&'a AtomicBool, bool);
+    impl Drop for StopUnlessFine<'_> {
+        fn drop(&mut self) {
+            if !self.1 {
+                self.0.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+    let mut guard = StopUnlessFine(stop, false);
+    let outcome = work();
+    guard.1 = outcome.is_ok();
+    outcome
+}

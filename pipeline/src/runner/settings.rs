@@ -1,0 +1,94 @@
+//! How a job runs: its rules, and what does not change results.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use crate::engine::rules::Rules;
+
+/// Where a group without progress begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum From {
+    /// The oldest message still there.
+    #[default]
+    Earliest,
+    /// The end of the log.
+    Latest,
+    /// This offset, in every partition.
+    Offset(u64),
+    /// The first message appended at or after this time, ms since 1970 UTC.
+    Time(i64),
+}
+
+impl fmt::Display for From {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            From::Earliest => f.write_str("earliest"),
+            From::Latest => f.write_str("latest"),
+            From::Offset(offset) => write!(f, "{offset}"),
+            From::Time(ms) => write!(f, "{ms} ms since 1970"),
+        }
+    }
+}
+
+/// Understands all but times, which need a calendar: the caller reads those.
+impl FromStr for From {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "earliest" => Ok(From::Earliest),
+            "latest" => Ok(From::Latest),
+            offset => offset.parse().map(From::Offset),
+        }
+    }
+}
+
+/// When a run ends by itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Finish {
+    /// Never: it is a service.
+    #[default]
+    Never,
+    /// At the end that the log had when the run began; windows stay open in the checkpoint.
+    CaughtUp,
+    /// There too, and then every window is closed.
+    Drain,
+}
+
+/// How a job runs.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// What changes results.
+    pub rules: Rules,
+    /// How long a sensor may be silent before its windows are closed; zero: for ever.
+    pub idle_timeout: Duration,
+    /// Where a group without progress begins; `None` is earliest, and fine beside progress.
+    pub from: Option<From>,
+    /// Whether to go on where messages are gone that were never read; the loss is journaled.
+    pub accept_loss: bool,
+    /// When the run ends by itself.
+    pub finish: Finish,
+    /// The run ends after the message in which this many records are reached; a further slot may
+    /// have begun one more message by then, and ends after that.
+    pub max_records: Option<u64>,
+    /// Longest wait of a row for its commit.
+    pub commit_every: Duration,
+    /// Longest time between two snapshots while messages come.
+    pub snapshot_every: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            rules: Rules::default(),
+            idle_timeout: Duration::from_millis(2_000),
+            from: None,
+            accept_loss: false,
+            finish: Finish::Never,
+            max_records: None,
+            commit_every: Duration::from_millis(20),
+            snapshot_every: Duration::from_secs(5),
+        }
+    }
+}

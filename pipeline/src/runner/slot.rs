@@ -1,0 +1,387 @@
+//! The one loop: poll, step, hand over to the committer. One thread, its partitions, its lane.
+
+mod assignment;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use seismic_queue::{
+    Batch, Commit, CommitError, Event, Kind, Offset, Partition, Source, Span, Topic,
+};
+
+use crate::runner::checkpoint_requests::Saves;
+use crate::runner::clock::Clock;
+use crate::runner::committer_thread::{Committed, Lane};
+use crate::runner::partition_task::Part;
+use crate::runner::run::{Budget, Progress};
+use crate::runner::settings::{Finish, Settings};
+use crate::{Error, Result, failpoints, limits};
+
+pub use assignment::Shared;
+
+/// Position of a bounded wait: nothing to read, but commits and questions may be due.
+const POLL: Duration = Duration::from_millis(10);
+
+/// A position that moved without output is committed this often, so that `status` is fresh.
+const QUIET_COMMIT_EVERY: Duration = Duration::from_secs(1);
+
+/// One slot of a job.
+pub struct Slot<'a> {
+    job: SlotJob<'a>,
+    /// When it was last asked how far other workers are, and whether they had come far enough.
+    others: (Option<Duration>, bool),
+    source: Box<dyn Source>,
+    lane: Box<dyn Lane>,
+    parts: BTreeMap<Partition, Part>,
+    spare: Vec<Batch>,
+    ends_asked: Option<Duration>,
+    /// When the oldest output that waits was emitted.
+    waiting_since: Option<Duration>,
+    committed: Duration,
+    /// How often the engines were made again.
+    rebuilt: u64,
+    /// Whether it has taken a turn.
+    has_begun: bool,
+    /// Whether its group has told it what is its own.
+    has_place: bool,
+}
+
+/// What a slot needs from its job.
+pub struct SlotJob<'a> {
+    /// What is read.
+    pub topic: &'a Topic,
+    /// How the job runs.
+    pub settings: &'a Settings,
+    /// What a bounded run may still read.
+    pub budget: &'a Budget,
+    /// Told of what is done.
+    pub progress: &'a Progress,
+    /// Set when the job is to stop.
+    pub stop: &'a AtomicBool,
+    /// Checkpoints that people ask for.
+    pub saves: &'a Saves,
+    /// The only time there is.
+    pub clock: &'a dyn Clock,
+    /// Where a partition that was never committed begins.
+    pub begin_at: &'a (dyn Fn(Partition) -> Result<Offset> + Sync),
+    /// What the log of each partition still has.
+    pub spans: &'a (dyn Fn() -> Result<Vec<Span>> + Sync),
+    /// Of a job that several workers share.
+    pub shared: Option<&'a Shared<'a>>,
+}
+
+impl<'a> Slot<'a> {
+    /// A slot that has done nothing yet.
+    pub fn new(job: SlotJob<'a>, source: Box<dyn Source>, lane: Box<dyn Lane>) -> Self {
+        Slot {
+            job,
+            others: (None, false),
+            source,
+            lane,
+            parts: BTreeMap::new(),
+            spare: Vec::new(),
+            ends_asked: None,
+            waiting_since: None,
+            committed: Duration::ZERO,
+            rebuilt: 0,
+            has_begun: false,
+            has_place: false,
+        }
+    }
+
+    /// Works until it is stopped, its bounded work is done, or something cannot be helped.
+    ///
+    /// # Errors
+    /// Whatever [`Error`] says; what was committed stays, the rest is repeated by the next run.
+    pub fn run(mut self) -> Result<()> {
+        while self.step()? {}
+        Ok(())
+    }
+
+    /// One turn, or, when there is nothing more to do, the closing down; `false` when that is
+    /// done.
+    ///
+    /// # Errors
+    /// As [`Slot::run`]; the slot is of no further use.
+    pub fn step(&mut self) -> Result<bool> {
+        // The first turn is taken by a slot that was stopped before it began, too: one that finds
+        // its partitions gone stops the others, and theirs may be gone as well.
+        let has_begun = std::mem::replace(&mut self.has_begun, true);
+        let goes_on = !has_begun || !self.is_stopped();
+        if goes_on && !self.is_finished()? {
+            self.turn()?;
+            return Ok(true);
+        }
+        let rebuilt = self.rebuilt;
+        self.close_down()?;
+        // A last commit of unknown outcome leaves engines that must catch up once more.
+        Ok(self.rebuilt != rebuilt && !self.is_stopped())
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.job.stop.load(Ordering::Relaxed)
+    }
+
+    /// One turn of the loop.
+    fn turn(&mut self) -> Result<()> {
+        match self.source.poll(POLL, &mut self.spare) {
+            Ok(event) => self.take(event)?,
+            Err(error) if error.kind() == Kind::Retry => self.wait_for_source(&error),
+            Err(error) => return Err(self.leave(error.into())),
+        }
+        self.ask_ends()?;
+        if let Some(committed) = self.lane.settled(Duration::ZERO)? {
+            self.settle(committed)?;
+        }
+        self.answer_saves()?;
+        self.snapshot_what_wants_one()?;
+        if self.is_commit_due() {
+            self.hand_over()?;
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, event: Event) -> Result<()> {
+        match event {
+            Event::Batch(batch) => {
+                failpoints::pass(failpoints::AFTER_POLL)?;
+                self.take_batch(&batch)?;
+                self.spare.push(batch);
+                failpoints::pass(failpoints::AFTER_STEP)?;
+            }
+            Event::CaughtUp(partition, at) => {
+                if let Some(part) = self.parts.get_mut(&partition) {
+                    part.is_at_end(at, self.job.budget)?;
+                }
+            }
+            Event::Assigned(partitions) => {
+                self.job.progress.assigned(&partitions);
+                self.assigned(&partitions)?;
+            }
+            Event::Revoked(partitions) => {
+                self.commit_all()?;
+                failpoints::pass(failpoints::REVOKED)?;
+                self.parts.retain(|partition, _| !partitions.contains(partition));
+                self.job.progress.taken_away(&partitions);
+                self.source.release(&partitions)?;
+            }
+            Event::Lost(partitions) => {
+                self.job.progress.taken_away(&partitions);
+                self.lost(&partitions)?;
+            }
+            Event::Nothing => {}
+        }
+        Ok(())
+    }
+
+    fn take_batch(&mut self, batch: &Batch) -> Result<()> {
+        let partition = batch.partition();
+        let Some(part) = self.parts.get_mut(&partition) else {
+            // Engines go when a commit hears of a loss; the group may say it a moment later.
+            let is_lost = self.source.is_lost();
+            return if is_lost { Ok(()) } else { Err(Error::Unassigned(partition)) };
+        };
+        let before = part.engine.counters().read;
+        let replaying = part.is_replaying();
+        let began = self.job.clock.now();
+        part.take(batch, self.job.budget)?;
+        part.worked(self.job.clock.now().saturating_sub(began));
+        if replaying {
+            self.job.progress.replayed(batch.len() as u64);
+        } else {
+            self.job.progress.read(part.engine.counters().read - before);
+        }
+        self.notice_output();
+        Ok(())
+    }
+
+    fn notice_output(&mut self) {
+        if self.waiting_since.is_none() && self.parts.values().any(Part::has_output) {
+            self.waiting_since = Some(self.job.clock.now());
+        }
+    }
+
+    /// Asks for the ends of the log when that is due, and closes what is idle.
+    fn ask_ends(&mut self) -> Result<()> {
+        let now = self.job.clock.now();
+        if self.ends_asked.is_some_and(|asked| now - asked < limits::END_ASKED_EVERY) {
+            return Ok(());
+        }
+        self.ends_asked = Some(now);
+        let unfinished = |part: &&mut Part| !part.is_finished(self.job.budget);
+        let parts: Vec<_> = self.parts.values_mut().filter(unfinished).collect();
+        let partitions: Vec<_> = parts.iter().map(|part| part.partition).collect();
+        if parts.is_empty() {
+            return Ok(());
+        }
+        // In this order: what shows by the first answer lies below the second.
+        let in_flight = match self.source.in_flight() {
+            Ok(in_flight) => in_flight,
+            Err(error) if error.kind() == Kind::Retry => {
+                parts.into_iter().for_each(Part::end_unknown);
+                return Ok(());
+            }
+            Err(error) => return Err(error.into()),
+        };
+        for (part, end) in parts.into_iter().zip(self.source.ends(&partitions)) {
+            match end {
+                Ok(end) => part.asked_end(now, in_flight, end),
+                Err(error) if error.kind() == Kind::Retry => part.end_unknown(),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.notice_output();
+        Ok(())
+    }
+
+    fn wait_for_source(&mut self, error: &seismic_queue::Error) {
+        tracing::warn!("{error}; reading is tried again");
+        self.parts.values_mut().for_each(Part::end_unknown);
+        // The source has waited already for what it waits for; this only keeps a loop from spinning.
+        self.job.clock.sleep(Duration::from_millis(100));
+    }
+
+    /// Takes the checkpoints that are asked for, each partition one for all of them. A partition
+    /// that replays does so when it is done.
+    fn answer_saves(&mut self) -> Result<()> {
+        let (asked, clock) = (self.job.saves.asked(), self.job.clock);
+        if asked.is_empty() {
+            return Ok(());
+        }
+        for part in self.parts.values_mut().filter(|part| !part.is_replaying()) {
+            if part.answers_more(&asked) {
+                part.snapshot(|| clock.now())?;
+            }
+        }
+        self.notice_output();
+        Ok(())
+    }
+
+    fn snapshot_what_wants_one(&mut self) -> Result<()> {
+        let (now, clock) = (self.job.clock.now(), self.job.clock);
+        for part in self.parts.values_mut() {
+            if part.wants_snapshot(now, self.job.settings) {
+                part.snapshot(|| clock.now())?;
+            }
+        }
+        self.notice_output();
+        Ok(())
+    }
+
+    fn is_commit_due(&mut self) -> bool {
+        let waiting: usize = self.parts.values().map(Part::waiting_bytes).sum();
+        if self.lane.is_busy() {
+            // More output than may wait: the reading stops until the commit is done.
+            return waiting > limits::WAITING_BYTES;
+        }
+        let now = self.job.clock.now();
+        let is_due = |since: Duration, every| now.saturating_sub(since) >= every;
+        self.waiting_since.is_some_and(|since| is_due(since, self.job.settings.commit_every))
+            || waiting > limits::WAITING_BYTES / 4
+            || (is_due(self.committed, QUIET_COMMIT_EVERY)
+                && self.parts.values().any(Part::is_dirty))
+    }
+
+    /// Hands everything that waits to the committer, after the commit that may be under way.
+    fn hand_over(&mut self) -> Result<()> {
+        while self.lane.is_busy() {
+            if let Some(committed) = self.lane.settled(limits::BACKOFF_MAX)? {
+                self.settle(committed)?;
+            }
+        }
+        self.parts.values_mut().for_each(Part::raise_alarm);
+        let dirty = self.parts.values_mut().filter(|part| part.is_dirty());
+        let commit = Commit { partitions: dirty.map(Part::hand_over).collect() };
+        self.waiting_since = None;
+        self.committed = self.job.clock.now();
+        if commit.partitions.is_empty() {
+            return Ok(());
+        }
+        failpoints::pass(failpoints::BEFORE_COMMIT)?;
+        self.lane.commit(self.source.fencing_token(), commit)?;
+        // Chunks of a large snapshot may still wait.
+        self.notice_output();
+        Ok(())
+    }
+
+    /// Commits until nothing waits.
+    fn commit_all(&mut self) -> Result<()> {
+        while self.lane.is_busy() || self.parts.values().any(Part::is_dirty) {
+            self.hand_over()?;
+        }
+        Ok(())
+    }
+
+    fn settle(&mut self, (commit, outcome): Committed) -> Result<()> {
+        match outcome {
+            Ok(()) => {
+                failpoints::pass(failpoints::AFTER_COMMIT)?;
+                for done in commit.partitions {
+                    self.job.progress.committed(&done);
+                    if let Some(part) = self.parts.get_mut(&done.partition) {
+                        part.take_back(done);
+                    }
+                }
+                Ok(())
+            }
+            Err(CommitError::Rebuild(error)) => {
+                tracing::warn!(
+                    "{error}; the outcome of a commit is unknown, so the store is asked"
+                );
+                self.rebuild()
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn is_finished(&mut self) -> Result<bool> {
+        let is_bounded =
+            self.job.settings.finish != Finish::Never || !self.job.budget.is_unlimited();
+        if !is_bounded || !self.parts.values().all(|part| part.is_finished(self.job.budget)) {
+            return Ok(false);
+        }
+        match self.job.shared {
+            None => Ok(!self.parts.is_empty()),
+            Some(_) if self.job.budget.is_spent() => Ok(true),
+            // Not before the group has said what is this slot's.
+            Some(_) if self.source.is_lost() => Ok(false),
+            Some(shared) => {
+                if !std::mem::replace(&mut self.has_place, true) {
+                    shared.unplaced.fetch_sub(1, Ordering::Relaxed);
+                }
+                Ok(shared.unplaced.load(Ordering::Relaxed) == 0 && self.are_others_done(shared)?)
+            }
+        }
+    }
+
+    /// The log has nothing more to give for a reason that needs a person. What was read before is
+    /// whole: it is committed with a snapshot, so that going on needs nothing but what comes next.
+    fn leave(&mut self, error: Error) -> Error {
+        if error.kind() == Kind::Data
+            && let Err(further) = self.close_down()
+        {
+            tracing::warn!("what was read before could not be committed: {further}");
+        }
+        error
+    }
+
+    /// Leaves everything committed, with a snapshot, so that the next start has nothing to replay.
+    fn close_down(&mut self) -> Result<()> {
+        let clock = self.job.clock;
+        let is_drained = self.job.settings.finish == Finish::Drain
+            && self.parts.values().all(Part::is_at_target);
+        for part in self.parts.values_mut().filter(|part| !part.is_replaying()) {
+            if is_drained {
+                part.drain();
+            }
+            if part.is_ahead_of_snapshot() {
+                part.snapshot(|| clock.now())?;
+            }
+        }
+        self.commit_all()
+    }
+}
+
+#[cfg(test)]
+mod tests;

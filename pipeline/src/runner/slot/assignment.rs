@@ -1,0 +1,158 @@
+//! Partitions that come to a slot and go: loading them, comparing them with the log, making engines
+//! again after a commit of unknown outcome, and what other workers have meanwhile.
+
+use std::sync::atomic::AtomicUsize;
+
+use seismic_queue::{Offset, Partition, patiently};
+
+use super::Slot;
+use crate::runner::partition_task::Part;
+use crate::runner::settings::Finish;
+use crate::{Error, Loss, Result, limits};
+
+/// What a slot must know of partitions that others may have.
+pub struct Shared<'a> {
+    /// Ends of all partitions when this worker began.
+    pub targets: Vec<Offset>,
+    /// Committed position of every partition.
+    pub positions: &'a (dyn Fn() -> Result<Vec<Option<Offset>>> + Sync),
+    /// Slots of this worker that the group has not told yet what is theirs. While there are any, none
+    /// ends: the group would wait for one that has a name until its session is over.
+    pub unplaced: AtomicUsize,
+}
+
+impl Slot<'_> {
+    /// Loads the partitions, makes their engines, and starts the source where they stand.
+    pub(super) fn assigned(&mut self, partitions: &[Partition]) -> Result<()> {
+        self.commit_all()?;
+        let loaded = self.lane.load(self.source.fencing_token(), partitions.to_vec())?;
+        for recovered in &loaded {
+            let partition = recovered.partition;
+            for reason in &recovered.passed_over {
+                tracing::warn!(partition = partition.0, "an older checkpoint is used: {reason}");
+            }
+            let part = match (&recovered.progress, self.job.settings.from) {
+                (Some(progress), Some(_)) if !self.job.progress.has_started() => {
+                    return Err(Error::AlreadyStarted { partition, next: progress.next });
+                }
+                (Some(_), _) => Part::resume(recovered, self.job.topic, self.job.settings)?,
+                (None, _) => {
+                    let start = (self.job.begin_at)(partition)?;
+                    Part::begin(partition, self.job.topic, start, self.job.settings)
+                }
+            };
+            self.parts.insert(partition, part);
+        }
+        self.compare_with_log(partitions)?;
+        // A start or an accepted loss is committed before anything is read.
+        self.commit_all()?;
+        let position = |p: &Partition| Some((*p, self.parts.get(p)?.engine.position()));
+        // Without engines when that commit has heard that they are lost again.
+        let at: Vec<_> = partitions.iter().filter_map(position).collect();
+        self.source.start(&at)?;
+        self.ends_asked = None;
+        Ok(())
+    }
+
+    /// Whether the log has what the engines need next. What it has lost before it was read, and
+    /// only that, can be accepted: then the state is whole, and there is just nothing to add to it.
+    fn compare_with_log(&mut self, partitions: &[Partition]) -> Result<()> {
+        let settings = self.job.settings;
+        let (ends, spans) = (self.ends(partitions)?, (self.job.spans)()?);
+        let mut lost = Vec::new();
+        for (&partition, end) in partitions.iter().zip(ends) {
+            let part = self.parts.get_mut(&partition).expect("it was just loaded");
+            if end < part.committed() {
+                return Err(Error::LogShort { partition, next: part.committed(), end });
+            }
+            if settings.finish != Finish::Never {
+                // Workers that share a job end where it ended when they began, or they would wait
+                // for each other without end.
+                let shared = self.job.shared.map(|shared| shared.targets[partition.0 as usize]);
+                part.target = Some(shared.unwrap_or(end));
+            }
+            let (from, first) = (part.engine.position(), spans[partition.0 as usize].first);
+            if first <= from {
+                continue;
+            }
+            let loss = Loss { partition, from, to: first };
+            if part.is_replaying() {
+                let next = part.committed();
+                let (topic, checkpoint) = (self.job.topic.name.clone(), from);
+                return Err(Error::ReplayLost { topic, partition, checkpoint, next, first });
+            }
+            if settings.accept_loss {
+                tracing::warn!("the loss of {loss} is accepted");
+                part.accept_loss(first);
+            } else {
+                lost.push(loss);
+            }
+        }
+        if lost.is_empty() {
+            return Ok(());
+        }
+        Err(Error::Lost { topic: self.job.topic.name.clone(), lost })
+    }
+
+    /// Where the logs of partitions end, however long it takes to hear it.
+    fn ends(&mut self, partitions: &[Partition]) -> Result<Vec<Offset>> {
+        let source = &mut self.source;
+        let ask = || source.ends(partitions).into_iter().collect();
+        Ok(patiently(self.job.stop, ask)?)
+    }
+
+    /// Others have these by now. A commit under way is refused or was made before; who has them knows.
+    pub(super) fn lost(&mut self, partitions: &[Partition]) -> Result<()> {
+        tracing::warn!(
+            "the group took away partitions without asking: this worker was not heard for too long"
+        );
+        self.parts.retain(|partition, _| !partitions.contains(partition));
+        while self.lane.is_busy() {
+            if let Some(committed) = self.lane.settled(limits::BACKOFF_MAX)? {
+                self.settle(committed)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Throws the engines away and makes them again from what the store knows.
+    pub(super) fn rebuild(&mut self) -> Result<()> {
+        let partitions: Vec<_> = self.parts.keys().copied().collect();
+        let targets: Vec<_> = self.parts.values().map(|part| part.target).collect();
+        self.rebuilt += 1;
+        self.parts.clear();
+        self.waiting_since = None;
+        if self.source.is_lost() {
+            // Others know the outcome. What is assigned next is loaded then.
+            return Ok(());
+        }
+        self.job.progress.set_started();
+        self.assigned(&partitions)?;
+        for (partition, target) in partitions.iter().zip(targets) {
+            // Gone again when they were lost meanwhile.
+            if let Some(part) = self.parts.get_mut(partition) {
+                part.target = target;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether every partition is committed up to where it ended when this worker began, also those
+    /// that other workers have, or nobody until the group notices that one is gone.
+    pub(super) fn are_others_done(&mut self, shared: &Shared<'_>) -> Result<bool> {
+        let (now, (asked, was_done)) = (self.job.clock.now(), self.others);
+        if asked.is_some_and(|asked| now.saturating_sub(asked) < limits::OTHERS_ASKED_EVERY) {
+            return Ok(was_done);
+        }
+        let mut positions = (shared.positions)()?;
+        for part in self.parts.values() {
+            positions[part.partition.0 as usize] = Some(part.engine.position());
+        }
+        let is_done = shared.targets.iter().zip(positions).all(|(target, position)| {
+            // A partition that holds nothing may belong to nobody yet.
+            position.unwrap_or_default() >= *target
+        });
+        self.others = (Some(self.job.clock.now()), is_done);
+        Ok(is_done)
+    }
+}

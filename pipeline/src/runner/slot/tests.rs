@@ -1,0 +1,56 @@
+//! When a slot of a job that several workers share may end.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+
+use seismic_queue::memory::{Memory, MemoryStore};
+use seismic_queue::{Job, JobStore as _, Queue as _};
+
+use super::*;
+use crate::runner::clock::Monotonic;
+use crate::runner::committer_thread::Threaded;
+
+#[test]
+fn a_slot_does_not_end_before_the_others_of_its_worker_know_what_is_theirs() {
+    let (queue, store) = (Memory::new(), MemoryStore::new());
+    let input = queue.create("in", 1).unwrap();
+    let job = Job {
+        group: "g".to_owned(),
+        input: input.clone(),
+        result_topic: "rows".to_owned(),
+        dead_topic: "dead".to_owned(),
+        rollup_topics: Vec::new(),
+    };
+    let lease = store.acquire(&job).unwrap();
+    let settings = Settings { finish: Finish::CaughtUp, ..Settings::default() };
+    let positions = || Ok(vec![Some(Offset(0))]);
+    let unplaced = AtomicUsize::new(2);
+    let shared = Shared { targets: vec![Offset(0)], positions: &positions, unplaced };
+    let stop = Arc::new(AtomicBool::new(false));
+    let slot_job = SlotJob {
+        topic: &input,
+        settings: &settings,
+        budget: &Budget::new(None),
+        progress: &Progress::default(),
+        stop: &stop,
+        saves: &Saves::default(),
+        clock: &Monotonic::start(),
+        begin_at: &|_| Ok(Offset(0)),
+        spans: &|| Ok(queue.spans(&input)?),
+        shared: Some(&shared),
+    };
+    let source = queue.source(&input, &[Partition(0)]).unwrap();
+    let lane = Threaded::start(lease.committer().unwrap(), Arc::clone(&stop));
+    let mut slot = Slot::new(slot_job, source, Box::new(lane));
+
+    for turn in 0..20 {
+        assert!(
+            slot.step().unwrap(),
+            "turn {turn}: it has all there is, but the other has no place"
+        );
+    }
+    assert_eq!(shared.unplaced.load(Ordering::Relaxed), 1, "it has its own place, counted once");
+    shared.unplaced.store(0, Ordering::Relaxed);
+    // It asks only now and then how far the others are, so the turns are not counted.
+    while slot.step().unwrap() {}
+}

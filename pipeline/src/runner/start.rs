@@ -1,0 +1,117 @@
+//! The beginning of a job: every partition's start in one commit, before anything is read.
+//!
+//! One commit, because a first start that is killed half-way must not leave a group of which some
+//! partitions began where was asked and others begin elsewhere.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use seismic_queue::{Commit, FencingToken, Offset, Partition, Queue, Topic, patiently};
+
+use crate::operations::fork::CHECKPOINT;
+use crate::runner::committer_thread::{Lane, Threaded};
+use crate::runner::partition_task::Part;
+use crate::runner::run::{Progress, RunJob};
+use crate::runner::settings::From;
+use crate::{Error, Result};
+
+/// Commits the start of a group that has no progress.
+///
+/// # Errors
+/// [`Error::AlreadyStarted`] when it has some and `--from` was given; what says that the position
+/// asked for is not there; and whatever stops a commit.
+pub(crate) fn begin(job: RunJob<'_>, stop: &Arc<AtomicBool>, progress: &Progress) -> Result<()> {
+    let (input, settings) = (&job.job.input, job.settings);
+    let view = job.store.view()?;
+    let stored = input.all().zip(view.partitions.iter().map(|part| part.progress.as_ref()));
+    let mut fresh = Vec::new();
+    for (partition, stored) in stored {
+        match stored {
+            Some(stored) if settings.from.is_some() => {
+                return Err(Error::AlreadyStarted { partition, next: stored.next });
+            }
+            Some(_) => {}
+            None => fresh.push(partition),
+        }
+    }
+    progress.set_started();
+    let mut commit = Commit::default();
+    for partition in fresh {
+        let from = settings.from.unwrap_or_default();
+        let start = begin_at(job.queue, input, partition, from)?;
+        commit.partitions.push(Part::begin(partition, input, start, settings).hand_over());
+    }
+    commit_all(job, commit, stop)
+}
+
+/// Makes one commit over partitions that no slot has yet.
+pub(crate) fn commit_all(job: RunJob<'_>, commit: Commit, stop: &Arc<AtomicBool>) -> Result<()> {
+    if commit.partitions.is_empty() {
+        return Ok(());
+    }
+    let mut lane = Threaded::start(job.lease.committer()?, Arc::clone(stop));
+    lane.commit(FencingToken::Sole, commit)?;
+    let (_, outcome) = lane.wait()?;
+    outcome.map_err(Error::from)
+}
+
+/// Agrees with the other workers of a shared job on where it begins: each partition is begun by who
+/// gets it first, and all at what the first worker said, whatever becomes of that one.
+///
+/// # Errors
+/// [`Error::BegunElsewhere`] when another `--from` was given than the job began with;
+/// [`Error::ForkNotMade`] when it is to be a fork and is none yet.
+pub(crate) fn begin_together(
+    job: RunJob<'_>,
+    stop: &AtomicBool,
+    progress: &Progress,
+) -> Result<Vec<Offset>> {
+    let (input, asked) = (&job.job.input, job.settings.from);
+    let from = asked.unwrap_or_default();
+    let starts = input
+        .all()
+        .map(|partition| begin_at(job.queue, input, partition, from))
+        .collect::<Result<Vec<_>>>()?;
+    let agree = || job.lease.agree_on_start(&from.to_string(), &starts);
+    let (agreed, starts) = patiently(stop, agree)?;
+    if asked.is_some() && agreed != from.to_string() {
+        return Err(Error::BegunElsewhere { asked: from.to_string(), agreed });
+    }
+    if agreed.starts_with(CHECKPOINT) {
+        // The state is in one commit over all partitions, which who agreed on it makes.
+        let committed = patiently(stop, || job.lease.positions())?;
+        if committed.iter().any(Option::is_none) {
+            return Err(Error::ForkNotMade { agreed });
+        }
+    }
+    progress.set_started();
+    Ok(starts)
+}
+
+/// Where a partition that was never committed begins. An offset counts in every partition; one
+/// that is not that long yet begins at its end, as long as another one reaches it.
+pub(crate) fn begin_at(
+    queue: &dyn Queue,
+    topic: &Topic,
+    partition: Partition,
+    from: From,
+) -> Result<Offset> {
+    let spans = queue.spans(topic)?;
+    let span = spans[partition.0 as usize];
+    let wanted = match from {
+        From::Earliest => span.first,
+        From::Latest => span.end,
+        From::Time(ms) => queue.offset_at(topic, partition, ms)?,
+        From::Offset(wanted) => Offset(wanted),
+    };
+    let longest = spans.iter().map(|span| span.end).fold(span.end, Offset::max);
+    let (first, topic) = (span.first, topic.name.clone());
+    if wanted < first {
+        return Err(seismic_queue::Error::OffsetGone { topic, partition, wanted, first }.into());
+    }
+    if wanted > longest {
+        let end = longest;
+        return Err(seismic_queue::Error::OffsetBeyond { topic, partition, wanted, end }.into());
+    }
+    Ok(wanted.min(span.end))
+}

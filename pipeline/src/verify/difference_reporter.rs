@@ -1,0 +1,176 @@
+//! Tells the report of differences, in words.
+
+use std::collections::HashSet;
+
+use seismic_proto::{Message, SeismicAggRecord, SeismicDeadLetter};
+use seismic_queue::{Offset, Partition};
+
+use super::comparisons::LetterKey;
+use super::matcher::Mismatch;
+use super::report::{Difference, DifferenceKind, Report};
+use super::rows::RowKey;
+
+/// Writes one partition's differences into the report.
+pub(super) struct Teller<'a> {
+    partition: Partition,
+    pub report: &'a mut Report,
+    told: usize,
+}
+
+impl<'a> Teller<'a> {
+    pub fn new(partition: Partition, report: &'a mut Report) -> Self {
+        Teller { partition, report, told: 0 }
+    }
+
+    fn tell(
+        &mut self,
+        kind: DifferenceKind,
+        key: String,
+        expected: Option<String>,
+        found: Option<String>,
+        offset: Option<Offset>,
+    ) {
+        self.report.total += 1;
+        if self.told < Report::SHOWN {
+            self.told += 1;
+            let partition = self.partition;
+            self.report.differences.push(Difference {
+                partition,
+                kind,
+                key,
+                expected,
+                found,
+                offset,
+            });
+        }
+    }
+
+    pub fn count(&mut self, what: &str, expected: String, found: String) {
+        self.tell(DifferenceKind::Count, what.to_owned(), Some(expected), Some(found), None);
+    }
+
+    pub fn checkpoint(&mut self, number: u64, expected: String, found: String) {
+        let (kind, key) = (DifferenceKind::CheckpointDiffers, format!("checkpoint {number}"));
+        self.tell(kind, key, Some(expected), Some(found), None);
+    }
+
+    pub fn idle(&mut self, at: Offset, below: Offset, timeout_ms: i64, silent_ms: i64) {
+        let key = format!("idle close at offset {at} of what lies below {below}");
+        let expected = format!("at least {timeout_ms} ms of silence");
+        let found = format!("{silent_ms} ms between the messages around it");
+        self.tell(DifferenceKind::IdleDishonest, key, Some(expected), Some(found), Some(at));
+    }
+
+    pub fn unreadable(&mut self, kind: DifferenceKind, offset: Offset, value: &[u8]) {
+        let found = format!("{} bytes that are no row and no dead letter", value.len());
+        self.tell(kind, "unreadable".to_owned(), None, Some(found), Some(offset));
+    }
+
+    /// `topic` names that of a roll-up.
+    pub fn row(
+        &mut self,
+        topic: Option<&str>,
+        mismatch: Mismatch<RowKey>,
+        repeated: &HashSet<RowKey>,
+    ) {
+        use DifferenceKind::{RowDiffers, RowDoubled, RowMissing, RowUnexpected};
+        let name = |(sensor, start, pane): &RowKey| match topic {
+            None => format!("sensor {sensor:?} window {start}"),
+            Some(topic) => format!("{topic}: sensor {sensor:?} span {start} pane {pane}"),
+        };
+        match mismatch {
+            Mismatch::Differs(key, expected, found) => {
+                let (expected, shown) = different_fields(&expected, &found.value);
+                self.tell(RowDiffers, name(&key), Some(expected), Some(shown), Some(found.offset));
+            }
+            Mismatch::Missing(key, expected) => {
+                self.tell(RowMissing, name(&key), Some(show_row(&expected)), None, None);
+            }
+            Mismatch::Surplus(key, found) => {
+                let kind = if repeated.contains(&key) { RowDoubled } else { RowUnexpected };
+                self.tell(kind, name(&key), None, Some(show_row(&found.value)), Some(found.offset));
+            }
+        }
+    }
+
+    pub fn letter(&mut self, mismatch: Mismatch<LetterKey>, repeated: &HashSet<LetterKey>) {
+        use DifferenceKind::{
+            DeadLetterDiffers, DeadLetterDoubled, DeadLetterMissing, DeadLetterUnexpected,
+        };
+        let name = |(offset, index): LetterKey| format!("message {offset} record {index}");
+        match mismatch {
+            Mismatch::Differs(key, expected, found) => {
+                let (expected, shown) = (show_letter(&expected), show_letter(&found.value));
+                let at = Some(found.offset);
+                self.tell(DeadLetterDiffers, name(key), Some(expected), Some(shown), at);
+            }
+            Mismatch::Missing(key, expected) => {
+                let expected = Some(show_letter(&expected));
+                self.tell(DeadLetterMissing, name(key), expected, None, None);
+            }
+            Mismatch::Surplus(key, found) => {
+                let (shown, at) = (Some(show_letter(&found.value)), Some(found.offset));
+                let is_doubled = repeated.contains(&key);
+                let kind = if is_doubled { DeadLetterDoubled } else { DeadLetterUnexpected };
+                self.tell(kind, name(key), None, shown, at);
+            }
+        }
+    }
+}
+
+/// The fields in which two rows differ, in words.
+fn different_fields(expected: &[u8], found: &[u8]) -> (String, String) {
+    let (expected, found) = (fields(expected), fields(found));
+    let differ = || expected.iter().zip(&found).filter(|(ours, theirs)| ours != theirs);
+    let words = |fields: Vec<&String>| match fields.is_empty() {
+        // Only bytes that carry no field of ours.
+        true => "the same fields in other bytes".to_owned(),
+        false => fields.into_iter().map(String::as_str).collect::<Vec<_>>().join(" "),
+    };
+    (words(differ().map(|pair| pair.0).collect()), words(differ().map(|pair| pair.1).collect()))
+}
+
+fn show_row(value: &[u8]) -> String {
+    fields(value).join(" ")
+}
+
+/// `name=value` of every field, floats in shortest round-trip form.
+fn fields(value: &[u8]) -> Vec<String> {
+    let Ok(row) = SeismicAggRecord::decode(value) else {
+        return vec!["unreadable".to_owned()];
+    };
+    vec![
+        format!("sensor_id={:?}", row.sensor_id),
+        format!("window_start_ts={}", row.window_start_ts),
+        format!("window_end_ts={}", row.window_end_ts),
+        format!("avg_amplitude={:?}", row.avg_amplitude),
+        format!("max_amplitude={:?}", row.max_amplitude),
+        format!("min_amplitude={:?}", row.min_amplitude),
+        format!("p_phase_count={}", row.p_phase_count),
+        format!("s_phase_count={}", row.s_phase_count),
+        format!("n_phase_count={}", row.n_phase_count),
+        format!("record_count={}", row.record_count),
+        format!("mean_amplitude={:?}", row.mean_amplitude),
+        format!("rms_amplitude={:?}", row.rms_amplitude),
+        format!("first_sample_ts={}", row.first_sample_ts),
+        format!("last_sample_ts={}", row.last_sample_ts),
+        format!("closed_by={:?}", row.closed_by()),
+        format!("input_partition={}", row.input_partition),
+        format!("closing_offset={}", row.closing_offset),
+        format!("rsam={:?}", row.rsam),
+        format!("std_amplitude={:?}", row.std_amplitude),
+        format!("peak_to_peak={:?}", row.peak_to_peak),
+        format!("first_amplitude={:?}", row.first_amplitude),
+        format!("last_amplitude={:?}", row.last_amplitude),
+        format!("sample_interval_ms={:?}", row.sample_interval_ms),
+        format!("gap_fraction={:?}", row.gap_fraction),
+        format!("pane={}", row.pane),
+    ]
+}
+
+fn show_letter(value: &[u8]) -> String {
+    SeismicDeadLetter::decode(value).map_or_else(
+        |_| "unreadable".into(),
+        |letter| format!("{} ({} bytes)", letter.reason, letter.original_len),
+    )
+}

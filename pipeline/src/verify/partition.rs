@@ -1,0 +1,405 @@
+//! The proof of one partition.
+
+use seismic_queue::{
+    Batch, Job, JobStore, Offset, Partition, PartitionView, Progress, Queue, Span,
+};
+
+use super::comparison::Side;
+use super::comparisons::{Compared, Sides, Topics};
+use super::difference_reporter::Teller;
+use super::idle_closes::IdleCloses;
+use super::replay_points::{Stops, Widening};
+use super::report::{Proved, Report};
+use super::rows::Table;
+use super::topic_reader::{Next, Topic, next_batch};
+use crate::engine::counters::Counters;
+use crate::engine::journal::{Entry, EntryError, Note};
+use crate::engine::output::Out;
+use crate::engine::windows::Engine;
+use crate::{Error, Result};
+
+/// The fold of one partition and the two topics it is compared with.
+pub(super) struct Fold<'a> {
+    queue: &'a dyn Queue,
+    store: &'a dyn JobStore,
+    job: &'a Job,
+    partition: Partition,
+    view: &'a PartitionView,
+    note: Note,
+    until: Offset,
+    engine: Engine,
+    began: Option<Offset>,
+    /// The entry that says so when the job began with the state of another one.
+    fork: Option<Entry>,
+    from: Offset,
+    /// What the log begins with now.
+    first: Offset,
+    stops: Stops,
+    idle: IdleCloses,
+    /// Offsets whose loss was accepted, each from the first one to before the second.
+    lost: Vec<(Offset, Offset)>,
+    /// Retained snapshots that the fold came by and equalled.
+    checkpoints: u64,
+    /// Counters of the engine when the fold began.
+    before: Counters,
+    sides: Sides,
+    topics: Topics,
+    out: Out,
+}
+
+impl<'a> Fold<'a> {
+    /// Finds where the fold can begin: at the start of the job, or, where the log's head is gone,
+    /// at the oldest checkpoint that the log still reaches; with `after_widenings`, at the oldest since
+    /// partitions were added last.
+    pub fn new(
+        queue: &'a dyn Queue,
+        store: &'a dyn JobStore,
+        job: &'a Job,
+        (partition, view): (Partition, &'a PartitionView),
+        progress: &Progress,
+        after_widenings: bool,
+    ) -> Result<Self> {
+        let note =
+            Note::decode(&progress.note).map_err(|source| Error::Note { partition, source })?;
+        let mut stops = Stops::load(store, partition, view)?;
+        let beginning = |(_, entry): &(Offset, &Entry)| {
+            matches!(entry, Entry::Start { .. } | Entry::Fork { .. })
+        };
+        let (began, fork) = match stops.entries().find(beginning) {
+            Some((at, fork @ Entry::Fork { .. })) => (Some(at), Some(fork.clone())),
+            Some((at, _)) => (Some(at), None),
+            None => (None, None),
+        };
+        let first = queue.spans(&job.input)?[partition.0 as usize].first;
+        let passed = stops.last_widening().filter(|_| after_widenings);
+        let engine = match began {
+            Some(at) if fork.is_none() && passed.is_none() && stops.reach(at, 0) >= first => {
+                Engine::new(note.rules.clone(), &job.input.name, partition, at)
+            }
+            _ => from_checkpoint(store, job, (partition, view), (first, passed), &mut stops)?,
+        };
+        let (from, until) = (engine.position(), progress.next);
+        let idle = IdleCloses::of(stops.entries(), from);
+        let lost = stops.entries().filter_map(|(_, entry)| match entry {
+            Entry::Gap { from, to } => Some((*from, *to)),
+            _ => None,
+        });
+        let lost = lost.collect();
+        let is_complete = began.is_some_and(|began| from <= began);
+        Ok(Fold {
+            before: engine.counters().clone(),
+            sides: sides(job, view, (!is_complete).then_some(from)),
+            topics: topics(store, job, partition, view)?,
+            out: Out::default(),
+            queue,
+            store,
+            job,
+            partition,
+            view,
+            note,
+            until,
+            engine,
+            began,
+            fork,
+            from,
+            first,
+            stops,
+            idle,
+            lost,
+            checkpoints: 0,
+        })
+    }
+
+    pub fn is_complete(&self) -> bool {
+        self.began.is_some_and(|began| self.from <= began)
+    }
+
+    pub fn describe(&self) -> String {
+        let range = format!("partition {} can be proved from offset {}", self.partition, self.from);
+        match self.began {
+            Some(at) => {
+                format!("the log begins after the job did: {range} on, and the job began at {at}")
+            }
+            None if self.first > Offset(0) => {
+                format!("the log begins after the job did: {range} on, and so does the journal")
+            }
+            None => format!(
+                "the store has let go of the head of the journal, with checkpoints that it no longer                  keeps: {range} on. Also where the log has every message, it alone does not say                  when windows were closed for silence"
+            ),
+        }
+    }
+
+    /// Where partitions were added, if the fold comes by that.
+    pub fn widening(&self) -> Option<Widening> {
+        self.stops.widening()
+    }
+
+    /// Folds up to where partitions were added. Gives the engine, for the sensors to be dealt out.
+    pub fn come_to_widening(
+        &mut self,
+        report: &mut Report,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<&mut Engine> {
+        if let Some(widening) = self.widening() {
+            self.fold_to(widening.at, &mut Teller::new(self.partition, report), progress)?;
+            self.engine.pass(widening.at);
+            self.stops.pass_widening();
+        }
+        Ok(&mut self.engine)
+    }
+
+    /// That the journal does not say what those of other partitions say.
+    pub fn lacks_widening(&self, widening: Widening) -> Error {
+        let Widening { sequence, before, partitions, .. } = widening;
+        let what = format!(
+            "other partitions say that there were {before} and then {partitions} of them, and it does not"
+        );
+        let (partition, source) = (self.partition, EntryError::Damaged(what));
+        Error::Entry { partition, sequence, source }
+    }
+
+    /// Folds, compares, and adds what it found to the report.
+    pub fn run(mut self, report: &mut Report, progress: &mut dyn FnMut(u64)) -> Result<()> {
+        let mut teller = Teller::new(self.partition, report);
+        self.fold_to(self.until, &mut teller, progress)?;
+        self.sides.drain(&mut self.topics, &mut teller)?;
+        self.conclude(teller)
+    }
+
+    /// Folds up to a position, and makes the stops there.
+    fn fold_to(
+        &mut self,
+        target: Offset,
+        teller: &mut Teller<'_>,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<()> {
+        self.pass_losses(teller)?;
+        if self.engine.position() < target {
+            self.read_to(target, teller, progress)?;
+        }
+        self.make_stops(target, teller)?;
+        self.sides.expect(&mut self.out);
+        Ok(())
+    }
+
+    fn read_to(
+        &mut self,
+        target: Offset,
+        teller: &mut Teller<'_>,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<()> {
+        let from = self.engine.position();
+        let mut reader = self.queue.reader(&self.job.input, &[(self.partition, from)])?;
+        let mut spare = Vec::new();
+        while self.engine.position() < target {
+            let batch = match next_batch(&mut *reader, &mut spare, &self.job.input.name, target)? {
+                Next::Batch(batch) => batch,
+                Next::End => break,
+                Next::Missing => {
+                    let (expected, position) =
+                        (format!("messages up to {target}"), self.engine.position());
+                    teller.count("input", expected, format!("the log ends at {position}"));
+                    break;
+                }
+            };
+            self.fold_batch(&batch, target, teller)?;
+            progress(batch.messages().take_while(|it| it.offset < target).count() as u64);
+            spare.push(batch);
+            self.sides.expect(&mut self.out);
+            self.sides.feed(&mut self.topics, teller)?;
+        }
+        Ok(())
+    }
+
+    fn fold_batch(&mut self, batch: &Batch, target: Offset, teller: &mut Teller<'_>) -> Result<()> {
+        let until = self.until;
+        for message in batch.messages().take_while(|message| message.offset < target) {
+            if self.stops.is_due(message.offset) {
+                self.make_stops(message.offset, teller)?;
+            }
+            self.idle.see(message);
+            // One in an accepted loss is back when the log was put back to an older state.
+            if message.offset >= self.engine.position() {
+                self.engine.step(message, &mut self.out);
+            }
+        }
+        // The message at the committed position, if there is one, judges the last idle close.
+        let is_last = target == until;
+        if let Some(next) = batch.messages().find(|message| is_last && message.offset == until) {
+            self.idle.see(next);
+        }
+        Ok(())
+    }
+
+    /// Goes past losses that were accepted where the fold begins: the log has nothing there.
+    fn pass_losses(&mut self, teller: &mut Teller<'_>) -> Result<()> {
+        loop {
+            let position = self.engine.position();
+            if !self.stops.is_due(position) {
+                return Ok(());
+            }
+            self.make_stops(position, teller)?;
+        }
+    }
+
+    fn make_stops(&mut self, at: Offset, teller: &mut Teller<'_>) -> Result<()> {
+        let (engine, out) = (&mut self.engine, &mut self.out);
+        self.checkpoints += self.stops.make(at, self.store, engine, out, teller)?;
+        Ok(())
+    }
+
+    /// Compares what is left and the counts.
+    fn conclude(self, mut teller: Teller<'_>) -> Result<()> {
+        let sides = &self.sides;
+        let (found_records, found_letters) = (sides.rows.found_records, sides.found_letters);
+        let is_whole = sides.is_whole();
+        self.count_before(&mut teller);
+        self.count_rolled(&mut teller);
+        let before = self.before;
+        let Compared { rows, rollups, letters: dead_letters } = self.sides.finish(&mut teller);
+        let (folded, noted) = (self.engine.counters(), &self.note.counters);
+        if folded != noted {
+            teller.count("committed counters", format!("{folded:?}"), format!("{noted:?}"));
+        }
+        // Conservation, counted from what is really in the topics, where retention left all of it.
+        let found = before.closed + found_records;
+        let dead = before.late() + before.rejected() + found_letters;
+        if is_whole && found + dead + noted.open != noted.read {
+            teller.count(
+                "conservation",
+                format!("{} records read", noted.read),
+                format!("{found} in windows + {dead} dead letters + {} open", noted.open),
+            );
+        }
+        let (idle_proved, idle_unproved) = self.idle.judge(&mut teller);
+        teller.report.partitions.push(Proved {
+            partition: self.partition,
+            from: self.from,
+            first: self.first,
+            to: self.until,
+            began: self.began,
+            fork: self.fork,
+            rows,
+            rollups,
+            dead_letters,
+            checkpoints: self.checkpoints,
+            idle_proved,
+            idle_unproved,
+            lost: self.lost,
+            counters: self.note.counters,
+        });
+        Ok(())
+    }
+
+    /// What lies before a fold that began late cannot be made again, but where nothing was let go
+    /// of it can be counted.
+    fn count_before(&self, teller: &mut Teller<'_>) {
+        if self.is_complete() {
+            return;
+        }
+        let (sides, before, from) = (&self.sides, &self.before, self.from);
+        let mut check = |what: &str, span: Span, noted: u64, found: u64| {
+            if span.first == Offset(0) && noted != found {
+                teller.count(
+                    &format!("{what} before offset {from}"),
+                    noted.to_string(),
+                    found.to_string(),
+                );
+            }
+        };
+        let none = vec![0; before.rollups.len()];
+        // What came before a fork lies in the store of the other job.
+        let (theirs, their_letters, their_rollups) = match (&self.fork, self.began) {
+            (Some(Entry::Fork { windows, dead_letters, rollup_rows, .. }), _) => {
+                (*windows, *dead_letters, rollup_rows)
+            }
+            (_, Some(_)) => (0, 0, &none),
+            // The journal no longer says how the job began.
+            (_, None) => return,
+        };
+        check("rows", self.view.rows, before.windows.saturating_sub(theirs), sides.rows.passed());
+        let buried = before.late() + before.rejected();
+        let buried = buried.saturating_sub(their_letters);
+        check("dead letters", self.view.dead, buried, sides.passed_letters());
+        let noted = before.rollups.iter().zip(their_rollups);
+        let noted = noted.map(|(rolled, theirs)| rolled.rows.saturating_sub(*theirs));
+        let rollups = self.job.rollup_topics.iter().zip(&self.view.rollups);
+        for (((name, &span), noted), table) in rollups.zip(noted).zip(&sides.rollups) {
+            check(&format!("rows of {name}"), span, noted, table.passed());
+        }
+    }
+
+    /// Conservation of each roll-up: every record of a closed window is in a row that was found, or
+    /// in a span that is open.
+    fn count_rolled(&self, teller: &mut Teller<'_>) {
+        let (sides, before, noted) = (&self.sides, &self.before, &self.note.counters);
+        let levels = self.job.rollup_topics.iter().zip(&sides.rollups);
+        for ((name, table), (before, rolled)) in
+            levels.zip(before.rollups.iter().zip(&noted.rollups))
+        {
+            let found = before.closed + table.found_records;
+            if table.is_whole() && found + rolled.open != noted.closed {
+                teller.count(
+                    &format!("conservation in {name}"),
+                    format!("{} records in closed windows", noted.closed),
+                    format!("{found} in its rows + {} in open spans", rolled.open),
+                );
+            }
+        }
+    }
+}
+
+/// The comparisons of a partition, of which the fold begins `before` where it begins late.
+fn sides(job: &Job, view: &PartitionView, before: Option<Offset>) -> Sides {
+    let is_cut = |span: Span| span.first > Offset(0);
+    let rollups = job.rollup_topics.iter().zip(&view.rollups);
+    let rollups = rollups
+        .map(|(name, &span)| Table::new(Some(name.clone()), Side::new(before, is_cut(span))));
+    Sides::new(
+        Table::new(None, Side::new(before, is_cut(view.rows))),
+        rollups.collect(),
+        Side::new(before, is_cut(view.dead)),
+    )
+}
+
+fn topics(store: &dyn JobStore, job: &Job, at: Partition, view: &PartitionView) -> Result<Topics> {
+    let open = |name, span| Topic::open(store, name, at, span);
+    let rollups = job.rollup_topics.iter().zip(&view.rollups);
+    Ok(Topics {
+        rows: open(&job.result_topic, view.rows)?,
+        rollups: rollups.map(|(name, &span)| open(name, span)).collect::<Result<_>>()?,
+        letters: open(&job.dead_topic, view.dead)?,
+    })
+}
+
+/// The engine of the oldest checkpoint that the log from `first` on reaches, made after the widening
+/// that is to be `passed`.
+fn from_checkpoint(
+    store: &dyn JobStore,
+    job: &Job,
+    (partition, view): (Partition, &PartitionView),
+    (first, passed): (Offset, Option<Widening>),
+    stops: &mut Stops,
+) -> Result<Engine> {
+    for info in &view.checkpoints {
+        let (position, sequence) = (info.manifest.position, info.manifest.journal_sequence);
+        if passed.is_some_and(|widening| sequence <= widening.sequence)
+            || stops.reach(position, sequence) < first
+        {
+            continue;
+        }
+        let number = info.manifest.checkpoint;
+        let checkpoint = match store.checkpoint(partition, number) {
+            Ok(checkpoint) => checkpoint,
+            Err(error) => {
+                tracing::warn!("{error}; a newer checkpoint is tried");
+                continue;
+            }
+        };
+        let engine = Engine::restore(&checkpoint.state, &job.input.name, partition)
+            .map_err(|source| Error::Snapshot { partition, number, source })?;
+        stops.begin_at(position, sequence);
+        return Ok(engine);
+    }
+    Err(Error::NothingToProve { partition, first })
+}

@@ -1,0 +1,173 @@
+//! What a proof found: differences a person can act on, and what could be proved.
+
+use std::fmt;
+
+use seismic_queue::{Offset, Partition};
+
+use crate::engine::counters::Counters;
+use crate::engine::journal::Entry;
+
+/// One difference between what the log says and what is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// Partition of the input, and so of the result topic.
+    pub partition: Partition,
+    /// What kind.
+    pub kind: DifferenceKind,
+    /// Sensor and window start, offset and index, or a counter's name.
+    pub key: String,
+    /// What the fold of the log gives.
+    pub expected: Option<String>,
+    /// What is there.
+    pub found: Option<String>,
+    /// Where it is in the topic that was compared.
+    pub offset: Option<Offset>,
+}
+
+/// Kinds of differences.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DifferenceKind {
+    /// A row that should be there is not.
+    RowMissing,
+    /// The row of a sensor's window is there more than once.
+    RowDoubled,
+    /// A row that the log does not give.
+    RowUnexpected,
+    /// A row with another content.
+    RowDiffers,
+    /// A dead letter that should be there is not.
+    DeadLetterMissing,
+    /// A dead letter is there more than once.
+    DeadLetterDoubled,
+    /// A dead letter that the log does not give.
+    DeadLetterUnexpected,
+    /// A dead letter with another content.
+    DeadLetterDiffers,
+    /// A retained checkpoint is damaged or is not the state at its position.
+    CheckpointDiffers,
+    /// Windows were closed by idle although their sensors cannot have been silent that long.
+    IdleDishonest,
+    /// Counters that do not add up or are not those of the fold.
+    Count,
+}
+
+impl DifferenceKind {
+    /// Its name in JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            DifferenceKind::RowMissing => "row_missing",
+            DifferenceKind::RowDoubled => "row_doubled",
+            DifferenceKind::RowUnexpected => "row_unexpected",
+            DifferenceKind::RowDiffers => "row_differs",
+            DifferenceKind::DeadLetterMissing => "dead_letter_missing",
+            DifferenceKind::DeadLetterDoubled => "dead_letter_doubled",
+            DifferenceKind::DeadLetterUnexpected => "dead_letter_unexpected",
+            DifferenceKind::DeadLetterDiffers => "dead_letter_differs",
+            DifferenceKind::CheckpointDiffers => "checkpoint_differs",
+            DifferenceKind::IdleDishonest => "idle_dishonest",
+            DifferenceKind::Count => "count",
+        }
+    }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} in partition {}: {}", self.kind.name(), self.partition, self.key)?;
+        if let Some(offset) = self.offset {
+            write!(f, " at offset {offset}")?;
+        }
+        if let Some(expected) = &self.expected {
+            write!(f, "\n    expected {expected}")?;
+        }
+        if let Some(found) = &self.found {
+            write!(f, "\n    found    {found}")?;
+        }
+        Ok(())
+    }
+}
+
+/// What was proved of one partition.
+#[derive(Clone, Debug)]
+pub struct Proved {
+    /// The partition.
+    pub partition: Partition,
+    /// Input offsets folded: from here ...
+    pub from: Offset,
+    /// ... up to here, the committed position.
+    pub to: Offset,
+    /// The first offset that the log still has.
+    pub first: Offset,
+    /// Where the job began.
+    pub began: Option<Offset>,
+    /// [`Entry::Fork`](crate::engine::journal::Entry::Fork) when it began with the state of another one.
+    pub fork: Option<Entry>,
+    /// Rows compared.
+    pub rows: u64,
+    /// Those of each roll-up.
+    pub rollups: Vec<u64>,
+    /// Dead letters compared.
+    pub dead_letters: u64,
+    /// Retained snapshots that are the state at their position.
+    pub checkpoints: u64,
+    /// Idle closes that append times show to be honest.
+    pub idle_proved: u64,
+    /// Idle closes of which append times say nothing.
+    pub idle_unproved: u64,
+    /// Offsets in that range that were gone before they were read, each from the first one to
+    /// before the second; the loss was accepted.
+    pub lost: Vec<(Offset, Offset)>,
+    /// The counters at the committed position.
+    pub counters: Counters,
+}
+
+impl Proved {
+    /// What is gone of what came before the range that was proved: where the log has everything, it is
+    /// the journal.
+    #[must_use]
+    pub fn gone(&self) -> &'static str {
+        if self.began.is_none() && self.first == Offset(0) { "journal" } else { "log" }
+    }
+
+    /// Whether the fold began where the job did, so that nothing is left to belief.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.began.is_some_and(|began| self.from <= began)
+    }
+}
+
+/// What a proof says.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// Each partition that has progress.
+    pub partitions: Vec<Proved>,
+    /// The first differences of each partition, at most [`Report::SHOWN`] each.
+    pub differences: Vec<Difference>,
+    /// All differences.
+    pub total: u64,
+}
+
+impl Report {
+    /// Differences kept per partition; all are counted.
+    pub const SHOWN: usize = 10;
+
+    /// Whether nothing differs.
+    #[must_use]
+    pub fn is_fine(&self) -> bool {
+        self.total == 0
+    }
+
+    /// Whether every partition was folded from the job's beginning.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.partitions.iter().all(Proved::is_complete)
+    }
+
+    /// The counters of all partitions together.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        let mut sum = Counters::default();
+        self.partitions.iter().for_each(|proved| sum.add(&proved.counters));
+        sum
+    }
+}
