@@ -10,8 +10,8 @@ use super::Bench;
 use super::host::{self, Memory};
 use super::limit::Limit;
 use super::report::{Cell, Column, Table, median};
-use super::workload::Load;
-use super::workspace::Bed;
+use super::workload::Backlog;
+use super::workspace::TestTopic;
 
 /// A drain that takes longer is not measured: the bench is bounded.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -43,7 +43,7 @@ pub fn table() -> Table {
 
 /// The numbers of slots that a backlog is drained with.
 pub fn slots(bench: &Bench<'_>) -> Vec<usize> {
-    let fewer = if bench.sizes.every_slots { doubled(bench.cores) } else { Vec::new() };
+    let fewer = if bench.workload.every_slots { doubled(bench.cores) } else { Vec::new() };
     fewer.into_iter().chain([bench.cores]).collect()
 }
 
@@ -55,16 +55,16 @@ fn doubled(cores: usize) -> Vec<usize> {
 /// Drains a backlog with each number of slots; a row for each.
 pub fn measure(
     bench: &Bench<'_>,
-    bed: &Bed,
-    load: &Load,
+    test: &TestTopic,
+    load: &Backlog,
     limit: &Limit,
 ) -> anyhow::Result<Vec<Vec<Cell>>> {
     let mut rows = Vec::new();
     for slots in slots(bench) {
         bench.step(format_args!("drain, {} sensors, {slots} slots", load.sensors))?;
         let mut drains = Vec::new();
-        for _ in 0..bench.sizes.repeats {
-            drains.push(drain(bench, bed, load, &["--slots", &slots.to_string()])?);
+        for _ in 0..bench.workload.repeats {
+            drains.push(drain(bench, test, load, &["--slots", &slots.to_string()])?);
         }
         let of = |figure: fn(&Drain) -> f64| median(drains.iter().map(figure).collect());
         let wall_s = of(|drain| drain.wall.as_secs_f64());
@@ -98,8 +98,13 @@ pub struct Drain {
 }
 
 /// Drains a backlog once, with further options of `run`, and verifies what came of it.
-pub fn drain(bench: &Bench<'_>, bed: &Bed, load: &Load, options: &[&str]) -> anyhow::Result<Drain> {
-    let job = bed.job()?;
+pub fn drain(
+    bench: &Bench<'_>,
+    test: &TestTopic,
+    load: &Backlog,
+    options: &[&str],
+) -> anyhow::Result<Drain> {
+    let job = test.job()?;
     let began = Instant::now();
     let mut consumer = job.start(&[&["--drain"], options].concat())?;
     let peak = until_its_end(bench, consumer.pid())?.peak;
@@ -107,7 +112,7 @@ pub fn drain(bench: &Bench<'_>, bed: &Bed, load: &Load, options: &[&str]) -> any
     let cpu_s = host::cpu_s(consumer.pid());
     consumer.end().context("draining")?;
     bench.check()?;
-    let counters = bed.verify(&job)?;
+    let counters = test.verify(&job)?;
     let (read, expected) = (counters.read, load.records);
     ensure!(read == expected, "{read} of {expected} records were drained");
     Ok(Drain {

@@ -8,8 +8,8 @@ use seismic_pipeline::{Engine, Out, Rules};
 use seismic_queue::{Batch, Event, Offset, Partition, Reader};
 
 use super::report::{Cell, Column, Table};
-use super::workload::Load;
-use super::workspace::Bed;
+use super::workload::Backlog;
+use super::workspace::TestTopic;
 use super::{Bench, PATIENCE};
 
 /// Bytes held in memory at once: far more than any cache, so that they come from memory as a
@@ -47,7 +47,7 @@ pub struct Limit {
 
 impl Limit {
     /// The row of a table.
-    pub fn row(&self, load: &Load) -> Vec<Cell> {
+    pub fn row(&self, load: &Backlog) -> Vec<Cell> {
         vec![
             load.sensors.into(),
             load.pack.into(),
@@ -59,11 +59,11 @@ impl Limit {
 }
 
 /// Measures the limit of a backlog.
-pub fn measure(bench: &Bench<'_>, bed: &Bed, load: &Load) -> anyhow::Result<Limit> {
+pub fn measure(bench: &Bench<'_>, test: &TestTopic, load: &Backlog) -> anyhow::Result<Limit> {
     bench.step(format_args!("limit, {} sensors", load.sensors))?;
     let (mut fastest, mut all, mut bytes) = (Duration::MAX, Duration::ZERO, 0);
     for _ in 0..PASSES {
-        let pass = Pass::through(bench, bed, load.records)?;
+        let pass = Pass::through(bench, test, load.records)?;
         fastest = fastest.min(pass.time);
         all += pass.time;
         bytes = pass.bytes;
@@ -82,12 +82,12 @@ struct Pass {
 }
 
 impl Pass {
-    fn through(bench: &Bench<'_>, bed: &Bed, records: u64) -> anyhow::Result<Pass> {
-        let topic = &bed.topic;
+    fn through(bench: &Bench<'_>, test: &TestTopic, records: u64) -> anyhow::Result<Pass> {
+        let topic = &test.topic;
         let engine = |at| Engine::new(Rules::default(), &topic.name, at, Offset(0));
         let mut engines: Vec<_> = topic.all().map(engine).collect();
         let starts: Vec<_> = topic.all().map(|at: Partition| (at, Offset(0))).collect();
-        let mut reader = bed.queue.reader(topic, &starts)?;
+        let mut reader = test.queue.reader(topic, &starts)?;
         let (mut spare, mut held, mut out) = (Vec::new(), Vec::new(), Out::default());
         let mut pass = Pass { time: Duration::ZERO, bytes: 0 };
         let (mut read, begun) = (0, Instant::now());

@@ -11,11 +11,11 @@ use std::thread::{self, ScopedJoinHandle};
 use anyhow::{Context as _, ensure};
 use seismic_queue::{JobStore, Offset, sleep};
 
-use super::load::{Fed, Feed};
+use super::load::{LoadReport, OpenLoad};
 use super::report::{Cell, Column, Table};
-use super::row_observer::{Watch, Watched};
+use super::row_observer::{ObservedRows, RowObserver};
 use super::schedule::Latencies;
-use super::workspace::{Bed, Job};
+use super::workspace::{Job, TestTopic};
 use super::{Bench, PATIENCE};
 use crate::demo::child::{self, Consumer, Position};
 
@@ -35,19 +35,19 @@ const COLUMNS: &[Column] = &[
 /// Measures.
 pub fn measure(bench: &Bench<'_>) -> anyhow::Result<Table> {
     bench.step("live latency")?;
-    let sensors = bench.sizes.few_sensors;
-    let feed = Feed { sensors, rate: bench.rate, first: 0 };
-    let bed = bench.site.bed("live", bench.partitions())?;
-    let job = bed.job()?;
-    let Followed { fed, in_store, sent_back } = follow(bench, &bed, &job, feed)?;
-    bed.verify(&job)?;
+    let sensors = bench.workload.few_sensors;
+    let feed = OpenLoad { sensors, rate: bench.rate, first: 0 };
+    let test = bench.workspace.topic("live", bench.partitions())?;
+    let job = test.job()?;
+    let Followed { fed, in_store, sent_back } = follow(bench, &test, &job, feed)?;
+    test.verify(&job)?;
 
-    let since = fed.began + bench.sizes.warm_up;
+    let since = fed.began + bench.workload.warm_up;
     let rate = fed.records as f64 / fed.time.as_secs_f64();
-    let ratio = rate / bench.limit(&bench.sizes.standard()).records_per_s;
+    let ratio = rate / bench.limit(&bench.workload.standard()).records_per_s;
     let about = "a steady load, each latency from when an append was due, its own time included";
     let mut table = Table::new("live", about, COLUMNS);
-    let visible = |watched: &Watched| fed.schedule.visible(&watched.seen, since);
+    let visible = |watched: &ObservedRows| fed.schedule.visible(&watched.seen, since);
     let sent_back = sent_back.iter().map(|it| ("row sent back to the queue", visible(it)));
     let all =
         [("append durable", fed.schedule.durable(since)), ("row visible", visible(&in_store))];
@@ -66,16 +66,21 @@ fn quantiles(latencies: &Latencies) -> [Cell; 6] {
 
 /// What came of a feed.
 struct Followed {
-    fed: Fed,
+    fed: LoadReport,
     /// Rows as another reader of the store saw them.
-    in_store: Watched,
+    in_store: ObservedRows,
     /// Rows as a consumer saw them where a sink puts them, when the queue is not the store.
-    sent_back: Option<Watched>,
+    sent_back: Option<ObservedRows>,
 }
 
 /// Feeds the job and watches its rows, until all are seen.
-fn follow(bench: &Bench<'_>, bed: &Bed, job: &Job, feed: Feed) -> anyhow::Result<Followed> {
-    let back = bed.back()?;
+fn follow(
+    bench: &Bench<'_>,
+    test: &TestTopic,
+    job: &Job,
+    feed: OpenLoad,
+) -> anyhow::Result<Followed> {
+    let back = test.back()?;
     let sink = back.as_ref().map(|(_, topic)| format!("rocketmq:{}", topic.name));
     let options: Vec<_> = sink.iter().flat_map(|sink| ["--sink", sink]).collect();
     let mut consumer = job.start(&options)?;
@@ -86,23 +91,23 @@ fn follow(bench: &Bench<'_>, bed: &Bed, job: &Job, feed: Feed) -> anyhow::Result
     let (ends, count) = (OnceLock::new(), OnceLock::new());
     thread::scope(|scope| {
         let _guard = GiveUp(&given_up);
-        let watch = Watch::new(store.topics(), &rows, &begin, &given_up)?;
+        let watch = RowObserver::new(store.topics(), &rows, &begin, &given_up)?;
         let in_store = scope.spawn(|| watch.up_to(|| ends.get()));
         let sent_back = match &back {
             Some((queue, topic)) => {
                 let begin: Vec<_> = topic.all().map(|partition| (partition, Offset(0))).collect();
-                let watch = Watch::new(&**queue, topic, &begin, &given_up)?;
+                let watch = RowObserver::new(&**queue, topic, &begin, &given_up)?;
                 Some(scope.spawn(|| watch.of(|| count.get().copied())))
             }
             None => None,
         };
-        let feeding = feed.start(scope, bed, &done, bench.stop)?;
-        sleep(bench.sizes.warm_up + bench.sizes.live_time, bench.stop);
+        let running = feed.start(scope, test, &done, bench.stop)?;
+        sleep(bench.workload.warm_up + bench.workload.live_time, bench.stop);
         bench.check()?;
-        let fed = feeding.end()?;
+        let fed = running.end()?;
         child::wait_until(PATIENCE, bench.stop, || {
             consumer.check()?;
-            Ok(Position::of(&*store, &*bed.queue)?.lag == 0)
+            Ok(Position::of(&*store, &*test.queue)?.lag == 0)
         })
         .context("the job does not keep up; try a lower --rate")?;
         ends.get_or_init(|| job.rows(&*store).map(|(_, ends)| ends).unwrap_or_default());

@@ -12,7 +12,7 @@ use seismic_generator::{Plan, Stream};
 use seismic_queue::{Append, Block, Offset, Partition, Producer, patiently};
 
 use super::schedule::Schedule;
-use super::workspace::Bed;
+use super::workspace::TestTopic;
 
 /// An append is due this often, as in `generate --rate`.
 const TICK: Duration = Duration::from_millis(10);
@@ -22,7 +22,7 @@ const FILL_BYTES: usize = 4 << 20;
 
 /// What is fed.
 #[derive(Clone, Copy)]
-pub struct Feed {
+pub struct OpenLoad {
     pub sensors: u32,
     /// Records per second, all sensors together.
     pub rate: f64,
@@ -31,13 +31,13 @@ pub struct Feed {
 }
 
 /// A feed at work. It stops when this is dropped.
-pub struct Feeding<'scope> {
+pub struct RunningLoad<'scope> {
     done: &'scope AtomicBool,
-    thread: Option<ScopedJoinHandle<'scope, seismic_queue::Result<Fed>>>,
+    thread: Option<ScopedJoinHandle<'scope, seismic_queue::Result<LoadReport>>>,
 }
 
 /// What was fed.
-pub struct Fed {
+pub struct LoadReport {
     pub schedule: Schedule,
     /// When the clock began to be followed.
     pub began: Instant,
@@ -46,19 +46,19 @@ pub struct Fed {
     pub time: Duration,
 }
 
-impl Feed {
+impl OpenLoad {
     /// Starts to feed a topic that is empty.
     pub fn start<'scope>(
         self,
         scope: &'scope Scope<'scope, '_>,
-        bed: &Bed,
+        test: &TestTopic,
         done: &'scope AtomicBool,
         stop: &'scope AtomicBool,
-    ) -> anyhow::Result<Feeding<'scope>> {
-        let producer = bed.producer()?;
-        let maker = Maker::new(self, &bed.topic.name, bed.topic.partitions);
+    ) -> anyhow::Result<RunningLoad<'scope>> {
+        let producer = test.producer()?;
+        let maker = Maker::new(self, &test.topic.name, test.topic.partitions);
         let thread = scope.spawn(move || maker.feed(producer, done, stop));
-        Ok(Feeding { done, thread: Some(thread) })
+        Ok(RunningLoad { done, thread: Some(thread) })
     }
 
     fn plan(&self, producer: &str, partitions: u32) -> Plan {
@@ -79,22 +79,22 @@ impl Feed {
     }
 }
 
-impl Feeding<'_> {
+impl RunningLoad<'_> {
     /// Ends it; what it fed.
-    pub fn end(mut self) -> anyhow::Result<Fed> {
+    pub fn end(mut self) -> anyhow::Result<LoadReport> {
         self.done.store(true, Ordering::Relaxed);
         let thread = self.thread.take().expect("it is taken only here, and this ends it");
         let fed = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         Ok(fed?)
     }
 
-    /// Whether it has failed, and only [`Feeding::end`] will tell why.
+    /// Whether it has failed, and only [`RunningLoad::end`] will tell why.
     pub fn has_failed(&self) -> bool {
         self.thread.as_ref().is_some_and(ScopedJoinHandle::is_finished)
     }
 }
 
-impl Drop for Feeding<'_> {
+impl Drop for RunningLoad<'_> {
     fn drop(&mut self) {
         self.done.store(true, Ordering::Relaxed);
     }
@@ -102,7 +102,7 @@ impl Drop for Feeding<'_> {
 
 /// Makes records and gathers them.
 struct Maker {
-    feed: Feed,
+    feed: OpenLoad,
     stream: Stream,
     made: u64,
     /// What the next append holds, and the sequence of its first message, which is its offset: the
@@ -111,7 +111,7 @@ struct Maker {
 }
 
 impl Maker {
-    fn new(feed: Feed, producer: &str, partitions: u32) -> Self {
+    fn new(feed: OpenLoad, producer: &str, partitions: u32) -> Self {
         let stream = Stream::new(&feed.plan(producer, partitions));
         let lanes = (0..partitions).map(|_| (Block::default(), 0)).collect();
         Maker { feed, stream, made: 0, lanes }
@@ -122,7 +122,7 @@ impl Maker {
         mut producer: Box<dyn Producer>,
         done: &AtomicBool,
         stop: &AtomicBool,
-    ) -> seismic_queue::Result<Fed> {
+    ) -> seismic_queue::Result<LoadReport> {
         let mut schedule = Schedule::new(self.lanes.len() as u32);
         let goes_on = || !done.load(Ordering::Relaxed) && !stop.load(Ordering::Relaxed);
         while self.made < self.feed.first && goes_on() {
@@ -143,7 +143,7 @@ impl Maker {
         }
         let records = self.lanes.iter().map(|(_, sequence)| sequence).sum::<u64>();
         let records = records.saturating_sub(self.feed.first);
-        Ok(Fed { schedule, began, records, time: began.elapsed() })
+        Ok(LoadReport { schedule, began, records, time: began.elapsed() })
     }
 
     /// Makes records until there are as many, all in all, or so many bytes wait.

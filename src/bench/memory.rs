@@ -9,7 +9,7 @@ use seismic_queue::sleep;
 use super::host::{self, Memory};
 use super::live::wait_for_store;
 use super::report::{Column, Table};
-use super::workload::Load;
+use super::workload::Backlog;
 use super::{Bench, PATIENCE};
 use crate::demo::child::{self, Position};
 
@@ -26,7 +26,7 @@ const DENSE_HZ: f64 = 10_000.0;
 
 /// Measures.
 pub fn measure(bench: &Bench<'_>) -> anyhow::Result<Table> {
-    let (many, few) = (bench.sizes.memory_sensors, bench.sizes.few_sensors);
+    let (many, few) = (bench.workload.memory_sensors, bench.workload.few_sensors);
     let with_many = job_of(bench, many)?;
     let with_few = job_of(bench, few)?;
     let about = "resident memory of the job by sensors with one open window, over that of the same \
@@ -50,28 +50,28 @@ pub fn measure(bench: &Bench<'_>) -> anyhow::Result<Table> {
 /// The memory of a job that has taken in so many sensors and has nothing to do.
 fn job_of(bench: &Bench<'_>, sensors: u32) -> anyhow::Result<Option<Memory>> {
     bench.step(format_args!("memory with {sensors} sensors"))?;
-    let records = u64::from(bench.sizes.memory_sensors);
-    let bed = bench.site.bed("memory", bench.partitions())?;
-    let load = Load { sensors, records, ..bench.sizes.standard() };
-    let mut options = bench.options(&load, &bed.topic.name, bed.topic.partitions);
+    let records = u64::from(bench.workload.memory_sensors);
+    let test = bench.workspace.topic("memory", bench.partitions())?;
+    let load = Backlog { sensors, records, ..bench.workload.standard() };
+    let mut options = bench.options(&load, &test.topic.name, test.topic.partitions);
     options.sample_rate_hz = DENSE_HZ;
-    generate(&*bed.queue, &options, bench.stop, &mut |_| {})?;
+    generate(&*test.queue, &options, bench.stop, &mut |_| {})?;
     bench.check()?;
 
-    let job = bed.job()?;
+    let job = test.job()?;
     let mut consumer = job.start(&["--idle-timeout-ms", "0"])?;
     let store = job.store()?;
     wait_for_store(bench, &*store, &mut consumer)?;
     child::wait_until(PATIENCE, bench.stop, || {
         consumer.check()?;
-        Ok(Position::of(&*store, &*bed.queue)?.lag == 0)
+        Ok(Position::of(&*store, &*test.queue)?.lag == 0)
     })
     .context("the job does not take all sensors in")?;
     // A snapshot may be on its way.
-    sleep(bench.sizes.settle, bench.stop);
+    sleep(bench.workload.settle, bench.stop);
     bench.check()?;
     let memory = host::memory(consumer.pid());
     consumer.stop()?;
-    bed.verify(&job)?;
+    test.verify(&job)?;
     Ok(memory)
 }

@@ -1,7 +1,7 @@
 //! `seismic bench`: what this machine and queue do with this program, in figures that a person can
 //! compare: each is given with its ratio to what one core can do at most, measured in the same run.
 //!
-//! The parts are measured one after the other, in a place of their own (`site`); jobs are real
+//! The parts are measured one after the other, in a place of their own (`workspace`); jobs are real
 //! processes of this program, and what they made is verified.
 
 mod drain;
@@ -36,12 +36,12 @@ use seismic_queue::Url;
 
 use self::limit::Limit;
 use self::report::{Machine, Report, Table};
-use self::workload::{Load, SAMPLE_RATE_HZ, Sizes};
-use self::workspace::{Bed, Site};
+use self::workload::{Backlog, SAMPLE_RATE_HZ, Workload};
+use self::workspace::{TestTopic, Workspace};
 use crate::cli::exit::Outcome;
 use crate::cli::signal;
 use crate::cli::stdio::{print, print_line};
-use crate::cli::target::Place;
+use crate::cli::target::Target;
 
 /// A job that takes longer for what it is asked for is not measured: the bench is bounded.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -56,7 +56,7 @@ pub struct Args {
     #[arg(value_enum, value_name = "PART")]
     parts: Vec<Part>,
     #[command(flatten)]
-    place: Place,
+    target: Target,
     /// Less of everything: under a minute instead of about five
     #[arg(long)]
     quick: bool,
@@ -99,23 +99,23 @@ enum Part {
 /// Measures and shows.
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     let stop = signal::stop_flag()?;
-    let is_file = matches!(args.place.queue, Url::Sqlite(_));
-    let sizes = match (args.tiny, args.quick) {
-        (true, _) => Sizes::tiny(),
-        (_, true) if is_file => Sizes::quick(),
-        (_, true) => Sizes::quick_on_a_broker(),
-        _ => Sizes::full(),
+    let is_file = matches!(args.target.queue, Url::Sqlite(_));
+    let workload = match (args.tiny, args.quick) {
+        (true, _) => Workload::tiny(),
+        (_, true) if is_file => Workload::quick(),
+        (_, true) => Workload::quick_on_a_broker(),
+        _ => Workload::full(),
     };
     let machine = Machine::here();
     let cores = machine.cores;
-    let queue = args.place.queue.to_string();
-    let mut report = Report { machine, queue, size: sizes.name, tables: Vec::new() };
+    let queue = args.target.queue.to_string();
+    let mut report = Report { machine, queue, size: workload.name, tables: Vec::new() };
     let measured = {
-        let site = Site::new(&args.place.queue)?;
+        let workspace = Workspace::new(&args.target.queue)?;
         let bench = Bench {
-            site: &site,
-            sizes: &sizes,
-            rate: args.rate.map_or(sizes.rate, f64::from),
+            workspace: &workspace,
+            workload: &workload,
+            rate: args.rate.map_or(workload.rate, f64::from),
             cores,
             stop: &stop,
             bar: progress_bar(),
@@ -146,14 +146,14 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
 
 /// What every part needs.
 struct Bench<'a> {
-    site: &'a Site,
-    sizes: &'a Sizes,
+    workspace: &'a Workspace,
+    workload: &'a Workload,
     /// Records per second of a steady load.
     rate: f64,
     cores: usize,
     stop: &'a AtomicBool,
     bar: ProgressBar,
-    limits: RefCell<Vec<(Load, Limit)>>,
+    limits: RefCell<Vec<(Backlog, Limit)>>,
 }
 
 impl Bench<'_> {
@@ -163,16 +163,16 @@ impl Bench<'_> {
         self.bar.set_length(self.steps(&wants, loads.len()));
         let (mut limits, mut reads, mut drains) = (limit::table(), read::table(), drain::table());
         for load in loads {
-            let bed = self.backlog(&load, self.partitions())?;
-            let limit = limit::measure(self, &bed, &load)?;
+            let test = self.backlog(&load, self.partitions())?;
+            let limit = limit::measure(self, &test, &load)?;
             limits.push(limit.row(&load));
             self.limits.borrow_mut().push((load, limit));
             if wants(Part::Read) {
-                let rows = read::measure(self, &bed, &load, &limit)?;
+                let rows = read::measure(self, &test, &load, &limit)?;
                 rows.into_iter().for_each(|row| reads.push(row));
             }
             if wants(Part::Drain) {
-                let rows = drain::measure(self, &bed, &load, &limit)?;
+                let rows = drain::measure(self, &test, &load, &limit)?;
                 rows.into_iter().for_each(|row| drains.push(row));
             }
         }
@@ -200,13 +200,13 @@ impl Bench<'_> {
     }
 
     /// The backlogs whose limits are needed.
-    fn loads(&self, wants: &dyn Fn(Part) -> bool) -> Vec<Load> {
+    fn loads(&self, wants: &dyn Fn(Part) -> bool) -> Vec<Backlog> {
         let all = [Part::Limit, Part::Read, Part::Drain].into_iter().any(wants);
-        let is_needed = |load: &Load| {
-            let packed = *load == self.sizes.packed() && wants(Part::Publish);
-            all || packed || *load == self.sizes.standard()
+        let is_needed = |load: &Backlog| {
+            let packed = *load == self.workload.packed() && wants(Part::Publish);
+            all || packed || *load == self.workload.standard()
         };
-        self.sizes.loads.iter().copied().filter(is_needed).collect()
+        self.workload.loads.iter().copied().filter(is_needed).collect()
     }
 
     fn steps(&self, wants: &dyn Fn(Part) -> bool, loads: usize) -> u64 {
@@ -215,7 +215,7 @@ impl Bench<'_> {
         let other = [
             (Part::Publish, publish::cases(self).len()),
             (Part::Live, 1),
-            (Part::Recovery, self.sizes.recovery_sensors.len()),
+            (Part::Recovery, self.workload.recovery_sensors.len()),
             (Part::Memory, 2),
         ];
         let other: usize = other.iter().filter(|(part, _)| wants(*part)).map(|(_, n)| n).sum();
@@ -223,17 +223,17 @@ impl Bench<'_> {
     }
 
     /// A topic with a backlog in it.
-    fn backlog(&self, load: &Load, partitions: u32) -> anyhow::Result<Bed> {
+    fn backlog(&self, load: &Backlog, partitions: u32) -> anyhow::Result<TestTopic> {
         self.step(format_args!("a backlog of {} sensors", load.sensors))?;
-        let bed = self.site.bed("backlog", partitions)?;
-        let options = self.options(load, &bed.topic.name, bed.topic.partitions);
-        generate(&*bed.queue, &options, self.stop, &mut |_| {})?;
+        let test = self.workspace.topic("backlog", partitions)?;
+        let options = self.options(load, &test.topic.name, test.topic.partitions);
+        generate(&*test.queue, &options, self.stop, &mut |_| {})?;
         self.check()?;
-        Ok(bed)
+        Ok(test)
     }
 
     /// Options of the generator for a load.
-    fn options(&self, load: &Load, topic: &str, partitions: u32) -> Options {
+    fn options(&self, load: &Backlog, topic: &str, partitions: u32) -> Options {
         Options {
             records: Some(load.records),
             sensors: load.sensors,
@@ -254,7 +254,7 @@ impl Bench<'_> {
     }
 
     /// The limit of a load that was measured already.
-    fn limit(&self, load: &Load) -> Limit {
+    fn limit(&self, load: &Backlog) -> Limit {
         let limits = self.limits.borrow();
         let found = limits.iter().find(|(of, _)| of == load);
         found.expect("loads() names what the parts relate to, and limits come first").1

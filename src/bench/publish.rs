@@ -9,8 +9,8 @@ use seismic_queue::{Append, Block, Event, Offset, Partition, Queue, limits};
 
 use super::Bench;
 use super::report::{Cell, Column, Table};
-use super::workload::Load;
-use super::workspace::Bed;
+use super::workload::Backlog;
+use super::workspace::TestTopic;
 
 /// What producers do when records come slowly, one in between, and what they do when they come
 /// fast.
@@ -26,8 +26,8 @@ const COLUMNS: &[Column] = &[
 ];
 
 /// What is measured.
-pub fn cases(bench: &Bench<'_>) -> Vec<(Load, usize)> {
-    let loads = [bench.sizes.standard(), bench.sizes.packed()];
+pub fn cases(bench: &Bench<'_>) -> Vec<(Backlog, usize)> {
+    let loads = [bench.workload.standard(), bench.workload.packed()];
     loads.into_iter().flat_map(|load| BLOCK_BYTES.map(|bytes| (load, bytes))).collect()
 }
 
@@ -38,8 +38,8 @@ pub fn measure(bench: &Bench<'_>) -> anyhow::Result<Table> {
     for (load, block_bytes) in cases(bench) {
         bench.step(format_args!("publish, blocks of {block_bytes} bytes"))?;
         let blocks = Blocks::make(bench, &load, block_bytes)?;
-        let bed = bench.site.bed("publish", bench.partitions())?;
-        let published = blocks.publish(bench, &bed)?;
+        let test = bench.workspace.topic("publish", bench.partitions())?;
+        let published = blocks.publish(bench, &test)?;
         let limit = bench.limit(&load);
         table.push(published.row(block_bytes, load.pack, limit.records_per_s));
     }
@@ -62,9 +62,9 @@ struct Published {
 }
 
 impl Blocks {
-    fn make(bench: &Bench<'_>, load: &Load, block_bytes: usize) -> anyhow::Result<Self> {
+    fn make(bench: &Bench<'_>, load: &Backlog, block_bytes: usize) -> anyhow::Result<Self> {
         let memory = Memory::new();
-        let load = Load { records: bench.sizes.publish_records, ..*load };
+        let load = Backlog { records: bench.workload.publish_records, ..*load };
         // One partition: every message is as full as it can be.
         let options = bench.options(&load, "made", 1);
         generate(&memory, &options, bench.stop, &mut |_| {})?;
@@ -87,8 +87,8 @@ impl Blocks {
     }
 
     /// Appends them, in turn to each partition, until all are there or the time is over.
-    fn publish(&self, bench: &Bench<'_>, bed: &Bed) -> anyhow::Result<Published> {
-        let mut producer = bed.producer()?;
+    fn publish(&self, bench: &Bench<'_>, test: &TestTopic) -> anyhow::Result<Published> {
+        let mut producer = test.producer()?;
         let mut sequences = vec![0; self.partitions as usize];
         let mut published = Published { records: 0.0, bytes: 0, appends: 0, time: Duration::ZERO };
         let began = Instant::now();
@@ -102,7 +102,7 @@ impl Blocks {
             published.appends += 1;
             published.time = began.elapsed();
             bench.check()?;
-            if published.time >= bench.sizes.publish_time {
+            if published.time >= bench.workload.publish_time {
                 break;
             }
         }

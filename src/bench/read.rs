@@ -10,8 +10,8 @@ use seismic_queue::{Event, Offset, Partition, Reader};
 
 use super::limit::Limit;
 use super::report::{Cell, Column, Table, median};
-use super::workload::Load;
-use super::workspace::Bed;
+use super::workload::Backlog;
+use super::workspace::TestTopic;
 use super::{Bench, PATIENCE, drain};
 
 /// A broker may show late what it took; whether that is too late is looked at as often.
@@ -36,16 +36,16 @@ pub fn table() -> Table {
 /// Reads a backlog with each number of readers; a row for each.
 pub fn measure(
     bench: &Bench<'_>,
-    bed: &Bed,
-    load: &Load,
+    test: &TestTopic,
+    load: &Backlog,
     limit: &Limit,
 ) -> anyhow::Result<Vec<Vec<Cell>>> {
     let mut rows = Vec::new();
     for readers in drain::slots(bench) {
         bench.step(format_args!("read, {} sensors, {readers} readers", load.sensors))?;
         let mut times = Vec::new();
-        for _ in 0..bench.sizes.repeats {
-            times.push(all(bench, bed, readers)?.as_secs_f64());
+        for _ in 0..bench.workload.repeats {
+            times.push(all(bench, test, readers)?.as_secs_f64());
         }
         let records_per_s = load.records as f64 / median(times);
         rows.push(vec![
@@ -61,11 +61,11 @@ pub fn measure(
 }
 
 /// Reads everything, from making the readers to the last message; how long it took.
-fn all(bench: &Bench<'_>, bed: &Bed, readers: usize) -> anyhow::Result<Duration> {
-    let spans = bed.queue.spans(&bed.topic)?;
-    let ends: Vec<_> = bed.topic.all().zip(spans.iter().map(|span| span.end)).collect();
+fn all(bench: &Bench<'_>, test: &TestTopic, readers: usize) -> anyhow::Result<Duration> {
+    let spans = test.queue.spans(&test.topic)?;
+    let ends: Vec<_> = test.topic.all().zip(spans.iter().map(|span| span.end)).collect();
     let began = Instant::now();
-    let share = |of| Share::new(bed, ends.iter().skip(of).step_by(readers).copied());
+    let share = |of| Share::new(test, ends.iter().skip(of).step_by(readers).copied());
     let shares = (0..readers).map(share).collect::<anyhow::Result<Vec<_>>>()?;
     let stop = bench.stop;
     thread::scope(|scope| {
@@ -88,10 +88,13 @@ struct Share {
 }
 
 impl Share {
-    fn new(bed: &Bed, ends: impl Iterator<Item = (Partition, Offset)>) -> anyhow::Result<Share> {
+    fn new(
+        test: &TestTopic,
+        ends: impl Iterator<Item = (Partition, Offset)>,
+    ) -> anyhow::Result<Share> {
         let left: Vec<_> = ends.filter(|(_, end)| end.0 > 0).collect();
         let starts: Vec<_> = left.iter().map(|&(partition, _)| (partition, Offset(0))).collect();
-        Ok(Share { reader: bed.queue.reader(&bed.topic, &starts)?, left })
+        Ok(Share { reader: test.queue.reader(&test.topic, &starts)?, left })
     }
 
     /// Takes everything up to the ends.

@@ -13,9 +13,9 @@ use anyhow::{Context as _, ensure};
 use seismic_queue::{Event, sleep};
 
 use super::live::wait_for_store;
-use super::load::{Feed, Feeding};
+use super::load::{OpenLoad, RunningLoad};
 use super::report::{Column, Table, median};
-use super::workspace::{Bed, Job};
+use super::workspace::{Job, TestTopic};
 use super::{Bench, PATIENCE};
 use crate::demo::child::{self, Consumer, Position};
 
@@ -38,20 +38,20 @@ pub fn measure(bench: &Bench<'_>) -> anyhow::Result<Table> {
     let about = "from the start of a process after kill -9 to its first new row, under load, by \
                  sensors with one open window; and what the limit does in the same time";
     let mut table = Table::new("recovery", about, COLUMNS);
-    let limit = bench.limit(&bench.sizes.standard()).records_per_s;
-    for &sensors in &bench.sizes.recovery_sensors {
+    let limit = bench.limit(&bench.workload.standard()).records_per_s;
+    for &sensors in &bench.workload.recovery_sensors {
         bench.step(format_args!("recovery with {sensors} sensors"))?;
-        let feed = Feed { sensors, rate: bench.rate, first: u64::from(sensors) };
-        let bed = bench.site.bed("recovery", bench.partitions())?;
-        let job = bed.job()?;
-        let took = kills(bench, &bed, &job, feed)?;
-        bed.verify(&job)?;
+        let feed = OpenLoad { sensors, rate: bench.rate, first: u64::from(sensors) };
+        let test = bench.workspace.topic("recovery", bench.partitions())?;
+        let job = test.job()?;
+        let took = kills(bench, &test, &job, feed)?;
+        test.verify(&job)?;
         let max = took.iter().copied().fold(0.0, f64::max);
         let median = median(took);
         table.push([
             sensors.into(),
             bench.rate.into(),
-            bench.sizes.repeats.into(),
+            bench.workload.repeats.into(),
             median.into(),
             max.into(),
             (median * limit).into(),
@@ -61,31 +61,36 @@ pub fn measure(bench: &Bench<'_>) -> anyhow::Result<Table> {
 }
 
 /// Kills the job some times under load; how many seconds it took each time to come back.
-fn kills(bench: &Bench<'_>, bed: &Bed, job: &Job, feed: Feed) -> anyhow::Result<Vec<f64>> {
+fn kills(
+    bench: &Bench<'_>,
+    test: &TestTopic,
+    job: &Job,
+    feed: OpenLoad,
+) -> anyhow::Result<Vec<f64>> {
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
         let mut consumer = job.start(&OPTIONS)?;
         let store = job.store()?;
         wait_for_store(bench, &*store, &mut consumer)?;
-        let feeding = feed.start(scope, bed, &done, bench.stop)?;
+        let running = feed.start(scope, test, &done, bench.stop)?;
         let mut took = Vec::new();
-        for _ in 0..bench.sizes.repeats {
+        for _ in 0..bench.workload.repeats {
             child::wait_until(PATIENCE, bench.stop, || {
                 consumer.check()?;
-                ensure!(!feeding.has_failed(), "the load has ended");
-                Ok(Position::of(&*store, &*bed.queue)?.messages > feed.first)
+                ensure!(!running.has_failed(), "the load has ended");
+                Ok(Position::of(&*store, &*test.queue)?.messages > feed.first)
             })
             .context("the job does not take all sensors in")?;
-            sleep(bench.sizes.settle, bench.stop);
+            sleep(bench.workload.settle, bench.stop);
             bench.check()?;
             let back;
-            (consumer, back) = kill(bench, job, consumer, &feeding)?;
+            (consumer, back) = kill(bench, job, consumer, &running)?;
             took.push(back.as_secs_f64());
         }
-        feeding.end()?;
+        running.end()?;
         child::wait_until(PATIENCE, bench.stop, || {
             consumer.check()?;
-            Ok(Position::of(&*store, &*bed.queue)?.lag == 0)
+            Ok(Position::of(&*store, &*test.queue)?.lag == 0)
         })
         .context("the job does not keep up; try a lower --rate")?;
         consumer.stop()?;
@@ -98,7 +103,7 @@ fn kill(
     bench: &Bench<'_>,
     job: &Job,
     mut consumer: Consumer,
-    feeding: &Feeding<'_>,
+    running: &RunningLoad<'_>,
 ) -> anyhow::Result<(Consumer, Duration)> {
     consumer.check()?;
     consumer.kill()?;
@@ -116,7 +121,7 @@ fn kill(
         }
         bench.check()?;
         consumer.check()?;
-        ensure!(!feeding.has_failed(), "the load has ended");
+        ensure!(!running.has_failed(), "the load has ended");
         ensure!(began.elapsed() < PATIENCE, "no new row within {} s", PATIENCE.as_secs());
     }
 }

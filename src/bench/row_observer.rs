@@ -11,7 +11,7 @@ use super::PATIENCE;
 use super::schedule::Seen;
 
 /// A watcher at work.
-pub struct Watch<'a> {
+pub struct RowObserver<'a> {
     reader: Box<dyn Reader>,
     given_up: &'a AtomicBool,
     /// Up to where each partition was read.
@@ -22,31 +22,31 @@ pub struct Watch<'a> {
 }
 
 /// What was watched.
-pub struct Watched {
+pub struct ObservedRows {
     /// All rows.
     pub rows: u64,
     /// Those that a record closed.
     pub seen: Vec<Seen>,
 }
 
-impl<'a> Watch<'a> {
+impl<'a> RowObserver<'a> {
     /// A watcher of a topic from `begin` on. It ends when it is `given_up`.
     pub fn new(
         queue: &dyn Queue,
         rows: &Topic,
         begin: &[(Partition, Offset)],
         given_up: &'a AtomicBool,
-    ) -> anyhow::Result<Watch<'a>> {
+    ) -> anyhow::Result<RowObserver<'a>> {
         let reader = queue.reader(rows, begin)?;
         let next = begin.iter().map(|&(_, offset)| offset).collect();
-        Ok(Watch { reader, given_up, next, rows: 0, seen: Vec::new() })
+        Ok(RowObserver { reader, given_up, next, rows: 0, seen: Vec::new() })
     }
 
     /// Watches until the rows before `ends` were seen, once those are known.
     pub fn up_to<'e>(
         mut self,
         ends: impl Fn() -> Option<&'e Vec<(Partition, Offset)>>,
-    ) -> anyhow::Result<Watched> {
+    ) -> anyhow::Result<ObservedRows> {
         let is_there = |next: &[Offset], &(partition, end): &(Partition, Offset)| {
             next[partition.0 as usize] >= end
         };
@@ -55,11 +55,11 @@ impl<'a> Watch<'a> {
         {
             self.look()?;
         }
-        Ok(Watched { rows: self.rows, seen: self.seen })
+        Ok(ObservedRows { rows: self.rows, seen: self.seen })
     }
 
     /// Watches until so many rows were seen, once that is known.
-    pub fn of(mut self, rows: impl Fn() -> Option<u64>) -> anyhow::Result<Watched> {
+    pub fn of(mut self, rows: impl Fn() -> Option<u64>) -> anyhow::Result<ObservedRows> {
         let mut known: Option<Instant> = None;
         while !self.given_up.load(Ordering::Relaxed) {
             if let Some(rows) = rows() {
@@ -75,7 +75,7 @@ impl<'a> Watch<'a> {
             }
             self.look()?;
         }
-        Ok(Watched { rows: self.rows, seen: self.seen })
+        Ok(ObservedRows { rows: self.rows, seen: self.seen })
     }
 
     /// Takes what is there.

@@ -10,7 +10,7 @@ use super::Bench;
 use super::drain;
 use super::plot::{Line, Plot};
 use super::report::median;
-use super::workload::Load;
+use super::workload::Backlog;
 
 /// One thing that grows.
 struct Growth {
@@ -25,7 +25,7 @@ struct Growth {
 #[derive(Clone)]
 struct Case {
     x: u64,
-    load: Load,
+    load: Backlog,
     partitions: u32,
     options: Vec<String>,
 }
@@ -49,7 +49,7 @@ pub fn draw(bench: &Bench<'_>, folder: &Path) -> anyhow::Result<usize> {
 }
 
 fn all(bench: &Bench<'_>) -> Vec<Growth> {
-    let load = bench.sizes.growth;
+    let load = bench.workload.growth;
     let base = Case { x: 0, load, partitions: bench.partitions(), options: Vec::new() };
     let growth = |name, title, x_title, cases| Growth { name, title, x_title, cases };
     let with = |option: &str, places: &[u64]| {
@@ -57,15 +57,15 @@ fn all(bench: &Bench<'_>) -> Vec<Growth> {
             |&x: &u64| Case { x, options: vec![option.into(), x.to_string()], ..base.clone() };
         places.iter().map(case).collect()
     };
-    let sensors = bench.sizes.growth_sensors.iter().map(|&sensors| {
+    let sensors = bench.workload.growth_sensors.iter().map(|&sensors| {
         let records = load.records.max(u64::from(sensors) * RECORDS_PER_SENSOR);
-        Case { x: sensors.into(), load: Load { sensors, records, ..load }, ..base.clone() }
+        Case { x: sensors.into(), load: Backlog { sensors, records, ..load }, ..base.clone() }
     });
     let partitions =
         [1, 4, 16, 64].map(|partitions| Case { x: partitions.into(), partitions, ..base.clone() });
     let backlog = [1, 3, 10, 30].map(|times| {
         let records = load.records / 3 * times;
-        Case { x: records, load: Load { records, ..load }, ..base.clone() }
+        Case { x: records, load: Backlog { records, ..load }, ..base.clone() }
     });
     vec![
         growth("sensors", "Cost of a record by sensors", "sensors", sensors.collect()),
@@ -89,11 +89,11 @@ fn all(bench: &Bench<'_>) -> Vec<Growth> {
 fn measure(bench: &Bench<'_>, growth: &Growth) -> anyhow::Result<Plot> {
     let (mut cpu, mut wall) = (Vec::new(), Vec::new());
     for case in &growth.cases {
-        let bed = bench.backlog(&case.load, case.partitions)?;
+        let test = bench.backlog(&case.load, case.partitions)?;
         let options: Vec<_> = case.options.iter().map(String::as_str).collect();
         let (mut cpus, mut walls) = (Vec::new(), Vec::new());
-        for _ in 0..bench.sizes.repeats {
-            let drain = drain::drain(bench, &bed, &case.load, &options)?;
+        for _ in 0..bench.workload.repeats {
+            let drain = drain::drain(bench, &test, &case.load, &options)?;
             let ns = |seconds: f64| seconds * 1e9 / case.load.records as f64;
             cpus.push(ns(drain.cpu_s.context("this machine does not tell CPU times")?));
             walls.push(ns(drain.wall.as_secs_f64()));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// Records of a prepared backlog.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Load {
+pub struct Backlog {
     pub sensors: u32,
     /// Records per message.
     pub pack: u32,
@@ -13,11 +13,11 @@ pub struct Load {
 }
 
 /// What a run measures.
-pub struct Sizes {
+pub struct Workload {
     pub name: &'static str,
     /// Backlogs that are drained. The first is the standard one, to whose limit figures relate
     /// that have no backlog of their own; the second is the same with packed messages.
-    pub loads: Vec<Load>,
+    pub loads: Vec<Backlog>,
     /// Whether they are drained with every number of slots, or only with all there are.
     pub every_slots: bool,
     /// Times that a drain and a kill are repeated; the median counts.
@@ -32,24 +32,24 @@ pub struct Sizes {
     /// How long a job works, or rests, before it is killed or looked at: longer than it is between
     /// snapshots, in a full run.
     pub settle: Duration,
-    /// Sizes of state that a killed job comes back with.
+    /// Workload of state that a killed job comes back with.
     pub recovery_sensors: Vec<u32>,
     /// Sensors whose memory is measured.
     pub memory_sensors: u32,
     /// The fewest sensors: what others are compared with.
     pub few_sensors: u32,
     /// The backlog of plots, when it does not grow, and the sensors when they do.
-    pub growth: Load,
+    pub growth: Backlog,
     pub growth_sensors: Vec<u32>,
 }
 
 /// Samples per second of each sensor in a backlog: 100 records a window.
 pub const SAMPLE_RATE_HZ: f64 = 100.0;
 
-impl Sizes {
+impl Workload {
     /// About five minutes on two cores.
     pub fn full() -> Self {
-        Sizes {
+        Workload {
             name: "full",
             loads: loads(1_000, 10_000_000, 100_000, 20_000_000),
             every_slots: true,
@@ -70,7 +70,7 @@ impl Sizes {
 
     /// Under a minute on two cores.
     pub fn quick() -> Self {
-        Sizes {
+        Workload {
             name: "quick",
             loads: loads(1_000, 2_000_000, 100_000, 10_000_000),
             repeats: 1,
@@ -82,7 +82,7 @@ impl Sizes {
             recovery_sensors: vec![1_000, 100_000],
             memory_sensors: 100_000,
             growth_sensors: vec![100, 1_000, 10_000, 100_000],
-            ..Sizes::full()
+            ..Workload::full()
         }
     }
 
@@ -90,8 +90,8 @@ impl Sizes {
     /// or two to begin there, and a backlog ten times as long to publish and to drain.
     pub fn quick_on_a_broker() -> Self {
         let standard = plain(1_000, 500_000);
-        Sizes {
-            loads: vec![standard, Load { pack: 100, ..standard }, plain(100_000, 500_000)],
+        Workload {
+            loads: vec![standard, Backlog { pack: 100, ..standard }, plain(100_000, 500_000)],
             every_slots: false,
             publish_time: Duration::from_millis(300),
             live_time: Duration::from_secs(4),
@@ -99,13 +99,13 @@ impl Sizes {
             recovery_sensors: vec![1_000],
             // A client's own memory differs by more than that of few sensors.
             memory_sensors: 400_000,
-            ..Sizes::quick()
+            ..Workload::quick()
         }
     }
 
     /// Seconds of an unoptimised program: for tests of the bench, not for figures.
     pub fn tiny() -> Self {
-        Sizes {
+        Workload {
             name: "tiny",
             loads: loads(100, 20_000, 200, 40_000),
             every_slots: true,
@@ -125,28 +125,28 @@ impl Sizes {
     }
 
     /// The backlog to whose limit figures relate that have none of their own.
-    pub fn standard(&self) -> Load {
+    pub fn standard(&self) -> Backlog {
         self.loads[0]
     }
 
     /// The same records in packed messages.
-    pub fn packed(&self) -> Load {
+    pub fn packed(&self) -> Backlog {
         self.loads[1]
     }
 }
 
-fn plain(sensors: u32, records: u64) -> Load {
-    Load { sensors, pack: 1, anomaly_percent: 0, records }
+fn plain(sensors: u32, records: u64) -> Backlog {
+    Backlog { sensors, pack: 1, anomaly_percent: 0, records }
 }
 
-fn loads(few: u32, records: u64, many: u32, more_records: u64) -> Vec<Load> {
+fn loads(few: u32, records: u64, many: u32, more_records: u64) -> Vec<Backlog> {
     let standard = plain(few, records);
-    let large = Load { sensors: many, records: more_records, ..standard };
+    let large = Backlog { sensors: many, records: more_records, ..standard };
     vec![
         standard,
-        Load { pack: 100, ..standard },
-        Load { anomaly_percent: 5, ..standard },
+        Backlog { pack: 100, ..standard },
+        Backlog { anomaly_percent: 5, ..standard },
         large,
-        Load { anomaly_percent: 5, ..large },
+        Backlog { anomaly_percent: 5, ..large },
     ]
 }

@@ -1,8 +1,8 @@
 //! Where the bench works: folders and topics of its own, which are gone when it is.
 //!
 //! ```text
-//!  Site    a new folder next to the queue file
-//!   └ Bed    one topic in a queue of its own
+//!  Workspace    a new folder next to the queue file
+//!   └ TestTopic    one topic in a queue of its own
 //!      └ Job   one job's store and CSV folder
 //! ```
 //!
@@ -43,16 +43,16 @@ impl Drop for Folder {
 }
 
 /// Where one run of the bench works.
-pub struct Site {
+pub struct Workspace {
     folder: Folder,
     /// The folder above, when it was made for this.
     above: Option<PathBuf>,
     queue: Url,
     run: String,
-    beds: Cell<u32>,
+    topics_made: Cell<u32>,
 }
 
-impl Site {
+impl Workspace {
     /// A new place beside `queue`: on the same disk, or in the same cluster.
     pub fn new(queue: &Url) -> anyhow::Result<Self> {
         if matches!(queue, Url::Memory(_)) {
@@ -68,26 +68,26 @@ impl Site {
         let run = format!("bench-{}", Timestamp::now().strftime("%Y%m%d-%H%M%S-%3f"));
         let folder = Folder::make(beside.join(&run))?;
         let (above, queue) = (is_new.then_some(beside), queue.clone());
-        Ok(Site { folder, above, queue, run, beds: Cell::new(0) })
+        Ok(Workspace { folder, above, queue, run, topics_made: Cell::new(0) })
     }
 
     /// A topic of its own, empty.
-    pub fn bed(&self, name: &str, partitions: u32) -> anyhow::Result<Bed> {
+    pub fn topic(&self, name: &str, partitions: u32) -> anyhow::Result<TestTopic> {
         let folder = Folder::make(self.folder.0.join(name))?;
         let url = match self.queue {
             Url::Sqlite(_) => Url::Sqlite(folder.0.join("queue.db")),
             _ => self.queue.clone(),
         };
-        // A cluster keeps the topics of earlier beds.
-        let number = self.beds.replace(self.beds.get() + 1);
+        // A cluster keeps the topics of earlier topics_made.
+        let number = self.topics_made.replace(self.topics_made.get() + 1);
         let name = format!("{}-{number}-{name}", self.run);
         let queue = seismic_queue::open(&url)?;
         let topic = queue.create(&name, partitions)?;
-        Ok(Bed { url, queue, topic, jobs: Cell::new(0), folder })
+        Ok(TestTopic { url, queue, topic, jobs: Cell::new(0), folder })
     }
 }
 
-impl Drop for Site {
+impl Drop for Workspace {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.folder.0);
         if let Some(above) = &self.above {
@@ -95,7 +95,7 @@ impl Drop for Site {
             let _ = fs::remove_dir(above);
         }
         if !matches!(self.queue, Url::Sqlite(_)) {
-            let Site { queue, run, .. } = self;
+            let Workspace { queue, run, .. } = self;
             tell(format_args!(
                 "topics whose names begin with {run} stay in {queue}; delete them there"
             ));
@@ -104,7 +104,7 @@ impl Drop for Site {
 }
 
 /// A topic, and the jobs that read it.
-pub struct Bed {
+pub struct TestTopic {
     url: Url,
     pub queue: Box<dyn Queue>,
     pub topic: Topic,
@@ -113,7 +113,7 @@ pub struct Bed {
     folder: Folder,
 }
 
-impl Bed {
+impl TestTopic {
     /// A producer to its topic.
     pub fn producer(&self) -> anyhow::Result<Box<dyn Producer>> {
         Ok(self.queue.producer(&self.topic, &self.topic.name)?)
@@ -189,18 +189,18 @@ impl Job {
     pub fn start(&self, options: &[&str]) -> anyhow::Result<Consumer> {
         let (queue, store) = (self.queue.to_string(), self.store.to_string());
         let csv = format!("csv:{}", self.csv.display());
-        let mut place =
+        let mut options_of_job =
             vec!["--queue", &queue, "--store", &store, "--group", &self.group, "--sink", &csv];
         if matches!(self.store, Url::Kafka(_)) {
             // With a name it is back at once, and not after its session.
-            place.extend(["--slot", "bench"]);
+            options_of_job.extend(["--slot", "bench"]);
         }
         let topics = [
             ["--topic", &self.topic],
             ["--result-topic", &self.rows],
             ["--dead-topic", &self.dead],
         ];
-        Consumer::start([&place, topics.as_flattened(), options].concat())
+        Consumer::start([&options_of_job, topics.as_flattened(), options].concat())
     }
 
     /// Its store, for looking in.
@@ -225,28 +225,28 @@ mod tests {
     fn a_site_is_gone_with_all_that_was_made_in_it_and_for_it() {
         let folder = tempfile::tempdir().unwrap();
         let above = folder.path().join("output");
-        let site = Site::new(&Url::Sqlite(above.join("queue.db"))).unwrap();
-        let bed = site.bed("load", 2).unwrap();
-        let job = bed.job().unwrap();
+        let workspace = Workspace::new(&Url::Sqlite(above.join("queue.db"))).unwrap();
+        let test = workspace.topic("load", 2).unwrap();
+        let job = test.job().unwrap();
         assert!(
-            job.csv.parent().is_some_and(Path::exists) && bed.folder.0.join("queue.db").exists()
+            job.csv.parent().is_some_and(Path::exists) && test.folder.0.join("queue.db").exists()
         );
-        drop((job, bed));
-        assert_eq!(fs::read_dir(&site.folder.0).unwrap().count(), 0);
-        drop(site);
+        drop((job, test));
+        assert_eq!(fs::read_dir(&workspace.folder.0).unwrap().count(), 0);
+        drop(workspace);
         assert!(!above.exists());
     }
 
     #[test]
     fn a_folder_that_was_there_stays() {
         let folder = tempfile::tempdir().unwrap();
-        drop(Site::new(&Url::Sqlite(folder.path().join("queue.db"))).unwrap());
+        drop(Workspace::new(&Url::Sqlite(folder.path().join("queue.db"))).unwrap());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 
     #[test]
     fn a_queue_that_no_other_process_can_see_is_refused() {
-        let error = Site::new(&Url::Memory(String::new())).err().unwrap();
+        let error = Workspace::new(&Url::Memory(String::new())).err().unwrap();
         assert!(error.downcast_ref::<Usage>().is_some() && error.to_string().contains("memory:"));
     }
 }

@@ -8,7 +8,7 @@ use seismic_queue::{Error, JobStore, Queue, Result, Topic, Url};
 /// Where records come from and where the job keeps what it made of them. Every command takes all
 /// three, so that a script can say them once; those that only publish use the queue alone.
 #[derive(Args, Clone, Debug)]
-pub struct Place {
+pub struct Target {
     /// File with options of the job, in TOML; those of the command line go before
     #[arg(long, value_name = "FILE")]
     pub job: Option<PathBuf>,
@@ -34,7 +34,7 @@ fn parse_setting(text: &str) -> std::result::Result<(String, String), String> {
     Ok((key.to_owned(), value.to_owned()))
 }
 
-impl Place {
+impl Target {
     /// Opens the queue.
     pub fn open_queue(&self) -> Result<Box<dyn Queue>> {
         seismic_queue::open(&self.with_settings(&self.queue))

@@ -59,11 +59,11 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     let run = format!("demo-{}", Timestamp::now().strftime("%Y%m%d-%H%M%S-%3f"));
     let folder = args.output.join(&run);
     let csv = args.output.join("seismic_agg_result").join(&run);
-    let place = Place { url: Url::Sqlite(folder.join("queue.db")), folder, csv };
+    let files = DemoFiles { url: Url::Sqlite(folder.join("queue.db")), folder, csv };
     if args.quake {
-        return quake::run(args, &place, &stop);
+        return quake::run(args, &files, &stop);
     }
-    let Place { url, csv, .. } = &place;
+    let DemoFiles { url, csv, .. } = &files;
     let queue = seismic_queue::open(url)?;
     let store = seismic_queue::open_store(&url.default_store("seismic"))?;
     let options = Options {
@@ -90,7 +90,7 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
             })
         });
         let half = options.total() / 2;
-        let crash = crash_half_way(&place, (&*store, &*queue), half, &published, &stop);
+        let crash = crash_half_way(&files, (&*store, &*queue), half, &published, &stop);
         if crash.is_err() {
             stop.store(true, Ordering::Relaxed);
         }
@@ -115,7 +115,7 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
 }
 
 /// Where a demo leaves things.
-struct Place {
+struct DemoFiles {
     url: Url,
     folder: PathBuf,
     csv: PathBuf,
@@ -131,21 +131,21 @@ struct Crash {
 }
 
 /// Options of the consumer: rows go to the console and to CSV.
-fn options_of(place: &Place) -> [String; 6] {
-    let csv = format!("csv:{}", place.csv.display());
-    ["--queue", &place.url.to_string(), "--sink", "console", "--sink", &csv].map(str::to_owned)
+fn options_of(files: &DemoFiles) -> [String; 6] {
+    let csv = format!("csv:{}", files.csv.display());
+    ["--queue", &files.url.to_string(), "--sink", "console", "--sink", &csv].map(str::to_owned)
 }
 
 /// Starts a consumer, kills it when `half` is published, and starts another one.
 fn crash_half_way(
-    place: &Place,
+    files: &DemoFiles,
     (store, queue): (&dyn JobStore, &dyn Queue),
     half: u64,
     published: &AtomicU64,
     stop: &AtomicBool,
 ) -> anyhow::Result<Crash> {
     let patience = Duration::from_secs(u64::from(u32::MAX));
-    let mut first = Consumer::start(options_of(place))?;
+    let mut first = Consumer::start(options_of(files))?;
     child::wait_until(patience, stop, || {
         first.check()?;
         Ok(published.load(Ordering::Relaxed) >= half)
@@ -157,7 +157,7 @@ fn crash_half_way(
     let killed = Instant::now();
     let killed_at = Position::of(store, queue)?.messages;
     tell(format_args!("kill -9 of the consumer at offset {}; starting it again", count(killed_at)));
-    let mut consumer = Consumer::start(options_of(place))?;
+    let mut consumer = Consumer::start(options_of(files))?;
     child::wait_until(QUIET_PATIENCE, stop, || {
         consumer.check()?;
         Ok(Position::of(store, queue)?.messages > killed_at)

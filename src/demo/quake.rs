@@ -18,7 +18,7 @@ use seismic_pipeline::verify::verify;
 use seismic_proto::{Message as _, SeismicAggRecord};
 use seismic_queue::{Event, JobStore, Queue};
 
-use super::{Args, Crash, Place, QUIET_PATIENCE, crash_half_way};
+use super::{Args, Crash, DemoFiles, QUIET_PATIENCE, crash_half_way};
 use crate::cli::commands::verify::sink;
 use crate::cli::exit::Outcome;
 use crate::cli::format::count;
@@ -45,11 +45,11 @@ const STATIONS: [(&str, &[u8]); 3] =
 const LOCATIONS: (&str, &[u8]) = slice!("devices_locations.csv");
 
 /// Runs it.
-pub fn run(args: &Args, place: &Place, stop: &AtomicBool) -> anyhow::Result<Outcome> {
-    let Place { url, csv, .. } = place;
+pub fn run(args: &Args, files: &DemoFiles, stop: &AtomicBool) -> anyhow::Result<Outcome> {
+    let DemoFiles { url, csv, .. } = files;
     let queue = seismic_queue::open(url)?;
     let store = seismic_queue::open_store(&url.default_store("seismic"))?;
-    let records = import(&*queue, &place.folder, stop)?;
+    let records = import(&*queue, &files.folder, stop)?;
     let options = Options {
         from: RECORDED.to_owned(),
         topic: PLAYED.to_owned(),
@@ -76,7 +76,7 @@ pub fn run(args: &Args, place: &Place, stop: &AtomicBool) -> anyhow::Result<Outc
                 played.store(messages, Ordering::Relaxed);
             })
         });
-        let crash = crash_half_way(place, (&*store, &*queue), messages / 2, &played, stop);
+        let crash = crash_half_way(files, (&*store, &*queue), messages / 2, &played, stop);
         if crash.is_err() {
             stop.store(true, Ordering::Relaxed);
         }
@@ -173,12 +173,12 @@ fn peaks(store: &dyn JobStore) -> anyhow::Result<Vec<Peak>> {
 
 fn note(row: SeismicAggRecord, peaks: &mut Vec<Peak>) {
     let found = peaks.iter().position(|peak| peak.station == row.sensor_id);
-    let place = found.unwrap_or_else(|| {
+    let index = found.unwrap_or_else(|| {
         let (station, window_start_ms) = (row.sensor_id, row.window_start_ts);
         peaks.push(Peak { station, window_start_ms, amplitude: f32::MIN, windows: 0 });
         peaks.len() - 1
     });
-    let peak = &mut peaks[place];
+    let peak = &mut peaks[index];
     peak.windows += 1;
     if row.max_amplitude > peak.amplitude {
         (peak.amplitude, peak.window_start_ms) = (row.max_amplitude, row.window_start_ts);

@@ -15,7 +15,7 @@ use serde_json::json;
 use crate::cli::exit::Outcome;
 use crate::cli::format::count;
 use crate::cli::stdio::{print, print_line};
-use crate::cli::target::Place;
+use crate::cli::target::Target;
 use crate::cli::time::now_ms;
 
 /// A clock that is so much ahead of ours is wrong, or ours is, ms.
@@ -25,7 +25,7 @@ const CLOCK_MS: i64 = 1_000;
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
-    place: Place,
+    target: Target,
     /// Topic that the job reads
     #[arg(long, value_name = "NAME", default_value = "seismic-data-topic")]
     topic: String,
@@ -72,10 +72,10 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
 fn of_queue(args: &Args, sections: &mut Vec<Section>) -> Option<(Box<dyn Queue>, Option<Topic>)> {
     let mut findings = Vec::new();
     let mut found = None;
-    match args.place.open_queue_of(&args.topic) {
+    match args.target.open_queue_of(&args.topic) {
         // A file that is not there yet; its disk is what there is to look at.
         Err(Error::TopicMissing { .. }) => {
-            if let Url::Sqlite(path) = &args.place.queue {
+            if let Url::Sqlite(path) = &args.target.queue {
                 findings.extend(examine_folder(path.parent().unwrap_or(Path::new("."))));
             }
             findings.push(missing(&args.topic));
@@ -104,7 +104,7 @@ fn of_queue(args: &Args, sections: &mut Vec<Section>) -> Option<(Box<dyn Queue>,
             found = Some((queue, topic));
         }
     }
-    sections.push(Section { of: format!("queue {}", args.place.queue), findings });
+    sections.push(Section { of: format!("queue {}", args.target.queue), findings });
     found
 }
 
@@ -112,7 +112,7 @@ fn of_queue(args: &Args, sections: &mut Vec<Section>) -> Option<(Box<dyn Queue>,
 fn needs(args: &Args) -> Vec<Need> {
     let need =
         |topic: &str, access, who, level| Need { topic: topic.to_owned(), access, who, level };
-    let (input, group) = (&*args.topic, Some(args.place.group.clone()));
+    let (input, group) = (&*args.topic, Some(args.target.group.clone()));
     let mut needs = vec![
         need(input, Access::Read(group), "run reads it", Level::Problem),
         need(input, Access::Read(None), "verify, read and replay read it", Level::Warning),
@@ -182,9 +182,9 @@ fn of_store(
     queue: Option<&(Box<dyn Queue>, Option<Topic>)>,
     sections: &mut Vec<Section>,
 ) {
-    let url = args.place.store_url();
+    let url = args.target.store_url();
     let mut findings = Vec::new();
-    match args.place.open_store() {
+    match args.target.open_store() {
         Err(error) => findings.push(failed(&error)),
         Ok(store) => {
             match store.topics().examine(None) {

@@ -27,7 +27,7 @@ use clap::{ArgMatches, Args as _, Command, CommandFactory, FromArgMatches};
 
 pub use self::read::{Setting, read};
 use crate::cli::exit::Usage;
-use crate::cli::target::Place;
+use crate::cli::target::Target;
 use crate::job::run;
 
 /// The option that names a file.
@@ -82,15 +82,16 @@ fn settings(file: &Path) -> anyhow::Result<Vec<Setting>> {
 
 /// What of the settings is for this command, and not said on the command line itself.
 fn arguments(settings: &[Setting], command: &Command, said: &ArgMatches) -> Vec<OsString> {
-    let place = Place::augment_args(Command::new("place"));
+    let target = Target::augment_args(Command::new("target"));
     let is_job = command.get_name() == "run";
     let is_meant = |setting: &&Setting| {
         let arg = command.get_arguments().find(|arg| arg.get_long() == Some(&setting.option));
-        let of_place = || place.get_arguments().any(|arg| arg.get_long() == Some(&setting.option));
+        let of_target =
+            || target.get_arguments().any(|arg| arg.get_long() == Some(&setting.option));
         let is_said = |arg: &clap::Arg| {
             said.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine)
         };
-        arg.is_some_and(|arg| (is_job || of_place()) && !is_said(arg))
+        arg.is_some_and(|arg| (is_job || of_target()) && !is_said(arg))
     };
     settings.iter().filter(is_meant).map(|setting| setting.argument().into()).collect()
 }

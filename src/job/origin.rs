@@ -8,7 +8,7 @@ use seismic_pipeline::{CheckpointRef, RunJob, fork, rewind};
 use seismic_queue::{JobStore, Topic, Url};
 
 use crate::cli::exit::Usage;
-use crate::cli::target::Place;
+use crate::cli::target::Target;
 
 /// Options that name a checkpoint.
 #[derive(clap::Args)]
@@ -40,7 +40,7 @@ impl Origin {
     ///
     /// # Errors
     /// When it is not said whose checkpoint is meant, or there is no such store or checkpoint.
-    pub fn open(&self, place: &Place) -> anyhow::Result<Option<Opened<'_>>> {
+    pub fn open(&self, target: &Target) -> anyhow::Result<Option<Opened<'_>>> {
         let Some(which) = &self.from_checkpoint else {
             return Ok(None);
         };
@@ -51,7 +51,7 @@ impl Origin {
             (Some(url), _) => url.clone(),
             (None, Some(group)) => {
                 Topic::check_name(group)?;
-                place.queue.default_store(group)
+                target.queue.default_store(group)
             }
             (None, None) => {
                 let what = "--from-checkpoint needs --of-group NAME (or --of-store URL), to begin as \

@@ -17,14 +17,14 @@ use super::sinks::{Sinks, begin};
 use crate::cli::exit::{Outcome, Usage};
 use crate::cli::format::{count, rate};
 use crate::cli::stdio::tell;
-use crate::cli::target::Place;
+use crate::cli::target::Target;
 use crate::cli::{signal, time};
 
 /// Options of `seismic run`.
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
-    place: Place,
+    target: Target,
     /// Topic to read
     #[arg(long, value_name = "NAME", default_value = "seismic-data-topic")]
     topic: String,
@@ -162,7 +162,7 @@ impl Args {
     /// Everything that is wrong with the options, so that nobody has to find it one by one.
     fn faults(&self, rules: &Rules) -> Vec<String> {
         let mut faults = rules.faults();
-        let names = [&self.topic, &self.result_topic, &self.dead_topic, &self.place.group];
+        let names = [&self.topic, &self.result_topic, &self.dead_topic, &self.target.group];
         let wrong = names.into_iter().filter_map(|name| Topic::check_name(name).err());
         faults.extend(wrong.map(|error| error.to_string()));
         for (i, spec) in self.sinks.iter().enumerate() {
@@ -203,22 +203,22 @@ fn run_until(args: &Args, stop: &Arc<AtomicBool>) -> anyhow::Result<Outcome> {
         return Err(Usage(faults.join("\n       ")).into());
     }
     let queue = patiently(stop, || match args.is_bounded() {
-        true => args.place.open_queue_of(&args.topic),
-        false => args.place.open_queue(),
+        true => args.target.open_queue_of(&args.topic),
+        false => args.target.open_queue(),
     })?;
-    let store = patiently(stop, || args.place.open_store_as(args.slot.as_deref()))?;
+    let store = patiently(stop, || args.target.open_store_as(args.slot.as_deref()))?;
     let store: Arc<dyn JobStore> = store.into();
     let Some(input) = find_topic(&*queue, args, stop)? else {
         return Ok(Outcome::Fine);
     };
     let job = Job {
-        group: args.place.group.clone(),
+        group: args.target.group.clone(),
         input,
         result_topic: args.result_topic.clone(),
         dead_topic: args.dead_topic.clone(),
         rollup_topics: settings.rules.rollup_topics(&args.result_topic),
     };
-    let origin = args.origin.open(&args.place)?;
+    let origin = args.origin.open(&args.target)?;
     if args.accept_partitions {
         rescale::accept((&*queue, &*store), &job, &settings, stop)?;
     }
@@ -268,7 +268,7 @@ fn relays<'a>(
     stop: &AtomicBool,
 ) -> anyhow::Result<Vec<(Spec, Relay<'a>)>> {
     let context = seismic_sinks::Context::of(&**store)?;
-    let context = context.at(args.place.queue.clone(), Arc::clone(store));
+    let context = context.at(args.target.queue.clone(), Arc::clone(store));
     let mut relays = Vec::new();
     for spec in &args.sinks {
         let open = || {

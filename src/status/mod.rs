@@ -10,14 +10,14 @@ use serde_json::{Value, json};
 use crate::cli::exit::Outcome;
 use crate::cli::format::count;
 use crate::cli::stdio::{print, print_line};
-use crate::cli::target::Place;
+use crate::cli::target::Target;
 use crate::cli::time::show_ms;
 
 /// Options of `seismic status`.
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
-    place: Place,
+    target: Target,
     /// Also show how each sensor fares: rate, gaps, repeats, and how wrong its clock is
     #[arg(long)]
     sensors: bool,
@@ -32,9 +32,9 @@ pub struct Args {
 /// Shows the job.
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     // In this order: looking at a job that is not there makes no queue either.
-    let store = args.place.open_store()?;
+    let store = args.target.open_store()?;
     let view = store.view()?;
-    let queue = args.place.open_queue_of(&view.job.input.name)?;
+    let queue = args.target.open_queue_of(&view.job.input.name)?;
     let input = queue.topic(&view.job.input.name)?;
     view.job.input.is_still(&input, &queue.name())?;
     let spans = queue.spans(&input)?;

@@ -6,7 +6,7 @@ mod show;
 
 use crate::cli::exit::Outcome;
 use crate::cli::stdio::print_line;
-use crate::cli::target::Place;
+use crate::cli::target::Target;
 
 /// Options of `seismic checkpoint`.
 #[derive(clap::Args)]
@@ -33,7 +33,7 @@ struct DeleteArgs {
     /// The name
     name: String,
     #[command(flatten)]
-    place: Place,
+    target: Target,
 }
 
 /// Does what was asked for.
@@ -47,7 +47,7 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
 }
 
 fn delete(args: &DeleteArgs) -> anyhow::Result<Outcome> {
-    args.place.open_store()?.forget(&args.name)?;
+    args.target.open_store()?.forget(&args.name)?;
     print_line(format_args!("deleted {}", args.name))?;
     Ok(Outcome::Fine)
 }

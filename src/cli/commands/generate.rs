@@ -9,14 +9,14 @@ use seismic_queue::patiently;
 use crate::cli::exit::Outcome;
 use crate::cli::format::count;
 use crate::cli::stdio::{print, print_line};
-use crate::cli::target::Place;
+use crate::cli::target::Target;
 use crate::cli::{signal, time};
 
 /// Options of `seismic generate` and `seismic-generator`.
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
-    place: Place,
+    target: Target,
     /// Topic to publish to; made if it is missing
     #[arg(long, value_name = "NAME", default_value = "seismic-data-topic")]
     topic: String,
@@ -59,7 +59,7 @@ pub struct Args {
 /// Publishes.
 pub fn run(args: Args) -> anyhow::Result<Outcome> {
     let stop = signal::stop_flag()?;
-    let queue = patiently(&stop, || args.place.open_queue())?;
+    let queue = patiently(&stop, || args.target.open_queue())?;
     let options = Options {
         records: args.records,
         sensors: args.sensors,

@@ -10,7 +10,7 @@ use super::generate::progress_bar;
 use crate::cli::exit::Outcome;
 use crate::cli::format::count;
 use crate::cli::signal;
-use crate::cli::target::Place;
+use crate::cli::target::Target;
 
 /// Options of `seismic import`.
 #[derive(clap::Args)]
@@ -63,7 +63,7 @@ struct RecordsArgs {
 #[derive(clap::Args)]
 struct To {
     #[command(flatten)]
-    place: Place,
+    target: Target,
     /// Topic to publish to; made if it is missing
     #[arg(long, value_name = "NAME", default_value = "seismic-data-topic")]
     topic: String,
@@ -86,7 +86,7 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
 
 fn import_openeew(args: OpeneewArgs) -> anyhow::Result<Outcome> {
     let stop = signal::stop_flag()?;
-    let queue = args.to.place.open_queue()?;
+    let queue = args.to.target.open_queue()?;
     let options = openeew::Options {
         component: args.component,
         topic: args.to.topic,
@@ -116,7 +116,7 @@ fn import_openeew(args: OpeneewArgs) -> anyhow::Result<Outcome> {
 
 fn import_records(format: Format, args: RecordsArgs) -> anyhow::Result<Outcome> {
     let stop = signal::stop_flag()?;
-    let queue = args.to.place.open_queue()?;
+    let queue = args.to.target.open_queue()?;
     let options = records::Options {
         format,
         files: args.files,

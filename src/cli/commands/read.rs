@@ -9,7 +9,7 @@ use seismic_queue::{Batch, Error, Event, Offset, Partition, Queue, Span, Topic};
 
 use crate::cli::exit::{Outcome, Usage};
 use crate::cli::json::{Content, Line};
-use crate::cli::target::Place;
+use crate::cli::target::Target;
 use crate::cli::{format, signal, time};
 
 /// Options of `seismic read`.
@@ -18,7 +18,7 @@ pub struct Args {
     /// Topic to print
     topic: String,
     #[command(flatten)]
-    place: Place,
+    target: Target,
     /// Only this partition
     #[arg(long, value_name = "N")]
     partition: Option<u32>,
@@ -62,7 +62,7 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     if args.place_of_topic != Some(Where::Queue)
         && let Some(content) = content_in_store(args)?
     {
-        let store = args.place.open_store()?;
+        let store = args.target.open_store()?;
         print(store.topics(), content, args, &stop)?;
     } else {
         let (queue, content) = in_queue(args)?;
@@ -74,7 +74,7 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
 /// The queue, and what the topic's messages are there: records, or what a sink wrote.
 fn in_queue(args: &Args) -> anyhow::Result<(Box<dyn Queue>, Content)> {
     #[cfg(feature = "rocketmq")]
-    if let seismic_queue::Url::RocketMq(nameservers) = &args.place.queue {
+    if let seismic_queue::Url::RocketMq(nameservers) = &args.target.queue {
         use seismic_sinks::rocketmq::{is_of_a_sink, readers_rule};
         let cluster = seismic_queue::rocketmq::RocketQueue::open(nameservers)?;
         if is_of_a_sink(&cluster, &cluster.topic(&args.topic)?)? {
@@ -83,12 +83,12 @@ fn in_queue(args: &Args) -> anyhow::Result<(Box<dyn Queue>, Content)> {
         }
         return Ok((Box::new(cluster), Content::Records));
     }
-    Ok((args.place.open_queue_of(&args.topic)?, Content::Records))
+    Ok((args.target.open_queue_of(&args.topic)?, Content::Records))
 }
 
 /// What the topic's messages are if it is one of the store's; an error if it must be and is not.
 fn content_in_store(args: &Args) -> anyhow::Result<Option<Content>> {
-    let store = args.place.open_store()?;
+    let store = args.target.open_store()?;
     let job = match store.view() {
         Ok(view) => view.job,
         Err(Error::StoreMissing { .. }) if args.place_of_topic.is_none() => return Ok(None),

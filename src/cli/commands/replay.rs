@@ -8,13 +8,13 @@ use super::generate::progress_bar;
 use crate::cli::exit::Outcome;
 use crate::cli::format::count;
 use crate::cli::signal;
-use crate::cli::target::Place;
+use crate::cli::target::Target;
 
 /// Options of `seismic replay`.
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
-    place: Place,
+    target: Target,
     /// Topic to play: all that it holds now
     #[arg(long, value_name = "NAME")]
     from_topic: String,
@@ -40,7 +40,7 @@ pub struct Args {
 /// Replays.
 pub fn run(args: Args) -> anyhow::Result<Outcome> {
     let stop = signal::stop_flag()?;
-    let queue = args.place.open_queue()?;
+    let queue = args.target.open_queue()?;
     let options = Options {
         from: args.from_topic,
         topic: args.topic,

@@ -7,7 +7,7 @@ use super::read::Where;
 use crate::cli::exit::Outcome;
 use crate::cli::format::count;
 use crate::cli::stdio::print_line;
-use crate::cli::target::Place;
+use crate::cli::target::Target;
 
 /// Options of `seismic retention`.
 #[derive(clap::Args)]
@@ -15,7 +15,7 @@ pub struct Args {
     /// Topic
     topic: String,
     #[command(flatten)]
-    place: Place,
+    target: Target,
     /// Let go of messages appended longer ago than this, ms [default: keep them]
     #[arg(long, value_name = "MS")]
     max_age_ms: Option<u64>,
@@ -41,8 +41,8 @@ pub struct Args {
 /// Shows the policy, or sets and applies it.
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     match args.place_of_topic {
-        Where::Queue => apply(&*args.place.open_queue_of(&args.topic)?, args),
-        Where::Store => apply(args.place.open_store()?.topics(), args),
+        Where::Queue => apply(&*args.target.open_queue_of(&args.topic)?, args),
+        Where::Store => apply(args.target.open_store()?.topics(), args),
     }
 }
 
@@ -69,7 +69,7 @@ fn apply(queue: &dyn Queue, args: &Args) -> anyhow::Result<Outcome> {
 }
 
 fn show(queue: &dyn Queue, topic: &Topic, args: &Args) -> anyhow::Result<Outcome> {
-    match (&args.place_of_topic, &args.place.queue) {
+    match (&args.place_of_topic, &args.target.queue) {
         (Where::Queue, Url::RocketMq(_)) => print_line(format_args!(
             "{} is kept as its brokers are set, whoever needs it; `seismic doctor` shows the settings",
             topic.name

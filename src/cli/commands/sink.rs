@@ -12,7 +12,7 @@ use seismic_sinks::{Context, Spec};
 use crate::cli::exit::Outcome;
 use crate::cli::signal;
 use crate::cli::stdio::tell;
-use crate::cli::target::Place;
+use crate::cli::target::Target;
 use crate::job::sinks::{Sinks, begin};
 
 /// How often it looks for a job that is not there yet.
@@ -25,7 +25,7 @@ const WIDER_EVERY: std::time::Duration = std::time::Duration::from_secs(2);
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
-    place: Place,
+    target: Target,
     /// Where rows are shown: console, csv, csv:DIR or, on the queue's own cluster, rocketmq:TOPIC
     #[arg(value_name = "SINK")]
     sink: Spec,
@@ -40,13 +40,13 @@ pub struct Args {
 /// Runs the sink until it is stopped.
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     let stop = signal::stop_flag()?;
-    let store = match patiently(&stop, || args.place.open_store()) {
+    let store = match patiently(&stop, || args.target.open_store()) {
         // Stopped while it waited for what was busy: nothing was begun.
         Err(_) if stop.load(Ordering::Relaxed) => return Ok(Outcome::Fine),
         opened => Arc::<dyn JobStore>::from(opened?),
     };
     let Some(context) = find_job(&*store, args, &stop)? else { return Ok(Outcome::Fine) };
-    let context = context.at(args.place.queue.clone(), Arc::clone(&store));
+    let context = context.at(args.target.queue.clone(), Arc::clone(&store));
     // Again when the job has taken partitions: their rows are shown too.
     while show(args, &*store, &context, &stop)? {}
     Ok(Outcome::Fine)
@@ -108,7 +108,7 @@ fn find_job(
         if !is_told {
             tell(format_args!(
                 "waiting for a job of group {:?} in {}",
-                args.place.group,
+                args.target.group,
                 store.name()
             ));
             is_told = true;

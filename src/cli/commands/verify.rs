@@ -14,7 +14,7 @@ use serde_json::json;
 use crate::cli::exit::{Outcome, Usage};
 use crate::cli::format::{count, rate};
 use crate::cli::stdio::{print, print_line};
-use crate::cli::target::Place;
+use crate::cli::target::Target;
 
 #[cfg(feature = "rocketmq")]
 mod rocketmq;
@@ -24,7 +24,7 @@ pub(crate) mod sink;
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
-    place: Place,
+    target: Target,
     /// Fail when log or journal no longer reach back to where the job began
     #[arg(long)]
     complete: bool,
@@ -39,14 +39,14 @@ pub struct Args {
 /// Proves the job; code 3 when something differs.
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     // In this order: looking at a job that is not there makes no queue either.
-    let store = args.place.open_store()?;
-    let queue = args.place.open_queue_of(&store.view()?.job.input.name)?;
+    let store = args.target.open_store()?;
+    let queue = args.target.open_queue_of(&store.view()?.job.input.name)?;
     let bar = progress_bar();
     let began = Instant::now();
     let mut report = verify(&*queue, &*store, args.complete, &mut |messages| bar.inc(messages))?;
     let mut sinks = Vec::new();
     for spec in &args.sinks {
-        sinks.push((spec, check_sink(spec, &args.place, &*store, &mut report)?));
+        sinks.push((spec, check_sink(spec, &args.target, &*store, &mut report)?));
     }
     bar.finish_and_clear();
     if args.json {
@@ -59,11 +59,11 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
 
 fn check_sink(
     spec: &Spec,
-    place: &Place,
+    target: &Target,
     store: &dyn JobStore,
     report: &mut Report,
 ) -> anyhow::Result<u64> {
-    match (spec.scheme(), &place.queue) {
+    match (spec.scheme(), &target.queue) {
         ("csv", _) => sink::compare(Path::new(spec.target()), store, report),
         #[cfg(feature = "rocketmq")]
         ("rocketmq", seismic_queue::Url::RocketMq(nameservers)) => {

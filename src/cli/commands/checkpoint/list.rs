@@ -6,21 +6,21 @@ use serde_json::json;
 use crate::cli::exit::Outcome;
 use crate::cli::format::count;
 use crate::cli::stdio::print_line;
-use crate::cli::target::Place;
+use crate::cli::target::Target;
 use crate::cli::time::show_ms;
 
 /// Options of `seismic checkpoint list`.
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
-    place: Place,
+    target: Target,
     /// For programs
     #[arg(long)]
     json: bool,
 }
 
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
-    let view = args.place.open_store()?.view()?;
+    let view = args.target.open_store()?.view()?;
     let checkpoints =
         view.partitions.iter().enumerate().flat_map(|(partition, part)| {
             part.checkpoints.iter().map(move |info| (partition, info))

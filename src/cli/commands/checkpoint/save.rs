@@ -14,7 +14,7 @@ use serde_json::json;
 use crate::cli::exit::Outcome;
 use crate::cli::format::count;
 use crate::cli::stdio::{print_line, tell};
-use crate::cli::target::Place;
+use crate::cli::target::Target;
 
 /// Between two looks at what the job has answered.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -28,7 +28,7 @@ pub struct Args {
     /// A new name: letters, digits, '.', '_' and '-', not only digits
     name: String,
     #[command(flatten)]
-    place: Place,
+    target: Target,
     /// Longest wait for a running job, s; what it has not done by then is taken back
     #[arg(long, value_name = "S", default_value_t = 30)]
     timeout: u64,
@@ -38,7 +38,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
-    let store = &*args.place.open_store()?;
+    let store = &*args.target.open_store()?;
     match store.leased_by()? {
         Some(_) => ask(store, &args.name, Duration::from_secs(args.timeout))?,
         None => store.name_newest(&args.name)?,

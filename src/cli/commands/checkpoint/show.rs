@@ -8,7 +8,7 @@ use super::list::kept_as;
 use crate::cli::exit::Outcome;
 use crate::cli::format::count;
 use crate::cli::stdio::{print, print_line};
-use crate::cli::target::Place;
+use crate::cli::target::Target;
 use crate::cli::time::{now_ms, show_ms, show_span};
 
 /// Options of `seismic checkpoint show`.
@@ -18,7 +18,7 @@ pub struct Args {
     #[arg(value_name = "N|NAME")]
     which: CheckpointRef,
     #[command(flatten)]
-    place: Place,
+    target: Target,
     /// For programs
     #[arg(long)]
     json: bool,
@@ -42,9 +42,9 @@ struct State {
 }
 
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
-    let store = args.place.open_store()?;
+    let store = args.target.open_store()?;
     let view = store.view()?;
-    let queue = args.place.open_queue_of(&view.job.input.name)?;
+    let queue = args.target.open_queue_of(&view.job.input.name)?;
     let input = queue.topic(&view.job.input.name)?;
     view.job.input.is_still(&input, &queue.name())?;
     let shown = look(&*store, &view, &args.which, &queue.spans(&input)?)?;

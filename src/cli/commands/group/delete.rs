@@ -9,7 +9,7 @@ use seismic_queue::{Error, Queue, Url, open_store};
 
 use crate::cli::exit::{Outcome, Usage};
 use crate::cli::stdio::{print_line, tell};
-use crate::cli::target::Place;
+use crate::cli::target::Target;
 
 /// Options of `seismic group delete`.
 #[derive(clap::Args)]
@@ -17,7 +17,7 @@ pub struct Args {
     /// The group
     name: String,
     #[command(flatten)]
-    place: Place,
+    target: Target,
     /// Do not ask
     #[arg(long)]
     yes: bool,
@@ -31,15 +31,15 @@ struct Doomed {
 
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     // The name is the group; `--group` is only what every command takes.
-    let place = Place { group: args.name.clone(), ..args.place.clone() };
-    if let Url::Kafka(_) = place.store_url() {
-        return end(args, &place);
+    let target = Target { group: args.name.clone(), ..args.target.clone() };
+    if let Url::Kafka(_) = target.store_url() {
+        return end(args, &target);
     }
-    let doomed = look(&place)?;
-    let queue = place.open_queue()?;
-    let holds = holds_of(&*queue, &place, &doomed)?;
+    let doomed = look(&target)?;
+    let queue = target.open_queue()?;
+    let holds = holds_of(&*queue, &target, &doomed)?;
     if doomed.holder.is_none() && holds.is_empty() {
-        let (name, at) = (&place.group, doomed.url);
+        let (name, at) = (&target.group, doomed.url);
         return Err(Usage(format!("there is no group {name}: no store at {at}, no holds")).into());
     }
     let gone = doomed.holder.is_some();
@@ -51,17 +51,17 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
         print_line(format_args!("{topic} is no longer held for {holder}"))?;
     }
     if doomed.holder.is_some() {
-        place.delete_store()?;
+        target.delete_store()?;
         print_line(format_args!("deleted {}", doomed.url))?;
     }
     Ok(Outcome::Fine)
 }
 
 /// Ends a group in Kafka.
-fn end(args: &Args, place: &Place) -> anyhow::Result<Outcome> {
-    let (name, at) = (&place.group, place.store_url());
+fn end(args: &Args, target: &Target) -> anyhow::Result<Outcome> {
+    let (name, at) = (&target.group, target.store_url());
     confirm(args, Some(format!("group {name} can never be run again; its results stay")))?;
-    match place.delete_store() {
+    match target.delete_store() {
         Err(Error::StoreMissing { .. }) => {
             Err(Usage(format!("there is no group {name} at {at}")).into())
         }
@@ -74,14 +74,14 @@ fn end(args: &Args, place: &Place) -> anyhow::Result<Outcome> {
 }
 
 /// Refuses a store that is another group's, or in use.
-fn look(place: &Place) -> anyhow::Result<Doomed> {
-    let (url, store) = (place.store_url(), place.open_store()?);
+fn look(target: &Target) -> anyhow::Result<Doomed> {
+    let (url, store) = (target.store_url(), target.open_store()?);
     let view = match store.view() {
         Err(Error::StoreMissing { .. }) => return Ok(Doomed { url, holder: None }),
         view => view?,
     };
-    if view.job.group != place.group {
-        let (asked, stored) = (&place.group, view.job.group);
+    if view.job.group != target.group {
+        let (asked, stored) = (&target.group, view.job.group);
         return Err(Usage(format!("{url} is the store of group {stored}, not of {asked}")).into());
     }
     if let Some(by) = store.leased_by()? {
@@ -94,13 +94,13 @@ fn look(place: &Place) -> anyhow::Result<Doomed> {
 /// What the store holds; without one, what stores of that group hold that are nowhere to be seen.
 fn holds_of(
     queue: &dyn Queue,
-    place: &Place,
+    target: &Target,
     doomed: &Doomed,
 ) -> anyhow::Result<Vec<(String, String)>> {
-    let beside = place.queue.stores_beside();
+    let beside = target.queue.stores_beside();
     let alive = beside.iter().filter_map(|url| open_store(url).ok()?.view().ok());
     let alive: Vec<_> = alive.map(|view| format!("{} ({})", view.job.group, view.id)).collect();
-    let of_group = format!("{} (", place.group);
+    let of_group = format!("{} (", target.group);
     let is_meant = |holder: &String| match &doomed.holder {
         Some(own) => own == holder,
         None => holder.starts_with(&of_group) && !alive.contains(holder),

@@ -9,14 +9,14 @@ use serde_json::json;
 use crate::cli::exit::Outcome;
 use crate::cli::format::count;
 use crate::cli::stdio::print_line;
-use crate::cli::target::Place;
+use crate::cli::target::Target;
 use crate::cli::time::{now_ms, show_span};
 
 /// Options of `seismic group list`.
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
-    place: Place,
+    target: Target,
     /// For programs
     #[arg(long)]
     json: bool,
@@ -44,8 +44,8 @@ struct Beside {
 }
 
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
-    let queue = args.place.open_queue()?;
-    let stores = stores(&args.place);
+    let queue = args.target.open_queue()?;
+    let stores = stores(&args.target);
     let mut all = Vec::new();
     for topic in queue.topics()? {
         all.extend(holds(&*queue, &topic, &stores)?);
@@ -75,7 +75,7 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     Ok(Outcome::Fine)
 }
 
-fn stores(place: &Place) -> Vec<Beside> {
+fn stores(target: &Target) -> Vec<Beside> {
     let open = |url: Url| {
         let store = open_store(&url).ok();
         let view = store.as_ref().and_then(|store| store.view().ok());
@@ -83,7 +83,7 @@ fn stores(place: &Place) -> Vec<Beside> {
         let running = store.and_then(|store| store.leased_by().ok().flatten());
         Beside { url, holder, running }
     };
-    place.queue.stores_beside().into_iter().map(open).collect()
+    target.queue.stores_beside().into_iter().map(open).collect()
 }
 
 impl Beside {
