@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use criterion::{BatchSize, Bencher, Criterion, Throughput, criterion_group, criterion_main};
 use seismic_generator::{Options, generate};
-use seismic_pipeline::{Engine, Finish, Out, Progress, Rules, RunJob, Settings, decode, run};
+use seismic_pipeline::{Engine, Finish, Metrics, Out, Rules, RunJob, Settings, decode, run};
 use seismic_queue::memory::{Memory, MemoryStore};
 use seismic_queue::sqlite::{SqliteQueue, SqliteStore};
 use seismic_queue::{
@@ -197,7 +197,7 @@ fn drain(queue: &dyn Queue, topic: &Topic, store: &dyn JobStore) {
     };
     let settings = Settings { finish: Finish::Drain, ..Settings::default() };
     let lease = store.acquire(&job).unwrap();
-    let (progress, stop) = (Progress::default(), Arc::new(AtomicBool::new(false)));
+    let (progress, stop) = (Metrics::default(), Arc::new(AtomicBool::new(false)));
     let (job, lease, settings) = (&job, &*lease, &settings);
     run(RunJob { queue, store, lease, job, slots: 2, settings }, &stop, &progress).unwrap();
     assert_eq!(progress.records(), RECORDS);

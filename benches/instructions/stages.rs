@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use seismic_generator::{Plan, Stream};
-use seismic_pipeline::{Engine, Finish, Out, Progress, Rules, RunJob, Settings, decode, run};
+use seismic_pipeline::{Engine, Finish, Metrics, Out, Rules, RunJob, Settings, decode, run};
 use seismic_queue::sqlite::{SqliteQueue, SqliteStore};
 use seismic_queue::{
     Append, Batch, Block, Commit, FencingToken, Job, JobStore, Offset, Partition, PartitionCommit,
@@ -205,7 +205,7 @@ pub fn drain(records: u64) -> Box<dyn FnOnce()> {
             snapshot_every: Duration::from_secs(3_600),
             ..Settings::default()
         };
-        let (stop, progress) = (Arc::new(AtomicBool::new(false)), Progress::default());
+        let (stop, progress) = (Arc::new(AtomicBool::new(false)), Metrics::default());
         let (queue, store, lease) = (&queue, &store, &*lease);
         let job = RunJob { queue, store, lease, job: &job, slots: 1, settings: &settings };
         run(job, &stop, &progress).unwrap();

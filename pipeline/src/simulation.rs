@@ -5,5 +5,5 @@ pub use crate::runner::checkpoint_requests::Saves;
 pub use crate::runner::clock::Clock;
 pub use crate::runner::committer_thread::{Committed, Lane};
 pub use crate::runner::housekeeping::{hold_log, keep_once};
-pub use crate::runner::run::Budget;
+pub use crate::runner::record_budget::Budget;
 pub use crate::runner::slot::{Slot, SlotJob};

@@ -5,18 +5,18 @@
 
 use std::sync::Arc;
 
-use seismic_pipeline::Progress;
+use seismic_pipeline::Metrics;
 use seismic_queue::{Batch, Offset, Span};
 use seismic_sinks::{Result, Sink};
 
 /// Shows what is this worker's.
 pub struct Own {
     sink: Box<dyn Sink>,
-    progress: Arc<Progress>,
+    progress: Arc<Metrics>,
 }
 
 impl Own {
-    pub fn new(sink: Box<dyn Sink>, progress: &Arc<Progress>) -> Self {
+    pub fn new(sink: Box<dyn Sink>, progress: &Arc<Metrics>) -> Self {
         Own { sink, progress: Arc::clone(progress) }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use seismic_pipeline::{Dedupe, Finish, From, Progress, Rules, RunJob, Settings, Time};
+use seismic_pipeline::{Dedupe, Finish, From, Metrics, Rules, RunJob, Settings, Time};
 use seismic_queue::{Job, JobStore, Queue, Topic, patiently};
 use seismic_sinks::{Relay, Spec};
 
@@ -224,7 +224,7 @@ fn run_until(args: &Args, stop: &Arc<AtomicBool>) -> anyhow::Result<Outcome> {
     }
     let lease = patiently(stop, || store.acquire(&job))?;
     let began = Instant::now();
-    let progress = Arc::new(Progress::default());
+    let progress = Arc::new(Metrics::default());
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let run_job = RunJob {
         queue: &*queue,
@@ -264,7 +264,7 @@ fn run_until(args: &Args, stop: &Arc<AtomicBool>) -> anyhow::Result<Outcome> {
 fn relays<'a>(
     store: &'a Arc<dyn JobStore>,
     args: &Args,
-    progress: &Arc<Progress>,
+    progress: &Arc<Metrics>,
     stop: &AtomicBool,
 ) -> anyhow::Result<Vec<(Spec, Relay<'a>)>> {
     let context = seismic_sinks::Context::of(&**store)?;
@@ -303,7 +303,7 @@ fn find_topic(
     }
 }
 
-fn summarise(progress: &Progress, time: Duration) {
+fn summarise(progress: &Metrics, time: Duration) {
     let replayed = match progress.messages_replayed() {
         0 => String::new(),
         messages => format!(", after replaying {} messages", count(messages)),

@@ -17,16 +17,14 @@ use seismic_queue::{
 use crate::engine::journal::{Entry, Note};
 use crate::engine::windows::Engine;
 use crate::operations::checkpoint_ref::CheckpointRef;
+use crate::runner::commit::commit_all;
 use crate::runner::housekeeping;
-use crate::runner::run::RunJob;
-use crate::runner::start::commit_all;
+use crate::runner::job::RunJob;
+use crate::runner::start::CHECKPOINT;
 use crate::{Error, Result};
 
 /// Name of the checkpoint with which a fork begins.
 const NAME: &str = "fork";
-
-/// How what workers agree on begins, when it is a fork.
-pub(crate) const CHECKPOINT: &str = "checkpoint ";
 
 /// Begins `job`, whose store is new, with the checkpoints `which` of the store `of`.
 ///

@@ -11,11 +11,11 @@ use std::sync::atomic::AtomicBool;
 use seismic_queue::{Commit, FencingToken, Partition, Recovered, Span};
 
 use crate::engine::redistribute::{Undealt, deal};
+use crate::runner::commit::commit_all;
+use crate::runner::job::RunJob;
 use crate::runner::partition_task::Part;
-use crate::runner::run::RunJob;
 use crate::runner::settings::From;
 use crate::runner::settings::Settings;
-use crate::runner::start::commit_all;
 use crate::{Error, Result};
 
 /// Begins `job` anew in all partitions that its input has now; its owner is

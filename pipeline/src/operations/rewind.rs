@@ -13,7 +13,7 @@ use crate::engine::windows::Engine;
 use crate::operations::checkpoint_ref::CheckpointRef;
 use crate::operations::fork::{Together, check_reach};
 use crate::runner::housekeeping;
-use crate::runner::run::RunJob;
+use crate::runner::job::RunJob;
 use crate::{Error, Result};
 
 /// Sets `job` back to its checkpoints `which`.

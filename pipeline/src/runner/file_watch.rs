@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use crate::runner::run::RunJob;
+use crate::runner::job::RunJob;
 use crate::{Result, failpoints};
 
 /// How often. A job may commit into a deleted file for so long, and what it committed then is

@@ -13,8 +13,8 @@ use seismic_queue::{
 };
 
 use crate::runner::checkpoint_requests::Saves;
+use crate::runner::job::RunJob;
 use crate::runner::retention_lag::Pinned;
-use crate::runner::run::RunJob;
 use crate::{Error, Result, limits};
 
 /// How often. Retention is a matter of minutes; holding the log follows the checkpoints closely

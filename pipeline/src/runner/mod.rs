@@ -8,11 +8,15 @@
 
 pub(crate) mod checkpoint_requests;
 pub(crate) mod clock;
+pub(crate) mod commit;
 pub(crate) mod committer_thread;
 pub(crate) mod file_watch;
 pub(crate) mod housekeeping;
 pub(crate) mod idle_watch;
+pub(crate) mod job;
+pub(crate) mod metrics;
 pub(crate) mod partition_task;
+pub(crate) mod record_budget;
 pub(crate) mod replay;
 pub(crate) mod retention_lag;
 pub(crate) mod run;

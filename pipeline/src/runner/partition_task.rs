@@ -13,8 +13,8 @@ use crate::engine::output::Out;
 use crate::engine::reject_reason::Reason;
 use crate::engine::windows::Engine;
 use crate::runner::idle_watch::IdleWatch;
+use crate::runner::record_budget::Budget;
 use crate::runner::replay::Replay;
-use crate::runner::run::Budget;
 use crate::runner::settings::Settings;
 use crate::{Result, failpoints, limits};
 

@@ -1,15 +1,13 @@
 //! Runs a job: spreads its partitions over slots, and keeps house beside them.
 #![allow(clippy::disallowed_methods, reason = "shell: threads and waiting are its job")]
 
-use std::collections::BTreeMap;
 use std::error::Error as _;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use seismic_queue::{
-    AppendTimes, Committer, Job, JobStore, Lease, Member, Partition, PartitionCommit, Queue,
-    Source, Topic, patiently,
+    AppendTimes, Committer, Lease, Member, Partition, Queue, Source, Topic, patiently,
 };
 
 use crate::engine::rules::Time;
@@ -18,136 +16,12 @@ use crate::runner::clock::{Clock, Monotonic};
 use crate::runner::committer_thread::Threaded;
 use crate::runner::file_watch;
 use crate::runner::housekeeping;
-use crate::runner::settings::Settings;
+use crate::runner::job::RunJob;
+use crate::runner::metrics::Metrics;
+use crate::runner::record_budget::Budget;
 use crate::runner::slot::{Shared, Slot, SlotJob};
 use crate::runner::start::{begin, begin_at, begin_together};
 use crate::{Error, Result};
-
-/// What a job reads and where it keeps what it made of it.
-#[derive(Clone, Copy)]
-pub struct RunJob<'a> {
-    /// Where the input topic lives.
-    pub queue: &'a dyn Queue,
-    /// The job's transactional store.
-    pub store: &'a dyn JobStore,
-    /// The right to commit to it.
-    pub lease: &'a dyn Lease,
-    /// Names of the job.
-    pub job: &'a Job,
-    /// Threads that read and step; at most one per partition is used.
-    pub slots: usize,
-    /// How it runs.
-    pub settings: &'a Settings,
-}
-
-/// What a run has done, for anyone who looks on. Counts of this run only.
-#[derive(Debug, Default)]
-pub struct Progress {
-    read: AtomicU64,
-    replayed: AtomicU64,
-    rows: AtomicU64,
-    dead: AtomicU64,
-    commits: AtomicU64,
-    started: AtomicBool,
-    /// How many slots of this run have each partition; for an instant, none or two may.
-    held: Mutex<BTreeMap<Partition, u32>>,
-}
-
-impl Progress {
-    /// Records read, without those replayed.
-    pub fn records(&self) -> u64 {
-        self.read.load(Ordering::Relaxed)
-    }
-
-    /// Messages done again at the start.
-    pub fn messages_replayed(&self) -> u64 {
-        self.replayed.load(Ordering::Relaxed)
-    }
-
-    /// Rows committed.
-    pub fn rows(&self) -> u64 {
-        self.rows.load(Ordering::Relaxed)
-    }
-
-    /// Dead letters committed.
-    pub fn dead_letters(&self) -> u64 {
-        self.dead.load(Ordering::Relaxed)
-    }
-
-    /// Commits made, counted per partition.
-    pub fn commits(&self) -> u64 {
-        self.commits.load(Ordering::Relaxed)
-    }
-
-    /// Whether a slot of this run has the partition, or had it at the end of the run.
-    pub fn has(&self, partition: Partition) -> bool {
-        self.held().get(&partition).is_some_and(|slots| *slots > 0)
-    }
-
-    pub(crate) fn assigned(&self, partitions: &[Partition]) {
-        let mut held = self.held();
-        partitions.iter().for_each(|&partition| *held.entry(partition).or_default() += 1);
-    }
-
-    pub(crate) fn taken_away(&self, partitions: &[Partition]) {
-        let mut held = self.held();
-        for partition in partitions {
-            held.entry(*partition).and_modify(|slots| *slots = slots.saturating_sub(1));
-        }
-    }
-
-    fn held(&self) -> MutexGuard<'_, BTreeMap<Partition, u32>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn read(&self, records: u64) {
-        self.read.fetch_add(records, Ordering::Relaxed);
-    }
-
-    pub(crate) fn replayed(&self, messages: u64) {
-        self.replayed.fetch_add(messages, Ordering::Relaxed);
-    }
-
-    pub(crate) fn committed(&self, commit: &PartitionCommit) {
-        self.rows.fetch_add(u64::from(commit.rows.count()), Ordering::Relaxed);
-        self.dead.fetch_add(u64::from(commit.dead.count()), Ordering::Relaxed);
-        self.commits.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// From now on, progress found in the store is this run's own.
-    pub(crate) fn set_started(&self) {
-        self.started.store(true, Ordering::Relaxed);
-    }
-
-    pub(crate) fn has_started(&self) -> bool {
-        self.started.load(Ordering::Relaxed)
-    }
-}
-
-/// How many records a bounded run may still read, shared by its slots.
-#[derive(Debug)]
-pub struct Budget(Option<AtomicI64>);
-
-impl Budget {
-    /// So many records; `None` is without limit.
-    pub fn new(max_records: Option<u64>) -> Self {
-        Budget(max_records.map(|max| AtomicI64::new(i64::try_from(max).unwrap_or(i64::MAX))))
-    }
-
-    pub(crate) fn is_unlimited(&self) -> bool {
-        self.0.is_none()
-    }
-
-    pub(crate) fn is_spent(&self) -> bool {
-        self.0.as_ref().is_some_and(|left| left.load(Ordering::Relaxed) <= 0)
-    }
-
-    pub(crate) fn spend(&self, records: u64) {
-        if let Some(left) = &self.0 {
-            left.fetch_sub(records as i64, Ordering::Relaxed);
-        }
-    }
-}
 
 /// Runs the job until `stop` is set, its bounded work is done, or it cannot go on.
 ///
@@ -156,7 +30,7 @@ impl Budget {
 ///
 /// # Errors
 /// Whatever [`Error`] says; its `kind` says what to do.
-pub fn run(job: RunJob<'_>, stop: &Arc<AtomicBool>, progress: &Progress) -> Result<()> {
+pub fn run(job: RunJob<'_>, stop: &Arc<AtomicBool>, metrics: &Metrics) -> Result<()> {
     let RunJob { queue, store, lease, settings, .. } = job;
     let topic = &job.job.input;
     match settings.rules.faults() {
@@ -179,13 +53,13 @@ pub fn run(job: RunJob<'_>, stop: &Arc<AtomicBool>, progress: &Progress) -> Resu
     let positions = || Ok(patiently(stop, || lease.positions())?);
     let (mut shared, mut starts) = (None, Vec::new());
     if shares.iter().any(Share::is_member) {
-        starts = begin_together(job, stop, progress)?;
+        starts = begin_together(job, stop, metrics)?;
         let targets = spans()?.iter().map(|span| span.end).collect();
         let unplaced = AtomicUsize::new(shares.len());
         shared = Some(Shared { targets, positions: &positions, unplaced });
     } else {
         patiently(stop, || housekeeping::hold_log_now(queue, store, job.job))?;
-        if let Err(error) = begin(job, stop, progress) {
+        if let Err(error) = begin(job, stop, metrics) {
             housekeeping::release_unless_begun(queue, store, job.job);
             return Err(error);
         }
@@ -209,7 +83,7 @@ pub fn run(job: RunJob<'_>, stop: &Arc<AtomicBool>, progress: &Progress) -> Resu
                     topic,
                     settings,
                     budget: &budget,
-                    progress,
+                    metrics,
                     stop,
                     saves,
                     clock,

@@ -13,8 +13,9 @@ use seismic_queue::{
 use crate::runner::checkpoint_requests::Saves;
 use crate::runner::clock::Clock;
 use crate::runner::committer_thread::{Committed, Lane};
+use crate::runner::metrics::Metrics;
 use crate::runner::partition_task::Part;
-use crate::runner::run::{Budget, Progress};
+use crate::runner::record_budget::Budget;
 use crate::runner::settings::{Finish, Settings};
 use crate::{Error, Result, failpoints, limits};
 
@@ -56,7 +57,7 @@ pub struct SlotJob<'a> {
     /// What a bounded run may still read.
     pub budget: &'a Budget,
     /// Told of what is done.
-    pub progress: &'a Progress,
+    pub metrics: &'a Metrics,
     /// Set when the job is to stop.
     pub stop: &'a AtomicBool,
     /// Checkpoints that people ask for.
@@ -156,18 +157,18 @@ impl<'a> Slot<'a> {
                 }
             }
             Event::Assigned(partitions) => {
-                self.job.progress.assigned(&partitions);
+                self.job.metrics.assigned(&partitions);
                 self.assigned(&partitions)?;
             }
             Event::Revoked(partitions) => {
                 self.commit_all()?;
                 failpoints::pass(failpoints::REVOKED)?;
                 self.parts.retain(|partition, _| !partitions.contains(partition));
-                self.job.progress.taken_away(&partitions);
+                self.job.metrics.taken_away(&partitions);
                 self.source.release(&partitions)?;
             }
             Event::Lost(partitions) => {
-                self.job.progress.taken_away(&partitions);
+                self.job.metrics.taken_away(&partitions);
                 self.lost(&partitions)?;
             }
             Event::Nothing => {}
@@ -188,9 +189,9 @@ impl<'a> Slot<'a> {
         part.take(batch, self.job.budget)?;
         part.worked(self.job.clock.now().saturating_sub(began));
         if replaying {
-            self.job.progress.replayed(batch.len() as u64);
+            self.job.metrics.replayed(batch.len() as u64);
         } else {
-            self.job.progress.read(part.engine.counters().read - before);
+            self.job.metrics.read(part.engine.counters().read - before);
         }
         self.notice_output();
         Ok(())
@@ -318,7 +319,7 @@ impl<'a> Slot<'a> {
             Ok(()) => {
                 failpoints::pass(failpoints::AFTER_COMMIT)?;
                 for done in commit.partitions {
-                    self.job.progress.committed(&done);
+                    self.job.metrics.committed(&done);
                     if let Some(part) = self.parts.get_mut(&done.partition) {
                         part.take_back(done);
                     }

@@ -6,21 +6,24 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use seismic_queue::{Commit, FencingToken, Offset, Partition, Queue, Topic, patiently};
+use seismic_queue::{Commit, Offset, Partition, Queue, Topic, patiently};
 
-use crate::operations::fork::CHECKPOINT;
-use crate::runner::committer_thread::{Lane, Threaded};
+use crate::runner::commit::commit_all;
+use crate::runner::job::RunJob;
+use crate::runner::metrics::Metrics;
 use crate::runner::partition_task::Part;
-use crate::runner::run::{Progress, RunJob};
 use crate::runner::settings::From;
 use crate::{Error, Result};
+
+/// How what workers agree on begins, when the job is to start as a fork.
+pub(crate) const CHECKPOINT: &str = "checkpoint ";
 
 /// Commits the start of a group that has no progress.
 ///
 /// # Errors
 /// [`Error::AlreadyStarted`] when it has some and `--from` was given; what says that the position
 /// asked for is not there; and whatever stops a commit.
-pub(crate) fn begin(job: RunJob<'_>, stop: &Arc<AtomicBool>, progress: &Progress) -> Result<()> {
+pub(crate) fn begin(job: RunJob<'_>, stop: &Arc<AtomicBool>, metrics: &Metrics) -> Result<()> {
     let (input, settings) = (&job.job.input, job.settings);
     let view = job.store.view()?;
     let stored = input.all().zip(view.partitions.iter().map(|part| part.progress.as_ref()));
@@ -34,7 +37,7 @@ pub(crate) fn begin(job: RunJob<'_>, stop: &Arc<AtomicBool>, progress: &Progress
             None => fresh.push(partition),
         }
     }
-    progress.set_started();
+    metrics.set_started();
     let mut commit = Commit::default();
     for partition in fresh {
         let from = settings.from.unwrap_or_default();
@@ -42,17 +45,6 @@ pub(crate) fn begin(job: RunJob<'_>, stop: &Arc<AtomicBool>, progress: &Progress
         commit.partitions.push(Part::begin(partition, input, start, settings).hand_over());
     }
     commit_all(job, commit, stop)
-}
-
-/// Makes one commit over partitions that no slot has yet.
-pub(crate) fn commit_all(job: RunJob<'_>, commit: Commit, stop: &Arc<AtomicBool>) -> Result<()> {
-    if commit.partitions.is_empty() {
-        return Ok(());
-    }
-    let mut lane = Threaded::start(job.lease.committer()?, Arc::clone(stop));
-    lane.commit(FencingToken::Sole, commit)?;
-    let (_, outcome) = lane.wait()?;
-    outcome.map_err(Error::from)
 }
 
 /// Agrees with the other workers of a shared job on where it begins: each partition is begun by who
@@ -64,7 +56,7 @@ pub(crate) fn commit_all(job: RunJob<'_>, commit: Commit, stop: &Arc<AtomicBool>
 pub(crate) fn begin_together(
     job: RunJob<'_>,
     stop: &AtomicBool,
-    progress: &Progress,
+    metrics: &Metrics,
 ) -> Result<Vec<Offset>> {
     let (input, asked) = (&job.job.input, job.settings.from);
     let from = asked.unwrap_or_default();
@@ -84,7 +76,7 @@ pub(crate) fn begin_together(
             return Err(Error::ForkNotMade { agreed });
         }
     }
-    progress.set_started();
+    metrics.set_started();
     Ok(starts)
 }
 

@@ -128,11 +128,6 @@ impl<K: Clone + Eq + Hash> Side<K> {
     }
 }
 
-/// An input offset as rows and dead letters say it.
-pub(super) fn input_offset(said: i64) -> Offset {
-    Offset(said.max(0) as u64)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,17 +6,15 @@ use std::collections::HashSet;
 use seismic_proto::{Message, SeismicDeadLetter};
 use seismic_queue::{Block, Offset};
 
-use super::comparison::{Side, input_offset};
+use super::comparison::Side;
 use super::difference_reporter::Teller;
+use super::keys::{LetterKey, input_offset};
 use super::matcher::Found;
 use super::report::DifferenceKind;
 use super::rows::Table;
 use super::topic_reader::Topic;
 use crate::Result;
 use crate::engine::output::Out;
-
-/// What a dead letter is known by within its partition: offset and index.
-pub(super) type LetterKey = (i64, i32);
 
 /// All comparisons.
 pub(super) struct Sides {

@@ -5,10 +5,9 @@ use std::collections::HashSet;
 use seismic_proto::{Message, SeismicAggRecord, SeismicDeadLetter};
 use seismic_queue::{Offset, Partition};
 
-use super::comparisons::LetterKey;
+use super::keys::{LetterKey, RowKey};
 use super::matcher::Mismatch;
 use super::report::{Difference, DifferenceKind, Report};
-use super::rows::RowKey;
 
 /// Writes one partition's differences into the report.
 pub(super) struct Teller<'a> {

@@ -11,6 +11,7 @@ mod comparison;
 mod comparisons;
 mod difference_reporter;
 mod idle_closes;
+mod keys;
 mod matcher;
 mod partition;
 mod replay_points;

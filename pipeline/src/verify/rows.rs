@@ -6,15 +6,13 @@ use compact_str::CompactString;
 use seismic_proto::{ClosedBy, Message, SeismicAggRecord};
 use seismic_queue::{Block, Offset};
 
-use super::comparison::{Side, input_offset};
+use super::comparison::Side;
 use super::difference_reporter::Teller;
+use super::keys::{RowKey, input_offset};
 use super::matcher::Found;
 use super::report::DifferenceKind;
 use super::topic_reader::Topic;
 use crate::Result;
-
-/// What a row is known by within its partition: sensor, start and pane.
-pub(super) type RowKey = (CompactString, i64, i32);
 
 /// The rows of one topic, as the fold gives them and as they were found.
 pub(super) struct Table {

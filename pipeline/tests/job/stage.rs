@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use seismic_generator::{Options, generate};
 use seismic_pipeline::verify::{Report, verify};
-use seismic_pipeline::{Finish, Progress, Result, Rules, RunJob, Settings, run};
+use seismic_pipeline::{Finish, Metrics, Result, Rules, RunJob, Settings, run};
 use seismic_proto::{Message, SeismicAggRecord};
 use seismic_queue::memory::{Memory, MemoryStore};
 use seismic_queue::{Event, Job, JobStore, Lease, Offset, Queue};
@@ -57,18 +57,18 @@ impl Stage {
     }
 
     /// Runs the job until it ends by itself.
-    pub fn run(&self) -> Result<Progress> {
+    pub fn run(&self) -> Result<Metrics> {
         self.run_until(&Arc::new(AtomicBool::new(false)))
     }
 
-    pub fn run_until(&self, stop: &Arc<AtomicBool>) -> Result<Progress> {
+    pub fn run_until(&self, stop: &Arc<AtomicBool>) -> Result<Metrics> {
         self.run_on(&self.queue, stop)
     }
 
     /// The same with another way to the queue.
-    pub fn run_on(&self, queue: &dyn Queue, stop: &Arc<AtomicBool>) -> Result<Progress> {
+    pub fn run_on(&self, queue: &dyn Queue, stop: &Arc<AtomicBool>) -> Result<Metrics> {
         let lease = self.store.acquire(&self.job)?;
-        let progress = Progress::default();
+        let progress = Metrics::default();
         run(RunJob { queue, ..self.run_job(&*lease) }, stop, &progress).map(|()| progress)
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use seismic_pipeline::simulation::{Budget, Saves, Slot, SlotJob, hold_log, keep_once};
-use seismic_pipeline::{Error, Progress, RunJob, Settings};
+use seismic_pipeline::{Error, Metrics, RunJob, Settings};
 use seismic_queue::memory::{Memory, MemoryStore};
 use seismic_queue::{Error as QueueError, Job, JobStore, Lease, Offset, Partition, Queue, Span};
 
@@ -40,7 +40,7 @@ pub struct Stage {
 /// What the slots of a process share.
 #[derive(Default)]
 pub struct Flags {
-    pub progress: Progress,
+    pub metrics: Metrics,
     pub stop: AtomicBool,
     pub saves: Saves,
 }
@@ -92,7 +92,7 @@ impl<'a> Process<'a> {
             topic: &stage.job.input,
             settings: self.settings,
             budget: &stage.budget,
-            progress: &self.flags.progress,
+            metrics: &self.flags.metrics,
             stop: &self.flags.stop,
             saves: &self.flags.saves,
             clock: &*stage.ground,

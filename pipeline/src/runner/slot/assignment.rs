@@ -32,7 +32,7 @@ impl Slot<'_> {
                 tracing::warn!(partition = partition.0, "an older checkpoint is used: {reason}");
             }
             let part = match (&recovered.progress, self.job.settings.from) {
-                (Some(progress), Some(_)) if !self.job.progress.has_started() => {
+                (Some(progress), Some(_)) if !self.job.metrics.has_started() => {
                     return Err(Error::AlreadyStarted { partition, next: progress.next });
                 }
                 (Some(_), _) => Part::resume(recovered, self.job.topic, self.job.settings)?,
@@ -126,7 +126,7 @@ impl Slot<'_> {
             // Others know the outcome. What is assigned next is loaded then.
             return Ok(());
         }
-        self.job.progress.set_started();
+        self.job.metrics.set_started();
         self.assigned(&partitions)?;
         for (partition, target) in partitions.iter().zip(targets) {
             // Gone again when they were lost meanwhile.

@@ -31,7 +31,7 @@ fn a_slot_does_not_end_before_the_others_of_its_worker_know_what_is_theirs() {
         topic: &input,
         settings: &settings,
         budget: &Budget::new(None),
-        progress: &Progress::default(),
+        metrics: &Metrics::default(),
         stop: &stop,
         saves: &Saves::default(),
         clock: &Monotonic::start(),
