@@ -7,9 +7,9 @@
 
 use seismic_proto::{BATCH_FIRST_BYTE, Message, SeismicRecord, SeismicRecordBatch};
 
-use crate::kind::Kind;
 use crate::limits;
 use crate::random::Random;
+use crate::record_kind::Kind;
 
 /// Phases that are none; a lower-case letter and the empty one are among them.
 const NO_PHASES: [&str; 5] = ["X", "p", "PS", "", "Pn"];

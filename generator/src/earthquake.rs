@@ -7,8 +7,8 @@
 //! r0 = 10 km, P at 6 Hz and S at 3 Hz. Each wave rises within 0.2 s and dies away exponentially.
 
 use crate::network::Sensor;
+use crate::portable_math::decay;
 use crate::random::Random;
-use crate::wave::decay;
 
 /// Speed of P waves, km/s.
 pub(crate) const P_KM_PER_S: f32 = 6.0;

@@ -5,8 +5,8 @@
 
 use seismic_queue::{Partition, partition_of};
 
+use crate::portable_math::{cosine, sine};
 use crate::random::{Purpose, Random};
-use crate::wave::{cosine, sine};
 
 /// Longitude and latitude of the middle, degrees.
 const CENTRE: (f64, f64) = (-98.0, 16.6);

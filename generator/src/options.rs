@@ -1,14 +1,12 @@
-//! What a run is asked for, and whether it can be done.
+//! The options of a run, and whether such a run is possible.
 
-use std::fmt;
-use std::ops::RangeInclusive;
+use seismic_ingest::options::{Checks, InvalidOption, PARTITIONS, TOPIC};
 
-use seismic_queue::Topic;
+use crate::{Result, limits};
 
-use crate::limits;
-use crate::{Error, Result};
-
-/// What to generate. The default is a run of seconds that anyone can look at.
+/// What to generate. The default is a short run that anyone can look at.
+///
+/// The debug form is part of the names of producers: a renamed field is another run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Options {
     /// Records to publish, anomalies included. `None`: 3000, or without end with `forever`.
@@ -42,8 +40,8 @@ impl Default for Options {
         Options {
             records: None,
             sensors: 10,
-            partitions: 4,
-            topic: "seismic-data-topic".to_owned(),
+            partitions: PARTITIONS,
+            topic: TOPIC.to_owned(),
             rate: 0.0,
             sample_rate_hz: 25.0,
             start_ms: None,
@@ -55,7 +53,7 @@ impl Default for Options {
     }
 }
 
-/// Records of a run when nobody says.
+/// Records of a run by default.
 const RECORDS: u64 = 3_000;
 
 impl Options {
@@ -77,93 +75,45 @@ impl Options {
         self.records.unwrap_or(if self.forever { u64::MAX } else { RECORDS })
     }
 
-    /// Looks at everything.
+    /// Checks everything.
     ///
     /// # Errors
-    /// [`Error::Options`] with all that is wrong.
+    /// [`Error::Options`](crate::Error::Options) with everything that is wrong.
     pub fn check(&self) -> Result<()> {
-        let mut wrong = Vec::new();
+        let mut checks = Checks::default();
         if let Some(records) = self.records {
-            within(&mut wrong, "--records", records, &limits::RECORDS);
+            checks.range("records", records, &limits::RECORDS);
             if self.forever {
-                wrong.push(Wrong::Both("--records", "--forever"));
+                checks.add(InvalidOption::Exclusive("records", "forever"));
             }
         }
-        within(&mut wrong, "--sensors", self.sensors, &limits::SENSORS);
-        let partitions = 1..=seismic_queue::limits::PARTITIONS;
-        within(&mut wrong, "--partitions", self.partitions, &partitions);
-        if let Err(error) = Topic::check_name(&self.topic) {
-            wrong.push(Wrong::Name(error));
-        }
+        checks.range("sensors", self.sensors, &limits::SENSORS);
+        checks.topic(&self.topic, self.partitions);
         if self.rate != 0.0 {
-            within(&mut wrong, "--rate", self.rate, &limits::RATE);
+            checks.range("rate", self.rate, &limits::RATE);
         }
-        within(&mut wrong, "--sample-rate-hz", self.sample_rate_hz, &limits::SAMPLE_RATE_HZ);
-        within(&mut wrong, "--anomaly-percent", self.anomaly_percent, &(0.0..=100.0));
-        within(&mut wrong, "--pack", self.pack, &limits::PACK);
-        if u64::from(self.pack) * u64::from(self.partitions) > limits::PACKED_RECORDS {
-            wrong.push(Wrong::Packs {
-                pack: self.pack,
-                partitions: self.partitions,
-                limit: limits::PACKED_RECORDS,
-            });
-        }
+        let sample_rates_hz = &seismic_ingest::limits::SAMPLE_RATE_HZ;
+        checks.range("sample_rate_hz", self.sample_rate_hz, sample_rates_hz);
+        checks.range("anomaly_percent", self.anomaly_percent, &(0.0..=100.0));
+        checks.pack(self.pack, self.partitions);
         if let Some(start_ms) = self.start_ms {
-            // The end matters as much, as soon as it can be reckoned.
-            let known = wrong.is_empty() && !self.forever;
+            // The end matters as much, as soon as it can be computed.
+            let known = checks.are_passed() && !self.forever;
             let span_ms = if known { self.span_ms() } else { 0.0 };
             let fits = limits::EVENT_MS.contains(&start_ms)
                 && start_ms as f64 + span_ms <= *limits::EVENT_MS.end() as f64;
             if !fits {
-                wrong.push(Wrong::Start);
+                let (from, to) = limits::EVENT_YEARS;
+                checks.add(InvalidOption::Years { option: "start", from, to });
             }
         }
-        if wrong.is_empty() { Ok(()) } else { Err(Error::Options { wrong }) }
+        checks.finish()
     }
 
     /// Event time between the first record and the end of the run, ms.
     pub(crate) fn span_ms(&self) -> f64 {
         self.total() as f64 * 1_000.0 / self.records_per_second()
     }
-}
-
-pub(crate) fn within<T: PartialOrd + Copy + fmt::Display>(
-    wrong: &mut Vec<Wrong>,
-    option: &'static str,
-    given: T,
-    allowed: &RangeInclusive<T>,
-) {
-    if !allowed.contains(&given) {
-        wrong.push(Wrong::Outside {
-            option,
-            given: given.to_string(),
-            from: allowed.start().to_string(),
-            to: allowed.end().to_string(),
-        });
-    }
-}
-
-/// One thing that is wrong with the options.
-#[derive(Debug, thiserror::Error)]
-#[allow(missing_docs)]
-pub enum Wrong {
-    #[error("{option} {given} is not between {from} and {to}")]
-    Outside { option: &'static str, given: String, from: String, to: String },
-    #[error("{0} and {1} exclude each other")]
-    Both(&'static str, &'static str),
-    #[error(
-        "--pack {pack} times --partitions {partitions} is more than {limit} records in memory; \
-         use smaller packs"
-    )]
-    Packs { pack: u32, partitions: u32, limit: u64 },
-    #[error("--start: the run does not lie between the years 1901 and 2149")]
-    Start,
-    #[error(transparent)]
-    Name(seismic_queue::Error),
-    #[error("no files to import were named")]
-    NoFiles,
-    #[error("{given} files are more than one import takes, which is {limit}; give some at a time")]
-    ManyFiles { given: usize, limit: usize },
 }
 
 #[cfg(test)]
@@ -177,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_wrong_is_said_at_once() {
+    fn everything_wrong_is_reported_at_once() {
         let options = Options {
             records: Some(0),
             sensors: 0,
@@ -191,9 +141,11 @@ mod tests {
             pack: 0,
             forever: true,
         };
-        let Err(Error::Options { wrong }) = options.check() else { panic!("it is all wrong") };
-        assert_eq!(wrong.len(), 10, "{wrong:?}");
+        let Err(crate::Error::Options { invalid }) = options.check() else {
+            panic!("it is all wrong")
+        };
+        assert_eq!(invalid.len(), 10, "{invalid:?}");
         let text = options.check().unwrap_err().to_string();
-        assert!(text.contains("--sensors 0 is not between 1 and 1000000"), "{text}");
+        assert!(text.contains("sensors 0 is not between 1 and 1000000"), "{text}");
     }
 }

@@ -4,9 +4,9 @@
 use std::thread;
 use std::time::Duration;
 
+use seismic_ingest::limits::{LONGEST_SLEEP, SHORTEST_SLEEP};
 use seismic_queue::clock;
 
-use crate::limits;
 use crate::plan::Plan;
 
 /// The clock as a run sees it.
@@ -42,7 +42,7 @@ impl Pace {
     /// its own, and not so long that a stop would go unnoticed.
     pub(crate) fn sleep(&self, event_ms: i64) {
         let wait = Duration::from_millis(self.wait_ms(event_ms).max(0).unsigned_abs());
-        thread::sleep(wait.clamp(limits::TICK, limits::SLEEP));
+        thread::sleep(wait.clamp(SHORTEST_SLEEP, LONGEST_SLEEP));
     }
 
     fn wait_ms(&self, event_ms: i64) -> i64 {

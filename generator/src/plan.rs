@@ -1,13 +1,10 @@
 //! A run with everything resolved: what the options left open is decided here, once.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
-
+use seismic_ingest::producer_name;
 use seismic_queue::{Queue, clock};
-use sha2::{Digest, Sha256};
 
-use crate::limits;
 use crate::options::Options;
-use crate::{Result, start};
+use crate::{Result, limits, resume};
 
 /// Goes up when the same plan gives other bytes than before: part of the names of runs, so that an
 /// old run is not taken for the beginning of a new one.
@@ -53,7 +50,7 @@ impl Plan {
         };
         let producer = match (options.seed, options.start_ms) {
             (Some(_), Some(_)) if !options.live() => named(options),
-            _ => format!("generate-{:016x}", random()),
+            _ => producer_name::unique("generate"),
         };
         let rate = options.records_per_second();
         Ok(Plan {
@@ -61,7 +58,7 @@ impl Plan {
             sensors: options.sensors,
             partitions: options.partitions,
             // 32 bits are enough to differ and short enough to type.
-            seed: options.seed.unwrap_or_else(|| random() >> 32),
+            seed: options.seed.unwrap_or_else(|| producer_name::random() >> 32),
             start_ms,
             records_per_second: rate,
             frequency_hz: (rate / f64::from(options.sensors)).round().max(1.0) as i32,
@@ -87,7 +84,7 @@ fn default_start_ms(options: &Options, queue: &dyn Queue) -> Result<i64> {
     let topic = queue.topic(&options.topic)?;
     // The next whole second, since the second of the newest event may be a closed window.
     let after = |newest_ms: i64| (newest_ms.div_euclid(1_000) + 1) * 1_000;
-    Ok(start::newest_event_ms(queue, &topic)?
+    Ok(resume::newest_event_ms(queue, &topic)?
         .map_or(start_ms, |newest| start_ms.max(after(newest))))
 }
 
@@ -96,18 +93,5 @@ fn named(options: &Options) -> String {
     // Every option is in it, also those that come later: too many names only cost a repeated run
     // its being recognised, too few would lose records.
     let all = Options { records: Some(options.total()), ..options.clone() };
-    named_by("generate", format!("{STREAM_VERSION} {all:?}").as_bytes())
-}
-
-/// A producer id for what `content` says.
-pub(crate) fn named_by(what: &str, content: &[u8]) -> String {
-    let digest = Sha256::digest(content);
-    let hex: String = digest[..16].iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("{what}-{hex}")
-}
-
-/// A number that nobody can foresee: the standard library seeds its hashers from the operating
-/// system, which is all the randomness that is needed here.
-pub(crate) fn random() -> u64 {
-    RandomState::new().build_hasher().finish()
+    producer_name::by_content("generate", format!("{STREAM_VERSION} {all:?}").as_bytes())
 }

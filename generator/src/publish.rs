@@ -4,15 +4,15 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use seismic_queue::{Queue, patiently, patiently_by};
+use seismic_ingest::appender::{Appender, appending};
+use seismic_ingest::batching::Batcher;
+use seismic_queue::{Partition, Queue, patiently, patiently_by};
 
-use crate::appender::{Appender, appending};
-use crate::kind::Counts;
-use crate::lanes::Lanes;
 use crate::options::Options;
 use crate::pace::Pace;
 use crate::plan::Plan;
-use crate::stream::Stream;
+use crate::record_kind::Counts;
+use crate::stream::{Made, Stream};
 use crate::summary::Summary;
 use crate::{Error, Result, limits};
 
@@ -46,18 +46,19 @@ pub fn generate(
     Ok(Summary::new(&plan, &topic.name, by_kind, tally.recognised, began.elapsed()))
 }
 
-/// Sends records until there are enough, a stop is asked for, or the appending fails.
+/// Sends records until there are enough, a stop is requested, or appending fails.
 fn publish(plan: &Plan, appender: &mut Appender<'_>, stop: &AtomicBool, by_kind: &mut Counts) {
     let mut stream = Stream::new(plan);
-    let mut lanes = Lanes::new(plan.partitions, plan.pack);
+    let mut batcher = Batcher::new(plan.partitions, plan.pack);
+    let mut packs = PacksByKind::new(plan);
     let mut pace = Pace::new(plan);
     let mut left = plan.records;
     while left > 0 && !stop.load(Ordering::Relaxed) {
         if !pace.is_due(stream.next_ms()) {
             if plan.live {
-                lanes.close_packs(pace.now_ms() - limits::PACK_WAIT.as_millis() as i64);
+                batcher.close_packs(pace.now_ms() - limits::PACK_WAIT.as_millis() as i64);
             }
-            if !appender.send(&mut lanes) {
+            if !appender.send(&mut batcher) {
                 return;
             }
             pace.sleep(stream.next_ms());
@@ -65,19 +66,59 @@ fn publish(plan: &Plan, appender: &mut Appender<'_>, stop: &AtomicBool, by_kind:
         }
         let made = stream.make();
         by_kind.add(made.kind);
-        lanes.add(&made, pace.now_ms());
+        packs.add(&made, &mut batcher, pace.now_ms());
         left -= 1;
-        if lanes.is_full() && !appender.send(&mut lanes) {
+        if batcher.is_full() && !appender.send(&mut batcher) {
             return;
         }
     }
     if left == 0 || plan.live {
-        lanes.close_packs(i64::MAX);
+        batcher.close_packs(i64::MAX);
     } else {
-        // A stopped run may be repeated, and then the queue knows messages by their number alone:
-        // a pack cut short now would stand for the whole one, and lose records.
-        lanes.drop_packs().iter().for_each(|dropped| by_kind.subtract(dropped));
+        // A stopped run may be repeated, and then the queue recognises messages by their number
+        // alone: a pack cut short now would stand for the whole one, and lose records.
+        packs.subtract_open(&batcher, by_kind);
+        batcher.discard_packs();
     }
     // Whether this is appended is seen when the appending ends.
-    let _ = appender.send(&mut lanes);
+    let _ = appender.send(&mut batcher);
+}
+
+/// The kinds of records in each partition's pack in progress.
+struct PacksByKind {
+    packed: bool,
+    partitions: Vec<Counts>,
+}
+
+impl PacksByKind {
+    fn new(plan: &Plan) -> Self {
+        let partitions = vec![Counts::default(); plan.partitions as usize];
+        PacksByKind { packed: plan.pack > 1, partitions }
+    }
+
+    /// Adds a record to the batcher.
+    fn add(&mut self, made: &Made<'_>, batcher: &mut Batcher, now_ms: i64) {
+        let Made { kind, partition, key, value } = *made;
+        if kind.stands_alone() {
+            return batcher.add_message(partition, key, value, 1);
+        }
+        batcher.add_record(partition, key, value, now_ms);
+        if !self.packed {
+            return;
+        }
+        let counts = &mut self.partitions[partition.0 as usize];
+        if batcher.pack_records(partition) == 1 {
+            *counts = Counts::default();
+        }
+        counts.add(kind);
+    }
+
+    /// Subtracts the records that are in packs in progress.
+    fn subtract_open(&self, batcher: &Batcher, by_kind: &mut Counts) {
+        for (partition, counts) in (0..).map(Partition).zip(&self.partitions) {
+            if batcher.pack_records(partition) > 0 {
+                by_kind.subtract(counts);
+            }
+        }
+    }
 }

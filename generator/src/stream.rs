@@ -13,11 +13,11 @@ use seismic_proto::{Message, SeismicRecord};
 use seismic_queue::{Partition, partition_of};
 
 use crate::anomaly;
-use crate::kind::Kind;
 use crate::limits;
 use crate::network::{Sensor, network};
 use crate::plan::Plan;
 use crate::random::{Purpose, Random};
+use crate::record_kind::Kind;
 use crate::waveform::Waveform;
 
 /// Newest event time of a sensor that has published none.

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use seismic_ingest::appender::per_second;
 use serde::Serialize;
 
-use crate::kind::Counts;
 use crate::plan::Plan;
+use crate::record_kind::Counts;
 
 /// What a run did. Serialises to the object that `--json` prints.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -48,9 +49,4 @@ impl Summary {
             topic: topic.to_owned(),
         }
     }
-}
-
-/// `count / took`; finite, since JSON has no infinity.
-pub(crate) fn per_second(count: u64, took: Duration) -> f64 {
-    count as f64 / took.as_secs_f64().max(1e-9)
 }

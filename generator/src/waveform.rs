@@ -10,8 +10,8 @@
 
 use crate::earthquake::{Arrival, CODA_S, Earthquake, P_DECAY_S, P_HZ, S_DECAY_S, S_HZ};
 use crate::network::Sensor;
+use crate::portable_math::{decay, sine};
 use crate::random::{Purpose, Random};
-use crate::wave::{decay, sine};
 
 /// Frequency of the microseism that all sites share, Hz: ocean waves.
 const MICROSEISM_HZ: f32 = 0.15;

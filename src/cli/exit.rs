@@ -69,8 +69,8 @@ fn kind(error: &anyhow::Error) -> Option<Kind> {
         let sink = cause.downcast_ref::<seismic_sinks::Error>().map(seismic_sinks::Error::kind);
         let job =
             cause.downcast_ref::<seismic_pipeline::Error>().map(seismic_pipeline::Error::kind);
-        let load = cause.downcast_ref::<seismic_generator::Error>();
-        usage.or(queue).or(sink).or(job).or(load.map(seismic_generator::Error::kind))
+        let load = cause.downcast_ref::<seismic_ingest::Error>();
+        usage.or(queue).or(sink).or(job).or(load.map(seismic_ingest::Error::kind))
     })
 }
 

@@ -12,8 +12,8 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use seismic_generator::import::openeew;
-use seismic_generator::replay::{self, Options};
+use seismic_ingest::files::openeew;
+use seismic_ingest::replay::{self, Options};
 use seismic_pipeline::verify::verify;
 use seismic_proto::{Message as _, SeismicAggRecord};
 use seismic_queue::{Event, JobStore, Queue};

@@ -3,8 +3,8 @@
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use seismic_generator::import::openeew;
-use seismic_generator::import::records::{self, Format, RecordsSummary};
+use seismic_ingest::files::openeew;
+use seismic_ingest::files::records::{self, Format, RecordsSummary};
 use seismic_pipeline::decode::{self, Phase};
 use seismic_pipeline::{Engine, Entry, Note, Out, Rules};
 use seismic_proto::{BATCH_FIRST_BYTE, Message as _, SeismicRecord, SeismicRecordBatch};

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use seismic_generator::import::openeew::{Options, import};
+use seismic_ingest::files::openeew::{Options, import};
 use seismic_pipeline::health::Health;
 use seismic_pipeline::{Engine, Out, Rules};
 use seismic_proto::{Message, SeismicRecordBatch};

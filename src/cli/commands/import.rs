@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use anyhow::bail;
-use seismic_generator::import::openeew::{self, Component};
-use seismic_generator::import::records::{self, Format, RecordsSummary};
+use seismic_ingest::files::openeew::{self, Component};
+use seismic_ingest::files::records::{self, Format, RecordsSummary};
 
 use super::generate::progress_bar;
 use crate::cli::exit::Outcome;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use seismic_generator::replay::{self, Options, ReplaySummary};
+use seismic_ingest::replay::{self, Options, ReplaySummary};
 
 use super::generate::progress_bar;
 use crate::cli::exit::Outcome;

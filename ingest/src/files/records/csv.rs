@@ -4,42 +4,43 @@
 
 use seismic_proto::SeismicRecord;
 
+use super::csv_row::CsvRow;
 use super::field::Field;
-use super::lines::Lines;
-use super::records::{Item, Read};
-use super::row::Row;
+use super::item::{Item, ParsedLine};
+use crate::files::lines::Lines;
 use crate::{Result, limits};
 
 /// The rows of one file.
-pub(crate) struct Table {
+pub(crate) struct CsvReader {
     lines: Lines,
     columns: Vec<Field>,
-    row: Row,
+    row: CsvRow,
 }
 
-impl Table {
+impl CsvReader {
     /// Reads the header.
     ///
     /// # Errors
     /// When there is none, or a column is unknown or there twice.
     pub(crate) fn open(lines: Lines) -> Result<Self> {
-        let row = Row::new(Field::ALL.len(), limits::LINE_BYTES);
-        let mut table = Table { lines, columns: Vec::new(), row };
-        let header = table.read_row()?.map(|(_, row)| row.and_then(|()| columns(&table.row)));
+        let row = CsvRow::new(Field::ALL.len(), limits::LINE_BYTES);
+        let mut rows = CsvReader { lines, columns: Vec::new(), row };
+        let header = rows.read_row()?.map(|(_, row)| row.and_then(|()| columns(&rows.row)));
         match header.unwrap_or_else(|| Err("there is no header".to_owned())) {
-            Ok(columns) => table.columns = columns,
-            Err(what) => return Err(table.lines.wrong(what)),
+            Ok(columns) => rows.columns = columns,
+            Err(what) => return Err(rows.lines.wrong(what)),
         }
-        Ok(table)
+        Ok(rows)
     }
 
     /// The next row, or what is wrong with it.
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub(crate) fn next(&mut self) -> Result<Option<Read>> {
+    pub(crate) fn next(&mut self) -> Result<Option<ParsedLine>> {
         let row = self.read_row()?;
-        Ok(row.map(|(line, row)| Read { line, item: row.and_then(|()| self.record()) }))
+        Ok(row
+            .map(|(line, row)| ParsedLine { number: line, item: row.and_then(|()| self.record()) }))
     }
 
     /// Fills `self.row`; the number is that of its first line.
@@ -79,7 +80,7 @@ impl Table {
     }
 }
 
-fn columns(header: &Row) -> Result<Vec<Field>, String> {
+fn columns(header: &CsvRow) -> Result<Vec<Field>, String> {
     let mut columns = Vec::with_capacity(header.len());
     for name in header.fields() {
         let name = String::from_utf8_lossy(name.trim_ascii());

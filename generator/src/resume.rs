@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use seismic_ingest::limits::TAIL_MESSAGES;
 use seismic_proto::{BATCH_FIRST_BYTE, Message as _, SeismicRecord, SeismicRecordBatch};
 use seismic_queue::{Event, Message, Offset, Partition, Queue, Topic};
 
@@ -16,7 +17,7 @@ const VALID_MS: std::ops::Range<i64> = -2_208_988_800_000..7_258_118_400_000;
 /// How far pipelines let an event time be ahead of its append time, ms.
 const AHEAD_MS: i64 = 5_000;
 
-/// Newest event time among the valid records in the last [`limits::TAIL_MESSAGES`] messages of
+/// Newest event time among the valid records in the last [`TAIL_MESSAGES`] messages of
 /// each partition, ms since 1970 UTC.
 pub(crate) fn newest_event_ms(queue: &dyn Queue, topic: &Topic) -> Result<Option<i64>> {
     let spans = queue.spans(topic)?;
@@ -24,7 +25,7 @@ pub(crate) fn newest_event_ms(queue: &dyn Queue, topic: &Topic) -> Result<Option
     let mut at = Vec::new();
     for (partition, span) in topic.all().zip(&spans) {
         if span.first < span.end {
-            let tail = Offset(span.end.0.saturating_sub(limits::TAIL_MESSAGES));
+            let tail = Offset(span.end.0.saturating_sub(TAIL_MESSAGES));
             at.push((partition, tail.max(span.first)));
             unread.push((partition, span.end));
         }

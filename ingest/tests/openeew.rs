@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use seismic_generator::Error;
-use seismic_generator::import::openeew::{Component, ImportSummary, Options, import};
+use seismic_ingest::Error;
+use seismic_ingest::files::openeew::{Component, ImportSummary, Options, import};
 use seismic_proto::{Message, SeismicRecord, SeismicRecordBatch};
 use seismic_queue::memory::Memory;
 use seismic_queue::{Event, Offset, Queue};

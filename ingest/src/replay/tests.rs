@@ -14,7 +14,7 @@ use super::*;
 #[derive(Default)]
 struct Still(Duration);
 
-impl Watch for Still {
+impl Clock for Still {
     fn elapsed(&self) -> Duration {
         self.0
     }
@@ -64,10 +64,10 @@ impl Stage {
         let topic = self.queue.topic("a").unwrap();
         let spans = self.queue.spans(&topic).unwrap();
         let timeline = Timeline::open(&self.queue, &topic, &spans).unwrap();
-        let (stop, mut watch) = (AtomicBool::new(false), Shared::default());
-        let now = watch.clone();
-        let tempo = Tempo::new(speed, None);
-        let player = Player { timeline, tempo, shift: None, watch: &mut watch, stop: &stop };
+        let (stop, mut clock) = (AtomicBool::new(false), Shared::default());
+        let now = clock.clone();
+        let pace = Pace::new(speed, None);
+        let player = Player { timeline, pace, shift: None, clock: &mut clock, stop: &stop };
         let mut out = Vec::new();
         let played = player.play(|step| {
             if let Step::Message(next) = step {
@@ -78,7 +78,7 @@ impl Stage {
         });
         let played = played.unwrap();
         assert_eq!((played.messages, played.stopped), (out.len() as u64, false));
-        assert!(played.behind_max <= limits::TICK, "{:?}", played.behind_max);
+        assert!(played.behind_max <= limits::SHORTEST_SLEEP, "{:?}", played.behind_max);
         out
     }
 
@@ -91,11 +91,12 @@ impl Stage {
     fn messages(&self, topic: &str, partition: u32) -> Vec<(Vec<u8>, Vec<u8>)> {
         let topic = self.queue.topic(topic).unwrap();
         let span = self.queue.spans(&topic).unwrap()[partition as usize];
-        let mut lane = Lane::open(&self.queue, &topic, Partition(partition), span).unwrap();
+        let mut read =
+            PartitionReader::open(&self.queue, &topic, Partition(partition), span).unwrap();
         let mut found = Vec::new();
-        while let Some((_, message)) = lane.head() {
+        while let Some((_, message)) = read.head() {
             found.push((message.key.to_vec(), message.value.to_vec()));
-            lane.advance().unwrap();
+            read.advance().unwrap();
         }
         found
     }
@@ -105,7 +106,7 @@ impl Stage {
 #[derive(Clone, Default)]
 struct Shared(std::rc::Rc<std::cell::RefCell<Still>>);
 
-impl Watch for Shared {
+impl Clock for Shared {
     fn elapsed(&self) -> Duration {
         self.0.borrow().elapsed()
     }
@@ -228,19 +229,19 @@ fn a_stop_ends_a_replay_that_waits() {
     let stage = Stage::new(&[(0, 1, record(1, 0)), (0, 1_000_000_000, record(2, 0))]);
     let stop = AtomicBool::new(false);
     struct Stopping<'a>(Still, &'a AtomicBool);
-    impl Watch for Stopping<'_> {
+    impl Clock for Stopping<'_> {
         fn elapsed(&self) -> Duration {
             self.0.elapsed()
         }
         fn sleep(&mut self, time: Duration) {
-            assert!(time <= limits::SLEEP, "a stop is seen soon");
+            assert!(time <= limits::LONGEST_SLEEP, "a stop is seen soon");
             self.0.sleep(time);
             self.1.store(true, Ordering::Relaxed);
         }
     }
-    let mut watch = Stopping(Still::default(), &stop);
+    let mut stopping = Stopping(Still::default(), &stop);
     let live = options(1.0, false);
-    let summary = replay_by(&mut watch, 0, &stage.queue, &live, &stop, &mut |_| {}).unwrap();
+    let summary = replay_by(&mut stopping, 0, &stage.queue, &live, &stop, &mut |_| {}).unwrap();
     assert!(summary.stopped);
     assert_eq!(summary.messages, 1, "what was due before is durable");
 }

@@ -9,14 +9,14 @@ use std::time::Duration;
 
 use seismic_queue::{Batch, Event, Message, Offset, Partition, Queue, Reader, Span, Topic};
 
-use crate::value::each_record;
+use crate::codec::for_each_record;
 use crate::{Result, limits};
 
 /// How long one reading waits; what is read is there already.
 const WAIT: Duration = Duration::from_millis(100);
 
 /// The messages of one partition, up to where it ended when it was opened.
-pub(crate) struct Lane {
+pub(crate) struct PartitionReader {
     partition: Partition,
     reader: Box<dyn Reader>,
     batch: Batch,
@@ -30,7 +30,7 @@ pub(crate) struct Lane {
     time_ms: i64,
 }
 
-impl Lane {
+impl PartitionReader {
     /// Opens the messages of `span` and reads the first.
     pub(crate) fn open(
         queue: &dyn Queue,
@@ -40,7 +40,7 @@ impl Lane {
     ) -> Result<Self> {
         let mut batch = Batch::default();
         batch.reset(partition, span.first);
-        let mut lane = Lane {
+        let mut messages = PartitionReader {
             partition,
             reader: queue.reader(topic, &[(partition, span.first)])?,
             batch,
@@ -50,8 +50,8 @@ impl Lane {
             behind_ms: None,
             time_ms: 0,
         };
-        lane.settle()?;
-        Ok(lane)
+        messages.settle()?;
+        Ok(messages)
     }
 
     pub(crate) fn partition(&self) -> Partition {
@@ -116,7 +116,7 @@ impl Lane {
 fn arrival_ms(message: &Message<'_>) -> Option<i64> {
     let latest_ms = message.append_ms.saturating_add(limits::ARRIVAL_AHEAD_MS);
     let mut newest_ms = None;
-    each_record(message.value, |record| {
+    for_each_record(message.value, |record| {
         let arrival_ms = record.arrival_ms;
         if 0 < arrival_ms && arrival_ms <= latest_ms {
             newest_ms = newest_ms.max(Some(arrival_ms));

@@ -1,41 +1,40 @@
 //! Plays a topic into another one at its original pace, or faster, or slower.
 //!
 //! ```text
-//!  topic ─► Lane (one per partition) ─► Timeline (merged) ─► Player (Tempo, Shift, Watch) ─► topic
+//!  topic ─► PartitionReader (each) ─► Timeline (merged) ─► Player (Pace, TimeShift) ─► topic
 //! ```
 //!
 //! What the source topic holds when the replay begins is played, in the order of its arrival (see
-//! `lane` for where that is not known), each message to its own partition with its key and
+//! `partition_reader` for where that is not known), each message to its own partition with its key and
 //! value. With `shift_time`, records are moved in time so that they happen now.
 //!
 //! A replay at full speed that does not shift times is named by the source topic, the offsets at
 //! which it begins and the topic it goes to: repeating it adds only what the source got since, as
 //! long as retention has not cut the source. Any other replay is a new event each time.
 
-mod lane;
+mod clock;
+mod pace;
+mod partition_reader;
 mod player;
-mod shift;
-mod tempo;
+mod time_shift;
 mod timeline;
-mod watch;
 
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use seismic_queue::{Offset, Queue, Span, Topic, clock};
+use seismic_queue::{Offset, Queue, Span, Topic};
 use serde::Serialize;
 
-use self::lane::Lane;
+use self::clock::{Clock, Monotonic};
+use self::pace::Pace;
+use self::partition_reader::PartitionReader;
 use self::player::{Player, Step};
-use self::shift::Shift;
-use self::tempo::Tempo;
+use self::time_shift::TimeShift;
 use self::timeline::Timeline;
-use self::watch::{Monotonic, Watch};
-use crate::appender::appending;
-use crate::lanes::Lanes;
-use crate::plan::{named_by, random};
-use crate::summary::per_second;
-use crate::{Error, Result, Wrong, limits};
+use crate::appender::{appending, per_second};
+use crate::batching::Batcher;
+use crate::options::Checks;
+use crate::{Error, Result, limits, producer_name};
 
 /// What to replay, and how.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,18 +53,13 @@ pub struct Options {
 
 impl Options {
     fn check(&self) -> Result<()> {
-        let mut wrong = Vec::new();
-        for name in [&self.from, &self.topic] {
-            if let Err(error) = Topic::check_name(name) {
-                wrong.push(Wrong::Name(error));
-            }
-        }
+        let mut checks = Checks::default();
+        checks.topic_name(&self.from);
+        checks.topic_name(&self.topic);
         if self.speed != 0.0 {
-            crate::options::within(&mut wrong, "--speed", self.speed, &limits::SPEED);
+            checks.range("speed", self.speed, &limits::SPEED);
         }
-        if !wrong.is_empty() {
-            return Err(Error::Options { wrong });
-        }
+        checks.finish()?;
         if self.from == self.topic {
             return Err(Error::SameTopic { topic: self.topic.clone() });
         }
@@ -119,11 +113,18 @@ pub fn replay(
     stop: &AtomicBool,
     progress: &mut dyn FnMut(u64),
 ) -> Result<ReplaySummary> {
-    replay_by(&mut Monotonic::start(), clock::now_ms(), queue, options, stop, progress)
+    replay_by(
+        &mut Monotonic::start(),
+        seismic_queue::clock::now_ms(),
+        queue,
+        options,
+        stop,
+        progress,
+    )
 }
 
 fn replay_by(
-    watch: &mut dyn Watch,
+    clock: &mut dyn Clock,
     now_ms: i64,
     queue: &dyn Queue,
     options: &Options,
@@ -145,22 +146,22 @@ fn replay_by(
         }
         _ => 0,
     };
-    let shift = options.shift_time.then(|| Shift::new(shift_ms));
-    let tempo = Tempo::new(options.speed, options.max_gap);
-    let player = Player { timeline, tempo, shift, watch, stop };
+    let shift = options.shift_time.then(|| TimeShift::new(shift_ms));
+    let pace = Pace::new(options.speed, options.max_gap);
+    let player = Player { timeline, pace, shift, clock, stop };
     let mut played = player::Played::default();
     let tally = appending(producer, stop, progress, |appender| {
-        let mut lanes = Lanes::new(from.partitions, 1);
+        let mut batcher = Batcher::new(from.partitions, 1);
         played = player.play(|step| match step {
-            Step::Pause => appender.send(&mut lanes),
+            Step::Pause => appender.send(&mut batcher),
             Step::Message(next) => {
                 // As one record each: what is counted are messages.
-                lanes.add_message(next.partition, next.message.key, next.message.value, 1);
-                !lanes.is_full() || appender.send(&mut lanes)
+                batcher.add_message(next.partition, next.message.key, next.message.value, 1);
+                !batcher.is_full() || appender.send(&mut batcher)
             }
         })?;
         // Whether this is appended is seen when the appending ends.
-        let _ = appender.send(&mut lanes);
+        let _ = appender.send(&mut batcher);
         Ok(())
     })?;
     let took = began.elapsed();
@@ -192,10 +193,11 @@ fn newest_ms(queue: &dyn Queue, topic: &Topic, spans: &[Span]) -> Result<Option<
     let mut newest_ms = None;
     for (partition, &Span { first, end }) in topic.all().zip(spans) {
         let tail = Offset(end.0.saturating_sub(limits::TAIL_MESSAGES)).max(first);
-        let mut lane = Lane::open(queue, topic, partition, Span { first: tail, end })?;
-        while let Some((time_ms, _)) = lane.head() {
+        let mut messages =
+            PartitionReader::open(queue, topic, partition, Span { first: tail, end })?;
+        while let Some((time_ms, _)) = messages.head() {
             newest_ms = newest_ms.max(Some(time_ms));
-            lane.advance()?;
+            messages.advance()?;
         }
     }
     Ok(newest_ms)
@@ -204,10 +206,13 @@ fn newest_ms(queue: &dyn Queue, topic: &Topic, spans: &[Span]) -> Result<Option<
 /// The name of a replay.
 fn producer_id(options: &Options, from: &Topic, spans: &[Span]) -> String {
     if options.speed != 0.0 || options.shift_time {
-        return format!("replay-{:016x}", random());
+        return producer_name::unique("replay");
     }
     let firsts: Vec<u64> = spans.iter().map(|span| span.first.0).collect();
-    named_by("replay", format!("1 {} {} {firsts:?}", from.id, options.topic).as_bytes())
+    producer_name::by_content(
+        "replay",
+        format!("1 {} {} {firsts:?}", from.id, options.topic).as_bytes(),
+    )
 }
 
 #[cfg(test)]

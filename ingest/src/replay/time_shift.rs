@@ -2,19 +2,19 @@
 
 use seismic_queue::limits::MESSAGE_BYTES;
 
-use crate::value::{each_record, encode, is_packed, pack_record};
+use crate::codec::{encode, for_each_record, is_packed, pack_record};
 
 /// Moves records by a fixed time.
-pub(crate) struct Shift {
+pub(crate) struct TimeShift {
     by_ms: i64,
     /// The value of the last message, and one record of it.
     value: Vec<u8>,
     record: Vec<u8>,
 }
 
-impl Shift {
+impl TimeShift {
     pub(crate) fn new(by_ms: i64) -> Self {
-        Shift { by_ms, value: Vec::new(), record: Vec::new() }
+        TimeShift { by_ms, value: Vec::new(), record: Vec::new() }
     }
 
     /// The value with its records moved; itself where it is no record. An unknown arrival stays
@@ -24,7 +24,7 @@ impl Shift {
         let (into, bytes, by_ms) = (&mut self.value, &mut self.record, self.by_ms);
         let packed = is_packed(value);
         into.clear();
-        let whole = each_record(value, |mut record| {
+        let whole = for_each_record(value, |mut record| {
             record.collect_timestamp = record.collect_timestamp.saturating_add(by_ms);
             if record.arrival_ms != 0 {
                 record.arrival_ms = record.arrival_ms.saturating_add(by_ms);
@@ -59,7 +59,7 @@ mod tests {
 
     #[test]
     fn both_times_move_and_nothing_else() {
-        let mut shift = Shift::new(1_000);
+        let mut shift = TimeShift::new(1_000);
         let one = record(5, 7).encode_to_vec();
         let back = SeismicRecord::decode(shift.apply(b"S", &one)).unwrap();
         assert_eq!(back, SeismicRecord { seismic_amplitude: 0.0, ..record(1_005, 1_007) });
@@ -75,7 +75,7 @@ mod tests {
         pack_record(&mut cut, &record(5, 7).encode_to_vec());
         cut.truncate(cut.len() - 1);
         for value in [&[0xff, 0xff][..], &cut] {
-            assert_eq!(Shift::new(9).apply(b"S", value), value);
+            assert_eq!(TimeShift::new(9).apply(b"S", value), value);
         }
     }
 }

@@ -19,8 +19,8 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::float;
-use super::records::Item;
-use crate::value::{encode, pack_record};
+use super::item::Item;
+use crate::codec::{encode, pack_record};
 
 /// What a line says.
 ///

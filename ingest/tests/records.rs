@@ -10,8 +10,8 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use seismic_generator::Error;
-use seismic_generator::import::records::{Format, Options, RecordsSummary, import};
+use seismic_ingest::Error;
+use seismic_ingest::files::records::{Format, Options, RecordsSummary, import};
 use seismic_proto::{BATCH_FIRST_BYTE, Message, SeismicRecord, SeismicRecordBatch};
 use seismic_queue::memory::Memory;
 use seismic_queue::{Event, Offset, Queue, partition_of};

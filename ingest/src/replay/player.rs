@@ -3,10 +3,10 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::shift::Shift;
-use super::tempo::Tempo;
+use super::clock::Clock;
+use super::pace::Pace;
+use super::time_shift::TimeShift;
 use super::timeline::{Timed, Timeline};
-use super::watch::Watch;
 use crate::{Result, limits};
 
 /// What a player hands out.
@@ -20,9 +20,9 @@ pub(crate) enum Step<'a> {
 /// A timeline with its pace.
 pub(crate) struct Player<'a> {
     pub(crate) timeline: Timeline,
-    pub(crate) tempo: Tempo,
-    pub(crate) shift: Option<Shift>,
-    pub(crate) watch: &'a mut dyn Watch,
+    pub(crate) pace: Pace,
+    pub(crate) shift: Option<TimeShift>,
+    pub(crate) clock: &'a mut dyn Clock,
     pub(crate) stop: &'a AtomicBool,
 }
 
@@ -41,13 +41,13 @@ impl Player<'_> {
     pub(crate) fn play(mut self, mut out: impl FnMut(Step<'_>) -> bool) -> Result<Played> {
         let mut played = Played::default();
         while let Some(mut next) = self.timeline.head() {
-            let due = self.tempo.due(next.time_ms);
-            if !wait(due, self.watch, self.stop, &mut out) {
+            let due = self.pace.due(next.time_ms);
+            if !wait(due, self.clock, self.stop, &mut out) {
                 played.stopped = self.stop.load(Ordering::Relaxed);
                 break;
             }
             if !due.is_zero() {
-                let behind = self.watch.elapsed().saturating_sub(due);
+                let behind = self.clock.elapsed().saturating_sub(due);
                 played.behind_max = played.behind_max.max(behind);
             }
             if let Some(shift) = &mut self.shift {
@@ -66,7 +66,7 @@ impl Player<'_> {
 /// Waits until `due`. `false` when it must not be waited for any longer.
 fn wait(
     due: Duration,
-    watch: &mut dyn Watch,
+    clock: &mut dyn Clock,
     stop: &AtomicBool,
     out: &mut impl FnMut(Step<'_>) -> bool,
 ) -> bool {
@@ -75,7 +75,7 @@ fn wait(
             return false;
         }
         // Asking the clock is not free, and at full speed all is due at zero.
-        let left = if due.is_zero() { due } else { due.saturating_sub(watch.elapsed()) };
+        let left = if due.is_zero() { due } else { due.saturating_sub(clock.elapsed()) };
         if left.is_zero() {
             return true;
         }
@@ -84,6 +84,6 @@ fn wait(
         }
         // Not so briefly that every message is a commit of its own, and not so long that a stop
         // would go unnoticed.
-        watch.sleep(left.clamp(limits::TICK, limits::SLEEP));
+        clock.sleep(left.clamp(limits::SHORTEST_SLEEP, limits::LONGEST_SLEEP));
     }
 }

@@ -6,13 +6,13 @@ use std::collections::BinaryHeap;
 
 use seismic_queue::{Message, Partition, Queue, Span, Topic};
 
-use super::lane::Lane;
+use super::partition_reader::PartitionReader;
 use crate::Result;
 
 /// A topic as it will be played.
 pub(crate) struct Timeline {
-    lanes: Vec<Lane>,
-    /// Time of each lane's next message, oldest on top.
+    partitions: Vec<PartitionReader>,
+    /// Time of each messages's next message, oldest on top.
     next: BinaryHeap<Reverse<(i64, usize)>>,
 }
 
@@ -28,12 +28,12 @@ pub(crate) struct Timed<'a> {
 impl Timeline {
     /// The messages in `spans`, one span for each partition.
     pub(crate) fn open(queue: &dyn Queue, topic: &Topic, spans: &[Span]) -> Result<Self> {
-        let mut timeline = Timeline { lanes: Vec::new(), next: BinaryHeap::new() };
+        let mut timeline = Timeline { partitions: Vec::new(), next: BinaryHeap::new() };
         for (partition, &span) in topic.all().zip(spans) {
-            let lane = Lane::open(queue, topic, partition, span)?;
-            let number = timeline.lanes.len();
-            timeline.next.extend(lane.head().map(|(time_ms, _)| Reverse((time_ms, number))));
-            timeline.lanes.push(lane);
+            let messages = PartitionReader::open(queue, topic, partition, span)?;
+            let number = timeline.partitions.len();
+            timeline.next.extend(messages.head().map(|(time_ms, _)| Reverse((time_ms, number))));
+            timeline.partitions.push(messages);
         }
         Ok(timeline)
     }
@@ -41,17 +41,17 @@ impl Timeline {
     /// The message that comes next.
     pub(crate) fn head(&self) -> Option<Timed<'_>> {
         let &Reverse((_, number)) = self.next.peek()?;
-        let lane = &self.lanes[number];
-        let (time_ms, message) = lane.head().expect("a lane in turn has a message");
-        Some(Timed { time_ms, partition: lane.partition(), message })
+        let messages = &self.partitions[number];
+        let (time_ms, message) = messages.head().expect("a messages in turn has a message");
+        Some(Timed { time_ms, partition: messages.partition(), message })
     }
 
     /// Goes on to the message after the next one.
     pub(crate) fn advance(&mut self) -> Result<()> {
         if let Some(Reverse((_, number))) = self.next.pop() {
-            let lane = &mut self.lanes[number];
-            lane.advance()?;
-            self.next.extend(lane.head().map(|(time_ms, _)| Reverse((time_ms, number))));
+            let messages = &mut self.partitions[number];
+            messages.advance()?;
+            self.next.extend(messages.head().map(|(time_ms, _)| Reverse((time_ms, number))));
         }
         Ok(())
     }

@@ -33,11 +33,14 @@ pub(crate) fn is_packed(value: &[u8]) -> bool {
     value.first() == Some(&BATCH_FIRST_BYTE)
 }
 
-/// Gives each record of a value to `take`, up to the first that does not decode. `None` when the
-/// value is not whole records; what was taken before then means nothing.
-pub(crate) fn each_record(mut value: &[u8], mut take: impl FnMut(SeismicRecord)) -> Option<()> {
+/// Calls `found` with each record of a value, up to the first that does not decode. `None` when the
+/// value is not whole records; the calls before that then mean nothing.
+pub(crate) fn for_each_record(
+    mut value: &[u8],
+    mut found: impl FnMut(SeismicRecord),
+) -> Option<()> {
     if !is_packed(value) {
-        take(SeismicRecord::decode(value).ok()?);
+        found(SeismicRecord::decode(value).ok()?);
         return Some(());
     }
     while let Some((&tag, rest)) = value.split_first() {
@@ -45,7 +48,7 @@ pub(crate) fn each_record(mut value: &[u8], mut take: impl FnMut(SeismicRecord))
             return None;
         }
         value = rest;
-        take(SeismicRecord::decode_length_delimited(&mut value).ok()?);
+        found(SeismicRecord::decode_length_delimited(&mut value).ok()?);
     }
     Some(())
 }
@@ -65,7 +68,7 @@ mod tests {
         let batch = SeismicRecordBatch::decode(bytes.as_slice()).unwrap();
         assert_eq!(batch.records, [record, Default::default()]);
         let mut taken = Vec::new();
-        each_record(&bytes, |record| taken.push(record)).unwrap();
+        for_each_record(&bytes, |record| taken.push(record)).unwrap();
         assert_eq!(taken, batch.records);
     }
 
@@ -94,7 +97,7 @@ mod tests {
                 bytes.insert(0, BATCH_FIRST_BYTE);
             }
             let mut taken = Vec::new();
-            if each_record(&bytes, |record| taken.push(record)).is_some() && packed {
+            if for_each_record(&bytes, |record| taken.push(record)).is_some() && packed {
                 let batch = SeismicRecordBatch::decode(bytes.as_slice()).unwrap();
                 prop_assert_eq!(format!("{:?}", batch.records), format!("{taken:?}"));
             }

@@ -9,10 +9,9 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::path::{Path, PathBuf};
 
-use super::lines::Lines;
 use super::message::Message;
-use crate::Result;
-use crate::limits;
+use crate::files::lines::Lines;
+use crate::{Result, limits};
 
 /// A message and where it stands.
 pub(crate) struct Arrived {

@@ -11,6 +11,11 @@
 //! or resumed import of the same files, in any order, adds nothing twice. A file that grew is
 //! another file, and importing it adds all of it: import complete files.
 
+mod component;
+mod locations;
+mod merge;
+mod message;
+
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,17 +26,16 @@ use seismic_queue::{Queue, partition_of, patiently};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::digest::{Digest32, digests};
-use super::locations::Locations;
-use super::merge::{Arrived, Merge};
-use super::vector::Amplitudes;
-pub use super::vector::{Component, UnknownComponent};
-use crate::appender::{Appender, appending};
-use crate::lanes::Lanes;
-use crate::plan::named_by;
-use crate::summary::per_second;
-use crate::value::{encode, pack_record};
-use crate::{Error, Result, Wrong, limits};
+use self::component::Amplitudes;
+pub use self::component::{Component, UnknownComponent};
+use self::locations::Locations;
+use self::merge::{Arrived, Merge};
+use crate::appender::{Appender, appending, per_second};
+use crate::batching::Batcher;
+use crate::codec::{encode, pack_record};
+use crate::files::file_digest::{Digest32, digests};
+use crate::options::{Checks, InvalidOption, PARTITIONS, TOPIC};
+use crate::{Error, Result, limits, producer_name};
 
 /// What to import, and where to.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,28 +56,20 @@ impl Options {
     /// An import with the usual component, topic and partitions.
     #[must_use]
     pub fn new(files: Vec<PathBuf>, locations: PathBuf) -> Self {
-        let crate::Options { topic, partitions, .. } = crate::Options::default();
-        Options { files, locations, component: Component::default(), topic, partitions }
+        let (component, topic) = (Component::default(), TOPIC.to_owned());
+        Options { files, locations, component, topic, partitions: PARTITIONS }
     }
 
     fn check(&self) -> Result<()> {
-        let mut wrong = Vec::new();
+        let mut checks = Checks::default();
         let limit = limits::IMPORT_FILES;
         match self.files.len() {
-            0 => wrong.push(Wrong::NoFiles),
-            given if given > limit => wrong.push(Wrong::ManyFiles { given, limit }),
+            0 => checks.add(InvalidOption::NoFiles),
+            given if given > limit => checks.add(InvalidOption::TooManyFiles { given, limit }),
             _ => {}
         }
-        // Topic and partitions follow the same rules as those of a generated run.
-        let common = crate::Options {
-            topic: self.topic.clone(),
-            partitions: self.partitions,
-            ..crate::Options::default()
-        };
-        if let Err(Error::Options { wrong: others }) = common.check() {
-            wrong.extend(others);
-        }
-        if wrong.is_empty() { Ok(()) } else { Err(Error::Options { wrong }) }
+        checks.topic(&self.topic, self.partitions);
+        checks.finish()
     }
 }
 
@@ -121,7 +117,7 @@ pub fn import(
         digests(&options.files)?.into_iter().zip(options.files.iter().cloned()).collect();
     let producer = producer_id(options, &locations, digests.keys());
     let files: Vec<PathBuf> = digests.into_values().collect();
-    let mut job = Job {
+    let mut import = Import {
         merge: Merge::open(&files)?,
         amplitudes: Amplitudes::new(options.component),
         locations: &locations,
@@ -131,22 +127,23 @@ pub fn import(
     };
     let topic = patiently(stop, || queue.create(&options.topic, options.partitions))?;
     let producer = queue.producer(&topic, &producer)?;
-    let lanes = Lanes::new(options.partitions, 1);
-    let tally = appending(producer, stop, progress, |appender| job.run(lanes, appender, stop))?;
+    let batcher = Batcher::new(options.partitions, 1);
+    let tally =
+        appending(producer, stop, progress, |appender| import.run(batcher, appender, stop))?;
     let took = began.elapsed();
     Ok(ImportSummary {
         published: tally.records,
-        messages: job.messages,
+        messages: import.messages,
         recognised: tally.recognised,
-        devices: job.devices.len() as u64,
-        stopped: job.stopped,
+        devices: import.devices.len() as u64,
+        stopped: import.stopped,
         seconds: took.as_secs_f64(),
         records_per_second: per_second(tally.records, took),
         topic: topic.name,
     })
 }
 
-struct Job<'a> {
+struct Import<'a> {
     merge: Merge,
     amplitudes: Amplitudes,
     locations: &'a Locations,
@@ -155,14 +152,14 @@ struct Job<'a> {
     stopped: bool,
 }
 
-impl Job<'_> {
+impl Import<'_> {
     fn run(
         &mut self,
-        mut lanes: Lanes,
+        mut batcher: Batcher,
         appender: &mut Appender<'_>,
         stop: &AtomicBool,
     ) -> Result<()> {
-        let partitions = lanes.partitions();
+        let partitions = batcher.partitions();
         let mut value = Vec::new();
         while let Some(arrived) = self.merge.next()? {
             if stop.load(Ordering::Relaxed) {
@@ -172,17 +169,17 @@ impl Job<'_> {
             self.pack(&arrived, &mut value)?;
             let key = arrived.message.device.as_bytes();
             let records = arrived.message.len() as u32;
-            lanes.add_message(partition_of(key, partitions), key, &value, records);
+            batcher.add_message(partition_of(key, partitions), key, &value, records);
             self.messages += 1;
             if !self.devices.contains(&arrived.message.device) {
                 self.devices.insert(arrived.message.device);
             }
-            if lanes.is_full() && !appender.send(&mut lanes) {
+            if batcher.is_full() && !appender.send(&mut batcher) {
                 return Ok(());
             }
         }
         // Whether this is appended is seen when the appending ends.
-        let _ = appender.send(&mut lanes);
+        let _ = appender.send(&mut batcher);
         Ok(())
     }
 
@@ -231,5 +228,5 @@ fn producer_id<'a>(
     let mut content = format!("2 {component} {topic} {partitions} ").into_bytes();
     content.extend_from_slice(&Sha256::digest(&locations.content));
     digests.for_each(|digest| content.extend_from_slice(digest));
-    named_by("openeew", &content)
+    producer_name::by_content("openeew", &content)
 }

@@ -4,8 +4,8 @@
 //! Strict: a quote that is not where it may be is an error at once, and not a field that swallows
 //! the lines after it.
 
-/// One row, given line by line. Reused after [`Row::clear`].
-pub(crate) struct Row {
+/// One row, given line by line. Reused after [`CsvRow::clear`].
+pub(crate) struct CsvRow {
     bytes: Vec<u8>,
     /// Where each field ends in `bytes`.
     ends: Vec<usize>,
@@ -28,10 +28,10 @@ enum State {
     Quote,
 }
 
-impl Row {
+impl CsvRow {
     pub(crate) fn new(fields_max: usize, bytes_max: usize) -> Self {
         let (bytes, ends) = (Vec::new(), Vec::new());
-        Row { bytes, ends, state: State::Start, fields_max, bytes_max }
+        CsvRow { bytes, ends, state: State::Start, fields_max, bytes_max }
     }
 
     /// Empties the row and keeps its memory.
@@ -116,7 +116,7 @@ mod tests {
 
     /// The fields of a row given line by line, whether it is whole, and what of the text is left.
     fn split(text: &str) -> Result<(Vec<String>, bool), String> {
-        let mut row = Row::new(20, 1_000);
+        let mut row = CsvRow::new(20, 1_000);
         let mut whole = false;
         for line in text.split_inclusive('\n') {
             assert!(!whole, "a line is left");
@@ -158,7 +158,7 @@ mod tests {
 
         #[test]
         fn hostile_lines_never_panic(lines: Vec<Vec<u8>>) {
-            let mut row = Row::new(3, 100);
+            let mut row = CsvRow::new(3, 100);
             for line in lines {
                 if row.push(&line) != Ok(false) {
                     prop_assert!(row.len() <= 3 && row.fields().count() == row.len());

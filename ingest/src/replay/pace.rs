@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// The pace of a replay.
-pub(crate) struct Tempo {
+pub(crate) struct Pace {
     /// How many times the original pace; 0: everything is due at once.
     speed: f64,
     /// No pause of the original is longer than this, ms.
@@ -13,11 +13,11 @@ pub(crate) struct Tempo {
     played_ms: i64,
 }
 
-impl Tempo {
+impl Pace {
     pub(crate) fn new(speed: f64, max_gap: Option<Duration>) -> Self {
         let max_gap = max_gap.map(|gap| i64::try_from(gap.as_millis()).unwrap_or(i64::MAX));
         let max_gap_ms = max_gap.unwrap_or(i64::MAX);
-        Tempo { speed, max_gap_ms, newest_ms: None, played_ms: 0 }
+        Pace { speed, max_gap_ms, newest_ms: None, played_ms: 0 }
     }
 
     /// When the next message, of that time, is due after the start. A time that goes back is due
@@ -40,8 +40,8 @@ mod tests {
     use super::*;
 
     fn due_ms(speed: f64, max_gap_ms: Option<u64>, times_ms: &[i64]) -> Vec<u128> {
-        let mut tempo = Tempo::new(speed, max_gap_ms.map(Duration::from_millis));
-        times_ms.iter().map(|&time_ms| tempo.due(time_ms).as_millis()).collect()
+        let mut pace = Pace::new(speed, max_gap_ms.map(Duration::from_millis));
+        times_ms.iter().map(|&time_ms| pace.due(time_ms).as_millis()).collect()
     }
 
     #[test]

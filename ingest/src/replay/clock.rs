@@ -4,7 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// Tells how long a replay has run, and waits.
-pub(crate) trait Watch {
+pub(crate) trait Clock {
     /// Time since the start.
     fn elapsed(&self) -> Duration;
 
@@ -21,7 +21,7 @@ impl Monotonic {
     }
 }
 
-impl Watch for Monotonic {
+impl Clock for Monotonic {
     fn elapsed(&self) -> Duration {
         self.0.elapsed()
     }

@@ -1,102 +1,110 @@
-//! A thread of its own that appends loads to the queue, so that making records and waiting for
-//! the disk overlap. At most [`limits::LOADS_WAITING`] loads wait for it: a slow queue slows the
-//! maker down.
+//! Appends to the queue on a thread of its own, so that making records and waiting for the disk
+//! overlap. At most [`limits::REQUESTS_WAITING`] append requests wait for it: a slow queue slows
+//! the producer of records down.
 
 use std::panic::resume_unwind;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
 use std::thread;
+use std::time::Duration;
 
 use seismic_queue::{Producer, patiently};
 
-use crate::lanes::{Lanes, Load};
+use crate::batching::{AppendRequest, Batcher};
 use crate::{Result, limits};
 
-/// The maker's side.
-pub(crate) struct Appender<'a> {
-    loads: SyncSender<Load>,
-    done: Receiver<Load>,
+/// The side of the thread that makes records.
+pub struct Appender<'a> {
+    requests: SyncSender<AppendRequest>,
+    done: Receiver<AppendRequest>,
     progress: &'a mut dyn FnMut(u64),
     tally: Tally,
 }
 
 /// What was appended, durably.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Tally {
-    pub(crate) records: u64,
+pub struct Tally {
+    /// Records in the messages.
+    pub records: u64,
     /// Messages that the queue had already.
-    pub(crate) recognised: u64,
+    pub recognised: u64,
 }
 
-/// Runs `make`, which sends loads, and returns when all of them are durable. `progress` is told
-/// the number of durable records. Errors that pass are waited out, unless `stop` is set.
+/// Runs `make`, which sends what it batched, and returns when all of it is durable. `progress`
+/// receives the number of durable records. Transient errors are retried until `stop` is set.
 ///
 /// # Errors
-/// The first error of an append that does not pass, or passed too late.
-pub(crate) fn appending(
+/// The first permanent error of an append, or a transient one after `stop`.
+pub fn appending(
     producer: Box<dyn Producer>,
     stop: &AtomicBool,
     progress: &mut dyn FnMut(u64),
     make: impl FnOnce(&mut Appender<'_>) -> Result<()>,
 ) -> Result<Tally> {
     thread::scope(|scope| {
-        let (loads, waiting) = mpsc::sync_channel(limits::LOADS_WAITING);
+        let (requests, waiting) = mpsc::sync_channel(limits::REQUESTS_WAITING);
         let (finished, done) = mpsc::channel();
         let thread = scope.spawn(move || append_all(producer, &waiting, &finished, stop));
-        let mut appender = Appender { loads, done, progress, tally: Tally::default() };
+        let mut appender = Appender { requests, done, progress, tally: Tally::default() };
         let made = make(&mut appender);
-        let Appender { loads, done, progress, mut tally } = appender;
-        drop(loads);
+        let Appender { requests, done, progress, mut tally } = appender;
+        drop(requests);
         let appended = thread.join().unwrap_or_else(|panic| resume_unwind(panic));
-        done.try_iter().for_each(|load| tally.add(&load));
+        done.try_iter().for_each(|request| tally.add(&request));
         progress(tally.records);
         appended.and(made).map(|()| tally)
     })
 }
 
+/// `count / took`; finite, since JSON has no infinity.
+#[must_use]
+pub fn per_second(count: u64, took: Duration) -> f64 {
+    count as f64 / took.as_secs_f64().max(1e-9)
+}
+
 impl Tally {
-    fn add(&mut self, load: &Load) {
-        self.records += load.records;
-        self.recognised += load.recognised;
+    fn add(&mut self, request: &AppendRequest) {
+        self.records += request.records;
+        self.recognised += request.recognised;
     }
 }
 
 impl Appender<'_> {
-    /// Hands over what is in the lanes, waiting while the queue is behind. `false` when the
-    /// appending has failed: then stop making.
+    /// Sends all whole messages, and blocks while the queue is behind. `false` when appending has
+    /// failed: then stop making records.
     #[must_use]
-    pub(crate) fn send(&mut self, lanes: &mut Lanes) -> bool {
-        self.report(lanes);
-        lanes.is_empty() || self.loads.send(lanes.take()).is_ok()
+    pub fn send(&mut self, batcher: &mut Batcher) -> bool {
+        self.report(batcher);
+        batcher.is_empty() || self.requests.send(batcher.take_request()).is_ok()
     }
 
-    /// Tells the progress and takes memory back.
-    fn report(&mut self, lanes: &mut Lanes) {
-        while let Ok(load) = self.done.try_recv() {
-            self.tally.add(&load);
+    /// Reports progress and returns memory to the batcher.
+    fn report(&mut self, batcher: &mut Batcher) {
+        while let Ok(request) = self.done.try_recv() {
+            self.tally.add(&request);
             (self.progress)(self.tally.records);
-            lanes.give_back(load);
+            batcher.reuse(request);
         }
     }
 }
 
 fn append_all(
     mut producer: Box<dyn Producer>,
-    loads: &Receiver<Load>,
-    finished: &Sender<Load>,
+    requests: &Receiver<AppendRequest>,
+    finished: &Sender<AppendRequest>,
     stop: &AtomicBool,
 ) -> Result<()> {
-    for mut load in loads {
-        load.recognised = append(&mut *producer, &load, stop)?;
-        // The maker may be gone already; its tally reads what is left in the channel.
-        let _ = finished.send(load);
+    for mut request in requests {
+        request.recognised = append(&mut *producer, &request, stop)?;
+        // The maker may have ended already; its tally reads what is left in the channel.
+        let _ = finished.send(request);
     }
     Ok(())
 }
 
-/// Messages of the load that the queue had already.
-fn append(producer: &mut dyn Producer, load: &Load, stop: &AtomicBool) -> Result<u64> {
-    let appends = load.appends();
+/// Messages of the request that the queue had already.
+fn append(producer: &mut dyn Producer, request: &AppendRequest, stop: &AtomicBool) -> Result<u64> {
+    let appends = request.appends();
     Ok(patiently(stop, || producer.append(&appends))?.recognised)
 }
 
@@ -130,14 +138,14 @@ mod tests {
         }
     }
 
-    /// Sends loads of one record until it may not or has sent a hundred.
+    /// Sends requests of one record until it may not or has sent a hundred.
     fn send_some(producer: Flaky, stop: bool) -> Result<Tally> {
         let stop = AtomicBool::new(stop);
         appending(Box::new(producer), &stop, &mut |_| {}, |appender| {
-            let mut lanes = Lanes::new(1, 1);
+            let mut batcher = Batcher::new(1, 1);
             for _ in 0..100 {
-                lanes.add_message(Partition(0), b"k", b"v", 1);
-                if !appender.send(&mut lanes) {
+                batcher.add_message(Partition(0), b"k", b"v", 1);
+                if !appender.send(&mut batcher) {
                     break;
                 }
             }

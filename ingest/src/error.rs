@@ -1,11 +1,12 @@
-//! What can go wrong, where, and what the caller must do about it.
+//! What can go wrong, where, and what the caller must do about it. Messages name no command-line
+//! options: those are the caller's.
 
 use std::io;
 use std::path::PathBuf;
 
 use seismic_queue::Kind;
 
-use crate::options::Wrong;
+use crate::options::InvalidOption;
 
 /// Result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -14,8 +15,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs)]
 pub enum Error {
-    #[error("{}", wrong.iter().map(Wrong::to_string).collect::<Vec<_>>().join("; "))]
-    Options { wrong: Vec<Wrong> },
+    #[error("{}", describe(invalid, &str::to_owned))]
+    Options { invalid: Vec<InvalidOption> },
     #[error(transparent)]
     Queue(#[from] seismic_queue::Error),
     #[error("{}: {doing} failed", at.display())]
@@ -23,7 +24,7 @@ pub enum Error {
     #[error("{}, line {line}: {what}", at.display())]
     Line { at: PathBuf, line: u64, what: String },
     #[error(
-        "{}, line {line}: device {device:?} has no place in {}; add a line for it there",
+        "{}, line {line}: device {device:?} is missing in {}; add a line with its location",
         at.display(), locations.display()
     )]
     NoLocation { at: PathBuf, line: u64, device: String, locations: PathBuf },
@@ -32,9 +33,9 @@ pub enum Error {
         first.display(), second.display()
     )]
     SameFile { first: PathBuf, second: PathBuf },
-    #[error("{} is not a file, and what can be read only once cannot be imported here", at.display())]
+    #[error("{} is not a regular file; this import reads its files twice", at.display())]
     NoFile { at: PathBuf },
-    #[error("{topic:?} cannot be replayed into itself; name another --topic")]
+    #[error("{topic:?} cannot be replayed into itself; name another destination topic")]
     SameTopic { topic: String },
 }
 
@@ -53,4 +54,11 @@ impl Error {
             Error::Io { .. } => Kind::Fatal,
         }
     }
+}
+
+/// Everything that is wrong with the options, where `name` turns the name of a field into that of
+/// the option.
+#[must_use]
+pub fn describe(invalid: &[InvalidOption], name: &dyn Fn(&str) -> String) -> String {
+    invalid.iter().map(|one| one.describe(name)).collect::<Vec<_>>().join("; ")
 }

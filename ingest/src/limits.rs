@@ -1,0 +1,68 @@
+//! Every bound of this crate, each with its reason.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+/// Samples per second of one sensor: from one in 1000 s to the fastest digitisers.
+pub const SAMPLE_RATE_HZ: RangeInclusive<f64> = 0.001..=10_000.0;
+
+/// Records per message: about 700 kB, which every queue takes at its usual settings.
+pub const PACK: RangeInclusive<u32> = 1..=10_000;
+
+/// Records in packs in progress, one pack per partition: about 200 MB.
+pub const PACKED_RECORDS: u64 = 4_000_000;
+
+/// Bytes of all partitions together at which they are handed to the queue. Some blocks may still
+/// be small then, but with thousands of partitions memory stays bounded.
+pub const APPEND_BYTES: usize = 4 << 20;
+
+/// Append requests waiting for the queue: one being written, one ready behind it while the next is encoded.
+pub const REQUESTS_WAITING: usize = 1;
+
+/// A paced run publishes what is due this often: a hundred commits a second, no visible delay.
+pub const SHORTEST_SLEEP: Duration = Duration::from_millis(10);
+
+/// Longest sleep, so that a stop is seen soon.
+pub const LONGEST_SLEEP: Duration = Duration::from_millis(50);
+
+/// Messages at the end of each partition in which the newest valid event is looked for.
+pub const TAIL_MESSAGES: u64 = 1_000;
+
+/// Bytes of one line of an imported file; real ones have about 800.
+pub const LINE_BYTES: usize = 1 << 20;
+
+/// Samples of one imported message: what fits one packed message comfortably.
+pub const MESSAGE_SAMPLES: usize = 10_000;
+
+/// Messages of one imported file that are held to bring them into order; real files have
+/// neighbours swapped.
+pub const REORDER_MESSAGES: usize = 64;
+
+/// Files of one import: all are open together, and 1024 is a usual limit for open files.
+pub const IMPORT_FILES: usize = 500;
+
+/// Bytes of an imported table of locations: 100,000 devices.
+pub const LOCATIONS_BYTES: u64 = 4 << 20;
+
+/// Bytes of an imported device id; pipelines refuse longer ones.
+pub const DEVICE_ID_BYTES: usize = 256;
+
+/// Bytes of one imported line of JSON: a message of the queue's limit fits as base64 (22 MiB), and
+/// a pack of 10,000 records has 3 MB.
+pub const JSON_LINE_BYTES: usize = 32 << 20;
+
+/// Bytes of a packed message that an import makes: more records make another message.
+pub const PACK_BYTES: usize = 1 << 20;
+
+/// Refused lines that are named: enough to see what is wrong with a file.
+pub const REFUSALS_NAMED: usize = 10;
+
+/// Bytes that say what is wrong with a refused line; it may quote the line.
+pub const REFUSAL_BYTES: usize = 400;
+
+/// How many times its original pace a replay may have, 0 aside.
+pub const SPEED: RangeInclusive<f64> = 0.001..=1_000_000.0;
+
+/// An arrival that lies further than this after the append time of its own message is no arrival,
+/// ms: clocks of a gateway and a queue may differ, but not by a day.
+pub const ARRIVAL_AHEAD_MS: i64 = 86_400_000;
