@@ -51,7 +51,7 @@ pub fn code(outcome: anyhow::Result<Outcome>) -> ExitCode {
         // Whoever read our output has seen enough.
         return ExitCode::SUCCESS;
     }
-    tell(format_args!("error: {error}"));
+    tell(format_args!("error: {}", message(&error)));
     for cause in error.chain().skip(1) {
         tell(format_args!("  because: {cause}"));
     }
@@ -60,6 +60,16 @@ pub fn code(outcome: anyhow::Result<Outcome>) -> ExitCode {
         Some(Kind::Fenced) => 4,
         _ => 1,
     })
+}
+
+/// What the error says, with options by the names that they have on the command line.
+fn message(error: &anyhow::Error) -> String {
+    match error.downcast_ref::<seismic_ingest::Error>() {
+        Some(seismic_ingest::Error::Options { invalid }) => {
+            seismic_ingest::describe(invalid, &|field| format!("--{}", field.replace('_', "-")))
+        }
+        Some(_) | None => error.to_string(),
+    }
 }
 
 fn kind(error: &anyhow::Error) -> Option<Kind> {
