@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use criterion::{BatchSize, Bencher, Criterion, Throughput, criterion_group, criterion_main};
 use seismic_generator::{Options, generate};
-use seismic_pipeline::{Engine, Finish, Metrics, Out, Rules, RunJob, Settings, decode, run};
+use seismic_pipeline::{Engine, Finish, JobContext, Metrics, Output, Rules, Settings, decode, run};
 use seismic_queue::memory::{Memory, MemoryStore};
 use seismic_queue::sqlite::{SqliteQueue, SqliteStore};
 use seismic_queue::{
@@ -76,7 +76,7 @@ fn core(c: &mut Criterion) {
 
 /// Decodes, cleans and windows all of it with a new engine.
 fn step_through(b: &mut Bencher<'_>, batches: &[Batch]) {
-    let mut out = Out::default();
+    let mut out = Output::default();
     b.iter_batched_ref(
         || Engine::new(Rules::default(), "bench", Partition(0), Offset(0)),
         |engine| {
@@ -199,7 +199,7 @@ fn drain(queue: &dyn Queue, topic: &Topic, store: &dyn JobStore) {
     let lease = store.acquire(&job).unwrap();
     let (progress, stop) = (Metrics::default(), Arc::new(AtomicBool::new(false)));
     let (job, lease, settings) = (&job, &*lease, &settings);
-    run(RunJob { queue, store, lease, job, slots: 2, settings }, &stop, &progress).unwrap();
+    run(JobContext { queue, store, lease, job, slots: 2, settings }, &stop, &progress).unwrap();
     assert_eq!(progress.records(), RECORDS);
 }
 

@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use seismic_generator::{Plan, Stream};
-use seismic_pipeline::{Engine, Finish, Metrics, Out, Rules, RunJob, Settings, decode, run};
+use seismic_pipeline::{Engine, Finish, JobContext, Metrics, Output, Rules, Settings, decode, run};
 use seismic_queue::sqlite::{SqliteQueue, SqliteStore};
 use seismic_queue::{
     Append, Batch, Block, Commit, FencingToken, Job, JobStore, Offset, Partition, PartitionCommit,
@@ -113,7 +113,8 @@ fn decode() -> Box<dyn FnOnce()> {
 
 /// Messages to rows: decoding, cleaning, windows.
 fn engine() -> Box<dyn FnOnce()> {
-    let (batches, mut engine, mut out) = (batches(RECORDS, SENSORS), new_engine(), Out::default());
+    let (batches, mut engine, mut out) =
+        (batches(RECORDS, SENSORS), new_engine(), Output::default());
     Box::new(move || {
         for message in batches.iter().flat_map(Batch::messages) {
             engine.step(message, &mut out);
@@ -125,7 +126,7 @@ fn engine() -> Box<dyn FnOnce()> {
 /// Who is silent: the questions of one idle timeout, when many sensors have a window open and all
 /// have spoken since.
 fn idle() -> Box<dyn FnOnce()> {
-    let (mut engine, mut out) = (new_engine(), Out::default());
+    let (mut engine, mut out) = (new_engine(), Output::default());
     let every = IDLE_SENSORS / IDLE_QUESTIONS;
     for message in batches(2 * IDLE_SENSORS, IDLE_SENSORS as u32).iter().flat_map(Batch::messages) {
         if message.offset.0 % every == 0 {
@@ -158,7 +159,7 @@ fn job(input: Topic) -> Job {
 
 /// Rows to the store file: all rows [`COMMIT_ROUNDS`] times, since there is one for 100 records only.
 fn commit() -> Box<dyn FnOnce()> {
-    let (mut engine, mut out, mut rows) = (new_engine(), Out::default(), Vec::new());
+    let (mut engine, mut out, mut rows) = (new_engine(), Output::default(), Vec::new());
     for message in batches(RECORDS, SENSORS).iter().flat_map(Batch::messages) {
         engine.step(message, &mut out);
         if engine.position().0 % COMMIT_RECORDS == 0 {
@@ -207,7 +208,7 @@ pub fn drain(records: u64) -> Box<dyn FnOnce()> {
         };
         let (stop, progress) = (Arc::new(AtomicBool::new(false)), Metrics::default());
         let (queue, store, lease) = (&queue, &store, &*lease);
-        let job = RunJob { queue, store, lease, job: &job, slots: 1, settings: &settings };
+        let job = JobContext { queue, store, lease, job: &job, slots: 1, settings: &settings };
         run(job, &stop, &progress).unwrap();
         assert_eq!(progress.records(), records);
         drop(folder);

@@ -5,7 +5,7 @@ use std::fmt;
 use seismic_queue::{CommitError, Kind, Offset, Partition};
 
 use crate::engine::journal::EntryError;
-use crate::engine::redistribute::Undealt;
+use crate::engine::redistribute::RedistributeError;
 use crate::engine::snapshot::SnapshotError;
 
 /// Result of this crate's shell.
@@ -132,13 +132,13 @@ pub enum Error {
         "partitions were added to the input, and sensors cannot be dealt out among them; use another --group, \
          which reads the log anew"
     )]
-    Undealt { source: Undealt },
+    Redistribute { source: RedistributeError },
     #[error(
         "checkpoint {number} of partition {partition} and those of others are from different sides of the moment \
          at which partitions were added: sensors would be in two partitions or in none. Take a checkpoint \
          that was made, and named, after it"
     )]
-    Widening { partition: Partition, number: u64 },
+    CheckpointsAcrossRescale { partition: Partition, number: u64 },
     #[error("the source assigned partition {0}, which this slot does not know")]
     Unassigned(Partition),
     #[error(
@@ -202,8 +202,8 @@ impl Error {
             | Error::AlreadyBegun { .. }
             | Error::OtherInput { .. }
             | Error::NotDrained { .. }
-            | Error::Widening { .. }
-            | Error::Undealt { .. }
+            | Error::CheckpointsAcrossRescale { .. }
+            | Error::Redistribute { .. }
             | Error::CheckpointRulesDiffer(_)
             | Error::ProducersTimes { .. }
             | Error::RulesDiffer(_)

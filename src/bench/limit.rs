@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use seismic_pipeline::{Engine, Out, Rules};
+use seismic_pipeline::{Engine, Output, Rules};
 use seismic_queue::{Batch, Event, Offset, Partition, Reader};
 
 use super::report::{Cell, Column, Table};
@@ -88,7 +88,7 @@ impl Pass {
         let mut engines: Vec<_> = topic.all().map(engine).collect();
         let starts: Vec<_> = topic.all().map(|at: Partition| (at, Offset(0))).collect();
         let mut reader = test.queue.reader(topic, &starts)?;
-        let (mut spare, mut held, mut out) = (Vec::new(), Vec::new(), Out::default());
+        let (mut spare, mut held, mut out) = (Vec::new(), Vec::new(), Output::default());
         let mut pass = Pass { time: Duration::ZERO, bytes: 0 };
         let (mut read, begun) = (0, Instant::now());
         while read < records {

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use jiff::Timestamp;
 use seismic_generator::{Options, Summary};
-use seismic_pipeline::Reason;
+use seismic_pipeline::RejectReason;
 use seismic_pipeline::verify::{Report, verify};
 use seismic_queue::{JobStore, Queue, Url};
 
@@ -197,7 +197,7 @@ impl Shown {
         let windows = count(counters.windows);
         text += &line("counted", format!("{} in {windows} windows", count(counters.closed)));
         text += &line("rejected", format!("{}, each a dead letter:", count(counters.rejected())));
-        let reasons = Reason::ALL.into_iter().filter(|&reason| reason != Reason::Late);
+        let reasons = RejectReason::ALL.into_iter().filter(|&reason| reason != RejectReason::Late);
         for reason in reasons.filter(|&reason| counters.dead(reason) > 0) {
             text += &line("", format!("{:<24} {}", reason.name(), count(counters.dead(reason))));
         }

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use seismic_pipeline::Pinned;
+use seismic_pipeline::RetentionLag;
 use seismic_queue::{
     Access, Error, Event, Finding, JobStore, Level, Need, Offset, Partition, Queue, Span, Topic,
     Url, View, examine_folder,
@@ -236,7 +236,7 @@ fn of_job(
         Ok(spans) => findings.extend(positions(view, &spans)),
         Err(error) => findings.push(failed(&error)),
     }
-    match Pinned::of(&**queue, topic, false) {
+    match RetentionLag::of(&**queue, topic, false) {
         Ok(pinned) => findings.extend(pinned.iter().map(|pinned| {
             Finding::warning(pinned.to_string(), "seismic group list shows who else does")
         })),

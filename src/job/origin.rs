@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use seismic_pipeline::{CheckpointRef, RunJob, fork, rewind};
+use seismic_pipeline::{CheckpointRef, JobContext, fork, rewind};
 use seismic_queue::{JobStore, Topic, Url};
 
 use crate::cli::exit::Usage;
@@ -70,7 +70,7 @@ impl Opened<'_> {
     ///
     /// # Errors
     /// As [`fork`] and [`rewind`].
-    pub fn set(&self, job: RunJob<'_>, stop: &Arc<AtomicBool>) -> anyhow::Result<()> {
+    pub fn set(&self, job: JobContext<'_>, stop: &Arc<AtomicBool>) -> anyhow::Result<()> {
         match &self.parent {
             Some(parent) => fork(job, &**parent, self.which, stop)?,
             None => rewind(job, self.which)?,

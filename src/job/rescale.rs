@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use seismic_pipeline::{RunJob, Settings, widen};
+use seismic_pipeline::{JobContext, Settings, rescale};
 use seismic_queue::{Error, Job, JobStore, Queue, patiently};
 
 use crate::cli::stdio::tell;
@@ -27,8 +27,8 @@ pub fn accept(
         return Ok(());
     }
     let lease = patiently(stop, || store.widen(job))?;
-    let run_job = RunJob { queue, store, lease: &*lease, job, slots: 1, settings };
-    widen(run_job, stop)?;
+    let run_job = JobContext { queue, store, lease: &*lease, job, slots: 1, settings };
+    rescale(run_job, stop)?;
     tell(format_args!("the job goes on in {now} partitions; it had {before}"));
     Ok(())
 }

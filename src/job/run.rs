@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use seismic_pipeline::{Dedupe, Finish, From, Metrics, Rules, RunJob, Settings, Time};
+use seismic_pipeline::{Dedupe, Finish, From, JobContext, Metrics, Rules, Settings, Time};
 use seismic_queue::{Job, JobStore, Queue, Topic, patiently};
 use seismic_sinks::{Relay, Spec};
 
@@ -226,7 +226,7 @@ fn run_until(args: &Args, stop: &Arc<AtomicBool>) -> anyhow::Result<Outcome> {
     let began = Instant::now();
     let progress = Arc::new(Metrics::default());
     let cores = thread::available_parallelism().map_or(1, usize::from);
-    let run_job = RunJob {
+    let run_job = JobContext {
         queue: &*queue,
         store: &*store,
         lease: &*lease,

@@ -3,7 +3,7 @@
 mod members;
 mod sensors;
 
-use seismic_pipeline::{Counters, Note, Pinned, Reason, Rolled};
+use seismic_pipeline::{Counters, Note, RejectReason, RetentionLag, RollupCounters};
 use seismic_queue::{Job, PartitionView, Span, View, is_note};
 use serde_json::{Value, json};
 
@@ -40,9 +40,9 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     let spans = queue.spans(&input)?;
     let look = || sensors::look(&*queue, store.topics(), &view, args.last);
     let health = args.sensors.then(look).transpose()?;
-    let mut pinned = Pinned::of(&*queue, &input, false)?;
+    let mut pinned = RetentionLag::of(&*queue, &input, false)?;
     for topic in view.job.topics() {
-        pinned.extend(Pinned::of(store.topics(), &store.topics().topic(topic)?, true)?);
+        pinned.extend(RetentionLag::of(store.topics(), &store.topics().topic(topic)?, true)?);
     }
     let members = store.members()?;
     let status = Status::new(view, &spans, pinned)?;
@@ -70,7 +70,7 @@ struct Status {
     view: View,
     partitions: Vec<Part>,
     /// Who keeps much more of a topic than its policy would.
-    pinned: Vec<Pinned>,
+    pinned: Vec<RetentionLag>,
 }
 
 /// What is shown of one partition.
@@ -80,7 +80,7 @@ struct Part {
 }
 
 impl Status {
-    fn new(view: View, spans: &[Span], pinned: Vec<Pinned>) -> anyhow::Result<Self> {
+    fn new(view: View, spans: &[Span], pinned: Vec<RetentionLag>) -> anyhow::Result<Self> {
         let part = |(part, span): (&PartitionView, &Span)| -> anyhow::Result<Part> {
             let note = part.progress.as_ref().map(|p| Note::decode(&p.note)).transpose()?;
             Ok(Part { input: *span, note })
@@ -156,7 +156,7 @@ impl Status {
             count(counters.rejected()),
             count(self.lag()),
         );
-        for reason in Reason::ALL.into_iter().filter(|&reason| counters.dead(reason) > 0) {
+        for reason in RejectReason::ALL.into_iter().filter(|&reason| counters.dead(reason) > 0) {
             text += &format!("  {:<24} {}\n", reason.name(), count(counters.dead(reason)));
         }
         if counters.lost_messages > 0 {
@@ -242,7 +242,7 @@ fn lag(part: &Part, view: &PartitionView) -> u64 {
 }
 
 fn by_reason(counters: &Counters) -> Value {
-    Reason::ALL
+    RejectReason::ALL
         .into_iter()
         .map(|reason| (reason.name().to_owned(), Value::from(counters.dead(reason))))
         .collect::<serde_json::Map<_, _>>()
@@ -251,7 +251,7 @@ fn by_reason(counters: &Counters) -> Value {
 
 fn rollups(job: &Job, counters: &Counters) -> Vec<Value> {
     let levels = job.rollup_topics.iter().zip(&counters.rollups);
-    let level = |(topic, rolled): (&String, &Rolled)| {
+    let level = |(topic, rolled): (&String, &RollupCounters)| {
         json!({
             "topic": topic,
             "rows": rolled.rows,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use seismic_pipeline::Reason;
+use seismic_pipeline::RejectReason;
 use seismic_pipeline::health::{Health, SensorHealth};
 use seismic_proto::{Message as _, SeismicDeadLetter};
 use seismic_queue::{Batch, Event, Offset, Partition, Queue, Topic, View};
@@ -32,7 +32,7 @@ pub fn look(
         each(store, &dead, partition, letters.first, letters.end, |message| {
             let Ok(letter) = SeismicDeadLetter::decode(message.value) else { return };
             let is_recent = letter.input_offset >= from.0 as i64;
-            if let (true, Some(reason)) = (is_recent, Reason::named(&letter.reason)) {
+            if let (true, Some(reason)) = (is_recent, RejectReason::named(&letter.reason)) {
                 health.see_dead_letter(&String::from_utf8_lossy(message.key), reason);
             }
         })?;

@@ -9,7 +9,7 @@ use seismic_proto::{SeismicAggRecord, state};
 
 /// Sums and extremes of at least one amplitude, with the first and the last in event time.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Sums {
+pub struct AmplitudeStats {
     sum: f64,
     squares: f64,
     magnitudes: f64,
@@ -23,11 +23,11 @@ pub struct Sums {
     last_ms: u32,
 }
 
-impl Sums {
+impl AmplitudeStats {
     /// Of nothing yet, with the extremes started by the amplitude that is about to be added.
     #[must_use]
     pub fn start(at_ms: u32, amplitude: f32) -> Self {
-        Sums {
+        AmplitudeStats {
             sum: 0.0,
             squares: 0.0,
             magnitudes: 0.0,
@@ -64,7 +64,7 @@ impl Sums {
 
     /// Adds all that `later` has, whose start lies `by_ms` after this one's and whose times lie
     /// after all of these.
-    pub fn merge(&mut self, later: &Sums, by_ms: u32) {
+    pub fn merge(&mut self, later: &AmplitudeStats, by_ms: u32) {
         self.sum += later.sum;
         self.squares += later.squares;
         self.magnitudes += later.magnitudes;
@@ -81,7 +81,11 @@ impl Sums {
     /// The same, seen from a start that lies `by_ms` before.
     #[must_use]
     pub fn shifted(&self, by_ms: u32) -> Self {
-        Sums { first_ms: self.first_ms + by_ms, last_ms: self.last_ms + by_ms, ..self.clone() }
+        AmplitudeStats {
+            first_ms: self.first_ms + by_ms,
+            last_ms: self.last_ms + by_ms,
+            ..self.clone()
+        }
     }
 
     /// Whether amplitudes from `valid` within `length_ms` can have given it.
@@ -122,19 +126,20 @@ impl Sums {
     }
 }
 
-impl From<&Sums> for state::Sums {
-    fn from(sums: &Sums) -> Self {
-        let &Sums { sum, squares, magnitudes, min, max, first, last, first_ms, last_ms } = sums;
+impl From<&AmplitudeStats> for state::Sums {
+    fn from(sums: &AmplitudeStats) -> Self {
+        let &AmplitudeStats { sum, squares, magnitudes, min, max, first, last, first_ms, last_ms } =
+            sums;
         state::Sums { sum, squares, magnitudes, min, max, first, last, first_ms, last_ms }
     }
 }
 
-/// What cannot be is for [`Sums::is_sound`] to say.
-impl From<&state::Sums> for Sums {
+/// What cannot be is for [`AmplitudeStats::is_sound`] to say.
+impl From<&state::Sums> for AmplitudeStats {
     fn from(stored: &state::Sums) -> Self {
         let &state::Sums { sum, squares, magnitudes, min, max, first, last, first_ms, last_ms } =
             stored;
-        Sums { sum, squares, magnitudes, min, max, first, last, first_ms, last_ms }
+        AmplitudeStats { sum, squares, magnitudes, min, max, first, last, first_ms, last_ms }
     }
 }
 
@@ -146,7 +151,7 @@ mod tests {
     use proptest::sample::select;
 
     fn row(amplitudes: &[f32]) -> SeismicAggRecord {
-        let mut sums = Sums::start(0, amplitudes[0]);
+        let mut sums = AmplitudeStats::start(0, amplitudes[0]);
         (0..).zip(amplitudes).for_each(|(at_ms, &amplitude)| sums.add(at_ms, amplitude));
         let mut row = SeismicAggRecord::default();
         sums.fill(&mut row, 0, amplitudes.len() as u64);
@@ -169,7 +174,7 @@ mod tests {
 
     #[test]
     fn first_and_last_go_by_event_time_and_then_by_the_log() {
-        let mut sums = Sums::start(5, 1.0);
+        let mut sums = AmplitudeStats::start(5, 1.0);
         for (at_ms, amplitude) in [(5, 1.0), (5, 2.0), (3, 3.0), (3, 4.0), (9, 5.0), (9, 6.0)] {
             sums.add(at_ms, amplitude);
         }
@@ -181,11 +186,11 @@ mod tests {
     fn a_count_beyond_what_floats_tell_apart_gives_finite_numbers() {
         let count = 3 * u64::from(u32::MAX);
         let n = count as f64;
-        let sums = Sums {
+        let sums = AmplitudeStats {
             sum: 200.0 * n,
             squares: 40_000.0 * n,
             magnitudes: 200.0 * n,
-            ..Sums::start(0, 200.0)
+            ..AmplitudeStats::start(0, 200.0)
         };
         let mut row = SeismicAggRecord::default();
         sums.fill(&mut row, 0, count);

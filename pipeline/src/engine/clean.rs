@@ -1,7 +1,7 @@
 //! Which records count: everything about a record that can be judged from it alone.
 
 use crate::engine::decode::{Phase, Record};
-use crate::engine::reject_reason::Reason;
+use crate::engine::reject_reason::RejectReason;
 use crate::engine::rules::{Rules, Time};
 use crate::limits;
 
@@ -10,36 +10,41 @@ use crate::limits;
 /// `append_ms` is the partition's append time (never going back) of the record's message.
 ///
 /// # Errors
-/// The first [`Reason`] that speaks against the record, in the order of [`Reason::ALL`].
+/// The first [`RejectReason`] that speaks against the record, in the order of [`RejectReason::ALL`].
 #[inline]
-pub fn clean(record: &Record, sensor: &[u8], append_ms: i64, rules: &Rules) -> Result<i64, Reason> {
+pub fn clean(
+    record: &Record,
+    sensor: &[u8],
+    append_ms: i64,
+    rules: &Rules,
+) -> Result<i64, RejectReason> {
     if sensor.is_empty() {
-        return Err(Reason::EmptySensor);
+        return Err(RejectReason::EmptySensor);
     }
     if sensor.len() > limits::SENSOR_ID_BYTES {
-        return Err(Reason::LongSensor);
+        return Err(RejectReason::LongSensor);
     }
     if record.quality != 1 {
-        return Err(Reason::BadQuality);
+        return Err(RejectReason::BadQuality);
     }
     // NaN is in no range.
     let (least, most) = (*rules.amplitude.start(), *rules.amplitude.end());
     if !(least..=most).contains(&record.amplitude) {
-        return Err(Reason::AmplitudeOutOfRange);
+        return Err(RejectReason::AmplitudeOutOfRange);
     }
     if !(record.longitude.abs() <= 180.0 && record.latitude.abs() <= 90.0) {
-        return Err(Reason::BadPosition);
+        return Err(RejectReason::BadPosition);
     }
     if let Some(region) = &rules.region {
         let ((west, east), (south, north)) = (region.longitude, region.latitude);
         if !((west..=east).contains(&record.longitude)
             && (south..=north).contains(&record.latitude))
         {
-            return Err(Reason::OutOfRegion);
+            return Err(RejectReason::OutOfRegion);
         }
     }
     if record.phase == Phase::Other {
-        return Err(Reason::BadPhase);
+        return Err(RejectReason::BadPhase);
     }
     match rules.time {
         Time::Event => clean_time(record.time_ms, append_ms, rules),
@@ -49,12 +54,12 @@ pub fn clean(record: &Record, sensor: &[u8], append_ms: i64, rules: &Rules) -> R
 }
 
 #[inline]
-fn clean_time(time_ms: i64, append_ms: i64, rules: &Rules) -> Result<i64, Reason> {
+fn clean_time(time_ms: i64, append_ms: i64, rules: &Rules) -> Result<i64, RejectReason> {
     if !(rules.event_ms.0..rules.event_ms.1).contains(&time_ms) {
-        return Err(Reason::BadTime);
+        return Err(RejectReason::BadTime);
     }
     if time_ms > append_ms.saturating_add(rules.max_ahead_ms) {
-        return Err(Reason::FutureTimestamp);
+        return Err(RejectReason::FutureTimestamp);
     }
     Ok(time_ms)
 }
@@ -78,7 +83,7 @@ mod tests {
         }
     }
 
-    fn verdict(record: Record) -> Result<i64, Reason> {
+    fn verdict(record: Record) -> Result<i64, RejectReason> {
         clean(&record, b"S001", NOW, &Rules::default())
     }
 
@@ -90,20 +95,23 @@ mod tests {
     #[test]
     fn each_fault_has_its_own_reason() {
         for (bad, reason) in [
-            (Record { quality: 0, ..record() }, Reason::BadQuality),
-            (Record { quality: 2, ..record() }, Reason::BadQuality),
-            (Record { amplitude: f32::NAN, ..record() }, Reason::AmplitudeOutOfRange),
-            (Record { amplitude: f32::INFINITY, ..record() }, Reason::AmplitudeOutOfRange),
-            (Record { amplitude: f32::NEG_INFINITY, ..record() }, Reason::AmplitudeOutOfRange),
-            (Record { amplitude: 200.01, ..record() }, Reason::AmplitudeOutOfRange),
-            (Record { amplitude: -100.01, ..record() }, Reason::AmplitudeOutOfRange),
-            (Record { longitude: 180.1, ..record() }, Reason::BadPosition),
-            (Record { longitude: f64::NAN, ..record() }, Reason::BadPosition),
-            (Record { latitude: -90.1, ..record() }, Reason::BadPosition),
-            (Record { phase: Phase::Other, ..record() }, Reason::BadPhase),
-            (Record { time_ms: i64::MIN, ..record() }, Reason::BadTime),
-            (Record { time_ms: i64::MAX, ..record() }, Reason::BadTime),
-            (Record { time_ms: NOW + 5_001, ..record() }, Reason::FutureTimestamp),
+            (Record { quality: 0, ..record() }, RejectReason::BadQuality),
+            (Record { quality: 2, ..record() }, RejectReason::BadQuality),
+            (Record { amplitude: f32::NAN, ..record() }, RejectReason::AmplitudeOutOfRange),
+            (Record { amplitude: f32::INFINITY, ..record() }, RejectReason::AmplitudeOutOfRange),
+            (
+                Record { amplitude: f32::NEG_INFINITY, ..record() },
+                RejectReason::AmplitudeOutOfRange,
+            ),
+            (Record { amplitude: 200.01, ..record() }, RejectReason::AmplitudeOutOfRange),
+            (Record { amplitude: -100.01, ..record() }, RejectReason::AmplitudeOutOfRange),
+            (Record { longitude: 180.1, ..record() }, RejectReason::BadPosition),
+            (Record { longitude: f64::NAN, ..record() }, RejectReason::BadPosition),
+            (Record { latitude: -90.1, ..record() }, RejectReason::BadPosition),
+            (Record { phase: Phase::Other, ..record() }, RejectReason::BadPhase),
+            (Record { time_ms: i64::MIN, ..record() }, RejectReason::BadTime),
+            (Record { time_ms: i64::MAX, ..record() }, RejectReason::BadTime),
+            (Record { time_ms: NOW + 5_001, ..record() }, RejectReason::FutureTimestamp),
         ] {
             assert_eq!(verdict(bad), Err(reason), "{bad:?}");
         }
@@ -127,9 +135,9 @@ mod tests {
     #[test]
     fn sensor_ids_are_one_to_256_bytes() {
         let judge = |id: &[u8]| clean(&record(), id, NOW, &Rules::default());
-        assert_eq!(judge(b""), Err(Reason::EmptySensor));
+        assert_eq!(judge(b""), Err(RejectReason::EmptySensor));
         assert!(judge(&[b'x'; 256]).is_ok());
-        assert_eq!(judge(&[b'x'; 257]), Err(Reason::LongSensor));
+        assert_eq!(judge(&[b'x'; 257]), Err(RejectReason::LongSensor));
     }
 
     #[test]
@@ -138,7 +146,7 @@ mod tests {
         let rules = Rules { region: Some(region), ..Rules::default() };
         assert!(clean(&record(), b"S", NOW, &rules).is_ok());
         let outside = Record { latitude: 14.9, ..record() };
-        assert_eq!(clean(&outside, b"S", NOW, &rules), Err(Reason::OutOfRegion));
+        assert_eq!(clean(&outside, b"S", NOW, &rules), Err(RejectReason::OutOfRegion));
     }
 
     #[test]

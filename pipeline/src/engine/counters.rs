@@ -2,7 +2,7 @@
 
 use seismic_proto::state;
 
-use crate::engine::reject_reason::Reason;
+use crate::engine::reject_reason::RejectReason;
 
 /// `read == closed + open + late + Σ rejected`, always.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,13 +18,13 @@ pub struct Counters {
     /// Messages that were gone before they were read, the loss accepted; they are not in `read`.
     pub lost_messages: u64,
     /// Where the records of closed windows are in each roll-up of the rules.
-    pub rollups: Vec<Rolled>,
-    dead: [u64; Reason::ALL.len()],
+    pub rollups: Vec<RollupCounters>,
+    dead: [u64; RejectReason::ALL.len()],
 }
 
 /// Of one roll-up: `closed + open` are all records of closed windows, always.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Rolled {
+pub struct RollupCounters {
     /// Rows emitted.
     pub rows: u64,
     /// Records in them.
@@ -37,7 +37,7 @@ impl Counters {
     /// Nothing yet, of a job with that many roll-ups.
     #[must_use]
     pub fn new(rollups: usize) -> Self {
-        Counters { rollups: vec![Rolled::default(); rollups], ..Counters::default() }
+        Counters { rollups: vec![RollupCounters::default(); rollups], ..Counters::default() }
     }
 
     /// Rows emitted: those of windows, and those of roll-ups.
@@ -47,13 +47,13 @@ impl Counters {
     }
 
     /// Counts a record that is in no window.
-    pub fn bury(&mut self, reason: Reason) {
+    pub fn count_dead(&mut self, reason: RejectReason) {
         self.dead[reason as usize] += 1;
     }
 
     /// Records that ended for this reason.
     #[must_use]
-    pub fn dead(&self, reason: Reason) -> u64 {
+    pub fn dead(&self, reason: RejectReason) -> u64 {
         self.dead[reason as usize]
     }
 
@@ -66,7 +66,7 @@ impl Counters {
     /// Records that came after their window was closed.
     #[must_use]
     pub fn late(&self) -> u64 {
-        self.dead(Reason::Late)
+        self.dead(RejectReason::Late)
     }
 
     /// Conservation: every record read is in exactly one place, and those of closed windows are
@@ -87,7 +87,7 @@ impl Counters {
         for (ours, theirs) in self.dead.iter_mut().zip(other.dead) {
             *ours += theirs;
         }
-        self.rollups.resize(self.rollups.len().max(other.rollups.len()), Rolled::default());
+        self.rollups.resize(self.rollups.len().max(other.rollups.len()), RollupCounters::default());
         for (ours, theirs) in self.rollups.iter_mut().zip(&other.rollups) {
             ours.rows += theirs.rows;
             ours.closed += theirs.closed;
@@ -96,22 +96,23 @@ impl Counters {
     }
 }
 
-impl From<&Rolled> for state::Rolled {
-    fn from(&Rolled { rows, closed, open }: &Rolled) -> Self {
+impl From<&RollupCounters> for state::Rolled {
+    fn from(&RollupCounters { rows, closed, open }: &RollupCounters) -> Self {
         state::Rolled { rows, closed, open }
     }
 }
 
-impl From<&state::Rolled> for Rolled {
+impl From<&state::Rolled> for RollupCounters {
     fn from(&state::Rolled { rows, closed, open }: &state::Rolled) -> Self {
-        Rolled { rows, closed, open }
+        RollupCounters { rows, closed, open }
     }
 }
 
 impl From<&Counters> for state::Counters {
     fn from(counters: &Counters) -> Self {
-        let is_rejected = |&reason: &Reason| reason != Reason::Late && counters.dead(reason) > 0;
-        let rejected = Reason::ALL.into_iter().filter(is_rejected);
+        let is_rejected =
+            |&reason: &RejectReason| reason != RejectReason::Late && counters.dead(reason) > 0;
+        let rejected = RejectReason::ALL.into_iter().filter(is_rejected);
         state::Counters {
             read: counters.read,
             closed: counters.closed,
@@ -141,12 +142,12 @@ impl TryFrom<&state::Counters> for Counters {
             open: stored.open,
             windows: stored.windows,
             lost_messages: stored.lost_messages,
-            rollups: stored.rollups.iter().map(Rolled::from).collect(),
+            rollups: stored.rollups.iter().map(RollupCounters::from).collect(),
             ..Counters::default()
         };
-        counters.dead[Reason::Late as usize] = stored.late;
+        counters.dead[RejectReason::Late as usize] = stored.late;
         for rejected in &stored.rejected {
-            let reason = Reason::named(&rejected.reason);
+            let reason = RejectReason::named(&rejected.reason);
             let reason = reason.ok_or_else(|| format!("unknown reason {:?}", rejected.reason))?;
             counters.dead[reason as usize] = rejected.count;
         }
@@ -189,10 +190,10 @@ mod tests {
             lost_messages: 9,
             ..Counters::default()
         };
-        counters.bury(Reason::Late);
-        counters.bury(Reason::Unparseable);
-        counters.bury(Reason::WindowLimit);
-        counters.rollups = vec![Rolled { rows: 1, closed: 2, open: 1 }];
+        counters.count_dead(RejectReason::Late);
+        counters.count_dead(RejectReason::Unparseable);
+        counters.count_dead(RejectReason::WindowLimit);
+        counters.rollups = vec![RollupCounters { rows: 1, closed: 2, open: 1 }];
         assert!(counters.is_balanced());
         let stored = state::Counters::from(&counters);
         assert_eq!(Counters::try_from(&stored).unwrap(), counters);

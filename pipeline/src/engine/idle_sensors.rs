@@ -21,14 +21,14 @@ use std::collections::BTreeMap;
 use seismic_proto::ClosedBy;
 use seismic_queue::Offset;
 
-use crate::engine::output::Out;
+use crate::engine::output::Output;
 use crate::engine::rollup::Rollups;
 use crate::engine::windows::Engine;
 use crate::limits;
 
 /// Where a sensor is filed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Filed {
+pub enum Filing {
     /// Nowhere: nothing is open.
     #[default]
     No,
@@ -40,7 +40,7 @@ pub enum Filed {
 
 /// Places of the sensors with something open.
 #[derive(Debug)]
-pub(crate) struct Idlers {
+pub(crate) struct IdleSensors {
     /// By the offset from which on each of them has a record.
     cohorts: BTreeMap<u64, Vec<u32>>,
     /// The cohort that was filed in last, taken out of the others: mostly it is also the next one.
@@ -54,9 +54,9 @@ pub(crate) struct Idlers {
     wake_ms: i64,
 }
 
-impl Default for Idlers {
+impl Default for IdleSensors {
     fn default() -> Self {
-        Idlers {
+        IdleSensors {
             cohorts: BTreeMap::new(),
             at_hand: None,
             shift: 63,
@@ -67,7 +67,7 @@ impl Default for Idlers {
     }
 }
 
-impl Idlers {
+impl IdleSensors {
     /// Files a sensor that spoke last at `spoke`.
     #[inline]
     fn file(&mut self, place: u32, spoke: Offset) {
@@ -91,7 +91,7 @@ impl Idlers {
 
     /// Takes out who may have said nothing from `below` on. What is filed from now on is filed as
     /// finely as the messages from there to `position` make sensible.
-    fn take(&mut self, below: Offset, position: Offset) -> Vec<Vec<u32>> {
+    fn take_cohorts(&mut self, below: Offset, position: Offset) -> Vec<Vec<u32>> {
         self.put_back();
         let messages = (position.0 - below.0) / limits::COHORTS;
         self.shift = messages.checked_ilog2().unwrap_or(0).max(self.least_shift);
@@ -113,15 +113,15 @@ impl Engine {
     /// Files a sensor that has just opened a window.
     #[inline]
     pub(crate) fn file_opened(&mut self, place: usize) {
-        if self.sensors[place].filed != Filed::InCohort {
+        if self.sensors[place].filed != Filing::InCohort {
             self.file(place as u32);
         }
     }
 
     pub(crate) fn file(&mut self, place: u32) {
         let sensor = &mut self.sensors[place as usize];
-        sensor.filed = Filed::InCohort;
-        self.idlers.file(place, sensor.last_offset());
+        sensor.filed = Filing::InCohort;
+        self.idle_sensors.file(place, sensor.last_offset());
     }
 
     /// Closes every window of the sensors whose last record lies below `below`, and those of their
@@ -130,17 +130,17 @@ impl Engine {
     ///
     /// # Panics
     /// When `below` is beyond [`Engine::position`]: nobody can know that yet.
-    pub fn close_idle(&mut self, below: Offset, out: &mut Out) -> bool {
+    pub fn close_idle(&mut self, below: Offset, out: &mut Output) -> bool {
         assert!(below <= self.position, "only what was read can be idle");
         let before = self.counters.rows();
         let until_ms = self.append_ms.saturating_sub(self.rules.lateness_ms);
         let mut silent = Vec::new();
-        for cohort in self.idlers.take(below, self.position) {
+        for cohort in self.idle_sensors.take_cohorts(below, self.position) {
             silent.extend(cohort.into_iter().filter(|&place| self.is_to_close(place, below)));
         }
         // Who was filed again is not to be looked at twice, nor who was set aside again since.
-        for place in self.idlers.wake(until_ms) {
-            if self.sensors[place as usize].filed == Filed::Aside && self.is_to_close(place, below)
+        for place in self.idle_sensors.wake(until_ms) {
+            if self.sensors[place as usize].filed == Filing::Aside && self.is_to_close(place, below)
             {
                 silent.push(place);
             }
@@ -152,10 +152,10 @@ impl Engine {
             self.close_rollups(place as usize, until_ms, ClosedBy::Idle, out);
             self.set_aside(place);
         }
-        if self.idlers.aside.len() > 2 * self.sensors.len() {
+        if self.idle_sensors.aside.len() > 2 * self.sensors.len() {
             // Who was filed and set aside again is in it twice.
-            self.idlers.aside.sort_unstable();
-            self.idlers.aside.dedup();
+            self.idle_sensors.aside.sort_unstable();
+            self.idle_sensors.aside.dedup();
         }
         self.counters.rows() > before
     }
@@ -167,7 +167,7 @@ impl Engine {
             self.file(place);
             return false;
         }
-        sensor.filed = Filed::No;
+        sensor.filed = Filing::No;
         sensor.is_open() || sensor.rollups().is_some_and(|rollups| rollups.open().next().is_some())
     }
 
@@ -177,9 +177,9 @@ impl Engine {
         let open = sensor.rollups().into_iter().flat_map(Rollups::open);
         let ends = open.map(|(level, span)| span.end_ms(self.rules.rollups_ms[level]));
         if let Some(end_ms) = ends.min() {
-            sensor.filed = Filed::Aside;
-            self.idlers.aside.push(place);
-            self.idlers.wake_ms = self.idlers.wake_ms.min(end_ms);
+            sensor.filed = Filing::Aside;
+            self.idle_sensors.aside.push(place);
+            self.idle_sensors.wake_ms = self.idle_sensors.wake_ms.min(end_ms);
         }
     }
 }
@@ -195,7 +195,7 @@ mod tests {
 
     impl Engine {
         /// What [`Engine::close_idle`] must equal.
-        fn close_idle_asking_all(&mut self, below: Offset, out: &mut Out) -> bool {
+        fn close_idle_asking_all(&mut self, below: Offset, out: &mut Output) -> bool {
             let before = self.counters.rows();
             let until_ms = self.append_ms.saturating_sub(self.rules.lateness_ms);
             for place in 0..self.sensors.len() {
@@ -207,7 +207,7 @@ mod tests {
             self.counters.rows() > before
         }
 
-        fn give(&mut self, sensor: usize, time_ms: i64, append_ms: i64, out: &mut Out) {
+        fn give(&mut self, sensor: usize, time_ms: i64, append_ms: i64, out: &mut Output) {
             let record = SeismicRecord {
                 sensor_id: format!("S{sensor}"),
                 collect_timestamp: time_ms,
@@ -220,9 +220,9 @@ mod tests {
         }
 
         /// Sensors that a call would look at.
-        fn looked_at(&self, below: Offset) -> usize {
-            let at_hand = self.idlers.at_hand.iter().map(|(from, places)| (from, places));
-            let cohorts = self.idlers.cohorts.iter().chain(at_hand);
+        fn candidates(&self, below: Offset) -> usize {
+            let at_hand = self.idle_sensors.at_hand.iter().map(|(from, places)| (from, places));
+            let cohorts = self.idle_sensors.cohorts.iter().chain(at_hand);
             cohorts.filter(|&(&from, _)| from < below.0).map(|(_, places)| places.len()).sum()
         }
     }
@@ -231,7 +231,7 @@ mod tests {
     fn engine(rollups_ms: &[i64]) -> Engine {
         let rules = Rules { rollups_ms: rollups_ms.to_vec(), ..Rules::default() };
         let mut engine = Engine::new(rules, "topic", Partition(0), Offset(0));
-        engine.idlers.least_shift = 0;
+        engine.idle_sensors.least_shift = 0;
         engine
     }
 
@@ -278,7 +278,7 @@ mod tests {
         ) {
             let rollups_ms: &[i64] = if rolls { &[2_000, 10_000] } else { &[] };
             let (mut ours, mut theirs) = (engine(rollups_ms), engine(rollups_ms));
-            let (mut out, mut expected) = (Out::default(), Out::default());
+            let (mut out, mut expected) = (Output::default(), Output::default());
             let (mut times, mut append_ms) = ([1_600_000_000_000; 6], 1_600_000_000_000);
             for act in acts {
                 match act {
@@ -296,7 +296,7 @@ mod tests {
                     Act::Restore => {
                         let stored = snapshot(&ours);
                         ours = Engine::restore(&stored, "topic", Partition(0)).unwrap();
-                        ours.idlers.least_shift = 0;
+                        ours.idle_sensors.least_shift = 0;
                     }
                     Act::End => {
                         ours.end(&mut out);
@@ -314,12 +314,12 @@ mod tests {
     /// timeout who is silent.
     #[test]
     fn a_sensor_that_speaks_is_looked_at_about_once_in_an_idle_timeout() {
-        let (mut engine, mut out, mut looked_at) = (engine(&[10_000]), Out::default(), 0);
+        let (mut engine, mut out, mut candidates) = (engine(&[10_000]), Output::default(), 0);
         for round in 0..20 {
             for sensor in 0..1_000 {
                 if engine.position().0 % 250 == 0 {
                     let below = Offset(engine.position().0.saturating_sub(2_000));
-                    looked_at += engine.looked_at(below);
+                    candidates += engine.candidates(below);
                     assert!(!engine.close_idle(below, &mut out), "nobody is silent");
                 }
                 let time_ms = 1_600_000_000_000 + round * 100;
@@ -327,29 +327,33 @@ mod tests {
             }
         }
         // Nine timeouts after the first one.
-        assert!((8_000..13_000).contains(&looked_at), "{looked_at} for 1,000 sensors");
-        assert!(engine.idlers.cohorts.len() <= 34, "{} cohorts", engine.idlers.cohorts.len());
+        assert!((8_000..13_000).contains(&candidates), "{candidates} for 1,000 sensors");
+        assert!(
+            engine.idle_sensors.cohorts.len() <= 34,
+            "{} cohorts",
+            engine.idle_sensors.cohorts.len()
+        );
     }
 
     #[test]
     fn a_burst_after_silence_makes_few_cohorts() {
         let (mut engine, mut out) =
-            (Engine::new(Rules::default(), "t", Partition(0), Offset(0)), Out::default());
+            (Engine::new(Rules::default(), "t", Partition(0), Offset(0)), Output::default());
         engine.close_idle(Offset(0), &mut out);
         (0..10_000)
             .for_each(|sensor| engine.give(sensor, 1_600_000_000_000, 1_600_000_000_000, &mut out));
         engine.close_idle(Offset(0), &mut out);
-        assert_eq!(engine.idlers.cohorts.len(), 3);
+        assert_eq!(engine.idle_sensors.cohorts.len(), 3);
     }
 
     #[test]
     fn who_is_set_aside_and_comes_back_again_and_again_is_remembered_once() {
-        let (mut engine, mut out) = (engine(&[86_400_000]), Out::default());
+        let (mut engine, mut out) = (engine(&[86_400_000]), Output::default());
         for cycle in 0..100 {
             let time_ms = 1_600_000_000_000 + cycle * 5_000;
             engine.give(0, time_ms, time_ms, &mut out);
             assert!(engine.close_idle(engine.position(), &mut out));
         }
-        assert!(engine.idlers.aside.len() <= 2, "{:?}", engine.idlers.aside);
+        assert!(engine.idle_sensors.aside.len() <= 2, "{:?}", engine.idle_sensors.aside);
     }
 }

@@ -5,7 +5,7 @@ use seismic_proto::{DecodeError, Message};
 use seismic_queue::Offset;
 
 use crate::engine::counters::Counters;
-use crate::engine::output::Out;
+use crate::engine::output::Output;
 use crate::engine::rules::Rules;
 use crate::engine::rules::RulesError;
 use crate::engine::windows::Engine;
@@ -52,7 +52,7 @@ pub enum Entry {
         to: Offset,
     },
     /// The input has got partitions, and the sensors of all were dealt out anew.
-    Widened {
+    Rescaled {
         /// How many it had.
         before: u32,
         /// How many it has.
@@ -76,7 +76,7 @@ pub enum EntryError {
     #[error(
         "partitions were added there, and the checkpoint with what this one was dealt cannot be read"
     )]
-    Widened,
+    Rescaled,
 }
 
 impl Entry {
@@ -102,7 +102,7 @@ impl Entry {
             }
             Entry::End => Input::End(state::End {}),
             Entry::Gap { from, to } => Input::Gap(state::Gap { from: from.0, to: to.0 }),
-            Entry::Widened { before, partitions } => {
+            Entry::Rescaled { before, partitions } => {
                 Input::Widened(state::Widened { before: *before, partitions: *partitions })
             }
         };
@@ -133,7 +133,7 @@ impl Entry {
             Input::End(_) => Entry::End,
             Input::Gap(gap) => Entry::Gap { from: Offset(gap.from), to: Offset(gap.to) },
             Input::Widened(widened) => {
-                Entry::Widened { before: widened.before, partitions: widened.partitions }
+                Entry::Rescaled { before: widened.before, partitions: widened.partitions }
             }
         })
     }
@@ -142,8 +142,8 @@ impl Entry {
     ///
     /// # Errors
     /// [`EntryError::Damaged`] when it cannot have happened at the engine's position;
-    /// [`EntryError::Widened`] for what one partition alone does not know.
-    pub fn apply(&self, engine: &mut Engine, out: &mut Out) -> Result<(), EntryError> {
+    /// [`EntryError::Rescaled`] for what one partition alone does not know.
+    pub fn apply(&self, engine: &mut Engine, out: &mut Output) -> Result<(), EntryError> {
         let position = engine.position();
         match self {
             // The engine was made from it, or from the snapshot beside it.
@@ -155,7 +155,7 @@ impl Entry {
                 engine.end(out);
             }
             Entry::Gap { to, .. } if *to >= position => engine.gap(*to),
-            Entry::Widened { .. } => return Err(EntryError::Widened),
+            Entry::Rescaled { .. } => return Err(EntryError::Rescaled),
             Entry::Idle { .. } | Entry::Gap { .. } => {
                 let what = format!("{self:?} cannot have happened at offset {position}");
                 return Err(EntryError::Damaged(what));
@@ -228,7 +228,7 @@ mod tests {
             },
             Entry::End,
             Entry::Gap { from: Offset(3), to: Offset(9) },
-            Entry::Widened { before: 4, partitions: 6 },
+            Entry::Rescaled { before: 4, partitions: 6 },
         ] {
             assert_eq!(Entry::decode(&entry.encode()).unwrap(), entry);
         }
@@ -238,9 +238,9 @@ mod tests {
     fn an_entry_that_cannot_have_happened_is_refused() {
         let mut engine = Engine::new(Rules::default(), "t", Partition(0), Offset(5));
         let idle = Entry::Idle { below: Offset(6), idle_timeout_ms: 1 };
-        assert!(idle.apply(&mut engine, &mut Out::default()).is_err());
+        assert!(idle.apply(&mut engine, &mut Output::default()).is_err());
         let gap = Entry::Gap { from: Offset(0), to: Offset(4) };
-        assert!(gap.apply(&mut engine, &mut Out::default()).is_err());
+        assert!(gap.apply(&mut engine, &mut Output::default()).is_err());
         assert!(Entry::decode(&[]).is_err());
     }
 }

@@ -4,14 +4,14 @@ use seismic_proto::{ClosedBy, Message, SeismicAggRecord, SeismicDeadLetter};
 use seismic_queue::{Block, Offset};
 use sha2::{Digest, Sha256};
 
-use crate::engine::reject_reason::Reason;
+use crate::engine::reject_reason::RejectReason;
 use crate::engine::row::Row;
-use crate::engine::sampling_interval::Interval;
+use crate::engine::sampling_interval::SamplingInterval;
 use crate::limits;
 
 /// Encoded output of one partition. The commit takes the blocks; scratch memory stays.
 #[derive(Debug, Default)]
-pub struct Out {
+pub struct Output {
     /// Result rows, keyed by sensor.
     pub rows: Block,
     /// Dead letters, keyed by sensor where it is known.
@@ -33,13 +33,13 @@ pub(crate) struct Input {
 /// What a row says beside its window.
 pub(crate) struct Closing<'a> {
     pub sensor: &'a str,
-    pub interval: Interval,
+    pub interval: SamplingInterval,
     pub closed_by: ClosedBy,
     pub input: &'a Input,
     pub offset: Offset,
 }
 
-impl Out {
+impl Output {
     /// Whether nothing waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -87,7 +87,7 @@ impl Out {
             .expect("a row is a sensor id and some numbers, far below the limit of a message");
     }
 
-    pub(crate) fn dead_letter(&mut self, record: Buried<'_>, input: &Input) {
+    pub(crate) fn dead_letter(&mut self, record: DeadLetter<'_>, input: &Input) {
         let kept = record.bytes.len().min(limits::DEAD_LETTER_BYTES);
         let letter = &mut self.letter;
         letter.reason.clear();
@@ -113,8 +113,8 @@ impl Out {
 }
 
 /// A record on its way to the dead letters.
-pub(crate) struct Buried<'a> {
-    pub reason: Reason,
+pub(crate) struct DeadLetter<'a> {
+    pub reason: RejectReason,
     pub offset: Offset,
     pub index: i32,
     pub append_ms: i64,

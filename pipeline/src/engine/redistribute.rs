@@ -7,7 +7,7 @@
 //!
 //! That is possible when all that was read is closed, and when every sensor was where Kafka's
 //! partitioner puts it (murmur2 of the id): only then is it known where it will be. Records of a sensor
-//! in any other partition are not counted from then on ([`Reason::Misplaced`](crate::engine::reject_reason::Reason)): they come
+//! in any other partition are not counted from then on ([`RejectReason::Misplaced`](crate::engine::reject_reason::RejectReason)): they come
 //! from producers that have not heard of the partitions yet, or that place sensors in another way.
 //!
 //! Sensors stand in the order of the partitions that they come from, and in these as they stood there.
@@ -16,14 +16,14 @@ use seismic_proto::state;
 use seismic_queue::{Partition, partition_of};
 
 use crate::engine::sensor::Sensor;
-use crate::engine::sensor_index::Roster;
+use crate::engine::sensor_index::SensorIndex;
 use crate::engine::snapshot::SnapshotError;
 use crate::engine::windows::Engine;
 
 /// Why sensors cannot be dealt out.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs)]
-pub enum Undealt {
+pub enum RedistributeError {
     #[error("partition {partition} has {windows} open windows")]
     Open { partition: Partition, windows: u64 },
     #[error("partition {partition} has open roll-ups")]
@@ -41,65 +41,72 @@ pub enum Undealt {
 
 /// Deals the sensors of all engines out among them. The first `before` had them until now; the others
 /// are of partitions that were added.
-pub(crate) fn deal(engines: &mut [&mut Engine], before: u32) -> Result<(), Undealt> {
+pub(crate) fn redistribute(
+    engines: &mut [&mut Engine],
+    before: u32,
+) -> Result<(), RedistributeError> {
     let partitions = engines.len() as u32;
     for engine in &*engines {
         check(engine, before)?;
     }
-    let mut hands: Vec<Vec<state::Sensor>> = engines.iter().map(|_| Vec::new()).collect();
+    let mut moved: Vec<Vec<state::Sensor>> = engines.iter().map(|_| Vec::new()).collect();
     for engine in &*engines {
         for (place, sensor) in engine.sensors.iter().enumerate() {
-            let id = engine.roster.id(place);
+            let id = engine.sensor_index.id(place);
             let to = partition_of(id.as_bytes(), partitions);
             let mut stored = sensor.stored(id);
             if to != engine.partition() {
                 // No offset of its new partition.
                 stored.last_offset = 0;
             }
-            hands[to.0 as usize].push(stored);
+            moved[to.0 as usize].push(stored);
         }
     }
-    for (engine, hand) in engines.iter_mut().zip(hands) {
-        take(engine, &hand, partitions)?;
+    for (engine, sensors_of) in engines.iter_mut().zip(moved) {
+        replace_sensors(engine, &sensors_of, partitions)?;
     }
     Ok(())
 }
 
 /// Whether an engine has closed everything, and its sensors are where the partitioner puts them.
-fn check(engine: &Engine, before: u32) -> Result<(), Undealt> {
+fn check(engine: &Engine, before: u32) -> Result<(), RedistributeError> {
     let partition = engine.partition();
     if engine.open_windows > 0 {
-        return Err(Undealt::Open { partition, windows: engine.open_windows });
+        return Err(RedistributeError::Open { partition, windows: engine.open_windows });
     }
     if engine.counters.rollups.iter().any(|level| level.open > 0) {
-        return Err(Undealt::OpenRollups { partition });
+        return Err(RedistributeError::OpenRollups { partition });
     }
-    for place in 0..engine.roster.len() {
-        let id = engine.roster.id(place);
+    for place in 0..engine.sensor_index.len() {
+        let id = engine.sensor_index.id(place);
         let expected = partition_of(id.as_bytes(), before);
         if expected != partition {
             let sensor = id.to_owned();
-            return Err(Undealt::PlacedElsewhere { sensor, partition, expected });
+            return Err(RedistributeError::PlacedElsewhere { sensor, partition, expected });
         }
     }
     Ok(())
 }
 
 /// Gives an engine the sensors that it has from now on, and no others.
-fn take(engine: &mut Engine, hand: &[state::Sensor], partitions: u32) -> Result<(), Undealt> {
-    let (partition, sensors) = (engine.partition(), hand.len() as u64);
+fn replace_sensors(
+    engine: &mut Engine,
+    sensors_of: &[state::Sensor],
+    partitions: u32,
+) -> Result<(), RedistributeError> {
+    let (partition, sensors) = (engine.partition(), sensors_of.len() as u64);
     if sensors > engine.rules.max_sensors {
-        return Err(Undealt::TooMany { partition, sensors });
+        return Err(RedistributeError::TooMany { partition, sensors });
     }
     engine.partitions = Some(partitions);
-    engine.sensors = Vec::with_capacity(hand.len());
-    engine.roster = Roster::default();
-    engine.idlers = Default::default();
-    for stored in hand {
+    engine.sensors = Vec::with_capacity(sensors_of.len());
+    engine.sensor_index = SensorIndex::default();
+    engine.idle_sensors = Default::default();
+    for stored in sensors_of {
         let restored = Sensor::restore(stored, engine.position.0, &engine.rules);
         if !restored.is_some_and(|sensor| engine.restore_sensor(&stored.id, sensor)) {
             let source = SnapshotError::Damaged(format!("sensor {:?}", stored.id));
-            return Err(Undealt::Damaged { partition, source });
+            return Err(RedistributeError::Damaged { partition, source });
         }
     }
     Ok(())

@@ -3,9 +3,9 @@
 use std::fmt;
 
 /// Every way in which a record ends outside a window, in the order in which it is tested.
-/// [`Reason::Late`] is counted apart from the others, which are rejections.
+/// [`RejectReason::Late`] is counted apart from the others, which are rejections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Reason {
+pub enum RejectReason {
     /// The message is not the protobuf that it should be; one dead letter for the message.
     Unparseable,
     /// The message packs more than 65,536 records; one dead letter for the message.
@@ -40,58 +40,58 @@ pub enum Reason {
     WindowLimit,
 }
 
-impl Reason {
+impl RejectReason {
     /// All of them, in order.
-    pub const ALL: [Reason; 16] = [
-        Reason::Unparseable,
-        Reason::TooManyRecords,
-        Reason::EmptySensor,
-        Reason::LongSensor,
-        Reason::BadQuality,
-        Reason::AmplitudeOutOfRange,
-        Reason::BadPosition,
-        Reason::OutOfRegion,
-        Reason::BadPhase,
-        Reason::BadTime,
-        Reason::FutureTimestamp,
-        Reason::Misplaced,
-        Reason::SensorLimit,
-        Reason::Late,
-        Reason::Duplicate,
-        Reason::WindowLimit,
+    pub const ALL: [RejectReason; 16] = [
+        RejectReason::Unparseable,
+        RejectReason::TooManyRecords,
+        RejectReason::EmptySensor,
+        RejectReason::LongSensor,
+        RejectReason::BadQuality,
+        RejectReason::AmplitudeOutOfRange,
+        RejectReason::BadPosition,
+        RejectReason::OutOfRegion,
+        RejectReason::BadPhase,
+        RejectReason::BadTime,
+        RejectReason::FutureTimestamp,
+        RejectReason::Misplaced,
+        RejectReason::SensorLimit,
+        RejectReason::Late,
+        RejectReason::Duplicate,
+        RejectReason::WindowLimit,
     ];
 
     /// The reason of that name.
     #[must_use]
-    pub fn named(name: &str) -> Option<Reason> {
-        Reason::ALL.into_iter().find(|reason| reason.name() == name)
+    pub fn named(name: &str) -> Option<RejectReason> {
+        RejectReason::ALL.into_iter().find(|reason| reason.name() == name)
     }
 
     /// Its name in dead letters, metrics and JSON.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
-            Reason::Unparseable => "unparseable",
-            Reason::TooManyRecords => "too_many_records",
-            Reason::EmptySensor => "empty_sensor",
-            Reason::LongSensor => "long_sensor",
-            Reason::BadQuality => "bad_quality",
-            Reason::AmplitudeOutOfRange => "amplitude_out_of_range",
-            Reason::BadPosition => "bad_position",
-            Reason::OutOfRegion => "out_of_region",
-            Reason::BadPhase => "bad_phase",
-            Reason::BadTime => "bad_time",
-            Reason::FutureTimestamp => "future_timestamp",
-            Reason::Misplaced => "misplaced",
-            Reason::SensorLimit => "sensor_limit",
-            Reason::Duplicate => "duplicate",
-            Reason::WindowLimit => "window_limit",
-            Reason::Late => "late",
+            RejectReason::Unparseable => "unparseable",
+            RejectReason::TooManyRecords => "too_many_records",
+            RejectReason::EmptySensor => "empty_sensor",
+            RejectReason::LongSensor => "long_sensor",
+            RejectReason::BadQuality => "bad_quality",
+            RejectReason::AmplitudeOutOfRange => "amplitude_out_of_range",
+            RejectReason::BadPosition => "bad_position",
+            RejectReason::OutOfRegion => "out_of_region",
+            RejectReason::BadPhase => "bad_phase",
+            RejectReason::BadTime => "bad_time",
+            RejectReason::FutureTimestamp => "future_timestamp",
+            RejectReason::Misplaced => "misplaced",
+            RejectReason::SensorLimit => "sensor_limit",
+            RejectReason::Duplicate => "duplicate",
+            RejectReason::WindowLimit => "window_limit",
+            RejectReason::Late => "late",
         }
     }
 }
 
-impl fmt::Display for Reason {
+impl fmt::Display for RejectReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }

@@ -5,7 +5,7 @@ use seismic_proto::ClosedBy;
 use seismic_queue::Offset;
 
 use crate::engine::output::Closing;
-use crate::engine::output::Out;
+use crate::engine::output::Output;
 use crate::engine::rollup::Rollup;
 use crate::engine::window::Window;
 use crate::engine::windows::Engine;
@@ -19,7 +19,7 @@ impl Engine {
         window: &Window,
         closed_by: ClosedBy,
         at: Offset,
-        out: &mut Out,
+        out: &mut Output,
     ) {
         for level in 0..self.rules.rollups_ms.len() {
             let rollups = self.sensors[place].rollups_mut(&self.rules);
@@ -37,7 +37,7 @@ impl Engine {
         place: usize,
         until_ms: i64,
         closed_by: ClosedBy,
-        out: &mut Out,
+        out: &mut Output,
     ) {
         if self.sensors[place].rollups().is_none() {
             return;
@@ -56,11 +56,11 @@ impl Engine {
         level: usize,
         rollup: &Rollup,
         closing: (ClosedBy, Offset),
-        out: &mut Out,
+        out: &mut Output,
     ) {
         let sensor = &self.sensors[place];
         let (interval, input, (closed_by, offset)) = (sensor.interval(), &self.input, closing);
-        let sensor = self.roster.id(place);
+        let sensor = self.sensor_index.id(place);
         let closing = Closing { sensor, interval, closed_by, input, offset };
         let row = rollup.row(self.rules.rollups_ms[level]).expect("only open roll-ups are closed");
         out.row(Some(level), &row, &closing);

@@ -13,7 +13,7 @@
 
 use seismic_proto::state;
 
-use crate::engine::amplitude_stats::Sums;
+use crate::engine::amplitude_stats::AmplitudeStats;
 use crate::engine::row::Row;
 use crate::engine::rules::Rules;
 use crate::engine::window::Window;
@@ -32,7 +32,7 @@ pub struct Rollup {
     pane: u32,
     phases: [u64; 3],
     /// `None`: it got no window since its last row.
-    sums: Option<Sums>,
+    sums: Option<AmplitudeStats>,
 }
 
 impl Rollups {
@@ -147,7 +147,7 @@ impl Rollup {
 
     fn restore(stored: &state::Rollup, length_ms: i64, rules: &Rules) -> Option<Self> {
         let &state::Rollup { start_ms, pane, ref sums, p, s, n, .. } = stored;
-        let sums = sums.as_ref().map(Sums::from);
+        let sums = sums.as_ref().map(AmplitudeStats::from);
         let is_counted = p.checked_add(s)?.checked_add(n)? > 0;
         let is_sound = sums.as_ref().is_none_or(|s| s.is_sound(&rules.amplitude, length_ms))
             && start_ms.rem_euclid(length_ms) == 0

@@ -2,8 +2,8 @@
 
 use seismic_proto::SeismicAggRecord;
 
-use crate::engine::amplitude_stats::Sums;
-use crate::engine::sampling_interval::Interval;
+use crate::engine::amplitude_stats::AmplitudeStats;
+use crate::engine::sampling_interval::SamplingInterval;
 
 /// A span with at least one record.
 #[derive(Clone, Copy, Debug)]
@@ -17,7 +17,7 @@ pub struct Row<'a> {
     /// Records of phase P, of phase S, and of noise.
     pub phases: [u64; 3],
     /// What is summed up of them.
-    pub sums: &'a Sums,
+    pub sums: &'a AmplitudeStats,
 }
 
 impl Row<'_> {
@@ -28,7 +28,7 @@ impl Row<'_> {
     }
 
     /// Fills every field that the span and its sensor's interval say.
-    pub fn fill(&self, row: &mut SeismicAggRecord, interval: Interval) {
+    pub fn fill(&self, row: &mut SeismicAggRecord, interval: SamplingInterval) {
         // A phase count beyond i32 needs 2^31 records in one span of one sensor.
         let narrow = |phases: u64| i32::try_from(phases).unwrap_or(i32::MAX);
         let count = self.count();

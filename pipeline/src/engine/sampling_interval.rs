@@ -24,11 +24,11 @@ use crate::limits;
 
 /// An estimate, µs; 0 = unknown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Interval {
+pub struct SamplingInterval {
     us: u32,
 }
 
-impl Interval {
+impl SamplingInterval {
     /// Learns that the sensor's clock moved on by `step_ms`, which is positive.
     #[inline]
     pub fn learn(&mut self, step_ms: i64) {
@@ -69,11 +69,11 @@ impl Interval {
         self.us
     }
 
-    /// From its stored form; `None` for what [`Interval::learn`] never gives.
+    /// From its stored form; `None` for what [`SamplingInterval::learn`] never gives.
     #[must_use]
-    pub fn stored(us: u32) -> Option<Interval> {
+    pub fn stored(us: u32) -> Option<SamplingInterval> {
         let most = limits::INTERVAL_MS as u32 * 1_000;
-        (us == 0 || (1_000..=most).contains(&us)).then_some(Interval { us })
+        (us == 0 || (1_000..=most).contains(&us)).then_some(SamplingInterval { us })
     }
 }
 
@@ -82,8 +82,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn learnt(steps: impl IntoIterator<Item = i64>) -> Interval {
-        let mut interval = Interval::default();
+    fn learnt(steps: impl IntoIterator<Item = i64>) -> SamplingInterval {
+        let mut interval = SamplingInterval::default();
         steps.into_iter().for_each(|step| interval.learn(step));
         interval
     }
@@ -127,7 +127,10 @@ mod tests {
 
     #[test]
     fn nothing_is_known_before_the_first_step() {
-        assert_eq!((Interval::default().ms(), Interval::default().gap(1, 1_000)), (0.0, 0.0));
+        assert_eq!(
+            (SamplingInterval::default().ms(), SamplingInterval::default().gap(1, 1_000)),
+            (0.0, 0.0)
+        );
     }
 
     proptest! {
@@ -135,7 +138,7 @@ mod tests {
         fn it_stays_between_the_steps_and_comes_back_as_stored(steps: Vec<u32>) {
             let step = |step: &u32| i64::from(*step).max(1);
             let interval = learnt(steps.iter().map(step));
-            prop_assert_eq!(Interval::stored(interval.us()), Some(interval));
+            prop_assert_eq!(SamplingInterval::stored(interval.us()), Some(interval));
             if let (Some(low), Some(high)) = (steps.iter().map(step).min(), steps.iter().map(step).max()) {
                 let most = limits::INTERVAL_MS;
                 let bounds = low.min(most) as f64..=high.min(most) as f64;

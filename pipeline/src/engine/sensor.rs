@@ -5,11 +5,11 @@ use std::collections::VecDeque;
 use seismic_proto::state;
 use seismic_queue::Offset;
 
-use crate::engine::idle_sensors::Filed;
-use crate::engine::reject_reason::Reason;
+use crate::engine::idle_sensors::Filing;
+use crate::engine::reject_reason::RejectReason;
 use crate::engine::rollup::Rollups;
 use crate::engine::rules::Rules;
-use crate::engine::sampling_interval::Interval;
+use crate::engine::sampling_interval::SamplingInterval;
 use crate::engine::window::{Sample, Window};
 use crate::limits;
 
@@ -25,9 +25,9 @@ pub struct Sensor {
     /// Offset of the last message with a record of this sensor that passed the cleaning.
     last_offset: Offset,
     /// How far apart its records are.
-    interval: Interval,
+    interval: SamplingInterval,
     /// Where it is found when it falls silent.
-    pub filed: Filed,
+    pub filed: Filing,
     /// The newest open window, which most records are of.
     newest: Option<Window>,
     /// Further open windows, rising; closed from the front.
@@ -43,10 +43,10 @@ type Older = Box<VecDeque<Window>>;
 /// Memory of sensors that had several windows open, for those that have next: in the steady state a
 /// window costs no allocation.
 #[derive(Debug, Default)]
-pub struct Spares(Vec<Older>);
+pub struct SpareWindows(Vec<Older>);
 
-impl Spares {
-    fn give(&mut self, older: Older) {
+impl SpareWindows {
+    fn recycle(&mut self, older: Older) {
         if self.0.len() < limits::SPARE_WINDOWS {
             self.0.push(older);
         }
@@ -61,8 +61,8 @@ impl Default for Sensor {
             due_ms: i64::MAX,
             closed_until_ms: i64::MIN,
             last_offset: Offset(0),
-            interval: Interval::default(),
-            filed: Filed::No,
+            interval: SamplingInterval::default(),
+            filed: Filing::No,
             newest: None,
             older: None,
             rollups: None,
@@ -74,22 +74,22 @@ impl Sensor {
     /// Counts a record in its window.
     ///
     /// # Errors
-    /// [`Reason::Late`] when that window is closed, [`Reason::Duplicate`] when the job dedupes and
-    /// the record repeats one, [`Reason::WindowLimit`] when its window would be one too many; the
+    /// [`RejectReason::Late`] when that window is closed, [`RejectReason::Duplicate`] when the job dedupes and
+    /// the record repeats one, [`RejectReason::WindowLimit`] when its window would be one too many; the
     /// record is not counted.
     #[inline]
-    pub fn take(
+    pub fn add_sample(
         &mut self,
         at: Offset,
         sample: Sample,
         rules: &Rules,
-        spares: &mut Spares,
-    ) -> Result<Taken, Reason> {
+        spares: &mut SpareWindows,
+    ) -> Result<Added, RejectReason> {
         self.last_offset = at;
-        let taken = match &mut self.newest {
+        let added = match &mut self.newest {
             // An open window is never late, so only its bounds have to be asked.
             Some(window) if in_window(window, sample.time_ms, rules) => count(window, sample)?,
-            _ => self.take_elsewhere(sample, rules, spares)?,
+            _ => self.add_outside_newest(sample, rules, spares)?,
         };
         if sample.time_ms > self.clock_ms {
             if self.clock_ms > i64::MIN {
@@ -97,52 +97,52 @@ impl Sensor {
             }
             self.clock_ms = sample.time_ms;
         }
-        Ok(taken)
+        Ok(added)
     }
 
     /// Its own sampling interval, as far as it is known.
     #[must_use]
-    pub fn interval(&self) -> Interval {
+    pub fn interval(&self) -> SamplingInterval {
         self.interval
     }
 
     #[inline(never)]
-    fn take_elsewhere(
+    fn add_outside_newest(
         &mut self,
         sample: Sample,
         rules: &Rules,
-        spares: &mut Spares,
-    ) -> Result<Taken, Reason> {
+        spares: &mut SpareWindows,
+    ) -> Result<Added, RejectReason> {
         let start_ms = rules.window_start(sample.time_ms);
         let end_ms = start_ms + rules.window_ms;
         if end_ms <= self.closed_until_ms
             || end_ms.saturating_add(rules.lateness_ms) <= self.clock_ms
         {
-            return Err(Reason::Late);
+            return Err(RejectReason::Late);
         }
         let fresh = || Window::first(start_ms, sample, rules);
         let Some(newest) = &mut self.newest else {
             self.newest = Some(fresh());
             self.due_ms = due_ms(start_ms, rules);
-            return Ok(Taken::Opened);
+            return Ok(Added::ToNewWindow);
         };
         let older = self.older.get_or_insert_with(|| spares.0.pop().unwrap_or_default());
         let is_full = older.len() + 1 >= limits::OPEN_WINDOWS_PER_SENSOR;
         if start_ms > newest.start_ms {
             if is_full {
-                return Err(Reason::WindowLimit);
+                return Err(RejectReason::WindowLimit);
             }
             older.push_back(std::mem::replace(newest, fresh()));
-            return Ok(Taken::Opened);
+            return Ok(Added::ToNewWindow);
         }
         let place = older.partition_point(|window| window.start_ms < start_ms);
         match older.get_mut(place) {
             Some(window) if window.start_ms == start_ms => count(window, sample),
-            _ if is_full => Err(Reason::WindowLimit),
+            _ if is_full => Err(RejectReason::WindowLimit),
             _ => {
                 older.insert(place, fresh());
                 self.due_ms = self.due_ms.min(due_ms(start_ms, rules));
-                Ok(Taken::Opened)
+                Ok(Added::ToNewWindow)
             }
         }
     }
@@ -173,11 +173,11 @@ impl Sensor {
     }
 
     /// Closes and gives the oldest open window.
-    pub fn close_oldest(&mut self, rules: &Rules, spares: &mut Spares) -> Option<Window> {
+    pub fn close_oldest(&mut self, rules: &Rules, spares: &mut SpareWindows) -> Option<Window> {
         let closed = self.older.as_mut().and_then(|older| older.pop_front());
         let closed = closed.or_else(|| self.newest.take())?;
         if let Some(older) = self.older.take_if(|older| older.is_empty()) {
-            spares.give(older);
+            spares.recycle(older);
         }
         let oldest = self.windows().next();
         self.due_ms = oldest.map_or(i64::MAX, |window| due_ms(window.start_ms, rules));
@@ -204,16 +204,16 @@ impl Sensor {
 
 /// What a counted record did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Taken {
+pub enum Added {
     /// It went into a window that was open.
-    Counted,
+    ToOpenWindow,
     /// It opened a window.
-    Opened,
+    ToNewWindow,
 }
 
 #[inline]
-fn count(window: &mut Window, sample: Sample) -> Result<Taken, Reason> {
-    if window.add(sample) { Ok(Taken::Counted) } else { Err(Reason::Duplicate) }
+fn count(window: &mut Window, sample: Sample) -> Result<Added, RejectReason> {
+    if window.add(sample) { Ok(Added::ToOpenWindow) } else { Err(RejectReason::Duplicate) }
 }
 
 #[inline]
@@ -266,8 +266,8 @@ impl Sensor {
             due_ms: starts.first().map_or(i64::MAX, |&start_ms| due_ms(start_ms, rules)),
             closed_until_ms: stored.closed_until_ms.unwrap_or(i64::MIN),
             last_offset: Offset(stored.last_offset),
-            interval: Interval::stored(stored.interval_us)?,
-            filed: Filed::No,
+            interval: SamplingInterval::stored(stored.interval_us)?,
+            filed: Filing::No,
             newest: windows.pop_back(),
             older: (!windows.is_empty()).then(|| Box::new(windows)),
             rollups: (!stored.rollups.is_empty()).then(|| Box::new(rollups)),
@@ -287,8 +287,8 @@ mod tests {
         Sample { time_ms, amplitude: 1.0, phase: crate::engine::decode::Phase::N }
     }
 
-    fn give(sensor: &mut Sensor, time_ms: i64) -> Result<Taken, Reason> {
-        sensor.take(Offset(0), sample(time_ms), &rules(), &mut Spares::default())
+    fn add(sensor: &mut Sensor, time_ms: i64) -> Result<Added, RejectReason> {
+        sensor.add_sample(Offset(0), sample(time_ms), &rules(), &mut SpareWindows::default())
     }
 
     #[test]
@@ -296,7 +296,7 @@ mod tests {
         let mut sensor = Sensor::default();
         for time in [2_500, 1_200, 3_100, 1_900, 2_400, 900] {
             // 900 is late: its end plus lateness is the clock of 3,100 or before it.
-            assert_eq!(give(&mut sensor, time).is_ok(), time != 900, "{time}");
+            assert_eq!(add(&mut sensor, time).is_ok(), time != 900, "{time}");
         }
         let windows: Vec<_> = sensor.windows().map(|w| (w.start_ms, w.count())).collect();
         assert_eq!(windows, [(1_000, 2), (2_000, 2), (3_000, 1)]);
@@ -305,18 +305,18 @@ mod tests {
     #[test]
     fn negative_times_fall_into_windows_below_zero() {
         let mut sensor = Sensor::default();
-        give(&mut sensor, -1).unwrap();
+        add(&mut sensor, -1).unwrap();
         assert_eq!(sensor.windows().next().unwrap().start_ms, -1_000);
     }
 
     #[test]
     fn a_window_skipped_by_a_close_is_late_afterwards() {
         let mut sensor = Sensor::default();
-        give(&mut sensor, 500).unwrap();
-        give(&mut sensor, 2_500).unwrap();
-        while sensor.close_oldest(&rules(), &mut Spares::default()).is_some() {}
-        assert_eq!(give(&mut sensor, 1_500), Err(Reason::Late));
-        assert_eq!(give(&mut sensor, 3_000), Ok(Taken::Opened));
+        add(&mut sensor, 500).unwrap();
+        add(&mut sensor, 2_500).unwrap();
+        while sensor.close_oldest(&rules(), &mut SpareWindows::default()).is_some() {}
+        assert_eq!(add(&mut sensor, 1_500), Err(RejectReason::Late));
+        assert_eq!(add(&mut sensor, 3_000), Ok(Added::ToNewWindow));
     }
 
     #[test]
@@ -330,9 +330,12 @@ mod tests {
         let mut sensor = Sensor::default();
         let limit = limits::OPEN_WINDOWS_PER_SENSOR as i64;
         for time in 0..limit {
-            sensor.take(Offset(0), sample(time), &rules, &mut Spares::default()).unwrap();
+            sensor
+                .add_sample(Offset(0), sample(time), &rules, &mut SpareWindows::default())
+                .unwrap();
         }
-        let more = sensor.take(Offset(0), sample(limit), &rules, &mut Spares::default());
-        assert_eq!(more, Err(Reason::WindowLimit));
+        let more =
+            sensor.add_sample(Offset(0), sample(limit), &rules, &mut SpareWindows::default());
+        assert_eq!(more, Err(RejectReason::WindowLimit));
     }
 }

@@ -13,7 +13,7 @@ use compact_str::CompactString;
 use seismic_queue::Message;
 
 use crate::engine::decode::{self, Record};
-use crate::engine::reject_reason::Reason;
+use crate::engine::reject_reason::RejectReason;
 
 /// Messages of a sensor whose delays are kept: the newest. An odd number has a middle.
 const DELAYS: usize = 255;
@@ -51,7 +51,7 @@ struct Sensor {
     delays: VecDeque<i64>,
     /// Newest event times, in the order in which they came.
     times: VecDeque<i64>,
-    dead: Vec<(Reason, u64)>,
+    dead: Vec<(RejectReason, u64)>,
 }
 
 /// How one sensor fares.
@@ -97,7 +97,7 @@ impl Health {
     }
 
     /// Notes that a record of the sensor became a dead letter.
-    pub fn see_dead_letter(&mut self, sensor: &str, reason: Reason) {
+    pub fn see_dead_letter(&mut self, sensor: &str, reason: RejectReason) {
         let Some(sensor) = self.sensors.get_mut(sensor) else { return };
         match sensor.dead.iter_mut().find(|(known, _)| *known == reason) {
             Some((_, count)) => *count += 1,
@@ -189,7 +189,8 @@ impl Sensor {
         let delay = median(&self.delays);
         let deviations =
             |delay: i64| self.delays.iter().map(|d| d.abs_diff(delay) as i64).collect();
-        let late: u64 = self.dead.iter().filter(|(r, _)| *r == Reason::Late).map(|(_, n)| n).sum();
+        let late: u64 =
+            self.dead.iter().filter(|(r, _)| *r == RejectReason::Late).map(|(_, n)| n).sum();
         SensorHealth {
             sensor: id.to_owned(),
             records: self.records,

@@ -14,7 +14,7 @@ use hashbrown::HashTable;
 
 /// Ids and their places.
 #[derive(Debug, Default)]
-pub(crate) struct Roster {
+pub(crate) struct SensorIndex {
     /// By place; up to 24 bytes need no further memory.
     ids: Vec<CompactString>,
     /// Places by hash of the id.
@@ -27,7 +27,7 @@ pub(crate) struct Roster {
     is_regular: bool,
 }
 
-impl Roster {
+impl SensorIndex {
     /// Place of the sensor, if it is known.
     #[inline]
     pub fn find(&mut self, id: &[u8]) -> Option<usize> {
@@ -150,22 +150,22 @@ mod tests {
             // Rounds, runs, and jumps among them.
             walk in vec((any::<prop::sample::Index>(), 0usize..3, 1usize..12), 1..40),
         ) {
-            let (mut roster, mut places) = (Roster::default(), HashMap::new());
+            let (mut sensor_index, mut places) = (SensorIndex::default(), HashMap::new());
             for (at, step, times) in walk {
                 let mut at = at.index(ids.len());
                 for _ in 0..times {
                     let id = &ids[at % ids.len()];
-                    let found = roster.find(id.as_bytes());
+                    let found = sensor_index.find(id.as_bytes());
                     prop_assert_eq!(found, places.get(id).copied(), "{}", id);
                     if found.is_none() {
-                        places.insert(id, roster.add(id));
+                        places.insert(id, sensor_index.add(id));
                     }
                     at += step;
                 }
             }
-            prop_assert_eq!(roster.len(), places.len());
+            prop_assert_eq!(sensor_index.len(), places.len());
             for (id, place) in places {
-                prop_assert_eq!(roster.id(place), id);
+                prop_assert_eq!(sensor_index.id(place), id);
             }
         }
     }

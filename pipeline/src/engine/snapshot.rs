@@ -42,7 +42,7 @@ impl Engine {
         let mut one = state::Snapshot { sensors: Vec::with_capacity(1), ..Default::default() };
         for (place, sensor) in self.sensors.iter().enumerate() {
             one.sensors.clear();
-            one.sensors.push(sensor.stored(self.roster.id(place)));
+            one.sensors.push(sensor.stored(self.sensor_index.id(place)));
             one.encode(into).expect("a Vec grows");
         }
     }

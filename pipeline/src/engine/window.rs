@@ -2,7 +2,7 @@
 
 use seismic_proto::state;
 
-use crate::engine::amplitude_stats::Sums;
+use crate::engine::amplitude_stats::AmplitudeStats;
 use crate::engine::decode::Phase;
 use crate::engine::row::Row;
 use crate::engine::rules::{Dedupe, Rules};
@@ -23,7 +23,7 @@ pub struct Sample {
 pub struct Window {
     /// Start, ms since 1970 UTC.
     pub start_ms: i64,
-    sums: Sums,
+    sums: AmplitudeStats,
     /// Records of phase P, of phase S, and of noise.
     phases: [u32; 3],
     /// With dedupe, a bit for each ms at which a record was counted; one word without.
@@ -38,7 +38,7 @@ impl Window {
         let words = (rules.window_ms as usize).div_ceil(64);
         let mut window = Window {
             start_ms,
-            sums: Sums::start((sample.time_ms - start_ms) as u32, sample.amplitude),
+            sums: AmplitudeStats::start((sample.time_ms - start_ms) as u32, sample.amplitude),
             phases: [0; 3],
             seen: (rules.dedupe == Dedupe::Time).then(|| Box::new(vec![0; words])),
         };
@@ -105,7 +105,7 @@ impl Window {
 
     /// What is summed up of its records.
     #[must_use]
-    pub fn sums(&self) -> &Sums {
+    pub fn sums(&self) -> &AmplitudeStats {
         &self.sums
     }
 }
@@ -139,7 +139,7 @@ impl From<&state::Window> for Window {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::sampling_interval::Interval;
+    use crate::engine::sampling_interval::SamplingInterval;
     use seismic_proto::SeismicAggRecord;
 
     fn row(amplitudes: &[f32]) -> SeismicAggRecord {
@@ -151,7 +151,7 @@ mod tests {
         let mut window = Window::first(1_000, sample(0), &Rules::default());
         (1..amplitudes.len()).for_each(|i| assert!(window.add(sample(i))));
         let mut row = SeismicAggRecord::default();
-        window.row(1_000).fill(&mut row, Interval::default());
+        window.row(1_000).fill(&mut row, SamplingInterval::default());
         row
     }
 

@@ -11,13 +11,13 @@ use seismic_queue::{Message, Offset, Partition, partition_of};
 use crate::engine::clean::clean;
 use crate::engine::counters::Counters;
 use crate::engine::decode::{self, Fault, Record};
-use crate::engine::idle_sensors::Idlers;
-use crate::engine::output::Out;
-use crate::engine::output::{Buried, Closing, Input};
-use crate::engine::reject_reason::Reason;
+use crate::engine::idle_sensors::IdleSensors;
+use crate::engine::output::Output;
+use crate::engine::output::{Closing, DeadLetter, Input};
+use crate::engine::reject_reason::RejectReason;
 use crate::engine::rules::Rules;
-use crate::engine::sensor::{Sensor, Spares, Taken};
-use crate::engine::sensor_index::Roster;
+use crate::engine::sensor::{Added, Sensor, SpareWindows};
+use crate::engine::sensor_index::SensorIndex;
 use crate::engine::window::Sample;
 
 /// Turns the messages of one partition into windows.
@@ -37,11 +37,11 @@ pub struct Engine {
     /// In the order in which they were first seen; every output order follows it.
     pub(crate) sensors: Vec<Sensor>,
     /// What their windows left for further ones.
-    spares: Spares,
+    spares: SpareWindows,
     /// Their ids.
-    pub(crate) roster: Roster,
+    pub(crate) sensor_index: SensorIndex,
     /// Those with something open.
-    pub(crate) idlers: Idlers,
+    pub(crate) idle_sensors: IdleSensors,
     /// Records of the message at hand.
     records: Vec<Record>,
 }
@@ -59,9 +59,9 @@ impl Engine {
             open_windows: 0,
             partitions: None,
             sensors: Vec::new(),
-            spares: Spares::default(),
-            roster: Roster::default(),
-            idlers: Idlers::default(),
+            spares: SpareWindows::default(),
+            sensor_index: SensorIndex::default(),
+            idle_sensors: IdleSensors::default(),
             records: Vec::new(),
         }
     }
@@ -70,28 +70,34 @@ impl Engine {
     ///
     /// # Panics
     /// When the message lies before [`Engine::position`]: a log only moves forward.
-    pub fn step(&mut self, message: Message<'_>, out: &mut Out) {
+    pub fn step(&mut self, message: Message<'_>, out: &mut Output) {
         assert!(message.offset >= self.position, "offsets only move forward");
         self.append_ms = self.append_ms.max(message.append_ms);
         let mut records = std::mem::take(&mut self.records);
         match decode::decode(message.value, &mut records) {
             Ok(()) => {
                 for (index, record) in records.iter().enumerate() {
-                    self.take(message, index, record, out);
+                    self.apply_record(message, index, record, out);
                 }
             }
-            Err(fault) => self.bury_message(message, fault, out),
+            Err(fault) => self.reject_message(message, fault, out),
         }
         self.records = records;
         self.position = message.offset.next();
     }
 
     #[inline]
-    fn take(&mut self, message: Message<'_>, index: usize, record: &Record, out: &mut Out) {
+    fn apply_record(
+        &mut self,
+        message: Message<'_>,
+        index: usize,
+        record: &Record,
+        out: &mut Output,
+    ) {
         self.counters.read += 1;
         let id = record.sensor.of(message.value);
-        if let Err(reason) = self.count(message.offset, id, record, out) {
-            let buried = Buried {
+        if let Err(reason) = self.count_sample(message.offset, id, record, out) {
+            let letter = DeadLetter {
                 reason,
                 offset: message.offset,
                 index: index as i32,
@@ -99,25 +105,25 @@ impl Engine {
                 sensor: id,
                 bytes: record.bytes.of(message.value),
             };
-            self.bury(buried, out);
+            self.reject(letter, out);
         }
     }
 
     #[inline]
-    fn count(
+    fn count_sample(
         &mut self,
         at: Offset,
         id: &[u8],
         record: &Record,
-        out: &mut Out,
-    ) -> Result<(), Reason> {
+        out: &mut Output,
+    ) -> Result<(), RejectReason> {
         let time_ms = clean(record, id, self.append_ms, &self.rules)?;
         let place = self.intern(id)?;
         let Record { amplitude, phase, .. } = *record;
         let sample = Sample { time_ms, amplitude, phase };
-        match self.sensors[place].take(at, sample, &self.rules, &mut self.spares)? {
-            Taken::Counted => {}
-            Taken::Opened => {
+        match self.sensors[place].add_sample(at, sample, &self.rules, &mut self.spares)? {
+            Added::ToOpenWindow => {}
+            Added::ToNewWindow => {
                 self.open_windows += 1;
                 self.file_opened(place);
             }
@@ -131,52 +137,52 @@ impl Engine {
 
     /// Place of the sensor, made if there is room.
     #[inline]
-    fn intern(&mut self, id: &[u8]) -> Result<usize, Reason> {
-        match self.roster.find(id) {
+    fn intern(&mut self, id: &[u8]) -> Result<usize, RejectReason> {
+        match self.sensor_index.find(id) {
             Some(place) => Ok(place),
             None => self.insert(id),
         }
     }
 
     #[cold]
-    fn insert(&mut self, id: &[u8]) -> Result<usize, Reason> {
+    fn insert(&mut self, id: &[u8]) -> Result<usize, RejectReason> {
         let is_elsewhere = |partitions| partition_of(id, partitions) != self.partition();
         if self.partitions.is_some_and(is_elsewhere) {
-            return Err(Reason::Misplaced);
+            return Err(RejectReason::Misplaced);
         }
         if self.sensors() >= self.rules.max_sensors {
-            return Err(Reason::SensorLimit);
+            return Err(RejectReason::SensorLimit);
         }
         let id = std::str::from_utf8(id).expect("decode checked that ids are UTF-8");
         self.sensors.push(Sensor::default());
-        Ok(self.roster.add(id))
+        Ok(self.sensor_index.add(id))
     }
 
     /// Adds a sensor of a snapshot; `false` when its id is there already.
     pub(crate) fn restore_sensor(&mut self, id: &str, sensor: Sensor) -> bool {
-        if self.roster.find(id.as_bytes()).is_some() {
+        if self.sensor_index.find(id.as_bytes()).is_some() {
             return false;
         }
         self.open_windows += sensor.windows().count() as u64;
-        let place = self.roster.add(id);
+        let place = self.sensor_index.add(id);
         self.sensors.push(sensor);
         self.file(place as u32);
         true
     }
 
-    fn close_due(&mut self, place: usize, at: Offset, out: &mut Out) {
+    fn close_due(&mut self, place: usize, at: Offset, out: &mut Output) {
         while self.sensors[place].is_due() {
             self.close_one(place, ClosedBy::Time, at, out);
         }
     }
 
-    pub(crate) fn close_all(&mut self, place: usize, closed_by: ClosedBy, out: &mut Out) {
+    pub(crate) fn close_all(&mut self, place: usize, closed_by: ClosedBy, out: &mut Output) {
         while self.sensors[place].is_open() {
             self.close_one(place, closed_by, self.position, out);
         }
     }
 
-    fn close_one(&mut self, place: usize, closed_by: ClosedBy, at: Offset, out: &mut Out) {
+    fn close_one(&mut self, place: usize, closed_by: ClosedBy, at: Offset, out: &mut Output) {
         let sensor = &mut self.sensors[place];
         let Some(window) = sensor.close_oldest(&self.rules, &mut self.spares) else {
             return;
@@ -186,7 +192,7 @@ impl Engine {
         self.counters.closed += window.count();
         self.counters.windows += 1;
         let (interval, input) = (sensor.interval(), &self.input);
-        let sensor = self.roster.id(place);
+        let sensor = self.sensor_index.id(place);
         let closing = Closing { sensor, interval, closed_by, input, offset: at };
         out.row(None, &window.row(self.rules.window_ms), &closing);
         if !self.rules.rollups_ms.is_empty() {
@@ -195,7 +201,7 @@ impl Engine {
     }
 
     /// Closes every window and every roll-up: the run is drained. `true` when there was one.
-    pub fn end(&mut self, out: &mut Out) -> bool {
+    pub fn end(&mut self, out: &mut Output) -> bool {
         let before = self.counters.rows();
         for place in 0..self.sensors.len() {
             self.close_all(place, ClosedBy::End, out);
@@ -221,13 +227,13 @@ impl Engine {
         self.position = to;
     }
 
-    fn bury_message(&mut self, message: Message<'_>, fault: Fault, out: &mut Out) {
+    fn reject_message(&mut self, message: Message<'_>, fault: Fault, out: &mut Output) {
         self.counters.read += 1;
         let reason = match fault {
-            Fault::Unparseable => Reason::Unparseable,
-            Fault::TooManyRecords => Reason::TooManyRecords,
+            Fault::Unparseable => RejectReason::Unparseable,
+            Fault::TooManyRecords => RejectReason::TooManyRecords,
         };
-        let buried = Buried {
+        let letter = DeadLetter {
             reason,
             offset: message.offset,
             index: 0,
@@ -235,13 +241,13 @@ impl Engine {
             sensor: message.key,
             bytes: message.value,
         };
-        self.bury(buried, out);
+        self.reject(letter, out);
     }
 
     #[cold]
-    fn bury(&mut self, buried: Buried<'_>, out: &mut Out) {
-        self.counters.bury(buried.reason);
-        out.dead_letter(buried, &self.input);
+    fn reject(&mut self, letter: DeadLetter<'_>, out: &mut Output) {
+        self.counters.count_dead(letter.reason);
+        out.dead_letter(letter, &self.input);
     }
 
     /// The partition it works on.
@@ -271,7 +277,7 @@ impl Engine {
     /// Sensors known.
     #[must_use]
     pub fn sensors(&self) -> u64 {
-        self.roster.len() as u64
+        self.sensor_index.len() as u64
     }
 
     /// Windows open.

@@ -19,7 +19,7 @@ use crate::engine::windows::Engine;
 use crate::operations::checkpoint_ref::CheckpointRef;
 use crate::runner::commit::commit_all;
 use crate::runner::housekeeping;
-use crate::runner::job::RunJob;
+use crate::runner::job::JobContext;
 use crate::runner::start::CHECKPOINT;
 use crate::{Error, Result};
 
@@ -32,7 +32,7 @@ const NAME: &str = "fork";
 /// When `job` has begun already, reads another topic or has other rules; when the checkpoint is
 /// not there, or the log no longer reaches it; and whatever stops a commit.
 pub fn fork(
-    job: RunJob<'_>,
+    job: JobContext<'_>,
     of: &dyn JobStore,
     which: &CheckpointRef,
     stop: &Arc<AtomicBool>,
@@ -51,12 +51,12 @@ pub fn fork(
     // Held first, so that what is checked next stays.
     housekeeping::hold_log_now(job.queue, job.store, job.job)?;
     let begin = || {
-        let (mut commit, mut together) = (Commit::default(), Together::default());
+        let (mut commit, mut set) = (Commit::default(), CheckpointSet::default());
         for (partition, info) in ours.all().zip(infos) {
             check_reach(job, partition, which, info.manifest.position)?;
             let checkpoint = of.checkpoint(partition, info.manifest.checkpoint)?;
             let number = info.manifest.checkpoint;
-            let engine = together.restored(job, partition, number, &checkpoint.state)?;
+            let engine = set.restored(job, partition, number, &checkpoint.state)?;
             let begun = beginning(&engine, checkpoint, &parent.job.group, &parent.id);
             commit.partitions.push(begun);
         }
@@ -70,7 +70,7 @@ pub fn fork(
 }
 
 /// Agrees with other workers, who may begin the same job in this moment, that it begins like this.
-fn agree(job: RunJob<'_>, which: &CheckpointRef, group: &str, commit: &Commit) -> Result<()> {
+fn agree(job: JobContext<'_>, which: &CheckpointRef, group: &str, commit: &Commit) -> Result<()> {
     let asked = format!("{CHECKPOINT}{which} of group {group}");
     let starts: Vec<Offset> = commit.partitions.iter().map(|begun| begun.next).collect();
     let (agreed, agreed_starts) = job.lease.agree_on_start(&asked, &starts)?;
@@ -85,7 +85,7 @@ fn agree(job: RunJob<'_>, which: &CheckpointRef, group: &str, commit: &Commit) -
 /// # Errors
 /// [`Error::LogGone`] when it begins later, [`Error::LogShort`] when it ends before.
 pub(crate) fn check_reach(
-    job: RunJob<'_>,
+    job: JobContext<'_>,
     partition: Partition,
     which: &CheckpointRef,
     position: Offset,
@@ -135,17 +135,17 @@ fn beginning(engine: &Engine, checkpoint: Checkpoint, group: &str, store: &str) 
 
 /// Checkpoints of all partitions, with which a job goes on.
 #[derive(Default)]
-pub(crate) struct Together {
+pub(crate) struct CheckpointSet {
     /// Of the first: how many partitions the input had when some were added last.
     partitions: Option<Option<u32>>,
 }
 
-impl Together {
+impl CheckpointSet {
     /// The engine of a checkpoint, which must work by the job's rules and have the sensors that belong into
     /// its partition beside the others.
     pub(crate) fn restored(
         &mut self,
-        job: RunJob<'_>,
+        job: JobContext<'_>,
         partition: Partition,
         number: u64,
         state: &[u8],
@@ -157,7 +157,7 @@ impl Together {
             return Err(Error::CheckpointRulesDiffer(rules.differences(engine.rules())));
         }
         if *self.partitions.get_or_insert(engine.partitions) != engine.partitions {
-            return Err(Error::Widening { partition, number });
+            return Err(Error::CheckpointsAcrossRescale { partition, number });
         }
         Ok(engine)
     }

@@ -10,10 +10,10 @@ use std::sync::atomic::AtomicBool;
 
 use seismic_queue::{Commit, FencingToken, Partition, Recovered, Span};
 
-use crate::engine::redistribute::{Undealt, deal};
+use crate::engine::redistribute::{RedistributeError, redistribute};
 use crate::runner::commit::commit_all;
-use crate::runner::job::RunJob;
-use crate::runner::partition_task::Part;
+use crate::runner::job::JobContext;
+use crate::runner::partition_task::PartitionTask;
 use crate::runner::settings::From;
 use crate::runner::settings::Settings;
 use crate::{Error, Result};
@@ -22,8 +22,8 @@ use crate::{Error, Result};
 /// [`JobStore::widen`](seismic_queue::Store::widen)'s.
 ///
 /// # Errors
-/// [`Error::NotDrained`] and [`Error::Undealt`], when nothing was changed; and whatever stops a commit.
-pub fn widen(job: RunJob<'_>, stop: &Arc<AtomicBool>) -> Result<()> {
+/// [`Error::NotDrained`] and [`Error::Redistribute`], when nothing was changed; and whatever stops a commit.
+pub fn rescale(job: JobContext<'_>, stop: &Arc<AtomicBool>) -> Result<()> {
     let (input, before) = (&job.job.input, job.store.view()?.job.input.partitions);
     let partitions: Vec<Partition> = input.all().collect();
     let stored = job.lease.committer()?.load(&FencingToken::Sole, &partitions)?;
@@ -32,27 +32,28 @@ pub fn widen(job: RunJob<'_>, stop: &Arc<AtomicBool>) -> Result<()> {
     let settings = Settings { from: Some(From::Earliest), ..job.settings.clone() };
     let parts = stored.iter().zip(spans).map(|(stored, span)| match stored.partition.0 < before {
         true => drained(job, stored, span),
-        false => Ok(Part::begin(stored.partition, input, span.first, &settings)),
+        false => Ok(PartitionTask::begin(stored.partition, input, span.first, &settings)),
     });
     let mut parts = parts.collect::<Result<Vec<_>>>()?;
     let mut engines: Vec<_> = parts.iter_mut().map(|part| &mut part.engine).collect();
-    deal(&mut engines, before).map_err(|source| match source {
-        Undealt::Open { partition, .. } | Undealt::OpenRollups { partition } => {
+    redistribute(&mut engines, before).map_err(|source| match source {
+        RedistributeError::Open { partition, .. }
+        | RedistributeError::OpenRollups { partition } => {
             Error::NotDrained { partition, what: source.to_string() }
         }
-        source => Error::Undealt { source },
+        source => Error::Redistribute { source },
     })?;
-    let begun = parts.iter_mut().map(|part| part.begin_anew(before, input.partitions));
+    let begun = parts.iter_mut().map(|part| part.begin_rescaled(before, input.partitions));
     commit_all(job, Commit { partitions: begun.collect::<Result<_>>()? }, stop)
 }
 
 /// A partition that the job has, which has read all there is.
-fn drained(job: RunJob<'_>, stored: &Recovered, span: Span) -> Result<Part> {
+fn drained(job: JobContext<'_>, stored: &Recovered, span: Span) -> Result<PartitionTask> {
     let (partition, input) = (stored.partition, &job.job.input);
     if stored.progress.is_none() {
         return Err(Error::NoBeginning { partition });
     }
-    let part = Part::resume(stored, input, job.settings)?;
+    let part = PartitionTask::resume(stored, input, job.settings)?;
     let not_drained = |what: String| Err(Error::NotDrained { partition, what });
     if part.is_replaying() {
         return not_drained("its last run was killed before it had saved its state".to_owned());

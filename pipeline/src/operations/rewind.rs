@@ -11,9 +11,9 @@ use crate::engine::counters::Counters;
 use crate::engine::journal::Note;
 use crate::engine::windows::Engine;
 use crate::operations::checkpoint_ref::CheckpointRef;
-use crate::operations::fork::{Together, check_reach};
+use crate::operations::fork::{CheckpointSet, check_reach};
 use crate::runner::housekeeping;
-use crate::runner::job::RunJob;
+use crate::runner::job::JobContext;
 use crate::{Error, Result};
 
 /// Sets `job` back to its checkpoints `which`.
@@ -21,7 +21,7 @@ use crate::{Error, Result};
 /// # Errors
 /// When the checkpoint is not there or cannot be used, the log no longer reaches it, or a sink has
 /// rows that would go. Nothing was changed then.
-pub fn rewind(job: RunJob<'_>, which: &CheckpointRef) -> Result<()> {
+pub fn rewind(job: JobContext<'_>, which: &CheckpointRef) -> Result<()> {
     let view = job.store.view()?;
     let infos = which.in_all(&view)?;
     // Held first, so that what is checked next stays.
@@ -29,12 +29,12 @@ pub fn rewind(job: RunJob<'_>, which: &CheckpointRef) -> Result<()> {
     let positions: Vec<Offset> = infos.iter().map(at).collect();
     housekeeping::hold_log_from(job.queue, job.store, job.job, &positions)?;
     let go_back = || {
-        let (mut back, mut together) = (Vec::with_capacity(infos.len()), Together::default());
+        let (mut back, mut set) = (Vec::with_capacity(infos.len()), CheckpointSet::default());
         for ((partition, part), info) in job.job.input.all().zip(&view.partitions).zip(&infos) {
             check_reach(job, partition, which, info.manifest.position)?;
             let number = info.manifest.checkpoint;
             let state = job.store.checkpoint(partition, number)?.state;
-            let engine = together.restored(job, partition, number, &state)?;
+            let engine = set.restored(job, partition, number, &state)?;
             back.push(of_partition(&engine, part, number)?);
         }
         Ok(job.lease.rewind(&back)?)

@@ -10,18 +10,18 @@ use seismic_queue::{Asked, JobStore};
 
 /// What is asked for, as it was found last.
 #[derive(Debug, Default)]
-pub struct Saves {
+pub struct CheckpointRequests {
     /// Almost always nothing: a slot asks this and goes on.
     is_any: AtomicBool,
     asked: Mutex<Vec<Asked>>,
 }
 
-impl Saves {
+impl CheckpointRequests {
     /// Looks into the store.
     ///
     /// # Errors
     /// When it fails; what was found before stays.
-    pub fn look(&self, store: &dyn JobStore) -> seismic_queue::Result<()> {
+    pub fn refresh(&self, store: &dyn JobStore) -> seismic_queue::Result<()> {
         let found = store.asked()?;
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         self.is_any.store(!found.is_empty(), Ordering::Relaxed);

@@ -5,16 +5,20 @@ use std::sync::atomic::AtomicBool;
 
 use seismic_queue::{Commit, FencingToken};
 
-use crate::runner::committer_thread::{Lane, Threaded};
-use crate::runner::job::RunJob;
+use crate::runner::committer_thread::{CommitChannel, CommitterThread};
+use crate::runner::job::JobContext;
 use crate::{Error, Result};
 
 /// Makes one commit over partitions that no slot has yet.
-pub(crate) fn commit_all(job: RunJob<'_>, commit: Commit, stop: &Arc<AtomicBool>) -> Result<()> {
+pub(crate) fn commit_all(
+    job: JobContext<'_>,
+    commit: Commit,
+    stop: &Arc<AtomicBool>,
+) -> Result<()> {
     if commit.partitions.is_empty() {
         return Ok(());
     }
-    let mut lane = Threaded::start(job.lease.committer()?, Arc::clone(stop));
+    let mut lane = CommitterThread::start(job.lease.committer()?, Arc::clone(stop));
     lane.commit(FencingToken::Sole, commit)?;
     let (_, outcome) = lane.wait()?;
     outcome.map_err(Error::from)

@@ -29,26 +29,26 @@ enum Answer {
 
 /// The way from a slot to its committer. One commit is under way at a time; errors that leave no
 /// hope for it come as errors, outcomes of a commit as [`Committed`].
-pub trait Lane {
+pub trait CommitChannel {
     /// Loads what is known of the partitions; waits for the answer.
     fn load(&mut self, token: FencingToken, partitions: Vec<Partition>) -> Result<Vec<Recovered>>;
 
-    /// Hands a commit over; [`Lane::settled`] gives it back.
+    /// Hands a commit over; [`CommitChannel::poll_outcome`] gives it back.
     fn commit(&mut self, token: FencingToken, commit: Commit) -> Result<()>;
 
     /// Whether a commit is under way.
     fn is_busy(&self) -> bool;
 
     /// The commit that was under way, once it is done; waits up to `wait` for it.
-    fn settled(&mut self, wait: Duration) -> Result<Option<Committed>>;
+    fn poll_outcome(&mut self, wait: Duration) -> Result<Option<Committed>>;
 }
 
-impl Threaded {
+impl CommitterThread {
     /// The outcome of the commit that is under way.
     pub fn wait(&mut self) -> Result<Committed> {
         assert!(self.is_busy, "a commit was handed over");
         loop {
-            if let Some(committed) = self.settled(limits::BACKOFF_MAX)? {
+            if let Some(committed) = self.poll_outcome(limits::BACKOFF_MAX)? {
                 return Ok(committed);
             }
         }
@@ -59,16 +59,16 @@ impl Threaded {
 pub type Committed = (Commit, std::result::Result<(), CommitError>);
 
 /// A lane whose committer has a thread.
-pub(crate) struct Threaded {
+pub(crate) struct CommitterThread {
     requests: Option<SyncSender<Request>>,
     answers: Receiver<Answer>,
     thread: Option<JoinHandle<()>>,
     is_busy: bool,
 }
 
-impl Threaded {
+impl CommitterThread {
     /// Starts the thread. After `stop`, retries end within [`limits::STOP_PATIENCE`].
-    pub fn start(mut committer: Box<dyn Committer>, stop: Arc<AtomicBool>) -> Threaded {
+    pub fn start(mut committer: Box<dyn Committer>, stop: Arc<AtomicBool>) -> CommitterThread {
         let (requests, inbox) = sync_channel(1);
         let (outbox, answers) = sync_channel(1);
         let thread = thread::spawn(move || {
@@ -90,7 +90,7 @@ impl Threaded {
                 }
             }
         });
-        Threaded { requests: Some(requests), answers, thread: Some(thread), is_busy: false }
+        CommitterThread { requests: Some(requests), answers, thread: Some(thread), is_busy: false }
     }
 
     fn send(&self, request: Request) -> Result<()> {
@@ -99,9 +99,9 @@ impl Threaded {
     }
 }
 
-impl Lane for Threaded {
+impl CommitChannel for CommitterThread {
     fn load(&mut self, token: FencingToken, partitions: Vec<Partition>) -> Result<Vec<Recovered>> {
-        assert!(!self.is_busy, "a commit is settled before anything is loaded");
+        assert!(!self.is_busy, "a commit is poll_outcome before anything is loaded");
         self.send(Request::Load(token, partitions))?;
         match self.answers.recv() {
             Ok(Answer::Loaded(loaded)) => Ok(loaded?),
@@ -121,7 +121,7 @@ impl Lane for Threaded {
         self.is_busy
     }
 
-    fn settled(&mut self, wait: Duration) -> Result<Option<Committed>> {
+    fn poll_outcome(&mut self, wait: Duration) -> Result<Option<Committed>> {
         if !self.is_busy {
             return Ok(None);
         }
@@ -137,7 +137,7 @@ impl Lane for Threaded {
     }
 }
 
-impl Drop for Threaded {
+impl Drop for CommitterThread {
     /// Waits for the thread, so that a store is let go of when its slots are.
     fn drop(&mut self) {
         self.requests = None;

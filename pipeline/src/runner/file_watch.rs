@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use crate::runner::job::RunJob;
+use crate::runner::job::JobContext;
 use crate::{Result, failpoints};
 
 /// How often. A job may commit into a deleted file for so long, and what it committed then is
@@ -18,7 +18,7 @@ const EVERY: Duration = Duration::from_millis(500);
 /// # Errors
 /// What became of it.
 pub(crate) fn stay_in_place(
-    job: RunJob<'_>,
+    job: JobContext<'_>,
     stop: &AtomicBool,
     is_over: &AtomicBool,
 ) -> Result<()> {

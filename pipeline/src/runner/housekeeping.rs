@@ -12,9 +12,9 @@ use seismic_queue::{
     View,
 };
 
-use crate::runner::checkpoint_requests::Saves;
-use crate::runner::job::RunJob;
-use crate::runner::retention_lag::Pinned;
+use crate::runner::checkpoint_requests::CheckpointRequests;
+use crate::runner::job::JobContext;
+use crate::runner::retention_lag::RetentionLag;
 use crate::{Error, Result, limits};
 
 /// How often. Retention is a matter of minutes; holding the log follows the checkpoints closely
@@ -27,42 +27,50 @@ const SHARED_EVERY: Duration = Duration::from_secs(600);
 
 /// Keeps house until `is_over`, and looks for checkpoints that are asked for. Failures are told
 /// and tried again: nothing here affects results.
-pub(crate) fn keep_house(job: RunJob<'_>, saves: &Saves, is_over: &AtomicBool) {
+pub(crate) fn housekeep_while_running(
+    job: JobContext<'_>,
+    checkpoint_requests: &CheckpointRequests,
+    is_over: &AtomicBool,
+) {
     let mut kept: Option<Instant> = None;
     let mut alarms = Alarms::default();
     while !is_over.load(Ordering::Relaxed) {
         if kept.is_none_or(|kept| kept.elapsed() >= EVERY) {
-            told(keep_once(job));
-            told(alarms.raise(job));
+            warn_unless_busy(housekeep_once(job));
+            warn_unless_busy(alarms.raise(job));
             kept = Some(Instant::now());
         }
-        look(job, saves);
+        refresh_requests(job, checkpoint_requests);
         thread::park_timeout(limits::SAVE_ASKED_EVERY);
     }
 }
 
 /// Has the store let go of what nobody needs, now and then until `is_over`: where workers share a job,
 /// the brokers do the rest. Looks for checkpoints that are asked for.
-pub(crate) fn keep_shared_house(job: RunJob<'_>, saves: &Saves, is_over: &AtomicBool) {
+pub(crate) fn housekeep_shared_job(
+    job: JobContext<'_>,
+    checkpoint_requests: &CheckpointRequests,
+    is_over: &AtomicBool,
+) {
     let mut kept = Instant::now();
     while !is_over.load(Ordering::Relaxed) {
         if kept.elapsed() >= SHARED_EVERY {
-            told(job.lease.keep_house().map_err(Error::from));
+            warn_unless_busy(job.lease.keep_house().map_err(Error::from));
             kept = Instant::now();
         }
-        look(job, saves);
+        refresh_requests(job, checkpoint_requests);
         thread::park_timeout(limits::SHARED_SAVE_ASKED_EVERY);
     }
 }
 
-fn look(job: RunJob<'_>, saves: &Saves) {
-    if let Err(error) = saves.look(job.store) {
+fn refresh_requests(job: JobContext<'_>, checkpoint_requests: &CheckpointRequests) {
+    if let Err(error) = checkpoint_requests.refresh(job.store) {
         tracing::debug!("looking what is asked for: {error}");
     }
 }
 
 /// Tells of a failure, unless it is only that someone else is writing: the next time is soon.
-fn told(outcome: Result<()>) {
+fn warn_unless_busy(outcome: Result<()>) {
     match outcome {
         Err(error) if error.kind() != Kind::Retry => {
             tracing::warn!("retention: {error}; it is tried again");
@@ -75,8 +83,8 @@ fn told(outcome: Result<()>) {
 ///
 /// # Errors
 /// When queue or store fail; it may be tried again.
-pub fn keep_once(job: RunJob<'_>) -> Result<()> {
-    let RunJob { queue, store, lease, .. } = job;
+pub fn housekeep_once(job: JobContext<'_>) -> Result<()> {
+    let JobContext { queue, store, lease, .. } = job;
     let input = &job.job.input;
     hold_log_now(queue, store, job.job)?;
     retain(queue, input)?;
@@ -98,7 +106,7 @@ pub fn keep_once(job: RunJob<'_>) -> Result<()> {
 /// Tells the queue which messages the job's checkpoints still need. An older hold is no harm: it
 /// only keeps more of the log.
 pub fn hold_log(queue: &dyn Queue, store: &dyn JobStore, job: &Job) {
-    told(hold_log_now(queue, store, job).map_err(Error::from));
+    warn_unless_busy(hold_log_now(queue, store, job).map_err(Error::from));
 }
 
 /// As [`hold_log`], with its failure: a job that has not begun must not lose what it begins with.
@@ -142,7 +150,7 @@ pub(crate) fn release_unless_begun(queue: &dyn Queue, store: &dyn JobStore, job:
         }
         queue.hold(&job.input, &holder(job, &view), &[])
     };
-    told(release().map_err(Error::from));
+    warn_unless_busy(release().map_err(Error::from));
 }
 
 /// Who holds the log: the group and its store, since two stores of one group are two jobs.
@@ -185,11 +193,11 @@ struct Alarms {
 
 impl Alarms {
     /// Warns of everyone who keeps much more of the job's topics than their policies would.
-    fn raise(&mut self, job: RunJob<'_>) -> Result<()> {
-        let RunJob { queue, store, .. } = job;
-        let mut pinned = Pinned::of(queue, &job.job.input, false)?;
+    fn raise(&mut self, job: JobContext<'_>) -> Result<()> {
+        let JobContext { queue, store, .. } = job;
+        let mut pinned = RetentionLag::of(queue, &job.job.input, false)?;
         for topic in job.job.topics() {
-            pinned.extend(Pinned::of(store.topics(), &store.topics().topic(topic)?, true)?);
+            pinned.extend(RetentionLag::of(store.topics(), &store.topics().topic(topic)?, true)?);
         }
         for one in pinned {
             let told = self.told.get(&(one.topic.clone(), one.holder.clone()));

@@ -56,7 +56,13 @@ impl IdleWatch {
     /// The log was asked for its end, at `now` (taken before the question), with every message
     /// before `position` processed; of what was appended in the time `in_flight` before `now`, some
     /// may not show in `end`. Times are of a monotonic clock.
-    pub fn asked(&mut self, now: Duration, in_flight: Duration, position: Offset, end: Offset) {
+    pub fn observe_end(
+        &mut self,
+        now: Duration,
+        in_flight: Duration,
+        position: Offset,
+        end: Offset,
+    ) {
         let is_late =
             self.asked.is_some_and(|asked| now.saturating_sub(asked) > ASKED_AT_LEAST_EVERY);
         if is_late || in_flight > self.timeout {
@@ -105,7 +111,7 @@ mod tests {
     ) -> Vec<(u64, u64)> {
         let mut passed = Vec::new();
         for now in (from..=to).step_by(250) {
-            watch.asked(Duration::from_millis(now), NONE, Offset(position), Offset(end));
+            watch.observe_end(Duration::from_millis(now), NONE, Offset(position), Offset(end));
             passed.extend(watch.passed(Offset(position)).map(|below| (now, below.0)));
         }
         passed
@@ -122,7 +128,7 @@ mod tests {
     fn what_is_in_flight_delays_a_close_by_its_age() {
         let ask = |watch: &mut IdleWatch, now, in_flight| {
             let (now, in_flight) = (Duration::from_millis(now), Duration::from_millis(in_flight));
-            watch.asked(now, in_flight, Offset(10), Offset(10));
+            watch.observe_end(now, in_flight, Offset(10), Offset(10));
             watch.passed(Offset(10))
         };
         let mut watch = IdleWatch::new(TIMEOUT);
@@ -137,7 +143,7 @@ mod tests {
         let mut watch = IdleWatch::new(TIMEOUT);
         assert_eq!(quiet(&mut watch, 0, 1_750, 10, 10), []);
         let stuck = TIMEOUT + Duration::from_millis(1);
-        watch.asked(Duration::from_millis(2_000), stuck, Offset(10), Offset(10));
+        watch.observe_end(Duration::from_millis(2_000), stuck, Offset(10), Offset(10));
         assert_eq!(quiet(&mut watch, 2_250, 3_750, 10, 10), []);
         assert_eq!(quiet(&mut watch, 4_000, 4_000, 10, 10), [(4_000, 10)]);
     }
@@ -148,7 +154,7 @@ mod tests {
         assert_eq!(quiet(&mut watch, 0, 5_000, 10, 50), []);
         // The first end that was asked is reached, but it was asked when the position was noted.
         assert_eq!(watch.passed(Offset(50)), None);
-        watch.asked(Duration::from_millis(5_250), NONE, Offset(50), Offset(50));
+        watch.observe_end(Duration::from_millis(5_250), NONE, Offset(50), Offset(50));
         assert_eq!(watch.passed(Offset(50)), Some(Offset(10)));
     }
 
@@ -158,7 +164,7 @@ mod tests {
         let mut passed = Vec::new();
         for step in 0..40u64 {
             let (now, at) = (Duration::from_millis(step * 250), Offset(step * 100));
-            watch.asked(now, NONE, at, Offset(step * 100 + 100));
+            watch.observe_end(now, NONE, at, Offset(step * 100 + 100));
             // The end is always one step ahead and reached in the next step.
             passed.extend(watch.passed(Offset(step * 100 + 100)).map(|below| (step, below.0)));
         }
@@ -188,7 +194,12 @@ mod tests {
     fn years_of_lag_hold_a_bounded_number_of_marks() {
         let mut watch = IdleWatch::new(TIMEOUT);
         for step in 0..10_000u64 {
-            watch.asked(Duration::from_millis(step * 250), NONE, Offset(step), Offset(u64::MAX));
+            watch.observe_end(
+                Duration::from_millis(step * 250),
+                NONE,
+                Offset(step),
+                Offset(u64::MAX),
+            );
         }
         assert!(watch.marks.len() <= MARKS);
     }

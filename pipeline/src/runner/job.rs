@@ -6,7 +6,7 @@ use crate::runner::settings::Settings;
 
 /// What a job reads and where it keeps what it made of it.
 #[derive(Clone, Copy)]
-pub struct RunJob<'a> {
+pub struct JobContext<'a> {
     /// Where the input topic lives.
     pub queue: &'a dyn Queue,
     /// The job's transactional store.

@@ -55,7 +55,7 @@ impl Metrics {
         partitions.iter().for_each(|&partition| *held.entry(partition).or_default() += 1);
     }
 
-    pub(crate) fn taken_away(&self, partitions: &[Partition]) {
+    pub(crate) fn removed(&self, partitions: &[Partition]) {
         let mut held = self.held();
         for partition in partitions {
             held.entry(*partition).and_modify(|slots| *slots = slots.saturating_sub(1));

@@ -9,20 +9,20 @@ use seismic_queue::{
 };
 
 use crate::engine::journal::{Entry, Note};
-use crate::engine::output::Out;
-use crate::engine::reject_reason::Reason;
+use crate::engine::output::Output;
+use crate::engine::reject_reason::RejectReason;
 use crate::engine::windows::Engine;
 use crate::runner::idle_watch::IdleWatch;
-use crate::runner::record_budget::Budget;
+use crate::runner::record_budget::RecordBudget;
 use crate::runner::replay::Replay;
 use crate::runner::settings::Settings;
 use crate::{Result, failpoints, limits};
 
 /// A partition at work.
-pub(crate) struct Part {
+pub(crate) struct PartitionTask {
     pub partition: Partition,
     pub engine: Engine,
-    out: Out,
+    out: Output,
     replay: Option<Replay>,
     /// Messages replayed at this start.
     pub replayed: u64,
@@ -58,20 +58,20 @@ struct Snapshots {
     answered: Vec<String>,
 }
 
-impl Part {
+impl PartitionTask {
     /// A partition that was never committed; it begins at `start` and says so in the journal.
     pub fn begin(partition: Partition, topic: &Topic, start: Offset, settings: &Settings) -> Self {
         let engine = Engine::new(settings.rules.clone(), &topic.name, partition, start);
-        let mut part = Part::with(engine, None, settings);
+        let mut part = PartitionTask::with(engine, None, settings);
         let from = settings.from.unwrap_or_default().to_string();
-        part.note(Entry::Start { rules: settings.rules.clone(), from });
+        part.add_to_journal(Entry::Start { rules: settings.rules.clone(), from });
         part
     }
 
     /// A partition that goes on from what the store remembers.
     pub fn resume(recovered: &Recovered, topic: &Topic, settings: &Settings) -> Result<Self> {
         let (engine, replay) = Replay::prepare(recovered, topic, &settings.rules)?;
-        let mut part = Part::with(engine, Some(replay), settings);
+        let mut part = PartitionTask::with(engine, Some(replay), settings);
         if let Some(progress) = &recovered.progress {
             part.number = progress.number;
             part.handed = progress.next;
@@ -88,10 +88,10 @@ impl Part {
 
     fn with(engine: Engine, replay: Option<Replay>, settings: &Settings) -> Self {
         let (partition, start) = (engine.partition(), engine.position());
-        Part {
+        PartitionTask {
             partition,
             engine,
-            out: Out::default(),
+            out: Output::default(),
             replay,
             replayed: 0,
             target: None,
@@ -118,18 +118,22 @@ impl Part {
     }
 
     /// Takes the messages of a batch, up to the target and the budget.
-    pub fn take(&mut self, batch: &Batch, budget: &Budget) -> Result<()> {
+    pub fn apply_batch(&mut self, batch: &Batch, budget: &RecordBudget) -> Result<()> {
         let mut messages = batch.messages();
         let is_wanted = self.target.is_none_or(|target| batch.next() <= target);
         if self.replay.is_none() && is_wanted && budget.is_unlimited() {
             messages.for_each(|message| self.engine.step(message, &mut self.out));
             return Ok(());
         }
-        messages.try_for_each(|message| self.take_bounded(message, budget))?;
+        messages.try_for_each(|message| self.apply_bounded(message, budget))?;
         self.caught_up(batch.next())
     }
 
-    fn take_bounded(&mut self, message: seismic_queue::Message<'_>, budget: &Budget) -> Result<()> {
+    fn apply_bounded(
+        &mut self,
+        message: seismic_queue::Message<'_>,
+        budget: &RecordBudget,
+    ) -> Result<()> {
         if let Some(replay) = &mut self.replay {
             if replay.covers(message.offset, &mut self.engine, &mut self.out)? {
                 failpoints::pass(failpoints::REPLAY)?;
@@ -159,7 +163,7 @@ impl Part {
     }
 
     /// A read found the end of the log at `at`, and everything before it was taken.
-    pub fn is_at_end(&mut self, at: Offset, budget: &Budget) -> Result<()> {
+    pub fn is_at_end(&mut self, at: Offset, budget: &RecordBudget) -> Result<()> {
         self.caught_up(at)?;
         if !self.is_replaying() && !budget.is_spent() {
             // Messages from the target on were read, but not taken.
@@ -179,7 +183,7 @@ impl Part {
     }
 
     /// Whether a bounded run has nothing more to do here.
-    pub fn is_finished(&self, budget: &Budget) -> bool {
+    pub fn is_finished(&self, budget: &RecordBudget) -> bool {
         !self.is_replaying() && (budget.is_spent() || self.is_at_target())
     }
 
@@ -190,18 +194,18 @@ impl Part {
 
     /// The log's end was asked for at `now` (taken before the question); appends of the time
     /// `in_flight` before it may not show yet. Closes what is idle.
-    pub fn asked_end(&mut self, now: Duration, in_flight: Duration, end: Offset) {
+    pub fn observe_end(&mut self, now: Duration, in_flight: Duration, end: Offset) {
         if self.is_replaying() || self.idle_timeout.is_zero() {
             return;
         }
         let position = self.engine.position();
-        self.idle.asked(now, in_flight, position, end);
+        self.idle.observe_end(now, in_flight, position, end);
         let Some(below) = self.idle.passed(position) else {
             return;
         };
         if self.engine.close_idle(below, &mut self.out) {
             let idle_timeout_ms = self.idle_timeout.as_millis() as i64;
-            self.note(Entry::Idle { below, idle_timeout_ms });
+            self.add_to_journal(Entry::Idle { below, idle_timeout_ms });
         }
     }
 
@@ -213,7 +217,7 @@ impl Part {
     /// Closes every window.
     pub fn drain(&mut self) {
         if self.engine.end(&mut self.out) {
-            self.note(Entry::End);
+            self.add_to_journal(Entry::End);
         }
     }
 
@@ -221,12 +225,12 @@ impl Part {
     pub fn accept_loss(&mut self, first: Offset) {
         assert!(!self.is_replaying(), "the state at the loss is known");
         let from = self.engine.position();
-        self.note(Entry::Gap { from, to: first });
+        self.add_to_journal(Entry::Gap { from, to: first });
         self.engine.gap(first);
     }
 
     /// Writes a journal entry for the next commit.
-    fn note(&mut self, entry: Entry) {
+    fn add_to_journal(&mut self, entry: Entry) {
         let (sequence, at) = (self.next_sequence, self.engine.position());
         self.journal.push(JournalEntry { sequence, at, bytes: entry.encode() });
         self.next_sequence += 1;
@@ -312,7 +316,7 @@ impl Part {
 
     /// Tells a person, once a run, that whole sensors are rejected for lack of room.
     pub fn raise_alarm(&mut self) {
-        let rejected = self.engine.counters().dead(Reason::SensorLimit);
+        let rejected = self.engine.counters().dead(RejectReason::SensorLimit);
         if rejected > 0 && !self.is_alarm_raised {
             self.is_alarm_raised = true;
             tracing::error!(
@@ -355,8 +359,8 @@ impl Part {
 
     /// The commit with which it goes on as one of so many partitions, with the sensors that its engine
     /// was dealt. All of the snapshot is in it.
-    pub fn begin_anew(&mut self, before: u32, partitions: u32) -> Result<PartitionCommit> {
-        self.note(Entry::Widened { before, partitions });
+    pub fn begin_rescaled(&mut self, before: u32, partitions: u32) -> Result<PartitionCommit> {
+        self.add_to_journal(Entry::Rescaled { before, partitions });
         self.snapshot(|| Duration::ZERO)?;
         let mut commit = self.hand_over();
         let snapshots = &mut self.snapshots;
@@ -366,7 +370,7 @@ impl Part {
     }
 
     /// Takes the memory of a commit that is done.
-    pub fn take_back(&mut self, mut commit: PartitionCommit) {
+    pub fn reuse(&mut self, mut commit: PartitionCommit) {
         commit.rows.clear();
         commit.dead.clear();
         commit.rollups.iter_mut().for_each(Block::clear);

@@ -4,12 +4,12 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 /// How many records a bounded run may still read, shared by its slots.
 #[derive(Debug)]
-pub struct Budget(Option<AtomicI64>);
+pub struct RecordBudget(Option<AtomicI64>);
 
-impl Budget {
+impl RecordBudget {
     /// So many records; `None` is without limit.
     pub fn new(max_records: Option<u64>) -> Self {
-        Budget(max_records.map(|max| AtomicI64::new(i64::try_from(max).unwrap_or(i64::MAX))))
+        RecordBudget(max_records.map(|max| AtomicI64::new(i64::try_from(max).unwrap_or(i64::MAX))))
     }
 
     pub(crate) fn is_unlimited(&self) -> bool {

@@ -11,7 +11,7 @@ use seismic_queue::{Message, Offset, Recovered, Topic};
 
 use crate::engine::counters::Counters;
 use crate::engine::journal::{Entry, Note};
-use crate::engine::output::Out;
+use crate::engine::output::Output;
 use crate::engine::rules::Rules;
 use crate::engine::windows::Engine;
 use crate::{Error, Result};
@@ -74,7 +74,7 @@ impl Replay {
     /// Applies what stands in the journal at the engine's own position, so that it asks the log for
     /// nothing that was gone already when the loss was accepted.
     fn pass_losses(&mut self, engine: &mut Engine) -> Result<()> {
-        let mut out = Out::default();
+        let mut out = Output::default();
         loop {
             let position = engine.position();
             self.apply_until(position.min(self.until), engine, &mut out)?;
@@ -91,14 +91,19 @@ impl Replay {
 
     /// Whether the message at `offset` has had its effect before and must be replayed. Journal
     /// entries at or before it are applied.
-    pub fn covers(&mut self, offset: Offset, engine: &mut Engine, out: &mut Out) -> Result<bool> {
+    pub fn covers(
+        &mut self,
+        offset: Offset,
+        engine: &mut Engine,
+        out: &mut Output,
+    ) -> Result<bool> {
         self.apply_until(offset.min(self.until), engine, out)?;
         Ok(offset < self.until)
     }
 
     /// Does the message again. One that lies in an accepted loss was never done: the log was put
     /// back to an older state since.
-    pub fn step(&mut self, message: Message<'_>, engine: &mut Engine, out: &mut Out) {
+    pub fn step(&mut self, message: Message<'_>, engine: &mut Engine, out: &mut Output) {
         if message.offset < engine.position() {
             return;
         }
@@ -113,7 +118,7 @@ impl Replay {
         &mut self,
         position: Offset,
         engine: &mut Engine,
-        out: &mut Out,
+        out: &mut Output,
     ) -> Result<bool> {
         if position < self.until {
             return Ok(false);
@@ -139,7 +144,7 @@ impl Replay {
         Ok(true)
     }
 
-    fn apply_until(&mut self, at: Offset, engine: &mut Engine, out: &mut Out) -> Result<()> {
+    fn apply_until(&mut self, at: Offset, engine: &mut Engine, out: &mut Output) -> Result<()> {
         let partition = engine.partition();
         while let Some((sequence, entry_at, entry)) =
             self.journal.pop_front_if(|(_, entry_at, _)| *entry_at <= at)

@@ -9,7 +9,7 @@ use crate::limits;
 
 /// A job or sink that keeps much more of a topic than its policy would.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pinned {
+pub struct RetentionLag {
     /// The topic.
     pub topic: String,
     /// Whether the topic is in a store, and so the holder is a sink.
@@ -22,7 +22,7 @@ pub struct Pinned {
     pub age_ms: u64,
 }
 
-impl Pinned {
+impl RetentionLag {
     /// Everyone who keeps [`limits::PINNED_BYTES`] or more, or messages that are
     /// [`limits::PINNED_AGE_MS`] older than the policy allows.
     ///
@@ -33,7 +33,7 @@ impl Pinned {
         topic: &Topic,
         in_store: bool,
     ) -> seismic_queue::Result<Vec<Self>> {
-        let mut all: Vec<Pinned> = Vec::new();
+        let mut all: Vec<RetentionLag> = Vec::new();
         for held in queue.held(topic)? {
             let holder = held.hold.holder;
             match all.iter_mut().find(|pinned| pinned.holder == holder) {
@@ -43,7 +43,7 @@ impl Pinned {
                 }
                 None => {
                     let (topic, bytes) = (topic.name.clone(), held.bytes);
-                    all.push(Pinned { topic, in_store, holder, bytes, age_ms: held.age_ms });
+                    all.push(RetentionLag { topic, in_store, holder, bytes, age_ms: held.age_ms });
                 }
             }
         }
@@ -60,13 +60,13 @@ impl Pinned {
     /// The command that lets go of it.
     #[must_use]
     pub fn release(&self) -> String {
-        let Pinned { topic, holder, .. } = self;
+        let RetentionLag { topic, holder, .. } = self;
         let place = if self.in_store { " --in store" } else { "" };
         format!("seismic retention {topic}{place} --release '{holder}'")
     }
 }
 
-impl fmt::Display for Pinned {
+impl fmt::Display for RetentionLag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (mib, minutes) = (self.bytes.div_ceil(1 << 20), self.age_ms / 60_000);
         write!(

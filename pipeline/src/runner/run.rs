@@ -11,16 +11,16 @@ use seismic_queue::{
 };
 
 use crate::engine::rules::Time;
-use crate::runner::checkpoint_requests::Saves;
+use crate::runner::checkpoint_requests::CheckpointRequests;
 use crate::runner::clock::{Clock, Monotonic};
-use crate::runner::committer_thread::Threaded;
+use crate::runner::committer_thread::CommitterThread;
 use crate::runner::file_watch;
 use crate::runner::housekeeping;
-use crate::runner::job::RunJob;
+use crate::runner::job::JobContext;
 use crate::runner::metrics::Metrics;
-use crate::runner::record_budget::Budget;
-use crate::runner::slot::{Shared, Slot, SlotJob};
-use crate::runner::start::{begin, begin_at, begin_together};
+use crate::runner::record_budget::RecordBudget;
+use crate::runner::slot::{SharedJob, Slot, SlotContext};
+use crate::runner::start::{agree_on_start, begin, begin_at};
 use crate::{Error, Result};
 
 /// Runs the job until `stop` is set, its bounded work is done, or it cannot go on.
@@ -30,8 +30,8 @@ use crate::{Error, Result};
 ///
 /// # Errors
 /// Whatever [`Error`] says; its `kind` says what to do.
-pub fn run(job: RunJob<'_>, stop: &Arc<AtomicBool>, metrics: &Metrics) -> Result<()> {
-    let RunJob { queue, store, lease, settings, .. } = job;
+pub fn run(job: JobContext<'_>, stop: &Arc<AtomicBool>, metrics: &Metrics) -> Result<()> {
+    let JobContext { queue, store, lease, settings, .. } = job;
     let topic = &job.job.input;
     match settings.rules.faults() {
         faults if faults.is_empty() => {}
@@ -46,17 +46,17 @@ pub fn run(job: RunJob<'_>, stop: &Arc<AtomicBool>, metrics: &Metrics) -> Result
     if times == AppendTimes::Producers && settings.rules.time == Time::Ingest {
         return Err(Error::ProducersTimes { topic: topic.name.clone() });
     }
-    let budget = Budget::new(settings.max_records);
+    let budget = RecordBudget::new(settings.max_records);
     let clock: &dyn Clock = &Monotonic::start();
     let spans = || Ok(patiently(stop, || queue.spans(topic))?);
     let shares = shares(topic, job.slots, lease)?;
     let positions = || Ok(patiently(stop, || lease.positions())?);
     let (mut shared, mut starts) = (None, Vec::new());
-    if shares.iter().any(Share::is_member) {
-        starts = begin_together(job, stop, metrics)?;
+    if shares.iter().any(Assignment::is_member) {
+        starts = agree_on_start(job, stop, metrics)?;
         let targets = spans()?.iter().map(|span| span.end).collect();
         let unplaced = AtomicUsize::new(shares.len());
-        shared = Some(Shared { targets, positions: &positions, unplaced });
+        shared = Some(SharedJob { targets, positions: &positions, unplaced });
     } else {
         patiently(stop, || housekeeping::hold_log_now(queue, store, job.job))?;
         if let Err(error) = begin(job, stop, metrics) {
@@ -70,22 +70,22 @@ pub fn run(job: RunJob<'_>, stop: &Arc<AtomicBool>, metrics: &Metrics) -> Result
         None => begin_at(queue, topic, partition, settings.from.unwrap_or_default()),
     };
 
-    let (is_over, saves) = (AtomicBool::new(false), &Saves::default());
+    let (is_over, checkpoint_requests) = (AtomicBool::new(false), &CheckpointRequests::default());
     let outcome = thread::scope(|scope| {
         let keeper = scope.spawn(|| match shared {
-            None => housekeeping::keep_house(job, saves, &is_over),
-            Some(_) => housekeeping::keep_shared_house(job, saves, &is_over),
+            None => housekeeping::housekeep_while_running(job, checkpoint_requests, &is_over),
+            Some(_) => housekeeping::housekeep_shared_job(job, checkpoint_requests, &is_over),
         });
         let slots: Vec<_> = shares
             .into_iter()
             .map(|share| {
-                let slot_job = SlotJob {
+                let slot_job = SlotContext {
                     topic,
                     settings,
                     budget: &budget,
                     metrics,
                     stop,
-                    saves,
+                    checkpoint_requests,
                     clock,
                     begin_at: &begin_at,
                     spans: &spans,
@@ -124,69 +124,69 @@ fn first_of(outcomes: impl Iterator<Item = Result<()>>) -> Result<()> {
 }
 
 /// What a slot works on.
-enum Share {
+enum Assignment {
     /// These partitions, for good.
     Fixed(Vec<Partition>),
     /// Whatever the group gives to this member.
     Member(Member),
 }
 
-impl Share {
+impl Assignment {
     fn is_member(&self) -> bool {
-        matches!(self, Share::Member(_))
+        matches!(self, Assignment::Member(_))
     }
 
     fn source(&self, queue: &dyn Queue, topic: &Topic) -> seismic_queue::Result<Box<dyn Source>> {
         match self {
-            Share::Fixed(partitions) => queue.source(topic, partitions),
-            Share::Member(member) => queue.member(topic, member),
+            Assignment::Fixed(partitions) => queue.source(topic, partitions),
+            Assignment::Member(member) => queue.member(topic, member),
         }
     }
 
     fn committer(&self, lease: &dyn Lease) -> seismic_queue::Result<Box<dyn Committer>> {
         match self {
-            Share::Fixed(_) => lease.committer(),
-            Share::Member(member) => lease.committer_of(member),
+            Assignment::Fixed(_) => lease.committer(),
+            Assignment::Member(member) => lease.committer_of(member),
         }
     }
 }
 
 /// What each slot works on: partitions dealt out to them, or what a group will give them.
-fn shares(topic: &Topic, slots: usize, lease: &dyn Lease) -> Result<Vec<Share>> {
+fn shares(topic: &Topic, slots: usize, lease: &dyn Lease) -> Result<Vec<Assignment>> {
     let slots = slots.clamp(1, topic.partitions as usize);
     let share = |slot| {
         Ok(match lease.member(slot)? {
-            Some(member) => Share::Member(member),
-            None => Share::Fixed(topic.all().skip(slot).step_by(slots).collect()),
+            Some(member) => Assignment::Member(member),
+            None => Assignment::Fixed(topic.all().skip(slot).step_by(slots).collect()),
         })
     };
     (0..slots).map(share).collect()
 }
 
 fn run_slot(
-    job: SlotJob<'_>,
+    job: SlotContext<'_>,
     queue: &dyn Queue,
     lease: &dyn Lease,
-    share: &Share,
+    share: &Assignment,
     stop: &Arc<AtomicBool>,
 ) -> Result<()> {
     let work = || {
         let source = patiently(stop, || share.source(queue, job.topic))?;
         let committer = patiently(stop, || share.committer(lease))?;
-        let lane = Threaded::start(committer, Arc::clone(stop));
+        let lane = CommitterThread::start(committer, Arc::clone(stop));
         Slot::new(job, source, Box::new(lane)).run()
     };
     // A slot that dies takes the others down, so that a person or a supervisor sees it; they
     // commit what they have. The guard also covers a panic.
-    struct StopUnlessFine<'a>(&'a AtomicBool, bool);
-    impl Drop for StopUnlessFine<'_> {
+    struct StopOnFailure<'a>(&'a AtomicBool, bool);
+    impl Drop for StopOnFailure<'_> {
         fn drop(&mut self) {
             if !self.1 {
                 self.0.store(true, Ordering::Relaxed);
             }
         }
     }
-    let mut guard = StopUnlessFine(stop, false);
+    let mut guard = StopOnFailure(stop, false);
     let outcome = work();
     guard.1 = outcome.is_ok();
     outcome

@@ -10,16 +10,16 @@ use seismic_queue::{
     Batch, Commit, CommitError, Event, Kind, Offset, Partition, Source, Span, Topic,
 };
 
-use crate::runner::checkpoint_requests::Saves;
+use crate::runner::checkpoint_requests::CheckpointRequests;
 use crate::runner::clock::Clock;
-use crate::runner::committer_thread::{Committed, Lane};
+use crate::runner::committer_thread::{CommitChannel, Committed};
 use crate::runner::metrics::Metrics;
-use crate::runner::partition_task::Part;
-use crate::runner::record_budget::Budget;
+use crate::runner::partition_task::PartitionTask;
+use crate::runner::record_budget::RecordBudget;
 use crate::runner::settings::{Finish, Settings};
 use crate::{Error, Result, failpoints, limits};
 
-pub use assignment::Shared;
+pub use assignment::SharedJob;
 
 /// Position of a bounded wait: nothing to read, but commits and questions may be due.
 const POLL: Duration = Duration::from_millis(10);
@@ -29,14 +29,14 @@ const QUIET_COMMIT_EVERY: Duration = Duration::from_secs(1);
 
 /// One slot of a job.
 pub struct Slot<'a> {
-    job: SlotJob<'a>,
+    job: SlotContext<'a>,
     /// When it was last asked how far other workers are, and whether they had come far enough.
     others: (Option<Duration>, bool),
     source: Box<dyn Source>,
-    lane: Box<dyn Lane>,
-    parts: BTreeMap<Partition, Part>,
+    lane: Box<dyn CommitChannel>,
+    parts: BTreeMap<Partition, PartitionTask>,
     spare: Vec<Batch>,
-    ends_asked: Option<Duration>,
+    ends_checked: Option<Duration>,
     /// When the oldest output that waits was emitted.
     waiting_since: Option<Duration>,
     committed: Duration,
@@ -49,19 +49,19 @@ pub struct Slot<'a> {
 }
 
 /// What a slot needs from its job.
-pub struct SlotJob<'a> {
+pub struct SlotContext<'a> {
     /// What is read.
     pub topic: &'a Topic,
     /// How the job runs.
     pub settings: &'a Settings,
     /// What a bounded run may still read.
-    pub budget: &'a Budget,
+    pub budget: &'a RecordBudget,
     /// Told of what is done.
     pub metrics: &'a Metrics,
     /// Set when the job is to stop.
     pub stop: &'a AtomicBool,
     /// Checkpoints that people ask for.
-    pub saves: &'a Saves,
+    pub checkpoint_requests: &'a CheckpointRequests,
     /// The only time there is.
     pub clock: &'a dyn Clock,
     /// Where a partition that was never committed begins.
@@ -69,12 +69,16 @@ pub struct SlotJob<'a> {
     /// What the log of each partition still has.
     pub spans: &'a (dyn Fn() -> Result<Vec<Span>> + Sync),
     /// Of a job that several workers share.
-    pub shared: Option<&'a Shared<'a>>,
+    pub shared: Option<&'a SharedJob<'a>>,
 }
 
 impl<'a> Slot<'a> {
     /// A slot that has done nothing yet.
-    pub fn new(job: SlotJob<'a>, source: Box<dyn Source>, lane: Box<dyn Lane>) -> Self {
+    pub fn new(
+        job: SlotContext<'a>,
+        source: Box<dyn Source>,
+        lane: Box<dyn CommitChannel>,
+    ) -> Self {
         Slot {
             job,
             others: (None, false),
@@ -82,7 +86,7 @@ impl<'a> Slot<'a> {
             lane,
             parts: BTreeMap::new(),
             spare: Vec::new(),
-            ends_asked: None,
+            ends_checked: None,
             waiting_since: None,
             committed: Duration::ZERO,
             rebuilt: 0,
@@ -127,15 +131,15 @@ impl<'a> Slot<'a> {
     /// One turn of the loop.
     fn turn(&mut self) -> Result<()> {
         match self.source.poll(POLL, &mut self.spare) {
-            Ok(event) => self.take(event)?,
+            Ok(event) => self.handle(event)?,
             Err(error) if error.kind() == Kind::Retry => self.wait_for_source(&error),
             Err(error) => return Err(self.leave(error.into())),
         }
-        self.ask_ends()?;
-        if let Some(committed) = self.lane.settled(Duration::ZERO)? {
+        self.check_ends()?;
+        if let Some(committed) = self.lane.poll_outcome(Duration::ZERO)? {
             self.settle(committed)?;
         }
-        self.answer_saves()?;
+        self.answer_checkpoint_requests()?;
         self.snapshot_what_wants_one()?;
         if self.is_commit_due() {
             self.hand_over()?;
@@ -143,11 +147,11 @@ impl<'a> Slot<'a> {
         Ok(())
     }
 
-    fn take(&mut self, event: Event) -> Result<()> {
+    fn handle(&mut self, event: Event) -> Result<()> {
         match event {
             Event::Batch(batch) => {
                 failpoints::pass(failpoints::AFTER_POLL)?;
-                self.take_batch(&batch)?;
+                self.apply_batch(&batch)?;
                 self.spare.push(batch);
                 failpoints::pass(failpoints::AFTER_STEP)?;
             }
@@ -164,11 +168,11 @@ impl<'a> Slot<'a> {
                 self.commit_all()?;
                 failpoints::pass(failpoints::REVOKED)?;
                 self.parts.retain(|partition, _| !partitions.contains(partition));
-                self.job.metrics.taken_away(&partitions);
+                self.job.metrics.removed(&partitions);
                 self.source.release(&partitions)?;
             }
             Event::Lost(partitions) => {
-                self.job.metrics.taken_away(&partitions);
+                self.job.metrics.removed(&partitions);
                 self.lost(&partitions)?;
             }
             Event::Nothing => {}
@@ -176,7 +180,7 @@ impl<'a> Slot<'a> {
         Ok(())
     }
 
-    fn take_batch(&mut self, batch: &Batch) -> Result<()> {
+    fn apply_batch(&mut self, batch: &Batch) -> Result<()> {
         let partition = batch.partition();
         let Some(part) = self.parts.get_mut(&partition) else {
             // Engines go when a commit hears of a loss; the group may say it a moment later.
@@ -186,7 +190,7 @@ impl<'a> Slot<'a> {
         let before = part.engine.counters().read;
         let replaying = part.is_replaying();
         let began = self.job.clock.now();
-        part.take(batch, self.job.budget)?;
+        part.apply_batch(batch, self.job.budget)?;
         part.worked(self.job.clock.now().saturating_sub(began));
         if replaying {
             self.job.metrics.replayed(batch.len() as u64);
@@ -198,19 +202,19 @@ impl<'a> Slot<'a> {
     }
 
     fn notice_output(&mut self) {
-        if self.waiting_since.is_none() && self.parts.values().any(Part::has_output) {
+        if self.waiting_since.is_none() && self.parts.values().any(PartitionTask::has_output) {
             self.waiting_since = Some(self.job.clock.now());
         }
     }
 
     /// Asks for the ends of the log when that is due, and closes what is idle.
-    fn ask_ends(&mut self) -> Result<()> {
+    fn check_ends(&mut self) -> Result<()> {
         let now = self.job.clock.now();
-        if self.ends_asked.is_some_and(|asked| now - asked < limits::END_ASKED_EVERY) {
+        if self.ends_checked.is_some_and(|asked| now - asked < limits::END_ASKED_EVERY) {
             return Ok(());
         }
-        self.ends_asked = Some(now);
-        let unfinished = |part: &&mut Part| !part.is_finished(self.job.budget);
+        self.ends_checked = Some(now);
+        let unfinished = |part: &&mut PartitionTask| !part.is_finished(self.job.budget);
         let parts: Vec<_> = self.parts.values_mut().filter(unfinished).collect();
         let partitions: Vec<_> = parts.iter().map(|part| part.partition).collect();
         if parts.is_empty() {
@@ -220,14 +224,14 @@ impl<'a> Slot<'a> {
         let in_flight = match self.source.in_flight() {
             Ok(in_flight) => in_flight,
             Err(error) if error.kind() == Kind::Retry => {
-                parts.into_iter().for_each(Part::end_unknown);
+                parts.into_iter().for_each(PartitionTask::end_unknown);
                 return Ok(());
             }
             Err(error) => return Err(error.into()),
         };
         for (part, end) in parts.into_iter().zip(self.source.ends(&partitions)) {
             match end {
-                Ok(end) => part.asked_end(now, in_flight, end),
+                Ok(end) => part.observe_end(now, in_flight, end),
                 Err(error) if error.kind() == Kind::Retry => part.end_unknown(),
                 Err(error) => return Err(error.into()),
             }
@@ -238,15 +242,15 @@ impl<'a> Slot<'a> {
 
     fn wait_for_source(&mut self, error: &seismic_queue::Error) {
         tracing::warn!("{error}; reading is tried again");
-        self.parts.values_mut().for_each(Part::end_unknown);
+        self.parts.values_mut().for_each(PartitionTask::end_unknown);
         // The source has waited already for what it waits for; this only keeps a loop from spinning.
         self.job.clock.sleep(Duration::from_millis(100));
     }
 
     /// Takes the checkpoints that are asked for, each partition one for all of them. A partition
     /// that replays does so when it is done.
-    fn answer_saves(&mut self) -> Result<()> {
-        let (asked, clock) = (self.job.saves.asked(), self.job.clock);
+    fn answer_checkpoint_requests(&mut self) -> Result<()> {
+        let (asked, clock) = (self.job.checkpoint_requests.asked(), self.job.clock);
         if asked.is_empty() {
             return Ok(());
         }
@@ -271,7 +275,7 @@ impl<'a> Slot<'a> {
     }
 
     fn is_commit_due(&mut self) -> bool {
-        let waiting: usize = self.parts.values().map(Part::waiting_bytes).sum();
+        let waiting: usize = self.parts.values().map(PartitionTask::waiting_bytes).sum();
         if self.lane.is_busy() {
             // More output than may wait: the reading stops until the commit is done.
             return waiting > limits::WAITING_BYTES;
@@ -281,19 +285,19 @@ impl<'a> Slot<'a> {
         self.waiting_since.is_some_and(|since| is_due(since, self.job.settings.commit_every))
             || waiting > limits::WAITING_BYTES / 4
             || (is_due(self.committed, QUIET_COMMIT_EVERY)
-                && self.parts.values().any(Part::is_dirty))
+                && self.parts.values().any(PartitionTask::is_dirty))
     }
 
     /// Hands everything that waits to the committer, after the commit that may be under way.
     fn hand_over(&mut self) -> Result<()> {
         while self.lane.is_busy() {
-            if let Some(committed) = self.lane.settled(limits::BACKOFF_MAX)? {
+            if let Some(committed) = self.lane.poll_outcome(limits::BACKOFF_MAX)? {
                 self.settle(committed)?;
             }
         }
-        self.parts.values_mut().for_each(Part::raise_alarm);
+        self.parts.values_mut().for_each(PartitionTask::raise_alarm);
         let dirty = self.parts.values_mut().filter(|part| part.is_dirty());
-        let commit = Commit { partitions: dirty.map(Part::hand_over).collect() };
+        let commit = Commit { partitions: dirty.map(PartitionTask::hand_over).collect() };
         self.waiting_since = None;
         self.committed = self.job.clock.now();
         if commit.partitions.is_empty() {
@@ -308,7 +312,7 @@ impl<'a> Slot<'a> {
 
     /// Commits until nothing waits.
     fn commit_all(&mut self) -> Result<()> {
-        while self.lane.is_busy() || self.parts.values().any(Part::is_dirty) {
+        while self.lane.is_busy() || self.parts.values().any(PartitionTask::is_dirty) {
             self.hand_over()?;
         }
         Ok(())
@@ -321,7 +325,7 @@ impl<'a> Slot<'a> {
                 for done in commit.partitions {
                     self.job.metrics.committed(&done);
                     if let Some(part) = self.parts.get_mut(&done.partition) {
-                        part.take_back(done);
+                        part.reuse(done);
                     }
                 }
                 Ok(())
@@ -371,7 +375,7 @@ impl<'a> Slot<'a> {
     fn close_down(&mut self) -> Result<()> {
         let clock = self.job.clock;
         let is_drained = self.job.settings.finish == Finish::Drain
-            && self.parts.values().all(Part::is_at_target);
+            && self.parts.values().all(PartitionTask::is_at_target);
         for part in self.parts.values_mut().filter(|part| !part.is_replaying()) {
             if is_drained {
                 part.drain();

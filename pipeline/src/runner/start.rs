@@ -9,9 +9,9 @@ use std::sync::atomic::AtomicBool;
 use seismic_queue::{Commit, Offset, Partition, Queue, Topic, patiently};
 
 use crate::runner::commit::commit_all;
-use crate::runner::job::RunJob;
+use crate::runner::job::JobContext;
 use crate::runner::metrics::Metrics;
-use crate::runner::partition_task::Part;
+use crate::runner::partition_task::PartitionTask;
 use crate::runner::settings::From;
 use crate::{Error, Result};
 
@@ -23,7 +23,7 @@ pub(crate) const CHECKPOINT: &str = "checkpoint ";
 /// # Errors
 /// [`Error::AlreadyStarted`] when it has some and `--from` was given; what says that the position
 /// asked for is not there; and whatever stops a commit.
-pub(crate) fn begin(job: RunJob<'_>, stop: &Arc<AtomicBool>, metrics: &Metrics) -> Result<()> {
+pub(crate) fn begin(job: JobContext<'_>, stop: &Arc<AtomicBool>, metrics: &Metrics) -> Result<()> {
     let (input, settings) = (&job.job.input, job.settings);
     let view = job.store.view()?;
     let stored = input.all().zip(view.partitions.iter().map(|part| part.progress.as_ref()));
@@ -42,7 +42,7 @@ pub(crate) fn begin(job: RunJob<'_>, stop: &Arc<AtomicBool>, metrics: &Metrics) 
     for partition in fresh {
         let from = settings.from.unwrap_or_default();
         let start = begin_at(job.queue, input, partition, from)?;
-        commit.partitions.push(Part::begin(partition, input, start, settings).hand_over());
+        commit.partitions.push(PartitionTask::begin(partition, input, start, settings).hand_over());
     }
     commit_all(job, commit, stop)
 }
@@ -53,8 +53,8 @@ pub(crate) fn begin(job: RunJob<'_>, stop: &Arc<AtomicBool>, metrics: &Metrics) 
 /// # Errors
 /// [`Error::BegunElsewhere`] when another `--from` was given than the job began with;
 /// [`Error::ForkNotMade`] when it is to be a fork and is none yet.
-pub(crate) fn begin_together(
-    job: RunJob<'_>,
+pub(crate) fn agree_on_start(
+    job: JobContext<'_>,
     stop: &AtomicBool,
     metrics: &Metrics,
 ) -> Result<Vec<Offset>> {

@@ -21,7 +21,7 @@ use seismic_queue::Offset;
 use super::matcher::{Found, Matcher, Mismatch};
 
 /// Both streams of one topic.
-pub(super) struct Side<K> {
+pub(super) struct Comparison<K> {
     matcher: Matcher<K>,
     /// Where the fold began, while values found may still be from before it.
     before: Option<Offset>,
@@ -37,11 +37,11 @@ pub(super) struct Side<K> {
     pub gone: u64,
 }
 
-impl<K: Clone + Eq + Hash> Side<K> {
+impl<K: Clone + Eq + Hash> Comparison<K> {
     /// A comparison with a fold that began at `before` when values came before it, and with a
     /// topic whose first values may be gone when `is_cut`.
     pub fn new(before: Option<Offset>, is_cut: bool) -> Self {
-        Side {
+        Comparison {
             matcher: Matcher::default(),
             before,
             at_beginning: HashSet::new(),
@@ -88,15 +88,15 @@ impl<K: Clone + Eq + Hash> Side<K> {
     }
 
     /// Compares what both streams have.
-    pub fn settle(&mut self, tell: &mut impl FnMut(Mismatch<K>)) {
+    pub fn settle(&mut self, on_mismatch: &mut impl FnMut(Mismatch<K>)) {
         self.align();
-        self.matcher.settle(tell);
+        self.matcher.settle(on_mismatch);
     }
 
     /// Both streams are over: compares the rest, and gives the number of pairs.
-    pub fn finish(mut self, tell: &mut impl FnMut(Mismatch<K>)) -> u64 {
+    pub fn finish(mut self, on_mismatch: &mut impl FnMut(Mismatch<K>)) -> u64 {
         self.align();
-        self.matcher.finish(tell)
+        self.matcher.finish(on_mismatch)
     }
 
     /// Passes over what the topic no longer has, once it is known where the topic begins.
@@ -139,17 +139,17 @@ mod tests {
         expected: &[(u32, u64)],
         found: &[(u32, u64, bool)],
     ) -> (u64, u64, u64, usize) {
-        let mut side = Side::new(before.map(Offset), is_cut);
+        let mut comparison = Comparison::new(before.map(Offset), is_cut);
         for &(key, at) in expected {
-            side.expect(key, Offset(at), vec![]);
+            comparison.expect(key, Offset(at), vec![]);
         }
         for &(key, at, early) in found {
-            side.find(key, Offset(at), early, Found { offset: Offset(0), value: vec![] });
+            comparison.find(key, Offset(at), early, Found { offset: Offset(0), value: vec![] });
         }
-        side.close();
-        let (passed, gone) = (side.passed, side.gone);
+        comparison.close();
+        let (passed, gone) = (comparison.passed, comparison.gone);
         let mut mismatches = 0;
-        let pairs = side.finish(&mut |_| mismatches += 1);
+        let pairs = comparison.finish(&mut |_| mismatches += 1);
         (pairs, passed, gone, mismatches)
     }
 

@@ -5,23 +5,23 @@ use std::collections::HashSet;
 use seismic_proto::{Message, SeismicAggRecord, SeismicDeadLetter};
 use seismic_queue::{Offset, Partition};
 
-use super::keys::{LetterKey, RowKey};
+use super::keys::{DeadLetterKey, RowKey};
 use super::matcher::Mismatch;
 use super::report::{Difference, DifferenceKind, Report};
 
 /// Writes one partition's differences into the report.
-pub(super) struct Teller<'a> {
+pub(super) struct DifferenceReporter<'a> {
     partition: Partition,
     pub report: &'a mut Report,
-    told: usize,
+    reported: usize,
 }
 
-impl<'a> Teller<'a> {
+impl<'a> DifferenceReporter<'a> {
     pub fn new(partition: Partition, report: &'a mut Report) -> Self {
-        Teller { partition, report, told: 0 }
+        DifferenceReporter { partition, report, reported: 0 }
     }
 
-    fn tell(
+    fn report(
         &mut self,
         kind: DifferenceKind,
         key: String,
@@ -30,8 +30,8 @@ impl<'a> Teller<'a> {
         offset: Option<Offset>,
     ) {
         self.report.total += 1;
-        if self.told < Report::SHOWN {
-            self.told += 1;
+        if self.reported < Report::SHOWN {
+            self.reported += 1;
             let partition = self.partition;
             self.report.differences.push(Difference {
                 partition,
@@ -45,24 +45,24 @@ impl<'a> Teller<'a> {
     }
 
     pub fn count(&mut self, what: &str, expected: String, found: String) {
-        self.tell(DifferenceKind::Count, what.to_owned(), Some(expected), Some(found), None);
+        self.report(DifferenceKind::Count, what.to_owned(), Some(expected), Some(found), None);
     }
 
     pub fn checkpoint(&mut self, number: u64, expected: String, found: String) {
         let (kind, key) = (DifferenceKind::CheckpointDiffers, format!("checkpoint {number}"));
-        self.tell(kind, key, Some(expected), Some(found), None);
+        self.report(kind, key, Some(expected), Some(found), None);
     }
 
     pub fn idle(&mut self, at: Offset, below: Offset, timeout_ms: i64, silent_ms: i64) {
         let key = format!("idle close at offset {at} of what lies below {below}");
         let expected = format!("at least {timeout_ms} ms of silence");
         let found = format!("{silent_ms} ms between the messages around it");
-        self.tell(DifferenceKind::IdleDishonest, key, Some(expected), Some(found), Some(at));
+        self.report(DifferenceKind::IdleDishonest, key, Some(expected), Some(found), Some(at));
     }
 
     pub fn unreadable(&mut self, kind: DifferenceKind, offset: Offset, value: &[u8]) {
         let found = format!("{} bytes that are no row and no dead letter", value.len());
-        self.tell(kind, "unreadable".to_owned(), None, Some(found), Some(offset));
+        self.report(kind, "unreadable".to_owned(), None, Some(found), Some(offset));
     }
 
     /// `topic` names that of a roll-up.
@@ -80,38 +80,50 @@ impl<'a> Teller<'a> {
         match mismatch {
             Mismatch::Differs(key, expected, found) => {
                 let (expected, shown) = different_fields(&expected, &found.value);
-                self.tell(RowDiffers, name(&key), Some(expected), Some(shown), Some(found.offset));
+                self.report(
+                    RowDiffers,
+                    name(&key),
+                    Some(expected),
+                    Some(shown),
+                    Some(found.offset),
+                );
             }
             Mismatch::Missing(key, expected) => {
-                self.tell(RowMissing, name(&key), Some(show_row(&expected)), None, None);
+                self.report(RowMissing, name(&key), Some(show_row(&expected)), None, None);
             }
             Mismatch::Surplus(key, found) => {
                 let kind = if repeated.contains(&key) { RowDoubled } else { RowUnexpected };
-                self.tell(kind, name(&key), None, Some(show_row(&found.value)), Some(found.offset));
+                self.report(
+                    kind,
+                    name(&key),
+                    None,
+                    Some(show_row(&found.value)),
+                    Some(found.offset),
+                );
             }
         }
     }
 
-    pub fn letter(&mut self, mismatch: Mismatch<LetterKey>, repeated: &HashSet<LetterKey>) {
+    pub fn letter(&mut self, mismatch: Mismatch<DeadLetterKey>, repeated: &HashSet<DeadLetterKey>) {
         use DifferenceKind::{
             DeadLetterDiffers, DeadLetterDoubled, DeadLetterMissing, DeadLetterUnexpected,
         };
-        let name = |(offset, index): LetterKey| format!("message {offset} record {index}");
+        let name = |(offset, index): DeadLetterKey| format!("message {offset} record {index}");
         match mismatch {
             Mismatch::Differs(key, expected, found) => {
                 let (expected, shown) = (show_letter(&expected), show_letter(&found.value));
                 let at = Some(found.offset);
-                self.tell(DeadLetterDiffers, name(key), Some(expected), Some(shown), at);
+                self.report(DeadLetterDiffers, name(key), Some(expected), Some(shown), at);
             }
             Mismatch::Missing(key, expected) => {
                 let expected = Some(show_letter(&expected));
-                self.tell(DeadLetterMissing, name(key), expected, None, None);
+                self.report(DeadLetterMissing, name(key), expected, None, None);
             }
             Mismatch::Surplus(key, found) => {
                 let (shown, at) = (Some(show_letter(&found.value)), Some(found.offset));
                 let is_doubled = repeated.contains(&key);
                 let kind = if is_doubled { DeadLetterDoubled } else { DeadLetterUnexpected };
-                self.tell(kind, name(key), None, shown, at);
+                self.report(kind, name(key), None, shown, at);
             }
         }
     }

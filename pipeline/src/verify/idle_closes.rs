@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use seismic_queue::{Message, Offset};
 
-use super::difference_reporter::Teller;
+use super::difference_reporter::DifferenceReporter;
 use crate::engine::journal::Entry;
 
 /// How far a job's questions for the log's end may be apart, ms.
@@ -54,7 +54,7 @@ impl IdleCloses {
     }
 
     /// Judges all; how many were proved, and how many could not be.
-    pub fn judge(self, teller: &mut Teller<'_>) -> (u64, u64) {
+    pub fn judge(self, reporter: &mut DifferenceReporter<'_>) -> (u64, u64) {
         let (mut proved, mut unproved) = (0, 0);
         for (at, below, timeout_ms) in self.closes {
             let stamp = |offset| self.stamps.get(&offset).copied().flatten();
@@ -65,7 +65,7 @@ impl IdleCloses {
             if now - then >= timeout_ms - SPACING_MS {
                 proved += 1;
             } else {
-                teller.idle(at, below, timeout_ms, now - then);
+                reporter.idle(at, below, timeout_ms, now - then);
             }
         }
         (proved, unproved)
@@ -92,7 +92,8 @@ mod tests {
             closes.see(Message { offset, append_ms, key: b"", value: b"" });
         }
         let mut report = Report::default();
-        let (proved, unproved) = closes.judge(&mut Teller::new(Partition(0), &mut report));
+        let (proved, unproved) =
+            closes.judge(&mut DifferenceReporter::new(Partition(0), &mut report));
         (proved, unproved, report.total)
     }
 

@@ -7,7 +7,7 @@ use seismic_queue::Offset;
 pub(super) type RowKey = (CompactString, i64, i32);
 
 /// What a dead letter is known by within its partition: offset and index.
-pub(super) type LetterKey = (i64, i32);
+pub(super) type DeadLetterKey = (i64, i32);
 
 /// An input offset as rows and dead letters say it.
 pub(super) fn input_offset(said: i64) -> Offset {

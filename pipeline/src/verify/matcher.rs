@@ -68,7 +68,7 @@ impl<K: Clone + Eq + Hash> Matcher<K> {
     }
 
     /// Compares what both streams have; tells of pairs that differ.
-    pub fn settle(&mut self, tell: &mut impl FnMut(Mismatch<K>)) {
+    pub fn settle(&mut self, on_mismatch: &mut impl FnMut(Mismatch<K>)) {
         while let (Some((expected, _)), Some((found, _))) =
             (self.expected.front(), self.found.front())
         {
@@ -76,37 +76,39 @@ impl<K: Clone + Eq + Hash> Matcher<K> {
             let (key, value) = self.expected.pop_front().expect("front was there");
             let (other, found) = self.found.pop_front().expect("front was there");
             if is_pair {
-                self.pair(key, value, found, tell);
+                self.pair(key, value, found, on_mismatch);
             } else {
-                self.take_expected(key, value, tell);
-                self.take_found(other, found, tell);
+                self.add_expected(key, value, on_mismatch);
+                self.add_found(other, found, on_mismatch);
             }
         }
     }
 
     /// Both streams are over: tells of everything without its other half.
-    pub fn finish(mut self, tell: &mut impl FnMut(Mismatch<K>)) -> u64 {
-        self.settle(tell);
+    pub fn finish(mut self, on_mismatch: &mut impl FnMut(Mismatch<K>)) -> u64 {
+        self.settle(on_mismatch);
         for (key, value) in std::mem::take(&mut self.expected) {
-            self.take_expected(key, value, tell);
+            self.add_expected(key, value, on_mismatch);
         }
         for (key, found) in std::mem::take(&mut self.found) {
-            self.take_found(key, found, tell);
+            self.add_found(key, found, on_mismatch);
         }
-        self.missing.into_iter().for_each(|(key, value)| tell(Mismatch::Missing(key, value)));
+        self.missing
+            .into_iter()
+            .for_each(|(key, value)| on_mismatch(Mismatch::Missing(key, value)));
         for (key, all) in self.surplus {
-            all.into_iter().for_each(|found| tell(Mismatch::Surplus(key.clone(), found)));
+            all.into_iter().for_each(|found| on_mismatch(Mismatch::Surplus(key.clone(), found)));
         }
         self.matched
     }
 
-    fn take_expected(&mut self, key: K, value: Vec<u8>, tell: &mut impl FnMut(Mismatch<K>)) {
+    fn add_expected(&mut self, key: K, value: Vec<u8>, on_mismatch: &mut impl FnMut(Mismatch<K>)) {
         match self.surplus.get_mut(&key).and_then(VecDeque::pop_front) {
             Some(found) => {
                 if self.surplus.get(&key).is_some_and(VecDeque::is_empty) {
                     self.surplus.remove(&key);
                 }
-                self.pair(key, value, found, tell);
+                self.pair(key, value, found, on_mismatch);
             }
             None => {
                 self.missing.insert(key, value);
@@ -114,17 +116,23 @@ impl<K: Clone + Eq + Hash> Matcher<K> {
         }
     }
 
-    fn take_found(&mut self, key: K, found: Found, tell: &mut impl FnMut(Mismatch<K>)) {
+    fn add_found(&mut self, key: K, found: Found, on_mismatch: &mut impl FnMut(Mismatch<K>)) {
         match self.missing.remove(&key) {
-            Some(value) => self.pair(key, value, found, tell),
+            Some(value) => self.pair(key, value, found, on_mismatch),
             None => self.surplus.entry(key).or_default().push_back(found),
         }
     }
 
-    fn pair(&mut self, key: K, value: Vec<u8>, found: Found, tell: &mut impl FnMut(Mismatch<K>)) {
+    fn pair(
+        &mut self,
+        key: K,
+        value: Vec<u8>,
+        found: Found,
+        on_mismatch: &mut impl FnMut(Mismatch<K>),
+    ) {
         self.matched += 1;
         if value != found.value {
-            tell(Mismatch::Differs(key, value, found));
+            on_mismatch(Mismatch::Differs(key, value, found));
         }
     }
 }
@@ -136,15 +144,15 @@ mod tests {
     fn compare(expected: &[(u32, u8)], found: &[(u32, u8)]) -> (u64, Vec<Mismatch<u32>>) {
         let mut matcher = Matcher::default();
         let mut all = Vec::new();
-        let mut tell = |mismatch| all.push(mismatch);
+        let mut on_mismatch = |mismatch| all.push(mismatch);
         for (i, &(key, value)) in found.iter().enumerate() {
             matcher.find(key, Found { offset: Offset(i as u64), value: vec![value] });
         }
         for &(key, value) in expected {
             matcher.expect(key, vec![value]);
-            matcher.settle(&mut tell);
+            matcher.settle(&mut on_mismatch);
         }
-        let matched = matcher.finish(&mut tell);
+        let matched = matcher.finish(&mut on_mismatch);
         (matched, all)
     }
 

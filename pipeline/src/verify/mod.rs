@@ -23,9 +23,9 @@ pub use report::{Difference, DifferenceKind, Proved, Report};
 
 use seismic_queue::{JobStore, Partition, Queue};
 
-use self::partition::Fold;
-use self::replay_points::Widening;
-use crate::engine::redistribute::deal;
+use self::partition::PartitionProof;
+use self::replay_points::Rescale;
+use crate::engine::redistribute::redistribute;
 use crate::{Error, Result};
 
 /// Proves the job of `store` against its input in `queue`. `progress` is told of every batch: the
@@ -46,11 +46,11 @@ pub fn verify(
     let input = queue.topic(&view.job.input.name)?;
     view.job.input.is_still(&input, &queue.name())?;
     let mut report = Report::default();
-    let fold = |partition: Partition, after_widenings: bool| {
+    let fold = |partition: Partition, after_rescales: bool| {
         let part = &view.partitions[partition.0 as usize];
         let Some(note) = &part.progress else { return Ok(None) };
         let at = (partition, part);
-        let fold = Fold::new(queue, store, &view.job, at, note, after_widenings)?;
+        let fold = PartitionProof::new(queue, store, &view.job, at, note, after_rescales)?;
         if complete && !fold.is_complete() {
             return Err(Error::Partial { complete: "--complete", what: fold.describe() });
         }
@@ -60,7 +60,7 @@ pub fn verify(
     let mut together = Vec::new();
     for partition in input.all().take(view.partitions.len()) {
         match fold(partition, false)? {
-            Some(fold) if fold.widening().is_some() => together.push((partition, fold)),
+            Some(fold) if fold.rescale().is_some() => together.push((partition, fold)),
             Some(fold) => fold.run(&mut report, progress)?,
             None => {}
         }
@@ -76,30 +76,35 @@ pub fn verify(
         return Ok(report);
     }
     let mut folds: Vec<_> = together.into_iter().map(|(_, fold)| fold).collect();
-    widen(&mut folds, &mut report, progress)?;
+    cross_rescales(&mut folds, &mut report, progress)?;
     folds.into_iter().try_for_each(|fold| fold.run(&mut report, progress))?;
     Ok(report)
 }
 
 /// Brings the folds of all partitions over every addition of partitions: what each has then follows from
 /// what all had before, and the checkpoints made there must be the same.
-fn widen(folds: &mut [Fold<'_>], report: &mut Report, progress: &mut dyn FnMut(u64)) -> Result<()> {
+fn cross_rescales(
+    folds: &mut [PartitionProof<'_>],
+    report: &mut Report,
+    progress: &mut dyn FnMut(u64),
+) -> Result<()> {
     // Who was added later comes by fewer of them, so the next is the one to the fewest partitions.
-    let next = |folds: &[Fold<'_>]| {
-        folds.iter().filter_map(Fold::widening).min_by_key(|widening| widening.partitions)
+    let next = |folds: &[PartitionProof<'_>]| {
+        folds.iter().filter_map(PartitionProof::rescale).min_by_key(|rescale| rescale.partitions)
     };
-    while let Some(widening) = next(folds) {
-        let count = folds.len().min(widening.partitions as usize);
+    while let Some(rescale) = next(folds) {
+        let count = folds.len().min(rescale.partitions as usize);
         let folds = &mut folds[..count];
-        let is_same = |other: Widening| {
-            (other.before, other.partitions) == (widening.before, widening.partitions)
+        let is_same = |other: Rescale| {
+            (other.before, other.partitions) == (rescale.before, rescale.partitions)
         };
-        if let Some(fold) = folds.iter().find(|fold| !fold.widening().is_some_and(is_same)) {
-            return Err(fold.lacks_widening(widening));
+        if let Some(fold) = folds.iter().find(|fold| !fold.rescale().is_some_and(is_same)) {
+            return Err(fold.lacks_rescale(rescale));
         }
-        let engines = folds.iter_mut().map(|fold| fold.come_to_widening(report, progress));
+        let engines = folds.iter_mut().map(|fold| fold.fold_to_rescale(report, progress));
         let mut engines = engines.collect::<Result<Vec<_>>>()?;
-        deal(&mut engines, widening.before).map_err(|source| Error::Undealt { source })?;
+        redistribute(&mut engines, rescale.before)
+            .map_err(|source| Error::Redistribute { source })?;
     }
     Ok(())
 }

@@ -4,22 +4,22 @@ use seismic_queue::{
     Batch, Job, JobStore, Offset, Partition, PartitionView, Progress, Queue, Span,
 };
 
-use super::comparison::Side;
-use super::comparisons::{Compared, Sides, Topics};
-use super::difference_reporter::Teller;
+use super::comparison::Comparison;
+use super::comparisons::{Comparisons, MatchedCounts, Topics};
+use super::difference_reporter::DifferenceReporter;
 use super::idle_closes::IdleCloses;
-use super::replay_points::{Stops, Widening};
+use super::replay_points::{ReplayPoints, Rescale};
 use super::report::{Proved, Report};
-use super::rows::Table;
-use super::topic_reader::{Next, Topic, next_batch};
+use super::rows::RowComparison;
+use super::topic_reader::{Next, TopicReader, next_batch};
 use crate::engine::counters::Counters;
 use crate::engine::journal::{Entry, EntryError, Note};
-use crate::engine::output::Out;
+use crate::engine::output::Output;
 use crate::engine::windows::Engine;
 use crate::{Error, Result};
 
 /// The fold of one partition and the two topics it is compared with.
-pub(super) struct Fold<'a> {
+pub(super) struct PartitionProof<'a> {
     queue: &'a dyn Queue,
     store: &'a dyn JobStore,
     job: &'a Job,
@@ -34,7 +34,7 @@ pub(super) struct Fold<'a> {
     from: Offset,
     /// What the log begins with now.
     first: Offset,
-    stops: Stops,
+    points: ReplayPoints,
     idle: IdleCloses,
     /// Offsets whose loss was accepted, each from the first one to before the second.
     lost: Vec<(Offset, Offset)>,
@@ -42,14 +42,14 @@ pub(super) struct Fold<'a> {
     checkpoints: u64,
     /// Counters of the engine when the fold began.
     before: Counters,
-    sides: Sides,
+    comparisons: Comparisons,
     topics: Topics,
-    out: Out,
+    out: Output,
 }
 
-impl<'a> Fold<'a> {
+impl<'a> PartitionProof<'a> {
     /// Finds where the fold can begin: at the start of the job, or, where the log's head is gone,
-    /// at the oldest checkpoint that the log still reaches; with `after_widenings`, at the oldest since
+    /// at the oldest checkpoint that the log still reaches; with `after_rescales`, at the oldest since
     /// partitions were added last.
     pub fn new(
         queue: &'a dyn Queue,
@@ -57,40 +57,40 @@ impl<'a> Fold<'a> {
         job: &'a Job,
         (partition, view): (Partition, &'a PartitionView),
         progress: &Progress,
-        after_widenings: bool,
+        after_rescales: bool,
     ) -> Result<Self> {
         let note =
             Note::decode(&progress.note).map_err(|source| Error::Note { partition, source })?;
-        let mut stops = Stops::load(store, partition, view)?;
+        let mut points = ReplayPoints::load(store, partition, view)?;
         let beginning = |(_, entry): &(Offset, &Entry)| {
             matches!(entry, Entry::Start { .. } | Entry::Fork { .. })
         };
-        let (began, fork) = match stops.entries().find(beginning) {
+        let (began, fork) = match points.entries().find(beginning) {
             Some((at, fork @ Entry::Fork { .. })) => (Some(at), Some(fork.clone())),
             Some((at, _)) => (Some(at), None),
             None => (None, None),
         };
         let first = queue.spans(&job.input)?[partition.0 as usize].first;
-        let passed = stops.last_widening().filter(|_| after_widenings);
+        let passed = points.last_rescale().filter(|_| after_rescales);
         let engine = match began {
-            Some(at) if fork.is_none() && passed.is_none() && stops.reach(at, 0) >= first => {
+            Some(at) if fork.is_none() && passed.is_none() && points.reach(at, 0) >= first => {
                 Engine::new(note.rules.clone(), &job.input.name, partition, at)
             }
-            _ => from_checkpoint(store, job, (partition, view), (first, passed), &mut stops)?,
+            _ => from_checkpoint(store, job, (partition, view), (first, passed), &mut points)?,
         };
         let (from, until) = (engine.position(), progress.next);
-        let idle = IdleCloses::of(stops.entries(), from);
-        let lost = stops.entries().filter_map(|(_, entry)| match entry {
+        let idle = IdleCloses::of(points.entries(), from);
+        let lost = points.entries().filter_map(|(_, entry)| match entry {
             Entry::Gap { from, to } => Some((*from, *to)),
             _ => None,
         });
         let lost = lost.collect();
         let is_complete = began.is_some_and(|began| from <= began);
-        Ok(Fold {
+        Ok(PartitionProof {
             before: engine.counters().clone(),
-            sides: sides(job, view, (!is_complete).then_some(from)),
+            comparisons: comparisons(job, view, (!is_complete).then_some(from)),
             topics: topics(store, job, partition, view)?,
-            out: Out::default(),
+            out: Output::default(),
             queue,
             store,
             job,
@@ -103,7 +103,7 @@ impl<'a> Fold<'a> {
             fork,
             from,
             first,
-            stops,
+            points,
             idle,
             lost,
             checkpoints: 0,
@@ -130,27 +130,31 @@ impl<'a> Fold<'a> {
     }
 
     /// Where partitions were added, if the fold comes by that.
-    pub fn widening(&self) -> Option<Widening> {
-        self.stops.widening()
+    pub fn rescale(&self) -> Option<Rescale> {
+        self.points.rescale()
     }
 
     /// Folds up to where partitions were added. Gives the engine, for the sensors to be dealt out.
-    pub fn come_to_widening(
+    pub fn fold_to_rescale(
         &mut self,
         report: &mut Report,
         progress: &mut dyn FnMut(u64),
     ) -> Result<&mut Engine> {
-        if let Some(widening) = self.widening() {
-            self.fold_to(widening.at, &mut Teller::new(self.partition, report), progress)?;
-            self.engine.pass(widening.at);
-            self.stops.pass_widening();
+        if let Some(rescale) = self.rescale() {
+            self.fold_to(
+                rescale.at,
+                &mut DifferenceReporter::new(self.partition, report),
+                progress,
+            )?;
+            self.engine.pass(rescale.at);
+            self.points.pass_rescale();
         }
         Ok(&mut self.engine)
     }
 
     /// That the journal does not say what those of other partitions say.
-    pub fn lacks_widening(&self, widening: Widening) -> Error {
-        let Widening { sequence, before, partitions, .. } = widening;
+    pub fn lacks_rescale(&self, rescale: Rescale) -> Error {
+        let Rescale { sequence, before, partitions, .. } = rescale;
         let what = format!(
             "other partitions say that there were {before} and then {partitions} of them, and it does not"
         );
@@ -160,32 +164,32 @@ impl<'a> Fold<'a> {
 
     /// Folds, compares, and adds what it found to the report.
     pub fn run(mut self, report: &mut Report, progress: &mut dyn FnMut(u64)) -> Result<()> {
-        let mut teller = Teller::new(self.partition, report);
-        self.fold_to(self.until, &mut teller, progress)?;
-        self.sides.drain(&mut self.topics, &mut teller)?;
-        self.conclude(teller)
+        let mut reporter = DifferenceReporter::new(self.partition, report);
+        self.fold_to(self.until, &mut reporter, progress)?;
+        self.comparisons.drain(&mut self.topics, &mut reporter)?;
+        self.conclude(reporter)
     }
 
-    /// Folds up to a position, and makes the stops there.
+    /// Folds up to a position, and makes the points there.
     fn fold_to(
         &mut self,
         target: Offset,
-        teller: &mut Teller<'_>,
+        reporter: &mut DifferenceReporter<'_>,
         progress: &mut dyn FnMut(u64),
     ) -> Result<()> {
-        self.pass_losses(teller)?;
+        self.pass_losses(reporter)?;
         if self.engine.position() < target {
-            self.read_to(target, teller, progress)?;
+            self.read_to(target, reporter, progress)?;
         }
-        self.make_stops(target, teller)?;
-        self.sides.expect(&mut self.out);
+        self.apply_replay_points(target, reporter)?;
+        self.comparisons.expect(&mut self.out);
         Ok(())
     }
 
     fn read_to(
         &mut self,
         target: Offset,
-        teller: &mut Teller<'_>,
+        reporter: &mut DifferenceReporter<'_>,
         progress: &mut dyn FnMut(u64),
     ) -> Result<()> {
         let from = self.engine.position();
@@ -198,24 +202,29 @@ impl<'a> Fold<'a> {
                 Next::Missing => {
                     let (expected, position) =
                         (format!("messages up to {target}"), self.engine.position());
-                    teller.count("input", expected, format!("the log ends at {position}"));
+                    reporter.count("input", expected, format!("the log ends at {position}"));
                     break;
                 }
             };
-            self.fold_batch(&batch, target, teller)?;
+            self.fold_batch(&batch, target, reporter)?;
             progress(batch.messages().take_while(|it| it.offset < target).count() as u64);
             spare.push(batch);
-            self.sides.expect(&mut self.out);
-            self.sides.feed(&mut self.topics, teller)?;
+            self.comparisons.expect(&mut self.out);
+            self.comparisons.feed(&mut self.topics, reporter)?;
         }
         Ok(())
     }
 
-    fn fold_batch(&mut self, batch: &Batch, target: Offset, teller: &mut Teller<'_>) -> Result<()> {
+    fn fold_batch(
+        &mut self,
+        batch: &Batch,
+        target: Offset,
+        reporter: &mut DifferenceReporter<'_>,
+    ) -> Result<()> {
         let until = self.until;
         for message in batch.messages().take_while(|message| message.offset < target) {
-            if self.stops.is_due(message.offset) {
-                self.make_stops(message.offset, teller)?;
+            if self.points.is_due(message.offset) {
+                self.apply_replay_points(message.offset, reporter)?;
             }
             self.idle.see(message);
             // One in an accepted loss is back when the log was put back to an older state.
@@ -232,47 +241,52 @@ impl<'a> Fold<'a> {
     }
 
     /// Goes past losses that were accepted where the fold begins: the log has nothing there.
-    fn pass_losses(&mut self, teller: &mut Teller<'_>) -> Result<()> {
+    fn pass_losses(&mut self, reporter: &mut DifferenceReporter<'_>) -> Result<()> {
         loop {
             let position = self.engine.position();
-            if !self.stops.is_due(position) {
+            if !self.points.is_due(position) {
                 return Ok(());
             }
-            self.make_stops(position, teller)?;
+            self.apply_replay_points(position, reporter)?;
         }
     }
 
-    fn make_stops(&mut self, at: Offset, teller: &mut Teller<'_>) -> Result<()> {
+    fn apply_replay_points(
+        &mut self,
+        at: Offset,
+        reporter: &mut DifferenceReporter<'_>,
+    ) -> Result<()> {
         let (engine, out) = (&mut self.engine, &mut self.out);
-        self.checkpoints += self.stops.make(at, self.store, engine, out, teller)?;
+        self.checkpoints += self.points.apply_until(at, self.store, engine, out, reporter)?;
         Ok(())
     }
 
     /// Compares what is left and the counts.
-    fn conclude(self, mut teller: Teller<'_>) -> Result<()> {
-        let sides = &self.sides;
-        let (found_records, found_letters) = (sides.rows.found_records, sides.found_letters);
-        let is_whole = sides.is_whole();
-        self.count_before(&mut teller);
-        self.count_rolled(&mut teller);
+    fn conclude(self, mut reporter: DifferenceReporter<'_>) -> Result<()> {
+        let comparisons = &self.comparisons;
+        let (found_records, found_dead_letters) =
+            (comparisons.rows.found_records, comparisons.found_dead_letters);
+        let is_whole = comparisons.is_whole();
+        self.count_before(&mut reporter);
+        self.count_rolled(&mut reporter);
         let before = self.before;
-        let Compared { rows, rollups, letters: dead_letters } = self.sides.finish(&mut teller);
+        let MatchedCounts { rows, rollups, dead_letters } = self.comparisons.finish(&mut reporter);
         let (folded, noted) = (self.engine.counters(), &self.note.counters);
         if folded != noted {
-            teller.count("committed counters", format!("{folded:?}"), format!("{noted:?}"));
+            reporter.count("committed counters", format!("{folded:?}"), format!("{noted:?}"));
         }
         // Conservation, counted from what is really in the topics, where retention left all of it.
         let found = before.closed + found_records;
-        let dead = before.late() + before.rejected() + found_letters;
+        let dead = before.late() + before.rejected() + found_dead_letters;
         if is_whole && found + dead + noted.open != noted.read {
-            teller.count(
+            reporter.count(
                 "conservation",
                 format!("{} records read", noted.read),
                 format!("{found} in windows + {dead} dead letters + {} open", noted.open),
             );
         }
-        let (idle_proved, idle_unproved) = self.idle.judge(&mut teller);
-        teller.report.partitions.push(Proved {
+        let (idle_proved, idle_unproved) = self.idle.judge(&mut reporter);
+        reporter.report.partitions.push(Proved {
             partition: self.partition,
             from: self.from,
             first: self.first,
@@ -293,14 +307,14 @@ impl<'a> Fold<'a> {
 
     /// What lies before a fold that began late cannot be made again, but where nothing was let go
     /// of it can be counted.
-    fn count_before(&self, teller: &mut Teller<'_>) {
+    fn count_before(&self, reporter: &mut DifferenceReporter<'_>) {
         if self.is_complete() {
             return;
         }
-        let (sides, before, from) = (&self.sides, &self.before, self.from);
+        let (comparisons, before, from) = (&self.comparisons, &self.before, self.from);
         let mut check = |what: &str, span: Span, noted: u64, found: u64| {
             if span.first == Offset(0) && noted != found {
-                teller.count(
+                reporter.count(
                     &format!("{what} before offset {from}"),
                     noted.to_string(),
                     found.to_string(),
@@ -317,29 +331,34 @@ impl<'a> Fold<'a> {
             // The journal no longer says how the job began.
             (_, None) => return,
         };
-        check("rows", self.view.rows, before.windows.saturating_sub(theirs), sides.rows.passed());
+        check(
+            "rows",
+            self.view.rows,
+            before.windows.saturating_sub(theirs),
+            comparisons.rows.passed(),
+        );
         let buried = before.late() + before.rejected();
         let buried = buried.saturating_sub(their_letters);
-        check("dead letters", self.view.dead, buried, sides.passed_letters());
+        check("dead letters", self.view.dead, buried, comparisons.passed_dead_letters());
         let noted = before.rollups.iter().zip(their_rollups);
         let noted = noted.map(|(rolled, theirs)| rolled.rows.saturating_sub(*theirs));
         let rollups = self.job.rollup_topics.iter().zip(&self.view.rollups);
-        for (((name, &span), noted), table) in rollups.zip(noted).zip(&sides.rollups) {
+        for (((name, &span), noted), table) in rollups.zip(noted).zip(&comparisons.rollups) {
             check(&format!("rows of {name}"), span, noted, table.passed());
         }
     }
 
     /// Conservation of each roll-up: every record of a closed window is in a row that was found, or
     /// in a span that is open.
-    fn count_rolled(&self, teller: &mut Teller<'_>) {
-        let (sides, before, noted) = (&self.sides, &self.before, &self.note.counters);
-        let levels = self.job.rollup_topics.iter().zip(&sides.rollups);
+    fn count_rolled(&self, reporter: &mut DifferenceReporter<'_>) {
+        let (comparisons, before, noted) = (&self.comparisons, &self.before, &self.note.counters);
+        let levels = self.job.rollup_topics.iter().zip(&comparisons.rollups);
         for ((name, table), (before, rolled)) in
             levels.zip(before.rollups.iter().zip(&noted.rollups))
         {
             let found = before.closed + table.found_records;
             if table.is_whole() && found + rolled.open != noted.closed {
-                teller.count(
+                reporter.count(
                     &format!("conservation in {name}"),
                     format!("{} records in closed windows", noted.closed),
                     format!("{found} in its rows + {} in open spans", rolled.open),
@@ -350,41 +369,42 @@ impl<'a> Fold<'a> {
 }
 
 /// The comparisons of a partition, of which the fold begins `before` where it begins late.
-fn sides(job: &Job, view: &PartitionView, before: Option<Offset>) -> Sides {
+fn comparisons(job: &Job, view: &PartitionView, before: Option<Offset>) -> Comparisons {
     let is_cut = |span: Span| span.first > Offset(0);
     let rollups = job.rollup_topics.iter().zip(&view.rollups);
-    let rollups = rollups
-        .map(|(name, &span)| Table::new(Some(name.clone()), Side::new(before, is_cut(span))));
-    Sides::new(
-        Table::new(None, Side::new(before, is_cut(view.rows))),
+    let rollups = rollups.map(|(name, &span)| {
+        RowComparison::new(Some(name.clone()), Comparison::new(before, is_cut(span)))
+    });
+    Comparisons::new(
+        RowComparison::new(None, Comparison::new(before, is_cut(view.rows))),
         rollups.collect(),
-        Side::new(before, is_cut(view.dead)),
+        Comparison::new(before, is_cut(view.dead)),
     )
 }
 
 fn topics(store: &dyn JobStore, job: &Job, at: Partition, view: &PartitionView) -> Result<Topics> {
-    let open = |name, span| Topic::open(store, name, at, span);
+    let open = |name, span| TopicReader::open(store, name, at, span);
     let rollups = job.rollup_topics.iter().zip(&view.rollups);
     Ok(Topics {
         rows: open(&job.result_topic, view.rows)?,
         rollups: rollups.map(|(name, &span)| open(name, span)).collect::<Result<_>>()?,
-        letters: open(&job.dead_topic, view.dead)?,
+        dead_letters: open(&job.dead_topic, view.dead)?,
     })
 }
 
-/// The engine of the oldest checkpoint that the log from `first` on reaches, made after the widening
+/// The engine of the oldest checkpoint that the log from `first` on reaches, made after the rescale
 /// that is to be `passed`.
 fn from_checkpoint(
     store: &dyn JobStore,
     job: &Job,
     (partition, view): (Partition, &PartitionView),
-    (first, passed): (Offset, Option<Widening>),
-    stops: &mut Stops,
+    (first, passed): (Offset, Option<Rescale>),
+    points: &mut ReplayPoints,
 ) -> Result<Engine> {
     for info in &view.checkpoints {
         let (position, sequence) = (info.manifest.position, info.manifest.journal_sequence);
-        if passed.is_some_and(|widening| sequence <= widening.sequence)
-            || stops.reach(position, sequence) < first
+        if passed.is_some_and(|rescale| sequence <= rescale.sequence)
+            || points.reach(position, sequence) < first
         {
             continue;
         }
@@ -398,7 +418,7 @@ fn from_checkpoint(
         };
         let engine = Engine::restore(&checkpoint.state, &job.input.name, partition)
             .map_err(|source| Error::Snapshot { partition, number, source })?;
-        stops.begin_at(position, sequence);
+        points.begin_at(position, sequence);
         return Ok(engine);
     }
     Err(Error::NothingToProve { partition, first })

@@ -5,51 +5,55 @@ use std::collections::VecDeque;
 
 use seismic_queue::{CheckpointInfo, JobStore, Kind, Offset, Partition, PartitionView};
 
-use super::difference_reporter::Teller;
+use super::difference_reporter::DifferenceReporter;
 use crate::engine::journal::Entry;
-use crate::engine::output::Out;
+use crate::engine::output::Output;
 use crate::engine::windows::Engine;
 use crate::{Error, Result};
 
-/// Stops in the order in which they happened.
-pub(super) struct Stops {
-    stops: VecDeque<Stop>,
+/// ReplayPoints in the order in which they happened.
+pub(super) struct ReplayPoints {
+    points: VecDeque<ReplayPoint>,
 }
 
-struct Stop {
+struct ReplayPoint {
     at: Offset,
     /// A snapshot stands before the entry of this sequence.
     sequence: u64,
-    what: What,
+    what: Point,
 }
 
-enum What {
+enum Point {
     Snapshot(CheckpointInfo),
     Entry(Entry),
 }
 
-impl Stop {
-    fn is_widening(&self) -> bool {
-        matches!(self.what, What::Entry(Entry::Widened { .. }))
+impl ReplayPoint {
+    fn is_rescale(&self) -> bool {
+        matches!(self.what, Point::Entry(Entry::Rescaled { .. }))
     }
 }
 
 /// Where partitions were added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Widening {
+pub(super) struct Rescale {
     pub at: Offset,
     pub sequence: u64,
     pub before: u32,
     pub partitions: u32,
 }
 
-impl Stops {
+impl ReplayPoints {
     /// The journal and the checkpoints of a view.
-    pub fn load(store: &dyn JobStore, partition: Partition, view: &PartitionView) -> Result<Stops> {
-        let mut stops = Vec::new();
+    pub fn load(
+        store: &dyn JobStore,
+        partition: Partition,
+        view: &PartitionView,
+    ) -> Result<ReplayPoints> {
+        let mut points = Vec::new();
         for info in &view.checkpoints {
             let (at, sequence) = (info.manifest.position, info.manifest.journal_sequence);
-            stops.push(Stop { at, sequence, what: What::Snapshot(info.clone()) });
+            points.push(ReplayPoint { at, sequence, what: Point::Snapshot(info.clone()) });
         }
         for entry in store.journal(partition, view.journal.clone())? {
             let sequence = entry.sequence;
@@ -58,98 +62,100 @@ impl Stops {
                 sequence,
                 source,
             })?;
-            stops.push(Stop { at: entry.at, sequence, what: What::Entry(decoded) });
+            points.push(ReplayPoint { at: entry.at, sequence, what: Point::Entry(decoded) });
         }
         // Stable: the snapshots, which were pushed first, stand before the entry.
-        stops.sort_by_key(|stop| (stop.at, stop.sequence));
-        Ok(Stops { stops: stops.into() })
+        points.sort_by_key(|point| (point.at, point.sequence));
+        Ok(ReplayPoints { points: points.into() })
     }
 
     /// The journal's entries with their positions.
     pub fn entries(&self) -> impl Iterator<Item = (Offset, &Entry)> {
-        self.stops.iter().filter_map(|stop| match &stop.what {
-            What::Entry(entry) => Some((stop.at, entry)),
-            What::Snapshot(_) => None,
+        self.points.iter().filter_map(|point| match &point.what {
+            Point::Entry(entry) => Some((point.at, entry)),
+            Point::Snapshot(_) => None,
         })
     }
 
     /// Where reading goes on from `from`, given the journal from `sequence` on: behind the losses
     /// that were accepted there.
     pub fn reach(&self, from: Offset, sequence: u64) -> Offset {
-        self.stops.iter().filter(|stop| stop.sequence >= sequence).fold(from, |reached, stop| {
-            match stop.what {
-                What::Entry(Entry::Gap { to, .. }) if stop.at == reached => to,
+        self.points.iter().filter(|point| point.sequence >= sequence).fold(
+            from,
+            |reached, point| match point.what {
+                Point::Entry(Entry::Gap { to, .. }) if point.at == reached => to,
                 _ => reached,
-            }
-        })
+            },
+        )
     }
 
     /// Forgets what the snapshot of this position and journal sequence has in it.
     pub fn begin_at(&mut self, position: Offset, journal_sequence: u64) {
-        self.stops.retain(|stop| {
-            stop.at >= position
-                && match stop.what {
-                    What::Snapshot(_) => stop.sequence > journal_sequence || stop.at > position,
-                    What::Entry(_) => stop.sequence >= journal_sequence,
+        self.points.retain(|point| {
+            point.at >= position
+                && match point.what {
+                    Point::Snapshot(_) => point.sequence > journal_sequence || point.at > position,
+                    Point::Entry(_) => point.sequence >= journal_sequence,
                 }
         });
     }
 
     /// The last place at which partitions were added.
-    pub fn last_widening(&self) -> Option<Widening> {
-        self.widenings().last()
+    pub fn last_rescale(&self) -> Option<Rescale> {
+        self.rescales().last()
     }
 
     /// The next place at which partitions were added: the fold of all partitions must come there first.
-    pub fn widening(&self) -> Option<Widening> {
-        self.widenings().next()
+    pub fn rescale(&self) -> Option<Rescale> {
+        self.rescales().next()
     }
 
-    fn widenings(&self) -> impl Iterator<Item = Widening> {
-        let of = |stop: &Stop| {
-            let (at, sequence) = (stop.at, stop.sequence);
-            match stop.what {
-                What::Entry(Entry::Widened { before, partitions }) => {
-                    Some(Widening { at, sequence, before, partitions })
+    fn rescales(&self) -> impl Iterator<Item = Rescale> {
+        let of = |point: &ReplayPoint| {
+            let (at, sequence) = (point.at, point.sequence);
+            match point.what {
+                Point::Entry(Entry::Rescaled { before, partitions }) => {
+                    Some(Rescale { at, sequence, before, partitions })
                 }
                 _ => None,
             }
         };
-        self.stops.iter().filter_map(of)
+        self.points.iter().filter_map(of)
     }
 
     /// Goes past it.
-    pub fn pass_widening(&mut self) {
-        self.stops.pop_front_if(|stop| stop.is_widening());
+    pub fn pass_rescale(&mut self) {
+        self.points.pop_front_if(|point| point.is_rescale());
     }
 
-    /// Whether there is a stop at or before `at` that the partition makes alone.
+    /// Whether there is a point at or before `at` that the partition makes alone.
     pub fn is_due(&self, at: Offset) -> bool {
-        self.stops.front().is_some_and(|stop| stop.at <= at && !stop.is_widening())
+        self.points.front().is_some_and(|point| point.at <= at && !point.is_rescale())
     }
 
-    /// Makes every stop up to `at`, or before the next widening; gives the number of snapshots that the
+    /// Makes every point up to `at`, or before the next rescale; gives the number of snapshots that the
     /// engine's state equals.
-    pub fn make(
+    pub fn apply_until(
         &mut self,
         at: Offset,
         store: &dyn JobStore,
         engine: &mut Engine,
-        out: &mut Out,
-        teller: &mut Teller<'_>,
+        out: &mut Output,
+        reporter: &mut DifferenceReporter<'_>,
     ) -> Result<u64> {
         let partition = engine.partition();
         let mut equal = 0;
-        while let Some(stop) = self.stops.pop_front_if(|stop| stop.at <= at && !stop.is_widening())
+        while let Some(point) =
+            self.points.pop_front_if(|point| point.at <= at && !point.is_rescale())
         {
-            engine.pass(stop.at);
-            match stop.what {
-                What::Entry(entry) => entry.apply(engine, out).map_err(|source| Error::Entry {
+            engine.pass(point.at);
+            match point.what {
+                Point::Entry(entry) => entry.apply(engine, out).map_err(|source| Error::Entry {
                     partition,
-                    sequence: stop.sequence,
+                    sequence: point.sequence,
                     source,
                 })?,
-                What::Snapshot(info) => equal += compare(&info, store, engine, teller)?,
+                Point::Snapshot(info) => equal += compare(&info, store, engine, reporter)?,
             }
         }
         Ok(equal)
@@ -161,7 +167,7 @@ fn compare(
     info: &CheckpointInfo,
     store: &dyn JobStore,
     engine: &Engine,
-    teller: &mut Teller<'_>,
+    reporter: &mut DifferenceReporter<'_>,
 ) -> Result<u64> {
     let number = info.manifest.checkpoint;
     let mut state = Vec::new();
@@ -175,6 +181,6 @@ fn compare(
         Err(error) => return Err(error.into()),
     };
     let expected = format!("the state at offset {}, {} bytes", engine.position(), state.len());
-    teller.checkpoint(number, expected, found);
+    reporter.checkpoint(number, expected, found);
     Ok(0)
 }

@@ -40,7 +40,7 @@ pub(super) fn next_batch(
 }
 
 /// A topic of the store that is read alongside the fold.
-pub(super) struct Topic {
+pub(super) struct TopicReader {
     reader: Box<dyn Reader>,
     spare: Vec<Batch>,
     name: String,
@@ -49,7 +49,7 @@ pub(super) struct Topic {
     end: Offset,
 }
 
-impl Topic {
+impl TopicReader {
     /// Everything that a partition of the topic has.
     pub fn open(
         store: &dyn JobStore,
@@ -60,7 +60,7 @@ impl Topic {
         let topics = store.topics();
         let reader = topics.reader(&topics.topic(name)?, &[(partition, span.first)])?;
         let (spare, name) = (Vec::new(), name.to_owned());
-        Ok(Topic { reader, spare, name, read: span.first, end: span.end })
+        Ok(TopicReader { reader, spare, name, read: span.first, end: span.end })
     }
 
     /// Reads on; `false` when there is nothing more.

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
-use seismic_pipeline::{Engine, Out, Reason, Rules};
+use seismic_pipeline::{Engine, Output, RejectReason, Rules};
 use seismic_proto::{Message as _, SeismicAggRecord, SeismicDeadLetter, SeismicRecord};
 use seismic_queue::Block;
 
@@ -17,7 +17,7 @@ use crate::stream::{Act, PARTITION, Sent, Stream, TOPIC, stream};
 struct Twins {
     engine: Engine,
     oracle: Oracle,
-    out: Out,
+    out: Output,
     /// Reasons and ways to close that were seen.
     seen: BTreeSet<String>,
 }
@@ -27,7 +27,7 @@ impl Twins {
         Twins {
             engine: stream.engine(),
             oracle: Oracle::new(&stream.rules, TOPIC, PARTITION.0, stream.start),
-            out: Out::default(),
+            out: Output::default(),
             seen: BTreeSet::new(),
         }
     }
@@ -95,7 +95,8 @@ fn compare_rows(block: &Block, mut rows: Vec<SeismicAggRecord>) -> Result<(), Te
 
 fn totals(engine: &Engine) -> Totals {
     let counters = engine.counters();
-    let dead = Reason::ALL.into_iter().map(|reason| (reason.to_string(), counters.dead(reason)));
+    let dead =
+        RejectReason::ALL.into_iter().map(|reason| (reason.to_string(), counters.dead(reason)));
     Totals {
         read: counters.read,
         closed: counters.closed,
@@ -136,8 +137,9 @@ fn random_streams_reach_every_reason_and_every_way_to_close() {
     }
     // Two limits are too large for random streams, and only jobs that got partitions know `misplaced`:
     // these have tests of their own.
-    let elsewhere = [Reason::TooManyRecords, Reason::WindowLimit, Reason::Misplaced];
-    let reasons = Reason::ALL
+    let elsewhere =
+        [RejectReason::TooManyRecords, RejectReason::WindowLimit, RejectReason::Misplaced];
+    let reasons = RejectReason::ALL
         .into_iter()
         .filter(|reason| !elsewhere.contains(reason))
         .map(|reason| reason.to_string());
@@ -181,7 +183,7 @@ fn a_message_of_65_536_records_counts_and_one_more_is_one_dead_letter() {
     twins.give(&sent(0, pack((0..65_536).map(|_| record(0))))).unwrap();
     assert_eq!(twins.engine.counters().open, 65_536);
     twins.give(&sent(1, pack((0..65_537).map(|_| record(0))))).unwrap();
-    assert_eq!(twins.engine.counters().dead(Reason::TooManyRecords), 1);
+    assert_eq!(twins.engine.counters().dead(RejectReason::TooManyRecords), 1);
 }
 
 #[test]
@@ -190,7 +192,7 @@ fn a_dead_letter_is_cut_to_900_kib_and_names_the_whole() {
     for (offset, len) in [(900 << 10) - 1, 900 << 10, (900 << 10) + 1, 3 << 20].iter().enumerate() {
         twins.give(&sent(offset as u64, vec![0xff; *len])).unwrap();
     }
-    assert_eq!(twins.engine.counters().dead(Reason::Unparseable), 4);
+    assert_eq!(twins.engine.counters().dead(RejectReason::Unparseable), 4);
 }
 
 #[test]
@@ -200,10 +202,10 @@ fn a_sensor_has_at_most_100_000_open_windows() {
     let mut twins = twins(rules);
     twins.give(&sent(0, pack((0..50_000).map(record)))).unwrap();
     twins.give(&sent(1, pack((50_000..100_010).map(record)))).unwrap();
-    assert_eq!(twins.engine.counters().dead(Reason::WindowLimit), 10);
+    assert_eq!(twins.engine.counters().dead(RejectReason::WindowLimit), 10);
     // An open window still takes records, and one before all of them is one too many as well.
     twins.give(&sent(2, pack([7, 99_999, -1].into_iter().map(record)))).unwrap();
-    assert_eq!(twins.engine.counters().dead(Reason::WindowLimit), 11);
+    assert_eq!(twins.engine.counters().dead(RejectReason::WindowLimit), 11);
     // All of them close at once, from the oldest.
     twins.give(&Act::End).unwrap();
     assert_eq!(twins.engine.counters().windows, 100_000);

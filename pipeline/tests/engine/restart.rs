@@ -4,7 +4,7 @@
 use crate::line::Line;
 use proptest::prelude::*;
 use proptest::sample::Index;
-use seismic_pipeline::{Engine, Entry, Note, Out, Reason, Rules};
+use seismic_pipeline::{Engine, Entry, Note, Output, RejectReason, Rules};
 use seismic_proto::{Message as _, SeismicRecord, state};
 use seismic_queue::Offset;
 
@@ -26,7 +26,7 @@ struct Kept {
     log: Vec<Sent>,
     /// Entries with the positions at which they happened.
     journal: Vec<(u64, Vec<u8>)>,
-    out: Out,
+    out: Output,
 }
 
 impl Kept {
@@ -52,7 +52,7 @@ impl Kept {
 
     /// Brings `engine` from its position to the end of the log, as a recovery does: each entry of
     /// the journal before the message at its position.
-    fn replay(&self, engine: &mut Engine, out: &mut Out) {
+    fn replay(&self, engine: &mut Engine, out: &mut Output) {
         let from = engine.position().0;
         let mut log = self.log.iter().filter(|sent| sent.offset >= from).peekable();
         for (at, entry) in self.journal.iter().filter(|(at, _)| *at >= from) {
@@ -72,13 +72,13 @@ fn cut(stream: &Stream, at: Index) -> (&[Act], &[Act]) {
 }
 
 /// Rows of the roll-ups, without levels that end in nothing.
-fn rolled(out: &Out) -> Vec<&[u8]> {
+fn rolled(out: &Output) -> Vec<&[u8]> {
     let mut levels: Vec<_> = out.rollups.iter().map(|block| block.bytes()).collect();
     levels.truncate(levels.iter().rposition(|bytes| !bytes.is_empty()).map_or(0, |last| last + 1));
     levels
 }
 
-fn same_output(one: &Out, other: &Out) -> Result<(), TestCaseError> {
+fn same_output(one: &Output, other: &Output) -> Result<(), TestCaseError> {
     prop_assert_eq!(&one.rows, &other.rows);
     prop_assert_eq!(&one.dead, &other.dead);
     prop_assert_eq!(rolled(one), rolled(other));
@@ -91,11 +91,11 @@ proptest! {
     #[test]
     fn a_restart_changes_nothing(stream in stream(), at: Index) {
         let mut whole = stream.engine();
-        let mut expected = Out::default();
+        let mut expected = Output::default();
         stream.acts.iter().for_each(|act| { act.apply(&mut whole, &mut expected); });
 
         let (before, after) = cut(&stream, at);
-        let (mut first, mut out) = (stream.engine(), Out::default());
+        let (mut first, mut out) = (stream.engine(), Output::default());
         before.iter().for_each(|act| { act.apply(&mut first, &mut out); });
         let mut second = restore(&snapshot(&first));
         drop(first);
@@ -110,7 +110,7 @@ proptest! {
     fn a_snapshot_of_a_restored_engine_is_the_same_bytes(stream in stream()) {
         let mut engine = stream.engine();
         for act in &stream.acts {
-            act.apply(&mut engine, &mut Out::default());
+            act.apply(&mut engine, &mut Output::default());
             let bytes = snapshot(&engine);
             prop_assert_eq!(snapshot(&restore(&bytes)), bytes);
         }
@@ -128,11 +128,11 @@ proptest! {
         let kept = Kept {
             log: [head.log, tail.log].concat(),
             journal: [head.journal, tail.journal].concat(),
-            out: Out::default(),
+            out: Output::default(),
         };
 
         // From the middle. Entries at the snapshot's own position come twice: without effect.
-        let (mut resumed, mut out) = (restore(&middle), Out::default());
+        let (mut resumed, mut out) = (restore(&middle), Output::default());
         kept.replay(&mut resumed, &mut out);
         same_output(&out, &split)?;
         // An empty gap and a close that found nothing leave the position; nothing else may differ.
@@ -143,7 +143,7 @@ proptest! {
         let Entry::Start { rules, .. } = Entry::decode(&start.encode()).unwrap() else {
             unreachable!("a start comes back as a start")
         };
-        let (mut again, mut all) = (Stream { rules, ..stream.clone() }.engine(), Out::default());
+        let (mut again, mut all) = (Stream { rules, ..stream.clone() }.engine(), Output::default());
         start.apply(&mut again, &mut all).unwrap();
         kept.replay(&mut again, &mut all);
         prop_assert_eq!(snapshot(&again), expected);
@@ -157,7 +157,7 @@ proptest! {
     #[test]
     fn the_note_beside_a_position_says_what_the_engine_says(stream in stream()) {
         let mut engine = stream.engine();
-        stream.acts.iter().for_each(|act| { act.apply(&mut engine, &mut Out::default()); });
+        stream.acts.iter().for_each(|act| { act.apply(&mut engine, &mut Output::default()); });
         let mut bytes = Vec::new();
         Note::write(&engine, &mut bytes);
         let expected = Note {
@@ -174,7 +174,7 @@ proptest! {
         stream in stream(), harms in prop::collection::vec((any::<Index>(), 1..=255u8), 1..4)
     ) {
         let mut engine = stream.engine();
-        stream.acts.iter().for_each(|act| { act.apply(&mut engine, &mut Out::default()); });
+        stream.acts.iter().for_each(|act| { act.apply(&mut engine, &mut Output::default()); });
         let mut bytes = snapshot(&engine);
         for (at, harm) in harms {
             let at = at.index(bytes.len());
@@ -193,7 +193,7 @@ proptest! {
 fn small() -> Engine {
     let rules = Rules { rollups_ms: vec![2_000, 60_000], ..Rules::default() };
     let stream = Stream { rules, start: 40, acts: Vec::new() };
-    let (mut engine, mut out) = (stream.engine(), Out::default());
+    let (mut engine, mut out) = (stream.engine(), Output::default());
     for (sensor, time) in
         [("A", 500), ("A", 2_100), ("B", 1_300), ("A", 400), ("", 0), ("A", 2_900), ("A", 3_100)]
     {
@@ -204,7 +204,7 @@ fn small() -> Engine {
     engine
 }
 
-fn give(engine: &mut Engine, sensor: &str, time_ms: i64, out: &mut Out) {
+fn give(engine: &mut Engine, sensor: &str, time_ms: i64, out: &mut Output) {
     let record = SeismicRecord {
         sensor_id: sensor.into(),
         collect_timestamp: time_ms,
@@ -228,7 +228,7 @@ fn refused_or_harmless(bytes: &[u8]) -> bool {
     let Ok(mut engine) = Engine::restore(bytes, TOPIC, PARTITION) else {
         return false;
     };
-    let mut out = Out::default();
+    let mut out = Output::default();
     assert!(engine.counters().is_balanced());
     for time_ms in [1_700, 2_950, 4_900] {
         give(&mut engine, "A", time_ms, &mut out);
@@ -305,7 +305,7 @@ fn snapshots_that_contradict_themselves_are_refused() {
 #[test]
 fn a_restored_engine_still_knows_what_is_closed() {
     let mut engine = restore(&snapshot(&small()));
-    let late = engine.counters().dead(Reason::Late);
-    give(&mut engine, "A", 999, &mut Out::default());
-    assert_eq!(engine.counters().dead(Reason::Late), late + 1);
+    let late = engine.counters().dead(RejectReason::Late);
+    give(&mut engine, "A", 999, &mut Output::default());
+    assert_eq!(engine.counters().dead(RejectReason::Late), late + 1);
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use proptest::sample::Index;
-use seismic_pipeline::{Engine, Out, Rules};
+use seismic_pipeline::{Engine, Output, Rules};
 use seismic_proto::{ClosedBy, Message as _, SeismicAggRecord, SeismicRecord};
 use seismic_queue::{Block, Message, Offset};
 
@@ -65,7 +65,7 @@ fn together(rows: &[SeismicAggRecord], length_ms: i64) -> BTreeMap<(String, i64)
 }
 
 /// Checks the roll-ups of an ended run.
-fn check(rules: &Rules, out: &Out) -> Result<(), TestCaseError> {
+fn check(rules: &Rules, out: &Output) -> Result<(), TestCaseError> {
     let windows = decoded(&out.rows);
     for (level, &length_ms) in rules.rollups_ms.iter().enumerate() {
         let rows = out.rollups.get(level).map(decoded).unwrap_or_default();
@@ -97,7 +97,7 @@ proptest! {
     ) {
         let stops: BTreeSet<usize> =
             stops.iter().map(|stop| stop.index(stream.acts.len())).collect();
-        let (mut engine, mut out) = (stream.engine(), Out::default());
+        let (mut engine, mut out) = (stream.engine(), Output::default());
         for (place, act) in stream.acts.iter().enumerate() {
             if stops.contains(&place) {
                 let mut snapshot = Vec::new();
@@ -117,14 +117,14 @@ proptest! {
 /// One sensor's engine with roll-ups of 10 s, told second by second.
 struct Sensor {
     engine: Engine,
-    out: Out,
+    out: Output,
 }
 
 impl Sensor {
     fn new() -> Self {
         let rules = Rules { rollups_ms: vec![10_000], lateness_ms: 0, ..Rules::default() };
         let engine = Stream { rules, start: 0, acts: vec![] }.engine();
-        Sensor { engine, out: Out::default() }
+        Sensor { engine, out: Output::default() }
     }
 
     /// A record at that time, appended at that time.

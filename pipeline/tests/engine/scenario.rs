@@ -26,7 +26,7 @@ use std::fmt::Write;
 use jiff::civil::{Date, DateTime, Time as TimeOfDay, date};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use seismic_pipeline::{Engine, Out, Rules, Time};
+use seismic_pipeline::{Engine, Output, Rules, Time};
 use seismic_proto::{
     BATCH_FIRST_BYTE, ClosedBy, Message as _, SeismicAggRecord, SeismicDeadLetter, SeismicRecord,
     SeismicRecordBatch,
@@ -95,7 +95,7 @@ enum Append {
 
 struct Stage {
     engine: Engine,
-    out: Out,
+    out: Output,
     append: Append,
     next: u64,
 }
@@ -104,7 +104,7 @@ impl Stage {
     fn new(rules: Rules) -> Self {
         Stage {
             engine: Engine::new(rules, TOPIC, PARTITION, Offset(0)),
-            out: Out::default(),
+            out: Output::default(),
             append: Append::After(SignedDuration::ZERO),
             next: 0,
         }

@@ -3,7 +3,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
-use seismic_pipeline::{Dedupe, Engine, Out, Region, Rules, Time};
+use seismic_pipeline::{Dedupe, Engine, Output, Region, Rules, Time};
 use seismic_proto::{Message as _, SeismicRecord, SeismicRecordBatch};
 use seismic_queue::{Message, Offset, Partition};
 
@@ -58,7 +58,7 @@ impl Stream {
 
 impl Act {
     /// Gives it to the engine; `true` when it belongs into the journal.
-    pub fn apply(&self, engine: &mut Engine, out: &mut Out) -> bool {
+    pub fn apply(&self, engine: &mut Engine, out: &mut Output) -> bool {
         match self {
             Act::Message(sent) => {
                 engine.step(sent.message(), out);

@@ -4,7 +4,7 @@
 //! version, a recovery would replay into a state that never was, and `verify` would accuse a
 //! correct job. So the complete output for a fixed log is kept here as a digest per version.
 
-use seismic_pipeline::{Dedupe, ENGINE_VERSION, Engine, Out, Region, Rules, Time};
+use seismic_pipeline::{Dedupe, ENGINE_VERSION, Engine, Output, Region, Rules, Time};
 use seismic_proto::{Message as _, SeismicRecord, SeismicRecordBatch};
 use seismic_queue::Offset;
 use sha2::{Digest, Sha256};
@@ -46,7 +46,7 @@ fn the_golden_log_reaches_every_kind_of_result() {
         assert!(counters.is_balanced());
         assert!(counters.windows > 100 && counters.open > 0, "{counters:?}");
         assert!(out.rows.count() > 100);
-        dead |= seismic_pipeline::Reason::ALL
+        dead |= seismic_pipeline::RejectReason::ALL
             .into_iter()
             .enumerate()
             .filter(|&(_, reason)| counters.dead(reason) > 0)
@@ -117,9 +117,9 @@ fn all_rules() -> [Rules; 2] {
 }
 
 /// Plays the log; every 500 messages what is silent for 100 is closed, and half-way all is.
-fn run(rules: Rules) -> (Engine, Out) {
+fn run(rules: Rules) -> (Engine, Output) {
     let mut engine = Engine::new(rules, TOPIC, PARTITION, Offset(0));
-    let mut out = Out::default();
+    let mut out = Output::default();
     for (place, sent) in log().iter().enumerate() {
         if place % 500 == 499 {
             engine.close_idle(Offset(sent.offset - 100), &mut out);

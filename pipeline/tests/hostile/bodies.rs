@@ -6,7 +6,7 @@ use std::time::Duration;
 use seismic_ingest::files::openeew;
 use seismic_ingest::files::records::{self, Format, RecordsSummary};
 use seismic_pipeline::decode::{self, Phase};
-use seismic_pipeline::{Engine, Entry, Note, Out, Rules};
+use seismic_pipeline::{Engine, Entry, Note, Output, Rules};
 use seismic_proto::{BATCH_FIRST_BYTE, Message as _, SeismicRecord, SeismicRecordBatch};
 use seismic_queue::memory::Memory;
 use seismic_queue::{Batch, Block, Event, Message, Offset, Partition, Queue, Topic, partition_of};
@@ -55,7 +55,7 @@ pub fn engine(bytes: &[u8]) {
 
 /// Gives the message to the engine and ends it.
 fn give(engine: &mut Engine, bytes: &[u8]) {
-    let (mut out, before) = (Out::default(), engine.counters().windows);
+    let (mut out, before) = (Output::default(), engine.counters().windows);
     let offset = engine.position();
     engine.step(Message { offset, append_ms: 1_592_925_900_000, key: b"", value: bytes }, &mut out);
     assert!(engine.counters().is_balanced());
@@ -89,7 +89,7 @@ pub fn entry(bytes: &[u8]) {
     let again = entry.encode();
     assert_eq!(Entry::decode(&again).unwrap().encode(), again);
     let mut engine = Engine::new(Rules::default(), "t", P0, Offset(5));
-    let _ = entry.apply(&mut engine, &mut Out::default());
+    let _ = entry.apply(&mut engine, &mut Output::default());
     assert!(engine.position() >= Offset(5));
 }
 

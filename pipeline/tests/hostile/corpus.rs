@@ -129,7 +129,7 @@ fn apply(change: &Change, bytes: &mut Vec<u8>) {
 #[test]
 #[ignore = "writes the corpora again, when formats have changed"]
 fn write_the_corpora() {
-    use seismic_pipeline::{Dedupe, Engine, Entry, Note, Out, Rules};
+    use seismic_pipeline::{Dedupe, Engine, Entry, Note, Output, Rules};
     use seismic_proto::{Message as _, SeismicRecord, SeismicRecordBatch};
     use seismic_queue::{Block, Message, Offset, Partition};
 
@@ -160,7 +160,7 @@ fn write_the_corpora() {
     ] {
         let rules = Rules { dedupe, rollups_ms, ..Rules::default() };
         let mut engine = Engine::new(rules, "t", Partition(0), Offset(0));
-        let mut out = Out::default();
+        let mut out = Output::default();
         for (offset, value) in (0..).zip([&packed[..], &[1], &record]) {
             let (offset, append_ms) = (Offset(offset), 1_592_925_900_000);
             engine.step(Message { offset, append_ms, key: b"", value }, &mut out);
@@ -186,7 +186,7 @@ fn write_the_corpora() {
         ("idle", Entry::Idle { below: Offset(4), idle_timeout_ms: 2_000 }),
         ("end", Entry::End),
         ("gap", Entry::Gap { from: Offset(5), to: Offset(900) }),
-        ("widened", Entry::Widened { before: 4, partitions: 6 }),
+        ("widened", Entry::Rescaled { before: 4, partitions: 6 }),
     ] {
         write("entry", name, &entry.encode());
     }

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
-use seismic_pipeline::{Engine, Entry, Note, Out, Rules, decode};
+use seismic_pipeline::{Engine, Entry, Note, Output, Rules, decode};
 use seismic_proto::{BATCH_FIRST_BYTE, Message as _, SeismicRecord};
 use seismic_queue::{Batch, Message, Offset, Partition};
 
@@ -111,7 +111,7 @@ fn a_sensor_with_one_open_window_takes_at_most_256_bytes() {
     // As many as a partition may have.
     let sensors = Rules::default().max_sensors;
     let mut engine = Engine::new(Rules::default(), "topic", Partition(0), Offset(0));
-    let mut out = Out::default();
+    let mut out = Output::default();
     let mut value = Vec::new();
     let left = left_by(|| {
         for sensor in 0..sensors {

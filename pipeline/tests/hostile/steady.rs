@@ -1,7 +1,7 @@
 //! In the steady state nothing is allocated for a record, and little for a window: only while a
 //! sensor has two open at once.
 
-use seismic_pipeline::{Engine, Out, Rules};
+use seismic_pipeline::{Engine, Output, Rules};
 use seismic_proto::{Message as _, SeismicRecord};
 use seismic_queue::{Message, Offset, Partition};
 
@@ -30,7 +30,7 @@ fn messages(seconds: i64) -> Vec<Vec<u8>> {
 fn a_record_of_an_open_window_allocates_nothing_and_two_windows_of_a_sensor_little() {
     let messages = messages(20);
     let mut engine = Engine::new(Rules::default(), "topic", Partition(0), Offset(0));
-    let mut out = Out::default();
+    let mut out = Output::default();
     let mut offset = 0;
     let mut play = |seconds: std::ops::Range<f64>| {
         let place = |seconds: f64| (seconds * 1_000.0) as usize;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use seismic_pipeline::{Finish, Reason};
+use seismic_pipeline::{Finish, RejectReason};
 
 use crate::stage::{RECORDS, Stage, publish};
 
@@ -16,7 +16,7 @@ fn a_drained_job_has_every_record_in_its_place() {
     assert!(report.is_fine() && report.is_complete(), "{:?}", report.differences);
     let counters = report.counters();
     assert_eq!((counters.read, counters.open), (RECORDS, 0));
-    assert!(counters.late() > 0 && counters.dead(Reason::Unparseable) > 0);
+    assert!(counters.late() > 0 && counters.dead(RejectReason::Unparseable) > 0);
     assert_eq!(stage.rows().len() as u64, counters.windows);
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use seismic_ingest::files::openeew::{Options, import};
 use seismic_pipeline::health::Health;
-use seismic_pipeline::{Engine, Out, Rules};
+use seismic_pipeline::{Engine, Output, Rules};
 use seismic_proto::{Message, SeismicRecordBatch};
 use seismic_queue::memory::Memory;
 use seismic_queue::{Event, Message as QueueMessage, Offset, Partition, Queue};
@@ -41,7 +41,7 @@ fn slow_clocks_are_named_to_within_half_a_second_and_nothing_of_them_is_lost() {
     let mut health = Health::default();
     let rules = Rules { lateness_ms: 20_000, ..Rules::default() };
     let mut engine = Engine::new(rules, "t", Partition(0), Offset(0));
-    let mut out = Out::default();
+    let mut out = Output::default();
     for (offset, (key, mut batch)) in recordings().into_iter().enumerate() {
         for record in &mut batch.records {
             let slow = SLOW.iter().find(|(sensor, _)| *sensor == record.sensor_id);

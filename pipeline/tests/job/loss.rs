@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use seismic_generator::{Options, generate};
 use seismic_pipeline::verify::verify;
-use seismic_pipeline::{Engine, Error, Finish, Loss, Out, Settings};
+use seismic_pipeline::{Engine, Error, Finish, Loss, Output, Settings};
 use seismic_proto::{Message as _, SeismicAggRecord};
 use seismic_queue::{Batch, Event, Kind, Offset, Partition, Policy, Queue, Reader};
 
@@ -267,7 +267,7 @@ impl Witness {
             let partition = batch.partition();
             let rules = settings.rules.clone();
             let mut engine = Engine::new(rules, &stage.job.input.name, partition, Offset(0));
-            let mut out = Out::default();
+            let mut out = Output::default();
             for message in batch.messages() {
                 let is_lost = self.lost.iter().any(|loss| {
                     loss.partition == partition && (loss.from..loss.to).contains(&message.offset)

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use seismic_generator::{Options, generate};
 use seismic_pipeline::verify::{Report, verify};
-use seismic_pipeline::{Finish, Metrics, Result, Rules, RunJob, Settings, run};
+use seismic_pipeline::{Finish, JobContext, Metrics, Result, Rules, Settings, run};
 use seismic_proto::{Message, SeismicAggRecord};
 use seismic_queue::memory::{Memory, MemoryStore};
 use seismic_queue::{Event, Job, JobStore, Lease, Offset, Queue};
@@ -69,12 +69,12 @@ impl Stage {
     pub fn run_on(&self, queue: &dyn Queue, stop: &Arc<AtomicBool>) -> Result<Metrics> {
         let lease = self.store.acquire(&self.job)?;
         let progress = Metrics::default();
-        run(RunJob { queue, ..self.run_job(&*lease) }, stop, &progress).map(|()| progress)
+        run(JobContext { queue, ..self.run_job(&*lease) }, stop, &progress).map(|()| progress)
     }
 
     /// What acts on the job as its owner.
-    pub fn run_job<'a>(&'a self, lease: &'a dyn Lease) -> RunJob<'a> {
-        RunJob {
+    pub fn run_job<'a>(&'a self, lease: &'a dyn Lease) -> JobContext<'a> {
+        JobContext {
             queue: &self.queue,
             store: &*self.store,
             lease,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use seismic_pipeline::Result;
-use seismic_pipeline::simulation::{Committed, Lane};
+use seismic_pipeline::simulation::{CommitChannel, Committed};
 use seismic_queue::{Commit, CommitError, Committer, FencingToken, Partition, Recovered};
 
 use crate::action::Fate;
@@ -128,10 +128,10 @@ impl Line {
     }
 }
 
-impl Lane for Simulated {
+impl CommitChannel for Simulated {
     fn load(&mut self, token: FencingToken, partitions: Vec<Partition>) -> Result<Vec<Recovered>> {
         let mut line = self.0.borrow_mut();
-        assert!(line.flight.is_none(), "a commit is settled before anything is loaded");
+        assert!(line.flight.is_none(), "a commit is poll_outcome before anything is loaded");
         if std::mem::take(&mut line.load_dies) {
             return Err(error(Fault::Dead, "loading").into());
         }
@@ -156,7 +156,7 @@ impl Lane for Simulated {
     }
 
     /// A slot that waits has its commit tried; one that only looks is told what there is.
-    fn settled(&mut self, wait: Duration) -> Result<Option<Committed>> {
+    fn poll_outcome(&mut self, wait: Duration) -> Result<Option<Committed>> {
         let mut line = self.0.borrow_mut();
         let is_open = matches!(&line.flight, Some(Flight { outcome: None, .. }));
         if is_open && wait > Duration::ZERO {

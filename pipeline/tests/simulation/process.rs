@@ -5,8 +5,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use seismic_pipeline::simulation::{Budget, Saves, Slot, SlotJob, hold_log, keep_once};
-use seismic_pipeline::{Error, Metrics, RunJob, Settings};
+use seismic_pipeline::simulation::{
+    CheckpointRequests, RecordBudget, Slot, SlotContext, hold_log, housekeep_once,
+};
+use seismic_pipeline::{Error, JobContext, Metrics, Settings};
 use seismic_queue::memory::{Memory, MemoryStore};
 use seismic_queue::{Error as QueueError, Job, JobStore, Lease, Offset, Partition, Queue, Span};
 
@@ -28,7 +30,7 @@ pub struct Stage {
     pub service: Settings,
     /// Of the last run, which ends by itself.
     pub last: Settings,
-    pub budget: Budget,
+    pub budget: RecordBudget,
     /// The oldest offset of a partition's log, where one that was never committed begins.
     pub first: OffsetOf,
     /// What the log of each partition still has.
@@ -42,7 +44,7 @@ pub struct Stage {
 pub struct Flags {
     pub metrics: Metrics,
     pub stop: AtomicBool,
-    pub saves: Saves,
+    pub checkpoint_requests: CheckpointRequests,
 }
 
 /// A running job.
@@ -88,13 +90,13 @@ impl<'a> Process<'a> {
         let source = stage.queue.source(&stage.job.input, share).unwrap();
         let (source, orders) = source::Simulated::new(source, share, &stage.ground);
         let line = Line::new(self.lease.committer().unwrap(), &stage.ground);
-        let job = SlotJob {
+        let job = SlotContext {
             topic: &stage.job.input,
             settings: self.settings,
             budget: &stage.budget,
             metrics: &self.flags.metrics,
             stop: &self.flags.stop,
-            saves: &self.flags.saves,
+            checkpoint_requests: &self.flags.checkpoint_requests,
             clock: &*stage.ground,
             begin_at: &*stage.first,
             spans: &*stage.spans,
@@ -195,8 +197,8 @@ impl<'a> Process<'a> {
     pub fn keep_house(&self) -> Result<(), String> {
         let Stage { queue, store, job, .. } = self.stage;
         let (lease, settings) = (&*self.lease, self.settings);
-        let job = RunJob { queue, store, lease, job, slots: self.slots.len(), settings };
-        match keep_once(job) {
+        let job = JobContext { queue, store, lease, job, slots: self.slots.len(), settings };
+        match housekeep_once(job) {
             Err(Error::Queue(QueueError::Fenced { .. })) if self.is_fenced => Ok(()),
             kept => kept.map_err(|error| format!("keeping house: {error}")),
         }

@@ -130,7 +130,7 @@ fn fold(known: &Known, partition: Partition, until: Offset) -> Oracle {
                 Entry::Start { .. }
                 | Entry::Fork { .. }
                 | Entry::Gap { .. }
-                | Entry::Widened { .. } => {
+                | Entry::Rescaled { .. } => {
                     panic!("{entry:?} at {at}")
                 }
             }

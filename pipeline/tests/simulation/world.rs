@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use seismic_pipeline::simulation::{Budget, hold_log};
+use seismic_pipeline::simulation::{RecordBudget, hold_log};
 use seismic_pipeline::{Dedupe, Finish, Rules, Settings, Time};
 use seismic_queue::memory::{Memory, MemoryStore};
 use seismic_queue::{Job, JobStore, Lease, Partition, Policy, Queue};
@@ -92,7 +92,7 @@ fn stage(setup: &Setup, ground: &Arc<Ground>, processes: usize) -> Stage {
         },
         last: Settings { finish, ..service.clone() },
         service,
-        budget: Budget::new(None),
+        budget: RecordBudget::new(None),
         first: Box::new(move |partition| Ok(spans()?[partition.0 as usize].first)),
         spans: Box::new(spans_again),
         flags: (0..processes).map(|_| Flags::default()).collect(),

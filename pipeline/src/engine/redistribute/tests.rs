@@ -8,8 +8,8 @@ use seismic_proto::{Message as _, SeismicAggRecord, SeismicRecord};
 use seismic_queue::{Message, Offset};
 
 use super::*;
-use crate::engine::output::Out;
-use crate::engine::reject_reason::Reason;
+use crate::engine::output::Output;
+use crate::engine::reject_reason::RejectReason;
 use crate::engine::rules::Rules;
 
 const BEFORE: u32 = 4;
@@ -24,17 +24,17 @@ fn engines(partitions: u32) -> Vec<Engine> {
     (0..partitions).map(|it| Engine::new(rules(), "t", Partition(it), Offset(0))).collect()
 }
 
-fn deal_all(engines: &mut [Engine], before: u32) -> Result<(), Undealt> {
-    deal(&mut engines.iter_mut().collect::<Vec<_>>(), before)
+fn deal_all(engines: &mut [Engine], before: u32) -> Result<(), RedistributeError> {
+    redistribute(&mut engines.iter_mut().collect::<Vec<_>>(), before)
 }
 
-fn end_all(engines: &mut [Engine], out: &mut Out) {
+fn end_all(engines: &mut [Engine], out: &mut Output) {
     for engine in engines {
         engine.end(out);
     }
 }
 
-fn give(engine: &mut Engine, sensor: &str, time_ms: i64, out: &mut Out) {
+fn give(engine: &mut Engine, sensor: &str, time_ms: i64, out: &mut Output) {
     let record = SeismicRecord {
         sensor_id: sensor.to_owned(),
         collect_timestamp: time_ms,
@@ -55,7 +55,7 @@ struct Told {
     dead: BTreeMap<&'static str, u64>,
 }
 
-fn told(out: &Out, engines: &[Engine]) -> Told {
+fn told(out: &Output, engines: &[Engine]) -> Told {
     let rows = |block: &seismic_queue::Block| {
         let plain = |value: &[u8]| SeismicAggRecord {
             input_partition: 0,
@@ -67,18 +67,18 @@ fn told(out: &Out, engines: &[Engine]) -> Told {
         rows.sort();
         rows
     };
-    let count = |reason: &Reason| {
+    let count = |reason: &RejectReason| {
         let all = engines.iter().map(|engine| engine.counters().dead(*reason)).sum();
         (reason.name(), all)
     };
-    let dead = Reason::ALL.iter().map(count).filter(|(_, count)| *count > 0).collect();
+    let dead = RejectReason::ALL.iter().map(count).filter(|(_, count)| *count > 0).collect();
     Told { rows: rows(&out.rows), rollups: rows(&out.rollups[0]), dead }
 }
 
 /// What engines of these partitions tell, the second half after they were drained and, where there are
 /// more partitions then, dealt out.
 fn run(halves: [&[(u32, i64)]; 2], partitions: [u32; 2]) -> Told {
-    let (mut all, mut out) = (engines(partitions[1]), Out::default());
+    let (mut all, mut out) = (engines(partitions[1]), Output::default());
     for (half, partitions) in halves.into_iter().zip(partitions) {
         for &(sensor, time_ms) in half {
             let id = format!("S{sensor:03}");
@@ -118,7 +118,7 @@ proptest! {
 
 #[test]
 fn every_sensor_is_where_its_next_record_goes_and_nowhere_else() {
-    let (mut all, mut out) = (engines(AFTER), Out::default());
+    let (mut all, mut out) = (engines(AFTER), Output::default());
     let ids: Vec<_> = (0..200).map(|sensor| format!("S{sensor:03}")).collect();
     for id in &ids {
         let to = partition_of(id.as_bytes(), BEFORE).0 as usize;
@@ -127,8 +127,9 @@ fn every_sensor_is_where_its_next_record_goes_and_nowhere_else() {
     end_all(&mut all, &mut out);
     deal_all(&mut all, BEFORE).unwrap();
     for id in &ids {
-        let has =
-            |engine: &Engine| (0..engine.roster.len()).any(|place| engine.roster.id(place) == id);
+        let has = |engine: &Engine| {
+            (0..engine.sensor_index.len()).any(|place| engine.sensor_index.id(place) == id)
+        };
         let places: Vec<_> = all.iter().filter(|it| has(it)).map(Engine::partition).collect();
         assert_eq!(places, [partition_of(id.as_bytes(), AFTER)]);
     }
@@ -140,7 +141,7 @@ fn every_sensor_is_where_its_next_record_goes_and_nowhere_else() {
 
 #[test]
 fn a_record_that_comes_to_where_its_sensor_was_before_is_not_counted() {
-    let (mut all, mut out) = (engines(AFTER), Out::default());
+    let (mut all, mut out) = (engines(AFTER), Output::default());
     let moves =
         |id: &String| partition_of(id.as_bytes(), BEFORE) != partition_of(id.as_bytes(), AFTER);
     let id = (0..).map(|sensor| format!("S{sensor:03}")).find(moves).unwrap();
@@ -150,18 +151,18 @@ fn a_record_that_comes_to_where_its_sensor_was_before_is_not_counted() {
     deal_all(&mut all, BEFORE).unwrap();
     give(&mut all[old], &id, 9_000, &mut out);
     give(&mut all[old], &id, 9_001, &mut out);
-    assert_eq!(all[old].counters().dead(Reason::Misplaced), 2);
+    assert_eq!(all[old].counters().dead(RejectReason::Misplaced), 2);
     assert_eq!(all[old].sensors(), 0);
     assert!(all[old].counters().is_balanced());
 }
 
 #[test]
 fn open_windows_and_sensors_placed_in_another_way_are_not_dealt_out() {
-    let (mut all, mut out) = (engines(AFTER), Out::default());
+    let (mut all, mut out) = (engines(AFTER), Output::default());
     let at = partition_of(b"S001", BEFORE).0 as usize;
     give(&mut all[at], "S001", 1_000, &mut out);
     let error = deal_all(&mut all, BEFORE).unwrap_err();
-    assert!(matches!(error, Undealt::Open { windows: 1, .. }), "{error}");
+    assert!(matches!(error, RedistributeError::Open { windows: 1, .. }), "{error}");
     all[at].end(&mut out);
     let elsewhere = (at + 1) % BEFORE as usize;
     give(&mut all[elsewhere], "S001", 1_000, &mut out);
@@ -174,7 +175,7 @@ fn open_windows_and_sensors_placed_in_another_way_are_not_dealt_out() {
 fn more_sensors_than_a_partition_may_have_are_not_dealt_to_it() {
     let rules = Rules { max_sensors: 2, ..rules() };
     let engine = |it| Engine::new(rules.clone(), "t", Partition(it), Offset(0));
-    let (mut all, mut out) = (vec![engine(0), engine(1)], Out::default());
+    let (mut all, mut out) = (vec![engine(0), engine(1)], Output::default());
     // Three that all go to one partition; where there was one partition, two were let in.
     let goes_to_0 = |id: &String| partition_of(id.as_bytes(), 2) == Partition(0);
     let ids: Vec<_> =
@@ -184,5 +185,5 @@ fn more_sensors_than_a_partition_may_have_are_not_dealt_to_it() {
     all[0].end(&mut out);
     all[0].rules.max_sensors = 2;
     let error = deal_all(&mut all, 1).unwrap_err();
-    assert!(matches!(error, Undealt::TooMany { sensors: 3, .. }), "{error}");
+    assert!(matches!(error, RedistributeError::TooMany { sensors: 3, .. }), "{error}");
 }

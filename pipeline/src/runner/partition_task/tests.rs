@@ -7,9 +7,9 @@ use super::*;
 
 const P0: Partition = Partition(0);
 
-fn part() -> Part {
+fn part() -> PartitionTask {
     let topic = Topic { name: "in".to_owned(), id: "1".to_owned(), partitions: 1 };
-    Part::begin(P0, &topic, Offset(0), &Settings::default())
+    PartitionTask::begin(P0, &topic, Offset(0), &Settings::default())
 }
 
 /// A message of one record for each of these sensors, from offset 0 on, 10 ms apart.
@@ -38,17 +38,17 @@ fn of_one(count: usize) -> Batch {
 }
 
 /// A partition with the open window of one record, and everything read.
-fn one_open_window() -> Part {
+fn one_open_window() -> PartitionTask {
     let mut part = part();
-    part.take(&of_one(1), &Budget::new(None)).unwrap();
+    part.apply_batch(&of_one(1), &RecordBudget::new(None)).unwrap();
     assert_eq!(part.engine.counters().open, 1);
     part
 }
 
 /// Asks for the end every 250 ms over these times, and says when the window was closed.
-fn closed_at(part: &mut Part, times: std::ops::RangeInclusive<u64>) -> Option<u64> {
+fn closed_at(part: &mut PartitionTask, times: std::ops::RangeInclusive<u64>) -> Option<u64> {
     times.step_by(250).find(|&now_ms| {
-        part.asked_end(Duration::from_millis(now_ms), Duration::ZERO, Offset(1));
+        part.observe_end(Duration::from_millis(now_ms), Duration::ZERO, Offset(1));
         part.engine.counters().open == 0
     })
 }
@@ -71,10 +71,10 @@ fn a_question_that_failed_begins_the_silence_anew() {
 fn what_came_after_a_bounded_run_began_is_left_to_the_next_one() {
     let mut part = part();
     part.target = Some(Offset(2));
-    part.take(&of_one(4), &Budget::new(None)).unwrap();
+    part.apply_batch(&of_one(4), &RecordBudget::new(None)).unwrap();
     assert_eq!((part.engine.counters().read, part.engine.position()), (2, Offset(2)));
     assert!(part.is_at_target());
-    part.is_at_end(Offset(4), &Budget::new(None)).unwrap();
+    part.is_at_end(Offset(4), &RecordBudget::new(None)).unwrap();
     assert_eq!(part.engine.position(), Offset(2));
 }
 
@@ -82,7 +82,7 @@ fn what_came_after_a_bounded_run_began_is_left_to_the_next_one() {
 fn a_large_snapshot_travels_with_several_commits_and_counts_with_the_last() {
     let mut part = part();
     let sensors = (0..8_000).map(|i| format!("{i:0>250}"));
-    part.take(&batch(sensors), &Budget::new(None)).unwrap();
+    part.apply_batch(&batch(sensors), &RecordBudget::new(None)).unwrap();
     part.snapshot(|| Duration::ZERO).unwrap();
     let first = part.hand_over();
     assert_eq!(first.chunks.len(), limits::CHUNKS_PER_COMMIT);

@@ -6,12 +6,12 @@ use std::sync::atomic::AtomicUsize;
 use seismic_queue::{Offset, Partition, patiently};
 
 use super::Slot;
-use crate::runner::partition_task::Part;
+use crate::runner::partition_task::PartitionTask;
 use crate::runner::settings::Finish;
 use crate::{Error, Loss, Result, limits};
 
 /// What a slot must know of partitions that others may have.
-pub struct Shared<'a> {
+pub struct SharedJob<'a> {
     /// Ends of all partitions when this worker began.
     pub targets: Vec<Offset>,
     /// Committed position of every partition.
@@ -35,10 +35,12 @@ impl Slot<'_> {
                 (Some(progress), Some(_)) if !self.job.metrics.has_started() => {
                     return Err(Error::AlreadyStarted { partition, next: progress.next });
                 }
-                (Some(_), _) => Part::resume(recovered, self.job.topic, self.job.settings)?,
+                (Some(_), _) => {
+                    PartitionTask::resume(recovered, self.job.topic, self.job.settings)?
+                }
                 (None, _) => {
                     let start = (self.job.begin_at)(partition)?;
-                    Part::begin(partition, self.job.topic, start, self.job.settings)
+                    PartitionTask::begin(partition, self.job.topic, start, self.job.settings)
                 }
             };
             self.parts.insert(partition, part);
@@ -50,7 +52,7 @@ impl Slot<'_> {
         // Without engines when that commit has heard that they are lost again.
         let at: Vec<_> = partitions.iter().filter_map(position).collect();
         self.source.start(&at)?;
-        self.ends_asked = None;
+        self.ends_checked = None;
         Ok(())
     }
 
@@ -108,7 +110,7 @@ impl Slot<'_> {
         );
         self.parts.retain(|partition, _| !partitions.contains(partition));
         while self.lane.is_busy() {
-            if let Some(committed) = self.lane.settled(limits::BACKOFF_MAX)? {
+            if let Some(committed) = self.lane.poll_outcome(limits::BACKOFF_MAX)? {
                 self.settle(committed)?;
             }
         }
@@ -139,7 +141,7 @@ impl Slot<'_> {
 
     /// Whether every partition is committed up to where it ended when this worker began, also those
     /// that other workers have, or nobody until the group notices that one is gone.
-    pub(super) fn are_others_done(&mut self, shared: &Shared<'_>) -> Result<bool> {
+    pub(super) fn are_others_done(&mut self, shared: &SharedJob<'_>) -> Result<bool> {
         let (now, (asked, was_done)) = (self.job.clock.now(), self.others);
         if asked.is_some_and(|asked| now.saturating_sub(asked) < limits::OTHERS_ASKED_EVERY) {
             return Ok(was_done);

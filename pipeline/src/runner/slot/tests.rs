@@ -8,7 +8,7 @@ use seismic_queue::{Job, JobStore as _, Queue as _};
 
 use super::*;
 use crate::runner::clock::Monotonic;
-use crate::runner::committer_thread::Threaded;
+use crate::runner::committer_thread::CommitterThread;
 
 #[test]
 fn a_slot_does_not_end_before_the_others_of_its_worker_know_what_is_theirs() {
@@ -25,22 +25,22 @@ fn a_slot_does_not_end_before_the_others_of_its_worker_know_what_is_theirs() {
     let settings = Settings { finish: Finish::CaughtUp, ..Settings::default() };
     let positions = || Ok(vec![Some(Offset(0))]);
     let unplaced = AtomicUsize::new(2);
-    let shared = Shared { targets: vec![Offset(0)], positions: &positions, unplaced };
+    let shared = SharedJob { targets: vec![Offset(0)], positions: &positions, unplaced };
     let stop = Arc::new(AtomicBool::new(false));
-    let slot_job = SlotJob {
+    let slot_job = SlotContext {
         topic: &input,
         settings: &settings,
-        budget: &Budget::new(None),
+        budget: &RecordBudget::new(None),
         metrics: &Metrics::default(),
         stop: &stop,
-        saves: &Saves::default(),
+        checkpoint_requests: &CheckpointRequests::default(),
         clock: &Monotonic::start(),
         begin_at: &|_| Ok(Offset(0)),
         spans: &|| Ok(queue.spans(&input)?),
         shared: Some(&shared),
     };
     let source = queue.source(&input, &[Partition(0)]).unwrap();
-    let lane = Threaded::start(lease.committer().unwrap(), Arc::clone(&stop));
+    let lane = CommitterThread::start(lease.committer().unwrap(), Arc::clone(&stop));
     let mut slot = Slot::new(slot_job, source, Box::new(lane));
 
     for turn in 0..20 {

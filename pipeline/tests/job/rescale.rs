@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use seismic_pipeline::verify::DifferenceKind::CheckpointDiffers;
 use seismic_pipeline::verify::verify;
-use seismic_pipeline::{Engine, Error, Finish, Result, widen};
+use seismic_pipeline::{Engine, Error, Finish, Result, rescale};
 use seismic_proto::{Message, state};
 use seismic_queue::{Chunk, Commit, JobStore, Kind, Offset, PartitionCommit, Policy, Queue};
 
@@ -22,7 +22,7 @@ fn widened(stage: &mut Stage, partitions: u32) -> Result<()> {
 
 fn accept(stage: &Stage) -> Result<()> {
     let lease = stage.store.widen(&stage.job)?;
-    widen(stage.run_job(&*lease), &Arc::new(AtomicBool::new(false)))
+    rescale(stage.run_job(&*lease), &Arc::new(AtomicBool::new(false)))
 }
 
 /// A job that was drained, got two partitions, and was drained again: of records from before, all late
@@ -185,7 +185,7 @@ fn records_from_producers_that_have_not_heard_of_it_are_kept_as_misplaced() {
     let misplaced = report
         .partitions
         .iter()
-        .map(|proved| proved.counters.dead(seismic_pipeline::Reason::Misplaced))
+        .map(|proved| proved.counters.dead(seismic_pipeline::RejectReason::Misplaced))
         .sum::<u64>();
     assert!(misplaced > RECORDS / 4, "{misplaced}");
 }
