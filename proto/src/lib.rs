@@ -4,8 +4,18 @@
 //! and `state.proto` (ours alone). The generated Rust is committed so that a build needs no
 //! protobuf compiler; a test generates it again and compares (`UPDATE_GENERATED=1 cargo test
 //! -p seismic-proto` writes it).
+//!
+//! What rows look like to those who do not know their type is a [`Schema`]: [`Row`], [`Value`].
+
+mod row;
+mod row_fields;
+mod schema;
+mod value;
 
 pub use prost::{DecodeError, Message, encode_length_delimiter};
+pub use row::Row;
+pub use schema::{Column, ColumnType, Schema};
+pub use value::{Value, ValueRef};
 
 /// Public messages, package `com.example.seismic`.
 #[allow(missing_docs, clippy::all)]
