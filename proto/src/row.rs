@@ -60,8 +60,7 @@ impl Row {
             Row::Window(row) => (Some(row), None),
             Row::Values(values) => (None, Some(values)),
         };
-        let of_window =
-            window.into_iter().flat_map(|row| ACCESS.iter().map(move |access| (access.get)(row)));
+        let of_window = window.into_iter().flat_map(SeismicAggRecord::values);
         of_window.chain(values.into_iter().flatten().map(Value::as_ref))
     }
 

@@ -15,6 +15,13 @@ pub(crate) struct Access {
     pub set: fn(&mut SeismicAggRecord, ValueRef<'_>) -> bool,
 }
 
+impl SeismicAggRecord {
+    /// Every value, in the order of the columns of [`Schema::windows`](crate::Schema::windows).
+    pub fn values(&self) -> impl Iterator<Item = ValueRef<'_>> {
+        ACCESS.iter().map(|access| (access.get)(self))
+    }
+}
+
 /// Names of [`ClosedBy`], by number.
 const CLOSED_BY: &[&str] = &["unknown", "time", "idle", "end"];
 

@@ -3,7 +3,9 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use crate::cli::json::{Content, DeadLetter, Record, Row, Value};
+use seismic_proto::SeismicAggRecord;
+
+use crate::cli::json::{Content, DeadLetter, Record, Value};
 use crate::cli::time::show_ms;
 
 /// One line for a message: where, when, and what it says.
@@ -19,7 +21,7 @@ pub fn message(partition: u32, message: seismic_queue::Message<'_>, content: Con
                 line += &record(one);
             }
         }
-        Some(Value::Row(one)) => line += &row(&one),
+        Some(Value::Row(one)) => line += &row(&one.0),
         Some(Value::DeadLetter(one)) => line += &dead_letter(&one),
         None => {
             let _ = write!(line, "unparseable, {} bytes", message.value.len());
@@ -48,7 +50,7 @@ fn record(record: &Record) -> String {
     )
 }
 
-fn row(row: &Row) -> String {
+fn row(row: &SeismicAggRecord) -> String {
     let pane = match row.pane {
         0 => String::new(),
         pane => format!(" pane {pane}"),
@@ -66,7 +68,7 @@ fn row(row: &Row) -> String {
         row.p_phase_count,
         row.s_phase_count,
         row.n_phase_count,
-        row.closed_by,
+        row.closed_by().name(),
         row.input_partition,
         row.closing_offset,
     )

@@ -6,10 +6,10 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use seismic_proto::{
-    BATCH_FIRST_BYTE, ClosedBy, Message as _, SeismicAggRecord, SeismicDeadLetter, SeismicRecord,
-    SeismicRecordBatch,
+    BATCH_FIRST_BYTE, Column, Message as _, Schema, SeismicAggRecord, SeismicDeadLetter,
+    SeismicRecord, SeismicRecordBatch, ValueRef,
 };
-use serde::{Serialize, Serializer};
+use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
 /// What the messages of a topic are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub enum Content {
 }
 
 /// One message, as `read --format json` prints it.
-#[derive(Serialize)]
+#[derive(serde::Serialize)]
 pub struct Line {
     pub partition: u32,
     pub offset: u64,
@@ -36,7 +36,7 @@ pub struct Line {
 }
 
 /// A parsed message.
-#[derive(Serialize)]
+#[derive(serde::Serialize)]
 #[serde(untagged)]
 pub enum Value {
     /// One record.
@@ -71,7 +71,7 @@ impl Value {
     /// What the bytes say, if they say it whole.
     pub fn parse(bytes: &[u8], content: Content) -> Option<Value> {
         match content {
-            Content::Rows => SeismicAggRecord::decode(bytes).ok().map(|row| Value::Row(row.into())),
+            Content::Rows => SeismicAggRecord::decode(bytes).ok().map(|row| Value::Row(Row(row))),
             Content::DeadLetters => {
                 SeismicDeadLetter::decode(bytes).ok().map(|letter| Value::DeadLetter(letter.into()))
             }
@@ -89,7 +89,7 @@ impl Value {
 }
 
 /// [`SeismicRecord`] with all its fields.
-#[derive(Serialize)]
+#[derive(serde::Serialize)]
 #[allow(missing_docs)]
 pub struct Record {
     pub sensor_id: String,
@@ -126,83 +126,41 @@ impl From<SeismicRecord> for Record {
     }
 }
 
-/// [`SeismicAggRecord`] with all its fields.
-#[derive(Serialize)]
-#[allow(missing_docs)]
-pub struct Row {
-    pub sensor_id: String,
-    pub window_start_ts: i64,
-    pub window_end_ts: i64,
-    #[serde(serialize_with = "float")]
-    pub avg_amplitude: f32,
-    #[serde(serialize_with = "float")]
-    pub max_amplitude: f32,
-    #[serde(serialize_with = "float")]
-    pub min_amplitude: f32,
-    pub p_phase_count: i32,
-    pub s_phase_count: i32,
-    pub n_phase_count: i32,
-    pub record_count: i64,
-    #[serde(serialize_with = "double")]
-    pub mean_amplitude: f64,
-    #[serde(serialize_with = "double")]
-    pub rms_amplitude: f64,
-    pub first_sample_ts: i64,
-    pub last_sample_ts: i64,
-    pub closed_by: &'static str,
-    pub input_partition: i32,
-    pub closing_offset: i64,
-    #[serde(serialize_with = "double")]
-    pub rsam: f64,
-    #[serde(serialize_with = "double")]
-    pub std_amplitude: f64,
-    #[serde(serialize_with = "double")]
-    pub peak_to_peak: f64,
-    #[serde(serialize_with = "float")]
-    pub first_amplitude: f32,
-    #[serde(serialize_with = "float")]
-    pub last_amplitude: f32,
-    #[serde(serialize_with = "double")]
-    pub sample_interval_ms: f64,
-    #[serde(serialize_with = "double")]
-    pub gap_fraction: f64,
-    pub pane: i32,
+/// A result row with all its columns.
+pub struct Row(pub SeismicAggRecord);
+
+impl Serialize for Row {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let columns = Schema::windows().columns();
+        let mut fields = serializer.serialize_map(Some(columns.len()))?;
+        for (column, value) in columns.iter().zip(self.0.values()) {
+            fields.serialize_entry(&column.name, &Cell(column, value))?;
+        }
+        fields.end()
+    }
 }
 
-impl From<SeismicAggRecord> for Row {
-    fn from(row: SeismicAggRecord) -> Self {
-        Row {
-            closed_by: closed_by(row.closed_by()),
-            sensor_id: row.sensor_id,
-            window_start_ts: row.window_start_ts,
-            window_end_ts: row.window_end_ts,
-            avg_amplitude: row.avg_amplitude,
-            max_amplitude: row.max_amplitude,
-            min_amplitude: row.min_amplitude,
-            p_phase_count: row.p_phase_count,
-            s_phase_count: row.s_phase_count,
-            n_phase_count: row.n_phase_count,
-            record_count: row.record_count,
-            mean_amplitude: row.mean_amplitude,
-            rms_amplitude: row.rms_amplitude,
-            first_sample_ts: row.first_sample_ts,
-            last_sample_ts: row.last_sample_ts,
-            input_partition: row.input_partition,
-            closing_offset: row.closing_offset,
-            rsam: row.rsam,
-            std_amplitude: row.std_amplitude,
-            peak_to_peak: row.peak_to_peak,
-            first_amplitude: row.first_amplitude,
-            last_amplitude: row.last_amplitude,
-            sample_interval_ms: row.sample_interval_ms,
-            gap_fraction: row.gap_fraction,
-            pane: row.pane,
+/// The value of one column.
+struct Cell<'a>(&'a Column, ValueRef<'a>);
+
+impl Serialize for Cell<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.1 {
+            ValueRef::Null => serializer.serialize_none(),
+            ValueRef::Bool(value) => serializer.serialize_bool(value),
+            ValueRef::Int32(value) => serializer.serialize_i32(value),
+            ValueRef::UInt32(value) => serializer.serialize_u32(value),
+            ValueRef::Int64(value) => serializer.serialize_i64(value),
+            ValueRef::Float32(value) => float(&value, serializer),
+            ValueRef::Float64(value) => double(&value, serializer),
+            ValueRef::Text(value) => serializer.serialize_str(value),
+            ValueRef::Enum(value) => serializer.serialize_str(self.0.word(value)),
         }
     }
 }
 
 /// [`SeismicDeadLetter`] with all its fields.
-#[derive(Serialize)]
+#[derive(serde::Serialize)]
 #[allow(missing_docs)]
 pub struct DeadLetter {
     pub reason: String,
@@ -232,16 +190,6 @@ impl From<SeismicDeadLetter> for DeadLetter {
     }
 }
 
-/// `time`, `idle` or `end`; `unknown` when another program wrote something else.
-pub fn closed_by(closed_by: ClosedBy) -> &'static str {
-    match closed_by {
-        ClosedBy::Unknown => "unknown",
-        ClosedBy::Time => "time",
-        ClosedBy::Idle => "idle",
-        ClosedBy::End => "end",
-    }
-}
-
 fn float<S: Serializer>(value: &f32, serializer: S) -> Result<S::Ok, S::Error> {
     match unspeakable(f64::from(*value)) {
         Some(word) => serializer.serialize_str(word),
@@ -268,6 +216,7 @@ fn unspeakable(value: f64) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use seismic_proto::ClosedBy;
     use seismic_queue::{Message, Offset};
 
     fn line(value: &[u8], content: Content) -> String {
@@ -311,6 +260,25 @@ mod tests {
         let json = line(&batch.encode_to_vec(), Content::Records);
         assert_eq!(json.matches("sensor_id").count(), 2);
         assert!(json.contains(r#""value":{"records":[{"#), "{json}");
+    }
+
+    #[test]
+    fn a_row_has_every_column_under_its_name_in_order() {
+        let row = SeismicAggRecord {
+            sensor_id: "S\"1".to_owned(),
+            window_start_ts: -1_000,
+            avg_amplitude: 4.2,
+            max_amplitude: f32::INFINITY,
+            record_count: 25,
+            mean_amplitude: 1e-7,
+            rms_amplitude: f64::NAN,
+            closed_by: ClosedBy::End.into(),
+            closing_offset: i64::MAX,
+            ..Default::default()
+        };
+        let json = line(&row.encode_to_vec(), Content::Rows);
+        let expected = r#""value":{"sensor_id":"S\"1","window_start_ts":-1000,"window_end_ts":0,"avg_amplitude":4.2,"max_amplitude":"Infinity","min_amplitude":0.0,"p_phase_count":0,"s_phase_count":0,"n_phase_count":0,"record_count":25,"mean_amplitude":1e-7,"rms_amplitude":"NaN","first_sample_ts":0,"last_sample_ts":0,"closed_by":"end","input_partition":0,"closing_offset":9223372036854775807,"rsam":0.0,"std_amplitude":0.0,"peak_to_peak":0.0,"first_amplitude":0.0,"last_amplitude":0.0,"sample_interval_ms":0.0,"gap_fraction":0.0,"pane":0}}"#;
+        assert!(json.ends_with(expected), "{json}");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use seismic_proto::{Message, SeismicAggRecord, SeismicDeadLetter};
+use seismic_proto::{Column, Message as _, Schema, SeismicAggRecord, SeismicDeadLetter, ValueRef};
 use seismic_queue::{Offset, Partition};
 
 use super::keys::{DeadLetterKey, RowKey};
@@ -150,33 +150,24 @@ fn fields(value: &[u8]) -> Vec<String> {
     let Ok(row) = SeismicAggRecord::decode(value) else {
         return vec!["unreadable".to_owned()];
     };
-    vec![
-        format!("sensor_id={:?}", row.sensor_id),
-        format!("window_start_ts={}", row.window_start_ts),
-        format!("window_end_ts={}", row.window_end_ts),
-        format!("avg_amplitude={:?}", row.avg_amplitude),
-        format!("max_amplitude={:?}", row.max_amplitude),
-        format!("min_amplitude={:?}", row.min_amplitude),
-        format!("p_phase_count={}", row.p_phase_count),
-        format!("s_phase_count={}", row.s_phase_count),
-        format!("n_phase_count={}", row.n_phase_count),
-        format!("record_count={}", row.record_count),
-        format!("mean_amplitude={:?}", row.mean_amplitude),
-        format!("rms_amplitude={:?}", row.rms_amplitude),
-        format!("first_sample_ts={}", row.first_sample_ts),
-        format!("last_sample_ts={}", row.last_sample_ts),
-        format!("closed_by={:?}", row.closed_by()),
-        format!("input_partition={}", row.input_partition),
-        format!("closing_offset={}", row.closing_offset),
-        format!("rsam={:?}", row.rsam),
-        format!("std_amplitude={:?}", row.std_amplitude),
-        format!("peak_to_peak={:?}", row.peak_to_peak),
-        format!("first_amplitude={:?}", row.first_amplitude),
-        format!("last_amplitude={:?}", row.last_amplitude),
-        format!("sample_interval_ms={:?}", row.sample_interval_ms),
-        format!("gap_fraction={:?}", row.gap_fraction),
-        format!("pane={}", row.pane),
-    ]
+    let columns = Schema::windows().columns().iter().zip(row.values());
+    columns
+        .map(|(column, value)| format!("{}={}", column.name, show_value(column, value)))
+        .collect()
+}
+
+fn show_value(column: &Column, value: ValueRef<'_>) -> String {
+    match value {
+        ValueRef::Null => "missing".to_owned(),
+        ValueRef::Bool(value) => value.to_string(),
+        ValueRef::Int32(value) => value.to_string(),
+        ValueRef::UInt32(value) => value.to_string(),
+        ValueRef::Int64(value) => value.to_string(),
+        ValueRef::Float32(value) => format!("{value:?}"),
+        ValueRef::Float64(value) => format!("{value:?}"),
+        ValueRef::Text(value) => format!("{value:?}"),
+        ValueRef::Enum(value) => column.word(value).to_owned(),
+    }
 }
 
 fn show_letter(value: &[u8]) -> String {
