@@ -1,4 +1,4 @@
-//! Digests of files: what names an import, so that a repeated one is recognised.
+//! Digests of files. They are part of the name of an import, so that a repeated one is recognised.
 
 use std::collections::HashMap;
 use std::fs::File;

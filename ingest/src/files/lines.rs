@@ -37,16 +37,20 @@ impl Lines {
     /// Lines of a file, of at most `limit` bytes each.
     pub(crate) fn open(at: &Path, limit: usize) -> Result<Self> {
         let failed = |source| Error::Io { at: at.to_owned(), doing: "opening", source };
-        Self::of(at, File::open(at).map_err(failed)?, limit)
+        Self::from_reader(at, File::open(at).map_err(failed)?, limit)
     }
 
     /// Lines of standard input.
     pub(crate) fn stdin(limit: usize) -> Result<Self> {
-        Self::of(Path::new("standard input"), io::stdin(), limit)
+        Self::from_reader(Path::new("standard input"), io::stdin(), limit)
     }
 
     /// Lines of anything; errors call it `at`.
-    pub(crate) fn of(at: &Path, mut from: impl Read + 'static, limit: usize) -> Result<Self> {
+    pub(crate) fn from_reader(
+        at: &Path,
+        mut from: impl Read + 'static,
+        limit: usize,
+    ) -> Result<Self> {
         let failed = |source| Error::Io { at: at.to_owned(), doing: "reading", source };
         let mut head = Vec::with_capacity(GZIP.len());
         from.by_ref().take(GZIP.len() as u64).read_to_end(&mut head).map_err(failed)?;
@@ -68,7 +72,7 @@ impl Lines {
         loop {
             match self.advance()? {
                 None => return Ok(None),
-                Some(Err(too_long)) => return Err(self.wrong(too_long.to_string())),
+                Some(Err(too_long)) => return Err(self.error(too_long.to_string())),
                 Some(Ok(())) if self.line.trim_ascii().is_empty() => {}
                 Some(Ok(())) => return Ok(Some(self.line.trim_ascii())),
             }
@@ -87,7 +91,7 @@ impl Lines {
     /// Reads a line into `self.line`; `None` after the last.
     fn advance(&mut self) -> Result<Option<Result<(), TooLong>>> {
         self.number += 1;
-        self.fill().map_err(|error| self.wrong(format!("it cannot be read: {error}")))
+        self.fill().map_err(|error| self.error(format!("it cannot be read: {error}")))
     }
 
     fn fill(&mut self) -> Result<Option<Result<(), TooLong>>, io::Error> {
@@ -114,7 +118,7 @@ impl Lines {
     }
 
     /// An error about the last line read.
-    pub(crate) fn wrong(&self, what: String) -> Error {
+    pub(crate) fn error(&self, what: String) -> Error {
         Error::Line { at: self.at.clone(), line: self.number, what }
     }
 }
@@ -124,9 +128,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_that_is_too_long_is_passed_over_and_the_next_one_is_read() {
+    fn a_line_that_is_too_long_is_skipped_and_the_next_one_is_read() {
         let text: &[u8] = b"\xef\xbb\xbfone\n12345678\n123456789012345\r\ntwo";
-        let mut lines = Lines::of(Path::new("x"), text, 8).unwrap();
+        let mut lines = Lines::from_reader(Path::new("x"), text, 8).unwrap();
         let mut read = Vec::new();
         while let Some(line) = lines.read().unwrap() {
             read.push(line.map(|line| String::from_utf8(line.to_vec()).unwrap()).ok());
@@ -143,7 +147,7 @@ mod tests {
         );
         let mut bomb = Vec::new();
         zip.read_to_end(&mut bomb).unwrap();
-        let mut lines = Lines::of(Path::new("x"), Cursor::new(bomb), 1_000).unwrap();
+        let mut lines = Lines::from_reader(Path::new("x"), Cursor::new(bomb), 1_000).unwrap();
         assert!(matches!(lines.read(), Ok(Some(Err(TooLong { .. })))));
         assert!(lines.line.capacity() < 10_000 && lines.read().unwrap().is_none());
     }

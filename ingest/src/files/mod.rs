@@ -1,5 +1,5 @@
-//! Real data, one file per source of it. An import is a pure function of its files; publishing
-//! again what it published before adds nothing.
+//! Imports of recorded data, one module per kind of file. The messages of an import are a pure
+//! function of its files; repeating it adds nothing.
 
 mod file_digest;
 mod lines;

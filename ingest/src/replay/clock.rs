@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Tells how long a replay has run, and waits.
+/// Measures how long a replay has run, and waits.
 pub(crate) trait Clock {
     /// Time since the start.
     fn elapsed(&self) -> Duration;
@@ -12,7 +12,7 @@ pub(crate) trait Clock {
     fn sleep(&mut self, time: Duration);
 }
 
-/// The real one.
+/// The real clock.
 pub(crate) struct Monotonic(Instant);
 
 impl Monotonic {

@@ -1,4 +1,4 @@
-//! Plays a topic into another one at its original pace, or faster, or slower.
+//! Plays a topic into another one, at its original pace, faster or slower.
 //!
 //! ```text
 //!  topic ─► PartitionReader (each) ─► Timeline (merged) ─► Player (Pace, TimeShift) ─► topic
@@ -9,8 +9,8 @@
 //! value. With `shift_time`, records are moved in time so that they happen now.
 //!
 //! A replay at full speed that does not shift times is named by the source topic, the offsets at
-//! which it begins and the topic it goes to: repeating it adds only what the source got since, as
-//! long as retention has not cut the source. Any other replay is a new event each time.
+//! which it begins and the topic it goes to: repeating it adds only what was appended to the source since,
+//! as long as retention has not deleted from the source. Any other replay is a new one each time.
 
 mod clock;
 mod pace;
@@ -70,13 +70,13 @@ impl Options {
 /// What a replay did. Serialises to the object that `--json` prints.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ReplaySummary {
-    /// Messages that are durable in the topic; those of an earlier try too.
+    /// Messages that are durable in the topic; those of an earlier attempt included.
     pub messages: u64,
-    /// Messages that were there already, from an earlier replay at full speed.
+    /// Messages that were in the topic already, from an earlier replay at full speed.
     pub recognised: u64,
     /// By how much records were moved in time, ms; 0 without `shift_time`.
     pub shift_ms: i64,
-    /// The longest that a message was handed over after it was due, ms.
+    /// The longest delay of a message after it was due, ms.
     pub behind_ms_max: u64,
     /// Whether a stop ended it early.
     pub stopped: bool,
@@ -101,8 +101,8 @@ pub fn messages(queue: &dyn Queue, from: &str) -> Result<u64> {
 
 /// Replays and returns when all is durable.
 ///
-/// Ends early, and cleanly, within about 100 ms after `stop` is set. `progress` is told the
-/// number of durable messages every now and then.
+/// Ends early, and cleanly, within about 100 ms after `stop` is set. `progress` receives the
+/// number of durable messages from time to time.
 ///
 /// # Errors
 /// [`Error::Options`] and [`Error::SameTopic`] before anything is touched, and errors of the queue

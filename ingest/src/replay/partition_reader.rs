@@ -1,9 +1,9 @@
 //! One partition of a topic that is replayed: its messages in their order, each with its time.
 //!
 //! A message's time is the newest `arrival_ms` of its records. Where none is known (it is 0, or
-//! the message is no record) it is the append time, less what the append time lay behind the
-//! arrival at the message before: in a topic that was imported in one go, years after its data
-//! arrived, such a message keeps its place. A topic without arrivals keeps its append times.
+//! the message is not a record) it is the append time, less the delay from arrival to append of the
+//! message before: in a topic that was imported in one go, years after its data arrived, such a
+//! message keeps its position. A topic without arrivals keeps its append times.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use seismic_queue::{Batch, Event, Message, Offset, Partition, Queue, Reader, Spa
 use crate::codec::for_each_record;
 use crate::{Result, limits};
 
-/// How long one reading waits; what is read is there already.
+/// How long one read waits; the messages are in the topic already.
 const WAIT: Duration = Duration::from_millis(100);
 
 /// The messages of one partition, up to where it ended when it was opened.
@@ -21,10 +21,10 @@ pub(crate) struct PartitionReader {
     reader: Box<dyn Reader>,
     batch: Batch,
     spare: Vec<Batch>,
-    /// Place of the next message in the batch.
-    place: usize,
+    /// Index of the next message in the batch.
+    next_index: usize,
     end: Offset,
-    /// What append time less arrival was last.
+    /// The last known difference of append time and arrival.
     behind_ms: Option<i64>,
     /// Time of the next message.
     time_ms: i64,
@@ -45,12 +45,12 @@ impl PartitionReader {
             reader: queue.reader(topic, &[(partition, span.first)])?,
             batch,
             spare: Vec::new(),
-            place: 0,
+            next_index: 0,
             end: span.end,
             behind_ms: None,
             time_ms: 0,
         };
-        messages.settle()?;
+        messages.load_next()?;
         Ok(messages)
     }
 
@@ -60,26 +60,26 @@ impl PartitionReader {
 
     /// The next message and its time, ms since 1970 UTC.
     pub(crate) fn head(&self) -> Option<(i64, Message<'_>)> {
-        if self.place >= self.batch.len() {
+        if self.next_index >= self.batch.len() {
             return None;
         }
-        let message = self.batch.message(self.place);
+        let message = self.batch.message(self.next_index);
         (message.offset < self.end).then_some((self.time_ms, message))
     }
 
-    /// Goes on to the message after the next one.
+    /// Moves past the next message.
     pub(crate) fn advance(&mut self) -> Result<()> {
-        self.place += 1;
-        self.settle()
+        self.next_index += 1;
+        self.load_next()
     }
 
-    /// Reads more when the batch is used up, and tells the time of the next message.
-    fn settle(&mut self) -> Result<()> {
-        if self.place >= self.batch.len() {
+    /// Reads more when the batch is used up, and computes the time of the next message.
+    fn load_next(&mut self) -> Result<()> {
+        if self.next_index >= self.batch.len() {
             self.fill()?;
         }
-        if self.place < self.batch.len() {
-            let message = self.batch.message(self.place);
+        if self.next_index < self.batch.len() {
+            let message = self.batch.message(self.next_index);
             let (append_ms, arrival_ms) = (message.append_ms, arrival_ms(&message));
             if let Some(arrival_ms) = arrival_ms {
                 self.behind_ms = Some(append_ms.saturating_sub(arrival_ms));
@@ -94,7 +94,7 @@ impl PartitionReader {
             match self.reader.read(WAIT, &mut self.spare)? {
                 Event::Batch(batch) => {
                     self.spare.push(std::mem::replace(&mut self.batch, batch));
-                    self.place = 0;
+                    self.next_index = 0;
                     break;
                 }
                 Event::CaughtUp(..) => break,

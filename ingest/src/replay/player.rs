@@ -1,4 +1,4 @@
-//! Plays a timeline: hands each message out when its time has come.
+//! Plays a timeline: delivers each message when it is due.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -6,14 +6,14 @@ use std::time::Duration;
 use super::clock::Clock;
 use super::pace::Pace;
 use super::time_shift::TimeShift;
-use super::timeline::{Timed, Timeline};
+use super::timeline::{TimedMessage, Timeline};
 use crate::{Result, limits};
 
-/// What a player hands out.
+/// What a player delivers.
 pub(crate) enum Step<'a> {
     /// A message that is due.
-    Message(Timed<'a>),
-    /// Nothing is due for a while: what was handed out should go out now.
+    Message(TimedMessage<'a>),
+    /// Nothing is due for a while: send what was delivered so far.
     Pause,
 }
 
@@ -30,7 +30,7 @@ pub(crate) struct Player<'a> {
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Played {
     pub(crate) messages: u64,
-    /// The longest that a message was handed out after it was due.
+    /// The longest delay of a message after it was due.
     pub(crate) behind_max: Duration,
     /// Whether a stop ended it early.
     pub(crate) stopped: bool,
@@ -74,7 +74,7 @@ fn wait(
         if stop.load(Ordering::Relaxed) {
             return false;
         }
-        // Asking the clock is not free, and at full speed all is due at zero.
+        // Reading the clock is not free, and at full speed everything is due at zero.
         let left = if due.is_zero() { due } else { due.saturating_sub(clock.elapsed()) };
         if left.is_zero() {
             return true;

@@ -17,7 +17,7 @@ impl TimeShift {
         TimeShift { by_ms, value: Vec::new(), record: Vec::new() }
     }
 
-    /// The value with its records moved; itself where it is no record. An unknown arrival stays
+    /// The value with its records moved; unchanged where it is not a record. An unknown arrival stays
     /// unknown, and times at the ends of the numbers stay there. The key is asked for because a
     /// message of the largest size may not grow, as larger numbers would make it.
     pub(crate) fn apply<'a>(&'a mut self, key: &[u8], value: &'a [u8]) -> &'a [u8] {

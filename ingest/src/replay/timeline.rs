@@ -1,5 +1,5 @@
 //! All partitions' messages in the order of their times. Messages of a partition keep their
-//! order, also where a time goes back. Of each partition one batch is held.
+//! order, also where a time goes back. One batch of each partition is in memory.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -12,13 +12,13 @@ use crate::Result;
 /// A topic as it will be played.
 pub(crate) struct Timeline {
     partitions: Vec<PartitionReader>,
-    /// Time of each messages's next message, oldest on top.
+    /// Time of each partition's next message, oldest on top.
     next: BinaryHeap<Reverse<(i64, usize)>>,
 }
 
-/// A message and its place in time.
+/// A message and its time.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Timed<'a> {
+pub(crate) struct TimedMessage<'a> {
     /// ms since 1970 UTC.
     pub(crate) time_ms: i64,
     pub(crate) partition: Partition,
@@ -39,14 +39,14 @@ impl Timeline {
     }
 
     /// The message that comes next.
-    pub(crate) fn head(&self) -> Option<Timed<'_>> {
+    pub(crate) fn head(&self) -> Option<TimedMessage<'_>> {
         let &Reverse((_, number)) = self.next.peek()?;
         let messages = &self.partitions[number];
-        let (time_ms, message) = messages.head().expect("a messages in turn has a message");
-        Some(Timed { time_ms, partition: messages.partition(), message })
+        let (time_ms, message) = messages.head().expect("a partition in the heap has a message");
+        Some(TimedMessage { time_ms, partition: messages.partition(), message })
     }
 
-    /// Goes on to the message after the next one.
+    /// Moves past the next message.
     pub(crate) fn advance(&mut self) -> Result<()> {
         if let Some(Reverse((_, number))) = self.next.pop() {
             let messages = &mut self.partitions[number];

@@ -1,4 +1,4 @@
-//! What of three axes becomes the amplitude of a sample.
+//! Which component of the three axes becomes the amplitude of a sample.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use super::message::Message;
 
-/// What of the three axes is imported.
+/// Which component of the three axes is imported.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Component {
     /// √(x² + y² + z²), after subtracting from each axis its mean over the device's first message:
@@ -56,16 +56,16 @@ pub struct UnknownComponent(String);
 pub(crate) struct Amplitudes {
     component: Component,
     /// Mean of each axis over the first message, by device.
-    rest: HashMap<String, [f64; 3]>,
+    rest_means: HashMap<String, [f64; 3]>,
 }
 
 impl Amplitudes {
     pub(crate) fn new(component: Component) -> Self {
-        Amplitudes { component, rest: HashMap::new() }
+        Amplitudes { component, rest_means: HashMap::new() }
     }
 
-    /// One amplitude per sample, gal; reckoned in `f64` and rounded once.
-    pub(crate) fn of(&mut self, message: &Message) -> Vec<f32> {
+    /// One amplitude per sample, gal; computed in `f64` and rounded once.
+    pub(crate) fn compute(&mut self, message: &Message) -> Vec<f32> {
         let axis = |axis: &[f64]| axis.iter().map(|&gal| gal as f32).collect();
         match self.component {
             Component::X => axis(&message.x),
@@ -79,11 +79,11 @@ impl Amplitudes {
     }
 
     fn rest_of(&mut self, message: &Message) -> [f64; 3] {
-        if let Some(&rest) = self.rest.get(&message.device) {
+        if let Some(&rest) = self.rest_means.get(&message.device) {
             return rest;
         }
         let rest = [&message.x, &message.y, &message.z].map(|axis| mean(axis));
-        self.rest.insert(message.device.clone(), rest);
+        self.rest_means.insert(message.device.clone(), rest);
         rest
     }
 }
@@ -122,8 +122,8 @@ mod tests {
             cloud_us: 0,
         };
         let mut amplitudes = Amplitudes::new(Component::Vector);
-        assert_eq!(amplitudes.of(&message([3.0, 3.0])), [0.0, 0.0]);
-        assert_eq!(amplitudes.of(&message([3.0, 5.5])), [0.0, 2.5]);
-        assert_eq!(Amplitudes::new(Component::Z).of(&message([0.0, 0.0])), [980.0, 980.0]);
+        assert_eq!(amplitudes.compute(&message([3.0, 3.0])), [0.0, 0.0]);
+        assert_eq!(amplitudes.compute(&message([3.0, 5.5])), [0.0, 2.5]);
+        assert_eq!(Amplitudes::new(Component::Z).compute(&message([0.0, 0.0])), [980.0, 980.0]);
     }
 }

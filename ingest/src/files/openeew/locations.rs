@@ -1,4 +1,4 @@
-//! Where devices stand: a CSV with the columns `device_id`, `latitude` and `longitude` in any
+//! Locations of devices: a CSV with the columns `device_id`, `latitude` and `longitude` in any
 //! order. Fields are plain, without quotes, as in OpenEEW's `devices_locations.csv`.
 
 use std::collections::HashMap;
@@ -14,7 +14,7 @@ pub(crate) struct Locations {
     pub(crate) at: PathBuf,
     /// As it was read; part of what names an import.
     pub(crate) content: String,
-    places: HashMap<String, (f64, f64)>,
+    by_device: HashMap<String, (f64, f64)>,
 }
 
 impl Locations {
@@ -52,12 +52,12 @@ impl Locations {
                 return Err(wrong(number, "the device is in the table twice"));
             }
         }
-        Ok(Locations { at: at.to_owned(), content, places })
+        Ok(Locations { at: at.to_owned(), content, by_device: places })
     }
 
     /// Longitude and latitude of a device, degrees.
-    pub(crate) fn of(&self, device: &str) -> Option<(f64, f64)> {
-        self.places.get(device).copied()
+    pub(crate) fn get(&self, device: &str) -> Option<(f64, f64)> {
+        self.by_device.get(device).copied()
     }
 }
 
@@ -74,8 +74,8 @@ mod tests {
     #[test]
     fn columns_are_found_by_name() {
         let locations = read("longitude,device_id,latitude\n-96.5,001,15.67\n").unwrap();
-        assert_eq!(locations.of("001"), Some((-96.5, 15.67)));
-        assert_eq!(locations.of("002"), None);
+        assert_eq!(locations.get("001"), Some((-96.5, 15.67)));
+        assert_eq!(locations.get("002"), None);
     }
 
     #[test]

@@ -1,9 +1,8 @@
 //! All files' messages in the order of their arrival.
 //!
-//! Streaming: of each file up to [`limits::REORDER_MESSAGES`] are held, which also brings a file
-//! into order whose neighbours are swapped. A file that is farther out of order is refused, since
-//! it could only be sorted by holding all of it. Equal arrivals keep the order of files and of
-//! lines.
+//! Streaming: up to [`limits::REORDER_MESSAGES`] messages of each file are in memory, which also
+//! sorts a file whose neighbours are swapped. A file that is farther out of order is refused, since
+//! sorting it would need all of it in memory. Equal arrivals keep the order of files and of lines.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -22,34 +21,34 @@ pub(crate) struct Arrived {
 
 /// The messages of all files by `cloud_t`.
 pub(crate) struct Merge {
-    feeds: Vec<Feed>,
-    /// Arrival of each feed's next message, oldest on top.
+    files: Vec<FileMessages>,
+    /// Arrival of each file's next message, oldest on top.
     next: BinaryHeap<Reverse<(i64, usize)>>,
 }
 
 /// One file's messages by `cloud_t`.
-struct Feed {
+struct FileMessages {
     at: PathBuf,
     lines: Lines,
-    held: BinaryHeap<Reverse<Held>>,
-    /// Arrival of the newest message that was given away, µs.
-    given_us: i64,
+    pending: BinaryHeap<Reverse<PendingMessage>>,
+    /// Arrival of the newest message that was read, µs.
+    read_us: i64,
 }
 
 /// Ordered by arrival, then line.
-struct Held {
+struct PendingMessage {
     line: u64,
     message: Message,
 }
 
 impl Merge {
     pub(crate) fn open(files: &[PathBuf]) -> Result<Self> {
-        let mut merge = Merge { feeds: Vec::with_capacity(files.len()), next: BinaryHeap::new() };
-        for (number, file) in files.iter().enumerate() {
-            let mut feed = Feed::open(file)?;
-            feed.fill()?;
-            merge.next.extend(feed.next_us().map(|us| Reverse((us, number))));
-            merge.feeds.push(feed);
+        let mut merge = Merge { files: Vec::with_capacity(files.len()), next: BinaryHeap::new() };
+        for (number, path) in files.iter().enumerate() {
+            let mut file = FileMessages::open(path)?;
+            file.fill()?;
+            merge.next.extend(file.next_us().map(|us| Reverse((us, number))));
+            merge.files.push(file);
         }
         Ok(merge)
     }
@@ -59,73 +58,74 @@ impl Merge {
         let Some(Reverse((_, number))) = self.next.pop() else {
             return Ok(None);
         };
-        let feed = &mut self.feeds[number];
-        let arrived = feed.take()?;
-        self.next.extend(feed.next_us().map(|us| Reverse((us, number))));
+        let file = &mut self.files[number];
+        let arrived = file.pop()?;
+        self.next.extend(file.next_us().map(|us| Reverse((us, number))));
         Ok(Some(arrived))
     }
 }
 
-impl Feed {
+impl FileMessages {
     fn open(at: &Path) -> Result<Self> {
-        let (lines, held) = (Lines::open(at, limits::LINE_BYTES)?, BinaryHeap::new());
-        Ok(Feed { at: at.to_owned(), lines, held, given_us: i64::MIN })
+        let (lines, pending) = (Lines::open(at, limits::LINE_BYTES)?, BinaryHeap::new());
+        Ok(FileMessages { at: at.to_owned(), lines, pending, read_us: i64::MIN })
     }
 
     fn next_us(&self) -> Option<i64> {
-        self.held.peek().map(|Reverse(held)| held.message.cloud_us)
+        self.pending.peek().map(|Reverse(pending)| pending.message.cloud_us)
     }
 
-    fn take(&mut self) -> Result<Arrived> {
-        let Reverse(Held { line, message }) = self.held.pop().expect("a feed in turn holds some");
-        self.given_us = message.cloud_us;
+    fn pop(&mut self) -> Result<Arrived> {
+        let Reverse(PendingMessage { line, message }) =
+            self.pending.pop().expect("a file in the heap has a message");
+        self.read_us = message.cloud_us;
         self.fill()?;
         Ok(Arrived { message, at: self.at.clone(), line })
     }
 
     fn fill(&mut self) -> Result<()> {
-        while self.held.len() < limits::REORDER_MESSAGES {
+        while self.pending.len() < limits::REORDER_MESSAGES {
             let Some(line) = self.lines.next()? else {
                 return Ok(());
             };
             let message = match Message::parse(line) {
                 Ok(message) => message,
-                Err(what) => return Err(self.lines.wrong(what)),
+                Err(what) => return Err(self.lines.error(what)),
             };
-            if message.cloud_us < self.given_us {
-                return Err(self.lines.wrong(format!(
+            if message.cloud_us < self.read_us {
+                return Err(self.lines.error(format!(
                     "it arrived before a message that stands more than {} lines above it; \
                      sort the file by cloud_t",
                     limits::REORDER_MESSAGES
                 )));
             }
-            self.held.push(Reverse(Held { line: self.lines.number(), message }));
+            self.pending.push(Reverse(PendingMessage { line: self.lines.number(), message }));
         }
         Ok(())
     }
 }
 
-impl Held {
+impl PendingMessage {
     fn key(&self) -> (i64, u64) {
         (self.message.cloud_us, self.line)
     }
 }
 
-impl PartialEq for Held {
+impl PartialEq for PendingMessage {
     fn eq(&self, other: &Self) -> bool {
         self.key() == other.key()
     }
 }
 
-impl Eq for Held {}
+impl Eq for PendingMessage {}
 
-impl PartialOrd for Held {
+impl PartialOrd for PendingMessage {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl Ord for Held {
+impl Ord for PendingMessage {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         self.key().cmp(&other.key())
     }

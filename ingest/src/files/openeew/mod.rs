@@ -1,11 +1,11 @@
-//! OpenEEW: messages of low-cost accelerometers, as their detection repository keeps them.
+//! OpenEEW: messages of low-cost accelerometers, as the project publishes them.
 //!
 //! One JSON message per line, gzip or plain: `device_id`; `x`, `y`, `z` in gal; `sr` samples/s;
 //! `device_t` = time of the *last* sample and `cloud_t` = arrival, both in seconds since 1970 UTC.
 //! All files are merged by `cloud_t`, and each message becomes one packed message of its samples,
 //! keyed by the device: sensor id = device id, event time = `device_t − (n−1−i)/sr` floored to
 //! ms, phase `N`, quality 1, frequency = `sr` rounded, arrival = `cloud_t`, position from the
-//! table of locations. Messages that a device repeats are imported as often as they are there.
+//! table of locations. Messages that a device repeats are imported each time.
 //!
 //! The producer is named by the content of the files, the table, component and topic: a repeated
 //! or resumed import of the same files, in any order, adds nothing twice. A file that grew is
@@ -44,7 +44,7 @@ pub struct Options {
     pub files: Vec<PathBuf>,
     /// CSV with `device_id`, `latitude`, `longitude`.
     pub locations: PathBuf,
-    /// What of the three axes becomes the amplitude.
+    /// Which component of the three axes becomes the amplitude.
     pub component: Component,
     /// Where records go; made if it is missing.
     pub topic: String,
@@ -53,7 +53,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// An import with the usual component, topic and partitions.
+    /// An import with the default component, topic and partitions.
     #[must_use]
     pub fn new(files: Vec<PathBuf>, locations: PathBuf) -> Self {
         let (component, topic) = (Component::default(), TOPIC.to_owned());
@@ -76,15 +76,15 @@ impl Options {
 /// What an import did. Serialises to the object that `--json` prints.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ImportSummary {
-    /// Records (samples) that are durable in the topic; those of an earlier try too.
+    /// Records (samples) that are durable in the topic; those of an earlier attempt included.
     pub published: u64,
     /// Messages they were packed in.
     pub messages: u64,
-    /// Messages that were there already, from an earlier try of the same import.
+    /// Messages that were in the topic already, from an earlier attempt at the same import.
     pub recognised: u64,
     /// Devices that sent them.
     pub devices: u64,
-    /// Whether a stop ended it early; import again to go on.
+    /// Whether a stop ended it early; importing again continues.
     pub stopped: bool,
     /// How long it took.
     pub seconds: f64,
@@ -96,11 +96,11 @@ pub struct ImportSummary {
 
 /// Imports and returns when all is durable. The topic is made if it is missing.
 ///
-/// Ends early, and cleanly, soon after `stop` is set; importing again goes on from there.
-/// `progress` is told the number of durable records every now and then.
+/// Ends early, and cleanly, soon after `stop` is set; importing again continues from there.
+/// `progress` receives the number of durable records from time to time.
 ///
 /// # Errors
-/// The first line that cannot be understood ends the import, with file, line and what is wrong;
+/// The first line that cannot be parsed ends the import, with file, line and what is wrong;
 /// what came before it may be in the topic, and is recognised next time only if the files are the
 /// same. Also a device without a location, a file named twice, and errors of the queue.
 pub fn import(
@@ -166,7 +166,7 @@ impl Import<'_> {
                 self.stopped = true;
                 break;
             }
-            self.pack(&arrived, &mut value)?;
+            self.encode_message(&arrived, &mut value)?;
             let key = arrived.message.device.as_bytes();
             let records = arrived.message.len() as u32;
             batcher.add_message(partition_of(key, partitions), key, &value, records);
@@ -184,9 +184,9 @@ impl Import<'_> {
     }
 
     /// Encodes the samples of a message as one packed message.
-    fn pack(&mut self, arrived: &Arrived, value: &mut Vec<u8>) -> Result<()> {
+    fn encode_message(&mut self, arrived: &Arrived, value: &mut Vec<u8>) -> Result<()> {
         let message = &arrived.message;
-        let Some((longitude, latitude)) = self.locations.of(&message.device) else {
+        let Some((longitude, latitude)) = self.locations.get(&message.device) else {
             return Err(Error::NoLocation {
                 at: arrived.at.clone(),
                 line: arrived.line,
@@ -194,7 +194,7 @@ impl Import<'_> {
                 locations: self.locations.at.clone(),
             });
         };
-        let amplitudes = self.amplitudes.of(message);
+        let amplitudes = self.amplitudes.compute(message);
         let mut record = SeismicRecord {
             sensor_id: message.device.clone(),
             longitude,

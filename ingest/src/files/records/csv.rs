@@ -5,7 +5,7 @@
 use seismic_proto::SeismicRecord;
 
 use super::csv_row::CsvRow;
-use super::field::Field;
+use super::field::RecordField;
 use super::item::{Item, ParsedLine};
 use crate::files::lines::Lines;
 use crate::{Result, limits};
@@ -13,7 +13,7 @@ use crate::{Result, limits};
 /// The rows of one file.
 pub(crate) struct CsvReader {
     lines: Lines,
-    columns: Vec<Field>,
+    columns: Vec<RecordField>,
     row: CsvRow,
 }
 
@@ -23,12 +23,12 @@ impl CsvReader {
     /// # Errors
     /// When there is none, or a column is unknown or there twice.
     pub(crate) fn open(lines: Lines) -> Result<Self> {
-        let row = CsvRow::new(Field::ALL.len(), limits::LINE_BYTES);
+        let row = CsvRow::new(RecordField::ALL.len(), limits::LINE_BYTES);
         let mut rows = CsvReader { lines, columns: Vec::new(), row };
         let header = rows.read_row()?.map(|(_, row)| row.and_then(|()| columns(&rows.row)));
         match header.unwrap_or_else(|| Err("there is no header".to_owned())) {
             Ok(columns) => rows.columns = columns,
-            Err(what) => return Err(rows.lines.wrong(what)),
+            Err(what) => return Err(rows.lines.error(what)),
         }
         Ok(rows)
     }
@@ -80,12 +80,12 @@ impl CsvReader {
     }
 }
 
-fn columns(header: &CsvRow) -> Result<Vec<Field>, String> {
+fn columns(header: &CsvRow) -> Result<Vec<RecordField>, String> {
     let mut columns = Vec::with_capacity(header.len());
     for name in header.fields() {
         let name = String::from_utf8_lossy(name.trim_ascii());
-        let Some(field) = Field::named(&name) else {
-            let known = Field::ALL.map(|(_, name)| name).join(", ");
+        let Some(field) = RecordField::named(&name) else {
+            let known = RecordField::ALL.map(|(_, name)| name).join(", ");
             return Err(format!("no field is called {name:?}; the header may name {known}"));
         };
         if columns.contains(&field) {

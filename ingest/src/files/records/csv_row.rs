@@ -1,8 +1,7 @@
 //! Splits rows of comma-separated values, as RFC 4180 has them: fields may be quoted, quotes in
-//! them are doubled, and a quoted field may go on over the end of a line.
+//! them are doubled, and a quoted field may continue on the next line.
 //!
-//! Strict: a quote that is not where it may be is an error at once, and not a field that swallows
-//! the lines after it.
+//! Strict: a misplaced quote is an error at once, and not a field that swallows the lines after it.
 
 /// One row, given line by line. Reused after [`CsvRow::clear`].
 pub(crate) struct CsvRow {
@@ -41,8 +40,8 @@ impl CsvRow {
         self.state = State::Start;
     }
 
-    /// Adds a line with its end. `true` when the row is whole; otherwise the next line belongs to
-    /// it too.
+    /// Adds a line with its end. `true` when the row is complete; otherwise it continues on
+    /// the next line.
     ///
     /// # Errors
     /// What is wrong; the row must be cleared then.

@@ -8,7 +8,7 @@ use super::float;
 
 /// A field that a column may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Field {
+pub(crate) enum RecordField {
     SensorId,
     CollectTimestamp,
     Longitude,
@@ -22,23 +22,23 @@ pub(crate) enum Field {
     ArrivalMs,
 }
 
-impl Field {
+impl RecordField {
     /// All of them, with their names.
-    pub(crate) const ALL: [(Field, &'static str); 11] = [
-        (Field::SensorId, "sensor_id"),
-        (Field::CollectTimestamp, "collect_timestamp"),
-        (Field::Longitude, "longitude"),
-        (Field::Latitude, "latitude"),
-        (Field::Depth, "depth"),
-        (Field::SeismicAmplitude, "seismic_amplitude"),
-        (Field::Frequency, "frequency"),
-        (Field::PhaseType, "phase_type"),
-        (Field::DataQuality, "data_quality"),
-        (Field::NetworkStatus, "network_status"),
-        (Field::ArrivalMs, "arrival_ms"),
+    pub(crate) const ALL: [(RecordField, &'static str); 11] = [
+        (RecordField::SensorId, "sensor_id"),
+        (RecordField::CollectTimestamp, "collect_timestamp"),
+        (RecordField::Longitude, "longitude"),
+        (RecordField::Latitude, "latitude"),
+        (RecordField::Depth, "depth"),
+        (RecordField::SeismicAmplitude, "seismic_amplitude"),
+        (RecordField::Frequency, "frequency"),
+        (RecordField::PhaseType, "phase_type"),
+        (RecordField::DataQuality, "data_quality"),
+        (RecordField::NetworkStatus, "network_status"),
+        (RecordField::ArrivalMs, "arrival_ms"),
     ];
 
-    pub(crate) fn named(name: &str) -> Option<Field> {
+    pub(crate) fn named(name: &str) -> Option<RecordField> {
         Self::ALL.into_iter().find(|(_, known)| *known == name).map(|(field, _)| field)
     }
 
@@ -54,18 +54,18 @@ impl Field {
     pub(crate) fn set(self, record: &mut SeismicRecord, text: &str) -> Result<(), String> {
         let number = text.trim_ascii();
         match self {
-            Field::SensorId => text.clone_into(&mut record.sensor_id),
-            Field::PhaseType => text.clone_into(&mut record.phase_type),
+            RecordField::SensorId => text.clone_into(&mut record.sensor_id),
+            RecordField::PhaseType => text.clone_into(&mut record.phase_type),
             _ if number.is_empty() => {}
-            Field::CollectTimestamp => record.collect_timestamp = whole(number)?,
-            Field::Longitude => record.longitude = float::parse(number)?,
-            Field::Latitude => record.latitude = float::parse(number)?,
-            Field::Depth => record.depth = whole(number)?,
-            Field::SeismicAmplitude => record.seismic_amplitude = float::parse(number)?,
-            Field::Frequency => record.frequency = whole(number)?,
-            Field::DataQuality => record.data_quality = whole(number)?,
-            Field::NetworkStatus => record.network_status = whole(number)?,
-            Field::ArrivalMs => record.arrival_ms = whole(number)?,
+            RecordField::CollectTimestamp => record.collect_timestamp = whole(number)?,
+            RecordField::Longitude => record.longitude = float::parse(number)?,
+            RecordField::Latitude => record.latitude = float::parse(number)?,
+            RecordField::Depth => record.depth = whole(number)?,
+            RecordField::SeismicAmplitude => record.seismic_amplitude = float::parse(number)?,
+            RecordField::Frequency => record.frequency = whole(number)?,
+            RecordField::DataQuality => record.data_quality = whole(number)?,
+            RecordField::NetworkStatus => record.network_status = whole(number)?,
+            RecordField::ArrivalMs => record.arrival_ms = whole(number)?,
         }
         Ok(())
     }
@@ -82,9 +82,9 @@ mod tests {
 
     #[test]
     fn fields_stand_in_the_order_of_their_numbers() {
-        for (number, (field, name)) in Field::ALL.into_iter().enumerate() {
+        for (number, (field, name)) in RecordField::ALL.into_iter().enumerate() {
             assert_eq!((field as usize, field.name()), (number, name));
-            assert_eq!(Field::named(name), Some(field));
+            assert_eq!(RecordField::named(name), Some(field));
         }
     }
 }

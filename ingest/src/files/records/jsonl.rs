@@ -2,7 +2,7 @@
 //!
 //! * an object with fields of `SeismicRecord`; missing ones are the default, and the floats that
 //!   JSON cannot say are `"NaN"`, `"Infinity"` and `"-Infinity"`;
-//! * what `seismic read --format json` prints: an object with the `value` of a message, which is
+//! * a line of `seismic read --format json`: an object with the `value` of a message, which is
 //!   such a record, or `{"records": [...]}`, or `null` beside the `bytes` in base64, and with its
 //!   `key`.
 //!
@@ -62,11 +62,11 @@ fn from_object<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, String> {
     if !text.starts_with('{') {
         return Err("it is not a JSON object".to_owned());
     }
-    serde_json::from_str(text).map_err(|error| says(&error))
+    serde_json::from_str(text).map_err(|error| message_of(&error))
 }
 
 /// The error with the column, but without the line, which is always the first.
-fn says(error: &serde_json::Error) -> String {
+fn message_of(error: &serde_json::Error) -> String {
     let place = format!(" at line {} column {}", error.line(), error.column());
     let text = error.to_string();
     match text.strip_suffix(&place) {
@@ -162,7 +162,9 @@ fn encoded(text: &str) -> Result<Vec<u8>, String> {
     }
     let Packed { records } = from_object(text)?;
     let mut records_in = serde_json::Deserializer::from_str(records.get());
-    Packing { into: &mut bytes }.deserialize(&mut records_in).map_err(|error| says(&error))?;
+    Packing { into: &mut bytes }
+        .deserialize(&mut records_in)
+        .map_err(|error| message_of(&error))?;
     if bytes.is_empty() {
         return Err("records has none".to_owned());
     }
