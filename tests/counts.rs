@@ -1,6 +1,6 @@
 //! What the generator says it published is what the pipeline says it found, kind by kind.
 
-use seismic_generator::Kind;
+use seismic_generator::RecordKind;
 use serde_json::Value;
 
 use crate::stage::Stage;
@@ -9,7 +9,7 @@ use crate::truth::{self, Reasons, int};
 /// The dead letters that the records of a generator's summary must end as.
 pub fn expected_reasons(summary: &Value) -> Reasons {
     let mut reasons = Reasons::new();
-    for kind in Kind::ALL {
+    for kind in RecordKind::ALL {
         let records = int(&summary["by_kind"], kind.name());
         if let (Some(reason), 1..) = (kind.reason(), records) {
             *reasons.entry(reason.to_owned()).or_default() += records;
@@ -37,11 +37,11 @@ fn compare(seed: &str, pack: &str) {
     assert_eq!(counted, expected, "status, seed {seed}, pack {pack}");
     assert_eq!(truth::check(&stage), expected, "dead letters, seed {seed}, pack {pack}");
 
-    let by_kind = |kind: Kind| int(&summary["by_kind"], kind.name());
-    let published: u64 = Kind::ALL.into_iter().map(by_kind).sum();
+    let by_kind = |kind: RecordKind| int(&summary["by_kind"], kind.name());
+    let published: u64 = RecordKind::ALL.into_iter().map(by_kind).sum();
     assert_eq!((published, int(&summary, "published")), (6_000, 6_000));
     assert_eq!(int(&status, "read"), published);
-    assert_eq!(int(&status, "closed"), by_kind(Kind::Valid) + by_kind(Kind::Duplicate));
+    assert_eq!(int(&status, "closed"), by_kind(RecordKind::Valid) + by_kind(RecordKind::Duplicate));
     let places = ["closed", "open", "late", "rejected"];
     assert_eq!(places.iter().map(|place| int(&status, place)).sum::<u64>(), published);
 
@@ -74,7 +74,7 @@ fn duplicates_are_rejected_when_that_is_asked_for() {
 fn every_kind_of_anomaly_is_published() {
     let stage = Stage::new();
     let summary = stage.generate(&["--anomaly-percent", "50"]);
-    for kind in Kind::ALL {
+    for kind in RecordKind::ALL {
         assert!(int(&summary["by_kind"], kind.name()) > 0, "no {}", kind.name());
     }
 }

@@ -76,7 +76,7 @@ fn blocks(records: u64, sensors: u32) -> Vec<Block> {
         if blocks.last().unwrap().bytes().len() >= limits::BLOCK_BYTES {
             blocks.push(Block::default());
         }
-        let made = stream.make();
+        let made = stream.next_record();
         blocks.last_mut().unwrap().push(made.key, made.value).unwrap();
     }
     blocks

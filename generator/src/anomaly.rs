@@ -1,17 +1,17 @@
-//! Faults on purpose. Each function breaks exactly one thing of a valid record, so that every
-//! pipeline must give exactly one reason for it.
+//! Faults on purpose. Each function breaks exactly one property of a valid record, so that every
+//! pipeline rejects it for exactly one reason.
 //!
 //! The order in which pipelines clean: the message decodes, sensor id, quality,
-//! amplitude, position, phase, valid years, future, late. What stands before or after the broken
-//! thing stays valid.
+//! amplitude, position, phase, valid years, future, late. Every other property
+//! stays valid.
 
 use seismic_proto::{BATCH_FIRST_BYTE, Message, SeismicRecord, SeismicRecordBatch};
 
 use crate::limits;
 use crate::random::Random;
-use crate::record_kind::Kind;
+use crate::record_kind::RecordKind;
 
-/// Phases that are none; a lower-case letter and the empty one are among them.
+/// Invalid phases; a lower-case letter and the empty one are among them.
 const NO_PHASES: [&str; 5] = ["X", "p", "PS", "", "Pn"];
 
 /// Longest message of random bytes.
@@ -20,33 +20,33 @@ const RANDOM_BYTES: u32 = 64;
 /// Breaks one field of a valid record. `newest_ms` is the newest event time that its sensor has
 /// published. Kinds that are not about a field change nothing here.
 pub(crate) fn break_field(
-    kind: Kind,
+    kind: RecordKind,
     record: &mut SeismicRecord,
     newest_ms: i64,
     random: &mut Random,
 ) {
     let sign = random.one_of(&[-1.0, 1.0]);
     match kind {
-        Kind::BadQuality => record.data_quality = random.one_of(&[0, 0, 0, 2, -1]),
-        Kind::AmplitudeOutOfRange => {
+        RecordKind::BadQuality => record.data_quality = random.one_of(&[0, 0, 0, 2, -1]),
+        RecordKind::AmplitudeOutOfRange => {
             record.seismic_amplitude = (sign * random.between(201.0, 1e6)) as f32;
         }
-        Kind::NanAmplitude => record.seismic_amplitude = f32::NAN,
-        Kind::InfiniteAmplitude => record.seismic_amplitude = f32::INFINITY * sign as f32,
-        Kind::BadLongitude => record.longitude = sign * random.between(180.001, 1_000.0),
-        Kind::BadLatitude => record.latitude = sign * random.between(90.001, 1_000.0),
-        Kind::EmptySensor => record.sensor_id.clear(),
-        Kind::BadPhase => {
+        RecordKind::NanAmplitude => record.seismic_amplitude = f32::NAN,
+        RecordKind::InfiniteAmplitude => record.seismic_amplitude = f32::INFINITY * sign as f32,
+        RecordKind::BadLongitude => record.longitude = sign * random.between(180.001, 1_000.0),
+        RecordKind::BadLatitude => record.latitude = sign * random.between(90.001, 1_000.0),
+        RecordKind::EmptySensor => record.sensor_id.clear(),
+        RecordKind::BadPhase => {
             record.phase_type.clear();
             record.phase_type.push_str(random.one_of(&NO_PHASES));
         }
-        Kind::FutureTime => record.collect_timestamp = within(&limits::FUTURE_MS, random),
-        Kind::Late => record.collect_timestamp = newest_ms - within(&limits::LATE_MS, random),
-        Kind::Valid
-        | Kind::Truncated
-        | Kind::RandomBytes
-        | Kind::EmptyMessage
-        | Kind::Duplicate => {}
+        RecordKind::FutureTime => record.collect_timestamp = within(&limits::FUTURE_MS, random),
+        RecordKind::Late => record.collect_timestamp = newest_ms - within(&limits::LATE_MS, random),
+        RecordKind::Valid
+        | RecordKind::Truncated
+        | RecordKind::RandomBytes
+        | RecordKind::EmptyMessage
+        | RecordKind::Duplicate => {}
     }
 }
 

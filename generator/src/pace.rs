@@ -11,7 +11,7 @@ use crate::plan::Plan;
 
 /// The clock as a run sees it.
 pub(crate) struct Pace {
-    /// When it last looked, ms since 1970 UTC.
+    /// When the clock was last read, ms since 1970 UTC.
     now_ms: i64,
     /// How far event times stay behind the clock.
     behind_ms: i64,
@@ -24,8 +24,8 @@ impl Pace {
         Pace { now_ms, behind_ms }
     }
 
-    /// Whether a record of that event time may be published. Looks at the clock only when the
-    /// last look does not tell.
+    /// Whether a record of that event time may be published. Reads the clock only when the
+    /// last reading does not decide.
     pub(crate) fn is_due(&mut self, event_ms: i64) -> bool {
         if self.wait_ms(event_ms) > 0 {
             self.now_ms = clock::now_ms();
@@ -33,7 +33,7 @@ impl Pace {
         self.wait_ms(event_ms) <= 0
     }
 
-    /// The last look at the clock, ms since 1970 UTC.
+    /// The last reading of the clock, ms since 1970 UTC.
     pub(crate) fn now_ms(&self) -> i64 {
         self.now_ms
     }

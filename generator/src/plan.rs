@@ -6,8 +6,8 @@ use seismic_queue::{Queue, clock};
 use crate::options::Options;
 use crate::{Result, limits, resume};
 
-/// Goes up when the same plan gives other bytes than before: part of the names of runs, so that an
-/// old run is not taken for the beginning of a new one.
+/// Increases when the same plan gives other bytes than before. It is part of the names of runs, so
+/// that an old run is not mistaken for the beginning of a new one.
 const STREAM_VERSION: u32 = 1;
 
 /// What determines a run. The same plan gives the same messages.
@@ -38,8 +38,8 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Resolves options that passed [`Options::check`]. Looks at the clock and, when no start is
-    /// given, at the topic; draws a seed when none is given.
+    /// Resolves options that passed [`Options::check`]. Reads the clock and, without a start, the
+    /// end of the topic; draws a seed if none is given.
     ///
     /// # Errors
     /// When the topic cannot be read.

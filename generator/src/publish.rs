@@ -1,5 +1,4 @@
-//! The shell of a run: takes records from the stream when they are due and hands them to the
-//! queue.
+//! The shell of a run: takes records from the stream when they are due and publishes them.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -12,15 +11,15 @@ use crate::options::Options;
 use crate::pace::Pace;
 use crate::plan::Plan;
 use crate::record_kind::Counts;
-use crate::stream::{Made, Stream};
+use crate::stream::{GeneratedRecord, Stream};
 use crate::summary::Summary;
 use crate::{Error, Result, limits};
 
 /// Publishes a run and returns when all of it is durable. The topic is made if it is missing.
 ///
-/// Ends early, and cleanly, within about 100 ms after `stop` is set. `progress` is told the
-/// number of durable records every now and then. A run with seed and start given that is not paced
-/// may be repeated, also after it was killed: what the topic has of it is recognised.
+/// Ends early, and cleanly, within about 100 ms after `stop` is set. `progress` receives the
+/// number of durable records from time to time. A run that is not paced, with seed and start given,
+/// may be repeated, also after it was killed: the messages that the topic has are recognised.
 ///
 /// # Errors
 /// [`Error::Options`](crate::Error::Options) before anything is touched, and errors of the queue
@@ -64,7 +63,7 @@ fn publish(plan: &Plan, appender: &mut Appender<'_>, stop: &AtomicBool, by_kind:
             pace.sleep(stream.next_ms());
             continue;
         }
-        let made = stream.make();
+        let made = stream.next_record();
         by_kind.add(made.kind);
         packs.add(&made, &mut batcher, pace.now_ms());
         left -= 1;
@@ -97,8 +96,8 @@ impl PacksByKind {
     }
 
     /// Adds a record to the batcher.
-    fn add(&mut self, made: &Made<'_>, batcher: &mut Batcher, now_ms: i64) {
-        let Made { kind, partition, key, value } = *made;
+    fn add(&mut self, made: &GeneratedRecord<'_>, batcher: &mut Batcher, now_ms: i64) {
+        let GeneratedRecord { kind, partition, key, value } = *made;
         if kind.stands_alone() {
             return batcher.add_message(partition, key, value, 1);
         }

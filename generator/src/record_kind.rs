@@ -4,7 +4,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 /// Every kind of record that a run publishes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
+pub enum RecordKind {
     /// Nothing is wrong with it.
     Valid,
     /// `data_quality` is not 1.
@@ -27,96 +27,96 @@ pub enum Kind {
     FutureTime,
     /// A record's bytes, cut inside a field.
     Truncated,
-    /// Bytes that are no record and no packed records.
+    /// Bytes that are neither a record nor packed records.
     RandomBytes,
     /// A message of no bytes: a record of defaults, so its sensor id is empty.
     EmptyMessage,
     /// One to two minutes before the newest record of its sensor.
     Late,
-    /// The record before it once more, byte for byte: counts like a valid one.
+    /// A byte-for-byte repetition of the record before it: counts like a valid one.
     Duplicate,
 }
 
-impl Kind {
-    /// All of them; the first is [`Kind::Valid`], the others are anomalies.
-    pub const ALL: [Kind; 15] = [
-        Kind::Valid,
-        Kind::BadQuality,
-        Kind::AmplitudeOutOfRange,
-        Kind::NanAmplitude,
-        Kind::InfiniteAmplitude,
-        Kind::BadLongitude,
-        Kind::BadLatitude,
-        Kind::EmptySensor,
-        Kind::BadPhase,
-        Kind::FutureTime,
-        Kind::Truncated,
-        Kind::RandomBytes,
-        Kind::EmptyMessage,
-        Kind::Late,
-        Kind::Duplicate,
+impl RecordKind {
+    /// All of them; the first is [`RecordKind::Valid`], the others are anomalies.
+    pub const ALL: [RecordKind; 15] = [
+        RecordKind::Valid,
+        RecordKind::BadQuality,
+        RecordKind::AmplitudeOutOfRange,
+        RecordKind::NanAmplitude,
+        RecordKind::InfiniteAmplitude,
+        RecordKind::BadLongitude,
+        RecordKind::BadLatitude,
+        RecordKind::EmptySensor,
+        RecordKind::BadPhase,
+        RecordKind::FutureTime,
+        RecordKind::Truncated,
+        RecordKind::RandomBytes,
+        RecordKind::EmptyMessage,
+        RecordKind::Late,
+        RecordKind::Duplicate,
     ];
 
     /// Its name in summaries and JSON.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
-            Kind::Valid => "valid",
-            Kind::BadQuality => "bad_quality",
-            Kind::AmplitudeOutOfRange => "amplitude_out_of_range",
-            Kind::NanAmplitude => "nan_amplitude",
-            Kind::InfiniteAmplitude => "infinite_amplitude",
-            Kind::BadLongitude => "bad_longitude",
-            Kind::BadLatitude => "bad_latitude",
-            Kind::EmptySensor => "empty_sensor",
-            Kind::BadPhase => "bad_phase",
-            Kind::FutureTime => "future_time",
-            Kind::Truncated => "truncated",
-            Kind::RandomBytes => "random_bytes",
-            Kind::EmptyMessage => "empty_message",
-            Kind::Late => "late",
-            Kind::Duplicate => "duplicate",
+            RecordKind::Valid => "valid",
+            RecordKind::BadQuality => "bad_quality",
+            RecordKind::AmplitudeOutOfRange => "amplitude_out_of_range",
+            RecordKind::NanAmplitude => "nan_amplitude",
+            RecordKind::InfiniteAmplitude => "infinite_amplitude",
+            RecordKind::BadLongitude => "bad_longitude",
+            RecordKind::BadLatitude => "bad_latitude",
+            RecordKind::EmptySensor => "empty_sensor",
+            RecordKind::BadPhase => "bad_phase",
+            RecordKind::FutureTime => "future_time",
+            RecordKind::Truncated => "truncated",
+            RecordKind::RandomBytes => "random_bytes",
+            RecordKind::EmptyMessage => "empty_message",
+            RecordKind::Late => "late",
+            RecordKind::Duplicate => "duplicate",
         }
     }
 
-    /// The reason with which a pipeline of usual settings sets such a record aside; `None` when it
-    /// counts it in a window.
+    /// The reason for which a pipeline with default rules rejects such a record; `None` when it
+    /// counts in a window.
     #[must_use]
     pub fn reason(self) -> Option<&'static str> {
         match self {
-            Kind::Valid | Kind::Duplicate => None,
-            Kind::BadQuality => Some("bad_quality"),
-            Kind::AmplitudeOutOfRange | Kind::NanAmplitude | Kind::InfiniteAmplitude => {
-                Some("amplitude_out_of_range")
-            }
-            Kind::BadLongitude | Kind::BadLatitude => Some("bad_position"),
-            Kind::EmptySensor | Kind::EmptyMessage => Some("empty_sensor"),
-            Kind::BadPhase => Some("bad_phase"),
-            Kind::FutureTime => Some("future_timestamp"),
-            Kind::Truncated | Kind::RandomBytes => Some("unparseable"),
-            Kind::Late => Some("late"),
+            RecordKind::Valid | RecordKind::Duplicate => None,
+            RecordKind::BadQuality => Some("bad_quality"),
+            RecordKind::AmplitudeOutOfRange
+            | RecordKind::NanAmplitude
+            | RecordKind::InfiniteAmplitude => Some("amplitude_out_of_range"),
+            RecordKind::BadLongitude | RecordKind::BadLatitude => Some("bad_position"),
+            RecordKind::EmptySensor | RecordKind::EmptyMessage => Some("empty_sensor"),
+            RecordKind::BadPhase => Some("bad_phase"),
+            RecordKind::FutureTime => Some("future_timestamp"),
+            RecordKind::Truncated | RecordKind::RandomBytes => Some("unparseable"),
+            RecordKind::Late => Some("late"),
         }
     }
 
-    /// Whether it is a message of its own even when others are packed: packed with others it would
-    /// make them unparseable too, or would not be an empty message any more.
+    /// Whether it is a message of its own even when others are packed: in a pack it would make the
+    /// others unparseable too, or would no longer be an empty message.
     #[must_use]
     pub fn stands_alone(self) -> bool {
-        matches!(self, Kind::Truncated | Kind::RandomBytes | Kind::EmptyMessage)
+        matches!(self, RecordKind::Truncated | RecordKind::RandomBytes | RecordKind::EmptyMessage)
     }
 }
 
 /// Records by kind. Serialises as a map with every kind, zeros too.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Counts([u64; Kind::ALL.len()]);
+pub struct Counts([u64; RecordKind::ALL.len()]);
 
 impl Counts {
     /// Counts one more record.
-    pub fn add(&mut self, kind: Kind) {
+    pub fn add(&mut self, kind: RecordKind) {
         self.0[kind as usize] += 1;
     }
 
-    /// Takes records back that `others` counts too.
+    /// Subtracts the records of `others`.
     pub(crate) fn subtract(&mut self, others: &Counts) {
         for (count, other) in self.0.iter_mut().zip(others.0) {
             *count -= other;
@@ -125,7 +125,7 @@ impl Counts {
 
     /// Records of that kind.
     #[must_use]
-    pub fn of(&self, kind: Kind) -> u64 {
+    pub fn of(&self, kind: RecordKind) -> u64 {
         self.0[kind as usize]
     }
 
@@ -135,9 +135,9 @@ impl Counts {
         self.0.iter().sum()
     }
 
-    /// Records by kind, in the order of [`Kind::ALL`].
-    pub fn iter(&self) -> impl Iterator<Item = (Kind, u64)> {
-        Kind::ALL.into_iter().zip(self.0)
+    /// Records by kind, in the order of [`RecordKind::ALL`].
+    pub fn iter(&self) -> impl Iterator<Item = (RecordKind, u64)> {
+        RecordKind::ALL.into_iter().zip(self.0)
     }
 }
 
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn kinds_stand_in_the_order_of_their_numbers() {
-        for (number, kind) in Kind::ALL.into_iter().enumerate() {
+        for (number, kind) in RecordKind::ALL.into_iter().enumerate() {
             assert_eq!(kind as usize, number);
         }
     }
@@ -165,10 +165,10 @@ mod tests {
     #[test]
     fn counts_serialise_with_every_kind() {
         let mut counts = Counts::default();
-        counts.add(Kind::Late);
-        counts.add(Kind::Late);
+        counts.add(RecordKind::Late);
+        counts.add(RecordKind::Late);
         let json = serde_json::to_value(&counts).unwrap();
-        assert_eq!(json.as_object().unwrap().len(), Kind::ALL.len());
+        assert_eq!(json.as_object().unwrap().len(), RecordKind::ALL.len());
         assert_eq!((&json["late"], &json["valid"]), (&2.into(), &0.into()));
     }
 }

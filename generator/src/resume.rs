@@ -1,21 +1,15 @@
-//! Where a topic's events end, so that a new run can begin after them.
+//! The newest event of a topic, so that a new run can begin after it.
 
 use std::time::Duration;
 
 use seismic_ingest::limits::TAIL_MESSAGES;
-use seismic_proto::{BATCH_FIRST_BYTE, Message as _, SeismicRecord, SeismicRecordBatch};
+use seismic_proto::{BATCH_FIRST_BYTE, Message as _, SeismicRecord, SeismicRecordBatch, validity};
 use seismic_queue::{Event, Message, Offset, Partition, Queue, Topic};
 
 use crate::{Result, limits};
 
-/// How long one reading waits; the messages looked for are there already.
+/// How long one read waits; the messages are in the topic already.
 const WAIT: Duration = Duration::from_millis(100);
-
-/// Event times that pipelines accept at all, ms since 1970 UTC: the years 1900 to 2199.
-const VALID_MS: std::ops::Range<i64> = -2_208_988_800_000..7_258_118_400_000;
-
-/// How far pipelines let an event time be ahead of its append time, ms.
-const AHEAD_MS: i64 = 5_000;
 
 /// Newest event time among the valid records in the last [`TAIL_MESSAGES`] messages of
 /// each partition, ms since 1970 UTC.
@@ -69,12 +63,12 @@ fn newest_of(message: &Message<'_>) -> Option<i64> {
 fn is_valid(record: &SeismicRecord, append_ms: i64) -> bool {
     !record.sensor_id.is_empty()
         && record.data_quality == 1
-        && (-100.0..=200.0).contains(&record.seismic_amplitude)
+        && validity::AMPLITUDE.contains(&record.seismic_amplitude)
         && record.longitude.abs() <= 180.0
         && record.latitude.abs() <= 90.0
         && matches!(record.phase_type.as_str(), "P" | "S" | "N")
-        && VALID_MS.contains(&record.collect_timestamp)
-        && record.collect_timestamp <= append_ms.saturating_add(AHEAD_MS)
+        && validity::EVENT_MS.contains(&record.collect_timestamp)
+        && record.collect_timestamp <= append_ms.saturating_add(validity::MAX_AHEAD_MS)
 }
 
 #[cfg(test)]

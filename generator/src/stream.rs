@@ -17,7 +17,7 @@ use crate::limits;
 use crate::network::{Sensor, network};
 use crate::plan::Plan;
 use crate::random::{Purpose, Random};
-use crate::record_kind::Kind;
+use crate::record_kind::RecordKind;
 use crate::waveform::Waveform;
 
 /// Newest event time of a sensor that has published none.
@@ -46,15 +46,15 @@ pub struct Stream {
 }
 
 struct Last {
-    kind: Kind,
+    kind: RecordKind,
     partition: Partition,
 }
 
 /// One record as it is published.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Made<'a> {
+pub struct GeneratedRecord<'a> {
     /// What it is.
-    pub kind: Kind,
+    pub kind: RecordKind,
     /// Where it goes: the partition of its key.
     pub partition: Partition,
     /// Its sensor id; empty when the record has none, and the slot's sensor when it has no
@@ -77,7 +77,7 @@ impl Stream {
             slot: 0,
             sensor: 0,
             newest_ms: vec![NONE_MS; sensors.len()],
-            last: Last { kind: Kind::EmptyMessage, partition: Partition(0) },
+            last: Last { kind: RecordKind::EmptyMessage, partition: Partition(0) },
             record: SeismicRecord {
                 frequency: plan.frequency_hz,
                 network_status: 1,
@@ -104,14 +104,14 @@ impl Stream {
 
     /// Makes the next record. A plan's number of records is the caller's business: the stream
     /// itself has no end.
-    pub fn make(&mut self) -> Made<'_> {
+    pub fn next_record(&mut self) -> GeneratedRecord<'_> {
         let offset_ms = self.plan.offset_ms(self.slot);
         let (amplitude, phase) = self.waveform.sample(&self.sensors, self.sensor, offset_ms);
         let kind = self.draw_kind();
-        if kind != Kind::Duplicate {
+        if kind != RecordKind::Duplicate {
             let at_ms = self.plan.start_ms + offset_ms;
             self.fill_record(at_ms, amplitude, phase.name());
-            if kind == Kind::Valid {
+            if kind == RecordKind::Valid {
                 self.newest_ms[self.sensor] = at_ms;
             } else {
                 let newest_ms = self.newest_ms[self.sensor];
@@ -122,21 +122,21 @@ impl Stream {
         self.last.kind = kind;
         self.slot += 1;
         self.sensor = (self.sensor + 1) % self.sensors.len();
-        Made { kind, partition: self.last.partition, key: &self.key, value: &self.value }
+        GeneratedRecord { kind, partition: self.last.partition, key: &self.key, value: &self.value }
     }
 
-    fn draw_kind(&mut self) -> Kind {
+    fn draw_kind(&mut self) -> RecordKind {
         if u64::from(self.random.bits()) >= self.anomalies_below {
-            return Kind::Valid;
+            return RecordKind::Valid;
         }
         let late = self.newest_ms[self.sensor] != NONE_MS;
-        let duplicate = self.duplicates && self.last.kind == Kind::Valid;
-        let possible = |kind: &Kind| match kind {
-            Kind::Late => late,
-            Kind::Duplicate => duplicate,
+        let duplicate = self.duplicates && self.last.kind == RecordKind::Valid;
+        let possible = |kind: &RecordKind| match kind {
+            RecordKind::Late => late,
+            RecordKind::Duplicate => duplicate,
             _ => true,
         };
-        let kinds = || Kind::ALL[1..].iter().copied().filter(possible);
+        let kinds = || RecordKind::ALL[1..].iter().copied().filter(possible);
         let drawn = self.random.below(kinds().count() as u32);
         kinds().nth(drawn as usize).expect("it was drawn below their number")
     }
@@ -156,10 +156,10 @@ impl Stream {
     }
 
     /// Key, partition and bytes of the record.
-    fn encode(&mut self, kind: Kind) {
+    fn encode(&mut self, kind: RecordKind) {
         let sensor = &self.sensors[self.sensor];
         self.key.clear();
-        if matches!(kind, Kind::EmptySensor | Kind::EmptyMessage) {
+        if matches!(kind, RecordKind::EmptySensor | RecordKind::EmptyMessage) {
             self.last.partition = partition_of(&[], self.plan.partitions);
         } else {
             self.key.extend_from_slice(sensor.id.as_bytes());
@@ -167,11 +167,11 @@ impl Stream {
         }
         self.value.clear();
         match kind {
-            Kind::EmptyMessage => {}
-            Kind::RandomBytes => anomaly::random_bytes(&mut self.value, &mut self.random),
+            RecordKind::EmptyMessage => {}
+            RecordKind::RandomBytes => anomaly::random_bytes(&mut self.value, &mut self.random),
             _ => self.record.encode(&mut self.value).expect("a vector grows as needed"),
         }
-        if kind == Kind::Truncated {
+        if kind == RecordKind::Truncated {
             anomaly::truncate(&mut self.value, &mut self.random);
         }
     }

@@ -11,7 +11,7 @@ use crate::record_kind::Counts;
 /// What a run did. Serialises to the object that `--json` prints.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Summary {
-    /// Records that are durable in the topic, anomalies included; those of an earlier try too.
+    /// Records that are durable in the topic, anomalies included; those of an earlier attempt too.
     pub published: u64,
     /// The same by kind, zeros too.
     pub by_kind: Counts,
@@ -19,7 +19,7 @@ pub struct Summary {
     pub seconds: f64,
     /// `published / seconds`.
     pub records_per_second: f64,
-    /// Messages that were there already, from an earlier try of the same run.
+    /// Messages that were in the topic already, from an earlier attempt at the same run.
     pub recognised: u64,
     /// What everything random was drawn from.
     pub seed: u64,

@@ -5,7 +5,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
-use seismic_generator::{Error, Kind, Options, Summary, generate};
+use seismic_generator::{Error, Options, RecordKind, Summary, generate};
 use seismic_proto::{BATCH_FIRST_BYTE, Message, SeismicRecord, SeismicRecordBatch};
 use seismic_queue::memory::Memory;
 use seismic_queue::{Event, Offset, Partition, Queue, partition_of};
@@ -73,7 +73,7 @@ fn a_default_run_publishes_3000_records_in_4_partitions_and_ends_before_now() {
     let (queue, options) = (Memory::new(), Options::default());
     let summary = run(&queue, &options);
     assert_eq!((summary.published, summary.by_kind.total()), (3_000, 3_000));
-    assert!(summary.by_kind.of(Kind::Valid) > 2_700);
+    assert!(summary.by_kind.of(RecordKind::Valid) > 2_700);
     let messages = stored(&queue, &options);
     assert_eq!(messages.len(), 3_000);
     assert!(messages.iter().all(|m| m.partition == partition_of(&m.key, 4)));

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use proptest::prelude::*;
-use seismic_generator::{Counts, Kind, Made, Plan, Stream};
+use seismic_generator::{Counts, GeneratedRecord, Plan, RecordKind, Stream};
 use seismic_proto::{BATCH_FIRST_BYTE, Message, SeismicRecord, SeismicRecordBatch};
 use seismic_queue::partition_of;
 use sha2::{Digest, Sha256};
@@ -88,10 +88,10 @@ proptest! {
         let mut clocks = Clocks::default();
         for _ in 0..5_000 {
             let now_ms = stream.next_ms();
-            let made = stream.make();
+            let made = stream.next_record();
             let found = reasons(made.value, now_ms, &mut clocks);
             let expected: Vec<_> = made.kind.reason().into_iter().collect();
-            if made.kind == Kind::EmptyMessage {
+            if made.kind == RecordKind::EmptyMessage {
                 // A record of defaults has more than one fault; the first is the reason.
                 prop_assert_eq!(&found[..1], &expected[..], "{:?}", made);
             } else {
@@ -105,7 +105,7 @@ proptest! {
         let mut stream = Stream::new(&plan(seed, 50.0));
         for slot in 0..2_000 {
             let sensor = stream.sensors()[slot % 10].id.clone();
-            let made = stream.make();
+            let made = stream.next_record();
             prop_assert_eq!(made.partition, partition_of(made.key, 4));
             let named = match SeismicRecord::decode(made.value) {
                 Ok(record) => record.sensor_id,
@@ -119,8 +119,8 @@ proptest! {
     fn truncated_and_random_bytes_never_parse(seed: u64) {
         let mut stream = Stream::new(&plan(seed, 100.0));
         for _ in 0..5_000 {
-            let made = stream.make();
-            if matches!(made.kind, Kind::Truncated | Kind::RandomBytes) {
+            let made = stream.next_record();
+            if matches!(made.kind, RecordKind::Truncated | RecordKind::RandomBytes) {
                 prop_assert!(!made.value.is_empty());
                 prop_assert!(SeismicRecord::decode(made.value).is_err());
                 if made.value[0] == BATCH_FIRST_BYTE {
@@ -136,7 +136,7 @@ proptest! {
             let mut stream = Stream::new(&plan(seed, 20.0));
             let mut all = Vec::new();
             for _ in 0..1_000 {
-                all.extend_from_slice(stream.make().value);
+                all.extend_from_slice(stream.next_record().value);
             }
             all
         };
@@ -147,12 +147,12 @@ proptest! {
     #[test]
     fn a_duplicate_repeats_the_valid_record_just_before_it(seed: u64) {
         let mut stream = Stream::new(&plan(seed, 60.0));
-        let mut before = (Kind::EmptyMessage, Vec::new(), Vec::new());
+        let mut before = (RecordKind::EmptyMessage, Vec::new(), Vec::new());
         for _ in 0..5_000 {
-            let Made { kind, key, value, .. } = stream.make();
+            let GeneratedRecord { kind, key, value, .. } = stream.next_record();
             let this = (kind, key.to_vec(), value.to_vec());
-            if kind == Kind::Duplicate {
-                prop_assert_eq!((Kind::Valid, &this.1, &this.2), (before.0, &before.1, &before.2));
+            if kind == RecordKind::Duplicate {
+                prop_assert_eq!((RecordKind::Valid, &this.1, &this.2), (before.0, &before.1, &before.2));
             }
             before = this;
         }
@@ -168,7 +168,7 @@ proptest! {
         let mut last: BTreeMap<Vec<u8>, i64> = BTreeMap::new();
         for slot in 0..2_000u64 {
             let due_ms = stream.next_ms();
-            let made = stream.make();
+            let made = stream.next_record();
             let record = SeismicRecord::decode(made.value).unwrap();
             prop_assert_eq!(record.collect_timestamp, due_ms);
             let exact_ms = START_MS as f64 + slot as f64 * 1_000.0 / rate;
@@ -187,13 +187,13 @@ fn anomalies_come_as_often_as_asked_and_all_kinds_of_them() {
     let mut stream = Stream::new(&plan(1, 28.0));
     let mut counts = Counts::default();
     for _ in 0..100_000 {
-        counts.add(stream.make().kind);
+        counts.add(stream.next_record().kind);
     }
     for (kind, count) in counts.iter() {
         // A duplicate is possible only after a valid record, so it is a little rarer.
         let expected = match kind {
-            Kind::Valid => 71_000..73_000,
-            Kind::Duplicate => 1_100..2_000,
+            RecordKind::Valid => 71_000..73_000,
+            RecordKind::Duplicate => 1_100..2_000,
             _ => 1_800..2_300,
         };
         assert!(expected.contains(&count), "{kind:?}: {count}");
@@ -204,7 +204,7 @@ fn anomalies_come_as_often_as_asked_and_all_kinds_of_them() {
 fn slow_slots_have_no_duplicates_since_their_windows_may_be_closed() {
     let slow = Plan { records_per_second: 1.0, ..plan(1, 100.0) };
     let mut stream = Stream::new(&slow);
-    assert!((0..1_000).all(|_| stream.make().kind != Kind::Duplicate));
+    assert!((0..1_000).all(|_| stream.next_record().kind != RecordKind::Duplicate));
 }
 
 #[test]
@@ -213,7 +213,7 @@ fn a_run_of_twelve_seconds_shows_all_three_phases() {
         let mut stream = Stream::new(&plan(seed, 0.0));
         let mut phases = BTreeMap::new();
         for _ in 0..3_000 {
-            let record = SeismicRecord::decode(stream.make().value).unwrap();
+            let record = SeismicRecord::decode(stream.next_record().value).unwrap();
             *phases.entry(record.phase_type).or_insert(0) += 1;
         }
         assert_eq!(phases.keys().collect::<Vec<_>>(), ["N", "P", "S"], "seed {seed}: {phases:?}");
@@ -228,7 +228,7 @@ fn the_same_plan_gives_the_bytes_it_always_gave() {
     let mut stream = Stream::new(&plan(1, 5.0));
     let mut digest = Sha256::new();
     for _ in 0..100_000 {
-        let made = stream.make();
+        let made = stream.next_record();
         digest.update([made.kind as u8, made.partition.0 as u8]);
         digest.update(made.value);
     }
@@ -250,6 +250,6 @@ fn reasons_are_those_of_the_cleaning_rules() {
         "late",
     ];
     let given: std::collections::BTreeSet<_> =
-        Kind::ALL.into_iter().filter_map(Kind::reason).collect();
+        RecordKind::ALL.into_iter().filter_map(RecordKind::reason).collect();
     assert_eq!(given, known.into_iter().collect());
 }

@@ -12,6 +12,8 @@ mod row_fields;
 mod schema;
 mod value;
 
+pub mod validity;
+
 pub use prost::{DecodeError, Message, encode_length_delimiter};
 pub use row::Row;
 pub use schema::{Column, ColumnType, Schema};

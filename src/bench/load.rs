@@ -150,7 +150,7 @@ impl Maker {
     fn make_until(&mut self, records: u64, bytes: usize) -> seismic_queue::Result<()> {
         let mut waiting = 0;
         while self.made < records && waiting < bytes {
-            let made = self.stream.make();
+            let made = self.stream.next_record();
             self.lanes[made.partition.0 as usize].0.push(made.key, made.value)?;
             self.made += 1;
             waiting += made.key.len() + made.value.len();

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::ops::RangeInclusive;
 
-use seismic_proto::{Message, state};
+use seismic_proto::{Message, state, validity};
 use sha2::{Digest, Sha256};
 
 use crate::limits;
@@ -73,11 +73,10 @@ impl Default for Rules {
         Rules {
             window_ms: 1_000,
             lateness_ms: 500,
-            max_ahead_ms: 5_000,
+            max_ahead_ms: validity::MAX_AHEAD_MS,
             time: Time::Event,
-            amplitude: -100.0..=200.0,
-            // 1900-01-01 to 2200-01-01.
-            event_ms: (-2_208_988_800_000, 7_258_118_400_000),
+            amplitude: validity::AMPLITUDE,
+            event_ms: (validity::EVENT_MS.start, validity::EVENT_MS.end),
             region: None,
             max_sensors: 1_000_000,
             dedupe: Dedupe::Off,
