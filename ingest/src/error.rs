@@ -4,7 +4,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use seismic_queue::Kind;
+use seismic_queue::{Kind, Remedy};
 
 use crate::options::InvalidOption;
 
@@ -40,6 +40,15 @@ pub enum Error {
 }
 
 impl Error {
+    /// What a person can do about it, where that takes more than what the message says.
+    #[must_use]
+    pub fn remedy(&self) -> Option<Remedy> {
+        match self {
+            Error::Queue(error) => error.remedy(),
+            _ => None,
+        }
+    }
+
     /// What the caller must do.
     #[must_use]
     pub fn kind(&self) -> Kind {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use seismic_queue::{CommitError, Kind, Offset, Partition};
+use seismic_queue::{CommitError, Kind, Offset, Partition, Remedy};
 
 use crate::engine::journal::EntryError;
 use crate::engine::redistribute::RedistributeError;
@@ -192,6 +192,15 @@ impl From<CommitError> for Error {
 }
 
 impl Error {
+    /// What a person can do about it, where that takes more than what the message says.
+    #[must_use]
+    pub fn remedy(&self) -> Option<Remedy> {
+        match self {
+            Error::Queue(error) => error.remedy(),
+            _ => None,
+        }
+    }
+
     /// What the caller must do.
     #[must_use]
     pub fn kind(&self) -> Kind {

@@ -1,6 +1,6 @@
 //! Checks of what a caller asks for, the same in every backend.
 
-use crate::{Commit, Error, Job, Partition, Result, Topic, limits};
+use crate::{Commit, Error, Job, Partition, Remedy, Result, Topic, limits};
 
 /// Whether `partition` is one of the topic's.
 pub(crate) fn partition(topic: &Topic, partition: Partition) -> Result<()> {
@@ -62,15 +62,10 @@ pub(crate) fn rollups(at: &str, partition: Partition, named: usize, topics: usiz
     Err(Error::OutOfOrder { at, partition, what, expected, found })
 }
 
-/// What happens to a job whose input gets partitions.
-const WIDENED: &str = "partitions were added, which moves sensors and would cut their windows in two. A \
-     job in Kafka that was drained before goes on with run --accept-partitions; else use another \
-     --group, which reads the log anew";
-
 /// What is wrong with a topic that a job began with, and that has `now` partitions.
 #[cfg(feature = "kafka")]
 pub(crate) fn widened(at: &str, topic: &Topic, now: u32) -> Error {
-    let (what, remedy) = ("number of input partitions", WIDENED);
+    let (what, remedy) = ("number of input partitions", Remedy::AcceptPartitions);
     let (stored, asked) = (topic.partitions.to_string(), now.to_string());
     Error::JobDiffers { at: at.to_owned(), what, stored, asked, remedy }
 }
@@ -95,20 +90,19 @@ pub(crate) fn all_partitions(at: &str, commit: &Commit, partitions: u32) -> Resu
 
 /// Whether the store at `at`, made for `stored`, may be owned for `asked`.
 pub(crate) fn same_job(at: &str, stored: &Job, asked: &Job) -> Result<()> {
-    const OTHER: &str = "use another --group or --store";
-    const REMADE: &str = "the topic was deleted and made again, and nothing in it is what was \
-         counted (--accept-loss does not help): start over with another --group";
-    const ROLLUPS: &str = "give the same --rollup options, or use another --group, which reads the \
-         log anew";
     let of = |job: &Job| {
         [
-            ("group", job.group.clone(), OTHER),
-            ("input topic", job.input.name.clone(), OTHER),
-            ("input topic id", job.input.id.clone(), REMADE),
-            ("number of input partitions", job.input.partitions.to_string(), WIDENED),
-            ("result topic", job.result_topic.clone(), OTHER),
-            ("dead-letter topic", job.dead_topic.clone(), OTHER),
-            ("list of roll-up topics (--rollup)", job.rollup_topics.join(" "), ROLLUPS),
+            ("group", job.group.clone(), Remedy::OtherGroupOrStore),
+            ("input topic", job.input.name.clone(), Remedy::OtherGroupOrStore),
+            ("input topic id", job.input.id.clone(), Remedy::StartOver),
+            (
+                "number of input partitions",
+                job.input.partitions.to_string(),
+                Remedy::AcceptPartitions,
+            ),
+            ("result topic", job.result_topic.clone(), Remedy::OtherGroupOrStore),
+            ("dead-letter topic", job.dead_topic.clone(), Remedy::OtherGroupOrStore),
+            ("list of roll-up topics", job.rollup_topics.join(" "), Remedy::SameRollups),
         ]
     };
     if let Err(error @ Error::QueuesDiffer { .. }) = stored.input.is_still(&asked.input, at) {

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::{Hold, Offset, Partition, Url};
+use crate::{Hold, Offset, Partition, Remedy, Url};
 
 /// Result of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -22,7 +22,8 @@ pub enum Kind {
     Fatal,
 }
 
-/// What went wrong. Messages name the place and the remedy; causes are in `source()`.
+/// What went wrong. Messages name the place; the remedy is in
+/// [`Error::remedy`], causes are in `source()`.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs)]
 pub enum Error {
@@ -30,14 +31,9 @@ pub enum Error {
     Url { url: String, why: &'static str },
     #[error("{name:?} cannot be a name: {why}")]
     Name { name: String, why: &'static str },
-    #[error(
-        "there is no topic {topic:?} in {at}; `seismic generate` or `seismic import` makes one"
-    )]
+    #[error("there is no topic {topic:?} in {at}")]
     TopicMissing { topic: String, at: String },
-    #[error(
-        "topic {topic:?} has {have} partitions, not {want}; \
-         they cannot change, so use --partitions {have} or another --topic"
-    )]
+    #[error("topic {topic:?} has {have} partitions, not {want}, and they cannot change")]
     PartitionsDiffer { topic: String, have: u32, want: u32 },
     #[error("{want} partitions were asked for; there can be 1 to {limit}")]
     PartitionCount { want: u32, limit: u32 },
@@ -74,40 +70,27 @@ pub enum Error {
         "{at} was written by a newer version of this program (layout {found}, this one knows {known})"
     )]
     Newer { at: String, found: u32, known: u32 },
-    #[error("there is no store at {at}; `seismic run` makes one")]
+    #[error("there is no store at {at}")]
     StoreMissing { at: String },
-    #[error("{at} is owned by {by}; stop that one first, or use another --store or --group")]
+    #[error("{at} is owned by {by}")]
     Owned { at: String, by: String },
     #[error("{at} was taken over (epoch {ours} before, {theirs} now): this one stops")]
     Fenced { at: String, ours: u64, theirs: u64 },
-    #[error("the store {at} belongs to a job with {what} {stored:?}, not {asked:?}; {remedy}")]
-    JobDiffers {
-        at: String,
-        what: &'static str,
-        stored: String,
-        asked: String,
-        remedy: &'static str,
-    },
+    #[error("the store {at} belongs to a job with {what} {stored:?}, not {asked:?}")]
+    JobDiffers { at: String, what: &'static str, stored: String, asked: String, remedy: Remedy },
     #[error("partition {partition} of {at} has no checkpoint {number}")]
     CheckpointMissing { at: String, partition: Partition, number: u64 },
-    #[error(
-        "{at} has a checkpoint named {name:?} already; use another name, or \
-         `seismic checkpoint delete {name}`"
-    )]
+    #[error("{at} has a checkpoint named {name:?} already")]
     NameTaken { at: String, name: String },
-    #[error("{at} has no checkpoint named {name:?}; `seismic checkpoint list` shows what there is")]
+    #[error("{at} has no checkpoint named {name:?}")]
     NameMissing { at: String, name: String },
-    #[error(
-        "{at} has {limit} named checkpoints, and there can be no more; \
-         `seismic checkpoint delete NAME` makes room"
-    )]
+    #[error("{at} has {limit} named checkpoints, and there can be no more")]
     TooManyNames { at: String, limit: usize },
     #[error("partition {partition} of {at} has no checkpoint yet that could be named")]
     NothingToName { at: String, partition: Partition },
     #[error(
         "sink {sink} has rows of partition {partition} up to offset {next}, and only those before \
-         {left} would be left in {at}: it cannot take rows back. Delete what it holds, let it go with \
-         `seismic retention RESULT-TOPIC --in store --release {sink}`, and rewind again: it then begins anew"
+         {left} would be left in {at}: the sink cannot take rows back"
     )]
     SinkBeyond { at: String, sink: String, partition: Partition, next: Offset, left: Offset },
     #[error(
@@ -131,34 +114,23 @@ pub enum Error {
     Kafka { at: String, doing: &'static str, source: Box<rdkafka::error::KafkaError> },
     #[error("nobody answers at {at} within {seconds} s: is the address right, does it run?")]
     Unreachable { at: String, seconds: u64 },
-    #[error(
-        "topic {topic:?} belongs to group {group}; a second group needs another --result-topic and \
-         --dead-topic"
-    )]
+    #[error("topic {topic:?} belongs to group {group}")]
     TopicTaken { topic: String, group: String },
     #[error(
         "topic {topic:?} of {at} was deleted and made again since the job read it: nothing in it is \
-         what was counted, and its offsets begin again (--accept-loss does not help); start a new \
-         --group"
+         what was counted, and its offsets begin again"
     )]
     TopicRemade { topic: String, at: String },
-    #[error(
-        "group {group} of {at} was deleted; its name and its topics cannot be used again, so use \
-         another --group, --result-topic and --dead-topic"
-    )]
+    #[error("group {group} of {at} was deleted; its name and its topics cannot be used again")]
     GroupOver { group: String, at: String },
-    #[error(
-        "topic {topic:?} had the queues {then} (broker:queues) and now has {now}: start the brokers that \
-         are missing; queues that came or went for good number the partitions anew, which needs a new \
-         --group"
-    )]
+    #[error("topic {topic:?} had the queues {then} (broker:queues) and now has {now}")]
     QueuesDiffer { topic: String, then: String, now: String },
     #[error("{at} has no groups that share the work: its partitions belong to one process")]
     NoGroups { at: String },
     #[error(
         "group {group} has no committed offset for {topic}/{partition}, but it has committed before: \
-         the cluster forgets offsets of groups without members (offsets.retention.minutes). Nothing \
-         of the results is lost; start a new --group"
+         the cluster forgets offsets of groups without members (offsets.retention.minutes). No \
+         result is lost"
     )]
     OffsetExpired { group: String, topic: String, partition: Partition },
     #[error(
@@ -168,19 +140,22 @@ pub enum Error {
     Paused { group: String },
     #[error("slot {slot} of group {group} was taken by another process; this one stops")]
     SlotTaken { group: String, slot: String },
-    #[error(
-        "{at} cannot take back rows: a log only grows, and others may have read them. Begin a fork with \
-         that checkpoint instead, which has result topics of its own: run --group NEW \
-         --from-checkpoint N|NAME --of-group OLD --result-topic … --dead-topic …"
-    )]
+    #[error("{at} cannot take back rows: a log only grows, and others may have read them")]
     NoRewind { at: String },
-    #[error(
-        "{at} cannot take partitions that were added to the input: use another --group, which reads the \
-         log anew"
-    )]
+    #[error("{at} cannot take partitions that were added to the input")]
     NoWidening { at: String },
     #[error("the client setting {key:?} cannot be used: {why}")]
     Setting { key: String, why: String },
+    #[error(
+        "the offset of group {group} in {topic}/{partition} was committed by another program: it \
+         carries no position of a job"
+    )]
+    ForeignOffset { group: String, topic: String, partition: Partition },
+    #[error(
+        "how much of topic {topic:?} is kept cannot be set: jobs need it to recover, and what none \
+         needs is deleted automatically"
+    )]
+    FixedRetention { topic: String },
     #[error("topic {topic:?} cannot be used: its {key} is {found:?}, and {why}")]
     TopicSetting { topic: String, key: &'static str, found: String, why: &'static str },
     #[error(
@@ -232,6 +207,8 @@ impl Error {
             | Error::PartitionCount { .. }
             | Error::PartitionMissing { .. }
             | Error::Foreign { .. }
+            | Error::ForeignOffset { .. }
+            | Error::FixedRetention { .. }
             | Error::Newer { .. }
             | Error::Older { .. }
             | Error::StoreMissing { .. }
@@ -259,6 +236,32 @@ impl Error {
             #[cfg(feature = "kafka")]
             Error::Kafka { source, .. } => crate::kafka::kind(source),
         }
+    }
+
+    /// What a person can do about it, where that takes more than what the message says.
+    #[must_use]
+    pub fn remedy(&self) -> Option<Remedy> {
+        Some(match self {
+            Error::TopicMissing { .. } => Remedy::Publish,
+            Error::PartitionsDiffer { have, .. } => Remedy::KeepPartitions { have: *have },
+            Error::StoreMissing { .. } => Remedy::RunJob,
+            Error::Owned { .. } => Remedy::StopOwner,
+            Error::JobDiffers { remedy, .. } => remedy.clone(),
+            Error::NameTaken { name, .. } => Remedy::OtherCheckpointName { taken: name.clone() },
+            Error::NameMissing { .. } => Remedy::ListCheckpoints,
+            Error::TooManyNames { .. } => Remedy::DeleteCheckpointName,
+            Error::SinkBeyond { sink, .. } => Remedy::ReleaseSink { sink: sink.clone() },
+            Error::TopicTaken { .. } => Remedy::OtherOutputTopics,
+            Error::TopicRemade { .. } => Remedy::StartOver,
+            Error::GroupOver { .. } => Remedy::OtherGroupAndTopics,
+            Error::QueuesDiffer { .. } => Remedy::StartBrokers,
+            Error::OffsetExpired { .. }
+            | Error::NoWidening { .. }
+            | Error::ForeignOffset { .. } => Remedy::OtherGroup,
+            Error::NoRewind { .. } => Remedy::Fork,
+            Error::FixedRetention { topic } => Remedy::ApplyRetention { topic: topic.clone() },
+            _ => return None,
+        })
     }
 
     pub(crate) fn sink_beyond(at: &str, hold: Hold, left: Offset) -> Self {

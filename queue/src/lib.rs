@@ -33,6 +33,7 @@ mod partitioner;
 mod patience;
 mod pieces;
 mod queue;
+mod remedy;
 mod sole;
 mod store;
 mod tip;
@@ -65,6 +66,7 @@ pub use queue::{
     Access, Append, AppendTimes, Appended, Event, GroupMember, Held, Hold, Member, Need, Policy,
     Producer, Queue, Reader, Retained, Source,
 };
+pub use remedy::Remedy;
 pub use store::{
     Asked, Checkpoint, CheckpointInfo, Chunk, Commit, Committer, FencingToken, Job, JobStore,
     JournalEntry, Lease, Manifest, PartitionCommit, PartitionView, Progress, Recovered, Rewind,

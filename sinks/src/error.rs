@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use seismic_queue::{Kind, Offset, Partition};
+use seismic_queue::{Kind, Offset, Partition, Remedy};
 
 /// Result of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -89,6 +89,15 @@ pub enum Error {
 }
 
 impl Error {
+    /// What a person can do about it, where that takes more than what the message says.
+    #[must_use]
+    pub fn remedy(&self) -> Option<Remedy> {
+        match self {
+            Error::Queue(error) => error.remedy(),
+            _ => None,
+        }
+    }
+
     /// What the caller must do.
     #[must_use]
     pub fn kind(&self) -> Kind {

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use seismic_queue::Kind;
 
+use crate::cli::remedy::with_remedy;
 use crate::cli::stdio::tell;
 
 /// How a command that did its work ends.
@@ -51,25 +52,15 @@ pub fn code(outcome: anyhow::Result<Outcome>) -> ExitCode {
         // Whoever read our output has seen enough.
         return ExitCode::SUCCESS;
     }
-    tell(format_args!("error: {}", message(&error)));
+    tell(format_args!("error: {}", with_remedy(error.as_ref())));
     for cause in error.chain().skip(1) {
-        tell(format_args!("  because: {cause}"));
+        tell(format_args!("  because: {}", with_remedy(cause)));
     }
     ExitCode::from(match kind(&error) {
         Some(Kind::Config) => 2,
         Some(Kind::Fenced) => 4,
         _ => 1,
     })
-}
-
-/// What the error says, with options by the names that they have on the command line.
-fn message(error: &anyhow::Error) -> String {
-    match error.downcast_ref::<seismic_ingest::Error>() {
-        Some(seismic_ingest::Error::Options { invalid }) => {
-            seismic_ingest::describe(invalid, &|field| format!("--{}", field.replace('_', "-")))
-        }
-        Some(_) | None => error.to_string(),
-    }
 }
 
 fn kind(error: &anyhow::Error) -> Option<Kind> {

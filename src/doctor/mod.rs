@@ -14,6 +14,7 @@ use serde_json::json;
 
 use crate::cli::exit::Outcome;
 use crate::cli::format::count;
+use crate::cli::remedy;
 use crate::cli::stdio::{print, print_line};
 use crate::cli::target::Target;
 use crate::cli::time::now_ms;
@@ -132,7 +133,8 @@ fn missing(topic: &str) -> Finding {
 }
 
 fn failed(error: &Error) -> Finding {
-    Finding::problem(error.to_string(), "as it says")
+    let remedy = error.remedy().map_or("as it says".to_owned(), |it| remedy::in_words(&it));
+    Finding::problem(error.to_string(), remedy)
 }
 
 fn of_topic(queue: &dyn Queue, topic: &Topic) -> seismic_queue::Result<Finding> {

@@ -16,6 +16,7 @@ use super::rescale;
 use super::sinks::{Sinks, begin};
 use crate::cli::exit::{Outcome, Usage};
 use crate::cli::format::{count, rate};
+use crate::cli::remedy::in_one_line;
 use crate::cli::stdio::tell;
 use crate::cli::target::Target;
 use crate::cli::{signal, time};
@@ -250,7 +251,7 @@ fn run_until(args: &Args, stop: &Arc<AtomicBool>) -> anyhow::Result<Outcome> {
         ran?;
         shown.map_err(|error| match args.is_bounded() && !is_done {
             // A closed pipe is no failure of a service, but this run was asked for all of it.
-            true => Cut(format!("{error:#}")).into(),
+            true => Cut(in_one_line(&error)).into(),
             false => error,
         })
     })?;

@@ -10,6 +10,7 @@ use anyhow::Context as _;
 use seismic_queue::{JobStore, Span, patiently_by};
 use seismic_sinks::{Finish, Relay, Sink, Spec};
 
+use crate::cli::remedy::in_one_line;
 use crate::cli::stdio::tell;
 
 /// After a stop, sinks may still write what is committed for this long.
@@ -98,7 +99,7 @@ impl<'scope> Sinks<'scope> {
             let ended = sink.thread.join().unwrap_or_else(|panic| resume_unwind(panic));
             let ended = ended.with_context(|| format!("sink {} has stopped", sink.spec));
             if let (Err(_), Err(further)) = (&outcome, &ended) {
-                tell(format_args!("error: {further:#}"));
+                tell(format_args!("error: {}", in_one_line(&further)));
             }
             outcome = outcome.and(ended);
         }

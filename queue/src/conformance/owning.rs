@@ -52,7 +52,7 @@ pub fn another_job_is_refused_with_what_differs(backend: &dyn Backend) {
         (Job { input: wider, ..job.clone() }, "number of input partitions"),
         (Job { result_topic: "other".to_owned(), ..job.clone() }, "result topic"),
         (Job { dead_topic: "other".to_owned(), ..job.clone() }, "dead-letter topic"),
-        (Job { rollup_topics: vec![], ..job.clone() }, "list of roll-up topics (--rollup)"),
+        (Job { rollup_topics: vec![], ..job.clone() }, "list of roll-up topics"),
     ] {
         let Err(error) = backend.store().acquire(&other) else {
             panic!("another {differs} owns it")

@@ -59,12 +59,10 @@ impl Held {
     ) -> Result<Option<(Offset, Mark)>> {
         let found = offsets.committed(&self.job.input, &[partition])?;
         let Some((next, text)) = found.into_iter().next().flatten() else { return Ok(None) };
-        let mark = Mark::decode(&text).ok_or_else(|| Error::Foreign {
-            at: format!(
-                "the offset of group {} in {}/{partition}",
-                self.job.group, self.job.input.name
-            ),
-            what: "another program has committed it; use another --group".to_owned(),
+        let mark = Mark::decode(&text).ok_or_else(|| Error::ForeignOffset {
+            group: self.job.group.clone(),
+            topic: self.job.input.name.clone(),
+            partition,
         })?;
         Ok(Some((next, mark)))
     }

@@ -159,9 +159,7 @@ impl Queue for KafkaQueue {
 
     fn set_policy(&self, topic: &Topic, policy: Policy) -> Result<()> {
         if topic.name == CHECKPOINTS && policy != Policy::default() {
-            let (topic, key) = (topic.name.clone(), "retention.ms");
-            let (found, why) = ("asked for".to_owned(), trim::WHY_NO_POLICY);
-            return Err(Error::TopicSetting { topic, key, found, why });
+            return Err(Error::FixedRetention { topic: topic.name.clone() });
         }
         let limit = |limit: Option<u64>| limit.map_or("-1".to_owned(), |limit| limit.to_string());
         let (age, bytes) = (limit(policy.max_age_ms), limit(policy.max_bytes));

@@ -21,7 +21,7 @@ use super::slots::Slots;
 use super::trim::{self, CHECKPOINTS};
 use crate::{
     Address, Asked, Checkpoint, Error, GroupMember, Job, JobStore, JournalEntry, Lease, Offset,
-    Partition, PartitionView, Queue, Result, SinkPosition, Span, Topic, View, check,
+    Partition, PartitionView, Queue, Remedy, Result, SinkPosition, Span, Topic, View, check,
 };
 
 /// Groups that hold the positions of sinks: `seismic-sink.GROUP.SINK`.
@@ -197,7 +197,7 @@ impl JobStore for KafkaStore {
         check::new_job(job)?;
         if job.group != self.group {
             let (stored, asked) = (self.group.clone(), job.group.clone());
-            let (at, remedy) = (self.name(), "use the store of that group");
+            let (at, remedy) = (self.name(), Remedy::StoreOfGroup { group: asked.clone() });
             return Err(Error::JobDiffers { at, what: "group", stored, asked, remedy });
         }
         let (_, stored) = Jobs::new(&self.cluster).agree(job)?;

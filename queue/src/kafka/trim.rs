@@ -21,10 +21,6 @@ use crate::{Hold, Job, Offset, Result, Retained, Topic};
 /// Name of the checkpoint topic: all groups of a cluster share it.
 pub(super) const CHECKPOINTS: &str = "seismic-checkpoint-topic";
 
-/// For who wants to say how much of it is kept.
-pub(super) const WHY_NO_POLICY: &str = "jobs need what is in it to recover; what none needs goes by \
-     itself, and at once with `seismic retention seismic-checkpoint-topic --keep-all`";
-
 /// What every group needs.
 pub(super) fn holds(cluster: &Cluster, checkpoints: &Topic) -> Result<Vec<Hold>> {
     let firsts: Vec<Offset> = cluster.spans(checkpoints)?.iter().map(|span| span.first).collect();

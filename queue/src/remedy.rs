@@ -1,0 +1,62 @@
+//! What a person can do about an error, as data.
+//!
+//! Errors of the libraries name a remedy and the values that it needs. The program words it with its
+//! own options and commands; a page or an API words it in theirs.
+
+/// What to do about an error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Remedy {
+    /// Publish to the topic: that creates it.
+    Publish,
+    /// Run the job: that creates its store.
+    RunJob,
+    /// Use the number of partitions that the topic has, or another topic.
+    KeepPartitions {
+        /// How many it has.
+        have: u32,
+    },
+    /// Stop the process that has the store, or use another store or group.
+    StopOwner,
+    /// Use another group.
+    OtherGroup,
+    /// Use another group or another store.
+    OtherGroupOrStore,
+    /// Use another group, which reads the log from its start. Accepting loss does not help.
+    StartOver,
+    /// Use another group and other output topics.
+    OtherGroupAndTopics,
+    /// Give the group output topics of its own.
+    OtherOutputTopics,
+    /// Use the store of the group that runs.
+    StoreOfGroup {
+        /// The group.
+        group: String,
+    },
+    /// Ask for the same roll-ups as before, or use another group.
+    SameRollups,
+    /// Accept that partitions were added to the input of a drained job, or use another group.
+    AcceptPartitions,
+    /// Use another name for the checkpoint, or delete the one that has it.
+    OtherCheckpointName {
+        /// The name that is taken.
+        taken: String,
+    },
+    /// Look which checkpoints there are.
+    ListCheckpoints,
+    /// Delete a named checkpoint that is no longer needed.
+    DeleteCheckpointName,
+    /// Begin a fork, with output topics of its own, at that checkpoint.
+    Fork,
+    /// Delete what a sink holds and release its position: after another rewind it begins again.
+    ReleaseSink {
+        /// The sink.
+        sink: String,
+    },
+    /// Start the brokers that are missing; use another group if their queues are gone for good.
+    StartBrokers,
+    /// Apply retention now: it deletes what no job needs.
+    ApplyRetention {
+        /// The topic.
+        topic: String,
+    },
+}

@@ -1,0 +1,118 @@
+//! The words for what can be done about an error: the only place that knows which option or command
+//! of the program does it.
+
+use std::error::Error as StdError;
+
+use seismic_queue::Remedy;
+
+/// What to do, in one sentence without its full stop.
+pub fn in_words(remedy: &Remedy) -> String {
+    let words = match remedy {
+        Remedy::Publish => "`seismic generate` or `seismic import` makes one",
+        Remedy::RunJob => "`seismic run` makes one",
+        Remedy::KeepPartitions { have } => {
+            return format!("use --partitions {have} or another --topic");
+        }
+        Remedy::StopOwner => "stop that one first, or use another --store or --group",
+        Remedy::OtherGroup => "use another --group",
+        Remedy::OtherGroupOrStore => "use another --group or --store",
+        Remedy::StartOver => "--accept-loss does not help; start a new --group",
+        Remedy::OtherGroupAndTopics => "use another --group, --result-topic and --dead-topic",
+        Remedy::OtherOutputTopics => {
+            "give the second group another --result-topic and --dead-topic"
+        }
+        Remedy::StoreOfGroup { group } => return format!("use the --store of group {group}"),
+        Remedy::SameRollups => {
+            "give the same --rollup options, or use another --group, which reads the log from its \
+             start"
+        }
+        Remedy::AcceptPartitions => {
+            "added partitions move sensors and would cut their windows in two. If the job has its \
+             store in Kafka and was drained before, continue it with run --accept-partitions; \
+             otherwise use another --group, which reads the log from its start"
+        }
+        Remedy::OtherCheckpointName { taken } => {
+            return format!("use another name, or `seismic checkpoint delete {taken}`");
+        }
+        Remedy::ListCheckpoints => "`seismic checkpoint list` shows what there is",
+        Remedy::DeleteCheckpointName => "`seismic checkpoint delete NAME` makes room",
+        Remedy::Fork => {
+            "begin a fork with that checkpoint instead, which has result topics of its own: run \
+             --group NEW --from-checkpoint N|NAME --of-group OLD --result-topic … --dead-topic …"
+        }
+        Remedy::ReleaseSink { sink } => {
+            return format!(
+                "delete what it holds, release it with `seismic retention RESULT-TOPIC --in store \
+                 --release {sink}`, and rewind again: the sink then starts from the beginning"
+            );
+        }
+        Remedy::StartBrokers => {
+            "start the brokers that are missing. If queues were added or removed for good, the \
+             partitions have other numbers, and the job needs a new --group"
+        }
+        Remedy::ApplyRetention { topic } => {
+            return format!("`seismic retention {topic} --keep-all` deletes what no job needs now");
+        }
+    };
+    words.to_owned()
+}
+
+/// The error and, behind a semicolon, what to do about it.
+pub fn with_remedy(error: &(dyn StdError + 'static)) -> String {
+    match (of(error), error.downcast_ref()) {
+        (Some(remedy), _) => format!("{error}; {}", in_words(&remedy)),
+        // Options have on the command line names of their own.
+        (None, Some(seismic_ingest::Error::Options { invalid })) => {
+            seismic_ingest::describe(invalid, &|field| format!("--{}", field.replace('_', "-")))
+        }
+        (None, _) => error.to_string(),
+    }
+}
+
+/// An error with its causes in one line, each with its remedy.
+pub fn in_one_line(error: &anyhow::Error) -> String {
+    error.chain().map(with_remedy).collect::<Vec<_>>().join(": ")
+}
+
+/// The remedy of an error of any of the crates.
+fn of(error: &(dyn StdError + 'static)) -> Option<Remedy> {
+    if let Some(error) = error.downcast_ref::<seismic_queue::Error>() {
+        return error.remedy();
+    }
+    if let Some(error) = error.downcast_ref::<seismic_pipeline::Error>() {
+        return error.remedy();
+    }
+    if let Some(error) = error.downcast_ref::<seismic_sinks::Error>() {
+        return error.remedy();
+    }
+    error.downcast_ref::<seismic_ingest::Error>().and_then(seismic_ingest::Error::remedy)
+}
+
+#[cfg(test)]
+mod tests {
+    use seismic_queue::Error;
+
+    use super::*;
+
+    fn missing() -> Error {
+        Error::TopicMissing { topic: "t".to_owned(), at: "memory:".to_owned() }
+    }
+
+    #[test]
+    fn an_error_says_what_to_do_whichever_crate_hands_it_on() {
+        let words = "there is no topic \"t\" in memory:; `seismic generate` or `seismic import` \
+                     makes one";
+        assert_eq!(with_remedy(&missing()), words);
+        assert_eq!(with_remedy(&seismic_pipeline::Error::from(missing())), words);
+        assert_eq!(with_remedy(&seismic_sinks::Error::from(missing())), words);
+        assert_eq!(with_remedy(&seismic_ingest::Error::from(missing())), words);
+    }
+
+    #[test]
+    fn a_cause_keeps_its_remedy_in_one_line() {
+        let error = anyhow::Error::new(missing()).context("the sink stopped");
+        let line = in_one_line(&error);
+        assert!(line.starts_with("the sink stopped: there is no topic"), "{line}");
+        assert!(line.ends_with("makes one"), "{line}");
+    }
+}
