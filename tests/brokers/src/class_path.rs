@@ -51,8 +51,13 @@ pub(crate) fn build_folder() -> PathBuf {
 
 /// Whether every jar is still there and the list is newer than the pom.
 fn is_usable(class_path: &str, pom: &Path, stored: &Path) -> bool {
+    is_newer(stored, pom) && env::split_paths(class_path).all(|jar| jar.exists())
+}
+
+/// Whether `made` is there and was made since `source` was changed.
+pub(crate) fn is_newer(made: &Path, source: &Path) -> bool {
     let changed = |file: &Path| fs::metadata(file).and_then(|it| it.modified()).ok();
-    changed(stored) >= changed(pom) && env::split_paths(class_path).all(|jar| jar.exists())
+    changed(made).is_some() && changed(made) >= changed(source)
 }
 
 fn fetch(pom: &Path, stored: &Path) -> String {

@@ -1,9 +1,10 @@
 //! How Java is started: servers and tools that start fast and stay small, or become as fast as they can.
 
 use std::fs;
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use crate::class_path;
 
@@ -25,15 +26,40 @@ pub(crate) fn flags(heap: &str) -> Vec<String> {
     flags
 }
 
-/// Compiles `file` of the folder `from` of this crate into `classes`.
-pub(crate) fn compile(from: &str, file: &str, jars: &str, classes: &Path) {
-    fs::create_dir_all(classes).expect("the folder is ours");
+/// The folder of this crate with the Java sources of RocketMQ's tests.
+pub(crate) const SOURCES: &str = "rocketmq-java";
+
+/// The jar of the class `name` of [`SOURCES`], with `files` (path in the jar, text) in it. It is
+/// compiled once and kept in the build folder.
+pub(crate) fn jar(name: &str, jars: &str, files: &[(&str, &str)]) -> PathBuf {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _held = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let source = class_path::source(SOURCES).join(format!("{name}.java"));
+    let jar = class_path::build_folder().join(format!("{name}.jar"));
+    if class_path::is_newer(&jar, &source) {
+        return jar;
+    }
+    let folder = tempfile::tempdir().expect("a folder for classes can be made");
+    let classes = folder.path().join("classes");
+    fs::create_dir(&classes).expect("the folder is ours");
     let mut javac = Command::new("javac");
-    javac.args(["-nowarn", "-cp", jars, "-d"]).arg(classes);
-    javac.arg(class_path::source(from).join(file));
-    let output =
-        javac.output().expect("javac can be started: apt-get install openjdk-17-jdk-headless");
-    succeeded(file, &output);
+    javac.args(["-nowarn", "-cp", jars, "-d"]).arg(&classes).arg(source);
+    run("javac", &mut javac);
+    for (path, text) in files {
+        let file = classes.join(path);
+        fs::create_dir_all(file.parent().expect("it is in a folder")).expect("the folder is ours");
+        fs::write(file, text).expect("the folder is ours");
+    }
+    // Another process may be making the same jar.
+    let new = jar.with_extension(format!("{}", std::process::id()));
+    run("jar", Command::new("jar").arg("cf").arg(&new).arg("-C").arg(&classes).arg("."));
+    fs::rename(new, &jar).expect("the build folder can be written");
+    jar
+}
+
+fn run(tool: &str, command: &mut Command) -> String {
+    let output = command.output().expect("a JDK is there: apt-get install openjdk-17-jdk-headless");
+    succeeded(tool, &output)
 }
 
 /// What a tool printed.

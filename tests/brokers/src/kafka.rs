@@ -1,7 +1,8 @@
 //! Apache Kafka 3.9 in KRaft mode: one node, or three with replication 3 and two in-sync replicas.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 use std::{fs, thread};
 
 use tempfile::TempDir;
@@ -10,16 +11,21 @@ use crate::class_path;
 use crate::java;
 use crate::ports;
 use crate::proxy::{Protocol, Proxy};
-use crate::room::{self, Room};
+use crate::room::{self, Kind, Room};
 use crate::server::Server;
 
 /// What a node says when it takes requests.
 const READY: &str = "Kafka Server started";
 
+/// Where a node keeps its messages, in its folder.
+const DATA: &str = "data";
+
 /// A cluster. Dropping it ends all nodes; when a test fails, it shows the end of their logs.
 #[derive(Debug)]
 pub struct Kafka {
     class_path: String,
+    /// Classes as the JVM wants them.
+    archive: PathBuf,
     /// In order of their ids, which begin with 1.
     pub nodes: Vec<Server>,
     /// The way to each node of those clients that connect to [`Kafka::wired_address`].
@@ -44,36 +50,34 @@ impl Kafka {
 
     fn start(count: usize) -> Option<Kafka> {
         let class_path = class_path::of("kafka")?;
-        let (room, folder) = (Room::wait_for(count), room::folder());
+        let archive = archive(&class_path);
+        let (room, folder) = (Room::wait_for(count, Kind::Kafka), room::folder());
         let ports = ports::free(4 * count);
         let (clients, others) = ports.split_at(count);
         let (controllers, others) = others.split_at(count);
         let (wired, wires) = others.split_at(count);
-        let mut kafka = Kafka { class_path, nodes: vec![], wires: vec![], folder, _room: room };
+        let mut kafka = Kafka {
+            class_path,
+            archive,
+            nodes: Vec::new(),
+            wires: Vec::new(),
+            folder,
+            _room: room,
+        };
         for (i, &port) in clients.iter().enumerate() {
             let folder = kafka.folder.path().join(format!("node-{}", i + 1));
             fs::create_dir(&folder).expect("a folder for a node can be made");
             let wire = (wired[i], wires[i]);
-            let text = properties(i + 1, port, wire, controllers, &folder);
+            let text = properties_of(i + 1, port, wire, controllers, &folder);
             let properties = folder.join("server.properties");
             fs::write(&properties, text).expect("the settings can be written");
-            kafka.format(&properties);
-            let mut args = flags("256m");
-            args.extend(["-cp", &kafka.class_path, "kafka.Kafka"].map(str::to_owned));
-            args.push(properties.display().to_string());
-            kafka.nodes.push(Server::new(port, args, folder.join("server.log"), READY));
+            format(i + 1, &properties, &folder.join(DATA), &kafka.class_path);
+            kafka.nodes.push(node(port, &properties, &kafka.class_path, &kafka.archive));
             kafka.wires.push(Proxy::start(wires[i], wired[i], Protocol::Kafka));
         }
         kafka.nodes.iter_mut().for_each(Server::launch);
         kafka.nodes.iter_mut().for_each(Server::wait);
         Some(kafka)
-    }
-
-    /// Makes the folder of a node with these settings one of the cluster.
-    fn format(&self, properties: &Path) {
-        let mut tool = self.tool("kafka.tools.StorageTool");
-        tool.args(["format", "--cluster-id", CLUSTER_ID, "--config"]).arg(properties);
-        java::succeeded("StorageTool", &tool.output().expect("java can be started"));
     }
 
     /// What clients connect to: `host:port`, with commas between several.
@@ -98,7 +102,8 @@ impl Kafka {
     #[must_use]
     pub fn tool(&self, main: &str) -> Command {
         let mut java = Command::new("java");
-        java.args(flags("128m")).args(["-cp", &self.class_path, main]);
+        java.args(flags("128m")).arg(shared(&self.archive));
+        java.args(["-cp", &self.class_path, main]);
         java
     }
 
@@ -127,6 +132,77 @@ impl Drop for Kafka {
     }
 }
 
+/// A node whose settings are in a folder of its own.
+fn node(port: u16, properties: &Path, class_path: &str, archive: &Path) -> Server {
+    let mut args = flags("256m");
+    args.push(shared(archive));
+    args.extend(["-cp", class_path, "kafka.Kafka"].map(str::to_owned));
+    args.push(properties.display().to_string());
+    Server::new(port, args, properties.with_file_name("server.log"), READY)
+}
+
+/// Makes `data`, of the node with these settings, a folder of the cluster. Kafka's tool does that once
+/// for each id; what it writes is kept in the build folder and copied from then on.
+fn format(id: usize, properties: &Path, data: &Path, class_path: &str) {
+    let kept = class_path::build_folder().join(format!("kafka-node-{id}"));
+    if !kept.exists() {
+        let mut tool = Command::new("java");
+        tool.args(flags("128m")).args(["-cp", class_path, "kafka.tools.StorageTool"]);
+        tool.args(["format", "--cluster-id", CLUSTER_ID, "--config"]).arg(properties);
+        java::succeeded("StorageTool", &tool.output().expect("java can be started"));
+        let new = kept.with_extension(format!("{}", std::process::id()));
+        copy(data, &new);
+        // Another process may have kept its own meanwhile, which serves as well.
+        if fs::rename(&new, &kept).is_err() {
+            fs::remove_dir_all(&new).expect("it is ours");
+        }
+        return;
+    }
+    copy(&kept, data);
+}
+
+/// Copies the files of a folder into a new one.
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir(to).expect("the folder above is ours");
+    for file in fs::read_dir(from).expect("it is there") {
+        let file = file.expect("it can be listed").path();
+        let name = file.file_name().expect("it has a name");
+        fs::copy(&file, to.join(name)).expect("the folder is ours");
+    }
+}
+
+/// The archive of the classes of a node, recorded once and kept in the build folder: a node that
+/// loads its classes from there starts with half of the work. A JVM that cannot use it does without.
+fn archive(class_path: &str) -> PathBuf {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _held = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let stored = class_path::build_folder().join("kafka.jsa");
+    if class_path::is_newer(&stored, &class_path::source("kafka").join("pom.xml")) {
+        return stored;
+    }
+    eprintln!("recording the classes of Kafka; this happens once");
+    let _room = Room::wait_for(1, Kind::Kafka);
+    let folder = room::folder();
+    let properties = folder.path().join("server.properties");
+    let ports = ports::free(3);
+    let text = properties_of(1, ports[0], (ports[1], ports[1]), &ports[2..], folder.path());
+    fs::write(&properties, text).expect("the settings can be written");
+    format(1, &properties, &folder.path().join(DATA), class_path);
+    let new = stored.with_extension(format!("{}", std::process::id()));
+    let mut node = node(ports[0], &properties, class_path, &stored);
+    node.record(&new);
+    if fs::rename(new, &stored).is_err() {
+        // The JVM cannot make one. It passes over an empty one, and we do not try again.
+        fs::write(&stored, "").expect("the build folder can be written");
+    }
+    stored
+}
+
+/// The flag that has a JVM take its classes from there.
+fn shared(archive: &Path) -> String {
+    format!("-XX:SharedArchiveFile={}", archive.display())
+}
+
 /// Flags of a JVM that logs as `log4j.properties` says.
 fn flags(heap: &str) -> Vec<String> {
     let logging = class_path::source("kafka").join("log4j.properties");
@@ -139,9 +215,9 @@ fn flags(heap: &str) -> Vec<String> {
 /// may share it, since each has its own ports and folders.
 const CLUSTER_ID: &str = "c2Vpc21pYy10ZXN0cy0xMg";
 
-/// Settings of node `id`. A node that dies is missed soon, as docs/kafka.md advises. Few threads and partitions of internal topics: a test starts in seconds.
-/// `wired` is the port of a listener of its own and the one under which clients are told to find it.
-fn properties(
+/// Settings of node `id`. A node that dies is missed soon, as docs/kafka.md advises. Few threads and
+/// partitions of internal topics: a test starts in seconds. `wired` is the port of a listener of its own and the one under which clients are told to find it.
+fn properties_of(
     id: usize,
     port: u16,
     wired: (u16, u16),
@@ -154,7 +230,7 @@ fn properties(
     let controller = controllers[id - 1];
     let in_sync = if nodes > 1 { 2 } else { 1 };
     let (wired, wire) = wired;
-    let data = folder.join("data").display().to_string();
+    let data = folder.join(DATA).display().to_string();
     format!(
         "process.roles=broker,controller
 node.id={id}

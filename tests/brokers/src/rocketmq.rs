@@ -18,7 +18,7 @@ use crate::class_path;
 use crate::java;
 use crate::ports;
 use crate::proxy::{Protocol, Proxy};
-use crate::room::{self, Room};
+use crate::room::{self, Kind, Room};
 use crate::server::{START_PATIENCE, Server, show_end};
 
 /// What a server says when it takes requests.
@@ -29,6 +29,15 @@ const NAMESERVER: &str = "org.apache.rocketmq.namesrv.NamesrvStartup";
 
 /// Class of a broker.
 const BROKER: &str = "org.apache.rocketmq.broker.BrokerStartup";
+
+/// Takes the replication listener of brokers away.
+const HA_SERVICE: &str = "LoopbackHAService";
+
+/// A file of the jar that has brokers load it, and what is in it.
+const SERVICE: (&str, &str) = (
+    "META-INF/service/org.apache.rocketmq.store.ha.HAService",
+    "org.apache.rocketmq.store.ha.LoopbackHAService\n",
+);
 
 /// When an acknowledged message is on the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,9 +136,8 @@ impl RocketMq {
         let Settings { flush, more, is_encrypted, accounts } = settings;
         let broker_jars = class_path::of("rocketmq-broker")?;
         let tools = class_path::of("rocketmq-nameserver")?;
-        let (room, folder) = (Room::wait_for(count), room::folder());
-        let classes = folder.path().join("classes");
-        replicate_on_loopback(&broker_jars, &classes);
+        let ha_service = java::jar(HA_SERVICE, &broker_jars, &[SERVICE]);
+        let (room, folder) = (Room::wait_for(count, Kind::RocketMq), room::folder());
         let tls = match is_encrypted {
             true => Certificates::make(&folder.path().join("tls")).java_flags(),
             false => Vec::new(),
@@ -144,7 +152,7 @@ impl RocketMq {
         let (brokers, wires) = (Vec::new(), Vec::new());
         let mut rocketmq =
             RocketMq { tools, tls, nameservers, brokers, wires, guide, folder, _room: room };
-        let class_path = format!("{}:{broker_jars}", classes.display());
+        let class_path = format!("{}:{broker_jars}", ha_service.display());
         for letter in ('a'..='z').take(count) {
             let name = format!("broker-{letter}");
             let (port, at) = (port_with_a_free_one_below(), rocketmq.folder.path().join(&name));
@@ -236,14 +244,13 @@ impl RocketMq {
     /// When Java cannot be started.
     pub fn java(&self, main: &str, args: &[&str]) -> String {
         let folder = self.folder.path().join("tools");
-        let classes = folder.join("classes");
-        let source = class_path::source("rocketmq-java").join(format!("{main}.java"));
-        if source.exists() {
-            java::compile("rocketmq-java", &format!("{main}.java"), &self.tools, &classes);
+        let mut class_path = self.tools.clone();
+        if class_path::source(java::SOURCES).join(format!("{main}.java")).exists() {
+            class_path = format!("{}:{class_path}", java::jar(main, &self.tools, &[]).display());
         }
         let mut java = Command::new("java");
         java.args(flags("128m", &folder)).args(&self.tls).env("NAMESRV_ADDR", self.address());
-        java.args(["-cp", &format!("{}:{}", classes.display(), self.tools), main]).args(args);
+        java.args(["-cp", &class_path, main]).args(args);
         let output = java.output().expect("java can be started");
         let said = [&*output.stdout, &*output.stderr].map(String::from_utf8_lossy).concat();
         said.lines().filter(|line| !is_noise(line)).collect::<Vec<_>>().join("\n")
@@ -328,15 +335,6 @@ maxTransferBytesOnMessageInDisk=4194304
 diskMaxUsedSpaceRatio=95
 "
     )
-}
-
-/// Has brokers load `LoopbackHAService.java` from `classes`.
-fn replicate_on_loopback(jars: &str, classes: &Path) {
-    java::compile("rocketmq-java", "LoopbackHAService.java", jars, classes);
-    let service = classes.join("META-INF/service");
-    fs::create_dir_all(&service).expect("the folder is ours");
-    let named = service.join("org.apache.rocketmq.store.ha.HAService");
-    fs::write(named, "org.apache.rocketmq.store.ha.LoopbackHAService\n").expect("it is ours");
 }
 
 /// A broker also listens two ports below its own.

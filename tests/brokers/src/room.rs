@@ -1,54 +1,111 @@
-//! What the brokers of a process share: room for a few at once, and where their files are.
+//! Permits for Java servers, and where their files are.
+//!
+//! One process runs Java servers at a time on a machine, one kind of them (Kafka or RocketMQ), and a
+//! few of that kind at once: what tests prove is the program and not how much memory and how many
+//! cores the machine has.
 
+use std::env;
+use std::fs::File;
 use std::path::Path;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use rustix::fs::statvfs;
+use rustix::fs::{FlockOperation, flock, statvfs};
 use tempfile::TempDir;
 
-/// So many brokers run at once. More of them on two cores miss each other's heartbeats, and what a
+/// Servers that run at once. More of them on two cores miss each other's heartbeats, and what a
 /// test then sees is the machine and not the program.
-const BROKERS: usize = 3;
+const SERVERS: usize = 3;
 
-/// A test that waits longer for room starts all the same: it may be waiting for itself.
+/// A test that waits longer for a permit starts all the same: it may be waiting for itself.
 const PATIENCE: Duration = Duration::from_secs(300);
+
+/// Locked by the process whose Java servers run. One file for all build folders of the machine.
+const LOCK: &str = "seismic-java-servers.lock";
 
 /// Where files are in memory, if there is that much of it.
 const IN_MEMORY: (&str, u64) = ("/dev/shm", 4 << 30);
 
-static RUNNING: Mutex<usize> = Mutex::new(0);
+/// What is compared to keep kinds of servers apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Kafka,
+    RocketMq,
+}
+
+/// The servers of this process.
+#[derive(Debug)]
+struct Running {
+    servers: usize,
+    /// Of the last one that was started.
+    kind: Kind,
+    /// Held while there are any.
+    lock: Option<File>,
+}
+
+static RUNNING: Mutex<Running> = Mutex::new(Running { servers: 0, kind: Kind::Kafka, lock: None });
 static LEFT: Condvar = Condvar::new();
 static TURN: Mutex<()> = Mutex::new(());
 
-/// Room for some brokers, given back when dropped.
+/// A permit for some servers, given back when dropped.
 #[derive(Debug)]
 pub(crate) struct Room {
-    brokers: usize,
+    servers: usize,
 }
 
 impl Room {
-    /// Waits until so many more may run; who came first goes first.
-    pub(crate) fn wait_for(brokers: usize) -> Room {
+    /// Waits until that many more servers of `kind` may run, in the order of the calls.
+    pub(crate) fn wait_for(servers: usize, kind: Kind) -> Room {
         let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_full = |running: &mut usize| *running > 0 && *running + brokers > BROKERS;
-        let (mut running, _) = LEFT
+        let is_full = |now: &mut Running| {
+            now.servers > 0 && (now.kind != kind || now.servers + servers > SERVERS)
+        };
+        let (mut now, _) = LEFT
             .wait_timeout_while(running(), PATIENCE, is_full)
             .unwrap_or_else(PoisonError::into_inner);
-        *running += brokers;
-        Room { brokers }
+        if now.servers == 0 {
+            now.lock = lock_of_machine();
+        }
+        now.servers += servers;
+        now.kind = kind;
+        Room { servers }
     }
 }
 
 impl Drop for Room {
     fn drop(&mut self) {
-        *running() -= self.brokers;
+        let mut now = running();
+        now.servers -= self.servers;
+        if now.servers == 0 {
+            now.lock = None;
+        }
         LEFT.notify_all();
     }
 }
 
-fn running() -> MutexGuard<'static, usize> {
+fn running() -> MutexGuard<'static, Running> {
     RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Waits until no other process runs Java servers; `None` when that takes too long. The kernel
+/// gives the lock back when this process ends.
+fn lock_of_machine() -> Option<File> {
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(env::temp_dir().join(LOCK))
+        .ok()?;
+    let begun = Instant::now();
+    while flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+        if begun.elapsed() > PATIENCE {
+            eprintln!("another process runs Java servers for tests; not waiting any longer");
+            return None;
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
+    Some(file)
 }
 
 /// A folder for the files of brokers, in memory where there is enough: kills lose nothing there
@@ -63,21 +120,33 @@ pub(crate) fn folder() -> TempDir {
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc;
-    use std::thread;
 
     use super::*;
 
-    #[test]
-    fn who_finds_no_room_waits_until_somebody_leaves() {
-        let three = Room::wait_for(3);
+    /// Has another thread wait for a permit of that kind, in vain until `held` is given back.
+    fn waits_for(kind: Kind, held: Room) {
         let (to, entered) = mpsc::channel();
         let other = thread::spawn(move || {
-            let _one = Room::wait_for(1);
+            let _permit = Room::wait_for(1, kind);
             to.send(()).expect("the test waits for it");
         });
-        assert!(entered.try_recv().is_err(), "there is no room");
-        drop(three);
-        entered.recv().expect("there is room now");
+        assert!(entered.try_recv().is_err(), "there is no permit");
+        drop(held);
+        entered.recv().expect("there is a permit now");
         other.join().expect("it has not panicked");
+    }
+
+    #[test]
+    fn a_test_that_finds_no_permit_waits_until_one_is_given_back() {
+        waits_for(Kind::Kafka, Room::wait_for(SERVERS, Kind::Kafka));
+        waits_for(Kind::RocketMq, Room::wait_for(1, Kind::Kafka));
+    }
+
+    #[test]
+    fn no_other_process_runs_servers_meanwhile() {
+        let _permit = Room::wait_for(1, Kind::Kafka);
+        let file = File::options().write(true).open(env::temp_dir().join(LOCK));
+        let file = file.expect("it was made with the permit");
+        flock(&file, FlockOperation::NonBlockingLockExclusive).expect_err("it is locked");
     }
 }

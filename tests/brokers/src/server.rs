@@ -13,6 +13,9 @@ pub(crate) const START_PATIENCE: Duration = Duration::from_secs(120);
 /// A clean stop takes up to 11 s: leaders are moved away, stores are closed.
 const STOP_PATIENCE: Duration = Duration::from_secs(40);
 
+/// Writing what a server has loaded takes up to 10 s on an idle machine with two cores.
+const RECORD_PATIENCE: Duration = Duration::from_secs(120);
+
 /// A server. Its process ends with it.
 #[derive(Debug)]
 pub struct Server {
@@ -56,6 +59,16 @@ impl Server {
     pub fn restart(&mut self) {
         self.launch();
         self.wait();
+    }
+
+    /// Starts it and ends it cleanly, with its classes written to `archive`.
+    pub(crate) fn record(&mut self, archive: &Path) {
+        self.args.retain(|arg| !arg.starts_with("-XX:SharedArchiveFile="));
+        self.args.insert(0, format!("-XX:ArchiveClassesAtExit={}", archive.display()));
+        self.restart();
+        if let Some(mut process) = self.process.take() {
+            process.stop(RECORD_PATIENCE);
+        }
     }
 
     /// Ends it as a crash would.
