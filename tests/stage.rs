@@ -295,12 +295,20 @@ impl std::fmt::Display for Done {
     }
 }
 
-/// Looks again and again, until it is so. The one place where a test lets time pass.
+/// Pauses between two checks of a wait.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(250));
+
+/// Checks again and again, until it is so. The one place where a test lets time pass.
 pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
-    while !is_so() {
+    loop {
+        let began = Instant::now();
+        if is_so() {
+            return;
+        }
         assert!(Instant::now() < deadline, "waited for: {what}");
-        thread::sleep(Duration::from_millis(5));
+        // A check that starts a program would keep a core busy that what we wait for needs.
+        thread::sleep((2 * began.elapsed()).clamp(PAUSES.0, PAUSES.1));
     }
 }
 
