@@ -79,6 +79,7 @@ fn records_of_a_java_producer_are_counted_and_rows_are_read_by_a_java_consumer()
 }
 
 #[test]
+#[ignore = "more on brokers: .ci/run"]
 fn records_of_a_python_producer_are_counted_and_rows_are_read_by_a_python_consumer() {
     let Some(python) = python_with(PYTHON_CLIENT) else { return };
     let Some(trial) = with_topic() else { return };

@@ -33,6 +33,7 @@ fn a_broker_that_crashes_or_is_restarted_is_waited_for() {
 }
 
 #[test]
+#[ignore = "more on brokers: .ci/run"]
 fn one_of_three_brokers_is_killed_under_load() {
     let Some(kafka) = Kafka::three() else { return };
     let mut trial = Trial::on(kafka).for_fault(5, "one of three brokers is killed under load");

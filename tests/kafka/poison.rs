@@ -11,17 +11,20 @@ use crate::stage::{DEAD, ROWS};
 use crate::truth::{Reasons, int, text};
 
 #[test]
+#[ignore = "more on brokers: .ci/run"]
 fn event_times_of_any_value_touch_no_other_sensor() {
     poison(14, "event times: 2100, 1970, negative, i64 limits, one hour ahead", &event_times());
 }
 
 #[test]
+#[ignore = "more on brokers: .ci/run"]
 fn payloads_of_any_kind_are_dead_letters_once() {
     let what = "payloads: truncated, wrong wire type, 10 MB, not UTF-8, empty, random";
     poison(15, what, &payloads(&mut Dice::new(), 10 << 20));
 }
 
 #[test]
+#[ignore = "more on brokers: .ci/run"]
 fn amplitudes_that_are_no_numbers_are_rejected_and_the_smallest_are_exact() {
     poison(16, "amplitudes: NaN, infinite, out of range, -0.0, subnormal", &amplitudes());
 }

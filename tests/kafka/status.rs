@@ -21,6 +21,7 @@ fn members(trial: &Trial) -> BTreeMap<String, Vec<u64>> {
 }
 
 #[test]
+#[ignore = "more on brokers: .ci/run"]
 fn status_names_the_worker_that_has_each_partition() {
     let Some(mut trial) = Trial::new() else { return };
     trial.load();

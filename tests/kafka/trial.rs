@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use seismic_brokers::Kafka;
 use serde_json::Value;
 
-use crate::faults::line::Line;
+use crate::faults::{self, line::Line};
 use crate::findings::{Findings, compare};
 use crate::lines::LineCount;
 use crate::stage::{DATA, Done, ROWS, Running, Stage, parse, wait_until};
@@ -42,6 +42,11 @@ impl Trial {
     /// Prints a line for the table when it is proved.
     pub fn for_fault(self, fault: u32, what: &str) -> Trial {
         Trial { line: Some(Line { place: "Kafka", ..Line::new(fault, what) }), ..self }
+    }
+
+    /// This many rounds, or more when more are asked for.
+    pub fn rounds(quick: u64) -> u64 {
+        faults::trial::Trial::rounds(quick)
     }
 
     /// Counts one more try.

@@ -15,9 +15,9 @@ fn a_commit_whose_answer_is_lost_is_read_back_and_never_assumed() {
     trial.load();
     let worker = trial.wired_worker("");
     trial.wait_for_rows(50);
-    for round in 1..=3 {
+    for round in 1..=Trial::rounds(2) {
         trial.kafka.wires[0].lose_end_of_transaction();
-        wait_until("a lost answer", || trial.kafka.wires[0].lost() >= round);
+        wait_until("a lost answer", || u64::from(trial.kafka.wires[0].lost()) >= round);
         trial.tried();
         trial.wait_for_rows(100);
     }
@@ -47,6 +47,7 @@ fn a_worker_whose_network_is_cut_or_stands_still_goes_on_when_it_is_back() {
 }
 
 #[test]
+#[ignore = "more on brokers: .ci/run"]
 fn a_worker_that_is_heard_or_hears_only_one_way_goes_on_when_the_other_is_back() {
     let what = "one-way cut for 8 s: first nothing of a worker arrives, then no answer";
     let Some(mut trial) = Trial::of(6, what) else { return };
@@ -67,13 +68,14 @@ fn a_worker_that_is_heard_or_hears_only_one_way_goes_on_when_the_other_is_back()
 }
 
 #[test]
+#[ignore = "more on brokers: .ci/run"]
 fn requests_that_arrive_30_s_late_change_nothing_for_the_transactions_of_that_time() {
     let what = "30 s latency for 8 s, whose requests arrive among later transactions";
     let Some(mut trial) = Trial::of(6, what) else { return };
     trial.load();
     let mut worker = trial.wired_worker("");
     trial.wait_for_rows(50);
-    for _ in 0..2 {
+    for _ in 0..Trial::rounds(1) {
         let before = trial.kafka.wires[0].late();
         trial.kafka.wires[0].slow_down(Duration::from_secs(30));
         let_it_work(Duration::from_secs(8));
@@ -89,15 +91,16 @@ fn requests_that_arrive_30_s_late_change_nothing_for_the_transactions_of_that_ti
 }
 
 #[test]
+#[ignore = "more on brokers: .ci/run"]
 fn a_worker_that_is_killed_while_it_waits_for_the_end_of_a_transaction_is_followed_by_the_next() {
     let what = "kill -9 of the worker when the end of its transaction was sent and not answered";
     let Some(mut trial) = Trial::of(1, what) else { return };
     trial.load();
     let mut worker = trial.wired_worker("--slot one --slots 1");
     trial.wait_for_rows(50);
-    for round in 1..=3 {
+    for round in 1..=Trial::rounds(2) {
         trial.kafka.wires[0].lose_end_of_transaction();
-        wait_until("a lost answer", || trial.kafka.wires[0].lost() >= round);
+        wait_until("a lost answer", || u64::from(trial.kafka.wires[0].lost()) >= round);
         assert!(worker.kill(), "it ran");
         worker = trial.flows_again(|trial| trial.wired_worker("--slot one --slots 1"));
         trial.wait_for_rows(50);

@@ -15,9 +15,9 @@ fn a_worker_that_is_killed_again_and_again_loses_and_doubles_nothing() {
     trial.load();
     // A name of its own: it is back at once, and settles what it left.
     let mut worker = trial.worker("--slot one --slots 2");
-    for round in 0..4 {
+    for round in 0..Trial::rounds(3) {
         trial.wait_for_rows(50);
-        let_it_work(Duration::from_millis(137 * round));
+        let_it_work(Duration::from_millis(137 * (round % 4)));
         assert!(worker.kill(), "it ran");
         worker = trial.flows_again(|trial| trial.worker("--slot one --slots 2"));
     }
@@ -26,6 +26,7 @@ fn a_worker_that_is_killed_again_and_again_loses_and_doubles_nothing() {
 }
 
 #[test]
+#[ignore = "more on brokers: .ci/run"]
 fn a_worker_that_is_stopped_leaves_nothing_to_replay_and_ends_with_code_0() {
     let Some(mut trial) = Trial::new() else { return };
     trial.load();
@@ -56,12 +57,13 @@ fn a_worker_that_slept_beyond_its_session_is_fenced_and_ends_with_code_4() {
 }
 
 #[test]
+#[ignore = "more on brokers: .ci/run"]
 fn a_second_process_with_the_name_of_a_slot_takes_its_place() {
     let Some(mut trial) = Trial::of(21, "a second process with the name of a slot") else { return };
     trial.load();
     let mut first = trial.worker("--slot one --slots 1");
     trial.wait_for_rows(50);
-    for _ in 0..3 {
+    for _ in 0..Trial::rounds(2) {
         let second = trial.worker("--slot one --slots 1");
         let done = first.wait();
         ended_with(&done, 4);

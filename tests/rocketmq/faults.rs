@@ -23,6 +23,7 @@ fn consumers_killed_under_live_load_lose_and_double_nothing() {
 }
 
 #[test]
+#[ignore = "more on brokers: .ci/run"]
 fn a_consumer_that_dies_at_each_named_place_loses_and_doubles_nothing() {
     let Some(rocketmq) = RocketMq::shared() else { return };
     let what = "death at each named place of step, commit, snapshot, replay and RocketMQ sink";
@@ -30,6 +31,7 @@ fn a_consumer_that_dies_at_each_named_place_loses_and_doubles_nothing() {
 }
 
 #[test]
+#[ignore = "more on brokers: .ci/run"]
 fn five_recoveries_that_die_one_after_the_other_change_nothing() {
     let Some(rocketmq) = RocketMq::shared() else { return };
     let what = "death in five recoveries running, in replay and after the sink's fence";
@@ -37,6 +39,7 @@ fn five_recoveries_that_die_one_after_the_other_change_nothing() {
 }
 
 #[test]
+#[ignore = "more on brokers: .ci/run"]
 fn sigterm_under_load_stops_a_run_that_the_next_one_continues_without_replay() {
     let Some(rocketmq) = RocketMq::shared() else { return };
     let trial = trial(&rocketmq, 3, "SIGTERM of the worker and its sink under load");
@@ -44,6 +47,7 @@ fn sigterm_under_load_stops_a_run_that_the_next_one_continues_without_replay() {
 }
 
 #[test]
+#[ignore = "more on brokers: .ci/run"]
 fn event_times_of_any_value_touch_no_other_sensor() {
     let Some(rocketmq) = RocketMq::shared() else { return };
     let what = "event times: 2100, 1970, negative, i64 limits, one hour ahead";
@@ -51,6 +55,7 @@ fn event_times_of_any_value_touch_no_other_sensor() {
 }
 
 #[test]
+#[ignore = "more on brokers: .ci/run"]
 fn payloads_of_any_kind_are_dead_letters_once() {
     let Some(rocketmq) = RocketMq::shared() else { return };
     let what = "payloads: truncated, wrong wire type, 3.9 MB, not UTF-8, empty, random";
@@ -58,6 +63,7 @@ fn payloads_of_any_kind_are_dead_letters_once() {
 }
 
 #[test]
+#[ignore = "more on brokers: .ci/run"]
 fn amplitudes_that_are_no_numbers_are_rejected_and_the_smallest_are_exact() {
     let Some(rocketmq) = RocketMq::shared() else { return };
     let what = "amplitudes: NaN, infinite, out of range, -0.0, subnormal";
@@ -65,6 +71,7 @@ fn amplitudes_that_are_no_numbers_are_rejected_and_the_smallest_are_exact() {
 }
 
 #[test]
+#[ignore = "more on brokers: .ci/run"]
 fn silent_sensors_are_closed_within_the_idle_bound_and_a_burst_after_silence_is_counted() {
     let Some(rocketmq) = RocketMq::shared() else { return };
     silence::fall_silent(trial(
@@ -75,6 +82,7 @@ fn silent_sensors_are_closed_within_the_idle_bound_and_a_burst_after_silence_is_
 }
 
 #[test]
+#[ignore = "more on brokers: .ci/run"]
 fn a_slow_sink_never_stalls_windows() {
     let Some(rocketmq) = RocketMq::shared() else { return };
     let trial = trial(&rocketmq, 18, "a RocketMQ sink that takes 300 ms for each send");
@@ -82,12 +90,14 @@ fn a_slow_sink_never_stalls_windows() {
 }
 
 #[test]
+#[ignore = "more on brokers: .ci/run"]
 fn a_second_service_on_one_store_is_refused_and_harms_nothing() {
     let Some(rocketmq) = RocketMq::shared() else { return };
     second::start_a_second(trial(&rocketmq, 21, "a second service on a store that has one"));
 }
 
 #[test]
+#[ignore = "more on brokers: .ci/run"]
 fn a_killed_generator_repeats_its_run_and_adds_nothing_twice() {
     let Some(rocketmq) = RocketMq::shared() else { return };
     let mut trial = trial(&rocketmq, 24, "kill -9 of a producer, which then repeats all it sent");
@@ -96,7 +106,7 @@ fn a_killed_generator_repeats_its_run_and_adds_nothing_twice() {
     let topic = trial.stage.data.clone();
     let load: Vec<&str> = options.split_whitespace().chain([&*topic]).collect();
     let mut consumer = None;
-    for _ in 0..Trial::rounds(6) {
+    for _ in 0..Trial::rounds(3) {
         let generator = trial.stage.spawn(&load);
         // The first try makes the topic and gives the consumer something to do.
         consumer.get_or_insert_with(|| trial.start());

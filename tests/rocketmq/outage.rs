@@ -7,6 +7,7 @@ use seismic_brokers::{Flush, RocketMq};
 use super::trial;
 
 #[test]
+#[ignore = "more on brokers: .ci/run"]
 fn a_broker_that_crashes_or_is_restarted_is_waited_for() {
     let Some(mut rocketmq) = RocketMq::one(Flush::Sync) else { return };
     let what = "the only broker is killed and started again, and then restarted cleanly";

@@ -68,6 +68,7 @@ fn rows_of_a_run_come_back_to_rocketmq_each_once() {
 }
 
 #[test]
+#[ignore = "more on brokers: .ci/run"]
 fn retention_shows_who_needs_what_and_not_what_a_sink_remembers() {
     let Some(cluster) = Cluster::new() else { return };
     cluster.generate(&["--records", "4000", "--partitions", "2"]);
@@ -88,6 +89,7 @@ fn retention_shows_who_needs_what_and_not_what_a_sink_remembers() {
 }
 
 #[test]
+#[ignore = "more on brokers: .ci/run"]
 fn the_brokers_own_tools_show_where_the_group_is() {
     let Some(cluster) = Cluster::new() else { return };
     cluster.generate(&["--records", "400", "--partitions", "2"]);
@@ -101,6 +103,7 @@ fn the_brokers_own_tools_show_where_the_group_is() {
 }
 
 #[test]
+#[ignore = "more on brokers: .ci/run"]
 fn the_java_reference_consumer_sees_the_rows_that_verify_proves() {
     let Some(cluster) = Cluster::new() else { return };
     cluster.generate(&["--records", "4000"]);
@@ -117,6 +120,7 @@ fn the_java_reference_consumer_sees_the_rows_that_verify_proves() {
 }
 
 #[test]
+#[ignore = "more on brokers: .ci/run"]
 fn a_broker_with_access_control_takes_signed_requests_alone() {
     let settings = r#"authenticationEnabled=true
 authenticationProvider=org.apache.rocketmq.auth.authentication.provider.DefaultAuthenticationProvider

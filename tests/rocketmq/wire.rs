@@ -12,6 +12,7 @@ use crate::stage::{let_it_work, wait_until};
 use crate::truth::int;
 
 #[test]
+#[ignore = "more on brokers: .ci/run"]
 fn a_job_whose_network_is_cut_stands_still_or_is_slow_goes_on_when_it_is_back() {
     let Some(rocketmq) = RocketMq::one(Flush::Async) else { return };
     let what =
@@ -52,6 +53,7 @@ fn a_job_whose_network_is_cut_stands_still_or_is_slow_goes_on_when_it_is_back() 
 }
 
 #[test]
+#[ignore = "more on brokers: .ci/run"]
 fn a_job_that_begins_while_its_broker_cannot_be_reached_waits_for_it() {
     let Some(rocketmq) = RocketMq::one(Flush::Async) else { return };
     let what = "the job begins while the network to its broker is cut";
@@ -80,9 +82,9 @@ fn rows_whose_acknowledgement_is_lost_are_read_back_and_not_sent_again() {
     let load = trial.load_with("--rate 4000 --sensors 50 --pack 5");
     let mut consumer = trial.start();
     let to_the_sink = format!("\"b\":\"{}\"", trial.stage.data.replace("trial", "shown"));
-    for round in 1..=4 {
+    for round in 1..=Trial::rounds(2) {
         rocketmq.wires[0].lose_answer_to(&to_the_sink);
-        wait_until("a lost answer", || rocketmq.wires[0].lost() >= round);
+        wait_until("a lost answer", || u64::from(rocketmq.wires[0].lost()) >= round);
         trial.line.tries += 1;
         let before = trial.rows();
         trial.wait_for_rows(&mut consumer, before + 100);
@@ -92,6 +94,7 @@ fn rows_whose_acknowledgement_is_lost_are_read_back_and_not_sent_again() {
 }
 
 #[test]
+#[ignore = "more on brokers: .ci/run"]
 fn records_whose_acknowledgement_is_lost_are_read_back_and_not_sent_again() {
     let Some(rocketmq) = RocketMq::one(Flush::Async) else { return };
     let mut trial = trial(&rocketmq, 7, "the answer to a send of a producer is lost");
@@ -102,9 +105,9 @@ fn records_whose_acknowledgement_is_lost_are_read_back_and_not_sent_again() {
     let load = trial.stage.start(trial.stage.command_at(&load, &wired));
     let consumer = trial.start();
     let to_the_log = format!("\"b\":\"{topic}\"");
-    for round in 1..=4 {
+    for round in 1..=Trial::rounds(2) {
         rocketmq.wires[0].lose_answer_to(&to_the_log);
-        wait_until("a lost answer", || rocketmq.wires[0].lost() >= round);
+        wait_until("a lost answer", || u64::from(rocketmq.wires[0].lost()) >= round);
         trial.line.tries += 1;
     }
     let published = serde_json::from_str(&load.wait().ok().stdout).unwrap();
