@@ -31,7 +31,7 @@ bench *options:
 
 # Instructions per record of each stage, compared with what was accepted last (needs valgrind)
 instructions *options:
-    cargo bench --no-default-features --features sqlite --bench instructions -- {{options}}
+    cargo bench --bench instructions -- {{options}}
 
 # What must pass before a change goes in
 ci: lint test failpoints
