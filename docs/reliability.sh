@@ -43,7 +43,8 @@ faults='1|kill -9 of the worker at every kill point and at random times
 
 # With the features of the whole workspace throughout, so that nothing is built twice.
 run_tests() {
-    cargo test --workspace --test tests -- --show-output faults:: exit_codes:: kafka:: rocketmq::
+    cargo test --workspace --test tests -- --show-output faults:: exit_codes::
+    cargo test --workspace --test tests -- --show-output --include-ignored kafka:: rocketmq::
     cargo test --workspace --test crash --test engine --test failpoints --test hostile \
         --test simulation -- --show-output
     cargo test --workspace --test rocketmq -- --show-output faults::
@@ -114,7 +115,7 @@ check() {
         fi
     done <<<"$faults"
     while read -r name; do
-        if ! grep -rqE "fn ${name##*::}\(" --include='*.rs' tests queue pipeline sinks; then
+        if ! grep -rsqE "fn ${name##*::}\(" --include='*.rs' tests queue backends pipeline sinks; then
             echo "$page names the test $name, which is not there"
             failed=1
         fi
