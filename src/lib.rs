@@ -10,6 +10,7 @@ mod bench;
 pub mod cli;
 mod demo;
 mod doctor;
+mod error;
 pub mod job;
 mod status;
 

@@ -2,10 +2,11 @@
 
 use std::process::ExitCode;
 
+use clap::Parser as _;
 use seismic::cli::exit;
-use seismic::{Cli, job, start};
+use seismic::{Cli, start};
 
 fn main() -> ExitCode {
     start();
-    exit::run(|| job::file::parse::<Cli>(std::env::args_os().collect())?.run())
+    exit::run(|| Cli::parse().run())
 }

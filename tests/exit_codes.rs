@@ -25,9 +25,9 @@ fn wrong_usage_is_code_2_and_says_what_is_wrong() {
         ("run --sink nope", "known are console, csv[:DIR]"),
         ("run --sink csv --sink csv:output/seismic_agg_result", "given twice"),
         ("run --from yesterday", "earliest, latest, an offset, a time like"),
-        ("run --lateness-ms -1", "lateness-ms is -1; it must be from 0"),
-        ("run --window-ms 0", "window-ms is 0"),
-        ("run --max-ahead-ms -5", "max-ahead-ms is -5"),
+        ("run --lateness-ms -1", "--lateness: -1 ms is not between 0 ms and"),
+        ("run --window-ms 0", "--window: 0 ms is not between 1 ms"),
+        ("run --max-ahead-ms -5", "--max-ahead: -5 ms is not"),
         ("run --drain --until-caught-up", "cannot be used with"),
         ("run --time noon", "possible values: event, ingest"),
         ("run --group a/b", "cannot be a name"),
@@ -45,7 +45,7 @@ fn wrong_usage_is_code_2_and_says_what_is_wrong() {
         ("read seismic-data-topic --in store", "there is no store"),
         ("demo --seconds 1", "not in 2..=600"),
         ("run --no-such-option", "unexpected argument '--no-such-option'"),
-        ("run --slots 0", "--slots is 0"),
+        ("run --slots 0", "--slots: 0 is less than 1"),
         ("run --store sqlite:output", "it is a folder"),
     ] {
         wrong(&stage, line, words);
@@ -63,13 +63,13 @@ fn everything_that_is_wrong_is_said_at_once() {
     let args: Vec<_> = line.split_whitespace().collect();
     let stderr = stage.refused(&args, 2);
     let all = [
-        "window-ms is 0",
-        "lateness-ms is -1",
-        "max-ahead-ms is -1",
+        "--window: 0 ms",
+        "--lateness: -1 ms",
+        "--max-ahead: -1 ms",
         "a/b",
         "c/d",
-        "--sink csv:output/seismic_agg_result is given twice",
-        "--slots is 0",
+        "--sink: csv:output/seismic_agg_result is given twice",
+        "--slots: 0",
     ];
     for words in all {
         assert!(stderr.contains(words), "{words:?} is not in\n{stderr}");

@@ -51,6 +51,60 @@ fn the_command_line_goes_before_the_file() {
 }
 
 #[test]
+fn a_duration_has_a_unit_and_the_numbers_of_before_still_count() {
+    let stage =
+        stage_with("window = '2s'\nlateness = '300ms'\nidle_timeout_ms = 0\ndrain = true\n");
+    stage.ok(&["run", "--job", "job.toml"]);
+    let status = stage.ok(&["status"]);
+    assert!(status.contains("windows of 2000 ms, lateness 300 ms"), "{status}");
+    stage.ok(&["run", "--group", "line", "--window", "2s", "--lateness-ms", "300", "--drain"]);
+    assert_eq!(rows(&stage, "seismic"), rows(&stage, "line"));
+    fs::write(stage.path("job.toml"), "window = 2000\nlateness = '-1s'\nmax_ahead = true\n")
+        .unwrap();
+    let refusal = stage.refused(&["run", "--job", "job.toml"], 2);
+    for words in [
+        "job.toml:1: window: a duration has a unit: write \"2000ms\"",
+        "job.toml:2: lateness: \"-1s\" is not a duration",
+        "job.toml:3: max_ahead: write a duration as text",
+    ] {
+        assert!(refusal.contains(words), "{words:?} is not in\n{refusal}");
+    }
+}
+
+#[test]
+fn what_is_out_of_range_is_named_by_its_line_or_by_its_option() {
+    let stage = stage_with("group = 'field'\nwindow_ms = 0\nrollup = ['1500ms']\n");
+    let args = ["run", "--job", "job.toml", "--max-sensors", "0", "--drain"];
+    let refusal = stage.refused(&args, 2);
+    for words in [
+        "job.toml:2: window_ms: 0 ms is not between 1 ms and 86400000 ms",
+        "--max-sensors: 0 is not between 1 and 4294967295",
+    ] {
+        assert!(refusal.contains(words), "{words:?} is not in\n{refusal}");
+    }
+    // What the command line sets is of no concern in the file.
+    stage.ok(&["run", "--job", "job.toml", "--window", "500ms", "--drain"]);
+}
+
+#[test]
+fn an_option_under_two_names_is_refused_and_home_is_the_store() {
+    let stage = stage_with("store = 'sqlite:a.db'\nhome = 'sqlite:b.db'\n");
+    let refusal = stage.refused(&["run", "--job", "job.toml"], 2);
+    assert!(refusal.contains("home: it is the same option as store in line 1"), "{refusal}");
+    fs::write(stage.path("job.toml"), "home = 'sqlite:there.home.db'\ndrain = true\n").unwrap();
+    stage.ok(&["run", "--job", "job.toml"]);
+    assert!(stage.path("there.home.db").exists());
+}
+
+#[test]
+fn a_bound_on_the_command_line_is_instead_of_the_one_in_the_file() {
+    let stage = stage_with("drain = true\nfrom = 'latest'\n");
+    stage.ok(&["run", "--job", "job.toml", "--until-caught-up", "--from", "earliest"]);
+    let status: Value = serde_json::from_str(&stage.ok(&["status", "--json"])).unwrap();
+    assert!(status["open_windows"].as_u64() > Some(0), "{status}");
+}
+
+#[test]
 fn commands_that_look_at_a_job_take_from_its_file_where_it_is() {
     let stage = Stage::new();
     let file = "queue = 'sqlite:there/q.db'\ngroup = 'field'\ndrain = true\nsink = ['csv:rows']\n";
@@ -75,14 +129,14 @@ fn all_that_is_wrong_with_a_file_is_said_at_once_with_its_lines() {
     for command in ["run", "status"] {
         let said = stage.refused(&[command, "--job", "job.toml"], 2);
         for words in [
-            "job.toml:1: window_ms: invalid value 'x' for '--window-ms <MS>'",
-            "job.toml:2: latenes_ms: there is no such option; \"lateness_ms\" is one",
-            "job.toml:3: rewind: this is done once",
-            "job.toml:4: drain: it is true or false",
-            "job.toml:5: sink: it is text or a number",
-            "job.toml:6: window-ms: this is no option of a job",
-            "job.toml:7: job: this is no option of a job",
-            "job.toml:8: slots: it has one value, not a list",
+            "job.toml:1: window_ms: write a whole number of ms",
+            "job.toml:2: latenes_ms: there is no such option; did you mean \"lateness_ms\"?",
+            "job.toml:3: rewind: this is decided at each start; pass --rewind",
+            "job.toml:4: drain: write true or false",
+            "write one value, not a list",
+            "job.toml:6: window-ms: there is no such option; did you mean \"window_ms\"?",
+            "job.toml:7: job: there is no such option",
+            "job.toml:8: slots: write a whole number",
             "job.toml:11: more: there is no such option",
         ] {
             assert!(said.contains(words), "{words:?} is not in\n{said}");

@@ -27,7 +27,7 @@ pub use engine::journal::{Entry, EntryError, Note};
 pub use engine::output::Output;
 pub use engine::redistribute::RedistributeError;
 pub use engine::reject_reason::RejectReason;
-pub use engine::rules::{Dedupe, ENGINE_VERSION, Region, Rules, RulesError, Time};
+pub use engine::rules::{Dedupe, ENGINE_VERSION, Region, RuleFault, Rules, RulesError, Time};
 pub use engine::sensor_health as health;
 pub use engine::snapshot::SnapshotError;
 pub use engine::windows::Engine;

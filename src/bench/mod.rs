@@ -99,7 +99,8 @@ enum Part {
 /// Measures and shows.
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     let stop = signal::stop_flag()?;
-    let is_file = matches!(args.target.queue, Url::Sqlite(_));
+    let location = args.target.location()?;
+    let is_file = matches!(location.queue, Url::Sqlite(_));
     let workload = match (args.tiny, args.quick) {
         (true, _) => Workload::tiny(),
         (_, true) if is_file => Workload::quick(),
@@ -108,10 +109,10 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     };
     let machine = Machine::here();
     let cores = machine.cores;
-    let queue = args.target.queue.to_string();
+    let queue = location.queue.to_string();
     let mut report = Report { machine, queue, size: workload.name, tables: Vec::new() };
     let measured = {
-        let workspace = Workspace::new(&args.target.queue)?;
+        let workspace = Workspace::new(&location.queue)?;
         let bench = Bench {
             workspace: &workspace,
             workload: &workload,

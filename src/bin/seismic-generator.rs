@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use seismic::cli::commands::generate;
 use seismic::cli::exit;
-use seismic::{job, start};
+use seismic::start;
 
 /// Publishes synthetic seismic records, with faults on purpose, to a queue.
 #[derive(Parser)]
@@ -17,5 +17,5 @@ struct Cli {
 
 fn main() -> ExitCode {
     start();
-    exit::run(|| generate::run(job::file::parse::<Cli>(std::env::args_os().collect())?.generate))
+    exit::run(|| generate::run(Cli::parse().generate))
 }

@@ -7,6 +7,9 @@ use seismic_queue::Kind;
 
 use crate::cli::remedy::with_remedy;
 use crate::cli::stdio::tell;
+use crate::error::{Panicked, kind};
+
+pub use crate::error::Usage;
 
 /// How a command that did its work ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,21 +26,6 @@ pub enum Outcome {
 pub fn run(work: impl FnOnce() -> anyhow::Result<Outcome> + UnwindSafe) -> ExitCode {
     code(catch_unwind(work).unwrap_or_else(|_| Err(Panicked.into())))
 }
-
-/// The work ended with a panic, which was told where it happened.
-#[derive(Debug)]
-struct Panicked;
-
-impl std::fmt::Display for Panicked {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(
-            "this is a fault of the program, named above; what was committed stays, and the next \
-             run goes on from there",
-        )
-    }
-}
-
-impl std::error::Error for Panicked {}
 
 /// The exit code of a command, after its error, if any, was printed: 0 fine, 1 failed, 2 wrong
 /// usage, 3 verify found a difference or the doctor a problem, 4 fenced by another owner.
@@ -63,18 +51,6 @@ pub fn code(outcome: anyhow::Result<Outcome>) -> ExitCode {
     })
 }
 
-fn kind(error: &anyhow::Error) -> Option<Kind> {
-    error.chain().find_map(|cause| {
-        let usage = cause.downcast_ref::<Usage>().map(|_| Kind::Config);
-        let queue = cause.downcast_ref::<seismic_queue::Error>().map(seismic_queue::Error::kind);
-        let sink = cause.downcast_ref::<seismic_sinks::Error>().map(seismic_sinks::Error::kind);
-        let job =
-            cause.downcast_ref::<seismic_pipeline::Error>().map(seismic_pipeline::Error::kind);
-        let load = cause.downcast_ref::<seismic_ingest::Error>();
-        usage.or(queue).or(sink).or(job).or(load.map(seismic_ingest::Error::kind))
-    })
-}
-
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         let io = cause.downcast_ref::<std::io::Error>();
@@ -85,15 +61,3 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
             )
     })
 }
-
-/// Wrong usage that only a command can see: exit code 2.
-#[derive(Debug)]
-pub struct Usage(pub String);
-
-impl std::fmt::Display for Usage {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Usage {}

@@ -38,7 +38,7 @@ enum Command {
     /// Play a topic into another one, at its original pace or another.
     Replay(commands::replay::Args),
     /// Turn records into windows, exactly once, and show them.
-    Run(Box<crate::job::run::Args>),
+    Run(Box<commands::run::Args>),
     /// Show the rows of a job from a process of its own: one sink for any number of workers.
     Sink(commands::sink::Args),
     /// Prove that every result is there, once, and right.
@@ -70,7 +70,7 @@ impl Cli {
             Command::Generate(args) => commands::generate::run(args),
             Command::Import(args) => commands::import::run(args),
             Command::Replay(args) => commands::replay::run(args),
-            Command::Run(args) => crate::job::run::run(&args),
+            Command::Run(args) => commands::run::run(*args),
             Command::Sink(args) => commands::sink::run(&args),
             Command::Verify(args) => commands::verify::run(&args),
             Command::Read(args) => commands::read::run(&args),

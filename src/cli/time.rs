@@ -21,21 +21,6 @@ pub fn parse_from(text: &str) -> Result<From, String> {
     })
 }
 
-/// ms of a length of time: a whole number with `ms`, `s`, `m` or `h` behind it.
-pub fn parse_length(text: &str) -> Result<i64, String> {
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, unit) = text.split_at(digits);
-    let unit_ms = match unit {
-        "ms" => Some(1),
-        "s" => Some(1_000),
-        "m" => Some(60_000),
-        "h" => Some(3_600_000),
-        _ => None,
-    };
-    let length_ms = unit_ms.and_then(|ms| number.parse::<i64>().ok()?.checked_mul(ms));
-    length_ms.ok_or_else(|| format!("{text:?} is not a length like 10s, 5m, 1h or 1500ms"))
-}
-
 /// RFC 3339 with ms, or the number where no calendar reaches.
 pub fn show_ms(ms: i64) -> String {
     match Timestamp::from_millisecond(ms) {
@@ -76,17 +61,6 @@ mod tests {
     fn spans_are_shown_in_a_unit_that_fits() {
         let shown = [0, 119_999, 120_000, 7_200_000, 172_800_000].map(show_span);
         assert_eq!(shown, ["0 s", "119 s", "2 min", "2 h", "2 days"]);
-    }
-
-    #[test]
-    fn a_length_is_a_number_and_its_unit() {
-        for (text, ms) in [("1500ms", 1_500), ("10s", 10_000), ("5m", 300_000), ("24h", 86_400_000)]
-        {
-            assert_eq!(parse_length(text), Ok(ms));
-        }
-        for text in ["", "s", "10", "-1s", "1.5s", "10 s", "10S", "9999999999999999h"] {
-            assert!(parse_length(text).is_err(), "{text}");
-        }
     }
 
     #[test]

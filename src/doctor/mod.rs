@@ -16,8 +16,9 @@ use crate::cli::exit::Outcome;
 use crate::cli::format::count;
 use crate::cli::remedy;
 use crate::cli::stdio::{print, print_line};
-use crate::cli::target::Target;
+use crate::cli::target::{InputTopic, Target};
 use crate::cli::time::now_ms;
+use crate::job::location::Location;
 
 /// A clock that is so much ahead of ours is wrong, or ours is, ms.
 const CLOCK_MS: i64 = 1_000;
@@ -27,9 +28,8 @@ const CLOCK_MS: i64 = 1_000;
 pub struct Args {
     #[command(flatten)]
     target: Target,
-    /// Topic that the job reads
-    #[arg(long, value_name = "NAME", default_value = "seismic-data-topic")]
-    topic: String,
+    #[command(flatten)]
+    topic: InputTopic,
     /// A sink that the job has; may be given several times
     #[arg(long = "sink", value_name = "SINK")]
     sinks: Vec<Spec>,
@@ -47,8 +47,10 @@ struct Section {
 /// Looks at everything; code 3 when something is a problem.
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     let mut sections = Vec::new();
-    let queue = of_queue(args, &mut sections);
-    of_store(args, queue.as_ref(), &mut sections);
+    let location = &args.target.location()?;
+    let topic = &args.topic.name();
+    let queue = of_queue(args, location, topic, &mut sections);
+    of_store(location, queue.as_ref(), &mut sections);
     for spec in &args.sinks {
         let findings = match spec.scheme() {
             "csv" => examine_folder(Path::new(spec.target())),
@@ -70,23 +72,28 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
 }
 
 /// The queue and its topic, if they can be reached.
-fn of_queue(args: &Args, sections: &mut Vec<Section>) -> Option<(Box<dyn Queue>, Option<Topic>)> {
+fn of_queue(
+    args: &Args,
+    location: &Location,
+    topic_name: &str,
+    sections: &mut Vec<Section>,
+) -> Option<(Box<dyn Queue>, Option<Topic>)> {
     let mut findings = Vec::new();
     let mut found = None;
-    match args.target.open_queue_of(&args.topic) {
+    match location.open_queue_of(topic_name) {
         // A file that is not there yet; its disk is what there is to look at.
         Err(Error::TopicMissing { .. }) => {
-            if let Url::Sqlite(path) = &args.target.queue {
+            if let Url::Sqlite(path) = &location.queue {
                 findings.extend(examine_folder(path.parent().unwrap_or(Path::new("."))));
             }
-            findings.push(missing(&args.topic));
+            findings.push(missing(topic_name));
         }
         Err(error) => findings.push(failed(&error)),
         Ok(queue) => {
-            let topic = match queue.topic(&args.topic) {
+            let topic = match queue.topic(topic_name) {
                 Ok(topic) => Some(topic),
                 Err(Error::TopicMissing { .. }) => {
-                    findings.push(missing(&args.topic));
+                    findings.push(missing(topic_name));
                     None
                 }
                 Err(error) => {
@@ -96,7 +103,7 @@ fn of_queue(args: &Args, sections: &mut Vec<Section>) -> Option<(Box<dyn Queue>,
             };
             let examined = queue.examine(topic.as_ref());
             findings.extend(examined.unwrap_or_else(|error| vec![failed(&error)]));
-            let rights = queue.examine_rights(&needs(args));
+            let rights = queue.examine_rights(&needs(args, location, topic_name));
             findings.extend(rights.unwrap_or_else(|error| vec![failed(&error)]));
             if let Some(topic) = &topic {
                 findings.push(of_topic(&*queue, topic).unwrap_or_else(|error| failed(&error)));
@@ -105,15 +112,15 @@ fn of_queue(args: &Args, sections: &mut Vec<Section>) -> Option<(Box<dyn Queue>,
             found = Some((queue, topic));
         }
     }
-    sections.push(Section { of: format!("queue {}", args.target.queue), findings });
+    sections.push(Section { of: format!("queue {}", location.queue), findings });
     found
 }
 
 /// What a job of these options does with the queue's topics, and what those do who publish.
-fn needs(args: &Args) -> Vec<Need> {
+fn needs(args: &Args, location: &Location, input: &str) -> Vec<Need> {
     let need =
         |topic: &str, access, who, level| Need { topic: topic.to_owned(), access, who, level };
-    let (input, group) = (&*args.topic, Some(args.target.group.clone()));
+    let group = Some(location.group.clone());
     let mut needs = vec![
         need(input, Access::Read(group), "run reads it", Level::Problem),
         need(input, Access::Read(None), "verify, read and replay read it", Level::Warning),
@@ -180,13 +187,13 @@ fn append_ms(
 }
 
 fn of_store(
-    args: &Args,
+    location: &Location,
     queue: Option<&(Box<dyn Queue>, Option<Topic>)>,
     sections: &mut Vec<Section>,
 ) {
-    let url = args.target.store_url();
+    let url = location.store_url();
     let mut findings = Vec::new();
-    match args.target.open_store() {
+    match location.open_store() {
         Err(error) => findings.push(failed(&error)),
         Ok(store) => {
             match store.topics().examine(None) {

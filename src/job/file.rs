@@ -1,110 +1,134 @@
 //! The job file: options of `seismic run` in TOML, so that a job can be kept, reviewed and shared.
 //!
-//! Each option is a key: without the dashes before it, `_` for those inside, a list where it may be
-//! given several times, and a table of strings for KEY=VALUE.
+//! A key is the name of an option with `_` for `-`. An option that may be repeated takes a list, a
+//! duration is text with a unit, and `kafka` is a table.
 //!
 //! ```toml
 //! queue = "kafka://broker:9092"
-//! window_ms = 1000
+//! window = "1s"
+//! lateness = "500ms"
 //! dedupe = "time"
 //! rollup = ["10s", "60s"]
 //! sink = ["console", "csv:rows"]
 //! kafka = { "linger.ms" = "5" }
 //! ```
 //!
-//! `--job FILE` is as if these options stood in its place; what the command line says itself goes
-//! before. Every command that looks at a job takes it too, and of it where the job is: queue, store,
-//! group and Kafka's settings. All that is wrong with a file is said at once, whichever command
-//! reads it.
+//! `--job FILE` sets these options; options on the command line override them. Every command that
+//! looks at a job takes the file too, and of it where the job is: queue, store, group and Kafka's
+//! settings. Everything that is wrong with a file is reported at once, whichever command reads it.
 
-mod read;
-
-use std::ffi::OsString;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read as _;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use clap::parser::ValueSource;
-use clap::{ArgMatches, Args as _, Command, CommandFactory, FromArgMatches};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 
-pub use self::read::{Setting, read};
-use crate::cli::exit::Usage;
-use crate::cli::target::Target;
-use crate::job::run;
+use super::file_keys::{self, Key};
+use super::options::JobOptions;
+use crate::error::Usage;
 
-/// The option that names a file.
-const OPTION: &str = "job";
+/// A longer file is refused unread: nobody writes so many options, and reading takes a multiple.
+const FILE_BYTES: u64 = 64 << 10;
 
-/// The command line as `C`, with the options of the job file in it, if it names one.
-///
-/// A command line that is no `C` ends the process as clap does, after saying why.
+/// What a file says.
+#[derive(Clone, Debug, Default)]
+pub struct JobFile {
+    path: PathBuf,
+    /// The options that it sets.
+    pub options: JobOptions,
+    /// What is wrong with it, in order of lines: `LINE: KEY: WHY` behind the name of the file.
+    pub faults: Vec<String>,
+    /// Line of each option, and its name as the file writes it.
+    places: BTreeMap<&'static str, (usize, String)>,
+}
+
+impl JobFile {
+    /// File, line and key of an option that it sets.
+    #[must_use]
+    pub fn place_of(&self, key: &str) -> Option<String> {
+        let (line, written) = self.places.get(key)?;
+        Some(format!("{}:{line}: {written}", self.path.display()))
+    }
+
+    /// Whether each of its lines can be understood.
+    ///
+    /// # Errors
+    /// [`Usage`] with all that cannot.
+    pub fn check(&self) -> Result<(), Usage> {
+        match self.faults.is_empty() {
+            true => Ok(()),
+            false => Err(Usage(self.faults.join("\n       "))),
+        }
+    }
+}
+
+/// Reads the file at `path`.
 ///
 /// # Errors
-/// [`Usage`] for a file that cannot be read or says what no option takes: all of it.
-pub fn parse<C: CommandFactory + FromArgMatches>(args: Vec<OsString>) -> anyhow::Result<C> {
-    let command = C::command();
-    let mut matches = command.clone().get_matches_from(&args);
-    let (named, path) = innermost(&command, &matches);
-    if let Ok(Some(file)) = named.try_get_one::<PathBuf>(OPTION) {
-        let settings = settings(file)?;
-        let more = arguments(&settings, path.last().expect("it has the command itself"), named);
-        matches = command.clone().get_matches_from(inserted(args, &more));
-    }
-    Ok(C::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()))
+/// [`Usage`] when it cannot be read at all. What is wrong inside it is in [`JobFile::faults`].
+pub fn open(path: &Path) -> Result<JobFile, Usage> {
+    let refused = |why| Usage(format!("the job file {} {why}", path.display()));
+    Ok(read(&text_of(path).map_err(refused)?, path))
 }
 
-/// The command that is meant, with those that it is part of, outermost first.
-fn innermost<'a>(
-    command: &'a Command,
-    matches: &'a ArgMatches,
-) -> (&'a ArgMatches, Vec<&'a Command>) {
-    let (mut matches, mut path) = (matches, vec![command]);
-    while let Some((name, of_it)) = matches.subcommand() {
-        let inner = path[path.len() - 1].find_subcommand(name).expect("clap has just found it");
-        path.push(inner);
-        matches = of_it;
+/// The text of a file of a sensible size, or why there is none, to follow the file's name.
+fn text_of(path: &Path) -> Result<String, String> {
+    let unreadable = |error: std::io::Error| format!("cannot be read: {error}");
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(unreadable)?;
+    file.take(FILE_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > FILE_BYTES {
+        return Err(format!("is longer than {} KiB", FILE_BYTES >> 10));
     }
-    (matches, path)
+    String::from_utf8(bytes).map_err(|_| "is not UTF-8".to_owned())
 }
 
-/// The command whose options are those of a job.
+/// What `text`, the content of the file at `path`, says.
 #[must_use]
-pub fn job() -> Command {
-    run::Args::augment_args(Command::new("run").no_binary_name(true))
-}
-
-fn settings(file: &Path) -> anyhow::Result<Vec<Setting>> {
-    let at = file.display();
-    let text = read::text_of(file).map_err(|why| Usage(format!("the job file {at} {why}")))?;
-    Ok(read(&text, &job()).map_err(|faults| {
-        let faults: Vec<String> = faults.iter().map(|fault| format!("{at}:{fault}")).collect();
-        Usage(faults.join("\n       "))
-    })?)
-}
-
-/// What of the settings is for this command, and not said on the command line itself.
-fn arguments(settings: &[Setting], command: &Command, said: &ArgMatches) -> Vec<OsString> {
-    let target = Target::augment_args(Command::new("target"));
-    let is_job = command.get_name() == "run";
-    let is_meant = |setting: &&Setting| {
-        let arg = command.get_arguments().find(|arg| arg.get_long() == Some(&setting.option));
-        let of_target =
-            || target.get_arguments().any(|arg| arg.get_long() == Some(&setting.option));
-        let is_said = |arg: &clap::Arg| {
-            said.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine)
+pub fn read(text: &str, path: &Path) -> JobFile {
+    let line = |span: Range<usize>| {
+        let before = &text.as_bytes()[..span.start.min(text.len())];
+        before.iter().filter(|&&byte| byte == b'\n').count() + 1
+    };
+    let mut file = JobFile { path: path.to_owned(), ..JobFile::default() };
+    let mut faults: Vec<(usize, String)> = Vec::new();
+    let (table, errors) = DeTable::parse_recoverable(text);
+    if errors.is_empty() {
+        for (written, value) in table.get_ref() {
+            let at = line(written.span());
+            if let Err(why) = file.set(at, written.get_ref(), value) {
+                faults.push((at, format!("{}: {why}", written.get_ref())));
+            }
+        }
+    } else {
+        let fault = |error: &toml::de::Error| {
+            let words = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
+            (error.span().map_or(1, line), words)
         };
-        arg.is_some_and(|arg| (is_job || of_target()) && !is_said(arg))
-    };
-    settings.iter().filter(is_meant).map(|setting| setting.argument().into()).collect()
+        faults.extend(errors.iter().map(fault));
+    }
+    faults.sort();
+    let name = path.display();
+    file.faults = faults.into_iter().map(|(at, why)| format!("{name}:{at}: {why}")).collect();
+    file
 }
 
-/// The arguments, with others behind the option that names the file.
-fn inserted(mut args: Vec<OsString>, more: &[OsString]) -> Vec<OsString> {
-    let name = format!("--{OPTION}");
-    let with_value = format!("{name}=");
-    let is_it = |arg: &OsString| {
-        arg.to_str().is_some_and(|arg| arg == name || arg.starts_with(&with_value))
-    };
-    let at = args.iter().position(is_it).expect("clap has just found it");
-    let behind = if args[at].to_str() == Some(&name) { at + 2 } else { at + 1 };
-    args.splice(behind..behind, more.iter().cloned());
-    args
+impl JobFile {
+    fn set(
+        &mut self,
+        line: usize,
+        written: &str,
+        value: &Spanned<DeValue<'_>>,
+    ) -> Result<(), String> {
+        let Key { name, set } = file_keys::find(written)?;
+        if let Some((other, before)) = self.places.get(name) {
+            return Err(format!("it is the same option as {before} in line {other}"));
+        }
+        set(&mut self.options, value.get_ref())?;
+        self.places.insert(name, (line, written.to_owned()));
+        Ok(())
+    }
 }

@@ -1,8 +1,32 @@
-//! One job: where its options come from, how its parts are opened, and how it runs.
+//! A job as a value, and how it runs.
+//!
+//! ```text
+//!  command line ─► options ─┐
+//!                           ├─► JobSpec ─► Job::start ─► JobHandle { state, metrics, stop, join }
+//!  job file ─────► options ─┘                  │
+//!                                  build: queue, store, sinks ─► run
+//! ```
 
+mod build;
 pub mod file;
-mod origin;
+mod file_keys;
+mod handle;
+pub mod location;
+mod metrics;
+pub mod options;
+pub mod origin;
 mod own_partitions;
 mod rescale;
-pub(crate) mod run;
+mod run;
 pub(crate) mod sinks;
+pub mod spec;
+mod state;
+mod stop;
+mod text;
+pub mod time_span;
+
+pub use handle::{Job, JobHandle, JobReport};
+pub use metrics::JobMetrics;
+pub use spec::JobSpec;
+pub use state::JobState;
+pub use stop::StopToken;

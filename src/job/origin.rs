@@ -1,79 +1,92 @@
-//! Where a job begins that takes up a checkpoint: as a fork of another job, or at an earlier point
-//! of its own.
-
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+//! Decisions for one start of a job: the checkpoint that it starts from, and losses that it accepts.
+//! A job file cannot make them, since it would repeat them at every start.
 
 use seismic_pipeline::{CheckpointRef, JobContext, fork, rewind};
 use seismic_queue::{JobStore, Topic, Url};
 
-use crate::cli::exit::Usage;
-use crate::cli::target::Target;
+use super::location::Location;
+use super::stop::StopToken;
+use crate::error::Usage;
 
-/// Options that name a checkpoint.
-#[derive(clap::Args)]
-pub struct Origin {
-    /// Begin with a checkpoint: of another job, which needs --of-group or --of-store, or with
-    /// --rewind of this one
+/// What is decided for one start.
+#[derive(clap::Args, Clone, Debug, Default, PartialEq)]
+pub struct Once {
+    /// Start from a checkpoint: of another job, with --of-group or --of-store, or of this job, with
+    /// --rewind
     #[arg(long, value_name = "N|NAME", conflicts_with = "from")]
-    from_checkpoint: Option<CheckpointRef>,
-    /// The group whose checkpoint it is; this group must be a new one
+    pub from_checkpoint: Option<CheckpointRef>,
+    /// Group that made the checkpoint; this job's group must be a new one
     #[arg(long, value_name = "NAME", requires = "from_checkpoint")]
-    of_group: Option<String>,
-    /// The store whose checkpoint it is; by default that of the group, next to the queue file
+    pub of_group: Option<String>,
+    /// Store that holds the checkpoint [default: that of --of-group, next to the queue file]
     #[arg(long, alias = "of-home", value_name = "URL", requires = "from_checkpoint")]
-    of_store: Option<Url>,
-    /// Go back to a checkpoint of this job: what came after it is taken back and made again
+    pub of_store: Option<Url>,
+    /// Go back to a checkpoint of this job: results after it are deleted and computed again
     #[arg(long, requires = "from_checkpoint", conflicts_with_all = ["of_group", "of_store"])]
-    rewind: bool,
+    pub rewind: bool,
+    /// Continue where messages were deleted before they were read; the loss is recorded in the
+    /// journal
+    #[arg(long)]
+    pub accept_loss: bool,
+    /// Take over partitions that were added to the input in Kafka after the job was drained: sensor
+    /// state is redistributed over all partitions
+    #[arg(long, conflicts_with_all = ["from", "from_checkpoint"])]
+    pub accept_partitions: bool,
 }
 
-/// A checkpoint to begin with.
-pub struct Opened<'a> {
-    which: &'a CheckpointRef,
+/// A checkpoint to start from.
+pub struct Origin<'a> {
+    checkpoint: &'a CheckpointRef,
     /// `None`: the job's own.
     parent: Option<Box<dyn JobStore>>,
 }
 
-impl Origin {
-    /// Opens the store whose checkpoint it is, before anything is made; `None` without a checkpoint.
+impl Once {
+    /// Whether it says where the job starts.
+    #[must_use]
+    pub fn sets_position(&self) -> bool {
+        self.from_checkpoint.is_some() || self.accept_partitions
+    }
+
+    /// Opens the store that holds the checkpoint, before anything is made; `None` without a
+    /// checkpoint.
     ///
     /// # Errors
     /// When it is not said whose checkpoint is meant, or there is no such store or checkpoint.
-    pub fn open(&self, target: &Target) -> anyhow::Result<Option<Opened<'_>>> {
-        let Some(which) = &self.from_checkpoint else {
+    pub fn open(&self, location: &Location) -> anyhow::Result<Option<Origin<'_>>> {
+        let Some(checkpoint) = &self.from_checkpoint else {
             return Ok(None);
         };
         if self.rewind {
-            return Ok(Some(Opened { which, parent: None }));
+            return Ok(Some(Origin { checkpoint, parent: None }));
         }
         let url = match (&self.of_store, &self.of_group) {
             (Some(url), _) => url.clone(),
             (None, Some(group)) => {
                 Topic::check_name(group)?;
-                target.queue.default_store(group)
+                location.queue.default_store(group)
             }
             (None, None) => {
-                let what = "--from-checkpoint needs --of-group NAME (or --of-store URL), to begin as \
+                let what = "--from-checkpoint needs --of-group NAME (or --of-store URL), to start as \
                             a fork of that job, or --rewind, to take this job back to it";
                 return Err(Usage(what.to_owned()).into());
             }
         };
         let parent = seismic_queue::open_store(&url)?;
-        which.in_all(&parent.view()?)?;
-        Ok(Some(Opened { which, parent: Some(parent) }))
+        checkpoint.in_all(&parent.view()?)?;
+        Ok(Some(Origin { checkpoint, parent: Some(parent) }))
     }
 }
 
-impl Opened<'_> {
-    /// Sets the job, which is owned and does not run yet, to the checkpoint.
+impl Origin<'_> {
+    /// Sets the job, which is leased and does not run yet, to the checkpoint.
     ///
     /// # Errors
     /// As [`fork`] and [`rewind`].
-    pub fn set(&self, job: JobContext<'_>, stop: &Arc<AtomicBool>) -> anyhow::Result<()> {
+    pub fn apply(&self, job: JobContext<'_>, stop: &StopToken) -> anyhow::Result<()> {
         match &self.parent {
-            Some(parent) => fork(job, &**parent, self.which, stop)?,
-            None => rewind(job, self.which)?,
+            Some(parent) => fork(job, &**parent, self.checkpoint, stop.flag())?,
+            None => rewind(job, self.checkpoint)?,
         }
         Ok(())
     }

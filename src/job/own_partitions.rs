@@ -1,7 +1,7 @@
-//! A sink that shows only the partitions which this worker has: of a job that several share, each
-//! console shows a part, and together they show everything once.
+//! Restricts a sink to the partitions of this worker. When several workers share a job, each console
+//! shows a part of the rows, and together they show each row once.
 //!
-//! It is for sinks that keep no position. One that does would take what it was not shown for shown.
+//! Only for sinks that keep no position: one that does would count skipped rows as written.
 
 use std::sync::Arc;
 
@@ -9,19 +9,19 @@ use seismic_pipeline::Metrics;
 use seismic_queue::{Batch, Offset, Span};
 use seismic_sinks::{Result, Sink};
 
-/// Shows what is this worker's.
-pub struct Own {
+/// A sink that gets only the rows of this worker's partitions.
+pub struct OwnPartitions {
     sink: Box<dyn Sink>,
-    progress: Arc<Metrics>,
+    metrics: Arc<Metrics>,
 }
 
-impl Own {
-    pub fn new(sink: Box<dyn Sink>, progress: &Arc<Metrics>) -> Self {
-        Own { sink, progress: Arc::clone(progress) }
+impl OwnPartitions {
+    pub fn new(sink: Box<dyn Sink>, metrics: &Arc<Metrics>) -> Self {
+        OwnPartitions { sink, metrics: Arc::clone(metrics) }
     }
 }
 
-impl Sink for Own {
+impl Sink for OwnPartitions {
     fn name(&self) -> &str {
         self.sink.name()
     }
@@ -31,7 +31,7 @@ impl Sink for Own {
     }
 
     fn write(&mut self, rows: &Batch) -> Result<()> {
-        if self.progress.has(rows.partition()) { self.sink.write(rows) } else { Ok(()) }
+        if self.metrics.has(rows.partition()) { self.sink.write(rows) } else { Ok(()) }
     }
 
     fn sync(&mut self) -> Result<()> {

@@ -1,14 +1,12 @@
-//! Partitions that the input got since the job began.
-
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+//! Rescaling a job whose input got more partitions since it was drained.
 
 use seismic_pipeline::{JobContext, Settings, rescale};
 use seismic_queue::{Error, Job, JobStore, Queue, patiently};
 
-use crate::cli::stdio::tell;
+use super::handle::Notify;
+use super::stop::StopToken;
 
-/// Has the job take what its input has more than it knows of, if there is anything.
+/// Adds partitions to the job that its input has and the job does not, if there are any.
 ///
 /// # Errors
 /// As [`widen`] and [`JobStore::widen`].
@@ -16,9 +14,10 @@ pub fn accept(
     (queue, store): (&dyn Queue, &dyn JobStore),
     job: &Job,
     settings: &Settings,
-    stop: &Arc<AtomicBool>,
+    stop: &StopToken,
+    notify: &Notify,
 ) -> anyhow::Result<()> {
-    let before = match patiently(stop, || store.view()) {
+    let before = match patiently(stop.flag(), || store.view()) {
         Err(Error::StoreMissing { .. }) => return Ok(()),
         view => view?.job.input.partitions,
     };
@@ -26,9 +25,9 @@ pub fn accept(
     if before >= now {
         return Ok(());
     }
-    let lease = patiently(stop, || store.widen(job))?;
+    let lease = patiently(stop.flag(), || store.widen(job))?;
     let run_job = JobContext { queue, store, lease: &*lease, job, slots: 1, settings };
-    rescale(run_job, stop)?;
-    tell(format_args!("the job goes on in {now} partitions; it had {before}"));
+    rescale(run_job, stop.flag())?;
+    notify(&format_args!("the job continues with {now} partitions; it had {before}"));
     Ok(())
 }

@@ -31,10 +31,11 @@ pub struct Args {
 
 /// Shows the job.
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
+    let location = args.target.location()?;
     // In this order: looking at a job that is not there makes no queue either.
-    let store = args.target.open_store()?;
+    let store = location.open_store()?;
     let view = store.view()?;
-    let queue = args.target.open_queue_of(&view.job.input.name)?;
+    let queue = location.open_queue_of(&view.job.input.name)?;
     let input = queue.topic(&view.job.input.name)?;
     view.job.input.is_still(&input, &queue.name())?;
     let spans = queue.spans(&input)?;

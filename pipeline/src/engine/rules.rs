@@ -68,6 +68,21 @@ pub struct Rules {
     pub rollups_ms: Vec<i64>,
 }
 
+/// A rule that is out of range.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleFault {
+    /// Which rule: the key that sets it in a job file.
+    pub rule: &'static str,
+    /// What is wrong, with the allowed range.
+    pub why: String,
+}
+
+impl fmt::Display for RuleFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.rule, self.why)
+    }
+}
+
 impl Default for Rules {
     fn default() -> Self {
         Rules {
@@ -86,63 +101,72 @@ impl Default for Rules {
 }
 
 impl Rules {
-    /// Everything that is out of range, as sentences; empty when the rules can be used.
+    /// Everything that is out of range; empty when the rules can be used.
     #[must_use]
-    pub fn faults(&self) -> Vec<String> {
+    pub fn faults(&self) -> Vec<RuleFault> {
         let mut faults = Vec::new();
-        let mut check = |name: &str, value: i64, range: RangeInclusive<i64>| {
+        let mut check = |rule, value: i64, unit: &str, range: RangeInclusive<i64>| {
             if !range.contains(&value) {
                 let (low, high) = range.into_inner();
-                faults.push(format!("{name} is {value}; it must be from {low} to {high}"));
+                let why = format!("{value}{unit} is not between {low}{unit} and {high}{unit}");
+                faults.push(RuleFault { rule, why });
             }
         };
-        check("window-ms", self.window_ms, limits::WINDOW_MS);
-        check("lateness-ms", self.lateness_ms, limits::WAIT_MS);
-        check("max-ahead-ms", self.max_ahead_ms, limits::WAIT_MS);
-        check("earliest event time", self.event_ms.0, limits::EVENT_MS);
-        check("latest event time", self.event_ms.1, limits::EVENT_MS);
+        check("window", self.window_ms, " ms", limits::WINDOW_MS);
+        check("lateness", self.lateness_ms, " ms", limits::WAIT_MS);
+        check("max_ahead", self.max_ahead_ms, " ms", limits::WAIT_MS);
+        check("earliest_event", self.event_ms.0, " ms", limits::EVENT_MS);
+        check("latest_event", self.event_ms.1, " ms", limits::EVENT_MS);
         // Sensors are numbered in 32 bits.
-        check("max-sensors", self.max_sensors.min(1 << 40) as i64, 1..=i64::from(u32::MAX));
+        check("max_sensors", self.max_sensors.min(1 << 40) as i64, "", 1..=i64::from(u32::MAX));
+        let mut fault = |rule, why| faults.push(RuleFault { rule, why });
         let (low, high) = (*self.amplitude.start(), *self.amplitude.end());
         if !(low.is_finite() && high.is_finite() && low <= high) {
-            faults.push(format!("valid amplitudes {low} to {high} are not a range"));
+            fault("amplitude", format!("{low} to {high} is not a range"));
         }
         if self.dedupe == Dedupe::Time {
             if self.window_ms > limits::DEDUPE_WINDOW_MS {
                 let limit = limits::DEDUPE_WINDOW_MS;
-                faults.push(format!("dedupe needs windows of at most {limit} ms"));
+                fault("dedupe", format!("it needs windows of at most {limit} ms"));
             }
             if self.time == Time::Ingest {
-                faults.push("dedupe compares event times, which ingest time does not use".into());
+                let why = "it compares event times, which time = ingest does not use";
+                fault("dedupe", why.to_owned());
             }
         }
-        self.check_rollups(&mut faults);
+        self.check_rollups(&mut fault);
         if self.event_ms.0 >= self.event_ms.1 {
-            faults.push(format!("valid event times {:?} are not a range", self.event_ms));
+            fault(
+                "event_time",
+                format!("{} to {} ms is not a range", self.event_ms.0, self.event_ms.1),
+            );
         }
         if let Some(Region { longitude: (west, east), latitude: (south, north) }) = self.region
             && !(west <= east && south <= north)
         {
-            faults.push(format!("region {west} to {east}, {south} to {north} is not a box"));
+            fault("region", format!("{west} to {east}, {south} to {north} is not a box"));
         }
         faults
     }
 
-    fn check_rollups(&self, faults: &mut Vec<String>) {
+    fn check_rollups(&self, fault: &mut impl FnMut(&'static str, String)) {
         let (window_ms, limit_ms) = (self.window_ms.max(1), limits::ROLLUP_MS);
         for &length_ms in &self.rollups_ms {
             if length_ms <= window_ms || length_ms > limit_ms || length_ms % window_ms != 0 {
-                faults.push(format!(
-                    "a rollup of {length_ms} ms is no multiple of the window of {window_ms} ms, or \
-                     not longer than it, or longer than {limit_ms} ms"
-                ));
+                let why = format!(
+                    "{length_ms} ms is not a multiple of the window of {window_ms} ms, not longer \
+                     than it, or longer than {limit_ms} ms"
+                );
+                fault("rollup", why);
             }
         }
         if !self.rollups_ms.is_sorted_by(|a, b| a < b) {
-            faults.push(format!("rollups {:?} do not rise", self.rollups_ms));
+            let lengths: Vec<_> = self.rollups_ms.iter().map(ToString::to_string).collect();
+            let why = format!("the lengths {} ms do not rise", lengths.join(", "));
+            fault("rollup", why);
         }
         if self.rollups_ms.len() > limits::ROLLUPS {
-            faults.push(format!("more than {} rollups", limits::ROLLUPS));
+            fault("rollup", format!("there are more than {}", limits::ROLLUPS));
         }
     }
 
@@ -224,6 +248,10 @@ impl From<&Rules> for state::Rules {
     }
 }
 
+fn in_one_line(faults: &[RuleFault]) -> String {
+    faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
 /// Why stored rules cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum RulesError {
@@ -272,7 +300,7 @@ impl TryFrom<Option<&state::Rules>> for Rules {
         };
         match rules.faults() {
             faults if faults.is_empty() => Ok(rules),
-            faults => Err(RulesError::Damaged(faults.join("; "))),
+            faults => Err(RulesError::Damaged(in_one_line(&faults))),
         }
     }
 }

@@ -35,7 +35,9 @@ pub fn run(job: JobContext<'_>, stop: &Arc<AtomicBool>, metrics: &Metrics) -> Re
     let topic = &job.job.input;
     match settings.rules.faults() {
         faults if faults.is_empty() => {}
-        faults => return Err(Error::Options(faults)),
+        faults => {
+            return Err(Error::Options(faults.iter().map(ToString::to_string).collect()));
+        }
     }
     let topics = settings.rules.rollup_topics(&job.job.result_topic);
     if job.job.rollup_topics != topics {

@@ -9,7 +9,7 @@ use seismic_queue::patiently;
 use crate::cli::exit::Outcome;
 use crate::cli::format::count;
 use crate::cli::stdio::{print, print_line};
-use crate::cli::target::Target;
+use crate::cli::target::{InputTopic, Target};
 use crate::cli::{signal, time};
 
 /// Options of `seismic generate` and `seismic-generator`.
@@ -17,9 +17,8 @@ use crate::cli::{signal, time};
 pub struct Args {
     #[command(flatten)]
     target: Target,
-    /// Topic to publish to; made if it is missing
-    #[arg(long, value_name = "NAME", default_value = "seismic-data-topic")]
-    topic: String,
+    #[command(flatten)]
+    topic: InputTopic,
     /// Records to publish, anomalies included [default: 3000]
     #[arg(long, value_name = "N", conflicts_with = "forever")]
     records: Option<u64>,
@@ -59,12 +58,13 @@ pub struct Args {
 /// Publishes.
 pub fn run(args: Args) -> anyhow::Result<Outcome> {
     let stop = signal::stop_flag()?;
-    let queue = patiently(&stop, || args.target.open_queue())?;
+    let location = args.target.location()?;
+    let queue = patiently(&stop, || location.open_queue())?;
     let options = Options {
         records: args.records,
         sensors: args.sensors,
         partitions: args.partitions,
-        topic: args.topic,
+        topic: args.topic.name(),
         rate: args.rate,
         sample_rate_hz: args.sample_rate_hz,
         start_ms: args.start,

@@ -10,7 +10,7 @@ use super::generate::progress_bar;
 use crate::cli::exit::Outcome;
 use crate::cli::format::count;
 use crate::cli::signal;
-use crate::cli::target::Target;
+use crate::cli::target::{InputTopic, Target};
 
 /// Options of `seismic import`.
 #[derive(clap::Args)]
@@ -64,9 +64,8 @@ struct RecordsArgs {
 struct To {
     #[command(flatten)]
     target: Target,
-    /// Topic to publish to; made if it is missing
-    #[arg(long, value_name = "NAME", default_value = "seismic-data-topic")]
-    topic: String,
+    #[command(flatten)]
+    topic: InputTopic,
     /// Partitions of the topic
     #[arg(long, value_name = "N", default_value_t = 4)]
     partitions: u32,
@@ -86,10 +85,10 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
 
 fn import_openeew(args: OpeneewArgs) -> anyhow::Result<Outcome> {
     let stop = signal::stop_flag()?;
-    let queue = args.to.target.open_queue()?;
+    let queue = args.to.target.location()?.open_queue()?;
     let options = openeew::Options {
         component: args.component,
-        topic: args.to.topic,
+        topic: args.to.topic.name(),
         partitions: args.to.partitions,
         ..openeew::Options::new(args.files, args.locations)
     };
@@ -116,11 +115,11 @@ fn import_openeew(args: OpeneewArgs) -> anyhow::Result<Outcome> {
 
 fn import_records(format: Format, args: RecordsArgs) -> anyhow::Result<Outcome> {
     let stop = signal::stop_flag()?;
-    let queue = args.to.target.open_queue()?;
+    let queue = args.to.target.location()?.open_queue()?;
     let options = records::Options {
         format,
         files: args.files,
-        topic: args.to.topic,
+        topic: args.to.topic.name(),
         partitions: args.to.partitions,
         pack: args.pack,
         strict: args.strict,

@@ -7,5 +7,6 @@ pub mod import;
 pub mod read;
 pub mod replay;
 pub mod retention;
+pub mod run;
 pub mod sink;
 pub mod verify;

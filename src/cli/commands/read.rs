@@ -11,6 +11,7 @@ use crate::cli::exit::{Outcome, Usage};
 use crate::cli::json::{Content, Line};
 use crate::cli::target::Target;
 use crate::cli::{format, signal, time};
+use crate::job::location::Location;
 
 /// Options of `seismic read`.
 #[derive(clap::Args)]
@@ -59,22 +60,23 @@ pub(crate) enum Where {
 /// Prints the topic.
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     let stop = signal::stop_flag()?;
+    let location = args.target.location()?;
     if args.place_of_topic != Some(Where::Queue)
-        && let Some(content) = content_in_store(args)?
+        && let Some(content) = content_in_store(args, &location)?
     {
-        let store = args.target.open_store()?;
+        let store = location.open_store()?;
         print(store.topics(), content, args, &stop)?;
     } else {
-        let (queue, content) = in_queue(args)?;
+        let (queue, content) = in_queue(args, &location)?;
         print(&*queue, content, args, &stop)?;
     }
     Ok(Outcome::Fine)
 }
 
 /// The queue, and what the topic's messages are there: records, or what a sink wrote.
-fn in_queue(args: &Args) -> anyhow::Result<(Box<dyn Queue>, Content)> {
+fn in_queue(args: &Args, location: &Location) -> anyhow::Result<(Box<dyn Queue>, Content)> {
     #[cfg(feature = "rocketmq")]
-    if let seismic_queue::Url::RocketMq(nameservers) = &args.target.queue {
+    if let seismic_queue::Url::RocketMq(nameservers) = &location.queue {
         use seismic_sinks::rocketmq::{is_of_a_sink, readers_rule};
         let cluster = seismic_queue::rocketmq::RocketQueue::open(nameservers)?;
         if is_of_a_sink(&cluster, &cluster.topic(&args.topic)?)? {
@@ -83,12 +85,12 @@ fn in_queue(args: &Args) -> anyhow::Result<(Box<dyn Queue>, Content)> {
         }
         return Ok((Box::new(cluster), Content::Records));
     }
-    Ok((args.target.open_queue_of(&args.topic)?, Content::Records))
+    Ok((location.open_queue_of(&args.topic)?, Content::Records))
 }
 
 /// What the topic's messages are if it is one of the store's; an error if it must be and is not.
-fn content_in_store(args: &Args) -> anyhow::Result<Option<Content>> {
-    let store = args.target.open_store()?;
+fn content_in_store(args: &Args, location: &Location) -> anyhow::Result<Option<Content>> {
+    let store = location.open_store()?;
     let job = match store.view() {
         Ok(view) => view.job,
         Err(Error::StoreMissing { .. }) if args.place_of_topic.is_none() => return Ok(None),

@@ -40,7 +40,7 @@ pub struct Args {
 /// Replays.
 pub fn run(args: Args) -> anyhow::Result<Outcome> {
     let stop = signal::stop_flag()?;
-    let queue = args.target.open_queue()?;
+    let queue = args.target.location()?.open_queue()?;
     let options = Options {
         from: args.from_topic,
         topic: args.topic,

@@ -8,6 +8,7 @@ use crate::cli::exit::Outcome;
 use crate::cli::format::count;
 use crate::cli::stdio::print_line;
 use crate::cli::target::Target;
+use crate::job::location::Location;
 
 /// Options of `seismic retention`.
 #[derive(clap::Args)]
@@ -40,13 +41,14 @@ pub struct Args {
 
 /// Shows the policy, or sets and applies it.
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
+    let location = args.target.location()?;
     match args.place_of_topic {
-        Where::Queue => apply(&*args.target.open_queue_of(&args.topic)?, args),
-        Where::Store => apply(args.target.open_store()?.topics(), args),
+        Where::Queue => apply(&*location.open_queue_of(&args.topic)?, args, &location),
+        Where::Store => apply(location.open_store()?.topics(), args, &location),
     }
 }
 
-fn apply(queue: &dyn Queue, args: &Args) -> anyhow::Result<Outcome> {
+fn apply(queue: &dyn Queue, args: &Args, location: &Location) -> anyhow::Result<Outcome> {
     let topic = queue.topic(&args.topic)?;
     if let Some(holder) = &args.release {
         queue.hold(&topic, holder, &[])?;
@@ -55,7 +57,7 @@ fn apply(queue: &dyn Queue, args: &Args) -> anyhow::Result<Outcome> {
     if asked != Policy::default() || args.keep_all {
         queue.set_policy(&topic, asked)?;
     } else if !args.past_holds {
-        return show(queue, &topic, args);
+        return show(queue, &topic, args, location);
     }
     for done in queue.retain(&topic, args.past_holds)? {
         let (name, partition) = (&topic.name, done.partition);
@@ -68,8 +70,13 @@ fn apply(queue: &dyn Queue, args: &Args) -> anyhow::Result<Outcome> {
     Ok(Outcome::Fine)
 }
 
-fn show(queue: &dyn Queue, topic: &Topic, args: &Args) -> anyhow::Result<Outcome> {
-    match (&args.place_of_topic, &args.target.queue) {
+fn show(
+    queue: &dyn Queue,
+    topic: &Topic,
+    args: &Args,
+    location: &Location,
+) -> anyhow::Result<Outcome> {
+    match (&args.place_of_topic, &location.queue) {
         (Where::Queue, Url::RocketMq(_)) => print_line(format_args!(
             "{} is kept as its brokers are set, whoever needs it; `seismic doctor` shows the settings",
             topic.name

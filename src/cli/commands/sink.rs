@@ -13,6 +13,7 @@ use crate::cli::exit::Outcome;
 use crate::cli::signal;
 use crate::cli::stdio::tell;
 use crate::cli::target::Target;
+use crate::job::location::Location;
 use crate::job::sinks::{Sinks, begin};
 
 /// How often it looks for a job that is not there yet.
@@ -40,13 +41,16 @@ pub struct Args {
 /// Runs the sink until it is stopped.
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     let stop = signal::stop_flag()?;
-    let store = match patiently(&stop, || args.target.open_store()) {
+    let location = args.target.location()?;
+    let store = match patiently(&stop, || location.open_store()) {
         // Stopped while it waited for what was busy: nothing was begun.
         Err(_) if stop.load(Ordering::Relaxed) => return Ok(Outcome::Fine),
         opened => Arc::<dyn JobStore>::from(opened?),
     };
-    let Some(context) = find_job(&*store, args, &stop)? else { return Ok(Outcome::Fine) };
-    let context = context.at(args.target.queue.clone(), Arc::clone(&store));
+    let Some(context) = find_job(&*store, args, &location, &stop)? else {
+        return Ok(Outcome::Fine);
+    };
+    let context = context.at(location.queue.clone(), Arc::clone(&store));
     // Again when the job has taken partitions: their rows are shown too.
     while show(args, &*store, &context, &stop)? {}
     Ok(Outcome::Fine)
@@ -90,6 +94,7 @@ fn show(
 fn find_job(
     store: &dyn JobStore,
     args: &Args,
+    location: &Location,
     stop: &AtomicBool,
 ) -> seismic_queue::Result<Option<Context>> {
     let mut is_told = args.quiet;
@@ -108,7 +113,7 @@ fn find_job(
         if !is_told {
             tell(format_args!(
                 "waiting for a job of group {:?} in {}",
-                args.target.group,
+                location.group,
                 store.name()
             ));
             is_told = true;

@@ -15,6 +15,7 @@ use crate::cli::exit::{Outcome, Usage};
 use crate::cli::format::{count, rate};
 use crate::cli::stdio::{print, print_line};
 use crate::cli::target::Target;
+use crate::job::location::Location;
 
 #[cfg(feature = "rocketmq")]
 mod rocketmq;
@@ -39,14 +40,15 @@ pub struct Args {
 /// Proves the job; code 3 when something differs.
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     // In this order: looking at a job that is not there makes no queue either.
-    let store = args.target.open_store()?;
-    let queue = args.target.open_queue_of(&store.view()?.job.input.name)?;
+    let location = args.target.location()?;
+    let store = location.open_store()?;
+    let queue = location.open_queue_of(&store.view()?.job.input.name)?;
     let bar = progress_bar();
     let began = Instant::now();
     let mut report = verify(&*queue, &*store, args.complete, &mut |messages| bar.inc(messages))?;
     let mut sinks = Vec::new();
     for spec in &args.sinks {
-        sinks.push((spec, check_sink(spec, &args.target, &*store, &mut report)?));
+        sinks.push((spec, check_sink(spec, &location, &*store, &mut report)?));
     }
     bar.finish_and_clear();
     if args.json {
@@ -59,11 +61,11 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
 
 fn check_sink(
     spec: &Spec,
-    target: &Target,
+    location: &Location,
     store: &dyn JobStore,
     report: &mut Report,
 ) -> anyhow::Result<u64> {
-    match (spec.scheme(), &target.queue) {
+    match (spec.scheme(), &location.queue) {
         ("csv", _) => sink::compare(Path::new(spec.target()), store, report),
         #[cfg(feature = "rocketmq")]
         ("rocketmq", seismic_queue::Url::RocketMq(nameservers)) => {

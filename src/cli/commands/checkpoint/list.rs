@@ -20,7 +20,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
-    let view = args.target.open_store()?.view()?;
+    let view = args.target.location()?.open_store()?.view()?;
     let checkpoints =
         view.partitions.iter().enumerate().flat_map(|(partition, part)| {
             part.checkpoints.iter().map(move |info| (partition, info))

@@ -38,7 +38,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
-    let store = &*args.target.open_store()?;
+    let store = &*args.target.location()?.open_store()?;
     match store.leased_by()? {
         Some(_) => ask(store, &args.name, Duration::from_secs(args.timeout))?,
         None => store.name_newest(&args.name)?,

@@ -42,9 +42,10 @@ struct State {
 }
 
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
-    let store = args.target.open_store()?;
+    let location = args.target.location()?;
+    let store = location.open_store()?;
     let view = store.view()?;
-    let queue = args.target.open_queue_of(&view.job.input.name)?;
+    let queue = location.open_queue_of(&view.job.input.name)?;
     let input = queue.topic(&view.job.input.name)?;
     view.job.input.is_still(&input, &queue.name())?;
     let shown = look(&*store, &view, &args.which, &queue.spans(&input)?)?;

@@ -10,6 +10,7 @@ use seismic_queue::{Error, Queue, Url, open_store};
 use crate::cli::exit::{Outcome, Usage};
 use crate::cli::stdio::{print_line, tell};
 use crate::cli::target::Target;
+use crate::job::location::Location;
 
 /// Options of `seismic group delete`.
 #[derive(clap::Args)]
@@ -31,15 +32,15 @@ struct Doomed {
 
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     // The name is the group; `--group` is only what every command takes.
-    let target = Target { group: args.name.clone(), ..args.target.clone() };
-    if let Url::Kafka(_) = target.store_url() {
-        return end(args, &target);
+    let location = Location { group: args.name.clone(), ..args.target.location()? };
+    if let Url::Kafka(_) = location.store_url() {
+        return end(args, &location);
     }
-    let doomed = look(&target)?;
-    let queue = target.open_queue()?;
-    let holds = holds_of(&*queue, &target, &doomed)?;
+    let doomed = look(&location)?;
+    let queue = location.open_queue()?;
+    let holds = holds_of(&*queue, &location, &doomed)?;
     if doomed.holder.is_none() && holds.is_empty() {
-        let (name, at) = (&target.group, doomed.url);
+        let (name, at) = (&location.group, doomed.url);
         return Err(Usage(format!("there is no group {name}: no store at {at}, no holds")).into());
     }
     let gone = doomed.holder.is_some();
@@ -51,17 +52,17 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
         print_line(format_args!("{topic} is no longer held for {holder}"))?;
     }
     if doomed.holder.is_some() {
-        target.delete_store()?;
+        location.delete_store()?;
         print_line(format_args!("deleted {}", doomed.url))?;
     }
     Ok(Outcome::Fine)
 }
 
 /// Ends a group in Kafka.
-fn end(args: &Args, target: &Target) -> anyhow::Result<Outcome> {
-    let (name, at) = (&target.group, target.store_url());
+fn end(args: &Args, location: &Location) -> anyhow::Result<Outcome> {
+    let (name, at) = (&location.group, location.store_url());
     confirm(args, Some(format!("group {name} can never be run again; its results stay")))?;
-    match target.delete_store() {
+    match location.delete_store() {
         Err(Error::StoreMissing { .. }) => {
             Err(Usage(format!("there is no group {name} at {at}")).into())
         }
@@ -74,14 +75,14 @@ fn end(args: &Args, target: &Target) -> anyhow::Result<Outcome> {
 }
 
 /// Refuses a store that is another group's, or in use.
-fn look(target: &Target) -> anyhow::Result<Doomed> {
-    let (url, store) = (target.store_url(), target.open_store()?);
+fn look(location: &Location) -> anyhow::Result<Doomed> {
+    let (url, store) = (location.store_url(), location.open_store()?);
     let view = match store.view() {
         Err(Error::StoreMissing { .. }) => return Ok(Doomed { url, holder: None }),
         view => view?,
     };
-    if view.job.group != target.group {
-        let (asked, stored) = (&target.group, view.job.group);
+    if view.job.group != location.group {
+        let (asked, stored) = (&location.group, view.job.group);
         return Err(Usage(format!("{url} is the store of group {stored}, not of {asked}")).into());
     }
     if let Some(by) = store.leased_by()? {
@@ -94,13 +95,13 @@ fn look(target: &Target) -> anyhow::Result<Doomed> {
 /// What the store holds; without one, what stores of that group hold that are nowhere to be seen.
 fn holds_of(
     queue: &dyn Queue,
-    target: &Target,
+    location: &Location,
     doomed: &Doomed,
 ) -> anyhow::Result<Vec<(String, String)>> {
-    let beside = target.queue.stores_beside();
+    let beside = location.queue.stores_beside();
     let alive = beside.iter().filter_map(|url| open_store(url).ok()?.view().ok());
     let alive: Vec<_> = alive.map(|view| format!("{} ({})", view.job.group, view.id)).collect();
-    let of_group = format!("{} (", target.group);
+    let of_group = format!("{} (", location.group);
     let is_meant = |holder: &String| match &doomed.holder {
         Some(own) => own == holder,
         None => holder.starts_with(&of_group) && !alive.contains(holder),

@@ -11,6 +11,7 @@ use crate::cli::format::count;
 use crate::cli::stdio::print_line;
 use crate::cli::target::Target;
 use crate::cli::time::{now_ms, show_span};
+use crate::job::location::Location;
 
 /// Options of `seismic group list`.
 #[derive(clap::Args)]
@@ -44,8 +45,9 @@ struct Beside {
 }
 
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
-    let queue = args.target.open_queue()?;
-    let stores = stores(&args.target);
+    let location = args.target.location()?;
+    let queue = location.open_queue()?;
+    let stores = stores(&location);
     let mut all = Vec::new();
     for topic in queue.topics()? {
         all.extend(holds(&*queue, &topic, &stores)?);
@@ -75,7 +77,7 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     Ok(Outcome::Fine)
 }
 
-fn stores(target: &Target) -> Vec<Beside> {
+fn stores(location: &Location) -> Vec<Beside> {
     let open = |url: Url| {
         let store = open_store(&url).ok();
         let view = store.as_ref().and_then(|store| store.view().ok());
@@ -83,7 +85,7 @@ fn stores(target: &Target) -> Vec<Beside> {
         let running = store.and_then(|store| store.leased_by().ok().flatten());
         Beside { url, holder, running }
     };
-    target.queue.stores_beside().into_iter().map(open).collect()
+    location.queue.stores_beside().into_iter().map(open).collect()
 }
 
 impl Beside {

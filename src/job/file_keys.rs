@@ -1,0 +1,249 @@
+//! The keys of a job file: what each is called, and how its value becomes an option.
+
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
+use clap::ValueEnum;
+use toml::Spanned;
+use toml::de::{DeString, DeValue};
+
+use super::options::JobOptions;
+use super::time_span::TimeSpan;
+use crate::cli::time;
+
+/// One key.
+#[derive(Clone, Copy)]
+pub struct Key {
+    /// The option that it sets: a field of [`JobOptions`].
+    pub name: &'static str,
+    /// Sets it.
+    pub set: Setter,
+}
+
+type Setter = fn(&mut JobOptions, &DeValue<'_>) -> Result<(), String>;
+
+/// Every key, with the names that it had before.
+const KEYS: &[(&str, &[&str], Setter)] = &[
+    ("queue", &[], |job, value| put(&mut job.location.queue, parsed(value))),
+    ("store", &["home"], |job, value| put(&mut job.location.store, parsed(value))),
+    ("group", &[], |job, value| put(&mut job.location.group, text(value))),
+    ("kafka", &[], |job, value| {
+        job.location.kafka = settings(value)?;
+        Ok(())
+    }),
+    ("topic", &[], |job, value| put(&mut job.topic, text(value))),
+    ("result_topic", &[], |job, value| put(&mut job.result_topic, text(value))),
+    ("dead_topic", &[], |job, value| put(&mut job.dead_topic, text(value))),
+    ("sink", &[], |job, value| {
+        job.sink = list(value, parsed)?;
+        Ok(())
+    }),
+    ("from", &[], |job, value| put(&mut job.from, time::parse_from(&text(value)?))),
+    ("window", &[], |job, value| put(&mut job.window, duration(value))),
+    ("window_ms", &[], |job, value| put(&mut job.window, millis(value))),
+    ("lateness", &[], |job, value| put(&mut job.lateness, duration(value))),
+    ("lateness_ms", &[], |job, value| put(&mut job.lateness, millis(value))),
+    ("idle_timeout", &[], |job, value| put(&mut job.idle_timeout, duration(value))),
+    ("idle_timeout_ms", &[], |job, value| put(&mut job.idle_timeout, millis(value))),
+    ("max_ahead", &[], |job, value| put(&mut job.max_ahead, duration(value))),
+    ("max_ahead_ms", &[], |job, value| put(&mut job.max_ahead, millis(value))),
+    ("time", &[], |job, value| put(&mut job.time, choice(value))),
+    ("dedupe", &[], |job, value| put(&mut job.dedupe, choice(value))),
+    ("rollup", &[], |job, value| {
+        job.rollup = list(value, duration)?;
+        Ok(())
+    }),
+    ("max_sensors", &[], |job, value| put(&mut job.max_sensors, number(value, 0..=u64::MAX))),
+    ("slots", &[], |job, value| {
+        put(&mut job.slots, number(value, 1..=1 << 20).map(|slots| slots as usize))
+    }),
+    ("slot", &[], |job, value| put(&mut job.slot, text(value))),
+    ("commit_interval", &[], |job, value| put(&mut job.commit_interval, duration(value))),
+    ("commit_interval_ms", &[], |job, value| put(&mut job.commit_interval, millis(value))),
+    ("max_records", &[], |job, value| put(&mut job.max_records, number(value, 0..=u64::MAX))),
+    ("until_caught_up", &[], |job, value| flag(&mut job.until_caught_up, value)),
+    ("drain", &[], |job, value| flag(&mut job.drain, value)),
+    ("quiet", &[], |job, value| flag(&mut job.quiet, value)),
+];
+
+/// Options that are decisions for one start: a file that stays must not repeat them.
+const ONCE: [&str; 7] = [
+    "accept_loss",
+    "accept_partitions",
+    "from_checkpoint",
+    "of_group",
+    "of_store",
+    "of_home",
+    "rewind",
+];
+
+/// The key that a file writes as `written`.
+///
+/// # Errors
+/// Why there is none, with the key that may be meant.
+pub fn find(written: &str) -> Result<Key, String> {
+    if ONCE.contains(&written) {
+        let option = written.replace('_', "-");
+        return Err(format!("this is decided at each start; pass --{option} on the command line"));
+    }
+    let is_it = |(name, before, _): &&(&str, &[&str], Setter)| {
+        *name == written || before.contains(&written)
+    };
+    if let Some(&(name, _, set)) = KEYS.iter().find(is_it) {
+        // A number of ms is the same option as its duration.
+        return Ok(Key { name: name.strip_suffix("_ms").unwrap_or(name), set });
+    }
+    let distance = |name: &str| edit_distance(name, written);
+    let nearest = KEYS.iter().map(|(name, ..)| *name).min_by_key(|name| distance(name));
+    Err(match nearest.filter(|name| distance(name) <= 1 + name.len() / 4) {
+        Some(name) => format!("there is no such option; did you mean {name:?}?"),
+        None => "there is no such option; `seismic run --help` lists all".to_owned(),
+    })
+}
+
+/// Characters to insert, remove or replace to turn one text into the other.
+fn edit_distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
+    for (i, from) in a.chars().enumerate() {
+        let mut above_left = std::mem::replace(&mut row[0], i + 1);
+        for (j, to) in b.chars().enumerate() {
+            let replaced = above_left + usize::from(from != to);
+            above_left = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(above_left + 1);
+        }
+    }
+    row[row.len() - 1]
+}
+
+fn put<T>(option: &mut Option<T>, value: Result<T, String>) -> Result<(), String> {
+    *option = Some(value?);
+    Ok(())
+}
+
+fn flag(option: &mut bool, value: &DeValue<'_>) -> Result<(), String> {
+    let DeValue::Boolean(is_set) = value else {
+        return Err("write true or false".to_owned());
+    };
+    *option = *is_set;
+    Ok(())
+}
+
+/// Text, or what stands for itself as text.
+fn text(value: &DeValue<'_>) -> Result<String, String> {
+    match value {
+        DeValue::String(text) => Ok(text.to_string()),
+        DeValue::Integer(_) => integer(value).map(|number| number.to_string()),
+        DeValue::Float(number) => Ok(number.as_str().to_owned()),
+        DeValue::Datetime(time) => Ok(time.to_string()),
+        DeValue::Boolean(is_so) => Ok(is_so.to_string()),
+        DeValue::Array(_) => Err("write one value, not a list".to_owned()),
+        DeValue::Table(_) => Err("write one value, not a table".to_owned()),
+    }
+}
+
+fn parsed<T: FromStr<Err: Display>>(value: &DeValue<'_>) -> Result<T, String> {
+    text(value)?.parse().map_err(|error: T::Err| error.to_string())
+}
+
+fn integer(value: &DeValue<'_>) -> Result<i128, String> {
+    let DeValue::Integer(number) = value else {
+        return Err("write a whole number".to_owned());
+    };
+    let read = i128::from_str_radix(number.as_str(), number.radix());
+    read.map_err(|error| error.to_string())
+}
+
+fn number(value: &DeValue<'_>, range: RangeInclusive<u64>) -> Result<u64, String> {
+    let number = integer(value)?;
+    let found = u64::try_from(number).ok().filter(|number| range.contains(number));
+    found.ok_or_else(|| format!("{number} is not between {} and {}", range.start(), range.end()))
+}
+
+fn duration(value: &DeValue<'_>) -> Result<TimeSpan, String> {
+    match value {
+        DeValue::Integer(_) => {
+            let number = integer(value)?;
+            if number == 0 {
+                return Ok(TimeSpan::from_ms(0));
+            }
+            Err(format!("a duration has a unit: write \"{number}ms\" or \"{number}s\""))
+        }
+        DeValue::String(_) => parsed(value),
+        _ => Err("write a duration as text, as in \"250ms\", \"10s\" or \"7d\"".to_owned()),
+    }
+}
+
+/// A duration under a name that ends in `_ms`.
+fn millis(value: &DeValue<'_>) -> Result<TimeSpan, String> {
+    let number = integer(value).map_err(|why| format!("{why} of ms"))?;
+    let ms = i64::try_from(number).map_err(|_| format!("{number} is too large"))?;
+    Ok(TimeSpan::from_ms(ms))
+}
+
+fn choice<T: ValueEnum>(value: &DeValue<'_>) -> Result<T, String> {
+    let text = text(value)?;
+    let names = || {
+        let all = T::value_variants().iter().filter_map(ValueEnum::to_possible_value);
+        all.map(|value| format!("{:?}", value.get_name())).collect::<Vec<_>>().join(", ")
+    };
+    T::from_str(&text, false).map_err(|_| format!("{text:?} is none of {}", names()))
+}
+
+/// A list, or its only element.
+fn list<T>(
+    value: &DeValue<'_>,
+    one: fn(&DeValue<'_>) -> Result<T, String>,
+) -> Result<Vec<T>, String> {
+    let DeValue::Array(values) = value else {
+        return Ok(vec![one(value)?]);
+    };
+    let (mut all, mut faults) = (Vec::new(), Vec::new());
+    for value in values.iter().map(Spanned::get_ref) {
+        match one(value) {
+            Ok(value) => all.push(value),
+            Err(why) => faults.push(why),
+        }
+    }
+    if faults.is_empty() { Ok(all) } else { Err(faults.join("; ")) }
+}
+
+fn settings(value: &DeValue<'_>) -> Result<Vec<(String, String)>, String> {
+    let DeValue::Table(pairs) = value else {
+        return Err("write a table, as in { \"linger.ms\" = \"5\" }".to_owned());
+    };
+    let one = |(key, value): (&Spanned<DeString<'_>>, &Spanned<DeValue<'_>>)| {
+        let key = key.get_ref();
+        let value = text(value.get_ref()).map_err(|why| format!("{key}: {why}"))?;
+        Ok((key.to_string(), value))
+    };
+    pairs.iter().map(one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::job::JobSpec;
+
+    #[test]
+    fn a_file_may_set_every_field_of_a_job() {
+        let names: BTreeSet<_> =
+            KEYS.iter().map(|(name, ..)| find(name).unwrap().name.to_owned()).collect();
+        let spec = serde_json::to_value(JobSpec::default()).unwrap();
+        let mut expected: BTreeSet<_> = spec.as_object().unwrap().keys().cloned().collect();
+        // Of the command that runs the job.
+        expected.insert("quiet".to_owned());
+        assert_eq!(names, expected);
+    }
+
+    #[test]
+    fn the_nearest_name_is_suggested_and_a_strange_one_is_not() {
+        for (written, meant) in [("latenes", "lateness"), ("sinks", "sink"), ("windw", "window")] {
+            let why = find(written).err().unwrap();
+            assert!(why.contains(&format!("did you mean {meant:?}")), "{written}: {why}");
+        }
+        assert!(find("colour").err().unwrap().contains("--help"));
+    }
+}

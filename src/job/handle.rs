@@ -1,0 +1,142 @@
+//! Starting a job, and the handle to it: its state, its metrics, how it is stopped and waited for.
+//! Any number of jobs may run in one process; nothing of one is shared with another.
+
+use std::fmt::{self, Display};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+
+use super::metrics::JobMetrics;
+use super::run;
+use super::spec::JobSpec;
+use super::state::{JobState, Shared};
+use super::stop::StopToken;
+use crate::error::{Panicked, Usage};
+
+/// A job that has not been started.
+pub struct Job {
+    spec: JobSpec,
+    stop: StopToken,
+    notify: Notify,
+}
+
+/// Who is told what a person who started a job wants to read, as that it waits for its topic.
+pub(super) type Notify = Box<dyn Fn(&dyn Display) + Send>;
+
+impl Job {
+    /// Starts a job on a thread of its own.
+    ///
+    /// # Errors
+    /// [`Usage`] for a spec with faults. Everything else that can go wrong, as a queue that cannot
+    /// be reached, makes the started job fail: see [`JobHandle::state`] and [`JobHandle::join`].
+    pub fn start(spec: JobSpec) -> anyhow::Result<JobHandle> {
+        Job::new(spec).spawn()
+    }
+
+    /// A job, to be started by [`Job::spawn`].
+    #[must_use]
+    pub fn new(spec: JobSpec) -> Job {
+        let notify = |text: &dyn Display| tracing::info!("{text}");
+        Job { spec, stop: StopToken::new(), notify: Box::new(notify) }
+    }
+
+    /// The job stops when somebody uses this token.
+    #[must_use]
+    pub fn stopped_by(self, stop: StopToken) -> Job {
+        Job { stop, ..self }
+    }
+
+    /// Calls `notify` with what a person wants to read, instead of logging it.
+    #[must_use]
+    pub fn notifying(self, notify: impl Fn(&dyn Display) + Send + 'static) -> Job {
+        Job { notify: Box::new(notify), ..self }
+    }
+
+    /// Starts the job on a thread of its own.
+    ///
+    /// # Errors
+    /// As [`Job::start`].
+    pub fn spawn(self) -> anyhow::Result<JobHandle> {
+        let faults: Vec<_> = self.spec.faults().iter().map(ToString::to_string).collect();
+        if !faults.is_empty() {
+            return Err(Usage(faults.join("\n       ")).into());
+        }
+        let shared = Arc::new(Shared::new(self.stop));
+        let (of_thread, spec, notify) = (Arc::clone(&shared), self.spec, self.notify);
+        let thread = thread::Builder::new()
+            .name(format!("job {}", spec.group))
+            .spawn(move || {
+                let began = Instant::now();
+                let work = AssertUnwindSafe(|| run::run(&spec, &of_thread, &notify));
+                let outcome = catch_unwind(work).unwrap_or_else(|_| Err(Panicked.into()));
+                of_thread.end(outcome.as_ref().map(|_| ()));
+                Ok(outcome?.then(|| JobReport::new(&of_thread, began.elapsed())))
+            })
+            .context("starting the job's thread")?;
+        Ok(JobHandle { shared, thread: Some(thread) })
+    }
+}
+
+/// A started job. Dropping it asks the job to stop and does not wait for it.
+pub struct JobHandle {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<anyhow::Result<Option<JobReport>>>>,
+}
+
+impl JobHandle {
+    /// What the job is doing now.
+    #[must_use]
+    pub fn state(&self) -> JobState {
+        self.shared.state()
+    }
+
+    /// What the job has counted since it was started.
+    #[must_use]
+    pub fn metrics(&self) -> JobMetrics {
+        JobMetrics::of(&self.shared.metrics)
+    }
+
+    /// Asks the job to stop: its slots commit what they have, its sinks write what is committed.
+    pub fn stop(&self) {
+        self.shared.stop.stop();
+    }
+
+    /// Waits until the job has ended. `None` when it was stopped before it had opened everything.
+    ///
+    /// # Errors
+    /// Why it failed; the state is [`JobState::Failed`] then.
+    pub fn join(mut self) -> anyhow::Result<Option<JobReport>> {
+        let thread = self.thread.take().expect("it is taken only here, and this consumes it");
+        thread.join().unwrap_or_else(|_| Err(Panicked.into()))
+    }
+}
+
+impl Drop for JobHandle {
+    fn drop(&mut self) {
+        self.shared.stop.stop();
+    }
+}
+
+impl fmt::Debug for JobHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JobHandle").field("state", &self.state()).finish_non_exhaustive()
+    }
+}
+
+/// What a job did from its start to its end.
+#[derive(Clone, Debug)]
+pub struct JobReport {
+    /// What it counted.
+    pub metrics: JobMetrics,
+    /// How long it took.
+    pub time: Duration,
+}
+
+impl JobReport {
+    fn new(shared: &Shared, time: Duration) -> Self {
+        JobReport { metrics: JobMetrics::of(&shared.metrics), time }
+    }
+}

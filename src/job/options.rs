@@ -1,0 +1,243 @@
+//! Options of a job, each set or not: what the command line says and what a job file says have this
+//! one form, so that the first can override the second.
+
+use std::collections::BTreeSet;
+
+use seismic_pipeline::{Dedupe, From, Time};
+use seismic_queue::Topic;
+use seismic_sinks::Spec;
+use serde::{Deserialize, Serialize};
+
+use super::location::LocationOptions;
+use super::time_span::TimeSpan;
+use crate::cli::time;
+
+/// Options of a job. A key of a job file is the name of a field.
+#[derive(clap::Args, Clone, Debug, Default)]
+pub struct JobOptions {
+    /// Where it reads and keeps its state.
+    #[command(flatten)]
+    pub location: LocationOptions,
+    /// Input topic [default: seismic-data-topic]
+    #[arg(long, value_name = "NAME")]
+    pub topic: Option<String>,
+    /// Topic of result rows, in the job store [default: seismic-agg-topic]
+    #[arg(long, value_name = "NAME")]
+    pub result_topic: Option<String>,
+    /// Topic of dead letters, in the job store [default: seismic-dead-topic]
+    #[arg(long, value_name = "NAME")]
+    pub dead_topic: Option<String>,
+    /// Where results go: console, csv, csv:DIR or, on the queue's own cluster, rocketmq:TOPIC;
+    /// repeatable [default: console]
+    #[arg(long, value_name = "SINK")]
+    pub sink: Vec<Spec>,
+    /// Where a group without progress starts: earliest, latest, an offset or a time
+    /// [default: earliest]
+    #[arg(long, value_name = "WHERE", value_parser = time::parse_from)]
+    pub from: Option<From>,
+    /// Window length [default: 1s]
+    #[arg(long, value_name = "DURATION")]
+    pub window: Option<TimeSpan>,
+    /// Watermark delay: how long a window waits for late records, in event time of its sensor
+    /// [default: 500ms]
+    #[arg(long, value_name = "DURATION")]
+    pub lateness: Option<TimeSpan>,
+    /// Close the windows of a sensor that has been silent this long; 0: never [default: 2s]
+    #[arg(long, value_name = "DURATION")]
+    pub idle_timeout: Option<TimeSpan>,
+    /// Reject records whose event time is further ahead of the append time than this [default: 5s]
+    #[arg(long, value_name = "DURATION")]
+    pub max_ahead: Option<TimeSpan>,
+    /// Clock that windows follow [default: event]
+    #[arg(long, value_enum)]
+    pub time: Option<Clock>,
+    /// Reject a sensor's second record with the same event time in an open window [default: off]
+    #[arg(long, value_enum)]
+    pub dedupe: Option<Repeats>,
+    /// Also sum windows up to spans of this length (10s, 5m), each into a result topic of its own;
+    /// repeatable
+    #[arg(long, value_name = "DURATION")]
+    pub rollup: Vec<TimeSpan>,
+    /// Sensors per partition; records of further sensors become dead letters [default: 1000000]
+    #[arg(long, value_name = "N")]
+    pub max_sensors: Option<u64>,
+    /// Threads that read and compute; at most one per partition is used [default: one per core]
+    #[arg(long, value_name = "N")]
+    pub slots: Option<usize>,
+    /// Name of this worker among those that share a job in Kafka: a restarted worker with the same
+    /// name takes its partitions over at once [default: derived from the machine]
+    #[arg(long, value_name = "NAME", value_parser = parse_slot)]
+    pub slot: Option<String>,
+    /// Longest time that a row waits for its commit [default: 20ms]
+    #[arg(long, value_name = "DURATION")]
+    pub commit_interval: Option<TimeSpan>,
+    /// Stop after the message in which this many records are reached; each further slot may finish
+    /// one more message
+    #[arg(long, value_name = "N")]
+    pub max_records: Option<u64>,
+    /// Stop at the current end of the log; open windows stay in the checkpoint
+    #[arg(long)]
+    pub until_caught_up: bool,
+    /// Stop at the current end of the log and close every window
+    #[arg(long, conflicts_with = "until_caught_up")]
+    pub drain: bool,
+    /// Print only warnings and errors on stderr
+    #[arg(long)]
+    pub quiet: bool,
+    /// Durations under their former names.
+    #[command(flatten)]
+    pub millis: MillisOptions,
+}
+
+/// Durations under their former names, as numbers of ms.
+#[derive(clap::Args, Clone, Debug, Default)]
+pub struct MillisOptions {
+    #[arg(long, hide = true, value_name = "MS", conflicts_with = "window")]
+    window_ms: Option<i64>,
+    #[arg(long, hide = true, value_name = "MS", conflicts_with = "lateness")]
+    #[arg(allow_negative_numbers = true)]
+    lateness_ms: Option<i64>,
+    #[arg(long, hide = true, value_name = "MS", conflicts_with = "idle_timeout")]
+    idle_timeout_ms: Option<u32>,
+    #[arg(long, hide = true, value_name = "MS", conflicts_with = "max_ahead")]
+    #[arg(allow_negative_numbers = true)]
+    max_ahead_ms: Option<i64>,
+    #[arg(long, hide = true, value_name = "MS", conflicts_with = "commit_interval")]
+    commit_interval_ms: Option<u32>,
+}
+
+fn parse_slot(text: &str) -> Result<String, String> {
+    Topic::check_name(text).map(|()| text.to_owned()).map_err(|error| error.to_string())
+}
+
+/// Clock that windows follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Clock {
+    /// Event time, each sensor's own
+    Event,
+    /// Append time: when the queue took the message
+    Ingest,
+}
+
+impl std::convert::From<Clock> for Time {
+    fn from(clock: Clock) -> Self {
+        match clock {
+            Clock::Event => Time::Event,
+            Clock::Ingest => Time::Ingest,
+        }
+    }
+}
+
+/// What becomes of a record that repeats another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Repeats {
+    /// Every record counts
+    Off,
+    /// One record per sensor and ms of event time counts
+    Time,
+}
+
+impl std::convert::From<Repeats> for Dedupe {
+    fn from(repeats: Repeats) -> Self {
+        match repeats {
+            Repeats::Off => Dedupe::Off,
+            Repeats::Time => Dedupe::Time,
+        }
+    }
+}
+
+/// Whether an option was set.
+trait IsSet {
+    fn is_set(&self) -> bool;
+}
+
+impl<T> IsSet for Option<T> {
+    fn is_set(&self) -> bool {
+        self.is_some()
+    }
+}
+
+impl<T> IsSet for Vec<T> {
+    fn is_set(&self) -> bool {
+        !self.is_empty()
+    }
+}
+
+/// Takes from `$file` what `$line` leaves open, and notes which fields those were.
+macro_rules! fill {
+    ($line:expr, $file:expr, $filled:expr, $($field:ident)*) => {
+        $(if !$line.$field.is_set() && $file.$field.is_set() {
+            $line.$field = $file.$field;
+            $filled.insert(stringify!($field));
+        })*
+    };
+}
+
+impl LocationOptions {
+    /// These, and what they leave open as in `file`.
+    #[must_use]
+    pub fn or(mut self, file: LocationOptions) -> LocationOptions {
+        self.fill(file, &mut BTreeSet::new());
+        self
+    }
+
+    fn fill(&mut self, file: LocationOptions, filled: &mut BTreeSet<&'static str>) {
+        fill!(self, file, filled, queue store group kafka);
+    }
+}
+
+impl JobOptions {
+    /// Durations under their former names, moved to where their present names keep them.
+    #[must_use]
+    pub fn in_spans(mut self) -> JobOptions {
+        let millis = std::mem::take(&mut self.millis);
+        let span = |ms: Option<i64>| ms.map(TimeSpan::from_ms);
+        self.window = self.window.or(span(millis.window_ms));
+        self.lateness = self.lateness.or(span(millis.lateness_ms));
+        self.idle_timeout = self.idle_timeout.or(span(millis.idle_timeout_ms.map(i64::from)));
+        self.max_ahead = self.max_ahead.or(span(millis.max_ahead_ms));
+        self.commit_interval =
+            self.commit_interval.or(span(millis.commit_interval_ms.map(i64::from)));
+        self
+    }
+
+    /// These options, and what they leave open as in `file`; with the names of the options that
+    /// came from there.
+    #[must_use]
+    pub fn or(mut self, file: JobOptions) -> (JobOptions, BTreeSet<&'static str>) {
+        let mut filled = BTreeSet::new();
+        self.location.fill(file.location, &mut filled);
+        fill!(self, file, filled,
+            topic result_topic dead_topic sink from window lateness idle_timeout max_ahead time
+            dedupe rollup max_sensors slots slot commit_interval max_records);
+        if !(self.drain || self.until_caught_up) {
+            // Together: one on the command line is instead of either in the file.
+            (self.drain, self.until_caught_up) = (file.drain, file.until_caught_up);
+        }
+        self.quiet |= file.quiet;
+        (self, filled)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_set_first_stays_and_the_rest_comes_from_the_file() {
+        let span = |ms| Some(TimeSpan::from_ms(ms));
+        let line = JobOptions { window: span(1), drain: true, ..JobOptions::default() };
+        let file = JobOptions {
+            window: span(2),
+            lateness: span(3),
+            until_caught_up: true,
+            ..JobOptions::default()
+        };
+        let (both, filled) = line.or(file);
+        assert_eq!((both.window, both.lateness), (span(1), span(3)));
+        assert!(both.drain && !both.until_caught_up);
+        assert_eq!(filled, BTreeSet::from(["lateness"]));
+    }
+}

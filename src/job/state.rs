@@ -1,0 +1,92 @@
+//! What a job is doing, as whoever started it sees it.
+//!
+//! ```text
+//!  Starting ──► Running ──► Draining ──► Stopped
+//!      │            │           │
+//!      └────────────┴───────────┴──────► Failed
+//! ```
+//!
+//! * **Starting**: waits for its queue, topic and store, takes the lease, opens the sinks.
+//! * **Running**: reads, computes and commits.
+//! * **Draining**: a stop was asked for or its bounded work is done; slots make their last commits
+//!   and sinks write what is committed.
+//! * **Stopped**: ended well. Everything that it did is committed.
+//! * **Failed**: cannot continue. Everything before its last commit is committed; starting the job
+//!   again continues from there.
+//!
+//! A job that is stopped while it starts goes from Starting to Stopped.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use seismic_pipeline::Metrics;
+use seismic_queue::Kind;
+
+use super::stop::StopToken;
+use crate::cli::remedy::in_one_line;
+use crate::error;
+
+/// What a job is doing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JobState {
+    /// Opens what it needs.
+    Starting,
+    /// Reads, computes and commits.
+    Running,
+    /// Makes its last commits and lets the sinks catch up.
+    Draining,
+    /// Has ended well.
+    Stopped,
+    /// Has ended with an error.
+    Failed {
+        /// What to do about it; `None`: unknown, as after a bug in the program.
+        kind: Option<Kind>,
+        /// What happened, where, and what to do.
+        error: String,
+    },
+}
+
+impl JobState {
+    /// Whether the job has ended.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        matches!(self, JobState::Stopped | JobState::Failed { .. })
+    }
+}
+
+/// What a running job and its handle share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    state: Mutex<JobState>,
+    pub metrics: Arc<Metrics>,
+    pub stop: StopToken,
+}
+
+impl Shared {
+    pub fn new(stop: StopToken) -> Self {
+        let state = Mutex::new(JobState::Starting);
+        Shared { state, metrics: Arc::default(), stop }
+    }
+
+    pub fn state(&self) -> JobState {
+        match &*self.lock() {
+            JobState::Running if self.stop.is_stopped() => JobState::Draining,
+            state => state.clone(),
+        }
+    }
+
+    pub fn set(&self, state: JobState) {
+        *self.lock() = state;
+    }
+
+    /// Notes how the job has ended.
+    pub fn end(&self, outcome: Result<(), &anyhow::Error>) {
+        self.set(match outcome {
+            Ok(()) => JobState::Stopped,
+            Err(error) => JobState::Failed { kind: error::kind(error), error: in_one_line(error) },
+        });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, JobState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
