@@ -1,7 +1,7 @@
 //! Times as people write them.
 
 use jiff::Timestamp;
-use seismic_pipeline::From;
+use seismic_pipeline::StartFrom;
 
 /// ms since 1970 UTC of an RFC 3339 time.
 pub fn parse_ms(text: &str) -> Result<i64, String> {
@@ -11,9 +11,9 @@ pub fn parse_ms(text: &str) -> Result<i64, String> {
 }
 
 /// `earliest`, `latest`, an offset or an RFC 3339 time.
-pub fn parse_from(text: &str) -> Result<From, String> {
+pub fn parse_from(text: &str) -> Result<StartFrom, String> {
     text.parse().or_else(|_| {
-        parse_ms(text).map(From::Time).map_err(|_| {
+        parse_ms(text).map(StartFrom::Time).map_err(|_| {
             format!(
                 "{text:?} is none of: earliest, latest, an offset, a time like 2020-06-23T15:29:05Z"
             )
@@ -65,10 +65,10 @@ mod tests {
 
     #[test]
     fn from_is_a_word_an_offset_or_a_time() {
-        assert_eq!(parse_from("earliest"), Ok(From::Earliest));
-        assert_eq!(parse_from("latest"), Ok(From::Latest));
-        assert_eq!(parse_from("17"), Ok(From::Offset(17)));
-        assert_eq!(parse_from("1970-01-01T00:00:01Z"), Ok(From::Time(1_000)));
+        assert_eq!(parse_from("earliest"), Ok(StartFrom::Earliest));
+        assert_eq!(parse_from("latest"), Ok(StartFrom::Latest));
+        assert_eq!(parse_from("17"), Ok(StartFrom::Offset(17)));
+        assert_eq!(parse_from("1970-01-01T00:00:01Z"), Ok(StartFrom::Time(1_000)));
         assert!(parse_from("yesterday").is_err());
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use seismic_pipeline::{Dedupe, From, Time};
+use seismic_pipeline::{Dedupe, StartFrom, TimeMode};
 use seismic_queue::Topic;
 use seismic_sinks::Spec;
 use serde::{Deserialize, Serialize};
@@ -34,7 +34,7 @@ pub struct JobOptions {
     /// Where a group without progress starts: earliest, latest, an offset or a time
     /// [default: earliest]
     #[arg(long, value_name = "WHERE", value_parser = time::parse_from)]
-    pub from: Option<From>,
+    pub from: Option<StartFrom>,
     /// Window length [default: 1s]
     #[arg(long, value_name = "DURATION")]
     pub window: Option<TimeSpan>,
@@ -120,11 +120,11 @@ pub enum Clock {
     Ingest,
 }
 
-impl std::convert::From<Clock> for Time {
+impl From<Clock> for TimeMode {
     fn from(clock: Clock) -> Self {
         match clock {
-            Clock::Event => Time::Event,
-            Clock::Ingest => Time::Ingest,
+            Clock::Event => TimeMode::Event,
+            Clock::Ingest => TimeMode::Ingest,
         }
     }
 }
@@ -139,7 +139,7 @@ pub enum Repeats {
     Time,
 }
 
-impl std::convert::From<Repeats> for Dedupe {
+impl From<Repeats> for Dedupe {
     fn from(repeats: Repeats) -> Self {
         match repeats {
             Repeats::Off => Dedupe::Off,

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use seismic_pipeline::{Finish, From, Rules, Settings};
+use seismic_pipeline::{Finish, Rules, Settings, StartFrom};
 use seismic_queue::{Topic, Url};
 use seismic_sinks::Spec;
 use serde::{Deserialize, Serialize};
@@ -47,7 +47,7 @@ pub struct JobSpec {
     pub sink: Vec<Spec>,
     /// Where a group without progress starts; `None`: at the earliest message.
     #[serde(with = "from_as_text")]
-    pub from: Option<From>,
+    pub from: Option<StartFrom>,
     /// Window length.
     #[serde(with = "as_text")]
     pub window: TimeSpan,
@@ -298,7 +298,7 @@ mod tests {
             store: Some("memory:s".parse().unwrap()),
             kafka: BTreeMap::from([("linger.ms".to_owned(), "5".to_owned())]),
             sink: vec!["console".parse().unwrap(), "csv:rows".parse().unwrap()],
-            from: Some(From::Time(1_592_926_145_250)),
+            from: Some(StartFrom::Time(1_592_926_145_250)),
             window: TimeSpan::from_ms(250),
             dedupe: Repeats::Time,
             rollup: vec![TimeSpan::from_ms(10_000)],

@@ -67,20 +67,20 @@ pub mod as_texts {
 
 /// Where to start, with its time as a calendar has it.
 pub mod from_as_text {
-    use seismic_pipeline::From;
+    use seismic_pipeline::StartFrom;
     use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, de};
 
     use crate::cli::time;
 
-    pub fn serialize<S: Serializer>(value: &Option<From>, to: S) -> Result<S::Ok, S::Error> {
-        let text = |from: &From| match from {
-            From::Time(ms) => time::show_ms(*ms),
+    pub fn serialize<S: Serializer>(value: &Option<StartFrom>, to: S) -> Result<S::Ok, S::Error> {
+        let text = |from: &StartFrom| match from {
+            StartFrom::Time(ms) => time::show_ms(*ms),
             from => from.to_string(),
         };
         value.as_ref().map(text).serialize(to)
     }
 
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<From>, D::Error> {
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<StartFrom>, D::Error> {
         let text = Option::<String>::deserialize(from)?;
         text.map(|text| time::parse_from(&text).map_err(de::Error::custom)).transpose()
     }

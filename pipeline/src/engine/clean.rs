@@ -2,7 +2,7 @@
 
 use crate::engine::decode::{Phase, Record};
 use crate::engine::reject_reason::RejectReason;
-use crate::engine::rules::{Rules, Time};
+use crate::engine::rules::{Rules, TimeMode};
 use crate::limits;
 
 /// The event time of a record worth counting, ms since 1970 UTC.
@@ -47,9 +47,9 @@ pub fn clean(
         return Err(RejectReason::BadPhase);
     }
     match rules.time {
-        Time::Event => clean_time(record.time_ms, append_ms, rules),
+        TimeMode::Event => clean_time(record.time_ms, append_ms, rules),
         // The sensor's own clock is not used, so it is not judged either.
-        Time::Ingest => clean_time(append_ms, append_ms, rules),
+        TimeMode::Ingest => clean_time(append_ms, append_ms, rules),
     }
 }
 
@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn in_ingest_mode_the_append_time_counts_and_the_sensors_clock_is_not_judged() {
-        let rules = Rules { time: Time::Ingest, ..Rules::default() };
+        let rules = Rules { time: TimeMode::Ingest, ..Rules::default() };
         let wild = Record { time_ms: i64::MAX, ..record() };
         assert_eq!(clean(&wild, b"S", NOW, &rules), Ok(NOW));
     }

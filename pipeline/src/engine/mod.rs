@@ -11,6 +11,7 @@
 
 pub(crate) mod amplitude_stats;
 pub(crate) mod clean;
+pub(crate) mod closing;
 pub(crate) mod counters;
 pub mod decode;
 pub(crate) mod idle_sensors;
@@ -18,9 +19,7 @@ pub(crate) mod journal;
 pub(crate) mod output;
 pub(crate) mod redistribute;
 pub(crate) mod reject_reason;
-pub(crate) mod rolling;
 pub(crate) mod rollup;
-pub(crate) mod row;
 pub(crate) mod rules;
 pub(crate) mod sampling_interval;
 pub(crate) mod sensor;

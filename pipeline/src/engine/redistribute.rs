@@ -30,7 +30,7 @@ pub enum RedistributeError {
     OpenRollups { partition: Partition },
     #[error(
         "sensor {sensor:?} is in partition {partition}, and Kafka's partitioner puts its id into \
-         {expected}: what sends it places sensors in a way of its own, so nobody knows where they are from now on"
+         {expected}: what sends it numbers sensors in a way of its own, so nobody knows where they are from now on"
     )]
     PlacedElsewhere { sensor: String, partition: Partition, expected: Partition },
     #[error("partition {partition} would have {sensors} sensors, more than --max-sensors allows")]
@@ -51,8 +51,8 @@ pub(crate) fn redistribute(
     }
     let mut moved: Vec<Vec<state::Sensor>> = engines.iter().map(|_| Vec::new()).collect();
     for engine in &*engines {
-        for (place, sensor) in engine.sensors.iter().enumerate() {
-            let id = engine.sensor_index.id(place);
+        for (number, sensor) in engine.sensors.iter().enumerate() {
+            let id = engine.sensor_index.id(number);
             let to = partition_of(id.as_bytes(), partitions);
             let mut stored = sensor.stored(id);
             if to != engine.partition() {
@@ -77,8 +77,8 @@ fn check(engine: &Engine, before: u32) -> Result<(), RedistributeError> {
     if engine.counters.rollups.iter().any(|level| level.open > 0) {
         return Err(RedistributeError::OpenRollups { partition });
     }
-    for place in 0..engine.sensor_index.len() {
-        let id = engine.sensor_index.id(place);
+    for number in 0..engine.sensor_index.len() {
+        let id = engine.sensor_index.id(number);
         let expected = partition_of(id.as_bytes(), before);
         if expected != partition {
             let sensor = id.to_owned();

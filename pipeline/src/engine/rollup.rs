@@ -14,7 +14,7 @@
 use seismic_proto::state;
 
 use crate::engine::amplitude_stats::AmplitudeStats;
-use crate::engine::row::Row;
+use crate::engine::output::Row;
 use crate::engine::rules::Rules;
 use crate::engine::window::Window;
 

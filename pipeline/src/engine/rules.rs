@@ -16,7 +16,7 @@ pub const ENGINE_VERSION: u32 = 2;
 
 /// Which clock windows follow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Time {
+pub enum TimeMode {
     /// Event time as the sensor reports it.
     #[default]
     Event,
@@ -53,7 +53,7 @@ pub struct Rules {
     /// How far event time may be ahead of append time, ms. Up to 30 days.
     pub max_ahead_ms: i64,
     /// Which clock windows follow.
-    pub time: Time,
+    pub time: TimeMode,
     /// Valid amplitudes.
     pub amplitude: RangeInclusive<f32>,
     /// Valid event times `[from, to)`, ms since 1970 UTC.
@@ -89,7 +89,7 @@ impl Default for Rules {
             window_ms: 1_000,
             lateness_ms: 500,
             max_ahead_ms: validity::MAX_AHEAD_MS,
-            time: Time::Event,
+            time: TimeMode::Event,
             amplitude: validity::AMPLITUDE,
             event_ms: (validity::EVENT_MS.start, validity::EVENT_MS.end),
             region: None,
@@ -129,7 +129,7 @@ impl Rules {
                 let limit = limits::DEDUPE_WINDOW_MS;
                 fault("dedupe", format!("it needs windows of at most {limit} ms"));
             }
-            if self.time == Time::Ingest {
+            if self.time == TimeMode::Ingest {
                 let why = "it compares event times, which time = ingest does not use";
                 fault("dedupe", why.to_owned());
             }
@@ -225,8 +225,8 @@ impl From<&Rules> for state::Rules {
             lateness_ms: rules.lateness_ms,
             max_ahead_ms: rules.max_ahead_ms,
             time: match rules.time {
-                Time::Event => state::TimeMode::Event.into(),
-                Time::Ingest => state::TimeMode::Ingest.into(),
+                TimeMode::Event => state::TimeMode::Event.into(),
+                TimeMode::Ingest => state::TimeMode::Ingest.into(),
             },
             amplitude_min: *rules.amplitude.start(),
             amplitude_max: *rules.amplitude.end(),
@@ -282,8 +282,8 @@ impl TryFrom<Option<&state::Rules>> for Rules {
             lateness_ms: stored.lateness_ms,
             max_ahead_ms: stored.max_ahead_ms,
             time: match stored.time() {
-                state::TimeMode::Event => Time::Event,
-                state::TimeMode::Ingest => Time::Ingest,
+                state::TimeMode::Event => TimeMode::Event,
+                state::TimeMode::Ingest => TimeMode::Ingest,
             },
             amplitude: stored.amplitude_min..=stored.amplitude_max,
             event_ms: (stored.earliest_ms, stored.latest_ms),
@@ -324,7 +324,7 @@ mod tests {
             Rules { window_ms: 2, ..base.clone() },
             Rules { lateness_ms: 2, ..base.clone() },
             Rules { max_ahead_ms: 2, ..base.clone() },
-            Rules { time: Time::Ingest, ..base.clone() },
+            Rules { time: TimeMode::Ingest, ..base.clone() },
             Rules { amplitude: -1.0..=1.0, ..base.clone() },
             Rules { event_ms: (0, 1), ..base.clone() },
             Rules { region: Some(region), ..base.clone() },
@@ -354,7 +354,7 @@ mod tests {
             max_sensors: 0,
             event_ms: (1, 0),
             region: Some(region),
-            time: Time::Ingest,
+            time: TimeMode::Ingest,
             dedupe: Dedupe::Time,
             rollups_ms: vec![5, 5],
             ..Rules::default()

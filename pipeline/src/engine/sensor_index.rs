@@ -1,8 +1,8 @@
-//! The sensors that are known: ids to places and back. A place is a sensor's number in the order in
+//! The sensors that are known: ids to numbers and back. A number is a sensor's number in the order in
 //! which they were first seen; nothing is ever forgotten.
 //!
 //! Ids are short, so they are compared and hashed as words. Most often they need not even be hashed:
-//! sensors take turns, or send many records in a row, so the next place is guessed from the last two.
+//! sensors take turns, or send many records in a row, so the next number is guessed from the last two.
 //! A guess costs one comparison, and is made only while the one before was right. It is derived, so
 //! snapshots know nothing of it, and whatever is guessed, the answer is the same.
 
@@ -12,23 +12,23 @@ use compact_str::CompactString;
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 
-/// Ids and their places.
+/// Ids and their numbers.
 #[derive(Debug, Default)]
 pub(crate) struct SensorIndex {
-    /// By place; up to 24 bytes need no further memory.
+    /// By number; up to 24 bytes need no further memory.
     ids: Vec<CompactString>,
-    /// Places by hash of the id.
+    /// Numbers by hash of the id.
     index: HashTable<u32>,
     hasher: FixedState,
-    /// The place found last, and how far it lay from the one before.
+    /// The number found last, and how far it lay from the one before.
     last: usize,
     step: usize,
-    /// Whether the last place was as far from the one before as that from its own.
+    /// Whether the last number was as far from the one before as that from its own.
     is_regular: bool,
 }
 
 impl SensorIndex {
-    /// Place of the sensor, if it is known.
+    /// Number of the sensor, if it is known.
     #[inline]
     pub fn find(&mut self, id: &[u8]) -> Option<usize> {
         let guess = self.last.wrapping_add(self.step);
@@ -42,27 +42,27 @@ impl SensorIndex {
     #[inline(never)]
     fn look_up(&mut self, id: &[u8], guess: usize) -> Option<usize> {
         let ids = &self.ids;
-        let is_it = |&place: &u32| is_same(&ids[place as usize], id);
-        let place = *self.index.find(hash(&self.hasher, id), is_it)? as usize;
-        self.is_regular = place == guess;
-        self.step = place.wrapping_sub(self.last);
-        self.last = place;
-        Some(place)
+        let is_it = |&number: &u32| is_same(&ids[number as usize], id);
+        let number = *self.index.find(hash(&self.hasher, id), is_it)? as usize;
+        self.is_regular = number == guess;
+        self.step = number.wrapping_sub(self.last);
+        self.last = number;
+        Some(number)
     }
 
-    /// Gives a sensor that is not known the next place.
+    /// Gives a sensor that is not known the next number.
     pub fn add(&mut self, id: &str) -> usize {
-        let place = u32::try_from(self.ids.len()).expect("max_sensors is at most u32::MAX");
+        let number = u32::try_from(self.ids.len()).expect("max_sensors is at most u32::MAX");
         self.ids.push(CompactString::new(id));
         let (ids, hasher) = (&self.ids, &self.hasher);
-        let rehash = |&place: &u32| hash(hasher, ids[place as usize].as_bytes());
-        self.index.insert_unique(hash(hasher, id.as_bytes()), place, rehash);
-        place as usize
+        let rehash = |&number: &u32| hash(hasher, ids[number as usize].as_bytes());
+        self.index.insert_unique(hash(hasher, id.as_bytes()), number, rehash);
+        number as usize
     }
 
-    /// The id of the sensor at a place.
-    pub fn id(&self, place: usize) -> &str {
-        &self.ids[place]
+    /// The id of the sensor at a number.
+    pub fn id(&self, number: usize) -> &str {
+        &self.ids[number]
     }
 
     /// How many there are.
@@ -121,7 +121,7 @@ mod tests {
             let id = |i: u32| format!("S{i:0width$}");
             let hashes: HashSet<u64> = (0..count).map(|i| hash(&state, id(i).as_bytes())).collect();
             assert_eq!(hashes.len(), count as usize);
-            // hashbrown takes the low bits for the place and the high ones for the tag.
+            // hashbrown takes the low bits for the slot and the high ones for the tag.
             let low: HashSet<u64> = hashes.iter().map(|hash| hash % (1 << 20)).collect();
             let high: HashSet<u64> = hashes.iter().map(|hash| hash >> 57).collect();
             let expected =
@@ -150,22 +150,22 @@ mod tests {
             // Rounds, runs, and jumps among them.
             walk in vec((any::<prop::sample::Index>(), 0usize..3, 1usize..12), 1..40),
         ) {
-            let (mut sensor_index, mut places) = (SensorIndex::default(), HashMap::new());
+            let (mut sensor_index, mut numbers) = (SensorIndex::default(), HashMap::new());
             for (at, step, times) in walk {
                 let mut at = at.index(ids.len());
                 for _ in 0..times {
                     let id = &ids[at % ids.len()];
                     let found = sensor_index.find(id.as_bytes());
-                    prop_assert_eq!(found, places.get(id).copied(), "{}", id);
+                    prop_assert_eq!(found, numbers.get(id).copied(), "{}", id);
                     if found.is_none() {
-                        places.insert(id, sensor_index.add(id));
+                        numbers.insert(id, sensor_index.add(id));
                     }
                     at += step;
                 }
             }
-            prop_assert_eq!(sensor_index.len(), places.len());
-            for (id, place) in places {
-                prop_assert_eq!(sensor_index.id(place), id);
+            prop_assert_eq!(sensor_index.len(), numbers.len());
+            for (id, number) in numbers {
+                prop_assert_eq!(sensor_index.id(number), id);
             }
         }
     }

@@ -40,9 +40,9 @@ impl Engine {
         };
         head.encode(into).expect("a Vec grows");
         let mut one = state::Snapshot { sensors: Vec::with_capacity(1), ..Default::default() };
-        for (place, sensor) in self.sensors.iter().enumerate() {
+        for (number, sensor) in self.sensors.iter().enumerate() {
             one.sensors.clear();
-            one.sensors.push(sensor.stored(self.sensor_index.id(place)));
+            one.sensors.push(sensor.stored(self.sensor_index.id(number)));
             one.encode(into).expect("a Vec grows");
         }
     }

@@ -4,7 +4,7 @@ use seismic_proto::state;
 
 use crate::engine::amplitude_stats::AmplitudeStats;
 use crate::engine::decode::Phase;
-use crate::engine::row::Row;
+use crate::engine::output::Row;
 use crate::engine::rules::{Dedupe, Rules};
 
 /// A record worth counting.

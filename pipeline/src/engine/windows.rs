@@ -5,15 +5,14 @@
 //! It knows no clock, no IO and no randomness, so the same inputs give the same bits: after a
 //! crash, in `verify`, on another machine.
 
-use seismic_proto::ClosedBy;
 use seismic_queue::{Message, Offset, Partition, partition_of};
 
 use crate::engine::clean::clean;
 use crate::engine::counters::Counters;
-use crate::engine::decode::{self, Fault, Record};
+use crate::engine::decode::{self, DecodeError, Record};
 use crate::engine::idle_sensors::IdleSensors;
 use crate::engine::output::Output;
-use crate::engine::output::{Closing, DeadLetter, Input};
+use crate::engine::output::{DeadLetter, Input};
 use crate::engine::reject_reason::RejectReason;
 use crate::engine::rules::Rules;
 use crate::engine::sensor::{Added, Sensor, SpareWindows};
@@ -37,7 +36,7 @@ pub struct Engine {
     /// In the order in which they were first seen; every output order follows it.
     pub(crate) sensors: Vec<Sensor>,
     /// What their windows left for further ones.
-    spares: SpareWindows,
+    pub(crate) spares: SpareWindows,
     /// Their ids.
     pub(crate) sensor_index: SensorIndex,
     /// Those with something open.
@@ -118,28 +117,28 @@ impl Engine {
         out: &mut Output,
     ) -> Result<(), RejectReason> {
         let time_ms = clean(record, id, self.append_ms, &self.rules)?;
-        let place = self.intern(id)?;
+        let number = self.intern(id)?;
         let Record { amplitude, phase, .. } = *record;
         let sample = Sample { time_ms, amplitude, phase };
-        match self.sensors[place].add_sample(at, sample, &self.rules, &mut self.spares)? {
+        match self.sensors[number].add_sample(at, sample, &self.rules, &mut self.spares)? {
             Added::ToOpenWindow => {}
             Added::ToNewWindow => {
                 self.open_windows += 1;
-                self.file_opened(place);
+                self.file_opened(number);
             }
         }
         self.counters.open += 1;
-        if self.sensors[place].is_due() {
-            self.close_due(place, at, out);
+        if self.sensors[number].is_due() {
+            self.close_due(number, at, out);
         }
         Ok(())
     }
 
-    /// Place of the sensor, made if there is room.
+    /// Number of the sensor, made if there is room.
     #[inline]
     fn intern(&mut self, id: &[u8]) -> Result<usize, RejectReason> {
         match self.sensor_index.find(id) {
-            Some(place) => Ok(place),
+            Some(number) => Ok(number),
             None => self.insert(id),
         }
     }
@@ -164,50 +163,10 @@ impl Engine {
             return false;
         }
         self.open_windows += sensor.windows().count() as u64;
-        let place = self.sensor_index.add(id);
+        let number = self.sensor_index.add(id);
         self.sensors.push(sensor);
-        self.file(place as u32);
+        self.file(number as u32);
         true
-    }
-
-    fn close_due(&mut self, place: usize, at: Offset, out: &mut Output) {
-        while self.sensors[place].is_due() {
-            self.close_one(place, ClosedBy::Time, at, out);
-        }
-    }
-
-    pub(crate) fn close_all(&mut self, place: usize, closed_by: ClosedBy, out: &mut Output) {
-        while self.sensors[place].is_open() {
-            self.close_one(place, closed_by, self.position, out);
-        }
-    }
-
-    fn close_one(&mut self, place: usize, closed_by: ClosedBy, at: Offset, out: &mut Output) {
-        let sensor = &mut self.sensors[place];
-        let Some(window) = sensor.close_oldest(&self.rules, &mut self.spares) else {
-            return;
-        };
-        self.open_windows -= 1;
-        self.counters.open -= window.count();
-        self.counters.closed += window.count();
-        self.counters.windows += 1;
-        let (interval, input) = (sensor.interval(), &self.input);
-        let sensor = self.sensor_index.id(place);
-        let closing = Closing { sensor, interval, closed_by, input, offset: at };
-        out.row(None, &window.row(self.rules.window_ms), &closing);
-        if !self.rules.rollups_ms.is_empty() {
-            self.roll_up(place, &window, closed_by, at, out);
-        }
-    }
-
-    /// Closes every window and every roll-up: the run is drained. `true` when there was one.
-    pub fn end(&mut self, out: &mut Output) -> bool {
-        let before = self.counters.rows();
-        for place in 0..self.sensors.len() {
-            self.close_all(place, ClosedBy::End, out);
-            self.close_rollups(place, i64::MAX, ClosedBy::End, out);
-        }
-        self.counters.rows() > before
     }
 
     /// Goes on at `to`, unless it is further already: the log has no message before it. Ends of
@@ -227,11 +186,11 @@ impl Engine {
         self.position = to;
     }
 
-    fn reject_message(&mut self, message: Message<'_>, fault: Fault, out: &mut Output) {
+    fn reject_message(&mut self, message: Message<'_>, fault: DecodeError, out: &mut Output) {
         self.counters.read += 1;
         let reason = match fault {
-            Fault::Unparseable => RejectReason::Unparseable,
-            Fault::TooManyRecords => RejectReason::TooManyRecords,
+            DecodeError::Unparseable => RejectReason::Unparseable,
+            DecodeError::TooManyRecords => RejectReason::TooManyRecords,
         };
         let letter = DeadLetter {
             reason,

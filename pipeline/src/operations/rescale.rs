@@ -14,8 +14,8 @@ use crate::engine::redistribute::{RedistributeError, redistribute};
 use crate::runner::commit::commit_all;
 use crate::runner::job::JobContext;
 use crate::runner::partition_task::PartitionTask;
-use crate::runner::settings::From;
 use crate::runner::settings::Settings;
+use crate::runner::settings::StartFrom;
 use crate::{Error, Result};
 
 /// Begins `job` anew in all partitions that its input has now; its owner is
@@ -29,7 +29,7 @@ pub fn rescale(job: JobContext<'_>, stop: &Arc<AtomicBool>) -> Result<()> {
     let stored = job.lease.committer()?.load(&FencingToken::Sole, &partitions)?;
     let spans = job.queue.spans(input)?;
     // What a new partition has came after it was added, so none of it is passed over.
-    let settings = Settings { from: Some(From::Earliest), ..job.settings.clone() };
+    let settings = Settings { from: Some(StartFrom::Earliest), ..job.settings.clone() };
     let parts = stored.iter().zip(spans).map(|(stored, span)| match stored.partition.0 < before {
         true => drained(job, stored, span),
         false => Ok(PartitionTask::begin(stored.partition, input, span.first, &settings)),

@@ -5,7 +5,8 @@ use std::sync::atomic::AtomicBool;
 
 use seismic_queue::{Commit, FencingToken};
 
-use crate::runner::committer_thread::{CommitChannel, CommitterThread};
+use crate::runner::commit_channel::CommitChannel;
+use crate::runner::committer_thread::CommitterThread;
 use crate::runner::job::JobContext;
 use crate::{Error, Result};
 

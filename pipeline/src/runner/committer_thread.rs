@@ -15,6 +15,7 @@ use seismic_queue::{
     Commit, CommitError, Committer, Error as QueueError, FencingToken, Kind, Partition, Recovered,
 };
 
+use crate::runner::commit_channel::{CommitChannel, Committed};
 use crate::{Error, Result, limits};
 
 enum Request {
@@ -25,22 +26,6 @@ enum Request {
 enum Answer {
     Loaded(std::result::Result<Vec<Recovered>, QueueError>),
     Committed(Commit, std::result::Result<(), CommitError>),
-}
-
-/// The way from a slot to its committer. One commit is under way at a time; errors that leave no
-/// hope for it come as errors, outcomes of a commit as [`Committed`].
-pub trait CommitChannel {
-    /// Loads what is known of the partitions; waits for the answer.
-    fn load(&mut self, token: FencingToken, partitions: Vec<Partition>) -> Result<Vec<Recovered>>;
-
-    /// Hands a commit over; [`CommitChannel::poll_outcome`] gives it back.
-    fn commit(&mut self, token: FencingToken, commit: Commit) -> Result<()>;
-
-    /// Whether a commit is under way.
-    fn is_busy(&self) -> bool;
-
-    /// The commit that was under way, once it is done; waits up to `wait` for it.
-    fn poll_outcome(&mut self, wait: Duration) -> Result<Option<Committed>>;
 }
 
 impl CommitterThread {
@@ -55,10 +40,7 @@ impl CommitterThread {
     }
 }
 
-/// A commit that came back, with its outcome.
-pub type Committed = (Commit, std::result::Result<(), CommitError>);
-
-/// A lane whose committer has a thread.
+/// A committer on a thread of its own.
 pub(crate) struct CommitterThread {
     requests: Option<SyncSender<Request>>,
     answers: Receiver<Answer>,

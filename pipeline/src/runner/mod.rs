@@ -9,6 +9,7 @@
 pub(crate) mod checkpoint_requests;
 pub(crate) mod clock;
 pub(crate) mod commit;
+pub(crate) mod commit_channel;
 pub(crate) mod committer_thread;
 pub(crate) mod file_watch;
 pub(crate) mod housekeeping;
@@ -21,5 +22,7 @@ pub(crate) mod replay;
 pub(crate) mod retention_lag;
 pub(crate) mod run;
 pub(crate) mod settings;
+pub(crate) mod shared_job;
 pub(crate) mod slot;
+pub(crate) mod snapshotter;
 pub(crate) mod start;

@@ -1,11 +1,9 @@
 //! One partition in a slot: its engine, what waits for the commit, and its snapshots.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use seismic_queue::{
-    Asked, Batch, Block, Chunk, JournalEntry, Manifest, Offset, Partition, PartitionCommit,
-    Recovered, Topic, limits as queue_limits,
+    Asked, Batch, Block, JournalEntry, Offset, Partition, PartitionCommit, Recovered, Topic,
 };
 
 use crate::engine::journal::{Entry, Note};
@@ -16,7 +14,8 @@ use crate::runner::idle_watch::IdleWatch;
 use crate::runner::record_budget::RecordBudget;
 use crate::runner::replay::Replay;
 use crate::runner::settings::Settings;
-use crate::{Result, failpoints, limits};
+use crate::runner::snapshotter::{Snapshotter, Taken};
+use crate::{Result, failpoints};
 
 /// A partition at work.
 pub(crate) struct PartitionTask {
@@ -35,27 +34,10 @@ pub(crate) struct PartitionTask {
     /// Number and position of the last commit handed over.
     number: u64,
     handed: Offset,
-    snapshots: Snapshots,
+    snapshots: Snapshotter,
     /// Whether a person was told that the limit of sensors is reached.
     is_alarm_raised: bool,
     spare: PartitionCommit,
-}
-
-/// The snapshot on its way and when the next is due.
-struct Snapshots {
-    last_checkpoint: u64,
-    /// Position and journal sequence of the newest snapshot.
-    at: (Offset, u64),
-    taken: Duration,
-    /// Time spent on messages since then: about what a replay would take.
-    worked: Duration,
-    /// What the last one took.
-    cost: Duration,
-    chunks: VecDeque<Chunk>,
-    manifest: Option<Manifest>,
-    /// Ids of what was asked for that the manifest answers, and of all that was answered.
-    answers: Vec<String>,
-    answered: Vec<String>,
 }
 
 impl PartitionTask {
@@ -77,11 +59,7 @@ impl PartitionTask {
             part.handed = progress.next;
         }
         part.next_sequence = recovered.next_sequence;
-        part.snapshots.last_checkpoint = recovered.last_checkpoint;
-        if let Some(checkpoint) = &recovered.checkpoint {
-            let manifest = &checkpoint.manifest;
-            part.snapshots.at = (manifest.position, manifest.journal_sequence);
-        }
+        part.snapshots = Snapshotter::resume(recovered);
         part.caught_up(part.engine.position())?;
         Ok(part)
     }
@@ -101,17 +79,7 @@ impl PartitionTask {
             next_sequence: 0,
             number: 0,
             handed: start,
-            snapshots: Snapshots {
-                last_checkpoint: 0,
-                at: (Offset(0), 0),
-                taken: Duration::ZERO,
-                worked: Duration::ZERO,
-                cost: Duration::ZERO,
-                chunks: VecDeque::new(),
-                manifest: None,
-                answers: Vec::new(),
-                answered: Vec::new(),
-            },
+            snapshots: Snapshotter::default(),
             is_alarm_raised: false,
             spare: PartitionCommit::new(partition),
         }
@@ -237,66 +205,28 @@ impl PartitionTask {
     }
 
     /// Adds to the time that a replay would take.
-    pub fn worked(&mut self, time: Duration) {
-        self.snapshots.worked += time;
+    pub fn add_work(&mut self, time: Duration) {
+        self.snapshots.add_work(time);
     }
 
     /// Whether a snapshot would save more than it costs.
-    pub fn wants_snapshot(&self, now: Duration, settings: &Settings) -> bool {
-        let snapshots = &self.snapshots;
-        let replay_limit = (snapshots.cost * 5).max(Duration::from_millis(200));
-        self.replay.is_none()
-            && snapshots.manifest.is_none()
-            && snapshots.at != (self.engine.position(), self.next_sequence)
-            && (now.saturating_sub(snapshots.taken) >= settings.snapshot_every
-                || snapshots.worked >= replay_limit)
+    pub fn is_snapshot_due(&self, now: Duration, settings: &Settings) -> bool {
+        self.replay.is_none() && self.is_ahead_of_snapshot() && self.snapshots.is_due(now, settings)
     }
 
     /// Whether the newest snapshot, written or on its way, is of an older state than this one.
     pub fn is_ahead_of_snapshot(&self) -> bool {
-        self.snapshots.at != (self.engine.position(), self.next_sequence)
+        self.snapshots.is_behind(self.engine.position(), self.next_sequence)
     }
 
-    /// Lets the next snapshot answer what is asked for; false when it was answered before.
-    pub fn answers_more(&mut self, asked: &[Asked]) -> bool {
-        let (partition, snapshots) = (self.partition, &mut self.snapshots);
-        snapshots.answered.retain(|id| asked.iter().any(|one| one.id == *id));
-        let answered = snapshots.answered.len();
-        for Asked { id, answered, .. } in asked {
-            if !answered.contains(&partition) && !snapshots.answered.contains(id) {
-                snapshots.answered.push(id.clone());
-                snapshots.answers.push(id.clone());
-            }
-        }
-        snapshots.answered.len() > answered
+    /// Lets the next snapshot answer these requests; `false` when all were answered before.
+    pub fn has_to_answer(&mut self, requests: &[Asked]) -> bool {
+        self.snapshots.has_to_answer(self.partition, requests)
     }
 
-    /// Takes a snapshot; its chunks travel with the next commits. One that was on its way is
-    /// dropped, and this one answers in its place. `clock` gives the time.
-    pub fn snapshot(&mut self, clock: impl Fn() -> Duration) -> Result<()> {
-        let began = clock();
-        let mut state = Vec::new();
-        self.engine.snapshot(&mut state);
-        failpoints::pass(failpoints::SNAPSHOT_TAKEN)?;
-        let snapshots = &mut self.snapshots;
-        snapshots.last_checkpoint += 1;
-        let checkpoint = snapshots.last_checkpoint;
-        let pieces = state.chunks(queue_limits::CHUNK_BYTES).enumerate();
-        snapshots.chunks = pieces
-            .map(|(index, bytes)| Chunk { checkpoint, index: index as u32, bytes: bytes.to_vec() })
-            .collect();
-        snapshots.manifest = Some(Manifest {
-            checkpoint,
-            position: self.engine.position(),
-            journal_sequence: self.next_sequence,
-            chunks: snapshots.chunks.len() as u32,
-            crc: crc32fast::hash(&state),
-        });
-        snapshots.at = (self.engine.position(), self.next_sequence);
-        snapshots.taken = clock();
-        snapshots.cost = snapshots.taken - began;
-        snapshots.worked = Duration::ZERO;
-        Ok(())
+    /// Takes a snapshot; its chunks travel with the next commits. `clock` gives the time.
+    pub fn snapshot(&mut self, clock: impl Fn() -> Duration) -> Result<Taken> {
+        self.snapshots.take(&self.engine, self.next_sequence, clock)
     }
 
     /// Bytes of output that wait.
@@ -306,7 +236,7 @@ impl PartitionTask {
 
     /// Whether rows, dead letters, journal entries or a snapshot wait.
     pub fn has_output(&self) -> bool {
-        !self.out.is_empty() || !self.journal.is_empty() || self.snapshots.manifest.is_some()
+        !self.out.is_empty() || !self.journal.is_empty() || self.snapshots.is_pending()
     }
 
     /// Whether there is anything that a commit would change.
@@ -345,15 +275,7 @@ impl PartitionTask {
         std::mem::swap(&mut commit.dead, &mut self.out.dead);
         std::mem::swap(&mut commit.rollups, &mut self.out.rollups);
         std::mem::swap(&mut commit.journal, &mut self.journal);
-        let snapshots = &mut self.snapshots;
-        let ready = snapshots.chunks.len().min(limits::CHUNKS_PER_COMMIT);
-        commit.chunks.extend(snapshots.chunks.drain(..ready));
-        if snapshots.chunks.is_empty() {
-            commit.manifest = snapshots.manifest.take();
-            if commit.manifest.is_some() {
-                commit.answers.append(&mut snapshots.answers);
-            }
-        }
+        self.snapshots.fill(&mut commit);
         commit
     }
 
@@ -363,9 +285,7 @@ impl PartitionTask {
         self.add_to_journal(Entry::Rescaled { before, partitions });
         self.snapshot(|| Duration::ZERO)?;
         let mut commit = self.hand_over();
-        let snapshots = &mut self.snapshots;
-        commit.chunks.extend(snapshots.chunks.drain(..));
-        commit.manifest = commit.manifest.or_else(|| snapshots.manifest.take());
+        self.snapshots.fill_all(&mut commit);
         Ok(commit)
     }
 

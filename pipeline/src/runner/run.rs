@@ -10,7 +10,7 @@ use seismic_queue::{
     AppendTimes, Committer, Lease, Member, Partition, Queue, Source, Topic, patiently,
 };
 
-use crate::engine::rules::Time;
+use crate::engine::rules::TimeMode;
 use crate::runner::checkpoint_requests::CheckpointRequests;
 use crate::runner::clock::{Clock, Monotonic};
 use crate::runner::committer_thread::CommitterThread;
@@ -19,7 +19,8 @@ use crate::runner::housekeeping;
 use crate::runner::job::JobContext;
 use crate::runner::metrics::Metrics;
 use crate::runner::record_budget::RecordBudget;
-use crate::runner::slot::{SharedJob, Slot, SlotContext};
+use crate::runner::shared_job::SharedJob;
+use crate::runner::slot::{Slot, SlotContext};
 use crate::runner::start::{agree_on_start, begin, begin_at};
 use crate::{Error, Result};
 
@@ -45,7 +46,7 @@ pub fn run(job: JobContext<'_>, stop: &Arc<AtomicBool>, metrics: &Metrics) -> Re
         return Err(Error::Options(vec![format!("the job has roll-ups {have:?}, not {topics:?}")]));
     }
     let times = patiently(stop, || queue.append_times(topic))?;
-    if times == AppendTimes::Producers && settings.rules.time == Time::Ingest {
+    if times == AppendTimes::Producers && settings.rules.time == TimeMode::Ingest {
         return Err(Error::ProducersTimes { topic: topic.name.clone() });
     }
     let budget = RecordBudget::new(settings.max_records);
@@ -180,16 +181,19 @@ fn run_slot(
     };
     // A slot that dies takes the others down, so that a person or a supervisor sees it; they
     // commit what they have. The guard also covers a panic.
-    struct StopOnFailure<'a>(&'a AtomicBool, bool);
+    struct StopOnFailure<'a> {
+        stop: &'a AtomicBool,
+        has_failed: bool,
+    }
     impl Drop for StopOnFailure<'_> {
         fn drop(&mut self) {
-            if !self.1 {
-                self.0.store(true, Ordering::Relaxed);
+            if self.has_failed {
+                self.stop.store(true, Ordering::Relaxed);
             }
         }
     }
-    let mut guard = StopOnFailure(stop, false);
+    let mut guard = StopOnFailure { stop, has_failed: true };
     let outcome = work();
-    guard.1 = outcome.is_ok();
+    guard.has_failed = outcome.is_err();
     outcome
 }

@@ -8,7 +8,7 @@ use crate::engine::rules::Rules;
 
 /// Where a group without progress begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum From {
+pub enum StartFrom {
     /// The oldest message still there.
     #[default]
     Earliest,
@@ -20,26 +20,26 @@ pub enum From {
     Time(i64),
 }
 
-impl fmt::Display for From {
+impl fmt::Display for StartFrom {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            From::Earliest => f.write_str("earliest"),
-            From::Latest => f.write_str("latest"),
-            From::Offset(offset) => write!(f, "{offset}"),
-            From::Time(ms) => write!(f, "{ms} ms since 1970"),
+            StartFrom::Earliest => f.write_str("earliest"),
+            StartFrom::Latest => f.write_str("latest"),
+            StartFrom::Offset(offset) => write!(f, "{offset}"),
+            StartFrom::Time(ms) => write!(f, "{ms} ms since 1970"),
         }
     }
 }
 
 /// Understands all but times, which need a calendar: the caller reads those.
-impl FromStr for From {
+impl FromStr for StartFrom {
     type Err = std::num::ParseIntError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text {
-            "earliest" => Ok(From::Earliest),
-            "latest" => Ok(From::Latest),
-            offset => offset.parse().map(From::Offset),
+            "earliest" => Ok(StartFrom::Earliest),
+            "latest" => Ok(StartFrom::Latest),
+            offset => offset.parse().map(StartFrom::Offset),
         }
     }
 }
@@ -64,7 +64,7 @@ pub struct Settings {
     /// How long a sensor may be silent before its windows are closed; zero: for ever.
     pub idle_timeout: Duration,
     /// Where a group without progress begins; `None` is earliest, and fine beside progress.
-    pub from: Option<From>,
+    pub from: Option<StartFrom>,
     /// Whether to go on where messages are gone that were never read; the loss is journaled.
     pub accept_loss: bool,
     /// When the run ends by itself.

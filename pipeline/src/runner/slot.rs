@@ -12,14 +12,13 @@ use seismic_queue::{
 
 use crate::runner::checkpoint_requests::CheckpointRequests;
 use crate::runner::clock::Clock;
-use crate::runner::committer_thread::{CommitChannel, Committed};
+use crate::runner::commit_channel::{CommitChannel, Committed};
 use crate::runner::metrics::Metrics;
 use crate::runner::partition_task::PartitionTask;
 use crate::runner::record_budget::RecordBudget;
 use crate::runner::settings::{Finish, Settings};
+use crate::runner::shared_job::SharedJob;
 use crate::{Error, Result, failpoints, limits};
-
-pub use assignment::SharedJob;
 
 /// Position of a bounded wait: nothing to read, but commits and questions may be due.
 const POLL: Duration = Duration::from_millis(10);
@@ -30,8 +29,8 @@ const QUIET_COMMIT_EVERY: Duration = Duration::from_secs(1);
 /// One slot of a job.
 pub struct Slot<'a> {
     job: SlotContext<'a>,
-    /// When it was last asked how far other workers are, and whether they had come far enough.
-    others: (Option<Duration>, bool),
+    /// How far the other workers were when that was read last.
+    others: Option<OthersSeen>,
     source: Box<dyn Source>,
     lane: Box<dyn CommitChannel>,
     parts: BTreeMap<Partition, PartitionTask>,
@@ -46,6 +45,13 @@ pub struct Slot<'a> {
     has_begun: bool,
     /// Whether its group has told it what is its own.
     has_place: bool,
+}
+
+/// How far the other workers of a shared job had come.
+struct OthersSeen {
+    at: Duration,
+    /// Whether every partition was at its target.
+    are_done: bool,
 }
 
 /// What a slot needs from its job.
@@ -81,7 +87,7 @@ impl<'a> Slot<'a> {
     ) -> Self {
         Slot {
             job,
-            others: (None, false),
+            others: None,
             source,
             lane,
             parts: BTreeMap::new(),
@@ -140,7 +146,7 @@ impl<'a> Slot<'a> {
             self.settle(committed)?;
         }
         self.answer_checkpoint_requests()?;
-        self.snapshot_what_wants_one()?;
+        self.take_due_snapshots()?;
         if self.is_commit_due() {
             self.hand_over()?;
         }
@@ -191,7 +197,7 @@ impl<'a> Slot<'a> {
         let replaying = part.is_replaying();
         let began = self.job.clock.now();
         part.apply_batch(batch, self.job.budget)?;
-        part.worked(self.job.clock.now().saturating_sub(began));
+        part.add_work(self.job.clock.now().saturating_sub(began));
         if replaying {
             self.job.metrics.replayed(batch.len() as u64);
         } else {
@@ -255,7 +261,7 @@ impl<'a> Slot<'a> {
             return Ok(());
         }
         for part in self.parts.values_mut().filter(|part| !part.is_replaying()) {
-            if part.answers_more(&asked) {
+            if part.has_to_answer(&asked) {
                 part.snapshot(|| clock.now())?;
             }
         }
@@ -263,10 +269,10 @@ impl<'a> Slot<'a> {
         Ok(())
     }
 
-    fn snapshot_what_wants_one(&mut self) -> Result<()> {
+    fn take_due_snapshots(&mut self) -> Result<()> {
         let (now, clock) = (self.job.clock.now(), self.job.clock);
         for part in self.parts.values_mut() {
-            if part.wants_snapshot(now, self.job.settings) {
+            if part.is_snapshot_due(now, self.job.settings) {
                 part.snapshot(|| clock.now())?;
             }
         }

@@ -12,7 +12,7 @@ use crate::runner::commit::commit_all;
 use crate::runner::job::JobContext;
 use crate::runner::metrics::Metrics;
 use crate::runner::partition_task::PartitionTask;
-use crate::runner::settings::From;
+use crate::runner::settings::StartFrom;
 use crate::{Error, Result};
 
 /// How what workers agree on begins, when the job is to start as a fork.
@@ -86,15 +86,15 @@ pub(crate) fn begin_at(
     queue: &dyn Queue,
     topic: &Topic,
     partition: Partition,
-    from: From,
+    from: StartFrom,
 ) -> Result<Offset> {
     let spans = queue.spans(topic)?;
     let span = spans[partition.0 as usize];
     let wanted = match from {
-        From::Earliest => span.first,
-        From::Latest => span.end,
-        From::Time(ms) => queue.offset_at(topic, partition, ms)?,
-        From::Offset(wanted) => Offset(wanted),
+        StartFrom::Earliest => span.first,
+        StartFrom::Latest => span.end,
+        StartFrom::Time(ms) => queue.offset_at(topic, partition, ms)?,
+        StartFrom::Offset(wanted) => Offset(wanted),
     };
     let longest = spans.iter().map(|span| span.end).fold(span.end, Offset::max);
     let (first, topic) = (span.first, topic.name.clone());

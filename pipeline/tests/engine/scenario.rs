@@ -26,7 +26,7 @@ use std::fmt::Write;
 use jiff::civil::{Date, DateTime, Time as TimeOfDay, date};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use seismic_pipeline::{Engine, Output, Rules, Time};
+use seismic_pipeline::{Engine, Output, Rules, TimeMode};
 use seismic_proto::{
     BATCH_FIRST_BYTE, ClosedBy, Message as _, SeismicAggRecord, SeismicDeadLetter, SeismicRecord,
     SeismicRecordBatch,
@@ -79,8 +79,8 @@ fn parse_rules(options: &str) -> Rules {
             Some(("lateness", ms)) => rules.lateness_ms = ms.parse().unwrap(),
             Some(("ahead", ms)) => rules.max_ahead_ms = ms.parse().unwrap(),
             Some(("sensors", count)) => rules.max_sensors = count.parse().unwrap(),
-            Some(("time", "event")) => rules.time = Time::Event,
-            Some(("time", "ingest")) => rules.time = Time::Ingest,
+            Some(("time", "event")) => rules.time = TimeMode::Event,
+            Some(("time", "ingest")) => rules.time = TimeMode::Ingest,
             _ => panic!("what is the rule {option:?}?"),
         }
     }

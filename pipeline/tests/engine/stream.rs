@@ -3,7 +3,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
-use seismic_pipeline::{Dedupe, Engine, Output, Region, Rules, Time};
+use seismic_pipeline::{Dedupe, Engine, Output, Region, Rules, TimeMode};
 use seismic_proto::{Message as _, SeismicRecord, SeismicRecordBatch};
 use seismic_queue::{Message, Offset, Partition};
 
@@ -102,7 +102,7 @@ fn rules() -> impl Strategy<Value = Rules> {
         select(&[1, 7, 100, 1_000, 1_000, 60_000, 86_400_000]),
         select(&[0, 1, 500, 999, 1_000, 1_001, 5_000]),
         select(&[0, 1, 5_000, 5_000, 3_600_000]),
-        prop_oneof![5 => Just(Time::Event), 1 => Just(Time::Ingest)],
+        prop_oneof![5 => Just(TimeMode::Event), 1 => Just(TimeMode::Ingest)],
         select(&[-100.0..=200.0, -100.0..=200.0, -1.0..=0.0]),
         select(&[(-2_208_988_800_000, 7_258_118_400_000), (0, 1_600_000_001_000)]),
         prop_oneof![3 => Just(None), 1 => Just(Some(region))],
@@ -134,7 +134,7 @@ fn rules() -> impl Strategy<Value = Rules> {
                     region,
                     max_sensors,
                     // Only where it may be used.
-                    dedupe: if time == Time::Event && window_ms <= 60_000 {
+                    dedupe: if time == TimeMode::Event && window_ms <= 60_000 {
                         dedupe
                     } else {
                         Dedupe::Off

@@ -4,7 +4,7 @@
 //! version, a recovery would replay into a state that never was, and `verify` would accuse a
 //! correct job. So the complete output for a fixed log is kept here as a digest per version.
 
-use seismic_pipeline::{Dedupe, ENGINE_VERSION, Engine, Output, Region, Rules, Time};
+use seismic_pipeline::{Dedupe, ENGINE_VERSION, Engine, Output, Region, Rules, TimeMode};
 use seismic_proto::{Message as _, SeismicRecord, SeismicRecordBatch};
 use seismic_queue::Offset;
 use sha2::{Digest, Sha256};
@@ -93,7 +93,7 @@ fn all_rules() -> [Rules; 2] {
         window_ms: 1_000,
         lateness_ms: 500,
         max_ahead_ms: 5_000,
-        time: Time::Event,
+        time: TimeMode::Event,
         amplitude: -100.0..=200.0,
         event_ms: (-2_208_988_800_000, 7_258_118_400_000),
         region: None,
@@ -105,7 +105,7 @@ fn all_rules() -> [Rules; 2] {
         window_ms: 700,
         lateness_ms: 0,
         max_ahead_ms: 0,
-        time: Time::Ingest,
+        time: TimeMode::Ingest,
         amplitude: -50.0..=50.0,
         event_ms: (1_600_000_050_000, 7_258_118_400_000),
         region: Some(Region { longitude: (-100.0, -97.0), latitude: (15.0, 18.0) }),

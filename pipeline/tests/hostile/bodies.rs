@@ -22,7 +22,7 @@ pub fn message(bytes: &[u8]) {
     };
     let mut ours = Vec::new();
     match decode::decode(bytes, &mut ours) {
-        Err(decode::Fault::TooManyRecords) => return,
+        Err(decode::DecodeError::TooManyRecords) => return,
         verdict => assert_eq!(verdict.is_ok(), theirs.is_ok()),
     }
     let Ok(theirs) = theirs else {

@@ -2,7 +2,7 @@
 //! fields. What is compared is in `bodies.rs`.
 
 use proptest::prelude::*;
-use seismic_pipeline::decode::{Fault, Record, decode};
+use seismic_pipeline::decode::{DecodeError, Record, decode};
 use seismic_pipeline::limits;
 use seismic_proto::{BATCH_FIRST_BYTE, Message, SeismicRecord, SeismicRecordBatch};
 
@@ -104,6 +104,6 @@ fn groups_nest_as_deep_as_in_prost_and_no_deeper() {
 fn a_message_of_endless_empty_records_is_refused_without_holding_them() {
     let message = [BATCH_FIRST_BYTE, 0].repeat(limits::RECORDS_PER_MESSAGE + 1);
     let mut records = Vec::new();
-    assert_eq!(decode(&message, &mut records), Err(Fault::TooManyRecords));
+    assert_eq!(decode(&message, &mut records), Err(DecodeError::TooManyRecords));
     assert_eq!(decode(&message[2..], &mut records), Ok(()));
 }

@@ -1,6 +1,6 @@
 //! Where a group begins, and what it refuses to go on with.
 
-use seismic_pipeline::{Error, From, Rules};
+use seismic_pipeline::{Error, Rules, StartFrom};
 use seismic_queue::{Kind, Policy, Queue};
 
 use crate::faulty::{Fate, FaultyStore};
@@ -9,7 +9,7 @@ use crate::stage::{RECORDS, Stage, rules};
 #[test]
 fn from_latest_reads_only_what_comes_later() {
     let mut stage = Stage::new();
-    stage.settings.from = Some(From::Latest);
+    stage.settings.from = Some(StartFrom::Latest);
     assert_eq!(stage.run().unwrap().records(), 0);
     assert_eq!(stage.committed(), RECORDS, "the position is the end, though nothing was read");
 }
@@ -17,7 +17,7 @@ fn from_latest_reads_only_what_comes_later() {
 #[test]
 fn from_an_offset_begins_there_in_every_partition() {
     let mut stage = Stage::new();
-    stage.settings.from = Some(From::Offset(100));
+    stage.settings.from = Some(StartFrom::Offset(100));
     let spans = stage.queue.spans(&stage.job.input).unwrap();
     let expected: u64 = spans.iter().map(|span| span.end.0 - 100).sum();
     assert_eq!(stage.run().unwrap().records(), expected);
@@ -28,7 +28,7 @@ fn from_an_offset_begins_there_in_every_partition() {
 #[test]
 fn from_an_offset_that_is_not_there_is_refused() {
     let mut stage = Stage::new();
-    stage.settings.from = Some(From::Offset(1_000_000));
+    stage.settings.from = Some(StartFrom::Offset(1_000_000));
     let error = stage.run().unwrap_err();
     assert_eq!(error.kind(), Kind::Data, "{error}");
     assert!(stage.queue.holds(&stage.job.input).unwrap().is_empty(), "it holds nothing");
@@ -40,7 +40,7 @@ fn from_an_offset_that_is_gone_is_refused_before_anything_is_begun() {
     let none = Policy { max_age_ms: None, max_bytes: Some(0) };
     stage.queue.set_policy(&stage.job.input, none).unwrap();
     stage.queue.retain(&stage.job.input, true).unwrap();
-    stage.settings.from = Some(From::Offset(0));
+    stage.settings.from = Some(StartFrom::Offset(0));
     let error = stage.run().unwrap_err();
     assert_eq!(error.kind(), Kind::Data, "{error}");
     let view = stage.store.view().unwrap();
@@ -51,7 +51,7 @@ fn from_an_offset_that_is_gone_is_refused_before_anything_is_begun() {
 fn from_beside_progress_is_refused() {
     let mut stage = Stage::new();
     stage.run().unwrap();
-    stage.settings.from = Some(From::Earliest);
+    stage.settings.from = Some(StartFrom::Earliest);
     let error = stage.run().unwrap_err();
     assert!(matches!(error, Error::AlreadyStarted { .. }), "{error}");
 }
@@ -108,7 +108,7 @@ fn every_partition_begins_in_one_commit() {
         if commits == 1 { Fate::MadeThenDead } else { Fate::Made }
     };
     let mut stage = Stage::with_store(Box::new(FaultyStore::new(die)));
-    stage.settings.from = Some(From::Latest);
+    stage.settings.from = Some(StartFrom::Latest);
     stage.run().unwrap_err();
     let view = stage.store.view().unwrap();
     assert!(view.partitions.iter().all(|part| part.progress.is_some()), "all or none");

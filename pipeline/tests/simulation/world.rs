@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use seismic_pipeline::simulation::{RecordBudget, hold_log};
-use seismic_pipeline::{Dedupe, Finish, Rules, Settings, Time};
+use seismic_pipeline::{Dedupe, Finish, Rules, Settings, TimeMode};
 use seismic_queue::memory::{Memory, MemoryStore};
 use seismic_queue::{Job, JobStore, Lease, Partition, Policy, Queue};
 
@@ -65,7 +65,7 @@ fn stage(setup: &Setup, ground: &Arc<Ground>, processes: usize) -> Stage {
             lateness_ms: setup.lateness_ms,
             max_ahead_ms: setup.max_ahead_ms,
             max_sensors: setup.max_sensors,
-            time: if setup.ingest { Time::Ingest } else { Time::Event },
+            time: if setup.ingest { TimeMode::Ingest } else { TimeMode::Event },
             dedupe: if setup.dedupe { Dedupe::Time } else { Dedupe::Off },
             rollups_ms: [2, 10].map(|windows| windows * setup.window_ms).to_vec(),
             ..Rules::default()

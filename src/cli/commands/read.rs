@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use seismic_pipeline::From;
+use seismic_pipeline::StartFrom;
 use seismic_queue::{Batch, Error, Event, Offset, Partition, Queue, Span, Topic};
 
 use crate::cli::exit::{Outcome, Usage};
@@ -25,7 +25,7 @@ pub struct Args {
     partition: Option<u32>,
     /// Where to begin: earliest, latest, an offset or a time
     #[arg(long, value_name = "WHERE", default_value = "earliest", value_parser = time::parse_from)]
-    from: From,
+    from: StartFrom,
     /// Stop after this many messages
     #[arg(long, value_name = "N")]
     max: Option<u64>,
@@ -153,13 +153,13 @@ fn begin(
     topic: &Topic,
     partition: Partition,
     span: Span,
-    from: From,
+    from: StartFrom,
 ) -> seismic_queue::Result<Offset> {
     match from {
-        From::Earliest => Ok(span.first),
-        From::Latest => Ok(span.end),
-        From::Offset(offset) => Ok(Offset(offset).max(span.first)),
-        From::Time(ms) => queue.offset_at(topic, partition, ms),
+        StartFrom::Earliest => Ok(span.first),
+        StartFrom::Latest => Ok(span.end),
+        StartFrom::Offset(offset) => Ok(Offset(offset).max(span.first)),
+        StartFrom::Time(ms) => queue.offset_at(topic, partition, ms),
     }
 }
 

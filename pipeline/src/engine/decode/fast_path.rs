@@ -7,7 +7,8 @@
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 #![cfg_attr(test, allow(clippy::indexing_slicing, clippy::unwrap_used))]
 
-use super::{Cursor, Phase, Place, Record};
+use crate::engine::decode::cursor::Cursor;
+use crate::engine::decode::record::{ByteRange, Phase, Record};
 
 /// Reads from the front of `at` what is as usual.
 #[inline(always)]
@@ -55,12 +56,12 @@ pub(super) fn read(at: &mut Cursor<'_>, record: &mut Record) {
 
 /// A short sensor id in ASCII, and what comes after it.
 #[inline]
-fn sensor<'a>(at: &Cursor<'a>) -> Option<(Place, &'a [u8])> {
+fn sensor<'a>(at: &Cursor<'a>) -> Option<(ByteRange, &'a [u8])> {
     let [0x0a, len @ 0..0x80, rest @ ..] = at.rest else {
         return None;
     };
     let (id, after) = rest.split_at_checked(usize::from(*len))?;
-    let place = Place { start: at.back(rest.len()), end: at.back(after.len()) };
+    let place = ByteRange { start: at.back(rest.len()), end: at.back(after.len()) };
     is_ascii(id).then_some((place, after))
 }
 
@@ -155,7 +156,7 @@ mod tests {
     /// What comes of the bytes without the short way.
     fn slowly(bytes: &[u8]) -> Option<String> {
         let (at, mut records) = (Cursor::over(bytes)?, Vec::new());
-        let record = Record { bytes: at.place(), ..Record::default() };
+        let record = Record { bytes: at.range(), ..Record::default() };
         rest(at, record, DEPTH, &mut records).map(|()| told(&records))
     }
 

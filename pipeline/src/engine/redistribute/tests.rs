@@ -128,10 +128,10 @@ fn every_sensor_is_where_its_next_record_goes_and_nowhere_else() {
     deal_all(&mut all, BEFORE).unwrap();
     for id in &ids {
         let has = |engine: &Engine| {
-            (0..engine.sensor_index.len()).any(|place| engine.sensor_index.id(place) == id)
+            (0..engine.sensor_index.len()).any(|number| engine.sensor_index.id(number) == id)
         };
-        let places: Vec<_> = all.iter().filter(|it| has(it)).map(Engine::partition).collect();
-        assert_eq!(places, [partition_of(id.as_bytes(), AFTER)]);
+        let numbers: Vec<_> = all.iter().filter(|it| has(it)).map(Engine::partition).collect();
+        assert_eq!(numbers, [partition_of(id.as_bytes(), AFTER)]);
     }
     // It may happen again.
     all.extend(engines(2 * AFTER).split_off(AFTER as usize));

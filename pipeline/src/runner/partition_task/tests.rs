@@ -4,6 +4,7 @@ use seismic_proto::{Message as _, SeismicRecord};
 use seismic_queue::Message;
 
 use super::*;
+use crate::limits;
 
 const P0: Partition = Partition(0);
 

@@ -1,25 +1,13 @@
 //! Partitions that come to a slot and go: loading them, comparing them with the log, making engines
 //! again after a commit of unknown outcome, and what other workers have meanwhile.
 
-use std::sync::atomic::AtomicUsize;
-
 use seismic_queue::{Offset, Partition, patiently};
 
-use super::Slot;
+use super::{OthersSeen, Slot};
 use crate::runner::partition_task::PartitionTask;
 use crate::runner::settings::Finish;
+use crate::runner::shared_job::SharedJob;
 use crate::{Error, Loss, Result, limits};
-
-/// What a slot must know of partitions that others may have.
-pub struct SharedJob<'a> {
-    /// Ends of all partitions when this worker began.
-    pub targets: Vec<Offset>,
-    /// Committed position of every partition.
-    pub positions: &'a (dyn Fn() -> Result<Vec<Option<Offset>>> + Sync),
-    /// Slots of this worker that the group has not told yet what is theirs. While there are any, none
-    /// ends: the group would wait for one that has a name until its session is over.
-    pub unplaced: AtomicUsize,
-}
 
 impl Slot<'_> {
     /// Loads the partitions, makes their engines, and starts the source where they stand.
@@ -142,19 +130,21 @@ impl Slot<'_> {
     /// Whether every partition is committed up to where it ended when this worker began, also those
     /// that other workers have, or nobody until the group notices that one is gone.
     pub(super) fn are_others_done(&mut self, shared: &SharedJob<'_>) -> Result<bool> {
-        let (now, (asked, was_done)) = (self.job.clock.now(), self.others);
-        if asked.is_some_and(|asked| now.saturating_sub(asked) < limits::OTHERS_ASKED_EVERY) {
-            return Ok(was_done);
+        let now = self.job.clock.now();
+        if let Some(last) = &self.others
+            && now.saturating_sub(last.at) < limits::OTHERS_ASKED_EVERY
+        {
+            return Ok(last.are_done);
         }
         let mut positions = (shared.positions)()?;
         for part in self.parts.values() {
             positions[part.partition.0 as usize] = Some(part.engine.position());
         }
-        let is_done = shared.targets.iter().zip(positions).all(|(target, position)| {
+        let are_done = shared.targets.iter().zip(positions).all(|(target, position)| {
             // A partition that holds nothing may belong to nobody yet.
             position.unwrap_or_default() >= *target
         });
-        self.others = (Some(self.job.clock.now()), is_done);
-        Ok(is_done)
+        self.others = Some(OthersSeen { at: self.job.clock.now(), are_done });
+        Ok(are_done)
     }
 }

@@ -7,7 +7,7 @@ mod statistics;
 
 use std::collections::BTreeMap;
 
-use seismic_pipeline::{Dedupe, Rules, Time};
+use seismic_pipeline::{Dedupe, Rules, TimeMode};
 use seismic_proto::{ClosedBy, SeismicAggRecord, SeismicDeadLetter, SeismicRecord};
 use seismic_queue::Message;
 use sha2::{Digest, Sha256};
@@ -186,8 +186,8 @@ impl Oracle {
         }
         let append = i128::from(self.append_ms.unwrap());
         let time = match self.rules.time {
-            Time::Event => i128::from(record.collect_timestamp),
-            Time::Ingest => append,
+            TimeMode::Event => i128::from(record.collect_timestamp),
+            TimeMode::Ingest => append,
         };
         let (earliest, latest) = self.rules.event_ms;
         if time < i128::from(earliest) || time >= i128::from(latest) {

@@ -1,0 +1,152 @@
+//! The snapshots of one partition: when the next is due, and the one on its way to the store.
+//!
+//! A snapshot's chunks travel with the commits that follow it, a few in each, so that a large one does
+//! not delay the rows beside it. The last of these commits carries the manifest, which makes the
+//! chunks a checkpoint, and the ids of the checkpoint requests that it answers.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use seismic_queue::{
+    Asked, Chunk, Manifest, Offset, Partition, PartitionCommit, Recovered, limits as queue_limits,
+};
+
+use crate::engine::windows::Engine;
+use crate::runner::settings::Settings;
+use crate::{Result, failpoints, limits};
+
+/// Snapshots of one partition.
+#[derive(Default)]
+pub(crate) struct Snapshotter {
+    last_checkpoint: u64,
+    /// Position and journal sequence of the newest snapshot.
+    at: (Offset, u64),
+    taken: Duration,
+    /// Time spent on messages since then: about what a replay would take.
+    worked: Duration,
+    /// What the last one took.
+    cost: Duration,
+    chunks: VecDeque<Chunk>,
+    manifest: Option<Manifest>,
+    /// Ids of the requests that the manifest on its way answers.
+    answers: Vec<String>,
+    /// Ids of all requests answered so far that are still open in the store.
+    answered: Vec<String>,
+}
+
+/// What taking a snapshot cost.
+#[allow(dead_code, reason = "read by the metrics")]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Taken {
+    /// Size of the state.
+    pub bytes: u64,
+    /// Time in which the partition did nothing else.
+    pub time: Duration,
+}
+
+impl Snapshotter {
+    /// Snapshots of a partition that continues from what the store remembers.
+    pub fn resume(recovered: &Recovered) -> Self {
+        let checkpoint = recovered.checkpoint.as_ref().map(|checkpoint| &checkpoint.manifest);
+        Snapshotter {
+            last_checkpoint: recovered.last_checkpoint,
+            at: checkpoint.map_or((Offset(0), 0), |it| (it.position, it.journal_sequence)),
+            ..Snapshotter::default()
+        }
+    }
+
+    /// Adds to the time that a replay would take.
+    pub fn add_work(&mut self, time: Duration) {
+        self.worked += time;
+    }
+
+    /// Whether the newest snapshot, written or on its way, is older than the state at `position` with
+    /// the journal up to `sequence`.
+    pub fn is_behind(&self, position: Offset, sequence: u64) -> bool {
+        self.at != (position, sequence)
+    }
+
+    /// Whether a snapshot would save more than it costs.
+    pub fn is_due(&self, now: Duration, settings: &Settings) -> bool {
+        let replay_limit = (self.cost * 5).max(Duration::from_millis(200));
+        self.manifest.is_none()
+            && (now.saturating_sub(self.taken) >= settings.snapshot_every
+                || self.worked >= replay_limit)
+    }
+
+    /// Whether the next snapshot has to answer a request that no earlier one has answered; it then
+    /// will.
+    pub fn has_to_answer(&mut self, partition: Partition, requests: &[Asked]) -> bool {
+        self.answered.retain(|id| requests.iter().any(|request| request.id == *id));
+        let before = self.answered.len();
+        for Asked { id, answered, .. } in requests {
+            if !answered.contains(&partition) && !self.answered.contains(id) {
+                self.answered.push(id.clone());
+                self.answers.push(id.clone());
+            }
+        }
+        self.answered.len() > before
+    }
+
+    /// Takes a snapshot of the engine with the journal up to `sequence`. One that was still on its way
+    /// is dropped, and this one answers in its place. `clock` gives the time.
+    ///
+    /// # Errors
+    /// At a failpoint.
+    pub fn take(
+        &mut self,
+        engine: &Engine,
+        sequence: u64,
+        clock: impl Fn() -> Duration,
+    ) -> Result<Taken> {
+        let began = clock();
+        let mut state = Vec::new();
+        engine.snapshot(&mut state);
+        failpoints::pass(failpoints::SNAPSHOT_TAKEN)?;
+        self.last_checkpoint += 1;
+        let checkpoint = self.last_checkpoint;
+        let pieces = state.chunks(queue_limits::CHUNK_BYTES).enumerate();
+        self.chunks = pieces
+            .map(|(index, bytes)| Chunk { checkpoint, index: index as u32, bytes: bytes.to_vec() })
+            .collect();
+        self.manifest = Some(Manifest {
+            checkpoint,
+            position: engine.position(),
+            journal_sequence: sequence,
+            chunks: self.chunks.len() as u32,
+            crc: crc32fast::hash(&state),
+        });
+        self.at = (engine.position(), sequence);
+        self.taken = clock();
+        self.cost = self.taken - began;
+        self.worked = Duration::ZERO;
+        Ok(Taken { bytes: state.len() as u64, time: self.cost })
+    }
+
+    /// Whether some of a snapshot still waits for a commit.
+    pub fn is_pending(&self) -> bool {
+        self.manifest.is_some()
+    }
+
+    /// Moves the next chunks into a commit, and after the last of them the manifest with its answers.
+    pub fn fill(&mut self, commit: &mut PartitionCommit) {
+        self.fill_up_to(limits::CHUNKS_PER_COMMIT, commit);
+    }
+
+    /// Moves all that waits into a commit.
+    pub fn fill_all(&mut self, commit: &mut PartitionCommit) {
+        self.fill_up_to(usize::MAX, commit);
+    }
+
+    fn fill_up_to(&mut self, most: usize, commit: &mut PartitionCommit) {
+        let ready = self.chunks.len().min(most);
+        commit.chunks.extend(self.chunks.drain(..ready));
+        if !self.chunks.is_empty() {
+            return;
+        }
+        if let Some(manifest) = self.manifest.take() {
+            commit.manifest = Some(manifest);
+            commit.answers.append(&mut self.answers);
+        }
+    }
+}
