@@ -6,6 +6,7 @@
 //!                    └──── commands put them together ────┘
 //! ```
 
+pub mod backends;
 mod bench;
 pub mod cli;
 mod demo;

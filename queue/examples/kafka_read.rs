@@ -9,7 +9,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use seismic_queue::{Event, Offset, Partition, Queue, Topic, Url, open};
+use seismic_queue::backend::Address;
+use seismic_queue::kafka::ClusterAddress;
+use seismic_queue::{Event, Offset, Partition, Queue, Topic};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let given: Vec<_> = std::env::args().skip(1).collect();
@@ -17,13 +19,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         return Err("say HOST:PORT, a topic, and how many threads".into());
     };
     let threads: usize = threads.parse()?;
-    let url: Url = format!("kafka://{address}").parse()?;
-    let mut librdkafkas = url.clone();
-    if let Url::Kafka(address) = &mut librdkafkas {
-        // It is of librdkafka's own reading, so librdkafka reads.
-        address.options.push(("queued.min.messages".to_owned(), "50000".to_owned()));
-    }
-    let (queue, librdkafka) = (open(&url)?, open(&librdkafkas)?);
+    let address = ClusterAddress::parse(&format!("kafka://{address}"))?;
+    let mut librdkafkas = address.clone();
+    // A setting of librdkafka's own reading, so librdkafka reads.
+    librdkafkas.options.push(("queued.min.messages".to_owned(), "50000".to_owned()));
+    let (queue, librdkafka) = (address.open()?, librdkafkas.open()?);
     let topic = queue.topic(name)?;
     let ends: Vec<_> = topic.all().zip(queue.spans(&topic)?.iter().map(|span| span.end)).collect();
     let share = |of| ends.iter().skip(of).step_by(threads).copied().collect::<Vec<_>>();

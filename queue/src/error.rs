@@ -1,8 +1,9 @@
 //! What can go wrong, where, and what the caller must do about it.
 
-use std::io;
+use std::error::Error as StdError;
+use std::{fmt, io};
 
-use crate::{Hold, Offset, Partition, Remedy, Url};
+use crate::{Hold, Offset, Partition, Remedy};
 
 /// Result of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -28,7 +29,7 @@ pub enum Kind {
 #[allow(missing_docs)]
 pub enum Error {
     #[error("{url:?} is not a queue or store: {why}")]
-    Url { url: String, why: &'static str },
+    Url { url: String, why: String },
     #[error("{name:?} cannot be a name: {why}")]
     Name { name: String, why: &'static str },
     #[error("there is no topic {topic:?} in {at}")]
@@ -103,15 +104,8 @@ pub enum Error {
     Busy { at: String, doing: &'static str },
     #[error("{at}: {doing} failed")]
     Io { at: String, doing: &'static str, source: io::Error },
-    #[cfg(feature = "sqlite")]
-    #[error("{at}: {doing} failed")]
-    Sqlite { at: String, doing: &'static str, source: rusqlite::Error },
-    #[cfg(feature = "rocketmq")]
     #[error(transparent)]
-    RocketMq(#[from] crate::rocketmq::Error),
-    #[cfg(feature = "kafka")]
-    #[error("{at}: {doing} failed")]
-    Kafka { at: String, doing: &'static str, source: Box<rdkafka::error::KafkaError> },
+    Backend(BackendError),
     #[error("nobody answers at {at} within {seconds} s: is the address right, does it run?")]
     Unreachable { at: String, seconds: u64 },
     #[error("topic {topic:?} belongs to group {group}")]
@@ -229,12 +223,7 @@ impl Error {
             | Error::Failpoint { .. }
             | Error::OutOfOrder { .. }
             | Error::Stopped { .. } => Kind::Fatal,
-            #[cfg(feature = "sqlite")]
-            Error::Sqlite { .. } => Kind::Fatal,
-            #[cfg(feature = "rocketmq")]
-            Error::RocketMq(error) => error.kind(),
-            #[cfg(feature = "kafka")]
-            Error::Kafka { source, .. } => crate::kafka::kind(source),
+            Error::Backend(error) => error.kind,
         }
     }
 
@@ -269,15 +258,55 @@ impl Error {
         Error::SinkBeyond { at: at.to_owned(), sink, partition, next, left }
     }
 
-    pub(crate) fn url(url: impl ToString, why: &'static str) -> Self {
-        Error::Url { url: url.to_string(), why }
+    /// A URL that cannot be used.
+    pub fn url(url: impl ToString, why: impl Into<String>) -> Self {
+        Error::Url { url: url.to_string(), why: why.into() }
+    }
+
+    /// What a backend alone knows of: its own error, and what that means for the caller.
+    pub fn backend(kind: Kind, error: impl StdError + Send + Sync + 'static) -> Self {
+        Error::Backend(BackendError { kind, error: Box::new(error) })
+    }
+
+    /// A backend's own error, if it is one of that type.
+    #[must_use]
+    pub fn of_backend<E: StdError + 'static>(&self) -> Option<&E> {
+        match self {
+            Error::Backend(error) => error.error.downcast_ref(),
+            _ => None,
+        }
     }
 }
 
-impl From<&Url> for String {
-    fn from(url: &Url) -> String {
-        url.to_string()
+/// An error of a backend, with its words and its causes.
+#[derive(Debug)]
+pub struct BackendError {
+    kind: Kind,
+    error: Box<dyn StdError + Send + Sync>,
+}
+
+impl fmt::Display for BackendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
     }
+}
+
+impl StdError for BackendError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.error.source()
+    }
+}
+
+/// A call of a backend's client library that failed.
+#[derive(Debug, thiserror::Error)]
+#[error("{at}: {doing} failed")]
+pub struct CallFailed<E: StdError + 'static> {
+    /// Where.
+    pub at: String,
+    /// What was to be done.
+    pub doing: &'static str,
+    /// What the library says.
+    pub source: E,
 }
 
 /// What a failed commit means for the slot that made it.

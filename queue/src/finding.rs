@@ -42,13 +42,8 @@ impl Finding {
     }
 
     /// A number of a server's settings, which should be at least so much.
-    pub(crate) fn at_least(
-        of: &str,
-        key: &str,
-        found: Option<&str>,
-        least: u64,
-        why: &str,
-    ) -> Self {
+    #[must_use]
+    pub fn at_least(of: &str, key: &str, found: Option<&str>, least: u64, why: &str) -> Self {
         let found = found.unwrap_or("not set");
         let what = format!("{of}: {key} is {found}");
         match found.parse::<i64>() {

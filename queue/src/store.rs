@@ -7,6 +7,7 @@
 
 mod checkpoint;
 mod commit;
+mod fencing;
 mod job;
 mod recovered;
 mod rewind;
@@ -16,6 +17,7 @@ use std::ops::Range;
 
 pub use checkpoint::{Asked, Checkpoint, CheckpointInfo, Chunk, Manifest};
 pub use commit::{Commit, JournalEntry, PartitionCommit};
+pub use fencing::{FencingToken, Proof};
 pub use job::Job;
 pub use recovered::{Progress, Recovered};
 pub use rewind::Rewind;
@@ -153,16 +155,6 @@ pub trait Lease: Send + Sync {
     /// [`Error::CheckpointMissing`](crate::Error::CheckpointMissing);
     /// [`Error::OutOfOrder`](crate::Error::OutOfOrder) when something was committed meanwhile.
     fn rewind(&self, back: &[Rewind]) -> Result<()>;
-}
-
-/// What proves that a slot still owns its partitions when it commits.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FencingToken {
-    /// Partitions never move: the store's lock and epoch are the proof.
-    Sole,
-    /// The place in a group, as it was when the partitions were assigned.
-    #[cfg(feature = "kafka")]
-    Group(crate::kafka::Membership),
 }
 
 /// One slot's way into its store.

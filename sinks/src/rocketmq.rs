@@ -60,8 +60,8 @@ impl RocketMq {
     /// # Errors
     /// [`Error::Place`] when the job's queue is no RocketMQ cluster.
     pub fn open(topic: &str, context: &Context) -> Result<Self> {
-        let (Some(Url::RocketMq(nameservers)), Some(store)) = (&context.queue, &context.store)
-        else {
+        let nameservers = context.queue.as_ref().and_then(Url::address);
+        let (Some(nameservers), Some(store)) = (nameservers, &context.store) else {
             return Err(Error::Place { sink: format!("rocketmq:{topic}"), wants: "rocketmq://" });
         };
         let name = format!("rocketmq:{topic}");

@@ -32,7 +32,6 @@ use std::time::Duration;
 use anyhow::bail;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use seismic_generator::{Options, generate};
-use seismic_queue::Url;
 
 use self::limit::Limit;
 use self::report::{Machine, Report, Table};
@@ -100,7 +99,7 @@ enum Part {
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     let stop = signal::stop_flag()?;
     let location = args.target.location()?;
-    let is_file = matches!(location.queue, Url::Sqlite(_));
+    let is_file = location.queue.file().is_some();
     let workload = match (args.tiny, args.quick) {
         (true, _) => Workload::tiny(),
         (_, true) if is_file => Workload::quick(),

@@ -55,14 +55,12 @@ pub struct Workspace {
 impl Workspace {
     /// A new place beside `queue`: on the same disk, or in the same cluster.
     pub fn new(queue: &Url) -> anyhow::Result<Self> {
-        if matches!(queue, Url::Memory(_)) {
+        if !queue.capabilities().is_shared {
             let why = "bench runs the job as another process, which cannot see this one's memory";
             return Err(Usage(format!("--queue {queue}: {why}")).into());
         }
-        let beside = match queue {
-            Url::Sqlite(file) => file.parent().unwrap_or(Path::new("")).to_owned(),
-            _ => PathBuf::from("output"),
-        };
+        let beside = queue.file().map(|file| file.parent().unwrap_or(Path::new("")));
+        let beside = beside.unwrap_or(Path::new("output")).to_owned();
         let is_new = !beside.as_os_str().is_empty() && !beside.exists();
         fs::create_dir_all(&beside).with_context(|| format!("making {}", beside.display()))?;
         let run = format!("bench-{}", Timestamp::now().strftime("%Y%m%d-%H%M%S-%3f"));
@@ -74,14 +72,12 @@ impl Workspace {
     /// A topic of its own, empty.
     pub fn topic(&self, name: &str, partitions: u32) -> anyhow::Result<TestTopic> {
         let folder = Folder::make(self.folder.0.join(name))?;
-        let url = match self.queue {
-            Url::Sqlite(_) => Url::Sqlite(folder.0.join("queue.db")),
-            _ => self.queue.clone(),
-        };
+        let url = self.queue.at_file(&folder.0.join("queue.db"));
+        let url = url.unwrap_or_else(|| self.queue.clone());
         // A cluster keeps the topics of earlier topics_made.
         let number = self.topics_made.replace(self.topics_made.get() + 1);
         let name = format!("{}-{number}-{name}", self.run);
-        let queue = seismic_queue::open(&url)?;
+        let queue = url.open()?;
         let topic = queue.create(&name, partitions)?;
         Ok(TestTopic { url, queue, topic, jobs: Cell::new(0), folder })
     }
@@ -94,7 +90,7 @@ impl Drop for Workspace {
             // Only if nobody else has put anything into it.
             let _ = fs::remove_dir(above);
         }
-        if !matches!(self.queue, Url::Sqlite(_)) {
+        if self.queue.file().is_none() {
             let Workspace { queue, run, .. } = self;
             tell(format_args!(
                 "topics whose names begin with {run} stay in {queue}; delete them there"
@@ -124,11 +120,9 @@ impl TestTopic {
         let number = self.jobs.replace(self.jobs.get() + 1);
         let folder = Folder::make(self.folder.0.join(format!("job-{number}")))?;
         let group = format!("{}-{number}", self.topic.name);
-        let store = match self.url.default_store(&group) {
-            // A file belongs into a folder that is removed.
-            Url::Sqlite(_) => Url::Sqlite(folder.0.join("home.db")),
-            store => store,
-        };
+        let store = self.url.default_store(&group);
+        // A file lies in the folder that is removed.
+        let store = store.at_file(&folder.0.join("home.db")).unwrap_or(store);
         Ok(Job {
             queue: self.url.clone(),
             store,
@@ -145,7 +139,7 @@ impl TestTopic {
     /// `None` where there is no such sink.
     pub fn back(&self) -> anyhow::Result<Option<(Box<dyn Queue>, Topic)>> {
         #[cfg(feature = "rocketmq")]
-        if let Url::RocketMq(nameservers) = &self.url {
+        if let Some(nameservers) = self.url.address() {
             let cluster = seismic_queue::rocketmq::RocketQueue::open(nameservers)?;
             let cluster = cluster.reading_by(seismic_sinks::rocketmq::readers_rule);
             let name = format!("{}-back", self.topic.name);
@@ -191,7 +185,7 @@ impl Job {
         let csv = format!("csv:{}", self.csv.display());
         let mut options_of_job =
             vec!["--queue", &queue, "--store", &store, "--group", &self.group, "--sink", &csv];
-        if matches!(self.store, Url::Kafka(_)) {
+        if self.store.with_slot("bench").is_some() {
             // With a name it is back at once, and not after its session.
             options_of_job.extend(["--slot", "bench"]);
         }
@@ -205,7 +199,7 @@ impl Job {
 
     /// Its store, for looking in.
     pub fn store(&self) -> anyhow::Result<Box<dyn JobStore>> {
-        Ok(seismic_queue::open_store(&self.store)?)
+        Ok(self.store.open_store()?)
     }
 
     /// Its result topic in `store`, and where that ends now.
@@ -220,12 +214,13 @@ impl Job {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backends::Url;
 
     #[test]
     fn a_site_is_gone_with_all_that_was_made_in_it_and_for_it() {
         let folder = tempfile::tempdir().unwrap();
         let above = folder.path().join("output");
-        let workspace = Workspace::new(&Url::Sqlite(above.join("queue.db"))).unwrap();
+        let workspace = Workspace::new(&Url::of_file(&above.join("queue.db"))).unwrap();
         let test = workspace.topic("load", 2).unwrap();
         let job = test.job().unwrap();
         assert!(
@@ -240,13 +235,13 @@ mod tests {
     #[test]
     fn a_folder_that_was_there_stays() {
         let folder = tempfile::tempdir().unwrap();
-        drop(Workspace::new(&Url::Sqlite(folder.path().join("queue.db"))).unwrap());
+        drop(Workspace::new(&Url::of_file(&folder.path().join("queue.db"))).unwrap());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 
     #[test]
     fn a_queue_that_no_other_process_can_see_is_refused() {
-        let error = Workspace::new(&Url::Memory(String::new())).err().unwrap();
+        let error = Workspace::new(&"memory:".parse::<Url>().unwrap()).err().unwrap();
         assert!(error.downcast_ref::<Usage>().is_some() && error.to_string().contains("memory:"));
     }
 }

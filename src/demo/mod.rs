@@ -17,9 +17,10 @@ use jiff::Timestamp;
 use seismic_generator::{Options, Summary};
 use seismic_pipeline::RejectReason;
 use seismic_pipeline::verify::{Report, verify};
-use seismic_queue::{JobStore, Queue, Url};
+use seismic_queue::{JobStore, Queue};
 
 use self::child::{Consumer, Position};
+use crate::backends::Url;
 use crate::cli::commands::verify::sink;
 use crate::cli::exit::Outcome;
 use crate::cli::format::count;
@@ -59,13 +60,13 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     let run = format!("demo-{}", Timestamp::now().strftime("%Y%m%d-%H%M%S-%3f"));
     let folder = args.output.join(&run);
     let csv = args.output.join("seismic_agg_result").join(&run);
-    let files = DemoFiles { url: Url::Sqlite(folder.join("queue.db")), folder, csv };
+    let files = DemoFiles { url: Url::of_file(&folder.join("queue.db")), folder, csv };
     if args.quake {
         return quake::run(args, &files, &stop);
     }
     let DemoFiles { url, csv, .. } = &files;
-    let queue = seismic_queue::open(url)?;
-    let store = seismic_queue::open_store(&url.default_store("seismic"))?;
+    let queue = url.open()?;
+    let store = url.default_store("seismic").open_store()?;
     let options = Options {
         records: Some(u64::from(args.seconds * args.sensors * args.sample_rate_hz)),
         sensors: args.sensors,

@@ -47,8 +47,8 @@ const LOCATIONS: (&str, &[u8]) = slice!("devices_locations.csv");
 /// Runs it.
 pub fn run(args: &Args, files: &DemoFiles, stop: &AtomicBool) -> anyhow::Result<Outcome> {
     let DemoFiles { url, csv, .. } = files;
-    let queue = seismic_queue::open(url)?;
-    let store = seismic_queue::open_store(&url.default_store("seismic"))?;
+    let queue = url.open()?;
+    let store = url.default_store("seismic").open_store()?;
     let records = import(&*queue, &files.folder, stop)?;
     let options = Options {
         from: RECORDED.to_owned(),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use seismic_pipeline::RetentionLag;
 use seismic_queue::{
     Access, Error, Event, Finding, JobStore, Level, Need, Offset, Partition, Queue, Span, Topic,
-    Url, View, examine_folder,
+    View, examine_folder,
 };
 use seismic_sinks::Spec;
 use serde_json::json;
@@ -83,7 +83,7 @@ fn of_queue(
     match location.open_queue_of(topic_name) {
         // A file that is not there yet; its disk is what there is to look at.
         Err(Error::TopicMissing { .. }) => {
-            if let Url::Sqlite(path) = &location.queue {
+            if let Some(path) = location.queue.file() {
                 findings.extend(examine_folder(path.parent().unwrap_or(Path::new("."))));
             }
             findings.push(missing(topic_name));

@@ -30,7 +30,7 @@ pub(super) fn relays<'a>(
     stop: &StopToken,
 ) -> anyhow::Result<Vec<(Spec, Relay<'a>)>> {
     let context = seismic_sinks::Context::of(&**store)?;
-    let context = context.at(spec.queue.clone(), Arc::clone(store));
+    let context = context.at(spec.queue.0.clone(), Arc::clone(store));
     let mut relays = Vec::new();
     for sink_spec in &spec.sink {
         let open = || {

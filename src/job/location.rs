@@ -1,7 +1,11 @@
 //! Where a job reads and where it keeps its state: queue, store, group and client settings.
 
+use std::path::Path;
+
 use clap::Args;
-use seismic_queue::{Error, JobStore, Queue, Result, Topic, Url};
+use seismic_queue::{Error, JobStore, Queue, Result, Topic};
+
+use crate::backends::Url;
 
 /// What may be said about it, on the command line or in a job file.
 #[derive(Args, Clone, Debug, Default)]
@@ -44,7 +48,7 @@ pub struct Location {
 impl Default for Location {
     fn default() -> Self {
         Location {
-            queue: Url::Sqlite("output/queue.db".into()),
+            queue: Url::of_file(Path::new("output/queue.db")),
             store: None,
             group: "seismic".to_owned(),
             kafka: Vec::new(),
@@ -67,7 +71,7 @@ impl From<LocationOptions> for Location {
 impl Location {
     /// Opens the queue.
     pub fn open_queue(&self) -> Result<Box<dyn Queue>> {
-        seismic_queue::open(&self.with_settings(&self.queue))
+        self.queue.with_settings(&self.kafka).open()
     }
 
     /// Opens the queue for reading `topic`. Does not create a file that is missing.
@@ -75,51 +79,39 @@ impl Location {
     /// # Errors
     /// [`Error::TopicMissing`] when there is no queue.
     pub fn open_queue_of(&self, topic: &str) -> Result<Box<dyn Queue>> {
-        match &self.queue {
-            Url::Sqlite(path) if !path.exists() => {
-                let (topic, at) = (topic.to_owned(), self.queue.to_string());
-                Err(Error::TopicMissing { topic, at })
-            }
-            _ => self.open_queue(),
+        if self.queue.file().is_some_and(|file| !file.exists()) {
+            let (topic, at) = (topic.to_owned(), self.queue.to_string());
+            return Err(Error::TopicMissing { topic, at });
         }
+        self.open_queue()
     }
 
     /// Opens the store for reading.
     pub fn open_store(&self) -> Result<Box<dyn JobStore>> {
         Topic::check_name(&self.group)?;
-        seismic_queue::open_store(&self.with_settings(&self.store_url()))
+        self.store_url().with_settings(&self.kafka).open_store()
     }
 
     /// Opens the store for a worker, whose slots have the name `slot` if one is given.
     pub fn open_store_as(&self, slot: Option<&str>) -> Result<Box<dyn JobStore>> {
-        let mut url = self.with_settings(&self.store_url());
-        match (&mut url, slot) {
-            (Url::Kafka(address), slot) => address.slot = slot.map(str::to_owned),
-            (_, None) => {}
-            (other, Some(_)) => {
+        let mut url = self.store_url().with_settings(&self.kafka);
+        if let Some(slot) = slot {
+            url = url.with_slot(slot).ok_or_else(|| {
                 let (key, why) = ("--slot".to_owned(), "only stores in Kafka have named slots");
-                return Err(Error::Setting { key, why: format!("{why}, not {other}") });
-            }
+                Error::Setting { key, why: format!("{why}, not {url}") }
+            })?;
         }
         Topic::check_name(&self.group)?;
-        seismic_queue::open_store(&url)
+        url.open_store()
     }
 
     /// Deletes the store.
     pub fn delete_store(&self) -> Result<()> {
-        seismic_queue::delete_store(&self.with_settings(&self.store_url()))
-    }
-
-    fn with_settings(&self, url: &Url) -> Url {
-        let mut url = url.clone();
-        if let Url::Kafka(address) = &mut url {
-            address.options.clone_from(&self.kafka);
-        }
-        url
+        self.store_url().with_settings(&self.kafka).delete_store()
     }
 
     /// Where the store is.
-    pub fn store_url(&self) -> Url {
-        self.store.clone().unwrap_or_else(|| self.queue.default_store(&self.group))
+    pub fn store_url(&self) -> seismic_queue::Url {
+        self.store.as_deref().cloned().unwrap_or_else(|| self.queue.default_store(&self.group))
     }
 }

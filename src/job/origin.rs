@@ -2,10 +2,11 @@
 //! A job file cannot make them, since it would repeat them at every start.
 
 use seismic_pipeline::{CheckpointRef, JobContext, fork, rewind};
-use seismic_queue::{JobStore, Topic, Url};
+use seismic_queue::{JobStore, Topic};
 
 use super::location::Location;
 use super::stop::StopToken;
+use crate::backends::Url;
 use crate::error::Usage;
 
 /// What is decided for one start.
@@ -61,7 +62,7 @@ impl Once {
             return Ok(Some(Origin { checkpoint, parent: None }));
         }
         let url = match (&self.of_store, &self.of_group) {
-            (Some(url), _) => url.clone(),
+            (Some(url), _) => url.0.clone(),
             (None, Some(group)) => {
                 Topic::check_name(group)?;
                 location.queue.default_store(group)
@@ -72,7 +73,7 @@ impl Once {
                 return Err(Usage(what.to_owned()).into());
             }
         };
-        let parent = seismic_queue::open_store(&url)?;
+        let parent = url.open_store()?;
         checkpoint.in_all(&parent.view()?)?;
         Ok(Some(Origin { checkpoint, parent: Some(parent) }))
     }

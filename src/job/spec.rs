@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use seismic_pipeline::{Finish, Rules, Settings, StartFrom};
-use seismic_queue::{Topic, Url};
+use seismic_queue::Topic;
 use seismic_sinks::Spec;
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +17,7 @@ use super::options::{Clock, JobOptions, Repeats};
 use super::origin::Once;
 use super::text::{as_text, as_texts, from_as_text, opt_as_text};
 use super::time_span::TimeSpan;
+use crate::backends::Url;
 use crate::error::Usage;
 
 /// Input topic of a job that names none.

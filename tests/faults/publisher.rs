@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
 
+use seismic::backends::Url;
 use seismic_proto::SeismicRecord;
 use seismic_queue::{
     Append, Block, Partition, Producer, Queue, Topic, clock, partition_of, patiently,
@@ -47,7 +48,7 @@ impl Publisher {
     }
 
     fn to(url: &str, topic: &str) -> Self {
-        let queue: Box<dyn Queue> = seismic_queue::open(&url.parse().unwrap()).unwrap();
+        let queue: Box<dyn Queue> = url.parse::<Url>().unwrap().open().unwrap();
         let topic = queue.create(topic, 4).unwrap();
         let id = format!("test {}", clock::now_ms());
         let producer = queue.producer(&topic, &id).unwrap();

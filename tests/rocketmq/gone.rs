@@ -2,6 +2,7 @@
 //! same name. The run refuses, with the exact reason, and nothing is added to what is there.
 
 use rustix::process::Signal;
+use seismic::backends::Url;
 use seismic_brokers::{Flush, RocketMq};
 use seismic_queue::Span;
 
@@ -77,6 +78,6 @@ fn keep_files_hours(rocketmq: &RocketMq, hours: &str) {
 }
 
 fn spans(rocketmq: &RocketMq, trial: &Trial) -> Vec<Span> {
-    let queue = seismic_queue::open(&rocketmq.url().parse().unwrap()).unwrap();
+    let queue = rocketmq.url().parse::<Url>().unwrap().open().unwrap();
     queue.spans(&queue.topic(&trial.stage.data).unwrap()).unwrap()
 }

@@ -17,6 +17,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::client::{Quiet, make_with, number};
 use super::cluster::Cluster;
+use super::kind::of_librdkafka;
 use crate::{AppendTimes, Error, Offset, Partition, Result, Topic, limits};
 
 /// Settings of topics that hold messages of ours.
@@ -128,7 +129,7 @@ impl<'a> Admin<'a> {
             self.entries_of(&ResourceSpecifier::Topic(topic), &patient())
         });
         entries.map_err(|error| match error {
-            Error::Kafka { source, .. } if *source == UNTOLD => {
+            error if of_librdkafka(&error) == Some(&UNTOLD) => {
                 self.untold(format!("topic {topic:?}"))
             }
             error => error,

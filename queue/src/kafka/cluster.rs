@@ -11,13 +11,14 @@ use rdkafka::groups::GroupMemberInfo;
 use rdkafka::metadata::{MetadataBroker, MetadataPartition, MetadataTopic};
 use rdkafka::{Offset as RdOffset, TopicPartitionList};
 
+use super::ClusterAddress;
 use super::assignment;
 use super::client::{Quiet, close, make_with, number, partition, refused};
 use super::examine::Replicas;
 use super::kind::{self, may_pass};
 use super::native;
 use super::settings::Settings;
-use crate::{Address, Error, GroupMember, Offset, Partition, Result, Span, Topic, limits};
+use crate::{Error, GroupMember, Offset, Partition, Result, Span, Topic, limits};
 
 /// A cluster. Clones share one client for questions.
 #[derive(Clone)]
@@ -32,7 +33,7 @@ impl Cluster {
     ///
     /// # Errors
     /// [`Error::Setting`]; [`Error::Unreachable`] when no broker answers.
-    pub(super) fn open(address: &Address) -> Result<Cluster> {
+    pub(super) fn open(address: &ClusterAddress) -> Result<Cluster> {
         let settings = Settings::new(address)?;
         let at = address.to_string();
         for config in [settings.reading("seismic"), settings.appending(1 << 20)] {
@@ -52,7 +53,7 @@ impl Cluster {
     /// Names the place of an error.
     pub(super) fn failed(&self, doing: &'static str) -> impl Fn(KafkaError) -> Error {
         let at = self.at.clone();
-        move |source| Error::Kafka { at: at.clone(), doing, source: Box::new(source) }
+        move |source| kind::call_failed(at.clone(), doing, source)
     }
 
     /// Asks until there is an answer: a coordinator that has just moved, or is made by the first
@@ -182,7 +183,7 @@ impl Cluster {
     /// Whether `topic` is still the one of its name for the broker of that number.
     ///
     /// # Errors
-    /// [`Error::TopicRemade`] and [`Error::TopicMissing`]; [`Error::Kafka`] when it does not answer.
+    /// [`Error::TopicRemade`] and [`Error::TopicMissing`]; [`Error::Backend`] when it does not answer.
     pub(super) fn check_at(&self, topic: &Topic, broker: i32) -> Result<()> {
         let ask = || {
             native::topic_id(

@@ -345,7 +345,7 @@ impl KafkaCommitter {
     fn fail(&mut self, error: Error) -> CommitError {
         self.client = None;
         self.places.clear();
-        let Error::Kafka { source, .. } = &error else { return CommitError::Rebuild(error) };
+        let Some(source) = kind::of_librdkafka(&error) else { return CommitError::Rebuild(error) };
         let code = kind::code(source);
         match code {
             Some(Code::FencedInstanceId) => {
@@ -391,10 +391,10 @@ impl Committer for KafkaCommitter {
         if commit.partitions.is_empty() {
             return Ok(());
         }
-        match token {
-            FencingToken::Group(place) => self.make(place, commit),
-            FencingToken::Sole if self.beginning.is_some() => self.begin(commit),
-            FencingToken::Sole => {
+        match token.of_backend::<Membership>() {
+            Some(place) => self.make(place, commit),
+            None if self.beginning.is_some() => self.begin(commit),
+            None => {
                 // The group took the partitions away before this was handed over.
                 let error = Error::Stopped { at: self.cluster().at.clone() };
                 Err(CommitError::Rebuild(error))

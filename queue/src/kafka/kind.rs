@@ -2,7 +2,7 @@
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
-use crate::Kind;
+use crate::{CallFailed, Error, Kind};
 
 /// The code of an error, also where it was an answer to the administration of topics.
 pub(super) fn code(error: &KafkaError) -> Option<Code> {
@@ -12,8 +12,18 @@ pub(super) fn code(error: &KafkaError) -> Option<Code> {
     }
 }
 
+/// A call of librdkafka that failed.
+pub(super) fn call_failed(at: String, doing: &'static str, source: KafkaError) -> Error {
+    Error::backend(kind(&source), CallFailed { at, doing, source })
+}
+
+/// What librdkafka said, if it was librdkafka.
+pub(super) fn of_librdkafka(error: &Error) -> Option<&KafkaError> {
+    error.of_backend::<CallFailed<KafkaError>>().map(|failed| &failed.source)
+}
+
 /// What the caller must do.
-pub(crate) fn kind(error: &KafkaError) -> Kind {
+pub(super) fn kind(error: &KafkaError) -> Kind {
     match code(error) {
         Some(code) if may_pass(code) => Kind::Retry,
         Some(Code::FencedInstanceId | Code::ProducerFenced | Code::Fenced) => Kind::Fenced,

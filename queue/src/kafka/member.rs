@@ -257,7 +257,7 @@ impl Source for GroupSource {
         let brokers = || self.fetcher.brokers().clone();
         let place = self.place.clone();
         place.map_or(FencingToken::Sole, |place| {
-            FencingToken::Group(Membership { brokers: brokers(), ..place })
+            FencingToken::of(Membership { brokers: brokers(), ..place })
         })
     }
 

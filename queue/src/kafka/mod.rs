@@ -25,6 +25,7 @@
 //! * What a producer remembers of itself is in `producer.rs`.
 
 mod acks;
+mod address;
 mod admin;
 mod assignment;
 mod client;
@@ -55,8 +56,8 @@ mod store;
 mod tail;
 mod trim;
 
+pub use address::{BACKEND, ClusterAddress};
 pub use fetch::fuzz;
-pub(crate) use kind::kind;
 pub use member::Membership;
 pub use queue::KafkaQueue;
 pub use store::KafkaStore;

@@ -1,5 +1,6 @@
 //! The queue: topics of a cluster.
 
+use super::ClusterAddress;
 use super::admin::{Admin, INPUT, KEPT};
 use super::cluster::Cluster;
 use super::examine;
@@ -9,8 +10,8 @@ use super::reader::KafkaReader;
 use super::trim::{self, CHECKPOINTS};
 use crate::sole::SoleSource;
 use crate::{
-    Address, AppendTimes, Error, Finding, Hold, Member, Offset, Partition, Policy, Producer, Queue,
-    Reader, Result, Retained, Source, Span, Topic, check,
+    AppendTimes, Error, Finding, Hold, Member, Offset, Partition, Policy, Producer, Queue, Reader,
+    Result, Retained, Source, Span, Topic, check,
 };
 
 /// A Kafka cluster as a queue.
@@ -24,7 +25,7 @@ impl KafkaQueue {
     /// # Errors
     /// [`Error::Setting`](crate::Error::Setting) for a setting that cannot be used,
     /// [`Error::Unreachable`](crate::Error::Unreachable) when no broker answers.
-    pub fn open(address: &Address) -> Result<KafkaQueue> {
+    pub fn open(address: &ClusterAddress) -> Result<KafkaQueue> {
         Ok(KafkaQueue { cluster: Cluster::open(address)? })
     }
 

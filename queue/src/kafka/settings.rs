@@ -12,7 +12,8 @@ use std::{env, fs};
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 
-use crate::{Address, Error, Member, Result, limits};
+use super::ClusterAddress;
+use crate::{Error, Member, Result, limits};
 
 /// Beginning of the environment variables that are settings.
 const VARIABLE: &str = "SEISMIC_KAFKA_";
@@ -54,7 +55,7 @@ impl Settings {
     /// # Errors
     /// [`Error::Setting`] for a key that is ours, a secret that is not from the environment, and a
     /// file of a secret that cannot be read.
-    pub(super) fn new(address: &Address) -> Result<Settings> {
+    pub(super) fn new(address: &ClusterAddress) -> Result<Settings> {
         let mut base = ClientConfig::new();
         base.set("bootstrap.servers", &address.brokers);
         base.set("client.id", CLIENT);
@@ -216,7 +217,7 @@ mod tests {
 
     fn with(key: &str, value: &str) -> Result<Settings> {
         let options = vec![(key.to_owned(), value.to_owned())];
-        Settings::new(&Address {
+        Settings::new(&ClusterAddress {
             brokers: "localhost:1".to_owned(),
             group: None,
             slot: None,

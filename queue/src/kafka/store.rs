@@ -9,6 +9,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use self::topics::StoreTopics;
+use super::ClusterAddress;
 use super::admin::{Admin, KEPT, OUTPUT};
 use super::cluster::Cluster;
 use super::jobs::Jobs;
@@ -20,8 +21,8 @@ use super::record::Kept;
 use super::slots::Slots;
 use super::trim::{self, CHECKPOINTS};
 use crate::{
-    Address, Asked, Checkpoint, Error, GroupMember, Job, JobStore, JournalEntry, Lease, Offset,
-    Partition, PartitionView, Queue, Remedy, Result, SinkPosition, Span, Topic, View, check,
+    Asked, Checkpoint, Error, GroupMember, Job, JobStore, JournalEntry, Lease, Offset, Partition,
+    PartitionView, Queue, Remedy, Result, SinkPosition, Span, Topic, View, check,
 };
 
 /// Groups that hold the positions of sinks: `seismic-sink.GROUP.SINK`.
@@ -49,7 +50,7 @@ impl KafkaStore {
     ///
     /// # Errors
     /// As [`KafkaQueue::open`]; an address without a group is no store.
-    pub fn open(address: &Address) -> Result<KafkaStore> {
+    pub fn open(address: &ClusterAddress) -> Result<KafkaStore> {
         let Some(group) = address.group.clone() else {
             return Err(Error::url(address, "the store of a job is kafka://HOST:PORT/GROUP"));
         };
@@ -67,7 +68,7 @@ impl KafkaStore {
     ///
     /// # Errors
     /// [`Error::Owned`] while the group has members, [`Error::StoreMissing`].
-    pub fn delete(address: &Address) -> Result<()> {
+    pub fn delete(address: &ClusterAddress) -> Result<()> {
         let store = KafkaStore::open(address)?;
         if let Some(by) = store.leased_by()? {
             return Err(Error::Owned { at: store.name(), by });

@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 
 use seismic_brokers::Kafka;
 
+use super::ClusterAddress;
 use super::admin::Admin;
 use super::{KafkaQueue, KafkaStore};
 use crate::conformance::Backend;
 use crate::{
-    Address, Commit, CommitError, Committer, Event, FencingToken, JobStore, Lease, Member,
-    Partition, Queue, Recovered, Result, Source,
+    Commit, CommitError, Committer, Event, FencingToken, JobStore, Lease, Member, Partition, Queue,
+    Recovered, Result, Source,
 };
 
 /// The broker of this test process.
@@ -19,13 +20,13 @@ pub(super) fn broker() -> Option<&'static Kafka> {
     BROKER.get_or_init(Kafka::one).as_ref()
 }
 
-pub(super) fn address(brokers: &str) -> Address {
-    Address { brokers: brokers.to_owned(), group: None, slot: None, options: Vec::new() }
+pub(super) fn address(brokers: &str) -> ClusterAddress {
+    ClusterAddress { brokers: brokers.to_owned(), group: None, slot: None, options: Vec::new() }
 }
 
 /// An empty cluster, for one test at a time, and the member of the group that has all partitions.
 pub(super) struct OnKafka {
-    pub(super) address: Address,
+    pub(super) address: ClusterAddress,
     member: Mutex<Option<Box<dyn Source>>>,
     _alone: MutexGuard<'static, ()>,
 }
@@ -99,7 +100,7 @@ impl Backend for OnKafka {
 
     fn store(&self) -> Box<dyn JobStore> {
         let group = Some(GROUP.to_owned());
-        Box::new(KafkaStore::open(&Address { group, ..self.address.clone() }).unwrap())
+        Box::new(KafkaStore::open(&ClusterAddress { group, ..self.address.clone() }).unwrap())
     }
 
     fn committer(&self, lease: &dyn Lease) -> Box<dyn Committer> {

@@ -4,6 +4,7 @@
 //! come from a clock that the caller may set, so that runs can be repeated exactly. Handles are
 //! cheap to clone and share one store.
 
+mod address;
 mod contents;
 mod lease;
 mod log;
@@ -17,6 +18,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+pub use address::BACKEND;
 use contents::Contents;
 use log::{MemoryLog, PartitionLog, TopicLog};
 pub use store::MemoryStore;

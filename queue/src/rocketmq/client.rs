@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::json;
 
+use super::Nameservers;
 use super::connection::{Answer, Connection, Identity};
 use super::error::{Error, Result};
 use super::limits;
@@ -20,7 +21,6 @@ use super::protocol::sign::Credentials;
 use super::protocol::unique_id::UniqueIds;
 use super::route::{ClusterInfo, Place, Route};
 use super::tls::Tls;
-use crate::Nameservers;
 
 /// Group of readers that belong to none (`MixAll.TOOLS_CONSUMER_GROUP`).
 pub(super) const TOOLS_GROUP: &str = "TOOLS_CONSUMER";

@@ -43,6 +43,12 @@ pub enum Error {
     BrokersOwn { what: &'static str },
 }
 
+impl From<Error> for crate::Error {
+    fn from(error: Error) -> Self {
+        crate::Error::backend(error.kind(), error)
+    }
+}
+
 impl Error {
     /// What the caller must do.
     #[must_use]

@@ -27,6 +27,7 @@ mod examine;
 mod follow;
 mod limits;
 mod log;
+mod nameservers;
 mod outlet;
 mod producer;
 #[doc(hidden)]
@@ -40,5 +41,6 @@ mod tls;
 
 pub use error::Error;
 pub use follow::Keeps;
+pub use nameservers::{BACKEND, Nameservers};
 pub use outlet::{Landed, Out, Outlet, Properties};
 pub use queue::RocketQueue;

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
 
+use super::Nameservers;
 use super::client::{Client, TOOLS_GROUP};
 use super::error::Error as RocketError;
 use super::examine;
@@ -17,8 +18,8 @@ use super::rights;
 use super::source::Teller;
 use crate::sole::SoleSource;
 use crate::{
-    Access, Error, Finding, Hold, Nameservers, Need, Offset, Partition, Policy, Producer, Queue,
-    Reader, Result, Retained, Source, Span, Topic, check,
+    Access, Error, Finding, Hold, Need, Offset, Partition, Policy, Producer, Queue, Reader, Result,
+    Retained, Source, Span, Topic, check,
 };
 
 /// A RocketMQ cluster as a queue.
@@ -116,11 +117,15 @@ impl RocketQueue {
     }
 }
 
+fn is_denied(error: &Error) -> bool {
+    error.of_backend().is_some_and(super::Error::is_denied)
+}
+
 impl Queue for RocketQueue {
     fn examine(&self, _: Option<&Topic>) -> Result<Vec<Finding>> {
         match self.broker_settings() {
             Ok(settings) => Ok(examine::brokers(&settings)),
-            Err(Error::RocketMq(error)) if error.is_denied() => Ok(vec![Finding::warning(
+            Err(error) if is_denied(&error) => Ok(vec![Finding::warning(
                 format!("the settings of the brokers cannot be read: {error}"),
                 "let this account, or set ROCKETMQ_ACCESS_KEY and ROCKETMQ_SECRET_KEY; whether \
                  flushDiskType, pulls and retention are as they should be is not known",

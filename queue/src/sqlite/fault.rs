@@ -3,7 +3,7 @@
 use rusqlite::ErrorCode;
 use rusqlite::ffi::SQLITE_IOERR_SHMSIZE;
 
-use crate::Error;
+use crate::{CallFailed, Error, Kind};
 
 /// Why work on a file stopped; without the file's name, which the place that runs it adds.
 #[derive(Debug)]
@@ -63,7 +63,7 @@ pub(super) fn named(source: rusqlite::Error, at: &str, doing: &'static str) -> E
         Some(ErrorCode::NotADatabase) => {
             Error::Foreign { at: file, what: "it is not an SQLite file".to_owned() }
         }
-        _ => Error::Sqlite { at: file, doing, source },
+        _ => Error::backend(Kind::Fatal, CallFailed { at: file, doing, source }),
     }
 }
 

@@ -5,6 +5,7 @@
 //! commits what several threads want together; readers have connections of their own and read in
 //! short transactions, so that the WAL stays small.
 
+mod address;
 mod database;
 mod examine;
 mod fault;
@@ -24,6 +25,7 @@ mod store;
 mod value;
 mod writer;
 
+pub use address::{BACKEND, SqliteFile};
 pub use queue::SqliteQueue;
 pub use store::SqliteStore;
 

@@ -6,10 +6,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use seismic_brokers::{Flush, RocketMq};
-use seismic_queue::rocketmq::RocketQueue;
+use seismic_queue::rocketmq::{Nameservers, RocketQueue};
 use seismic_queue::{
-    Append, Block, Event, Kind, Nameservers, Offset, Partition, Producer, Queue, Reader, Topic,
-    patiently,
+    Append, Block, Event, Kind, Offset, Partition, Producer, Queue, Reader, Topic, patiently,
 };
 
 use crate::PATIENCE;

@@ -9,10 +9,10 @@ use std::time::Duration;
 use seismic_brokers::RocketMq;
 use seismic_queue::conformance::Backend;
 use seismic_queue::memory::MemoryStore;
-use seismic_queue::rocketmq::RocketQueue;
+use seismic_queue::rocketmq::{Nameservers, RocketQueue};
 use seismic_queue::{
-    Batch, Event, FencingToken, Hold, JobStore, Nameservers, Offset, Partition, Policy, Producer,
-    Queue, Reader, Result, Retained, Source, Span, Topic,
+    Batch, Event, FencingToken, Hold, JobStore, Offset, Partition, Policy, Producer, Queue, Reader,
+    Result, Retained, Source, Span, Topic,
 };
 
 /// What a broker needs at most on a busy machine to answer what it knows.

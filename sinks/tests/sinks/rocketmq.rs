@@ -6,13 +6,20 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use seismic_brokers::RocketMq as Broker;
 use seismic_proto::{Message as _, SeismicAggRecord};
+use seismic_queue::backend::Registry;
 use seismic_queue::memory::{Memory, MemoryStore};
-use seismic_queue::rocketmq::{Landed, Out, Outlet, RocketQueue};
-use seismic_queue::{Job, JobStore, Kind, Lease, Nameservers, Offset, Partition, Queue, Span, Url};
+use seismic_queue::rocketmq::{Landed, Nameservers, Out, Outlet, RocketQueue};
+use seismic_queue::{Job, JobStore, Kind, Lease, Offset, Partition, Queue, Span, Url};
 use seismic_sinks::conformance::try_write_the_rest;
 use seismic_sinks::conformance::{PARTITIONS, ROWS, assert_whole_rows, batch, row, spans_of};
 use seismic_sinks::rocketmq::{Kept, RocketMq, each_row};
 use seismic_sinks::{Context, Error, Sink};
+
+fn url(text: &str) -> Url {
+    const BACKENDS: Registry =
+        Registry(&[&seismic_queue::rocketmq::BACKEND, &seismic_queue::memory::BACKEND]);
+    BACKENDS.parse(text).unwrap()
+}
 
 const P0: Partition = Partition(0);
 
@@ -40,7 +47,7 @@ impl Place {
         let id = MemoryStore::named(store).view().unwrap().id;
         let context =
             Context { store_id: id, topic: "result".to_owned(), queue: None, store: None };
-        let queue = self.broker.url().parse().unwrap();
+        let queue = url(&self.broker.url());
         context.at(queue, Arc::new(MemoryStore::named(store)))
     }
 
@@ -220,7 +227,7 @@ fn a_sink_needs_a_job_that_reads_from_rocketmq() {
     let context = Context {
         store_id: "home".to_owned(),
         topic: "result".to_owned(),
-        queue: Some(Url::Memory(String::new())),
+        queue: Some(url("memory:")),
         store: Some(Arc::new(MemoryStore::named(""))),
     };
     let error = RocketMq::open("t", &context).unwrap_err();

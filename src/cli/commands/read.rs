@@ -76,7 +76,7 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
 /// The queue, and what the topic's messages are there: records, or what a sink wrote.
 fn in_queue(args: &Args, location: &Location) -> anyhow::Result<(Box<dyn Queue>, Content)> {
     #[cfg(feature = "rocketmq")]
-    if let seismic_queue::Url::RocketMq(nameservers) = &location.queue {
+    if let Some(nameservers) = location.queue.address() {
         use seismic_sinks::rocketmq::{is_of_a_sink, readers_rule};
         let cluster = seismic_queue::rocketmq::RocketQueue::open(nameservers)?;
         if is_of_a_sink(&cluster, &cluster.topic(&args.topic)?)? {

@@ -1,7 +1,7 @@
 //! `seismic retention`: how much of a topic is kept, and who needs what of it. What is set here is
 //! applied at once, and from then on by every running job; with nothing to set, it only shows.
 
-use seismic_queue::{Hold, Policy, Queue, Topic, Url, is_note};
+use seismic_queue::{Hold, Policy, Queue, Topic, is_note};
 
 use super::read::Where;
 use crate::cli::exit::Outcome;
@@ -76,8 +76,8 @@ fn show(
     args: &Args,
     location: &Location,
 ) -> anyhow::Result<Outcome> {
-    match (&args.place_of_topic, &location.queue) {
-        (Where::Queue, Url::RocketMq(_)) => print_line(format_args!(
+    match (&args.place_of_topic, location.queue.capabilities().retains_by_itself) {
+        (Where::Queue, true) => print_line(format_args!(
             "{} is kept as its brokers are set, whoever needs it; `seismic doctor` shows the settings",
             topic.name
         ))?,

@@ -50,7 +50,7 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     let Some(context) = find_job(&*store, args, &location, &stop)? else {
         return Ok(Outcome::Fine);
     };
-    let context = context.at(location.queue.clone(), Arc::clone(&store));
+    let context = context.at(location.queue.0.clone(), Arc::clone(&store));
     // Again when the job has taken partitions: their rows are shown too.
     while show(args, &*store, &context, &stop)? {}
     Ok(Outcome::Fine)

@@ -68,10 +68,10 @@ fn check_sink(
     match (spec.scheme(), &location.queue) {
         ("csv", _) => sink::compare(Path::new(spec.target()), store, report),
         #[cfg(feature = "rocketmq")]
-        ("rocketmq", seismic_queue::Url::RocketMq(nameservers)) => {
-            rocketmq::compare(nameservers, spec.target(), store, report)
-        }
-        ("rocketmq", _) => Err(Usage(format!("--sink {spec} needs --queue rocketmq://…")).into()),
+        ("rocketmq", queue) => match queue.address() {
+            Some(nameservers) => rocketmq::compare(nameservers, spec.target(), store, report),
+            None => Err(Usage(format!("--sink {spec} needs --queue rocketmq://…")).into()),
+        },
         _ => Err(Usage(format!("--sink {spec} keeps nothing that could be compared")).into()),
     }
 }

@@ -45,7 +45,7 @@ impl KafkaCommitter {
             check::all_partitions(&self.cluster().at, commit, partitions).map_err(not_made)?;
         }
         self.make(&place, commit).map_err(|error| match error {
-            CommitError::Rebuild(error @ (Error::Kafka { .. } | Error::Failpoint { .. })) => {
+            CommitError::Rebuild(error @ (Error::Backend(_) | Error::Failpoint { .. })) => {
                 CommitError::Retry(error)
             }
             CommitError::Rebuild(error) => CommitError::Fatal(error),

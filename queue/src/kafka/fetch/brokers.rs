@@ -12,14 +12,14 @@ use std::time::Instant;
 use super::Fetch;
 use super::accepting::is_told;
 use super::cursor::Cursor;
-use super::link::{self, Address, Link};
+use super::link::{self, BrokerAddress, Link};
 use super::rest::Rest;
 use crate::kafka::cluster::Leaders;
 
 /// A broker that leads something.
 #[derive(Default)]
 pub(super) struct Broker {
-    address: Address,
+    address: BrokerAddress,
     pub(super) door: Door,
     pub(super) rest: Rest,
 }

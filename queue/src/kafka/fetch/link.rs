@@ -16,7 +16,7 @@ use super::request::At;
 use crate::limits;
 
 /// Where a broker is.
-pub(super) type Address = (String, u16);
+pub(super) type BrokerAddress = (String, u16);
 
 /// A connection.
 pub(super) struct Link {
@@ -51,7 +51,7 @@ struct Incoming {
 
 /// Connects in a thread of its own, which ends with that: names and hosts that do not answer must not
 /// hold up who reads.
-pub(super) fn open(at: Address, patience: Duration) -> Receiver<io::Result<TcpStream>> {
+pub(super) fn open(at: BrokerAddress, patience: Duration) -> Receiver<io::Result<TcpStream>> {
     let (to, opened) = mpsc::channel();
     let connect = move || {
         // Who asked may have gone.
@@ -62,7 +62,7 @@ pub(super) fn open(at: Address, patience: Duration) -> Receiver<io::Result<TcpSt
     opened
 }
 
-fn connect((host, port): &Address, patience: Duration) -> io::Result<TcpStream> {
+fn connect((host, port): &BrokerAddress, patience: Duration) -> io::Result<TcpStream> {
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
     for address in (host.as_str(), *port).to_socket_addrs()? {
         match TcpStream::connect_timeout(&address, patience) {

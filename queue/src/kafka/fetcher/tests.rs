@@ -12,12 +12,13 @@ use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Produc
 use rdkafka::types::RDKafkaApiKey;
 use seismic_brokers::Kafka;
 
+use super::super::ClusterAddress;
 use super::super::KafkaQueue;
 use super::super::admin::{Admin, INPUT, KEPT};
+use super::super::kind::of_librdkafka;
 use super::super::native::topic_id;
 use super::super::tests::{OnKafka, address, broker};
 use super::*;
-use crate::Address;
 
 const P0: Partition = Partition(0);
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -37,7 +38,7 @@ struct Both {
 
 fn cluster(brokers: &str, options: &[(&str, &str)]) -> Cluster {
     let options = options.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
-    let address = Address { options: options.collect(), ..address(brokers) };
+    let address = ClusterAddress { options: options.collect(), ..address(brokers) };
     KafkaQueue::open(&address).unwrap().cluster
 }
 
@@ -448,9 +449,8 @@ fn who_may_not_read_is_told_so() {
     let refused = RespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
     mock.request_errors(RDKafkaApiKey::Fetch, &[refused]);
     let error = until("an error", || fetcher.read(PATIENCE, &mut Vec::new()).err());
-    let is_refused = matches!(&error, Error::Kafka { source, .. } if **source
-        == KafkaError::MessageConsumption(Code::TopicAuthorizationFailed));
-    assert!(is_refused, "{error:?}");
+    let refused = KafkaError::MessageConsumption(Code::TopicAuthorizationFailed);
+    assert_eq!(of_librdkafka(&error), Some(&refused), "{error:?}");
 }
 
 #[test]

@@ -5,7 +5,7 @@
 
 use std::io::{self, BufRead, IsTerminal};
 
-use seismic_queue::{Error, Queue, Url, open_store};
+use seismic_queue::{Error, Queue, Url};
 
 use crate::cli::exit::{Outcome, Usage};
 use crate::cli::stdio::{print_line, tell};
@@ -33,7 +33,7 @@ struct Doomed {
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     // The name is the group; `--group` is only what every command takes.
     let location = Location { group: args.name.clone(), ..args.target.location()? };
-    if let Url::Kafka(_) = location.store_url() {
+    if location.store_url().capabilities().has_stores_in_cluster {
         return end(args, &location);
     }
     let doomed = look(&location)?;
@@ -99,7 +99,7 @@ fn holds_of(
     doomed: &Doomed,
 ) -> anyhow::Result<Vec<(String, String)>> {
     let beside = location.queue.stores_beside();
-    let alive = beside.iter().filter_map(|url| open_store(url).ok()?.view().ok());
+    let alive = beside.iter().filter_map(|url| url.open_store().ok()?.view().ok());
     let alive: Vec<_> = alive.map(|view| format!("{} ({})", view.job.group, view.id)).collect();
     let of_group = format!("{} (", location.group);
     let is_meant = |holder: &String| match &doomed.holder {

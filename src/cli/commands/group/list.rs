@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use seismic_queue::{Event, Hold, Offset, Queue, Span, Topic, Url, open_store};
+use seismic_queue::{Event, Hold, Offset, Queue, Span, Topic, Url};
 use serde_json::json;
 
 use crate::cli::exit::Outcome;
@@ -79,7 +79,7 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
 
 fn stores(location: &Location) -> Vec<Beside> {
     let open = |url: Url| {
-        let store = open_store(&url).ok();
+        let store = url.open_store().ok();
         let view = store.as_ref().and_then(|store| store.view().ok());
         let holder = view.map(|view| format!("{} ({})", view.job.group, view.id));
         let running = store.and_then(|store| store.leased_by().ok().flatten());

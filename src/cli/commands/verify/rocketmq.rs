@@ -3,8 +3,8 @@
 use anyhow::Context as _;
 use seismic_pipeline::verify::{DifferenceKind, Report};
 use seismic_proto::{Message as _, SeismicAggRecord};
-use seismic_queue::rocketmq::RocketQueue;
-use seismic_queue::{JobStore, Nameservers, Offset, Queue};
+use seismic_queue::rocketmq::{Nameservers, RocketQueue};
+use seismic_queue::{JobStore, Offset, Queue};
 use seismic_sinks::rocketmq::{Kept, each_row};
 
 use super::sink::{Side, is_same, tell};
