@@ -1,4 +1,4 @@
-//! What can stop a job or a proof, where, and what to do about it.
+//! What can stop a job or a proof, and where.
 
 use std::fmt;
 
@@ -6,151 +6,197 @@ use seismic_queue::{CommitError, Kind, Offset, Partition, Remedy};
 
 use crate::engine::journal::EntryError;
 use crate::engine::redistribute::RedistributeError;
+use crate::engine::rules::RulesError;
 use crate::engine::snapshot::SnapshotError;
 
 /// Result of this crate's shell.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// What went wrong.
-#[derive(Debug, thiserror::Error)]
-#[allow(missing_docs)]
-pub enum Error {
-    #[error(transparent)]
-    Queue(#[from] seismic_queue::Error),
-    #[error("these options cannot be used:\n  {}", .0.join("\n  "))]
-    Options(Vec<String>),
-    #[error(
-        "the group has progress made under other rules: {}. Going on would mix two meanings in one \
-         result topic: run with the old options, or start a new --group from the log",
-        .0.join(", ")
-    )]
-    RulesDiffer(Vec<String>),
-    #[error(
-        "--from was given, but partition {partition} goes on at offset {next} from the last run; \
-         leave --from out, or start a new --group"
-    )]
-    AlreadyStarted { partition: Partition, next: Offset },
-    #[error(
-        "--from {asked} was given, but the job began from {agreed}; leave --from out, or start a new --group"
-    )]
-    BegunElsewhere { asked: String, agreed: String },
-    #[error("the group is to begin with {asked}, but began with {agreed}; start a new --group")]
-    ForkedElsewhere { asked: String, agreed: String },
-    #[error(
-        "the group is to begin with {agreed}, and whoever was about to do so has not done it: run it \
-         with --from-checkpoint and --of-group again, or start a new --group"
-    )]
-    ForkNotMade { agreed: String },
-    #[error("the note beside the position of partition {partition} cannot be used")]
-    Note { partition: Partition, source: EntryError },
-    #[error("journal entry {sequence} of partition {partition} cannot be used")]
-    Entry { partition: Partition, sequence: u64, source: EntryError },
-    #[error("checkpoint {number} of partition {partition} cannot be used")]
-    Snapshot { partition: Partition, number: u64, source: SnapshotError },
-    #[error(
-        "partition {partition} has a position but neither a checkpoint nor the start of its \
-         journal: the store is incomplete; start a new --group from the log"
-    )]
-    NoBeginning { partition: Partition },
-    #[error(
-        "replaying partition {partition} up to offset {position} gave other counters than the \
-         commit there says, so the log or the store was changed; `seismic verify` shows where. \
-         Replayed: {replayed}; committed: {committed}"
-    )]
-    ReplayDiffers { partition: Partition, position: Offset, replayed: String, committed: String },
-    #[error(
-        "--time ingest follows the append times of topic {topic:?}, but those are what its producers \
-         say (message.timestamp.type=CreateTime): set LogAppendTime on the topic, or use --time event"
-    )]
-    ProducersTimes { topic: String },
-    #[error(
-        "partition {partition} was read up to offset {next}, but its log ends at {end}: the queue was \
-         put back to an older state or has lost messages. What comes next would get offsets that \
-         were counted before, so --accept-loss does not help here; restore the queue, or start a \
-         new --group"
-    )]
-    LogShort { partition: Partition, next: Offset, end: Offset },
-    #[error(
-        "messages of topic {topic:?} that the job has not read are gone: {}. --accept-loss goes on after them and \
-         writes the loss into the journal; else put the log back, or start a new --group",
-        join(lost)
-    )]
-    Lost { topic: String, lost: Vec<Loss> },
-    #[error(
-        "offset {checkpoint} of {topic}/{partition} is gone, where the newest checkpoint that can be \
-         used stands, though the job has read up to {next}: the oldest message still there is \
-         {first}. The windows that were open cannot be \
-         made again, and without them rows could come twice. --accept-loss does not help here; put \
-         the log back, or start a new --group from what is left"
-    )]
-    ReplayLost {
-        topic: String,
-        partition: Partition,
-        checkpoint: Offset,
-        next: Offset,
-        first: Offset,
-    },
-    #[error(
-        "the log of partition {partition} begins at offset {first}, after the start of the job and \
-         every checkpoint that could be used: nothing of the partition can be proved any more"
-    )]
-    NothingToProve { partition: Partition, first: Offset },
-    #[error(
-        "there is no checkpoint {which} in {partitions}; `seismic checkpoint list` shows what there is"
-    )]
-    NoSuchCheckpoint { which: String, partitions: String },
-    #[error("checkpoint {name:?} is not whole: some partitions have not taken it yet")]
-    NameNotWhole { name: String },
-    #[error(
-        "--from-checkpoint was given, but partition {partition} goes on at offset {next} from the \
-         last run: the job has begun already. Leave --from-checkpoint out, or fork into another --group"
-    )]
-    AlreadyBegun { partition: Partition, next: Offset },
-    #[error(
-        "a fork reads the topic of the job that it comes from: group {group:?} reads {theirs:?}, and \
-         {ours:?} here is another one"
-    )]
-    OtherInput { ours: String, theirs: String, group: String },
-    #[error(
-        "the checkpoint was made under other rules: {}. Run with those, or start a new --group from \
-         the log",
-        .0.join(", ")
-    )]
-    CheckpointRulesDiffer(Vec<String>),
-    #[error(
-        "checkpoint {which} of partition {partition} is at offset {position}, but the log begins at \
-         {first}: what came after it is gone. Take a newer checkpoint, or start a new --group from \
-         what is left"
-    )]
-    LogGone { which: String, partition: Partition, position: Offset, first: Offset },
-    #[error(
-        "partitions were added to the input, and partition {partition} was not drained before: {what}. Sensors \
-         cannot move while a window of theirs is open: use another --group, which reads the log anew"
-    )]
-    NotDrained { partition: Partition, what: String },
-    #[error(
-        "partitions were added to the input, and sensors cannot be dealt out among them; use another --group, \
-         which reads the log anew"
-    )]
-    Redistribute { source: RedistributeError },
-    #[error(
-        "checkpoint {number} of partition {partition} and those of others are from different sides of the moment \
-         at which partitions were added: sensors would be in two partitions or in none. Take a checkpoint \
-         that was made, and named, after it"
-    )]
-    CheckpointsAcrossRescale { partition: Partition, number: u64 },
-    #[error("the source assigned partition {0}, which this slot does not know")]
-    Unassigned(Partition),
-    #[error(
-        "the commit could not be made before the stop; it is not lost: the next run repeats it"
-    )]
-    NotCommitted { source: seismic_queue::Error },
-    #[error("a commit failed")]
-    Commit { kind: Kind, source: seismic_queue::Error },
-    #[error("the committer of a slot has stopped")]
-    CommitterGone,
-    #[error("{complete} was asked for, but {what}")]
-    Partial { complete: &'static str, what: String },
+/// Declares the errors, each with its [`Kind`] in brackets before it: what the caller must do.
+macro_rules! errors {
+    (
+        $(#[$about:meta])*
+        pub enum $name:ident {
+            $(
+                [$kind:ident]
+                $(#[$attribute:meta])*
+                $variant:ident $(($($unnamed:tt)*))? $({$($named:tt)*})?,
+            )*
+        }
+    ) => {
+        $(#[$about])*
+        pub enum $name {
+            $( $(#[$attribute])* $variant $(($($unnamed)*))? $({$($named)*})?, )*
+        }
+
+        impl $name {
+            /// What the caller must do about the variant, unless its cause says otherwise.
+            fn kind_of_variant(&self) -> Kind {
+                match self {
+                    $( $name::$variant { .. } => Kind::$kind, )*
+                }
+            }
+        }
+    };
+}
+
+errors! {
+    /// What went wrong. Messages name the place; [`Error::remedy`] has what to do about it, causes are in
+    /// `source()`.
+    #[derive(Debug, thiserror::Error)]
+    #[allow(missing_docs)]
+    pub enum Error {
+        [Fatal]
+        #[error(transparent)]
+        Queue(#[from] seismic_queue::Error),
+        [Config]
+        #[error("these options cannot be used:\n  {}", .0.join("\n  "))]
+        Options(Vec<String>),
+        [Config]
+        #[error(
+            "the group has progress made under other rules: {}. Continuing would mix two meanings in \
+             one result topic",
+            .0.join(", ")
+        )]
+        RulesDiffer(Vec<String>),
+        [Config]
+        #[error(
+            "a start position was given, but partition {partition} continues at offset {next} from \
+             the last run"
+        )]
+        AlreadyStarted { partition: Partition, next: Offset },
+        [Config]
+        #[error("the start position {asked} was given, but the job started from {agreed}")]
+        StartedElsewhere { asked: String, agreed: String },
+        [Config]
+        #[error("the group is to start with {asked}, but started with {agreed}")]
+        ForkedElsewhere { asked: String, agreed: String },
+        [Config]
+        #[error(
+            "the group is to start with {agreed}, but the worker that was about to commit that start \
+             has not done so"
+        )]
+        ForkNotMade { agreed: String },
+        [Data]
+        #[error("the note stored with the position of partition {partition} cannot be used")]
+        Note { partition: Partition, source: EntryError },
+        [Data]
+        #[error("journal entry {sequence} of partition {partition} cannot be used")]
+        Entry { partition: Partition, sequence: u64, source: EntryError },
+        [Data]
+        #[error("checkpoint {number} of partition {partition} cannot be used")]
+        Snapshot { partition: Partition, number: u64, source: SnapshotError },
+        [Data]
+        #[error(
+            "partition {partition} has a position but neither a checkpoint nor the start of its \
+             journal: the store is incomplete"
+        )]
+        NoBeginning { partition: Partition },
+        [Data]
+        #[error(
+            "replaying partition {partition} up to offset {position} gave other counters than the \
+             commit there has, so the log or the store was changed. Replayed: {replayed}; committed: \
+             {committed}"
+        )]
+        ReplayDiffers { partition: Partition, position: Offset, replayed: String, committed: String },
+        [Config]
+        #[error(
+            "ingest time follows the append times of topic {topic:?}, but its producers set those \
+             (message.timestamp.type=CreateTime)"
+        )]
+        ProducersTimes { topic: String },
+        [Data]
+        #[error(
+            "partition {partition} was read up to offset {next}, but its log ends at {end}: the queue \
+             was restored to an older state or has lost messages. New messages would get offsets that \
+             were already counted"
+        )]
+        LogShort { partition: Partition, next: Offset, end: Offset },
+        [Data]
+        #[error("messages of topic {topic:?} that the job has not read are gone: {}", join(lost))]
+        Lost { topic: String, lost: Vec<Loss> },
+        [Data]
+        #[error(
+            "the newest usable checkpoint of {topic}/{partition} is at offset {checkpoint}, which is \
+             gone, although the job has read up to {next}: the oldest message still there is {first}. \
+             The windows that were open cannot be made again, and without them rows could be written \
+             twice"
+        )]
+        ReplayLost {
+            topic: String,
+            partition: Partition,
+            checkpoint: Offset,
+            next: Offset,
+            first: Offset,
+        },
+        [Data]
+        #[error(
+            "the log of partition {partition} starts at offset {first}, after the start of the job and \
+             after every usable checkpoint: nothing of the partition can be proved any more"
+        )]
+        NothingToProve { partition: Partition, first: Offset },
+        [Config]
+        #[error("there is no checkpoint {which} in {partitions}")]
+        NoSuchCheckpoint { which: String, partitions: String },
+        [Config]
+        #[error("checkpoint {name:?} is not complete: some partitions have not taken it yet")]
+        NameNotWhole { name: String },
+        [Config]
+        #[error(
+            "a checkpoint to start from was given, but the job has already started: partition \
+             {partition} continues at offset {next} from the last run"
+        )]
+        AlreadyForked { partition: Partition, next: Offset },
+        [Config]
+        #[error(
+            "a fork reads the topic of the job that it comes from: group {group:?} reads {theirs:?}, \
+             not {ours:?}"
+        )]
+        OtherInput { ours: String, theirs: String, group: String },
+        [Config]
+        #[error("the checkpoint was made under other rules: {}", .0.join(", "))]
+        CheckpointRulesDiffer(Vec<String>),
+        [Data]
+        #[error(
+            "checkpoint {which} of partition {partition} is at offset {position}, but the log starts at \
+             {first}: the messages after the checkpoint are gone"
+        )]
+        LogGone { which: String, partition: Partition, position: Offset, first: Offset },
+        [Config]
+        #[error(
+            "partitions were added to the input, but partition {partition} was not drained before: \
+             {what}. Sensors cannot move while one of their windows is open"
+        )]
+        NotDrained { partition: Partition, what: String },
+        [Config]
+        #[error(
+            "partitions were added to the input, but sensor state cannot be redistributed among them"
+        )]
+        Redistribute { source: RedistributeError },
+        [Config]
+        #[error(
+            "checkpoint {number} of partition {partition} and those of other partitions were taken on \
+             different sides of a rescale: sensors would be in two partitions or in none"
+        )]
+        CheckpointsAcrossRescale { partition: Partition, number: u64 },
+        [Fatal]
+        #[error("the source assigned partition {0}, which this slot does not know")]
+        Unassigned(Partition),
+        [Fatal]
+        #[error(
+            "the commit could not be made before the stop; nothing is lost: the next run repeats it"
+        )]
+        NotCommitted { source: seismic_queue::Error },
+        [Fatal]
+        #[error("a commit failed")]
+        Commit { kind: Kind, source: seismic_queue::Error },
+        [Fatal]
+        #[error("the committer of a slot has stopped")]
+        CommitterGone,
+        [Data]
+        #[error("the job cannot be proved from its start: {what}")]
+        Partial { what: String },
+    }
 }
 
 /// Messages of one partition that are gone before they were read.
@@ -177,8 +223,8 @@ fn join(losses: &[Loss]) -> String {
     losses.iter().map(Loss::to_string).collect::<Vec<_>>().join("; ")
 }
 
-/// A commit that cannot be made. One of unknown outcome is not among them for a slot, which asks
-/// the store; for anyone else it is fatal, and the next start asks.
+/// A commit that cannot be made. A slot handles a commit of unknown outcome itself: it asks the store.
+/// Everybody else fails, and the next start asks.
 impl From<CommitError> for Error {
     fn from(error: CommitError) -> Self {
         match error {
@@ -192,48 +238,54 @@ impl From<CommitError> for Error {
 }
 
 impl Error {
-    /// What a person can do about it, where that takes more than what the message says.
-    #[must_use]
-    pub fn remedy(&self) -> Option<Remedy> {
-        match self {
-            Error::Queue(error) => error.remedy(),
-            _ => None,
-        }
-    }
-
     /// What the caller must do.
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self {
             Error::Queue(error) => error.kind(),
             Error::Commit { kind, .. } => *kind,
-            Error::Options(_)
-            | Error::AlreadyBegun { .. }
-            | Error::OtherInput { .. }
-            | Error::NotDrained { .. }
-            | Error::CheckpointsAcrossRescale { .. }
-            | Error::Redistribute { .. }
-            | Error::CheckpointRulesDiffer(_)
-            | Error::ProducersTimes { .. }
-            | Error::RulesDiffer(_)
-            | Error::NoSuchCheckpoint { .. }
-            | Error::NameNotWhole { .. }
-            | Error::AlreadyStarted { .. }
-            | Error::BegunElsewhere { .. }
-            | Error::ForkedElsewhere { .. }
-            | Error::ForkNotMade { .. } => Kind::Config,
-            Error::Note { .. }
-            | Error::Entry { .. }
-            | Error::Snapshot { .. }
-            | Error::NoBeginning { .. }
-            | Error::LogGone { .. }
-            | Error::LogShort { .. }
-            | Error::Lost { .. }
-            | Error::ReplayLost { .. }
-            | Error::NothingToProve { .. }
-            | Error::ReplayDiffers { .. }
-            | Error::Partial { .. } => Kind::Data,
-            Error::Unassigned(_) | Error::NotCommitted { .. } | Error::CommitterGone => Kind::Fatal,
+            other => other.kind_of_variant(),
         }
+    }
+
+    /// What a person can do about it, where that takes an option or a command.
+    #[must_use]
+    pub fn remedy(&self) -> Option<Remedy> {
+        Some(match self {
+            Error::Queue(error) => return error.remedy(),
+            Error::RulesDiffer(_) | Error::CheckpointRulesDiffer(_) => Remedy::OldRules,
+            Error::AlreadyStarted { .. } | Error::StartedElsewhere { .. } => Remedy::OmitStart,
+            Error::ForkNotMade { .. } => Remedy::RepeatFork,
+            Error::Note { source: EntryError::Rules(RulesError::Version { .. }), .. }
+            | Error::Entry { source: EntryError::Rules(RulesError::Version { .. }), .. }
+            | Error::Snapshot {
+                source: SnapshotError::Rules(RulesError::Version { .. }), ..
+            } => Remedy::OldVersion,
+            Error::NoBeginning { .. } | Error::ForkedElsewhere { .. } => Remedy::NewGroup,
+            Error::ReplayDiffers { .. } => Remedy::Verify,
+            Error::ProducersTimes { .. } => Remedy::BrokerAppendTimes,
+            Error::LogShort { .. } | Error::ReplayLost { .. } => Remedy::RestoreLog,
+            Error::Lost { .. } => Remedy::AcceptLoss,
+            Error::NoSuchCheckpoint { .. } => Remedy::ListCheckpoints,
+            Error::AlreadyForked { .. } => Remedy::OmitCheckpoint,
+            Error::LogGone { .. } => Remedy::NewerCheckpoint,
+            Error::NotDrained { .. } | Error::Redistribute { .. } => Remedy::OtherGroup,
+            Error::CheckpointsAcrossRescale { .. } => Remedy::CheckpointAfterRescale,
+            _ => return None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kind_of_an_error_with_a_cause_is_that_of_its_cause() {
+        let busy = || seismic_queue::Error::Busy { at: "here".into(), doing: "committing" };
+        assert_eq!(Error::from(busy()).kind(), Kind::Retry);
+        let fenced = Error::Commit { kind: Kind::Fenced, source: busy() };
+        assert_eq!(fenced.kind(), Kind::Fenced);
+        assert_eq!(Error::NoBeginning { partition: Partition(0) }.kind(), Kind::Data);
     }
 }

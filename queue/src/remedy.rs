@@ -59,4 +59,37 @@ pub enum Remedy {
         /// The topic.
         topic: String,
     },
+    /// Run with the rules of before, or use another group, which reads the log from its start.
+    OldRules,
+    /// Run the version of the program that wrote it, or use another group.
+    OldVersion,
+    /// Leave out where to start: the job has progress. Or use another group.
+    OmitStart,
+    /// Leave out the checkpoint to start from: the job has progress. Or fork into another group.
+    OmitCheckpoint,
+    /// Start the fork again, or use another group.
+    RepeatFork,
+    /// Use another group, which reads the log from its start.
+    NewGroup,
+    /// Let `verify` show where log and store differ.
+    Verify,
+    /// Let the brokers set append times, or follow event time.
+    BrokerAppendTimes,
+    /// Restore the log, or use another group. Accepting loss does not help.
+    RestoreLog,
+    /// Continue after the messages that are gone, restore the log, or use another group.
+    AcceptLoss,
+    /// Use a newer checkpoint, or another group.
+    NewerCheckpoint,
+    /// Use a checkpoint that was taken, and named, after partitions were added.
+    CheckpointAfterRescale,
+    /// Let the holder catch up, or release what it holds of the topic if it is gone for good.
+    ReleaseHold {
+        /// The topic.
+        topic: String,
+        /// Whether it is in the job store.
+        in_store: bool,
+        /// Who holds it.
+        holder: String,
+    },
 }

@@ -50,6 +50,39 @@ pub fn in_words(remedy: &Remedy) -> String {
             "start the brokers that are missing. If queues were added or removed for good, the \
              partitions have other numbers, and the job needs a new --group"
         }
+        Remedy::OldRules => "run with the old options, or start a new --group from the log",
+        Remedy::OldVersion => {
+            "continue with the version of the program that wrote it, or start a new --group from the \
+             log"
+        }
+        Remedy::OmitStart => "leave --from out, or start a new --group",
+        Remedy::OmitCheckpoint => "leave --from-checkpoint out, or fork into another --group",
+        Remedy::RepeatFork => {
+            "run it with --from-checkpoint and --of-group again, or start a new --group"
+        }
+        Remedy::NewGroup => "start a new --group from the log",
+        Remedy::Verify => "`seismic verify` shows where",
+        Remedy::BrokerAppendTimes => {
+            "set message.timestamp.type=LogAppendTime on the topic, or use --time event"
+        }
+        Remedy::RestoreLog => {
+            "--accept-loss does not help here: restore the log, or start a new --group from what is \
+             left"
+        }
+        Remedy::AcceptLoss => {
+            "--accept-loss continues after them and writes the loss into the journal; otherwise \
+             restore the log, or start a new --group"
+        }
+        Remedy::NewerCheckpoint => {
+            "use a newer checkpoint, or start a new --group from what is left"
+        }
+        Remedy::CheckpointAfterRescale => {
+            "use a checkpoint that was taken, and named, after the partitions were added"
+        }
+        Remedy::ReleaseHold { topic, in_store, holder } => {
+            let place = if *in_store { " --in store" } else { "" };
+            return format!("`seismic retention {topic}{place} --release '{holder}'`");
+        }
         Remedy::ApplyRetention { topic } => {
             return format!("`seismic retention {topic} --keep-all` deletes what no job needs now");
         }

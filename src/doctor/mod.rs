@@ -247,7 +247,10 @@ fn of_job(
     }
     match RetentionLag::of(&**queue, topic, false) {
         Ok(pinned) => findings.extend(pinned.iter().map(|pinned| {
-            Finding::warning(pinned.to_string(), "seismic group list shows who else does")
+            Finding::warning(
+                pinned.to_string(),
+                "let it catch up; seismic group list shows all holders",
+            )
         })),
         Err(error) => findings.push(failed(&error)),
     }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::cli::exit::Outcome;
 use crate::cli::format::count;
+use crate::cli::remedy::in_words;
 use crate::cli::stdio::{print, print_line};
 use crate::cli::target::Target;
 use crate::cli::time::show_ms;
@@ -175,7 +176,8 @@ impl Status {
             );
         }
         for pinned in &self.pinned {
-            text += &format!("{pinned}\n");
+            let release = in_words(&pinned.remedy());
+            text += &format!("{pinned}; let it catch up, or, if it is gone for good: {release}\n");
         }
         for (sink, lag) in self.sinks() {
             text += &format!("sink {sink}: {} rows behind\n", count(lag));
@@ -227,7 +229,7 @@ impl Status {
                 "holder": pinned.holder,
                 "bytes": pinned.bytes,
                 "age_ms": pinned.age_ms,
-                "release": pinned.release(),
+                "release": in_words(&pinned.remedy()).trim_matches('`'),
             })).collect::<Vec<_>>(),
             "sinks": self.sinks().into_iter().map(|(sink, lag)| json!({
                 "sink": sink,

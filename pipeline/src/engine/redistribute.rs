@@ -30,12 +30,14 @@ pub enum RedistributeError {
     OpenRollups { partition: Partition },
     #[error(
         "sensor {sensor:?} is in partition {partition}, and Kafka's partitioner puts its id into \
-         {expected}: what sends it numbers sensors in a way of its own, so nobody knows where they are from now on"
+         {expected}: its producer places sensors in another way, so their partitions after the rescale are unknown"
     )]
     PlacedElsewhere { sensor: String, partition: Partition, expected: Partition },
-    #[error("partition {partition} would have {sensors} sensors, more than --max-sensors allows")]
+    #[error(
+        "partition {partition} would have {sensors} sensors, more than the limit of a partition"
+    )]
     TooMany { partition: Partition, sensors: u64 },
-    #[error("what partition {partition} would be dealt contradicts itself")]
+    #[error("the sensors that partition {partition} would get contradict each other")]
     Damaged { partition: Partition, source: SnapshotError },
 }
 

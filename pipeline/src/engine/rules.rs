@@ -258,7 +258,7 @@ pub enum RulesError {
     /// Made by another version of the engine.
     #[error(
         "it was made by version {found} of the engine and this is version {ENGINE_VERSION}, which \
-         gives other results; go on with that version, or start a new --group from the log"
+         gives other results"
     )]
     Version {
         /// The version found.

@@ -40,7 +40,7 @@ pub fn fork(
     let (view, parent) = (job.store.view()?, of.view()?);
     let stored = view.partitions.iter().filter_map(|part| part.progress.as_ref());
     if let Some((partition, progress)) = (0..).map(Partition).zip(stored).next() {
-        return Err(Error::AlreadyBegun { partition, next: progress.next });
+        return Err(Error::AlreadyForked { partition, next: progress.next });
     }
     let (ours, theirs) = (&job.job.input, &parent.job.input);
     if ours != theirs {

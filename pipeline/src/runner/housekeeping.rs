@@ -202,7 +202,9 @@ impl Alarms {
         for one in pinned {
             let told = self.told.get(&(one.topic.clone(), one.holder.clone()));
             if told.is_none_or(|told| told.elapsed() >= limits::PINNED_TOLD_EVERY) {
-                tracing::warn!("{one}");
+                tracing::warn!(
+                    "{one}; let it catch up, or release its hold if it is gone for good"
+                );
                 self.told.insert((one.topic, one.holder), Instant::now());
             }
         }

@@ -244,15 +244,15 @@ impl PartitionTask {
         !self.is_replaying() && (self.has_output() || self.engine.position() > self.handed)
     }
 
-    /// Tells a person, once a run, that whole sensors are rejected for lack of room.
+    /// Warns, once a run, that records of new sensors are rejected for lack of room.
     pub fn raise_alarm(&mut self) {
         let rejected = self.engine.counters().dead(RejectReason::SensorLimit);
         if rejected > 0 && !self.is_alarm_raised {
             self.is_alarm_raised = true;
             tracing::error!(
-                "partition {} has as many sensors as --max-sensors allows: {rejected} records of \
-                 further ones are dead letters (sensor_limit) and more will be. Find out who \
-                 invents sensor ids, or start a new --group with a higher limit",
+                "partition {} has as many sensors as its limit allows: {rejected} records of further \
+                 sensors are dead letters (sensor_limit), and more will follow. Find out who invents \
+                 sensor ids, or start a new group with a higher limit",
                 self.partition
             );
         }

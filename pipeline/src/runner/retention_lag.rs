@@ -1,9 +1,9 @@
-//! Who keeps how much of a topic that its policy would have deleted: what an operator should know
-//! before the disk is full.
+//! How far a holder of a topic lags behind its retention policy: who keeps messages that the policy
+//! would have deleted, and how many. An operator should know before the disk is full.
 
 use std::fmt;
 
-use seismic_queue::{Queue, Topic};
+use seismic_queue::{Queue, Remedy, Topic};
 
 use crate::limits;
 
@@ -14,7 +14,7 @@ pub struct RetentionLag {
     pub topic: String,
     /// Whether the topic is in a store, and so the holder is a sink.
     pub in_store: bool,
-    /// Who.
+    /// The job or sink that holds it.
     pub holder: String,
     /// Bytes that would be gone, over all partitions.
     pub bytes: u64,
@@ -23,7 +23,7 @@ pub struct RetentionLag {
 }
 
 impl RetentionLag {
-    /// Everyone who keeps [`limits::PINNED_BYTES`] or more, or messages that are
+    /// Every holder that keeps [`limits::PINNED_BYTES`] or more, or messages that are
     /// [`limits::PINNED_AGE_MS`] older than the policy allows.
     ///
     /// # Errors
@@ -36,10 +36,10 @@ impl RetentionLag {
         let mut all: Vec<RetentionLag> = Vec::new();
         for held in queue.held(topic)? {
             let holder = held.hold.holder;
-            match all.iter_mut().find(|pinned| pinned.holder == holder) {
-                Some(pinned) => {
-                    pinned.bytes += held.bytes;
-                    pinned.age_ms = pinned.age_ms.max(held.age_ms);
+            match all.iter_mut().find(|lag| lag.holder == holder) {
+                Some(lag) => {
+                    lag.bytes += held.bytes;
+                    lag.age_ms = lag.age_ms.max(held.age_ms);
                 }
                 None => {
                     let (topic, bytes) = (topic.name.clone(), held.bytes);
@@ -48,21 +48,20 @@ impl RetentionLag {
             }
         }
         let most_ms = queue.policy(topic)?.max_age_ms;
-        all.retain(|pinned| {
+        all.retain(|lag| {
             let is_old = |most_ms: u64| {
-                pinned.age_ms.saturating_sub(most_ms) >= limits::PINNED_AGE_MS && pinned.bytes > 0
+                lag.age_ms.saturating_sub(most_ms) >= limits::PINNED_AGE_MS && lag.bytes > 0
             };
-            pinned.bytes >= limits::PINNED_BYTES || most_ms.is_some_and(is_old)
+            lag.bytes >= limits::PINNED_BYTES || most_ms.is_some_and(is_old)
         });
         Ok(all)
     }
 
-    /// The command that lets go of it.
+    /// What to do when the holder is gone for good.
     #[must_use]
-    pub fn release(&self) -> String {
-        let RetentionLag { topic, holder, .. } = self;
-        let place = if self.in_store { " --in store" } else { "" };
-        format!("seismic retention {topic}{place} --release '{holder}'")
+    pub fn remedy(&self) -> Remedy {
+        let RetentionLag { topic, in_store, holder, .. } = self.clone();
+        Remedy::ReleaseHold { topic, in_store, holder }
     }
 }
 
@@ -71,11 +70,9 @@ impl fmt::Display for RetentionLag {
         let (mib, minutes) = (self.bytes.div_ceil(1 << 20), self.age_ms / 60_000);
         write!(
             f,
-            "{} keeps {mib} MiB of {} that retention would have deleted, the oldest of it {minutes} min \
-             old; let it catch up, or, when it is gone for good: {}",
-            self.holder,
-            self.topic,
-            self.release()
+            "{} holds {mib} MiB of {} that retention would have deleted, the oldest of it {minutes} min \
+             old",
+            self.holder, self.topic
         )
     }
 }

@@ -51,7 +51,7 @@ pub(crate) fn begin(job: JobContext<'_>, stop: &Arc<AtomicBool>, metrics: &Metri
 /// gets it first, and all at what the first worker said, whatever becomes of that one.
 ///
 /// # Errors
-/// [`Error::BegunElsewhere`] when another `--from` was given than the job began with;
+/// [`Error::StartedElsewhere`] when another `--from` was given than the job began with;
 /// [`Error::ForkNotMade`] when it is to be a fork and is none yet.
 pub(crate) fn agree_on_start(
     job: JobContext<'_>,
@@ -67,7 +67,7 @@ pub(crate) fn agree_on_start(
     let agree = || job.lease.agree_on_start(&from.to_string(), &starts);
     let (agreed, starts) = patiently(stop, agree)?;
     if asked.is_some() && agreed != from.to_string() {
-        return Err(Error::BegunElsewhere { asked: from.to_string(), agreed });
+        return Err(Error::StartedElsewhere { asked: from.to_string(), agreed });
     }
     if agreed.starts_with(CHECKPOINT) {
         // The state is in one commit over all partitions, which who agreed on it makes.

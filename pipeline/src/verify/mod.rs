@@ -52,7 +52,7 @@ pub fn verify(
         let at = (partition, part);
         let fold = PartitionProof::new(queue, store, &view.job, at, note, after_rescales)?;
         if complete && !fold.is_complete() {
-            return Err(Error::Partial { complete: "--complete", what: fold.describe() });
+            return Err(Error::Partial { what: fold.describe() });
         }
         Ok(Some(fold))
     };

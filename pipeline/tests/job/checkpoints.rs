@@ -86,7 +86,7 @@ fn a_name_that_is_not_whole_or_not_there_is_refused_with_the_partitions() {
     stage.store.ask("quake").unwrap();
     let view = stage.store.view().unwrap();
     let not_whole = CheckpointRef::Name("quake".into()).in_all(&view).unwrap_err().to_string();
-    assert!(not_whole.contains("not whole"), "{not_whole}");
+    assert!(not_whole.contains("not complete"), "{not_whole}");
     let missing = CheckpointRef::Number(77).in_all(&view).unwrap_err().to_string();
     assert!(missing.contains("checkpoint 77 in any partition"), "{missing}");
     assert_eq!(CheckpointRef::Number(1).in_all(&view).unwrap().len(), 4);

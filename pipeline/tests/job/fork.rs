@@ -126,7 +126,7 @@ fn what_cannot_be_forked_is_refused_and_holds_nothing() {
     let begun = child(&parent, MemoryStore::new());
     begun.run().unwrap();
     let error = begin(&begun, &parent, &half()).unwrap_err();
-    assert!(matches!(error, Error::AlreadyBegun { .. }), "{error}");
+    assert!(matches!(error, Error::AlreadyForked { .. }), "{error}");
 }
 
 #[test]
