@@ -13,6 +13,6 @@ mod demo;
 mod doctor;
 mod error;
 pub mod job;
-mod status;
+pub mod status;
 
 pub use cli::{Cli, start};

@@ -35,7 +35,7 @@ fn a_loss_is_refused_by_name_accepted_on_demand_and_shown() {
     stage.ok(&[&RUN[..], &["--accept-loss"]].concat());
     assert_eq!(int(&stage.status(), "lost_messages"), 500);
     let status = stage.ok(&["status"]);
-    assert!(status.contains("500 messages were gone before they were read"), "{status}");
+    assert!(status.contains("500 messages were deleted before they were read"), "{status}");
     let proof = stage.ok(&["verify"]);
     assert!(proof.contains("the loss was accepted"), "{proof}");
     stage.generate(&["--records", "500", "--seed", "3"]);

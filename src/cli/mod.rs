@@ -46,9 +46,9 @@ enum Command {
     /// Print the messages of a topic.
     Read(commands::read::Args),
     /// Show how far a job is and what it has counted.
-    Status(crate::status::Args),
+    Status(commands::status::Args),
     /// Look for what is wrong with queue, store, sinks and clock, and say what to do about it.
-    Doctor(crate::doctor::Args),
+    Doctor(commands::doctor::Args),
     /// Measure what this machine and queue do, each figure beside what one core can do at most.
     Bench(crate::bench::Args),
     /// Look at the checkpoints of a job, and name them so that they are kept.
@@ -74,8 +74,8 @@ impl Cli {
             Command::Sink(args) => commands::sink::run(&args),
             Command::Verify(args) => commands::verify::run(&args),
             Command::Read(args) => commands::read::run(&args),
-            Command::Status(args) => crate::status::run(&args),
-            Command::Doctor(args) => crate::doctor::run(&args),
+            Command::Status(args) => commands::status::run(&args),
+            Command::Doctor(args) => commands::doctor::run(args),
             Command::Bench(args) => crate::bench::run(&args),
             Command::Checkpoint(args) => commands::checkpoint::run(&args),
             Command::Group(args) => commands::group::run(&args),

@@ -1,4 +1,4 @@
-//! `seismic status --sensors`: how each sensor fares, from the newest messages of the log.
+//! The health of each sensor, from the newest messages of the log.
 
 use std::time::Duration;
 
@@ -6,16 +6,16 @@ use seismic_pipeline::RejectReason;
 use seismic_pipeline::health::{Health, SensorHealth};
 use seismic_proto::{Message as _, SeismicDeadLetter};
 use seismic_queue::{Batch, Event, Offset, Partition, Queue, Topic, View};
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::cli::format::count;
 use crate::cli::time::show_ms;
 
-/// A clock this far off, and off by more than its own spread, is named in words.
+/// A clock that is wrong by more than this, and by more than its own spread, is reported.
 const WRONG_CLOCK_MS: i64 = 5_000;
 
-/// Looks at the newest `last` messages of each partition, and at the dead letters made of them.
-pub fn look(
+/// Examines the newest `last` messages of each partition, and at the dead letters made of them.
+pub fn examine(
     queue: &dyn Queue,
     store: &dyn Queue,
     view: &View,
@@ -40,7 +40,7 @@ pub fn look(
     Ok(health)
 }
 
-/// Gives every message of `[from, end)`.
+/// Calls `take` with every message of `[from, end)`.
 fn each(
     queue: &dyn Queue,
     topic: &Topic,
@@ -64,14 +64,71 @@ fn each(
     Ok(())
 }
 
+/// How one sensor fares.
+#[derive(Clone, Debug, Serialize)]
+pub struct SensorStatus {
+    /// Its id.
+    pub sensor: String,
+    /// Records seen.
+    pub records: u64,
+    /// Samples per second; `None` when there are too few.
+    pub rate_hz: Option<f64>,
+    /// Intervals that were longer than 1.5 usual ones.
+    pub gaps: u64,
+    /// Records that repeat another one.
+    pub repeats: u64,
+    /// Records rejected, and late ones.
+    pub rejected: u64,
+    /// Late records.
+    pub late: u64,
+    /// Whether its clock is wrong by more than chance.
+    pub wrong_clock: bool,
+    /// How far its clock is behind those of the other sensors, ms.
+    pub clock_offset_ms: Option<i64>,
+    /// Median absolute deviation of the delays, ms.
+    pub clock_spread_ms: Option<i64>,
+    /// Oldest event time, ms since 1970 UTC.
+    pub oldest_event_ms: i64,
+    /// Newest event time, ms since 1970 UTC.
+    pub newest_event_ms: i64,
+    /// When its last message came, ms since 1970 UTC.
+    pub last_seen_ms: i64,
+}
+
+impl From<SensorHealth> for SensorStatus {
+    fn from(health: SensorHealth) -> Self {
+        SensorStatus {
+            wrong_clock: has_wrong_clock(&health),
+            sensor: health.sensor,
+            records: health.records,
+            rate_hz: health.rate_hz,
+            gaps: health.gaps,
+            repeats: health.repeats,
+            rejected: health.rejected,
+            late: health.late,
+            clock_offset_ms: health.clock_offset_ms,
+            clock_spread_ms: health.clock_spread_ms,
+            oldest_event_ms: health.event_ms.0,
+            newest_event_ms: health.event_ms.1,
+            last_seen_ms: health.last_seen_ms,
+        }
+    }
+}
+
+fn has_wrong_clock(health: &SensorHealth) -> bool {
+    let (offset, spread) = (health.clock_offset_ms, health.clock_spread_ms);
+    offset
+        .zip(spread)
+        .is_some_and(|(offset, spread)| offset.abs() > WRONG_CLOCK_MS && offset.abs() > 3 * spread)
+}
+
 /// A table, and a sentence for each clock that is wrong.
-pub fn text(health: &Health) -> String {
-    let sensors = health.sensors();
+pub fn text(sensors: &[SensorStatus], without_sensor: u64) -> String {
     let mut text = String::from(
         "\nsensor               records  rate/Hz    gaps  repeats  rejected     late  clock offset/s  \
          spread/s  last seen\n",
     );
-    for sensor in &sensors {
+    for sensor in sensors {
         let seconds =
             |ms: Option<i64>| ms.map_or("-".into(), |ms| format!("{:.3}", ms as f64 / 1e3));
         text += &format!(
@@ -88,10 +145,10 @@ pub fn text(health: &Health) -> String {
             show_ms(sensor.last_seen_ms),
         );
     }
-    if health.others() > 0 {
-        text += &format!("{} records could not be laid to a sensor\n", count(health.others()));
+    if without_sensor > 0 {
+        text += &format!("{} records belong to no sensor\n", count(without_sensor));
     }
-    for sensor in sensors.iter().filter(|sensor| has_wrong_clock(sensor)) {
+    for sensor in sensors.iter().filter(|sensor| sensor.wrong_clock) {
         let offset_ms = sensor.clock_offset_ms.unwrap_or_default();
         let way = if offset_ms > 0 { "slow" } else { "fast" };
         text += &format!(
@@ -101,33 +158,4 @@ pub fn text(health: &Health) -> String {
         );
     }
     text
-}
-
-fn has_wrong_clock(sensor: &SensorHealth) -> bool {
-    let (offset, spread) = (sensor.clock_offset_ms, sensor.clock_spread_ms);
-    offset
-        .zip(spread)
-        .is_some_and(|(offset, spread)| offset.abs() > WRONG_CLOCK_MS && offset.abs() > 3 * spread)
-}
-
-/// One object for each sensor.
-pub fn json(health: &Health) -> Value {
-    let one = |sensor: SensorHealth| {
-        json!({
-            "sensor": sensor.sensor,
-            "records": sensor.records,
-            "rate_hz": sensor.rate_hz,
-            "gaps": sensor.gaps,
-            "repeats": sensor.repeats,
-            "rejected": sensor.rejected,
-            "late": sensor.late,
-            "wrong_clock": has_wrong_clock(&sensor),
-            "clock_offset_ms": sensor.clock_offset_ms,
-            "clock_spread_ms": sensor.clock_spread_ms,
-            "oldest_event_ms": sensor.event_ms.0,
-            "newest_event_ms": sensor.event_ms.1,
-            "last_seen_ms": sensor.last_seen_ms,
-        })
-    };
-    health.sensors().into_iter().map(one).collect()
 }

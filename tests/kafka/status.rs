@@ -43,6 +43,6 @@ fn status_names_the_worker_that_has_each_partition() {
     wait_until("the other one has all", || members(&trial).len() == 1);
     ended_with(&left.stop_within(Signal::TERM, STOP_LIMIT), 0);
     wait_until("nobody is left", || members(&trial).is_empty());
-    assert!(trial.stage.ok(&["status"]).contains("no worker is at work"));
+    assert!(trial.stage.ok(&["status"]).contains("no worker is running"));
     trial.prove();
 }

@@ -1,6 +1,7 @@
 //! One file for each command: its options, and what it does with them.
 
 pub mod checkpoint;
+pub mod doctor;
 pub mod generate;
 pub mod group;
 pub mod import;
@@ -9,4 +10,5 @@ pub mod replay;
 pub mod retention;
 pub mod run;
 pub mod sink;
+pub mod status;
 pub mod verify;

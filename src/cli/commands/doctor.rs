@@ -1,0 +1,34 @@
+//! `seismic doctor`: examines everything that a job depends on.
+
+use seismic_sinks::Spec;
+
+use crate::cli::exit::Outcome;
+use crate::cli::stdio::{print, print_line};
+use crate::cli::target::{InputTopic, Target};
+use crate::doctor::{self, Subject};
+
+/// Options of `seismic doctor`.
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    target: Target,
+    #[command(flatten)]
+    topic: InputTopic,
+    /// Sink of the job; repeatable
+    #[arg(long = "sink", value_name = "SINK")]
+    sinks: Vec<Spec>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Examines and reports; exit code 3 when there is a problem.
+pub fn run(args: Args) -> anyhow::Result<Outcome> {
+    let (location, topic) = (args.target.location()?, args.topic.name());
+    let report = doctor::examine(&Subject { location, topic, sinks: args.sinks });
+    match args.json {
+        true => print_line(report.json())?,
+        false => print(report.text())?,
+    }
+    Ok(if report.has_problems() { Outcome::Differs } else { Outcome::Fine })
+}

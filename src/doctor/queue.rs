@@ -1,0 +1,86 @@
+//! What is wrong with the queue, its input topic, and the rights on it.
+
+use std::path::Path;
+
+use seismic_queue::{Access, Error, Finding, Level, Need, Queue, Topic, examine_folder};
+
+use super::report::Section;
+use super::{Subject, clock, failed};
+use crate::cli::format::count;
+
+/// The queue, and its input topic if there is one.
+pub(super) struct Input {
+    pub queue: Box<dyn Queue>,
+    pub topic: Option<Topic>,
+}
+
+/// Examines the queue; it and its topic, if they can be reached.
+pub(super) fn examine(subject: &Subject, sections: &mut Vec<Section>) -> Option<Input> {
+    let Subject { location, topic: topic_name, .. } = subject;
+    let mut findings = Vec::new();
+    let mut found = None;
+    match location.open_queue_of(topic_name) {
+        // There is no file yet; its disk can be examined.
+        Err(Error::TopicMissing { .. }) => {
+            if let Some(path) = location.queue.file() {
+                findings.extend(examine_folder(path.parent().unwrap_or(Path::new("."))));
+            }
+            findings.push(missing(topic_name));
+        }
+        Err(error) => findings.push(failed(&error)),
+        Ok(queue) => {
+            let topic = match queue.topic(topic_name) {
+                Ok(topic) => Some(topic),
+                Err(Error::TopicMissing { .. }) => {
+                    findings.push(missing(topic_name));
+                    None
+                }
+                Err(error) => {
+                    findings.push(failed(&error));
+                    None
+                }
+            };
+            let examined = queue.examine(topic.as_ref());
+            findings.extend(examined.unwrap_or_else(|error| vec![failed(&error)]));
+            let rights = queue.examine_rights(&needs(subject));
+            findings.extend(rights.unwrap_or_else(|error| vec![failed(&error)]));
+            if let Some(topic) = &topic {
+                findings.push(of_topic(&*queue, topic).unwrap_or_else(|error| failed(&error)));
+                findings
+                    .push(clock::examine(&*queue, topic).unwrap_or_else(|error| failed(&error)));
+            }
+            found = Some(Input { queue, topic });
+        }
+    }
+    sections.push(Section { of: format!("queue {}", location.queue), findings });
+    found
+}
+
+/// What the job does with topics of the queue, and what other commands do.
+fn needs(subject: &Subject) -> Vec<Need> {
+    let need =
+        |topic: &str, access, who, level| Need { topic: topic.to_owned(), access, who, level };
+    let (input, group) = (&*subject.topic, Some(subject.location.group.clone()));
+    let mut needs = vec![
+        need(input, Access::Read(group), "run reads it", Level::Problem),
+        need(input, Access::Read(None), "verify, read and replay read it", Level::Warning),
+        need(input, Access::Append, "generate and import append to it", Level::Warning),
+    ];
+    for spec in subject.sinks.iter().filter(|spec| spec.scheme() == "rocketmq") {
+        let rows = spec.target();
+        needs.push(need(rows, Access::Append, "the sink appends rows to it", Level::Problem));
+        needs.push(need(rows, Access::Read(None), "the sink reads it back", Level::Problem));
+    }
+    needs
+}
+
+fn missing(topic: &str) -> Finding {
+    let what = format!("there is no topic {topic:?} yet");
+    Finding::warning(what, "seismic generate or seismic import makes one; run waits for it")
+}
+
+fn of_topic(queue: &dyn Queue, topic: &Topic) -> seismic_queue::Result<Finding> {
+    let messages = queue.spans(topic)?.iter().map(|span| span.end.0 - span.first.0).sum();
+    let (messages, partitions) = (count(messages), topic.partitions);
+    Ok(Finding::fine(format!("{}: {messages} messages in {partitions} partitions", topic.name)))
+}

@@ -1,0 +1,106 @@
+//! What is wrong with the job store, and with the job in it.
+
+use seismic_pipeline::RetentionLag;
+use seismic_queue::{Error, Finding, JobStore, Span, View};
+
+use super::failed;
+use super::queue::Input;
+use super::report::Section;
+use crate::cli::format::count;
+use crate::job::location::Location;
+
+/// Examines the store.
+pub(super) fn examine(location: &Location, input: Option<&Input>, sections: &mut Vec<Section>) {
+    let url = location.store_url();
+    let mut findings = Vec::new();
+    match location.open_store() {
+        Err(error) => findings.push(failed(&error)),
+        Ok(store) => {
+            match store.topics().examine(None) {
+                Ok(examined) => findings.extend(examined),
+                Err(error) => findings.push(failed(&error)),
+            }
+            match store.view() {
+                Err(Error::StoreMissing { .. }) => {
+                    findings.push(Finding::fine("no job has run here yet"));
+                }
+                Err(error) => findings.push(failed(&error)),
+                Ok(view) => of_job(&*store, &view, input, &mut findings),
+            }
+        }
+    }
+    sections.push(Section { of: format!("store {url}"), findings });
+}
+
+fn of_job(store: &dyn JobStore, view: &View, input: Option<&Input>, findings: &mut Vec<Finding>) {
+    match store.leased_by() {
+        Ok(Some(lease)) => findings.push(Finding::fine(format!("the job runs: {lease}"))),
+        Ok(None) => findings.push(Finding::fine("the job does not run now")),
+        Err(error) => findings.push(failed(&error)),
+    }
+    let Some(Input { queue, topic: Some(topic) }) = input else { return };
+    let job_input = &view.job.input;
+    if job_input.name != topic.name {
+        let what = format!("the job reads {:?}, not {:?}", job_input.name, topic.name);
+        findings.push(Finding::problem(what, "say --topic, or --group for another job"));
+        return;
+    }
+    if let Err(error @ Error::QueuesDiffer { .. }) = job_input.is_still(topic, &queue.name()) {
+        findings.push(failed(&error));
+        return;
+    }
+    if job_input.id != topic.id {
+        findings.push(Finding::problem(
+            format!("the topic {:?} was deleted and made again since the job began", topic.name),
+            "what it had is gone; begin a new job with another --group",
+        ));
+        return;
+    }
+    match queue.spans(topic) {
+        Ok(spans) => findings.extend(positions(view, &spans)),
+        Err(error) => findings.push(failed(&error)),
+    }
+    match RetentionLag::of(&**queue, topic, false) {
+        Ok(pinned) => findings.extend(pinned.iter().map(|pinned| {
+            Finding::warning(
+                pinned.to_string(),
+                "let it catch up; seismic group list shows all holders",
+            )
+        })),
+        Err(error) => findings.push(failed(&error)),
+    }
+}
+
+/// Whether the log still has what the job reads next.
+fn positions(view: &View, spans: &[Span]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut lag = 0;
+    for ((partition, part), span) in view.job.input.all().zip(&view.partitions).zip(spans) {
+        let next = part.progress.as_ref().map_or(span.first, |progress| progress.next);
+        lag += span.end.0.saturating_sub(next.0);
+        if next < span.first {
+            findings.push(Finding::problem(
+                format!(
+                    "partition {partition}: the job is at {next}, the log begins at {}",
+                    span.first
+                ),
+                "restore the log, or go on without with run --accept-loss",
+            ));
+        }
+        if next > span.end {
+            findings.push(Finding::problem(
+                format!(
+                    "partition {partition}: the job is at {next}, the log ends at {}",
+                    span.end
+                ),
+                "the queue lost what was acknowledged: restore it; the job refuses to go on",
+            ));
+        }
+    }
+    if findings.is_empty() {
+        let lag = count(lag);
+        findings
+            .push(Finding::fine(format!("the log has what the job reads next, {lag} messages")));
+    }
+    findings
+}

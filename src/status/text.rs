@@ -1,0 +1,123 @@
+//! The status of a job as text, for people.
+
+use super::model::{JobStatus, MemberStatus, PartitionStatus, PinnedStatus};
+use super::sensors;
+use crate::cli::format::count;
+use crate::cli::time::show_ms;
+
+/// The whole status.
+pub fn text(status: &JobStatus) -> String {
+    let mut text = head(status);
+    text += "\npartition     position       lag   sensors      open   windows  last commit               checkpoint\n";
+    text.extend(status.partitions.iter().map(partition));
+    text += &counts(status);
+    text.extend(status.pinned.iter().map(pinned));
+    for sink in &status.sinks {
+        text += &format!("sink {}: {} rows behind\n", sink.sink, count(sink.lag));
+    }
+    if let Some(all) = &status.members {
+        text += &members(all, status.partitions.len());
+    }
+    if let Some(all) = &status.by_sensor {
+        text += &sensors::text(all, status.without_sensor);
+    }
+    text
+}
+
+fn head(status: &JobStatus) -> String {
+    let mut text = format!(
+        "group {} reads {} and writes {} (dead letters: {})\n",
+        status.group, status.topic, status.result_topic, status.dead_topic
+    );
+    if let Some(rules) = &status.rules {
+        text += &format!(
+            "rules {}: windows of {} ms, lateness {} ms, at most {} ms ahead\n",
+            rules.hash, rules.window_ms, rules.lateness_ms, rules.max_ahead_ms
+        );
+    }
+    text
+}
+
+fn partition(one: &PartitionStatus) -> String {
+    let number = one.partition;
+    let (Some(position), Some(last_commit_ms)) = (one.position, one.last_commit_ms) else {
+        return format!("{number:>9}  not started\n");
+    };
+    let checkpoint = one.checkpoint.as_ref().map_or("none".to_owned(), |checkpoint| {
+        format!("{} at {}", checkpoint.number, checkpoint.position)
+    });
+    let shown = |value: Option<u64>| count(value.unwrap_or_default());
+    format!(
+        "{number:>9} {:>12} {:>9} {:>9} {:>9} {:>9}  {}  {checkpoint}\n",
+        count(position),
+        count(one.lag),
+        shown(one.sensors),
+        shown(one.open_windows),
+        shown(one.windows),
+        show_ms(last_commit_ms),
+    )
+}
+
+fn counts(status: &JobStatus) -> String {
+    let counts = &status.counts;
+    let mut text = format!(
+        "\n{} records read = {} in {} closed windows + {} open + {} late + {} rejected; lag {} messages\n",
+        count(counts.read),
+        count(counts.closed),
+        count(counts.windows),
+        count(counts.open),
+        count(counts.late),
+        count(counts.rejected),
+        count(status.lag),
+    );
+    for (reason, letters) in counts.by_reason.0.iter().filter(|(_, letters)| *letters > 0) {
+        text += &format!("  {reason:<24} {}\n", count(*letters));
+    }
+    if counts.lost_messages > 0 {
+        text += &format!(
+            "{} messages were deleted before they were read; the loss was accepted\n",
+            count(counts.lost_messages)
+        );
+    }
+    for rollup in &status.rollups {
+        text += &format!(
+            "{}: {} records in {} rows + {} in open spans\n",
+            rollup.topic,
+            count(rollup.closed),
+            count(rollup.rows),
+            count(rollup.open),
+        );
+    }
+    text
+}
+
+fn pinned(one: &PinnedStatus) -> String {
+    let (mib, minutes) = (one.bytes.div_ceil(1 << 20), one.age_ms / 60_000);
+    let PinnedStatus { topic, holder, release, .. } = one;
+    format!(
+        "{holder} keeps {mib} MiB of {topic} that retention would have deleted, the oldest of it \
+         {minutes} min old; let it catch up, or, if it is gone for good: `{release}`\n"
+    )
+}
+
+/// Which worker has which partition.
+fn members(members: &[MemberStatus], partitions: usize) -> String {
+    if members.is_empty() {
+        return "\nno worker is running\n".to_owned();
+    }
+    let width = members.iter().map(|member| member.slot.len()).max().unwrap_or(0).max(4);
+    let mut text = format!("\n{:<width$}  {:<15}  {:<15}  member\n", "slot", "host", "partitions");
+    for MemberStatus { slot, member, host, partitions } in members {
+        let numbers: Vec<_> = partitions.iter().map(u32::to_string).collect();
+        text += &format!("{slot:<width$}  {host:<15}  {:<15}  {member}\n", numbers.join(" "));
+    }
+    let is_free = |partition: &usize| {
+        let is_it = |number: &u32| *number as usize == *partition;
+        !members.iter().any(|member| member.partitions.iter().any(is_it))
+    };
+    let free: Vec<_> = (0..partitions).filter(is_free).map(|number| number.to_string()).collect();
+    if !free.is_empty() {
+        text += &format!("no worker has partition {} at the moment\n", free.join(", "));
+    }
+    text
+}
