@@ -27,6 +27,7 @@ mod group;
 mod import;
 mod instructions;
 mod job_file;
+mod jobs;
 mod kafka;
 mod look;
 mod loss;

@@ -1,4 +1,4 @@
-//! What the machine tells of itself and of our processes. Where there is no `/proc`, it tells less.
+//! Facts about the machine and our processes, most of them from `/proc`.
 
 use std::fs;
 use std::thread;

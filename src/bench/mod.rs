@@ -1,8 +1,8 @@
-//! `seismic bench`: what this machine and queue do with this program, in figures that a person can
-//! compare: each is given with its ratio to what one core can do at most, measured in the same run.
+//! Measures what this machine and queue do. Each figure is given with its ratio to what one core can
+//! do at most, measured in the same run, so that figures of different machines can be compared.
 //!
-//! The parts are measured one after the other, in a place of their own (`workspace`); jobs are real
-//! processes of this program, and what they made is verified.
+//! The parts are measured one after the other in a temporary workspace; jobs are real processes of
+//! this program, and their results are verified.
 
 mod drain;
 mod host;
@@ -14,8 +14,8 @@ mod plot;
 mod publish;
 mod read;
 mod recovery;
-mod render;
-mod report;
+pub mod render;
+pub mod report;
 mod row_observer;
 mod scaling;
 mod schedule;
@@ -25,7 +25,7 @@ mod workspace;
 use std::cell::RefCell;
 use std::fmt::Display;
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -37,10 +37,7 @@ use self::limit::Limit;
 use self::report::{Machine, Report, Table};
 use self::workload::{Backlog, SAMPLE_RATE_HZ, Workload};
 use self::workspace::{TestTopic, Workspace};
-use crate::cli::exit::Outcome;
-use crate::cli::signal;
-use crate::cli::stdio::{print, print_line};
-use crate::cli::target::Target;
+use crate::backends::Url;
 
 /// A job that takes longer for what it is asked for is not measured: the bench is bounded.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -48,37 +45,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Event time at which backlogs begin: any whole second.
 const START_MS: i64 = 1_600_000_000_000;
 
-/// Options of `seismic bench`.
-#[derive(clap::Args)]
-pub struct Args {
-    /// What to measure [default: all]; the limit always is
-    #[arg(value_enum, value_name = "PART")]
-    parts: Vec<Part>,
-    #[command(flatten)]
-    target: Target,
-    /// Less of everything: under a minute instead of about five
-    #[arg(long)]
-    quick: bool,
-    /// Next to nothing of everything: for tests of the bench itself
-    #[arg(long, hide = true, conflicts_with = "quick")]
-    tiny: bool,
-    /// Records per second of the steady load of live and recovery [default: 100000]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(100..=100_000_000))]
-    rate: Option<u32>,
-    /// Draw how the cost of a record grows, as SVG files in this folder, instead of all else
-    #[arg(long, value_name = "DIR", hide = true, conflicts_with = "parts")]
-    plot: Option<PathBuf>,
-    /// For programs
-    #[arg(long, conflicts_with = "markdown")]
-    json: bool,
-    /// For documents
-    #[arg(long)]
-    markdown: bool,
-}
-
 /// What can be measured.
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Part {
+pub enum Part {
     /// Decoding, cleaning and windowing from memory by one thread
     Limit,
     /// Durable appends, by size of block and records per message
@@ -95,53 +64,69 @@ enum Part {
     Memory,
 }
 
-/// Measures and shows.
-pub fn run(args: &Args) -> anyhow::Result<Outcome> {
-    let stop = signal::stop_flag()?;
-    let location = args.target.location()?;
-    let is_file = location.queue.file().is_some();
-    let workload = match (args.tiny, args.quick) {
-        (true, _) => Workload::tiny(),
-        (_, true) if is_file => Workload::quick(),
-        (_, true) => Workload::quick_on_a_broker(),
-        _ => Workload::full(),
+/// What to measure, and where.
+pub struct BenchOptions {
+    /// Measures beside this queue, or in this cluster.
+    pub queue: Url,
+    /// How much.
+    pub size: Size,
+    /// Records per second of a steady load; `None`: what the size says.
+    pub rate: Option<u32>,
+    /// Parts; empty: all.
+    pub parts: Vec<Part>,
+}
+
+/// How much is measured.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Size {
+    /// About five minutes.
+    Full,
+    /// Under a minute.
+    Quick,
+    /// For tests of the bench itself.
+    Tiny,
+}
+
+/// Measures. The report has what was measured before an error, if there is one.
+pub fn measure(
+    options: &BenchOptions,
+    stop: &AtomicBool,
+) -> anyhow::Result<(Report, anyhow::Result<()>)> {
+    with_bench(options, stop, |bench| {
+        let mut tables = Vec::new();
+        let measured = bench.measure(&options.parts, &mut tables);
+        let (queue, size) = (options.queue.to_string(), bench.workload.name);
+        Ok((Report { machine: Machine::here(), queue, size, tables }, measured))
+    })
+}
+
+/// Draws how the cost of a record scales; the number of plots.
+pub fn draw(options: &BenchOptions, folder: &Path, stop: &AtomicBool) -> anyhow::Result<usize> {
+    with_bench(options, stop, |bench| scaling::draw(bench, folder))
+}
+
+fn with_bench<T>(
+    options: &BenchOptions,
+    stop: &AtomicBool,
+    work: impl FnOnce(&Bench<'_>) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let is_file = options.queue.file().is_some();
+    let workload = match options.size {
+        Size::Tiny => Workload::tiny(),
+        Size::Quick if is_file => Workload::quick(),
+        Size::Quick => Workload::quick_on_a_broker(),
+        Size::Full => Workload::full(),
     };
-    let machine = Machine::here();
-    let cores = machine.cores;
-    let queue = location.queue.to_string();
-    let mut report = Report { machine, queue, size: workload.name, tables: Vec::new() };
-    let measured = {
-        let workspace = Workspace::new(&location.queue)?;
-        let bench = Bench {
-            workspace: &workspace,
-            workload: &workload,
-            rate: args.rate.map_or(workload.rate, f64::from),
-            cores,
-            stop: &stop,
-            bar: progress_bar(),
-            limits: RefCell::default(),
-        };
-        if let Some(folder) = &args.plot {
-            let plots = scaling::draw(&bench, folder)?;
-            print_line(format_args!("drew {plots} plots in {}", folder.display()))?;
-            return Ok(Outcome::Fine);
-        }
-        bench.measure(&args.parts, &mut report.tables)
-    };
-    if args.json {
-        // Half a report could be taken for a whole one.
-        measured?;
-        print_line(render::as_json(&report))?;
-        return Ok(Outcome::Fine);
-    }
-    if !report.tables.is_empty() {
-        print(if args.markdown {
-            render::as_markdown(&report)
-        } else {
-            render::in_words(&report)
-        })?;
-    }
-    measured.map(|()| Outcome::Fine)
+    let workspace = Workspace::new(&options.queue)?;
+    work(&Bench {
+        workspace: &workspace,
+        workload: &workload,
+        rate: options.rate.map_or(workload.rate, f64::from),
+        cores: Machine::here().cores,
+        stop,
+        bar: progress_bar(),
+        limits: RefCell::default(),
+    })
 }
 
 /// What every part needs.

@@ -1,4 +1,4 @@
-//! Who watches a topic of rows, as another reader has it, and notes when each row was there.
+//! Reads a topic of rows as any other reader does, and notes when each row appeared.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! Where the bench works: folders and topics of its own, which are gone when it is.
+//! Temporary folders and topics of one bench run.
 //!
 //! ```text
 //!  Workspace    a new folder next to the queue file
@@ -7,8 +7,8 @@
 //! ```
 //!
 //! Each removes its folder when it is dropped, so that the disk holds one backlog at a time and a
-//! run that ends early, by an error or Ctrl-C, leaves nothing. A queue that is no file gets topics
-//! whose names begin with that of the run; nothing here can delete those, so it says that they stay.
+//! run that ends early, by an error or Ctrl-C, leaves nothing. In a cluster the topics' names begin with
+//! that of the run; they cannot be deleted from here, so the user is told that they stay.
 
 use std::cell::Cell;
 use std::fs;

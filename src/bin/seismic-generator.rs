@@ -7,7 +7,7 @@ use seismic::cli::commands::generate;
 use seismic::cli::exit;
 use seismic::start;
 
-/// Publishes synthetic seismic records, with faults on purpose, to a queue.
+/// Publish synthetic seismic records, faulty ones included, to a queue.
 #[derive(Parser)]
 #[command(version)]
 struct Cli {

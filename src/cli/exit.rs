@@ -1,4 +1,4 @@
-//! How a command ends: words for a person on stderr, a code for a program.
+//! How a command ends: a message on stderr and an exit code.
 
 use std::panic::{UnwindSafe, catch_unwind};
 use std::process::ExitCode;

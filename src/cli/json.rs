@@ -1,7 +1,7 @@
 //! Messages as JSON: the proto's field names, every field written, also zeros.
 //!
 //! 64-bit integers are numbers; floats are in shortest round-trip form, and those that JSON cannot
-//! say are `"NaN"`, `"Infinity"` and `"-Infinity"`; bytes are base64.
+//! represent are `"NaN"`, `"Infinity"` and `"-Infinity"`; bytes are base64.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -16,10 +16,10 @@ use clap::{Parser, Subcommand};
 
 use self::exit::Outcome;
 
-/// Seismic sensor ingestion you can trust.
+/// Exactly-once ingestion of seismic sensor data.
 ///
-/// Records go from sensors through a durable queue into one-second windows per sensor: each
-/// counted once, none lost, and `seismic verify` proves it.
+/// Reads sensor records from a durable queue and aggregates them into windows per sensor. Every
+/// record is counted exactly once; `seismic verify` recomputes all results and compares them.
 #[derive(Parser)]
 #[command(version)]
 pub struct Cli {
@@ -29,44 +29,44 @@ pub struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// A live network, a consumer that is killed half-way, and the proof that nothing was lost.
-    Demo(crate::demo::Args),
-    /// Publish synthetic records, with faults on purpose.
+    /// Run a live network, kill its consumer half-way, and prove that nothing was lost
+    Demo(commands::demo::Args),
+    /// Publish synthetic records, faulty ones included
     Generate(commands::generate::Args),
-    /// Publish recordings of real sensors.
+    /// Publish recordings of real sensors
     Import(commands::import::Args),
-    /// Play a topic into another one, at its original pace or another.
+    /// Replay a topic into another topic, at its original pace or faster
     Replay(commands::replay::Args),
-    /// Turn records into windows, exactly once, and show them.
+    /// Run a job: aggregate records into windows, exactly once, and write them to sinks
     Run(Box<commands::run::Args>),
-    /// Show the rows of a job from a process of its own: one sink for any number of workers.
+    /// Run one sink as a separate process, for any number of workers of a job
     Sink(commands::sink::Args),
-    /// Prove that every result is there, once, and right.
+    /// Recompute all results from the log and compare them with what the job wrote
     Verify(commands::verify::Args),
-    /// Print the messages of a topic.
+    /// Print the messages of a topic
     Read(commands::read::Args),
-    /// Show how far a job is and what it has counted.
+    /// Show a job's progress, lag and counters
     Status(commands::status::Args),
-    /// Look for what is wrong with queue, store, sinks and clock, and say what to do about it.
+    /// Check queue, job store, sinks and clock, with a remedy for each problem
     Doctor(commands::doctor::Args),
-    /// Measure what this machine and queue do, each figure beside what one core can do at most.
-    Bench(crate::bench::Args),
-    /// Look at the checkpoints of a job, and name them so that they are kept.
+    /// Measure throughput, latency, recovery time and memory on this machine and queue
+    Bench(commands::bench::Args),
+    /// List, inspect, name and delete checkpoints (a named checkpoint is a savepoint)
     Checkpoint(commands::checkpoint::Args),
-    /// Show who needs what of the queue, and let go of a group that is over.
+    /// List groups and what they hold; delete finished groups
     Group(commands::group::Args),
-    /// Say how much of a topic is kept.
+    /// Show or set the retention of a topic
     Retention(commands::retention::Args),
 }
 
 impl Cli {
-    /// Does what the command line says.
+    /// Runs the command.
     ///
     /// # Errors
-    /// Whatever the command says; [`exit::code`] turns it into words and an exit code.
+    /// Whatever the command returns; [`exit::code`] turns it into a message and an exit code.
     pub fn run(self) -> anyhow::Result<Outcome> {
         match self.command {
-            Command::Demo(args) => crate::demo::run(&args),
+            Command::Demo(args) => commands::demo::run(&args),
             Command::Generate(args) => commands::generate::run(args),
             Command::Import(args) => commands::import::run(args),
             Command::Replay(args) => commands::replay::run(args),
@@ -76,7 +76,7 @@ impl Cli {
             Command::Read(args) => commands::read::run(&args),
             Command::Status(args) => commands::status::run(&args),
             Command::Doctor(args) => commands::doctor::run(args),
-            Command::Bench(args) => crate::bench::run(&args),
+            Command::Bench(args) => commands::bench::run(args),
             Command::Checkpoint(args) => commands::checkpoint::run(&args),
             Command::Group(args) => commands::group::run(&args),
             Command::Retention(args) => commands::retention::run(&args),
@@ -84,8 +84,8 @@ impl Cli {
     }
 }
 
-/// What every program of ours does first: logs to stderr (`RUST_LOG` chooses what; warnings by
-/// default), and, in test builds, failpoints from the environment.
+/// Sets up logs on stderr (`RUST_LOG` selects them; warnings by default) and, in test builds,
+/// failpoints from the environment. Every program of this package calls it first.
 pub fn start() {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));

@@ -1,4 +1,4 @@
-//! Words on stdout and stderr. `println!` panics when nobody reads or the disk is full; these do not.
+//! Text on stdout and stderr. `println!` panics when the pipe is closed or the disk full; these do not.
 
 use std::fmt::Display;
 use std::io::{self, Write};

@@ -1,4 +1,4 @@
-//! `seismic run` as a process of its own, for `demo` and `bench`, and how far it has come.
+//! `seismic run` as a child process, for `demo` and `bench`, and its progress.
 
 use std::ffi::OsStr;
 use std::process::{Child, Command, Stdio};

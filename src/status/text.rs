@@ -95,7 +95,7 @@ fn pinned(one: &PinnedStatus) -> String {
     let (mib, minutes) = (one.bytes.div_ceil(1 << 20), one.age_ms / 60_000);
     let PinnedStatus { topic, holder, release, .. } = one;
     format!(
-        "{holder} keeps {mib} MiB of {topic} that retention would have deleted, the oldest of it \
+        "{holder} holds {mib} MiB of {topic} that retention would have deleted, the oldest of it \
          {minutes} min old; let it catch up, or, if it is gone for good: `{release}`\n"
     )
 }

@@ -133,7 +133,7 @@ fn a_save_whose_command_is_killed_is_answered_all_the_same() {
     let save = stage.spawn(&["checkpoint", "save", "half", "--timeout", "120"]);
     wait_until("half of it is answered", || {
         let list = stage.run(&["checkpoint", "list"]).stdout;
-        list.contains("half is asked for: 2 of 4 partitions have taken it")
+        list.contains("half is requested: 2 of 4 partitions have taken it")
     });
     assert!(save.kill(), "it ran");
     let refusal = stage.refused(&drain(&[&CHILD[..], &FORK].concat()), 2);

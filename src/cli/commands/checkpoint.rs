@@ -1,4 +1,4 @@
-//! `seismic checkpoint`: the snapshots of a job, to look at, to name, and to let go of.
+//! `seismic checkpoint`: lists, inspects, names and deletes checkpoints of a job.
 
 mod list;
 mod save;
@@ -19,12 +19,12 @@ pub struct Args {
 enum What {
     /// List the checkpoints of every partition, oldest first
     List(list::Args),
-    /// Look at one checkpoint in every partition: what is in it, whether it is whole, and whether a
+    /// Show one checkpoint in every partition: what it contains, whether it is intact, and whether a
     /// job can start from it
     Show(show::Args),
-    /// Name a checkpoint, so that it is kept: of a running job, one taken now
+    /// Name a checkpoint, so that it is kept (a savepoint); a running job takes a new one
     Save(save::Args),
-    /// Delete a name, and the checkpoints that nothing else keeps
+    /// Delete a name, and its checkpoints unless something else keeps them
     Delete(DeleteArgs),
 }
 
@@ -36,7 +36,7 @@ struct DeleteArgs {
     target: Target,
 }
 
-/// Does what was asked for.
+/// Runs the subcommand.
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     match &args.what {
         What::List(args) => list::run(args),

@@ -1,4 +1,4 @@
-//! `seismic generate`: publishes synthetic records, with faults on purpose.
+//! `seismic generate`: publishes synthetic records, faulty ones included.
 
 use std::io::IsTerminal;
 
@@ -19,35 +19,35 @@ pub struct Args {
     target: Target,
     #[command(flatten)]
     topic: InputTopic,
-    /// Records to publish, anomalies included [default: 3000]
+    /// Records to publish, including anomalies [default: 3000]
     #[arg(long, value_name = "N", conflicts_with = "forever")]
     records: Option<u64>,
-    /// Virtual sensors, which take turns: S001, S002, ...
+    /// Virtual sensors, S001, S002, …, which send in turn
     #[arg(long, value_name = "N", default_value_t = 10)]
     sensors: u32,
-    /// Partitions of the topic
+    /// Partitions of the topic, if it is created
     #[arg(long, value_name = "N", default_value_t = 4)]
     partitions: u32,
-    /// Records per second, following the wall clock; 0: as fast as possible
+    /// Records per second in real time; 0: as fast as possible
     #[arg(long, value_name = "N", default_value_t = 0.0)]
     rate: f64,
-    /// Samples per second of each sensor; not used with --rate
+    /// Samples per second of each sensor; ignored with --rate
     #[arg(long, value_name = "HZ", default_value_t = 25.0)]
     sample_rate_hz: f64,
     /// Event time of the first sample, RFC 3339 [default: so that the run ends now, but after the
     /// newest valid event of the topic]
     #[arg(long, value_name = "TIME", value_parser = time::parse_ms, allow_hyphen_values = true)]
     start: Option<i64>,
-    /// How many of 100 records are anomalies
+    /// Percentage of anomalies
     #[arg(long, value_name = "N", default_value_t = 5.0)]
     anomaly_percent: f64,
-    /// The same seed and start give the same bytes [default: a new one, which is printed]
+    /// Seed; the same seed and start give the same bytes [default: random, and printed]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
     /// Records per message
     #[arg(long, value_name = "N", default_value_t = 1)]
     pack: u32,
-    /// Publish until stopped, following the wall clock
+    /// Publish in real time until stopped
     #[arg(long)]
     forever: bool,
     /// Print the summary as JSON, on stdout

@@ -1,4 +1,4 @@
-//! `seismic group`: who needs what of the queue, and letting go of a group that is over.
+//! `seismic group`: lists groups with what they hold of the queue, and deletes finished groups.
 
 mod delete;
 mod list;
@@ -14,14 +14,14 @@ pub struct Args {
 
 #[derive(clap::Subcommand)]
 enum What {
-    /// List who needs what of every topic, and the stores next to the queue
+    /// List what each group holds of every topic, and the stores next to the queue
     List(list::Args),
-    /// Delete a group's store and let go of what it needs. Its results are gone then; those in Kafka
-    /// stay, and the group cannot be run again
+    /// Delete a group's store with its results, and release what it holds. Results in Kafka stay, and
+    /// the group cannot be run again
     Delete(delete::Args),
 }
 
-/// Does what was asked for.
+/// Runs the subcommand.
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     match &args.what {
         What::List(args) => list::run(args),

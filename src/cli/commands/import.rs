@@ -21,11 +21,11 @@ pub struct Args {
 
 #[derive(clap::Subcommand)]
 enum Source {
-    /// Messages of OpenEEW's low-cost accelerometers, JSON lines, gzipped
+    /// Import messages of OpenEEW's low-cost accelerometers: gzipped JSON lines
     Openeew(OpeneewArgs),
-    /// Records as JSON lines: the record's own fields, or what `seismic read --format json` prints
+    /// Import records as JSON lines: a record's fields, or the output of `seismic read --format json`
     Jsonl(RecordsArgs),
-    /// Records as CSV: a header that names fields of a record, in any order
+    /// Import records as CSV: the header names fields of a record, in any order
     Csv(RecordsArgs),
 }
 
@@ -34,10 +34,11 @@ struct OpeneewArgs {
     /// Files to import, merged by arrival time
     #[arg(required = true, value_name = "FILE.jsonl.gz")]
     files: Vec<PathBuf>,
-    /// Where the devices are: CSV of device_id,latitude,longitude
+    /// Positions of the devices: CSV with device_id,latitude,longitude
     #[arg(long, value_name = "FILE.csv")]
     locations: PathBuf,
-    /// vector: length of (x, y, z) less each axis' mean over the device's first message; or one axis
+    /// Amplitude: vector, the length of (x, y, z) without each axis' mean over the device's first
+    /// message; or a single axis
     #[arg(long, value_name = "vector|x|y|z", default_value_t = Component::default())]
     component: Component,
     #[command(flatten)]
@@ -46,13 +47,13 @@ struct OpeneewArgs {
 
 #[derive(clap::Args)]
 struct RecordsArgs {
-    /// Files to import, one after the other, plain or gzipped; - is standard input
+    /// Files to import in this order, plain or gzipped; - is standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Records per message, as far as they do not come in messages
+    /// Records per message, where the input does not say
     #[arg(long, value_name = "N", default_value_t = 1)]
     pack: u32,
-    /// End at the first line that is no record, instead of counting such lines
+    /// Stop at the first line that is not a record, instead of counting such lines
     #[arg(long)]
     strict: bool,
     #[command(flatten)]
@@ -66,7 +67,7 @@ struct To {
     target: Target,
     #[command(flatten)]
     topic: InputTopic,
-    /// Partitions of the topic
+    /// Partitions of the topic, if it is created
     #[arg(long, value_name = "N", default_value_t = 4)]
     partitions: u32,
     /// Print the summary as JSON, on stdout
@@ -159,7 +160,7 @@ fn notes(recognised: u64, stopped: bool) -> String {
     text
 }
 
-/// What was imported stays, but a program must see that it is not all.
+/// Records that were imported stay, but a program must see that some are missing.
 fn nothing_refused(summary: &RecordsSummary) -> anyhow::Result<()> {
     let refused = &summary.refused;
     if refused.count == 0 {

@@ -1,6 +1,8 @@
-//! One file for each command: its options, and what it does with them.
+//! One file for each command: it parses options, calls what does the work, and prints.
 
+pub mod bench;
 pub mod checkpoint;
+pub mod demo;
 pub mod doctor;
 pub mod generate;
 pub mod group;

@@ -23,28 +23,28 @@ pub struct Args {
     /// Only this partition
     #[arg(long, value_name = "N")]
     partition: Option<u32>,
-    /// Where to begin: earliest, latest, an offset or a time
+    /// Where to start: earliest, latest, an offset or a time
     #[arg(long, value_name = "WHERE", default_value = "earliest", value_parser = time::parse_from)]
     from: StartFrom,
     /// Stop after this many messages
     #[arg(long, value_name = "N")]
     max: Option<u64>,
-    /// Go on at the end and print what comes
+    /// Keep printing new messages at the end of the topic
     #[arg(long)]
     follow: bool,
-    /// How to print
+    /// Output format
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
-    /// Where the topic is [default: the store if it is there, else the queue]
+    /// Where the topic is [default: the job store if it has the topic, else the queue]
     #[arg(long = "in", value_enum, value_name = "WHERE")]
     place_of_topic: Option<Where>,
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
 enum Format {
-    /// For people
+    /// One line of text per message
     Text,
-    /// One JSON object a line
+    /// One JSON object per line
     Json,
 }
 

@@ -1,4 +1,4 @@
-//! `seismic replay`: plays a topic into another one, at its original pace or another.
+//! `seismic replay`: replays a topic into another topic, at its original pace or another.
 
 use std::time::Duration;
 
@@ -15,21 +15,21 @@ use crate::cli::target::Target;
 pub struct Args {
     #[command(flatten)]
     target: Target,
-    /// Topic to play: all that it holds now
+    /// Topic to replay, up to its current end
     #[arg(long, value_name = "NAME")]
     from_topic: String,
-    /// Topic to publish to; made, with as many partitions, if it is missing
+    /// Topic to publish to; created with as many partitions if it is missing
     #[arg(long, value_name = "NAME")]
     topic: String,
-    /// How many times the original pace, which is that of arrival_ms or, where that is not known,
-    /// of the append times; 0: as fast as possible, and a repeated run adds nothing twice
+    /// Factor on the original pace, which is that of arrival_ms or, where that is unknown, of the
+    /// append times; 0: as fast as possible, and a repeated run adds nothing twice
     #[arg(long, value_name = "X", default_value_t = 1.0)]
     speed: f64,
-    /// Cut longer pauses of the original to this many seconds
+    /// Shorten longer pauses of the original to this many seconds
     #[arg(long, value_name = "SECONDS")]
     max_gap_s: Option<u32>,
-    /// Move event times and arrivals so that it all happens now; faster than the original, so that
-    /// it ends now
+    /// Shift event and arrival times to the present; at more than the original pace, so that the
+    /// replay ends in the present
     #[arg(long)]
     shift_time: bool,
     /// Print the summary as JSON, on stdout

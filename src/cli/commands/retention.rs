@@ -1,5 +1,5 @@
-//! `seismic retention`: how much of a topic is kept, and who needs what of it. What is set here is
-//! applied at once, and from then on by every running job; with nothing to set, it only shows.
+//! `seismic retention`: shows or sets how much of a topic is kept, and who holds what of it. A new
+//! policy is applied at once, and from then on by every running job.
 
 use seismic_queue::{Hold, Policy, Queue, Topic, is_note};
 
@@ -17,21 +17,21 @@ pub struct Args {
     topic: String,
     #[command(flatten)]
     target: Target,
-    /// Let go of messages appended longer ago than this, ms [default: keep them]
+    /// Delete messages appended longer ago than this, ms [default: keep them]
     #[arg(long, value_name = "MS")]
     max_age_ms: Option<u64>,
-    /// Let go of the oldest messages until a partition holds at most this many bytes
+    /// Delete the oldest messages until a partition holds at most this many bytes
     /// [default: keep them]
     #[arg(long, value_name = "BYTES")]
     max_bytes: Option<u64>,
-    /// Also let go of what a job's checkpoints or a sink still need, once, now: they will refuse
-    /// to go on over the gap
+    /// Once, now, also delete what a job's checkpoints or a sink still need: they will refuse to
+    /// continue over the gap
     #[arg(long)]
     past_holds: bool,
     /// Keep everything from now on
     #[arg(long, conflicts_with_all = ["max_age_ms", "max_bytes"])]
     keep_all: bool,
-    /// Forget what this job or sink needs, because it is gone for good
+    /// Release what this job or sink holds, because it will not come back
     #[arg(long, value_name = "HOLDER")]
     release: Option<String>,
     /// Where the topic is
@@ -61,7 +61,7 @@ fn apply(queue: &dyn Queue, args: &Args, location: &Location) -> anyhow::Result<
     }
     for done in queue.retain(&topic, args.past_holds)? {
         let (name, partition) = (&topic.name, done.partition);
-        print_line(format_args!("{name}/{partition}: let go of {} messages", count(done.deleted)))?;
+        print_line(format_args!("{name}/{partition}: deleted {} messages", count(done.deleted)))?;
         let held_by = done.held_by.filter(|hold| !is_note(&hold.holder));
         if let Some(Hold { holder, offset, .. }) = held_by {
             print_line(format_args!("  {holder} still needs offset {offset} and what follows"))?;

@@ -1,6 +1,6 @@
-//! `seismic sink`: one sink as a process of its own, which shows what any number of workers commit.
+//! `seismic sink`: runs one sink as a separate process, for any number of workers.
 //!
-//! It needs no ownership of the job and may run beside it, before it, and after it.
+//! It takes no lease of the job and may run before, during and after it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,13 +27,13 @@ const WIDER_EVERY: std::time::Duration = std::time::Duration::from_secs(2);
 pub struct Args {
     #[command(flatten)]
     target: Target,
-    /// Where rows are shown: console, csv, csv:DIR or, on the queue's own cluster, rocketmq:TOPIC
+    /// Where rows go: console, csv, csv:DIR or, on the queue's own cluster, rocketmq:TOPIC
     #[arg(value_name = "SINK")]
     sink: Spec,
-    /// Stop once everything is shown that is committed when it starts
+    /// Stop once every row that was committed at the start is written
     #[arg(long)]
     until_caught_up: bool,
-    /// Say nothing on stderr but warnings and errors
+    /// Print only warnings and errors on stderr
     #[arg(long)]
     quiet: bool,
 }

@@ -1,4 +1,4 @@
-//! `seismic verify`: the proof, in words or JSON.
+//! `seismic verify`: recomputes the results of a job and reports every difference.
 
 use std::io::IsTerminal;
 use std::path::Path;
@@ -26,18 +26,19 @@ pub(crate) mod sink;
 pub struct Args {
     #[command(flatten)]
     target: Target,
-    /// Fail when log or journal no longer reach back to where the job began
+    /// Fail when log or journal no longer reach back to the start of the job
     #[arg(long)]
     complete: bool,
-    /// Compare what this sink holds with the result topic too: csv, csv:DIR or rocketmq:TOPIC
+    /// Also compare what this sink holds with the result topic: csv, csv:DIR or rocketmq:TOPIC;
+    /// repeatable
     #[arg(long = "sink", value_name = "SINK")]
     sinks: Vec<Spec>,
-    /// For programs
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
-/// Proves the job; code 3 when something differs.
+/// Verifies the job; exit code 3 when something differs.
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     // In this order: looking at a job that is not there makes no queue either.
     let location = args.target.location()?;

@@ -14,7 +14,7 @@ use crate::cli::time::show_ms;
 pub struct Args {
     #[command(flatten)]
     target: Target,
-    /// For programs
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
@@ -59,7 +59,7 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     for asked in &view.asked {
         let (have, all) = (asked.answered.len(), view.partitions.len());
         let name = &asked.name;
-        print_line(format_args!("{name} is asked for: {have} of {all} partitions have taken it"))?;
+        print_line(format_args!("{name} is requested: {have} of {all} partitions have taken it"))?;
     }
     Ok(Outcome::Fine)
 }

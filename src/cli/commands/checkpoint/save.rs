@@ -1,7 +1,7 @@
-//! `seismic checkpoint save`: a name for a state of the whole job.
+//! `seismic checkpoint save`: names a state of the whole job.
 //!
-//! A running job is asked for one: each partition takes a snapshot at once, and the name is whole
-//! when all have committed theirs. Of a job at rest, whose lock is free, the newest ones are named.
+//! A running job is requested to take one: each partition takes a snapshot at once, and the name is
+//! complete when all have committed theirs. Of a stopped job, the newest checkpoints are named.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -16,10 +16,10 @@ use crate::cli::format::count;
 use crate::cli::stdio::{print_line, tell};
 use crate::cli::target::Target;
 
-/// Between two looks at what the job has answered.
+/// How often the request is checked.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
-/// Between two looks whether the job still runs.
+/// How often the lease is checked, to see whether the job still runs.
 const OWNER_EVERY: Duration = Duration::from_secs(1);
 
 /// Options of `seismic checkpoint save`.
@@ -29,10 +29,10 @@ pub struct Args {
     name: String,
     #[command(flatten)]
     target: Target,
-    /// Longest wait for a running job, s; what it has not done by then is taken back
+    /// Longest wait for a running job, s; the request is withdrawn after that
     #[arg(long, value_name = "S", default_value_t = 30)]
     timeout: u64,
-    /// For programs
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
@@ -46,7 +46,7 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     show(store, args)
 }
 
-/// Asks the running job and waits for it.
+/// Requests a checkpoint of the running job and waits for it.
 fn ask(store: &dyn JobStore, name: &str, timeout: Duration) -> anyhow::Result<()> {
     store.ask(name)?;
     let asked = Instant::now();
@@ -68,7 +68,7 @@ fn ask(store: &dyn JobStore, name: &str, timeout: Duration) -> anyhow::Result<()
     Ok(())
 }
 
-/// Takes the question back, unless it was answered in this very moment.
+/// Withdraws the request, unless it was completed in the meantime.
 fn give_up(store: &dyn JobStore, name: &str, timeout: Duration) -> anyhow::Result<()> {
     let Some(asked) = store.withdraw(name)? else {
         return Ok(());
@@ -77,7 +77,7 @@ fn give_up(store: &dyn JobStore, name: &str, timeout: Duration) -> anyhow::Resul
     let silent: Vec<_> =
         all.filter(|at| !asked.answered.contains(at)).map(|at| at.to_string()).collect();
     bail!(
-        "after {} s partition {} had not taken checkpoint {name:?}, so it was taken back; \
+        "after {} s partition {} had not taken checkpoint {name:?}, so the request was withdrawn; \
          `seismic status` shows how the job is, --timeout S waits longer",
         timeout.as_secs(),
         silent.join(", ")

@@ -1,4 +1,4 @@
-//! `seismic checkpoint show`: one checkpoint in every partition, read and checked.
+//! `seismic checkpoint show`: reads and checks one checkpoint in every partition.
 
 use seismic_pipeline::{CheckpointRef, Counters, Engine, Rules};
 use seismic_queue::{CheckpointInfo, Class, JobStore, Partition, Span, View};
@@ -19,7 +19,7 @@ pub struct Args {
     which: CheckpointRef,
     #[command(flatten)]
     target: Target,
-    /// For programs
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
@@ -79,7 +79,7 @@ fn look<'a>(
     Ok(shown)
 }
 
-/// Reads a checkpoint; its CRC is checked on the way.
+/// Reads a checkpoint, which checks its CRC.
 fn read(store: &dyn JobStore, topic: &str, at: Partition, number: u64) -> Result<State, String> {
     let checkpoint = store.checkpoint(at, number).map_err(|error| error.to_string())?;
     let engine =

@@ -1,6 +1,6 @@
-//! `seismic group delete`: lets go of what a group needs, and deletes its store. Nothing else.
+//! `seismic group delete`: releases what a group holds, and deletes its store. Nothing else.
 //!
-//! A store in Kafka shares its topics with others: it is written down that the group is over, and the
+//! A store in Kafka shares its topics with other groups: the group is recorded as finished, and the
 //! checkpoint topic is trimmed without it. Its results stay.
 
 use std::io::{self, BufRead, IsTerminal};
@@ -19,7 +19,7 @@ pub struct Args {
     name: String,
     #[command(flatten)]
     target: Target,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(long)]
     yes: bool,
 }

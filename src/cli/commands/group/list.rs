@@ -1,4 +1,4 @@
-//! `seismic group list`: every hold of the queue with its lag and age, and whose store is there.
+//! `seismic group list`: every hold on the queue with its lag and age, and whether its store exists.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::job::location::Location;
 pub struct Args {
     #[command(flatten)]
     target: Target,
-    /// For programs
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
