@@ -188,13 +188,7 @@ fn queue(c: &mut Criterion) {
 }
 
 fn drain(queue: &dyn Queue, topic: &Topic, store: &dyn JobStore) {
-    let job = Job {
-        group: "bench".into(),
-        input: topic.clone(),
-        result_topic: "rows".into(),
-        dead_topic: "dead".into(),
-        rollup_topics: Vec::new(),
-    };
+    let job = Job::plain("bench", topic.clone(), ["rows", "dead"]);
     let settings = Settings { finish: Finish::Drain, ..Settings::default() };
     let lease = store.acquire(&job).unwrap();
     let (progress, stop) = (Metrics::default(), Arc::new(AtomicBool::new(false)));

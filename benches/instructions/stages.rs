@@ -143,18 +143,13 @@ fn idle() -> Box<dyn FnOnce()> {
 
 fn commit_of(number: u64, rows: Block) -> Commit {
     let next = Offset(number * COMMIT_RECORDS);
-    let partition = PartitionCommit { number, next, rows, ..PartitionCommit::new(Partition(0)) };
+    let (outputs, new) = (vec![rows], PartitionCommit::new(Partition(0)));
+    let partition = PartitionCommit { number, next, outputs, ..new };
     Commit { partitions: vec![partition] }
 }
 
 fn job(input: Topic) -> Job {
-    Job {
-        group: "bench".into(),
-        input,
-        result_topic: "rows".into(),
-        dead_topic: "dead".into(),
-        rollup_topics: Vec::new(),
-    }
+    Job::plain("bench", input, ["rows", "dead"])
 }
 
 /// Rows to the store file: all rows [`COMMIT_ROUNDS`] times, since there is one for 100 records only.

@@ -24,7 +24,7 @@ pub mod verify;
 pub use engine::counters::{Counters, RollupCounters};
 pub use engine::decode;
 pub use engine::journal::{Entry, EntryError, Note};
-pub use engine::output::Output;
+pub use engine::output::{DEAD, Output, RESULT, ROLLUP};
 pub use engine::redistribute::RedistributeError;
 pub use engine::reject_reason::RejectReason;
 pub use engine::rules::{Dedupe, ENGINE_VERSION, Region, RuleFault, Rules, RulesError, TimeMode};

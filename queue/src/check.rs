@@ -1,6 +1,9 @@
 //! Checks of what a caller asks for, the same in every backend.
 
-use crate::{Commit, Error, Job, Partition, Remedy, Result, Topic, limits};
+use crate::{
+    Commit, Error, Job, KeyedBlock, OutputSpec, Partition, PartitionBy, PartitionCommit, Remedy,
+    Result, Rewind, Topic, limits,
+};
 
 /// Whether `partition` is one of the topic's.
 pub(crate) fn partition(topic: &Topic, partition: Partition) -> Result<()> {
@@ -42,24 +45,104 @@ pub(crate) fn checkpoint_name(name: &str) -> Result<()> {
 /// Whether a store can be made for `job`.
 pub(crate) fn new_job(job: &Job) -> Result<()> {
     Topic::check_name(&job.group)?;
-    for (place, name) in job.topics().enumerate() {
-        if job.topics().take(place).any(|earlier| earlier == name) {
-            let (name, why) = (name.clone(), "another topic of the job has it already");
-            return Err(Error::Name { name, why });
+    let nothing = |name: &str, why| Err(Error::Name { name: name.to_owned(), why });
+    let Some(first) = job.inputs.first() else {
+        return nothing(&job.group, "the job has no input");
+    };
+    if job.outputs.is_empty() {
+        return nothing(&job.group, "the job has no output");
+    }
+    for (place, input) in job.inputs.iter().enumerate() {
+        same_topic(input.clone(), first.partitions)?;
+        if job.inputs[..place].iter().any(|earlier| earlier.name == input.name) {
+            return nothing(&input.name, "another input of the job is the same topic");
         }
-        new_topic(name, job.input.partitions)?;
+    }
+    for (place, output) in job.outputs.iter().enumerate() {
+        let name = &output.topic;
+        if job.topics().take(place).any(|earlier| earlier == name) {
+            return nothing(name, "another topic of the job has it already");
+        }
+        Topic::check_name(&output.role)?;
+        new_topic(name, job.partitions_of(output))?;
     }
     Ok(())
 }
 
-/// Whether there is a roll-up topic for each of so many that a commit or a rewind names.
-pub(crate) fn rollups(at: &str, partition: Partition, named: usize, topics: usize) -> Result<()> {
-    if named <= topics {
+/// Whether what a commit holds is of the job: a position for each input, and rows only for outputs
+/// and partitions that there are.
+pub(crate) fn shape(at: &str, job: &Job, new: &PartitionCommit) -> Result<()> {
+    partition(job.input(), new.partition)?;
+    let (further, expected) = (new.further.len(), job.inputs.len() - 1);
+    if further != expected {
+        return Err(misshapen(at, new.partition, "number of further inputs", expected, further));
+    }
+    outputs(at, job, new.partition, new.outputs.iter().map(|block| u64::from(block.count())))?;
+    for (place, keyed) in new.keyed.iter().enumerate() {
+        keyed_output(at, job, new.partition, (keyed.output, keyed.partition))?;
+        let to = |other: &KeyedBlock| (other.output, other.partition);
+        if new.keyed[..place].iter().any(|other| to(other) == to(keyed)) {
+            let (what, output) = ("blocks for one partition of a keyed output", keyed.output);
+            return Err(misshapen(at, new.partition, what, output, output));
+        }
+    }
+    Ok(())
+}
+
+/// Whether what a rewind takes out is of the job's outputs.
+pub(crate) fn rewind_shape(at: &str, job: &Job, back: &Rewind) -> Result<()> {
+    partition(job.input(), back.partition)?;
+    outputs(at, job, back.partition, back.outputs.iter().copied())?;
+    let mut keyed = back.keyed.iter();
+    keyed.try_for_each(|cut| keyed_output(at, job, back.partition, (cut.output, cut.partition)))
+}
+
+/// Whether there is an output for each of these numbers of rows, and none where it is keyed.
+fn outputs(
+    at: &str,
+    job: &Job,
+    partition: Partition,
+    rows: impl ExactSizeIterator<Item = u64>,
+) -> Result<()> {
+    if rows.len() > job.outputs.len() {
+        let (expected, found) = (job.outputs.len(), rows.len());
+        return Err(misshapen(at, partition, "number of outputs", expected, found));
+    }
+    for (output, rows) in job.outputs.iter().zip(rows) {
+        if output.is_keyed() && rows > 0 {
+            let what = "rows of a keyed output that name no partition";
+            return Err(misshapen(at, partition, what, 0, rows as usize));
+        }
+    }
+    Ok(())
+}
+
+/// Whether an output is keyed and has that partition.
+fn keyed_output(
+    at: &str,
+    job: &Job,
+    of: Partition,
+    (output, to): (usize, Partition),
+) -> Result<()> {
+    let Some(spec) = job.outputs.get(output).filter(|spec| spec.is_keyed()) else {
+        return Err(misshapen(at, of, "place of a keyed output", job.outputs.len(), output));
+    };
+    let partitions = job.partitions_of(spec);
+    if to.0 < partitions {
         return Ok(());
     }
-    let (at, what) = (at.to_owned(), "number of roll-ups");
-    let (expected, found) = (topics as u64, named as u64);
-    Err(Error::OutOfOrder { at, partition, what, expected, found })
+    Err(Error::PartitionMissing { topic: spec.topic.clone(), partition: to, partitions })
+}
+
+fn misshapen(
+    at: &str,
+    partition: Partition,
+    what: &'static str,
+    expected: usize,
+    found: usize,
+) -> Error {
+    let (expected, found) = (expected as u64, found as u64);
+    Error::OutOfOrder { at: at.to_owned(), partition, what, expected, found }
 }
 
 /// What is wrong with a topic that a job began with, and that has `now` partitions.
@@ -70,11 +153,10 @@ pub(crate) fn widened(at: &str, topic: &Topic, now: u32) -> Error {
     Error::JobDiffers { at: at.to_owned(), what, stored, asked, remedy }
 }
 
-/// Whether the store at `at`, made for `stored`, may be owned for `asked`, whose input has got partitions.
+/// Whether the store at `at`, made for `stored`, may be owned for `asked`, whose inputs have got
+/// partitions.
 pub(crate) fn widened_job(at: &str, stored: &Job, asked: &Job) -> Result<()> {
-    let mut expected = stored.clone();
-    expected.input.partitions = expected.input.partitions.max(asked.input.partitions);
-    same_job(at, &expected, asked)
+    same_job(at, &stored.with_partitions(stored.partitions().max(asked.partitions())), asked)
 }
 
 /// Whether a commit that begins a job anew with so many partitions has all of them.
@@ -90,22 +172,25 @@ pub(crate) fn all_partitions(at: &str, commit: &Commit, partitions: u32) -> Resu
 
 /// Whether the store at `at`, made for `stored`, may be owned for `asked`.
 pub(crate) fn same_job(at: &str, stored: &Job, asked: &Job) -> Result<()> {
+    let further = |job: &Job| {
+        let all = job.inputs.iter().skip(1).map(|input| format!("{} ({})", input.name, input.id));
+        all.collect::<Vec<_>>().join(" ")
+    };
+    let topics =
+        |outputs: &[OutputSpec]| outputs.iter().map(described).collect::<Vec<_>>().join(" ");
     let of = |job: &Job| {
+        let (main, more) = job.outputs.split_at(job.outputs.len().min(2));
         [
             ("group", job.group.clone(), Remedy::OtherGroupOrStore),
-            ("input topic", job.input.name.clone(), Remedy::OtherGroupOrStore),
-            ("input topic id", job.input.id.clone(), Remedy::StartOver),
-            (
-                "number of input partitions",
-                job.input.partitions.to_string(),
-                Remedy::AcceptPartitions,
-            ),
-            ("result topic", job.result_topic.clone(), Remedy::OtherGroupOrStore),
-            ("dead-letter topic", job.dead_topic.clone(), Remedy::OtherGroupOrStore),
-            ("list of roll-up topics", job.rollup_topics.join(" "), Remedy::SameRollups),
+            ("input topic", job.input().name.clone(), Remedy::OtherGroupOrStore),
+            ("input topic id", job.input().id.clone(), Remedy::StartOver),
+            ("number of input partitions", job.partitions().to_string(), Remedy::AcceptPartitions),
+            ("further inputs", further(job), Remedy::OtherGroupOrStore),
+            ("output topics", topics(main), Remedy::OtherGroupOrStore),
+            ("list of further output topics", topics(more), Remedy::SameRollups),
         ]
     };
-    if let Err(error @ Error::QueuesDiffer { .. }) = stored.input.is_still(&asked.input, at) {
+    if let Err(error @ Error::QueuesDiffer { .. }) = stored.input().is_still(asked.input(), at) {
         return Err(error);
     }
     for ((what, stored, remedy), (_, asked, _)) in of(stored).into_iter().zip(of(asked)) {
@@ -114,4 +199,13 @@ pub(crate) fn same_job(at: &str, stored: &Job, asked: &Job) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// An output as text.
+fn described(output: &OutputSpec) -> String {
+    let OutputSpec { role, topic, partition_by } = output;
+    match partition_by {
+        PartitionBy::Input => format!("{role}={topic}"),
+        PartitionBy::Key { partitions } => format!("{role}={topic} (by key, {partitions})"),
+    }
 }

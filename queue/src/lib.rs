@@ -3,7 +3,7 @@
 //! ```text
 //!  Producer ──Block──► topic, partition 0..P ──Batch──► Source / Reader
 //!                                                          │
-//!                              Commit (rows, dead letters, │ progress, journal, snapshot)
+//!                                Commit (rows of outputs, │ progress, journal, snapshot)
 //!                                                          ▼
 //!                                          Store ── one atomic act ── Committer
 //! ```
@@ -66,7 +66,8 @@ pub use queue::{
 pub use remedy::Remedy;
 pub use store::{
     Asked, Checkpoint, CheckpointInfo, Chunk, Commit, Committer, FencingToken, Job, JobStore,
-    JournalEntry, Lease, Manifest, PartitionCommit, PartitionView, Progress, Proof, Recovered,
-    Rewind, SinkPosition, View, is_note,
+    JournalEntry, KeyedBlock, KeyedCut, Lease, Manifest, OutputSpec, OutputView, PartitionBy,
+    PartitionCommit, PartitionView, Progress, Proof, Recovered, Rewind, SinkPosition, View,
+    is_note,
 };
 pub use topic::{Offset, Partition, Span, Topic};

@@ -1,7 +1,7 @@
 //! The seam of a store: the transactional store of one job.
 //!
-//! A store holds the job's result and dead-letter topics (one partition for each of the input),
-//! the progress, journal and checkpoints of every partition, and the positions of its sinks.
+//! A store holds the topics of the job's outputs, the progress, journal and checkpoints of every
+//! partition, and the positions of its sinks, which read the first output.
 //! Everything a [`Commit`] carries becomes visible and durable in one atomic act or not at all:
 //! that is the whole of exactly-once. What `note` and `state` mean is the pipeline's business.
 
@@ -9,6 +9,7 @@ mod checkpoint;
 mod commit;
 mod fencing;
 mod job;
+mod outputs;
 mod recovered;
 mod rewind;
 mod view;
@@ -19,6 +20,7 @@ pub use checkpoint::{Asked, Checkpoint, CheckpointInfo, Chunk, Manifest};
 pub use commit::{Commit, JournalEntry, PartitionCommit};
 pub use fencing::{FencingToken, Proof};
 pub use job::Job;
+pub use outputs::{KeyedBlock, KeyedCut, OutputSpec, OutputView, PartitionBy};
 pub use recovered::{Progress, Recovered};
 pub use rewind::Rewind;
 pub use view::{PartitionView, SinkPosition, View, is_note};

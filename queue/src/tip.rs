@@ -3,12 +3,14 @@
 use crate::{CommitError, Error, Kind, Offset, PartitionCommit, Result};
 
 /// What the last commit of a partition left, as far as the next one must go on from it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tip {
     /// Number of that commit, 0 before the first.
     pub(crate) number: u64,
-    /// Next input offset.
+    /// Next offset of the first input.
     pub(crate) next: Offset,
+    /// Next offsets of the further inputs; empty before the first commit.
+    pub(crate) further: Vec<Offset>,
     /// Next journal sequence.
     pub(crate) next_sequence: u64,
     /// Highest checkpoint number ever used, also by chunks alone.
@@ -35,6 +37,12 @@ impl Tip {
             return refuse("next offset", self.next.0, commit.next.0);
         }
         self.next = commit.next;
+        for (before, &next) in self.further.iter().zip(&commit.further) {
+            if next < *before {
+                return refuse("next offset of a further input", before.0, next.0);
+            }
+        }
+        self.further.clone_from(&commit.further);
         for entry in &commit.journal {
             if entry.sequence != self.next_sequence {
                 return refuse("journal sequence", self.next_sequence, entry.sequence);
@@ -92,28 +100,30 @@ mod tests {
     }
 
     fn manifest(checkpoint: u64, chunks: u32) -> Option<Manifest> {
-        Some(Manifest { checkpoint, position: Offset(0), journal_sequence: 0, chunks, crc: 0 })
+        let (position, further) = (Offset(0), Vec::new());
+        Some(Manifest { checkpoint, position, further, journal_sequence: 0, chunks, crc: 0 })
     }
 
-    fn after(tip: Tip, chunks: Vec<Chunk>, manifest: Option<Manifest>) -> Result<Tip> {
+    fn after(tip: &Tip, chunks: Vec<Chunk>, manifest: Option<Manifest>) -> Result<Tip> {
         let new = PartitionCommit::new(Partition(0));
-        tip.after("home", &PartitionCommit { number: tip.number + 1, chunks, manifest, ..new })
+        let number = tip.number + 1;
+        tip.clone().after("store", &PartitionCommit { number, chunks, manifest, ..new })
     }
 
     #[test]
     fn a_checkpoint_is_sealed_once_with_all_its_chunks() {
-        let tip = after(Tip::default(), vec![chunk(1, 0), chunk(1, 1)], None).unwrap();
-        assert!(after(tip, vec![], manifest(1, 1)).is_err(), "a chunk is not counted");
-        let tip = after(tip, vec![chunk(1, 2)], manifest(1, 3)).unwrap();
-        assert!(after(tip, vec![chunk(1, 3)], None).is_err(), "it is sealed");
-        assert!(after(tip, vec![], manifest(1, 0)).is_err(), "its number is used");
+        let tip = after(&Tip::default(), vec![chunk(1, 0), chunk(1, 1)], None).unwrap();
+        assert!(after(&tip, vec![], manifest(1, 1)).is_err(), "a chunk is not counted");
+        let tip = after(&tip, vec![chunk(1, 2)], manifest(1, 3)).unwrap();
+        assert!(after(&tip, vec![chunk(1, 3)], None).is_err(), "it is sealed");
+        assert!(after(&tip, vec![], manifest(1, 0)).is_err(), "its number is used");
     }
 
     #[test]
     fn a_snapshot_that_was_given_up_is_followed_by_one_with_a_higher_number() {
-        let tip = after(Tip::default(), vec![chunk(1, 0)], None).unwrap();
-        assert!(after(tip, vec![chunk(1, 0)], None).is_err(), "that chunk is there");
-        let tip = after(tip, vec![chunk(2, 0)], manifest(2, 1)).unwrap();
+        let tip = after(&Tip::default(), vec![chunk(1, 0)], None).unwrap();
+        assert!(after(&tip, vec![chunk(1, 0)], None).is_err(), "that chunk is there");
+        let tip = after(&tip, vec![chunk(2, 0)], manifest(2, 1)).unwrap();
         assert_eq!((tip.checkpoint, tip.unsealed), (2, None));
     }
 }

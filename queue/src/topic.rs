@@ -103,10 +103,25 @@ pub(crate) fn new_id() -> String {
 }
 
 /// The messages that a partition holds: offsets `first..end`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Span {
     /// Oldest offset still there (equal to `end` when there is none).
     pub first: Offset,
     /// Next offset to be written.
     pub end: Offset,
+}
+
+impl Span {
+    /// The same offsets in as few spans as can be, in order.
+    pub(crate) fn joined(mut spans: Vec<Span>) -> Vec<Span> {
+        spans.sort_unstable_by_key(|span| span.first);
+        let mut all: Vec<Span> = Vec::with_capacity(spans.len());
+        for span in spans {
+            match all.last_mut() {
+                Some(last) if span.first <= last.end => last.end = last.end.max(span.end),
+                _ => all.push(span),
+            }
+        }
+        all
+    }
 }

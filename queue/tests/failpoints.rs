@@ -64,25 +64,22 @@ fn step(number: u64) -> Commit {
     let (next, rows) = (Offset(number), two_messages());
     let chunks = vec![Chunk { checkpoint: number, index: 0, bytes: b"state".to_vec() }];
     let crc = crc32fast::hash(b"state");
-    let manifest =
-        Manifest { checkpoint: number, position: next, journal_sequence: 0, chunks: 1, crc };
-    let manifest = Some(manifest);
-    let new = PartitionCommit { number, next, rows, chunks, manifest, ..PartitionCommit::new(P0) };
+    let manifest = Some(Manifest {
+        checkpoint: number,
+        position: next,
+        further: Vec::new(),
+        journal_sequence: 0,
+        chunks: 1,
+        crc,
+    });
+    let (outputs, new) = (vec![rows], PartitionCommit::new(P0));
+    let new = PartitionCommit { number, next, outputs, chunks, manifest, ..new };
     Commit { partitions: vec![new] }
 }
 
 fn acquire(queue: &dyn Queue, store: &dyn JobStore) -> Box<dyn Lease> {
     let input = queue.create("t", 1).unwrap();
-    let (result_topic, dead_topic) = ("rows".to_owned(), "dead".to_owned());
-    store
-        .acquire(&Job {
-            group: "group".to_owned(),
-            input,
-            result_topic,
-            dead_topic,
-            rollup_topics: vec![],
-        })
-        .unwrap()
+    store.acquire(&Job::plain("group", input, ["rows", "dead"])).unwrap()
 }
 
 /// The writer that saw it writes nothing more, and says that nobody knows what is there.
@@ -104,16 +101,8 @@ fn rewind_failing_at(point: &str, written: bool, queue: &dyn Queue, store: &dyn 
     for number in 1..=3 {
         committer.commit(&FencingToken::Sole, &step(number)).unwrap();
     }
-    let (partition, rows) = (P0, 4);
-    let back = Rewind {
-        partition,
-        checkpoint: 1,
-        number: 4,
-        note: vec![],
-        rows,
-        dead: 0,
-        rollups: vec![],
-    };
+    let (outputs, keyed) = (vec![4], vec![]);
+    let back = Rewind { partition: P0, checkpoint: 1, number: 4, note: vec![], outputs, keyed };
     let before = format!("{:?}", store.view().unwrap());
     fail::cfg(point, "1*return").unwrap();
     let failed = lease.rewind(std::slice::from_ref(&back));
@@ -121,7 +110,7 @@ fn rewind_failing_at(point: &str, written: bool, queue: &dyn Queue, store: &dyn 
     let part = store.view().unwrap().partitions.remove(0);
     if written {
         assert_eq!(part.progress.unwrap().next, Offset(1));
-        assert_eq!(part.rows_cut[0].first, Offset(2));
+        assert_eq!(part.outputs[0].cuts[0].first, Offset(2));
         return;
     }
     assert_eq!(format!("{:?}", store.view().unwrap()), before, "nothing of it is there");
@@ -143,7 +132,7 @@ fn commit_failing_at(point: &str, written: bool, queue: &dyn Queue, store: &dyn 
     let recovered = committer.load(&FencingToken::Sole, &[P0]).unwrap().remove(0);
     assert_eq!(recovered.progress.unwrap().number, number, "{point}");
     committer.commit(&FencingToken::Sole, &step(number + 1)).unwrap();
-    let rows = store.view().unwrap().partitions[0].rows;
+    let rows = store.view().unwrap().partitions[0].outputs[0].span;
     assert_eq!(rows.end, Offset(2 * (number + 1)), "{point}");
 }
 

@@ -41,7 +41,7 @@ impl<'a> Relay<'a> {
     /// know: it never skips or guesses. Otherwise as [`Sink::recover`].
     pub fn new(store: &'a dyn JobStore, mut sink: Box<dyn Sink>) -> Result<Self> {
         let view = store.view()?;
-        let topic = store.topics().topic(&view.job.result_topic)?;
+        let topic = store.topics().topic(view.job.main_topic())?;
         let spans = store.topics().spans(&topic)?;
         let start = sink.recover(&spans)?;
         // Another process may have written for this sink meanwhile, rows that were not there before.
@@ -207,7 +207,7 @@ impl<'a> Relay<'a> {
 /// were, or after what came next.
 fn check_cuts(sink: &str, start: &[Offset], view: &View) -> Result<()> {
     for ((partition, &at), part) in (0..).map(Partition).zip(start).zip(&view.partitions) {
-        if part.rows_cut.iter().any(|cut| cut.first < at && at <= cut.end) {
+        if part.outputs[0].cuts.iter().any(|cut| cut.first < at && at <= cut.end) {
             return Err(Error::TakenBack { sink: sink.to_owned(), partition, at });
         }
     }

@@ -112,7 +112,12 @@ impl Context {
     /// As [`JobStore::view`].
     pub fn of(store: &dyn JobStore) -> Result<Self> {
         let view = store.view()?;
-        Ok(Context { store_id: view.id, topic: view.job.result_topic, queue: None, store: None })
+        Ok(Context {
+            store_id: view.id,
+            topic: view.job.main_topic().to_owned(),
+            queue: None,
+            store: None,
+        })
     }
 
     /// With the place of the job's queue, and the store.

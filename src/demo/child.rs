@@ -103,7 +103,7 @@ impl Position {
             position.messages += progress.next.0;
             position.open_windows += Note::decode(&progress.note)?.open_windows;
         }
-        let spans = queue.spans(&queue.topic(&view.job.input.name)?)?;
+        let spans = queue.spans(&queue.topic(&view.job.input().name)?)?;
         let end: u64 = spans.iter().map(|span| span.end.0).sum();
         position.lag = end - position.messages;
         Ok(position)

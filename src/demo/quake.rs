@@ -151,7 +151,7 @@ struct Peak {
 /// Of every station, as the result topic has it.
 fn peaks(store: &dyn JobStore) -> anyhow::Result<Vec<Peak>> {
     let topics = store.topics();
-    let topic = topics.topic(&store.view()?.job.result_topic)?;
+    let topic = topics.topic(store.view()?.job.main_topic())?;
     let mut peaks: Vec<Peak> = Vec::new();
     for (partition, span) in topic.all().zip(topics.spans(&topic)?) {
         let mut reader = topics.reader(&topic, &[(partition, span.first)])?;

@@ -39,7 +39,7 @@ fn of_job(store: &dyn JobStore, view: &View, input: Option<&Input>, findings: &m
         Err(error) => findings.push(failed(&error)),
     }
     let Some(Input { queue, topic: Some(topic) }) = input else { return };
-    let job_input = &view.job.input;
+    let job_input = view.job.input();
     if job_input.name != topic.name {
         let what = format!("the job reads {:?}, not {:?}", job_input.name, topic.name);
         findings.push(Finding::problem(what, "say --topic, or --group for another job"));
@@ -75,7 +75,7 @@ fn of_job(store: &dyn JobStore, view: &View, input: Option<&Input>, findings: &m
 fn positions(view: &View, spans: &[Span]) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut lag = 0;
-    for ((partition, part), span) in view.job.input.all().zip(&view.partitions).zip(spans) {
+    for ((partition, part), span) in view.job.input().all().zip(&view.partitions).zip(spans) {
         let next = part.progress.as_ref().map_or(span.first, |progress| progress.next);
         lag += span.end.0.saturating_sub(next.0);
         if next < span.first {

@@ -13,13 +13,8 @@ use super::stop::StopToken;
 
 /// Names of the job, as its store keeps them.
 pub(super) fn job(spec: &JobSpec, input: Topic) -> Job {
-    Job {
-        group: spec.group.clone(),
-        input,
-        result_topic: spec.result_topic.clone(),
-        dead_topic: spec.dead_topic.clone(),
-        rollup_topics: spec.rules().rollup_topics(&spec.result_topic),
-    }
+    let topics = spec.rules().topics(&spec.result_topic, &spec.dead_topic);
+    Job::plain(&spec.group, input, topics)
 }
 
 /// Opens all sinks: one that cannot work stops the run before it has begun.

@@ -19,9 +19,9 @@ pub fn accept(
 ) -> anyhow::Result<()> {
     let before = match patiently(stop.flag(), || store.view()) {
         Err(Error::StoreMissing { .. }) => return Ok(()),
-        view => view?.job.input.partitions,
+        view => view?.job.partitions(),
     };
-    let now = job.input.partitions;
+    let now = job.partitions();
     if before >= now {
         return Ok(());
     }

@@ -66,7 +66,8 @@ impl<'scope> Sinks<'scope> {
     /// Ends each once it has shown what is committed now.
     pub fn after_what_is_committed(&self, store: &dyn JobStore) -> seismic_queue::Result<()> {
         // As committed: a log may go on behind the last row.
-        let ends: Vec<Span> = store.view()?.partitions.iter().map(|part| part.rows).collect();
+        let ends: Vec<Span> =
+            store.view()?.partitions.iter().map(|part| part.outputs[0].span).collect();
         self.running.iter().for_each(|sink| sink.finish.after(ends.clone()));
         Ok(())
     }

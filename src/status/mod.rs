@@ -20,9 +20,9 @@ pub fn read(location: &Location, newest: Option<u64>) -> anyhow::Result<JobStatu
     // In this order: looking at a job that is not there makes no queue either.
     let store = location.open_store()?;
     let view = store.view()?;
-    let queue = location.open_queue_of(&view.job.input.name)?;
-    let input = queue.topic(&view.job.input.name)?;
-    view.job.input.is_still(&input, &queue.name())?;
+    let queue = location.open_queue_of(&view.job.input().name)?;
+    let input = queue.topic(&view.job.input().name)?;
+    view.job.input().is_still(&input, &queue.name())?;
     let spans = queue.spans(&input)?;
     let mut pinned = RetentionLag::of(&*queue, &input, false)?;
     for topic in view.job.topics() {

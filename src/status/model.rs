@@ -2,7 +2,7 @@
 //!
 //! Field names are those of the JSON. What only the text shows is not serialized.
 
-use seismic_pipeline::{Counters, Note, RejectReason, RetentionLag};
+use seismic_pipeline::{Counters, DEAD, Note, ROLLUP, RejectReason, RetentionLag};
 use seismic_queue::{GroupMember, PartitionView, Span, View, is_note};
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
@@ -233,9 +233,9 @@ impl JobStatus {
         let job = &view.job;
         Ok(JobStatus {
             group: job.group.clone(),
-            topic: job.input.name.clone(),
-            result_topic: job.result_topic.clone(),
-            dead_topic: job.dead_topic.clone(),
+            topic: job.input().name.clone(),
+            result_topic: job.main_topic().to_owned(),
+            dead_topic: job.topic_of(DEAD).unwrap_or_default().to_owned(),
             rules: notes.iter().flatten().next().map(|note| RulesStatus {
                 hash: note.rules.hash(),
                 window_ms: note.rules.window_ms,
@@ -296,8 +296,8 @@ impl PartitionStatus {
             windows: note.map(|note| note.counters.windows),
             read: note.map(|note| note.counters.read),
             lost_messages: note.map(|note| note.counters.lost_messages),
-            rows: view.rows.end.0,
-            dead_letters: view.dead.end.0,
+            rows: view.outputs[0].span.end.0,
+            dead_letters: view.outputs[1].span.end.0,
             by_reason: note.map(|note| ReasonCounts::of(&note.counters)),
             rules: note.map(|note| note.rules.hash()),
             checkpoint: view.checkpoints.last().map(|info| CheckpointStatus {
@@ -334,7 +334,7 @@ impl MemberStatus {
 }
 
 fn rollups(view: &View, counters: &Counters) -> Vec<RollupStatus> {
-    let levels = view.job.rollup_topics.iter().zip(&counters.rollups);
+    let levels = view.job.topics_of(ROLLUP).zip(&counters.rollups);
     let level = |(topic, rollup): (&String, &seismic_pipeline::RollupCounters)| RollupStatus {
         topic: topic.clone(),
         rows: rollup.rows,
@@ -349,7 +349,7 @@ fn sinks(view: &View) -> Vec<SinkStatus> {
     let mut sinks: Vec<SinkStatus> = Vec::new();
     // A name with a `#` is a note that a sink keeps, no position.
     for position in view.sinks.iter().filter(|position| !is_note(&position.sink)) {
-        let end = view.partitions[position.partition.0 as usize].rows.end;
+        let end = view.partitions[position.partition.0 as usize].outputs[0].span.end;
         let lag = end.0.saturating_sub(position.next.0);
         match sinks.iter_mut().find(|status| status.sink == position.sink) {
             Some(status) => status.lag += lag,

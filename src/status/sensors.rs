@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use seismic_pipeline::RejectReason;
 use seismic_pipeline::health::{Health, SensorHealth};
+use seismic_pipeline::{DEAD, RejectReason};
 use seismic_proto::{Message as _, SeismicDeadLetter};
 use seismic_queue::{Batch, Event, Offset, Partition, Queue, Topic, View};
 use serde::Serialize;
@@ -22,13 +22,13 @@ pub fn examine(
     last: u64,
 ) -> anyhow::Result<Health> {
     let mut health = Health::default();
-    let input = queue.topic(&view.job.input.name)?;
-    let dead = store.topic(&view.job.dead_topic)?;
+    let input = queue.topic(&view.job.input().name)?;
+    let dead = store.topic(view.job.topic_of(DEAD).unwrap_or_default())?;
     let spans = queue.spans(&input)?;
     for (partition, span) in input.all().zip(spans) {
         let from = Offset(span.end.0.saturating_sub(last)).max(span.first);
         each(queue, &input, partition, from, span.end, |message| health.see(message))?;
-        let letters = view.partitions[partition.0 as usize].dead;
+        let letters = view.partitions[partition.0 as usize].outputs[1].span;
         each(store, &dead, partition, letters.first, letters.end, |message| {
             let Ok(letter) = SeismicDeadLetter::decode(message.value) else { return };
             let is_recent = letter.input_offset >= from.0 as i64;

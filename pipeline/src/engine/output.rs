@@ -9,6 +9,13 @@ use crate::engine::reject_reason::RejectReason;
 use crate::engine::sampling_interval::SamplingInterval;
 use crate::limits;
 
+/// Role of the output with result rows.
+pub const RESULT: &str = "result";
+/// Role of the output with dead letters.
+pub const DEAD: &str = "dead";
+/// Role of the outputs with roll-up rows, of which there is one for each length.
+pub const ROLLUP: &str = "rollup";
+
 /// Encoded output of one partition. The commit takes the blocks; scratch memory stays.
 #[derive(Debug, Default)]
 pub struct Output {
@@ -94,6 +101,12 @@ impl Output {
         self.rows.clear();
         self.dead.clear();
         self.rollups.iter_mut().for_each(Block::clear);
+    }
+
+    /// What waits for each output, in the order of a commit: results, dead letters, and each roll-up
+    /// as far as there were some.
+    pub(crate) fn blocks_mut(&mut self) -> impl Iterator<Item = &mut Block> {
+        [&mut self.rows, &mut self.dead].into_iter().chain(&mut self.rollups)
     }
 
     fn blocks(&self) -> impl Iterator<Item = &Block> {

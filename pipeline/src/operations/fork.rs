@@ -42,7 +42,7 @@ pub fn fork(
     if let Some((partition, progress)) = (0..).map(Partition).zip(stored).next() {
         return Err(Error::AlreadyForked { partition, next: progress.next });
     }
-    let (ours, theirs) = (&job.job.input, &parent.job.input);
+    let (ours, theirs) = (job.job.input(), parent.job.input());
     if ours != theirs {
         let (ours, theirs) = (ours.name.clone(), theirs.name.clone());
         return Err(Error::OtherInput { ours, theirs, group: parent.job.group });
@@ -90,7 +90,7 @@ pub(crate) fn check_reach(
     which: &CheckpointRef,
     position: Offset,
 ) -> Result<()> {
-    let span = job.queue.spans(&job.job.input)?[partition.0 as usize];
+    let span = job.queue.spans(job.job.input())?[partition.0 as usize];
     if position < span.first {
         let (which, first) = (which.to_string(), span.first);
         return Err(Error::LogGone { which, partition, position, first });
@@ -120,6 +120,7 @@ fn beginning(engine: &Engine, checkpoint: Checkpoint, group: &str, store: &str) 
     let manifest = Manifest {
         checkpoint: 1,
         position: at,
+        further: Vec::new(),
         journal_sequence: 1,
         chunks: chunks.len() as u32,
         crc: theirs.crc,
@@ -150,7 +151,7 @@ impl CheckpointSet {
         number: u64,
         state: &[u8],
     ) -> Result<Engine> {
-        let engine = Engine::restore(state, &job.job.input.name, partition)
+        let engine = Engine::restore(state, &job.job.input().name, partition)
             .map_err(|source| Error::Snapshot { partition, number, source })?;
         let rules = &job.settings.rules;
         if engine.rules() != rules {

@@ -24,7 +24,7 @@ use crate::{Error, Result};
 /// # Errors
 /// [`Error::NotDrained`] and [`Error::Redistribute`], when nothing was changed; and whatever stops a commit.
 pub fn rescale(job: JobContext<'_>, stop: &Arc<AtomicBool>) -> Result<()> {
-    let (input, before) = (&job.job.input, job.store.view()?.job.input.partitions);
+    let (input, before) = (job.job.input(), job.store.view()?.job.partitions());
     let partitions: Vec<Partition> = input.all().collect();
     let stored = job.lease.committer()?.load(&FencingToken::Sole, &partitions)?;
     let spans = job.queue.spans(input)?;
@@ -49,7 +49,7 @@ pub fn rescale(job: JobContext<'_>, stop: &Arc<AtomicBool>) -> Result<()> {
 
 /// A partition that the job has, which has read all there is.
 fn drained(job: JobContext<'_>, stored: &Recovered, span: Span) -> Result<PartitionTask> {
-    let (partition, input) = (stored.partition, &job.job.input);
+    let (partition, input) = (stored.partition, job.job.input());
     if stored.progress.is_none() {
         return Err(Error::NoBeginning { partition });
     }

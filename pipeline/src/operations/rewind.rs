@@ -30,7 +30,7 @@ pub fn rewind(job: JobContext<'_>, which: &CheckpointRef) -> Result<()> {
     housekeeping::hold_log_from(job.queue, job.store, job.job, &positions)?;
     let go_back = || {
         let (mut back, mut set) = (Vec::with_capacity(infos.len()), CheckpointSet::default());
-        for ((partition, part), info) in job.job.input.all().zip(&view.partitions).zip(&infos) {
+        for ((partition, part), info) in job.job.input().all().zip(&view.partitions).zip(&infos) {
             check_reach(job, partition, which, info.manifest.position)?;
             let number = info.manifest.checkpoint;
             let state = job.store.checkpoint(partition, number)?.state;
@@ -58,6 +58,10 @@ fn of_partition(engine: &Engine, part: &PartitionView, checkpoint: u64) -> Resul
             source: crate::engine::snapshot::SnapshotError::Damaged(what()),
         })
     };
+    let mut outputs = vec![since(now.windows, then.windows)?, since(buried(now), buried(then))?];
+    for (now, then) in now.rollups.iter().zip(&then.rollups) {
+        outputs.push(since(now.rows, then.rows)?);
+    }
     let mut note = Vec::new();
     Note::write(engine, &mut note);
     Ok(Rewind {
@@ -65,13 +69,7 @@ fn of_partition(engine: &Engine, part: &PartitionView, checkpoint: u64) -> Resul
         checkpoint,
         number: progress.number + 1,
         note,
-        rows: since(now.windows, then.windows)?,
-        dead: since(buried(now), buried(then))?,
-        rollups: now
-            .rollups
-            .iter()
-            .zip(&then.rollups)
-            .map(|(now, then)| since(now.rows, then.rows))
-            .collect::<Result<_>>()?,
+        outputs,
+        keyed: Vec::new(),
     })
 }

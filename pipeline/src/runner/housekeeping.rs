@@ -85,7 +85,7 @@ fn warn_unless_busy(outcome: Result<()>) {
 /// When queue or store fail; it may be tried again.
 pub fn housekeep_once(job: JobContext<'_>) -> Result<()> {
     let JobContext { queue, store, lease, .. } = job;
-    let input = &job.job.input;
+    let input = job.job.input();
     hold_log_now(queue, store, job.job)?;
     retain(queue, input)?;
     for topic in job.job.topics() {
@@ -117,12 +117,12 @@ pub(crate) fn hold_log_now(
 ) -> seismic_queue::Result<()> {
     let view = store.view()?;
     let mut needed = Vec::with_capacity(view.partitions.len());
-    let spans = queue.spans(&job.input)?;
-    for ((partition, part), span) in job.input.all().zip(&view.partitions).zip(spans) {
+    let spans = queue.spans(job.input())?;
+    for ((partition, part), span) in job.input().all().zip(&view.partitions).zip(spans) {
         // One that has not begun yet may be about to begin anywhere in what is there.
         needed.push((partition, needed_from(store, partition, part)?.unwrap_or(span.first)));
     }
-    queue.hold(&job.input, &holder(job, &view), &needed)
+    queue.hold(job.input(), &holder(job, &view), &needed)
 }
 
 /// As [`hold_log_now`], but at least from these offsets on, one for each partition.
@@ -134,11 +134,11 @@ pub(crate) fn hold_log_from(
 ) -> seismic_queue::Result<()> {
     let view = store.view()?;
     let mut needed = Vec::with_capacity(from.len());
-    for ((partition, part), &from) in job.input.all().zip(&view.partitions).zip(from) {
+    for ((partition, part), &from) in job.input().all().zip(&view.partitions).zip(from) {
         let own = needed_from(store, partition, part)?.unwrap_or(from);
         needed.push((partition, own.min(from)));
     }
-    queue.hold(&job.input, &holder(job, &view), &needed)
+    queue.hold(job.input(), &holder(job, &view), &needed)
 }
 
 /// Lets go of the log for a job whose first start was refused: nothing remembers a position in it.
@@ -148,7 +148,7 @@ pub(crate) fn release_unless_begun(queue: &dyn Queue, store: &dyn JobStore, job:
         if view.partitions.iter().any(|part| part.progress.is_some()) {
             return Ok(());
         }
-        queue.hold(&job.input, &holder(job, &view), &[])
+        queue.hold(job.input(), &holder(job, &view), &[])
     };
     warn_unless_busy(release().map_err(Error::from));
 }
@@ -195,7 +195,7 @@ impl Alarms {
     /// Warns of everyone who keeps much more of the job's topics than their policies would.
     fn raise(&mut self, job: JobContext<'_>) -> Result<()> {
         let JobContext { queue, store, .. } = job;
-        let mut pinned = RetentionLag::of(queue, &job.job.input, false)?;
+        let mut pinned = RetentionLag::of(queue, job.job.input(), false)?;
         for topic in job.job.topics() {
             pinned.extend(RetentionLag::of(store.topics(), &store.topics().topic(topic)?, true)?);
         }

@@ -75,8 +75,9 @@ impl Metrics {
     }
 
     pub(crate) fn committed(&self, commit: &PartitionCommit) {
-        self.rows.fetch_add(u64::from(commit.rows.count()), Ordering::Relaxed);
-        self.dead.fetch_add(u64::from(commit.dead.count()), Ordering::Relaxed);
+        let count = |place: usize| commit.outputs.get(place).map_or(0, |it| u64::from(it.count()));
+        self.rows.fetch_add(count(0), Ordering::Relaxed);
+        self.dead.fetch_add(count(1), Ordering::Relaxed);
         self.commits.fetch_add(1, Ordering::Relaxed);
     }
 

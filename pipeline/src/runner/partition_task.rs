@@ -271,9 +271,13 @@ impl PartitionTask {
         commit.number = self.number;
         commit.next = self.handed;
         Note::write(&self.engine, &mut commit.note);
-        std::mem::swap(&mut commit.rows, &mut self.out.rows);
-        std::mem::swap(&mut commit.dead, &mut self.out.dead);
-        std::mem::swap(&mut commit.rollups, &mut self.out.rollups);
+        let waiting = self.out.blocks_mut();
+        for (place, block) in waiting.enumerate() {
+            if commit.outputs.len() <= place {
+                commit.outputs.push(Block::default());
+            }
+            std::mem::swap(&mut commit.outputs[place], block);
+        }
         std::mem::swap(&mut commit.journal, &mut self.journal);
         self.snapshots.fill(&mut commit);
         commit
@@ -291,9 +295,7 @@ impl PartitionTask {
 
     /// Takes the memory of a commit that is done.
     pub fn reuse(&mut self, mut commit: PartitionCommit) {
-        commit.rows.clear();
-        commit.dead.clear();
-        commit.rollups.iter_mut().for_each(Block::clear);
+        commit.outputs.iter_mut().for_each(Block::clear);
         commit.journal.clear();
         commit.chunks.clear();
         commit.manifest = None;

@@ -22,7 +22,7 @@ use crate::runner::record_budget::RecordBudget;
 use crate::runner::shared_job::SharedJob;
 use crate::runner::slot::{Slot, SlotContext};
 use crate::runner::start::{agree_on_start, begin, begin_at};
-use crate::{Error, Result};
+use crate::{Error, ROLLUP, Result};
 
 /// Runs the job until `stop` is set, its bounded work is done, or it cannot go on.
 ///
@@ -33,16 +33,16 @@ use crate::{Error, Result};
 /// Whatever [`Error`] says; its `kind` says what to do.
 pub fn run(job: JobContext<'_>, stop: &Arc<AtomicBool>, metrics: &Metrics) -> Result<()> {
     let JobContext { queue, store, lease, settings, .. } = job;
-    let topic = &job.job.input;
+    let topic = job.job.input();
     match settings.rules.faults() {
         faults if faults.is_empty() => {}
         faults => {
             return Err(Error::Options(faults.iter().map(ToString::to_string).collect()));
         }
     }
-    let topics = settings.rules.rollup_topics(&job.job.result_topic);
-    if job.job.rollup_topics != topics {
-        let have = &job.job.rollup_topics;
+    let topics = settings.rules.rollup_topics(job.job.main_topic());
+    if !job.job.topics_of(ROLLUP).eq(&topics) {
+        let have: Vec<_> = job.job.topics_of(ROLLUP).collect();
         return Err(Error::Options(vec![format!("the job has roll-ups {have:?}, not {topics:?}")]));
     }
     let times = patiently(stop, || queue.append_times(topic))?;

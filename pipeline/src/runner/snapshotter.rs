@@ -112,6 +112,7 @@ impl Snapshotter {
         self.manifest = Some(Manifest {
             checkpoint,
             position: engine.position(),
+            further: Vec::new(),
             journal_sequence: sequence,
             chunks: self.chunks.len() as u32,
             crc: crc32fast::hash(&state),

@@ -24,7 +24,7 @@ pub(crate) const CHECKPOINT: &str = "checkpoint ";
 /// [`Error::AlreadyStarted`] when it has some and `--from` was given; what says that the position
 /// asked for is not there; and whatever stops a commit.
 pub(crate) fn begin(job: JobContext<'_>, stop: &Arc<AtomicBool>, metrics: &Metrics) -> Result<()> {
-    let (input, settings) = (&job.job.input, job.settings);
+    let (input, settings) = (job.job.input(), job.settings);
     let view = job.store.view()?;
     let stored = input.all().zip(view.partitions.iter().map(|part| part.progress.as_ref()));
     let mut fresh = Vec::new();
@@ -58,7 +58,7 @@ pub(crate) fn agree_on_start(
     stop: &AtomicBool,
     metrics: &Metrics,
 ) -> Result<Vec<Offset>> {
-    let (input, asked) = (&job.job.input, job.settings.from);
+    let (input, asked) = (job.job.input(), job.settings.from);
     let from = asked.unwrap_or_default();
     let starts = input
         .all()

@@ -43,8 +43,8 @@ pub fn verify(
     progress: &mut dyn FnMut(u64),
 ) -> Result<Report> {
     let view = store.view()?;
-    let input = queue.topic(&view.job.input.name)?;
-    view.job.input.is_still(&input, &queue.name())?;
+    let input = queue.topic(&view.job.input().name)?;
+    view.job.input().is_still(&input, &queue.name())?;
     let mut report = Report::default();
     let fold = |partition: Partition, after_rescales: bool| {
         let part = &view.partitions[partition.0 as usize];

@@ -16,7 +16,7 @@ use crate::engine::counters::Counters;
 use crate::engine::journal::{Entry, EntryError, Note};
 use crate::engine::output::Output;
 use crate::engine::windows::Engine;
-use crate::{Error, Result};
+use crate::{DEAD, Error, ROLLUP, Result};
 
 /// The fold of one partition and the two topics it is compared with.
 pub(super) struct PartitionProof<'a> {
@@ -70,11 +70,11 @@ impl<'a> PartitionProof<'a> {
             Some((at, _)) => (Some(at), None),
             None => (None, None),
         };
-        let first = queue.spans(&job.input)?[partition.0 as usize].first;
+        let first = queue.spans(job.input())?[partition.0 as usize].first;
         let passed = points.last_rescale().filter(|_| after_rescales);
         let engine = match began {
             Some(at) if fork.is_none() && passed.is_none() && points.reach(at, 0) >= first => {
-                Engine::new(note.rules.clone(), &job.input.name, partition, at)
+                Engine::new(note.rules.clone(), &job.input().name, partition, at)
             }
             _ => from_checkpoint(store, job, (partition, view), (first, passed), &mut points)?,
         };
@@ -193,10 +193,11 @@ impl<'a> PartitionProof<'a> {
         progress: &mut dyn FnMut(u64),
     ) -> Result<()> {
         let from = self.engine.position();
-        let mut reader = self.queue.reader(&self.job.input, &[(self.partition, from)])?;
+        let mut reader = self.queue.reader(self.job.input(), &[(self.partition, from)])?;
         let mut spare = Vec::new();
         while self.engine.position() < target {
-            let batch = match next_batch(&mut *reader, &mut spare, &self.job.input.name, target)? {
+            let batch = match next_batch(&mut *reader, &mut spare, &self.job.input().name, target)?
+            {
                 Next::Batch(batch) => batch,
                 Next::End => break,
                 Next::Missing => {
@@ -333,18 +334,18 @@ impl<'a> PartitionProof<'a> {
         };
         check(
             "rows",
-            self.view.rows,
+            self.view.outputs[0].span,
             before.windows.saturating_sub(theirs),
             comparisons.rows.passed(),
         );
         let buried = before.late() + before.rejected();
         let buried = buried.saturating_sub(their_letters);
-        check("dead letters", self.view.dead, buried, comparisons.passed_dead_letters());
+        check("dead letters", self.view.outputs[1].span, buried, comparisons.passed_dead_letters());
         let noted = before.rollups.iter().zip(their_rollups);
         let noted = noted.map(|(rolled, theirs)| rolled.rows.saturating_sub(*theirs));
-        let rollups = self.job.rollup_topics.iter().zip(&self.view.rollups);
-        for (((name, &span), noted), table) in rollups.zip(noted).zip(&comparisons.rollups) {
-            check(&format!("rows of {name}"), span, noted, table.passed());
+        let rollups = self.job.topics_of(ROLLUP).zip(&self.view.outputs[2..]);
+        for (((name, output), noted), table) in rollups.zip(noted).zip(&comparisons.rollups) {
+            check(&format!("rows of {name}"), output.span, noted, table.passed());
         }
     }
 
@@ -352,7 +353,7 @@ impl<'a> PartitionProof<'a> {
     /// in a span that is open.
     fn count_rolled(&self, reporter: &mut DifferenceReporter<'_>) {
         let (comparisons, before, noted) = (&self.comparisons, &self.before, &self.note.counters);
-        let levels = self.job.rollup_topics.iter().zip(&comparisons.rollups);
+        let levels = self.job.topics_of(ROLLUP).zip(&comparisons.rollups);
         for ((name, table), (before, rolled)) in
             levels.zip(before.rollups.iter().zip(&noted.rollups))
         {
@@ -371,24 +372,24 @@ impl<'a> PartitionProof<'a> {
 /// The comparisons of a partition, of which the fold begins `before` where it begins late.
 fn comparisons(job: &Job, view: &PartitionView, before: Option<Offset>) -> Comparisons {
     let is_cut = |span: Span| span.first > Offset(0);
-    let rollups = job.rollup_topics.iter().zip(&view.rollups);
-    let rollups = rollups.map(|(name, &span)| {
-        RowComparison::new(Some(name.clone()), Comparison::new(before, is_cut(span)))
+    let rollups = job.topics_of(ROLLUP).zip(&view.outputs[2..]);
+    let rollups = rollups.map(|(name, output)| {
+        RowComparison::new(Some(name.clone()), Comparison::new(before, is_cut(output.span)))
     });
     Comparisons::new(
-        RowComparison::new(None, Comparison::new(before, is_cut(view.rows))),
+        RowComparison::new(None, Comparison::new(before, is_cut(view.outputs[0].span))),
         rollups.collect(),
-        Comparison::new(before, is_cut(view.dead)),
+        Comparison::new(before, is_cut(view.outputs[1].span)),
     )
 }
 
 fn topics(store: &dyn JobStore, job: &Job, at: Partition, view: &PartitionView) -> Result<Topics> {
     let open = |name, span| TopicReader::open(store, name, at, span);
-    let rollups = job.rollup_topics.iter().zip(&view.rollups);
+    let rollups = job.topics_of(ROLLUP).zip(&view.outputs[2..]);
     Ok(Topics {
-        rows: open(&job.result_topic, view.rows)?,
-        rollups: rollups.map(|(name, &span)| open(name, span)).collect::<Result<_>>()?,
-        dead_letters: open(&job.dead_topic, view.dead)?,
+        rows: open(job.main_topic(), view.outputs[0].span)?,
+        rollups: rollups.map(|(name, output)| open(name, output.span)).collect::<Result<_>>()?,
+        dead_letters: open(job.topic_of(DEAD).unwrap_or_default(), view.outputs[1].span)?,
     })
 }
 
@@ -416,7 +417,7 @@ fn from_checkpoint(
                 continue;
             }
         };
-        let engine = Engine::restore(&checkpoint.state, &job.input.name, partition)
+        let engine = Engine::restore(&checkpoint.state, &job.input().name, partition)
             .map_err(|source| Error::Snapshot { partition, number, source })?;
         points.begin_at(position, sequence);
         return Ok(engine);

@@ -109,7 +109,7 @@ fn a_fork_begins_in_all_partitions_or_in_none() {
 #[test]
 fn what_cannot_be_forked_is_refused_and_holds_nothing() {
     let parent = parent();
-    let holds = || parent.queue.holds(&parent.job.input).unwrap().len();
+    let holds = || parent.queue.holds(parent.job.input()).unwrap().len();
     let before = holds();
 
     let mut other_rules = child(&parent, MemoryStore::new());
@@ -133,8 +133,8 @@ fn what_cannot_be_forked_is_refused_and_holds_nothing() {
 fn a_checkpoint_that_the_log_no_longer_reaches_is_refused_by_its_offsets() {
     let parent = parent();
     let policy = Policy { max_age_ms: None, max_bytes: Some(1) };
-    parent.queue.set_policy(&parent.job.input, policy).unwrap();
-    parent.queue.retain(&parent.job.input, true).unwrap();
+    parent.queue.set_policy(parent.job.input(), policy).unwrap();
+    parent.queue.retain(parent.job.input(), true).unwrap();
     let fresh = child(&parent, MemoryStore::new());
     let error = begin(&fresh, &parent, &half()).unwrap_err();
     assert!(matches!(error, Error::LogGone { .. }), "{error}");

@@ -43,21 +43,21 @@ fn grow(stage: &Stage, from: u64, to: u64) {
 /// Deletes the oldest messages until each partition holds at most `bytes`, whoever needs them.
 fn lose_all_but(stage: &Stage, bytes: u64) {
     let policy = Policy { max_bytes: Some(bytes), max_age_ms: None };
-    stage.queue.set_policy(&stage.job.input, policy).unwrap();
-    stage.queue.retain(&stage.job.input, true).unwrap();
-    stage.queue.set_policy(&stage.job.input, Policy::default()).unwrap();
+    stage.queue.set_policy(stage.job.input(), policy).unwrap();
+    stage.queue.retain(stage.job.input(), true).unwrap();
+    stage.queue.set_policy(stage.job.input(), Policy::default()).unwrap();
 }
 
 /// What lies between the committed positions and what the log still has.
 fn losses(stage: &Stage) -> Vec<Loss> {
     let view = stage.store.view().unwrap();
-    let spans = stage.queue.spans(&stage.job.input).unwrap();
+    let spans = stage.queue.spans(stage.job.input()).unwrap();
     let of = |((partition, part), span): ((Partition, &seismic_queue::PartitionView), _)| {
         let span: seismic_queue::Span = span;
         let from = part.progress.as_ref()?.next;
         (from < span.first).then_some(Loss { partition, from, to: span.first })
     };
-    stage.job.input.all().zip(&view.partitions).zip(spans).filter_map(of).collect()
+    stage.job.input().all().zip(&view.partitions).zip(spans).filter_map(of).collect()
 }
 
 fn assert_proved(stage: &Stage) -> seismic_pipeline::verify::Report {
@@ -194,7 +194,7 @@ fn a_topic_that_was_made_again_is_refused_with_the_flag_too() {
     stage.run().unwrap();
     let other = self::stage(1_000);
     stage.queue = other.queue;
-    stage.job.input = other.job.input;
+    stage.job.inputs = other.job.inputs;
     stage.settings.accept_loss = true;
     let error = stage.run().unwrap_err();
     assert_eq!(error.remedy(), Some(Remedy::StartOver), "{error}");
@@ -205,7 +205,7 @@ fn what_was_read_is_committed_with_a_snapshot_when_the_log_goes_away_under_a_job
     let mut stage = stage(2_000);
     stage.settings.snapshot_every = Duration::from_secs(3_600);
     // The log goes while the first batches are on their way: the next read finds it gone.
-    let (queue, input) = (stage.queue.clone(), stage.job.input.clone());
+    let (queue, input) = (stage.queue.clone(), stage.job.input().clone());
     let mut commits = 0;
     let store = FaultyStore::new(move |_| {
         commits += 1;
@@ -246,14 +246,14 @@ impl Witness {
             batch.reset(partition, Offset(0));
             batch
         };
-        Witness { log: stage.job.input.all().map(new).collect(), lost: Vec::new() }
+        Witness { log: stage.job.input().all().map(new).collect(), lost: Vec::new() }
     }
 
     fn read(&mut self, stage: &Stage) {
-        let ends = stage.queue.spans(&stage.job.input).unwrap();
+        let ends = stage.queue.spans(stage.job.input()).unwrap();
         for (batch, span) in self.log.iter_mut().zip(ends) {
             let at = [(batch.partition(), batch.next())];
-            let mut reader = stage.queue.reader(&stage.job.input, &at).unwrap();
+            let mut reader = stage.queue.reader(stage.job.input(), &at).unwrap();
             while batch.next() < span.end {
                 let more = next_batch(&mut *reader);
                 more.messages().for_each(|message| batch.push(message));
@@ -267,7 +267,7 @@ impl Witness {
         for batch in &self.log {
             let partition = batch.partition();
             let rules = settings.rules.clone();
-            let mut engine = Engine::new(rules, &stage.job.input.name, partition, Offset(0));
+            let mut engine = Engine::new(rules, &stage.job.input().name, partition, Offset(0));
             let mut out = Output::default();
             for message in batch.messages() {
                 let is_lost = self.lost.iter().any(|loss| {

@@ -16,7 +16,7 @@ use crate::stage::{RECORDS, Stage, publish_load};
 /// Adds partitions to the stage's topic, and has the job take them.
 fn widened(stage: &mut Stage, partitions: u32) -> Result<()> {
     stage.queue.widen("seismic-data-topic", partitions).unwrap();
-    stage.job.input = stage.queue.topic("seismic-data-topic").unwrap();
+    stage.job.inputs[0] = stage.queue.topic("seismic-data-topic").unwrap();
     accept(stage)
 }
 
@@ -56,7 +56,7 @@ fn a_drained_job_goes_on_in_more_partitions_and_no_window_has_two_rows() {
     let one = |load| {
         let mut stage = Stage::empty();
         stage.queue.widen("seismic-data-topic", 6).unwrap();
-        stage.job.input = stage.queue.topic("seismic-data-topic").unwrap();
+        stage.job.inputs[0] = stage.queue.topic("seismic-data-topic").unwrap();
         publish_load(&stage.queue, RECORDS, load);
         stage.run().unwrap();
         windows(&stage)
@@ -163,10 +163,10 @@ fn records_from_producers_that_have_not_heard_of_it_are_kept_as_misplaced() {
     // As before: to where the sensors are in four partitions.
     let old = Stage::empty();
     publish_load(&old.queue, RECORDS, 1);
-    let mut producer = stage.queue.producer(&stage.job.input, "old").unwrap();
-    for (partition, span) in old.job.input.all().zip(old.queue.spans(&old.job.input).unwrap()) {
+    let mut producer = stage.queue.producer(stage.job.input(), "old").unwrap();
+    for (partition, span) in old.job.input().all().zip(old.queue.spans(old.job.input()).unwrap()) {
         let mut block = seismic_queue::Block::default();
-        let mut reader = old.queue.reader(&old.job.input, &[(partition, Offset(0))]).unwrap();
+        let mut reader = old.queue.reader(old.job.input(), &[(partition, Offset(0))]).unwrap();
         while block.count() < span.end.0 as u32 {
             let event = reader.read(std::time::Duration::from_secs(5), &mut Vec::new()).unwrap();
             let seismic_queue::Event::Batch(batch) = event else { panic!("{event:?}") };
@@ -193,12 +193,12 @@ fn records_from_producers_that_have_not_heard_of_it_are_kept_as_misplaced() {
 #[test]
 fn where_a_log_no_longer_reaches_back_the_proof_begins_after_it_in_all_partitions() {
     let stage = wide(honest());
-    let spans = stage.queue.spans(&stage.job.input).unwrap();
+    let spans = stage.queue.spans(stage.job.input()).unwrap();
     // Some lose their head, and others do not.
     let policy = Policy { max_age_ms: None, max_bytes: Some(110_000) };
-    stage.queue.set_policy(&stage.job.input, policy).unwrap();
-    stage.queue.retain(&stage.job.input, true).unwrap();
-    let cut = stage.queue.spans(&stage.job.input).unwrap();
+    stage.queue.set_policy(stage.job.input(), policy).unwrap();
+    stage.queue.retain(stage.job.input(), true).unwrap();
+    let cut = stage.queue.spans(stage.job.input()).unwrap();
     let lost = spans.iter().zip(&cut).filter(|(then, now)| then.first != now.first).count();
     assert!((1..6).contains(&lost), "{lost} have lost their heads: {cut:?}");
     let report = verify(&stage.queue, &*stage.store, false, &mut |_| {}).unwrap();

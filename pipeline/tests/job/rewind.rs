@@ -52,7 +52,7 @@ fn a_rewind_and_a_rerun_make_the_same_rows_at_other_offsets() {
 }
 
 fn ends(stage: &Stage) -> Vec<Offset> {
-    stage.store.view().unwrap().partitions.iter().map(|part| part.rows.end).collect()
+    stage.store.view().unwrap().partitions.iter().map(|part| part.outputs[0].span.end).collect()
 }
 
 #[test]
@@ -93,8 +93,8 @@ fn faults_after_a_rewind_are_found_also_when_the_head_of_the_log_is_gone() {
             stage.run().unwrap();
             if is_late {
                 let policy = Policy { max_age_ms: None, max_bytes: Some(1) };
-                stage.queue.set_policy(&stage.job.input, policy).unwrap();
-                stage.queue.retain(&stage.job.input, false).unwrap();
+                stage.queue.set_policy(stage.job.input(), policy).unwrap();
+                stage.queue.retain(stage.job.input(), false).unwrap();
             }
             let verify = seismic_pipeline::verify::verify;
             let report = verify(&stage.queue, &*stage.store, !is_late, &mut |_| {}).unwrap();
@@ -122,8 +122,8 @@ fn what_cannot_be_rewound_is_refused_and_stays_as_it_was() {
     stage.store.topics().hold(&rows, "csv:/x", &[]).unwrap();
 
     let policy = Policy { max_age_ms: None, max_bytes: Some(1) };
-    stage.queue.set_policy(&stage.job.input, policy).unwrap();
-    stage.queue.retain(&stage.job.input, true).unwrap();
+    stage.queue.set_policy(stage.job.input(), policy).unwrap();
+    stage.queue.retain(stage.job.input(), true).unwrap();
     let error = go_back(&stage, "half").unwrap_err();
     assert!(matches!(error, Error::LogGone { .. }), "{error}");
     assert_eq!(seen(), before);

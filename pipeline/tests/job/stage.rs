@@ -38,13 +38,8 @@ impl Stage {
     pub fn empty() -> Self {
         let queue = Memory::new();
         queue.create("seismic-data-topic", 4).unwrap();
-        let job = Job {
-            group: "test".into(),
-            input: queue.topic("seismic-data-topic").unwrap(),
-            result_topic: "rows".into(),
-            dead_topic: "dead".into(),
-            rollup_topics: vec!["rows-2s".into(), "rows-10s".into()],
-        };
+        let input = queue.topic("seismic-data-topic").unwrap();
+        let job = Job::plain("test", input, ["rows", "dead", "rows-2s", "rows-10s"]);
         let settings = Settings {
             // Only the log decides: the same rows every time.
             idle_timeout: Duration::ZERO,
@@ -91,7 +86,7 @@ impl Stage {
     /// All rows, partition by partition, in order.
     pub fn rows(&self) -> Vec<SeismicAggRecord> {
         let topics = self.store.topics();
-        let topic = topics.topic(&self.job.result_topic).unwrap();
+        let topic = topics.topic(self.job.main_topic()).unwrap();
         let mut rows = Vec::new();
         for (partition, span) in topic.all().zip(topics.spans(&topic).unwrap()) {
             let mut reader = topics.reader(&topic, &[(partition, span.first)]).unwrap();

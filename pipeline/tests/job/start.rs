@@ -18,7 +18,7 @@ fn from_latest_reads_only_what_comes_later() {
 fn from_an_offset_begins_there_in_every_partition() {
     let mut stage = Stage::new();
     stage.settings.from = Some(StartFrom::Offset(100));
-    let spans = stage.queue.spans(&stage.job.input).unwrap();
+    let spans = stage.queue.spans(stage.job.input()).unwrap();
     let expected: u64 = spans.iter().map(|span| span.end.0 - 100).sum();
     assert_eq!(stage.run().unwrap().records(), expected);
     let report = stage.verify();
@@ -31,15 +31,15 @@ fn from_an_offset_that_is_not_there_is_refused() {
     stage.settings.from = Some(StartFrom::Offset(1_000_000));
     let error = stage.run().unwrap_err();
     assert_eq!(error.kind(), Kind::Data, "{error}");
-    assert!(stage.queue.holds(&stage.job.input).unwrap().is_empty(), "it holds nothing");
+    assert!(stage.queue.holds(stage.job.input()).unwrap().is_empty(), "it holds nothing");
 }
 
 #[test]
 fn from_an_offset_that_is_gone_is_refused_before_anything_is_begun() {
     let mut stage = Stage::new();
     let none = Policy { max_age_ms: None, max_bytes: Some(0) };
-    stage.queue.set_policy(&stage.job.input, none).unwrap();
-    stage.queue.retain(&stage.job.input, true).unwrap();
+    stage.queue.set_policy(stage.job.input(), none).unwrap();
+    stage.queue.retain(stage.job.input(), true).unwrap();
     stage.settings.from = Some(StartFrom::Offset(0));
     let error = stage.run().unwrap_err();
     assert_eq!(error.kind(), Kind::Data, "{error}");
@@ -72,7 +72,7 @@ fn other_roll_ups_than_those_of_the_store_are_refused_with_the_choice_left() {
     let mut stage = Stage::new();
     stage.run().unwrap();
     stage.settings.rules.rollups_ms.pop();
-    stage.job.rollup_topics.pop();
+    stage.job.outputs.pop();
     let error = stage.run().unwrap_err();
     assert_eq!(error.kind(), Kind::Config);
     assert_eq!(error.remedy(), Some(Remedy::SameRollups), "{error}");
@@ -93,7 +93,7 @@ fn a_store_of_another_job_is_refused() {
     let stage = Stage::new();
     stage.run().unwrap();
     let mut other = stage.job.clone();
-    other.result_topic = "elsewhere".into();
+    other.outputs[0].topic = "elsewhere".into();
     let Err(error) = stage.store.acquire(&other) else { panic!("it is another job") };
     assert_eq!(error.kind(), Kind::Config, "{error}");
 }
@@ -120,7 +120,7 @@ fn two_stores_of_one_group_hold_the_log_each() {
     one.run().unwrap();
     let other = Stage { queue: one.queue.clone(), job: one.job.clone(), ..Stage::new() };
     other.run().unwrap();
-    let holds = one.queue.holds(&one.job.input).unwrap();
+    let holds = one.queue.holds(one.job.input()).unwrap();
     let holders: std::collections::BTreeSet<_> = holds.iter().map(|hold| &hold.holder).collect();
     assert_eq!(holders.len(), 2, "{holders:?}");
 }

@@ -40,9 +40,9 @@ pub fn plant_in_rows(
     change: impl Fn(&mut Vec<(Vec<u8>, Vec<u8>)>) + Send + 'static,
 ) -> impl FnMut(&mut PartitionCommit) -> bool + Send + 'static {
     move |part| {
-        let is_there = part.rows.count() > 1;
+        let is_there = part.outputs[0].count() > 1;
         if is_there {
-            part.rows = rebuilt(&part.rows, &change);
+            part.outputs[0] = rebuilt(&part.outputs[0], &change);
         }
         is_there
     }
@@ -53,9 +53,9 @@ fn plant_in_rollup(
     change: impl Fn(&mut Vec<(Vec<u8>, Vec<u8>)>) + Send + 'static,
 ) -> impl FnMut(&mut PartitionCommit) -> bool + Send + 'static {
     move |part| {
-        let is_there = part.rollups.first().is_some_and(|rows| rows.count() > 1);
+        let is_there = part.outputs.get(2).is_some_and(|rows| rows.count() > 1);
         if is_there {
-            part.rollups[0] = rebuilt(&part.rollups[0], &change);
+            part.outputs[2] = rebuilt(&part.outputs[2], &change);
         }
         is_there
     }
@@ -65,9 +65,9 @@ pub fn plant_in_dead(
     change: impl Fn(&mut Vec<(Vec<u8>, Vec<u8>)>) + Send + 'static,
 ) -> impl FnMut(&mut PartitionCommit) -> bool + Send + 'static {
     move |part| {
-        let is_there = part.dead.count() > 1;
+        let is_there = part.outputs.get(1).is_some_and(|dead| dead.count() > 1);
         if is_there {
-            part.dead = rebuilt(&part.dead, &change);
+            part.outputs[1] = rebuilt(&part.outputs[1], &change);
         }
         is_there
     }

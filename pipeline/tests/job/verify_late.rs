@@ -44,7 +44,7 @@ fn let_go(topics: &dyn Queue, topic: &str, past_holds: bool) {
 
 fn late_report_of(plant: impl FnMut(&mut PartitionCommit) -> bool + Send + 'static) -> Report {
     let stage = two_loads(plant);
-    let_go(&stage.queue, &stage.job.input.name, false);
+    let_go(&stage.queue, &stage.job.input().name, false);
     verify(&stage.queue, &*stage.store, false, &mut |_| {}).unwrap()
 }
 
@@ -92,7 +92,7 @@ fn a_row_from_before_the_checkpoint_that_is_missing_is_counted() {
     publish_load(&stage.queue, RECORDS, 1);
     stage.settings.finish = Finish::Drain;
     stage.run().unwrap();
-    let_go(&stage.queue, &stage.job.input.name, false);
+    let_go(&stage.queue, &stage.job.input().name, false);
     let report = verify(&stage.queue, &*stage.store, false, &mut |_| {}).unwrap();
     assert_found(&report, &[Count]);
     assert!(report.differences[0].key.starts_with("rows before"), "{:#?}", report.differences);
@@ -103,7 +103,7 @@ fn rows_that_retention_let_go_of_are_no_differences_and_the_rest_is_compared() {
     for log_too in [false, true] {
         let stage = two_loads(|_| false);
         if log_too {
-            let_go(&stage.queue, &stage.job.input.name, false);
+            let_go(&stage.queue, &stage.job.input().name, false);
         }
         let_go(stage.store.topics(), "rows", true);
         let_go(stage.store.topics(), "dead", true);
@@ -111,8 +111,15 @@ fn rows_that_retention_let_go_of_are_no_differences_and_the_rest_is_compared() {
         assert!(report.is_fine(), "{:#?}", report.differences);
         let view = stage.store.view().unwrap();
         for (proved, part) in report.partitions.iter().zip(&view.partitions) {
-            assert_eq!(proved.rows, part.rows.end.0 - part.rows.first.0, "all that is left");
-            assert_eq!(proved.dead_letters, part.dead.end.0 - part.dead.first.0);
+            assert_eq!(
+                proved.rows,
+                part.outputs[0].span.end.0 - part.outputs[0].span.first.0,
+                "all that is left"
+            );
+            assert_eq!(
+                proved.dead_letters,
+                part.outputs[1].span.end.0 - part.outputs[1].span.first.0
+            );
         }
     }
 }
@@ -124,12 +131,12 @@ fn a_fault_in_what_retention_left_is_found() {
     let is_late = |part: &PartitionCommit| part.partition.0 == 0 && part.manifest.is_some();
     let stage = two_loads(move |part| is_late(part) && twice(part));
     let topic = stage.store.topics().topic("rows").unwrap();
-    let first = stage.store.view().unwrap().partitions[0].rows.first;
+    let first = stage.store.view().unwrap().partitions[0].outputs[0].span.first;
     let retain = |bytes| {
         let policy = Policy { max_age_ms: None, max_bytes: Some(bytes) };
         stage.store.topics().set_policy(&topic, policy).unwrap();
         stage.store.topics().retain(&topic, true).unwrap();
-        stage.store.view().unwrap().partitions[0].rows.first > first
+        stage.store.view().unwrap().partitions[0].outputs[0].span.first > first
     };
     // As little as can be let go of, whatever the commits were.
     assert!((0..1_000).rev().any(|step| retain(step * 100)));

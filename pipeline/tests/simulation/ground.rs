@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use seismic_pipeline::simulation::Clock;
-use seismic_queue::{JournalEntry, Message, Offset, Partition, PartitionCommit};
+use seismic_queue::{Block, JournalEntry, Message, Offset, Partition, PartitionCommit};
 
 use crate::idle::Asked;
 
@@ -146,24 +146,28 @@ impl Ground {
 
     /// A commit became durable.
     pub fn committed(&self, commit: &PartitionCommit) {
-        let rollups: Vec<_> = commit.rollups.iter().map(|block| block.bytes()).collect();
+        let none = Block::default();
+        let output = |place: usize| commit.outputs.get(place).unwrap_or(&none);
+        let (rows, dead) = (output(0), output(1));
+        let further = commit.outputs.iter().skip(2).map(|block| block.bytes());
+        let further: Vec<_> = further.collect();
         self.note(
             "committed: partition, number, next, rows, dead, journal, chunks, sealed, hash",
             &[
                 commit.partition.0.into(),
                 commit.number,
                 commit.next.0,
-                commit.rows.count().into(),
-                commit.dead.count().into(),
+                rows.count().into(),
+                dead.count().into(),
                 commit.journal.len() as u64,
                 commit.chunks.len() as u64,
                 commit.manifest.is_some().into(),
-                hash(&(commit.rows.bytes(), commit.dead.bytes(), rollups, &commit.note)),
+                hash(&(rows.bytes(), dead.bytes(), further, &commit.note)),
             ],
         );
         // Seen here and not at the end, which a job that makes more and more may never reach.
         let published = self.truth().published;
-        let output = commit.rows.count().max(commit.dead.count());
+        let output = rows.count().max(dead.count());
         assert!(u64::from(output) <= published, "{output} out of {published} records");
         self.known(commit.partition, |known| {
             known.journal.extend(commit.journal.iter().cloned());

@@ -75,7 +75,7 @@ impl<'a> Process<'a> {
         hold_log(&stage.queue, &stage.store, &stage.job);
         let mut process =
             Process { stage, flags, settings, lease, slots: Vec::new(), is_fenced: false };
-        let input = &stage.job.input;
+        let input = stage.job.input();
         let slots = slots.min(input.partitions as usize);
         for slot in 0..slots {
             let share: Vec<_> = input.all().skip(slot).step_by(slots).collect();
@@ -87,11 +87,11 @@ impl<'a> Process<'a> {
 
     fn add_slot(&mut self, share: &[Partition]) {
         let stage = self.stage;
-        let source = stage.queue.source(&stage.job.input, share).unwrap();
+        let source = stage.queue.source(stage.job.input(), share).unwrap();
         let (source, orders) = source::Simulated::new(source, share, &stage.ground);
         let line = Line::new(self.lease.committer().unwrap(), &stage.ground);
         let job = SlotContext {
-            topic: &stage.job.input,
+            topic: stage.job.input(),
             settings: self.settings,
             budget: &stage.budget,
             metrics: &self.flags.metrics,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use seismic_pipeline::verify::{Difference, DifferenceKind, Report, verify};
-use seismic_pipeline::{Entry, Note};
+use seismic_pipeline::{Entry, Note, ROLLUP};
 use seismic_proto::{Message as _, SeismicAggRecord};
 use seismic_queue::{JobStore, Offset, Partition};
 
@@ -20,7 +20,7 @@ use crate::world::World;
 pub fn prove(world: &mut World<'_>) -> Result<(), String> {
     let report = verify_says(world)?;
     everyone_saw_the_same(world)?;
-    for partition in world.stage.job.input.all() {
+    for partition in world.stage.job.input().all() {
         the_oracle_agrees(world, partition)?;
         idle_closes_were_right(world, partition)?;
     }
@@ -95,7 +95,7 @@ fn the_oracle_agrees(world: &World<'_>, partition: Partition) -> Result<(), Stri
     let rows = rows.into_iter().map(pair);
     let dead = dead.into_iter().map(|(key, letter)| (key, letter.encode_to_vec()));
     same("rows", partition, rows.collect(), &world.rows.seen)?;
-    let levels = stage.job.rollup_topics.iter().zip(oracle.take_rollups());
+    let levels = stage.job.topics_of(ROLLUP).zip(oracle.take_rollups());
     for ((topic, rows), reader) in levels.zip(&world.rollups) {
         same(topic, partition, rows.into_iter().map(pair).collect(), &reader.seen)?;
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use seismic_pipeline::simulation::{RecordBudget, hold_log};
-use seismic_pipeline::{Dedupe, Finish, Rules, Settings, TimeMode};
+use seismic_pipeline::{Dedupe, Finish, ROLLUP, Rules, Settings, TimeMode};
 use seismic_queue::memory::{Memory, MemoryStore};
 use seismic_queue::{Job, JobStore, Lease, Partition, Policy, Queue};
 
@@ -83,13 +83,7 @@ fn stage(setup: &Setup, ground: &Arc<Ground>, processes: usize) -> Stage {
         ground: Arc::clone(ground),
         queue,
         store,
-        job: Job {
-            group: "simulation".into(),
-            input,
-            result_topic: "rows".into(),
-            dead_topic: "dead".into(),
-            rollup_topics: service.rules.rollup_topics("rows"),
-        },
+        job: Job::plain("simulation", input, service.rules.topics("rows", "dead")),
         last: Settings { finish, ..service.clone() },
         service,
         budget: RecordBudget::new(None),
@@ -122,7 +116,7 @@ impl<'a> World<'a> {
         // A first owner makes the store; nothing runs yet.
         drop::<Box<dyn Lease>>(stage.store.acquire(&stage.job).unwrap());
         let policy = Policy { max_age_ms: setup.max_age_ms, max_bytes: setup.max_bytes };
-        stage.queue.set_policy(&stage.job.input, policy).unwrap();
+        stage.queue.set_policy(stage.job.input(), policy).unwrap();
         for topic in stage.job.topics() {
             let topics = stage.store.topics();
             topics.set_policy(&topics.topic(topic).unwrap(), policy).unwrap();
@@ -130,13 +124,15 @@ impl<'a> World<'a> {
         Ok(World {
             stage,
             setup,
-            field: Field::new(&stage.queue, &stage.job.input, setup, &stage.ground),
+            field: Field::new(&stage.queue, stage.job.input(), setup, &stage.ground),
             process: None,
             zombies: Vec::new(),
             started: 0,
             rows: Throughout::new(&stage.store, "rows"),
             dead: Throughout::new(&stage.store, "dead"),
-            rollups: (stage.job.rollup_topics.iter())
+            rollups: stage
+                .job
+                .topics_of(ROLLUP)
                 .map(|topic| Throughout::new(&stage.store, topic))
                 .collect(),
             show: Show::new(&stage.store),
@@ -206,7 +202,7 @@ impl<'a> World<'a> {
                 let (queue, store, job) = (queue.clone(), store.clone(), job.clone());
                 running.line.borrow_mut().meanwhile = Some(Box::new(move || {
                     hold_log(&queue, &store, &job);
-                    queue.retain(&job.input, false).unwrap();
+                    queue.retain(job.input(), false).unwrap();
                 }));
             }
             Pause { polls, .. } => source.pause += polls,

@@ -3,12 +3,14 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
+use super::recovering::sealed;
 use super::{Backend, P0, P1, block, commit, end_after, numbered, owned, read, step};
 use crate::{Chunk, CommitError, Error, Manifest, Offset, Partition, PartitionCommit};
 
 pub fn a_commit_shows_everything_at_once(backend: &dyn Backend) {
     let (_lease, mut committer) = owned(backend);
-    let dead = PartitionCommit { dead: block(&["bad", "worse"]), ..step(P1, 1) };
+    let mut dead = step(P1, 1);
+    dead.outputs.push(block(&["bad", "worse"]));
     commit(&mut *committer, vec![step(P0, 1), dead]).unwrap();
     commit(&mut *committer, vec![step(P0, 2)]).unwrap();
     let store = backend.store();
@@ -19,8 +21,8 @@ pub fn a_commit_shows_everything_at_once(backend: &dyn Backend) {
     assert_eq!(view.partitions[0].journal, 0..2);
     assert_eq!(store.journal(P0, 1..2).unwrap(), step(P0, 2).journal);
     assert_eq!(view.partitions[1].progress.as_ref().unwrap().number, 1);
-    assert_eq!(view.partitions[0].rows.end, end_after(backend, 2));
-    assert_eq!(view.partitions[1].dead.end, Offset(2));
+    assert_eq!(view.partitions[0].outputs[0].span.end, end_after(backend, 2));
+    assert_eq!(view.partitions[1].outputs[1].span.end, Offset(2));
     let topic = |name| store.topics().topic(name).unwrap();
     let rows = read(store.topics(), &topic("result"), P0, 0);
     let second = end_after(backend, 2).0 - 1;
@@ -29,23 +31,25 @@ pub fn a_commit_shows_everything_at_once(backend: &dyn Backend) {
     assert_eq!(dead, numbered(0, &["bad", "worse"]));
 }
 
-pub fn rows_of_roll_ups_are_part_of_the_commit(backend: &dyn Backend) {
+pub fn rows_of_further_outputs_are_part_of_the_commit(backend: &dyn Backend) {
     let (_lease, mut committer) = owned(backend);
-    let both = vec![block(&["10 a", "10 b"]), block(&["60"])];
-    let first = PartitionCommit { rollups: both, ..step(P1, 1) };
+    let of = |number, further: &[&[&str]]| {
+        let outputs = [&[][..], &[]].into_iter().chain(further.iter().copied()).map(block);
+        PartitionCommit { outputs: outputs.collect(), ..step(P1, number) }
+    };
+    let first = of(1, &[&["10 a", "10 b"], &["60"]]);
     commit(&mut *committer, vec![first, step(P0, 1)]).unwrap();
-    let of_one = PartitionCommit { rollups: vec![block(&["10 c"])], ..step(P1, 2) };
-    commit(&mut *committer, vec![of_one]).unwrap();
-    let too_many = vec![block(&["x"]), block(&["x"]), block(&["x"])];
-    let too_many = PartitionCommit { rollups: too_many, ..step(P1, 3) };
+    commit(&mut *committer, vec![of(2, &[&["10 c"]])]).unwrap();
+    let too_many = of(3, &[&["x"], &["x"], &["x"]]);
     let refused = commit(&mut *committer, vec![step(P0, 2), too_many]);
     assert!(matches!(refused, Err(CommitError::Fatal(Error::OutOfOrder { .. }))), "{refused:?}");
     let store = backend.store();
     let view = store.view().unwrap();
-    assert_eq!(view.job.rollup_topics, ["result-10s", "result-60s"]);
+    let further = view.job.topics_of("rollup");
+    assert_eq!(further.collect::<Vec<_>>(), ["result-10s", "result-60s"]);
     let ends = |place: usize| {
-        let spans = view.partitions[place].rollups.iter();
-        spans.map(|span| span.end.0).collect::<Vec<_>>()
+        let spans = view.partitions[place].outputs[2..].iter();
+        spans.map(|output| output.span.end.0).collect::<Vec<_>>()
     };
     let last = 2 + backend.gap();
     assert_eq!((ends(0), ends(1)), (vec![0, 0], vec![last + 1, 1]));
@@ -59,8 +63,7 @@ pub fn a_commit_that_does_not_go_on_is_refused_and_writes_nothing(backend: &dyn 
     let (_lease, mut committer) = owned(backend);
     commit(&mut *committer, vec![step(P0, 1)]).unwrap();
     let chunk = |checkpoint, index| vec![Chunk { checkpoint, index, bytes: vec![1] }];
-    let manifest =
-        Manifest { checkpoint: 1, position: Offset(20), journal_sequence: 2, chunks: 1, crc: 0 };
+    let manifest = Manifest { checkpoint: 1, chunks: 1, ..sealed(1).manifest.unwrap() };
     let mut journal = step(P0, 2).journal;
     journal[0].sequence = 2;
     for (what, wrong) in [
@@ -80,7 +83,7 @@ pub fn a_commit_that_does_not_go_on_is_refused_and_writes_nothing(backend: &dyn 
     assert!(matches!(elsewhere, Err(CommitError::Fatal(Error::PartitionMissing { .. }))));
     let view = backend.store().view().unwrap();
     assert_eq!(view.partitions[0].progress.as_ref().unwrap().number, 1);
-    assert_eq!(view.partitions[0].rows.end, Offset(1));
+    assert_eq!(view.partitions[0].outputs[0].span.end, Offset(1));
     commit(&mut *committer, vec![step(P0, 2)]).unwrap();
 }
 
@@ -90,7 +93,7 @@ pub fn one_bad_partition_refuses_the_whole_commit(backend: &dyn Backend) {
     assert!(commit(&mut *committer, vec![step(P0, 1), step(P0, 1)]).is_err());
     let view = backend.store().view().unwrap();
     assert!(view.partitions[0].progress.is_none());
-    assert_eq!(view.partitions[0].rows.end, Offset(0));
+    assert_eq!(view.partitions[0].outputs[0].span.end, Offset(0));
     commit(&mut *committer, vec![step(P0, 1), step(P1, 1)]).unwrap();
 }
 
@@ -108,7 +111,7 @@ pub fn commits_of_two_slots_are_both_made(backend: &dyn Backend) {
     });
     for partition in backend.store().view().unwrap().partitions {
         assert_eq!(partition.progress.unwrap().number, 20);
-        assert_eq!(partition.rows.end, end_after(backend, 20));
+        assert_eq!(partition.outputs[0].span.end, end_after(backend, 20));
         assert_eq!(partition.journal, 0..20);
     }
 }
@@ -128,7 +131,7 @@ pub fn a_view_never_shows_half_a_commit(backend: &dyn Backend) {
         while !done.load(Ordering::SeqCst) || looked == 0 {
             let seen = store.view().unwrap().partitions.into_iter().map(|partition| {
                 let number = partition.progress.map_or(0, |progress| progress.number);
-                assert_eq!(partition.rows.end, end_after(backend, number));
+                assert_eq!(partition.outputs[0].span.end, end_after(backend, number));
                 assert_eq!(partition.journal, 0..number);
                 number
             });

@@ -16,6 +16,8 @@ pub mod reading;
 pub mod recovering;
 pub mod retaining;
 pub mod rewinding;
+pub mod shape_rewinding;
+pub mod shaping;
 
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
@@ -135,7 +137,7 @@ macro_rules! each_check {
                 nobody_else_appends_to_the_topics_of_a_store;
             committing:
                 a_commit_shows_everything_at_once
-                rows_of_roll_ups_are_part_of_the_commit
+                rows_of_further_outputs_are_part_of_the_commit
                 a_commit_that_does_not_go_on_is_refused_and_writes_nothing
                 one_bad_partition_refuses_the_whole_commit
                 commits_of_two_slots_are_both_made
@@ -162,6 +164,17 @@ macro_rules! each_check {
                 a_hold_is_replaced_by_what_its_holder_says_next
                 reading_below_the_first_offset_is_refused
                 sinks_hold_the_result_topic;
+            shaping:
+                positions_of_all_inputs_survive_a_restart_and_never_go_back
+                a_commit_that_is_not_of_the_shape_of_the_job_is_refused
+                rows_of_a_keyed_output_land_in_their_partitions_with_the_position
+                two_tasks_write_to_one_partition_of_a_keyed_output
+                a_job_of_another_shape_is_refused
+                an_older_committer_moves_no_input_and_writes_no_keyed_row;
+            shape_rewinding:
+                a_rewind_takes_back_the_rows_of_its_task_alone
+                a_reader_goes_on_over_what_was_taken_out_between_others
+                a_rewind_is_refused_while_a_sink_is_beyond_a_keyed_row;
             rewinding:
                 a_rewind_leaves_what_was_there_at_the_checkpoint
                 rows_go_on_after_the_offsets_that_were_taken_out
@@ -260,13 +273,7 @@ fn end_after(backend: &dyn Backend, commits: u64) -> Offset {
 
 /// A job that reads topic `in`.
 fn job(queue: &dyn Queue) -> Job {
-    Job {
-        group: "group".to_owned(),
-        input: input(queue),
-        result_topic: "result".to_owned(),
-        dead_topic: "dead".to_owned(),
-        rollup_topics: vec!["result-10s".to_owned(), "result-60s".to_owned()],
-    }
+    Job::plain("group", input(queue), ["result", "dead", "result-10s", "result-60s"])
 }
 
 /// Owner and committer of the store, for the job of [`job`].
@@ -282,7 +289,7 @@ fn step(partition: Partition, number: u64) -> PartitionCommit {
         number,
         next: Offset(number * 10),
         note: format!("note {number}").into_bytes(),
-        rows: block(&[format!("row {number}")]),
+        outputs: vec![block(&[format!("row {number}")])],
         journal: vec![JournalEntry {
             sequence: number - 1,
             at: Offset(number * 10),

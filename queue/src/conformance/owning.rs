@@ -44,15 +44,16 @@ pub fn a_store_is_free_when_owner_and_committers_are_gone(backend: &dyn Backend)
 pub fn another_job_is_refused_with_what_differs(backend: &dyn Backend) {
     drop(owned(backend));
     let job = job(&*backend.queue());
-    let remade = Topic { id: "another".to_owned(), ..job.input.clone() };
-    let wider = Topic { partitions: 3, ..job.input.clone() };
+    let input = |changed| Job { inputs: vec![changed], ..job.clone() };
+    let remade = Topic { id: "another".to_owned(), ..job.input().clone() };
+    let topics = |topics: &[&str]| Job::plain("group", job.input().clone(), topics.iter().copied());
     for (other, differs) in [
         (Job { group: "other".to_owned(), ..job.clone() }, "group"),
-        (Job { input: remade, ..job.clone() }, "input topic id"),
-        (Job { input: wider, ..job.clone() }, "number of input partitions"),
-        (Job { result_topic: "other".to_owned(), ..job.clone() }, "result topic"),
-        (Job { dead_topic: "other".to_owned(), ..job.clone() }, "dead-letter topic"),
-        (Job { rollup_topics: vec![], ..job.clone() }, "list of roll-up topics"),
+        (input(remade), "input topic id"),
+        (job.with_partitions(3), "number of input partitions"),
+        (topics(&["other", "dead", "result-10s", "result-60s"]), "output topics"),
+        (topics(&["result", "other", "result-10s", "result-60s"]), "output topics"),
+        (topics(&["result", "dead"]), "list of further output topics"),
     ] {
         let Err(error) = backend.store().acquire(&other) else {
             panic!("another {differs} owns it")
@@ -62,9 +63,9 @@ pub fn another_job_is_refused_with_what_differs(backend: &dyn Backend) {
     }
     assert_eq!(backend.store().view().unwrap().job, job);
     for one_topic in [
-        Job { dead_topic: job.result_topic.clone(), ..job.clone() },
-        Job { rollup_topics: vec![job.dead_topic.clone()], ..job.clone() },
-        Job { rollup_topics: vec!["r".to_owned(), "r".to_owned()], ..job },
+        topics(&["result", "result"]),
+        topics(&["result", "dead", "dead"]),
+        topics(&["result", "dead", "r", "r"]),
     ] {
         assert!(matches!(backend.store().acquire(&one_topic), Err(Error::Name { .. })));
     }

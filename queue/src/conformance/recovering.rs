@@ -15,8 +15,9 @@ pub(super) fn sealed(number: u64) -> PartitionCommit {
     let chunks = vec![chunk(0), chunk(1)];
     let crc = crc32fast::hash(&[&chunks[0].bytes[..], &chunks[1].bytes].concat());
     let position = Offset(number * 10);
+    let (further, journal_sequence) = (Vec::new(), number);
     let manifest =
-        Manifest { checkpoint: number, position, journal_sequence: number, chunks: 2, crc };
+        Manifest { checkpoint: number, position, further, journal_sequence, chunks: 2, crc };
     PartitionCommit { chunks, manifest: Some(manifest), ..step(P0, number) }
 }
 

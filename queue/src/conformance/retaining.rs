@@ -106,5 +106,5 @@ pub fn sinks_hold_the_result_topic(backend: &dyn Backend) {
     let retained = topics.retain(&rows, false).unwrap();
     assert_eq!(retained[0], Retained { partition: P0, deleted: 1, held_by });
     assert_eq!(retained[1], Retained { partition: P1, deleted: 3, held_by: None });
-    assert_eq!(store.view().unwrap().partitions[0].rows.first, Offset(1));
+    assert_eq!(store.view().unwrap().partitions[0].outputs[0].span.first, Offset(1));
 }

@@ -15,9 +15,9 @@ fn four_commits(committer: &mut dyn Committer) {
         let one = |partition| {
             let made = if number % 2 == 0 { sealed(number) } else { step(P0, number) };
             let rows = ["a", "b", "c"].map(|row| format!("{row}{number}"));
-            let dead = block(&[format!("dead {number}")]);
-            let rollups = vec![block(&[format!("10 s {number}")])];
-            PartitionCommit { partition, rows: block(&rows), dead, rollups, ..made }
+            let (dead, rolled) = (format!("dead {number}"), format!("10 s {number}"));
+            let outputs = vec![block(&rows), block(&[dead]), block(&[rolled])];
+            PartitionCommit { partition, outputs, ..made }
         };
         commit(committer, vec![one(P0), one(P1)]).unwrap();
     }
@@ -26,8 +26,8 @@ fn four_commits(committer: &mut dyn Committer) {
 /// Back to checkpoint 2, after four commits.
 fn back(partition: Partition) -> Rewind {
     let note = b"note 2".to_vec();
-    let rollups = vec![2];
-    Rewind { partition, checkpoint: 2, number: 5, note, rows: 6, dead: 2, rollups }
+    let (outputs, keyed) = (vec![6, 2, 2], Vec::new());
+    Rewind { partition, checkpoint: 2, number: 5, note, outputs, keyed }
 }
 
 fn topic(store: &dyn JobStore, name: &str) -> Topic {
@@ -56,8 +56,8 @@ pub fn a_rewind_leaves_what_was_there_at_the_checkpoint(backend: &dyn Backend) {
         assert_eq!(part.journal, 0..2);
         assert_eq!(part.checkpoints.len(), 1);
         assert!(part.checkpoints[0].names.is_empty(), "the name went with its checkpoint");
-        assert_eq!((part.rows, part.dead), (span(0, 12), span(0, 4)));
-        assert_eq!(part.rows_cut, [span(6, 12)]);
+        assert_eq!((part.outputs[0].span, part.outputs[1].span), (span(0, 12), span(0, 4)));
+        assert_eq!(part.outputs[0].cuts, [span(6, 12)]);
         let left = numbered(0, &["a1", "b1", "c1", "a2", "b2", "c2"]);
         assert_eq!(rows(&*store, partition), left);
         let rolled = topic(&*store, "result-10s");
@@ -95,7 +95,7 @@ pub fn rows_go_on_after_the_offsets_that_were_taken_out(backend: &dyn Backend) {
 pub fn a_cut_goes_through_the_middle_of_a_block_and_over_an_older_cut(backend: &dyn Backend) {
     let (lease, mut committer) = owned(backend);
     four_commits(&mut *committer);
-    let part = |number, rows| Rewind { number, rows, dead: 0, ..back(P0) };
+    let part = |number, rows| Rewind { number, outputs: vec![rows, 0, 2], ..back(P0) };
     lease.rewind(&[part(5, 2)]).unwrap();
     let store = backend.store();
     assert_eq!(rows(&*store, P0).last().unwrap(), &(9, "a4".to_owned()));
@@ -106,12 +106,16 @@ pub fn a_cut_goes_through_the_middle_of_a_block_and_over_an_older_cut(backend: &
     lease.rewind(&[part(7, 3)]).unwrap();
     assert_eq!(rows(&*store, P0).last().unwrap(), &(7, "b3".to_owned()));
     let view = store.view().unwrap();
-    assert_eq!(view.partitions[0].rows_cut, [span(8, 13)], "one gap, and not two");
+    assert_eq!(view.partitions[0].outputs[0].cuts, [span(8, 13)], "one gap, and not two");
     lease.rewind(&[part(8, 1_000)]).unwrap();
     assert_eq!(rows(&*store, P0), []);
     let view = store.view().unwrap();
-    assert_eq!(view.partitions[0].rows, span(0, 13), "nothing was let go of by retention");
-    assert_eq!(view.partitions[0].rows_cut, [span(0, 13)]);
+    assert_eq!(
+        view.partitions[0].outputs[0].span,
+        span(0, 13),
+        "nothing was let go of by retention"
+    );
+    assert_eq!(view.partitions[0].outputs[0].cuts, [span(0, 13)]);
 }
 
 pub fn a_reader_at_the_end_goes_on_over_a_cut(backend: &dyn Backend) {
@@ -144,7 +148,7 @@ pub fn retention_counts_messages_and_not_offsets(backend: &dyn Backend) {
     let topic = topic(&*store, "result");
     store.topics().set_policy(&topic, Policy { max_age_ms: None, max_bytes: Some(0) }).unwrap();
     assert_eq!(store.topics().retain(&topic, false).unwrap()[0].deleted, 7);
-    assert_eq!(store.view().unwrap().partitions[0].rows, span(13, 13));
+    assert_eq!(store.view().unwrap().partitions[0].outputs[0].span, span(13, 13));
 }
 
 pub fn a_rewind_is_refused_as_a_whole(backend: &dyn Backend) {

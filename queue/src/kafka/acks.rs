@@ -16,21 +16,22 @@ use crate::{Offset, Partition};
 /// What a message of a commit is.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum What {
-    Row,
-    Dead,
     Chunk,
     Manifest,
     Other,
-    Rollup(u8),
+    /// Rows of a keyed output: they go to partitions that others write to as well.
+    Keyed,
+    /// Rows of the output of that place.
+    Output(u16),
 }
 
 impl What {
-    const ALL: [What; 5] = [What::Row, What::Dead, What::Chunk, What::Manifest, What::Other];
+    const ALL: [What; 4] = [What::Chunk, What::Manifest, What::Other, What::Keyed];
 
     /// Kind and partition as one number, which comes back with the acknowledgement.
     pub(super) fn tag(self, partition: Partition) -> usize {
         let kind = match self {
-            What::Rollup(place) => What::ALL.len() + usize::from(place),
+            What::Output(place) => What::ALL.len() + usize::from(place),
             what => What::ALL.iter().position(|it| *it == what).expect("all are there"),
         };
         partition.0 as usize * 1_024 + kind
@@ -38,8 +39,8 @@ impl What {
 
     fn of(tag: usize) -> (Partition, What) {
         let (partition, kind) = (tag / 1_024, tag % 1_024);
-        let rollup = || What::Rollup((kind - What::ALL.len()) as u8);
-        (Partition(partition as u32), What::ALL.get(kind).copied().unwrap_or_else(rollup))
+        let output = || What::Output((kind - What::ALL.len()) as u16);
+        (Partition(partition as u32), What::ALL.get(kind).copied().unwrap_or_else(output))
     }
 }
 

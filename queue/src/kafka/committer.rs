@@ -1,5 +1,5 @@
-//! One slot's commits: each is one Kafka transaction of rows, dead letters, journal, pieces of a
-//! snapshot, progress, and the group's offsets.
+//! One slot's commits: each is one Kafka transaction of rows of all outputs, journal, pieces of a
+//! snapshot, progress, and the group's offsets in each input.
 //!
 //! Whatever goes wrong in one, its client is thrown away and the outcome is what the next one finds:
 //! it has the same transactional id, so `init_transactions` ends what the last one left, and a
@@ -43,7 +43,7 @@ use crate::failpoints::{
 };
 use crate::tip::not_made;
 use crate::{
-    Block, CheckpointInfo, Commit, CommitError, Committer, Error, FencingToken, Kind, Member,
+    CheckpointInfo, Commit, CommitError, Committer, Error, FencingToken, KeyedBlock, Kind, Member,
     Partition, PartitionCommit, Progress, Recovered, Result, check, clock, limits,
 };
 
@@ -82,7 +82,7 @@ impl KafkaCommitter {
         let id = format!("{}.{}", self.member.group, self.member.slot);
         let client: BaseProducer<Acks> =
             make_with(&self.cluster().settings.committing(&id), Acks::default())?;
-        connect(client.client(), &self.held.job.input.name);
+        connect(client.client(), &self.held.job.input().name);
         const DOING: &str = "ending what an earlier transaction left";
         if let Err(error) = client.init_transactions(limits::KAFKA_TRANSACTION_WAIT) {
             let error = self.cluster().failed(DOING)(error);
@@ -139,7 +139,7 @@ impl KafkaCommitter {
         }
         // Not in the transaction: one that is open when a broker dies is ended only when another one
         // leads what it led.
-        let input = &self.held.job.input;
+        let input = self.held.job.input();
         let asked = place.brokers.iter().try_for_each(|&it| self.cluster().check_at(input, it));
         if let Err(error) = asked {
             return Err(self.fail(error));
@@ -158,9 +158,7 @@ impl KafkaCommitter {
     fn check(&self, commit: &Commit) -> Result<BTreeMap<Partition, Place>> {
         let mut places: BTreeMap<Partition, Place> = BTreeMap::new();
         for new in &commit.partitions {
-            check::partition(&self.held.job.input, new.partition)?;
-            let (named, topics) = (new.rollups.len(), self.held.job.rollup_topics.len());
-            check::rollups(&self.cluster().at, new.partition, named, topics)?;
+            check::shape(&self.cluster().at, &self.held.job, new)?;
             let known = places.get(&new.partition).or_else(|| self.places.get(&new.partition));
             let mut place = known.cloned().unwrap_or_default();
             place.tip = place.tip.after(&self.cluster().at, new)?;
@@ -199,7 +197,7 @@ impl KafkaCommitter {
             self.send_state(client, new, place, (now_ms, names.as_deref()))?;
         }
         if self.beginning.as_ref().is_some_and(|begun| begun.is_widening) {
-            let (group, partitions) = (&self.member.group, self.held.job.input.partitions);
+            let (group, partitions) = (&self.member.group, self.held.job.partitions());
             let (key, value) = Jobs::wide(group, partitions);
             let message = (key.as_bytes(), value.as_bytes());
             self.send(client, jobs::TOPIC, What::Other, Partition(0), message)?;
@@ -210,12 +208,17 @@ impl KafkaCommitter {
         let mut offsets = TopicPartitionList::new();
         for new in &commit.partitions {
             let place = places.get_mut(&new.partition).expect("it was checked");
-            place.note_ends(new, client.context());
-            let topic = &self.held.job.input.name;
-            let mut offset = offsets.add_partition(topic, number(new.partition));
-            let next = rdkafka::Offset::Offset(new.next.0 as i64);
-            offset.set_offset(next).map_err(&failed)?;
-            offset.set_metadata(place.mark.encode());
+            place.note_ends(new, self.held.job.outputs.len(), client.context());
+            let nexts = std::iter::once(&new.next).chain(&new.further);
+            for (input, next) in self.held.job.inputs.iter().zip(nexts) {
+                let mut offset = offsets.add_partition(&input.name, number(new.partition));
+                let next = rdkafka::Offset::Offset(next.0 as i64);
+                offset.set_offset(next).map_err(&failed)?;
+                // What recovery needs stands beside the first input's alone.
+                if input.name == self.held.job.input().name {
+                    offset.set_metadata(place.mark.encode());
+                }
+            }
         }
         pass(at, COMMIT_SENT)?;
         let wait = limits::KAFKA_TRANSACTION_WAIT;
@@ -228,19 +231,27 @@ impl KafkaCommitter {
         Ok(places)
     }
 
-    /// Rows, dead letters, journal and chunks.
+    /// Rows, journal and chunks.
     fn send_output(&self, client: &BaseProducer<Acks>, new: &PartitionCommit) -> Result<()> {
         let (job, partition) = (&self.held.job, new.partition);
-        let block = |topic: &str, what: What, block: &Block| {
-            let mut messages = block.messages();
-            messages.try_for_each(|(key, value)| {
-                self.send(client, topic, what, partition, (key, value))
-            })
-        };
-        block(&job.result_topic, What::Row, &new.rows)?;
-        block(&job.dead_topic, What::Dead, &new.dead)?;
-        for (place, (topic, rows)) in (0..).zip(job.rollup_topics.iter().zip(&new.rollups)) {
-            block(topic, What::Rollup(place), rows)?;
+        for (place, (output, rows)) in (0..).zip(job.outputs.iter().zip(&new.outputs)) {
+            let mut rows = rows.messages();
+            rows.try_for_each(|row| {
+                self.send_to(
+                    client,
+                    &output.topic,
+                    What::Output(place).tag(partition),
+                    partition,
+                    row,
+                )
+            })?;
+        }
+        for KeyedBlock { output, partition: to, rows } in &new.keyed {
+            let topic = &job.outputs[*output].topic;
+            let mut rows = rows.messages();
+            rows.try_for_each(|row| {
+                self.send_to(client, topic, What::Keyed.tag(partition), *to, row)
+            })?;
         }
         for chunk in &new.chunks {
             self.send_record(client, What::Chunk, partition, &Record::Chunk(chunk.clone()))?;
@@ -280,6 +291,7 @@ impl KafkaCommitter {
         let progress = Progress {
             number: new.number,
             next: new.next,
+            further: new.further.clone(),
             note: new.note.clone(),
             committed_ms: now_ms,
         };
@@ -306,12 +318,22 @@ impl KafkaCommitter {
         topic: &str,
         what: What,
         partition: Partition,
+        message: (&[u8], &[u8]),
+    ) -> Result<()> {
+        self.send_to(client, topic, what.tag(partition), partition, message)
+    }
+
+    /// Sends a message whose delivery is reported with that tag.
+    fn send_to(
+        &self,
+        client: &BaseProducer<Acks>,
+        topic: &str,
+        tag: usize,
+        to: Partition,
         (key, value): (&[u8], &[u8]),
     ) -> Result<()> {
-        let mut record = BaseRecord::with_opaque_to(topic, what.tag(partition))
-            .partition(number(partition))
-            .key(key)
-            .payload(value);
+        let mut record =
+            BaseRecord::with_opaque_to(topic, tag).partition(number(to)).key(key).payload(value);
         let begun = Instant::now();
         loop {
             match client.send(record) {

@@ -243,6 +243,7 @@ impl History {
         Tip {
             number: progress.map_or(0, |progress| progress.number),
             next: progress.map_or(Offset(0), |progress| progress.next),
+            further: progress.map_or(Vec::new(), |progress| progress.further.clone()),
             next_sequence: self.next_sequence,
             checkpoint: self.last_checkpoint,
             unsealed: None,

@@ -22,7 +22,9 @@ use super::client::{connect, listen, log, make_with};
 use super::cluster::Cluster;
 use super::fetcher::Fetcher;
 use crate::topic::new_id;
-use crate::{Error, Event, Job, Message, Offset, Partition, Result, Topic, limits};
+use crate::{
+    Error, Event, Job, Message, Offset, OutputSpec, Partition, PartitionBy, Result, Topic, limits,
+};
 
 /// Name of the topic.
 pub(super) const TOPIC: &str = "seismic-job-topic";
@@ -125,15 +127,8 @@ impl<'a> Jobs<'a> {
             let (group, at) = (job.group.clone(), self.cluster.at.clone());
             return Err(Error::GroupOver { group, at });
         }
-        let mut value = vec![
-            new_id(),
-            job.input.name.clone(),
-            job.input.id.clone(),
-            job.input.partitions.to_string(),
-            job.result_topic.clone(),
-            job.dead_topic.clone(),
-        ];
-        value.extend(job.rollup_topics.iter().cloned());
+        let mut value = vec![new_id()];
+        value.extend(lines_of(job));
         let book = self.agree_on(Kind::Job, &job.group, &value)?;
         let found = book.job(&self.cluster.at, &job.group)?;
         let (id, found) = found.ok_or_else(|| corrupt(&self.cluster.at, &job.group))?;
@@ -310,7 +305,8 @@ impl Book {
         let (id, mut job) = parse(at, group, lines)?;
         if let Some(lines) = self.of(Kind::Wide, group).last() {
             let partitions = lines.first().and_then(|line| line.parse().ok());
-            job.input.partitions = partitions.ok_or_else(|| corrupt(at, group))?;
+            let partitions = partitions.ok_or_else(|| corrupt(at, group))?;
+            job = job.with_partitions(partitions);
         }
         Ok(Some((id, job)))
     }
@@ -336,23 +332,101 @@ fn record(kind: Kind, group: &str, further: &str, lines: &[String]) -> (String, 
     (key, format!("{}\n{}", kind.layout(), lines.join("\n")))
 }
 
+/// First words of the lines that say what is not plain in a job. They can be no names of topics, so
+/// a program that does not know them takes the job for another one than it runs.
+const INPUT_LINE: &str = "+input";
+const OUTPUT_LINE: &str = "+output";
+
+/// A job as lines: name, id and partitions of the first input and the topics of its outputs. A job
+/// that is not plain ([`Job::is_plain`]) goes on with `+input NAME ID` for each further input and
+/// `+output ROLE PARTITIONS` for each output, in order, where 0 partitions are those of the input.
+fn lines_of(job: &Job) -> Vec<String> {
+    let Topic { name, id, partitions } = job.input();
+    let mut lines = vec![name.clone(), id.clone(), partitions.to_string()];
+    lines.extend(job.topics().cloned());
+    if job.is_plain() {
+        return lines;
+    }
+    for Topic { name, id, .. } in &job.inputs[1..] {
+        lines.push(format!("{INPUT_LINE} {name} {id}"));
+    }
+    for OutputSpec { role, partition_by, .. } in &job.outputs {
+        let partitions = match partition_by {
+            PartitionBy::Input => 0,
+            PartitionBy::Key { partitions } => *partitions,
+        };
+        lines.push(format!("{OUTPUT_LINE} {role} {partitions}"));
+    }
+    lines
+}
+
 fn parse(at: &str, group: &str, lines: &[String]) -> Result<(String, Job)> {
-    let [id, input, input_id, partitions, result, dead, rollups @ ..] = lines else {
-        return Err(corrupt(at, group));
-    };
-    let partitions = partitions.parse().map_err(|_| corrupt(at, group))?;
-    let input = Topic { name: input.clone(), id: input_id.clone(), partitions };
-    let job = Job {
-        group: group.to_owned(),
-        input,
-        result_topic: result.clone(),
-        dead_topic: dead.clone(),
-        rollup_topics: rollups.to_vec(),
-    };
-    Ok((id.clone(), job))
+    let job = job_of(group, lines).ok_or_else(|| corrupt(at, group))?;
+    Ok((lines[0].clone(), job))
+}
+
+fn job_of(group: &str, lines: &[String]) -> Option<Job> {
+    let [_, input, id, partitions, rest @ ..] = lines else { return None };
+    let partitions = partitions.parse().ok()?;
+    let input = Topic { name: input.clone(), id: id.clone(), partitions };
+    let topics = rest.iter().take_while(|line| !line.starts_with('+'));
+    let mut job = Job::plain(group, input, topics);
+    let mut outputs = job.outputs.iter_mut();
+    for line in rest.iter().filter(|line| line.starts_with('+')) {
+        match line.split(' ').collect::<Vec<_>>()[..] {
+            [INPUT_LINE, name, id] => {
+                let (name, id) = (name.to_owned(), id.to_owned());
+                job.inputs.push(Topic { name, id, partitions });
+            }
+            [OUTPUT_LINE, role, partitions] => {
+                let output = outputs.next()?;
+                role.clone_into(&mut output.role);
+                output.partition_by = match partitions.parse().ok()? {
+                    0 => PartitionBy::Input,
+                    partitions => PartitionBy::Key { partitions },
+                };
+            }
+            _ => return None,
+        }
+    }
+    (!job.outputs.is_empty()).then_some(job)
 }
 
 fn corrupt(at: &str, group: &str) -> Error {
     let at = format!("{TOPIC} of {at}");
     Error::Corrupt { at, what: format!("what it says of group {group} cannot be read") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(text: &str) -> Vec<String> {
+        text.lines().map(str::to_owned).collect()
+    }
+
+    fn topic(name: &str) -> Topic {
+        Topic { name: name.to_owned(), id: format!("{name}-id"), partitions: 4 }
+    }
+
+    #[test]
+    fn a_plain_job_is_written_as_ever() {
+        let job = Job::plain("g", topic("in"), ["rows", "dead", "rows-10s"]);
+        let text = "in\nin-id\n4\nrows\ndead\nrows-10s";
+        assert_eq!(lines_of(&job), lines(text));
+        assert_eq!(job_of("g", &lines(&format!("id\n{text}"))), Some(job));
+    }
+
+    #[test]
+    fn further_inputs_and_keyed_outputs_come_back_as_written() {
+        let outputs =
+            vec![OutputSpec::by_key("pairs", "p", 3), OutputSpec::by_input("counts", "c")];
+        let inputs = vec![topic("left"), topic("right")];
+        let job = Job { group: "g".to_owned(), inputs, outputs };
+        let written = lines_of(&job);
+        let expected =
+            "left\nleft-id\n4\np\nc\n+input right right-id\n+output pairs 3\n+output counts 0";
+        assert_eq!(written, lines(expected));
+        assert_eq!(job_of("g", &[vec!["id".to_owned()], written].concat()), Some(job));
+    }
 }

@@ -48,7 +48,7 @@ impl Held {
         &self,
         ask: impl Fn(Partition) -> Result<T> + Sync,
     ) -> Result<Vec<T>> {
-        of_each(&self.job.input.all().collect::<Vec<_>>(), ask)
+        of_each(&self.job.input().all().collect::<Vec<_>>(), ask)
     }
 
     /// The committed offset of a partition and its mark.
@@ -57,11 +57,11 @@ impl Held {
         offsets: &Offsets,
         partition: Partition,
     ) -> Result<Option<(Offset, Mark)>> {
-        let found = offsets.committed(&self.job.input, &[partition])?;
+        let found = offsets.committed(self.job.input(), &[partition])?;
         let Some((next, text)) = found.into_iter().next().flatten() else { return Ok(None) };
         let mark = Mark::decode(&text).ok_or_else(|| Error::ForeignOffset {
             group: self.job.group.clone(),
-            topic: self.job.input.name.clone(),
+            topic: self.job.input().name.clone(),
             partition,
         })?;
         Ok(Some((next, mark)))
@@ -87,8 +87,8 @@ impl Held {
             return Ok(Some(known));
         }
         // With a topic go the offsets that groups have in it.
-        self.cluster.check(&self.job.input)?;
-        let (group, topic) = (self.job.group.clone(), self.job.input.name.clone());
+        self.cluster.check(self.job.input())?;
+        let (group, topic) = (self.job.group.clone(), self.job.input().name.clone());
         Err(Error::OffsetExpired { group, topic, partition })
     }
 }
@@ -117,7 +117,7 @@ impl Lease for KafkaLease {
     }
 
     fn positions(&self) -> Result<Vec<Option<Offset>>> {
-        let input = &self.held.job.input;
+        let input = self.held.job.input();
         let partitions: Vec<Partition> = input.all().collect();
         let found = self.offsets.committed(input, &partitions)?;
         Ok(found.into_iter().map(|found| found.map(|(next, _)| next)).collect())

@@ -1,7 +1,7 @@
 //! What a commit leaves beside the group's offset: where in the checkpoint log its state is.
 //!
-//! As text (the client library takes nothing else), below 200 bytes without roll-ups:
-//! `seismic1 NUMBER FROM MANIFEST ROWS DEAD ROLLUP...`, all decimal.
+//! As text (the client library takes nothing else), below 200 bytes with two outputs:
+//! `seismic1 NUMBER FROM MANIFEST END...`, all decimal, with an end for each output.
 
 use crate::Offset;
 
@@ -18,19 +18,16 @@ pub(super) struct Mark {
     pub(super) from: Offset,
     /// The newest manifest; before the first, as `from`.
     pub(super) manifest: Offset,
-    /// End of the result topic behind the last row.
-    pub(super) rows: Offset,
-    /// End of the dead-letter topic behind the last dead letter.
-    pub(super) dead: Offset,
-    /// Ends of the roll-up topics, in their order; those at the end may be missing.
-    pub(super) rollups: Vec<Offset>,
+    /// Ends of the job's outputs behind the last row of this partition, in their order; those at
+    /// the end may be missing. 0 for an output that is keyed.
+    pub(super) outputs: Vec<Offset>,
 }
 
 impl Mark {
     pub(super) fn encode(&self) -> String {
-        let Mark { number, from, manifest, rows, dead, rollups } = self;
-        let mut text = format!("{LAYOUT} {number} {from} {manifest} {rows} {dead}");
-        rollups.iter().for_each(|end| text += &format!(" {end}"));
+        let Mark { number, from, manifest, outputs } = self;
+        let mut text = format!("{LAYOUT} {number} {from} {manifest}");
+        outputs.iter().for_each(|end| text += &format!(" {end}"));
         text
     }
 
@@ -41,16 +38,9 @@ impl Mark {
             return None;
         }
         let mut number = || words.next()?.parse().ok();
-        let mark = Mark {
-            number: number()?,
-            from: Offset(number()?),
-            manifest: Offset(number()?),
-            rows: Offset(number()?),
-            dead: Offset(number()?),
-            rollups: Vec::new(),
-        };
-        let rollups = words.map(|word| word.parse().map(Offset)).collect::<Result<_, _>>().ok()?;
-        Some(Mark { rollups, ..mark })
+        let (of, from, manifest) = (number()?, Offset(number()?), Offset(number()?));
+        let outputs = words.map(|word| word.parse().map(Offset)).collect::<Result<_, _>>().ok()?;
+        Some(Mark { number: of, from, manifest, outputs })
     }
 }
 
@@ -62,17 +52,11 @@ mod tests {
     proptest! {
         #[test]
         fn marks_read_back_as_written_and_are_short(all: [u64; 5], ends: Vec<u64>) {
-            let [number, from, manifest, rows, dead] = all;
-            let mark = Mark {
-                number,
-                from: Offset(from),
-                manifest: Offset(manifest),
-                rows: Offset(rows),
-                dead: Offset(dead),
-                rollups: Vec::new(),
-            };
+            let [number, from, manifest, result, dead] = all.map(Offset);
+            let number = number.0;
+            let mark = Mark { number, from, manifest, outputs: vec![result, dead] };
             prop_assert!(mark.encode().len() < 200);
-            let mark = Mark { rollups: ends.into_iter().map(Offset).collect(), ..mark };
+            let mark = Mark { outputs: ends.into_iter().map(Offset).collect(), ..mark };
             prop_assert_eq!(Mark::decode(&mark.encode()), Some(mark));
         }
 
@@ -80,5 +64,15 @@ mod tests {
         fn other_texts_are_no_marks(text: String) {
             prop_assert_eq!(Mark::decode(&text), None);
         }
+    }
+
+    #[test]
+    fn a_mark_of_the_first_layout_is_written_as_ever() {
+        let text = "seismic1 12 3 40 500 6 70";
+        let (from, manifest) = (Offset(3), Offset(40));
+        let outputs = vec![Offset(500), Offset(6), Offset(70)];
+        let mark = Mark { number: 12, from, manifest, outputs };
+        assert_eq!(mark.encode(), text);
+        assert_eq!(Mark::decode(text), Some(mark));
     }
 }

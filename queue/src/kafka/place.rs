@@ -31,21 +31,15 @@ impl Place {
         self.begun = Some((first, before + bytes as u64));
     }
 
-    /// The mark after the commit, from where its messages went.
-    pub(super) fn note_ends(&mut self, new: &PartitionCommit, acks: &Acks) {
+    /// The mark after the commit of a job with so many outputs, from where its messages went.
+    pub(super) fn note_ends(&mut self, new: &PartitionCommit, outputs: usize, acks: &Acks) {
         let place = |what| acks.ends(new.partition, what);
-        if let Some((_, last)) = place(What::Row) {
-            self.mark.rows = last.next();
-        }
-        if let Some((_, last)) = place(What::Dead) {
-            self.mark.dead = last.next();
-        }
-        for i in 0..new.rollups.len() {
-            if self.mark.rollups.len() <= i {
-                self.mark.rollups.push(Offset(0));
-            }
-            if let Some((_, last)) = place(What::Rollup(i as u8)) {
-                self.mark.rollups[i] = last.next();
+        // The first two are always there.
+        let outputs = outputs.min(2).max(new.outputs.len()).max(self.mark.outputs.len());
+        self.mark.outputs.resize(outputs, Offset(0));
+        for (i, end) in self.mark.outputs.iter_mut().enumerate() {
+            if let Some((_, last)) = place(What::Output(i as u16)) {
+                *end = last.next();
             }
         }
         if let (Some((manifest, _)), Some(newest)) = (place(What::Manifest), self.kept.last()) {

@@ -11,6 +11,9 @@ const PROGRESS: u8 = 1;
 const JOURNAL: u8 = 2;
 pub(super) const CHUNK: u8 = 3;
 const MANIFEST: u8 = 4;
+/// As [`PROGRESS`] and [`MANIFEST`], with positions in further inputs: only of jobs that have some.
+const FURTHER_PROGRESS: u8 = 5;
+const FURTHER_MANIFEST: u8 = 6;
 
 /// One record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,10 +55,14 @@ impl Record {
         let mut put = Put(vec![LAYOUT]);
         match self {
             Record::Progress { progress, next_sequence, last_checkpoint } => {
-                put.0.push(PROGRESS);
+                let is_alone = progress.further.is_empty();
+                put.0.push(if is_alone { PROGRESS } else { FURTHER_PROGRESS });
                 put.numbers(&[progress.number, progress.next.0, progress.committed_ms as u64]);
                 put.numbers(&[*next_sequence, *last_checkpoint]);
                 put.bytes(&progress.note);
+                if !is_alone {
+                    put.offsets(&progress.further);
+                }
             }
             Record::Journal(entry) => {
                 put.0.push(JOURNAL);
@@ -68,9 +75,15 @@ impl Record {
                 put.bytes(&chunk.bytes);
             }
             Record::Manifest(kept) => {
-                put.0.push(MANIFEST);
+                let is_alone = kept.iter().all(|kept| kept.info.manifest.further.is_empty());
+                put.0.push(if is_alone { MANIFEST } else { FURTHER_MANIFEST });
                 put.numbers(&[kept.len() as u64]);
-                kept.iter().for_each(|kept| put.kept(kept));
+                for kept in kept {
+                    put.kept(kept);
+                    if !is_alone {
+                        put.offsets(&kept.info.manifest.further);
+                    }
+                }
             }
         }
         let crc = crc32fast::hash(&put.0);
@@ -87,12 +100,14 @@ impl Record {
         let [LAYOUT, kind, fields @ ..] = body else { return None };
         let mut get = Get(fields);
         let record = match *kind {
-            PROGRESS => {
+            PROGRESS | FURTHER_PROGRESS => {
                 let (number, next) = (get.number()?, Offset(get.number()?));
                 let committed_ms = get.number()? as i64;
                 let (next_sequence, last_checkpoint) = (get.number()?, get.number()?);
                 let note = get.bytes()?;
-                let progress = Progress { number, next, note, committed_ms };
+                let is_alone = *kind == PROGRESS;
+                let further = if is_alone { Vec::new() } else { get.offsets()? };
+                let progress = Progress { number, next, further, note, committed_ms };
                 Record::Progress { progress, next_sequence, last_checkpoint }
             }
             JOURNAL => {
@@ -103,10 +118,16 @@ impl Record {
                 let (checkpoint, index) = (get.number()?, get.small()?);
                 Record::Chunk(Chunk { checkpoint, index, bytes: get.bytes()? })
             }
-            MANIFEST => {
+            MANIFEST | FURTHER_MANIFEST => {
                 let count = get.number()?;
-                let kept = (0..count).map(|_| get.kept()).collect::<Option<_>>()?;
-                Record::Manifest(kept)
+                let kept = (0..count).map(|_| {
+                    let mut kept = get.kept()?;
+                    if *kind == FURTHER_MANIFEST {
+                        kept.info.manifest.further = get.offsets()?;
+                    }
+                    Some(kept)
+                });
+                Record::Manifest(kept.collect::<Option<_>>()?)
             }
             _ => return None,
         };
@@ -126,9 +147,14 @@ impl Put {
         self.0.extend_from_slice(bytes);
     }
 
+    fn offsets(&mut self, offsets: &[Offset]) {
+        self.numbers(&[offsets.len() as u64]);
+        offsets.iter().for_each(|offset| self.numbers(&[offset.0]));
+    }
+
     fn kept(&mut self, kept: &Kept) {
         let CheckpointInfo { manifest, bytes, created_ms, .. } = &kept.info;
-        let Manifest { checkpoint, position, journal_sequence, chunks, crc } = manifest;
+        let Manifest { checkpoint, position, journal_sequence, chunks, crc, .. } = manifest;
         self.numbers(&[*checkpoint, position.0, *journal_sequence]);
         self.numbers(&[(*chunks).into(), (*crc).into()]);
         self.numbers(&[*bytes, *created_ms as u64, kept.first.0]);
@@ -157,10 +183,16 @@ impl Get<'_> {
         Some(bytes.to_vec())
     }
 
+    fn offsets(&mut self) -> Option<Vec<Offset>> {
+        let count = self.number()?;
+        (0..count).map(|_| self.number().map(Offset)).collect()
+    }
+
     fn kept(&mut self) -> Option<Kept> {
         let manifest = Manifest {
             checkpoint: self.number()?,
             position: Offset(self.number()?),
+            further: Vec::new(),
             journal_sequence: self.number()?,
             chunks: self.small()?,
             crc: self.small()?,
@@ -178,10 +210,11 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn kept(n: u64) -> Kept {
+    fn kept(n: u64, further: &[Offset]) -> Kept {
         let manifest = Manifest {
             checkpoint: n,
             position: Offset(n + 1),
+            further: further.to_vec(),
             journal_sequence: n + 2,
             chunks: 3,
             crc: 4,
@@ -193,21 +226,29 @@ mod tests {
     }
 
     fn records(n: u64, bytes: &[u8]) -> [Record; 4] {
-        let note = bytes.to_vec();
-        let progress = Progress { number: n, next: Offset(n), note, committed_ms: -1 };
+        records_with(n, bytes, &[])
+    }
+
+    fn records_with(n: u64, bytes: &[u8], further: &[Offset]) -> [Record; 4] {
+        let (note, next) = (bytes.to_vec(), Offset(n));
+        let further = further.to_vec();
+        let progress =
+            Progress { number: n, next, further: further.clone(), note, committed_ms: -1 };
         [
             Record::Progress { progress, next_sequence: n, last_checkpoint: 1 },
             Record::Journal(JournalEntry { sequence: n, at: Offset(2), bytes: bytes.to_vec() }),
             Record::Chunk(Chunk { checkpoint: n, index: 9, bytes: bytes.to_vec() }),
-            Record::Manifest((0..n % 11).map(kept).collect()),
+            Record::Manifest((0..n % 11).map(|n| kept(n, &further)).collect()),
         ]
     }
 
     proptest! {
         #[test]
         fn records_read_back_as_written(n: u64, bytes: Vec<u8>) {
-            for record in records(n, &bytes) {
-                prop_assert_eq!(Record::decode(&record.encode()), Some(record));
+            for further in [&[][..], &[Offset(n), Offset(3)]] {
+                for record in records_with(n, &bytes, further) {
+                    prop_assert_eq!(Record::decode(&record.encode()), Some(record));
+                }
             }
         }
 

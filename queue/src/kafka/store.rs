@@ -1,5 +1,5 @@
-//! A job's store in the cluster: its result and dead-letter topics, the checkpoint log, and the
-//! group's offsets.
+//! A job's store in the cluster: the topics of its outputs, the checkpoint log, and the group's
+//! offsets.
 
 mod topics;
 
@@ -21,8 +21,8 @@ use super::record::Kept;
 use super::slots::Slots;
 use super::trim::{self, CHECKPOINTS};
 use crate::{
-    Asked, Checkpoint, Error, GroupMember, Job, JobStore, JournalEntry, Lease, Offset, Partition,
-    PartitionView, Queue, Remedy, Result, SinkPosition, Span, Topic, View, check,
+    Asked, Checkpoint, Error, GroupMember, Job, JobStore, JournalEntry, Lease, Offset, OutputView,
+    Partition, PartitionView, Queue, Remedy, Result, SinkPosition, Span, Topic, View, check,
 };
 
 /// Groups that hold the positions of sinks: `seismic-sink.GROUP.SINK`.
@@ -79,9 +79,9 @@ impl KafkaStore {
     }
 
     fn owned(&self, admin: &Admin<'_>, job: &Job, is_widening: bool) -> Result<Box<dyn Lease>> {
-        let checkpoints = admin.create(CHECKPOINTS, job.input.partitions, &settings())?;
+        let checkpoints = admin.create(CHECKPOINTS, job.partitions(), &settings())?;
         admin.check_checkpoints(CHECKPOINTS)?;
-        let checkpoints = admin.widen(checkpoints, job.input.partitions)?;
+        let checkpoints = admin.widen(checkpoints, job.partitions())?;
         let names = Arc::clone(&self.names);
         let held = Held { cluster: self.cluster.clone(), job: job.clone(), checkpoints, names };
         let slots = Slots::new(&self.group, self.slot.clone());
@@ -113,14 +113,14 @@ impl KafkaStore {
         spans: &[Span],
         first: Offset,
     ) -> Result<(PartitionView, Vec<Kept>)> {
-        let empty = |span: Span| Span { first: span.first, end: span.first };
+        let until = |span: &Span, end: Offset| {
+            let span = Span { first: span.first, end: end.max(span.first) };
+            OutputView { span, cuts: Vec::new() }
+        };
         let Some((_, mark)) = held.known(offsets, partition)? else {
             let none = PartitionView {
                 progress: None,
-                rows: empty(spans[0]),
-                dead: empty(spans[1]),
-                rollups: spans[2..].iter().map(|span| empty(*span)).collect(),
-                rows_cut: Vec::new(),
+                outputs: spans.iter().map(|span| until(span, Offset(0))).collect(),
                 journal: 0..0,
                 checkpoints: Vec::new(),
             };
@@ -128,15 +128,11 @@ impl KafkaStore {
         };
         let log = held.log(partition);
         let history = log.at(&mark, mark.manifest)?;
-        let until = |span: Span, end: Offset| Span { first: span.first, end: end.max(span.first) };
-        let ends = mark.rollups.iter().copied().chain(std::iter::repeat(Offset(0)));
-        let rollups = spans[2..].iter().zip(ends).map(|(span, end)| until(*span, end));
+        let ends = mark.outputs.iter().copied().chain(std::iter::repeat(Offset(0)));
+        let outputs = spans.iter().zip(ends).map(|(span, end)| until(span, end));
         let part = PartitionView {
             progress: history.progress,
-            rows: until(spans[0], mark.rows),
-            dead: until(spans[1], mark.dead),
-            rollups: rollups.collect(),
-            rows_cut: Vec::new(),
+            outputs: outputs.collect(),
             journal: log.journal_start(first)?..history.next_sequence,
             checkpoints: Vec::new(),
         };
@@ -185,8 +181,8 @@ fn settings() -> Vec<(&'static str, &'static str)> {
 
 /// Whether anything was ever committed, as far as the cluster remembers.
 fn has_begun(held: &Held, offsets: &Offsets) -> Result<bool> {
-    let partitions: Vec<Partition> = held.job.input.all().collect();
-    Ok(offsets.committed(&held.job.input, &partitions)?.iter().any(Option::is_some))
+    let partitions: Vec<Partition> = held.job.input().all().collect();
+    Ok(offsets.committed(held.job.input(), &partitions)?.iter().any(Option::is_some))
 }
 
 impl JobStore for KafkaStore {
@@ -204,10 +200,11 @@ impl JobStore for KafkaStore {
         let (_, stored) = Jobs::new(&self.cluster).agree(job)?;
         check::same_job(&self.name(), &stored, job)?;
         let admin = Admin::new(&self.cluster)?;
-        for topic in job.topics() {
-            let made = admin.create(topic, job.input.partitions, &settings())?;
-            check::same_topic(made, job.input.partitions)?;
-            admin.check_output(topic)?;
+        for output in &job.outputs {
+            let partitions = job.partitions_of(output);
+            let made = admin.create(&output.topic, partitions, &settings())?;
+            check::same_topic(made, partitions)?;
+            admin.check_output(&output.topic)?;
         }
         self.owned(&admin, job, false)
     }
@@ -220,9 +217,10 @@ impl JobStore for KafkaStore {
             return Err(Error::Owned { at: self.name(), by });
         }
         let admin = Admin::new(&self.cluster)?;
-        for topic in job.topics() {
-            let wide = admin.widen(self.cluster.topic(topic)?, job.input.partitions)?;
-            check::same_topic(wide, job.input.partitions)?;
+        for output in &job.outputs {
+            let partitions = job.partitions_of(output);
+            let wide = admin.widen(self.cluster.topic(&output.topic)?, partitions)?;
+            check::same_topic(wide, partitions)?;
         }
         self.owned(&admin, job, true)
     }
@@ -238,23 +236,34 @@ impl JobStore for KafkaStore {
             }
             topics => topics?,
         };
-        let spans = topics.iter().map(|topic| self.cluster.spans(topic));
-        let spans = spans.collect::<Result<Vec<_>>>()?;
+        let spans = |is_keyed: bool| {
+            let all = topics.iter().zip(&held.job.outputs);
+            let spans = all.map(|(topic, output)| match output.is_keyed() == is_keyed {
+                true => self.cluster.spans(topic),
+                false => Ok(Vec::new()),
+            });
+            spans.collect::<Result<Vec<_>>>()
+        };
+        let by_input = spans(false)?;
         let logs = self.cluster.spans(&held.checkpoints)?;
         let part = |partition: Partition| {
             let place = partition.0 as usize;
-            let of_it: Vec<Span> = spans.iter().map(|all| all[place]).collect();
+            let of_it = by_input.iter().map(|all| all.get(place).copied().unwrap_or_default());
+            let of_it: Vec<Span> = of_it.collect();
             self.part(&held, &offsets, partition, &of_it, logs[place].first)
         };
         let (mut partitions, kept): (Vec<_>, Vec<_>) = held.of_each(part)?.into_iter().unzip();
         let asked = self.asked_of(&kept)?;
         let names = self.names.now()?;
-        for ((partition, part), mut kept) in held.job.input.all().zip(&mut partitions).zip(kept) {
+        for ((partition, part), mut kept) in held.job.input().all().zip(&mut partitions).zip(kept) {
             names.settle(partition, &mut kept);
             part.checkpoints = kept.into_iter().map(|kept| kept.info).collect();
         }
         let sinks = self.sinks(&topics[0])?;
-        Ok(View { id, job: held.job, partitions, sinks, asked })
+        // Asked after the positions, so no row that these made is missing.
+        let view = |span| OutputView { span, cuts: Vec::new() };
+        let keyed = spans(true)?.into_iter().map(|spans| spans.into_iter().map(view).collect());
+        Ok(View { id, keyed: keyed.collect(), job: held.job, partitions, sinks, asked })
     }
 
     fn journal(&self, partition: Partition, range: Range<u64>) -> Result<Vec<JournalEntry>> {
@@ -262,7 +271,7 @@ impl JobStore for KafkaStore {
             return Ok(Vec::new());
         }
         let (_, held) = self.held()?;
-        check::partition(&held.job.input, partition)?;
+        check::partition(held.job.input(), partition)?;
         let mut journal = held.log(partition).all()?.journal;
         journal.retain(|entry| range.contains(&entry.sequence));
         Ok(journal)
@@ -270,7 +279,7 @@ impl JobStore for KafkaStore {
 
     fn checkpoint(&self, partition: Partition, number: u64) -> Result<Checkpoint> {
         let (_, held) = self.held()?;
-        check::partition(&held.job.input, partition)?;
+        check::partition(held.job.input(), partition)?;
         let at = self.name();
         let missing = || Error::CheckpointMissing { at: at.clone(), partition, number };
         let offsets = Offsets::new(&self.cluster, &self.group)?;
@@ -295,7 +304,7 @@ impl JobStore for KafkaStore {
 
     fn members(&self) -> Result<Option<Vec<GroupMember>>> {
         let (_, held) = self.held()?;
-        self.cluster.members(&self.group, &held.job.input.name).map(Some)
+        self.cluster.members(&self.group, &held.job.input().name).map(Some)
     }
 
     fn ask(&self, name: &str) -> Result<()> {
@@ -353,7 +362,7 @@ impl JobStore for KafkaStore {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(new) => {
                 let (_, held) = self.held()?;
-                let rows = self.cluster.topic(&held.job.result_topic)?;
+                let rows = self.cluster.topic(held.job.main_topic())?;
                 let offsets = Offsets::new(&self.cluster, &self.sink_group(sink))?;
                 new.insert(Noting { rows, offsets })
             }

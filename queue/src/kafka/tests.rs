@@ -141,8 +141,10 @@ crate::conformance! { broker().map(OnKafka::new); without
     recovering::the_journal_is_pruned_up_to_the_oldest_checkpoint
     // It would hold the log of all groups from there on.
     naming::a_checkpoint_may_be_born_with_a_name
+    shaping::an_older_committer_moves_no_input_and_writes_no_keyed_row
     // It takes nothing back.
     rewinding
+    shape_rewinding
     // The client hands out messages as they come, and batches are made of those.
     reading::partitions_take_turns
     reading::small_blocks_share_a_batch_and_batches_stay_small

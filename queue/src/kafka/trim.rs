@@ -45,7 +45,7 @@ fn holds_of(
     let names = held.names.now()?;
     let mut holds = Vec::new();
     // One that has not been run since the topic is that wide has nothing in the rest.
-    for ((partition, &first), mut kept) in held.job.input.all().zip(firsts).zip(kept) {
+    for ((partition, &first), mut kept) in held.job.input().all().zip(firsts).zip(kept) {
         let log = held.log(partition);
         let (holder, offset) = match held.mark(&offsets, partition)? {
             Some((_, mark)) => {

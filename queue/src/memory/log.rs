@@ -7,7 +7,8 @@ use crate::block::next_message;
 use crate::follow::Log;
 use crate::pieces::pieces;
 use crate::{
-    Batch, Block, Error, Held, Hold, Offset, Partition, Policy, Result, Retained, Span, Topic,
+    Batch, Block, Error, Held, Hold, Offset, OutputView, Partition, Policy, Result, Retained, Span,
+    Topic,
 };
 use crate::{check, limits};
 
@@ -36,11 +37,24 @@ struct Stored {
     count: u32,
     append_ms: i64,
     bytes: Box<[u8]>,
+    /// Whose commit it came with, in a keyed output.
+    origin: Option<Partition>,
 }
 
 impl Stored {
     fn end(&self) -> Offset {
         Offset(self.base.0 + u64::from(self.count))
+    }
+}
+
+impl Stored {
+    /// Keeps the first `left` messages.
+    fn shorten(&mut self, left: u32) {
+        let mut size = 0;
+        for _ in 0..left {
+            next_message(&self.bytes, &mut size).expect("it holds as many as it counts");
+        }
+        (self.count, self.bytes) = (left, self.bytes[..size].into());
     }
 }
 
@@ -124,18 +138,29 @@ impl PartitionLog {
 
     /// Appends `block` without its first `skip` messages and returns how many that were.
     pub(super) fn append(&mut self, block: &Block, skip: u32, now_ms: i64) -> u64 {
+        self.append_of(block, skip, now_ms, None)
+    }
+
+    /// As [`PartitionLog::append`], for rows of a keyed output, which remember whose they are.
+    pub(super) fn append_of(
+        &mut self,
+        block: &Block,
+        skip: u32,
+        now_ms: i64,
+        origin: Option<Partition>,
+    ) -> u64 {
         let base = self.end;
         for (count, bytes) in pieces(block, skip) {
             let (base, append_ms) = (self.end, now_ms);
-            self.blocks.push_back(Stored { base, count, append_ms, bytes: bytes.into() });
+            self.blocks.push_back(Stored { base, count, append_ms, bytes: bytes.into(), origin });
             self.end = Offset(base.0 + u64::from(count));
         }
         self.end.0 - base.0
     }
 
-    /// What rewinds took out.
-    pub(super) fn cuts(&self) -> &[Span] {
-        &self.cuts
+    /// What there is and what rewinds took out.
+    pub(super) fn view(&self) -> OutputView {
+        OutputView { span: self.span(), cuts: self.cuts.clone() }
     }
 
     /// The offset after what is left when the last `count` messages are taken out.
@@ -160,15 +185,44 @@ impl PartitionLog {
             self.blocks.pop_back();
         }
         if let Some(block) = self.blocks.back_mut().filter(|block| block.end() > left) {
-            block.count = (left.0 - block.base.0) as u32;
-            let mut size = 0;
-            for _ in 0..block.count {
-                next_message(&block.bytes, &mut size).expect("it holds as many as it counts");
-            }
-            block.bytes = block.bytes[..size].into();
+            block.shorten((left.0 - block.base.0) as u32);
         }
         self.cuts.retain(|cut| cut.first < left);
         self.cuts.push(Span { first: left, end: self.end });
+    }
+
+    /// Offset of the first of the last `rows` messages that `origin` wrote, or of the first that
+    /// there is of it.
+    pub(super) fn first_of_last(&self, origin: Partition, rows: u64) -> Offset {
+        let mut to_go = rows;
+        let mut first = self.end;
+        for block in self.blocks.iter().rev().filter(|block| block.origin == Some(origin)) {
+            if to_go == 0 {
+                break;
+            }
+            let gone = to_go.min(u64::from(block.count));
+            first = Offset(block.end().0 - gone);
+            to_go -= gone;
+        }
+        first
+    }
+
+    /// Takes out the last `rows` messages that `origin` wrote; those of others between them stay.
+    pub(super) fn cut_last_of(&mut self, origin: Partition, rows: u64) {
+        let mut to_go = rows;
+        for place in (0..self.blocks.len()).rev() {
+            let block = &mut self.blocks[place];
+            if to_go == 0 || block.origin != Some(origin) {
+                continue;
+            }
+            let gone = to_go.min(u64::from(block.count));
+            to_go -= gone;
+            let end = block.end();
+            block.shorten(block.count - gone as u32);
+            self.cuts.push(Span { first: Offset(end.0 - gone), end });
+        }
+        self.blocks.retain(|block| block.count > 0);
+        self.cuts = Span::joined(std::mem::take(&mut self.cuts));
     }
 
     /// Notes that the last `written` messages came from `producer`.
@@ -235,11 +289,12 @@ impl PartitionLog {
             return Err(Error::OffsetBeyond { topic, partition, wanted, end });
         }
         let start = self.blocks.partition_point(|block| block.end() <= wanted);
-        if start == self.blocks.len() {
-            // Nothing, or only what a rewind took out.
-            into.skip_to(end);
-        }
+        // Where nothing is, a rewind took it out.
+        into.skip_to(self.blocks.get(start).map_or(end, |block| block.base.max(wanted)));
         for block in self.blocks.range(start..) {
+            if block.base > into.next() {
+                into.skip_to(block.base);
+            }
             let whole = into.push_block(block.base, block.count, block.append_ms, &block.bytes);
             assert!(whole, "memory holds whole blocks");
             if into.size() + limits::BLOCK_BYTES > limits::BATCH_BYTES {

@@ -17,13 +17,13 @@ pub(super) struct Names {
 
 impl Names {
     pub(super) fn of_job(job: &Job) -> Self {
-        let partitions = job.input.partitions as usize;
+        let partitions = job.partitions() as usize;
         Names { partitions, given: BTreeMap::new(), asked: BTreeMap::new() }
     }
 
     /// More partitions are asked from now on.
     pub(super) fn widen(&mut self, job: &Job) {
-        self.partitions = job.input.partitions as usize;
+        self.partitions = job.partitions() as usize;
     }
 
     pub(super) fn check_new(&self, at: &str, name: &str) -> Result<()> {

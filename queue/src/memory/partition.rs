@@ -33,6 +33,7 @@ impl PartitionState {
         self.progress = Some(Progress {
             number: commit.number,
             next: commit.next,
+            further: commit.further.clone(),
             note: commit.note.clone(),
             committed_ms: now_ms,
         });
@@ -62,11 +63,13 @@ impl PartitionState {
         self.chunks.retain(|(number, _), _| *number <= back.checkpoint);
         self.tip.number = back.number;
         self.tip.next = manifest.position;
+        self.tip.further.clone_from(&manifest.further);
         self.tip.next_sequence = manifest.journal_sequence;
         self.tip.unsealed = None;
         self.progress = Some(Progress {
             number: back.number,
             next: manifest.position,
+            further: manifest.further,
             note: back.note.clone(),
             committed_ms: now_ms,
         });

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Weak;
 
 use super::contents::Contents;
+use super::log::{PartitionLog, TopicLog};
 use super::names::Names;
 use super::partition::PartitionState;
 use crate::failpoints::{COMMIT_IN_TRANSACTION, REWIND_IN_TRANSACTION, pass};
 use crate::tip::Tip;
 use crate::topic::new_id;
 use crate::{
-    Commit, Error, Hold, Job, Offset, Partition, PartitionView, Result, Rewind, SinkPosition,
-    Topic, View, check,
+    Commit, Error, Hold, Job, KeyedBlock, Offset, OutputSpec, OutputView, Partition, PartitionView,
+    Result, Rewind, SinkPosition, Topic, View, check,
 };
 
 /// What a store knows beside its topics.
@@ -23,47 +24,50 @@ pub(super) struct StoreState {
     pub(super) epoch: u64,
     /// Alive as long as the owner or one of its committers is.
     pub(super) lease: Weak<()>,
-    pub(super) result: Topic,
-    dead: Topic,
-    rollups: Vec<Topic>,
+    /// Topics of the outputs, in the job's order.
+    outputs: Vec<Topic>,
     partitions: Vec<PartitionState>,
     pub(super) names: Names,
 }
 
 impl StoreState {
     pub(super) fn new(contents: &mut Contents, job: &Job) -> Self {
-        let partitions = job.input.partitions;
+        let create =
+            |output: &OutputSpec| contents.create(&output.topic, job.partitions_of(output));
         StoreState {
             id: new_id(),
             job: job.clone(),
             widened: None,
             epoch: 0,
             lease: Weak::new(),
-            result: contents.create(&job.result_topic, partitions),
-            dead: contents.create(&job.dead_topic, partitions),
-            rollups: job
-                .rollup_topics
-                .iter()
-                .map(|name| contents.create(name, partitions))
-                .collect(),
-            partitions: job.input.all().map(|_| PartitionState::default()).collect(),
+            outputs: job.outputs.iter().map(create).collect(),
+            partitions: job.input().all().map(|_| PartitionState::default()).collect(),
             names: Names::of_job(job),
         }
     }
 
     /// Has room for the partitions of `job`; the next commit must have them all.
     pub(super) fn widen(&mut self, at: &str, contents: &mut Contents, job: &Job) -> Result<()> {
-        let partitions = job.input.partitions;
-        for topic in [&mut self.result, &mut self.dead].into_iter().chain(&mut self.rollups) {
-            *topic = contents.widen(at, topic, partitions)?;
+        for (topic, output) in self.outputs.iter_mut().zip(&job.outputs) {
+            *topic = contents.widen(at, topic, job.partitions_of(output))?;
         }
-        self.partitions.resize_with(partitions as usize, PartitionState::default);
+        self.partitions.resize_with(job.partitions() as usize, PartitionState::default);
         self.widened = Some(job.clone());
         Ok(())
     }
 
+    /// The topic that sinks read.
+    pub(super) fn main(&self) -> &Topic {
+        self.outputs.first().expect("a job has an output")
+    }
+
+    /// The job that the next commit is of.
+    fn coming_job(&self) -> &Job {
+        self.widened.as_ref().unwrap_or(&self.job)
+    }
+
     pub(super) fn at(&self, partition: Partition) -> Result<&PartitionState> {
-        check::partition(&self.widened.as_ref().unwrap_or(&self.job).input, partition)?;
+        check::partition(self.coming_job().input(), partition)?;
         Ok(&self.partitions[partition.0 as usize])
     }
 
@@ -73,7 +77,7 @@ impl StoreState {
 
     /// Lets go of the checkpoints that nothing keeps.
     pub(super) fn prune(&mut self) {
-        for (partition, state) in self.job.input.all().zip(&mut self.partitions) {
+        for (partition, state) in self.job.input().all().zip(&mut self.partitions) {
             state.prune(partition, &self.names);
         }
     }
@@ -87,7 +91,7 @@ impl StoreState {
 
     /// All of it as it is now.
     pub(super) fn view(&self, at: &str, contents: &mut Contents) -> Result<View> {
-        let holds = contents.topic(at, &self.result)?.holds();
+        let holds = contents.topic(at, self.main())?.holds();
         let sink = |Hold { holder, partition, offset }| SinkPosition {
             sink: holder,
             partition,
@@ -95,28 +99,40 @@ impl StoreState {
         };
         let sinks = holds.map(sink).collect();
         let mut partitions = Vec::with_capacity(self.partitions.len());
-        for (partition, state) in self.job.input.all().zip(&self.partitions) {
-            let mut span = |topic| Ok(contents.topic(at, topic)?.at(partition).span());
+        for (partition, state) in self.job.input().all().zip(&self.partitions) {
+            let mut outputs = Vec::with_capacity(self.outputs.len());
+            for (output, topic) in self.job.outputs.iter().zip(&self.outputs) {
+                outputs.push(match output.is_keyed() {
+                    true => OutputView::default(),
+                    false => contents.topic(at, topic)?.at(partition).view(),
+                });
+            }
             let next = state.tip.next_sequence;
             partitions.push(PartitionView {
                 progress: state.progress.clone(),
-                rows: span(&self.result)?,
-                dead: span(&self.dead)?,
-                rollups: self.rollups.iter().map(span).collect::<Result<_>>()?,
-                rows_cut: contents.topic(at, &self.result)?.at(partition).cuts().to_vec(),
+                outputs,
                 journal: state.journal.first().map_or(next, |entry| entry.sequence)..next,
                 checkpoints: state.infos(partition, &self.names),
             });
         }
+        let mut keyed = Vec::with_capacity(self.outputs.len());
+        for (output, topic) in self.job.outputs.iter().zip(&self.outputs) {
+            keyed.push(match output.is_keyed() {
+                true => {
+                    contents.topic(at, topic)?.partitions.iter().map(PartitionLog::view).collect()
+                }
+                false => Vec::new(),
+            });
+        }
         let (id, job) = (self.id.clone(), self.job.clone());
-        Ok(View { id, job, partitions, sinks, asked: self.names.asked() })
+        Ok(View { id, job, partitions, keyed, sinks, asked: self.names.asked() })
     }
 
     /// Names the newest checkpoint of every partition.
     pub(super) fn name_newest(&mut self, at: &str, name: &str) -> Result<()> {
         self.names.check_new(at, name)?;
         let mut newest = BTreeMap::new();
-        for (partition, state) in self.job.input.all().zip(&self.partitions) {
+        for (partition, state) in self.job.input().all().zip(&self.partitions) {
             let Some((&number, _)) = state.checkpoints.last_key_value() else {
                 return Err(Error::NothingToName { at: at.to_owned(), partition });
             };
@@ -135,26 +151,29 @@ impl StoreState {
         now_ms: i64,
     ) -> Result<()> {
         if let Some(job) = &self.widened {
-            check::all_partitions(at, commit, job.input.partitions)?;
+            check::all_partitions(at, commit, job.partitions())?;
         }
         let mut tips: BTreeMap<Partition, Tip> = BTreeMap::new();
         for new in &commit.partitions {
-            let stored = self.at(new.partition)?.tip;
-            check::rollups(at, new.partition, new.rollups.len(), self.rollups.len())?;
-            let tip = tips.get(&new.partition).copied().unwrap_or(stored);
+            check::shape(at, self.coming_job(), new)?;
+            let stored = &self.at(new.partition)?.tip;
+            let tip = tips.get(&new.partition).unwrap_or(stored).clone();
             tips.insert(new.partition, tip.after(at, new)?);
         }
         pass(at, COMMIT_IN_TRANSACTION)?;
         for new in &commit.partitions {
-            let rows = contents.topic(at, &self.result)?.at_mut(new.partition);
-            rows.append(&new.rows, 0, now_ms);
-            let dead = contents.topic(at, &self.dead)?.at_mut(new.partition);
-            dead.append(&new.dead, 0, now_ms);
-            for (topic, block) in self.rollups.iter().zip(&new.rollups) {
-                contents.topic(at, topic)?.at_mut(new.partition).append(block, 0, now_ms);
+            for (topic, rows) in
+                self.outputs.iter().zip(&new.outputs).filter(|(_, rows)| !rows.is_empty())
+            {
+                contents.topic(at, topic)?.at_mut(new.partition).append(rows, 0, now_ms);
+            }
+            for KeyedBlock { output, partition, rows } in &new.keyed {
+                let log = contents.topic(at, &self.outputs[*output])?.at_mut(*partition);
+                log.append_of(rows, 0, now_ms, Some(new.partition));
             }
             let state = &mut self.partitions[new.partition.0 as usize];
-            state.apply(tips[&new.partition], new, now_ms, &mut self.names);
+            let tip = tips.get(&new.partition).cloned().unwrap_or_default();
+            state.apply(tip, new, now_ms, &mut self.names);
         }
         if let Some(job) = self.widened.take() {
             self.names.widen(&job);
@@ -166,7 +185,7 @@ impl StoreState {
 
     /// Forgets the journal entries before `below` that no checkpoint needs.
     pub(super) fn prune_journal(&mut self, partition: Partition, below: Offset) -> Result<()> {
-        check::partition(&self.job.input, partition)?;
+        check::partition(self.job.input(), partition)?;
         let state = &mut self.partitions[partition.0 as usize];
         let oldest = state.checkpoints.values().next();
         let needed = oldest.map_or(u64::MAX, |info| info.manifest.journal_sequence);
@@ -184,6 +203,7 @@ impl StoreState {
     ) -> Result<()> {
         let mut cuts = Vec::with_capacity(back.len());
         for back in back {
+            check::rewind_shape(at, &self.job, back)?;
             let state = self.at(back.partition)?;
             let (partition, number) = (back.partition, back.checkpoint);
             if !state.checkpoints.contains_key(&number) {
@@ -194,26 +214,34 @@ impl StoreState {
                 let (at, what) = (at.to_owned(), "number");
                 return Err(Error::OutOfOrder { at, partition, what, expected, found });
             }
-            let rows = contents.topic(at, &self.result)?;
-            let left = rows.at(partition).left_after_cut(back.rows);
-            let is_beyond = |hold: &Hold| hold.partition == partition && hold.offset > left;
-            if let Some(hold) = rows.holds().find(is_beyond) {
-                return Err(Error::sink_beyond(at, hold, left));
+            let mut lefts = Vec::with_capacity(back.outputs.len());
+            for (topic, &rows) in self.outputs.iter().zip(&back.outputs) {
+                let log = contents.topic(at, topic)?;
+                lefts.push(match log.partitions.get(partition.0 as usize) {
+                    Some(of_it) => of_it.left_after_cut(rows),
+                    None => Offset(0),
+                });
             }
-            let dead = contents.topic(at, &self.dead)?.at(partition).left_after_cut(back.dead);
-            check::rollups(at, back.partition, back.rollups.len(), self.rollups.len())?;
-            let mut rollups = Vec::with_capacity(back.rollups.len());
-            for (topic, &rows) in self.rollups.iter().zip(&back.rollups) {
-                rollups.push(contents.topic(at, topic)?.at(partition).left_after_cut(rows));
+            let main = contents.topic(at, self.main())?;
+            if let (Some(&left), false) = (lefts.first(), self.job.outputs[0].is_keyed()) {
+                check_sinks(at, main, partition, left)?;
             }
-            cuts.push((left, dead, rollups));
+            for cut in back.keyed.iter().filter(|cut| cut.output == 0 && cut.rows > 0) {
+                let left = main.at(cut.partition).first_of_last(partition, cut.rows);
+                check_sinks(at, main, cut.partition, left)?;
+            }
+            cuts.push(lefts);
         }
         pass(at, REWIND_IN_TRANSACTION)?;
-        for (back, (rows, dead, rollups)) in back.iter().zip(cuts) {
-            contents.topic(at, &self.result)?.at_mut(back.partition).cut(rows);
-            contents.topic(at, &self.dead)?.at_mut(back.partition).cut(dead);
-            for (topic, left) in self.rollups.iter().zip(rollups) {
-                contents.topic(at, topic)?.at_mut(back.partition).cut(left);
+        for (back, lefts) in back.iter().zip(cuts) {
+            for ((topic, left), rows) in self.outputs.iter().zip(lefts).zip(&back.outputs) {
+                if *rows > 0 {
+                    contents.topic(at, topic)?.at_mut(back.partition).cut(left);
+                }
+            }
+            for cut in &back.keyed {
+                let log = contents.topic(at, &self.outputs[cut.output])?.at_mut(cut.partition);
+                log.cut_last_of(back.partition, cut.rows);
             }
             self.names.cut(back.partition, back.checkpoint);
             self.partitions[back.partition.0 as usize].set_back(back, now_ms);
@@ -221,5 +249,14 @@ impl StoreState {
         self.prune();
         contents.version += 1;
         Ok(())
+    }
+}
+
+/// Refuses when a sink has rows of the partition from `left` on.
+fn check_sinks(at: &str, main: &TopicLog, partition: Partition, left: Offset) -> Result<()> {
+    let is_beyond = |hold: &Hold| hold.partition == partition && hold.offset > left;
+    match main.holds().find(is_beyond) {
+        Some(hold) => Err(Error::sink_beyond(at, hold, left)),
+        None => Ok(()),
     }
 }

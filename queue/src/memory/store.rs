@@ -184,8 +184,8 @@ impl JobStore for MemoryStore {
 
     fn put_sink_position(&self, sink: &str, at: &[(Partition, Offset)]) -> Result<()> {
         self.look(|name, contents, store| {
-            at.iter().try_for_each(|&(partition, _)| check::partition(&store.result, partition))?;
-            let holds = &mut contents.topic(name, &store.result)?.holds;
+            at.iter().try_for_each(|&(partition, _)| check::partition(store.main(), partition))?;
+            let holds = &mut contents.topic(name, store.main())?.holds;
             holds.extend(at.iter().map(|&(partition, next)| ((partition, sink.to_owned()), next)));
             Ok(())
         })

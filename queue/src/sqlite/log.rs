@@ -54,17 +54,17 @@ pub(super) fn places(db: &Connection, at: &str, topic: &Topic) -> Sql<Places> {
         let (topic, at) = (topic.name.clone(), at.to_owned());
         return Err(Error::TopicMissing { topic, at }.into());
     }
-    same_count(at, topic, &places)?;
+    same_count(at, &topic.name, topic.partitions, &places)?;
     Ok(places)
 }
 
 /// Callers check a partition against the topic and then take its place: both must agree.
-pub(super) fn same_count(at: &str, topic: &Topic, places: &Places) -> Sql<()> {
-    if places.len() == topic.partitions as usize {
+pub(super) fn same_count(at: &str, name: &str, partitions: u32, places: &Places) -> Sql<()> {
+    if places.len() == partitions as usize {
         return Ok(());
     }
-    let (name, said, have) = (&topic.name, topic.partitions, places.len());
-    let what = format!("topic {name:?} has {have} partitions where {said} are named");
+    let have = places.len();
+    let what = format!("topic {name:?} has {have} partitions where {partitions} are named");
     Err(Error::Corrupt { at: at.to_owned(), what }.into())
 }
 

@@ -21,6 +21,7 @@ mod reader;
 mod retention;
 mod rewind;
 mod schema;
+mod shape;
 mod store;
 mod value;
 mod writer;

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use std::ops::Range;
 
 use super::fault::Sql;
-use super::names;
+use super::{names, shape};
 use crate::failpoints::{BEFORE_PRUNE, SNAPSHOT_CHUNK, pass};
 use crate::kept::{Candidate, classes};
 use crate::tip::Tip;
@@ -19,6 +19,7 @@ pub(super) fn apply(db: &Connection, at: &str, new: &PartitionCommit, now_ms: i6
     let partition = new.partition;
     let tip = tip(db, at, partition)?.after(at, new)?;
     put(db, partition, &tip, &new.note, now_ms)?;
+    shape::put_progress(db, partition, tip.number, &tip.further)?;
     for entry in &new.journal {
         db.prepare_cached("INSERT INTO journal VALUES (?1, ?2, ?3, ?4, ?5)")?.execute(params![
             partition,
@@ -68,7 +69,7 @@ fn seal(
     now_ms: i64,
 ) -> Sql<()> {
     let partition = new.partition;
-    let Manifest { checkpoint, position, journal_sequence, chunks, crc } = manifest;
+    let Manifest { checkpoint, position, further, journal_sequence, chunks, crc } = manifest;
     db.prepare_cached(
         "INSERT INTO checkpoint SELECT ?1, ?2, ?3, ?4, ?5, ?6, coalesce(sum(length(bytes)), 0), ?7
          FROM chunk WHERE partition = ?1 AND checkpoint = ?2",
@@ -82,6 +83,7 @@ fn seal(
         crc,
         now_ms
     ])?;
+    shape::put_positions(db, partition, *checkpoint, further)?;
     pass(at, BEFORE_PRUNE)?;
     names::give(db, new)?;
     prune(db, partition)?;
@@ -104,7 +106,7 @@ pub(super) fn prune(db: &Connection, partition: Partition) -> Sql<()> {
                 .execute(place)?;
         }
     }
-    Ok(())
+    shape::prune_positions(db, partition)
 }
 
 /// Every checkpoint, oldest first, with what keeps it.
@@ -146,6 +148,7 @@ fn stored(db: &Connection, at: &str, partition: Partition) -> Sql<Option<(Tip, P
             let tip = Tip {
                 number: row.get(0)?,
                 next: row.get(1)?,
+                further: Vec::new(),
                 next_sequence: row.get(2)?,
                 checkpoint: row.get(3)?,
                 unsealed: row.get(4)?,
@@ -158,7 +161,7 @@ fn stored(db: &Connection, at: &str, partition: Partition) -> Sql<Option<(Tip, P
         Err(error) if is_foreign_value(&error) => return damaged(error.to_string()),
         found => found?,
     };
-    let Some((tip, note, committed_ms, crc)) = found else {
+    let Some((mut tip, note, committed_ms, crc)) = found else {
         // A partition that has begun has a journal, and one that has not has none.
         let has_begun: bool = db
             .prepare_cached("SELECT EXISTS (SELECT 1 FROM journal WHERE partition = ?1)")?
@@ -169,7 +172,9 @@ fn stored(db: &Connection, at: &str, partition: Partition) -> Sql<Option<(Tip, P
     if found != crc {
         return damaged(format!("its CRC is {found:08x}, not {crc:08x}"));
     }
-    let progress = Progress { number: tip.number, next: tip.next, note, committed_ms };
+    tip.further = shape::progress(db, at, partition, tip.number)?;
+    let (next, further) = (tip.next, tip.further.clone());
+    let progress = Progress { number: tip.number, next, further, note, committed_ms };
     Ok(Some((tip, progress)))
 }
 
@@ -230,11 +235,13 @@ pub(super) fn set_back(
     let tip = Tip {
         number: found,
         next: manifest.position,
+        further: manifest.further.clone(),
         next_sequence: manifest.journal_sequence,
         unsealed: None,
         ..tip
     };
-    put(db, partition, &tip, &back.note, now_ms)
+    put(db, partition, &tip, &back.note, now_ms)?;
+    shape::put_progress(db, partition, tip.number, &tip.further)
 }
 
 /// Sequences of the journal entries kept.
@@ -325,6 +332,7 @@ pub(super) fn checkpoints(db: &Connection, partition: Partition) -> Sql<Vec<Chec
         let manifest = Manifest {
             checkpoint: row.get(0)?,
             position: row.get(1)?,
+            further: Vec::new(),
             journal_sequence: row.get(2)?,
             chunks: row.get(3)?,
             crc: row.get(4)?,
@@ -335,6 +343,7 @@ pub(super) fn checkpoints(db: &Connection, partition: Partition) -> Sql<Vec<Chec
     let mut infos: Vec<_> = infos.collect::<rusqlite::Result<_>>()?;
     for (info, (_, class)) in infos.iter_mut().zip(kept(db, partition)?) {
         info.class = class;
+        info.manifest.further = shape::positions(db, partition, info.manifest.checkpoint)?;
         info.names = names::of(db, partition, info.manifest.checkpoint)?;
     }
     Ok(infos)

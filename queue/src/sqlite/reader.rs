@@ -65,6 +65,9 @@ impl SqliteLog {
         let place = self.places[partition.0 as usize];
         let mut rows = select.query(params![place, from, limits::READ_IN_PLACE_BYTES])?;
         while let Some(row) = rows.next()? {
+            if row.get::<_, Offset>(0)? > into.next() {
+                into.skip_to(rewind::past_cut(&self.db, place, into.next())?);
+            }
             // What is whole before a damaged block is still given out.
             if let Err(what) = self.take(row, into)? {
                 return if into.is_empty() { Err(self.damage(into, what)) } else { Ok(()) };

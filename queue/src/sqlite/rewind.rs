@@ -1,9 +1,9 @@
 //! Going back to a checkpoint: the statements, each within its caller's transaction.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::fault::Sql;
-use super::{log, names, progress};
+use super::{log, names, progress, shape};
 use crate::block::next_message;
 use crate::{Error, Offset, Partition, Rewind, Span};
 
@@ -27,7 +27,7 @@ pub(super) fn set_back(db: &Connection, at: &str, back: &Rewind, now_ms: i64) ->
         .execute(place)?;
     db.prepare_cached("DELETE FROM chunk WHERE partition = ?1 AND checkpoint > ?2")?
         .execute(place)?;
-    Ok(())
+    shape::prune_positions(db, *partition)
 }
 
 /// Refuses when a sink has come further than what is left of the rows.
@@ -69,33 +69,34 @@ pub(super) fn cut(db: &Connection, place: i64, count: u64) -> Sql<Offset> {
 }
 
 /// A stored block.
-struct Last {
+pub(super) struct Stored {
     row: i64,
-    base: Offset,
-    count: u32,
+    pub(super) base: Offset,
+    pub(super) count: u32,
     append_ms: i64,
     bytes: Vec<u8>,
 }
 
-fn last_block(db: &Connection, place: i64) -> Sql<Option<Last>> {
+fn last_block(db: &Connection, place: i64) -> Sql<Option<Stored>> {
     let mut select = db.prepare_cached(
         "SELECT rowid, base, count, append_ms, bytes FROM block
          WHERE partition = ?1 ORDER BY base DESC LIMIT 1",
     )?;
-    let last = select.query_row([place], |row| {
-        let (base, count, append_ms) = (row.get(1)?, row.get(2)?, row.get(3)?);
-        Ok(Last { row: row.get(0)?, base, count, append_ms, bytes: row.get(4)? })
-    });
-    Ok(last.optional()?)
+    Ok(select.query_row([place], Stored::of_row).optional()?)
 }
 
-impl Last {
-    fn end(&self) -> Offset {
+impl Stored {
+    pub(super) fn of_row(row: &Row<'_>) -> rusqlite::Result<Stored> {
+        let (base, count, append_ms) = (row.get(1)?, row.get(2)?, row.get(3)?);
+        Ok(Stored { row: row.get(0)?, base, count, append_ms, bytes: row.get(4)? })
+    }
+
+    pub(super) fn end(&self) -> Offset {
         Offset(self.base.0 + u64::from(self.count))
     }
 
     /// Takes the last `gone` messages out; the bytes that went.
-    fn shorten(&self, db: &Connection, gone: u32) -> Sql<usize> {
+    pub(super) fn shorten(&self, db: &Connection, gone: u32) -> Sql<usize> {
         if gone == self.count {
             db.prepare_cached("DELETE FROM block WHERE rowid = ?1")?.execute([self.row])?;
             return Ok(self.bytes.len());
@@ -122,6 +123,16 @@ pub(super) fn cuts(db: &Connection, place: i64) -> Sql<Vec<Span>> {
     let cuts =
         select.query_map([place], |row| Ok(Span { first: row.get(0)?, end: row.get(1)? }))?;
     Ok(cuts.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Writes down all that rewinds took out of a partition, in as few spans as can be.
+pub(super) fn put_cuts(db: &Connection, place: i64, cuts: Vec<Span>) -> Sql<()> {
+    db.prepare_cached("DELETE FROM cut WHERE partition = ?1")?.execute([place])?;
+    let mut insert = db.prepare_cached("INSERT INTO cut VALUES (?1, ?2, ?3)")?;
+    for Span { first, end } in Span::joined(cuts) {
+        insert.execute(params![place, first, end])?;
+    }
+    Ok(())
 }
 
 /// Where reading goes on from `at`: there, or after what a rewind took out.

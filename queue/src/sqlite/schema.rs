@@ -19,6 +19,9 @@ use crate::{Error, Result, limits};
 /// Version of the layout, for both kinds.
 const VERSION: u32 = 3;
 
+/// Version of a store that also has the tables of [`SHAPE`].
+const SHAPED: u32 = 4;
+
 /// Topics. A block is one row: messages `base..base + count` as [`Block`](crate::Block) encodes
 /// them, with a CRC-32 of base, count, append time and bytes.
 const TOPICS: &str = "
@@ -94,6 +97,48 @@ CREATE TABLE name (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE asked (name TEXT PRIMARY KEY, id TEXT NOT NULL UNIQUE) STRICT, WITHOUT ROWID;
 ";
+
+/// What a store also has when its job is not plain ([`Job::is_plain`](crate::Job::is_plain)). In
+/// table `home`, `result` and `dead` then name the first two outputs as far as there are any, and
+/// table `rollup` is empty.
+const SHAPE: &str = "
+-- Inputs after the first one, by their place.
+CREATE TABLE further_input (
+    input INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, uid TEXT NOT NULL
+) STRICT;
+-- All outputs; without partitions those that follow the partitions of the input.
+CREATE TABLE output (
+    place INTEGER PRIMARY KEY, role TEXT NOT NULL, topic TEXT NOT NULL UNIQUE, partitions INTEGER
+) STRICT;
+-- Next offsets of further inputs; number is that of the commit, crc is over all other columns.
+CREATE TABLE further_progress (
+    partition INTEGER NOT NULL, input INTEGER NOT NULL, number INTEGER NOT NULL,
+    next INTEGER NOT NULL, crc INTEGER NOT NULL, PRIMARY KEY (partition, input)
+) STRICT, WITHOUT ROWID;
+-- Their positions at a checkpoint.
+CREATE TABLE further_position (
+    partition INTEGER NOT NULL, checkpoint INTEGER NOT NULL, input INTEGER NOT NULL,
+    position INTEGER NOT NULL, PRIMARY KEY (partition, checkpoint, input)
+) STRICT, WITHOUT ROWID;
+-- Whose commit a block of a keyed output came with: the number of the job's partition.
+CREATE TABLE keyed_block (
+    partition INTEGER NOT NULL, base INTEGER NOT NULL, origin INTEGER NOT NULL,
+    PRIMARY KEY (partition, base)
+) STRICT, WITHOUT ROWID;
+";
+
+/// Adds the tables of [`SHAPE`] to a store that has just been made for a job that needs them.
+pub(super) fn add_shape(db: &Connection) -> Sql<()> {
+    db.execute_batch(SHAPE)?;
+    db.pragma_update(None, "user_version", SHAPED)?;
+    Ok(())
+}
+
+/// Whether the store has them.
+pub(super) fn is_shaped(db: &Connection) -> Sql<bool> {
+    let mut select = db.prepare_cached("PRAGMA user_version")?;
+    Ok(select.query_row([], |row| row.get::<_, u32>(0))? == SHAPED)
+}
 
 /// Kind of file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -212,6 +257,7 @@ fn identify(db: &Connection, at: &str, layout: Layout) -> Sql<Found> {
         Some(found) if found != layout => {
             foreign(format!("it is {}, not {}", found.noun(), layout.noun()))
         }
+        Some(Layout::JobStore) if version == i64::from(SHAPED) => Ok(Found::Ours),
         Some(_) if version != i64::from(VERSION) => {
             let (at, known) = (at.to_owned(), VERSION);
             Err(match u32::try_from(version).unwrap_or_default() {

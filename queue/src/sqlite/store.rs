@@ -16,6 +16,8 @@ use super::names;
 use super::progress;
 use super::queue::SqliteQueue;
 use super::rewind;
+use super::schema;
+use super::shape;
 use super::writer::Unmade;
 use crate::failpoints::{
     COMMIT_AFTER, COMMIT_BEFORE, COMMIT_IN_TRANSACTION, REWIND_AFTER, REWIND_IN_TRANSACTION, pass,
@@ -23,9 +25,9 @@ use crate::failpoints::{
 use crate::tip::not_made;
 use crate::topic::new_id;
 use crate::{
-    Asked, Checkpoint, Commit, CommitError, Committer, Error, FencingToken, Job, JobStore,
-    JournalEntry, Lease, Offset, Partition, PartitionView, Queue, Recovered, Result, Rewind,
-    SinkPosition, Topic, View, check, clock,
+    Asked, Checkpoint, Commit, CommitError, Committer, Error, FencingToken, Hold, Job, JobStore,
+    JournalEntry, KeyedBlock, Lease, Offset, OutputSpec, OutputView, Partition, PartitionView,
+    Queue, Recovered, Result, Rewind, SinkPosition, Topic, View, check, clock,
 };
 
 /// A store in one SQLite file.
@@ -39,9 +41,8 @@ struct Identity {
     id: String,
     epoch: u64,
     job: Job,
-    rows: Places,
-    dead: Places,
-    rollups: Vec<Places>,
+    /// Of the topics of its outputs.
+    outputs: Vec<Places>,
 }
 
 impl SqliteStore {
@@ -116,54 +117,40 @@ impl JobStore for SqliteStore {
             Ok(db.query_row("SELECT strftime('%FT%TZ')", [], |row| row.get::<_, String>(0))?)
         })?;
         let lock = lock::take(&self.path, &database.at, &since)?;
-        let Identity { epoch, rows, dead, rollups, .. } =
-            database.writer.write("owning it", |db| {
-                if !exists(db)? {
-                    create(db, job)?;
-                }
-                check::same_job(&database.at, &identity(db, &database.at)?.job, job)?;
-                db.execute("UPDATE home SET epoch = epoch + 1", [])?;
-                identity(db, &database.at)
-            })?;
-        let (database, input) = (database.clone(), job.input.clone());
-        let owned = Owned { database, input, epoch, rows, dead, rollups, _lock: lock };
+        let Identity { epoch, outputs, .. } = database.writer.write("owning it", |db| {
+            if !exists(db)? {
+                create(db, job)?;
+            }
+            check::same_job(&database.at, &identity(db, &database.at)?.job, job)?;
+            db.execute("UPDATE home SET epoch = epoch + 1", [])?;
+            identity(db, &database.at)
+        })?;
+        let (database, job) = (database.clone(), job.clone());
+        let owned = Owned { database, job, epoch, outputs, _lock: lock };
         Ok(Box::new(SqliteLease { owned: Arc::new(owned) }))
     }
 
     fn view(&self) -> Result<View> {
         let at = self.name();
-        self.look("looking in", |db, Identity { id, job, rows, dead, rollups, .. }| {
-            let mut sinks = Vec::new();
-            let mut partitions = Vec::new();
-            for ((partition, rows), dead) in job.input.all().zip(rows).zip(dead) {
-                sinks.extend(
-                    log::holds(db, rows, partition)?.into_iter().map(|hold| SinkPosition {
-                        sink: hold.holder,
-                        partition,
-                        next: hold.offset,
-                    }),
-                );
-                partitions.push(PartitionView {
+        self.look("looking in", |db, Identity { id, job, outputs, .. }| {
+            let partitions = job.input().all().map(|partition| {
+                Ok(PartitionView {
                     progress: progress::progress(db, &at, partition)?,
-                    rows: log::span(db, rows)?,
-                    dead: log::span(db, dead)?,
-                    rollups: rollups
-                        .iter()
-                        .map(|places| log::span(db, places[partition.0 as usize]))
-                        .collect::<Sql<_>>()?,
-                    rows_cut: rewind::cuts(db, rows)?,
+                    outputs: by_input(db, &job, &outputs, partition)?,
                     journal: progress::journal_kept(db, &at, partition)?,
                     checkpoints: progress::checkpoints(db, partition)?,
-                });
-            }
-            Ok(View { id, job, partitions, sinks, asked: names::asked(db)? })
+                })
+            });
+            let partitions = partitions.collect::<Sql<_>>()?;
+            let (sinks, keyed) = (sinks(db, &outputs[0])?, keyed(db, &job, &outputs)?);
+            Ok(View { id, job, partitions, keyed, sinks, asked: names::asked(db)? })
         })
     }
 
     fn journal(&self, partition: Partition, range: Range<u64>) -> Result<Vec<JournalEntry>> {
         let at = self.name();
         self.look("reading the journal", |db, Identity { job, .. }| {
-            check::partition(&job.input, partition)?;
+            check::partition(job.input(), partition)?;
             progress::journal(db, &at, partition, range)
         })
     }
@@ -171,7 +158,7 @@ impl JobStore for SqliteStore {
     fn checkpoint(&self, partition: Partition, number: u64) -> Result<Checkpoint> {
         let at = self.name();
         self.look("reading a checkpoint", |db, Identity { job, .. }| {
-            check::partition(&job.input, partition)?;
+            check::partition(job.input(), partition)?;
             progress::checkpoint(db, &at, partition, number)
         })
     }
@@ -194,7 +181,7 @@ impl JobStore for SqliteStore {
 
     fn name_newest(&self, name: &str) -> Result<()> {
         self.change("naming a checkpoint", |db, at, Identity { job, .. }| {
-            names::name_newest(db, at, &job.input, name)
+            names::name_newest(db, at, job.input(), name)
         })
     }
 
@@ -207,10 +194,14 @@ impl JobStore for SqliteStore {
     }
 
     fn put_sink_position(&self, sink: &str, at: &[(Partition, Offset)]) -> Result<()> {
-        self.change("noting a sink's position", |db, _, Identity { job, rows, .. }| {
+        self.change("noting a sink's position", |db, _, Identity { job, outputs, .. }| {
+            let partitions = outputs[0].len() as u32;
             for &(partition, next) in at {
-                check::partition(&job.input, partition)?;
-                log::hold(db, rows[partition.0 as usize], sink, next)?;
+                let Some(&place) = outputs[0].get(partition.0 as usize) else {
+                    let topic = job.main_topic().to_owned();
+                    return Err(Error::PartitionMissing { topic, partition, partitions }.into());
+                };
+                log::hold(db, place, sink, next)?;
             }
             Ok(())
         })
@@ -222,15 +213,20 @@ fn exists(db: &Connection) -> Sql<bool> {
 }
 
 fn create(db: &Connection, job: &Job) -> Sql<()> {
-    let Topic { name, id, partitions } = &job.input;
+    let Topic { name, id, partitions } = job.input();
+    let mut topics = job.topics();
+    let (first, second) = (topics.next(), topics.next());
     db.execute(
-        "INSERT INTO home VALUES (?1, 0, ?2, ?3, ?4, ?5, ?6, ?7)",
-        params![new_id(), job.group, name, id, partitions, job.result_topic, job.dead_topic],
+        "INSERT INTO home VALUES (?1, 0, ?2, ?3, ?4, ?5, ?6, ifnull(?7, ''))",
+        params![new_id(), job.group, name, id, partitions, first, second],
     )?;
-    for topic in job.topics() {
-        log::create(db, topic, *partitions)?;
+    for output in &job.outputs {
+        log::create(db, &output.topic, job.partitions_of(output))?;
     }
-    for (level, topic) in job.rollup_topics.iter().enumerate() {
+    if !job.is_plain() {
+        return shape::create(db, job);
+    }
+    for (level, topic) in topics.enumerate() {
         db.execute("INSERT INTO rollup VALUES (?1, ?2)", params![level, topic])?;
     }
     Ok(())
@@ -241,39 +237,80 @@ fn identity(db: &Connection, at: &str) -> Sql<Identity> {
         .prepare_cached("SELECT * FROM home")?
         .query_row([], |row| {
             let input = Topic { name: row.get(3)?, id: row.get(4)?, partitions: row.get(5)? };
-            let (result_topic, dead_topic, rollup_topics) = (row.get(6)?, row.get(7)?, Vec::new());
-            let job = Job { group: row.get(2)?, input, result_topic, dead_topic, rollup_topics };
-            Ok((row.get(0)?, row.get(1)?, job))
+            let topics: [String; 2] = [row.get(6)?, row.get(7)?];
+            Ok((row.get(0)?, row.get(1)?, Job::plain(row.get::<_, String>(2)?, input, topics)))
         })
         .optional()?;
     let Some((id, epoch, mut job)) = found else {
         return Err(Error::StoreMissing { at: at.to_owned() }.into());
     };
-    job.rollup_topics = db
-        .prepare_cached("SELECT topic FROM rollup ORDER BY level")?
-        .query_map([], |row| row.get(0))?
-        .collect::<rusqlite::Result<_>>()?;
-    let places = |name: &String| {
-        let Some(topic) = log::find(db, name)? else {
-            return Err(Error::TopicMissing { topic: name.clone(), at: at.to_owned() }.into());
+    if schema::is_shaped(db)? {
+        shape::complete(db, &mut job)?;
+    } else {
+        let mut select = db.prepare_cached("SELECT topic FROM rollup ORDER BY level")?;
+        let further = select.query_map([], |row| row.get(0))?;
+        let further = further.collect::<rusqlite::Result<Vec<String>>>()?;
+        let topics = job.topics().cloned().chain(further).collect::<Vec<_>>();
+        job = Job::plain(job.group, job.inputs.remove(0), topics);
+    }
+    let places = |output: &OutputSpec| {
+        let Some(topic) = log::find(db, &output.topic)? else {
+            let (topic, at) = (output.topic.clone(), at.to_owned());
+            return Err(Error::TopicMissing { topic, at }.into());
         };
         let places = log::places(db, at, &topic)?;
-        log::same_count(at, &job.input, &places)?;
+        log::same_count(at, &topic.name, job.partitions_of(output), &places)?;
         Ok(places)
     };
-    let (rows, dead) = (places(&job.result_topic)?, places(&job.dead_topic)?);
-    let rollups = job.rollup_topics.iter().map(places).collect::<Sql<_>>()?;
-    Ok(Identity { id, epoch, job, rows, dead, rollups })
+    let outputs = job.outputs.iter().map(places).collect::<Sql<_>>()?;
+    Ok(Identity { id, epoch, job, outputs })
+}
+
+/// One partition of each output that follows the input.
+fn by_input(
+    db: &Connection,
+    job: &Job,
+    outputs: &[Places],
+    partition: Partition,
+) -> Sql<Vec<OutputView>> {
+    let view = |(output, places): (&OutputSpec, &Places)| match output.is_keyed() {
+        true => Ok(OutputView::default()),
+        false => output_view(db, places[partition.0 as usize]),
+    };
+    job.outputs.iter().zip(outputs).map(view).collect()
+}
+
+/// All partitions of each output that is keyed.
+fn keyed(db: &Connection, job: &Job, outputs: &[Places]) -> Sql<Vec<Vec<OutputView>>> {
+    let views = |(output, places): (&OutputSpec, &Places)| match output.is_keyed() {
+        true => places.iter().map(|&place| output_view(db, place)).collect(),
+        false => Ok(Vec::new()),
+    };
+    job.outputs.iter().zip(outputs).map(views).collect()
+}
+
+fn output_view(db: &Connection, place: i64) -> Sql<OutputView> {
+    Ok(OutputView { span: log::span(db, place)?, cuts: rewind::cuts(db, place)? })
+}
+
+/// Positions of the sinks: they hold the first output.
+fn sinks(db: &Connection, main: &Places) -> Sql<Vec<SinkPosition>> {
+    let mut sinks = Vec::new();
+    for (partition, &place) in (0..).map(Partition).zip(main) {
+        for Hold { holder, offset, .. } in log::holds(db, place, partition)? {
+            sinks.push(SinkPosition { sink: holder, partition, next: offset });
+        }
+    }
+    Ok(sinks)
 }
 
 /// What the owner and its committers share; the store is free when all of them are dropped.
 struct Owned {
     database: Arc<Database>,
-    input: Topic,
+    job: Job,
     epoch: u64,
-    rows: Places,
-    dead: Places,
-    rollups: Vec<Places>,
+    /// Of the topics of the job's outputs.
+    outputs: Vec<Places>,
     _lock: Lock,
 }
 
@@ -293,20 +330,19 @@ impl Owned {
     fn apply(&self, db: &Connection, commit: &Commit) -> Sql<()> {
         self.fence(db)?;
         let now_ms = clock::now_ms();
+        let at = &self.database.at;
         for new in &commit.partitions {
-            check::partition(&self.input, new.partition)?;
+            check::shape(at, &self.job, new)?;
             let place = new.partition.0 as usize;
-            progress::apply(db, &self.database.at, new, now_ms)?;
-            log::append(db, self.rows[place], &new.rows, 0, now_ms)?;
-            log::append(db, self.dead[place], &new.dead, 0, now_ms)?;
-            check::rollups(
-                &self.database.at,
-                new.partition,
-                new.rollups.len(),
-                self.rollups.len(),
-            )?;
-            for (places, block) in self.rollups.iter().zip(&new.rollups) {
-                log::append(db, places[place], block, 0, now_ms)?;
+            progress::apply(db, at, new, now_ms)?;
+            // Without rows, nothing is asked of a keyed output, which may have fewer partitions.
+            let written = self.outputs.iter().zip(&new.outputs).filter(|(_, it)| !it.is_empty());
+            for (places, rows) in written {
+                log::append(db, places[place], rows, 0, now_ms)?;
+            }
+            for KeyedBlock { output, partition, rows } in &new.keyed {
+                let to = self.outputs[*output][partition.0 as usize];
+                shape::append(db, to, new.partition, rows, now_ms)?;
             }
         }
         pass(&self.database.at, COMMIT_IN_TRANSACTION)?;
@@ -327,7 +363,7 @@ impl Lease for SqliteLease {
     fn prune_journal(&self, partition: Partition, below: Offset) -> Result<()> {
         self.owned.database.writer.write("pruning the journal", |db| {
             self.owned.fence(db)?;
-            check::partition(&self.owned.input, partition)?;
+            check::partition(self.owned.job.input(), partition)?;
             progress::prune_journal(db, partition, below)
         })?;
         Ok(())
@@ -345,15 +381,24 @@ impl Owned {
         self.fence(db)?;
         let (at, now_ms) = (&self.database.at, clock::now_ms());
         for back in back {
-            check::partition(&self.input, back.partition)?;
-            let place = back.partition.0 as usize;
+            check::rewind_shape(at, &self.job, back)?;
             rewind::set_back(db, at, back, now_ms)?;
-            let left = rewind::cut(db, self.rows[place], back.rows)?;
-            rewind::check_sinks(db, at, (self.rows[place], back.partition), left)?;
-            rewind::cut(db, self.dead[place], back.dead)?;
-            check::rollups(at, back.partition, back.rollups.len(), self.rollups.len())?;
-            for (places, &rows) in self.rollups.iter().zip(&back.rollups) {
-                rewind::cut(db, places[place], rows)?;
+            let place = back.partition.0 as usize;
+            for (i, (places, &rows)) in self.outputs.iter().zip(&back.outputs).enumerate() {
+                if self.job.outputs[i].is_keyed() {
+                    continue;
+                }
+                let left = rewind::cut(db, places[place], rows)?;
+                if i == 0 {
+                    rewind::check_sinks(db, at, (places[place], back.partition), left)?;
+                }
+            }
+            for cut in &back.keyed {
+                let of = self.outputs[cut.output][cut.partition.0 as usize];
+                let left = shape::cut_last_of(db, of, back.partition, cut.rows)?;
+                if cut.output == 0 {
+                    rewind::check_sinks(db, at, (of, cut.partition), left)?;
+                }
             }
         }
         pass(at, REWIND_IN_TRANSACTION)?;
@@ -363,12 +408,12 @@ impl Owned {
 
 impl Committer for SqliteLease {
     fn load(&mut self, _: &FencingToken, partitions: &[Partition]) -> Result<Vec<Recovered>> {
-        let Owned { database, input, .. } = &*self.owned;
+        let Owned { database, job, .. } = &*self.owned;
         // Through the writer: after it, no earlier commit of this process can still be on its way.
         let recovered = database.writer.write("loading progress", |db| {
             self.owned.fence(db)?;
             let recover = |&partition| {
-                check::partition(input, partition)?;
+                check::partition(job.input(), partition)?;
                 progress::recover(db, &database.at, partition)
             };
             partitions.iter().map(recover).collect()

@@ -19,8 +19,10 @@ pub struct Chunk {
 pub struct Manifest {
     /// Number of the checkpoint, rising per partition.
     pub checkpoint: u64,
-    /// Position of the snapshot: it holds the effect of every message before it.
+    /// Position of the snapshot in the first input: it holds the effect of every message before it.
     pub position: Offset,
+    /// The same of the further inputs, in the job's order.
+    pub further: Vec<Offset>,
     /// Journal entries below this sequence are in the snapshot.
     pub journal_sequence: u64,
     /// Number of chunks.

@@ -1,6 +1,6 @@
 //! What a slot gives to its store.
 
-use super::{Chunk, Manifest};
+use super::{Chunk, KeyedBlock, Manifest};
 use crate::{Block, Offset, Partition};
 
 /// What one slot makes durable at once.
@@ -10,23 +10,24 @@ pub struct Commit {
     pub partitions: Vec<PartitionCommit>,
 }
 
-/// One partition's share of a commit.
+/// The share of a commit that one task has: the one that reads this partition of each input.
 #[derive(Debug)]
 pub struct PartitionCommit {
     /// Which one.
     pub partition: Partition,
     /// Number of this commit of the partition, from 1, without gaps.
     pub number: u64,
-    /// Next input offset: everything before it has had its effect.
+    /// Next offset of the first input: everything before it has had its effect.
     pub next: Offset,
+    /// Next offsets of the further inputs, in the job's order; empty for a job with one input.
+    pub further: Vec<Offset>,
     /// What the pipeline keeps beside the position.
     pub note: Vec<u8>,
-    /// Rows for the result topic.
-    pub rows: Block,
-    /// Dead letters for the dead-letter topic.
-    pub dead: Block,
-    /// Rows for the roll-up topics, in their order; those at the end may be left out.
-    pub rollups: Vec<Block>,
+    /// Rows for this partition of the outputs, in the job's order; those at the end may be left
+    /// out. Empty where the output is keyed.
+    pub outputs: Vec<Block>,
+    /// Rows for partitions of keyed outputs; each of these at most once.
+    pub keyed: Vec<KeyedBlock>,
     /// New journal entries, in order.
     pub journal: Vec<JournalEntry>,
     /// Pieces of a snapshot on its way; without a manifest they mean nothing.
@@ -34,7 +35,7 @@ pub struct PartitionCommit {
     /// Makes the chunks stored so far a checkpoint. Old checkpoints that no
     /// [`Class`](crate::Class) keeps go in the same act.
     pub manifest: Option<Manifest>,
-    /// Ids of what was asked for ([`JobStore::asked`](crate::Store::asked)) that the manifest answers;
+    /// Ids of the requests ([`JobStore::asked`](crate::JobStore::asked)) that the manifest answers;
     /// one that was taken back meanwhile is passed over.
     pub answers: Vec<String>,
     /// A name that the manifest gets unasked, where one holds nothing but its checkpoint.
@@ -49,16 +50,23 @@ impl PartitionCommit {
             partition,
             number: 0,
             next: Offset(0),
+            further: Vec::new(),
             note: Vec::new(),
-            rows: Block::default(),
-            dead: Block::default(),
-            rollups: Vec::new(),
+            outputs: Vec::new(),
+            keyed: Vec::new(),
             journal: Vec::new(),
             chunks: Vec::new(),
             manifest: None,
             answers: Vec::new(),
             name: None,
         }
+    }
+
+    /// Rows for all outputs.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        let keyed = self.keyed.iter().map(|keyed| &keyed.rows);
+        self.outputs.iter().chain(keyed).map(|block| u64::from(block.count())).sum()
     }
 }
 
@@ -67,7 +75,8 @@ impl PartitionCommit {
 pub struct JournalEntry {
     /// Number among the partition's entries, from 0, without gaps.
     pub sequence: u64,
-    /// Position at which it happened: before the message of this offset.
+    /// Position at which it happened: before the message of this offset. Where there are several
+    /// inputs, the sum of their next offsets, which moves on with each message of any of them.
     pub at: Offset,
     /// What it was.
     pub bytes: Vec<u8>,

@@ -8,8 +8,10 @@ use crate::{Offset, Partition};
 pub struct Progress {
     /// Number of that commit.
     pub number: u64,
-    /// Next input offset.
+    /// Next offset of the first input.
     pub next: Offset,
+    /// Next offsets of the further inputs, in the job's order.
+    pub further: Vec<Offset>,
     /// What the pipeline kept beside it.
     pub note: Vec<u8>,
     /// When it was made, ms since 1970 UTC; for people.

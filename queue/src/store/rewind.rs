@@ -1,5 +1,6 @@
 //! What takes a store back.
 
+use super::KeyedCut;
 use crate::Partition;
 
 /// How far one partition goes back.
@@ -13,10 +14,9 @@ pub struct Rewind {
     pub number: u64,
     /// What the pipeline keeps beside the position.
     pub note: Vec<u8>,
-    /// Rows committed since the checkpoint; those that retention took are gone already.
-    pub rows: u64,
-    /// Dead letters committed since.
-    pub dead: u64,
-    /// Rows of each roll-up topic committed since.
-    pub rollups: Vec<u64>,
+    /// Rows of each output committed since the checkpoint, in the job's order; those at the end may
+    /// be left out. What retention took is gone already. 0 where the output is keyed.
+    pub outputs: Vec<u64>,
+    /// Rows of keyed outputs that this task has committed since.
+    pub keyed: Vec<KeyedCut>,
 }

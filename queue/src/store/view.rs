@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::{Asked, CheckpointInfo, Job, Progress};
-use crate::{Offset, Partition, Span};
+use super::{Asked, CheckpointInfo, Job, OutputView, Progress};
+use crate::{Offset, Partition};
 
 /// A store as one commit left it.
 #[derive(Debug)]
@@ -14,6 +14,10 @@ pub struct View {
     pub job: Job,
     /// One for each partition of the input, in order.
     pub partitions: Vec<PartitionView>,
+    /// The partitions of each output that is keyed, in the job's order; empty for the others.
+    /// Where a backend cannot look at all of a store at once, rows of newer commits may be among
+    /// them, and never fewer rows than the partitions' positions made.
+    pub keyed: Vec<Vec<OutputView>>,
     /// How far the sinks have come.
     pub sinks: Vec<SinkPosition>,
     /// Checkpoints asked for that not every partition has taken yet.
@@ -25,14 +29,8 @@ pub struct View {
 pub struct PartitionView {
     /// `None`: never committed.
     pub progress: Option<Progress>,
-    /// Rows of the result topic.
-    pub rows: Span,
-    /// Dead letters.
-    pub dead: Span,
-    /// Rows of the roll-up topics.
-    pub rollups: Vec<Span>,
-    /// Offsets of rows that rewinds took out: nothing is there, nor will be.
-    pub rows_cut: Vec<Span>,
+    /// This partition of each output, in the job's order; empty where the output is keyed.
+    pub outputs: Vec<OutputView>,
     /// Sequences of the journal entries kept.
     pub journal: Range<u64>,
     /// Checkpoints kept, oldest first.
@@ -52,7 +50,7 @@ pub fn is_note(sink: &str) -> bool {
 pub struct SinkPosition {
     /// Name of the sink.
     pub sink: String,
-    /// Partition of the result topic.
+    /// Partition of the job's first output.
     pub partition: Partition,
     /// Next row.
     pub next: Offset,

@@ -139,7 +139,7 @@ fn a_store_file_with_flipped_bits_gives_errors_or_what_was_stored() {
 fn look_at_store(path: &Path) -> Result<()> {
     let store = SqliteStore::open(path)?;
     let view = store.view()?;
-    for (partition, part) in view.job.input.all().zip(&view.partitions) {
+    for (partition, part) in view.job.input().all().zip(&view.partitions) {
         let _ = store.journal(partition, part.journal.clone());
         for checkpoint in &part.checkpoints {
             let manifest = &checkpoint.manifest;
@@ -151,8 +151,8 @@ fn look_at_store(path: &Path) -> Result<()> {
     let _ = store.put_sink_position("csv", &[(Partition(1), Offset(1))]);
     let lease = store.acquire(&view.job)?;
     let mut committer = lease.committer()?;
-    let all: Vec<_> = view.job.input.all().take(5).collect();
-    let last = Partition(view.job.input.partitions.saturating_sub(1));
+    let all: Vec<_> = view.job.input().all().take(5).collect();
+    let last = Partition(view.job.partitions().saturating_sub(1));
     let _ = store.put_sink_position("csv", &[(last, Offset(1))]);
     let commit = Commit { partitions: vec![PartitionCommit::new(last)] };
     let _ = committer.commit(&FencingToken::Sole, &commit);
@@ -208,11 +208,11 @@ fn a_flipped_bit_in_progress_or_journal_is_refused_and_named() {
 fn look_at_all(path: &Path) -> Result<()> {
     let store = SqliteStore::open(path)?;
     let view = store.view()?;
-    for (partition, part) in view.job.input.all().zip(&view.partitions) {
+    for (partition, part) in view.job.input().all().zip(&view.partitions) {
         store.journal(partition, part.journal.clone())?;
     }
     let lease = store.acquire(&view.job)?;
-    let all: Vec<_> = view.job.input.all().collect();
+    let all: Vec<_> = view.job.input().all().collect();
     lease.committer()?.load(&FencingToken::Sole, &all).map(drop)
 }
 

@@ -34,13 +34,7 @@ pub enum Operation {
 
 fn job() -> Job {
     let input = Topic { name: "in".into(), id: "1".into(), partitions: PARTITIONS };
-    Job {
-        group: "g".into(),
-        input,
-        result_topic: "rows".into(),
-        dead_topic: "dead".into(),
-        rollup_topics: vec!["rows-10s".into()],
-    }
+    Job::plain("g", input, ["rows", "dead", "rows-10s"])
 }
 
 fn all() -> impl Iterator<Item = Partition> {
@@ -198,6 +192,7 @@ fn part(partition: Partition, number: u64) -> PartitionCommit {
     let manifest = Manifest {
         checkpoint,
         position: next,
+        further: Vec::new(),
         journal_sequence: entries(number),
         chunks: 2,
         crc: crc32fast::hash(&state),
@@ -206,9 +201,7 @@ fn part(partition: Partition, number: u64) -> PartitionCommit {
         number,
         next,
         note: format!("note {number}").into_bytes(),
-        rows: block("row", rows),
-        dead: block("dead", dead),
-        rollups: vec![block("roll-up", rows)],
+        outputs: vec![block("row", rows), block("dead", dead), block("roll-up", rows)],
         journal: journal.collect(),
         chunks: vec![Chunk { checkpoint, index, bytes: chunk(partition, checkpoint, index) }],
         manifest: (index == 1).then_some(manifest),
@@ -227,13 +220,13 @@ fn look_at(
         assert_eq!(progress.next, Offset(number * 10));
         assert_eq!(progress.note, format!("note {number}").into_bytes());
     }
-    assert_eq!(part.rows.end.0, of_commits(number, rows));
-    assert_eq!(part.dead.end.0, of_commits(number, dead));
+    let spans: Vec<_> = part.outputs.iter().map(|output| output.span).collect();
+    assert_eq!(spans[0].end.0, of_commits(number, rows));
+    assert_eq!(spans[1].end.0, of_commits(number, dead));
     assert_eq!(part.journal.end, entries(number));
-    assert_eq!(part.rollups[0].end, part.rows.end, "as many");
-    let topics = [("rows", "row", part.rows), ("dead", "dead", part.dead)];
-    let rollups = ("rows-10s", "roll-up", part.rollups[0]);
-    for (topic, what, span) in topics.into_iter().chain([rollups]) {
+    assert_eq!(spans[2].end, spans[0].end, "as many");
+    let topics = [("rows", "row"), ("dead", "dead"), ("rows-10s", "roll-up")];
+    for ((topic, what), &span) in topics.into_iter().zip(&spans) {
         let topic = store.topics().topic(topic).unwrap();
         let mut reader = store.topics().reader(&topic, &[(partition, span.first)]).unwrap();
         let mut next = span.first;
@@ -257,5 +250,5 @@ fn look_at(
     for checkpoint in kept {
         store.checkpoint(partition, checkpoint).unwrap();
     }
-    vec![format!("{partition} rows {:?} journal {:?}", part.rows, part.journal)]
+    vec![format!("{partition} rows {:?} journal {:?}", spans[0], part.journal)]
 }

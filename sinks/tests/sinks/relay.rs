@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use seismic_proto::Message as _;
 use seismic_queue::memory::MemoryStore;
 use seismic_queue::{
-    Batch, Commit, Committer, Error as QueueError, FencingToken, Job, JobStore, Kind, Lease,
+    Batch, Block, Commit, Committer, Error as QueueError, FencingToken, Job, JobStore, Kind, Lease,
     Offset, Partition, PartitionCommit, Policy, Span, Topic,
 };
 use seismic_sinks::conformance::{Place, row};
@@ -35,13 +35,7 @@ impl Worker {
     fn new() -> Self {
         let store = MemoryStore::new();
         let input = Topic { name: "in".to_owned(), id: "1".to_owned(), partitions: 2 };
-        let job = Job {
-            group: "g".to_owned(),
-            input,
-            result_topic: "results".to_owned(),
-            dead_topic: "dead".to_owned(),
-            rollup_topics: Vec::new(),
-        };
+        let job = Job::plain("g", input, ["results", "dead"]);
         let lease = store.acquire(&job).unwrap();
         let mut committer = lease.committer().unwrap();
         committer.load(&FencingToken::Sole, &[Partition(0), Partition(1)]).unwrap();
@@ -55,15 +49,22 @@ impl Worker {
         let mut commit = PartitionCommit::new(Partition(partition));
         commit.number = self.commits[place];
         commit.next = Offset(self.commits[place]);
+        commit.outputs.push(Block::default());
         for i in self.rows[place]..self.rows[place] + count {
-            commit.rows.push(b"k", &row(partition, i).encode_to_vec()).unwrap();
+            commit.outputs[0].push(b"k", &row(partition, i).encode_to_vec()).unwrap();
         }
         self.rows[place] += count;
         self.committer.commit(&FencingToken::Sole, &Commit { partitions: vec![commit] }).unwrap();
     }
 
     fn spans(&self) -> Vec<Span> {
-        self.store.view().unwrap().partitions.iter().map(|partition| partition.rows).collect()
+        self.store
+            .view()
+            .unwrap()
+            .partitions
+            .iter()
+            .map(|partition| partition.outputs[0].span)
+            .collect()
     }
 
     /// What the store knows of a sink's position, in order of partitions.

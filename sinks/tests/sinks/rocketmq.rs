@@ -88,9 +88,7 @@ impl Place {
 
 fn acquire(store: &str) -> Box<dyn Lease> {
     let input = Memory::named(store).create("in", PARTITIONS).unwrap();
-    let (result_topic, dead_topic) = ("result".to_owned(), "dead".to_owned());
-    let (group, rollup_topics) = ("g".to_owned(), Vec::new());
-    let job = Job { group, input, result_topic, dead_topic, rollup_topics };
+    let job = Job::plain("g", input, ["result", "dead"]);
     MemoryStore::named(store).acquire(&job).unwrap()
 }
 

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use seismic_pipeline::StartFrom;
+use seismic_pipeline::{DEAD, ROLLUP, StartFrom};
 use seismic_queue::{Batch, Error, Event, Offset, Partition, Queue, Span, Topic};
 
 use crate::cli::exit::{Outcome, Usage};
@@ -96,9 +96,9 @@ fn content_in_store(args: &Args, location: &Location) -> anyhow::Result<Option<C
         Err(Error::StoreMissing { .. }) if args.place_of_topic.is_none() => return Ok(None),
         Err(error) => return Err(error.into()),
     };
-    if args.topic == job.result_topic || job.rollup_topics.contains(&args.topic) {
+    if args.topic == job.main_topic() || job.topics_of(ROLLUP).any(|topic| *topic == args.topic) {
         Ok(Some(Content::Rows))
-    } else if args.topic == job.dead_topic {
+    } else if job.topic_of(DEAD) == Some(&args.topic) {
         Ok(Some(Content::DeadLetters))
     } else if args.place_of_topic == Some(Where::Store) {
         let topics: Vec<_> = job.topics().map(String::as_str).collect();

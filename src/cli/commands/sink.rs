@@ -100,7 +100,7 @@ fn find_job(
     let mut is_told = args.quiet;
     let found = || {
         let view = store.view()?;
-        let topic = view.job.result_topic;
+        let topic = view.job.main_topic().to_owned();
         store.topics().topic(&topic)?;
         Ok(Context { store_id: view.id, topic, queue: None, store: None })
     };

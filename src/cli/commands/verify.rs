@@ -43,7 +43,7 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     // In this order: looking at a job that is not there makes no queue either.
     let location = args.target.location()?;
     let store = location.open_store()?;
-    let queue = location.open_queue_of(&store.view()?.job.input.name)?;
+    let queue = location.open_queue_of(&store.view()?.job.input().name)?;
     let bar = progress_bar();
     let began = Instant::now();
     let mut report = verify(&*queue, &*store, args.complete, &mut |messages| bar.inc(messages))?;

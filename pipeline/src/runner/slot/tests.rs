@@ -14,13 +14,7 @@ use crate::runner::committer_thread::CommitterThread;
 fn a_slot_does_not_end_before_the_others_of_its_worker_know_what_is_theirs() {
     let (queue, store) = (Memory::new(), MemoryStore::new());
     let input = queue.create("in", 1).unwrap();
-    let job = Job {
-        group: "g".to_owned(),
-        input: input.clone(),
-        result_topic: "rows".to_owned(),
-        dead_topic: "dead".to_owned(),
-        rollup_topics: Vec::new(),
-    };
+    let job = Job::plain("g", input.clone(), ["rows", "dead"]);
     let lease = store.acquire(&job).unwrap();
     let settings = Settings { finish: Finish::CaughtUp, ..Settings::default() };
     let positions = || Ok(vec![Some(Offset(0))]);

@@ -41,7 +41,7 @@ impl KafkaCommitter {
             return Ok(());
         }
         if is_widening {
-            let partitions = self.held.job.input.partitions;
+            let partitions = self.held.job.partitions();
             check::all_partitions(&self.cluster().at, commit, partitions).map_err(not_made)?;
         }
         self.make(&place, commit).map_err(|error| match error {

@@ -9,6 +9,7 @@ fn kept(number: u64, answers: &[&str]) -> Kept {
     let manifest = Manifest {
         checkpoint: number,
         position: Offset(number),
+        further: Vec::new(),
         journal_sequence: 0,
         chunks: 1,
         crc: 0,

@@ -96,20 +96,13 @@ fn read(queue: &dyn Queue) -> Result<Vec<Vec<u8>>> {
 /// Owns the store for a job that reads topic `t`.
 fn acquire(backend: &InFiles) -> Result<Box<dyn Lease>> {
     let input = backend.queue().create("t", 2)?;
-    let (result_topic, dead_topic) = ("rows".to_owned(), "dead".to_owned());
-    backend.store().acquire(&Job {
-        group: "group".to_owned(),
-        input,
-        result_topic,
-        dead_topic,
-        rollup_topics: vec![],
-    })
+    backend.store().acquire(&Job::plain("group", input, ["rows", "dead"]))
 }
 
 /// The `number`th commit of a partition, with one row.
 fn step(partition: Partition, number: u64) -> Commit {
     let rows = block(&[format!("row {number}")]);
     let new = PartitionCommit::new(partition);
-    let new = PartitionCommit { number, next: Offset(number), rows, ..new };
+    let new = PartitionCommit { number, next: Offset(number), outputs: vec![rows], ..new };
     Commit { partitions: vec![new] }
 }

@@ -39,21 +39,18 @@ fn a_commit_waits_for_space_and_nothing_of_it_is_there_before() {
     let backend = InFiles::new();
     let store = SqliteStore::open(&backend.path("home.db")).unwrap();
     let input = backend.queue().create("t", 1).unwrap();
-    let (result_topic, dead_topic) = ("rows".to_owned(), "dead".to_owned());
-    let job =
-        Job { group: "group".to_owned(), input, result_topic, dead_topic, rollup_topics: vec![] };
-    let lease = store.acquire(&job).unwrap();
+    let lease = store.acquire(&Job::plain("group", input, ["rows", "dead"])).unwrap();
     let mut committer = lease.committer().unwrap();
     let mut commit = step(P0, 1);
-    commit.partitions[0].rows = block(&["x".repeat(500_000)]);
+    commit.partitions[0].outputs[0] = block(&["x".repeat(500_000)]);
     full(&store.topics, true);
     for _ in 0..2 {
         let error = committer.commit(&FencingToken::Sole, &commit).unwrap_err();
         assert!(matches!(error, CommitError::Retry(Error::Full { .. })), "{error:?}");
     }
     let before = store.view().unwrap().partitions.remove(0);
-    assert!(before.progress.is_none() && before.rows.end == Offset(0));
+    assert!(before.progress.is_none() && before.outputs[0].span.end == Offset(0));
     full(&store.topics, false);
     committer.commit(&FencingToken::Sole, &commit).unwrap();
-    assert_eq!(store.view().unwrap().partitions[0].rows.end, Offset(1));
+    assert_eq!(store.view().unwrap().partitions[0].outputs[0].span.end, Offset(1));
 }

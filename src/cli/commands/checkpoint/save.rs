@@ -73,7 +73,7 @@ fn give_up(store: &dyn JobStore, name: &str, timeout: Duration) -> anyhow::Resul
     let Some(asked) = store.withdraw(name)? else {
         return Ok(());
     };
-    let all = (0..store.view()?.job.input.partitions).map(Partition);
+    let all = (0..store.view()?.job.partitions()).map(Partition);
     let silent: Vec<_> =
         all.filter(|at| !asked.answered.contains(at)).map(|at| at.to_string()).collect();
     bail!(

@@ -45,9 +45,9 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     let location = args.target.location()?;
     let store = location.open_store()?;
     let view = store.view()?;
-    let queue = location.open_queue_of(&view.job.input.name)?;
-    let input = queue.topic(&view.job.input.name)?;
-    view.job.input.is_still(&input, &queue.name())?;
+    let queue = location.open_queue_of(&view.job.input().name)?;
+    let input = queue.topic(&view.job.input().name)?;
+    view.job.input().is_still(&input, &queue.name())?;
     let shown = look(&*store, &view, &args.which, &queue.spans(&input)?)?;
     if args.json {
         print_line(Value::from(shown.iter().map(Shown::json).collect::<Vec<_>>()))?;
@@ -65,12 +65,12 @@ fn look<'a>(
     spans: &[Span],
 ) -> anyhow::Result<Vec<Shown<'a>>> {
     let mut shown = Vec::new();
-    for ((partition, part), span) in view.job.input.all().zip(&view.partitions).zip(spans) {
+    for ((partition, part), span) in view.job.input().all().zip(&view.partitions).zip(spans) {
         let Some(info) = which.in_partition(part) else {
             continue;
         };
         let is_reached = info.manifest.position >= span.first;
-        let state = read(store, &view.job.input.name, partition, info.manifest.checkpoint);
+        let state = read(store, &view.job.input().name, partition, info.manifest.checkpoint);
         shown.push(Shown { partition, info, state, is_reached });
     }
     if shown.is_empty() {

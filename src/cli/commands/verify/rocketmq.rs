@@ -26,7 +26,7 @@ pub fn compare(
     let cluster = RocketQueue::open(nameservers)?;
     let out = cluster.topic(topic)?;
     let view = store.view()?;
-    let rows = store.topics().topic(&view.job.result_topic)?;
+    let rows = store.topics().topic(view.job.main_topic())?;
     if out.partitions != rows.partitions {
         return Err(Usage(format!("{topic} is not the topic of this job's sink")).into());
     }
@@ -37,7 +37,7 @@ pub fn compare(
         let Some(position) = its.map(|at| at.next) else {
             return Err(Usage(format!("this job never had a sink {sink}")).into());
         };
-        let held = view.partitions[partition.0 as usize].rows;
+        let held = view.partitions[partition.0 as usize].outputs[0].span;
         let mut side: Option<Side> = None;
         let mut show = |kept: Kept<'_>| -> anyhow::Result<()> {
             let found = SeismicAggRecord::decode(kept.value).context("a row cannot be read")?;

@@ -23,10 +23,10 @@ pub fn compare(folder: &Path, store: &dyn JobStore, report: &mut Report) -> anyh
         let folder = folder.display();
         return Err(Usage(format!("{folder} holds the rows of another store")).into());
     }
-    let topic = store.topics().topic(&view.job.result_topic)?;
+    let topic = store.topics().topic(view.job.main_topic())?;
     let mut sides = Vec::new();
     for (partition, &until) in topic.all().zip(content.next()) {
-        let first = view.partitions[partition.0 as usize].rows.first;
+        let first = view.partitions[partition.0 as usize].outputs[0].span.first;
         sides.push(Side::open(store, &topic, partition, first, until)?);
     }
     skip_what_is_gone(&content, &view, &mut sides)?;
@@ -73,7 +73,7 @@ fn skip_what_is_gone(content: &Content, view: &View, sides: &mut [Side]) -> anyh
     for (side, held) in sides.iter_mut().zip(held) {
         // Only where retention has deleted: otherwise a row too many is a difference.
         if side.next > Offset(0) {
-            let cuts = &view.partitions[side.partition.0 as usize].rows_cut;
+            let cuts = &view.partitions[side.partition.0 as usize].outputs[0].cuts;
             let within =
                 |cut: &Span| cut.end.min(side.until).0.saturating_sub(cut.first.max(side.next).0);
             let offsets = side.until.0.saturating_sub(side.next.0);
