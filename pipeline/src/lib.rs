@@ -38,7 +38,7 @@ pub use operations::rescale::rescale;
 pub use operations::rewind::rewind;
 pub use runner::idle_watch::IdleWatch;
 pub use runner::job::JobContext;
-pub use runner::metrics::Metrics;
+pub use runner::metrics::{Metrics, MetricsSnapshot, PartitionMetrics, TimedTotal};
 pub use runner::retention_lag::RetentionLag;
 pub use runner::run::run;
 pub use runner::settings::{Finish, Settings, StartFrom};

@@ -14,7 +14,7 @@ pub struct JobMetrics {
     pub rows: u64,
     /// Dead letters committed.
     pub dead_letters: u64,
-    /// Commits, counted per partition.
+    /// Commits; each covers all partitions of a slot that had something to commit.
     pub commits: u64,
 }
 

@@ -1,84 +1,220 @@
-//! What a run has done so far, for anyone who looks on.
+//! What a run has done so far: one function per observation, and one value for whoever reads it.
+//!
+//! Slots report here once per batch, commit, snapshot or question, never per record. Everything is
+//! bounded: a few counters, and a few numbers for each output and each partition of the job. The
+//! metrics of sinks are the sinks' own.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use seismic_queue::{Partition, PartitionCommit};
+use seismic_queue::{Offset, Partition, PartitionCommit};
 
-/// What a run has done, for anyone who looks on. Counts of this run only.
+use crate::engine::windows::Engine;
+use crate::runner::snapshotter::Taken;
+
+/// Metrics of one run. Counts begin with the run.
 #[derive(Debug, Default)]
 pub struct Metrics {
-    read: AtomicU64,
-    replayed: AtomicU64,
-    rows: AtomicU64,
-    dead: AtomicU64,
-    commits: AtomicU64,
+    records_read: AtomicU64,
+    messages_replayed: AtomicU64,
+    commits: Timed,
+    snapshots: Timed,
+    rebuilds: AtomicU64,
     started: AtomicBool,
-    /// How many slots of this run have each partition; for an instant, none or two may.
-    held: Mutex<BTreeMap<Partition, u32>>,
+    /// Messages committed to each output.
+    outputs: Mutex<Vec<u64>>,
+    partitions: Mutex<BTreeMap<Partition, Observed>>,
+}
+
+/// Acts with their sizes and how long they took.
+#[derive(Debug, Default)]
+struct Timed {
+    count: AtomicU64,
+    bytes: AtomicU64,
+    us: AtomicU64,
+}
+
+/// What was observed of one partition.
+#[derive(Debug, Default)]
+struct Observed {
+    /// How many slots of this run have it; for an instant, none or two may.
+    slots: u32,
+    position: Option<Offset>,
+    end: Option<Offset>,
+    sensors: u64,
+    open_windows: u64,
+}
+
+/// The metrics at one moment, in plain numbers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MetricsSnapshot {
+    /// Records read, without those replayed.
+    pub records_read: u64,
+    /// Messages that were replayed at starts and after rebuilds.
+    pub messages_replayed: u64,
+    /// Messages committed to each output, in the order of the job's outputs: rows, dead letters, and
+    /// the rows of each roll-up.
+    pub outputs: Vec<u64>,
+    /// Commits, with the bytes that they carried and the time from handing over to knowing the outcome.
+    pub commits: TimedTotal,
+    /// Snapshots, with the sizes of the states and the time in which their partitions waited for them.
+    pub snapshots: TimedTotal,
+    /// How often a slot loaded its partitions again after a commit of unknown outcome.
+    pub rebuilds: u64,
+    /// Every partition that this run has or had.
+    pub partitions: Vec<PartitionMetrics>,
+}
+
+/// How often something was done, how much, and how long it took in sum.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TimedTotal {
+    /// How often.
+    pub count: u64,
+    /// Bytes.
+    pub bytes: u64,
+    /// Time, µs.
+    pub us: u64,
+}
+
+/// One partition at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PartitionMetrics {
+    /// Which one.
+    pub partition: Partition,
+    /// Whether a slot of this run has it, or had it at the end of the run.
+    pub is_held: bool,
+    /// The committed position, once this run has committed.
+    pub position: Option<Offset>,
+    /// Where its log ended when that was asked last.
+    pub end: Option<Offset>,
+    /// Sensors known.
+    pub sensors: u64,
+    /// Windows open.
+    pub open_windows: u64,
+}
+
+impl MetricsSnapshot {
+    /// Messages between the committed positions and the ends of the logs, over the partitions that this
+    /// run has.
+    #[must_use]
+    pub fn lag(&self) -> u64 {
+        let held = self.partitions.iter().filter(|it| it.is_held);
+        let lags = held.filter_map(|it| Some(it.end?.0.saturating_sub(it.position?.0)));
+        lags.sum()
+    }
 }
 
 impl Metrics {
-    /// Records read, without those replayed.
-    pub fn records(&self) -> u64 {
-        self.read.load(Ordering::Relaxed)
+    /// All of it. The numbers are read one after the other, so a commit may show in one of them and not
+    /// yet in another.
+    #[must_use]
+    pub fn snapshot(&self) -> MetricsSnapshot {
+        let partitions = lock(&self.partitions);
+        MetricsSnapshot {
+            records_read: self.records(),
+            messages_replayed: self.messages_replayed(),
+            outputs: lock(&self.outputs).clone(),
+            commits: self.commits.total(),
+            snapshots: self.snapshots.total(),
+            rebuilds: self.rebuilds.load(Ordering::Relaxed),
+            partitions: partitions.iter().map(|(&it, seen)| seen.at(it)).collect(),
+        }
     }
 
-    /// Messages done again at the start.
+    /// Records read, without those replayed.
+    pub fn records(&self) -> u64 {
+        self.records_read.load(Ordering::Relaxed)
+    }
+
+    /// Messages replayed.
     pub fn messages_replayed(&self) -> u64 {
-        self.replayed.load(Ordering::Relaxed)
+        self.messages_replayed.load(Ordering::Relaxed)
     }
 
     /// Rows committed.
     pub fn rows(&self) -> u64 {
-        self.rows.load(Ordering::Relaxed)
+        lock(&self.outputs).first().copied().unwrap_or(0)
     }
 
     /// Dead letters committed.
     pub fn dead_letters(&self) -> u64 {
-        self.dead.load(Ordering::Relaxed)
+        lock(&self.outputs).get(1).copied().unwrap_or(0)
     }
 
-    /// Commits made, counted per partition.
+    /// Commits made.
     pub fn commits(&self) -> u64 {
-        self.commits.load(Ordering::Relaxed)
+        self.commits.count.load(Ordering::Relaxed)
     }
 
     /// Whether a slot of this run has the partition, or had it at the end of the run.
     pub fn has(&self, partition: Partition) -> bool {
-        self.held().get(&partition).is_some_and(|slots| *slots > 0)
+        lock(&self.partitions).get(&partition).is_some_and(|seen| seen.slots > 0)
     }
 
+    /// A slot got partitions.
     pub(crate) fn assigned(&self, partitions: &[Partition]) {
-        let mut held = self.held();
-        partitions.iter().for_each(|&partition| *held.entry(partition).or_default() += 1);
+        let mut all = lock(&self.partitions);
+        partitions.iter().for_each(|&partition| all.entry(partition).or_default().slots += 1);
     }
 
+    /// A slot gave up partitions, or lost them.
     pub(crate) fn removed(&self, partitions: &[Partition]) {
-        let mut held = self.held();
+        let mut all = lock(&self.partitions);
         for partition in partitions {
-            held.entry(*partition).and_modify(|slots| *slots = slots.saturating_sub(1));
+            all.entry(*partition).and_modify(|seen| seen.slots = seen.slots.saturating_sub(1));
         }
     }
 
-    fn held(&self) -> MutexGuard<'_, BTreeMap<Partition, u32>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
+    /// A batch of new messages had its effect.
     pub(crate) fn read(&self, records: u64) {
-        self.read.fetch_add(records, Ordering::Relaxed);
+        self.records_read.fetch_add(records, Ordering::Relaxed);
     }
 
+    /// A batch was replayed.
     pub(crate) fn replayed(&self, messages: u64) {
-        self.replayed.fetch_add(messages, Ordering::Relaxed);
+        self.messages_replayed.fetch_add(messages, Ordering::Relaxed);
     }
 
-    pub(crate) fn committed(&self, commit: &PartitionCommit) {
-        let count = |place: usize| commit.outputs.get(place).map_or(0, |it| u64::from(it.count()));
-        self.rows.fetch_add(count(0), Ordering::Relaxed);
-        self.dead.fetch_add(count(1), Ordering::Relaxed);
-        self.commits.fetch_add(1, Ordering::Relaxed);
+    /// A commit is durable.
+    pub(crate) fn committed(&self, partitions: &[PartitionCommit], time: Duration) {
+        let mut bytes = 0;
+        let mut outputs = lock(&self.outputs);
+        for commit in partitions {
+            let keyed = commit.keyed.iter().map(|keyed| (keyed.output, &keyed.rows));
+            for (output, block) in commit.outputs.iter().enumerate().chain(keyed) {
+                let known = outputs.len().max(output + 1);
+                outputs.resize(known, 0);
+                outputs[output] += u64::from(block.count());
+                bytes += block.bytes().len() as u64;
+            }
+            bytes += commit.chunks.iter().map(|chunk| chunk.bytes.len() as u64).sum::<u64>();
+        }
+        self.commits.add(bytes, time);
+    }
+
+    /// A partition was committed up to `position`; `engine` may be ahead of that.
+    pub(crate) fn progressed(&self, position: Offset, engine: &Engine) {
+        let mut all = lock(&self.partitions);
+        let seen = all.entry(engine.partition()).or_default();
+        seen.position = Some(position);
+        (seen.sensors, seen.open_windows) = (engine.sensors(), engine.open_windows());
+    }
+
+    /// The log of a partition was asked for its end.
+    pub(crate) fn end_seen(&self, partition: Partition, end: Offset) {
+        lock(&self.partitions).entry(partition).or_default().end = Some(end);
+    }
+
+    /// A snapshot was taken.
+    pub(crate) fn snapshot_taken(&self, taken: Taken) {
+        self.snapshots.add(taken.bytes, taken.time);
+    }
+
+    /// A slot loads its partitions again after a commit of unknown outcome.
+    pub(crate) fn rebuilt(&self) {
+        self.rebuilds.fetch_add(1, Ordering::Relaxed);
     }
 
     /// From now on, progress found in the store is this run's own.
@@ -88,5 +224,66 @@ impl Metrics {
 
     pub(crate) fn has_started(&self) -> bool {
         self.started.load(Ordering::Relaxed)
+    }
+}
+
+impl Timed {
+    fn add(&self, bytes: u64, time: Duration) {
+        self.count.fetch_add(1, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.us.fetch_add(time.as_micros() as u64, Ordering::Relaxed);
+    }
+
+    fn total(&self) -> TimedTotal {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        TimedTotal { count: read(&self.count), bytes: read(&self.bytes), us: read(&self.us) }
+    }
+}
+
+impl Observed {
+    fn at(&self, partition: Partition) -> PartitionMetrics {
+        let &Observed { slots, position, end, sensors, open_windows } = self;
+        PartitionMetrics { partition, is_held: slots > 0, position, end, sensors, open_windows }
+    }
+}
+
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use seismic_queue::Block;
+
+    use super::*;
+
+    #[test]
+    fn a_commit_counts_the_messages_of_each_output_and_its_bytes() {
+        let metrics = Metrics::default();
+        let mut commit = PartitionCommit::new(Partition(0));
+        commit.outputs = vec![Block::default(); 2];
+        commit.outputs[0].push(b"S", b"row").unwrap();
+        commit.outputs[1].push(b"S", b"letter").unwrap();
+        commit.outputs[1].push(b"S", b"letter").unwrap();
+        metrics.committed(&[commit], Duration::from_millis(3));
+        let snapshot = metrics.snapshot();
+        assert_eq!((metrics.rows(), metrics.dead_letters()), (1, 2));
+        assert_eq!((snapshot.commits.count, snapshot.commits.us), (1, 3_000));
+        assert!(snapshot.commits.bytes >= 15, "{}", snapshot.commits.bytes);
+    }
+
+    #[test]
+    fn lag_is_that_of_the_partitions_that_the_run_has() {
+        let metrics = Metrics::default();
+        let engine = |it| Engine::new(Default::default(), "t", Partition(it), Offset(0));
+        metrics.assigned(&[Partition(0), Partition(1)]);
+        for it in 0..2 {
+            metrics.progressed(Offset(4), &engine(it));
+            metrics.end_seen(Partition(it), Offset(10));
+        }
+        assert_eq!(metrics.snapshot().lag(), 12);
+        metrics.removed(&[Partition(1)]);
+        assert_eq!(metrics.snapshot().lag(), 6);
+        assert!(metrics.has(Partition(0)) && !metrics.has(Partition(1)));
     }
 }

@@ -38,7 +38,8 @@ pub struct Slot<'a> {
     ends_checked: Option<Duration>,
     /// When the oldest output that waits was emitted.
     waiting_since: Option<Duration>,
-    committed: Duration,
+    /// When a commit was handed over last.
+    handed_over: Duration,
     /// How often the engines were made again.
     rebuilt: u64,
     /// Whether it has taken a turn.
@@ -94,7 +95,7 @@ impl<'a> Slot<'a> {
             spare: Vec::new(),
             ends_checked: None,
             waiting_since: None,
-            committed: Duration::ZERO,
+            handed_over: Duration::ZERO,
             rebuilt: 0,
             has_begun: false,
             has_place: false,
@@ -237,7 +238,10 @@ impl<'a> Slot<'a> {
         };
         for (part, end) in parts.into_iter().zip(self.source.ends(&partitions)) {
             match end {
-                Ok(end) => part.observe_end(now, in_flight, end),
+                Ok(end) => {
+                    self.job.metrics.end_seen(part.partition, end);
+                    part.observe_end(now, in_flight, end);
+                }
                 Err(error) if error.kind() == Kind::Retry => part.end_unknown(),
                 Err(error) => return Err(error.into()),
             }
@@ -262,7 +266,7 @@ impl<'a> Slot<'a> {
         }
         for part in self.parts.values_mut().filter(|part| !part.is_replaying()) {
             if part.has_to_answer(&asked) {
-                part.snapshot(|| clock.now())?;
+                self.job.metrics.snapshot_taken(part.snapshot(|| clock.now())?);
             }
         }
         self.notice_output();
@@ -273,7 +277,7 @@ impl<'a> Slot<'a> {
         let (now, clock) = (self.job.clock.now(), self.job.clock);
         for part in self.parts.values_mut() {
             if part.is_snapshot_due(now, self.job.settings) {
-                part.snapshot(|| clock.now())?;
+                self.job.metrics.snapshot_taken(part.snapshot(|| clock.now())?);
             }
         }
         self.notice_output();
@@ -290,7 +294,7 @@ impl<'a> Slot<'a> {
         let is_due = |since: Duration, every| now.saturating_sub(since) >= every;
         self.waiting_since.is_some_and(|since| is_due(since, self.job.settings.commit_every))
             || waiting > limits::WAITING_BYTES / 4
-            || (is_due(self.committed, QUIET_COMMIT_EVERY)
+            || (is_due(self.handed_over, QUIET_COMMIT_EVERY)
                 && self.parts.values().any(PartitionTask::is_dirty))
     }
 
@@ -305,7 +309,7 @@ impl<'a> Slot<'a> {
         let dirty = self.parts.values_mut().filter(|part| part.is_dirty());
         let commit = Commit { partitions: dirty.map(PartitionTask::hand_over).collect() };
         self.waiting_since = None;
-        self.committed = self.job.clock.now();
+        self.handed_over = self.job.clock.now();
         if commit.partitions.is_empty() {
             return Ok(());
         }
@@ -328,9 +332,11 @@ impl<'a> Slot<'a> {
         match outcome {
             Ok(()) => {
                 failpoints::pass(failpoints::AFTER_COMMIT)?;
+                let time = self.job.clock.now().saturating_sub(self.handed_over);
+                self.job.metrics.committed(&commit.partitions, time);
                 for done in commit.partitions {
-                    self.job.metrics.committed(&done);
                     if let Some(part) = self.parts.get_mut(&done.partition) {
+                        self.job.metrics.progressed(done.next, &part.engine);
                         part.reuse(done);
                     }
                 }
@@ -387,7 +393,7 @@ impl<'a> Slot<'a> {
                 part.drain();
             }
             if part.is_ahead_of_snapshot() {
-                part.snapshot(|| clock.now())?;
+                self.job.metrics.snapshot_taken(part.snapshot(|| clock.now())?);
             }
         }
         self.commit_all()

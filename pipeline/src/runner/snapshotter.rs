@@ -35,7 +35,6 @@ pub(crate) struct Snapshotter {
 }
 
 /// What taking a snapshot cost.
-#[allow(dead_code, reason = "read by the metrics")]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Taken {
     /// Size of the state.

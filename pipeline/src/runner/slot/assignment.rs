@@ -110,6 +110,7 @@ impl Slot<'_> {
         let partitions: Vec<_> = self.parts.keys().copied().collect();
         let targets: Vec<_> = self.parts.values().map(|part| part.target).collect();
         self.rebuilt += 1;
+        self.job.metrics.rebuilt();
         self.parts.clear();
         self.waiting_since = None;
         if self.source.is_lost() {
