@@ -17,17 +17,17 @@ pub mod console;
 pub mod csv;
 mod error;
 pub mod failpoints;
-mod finish;
 pub mod limits;
-mod relay;
 #[cfg(feature = "rocketmq")]
 pub mod rocketmq;
-mod row;
+mod rows;
+mod runner;
 mod sink;
 mod spec;
+mod stop;
 
 pub use error::{Error, Result};
-pub use finish::Finish;
-pub use relay::Relay;
+pub use runner::Relay;
 pub use sink::Sink;
 pub use spec::{Context, Entry, Spec, open};
+pub use stop::Finish;

@@ -3,17 +3,17 @@
 
 #![allow(clippy::unwrap_used)] // Helpers of tests are tests.
 
+#[path = "sinks/csv_place.rs"]
+#[allow(dead_code)]
+mod csv_place;
 #[path = "../../tests/faults/line.rs"]
 mod line;
-#[path = "sinks/places.rs"]
-#[allow(dead_code)]
-mod places;
 
 use std::fs;
 
+use csv_place::CsvPlace;
 use fail::FailScenario;
 use line::Line;
-use places::CsvPlace;
 use seismic_queue::{Kind, Offset, Partition};
 use seismic_sinks::conformance::{
     PARTITIONS, ROWS, assert_whole, batch, row, spans_of, try_write_the_rest, write_the_rest,

@@ -5,8 +5,8 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
+use super::commit_file::{self, Mark, Refused};
 use super::file_name::FileName;
-use super::mark::{self, Mark, Refused};
 use crate::{Error, Result, failpoints, limits};
 
 const MARK: &str = "windows.mark";
@@ -111,7 +111,9 @@ pub(crate) fn read_mark(folder: &Path) -> Result<Option<Mark>> {
     match Mark::decode(&bytes) {
         Ok(mark) => Ok(Some(mark)),
         Err(Refused::Damaged(what)) => Err(Error::MarkDamaged { at, what }),
-        Err(Refused::Newer(found)) => Err(Error::MarkNewer { at, found, known: mark::VERSION }),
+        Err(Refused::Newer(found)) => {
+            Err(Error::MarkNewer { at, found, known: commit_file::VERSION })
+        }
     }
 }
 

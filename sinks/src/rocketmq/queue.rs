@@ -3,8 +3,8 @@
 use seismic_queue::rocketmq::{Landed, Out, Outlet};
 use seismic_queue::{Batch, Message, Offset, Partition, Span};
 
-use super::memory::Memory;
-use super::rule::{EPOCH, FENCE, JOB, Mark, PARTITION, ROW, Rule, TAG_FENCE, TAG_ROW, TAGS};
+use super::reader_rule::{EPOCH, FENCE, JOB, Mark, PARTITION, ROW, Rule, TAG_FENCE, TAG_ROW, TAGS};
+use super::state::Memory;
 use crate::{Error, Result, failpoints};
 
 /// The queue of one result partition.

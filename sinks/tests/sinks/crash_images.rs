@@ -10,7 +10,7 @@ use seismic_sinks::conformance::{
 use seismic_sinks::csv::Content;
 use seismic_sinks::{Error, Sink};
 
-use crate::places::CsvPlace;
+use crate::csv_place::CsvPlace;
 
 /// What the disk did to what was written after the last sync.
 #[derive(Clone, Debug)]

@@ -2,7 +2,7 @@
 
 use seismic_sinks::conformance;
 
-use crate::places::CsvPlace;
+use crate::csv_place::CsvPlace;
 
 #[test]
 fn with_one_file() {

@@ -9,7 +9,7 @@ use seismic_sinks::conformance::{PARTITIONS, ROWS, batch, row, spans_of, write_t
 use seismic_sinks::csv::Content;
 use seismic_sinks::{Context, Error, Sink, Spec};
 
-use crate::places::CsvPlace;
+use crate::csv_place::CsvPlace;
 
 #[test]
 fn a_file_is_plain_csv_with_the_fields_of_the_message() {

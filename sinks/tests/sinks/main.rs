@@ -5,9 +5,9 @@
 mod crash_images;
 mod csv_conformance;
 mod csv_folder;
+mod csv_place;
 mod hostile;
-mod hostile_marks;
-mod places;
-mod relay;
+mod hostile_commit_files;
 #[cfg(feature = "rocketmq")]
 mod rocketmq;
+mod runner;

@@ -15,7 +15,7 @@ use seismic_sinks::conformance::{Place, row};
 use seismic_sinks::console::Console;
 use seismic_sinks::{Error, Finish, Relay, Result, Sink};
 
-use crate::places::CsvPlace;
+use crate::csv_place::CsvPlace;
 
 /// Longest that anything here may take.
 const DEADLINE: Duration = Duration::from_secs(20);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use seismic_queue::rocketmq::{Keeps, Properties, RocketQueue};
 use seismic_queue::{Event, Offset, Partition, Queue, Topic};
 
-use super::rule::{Mark, Rule};
+use super::reader_rule::{Mark, Rule};
 use crate::Result;
 
 /// Longest wait for a broker that has more.

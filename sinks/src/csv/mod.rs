@@ -17,10 +17,10 @@
 //! rows.
 
 mod cells;
-mod content;
+mod commit_file;
 mod file_name;
 mod folder;
-mod mark;
+mod reader;
 
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
@@ -30,13 +30,13 @@ use jiff::Timestamp;
 use seismic_queue::{Batch, Kind, Offset, Span};
 
 use crate::spec::{Context, Entry};
-use crate::{Error, Result, Sink, failpoints, limits, row};
+use crate::{Error, Result, Sink, failpoints, limits, rows};
+use commit_file::Mark;
 use file_name::FileName;
 use folder::Folder;
-use mark::Mark;
 
 pub use cells::COLUMNS;
-pub use content::Content;
+pub use reader::Content;
 
 /// Its place in the list of sinks.
 pub(crate) const ENTRY: Entry = Entry {
@@ -141,7 +141,7 @@ impl Csv {
         self.encoded.clear();
         let mut lines = cells::Writer::new(&mut self.encoded);
         for message in rows.messages() {
-            lines.row(&row::decode(&self.context.topic, rows.partition(), message)?);
+            lines.row(&rows::decode(&self.context.topic, rows.partition(), message)?);
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use seismic_queue::{Batch, Error as QueueError, Event, JobStore, Kind, Offset, Partition, Reader};
 use seismic_queue::{Span, Topic, View};
 
-use crate::finish::{Finish, Order};
+use crate::stop::{Finish, Order};
 use crate::{Error, Result, Sink, limits};
 
 /// Carries the rows of a store's result topic to a sink.

@@ -15,7 +15,7 @@ use seismic_proto::SeismicAggRecord;
 use seismic_queue::{Batch, Offset, Span};
 
 use crate::spec::Entry;
-use crate::{Error, Result, Sink, row};
+use crate::{Error, Result, Sink, rows};
 
 /// Its place in the list of sinks.
 pub(crate) const ENTRY: Entry = Entry {
@@ -53,7 +53,7 @@ impl<W: Write + Send> Sink for Console<W> {
     fn write(&mut self, rows: &Batch) -> Result<()> {
         self.lines.clear();
         for message in rows.messages() {
-            let row = row::decode(&self.topic, rows.partition(), message)?;
+            let row = rows::decode(&self.topic, rows.partition(), message)?;
             writeln!(self.lines, "{}", Line(&row)).expect("memory takes every byte");
         }
         self.out.write_all(&self.lines).and_then(|()| self.out.flush()).map_err(|error| {

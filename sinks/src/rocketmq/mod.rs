@@ -17,10 +17,10 @@
 //! What only the store can remember (the last row's place, the epoch) is noted there, as positions of
 //! sinks whose names have a `#`; they lie beyond any row, so they hold nothing.
 
-mod content;
-mod memory;
 mod queue;
-mod rule;
+mod reader;
+mod reader_rule;
+mod state;
 
 use std::collections::BTreeMap;
 
@@ -28,12 +28,12 @@ use seismic_queue::rocketmq::RocketQueue;
 use seismic_queue::{Batch, Offset, Partition, Queue, Span, Url};
 
 use crate::spec::{Context, Entry};
-use crate::{Error, Result, Sink, row};
-use memory::Memory;
+use crate::{Error, Result, Sink, rows};
 use queue::OutQueue;
+use state::Memory;
 
-pub use content::{Kept, each_row, is_of_a_sink, readers_rule};
-pub use rule::{Mark, Rule, Said};
+pub use reader::{Kept, each_row, is_of_a_sink, readers_rule};
+pub use reader_rule::{Mark, Rule, Said};
 
 /// Its place in the list of sinks.
 pub(crate) const ENTRY: Entry = Entry {
@@ -97,7 +97,7 @@ impl Sink for RocketMq {
     fn write(&mut self, rows: &Batch) -> Result<()> {
         let partition = rows.partition();
         for message in rows.messages() {
-            row::decode(&self.context.topic, partition, message)?;
+            rows::decode(&self.context.topic, partition, message)?;
         }
         let queue = self.queues.get_mut(&partition).expect("recovery opened every partition");
         queue.write(&self.memory, rows)

@@ -11,9 +11,9 @@ use seismic_proto::SeismicAggRecord;
 use seismic_queue::Offset;
 
 use super::cells;
+use super::commit_file::Mark;
 use super::file_name::FileName;
 use super::folder;
-use super::mark::Mark;
 use crate::{Error, Result};
 
 /// The rows that count in a folder, as its mark was when it was opened. Takes no lock: the sink may

@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     fn the_example_in_the_documentation_is_a_mark() {
-        let source = include_str!("mark.rs");
+        let source = include_str!("commit_file.rs");
         let example = source.lines().skip_while(|line| !line.contains("```text")).skip(1).take(2);
         let lines: String = example.map(|line| line.replacen("//! ", "", 1) + "\n").collect();
         let mark = Mark::decode(lines.as_bytes()).unwrap();
