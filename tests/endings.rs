@@ -51,7 +51,7 @@ fn a_sink_that_hangs_in_a_write_is_left_behind_by_a_stop() {
     let_it_work(Duration::from_millis(300));
     // Within 5 s, as every stop.
     let done = consumer.stop(Signal::TERM);
-    assert_told(&done, 0, "does not answer and is left behind");
+    assert_told(&done, 0, "is not responding; abandoning it");
     stage.ok(&["run", "--drain", "--sink", "csv:csv"]);
     stage.verify(&["csv"]);
 }

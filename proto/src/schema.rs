@@ -173,6 +173,32 @@ impl Column {
         known.or(words.first()).copied().unwrap_or_default()
     }
 
+    /// A value in words, for reports and consoles: texts as they are, floats in the shortest form
+    /// that reads back to the same bits, and `missing` where there is none.
+    #[must_use]
+    pub fn show(&self, value: ValueRef<'_>) -> String {
+        match value {
+            ValueRef::Null => "missing".to_owned(),
+            ValueRef::Bool(value) => value.to_string(),
+            ValueRef::Int32(value) => value.to_string(),
+            ValueRef::UInt32(value) => value.to_string(),
+            ValueRef::Int64(value) => value.to_string(),
+            ValueRef::Float32(value) => format!("{value:?}"),
+            ValueRef::Float64(value) => format!("{value:?}"),
+            ValueRef::Text(value) => value.to_owned(),
+            ValueRef::Enum(value) => self.word(value).to_owned(),
+        }
+    }
+
+    /// `name=value`, for reports: as [`Column::show`], but with texts in quotes.
+    #[must_use]
+    pub fn show_named(&self, value: ValueRef<'_>) -> String {
+        match value {
+            ValueRef::Text(text) => format!("{}={text:?}", self.name),
+            other => format!("{}={}", self.name, self.show(other)),
+        }
+    }
+
     /// Whether a value is one of this column's.
     #[must_use]
     pub fn accepts(&self, value: ValueRef<'_>) -> bool {

@@ -15,7 +15,9 @@ pub enum Error {
     #[error(transparent)]
     Queue(#[from] seismic_queue::Error),
     #[error("{spec:?} is not a sink: {why}; known are {known}")]
-    Spec { spec: String, why: &'static str, known: String },
+    Spec { spec: String, why: String, known: String },
+    #[error("{sink} cannot be compared with the result topic: {what}")]
+    NothingToCompare { sink: String, what: String },
     #[error("message {offset} of {topic}/{partition} is not a window result: {what}")]
     Row {
         topic: String,
@@ -33,31 +35,33 @@ pub enum Error {
          count; put it back, or use an empty folder: the rows come again",
         at.display()
     )]
-    MarkMissing { at: PathBuf },
+    CommitFileMissing { at: PathBuf },
     #[error(
         "{} is damaged: {what}; restore it, or use an empty folder: the rows come again",
         at.display()
     )]
-    MarkDamaged { at: PathBuf, what: &'static str },
+    CommitFileDamaged { at: PathBuf, what: &'static str },
     #[error(
         "{} was written by a newer version of this program (layout {found}, this one knows {known})",
         at.display()
     )]
-    MarkNewer { at: PathBuf, found: u32, known: u32 },
+    CommitFileNewer { at: PathBuf, found: u32, known: u32 },
     #[error(
-        "{} has {have} bytes, but {marked} were written and synced: rows are lost; \
+        "{} has {have} bytes, but {committed} were written and synced: rows are lost; \
          restore the file, or use an empty folder: the rows come again",
         at.display()
     )]
-    Short { at: PathBuf, have: u64, marked: u64 },
+    Short { at: PathBuf, have: u64, committed: u64 },
     #[error("{}, line {line}: {what}", at.display())]
-    Content { at: PathBuf, line: u64, what: &'static str, source: Option<::csv::Error> },
-    #[error("{} has no space left while {doing}; it goes on when there is space", at.display())]
+    Content { at: PathBuf, line: u64, what: String, source: Option<::csv::Error> },
+    #[error("{} has no space left while {doing}; writing continues when there is space", at.display())]
     Full { at: PathBuf, doing: &'static str },
     #[error("{}: {doing} failed", at.display())]
     Io { at: PathBuf, doing: &'static str, source: io::Error },
-    #[error("sink {sink} writes to the cluster of the job's own queue: it needs --queue {wants}…")]
-    Place { sink: String, wants: &'static str },
+    #[error(
+        "sink {sink} writes to the cluster of the job's own queue, and this queue is not at {wants}"
+    )]
+    OtherQueue { sink: String, wants: &'static str },
     #[error("sink {sink} was taken over (epoch {ours} before, {theirs} now): this one stops")]
     Overtaken { sink: String, ours: u64, theirs: u64 },
     #[error(
@@ -82,7 +86,7 @@ pub enum Error {
     TakenBack { sink: String, partition: Partition, at: Offset },
     #[error("{at} was closed by its reader")]
     Closed { at: &'static str },
-    #[error("{} failed before and is not used again; start anew: nothing is lost", at.display())]
+    #[error("{} failed before and is not used again; start again: nothing is lost", at.display())]
     Broken { at: PathBuf },
     #[error("failpoint {name}")]
     Failpoint { name: &'static str },
@@ -105,18 +109,19 @@ impl Error {
             Error::Queue(error) => error.kind(),
             Error::Full { .. } => Kind::Retry,
             Error::Row { .. }
-            | Error::MarkMissing { .. }
-            | Error::MarkDamaged { .. }
+            | Error::CommitFileMissing { .. }
+            | Error::CommitFileDamaged { .. }
             | Error::Short { .. }
             | Error::Lost { .. }
             | Error::NoPosition { .. }
             | Error::TakenBack { .. }
             | Error::Content { .. } => Kind::Data,
             Error::Spec { .. }
+            | Error::NothingToCompare { .. }
             | Error::OtherStore { .. }
-            | Error::Place { .. }
+            | Error::OtherQueue { .. }
             | Error::Foreign { .. }
-            | Error::MarkNewer { .. } => Kind::Config,
+            | Error::CommitFileNewer { .. } => Kind::Config,
             Error::Owned { .. } | Error::Overtaken { .. } => Kind::Fenced,
             Error::Io { .. }
             | Error::Closed { .. }
@@ -125,7 +130,7 @@ impl Error {
         }
     }
 
-    /// An IO error of `doing` at `at`; having no space is told apart because it passes.
+    /// An IO error of `doing` at `at`; a full disk is told apart because it passes.
     pub(crate) fn io(at: &Path, doing: &'static str) -> impl FnOnce(io::Error) -> Error {
         move |source| match source.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {

@@ -1,16 +1,19 @@
 //! Sinks show committed windows. Each is a reader of the result topic with a position of its own,
-//! so a slow one never stalls the job and one that was down catches up.
+//! so a slow one never stalls the job, and one that was down catches up.
 //!
 //! ```text
-//!  store: result topic ──Batch──► Relay ──write, sync──► Sink   console │ csv │ rocketmq │ …
+//!  store: result topic ──Batch──► SinkRunner ──Rows: write, sync──► Sink   console │ csv │ rocketmq │ …
 //!                                  │
-//!                                  └─ note_sink: retention waits for what is not shown yet
+//!                                  └─ put_sink_position: retention waits for what is not shown yet
 //! ```
 //!
-//! [`Sink`] is the seam, [`Relay`] the one loop around it. A new sink is one file, one line in the
-//! list in `spec.rs`, and the conformance suite. Starting threads and choosing sinks is the
-//! caller's business.
+//! [`Sink`] is the seam, [`SinkRunner`] the one loop around it, [`SinkThreads`] runs several. A new
+//! sink is a folder, one line in `registry.rs`, and the conformance suite: its [`Entry`] answers
+//! whatever is asked of a kind of sink (opening, options, examination, comparison), so nothing
+//! outside its folder knows its name. Every folder has the same file names for the same things.
+//! Rows reach sinks decoded, with their [`Schema`](seismic_proto::Schema).
 
+mod compare;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 pub mod console;
@@ -18,6 +21,10 @@ pub mod csv;
 mod error;
 pub mod failpoints;
 pub mod limits;
+mod metrics;
+mod needs;
+mod options;
+mod registry;
 #[cfg(feature = "rocketmq")]
 pub mod rocketmq;
 mod rows;
@@ -25,9 +32,17 @@ mod runner;
 mod sink;
 mod spec;
 mod stop;
+mod threads;
 
+pub use compare::{Comparison, RowDifference, RowDifferenceKind};
 pub use error::{Error, Result};
-pub use runner::Relay;
+pub use metrics::{SinkMetrics, SinkMetricsSnapshot};
+pub use needs::{SinkLag, lags};
+pub use options::{COMMON, OptionKind, SinkOption, nearest};
+pub use registry::{Context, Entry, all, open, rows_in};
+pub use rows::{RowAt, RowDecoder, Rows};
+pub use runner::SinkRunner;
 pub use sink::Sink;
-pub use spec::{Context, Entry, Spec, open};
-pub use stop::Finish;
+pub use spec::SinkSpec;
+pub use stop::SinkStop;
+pub use threads::{SinkEnd, SinkOutcome, SinkThreads};

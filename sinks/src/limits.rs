@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-/// Written rows become durable at the latest this long after the first of them. Four times a
-/// second costs a disk little and keeps what a crash writes again small.
-pub const SYNC_EVERY: Duration = Duration::from_millis(250);
+/// Written rows become durable at the latest this long after the first of them, unless the option
+/// `flush_ms` says otherwise. Four times a second costs a disk little and keeps what a crash writes
+/// again small.
+pub const FLUSH_EVERY: Duration = Duration::from_millis(250);
 
 /// Longest single wait for rows, so that a stop is seen soon, and the end of a drain, which waits for
 /// its sinks. Readers of stores look every few milliseconds anyway.
@@ -16,9 +17,16 @@ pub const PAUSE_MIN: Duration = Duration::from_millis(50);
 /// Longest pause after failures that may pass: a disk that has space again is noticed soon.
 pub const PAUSE_MAX: Duration = Duration::from_secs(2);
 
-/// A CSV file is closed once it is at least this long, in bytes: a spreadsheet still opens it.
-/// A file is longer by at most one batch.
+/// A CSV file is closed once it is at least this long, in bytes, unless the option `file_bytes` says
+/// otherwise: a spreadsheet still opens it. A file is longer by at most one batch.
 pub const CSV_FILE_BYTES: u64 = 64 << 20;
 
-/// Longest mark that is read, in bytes: 4,096 partitions of 21 bytes each, and as much again.
-pub const MARK_BYTES: u64 = 256 << 10;
+/// Longest commit file that is read, in bytes: 4,096 partitions of 21 bytes each, and as much again.
+pub const COMMIT_FILE_BYTES: u64 = 256 << 10;
+
+/// After a stop, sinks may still write what is committed for this long; twice as long after it, one
+/// that hangs in a call is abandoned.
+pub const STOP_PATIENCE: Duration = Duration::from_millis(1_500);
+
+/// Differences that a comparison keeps; the others are counted.
+pub const DIFFERENCES_SHOWN: usize = 10;

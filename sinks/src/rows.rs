@@ -1,27 +1,191 @@
-//! A row of the result topic, as sinks see it.
+//! The rows of a batch, decoded once for every sink, with the bytes that they came as.
 
-use seismic_proto::{Message as _, SeismicAggRecord};
-use seismic_queue::{Message, Partition};
+use seismic_proto::{Row, Schema};
+use seismic_queue::{Batch, Message, Offset, Partition};
 
 use crate::{Error, Result};
 
-/// Decodes a message of a result topic.
-///
-/// # Errors
-/// [`Error::Row`], also for an empty message or one without a sensor: no window has none.
-pub(crate) fn decode(
-    topic: &str,
-    partition: Partition,
-    message: Message<'_>,
-) -> Result<SeismicAggRecord> {
-    let refuse = |what, source| {
-        let (topic, offset) = (topic.to_owned(), message.offset);
-        Error::Row { topic, partition, offset, what, source }
-    };
-    let row = SeismicAggRecord::decode(message.value)
-        .map_err(|e| refuse("it is no SeismicAggRecord", Some(e)))?;
-    if row.sensor_id.is_empty() {
-        return Err(refuse("it names no sensor", None));
+/// Rows of one partition, in offset order, borrowed from the batch that they were read in.
+#[derive(Clone, Copy, Debug)]
+pub struct Rows<'a> {
+    schema: &'a Schema,
+    batch: &'a Batch,
+    /// The decoded messages of the batch, all of them.
+    decoded: &'a [Row],
+    /// The first that is part of these rows, and the one after the last.
+    range: (usize, usize),
+}
+
+/// One row, where it is from, and its bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct RowAt<'a> {
+    /// Offset in the result topic.
+    pub offset: Offset,
+    /// Key of the message.
+    pub key: &'a [u8],
+    /// The message's bytes, for sinks that pass them on.
+    pub bytes: &'a [u8],
+    /// The typed row.
+    pub row: &'a Row,
+}
+
+impl<'a> Rows<'a> {
+    /// The columns of every row.
+    #[must_use]
+    pub fn schema(&self) -> &'a Schema {
+        self.schema
     }
-    Ok(row)
+
+    /// Partition of the result topic.
+    #[must_use]
+    pub fn partition(&self) -> Partition {
+        self.batch.partition()
+    }
+
+    /// Offset after the last row: the position once these are written.
+    #[must_use]
+    pub fn next(&self) -> Offset {
+        match self.range.1 {
+            // A batch may end with offsets that hold nothing.
+            end if end == self.decoded.len() => self.batch.next(),
+            end => self.batch.message(end).offset,
+        }
+    }
+
+    /// Number of rows.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.range.1 - self.range.0
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The rows, in offset order.
+    pub fn iter(&self) -> impl Iterator<Item = RowAt<'a>> + use<'a> {
+        let Rows { batch, decoded, range, .. } = *self;
+        (range.0..range.1).map(move |i| {
+            let Message { offset, key, value, .. } = batch.message(i);
+            RowAt { offset, key, bytes: value, row: &decoded[i] }
+        })
+    }
+
+    /// The messages of the rows, for sinks that pass their bytes on.
+    pub fn messages(&self) -> impl Iterator<Item = Message<'a>> + use<'a> {
+        let Rows { batch, range, .. } = *self;
+        (range.0..range.1).map(move |i| batch.message(i))
+    }
+}
+
+/// Decodes batches of one topic. Its memory is used again for every batch.
+#[derive(Debug)]
+pub struct RowDecoder {
+    schema: Schema,
+    /// Name of the topic, for messages.
+    topic: String,
+    rows: Vec<Row>,
+    /// How many of `rows` are of the last batch.
+    count: usize,
+}
+
+impl RowDecoder {
+    /// A decoder for rows of this schema, of the topic of that name.
+    #[must_use]
+    pub fn new(topic: &str, schema: &Schema) -> Self {
+        RowDecoder { schema: schema.clone(), topic: topic.to_owned(), rows: Vec::new(), count: 0 }
+    }
+
+    /// The same for rows of another schema.
+    pub(crate) fn with_schema(self, schema: &Schema) -> Self {
+        RowDecoder::new(&self.topic, schema)
+    }
+
+    /// Decodes every message of a batch.
+    ///
+    /// # Errors
+    /// [`Error::Row`], naming the first message that is not a row. An empty message is none where
+    /// the first column may not be empty: no window has no sensor.
+    pub fn decode<'a>(&'a mut self, batch: &'a Batch) -> Result<Rows<'a>> {
+        self.count = 0;
+        while self.rows.len() < batch.len() {
+            self.rows.push(Row::new(&self.schema));
+        }
+        for (message, row) in batch.messages().zip(&mut self.rows) {
+            let refuse = |what, source| {
+                let (topic, partition) = (self.topic.clone(), batch.partition());
+                Error::Row { topic, partition, offset: message.offset, what, source }
+            };
+            row.decode(&self.schema, message.value)
+                .map_err(|error| refuse("its bytes do not fit the topic's columns", Some(error)))?;
+            if let Row::Window(window) = row
+                && window.sensor_id.is_empty()
+            {
+                return Err(refuse("it names no sensor", None));
+            }
+        }
+        self.count = batch.len();
+        Ok(self.rows_of(batch, 0, batch.len()))
+    }
+
+    /// Rows `from..until` of the batch that was decoded last.
+    ///
+    /// # Panics
+    /// When it was another batch.
+    pub(crate) fn rows_of<'a>(&'a self, batch: &'a Batch, from: usize, until: usize) -> Rows<'a> {
+        assert_eq!(batch.len(), self.count, "the batch that was decoded");
+        let decoded = &self.rows[..self.count];
+        Rows { schema: &self.schema, batch, decoded, range: (from, until) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conformance::{batch, row};
+    use seismic_queue::Kind;
+
+    fn decoder() -> RowDecoder {
+        RowDecoder::new("results", Schema::windows())
+    }
+
+    #[test]
+    fn a_message_that_is_no_row_is_named() {
+        for value in [&b""[..], b"\xff\xff", b"\x0a\xff"] {
+            let mut rows = batch(Partition(3), Offset(6), &[row(3, 6)]);
+            rows.push(Message { offset: Offset(7), append_ms: 0, key: b"k", value });
+            let error = decoder().decode(&rows).unwrap_err();
+            assert!(error.to_string().contains("message 7 of results/3"), "{error}");
+            assert_eq!(error.kind(), Kind::Data);
+        }
+    }
+
+    #[test]
+    fn rows_carry_offset_key_bytes_and_values_and_end_where_the_next_begins() {
+        let rows = [row(1, 4), row(1, 5), row(1, 6)];
+        let batch = batch(Partition(1), Offset(4), &rows);
+        let mut decoder = decoder();
+        assert_eq!(decoder.decode(&batch).unwrap().next(), Offset(7));
+        let part = decoder.rows_of(&batch, 0, 2);
+        assert_eq!((part.len(), part.next(), part.partition()), (2, Offset(6), Partition(1)));
+        for (at, (i, row)) in part.iter().zip(rows.iter().enumerate()) {
+            assert_eq!(at.offset, Offset(4 + i as u64));
+            assert_eq!(at.key, row.sensor_id.as_bytes());
+            assert_eq!(*at.row, Row::Window(row.clone()));
+        }
+        let offsets: Vec<_> = part.messages().map(|message| message.offset.0).collect();
+        assert_eq!(offsets, [4, 5]);
+    }
+
+    #[test]
+    fn a_shorter_batch_after_a_longer_one_has_its_own_rows_alone() {
+        let mut decoder = decoder();
+        decoder.decode(&batch(Partition(0), Offset(0), &[row(0, 0), row(0, 1)])).unwrap();
+        let short = batch(Partition(0), Offset(2), &[row(0, 2)]);
+        let rows = decoder.decode(&short).unwrap();
+        let read: Vec<_> = rows.iter().map(|at| at.row.clone()).collect();
+        assert_eq!(read, [Row::Window(row(0, 2))]);
+    }
 }

@@ -1,45 +1,72 @@
 //! The loop between a store and one sink.
 //!
-//! It reads committed rows, hands them to the sink, has them synced in time, and notes in the store
-//! how far the sink has come. The caller gives it a thread of its own: whatever a sink does, the
-//! job does not wait for it. Memory is bounded by two batches.
+//! It reads committed rows, decodes them once, hands them to the sink, has them synced in time, and
+//! writes down in the store how far the sink has come. It runs on a thread of its own: whatever a
+//! sink does, the job does not wait for it. Memory is bounded by two batches.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use seismic_proto::Schema;
 use seismic_queue::{Batch, Error as QueueError, Event, JobStore, Kind, Offset, Partition, Reader};
 use seismic_queue::{Span, Topic, View};
 
-use crate::stop::{Finish, Order};
-use crate::{Error, Result, Sink, limits};
+use crate::metrics::SinkMetrics;
+use crate::rows::RowDecoder;
+use crate::stop::{Order, SinkStop};
+use crate::{Context, Error, Result, Sink, SinkSpec, limits, registry};
+
+/// Whether rows of a partition are shown.
+type Filter = Box<dyn Fn(Partition) -> bool + Send>;
 
 /// Carries the rows of a store's result topic to a sink.
-pub struct Relay<'a> {
-    store: &'a dyn JobStore,
+pub struct SinkRunner {
+    store: Arc<dyn JobStore>,
     sink: Box<dyn Sink>,
     reader: Box<dyn Reader>,
+    decoder: RowDecoder,
     spare: Vec<Batch>,
-    /// Read, but not taken by the sink yet.
+    /// Read and decoded, but not wholly written yet.
     pending: Option<Batch>,
+    /// How many messages of it are written.
+    pending_from: usize,
     /// Next row of each partition that the sink was not given.
     written: Vec<Offset>,
-    /// Up to where there is nothing else to give it: beyond that only where a rewind took out rows.
+    /// Up to where there is nothing else to give it: beyond that only where a rewind removed rows.
     reached: Vec<Offset>,
     /// Next row of each partition that is not durable in the sink.
     synced: Vec<Offset>,
-    /// What the store was told last.
-    noted: Vec<Offset>,
+    /// The position that the store has.
+    stored: Vec<Offset>,
     /// When the oldest row that is not synced was written.
     dirty_since: Option<Instant>,
+    /// Rows that are written and not synced.
+    dirty_rows: usize,
+    batch_rows: usize,
+    flush_every: Duration,
+    only: Option<Filter>,
+    metrics: Arc<SinkMetrics>,
 }
 
-impl<'a> Relay<'a> {
-    /// Lets the sink recover and reads on from where it says. The store must have been owned once.
+impl SinkRunner {
+    /// Opens the sink that `spec` names, with its batch size and flush interval, and lets it recover.
     ///
     /// # Errors
-    /// [`OffsetGone`](QueueError::OffsetGone) when the sink still needs rows that the store has let
-    /// go of, [`OffsetBeyond`](QueueError::OffsetBeyond) when it has rows that the store does not
+    /// As [`registry::open`] and [`SinkRunner::new`].
+    pub fn open(spec: &SinkSpec, context: &Context, store: &Arc<dyn JobStore>) -> Result<Self> {
+        let sink = registry::open(spec, context)?;
+        let runner = SinkRunner::new(Arc::clone(store), sink)?.schema(&context.schema);
+        Ok(runner.flush(spec.batch_rows(), spec.flush_every()))
+    }
+
+    /// Lets the sink recover and reads from where its answer says. The store must have been leased
+    /// once.
+    ///
+    /// # Errors
+    /// [`OffsetGone`](QueueError::OffsetGone) when the sink still needs rows that the store has
+    /// deleted, [`OffsetBeyond`](QueueError::OffsetBeyond) when it has rows that the store does not
     /// know: it never skips or guesses. Otherwise as [`Sink::recover`].
-    pub fn new(store: &'a dyn JobStore, mut sink: Box<dyn Sink>) -> Result<Self> {
+    pub fn new(store: Arc<dyn JobStore>, mut sink: Box<dyn Sink>) -> Result<Self> {
         let view = store.view()?;
         let topic = store.topics().topic(view.job.main_topic())?;
         let spans = store.topics().spans(&topic)?;
@@ -58,25 +85,63 @@ impl<'a> Relay<'a> {
             // Before anything is shown: retention must not take rows that a new sink begins with.
             store.put_sink_position(sink.name(), &named(&start))?;
         }
-        tracing::info!(sink = sink.name(), at = ?start, "sink goes on");
-        Ok(Relay {
+        tracing::info!(sink = sink.name(), at = in_words(&start), "sink starts");
+        let metrics = Arc::new(SinkMetrics::default());
+        metrics.at(&start);
+        Ok(SinkRunner {
             store,
             sink,
             reader,
+            decoder: RowDecoder::new(&topic.name, Schema::windows()),
             spare: Vec::new(),
             pending: None,
+            pending_from: 0,
             written: start.clone(),
             reached: start.clone(),
             synced: start.clone(),
-            noted: start,
+            stored: start,
             dirty_since: None,
+            dirty_rows: 0,
+            batch_rows: usize::MAX,
+            flush_every: limits::FLUSH_EVERY,
+            only: None,
+            metrics,
         })
+    }
+
+    /// For rows of this schema (default: [`Schema::windows`]).
+    #[must_use]
+    pub fn schema(self, schema: &Schema) -> Self {
+        let decoder = self.decoder.with_schema(schema);
+        SinkRunner { decoder, ..self }
+    }
+
+    /// Writes at most `batch_rows` rows at once, and syncs after as many or after `flush_every`.
+    #[must_use]
+    pub fn flush(self, batch_rows: usize, flush_every: Duration) -> Self {
+        SinkRunner { batch_rows, flush_every, ..self }
+    }
+
+    /// Of a job that several workers share, a console shows only the partitions of its own, so that
+    /// together they show everything once. A sink that keeps a position shows everything all the
+    /// same: it would take rows that it was not given for shown.
+    #[must_use]
+    pub fn only(self, shown: impl Fn(Partition) -> bool + Send + 'static) -> Self {
+        let only: Option<Filter> =
+            if self.sink.keeps_position() { None } else { Some(Box::new(shown)) };
+        SinkRunner { only, ..self }
     }
 
     /// Name of the sink.
     #[must_use]
     pub fn name(&self) -> &str {
         self.sink.name()
+    }
+
+    /// What it has done so far.
+    #[must_use]
+    pub fn metrics(&self) -> Arc<SinkMetrics> {
+        Arc::clone(&self.metrics)
     }
 
     /// Next row of each partition that is not durable in the sink yet, in order of partitions.
@@ -91,75 +156,85 @@ impl<'a> Relay<'a> {
         self.synced == self.written && reached(&self.reached, ends)
     }
 
-    /// Waits up to `wait` for rows, writes them, and syncs when it is time. Gives the number of
+    /// Waits up to `wait` for rows, writes them, and syncs when it is time. Returns the number of
     /// rows written.
     ///
     /// # Errors
-    /// Of kind `Retry`: call again, nothing is lost. Otherwise the relay is of no further use.
+    /// Of kind `Retry`: call again, nothing is lost. Otherwise the runner is of no further use.
     pub fn turn(&mut self, wait: Duration) -> Result<usize> {
         if self.pending.is_none() {
             // Rows that wait for their sync must not wait for other rows.
             let until_sync = self.until_sync().unwrap_or(wait);
             match self.reader.read(wait.min(until_sync), &mut self.spare)? {
-                Event::Batch(batch) => self.pending = Some(batch),
+                Event::Batch(batch) => {
+                    self.decoder.decode(&batch)?;
+                    (self.pending, self.pending_from) = (Some(batch), 0);
+                }
                 Event::CaughtUp(partition, at) => self.reached[partition.0 as usize] = at,
                 event => debug_assert!(matches!(event, Event::Nothing)),
             }
         }
         let rows = self.write()?;
-        if self.until_sync() == Some(Duration::ZERO) || self.noted != self.synced {
+        if self.until_sync() == Some(Duration::ZERO) || self.stored != self.synced {
             self.sync()?;
         }
         Ok(rows)
     }
 
-    /// Syncs what is written and notes the position in the store. Does nothing when both are done.
+    /// Syncs what is written and puts the position into the store. Does nothing when both are done.
     ///
     /// # Errors
-    /// As [`Relay::turn`].
+    /// As [`SinkRunner::turn`].
     pub fn sync(&mut self) -> Result<()> {
         if self.synced != self.written {
+            let begun = Instant::now();
             self.sink.sync()?;
             self.synced.clone_from(&self.written);
-            self.dirty_since = None;
+            (self.dirty_since, self.dirty_rows) = (None, 0);
+            self.metrics.flushed(begun.elapsed(), &self.synced);
         }
-        if self.noted != self.synced {
+        if self.stored != self.synced {
             if self.sink.keeps_position() {
                 self.store.put_sink_position(self.sink.name(), &named(&self.synced))?;
             }
-            self.noted.clone_from(&self.synced);
+            self.stored.clone_from(&self.synced);
         }
         Ok(())
     }
 
-    /// Runs until `finish` says otherwise; what may pass is tried again, with pauses, for as long
+    /// Runs until `stop` orders otherwise. What may pass is tried again, with pauses, for as long
     /// as it takes.
     ///
     /// # Errors
     /// The first error that does not pass. Rows not synced by then come again after a restart.
-    pub fn run(&mut self, finish: &Finish) -> Result<()> {
+    pub fn run(&mut self, stop: &SinkStop) -> Result<()> {
         let mut pause = Duration::ZERO;
         loop {
-            let order = finish.order();
+            let order = stop.order();
             let tried = match &order {
-                Order::Stop => return self.stop(),
+                Order::Stop => return self.last_sync(),
                 Order::After(ends) if reached(&self.reached, ends) => self.sync(),
                 _ => self.turn(limits::READ_WAIT).map(drop),
             };
             match tried {
                 Ok(()) if pause > Duration::ZERO => {
-                    tracing::warn!(sink = self.name(), "sink goes on; nothing was lost");
+                    tracing::warn!(sink = self.name(), "sink works again; nothing was lost");
                     pause = Duration::ZERO;
                 }
                 Ok(()) => {}
                 Err(error) if error.kind() == Kind::Retry => {
                     if pause.is_zero() {
-                        tracing::error!(sink = self.name(), %error, "sink is stuck, trying again");
+                        self.metrics.failed(&error);
+                        tracing::error!(sink = self.name(), %error, "sink failed, trying again");
                     }
+                    self.metrics.retried();
                     pause = (pause * 2).clamp(limits::PAUSE_MIN, limits::PAUSE_MAX);
-                    finish.pause(pause);
+                    stop.pause(pause);
                 }
-                Err(error) => return Err(error),
+                Err(error) => {
+                    self.metrics.failed(&error);
+                    return Err(error);
+                }
             }
             if matches!(&order, Order::After(ends) if self.caught_up_to(ends)) {
                 return Ok(());
@@ -168,7 +243,7 @@ impl<'a> Relay<'a> {
     }
 
     /// The last sync. A failure that would pass is no reason to stay: the rows come again.
-    fn stop(&mut self) -> Result<()> {
+    fn last_sync(&mut self) -> Result<()> {
         match self.sync() {
             Err(error) if error.kind() == Kind::Retry => {
                 tracing::warn!(sink = self.name(), %error, "stopped before the last sync");
@@ -178,32 +253,45 @@ impl<'a> Relay<'a> {
         }
     }
 
-    /// Gives the pending batch to the sink; keeps it when that fails.
+    /// Gives the next rows of the pending batch to the sink; keeps them when that fails.
     fn write(&mut self) -> Result<usize> {
         let Some(batch) = &self.pending else {
             return Ok(0);
         };
-        self.sink.write(batch)?;
-        let rows = batch.len();
-        let written = &mut self.written[batch.partition().0 as usize];
-        assert!(batch.next() >= *written, "positions only move forward");
-        *written = batch.next();
-        self.reached[batch.partition().0 as usize] = batch.next();
-        self.dirty_since.get_or_insert_with(Instant::now);
-        if self.spare.is_empty() {
-            self.spare.extend(self.pending.take());
+        let partition = batch.partition();
+        let until = self.pending_from.saturating_add(self.batch_rows).min(batch.len());
+        let rows = self.decoder.rows_of(batch, self.pending_from, until);
+        if self.only.as_ref().is_none_or(|shown| shown(partition)) {
+            self.sink.write(&rows)?;
         }
-        self.pending = None;
-        Ok(rows)
+        let (count, next, is_whole) = (rows.len(), rows.next(), until == batch.len());
+        let written = &mut self.written[partition.0 as usize];
+        assert!(next >= *written, "positions only move forward");
+        *written = next;
+        self.reached[partition.0 as usize] = next;
+        self.dirty_since.get_or_insert_with(Instant::now);
+        self.dirty_rows += count;
+        self.pending_from = until;
+        self.metrics.written(count);
+        if is_whole {
+            if self.spare.is_empty() {
+                self.spare.extend(self.pending.take());
+            }
+            self.pending = None;
+        }
+        Ok(count)
     }
 
     /// How long written rows may still wait for their sync; `None` when there are none.
     fn until_sync(&self) -> Option<Duration> {
-        self.dirty_since.map(|since| limits::SYNC_EVERY.saturating_sub(since.elapsed()))
+        if self.dirty_rows >= self.batch_rows {
+            return Some(Duration::ZERO);
+        }
+        self.dirty_since.map(|since| self.flush_every.saturating_sub(since.elapsed()))
     }
 }
 
-/// Refuses a sink that has rows which a rewind took back: one that has not goes on where such rows
+/// Refuses a sink that has rows which a rewind took back. One that has none continues where such rows
 /// were, or after what came next.
 fn check_cuts(sink: &str, start: &[Offset], view: &View) -> Result<()> {
     for ((partition, &at), part) in (0..).map(Partition).zip(start).zip(&view.partitions) {
@@ -228,11 +316,16 @@ fn check_start(topic: &Topic, partition: Partition, at: Offset, span: &Span) -> 
     Ok(())
 }
 
-/// Partitions that the topic got, and of which one side does not know yet, have nothing to be waited for.
+/// A partition that was added to the topic and that one side does not know yet has nothing to wait for.
 fn reached(position: &[Offset], ends: &[Span]) -> bool {
     position.iter().zip(ends).all(|(at, span)| *at >= span.end)
 }
 
 fn named(offsets: &[Offset]) -> Vec<(Partition, Offset)> {
     (0..).map(Partition).zip(offsets.iter().copied()).collect()
+}
+
+/// Positions as people read them: that of each partition, in order.
+fn in_words(offsets: &[Offset]) -> String {
+    offsets.iter().map(Offset::to_string).collect::<Vec<_>>().join(", ")
 }

@@ -1,44 +1,69 @@
-//! Which sink is meant, and the one list of sinks.
+//! Which sink is meant, where it writes, and its options, as a command line or a job file has them.
+//!
+//! On the command line a sink is one word: `SCHEME[:TARGET][,KEY=VALUE]...`, for example
+//! `csv:/data/rows,file_bytes=16MiB,flush_ms=2s`. The options begin at the first comma that is
+//! followed by a key (lower-case letters and `_`) and `=`. Other commas belong to the target, as in
+//! `csv:/data/a,b`; one before text that looks like an option is written twice:
+//! `csv:/data/a,,b=c` writes to `/data/a,b=c`.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
+use std::time::Duration;
 
-use seismic_queue::{JobStore, Url};
+use crate::options::{COMMON, SinkOption, milliseconds, nearest};
+use crate::registry::{self, Entry};
+use crate::{Error, Result};
 
-#[cfg(feature = "rocketmq")]
-use crate::rocketmq;
-use crate::{Error, Result, Sink, console, csv};
-
-/// Every sink there is. A new one is its file and a line here.
-const SINKS: &[&Entry] = &[
-    &console::ENTRY,
-    &csv::ENTRY,
-    #[cfg(feature = "rocketmq")]
-    &rocketmq::ENTRY,
-];
-
-/// What this list knows about a sink.
-#[derive(Debug)]
-pub struct Entry {
-    /// What a spec begins with.
-    pub scheme: &'static str,
-    /// Its whole form, for people.
-    pub form: &'static str,
-    /// What follows the colon when nothing is said; `None`: nothing may follow.
-    pub target: Option<&'static str>,
-    /// Opens it at the target (empty when there is none).
-    pub open: fn(target: &str, context: &Context) -> Result<Box<dyn Sink>>,
-}
-
-/// A sink as the command line names it: `console`, `csv`, `csv:DIR`, `rocketmq:TOPIC`.
+/// A sink that there is, with its target and valid options.
 #[derive(Clone, Debug)]
-pub struct Spec {
+pub struct SinkSpec {
     entry: &'static Entry,
     target: String,
+    /// Those that were given, as they were written.
+    options: BTreeMap<String, String>,
 }
 
-impl Spec {
+impl SinkSpec {
+    /// The sink of that scheme. Without a target it takes its default.
+    ///
+    /// # Errors
+    /// [`Error::Spec`] with every fault: there is no such sink or option, the target or an option's
+    /// value is not one.
+    pub fn new(
+        scheme: &str,
+        target: Option<&str>,
+        options: BTreeMap<String, String>,
+    ) -> Result<Self> {
+        let mut words = scheme.to_owned();
+        words.extend(target.iter().flat_map(|target| [":", *target]));
+        let refuse = |why: String| {
+            let known = registry::all().map(|entry| entry.form).collect::<Vec<_>>().join(", ");
+            Err(Error::Spec { spec: words.clone(), why, known })
+        };
+        let Some(entry) = registry::find(scheme) else {
+            let known = registry::all().map(|entry| entry.scheme);
+            return refuse(match nearest(scheme, known) {
+                Some(near) if !scheme.is_empty() => format!("did you mean {near}?"),
+                _ => "there is none of that name".to_owned(),
+            });
+        };
+        let target = match (target, entry.target) {
+            (Some(""), Some(_)) => return refuse("nothing stands after the colon".to_owned()),
+            (Some(_), None) => return refuse("nothing may stand after its name".to_owned()),
+            (given, default) => given.or(default).unwrap_or_default().to_owned(),
+        };
+        let spec = SinkSpec { entry, target, options };
+        let faults = spec.faults();
+        if faults.is_empty() { Ok(spec) } else { refuse(faults.join("; ")) }
+    }
+
+    /// Its place in the list of sinks.
+    #[must_use]
+    pub fn entry(&self) -> &'static Entry {
+        self.entry
+    }
+
     /// What it begins with: `console`, `csv`, ….
     #[must_use]
     pub fn scheme(&self) -> &'static str {
@@ -50,103 +75,138 @@ impl Spec {
     pub fn target(&self) -> &str {
         &self.target
     }
-}
 
-impl PartialEq for Spec {
-    fn eq(&self, other: &Self) -> bool {
+    /// Whether both write to the same place, whatever their options are.
+    #[must_use]
+    pub fn is_same_place(&self, other: &SinkSpec) -> bool {
         (self.scheme(), self.target()) == (other.scheme(), other.target())
+    }
+
+    /// The options that were given, as they were written.
+    #[must_use]
+    pub fn options(&self) -> &BTreeMap<String, String> {
+        &self.options
+    }
+
+    /// Rows that are written at once at most.
+    #[must_use]
+    pub fn batch_rows(&self) -> usize {
+        usize::try_from(self.number("batch_rows")).unwrap_or(usize::MAX)
+    }
+
+    /// Longest time from writing a row until it is durable.
+    #[must_use]
+    pub fn flush_every(&self) -> Duration {
+        milliseconds(self.number("flush_ms"))
+    }
+
+    /// The value of an option of this sink, in its smallest unit: as given, or its default.
+    pub(crate) fn number(&self, name: &str) -> u64 {
+        let option = self.option(name).expect("an option of this sink");
+        let text = self.options.get(name).map_or(option.default, String::as_str);
+        option.parse(text).expect("checked when the spec was made; defaults are values")
+    }
+
+    fn option(&self, name: &str) -> Option<&'static SinkOption> {
+        self.entry.all_options().find(|option| option.name == name)
+    }
+
+    fn faults(&self) -> Vec<String> {
+        let fault = |(name, value): (&String, &String)| match self.option(name) {
+            Some(option) => option.parse(value).err(),
+            None => {
+                let known = || self.entry.all_options().map(|option| option.name);
+                let near = nearest(name, known());
+                let advice = near.map_or_else(
+                    || format!("its options are {}", known().collect::<Vec<_>>().join(", ")),
+                    |near| format!("did you mean {near}?"),
+                );
+                Some(format!("{} has no option {name:?}: {advice}", self.entry.scheme))
+            }
+        };
+        self.options.iter().filter_map(fault).collect()
     }
 }
 
-impl Eq for Spec {}
+impl PartialEq for SinkSpec {
+    fn eq(&self, other: &Self) -> bool {
+        self.is_same_place(other) && self.options == other.options
+    }
+}
 
-impl FromStr for Spec {
+impl Eq for SinkSpec {}
+
+impl FromStr for SinkSpec {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let refuse = |why| {
-            let known = SINKS.iter().map(|entry| entry.form).collect::<Vec<_>>().join(", ");
-            Err(Error::Spec { spec: text.to_owned(), why, known })
-        };
-        let (scheme, target) = match text.split_once(':') {
-            Some((scheme, target)) => (scheme, Some(target)),
-            None => (text, None),
-        };
-        let Some(&entry) = SINKS.iter().find(|entry| entry.scheme == scheme) else {
-            return refuse("there is none of that name");
-        };
-        let target = match (target, entry.target) {
-            (Some(""), Some(_)) => return refuse("nothing stands after the colon"),
-            (Some(_), None) => return refuse("nothing may stand after its name"),
-            (given, default) => given.or(default).unwrap_or_default().to_owned(),
-        };
-        Ok(Spec { entry, target })
+        let (sink, options) = split_options(text);
+        match sink.split_once(':') {
+            Some((scheme, target)) => SinkSpec::new(scheme, Some(target), options),
+            None => SinkSpec::new(&sink, None, options),
+        }
     }
 }
 
-impl fmt::Display for Spec {
+/// The sink with doubled commas made single, and the options.
+fn split_options(text: &str) -> (String, BTreeMap<String, String>) {
+    let mut sink = String::new();
+    let mut options = BTreeMap::new();
+    // The option that the text so far ends with.
+    let mut option: Option<(String, String)> = None;
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        rest = &rest[c.len_utf8()..];
+        if c == ',' && option.is_none() && rest.strip_prefix(',').is_some_and(is_option) {
+            rest = &rest[1..];
+        } else if c == ',' && is_option(rest) {
+            options.extend(option.take());
+            let (name, value) = rest.split_once('=').expect("an option has one");
+            option = Some((name.to_owned(), String::new()));
+            rest = value;
+            continue;
+        }
+        option.as_mut().map_or(&mut sink, |(_, value)| value).push(c);
+    }
+    options.extend(option);
+    (sink, options)
+}
+
+/// Whether a text begins as an option does.
+fn is_option(text: &str) -> bool {
+    let name = text.split_once('=').map_or("", |(name, _)| name);
+    !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
+}
+
+impl fmt::Display for SinkSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.scheme())?;
-        if self.target.is_empty() { Ok(()) } else { write!(f, ":{}", self.target) }
+        if !self.target.is_empty() {
+            f.write_str(":")?;
+        }
+        for (i, c) in self.target.char_indices() {
+            let is_doubled = c == ',' && is_option(&self.target[i + 1..]);
+            f.write_str(if is_doubled {
+                ",,"
+            } else {
+                self.target.get(i..i + c.len_utf8()).unwrap_or_default()
+            })?;
+        }
+        self.options.iter().try_for_each(|(name, value)| write!(f, ",{name}={value}"))
     }
 }
 
-/// Whose rows a sink shows.
-#[derive(Clone)]
-pub struct Context {
-    /// Given once to a store: a sink refuses rows of another.
-    pub store_id: String,
-    /// Name of the result topic, for messages.
-    pub topic: String,
-    /// Where the job reads: sinks of the same cluster write there.
-    pub queue: Option<Url>,
-    /// The store as this process has it opened, for sinks that can keep nothing themselves: a second handle
-    /// would wait for the commits of the first.
-    pub store: Option<Arc<dyn JobStore>>,
-}
-
-impl Context {
-    /// The context of a store's own result topic.
-    ///
-    /// # Errors
-    /// As [`JobStore::view`].
-    pub fn of(store: &dyn JobStore) -> Result<Self> {
-        let view = store.view()?;
-        Ok(Context {
-            store_id: view.id,
-            topic: view.job.main_topic().to_owned(),
-            queue: None,
-            store: None,
-        })
+impl Entry {
+    /// Its own options and those that every sink takes.
+    pub fn all_options(&self) -> impl Iterator<Item = &'static SinkOption> + use<> {
+        self.options.iter().chain(COMMON)
     }
-
-    /// With the place of the job's queue, and the store.
-    #[must_use]
-    pub fn at(self, queue: Url, store: Arc<dyn JobStore>) -> Self {
-        Context { queue: Some(queue), store: Some(store), ..self }
-    }
-}
-
-impl fmt::Debug for Context {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let store = self.store.as_ref().map(|store| store.name());
-        let Context { store_id, topic, queue, .. } = self;
-        f.debug_tuple("Context").field(store_id).field(topic).field(queue).field(&store).finish()
-    }
-}
-
-/// Opens the sink that `spec` names. It still has to recover; [`Relay::new`](crate::Relay::new)
-/// lets it.
-///
-/// # Errors
-/// What the sink says of its target: in use, not writable.
-pub fn open(spec: &Spec, context: &Context) -> Result<Box<dyn Sink>> {
-    (spec.entry.open)(&spec.target, context)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits;
 
     #[test]
     fn specs_read_back_as_written_with_the_default_filled_in() {
@@ -154,18 +214,60 @@ mod tests {
             ("console", "console"),
             ("csv", "csv:output/seismic_agg_result"),
             ("csv:/tmp/a:b", "csv:/tmp/a:b"),
+            ("csv:/tmp/a,b", "csv:/tmp/a,b"),
+            ("csv:/tmp/a,,b=c,flush_ms=2s", "csv:/tmp/a,,b=c,flush_ms=2s"),
+            ("csv,flush_ms=1s", "csv:output/seismic_agg_result,flush_ms=1s"),
         ] {
-            let spec: Spec = text.parse().unwrap();
+            let spec: SinkSpec = text.parse().unwrap();
             assert_eq!(spec.to_string(), whole);
-            assert_eq!(whole.parse::<Spec>().unwrap(), spec);
+            assert_eq!(whole.parse::<SinkSpec>().unwrap(), spec);
         }
+    }
+
+    #[test]
+    fn options_stand_after_the_target_whose_own_commas_stay() {
+        let spec: SinkSpec = "csv:/data/a,b,batch_rows=500,flush_ms=2s".parse().unwrap();
+        assert_eq!(spec.target(), "/data/a,b");
+        assert_eq!((spec.batch_rows(), spec.flush_every()), (500, Duration::from_secs(2)));
+        let spec: SinkSpec = "csv:/data/a,,b=c".parse().unwrap();
+        assert_eq!(spec.target(), "/data/a,b=c");
+        assert!(spec.options().is_empty());
+    }
+
+    #[test]
+    fn without_options_a_sink_flushes_as_it_always_did() {
+        let spec: SinkSpec = "console".parse().unwrap();
+        assert_eq!(spec.flush_every(), limits::FLUSH_EVERY);
+        assert!(spec.batch_rows() >= 1_000_000, "no batch of a reader is cut");
     }
 
     #[test]
     fn an_unknown_or_incomplete_spec_says_what_is_known() {
         for text in ["", "kafka", "csv:", "console:x", "CSV", ":"] {
-            let error = text.parse::<Spec>().unwrap_err().to_string();
+            let error = text.parse::<SinkSpec>().unwrap_err().to_string();
             assert!(error.contains("console, csv[:DIR]"), "{error}");
+        }
+        let error = "cvs:x".parse::<SinkSpec>().unwrap_err().to_string();
+        assert!(error.contains("did you mean csv?"), "{error}");
+    }
+
+    #[test]
+    fn every_wrong_option_is_named_with_what_was_meant() {
+        let error = "csv:x,flush=2s,batch_rows=0,colour=red".parse::<SinkSpec>().unwrap_err();
+        let text = error.to_string();
+        for part in [
+            "csv has no option \"flush\": did you mean flush_ms?",
+            "batch_rows is \"0\"; it must be a whole number from 1 to 1000000",
+            "csv has no option \"colour\": its options are file_bytes, batch_rows, flush_ms",
+        ] {
+            assert!(text.contains(part), "{text}");
+        }
+    }
+
+    #[test]
+    fn every_default_of_every_sink_is_a_value() {
+        for option in registry::all().flat_map(Entry::all_options) {
+            assert!(option.parse(option.default).is_ok(), "{}", option.name);
         }
     }
 }

@@ -1,21 +1,21 @@
-//! How the caller of a relay says that it is time to end.
+//! How the owner of a sink's thread tells it that it is time to end.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use seismic_queue::Span;
 
-/// Shared between a relay's thread and the one that ends it. Later orders replace earlier ones.
+/// Shared between a sink's thread and the one that ends it. Later orders replace earlier ones.
 #[derive(Debug, Default)]
-pub struct Finish {
+pub struct SinkStop {
     order: Mutex<Order>,
     changed: Condvar,
 }
 
-/// What was asked for.
+/// What was ordered last.
 #[derive(Clone, Debug, Default)]
 pub(crate) enum Order {
-    /// Go on.
+    /// Continue.
     #[default]
     Run,
     /// End now.
@@ -24,8 +24,8 @@ pub(crate) enum Order {
     After(Vec<Span>),
 }
 
-impl Finish {
-    /// Nothing asked for yet.
+impl SinkStop {
+    /// Nothing ordered yet.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -37,7 +37,7 @@ impl Finish {
     }
 
     /// End once every row before these ends (one for each partition, in order) is written and
-    /// synced. Only [`Finish::stop`] ends it sooner.
+    /// synced. Only [`SinkStop::stop`] ends it sooner.
     pub fn after(&self, ends: Vec<Span>) {
         self.set(Order::After(ends));
     }
@@ -46,7 +46,7 @@ impl Finish {
         self.lock().clone()
     }
 
-    /// Waits, but not longer than until a stop is asked for.
+    /// Waits, but not longer than until a stop is ordered.
     pub(crate) fn pause(&self, time: Duration) {
         let running = |order: &mut Order| !matches!(order, Order::Stop);
         let waited = self.changed.wait_timeout_while(self.lock(), time, running);

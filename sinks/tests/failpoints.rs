@@ -16,7 +16,7 @@ use fail::FailScenario;
 use line::Line;
 use seismic_queue::{Kind, Offset, Partition};
 use seismic_sinks::conformance::{
-    PARTITIONS, ROWS, assert_whole, batch, row, spans_of, try_write_the_rest, write_the_rest,
+    PARTITIONS, ROWS, assert_whole, batch, row, spans_of, try_write_the_rest, write, write_the_rest,
 };
 use seismic_sinks::{Error, Result, Sink, failpoints};
 
@@ -90,11 +90,11 @@ fn a_full_disk_is_waited_for_and_leaves_no_part_of_a_batch() {
         };
         let before = len();
         for _ in 0..3 {
-            let error = csv.write(&rows).unwrap_err();
+            let error = write(&mut csv, &rows).unwrap_err();
             assert_eq!(error.kind(), Kind::Retry, "{error}");
             assert_eq!(len(), before);
         }
-        csv.write(&rows).unwrap();
+        write(&mut csv, &rows).unwrap();
 
         fail::cfg(failpoints::MARK_WRITE, "3*return(full)->off").unwrap();
         for _ in 0..3 {
@@ -115,7 +115,7 @@ fn after_a_failed_fsync_nothing_is_tried_again_and_the_rows_come_from_the_topic(
     let place = CsvPlace::new(1 << 20);
     let mut csv = place.csv("home").unwrap();
     csv.recover(&spans_of(ROWS)).unwrap();
-    csv.write(&batch(Partition(0), Offset(0), &[row(0, 0)])).unwrap();
+    write(&mut csv, &batch(Partition(0), Offset(0), &[row(0, 0)])).unwrap();
     for how in ["return", "return(full)"] {
         fail::cfg(failpoints::FSYNC, how).unwrap();
         assert_eq!(csv.sync().unwrap_err().kind(), Kind::Fatal);
@@ -125,7 +125,7 @@ fn after_a_failed_fsync_nothing_is_tried_again_and_the_rows_come_from_the_topic(
         drop(csv);
         csv = place.csv("home").unwrap();
         assert_eq!(csv.recover(&spans_of(ROWS)).unwrap(), [Offset(0); PARTITIONS as usize]);
-        csv.write(&batch(Partition(0), Offset(0), &[row(0, 0)])).unwrap();
+        write(&mut csv, &batch(Partition(0), Offset(0), &[row(0, 0)])).unwrap();
     }
     drop(csv);
     write_the_rest(&place);
@@ -141,7 +141,7 @@ fn the_mark_moves_only_after_rows_folder_and_new_mark_are_flushed() {
         let mark = || fs::read(place.path().join("windows.mark")).unwrap();
         let mut csv = place.csv("home").unwrap();
         csv.recover(&spans_of(ROWS)).unwrap();
-        csv.write(&batch(Partition(0), Offset(0), &[row(0, 0)])).unwrap();
+        write(&mut csv, &batch(Partition(0), Offset(0), &[row(0, 0)])).unwrap();
         let before = mark();
         fail::cfg(failpoints::FSYNC, &format!("{passed}*off->return")).unwrap();
         csv.sync().unwrap_err();
@@ -158,9 +158,9 @@ fn a_file_is_flushed_and_marked_before_the_next_is_begun() {
     let place = CsvPlace::new(1);
     let mut csv = place.csv("home").unwrap();
     csv.recover(&spans_of(ROWS)).unwrap();
-    csv.write(&batch(Partition(0), Offset(0), &[row(0, 0)])).unwrap();
+    write(&mut csv, &batch(Partition(0), Offset(0), &[row(0, 0)])).unwrap();
     fail::cfg(failpoints::FSYNC, "return").unwrap();
-    let error = csv.write(&batch(Partition(0), Offset(1), &[row(0, 1)])).unwrap_err();
+    let error = write(&mut csv, &batch(Partition(0), Offset(1), &[row(0, 1)])).unwrap_err();
     assert_eq!(error.kind(), Kind::Fatal);
     assert_eq!(place.csv_names().len(), 1);
     scenario.teardown();
@@ -174,8 +174,8 @@ fn a_file_that_could_not_take_its_first_row_takes_it_later() {
     csv.recover(&spans_of(ROWS)).unwrap();
     let rows = batch(Partition(0), Offset(0), &[row(0, 0)]);
     fail::cfg(failpoints::WRITE, "1*return(full)->off").unwrap();
-    assert_eq!(csv.write(&rows).unwrap_err().kind(), Kind::Retry);
-    csv.write(&rows).unwrap();
+    assert_eq!(write(&mut csv, &rows).unwrap_err().kind(), Kind::Retry);
+    write(&mut csv, &rows).unwrap();
     csv.sync().unwrap();
     assert_eq!(place.csv_names().len(), 1, "no file is left without a header");
     scenario.teardown();

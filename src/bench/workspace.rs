@@ -20,10 +20,10 @@ use seismic_pipeline::Counters;
 use seismic_pipeline::verify::verify;
 use seismic_queue::{JobStore, Offset, Partition, Producer, Queue, Topic, Url};
 
-use crate::cli::commands::verify::sink;
 use crate::cli::exit::Usage;
 use crate::cli::stdio::tell;
 use crate::demo::child::Consumer;
+use crate::job::sinks;
 
 /// A folder that is removed, with all that is in it, when this is dropped.
 struct Folder(PathBuf);
@@ -141,7 +141,7 @@ impl TestTopic {
         #[cfg(feature = "rocketmq")]
         if let Some(nameservers) = self.url.address() {
             let cluster = seismic_queue::rocketmq::RocketQueue::open(nameservers)?;
-            let cluster = cluster.reading_by(seismic_sinks::rocketmq::readers_rule);
+            let cluster = cluster.reading_by(seismic_sinks::rocketmq::reader_rule);
             let name = format!("{}-back", self.topic.name);
             let topic = cluster.create(&name, self.topic.partitions)?;
             return Ok(Some((Box::new(cluster), topic)));
@@ -154,7 +154,7 @@ impl TestTopic {
     pub fn verify(&self, job: &Job) -> anyhow::Result<Counters> {
         let store = job.store()?;
         let mut report = verify(&*self.queue, &*store, true, &mut |_| {})?;
-        sink::compare(&job.csv, &*store, &mut report)?;
+        sinks::compare(&sinks::csv(&job.csv)?, &self.url, &*store, &mut report)?;
         let differences: Vec<_> = report.differences.iter().map(ToString::to_string).collect();
         ensure!(
             report.is_fine(),

@@ -13,9 +13,9 @@ use seismic_pipeline::verify::{Report, verify};
 use super::child::{self, Position};
 use super::{Crash, DemoFiles, QUIET_PATIENCE, crash_half_way};
 use crate::backends::Url;
-use crate::cli::commands::verify::sink;
 use crate::cli::format::count;
 use crate::cli::stdio::tell;
+use crate::job::sinks;
 
 /// The network.
 pub struct Network {
@@ -75,7 +75,7 @@ pub fn run(network: Network, files: &DemoFiles, stop: &AtomicBool) -> anyhow::Re
     consumer.stop()?;
 
     let mut report = verify(&*queue, &*store, true, &mut |_| {})?;
-    let in_csv = sink::compare(csv, &*store, &mut report)?;
+    let in_csv = sinks::compare(&sinks::csv(csv)?, url, &*store, &mut report)?;
     let shown = Shown { summary, report, killed_at, back_after, time, in_csv };
     tell(shown.in_words(url, csv));
     Ok(shown.is_fine())

@@ -19,11 +19,11 @@ use seismic_proto::{Message as _, SeismicAggRecord};
 use seismic_queue::{Event, JobStore, Queue};
 
 use super::{Crash, DemoFiles, QUIET_PATIENCE, crash_half_way};
-use crate::cli::commands::verify::sink;
 use crate::cli::format::count;
 use crate::cli::stdio::tell;
 use crate::cli::time::show_ms;
 use crate::demo::child::{self, Position};
+use crate::job::sinks;
 
 /// Where the recordings are played from, and where to.
 const RECORDED: &str = "oaxaca-2020";
@@ -92,7 +92,7 @@ pub fn run(speed: f64, files: &DemoFiles, stop: &AtomicBool) -> anyhow::Result<b
     consumer.stop()?;
 
     let mut report = verify(&*queue, &*store, true, &mut |_| {})?;
-    let in_csv = sink::compare(csv, &*store, &mut report)?;
+    let in_csv = sinks::compare(&sinks::csv(csv)?, url, &*store, &mut report)?;
     let counters = report.counters();
     let mut text = String::from("\nseismic demo --quake\n");
     for Peak { station, window_start_ms, amplitude, windows } in peaks(&*store)? {

@@ -6,10 +6,8 @@ mod queue;
 pub mod report;
 mod store;
 
-use std::path::Path;
-
-use seismic_queue::{Error, Finding, examine_folder};
-use seismic_sinks::Spec;
+use seismic_queue::{Error, Finding};
+use seismic_sinks::SinkSpec;
 
 use self::report::{Report, Section};
 use crate::cli::remedy;
@@ -22,7 +20,7 @@ pub struct Subject {
     /// The topic that it reads.
     pub topic: String,
     /// Its sinks.
-    pub sinks: Vec<Spec>,
+    pub sinks: Vec<SinkSpec>,
 }
 
 /// Examines everything.
@@ -31,11 +29,7 @@ pub fn examine(subject: &Subject) -> Report {
     let input = queue::examine(subject, &mut sections);
     store::examine(&subject.location, input.as_ref(), &mut sections);
     for spec in &subject.sinks {
-        let findings = match spec.scheme() {
-            "csv" => examine_folder(Path::new(spec.target())),
-            "rocketmq" => vec![Finding::fine("see the queue: it is the same cluster")],
-            _ => vec![Finding::fine("keeps no position: what it shows is not shown again")],
-        };
+        let findings = (spec.entry().examine)(spec);
         sections.push(Section { of: format!("sink {spec}"), findings });
     }
     Report { sections }

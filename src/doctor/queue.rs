@@ -66,11 +66,7 @@ fn needs(subject: &Subject) -> Vec<Need> {
         need(input, Access::Read(None), "verify, read and replay read it", Level::Warning),
         need(input, Access::Append, "generate and import append to it", Level::Warning),
     ];
-    for spec in subject.sinks.iter().filter(|spec| spec.scheme() == "rocketmq") {
-        let rows = spec.target();
-        needs.push(need(rows, Access::Append, "the sink appends rows to it", Level::Problem));
-        needs.push(need(rows, Access::Read(None), "the sink reads it back", Level::Problem));
-    }
+    needs.extend(subject.sinks.iter().flat_map(|spec| (spec.entry().needs)(spec)));
     needs
 }
 

@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use seismic_pipeline::Metrics;
 use seismic_queue::{Job, JobStore, Topic};
-use seismic_sinks::{Relay, Spec};
+use seismic_sinks::{SinkRunner, SinkSpec};
 
-use super::own_partitions::OwnPartitions;
-use super::sinks::begin;
+use super::sinks;
 use super::spec::JobSpec;
 use super::stop::StopToken;
 
@@ -18,24 +17,19 @@ pub(super) fn job(spec: &JobSpec, input: Topic) -> Job {
 }
 
 /// Opens all sinks: one that cannot work stops the run before it has begun.
-pub(super) fn relays<'a>(
-    store: &'a Arc<dyn JobStore>,
+pub(super) fn sinks(
+    store: &Arc<dyn JobStore>,
     spec: &JobSpec,
     metrics: &Arc<Metrics>,
     stop: &StopToken,
-) -> anyhow::Result<Vec<(Spec, Relay<'a>)>> {
+) -> anyhow::Result<Vec<(SinkSpec, SinkRunner)>> {
     let context = seismic_sinks::Context::of(&**store)?;
     let context = context.at(spec.queue.0.clone(), Arc::clone(store));
-    let mut relays = Vec::new();
-    for sink_spec in &spec.sink {
-        let open = || {
-            let sink = seismic_sinks::open(sink_spec, &context)?;
-            Ok(match sink.keeps_position() {
-                true => sink,
-                false => Box::new(OwnPartitions::new(sink, metrics)),
-            })
-        };
-        relays.push((sink_spec.clone(), begin(&**store, stop.flag(), open)?));
+    let mut runners = Vec::new();
+    for sink in &spec.sink {
+        let metrics = Arc::clone(metrics);
+        let runner = sinks::open(sink, &context, store, stop.flag())?;
+        runners.push((sink.clone(), runner.only(move |partition| metrics.has(partition))));
     }
-    Ok(relays)
+    Ok(runners)
 }

@@ -15,7 +15,6 @@ pub mod location;
 mod metrics;
 pub mod options;
 pub mod origin;
-mod own_partitions;
 mod rescale;
 mod run;
 pub(crate) mod sinks;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use seismic_pipeline::{Dedupe, StartFrom, TimeMode};
 use seismic_queue::Topic;
-use seismic_sinks::Spec;
+use seismic_sinks::SinkSpec;
 use serde::{Deserialize, Serialize};
 
 use super::location::LocationOptions;
@@ -30,7 +30,7 @@ pub struct JobOptions {
     /// Where results go: console, csv, csv:DIR or, on the queue's own cluster, rocketmq:TOPIC;
     /// repeatable [default: console]
     #[arg(long, value_name = "SINK")]
-    pub sink: Vec<Spec>,
+    pub sink: Vec<SinkSpec>,
     /// Where a group without progress starts: earliest, latest, an offset or a time
     /// [default: earliest]
     #[arg(long, value_name = "WHERE", value_parser = time::parse_from)]

@@ -7,13 +7,15 @@ use std::thread;
 
 use seismic_pipeline::JobContext;
 use seismic_queue::{JobStore, Kind, Queue, Topic, patiently, sleep};
+use seismic_sinks::{SinkRunner, SinkSpec, SinkThreads};
 
 use super::build;
 use super::handle::Notify;
 use super::rescale;
-use super::sinks::Sinks;
+use super::sinks;
 use super::spec::JobSpec;
 use super::state::{JobState, Shared};
+use super::stop::StopToken;
 use crate::cli::remedy::in_one_line;
 use crate::error;
 
@@ -62,26 +64,35 @@ fn run_until_over(spec: &JobSpec, shared: &Shared, notify: &Notify) -> anyhow::R
     if let Some(origin) = origin {
         origin.apply(run_job, &shared.stop)?;
     }
-    thread::scope(|scope| {
-        let relays = match build::relays(&store, spec, &shared.metrics, &shared.stop) {
-            // Stopped while it waited for what a sink needs: nothing was begun.
-            Err(_) if shared.stop.is_stopped() => return Ok(()),
-            relays => relays?,
-        };
-        let sinks = Sinks::start(scope, relays, stop);
-        shared.set(JobState::Running);
-        let ran = seismic_pipeline::run(run_job, stop, &shared.metrics);
-        shared.set(JobState::Draining);
-        let is_done = ran.is_ok() && !shared.stop.is_stopped();
-        let shown = sinks.end(&*store, is_done, stop);
-        ran?;
-        shown.map_err(|error| match spec.is_bounded() && !is_done {
-            // A closed pipe is no failure of a service, but this run was asked for all of it.
-            true => CutShort(in_one_line(&error)).into(),
-            false => error,
-        })
+    let runners = match build::sinks(&store, spec, &shared.metrics, &shared.stop) {
+        // Stopped while it waited for what a sink needs: nothing was begun.
+        Err(_) if shared.stop.is_stopped() => return Ok(true),
+        runners => runners?,
+    };
+    let threads = start_sinks(runners, &shared.stop);
+    shared.set(JobState::Running);
+    let ran = seismic_pipeline::run(run_job, stop, &shared.metrics);
+    shared.set(JobState::Draining);
+    let is_done = ran.is_ok() && !shared.stop.is_stopped();
+    // All that is committed is shown when the work is done, else as much as a stop has time for.
+    let ordered = threads.finish_committed(&*store);
+    let ends = threads.join(&|| ordered.is_err() || !is_done || shared.stop.is_stopped());
+    let shown = sinks::outcome(ends, notify);
+    ran?;
+    ordered?;
+    shown.map_err(|error| match spec.is_bounded() && !is_done {
+        // A closed pipe is no failure of a service, but this run was asked for all of it.
+        true => CutShort(in_one_line(&error)).into(),
+        false => error,
     })?;
     Ok(true)
+}
+
+/// Starts the sinks. One that fails stops the job.
+fn start_sinks(runners: Vec<(SinkSpec, SinkRunner)>, stop: &StopToken) -> SinkThreads {
+    let stop = stop.clone();
+    let on_failure: Arc<dyn Fn() + Send + Sync> = Arc::new(move || stop.stop());
+    SinkThreads::start(runners, &on_failure)
 }
 
 /// The input topic. A service waits until it is made; `None` when it was stopped meanwhile.

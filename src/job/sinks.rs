@@ -1,131 +1,102 @@
-//! The sinks of this process, each on a thread of its own, and how they end.
+//! The sinks of a job: opened before it begins, reported on when they end, compared by `verify`.
 
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, Scope, ScopedJoinHandle};
-use std::time::{Duration, Instant};
+use std::sync::atomic::AtomicBool;
 
 use anyhow::Context as _;
-use seismic_queue::{JobStore, Span, patiently_by};
-use seismic_sinks::{Finish, Relay, Sink, Spec};
+use seismic_pipeline::verify::{Difference, DifferenceKind, Report};
+use seismic_queue::{JobStore, Url, patiently_by};
+use seismic_sinks::{
+    Comparison, Context, RowDifference, RowDifferenceKind, SinkEnd, SinkOutcome, SinkRunner,
+    SinkSpec,
+};
 
 use crate::cli::remedy::in_one_line;
-use crate::cli::stdio::tell;
+use crate::error::Usage;
 
-/// After a stop, sinks may still write what is committed for this long.
-const SINK_PATIENCE: Duration = Duration::from_millis(1_500);
-
-/// Opens a sink that shows the rows of `store`, and lets it recover. What may pass is waited for, as a
-/// broker that is busy.
+/// Opens a sink and lets it recover. An error that may pass, as of a broker that is busy, is waited
+/// for.
 ///
 /// # Errors
 /// What the sink says; after a stop also what might have passed.
-pub fn begin<'a>(
-    store: &'a dyn JobStore,
+pub fn open(
+    spec: &SinkSpec,
+    context: &Context,
+    store: &Arc<dyn JobStore>,
     stop: &AtomicBool,
-    open: impl Fn() -> seismic_sinks::Result<Box<dyn Sink>>,
-) -> seismic_sinks::Result<Relay<'a>> {
-    patiently_by(seismic_sinks::Error::kind, stop, || Relay::new(store, open()?))
+) -> seismic_sinks::Result<SinkRunner> {
+    patiently_by(seismic_sinks::Error::kind, stop, || SinkRunner::open(spec, context, store))
 }
 
-/// Running sinks. Dropping them ends them.
-pub struct Sinks<'scope> {
-    running: Vec<Running<'scope>>,
-}
-
-struct Running<'scope> {
-    spec: Spec,
-    finish: Arc<Finish>,
-    thread: ScopedJoinHandle<'scope, seismic_sinks::Result<()>>,
-}
-
-impl<'scope> Sinks<'scope> {
-    /// Starts all. One that fails sets `stop`.
-    pub fn start<'env>(
-        scope: &'scope Scope<'scope, 'env>,
-        relays: Vec<(Spec, Relay<'env>)>,
-        stop: &'env AtomicBool,
-    ) -> Self {
-        let start = |(spec, mut relay): (Spec, Relay<'env>)| {
-            let finish = Arc::new(Finish::new());
-            let order = Arc::clone(&finish);
-            let thread = scope.spawn(move || {
-                let outcome = catch_unwind(AssertUnwindSafe(|| relay.run(&order)));
-                if !matches!(outcome, Ok(Ok(()))) {
-                    // Rows go on to the result topic, but a person must see that nobody shows them.
-                    stop.store(true, Ordering::Relaxed);
-                }
-                outcome.unwrap_or_else(|panic| resume_unwind(panic))
-            });
-            Running { spec, finish, thread }
-        };
-        Sinks { running: relays.into_iter().map(start).collect() }
-    }
-
-    /// Ends each once it has shown what is committed now.
-    pub fn after_what_is_committed(&self, store: &dyn JobStore) -> seismic_queue::Result<()> {
-        // As committed: a log may go on behind the last row.
-        let ends: Vec<Span> =
-            store.view()?.partitions.iter().map(|part| part.outputs[0].span).collect();
-        self.running.iter().for_each(|sink| sink.finish.after(ends.clone()));
-        Ok(())
-    }
-
-    /// Ends each after a last sync.
-    pub fn stop(&self) {
-        self.running.iter().for_each(|sink| sink.finish.stop());
-    }
-
-    /// Lets every sink write what is committed: all of it when the run `is_done`, else as much as
-    /// a stop has time for.
-    pub fn end(self, store: &dyn JobStore, is_done: bool, stop: &AtomicBool) -> anyhow::Result<()> {
-        self.after_what_is_committed(store)?;
-        self.join(is_done, stop)
-    }
-
-    /// Waits until all have ended: as long as that takes when the work `is_done`, with bounded
-    /// patience when it is not or `stop` is set.
-    pub fn join(mut self, is_done: bool, stop: &AtomicBool) -> anyhow::Result<()> {
-        let mut stopping: Option<Instant> = None;
-        let mut outcome = Ok(());
-        for sink in std::mem::take(&mut self.running) {
-            while !sink.thread.is_finished() {
-                if !is_done || stop.load(Ordering::Relaxed) {
-                    let waited = stopping.get_or_insert_with(Instant::now).elapsed();
-                    sink.hurry(waited);
-                }
-                thread::sleep(Duration::from_millis(5));
+/// How the sinks ended, all together: the first error is returned, others and sinks that hang are
+/// reported to `notify`. A sink that hangs is no failure: everything is committed, and a sink that
+/// keeps a position recovers from it.
+///
+/// # Errors
+/// That of the first sink that failed.
+pub fn outcome(ends: Vec<SinkEnd>, notify: &dyn Fn(&dyn Display)) -> anyhow::Result<()> {
+    let mut outcome = Ok(());
+    for SinkEnd { spec, outcome: ended } in ends {
+        match ended {
+            SinkOutcome::Finished => {}
+            SinkOutcome::Abandoned => {
+                notify(&format_args!("sink {spec} is not responding; abandoning it"));
             }
-            let ended = sink.thread.join().unwrap_or_else(|panic| resume_unwind(panic));
-            let ended = ended.with_context(|| format!("sink {} has stopped", sink.spec));
-            if let (Err(_), Err(further)) = (&outcome, &ended) {
-                tell(format_args!("error: {}", in_one_line(&further)));
+            SinkOutcome::Failed(error) => {
+                let error = anyhow::Error::new(error).context(format!("sink {spec} has stopped"));
+                if outcome.is_err() {
+                    notify(&format_args!("error: {}", in_one_line(&error)));
+                } else {
+                    outcome = Err(error);
+                }
             }
-            outcome = outcome.and(ended);
         }
-        outcome
     }
+    outcome
 }
 
-impl Running<'_> {
-    /// A stop was asked for `waited` ago and this sink is not done.
-    fn hurry(&self, waited: Duration) {
-        if waited > SINK_PATIENCE {
-            self.finish.stop();
-        }
-        if waited > 2 * SINK_PATIENCE {
-            // It hangs in a call, as on a pipe that nobody reads. Its thread cannot be ended, but
-            // everything is committed, and a sink that keeps a position recovers from it.
-            tell(format_args!("sink {} does not answer and is left behind", self.spec));
-            std::process::exit(0);
-        }
-    }
+/// The CSV sink of a folder, for the demo and the bench.
+///
+/// # Errors
+/// When the folder's path is not UTF-8.
+pub fn csv(folder: &Path) -> anyhow::Result<SinkSpec> {
+    let target = folder.to_str().context("the path of the CSV folder is not UTF-8")?;
+    Ok(SinkSpec::new("csv", Some(target), BTreeMap::new())?)
 }
 
-impl Drop for Sinks<'_> {
-    /// Whatever ends the run early must not leave threads that the scope waits for.
-    fn drop(&mut self) {
-        self.running.iter().for_each(|sink| sink.finish.stop());
-    }
+/// Compares what a sink holds with the result topic of the store, and adds the differences to the
+/// report; the number of rows that are the same.
+///
+/// # Errors
+/// [`Usage`] for a sink that holds nothing; otherwise what the sink says.
+pub fn compare(
+    spec: &SinkSpec,
+    queue: &Url,
+    store: &dyn JobStore,
+    report: &mut Report,
+) -> anyhow::Result<u64> {
+    let Some(compare) = spec.entry().compare else {
+        return Err(Usage(format!("sink {spec} keeps nothing that could be compared")).into());
+    };
+    let context = Context { queue: Some(queue.clone()), ..Context::of(store)? };
+    let mut comparison = Comparison::new(store, &context)?;
+    let same = compare(spec, &context, &mut comparison)?;
+    report.total += comparison.total;
+    let room = Report::SHOWN.saturating_sub(report.differences.len());
+    let shown = std::mem::take(&mut comparison.differences).into_iter().take(room);
+    report.differences.extend(shown.map(difference));
+    Ok(same)
+}
+
+fn difference(difference: RowDifference) -> Difference {
+    let RowDifference { partition, kind, row, expected, found, offset } = difference;
+    let kind = match kind {
+        RowDifferenceKind::Missing => DifferenceKind::RowMissing,
+        RowDifferenceKind::Unexpected => DifferenceKind::RowUnexpected,
+        RowDifferenceKind::Differs => DifferenceKind::RowDiffers,
+    };
+    Difference { partition, kind, key: row, expected, found, offset }
 }

@@ -8,7 +8,7 @@ use std::fmt;
 
 use seismic_pipeline::{Finish, Rules, Settings, StartFrom};
 use seismic_queue::Topic;
-use seismic_sinks::Spec;
+use seismic_sinks::SinkSpec;
 use serde::{Deserialize, Serialize};
 
 use super::file::JobFile;
@@ -45,7 +45,7 @@ pub struct JobSpec {
     pub dead_topic: String,
     /// Sinks that show the rows.
     #[serde(with = "as_texts")]
-    pub sink: Vec<Spec>,
+    pub sink: Vec<SinkSpec>,
     /// Where a group without progress starts; `None`: at the earliest message.
     #[serde(with = "from_as_text")]
     pub from: Option<StartFrom>,
@@ -209,9 +209,9 @@ impl JobSpec {
                 fault(key, error.to_string());
             }
         }
-        let mut seen: Vec<&Spec> = Vec::new();
+        let mut seen: Vec<&SinkSpec> = Vec::new();
         for sink in &self.sink {
-            match seen.contains(&sink) {
+            match seen.iter().any(|other| other.is_same_place(sink)) {
                 true => fault("sink", format!("{sink} is given twice")),
                 false => seen.push(sink),
             }

@@ -3,7 +3,7 @@
 //! Field names are those of the JSON. What only the text shows is not serialized.
 
 use seismic_pipeline::{Counters, DEAD, Note, ROLLUP, RejectReason, RetentionLag};
-use seismic_queue::{GroupMember, PartitionView, Span, View, is_note};
+use seismic_queue::{GroupMember, PartitionView, Span, View};
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
@@ -346,15 +346,6 @@ fn rollups(view: &View, counters: &Counters) -> Vec<RollupStatus> {
 
 /// Name and lag of every sink that keeps a position.
 fn sinks(view: &View) -> Vec<SinkStatus> {
-    let mut sinks: Vec<SinkStatus> = Vec::new();
-    // A name with a `#` is a note that a sink keeps, no position.
-    for position in view.sinks.iter().filter(|position| !is_note(&position.sink)) {
-        let end = view.partitions[position.partition.0 as usize].outputs[0].span.end;
-        let lag = end.0.saturating_sub(position.next.0);
-        match sinks.iter_mut().find(|status| status.sink == position.sink) {
-            Some(status) => status.lag += lag,
-            None => sinks.push(SinkStatus { sink: position.sink.clone(), lag }),
-        }
-    }
-    sinks
+    let lags = seismic_sinks::lags(view).into_iter();
+    lags.map(|lag| SinkStatus { sink: lag.sink, lag: lag.rows }).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use seismic_proto::{Column, Message as _, Schema, SeismicAggRecord, SeismicDeadLetter, ValueRef};
+use seismic_proto::{Message as _, Schema, SeismicAggRecord, SeismicDeadLetter};
 use seismic_queue::{Offset, Partition};
 
 use super::keys::{DeadLetterKey, RowKey};
@@ -151,23 +151,7 @@ fn fields(value: &[u8]) -> Vec<String> {
         return vec!["unreadable".to_owned()];
     };
     let columns = Schema::windows().columns().iter().zip(row.values());
-    columns
-        .map(|(column, value)| format!("{}={}", column.name, show_value(column, value)))
-        .collect()
-}
-
-fn show_value(column: &Column, value: ValueRef<'_>) -> String {
-    match value {
-        ValueRef::Null => "missing".to_owned(),
-        ValueRef::Bool(value) => value.to_string(),
-        ValueRef::Int32(value) => value.to_string(),
-        ValueRef::UInt32(value) => value.to_string(),
-        ValueRef::Int64(value) => value.to_string(),
-        ValueRef::Float32(value) => format!("{value:?}"),
-        ValueRef::Float64(value) => format!("{value:?}"),
-        ValueRef::Text(value) => format!("{value:?}"),
-        ValueRef::Enum(value) => column.word(value).to_owned(),
-    }
+    columns.map(|(column, value)| column.show_named(value)).collect()
 }
 
 fn show_letter(value: &[u8]) -> String {

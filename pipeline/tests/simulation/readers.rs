@@ -1,12 +1,12 @@
-//! Those who read results: a reader that runs throughout, and a sink with its relay.
+//! Those who read results: a reader that runs throughout, and a sink with its runner.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use seismic_queue::memory::MemoryStore;
-use seismic_queue::{Batch, Event, JobStore, Offset, Partition, Reader, Span};
-use seismic_sinks::{Error, Relay, Sink};
+use seismic_queue::{Batch, Event, JobStore, Message, Offset, Partition, Reader, Span};
+use seismic_sinks::{Error, Rows, Sink, SinkRunner};
 
 use crate::action::SinkEnd;
 use crate::source::{Fault, error};
@@ -44,8 +44,12 @@ impl Throughout {
 }
 
 fn take(batch: &Batch, into: &mut Messages) {
-    let seen = into.get_mut(&batch.partition()).expect("all partitions are there");
-    for message in batch.messages() {
+    add(batch.partition(), batch.messages(), into);
+}
+
+fn add<'a>(partition: Partition, messages: impl Iterator<Item = Message<'a>>, into: &mut Messages) {
+    let seen = into.get_mut(&partition).expect("all partitions are there");
+    for message in messages {
         assert_eq!(message.offset.0, seen.len() as u64, "rows have dense offsets");
         seen.push((message.key.to_vec(), message.value.to_vec()));
     }
@@ -67,7 +71,7 @@ pub fn held(store: &MemoryStore, topic: &str) -> BTreeMap<Partition, (Offset, Ve
     held
 }
 
-/// A sink that outlives its relays, as a place outside does.
+/// A sink that outlives its runners, as a place outside does.
 #[derive(Default)]
 struct Place {
     rows: Messages,
@@ -76,7 +80,7 @@ struct Place {
     is_stuck: bool,
 }
 
-/// The sink that a relay holds.
+/// The sink that a runner holds.
 struct Visitor(Arc<Mutex<Place>>);
 
 impl Sink for Visitor {
@@ -95,12 +99,12 @@ impl Sink for Visitor {
         Ok(positions.collect())
     }
 
-    fn write(&mut self, rows: &Batch) -> seismic_sinks::Result<()> {
+    fn write(&mut self, rows: &Rows<'_>) -> seismic_sinks::Result<()> {
         let place = &mut *self.0.lock().unwrap();
         if std::mem::take(&mut place.is_stuck) {
             return Err(Error::Queue(error(Fault::Busy, "writing")));
         }
-        take(rows, &mut place.rows);
+        add(rows.partition(), rows.messages(), &mut place.rows);
         Ok(())
     }
 
@@ -111,36 +115,36 @@ impl Sink for Visitor {
     }
 }
 
-/// A sink and its relay, which dies and comes back.
+/// A sink and its runner, which dies and comes back.
 pub struct Show<'a> {
     store: &'a MemoryStore,
     place: Arc<Mutex<Place>>,
-    relay: Relay<'a>,
+    runner: SinkRunner,
 }
 
 impl<'a> Show<'a> {
     /// Begins with the first row, and says so, so that retention waits.
     pub fn new(store: &'a MemoryStore) -> Self {
         let place = Arc::default();
-        let mut show = Show { store, relay: relay(store, &place), place };
+        let mut show = Show { store, runner: runner(store, &place), place };
         show.turns(1, SinkEnd::Synced);
         show
     }
 
-    /// Some turns of the relay and their end. Nothing stays unsynced behind them, because relays
+    /// Some turns of the runner and their end. Nothing stays unsynced behind them, because runners
     /// sync by a clock that is not the simulation's.
     pub fn turns(&mut self, turns: u8, end: SinkEnd) {
         self.place().is_stuck = end == SinkEnd::Stuck;
         for _ in 0..turns {
-            match self.relay.turn(Duration::ZERO) {
+            match self.runner.turn(Duration::ZERO) {
                 Ok(_) => {}
                 Err(error) => assert_eq!(error.kind(), seismic_queue::Kind::Retry, "{error}"),
             }
         }
         self.place().is_stuck = false;
         match end {
-            SinkEnd::Synced | SinkEnd::Stuck => self.relay.sync().unwrap(),
-            SinkEnd::Kept => self.relay = relay(self.store, &self.place),
+            SinkEnd::Synced | SinkEnd::Stuck => self.runner.sync().unwrap(),
+            SinkEnd::Kept => self.runner = runner(self.store, &self.place),
             SinkEnd::Lost => {
                 {
                     let place = &mut *self.place();
@@ -148,7 +152,7 @@ impl<'a> Show<'a> {
                         rows.truncate(place.synced.get(partition).copied().unwrap_or(0));
                     }
                 }
-                self.relay = relay(self.store, &self.place);
+                self.runner = runner(self.store, &self.place);
             }
         }
     }
@@ -158,12 +162,12 @@ impl<'a> Show<'a> {
         let topics = self.store.topics();
         let ends = topics.spans(&topics.topic(rows).unwrap()).unwrap();
         for _ in 0..1_000 {
-            if self.relay.caught_up_to(&ends) {
+            if self.runner.caught_up_to(&ends) {
                 break;
             }
             self.turns(4, SinkEnd::Synced);
         }
-        assert!(self.relay.caught_up_to(&ends), "the sink never catches up");
+        assert!(self.runner.caught_up_to(&ends), "the sink never catches up");
         self.place().rows.clone()
     }
 
@@ -172,6 +176,7 @@ impl<'a> Show<'a> {
     }
 }
 
-fn relay<'a>(store: &'a MemoryStore, place: &Arc<Mutex<Place>>) -> Relay<'a> {
-    Relay::new(store, Box::new(Visitor(Arc::clone(place)))).unwrap()
+fn runner(store: &MemoryStore, place: &Arc<Mutex<Place>>) -> SinkRunner {
+    let visitor = Box::new(Visitor(Arc::clone(place)));
+    SinkRunner::new(Arc::new(store.clone()), visitor).unwrap()
 }

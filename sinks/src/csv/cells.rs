@@ -1,8 +1,9 @@
 //! Rows as cells, and back.
 //!
-//! RFC 4180: CRLF after every line, quotes around cells that need them. One column for each field
-//! of `SeismicAggRecord`, named and ordered as there. Floats are in the shortest form that reads
-//! back to the same bits; `closed_by` is `time`, `idle` or `end`.
+//! RFC 4180: CRLF after every line, quotes around cells that need them. The columns are those of
+//! the topic's schema, in order: for window statistics the fields of `SeismicAggRecord`. Floats are
+//! in the shortest form that reads back to the same bits; an enum is its word; a missing value is
+//! an empty cell.
 //!
 //! A text cell that a spreadsheet could take for a formula (first character `=`, `+`, `-`, `@`, tab,
 //! CR or LF) gets an apostrophe before it, and so does one that begins with an apostrophe. To get
@@ -11,39 +12,9 @@
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)] // It parses foreign bytes.
 
 use std::borrow::Cow;
-use std::str::FromStr;
 
 use ::csv::{StringRecord, Terminator, WriterBuilder};
-use seismic_proto::{ClosedBy, SeismicAggRecord};
-
-/// Names of the columns.
-pub const COLUMNS: [&str; 25] = [
-    "sensor_id",
-    "window_start_ts",
-    "window_end_ts",
-    "avg_amplitude",
-    "max_amplitude",
-    "min_amplitude",
-    "p_phase_count",
-    "s_phase_count",
-    "n_phase_count",
-    "record_count",
-    "mean_amplitude",
-    "rms_amplitude",
-    "first_sample_ts",
-    "last_sample_ts",
-    "closed_by",
-    "input_partition",
-    "closing_offset",
-    "rsam",
-    "std_amplitude",
-    "peak_to_peak",
-    "first_amplitude",
-    "last_amplitude",
-    "sample_interval_ms",
-    "gap_fraction",
-    "pane",
-];
+use seismic_proto::{Column, Row, Schema, ValueRef};
 
 /// Appends lines to a buffer.
 pub(crate) struct Writer<'a> {
@@ -56,50 +27,38 @@ impl<'a> Writer<'a> {
         Writer { lines }
     }
 
-    pub(crate) fn row(&mut self, row: &SeismicAggRecord) {
-        self.text(&protect(&row.sensor_id));
-        self.integer(row.window_start_ts);
-        self.integer(row.window_end_ts);
-        self.float(row.avg_amplitude);
-        self.float(row.max_amplitude);
-        self.float(row.min_amplitude);
-        self.integer(row.p_phase_count);
-        self.integer(row.s_phase_count);
-        self.integer(row.n_phase_count);
-        self.integer(row.record_count);
-        self.float(row.mean_amplitude);
-        self.float(row.rms_amplitude);
-        self.integer(row.first_sample_ts);
-        self.integer(row.last_sample_ts);
-        self.text(closed_by_name(row.closed_by()));
-        self.integer(row.input_partition);
-        self.integer(row.closing_offset);
-        self.float(row.rsam);
-        self.float(row.std_amplitude);
-        self.float(row.peak_to_peak);
-        self.float(row.first_amplitude);
-        self.float(row.last_amplitude);
-        self.float(row.sample_interval_ms);
-        self.float(row.gap_fraction);
-        self.integer(row.pane);
+    pub(crate) fn row(&mut self, schema: &Schema, row: &Row) {
+        for (column, value) in schema.columns().iter().zip(row.values()) {
+            match value {
+                ValueRef::Null => self.cell(""),
+                ValueRef::Bool(value) => self.cell(if value { "true" } else { "false" }),
+                ValueRef::Int32(value) => self.integer(value),
+                ValueRef::UInt32(value) => self.integer(value),
+                ValueRef::Int64(value) => self.integer(value),
+                ValueRef::Float32(value) => self.float(value),
+                ValueRef::Float64(value) => self.float(value),
+                ValueRef::Text(text) => self.cell(&protect(text, column.nullable)),
+                ValueRef::Enum(value) => self.cell(column.word(value)),
+            }
+        }
         self.end_line();
     }
 
-    fn header(&mut self) {
-        COLUMNS.iter().for_each(|column| self.text(column));
+    fn header(&mut self, schema: &Schema) {
+        schema.columns().iter().for_each(|column| self.cell(&column.name));
         self.end_line();
     }
 
-    fn text(&mut self, cell: &str) {
+    fn cell(&mut self, cell: &str) {
         self.lines.write_field(cell).expect("memory takes every cell");
     }
 
     fn integer(&mut self, value: impl itoa::Integer) {
-        self.text(itoa::Buffer::new().format(value));
+        self.cell(itoa::Buffer::new().format(value));
     }
 
     fn float(&mut self, value: impl zmij::Float) {
-        self.text(zmij::Buffer::new().format(value));
+        self.cell(zmij::Buffer::new().format(value));
     }
 
     fn end_line(&mut self) {
@@ -109,67 +68,45 @@ impl<'a> Writer<'a> {
 }
 
 /// The line that every file begins with.
-pub(crate) fn header() -> Vec<u8> {
+pub(crate) fn header(schema: &Schema) -> Vec<u8> {
     let mut line = Vec::new();
-    Writer::new(&mut line).header();
+    Writer::new(&mut line).header(schema);
     line
 }
 
-/// Reads the cells of a line back; the name of the first column that does not fit otherwise.
-pub(crate) fn read(cells: &StringRecord) -> Result<SeismicAggRecord, &'static str> {
+/// Whether a line is the header of files of this schema.
+pub(crate) fn is_header(schema: &Schema, cells: &StringRecord) -> bool {
+    cells.iter().eq(schema.columns().iter().map(|column| &*column.name))
+}
+
+/// Reads the cells of a line back; the name of the first column that does not fit otherwise. Of a
+/// line with too few cells those that are not there are empty; cells too many are not looked at.
+pub(crate) fn read<'a>(schema: &'a Schema, cells: &StringRecord) -> Result<Row, &'a str> {
     let texts = cells.iter().chain(std::iter::repeat(""));
-    let mut columns = texts.zip(COLUMNS);
-    let mut cell = || columns.next().expect("as many columns as fields are read");
-    fn number<T: FromStr>((text, column): (&str, &'static str)) -> Result<T, &'static str> {
-        text.parse().map_err(|_| column)
+    let mut row = Row::new(schema);
+    for (i, (column, text)) in schema.columns().iter().zip(texts).enumerate() {
+        let fits = read_cell(column, text, |value| row.set(schema, i, value));
+        if !fits {
+            return Err(&column.name);
+        }
     }
-    Ok(SeismicAggRecord {
-        sensor_id: restore(cell().0).to_owned(),
-        window_start_ts: number(cell())?,
-        window_end_ts: number(cell())?,
-        avg_amplitude: number(cell())?,
-        max_amplitude: number(cell())?,
-        min_amplitude: number(cell())?,
-        p_phase_count: number(cell())?,
-        s_phase_count: number(cell())?,
-        n_phase_count: number(cell())?,
-        record_count: number(cell())?,
-        mean_amplitude: number(cell())?,
-        rms_amplitude: number(cell())?,
-        first_sample_ts: number(cell())?,
-        last_sample_ts: number(cell())?,
-        closed_by: closed_by(cell())? as i32,
-        input_partition: number(cell())?,
-        closing_offset: number(cell())?,
-        rsam: number(cell())?,
-        std_amplitude: number(cell())?,
-        peak_to_peak: number(cell())?,
-        first_amplitude: number(cell())?,
-        last_amplitude: number(cell())?,
-        sample_interval_ms: number(cell())?,
-        gap_fraction: number(cell())?,
-        pane: number(cell())?,
-    })
+    Ok(row)
 }
 
-fn closed_by_name(closed_by: ClosedBy) -> &'static str {
-    match closed_by {
-        ClosedBy::Unknown => "unknown",
-        ClosedBy::Time => "time",
-        ClosedBy::Idle => "idle",
-        ClosedBy::End => "end",
+/// Gives the value of a cell to `set`; `false` when it is none of the column's.
+fn read_cell(column: &Column, text: &str, set: impl FnOnce(ValueRef<'_>) -> bool) -> bool {
+    match column.kind {
+        _ if text.is_empty() && column.nullable => set(ValueRef::Null),
+        seismic_proto::ColumnType::Text => set(ValueRef::Text(restore(text))),
+        _ => column.parse(text).is_some_and(|value| set(value.as_ref())),
     }
 }
 
-fn closed_by((text, column): (&str, &'static str)) -> Result<ClosedBy, &'static str> {
-    [ClosedBy::Unknown, ClosedBy::Time, ClosedBy::Idle, ClosedBy::End]
-        .into_iter()
-        .find(|closed_by| closed_by_name(*closed_by) == text)
-        .ok_or(column)
-}
-
-fn protect(text: &str) -> Cow<'_, str> {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '\'']) {
+/// The cell of a text. Where an empty cell says that there is no value, an empty text is an
+/// apostrophe.
+fn protect(text: &str, nullable: bool) -> Cow<'_, str> {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '\'']) || text.is_empty() && nullable
+    {
         Cow::Owned(format!("'{text}"))
     } else {
         Cow::Borrowed(text)
@@ -184,12 +121,13 @@ fn restore(text: &str) -> &str {
 #[allow(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 mod tests {
     use super::*;
-    use crate::conformance::row;
+    use crate::conformance::{row, three};
     use proptest::prelude::*;
+    use seismic_proto::{ClosedBy, SeismicAggRecord};
 
     fn line(row: &SeismicAggRecord) -> String {
         let mut into = Vec::new();
-        Writer::new(&mut into).row(row);
+        Writer::new(&mut into).row(Schema::windows(), &Row::Window(row.clone()));
         String::from_utf8(into).unwrap()
     }
 
@@ -197,23 +135,38 @@ mod tests {
         let mut reader =
             ::csv::ReaderBuilder::new().has_headers(false).from_reader(line.as_bytes());
         let record = reader.records().next().unwrap().unwrap();
-        assert_eq!(record.len(), COLUMNS.len());
-        read(&record).unwrap()
+        assert_eq!(record.len(), Schema::windows().columns().len());
+        let Row::Window(row) = read(Schema::windows(), &record).unwrap() else {
+            panic!("a row of windows")
+        };
+        row
     }
 
     #[test]
-    fn columns_are_the_fields_of_the_message_in_the_order_of_the_proto_file() {
-        let proto = include_str!("../../../proto/seismic.proto");
-        let message = proto.split("message SeismicAggRecord {").nth(1).unwrap();
-        let fields: Vec<_> = message
-            .split('}')
-            .next()
-            .unwrap()
-            .lines()
-            .filter(|line| !line.trim_start().starts_with("//"))
-            .filter_map(|line| line.split_once(" = ")?.0.split_whitespace().nth(1))
+    fn the_header_is_as_it_always_was() {
+        let expected = "sensor_id,window_start_ts,window_end_ts,avg_amplitude,max_amplitude,\
+            min_amplitude,p_phase_count,s_phase_count,n_phase_count,record_count,mean_amplitude,\
+            rms_amplitude,first_sample_ts,last_sample_ts,closed_by,input_partition,closing_offset,\
+            rsam,std_amplitude,peak_to_peak,first_amplitude,last_amplitude,sample_interval_ms,\
+            gap_fraction,pane\r\n";
+        assert_eq!(String::from_utf8(header(Schema::windows())).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_missing_value_is_an_empty_cell_and_an_empty_text_is_not() {
+        let schema = three::schema();
+        let mut row = Row::new(&schema);
+        let mut lines = Vec::new();
+        Writer::new(&mut lines).row(&schema, &row);
+        assert!(row.set(&schema, 1, ValueRef::Text("")));
+        Writer::new(&mut lines).row(&schema, &row);
+        assert_eq!(String::from_utf8(lines.clone()).unwrap(), "0,,\r\n0,',\r\n");
+        let mut reader = ::csv::ReaderBuilder::new().has_headers(false).from_reader(&lines[..]);
+        let texts: Vec<_> = reader
+            .records()
+            .map(|line| read(&schema, &line.unwrap()).unwrap().get(1).to_value())
             .collect();
-        assert_eq!(fields, COLUMNS);
+        assert_eq!(texts, [ValueRef::Null.to_value(), ValueRef::Text("").to_value()]);
     }
 
     #[test]
@@ -282,7 +235,7 @@ mod tests {
     #[test]
     fn a_cell_that_does_not_fit_is_named() {
         let cells: StringRecord = ["S1", "0", "1000", "high"].into_iter().collect();
-        assert_eq!(read(&cells), Err("avg_amplitude"));
+        assert_eq!(read(Schema::windows(), &cells), Err("avg_amplitude"));
     }
 
     proptest! {

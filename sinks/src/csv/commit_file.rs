@@ -1,4 +1,4 @@
-//! The mark: what of a CSV folder counts.
+//! The commit file of a CSV folder, `windows.mark`: how much of the folder counts.
 //!
 //! Two lines of text. The first names the format, its version and the CRC-32 of the rest (with the
 //! version before it); the second is JSON:
@@ -10,7 +10,8 @@
 //!
 //! `next` is the next row of each partition of the result topic, in order; `file` is the newest
 //! file that counts, with its length (`null` and 0 before the first one); files of lower number
-//! count whole. Reading is strict: a mark is taken only if writing it again gives the same bytes.
+//! count whole. Reading is strict: a commit file is valid only if writing it again gives the same
+//! bytes.
 
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)] // It parses foreign bytes.
 
@@ -26,7 +27,7 @@ pub(crate) const VERSION: u32 = 1;
 
 /// How far the files of a folder count.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Mark {
+pub(crate) struct CommitFile {
     store: String,
     file: Option<(FileName, u64)>,
     next: Vec<Offset>,
@@ -52,14 +53,14 @@ struct Json {
     next: Vec<u64>,
 }
 
-impl Mark {
+impl CommitFile {
     /// `file` is the newest file with its length in bytes.
     pub(crate) fn new(store: &str, file: Option<(FileName, u64)>, next: &[Offset]) -> Self {
-        Mark { store: store.to_owned(), file, next: next.to_vec() }
+        CommitFile { store: store.to_owned(), file, next: next.to_vec() }
     }
 
-    /// The same with further partitions.
-    pub(crate) fn with(mut self, added: impl Iterator<Item = Offset>) -> Self {
+    /// The same with partitions added behind those that it has.
+    pub(crate) fn with_partitions(mut self, added: impl Iterator<Item = Offset>) -> Self {
         self.next.extend(added);
         self
     }
@@ -92,7 +93,7 @@ impl Mark {
 
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Refused> {
         let text = str::from_utf8(bytes).map_err(|_| Refused::Damaged("it is not text"))?;
-        let head = "its first line is not that of a mark";
+        let head = "its first line is not that of a commit file";
         let (version, sum, body) = split(text).ok_or(Refused::Damaged(head))?;
         if format!("{:08x}", crc(version, body)) != sum {
             return Err(Refused::Damaged("its checksum does not fit"));
@@ -104,15 +105,15 @@ impl Mark {
         }
         let json: Json =
             serde_json::from_str(body).map_err(|_| Refused::Damaged("its fields do not fit"))?;
-        let mark = Mark {
+        let commit = CommitFile {
             store: json.store,
             file: json.file.map(|name| (name, json.bytes)),
             next: json.next.into_iter().map(Offset).collect(),
         };
-        if mark.encode() != bytes {
+        if commit.encode() != bytes {
             return Err(Refused::Damaged("it is not written as we write it"));
         }
-        Ok(mark)
+        Ok(commit)
     }
 }
 
@@ -137,9 +138,9 @@ mod tests {
     use jiff::Timestamp;
     use proptest::prelude::*;
 
-    fn mark() -> Mark {
+    fn mark() -> CommitFile {
         let begun: Timestamp = "2026-11-21T09:30:00Z".parse().unwrap();
-        Mark::new("b1946ac9", Some((FileName::new(2, begun), 8192)), &[Offset(40), Offset(0)])
+        CommitFile::new("b1946ac9", Some((FileName::new(2, begun), 8192)), &[Offset(40), Offset(0)])
     }
 
     #[test]
@@ -160,7 +161,7 @@ mod tests {
             for flip in 1..=255 {
                 let mut other = bytes.clone();
                 other[at] ^= flip;
-                assert!(Mark::decode(&other).is_err(), "byte {at} ^ {flip}");
+                assert!(CommitFile::decode(&other).is_err(), "byte {at} ^ {flip}");
             }
         }
     }
@@ -169,9 +170,9 @@ mod tests {
     fn every_shortened_or_lengthened_mark_is_refused() {
         let bytes = mark().encode();
         for len in 0..bytes.len() {
-            assert!(Mark::decode(&bytes[..len]).is_err(), "{len} bytes");
+            assert!(CommitFile::decode(&bytes[..len]).is_err(), "{len} bytes");
         }
-        assert!(Mark::decode(&[&bytes[..], b"\n"].concat()).is_err());
+        assert!(CommitFile::decode(&[&bytes[..], b"\n"].concat()).is_err());
     }
 
     #[test]
@@ -179,7 +180,7 @@ mod tests {
         let source = include_str!("commit_file.rs");
         let example = source.lines().skip_while(|line| !line.contains("```text")).skip(1).take(2);
         let lines: String = example.map(|line| line.replacen("//! ", "", 1) + "\n").collect();
-        let mark = Mark::decode(lines.as_bytes()).unwrap();
+        let mark = CommitFile::decode(lines.as_bytes()).unwrap();
         assert_eq!(mark.next(), [Offset(40), Offset(0), Offset(37), Offset(51)]);
         assert_eq!(mark.file().unwrap().0.number(), 2);
     }
@@ -188,7 +189,7 @@ mod tests {
     fn a_mark_of_a_newer_version_is_told_from_a_damaged_one() {
         let body = "{\"something\":\"else\"}\n";
         let text = format!("{MAGIC} 2 {:08x}\n{body}", crc("2", body));
-        assert_eq!(Mark::decode(text.as_bytes()), Err(Refused::Newer(2)));
+        assert_eq!(CommitFile::decode(text.as_bytes()), Err(Refused::Newer(2)));
     }
 
     #[test]
@@ -196,14 +197,17 @@ mod tests {
         let body = "{\"home\":\"h\", \"file\":null,\"bytes\":0,\"next\":[]}\n";
         let text = format!("{MAGIC} 1 {:08x}\n{body}", crc("1", body));
         let refused = Refused::Damaged("it is not written as we write it");
-        assert_eq!(Mark::decode(text.as_bytes()), Err(refused));
+        assert_eq!(CommitFile::decode(text.as_bytes()), Err(refused));
     }
 
     #[test]
     fn a_whole_mark_that_names_a_file_elsewhere_is_refused() {
         let body = "{\"home\":\"h\",\"file\":\"../x.csv\",\"bytes\":1,\"next\":[]}\n";
         let text = format!("{MAGIC} 1 {:08x}\n{body}", crc("1", body));
-        assert_eq!(Mark::decode(text.as_bytes()), Err(Refused::Damaged("its fields do not fit")));
+        assert_eq!(
+            CommitFile::decode(text.as_bytes()),
+            Err(Refused::Damaged("its fields do not fit"))
+        );
     }
 
     proptest! {
@@ -217,15 +221,15 @@ mod tests {
                 (FileName::new(number, Timestamp::from_second(second).unwrap()), bytes)
             });
             let next: Vec<_> = next.into_iter().map(Offset).collect();
-            let mark = Mark::new(&store, file, &next);
-            prop_assert_eq!(Mark::decode(&mark.encode()), Ok(mark));
+            let mark = CommitFile::new(&store, file, &next);
+            prop_assert_eq!(CommitFile::decode(&mark.encode()), Ok(mark));
         }
 
         #[test]
         fn foreign_bytes_never_panic(bytes: Vec<u8>, body: String) {
-            prop_assert!(Mark::decode(&bytes).is_err());
+            prop_assert!(CommitFile::decode(&bytes).is_err());
             let whole = format!("{MAGIC} 1 {:08x}\n{body}", crc("1", &body));
-            prop_assert!(Mark::decode(whole.as_bytes()).is_err());
+            prop_assert!(CommitFile::decode(whole.as_bytes()).is_err());
         }
     }
 }

@@ -1,32 +1,32 @@
-//! The folder of a CSV sink: its lock, its files, its mark. Every path and every fsync of the sink
-//! is in this file; what they mean is in `csv.rs`.
+//! The folder of a CSV sink: its lock, its files, its commit file. Every path and every fsync of the
+//! sink is in this file; what they mean is in `mod.rs`.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use super::commit_file::{self, Mark, Refused};
+use super::commit_file::{self, CommitFile, Refused};
 use super::file_name::FileName;
 use crate::{Error, Result, failpoints, limits};
 
-const MARK: &str = "windows.mark";
-const NEW_MARK: &str = "windows.mark.new";
+const COMMIT_FILE: &str = "windows.mark";
+const NEW_COMMIT_FILE: &str = "windows.mark.new";
 const LOCK: &str = "windows.lock";
 
 /// A folder that this process alone writes to, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Folder {
     path: PathBuf,
-    /// The operating system lets go of the lock with the file, also after `kill -9`.
+    /// The operating system releases the lock with the file, also after `kill -9`.
     _lock: File,
 }
 
 impl Folder {
     /// Makes the folder if it is missing and locks it.
-    pub(crate) fn take(path: &Path) -> Result<Self> {
+    pub(crate) fn lock(path: &Path) -> Result<Self> {
         make(path)?;
         let path = path.canonicalize().map_err(Error::io(path, "opening the folder"))?;
-        let lock = lock(&path)?;
+        let lock = lock_folder(&path)?;
         Ok(Folder { path, _lock: lock })
     }
 
@@ -39,29 +39,29 @@ impl Folder {
         self.path.join(name.to_string())
     }
 
-    pub(crate) fn mark_file(&self) -> PathBuf {
-        self.path.join(MARK)
+    pub(crate) fn commit_path(&self) -> PathBuf {
+        self.path.join(COMMIT_FILE)
     }
 
-    pub(crate) fn mark(&self) -> Result<Option<Mark>> {
-        read_mark(&self.path)
+    pub(crate) fn commit_file(&self) -> Result<Option<CommitFile>> {
+        read_commit_file(&self.path)
     }
 
     pub(crate) fn files(&self) -> Result<Vec<FileName>> {
         files(&self.path)
     }
 
-    /// Replaces the mark; after `Ok` the new one is durable, and at any moment one of both is
+    /// Replaces the commit file; after `Ok` the new one is durable, and at any moment one of both is
     /// there, whole.
-    pub(crate) fn write_mark(&self, mark: &Mark) -> Result<()> {
-        let (at, new) = (self.mark_file(), self.path.join(NEW_MARK));
+    pub(crate) fn write_commit_file(&self, commit: &CommitFile) -> Result<()> {
+        let (at, new) = (self.commit_path(), self.path.join(NEW_COMMIT_FILE));
         let mut file = failpoints::pass_io(failpoints::MARK_WRITE)
             .and_then(|()| File::create(&new))
-            .map_err(Error::io(&new, "making the mark"))?;
-        file.write_all(&mark.encode()).map_err(Error::io(&new, "writing the mark"))?;
+            .map_err(Error::io(&new, "making the commit file"))?;
+        file.write_all(&commit.encode()).map_err(Error::io(&new, "writing the commit file"))?;
         sync(&file, &new)?;
         failpoints::pass(failpoints::BEFORE_MARK_RENAME)?;
-        fs::rename(&new, &at).map_err(Error::io(&at, "replacing the mark"))?;
+        fs::rename(&new, &at).map_err(Error::io(&at, "replacing the commit file"))?;
         self.sync()?;
         failpoints::pass(failpoints::AFTER_MARK_RENAME)
     }
@@ -73,18 +73,18 @@ impl Folder {
         made.map_err(Error::io(&at, "making the file"))
     }
 
-    /// Opens a file of which at least `marked` bytes must be there.
-    pub(crate) fn reopen(&self, name: &FileName, marked: u64) -> Result<File> {
+    /// Opens a file of which at least `committed` bytes must be there.
+    pub(crate) fn reopen(&self, name: &FileName, committed: u64) -> Result<File> {
         let at = self.file(name);
         let doing = "opening the file";
         let file = match OpenOptions::new().write(true).open(&at) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                return Err(Error::Short { at, have: 0, marked });
+                return Err(Error::Short { at, have: 0, committed });
             }
             opened => opened.map_err(Error::io(&at, doing))?,
         };
         let have = file.metadata().map_err(Error::io(&at, doing))?.len();
-        if have < marked { Err(Error::Short { at, have, marked }) } else { Ok(file) }
+        if have < committed { Err(Error::Short { at, have, committed }) } else { Ok(file) }
     }
 
     pub(crate) fn remove(&self, name: &FileName) -> Result<()> {
@@ -98,21 +98,21 @@ impl Folder {
     }
 }
 
-/// The mark of a folder; `None` when there is none. Needs no lock: a mark is replaced in one step.
-pub(crate) fn read_mark(folder: &Path) -> Result<Option<Mark>> {
-    let at = folder.join(MARK);
+/// The commit file of a folder; `None` when there is none. Needs no lock: it is replaced in one step.
+pub(crate) fn read_commit_file(folder: &Path) -> Result<Option<CommitFile>> {
+    let at = folder.join(COMMIT_FILE);
     let file = match File::open(&at) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-        opened => opened.map_err(Error::io(&at, "opening the mark"))?,
+        opened => opened.map_err(Error::io(&at, "opening the commit file"))?,
     };
     let mut bytes = Vec::new();
-    let read = file.take(limits::MARK_BYTES).read_to_end(&mut bytes);
-    read.map_err(Error::io(&at, "reading the mark"))?;
-    match Mark::decode(&bytes) {
-        Ok(mark) => Ok(Some(mark)),
-        Err(Refused::Damaged(what)) => Err(Error::MarkDamaged { at, what }),
+    let read = file.take(limits::COMMIT_FILE_BYTES).read_to_end(&mut bytes);
+    read.map_err(Error::io(&at, "reading the commit file"))?;
+    match CommitFile::decode(&bytes) {
+        Ok(commit) => Ok(Some(commit)),
+        Err(Refused::Damaged(what)) => Err(Error::CommitFileDamaged { at, what }),
         Err(Refused::Newer(found)) => {
-            Err(Error::MarkNewer { at, found, known: commit_file::VERSION })
+            Err(Error::CommitFileNewer { at, found, known: commit_file::VERSION })
         }
     }
 }
@@ -160,8 +160,8 @@ fn make(path: &Path) -> Result<()> {
     sync_folder(parent)
 }
 
-/// Locks the folder and writes into the lock file who has it.
-fn lock(folder: &Path) -> Result<File> {
+/// Locks the folder and names this process in the lock file.
+fn lock_folder(folder: &Path) -> Result<File> {
     let at = folder.join(LOCK);
     let doing = "locking the folder";
     let mut file = OpenOptions::new()

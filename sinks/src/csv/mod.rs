@@ -3,13 +3,13 @@
 //! ```text
 //! windows-000001-2026-11-21T09Z.csv   closed: never touched again, may be taken away
 //! windows-000002-2026-11-21T10Z.csv   rows are added at its end
-//! windows.mark                        how far files and rows count, see `mark.rs`
+//! windows.mark                        how far files and rows count, see `commit_file.rs`
 //! windows.lock                        locked, and naming its process, while one writes here
 //! ```
 //!
-//! Position and rows agree because the mark decides what counts: rows first, then the mark, each
-//! flushed to the disk in this order. On start the file that the mark names is cut back to the
-//! marked length and files begun after it are deleted; the rows lost that way come again from the
+//! Position and rows agree because the commit file decides what counts: rows first, then the commit
+//! file, each flushed to the disk in this order. On start the file that it names is cut back to the
+//! committed length, and files begun later are deleted; the rows lost that way come again from the
 //! topic. Only files of our own naming are ever deleted or changed.
 //!
 //! Cells are as `cells.rs` says (RFC 4180). A file is closed when it is full or its UTC hour, by
@@ -18,6 +18,7 @@
 
 mod cells;
 mod commit_file;
+mod compare;
 mod file_name;
 mod folder;
 mod reader;
@@ -27,23 +28,36 @@ use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
 
 use jiff::Timestamp;
-use seismic_queue::{Batch, Kind, Offset, Span};
+use seismic_queue::{Kind, Offset, Span, examine_folder};
 
-use crate::spec::{Context, Entry};
-use crate::{Error, Result, Sink, failpoints, limits, rows};
-use commit_file::Mark;
+use crate::options::{OptionKind, SinkOption};
+use crate::registry::Entry;
+use crate::{Context, Error, Result, Rows, Sink, failpoints, limits};
+use commit_file::CommitFile;
 use file_name::FileName;
 use folder::Folder;
 
-pub use cells::COLUMNS;
-pub use reader::Content;
+pub use reader::CsvReader;
 
 /// Its place in the list of sinks.
 pub(crate) const ENTRY: Entry = Entry {
     scheme: "csv",
     form: "csv[:DIR]",
     target: Some("output/seismic_agg_result"),
-    open: |folder, context| Ok(Box::new(Csv::open(Path::new(folder), context)?)),
+    options: &[SinkOption {
+        name: "file_bytes",
+        kind: OptionKind::Bytes { min: 1, max: 1 << 40 },
+        default: "64MiB",
+        doc: "length at which a file is closed and the next one begun",
+    }],
+    open: |spec, context| {
+        let csv = Csv::open(Path::new(spec.target()), context)?;
+        Ok(Box::new(csv.file_bytes(spec.number("file_bytes"))))
+    },
+    examine: |spec| examine_folder(Path::new(spec.target())),
+    compare: Some(|spec, context, into| compare::compare(Path::new(spec.target()), context, into)),
+    needs: |_| Vec::new(),
+    rows_in: None,
 };
 
 /// Writes rows to the CSV files of one folder, which it locks until it is dropped.
@@ -58,8 +72,8 @@ pub struct Csv {
     file: Option<Open>,
     /// Next row of each partition.
     next: Vec<Offset>,
-    /// Whether the mark says what `file` and `next` say.
-    marked: bool,
+    /// Whether the commit file says what `file` and `next` say.
+    committed: bool,
     /// Encoded rows of one batch, so that each batch is one write.
     encoded: Vec<u8>,
     /// After a failure that leaves open what is on the disk nothing is tried again: a second fsync
@@ -84,7 +98,7 @@ impl Csv {
     /// # Errors
     /// [`Error::Owned`], naming the process that writes there.
     pub fn open(folder: &Path, context: &Context) -> Result<Self> {
-        let folder = Folder::take(folder)?;
+        let folder = Folder::lock(folder)?;
         Ok(Csv {
             name: format!("csv:{}", folder.path().display()),
             folder,
@@ -93,7 +107,7 @@ impl Csv {
             clock: Timestamp::now,
             file: None,
             next: Vec::new(),
-            marked: false,
+            committed: false,
             encoded: Vec::new(),
             broken: false,
         })
@@ -122,32 +136,31 @@ impl Csv {
         done
     }
 
-    fn write_rows(&mut self, rows: &Batch) -> Result<()> {
+    fn write_rows(&mut self, rows: &Rows<'_>) -> Result<()> {
         let place = rows.partition().0 as usize;
         let first = rows.messages().next().map_or(rows.next(), |message| message.offset);
         assert!(first >= self.next[place], "rows come in order, from where recovery said");
-        self.encode(rows)?;
+        self.encode(rows);
         if !self.encoded.is_empty() {
             self.roll()?;
             self.append()?;
             failpoints::pass(failpoints::AFTER_WRITE)?;
         }
         self.next[place] = rows.next();
-        self.marked = false;
+        self.committed = false;
         Ok(())
     }
 
-    fn encode(&mut self, rows: &Batch) -> Result<()> {
+    fn encode(&mut self, rows: &Rows<'_>) {
         self.encoded.clear();
         let mut lines = cells::Writer::new(&mut self.encoded);
-        for message in rows.messages() {
-            lines.row(&rows::decode(&self.context.topic, rows.partition(), message)?);
+        for at in rows.iter() {
+            lines.row(rows.schema(), at.row);
         }
-        Ok(())
     }
 
     /// Begins a file when there is none, or when the present one is full or of another hour. The
-    /// mark covers the old one first, so at most one file is ever begun after the mark.
+    /// old one is committed first, so at most one file is ever begun after the commit file.
     fn roll(&mut self) -> Result<()> {
         let now = (self.clock)();
         let number = match &self.file {
@@ -171,7 +184,7 @@ impl Csv {
     fn append(&mut self) -> Result<()> {
         let open = self.file.as_mut().expect("roll has begun one");
         if open.bytes == 0 {
-            self.encoded.splice(0..0, cells::header());
+            self.encoded.splice(0..0, cells::header(&self.context.schema));
         }
         let (half, rest) = self.encoded.split_at(self.encoded.len() / 2);
         let written = open
@@ -191,7 +204,7 @@ impl Csv {
     }
 
     fn sync_rows(&mut self) -> Result<()> {
-        if self.marked {
+        if self.committed {
             return Ok(());
         }
         if let Some(open) = &mut self.file {
@@ -203,55 +216,56 @@ impl Csv {
             }
         }
         let file = self.file.as_ref().map(|open| (open.name.clone(), open.bytes));
-        self.folder.write_mark(&Mark::new(&self.context.store_id, file, &self.next))?;
-        self.marked = true;
+        let commit = CommitFile::new(&self.context.store_id, file, &self.next);
+        self.folder.write_commit_file(&commit)?;
+        self.committed = true;
         Ok(())
     }
 
-    /// The mark that counts: the one that is there, or the first one.
-    fn mark(&self, rows: &[Span]) -> Result<Mark> {
+    /// The commit file that counts: the one that is there, or the first one.
+    fn commit_file(&self, rows: &[Span]) -> Result<CommitFile> {
         let store = &self.context.store_id;
-        let mark = match self.folder.mark()? {
-            Some(mark) => mark,
+        let commit = match self.folder.commit_file()? {
+            Some(commit) => commit,
             None if self.folder.files()?.is_empty() => {
                 let oldest: Vec<_> = rows.iter().map(|span| span.first).collect();
-                let mark = Mark::new(store, None, &oldest);
-                self.folder.write_mark(&mark)?;
-                mark
+                let commit = CommitFile::new(store, None, &oldest);
+                self.folder.write_commit_file(&commit)?;
+                commit
             }
             None => {
-                return Err(Error::MarkMissing { at: self.folder.mark_file() });
+                return Err(Error::CommitFileMissing { at: self.folder.commit_path() });
             }
         };
-        if mark.store() != store {
-            let (at, stored) = (self.folder.path().to_owned(), mark.store().to_owned());
+        if commit.store() != store {
+            let (at, stored) = (self.folder.path().to_owned(), commit.store().to_owned());
             return Err(Error::OtherStore { at, stored, asked: store.clone() });
         }
-        // Those that the topic got since are shown from their first row on.
-        let added = rows.get(mark.next().len()..).ok_or_else(|| {
+        // Partitions that the topic got since are shown from their first row on.
+        let added = rows.get(commit.next().len()..).ok_or_else(|| {
             let what = "it has more partitions than the result topic";
-            Error::MarkDamaged { at: self.folder.mark_file(), what }
+            Error::CommitFileDamaged { at: self.folder.commit_path(), what }
         })?;
-        Ok(mark.with(added.iter().map(|span| span.first)))
+        Ok(commit.with_partitions(added.iter().map(|span| span.first)))
     }
 
-    /// Makes the folder what the mark says.
-    fn restore(&mut self, mark: &Mark) -> Result<()> {
+    /// Makes the folder what the commit file says.
+    fn restore(&mut self, commit: &CommitFile) -> Result<()> {
         self.file = None;
-        if let Some((name, bytes)) = mark.file() {
+        if let Some((name, bytes)) = commit.file() {
             let mut file = self.folder.reopen(name, bytes)?;
             let at = self.folder.file(name);
             cut(&mut file, bytes).map_err(Error::io(&at, "cutting back"))?;
             self.file = Some(Open { name: name.clone(), file, bytes, in_folder: true });
         }
         failpoints::pass(failpoints::IN_TRUNCATION)?;
-        let last = mark.file().map_or(0, |(name, _)| name.number());
+        let last = commit.file().map_or(0, |(name, _)| name.number());
         for name in self.folder.files()?.iter().filter(|name| name.number() > last) {
             self.folder.remove(name)?;
         }
         self.folder.sync()?;
-        self.next = mark.next().to_vec();
-        self.marked = true;
+        self.next = commit.next().to_vec();
+        self.committed = true;
         Ok(())
     }
 }
@@ -264,13 +278,13 @@ impl Sink for Csv {
     /// A new folder begins with the oldest row that the topic still has.
     fn recover(&mut self, rows: &[Span]) -> Result<Vec<Offset>> {
         self.attempt(|csv| {
-            let mark = csv.mark(rows)?;
-            csv.restore(&mark)?;
+            let commit = csv.commit_file(rows)?;
+            csv.restore(&commit)?;
             Ok(csv.next.clone())
         })
     }
 
-    fn write(&mut self, rows: &Batch) -> Result<()> {
+    fn write(&mut self, rows: &Rows<'_>) -> Result<()> {
         self.attempt(|csv| csv.write_rows(rows))
     }
 
@@ -279,7 +293,7 @@ impl Sink for Csv {
     }
 }
 
-/// Cuts a file to its first `bytes` and goes on writing there.
+/// Cuts a file to its first `bytes`; the next write is appended there.
 fn cut(file: &mut File, bytes: u64) -> std::io::Result<()> {
     file.set_len(bytes)?;
     file.seek(SeekFrom::Start(bytes))?;

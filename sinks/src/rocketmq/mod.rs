@@ -1,5 +1,5 @@
 //! Rows as messages of a RocketMQ topic, *effectively once*: each row is there once for every reader
-//! that follows one rule (`rule.rs`, docs/rocketmq.md), whatever was killed or cut in between.
+//! that follows one rule (`reader_rule.rs`, docs/rocketmq.md), whatever was killed or cut in between.
 //!
 //! RocketMQ can neither keep a zombie's late message out nor write several messages as one. So the
 //! sink never believes that it knows where it is:
@@ -12,11 +12,12 @@
 //!    exactly the fence, by the readers' own rule, and goes on after the highest row found.
 //! 3. Every message says whose it is, which row, and under which epoch and fence.
 //! 4. A fence below a row that is known to be there means that the broker lost what it acknowledged:
-//!    that is said, and nothing is written on top of it.
+//!    the sink fails with that error, and nothing is written on top of it.
 //!
-//! What only the store can remember (the last row's place, the epoch) is noted there, as positions of
-//! sinks whose names have a `#`; they lie beyond any row, so they hold nothing.
+//! What no queue can remember (the last row's place, the epoch) is the sink's state in the store: see
+//! `state.rs`.
 
+mod compare;
 mod queue;
 mod reader;
 mod reader_rule;
@@ -25,23 +26,48 @@ mod state;
 use std::collections::BTreeMap;
 
 use seismic_queue::rocketmq::RocketQueue;
-use seismic_queue::{Batch, Offset, Partition, Queue, Span, Url};
+use seismic_queue::{Access, Finding, Level, Need, Offset, Partition, Queue, Span, Url};
 
-use crate::spec::{Context, Entry};
-use crate::{Error, Result, Sink, rows};
+use crate::registry::Entry;
+use crate::{Context, Error, Result, Rows, Sink, SinkSpec};
 use queue::OutQueue;
-use state::Memory;
+use state::State;
 
-pub use reader::{Kept, each_row, is_of_a_sink, readers_rule};
-pub use reader_rule::{Mark, Rule, Said};
+pub use reader::{VisibleRow, each_row, is_of_a_sink, reader_rule};
+pub use reader_rule::{MessageKind, ReaderRule, RowHeader};
 
 /// Its place in the list of sinks.
 pub(crate) const ENTRY: Entry = Entry {
     scheme: "rocketmq",
     form: "rocketmq[:TOPIC]",
     target: Some("seismic-agg-topic"),
-    open: |topic, context| Ok(Box::new(RocketMq::open(topic, context)?)),
+    options: &[],
+    open: |spec, context| Ok(Box::new(RocketMq::open(spec.target(), context)?)),
+    examine: |_| vec![Finding::fine("see the queue: it is the same cluster")],
+    compare: Some(|spec, context, into| compare::compare(spec.target(), context, into)),
+    needs,
+    rows_in: Some(rows_in),
 };
+
+/// It appends rows and reads them back.
+fn needs(spec: &SinkSpec) -> Vec<Need> {
+    let need = |access, who| {
+        let (topic, level) = (spec.target().to_owned(), Level::Problem);
+        Need { topic, access, who, level }
+    };
+    vec![
+        need(Access::Append, "the sink appends rows to it"),
+        need(Access::Read(None), "the sink reads it back"),
+    ]
+}
+
+/// The cluster by the readers' rule, if a sink wrote the topic.
+fn rows_in(url: &Url, topic: &str) -> Result<Option<Box<dyn Queue>>> {
+    let Some(nameservers) = url.address() else { return Ok(None) };
+    let cluster = RocketQueue::open(nameservers)?;
+    let is_a_sinks = is_of_a_sink(&cluster, &cluster.topic(topic)?)?;
+    Ok(is_a_sinks.then(|| Box::new(cluster.reading_by(reader_rule)) as Box<dyn Queue>))
+}
 
 /// Writes rows to the queues of one topic.
 #[derive(Debug)]
@@ -50,7 +76,7 @@ pub struct RocketMq {
     cluster: RocketQueue,
     topic: String,
     context: Context,
-    memory: Memory,
+    state: State,
     queues: BTreeMap<Partition, OutQueue>,
 }
 
@@ -58,15 +84,15 @@ impl RocketMq {
     /// The sink of `topic` on the cluster of the context's queue.
     ///
     /// # Errors
-    /// [`Error::Place`] when the job's queue is no RocketMQ cluster.
+    /// [`Error::OtherQueue`] when the job's queue is no RocketMQ cluster.
     pub fn open(topic: &str, context: &Context) -> Result<Self> {
         let nameservers = context.queue.as_ref().and_then(Url::address);
         let (Some(nameservers), Some(store)) = (nameservers, &context.store) else {
-            return Err(Error::Place { sink: format!("rocketmq:{topic}"), wants: "rocketmq://" });
+            return Err(other_queue(topic));
         };
         let name = format!("rocketmq:{topic}");
         Ok(RocketMq {
-            memory: Memory::of(store, &name),
+            state: State::of(store, &name, &context.topic),
             cluster: RocketQueue::open(nameservers)?,
             topic: topic.to_owned(),
             context: context.clone(),
@@ -88,23 +114,24 @@ impl Sink for RocketMq {
             let outlet = self.cluster.outlet(&topic)?;
             let place = format!("{}/{partition}", self.topic);
             let mut queue = OutQueue::new(outlet, partition, place, &self.context.store_id);
-            next.push(queue.recover(&self.memory, *span)?);
+            next.push(queue.recover(&mut self.state, *span)?);
             self.queues.insert(partition, queue);
         }
         Ok(next)
     }
 
-    fn write(&mut self, rows: &Batch) -> Result<()> {
-        let partition = rows.partition();
-        for message in rows.messages() {
-            rows::decode(&self.context.topic, partition, message)?;
-        }
-        let queue = self.queues.get_mut(&partition).expect("recovery opened every partition");
-        queue.write(&self.memory, rows)
+    fn write(&mut self, rows: &Rows<'_>) -> Result<()> {
+        let queue = self.queues.get_mut(&rows.partition());
+        queue.expect("recovery opened every partition").write(&mut self.state, rows)
     }
 
     fn sync(&mut self) -> Result<()> {
         let last = self.queues.iter().filter_map(|(p, queue)| Some((*p, queue.last()?)));
-        self.memory.note_last(&last.collect::<Vec<_>>())
+        self.state.put_last_rows(&last.collect::<Vec<_>>())
     }
+}
+
+/// The job's queue is no cluster where the sink could write.
+fn other_queue(topic: &str) -> Error {
+    Error::OtherQueue { sink: format!("rocketmq:{topic}"), wants: "rocketmq://" }
 }

@@ -1,11 +1,13 @@
-//! One output queue: where it is known to end, and how that is found out again.
+//! One output queue: where it is known to end, and how the sink finds that out again.
 
 use seismic_queue::rocketmq::{Landed, Out, Outlet};
-use seismic_queue::{Batch, Message, Offset, Partition, Span};
+use seismic_queue::{Message, Offset, Partition, Span};
 
-use super::reader_rule::{EPOCH, FENCE, JOB, Mark, PARTITION, ROW, Rule, TAG_FENCE, TAG_ROW, TAGS};
-use super::state::Memory;
-use crate::{Error, Result, failpoints};
+use super::reader_rule::{
+    EPOCH, FENCE, JOB, PARTITION, ROW, ReaderRule, RowHeader, TAG_FENCE, TAG_ROW, TAGS,
+};
+use super::state::State;
+use crate::{Error, Result, Rows, failpoints};
 
 /// The queue of one result partition.
 #[derive(Debug)]
@@ -30,7 +32,7 @@ pub(super) struct OutQueue {
 /// What was read back.
 #[derive(Default)]
 struct Found {
-    rule: Rule,
+    rule: ReaderRule,
     /// Where the last row that counts is.
     last: Option<Offset>,
     /// Why the messages are not those of one sink.
@@ -57,21 +59,21 @@ impl OutQueue {
         self.last
     }
 
-    /// Finds out where the queue ends and which row comes next. `rows` is what the result topic
+    /// Establishes where the queue ends and which row comes next. `rows` is what the result topic
     /// holds, for a queue that is new.
-    pub(super) fn recover(&mut self, memory: &Memory, rows: Span) -> Result<Offset> {
-        self.last = memory.last(self.partition)?;
-        self.next = Some(memory.position(self.partition)?.unwrap_or(rows.first));
-        let next = self.settle(memory)?;
+    pub(super) fn recover(&mut self, state: &mut State, rows: Span) -> Result<Offset> {
+        self.last = state.last(self.partition)?;
+        self.next = Some(state.position(self.partition)?.unwrap_or(rows.first));
+        let next = self.settle(state)?;
         Ok(next)
     }
 
     /// Writes the rows of a batch that are not there yet.
-    pub(super) fn write(&mut self, memory: &Memory, rows: &Batch) -> Result<()> {
+    pub(super) fn write(&mut self, state: &mut State, rows: &Rows<'_>) -> Result<()> {
         loop {
             let next = match (self.fence, self.next) {
                 (Some(_), Some(next)) => next,
-                _ => self.settle(memory)?,
+                _ => self.settle(state)?,
             };
             let due: Vec<Message<'_>> =
                 rows.messages().filter(|message| message.offset >= next).collect();
@@ -139,23 +141,23 @@ impl OutQueue {
     }
 
     /// Takes a new epoch, appends its fence, and reads back what counts before it.
-    fn settle(&mut self, memory: &Memory) -> Result<Offset> {
+    fn settle(&mut self, state: &mut State) -> Result<Offset> {
         let from = self.read_from()?;
-        let found = self.look(from)?;
+        let found = self.read_to_end(from)?;
         self.refuse_foreign(&found)?;
         let seen = found.rule.highest().map_or(0, |(epoch, _)| epoch);
         if let Some(ours) = self.epoch.filter(|&ours| ours < seen) {
             let sink = self.place.clone();
             return Err(Error::Overtaken { sink, ours, theirs: seen });
         }
-        let epoch = memory.take_epoch(self.partition, seen, self.epoch)?;
+        let epoch = state.next_epoch(self.partition, seen, self.epoch)?;
         self.epoch = Some(epoch);
         let fence = self.append_fence(epoch)?;
         failpoints::pass(failpoints::AFTER_FENCE)?;
         if let Some(last) = self.last.filter(|&last| fence <= last) {
             return Err(Error::Lost { place: self.place.clone(), known: last, end: fence });
         }
-        let found = self.look_up_to(from, fence)?;
+        let found = self.read_up_to(from, fence)?;
         self.refuse_foreign(&found)?;
         let known = self.next.expect("set by recovery");
         let next = match found.rule.next() {
@@ -163,8 +165,8 @@ impl OutQueue {
             None => {
                 if self.last.is_some() {
                     tracing::warn!(
-                        "{} no longer has the rows before offset {fence}: the broker let go of \
-                         them; the sink goes on with row {known}",
+                        "{} no longer has the rows before offset {fence}: the broker deleted \
+                         them; the sink continues with row {known}",
                         self.place
                     );
                 }
@@ -173,7 +175,7 @@ impl OutQueue {
         };
         (self.last, self.next) = (found.last.or(self.last), Some(next));
         (self.fence, self.end) = (Some((epoch, fence)), fence.next());
-        tracing::info!(queue = self.place, epoch, fence = fence.0, next = next.0, "sink goes on");
+        tracing::info!(queue = self.place, epoch, fence = fence.0, next = next.0, "sink writes");
         Ok(next)
     }
 
@@ -200,15 +202,15 @@ impl OutQueue {
     }
 
     /// What counts from `from` on, as far as it can be seen now.
-    fn look(&mut self, from: Offset) -> Result<Found> {
+    fn read_to_end(&mut self, from: Offset) -> Result<Found> {
         let end = self.outlet.span(self.partition)?.end;
-        self.look_up_to(from, end)
+        self.read_up_to(from, end)
     }
 
-    fn look_up_to(&self, from: Offset, until: Offset) -> Result<Found> {
+    fn read_up_to(&self, from: Offset, until: Offset) -> Result<Found> {
         let mut found = Found::default();
         self.outlet.read_back(self.partition, from, until, &mut |offset, properties| {
-            found.see(offset, Mark::of(properties), (&self.job, self.partition));
+            found.apply(offset, RowHeader::of(properties), (&self.job, self.partition));
         })?;
         Ok(found)
     }
@@ -221,15 +223,20 @@ impl OutQueue {
 }
 
 impl Found {
-    fn see(&mut self, offset: Offset, mark: Option<Mark>, (job, partition): (&str, Partition)) {
-        match mark {
-            Some(mark) if mark.job == job && mark.partition == partition => {
-                if self.rule.keeps(offset, &mark).is_some() {
+    fn apply(
+        &mut self,
+        offset: Offset,
+        header: Option<RowHeader>,
+        (job, partition): (&str, Partition),
+    ) {
+        match header {
+            Some(header) if header.job == job && header.partition == partition => {
+                if self.rule.accept(offset, &header).is_some() {
                     self.last = Some(offset);
                 }
             }
             other => {
-                let whose = other.map_or_else(|| "someone else".to_owned(), |mark| mark.job);
+                let whose = other.map_or_else(|| "someone else".to_owned(), |header| header.job);
                 self.foreign.get_or_insert((offset, whose));
             }
         }

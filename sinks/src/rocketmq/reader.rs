@@ -1,4 +1,4 @@
-//! What a topic of the sink holds, by the readers' rule.
+//! Reads a topic that the sink wrote, by the readers' rule.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,7 +7,7 @@ use std::time::Duration;
 use seismic_queue::rocketmq::{Keeps, Properties, RocketQueue};
 use seismic_queue::{Event, Offset, Partition, Queue, Topic};
 
-use super::reader_rule::{Mark, Rule};
+use super::reader_rule::{ReaderRule, RowHeader};
 use crate::Result;
 
 /// Longest wait for a broker that has more.
@@ -15,11 +15,11 @@ const WAIT: Duration = Duration::from_secs(1);
 
 /// The rule for a reader of several queues: [`RocketQueue::reading_by`].
 #[must_use]
-pub fn readers_rule() -> Keeps {
-    let mut rules: BTreeMap<Partition, Rule> = BTreeMap::new();
+pub fn reader_rule() -> Keeps {
+    let mut rules: BTreeMap<Partition, ReaderRule> = BTreeMap::new();
     Box::new(move |partition, offset, properties: Properties<'_>| {
         let rule = rules.entry(partition).or_default();
-        Mark::of(properties).is_some_and(|mark| rule.keeps(offset, &mark).is_some())
+        RowHeader::of(properties).is_some_and(|header| rule.accept(offset, &header).is_some())
     })
 }
 
@@ -34,7 +34,7 @@ pub fn is_of_a_sink(cluster: &RocketQueue, topic: &Topic) -> Result<bool> {
         if span.first < span.end {
             let mut is_marked = false;
             outlet.read_back(partition, span.first, span.first.next(), &mut |_, properties| {
-                is_marked = Mark::of(properties).is_some();
+                is_marked = RowHeader::of(properties).is_some();
             })?;
             return Ok(is_marked);
         }
@@ -42,9 +42,9 @@ pub fn is_of_a_sink(cluster: &RocketQueue, topic: &Topic) -> Result<bool> {
     Ok(false)
 }
 
-/// A row that counts.
+/// A row that counts, so that every reader sees it.
 #[derive(Clone, Copy, Debug)]
-pub struct Kept<'a> {
+pub struct VisibleRow<'a> {
     /// Offset in the result topic.
     pub row: Offset,
     /// Its bytes.
@@ -60,18 +60,18 @@ pub fn each_row<E: From<crate::Error>>(
     topic: &Topic,
     partition: Partition,
     job: &str,
-    show: &mut dyn FnMut(Kept<'_>) -> std::result::Result<(), E>,
+    show: &mut dyn FnMut(VisibleRow<'_>) -> std::result::Result<(), E>,
 ) -> std::result::Result<u64, E> {
     let spans = cluster.spans(topic).map_err(crate::Error::from)?;
     let span = spans[partition.0 as usize];
     let seen: Arc<Mutex<(VecDeque<Offset>, u64)>> = Arc::default();
     let (to, job) = (Arc::clone(&seen), job.to_owned());
-    let mut rule = Rule::default();
+    let mut rule = ReaderRule::default();
     let keeps = move |_: Partition, offset, properties: Properties<'_>| {
         let mut to = to.lock().unwrap_or_else(PoisonError::into_inner);
-        match Mark::of(properties).filter(|mark| mark.job == job && mark.partition == partition) {
-            Some(mark) => {
-                let row = rule.keeps(offset, &mark);
+        match RowHeader::of(properties).filter(|it| it.job == job && it.partition == partition) {
+            Some(header) => {
+                let row = rule.accept(offset, &header);
                 to.0.extend(row);
                 row.is_some()
             }
@@ -91,7 +91,7 @@ pub fn each_row<E: From<crate::Error>>(
                 for message in batch.messages() {
                     let row = seen.lock().unwrap_or_else(PoisonError::into_inner).0.pop_front();
                     let row = row.expect("each kept message was seen");
-                    show(Kept { row, value: message.value })?;
+                    show(VisibleRow { row, value: message.value })?;
                 }
                 spare.push(batch);
             }

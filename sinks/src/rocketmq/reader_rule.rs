@@ -1,4 +1,4 @@
-//! What every message of the sink says of itself, and the one rule by which readers tell what counts.
+//! The properties of every message of the sink, and the one rule by which readers tell which count.
 //!
 //! > Of each queue keep the highest (epoch, fence) seen so far, in messages of the job. A FENCE sets
 //! > it when its epoch is not lower: its fence is its own offset. A row whose (epoch, fence) is lower
@@ -24,22 +24,22 @@ pub(super) const TAGS: &str = "TAGS";
 pub(super) const TAG_ROW: &str = "ROW";
 pub(super) const TAG_FENCE: &str = "FENCE";
 
-/// What a message of the sink says of itself.
+/// The properties of a message of the sink.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mark {
+pub struct RowHeader {
     /// Id of the store whose rows these are.
     pub job: String,
     /// Partition of the result topic.
     pub partition: Partition,
     /// Epoch of the writer.
     pub epoch: u64,
-    /// What it is.
-    pub said: Said,
+    /// Row or fence.
+    pub kind: MessageKind,
 }
 
 /// A row or a fence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Said {
+pub enum MessageKind {
     /// From here on this epoch writes.
     Fence,
     /// A row of the result topic, written under the epoch's fence at that offset of the queue.
@@ -51,43 +51,43 @@ pub enum Said {
     },
 }
 
-impl Mark {
-    /// Reads it off a message's properties; `None` when the message is none of a sink's.
+impl RowHeader {
+    /// Parses a message's properties; `None` when the message is not one of a sink.
     #[must_use]
-    pub fn of(properties: Properties<'_>) -> Option<Mark> {
+    pub fn of(properties: Properties<'_>) -> Option<RowHeader> {
         let number = |name| properties.get(name)?.parse::<u64>().ok();
-        let said = match (number(ROW), number(FENCE)) {
-            (Some(row), Some(fence)) => Said::Row { row: Offset(row), fence: Offset(fence) },
-            (None, None) if properties.get(TAGS) == Some(TAG_FENCE) => Said::Fence,
+        let kind = match (number(ROW), number(FENCE)) {
+            (Some(row), Some(fence)) => MessageKind::Row { row: Offset(row), fence: Offset(fence) },
+            (None, None) if properties.get(TAGS) == Some(TAG_FENCE) => MessageKind::Fence,
             _ => return None,
         };
-        Some(Mark {
+        Some(RowHeader {
             job: properties.get(JOB)?.to_owned(),
             partition: Partition(u32::try_from(number(PARTITION)?).ok()?),
             epoch: number(EPOCH)?,
-            said,
+            kind,
         })
     }
 }
 
 /// The rule, for one queue. See the module.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Rule {
+pub struct ReaderRule {
     highest: Option<(u64, Offset)>,
     /// Row after the last one kept.
     next: Option<Offset>,
 }
 
-impl Rule {
-    /// Sees the next message of the queue, at `offset`; the row that it is, if it counts.
-    pub fn keeps(&mut self, offset: Offset, mark: &Mark) -> Option<Offset> {
-        match mark.said {
-            Said::Fence => {
-                self.highest = self.highest.max(Some((mark.epoch, offset)));
+impl ReaderRule {
+    /// Applies the rule to the next message of the queue, at `offset`. Returns its row if it counts.
+    pub fn accept(&mut self, offset: Offset, header: &RowHeader) -> Option<Offset> {
+        match header.kind {
+            MessageKind::Fence => {
+                self.highest = self.highest.max(Some((header.epoch, offset)));
                 None
             }
-            Said::Row { row, fence } => {
-                let of = Some((mark.epoch, fence));
+            MessageKind::Row { row, fence } => {
+                let of = Some((header.epoch, fence));
                 if of < self.highest || self.next.is_some_and(|next| row < next) {
                     return None;
                 }
@@ -115,19 +115,19 @@ impl Rule {
 mod tests {
     use super::*;
 
-    fn fence(epoch: u64) -> Mark {
-        Mark { job: "j".to_owned(), partition: Partition(0), epoch, said: Said::Fence }
+    fn fence(epoch: u64) -> RowHeader {
+        RowHeader { job: "j".to_owned(), partition: Partition(0), epoch, kind: MessageKind::Fence }
     }
 
-    fn row(epoch: u64, fence: u64, row: u64) -> Mark {
-        let said = Said::Row { row: Offset(row), fence: Offset(fence) };
-        Mark { job: "j".to_owned(), partition: Partition(0), epoch, said }
+    fn row(epoch: u64, fence: u64, row: u64) -> RowHeader {
+        let kind = MessageKind::Row { row: Offset(row), fence: Offset(fence) };
+        RowHeader { job: "j".to_owned(), partition: Partition(0), epoch, kind }
     }
 
     /// The rows that count of a queue that holds these messages from offset `from` on.
-    fn kept(from: u64, marks: &[Mark]) -> Vec<u64> {
-        let mut rule = Rule::default();
-        let keep = |(at, mark)| rule.keeps(Offset(at), mark).map(|row: Offset| row.0);
+    fn kept(from: u64, marks: &[RowHeader]) -> Vec<u64> {
+        let mut rule = ReaderRule::default();
+        let keep = |(at, mark)| rule.accept(Offset(at), mark).map(|row: Offset| row.0);
         (from..).zip(marks).filter_map(keep).collect()
     }
 

@@ -11,21 +11,21 @@ use crate::{Error, Result};
 const BEYOND: u64 = 1 << 62;
 
 /// The store's notes of one sink.
-pub(super) struct Memory {
+pub(super) struct State {
     store: Arc<dyn JobStore>,
     /// Name of the sink.
     sink: String,
 }
 
-impl std::fmt::Debug for Memory {
+impl std::fmt::Debug for State {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Memory").field(&self.store.name()).field(&self.sink).finish()
+        f.debug_tuple("State").field(&self.store.name()).field(&self.sink).finish()
     }
 }
 
-impl Memory {
-    pub(super) fn of(store: &Arc<dyn JobStore>, sink: &str) -> Self {
-        Memory { store: Arc::clone(store), sink: sink.to_owned() }
+impl State {
+    pub(super) fn of(store: &Arc<dyn JobStore>, sink: &str, _topic: &str) -> Self {
+        State { store: Arc::clone(store), sink: sink.to_owned() }
     }
 
     /// Row of the result topic that the sink has not made durable yet, as the store knows it.
@@ -40,7 +40,7 @@ impl Memory {
     }
 
     /// Notes where the last row of each queue is.
-    pub(super) fn note_last(&self, last: &[(Partition, Offset)]) -> Result<()> {
+    pub(super) fn put_last_rows(&self, last: &[(Partition, Offset)]) -> Result<()> {
         let beyond = |&(partition, at): &(Partition, Offset)| (partition, Offset(at.0 + BEYOND));
         let last: Vec<_> = last.iter().map(beyond).collect();
         Ok(self.store.put_sink_position(&self.last_name(), &last)?)
@@ -50,7 +50,7 @@ impl Memory {
     ///
     /// # Errors
     /// [`Error::Overtaken`] when another writer took a newer one than `ours`.
-    pub(super) fn take_epoch(
+    pub(super) fn next_epoch(
         &self,
         partition: Partition,
         seen: u64,

@@ -4,10 +4,11 @@ use std::fs::{self, OpenOptions};
 use std::path::Path;
 
 use proptest::prelude::*;
+use seismic_proto::Schema;
 use seismic_sinks::conformance::{
-    PARTITIONS, Place, ROWS, assert_whole, spans_of, try_write_the_rest, write_the_rest,
+    PARTITIONS, Place, ROWS, assert_whole, spans_of, try_write_the_rest, write, write_the_rest,
 };
-use seismic_sinks::csv::Content;
+use seismic_sinks::csv::CsvReader;
 use seismic_sinks::{Error, Sink};
 
 use crate::csv_place::CsvPlace;
@@ -69,7 +70,7 @@ fn play(place: &CsvPlace, steps: &[bool]) -> Option<Vec<u8>> {
         let at = &mut next[partition as usize];
         let rows = [seismic_sinks::conformance::row(partition, at.0)];
         let partition = seismic_queue::Partition(partition);
-        sink.write(&seismic_sinks::conformance::batch(partition, *at, &rows)).unwrap();
+        write(&mut sink, &seismic_sinks::conformance::batch(partition, *at, &rows)).unwrap();
         *at = at.next();
         if sync {
             before = mark();
@@ -132,10 +133,15 @@ fn a_file_shorter_than_its_mark_is_refused_and_left_alone() {
         set_len(&file, short);
         let error = try_write_the_rest(&mut image.csv("home").unwrap()).unwrap_err();
         assert!(
-            matches!(error, Error::Short { have, marked, .. } if (have, marked) == (short, len))
+            matches!(error, Error::Short { have, committed, .. } if (have, committed) == (short, len))
         );
         assert_eq!(fs::metadata(&file).unwrap().len(), short);
-        let read = Content::open(image.path()).unwrap().unwrap().rows().next().unwrap();
+        let read = CsvReader::open(image.path(), Schema::windows())
+            .unwrap()
+            .unwrap()
+            .rows()
+            .next()
+            .unwrap();
         assert!(matches!(read, Err(Error::Short { .. })), "verify sees it too");
     }
 }
@@ -162,7 +168,7 @@ fn a_mark_with_any_byte_changed_is_refused_and_nothing_is_touched() {
         bytes[at] ^= 1 << (at % 8);
         fs::write(&mark, &bytes).unwrap();
         let error = csv.recover(&spans_of(ROWS)).unwrap_err();
-        assert!(matches!(error, Error::MarkDamaged { .. }), "byte {at}: {error}");
+        assert!(matches!(error, Error::CommitFileDamaged { .. }), "byte {at}: {error}");
         assert!(error.to_string().contains("windows.mark is damaged"), "{error}");
     }
     fs::write(&mark, &whole).unwrap();
@@ -177,6 +183,6 @@ fn files_of_ours_without_a_mark_are_refused_and_left_alone() {
     fs::remove_file(place.path().join("windows.mark")).unwrap();
     let names = place.csv_names();
     let error = try_write_the_rest(&mut place.csv("home").unwrap()).unwrap_err();
-    assert!(matches!(error, Error::MarkMissing { .. }), "{error}");
+    assert!(matches!(error, Error::CommitFileMissing { .. }), "{error}");
     assert_eq!(place.csv_names(), names);
 }

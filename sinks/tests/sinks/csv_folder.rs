@@ -4,10 +4,13 @@ use std::fs;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use jiff::Timestamp;
+use seismic_proto::Schema;
 use seismic_queue::{Offset, Partition, Span};
-use seismic_sinks::conformance::{PARTITIONS, ROWS, batch, row, spans_of, write_the_rest};
-use seismic_sinks::csv::Content;
-use seismic_sinks::{Context, Error, Sink, Spec};
+use seismic_sinks::conformance::{
+    PARTITIONS, ROWS, batch, row, spans_of, window, write, write_the_rest,
+};
+use seismic_sinks::csv::CsvReader;
+use seismic_sinks::{Context, Error, Sink, SinkSpec};
 
 use crate::csv_place::CsvPlace;
 
@@ -16,7 +19,7 @@ fn a_file_is_plain_csv_with_the_fields_of_the_message() {
     let place = CsvPlace::new(1 << 20);
     let mut csv = place.csv("home").unwrap();
     csv.recover(&[Span { first: Offset(0), end: Offset(1) }]).unwrap();
-    csv.write(&batch(Partition(0), Offset(0), &[row(0, 1)])).unwrap();
+    write(&mut csv, &batch(Partition(0), Offset(0), &[row(0, 1)])).unwrap();
     assert_eq!(place.csv_names(), ["windows-000001-2026-11-21T09Z.csv"]);
     let text = fs::read_to_string(place.path().join(place.newest())).unwrap();
     let expected = "sensor_id,window_start_ts,window_end_ts,avg_amplitude,max_amplitude,\
@@ -63,7 +66,7 @@ fn partitions_that_the_topic_got_are_shown_from_their_first_row_on() {
     let start = csv.recover(&wider).unwrap();
     assert_eq!(start[..PARTITIONS as usize], [Offset(ROWS); PARTITIONS as usize]);
     assert_eq!(start[PARTITIONS as usize..], [Offset(0)]);
-    csv.write(&batch(Partition(PARTITIONS), Offset(0), &[row(PARTITIONS, 0)])).unwrap();
+    write(&mut csv, &batch(Partition(PARTITIONS), Offset(0), &[row(PARTITIONS, 0)])).unwrap();
     csv.sync().unwrap();
     drop(csv);
     assert_eq!(place.csv("home").unwrap().recover(&wider).unwrap().last(), Some(&Offset(1)));
@@ -79,7 +82,7 @@ fn a_new_hour_begins_a_new_file_also_after_a_restart() {
     let write = |i: u64| {
         let mut csv = place.csv("home").unwrap().clock(now);
         assert_eq!(csv.recover(&spans_of(ROWS)).unwrap()[0], Offset(i));
-        csv.write(&batch(Partition(0), Offset(i), &[row(0, i)])).unwrap();
+        write(&mut csv, &batch(Partition(0), Offset(i), &[row(0, i)])).unwrap();
         csv.sync().unwrap();
     };
     write(0);
@@ -108,7 +111,7 @@ fn a_message_that_is_no_row_is_named_and_nothing_of_its_batch_is_kept() {
     let mut rows = batch(Partition(2), Offset(0), &[row(2, 0)]);
     let value = &[0x0a, 0xff][..];
     rows.push(seismic_queue::Message { offset: Offset(1), append_ms: 0, key: b"k", value });
-    let error = csv.write(&rows).unwrap_err();
+    let error = write(&mut csv, &rows).unwrap_err();
     assert!(error.to_string().contains("message 1 of results/2"), "{error}");
     assert!(place.csv_names().is_empty());
 }
@@ -117,13 +120,8 @@ fn a_message_that_is_no_row_is_named_and_nothing_of_its_batch_is_kept() {
 fn the_folder_is_made_with_those_above_it_and_gives_the_sink_its_name() {
     let place = CsvPlace::new(1);
     let folder = place.path().join("a/b/c");
-    let spec: Spec = format!("csv:{}", folder.display()).parse().unwrap();
-    let context = Context {
-        store_id: "home".to_owned(),
-        topic: "results".to_owned(),
-        queue: None,
-        store: None,
-    };
+    let spec: SinkSpec = format!("csv:{}", folder.display()).parse().unwrap();
+    let context = Context::new("home", "results");
     let sink = seismic_sinks::open(&spec, &context).unwrap();
     assert_eq!(sink.name(), format!("csv:{}", folder.canonicalize().unwrap().display()));
     assert!(sink.keeps_position());
@@ -133,13 +131,8 @@ fn the_folder_is_made_with_those_above_it_and_gives_the_sink_its_name() {
 fn a_folder_that_cannot_be_one_is_refused_with_its_name() {
     let place = CsvPlace::new(1);
     fs::write(place.path().join("file"), "").unwrap();
-    let spec: Spec = format!("csv:{}", place.path().join("file").display()).parse().unwrap();
-    let context = Context {
-        store_id: "home".to_owned(),
-        topic: "results".to_owned(),
-        queue: None,
-        store: None,
-    };
+    let spec: SinkSpec = format!("csv:{}", place.path().join("file").display()).parse().unwrap();
+    let context = Context::new("home", "results");
     let error = seismic_sinks::open(&spec, &context).err().unwrap();
     assert!(matches!(error, Error::Io { .. }));
     assert!(error.to_string().contains("file"), "{error}");
@@ -151,13 +144,13 @@ fn reading_beside_a_writer_shows_only_what_is_synced() {
     let mut csv = place.csv("home").unwrap();
     csv.recover(&spans_of(ROWS)).unwrap();
     for i in 0..3 {
-        csv.write(&batch(Partition(0), Offset(i), &[row(0, i)])).unwrap();
+        write(&mut csv, &batch(Partition(0), Offset(i), &[row(0, i)])).unwrap();
         if i == 1 {
             csv.sync().unwrap();
         }
     }
-    let content = Content::open(place.path()).unwrap().unwrap();
-    let rows: Vec<_> = content.rows().map(Result::unwrap).collect();
+    let content = CsvReader::open(place.path(), Schema::windows()).unwrap().unwrap();
+    let rows: Vec<_> = content.rows().map(|row| window(row.unwrap())).collect();
     assert_eq!(rows, [row(0, 0), row(0, 1)]);
     assert_eq!((content.store_id(), content.next()[0]), ("home", Offset(2)));
 }

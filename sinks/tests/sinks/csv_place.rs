@@ -4,9 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use jiff::Timestamp;
-use seismic_proto::SeismicAggRecord;
-use seismic_sinks::conformance::Place;
-use seismic_sinks::csv::{Content, Csv};
+use seismic_proto::{Schema, SeismicAggRecord};
+use seismic_sinks::conformance::{Place, window};
+use seismic_sinks::csv::{Csv, CsvReader};
 use seismic_sinks::{Context, Result, Sink};
 use tempfile::TempDir;
 
@@ -27,12 +27,7 @@ impl CsvPlace {
     }
 
     pub fn csv(&self, store_id: &str) -> Result<Csv> {
-        let context = Context {
-            store_id: store_id.to_owned(),
-            topic: "results".to_owned(),
-            queue: None,
-            store: None,
-        };
+        let context = Context::new(store_id, "results");
         let fixed = || "2026-11-21T09:30:00Z".parse::<Timestamp>().unwrap();
         Ok(Csv::open(self.path(), &context)?.file_bytes(self.file_bytes).clock(fixed))
     }
@@ -76,8 +71,9 @@ impl Place for CsvPlace {
 
     /// Also checks that nothing is there that does not count.
     fn rows(&self) -> Vec<SeismicAggRecord> {
-        let content = Content::open(self.path()).unwrap().expect("a sink wrote here");
-        let rows: Vec<_> = content.rows().map(Result::unwrap).collect();
+        let content =
+            CsvReader::open(self.path(), Schema::windows()).unwrap().expect("a sink wrote here");
+        let rows: Vec<_> = content.rows().map(|row| window(row.unwrap())).collect();
         let lines: usize = self.csv_names().iter().map(|name| lines(&self.path().join(name))).sum();
         assert_eq!(rows.len(), lines, "every line counts");
         rows

@@ -4,8 +4,9 @@
 use std::fs;
 use std::path::Path;
 
+use seismic_proto::Schema;
 use seismic_queue::{Offset, Span};
-use seismic_sinks::csv::{Content, Csv};
+use seismic_sinks::csv::{Csv, CsvReader};
 use seismic_sinks::{Context, Sink};
 
 /// A folder with this mark and one file, as verify and the sink find it.
@@ -14,7 +15,7 @@ pub fn mark(bytes: &[u8]) {
     let file = folder.path().join("windows-000001-2026-11-21T09Z.csv");
     fs::write(&file, "sensor_id\nS001\n").unwrap();
     fs::write(folder.path().join("windows.mark"), bytes).unwrap();
-    let content = Content::open(folder.path());
+    let content = CsvReader::open(folder.path(), Schema::windows());
     let is_mark = matches!(content, Ok(Some(_)));
     if let Ok(Some(content)) = content {
         content.rows().for_each(drop);
@@ -28,12 +29,7 @@ pub fn mark(bytes: &[u8]) {
 }
 
 fn recover(folder: &Path) -> bool {
-    let context = Context {
-        store_id: "home".to_owned(),
-        topic: "results".to_owned(),
-        queue: None,
-        store: None,
-    };
+    let context = Context::new("home", "results");
     let mut csv = Csv::open(folder, &context).unwrap();
     csv.recover(&[Span { first: Offset(0), end: Offset(9) }; 2]).is_ok()
 }

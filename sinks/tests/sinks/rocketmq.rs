@@ -11,8 +11,10 @@ use seismic_queue::memory::{Memory, MemoryStore};
 use seismic_queue::rocketmq::{Landed, Nameservers, Out, Outlet, RocketQueue};
 use seismic_queue::{Job, JobStore, Kind, Lease, Offset, Partition, Queue, Span, Url};
 use seismic_sinks::conformance::try_write_the_rest;
-use seismic_sinks::conformance::{PARTITIONS, ROWS, assert_whole_rows, batch, row, spans_of};
-use seismic_sinks::rocketmq::{Kept, RocketMq, each_row};
+use seismic_sinks::conformance::{
+    PARTITIONS, ROWS, assert_whole_rows, batch, row, spans_of, write,
+};
+use seismic_sinks::rocketmq::{RocketMq, VisibleRow, each_row};
 use seismic_sinks::{Context, Error, Sink};
 
 fn url(text: &str) -> Url {
@@ -45,8 +47,7 @@ impl Place {
 
     fn context(&self, store: &str) -> Context {
         let id = MemoryStore::named(store).view().unwrap().id;
-        let context =
-            Context { store_id: id, topic: "result".to_owned(), queue: None, store: None };
+        let context = Context::new(&id, "result");
         let queue = url(&self.broker.url());
         context.at(queue, Arc::new(MemoryStore::named(store)))
     }
@@ -71,8 +72,8 @@ impl Place {
         let job = MemoryStore::named(&self.store).view().unwrap().id;
         let mut rows = Vec::new();
         for partition in topic.all() {
-            let mut show = |kept: Kept<'_>| -> Result<(), Error> {
-                rows.push(SeismicAggRecord::decode(kept.value).unwrap());
+            let mut show = |visible: VisibleRow<'_>| -> Result<(), Error> {
+                rows.push(SeismicAggRecord::decode(visible.value).unwrap());
                 Ok(())
             };
             each_row(&cluster, &topic, partition, &job, &mut show).unwrap();
@@ -126,7 +127,7 @@ fn a_sink_that_dies_after_any_step_leaves_each_row_once() {
         let mut left = steps;
         for (partition, next) in (0..).map(Partition).zip(next) {
             if left > 0 && next.0 < ROWS {
-                sink.write(&rows_of(partition, next.0, next.0 + 1)).unwrap();
+                write(&mut sink, &rows_of(partition, next.0, next.0 + 1)).unwrap();
                 left -= 1;
             }
             if left > 0 && steps % 2 == 0 {
@@ -147,7 +148,7 @@ fn a_repeated_write_adds_nothing() {
     let mut sink = place.sink();
     sink.recover(&spans_of(ROWS)).unwrap();
     for (from, to) in [(0, 2), (0, 4), (1, 3), (2, ROWS)] {
-        sink.write(&rows_of(P0, from, to)).unwrap();
+        write(&mut sink, &rows_of(P0, from, to)).unwrap();
     }
     sink.sync().unwrap();
     assert_eq!(place.rows(), (0..ROWS).map(|i| row(0, i)).collect::<Vec<_>>());
@@ -159,14 +160,14 @@ fn what_a_zombie_appends_behind_the_fence_counts_for_nobody() {
     let Some(place) = Place::new() else { return };
     let mut first = place.sink();
     first.recover(&spans_of(ROWS)).unwrap();
-    first.write(&rows_of(P0, 0, 3)).unwrap();
+    write(&mut first, &rows_of(P0, 0, 3)).unwrap();
     let mut second = place.sink();
     assert_eq!(second.recover(&spans_of(ROWS)).unwrap()[0], Offset(3));
     // The first one wakes up; what it is told shows that the queue is no longer its own.
-    let error = first.write(&rows_of(P0, 3, 5)).err();
-    let error = error.or_else(|| first.write(&rows_of(P0, 5, 6)).err()).unwrap();
+    let error = write(&mut first, &rows_of(P0, 3, 5)).err();
+    let error = error.or_else(|| write(&mut first, &rows_of(P0, 5, 6)).err()).unwrap();
     assert_eq!(error.kind(), Kind::Fenced, "{error}");
-    second.write(&rows_of(P0, 3, ROWS)).unwrap();
+    write(&mut second, &rows_of(P0, 3, ROWS)).unwrap();
     assert_eq!(place.rows(), (0..ROWS).map(|i| row(0, i)).collect::<Vec<_>>());
 }
 
@@ -185,7 +186,7 @@ fn a_planted_prefix_and_a_late_row_of_an_old_epoch_are_told_apart() {
     let mut sink = place.sink();
     assert_eq!(sink.recover(&spans_of(ROWS)).unwrap()[0], Offset(2), "progress, simply");
     append_row(&mut outlet, &job, (1, 0, 2));
-    sink.write(&rows_of(P0, 2, ROWS)).unwrap();
+    write(&mut sink, &rows_of(P0, 2, ROWS)).unwrap();
     assert_eq!(place.rows(), (0..ROWS).map(|i| row(0, i)).collect::<Vec<_>>());
 }
 
@@ -208,7 +209,7 @@ fn a_queue_that_ends_below_what_was_acknowledged_is_refused() {
     let Some(place) = Place::new() else { return };
     let mut sink = place.sink();
     sink.recover(&spans_of(ROWS)).unwrap();
-    sink.write(&rows_of(P0, 0, 3)).unwrap();
+    write(&mut sink, &rows_of(P0, 0, 3)).unwrap();
     sink.sync().unwrap();
     drop(sink);
     // What an empty disk would look like: the store knows of a row that is beyond the queue's end.
@@ -222,12 +223,8 @@ fn a_queue_that_ends_below_what_was_acknowledged_is_refused() {
 
 #[test]
 fn a_sink_needs_a_job_that_reads_from_rocketmq() {
-    let context = Context {
-        store_id: "home".to_owned(),
-        topic: "result".to_owned(),
-        queue: Some(url("memory:")),
-        store: Some(Arc::new(MemoryStore::named(""))),
-    };
+    let (queue, store) = (url("memory:"), Arc::new(MemoryStore::named("")));
+    let context = Context::new("home", "result").at(queue, store);
     let error = RocketMq::open("t", &context).unwrap_err();
-    assert!(matches!(error, Error::Place { .. }), "{error}");
+    assert!(matches!(error, Error::OtherQueue { .. }), "{error}");
 }

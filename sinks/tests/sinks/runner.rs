@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 use seismic_proto::Message as _;
 use seismic_queue::memory::MemoryStore;
 use seismic_queue::{
-    Batch, Block, Commit, Committer, Error as QueueError, FencingToken, Job, JobStore, Kind, Lease,
+    Block, Commit, Committer, Error as QueueError, FencingToken, Job, JobStore, Kind, Lease,
     Offset, Partition, PartitionCommit, Policy, Span, Topic,
 };
 use seismic_sinks::conformance::{Place, row};
 use seismic_sinks::console::Console;
-use seismic_sinks::{Error, Finish, Relay, Result, Sink};
+use seismic_sinks::{Error, Result, Rows, Sink, SinkRunner, SinkStop};
 
 use crate::csv_place::CsvPlace;
 
@@ -57,6 +57,10 @@ impl Worker {
         self.committer.commit(&FencingToken::Sole, &Commit { partitions: vec![commit] }).unwrap();
     }
 
+    fn store(&self) -> Arc<dyn JobStore> {
+        Arc::new(self.store.clone())
+    }
+
     fn spans(&self) -> Vec<Span> {
         self.store
             .view()
@@ -84,8 +88,8 @@ impl Worker {
         self.store.view().unwrap().id
     }
 
-    fn relay<'a>(&'a self, place: &CsvPlace) -> Result<Relay<'a>> {
-        Relay::new(&self.store, place.open(&self.id())?)
+    fn runner(&self, place: &CsvPlace) -> Result<SinkRunner> {
+        SinkRunner::new(self.store(), place.open(&self.id())?)
     }
 
     fn assert_shown(&self, place: &CsvPlace) {
@@ -99,11 +103,11 @@ impl Worker {
     }
 }
 
-/// Runs a relay to the end of what is committed.
-fn drain(relay: &mut Relay<'_>, worker: &Worker) {
-    let finish = Finish::new();
-    finish.after(worker.spans());
-    relay.run(&finish).unwrap();
+/// Runs it to the end of what is committed.
+fn drain(runner: &mut SinkRunner, worker: &Worker) {
+    let stop = SinkStop::new();
+    stop.after(worker.spans());
+    runner.run(&stop).unwrap();
 }
 
 fn until(what: &str, mut done: impl FnMut() -> bool) {
@@ -121,16 +125,16 @@ fn committed_rows_reach_the_sink_once_over_restarts_with_and_without_a_sync() {
     for round in 0..6 {
         worker.commit(0, 3);
         worker.commit(1, 2);
-        let mut relay = worker.relay(&place).unwrap();
+        let mut runner = worker.runner(&place).unwrap();
         if round % 2 == 0 {
-            drain(&mut relay, &worker);
-            assert!(relay.caught_up_to(&worker.spans()));
+            drain(&mut runner, &worker);
+            assert!(runner.caught_up_to(&worker.spans()));
         } else {
             // Written perhaps, synced perhaps not: dropped as by a crash.
-            relay.turn(WAIT).unwrap();
+            runner.turn(WAIT).unwrap();
         }
     }
-    drain(&mut worker.relay(&place).unwrap(), &worker);
+    drain(&mut worker.runner(&place).unwrap(), &worker);
     worker.assert_shown(&place);
 }
 
@@ -138,15 +142,16 @@ fn committed_rows_reach_the_sink_once_over_restarts_with_and_without_a_sync() {
 fn rows_are_synced_and_noted_soon_though_no_more_come() {
     let (mut worker, place) = (Worker::new(), CsvPlace::new(1 << 20));
     let store = worker.store.clone();
-    let mut relay = Relay::new(&store, place.open(&worker.id()).unwrap()).unwrap();
-    relay.turn(WAIT).unwrap();
+    let mut runner =
+        SinkRunner::new(Arc::new(store.clone()), place.open(&worker.id()).unwrap()).unwrap();
+    runner.turn(WAIT).unwrap();
     assert_eq!(worker.noted(), [0, 0], "retention waits from the first moment on");
     worker.commit(0, 3);
     until("a sync", || {
-        relay.turn(DEADLINE).unwrap();
-        relay.caught_up_to(&worker.spans())
+        runner.turn(DEADLINE).unwrap();
+        runner.caught_up_to(&worker.spans())
     });
-    assert_eq!(relay.position(), [Offset(3), Offset(0)]);
+    assert_eq!(runner.position(), [Offset(3), Offset(0)]);
     assert_eq!(worker.noted(), [3, 0]);
 }
 
@@ -154,10 +159,10 @@ fn rows_are_synced_and_noted_soon_though_no_more_come() {
 fn the_console_begins_with_what_comes_after_it_and_holds_nothing() {
     let mut worker = Worker::new();
     worker.commit(0, 2);
-    let console = Console::new(std::io::sink(), "results");
-    let mut relay = Relay::new(&worker.store, Box::new(console)).unwrap();
-    assert_eq!(relay.position(), [Offset(2), Offset(0)]);
-    drain(&mut relay, &worker);
+    let console = Console::new(std::io::sink());
+    let mut runner = SinkRunner::new(worker.store(), Box::new(console)).unwrap();
+    assert_eq!(runner.position(), [Offset(2), Offset(0)]);
+    drain(&mut runner, &worker);
     assert!(worker.noted().is_empty());
 }
 
@@ -166,10 +171,10 @@ fn retention_waits_for_a_new_sink_before_its_first_turn() {
     let (mut worker, place) = (Worker::new(), CsvPlace::new(1 << 20));
     worker.commit(0, 3);
     worker.commit(1, 2);
-    let mut relay = worker.relay(&place).unwrap();
+    let mut runner = worker.runner(&place).unwrap();
     worker.let_go(false);
     assert!(worker.spans().iter().all(|span| span.first == Offset(0)), "rows it has yet to write");
-    drain(&mut relay, &worker);
+    drain(&mut runner, &worker);
     worker.assert_shown(&place);
     worker.let_go(false);
     assert!(worker.spans().iter().all(|span| span.first == span.end), "rows that it has");
@@ -179,12 +184,12 @@ fn retention_waits_for_a_new_sink_before_its_first_turn() {
 fn a_sink_below_the_first_row_refuses_to_skip() {
     let (mut worker, place) = (Worker::new(), CsvPlace::new(1 << 20));
     worker.commit(0, 3);
-    drain(&mut worker.relay(&place).unwrap(), &worker);
+    drain(&mut worker.runner(&place).unwrap(), &worker);
     worker.commit(0, 3);
     worker.commit(0, 3);
     worker.let_go(true);
     assert!(worker.spans()[0].first > Offset(3), "rows are gone");
-    let error = worker.relay(&place).err().expect("a hole");
+    let error = worker.runner(&place).err().expect("a hole");
     assert_eq!(error.kind(), Kind::Data);
     assert!(matches!(error, Error::Queue(QueueError::OffsetGone { .. })), "{error}");
 }
@@ -194,7 +199,8 @@ fn a_sink_beyond_the_last_row_refuses_to_guess() {
     let mut worker = Worker::new();
     worker.commit(0, 1);
     let beyond = Scripted { start: Some(vec![Offset(2), Offset(0)]), ..Scripted::default() };
-    let error = Relay::new(&worker.store, Box::new(beyond)).err().expect("rows of the future");
+    let error =
+        SinkRunner::new(worker.store(), Box::new(beyond)).err().expect("rows of the future");
     assert!(matches!(error, Error::Queue(QueueError::OffsetBeyond { .. })), "{error}");
 }
 
@@ -225,7 +231,7 @@ impl Sink for Scripted {
         Ok(self.start.clone().unwrap_or_else(|| rows.iter().map(|span| span.first).collect()))
     }
 
-    fn write(&mut self, rows: &Batch) -> Result<()> {
+    fn write(&mut self, rows: &Rows<'_>) -> Result<()> {
         if let Some(gate) = &self.gate {
             gate.recv().unwrap();
         }
@@ -253,33 +259,33 @@ fn what_may_pass_is_tried_again_and_nothing_comes_twice() {
     worker.commit(0, 2);
     let sink = Scripted { errors: vec![full(), full(), full()], ..Scripted::default() };
     let seen = Arc::clone(&sink.seen);
-    drain(&mut Relay::new(&worker.store, Box::new(sink)).unwrap(), &worker);
+    drain(&mut SinkRunner::new(worker.store(), Box::new(sink)).unwrap(), &worker);
     assert_eq!(*seen.lock().unwrap(), [(0, 0), (0, 1)]);
 }
 
 #[test]
-fn what_does_not_pass_ends_the_relay_and_nothing_is_noted() {
+fn what_does_not_pass_ends_the_runner_and_nothing_is_noted() {
     let mut worker = Worker::new();
     worker.commit(0, 2);
     let sink = Scripted { errors: vec![Error::Closed { at: "it" }], ..Scripted::default() };
-    let mut relay = Relay::new(&worker.store, Box::new(sink)).unwrap();
-    let error = relay.run(&Finish::new()).unwrap_err();
+    let mut runner = SinkRunner::new(worker.store(), Box::new(sink)).unwrap();
+    let error = runner.run(&SinkStop::new()).unwrap_err();
     assert!(matches!(error, Error::Closed { .. }));
     assert!(worker.noted().iter().all(|&next| next == 0));
 }
 
 #[test]
-fn a_stop_ends_a_relay_that_is_stuck() {
+fn a_stop_ends_a_runner_that_is_stuck() {
     let mut worker = Worker::new();
     worker.commit(0, 2);
     let sink = Scripted { always_full: true, ..Scripted::default() };
-    let mut relay = Relay::new(&worker.store, Box::new(sink)).unwrap();
-    let finish = Finish::new();
-    finish.after(worker.spans());
+    let mut runner = SinkRunner::new(worker.store(), Box::new(sink)).unwrap();
+    let stop = SinkStop::new();
+    stop.after(worker.spans());
     let begun = Instant::now();
     thread::scope(|scope| {
-        let running = scope.spawn(|| relay.run(&finish));
-        finish.stop();
+        let running = scope.spawn(|| runner.run(&stop));
+        stop.stop();
         running.join().unwrap().unwrap();
     });
     assert!(begun.elapsed() < Duration::from_secs(5));
@@ -292,7 +298,7 @@ fn a_drain_ends_only_when_every_row_before_the_end_is_synced() {
     worker.commit(1, 5);
     let sink = Scripted::default();
     let synced = Arc::clone(&sink.synced);
-    drain(&mut Relay::new(&worker.store, Box::new(sink)).unwrap(), &worker);
+    drain(&mut SinkRunner::new(worker.store(), Box::new(sink)).unwrap(), &worker);
     assert_eq!(*synced.lock().unwrap(), 7);
     assert_eq!(worker.noted(), [2, 5]);
 }
@@ -304,14 +310,15 @@ fn a_stuck_sink_does_not_hold_up_the_job_and_catches_up_later() {
     let (open, gate) = mpsc::channel();
     let sink = Scripted { gate: Some(gate), ..Scripted::default() };
     let seen = Arc::clone(&sink.seen);
-    let finish = Finish::new();
+    let stop = SinkStop::new();
     thread::scope(|scope| {
-        let running = scope.spawn(|| Relay::new(&store, Box::new(sink)).unwrap().run(&finish));
+        let running = scope
+            .spawn(|| SinkRunner::new(Arc::new(store.clone()), Box::new(sink)).unwrap().run(&stop));
         for _ in 0..200 {
             worker.commit(0, 5);
         }
         assert!(seen.lock().unwrap().is_empty(), "the job was done before the sink took a row");
-        finish.after(worker.spans());
+        stop.after(worker.spans());
         // One word more than any number of batches, then no more waiting.
         for _ in 0..1_000 {
             open.send(()).ok();
@@ -320,4 +327,83 @@ fn a_stuck_sink_does_not_hold_up_the_job_and_catches_up_later() {
     });
     let expected: Vec<_> = (0..1_000).map(|i| (0, i)).collect();
     assert_eq!(*seen.lock().unwrap(), expected);
+}
+
+/// Committed rows of one partition reach a sink in writes of at most so many rows.
+#[test]
+fn a_batch_size_cuts_what_was_read_and_is_a_reason_to_sync() {
+    let mut worker = Worker::new();
+    worker.commit(0, 7);
+    let sink = Scripted::default();
+    let (seen, synced) = (Arc::clone(&sink.seen), Arc::clone(&sink.synced));
+    let runner = SinkRunner::new(worker.store(), Box::new(sink)).unwrap();
+    let mut runner = runner.flush(3, Duration::from_secs(3_600));
+    let mut after = Vec::new();
+    while after.len() < 3 {
+        if runner.turn(WAIT).unwrap() > 0 {
+            after.push((seen.lock().unwrap().len(), *synced.lock().unwrap()));
+        }
+    }
+    assert_eq!(after, [(3, 3), (6, 6), (7, 6)]);
+    assert_eq!(runner.position()[0], Offset(6));
+    drain(&mut runner, &worker);
+    assert_eq!((worker.noted()[0], *synced.lock().unwrap()), (7, 7));
+}
+
+#[test]
+fn a_failure_in_the_middle_of_a_batch_repeats_none_of_it() {
+    let mut worker = Worker::new();
+    worker.commit(0, 5);
+    let sink = Scripted { errors: vec![full(), full()], ..Scripted::default() };
+    let seen = Arc::clone(&sink.seen);
+    let runner = SinkRunner::new(worker.store(), Box::new(sink)).unwrap();
+    drain(&mut runner.flush(2, Duration::from_secs(3_600)), &worker);
+    let expected: Vec<_> = (0..5).map(|i| (0, i)).collect();
+    assert_eq!(*seen.lock().unwrap(), expected);
+}
+
+#[test]
+fn a_sink_reports_what_it_did_and_what_went_wrong() {
+    let mut worker = Worker::new();
+    worker.commit(0, 2);
+    worker.commit(1, 3);
+    let sink = Scripted { errors: vec![full()], ..Scripted::default() };
+    let mut runner = SinkRunner::new(worker.store(), Box::new(sink)).unwrap();
+    let metrics = runner.metrics();
+    drain(&mut runner, &worker);
+    let snapshot = metrics.snapshot();
+    assert_eq!((snapshot.rows, snapshot.retries), (5, 1));
+    assert!(snapshot.flushes >= 1);
+    assert_eq!(snapshot.position, [Offset(2), Offset(3)]);
+    assert!(snapshot.last_error.unwrap().contains("no space left"));
+}
+
+#[test]
+fn a_console_shows_only_the_partitions_of_its_worker() {
+    struct Memory(Scripted);
+    impl Sink for Memory {
+        fn name(&self) -> &str {
+            "memory"
+        }
+        fn recover(&mut self, rows: &[Span]) -> Result<Vec<Offset>> {
+            self.0.recover(rows)
+        }
+        fn write(&mut self, rows: &Rows<'_>) -> Result<()> {
+            self.0.write(rows)
+        }
+        fn sync(&mut self) -> Result<()> {
+            self.0.sync()
+        }
+        fn keeps_position(&self) -> bool {
+            false
+        }
+    }
+    let mut worker = Worker::new();
+    worker.commit(0, 2);
+    worker.commit(1, 2);
+    let sink = Scripted::default();
+    let seen = Arc::clone(&sink.seen);
+    let runner = SinkRunner::new(worker.store(), Box::new(Memory(sink))).unwrap();
+    drain(&mut runner.only(|partition| partition == Partition(1)), &worker);
+    assert_eq!(*seen.lock().unwrap(), [(1, 0), (1, 1)]);
 }

@@ -1,6 +1,6 @@
 //! `seismic doctor`: examines everything that a job depends on.
 
-use seismic_sinks::Spec;
+use seismic_sinks::SinkSpec;
 
 use crate::cli::exit::Outcome;
 use crate::cli::stdio::{print, print_line};
@@ -16,7 +16,7 @@ pub struct Args {
     topic: InputTopic,
     /// Sink of the job; repeatable
     #[arg(long = "sink", value_name = "SINK")]
-    sinks: Vec<Spec>,
+    sinks: Vec<SinkSpec>,
     /// Print JSON
     #[arg(long)]
     json: bool,

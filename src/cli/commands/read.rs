@@ -75,15 +75,8 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
 
 /// The queue, and what the topic's messages are there: records, or what a sink wrote.
 fn in_queue(args: &Args, location: &Location) -> anyhow::Result<(Box<dyn Queue>, Content)> {
-    #[cfg(feature = "rocketmq")]
-    if let Some(nameservers) = location.queue.address() {
-        use seismic_sinks::rocketmq::{is_of_a_sink, readers_rule};
-        let cluster = seismic_queue::rocketmq::RocketQueue::open(nameservers)?;
-        if is_of_a_sink(&cluster, &cluster.topic(&args.topic)?)? {
-            // Only what counts: the rule of every reader of these rows.
-            return Ok((Box::new(cluster.reading_by(readers_rule)), Content::Rows));
-        }
-        return Ok((Box::new(cluster), Content::Records));
+    if let Some(queue) = seismic_sinks::rows_in(&location.queue, &args.topic)? {
+        return Ok((queue, Content::Rows));
     }
     Ok((location.open_queue_of(&args.topic)?, Content::Records))
 }

@@ -1,7 +1,7 @@
 //! `seismic retention`: shows or sets how much of a topic is kept, and who holds what of it. A new
 //! policy is applied at once, and from then on by every running job.
 
-use seismic_queue::{Hold, Policy, Queue, Topic, is_note};
+use seismic_queue::{Hold, Policy, Queue, Topic};
 
 use super::read::Where;
 use crate::cli::exit::Outcome;
@@ -62,8 +62,7 @@ fn apply(queue: &dyn Queue, args: &Args, location: &Location) -> anyhow::Result<
     for done in queue.retain(&topic, args.past_holds)? {
         let (name, partition) = (&topic.name, done.partition);
         print_line(format_args!("{name}/{partition}: deleted {} messages", count(done.deleted)))?;
-        let held_by = done.held_by.filter(|hold| !is_note(&hold.holder));
-        if let Some(Hold { holder, offset, .. }) = held_by {
+        if let Some(Hold { holder, offset, .. }) = done.held_by {
             print_line(format_args!("  {holder} still needs offset {offset} and what follows"))?;
         }
     }
@@ -90,7 +89,7 @@ fn show(
         ))?;
     }
     let holds = queue.holds(topic)?;
-    for Hold { holder, partition, offset } in holds.iter().filter(|hold| !is_note(&hold.holder)) {
+    for Hold { holder, partition, offset } in &holds {
         print_line(format_args!("{holder} needs {partition} from offset {offset} on"))?;
     }
     Ok(Outcome::Fine)

@@ -4,17 +4,16 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 
 use seismic_queue::{Error, JobStore, patiently, sleep};
-use seismic_sinks::{Context, Spec};
+use seismic_sinks::{Context, SinkSpec, SinkThreads};
 
 use crate::cli::exit::Outcome;
 use crate::cli::signal;
 use crate::cli::stdio::tell;
 use crate::cli::target::Target;
 use crate::job::location::Location;
-use crate::job::sinks::{Sinks, begin};
+use crate::job::sinks;
 
 /// How often it looks for a job that is not there yet.
 const LOOK_EVERY: std::time::Duration = std::time::Duration::from_millis(250);
@@ -29,7 +28,7 @@ pub struct Args {
     target: Target,
     /// Where rows go: console, csv, csv:DIR or, on the queue's own cluster, rocketmq:TOPIC
     #[arg(value_name = "SINK")]
-    sink: Spec,
+    sink: SinkSpec,
     /// Stop once every row that was committed at the start is written
     #[arg(long)]
     until_caught_up: bool,
@@ -52,41 +51,43 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     };
     let context = context.at(location.queue.0.clone(), Arc::clone(&store));
     // Again when the job has taken partitions: their rows are shown too.
-    while show(args, &*store, &context, &stop)? {}
+    while show(args, &store, &context, &stop)? {}
     Ok(Outcome::Fine)
 }
 
-/// Shows rows until it is stopped; `true` when the topic has got partitions meanwhile.
+/// Shows rows until it is stopped; `true` when partitions were added to the topic meanwhile.
 fn show(
     args: &Args,
-    store: &dyn JobStore,
+    store: &Arc<dyn JobStore>,
     context: &Context,
-    stop: &AtomicBool,
+    stop: &Arc<AtomicBool>,
 ) -> anyhow::Result<bool> {
-    let relay = match begin(store, stop, || seismic_sinks::open(&args.sink, context)) {
+    let runner = match sinks::open(&args.sink, context, store, stop) {
         Err(_) if stop.load(Ordering::Relaxed) => return Ok(false),
-        begun => begun?,
+        opened => opened?,
     };
-    let partitions = relay.position().len();
+    let partitions = runner.position().len();
     let is_wider = || {
         let topic = store.topics().topic(&context.topic);
-        // Who cannot be asked is asked again.
+        // An error passes or comes again: the next look tells.
         topic.is_ok_and(|topic| topic.partitions as usize > partitions)
     };
-    thread::scope(|scope| {
-        let sinks = Sinks::start(scope, vec![(args.sink.clone(), relay)], stop);
-        if args.until_caught_up {
-            sinks.after_what_is_committed(store)?;
-            sinks.join(true, stop)?;
-        } else {
-            while !stop.load(Ordering::Relaxed) && !is_wider() {
-                sleep(WIDER_EVERY, stop);
-            }
-            sinks.stop();
-            sinks.join(false, stop)?;
+    let of_sink = Arc::clone(stop);
+    let on_failure: Arc<dyn Fn() + Send + Sync> =
+        Arc::new(move || of_sink.store(true, Ordering::Relaxed));
+    let threads = SinkThreads::start(vec![(args.sink.clone(), runner)], &on_failure);
+    let ends = if args.until_caught_up {
+        threads.finish_committed(&**store)?;
+        threads.join(&|| stop.load(Ordering::Relaxed))
+    } else {
+        while !stop.load(Ordering::Relaxed) && !is_wider() {
+            sleep(WIDER_EVERY, stop);
         }
-        Ok(!stop.load(Ordering::Relaxed) && is_wider())
-    })
+        threads.stop();
+        threads.join(&|| true)
+    };
+    sinks::outcome(ends, &|text| tell(text))?;
+    Ok(!stop.load(Ordering::Relaxed) && is_wider())
 }
 
 /// What the store says of its rows. A service waits until there is a job; `None` when it was stopped
@@ -100,9 +101,9 @@ fn find_job(
     let mut is_told = args.quiet;
     let found = || {
         let view = store.view()?;
-        let topic = view.job.main_topic().to_owned();
-        store.topics().topic(&topic)?;
-        Ok(Context { store_id: view.id, topic, queue: None, store: None })
+        let topic = view.job.main_topic();
+        store.topics().topic(topic)?;
+        Ok(Context::new(&view.id, topic))
     };
     while !stop.load(Ordering::Relaxed) {
         match patiently(stop, &found) {

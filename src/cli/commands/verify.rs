@@ -1,25 +1,19 @@
 //! `seismic verify`: recomputes the results of a job and reports every difference.
 
 use std::io::IsTerminal;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use seismic_pipeline::Entry;
 use seismic_pipeline::verify::{Proved, Report, verify};
-use seismic_queue::JobStore;
-use seismic_sinks::Spec;
+use seismic_sinks::SinkSpec;
 use serde_json::json;
 
-use crate::cli::exit::{Outcome, Usage};
+use crate::cli::exit::Outcome;
 use crate::cli::format::{count, rate};
 use crate::cli::stdio::{print, print_line};
 use crate::cli::target::Target;
-use crate::job::location::Location;
-
-#[cfg(feature = "rocketmq")]
-mod rocketmq;
-pub(crate) mod sink;
+use crate::job::sinks::compare;
 
 /// Options of `seismic verify`.
 #[derive(clap::Args)]
@@ -32,7 +26,7 @@ pub struct Args {
     /// Also compare what this sink holds with the result topic: csv, csv:DIR or rocketmq:TOPIC;
     /// repeatable
     #[arg(long = "sink", value_name = "SINK")]
-    sinks: Vec<Spec>,
+    sinks: Vec<SinkSpec>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -49,7 +43,7 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     let mut report = verify(&*queue, &*store, args.complete, &mut |messages| bar.inc(messages))?;
     let mut sinks = Vec::new();
     for spec in &args.sinks {
-        sinks.push((spec, check_sink(spec, &location, &*store, &mut report)?));
+        sinks.push((spec, compare(spec, &location.queue, &*store, &mut report)?));
     }
     bar.finish_and_clear();
     if args.json {
@@ -58,23 +52,6 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
         print(in_words(&report, &sinks, began.elapsed()))?;
     }
     Ok(if report.is_fine() { Outcome::Fine } else { Outcome::Differs })
-}
-
-fn check_sink(
-    spec: &Spec,
-    location: &Location,
-    store: &dyn JobStore,
-    report: &mut Report,
-) -> anyhow::Result<u64> {
-    match (spec.scheme(), &location.queue) {
-        ("csv", _) => sink::compare(Path::new(spec.target()), store, report),
-        #[cfg(feature = "rocketmq")]
-        ("rocketmq", queue) => match queue.address() {
-            Some(nameservers) => rocketmq::compare(nameservers, spec.target(), store, report),
-            None => Err(Usage(format!("--sink {spec} needs --queue rocketmq://…")).into()),
-        },
-        _ => Err(Usage(format!("--sink {spec} keeps nothing that could be compared")).into()),
-    }
 }
 
 fn progress_bar() -> ProgressBar {
@@ -88,7 +65,7 @@ fn progress_bar() -> ProgressBar {
     ProgressBar::with_draw_target(None, target).with_style(style)
 }
 
-fn in_words(report: &Report, sinks: &[(&Spec, u64)], time: Duration) -> String {
+fn in_words(report: &Report, sinks: &[(&SinkSpec, u64)], time: Duration) -> String {
     let counters = report.counters();
     let sum = |of: fn(&seismic_pipeline::verify::Proved) -> u64| -> u64 {
         report.partitions.iter().map(of).sum()
@@ -169,7 +146,7 @@ fn in_words(report: &Report, sinks: &[(&Spec, u64)], time: Duration) -> String {
     text
 }
 
-fn as_json(report: &Report, sinks: &[(&Spec, u64)]) -> serde_json::Value {
+fn as_json(report: &Report, sinks: &[(&SinkSpec, u64)]) -> serde_json::Value {
     let counters = report.counters();
     json!({
         "verified": report.is_fine(),

@@ -5,10 +5,12 @@
 
 #![allow(clippy::unwrap_used)] // All of it is tests.
 
-use seismic_proto::{ClosedBy, Message as _, SeismicAggRecord};
+use seismic_proto::{ClosedBy, Message as _, Row, Schema, SeismicAggRecord};
 use seismic_queue::{Batch, Message, Offset, Partition, Span};
 
-use crate::{Result, Sink};
+pub mod three;
+
+use crate::{Result, RowDecoder, Sink};
 
 /// Partitions of the topic that the suite writes.
 pub const PARTITIONS: u32 = 3;
@@ -101,7 +103,7 @@ pub fn images_of_a_run(place: &dyn Place) -> Vec<Box<dyn Place>> {
     let start = sink.recover(&spans_of(ROWS)).expect("an empty place");
     images.push(place.image());
     for (i, batch) in batches(&start).iter().enumerate() {
-        sink.write(batch).expect("there is space");
+        write(&mut *sink, batch).expect("there is space");
         images.push(place.image());
         if i % 3 == 2 {
             sink.sync().expect("the disk works");
@@ -111,7 +113,7 @@ pub fn images_of_a_run(place: &dyn Place) -> Vec<Box<dyn Place>> {
     images
 }
 
-/// Recovers a sink and writes what is missing of the topic, as a relay would.
+/// Recovers a sink and writes what is missing of the topic, as a runner would.
 pub fn write_the_rest(place: &dyn Place) {
     let written = place.open("home").and_then(|mut sink| try_write_the_rest(&mut *sink));
     written.expect("a sink that recovers takes the rest");
@@ -124,7 +126,7 @@ pub fn write_the_rest(place: &dyn Place) {
 pub fn try_write_the_rest(sink: &mut dyn Sink) -> Result<()> {
     let start = sink.recover(&spans_of(ROWS))?;
     for (i, batch) in batches(&start).iter().enumerate() {
-        sink.write(batch)?;
+        write(sink, batch)?;
         if i % 3 == 2 {
             sink.sync()?;
         }
@@ -175,6 +177,26 @@ fn batches(start: &[Offset]) -> Vec<Batch> {
         }
     }
     batches
+}
+
+/// Writes a batch of window statistics, decoded as a runner decodes it.
+///
+/// # Errors
+/// What the sink says, or [`Error::Row`](crate::Error::Row).
+pub fn write(sink: &mut dyn Sink, batch: &Batch) -> Result<()> {
+    let mut decoder = RowDecoder::new("results", Schema::windows());
+    let rows = decoder.decode(batch)?;
+    sink.write(&rows)
+}
+
+/// The window statistics that a row is.
+///
+/// # Panics
+/// When it is a row of another schema.
+#[must_use]
+pub fn window(row: Row) -> SeismicAggRecord {
+    let Row::Window(row) = row else { panic!("a row of windows") };
+    row
 }
 
 /// A batch of rows as a reader of the result topic gives it.

@@ -1,0 +1,179 @@
+//! Comparing what a sink holds with the result topic, row by row. Each sink brings its own rows;
+//! the topic's side and the list of differences are here.
+
+use std::time::Duration;
+
+use seismic_proto::{Row, Schema};
+use seismic_queue::{Batch, Event, JobStore, Offset, Partition, Reader, Topic, View};
+
+use crate::{Context, Error, Result, limits};
+
+/// One comparison of a sink's rows with those of the store's result topic.
+pub struct Comparison<'a> {
+    store: &'a dyn JobStore,
+    schema: &'a Schema,
+    /// The store as one commit left it.
+    pub view: View,
+    /// The result topic.
+    pub topic: Topic,
+    /// The first differences, at most [`limits::DIFFERENCES_SHOWN`].
+    pub differences: Vec<RowDifference>,
+    /// How many there are.
+    pub total: u64,
+}
+
+/// A row that is not as it should be.
+#[derive(Clone, Debug)]
+pub struct RowDifference {
+    /// Partition of the result topic.
+    pub partition: Partition,
+    /// What is wrong with it.
+    pub kind: RowDifferenceKind,
+    /// Which row it is, in words.
+    pub row: String,
+    /// The topic's row.
+    pub expected: Option<String>,
+    /// The sink's row.
+    pub found: Option<String>,
+    /// Offset of the topic's row, where it is known.
+    pub offset: Option<Offset>,
+}
+
+/// What is wrong with a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RowDifferenceKind {
+    /// The sink does not have it, though its position is beyond it.
+    Missing,
+    /// The topic does not have it.
+    Unexpected,
+    /// The sink has another row in its place.
+    Differs,
+}
+
+impl<'a> Comparison<'a> {
+    /// A comparison with the result topic of `store`, whose rows have the columns of `context`.
+    ///
+    /// # Errors
+    /// As [`JobStore::view`].
+    pub fn new(store: &'a dyn JobStore, context: &'a Context) -> Result<Self> {
+        let view = store.view()?;
+        let topic = store.topics().topic(&context.topic)?;
+        let (schema, differences) = (&*context.schema, Vec::new());
+        Ok(Comparison { store, schema, view, topic, differences, total: 0 })
+    }
+
+    /// The topic's rows of a partition, from `first` up to `until`.
+    pub(crate) fn rows(
+        &self,
+        partition: Partition,
+        first: Offset,
+        until: Offset,
+    ) -> Result<TopicRows<'a>> {
+        let reader = self.store.topics().reader(&self.topic, &[(partition, first)])?;
+        Ok(TopicRows {
+            partition,
+            topic: self.topic.name.clone(),
+            schema: self.schema,
+            reader,
+            batch: Batch::default(),
+            at: 0,
+            spare: Vec::new(),
+            next: first,
+            until,
+        })
+    }
+
+    /// Whether two rows are the same, bit by bit.
+    pub(crate) fn is_same(&self, expected: &Row, found: &Row) -> bool {
+        let bytes = |row: &Row| {
+            let mut bytes = Vec::new();
+            row.encode(self.schema, &mut bytes);
+            bytes
+        };
+        bytes(expected) == bytes(found)
+    }
+
+    /// Adds a difference.
+    pub(crate) fn add(
+        &mut self,
+        partition: Partition,
+        kind: RowDifferenceKind,
+        expected: Option<&Row>,
+        found: Option<&Row>,
+        offset: Option<Offset>,
+    ) {
+        self.total += 1;
+        if self.differences.len() < limits::DIFFERENCES_SHOWN {
+            let row = expected.or(found).map_or_else(String::new, |row| self.name(row));
+            let expected = expected.map(|row| self.words(row));
+            let found = found.map(|row| self.words(row));
+            self.differences.push(RowDifference { partition, kind, row, expected, found, offset });
+        }
+    }
+
+    fn name(&self, row: &Row) -> String {
+        match row {
+            Row::Window(row) => {
+                format!("row of sensor {:?} window {}", row.sensor_id, row.window_start_ts)
+            }
+            Row::Values(_) => format!("row {}", self.words(row)),
+        }
+    }
+
+    fn words(&self, row: &Row) -> String {
+        let columns = self.schema.columns().iter().zip(row.values());
+        let words: Vec<_> = columns.map(|(column, value)| column.show_named(value)).collect();
+        words.join(" ")
+    }
+}
+
+/// One partition of the result topic, row by row, up to the sink's position.
+pub(crate) struct TopicRows<'a> {
+    pub(crate) partition: Partition,
+    /// Name of the topic, for messages.
+    topic: String,
+    schema: &'a Schema,
+    reader: Box<dyn Reader>,
+    batch: Batch,
+    /// Message of the batch that comes next.
+    at: usize,
+    spare: Vec<Batch>,
+    /// Offset that comes next.
+    pub(crate) next: Offset,
+    /// Where the rows to compare end.
+    pub(crate) until: Offset,
+}
+
+impl TopicRows<'_> {
+    /// The next row with its offset; `None` at the end.
+    pub(crate) fn next_row(&mut self) -> Result<Option<(Offset, Row)>> {
+        if self.next >= self.until {
+            return Ok(None);
+        }
+        while self.at >= self.batch.len() {
+            match self.reader.read(Duration::from_secs(1), &mut self.spare)? {
+                Event::Batch(batch) => {
+                    self.spare.push(std::mem::replace(&mut self.batch, batch));
+                    self.at = 0;
+                }
+                _ => return Ok(None),
+            }
+        }
+        let message = self.batch.message(self.at);
+        if message.offset >= self.until {
+            self.next = self.until;
+            return Ok(None);
+        }
+        self.at += 1;
+        self.next = message.offset.next();
+        let mut row = Row::new(self.schema);
+        row.decode(self.schema, message.value).map_err(|source| Error::Row {
+            topic: self.topic.clone(),
+            partition: self.partition,
+            offset: message.offset,
+            what: "its bytes do not fit the topic's columns",
+            source: Some(source),
+        })?;
+        Ok(Some((message.offset, row)))
+    }
+}

@@ -1,0 +1,28 @@
+//! What sinks still need of a result topic: the rows that they have not made durable yet.
+
+use seismic_queue::View;
+
+/// How far a sink is behind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SinkLag {
+    /// Name of the sink.
+    pub sink: String,
+    /// Offsets of the result topic from its position to the end, over all partitions.
+    pub rows: u64,
+}
+
+/// Every sink that keeps a position, with its lag, in the order in which the store has them.
+#[must_use]
+pub fn lags(view: &View) -> Vec<SinkLag> {
+    let mut lags: Vec<SinkLag> = Vec::new();
+    for position in &view.sinks {
+        let partition = view.partitions.get(position.partition.0 as usize);
+        let end = partition.map_or(0, |partition| partition.outputs[0].span.end.0);
+        let behind = end.saturating_sub(position.next.0);
+        match lags.iter_mut().find(|lag| lag.sink == position.sink) {
+            Some(lag) => lag.rows += behind,
+            None => lags.push(SinkLag { sink: position.sink.clone(), rows: behind }),
+        }
+    }
+    lags
+}

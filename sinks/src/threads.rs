@@ -1,0 +1,134 @@
+//! The sinks of one job, each on a thread of its own, and how they end.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use seismic_queue::{JobStore, Span};
+
+use crate::metrics::SinkMetrics;
+use crate::{Error, Result, SinkRunner, SinkSpec, SinkStop, limits};
+
+/// Longest time between two looks whether a thread has ended.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+
+/// Running sinks. Dropping them orders each to end and waits for none.
+pub struct SinkThreads {
+    running: Vec<Running>,
+}
+
+struct Running {
+    spec: SinkSpec,
+    stop: Arc<SinkStop>,
+    metrics: Arc<SinkMetrics>,
+    thread: JoinHandle<thread::Result<Result<()>>>,
+}
+
+/// How a sink ended.
+#[derive(Debug)]
+pub struct SinkEnd {
+    /// Which one.
+    pub spec: SinkSpec,
+    /// How.
+    pub outcome: SinkOutcome,
+}
+
+/// How a sink ended.
+#[derive(Debug)]
+pub enum SinkOutcome {
+    /// It did what was ordered.
+    Finished,
+    /// It stopped with an error. Rows not synced by then come again after a restart.
+    Failed(Error),
+    /// It hangs in a call, as on a pipe that nobody reads, and was left running: its thread cannot
+    /// be ended. Everything is committed, and a sink that keeps a position recovers from it.
+    Abandoned,
+}
+
+impl SinkThreads {
+    /// Starts all. One that fails or panics calls `on_failure`, from its own thread: rows still go
+    /// to the result topic, but somebody must learn that nobody shows them.
+    #[must_use]
+    pub fn start(
+        runners: Vec<(SinkSpec, SinkRunner)>,
+        on_failure: &Arc<dyn Fn() + Send + Sync>,
+    ) -> Self {
+        let start = |(spec, mut runner): (SinkSpec, SinkRunner)| {
+            let stop = Arc::new(SinkStop::new());
+            let (order, on_failure) = (Arc::clone(&stop), Arc::clone(on_failure));
+            let metrics = runner.metrics();
+            let thread = thread::spawn(move || {
+                let outcome = catch_unwind(AssertUnwindSafe(|| runner.run(&order)));
+                if !matches!(outcome, Ok(Ok(()))) {
+                    on_failure();
+                }
+                outcome
+            });
+            Running { spec, stop, metrics, thread }
+        };
+        SinkThreads { running: runners.into_iter().map(start).collect() }
+    }
+
+    /// What each has done so far.
+    pub fn metrics(&self) -> impl Iterator<Item = (&SinkSpec, &Arc<SinkMetrics>)> {
+        self.running.iter().map(|sink| (&sink.spec, &sink.metrics))
+    }
+
+    /// Orders each to end once it has shown what is committed now.
+    ///
+    /// # Errors
+    /// As [`JobStore::view`].
+    pub fn finish_committed(&self, store: &dyn JobStore) -> seismic_queue::Result<()> {
+        // As committed: a log may extend beyond the last row.
+        let ends: Vec<Span> =
+            store.view()?.partitions.iter().map(|part| part.outputs[0].span).collect();
+        self.running.iter().for_each(|sink| sink.stop.after(ends.clone()));
+        Ok(())
+    }
+
+    /// Orders each to end after a last sync.
+    pub fn stop(&self) {
+        self.running.iter().for_each(|sink| sink.stop.stop());
+    }
+
+    /// Waits until all have ended, and returns how: for as long as that takes, but once
+    /// `is_hurried` says so only for [`limits::STOP_PATIENCE`] more. Then each is ordered to stop,
+    /// and after as long again those that hang are abandoned.
+    ///
+    /// # Panics
+    /// With the panic of a sink's thread.
+    pub fn join(mut self, is_hurried: &dyn Fn() -> bool) -> Vec<SinkEnd> {
+        let mut hurried: Option<Instant> = None;
+        std::mem::take(&mut self.running)
+            .into_iter()
+            .map(|sink| {
+                while !sink.thread.is_finished() {
+                    if is_hurried() {
+                        let waited = hurried.get_or_insert_with(Instant::now).elapsed();
+                        if waited > 2 * limits::STOP_PATIENCE {
+                            return SinkEnd { spec: sink.spec, outcome: SinkOutcome::Abandoned };
+                        }
+                        if waited > limits::STOP_PATIENCE {
+                            sink.stop.stop();
+                        }
+                    }
+                    thread::sleep(LOOK_EVERY);
+                }
+                let ended = sink.thread.join().and_then(|ended| ended);
+                let outcome = match ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic)) {
+                    Ok(()) => SinkOutcome::Finished,
+                    Err(error) => SinkOutcome::Failed(error),
+                };
+                SinkEnd { spec: sink.spec, outcome }
+            })
+            .collect()
+    }
+}
+
+impl Drop for SinkThreads {
+    /// Whatever ends the job early must not leave sinks that write on.
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
