@@ -2,7 +2,8 @@
 //! purpose.
 //!
 //! ```text
-//!  Options ─► Plan ─► Stream (network, waveform, anomaly) ─► seismic_ingest: Batcher ─► Appender ─► queue
+//!  Options ─► Plan ─► Stream (network, waveform, anomaly)
+//!                      └─► Batcher ─► Appender ─► queue               of seismic-ingest
 //! ```
 //!
 //! Up to the stream everything is pure: the same plan gives the same records. The shell around it,

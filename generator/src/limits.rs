@@ -12,9 +12,9 @@ pub const RECORDS: RangeInclusive<u64> = 1..=1_000_000_000_000;
 /// Records per second of a paced run, 0 aside: from one in 1000 s to more than any queue takes.
 pub const RATE: RangeInclusive<f64> = 0.001..=100_000_000.0;
 
-/// Event times of a run, ms since 1970 UTC: 1901-01-01 to 2149-01-01. A late record lies up to
-/// two minutes before its sensor's newest and must still be after 1900; far-future records begin
-/// in 2150 and must lie ahead of all others.
+/// Event times of a run, ms since 1970 UTC: 1901-01-01 to 2149-01-01. A late record is up to
+/// two minutes older than its sensor's newest and must still be after 1900; far-future records
+/// begin in 2150 and must lie ahead of all others.
 pub const EVENT_MS: RangeInclusive<i64> = -2_177_452_800_000..=5_648_745_600_000;
 
 /// The years of [`EVENT_MS`].

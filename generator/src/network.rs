@@ -1,4 +1,4 @@
-//! The virtual sensors: who they are and where they stand.
+//! The virtual sensors: their ids and positions.
 //!
 //! Sensors stand on a sunflower spiral around the coast of Oaxaca, shaken by chance: ten about
 //! 10 km apart, a million still within 300 km. Each site has its own level of noise.

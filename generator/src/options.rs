@@ -27,7 +27,7 @@ pub struct Options {
     pub start_ms: Option<i64>,
     /// How many of 100 records are anomalies.
     pub anomaly_percent: f64,
-    /// What everything random is drawn from. `None`: a new one, which the summary tells.
+    /// What everything random is drawn from. `None`: a new one, which the summary contains.
     pub seed: Option<u64>,
     /// Records per message.
     pub pack: u32,

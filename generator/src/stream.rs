@@ -39,7 +39,7 @@ pub struct Stream {
     newest_ms: Vec<i64>,
     /// What the last slot published.
     last: Last,
-    /// Filled anew for each record.
+    /// Reused for each record.
     record: SeismicRecord,
     value: Vec<u8>,
     key: Vec<u8>,

@@ -96,7 +96,7 @@ fn append_all(
 ) -> Result<()> {
     for mut request in requests {
         request.recognised = append(&mut *producer, &request, stop)?;
-        // The maker may have ended already; its tally reads what is left in the channel.
+        // The receiver may be gone already; the tally reads the rest of the channel.
         let _ = finished.send(request);
     }
     Ok(())

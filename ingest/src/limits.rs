@@ -16,7 +16,8 @@ pub const PACKED_RECORDS: u64 = 4_000_000;
 /// be small then, but with thousands of partitions memory stays bounded.
 pub const APPEND_BYTES: usize = 4 << 20;
 
-/// Append requests waiting for the queue: one being written, one ready behind it while the next is encoded.
+/// Append requests waiting for the queue: one is being written, one is ready behind it, and the
+/// next is encoded meanwhile.
 pub const REQUESTS_WAITING: usize = 1;
 
 /// A paced run publishes what is due this often: a hundred commits a second, no visible delay.
@@ -57,12 +58,12 @@ pub const PACK_BYTES: usize = 1 << 20;
 /// Refused lines that are named: enough to see what is wrong with a file.
 pub const REFUSALS_NAMED: usize = 10;
 
-/// Bytes that say what is wrong with a refused line; it may quote the line.
+/// Bytes of the message about a refused line, which may quote the line.
 pub const REFUSAL_BYTES: usize = 400;
 
 /// How many times its original pace a replay may have, 0 aside.
 pub const SPEED: RangeInclusive<f64> = 0.001..=1_000_000.0;
 
-/// An arrival that lies further than this after the append time of its own message is no arrival,
-/// ms: clocks of a gateway and a queue may differ, but not by a day.
+/// An arrival further than this after the append time of its message is treated as unknown, ms:
+/// clocks of a gateway and a queue may differ, but not by a day.
 pub const ARRIVAL_AHEAD_MS: i64 = 86_400_000;

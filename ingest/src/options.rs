@@ -7,10 +7,10 @@ use seismic_queue::Topic;
 
 use crate::{Error, Result, limits};
 
-/// Where records go when nobody says.
+/// Default topic.
 pub const TOPIC: &str = "seismic-data-topic";
 
-/// Partitions of a topic that is made when nobody says.
+/// Default partitions of a topic that is created.
 pub const PARTITIONS: u32 = 4;
 
 /// One thing that is wrong with the options. Options have the names of their fields here; a user
@@ -63,7 +63,7 @@ impl fmt::Display for InvalidOption {
     }
 }
 
-/// Collects what is wrong, so that a user hears of all of it at once.
+/// Collects everything that is wrong, so that it is reported at once.
 #[derive(Debug, Default)]
 pub struct Checks {
     invalid: Vec<InvalidOption>,

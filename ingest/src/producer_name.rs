@@ -19,7 +19,7 @@ pub fn unique(what: &str) -> String {
     format!("{what}-{:016x}", random())
 }
 
-/// A number that nobody can foresee: the standard library seeds its hashers from the operating
+/// An unpredictable number: the standard library seeds its hashers from the operating
 /// system, which is all the randomness that is needed here.
 #[must_use]
 pub fn random() -> u64 {

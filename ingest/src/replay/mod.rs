@@ -5,90 +5,39 @@
 //! ```
 //!
 //! What the source topic holds when the replay begins is played, in the order of its arrival (see
-//! `partition_reader` for where that is not known), each message to its own partition with its key and
-//! value. With `shift_time`, records are moved in time so that they happen now.
+//! `partition_reader` for where that is not known), each message to its own partition with its key
+//! and value. With `shift_time`, records are moved in time so that they happen now.
 //!
 //! A replay at full speed that does not shift times is named by the source topic, the offsets at
-//! which it begins and the topic it goes to: repeating it adds only what was appended to the source since,
-//! as long as retention has not deleted from the source. Any other replay is a new one each time.
+//! which it begins and the topic it goes to: repeating it adds only what was appended to the source
+//! since, as long as retention has not deleted from the source. Any other replay is a new one each
+//! time.
 
 mod clock;
+mod options;
 mod pace;
 mod partition_reader;
 mod player;
+mod summary;
 mod time_shift;
 mod timeline;
 
 use std::sync::atomic::AtomicBool;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use seismic_queue::{Offset, Queue, Span, Topic};
-use serde::Serialize;
 
 use self::clock::{Clock, Monotonic};
+pub use self::options::Options;
 use self::pace::Pace;
 use self::partition_reader::PartitionReader;
 use self::player::{Player, Step};
+pub use self::summary::ReplaySummary;
 use self::time_shift::TimeShift;
 use self::timeline::Timeline;
 use crate::appender::{appending, per_second};
 use crate::batching::Batcher;
-use crate::options::Checks;
-use crate::{Error, Result, limits, producer_name};
-
-/// What to replay, and how.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Options {
-    /// The topic that is played.
-    pub from: String,
-    /// Where its messages go; made with as many partitions if it is missing.
-    pub topic: String,
-    /// How many times the original pace; 0: as fast as possible.
-    pub speed: f64,
-    /// Pauses of the original that are longer are cut to this.
-    pub max_gap: Option<Duration>,
-    /// Whether event times and arrivals are moved so that the replay happens now.
-    pub shift_time: bool,
-}
-
-impl Options {
-    fn check(&self) -> Result<()> {
-        let mut checks = Checks::default();
-        checks.topic_name(&self.from);
-        checks.topic_name(&self.topic);
-        if self.speed != 0.0 {
-            checks.range("speed", self.speed, &limits::SPEED);
-        }
-        checks.finish()?;
-        if self.from == self.topic {
-            return Err(Error::SameTopic { topic: self.topic.clone() });
-        }
-        Ok(())
-    }
-}
-
-/// What a replay did. Serialises to the object that `--json` prints.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct ReplaySummary {
-    /// Messages that are durable in the topic; those of an earlier attempt included.
-    pub messages: u64,
-    /// Messages that were in the topic already, from an earlier replay at full speed.
-    pub recognised: u64,
-    /// By how much records were moved in time, ms; 0 without `shift_time`.
-    pub shift_ms: i64,
-    /// The longest delay of a message after it was due, ms.
-    pub behind_ms_max: u64,
-    /// Whether a stop ended it early.
-    pub stopped: bool,
-    /// How long it took.
-    pub seconds: f64,
-    /// `messages / seconds`.
-    pub messages_per_second: f64,
-    /// The topic that was played.
-    pub from_topic: String,
-    /// Where its messages went.
-    pub topic: String,
-}
+use crate::{Result, limits, producer_name};
 
 /// How many messages a replay of that topic would play now.
 ///
@@ -105,7 +54,7 @@ pub fn messages(queue: &dyn Queue, from: &str) -> Result<u64> {
 /// number of durable messages from time to time.
 ///
 /// # Errors
-/// [`Error::Options`] and [`Error::SameTopic`] before anything is touched, and errors of the queue
+/// [`Error::Options`](crate::Error::Options) and [`Error::SameTopic`](crate::Error::SameTopic) before anything is touched, and errors of the queue
 /// that do not pass, among them a source whose messages retention deletes while it is played.
 pub fn replay(
     queue: &dyn Queue,
@@ -155,7 +104,7 @@ fn replay_by(
         played = player.play(|step| match step {
             Step::Pause => appender.send(&mut batcher),
             Step::Message(next) => {
-                // As one record each: what is counted are messages.
+                // Counted as one record each, since a replay counts messages.
                 batcher.add_message(next.partition, next.message.key, next.message.value, 1);
                 !batcher.is_full() || appender.send(&mut batcher)
             }

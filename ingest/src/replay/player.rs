@@ -37,7 +37,7 @@ pub(crate) struct Played {
 }
 
 impl Player<'_> {
-    /// Plays to the end, or until a stop or `out` says `false`.
+    /// Plays to the end, or until a stop, or until `out` returns `false`.
     pub(crate) fn play(mut self, mut out: impl FnMut(Step<'_>) -> bool) -> Result<Played> {
         let mut played = Played::default();
         while let Some(mut next) = self.timeline.head() {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use proptest::prelude::*;
 use seismic_proto::{Message as _, SeismicRecord, SeismicRecordBatch};
@@ -9,6 +10,7 @@ use seismic_queue::memory::Memory;
 use seismic_queue::{Append, Block, Partition};
 
 use super::*;
+use crate::Error;
 
 /// Time passes only by sleeping.
 #[derive(Default)]

@@ -17,9 +17,9 @@ impl TimeShift {
         TimeShift { by_ms, value: Vec::new(), record: Vec::new() }
     }
 
-    /// The value with its records moved; unchanged where it is not a record. An unknown arrival stays
-    /// unknown, and times at the ends of the numbers stay there. The key is asked for because a
-    /// message of the largest size may not grow, as larger numbers would make it.
+    /// The value with its records moved; unchanged where it is not a record. An unknown arrival
+    /// stays unknown, and times at the ends of the numbers stay there. The key is asked for because
+    /// a message of the largest size may not grow, as larger numbers would make it.
     pub(crate) fn apply<'a>(&'a mut self, key: &[u8], value: &'a [u8]) -> &'a [u8] {
         let (into, bytes, by_ms) = (&mut self.value, &mut self.record, self.by_ms);
         let packed = is_packed(value);

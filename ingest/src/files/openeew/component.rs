@@ -10,7 +10,7 @@ use super::message::Message;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Component {
     /// √(x² + y² + z²), after subtracting from each axis its mean over the device's first message:
-    /// gravity, and how the device stands.
+    /// gravity, and the tilt of the device.
     #[default]
     Vector,
     /// The x axis as it is.

@@ -12,7 +12,7 @@ use super::message::Message;
 use crate::files::lines::Lines;
 use crate::{Result, limits};
 
-/// A message and where it stands.
+/// A message, its file and line.
 pub(crate) struct Arrived {
     pub(crate) message: Message,
     pub(crate) at: PathBuf,
@@ -94,7 +94,7 @@ impl FileMessages {
             };
             if message.cloud_us < self.read_us {
                 return Err(self.lines.error(format!(
-                    "it arrived before a message that stands more than {} lines above it; \
+                    "it arrived before a message that is more than {} lines above it; \
                      sort the file by cloud_t",
                     limits::REORDER_MESSAGES
                 )));

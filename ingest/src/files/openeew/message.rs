@@ -67,8 +67,8 @@ impl Message {
 
     /// Event time of sample `i`: `device_t − (n − 1 − i) / sr`, floored to ms.
     ///
-    /// In whole µs, because seconds as `f64` lie up to 0.12 µs beside the decimal number that was
-    /// meant, and flooring would turn that into a whole millisecond.
+    /// In whole µs, because seconds as `f64` differ by up to 0.12 µs from the decimal number that
+    /// was meant, and flooring would turn that into a whole millisecond.
     pub(crate) fn sample_ms(&self, i: usize) -> i64 {
         let before_last = (self.len() - 1 - i) as f64;
         let before_us = (before_last * 1e6 / self.rate_hz).round() as i64;

@@ -15,6 +15,8 @@ mod component;
 mod locations;
 mod merge;
 mod message;
+mod options;
+mod summary;
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
@@ -23,76 +25,19 @@ use std::time::Instant;
 
 use seismic_proto::SeismicRecord;
 use seismic_queue::{Queue, partition_of, patiently};
-use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use self::component::Amplitudes;
 pub use self::component::{Component, UnknownComponent};
 use self::locations::Locations;
 use self::merge::{Arrived, Merge};
+pub use self::options::Options;
+pub use self::summary::ImportSummary;
 use crate::appender::{Appender, appending, per_second};
 use crate::batching::Batcher;
 use crate::codec::{encode, pack_record};
 use crate::files::file_digest::{Digest32, digests};
-use crate::options::{Checks, InvalidOption, PARTITIONS, TOPIC};
-use crate::{Error, Result, limits, producer_name};
-
-/// What to import, and where to.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Options {
-    /// Files of messages, gzip or plain.
-    pub files: Vec<PathBuf>,
-    /// CSV with `device_id`, `latitude`, `longitude`.
-    pub locations: PathBuf,
-    /// Which component of the three axes becomes the amplitude.
-    pub component: Component,
-    /// Where records go; made if it is missing.
-    pub topic: String,
-    /// Partitions of the topic.
-    pub partitions: u32,
-}
-
-impl Options {
-    /// An import with the default component, topic and partitions.
-    #[must_use]
-    pub fn new(files: Vec<PathBuf>, locations: PathBuf) -> Self {
-        let (component, topic) = (Component::default(), TOPIC.to_owned());
-        Options { files, locations, component, topic, partitions: PARTITIONS }
-    }
-
-    fn check(&self) -> Result<()> {
-        let mut checks = Checks::default();
-        let limit = limits::IMPORT_FILES;
-        match self.files.len() {
-            0 => checks.add(InvalidOption::NoFiles),
-            given if given > limit => checks.add(InvalidOption::TooManyFiles { given, limit }),
-            _ => {}
-        }
-        checks.topic(&self.topic, self.partitions);
-        checks.finish()
-    }
-}
-
-/// What an import did. Serialises to the object that `--json` prints.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct ImportSummary {
-    /// Records (samples) that are durable in the topic; those of an earlier attempt included.
-    pub published: u64,
-    /// Messages they were packed in.
-    pub messages: u64,
-    /// Messages that were in the topic already, from an earlier attempt at the same import.
-    pub recognised: u64,
-    /// Devices that sent them.
-    pub devices: u64,
-    /// Whether a stop ended it early; importing again continues.
-    pub stopped: bool,
-    /// How long it took.
-    pub seconds: f64,
-    /// `published / seconds`.
-    pub records_per_second: f64,
-    /// Where the records went.
-    pub topic: String,
-}
+use crate::{Error, Result, producer_name};
 
 /// Imports and returns when all is durable. The topic is made if it is missing.
 ///

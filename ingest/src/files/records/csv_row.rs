@@ -62,7 +62,7 @@ impl CsvRow {
                 }
                 (State::Start, b'"') => self.state = State::Quoted,
                 (State::Plain, b'"') => {
-                    return Err("a quote stands in a field that does not begin with one".into());
+                    return Err("a quote is inside a field that does not begin with one".into());
                 }
                 (State::Start | State::Plain, _) => {
                     self.bytes.push(byte);
