@@ -18,6 +18,7 @@ mod checkpoint;
 mod counts;
 mod demo;
 mod doctor;
+mod documents;
 mod durable;
 mod endings;
 mod exit_codes;
