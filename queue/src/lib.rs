@@ -68,6 +68,5 @@ pub use store::{
     Asked, Checkpoint, CheckpointInfo, Chunk, Commit, Committer, FencingToken, Job, JobStore,
     JournalEntry, KeyedBlock, KeyedCut, Lease, Manifest, OutputSpec, OutputView, PartitionBy,
     PartitionCommit, PartitionView, Progress, Proof, Recovered, Rewind, SinkPosition, View,
-    is_note,
 };
 pub use topic::{Offset, Partition, Span, Topic};

@@ -23,7 +23,7 @@ pub use job::Job;
 pub use outputs::{KeyedBlock, KeyedCut, OutputSpec, OutputView, PartitionBy};
 pub use recovered::{Progress, Recovered};
 pub use rewind::Rewind;
-pub use view::{PartitionView, SinkPosition, View, is_note};
+pub use view::{PartitionView, SinkPosition, View};
 
 use crate::{CommitError, Error, GroupMember, Member, Offset, Partition, Queue, Result};
 
@@ -105,8 +105,16 @@ pub trait JobStore: Send + Sync {
     /// The topics of the store, for reading. Appending to them is the committer's right alone.
     fn topics(&self) -> &dyn Queue;
 
-    /// Notes how far a sink has come, so that retention waits for it.
+    /// Stores how far a sink has come, so that retention waits for it.
     fn put_sink_position(&self, sink: &str, at: &[(Partition, Offset)]) -> Result<()>;
+
+    /// Stores what a sink must remember besides its position and cannot keep where its rows are. It
+    /// replaces what the sink stored under the same key, and is durable when this returns. At most
+    /// 64 KiB; what it means is the sink's business.
+    fn put_sink_state(&self, sink: &str, key: &str, state: &[u8]) -> Result<()>;
+
+    /// What a sink stored last under a key.
+    fn sink_state(&self, sink: &str, key: &str) -> Result<Option<Vec<u8>>>;
 }
 
 /// The right to commit to a store.

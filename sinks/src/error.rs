@@ -84,6 +84,8 @@ pub enum Error {
          use an empty folder: the rows come again"
     )]
     TakenBack { sink: String, partition: Partition, at: Offset },
+    #[error("the state that sink {sink} keeps in {at} cannot be read: {key}")]
+    StateDamaged { at: String, sink: String, key: String },
     #[error("{at} was closed by its reader")]
     Closed { at: &'static str },
     #[error("{} failed before and is not used again; start again: nothing is lost", at.display())]
@@ -115,6 +117,7 @@ impl Error {
             | Error::Lost { .. }
             | Error::NoPosition { .. }
             | Error::TakenBack { .. }
+            | Error::StateDamaged { .. }
             | Error::Content { .. } => Kind::Data,
             Error::Spec { .. }
             | Error::NothingToCompare { .. }

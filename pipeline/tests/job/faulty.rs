@@ -117,6 +117,14 @@ impl JobStore for FaultyStore {
     fn put_sink_position(&self, sink: &str, at: &[(Partition, Offset)]) -> Result<()> {
         self.inner.put_sink_position(sink, at)
     }
+
+    fn put_sink_state(&self, sink: &str, key: &str, state: &[u8]) -> Result<()> {
+        self.inner.put_sink_state(sink, key, state)
+    }
+
+    fn sink_state(&self, sink: &str, key: &str) -> Result<Option<Vec<u8>>> {
+        self.inner.sink_state(sink, key)
+    }
 }
 
 struct FaultyLease {

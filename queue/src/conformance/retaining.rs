@@ -108,3 +108,24 @@ pub fn sinks_hold_the_result_topic(backend: &dyn Backend) {
     assert_eq!(retained[1], Retained { partition: P1, deleted: 3, held_by: None });
     assert_eq!(store.view().unwrap().partitions[0].outputs[0].span.first, Offset(1));
 }
+
+pub fn a_sink_finds_the_state_that_it_stored_last(backend: &dyn Backend) {
+    drop(owned(backend));
+    let store = backend.store();
+    assert_eq!(store.sink_state("rocketmq:x", "epoch").unwrap(), None);
+    for (sink, key, state) in [
+        ("rocketmq:x", "epoch", &b"1"[..]),
+        ("rocketmq:x", "last", b"\x00\xff\n"),
+        ("rocketmq:y", "epoch", b""),
+        ("rocketmq:x", "epoch", b"2"),
+    ] {
+        store.put_sink_state(sink, key, state).unwrap();
+    }
+    let store = backend.store();
+    let state = |sink, key| store.sink_state(sink, key).unwrap();
+    assert_eq!(state("rocketmq:x", "epoch").as_deref(), Some(&b"2"[..]));
+    assert_eq!(state("rocketmq:x", "last").as_deref(), Some(&b"\x00\xff\n"[..]));
+    assert_eq!(state("rocketmq:y", "epoch").as_deref(), Some(&b""[..]));
+    assert_eq!(state("rocketmq:y", "last"), None);
+    assert!(store.view().unwrap().sinks.is_empty(), "a state is no position and holds nothing");
+}

@@ -38,13 +38,16 @@ enum Kind {
     Over,
     /// Of one of its checkpoints' names: see `names.rs`.
     Name,
+    /// What one of its sinks keeps besides its position; the last one of a sink and key counts.
+    SinkState,
     /// How many partitions the input has that the job has taken. Part of the commit that begins it anew;
     /// the last one counts.
     Wide,
 }
 
 impl Kind {
-    const ALL: [Kind; 5] = [Kind::Job, Kind::Start, Kind::Over, Kind::Name, Kind::Wide];
+    const ALL: [Kind; 6] =
+        [Kind::Job, Kind::Start, Kind::Over, Kind::Name, Kind::SinkState, Kind::Wide];
 
     /// First line of the value.
     fn layout(self) -> &'static str {
@@ -53,6 +56,7 @@ impl Kind {
             Kind::Start => "start1",
             Kind::Over => "over1",
             Kind::Name => "name1",
+            Kind::SinkState => "sinkstate1",
             Kind::Wide => "wide1",
         }
     }
@@ -150,6 +154,31 @@ impl<'a> Jobs<'a> {
     /// Writes down something of a name. Of what has the same `key`, compaction keeps the last.
     pub(super) fn put_name(&self, group: &str, key: &str, lines: &[String]) -> Result<()> {
         self.append_as(Kind::Name, group, &format!("/{key}"), lines)
+    }
+
+    /// Stores what a sink keeps under a key. Compaction keeps the last.
+    pub(super) fn put_sink_state(
+        &self,
+        group: &str,
+        sink: &str,
+        key: &str,
+        state: &[u8],
+    ) -> Result<()> {
+        let hex = state.iter().map(|byte| format!("{byte:02x}")).collect();
+        let lines = [sink.to_owned(), key.to_owned(), hex];
+        self.append_as(Kind::SinkState, group, &format!("/{key}/{sink}"), &lines)
+    }
+
+    /// What a sink stored last under a key.
+    pub(super) fn sink_state(&self, group: &str, sink: &str, key: &str) -> Result<Option<Vec<u8>>> {
+        let book = self.read()?;
+        let is_its =
+            |lines: &&[String]| matches!(lines, [of, under, _] if of == sink && under == key);
+        let Some(lines) = book.of(Kind::SinkState, group).filter(is_its).last() else {
+            return Ok(None);
+        };
+        let state = lines.get(2).and_then(|hex| bytes_of(hex));
+        state.map(Some).ok_or_else(|| corrupt(&self.cluster.at, group))
     }
 
     /// End of the log: nothing was written down since while it is the same.
@@ -324,6 +353,13 @@ impl Book {
         }
         Ok(())
     }
+}
+
+/// The bytes of a text of two hexadecimal digits each.
+fn bytes_of(hex: &str) -> Option<Vec<u8>> {
+    let digits: Option<Vec<u32>> = hex.chars().map(|digit| digit.to_digit(16)).collect();
+    let digits = digits.filter(|digits| digits.len() % 2 == 0)?;
+    digits.chunks(2).map(|pair| u8::try_from(pair[0] * 16 + pair[1]).ok()).collect()
 }
 
 /// Key and value of a record.

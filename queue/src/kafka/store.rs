@@ -370,4 +370,14 @@ impl JobStore for KafkaStore {
         at.iter().try_for_each(|&(partition, _)| check::partition(rows, partition))?;
         if at.is_empty() { Ok(()) } else { offsets.commit(rows, at) }
     }
+
+    fn put_sink_state(&self, sink: &str, key: &str, state: &[u8]) -> Result<()> {
+        self.held()?;
+        Jobs::new(&self.cluster).put_sink_state(&self.group, sink, key, state)
+    }
+
+    fn sink_state(&self, sink: &str, key: &str) -> Result<Option<Vec<u8>>> {
+        self.held()?;
+        Jobs::new(&self.cluster).sink_state(&self.group, sink, key)
+    }
 }

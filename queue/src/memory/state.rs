@@ -28,6 +28,8 @@ pub(super) struct StoreState {
     outputs: Vec<Topic>,
     partitions: Vec<PartitionState>,
     pub(super) names: Names,
+    /// What sinks keep besides their positions, by sink and key.
+    pub(super) sink_states: BTreeMap<(String, String), Vec<u8>>,
 }
 
 impl StoreState {
@@ -43,6 +45,7 @@ impl StoreState {
             outputs: job.outputs.iter().map(create).collect(),
             partitions: job.input().all().map(|_| PartitionState::default()).collect(),
             names: Names::of_job(job),
+            sink_states: BTreeMap::new(),
         }
     }
 
@@ -97,7 +100,7 @@ impl StoreState {
             partition,
             next: offset,
         };
-        let sinks = holds.map(sink).collect();
+        let sinks = holds.map(sink).filter(|position| !position.is_old_state()).collect();
         let mut partitions = Vec::with_capacity(self.partitions.len());
         for (partition, state) in self.job.input().all().zip(&self.partitions) {
             let mut outputs = Vec::with_capacity(self.outputs.len());

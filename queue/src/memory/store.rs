@@ -190,4 +190,17 @@ impl JobStore for MemoryStore {
             Ok(())
         })
     }
+
+    fn put_sink_state(&self, sink: &str, key: &str, state: &[u8]) -> Result<()> {
+        self.look(|_, _, store| {
+            store.sink_states.insert((sink.to_owned(), key.to_owned()), state.to_vec());
+            Ok(())
+        })
+    }
+
+    fn sink_state(&self, sink: &str, key: &str) -> Result<Option<Vec<u8>>> {
+        self.look(|_, _, store| {
+            Ok(store.sink_states.get(&(sink.to_owned(), key.to_owned())).cloned())
+        })
+    }
 }

@@ -22,6 +22,7 @@ mod retention;
 mod rewind;
 mod schema;
 mod shape;
+mod sink_state;
 mod store;
 mod value;
 mod writer;

@@ -18,6 +18,7 @@ use super::queue::SqliteQueue;
 use super::rewind;
 use super::schema;
 use super::shape;
+use super::sink_state;
 use super::writer::Unmade;
 use crate::failpoints::{
     COMMIT_AFTER, COMMIT_BEFORE, COMMIT_IN_TRANSACTION, REWIND_AFTER, REWIND_IN_TRANSACTION, pass,
@@ -206,6 +207,14 @@ impl JobStore for SqliteStore {
             Ok(())
         })
     }
+
+    fn put_sink_state(&self, sink: &str, key: &str, state: &[u8]) -> Result<()> {
+        self.change("storing a sink's state", |db, _, _| sink_state::put(db, sink, key, state))
+    }
+
+    fn sink_state(&self, sink: &str, key: &str) -> Result<Option<Vec<u8>>> {
+        self.look("reading a sink's state", |db, _| sink_state::get(db, sink, key))
+    }
 }
 
 fn exists(db: &Connection) -> Sql<bool> {
@@ -298,7 +307,8 @@ fn sinks(db: &Connection, main: &Places) -> Sql<Vec<SinkPosition>> {
     let mut sinks = Vec::new();
     for (partition, &place) in (0..).map(Partition).zip(main) {
         for Hold { holder, offset, .. } in log::holds(db, place, partition)? {
-            sinks.push(SinkPosition { sink: holder, partition, next: offset });
+            let position = SinkPosition { sink: holder, partition, next: offset };
+            sinks.extend((!position.is_old_state()).then_some(position));
         }
     }
     Ok(sinks)

@@ -37,14 +37,6 @@ pub struct PartitionView {
     pub checkpoints: Vec<CheckpointInfo>,
 }
 
-/// Whether a name of [`JobStore::put_sink_position`](crate::Store::note_sink) is not that of a sink, but of what one
-/// remembers besides its position. Such a note lies beyond any row, holds nothing, and is not for
-/// people.
-#[must_use]
-pub fn is_note(sink: &str) -> bool {
-    sink.contains('#')
-}
-
 /// How far a sink has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SinkPosition {
@@ -54,4 +46,13 @@ pub struct SinkPosition {
     pub partition: Partition,
     /// Next row.
     pub next: Offset,
+}
+
+impl SinkPosition {
+    /// Whether this is none of a sink's positions but what a sink of an older version stored as one,
+    /// for want of [`JobStore::put_sink_state`](crate::JobStore::put_sink_state): its name has a `#`
+    /// and it lies beyond any row. Views leave it out; the sink takes it over when it starts.
+    pub(crate) fn is_old_state(&self) -> bool {
+        self.sink.contains('#') && self.next.0 >= 1 << 62
+    }
 }

@@ -108,6 +108,7 @@ impl Sink for RocketMq {
     }
 
     fn recover(&mut self, rows: &[Span]) -> Result<Vec<Offset>> {
+        self.state.take_over()?;
         let topic = self.cluster.create(&self.topic, rows.len() as u32)?;
         let mut next = Vec::new();
         for (partition, span) in topic.all().zip(rows) {

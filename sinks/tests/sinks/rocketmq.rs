@@ -213,9 +213,8 @@ fn a_queue_that_ends_below_what_was_acknowledged_is_refused() {
     sink.sync().unwrap();
     drop(sink);
     // What an empty disk would look like: the store knows of a row that is beyond the queue's end.
-    let note = format!("rocketmq:{}#last", place.topic);
-    let beyond = [(P0, Offset((1 << 62) + 1_000))];
-    MemoryStore::named(&place.store).put_sink_position(&note, &beyond).unwrap();
+    let sink = format!("rocketmq:{}", place.topic);
+    MemoryStore::named(&place.store).put_sink_state(&sink, "last", b"0 1000\n").unwrap();
     let error = place.sink().recover(&spans_of(ROWS)).unwrap_err();
     assert_eq!(error.kind(), Kind::Data, "{error}");
     assert!(error.to_string().contains("SYNC_FLUSH"), "{error}");
