@@ -22,7 +22,6 @@ pub(crate) mod replay;
 pub(crate) mod retention_lag;
 pub(crate) mod run;
 pub(crate) mod settings;
-pub(crate) mod shared_job;
 pub(crate) mod slot;
 pub(crate) mod snapshotter;
 pub(crate) mod start;

@@ -19,7 +19,7 @@ use crate::runner::housekeeping;
 use crate::runner::job::JobContext;
 use crate::runner::metrics::Metrics;
 use crate::runner::record_budget::RecordBudget;
-use crate::runner::shared_job::SharedJob;
+use crate::runner::slot::shared_job::SharedJob;
 use crate::runner::slot::{Slot, SlotContext};
 use crate::runner::start::{agree_on_start, begin, begin_at};
 use crate::{Error, ROLLUP, Result};

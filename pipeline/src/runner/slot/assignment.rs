@@ -6,7 +6,7 @@ use seismic_queue::{Offset, Partition, patiently};
 use super::{OthersSeen, Slot};
 use crate::runner::partition_task::PartitionTask;
 use crate::runner::settings::Finish;
-use crate::runner::shared_job::SharedJob;
+use crate::runner::slot::shared_job::SharedJob;
 use crate::{Error, Loss, Result, limits};
 
 impl Slot<'_> {

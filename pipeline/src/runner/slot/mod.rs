@@ -1,6 +1,7 @@
 //! The one loop: poll, step, hand over to the committer. One thread, its partitions, its lane.
 
 mod assignment;
+pub(crate) mod shared_job;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,7 +18,7 @@ use crate::runner::metrics::Metrics;
 use crate::runner::partition_task::PartitionTask;
 use crate::runner::record_budget::RecordBudget;
 use crate::runner::settings::{Finish, Settings};
-use crate::runner::shared_job::SharedJob;
+use crate::runner::slot::shared_job::SharedJob;
 use crate::{Error, Result, failpoints, limits};
 
 /// Position of a bounded wait: nothing to read, but commits and questions may be due.
