@@ -6,6 +6,7 @@
 
 use std::env;
 use std::fs::File;
+use std::io::Write as _;
 use std::path::Path;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -14,15 +15,24 @@ use std::time::{Duration, Instant};
 use rustix::fs::{FlockOperation, flock, statvfs};
 use tempfile::TempDir;
 
+use crate::class_path;
+
 /// Servers that run at once. More of them on two cores miss each other's heartbeats, and what a
 /// test then sees is the machine and not the program.
-const SERVERS: usize = 3;
+const SERVERS: usize = 4;
 
 /// A test that waits longer for a permit starts all the same: it may be waiting for itself.
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Locked by the process whose Java servers run. One file for all build folders of the machine.
 const LOCK: &str = "seismic-java-servers.lock";
+
+/// A test that waits longer is named in [`WAITED`].
+const SHORT: Duration = Duration::from_secs(5);
+
+/// File of the build folder with the names of tests that had to wait for a permit. `.ci/run`, which
+/// looks for tests that take long, passes over them.
+const WAITED: &str = "waited";
 
 /// Where files are in memory, if there is that much of it.
 const IN_MEMORY: (&str, u64) = ("/dev/shm", 4 << 30);
@@ -57,6 +67,7 @@ pub(crate) struct Room {
 impl Room {
     /// Waits until that many more servers of `kind` may run, in the order of the calls.
     pub(crate) fn wait_for(servers: usize, kind: Kind) -> Room {
+        let begun = Instant::now();
         let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let is_full = |now: &mut Running| {
             now.servers > 0 && (now.kind != kind || now.servers + servers > SERVERS)
@@ -69,6 +80,9 @@ impl Room {
         }
         now.servers += servers;
         now.kind = kind;
+        if begun.elapsed() > SHORT {
+            name_as_waiting(thread::current().name().unwrap_or("a thread"));
+        }
         Room { servers }
     }
 }
@@ -86,6 +100,14 @@ impl Drop for Room {
 
 fn running() -> MutexGuard<'static, Running> {
     RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Adds the name of a test, which is that of its thread, to those that had to wait.
+fn name_as_waiting(test: &str) {
+    let file = class_path::build_folder().join(WAITED);
+    let file = File::options().create(true).append(true).open(file);
+    // Without the file, a test may be taken for a slow one; that is no reason to fail it.
+    let _ = file.and_then(|mut file| writeln!(file, "{test}"));
 }
 
 /// Waits until no other process runs Java servers; `None` when that takes too long. The kernel
