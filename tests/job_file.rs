@@ -105,6 +105,24 @@ fn a_bound_on_the_command_line_is_instead_of_the_one_in_the_file() {
 }
 
 #[test]
+fn a_sink_may_be_a_table_with_its_options() {
+    let stage = stage_with(
+        "drain = true\n[[sink]]\ntype = 'csv'\ntarget = 'rows'\nflush_ms = '2s'\n[[sink]]\ntype = 'console'\n",
+    );
+    assert!(!stage.ok(&["run", "--job", "job.toml"]).is_empty());
+    stage.verify(&["rows"]);
+    fs::write(
+        stage.path("job.toml"),
+        "[[sink]]\ntype = 'csv'\nflush = 1\n[[sink]]\ntarget = 'x'\n",
+    )
+    .unwrap();
+    let refusal = stage.refused(&["run", "--job", "job.toml"], 2);
+    for words in ["job.toml:1: sink: ", "no option \"flush\"", "the table has no type"] {
+        assert!(refusal.contains(words), "{words:?} is not in\n{refusal}");
+    }
+}
+
+#[test]
 fn commands_that_look_at_a_job_take_from_its_file_where_it_is() {
     let stage = Stage::new();
     let file = "queue = 'sqlite:there/q.db'\ngroup = 'field'\ndrain = true\nsink = ['csv:rows']\n";

@@ -27,7 +27,7 @@ fn spec(stage: &Stage, group: &str) -> JobSpec {
 fn until_read(job: &JobHandle, records: u64) {
     wait_until(&format!("{records} records read"), || {
         assert!(!job.state().is_over(), "{job:?}");
-        job.metrics().records >= records
+        job.metrics().run.records_read >= records
     });
 }
 
@@ -47,7 +47,10 @@ fn of_two_jobs_in_one_process_one_is_stopped_and_the_other_continues() {
     assert_eq!((a.state(), b.state()), (JobState::Running, JobState::Running));
     a.stop();
     let report = a.join().unwrap().expect("it had begun");
-    assert_eq!(report.metrics.records, RECORDS);
+    let [(sink, written)] = &report.metrics.sinks[..] else { panic!("{report:?}") };
+    assert!(sink.starts_with("csv:"), "{sink}");
+    assert_eq!(written.rows, report.metrics.rows, "{report:?}");
+    assert_eq!(report.metrics.run.records_read, RECORDS);
     assert_eq!(b.state(), JobState::Running);
     stage.generate(&["--records", "2000"]);
     until_read(&b, RECORDS + 2_000);
@@ -56,7 +59,7 @@ fn of_two_jobs_in_one_process_one_is_stopped_and_the_other_continues() {
     b.join().unwrap();
     // What the stopped one has not read yet is the next run's.
     let rest = Job::start(JobSpec { drain: true, ..spec(&stage, "a") }).unwrap();
-    assert_eq!(rest.join().unwrap().expect("it had begun").metrics.records, 2_000);
+    assert_eq!(rest.join().unwrap().expect("it had begun").metrics.run.records_read, 2_000);
     verified(&stage, "a");
 }
 
@@ -94,7 +97,7 @@ fn a_job_is_started_stopped_and_started_again_in_one_process() {
         let job = Job::start(spec(&stage, "again")).unwrap();
         wait_until("it runs", || job.state() == JobState::Running);
         job.stop();
-        assert_eq!(job.join().unwrap().expect("it had begun").metrics.records, 0);
+        assert_eq!(job.join().unwrap().expect("it had begun").metrics.run.records_read, 0);
     }
     let job = Job::start(JobSpec { drain: true, ..spec(&stage, "again") }).unwrap();
     job.join().unwrap();

@@ -9,8 +9,17 @@
 //! lateness = "500ms"
 //! dedupe = "time"
 //! rollup = ["10s", "60s"]
-//! sink = ["console", "csv:rows"]
+//! sink = ["console", "csv:rows"]                  # or a [[sink]] table for each
 //! kafka = { "linger.ms" = "5" }
+//! ```
+//!
+//! A sink with options may be a table, instead of one word with the options behind commas:
+//!
+//! ```toml
+//! [[sink]]
+//! type = "csv"
+//! target = "rows"
+//! flush_ms = "2s"
 //! ```
 //!
 //! `--job FILE` sets these options; options on the command line override them. Every command that

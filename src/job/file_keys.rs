@@ -1,10 +1,12 @@
 //! The keys of a job file: what each is called, and how its value becomes an option.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use clap::ValueEnum;
+use seismic_sinks::SinkSpec;
 use toml::Spanned;
 use toml::de::{DeString, DeValue};
 
@@ -36,7 +38,7 @@ const KEYS: &[(&str, &[&str], Setter)] = &[
     ("result_topic", &[], |job, value| put(&mut job.result_topic, text(value))),
     ("dead_topic", &[], |job, value| put(&mut job.dead_topic, text(value))),
     ("sink", &[], |job, value| {
-        job.sink = list(value, parsed)?;
+        job.sink = list(value, sink)?;
         Ok(())
     }),
     ("from", &[], |job, value| put(&mut job.from, time::parse_from(&text(value)?))),
@@ -206,6 +208,27 @@ fn list<T>(
         }
     }
     if faults.is_empty() { Ok(all) } else { Err(faults.join("; ")) }
+}
+
+/// A sink as one word, or as a table of `type`, `target` and its options.
+fn sink(value: &DeValue<'_>) -> Result<SinkSpec, String> {
+    let DeValue::Table(pairs) = value else {
+        return parsed(value);
+    };
+    let (mut scheme, mut target, mut options) = (None, None, BTreeMap::new());
+    for (key, value) in pairs {
+        let key = key.get_ref();
+        let value = text(value.get_ref()).map_err(|why| format!("{key}: {why}"))?;
+        match key.as_ref() {
+            "type" => scheme = Some(value),
+            "target" => target = Some(value),
+            _ => {
+                options.insert(key.to_string(), value);
+            }
+        }
+    }
+    let scheme = scheme.ok_or("the table has no type, as in type = \"csv\"")?;
+    SinkSpec::new(&scheme, target.as_deref(), options).map_err(|error| error.to_string())
 }
 
 fn settings(value: &DeValue<'_>) -> Result<Vec<(String, String)>, String> {

@@ -96,7 +96,7 @@ impl JobHandle {
     /// What the job has counted since it was started.
     #[must_use]
     pub fn metrics(&self) -> JobMetrics {
-        JobMetrics::of(&self.shared.metrics)
+        self.shared.metrics()
     }
 
     /// Asks the job to stop: its slots commit what they have, its sinks write what is committed.
@@ -137,6 +137,6 @@ pub struct JobReport {
 
 impl JobReport {
     fn new(shared: &Shared, time: Duration) -> Self {
-        JobReport { metrics: JobMetrics::of(&shared.metrics), time }
+        JobReport { metrics: shared.metrics(), time }
     }
 }

@@ -1,31 +1,30 @@
-//! What a job has counted since it was started, as one value.
+//! What a job has counted since it was started, its sinks included, as one plain value.
 
-use seismic_pipeline::Metrics;
-use serde::Serialize;
+use std::sync::Arc;
+
+use seismic_pipeline::{Metrics, MetricsSnapshot};
+use seismic_sinks::{SinkMetrics, SinkMetricsSnapshot};
 
 /// Counts of one run of a job.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct JobMetrics {
-    /// Records read, without those replayed.
-    pub records: u64,
-    /// Messages replayed at the start.
-    pub messages_replayed: u64,
+    /// What the job read and committed.
+    pub run: MetricsSnapshot,
     /// Rows committed.
     pub rows: u64,
     /// Dead letters committed.
     pub dead_letters: u64,
-    /// Commits; each covers all partitions of a slot that had something to commit.
-    pub commits: u64,
+    /// Each sink, by its specification.
+    pub sinks: Vec<(String, SinkMetricsSnapshot)>,
 }
 
 impl JobMetrics {
-    pub(super) fn of(metrics: &Metrics) -> Self {
+    pub(super) fn of(metrics: &Metrics, sinks: &[(String, Arc<SinkMetrics>)]) -> Self {
         JobMetrics {
-            records: metrics.records(),
-            messages_replayed: metrics.messages_replayed(),
+            run: metrics.snapshot(),
             rows: metrics.rows(),
             dead_letters: metrics.dead_letters(),
-            commits: metrics.commits(),
+            sinks: sinks.iter().map(|(sink, of_it)| (sink.clone(), of_it.snapshot())).collect(),
         }
     }
 }

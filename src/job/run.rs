@@ -70,6 +70,8 @@ fn run_until_over(spec: &JobSpec, shared: &Shared, notify: &Notify) -> anyhow::R
         runners => runners?,
     };
     let threads = start_sinks(runners, &shared.stop);
+    let counts = threads.metrics();
+    shared.set_sinks(counts.map(|(sink, counts)| (sink.to_string(), Arc::clone(counts))).collect());
     shared.set(JobState::Running);
     let ran = seismic_pipeline::run(run_job, stop, &shared.metrics);
     shared.set(JobState::Draining);

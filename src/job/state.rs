@@ -20,7 +20,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use seismic_pipeline::Metrics;
 use seismic_queue::Kind;
+use seismic_sinks::SinkMetrics;
 
+use super::metrics::JobMetrics;
 use super::stop::StopToken;
 use crate::cli::remedy::in_one_line;
 use crate::error;
@@ -58,24 +60,26 @@ impl JobState {
 pub(super) struct Shared {
     state: Mutex<JobState>,
     pub metrics: Arc<Metrics>,
+    /// The sinks, by their specifications, once they run.
+    sinks: Mutex<Vec<(String, Arc<SinkMetrics>)>>,
     pub stop: StopToken,
 }
 
 impl Shared {
     pub fn new(stop: StopToken) -> Self {
         let state = Mutex::new(JobState::Starting);
-        Shared { state, metrics: Arc::default(), stop }
+        Shared { state, metrics: Arc::default(), sinks: Mutex::default(), stop }
     }
 
     pub fn state(&self) -> JobState {
-        match &*self.lock() {
+        match &*lock(&self.state) {
             JobState::Running if self.stop.is_stopped() => JobState::Draining,
             state => state.clone(),
         }
     }
 
     pub fn set(&self, state: JobState) {
-        *self.lock() = state;
+        *lock(&self.state) = state;
     }
 
     /// Notes how the job has ended.
@@ -86,7 +90,17 @@ impl Shared {
         });
     }
 
-    fn lock(&self) -> MutexGuard<'_, JobState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Notes the sinks that run.
+    pub fn set_sinks(&self, sinks: Vec<(String, Arc<SinkMetrics>)>) {
+        *lock(&self.sinks) = sinks;
     }
+
+    /// What was counted so far.
+    pub fn metrics(&self) -> JobMetrics {
+        JobMetrics::of(&self.metrics, &lock(&self.sinks))
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -40,15 +40,15 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
 
 fn summarise(report: &JobReport) {
     let JobReport { metrics, time } = report;
-    let replayed = match metrics.messages_replayed {
+    let replayed = match metrics.run.messages_replayed {
         0 => String::new(),
         messages => format!(", after replaying {} messages", count(messages)),
     };
     tell(format_args!(
         "read {} records in {:.1} s ({} records/s): {} windows, {} dead letters{replayed}",
-        count(metrics.records),
+        count(metrics.run.records_read),
         time.as_secs_f64(),
-        rate(metrics.records, *time),
+        rate(metrics.run.records_read, *time),
         count(metrics.rows),
         count(metrics.dead_letters),
     ));
