@@ -13,6 +13,8 @@ mod demo;
 mod doctor;
 mod error;
 pub mod job;
+mod remedy;
 pub mod status;
+mod time;
 
 pub use cli::{Cli, start};

@@ -6,11 +6,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, ensure};
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
-use super::Bench;
+use super::context::Bench;
 use super::host::{self, Memory};
-use super::limit::Limit;
 use super::report::{Cell, Column, Table, median};
-use super::workload::Backlog;
+use super::workload::{Backlog, Limit};
 use super::workspace::TestTopic;
 
 /// A drain that takes longer is not measured: the bench is bounded.

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use seismic_pipeline::{Engine, Output, Rules};
 use seismic_queue::{Batch, Event, Offset, Partition, Reader};
 
-use super::report::{Cell, Column, Table};
-use super::workload::Backlog;
+use super::context::{Bench, PATIENCE};
+use super::report::{Column, Table};
+use super::workload::{Backlog, Limit};
 use super::workspace::TestTopic;
-use super::{Bench, PATIENCE};
 
 /// Bytes held in memory at once: far more than any cache, so that they come from memory as a
 /// backlog does, and little beside what a machine has.
@@ -34,28 +34,6 @@ pub fn table() -> Table {
     let about = "the records of the parts below, decoded, cleaned and windowed from memory by one \
                  thread; × limit further down is a figure's ratio to this one";
     Table::new("limit", about, COLUMNS)
-}
-
-/// What one core can do with a backlog.
-#[derive(Clone, Copy, Debug)]
-pub struct Limit {
-    /// Records per second.
-    pub records_per_s: f64,
-    /// Bytes of keys and values, with their lengths, per second.
-    pub bytes_per_s: f64,
-}
-
-impl Limit {
-    /// The row of a table.
-    pub fn row(&self, load: &Backlog) -> Vec<Cell> {
-        vec![
-            load.sensors.into(),
-            load.pack.into(),
-            load.anomaly_percent.into(),
-            self.records_per_s.into(),
-            (self.bytes_per_s / 1e6).into(),
-        ]
-    }
 }
 
 /// Measures the limit of a backlog.

@@ -11,12 +11,12 @@ use std::thread::{self, ScopedJoinHandle};
 use anyhow::{Context as _, ensure};
 use seismic_queue::{JobStore, Offset, sleep};
 
+use super::context::{Bench, PATIENCE};
 use super::load::{LoadReport, OpenLoad};
 use super::report::{Cell, Column, Table};
 use super::row_observer::{ObservedRows, RowObserver};
 use super::schedule::Latencies;
 use super::workspace::{Job, TestTopic};
-use super::{Bench, PATIENCE};
 use crate::demo::child::{self, Consumer, Position};
 
 const COLUMNS: &[Column] = &[

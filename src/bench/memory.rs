@@ -6,11 +6,11 @@ use anyhow::Context as _;
 use seismic_generator::generate;
 use seismic_queue::sleep;
 
+use super::context::{Bench, PATIENCE};
 use super::host::{self, Memory};
 use super::live::wait_for_store;
 use super::report::{Column, Table};
 use super::workload::Backlog;
-use super::{Bench, PATIENCE};
 use crate::demo::child::{self, Position};
 
 const COLUMNS: &[Column] = &[

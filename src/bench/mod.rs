@@ -4,6 +4,7 @@
 //! The parts are measured one after the other in a temporary workspace; jobs are real processes of
 //! this program, and their results are verified.
 
+mod context;
 mod drain;
 mod host;
 mod limit;
@@ -23,27 +24,14 @@ mod workload;
 mod workspace;
 
 use std::cell::RefCell;
-use std::fmt::Display;
-use std::io::IsTerminal;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::atomic::AtomicBool;
 
-use anyhow::bail;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use seismic_generator::{Options, generate};
-
-use self::limit::Limit;
+use self::context::{Bench, progress_bar};
 use self::report::{Machine, Report, Table};
-use self::workload::{Backlog, SAMPLE_RATE_HZ, Workload};
-use self::workspace::{TestTopic, Workspace};
+use self::workload::{Backlog, Workload};
+use self::workspace::Workspace;
 use crate::backends::Url;
-
-/// A job that takes longer for what it is asked for is not measured: the bench is bounded.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Event time at which backlogs begin: any whole second.
-const START_MS: i64 = 1_600_000_000_000;
 
 /// What can be measured.
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -94,7 +82,7 @@ pub fn measure(
 ) -> anyhow::Result<(Report, anyhow::Result<()>)> {
     with_bench(options, stop, |bench| {
         let mut tables = Vec::new();
-        let measured = bench.measure(&options.parts, &mut tables);
+        let measured = measure_parts(bench, &options.parts, &mut tables);
         let (queue, size) = (options.queue.to_string(), bench.workload.name);
         Ok((Report { machine: Machine::here(), queue, size, tables }, measured))
     })
@@ -129,149 +117,67 @@ fn with_bench<T>(
     })
 }
 
-/// What every part needs.
-struct Bench<'a> {
-    workspace: &'a Workspace,
-    workload: &'a Workload,
-    /// Records per second of a steady load.
-    rate: f64,
-    cores: usize,
-    stop: &'a AtomicBool,
-    bar: ProgressBar,
-    limits: RefCell<Vec<(Backlog, Limit)>>,
-}
-
-impl Bench<'_> {
-    fn measure(&self, parts: &[Part], tables: &mut Vec<Table>) -> anyhow::Result<()> {
-        let wants = |part| parts.is_empty() || parts.contains(&part);
-        let loads = self.loads(&wants);
-        self.bar.set_length(self.steps(&wants, loads.len()));
-        let (mut limits, mut reads, mut drains) = (limit::table(), read::table(), drain::table());
-        for load in loads {
-            let test = self.backlog(&load, self.partitions())?;
-            let limit = limit::measure(self, &test, &load)?;
-            limits.push(limit.row(&load));
-            self.limits.borrow_mut().push((load, limit));
-            if wants(Part::Read) {
-                let rows = read::measure(self, &test, &load, &limit)?;
-                rows.into_iter().for_each(|row| reads.push(row));
-            }
-            if wants(Part::Drain) {
-                let rows = drain::measure(self, &test, &load, &limit)?;
-                rows.into_iter().for_each(|row| drains.push(row));
-            }
-        }
-        tables.push(limits);
-        if wants(Part::Publish) {
-            tables.push(publish::measure(self)?);
-        }
+fn measure_parts(bench: &Bench<'_>, parts: &[Part], tables: &mut Vec<Table>) -> anyhow::Result<()> {
+    let wants = |part| parts.is_empty() || parts.contains(&part);
+    let backlogs = loads(bench, &wants);
+    bench.bar.set_length(steps(bench, &wants, backlogs.len()));
+    let (mut limits, mut reads, mut drains) = (limit::table(), read::table(), drain::table());
+    for load in backlogs {
+        let test = bench.backlog(&load, bench.partitions())?;
+        let limit = limit::measure(bench, &test, &load)?;
+        limits.push(limit.row(&load));
+        bench.limits.borrow_mut().push((load, limit));
         if wants(Part::Read) {
-            tables.push(reads);
+            let rows = read::measure(bench, &test, &load, &limit)?;
+            rows.into_iter().for_each(|row| reads.push(row));
         }
         if wants(Part::Drain) {
-            tables.push(drains);
-        }
-        if wants(Part::Live) {
-            tables.push(live::measure(self)?);
-        }
-        if wants(Part::Recovery) {
-            tables.push(recovery::measure(self)?);
-        }
-        if wants(Part::Memory) {
-            tables.push(memory::measure(self)?);
-        }
-        self.bar.finish_and_clear();
-        Ok(())
-    }
-
-    /// The backlogs whose limits are needed.
-    fn loads(&self, wants: &dyn Fn(Part) -> bool) -> Vec<Backlog> {
-        let all = [Part::Limit, Part::Read, Part::Drain].into_iter().any(wants);
-        let is_needed = |load: &Backlog| {
-            let packed = *load == self.workload.packed() && wants(Part::Publish);
-            all || packed || *load == self.workload.standard()
-        };
-        self.workload.loads.iter().copied().filter(is_needed).collect()
-    }
-
-    fn steps(&self, wants: &dyn Fn(Part) -> bool, loads: usize) -> u64 {
-        let of_backlogs = [Part::Read, Part::Drain].into_iter().filter(|&part| wants(part)).count();
-        let of_backlogs = of_backlogs * drain::slots(self).len();
-        let other = [
-            (Part::Publish, publish::cases(self).len()),
-            (Part::Live, 1),
-            (Part::Recovery, self.workload.recovery_sensors.len()),
-            (Part::Memory, 2),
-        ];
-        let other: usize = other.iter().filter(|(part, _)| wants(*part)).map(|(_, n)| n).sum();
-        (loads * (2 + of_backlogs) + other) as u64
-    }
-
-    /// A topic with a backlog in it.
-    fn backlog(&self, load: &Backlog, partitions: u32) -> anyhow::Result<TestTopic> {
-        self.step(format_args!("a backlog of {} sensors", load.sensors))?;
-        let test = self.workspace.topic("backlog", partitions)?;
-        let options = self.options(load, &test.topic.name, test.topic.partitions);
-        generate(&*test.queue, &options, self.stop, &mut |_| {})?;
-        self.check()?;
-        Ok(test)
-    }
-
-    /// Options of the generator for a load.
-    fn options(&self, load: &Backlog, topic: &str, partitions: u32) -> Options {
-        Options {
-            records: Some(load.records),
-            sensors: load.sensors,
-            partitions,
-            topic: topic.to_owned(),
-            sample_rate_hz: SAMPLE_RATE_HZ,
-            start_ms: Some(START_MS),
-            anomaly_percent: f64::from(load.anomaly_percent),
-            seed: Some(1),
-            pack: load.pack,
-            ..Options::default()
+            let rows = drain::measure(bench, &test, &load, &limit)?;
+            rows.into_iter().for_each(|row| drains.push(row));
         }
     }
-
-    /// Partitions of every topic: enough that each slot has one.
-    fn partitions(&self) -> u32 {
-        u32::try_from(self.cores).unwrap_or(u32::MAX).clamp(4, seismic_queue::limits::PARTITIONS)
+    tables.push(limits);
+    if wants(Part::Publish) {
+        tables.push(publish::measure(bench)?);
     }
-
-    /// The limit of a load that was measured already.
-    fn limit(&self, load: &Backlog) -> Limit {
-        let limits = self.limits.borrow();
-        let found = limits.iter().find(|(of, _)| of == load);
-        found.expect("loads() names what the parts relate to, and limits come first").1
+    if wants(Part::Read) {
+        tables.push(reads);
     }
-
-    /// Begins the next step, unless a stop was asked for.
-    fn step(&self, what: impl Display) -> anyhow::Result<()> {
-        self.check()?;
-        self.bar.inc(1);
-        self.bar.set_message(what.to_string());
-        Ok(())
+    if wants(Part::Drain) {
+        tables.push(drains);
     }
-
-    /// An error when a stop was asked for.
-    fn check(&self) -> anyhow::Result<()> {
-        if self.stop.load(Ordering::Relaxed) {
-            bail!("stopped before the end");
-        }
-        Ok(())
+    if wants(Part::Live) {
+        tables.push(live::measure(bench)?);
     }
+    if wants(Part::Recovery) {
+        tables.push(recovery::measure(bench)?);
+    }
+    if wants(Part::Memory) {
+        tables.push(memory::measure(bench)?);
+    }
+    bench.bar.finish_and_clear();
+    Ok(())
 }
 
-/// A bar on stderr, when that is a terminal.
-fn progress_bar() -> ProgressBar {
-    let target = if std::io::stderr().is_terminal() {
-        ProgressDrawTarget::stderr()
-    } else {
-        ProgressDrawTarget::hidden()
+/// The backlogs whose limits are needed.
+fn loads(bench: &Bench<'_>, wants: &dyn Fn(Part) -> bool) -> Vec<Backlog> {
+    let all = [Part::Limit, Part::Read, Part::Drain].into_iter().any(wants);
+    let is_needed = |load: &Backlog| {
+        let packed = *load == bench.workload.packed() && wants(Part::Publish);
+        all || packed || *load == bench.workload.standard()
     };
-    let style = ProgressStyle::with_template("{bar:40} {pos} of {len}: {msg} ({elapsed})")
-        .expect("the template is well formed");
-    let bar = ProgressBar::with_draw_target(Some(0), target).with_style(style);
-    bar.enable_steady_tick(Duration::from_millis(500));
-    bar
+    bench.workload.loads.iter().copied().filter(is_needed).collect()
+}
+
+fn steps(bench: &Bench<'_>, wants: &dyn Fn(Part) -> bool, loads: usize) -> u64 {
+    let of_backlogs = [Part::Read, Part::Drain].into_iter().filter(|&part| wants(part)).count();
+    let of_backlogs = of_backlogs * drain::slots(bench).len();
+    let other = [
+        (Part::Publish, publish::cases(bench).len()),
+        (Part::Live, 1),
+        (Part::Recovery, bench.workload.recovery_sensors.len()),
+        (Part::Memory, 2),
+    ];
+    let other: usize = other.iter().filter(|(part, _)| wants(*part)).map(|(_, n)| n).sum();
+    (loads * (2 + of_backlogs) + other) as u64
 }

@@ -7,7 +7,7 @@ use seismic_generator::generate;
 use seismic_queue::memory::Memory;
 use seismic_queue::{Append, Block, Event, Offset, Partition, Queue, limits};
 
-use super::Bench;
+use super::context::Bench;
 use super::report::{Cell, Column, Table};
 use super::workload::Backlog;
 use super::workspace::TestTopic;

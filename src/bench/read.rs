@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use anyhow::ensure;
 use seismic_queue::{Event, Offset, Partition, Reader};
 
-use super::limit::Limit;
+use super::context::{Bench, PATIENCE};
+use super::drain;
 use super::report::{Cell, Column, Table, median};
-use super::workload::Backlog;
+use super::workload::{Backlog, Limit};
 use super::workspace::TestTopic;
-use super::{Bench, PATIENCE, drain};
 
 /// A broker may show late what it took; whether that is too late is looked at as often.
 const WAIT: Duration = Duration::from_millis(200);

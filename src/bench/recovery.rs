@@ -12,11 +12,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, ensure};
 use seismic_queue::{Event, sleep};
 
+use super::context::{Bench, PATIENCE};
 use super::live::wait_for_store;
 use super::load::{OpenLoad, RunningLoad};
 use super::report::{Column, Table, median};
 use super::workspace::{Job, TestTopic};
-use super::{Bench, PATIENCE};
 use crate::demo::child::{self, Consumer, Position};
 
 /// How long the job stays down: longer than a window, so that rows are due afterwards.

@@ -7,7 +7,7 @@ use anyhow::ensure;
 use seismic_proto::{ClosedBy, Message as _, SeismicAggRecord};
 use seismic_queue::{Event, Offset, Partition, Queue, Reader, Topic};
 
-use super::PATIENCE;
+use super::context::PATIENCE;
 use super::schedule::Seen;
 
 /// A watcher at work.

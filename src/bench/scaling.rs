@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-use super::Bench;
+use super::context::Bench;
 use super::drain;
 use super::plot::{Line, Plot};
 use super::report::median;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::report::Cell;
+
 /// Records of a prepared backlog.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Backlog {
@@ -10,6 +12,28 @@ pub struct Backlog {
     pub pack: u32,
     pub anomaly_percent: u32,
     pub records: u64,
+}
+
+/// What one core can do with a backlog.
+#[derive(Clone, Copy, Debug)]
+pub struct Limit {
+    /// Records per second.
+    pub records_per_s: f64,
+    /// Bytes of keys and values, with their lengths, per second.
+    pub bytes_per_s: f64,
+}
+
+impl Limit {
+    /// The row of a table.
+    pub fn row(&self, load: &Backlog) -> Vec<Cell> {
+        vec![
+            load.sensors.into(),
+            load.pack.into(),
+            load.anomaly_percent.into(),
+            self.records_per_s.into(),
+            (self.bytes_per_s / 1e6).into(),
+        ]
+    }
 }
 
 /// What a run measures.

@@ -5,9 +5,9 @@ use std::process::ExitCode;
 
 use seismic_queue::Kind;
 
-use crate::cli::remedy::with_remedy;
 use crate::cli::stdio::tell;
 use crate::error::{Panicked, kind};
+use crate::remedy::with_remedy;
 
 pub use crate::error::Usage;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use seismic_proto::SeismicAggRecord;
 
 use crate::cli::json::{Content, DeadLetter, Record, Value};
-use crate::cli::time::show_ms;
+use crate::time::show_ms;
 
 /// One line for a message: where, when, and what it says.
 pub fn message(partition: u32, message: seismic_queue::Message<'_>, content: Content) -> String {

@@ -4,11 +4,9 @@ pub mod commands;
 pub mod exit;
 pub(crate) mod format;
 pub(crate) mod json;
-pub(crate) mod remedy;
 pub(crate) mod signal;
 pub(crate) mod stdio;
 pub(crate) mod target;
-pub(crate) mod time;
 
 use std::io::IsTerminal;
 

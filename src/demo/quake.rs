@@ -21,9 +21,9 @@ use seismic_queue::{Event, JobStore, Queue};
 use super::{Crash, DemoFiles, QUIET_PATIENCE, crash_half_way};
 use crate::cli::format::count;
 use crate::cli::stdio::tell;
-use crate::cli::time::show_ms;
 use crate::demo::child::{self, Position};
 use crate::job::sinks;
+use crate::time::show_ms;
 
 /// Where the recordings are played from, and where to.
 const RECORDED: &str = "oaxaca-2020";

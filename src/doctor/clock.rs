@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use seismic_queue::{Event, Finding, Offset, Partition, Queue, Span, Topic};
 
-use crate::cli::time::now_ms;
+use crate::time::now_ms;
 
 /// A message appended further ahead of this machine's clock than this shows that a clock is wrong, ms.
 const CLOCK_MS: i64 = 1_000;

@@ -5,23 +5,10 @@ mod clock;
 mod queue;
 pub mod report;
 mod store;
-
-use seismic_queue::{Error, Finding};
-use seismic_sinks::SinkSpec;
+mod subject;
 
 use self::report::{Report, Section};
-use crate::cli::remedy;
-use crate::job::location::Location;
-
-/// What to examine.
-pub struct Subject {
-    /// Where the job reads and keeps its state.
-    pub location: Location,
-    /// The topic that it reads.
-    pub topic: String,
-    /// Its sinks.
-    pub sinks: Vec<SinkSpec>,
-}
+pub use self::subject::Subject;
 
 /// Examines everything.
 pub fn examine(subject: &Subject) -> Report {
@@ -33,10 +20,4 @@ pub fn examine(subject: &Subject) -> Report {
         sections.push(Section { of: format!("sink {spec}"), findings });
     }
     Report { sections }
-}
-
-/// A finding for what could not be examined.
-fn failed(error: &Error) -> Finding {
-    let remedy = error.remedy().map_or("as it says".to_owned(), |it| remedy::in_words(&it));
-    Finding::problem(error.to_string(), remedy)
 }

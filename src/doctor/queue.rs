@@ -4,8 +4,9 @@ use std::path::Path;
 
 use seismic_queue::{Access, Error, Finding, Level, Need, Queue, Topic, examine_folder};
 
-use super::report::Section;
-use super::{Subject, clock, failed};
+use super::clock;
+use super::report::{Section, failed};
+use super::subject::Subject;
 use crate::cli::format::count;
 
 /// The queue, and its input topic if there is one.

@@ -1,7 +1,9 @@
 //! What the doctor found, as text and as JSON.
 
-use seismic_queue::{Finding, Level};
+use seismic_queue::{Error, Finding, Level};
 use serde_json::json;
+
+use crate::remedy;
 
 /// What was found.
 pub struct Report {
@@ -15,6 +17,12 @@ pub struct Section {
     pub of: String,
     /// The findings.
     pub findings: Vec<Finding>,
+}
+
+/// A finding for what could not be examined.
+pub(super) fn failed(error: &Error) -> Finding {
+    let remedy = error.remedy().map_or("as it says".to_owned(), |it| remedy::in_words(&it));
+    Finding::problem(error.to_string(), remedy)
 }
 
 impl Report {

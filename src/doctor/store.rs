@@ -3,9 +3,8 @@
 use seismic_pipeline::RetentionLag;
 use seismic_queue::{Error, Finding, JobStore, Span, View};
 
-use super::failed;
 use super::queue::Input;
-use super::report::Section;
+use super::report::{Section, failed};
 use crate::cli::format::count;
 use crate::job::location::Location;
 

@@ -12,7 +12,7 @@ use toml::de::{DeString, DeValue};
 
 use super::options::JobOptions;
 use super::time_span::TimeSpan;
-use crate::cli::time;
+use crate::time;
 
 /// One key.
 #[derive(Clone, Copy)]

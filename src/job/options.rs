@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::location::LocationOptions;
 use super::time_span::TimeSpan;
-use crate::cli::time;
+use crate::time;
 
 /// Options of a job. A key of a job file is the name of a field.
 #[derive(clap::Args, Clone, Debug, Default)]

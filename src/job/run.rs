@@ -16,8 +16,8 @@ use super::sinks;
 use super::spec::JobSpec;
 use super::state::{JobState, Shared};
 use super::stop::StopToken;
-use crate::cli::remedy::in_one_line;
 use crate::error;
+use crate::remedy::in_one_line;
 
 /// How often a job looks for its topic while there is none.
 const TOPIC_EVERY: std::time::Duration = std::time::Duration::from_millis(100);

@@ -14,8 +14,8 @@ use seismic_sinks::{
     SinkSpec,
 };
 
-use crate::cli::remedy::in_one_line;
 use crate::error::Usage;
+use crate::remedy::in_one_line;
 
 /// Opens a sink and lets it recover. An error that may pass, as of a broker that is busy, is waited
 /// for.

@@ -24,8 +24,8 @@ use seismic_sinks::SinkMetrics;
 
 use super::metrics::JobMetrics;
 use super::stop::StopToken;
-use crate::cli::remedy::in_one_line;
 use crate::error;
+use crate::remedy::in_one_line;
 
 /// What a job is doing.
 #[derive(Clone, Debug, PartialEq, Eq)]

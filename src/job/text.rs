@@ -70,7 +70,7 @@ pub mod from_as_text {
     use seismic_pipeline::StartFrom;
     use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, de};
 
-    use crate::cli::time;
+    use crate::time;
 
     pub fn serialize<S: Serializer>(value: &Option<StartFrom>, to: S) -> Result<S::Ok, S::Error> {
         let text = |from: &StartFrom| match from {

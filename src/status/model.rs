@@ -8,7 +8,7 @@ use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
 use super::sensors::SensorStatus;
-use crate::cli::remedy::in_words;
+use crate::remedy::in_words;
 
 /// A job: what it has counted, how far it is, and who waits for what.
 #[derive(Clone, Debug, Serialize)]

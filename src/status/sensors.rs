@@ -9,7 +9,7 @@ use seismic_queue::{Batch, Event, Offset, Partition, Queue, Topic, View};
 use serde::Serialize;
 
 use crate::cli::format::count;
-use crate::cli::time::show_ms;
+use crate::time::show_ms;
 
 /// A clock that is wrong by more than this, and by more than its own spread, is reported.
 const WRONG_CLOCK_MS: i64 = 5_000;

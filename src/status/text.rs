@@ -3,7 +3,7 @@
 use super::model::{JobStatus, MemberStatus, PartitionStatus, PinnedStatus};
 use super::sensors;
 use crate::cli::format::count;
-use crate::cli::time::show_ms;
+use crate::time::show_ms;
 
 /// The whole status.
 pub fn text(status: &JobStatus) -> String {

@@ -8,9 +8,10 @@ use seismic_queue::patiently;
 
 use crate::cli::exit::Outcome;
 use crate::cli::format::count;
+use crate::cli::signal;
 use crate::cli::stdio::{print, print_line};
 use crate::cli::target::{InputTopic, Target};
-use crate::cli::{signal, time};
+use crate::time;
 
 /// Options of `seismic generate` and `seismic-generator`.
 #[derive(clap::Args)]

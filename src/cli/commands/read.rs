@@ -10,8 +10,9 @@ use seismic_queue::{Batch, Error, Event, Offset, Partition, Queue, Span, Topic};
 use crate::cli::exit::{Outcome, Usage};
 use crate::cli::json::{Content, Line};
 use crate::cli::target::Target;
-use crate::cli::{format, signal, time};
+use crate::cli::{format, signal};
 use crate::job::location::Location;
+use crate::time;
 
 /// Options of `seismic read`.
 #[derive(clap::Args)]

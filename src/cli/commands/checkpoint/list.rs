@@ -7,7 +7,7 @@ use crate::cli::exit::Outcome;
 use crate::cli::format::count;
 use crate::cli::stdio::print_line;
 use crate::cli::target::Target;
-use crate::cli::time::show_ms;
+use crate::time::show_ms;
 
 /// Options of `seismic checkpoint list`.
 #[derive(clap::Args)]

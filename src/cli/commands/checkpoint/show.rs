@@ -9,7 +9,7 @@ use crate::cli::exit::Outcome;
 use crate::cli::format::count;
 use crate::cli::stdio::{print, print_line};
 use crate::cli::target::Target;
-use crate::cli::time::{now_ms, show_ms, show_span};
+use crate::time::{now_ms, show_ms, show_span};
 
 /// Options of `seismic checkpoint show`.
 #[derive(clap::Args)]

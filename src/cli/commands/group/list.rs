@@ -10,8 +10,8 @@ use crate::cli::exit::Outcome;
 use crate::cli::format::count;
 use crate::cli::stdio::print_line;
 use crate::cli::target::Target;
-use crate::cli::time::{now_ms, show_span};
 use crate::job::location::Location;
+use crate::time::{now_ms, show_span};
 
 /// Options of `seismic group list`.
 #[derive(clap::Args)]
