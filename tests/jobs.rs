@@ -75,7 +75,7 @@ fn a_job_that_fails_leaves_the_other_alone() {
     let JobState::Failed { kind: Some(kind), error } = doomed.state() else {
         panic!("{doomed:?}");
     };
-    assert_eq!(kind, Kind::Fatal);
+    assert_eq!(kind, Kind::Data);
     assert!(error.contains("queue.doomed.home.db"), "{error}");
     assert!(doomed.join().is_err());
     assert_eq!(fine.state(), JobState::Running);

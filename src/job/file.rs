@@ -106,7 +106,9 @@ pub fn read(text: &str, path: &Path) -> JobFile {
     let mut faults: Vec<(usize, String)> = Vec::new();
     let (table, errors) = DeTable::parse_recoverable(text);
     if errors.is_empty() {
-        for (written, value) in table.get_ref() {
+        let mut entries: Vec<_> = table.get_ref().iter().collect();
+        entries.sort_by_key(|(written, _)| written.span().start);
+        for (written, value) in entries {
             let at = line(written.span());
             if let Err(why) = file.set(at, written.get_ref(), value) {
                 faults.push((at, format!("{}: {why}", written.get_ref())));
