@@ -19,7 +19,7 @@ pub const REPLAY: &str = "replay";
 /// The group takes partitions away, and the last commit for them is made. Where workers share a job.
 pub const REVOKED: &str = "slot-revoked";
 
-/// Beside the slots it is about to be looked whether files and input are still the same.
+/// The file watch is about to check that files and input are still the same.
 pub const LOOK: &str = "look";
 
 /// All places of a slot that every job passes.

@@ -1,14 +1,15 @@
 //! Turns records into windows, commits them exactly once, and proves it.
 //!
 //! ```text
-//!  message ─► decode ─► clean ─► sensor ─► window ─► out        pure: no clock, no IO
-//!             └──────────────── engine ──────────────┘
-//!  source ──► slot (one loop: poll, step, hand over) ──► lane ──► committer       shell
-//!             └ part: engine, idle watch, snapshots, replay ┘
+//!  engine/      message ─► decode ─► clean ─► sensor ─► window ─► output    pure: no clock, no IO
+//!  runner/      source ─► slot (poll, apply, hand over) ─► committer thread ─► job store
+//!               └ partition task: engine, idle watch, snapshots, replay
+//!  operations/  a job at rest: fork, rewind, rescale
+//!  verify/      replays log and journal with the engine, and compares with the store
 //! ```
 //!
-//! The engine is a pure function of (log, journal); the slot is the one loop around it. `run`
-//! takes the store and spreads partitions over slots; `verify` folds the log again and compares.
+//! The engine is a pure function of (log, journal); a slot is the one loop around it. [`run`] spreads
+//! the partitions of a job over slots; [`verify::verify`] proves what they committed.
 
 mod engine;
 mod error;

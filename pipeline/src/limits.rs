@@ -65,14 +65,14 @@ pub const SAVE_ASKED_EVERY: Duration = Duration::from_millis(100);
 /// The same where workers share a job: each of them asks the cluster.
 pub const SHARED_SAVE_ASKED_EVERY: Duration = Duration::from_secs(1);
 
-/// A hold that keeps this many bytes of a topic beyond its policy is told to a person. Less is a
+/// A hold that keeps this many bytes of a topic beyond its policy is logged as a warning. Less is a
 /// checkpoint interval of a busy job.
 pub const PINNED_BYTES: u64 = 64 << 20;
 
-/// A hold that keeps messages this much older than the policy allows, ms, is told too.
+/// A hold that keeps messages this much older than the policy allows, ms, is logged too.
 pub const PINNED_AGE_MS: u64 = 3_600_000;
 
-/// How often the same hold is told again.
+/// How often the same hold is logged again.
 pub const PINNED_TOLD_EVERY: Duration = Duration::from_secs(600);
 
 /// How often a source is asked for the log's end.

@@ -1,5 +1,5 @@
-//! The shell in pieces, for a simulation that is its own scheduler: slots turn by turn, a lane and
-//! a clock of its own making, and the house kept when it says so. No part of the crate's API.
+//! The shell in pieces, for a simulation with its own scheduler: it steps slots, brings its own
+//! committer and clock, and decides when housekeeping runs. No part of the crate's API.
 
 pub use crate::runner::checkpoint_requests::CheckpointRequests;
 pub use crate::runner::clock::Clock;

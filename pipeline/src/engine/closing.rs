@@ -127,7 +127,7 @@ impl Engine {
 
     /// Closes every window of the sensors whose last record lies below `below`, and those of their
     /// roll-ups that the log's own time has passed by the lateness. `true` when there was one;
-    /// then, and only then, the call belongs into the journal.
+    /// then, and only then, the caller writes it into the journal.
     ///
     /// # Panics
     /// When `below` is beyond [`Engine::position`]: nobody can know that yet.

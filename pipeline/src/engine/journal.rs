@@ -1,4 +1,4 @@
-//! The inputs of an engine that are not in the log, and the note beside every position.
+//! The inputs of an engine that are not in the log, and the note stored with every position.
 
 use seismic_proto::state::{self, journal_entry::Input};
 use seismic_proto::{DecodeError, Message};
@@ -48,10 +48,10 @@ pub enum Entry {
     Gap {
         /// First lost offset.
         from: Offset,
-        /// Where it goes on.
+        /// Where reading continues.
         to: Offset,
     },
-    /// The input has got partitions, and the sensors of all were dealt out anew.
+    /// Partitions were added to the input, and the sensors of all were redistributed.
     Rescaled {
         /// How many it had.
         before: u32,
@@ -74,7 +74,7 @@ pub enum EntryError {
     Damaged(String),
     /// Sensors came from other partitions.
     #[error(
-        "partitions were added there, and the checkpoint with what this one was dealt cannot be read"
+        "partitions were added there, and the checkpoint with the redistributed sensors cannot be read"
     )]
     Rescaled,
 }
@@ -165,7 +165,7 @@ impl Entry {
     }
 }
 
-/// The note beside a position: what `status` shows and a restart checks.
+/// The note stored with a position: what `status` shows and a restart checks.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Note {
     /// Semantics of the job.

@@ -1,9 +1,9 @@
-//! Deals sensors out anew when the input has got partitions.
+//! Redistributes sensor state after partitions were added to the input.
 //!
-//! A sensor's records go where the partitioner puts its id, so with more partitions many sensors move:
-//! to new partitions, and among the old ones. What its old partition knows of it, above all what is
-//! closed, must go with it: else a late record would open a window there that has a row already. So
-//! every sensor's state goes to where its next record goes.
+//! The partitioner places a sensor's records by its id, so with more partitions many sensors move: to
+//! new partitions, and among the old ones. The state of a sensor, above all up to when its windows are
+//! closed, must move with it: otherwise a late record would open a window there that already has a row.
+//! So every sensor's state moves to the partition of its next record.
 //!
 //! That is possible when all that was read is closed, and when every sensor was where Kafka's
 //! partitioner puts it (murmur2 of the id): only then is it known where it will be. Records of a sensor
@@ -20,7 +20,7 @@ use crate::engine::sensor_index::SensorIndex;
 use crate::engine::snapshot::SnapshotError;
 use crate::engine::windows::Engine;
 
-/// Why sensors cannot be dealt out.
+/// Why sensor state cannot be redistributed.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs)]
 pub enum RedistributeError {
@@ -41,8 +41,8 @@ pub enum RedistributeError {
     Damaged { partition: Partition, source: SnapshotError },
 }
 
-/// Deals the sensors of all engines out among them. The first `before` had them until now; the others
-/// are of partitions that were added.
+/// Redistributes the sensors of all engines among them. The first `before` engines had them until now;
+/// the others belong to partitions that were added.
 pub(crate) fn redistribute(
     engines: &mut [&mut Engine],
     before: u32,

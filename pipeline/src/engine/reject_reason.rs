@@ -28,7 +28,7 @@ pub enum RejectReason {
     BadTime,
     /// Event time too far ahead of append time.
     FutureTimestamp,
-    /// Partitions were added to the input, and since then the sensor belongs into another one.
+    /// Partitions were added to the input, and since then the sensor belongs to another one.
     Misplaced,
     /// The partition has as many sensors as it may have, and this would be one more.
     SensorLimit,

@@ -6,7 +6,7 @@
 //! no clock is needed to close it: the window that reaches its end does, or the first one beyond.
 //! A sensor that falls silent leaves a span open; idleness closes it once the log itself is past
 //! its end, and the end of a drained run closes all. If the sensor then goes on in a span that was
-//! closed early, the windows since make a further row, a *pane* with the next number, which does
+//! closed early, its later windows make a further row, a *pane* with the next number, which does
 //! not repeat what the first one said (as discarding panes in T. Akidau et al., *The Dataflow
 //! Model*, VLDB 2015): all panes of a span add up. Only the span that holds the newest closed
 //! window can be gone on with, so one number per level remembers them all.

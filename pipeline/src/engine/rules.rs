@@ -48,7 +48,9 @@ pub struct Region {
 pub struct Rules {
     /// Length of a window, ms. 1 to one day.
     pub window_ms: i64,
-    /// How long a window waits for late records after its end, ms of event time. Up to 30 days.
+    /// How long a window waits for late records after its end, ms of event time. Up to 30 days. This is
+    /// the bounded out-of-orderness of a Flink watermark (its watermark delay), per sensor; it is not
+    /// Flink's allowed lateness, which would emit a window again.
     pub lateness_ms: i64,
     /// How far event time may be ahead of append time, ms. Up to 30 days.
     pub max_ahead_ms: i64,

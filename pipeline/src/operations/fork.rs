@@ -69,7 +69,7 @@ pub fn fork(
     })
 }
 
-/// Agrees with other workers, who may begin the same job in this moment, that it begins like this.
+/// Agrees on this start with other workers, which may be starting the same job right now.
 fn agree(job: JobContext<'_>, which: &CheckpointRef, group: &str, commit: &Commit) -> Result<()> {
     let asked = format!("{CHECKPOINT}{which} of group {group}");
     let starts: Vec<Offset> = commit.partitions.iter().map(|begun| begun.next).collect();
@@ -134,7 +134,7 @@ fn beginning(engine: &Engine, checkpoint: Checkpoint, group: &str, store: &str) 
     begun
 }
 
-/// Checkpoints of all partitions, with which a job goes on.
+/// The checkpoints of all partitions from which a job continues.
 #[derive(Default)]
 pub(crate) struct CheckpointSet {
     /// Of the first: how many partitions the input had when some were added last.

@@ -1,9 +1,9 @@
-//! Takes partitions that were added to the input of a job that was drained before.
+//! Rescales a drained job to the partitions that were added to its input.
 //!
-//! One commit over all partitions, as at the beginning of a fork: each old partition goes on where it
+//! One commit over all partitions, as at the beginning of a fork: each old partition continues where it
 //! stands and each new one begins where its log does, with the sensors that it has from now on as its
 //! newest checkpoint, and with an entry in the journal. Before it nothing has changed, after it the
-//! job is one of so many partitions; recovery never looks behind that checkpoint.
+//! job has the new number of partitions; recovery never looks behind that checkpoint.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -18,7 +18,7 @@ use crate::runner::settings::Settings;
 use crate::runner::settings::StartFrom;
 use crate::{Error, Result};
 
-/// Begins `job` anew in all partitions that its input has now; its owner is
+/// Starts `job` in all partitions that its input has now; its lease is
 /// [`JobStore::widen`](seismic_queue::Store::widen)'s.
 ///
 /// # Errors

@@ -1,23 +1,23 @@
-//! Checkpoints that a person asks a running job for, on their way from the store to the slots.
+//! Requests for named checkpoints, on their way from the store to the slots of a running job.
 //!
-//! The keeper looks into the store; every slot sees at its next turn what was found, and each of
-//! its partitions takes a snapshot at once. The commit of its manifest carries the answer.
+//! The housekeeping thread reads them from the store. Each slot sees them in its next turn, and each
+//! of its partitions takes a snapshot at once; the commit of the manifest carries the answer.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use seismic_queue::{Asked, JobStore};
 
-/// What is asked for, as it was found last.
+/// The open requests, as they were read last.
 #[derive(Debug, Default)]
 pub struct CheckpointRequests {
-    /// Almost always nothing: a slot asks this and goes on.
+    /// Almost always `false`: then a slot does not take the lock.
     is_any: AtomicBool,
     asked: Mutex<Vec<Asked>>,
 }
 
 impl CheckpointRequests {
-    /// Looks into the store.
+    /// Reads the open requests from the store.
     ///
     /// # Errors
     /// When it fails; what was found before stays.
@@ -29,7 +29,7 @@ impl CheckpointRequests {
         Ok(())
     }
 
-    /// What is asked for.
+    /// The open requests.
     pub(crate) fn asked(&self) -> Vec<Asked> {
         if !self.is_any.load(Ordering::Relaxed) {
             return Vec::new();

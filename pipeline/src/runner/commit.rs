@@ -19,8 +19,8 @@ pub(crate) fn commit_all(
     if commit.partitions.is_empty() {
         return Ok(());
     }
-    let mut lane = CommitterThread::start(job.lease.committer()?, Arc::clone(stop));
-    lane.commit(FencingToken::Sole, commit)?;
-    let (_, outcome) = lane.wait()?;
+    let mut committer = CommitterThread::start(job.lease.committer()?, Arc::clone(stop));
+    committer.commit(FencingToken::Sole, commit)?;
+    let (_, outcome) = committer.wait()?;
     outcome.map_err(Error::from)
 }

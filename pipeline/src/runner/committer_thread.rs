@@ -120,7 +120,7 @@ impl CommitChannel for CommitterThread {
 }
 
 impl Drop for CommitterThread {
-    /// Waits for the thread, so that a store is let go of when its slots are.
+    /// Waits for the thread, so that a store is released when its slots have ended.
     fn drop(&mut self) {
         self.requests = None;
         if let Some(thread) = self.thread.take() {

@@ -1,4 +1,4 @@
-//! Watches beside a running job that its files and its input stay what they are.
+//! Checks, while a job runs, that its files and its input topic are still the same ones.
 #![allow(clippy::disallowed_methods, reason = "shell: waiting is its job")]
 
 use std::sync::atomic::{AtomicBool, Ordering};

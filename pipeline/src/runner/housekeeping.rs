@@ -1,4 +1,5 @@
-//! Keeps house beside a running job: says what of the log is still needed, and lets go of the rest.
+//! Housekeeping of a running job: holds the log that recovery still needs, applies retention, prunes
+//! the journal, and reads checkpoint requests.
 #![allow(clippy::disallowed_methods, reason = "shell: waiting is its job")]
 
 use std::collections::BTreeMap;
@@ -25,8 +26,8 @@ const EVERY: Duration = Duration::from_secs(10);
 /// brokers free whole segments only.
 const SHARED_EVERY: Duration = Duration::from_secs(600);
 
-/// Keeps house until `is_over`, and looks for checkpoints that are asked for. Failures are told
-/// and tried again: nothing here affects results.
+/// Does the housekeeping and reads checkpoint requests until `is_over`. Failures are logged and
+/// retried: nothing here affects results.
 pub(crate) fn housekeep_while_running(
     job: JobContext<'_>,
     checkpoint_requests: &CheckpointRequests,
@@ -45,8 +46,8 @@ pub(crate) fn housekeep_while_running(
     }
 }
 
-/// Has the store let go of what nobody needs, now and then until `is_over`: where workers share a job,
-/// the brokers do the rest. Looks for checkpoints that are asked for.
+/// Lets the store delete what nobody needs, now and then until `is_over`, and reads checkpoint
+/// requests. Where workers share a job, the brokers do the rest.
 pub(crate) fn housekeep_shared_job(
     job: JobContext<'_>,
     checkpoint_requests: &CheckpointRequests,
@@ -79,7 +80,7 @@ fn warn_unless_busy(outcome: Result<()>) {
     }
 }
 
-/// Keeps house once.
+/// Holds the log, applies retention and prunes the journal once.
 ///
 /// # Errors
 /// When queue or store fail; it may be tried again.
@@ -141,7 +142,7 @@ pub(crate) fn hold_log_from(
     queue.hold(job.input(), &holder(job, &view), &needed)
 }
 
-/// Lets go of the log for a job whose first start was refused: nothing remembers a position in it.
+/// Releases the log for a job whose first start was refused: the store has no position in it.
 pub(crate) fn release_unless_begun(queue: &dyn Queue, store: &dyn JobStore, job: &Job) {
     let release = || {
         let view = store.view()?;
@@ -174,7 +175,7 @@ fn needed_from(
     Ok(first.first().map(|entry| entry.at))
 }
 
-/// Lets go of what the topic's policy says.
+/// Applies the topic's retention policy.
 fn retain(queue: &dyn Queue, topic: &Topic) -> Result<()> {
     for done in queue.retain(topic, false)? {
         if done.deleted > 0 {
@@ -185,27 +186,27 @@ fn retain(queue: &dyn Queue, topic: &Topic) -> Result<()> {
     Ok(())
 }
 
-/// Who was told to keep too much, and when last.
+/// Retention lags that were logged, and when each was logged last.
 #[derive(Default)]
 struct Alarms {
-    told: BTreeMap<(String, String), Instant>,
+    logged: BTreeMap<(String, String), Instant>,
 }
 
 impl Alarms {
     /// Warns of everyone who keeps much more of the job's topics than their policies would.
     fn raise(&mut self, job: JobContext<'_>) -> Result<()> {
         let JobContext { queue, store, .. } = job;
-        let mut pinned = RetentionLag::of(queue, job.job.input(), false)?;
+        let mut lags = RetentionLag::of(queue, job.job.input(), false)?;
         for topic in job.job.topics() {
-            pinned.extend(RetentionLag::of(store.topics(), &store.topics().topic(topic)?, true)?);
+            lags.extend(RetentionLag::of(store.topics(), &store.topics().topic(topic)?, true)?);
         }
-        for one in pinned {
-            let told = self.told.get(&(one.topic.clone(), one.holder.clone()));
-            if told.is_none_or(|told| told.elapsed() >= limits::PINNED_TOLD_EVERY) {
+        for one in lags {
+            let logged = self.logged.get(&(one.topic.clone(), one.holder.clone()));
+            if logged.is_none_or(|at| at.elapsed() >= limits::PINNED_TOLD_EVERY) {
                 tracing::warn!(
                     "{one}; let it catch up, or release its hold if it is gone for good"
                 );
-                self.told.insert((one.topic, one.holder), Instant::now());
+                self.logged.insert((one.topic, one.holder), Instant::now());
             }
         }
         Ok(())

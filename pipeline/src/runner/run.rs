@@ -1,4 +1,4 @@
-//! Runs a job: spreads its partitions over slots, and keeps house beside them.
+//! Runs a job: spreads its partitions over slots and starts the housekeeping and the file watch.
 #![allow(clippy::disallowed_methods, reason = "shell: threads and waiting are its job")]
 
 use std::error::Error as _;
@@ -24,7 +24,7 @@ use crate::runner::slot::{Slot, SlotContext};
 use crate::runner::start::{agree_on_start, begin, begin_at};
 use crate::{Error, ROLLUP, Result};
 
-/// Runs the job until `stop` is set, its bounded work is done, or it cannot go on.
+/// Runs the job until `stop` is set, its bounded work is done, or it cannot continue.
 ///
 /// When it returns, everything it did is committed with a snapshot (unless it returns an error:
 /// then the next run repeats what was not), and nothing of it holds the store any more.
@@ -99,7 +99,7 @@ pub fn run(job: JobContext<'_>, stop: &Arc<AtomicBool>, metrics: &Metrics) -> Re
             .collect();
         let watch = scope.spawn(|| file_watch::stay_in_place(job, stop, &is_over));
         let ended: Vec<_> = slots.into_iter().map(|slot| slot.join()).collect();
-        // Said before a panic goes on: the scope would wait for the keeper without end.
+        // Before a panic is resumed: otherwise the scope would wait for the housekeeping for ever.
         is_over.store(true, Ordering::Relaxed);
         keeper.thread().unpark();
         watch.thread().unpark();
@@ -115,7 +115,7 @@ pub fn run(job: JobContext<'_>, stop: &Arc<AtomicBool>, metrics: &Metrics) -> Re
     Ok(())
 }
 
-/// The first error; the others are told here, since nobody else will.
+/// The first error; the others are logged here, because the caller sees only one.
 fn first_of(outcomes: impl Iterator<Item = Result<()>>) -> Result<()> {
     let mut errors = outcomes.filter_map(Result::err);
     let first = errors.next();
@@ -154,7 +154,7 @@ impl Assignment {
     }
 }
 
-/// What each slot works on: partitions dealt out to them, or what a group will give them.
+/// What each slot works on: a fixed share of the partitions, or what a consumer group assigns.
 fn shares(topic: &Topic, slots: usize, lease: &dyn Lease) -> Result<Vec<Assignment>> {
     let slots = slots.clamp(1, topic.partitions as usize);
     let share = |slot| {
@@ -176,8 +176,8 @@ fn run_slot(
     let work = || {
         let source = patiently(stop, || share.source(queue, job.topic))?;
         let committer = patiently(stop, || share.committer(lease))?;
-        let lane = CommitterThread::start(committer, Arc::clone(stop));
-        Slot::new(job, source, Box::new(lane)).run()
+        let committer = CommitterThread::start(committer, Arc::clone(stop));
+        Slot::new(job, source, Box::new(committer)).run()
     };
     // A slot that dies takes the others down, so that a person or a supervisor sees it; they
     // commit what they have. The guard also covers a panic.

@@ -44,7 +44,7 @@ impl FromStr for StartFrom {
     }
 }
 
-/// When a run ends by itself.
+/// Whether and when a run ends without being stopped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Finish {
     /// Never: it is a service.
@@ -63,9 +63,9 @@ pub struct Settings {
     pub rules: Rules,
     /// How long a sensor may be silent before its windows are closed; zero: for ever.
     pub idle_timeout: Duration,
-    /// Where a group without progress begins; `None` is earliest, and fine beside progress.
+    /// Where a group without progress begins; `None` is earliest, and allowed when there is progress.
     pub from: Option<StartFrom>,
-    /// Whether to go on where messages are gone that were never read; the loss is journaled.
+    /// Whether to continue after messages that are gone and were never read; the loss is journaled.
     pub accept_loss: bool,
     /// When the run ends by itself.
     pub finish: Finish,

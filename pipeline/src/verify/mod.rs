@@ -1,11 +1,11 @@
-//! The oracle: folds the log again with the pure engine and the journal, and compares.
+//! The oracle: replays the whole log with the pure engine and the journal, and compares.
 //!
 //! It fixes the committed positions, makes the rows and dead letters once more from the input log
 //! and the journal up to them, and compares with what the topics hold: the same rows, bit by bit,
 //! each once; the same dead letters, each once; every record in exactly one place; the retained
 //! snapshots it comes by; and idle closes that were honest. Semantics come
-//! from the job's own notes, not from today's options. It needs no ownership: a job may go on
-//! meanwhile, since only what was committed at the beginning is looked at.
+//! from the job's own notes, not from today's options. It needs no lease: the job may keep
+//! running, since only what was committed when the proof began is compared.
 
 mod comparison;
 mod comparisons;
@@ -56,7 +56,8 @@ pub fn verify(
         }
         Ok(Some(fold))
     };
-    // Those that come by an addition of partitions go on together; of all others, one is in memory.
+    // Partitions whose replay crosses a rescale are replayed together; of all others, one at a time is
+    // in memory.
     let mut together = Vec::new();
     for partition in input.all().take(view.partitions.len()) {
         match fold(partition, false)? {

@@ -124,7 +124,9 @@ impl<'a> PartitionProof<'a> {
                 format!("the log begins after the job did: {range} on, and so does the journal")
             }
             None => format!(
-                "the store has let go of the head of the journal, with checkpoints that it no longer                  keeps: {range} on. Also where the log has every message, it alone does not say                  when windows were closed for silence"
+                "the store has let go of the head of the journal, with checkpoints that it no longer \
+                 keeps: {range} on. Even a complete log does not say when windows were closed for \
+                 silence"
             ),
         }
     }
@@ -134,7 +136,8 @@ impl<'a> PartitionProof<'a> {
         self.points.rescale()
     }
 
-    /// Folds up to where partitions were added. Gives the engine, for the sensors to be dealt out.
+    /// Folds up to where partitions were added. Gives the engine, so that its sensors can be
+    /// redistributed.
     pub fn fold_to_rescale(
         &mut self,
         report: &mut Report,

@@ -7,7 +7,7 @@
 //!
 //! Every step and every fault is an action of its own, so a history that fails is made shorter by
 //! leaving actions out, and what is left is printed as the list to read or to keep as a test.
-//! Faults come through the seams that the product has: source, lane, store, sink, clock. What slots
+//! Faults come through the seams that the product has: source, committer, store, sink, clock. What slots
 //! do between two calls of a seam has no effect on anyone, so a death at a seam is a death anywhere.
 //!
 //! ```text
@@ -18,16 +18,16 @@
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
 
 mod action;
-mod field;
+mod committer;
 mod ground;
 mod idle;
-mod lane;
 #[path = "../../../tests/faults/line.rs"]
 mod line;
 #[path = "../engine/oracle/mod.rs"]
 #[allow(dead_code, reason = "the engine's own tests use all of it")]
 mod oracle;
 mod process;
+mod producers;
 mod proof;
 mod random;
 mod readers;

@@ -12,8 +12,8 @@ use seismic_pipeline::{Error, JobContext, Metrics, Settings};
 use seismic_queue::memory::{Memory, MemoryStore};
 use seismic_queue::{Error as QueueError, Job, JobStore, Lease, Offset, Partition, Queue, Span};
 
+use crate::committer::{self, Line};
 use crate::ground::{Ground, HERE};
-use crate::lane::{self, Line};
 use crate::source::{self, Orders, Shared};
 
 /// An offset of a partition.
@@ -102,7 +102,8 @@ impl<'a> Process<'a> {
             spans: &*stage.spans,
             shared: None,
         };
-        let slot = Slot::new(job, Box::new(source), Box::new(lane::Simulated(Rc::clone(&line))));
+        let slot =
+            Slot::new(job, Box::new(source), Box::new(committer::Simulated(Rc::clone(&line))));
         self.slots.push(Running { slot, line, source: orders });
     }
 

@@ -11,9 +11,9 @@ use seismic_queue::memory::{Memory, MemoryStore};
 use seismic_queue::{Job, JobStore, Lease, Partition, Policy, Queue};
 
 use crate::action::{Action, History, Setup};
-use crate::field::Field;
 use crate::ground::Ground;
 use crate::process::{Flags, Process, Stage};
+use crate::producers::Producers;
 use crate::proof;
 use crate::readers::{Show, Throughout};
 use crate::source::Fault;
@@ -97,7 +97,7 @@ fn stage(setup: &Setup, ground: &Arc<Ground>, processes: usize) -> Stage {
 pub struct World<'a> {
     pub stage: &'a Stage,
     pub setup: &'a Setup,
-    field: Field,
+    field: Producers,
     /// The one that owns the store.
     process: Option<Process<'a>>,
     /// Those that did.
@@ -124,7 +124,7 @@ impl<'a> World<'a> {
         Ok(World {
             stage,
             setup,
-            field: Field::new(&stage.queue, stage.job.input(), setup, &stage.ground),
+            field: Producers::new(&stage.queue, stage.job.input(), setup, &stage.ground),
             process: None,
             zombies: Vec::new(),
             started: 0,

@@ -35,7 +35,7 @@ pub(crate) struct PartitionTask {
     number: u64,
     handed: Offset,
     snapshots: Snapshotter,
-    /// Whether a person was told that the limit of sensors is reached.
+    /// Whether it was logged that the limit of sensors is reached.
     is_alarm_raised: bool,
     spare: PartitionCommit,
 }
@@ -50,7 +50,7 @@ impl PartitionTask {
         part
     }
 
-    /// A partition that goes on from what the store remembers.
+    /// A partition that continues from its progress in the store.
     pub fn resume(recovered: &Recovered, topic: &Topic, settings: &Settings) -> Result<Self> {
         let (engine, replay) = Replay::prepare(recovered, topic, &settings.rules)?;
         let mut part = PartitionTask::with(engine, Some(replay), settings);
@@ -283,8 +283,8 @@ impl PartitionTask {
         commit
     }
 
-    /// The commit with which it goes on as one of so many partitions, with the sensors that its engine
-    /// was dealt. All of the snapshot is in it.
+    /// The commit with which it continues after a rescale, with the sensors that its engine has from now
+    /// on. It carries the whole snapshot.
     pub fn begin_rescaled(&mut self, before: u32, partitions: u32) -> Result<PartitionCommit> {
         self.add_to_journal(Entry::Rescaled { before, partitions });
         self.snapshot(|| Duration::ZERO)?;

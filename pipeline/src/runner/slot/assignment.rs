@@ -91,11 +91,10 @@ impl Slot<'_> {
         Ok(patiently(self.job.stop, ask)?)
     }
 
-    /// Others have these by now. A commit under way is refused or was made before; who has them knows.
+    /// Other workers may have these partitions by now. A commit under way is either refused or was made
+    /// before they took over; they know its outcome.
     pub(super) fn lost(&mut self, partitions: &[Partition]) -> Result<()> {
-        tracing::warn!(
-            "the group took away partitions without asking: this worker was not heard for too long"
-        );
+        tracing::warn!("partitions were revoked because this worker missed its heartbeat");
         self.parts.retain(|partition, _| !partitions.contains(partition));
         while self.lane.is_busy() {
             if let Some(committed) = self.lane.poll_outcome(limits::BACKOFF_MAX)? {

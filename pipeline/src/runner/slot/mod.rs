@@ -1,4 +1,5 @@
-//! The one loop: poll, step, hand over to the committer. One thread, its partitions, its lane.
+//! The one loop: poll, apply, hand over to the committer. A slot is one thread with its partitions and
+//! its way to a committer.
 
 mod assignment;
 pub(crate) mod shared_job;
@@ -45,7 +46,7 @@ pub struct Slot<'a> {
     rebuilt: u64,
     /// Whether it has taken a turn.
     has_begun: bool,
-    /// Whether its group has told it what is its own.
+    /// Whether its group has assigned it its partitions.
     has_place: bool,
 }
 

@@ -12,7 +12,7 @@ pub struct SharedJob<'a> {
     pub targets: Vec<Offset>,
     /// Committed position of every partition.
     pub positions: &'a (dyn Fn() -> Result<Vec<Option<Offset>>> + Sync),
-    /// Slots of this worker that the group has not told yet what is theirs. While there are any, none
-    /// ends: the group would wait for one that has a name until its session is over.
+    /// Slots of this worker that have no assignment from the group yet. No slot ends while there are any:
+    /// the group would wait for a static member until its session expires.
     pub unplaced: AtomicUsize,
 }

@@ -45,7 +45,7 @@ struct Flight {
     outcome: Option<std::result::Result<(), CommitError>>,
 }
 
-/// The lane of a slot.
+/// The way from one slot to its committer.
 pub struct Simulated(pub Rc<RefCell<Line>>);
 
 impl Line {

@@ -13,7 +13,7 @@ use crate::ground::{EPOCH_MS, Ground, Sent};
 use crate::random::Random;
 
 /// The producers of a world, each with its own numbering.
-pub struct Field {
+pub struct Producers {
     queue: Memory,
     topic: Topic,
     ground: Arc<Ground>,
@@ -38,7 +38,7 @@ struct Call {
     block: Block,
 }
 
-impl Field {
+impl Producers {
     pub fn new(queue: &Memory, topic: &Topic, setup: &Setup, ground: &Arc<Ground>) -> Self {
         let producers = ["north", "south"].map(|id| Sender {
             id: id.to_owned(),
@@ -46,7 +46,7 @@ impl Field {
             next: BTreeMap::new(),
             last: None,
         });
-        Field {
+        Producers {
             queue: queue.clone(),
             topic: topic.clone(),
             ground: Arc::clone(ground),
