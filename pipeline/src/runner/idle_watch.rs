@@ -81,7 +81,7 @@ impl IdleWatch {
     }
 
     /// The offset below which a sensor's last record makes it idle, when there is one that was not
-    /// given before. `position` as in [`IdleWatch::asked`].
+    /// given before. `position` as in [`IdleWatch::observe_end`].
     pub fn passed(&mut self, position: Offset) -> Option<Offset> {
         let (asked, _) = self.end.take_if(|&mut (_, end)| position >= end)?;
         let mut below = None;
