@@ -6,7 +6,7 @@ use std::time::Duration;
 use seismic_proto::{Row, Schema};
 use seismic_queue::{Batch, Event, JobStore, Offset, Partition, Reader, Topic, View};
 
-use crate::{Context, Error, Result, limits};
+use crate::{Error, Result, limits};
 
 /// One comparison of a sink's rows with those of the store's result topic.
 pub struct Comparison<'a> {
@@ -51,14 +51,14 @@ pub enum RowDifferenceKind {
 }
 
 impl<'a> Comparison<'a> {
-    /// A comparison with the result topic of `store`, whose rows have the columns of `context`.
+    /// A comparison with the topic of that name in `store`, whose rows have the columns of `schema`.
     ///
     /// # Errors
     /// As [`JobStore::view`].
-    pub fn new(store: &'a dyn JobStore, context: &'a Context) -> Result<Self> {
+    pub fn new(store: &'a dyn JobStore, topic: &str, schema: &'a Schema) -> Result<Self> {
         let view = store.view()?;
-        let topic = store.topics().topic(&context.topic)?;
-        let (schema, differences) = (&*context.schema, Vec::new());
+        let topic = store.topics().topic(topic)?;
+        let differences = Vec::new();
         Ok(Comparison { store, schema, view, topic, differences, total: 0 })
     }
 

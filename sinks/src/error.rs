@@ -133,6 +133,12 @@ impl Error {
         }
     }
 
+    /// The job's queue is no cluster where a RocketMQ sink could write to `topic`.
+    #[cfg(feature = "rocketmq")]
+    pub(crate) fn other_queue(topic: &str) -> Error {
+        Error::OtherQueue { sink: format!("rocketmq:{topic}"), wants: "rocketmq://" }
+    }
+
     /// An IO error of `doing` at `at`; a full disk is told apart because it passes.
     pub(crate) fn io(at: &Path, doing: &'static str) -> impl FnOnce(io::Error) -> Error {
         move |source| match source.kind() {

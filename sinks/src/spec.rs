@@ -9,20 +9,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
-use std::time::Duration;
 
-use crate::options::{COMMON, SinkOption, milliseconds, nearest};
-use crate::registry::{self, Entry};
+use crate::entry::SinkSpec;
+use crate::options::nearest;
+use crate::registry;
 use crate::{Error, Result};
-
-/// A sink that there is, with its target and valid options.
-#[derive(Clone, Debug)]
-pub struct SinkSpec {
-    entry: &'static Entry,
-    target: String,
-    /// Those that were given, as they were written.
-    options: BTreeMap<String, String>,
-}
 
 impl SinkSpec {
     /// The sink of that scheme. Without a target it takes its default.
@@ -58,59 +49,6 @@ impl SinkSpec {
         if faults.is_empty() { Ok(spec) } else { refuse(faults.join("; ")) }
     }
 
-    /// Its place in the list of sinks.
-    #[must_use]
-    pub fn entry(&self) -> &'static Entry {
-        self.entry
-    }
-
-    /// What it begins with: `console`, `csv`, ….
-    #[must_use]
-    pub fn scheme(&self) -> &'static str {
-        self.entry.scheme
-    }
-
-    /// Where it writes to, with the default filled in; empty when there is no choice.
-    #[must_use]
-    pub fn target(&self) -> &str {
-        &self.target
-    }
-
-    /// Whether both write to the same place, whatever their options are.
-    #[must_use]
-    pub fn is_same_place(&self, other: &SinkSpec) -> bool {
-        (self.scheme(), self.target()) == (other.scheme(), other.target())
-    }
-
-    /// The options that were given, as they were written.
-    #[must_use]
-    pub fn options(&self) -> &BTreeMap<String, String> {
-        &self.options
-    }
-
-    /// Rows that are written at once at most.
-    #[must_use]
-    pub fn batch_rows(&self) -> usize {
-        usize::try_from(self.number("batch_rows")).unwrap_or(usize::MAX)
-    }
-
-    /// Longest time from writing a row until it is durable.
-    #[must_use]
-    pub fn flush_every(&self) -> Duration {
-        milliseconds(self.number("flush_ms"))
-    }
-
-    /// The value of an option of this sink, in its smallest unit: as given, or its default.
-    pub(crate) fn number(&self, name: &str) -> u64 {
-        let option = self.option(name).expect("an option of this sink");
-        let text = self.options.get(name).map_or(option.default, String::as_str);
-        option.parse(text).expect("checked when the spec was made; defaults are values")
-    }
-
-    fn option(&self, name: &str) -> Option<&'static SinkOption> {
-        self.entry.all_options().find(|option| option.name == name)
-    }
-
     fn faults(&self) -> Vec<String> {
         let fault = |(name, value): (&String, &String)| match self.option(name) {
             Some(option) => option.parse(value).err(),
@@ -127,14 +65,6 @@ impl SinkSpec {
         self.options.iter().filter_map(fault).collect()
     }
 }
-
-impl PartialEq for SinkSpec {
-    fn eq(&self, other: &Self) -> bool {
-        self.is_same_place(other) && self.options == other.options
-    }
-}
-
-impl Eq for SinkSpec {}
 
 impl FromStr for SinkSpec {
     type Err = Error;
@@ -196,16 +126,12 @@ impl fmt::Display for SinkSpec {
     }
 }
 
-impl Entry {
-    /// Its own options and those that every sink takes.
-    pub fn all_options(&self) -> impl Iterator<Item = &'static SinkOption> + use<> {
-        self.options.iter().chain(COMMON)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::entry::Entry;
     use crate::limits;
 
     #[test]

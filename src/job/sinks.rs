@@ -82,7 +82,7 @@ pub fn compare(
         return Err(Usage(format!("sink {spec} keeps nothing that could be compared")).into());
     };
     let context = Context { queue: Some(queue.clone()), ..Context::of(store)? };
-    let mut comparison = Comparison::new(store, &context)?;
+    let mut comparison = Comparison::new(store, &context.topic, &context.schema)?;
     let same = compare(spec, &context, &mut comparison)?;
     report.total += comparison.total;
     let room = Report::SHOWN.saturating_sub(report.differences.len());

@@ -15,8 +15,8 @@ use std::io::{self, Write};
 use seismic_proto::{Row, Schema, SeismicAggRecord, ValueRef};
 use seismic_queue::{Finding, Offset, Span};
 
+use crate::entry::Entry;
 use crate::options::{OptionKind, SinkOption};
-use crate::registry::Entry;
 use crate::{Error, Result, Rows, Sink};
 
 /// Its place in the list of sinks.

@@ -8,7 +8,7 @@ use std::path::Path;
 use seismic_proto::{Row, ValueRef};
 use seismic_queue::{Offset, Partition, Span};
 
-use super::CsvReader;
+use super::reader::CsvReader;
 use crate::compare::{Comparison, RowDifferenceKind, TopicRows};
 use crate::{Context, Error, Result};
 

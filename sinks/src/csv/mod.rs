@@ -30,8 +30,8 @@ use std::path::Path;
 use jiff::Timestamp;
 use seismic_queue::{Kind, Offset, Span, examine_folder};
 
+use crate::entry::Entry;
 use crate::options::{OptionKind, SinkOption};
-use crate::registry::Entry;
 use crate::{Context, Error, Result, Rows, Sink, failpoints, limits};
 use commit_file::CommitFile;
 use file_name::FileName;

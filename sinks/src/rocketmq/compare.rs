@@ -15,7 +15,7 @@ use crate::{Context, Error, Result};
 /// bit-equal.
 pub(super) fn compare(topic: &str, context: &Context, into: &mut Comparison<'_>) -> Result<u64> {
     let Some(nameservers) = context.queue.as_ref().and_then(Url::address) else {
-        return Err(super::other_queue(topic));
+        return Err(Error::other_queue(topic));
     };
     let sink = format!("rocketmq:{topic}");
     let nothing = |what: String| Error::NothingToCompare { sink: sink.clone(), what };

@@ -28,7 +28,7 @@ use std::collections::BTreeMap;
 use seismic_queue::rocketmq::RocketQueue;
 use seismic_queue::{Access, Finding, Level, Need, Offset, Partition, Queue, Span, Url};
 
-use crate::registry::Entry;
+use crate::entry::Entry;
 use crate::{Context, Error, Result, Rows, Sink, SinkSpec};
 use queue::OutQueue;
 use state::State;
@@ -88,7 +88,7 @@ impl RocketMq {
     pub fn open(topic: &str, context: &Context) -> Result<Self> {
         let nameservers = context.queue.as_ref().and_then(Url::address);
         let (Some(nameservers), Some(store)) = (nameservers, &context.store) else {
-            return Err(other_queue(topic));
+            return Err(Error::other_queue(topic));
         };
         let name = format!("rocketmq:{topic}");
         Ok(RocketMq {
@@ -130,9 +130,4 @@ impl Sink for RocketMq {
         let last = self.queues.iter().filter_map(|(p, queue)| Some((*p, queue.last()?)));
         self.state.put_last_rows(&last.collect::<Vec<_>>())
     }
-}
-
-/// The job's queue is no cluster where the sink could write.
-fn other_queue(topic: &str) -> Error {
-    Error::OtherQueue { sink: format!("rocketmq:{topic}"), wants: "rocketmq://" }
 }

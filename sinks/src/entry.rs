@@ -1,0 +1,171 @@
+//! What a line of the list of sinks answers for its sink, and which sink is meant.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use seismic_proto::Schema;
+use seismic_queue::{Finding, JobStore, Need, Queue, Url};
+
+use crate::compare::Comparison;
+use crate::options::{COMMON, SinkOption, milliseconds};
+use crate::{Result, Sink};
+
+/// A kind of sink: nothing outside its folder knows more of it than this.
+#[derive(Debug)]
+pub struct Entry {
+    /// What a spec begins with.
+    pub scheme: &'static str,
+    /// Its whole form, for people.
+    pub form: &'static str,
+    /// What follows the colon when nothing is given; `None`: nothing may follow.
+    pub target: Option<&'static str>,
+    /// Its own options; those that every sink takes come on top.
+    pub options: &'static [SinkOption],
+    /// Opens it. It does not recover yet.
+    pub open: fn(&SinkSpec, &Context) -> Result<Box<dyn Sink>>,
+    /// What is wrong with its target, without changing anything there. Run by `doctor`.
+    pub examine: fn(&SinkSpec) -> Vec<Finding>,
+    /// Compares what it holds with the result topic; `None` where it holds nothing. Run by `verify`.
+    pub compare: Option<fn(&SinkSpec, &Context, &mut Comparison<'_>) -> Result<u64>>,
+    /// The rights that it needs to topics of the job's queue. Run by `doctor`.
+    pub needs: fn(&SinkSpec) -> Vec<Need>,
+    /// The topic of that name in the queue at this address, read by the rule of those who read the
+    /// rows that such a sink wrote there; `None` when the topic is not one of a sink's. For sinks
+    /// that write into queues.
+    pub rows_in: Option<fn(&Url, &str) -> Result<Option<Box<dyn Queue>>>>,
+}
+
+/// Whose rows a sink shows.
+#[derive(Clone)]
+pub struct Context {
+    /// Id of the store, given once: a sink refuses rows of another.
+    pub store_id: String,
+    /// Name of the result topic, for messages.
+    pub topic: String,
+    /// Columns of its rows.
+    pub schema: Cow<'static, Schema>,
+    /// Where the job reads: sinks of the same cluster write there.
+    pub queue: Option<Url>,
+    /// The store as this process has it opened, for sinks that keep state there: a second handle
+    /// would wait for the commits of the first.
+    pub store: Option<Arc<dyn JobStore>>,
+}
+
+impl Context {
+    /// The context of window statistics of a store's topic.
+    #[must_use]
+    pub fn new(store_id: &str, topic: &str) -> Self {
+        Context {
+            store_id: store_id.to_owned(),
+            topic: topic.to_owned(),
+            schema: Cow::Borrowed(Schema::windows()),
+            queue: None,
+            store: None,
+        }
+    }
+
+    /// The context of a store's own result topic.
+    ///
+    /// # Errors
+    /// As [`JobStore::view`].
+    pub fn of(store: &dyn JobStore) -> Result<Self> {
+        let view = store.view()?;
+        Ok(Context::new(&view.id, view.job.main_topic()))
+    }
+
+    /// With the place of the job's queue, and the store.
+    #[must_use]
+    pub fn at(self, queue: Url, store: Arc<dyn JobStore>) -> Self {
+        Context { queue: Some(queue), store: Some(store), ..self }
+    }
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let store = self.store.as_ref().map(|store| store.name());
+        let Context { store_id, topic, queue, .. } = self;
+        f.debug_tuple("Context").field(store_id).field(topic).field(queue).field(&store).finish()
+    }
+}
+
+/// A sink that there is, with its target and valid options.
+#[derive(Clone, Debug)]
+pub struct SinkSpec {
+    pub(crate) entry: &'static Entry,
+    pub(crate) target: String,
+    /// Those that were given, as they were written.
+    pub(crate) options: BTreeMap<String, String>,
+}
+
+impl SinkSpec {
+    /// Its place in the list of sinks.
+    #[must_use]
+    pub fn entry(&self) -> &'static Entry {
+        self.entry
+    }
+
+    /// What it begins with: `console`, `csv`, ….
+    #[must_use]
+    pub fn scheme(&self) -> &'static str {
+        self.entry.scheme
+    }
+
+    /// Where it writes to, with the default filled in; empty when there is no choice.
+    #[must_use]
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// Whether both write to the same place, whatever their options are.
+    #[must_use]
+    pub fn is_same_place(&self, other: &SinkSpec) -> bool {
+        (self.scheme(), self.target()) == (other.scheme(), other.target())
+    }
+
+    /// The options that were given, as they were written.
+    #[must_use]
+    pub fn options(&self) -> &BTreeMap<String, String> {
+        &self.options
+    }
+
+    /// Rows that are written at once at most.
+    #[must_use]
+    pub fn batch_rows(&self) -> usize {
+        usize::try_from(self.number("batch_rows")).unwrap_or(usize::MAX)
+    }
+
+    /// Longest time from writing a row until it is durable.
+    #[must_use]
+    pub fn flush_every(&self) -> Duration {
+        milliseconds(self.number("flush_ms"))
+    }
+
+    /// The value of an option of this sink, in its smallest unit: as given, or its default.
+    pub(crate) fn number(&self, name: &str) -> u64 {
+        let option = self.option(name).expect("an option of this sink");
+        let text = self.options.get(name).map_or(option.default, String::as_str);
+        option.parse(text).expect("checked when the spec was made; defaults are values")
+    }
+
+    pub(crate) fn option(&self, name: &str) -> Option<&'static SinkOption> {
+        self.entry.all_options().find(|option| option.name == name)
+    }
+}
+
+impl PartialEq for SinkSpec {
+    fn eq(&self, other: &Self) -> bool {
+        self.is_same_place(other) && self.options == other.options
+    }
+}
+
+impl Eq for SinkSpec {}
+
+impl Entry {
+    /// Its own options and those that every sink takes.
+    pub fn all_options(&self) -> impl Iterator<Item = &'static SinkOption> + use<> {
+        self.options.iter().chain(COMMON)
+    }
+}
