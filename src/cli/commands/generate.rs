@@ -113,7 +113,7 @@ fn in_words(summary: &Summary) -> String {
     );
     if summary.recognised > 0 {
         text += &format!(
-            "  {} messages were there already from an earlier try and not added again\n",
+            "  {} messages were there already and were not added again\n",
             count(summary.recognised)
         );
     }

@@ -155,7 +155,7 @@ fn notes(recognised: u64, stopped: bool) -> String {
         );
     }
     if stopped {
-        text += "  stopped before the end; the same command goes on where it stopped\n";
+        text += "  stopped before the end; the same command continues where it stopped\n";
     }
     text
 }

@@ -77,7 +77,7 @@ fn show(
 ) -> anyhow::Result<Outcome> {
     match (&args.place_of_topic, location.queue.capabilities().retains_by_itself) {
         (Where::Queue, true) => print_line(format_args!(
-            "{} is kept as its brokers are set, whoever needs it; `seismic doctor` shows the settings",
+            "the brokers decide how much of {} is kept; `seismic doctor` shows their settings",
             topic.name
         ))?,
         _ => show_policy(queue, topic)?,
@@ -90,7 +90,7 @@ fn show(
     }
     let holds = queue.holds(topic)?;
     for Hold { holder, partition, offset } in &holds {
-        print_line(format_args!("{holder} needs {partition} from offset {offset} on"))?;
+        print_line(format_args!("{holder} holds partition {partition} from offset {offset} on"))?;
     }
     Ok(Outcome::Fine)
 }

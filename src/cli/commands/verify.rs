@@ -122,7 +122,7 @@ fn in_words(report: &Report, sinks: &[(&SinkSpec, u64)], time: Duration) -> Stri
         }
         text += &format!(
             "          {} retained checkpoints are the state at their position; idle closes: {} \
-             proved honest, {} not provable\n",
+             confirmed, {} not provable\n",
             count(sum(|p| p.checkpoints)),
             count(sum(|p| p.idle_proved)),
             count(sum(|p| p.idle_unproved)),
