@@ -53,7 +53,7 @@ pub trait JobStore: Send + Sync {
     /// Everything but rows, journal entries and snapshots, as one commit left it.
     ///
     /// # Errors
-    /// [`Error::StoreMissing`](crate::Error::StoreMissing) when no job was ever run here.
+    /// [`Error::StoreMissing`] when no job was ever run here.
     fn view(&self) -> Result<View>;
 
     /// Journal entries of a partition with a sequence in `range`, in order: those of
