@@ -3,7 +3,7 @@
 
 use std::error::Error as StdError;
 
-use seismic_queue::Remedy;
+use seismic_queue::{HeldTopic, Remedy};
 
 /// What to do, in one sentence without its full stop.
 pub fn in_words(remedy: &Remedy) -> String {
@@ -79,7 +79,8 @@ pub fn in_words(remedy: &Remedy) -> String {
         Remedy::CheckpointAfterRescale => {
             "use a checkpoint that was taken, and named, after the partitions were added"
         }
-        Remedy::ReleaseHold { topic, in_store, holder } => {
+        Remedy::ReleaseHold(held) => {
+            let HeldTopic { topic, in_store, holder } = &**held;
             let place = if *in_store { " --in store" } else { "" };
             return format!("`seismic retention {topic}{place} --release '{holder}'`");
         }

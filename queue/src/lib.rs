@@ -63,7 +63,7 @@ pub use queue::{
     Access, Append, AppendTimes, Appended, Event, GroupMember, Held, Hold, Member, Need, Policy,
     Producer, Queue, Reader, Retained, Source,
 };
-pub use remedy::Remedy;
+pub use remedy::{HeldTopic, Remedy};
 pub use store::{
     Asked, Checkpoint, CheckpointInfo, Chunk, Commit, Committer, FencingToken, Job, JobStore,
     JournalEntry, KeyedBlock, KeyedCut, Lease, Manifest, OutputSpec, OutputView, PartitionBy,

@@ -84,12 +84,16 @@ pub enum Remedy {
     /// Use a checkpoint that was taken, and named, after partitions were added.
     CheckpointAfterRescale,
     /// Let the holder catch up, or release what it holds of the topic if it is gone for good.
-    ReleaseHold {
-        /// The topic.
-        topic: String,
-        /// Whether it is in the job store.
-        in_store: bool,
-        /// Who holds it.
-        holder: String,
-    },
+    ReleaseHold(Box<HeldTopic>),
+}
+
+/// A topic that somebody holds beyond its retention policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldTopic {
+    /// The topic.
+    pub topic: String,
+    /// Whether it is in the job store.
+    pub in_store: bool,
+    /// The job or sink that holds it.
+    pub holder: String,
 }

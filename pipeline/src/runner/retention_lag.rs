@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use seismic_queue::{Queue, Remedy, Topic};
+use seismic_queue::{HeldTopic, Queue, Remedy, Topic};
 
 use crate::limits;
 
@@ -61,7 +61,7 @@ impl RetentionLag {
     #[must_use]
     pub fn remedy(&self) -> Remedy {
         let RetentionLag { topic, in_store, holder, .. } = self.clone();
-        Remedy::ReleaseHold { topic, in_store, holder }
+        Remedy::ReleaseHold(Box::new(HeldTopic { topic, in_store, holder }))
     }
 }
 
