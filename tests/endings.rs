@@ -26,7 +26,7 @@ fn assert_told(done: &Done, code: i32, words: &str) {
 fn a_panic_in_a_slot_ends_the_process_and_the_next_run_goes_on() {
     let stage = Stage::with_records(&["--records", "2000"]);
     let done = start_failing(&stage, &["run", "--slots", "2"], "slot-after-step=panic").wait();
-    assert_told(&done, 1, "a fault of the program");
+    assert_told(&done, 1, "a bug in the program");
     assert!(done.stderr.contains("panicked"), "and where: {done}");
     stage.ok(&["run", "--drain"]);
     stage.verify(&[]);
@@ -37,7 +37,7 @@ fn a_panic_in_a_sink_ends_the_process_and_the_next_run_goes_on() {
     let stage = Stage::with_records(&["--records", "2000"]);
     let job = ["run", "--sink", "csv:csv"];
     let done = start_failing(&stage, &job, "sink-after-write=panic").wait();
-    assert_told(&done, 1, "a fault of the program");
+    assert_told(&done, 1, "a bug in the program");
     stage.ok(&["run", "--drain", "--sink", "csv:csv"]);
     stage.verify(&["csv"]);
 }

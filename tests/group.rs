@@ -28,7 +28,7 @@ fn status_and_the_running_service_name_who_keeps_the_log_and_how_to_let_go() {
     assert!(int(&status["pinned"][0], "bytes") > 0);
 
     let service = stage.spawn(&["run"]);
-    wait_until("the alarm", || service.stderr().contains(&format!("{release} keeps ")));
+    wait_until("the alarm", || service.stderr().contains(&format!("{release} holds ")));
     service.stop(Signal::TERM).ok();
     stage.ok(&["retention", DATA, "--release", &release]);
     assert_eq!(stage.status()["pinned"].as_array().unwrap().len(), 0);

@@ -11,9 +11,12 @@ use crate::truth::{self, int, text};
 
 /// The console line of a row, from its JSON.
 fn console_line(row: &Value) -> String {
-    let number = |field: &str| row[field].as_f64().unwrap() as f32;
+    let number = |field: &str| {
+        let rounded = format!("{:.1}", row[field].as_f64().unwrap() as f32);
+        if rounded == "-0.0" { "0.0".to_owned() } else { rounded }
+    };
     format!(
-        "Window Result: {} avg={:.1} max={:.1} min={:.1} P={} S={} N={}",
+        "Window Result: {} avg={} max={} min={} P={} S={} N={}",
         text(row, "sensor_id"),
         number("avg_amplitude"),
         number("max_amplitude"),
