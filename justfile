@@ -13,7 +13,7 @@ test:
 
 # Each step of a queue's append and commit fails once
 failpoints:
-    cargo test -p seismic-queue --features failpoints,sqlite --test failpoints
+    cargo test -p seismic-sqlite --test failpoints
 
 # Formatting, clippy and documentation, warnings are errors
 lint:

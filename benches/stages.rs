@@ -14,10 +14,10 @@ use criterion::{BatchSize, Bencher, Criterion, Throughput, criterion_group, crit
 use seismic_generator::{Options, generate};
 use seismic_pipeline::{Engine, Finish, JobContext, Metrics, Output, Rules, Settings, decode, run};
 use seismic_queue::memory::{Memory, MemoryStore};
-use seismic_queue::sqlite::{SqliteQueue, SqliteStore};
 use seismic_queue::{
     Append, Batch, Block, Event, Job, JobStore, Message, Offset, Partition, Queue, Topic,
 };
+use seismic_sqlite::{SqliteQueue, SqliteStore};
 
 const RECORDS: u64 = 400_000;
 

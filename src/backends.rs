@@ -11,11 +11,11 @@ use seismic_queue::{Error, Result};
 /// All of them.
 const BACKENDS: Registry = Registry(&[
     #[cfg(feature = "sqlite")]
-    &seismic_queue::sqlite::BACKEND,
+    &seismic_sqlite::BACKEND,
     #[cfg(feature = "kafka")]
-    &seismic_queue::kafka::BACKEND,
+    &seismic_kafka::BACKEND,
     #[cfg(feature = "rocketmq")]
-    &seismic_queue::rocketmq::BACKEND,
+    &seismic_rocketmq::BACKEND,
     &seismic_queue::memory::BACKEND,
 ]);
 

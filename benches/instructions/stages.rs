@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use seismic_generator::{Plan, Stream};
 use seismic_pipeline::{Engine, Finish, JobContext, Metrics, Output, Rules, Settings, decode, run};
-use seismic_queue::sqlite::{SqliteQueue, SqliteStore};
 use seismic_queue::{
     Append, Batch, Block, Commit, FencingToken, Job, JobStore, Offset, Partition, PartitionCommit,
     Queue, Topic, limits,
 };
+use seismic_sqlite::{SqliteQueue, SqliteStore};
 
 /// Records of the load: five windows of each sensor.
 const RECORDS: u64 = 50_000;

@@ -1,6 +1,6 @@
 #![no_main]
 
-use seismic_queue::kafka::fuzz;
+use seismic_kafka::fuzz;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     fuzz::answer(bytes);

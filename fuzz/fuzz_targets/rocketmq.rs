@@ -1,6 +1,6 @@
 #![no_main]
 
-use seismic_queue::rocketmq::protocol::fuzz;
+use seismic_rocketmq::protocol::fuzz;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     fuzz::frame(bytes);

@@ -253,7 +253,9 @@ impl Error {
         })
     }
 
-    pub(crate) fn sink_beyond(at: &str, hold: Hold, left: Offset) -> Self {
+    /// The sink of `hold` has rows from `left` on, which a rewind would take back.
+    #[must_use]
+    pub fn sink_beyond(at: &str, hold: Hold, left: Offset) -> Self {
         let Hold { holder: sink, partition, offset: next } = hold;
         Error::SinkBeyond { at: at.to_owned(), sink, partition, next, left }
     }

@@ -60,8 +60,7 @@ pub fn pass(at: &str, name: &'static str) -> Result<()> {
 }
 
 /// How a test wants the next fsync of a transaction to fail.
-#[cfg(feature = "sqlite")]
-pub(crate) fn failing_fsync() -> Option<Lost> {
+pub fn failing_fsync() -> Option<Lost> {
     fail::fail_point!(FSYNC, |how| Some(match how.as_deref() {
         Some("lost") => Lost::All,
         _ => Lost::Nothing,
@@ -70,15 +69,16 @@ pub(crate) fn failing_fsync() -> Option<Lost> {
 }
 
 /// What a failed fsync has lost.
-#[cfg(feature = "sqlite")]
 #[allow(dead_code, reason = "only failpoints make one")]
-pub(crate) enum Lost {
+pub enum Lost {
+    /// All of it.
     All,
+    /// Nothing.
     Nothing,
 }
 
 /// How far a test has moved the wall clock, ms.
-pub(crate) fn clock_shift_ms() -> i64 {
+pub fn clock_shift_ms() -> i64 {
     fail::fail_point!(WALL_CLOCK, |ms| ms.and_then(|ms| ms.parse().ok()).unwrap_or(0));
     0
 }

@@ -15,50 +15,27 @@
 //! conformance suite.
 
 pub mod backend;
-mod batch;
-mod block;
-#[cfg(any(feature = "kafka", feature = "rocketmq"))]
-mod bytes;
-mod check;
 pub mod clock;
-mod disk;
+mod diagnosis;
 mod error;
 pub mod failpoints;
-mod finding;
-mod follow;
-mod kept;
 pub mod limits;
-mod partitioner;
-mod patience;
-mod pieces;
+pub mod message;
 mod queue;
 mod remedy;
-mod sole;
 mod store;
-mod tip;
-mod topic;
-#[cfg(any(feature = "kafka", feature = "rocketmq"))]
-mod unpack;
 
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
-#[cfg(feature = "kafka")]
-pub mod kafka;
 pub mod memory;
-#[cfg(feature = "rocketmq")]
-pub mod rocketmq;
-#[cfg(feature = "sqlite")]
-pub mod sqlite;
 
 pub use backend::Url;
-pub use batch::{Batch, Entry, Message};
-pub use block::Block;
-pub use disk::examine_folder;
+pub use backend::checkpoint_retention::Class;
+pub use backend::disk::examine_folder;
+pub use backend::retry::{patiently, patiently_by, sleep};
+pub use diagnosis::{Finding, Level};
 pub use error::{BackendError, CallFailed, CommitError, Error, Kind, Result};
-pub use finding::{Finding, Level};
-pub use kept::Class;
-pub use partitioner::partition_of;
-pub use patience::{patiently, patiently_by, sleep};
+pub use message::{Batch, Block, Entry, Message, Offset, Partition, Span, Topic, partition_of};
 pub use queue::{
     Access, Append, AppendTimes, Appended, Event, GroupMember, Held, Hold, Member, Need, Policy,
     Producer, Queue, Reader, Retained, Source,
@@ -69,4 +46,3 @@ pub use store::{
     JournalEntry, KeyedBlock, KeyedCut, Lease, Manifest, OutputSpec, OutputView, PartitionBy,
     PartitionCommit, PartitionView, Progress, Proof, Recovered, Rewind, SinkPosition, View,
 };
-pub use topic::{Offset, Partition, Span, Topic};

@@ -140,7 +140,7 @@ impl TestTopic {
     pub fn back(&self) -> anyhow::Result<Option<(Box<dyn Queue>, Topic)>> {
         #[cfg(feature = "rocketmq")]
         if let Some(nameservers) = self.url.address() {
-            let cluster = seismic_queue::rocketmq::RocketQueue::open(nameservers)?;
+            let cluster = seismic_rocketmq::RocketQueue::open(nameservers)?;
             let cluster = cluster.reading_by(seismic_sinks::rocketmq::reader_rule);
             let name = format!("{}-back", self.topic.name);
             let topic = cluster.create(&name, self.topic.partitions)?;

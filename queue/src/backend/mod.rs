@@ -1,10 +1,22 @@
 //! Backends as data: which there are, what their URLs look like, and what each of them can do.
 //!
+//! The other files are what backends share.
+//!
 //! This crate names no backend but the one in memory. A program builds a [`Registry`] with one line
 //! for each backend that it has, and gets from it a [`Url`]: an address that its backend has parsed
 //! and that opens queues and stores.
 
+pub mod append_dedup;
+pub mod assigned_source;
+pub mod byte_reader;
+pub mod checkpoint_retention;
+pub mod commit_order;
+pub mod decompress;
+pub mod disk;
+pub mod polling_reader;
+pub mod retry;
 mod url;
+pub mod validate;
 
 use std::any::Any;
 use std::fmt::{Debug, Display};

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use super::log::TopicLog;
 use super::state::StoreState;
+use crate::backend::append_dedup::recognised;
+use crate::backend::validate;
 use crate::failpoints::{APPEND_AFTER, APPEND_IN_TRANSACTION, pass};
-use crate::pieces::recognised;
-use crate::topic::new_id;
-use crate::{Append, Appended, Error, Result, Topic, check};
+use crate::message::new_id;
+use crate::{Append, Appended, Error, Result, Topic};
 
 /// Everything behind one handle, changed under one lock.
 #[derive(Default)]
@@ -65,7 +66,7 @@ impl Contents {
         let mut expected = BTreeMap::new();
         let mut skips = Vec::with_capacity(appends.len());
         for append in appends {
-            check::partition(topic, append.partition)?;
+            validate::partition(topic, append.partition)?;
             let next = expected
                 .entry(append.partition)
                 .or_insert_with(|| log.at(append.partition).next_sequence(producer));

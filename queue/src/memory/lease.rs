@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::store::MemoryStore;
+use crate::backend::commit_order::not_made;
 use crate::failpoints::{COMMIT_AFTER, COMMIT_BEFORE, REWIND_AFTER, pass};
-use crate::tip::not_made;
 use crate::{
     Commit, CommitError, Committer, FencingToken, JobStore, Lease, Offset, Partition, Recovered,
     Result, Rewind,

@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::Memory;
-use crate::block::next_message;
-use crate::follow::Log;
-use crate::pieces::pieces;
+use crate::backend::append_dedup::pieces;
+use crate::backend::polling_reader::Log;
+use crate::backend::validate;
+use crate::limits;
+use crate::message::next_message;
 use crate::{
     Batch, Block, Error, Held, Hold, Offset, OutputView, Partition, Policy, Result, Retained, Span,
     Topic,
 };
-use crate::{check, limits};
 
 /// A topic and its partitions.
 pub(super) struct TopicLog {
@@ -324,7 +325,7 @@ impl Log for MemoryLog {
     }
 
     fn end(&mut self, partition: Partition) -> Result<Offset> {
-        check::partition(&self.topic, partition)?;
+        validate::partition(&self.topic, partition)?;
         self.memory.look(&self.topic, |log| Ok(log.at(partition).end))
     }
 

@@ -23,11 +23,12 @@ use contents::Contents;
 use log::{MemoryLog, PartitionLog, TopicLog};
 pub use store::MemoryStore;
 
-use crate::follow::Follower;
-use crate::sole::SoleSource;
+use crate::backend::assigned_source::SoleSource;
+use crate::backend::polling_reader::Follower;
+use crate::backend::validate;
 use crate::{
     Append, Appended, Error, Held, Hold, Offset, Partition, Policy, Producer, Queue, Reader,
-    Result, Retained, Source, Span, Topic, check, clock,
+    Result, Retained, Source, Span, Topic, clock,
 };
 
 /// A queue in memory.
@@ -112,7 +113,7 @@ impl Memory {
 
     fn log(&self, topic: &Topic, partitions: impl Iterator<Item = Partition>) -> Result<MemoryLog> {
         self.look(topic, |_| Ok(()))?;
-        partitions.into_iter().try_for_each(|partition| check::partition(topic, partition))?;
+        partitions.into_iter().try_for_each(|partition| validate::partition(topic, partition))?;
         Ok(MemoryLog::new(self.clone(), topic.clone()))
     }
 
@@ -151,8 +152,8 @@ impl Queue for Memory {
 
     fn create(&self, name: &str, partitions: u32) -> Result<Topic> {
         self.refuse_in_a_store()?;
-        check::new_topic(name, partitions)?;
-        check::same_topic(self.contents().create(name, partitions), partitions)
+        validate::new_topic(name, partitions)?;
+        validate::same_topic(self.contents().create(name, partitions), partitions)
     }
 
     fn spans(&self, topic: &Topic) -> Result<Vec<Span>> {
@@ -160,7 +161,7 @@ impl Queue for Memory {
     }
 
     fn offset_at(&self, topic: &Topic, partition: Partition, time_ms: i64) -> Result<Offset> {
-        check::partition(topic, partition)?;
+        validate::partition(topic, partition)?;
         self.look(topic, |log| Ok(log.at(partition).offset_at(time_ms)))
     }
 
@@ -182,7 +183,7 @@ impl Queue for Memory {
     }
 
     fn hold(&self, topic: &Topic, holder: &str, at: &[(Partition, Offset)]) -> Result<()> {
-        at.iter().try_for_each(|&(partition, _)| check::partition(topic, partition))?;
+        at.iter().try_for_each(|&(partition, _)| validate::partition(topic, partition))?;
         let mut contents = self.contents();
         let holds = &mut contents.topic(&self.shared.name, topic)?.holds;
         holds.retain(|(_, by), _| by != holder);
@@ -233,7 +234,7 @@ impl Producer for MemoryProducer {
     }
 
     fn next_sequence(&mut self, partition: Partition) -> Result<u64> {
-        check::partition(&self.topic, partition)?;
+        validate::partition(&self.topic, partition)?;
         self.memory.look(&self.topic, |log| Ok(log.at(partition).next_sequence(&self.id)))
     }
 }

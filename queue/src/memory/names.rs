@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::topic::new_id;
-use crate::{Asked, Error, Job, Partition, PartitionCommit, Result, check, limits};
+use crate::backend::validate;
+use crate::message::new_id;
+use crate::{Asked, Error, Job, Partition, PartitionCommit, Result, limits};
 
 /// The names of one store.
 pub(super) struct Names {
@@ -27,7 +28,7 @@ impl Names {
     }
 
     pub(super) fn check_new(&self, at: &str, name: &str) -> Result<()> {
-        check::checkpoint_name(name)?;
+        validate::checkpoint_name(name)?;
         if self.given.contains_key(name) || self.asked.contains_key(name) {
             return Err(Error::NameTaken { at: at.to_owned(), name: name.to_owned() });
         }

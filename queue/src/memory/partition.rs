@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::names::Names;
-use crate::kept::{Candidate, classes};
-use crate::tip::Tip;
+use crate::backend::checkpoint_retention::{Candidate, classes};
+use crate::backend::commit_order::Tip;
 use crate::{
     Checkpoint, CheckpointInfo, Error, JournalEntry, Partition, PartitionCommit, Progress,
     Recovered, Result, Rewind,

@@ -7,12 +7,13 @@ use super::contents::Contents;
 use super::log::{PartitionLog, TopicLog};
 use super::names::Names;
 use super::partition::PartitionState;
+use crate::backend::commit_order::Tip;
+use crate::backend::validate;
 use crate::failpoints::{COMMIT_IN_TRANSACTION, REWIND_IN_TRANSACTION, pass};
-use crate::tip::Tip;
-use crate::topic::new_id;
+use crate::message::new_id;
 use crate::{
     Commit, Error, Hold, Job, KeyedBlock, Offset, OutputSpec, OutputView, Partition, PartitionView,
-    Result, Rewind, SinkPosition, Topic, View, check,
+    Result, Rewind, SinkPosition, Topic, View,
 };
 
 /// What a store knows beside its topics.
@@ -70,7 +71,7 @@ impl StoreState {
     }
 
     pub(super) fn at(&self, partition: Partition) -> Result<&PartitionState> {
-        check::partition(self.coming_job().input(), partition)?;
+        validate::partition(self.coming_job().input(), partition)?;
         Ok(&self.partitions[partition.0 as usize])
     }
 
@@ -154,11 +155,11 @@ impl StoreState {
         now_ms: i64,
     ) -> Result<()> {
         if let Some(job) = &self.widened {
-            check::all_partitions(at, commit, job.partitions())?;
+            validate::all_partitions(at, commit, job.partitions())?;
         }
         let mut tips: BTreeMap<Partition, Tip> = BTreeMap::new();
         for new in &commit.partitions {
-            check::shape(at, self.coming_job(), new)?;
+            validate::shape(at, self.coming_job(), new)?;
             let stored = &self.at(new.partition)?.tip;
             let tip = tips.get(&new.partition).unwrap_or(stored).clone();
             tips.insert(new.partition, tip.after(at, new)?);
@@ -188,7 +189,7 @@ impl StoreState {
 
     /// Forgets the journal entries before `below` that no checkpoint needs.
     pub(super) fn prune_journal(&mut self, partition: Partition, below: Offset) -> Result<()> {
-        check::partition(self.job.input(), partition)?;
+        validate::partition(self.job.input(), partition)?;
         let state = &mut self.partitions[partition.0 as usize];
         let oldest = state.checkpoints.values().next();
         let needed = oldest.map_or(u64::MAX, |info| info.manifest.journal_sequence);
@@ -206,7 +207,7 @@ impl StoreState {
     ) -> Result<()> {
         let mut cuts = Vec::with_capacity(back.len());
         for back in back {
-            check::rewind_shape(at, &self.job, back)?;
+            validate::rewind_shape(at, &self.job, back)?;
             let state = self.at(back.partition)?;
             let (partition, number) = (back.partition, back.checkpoint);
             if !state.checkpoints.contains_key(&number) {

@@ -9,9 +9,10 @@ use super::contents::Contents;
 use super::lease::MemoryLease;
 use super::state::StoreState;
 use super::{Memory, Use};
+use crate::backend::validate;
 use crate::{
     Asked, Checkpoint, Error, Job, JobStore, JournalEntry, Lease, Offset, Partition, Queue, Result,
-    View, check,
+    View,
 };
 
 /// A store in memory.
@@ -108,23 +109,23 @@ impl JobStore for MemoryStore {
     }
 
     fn acquire(&self, job: &Job) -> Result<Box<dyn Lease>> {
-        check::new_job(job)?;
+        validate::new_job(job)?;
         let mut contents = self.memory.contents();
         if contents.store.is_none() {
             contents.store = Some(StoreState::new(&mut contents, job));
         }
         drop(contents);
         self.take(|at, _, store| {
-            check::same_job(at, &store.job, job)?;
+            validate::same_job(at, &store.job, job)?;
             store.widened = None;
             Ok(())
         })
     }
 
     fn widen(&self, job: &Job) -> Result<Box<dyn Lease>> {
-        check::new_job(job)?;
+        validate::new_job(job)?;
         self.take(|at, contents, store| {
-            check::widened_job(at, &store.job, job)?;
+            validate::widened_job(at, &store.job, job)?;
             store.widen(at, contents, job)
         })
     }
@@ -184,7 +185,8 @@ impl JobStore for MemoryStore {
 
     fn put_sink_position(&self, sink: &str, at: &[(Partition, Offset)]) -> Result<()> {
         self.look(|name, contents, store| {
-            at.iter().try_for_each(|&(partition, _)| check::partition(store.main(), partition))?;
+            at.iter()
+                .try_for_each(|&(partition, _)| validate::partition(store.main(), partition))?;
             let holds = &mut contents.topic(name, store.main())?.holds;
             holds.extend(at.iter().map(|&(partition, next)| ((partition, sink.to_owned()), next)));
             Ok(())

@@ -42,7 +42,7 @@ pub struct Checkpoint {
 
 impl Checkpoint {
     /// Itself, when the chunks are those that the manifest was made for.
-    pub(crate) fn checked(self, at: &str, partition: Partition) -> Result<Checkpoint> {
+    pub fn checked(self, at: &str, partition: Partition) -> Result<Checkpoint> {
         let Manifest { checkpoint, crc, .. } = self.manifest;
         let found = crc32fast::hash(&self.state);
         if found == crc {

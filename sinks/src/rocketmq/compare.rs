@@ -1,8 +1,8 @@
 //! Whether a RocketMQ topic holds the result topic by the readers' rule, up to the sink's position.
 
 use seismic_proto::Row;
-use seismic_queue::rocketmq::RocketQueue;
 use seismic_queue::{Offset, Partition, Queue, Span, Url};
+use seismic_rocketmq::RocketQueue;
 
 use super::reader::{VisibleRow, each_row};
 use crate::compare::{Comparison, RowDifferenceKind, TopicRows};

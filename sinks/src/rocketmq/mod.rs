@@ -25,8 +25,8 @@ mod state;
 
 use std::collections::BTreeMap;
 
-use seismic_queue::rocketmq::RocketQueue;
 use seismic_queue::{Access, Finding, Level, Need, Offset, Partition, Queue, Span, Url};
+use seismic_rocketmq::RocketQueue;
 
 use crate::entry::Entry;
 use crate::{Context, Error, Result, Rows, Sink, SinkSpec};

@@ -1,7 +1,7 @@
 //! One output queue: where it is known to end, and how the sink finds that out again.
 
-use seismic_queue::rocketmq::{Landed, Out, Outlet};
 use seismic_queue::{Message, Offset, Partition, Span};
+use seismic_rocketmq::{Landed, Out, Outlet};
 
 use super::reader_rule::{
     EPOCH, FENCE, JOB, PARTITION, ROW, ReaderRule, RowHeader, TAG_FENCE, TAG_ROW, TAGS,

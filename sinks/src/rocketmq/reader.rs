@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use seismic_queue::rocketmq::{Keeps, Properties, RocketQueue};
 use seismic_queue::{Event, Offset, Partition, Queue, Topic};
+use seismic_rocketmq::{Keeps, Properties, RocketQueue};
 
 use super::reader_rule::{ReaderRule, RowHeader};
 use crate::Result;

@@ -6,8 +6,8 @@
 //!
 //! The last half only matters to readers that see rows which the broker lost and the sink wrote again.
 
-use seismic_queue::rocketmq::Properties;
 use seismic_queue::{Offset, Partition};
+use seismic_rocketmq::Properties;
 
 /// Property: id of the store whose rows these are.
 pub(super) const JOB: &str = "seismic_job";

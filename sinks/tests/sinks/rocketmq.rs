@@ -8,8 +8,8 @@ use seismic_brokers::RocketMq as Broker;
 use seismic_proto::{Message as _, SeismicAggRecord};
 use seismic_queue::backend::Registry;
 use seismic_queue::memory::{Memory, MemoryStore};
-use seismic_queue::rocketmq::{Landed, Nameservers, Out, Outlet, RocketQueue};
 use seismic_queue::{Job, JobStore, Kind, Lease, Offset, Partition, Queue, Span, Url};
+use seismic_rocketmq::{Landed, Nameservers, Out, Outlet, RocketQueue};
 use seismic_sinks::conformance::try_write_the_rest;
 use seismic_sinks::conformance::{
     PARTITIONS, ROWS, assert_whole_rows, batch, row, spans_of, write,
@@ -19,7 +19,7 @@ use seismic_sinks::{Context, Error, Sink};
 
 fn url(text: &str) -> Url {
     const BACKENDS: Registry =
-        Registry(&[&seismic_queue::rocketmq::BACKEND, &seismic_queue::memory::BACKEND]);
+        Registry(&[&seismic_rocketmq::BACKEND, &seismic_queue::memory::BACKEND]);
     BACKENDS.parse(text).unwrap()
 }
 

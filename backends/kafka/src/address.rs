@@ -1,0 +1,130 @@
+//! Where a Kafka cluster is, and what else its client is told: `kafka://host:port[,host:port]`, for
+//! a store followed by `/GROUP`.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::{KafkaQueue, KafkaStore};
+use seismic_queue::backend::{Address, Backend, Capabilities};
+use seismic_queue::{Error, JobStore, Queue, Result, Topic};
+
+/// Its place in a list of backends.
+pub static BACKEND: Backend = Backend {
+    schemes: &["kafka"],
+    form: "kafka://HOST:PORT",
+    parse: |text| Ok(Arc::new(ClusterAddress::parse(text)?)),
+};
+
+/// A Kafka cluster, or a job's store in it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ClusterAddress {
+    /// `host:port`, with commas between several.
+    pub brokers: String,
+    /// Whose store it is; `None` for a queue.
+    pub group: Option<String>,
+    /// Name of this worker's slot in the group; `None`: one is found.
+    pub slot: Option<String>,
+    /// Further settings of the client, as librdkafka names them.
+    pub options: Vec<(String, String)>,
+}
+
+impl ClusterAddress {
+    /// Reads a URL.
+    ///
+    /// # Errors
+    /// [`Error::Url`], and [`Error::Name`] for a group that cannot be.
+    pub fn parse(text: &str) -> Result<Self> {
+        let Some(rest) = text.strip_prefix("kafka://") else {
+            return Err(Error::url(text, "after kafka: come // and host:port"));
+        };
+        let (brokers, group) = match rest.split_once('/') {
+            None | Some((_, "")) => (rest.trim_end_matches('/'), None),
+            Some((brokers, group)) => (brokers, Some(group.to_owned())),
+        };
+        if let Some(group) = &group {
+            Topic::check_name(group)?;
+        }
+        let is_host = |host: &str| !host.is_empty() && !host.contains(char::is_whitespace);
+        if !brokers.split(',').all(is_host) {
+            return Err(Error::url(text, "after kafka:// come host:port, with commas between"));
+        }
+        Ok(ClusterAddress { brokers: brokers.to_owned(), group, slot: None, options: Vec::new() })
+    }
+}
+
+impl Address for ClusterAddress {
+    fn open(&self) -> Result<Box<dyn Queue>> {
+        Ok(Box::new(KafkaQueue::open(self)?))
+    }
+
+    fn open_store(&self) -> Result<Box<dyn JobStore>> {
+        Ok(Box::new(KafkaStore::open(self)?))
+    }
+
+    fn delete_store(&self) -> Result<()> {
+        KafkaStore::delete(self)
+    }
+
+    fn default_store(&self, group: &str) -> String {
+        ClusterAddress { group: Some(group.to_owned()), ..self.clone() }.to_string()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { is_shared: true, has_stores_in_cluster: true, ..Capabilities::default() }
+    }
+
+    fn with_settings(&self, settings: &[(String, String)]) -> Option<Arc<dyn Address>> {
+        let options = settings.to_vec();
+        Some(Arc::new(ClusterAddress { options, ..self.clone() }))
+    }
+
+    fn with_slot(&self, slot: &str) -> Option<Arc<dyn Address>> {
+        Some(Arc::new(ClusterAddress { slot: Some(slot.to_owned()), ..self.clone() }))
+    }
+}
+
+impl fmt::Display for ClusterAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "kafka://{}", self.brokers)?;
+        self.group.iter().try_for_each(|group| write!(f, "/{group}"))
+    }
+}
+
+/// Options may hold what nobody else should read.
+impl fmt::Debug for ClusterAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_read_back_as_written() {
+        for text in ["kafka://h:9092", "kafka://a:1,b:2", "kafka://a:1/group"] {
+            assert_eq!(ClusterAddress::parse(text).unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn brokers_and_groups_that_cannot_be_are_refused() {
+        for text in ["kafka:h:9092", "kafka://", "kafka://a,,b", "kafka://a b", "kafka://a/b/c"] {
+            assert!(ClusterAddress::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_store_of_a_cluster_is_in_the_cluster() {
+        let cluster = ClusterAddress::parse("kafka://h:9092").unwrap();
+        assert_eq!(cluster.default_store("seismic"), "kafka://h:9092/seismic");
+    }
+
+    #[test]
+    fn settings_may_be_secret_and_do_not_show() {
+        let cluster = ClusterAddress::parse("kafka://h:9092").unwrap();
+        let set = cluster.with_settings(&[("k".to_owned(), "hidden".to_owned())]).unwrap();
+        assert_eq!(set.to_string(), "kafka://h:9092");
+    }
+}

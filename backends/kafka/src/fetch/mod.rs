@@ -1,0 +1,348 @@
+//! Fetches messages from the leaders of partitions, without librdkafka: what comes is copied once, from
+//! the answer that has it into the batch of who reads.
+//!
+//! ```text
+//!  brokers.rs: who leads what ──► link.rs: a socket each ──► accepting.rs ──► held.rs: an answer ──► who reads
+//!  terms.rs: may we?   request.rs, answer.rs: the calls   records.rs, compression.rs, aborted.rs: what is in them
+//! ```
+//!
+//! One question is under way for each leader. As soon as its answer is there and the one before was
+//! given, the heads of its batches say where the next one goes on; it is asked, and then this one is
+//! given. So the broker and the network work while messages are looked at, and two answers of each
+//! leader are the most that there is.
+//!
+//! The thread that reads does all of it; only names, connections and leaders are looked for by threads
+//! that end with that. What fails is tried again with growing rests: a leader that is gone, moved, silent
+//! or confused is looked for anew. What cannot be read here, an old layout or a compression that nobody
+//! knows, is left to librdkafka: [`Unreadable`].
+
+mod aborted;
+mod accepting;
+mod answer;
+mod brokers;
+mod compression;
+mod cursor;
+pub mod fuzz;
+mod held;
+mod link;
+mod records;
+mod request;
+mod rest;
+mod terms;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::TcpStream;
+use std::sync::mpsc::{Receiver, TryRecvError};
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use rdkafka::ClientConfig;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use rustix::event::Timespec;
+
+use self::brokers::{Broker, Door};
+use self::cursor::Cursor;
+use self::held::{Held, Step};
+use self::link::{Asked, Link};
+use self::request::At;
+use self::rest::Rest;
+use self::terms::Terms;
+use super::client::number;
+use super::cluster::{Cluster, Leaders};
+use super::native::Item;
+use seismic_queue::{Offset, Partition, Topic};
+
+/// What is not for us: why.
+#[derive(Debug)]
+pub(super) struct Unreadable(&'static str);
+
+impl std::fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+/// Fetches partitions of a topic.
+pub(super) struct Fetch {
+    cluster: Cluster,
+    topic: Topic,
+    /// The topic's, as brokers write it.
+    id: [u8; 16],
+    terms: Terms,
+    cursors: BTreeMap<Partition, Cursor>,
+    /// How often something came of some partition.
+    turns: u64,
+    brokers: BTreeMap<i32, Broker>,
+    /// At most one of each broker.
+    held: Vec<Held>,
+    /// Memory of answers that were given.
+    spare: Vec<Vec<u8>>,
+    /// Memory for records that were compressed.
+    unpacked: Vec<u8>,
+    failures: Vec<(Partition, Code)>,
+    looking: Option<Receiver<Result<Leaders, KafkaError>>>,
+    looking_rest: Rest,
+}
+
+impl Fetch {
+    /// One that fetches nothing yet.
+    ///
+    /// # Errors
+    /// Why it is for librdkafka to read this.
+    pub(super) fn new(
+        cluster: &Cluster,
+        topic: &Topic,
+        config: &ClientConfig,
+    ) -> Result<Fetch, String> {
+        let terms = Terms::of(config, cluster.settings.given())?;
+        let mut id = [0; 16];
+        let decoded = STANDARD_NO_PAD.decode_slice(&topic.id, &mut id);
+        if decoded != Ok(id.len()) || id == [0; 16] {
+            return Err("a topic without an id".to_owned());
+        }
+        Ok(Fetch {
+            cluster: cluster.clone(),
+            topic: topic.clone(),
+            id,
+            terms,
+            cursors: BTreeMap::new(),
+            turns: 0,
+            brokers: BTreeMap::new(),
+            held: Vec::new(),
+            spare: Vec::new(),
+            unpacked: Vec::new(),
+            failures: Vec::new(),
+            looking: None,
+            looking_rest: Rest::default(),
+        })
+    }
+
+    /// Fetches these from these offsets on; others stay where they are.
+    pub(super) fn start(&mut self, at: &[(Partition, Offset)]) {
+        for &(partition, from) in at {
+            self.forget(partition);
+            let mut cursor = Cursor::new(partition, from);
+            cursor.leader = self.cursors.get(&partition).and_then(|before| before.leader);
+            self.cursors.insert(partition, cursor);
+        }
+        // A leader works on one question after the other: the next one would wait for what is under way.
+        for broker in self.brokers.values_mut() {
+            if matches!(&broker.door, Door::Open(link) if link.asked.is_some()) {
+                broker.door = Door::Closed;
+            }
+        }
+    }
+
+    /// Fetches these no longer.
+    pub(super) fn stop(&mut self, partitions: &[Partition]) {
+        for &partition in partitions {
+            self.forget(partition);
+            self.cursors.remove(&partition);
+        }
+        self.leave_idle_brokers();
+    }
+
+    /// Waits up to `wait` for something to give, and gives up to a bound of what is there.
+    ///
+    /// # Errors
+    /// [`Unreadable`]: what was given is right, and nothing more can be.
+    pub(super) fn take(
+        &mut self,
+        wait: Duration,
+        mut each: impl FnMut(Item<'_>),
+    ) -> Result<(), Unreadable> {
+        let began = Instant::now();
+        let deadline = began + wait;
+        loop {
+            let until = if self.held.is_empty() { deadline } else { began };
+            self.work_until(until)?;
+            if self.give(&mut each)? || Instant::now() >= deadline {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Gives what is held; whether that was anything.
+    fn give(&mut self, each: &mut impl FnMut(Item<'_>)) -> Result<bool, Unreadable> {
+        let (mut is_given, mut bytes) = (false, 0);
+        let mut give = |item: Item<'_>| {
+            is_given = true;
+            each(item);
+        };
+        for (partition, code) in self.failures.drain(..) {
+            give(Item::Error { partition: number(partition), code });
+        }
+        while bytes < seismic_queue::limits::BATCH_BYTES {
+            let Some(mut held) = self.held.pop() else { break };
+            match held.step(&mut self.unpacked, &mut give) {
+                Step::Given(more) => bytes += more,
+                Step::Spoiled(partition, at) => {
+                    held.forget(partition);
+                    if let Some(cursor) = self.cursors.get_mut(&partition) {
+                        cursor.go_back(at);
+                        cursor.rest.begin(Instant::now());
+                    }
+                    give(Item::Error { partition: number(partition), code: Code::BadMessage });
+                }
+                Step::Packed => return Err(Unreadable("a batch that cannot be unpacked here")),
+            }
+            if held.is_empty() {
+                self.spare.push(held.memory());
+            } else {
+                // Leaders take turns.
+                self.held.insert(0, held);
+            }
+        }
+        Ok(is_given)
+    }
+
+    /// Does what there is to be done until something is held, or that time.
+    fn work_until(&mut self, deadline: Instant) -> Result<(), Unreadable> {
+        loop {
+            let now = Instant::now();
+            self.look_for_leaders(now);
+            self.open_doors(now);
+            self.work(now)?;
+            if !self.held.is_empty() || !self.failures.is_empty() || now >= deadline {
+                return Ok(());
+            }
+            self.wait(deadline - now, now);
+        }
+    }
+
+    /// Waits for sockets, and for what threads look for.
+    fn wait(&self, most: Duration, now: Instant) {
+        let is_opening = |broker: &Broker| matches!(broker.door, Door::Opening(_));
+        let is_open = |leader| matches!(self.brokers.get(&leader), Some(it) if it.is_open());
+        let is_asked = |it: &Cursor| it.leader.is_some_and(is_open) && it.rest.is_over(now);
+        let most = if self.looking.is_some() || self.brokers.values().any(is_opening) {
+            most.min(seismic_queue::limits::READ_PAUSE_MIN)
+        } else if !self.cursors.values().all(is_asked) {
+            most.min(*seismic_queue::limits::BACKOFF.start())
+        } else {
+            most.min(*seismic_queue::limits::BACKOFF.end())
+        };
+        let links = self.brokers.values().filter_map(|broker| match &broker.door {
+            Door::Open(link) => link.poll(),
+            _ => None,
+        });
+        let mut polled: Vec<_> = links.collect();
+        let Ok(timeout) = Timespec::try_from(most) else { return };
+        // One that was interrupted has waited less.
+        let _ = rustix::event::poll(&mut polled, Some(&timeout));
+    }
+
+    /// Does what every link has to do.
+    fn work(&mut self, now: Instant) -> Result<(), Unreadable> {
+        let ids: Vec<i32> = self.brokers.keys().copied().collect();
+        for id in ids {
+            let Some(broker) = self.brokers.get_mut(&id) else { continue };
+            let link = match std::mem::take(&mut broker.door) {
+                Door::Closed => continue,
+                Door::Open(link) => Ok(link),
+                Door::Opening(opened) => match opened.try_recv() {
+                    Err(TryRecvError::Empty) => {
+                        broker.door = Door::Opening(opened);
+                        continue;
+                    }
+                    Ok(Ok(socket)) => Ok(self.greet(socket)),
+                    Ok(Err(error)) => Err(error),
+                    Err(TryRecvError::Disconnected) => Err(io::ErrorKind::NotConnected.into()),
+                },
+            };
+            let served = match link {
+                Ok(mut link) => self.serve(id, &mut link, now)?.map(|()| link),
+                Err(error) => Err(error),
+            };
+            match (served, self.brokers.get_mut(&id)) {
+                (Ok(link), Some(broker)) => broker.door = Door::Open(link),
+                (Ok(_), None) => {}
+                (Err(error), _) => self.lose(id, &error, now),
+            }
+        }
+        Ok(())
+    }
+
+    /// A new link, which asks first what the broker speaks.
+    fn greet(&self, socket: TcpStream) -> Link {
+        let mut link = Link::new(socket);
+        let number = link.number();
+        link.send(&request::versions(number, &self.terms.client));
+        link
+    }
+
+    /// Asks, and takes what was answered.
+    fn serve(
+        &mut self,
+        id: i32,
+        link: &mut Link,
+        now: Instant,
+    ) -> Result<io::Result<()>, Unreadable> {
+        loop {
+            self.ask(id, link, now);
+            if let Err(error) = link.work(self.terms.silence()) {
+                return Ok(Err(error));
+            }
+            let Some(frame) = link.frame() else { return Ok(Ok(())) };
+            if !link.is_greeted {
+                match answer::is_spoken(frame) {
+                    Some(true) => link.is_greeted = true,
+                    Some(false) => return Err(Unreadable("a broker older than Kafka 3.1")),
+                    None => return Ok(Err(invalid("an answer that is none"))),
+                }
+                link.pass();
+                continue;
+            }
+            if self.held.iter().any(|held| held.broker == id) {
+                return Ok(Ok(()));
+            }
+            let answer = answer::parse(frame, &self.id);
+            let (Some(answer), Some(asked)) = (answer, link.asked.take()) else {
+                return Ok(Err(invalid("an answer that is none")));
+            };
+            if answer.number != asked.number {
+                return Ok(Err(invalid("the answer to another question")));
+            }
+            if answer.error != 0 {
+                asked.at.iter().for_each(|at| self.fail(at.partition, answer.error, now));
+                link.pass();
+                continue;
+            }
+            let frame = link.take(self.spare.pop().unwrap_or_default());
+            self.accept(id, &asked, answer, frame, now)?;
+        }
+    }
+
+    /// Asks a broker for what it leads, if nothing is under way.
+    fn ask(&mut self, id: i32, link: &mut Link, now: Instant) {
+        if !link.is_greeted || link.asked.is_some() {
+            return;
+        }
+        let is_due = |cursor: &&Cursor| cursor.leader == Some(id) && cursor.rest.is_over(now);
+        let mut due: Vec<_> = self.cursors.values().filter(is_due).collect();
+        if due.is_empty() {
+            return;
+        }
+        due.sort_by_key(|cursor| cursor.turn);
+        let mut at: Vec<At> = due.iter().map(|cursor| cursor.at).collect();
+        let number = link.number();
+        link.send(&request::fetch(number, &self.terms, &self.id, &at));
+        at.sort_unstable_by_key(|at| at.partition);
+        link.asked = Some(Asked { number, at });
+    }
+
+    /// Nothing that came of a partition is of use any more.
+    fn forget(&mut self, partition: Partition) {
+        self.held.iter_mut().for_each(|held| held.forget(partition));
+        self.failures.retain(|(of, _)| *of != partition);
+    }
+}
+
+fn invalid(why: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, why)
+}
+
+#[cfg(test)]
+mod hostile;

@@ -1,0 +1,86 @@
+//! What is sent to a leader: which versions it speaks, and `Fetch`, version 13, of one topic
+//! (<https://kafka.apache.org/protocol#The_Messages_Fetch>).
+//!
+//! Version 13 is spoken by Kafka 3.1 and newer, and names a topic by its id: what a topic of the same
+//! name holds that was made later is never given. With the epoch of the last message read, the leader
+//! says when its log has become another one behind that (KIP-595).
+
+use super::terms::Terms;
+use seismic_queue::Partition;
+
+/// Numbers of calls, and the version of `Fetch` that is spoken here.
+pub(super) const FETCH: i16 = 1;
+pub(super) const FETCH_VERSION: i16 = 13;
+const VERSIONS: i16 = 18;
+
+/// Where a partition is read on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct At {
+    pub(super) partition: Partition,
+    pub(super) offset: u64,
+    /// Epoch of the leader that took the message before; -1 when there was none.
+    pub(super) epoch: i32,
+}
+
+/// The question which calls and versions a broker knows (`ApiVersions`, version 0).
+pub(super) fn versions(number: i32, client: &str) -> Vec<u8> {
+    framed(|to| head(to, VERSIONS, 0, number, client))
+}
+
+/// The question for what lies at these places, and whatever follows it.
+pub(super) fn fetch(number: i32, terms: &Terms, topic: &[u8; 16], at: &[At]) -> Vec<u8> {
+    framed(|to| {
+        head(to, FETCH, FETCH_VERSION, number, &terms.client);
+        to.push(0); // No tagged fields of the head.
+        to.extend((-1_i32).to_be_bytes()); // No replica.
+        for number in [terms.wait_ms, terms.min_bytes, terms.answer_bytes] {
+            to.extend(number.to_be_bytes());
+        }
+        to.push(1); // Read committed.
+        to.extend([0_i32.to_be_bytes(), (-1_i32).to_be_bytes()].concat()); // No session.
+        count(to, 1);
+        to.extend(topic);
+        count(to, at.len());
+        for at in at {
+            to.extend(at.partition.0.to_be_bytes());
+            to.extend((-1_i32).to_be_bytes()); // Whatever the leader's epoch is.
+            to.extend((at.offset as i64).to_be_bytes());
+            to.extend(at.epoch.to_be_bytes());
+            to.extend((-1_i64).to_be_bytes()); // Only replicas say where their log begins.
+            to.extend(terms.partition_bytes.to_be_bytes());
+            to.push(0);
+        }
+        to.push(0); // No tagged fields of the topic.
+        count(to, 0); // No session forgets a topic.
+        count(to, 0); // No rack.
+        to.push(0);
+    })
+}
+
+/// A frame with its length before it.
+fn framed(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    let mut frame = vec![0; 4];
+    write(&mut frame);
+    let length = u32::try_from(frame.len() - 4).expect("4,096 partitions are far below that");
+    frame[..4].copy_from_slice(&length.to_be_bytes());
+    frame
+}
+
+fn head(to: &mut Vec<u8>, call: i16, version: i16, number: i32, client: &str) {
+    to.extend([call.to_be_bytes(), version.to_be_bytes()].concat());
+    to.extend(number.to_be_bytes());
+    // Nobody's name is as long as that.
+    let client = &client.as_bytes()[..client.len().min(i16::MAX as usize)];
+    to.extend((client.len() as i16).to_be_bytes());
+    to.extend(client);
+}
+
+/// A number of elements, as a varint of one more.
+fn count(to: &mut Vec<u8>, elements: usize) {
+    let mut rest = elements + 1;
+    while rest >= 0x80 {
+        to.push(rest as u8 | 0x80);
+        rest >>= 7;
+    }
+    to.push(rest as u8);
+}

@@ -1,0 +1,57 @@
+//! How long something that failed is left alone: each time twice as long, within
+//! [`BACKOFF`](seismic_queue::limits::BACKOFF).
+
+use std::time::{Duration, Instant};
+
+/// When to try again.
+#[derive(Debug, Default)]
+pub(super) struct Rest {
+    wait: Duration,
+    until: Option<Instant>,
+}
+
+impl Rest {
+    /// It failed.
+    pub(super) fn begin(&mut self, now: Instant) {
+        let wait = (self.wait * 2)
+            .clamp(*seismic_queue::limits::BACKOFF.start(), *seismic_queue::limits::BACKOFF.end());
+        (self.wait, self.until) = (wait, Some(now + wait));
+    }
+
+    /// It works.
+    pub(super) fn end(&mut self) {
+        *self = Rest::default();
+    }
+
+    /// Whether it may be tried.
+    pub(super) fn is_over(&self, now: Instant) -> bool {
+        self.until.is_none_or(|until| now >= until)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rests_grow_up_to_a_bound_and_begin_anew_after_success() {
+        let (mut rest, now) = (Rest::default(), Instant::now());
+        assert!(rest.is_over(now));
+        let mut waits = Vec::new();
+        for _ in 0..12 {
+            rest.begin(now);
+            assert!(!rest.is_over(now));
+            assert!(rest.is_over(now + rest.wait));
+            waits.push(rest.wait);
+        }
+        assert!(waits.is_sorted());
+        assert_eq!(
+            (waits[0], waits[11]),
+            (*seismic_queue::limits::BACKOFF.start(), *seismic_queue::limits::BACKOFF.end())
+        );
+        rest.end();
+        assert!(rest.is_over(now));
+        rest.begin(now);
+        assert_eq!(rest.wait, waits[0]);
+    }
+}

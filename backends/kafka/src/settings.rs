@@ -1,0 +1,249 @@
+//! What clients of the cluster are told: the caller's settings, secrets from the environment, and
+//! what exactly-once needs, which nobody may change.
+//!
+//! A secret is never on a command line, where every process of the machine can read it. The
+//! environment variable `SEISMIC_KAFKA_SASL_PASSWORD` sets `sasl.password`, and so on for every
+//! setting of librdkafka; with `_FILE` behind it, it names a file that holds the value.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+use std::{env, fs};
+
+use rdkafka::ClientConfig;
+use rdkafka::config::RDKafkaLogLevel;
+
+use super::ClusterAddress;
+use crate::limits;
+use seismic_queue::{Error, Member, Result};
+
+/// Beginning of the environment variables that are settings.
+const VARIABLE: &str = "SEISMIC_KAFKA_";
+
+/// How brokers know us where nobody says otherwise.
+const CLIENT: &str = "seismic";
+
+/// Settings that are ours: another value would break what the program promises.
+const OURS: [&str; 15] = [
+    "auto.offset.reset",
+    "bootstrap.servers",
+    "enable.auto.commit",
+    "enable.auto.offset.store",
+    "enable.idempotence",
+    "enable.partition.eof",
+    "group.id",
+    "group.instance.id",
+    "group.protocol",
+    "isolation.level",
+    "metadata.broker.list",
+    "partition.assignment.strategy",
+    "partitioner",
+    "transactional.id",
+    "acks",
+];
+
+/// Parts of names whose values nobody else may see.
+const SECRET: [&str; 5] = ["password", "secret", "key.pem", "private", "token"];
+
+/// Settings of one cluster, checked.
+#[derive(Clone)]
+pub(super) struct Settings {
+    base: ClientConfig,
+}
+
+impl Settings {
+    /// The settings of `address` and those of the environment.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for a key that is ours, a secret that is not from the environment, and a
+    /// file of a secret that cannot be read.
+    pub(super) fn new(address: &ClusterAddress) -> Result<Settings> {
+        let mut base = ClientConfig::new();
+        base.set("bootstrap.servers", &address.brokers);
+        base.set("client.id", CLIENT);
+        base.set_log_level(RDKafkaLogLevel::Warning);
+        // A broker that is back is found within a second, and one that takes requests and never
+        // answers is given up before a session, and no later than a transaction, is over.
+        base.set("reconnect.backoff.max.ms", "1000");
+        base.set("socket.timeout.ms", "6000");
+        base.set("socket.keepalive.enable", "true");
+        for (key, value) in &address.options {
+            if SECRET.iter().any(|part| key.contains(part)) {
+                let variable = format!("{VARIABLE}{}", key.replace('.', "_").to_uppercase());
+                let why = format!("a secret comes from the environment: {variable}");
+                return Err(Error::Setting { key: key.clone(), why });
+            }
+            set(&mut base, key, value)?;
+        }
+        for (name, value) in env::vars_os() {
+            let Some(name) = name.to_str().and_then(|name| name.strip_prefix(VARIABLE)) else {
+                continue;
+            };
+            let key = name.strip_suffix("_FILE").unwrap_or(name);
+            let value = match key == name {
+                true => value.into_string().map_err(|_| not_text(name)),
+                false => fs::read_to_string(value).map_err(|error| unreadable(name, &error)),
+            };
+            let key = key.to_lowercase().replace('_', ".");
+            set(&mut base, &key, value?.trim_end_matches(['\r', '\n']))?;
+        }
+        Ok(Settings { base })
+    }
+
+    /// What every client is told, by the caller and by us.
+    pub(super) fn given(&self) -> BTreeMap<&str, &str> {
+        self.base.config_map()
+    }
+
+    /// For questions: no group. The log's end counts open transactions.
+    pub(super) fn asking(&self) -> ClientConfig {
+        let mut config = self.base.clone();
+        config.set("isolation.level", "read_uncommitted");
+        config
+    }
+
+    /// For reading given partitions from given offsets, as a member of nothing or of `group`.
+    pub(super) fn reading(&self, group: &str) -> ClientConfig {
+        let mut config = self.base.clone();
+        config.set("group.id", group);
+        // Also where the input is not transactional: only then are pending offsets waited for.
+        config.set("isolation.level", "read_committed");
+        config.set("auto.offset.reset", "error");
+        config.set("enable.auto.commit", "false");
+        config.set("enable.auto.offset.store", "false");
+        config.set("enable.partition.eof", "true");
+        // A full queue is asked for again at once; what it holds is bounded. Small messages take five times
+        // their size there.
+        self.default(&mut config, "fetch.queue.backoff.ms", "5");
+        self.default(&mut config, "queued.max.messages.kbytes", "4096");
+        self.default(&mut config, "queued.min.messages", "50000");
+        self.default(&mut config, "fetch.wait.max.ms", "100");
+        config
+    }
+
+    /// For reading up to an end that is known. Behind the last message there may be nothing but what
+    /// transactions leave, and then the end shows only when the broker has waited for more.
+    pub(super) fn reading_back(&self) -> ClientConfig {
+        let mut config = self.reading("seismic-reader");
+        config.set("fetch.wait.max.ms", "10");
+        config
+    }
+
+    /// For appending without transactions.
+    pub(super) fn appending(&self, message_bytes: usize) -> ClientConfig {
+        let mut config = self.base.clone();
+        config.set("enable.idempotence", "true");
+        // For ever: a message that was given up could still arrive. The caller waits in turns.
+        config.set("message.timeout.ms", "0");
+        config.set("message.max.bytes", message_bytes.to_string());
+        self.default(&mut config, "linger.ms", "1");
+        self.default(&mut config, "batch.size", "1000000");
+        self.default(&mut config, "queue.buffering.max.messages", "1000000");
+        self.default(&mut config, "queue.buffering.max.kbytes", "131072");
+        config
+    }
+
+    /// For a member of a group. It reads nothing itself; others read what it was assigned. Who looks
+    /// at the group sees the name of its slot, unless the caller has a client id of its own.
+    pub(super) fn member(&self, member: &Member) -> ClientConfig {
+        let mut config = self.reading(&member.group);
+        if self.base.get("client.id") == Some(CLIENT) {
+            config.set("client.id", &member.slot);
+        }
+        // Eager: partitions change hands in one step, with everything settled before.
+        config.set("partition.assignment.strategy", "range");
+        self.default(&mut config, "session.timeout.ms", &millis(limits::SESSION_TIMEOUT));
+        // A member hears of others that come and go with the answer to a heartbeat.
+        self.default(&mut config, "heartbeat.interval.ms", "300");
+        if member.is_named {
+            config.set("group.instance.id", &member.slot);
+        }
+        config
+    }
+
+    /// How long a member may say nothing before its partitions go to others.
+    pub(super) fn session(&self) -> Duration {
+        let given = self.base.get("session.timeout.ms").and_then(|given| given.parse().ok());
+        given.map_or(limits::SESSION_TIMEOUT, Duration::from_millis)
+    }
+
+    /// For commits.
+    pub(super) fn committing(&self, transactional_id: &str) -> ClientConfig {
+        let mut config = self.base.clone();
+        config.set("transactional.id", transactional_id);
+        config.set("message.max.bytes", limits::COMMITTED_BYTES.to_string());
+        let timeout = millis(limits::TRANSACTION_TIMEOUT);
+        self.default(&mut config, "transaction.timeout.ms", &timeout);
+        self.default(&mut config, "message.timeout.ms", &millis(limits::MESSAGE_TIMEOUT));
+        self.default(&mut config, "linger.ms", "1");
+        self.default(&mut config, "batch.size", "1000000");
+        // More than a commit may hold, so that it never has to wait for room.
+        self.default(&mut config, "queue.buffering.max.messages", "2000000");
+        self.default(&mut config, "queue.buffering.max.kbytes", "131072");
+        config
+    }
+
+    /// Sets what the caller did not.
+    fn default(&self, config: &mut ClientConfig, key: &str, value: &str) {
+        if self.base.get(key).is_none() {
+            config.set(key, value);
+        }
+    }
+}
+
+fn millis(time: Duration) -> String {
+    time.as_millis().to_string()
+}
+
+fn set(config: &mut ClientConfig, key: &str, value: &str) -> Result<()> {
+    if OURS.contains(&key) {
+        let why = "the program sets it itself".to_owned();
+        return Err(Error::Setting { key: key.to_owned(), why });
+    }
+    config.set(key, value);
+    Ok(())
+}
+
+fn not_text(name: &str) -> Error {
+    Error::Setting { key: format!("{VARIABLE}{name}"), why: "it is not text".to_owned() }
+}
+
+fn unreadable(name: &str, error: &std::io::Error) -> Error {
+    let why = format!("the file it names cannot be read: {error}");
+    Error::Setting { key: format!("{VARIABLE}{name}"), why }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(key: &str, value: &str) -> Result<Settings> {
+        let options = vec![(key.to_owned(), value.to_owned())];
+        Settings::new(&ClusterAddress {
+            brokers: "localhost:1".to_owned(),
+            group: None,
+            slot: None,
+            options,
+        })
+    }
+
+    #[test]
+    fn secrets_and_our_own_settings_are_refused_on_the_command_line() {
+        for key in ["sasl.password", "ssl.key.password", "sasl.oauthbearer.client.secret"] {
+            let error = with(key, "hunter2").map(drop).unwrap_err().to_string();
+            assert!(error.contains("SEISMIC_KAFKA_") && !error.contains("hunter2"), "{error}");
+        }
+        for key in OURS {
+            assert!(with(key, "x").is_err(), "{key}");
+        }
+    }
+
+    #[test]
+    fn what_the_caller_sets_goes_before_our_defaults() {
+        let settings = with("fetch.wait.max.ms", "7").unwrap();
+        assert_eq!(settings.reading("g").get("fetch.wait.max.ms"), Some("7"));
+        assert_eq!(settings.reading("g").get("fetch.queue.backoff.ms"), Some("5"));
+        assert_eq!(settings.reading("g").get("isolation.level"), Some("read_committed"));
+        assert_eq!(settings.session(), limits::SESSION_TIMEOUT);
+        assert_eq!(with("session.timeout.ms", "30000").unwrap().session().as_secs(), 30);
+    }
+}

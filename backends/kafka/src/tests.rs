@@ -1,0 +1,153 @@
+//! The conformance suite on a real broker, and what only Kafka has.
+
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use seismic_brokers::Kafka;
+
+use super::ClusterAddress;
+use super::admin::Admin;
+use super::{KafkaQueue, KafkaStore};
+use seismic_queue::conformance::Backend;
+use seismic_queue::{
+    Commit, CommitError, Committer, Event, FencingToken, JobStore, Lease, Member, Partition, Queue,
+    Recovered, Result, Source,
+};
+
+/// The broker of this test process.
+pub(super) fn broker() -> Option<&'static Kafka> {
+    static BROKER: OnceLock<Option<Kafka>> = OnceLock::new();
+    BROKER.get_or_init(Kafka::one).as_ref()
+}
+
+pub(super) fn address(brokers: &str) -> ClusterAddress {
+    ClusterAddress { brokers: brokers.to_owned(), group: None, slot: None, options: Vec::new() }
+}
+
+/// An empty cluster, for one test at a time, and the member of the group that has all partitions.
+pub(super) struct OnKafka {
+    pub(super) address: ClusterAddress,
+    member: Mutex<Option<Box<dyn Source>>>,
+    _alone: MutexGuard<'static, ()>,
+}
+
+impl OnKafka {
+    pub(super) fn new(kafka: &Kafka) -> OnKafka {
+        static ALONE: Mutex<()> = Mutex::new(());
+        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let address = address(&kafka.address());
+        let queue = KafkaQueue::open(&address).unwrap();
+        let topics = queue.topics().unwrap();
+        let names: Vec<&str> = topics.iter().map(|topic| topic.name.as_str()).collect();
+        if !names.is_empty() {
+            Admin::new(&queue.cluster).unwrap().delete(&names);
+        }
+        while !queue.topics().unwrap().is_empty() {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        OnKafka { address, member: Mutex::default(), _alone: alone }
+    }
+
+    /// The claim of the group's only member, which joins it the first time. It is not polled again:
+    /// nobody else joins, so it keeps what it has.
+    fn fencing_token(&self) -> FencingToken {
+        let mut member = self.member.lock().unwrap();
+        let member = member.get_or_insert_with(|| {
+            let queue = self.queue();
+            let topic = queue.topic("in").unwrap();
+            let who = Member { group: GROUP.to_owned(), slot: "s".to_owned(), is_named: false };
+            let mut source = queue.member(&topic, &who).unwrap();
+            let began = Instant::now();
+            while !matches!(
+                source.poll(Duration::from_millis(10), &mut Vec::new()).unwrap(),
+                Event::Assigned(_)
+            ) {
+                assert!(began.elapsed() < Duration::from_secs(60), "it is given nothing");
+            }
+            source
+        });
+        member.fencing_token()
+    }
+}
+
+/// Group of the suite's job.
+const GROUP: &str = "group";
+
+/// Commits by the claim of a member of the group, where the suite knows of none.
+struct Claiming {
+    inner: Box<dyn Committer>,
+    token: FencingToken,
+}
+
+impl Committer for Claiming {
+    fn load(&mut self, _: &FencingToken, partitions: &[Partition]) -> Result<Vec<Recovered>> {
+        self.inner.load(&self.token, partitions)
+    }
+
+    fn commit(
+        &mut self,
+        _: &FencingToken,
+        commit: &Commit,
+    ) -> std::result::Result<(), CommitError> {
+        self.inner.commit(&self.token, commit)
+    }
+}
+
+impl Backend for OnKafka {
+    fn queue(&self) -> Box<dyn Queue> {
+        Box::new(KafkaQueue::open(&self.address).unwrap())
+    }
+
+    fn store(&self) -> Box<dyn JobStore> {
+        let group = Some(GROUP.to_owned());
+        Box::new(KafkaStore::open(&ClusterAddress { group, ..self.address.clone() }).unwrap())
+    }
+
+    fn committer(&self, lease: &dyn Lease) -> Box<dyn Committer> {
+        let member = lease.member(0).unwrap().expect("its owners are members of a group");
+        let (inner, token) = (lease.committer_of(&member).unwrap(), self.fencing_token());
+        let mut committer = Claiming { inner, token };
+        // A slot loads what it is given before it commits.
+        committer.load(&FencingToken::Sole, &[Partition(0), Partition(1)]).unwrap();
+        Box::new(committer)
+    }
+
+    /// The end of a transaction takes an offset of every partition that it wrote to.
+    fn gap(&self) -> u64 {
+        1
+    }
+
+    fn quiet(&self) -> Duration {
+        Duration::from_millis(700)
+    }
+
+    fn break_lock(&self) {}
+
+    fn damage(&self, _: Partition, _: u64) {}
+}
+
+seismic_queue::conformance! { broker().map(OnKafka::new); without
+    // Its store is shared: it has members of a group for owners, nobody is refused for being the second,
+    // and what fences is the group, which tests of whole jobs prove.
+    owning::a_store_says_who_owns_it
+    owning::a_second_owner_is_refused_and_told_who_it_is
+    owning::a_store_is_free_when_owner_and_committers_are_gone
+    owning::a_newer_epoch_fences_the_older_committer
+    // A view asks for one partition after the other, and commits go on meanwhile.
+    committing::a_view_never_shows_half_a_commit
+    // Nobody can change a byte of its log from outside.
+    recovering::a_damaged_checkpoint_is_passed_over_with_its_journal
+    // Its journal goes with the head of the checkpoint topic: `trim.rs`.
+    recovering::the_journal_is_pruned_up_to_the_oldest_checkpoint
+    // It would hold the log of all groups from there on.
+    naming::a_checkpoint_may_be_born_with_a_name
+    shaping::an_older_committer_moves_no_input_and_writes_no_keyed_row
+    // It takes nothing back.
+    rewinding
+    shape_rewinding
+    // The client hands out messages as they come, and batches are made of those.
+    reading::partitions_take_turns
+    reading::small_blocks_share_a_batch_and_batches_stay_small
+    // It keeps messages by its own rules, and knows no holds.
+    retaining
+}

@@ -1,0 +1,172 @@
+//! The place of a follower in one partition: what was asked for, what came and was not given yet.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use super::follow::Keeps;
+use super::limits;
+use super::outlet::Properties;
+use super::protocol::frame::Frame;
+use super::protocol::message::Stored;
+use super::protocol::properties;
+use seismic_queue::backend::byte_reader::Bytes;
+use seismic_queue::limits::BATCH_BYTES;
+use seismic_queue::{Batch, Error, Message, Offset, Partition, Result};
+
+/// Place in one partition.
+#[derive(Debug)]
+pub(super) struct Cursor {
+    pub(super) partition: Partition,
+    /// Next message to give.
+    pub(super) next: Offset,
+    /// Next message to ask for: what lies between is in `ready`.
+    pub(super) ask: Offset,
+    pub(super) asked: Option<Asked>,
+    pub(super) ready: VecDeque<Ready>,
+    /// A pull at `next` found nothing.
+    pub(super) at_end: bool,
+    /// Whether that was said.
+    pub(super) told: bool,
+    /// Since when there is no answer that helps, and when to ask again.
+    pub(super) troubled: Option<(Instant, Instant)>,
+    /// Its broker could not be asked, and is left alone until then.
+    pub(super) rests_until: Option<Instant>,
+    /// What to say once everything before it was given.
+    pub(super) fault: Option<Error>,
+}
+
+/// A pull on its way.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) opaque: i32,
+    pub(super) at: String,
+    pub(super) since: Instant,
+    pub(super) is_suspended: bool,
+}
+
+/// An answer with messages that were not given yet.
+#[derive(Debug)]
+pub(super) struct Ready {
+    pub(super) frame: Frame,
+    /// How much of its body was given.
+    pub(super) given: usize,
+    /// Offset after its last message, as the broker says it.
+    pub(super) next: Offset,
+}
+
+impl Cursor {
+    /// A place where nothing was asked for yet.
+    pub(super) fn new(partition: Partition, next: Offset) -> Self {
+        Cursor {
+            partition,
+            next,
+            ask: next,
+            asked: None,
+            ready: VecDeque::new(),
+            at_end: false,
+            told: false,
+            troubled: None,
+            rests_until: None,
+            fault: None,
+        }
+    }
+
+    /// Answers it holds or will get at once.
+    pub(super) fn held(&self) -> usize {
+        self.ready.len() + usize::from(self.asked.as_ref().is_some_and(|asked| !asked.is_suspended))
+    }
+
+    pub(super) fn may_ask(&self, now: Instant) -> bool {
+        self.asked.is_none()
+            && self.ready.len() <= 1
+            && self.fault.is_none()
+            && (!self.at_end || self.told)
+            && self.troubled.is_none_or(|(_, again)| again <= now)
+            && self.rests_until.is_none_or(|until| until <= now)
+    }
+
+    /// Whether it is to be asked again soon.
+    pub(super) fn is_troubled(&self) -> bool {
+        self.troubled.is_some() || self.rests_until.is_some()
+    }
+
+    /// Forgets what was asked for ahead: reading goes on at `next`.
+    pub(super) fn go_back(&mut self) {
+        (self.ask, self.asked) = (self.next, None);
+        self.ready.clear();
+    }
+
+    /// There is nothing at `ask`, which should pass; when it does not, `fault` is what it means.
+    pub(super) fn wait_or(&mut self, fault: impl FnOnce() -> Error) {
+        let now = Instant::now();
+        let since = self.troubled.map_or(now, |(since, _)| since);
+        self.troubled = Some((since, now + limits::ASK_AGAIN));
+        if now - since > limits::ABOVE_END {
+            (self.troubled, self.fault) = (None, Some(fault()));
+        }
+    }
+
+    /// Fills a batch from what is ready.
+    ///
+    /// # Errors
+    /// When messages are missing or damaged: what lies before them is in the batch, and the next
+    /// call gives the error again.
+    pub(super) fn fill(
+        &mut self,
+        topic: &str,
+        batch: &mut Batch,
+        raw: &mut Vec<u8>,
+        mut keeps: Option<&mut Keeps>,
+    ) -> Result<()> {
+        let partition = self.partition;
+        let corrupt = |offset: Offset, what: &str| Error::Corrupt {
+            at: format!("message {offset} of {topic}/{partition}"),
+            what: what.to_owned(),
+        };
+        while let Some(ready) = self.ready.front_mut() {
+            let body = ready.frame.body();
+            let mut rest = Bytes(body.get(ready.given..).unwrap_or_default());
+            while !rest.0.is_empty() {
+                let (wanted, left) = (self.next, rest.0.len());
+                let message =
+                    Stored::next(&mut rest).ok_or_else(|| corrupt(wanted, "it is cut off"))?;
+                let (offset, value) = (Offset(message.offset), message.value());
+                if offset < wanted {
+                    ready.given += left - rest.0.len();
+                    continue;
+                }
+                if offset > wanted {
+                    let topic = topic.to_owned();
+                    return Err(Error::OffsetGone { topic, partition, wanted, first: offset });
+                }
+                if message.is_inner_batch() {
+                    let what = "it is several messages in one (queue.type=BatchCQ)";
+                    return Err(corrupt(offset, what));
+                }
+                if !message.is_whole() {
+                    return Err(corrupt(offset, "its body does not fit its CRC"));
+                }
+                let key = properties::key(message.properties, raw);
+                if !batch.is_empty() && batch.size() + key.len() + value.len() > BATCH_BYTES {
+                    return Ok(());
+                }
+                let properties = Properties(message.properties);
+                if keeps.as_mut().is_none_or(|keeps| keeps(partition, offset, properties)) {
+                    batch.push(Message { offset, append_ms: message.store_ms, key, value: &value });
+                }
+                self.next = offset.next();
+                ready.given += left - rest.0.len();
+            }
+            let is_all = ready.next == self.next;
+            self.ready.pop_front();
+            if !is_all {
+                // It gave fewer messages than it says: ask again, and see why.
+                self.go_back();
+            }
+            if batch.size() > BATCH_BYTES / 2 {
+                break;
+            }
+        }
+        Ok(())
+    }
+}

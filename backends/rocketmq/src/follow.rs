@@ -1,0 +1,293 @@
+//! Follows partitions of a topic: the reader, and what is below a slot's source (`source.rs`).
+//!
+//! Each partition has at most one pull on its way, asked as soon as the answer before it is there,
+//! so that the next messages travel while these are worked on. A partition whose end was found is
+//! followed by pulls that the broker keeps until something comes. [`Event::CaughtUp`] is said only
+//! after a pull that found nothing. Nothing is ever taken from the broker's own idea of a group's
+//! position, and where it would skip messages, reading ends with an error.
+//!
+//! A broker that cannot be asked takes nothing from the partitions of others: what is wrong with it is
+//! said when they have nothing to give.
+
+use std::ops::Range;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::time::{Duration, Instant};
+
+use super::client::{self, Pull, Pulled};
+use super::connection::Answer;
+use super::cursor::{Asked, Cursor, Ready};
+use super::error::Error as RocketError;
+use super::limits;
+use super::log::Log;
+use super::outlet::Properties;
+use super::protocol::message::Stored;
+use seismic_queue::backend::byte_reader::Bytes;
+use seismic_queue::{Batch, Error, Event, Kind, Offset, Partition, Reader, Result};
+
+/// Reads some partitions of a topic.
+pub(super) struct Follower {
+    pub(super) log: Log,
+    pub(super) group: String,
+    pub(super) cursors: Vec<Cursor>,
+    /// Whose turn it is.
+    turn: usize,
+    pub(super) to: Sender<Answer>,
+    answers: Receiver<Answer>,
+    /// What is wrong with a broker, and will be said.
+    failed: Option<Error>,
+    /// Memory for a key that is not there as it was.
+    raw_key: Vec<u8>,
+    /// Which messages are given; `None`: all.
+    keeps: Option<Keeps>,
+}
+
+/// Whether a message is given, by its partition, offset and properties. Sees each once, in order.
+pub type Keeps = Box<dyn FnMut(Partition, Offset, Properties<'_>) -> bool + Send>;
+
+impl Follower {
+    pub(super) fn new(log: Log, group: String, at: &[(Partition, Offset)]) -> Self {
+        let (to, answers) = mpsc::channel();
+        let (cursors, raw_key) = (Vec::new(), Vec::new());
+        let (turn, failed, keeps) = (0, None, None);
+        let mut follower =
+            Follower { log, group, cursors, turn, to, answers, failed, raw_key, keeps };
+        follower.start(at);
+        follower
+    }
+
+    /// Gives only what `keeps` says.
+    #[must_use]
+    pub(super) fn keeping(self, keeps: Option<Keeps>) -> Self {
+        Follower { keeps, ..self }
+    }
+
+    pub(super) fn start(&mut self, at: &[(Partition, Offset)]) {
+        for &(partition, next) in at {
+            self.stop(&[partition]);
+            self.cursors.push(Cursor::new(partition, next));
+        }
+    }
+
+    pub(super) fn stop(&mut self, partitions: &[Partition]) {
+        self.cursors.retain(|cursor| !partitions.contains(&cursor.partition));
+    }
+
+    /// Cursors in the order of their turns.
+    fn turns(&self) -> impl Iterator<Item = usize> + use<> {
+        let (count, turn) = (self.cursors.len(), self.turn);
+        (1..=count).map(move |i| (turn + i) % count)
+    }
+
+    /// Sends the pulls that are due.
+    fn ask(&mut self) -> Result<()> {
+        let now = Instant::now();
+        let mut held: usize = self.cursors.iter().map(Cursor::held).sum();
+        for i in self.turns() {
+            let cursor = &self.cursors[i];
+            if !cursor.may_ask(now) || (!cursor.told && held >= limits::PULLS_HELD) {
+                continue;
+            }
+            let (place, at) = self.log.place(cursor.partition)?;
+            let suspend = if cursor.told { limits::SUSPEND } else { Duration::ZERO };
+            let pull = Pull {
+                topic: &self.log.topic.name,
+                group: &self.group,
+                queue: place.queue,
+                offset: cursor.ask.0,
+                suspend,
+            };
+            let connection = self.log.client.connection(&at);
+            let opaque = match connection.and_then(|it| client::start_pull(it, pull, &self.to)) {
+                Ok(opaque) => opaque,
+                Err(error) => {
+                    self.log.refresh();
+                    self.rest(i, error.into())?;
+                    continue;
+                }
+            };
+            let is_suspended = cursor.told;
+            held += usize::from(!is_suspended);
+            let asked = Some(Asked { opaque, at, since: now, is_suspended });
+            (self.cursors[i].asked, self.cursors[i].rests_until) = (asked, None);
+        }
+        Ok(())
+    }
+
+    /// The broker of a cursor could not be asked: it is left alone for a while, unless that would not
+    /// help.
+    fn rest(&mut self, i: usize, error: Error) -> Result<()> {
+        if error.kind() != Kind::Retry {
+            return Err(error);
+        }
+        self.cursors[i].rests_until = Some(Instant::now() + limits::REST);
+        self.failed = Some(error);
+        Ok(())
+    }
+
+    /// Says what is wrong with a broker, once.
+    fn say_failed(&mut self) -> Result<()> {
+        self.failed.take().map_or(Ok(()), Err)
+    }
+
+    /// Takes in an answer.
+    fn take(&mut self, answer: Answer) -> Result<()> {
+        let is_its = |cursor: &Cursor| {
+            cursor.asked.as_ref().is_some_and(|asked| asked.opaque == answer.opaque)
+        };
+        let Some(i) = self.cursors.iter().position(is_its) else {
+            // Of a heartbeat, or asked before reading went back.
+            return Ok(());
+        };
+        let asked = self.cursors[i].asked.take().expect("it was found by it");
+        let pulled = match answer.outcome.and_then(|frame| client::pulled(&asked.at, frame)) {
+            Ok(pulled) => pulled,
+            Err(error) => return self.rest(i, error.into()),
+        };
+        let topic = || self.log.topic.name.clone();
+        let cursor = &mut self.cursors[i];
+        let (partition, wanted) = (cursor.partition, cursor.ask);
+        let gone = |first| Error::OffsetGone { topic: topic(), partition, wanted, first };
+        match pulled {
+            Pulled::Found { next, frame } if next > wanted.0 => {
+                let next = Offset(next);
+                cursor.ready.push_back(Ready { frame, given: 0, next });
+                (cursor.ask, cursor.at_end, cursor.told) = (next, false, false);
+                cursor.troubled = None;
+            }
+            Pulled::Nothing => {
+                cursor.at_end = true;
+                cursor.troubled = None;
+            }
+            Pulled::Illegal { min, .. } | Pulled::Again { min } if wanted.0 < min => {
+                cursor.fault = Some(gone(Offset(min)));
+            }
+            Pulled::Illegal { max, .. } => cursor.wait_or(|| Error::OffsetBeyond {
+                topic: topic(),
+                partition,
+                wanted,
+                end: Offset(max),
+            }),
+            Pulled::Again { .. } | Pulled::Found { .. } => cursor.wait_or(|| Error::Corrupt {
+                at: format!("{}/{partition}", topic()),
+                what: format!("the broker has an offset {wanted} but not its message"),
+            }),
+        }
+        Ok(())
+    }
+
+    /// What there is to say.
+    fn give(&mut self, spare: &mut Vec<Batch>) -> Result<Option<Event>> {
+        for i in self.turns() {
+            let cursor = &mut self.cursors[i];
+            if !cursor.ready.is_empty() {
+                let mut batch = spare.pop().unwrap_or_default();
+                batch.reset(cursor.partition, cursor.next);
+                self.turn = i;
+                let keeps = self.keeps.as_mut();
+                let topic = &self.log.topic.name;
+                let filled = cursor.fill(topic, &mut batch, &mut self.raw_key, keeps);
+                if batch.is_empty() {
+                    spare.push(batch);
+                    filled?;
+                    continue;
+                }
+                return Ok(Some(Event::Batch(batch)));
+            }
+            if let Some(fault) = cursor.fault.take() {
+                return Err(fault);
+            }
+            if cursor.at_end && !cursor.told {
+                cursor.told = true;
+                self.turn = i;
+                return Ok(Some(Event::CaughtUp(cursor.partition, cursor.next)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Gives up connections on which a pull should have been answered long ago.
+    fn check_silent(&mut self) -> Result<()> {
+        for i in 0..self.cursors.len() {
+            let cursor = &mut self.cursors[i];
+            let Some(asked) = &cursor.asked else { continue };
+            let suspend = limits::SUSPEND + limits::SUSPEND_GRACE;
+            let patience = if asked.is_suspended { suspend } else { limits::CALL };
+            if asked.since.elapsed() > patience {
+                let at = asked.at.clone();
+                self.log.client.lose(&at, "a pull was not answered in time");
+                cursor.asked = None;
+                let seconds = patience.as_secs();
+                self.rest(i, RocketError::Silent { at, doing: "a pull", seconds }.into())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Shows the properties of every message of a partition within `range`. Where messages that were
+    /// acknowledged do not show yet, they are waited for.
+    pub(super) fn read_properties(
+        log: &Log,
+        partition: Partition,
+        range: Range<Offset>,
+        see: &mut dyn FnMut(Offset, &[u8]),
+    ) -> Result<()> {
+        let (log, group) = (log.another(), client::TOOLS_GROUP.to_owned());
+        let mut follower = Follower::new(log, group, &[(partition, range.start)]);
+        let begun = Instant::now();
+        while follower.cursors[0].next < range.end {
+            follower.ask()?;
+            match follower.answers.recv_timeout(limits::ASK_AGAIN) {
+                Ok(answer) => follower.take(answer)?,
+                Err(_) => follower.check_silent()?,
+            }
+            follower.say_failed()?;
+            let cursor = &mut follower.cursors[0];
+            while let Some(ready) = cursor.ready.pop_front() {
+                let mut rest = Bytes(ready.frame.body());
+                while let Some(message) = Stored::next(&mut rest) {
+                    let offset = Offset(message.offset);
+                    if range.contains(&offset) {
+                        see(offset, message.properties);
+                    }
+                }
+                cursor.next = ready.next;
+            }
+            if let Some(fault) = cursor.fault.take() {
+                return Err(fault);
+            }
+            if std::mem::take(&mut cursor.at_end) && begun.elapsed() > limits::ABOVE_END {
+                let (topic, end) = (follower.log.topic.name.clone(), cursor.next);
+                return Err(Error::OffsetBeyond { topic, partition, wanted: range.end, end });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Reader for Follower {
+    fn read(&mut self, wait: Duration, spare: &mut Vec<Batch>) -> Result<Event> {
+        let began = Instant::now();
+        loop {
+            while let Ok(answer) = self.answers.try_recv() {
+                self.take(answer)?;
+            }
+            self.ask()?;
+            if let Some(event) = self.give(spare)? {
+                // Asked before this is worked on, so that the answer is there after it.
+                self.ask()?;
+                return Ok(event);
+            }
+            self.check_silent()?;
+            self.say_failed()?;
+            let left = wait.saturating_sub(began.elapsed());
+            if left.is_zero() {
+                return Ok(Event::Nothing);
+            }
+            let is_troubled = self.cursors.iter().any(Cursor::is_troubled);
+            let pause = if is_troubled { left.min(limits::ASK_AGAIN) } else { left };
+            if let Ok(answer) = self.answers.recv_timeout(pause) {
+                self.take(answer)?;
+            }
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Writes to the queues of a topic for one who keeps track of them himself: each append says where it
+//! landed, and what is there can be read back with its properties.
+//!
+//! It is what an *effectively once* sink needs and a [`Producer`](seismic_queue::Producer) hides.
+
+use std::sync::mpsc::{self, RecvTimeoutError};
+
+use super::client;
+use super::error::Error as RocketError;
+use super::follow::Follower;
+use super::limits;
+use super::log::Log;
+use super::protocol::batch::Batch;
+use super::protocol::properties::{self, is_clean};
+use super::protocol::unique_id::UniqueIds;
+use seismic_queue::{Error, Offset, Partition, Result, Span, clock};
+
+/// A message to append.
+#[derive(Clone, Copy, Debug)]
+pub struct Out<'a> {
+    /// Key, may be empty.
+    pub key: &'a [u8],
+    /// Value. RocketMQ takes no empty one.
+    pub value: &'a [u8],
+    /// Further properties: names and values, text without control characters.
+    pub properties: &'a [(&'a str, &'a str)],
+}
+
+/// What became of an append.
+#[derive(Debug)]
+pub enum Landed {
+    /// All of it is there, without gaps, from this offset on, durable as the broker's settings say.
+    At(Offset),
+    /// Nothing of it is there.
+    Refused(Error),
+    /// Nobody knows; it may still land.
+    Unknown(Error),
+}
+
+/// The way into one topic.
+#[derive(Debug)]
+pub struct Outlet {
+    log: Log,
+    ids: UniqueIds,
+}
+
+impl Outlet {
+    pub(super) fn new(log: Log) -> Self {
+        Outlet { log, ids: UniqueIds::new() }
+    }
+
+    /// How many of the messages, in order, fit one append; at least one.
+    #[must_use]
+    pub fn fit(messages: &[Out<'_>]) -> usize {
+        let mut bytes = 0;
+        let fitting = messages.iter().take(limits::SEND_MESSAGES).take_while(|message| {
+            let of = |(name, value): &(&str, &str)| name.len() + value.len() + 2;
+            let more: usize = message.properties.iter().map(of).sum();
+            bytes += message.key.len() + message.value.len() + more + 128;
+            bytes <= limits::SEND_BYTES
+        });
+        fitting.count().max(1)
+    }
+
+    /// Appends messages to one partition in one send, of which a crash may leave a beginning. The
+    /// caller has no other on its way there.
+    pub fn append(&mut self, partition: Partition, messages: &[Out<'_>]) -> Landed {
+        let now_ms = clock::now_ms();
+        let first = self.ids.take(messages.len() as u32, now_ms);
+        let mut batch = Batch::default();
+        for (n, message) in (0..).zip(messages) {
+            let text = message.properties.iter().find(|(_, value)| !is_clean(value.as_bytes()));
+            if let Some((name, _)) = text {
+                let (name, why) = ((*name).to_owned(), "its value cannot be a property");
+                return Landed::Refused(Error::Name { name, why });
+            }
+            let of = (message.key, message.value);
+            if let Err(error) = batch.push(of, first.plus(n), message.properties) {
+                return Landed::Refused(error);
+            }
+        }
+        self.send(partition, now_ms, batch)
+    }
+
+    fn send(&mut self, partition: Partition, now_ms: i64, batch: Batch) -> Landed {
+        let (place, at) = match self.log.place(partition) {
+            Ok(place) => place,
+            Err(error) => return Landed::Refused(error),
+        };
+        let request = client::send(&self.log.topic.name, &place, now_ms, batch);
+        let (to, answers) = mpsc::channel();
+        let sent = self.log.client.connection(&at).and_then(|it| it.send(request, &to));
+        drop(to);
+        if let Err(error) = sent {
+            self.log.refresh();
+            return Landed::Refused(error.into());
+        }
+        let outcome = match answers.recv_timeout(limits::CALL) {
+            Ok(answer) => answer.outcome.and_then(|frame| client::sent(&at, frame)),
+            Err(RecvTimeoutError::Disconnected) => {
+                Err(RocketError::Lost { at, why: "no answer".to_owned() })
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                self.log.client.lose(&at, "a send was not answered in time");
+                let seconds = limits::CALL.as_secs();
+                Err(RocketError::Silent { at, doing: "a send", seconds })
+            }
+        };
+        match outcome {
+            Ok(offset) => Landed::At(Offset(offset)),
+            Err(error) if error.is_outcome_unknown() => Landed::Unknown(error.into()),
+            Err(error) => Landed::Refused(error.into()),
+        }
+    }
+
+    /// What a partition holds.
+    ///
+    /// # Errors
+    /// When the broker cannot be asked.
+    pub fn span(&mut self, partition: Partition) -> Result<Span> {
+        self.log.span(partition)
+    }
+
+    /// Shows offset and properties of every message from `from` on up to `until`, which must have
+    /// been appended.
+    ///
+    /// # Errors
+    /// [`Error::OffsetGone`] when `from` is; [`Error::OffsetBeyond`] when the messages do not appear.
+    pub fn read_back(
+        &self,
+        partition: Partition,
+        from: Offset,
+        until: Offset,
+        see: &mut dyn FnMut(Offset, Properties<'_>),
+    ) -> Result<()> {
+        let mut show = |offset, text: &[u8]| see(offset, Properties(text));
+        Follower::read_properties(&self.log, partition, from..until, &mut show)
+    }
+}
+
+/// The properties of a message.
+#[derive(Clone, Copy, Debug)]
+pub struct Properties<'a>(pub(super) &'a [u8]);
+
+impl<'a> Properties<'a> {
+    /// The value of a property, if it is there and is text.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&'a str> {
+        properties::get(self.0, name).and_then(|value| std::str::from_utf8(value).ok())
+    }
+}

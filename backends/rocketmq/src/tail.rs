@@ -1,0 +1,116 @@
+//! What a producer id sent before, found by reading a partition's end back.
+//!
+//! The first message of every send carries its producer's id and the sequence number it stands for,
+//! as property `seismic_from`; the others carry unique ids that follow the first one's. So a send of
+//! which only the beginning is there shows how much that is.
+
+use super::follow::Follower;
+use super::log::Log;
+use super::protocol::properties;
+use super::protocol::unique_id::UniqueId;
+use seismic_queue::{Offset, Partition, Result};
+
+/// Property of a send's first message: producer id, colon, sequence number.
+pub(super) const FROM: &str = "seismic_from";
+
+/// Follows what one producer id sent.
+#[derive(Debug)]
+pub(super) struct Trace<'a> {
+    producer: &'a str,
+    /// Sequence number after the last message of this producer.
+    next: u64,
+    /// Id of that next message, if it belongs to the same send.
+    expected: Option<UniqueId>,
+}
+
+impl<'a> Trace<'a> {
+    pub(super) fn new(producer: &'a str) -> Self {
+        Trace { producer, next: 0, expected: None }
+    }
+
+    /// Sees the next message of the partition.
+    pub(super) fn see(&mut self, text: &[u8]) {
+        let mut id = None;
+        let mut from = None;
+        for (name, value) in properties::each(text) {
+            if name == properties::UNIQUE_ID.as_bytes() {
+                id = UniqueId::parse(value);
+            } else if name == FROM.as_bytes() {
+                from = parse(value);
+            }
+        }
+        let sequence = match from {
+            Some((producer, sequence)) if producer == self.producer => sequence,
+            None if id.is_some() && id == self.expected => self.next,
+            _ => return,
+        };
+        // A send that was refused and repeated in other pieces never goes back.
+        self.next = self.next.max(sequence + 1);
+        self.expected = id.map(|id| id.plus(1));
+    }
+
+    /// Sequence number that is due.
+    pub(super) fn next_sequence(&self) -> u64 {
+        self.next
+    }
+}
+
+/// The value of [`FROM`].
+pub(super) fn from(producer: &str, sequence: u64) -> String {
+    format!("{producer}:{sequence}")
+}
+
+fn parse(value: &[u8]) -> Option<(&str, u64)> {
+    let (producer, sequence) = std::str::from_utf8(value).ok()?.rsplit_once(':')?;
+    Some((producer, sequence.parse().ok().filter(|sequence| *sequence < u64::MAX)?))
+}
+
+/// Sequence number that a partition expects next from `producer`, as far as its last
+/// [`TAIL_MESSAGES`](super::limits::TAIL_MESSAGES) messages tell.
+pub(super) fn next_sequence(log: &mut Log, partition: Partition, producer: &str) -> Result<u64> {
+    let span = log.span(partition)?;
+    let from = span.end.0.saturating_sub(super::limits::TAIL_MESSAGES).max(span.first.0);
+    let mut trace = Trace::new(producer);
+    Follower::read_properties(log, partition, Offset(from)..span.end, &mut |_, text| {
+        trace.see(text);
+    })?;
+    Ok(trace.next_sequence())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::protocol::unique_id::UniqueIds;
+    use super::*;
+
+    fn first(producer: &str, sequence: u64, id: UniqueId) -> Vec<u8> {
+        let mut text = further(id);
+        properties::put(&mut text, FROM, from(producer, sequence).as_bytes());
+        text
+    }
+
+    fn further(id: UniqueId) -> Vec<u8> {
+        let mut text = Vec::new();
+        properties::put(&mut text, properties::UNIQUE_ID, &id.text());
+        text
+    }
+
+    #[test]
+    fn a_beginning_of_a_send_counts_as_far_as_it_goes() {
+        let id = UniqueIds::new().take(9, 0);
+        let mut trace = Trace::new("p");
+        for (text, next) in [
+            (first("p", 5, id), 6),
+            (further(id.plus(1)), 7),
+            (b"KEYS\x01foreign\x02".to_vec(), 7),
+            (further(id.plus(2)), 8),
+            (further(id.plus(4)), 8),
+            (first("q", 99, id.plus(5)), 8),
+            (further(id.plus(6)), 8),
+            (first("p", 8, id.plus(7)), 9),
+            (first("p", 3, id.plus(8)), 9),
+        ] {
+            trace.see(&text);
+            assert_eq!(trace.next_sequence(), next);
+        }
+    }
+}

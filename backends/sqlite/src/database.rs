@@ -1,0 +1,84 @@
+//! One opened file: its writer, and a connection for looking.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rusqlite::Connection;
+
+use super::fault::Sql;
+use super::identity::Identity;
+use super::schema::{self, Layout};
+use super::writer::Writer;
+use seismic_queue::{Error, Result};
+
+/// An opened queue or store file, shared by everything that came from one handle.
+pub(super) struct Database {
+    /// Name in messages.
+    pub(super) at: String,
+    pub(super) writer: Writer,
+    path: PathBuf,
+    layout: Layout,
+    looking: Mutex<Connection>,
+    identity: Identity,
+}
+
+impl Database {
+    /// The file, if it is there.
+    pub(super) fn open(path: &Path, layout: Layout) -> Result<Option<Arc<Database>>> {
+        let at = name(path);
+        let db = schema::open(path, &at, layout)?;
+        db.map(|db| Self::around(db, path, at, layout)).transpose()
+    }
+
+    /// The file, made if it is missing.
+    pub(super) fn open_or_make(path: &Path, layout: Layout) -> Result<Arc<Database>> {
+        let at = name(path);
+        Self::around(schema::open_or_make(path, &at, layout)?, path, at, layout)
+    }
+
+    fn around(db: Connection, path: &Path, at: String, layout: Layout) -> Result<Arc<Database>> {
+        let mut wal = path.as_os_str().to_owned();
+        wal.push("-wal");
+        let writer = Writer::new(db, at.clone(), wal.into(), layout.busy_wait());
+        let looking = Mutex::new(connect(path, &at, layout)?);
+        let identity = Identity::of(path);
+        Ok(Arc::new(Database { at, writer, path: path.to_owned(), layout, looking, identity }))
+    }
+
+    /// Whether the file is still in its place.
+    pub(super) fn check_place(&self) -> Result<()> {
+        self.identity.check(&self.at)
+    }
+
+    /// Looks at the file as one moment left it.
+    pub(super) fn look<T>(
+        &self,
+        doing: &'static str,
+        look: impl FnOnce(&Connection) -> Sql<T>,
+    ) -> Result<T> {
+        let db = self.looking.lock().unwrap_or_else(PoisonError::into_inner);
+        let in_transaction = || {
+            let moment = db.unchecked_transaction()?;
+            let seen = look(&moment)?;
+            moment.commit()?;
+            Ok(seen)
+        };
+        in_transaction().map_err(|fault: super::fault::Fault| fault.named(&self.at, doing))
+    }
+
+    /// A connection for one reader.
+    pub(super) fn connect(&self) -> Result<Connection> {
+        connect(&self.path, &self.at, self.layout)
+    }
+}
+
+/// A further connection to a file that was there a moment ago.
+fn connect(path: &Path, at: &str, layout: Layout) -> Result<Connection> {
+    let what = "the file was taken away while it was in use".to_owned();
+    schema::open(path, at, layout)?.ok_or(Error::Corrupt { at: at.to_owned(), what })
+}
+
+/// The URL, as messages name it.
+pub(super) fn name(path: &Path) -> String {
+    format!("sqlite:{}", path.display())
+}

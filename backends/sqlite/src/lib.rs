@@ -1,0 +1,35 @@
+//! The embedded durable queue and store: SQLite files in WAL mode, for several processes at once.
+//!
+//! A queue is one file, each job's store another; both keep topics in the same layout, which
+//! `schema.rs` describes. What changes a file goes through the one `Writer` of its handle, which
+//! commits what several threads want together; readers have connections of their own and read in
+//! short transactions, so that the WAL stays small.
+
+mod address;
+mod database;
+mod examine;
+mod fault;
+mod identity;
+mod in_flight;
+pub mod limits;
+mod lock;
+mod log;
+mod names;
+mod producer;
+mod progress;
+mod queue;
+mod reader;
+mod retention;
+mod rewind;
+mod schema;
+mod shape;
+mod sink_state;
+mod store;
+mod writer;
+
+pub use address::{BACKEND, SqliteFile};
+pub use queue::SqliteQueue;
+pub use store::SqliteStore;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,212 @@
+//! Topics, partitions, blocks and producers: the statements, each within its caller's transaction.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::fault::Sql;
+use seismic_queue::backend::append_dedup::pieces;
+use seismic_queue::message::new_id;
+use seismic_queue::{Block, Error, Hold, Offset, Partition, Policy, Span, Topic};
+
+/// Row ids of a topic's partitions, by number.
+pub(super) type Places = Vec<i64>;
+
+pub(super) fn topics(db: &Connection) -> Sql<Vec<Topic>> {
+    let mut select = db.prepare_cached("SELECT name, uid, partitions FROM topic ORDER BY name")?;
+    let topics = select.query_map([], topic_of)?.collect::<rusqlite::Result<_>>()?;
+    Ok(topics)
+}
+
+pub(super) fn find(db: &Connection, name: &str) -> Sql<Option<Topic>> {
+    let mut select =
+        db.prepare_cached("SELECT name, uid, partitions FROM topic WHERE name = ?1")?;
+    Ok(select.query_row([name], topic_of).optional()?)
+}
+
+fn topic_of(row: &Row<'_>) -> rusqlite::Result<Topic> {
+    Ok(Topic { name: row.get(0)?, id: row.get(1)?, partitions: row.get(2)? })
+}
+
+/// The topic of that name, made if it is missing.
+pub(super) fn create(db: &Connection, name: &str, partitions: u32) -> Sql<Topic> {
+    if let Some(topic) = find(db, name)? {
+        return Ok(topic);
+    }
+    let topic = Topic { name: name.to_owned(), id: new_id(), partitions };
+    db.prepare_cached("INSERT INTO topic (name, uid, partitions) VALUES (?1, ?2, ?3)")?
+        .execute(params![topic.name, topic.id, partitions])?;
+    let id = db.last_insert_rowid();
+    let mut insert = db.prepare_cached("INSERT INTO partition (topic, number) VALUES (?1, ?2)")?;
+    for partition in topic.all() {
+        insert.execute(params![id, partition.0])?;
+    }
+    Ok(topic)
+}
+
+/// The places of exactly that topic, not of a later one with its name.
+pub(super) fn places(db: &Connection, at: &str, topic: &Topic) -> Sql<Places> {
+    let mut select = db.prepare_cached(
+        "SELECT partition.id FROM partition JOIN topic ON topic.id = partition.topic
+         WHERE topic.uid = ?1 ORDER BY number",
+    )?;
+    let places: Places =
+        select.query_map([&topic.id], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    if places.is_empty() {
+        let (topic, at) = (topic.name.clone(), at.to_owned());
+        return Err(Error::TopicMissing { topic, at }.into());
+    }
+    same_count(at, &topic.name, topic.partitions, &places)?;
+    Ok(places)
+}
+
+/// Callers check a partition against the topic and then take its place: both must agree.
+pub(super) fn same_count(at: &str, name: &str, partitions: u32, places: &Places) -> Sql<()> {
+    if places.len() == partitions as usize {
+        return Ok(());
+    }
+    let have = places.len();
+    let what = format!("topic {name:?} has {have} partitions where {partitions} are named");
+    Err(Error::Corrupt { at: at.to_owned(), what }.into())
+}
+
+pub(super) fn span(db: &Connection, place: i64) -> Sql<Span> {
+    let mut select = db.prepare_cached("SELECT first, next FROM partition WHERE id = ?1")?;
+    Ok(select.query_row([place], |row| {
+        Ok(Span { first: Offset(row.get(0)?), end: Offset(row.get(1)?) })
+    })?)
+}
+
+pub(super) fn spans(db: &Connection, places: &Places) -> Sql<Vec<Span>> {
+    places.iter().map(|&place| span(db, place)).collect()
+}
+
+pub(super) fn offset_at(db: &Connection, place: i64, time_ms: i64) -> Sql<Offset> {
+    let mut select = db.prepare_cached(
+        "SELECT base FROM block WHERE partition = ?1 AND append_ms >= ?2 ORDER BY base LIMIT 1",
+    )?;
+    let found =
+        select.query_row(params![place, time_ms], |row| Ok(Offset(row.get(0)?))).optional()?;
+    found.map_or_else(|| Ok(span(db, place)?.end), Ok)
+}
+
+/// Appends `block` without its first `skip` messages and gives the partition's new end.
+/// `now_ms` is kept as the clock says it, also when that went back: who needs a time that does not
+/// takes the maximum, and who judges silences must see the truth.
+pub(super) fn append(
+    db: &Connection,
+    place: i64,
+    block: &Block,
+    skip: u32,
+    now_ms: i64,
+) -> Sql<Offset> {
+    let mut select = db.prepare_cached("SELECT next FROM partition WHERE id = ?1")?;
+    let mut end: Offset = select.query_row([place], |row| Ok(Offset(row.get(0)?)))?;
+    if block.count() == skip {
+        return Ok(end);
+    }
+    let mut insert = db.prepare_cached(
+        "INSERT INTO block (partition, base, count, append_ms, crc, bytes)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?;
+    let mut size = 0;
+    for (count, bytes) in pieces(block, skip) {
+        insert.execute(params![
+            place,
+            end.0,
+            count,
+            now_ms,
+            crc(end, count, now_ms, bytes),
+            bytes
+        ])?;
+        end = Offset(end.0 + u64::from(count));
+        size += bytes.len();
+    }
+    db.prepare_cached("UPDATE partition SET next = ?2, bytes = bytes + ?3 WHERE id = ?1")?
+        .execute(params![place, end.0, size])?;
+    Ok(end)
+}
+
+/// CRC-32 of a block with all that says where and when it is: little-endian `base`, `count` and
+/// `append_ms`, then the bytes.
+pub(super) fn crc(base: Offset, count: u32, append_ms: i64, bytes: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(&base.0.to_le_bytes());
+    hasher.update(&count.to_le_bytes());
+    hasher.update(&append_ms.to_le_bytes());
+    hasher.update(bytes);
+    hasher.finalize()
+}
+
+/// Sequence number expected next from a producer.
+pub(super) fn next_sequence(db: &Connection, place: i64, producer: &str) -> Sql<u64> {
+    let mut select =
+        db.prepare_cached("SELECT next_sequence FROM producer WHERE partition = ?1 AND id = ?2")?;
+    let known = select.query_row(params![place, producer], |row| row.get(0)).optional()?;
+    Ok(known.unwrap_or(0))
+}
+
+/// Notes what a producer sent; `end` is the partition's end after it.
+pub(super) fn produced(
+    db: &Connection,
+    place: i64,
+    producer: &str,
+    next_sequence: u64,
+    end: Offset,
+) -> Sql<()> {
+    let known = db
+        .prepare_cached(
+            "UPDATE producer SET next_sequence = ?3, last = ?4 WHERE partition = ?1 AND id = ?2",
+        )?
+        .execute(params![place, producer, next_sequence, end.0])?;
+    if known > 0 {
+        return Ok(());
+    }
+    db.prepare_cached("INSERT INTO producer VALUES (?1, ?2, ?3, ?4)")?.execute(params![
+        place,
+        producer,
+        next_sequence,
+        end.0
+    ])?;
+    db.prepare_cached(
+        "DELETE FROM producer WHERE partition = ?1 AND last < (
+             SELECT last FROM producer WHERE partition = ?1 ORDER BY last DESC LIMIT 1 OFFSET ?2)",
+    )?
+    .execute(params![place, seismic_queue::limits::PRODUCERS_KEPT - 1])?;
+    Ok(())
+}
+
+/// Says up to where `holder` has come in one partition.
+pub(super) fn hold(db: &Connection, place: i64, holder: &str, from: Offset) -> Sql<()> {
+    db.prepare_cached("INSERT OR REPLACE INTO hold VALUES (?1, ?2, ?3)")?
+        .execute(params![place, holder, from.0])?;
+    Ok(())
+}
+
+pub(super) fn release(db: &Connection, place: i64, holder: &str) -> Sql<()> {
+    db.prepare_cached("DELETE FROM hold WHERE partition = ?1 AND holder = ?2")?
+        .execute(params![place, holder])?;
+    Ok(())
+}
+
+/// Who holds a partition, the one that needs the oldest messages first.
+pub(super) fn holds(db: &Connection, place: i64, partition: Partition) -> Sql<Vec<Hold>> {
+    let mut select = db.prepare_cached(
+        "SELECT holder, offset FROM hold WHERE partition = ?1 ORDER BY offset, holder",
+    )?;
+    let holds = select.query_map([place], |row| {
+        Ok(Hold { holder: row.get(0)?, partition, offset: Offset(row.get(1)?) })
+    })?;
+    Ok(holds.collect::<rusqlite::Result<_>>()?)
+}
+
+pub(super) fn policy(db: &Connection, topic: &Topic) -> Sql<Policy> {
+    let mut select = db.prepare_cached("SELECT max_age_ms, max_bytes FROM topic WHERE uid = ?1")?;
+    Ok(select.query_row([&topic.id], |row| {
+        Ok(Policy { max_age_ms: row.get(0)?, max_bytes: row.get(1)? })
+    })?)
+}
+
+pub(super) fn set_policy(db: &Connection, topic: &Topic, policy: Policy) -> Sql<()> {
+    db.prepare_cached("UPDATE topic SET max_age_ms = ?2, max_bytes = ?3 WHERE uid = ?1")?
+        .execute(params![topic.id, policy.max_age_ms, policy.max_bytes])?;
+    Ok(())
+}

@@ -1,0 +1,149 @@
+//! Names of checkpoints and who asks for them: the statements, each within its caller's
+//! transaction.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::fault::Sql;
+use super::progress;
+use seismic_queue::backend::validate;
+use seismic_queue::message::new_id;
+use seismic_queue::{Asked, Error, Partition, PartitionCommit, Topic};
+
+/// Names the checkpoint that a commit seals. The answer of the last partition makes a name whole.
+pub(super) fn give(db: &Connection, new: &PartitionCommit) -> Sql<()> {
+    let Some(manifest) = &new.manifest else {
+        return Ok(());
+    };
+    if let Some(name) = &new.name {
+        put(db, name, new.partition, manifest.checkpoint)?;
+    }
+    for id in &new.answers {
+        let asked = db
+            .prepare_cached("SELECT name FROM asked WHERE id = ?1")?
+            .query_row([id], |row| row.get::<_, String>(0));
+        // Taken back meanwhile, or answered by all.
+        let Some(name) = asked.optional()? else {
+            continue;
+        };
+        put(db, &name, new.partition, manifest.checkpoint)?;
+        db.prepare_cached(
+            "DELETE FROM asked WHERE id = ?1 AND (SELECT count(*) FROM name WHERE name = ?2)
+             = (SELECT partitions FROM home)",
+        )?
+        .execute(params![id, name])?;
+    }
+    Ok(())
+}
+
+/// The first answer of a partition counts.
+fn put(db: &Connection, name: &str, partition: Partition, checkpoint: u64) -> Sql<()> {
+    db.prepare_cached("INSERT OR IGNORE INTO name VALUES (?1, ?2, ?3)")?.execute(params![
+        name,
+        partition.0,
+        checkpoint
+    ])?;
+    Ok(())
+}
+
+/// Asks for a checkpoint of every partition.
+pub(super) fn ask(db: &Connection, at: &str, name: &str) -> Sql<()> {
+    check_new(db, at, name)?;
+    db.prepare_cached("INSERT INTO asked VALUES (?1, ?2)")?.execute(params![name, new_id()])?;
+    Ok(())
+}
+
+fn check_new(db: &Connection, at: &str, name: &str) -> Sql<()> {
+    validate::checkpoint_name(name)?;
+    let count = |sql: &str, name: Option<&str>| {
+        db.prepare_cached(sql)?.query_row(rusqlite::params_from_iter(name), |row| row.get(0))
+    };
+    let taken: usize = count("SELECT count(*) FROM name WHERE name = ?1", Some(name))?;
+    let asked: usize = count("SELECT count(*) FROM asked WHERE name = ?1", Some(name))?;
+    if taken + asked > 0 {
+        return Err(Error::NameTaken { at: at.to_owned(), name: name.to_owned() }.into());
+    }
+    let all = "SELECT count(*) FROM (SELECT name FROM name UNION SELECT name FROM asked)";
+    let limit = seismic_queue::limits::CHECKPOINT_NAMES;
+    if count(all, None)? >= limit {
+        return Err(Error::TooManyNames { at: at.to_owned(), limit }.into());
+    }
+    Ok(())
+}
+
+/// What is asked for, by name.
+pub(super) fn asked(db: &Connection) -> Sql<Vec<Asked>> {
+    let mut select = db.prepare_cached("SELECT id, name FROM asked ORDER BY name")?;
+    let ids = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let ids: Vec<(String, String)> = ids.collect::<rusqlite::Result<_>>()?;
+    let mut asked = Vec::with_capacity(ids.len());
+    for (id, name) in ids {
+        let answered = partitions(db, &name)?;
+        asked.push(Asked { id, name, answered });
+    }
+    Ok(asked)
+}
+
+/// Partitions in which there is a checkpoint of that name.
+fn partitions(db: &Connection, name: &str) -> Sql<Vec<Partition>> {
+    let mut select =
+        db.prepare_cached("SELECT partition FROM name WHERE name = ?1 ORDER BY partition")?;
+    let partitions = select.query_map([name], |row| row.get(0).map(Partition))?;
+    Ok(partitions.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Takes back what is asked for under that name.
+pub(super) fn withdraw(db: &Connection, name: &str) -> Sql<Option<Asked>> {
+    let Some(asked) = asked(db)?.into_iter().find(|asked| asked.name == name) else {
+        return Ok(None);
+    };
+    db.prepare_cached("DELETE FROM asked WHERE name = ?1")?.execute([name])?;
+    remove(db, name)?;
+    Ok(Some(asked))
+}
+
+/// Names the newest checkpoint of every partition.
+pub(super) fn name_newest(db: &Connection, at: &str, input: &Topic, name: &str) -> Sql<()> {
+    check_new(db, at, name)?;
+    for partition in input.all() {
+        let Some(newest) = progress::checkpoints(db, partition)?.pop() else {
+            return Err(Error::NothingToName { at: at.to_owned(), partition }.into());
+        };
+        put(db, name, partition, newest.manifest.checkpoint)?;
+    }
+    Ok(())
+}
+
+/// Forgets a name, whole or not.
+pub(super) fn forget(db: &Connection, at: &str, name: &str) -> Sql<()> {
+    if withdraw(db, name)?.is_some() || remove(db, name)? {
+        return Ok(());
+    }
+    Err(Error::NameMissing { at: at.to_owned(), name: name.to_owned() }.into())
+}
+
+/// Names of the checkpoints of a partition after that number.
+pub(super) fn after(db: &Connection, partition: Partition, number: u64) -> Sql<Vec<String>> {
+    let mut select =
+        db.prepare_cached("SELECT name FROM name WHERE partition = ?1 AND checkpoint > ?2")?;
+    let names = select.query_map(params![partition.0, number], |row| row.get(0))?;
+    Ok(names.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Takes a name from its checkpoints; false when there are none.
+pub(super) fn remove(db: &Connection, name: &str) -> Sql<bool> {
+    let partitions = partitions(db, name)?;
+    db.prepare_cached("DELETE FROM name WHERE name = ?1")?.execute([name])?;
+    for &partition in &partitions {
+        progress::prune(db, partition)?;
+    }
+    Ok(!partitions.is_empty())
+}
+
+/// Names of one checkpoint.
+pub(super) fn of(db: &Connection, partition: Partition, checkpoint: u64) -> Sql<Vec<String>> {
+    let mut select = db.prepare_cached(
+        "SELECT name FROM name WHERE partition = ?1 AND checkpoint = ?2 ORDER BY name",
+    )?;
+    let names = select.query_map(params![partition.0, checkpoint], |row| row.get(0))?;
+    Ok(names.collect::<rusqlite::Result<_>>()?)
+}

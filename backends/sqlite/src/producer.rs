@@ -1,0 +1,68 @@
+//! Appending: blocks, and what is known of their producer, in one transaction.
+
+use std::sync::Arc;
+
+use rusqlite::Connection;
+
+use super::database::Database;
+use super::fault::Sql;
+use super::log::{self, Places};
+use seismic_queue::backend::append_dedup::recognised;
+use seismic_queue::backend::validate;
+use seismic_queue::failpoints::{APPEND_AFTER, APPEND_IN_TRANSACTION, pass};
+use seismic_queue::{Append, Appended, Partition, Producer, Result, Topic, clock};
+
+/// Appends to one topic for one producer id.
+pub(super) struct SqliteProducer {
+    database: Arc<Database>,
+    topic: Topic,
+    places: Places,
+    id: String,
+}
+
+impl SqliteProducer {
+    pub(super) fn new(database: Arc<Database>, topic: Topic, places: Places, id: &str) -> Self {
+        SqliteProducer { database, topic, places, id: id.to_owned() }
+    }
+
+    fn place(&self, partition: Partition) -> Result<i64> {
+        validate::partition(&self.topic, partition)?;
+        Ok(self.places[partition.0 as usize])
+    }
+
+    fn append_one(&self, db: &Connection, append: &Append<'_>, now_ms: i64) -> Sql<Appended> {
+        let place = self.place(append.partition)?;
+        let expected = log::next_sequence(db, place, &self.id)?;
+        let skip = recognised(&self.topic, &self.id, append, expected)?;
+        let written = u64::from(append.block.count() - skip);
+        if written > 0 {
+            let end = log::append(db, place, append.block, skip, now_ms)?;
+            log::produced(db, place, &self.id, expected + written, end)?;
+        }
+        Ok(Appended { written, recognised: u64::from(skip) })
+    }
+}
+
+impl Producer for SqliteProducer {
+    fn append(&mut self, appends: &[Append<'_>]) -> Result<Appended> {
+        let at = &self.database.at;
+        let appended = self.database.writer.write("appending", |db| {
+            let now_ms = clock::now_ms();
+            let mut sum = Appended::default();
+            for append in appends {
+                let one = self.append_one(db, append, now_ms)?;
+                sum.written += one.written;
+                sum.recognised += one.recognised;
+            }
+            pass(at, APPEND_IN_TRANSACTION)?;
+            Ok(sum)
+        })?;
+        pass(at, APPEND_AFTER)?;
+        Ok(appended)
+    }
+
+    fn next_sequence(&mut self, partition: Partition) -> Result<u64> {
+        let place = self.place(partition)?;
+        self.database.look("asking for a producer", |db| log::next_sequence(db, place, &self.id))
+    }
+}

@@ -1,0 +1,406 @@
+//! Progress, journal and checkpoints of one partition: the statements, each within its caller's
+//! transaction.
+
+use rusqlite::{Connection, OptionalExtension, params};
+use std::ops::Range;
+
+use super::fault::Sql;
+use super::{names, shape};
+use seismic_queue::backend::checkpoint_retention::{Candidate, classes};
+use seismic_queue::backend::commit_order::Tip;
+use seismic_queue::failpoints::{BEFORE_PRUNE, SNAPSHOT_CHUNK, pass};
+use seismic_queue::{
+    Checkpoint, CheckpointInfo, Class, Error, JournalEntry, Manifest, Offset, Partition,
+    PartitionCommit, Progress, Recovered, Rewind,
+};
+
+/// Writes everything of a partition's commit but its rows and dead letters.
+pub(super) fn apply(db: &Connection, at: &str, new: &PartitionCommit, now_ms: i64) -> Sql<()> {
+    let partition = new.partition;
+    let tip = tip(db, at, partition)?.after(at, new)?;
+    put(db, partition, &tip, &new.note, now_ms)?;
+    shape::put_progress(db, partition, tip.number, &tip.further)?;
+    for entry in &new.journal {
+        db.prepare_cached("INSERT INTO journal VALUES (?1, ?2, ?3, ?4, ?5)")?.execute(params![
+            partition.0,
+            entry.sequence,
+            entry.at.0,
+            entry.bytes,
+            crc_of_entry(partition, entry)
+        ])?;
+    }
+    for chunk in &new.chunks {
+        db.prepare_cached("INSERT INTO chunk VALUES (?1, ?2, ?3, ?4)")?.execute(params![
+            partition.0,
+            chunk.checkpoint,
+            chunk.index,
+            chunk.bytes
+        ])?;
+        pass(at, SNAPSHOT_CHUNK)?;
+    }
+    new.manifest.as_ref().map_or(Ok(()), |manifest| seal(db, at, new, manifest, now_ms))
+}
+
+/// Writes the row of a partition's progress.
+fn put(db: &Connection, partition: Partition, tip: &Tip, note: &[u8], now_ms: i64) -> Sql<()> {
+    db.prepare_cached(
+        "INSERT OR REPLACE INTO progress VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    )?
+    .execute(params![
+        partition.0,
+        tip.number,
+        tip.next.0,
+        note,
+        now_ms,
+        tip.next_sequence,
+        tip.checkpoint,
+        tip.unsealed,
+        crc_of_progress(partition, tip, note, now_ms),
+    ])?;
+    Ok(())
+}
+
+/// Makes stored chunks a checkpoint, and lets go of old ones and of chunks that never became one.
+fn seal(
+    db: &Connection,
+    at: &str,
+    new: &PartitionCommit,
+    manifest: &Manifest,
+    now_ms: i64,
+) -> Sql<()> {
+    let partition = new.partition;
+    let Manifest { checkpoint, position, further, journal_sequence, chunks, crc } = manifest;
+    db.prepare_cached(
+        "INSERT INTO checkpoint SELECT ?1, ?2, ?3, ?4, ?5, ?6, coalesce(sum(length(bytes)), 0), ?7
+         FROM chunk WHERE partition = ?1 AND checkpoint = ?2",
+    )?
+    .execute(params![
+        partition.0,
+        checkpoint,
+        position.0,
+        journal_sequence,
+        chunks,
+        crc,
+        now_ms
+    ])?;
+    shape::put_positions(db, partition, *checkpoint, further)?;
+    pass(at, BEFORE_PRUNE)?;
+    names::give(db, new)?;
+    prune(db, partition)?;
+    db.prepare_cached(
+        "DELETE FROM chunk WHERE partition = ?1 AND checkpoint NOT IN (
+             SELECT number FROM checkpoint WHERE partition = ?1)",
+    )?
+    .execute(params![partition.0])?;
+    Ok(())
+}
+
+/// Lets go of the checkpoints that nothing keeps, with their chunks.
+pub(super) fn prune(db: &Connection, partition: Partition) -> Sql<()> {
+    for (candidate, class) in kept(db, partition)? {
+        if class.is_none() {
+            let place = params![partition.0, candidate.number];
+            db.prepare_cached("DELETE FROM checkpoint WHERE partition = ?1 AND number = ?2")?
+                .execute(place)?;
+            db.prepare_cached("DELETE FROM chunk WHERE partition = ?1 AND checkpoint = ?2")?
+                .execute(place)?;
+        }
+    }
+    shape::prune_positions(db, partition)
+}
+
+/// Every checkpoint, oldest first, with what keeps it.
+fn kept(db: &Connection, partition: Partition) -> Sql<Vec<(Candidate, Option<Class>)>> {
+    let mut select = db.prepare_cached(
+        "SELECT number, created_ms, EXISTS (
+             SELECT 1 FROM name WHERE name.partition = ?1 AND name.checkpoint = number)
+         FROM checkpoint WHERE partition = ?1 ORDER BY number",
+    )?;
+    let all = select.query_map(params![partition.0], |row| {
+        let (number, created_ms) = (row.get(0)?, row.get(1)?);
+        Ok(Candidate { number, created_ms, is_named: row.get(2)? })
+    })?;
+    let all: Vec<_> = all.collect::<rusqlite::Result<_>>()?;
+    let classes = classes(&all);
+    Ok(all.into_iter().zip(classes).collect())
+}
+
+fn tip(db: &Connection, at: &str, partition: Partition) -> Sql<Tip> {
+    Ok(stored(db, at, partition)?.map(|(tip, _)| tip).unwrap_or_default())
+}
+
+pub(super) fn progress(db: &Connection, at: &str, partition: Partition) -> Sql<Option<Progress>> {
+    Ok(stored(db, at, partition)?.map(|(_, progress)| progress))
+}
+
+/// What the last commit of a partition left, checked.
+fn stored(db: &Connection, at: &str, partition: Partition) -> Sql<Option<(Tip, Progress)>> {
+    let damaged = |what| {
+        let at = format!("the progress of partition {partition} in {at}");
+        Err(Error::Corrupt { at, what }.into())
+    };
+    let found = db
+        .prepare_cached(
+            "SELECT number, next, next_sequence, checkpoint, unsealed, note, committed_ms, crc
+             FROM progress WHERE partition = ?1",
+        )?
+        .query_row(params![partition.0], |row| {
+            let tip = Tip {
+                number: row.get(0)?,
+                next: Offset(row.get(1)?),
+                further: Vec::new(),
+                next_sequence: row.get(2)?,
+                checkpoint: row.get(3)?,
+                unsealed: row.get(4)?,
+            };
+            Ok((tip, row.get::<_, Vec<u8>>(5)?, row.get(6)?, row.get::<_, u32>(7)?))
+        })
+        .optional();
+    let found = match found {
+        // A number that no commit of ours can have written.
+        Err(error) if is_foreign_value(&error) => return damaged(error.to_string()),
+        found => found?,
+    };
+    let Some((mut tip, note, committed_ms, crc)) = found else {
+        // A partition that has begun has a journal, and one that has not has none.
+        let has_begun: bool = db
+            .prepare_cached("SELECT EXISTS (SELECT 1 FROM journal WHERE partition = ?1)")?
+            .query_row(params![partition.0], |row| row.get(0))?;
+        return if has_begun { damaged("it is missing".to_owned()) } else { Ok(None) };
+    };
+    let found = crc_of_progress(partition, &tip, &note, committed_ms);
+    if found != crc {
+        return damaged(format!("its CRC is {found:08x}, not {crc:08x}"));
+    }
+    tip.further = shape::progress(db, at, partition, tip.number)?;
+    let (next, further) = (tip.next, tip.further.clone());
+    let progress = Progress { number: tip.number, next, further, note, committed_ms };
+    Ok(Some((tip, progress)))
+}
+
+/// CRC-32 of a row of table `progress`: little-endian numbers in the order of the columns, with the
+/// note where it stands; no `unsealed` is 0, and any other is one more.
+fn crc_of_progress(partition: Partition, tip: &Tip, note: &[u8], committed_ms: i64) -> u32 {
+    let mut crc = crc32fast::Hasher::new();
+    for number in [u64::from(partition.0), tip.number, tip.next.0, note.len() as u64] {
+        crc.update(&number.to_le_bytes());
+    }
+    crc.update(note);
+    crc.update(&committed_ms.to_le_bytes());
+    let unsealed = tip.unsealed.map_or(0, |chunks| u64::from(chunks) + 1);
+    for number in [tip.next_sequence, tip.checkpoint, unsealed] {
+        crc.update(&number.to_le_bytes());
+    }
+    crc.finalize()
+}
+
+/// CRC-32 of a row of table `journal`: little-endian numbers, then the bytes.
+fn crc_of_entry(partition: Partition, entry: &JournalEntry) -> u32 {
+    let mut crc = crc32fast::Hasher::new();
+    for number in [u64::from(partition.0), entry.sequence, entry.at.0] {
+        crc.update(&number.to_le_bytes());
+    }
+    crc.update(&entry.bytes);
+    crc.finalize()
+}
+
+/// Whether a value is there but none that its column can have.
+fn is_foreign_value(error: &rusqlite::Error) -> bool {
+    matches!(
+        error,
+        rusqlite::Error::IntegralValueOutOfRange(..)
+            | rusqlite::Error::FromSqlConversionFailure(..)
+            | rusqlite::Error::InvalidColumnType(..)
+    )
+}
+
+/// Sets the progress of a partition back to a checkpoint, in the commit of that number.
+///
+/// # Errors
+/// [`Error::OutOfOrder`] when something was committed meanwhile.
+pub(super) fn set_back(
+    db: &Connection,
+    at: &str,
+    back: &Rewind,
+    manifest: &Manifest,
+    now_ms: i64,
+) -> Sql<()> {
+    let (partition, found) = (back.partition, back.number);
+    let tip = tip(db, at, partition)?;
+    let expected = tip.number + 1;
+    if found != expected {
+        let (at, what) = (at.to_owned(), "number");
+        return Err(Error::OutOfOrder { at, partition, what, expected, found }.into());
+    }
+    let tip = Tip {
+        number: found,
+        next: manifest.position,
+        further: manifest.further.clone(),
+        next_sequence: manifest.journal_sequence,
+        unsealed: None,
+        ..tip
+    };
+    put(db, partition, &tip, &back.note, now_ms)?;
+    shape::put_progress(db, partition, tip.number, &tip.further)
+}
+
+/// Sequences of the journal entries kept.
+pub(super) fn journal_kept(db: &Connection, at: &str, partition: Partition) -> Sql<Range<u64>> {
+    let next = tip(db, at, partition)?.next_sequence;
+    let first = db
+        .prepare_cached("SELECT min(sequence) FROM journal WHERE partition = ?1 AND sequence >= 0")?
+        .query_row(params![partition.0], |row| row.get::<_, Option<u64>>(0))?;
+    Ok(first.unwrap_or(next)..next)
+}
+
+/// Journal entries kept with a sequence in `range`, checked: none between two others is missing.
+pub(super) fn journal(
+    db: &Connection,
+    at: &str,
+    partition: Partition,
+    range: Range<u64>,
+) -> Sql<Vec<JournalEntry>> {
+    let mut select = db.prepare_cached(
+        "SELECT sequence, position, bytes, crc FROM journal
+         WHERE partition = ?1 AND sequence >= ?2 AND sequence < ?3 ORDER BY sequence",
+    )?;
+    let mut rows = select.query(params![partition.0, range.start, range.end])?;
+    let mut entries: Vec<JournalEntry> = Vec::new();
+    let damaged = |sequence: u64, what| -> Sql<Vec<JournalEntry>> {
+        let at = format!("journal entry {sequence} of partition {partition} in {at}");
+        Err(Error::Corrupt { at, what }.into())
+    };
+    while let Some(row) = rows.next()? {
+        let sequence: u64 = row.get(0)?;
+        let due = entries.last().map_or(sequence, |last| last.sequence + 1);
+        if sequence != due {
+            return damaged(due, "it is missing".to_owned());
+        }
+        let read = || Ok((Offset(row.get(1)?), row.get(2)?, row.get(3)?));
+        let (position, bytes, crc): (_, _, u32) = match read() {
+            Err(error) if is_foreign_value(&error) => return damaged(due, error.to_string()),
+            read => read?,
+        };
+        let entry = JournalEntry { sequence, at: position, bytes };
+        let found = crc_of_entry(partition, &entry);
+        if found != crc {
+            return damaged(due, format!("its CRC is {found:08x}, not {crc:08x}"));
+        }
+        entries.push(entry);
+    }
+    Ok(entries)
+}
+
+/// The entries that `next` follows, of which the last one must be there, as must the first one when
+/// a checkpoint goes before it.
+fn journal_until(
+    db: &Connection,
+    at: &str,
+    partition: Partition,
+    (from, next): (Option<u64>, u64),
+) -> Sql<Vec<JournalEntry>> {
+    let entries = journal(db, at, partition, from.unwrap_or(0)..next)?;
+    let first = entries.first().map_or(next, |entry| entry.sequence);
+    let end = entries.last().map_or(first, |entry| entry.sequence + 1);
+    let missing = match from {
+        Some(from) if first != from => from,
+        _ if end != next => end,
+        _ => return Ok(entries),
+    };
+    let at = format!("journal entry {missing} of partition {partition} in {at}");
+    Err(Error::Corrupt { at, what: "it is missing".to_owned() }.into())
+}
+
+/// Forgets entries before `below` that the oldest checkpoint holds.
+pub(super) fn prune_journal(db: &Connection, partition: Partition, below: Offset) -> Sql<()> {
+    db.prepare_cached(
+        "DELETE FROM journal WHERE partition = ?1 AND position < ?2 AND sequence < ifnull(
+             (SELECT journal_sequence FROM checkpoint WHERE partition = ?1
+              ORDER BY number LIMIT 1), sequence + 1)",
+    )?
+    .execute(params![partition.0, below.0])?;
+    Ok(())
+}
+
+/// Checkpoints kept, oldest first.
+pub(super) fn checkpoints(db: &Connection, partition: Partition) -> Sql<Vec<CheckpointInfo>> {
+    let mut select = db.prepare_cached(
+        "SELECT number, position, journal_sequence, chunks, crc, bytes, created_ms
+         FROM checkpoint WHERE partition = ?1 ORDER BY number",
+    )?;
+    let infos = select.query_map(params![partition.0], |row| {
+        let manifest = Manifest {
+            checkpoint: row.get(0)?,
+            position: Offset(row.get(1)?),
+            further: Vec::new(),
+            journal_sequence: row.get(2)?,
+            chunks: row.get(3)?,
+            crc: row.get(4)?,
+        };
+        let (bytes, created_ms) = (row.get(5)?, row.get(6)?);
+        Ok(CheckpointInfo { manifest, bytes, created_ms, class: None, names: Vec::new() })
+    })?;
+    let mut infos: Vec<_> = infos.collect::<rusqlite::Result<_>>()?;
+    for (info, (_, class)) in infos.iter_mut().zip(kept(db, partition)?) {
+        info.class = class;
+        info.manifest.further = shape::positions(db, partition, info.manifest.checkpoint)?;
+        info.names = names::of(db, partition, info.manifest.checkpoint)?;
+    }
+    Ok(infos)
+}
+
+/// The checkpoint of that number, read and checked.
+pub(super) fn checkpoint(
+    db: &Connection,
+    at: &str,
+    partition: Partition,
+    number: u64,
+) -> Sql<Checkpoint> {
+    let kept = checkpoints(db, partition)?;
+    match kept.into_iter().find(|info| info.manifest.checkpoint == number) {
+        Some(info) => read(db, at, partition, info),
+        None => Err(Error::CheckpointMissing { at: at.to_owned(), partition, number }.into()),
+    }
+}
+
+fn read(db: &Connection, at: &str, partition: Partition, info: CheckpointInfo) -> Sql<Checkpoint> {
+    let manifest = info.manifest;
+    let mut select = db.prepare_cached(
+        "SELECT bytes FROM chunk WHERE partition = ?1 AND checkpoint = ?2 ORDER BY place",
+    )?;
+    let mut rows = select.query(params![partition.0, manifest.checkpoint])?;
+    let mut state = Vec::new();
+    while let Some(row) = rows.next()? {
+        state.extend_from_slice(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?);
+    }
+    Ok(Checkpoint { manifest, state }.checked(at, partition)?)
+}
+
+/// Where a partition goes on: from the newest checkpoint that is whole.
+pub(super) fn recover(db: &Connection, at: &str, partition: Partition) -> Sql<Recovered> {
+    let mut passed_over = Vec::new();
+    let mut whole = None;
+    for info in checkpoints(db, partition)?.into_iter().rev() {
+        match read(db, at, partition, info) {
+            Ok(checkpoint) => {
+                whole = Some(checkpoint);
+                break;
+            }
+            Err(fault) => match fault.named(at, "reading a checkpoint") {
+                damage @ Error::Corrupt { .. } => passed_over.push(damage.to_string()),
+                error => return Err(error.into()),
+            },
+        }
+    }
+    let from = whole.as_ref().map(|checkpoint: &Checkpoint| checkpoint.manifest.journal_sequence);
+    let Tip { next_sequence, checkpoint, .. } = tip(db, at, partition)?;
+    Ok(Recovered {
+        partition,
+        progress: progress(db, at, partition)?,
+        checkpoint: whole,
+        journal: journal_until(db, at, partition, (from, next_sequence))?,
+        next_sequence,
+        last_checkpoint: checkpoint,
+        passed_over,
+    })
+}

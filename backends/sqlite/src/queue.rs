@@ -1,0 +1,207 @@
+//! The topics of one file.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use super::database::{self, Database};
+use super::examine;
+use super::log::{self, Places};
+use super::reader::SqliteLog;
+use super::schema::Layout;
+use super::{producer::SqliteProducer, retention};
+use seismic_queue::backend::assigned_source::SoleSource;
+use seismic_queue::backend::polling_reader::Follower;
+use seismic_queue::backend::validate;
+use seismic_queue::{
+    Error, Finding, Held, Hold, Offset, Partition, Policy, Producer, Queue, Reader, Result,
+    Retained, Source, Span, Topic,
+};
+
+/// A queue in one SQLite file, or the topics of a store.
+pub struct SqliteQueue {
+    path: PathBuf,
+    layout: Layout,
+    /// A store's file may still be missing.
+    opened: OnceLock<Arc<Database>>,
+}
+
+impl SqliteQueue {
+    /// Opens the queue file, and makes it with its folders if it is missing.
+    ///
+    /// # Errors
+    /// [`Error::Foreign`], [`Error::Newer`] or [`Error::Corrupt`] for a file that cannot be used;
+    /// it is left as it was.
+    pub fn open(path: &Path) -> Result<Self> {
+        let database = Database::open_or_make(path, Layout::Queue)?;
+        let queue = Self::unopened(path, Layout::Queue);
+        Ok(SqliteQueue { opened: OnceLock::from(database), ..queue })
+    }
+
+    /// The topics of a store, opened when they are needed.
+    pub(super) fn of_store(path: &Path) -> Self {
+        Self::unopened(path, Layout::JobStore)
+    }
+
+    fn unopened(path: &Path, layout: Layout) -> Self {
+        SqliteQueue { path: path.to_owned(), layout, opened: OnceLock::new() }
+    }
+
+    /// The file.
+    ///
+    /// # Errors
+    /// [`Error::StoreMissing`] when it is not there.
+    pub(super) fn database(&self) -> Result<&Arc<Database>> {
+        if let Some(database) = self.opened.get() {
+            return Ok(database);
+        }
+        let database = Database::open(&self.path, self.layout)?;
+        let database = database.ok_or_else(|| Error::StoreMissing { at: self.name() })?;
+        Ok(self.opened.get_or_init(|| database))
+    }
+
+    /// The file, made if it is missing.
+    pub(super) fn make(&self) -> Result<&Arc<Database>> {
+        if self.opened.get().is_none() {
+            let database = Database::open_or_make(&self.path, self.layout)?;
+            self.opened.get_or_init(|| database);
+        }
+        self.database()
+    }
+
+    fn places(&self, topic: &Topic) -> Result<(&Arc<Database>, Places)> {
+        let database = self.database()?;
+        let places =
+            database.look("looking for a topic", |db| log::places(db, &database.at, topic))?;
+        Ok((database, places))
+    }
+
+    fn log(
+        &self,
+        topic: &Topic,
+        mut partitions: impl Iterator<Item = Partition>,
+    ) -> Result<SqliteLog> {
+        let (database, places) = self.places(topic)?;
+        partitions.try_for_each(|partition| validate::partition(topic, partition))?;
+        Ok(SqliteLog::new(database.connect()?, database.at.clone(), topic.clone(), places))
+    }
+
+    fn refuse_in_a_store(&self) -> Result<()> {
+        match self.layout {
+            Layout::JobStore => Err(Error::CommitsOnly { at: self.name() }),
+            Layout::Queue => Ok(()),
+        }
+    }
+}
+
+impl Queue for SqliteQueue {
+    fn examine(&self, _: Option<&Topic>) -> Result<Vec<Finding>> {
+        Ok(examine::file(&self.path))
+    }
+
+    fn name(&self) -> String {
+        database::name(&self.path)
+    }
+
+    fn check_place(&self) -> Result<()> {
+        self.database()?.check_place()
+    }
+
+    fn topics(&self) -> Result<Vec<Topic>> {
+        self.database()?.look("listing topics", log::topics)
+    }
+
+    fn topic(&self, name: &str) -> Result<Topic> {
+        let found = self.database()?.look("looking for a topic", |db| log::find(db, name))?;
+        found.ok_or_else(|| Error::TopicMissing { topic: name.to_owned(), at: self.name() })
+    }
+
+    fn create(&self, name: &str, partitions: u32) -> Result<Topic> {
+        self.refuse_in_a_store()?;
+        validate::new_topic(name, partitions)?;
+        let writer = &self.database()?.writer;
+        let topic = writer.write("making a topic", |db| log::create(db, name, partitions))?;
+        validate::same_topic(topic, partitions)
+    }
+
+    fn spans(&self, topic: &Topic) -> Result<Vec<Span>> {
+        let (database, places) = self.places(topic)?;
+        database.look("reading the ends of a topic", |db| log::spans(db, &places))
+    }
+
+    fn offset_at(&self, topic: &Topic, partition: Partition, time_ms: i64) -> Result<Offset> {
+        let (database, places) = self.places(topic)?;
+        validate::partition(topic, partition)?;
+        let place = places[partition.0 as usize];
+        database.look("looking for a time", |db| log::offset_at(db, place, time_ms))
+    }
+
+    fn producer(&self, topic: &Topic, id: &str) -> Result<Box<dyn Producer>> {
+        self.refuse_in_a_store()?;
+        let (database, places) = self.places(topic)?;
+        Ok(Box::new(SqliteProducer::new(database.clone(), topic.clone(), places, id)))
+    }
+
+    fn reader(&self, topic: &Topic, at: &[(Partition, Offset)]) -> Result<Box<dyn Reader>> {
+        let log = self.log(topic, at.iter().map(|&(partition, _)| partition))?;
+        Ok(Box::new(Follower::new(log, at)))
+    }
+
+    fn source(&self, topic: &Topic, partitions: &[Partition]) -> Result<Box<dyn Source>> {
+        let log = self.log(topic, partitions.iter().copied())?;
+        Ok(Box::new(SoleSource::new(Follower::new(log, &[]), partitions)))
+    }
+
+    fn hold(&self, topic: &Topic, holder: &str, at: &[(Partition, Offset)]) -> Result<()> {
+        let (database, places) = self.places(topic)?;
+        at.iter().try_for_each(|&(partition, _)| validate::partition(topic, partition))?;
+        database.writer.write("noting a hold", |db| {
+            places.iter().try_for_each(|&place| log::release(db, place, holder))?;
+            at.iter().try_for_each(|&(partition, from)| {
+                log::hold(db, places[partition.0 as usize], holder, from)
+            })
+        })?;
+        Ok(())
+    }
+
+    fn holds(&self, topic: &Topic) -> Result<Vec<Hold>> {
+        let (database, places) = self.places(topic)?;
+        let places = topic.all().zip(places);
+        database.look("reading holds", |db| {
+            let mut holds = Vec::new();
+            for (partition, place) in places {
+                holds.extend(log::holds(db, place, partition)?);
+            }
+            Ok(holds)
+        })
+    }
+
+    fn policy(&self, topic: &Topic) -> Result<Policy> {
+        let (database, _) = self.places(topic)?;
+        database.look("reading a policy", |db| log::policy(db, topic))
+    }
+
+    fn set_policy(&self, topic: &Topic, policy: Policy) -> Result<()> {
+        let (database, _) = self.places(topic)?;
+        let set =
+            database.writer.write("setting a policy", |db| log::set_policy(db, topic, policy));
+        Ok(set?)
+    }
+
+    fn held(&self, topic: &Topic) -> Result<Vec<Held>> {
+        let (database, places) = self.places(topic)?;
+        database.look("looking what is held", |db| {
+            let policy = log::policy(db, topic)?;
+            let mut held = Vec::new();
+            for (partition, &place) in topic.all().zip(&places) {
+                held.extend(retention::held(db, place, partition, policy)?);
+            }
+            Ok(held)
+        })
+    }
+
+    fn retain(&self, topic: &Topic, past_holds: bool) -> Result<Vec<Retained>> {
+        let (database, places) = self.places(topic)?;
+        let places = topic.all().zip(places);
+        places.map(|(p, place)| retention::retain(database, topic, p, place, past_holds)).collect()
+    }
+}

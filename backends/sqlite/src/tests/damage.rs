@@ -1,0 +1,125 @@
+//! Files that are not, not any more, or not yet ours to use.
+
+use std::fs;
+
+use rusqlite::Connection;
+
+use super::{InFiles, acquire, append, block, read};
+use crate::{SqliteQueue, SqliteStore};
+use seismic_queue::conformance::Backend;
+use seismic_queue::{Error, JobStore, Kind, Result};
+
+fn open(backend: &InFiles) -> Result<SqliteQueue> {
+    SqliteQueue::open(&backend.path("queue.db"))
+}
+
+#[test]
+fn a_flipped_bit_in_a_block_is_found_where_it_is_and_earlier_messages_are_still_read() {
+    let backend = InFiles::new();
+    let queue = backend.queue();
+    append(&*queue, "p", &block(&["a", "b"])).unwrap();
+    append(&*queue, "p", &block(&["c"])).unwrap();
+    let raw = backend.raw("queue.db");
+    let mut bytes: Vec<u8> =
+        raw.query_row("SELECT bytes FROM block WHERE base = 2", [], |row| row.get(0)).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    raw.execute("UPDATE block SET bytes = ?1 WHERE base = 2", [bytes]).unwrap();
+    let topic = queue.topic("t").unwrap();
+    let mut reader = queue.reader(&topic, &[(super::P0, seismic_queue::Offset(0))]).unwrap();
+    let mut next = || reader.read(std::time::Duration::ZERO, &mut Vec::new());
+    assert!(matches!(next().unwrap(), seismic_queue::Event::Batch(batch) if batch.len() == 2));
+    let error = next().unwrap_err();
+    assert_eq!(error.kind(), Kind::Data);
+    let text = error.to_string();
+    assert!(text.contains("offset 2 of t/0 in sqlite:") && text.contains("CRC"), "{text}");
+}
+
+#[test]
+fn a_missing_block_is_damage_and_not_the_end_of_the_log() {
+    let backend = InFiles::new();
+    let queue = backend.queue();
+    for value in ["a", "b", "c"] {
+        append(&*queue, "p", &block(&[value])).unwrap();
+    }
+    for base in [1, 2] {
+        backend.raw("queue.db").execute("DELETE FROM block WHERE base = ?1", [base]).unwrap();
+        let error = read(&*queue).unwrap_err();
+        assert!(matches!(error, Error::Corrupt { .. }), "{error}");
+        assert!(error.to_string().contains("offset 1 of t/0"), "{error}");
+    }
+}
+
+#[test]
+fn garbage_and_other_programs_files_are_refused_and_left_as_they_were() {
+    let backend = InFiles::new();
+    let path = backend.path("queue.db");
+    fs::write(&path, "What is this?".repeat(1_000)).unwrap();
+    let before = fs::read(&path).unwrap();
+    assert!(matches!(open(&backend), Err(Error::Foreign { .. })));
+    assert_eq!(fs::read(&path).unwrap(), before);
+
+    fs::remove_file(&path).unwrap();
+    Connection::open(&path).unwrap().execute_batch("CREATE TABLE theirs (x)").unwrap();
+    let before = fs::read(&path).unwrap();
+    assert!(matches!(open(&backend), Err(Error::Foreign { .. })));
+    assert_eq!(fs::read(&path).unwrap(), before);
+
+    fs::create_dir(backend.path("folder.db")).unwrap();
+    let folder = SqliteQueue::open(&backend.path("folder.db"));
+    assert!(matches!(folder, Err(Error::Foreign { .. })));
+}
+
+#[test]
+fn a_store_is_not_opened_as_a_queue_nor_a_queue_as_a_store() {
+    let backend = InFiles::new();
+    drop(acquire(&backend).unwrap());
+    let error = SqliteQueue::open(&backend.path("home.db")).err().unwrap().to_string();
+    assert!(error.contains("it is a store, not a queue"), "{error}");
+    assert!(matches!(SqliteStore::open(&backend.path("queue.db")), Err(Error::Foreign { .. })));
+}
+
+#[test]
+fn a_file_of_another_version_is_refused_with_both_versions() {
+    let backend = InFiles::new();
+    drop(open(&backend).unwrap());
+    backend.raw("queue.db").pragma_update(None, "user_version", 4).unwrap();
+    assert!(matches!(open(&backend), Err(Error::Newer { found: 4, known: 3, .. })));
+    backend.raw("queue.db").pragma_update(None, "user_version", 1).unwrap();
+    assert!(matches!(open(&backend), Err(Error::Older { found: 1, known: 3, .. })));
+}
+
+#[test]
+fn a_file_with_torn_pages_is_corrupt() {
+    let backend = InFiles::new();
+    let queue = backend.queue();
+    append(&*queue, "p", &block(&["x".repeat(100_000)])).unwrap();
+    drop(queue);
+    let path = backend.path("queue.db");
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[100..].fill(0xff);
+    fs::write(&path, bytes).unwrap();
+    assert!(matches!(open(&backend), Err(Error::Corrupt { .. })));
+}
+
+#[test]
+fn looking_for_a_store_makes_no_file() {
+    let backend = InFiles::new();
+    let store = SqliteStore::open(&backend.path("home.db")).unwrap();
+    assert!(matches!(store.view(), Err(Error::StoreMissing { .. })));
+    assert!(matches!(store.topics().topics(), Err(Error::StoreMissing { .. })));
+    assert_eq!(fs::read_dir(backend.folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_file_that_was_deleted_or_replaced_under_its_handle_is_noticed() {
+    let backend = InFiles::new();
+    let queue = backend.queue();
+    queue.check_place().unwrap();
+    let (path, aside) = (backend.path("queue.db"), backend.path("aside.db"));
+    fs::rename(&path, &aside).unwrap();
+    assert!(matches!(queue.check_place(), Err(Error::Replaced { .. })));
+    fs::copy(&aside, &path).unwrap();
+    assert!(matches!(queue.check_place(), Err(Error::Replaced { .. })), "a copy is another file");
+    fs::rename(&aside, &path).unwrap();
+    queue.check_place().unwrap();
+}

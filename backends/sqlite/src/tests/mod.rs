@@ -1,0 +1,108 @@
+//! The conformance suite on files, and what only files have.
+
+mod damage;
+mod durability;
+mod sharing;
+mod space;
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use super::{SqliteQueue, SqliteStore};
+use seismic_queue::conformance::Backend;
+use seismic_queue::{
+    Append, Appended, Block, Commit, Event, Job, JobStore, Lease, Offset, Partition,
+    PartitionCommit, Queue, Result,
+};
+
+struct InFiles {
+    folder: TempDir,
+}
+
+impl Backend for InFiles {
+    fn queue(&self) -> Box<dyn Queue> {
+        Box::new(SqliteQueue::open(&self.path("queue.db")).unwrap())
+    }
+
+    fn store(&self) -> Box<dyn JobStore> {
+        Box::new(SqliteStore::open(&self.path("home.db")).unwrap())
+    }
+
+    fn break_lock(&self) {
+        fs::remove_file(self.path("home.db.lock")).unwrap();
+    }
+
+    fn damage(&self, partition: Partition, checkpoint: u64) {
+        let db = self.raw("home.db");
+        let changed = db.execute(
+            "UPDATE chunk SET bytes = CAST('x' || substr(CAST(bytes AS TEXT), 2) AS BLOB)
+             WHERE partition = ?1 AND checkpoint = ?2 AND place = 0",
+            (partition.0, checkpoint),
+        );
+        assert_eq!(changed.unwrap(), 1);
+    }
+}
+
+seismic_queue::conformance!(Some(InFiles::new()));
+
+impl InFiles {
+    fn new() -> Self {
+        InFiles { folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// A connection of our own to one of the files.
+    fn raw(&self, name: &str) -> Connection {
+        Connection::open(self.path(name)).unwrap()
+    }
+}
+
+const P0: Partition = Partition(0);
+
+fn block(values: &[impl AsRef<[u8]>]) -> Block {
+    let mut block = Block::default();
+    for value in values {
+        block.push(b"", value.as_ref()).unwrap();
+    }
+    block
+}
+
+/// Appends to partition 0 of topic `t`, as a producer that goes on where it was.
+fn append(queue: &dyn Queue, id: &str, block: &Block) -> Result<Appended> {
+    let mut producer = queue.producer(&queue.create("t", 1)?, id)?;
+    let first_sequence = producer.next_sequence(P0)?;
+    producer.append(&[Append { partition: P0, first_sequence, block }])
+}
+
+/// Values of partition 0 of topic `t` up to the end, or the first error.
+fn read(queue: &dyn Queue) -> Result<Vec<Vec<u8>>> {
+    let mut reader = queue.reader(&queue.topic("t")?, &[(P0, Offset(0))])?;
+    let mut values = Vec::new();
+    loop {
+        match reader.read(Duration::ZERO, &mut Vec::new())? {
+            Event::Batch(batch) => values.extend(batch.messages().map(|m| m.value.to_vec())),
+            _ => return Ok(values),
+        }
+    }
+}
+
+/// Owns the store for a job that reads topic `t`.
+fn acquire(backend: &InFiles) -> Result<Box<dyn Lease>> {
+    let input = backend.queue().create("t", 2)?;
+    backend.store().acquire(&Job::plain("group", input, ["rows", "dead"]))
+}
+
+/// The `number`th commit of a partition, with one row.
+fn step(partition: Partition, number: u64) -> Commit {
+    let rows = block(&[format!("row {number}")]);
+    let new = PartitionCommit::new(partition);
+    let new = PartitionCommit { number, next: Offset(number), outputs: vec![rows], ..new };
+    Commit { partitions: vec![new] }
+}

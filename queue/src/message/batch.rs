@@ -1,0 +1,218 @@
+//! Messages fetched together: one buffer and an index, recycled, no allocation per message.
+
+use std::ops::Range;
+
+use crate::message::next_message;
+use crate::{Offset, Partition};
+
+/// Messages of one partition in rising offset order.
+#[derive(Debug)]
+pub struct Batch {
+    partition: Partition,
+    next: Offset,
+    /// Memory; what lies beyond `size` means nothing.
+    bytes: Vec<u8>,
+    size: usize,
+    index: Vec<Entry>,
+}
+
+/// Where one message lies in its batch.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    offset: Offset,
+    append_ms: i64,
+    key: (u32, u32),
+    value: (u32, u32),
+}
+
+/// One message, borrowed from its batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Message<'a> {
+    /// Place in the partition.
+    pub offset: Offset,
+    /// When the queue took it, ms since 1970 UTC, as the queue says it.
+    pub append_ms: i64,
+    /// Key, may be empty.
+    pub key: &'a [u8],
+    /// Value, may be empty.
+    pub value: &'a [u8],
+}
+
+impl Default for Batch {
+    fn default() -> Self {
+        let (partition, next) = (Partition(0), Offset(0));
+        Batch { partition, next, bytes: Vec::new(), size: 0, index: Vec::new() }
+    }
+}
+
+impl Batch {
+    /// Empties the batch for messages of `partition` from `next` on; memory is kept.
+    pub fn reset(&mut self, partition: Partition, next: Offset) {
+        self.partition = partition;
+        self.next = next;
+        self.size = 0;
+        self.index.clear();
+    }
+
+    /// Room for so many bytes behind those that are held. Whatever it is filled with, it counts only
+    /// when [`Batch::take_block`] takes it.
+    pub fn room(&mut self, bytes: usize) -> &mut [u8] {
+        let end = self.size + bytes;
+        if self.bytes.len() < end {
+            self.bytes.resize(end, 0);
+        }
+        &mut self.bytes[self.size..end]
+    }
+
+    /// Adds a stored block, as [`Batch::take_block`] does.
+    #[must_use]
+    pub fn push_block(&mut self, base: Offset, count: u32, append_ms: i64, block: &[u8]) -> bool {
+        self.room(block.len()).copy_from_slice(block);
+        self.take_block(base, count, append_ms, block.len())
+    }
+
+    /// Takes a block of so many bytes that was put into the [`Batch::room`], whose first message has
+    /// offset `base`, without the messages before [`Batch::next`]. `false` when the bytes are not a
+    /// block of `count` messages; the batch is then unchanged.
+    #[must_use]
+    pub fn take_block(&mut self, base: Offset, count: u32, append_ms: i64, bytes: usize) -> bool {
+        let (start, end, indexed) = (self.size, self.size + bytes, self.index.len());
+        let Some(block) = self.bytes.get(start..end).filter(|_| u32::try_from(end).is_ok()) else {
+            return false;
+        };
+        let place = |r: Range<usize>| ((start + r.start) as u32, (start + r.end) as u32);
+        // A message has two bytes at least, whatever the count says.
+        self.index.reserve((count as usize).min(bytes / 2));
+        let mut at = 0;
+        let mut offset = base;
+        while at < bytes {
+            let Some((key, value)) = next_message(block, &mut at) else {
+                break;
+            };
+            if offset >= self.next {
+                let entry = Entry { offset, append_ms, key: place(key), value: place(value) };
+                self.index.push(entry);
+            }
+            offset = offset.next();
+        }
+        if at != bytes || offset.0 - base.0 != u64::from(count) {
+            self.index.truncate(indexed);
+            return false;
+        }
+        self.size = end;
+        self.next = self.next.max(offset);
+        true
+    }
+
+    /// Goes on at `next`: there is nothing before it.
+    pub fn skip_to(&mut self, next: Offset) {
+        self.next = self.next.max(next);
+    }
+
+    /// Adds one message.
+    ///
+    /// # Panics
+    /// When `offset` lies below [`Batch::next`]: offsets only rise.
+    pub fn push(&mut self, message: Message<'_>) {
+        assert!(message.offset >= self.next, "offsets rise within a batch");
+        let mut put = |part: &[u8]| {
+            self.room(part.len()).copy_from_slice(part);
+            let start = self.size;
+            self.size += part.len();
+            (start as u32, self.size as u32)
+        };
+        let (key, value) = (put(message.key), put(message.value));
+        let Message { offset, append_ms, .. } = message;
+        self.index.push(Entry { offset, append_ms, key, value });
+        self.next = offset.next();
+    }
+
+    /// The partition of every message in it.
+    #[must_use]
+    pub fn partition(&self) -> Partition {
+        self.partition
+    }
+
+    /// The offset after the last message: where reading goes on.
+    #[must_use]
+    pub fn next(&self) -> Offset {
+        self.next
+    }
+
+    /// Number of messages.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    /// Whether there is no message.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.index.is_empty()
+    }
+
+    /// Bytes held.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
+    /// The message at place `i`, from 0.
+    ///
+    /// # Panics
+    /// When `i` is not below [`Batch::len`].
+    #[must_use]
+    pub fn message(&self, i: usize) -> Message<'_> {
+        let entry = &self.index[i];
+        let part = |(from, to): (u32, u32)| &self.bytes[from as usize..to as usize];
+        Message {
+            offset: entry.offset,
+            append_ms: entry.append_ms,
+            key: part(entry.key),
+            value: part(entry.value),
+        }
+    }
+
+    /// The messages in order.
+    pub fn messages(&self) -> impl ExactSizeIterator<Item = Message<'_>> {
+        (0..self.len()).map(|i| self.message(i))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Block;
+
+    fn block(values: &[&str]) -> Block {
+        let mut block = Block::default();
+        for value in values {
+            block.push(b"k", value.as_bytes()).unwrap();
+        }
+        block
+    }
+
+    #[test]
+    fn a_block_read_from_its_middle_gives_only_the_later_messages() {
+        let mut batch = Batch::default();
+        batch.reset(Partition(3), Offset(11));
+        let stored = block(&["a", "b", "c"]);
+        assert!(batch.push_block(Offset(10), 3, 77, stored.bytes()));
+        let got: Vec<_> = batch.messages().map(|m| (m.offset.0, m.value.to_vec())).collect();
+        assert_eq!(got, [(11, b"b".to_vec()), (12, b"c".to_vec())]);
+        assert_eq!(batch.next(), Offset(13));
+    }
+
+    #[test]
+    fn a_torn_block_or_a_wrong_count_leaves_the_batch_as_it_was() {
+        let stored = block(&["a", "b", "c"]);
+        for (count, bytes) in
+            [(3, &stored.bytes()[..stored.bytes().len() - 1]), (2, stored.bytes())]
+        {
+            let mut batch = Batch::default();
+            batch.reset(Partition(0), Offset(0));
+            assert!(!batch.push_block(Offset(0), count, 0, bytes));
+            assert!(batch.is_empty() && batch.next() == Offset(0));
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! The bytes that move and what they are called: batches, blocks, topics, partitions and offsets.
+
+mod batch;
+mod block;
+mod partitioner;
+mod topic;
+
+pub use batch::{Batch, Entry, Message};
+pub use block::{Block, next_message};
+pub use partitioner::partition_of;
+pub use topic::{Offset, Partition, Span, Topic, new_id};
