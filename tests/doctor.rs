@@ -28,6 +28,14 @@ fn found(stage: &Stage, level: &str, args: &[&str]) -> Vec<String> {
     found
 }
 
+/// Findings of the places whose names begin so.
+fn found_of(stage: &Stage, of: &str) -> Vec<String> {
+    let report: Value = serde_json::from_str(&doctor(stage, &[]).stdout).unwrap();
+    let findings = report["findings"].as_array().unwrap();
+    let of_it = findings.iter().filter(|finding| text(finding, "of").starts_with(of));
+    of_it.map(|finding| text(finding, "what").to_owned()).collect()
+}
+
 fn doctor(stage: &Stage, args: &[&str]) -> Done {
     stage.run(&[&["doctor", "--json"], args].concat())
 }
@@ -98,6 +106,8 @@ fn a_kafka_topic_that_may_lose_messages_is_named() {
     assert_eq!(found(&stage, "problem", &[]), [""; 0]);
     has(&found(&stage, "warning", &[]), "a partition has 1 replica");
     has(&found(&stage, "fine", &[]), "broker 1: offsets.retention.minutes is 10080");
+    let in_the_store = found_of(&stage, "store ");
+    has(&in_the_store, "broker 1: offsets.retention.minutes is 10080");
     let unclean = ["--alter", "--entity-type", "topics", "--entity-name", DATA];
     let change = "unclean.leader.election.enable=true,retention.ms=3600000";
     kafka.run("kafka.admin.ConfigCommand", &[&unclean[..], &["--add-config", change]].concat());

@@ -37,8 +37,8 @@ pub use diagnosis::{Finding, Level};
 pub use error::{BackendError, CallFailed, CommitError, Error, Kind, Result};
 pub use message::{Batch, Block, Entry, Message, Offset, Partition, Span, Topic, partition_of};
 pub use queue::{
-    Access, Append, AppendTimes, Appended, Event, GroupMember, Held, Hold, Member, Need, Policy,
-    Producer, Queue, Reader, Retained, Source,
+    Access, Append, AppendTimes, Appended, Diagnose, Event, GroupMember, Held, Hold, Member, Need,
+    Policy, Producer, Queue, Reader, Retained, Retention, Source,
 };
 pub use remedy::{HeldTopic, Remedy};
 pub use store::{

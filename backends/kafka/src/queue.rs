@@ -11,13 +11,15 @@ use super::trim::{self, CHECKPOINTS};
 use seismic_queue::backend::assigned_source::SoleSource;
 use seismic_queue::backend::validate;
 use seismic_queue::{
-    AppendTimes, Error, Finding, Hold, Member, Offset, Partition, Policy, Producer, Queue, Reader,
-    Result, Retained, Source, Span, Topic,
+    AppendTimes, Diagnose, Error, Finding, Held, Hold, Member, Need, Offset, Partition, Policy,
+    Producer, Queue, Reader, Result, Retained, Retention, Source, Span, Topic,
 };
 
-/// A Kafka cluster as a queue.
+/// A Kafka cluster as a queue, or the topics of a store in it.
 pub struct KafkaQueue {
     pub(super) cluster: Cluster,
+    /// Only commits append to the topics of a store.
+    is_store: bool,
 }
 
 impl KafkaQueue {
@@ -27,7 +29,19 @@ impl KafkaQueue {
     /// [`Error::Setting`](seismic_queue::Error::Setting) for a setting that cannot be used,
     /// [`Error::Unreachable`](seismic_queue::Error::Unreachable) when no broker answers.
     pub fn open(address: &ClusterAddress) -> Result<KafkaQueue> {
-        Ok(KafkaQueue { cluster: Cluster::open(address)? })
+        Ok(KafkaQueue { cluster: Cluster::open(address)?, is_store: false })
+    }
+
+    /// The topics of a store: read by everybody, written by commits alone.
+    pub(super) fn of_store(cluster: Cluster) -> KafkaQueue {
+        KafkaQueue { cluster, is_store: true }
+    }
+
+    fn refuse_in_a_store(&self) -> Result<()> {
+        match self.is_store {
+            true => Err(Error::CommitsOnly { at: self.name() }),
+            false => Ok(()),
+        }
     }
 
     fn has(&self, topic: &Topic, at: &[(Partition, Offset)]) -> Result<()> {
@@ -37,47 +51,8 @@ impl KafkaQueue {
 }
 
 impl Queue for KafkaQueue {
-    fn examine(&self, topic: Option<&Topic>) -> Result<Vec<Finding>> {
-        let admin = Admin::new(&self.cluster)?;
-        let brokers = self.cluster.brokers()?;
-        let settings = brokers.iter().map(|&number| (number, admin.broker_settings(number)));
-        let mut findings = examine::brokers(settings);
-        // A single broker has no room for copies. What is not there yet is made with the first commit.
-        let commits = examine::COMMITS.iter().copied().filter(|_| brokers.len() > 1);
-        for name in topic.iter().map(|topic| &*topic.name).chain(commits) {
-            let replicas = self.cluster.replicas(name)?;
-            if replicas.is_empty() {
-                continue;
-            }
-            let settings = admin.settings(name)?;
-            if topic.is_some_and(|topic| topic.name == name) {
-                findings.extend(examine::topic(name, &settings));
-            }
-            let min_in_sync = settings.get("min.insync.replicas").map(String::as_str);
-            findings.extend(examine::replicas(name, min_in_sync, &replicas));
-        }
-        Ok(findings)
-    }
-
     fn name(&self) -> String {
         self.cluster.at.clone()
-    }
-
-    /// A question that is not answered, or by a broker that does not know yet, says nothing.
-    fn check_topic(&self, topic: &Topic) -> Result<()> {
-        match self.cluster.topic(&topic.name) {
-            Ok(now) if now.id != topic.id => {
-                Err(Error::TopicRemade { topic: now.name, at: self.cluster.at.clone() })
-            }
-            Ok(now) if now.partitions > topic.partitions => {
-                Err(validate::widened(&self.cluster.at, topic, now.partitions))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn append_times(&self, topic: &Topic) -> Result<AppendTimes> {
-        Admin::new(&self.cluster)?.check_input(&topic.name)
     }
 
     fn topics(&self) -> Result<Vec<Topic>> {
@@ -90,6 +65,7 @@ impl Queue for KafkaQueue {
     }
 
     fn create(&self, name: &str, partitions: u32) -> Result<Topic> {
+        self.refuse_in_a_store()?;
         validate::new_topic(name, partitions)?;
         let admin = Admin::new(&self.cluster)?;
         let topic = match self.cluster.topic(name) {
@@ -119,6 +95,7 @@ impl Queue for KafkaQueue {
     }
 
     fn producer(&self, topic: &Topic, id: &str) -> Result<Box<dyn Producer>> {
+        self.refuse_in_a_store()?;
         self.cluster.check(topic)?;
         let settings = Admin::new(&self.cluster)?.settings(&topic.name)?;
         let bytes = settings.get("max.message.bytes").and_then(|bytes| bytes.parse().ok());
@@ -142,7 +119,9 @@ impl Queue for KafkaQueue {
         self.cluster.check(topic)?;
         Ok(Box::new(GroupSource::join(&self.cluster, topic, member)?))
     }
+}
 
+impl Retention for KafkaQueue {
     /// Kafka keeps by its own rules; see the module.
     fn hold(&self, topic: &Topic, _: &str, at: &[(Partition, Offset)]) -> Result<()> {
         at.iter().try_for_each(|&(partition, _)| validate::partition(topic, partition))
@@ -169,6 +148,11 @@ impl Queue for KafkaQueue {
         Admin::new(&self.cluster)?.set(&topic.name, &settings)
     }
 
+    /// Nothing is held here.
+    fn held(&self, _: &Topic) -> Result<Vec<Held>> {
+        Ok(Vec::new())
+    }
+
     /// The brokers do it, some minutes later; but the checkpoint topic is trimmed here.
     fn retain(&self, topic: &Topic, _: bool) -> Result<Vec<Retained>> {
         if topic.name == CHECKPOINTS {
@@ -176,5 +160,54 @@ impl Queue for KafkaQueue {
         }
         let nothing = |partition| Retained { partition, deleted: 0, held_by: None };
         Ok(topic.all().map(nothing).collect())
+    }
+}
+
+impl Diagnose for KafkaQueue {
+    fn check_place(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// A question that is not answered, or by a broker that does not know yet, says nothing.
+    fn check_topic(&self, topic: &Topic) -> Result<()> {
+        match self.cluster.topic(&topic.name) {
+            Ok(now) if now.id != topic.id => {
+                Err(Error::TopicRemade { topic: now.name, at: self.cluster.at.clone() })
+            }
+            Ok(now) if now.partitions > topic.partitions => {
+                Err(validate::widened(&self.cluster.at, topic, now.partitions))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn append_times(&self, topic: &Topic) -> Result<AppendTimes> {
+        Admin::new(&self.cluster)?.check_input(&topic.name)
+    }
+
+    fn examine(&self, topic: Option<&Topic>) -> Result<Vec<Finding>> {
+        let admin = Admin::new(&self.cluster)?;
+        let brokers = self.cluster.brokers()?;
+        let settings = brokers.iter().map(|&number| (number, admin.broker_settings(number)));
+        let mut findings = examine::brokers(settings);
+        // A single broker has no room for copies. What is not there yet is made with the first commit.
+        let commits = examine::COMMITS.iter().copied().filter(|_| brokers.len() > 1);
+        for name in topic.iter().map(|topic| &*topic.name).chain(commits) {
+            let replicas = self.cluster.replicas(name)?;
+            if replicas.is_empty() {
+                continue;
+            }
+            let settings = admin.settings(name)?;
+            if topic.is_some_and(|topic| topic.name == name) {
+                findings.extend(examine::topic(name, &settings));
+            }
+            let min_in_sync = settings.get("min.insync.replicas").map(String::as_str);
+            findings.extend(examine::replicas(name, min_in_sync, &replicas));
+        }
+        Ok(findings)
+    }
+
+    fn examine_rights(&self, _: &[Need]) -> Result<Vec<Finding>> {
+        Ok(Vec::new())
     }
 }

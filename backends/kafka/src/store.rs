@@ -1,14 +1,11 @@
 //! A job's store in the cluster: the topics of its outputs, the checkpoint log, and the group's
 //! offsets.
 
-mod topics;
-
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use self::topics::StoreTopics;
 use super::ClusterAddress;
 use super::admin::{Admin, KEPT, OUTPUT};
 use super::cluster::Cluster;
@@ -34,7 +31,7 @@ pub struct KafkaStore {
     cluster: Cluster,
     group: String,
     slot: Option<String>,
-    topics: StoreTopics,
+    topics: KafkaQueue,
     names: Arc<KnownNames>,
     /// Whoever notes positions of a sink notes them often: what it needs is made once.
     noting: Mutex<BTreeMap<String, Noting>>,
@@ -55,9 +52,8 @@ impl KafkaStore {
         let Some(group) = address.group.clone() else {
             return Err(Error::url(address, "the store of a job is kafka://HOST:PORT/GROUP"));
         };
-        let queue = KafkaQueue::open(address)?;
-        let cluster = queue.cluster.clone();
-        let topics = StoreTopics { queue };
+        let KafkaQueue { cluster, .. } = KafkaQueue::open(address)?;
+        let topics = KafkaQueue::of_store(cluster.clone());
         let (slot, noting) = (address.slot.clone(), Mutex::default());
         let names = KnownNames::new(&cluster, &group);
         Ok(KafkaStore { cluster, group, slot, topics, names, noting })

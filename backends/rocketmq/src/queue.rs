@@ -19,8 +19,8 @@ use super::source::Teller;
 use seismic_queue::backend::assigned_source::SoleSource;
 use seismic_queue::backend::validate;
 use seismic_queue::{
-    Access, Error, Finding, Hold, Need, Offset, Partition, Policy, Producer, Queue, Reader, Result,
-    Retained, Source, Span, Topic,
+    Access, AppendTimes, Diagnose, Error, Finding, Held, Hold, Member, Need, Offset, Partition,
+    Policy, Producer, Queue, Reader, Result, Retained, Retention, Source, Span, Topic,
 };
 
 /// A RocketMQ cluster as a queue.
@@ -123,28 +123,6 @@ fn is_denied(error: &Error) -> bool {
 }
 
 impl Queue for RocketQueue {
-    fn examine(&self, _: Option<&Topic>) -> Result<Vec<Finding>> {
-        match self.broker_settings() {
-            Ok(settings) => Ok(examine::brokers(&settings)),
-            Err(error) if is_denied(&error) => Ok(vec![Finding::warning(
-                format!("the settings of the brokers cannot be read: {error}"),
-                "let this account, or set ROCKETMQ_ACCESS_KEY and ROCKETMQ_SECRET_KEY; whether \
-                 flushDiskType, pulls and retention are as they should be is not known",
-            )]),
-            Err(error) => Err(error),
-        }
-    }
-
-    fn examine_rights(&self, needs: &[Need]) -> Result<Vec<Finding>> {
-        let mut needs = needs.to_vec();
-        for need in &mut needs {
-            if let Access::Read(Some(group)) = &mut need.access {
-                *group = group_of(group);
-            }
-        }
-        Ok(rights::examine(&mut self.client(), &needs)?)
-    }
-
     fn name(&self) -> String {
         self.name.clone()
     }
@@ -211,6 +189,12 @@ impl Queue for RocketQueue {
         Ok(Box::new(SoleSource::new(teller, partitions)))
     }
 
+    fn member(&self, _: &Topic, _: &Member) -> Result<Box<dyn Source>> {
+        Err(Error::NoGroups { at: self.name() })
+    }
+}
+
+impl Retention for RocketQueue {
     /// Nothing is held: the broker deletes by its own rules. The holder's name, up to the first
     /// blank, becomes the consumer group under which sources read from now on.
     fn hold(&self, topic: &Topic, holder: &str, at: &[(Partition, Offset)]) -> Result<()> {
@@ -234,12 +218,53 @@ impl Queue for RocketQueue {
         Err(RocketError::BrokersOwn { what: "retention" }.into())
     }
 
+    /// Nothing is held here.
+    fn held(&self, _: &Topic) -> Result<Vec<Held>> {
+        Ok(Vec::new())
+    }
+
     fn retain(&self, topic: &Topic, past_holds: bool) -> Result<Vec<Retained>> {
         if past_holds {
             return Err(RocketError::BrokersOwn { what: "retention" }.into());
         }
         let none = |partition| Retained { partition, deleted: 0, held_by: None };
         Ok(topic.all().map(none).collect())
+    }
+}
+
+impl Diagnose for RocketQueue {
+    fn check_place(&self) -> Result<()> {
+        Ok(())
+    }
+
+    fn check_topic(&self, _: &Topic) -> Result<()> {
+        Ok(())
+    }
+
+    fn append_times(&self, _: &Topic) -> Result<AppendTimes> {
+        Ok(AppendTimes::Queue)
+    }
+
+    fn examine(&self, _: Option<&Topic>) -> Result<Vec<Finding>> {
+        match self.broker_settings() {
+            Ok(settings) => Ok(examine::brokers(&settings)),
+            Err(error) if is_denied(&error) => Ok(vec![Finding::warning(
+                format!("the settings of the brokers cannot be read: {error}"),
+                "let this account, or set ROCKETMQ_ACCESS_KEY and ROCKETMQ_SECRET_KEY; whether \
+                 flushDiskType, pulls and retention are as they should be is not known",
+            )]),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn examine_rights(&self, needs: &[Need]) -> Result<Vec<Finding>> {
+        let mut needs = needs.to_vec();
+        for need in &mut needs {
+            if let Access::Read(Some(group)) = &mut need.access {
+                *group = group_of(group);
+            }
+        }
+        Ok(rights::examine(&mut self.client(), &needs)?)
     }
 }
 

@@ -13,8 +13,8 @@ use seismic_queue::backend::assigned_source::SoleSource;
 use seismic_queue::backend::polling_reader::Follower;
 use seismic_queue::backend::validate;
 use seismic_queue::{
-    Error, Finding, Held, Hold, Offset, Partition, Policy, Producer, Queue, Reader, Result,
-    Retained, Source, Span, Topic,
+    AppendTimes, Diagnose, Error, Finding, Held, Hold, Member, Need, Offset, Partition, Policy,
+    Producer, Queue, Reader, Result, Retained, Retention, Source, Span, Topic,
 };
 
 /// A queue in one SQLite file, or the topics of a store.
@@ -94,16 +94,8 @@ impl SqliteQueue {
 }
 
 impl Queue for SqliteQueue {
-    fn examine(&self, _: Option<&Topic>) -> Result<Vec<Finding>> {
-        Ok(examine::file(&self.path))
-    }
-
     fn name(&self) -> String {
         database::name(&self.path)
-    }
-
-    fn check_place(&self) -> Result<()> {
-        self.database()?.check_place()
     }
 
     fn topics(&self) -> Result<Vec<Topic>> {
@@ -151,6 +143,12 @@ impl Queue for SqliteQueue {
         Ok(Box::new(SoleSource::new(Follower::new(log, &[]), partitions)))
     }
 
+    fn member(&self, _: &Topic, _: &Member) -> Result<Box<dyn Source>> {
+        Err(Error::NoGroups { at: self.name() })
+    }
+}
+
+impl Retention for SqliteQueue {
     fn hold(&self, topic: &Topic, holder: &str, at: &[(Partition, Offset)]) -> Result<()> {
         let (database, places) = self.places(topic)?;
         at.iter().try_for_each(|&(partition, _)| validate::partition(topic, partition))?;
@@ -203,5 +201,27 @@ impl Queue for SqliteQueue {
         let (database, places) = self.places(topic)?;
         let places = topic.all().zip(places);
         places.map(|(p, place)| retention::retain(database, topic, p, place, past_holds)).collect()
+    }
+}
+
+impl Diagnose for SqliteQueue {
+    fn check_place(&self) -> Result<()> {
+        self.database()?.check_place()
+    }
+
+    fn check_topic(&self, _: &Topic) -> Result<()> {
+        Ok(())
+    }
+
+    fn append_times(&self, _: &Topic) -> Result<AppendTimes> {
+        Ok(AppendTimes::Queue)
+    }
+
+    fn examine(&self, _: Option<&Topic>) -> Result<Vec<Finding>> {
+        Ok(examine::file(&self.path))
+    }
+
+    fn examine_rights(&self, _: &[Need]) -> Result<Vec<Finding>> {
+        Ok(Vec::new())
     }
 }

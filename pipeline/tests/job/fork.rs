@@ -7,7 +7,7 @@ use seismic_pipeline::verify::DifferenceKind::*;
 use seismic_pipeline::verify::verify;
 use seismic_pipeline::{CheckpointRef, Error, Finish, Result, Rules, fork};
 use seismic_queue::memory::MemoryStore;
-use seismic_queue::{Commit, JobStore, Kind, Offset, Policy, Queue};
+use seismic_queue::{Commit, JobStore, Kind, Offset, Policy, Retention};
 
 use crate::faulty::{Fate, FaultyStore};
 use crate::stage::{RECORDS, Stage, publish_load};

@@ -11,7 +11,9 @@ use seismic_generator::{Options, generate};
 use seismic_pipeline::verify::verify;
 use seismic_pipeline::{Engine, Error, Finish, Loss, Output, Settings};
 use seismic_proto::{Message as _, SeismicAggRecord};
-use seismic_queue::{Batch, Event, Kind, Offset, Partition, Policy, Queue, Reader, Remedy};
+use seismic_queue::{
+    Batch, Event, Kind, Offset, Partition, Policy, Queue, Reader, Remedy, Retention,
+};
 
 use crate::faulty::{Fate, FaultyStore};
 use crate::stage::{Stage, publish_load};

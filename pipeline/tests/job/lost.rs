@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use seismic_queue::memory::Memory;
 use seismic_queue::{
-    Batch, Event, FencingToken, Hold, Offset, Partition, Policy, Producer, Queue, Reader, Result,
-    Retained, Source, Span, Topic,
+    AppendTimes, Batch, Diagnose, Event, FencingToken, Finding, Held, Hold, Member, Need, Offset,
+    Partition, Policy, Producer, Queue, Reader, Result, Retained, Retention, Source, Span, Topic,
 };
 
 use crate::faulty::{Fate, FaultyStore};
@@ -141,6 +141,12 @@ impl Queue for Losing {
         }))
     }
 
+    fn member(&self, topic: &Topic, member: &Member) -> Result<Box<dyn Source>> {
+        self.inner.member(topic, member)
+    }
+}
+
+impl Retention for Losing {
     fn hold(&self, topic: &Topic, holder: &str, at: &[(Partition, Offset)]) -> Result<()> {
         self.inner.hold(topic, holder, at)
     }
@@ -157,8 +163,34 @@ impl Queue for Losing {
         self.inner.set_policy(topic, policy)
     }
 
+    fn held(&self, topic: &Topic) -> Result<Vec<Held>> {
+        self.inner.held(topic)
+    }
+
     fn retain(&self, topic: &Topic, past_holds: bool) -> Result<Vec<Retained>> {
         self.inner.retain(topic, past_holds)
+    }
+}
+
+impl Diagnose for Losing {
+    fn check_place(&self) -> Result<()> {
+        self.inner.check_place()
+    }
+
+    fn check_topic(&self, topic: &Topic) -> Result<()> {
+        self.inner.check_topic(topic)
+    }
+
+    fn append_times(&self, topic: &Topic) -> Result<AppendTimes> {
+        self.inner.append_times(topic)
+    }
+
+    fn examine(&self, topic: Option<&Topic>) -> Result<Vec<Finding>> {
+        self.inner.examine(topic)
+    }
+
+    fn examine_rights(&self, needs: &[Need]) -> Result<Vec<Finding>> {
+        self.inner.examine_rights(needs)
     }
 }
 

@@ -9,7 +9,7 @@ use seismic_pipeline::verify::verify;
 use seismic_pipeline::{Engine, Error, Finish, Result, rescale};
 use seismic_proto::{Message, state};
 use seismic_queue::{
-    Chunk, Commit, JobStore, Kind, Offset, PartitionCommit, Policy, Queue, Remedy,
+    Chunk, Commit, JobStore, Kind, Offset, PartitionCommit, Policy, Queue, Remedy, Retention,
 };
 
 use crate::faulty::{Fate, FaultyStore};

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use seismic_pipeline::verify::DifferenceKind::*;
 use seismic_pipeline::{CheckpointRef, Error, Finish, Result, rewind};
-use seismic_queue::{Commit, Offset, Policy, Queue, Remedy};
+use seismic_queue::{Commit, Offset, Policy, Remedy, Retention};
 
 use crate::faulty::{Fate, FaultyStore};
 use crate::stage::{RECORDS, Stage, publish_load};

@@ -1,7 +1,7 @@
 //! Where a group begins, and what it refuses to go on with.
 
 use seismic_pipeline::{Error, Rules, StartFrom};
-use seismic_queue::{Kind, Policy, Queue, Remedy};
+use seismic_queue::{Kind, Policy, Queue, Remedy, Retention};
 
 use crate::faulty::{Fate, FaultyStore};
 use crate::stage::{RECORDS, Stage, rules};

@@ -8,7 +8,7 @@ use std::time::Duration;
 use seismic_pipeline::simulation::{RecordBudget, hold_log};
 use seismic_pipeline::{Dedupe, Finish, ROLLUP, Rules, Settings, TimeMode};
 use seismic_queue::memory::{Memory, MemoryStore};
-use seismic_queue::{Job, JobStore, Lease, Partition, Policy, Queue};
+use seismic_queue::{Job, JobStore, Lease, Partition, Policy, Queue, Retention};
 
 use crate::action::{Action, History, Setup};
 use crate::ground::Ground;

@@ -27,8 +27,9 @@ use crate::backend::assigned_source::SoleSource;
 use crate::backend::polling_reader::Follower;
 use crate::backend::validate;
 use crate::{
-    Append, Appended, Error, Held, Hold, Offset, Partition, Policy, Producer, Queue, Reader,
-    Result, Retained, Source, Span, Topic, clock,
+    Append, AppendTimes, Appended, Diagnose, Error, Finding, Held, Hold, Member, Need, Offset,
+    Partition, Policy, Producer, Queue, Reader, Result, Retained, Retention, Source, Span, Topic,
+    clock,
 };
 
 /// A queue in memory.
@@ -182,6 +183,12 @@ impl Queue for Memory {
         Ok(Box::new(SoleSource::new(Follower::new(log, &[]), partitions)))
     }
 
+    fn member(&self, _: &Topic, _: &Member) -> Result<Box<dyn Source>> {
+        Err(Error::NoGroups { at: self.name() })
+    }
+}
+
+impl Retention for Memory {
     fn hold(&self, topic: &Topic, holder: &str, at: &[(Partition, Offset)]) -> Result<()> {
         at.iter().try_for_each(|&(partition, _)| validate::partition(topic, partition))?;
         let mut contents = self.contents();
@@ -212,6 +219,28 @@ impl Queue for Memory {
     fn retain(&self, topic: &Topic, past_holds: bool) -> Result<Vec<Retained>> {
         let now_ms = self.now_ms();
         Ok(self.contents().topic(&self.shared.name, topic)?.retain(now_ms, past_holds))
+    }
+}
+
+impl Diagnose for Memory {
+    fn check_place(&self) -> Result<()> {
+        Ok(())
+    }
+
+    fn check_topic(&self, _: &Topic) -> Result<()> {
+        Ok(())
+    }
+
+    fn append_times(&self, _: &Topic) -> Result<AppendTimes> {
+        Ok(AppendTimes::Queue)
+    }
+
+    fn examine(&self, _: Option<&Topic>) -> Result<Vec<Finding>> {
+        Ok(Vec::new())
+    }
+
+    fn examine_rights(&self, _: &[Need]) -> Result<Vec<Finding>> {
+        Ok(Vec::new())
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use super::{Memory, MemoryStore};
 use crate::conformance::Backend;
-use crate::{Append, Block, JobStore, Offset, Partition, Policy, Queue, limits};
+use crate::{Append, Block, JobStore, Offset, Partition, Policy, Queue, Retention, limits};
 
 struct InMemory {
     queue: Memory,

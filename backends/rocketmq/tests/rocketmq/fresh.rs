@@ -10,8 +10,9 @@ use seismic_brokers::RocketMq;
 use seismic_queue::conformance::Backend;
 use seismic_queue::memory::MemoryStore;
 use seismic_queue::{
-    Batch, Event, FencingToken, Hold, JobStore, Offset, Partition, Policy, Producer, Queue, Reader,
-    Result, Retained, Source, Span, Topic,
+    AppendTimes, Batch, Diagnose, Event, FencingToken, Finding, Held, Hold, JobStore, Member, Need,
+    Offset, Partition, Policy, Producer, Queue, Reader, Result, Retained, Retention, Source, Span,
+    Topic,
 };
 use seismic_rocketmq::{Nameservers, RocketQueue};
 
@@ -117,6 +118,12 @@ impl Queue for Prefixed {
         Ok(Box::new(Patient(self.queue.source(&self.inner(topic), partitions)?)))
     }
 
+    fn member(&self, topic: &Topic, member: &Member) -> Result<Box<dyn Source>> {
+        self.queue.member(&self.inner(topic), member)
+    }
+}
+
+impl Retention for Prefixed {
     fn hold(&self, topic: &Topic, holder: &str, at: &[(Partition, Offset)]) -> Result<()> {
         self.queue.hold(&self.inner(topic), holder, at)
     }
@@ -133,8 +140,34 @@ impl Queue for Prefixed {
         self.queue.set_policy(&self.inner(topic), policy)
     }
 
+    fn held(&self, topic: &Topic) -> Result<Vec<Held>> {
+        self.queue.held(&self.inner(topic))
+    }
+
     fn retain(&self, topic: &Topic, past_holds: bool) -> Result<Vec<Retained>> {
         self.queue.retain(&self.inner(topic), past_holds)
+    }
+}
+
+impl Diagnose for Prefixed {
+    fn check_place(&self) -> Result<()> {
+        self.queue.check_place()
+    }
+
+    fn check_topic(&self, topic: &Topic) -> Result<()> {
+        self.queue.check_topic(&self.inner(topic))
+    }
+
+    fn append_times(&self, topic: &Topic) -> Result<AppendTimes> {
+        self.queue.append_times(&self.inner(topic))
+    }
+
+    fn examine(&self, topic: Option<&Topic>) -> Result<Vec<Finding>> {
+        self.queue.examine(topic)
+    }
+
+    fn examine_rights(&self, needs: &[Need]) -> Result<Vec<Finding>> {
+        self.queue.examine_rights(needs)
     }
 }
 

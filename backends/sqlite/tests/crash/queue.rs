@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use seismic_queue::failpoints::APPEND_IN_TRANSACTION;
 use seismic_queue::{
-    Append, Appended, Block, Event, Offset, Partition, Policy, Queue, Span, Topic,
+    Append, Appended, Block, Event, Offset, Partition, Policy, Queue, Retention, Span, Topic,
 };
 use seismic_sqlite::SqliteQueue;
 

@@ -1,0 +1,71 @@
+//! Whether a place is fit for a job: before the job is trusted to it, and while it runs.
+
+use crate::{Finding, Level, Result, Topic};
+
+/// Examines the place of a queue and its topics. It creates and changes nothing.
+pub trait Diagnose {
+    /// Whether what this handle works on is still what is there for others: a file that was deleted
+    /// or replaced goes on taking writes that nobody will find. Cheap; running jobs ask every second.
+    ///
+    /// # Errors
+    /// [`Error::Replaced`](crate::Error::Replaced).
+    fn check_place(&self) -> Result<()>;
+
+    /// Whether `topic` is still the one of its name, as wide as it was. Cheap, as
+    /// [`Diagnose::check_place`].
+    ///
+    /// # Errors
+    /// [`Error::TopicRemade`](crate::Error::TopicRemade),
+    /// [`Error::JobDiffers`](crate::Error::JobDiffers) when partitions were added.
+    fn check_topic(&self, topic: &Topic) -> Result<()>;
+
+    /// Whose word the append times of a topic are. Says what else is off with it.
+    ///
+    /// # Errors
+    /// [`Error::TopicSetting`](crate::Error::TopicSetting) when it cannot be read without loss.
+    fn append_times(&self, topic: &Topic) -> Result<AppendTimes>;
+
+    /// What there is to say of this place, and of `topic` in it, that opening it does not show.
+    ///
+    /// # Errors
+    /// When the place cannot be asked.
+    fn examine(&self, topic: Option<&Topic>) -> Result<Vec<Finding>>;
+
+    /// Whether who we are may do what is needed here, as far as somebody watches over that. Nothing is
+    /// written or made to find out.
+    ///
+    /// # Errors
+    /// When the place cannot be asked.
+    fn examine_rights(&self, needs: &[Need]) -> Result<Vec<Finding>>;
+}
+
+/// Who says when a message was appended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AppendTimes {
+    /// The queue, by its own clock.
+    Queue,
+    /// Whoever sent it.
+    Producers,
+}
+
+/// What somebody needs to do with a topic, which is made if it is missing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Need {
+    /// Name of the topic.
+    pub topic: String,
+    /// What is done with it.
+    pub access: Access,
+    /// Who cannot work without.
+    pub who: &'static str,
+    /// How bad it is when it is not allowed.
+    pub level: Level,
+}
+
+/// What can be done with a topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Reading, in the name of a group; `None`: of none.
+    Read(Option<String>),
+    /// Appending.
+    Append,
+}
