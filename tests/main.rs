@@ -32,6 +32,7 @@ mod jobs;
 mod kafka;
 mod look;
 mod loss;
+mod old_stores;
 mod origin;
 mod read;
 #[cfg(feature = "rocketmq")]
