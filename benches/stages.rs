@@ -193,7 +193,12 @@ fn drain(queue: &dyn Queue, topic: &Topic, store: &dyn JobStore) {
     let lease = store.acquire(&job).unwrap();
     let (progress, stop) = (Metrics::default(), Arc::new(AtomicBool::new(false)));
     let (job, lease, settings) = (&job, &*lease, &settings);
-    run(JobContext { queue, store, lease, job, slots: 2, settings }, &stop, &progress).unwrap();
+    run(
+        JobContext { queue, store, lease, job, slots: 2, kind: &settings.rules, settings },
+        &stop,
+        &progress,
+    )
+    .unwrap();
     assert_eq!(progress.records(), RECORDS);
 }
 

@@ -203,7 +203,15 @@ pub fn drain(records: u64) -> Box<dyn FnOnce()> {
         };
         let (stop, progress) = (Arc::new(AtomicBool::new(false)), Metrics::default());
         let (queue, store, lease) = (&queue, &store, &*lease);
-        let job = JobContext { queue, store, lease, job: &job, slots: 1, settings: &settings };
+        let job = JobContext {
+            queue,
+            store,
+            lease,
+            job: &job,
+            slots: 1,
+            kind: &settings.rules,
+            settings: &settings,
+        };
         run(job, &stop, &progress).unwrap();
         assert_eq!(progress.records(), records);
         drop(folder);

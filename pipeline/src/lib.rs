@@ -25,6 +25,7 @@ pub mod verify;
 pub use engine::counters::{Counters, RollupCounters};
 pub use engine::decode;
 pub use engine::journal::{Entry, EntryError, Note};
+pub use engine::operator::{Operator, OperatorKind};
 pub use engine::output::{DEAD, Output, RESULT, ROLLUP};
 pub use engine::redistribute::RedistributeError;
 pub use engine::reject_reason::RejectReason;
@@ -32,6 +33,7 @@ pub use engine::rules::{Dedupe, ENGINE_VERSION, Region, RuleFault, Rules, RulesE
 pub use engine::sensor_health as health;
 pub use engine::snapshot::SnapshotError;
 pub use engine::windows::Engine;
+pub use engine::windows_operator::WindowsOperator;
 pub use error::{Error, Loss, Result};
 pub use operations::checkpoint_ref::CheckpointRef;
 pub use operations::fork::fork;

@@ -26,7 +26,8 @@ pub fn accept(
         return Ok(());
     }
     let lease = patiently(stop.flag(), || store.widen(job))?;
-    let run_job = JobContext { queue, store, lease: &*lease, job, slots: 1, settings };
+    let run_job =
+        JobContext { queue, store, lease: &*lease, job, slots: 1, kind: &settings.rules, settings };
     rescale(run_job, stop.flag())?;
     notify(&format_args!("the job continues with {now} partitions; it had {before}"));
     Ok(())

@@ -59,6 +59,7 @@ fn run_until_over(spec: &JobSpec, shared: &Shared, notify: &Notify) -> anyhow::R
         lease: &*lease,
         job: &job,
         slots: spec.slots.unwrap_or(cores),
+        kind: &settings.rules,
         settings: &settings,
     };
     if let Some(origin) = origin {

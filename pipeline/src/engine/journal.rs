@@ -5,7 +5,6 @@ use seismic_proto::{DecodeError, Message};
 use seismic_queue::Offset;
 
 use crate::engine::counters::Counters;
-use crate::engine::output::Output;
 use crate::engine::rules::Rules;
 use crate::engine::rules::RulesError;
 use crate::engine::windows::Engine;
@@ -137,32 +136,6 @@ impl Entry {
             }
         })
     }
-
-    /// Does to the engine what was done when the entry was written.
-    ///
-    /// # Errors
-    /// [`EntryError::Damaged`] when it cannot have happened at the engine's position;
-    /// [`EntryError::Rescaled`] for what one partition alone does not know.
-    pub fn apply(&self, engine: &mut Engine, out: &mut Output) -> Result<(), EntryError> {
-        let position = engine.position();
-        match self {
-            // The engine was made from it, or from the snapshot beside it.
-            Entry::Start { .. } | Entry::Fork { .. } => {}
-            Entry::Idle { below, .. } if *below <= position => {
-                engine.close_idle(*below, out);
-            }
-            Entry::End => {
-                engine.end(out);
-            }
-            Entry::Gap { to, .. } if *to >= position => engine.gap(*to),
-            Entry::Rescaled { .. } => return Err(EntryError::Rescaled),
-            Entry::Idle { .. } | Entry::Gap { .. } => {
-                let what = format!("{self:?} cannot have happened at offset {position}");
-                return Err(EntryError::Damaged(what));
-            }
-        }
-        Ok(())
-    }
 }
 
 /// The note stored with a position: what `status` shows and a restart checks.
@@ -211,7 +184,6 @@ impl Note {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use seismic_queue::Partition;
 
     #[test]
     fn entries_come_back_as_written() {
@@ -235,12 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_that_cannot_have_happened_is_refused() {
-        let mut engine = Engine::new(Rules::default(), "t", Partition(0), Offset(5));
-        let idle = Entry::Idle { below: Offset(6), idle_timeout_ms: 1 };
-        assert!(idle.apply(&mut engine, &mut Output::default()).is_err());
-        let gap = Entry::Gap { from: Offset(0), to: Offset(4) };
-        assert!(gap.apply(&mut engine, &mut Output::default()).is_err());
+    fn bytes_that_are_no_entry_are_refused() {
         assert!(Entry::decode(&[]).is_err());
     }
 }

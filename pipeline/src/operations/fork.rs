@@ -14,8 +14,8 @@ use seismic_queue::{
     PartitionCommit, limits as queue_limits,
 };
 
-use crate::engine::journal::{Entry, Note};
-use crate::engine::windows::Engine;
+use crate::engine::journal::Entry;
+use crate::engine::operator::Operator;
 use crate::operations::checkpoint_ref::CheckpointRef;
 use crate::runner::commit::commit_all;
 use crate::runner::housekeeping;
@@ -56,8 +56,8 @@ pub fn fork(
             check_reach(job, partition, which, info.manifest.position)?;
             let checkpoint = of.checkpoint(partition, info.manifest.checkpoint)?;
             let number = info.manifest.checkpoint;
-            let engine = set.restored(job, partition, number, &checkpoint.state)?;
-            let begun = beginning(&engine, checkpoint, &parent.job.group, &parent.id);
+            let operator = set.restored(job, partition, number, &checkpoint.state)?;
+            let begun = beginning(&*operator, checkpoint, &parent.job.group, &parent.id);
             commit.partitions.push(begun);
         }
         agree(job, which, &parent.job.group, &commit)?;
@@ -102,16 +102,22 @@ pub(crate) fn check_reach(
 }
 
 /// The first commit of a partition that begins with `checkpoint`.
-fn beginning(engine: &Engine, checkpoint: Checkpoint, group: &str, store: &str) -> PartitionCommit {
+fn beginning(
+    operator: &dyn Operator,
+    checkpoint: Checkpoint,
+    group: &str,
+    store: &str,
+) -> PartitionCommit {
     let Checkpoint { manifest: theirs, state } = checkpoint;
     let (at, number) = (theirs.position, theirs.checkpoint);
+    let mut rows = operator.rows().into_iter();
     let entry = Entry::Fork {
         group: group.to_owned(),
         store: store.to_owned(),
         checkpoint: number,
-        windows: engine.counters().windows,
-        dead_letters: engine.counters().late() + engine.counters().rejected(),
-        rollup_rows: engine.counters().rollups.iter().map(|rolled| rolled.rows).collect(),
+        windows: rows.next().unwrap_or(0),
+        dead_letters: rows.next().unwrap_or(0),
+        rollup_rows: rows.collect(),
     };
     let pieces = state.chunks(queue_limits::CHUNK_BYTES).zip(0..);
     let chunks: Vec<_> = pieces
@@ -125,9 +131,9 @@ fn beginning(engine: &Engine, checkpoint: Checkpoint, group: &str, store: &str) 
         chunks: chunks.len() as u32,
         crc: theirs.crc,
     };
-    let mut begun = PartitionCommit::new(engine.partition());
+    let mut begun = PartitionCommit::new(operator.partition());
     (begun.number, begun.next) = (1, at);
-    Note::write(engine, &mut begun.note);
+    operator.write_note(&mut begun.note);
     begun.journal.push(JournalEntry { sequence: 0, at, bytes: entry.encode() });
     (begun.chunks, begun.manifest) = (chunks, Some(manifest));
     begun.name = Some(NAME.to_owned());
@@ -142,7 +148,7 @@ pub(crate) struct CheckpointSet {
 }
 
 impl CheckpointSet {
-    /// The engine of a checkpoint, which must work by the job's rules and have the sensors that belong into
+    /// The operator of a checkpoint, which must work by the job's rules and have the sensors that belong into
     /// its partition beside the others.
     pub(crate) fn restored(
         &mut self,
@@ -150,16 +156,19 @@ impl CheckpointSet {
         partition: Partition,
         number: u64,
         state: &[u8],
-    ) -> Result<Engine> {
-        let engine = Engine::restore(state, &job.job.input().name, partition)
+    ) -> Result<Box<dyn Operator>> {
+        let operator = job
+            .kind
+            .restore(state, &job.job.input().name, partition)
             .map_err(|source| Error::Snapshot { partition, number, source })?;
-        let rules = &job.settings.rules;
-        if engine.rules() != rules {
-            return Err(Error::CheckpointRulesDiffer(rules.differences(engine.rules())));
+        let differences = job.kind.differences_of(&*operator);
+        if !differences.is_empty() {
+            return Err(Error::CheckpointRulesDiffer(differences));
         }
-        if *self.partitions.get_or_insert(engine.partitions) != engine.partitions {
+        let rescaled_to = operator.rescaled_to();
+        if *self.partitions.get_or_insert(rescaled_to) != rescaled_to {
             return Err(Error::CheckpointsAcrossRescale { partition, number });
         }
-        Ok(engine)
+        Ok(operator)
     }
 }

@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicBool;
 
 use seismic_queue::{Commit, FencingToken, Partition, Recovered, Span};
 
-use crate::engine::redistribute::{RedistributeError, redistribute};
+use crate::engine::redistribute::RedistributeError;
 use crate::runner::commit::commit_all;
 use crate::runner::job::JobContext;
 use crate::runner::partition_task::PartitionTask;
@@ -32,11 +32,13 @@ pub fn rescale(job: JobContext<'_>, stop: &Arc<AtomicBool>) -> Result<()> {
     let settings = Settings { from: Some(StartFrom::Earliest), ..job.settings.clone() };
     let parts = stored.iter().zip(spans).map(|(stored, span)| match stored.partition.0 < before {
         true => drained(job, stored, span),
-        false => Ok(PartitionTask::begin(stored.partition, input, span.first, &settings)),
+        false => {
+            Ok(PartitionTask::begin(job.kind, (input, stored.partition, span.first), &settings))
+        }
     });
     let mut parts = parts.collect::<Result<Vec<_>>>()?;
-    let mut engines: Vec<_> = parts.iter_mut().map(|part| &mut part.engine).collect();
-    redistribute(&mut engines, before).map_err(|source| match source {
+    let operators = parts.iter_mut().map(|part| &mut *part.operator).collect();
+    job.kind.redistribute(operators, before).map_err(|source| match source {
         RedistributeError::Open { partition, .. }
         | RedistributeError::OpenRollups { partition } => {
             Error::NotDrained { partition, what: source.to_string() }
@@ -53,7 +55,7 @@ fn drained(job: JobContext<'_>, stored: &Recovered, span: Span) -> Result<Partit
     if stored.progress.is_none() {
         return Err(Error::NoBeginning { partition });
     }
-    let part = PartitionTask::resume(stored, input, job.settings)?;
+    let part = PartitionTask::resume(job.kind, stored, input, job.settings)?;
     let not_drained = |what: String| Err(Error::NotDrained { partition, what });
     if part.is_replaying() {
         return not_drained("its last run was killed before it had saved its state".to_owned());

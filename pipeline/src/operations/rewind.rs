@@ -7,9 +7,7 @@
 
 use seismic_queue::{CheckpointInfo, Offset, PartitionView, Rewind};
 
-use crate::engine::counters::Counters;
-use crate::engine::journal::Note;
-use crate::engine::windows::Engine;
+use crate::engine::operator::{Operator, OperatorKind};
 use crate::operations::checkpoint_ref::CheckpointRef;
 use crate::operations::fork::{CheckpointSet, check_reach};
 use crate::runner::housekeeping;
@@ -34,8 +32,8 @@ pub fn rewind(job: JobContext<'_>, which: &CheckpointRef) -> Result<()> {
             check_reach(job, partition, which, info.manifest.position)?;
             let number = info.manifest.checkpoint;
             let state = job.store.checkpoint(partition, number)?.state;
-            let engine = set.restored(job, partition, number, &state)?;
-            back.push(of_partition(&engine, part, number)?);
+            let operator = set.restored(job, partition, number, &state)?;
+            back.push(of_partition(job.kind, &*operator, part, number)?);
         }
         Ok(job.lease.rewind(&back)?)
     };
@@ -44,13 +42,17 @@ pub fn rewind(job: JobContext<'_>, which: &CheckpointRef) -> Result<()> {
     outcome
 }
 
-fn of_partition(engine: &Engine, part: &PartitionView, checkpoint: u64) -> Result<Rewind> {
-    let partition = engine.partition();
+fn of_partition(
+    kind: &dyn OperatorKind,
+    operator: &dyn Operator,
+    part: &PartitionView,
+    checkpoint: u64,
+) -> Result<Rewind> {
+    let partition = operator.partition();
     let progress = part.progress.as_ref().ok_or(Error::NoBeginning { partition })?;
-    let now = Note::decode(&progress.note).map_err(|source| Error::Note { partition, source })?;
-    let (now, then) = (&now.counters, engine.counters());
-    let buried = |counters: &Counters| counters.late() + counters.rejected();
-    let since = |now: u64, then: u64| {
+    let now = kind.rows_of_note(&progress.note);
+    let now = now.map_err(|source| Error::Note { partition, source })?;
+    let since = |(now, then): (u64, u64)| {
         let what = || "it counts more than the commits after it".to_owned();
         now.checked_sub(then).ok_or_else(|| Error::Snapshot {
             partition,
@@ -58,18 +60,8 @@ fn of_partition(engine: &Engine, part: &PartitionView, checkpoint: u64) -> Resul
             source: crate::engine::snapshot::SnapshotError::Damaged(what()),
         })
     };
-    let mut outputs = vec![since(now.windows, then.windows)?, since(buried(now), buried(then))?];
-    for (now, then) in now.rollups.iter().zip(&then.rollups) {
-        outputs.push(since(now.rows, then.rows)?);
-    }
-    let mut note = Vec::new();
-    Note::write(engine, &mut note);
-    Ok(Rewind {
-        partition,
-        checkpoint,
-        number: progress.number + 1,
-        note,
-        outputs,
-        keyed: Vec::new(),
-    })
+    let outputs = now.into_iter().zip(operator.rows()).map(since).collect::<Result<_>>()?;
+    let (mut note, keyed) = (Vec::new(), Vec::new());
+    operator.write_note(&mut note);
+    Ok(Rewind { partition, checkpoint, number: progress.number + 1, note, outputs, keyed })
 }

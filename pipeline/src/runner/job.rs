@@ -2,6 +2,7 @@
 
 use seismic_queue::{Job, JobStore, Lease, Queue};
 
+use crate::engine::operator::OperatorKind;
 use crate::runner::settings::Settings;
 
 /// What a job reads and where it keeps what it made of it.
@@ -17,6 +18,8 @@ pub struct JobContext<'a> {
     pub job: &'a Job,
     /// Threads that read and step; at most one per partition is used.
     pub slots: usize,
+    /// What kind of job it is.
+    pub kind: &'a dyn OperatorKind,
     /// How it runs.
     pub settings: &'a Settings,
 }

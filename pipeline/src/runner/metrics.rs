@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use seismic_queue::{Offset, Partition, PartitionCommit};
 
-use crate::engine::windows::Engine;
+use crate::engine::operator::Operator;
 use crate::runner::snapshotter::Taken;
 
 /// Metrics of one run. Counts begin with the run.
@@ -194,12 +194,12 @@ impl Metrics {
         self.commits.add(bytes, time);
     }
 
-    /// A partition was committed up to `position`; `engine` may be ahead of that.
-    pub(crate) fn progressed(&self, position: Offset, engine: &Engine) {
+    /// A partition was committed up to `position`; `operator` may be ahead of that.
+    pub(crate) fn progressed(&self, position: Offset, operator: &dyn Operator) {
         let mut all = lock(&self.partitions);
-        let seen = all.entry(engine.partition()).or_default();
+        let seen = all.entry(operator.partition()).or_default();
         seen.position = Some(position);
-        (seen.sensors, seen.open_windows) = (engine.sensors(), engine.open_windows());
+        (seen.sensors, seen.open_windows) = (operator.keys(), operator.open());
     }
 
     /// The log of a partition was asked for its end.
@@ -256,6 +256,8 @@ mod tests {
     use seismic_queue::Block;
 
     use super::*;
+    use crate::Rules;
+    use crate::engine::operator::OperatorKind as _;
 
     #[test]
     fn a_commit_counts_the_messages_of_each_output_and_its_bytes() {
@@ -275,10 +277,11 @@ mod tests {
     #[test]
     fn lag_is_that_of_the_partitions_that_the_run_has() {
         let metrics = Metrics::default();
-        let engine = |it| Engine::new(Default::default(), "t", Partition(it), Offset(0));
+        let kind = Rules::default();
+        let operator = |it| kind.start("t", Partition(it), Offset(0));
         metrics.assigned(&[Partition(0), Partition(1)]);
         for it in 0..2 {
-            metrics.progressed(Offset(4), &engine(it));
+            metrics.progressed(Offset(4), &*operator(it));
             metrics.end_seen(Partition(it), Offset(10));
         }
         assert_eq!(metrics.snapshot().lag(), 12);

@@ -10,7 +10,6 @@ use seismic_queue::{
     AppendTimes, Committer, Lease, Member, Partition, Queue, Source, Topic, patiently,
 };
 
-use crate::engine::rules::TimeMode;
 use crate::runner::checkpoint_requests::CheckpointRequests;
 use crate::runner::clock::{Clock, Monotonic};
 use crate::runner::committer_thread::CommitterThread;
@@ -22,7 +21,7 @@ use crate::runner::record_budget::RecordBudget;
 use crate::runner::slot::shared_job::SharedJob;
 use crate::runner::slot::{Slot, SlotContext};
 use crate::runner::start::{agree_on_start, begin, begin_at};
-use crate::{Error, ROLLUP, Result};
+use crate::{Error, Result};
 
 /// Runs the job until `stop` is set, its bounded work is done, or it cannot continue.
 ///
@@ -34,19 +33,12 @@ use crate::{Error, ROLLUP, Result};
 pub fn run(job: JobContext<'_>, stop: &Arc<AtomicBool>, metrics: &Metrics) -> Result<()> {
     let JobContext { queue, store, lease, settings, .. } = job;
     let topic = job.job.input();
-    match settings.rules.faults() {
+    match job.kind.faults(job.job) {
         faults if faults.is_empty() => {}
-        faults => {
-            return Err(Error::Options(faults.iter().map(ToString::to_string).collect()));
-        }
-    }
-    let topics = settings.rules.rollup_topics(job.job.main_topic());
-    if !job.job.topics_of(ROLLUP).eq(&topics) {
-        let have: Vec<_> = job.job.topics_of(ROLLUP).collect();
-        return Err(Error::Options(vec![format!("the job has roll-ups {have:?}, not {topics:?}")]));
+        faults => return Err(Error::Options(faults)),
     }
     let times = patiently(stop, || queue.append_times(topic))?;
-    if times == AppendTimes::Producers && settings.rules.time == TimeMode::Ingest {
+    if times == AppendTimes::Producers && job.kind.needs_append_times() {
         return Err(Error::ProducersTimes { topic: topic.name.clone() });
     }
     let budget = RecordBudget::new(settings.max_records);
@@ -84,6 +76,7 @@ pub fn run(job: JobContext<'_>, stop: &Arc<AtomicBool>, metrics: &Metrics) -> Re
             .map(|share| {
                 let slot_job = SlotContext {
                     topic,
+                    kind: job.kind,
                     settings,
                     budget: &budget,
                     metrics,

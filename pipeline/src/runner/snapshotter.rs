@@ -11,7 +11,7 @@ use seismic_queue::{
     Asked, Chunk, Manifest, Offset, Partition, PartitionCommit, Recovered, limits as queue_limits,
 };
 
-use crate::engine::windows::Engine;
+use crate::engine::operator::Operator;
 use crate::runner::settings::Settings;
 use crate::{Result, failpoints, limits};
 
@@ -87,20 +87,20 @@ impl Snapshotter {
         self.answered.len() > before
     }
 
-    /// Takes a snapshot of the engine with the journal up to `sequence`. One that was still on its way
+    /// Takes a snapshot of the operator with the journal up to `sequence`. One that was still on its way
     /// is dropped, and this one answers in its place. `clock` gives the time.
     ///
     /// # Errors
     /// At a failpoint.
     pub fn take(
         &mut self,
-        engine: &Engine,
+        operator: &dyn Operator,
         sequence: u64,
         clock: impl Fn() -> Duration,
     ) -> Result<Taken> {
         let began = clock();
         let mut state = Vec::new();
-        engine.snapshot(&mut state);
+        operator.snapshot(&mut state);
         failpoints::pass(failpoints::SNAPSHOT_TAKEN)?;
         self.last_checkpoint += 1;
         let checkpoint = self.last_checkpoint;
@@ -110,13 +110,13 @@ impl Snapshotter {
             .collect();
         self.manifest = Some(Manifest {
             checkpoint,
-            position: engine.position(),
+            position: operator.position(),
             further: Vec::new(),
             journal_sequence: sequence,
             chunks: self.chunks.len() as u32,
             crc: crc32fast::hash(&state),
         });
-        self.at = (engine.position(), sequence);
+        self.at = (operator.position(), sequence);
         self.taken = clock();
         self.cost = self.taken - began;
         self.worked = Duration::ZERO;

@@ -42,7 +42,9 @@ pub(crate) fn begin(job: JobContext<'_>, stop: &Arc<AtomicBool>, metrics: &Metri
     for partition in fresh {
         let from = settings.from.unwrap_or_default();
         let start = begin_at(job.queue, input, partition, from)?;
-        commit.partitions.push(PartitionTask::begin(partition, input, start, settings).hand_over());
+        commit
+            .partitions
+            .push(PartitionTask::begin(job.kind, (input, partition, start), settings).hand_over());
     }
     commit_all(job, commit, stop)
 }

@@ -14,8 +14,9 @@ use super::rows::RowComparison;
 use super::topic_reader::{Next, TopicReader, next_batch};
 use crate::engine::counters::Counters;
 use crate::engine::journal::{Entry, EntryError, Note};
-use crate::engine::output::Output;
+use crate::engine::operator::Operator;
 use crate::engine::windows::Engine;
+use crate::engine::windows_operator::WindowsOperator;
 use crate::{DEAD, Error, ROLLUP, Result};
 
 /// The fold of one partition and the two topics it is compared with.
@@ -27,7 +28,7 @@ pub(super) struct PartitionProof<'a> {
     view: &'a PartitionView,
     note: Note,
     until: Offset,
-    engine: Engine,
+    windows: WindowsOperator,
     began: Option<Offset>,
     /// The entry that says so when the job began with the state of another one.
     fork: Option<Entry>,
@@ -44,7 +45,6 @@ pub(super) struct PartitionProof<'a> {
     before: Counters,
     comparisons: Comparisons,
     topics: Topics,
-    out: Output,
 }
 
 impl<'a> PartitionProof<'a> {
@@ -90,7 +90,6 @@ impl<'a> PartitionProof<'a> {
             before: engine.counters().clone(),
             comparisons: comparisons(job, view, (!is_complete).then_some(from)),
             topics: topics(store, job, partition, view)?,
-            out: Output::default(),
             queue,
             store,
             job,
@@ -98,7 +97,7 @@ impl<'a> PartitionProof<'a> {
             view,
             note,
             until,
-            engine,
+            windows: WindowsOperator::new(engine),
             began,
             fork,
             from,
@@ -149,10 +148,10 @@ impl<'a> PartitionProof<'a> {
                 &mut DifferenceReporter::new(self.partition, report),
                 progress,
             )?;
-            self.engine.pass(rescale.at);
+            self.windows.engine.pass(rescale.at);
             self.points.pass_rescale();
         }
-        Ok(&mut self.engine)
+        Ok(&mut self.windows.engine)
     }
 
     /// That the journal does not say what those of other partitions say.
@@ -181,11 +180,11 @@ impl<'a> PartitionProof<'a> {
         progress: &mut dyn FnMut(u64),
     ) -> Result<()> {
         self.pass_losses(reporter)?;
-        if self.engine.position() < target {
+        if self.windows.engine.position() < target {
             self.read_to(target, reporter, progress)?;
         }
         self.apply_replay_points(target, reporter)?;
-        self.comparisons.expect(&mut self.out);
+        self.comparisons.expect(&mut self.windows.out);
         Ok(())
     }
 
@@ -195,17 +194,17 @@ impl<'a> PartitionProof<'a> {
         reporter: &mut DifferenceReporter<'_>,
         progress: &mut dyn FnMut(u64),
     ) -> Result<()> {
-        let from = self.engine.position();
+        let from = self.windows.engine.position();
         let mut reader = self.queue.reader(self.job.input(), &[(self.partition, from)])?;
         let mut spare = Vec::new();
-        while self.engine.position() < target {
+        while self.windows.engine.position() < target {
             let batch = match next_batch(&mut *reader, &mut spare, &self.job.input().name, target)?
             {
                 Next::Batch(batch) => batch,
                 Next::End => break,
                 Next::Missing => {
                     let (expected, position) =
-                        (format!("messages up to {target}"), self.engine.position());
+                        (format!("messages up to {target}"), self.windows.engine.position());
                     reporter.count("input", expected, format!("the log ends at {position}"));
                     break;
                 }
@@ -213,7 +212,7 @@ impl<'a> PartitionProof<'a> {
             self.fold_batch(&batch, target, reporter)?;
             progress(batch.messages().take_while(|it| it.offset < target).count() as u64);
             spare.push(batch);
-            self.comparisons.expect(&mut self.out);
+            self.comparisons.expect(&mut self.windows.out);
             self.comparisons.feed(&mut self.topics, reporter)?;
         }
         Ok(())
@@ -232,8 +231,8 @@ impl<'a> PartitionProof<'a> {
             }
             self.idle.see(message);
             // One in an accepted loss is back when the log was put back to an older state.
-            if message.offset >= self.engine.position() {
-                self.engine.step(message, &mut self.out);
+            if message.offset >= self.windows.engine.position() {
+                self.windows.apply_message(message);
             }
         }
         // The message at the committed position, if there is one, judges the last idle close.
@@ -247,7 +246,7 @@ impl<'a> PartitionProof<'a> {
     /// Goes past losses that were accepted where the fold begins: the log has nothing there.
     fn pass_losses(&mut self, reporter: &mut DifferenceReporter<'_>) -> Result<()> {
         loop {
-            let position = self.engine.position();
+            let position = self.windows.engine.position();
             if !self.points.is_due(position) {
                 return Ok(());
             }
@@ -260,8 +259,7 @@ impl<'a> PartitionProof<'a> {
         at: Offset,
         reporter: &mut DifferenceReporter<'_>,
     ) -> Result<()> {
-        let (engine, out) = (&mut self.engine, &mut self.out);
-        self.checkpoints += self.points.apply_until(at, self.store, engine, out, reporter)?;
+        self.checkpoints += self.points.apply_until(at, self.store, &mut self.windows, reporter)?;
         Ok(())
     }
 
@@ -275,7 +273,7 @@ impl<'a> PartitionProof<'a> {
         self.count_rolled(&mut reporter);
         let before = self.before;
         let MatchedCounts { rows, rollups, dead_letters } = self.comparisons.finish(&mut reporter);
-        let (folded, noted) = (self.engine.counters(), &self.note.counters);
+        let (folded, noted) = (self.windows.engine.counters(), &self.note.counters);
         if folded != noted {
             reporter.count("committed counters", format!("{folded:?}"), format!("{noted:?}"));
         }

@@ -7,8 +7,7 @@ use seismic_queue::{CheckpointInfo, JobStore, Kind, Offset, Partition, Partition
 
 use super::difference_reporter::DifferenceReporter;
 use crate::engine::journal::Entry;
-use crate::engine::output::Output;
-use crate::engine::windows::Engine;
+use crate::engine::operator::Operator;
 use crate::{Error, Result};
 
 /// ReplayPoints in the order in which they happened.
@@ -139,23 +138,20 @@ impl ReplayPoints {
         &mut self,
         at: Offset,
         store: &dyn JobStore,
-        engine: &mut Engine,
-        out: &mut Output,
+        operator: &mut dyn Operator,
         reporter: &mut DifferenceReporter<'_>,
     ) -> Result<u64> {
-        let partition = engine.partition();
+        let partition = operator.partition();
         let mut equal = 0;
         while let Some(point) =
             self.points.pop_front_if(|point| point.at <= at && !point.is_rescale())
         {
-            engine.pass(point.at);
+            operator.pass(point.at);
             match point.what {
-                Point::Entry(entry) => entry.apply(engine, out).map_err(|source| Error::Entry {
-                    partition,
-                    sequence: point.sequence,
-                    source,
+                Point::Entry(entry) => operator.apply_entry(&entry).map_err(|source| {
+                    Error::Entry { partition, sequence: point.sequence, source }
                 })?,
-                Point::Snapshot(info) => equal += compare(&info, store, engine, reporter)?,
+                Point::Snapshot(info) => equal += compare(&info, store, operator, reporter)?,
             }
         }
         Ok(equal)
@@ -166,13 +162,13 @@ impl ReplayPoints {
 fn compare(
     info: &CheckpointInfo,
     store: &dyn JobStore,
-    engine: &Engine,
+    operator: &dyn Operator,
     reporter: &mut DifferenceReporter<'_>,
 ) -> Result<u64> {
     let number = info.manifest.checkpoint;
     let mut state = Vec::new();
-    engine.snapshot(&mut state);
-    let found = match store.checkpoint(engine.partition(), number) {
+    operator.snapshot(&mut state);
+    let found = match store.checkpoint(operator.partition(), number) {
         Ok(checkpoint) if checkpoint.state == state => return Ok(1),
         Ok(checkpoint) => format!("{} bytes that differ from it", checkpoint.state.len()),
         // A running job lets go of its oldest checkpoint when it makes a new one.
@@ -180,7 +176,7 @@ fn compare(
         Err(error) if error.kind() == Kind::Data => error.to_string(),
         Err(error) => return Err(error.into()),
     };
-    let expected = format!("the state at offset {}, {} bytes", engine.position(), state.len());
+    let expected = format!("the state at offset {}, {} bytes", operator.position(), state.len());
     reporter.checkpoint(number, expected, found);
     Ok(0)
 }

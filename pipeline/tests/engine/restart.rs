@@ -4,9 +4,11 @@
 use crate::line::Line;
 use proptest::prelude::*;
 use proptest::sample::Index;
-use seismic_pipeline::{Engine, Entry, Note, Output, RejectReason, Rules};
+use seismic_pipeline::{
+    Engine, Entry, Note, Operator, Output, RejectReason, Rules, WindowsOperator,
+};
 use seismic_proto::{Message as _, SeismicRecord, state};
-use seismic_queue::Offset;
+use seismic_queue::{Offset, Partition};
 
 use crate::stream::{Act, PARTITION, Sent, Stream, TOPIC, stream};
 
@@ -59,12 +61,21 @@ impl Kept {
             while let Some(sent) = log.next_if(|sent| sent.offset < *at) {
                 engine.step(sent.message(), out);
             }
-            Entry::decode(entry).unwrap().apply(engine, out).unwrap();
+            apply(&Entry::decode(entry).unwrap(), engine, out);
         }
         for sent in log {
             engine.step(sent.message(), out);
         }
     }
+}
+
+/// Applies an entry of the journal.
+fn apply(entry: &Entry, engine: &mut Engine, out: &mut Output) {
+    let other = Engine::new(Rules::default(), "t", Partition(0), Offset(0));
+    let (engine_before, out_before) = (std::mem::replace(engine, other), std::mem::take(out));
+    let mut windows = WindowsOperator { engine: engine_before, out: out_before };
+    windows.apply_entry(entry).unwrap();
+    (*engine, *out) = (windows.engine, windows.out);
 }
 
 fn cut(stream: &Stream, at: Index) -> (&[Act], &[Act]) {
@@ -144,7 +155,7 @@ proptest! {
             unreachable!("a start comes back as a start")
         };
         let (mut again, mut all) = (Stream { rules, ..stream.clone() }.engine(), Output::default());
-        start.apply(&mut again, &mut all).unwrap();
+        apply(&start, &mut again, &mut all);
         kept.replay(&mut again, &mut all);
         prop_assert_eq!(snapshot(&again), expected);
         let joined = |a: &seismic_queue::Block, b: &seismic_queue::Block| {

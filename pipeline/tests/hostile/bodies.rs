@@ -6,7 +6,7 @@ use std::time::Duration;
 use seismic_ingest::files::openeew;
 use seismic_ingest::files::records::{self, Format, RecordsSummary};
 use seismic_pipeline::decode::{self, Phase};
-use seismic_pipeline::{Engine, Entry, Note, Output, Rules};
+use seismic_pipeline::{Engine, Entry, Note, Operator as _, Output, Rules, WindowsOperator};
 use seismic_proto::{BATCH_FIRST_BYTE, Message as _, SeismicRecord, SeismicRecordBatch};
 use seismic_queue::memory::Memory;
 use seismic_queue::{Batch, Block, Event, Message, Offset, Partition, Queue, Topic, partition_of};
@@ -88,9 +88,10 @@ pub fn entry(bytes: &[u8]) {
     };
     let again = entry.encode();
     assert_eq!(Entry::decode(&again).unwrap().encode(), again);
-    let mut engine = Engine::new(Rules::default(), "t", P0, Offset(5));
-    let _ = entry.apply(&mut engine, &mut Output::default());
-    assert!(engine.position() >= Offset(5));
+    let engine = Engine::new(Rules::default(), "t", P0, Offset(5));
+    let mut windows = WindowsOperator::new(engine);
+    let _ = windows.apply_entry(&entry);
+    assert!(windows.position() >= Offset(5));
 }
 
 /// A note that is accepted adds up.

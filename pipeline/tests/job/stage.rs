@@ -75,6 +75,7 @@ impl Stage {
             lease,
             job: &self.job,
             slots: self.slots,
+            kind: &self.settings.rules,
             settings: &self.settings,
         }
     }

@@ -92,6 +92,7 @@ impl<'a> Process<'a> {
         let line = Line::new(self.lease.committer().unwrap(), &stage.ground);
         let job = SlotContext {
             topic: stage.job.input(),
+            kind: &self.settings.rules,
             settings: self.settings,
             budget: &stage.budget,
             metrics: &self.flags.metrics,
@@ -198,7 +199,15 @@ impl<'a> Process<'a> {
     pub fn keep_house(&self) -> Result<(), String> {
         let Stage { queue, store, job, .. } = self.stage;
         let (lease, settings) = (&*self.lease, self.settings);
-        let job = JobContext { queue, store, lease, job, slots: self.slots.len(), settings };
+        let job = JobContext {
+            queue,
+            store,
+            lease,
+            job,
+            slots: self.slots.len(),
+            kind: &settings.rules,
+            settings,
+        };
         match housekeep_once(job) {
             Err(Error::Queue(QueueError::Fenced { .. })) if self.is_fenced => Ok(()),
             kept => kept.map_err(|error| format!("keeping house: {error}")),

@@ -1,4 +1,4 @@
-//! One partition in a slot: its engine, what waits for the commit, and its snapshots.
+//! One partition in a slot: its operator, what waits for the commit, and its snapshots.
 
 use std::time::Duration;
 
@@ -6,10 +6,8 @@ use seismic_queue::{
     Asked, Batch, Block, JournalEntry, Offset, Partition, PartitionCommit, Recovered, Topic,
 };
 
-use crate::engine::journal::{Entry, Note};
-use crate::engine::output::Output;
-use crate::engine::reject_reason::RejectReason;
-use crate::engine::windows::Engine;
+use crate::engine::journal::Entry;
+use crate::engine::operator::{Operator, OperatorKind};
 use crate::runner::idle_watch::IdleWatch;
 use crate::runner::record_budget::RecordBudget;
 use crate::runner::replay::Replay;
@@ -20,8 +18,7 @@ use crate::{Result, failpoints};
 /// A partition at work.
 pub(crate) struct PartitionTask {
     pub partition: Partition,
-    pub engine: Engine,
-    out: Output,
+    pub operator: Box<dyn Operator>,
     replay: Option<Replay>,
     /// Messages replayed at this start.
     pub replayed: u64,
@@ -42,34 +39,42 @@ pub(crate) struct PartitionTask {
 
 impl PartitionTask {
     /// A partition that was never committed; it begins at `start` and says so in the journal.
-    pub fn begin(partition: Partition, topic: &Topic, start: Offset, settings: &Settings) -> Self {
-        let engine = Engine::new(settings.rules.clone(), &topic.name, partition, start);
-        let mut part = PartitionTask::with(engine, None, settings);
+    pub fn begin(
+        kind: &dyn OperatorKind,
+        (topic, partition, start): (&Topic, Partition, Offset),
+        settings: &Settings,
+    ) -> Self {
+        let operator = kind.start(&topic.name, partition, start);
+        let mut part = PartitionTask::with(operator, None, settings);
         let from = settings.from.unwrap_or_default().to_string();
-        part.add_to_journal(Entry::Start { rules: settings.rules.clone(), from });
+        part.add_to_journal(&kind.start_entry(from));
         part
     }
 
     /// A partition that continues from its progress in the store.
-    pub fn resume(recovered: &Recovered, topic: &Topic, settings: &Settings) -> Result<Self> {
-        let (engine, replay) = Replay::prepare(recovered, topic, &settings.rules)?;
-        let mut part = PartitionTask::with(engine, Some(replay), settings);
+    pub fn resume(
+        kind: &dyn OperatorKind,
+        recovered: &Recovered,
+        topic: &Topic,
+        settings: &Settings,
+    ) -> Result<Self> {
+        let (operator, replay) = Replay::prepare(recovered, topic, kind)?;
+        let mut part = PartitionTask::with(operator, Some(replay), settings);
         if let Some(progress) = &recovered.progress {
             part.number = progress.number;
             part.handed = progress.next;
         }
         part.next_sequence = recovered.next_sequence;
         part.snapshots = Snapshotter::resume(recovered);
-        part.caught_up(part.engine.position())?;
+        part.caught_up(part.operator.position())?;
         Ok(part)
     }
 
-    fn with(engine: Engine, replay: Option<Replay>, settings: &Settings) -> Self {
-        let (partition, start) = (engine.partition(), engine.position());
+    fn with(operator: Box<dyn Operator>, replay: Option<Replay>, settings: &Settings) -> Self {
+        let (partition, start) = (operator.partition(), operator.position());
         PartitionTask {
             partition,
-            engine,
-            out: Output::default(),
+            operator,
             replay,
             replayed: 0,
             target: None,
@@ -87,12 +92,12 @@ impl PartitionTask {
 
     /// Takes the messages of a batch, up to the target and the budget.
     pub fn apply_batch(&mut self, batch: &Batch, budget: &RecordBudget) -> Result<()> {
-        let mut messages = batch.messages();
         let is_wanted = self.target.is_none_or(|target| batch.next() <= target);
         if self.replay.is_none() && is_wanted && budget.is_unlimited() {
-            messages.for_each(|message| self.engine.step(message, &mut self.out));
+            self.operator.apply_batch(batch);
             return Ok(());
         }
+        let mut messages = batch.messages();
         messages.try_for_each(|message| self.apply_bounded(message, budget))?;
         self.caught_up(batch.next())
     }
@@ -103,9 +108,9 @@ impl PartitionTask {
         budget: &RecordBudget,
     ) -> Result<()> {
         if let Some(replay) = &mut self.replay {
-            if replay.covers(message.offset, &mut self.engine, &mut self.out)? {
+            if replay.covers(message.offset, &mut *self.operator)? {
                 failpoints::pass(failpoints::REPLAY)?;
-                replay.step(message, &mut self.engine, &mut self.out);
+                replay.step(message, &mut *self.operator);
                 return Ok(());
             }
             self.caught_up(message.offset)?;
@@ -113,16 +118,16 @@ impl PartitionTask {
         if self.target.is_some_and(|target| message.offset >= target) || budget.is_spent() {
             return Ok(());
         }
-        let before = self.engine.counters().read;
-        self.engine.step(message, &mut self.out);
-        budget.spend(self.engine.counters().read - before);
+        let before = self.operator.records_read();
+        self.operator.apply_message(message);
+        budget.spend(self.operator.records_read() - before);
         Ok(())
     }
 
     /// The log has nothing more before `position`; ends a replay that has come that far.
     pub fn caught_up(&mut self, position: Offset) -> Result<()> {
         if let Some(replay) = &mut self.replay
-            && replay.is_over(position, &mut self.engine, &mut self.out)?
+            && replay.is_over(position, &mut *self.operator)?
         {
             self.replayed = replay.messages();
             self.replay = None;
@@ -135,7 +140,7 @@ impl PartitionTask {
         self.caught_up(at)?;
         if !self.is_replaying() && !budget.is_spent() {
             // Messages from the target on were read, but not taken.
-            self.engine.pass(self.target.map_or(at, |target| at.min(target)));
+            self.operator.pass(self.target.map_or(at, |target| at.min(target)));
         }
         Ok(())
     }
@@ -157,7 +162,7 @@ impl PartitionTask {
 
     /// Whether everything was read that the log had when a bounded run began.
     pub fn is_at_target(&self) -> bool {
-        !self.is_replaying() && self.target.is_some_and(|target| self.engine.position() >= target)
+        !self.is_replaying() && self.target.is_some_and(|target| self.operator.position() >= target)
     }
 
     /// The log's end was asked for at `now` (taken before the question); appends of the time
@@ -166,14 +171,14 @@ impl PartitionTask {
         if self.is_replaying() || self.idle_timeout.is_zero() {
             return;
         }
-        let position = self.engine.position();
+        let position = self.operator.position();
         self.idle.observe_end(now, in_flight, position, end);
         let Some(below) = self.idle.passed(position) else {
             return;
         };
-        if self.engine.close_idle(below, &mut self.out) {
+        if self.operator.close_idle(below) {
             let idle_timeout_ms = self.idle_timeout.as_millis() as i64;
-            self.add_to_journal(Entry::Idle { below, idle_timeout_ms });
+            self.add_to_journal(&Entry::Idle { below, idle_timeout_ms });
         }
     }
 
@@ -184,22 +189,22 @@ impl PartitionTask {
 
     /// Closes every window.
     pub fn drain(&mut self) {
-        if self.engine.end(&mut self.out) {
-            self.add_to_journal(Entry::End);
+        if self.operator.drain() {
+            self.add_to_journal(&Entry::End);
         }
     }
 
     /// Goes on at `first`: what lies before it is gone, and the operator accepted that.
     pub fn accept_loss(&mut self, first: Offset) {
         assert!(!self.is_replaying(), "the state at the loss is known");
-        let from = self.engine.position();
-        self.add_to_journal(Entry::Gap { from, to: first });
-        self.engine.gap(first);
+        let from = self.operator.position();
+        self.add_to_journal(&Entry::Gap { from, to: first });
+        self.operator.gap(first);
     }
 
     /// Writes a journal entry for the next commit.
-    fn add_to_journal(&mut self, entry: Entry) {
-        let (sequence, at) = (self.next_sequence, self.engine.position());
+    fn add_to_journal(&mut self, entry: &Entry) {
+        let (sequence, at) = (self.next_sequence, self.operator.position());
         self.journal.push(JournalEntry { sequence, at, bytes: entry.encode() });
         self.next_sequence += 1;
     }
@@ -216,7 +221,7 @@ impl PartitionTask {
 
     /// Whether the newest snapshot, written or on its way, is of an older state than this one.
     pub fn is_ahead_of_snapshot(&self) -> bool {
-        self.snapshots.is_behind(self.engine.position(), self.next_sequence)
+        self.snapshots.is_behind(self.operator.position(), self.next_sequence)
     }
 
     /// Lets the next snapshot answer these requests; `false` when all were answered before.
@@ -226,35 +231,32 @@ impl PartitionTask {
 
     /// Takes a snapshot; its chunks travel with the next commits. `clock` gives the time.
     pub fn snapshot(&mut self, clock: impl Fn() -> Duration) -> Result<Taken> {
-        self.snapshots.take(&self.engine, self.next_sequence, clock)
+        self.snapshots.take(&*self.operator, self.next_sequence, clock)
     }
 
     /// Bytes of output that wait.
     pub fn waiting_bytes(&self) -> usize {
-        self.out.size()
+        self.operator.waiting_bytes()
     }
 
     /// Whether rows, dead letters, journal entries or a snapshot wait.
     pub fn has_output(&self) -> bool {
-        !self.out.is_empty() || !self.journal.is_empty() || self.snapshots.is_pending()
+        self.operator.waiting_bytes() > 0 || !self.journal.is_empty() || self.snapshots.is_pending()
     }
 
     /// Whether there is anything that a commit would change.
     pub fn is_dirty(&self) -> bool {
-        !self.is_replaying() && (self.has_output() || self.engine.position() > self.handed)
+        !self.is_replaying() && (self.has_output() || self.operator.position() > self.handed)
     }
 
-    /// Warns, once a run, that records of new sensors are rejected for lack of room.
+    /// Tells a person, once a run, what the operator has to say.
     pub fn raise_alarm(&mut self) {
-        let rejected = self.engine.counters().dead(RejectReason::SensorLimit);
-        if rejected > 0 && !self.is_alarm_raised {
+        if self.is_alarm_raised {
+            return;
+        }
+        if let Some(alarm) = self.operator.alarm() {
             self.is_alarm_raised = true;
-            tracing::error!(
-                "partition {} has as many sensors as its limit allows: {rejected} records of further \
-                 sensors are dead letters (sensor_limit), and more will follow. Find out who invents \
-                 sensor ids, or start a new group with a higher limit",
-                self.partition
-            );
+            tracing::error!("{alarm}");
         }
     }
 
@@ -264,29 +266,23 @@ impl PartitionTask {
     /// When records were lost count of: a job that cannot add up must not commit.
     pub fn hand_over(&mut self) -> PartitionCommit {
         assert!(!self.is_replaying(), "a replay is over before anything is committed");
-        assert!(self.engine.counters().is_balanced(), "every record is in exactly one place");
+        assert!(self.operator.is_balanced(), "every record is in exactly one place");
         let mut commit = std::mem::replace(&mut self.spare, PartitionCommit::new(self.partition));
         self.number += 1;
-        self.handed = self.engine.position();
+        self.handed = self.operator.position();
         commit.number = self.number;
         commit.next = self.handed;
-        Note::write(&self.engine, &mut commit.note);
-        let waiting = self.out.blocks_mut();
-        for (place, block) in waiting.enumerate() {
-            if commit.outputs.len() <= place {
-                commit.outputs.push(Block::default());
-            }
-            std::mem::swap(&mut commit.outputs[place], block);
-        }
+        self.operator.write_note(&mut commit.note);
+        self.operator.move_output(&mut commit);
         std::mem::swap(&mut commit.journal, &mut self.journal);
         self.snapshots.fill(&mut commit);
         commit
     }
 
-    /// The commit with which it continues after a rescale, with the sensors that its engine has from now
-    /// on. It carries the whole snapshot.
+    /// The commit with which it continues after a rescale, with the state that its operator has from
+    /// now on. It carries the whole snapshot.
     pub fn begin_rescaled(&mut self, before: u32, partitions: u32) -> Result<PartitionCommit> {
-        self.add_to_journal(Entry::Rescaled { before, partitions });
+        self.add_to_journal(&Entry::Rescaled { before, partitions });
         self.snapshot(|| Duration::ZERO)?;
         let mut commit = self.hand_over();
         self.snapshots.fill_all(&mut commit);
@@ -296,6 +292,7 @@ impl PartitionTask {
     /// Takes the memory of a commit that is done.
     pub fn reuse(&mut self, mut commit: PartitionCommit) {
         commit.outputs.iter_mut().for_each(Block::clear);
+        commit.keyed.clear();
         commit.journal.clear();
         commit.chunks.clear();
         commit.manifest = None;

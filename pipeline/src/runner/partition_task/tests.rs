@@ -10,7 +10,7 @@ const P0: Partition = Partition(0);
 
 fn part() -> PartitionTask {
     let topic = Topic { name: "in".to_owned(), id: "1".to_owned(), partitions: 1 };
-    PartitionTask::begin(P0, &topic, Offset(0), &Settings::default())
+    PartitionTask::begin(&Settings::default().rules, (&topic, P0, Offset(0)), &Settings::default())
 }
 
 /// A message of one record for each of these sensors, from offset 0 on, 10 ms apart.
@@ -42,7 +42,7 @@ fn of_one(count: usize) -> Batch {
 fn one_open_window() -> PartitionTask {
     let mut part = part();
     part.apply_batch(&of_one(1), &RecordBudget::new(None)).unwrap();
-    assert_eq!(part.engine.counters().open, 1);
+    assert_eq!(part.operator.open(), 1);
     part
 }
 
@@ -50,7 +50,7 @@ fn one_open_window() -> PartitionTask {
 fn closed_at(part: &mut PartitionTask, times: std::ops::RangeInclusive<u64>) -> Option<u64> {
     times.step_by(250).find(|&now_ms| {
         part.observe_end(Duration::from_millis(now_ms), Duration::ZERO, Offset(1));
-        part.engine.counters().open == 0
+        part.operator.open() == 0
     })
 }
 
@@ -73,10 +73,10 @@ fn what_came_after_a_bounded_run_began_is_left_to_the_next_one() {
     let mut part = part();
     part.target = Some(Offset(2));
     part.apply_batch(&of_one(4), &RecordBudget::new(None)).unwrap();
-    assert_eq!((part.engine.counters().read, part.engine.position()), (2, Offset(2)));
+    assert_eq!((part.operator.records_read(), part.operator.position()), (2, Offset(2)));
     assert!(part.is_at_target());
     part.is_at_end(Offset(4), &RecordBudget::new(None)).unwrap();
-    assert_eq!(part.engine.position(), Offset(2));
+    assert_eq!(part.operator.position(), Offset(2));
 }
 
 #[test]

@@ -23,12 +23,19 @@ impl Slot<'_> {
                 (Some(progress), Some(_)) if !self.job.metrics.has_started() => {
                     return Err(Error::AlreadyStarted { partition, next: progress.next });
                 }
-                (Some(_), _) => {
-                    PartitionTask::resume(recovered, self.job.topic, self.job.settings)?
-                }
+                (Some(_), _) => PartitionTask::resume(
+                    self.job.kind,
+                    recovered,
+                    self.job.topic,
+                    self.job.settings,
+                )?,
                 (None, _) => {
                     let start = (self.job.begin_at)(partition)?;
-                    PartitionTask::begin(partition, self.job.topic, start, self.job.settings)
+                    PartitionTask::begin(
+                        self.job.kind,
+                        (self.job.topic, partition, start),
+                        self.job.settings,
+                    )
                 }
             };
             self.parts.insert(partition, part);
@@ -36,7 +43,7 @@ impl Slot<'_> {
         self.compare_with_log(partitions)?;
         // A start or an accepted loss is committed before anything is read.
         self.commit_all()?;
-        let position = |p: &Partition| Some((*p, self.parts.get(p)?.engine.position()));
+        let position = |p: &Partition| Some((*p, self.parts.get(p)?.operator.position()));
         // Without engines when that commit has heard that they are lost again.
         let at: Vec<_> = partitions.iter().filter_map(position).collect();
         self.source.start(&at)?;
@@ -61,7 +68,7 @@ impl Slot<'_> {
                 let shared = self.job.shared.map(|shared| shared.targets[partition.0 as usize]);
                 part.target = Some(shared.unwrap_or(end));
             }
-            let (from, first) = (part.engine.position(), spans[partition.0 as usize].first);
+            let (from, first) = (part.operator.position(), spans[partition.0 as usize].first);
             if first <= from {
                 continue;
             }
@@ -138,7 +145,7 @@ impl Slot<'_> {
         }
         let mut positions = (shared.positions)()?;
         for part in self.parts.values() {
-            positions[part.partition.0 as usize] = Some(part.engine.position());
+            positions[part.partition.0 as usize] = Some(part.operator.position());
         }
         let are_done = shared.targets.iter().zip(positions).all(|(target, position)| {
             // A partition that holds nothing may belong to nobody yet.

@@ -12,6 +12,7 @@ use seismic_queue::{
     Batch, Commit, CommitError, Event, Kind, Offset, Partition, Source, Span, Topic,
 };
 
+use crate::engine::operator::OperatorKind;
 use crate::runner::checkpoint_requests::CheckpointRequests;
 use crate::runner::clock::Clock;
 use crate::runner::commit_channel::{CommitChannel, Committed};
@@ -61,6 +62,8 @@ struct OthersSeen {
 pub struct SlotContext<'a> {
     /// What is read.
     pub topic: &'a Topic,
+    /// What kind of job it is.
+    pub kind: &'a dyn OperatorKind,
     /// How the job runs.
     pub settings: &'a Settings,
     /// What a bounded run may still read.
@@ -196,7 +199,7 @@ impl<'a> Slot<'a> {
             let is_lost = self.source.is_lost();
             return if is_lost { Ok(()) } else { Err(Error::Unassigned(partition)) };
         };
-        let before = part.engine.counters().read;
+        let before = part.operator.records_read();
         let replaying = part.is_replaying();
         let began = self.job.clock.now();
         part.apply_batch(batch, self.job.budget)?;
@@ -204,7 +207,7 @@ impl<'a> Slot<'a> {
         if replaying {
             self.job.metrics.replayed(batch.len() as u64);
         } else {
-            self.job.metrics.read(part.engine.counters().read - before);
+            self.job.metrics.read(part.operator.records_read() - before);
         }
         self.notice_output();
         Ok(())
@@ -338,7 +341,7 @@ impl<'a> Slot<'a> {
                 self.job.metrics.committed(&commit.partitions, time);
                 for done in commit.partitions {
                     if let Some(part) = self.parts.get_mut(&done.partition) {
-                        self.job.metrics.progressed(done.next, &part.engine);
+                        self.job.metrics.progressed(done.next, &*part.operator);
                         part.reuse(done);
                     }
                 }

@@ -23,6 +23,7 @@ fn a_slot_does_not_end_before_the_others_of_its_worker_know_what_is_theirs() {
     let stop = Arc::new(AtomicBool::new(false));
     let slot_job = SlotContext {
         topic: &input,
+        kind: &settings.rules,
         settings: &settings,
         budget: &RecordBudget::new(None),
         metrics: &Metrics::default(),

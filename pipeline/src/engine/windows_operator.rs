@@ -1,0 +1,231 @@
+//! Windows as a kind of job: [`Rules`] make operators, each an [`Engine`] with its output.
+
+use std::any::Any;
+
+use seismic_queue::{Batch, Block, Job, Message, Offset, Partition, PartitionCommit};
+
+use super::counters::Counters;
+use super::journal::{Entry, EntryError, Note};
+use super::operator::{Operator, OperatorKind, apply_common};
+use super::output::{Output, ROLLUP};
+use super::redistribute::{RedistributeError, redistribute};
+use super::reject_reason::RejectReason;
+use super::rules::{Rules, TimeMode};
+use super::snapshot::SnapshotError;
+use super::windows::Engine;
+
+/// An engine and the output that waits for its commit.
+#[derive(Debug)]
+pub struct WindowsOperator {
+    /// The state.
+    pub engine: Engine,
+    /// What it emitted.
+    pub out: Output,
+}
+
+impl WindowsOperator {
+    /// An operator that continues from the state of `engine`.
+    #[must_use]
+    pub fn new(engine: Engine) -> Self {
+        WindowsOperator { engine, out: Output::default() }
+    }
+}
+
+impl OperatorKind for Rules {
+    fn faults(&self, job: &Job) -> Vec<String> {
+        let mut faults: Vec<String> = Rules::faults(self).iter().map(ToString::to_string).collect();
+        let topics = self.rollup_topics(job.main_topic());
+        if faults.is_empty() && !job.topics_of(ROLLUP).eq(&topics) {
+            let have: Vec<_> = job.topics_of(ROLLUP).collect();
+            faults.push(format!("the job has roll-ups {have:?}, not {topics:?}"));
+        }
+        faults
+    }
+
+    fn needs_append_times(&self) -> bool {
+        self.time == TimeMode::Ingest
+    }
+
+    fn start(&self, topic: &str, partition: Partition, position: Offset) -> Box<dyn Operator> {
+        let engine = Engine::new(self.clone(), topic, partition, position);
+        Box::new(WindowsOperator::new(engine))
+    }
+
+    fn start_entry(&self, from: String) -> Entry {
+        Entry::Start { rules: self.clone(), from }
+    }
+
+    fn restore(
+        &self,
+        state: &[u8],
+        topic: &str,
+        partition: Partition,
+    ) -> Result<Box<dyn Operator>, SnapshotError> {
+        Ok(Box::new(WindowsOperator::new(Engine::restore(state, topic, partition)?)))
+    }
+
+    fn differences_of_note(&self, note: &[u8]) -> Result<Vec<String>, EntryError> {
+        Ok(differences(self, &Note::decode(note)?.rules))
+    }
+
+    fn differences_of(&self, operator: &dyn Operator) -> Vec<String> {
+        let operator: &dyn Any = operator;
+        match operator.downcast_ref::<WindowsOperator>() {
+            Some(windows) => differences(self, windows.engine.rules()),
+            None => vec!["kind of job".to_owned()],
+        }
+    }
+
+    fn rows_of_note(&self, note: &[u8]) -> Result<Vec<u64>, EntryError> {
+        Ok(rows(&Note::decode(note)?.counters))
+    }
+
+    fn redistribute(
+        &self,
+        operators: Vec<&mut dyn Operator>,
+        before: u32,
+    ) -> Result<(), RedistributeError> {
+        let mut engines = Vec::with_capacity(operators.len());
+        for operator in operators {
+            let operator: &mut dyn Any = operator;
+            let windows = operator.downcast_mut::<WindowsOperator>();
+            engines.push(&mut windows.expect("operators of a job are of its kind").engine);
+        }
+        redistribute(&mut engines, before)
+    }
+}
+
+/// The differences between rules, none where they are equal.
+fn differences(ours: &Rules, theirs: &Rules) -> Vec<String> {
+    if ours == theirs { Vec::new() } else { ours.differences(theirs) }
+}
+
+/// Rows of each output: windows, dead letters, and each roll-up.
+fn rows(counters: &Counters) -> Vec<u64> {
+    let dead_letters = counters.late() + counters.rejected();
+    let rollups = counters.rollups.iter().map(|rollup| rollup.rows);
+    [counters.windows, dead_letters].into_iter().chain(rollups).collect()
+}
+
+impl Operator for WindowsOperator {
+    fn partition(&self) -> Partition {
+        self.engine.partition()
+    }
+
+    fn position(&self) -> Offset {
+        self.engine.position()
+    }
+
+    fn apply_batch(&mut self, batch: &Batch) {
+        batch.messages().for_each(|message| self.engine.step(message, &mut self.out));
+    }
+
+    fn apply_message(&mut self, message: Message<'_>) {
+        self.engine.step(message, &mut self.out);
+    }
+
+    fn pass(&mut self, to: Offset) {
+        self.engine.pass(to);
+    }
+
+    fn gap(&mut self, to: Offset) {
+        self.engine.gap(to);
+    }
+
+    fn close_idle(&mut self, below: Offset) -> bool {
+        self.engine.close_idle(below, &mut self.out)
+    }
+
+    fn drain(&mut self) -> bool {
+        self.engine.end(&mut self.out)
+    }
+
+    fn apply_entry(&mut self, entry: &Entry) -> Result<(), EntryError> {
+        apply_common(entry, self)
+    }
+
+    fn snapshot(&self, into: &mut Vec<u8>) {
+        self.engine.snapshot(into);
+    }
+
+    fn write_note(&self, into: &mut Vec<u8>) {
+        Note::write(&self.engine, into);
+    }
+
+    fn check_note(&self, note: &[u8]) -> Result<(), (String, String)> {
+        let ours = self.engine.counters();
+        match Note::decode(note) {
+            Ok(note) if note.counters == *ours => Ok(()),
+            Ok(note) => Err((format!("{ours:?}"), format!("{:?}", note.counters))),
+            Err(error) => Err((format!("{ours:?}"), error.to_string())),
+        }
+    }
+
+    fn is_balanced(&self) -> bool {
+        self.engine.counters().is_balanced()
+    }
+
+    fn records_read(&self) -> u64 {
+        self.engine.counters().read
+    }
+
+    fn rows(&self) -> Vec<u64> {
+        rows(self.engine.counters())
+    }
+
+    fn keys(&self) -> u64 {
+        self.engine.sensors()
+    }
+
+    fn open(&self) -> u64 {
+        self.engine.open_windows()
+    }
+
+    fn rescaled_to(&self) -> Option<u32> {
+        self.engine.partitions
+    }
+
+    fn alarm(&self) -> Option<String> {
+        let rejected = self.engine.counters().dead(RejectReason::SensorLimit);
+        (rejected > 0).then(|| {
+            format!(
+                "partition {} has as many sensors as its limit allows: {rejected} records of \
+                 further sensors are dead letters (sensor_limit), and more will follow. Find out \
+                 who invents sensor ids, or start a new group with a higher limit",
+                self.engine.partition()
+            )
+        })
+    }
+
+    fn waiting_bytes(&self) -> usize {
+        self.out.size()
+    }
+
+    fn move_output(&mut self, commit: &mut PartitionCommit) {
+        for (place, block) in self.out.blocks_mut().enumerate() {
+            if commit.outputs.len() <= place {
+                commit.outputs.push(Block::default());
+            }
+            std::mem::swap(&mut commit.outputs[place], block);
+        }
+    }
+
+    fn discard_output(&mut self) {
+        self.out.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_that_cannot_have_happened_is_refused() {
+        let engine = Engine::new(Rules::default(), "t", Partition(0), Offset(5));
+        let mut windows = WindowsOperator::new(engine);
+        let idle = Entry::Idle { below: Offset(6), idle_timeout_ms: 1 };
+        assert!(windows.apply_entry(&idle).is_err());
+        let gap = Entry::Gap { from: Offset(0), to: Offset(4) };
+        assert!(windows.apply_entry(&gap).is_err());
+    }
+}
