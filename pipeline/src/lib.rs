@@ -25,7 +25,7 @@ pub mod verify;
 pub use engine::counters::{Counters, RollupCounters};
 pub use engine::decode;
 pub use engine::journal::{Entry, EntryError, Note};
-pub use engine::operator::{Operator, OperatorKind};
+pub use engine::operator::{Operator, OperatorKind, RowIdentity, apply_common};
 pub use engine::output::{DEAD, Output, RESULT, ROLLUP};
 pub use engine::redistribute::RedistributeError;
 pub use engine::reject_reason::RejectReason;

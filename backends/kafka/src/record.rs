@@ -270,4 +270,46 @@ mod tests {
             }
         }
     }
+
+    /// Bytes as every version wrote them, for a job with one input.
+    #[test]
+    fn records_of_the_first_layout_are_written_as_ever() {
+        let progress = Progress {
+            number: 7,
+            next: Offset(40),
+            further: Vec::new(),
+            note: b"note".to_vec(),
+            committed_ms: 1_600_000_000_000,
+        };
+        let progress = Record::Progress { progress, next_sequence: 3, last_checkpoint: 2 };
+        let mut kept = kept(2, &[]);
+        kept.info.manifest.position = Offset(30);
+        kept.info.manifest.journal_sequence = 3;
+        (kept.info.manifest.chunks, kept.info.manifest.crc) = (1, 99);
+        (kept.info.bytes, kept.info.created_ms) = (5, 1_600_000_000_000);
+        (kept.first, kept.answers) = (Offset(11), vec!["id".to_owned()]);
+        let entry = JournalEntry { sequence: 3, at: Offset(40), bytes: b"e".to_vec() };
+        for (record, expected) in [
+            (
+                progress,
+                "01010700000000000000280000000000000000806e877401000003000000000000000200000000\
+                 00000004000000000000006e6f74651e2d0e58",
+            ),
+            (
+                Record::Manifest(vec![kept]),
+                "0104010000000000000002000000000000001e00000000000000030000000000000001000000\
+                 000000006300000000000000050000000000000000806e87740100000b0000000000000001000000\
+                 00000000020000000000000069644951b560",
+            ),
+            (
+                Record::Journal(entry),
+                "0102030000000000000028000000000000000100000000000000653e4841b6",
+            ),
+        ] {
+            let written = record.encode();
+            let hex: String = written.iter().map(|byte| format!("{byte:02x}")).collect();
+            assert_eq!(hex, expected);
+            assert_eq!(Record::decode(&written), Some(record));
+        }
+    }
 }

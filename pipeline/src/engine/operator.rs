@@ -12,11 +12,25 @@
 use std::any::Any;
 use std::fmt::Debug;
 
-use seismic_queue::{Batch, Job, Message, Offset, Partition, PartitionCommit};
+use seismic_queue::{Batch, Job, KeyedCut, Message, Offset, Partition, PartitionCommit};
 
 use super::journal::{Entry, EntryError};
 use super::redistribute::RedistributeError;
 use super::snapshot::SnapshotError;
+
+/// What a row of a keyed output was made of. It travels in the row, since the row's own place among
+/// those of other tasks says nothing: `verify` tells by it whether each row is there, and once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RowIdentity {
+    /// Partition of the input.
+    pub partition: Partition,
+    /// Offset of the message in it.
+    pub offset: Offset,
+    /// Number of the record in the message, from 0.
+    pub index: u32,
+    /// Number of the row among those of that record and output, from 0.
+    pub number: u32,
+}
 
 /// A kind of job with its semantics: what makes operators.
 pub trait OperatorKind: Debug + Send + Sync {
@@ -57,6 +71,19 @@ pub trait OperatorKind: Debug + Send + Sync {
     /// # Errors
     /// As [`OperatorKind::differences_of_note`].
     fn rows_of_note(&self, note: &[u8]) -> Result<Vec<u64>, EntryError>;
+
+    /// The same for each partition of keyed outputs: rows that this task had written there.
+    ///
+    /// # Errors
+    /// As [`OperatorKind::differences_of_note`].
+    fn keyed_rows_of_note(&self, _note: &[u8]) -> Result<Vec<KeyedCut>, EntryError> {
+        Ok(Vec::new())
+    }
+
+    /// What a row of the keyed output at `place` was made of; `None` when it does not say.
+    fn identity(&self, _place: usize, _row: &[u8]) -> Option<RowIdentity> {
+        None
+    }
 
     /// Moves state between the operators of all partitions after some were added to the input, which
     /// had `before` of them.
@@ -135,6 +162,11 @@ pub trait Operator: Any + Debug + Send {
 
     /// Rows written to each output so far.
     fn rows(&self) -> Vec<u64>;
+
+    /// Rows written to each partition of keyed outputs so far.
+    fn keyed_rows(&self) -> Vec<KeyedCut> {
+        Vec::new()
+    }
 
     /// Keys that it has state of: sensors, where it makes windows.
     fn keys(&self) -> u64;

@@ -5,7 +5,7 @@
 //! those are is the difference of the counters, counted back from the end of the topic. The next
 //! run reads the log again from there, and its rows go on after the offsets that were used.
 
-use seismic_queue::{CheckpointInfo, Offset, PartitionView, Rewind};
+use seismic_queue::{CheckpointInfo, KeyedCut, Offset, PartitionView, Rewind};
 
 use crate::engine::operator::{Operator, OperatorKind};
 use crate::operations::checkpoint_ref::CheckpointRef;
@@ -61,7 +61,15 @@ fn of_partition(
         })
     };
     let outputs = now.into_iter().zip(operator.rows()).map(since).collect::<Result<_>>()?;
-    let (mut note, keyed) = (Vec::new(), Vec::new());
+    let then = operator.keyed_rows();
+    let now = kind.keyed_rows_of_note(&progress.note);
+    let now = now.map_err(|source| Error::Note { partition, source })?;
+    let keyed = now.into_iter().map(|now| {
+        let is_same = |it: &&KeyedCut| (it.output, it.partition) == (now.output, now.partition);
+        let then = then.iter().find(is_same).map_or(0, |then| then.rows);
+        Ok(KeyedCut { rows: since((now.rows, then))?, ..now })
+    });
+    let (mut note, keyed) = (Vec::new(), keyed.collect::<Result<_>>()?);
     operator.write_note(&mut note);
     Ok(Rewind { partition, checkpoint, number: progress.number + 1, note, outputs, keyed })
 }

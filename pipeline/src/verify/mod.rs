@@ -7,6 +7,7 @@
 //! from the job's own notes, not from today's options. It needs no lease: the job may keep
 //! running, since only what was committed when the proof began is compared.
 
+mod any_kind;
 mod comparison;
 mod comparisons;
 mod difference_reporter;
@@ -19,6 +20,7 @@ mod report;
 mod rows;
 mod topic_reader;
 
+pub use any_kind::verify_kind;
 pub use report::{Difference, DifferenceKind, Proved, Report};
 
 use seismic_queue::{JobStore, Partition, Queue};

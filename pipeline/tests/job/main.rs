@@ -13,6 +13,7 @@ mod loss;
 mod lost;
 mod rescale;
 mod rewind;
+mod second_kind;
 mod stage;
 mod start;
 mod verify;

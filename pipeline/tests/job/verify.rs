@@ -40,7 +40,7 @@ pub fn plant_in_rows(
     change: impl Fn(&mut Vec<(Vec<u8>, Vec<u8>)>) + Send + 'static,
 ) -> impl FnMut(&mut PartitionCommit) -> bool + Send + 'static {
     move |part| {
-        let is_there = part.outputs[0].count() > 1;
+        let is_there = part.outputs.first().is_some_and(|rows| rows.count() > 1);
         if is_there {
             part.outputs[0] = rebuilt(&part.outputs[0], &change);
         }
