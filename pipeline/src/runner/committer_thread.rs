@@ -4,6 +4,7 @@
 //! One commit is under way at a time. What can be retried is retried here, with bounded backoff,
 //! for as long as the job runs; a person sees one warning, not one per try.
 #![allow(clippy::disallowed_methods, reason = "shell: threads and waiting are its job")]
+#![allow(clippy::result_large_err, reason = "one commit, not one record, costs the copy")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
