@@ -1,6 +1,7 @@
 //! The options of a run, and whether such a run is possible.
 
-use seismic_ingest::options::{Checks, InvalidOption, PARTITIONS, TOPIC};
+use seismic_ingest::InvalidOption;
+use seismic_ingest::options::{Checks, PARTITIONS, TOPIC};
 
 use crate::{Result, limits};
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use seismic_queue::{Kind, Remedy};
 
-use crate::options::InvalidOption;
+use crate::invalid_option::InvalidOption;
 
 /// Result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -18,9 +18,11 @@ pub mod batching;
 mod codec;
 mod error;
 pub mod files;
+mod invalid_option;
 pub mod limits;
 pub mod options;
 pub mod producer_name;
 pub mod replay;
 
 pub use error::{Error, Result, describe};
+pub use invalid_option::InvalidOption;

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use super::component::Component;
-use crate::options::{Checks, InvalidOption, PARTITIONS, TOPIC};
-use crate::{Result, limits};
+use crate::options::{Checks, PARTITIONS, TOPIC};
+use crate::{InvalidOption, Result, limits};
 
 /// What to import, and where to.
 #[derive(Clone, Debug, PartialEq)]

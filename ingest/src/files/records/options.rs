@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::options::{Checks, InvalidOption, PARTITIONS, TOPIC};
-use crate::{Error, Result};
+use crate::options::{Checks, PARTITIONS, TOPIC};
+use crate::{Error, InvalidOption, Result};
 
 /// How records are written. The names of the variants are part of the names of producers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
