@@ -400,19 +400,28 @@ fn a_rewind_takes_keyed_rows_back_and_a_rerun_makes_them_again() {
 
 #[test]
 fn a_keyed_row_that_is_doubled_lost_or_changed_is_found() {
-    type Plant = fn(&mut KeyedBlock);
-    let doubled: Plant = |block| {
-        let rows: Vec<_> = block.rows.messages().map(|(k, v)| (k.to_vec(), v.to_vec())).collect();
-        block.rows.push(&rows[0].0, &rows[0].1).unwrap();
+    type Plant = fn(&mut Vec<KeyedBlock>);
+    let doubled: Plant = |blocks| {
+        let rows = &mut blocks[0].rows;
+        let (key, value) = rows.messages().next().map(|(k, v)| (k.to_vec(), v.to_vec())).unwrap();
+        rows.push(&key, &value).unwrap();
     };
-    let lost: Plant = |block| block.rows = Block::default();
-    let moved: Plant = |block| block.partition = Partition((block.partition.0 + 1) % KEYED);
+    let lost: Plant = |blocks| drop(blocks.remove(0));
+    let moved: Plant = |blocks| match &mut blocks[..] {
+        // Each partition may be named once.
+        [from, to, ..] => {
+            let rows = std::mem::take(&mut from.rows);
+            rows.messages().for_each(|(key, value)| to.rows.push(key, value).unwrap());
+        }
+        [only] => only.partition = Partition((only.partition.0 + 1) % KEYED),
+        [] => unreachable!("there is a block"),
+    };
     for plant in [doubled, lost, moved] {
         let mut is_planted = false;
         let decide = move |commit: &mut Commit| {
             for part in &mut commit.partitions {
                 if !part.keyed.is_empty() && !is_planted {
-                    plant(&mut part.keyed[0]);
+                    plant(&mut part.keyed);
                     is_planted = true;
                 }
             }
