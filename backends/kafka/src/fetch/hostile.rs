@@ -67,7 +67,7 @@ proptest! {
 /// The fuzzer's corpus, as it is.
 #[test]
 fn what_the_fuzzer_begins_with_is_read() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/corpus/kafka");
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/kafka");
     if std::env::var_os("UPDATE_CORPUS").is_some() {
         fs::create_dir_all(folder).unwrap();
         fs::write(format!("{folder}/batches"), batches()).unwrap();

@@ -68,7 +68,7 @@ proptest! {
 /// The fuzzer's corpus, as it is.
 #[test]
 fn what_the_fuzzer_begins_with_is_read() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/corpus/rocketmq");
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/rocketmq");
     let mut files = 0;
     for file in std::fs::read_dir(folder).expect("the corpus is in the repository") {
         let bytes = std::fs::read(file.expect("it can be listed").path()).expect("a file");
