@@ -47,6 +47,9 @@ fn a_store_of_the_first_layout_goes_back_to_its_named_checkpoint() {
     let list = stage.json(&["checkpoint", "list", "--json"]);
     let is_named = |one: &&serde_json::Value| one["names"] == serde_json::json!(["before"]);
     assert_eq!(list.as_array().unwrap().iter().filter(is_named).count(), 2, "{list}");
+    // Its sink, which was in a folder of that name, has rows that would go.
+    let sink = ["--release", "csv:/tmp/fx/csv"];
+    stage.ok(&[&["retention", "seismic-agg-topic", "--in", "store"][..], &sink].concat());
     let job = ["run", "--rollup", "10s", "--quiet", "--until-caught-up"];
     stage.ok(&[&job[..], &["--from-checkpoint", "before", "--rewind"]].concat());
     stage.ok(&["verify", "--complete"]);
