@@ -7,7 +7,7 @@ use crate::limits;
 use seismic_queue::{Finding, Result};
 
 /// Topics of Kafka's own: no commit is made without them.
-pub(super) const COMMITS: [&str; 2] = ["__consumer_offsets", "__transaction_state"];
+pub(crate) const COMMITS: [&str; 2] = ["__consumer_offsets", "__transaction_state"];
 
 /// Offsets of a group without members should be kept for longer than a job may be off, minutes: a week,
 /// which is Kafka's own default.
@@ -19,14 +19,14 @@ const BROKER_SESSION_MS: u64 = 6_000;
 
 /// How many replicas a partition has, and how many of them keep up.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Replicas {
-    pub(super) partition: i32,
-    pub(super) all: usize,
-    pub(super) in_sync: usize,
+pub(crate) struct Replicas {
+    pub(crate) partition: i32,
+    pub(crate) all: usize,
+    pub(crate) in_sync: usize,
 }
 
 /// Looks at the settings of a topic that we read.
-pub(super) fn topic(name: &str, settings: &HashMap<String, String>) -> Vec<Finding> {
+pub(crate) fn topic(name: &str, settings: &HashMap<String, String>) -> Vec<Finding> {
     let of = |key: &str| settings.get(key).map_or("not set", String::as_str);
     let says = |key: &str| format!("{name}: {key} is {}", of(key));
     let mut findings = Vec::new();
@@ -64,7 +64,7 @@ pub(super) fn topic(name: &str, settings: &HashMap<String, String>) -> Vec<Findi
 }
 
 /// Looks at how well a topic is copied.
-pub(super) fn replicas(name: &str, min_in_sync: Option<&str>, found: &[Replicas]) -> Vec<Finding> {
+pub(crate) fn replicas(name: &str, min_in_sync: Option<&str>, found: &[Replicas]) -> Vec<Finding> {
     let fewest = found.iter().map(|it| it.all).min().unwrap_or(0);
     let mut findings = vec![match fewest {
         0 | 1 => Finding::warning(
@@ -93,7 +93,7 @@ pub(super) fn replicas(name: &str, min_in_sync: Option<&str>, found: &[Replicas]
 }
 
 /// Looks at the settings of each broker, by its number.
-pub(super) fn brokers(
+pub(crate) fn brokers(
     settings: impl ExactSizeIterator<Item = (i32, Result<HashMap<String, String>>)>,
 ) -> Vec<Finding> {
     let has_others = settings.len() > 1;

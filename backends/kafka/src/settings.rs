@@ -12,7 +12,7 @@ use std::{env, fs};
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 
-use super::ClusterAddress;
+use crate::ClusterAddress;
 use crate::limits;
 use seismic_queue::{Error, Member, Result};
 
@@ -46,7 +46,7 @@ const SECRET: [&str; 5] = ["password", "secret", "key.pem", "private", "token"];
 
 /// Settings of one cluster, checked.
 #[derive(Clone)]
-pub(super) struct Settings {
+pub(crate) struct Settings {
     base: ClientConfig,
 }
 
@@ -56,7 +56,7 @@ impl Settings {
     /// # Errors
     /// [`Error::Setting`] for a key that is ours, a secret that is not from the environment, and a
     /// file of a secret that cannot be read.
-    pub(super) fn new(address: &ClusterAddress) -> Result<Settings> {
+    pub(crate) fn new(address: &ClusterAddress) -> Result<Settings> {
         let mut base = ClientConfig::new();
         base.set("bootstrap.servers", &address.brokers);
         base.set("client.id", CLIENT);
@@ -90,19 +90,19 @@ impl Settings {
     }
 
     /// What every client is told, by the caller and by us.
-    pub(super) fn given(&self) -> BTreeMap<&str, &str> {
+    pub(crate) fn given(&self) -> BTreeMap<&str, &str> {
         self.base.config_map()
     }
 
     /// For questions: no group. The log's end counts open transactions.
-    pub(super) fn asking(&self) -> ClientConfig {
+    pub(crate) fn asking(&self) -> ClientConfig {
         let mut config = self.base.clone();
         config.set("isolation.level", "read_uncommitted");
         config
     }
 
     /// For reading given partitions from given offsets, as a member of nothing or of `group`.
-    pub(super) fn reading(&self, group: &str) -> ClientConfig {
+    pub(crate) fn reading(&self, group: &str) -> ClientConfig {
         let mut config = self.base.clone();
         config.set("group.id", group);
         // Also where the input is not transactional: only then are pending offsets waited for.
@@ -122,14 +122,14 @@ impl Settings {
 
     /// For reading up to an end that is known. Behind the last message there may be nothing but what
     /// transactions leave, and then the end shows only when the broker has waited for more.
-    pub(super) fn reading_back(&self) -> ClientConfig {
+    pub(crate) fn reading_back(&self) -> ClientConfig {
         let mut config = self.reading("seismic-reader");
         config.set("fetch.wait.max.ms", "10");
         config
     }
 
     /// For appending without transactions.
-    pub(super) fn appending(&self, message_bytes: usize) -> ClientConfig {
+    pub(crate) fn appending(&self, message_bytes: usize) -> ClientConfig {
         let mut config = self.base.clone();
         config.set("enable.idempotence", "true");
         // For ever: a message that was given up could still arrive. The caller waits in turns.
@@ -144,7 +144,7 @@ impl Settings {
 
     /// For a member of a group. It reads nothing itself; others read what it was assigned. Who looks
     /// at the group sees the name of its slot, unless the caller has a client id of its own.
-    pub(super) fn member(&self, member: &Member) -> ClientConfig {
+    pub(crate) fn member(&self, member: &Member) -> ClientConfig {
         let mut config = self.reading(&member.group);
         if self.base.get("client.id") == Some(CLIENT) {
             config.set("client.id", &member.slot);
@@ -161,13 +161,13 @@ impl Settings {
     }
 
     /// How long a member may say nothing before its partitions go to others.
-    pub(super) fn session(&self) -> Duration {
+    pub(crate) fn session(&self) -> Duration {
         let given = self.base.get("session.timeout.ms").and_then(|given| given.parse().ok());
         given.map_or(limits::SESSION_TIMEOUT, Duration::from_millis)
     }
 
     /// For commits.
-    pub(super) fn committing(&self, transactional_id: &str) -> ClientConfig {
+    pub(crate) fn committing(&self, transactional_id: &str) -> ClientConfig {
         let mut config = self.base.clone();
         config.set("transactional.id", transactional_id);
         config.set("message.max.bytes", limits::COMMITTED_BYTES.to_string());

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use seismic_brokers::Kafka;
 
-use super::ClusterAddress;
-use super::admin::Admin;
-use super::{KafkaQueue, KafkaStore};
+use crate::ClusterAddress;
+use crate::client::admin::Admin;
+use crate::{KafkaQueue, KafkaStore};
 use seismic_queue::conformance::Backend;
 use seismic_queue::{
     Commit, CommitError, Committer, Event, FencingToken, JobStore, Lease, Member, Partition, Queue,
@@ -15,24 +15,24 @@ use seismic_queue::{
 };
 
 /// The broker of this test process.
-pub(super) fn broker() -> Option<&'static Kafka> {
+pub(crate) fn broker() -> Option<&'static Kafka> {
     static BROKER: OnceLock<Option<Kafka>> = OnceLock::new();
     BROKER.get_or_init(Kafka::one).as_ref()
 }
 
-pub(super) fn address(brokers: &str) -> ClusterAddress {
+pub(crate) fn address(brokers: &str) -> ClusterAddress {
     ClusterAddress { brokers: brokers.to_owned(), group: None, slot: None, options: Vec::new() }
 }
 
 /// An empty cluster, for one test at a time, and the member of the group that has all partitions.
-pub(super) struct OnKafka {
-    pub(super) address: ClusterAddress,
+pub(crate) struct OnKafka {
+    pub(crate) address: ClusterAddress,
     member: Mutex<Option<Box<dyn Source>>>,
     _alone: MutexGuard<'static, ()>,
 }
 
 impl OnKafka {
-    pub(super) fn new(kafka: &Kafka) -> OnKafka {
+    pub(crate) fn new(kafka: &Kafka) -> OnKafka {
         static ALONE: Mutex<()> = Mutex::new(());
         let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let address = address(&kafka.address());
@@ -139,7 +139,7 @@ seismic_queue::conformance! { broker().map(OnKafka::new); without
     committing::a_view_never_shows_half_a_commit
     // Nobody can change a byte of its log from outside.
     recovering::a_damaged_checkpoint_is_passed_over_with_its_journal
-    // Its journal goes with the head of the checkpoint topic: `trim.rs`.
+    // Its journal goes with the head of the checkpoint topic: `store/trim.rs`.
     recovering::the_journal_is_pruned_up_to_the_oldest_checkpoint
     // It would hold the log of all groups from there on.
     naming::a_checkpoint_may_be_born_with_a_name

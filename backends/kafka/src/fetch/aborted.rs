@@ -4,21 +4,21 @@
 
 use std::collections::BTreeSet;
 
-use super::answer;
-use super::records::RecordBatch;
+use super::record_batch::RecordBatch;
+use super::response;
 
 /// What is known while batches are gone through in order.
 #[derive(Debug, Default)]
 pub(super) struct Aborted {
     /// That did not begin yet, the first one last.
-    ahead: Vec<answer::Aborted>,
+    ahead: Vec<response::Aborted>,
     /// Producers whose transactions have begun.
     open: BTreeSet<i64>,
 }
 
 impl Aborted {
     /// Of the list of an answer, in any order.
-    pub(super) fn new(mut ahead: Vec<answer::Aborted>) -> Aborted {
+    pub(super) fn new(mut ahead: Vec<response::Aborted>) -> Aborted {
         ahead.sort_unstable_by_key(|aborted| std::cmp::Reverse(aborted.first));
         Aborted { ahead, open: BTreeSet::new() }
     }
@@ -40,8 +40,8 @@ impl Aborted {
 
 #[cfg(test)]
 mod tests {
-    use super::super::records::tests::Written;
-    use super::super::records::{Next, next};
+    use super::super::record_batch::tests::Written;
+    use super::super::record_batch::{Next, next};
     use super::*;
 
     const ABORT: u8 = 0;
@@ -49,7 +49,7 @@ mod tests {
 
     /// First offsets of the batches that count, where these transactions (producer, first offset) do not.
     fn counted(aborted: &[(i64, i64)], batches: &[Written]) -> Vec<u64> {
-        let of = |&(producer, first): &(i64, i64)| answer::Aborted { producer, first };
+        let of = |&(producer, first): &(i64, i64)| response::Aborted { producer, first };
         let mut aborted = Aborted::new(aborted.iter().map(of).collect());
         let counts = |written: &&Written| {
             let bytes = written.bytes();

@@ -1,7 +1,7 @@
 //! The place of a fetcher in one partition.
 
+use super::backoff::Rest;
 use super::request::At;
-use super::rest::Rest;
 use seismic_queue::{Offset, Partition};
 
 /// Where a partition is read on, and from whom.

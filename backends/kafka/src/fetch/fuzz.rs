@@ -2,16 +2,16 @@
 #![allow(missing_docs)]
 
 use super::aborted::Aborted;
-use super::records::{Next, next, scan};
-use super::{answer, compression};
+use super::record_batch::{Next, next, scan};
+use super::{compression, response};
 use crate::limits;
 
 /// An answer is none, or its parts lie within it.
 pub fn answer(bytes: &[u8]) {
-    let _ = answer::is_spoken(bytes);
+    let _ = response::is_spoken(bytes);
     // It begins with the topic that is asked for, so that any is found.
     let Some((topic, frame)) = bytes.split_first_chunk() else { return };
-    for part in answer::parse(frame, topic).map_or(Vec::new(), |answer| answer.parts) {
+    for part in response::parse(frame, topic).map_or(Vec::new(), |answer| answer.parts) {
         assert!(part.records.end <= frame.len());
         batches(&frame[part.records]);
     }

@@ -5,11 +5,11 @@ use std::fs;
 
 use proptest::prelude::*;
 
-use super::answer::tests::{TOPIC, frame};
-use super::answer::{Aborted, Part};
 use super::compression::tests::packed;
 use super::fuzz;
-use super::records::tests::Written;
+use super::record_batch::tests::Written;
+use super::response::tests::{TOPIC, frame};
+use super::response::{Aborted, Part};
 
 /// Batches of every compression.
 fn batches() -> Vec<u8> {

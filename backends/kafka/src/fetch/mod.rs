@@ -2,8 +2,8 @@
 //! the answer that has it into the batch of who reads.
 //!
 //! ```text
-//!  brokers.rs: who leads what ──► link.rs: a socket each ──► accepting.rs ──► held.rs: an answer ──► who reads
-//!  terms.rs: may we?   request.rs, answer.rs: the calls   records.rs, compression.rs, aborted.rs: what is in them
+//!  leaders: who leads what ──► connection: one per broker ──► response_handler ──► pending: a response ──► the reader
+//!  eligibility: whether this client may fetch   request, response: the calls   record_batch, compression, aborted: their content
 //! ```
 //!
 //! One question is under way for each leader. As soon as its answer is there and the one before was
@@ -17,18 +17,18 @@
 //! knows, is left to librdkafka: [`Unreadable`].
 
 mod aborted;
-mod accepting;
-mod answer;
-mod brokers;
+mod backoff;
 mod compression;
+mod connection;
 mod cursor;
+mod eligibility;
 pub mod fuzz;
-mod held;
-mod link;
-mod records;
+mod leaders;
+mod pending;
+mod record_batch;
 mod request;
-mod rest;
-mod terms;
+mod response;
+mod response_handler;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -42,21 +42,21 @@ use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rustix::event::Timespec;
 
-use self::brokers::{Broker, Door};
+use self::backoff::Rest;
+use self::connection::{Asked, Link};
 use self::cursor::Cursor;
-use self::held::{Held, Step};
-use self::link::{Asked, Link};
+use self::eligibility::Terms;
+use self::leaders::{Broker, Door};
+use self::pending::{Held, Step};
 use self::request::At;
-use self::rest::Rest;
-use self::terms::Terms;
-use super::client::number;
-use super::cluster::{Cluster, Leaders};
-use super::native::Item;
+use crate::client::cluster::{Cluster, Leaders};
+use crate::client::connection::number;
+use crate::client::native::Item;
 use seismic_queue::{Offset, Partition, Topic};
 
 /// What is not for us: why.
 #[derive(Debug)]
-pub(super) struct Unreadable(&'static str);
+pub(crate) struct Unreadable(&'static str);
 
 impl std::fmt::Display for Unreadable {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -65,7 +65,7 @@ impl std::fmt::Display for Unreadable {
 }
 
 /// Fetches partitions of a topic.
-pub(super) struct Fetch {
+pub(crate) struct Fetch {
     cluster: Cluster,
     topic: Topic,
     /// The topic's, as brokers write it.
@@ -91,7 +91,7 @@ impl Fetch {
     ///
     /// # Errors
     /// Why it is for librdkafka to read this.
-    pub(super) fn new(
+    pub(crate) fn new(
         cluster: &Cluster,
         topic: &Topic,
         config: &ClientConfig,
@@ -120,7 +120,7 @@ impl Fetch {
     }
 
     /// Fetches these from these offsets on; others stay where they are.
-    pub(super) fn start(&mut self, at: &[(Partition, Offset)]) {
+    pub(crate) fn start(&mut self, at: &[(Partition, Offset)]) {
         for &(partition, from) in at {
             self.forget(partition);
             let mut cursor = Cursor::new(partition, from);
@@ -136,7 +136,7 @@ impl Fetch {
     }
 
     /// Fetches these no longer.
-    pub(super) fn stop(&mut self, partitions: &[Partition]) {
+    pub(crate) fn stop(&mut self, partitions: &[Partition]) {
         for &partition in partitions {
             self.forget(partition);
             self.cursors.remove(&partition);
@@ -148,7 +148,7 @@ impl Fetch {
     ///
     /// # Errors
     /// [`Unreadable`]: what was given is right, and nothing more can be.
-    pub(super) fn take(
+    pub(crate) fn take(
         &mut self,
         wait: Duration,
         mut each: impl FnMut(Item<'_>),
@@ -287,7 +287,7 @@ impl Fetch {
             }
             let Some(frame) = link.frame() else { return Ok(Ok(())) };
             if !link.is_greeted {
-                match answer::is_spoken(frame) {
+                match response::is_spoken(frame) {
                     Some(true) => link.is_greeted = true,
                     Some(false) => return Err(Unreadable("a broker older than Kafka 3.1")),
                     None => return Ok(Err(invalid("an answer that is none"))),
@@ -298,7 +298,7 @@ impl Fetch {
             if self.held.iter().any(|held| held.broker == id) {
                 return Ok(Ok(()));
             }
-            let answer = answer::parse(frame, &self.id);
+            let answer = response::parse(frame, &self.id);
             let (Some(answer), Some(asked)) = (answer, link.asked.take()) else {
                 return Ok(Err(invalid("an answer that is none")));
             };

@@ -5,7 +5,7 @@
 //! name holds that was made later is never given. With the epoch of the last message read, the leader
 //! says when its log has become another one behind that (KIP-595).
 
-use super::terms::Terms;
+use super::eligibility::Terms;
 use seismic_queue::Partition;
 
 /// Numbers of calls, and the version of `Fetch` that is spoken here.

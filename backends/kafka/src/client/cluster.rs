@@ -1,0 +1,313 @@
+//! One cluster, and the questions that everybody asks.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::thread;
+use std::time::Instant;
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::groups::GroupMemberInfo;
+use rdkafka::metadata::{MetadataBroker, MetadataPartition, MetadataTopic};
+use rdkafka::{Offset as RdOffset, TopicPartitionList};
+
+use super::connection::{Quiet, close, make_with, number, partition, refused};
+use super::native;
+use crate::ClusterAddress;
+use crate::error_kind::{self, may_pass};
+use crate::examine::Replicas;
+use crate::group::assignment;
+use crate::limits;
+use crate::settings::Settings;
+use seismic_queue::{Error, GroupMember, Offset, Partition, Result, Span, Topic};
+
+/// A cluster. Clones share one client for questions.
+#[derive(Clone)]
+pub(crate) struct Cluster {
+    pub(crate) at: String,
+    pub(crate) settings: Settings,
+    asking: Arc<BaseConsumer<Quiet>>,
+}
+
+impl Cluster {
+    /// Connects, so that what is wrong is seen at once.
+    ///
+    /// # Errors
+    /// [`Error::Setting`]; [`Error::Unreachable`] when no broker answers.
+    pub(crate) fn open(address: &ClusterAddress) -> Result<Cluster> {
+        let settings = Settings::new(address)?;
+        let at = address.to_string();
+        for config in [settings.reading("seismic"), settings.appending(1 << 20)] {
+            config.create_native_config().map(drop).map_err(refused)?;
+        }
+        let asking = Arc::new(make_with(&settings.asking(), Quiet)?);
+        let cluster = Cluster { at, settings, asking };
+        match cluster.asking.fetch_metadata(Some(NOBODYS), limits::OPEN_WAIT) {
+            Ok(_) => Ok(cluster),
+            Err(_) => {
+                let seconds = limits::OPEN_WAIT.as_secs();
+                Err(Error::Unreachable { at: cluster.at, seconds })
+            }
+        }
+    }
+
+    /// Names the place of an error.
+    pub(crate) fn failed(&self, doing: &'static str) -> impl Fn(KafkaError) -> Error {
+        let at = self.at.clone();
+        move |source| error_kind::call_failed(at.clone(), doing, source)
+    }
+
+    /// Asks until there is an answer: a coordinator that has just moved, or is made by the first
+    /// question for it, is there a moment later.
+    pub(crate) fn insist<T>(
+        &self,
+        doing: &'static str,
+        mut ask: impl FnMut() -> std::result::Result<T, KafkaError>,
+    ) -> Result<T> {
+        let (begun, mut is_told) = (Instant::now(), false);
+        loop {
+            match ask() {
+                Err(error)
+                    if error_kind::code(&error).is_some_and(may_pass)
+                        && begun.elapsed() < limits::PATIENCE =>
+                {
+                    if !is_told && begun.elapsed() > limits::SILENCE {
+                        tracing::warn!("{doing} at {}: {error}; it is asked again", self.at);
+                        is_told = true;
+                    }
+                    thread::sleep(seismic_queue::limits::NAP);
+                }
+                outcome => return outcome.map_err(self.failed(doing)),
+            }
+        }
+    }
+
+    pub(crate) fn topics(&self) -> Result<Vec<Topic>> {
+        let all = self.asking.fetch_metadata(None, limits::WAIT);
+        let all = all.map_err(self.failed("listing topics"))?;
+        let mut found = Vec::new();
+        for topic in all.topics().iter().filter(|topic| !topic.name().starts_with("__")) {
+            // One with a name that we could not make ourselves is still somebody's topic; one that
+            // is deleted meanwhile is none.
+            match self.topic(topic.name()) {
+                Ok(topic) => found.push(topic),
+                Err(Error::TopicMissing { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        found.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(found)
+    }
+
+    /// The topic of that name, as it is now.
+    pub(crate) fn topic(&self, name: &str) -> Result<Topic> {
+        let missing = || Error::TopicMissing { topic: name.to_owned(), at: self.at.clone() };
+        let id = native::topic_id(self.asking.client(), name, None, limits::WAIT)
+            .map_err(|code| self.failed("looking for a topic")(KafkaError::Global(code)))?
+            .ok_or_else(missing)?;
+        let found = self.asking.fetch_metadata(Some(name), limits::WAIT);
+        let found = found.map_err(self.failed("looking for a topic"))?;
+        let partitions = found.topics().first().map_or(0, |topic| topic.partitions().len());
+        match u32::try_from(partitions) {
+            Ok(0) | Err(_) => Err(missing()),
+            Ok(partitions) => Ok(Topic { name: name.to_owned(), id, partitions }),
+        }
+    }
+
+    /// How well each partition of a topic is copied.
+    pub(crate) fn replicas(&self, topic: &str) -> Result<Vec<Replicas>> {
+        let found = self.asking.fetch_metadata(Some(topic), limits::WAIT);
+        let found = found.map_err(self.failed("looking at replicas"))?;
+        let partitions = found.topics().iter().flat_map(|topic| topic.partitions());
+        let of = |it: &MetadataPartition| Replicas {
+            partition: it.id(),
+            all: it.replicas().len(),
+            in_sync: it.isr().len(),
+        };
+        Ok(partitions.map(of).collect())
+    }
+
+    /// Numbers of the brokers that are there.
+    pub(crate) fn brokers(&self) -> Result<Vec<i32>> {
+        let found = self.asking.fetch_metadata(Some(NOBODYS), limits::WAIT);
+        let found = found.map_err(self.failed("looking at brokers"))?;
+        Ok(found.brokers().iter().map(MetadataBroker::id).collect())
+    }
+
+    /// Who leads the partitions of a topic, as some broker knows it.
+    pub(crate) fn leaders(&self, topic: &str) -> std::result::Result<Leaders, KafkaError> {
+        let found = self.asking.fetch_metadata(Some(topic), limits::END_WAIT)?;
+        let error =
+            found.topics().iter().find_map(MetadataTopic::error).map(RDKafkaErrorCode::from);
+        let partitions = found.topics().iter().flat_map(|topic| topic.partitions());
+        let led = partitions.filter(|it| it.leader() >= 0);
+        let of = led.map(|it| (partition(it.id()), it.leader())).collect();
+        let at = |it: &MetadataBroker| {
+            let port = u16::try_from(it.port()).ok()?;
+            Some((it.id(), (it.host().to_owned(), port)))
+        };
+        Ok(Leaders { error, of, at: found.brokers().iter().filter_map(at).collect() })
+    }
+
+    /// Names of all groups that have offsets or members.
+    pub(crate) fn groups(&self) -> Result<Vec<String>> {
+        let all =
+            self.insist("listing groups", || self.asking.fetch_group_list(None, limits::WAIT))?;
+        Ok(all.groups().iter().map(|group| group.name().to_owned()).collect())
+    }
+
+    /// The members of a group, and what each has of `topic`.
+    pub(crate) fn members(&self, group: &str, topic: &str) -> Result<Vec<GroupMember>> {
+        let found = self.insist("looking at a group", || {
+            self.asking.fetch_group_list(Some(group), limits::WAIT)
+        })?;
+        let member = |member: &GroupMemberInfo| GroupMember {
+            slot: member.client_id().to_owned(),
+            member: member.id().to_owned(),
+            host: member.client_host().trim_start_matches('/').to_owned(),
+            partitions: assignment::partitions(member.assignment().unwrap_or_default(), topic),
+        };
+        let mut members: Vec<_> =
+            found.groups().iter().flat_map(|group| group.members()).map(member).collect();
+        members.sort_by(|a, b| (&a.slot, &a.member).cmp(&(&b.slot, &b.member)));
+        Ok(members)
+    }
+
+    /// Whether `topic` is still the one of its name.
+    pub(crate) fn check(&self, topic: &Topic) -> Result<()> {
+        match self.topic(&topic.name)? {
+            now if now.id == topic.id => Ok(()),
+            _ => Err(Error::TopicRemade { topic: topic.name.clone(), at: self.at.clone() }),
+        }
+    }
+
+    /// Whether `topic` is still the one of its name for the broker of that number.
+    ///
+    /// # Errors
+    /// [`Error::TopicRemade`] and [`Error::TopicMissing`]; [`Error::Backend`] when it does not answer.
+    pub(crate) fn check_at(&self, topic: &Topic, broker: i32) -> Result<()> {
+        let ask = || {
+            native::topic_id(self.asking.client(), &topic.name, Some(broker), limits::BROKER_WAIT)
+        };
+        let answer = ask().or_else(|_| {
+            // It may be one that joined the cluster since this client last heard of brokers.
+            let _ = self.asking.fetch_metadata(Some(&topic.name), limits::BROKER_WAIT);
+            ask()
+        });
+        let doing = "asking a broker for the id of the topic that it gave messages of";
+        let (name, at) = (topic.name.clone(), self.at.clone());
+        match answer.map_err(|code| self.failed(doing)(KafkaError::Global(code)))? {
+            Some(id) if id == topic.id => Ok(()),
+            Some(_) => Err(Error::TopicRemade { topic: name, at }),
+            None => Err(Error::TopicMissing { topic: name, at }),
+        }
+    }
+
+    /// What the partitions hold; the end counts open transactions.
+    pub(crate) fn spans(&self, topic: &Topic) -> Result<Vec<Span>> {
+        let firsts = self.at_times(topic, topic.all(), BEGINNING)?;
+        let ends = self.at_times(topic, topic.all(), END)?;
+        let span = |(first, end): (Option<Offset>, Option<Offset>)| match (first, end) {
+            (Some(first), Some(end)) => Ok(Span { first, end: end.max(first) }),
+            _ => Err(self.failed("asking for offsets")(KafkaError::NoMessageReceived)),
+        };
+        firsts.into_iter().zip(ends).map(span).collect()
+    }
+
+    /// The end of one partition's log.
+    pub(crate) fn end(&self, topic: &str, partition: Partition) -> Result<Offset> {
+        let (_, end) = self
+            .asking
+            .fetch_watermarks(topic, number(partition), limits::END_WAIT)
+            .map_err(self.failed("asking for the end of a log"))?;
+        Ok(Offset(u64::try_from(end).unwrap_or(0)))
+    }
+
+    /// As [`Cluster::end`] of several partitions, in one question: slots wait for the answer, and
+    /// reading waits with them.
+    pub(crate) fn ends(&self, topic: &str, partitions: &[Partition]) -> Vec<Result<Offset>> {
+        const DOING: &str = "asking for the ends of logs";
+        let failed = self.failed(DOING);
+        let mut asked = TopicPartitionList::new();
+        for &partition in partitions {
+            asked.add_partition(topic, number(partition));
+        }
+        let answer = asked
+            .set_all_offsets(RdOffset::from_raw(END))
+            .and_then(|()| self.asking.offsets_for_times(asked, limits::END_WAIT));
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => return partitions.iter().map(|_| Err(failed(error.clone()))).collect(),
+        };
+        let end = |&partition: &Partition| {
+            let found = answer.find_partition(topic, number(partition));
+            found.as_ref().map_or(Ok(()), |found| found.error()).map_err(&failed)?;
+            let end = found.and_then(|found| u64::try_from(found.offset().to_raw()?).ok());
+            end.map(Offset).ok_or_else(|| Error::Busy { at: self.at.clone(), doing: DOING })
+        };
+        partitions.iter().map(end).collect()
+    }
+
+    /// As [`Cluster::end`], asked again when it was not answered in time: for who is in no hurry.
+    pub(crate) fn end_patiently(&self, topic: &str, partition: Partition) -> Result<Offset> {
+        let (_, end) = self.insist("asking for the end of a log", || {
+            self.asking.fetch_watermarks(topic, number(partition), limits::WAIT)
+        })?;
+        Ok(Offset(u64::try_from(end).unwrap_or(0)))
+    }
+
+    /// Up to where each partition is settled: the first message of the oldest open transaction, or
+    /// the end.
+    pub(crate) fn settled_ends(&self, topic: &Topic) -> Result<Vec<Offset>> {
+        // A read-committed client is given the last stable offset for the end.
+        let client: BaseConsumer<Quiet> = make_with(&self.settings.reading("seismic"), Quiet)?;
+        let settled = |partition| {
+            let (_, end) = self.insist("asking how far a log is settled", || {
+                client.fetch_watermarks(&topic.name, number(partition), limits::WAIT)
+            })?;
+            Ok(Offset(u64::try_from(end).unwrap_or(0)))
+        };
+        let ends = topic.all().map(settled).collect();
+        close(&client);
+        ends
+    }
+
+    /// First offset of each partition at or after `time_ms`; `None` where there is none.
+    pub(crate) fn at_times(
+        &self,
+        topic: &Topic,
+        partitions: impl Iterator<Item = Partition>,
+        time_ms: i64,
+    ) -> Result<Vec<Option<Offset>>> {
+        let mut asked = TopicPartitionList::new();
+        let failed = self.failed("asking for offsets");
+        for partition in partitions {
+            let time = RdOffset::from_raw(time_ms);
+            asked.add_partition_offset(&topic.name, number(partition), time).map_err(&failed)?;
+        }
+        // A topic that was just made, or a leader that was lost, takes a moment.
+        let answer = self.insist("asking for offsets", || {
+            let answer = self.asking.offsets_for_times(asked.clone(), limits::WAIT)?;
+            answer.elements().iter().try_for_each(|element| element.error())?;
+            Ok(answer)
+        })?;
+        let raw = answer.elements().into_iter().map(|element| element.offset().to_raw());
+        Ok(raw.map(|raw| raw.and_then(|raw| u64::try_from(raw).ok()).map(Offset)).collect())
+    }
+}
+
+/// Who leads what, and where everybody is.
+pub(crate) struct Leaders {
+    /// Why there is nothing to be said of the topic.
+    pub(crate) error: Option<RDKafkaErrorCode>,
+    /// Numbers of brokers; partitions without a leader are missing.
+    pub(crate) of: BTreeMap<Partition, i32>,
+    pub(crate) at: BTreeMap<i32, (String, u16)>,
+}
+
+/// Times that mean the beginning and the end of a log (`ListOffsets` of the protocol).
+const BEGINNING: i64 = -2;
+const END: i64 = -1;
+
+/// A name that no topic has: asking for it costs nothing and shows that a broker is there.
+const NOBODYS: &str = "seismic-is-anybody-there";

@@ -1,0 +1,104 @@
+//! Clients of librdkafka: how they are made, waited for and ended, and what they say of their own accord.
+
+use std::thread;
+use std::time::Duration;
+
+use rdkafka::client::{Client, ClientContext};
+use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel};
+use rdkafka::consumer::{BaseConsumer, ConsumerContext};
+use rdkafka::error::KafkaError;
+use rdkafka::message::DeliveryResult;
+use rdkafka::producer::{BaseProducer, Producer as _, ProducerContext};
+
+use crate::limits;
+use seismic_queue::{Error, Partition, Result};
+
+/// A client that only logs.
+#[derive(Clone)]
+pub(crate) struct Quiet;
+
+impl ClientContext for Quiet {
+    fn log(&self, _: RDKafkaLogLevel, facility: &str, text: &str) {
+        log(facility, text);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!("librdkafka: {error}: {reason}");
+    }
+}
+
+impl ConsumerContext for Quiet {}
+
+impl ProducerContext for Quiet {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, _: &DeliveryResult<'_>, (): ()) {}
+}
+
+/// What librdkafka says of its own accord. What matters of it comes back as an error of a call, so
+/// it is for those who search.
+pub(crate) fn log(facility: &str, text: &str) {
+    tracing::debug!("librdkafka: {facility}: {text}");
+}
+
+/// A client's number of a partition.
+pub(crate) fn number(partition: Partition) -> i32 {
+    i32::try_from(partition.0).expect("there are at most 4,096 partitions")
+}
+
+/// Our name of a client's partition.
+pub(crate) fn partition(number: i32) -> Partition {
+    Partition(u32::try_from(number).expect("partitions count from 0"))
+}
+
+/// Makes a client that talks to `context`.
+pub(crate) fn make_with<C, T>(config: &ClientConfig, context: C) -> Result<T>
+where
+    C: ClientContext,
+    T: FromClientConfigAndContext<C>,
+{
+    config.create_with_context(context).map_err(refused)
+}
+
+/// Waits for a broker that stays. The first answer comes through the address that the caller gave,
+/// whose connection ends when that of the broker itself is made; a producer that finds none in between
+/// asks for its number only half a second later.
+pub(crate) fn connect<C: ClientContext>(client: &Client<C>, topic: &str) {
+    for _ in 0..2 {
+        // Without an answer, what is done next says what is wrong.
+        drop(client.fetch_metadata(Some(topic), limits::END_WAIT));
+    }
+}
+
+/// Hears what became of messages, and rests a moment when there was nothing to hear: for loops that
+/// wait. A wait of the client's own ends in a busy loop, since it asks again and again through what is
+/// left of its last millisecond.
+pub(crate) fn listen<C: ProducerContext>(client: &BaseProducer<C>) {
+    let before = client.in_flight_count();
+    client.poll(Duration::ZERO);
+    if client.in_flight_count() == before {
+        thread::sleep(limits::LISTEN);
+    }
+}
+
+/// Ends a consumer that is about to be dropped. Dropping it does the same, but looks only every 100 ms
+/// whether it is done, and reading something back makes a consumer each time.
+pub(crate) fn close<C: ConsumerContext>(consumer: &BaseConsumer<C>) {
+    match consumer.close_queue() {
+        Ok(()) => {
+            while !consumer.closed() {
+                consumer.poll(Duration::ZERO);
+                thread::sleep(limits::LISTEN);
+            }
+        }
+        Err(error) => tracing::debug!("ending a consumer: {error}"),
+    }
+}
+
+/// A setting that librdkafka does not take.
+pub(crate) fn refused(error: KafkaError) -> Error {
+    match error {
+        KafkaError::ClientConfig(_, why, key, _) => Error::Setting { key, why },
+        other => Error::Setting { key: "client".to_owned(), why: other.to_string() },
+    }
+}

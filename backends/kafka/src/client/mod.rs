@@ -1,0 +1,8 @@
+//! Clients of librdkafka: what they are configured with, and what they ask the cluster.
+
+pub(crate) mod admin;
+pub(crate) mod cluster;
+pub(crate) mod connection;
+#[allow(unsafe_code, reason = "calls of librdkafka that have no safe wrapper; this file only")]
+pub(crate) mod native;
+pub(crate) mod suspension;

@@ -1,0 +1,126 @@
+//! What becomes of an answer: what is in it is held, and what failed is told or tried again.
+
+use std::collections::VecDeque;
+use std::io;
+use std::time::Instant;
+
+use rdkafka::error::RDKafkaErrorCode as Code;
+use rdkafka::types::RDKafkaRespErr;
+
+use super::aborted::Aborted;
+use super::connection::Asked;
+use super::leaders::Door;
+use super::pending::{self, Held};
+use super::response::Answer;
+use super::{Fetch, Unreadable, record_batch};
+use crate::client::connection::number;
+use crate::error_kind::{is_unknown, may_pass};
+use seismic_queue::Partition;
+
+impl Fetch {
+    /// Looks where the batches of an answer lead, and holds them.
+    pub(super) fn accept(
+        &mut self,
+        id: i32,
+        asked: &Asked,
+        answer: Answer,
+        frame: Vec<u8>,
+        now: Instant,
+    ) -> Result<(), Unreadable> {
+        let mut parts = VecDeque::new();
+        for part in answer.parts {
+            let place = asked.at.binary_search_by_key(&part.partition, |at| number(at.partition));
+            let Some(&at) = place.ok().and_then(|place| asked.at.get(place)) else { continue };
+            let partition = at.partition;
+            let Some(cursor) = self.cursors.get_mut(&partition).filter(|it| it.at == at) else {
+                continue;
+            };
+            if part.error != 0 {
+                self.fail(partition, part.error, now);
+                continue;
+            }
+            let scan = record_batch::scan(&frame, part.records);
+            let code = match scan.whole.is_empty() {
+                _ if part.diverges => Some(Code::LogTruncation),
+                true if scan.is_old => return Err(Unreadable("messages of Kafka before 0.11")),
+                true if scan.is_spoiled => Some(Code::BadMessage),
+                _ => None,
+            };
+            if let Some(code) = code {
+                cursor.rest.begin(now);
+                self.failures.push((partition, code));
+                continue;
+            }
+            cursor.rest.end();
+            if let Some((_, epoch)) = scan.end {
+                self.turns += 1;
+                (cursor.at.epoch, cursor.turn) = (epoch, self.turns);
+            }
+            let end = cursor.move_to(scan.end.map_or(0, |(end, _)| end), part.settled_end);
+            if !scan.whole.is_empty() || end.is_some() {
+                let (whole, from) = (scan.whole, at.offset);
+                let aborted = Aborted::new(part.aborted);
+                parts.push_back(pending::Part { partition, whole, from, aborted, end });
+            }
+        }
+        if let Some(broker) = self.brokers.get_mut(&id) {
+            broker.rest.end();
+        }
+        if self.cursors.values().all(|cursor| cursor.leader.is_some()) {
+            self.looking_rest.end();
+        }
+        let held = Held::new(id, frame, parts);
+        if held.is_empty() {
+            self.spare.push(held.memory());
+        } else {
+            self.held.push(held);
+        }
+        Ok(())
+    }
+
+    /// A partition that its leader gave nothing of, and why.
+    pub(super) fn fail(&mut self, partition: Partition, error: i16, now: Instant) {
+        let Some(cursor) = self.cursors.get_mut(&partition) else { return };
+        cursor.rest.begin(now);
+        let code = code(error);
+        tracing::debug!("{} {partition}: {code}", self.topic.name);
+        if is_moved(code) {
+            cursor.leader = None;
+        }
+        if is_told(code) {
+            self.failures.push((partition, code));
+        }
+    }
+
+    /// A broker that cannot be reached or understood.
+    pub(super) fn lose(&mut self, id: i32, why: &io::Error, now: Instant) {
+        tracing::debug!("broker {id} is lost: {why}");
+        if let Some(broker) = self.brokers.get_mut(&id) {
+            broker.door = Door::Closed;
+            broker.rest.begin(now);
+        }
+        for cursor in self.cursors.values_mut().filter(|cursor| cursor.leader == Some(id)) {
+            cursor.leader = None;
+        }
+    }
+}
+
+/// What an error of the protocol is called.
+fn code(error: i16) -> Code {
+    // The id of the topic is another one than that of the name, which librdkafka has no word for.
+    const INCONSISTENT_TOPIC_ID: i16 = 103;
+    if error == INCONSISTENT_TOPIC_ID {
+        return Code::UnknownTopicId;
+    }
+    RDKafkaRespErr::try_from(i32::from(error)).map_or(Code::Unknown, Code::from)
+}
+
+/// Whether who reads must hear of it: what passes is tried again, but a topic may be gone for good.
+pub(super) fn is_told(code: Code) -> bool {
+    !may_pass(code) || is_unknown(code)
+}
+
+/// Whether somebody else may lead the partition now.
+fn is_moved(code: Code) -> bool {
+    !matches!(code, Code::OffsetOutOfRange | Code::OffsetNotAvailable)
+}

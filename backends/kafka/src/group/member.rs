@@ -1,0 +1,275 @@
+//! A member of a group: it is given partitions, and they are read by a client of their own.
+//!
+//! The member's client only keeps the membership: it is assigned nothing, so a group that takes
+//! partitions away takes them from a source that this program holds, step by step:
+//!
+//! ```text
+//!  assigned ──► Event::Assigned ──► start (load, replay)      claim = metadata taken in the callback
+//!  revoked  ──► Event::Revoked  ──► last commit ──► release ──► only now it joins the next generation
+//!  lost     ──► Event::Lost         nothing can be committed any more
+//! ```
+//!
+//! The claim is that of the assignment and never refreshed: metadata of a later generation would let
+//! rows of partitions pass that belong to someone else by then, since the fence is per member.
+//! Metadata that shows no member would not be checked at all, so it is none.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rdkafka::TopicPartitionList;
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, ConsumerGroupMetadata};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use rdkafka::types::RDKafkaRespErr;
+
+use crate::client::cluster::Cluster;
+use crate::client::connection::{log, make_with, partition};
+use crate::client::native;
+use crate::client::suspension::Sleep;
+use crate::queue::fetcher::Fetcher;
+use seismic_queue::backend::validate;
+use seismic_queue::{
+    Batch, Error, Event, FencingToken, Member, Offset, Partition, Result, Source, Topic,
+};
+
+/// A place in a group: member, generation, and what a transaction shows of them.
+#[derive(Clone)]
+pub struct Membership {
+    member: String,
+    generation: i32,
+    pub(crate) metadata: Arc<ConsumerGroupMetadata>,
+    /// Brokers that gave what its commits come from, where they were asked by the topic's name.
+    pub(crate) brokers: BTreeSet<i32>,
+}
+
+impl Membership {
+    /// Of one who is no member, for what is committed before there are any. A broker does not check it;
+    /// who shows it must make sure otherwise that nobody else commits.
+    pub(crate) fn of_nobody<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> Membership {
+        let metadata = consumer.group_metadata().expect("every client that reads names a group");
+        let (member, brokers) = (String::new(), BTreeSet::new());
+        Membership { member, generation: -1, metadata: Arc::new(metadata), brokers }
+    }
+}
+
+impl PartialEq for Membership {
+    fn eq(&self, other: &Membership) -> bool {
+        (&self.member, self.generation) == (&other.member, other.generation)
+    }
+}
+
+impl Eq for Membership {}
+
+impl fmt::Debug for Membership {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "generation {} of {}", self.generation, self.member)
+    }
+}
+
+/// What the group said.
+enum Said {
+    Assigned(Vec<Partition>, Option<Membership>),
+    Revoked,
+    Lost,
+}
+
+/// Takes down what the group says. Nothing is done in its callback but what must be.
+struct Ear {
+    said: Mutex<VecDeque<Said>>,
+    /// The source is about to be dropped: nobody answers any more.
+    is_closing: AtomicBool,
+}
+
+impl ClientContext for Ear {
+    fn log(&self, _: RDKafkaLogLevel, facility: &str, text: &str) {
+        log(facility, text);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!("librdkafka: {error}: {reason}");
+    }
+}
+
+impl ConsumerContext for Ear {
+    fn rebalance(
+        &self,
+        consumer: &BaseConsumer<Ear>,
+        code: RDKafkaRespErr,
+        list: &mut TopicPartitionList,
+    ) {
+        let said = if code == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
+            let metadata = consumer.group_metadata();
+            // Asked after the metadata was taken: what is valid now was valid then.
+            let place = native::membership(consumer);
+            let place = place.zip(metadata).map(|((member, generation), metadata)| {
+                let (metadata, brokers) = (Arc::new(metadata), BTreeSet::new());
+                Membership { member, generation, metadata, brokers }
+            });
+            self.answer(consumer.assign(&TopicPartitionList::new()));
+            let elements = list.elements();
+            Said::Assigned(elements.iter().map(|it| partition(it.partition())).collect(), place)
+        } else if self.is_closing.load(Ordering::Relaxed) {
+            return self.answer(consumer.unassign());
+        } else if consumer.assignment_lost() {
+            self.answer(consumer.unassign());
+            Said::Lost
+        } else {
+            Said::Revoked
+        };
+        self.said.lock().unwrap_or_else(PoisonError::into_inner).push_back(said);
+    }
+}
+
+impl Ear {
+    fn answer(&self, outcome: std::result::Result<(), KafkaError>) {
+        // It fails for a client that is closing; the group learns it from that.
+        if let Err(error) = outcome {
+            tracing::debug!("answering a rebalance: {error}");
+        }
+    }
+
+    fn next(&self) -> Option<Said> {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+}
+
+/// Reads as a member of a group.
+pub(crate) struct GroupSource {
+    cluster: Cluster,
+    topic: Topic,
+    member: Member,
+    consumer: BaseConsumer<Ear>,
+    fetcher: Fetcher,
+    partitions: Vec<Partition>,
+    place: Option<Membership>,
+    sleep: Sleep,
+}
+
+impl GroupSource {
+    /// Asks to become a member. The first partitions come with [`Event::Assigned`].
+    pub(crate) fn join(cluster: &Cluster, topic: &Topic, member: &Member) -> Result<GroupSource> {
+        let config = cluster.settings.member(member);
+        let ear = Ear { said: Mutex::default(), is_closing: AtomicBool::new(false) };
+        let consumer: BaseConsumer<Ear> = make_with(&config, ear)?;
+        consumer.subscribe(&[&topic.name]).map_err(cluster.failed("joining a group"))?;
+        Ok(GroupSource {
+            cluster: cluster.clone(),
+            topic: topic.clone(),
+            member: member.clone(),
+            consumer,
+            fetcher: Fetcher::new(cluster, topic),
+            partitions: Vec::new(),
+            place: None,
+            sleep: Sleep::watch(cluster.settings.session()),
+        })
+    }
+
+    /// Lets the member's client do its work, and hears what it says.
+    fn listen(&self) -> Result<()> {
+        if let Some(Err(error)) = self.consumer.poll(Duration::ZERO) {
+            tracing::debug!("{error}");
+        }
+        let Some((code, reason)) = self.consumer.client().fatal_error() else { return Ok(()) };
+        let (group, slot) = (self.member.group.clone(), self.member.slot.clone());
+        if code == Code::FencedInstanceId {
+            return Err(Error::SlotTaken { group, slot });
+        }
+        tracing::error!("librdkafka: {reason}");
+        Err(self.cluster.failed("being a member of a group")(KafkaError::Global(code)))
+    }
+
+    /// What the slot must hear of what the group said.
+    fn hear(&mut self, said: Said) -> Result<Option<Event>> {
+        match said {
+            Said::Assigned(partitions, place) => {
+                if let Some(new) = partitions.iter().find(|it| it.0 >= self.topic.partitions) {
+                    return Err(validate::widened(&self.cluster.at, &self.topic, new.0 + 1));
+                }
+                self.place = place;
+                if self.place.is_none() || partitions.is_empty() {
+                    // What it was given was lost before it was heard; the group will say so.
+                    return Ok(None);
+                }
+                self.partitions.clone_from(&partitions);
+                Ok(Some(Event::Assigned(partitions)))
+            }
+            Said::Revoked if self.partitions.is_empty() => {
+                self.let_go()?;
+                Ok(None)
+            }
+            Said::Revoked => Ok(Some(Event::Revoked(self.partitions.clone()))),
+            Said::Lost => {
+                let lost = std::mem::take(&mut self.partitions);
+                self.place = None;
+                self.fetcher.stop(&lost);
+                if self.sleep.was_just_too_long() {
+                    return Err(Error::Paused { group: self.member.group.clone() });
+                }
+                Ok((!lost.is_empty()).then_some(Event::Lost(lost)))
+            }
+        }
+    }
+
+    /// Tells the group that everything is settled.
+    fn let_go(&self) -> Result<()> {
+        self.consumer.unassign().map_err(self.cluster.failed("leaving partitions to the group"))
+    }
+}
+
+impl Source for GroupSource {
+    fn poll(&mut self, wait: Duration, spare: &mut Vec<Batch>) -> Result<Event> {
+        self.listen()?;
+        while let Some(said) = self.consumer.context().next() {
+            if let Some(event) = self.hear(said)? {
+                return Ok(event);
+            }
+        }
+        self.fetcher.read(wait, spare)
+    }
+
+    fn start(&mut self, at: &[(Partition, Offset)]) -> Result<()> {
+        self.fetcher.start(at)
+    }
+
+    fn release(&mut self, partitions: &[Partition]) -> Result<()> {
+        self.fetcher.stop(partitions);
+        self.partitions.retain(|partition| !partitions.contains(partition));
+        if self.partitions.is_empty() {
+            self.place = None;
+            self.let_go()?;
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, partition: Partition) -> Result<Offset> {
+        self.fetcher.end(partition)
+    }
+
+    fn ends(&mut self, partitions: &[Partition]) -> Vec<Result<Offset>> {
+        self.fetcher.ends(partitions)
+    }
+
+    fn fencing_token(&self) -> FencingToken {
+        // Without a place there is nothing to commit; a store refuses such a claim.
+        let brokers = || self.fetcher.brokers().clone();
+        let place = self.place.clone();
+        place.map_or(FencingToken::Sole, |place| {
+            FencingToken::of(Membership { brokers: brokers(), ..place })
+        })
+    }
+
+    fn is_lost(&mut self) -> bool {
+        // The client may know already and wait for being polled.
+        self.place.is_none() || self.consumer.assignment_lost()
+    }
+}
+
+impl Drop for GroupSource {
+    fn drop(&mut self) {
+        self.consumer.context().is_closing.store(true, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,6 @@
+//! The consumer group: its members, their partitions, the offsets committed for it.
+
+pub(crate) mod assignment;
+pub(crate) mod member;
+pub(crate) mod offsets;
+pub(crate) mod transactional_id;

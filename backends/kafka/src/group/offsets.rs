@@ -1,0 +1,82 @@
+//! Offsets that a group has committed, asked and set by one that is no member of it.
+
+use rdkafka::TopicPartitionList;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+
+use super::member::Membership;
+use crate::client::cluster::Cluster;
+use crate::client::connection::{Quiet, close, make_with, number};
+use crate::client::native;
+use crate::limits;
+use seismic_queue::{Offset, Partition, Result, Topic};
+
+/// One group's offsets.
+pub(crate) struct Offsets {
+    cluster: Cluster,
+    consumer: BaseConsumer<Quiet>,
+}
+
+/// A committed offset and what was written beside it.
+pub(crate) type Committed = Option<(Offset, String)>;
+
+impl Offsets {
+    pub(crate) fn new(cluster: &Cluster, group: &str) -> Result<Offsets> {
+        let consumer = make_with(&cluster.settings.reading(group), Quiet)?;
+        Ok(Offsets { cluster: cluster.clone(), consumer })
+    }
+
+    /// What is committed of these partitions, in their order. Transactions that are about to commit
+    /// offsets are waited for.
+    pub(crate) fn committed(
+        &self,
+        topic: &Topic,
+        partitions: &[Partition],
+    ) -> Result<Vec<Committed>> {
+        let found = self.cluster.insist("asking for committed offsets", || {
+            let mut asked = TopicPartitionList::new();
+            for &partition in partitions {
+                asked.add_partition(&topic.name, number(partition));
+            }
+            let found = self.consumer.committed_offsets(asked, limits::WAIT)?;
+            found.elements().iter().try_for_each(|element| element.error())?;
+            Ok(found)
+        })?;
+        let elements = found.elements();
+        let committed = |&partition: &Partition| {
+            let i = elements.iter().position(|it| it.partition() == number(partition))?;
+            match elements[i].offset() {
+                rdkafka::Offset::Offset(offset) => {
+                    let text = String::from_utf8_lossy(&native::metadata(&found, i)).into_owned();
+                    Some((Offset(offset as u64), text))
+                }
+                _ => None,
+            }
+        };
+        Ok(partitions.iter().map(committed).collect())
+    }
+
+    /// What to show with offsets of a group that has no members yet.
+    pub(crate) fn of_nobody(&self) -> Membership {
+        Membership::of_nobody(&self.consumer)
+    }
+
+    /// Commits offsets outside of any transaction.
+    pub(crate) fn commit(&self, topic: &Topic, at: &[(Partition, Offset)]) -> Result<()> {
+        let doing = "committing offsets";
+        let failed = self.cluster.failed(doing);
+        let mut offsets = TopicPartitionList::new();
+        for &(partition, offset) in at {
+            let offset = rdkafka::Offset::Offset(offset.0 as i64);
+            offsets
+                .add_partition_offset(&topic.name, number(partition), offset)
+                .map_err(&failed)?;
+        }
+        self.cluster.insist(doing, || self.consumer.commit(&offsets, CommitMode::Sync))
+    }
+}
+
+impl Drop for Offsets {
+    fn drop(&mut self) {
+        close(&self.consumer);
+    }
+}

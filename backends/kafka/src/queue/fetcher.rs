@@ -1,0 +1,318 @@
+//! Reads partitions of a topic from given offsets on: what readers and sources share.
+//!
+//! Messages are read-committed, and copied once into our batches. They come from `fetch/`, or from
+//! librdkafka where the settings ask for something that only it honours, or where there is something that
+//! only it can read; then it reads all from there on. Positions move over the gaps that transactions
+//! leave: [`Event::CaughtUp`] says them.
+//!
+//! With librdkafka every start makes a new client. One that is given other offsets or partitions says the
+//! end of a log only where it did not say it before, and leads what it reads back to its own queue.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rdkafka::TopicPartitionList;
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+
+use crate::client::cluster::Cluster;
+use crate::client::connection::{Quiet, make_with, number, partition};
+use crate::client::native::{Inbox, Item};
+use crate::error_kind::{is_unknown, may_pass};
+use crate::fetch::Fetch;
+use crate::limits;
+use seismic_queue::backend::validate;
+use seismic_queue::{Batch, Error, Event, Message, Offset, Partition, Result, Topic};
+
+/// Reads what it was started on.
+pub(crate) struct Fetcher {
+    cluster: Cluster,
+    topic: Topic,
+    config: ClientConfig,
+    way: Way,
+    /// Where each partition that was started reads on, after everything that is in `ready`.
+    next: BTreeMap<Partition, Offset>,
+    ready: VecDeque<Ready>,
+    /// Brokers that gave what was read by the topic's name since all that is read was started.
+    brokers: BTreeSet<i32>,
+    /// Since when the topic is said not to be there.
+    missing: Option<Instant>,
+}
+
+/// Who gives messages.
+enum Way {
+    Ours(Box<Fetch>),
+    /// Nothing is read without a client.
+    Librdkafka(Option<Inbox<Quiet>>),
+}
+
+/// What was taken and not yet given.
+enum Ready {
+    Batch(Batch),
+    End(Partition, Offset),
+    Failed(Partition, Code),
+}
+
+impl Ready {
+    fn partition(&self) -> Partition {
+        match self {
+            Ready::Batch(batch) => batch.partition(),
+            Ready::End(partition, _) | Ready::Failed(partition, _) => *partition,
+        }
+    }
+}
+
+impl Fetcher {
+    /// For who reads on and on.
+    pub(crate) fn new(cluster: &Cluster, topic: &Topic) -> Self {
+        // librdkafka reads only for what could be a group; this one is never joined.
+        Fetcher::with(cluster, topic, cluster.settings.reading("seismic-reader"))
+    }
+
+    /// For who reads up to an end that is known.
+    pub(crate) fn back(cluster: &Cluster, topic: &Topic) -> Self {
+        Fetcher::with(cluster, topic, cluster.settings.reading_back())
+    }
+
+    fn with(cluster: &Cluster, topic: &Topic, config: ClientConfig) -> Self {
+        let way = match Fetch::new(cluster, topic, &config) {
+            Ok(fetch) => Way::Ours(Box::new(fetch)),
+            Err(why) => {
+                tracing::debug!("librdkafka reads {:?}, because of {why}", topic.name);
+                Way::Librdkafka(None)
+            }
+        };
+        let (cluster, topic) = (cluster.clone(), topic.clone());
+        let (next, ready, brokers) = Default::default();
+        Fetcher { cluster, topic, config, way, next, ready, brokers, missing: None }
+    }
+
+    /// Reads these partitions from these offsets on; others stay where they are.
+    pub(crate) fn start(&mut self, at: &[(Partition, Offset)]) -> Result<()> {
+        for &(partition, offset) in at {
+            validate::partition(&self.topic, partition)?;
+            self.ready.retain(|ready| ready.partition() != partition);
+            self.next.insert(partition, offset);
+        }
+        if self.next.len() == at.len() {
+            // Nothing that was read before is of any use to who has all of it read again.
+            self.brokers.clear();
+        }
+        match &mut self.way {
+            Way::Ours(fetch) => {
+                fetch.start(at);
+                Ok(())
+            }
+            Way::Librdkafka(_) => self.hand_over(),
+        }
+    }
+
+    /// Has librdkafka read everything from where it was read up to.
+    fn hand_over(&mut self) -> Result<()> {
+        // What was there ends first.
+        self.way = Way::Librdkafka(None);
+        if self.next.is_empty() {
+            return Ok(());
+        }
+        let client: BaseConsumer<Quiet> = make_with(&self.config, Quiet)?;
+        let inbox = Inbox::new(Arc::new(client));
+        let mut all = TopicPartitionList::new();
+        let failed = self.cluster.failed("beginning to read");
+        for (&partition, offset) in &self.next {
+            inbox.lead(&self.topic.name, number(partition));
+            let offset = rdkafka::Offset::Offset(offset.0 as i64);
+            all.add_partition_offset(&self.topic.name, number(partition), offset)
+                .map_err(&failed)?;
+        }
+        inbox.consumer().assign(&all).map_err(failed)?;
+        self.way = Way::Librdkafka(Some(inbox));
+        Ok(())
+    }
+
+    /// Reads these no longer.
+    pub(crate) fn stop(&mut self, partitions: &[Partition]) {
+        self.next.retain(|partition, _| !partitions.contains(partition));
+        self.ready.retain(|ready| !partitions.contains(&ready.partition()));
+        match &mut self.way {
+            Way::Ours(fetch) => fetch.stop(partitions),
+            Way::Librdkafka(inbox) if self.next.is_empty() => *inbox = None,
+            Way::Librdkafka(_) => {}
+        }
+    }
+
+    /// Which brokers gave what was read by the topic's name, by their numbers: what they gave is of that
+    /// name, and only they know of which topic.
+    pub(crate) fn brokers(&self) -> &BTreeSet<i32> {
+        &self.brokers
+    }
+
+    /// The log's end of a partition, asked now.
+    pub(crate) fn end(&self, partition: Partition) -> Result<Offset> {
+        validate::partition(&self.topic, partition)?;
+        self.cluster.end(&self.topic.name, partition)
+    }
+
+    /// The log's ends of partitions, asked now.
+    pub(crate) fn ends(&self, partitions: &[Partition]) -> Vec<Result<Offset>> {
+        self.cluster.ends(&self.topic.name, partitions)
+    }
+
+    /// Waits up to `wait` for something to give.
+    pub(crate) fn read(&mut self, wait: Duration, spare: &mut Vec<Batch>) -> Result<Event> {
+        let deadline = Instant::now() + wait;
+        loop {
+            if self.ready.is_empty() {
+                self.take(deadline.saturating_duration_since(Instant::now()), spare)?;
+            }
+            match self.ready.pop_front() {
+                Some(Ready::Batch(batch)) => return Ok(Event::Batch(batch)),
+                Some(Ready::End(partition, at)) => return Ok(Event::CaughtUp(partition, at)),
+                Some(Ready::Failed(partition, code)) => self.failure(partition, code)?,
+                None => {}
+            }
+            if self.ready.is_empty() && Instant::now() >= deadline {
+                return Ok(Event::Nothing);
+            }
+        }
+    }
+
+    /// Takes what has come and sorts it by partition.
+    fn take(&mut self, wait: Duration, spare: &mut Vec<Batch>) -> Result<()> {
+        if self.next.is_empty() {
+            std::thread::sleep(wait);
+            return Ok(());
+        }
+        let Fetcher { way, next, ready, brokers, .. } = self;
+        let mut filling = Filling { next, ready, brokers, spare, batch: None, broker: None };
+        let unreadable = match way {
+            Way::Ours(fetch) => fetch.take(wait, |item| filling.take(item)).err(),
+            Way::Librdkafka(Some(inbox)) => {
+                // Nothing comes here but what librdkafka wants to log.
+                inbox.consumer().poll(Duration::ZERO);
+                inbox.take(wait, |item| filling.take(item));
+                None
+            }
+            // Making a client has failed before.
+            Way::Librdkafka(None) => return self.hand_over(),
+        };
+        filling.close();
+        if let Some(why) = unreadable {
+            tracing::info!("librdkafka reads {:?} from here on: {why}", self.topic.name);
+            self.hand_over()?;
+        }
+        Ok(())
+    }
+
+    /// What an error of a partition means; what may pass is tried again without being told.
+    fn failure(&mut self, partition: Partition, code: Code) -> Result<()> {
+        let Some(&wanted) = self.next.get(&partition) else { return Ok(()) };
+        let topic = self.topic.name.clone();
+        match code {
+            Code::AutoOffsetReset | Code::OffsetOutOfRange => {
+                let span = self.cluster.spans(&self.topic)?[partition.0 as usize];
+                let (first, end) = (span.first, span.end);
+                if wanted < first {
+                    return Err(Error::OffsetGone { topic, partition, wanted, first });
+                }
+                Err(Error::OffsetBeyond { topic, partition, wanted, end })
+            }
+            code if is_unknown(code) => self.look_for_topic(),
+            code if may_pass(code) => Ok(()),
+            code => Err(self.cluster.failed("reading")(KafkaError::MessageConsumption(code))),
+        }
+    }
+
+    /// Somebody does not know the topic: it is another one now, or gone, or that somebody has just come
+    /// back and does not know yet.
+    fn look_for_topic(&mut self) -> Result<()> {
+        match self.cluster.check(&self.topic) {
+            Err(missing @ Error::TopicMissing { .. }) => {
+                let since = *self.missing.get_or_insert_with(Instant::now);
+                if since.elapsed() < limits::WAIT { Ok(()) } else { Err(missing) }
+            }
+            found => {
+                self.missing = None;
+                found
+            }
+        }
+    }
+}
+
+/// Batches that are filled with what comes.
+struct Filling<'a> {
+    next: &'a mut BTreeMap<Partition, Offset>,
+    ready: &'a mut VecDeque<Ready>,
+    brokers: &'a mut BTreeSet<i32>,
+    spare: &'a mut Vec<Batch>,
+    batch: Option<Batch>,
+    /// Who gave the message before, if it matters.
+    broker: Option<i32>,
+}
+
+impl Filling<'_> {
+    fn take(&mut self, item: Item<'_>) {
+        match item {
+            Item::Message { partition: number, offset, append_ms, key, value, broker } => {
+                let message = Message { offset: Offset(offset as u64), append_ms, key, value };
+                self.note(broker);
+                self.push(partition(number), message);
+            }
+            Item::End { partition: number, offset, broker } => {
+                self.note(broker);
+                self.close();
+                let (partition, offset) = (partition(number), Offset(offset as u64));
+                if let Some(next) = self.next.get_mut(&partition) {
+                    *next = offset.max(*next);
+                    self.ready.push_back(Ready::End(partition, *next));
+                }
+            }
+            Item::Error { partition: number, code } => {
+                self.close();
+                self.ready.push_back(Ready::Failed(partition(number), code));
+            }
+        }
+    }
+
+    fn note(&mut self, broker: Option<i32>) {
+        if self.broker != broker {
+            self.broker = broker;
+            self.brokers.extend(broker);
+        }
+    }
+
+    fn push(&mut self, partition: Partition, message: Message<'_>) {
+        let long = message.key.len() + message.value.len();
+        let fits = |batch: &Batch| {
+            batch.partition() == partition
+                && (batch.is_empty() || batch.size() + long <= seismic_queue::limits::BATCH_BYTES)
+        };
+        if !self.batch.as_ref().is_some_and(fits) {
+            self.close();
+            let Some(&next) = self.next.get(&partition) else { return };
+            let mut batch = self.spare.pop().unwrap_or_default();
+            batch.reset(partition, next);
+            self.batch = Some(batch);
+        }
+        // What was given before is passed over.
+        if let Some(batch) = self.batch.as_mut().filter(|batch| message.offset >= batch.next()) {
+            batch.push(message);
+        }
+    }
+
+    /// Gives the batch that is being filled.
+    fn close(&mut self) {
+        let Some(batch) = self.batch.take() else { return };
+        if batch.is_empty() {
+            return self.spare.push(batch);
+        }
+        if let Some(next) = self.next.get_mut(&batch.partition()) {
+            *next = batch.next();
+        }
+        self.ready.push_back(Ready::Batch(batch));
+    }
+}
+
+#[cfg(test)]
+mod tests;

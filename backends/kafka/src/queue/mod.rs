@@ -1,0 +1,218 @@
+//! The queue: topics of a cluster.
+
+pub(crate) mod fetcher;
+mod producer;
+mod producer_recovery;
+mod reader;
+
+use self::producer::KafkaProducer;
+use self::reader::KafkaReader;
+use crate::ClusterAddress;
+use crate::client::admin::{Admin, INPUT, KEPT};
+use crate::client::cluster::Cluster;
+use crate::examine;
+use crate::group::member::GroupSource;
+use crate::store::trim::{self, CHECKPOINTS};
+use seismic_queue::backend::assigned_source::SoleSource;
+use seismic_queue::backend::validate;
+use seismic_queue::{
+    AppendTimes, Diagnose, Error, Finding, Held, Hold, Member, Need, Offset, Partition, Policy,
+    Producer, Queue, Reader, Result, Retained, Retention, Source, Span, Topic,
+};
+
+/// A Kafka cluster as a queue, or the topics of a store in it.
+pub struct KafkaQueue {
+    pub(crate) cluster: Cluster,
+    /// Only commits append to the topics of a store.
+    is_store: bool,
+}
+
+impl KafkaQueue {
+    /// Connects to the cluster.
+    ///
+    /// # Errors
+    /// [`Error::Setting`](seismic_queue::Error::Setting) for a setting that cannot be used,
+    /// [`Error::Unreachable`](seismic_queue::Error::Unreachable) when no broker answers.
+    pub fn open(address: &ClusterAddress) -> Result<KafkaQueue> {
+        Ok(KafkaQueue { cluster: Cluster::open(address)?, is_store: false })
+    }
+
+    /// The topics of a store: read by everybody, written by commits alone.
+    pub(crate) fn of_store(cluster: Cluster) -> KafkaQueue {
+        KafkaQueue { cluster, is_store: true }
+    }
+
+    fn refuse_in_a_store(&self) -> Result<()> {
+        match self.is_store {
+            true => Err(Error::CommitsOnly { at: self.name() }),
+            false => Ok(()),
+        }
+    }
+
+    fn has(&self, topic: &Topic, at: &[(Partition, Offset)]) -> Result<()> {
+        self.cluster.check(topic)?;
+        at.iter().try_for_each(|&(partition, _)| validate::partition(topic, partition))
+    }
+}
+
+impl Queue for KafkaQueue {
+    fn name(&self) -> String {
+        self.cluster.at.clone()
+    }
+
+    fn topics(&self) -> Result<Vec<Topic>> {
+        self.cluster.topics()
+    }
+
+    fn topic(&self, name: &str) -> Result<Topic> {
+        Topic::check_name(name)?;
+        self.cluster.topic(name)
+    }
+
+    fn create(&self, name: &str, partitions: u32) -> Result<Topic> {
+        self.refuse_in_a_store()?;
+        validate::new_topic(name, partitions)?;
+        let admin = Admin::new(&self.cluster)?;
+        let topic = match self.cluster.topic(name) {
+            Ok(topic) => topic,
+            Err(Error::TopicMissing { .. }) => {
+                admin.create(name, partitions, &[KEPT, INPUT].concat())?
+            }
+            Err(error) => return Err(error),
+        };
+        admin.check_input(name)?;
+        validate::same_topic(topic, partitions)
+    }
+
+    fn spans(&self, topic: &Topic) -> Result<Vec<Span>> {
+        self.cluster.check(topic)?;
+        self.cluster.spans(topic)
+    }
+
+    fn offset_at(&self, topic: &Topic, partition: Partition, time_ms: i64) -> Result<Offset> {
+        validate::partition(topic, partition)?;
+        // Times below 0 mean something else to Kafka, and messages have none such.
+        let found = self.cluster.at_times(topic, [partition].into_iter(), time_ms.max(0))?;
+        match found.first().copied().flatten() {
+            Some(offset) => Ok(offset),
+            None => self.cluster.end(&topic.name, partition),
+        }
+    }
+
+    fn producer(&self, topic: &Topic, id: &str) -> Result<Box<dyn Producer>> {
+        self.refuse_in_a_store()?;
+        self.cluster.check(topic)?;
+        let settings = Admin::new(&self.cluster)?.settings(&topic.name)?;
+        let bytes = settings.get("max.message.bytes").and_then(|bytes| bytes.parse().ok());
+        let bytes: usize = bytes.unwrap_or(1 << 20);
+        Ok(Box::new(KafkaProducer::new(&self.cluster, topic, id, bytes)?))
+    }
+
+    fn reader(&self, topic: &Topic, at: &[(Partition, Offset)]) -> Result<Box<dyn Reader>> {
+        self.has(topic, at)?;
+        Ok(Box::new(KafkaReader::new(&self.cluster, topic, at)?))
+    }
+
+    fn source(&self, topic: &Topic, partitions: &[Partition]) -> Result<Box<dyn Source>> {
+        self.cluster.check(topic)?;
+        partitions.iter().try_for_each(|&partition| validate::partition(topic, partition))?;
+        let reader = KafkaReader::new(&self.cluster, topic, &[])?;
+        Ok(Box::new(SoleSource::new(reader, partitions)))
+    }
+
+    fn member(&self, topic: &Topic, member: &Member) -> Result<Box<dyn Source>> {
+        self.cluster.check(topic)?;
+        Ok(Box::new(GroupSource::join(&self.cluster, topic, member)?))
+    }
+}
+
+impl Retention for KafkaQueue {
+    /// Kafka keeps by its own rules; see the module.
+    fn hold(&self, topic: &Topic, _: &str, at: &[(Partition, Offset)]) -> Result<()> {
+        at.iter().try_for_each(|&(partition, _)| validate::partition(topic, partition))
+    }
+
+    fn holds(&self, topic: &Topic) -> Result<Vec<Hold>> {
+        if topic.name == CHECKPOINTS { trim::holds(&self.cluster, topic) } else { Ok(Vec::new()) }
+    }
+
+    fn policy(&self, topic: &Topic) -> Result<Policy> {
+        let settings = Admin::new(&self.cluster)?.settings(&topic.name)?;
+        // -1 is without limit, and no number of ours.
+        let limit = |key| settings.get(key).and_then(|value: &String| value.parse().ok());
+        Ok(Policy { max_age_ms: limit("retention.ms"), max_bytes: limit("retention.bytes") })
+    }
+
+    fn set_policy(&self, topic: &Topic, policy: Policy) -> Result<()> {
+        if topic.name == CHECKPOINTS && policy != Policy::default() {
+            return Err(Error::FixedRetention { topic: topic.name.clone() });
+        }
+        let limit = |limit: Option<u64>| limit.map_or("-1".to_owned(), |limit| limit.to_string());
+        let (age, bytes) = (limit(policy.max_age_ms), limit(policy.max_bytes));
+        let settings = [("retention.ms", age), ("retention.bytes", bytes)];
+        Admin::new(&self.cluster)?.set(&topic.name, &settings)
+    }
+
+    /// Nothing is held here.
+    fn held(&self, _: &Topic) -> Result<Vec<Held>> {
+        Ok(Vec::new())
+    }
+
+    /// The brokers do it, some minutes later; but the checkpoint topic is trimmed here.
+    fn retain(&self, topic: &Topic, _: bool) -> Result<Vec<Retained>> {
+        if topic.name == CHECKPOINTS {
+            return trim::trim(&self.cluster, topic);
+        }
+        let nothing = |partition| Retained { partition, deleted: 0, held_by: None };
+        Ok(topic.all().map(nothing).collect())
+    }
+}
+
+impl Diagnose for KafkaQueue {
+    fn check_place(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// A question that is not answered, or by a broker that does not know yet, says nothing.
+    fn check_topic(&self, topic: &Topic) -> Result<()> {
+        match self.cluster.topic(&topic.name) {
+            Ok(now) if now.id != topic.id => {
+                Err(Error::TopicRemade { topic: now.name, at: self.cluster.at.clone() })
+            }
+            Ok(now) if now.partitions > topic.partitions => {
+                Err(validate::widened(&self.cluster.at, topic, now.partitions))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn append_times(&self, topic: &Topic) -> Result<AppendTimes> {
+        Admin::new(&self.cluster)?.check_input(&topic.name)
+    }
+
+    fn examine(&self, topic: Option<&Topic>) -> Result<Vec<Finding>> {
+        let admin = Admin::new(&self.cluster)?;
+        let brokers = self.cluster.brokers()?;
+        let settings = brokers.iter().map(|&number| (number, admin.broker_settings(number)));
+        let mut findings = examine::brokers(settings);
+        // A single broker has no room for copies. What is not there yet is made with the first commit.
+        let commits = examine::COMMITS.iter().copied().filter(|_| brokers.len() > 1);
+        for name in topic.iter().map(|topic| &*topic.name).chain(commits) {
+            let replicas = self.cluster.replicas(name)?;
+            if replicas.is_empty() {
+                continue;
+            }
+            let settings = admin.settings(name)?;
+            if topic.is_some_and(|topic| topic.name == name) {
+                findings.extend(examine::topic(name, &settings));
+            }
+            let min_in_sync = settings.get("min.insync.replicas").map(String::as_str);
+            findings.extend(examine::replicas(name, min_in_sync, &replicas));
+        }
+        Ok(findings)
+    }
+
+    fn examine_rights(&self, _: &[Need]) -> Result<Vec<Finding>> {
+        Ok(Vec::new())
+    }
+}

@@ -1,0 +1,287 @@
+//! The idempotent producer: in order, without gaps, and never given up.
+//!
+//! A message is durable when all in-sync replicas have it (`acks=all`). One call does not wait for
+//! ever: after [`limits::APPEND_WAIT`] it says `Busy`, the messages stay on their way, and the
+//! same call, repeated, goes on waiting for them. What a new process recognises is in `producer_recovery.rs`.
+//! The unit is the message: a process that dies leaves a call half done, and the repeated call adds
+//! the rest.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::CommitMode;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use rdkafka::message::{DeliveryResult, Message as _};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
+
+use super::producer_recovery::Tail;
+use crate::client::cluster::Cluster;
+use crate::client::connection::{connect, listen, log, make_with, number};
+use crate::limits;
+use seismic_queue::backend::append_dedup::recognised;
+use seismic_queue::backend::validate;
+use seismic_queue::{Append, Appended, Error, Offset, Partition, Producer, Result, Topic};
+
+/// A producer of one topic.
+pub(crate) struct KafkaProducer {
+    cluster: Cluster,
+    topic: Topic,
+    id: String,
+    tail: Tail,
+    /// Longest message that the topic takes.
+    message_bytes: usize,
+    /// `None` before the first append, and after an error that ended the client.
+    live: Option<Live>,
+    noted: Instant,
+}
+
+/// A client and what it was given.
+struct Live {
+    client: BaseProducer<Acks>,
+    lanes: BTreeMap<Partition, Lane>,
+}
+
+/// One partition.
+struct Lane {
+    /// Sequence number of the first message that this client was given.
+    first: u64,
+    /// The next one that it is given.
+    sent: u64,
+    /// Messages before this one were said to be durable.
+    told: u64,
+}
+
+/// What became of messages.
+struct Acks {
+    /// Messages that are durable, by partition.
+    durable: Vec<AtomicU64>,
+    /// End of the log behind the newest of them.
+    ends: Vec<AtomicU64>,
+    failed: Mutex<Option<KafkaError>>,
+}
+
+impl ClientContext for Acks {
+    fn log(&self, _: RDKafkaLogLevel, facility: &str, text: &str) {
+        log(facility, text);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!("librdkafka: {error}: {reason}");
+        if error.rdkafka_error_code() == Some(Code::Fatal) {
+            self.fail(error);
+        }
+    }
+}
+
+impl ProducerContext for Acks {
+    /// The partition.
+    type DeliveryOpaque = usize;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, partition: usize) {
+        match result {
+            Ok(message) => {
+                self.durable[partition].fetch_add(1, Ordering::Relaxed);
+                let end = u64::try_from(message.offset() + 1).unwrap_or(0);
+                self.ends[partition].fetch_max(end, Ordering::Relaxed);
+            }
+            Err((error, _)) => self.fail(error.clone()),
+        }
+    }
+}
+
+impl Acks {
+    fn new(topic: &Topic) -> Acks {
+        let zeros = || topic.all().map(|_| AtomicU64::new(0)).collect();
+        Acks { durable: zeros(), ends: zeros(), failed: Mutex::new(None) }
+    }
+
+    fn fail(&self, error: KafkaError) {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+    }
+
+    fn failure(&self) -> Option<KafkaError> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl KafkaProducer {
+    pub(crate) fn new(
+        cluster: &Cluster,
+        topic: &Topic,
+        id: &str,
+        message_bytes: usize,
+    ) -> Result<KafkaProducer> {
+        let tail = Tail::new(cluster, topic, id)?;
+        let (cluster, topic, id) = (cluster.clone(), topic.clone(), id.to_owned());
+        Ok(KafkaProducer {
+            cluster,
+            topic,
+            id,
+            tail,
+            message_bytes,
+            live: None,
+            noted: Instant::now(),
+        })
+    }
+
+    fn check_sizes(&self, append: &Append<'_>) -> Result<()> {
+        // What a batch of one message adds to it is below this.
+        let limit = self.message_bytes.saturating_sub(512);
+        for (key, value) in append.block.messages() {
+            let size = key.len() + value.len();
+            if size > limit {
+                return Err(Error::MessageTooLarge { size, limit });
+            }
+        }
+        Ok(())
+    }
+
+    /// The client, made if there is none, knowing `partition`.
+    fn open(&mut self, partition: Partition) -> Result<&mut Live> {
+        validate::partition(&self.topic, partition)?;
+        let live = match self.live.take() {
+            Some(live) => self.live.insert(live),
+            None => {
+                let config = self.cluster.settings.appending(self.message_bytes);
+                let client: BaseProducer<Acks> = make_with(&config, Acks::new(&self.topic))?;
+                connect(client.client(), &self.topic.name);
+                self.live.insert(Live { client, lanes: BTreeMap::new() })
+            }
+        };
+        if let Entry::Vacant(vacant) = live.lanes.entry(partition) {
+            let next = self.tail.next_sequence(partition)?;
+            vacant.insert(Lane { first: next, sent: next, told: next });
+        }
+        Ok(live)
+    }
+
+    /// Hands the client what it was not given yet.
+    fn send(&mut self, append: &Append<'_>, until: Instant) -> Result<()> {
+        let live = self.live.as_mut().expect("it was opened for this partition");
+        let lane = live.lanes.get_mut(&append.partition).expect("it was opened");
+        let skip = recognised(&self.topic, &self.id, append, lane.sent)?;
+        for (key, value) in append.block.messages().skip(skip as usize) {
+            let mut record =
+                BaseRecord::with_opaque_to(&self.topic.name, append.partition.0 as usize)
+                    .partition(number(append.partition))
+                    .key(key)
+                    .payload(value)
+                    .headers(self.tail.header(lane.sent));
+            loop {
+                match live.client.send(record) {
+                    Ok(()) => break,
+                    Err((KafkaError::MessageProduction(Code::QueueFull), back)) => record = back,
+                    Err((error, _)) => return Err(self.fail(error)),
+                }
+                if Instant::now() > until {
+                    return Err(self.busy());
+                }
+                listen(&live.client);
+            }
+            lane.sent += 1;
+        }
+        live.client.poll(Duration::ZERO);
+        Ok(())
+    }
+
+    /// Waits until everything that was sent is durable.
+    fn settle(&mut self, until: Instant) -> Result<()> {
+        let live = self.live.as_mut().expect("something was sent");
+        loop {
+            if let Some(error) = live.client.context().failure() {
+                return Err(self.fail(error));
+            }
+            let durable = &live.client.context().durable;
+            let is_durable = |(partition, lane): (&Partition, &Lane)| {
+                let acked = durable[partition.0 as usize].load(Ordering::Relaxed);
+                lane.first + acked >= lane.sent
+            };
+            if live.lanes.iter().all(is_durable) {
+                return Ok(());
+            }
+            if Instant::now() > until {
+                return Err(self.busy());
+            }
+            listen(&live.client);
+        }
+    }
+
+    /// Ends the client: what it knew is read back by the next one.
+    fn fail(&mut self, error: KafkaError) -> Error {
+        self.live = None;
+        match error.rdkafka_error_code() {
+            Some(Code::MessageSizeTooLarge) => {
+                let limit = self.message_bytes;
+                Error::MessageTooLarge { size: limit, limit }
+            }
+            Some(Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition) => {
+                Error::TopicMissing { topic: self.topic.name.clone(), at: self.cluster.at.clone() }
+            }
+            _ => self.cluster.failed("appending")(error),
+        }
+    }
+
+    fn busy(&self) -> Error {
+        Error::Busy { at: self.cluster.at.clone(), doing: "appending" }
+    }
+
+    /// Notes now and then how far it has come. A note that is not made only makes the next process
+    /// read more.
+    fn note(&mut self) {
+        let Some(live) = self.live.as_ref().filter(|_| self.noted.elapsed() > limits::NOTE_EVERY)
+        else {
+            return;
+        };
+        let ends = &live.client.context().ends;
+        let lanes = live.lanes.iter().filter(|(_, lane)| lane.sent > lane.first);
+        let at: Vec<_> = lanes
+            .map(|(&partition, lane)| {
+                let end = ends[partition.0 as usize].load(Ordering::Relaxed);
+                (partition, Offset(end), lane.sent)
+            })
+            .collect();
+        if let Err(error) = self.tail.note(&at, CommitMode::Async) {
+            tracing::debug!("{error}");
+        }
+        self.noted = Instant::now();
+    }
+}
+
+impl Producer for KafkaProducer {
+    fn append(&mut self, appends: &[Append<'_>]) -> Result<Appended> {
+        let until = Instant::now() + limits::APPEND_WAIT;
+        let mut expected: BTreeMap<Partition, u64> = BTreeMap::new();
+        let mut appended = Appended::default();
+        for append in appends {
+            self.check_sizes(append)?;
+            let lane = &self.open(append.partition)?.lanes[&append.partition];
+            let (sent, told) = (lane.sent, lane.told);
+            let next = expected.entry(append.partition).or_insert(sent);
+            let skip = recognised(&self.topic, &self.id, append, *next)?;
+            *next += u64::from(append.block.count() - skip);
+            let known = told.saturating_sub(append.first_sequence);
+            let known = known.min(u64::from(append.block.count()));
+            appended.recognised += known;
+            appended.written += u64::from(append.block.count()) - known;
+        }
+        if appends.is_empty() {
+            return Ok(appended);
+        }
+        appends.iter().try_for_each(|append| self.send(append, until))?;
+        self.settle(until)?;
+        let lanes = self.live.iter_mut().flat_map(|live| live.lanes.values_mut());
+        lanes.for_each(|lane| lane.told = lane.sent);
+        self.note();
+        Ok(appended)
+    }
+
+    fn next_sequence(&mut self, partition: Partition) -> Result<u64> {
+        Ok(self.open(partition)?.lanes[&partition].sent)
+    }
+}

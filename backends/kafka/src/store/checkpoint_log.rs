@@ -1,0 +1,262 @@
+//! Reads back what the checkpoint log says of one group and partition.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use super::checkpoint_record::{Kept, Record};
+use super::offset_metadata::Mark;
+use crate::client::cluster::Cluster;
+use crate::limits;
+use crate::queue::fetcher::Fetcher;
+use seismic_queue::backend::commit_order::Tip;
+use seismic_queue::{
+    Checkpoint, Error, Event, JournalEntry, Offset, Partition, Progress, Recovered, Result, Topic,
+};
+
+/// The checkpoint log of one partition as one group sees it.
+pub(crate) struct Log<'a> {
+    pub(crate) cluster: &'a Cluster,
+    pub(crate) topic: &'a Topic,
+    pub(crate) group: &'a str,
+    pub(crate) partition: Partition,
+}
+
+/// What was read.
+#[derive(Default)]
+pub(crate) struct History {
+    /// The newest, or the one that was asked for.
+    pub(crate) progress: Option<Progress>,
+    pub(crate) next_sequence: u64,
+    pub(crate) last_checkpoint: u64,
+    pub(crate) journal: Vec<JournalEntry>,
+    pub(crate) kept: Vec<Kept>,
+    /// By checkpoint and index.
+    chunks: BTreeMap<(u64, u32), Vec<u8>>,
+    /// Of the commit that is not whole yet.
+    begun: Vec<Record>,
+}
+
+impl Log<'_> {
+    /// The end of the log, counting open transactions: what is committed already lies below it.
+    pub(crate) fn end(&self) -> Result<Offset> {
+        self.cluster.end_patiently(&self.topic.name, self.partition)
+    }
+
+    fn first(&self) -> Result<Offset> {
+        Ok(self.cluster.spans(self.topic)?[self.partition.0 as usize].first)
+    }
+
+    /// Everything of the group between two offsets. Waits for transactions that began before `to`.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] when one of them does not end.
+    pub(crate) fn read(&self, from: Offset, to: Offset) -> Result<History> {
+        self.read_until(from, to, |_| false)
+    }
+
+    /// As [`Log::read`], up to the commit with which it is enough.
+    fn read_until(
+        &self,
+        from: Offset,
+        to: Offset,
+        is_enough: impl Fn(&History) -> bool,
+    ) -> Result<History> {
+        let mut history = History::default();
+        let mut position = from;
+        if position >= to {
+            return Ok(history);
+        }
+        let mut fetcher = Fetcher::back(self.cluster, self.topic);
+        fetcher.start(&[(self.partition, from)])?;
+        let (mut spare, mut moved) = (Vec::new(), Instant::now());
+        while position < to {
+            match fetcher.read(Duration::from_millis(100), &mut spare)? {
+                Event::Batch(batch) => {
+                    for message in batch.messages().take_while(|message| message.offset < to) {
+                        if message.key == self.group.as_bytes() {
+                            history.take(self, message.offset, message.value)?;
+                        }
+                        if is_enough(&history) {
+                            return Ok(history);
+                        }
+                    }
+                    (position, moved) = (batch.next(), Instant::now());
+                    spare.push(batch);
+                }
+                Event::CaughtUp(_, at) => position = position.max(at),
+                _ if moved.elapsed() > limits::SETTLE_WAIT => {
+                    let at = self.cluster.at.clone();
+                    return Err(Error::Busy {
+                        at,
+                        doing: "waiting for an open transaction to end",
+                    });
+                }
+                _ => {}
+            }
+        }
+        Ok(history)
+    }
+
+    /// The state that the commit of `mark` left, as far as `from` allows.
+    pub(crate) fn at(&self, mark: &Mark, from: Offset) -> Result<History> {
+        let begun = Instant::now();
+        loop {
+            let is_it = |history: &History| history.number() == Some(mark.number);
+            let history = self.read_until(from, self.end()?, is_it)?;
+            if history.number() == Some(mark.number) {
+                return Ok(history);
+            }
+            if begun.elapsed() > limits::SETTLE_WAIT {
+                return Err(self.torn(mark, history.number()));
+            }
+            std::thread::sleep(seismic_queue::limits::NAP);
+        }
+    }
+
+    /// A checkpoint, read from its first chunk to its manifest.
+    ///
+    /// # Errors
+    /// [`Error::OffsetGone`] when the log was trimmed since it was let go of.
+    pub(crate) fn checkpoint(&self, kept: &Kept) -> Result<Checkpoint> {
+        let is_sealed =
+            |history: &History| history.kept.last().map(Kept::number) == Some(kept.number());
+        self.read_until(kept.first, self.end()?, is_sealed)?.checkpoint(kept, self)
+    }
+
+    /// Everything from the first record that is still there.
+    pub(crate) fn all(&self) -> Result<History> {
+        loop {
+            match self.read(self.first()?, self.end()?) {
+                // It was trimmed between the question and the reading.
+                Err(Error::OffsetGone { .. }) => {}
+                read => return read,
+            }
+        }
+    }
+
+    /// Sequence of the first journal entry that is still there, of a log that begins at `first`.
+    pub(crate) fn journal_start(&self, first: Offset) -> Result<u64> {
+        if first == Offset(0) {
+            return Ok(0);
+        }
+        let history = self.read_until(first, self.end()?, |history| history.progress.is_some())?;
+        let first = history.journal.first();
+        Ok(first.map_or(history.next_sequence, |entry| entry.sequence))
+    }
+
+    /// Offset and log disagree, and do not come together.
+    pub(crate) fn torn(&self, mark: &Mark, found: Option<u64>) -> Error {
+        let found = found.map_or("none".to_owned(), |number| number.to_string());
+        Error::Corrupt {
+            at: format!("{}/{} of group {}", self.topic.name, self.partition, self.group),
+            what: format!(
+                "the group's offset was committed as number {}, but the newest commit there is \
+                 {found}",
+                mark.number
+            ),
+        }
+    }
+
+    fn corrupt(&self, offset: Offset) -> Error {
+        Error::Corrupt {
+            at: format!("offset {offset} of {}/{}", self.topic.name, self.partition),
+            what: "it is no record of ours, or was changed".to_owned(),
+        }
+    }
+}
+
+impl History {
+    /// The newest checkpoint that is whole, and the journal behind it.
+    pub(crate) fn recovered(mut self, log: &Log<'_>) -> Result<Recovered> {
+        let mut passed_over = Vec::new();
+        let mut checkpoint = None;
+        for kept in self.kept.clone().iter().rev() {
+            // The newest was read already; older ones only when they are needed.
+            let found = match self.checkpoint(kept, log) {
+                Err(_) if !passed_over.is_empty() => {
+                    self = log.read(kept.first, log.end()?)?;
+                    self.checkpoint(kept, log)
+                }
+                found => found,
+            };
+            match found {
+                Ok(found) => {
+                    checkpoint = Some(found);
+                    break;
+                }
+                Err(error) => passed_over.push(error.to_string()),
+            }
+        }
+        if checkpoint.is_none() && !passed_over.is_empty() {
+            self = log.all()?;
+        }
+        let from = checkpoint.as_ref().map_or(0, |found| found.manifest.journal_sequence);
+        self.journal.retain(|entry| entry.sequence >= from);
+        Ok(Recovered {
+            partition: log.partition,
+            progress: self.progress,
+            checkpoint,
+            journal: self.journal,
+            next_sequence: self.next_sequence,
+            last_checkpoint: self.last_checkpoint,
+            passed_over,
+        })
+    }
+
+    /// Takes a record. All of a commit counts when its progress is there.
+    fn take(&mut self, log: &Log<'_>, offset: Offset, value: &[u8]) -> Result<()> {
+        let Some(record) = Record::decode(value) else {
+            // A damaged chunk spoils its checkpoint only; older ones take its place.
+            return match value.get(1) {
+                Some(&kind) if kind == super::checkpoint_record::CHUNK => Ok(()),
+                _ => Err(log.corrupt(offset)),
+            };
+        };
+        let Record::Progress { progress, next_sequence, last_checkpoint } = record else {
+            self.begun.push(record);
+            return Ok(());
+        };
+        self.progress = Some(progress);
+        (self.next_sequence, self.last_checkpoint) = (next_sequence, last_checkpoint);
+        for record in std::mem::take(&mut self.begun) {
+            match record {
+                Record::Journal(entry) => self.journal.push(entry),
+                Record::Chunk(chunk) => {
+                    self.chunks.insert((chunk.checkpoint, chunk.index), chunk.bytes);
+                }
+                Record::Manifest(kept) => self.kept = kept,
+                Record::Progress { .. } => unreachable!("it is taken above"),
+            }
+        }
+        let oldest = self.kept.first().map_or(0, Kept::number);
+        self.chunks.retain(|(checkpoint, _), _| *checkpoint >= oldest);
+        Ok(())
+    }
+
+    /// Number of the newest commit.
+    pub(crate) fn number(&self) -> Option<u64> {
+        self.progress.as_ref().map(|progress| progress.number)
+    }
+
+    /// Where the next commit goes on.
+    pub(crate) fn tip(&self) -> Tip {
+        let progress = self.progress.as_ref();
+        Tip {
+            number: progress.map_or(0, |progress| progress.number),
+            next: progress.map_or(Offset(0), |progress| progress.next),
+            further: progress.map_or(Vec::new(), |progress| progress.further.clone()),
+            next_sequence: self.next_sequence,
+            checkpoint: self.last_checkpoint,
+            unsealed: None,
+        }
+    }
+
+    /// A checkpoint, when all of it was read.
+    pub(crate) fn checkpoint(&self, kept: &Kept, log: &Log<'_>) -> Result<Checkpoint> {
+        let manifest = kept.info.manifest.clone();
+        let number = manifest.checkpoint;
+        let chunks = self.chunks.range((number, 0)..=(number, u32::MAX));
+        let state = chunks.flat_map(|(_, bytes)| bytes.iter().copied()).collect();
+        Checkpoint { manifest, state }.checked(&log.topic.name, log.partition)
+    }
+}

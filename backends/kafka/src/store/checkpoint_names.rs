@@ -1,0 +1,258 @@
+//! Names of checkpoints: who asks for one, which have which, and why each is kept.
+//!
+//! A name is a few records of the job topic (`job_topic.rs`), which say in lines
+//!
+//! ```text
+//!  ID asked NAME              every partition is to take one; the first checkpoint that answers has it
+//!  ID newest NAME NUMBERS     these have it, one for each partition
+//!  ID whole NUMBERS           all have answered what was asked for: these have it
+//!  ID gone                    taken back or forgotten, for good
+//! ```
+//!
+//! The answer of a partition is part of the commit of the checkpoint that gives it: its manifest bears
+//! the id. So a name is there or not by one record, whoever is killed when; and where an answer and
+//! a `gone` meet, `gone` counts. Of names that are given twice at once the first in the log counts.
+//!
+//! The first three have an own key beside `whole`, so compaction keeps an order in which nothing is
+//! undone: what is `gone` replaces what it ends.
+//!
+//! A worker looks at the names before each commit that may let go of checkpoints. What gets its name after
+//! that look is not let go of: it bears an id that the worker has not heard of, or is the newest of its
+//! partition.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::checkpoint_record::Kept;
+use super::job_topic::Jobs;
+use crate::client::cluster::Cluster;
+use seismic_queue::backend::checkpoint_retention::{Candidate, classes};
+use seismic_queue::backend::validate;
+use seismic_queue::message::new_id;
+use seismic_queue::{Asked, Error, Offset, Partition, Result};
+
+/// The names of one group's checkpoints.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Names {
+    /// In the order in which they were written down, also those that are gone.
+    all: Vec<Name>,
+}
+
+#[derive(Clone, Debug)]
+struct Name {
+    id: String,
+    name: String,
+    state: State,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum State {
+    Asked,
+    /// Number of the checkpoint of each partition.
+    Whole(Vec<u64>),
+    Gone,
+}
+
+impl Names {
+    fn take(&mut self, lines: &[String]) {
+        let [id, what, rest @ ..] = lines else { return };
+        let numbers = |text: &String| text.split(' ').map(|it| it.parse().unwrap_or(0)).collect();
+        let known = self.all.iter_mut().find(|it| it.id == *id);
+        let state = match (&**what, rest) {
+            ("asked", [_]) => State::Asked,
+            ("newest", [_, all]) => State::Whole(numbers(all)),
+            ("whole", [all]) => match known {
+                Some(name) if name.state == State::Asked => {
+                    name.state = State::Whole(numbers(all));
+                    return;
+                }
+                _ => return,
+            },
+            ("gone", []) => State::Gone,
+            _ => return,
+        };
+        match known {
+            Some(name) if state == State::Gone => name.state = state,
+            Some(_) => {}
+            None => {
+                let name = rest.first().cloned().unwrap_or_default();
+                self.all.push(Name { id: id.clone(), name, state });
+            }
+        }
+    }
+
+    /// Those that count: of two with one name, the first.
+    fn living(&self) -> impl Iterator<Item = &Name> {
+        let lives = |name: &Name| name.state != State::Gone;
+        let is_first = move |&(i, name): &(usize, &Name)| {
+            lives(name) && !self.all[..i].iter().any(|it| lives(it) && it.name == name.name)
+        };
+        self.all.iter().enumerate().filter(is_first).map(|(_, name)| name)
+    }
+
+    fn find(&self, name: &str) -> Option<&Name> {
+        self.living().find(|it| it.name == name)
+    }
+
+    /// Gives the checkpoints of a partition, oldest first, their names, says why each is kept, and lets go
+    /// of what nothing keeps.
+    pub(crate) fn settle(&self, partition: Partition, kept: &mut Vec<Kept>) {
+        kept.iter_mut().for_each(|kept| kept.info.names.clear());
+        for name in self.living() {
+            let has = |kept: &&mut Kept| match &name.state {
+                State::Asked => kept.answers.contains(&name.id),
+                State::Whole(all) => all.get(partition.0 as usize) == Some(&kept.number()),
+                State::Gone => false,
+            };
+            if let Some(kept) = kept.iter_mut().find(has) {
+                kept.info.names.push(name.name.clone());
+            }
+        }
+        let is_unheard_of = |id: &String| self.all.iter().all(|it| it.id != *id);
+        let candidate = |kept: &Kept| Candidate {
+            number: kept.number(),
+            created_ms: kept.info.created_ms,
+            is_named: !kept.info.names.is_empty() || kept.answers.iter().any(is_unheard_of),
+        };
+        let classes = classes(&kept.iter().map(candidate).collect::<Vec<_>>());
+        for (kept, class) in kept.iter_mut().zip(classes) {
+            kept.info.class = class;
+            kept.info.names.sort_unstable();
+        }
+        kept.retain(|kept| kept.info.class.is_some());
+    }
+
+    /// Whether something is asked for that may not be answered by all yet.
+    pub(crate) fn is_any_asked(&self) -> bool {
+        self.living().any(|it| it.state == State::Asked)
+    }
+
+    /// What is asked for, by name, with who has answered among the checkpoints of all partitions; and
+    /// the ids of what all have answered, with the numbers.
+    pub(crate) fn asked(&self, parts: &[Vec<Kept>]) -> (Vec<Asked>, Vec<(String, Vec<u64>)>) {
+        let (mut open, mut whole) = (Vec::new(), Vec::new());
+        for Name { id, name, .. } in self.living().filter(|it| it.state == State::Asked) {
+            let answer =
+                |part: &Vec<Kept>| part.iter().find(|it| it.answers.contains(id)).map(Kept::number);
+            let answers: Vec<Option<u64>> = parts.iter().map(answer).collect();
+            match answers.iter().copied().collect::<Option<Vec<u64>>>() {
+                Some(numbers) => whole.push((id.clone(), numbers)),
+                None => {
+                    let answered = (0..).map(Partition).zip(answers);
+                    let answered = answered.filter(|(_, number)| number.is_some());
+                    let answered = answered.map(|(partition, _)| partition).collect();
+                    open.push(Asked { id: id.clone(), name: name.clone(), answered });
+                }
+            }
+        }
+        open.sort_by(|a, b| a.name.cmp(&b.name));
+        (open, whole)
+    }
+}
+
+/// The names of one group's checkpoints, read again when something was written down.
+pub(crate) struct KnownNames {
+    cluster: Cluster,
+    group: String,
+    /// How long the log was, and what it said.
+    seen: Mutex<(Option<Offset>, Arc<Names>)>,
+}
+
+impl KnownNames {
+    pub(crate) fn new(cluster: &Cluster, group: &str) -> Arc<KnownNames> {
+        let (cluster, group) = (cluster.clone(), group.to_owned());
+        Arc::new(KnownNames { cluster, group, seen: Mutex::default() })
+    }
+
+    fn jobs(&self) -> Jobs<'_> {
+        Jobs::new(&self.cluster)
+    }
+
+    fn last(&self) -> Arc<Names> {
+        Arc::clone(&self.seen.lock().unwrap_or_else(PoisonError::into_inner).1)
+    }
+
+    /// As they are now.
+    pub(crate) fn now(&self) -> Result<Arc<Names>> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).0;
+        let end = match seen {
+            Some(_) => Some(self.jobs().end_of_log()?),
+            None => self.jobs().end_of_log_if_any()?,
+        };
+        if seen == end {
+            return Ok(self.last());
+        }
+        let mut names = Names::default();
+        self.jobs().names(&self.group)?.iter().for_each(|lines| names.take(lines));
+        let names = Arc::new(names);
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        // It may have grown since it was asked how long it is: then it is read once more than needed.
+        if end >= seen.0 {
+            *seen = (end, Arc::clone(&names));
+        }
+        Ok(names)
+    }
+
+    /// Asks for a checkpoint of every partition.
+    pub(crate) fn ask(&self, name: &str) -> Result<()> {
+        self.give(name, "asked", None).map(drop)
+    }
+
+    /// Names a checkpoint of every partition. Gives the id of the name.
+    pub(crate) fn name(&self, name: &str, numbers: &[u64]) -> Result<String> {
+        self.give(name, "newest", Some(numbers))
+    }
+
+    fn give(&self, name: &str, what: &str, numbers: Option<&[u64]>) -> Result<String> {
+        self.check_new(name)?;
+        let (id, name) = (new_id(), name.to_owned());
+        let mut lines = vec![id.clone(), what.to_owned(), name.clone()];
+        lines.extend(numbers.map(joined));
+        self.jobs().put_name(&self.group, &id, &lines)?;
+        if self.now()?.find(&name).is_some_and(|it| it.id == id) {
+            return Ok(id);
+        }
+        self.end(&id)?;
+        Err(Error::NameTaken { at: self.cluster.at.clone(), name })
+    }
+
+    /// Whether the name can be given.
+    pub(crate) fn check_new(&self, name: &str) -> Result<()> {
+        validate::checkpoint_name(name)?;
+        let (names, at) = (self.now()?, self.cluster.at.clone());
+        if names.find(name).is_some() {
+            return Err(Error::NameTaken { at, name: name.to_owned() });
+        }
+        let limit = seismic_queue::limits::CHECKPOINT_NAMES;
+        if names.living().count() >= limit {
+            return Err(Error::TooManyNames { at, limit });
+        }
+        Ok(())
+    }
+
+    /// Writes down that all have answered. Whoever sees it does.
+    pub(crate) fn complete(&self, whole: &[(String, Vec<u64>)]) -> Result<()> {
+        whole.iter().try_for_each(|(id, numbers)| {
+            let lines = [id.clone(), "whole".to_owned(), joined(numbers)];
+            self.jobs().put_name(&self.group, &format!("{id}/whole"), &lines)
+        })
+    }
+
+    /// Ends a name that was given that id.
+    pub(crate) fn end(&self, id: &str) -> Result<()> {
+        self.jobs().put_name(&self.group, id, &[id.to_owned(), "gone".to_owned()])
+    }
+
+    /// Ends a name, whole or not.
+    pub(crate) fn forget(&self, name: &str) -> Result<()> {
+        let missing = || Error::NameMissing { at: self.cluster.at.clone(), name: name.to_owned() };
+        let id = self.now()?.find(name).map(|it| it.id.clone()).ok_or_else(missing)?;
+        self.end(&id)
+    }
+}
+
+fn joined(numbers: &[u64]) -> String {
+    numbers.iter().map(u64::to_string).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests;

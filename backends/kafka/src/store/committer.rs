@@ -1,0 +1,430 @@
+//! One slot's commits: each is one Kafka transaction of rows of all outputs, journal, pieces of a
+//! snapshot, progress, and the group's offsets in each input.
+//!
+//! Whatever goes wrong in one, its client is thrown away and the outcome is what the next one finds:
+//! it has the same transactional id, so `init_transactions` ends what the last one left, and a
+//! delayed request of it is refused by its epoch. So nothing is aborted here, nothing is tried again
+//! in a transaction that failed, and every kind of error leads to the same place.
+//!
+//! No row of a topic made again under the name of the input is ever committed. Our own fetcher asks for
+//! messages by the topic's id. librdkafka asks by its name, so before a transaction begins every broker
+//! that gave it messages is asked which topic it has. A broker gives messages of a topic only when it
+//! knows its id, and what it knows only moves forward; so one that has given a message of the other
+//! topic answers with the other id, however far other brokers are behind.
+//!
+//! A commit always carries offsets, so the broker always checks the claim, and one without
+//! partitions is not made. The one that begins a fork has no claim: see [`Beginning`].
+
+mod begin;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use rdkafka::TopicPartitionList;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+
+use self::begin::Beginning;
+use super::checkpoint_log::History;
+use super::checkpoint_names::Names;
+use super::checkpoint_record::{Kept, Record};
+use super::delivery::{Acks, What};
+use super::job_topic::{self, Jobs};
+use super::lease::{Held, of_each};
+use super::partition_state::Place;
+use crate::client::cluster::Cluster;
+use crate::client::connection::{connect, listen, make_with, number};
+use crate::error_kind::{self, may_pass};
+use crate::group::member::Membership;
+use crate::group::offsets::Offsets;
+use crate::limits;
+use seismic_queue::backend::commit_order::not_made;
+use seismic_queue::backend::validate;
+use seismic_queue::failpoints::{
+    COMMIT_AFTER, COMMIT_BEFORE, COMMIT_IN_TRANSACTION, COMMIT_OPENING, COMMIT_SENT, pass,
+};
+use seismic_queue::{
+    CheckpointInfo, Commit, CommitError, Committer, Error, FencingToken, KeyedBlock, Kind, Member,
+    Partition, PartitionCommit, Progress, Recovered, Result, clock,
+};
+
+/// Commits for one slot.
+pub(crate) struct KafkaCommitter {
+    held: Arc<Held>,
+    member: Member,
+    offsets: Offsets,
+    /// `None` before the first load, and after anything went wrong.
+    client: Option<BaseProducer<Acks>>,
+    places: BTreeMap<Partition, Place>,
+    /// How often in a row the client was fenced.
+    fenced: u32,
+    /// Of the one who begins the job for all members.
+    beginning: Option<Beginning>,
+}
+
+impl KafkaCommitter {
+    pub(crate) fn new(held: Arc<Held>, member: &Member) -> Result<KafkaCommitter> {
+        let offsets = Offsets::new(&held.cluster, &member.group)?;
+        let member = member.clone();
+        let (places, beginning) = (BTreeMap::new(), None);
+        Ok(KafkaCommitter { held, member, offsets, client: None, places, fenced: 0, beginning })
+    }
+
+    fn cluster(&self) -> &Cluster {
+        &self.held.cluster
+    }
+
+    /// A client that has ended what the one before it left open.
+    fn open(&mut self) -> Result<()> {
+        if self.client.is_some() {
+            return Ok(());
+        }
+        pass(&self.cluster().at, COMMIT_OPENING)?;
+        let id = format!("{}.{}", self.member.group, self.member.slot);
+        let client: BaseProducer<Acks> =
+            make_with(&self.cluster().settings.committing(&id), Acks::default())?;
+        connect(client.client(), &self.held.job.input().name);
+        const DOING: &str = "ending what an earlier transaction left";
+        if let Err(error) = client.init_transactions(limits::TRANSACTION_WAIT) {
+            let error = self.cluster().failed(DOING)(error);
+            // Nothing was begun, so whatever it is may be tried again, by another client.
+            return Err(match error.kind() {
+                Kind::Fatal => {
+                    tracing::debug!("{error:?}");
+                    Error::Busy { at: self.cluster().at.clone(), doing: DOING }
+                }
+                _ => error,
+            });
+        }
+        self.client = Some(client);
+        Ok(())
+    }
+
+    /// What is known of one partition. Offset and log must come together.
+    fn recover(&self, partition: Partition) -> Result<(Place, Recovered)> {
+        let held = &self.held;
+        let log = held.log(partition);
+        let begun = Instant::now();
+        let (history, mark) = loop {
+            let Some((next, mark)) = held.known(&self.offsets, partition)? else {
+                return Ok((Place::default(), History::default().recovered(&log)?));
+            };
+            let history = log.read(mark.from, log.end()?)?;
+            let is_same = history
+                .progress
+                .as_ref()
+                .is_some_and(|progress| progress.number == mark.number && progress.next == next);
+            if is_same {
+                break (history, mark);
+            }
+            if begun.elapsed() > limits::SETTLE_WAIT {
+                return Err(log.torn(&mark, history.number()));
+            }
+            std::thread::sleep(seismic_queue::limits::NAP);
+        };
+        let (tip, kept) = (history.tip(), history.kept.clone());
+        Ok((Place { tip, mark, kept, begun: None }, history.recovered(&log)?))
+    }
+
+    fn make(
+        &mut self,
+        place: &Membership,
+        commit: &Commit,
+    ) -> std::result::Result<(), CommitError> {
+        let at = self.cluster().at.clone();
+        pass(&at, COMMIT_BEFORE).map_err(not_made)?;
+        let places = self.check(commit).map_err(not_made)?;
+        if self.client.is_none() {
+            let error = Error::Stopped { at };
+            return Err(CommitError::Rebuild(error));
+        }
+        // Not in the transaction: one that is open when a broker dies is ended only when another one
+        // leads what it led.
+        let input = self.held.job.input();
+        let asked = place.brokers.iter().try_for_each(|&it| self.cluster().check_at(input, it));
+        if let Err(error) = asked {
+            return Err(self.fail(error));
+        }
+        match self.transact(&at, place, commit, places) {
+            Ok(places) => {
+                self.places.extend(places);
+                self.fenced = 0;
+                pass(&at, COMMIT_AFTER).map_err(CommitError::Rebuild)
+            }
+            Err(error) => Err(self.fail(error)),
+        }
+    }
+
+    /// Where the partitions stand after `commit`.
+    fn check(&self, commit: &Commit) -> Result<BTreeMap<Partition, Place>> {
+        let mut places: BTreeMap<Partition, Place> = BTreeMap::new();
+        for new in &commit.partitions {
+            validate::shape(&self.cluster().at, &self.held.job, new)?;
+            let known = places.get(&new.partition).or_else(|| self.places.get(&new.partition));
+            let mut place = known.cloned().unwrap_or_default();
+            place.tip = place.tip.after(&self.cluster().at, new)?;
+            places.insert(new.partition, place);
+        }
+        Ok(places)
+    }
+
+    /// The transaction.
+    fn transact(
+        &self,
+        at: &str,
+        token: &Membership,
+        commit: &Commit,
+        mut places: BTreeMap<Partition, Place>,
+    ) -> Result<BTreeMap<Partition, Place>> {
+        let client = self.client.as_ref().expect("it was checked");
+        let failed = self.cluster().failed("committing");
+        client.context().clear();
+        let has_checkpoint = commit.partitions.iter().any(|new| new.manifest.is_some());
+        // Where nobody answers, it lets go of nothing.
+        let names = has_checkpoint.then(|| self.held.names.now().ok()).flatten();
+        let begun = Instant::now();
+        client.begin_transaction().map_err(&failed)?;
+        let now_ms = clock::now_ms();
+        for new in &commit.partitions {
+            self.send_output(client, new)?;
+        }
+        if commit.partitions.iter().any(|new| !new.chunks.is_empty()) {
+            // A manifest says where its chunks are.
+            self.flush(client)?;
+        }
+        for new in &commit.partitions {
+            let place = places.get_mut(&new.partition).expect("it was checked");
+            place.note_chunks(new, client.context());
+            self.send_state(client, new, place, (now_ms, names.as_deref()))?;
+        }
+        if self.beginning.as_ref().is_some_and(|begun| begun.is_widening) {
+            let (group, partitions) = (&self.member.group, self.held.job.partitions());
+            let (key, value) = Jobs::wide(group, partitions);
+            let message = (key.as_bytes(), value.as_bytes());
+            self.send(client, job_topic::TOPIC, What::Other, Partition(0), message)?;
+        }
+        let sent = begun.elapsed();
+        self.flush(client)?;
+        let arrived = begun.elapsed();
+        let mut offsets = TopicPartitionList::new();
+        for new in &commit.partitions {
+            let place = places.get_mut(&new.partition).expect("it was checked");
+            place.note_ends(new, self.held.job.outputs.len(), client.context());
+            let nexts = std::iter::once(&new.next).chain(&new.further);
+            for (input, next) in self.held.job.inputs.iter().zip(nexts) {
+                let mut offset = offsets.add_partition(&input.name, number(new.partition));
+                let next = rdkafka::Offset::Offset(next.0 as i64);
+                offset.set_offset(next).map_err(&failed)?;
+                // What recovery needs stands beside the first input's alone.
+                if input.name == self.held.job.input().name {
+                    offset.set_metadata(place.mark.encode());
+                }
+            }
+        }
+        pass(at, COMMIT_SENT)?;
+        let wait = limits::TRANSACTION_WAIT;
+        client.send_offsets_to_transaction(&offsets, &token.metadata, wait).map_err(&failed)?;
+        pass(at, COMMIT_IN_TRANSACTION)?;
+        let noted = begun.elapsed();
+        client.commit_transaction(wait).map_err(failed)?;
+        let made = begun.elapsed();
+        tracing::trace!(?sent, ?arrived, ?noted, ?made, "a transaction");
+        Ok(places)
+    }
+
+    /// Rows, journal and chunks.
+    fn send_output(&self, client: &BaseProducer<Acks>, new: &PartitionCommit) -> Result<()> {
+        let (job, partition) = (&self.held.job, new.partition);
+        for (place, (output, rows)) in (0..).zip(job.outputs.iter().zip(&new.outputs)) {
+            let mut rows = rows.messages();
+            rows.try_for_each(|row| {
+                self.send_to(
+                    client,
+                    &output.topic,
+                    What::Output(place).tag(partition),
+                    partition,
+                    row,
+                )
+            })?;
+        }
+        for KeyedBlock { output, partition: to, rows } in &new.keyed {
+            let topic = &job.outputs[*output].topic;
+            let mut rows = rows.messages();
+            rows.try_for_each(|row| {
+                self.send_to(client, topic, What::Keyed.tag(partition), *to, row)
+            })?;
+        }
+        for chunk in &new.chunks {
+            self.send_record(client, What::Chunk, partition, &Record::Chunk(chunk.clone()))?;
+        }
+        for entry in &new.journal {
+            self.send_record(client, What::Other, partition, &Record::Journal(entry.clone()))?;
+        }
+        Ok(())
+    }
+
+    /// Manifest and, last of all, progress.
+    fn send_state(
+        &self,
+        client: &BaseProducer<Acks>,
+        new: &PartitionCommit,
+        place: &mut Place,
+        (now_ms, names): (i64, Option<&Names>),
+    ) -> Result<()> {
+        if let Some(manifest) = &new.manifest {
+            let (first, bytes) = place.begun.take().unwrap_or_default();
+            let info = CheckpointInfo {
+                manifest: manifest.clone(),
+                bytes,
+                created_ms: now_ms,
+                class: None,
+                names: Vec::new(),
+            };
+            // A name that it would be born with is not given: in a log that is cut at its head alone it
+            // would hold everything that comes after it, of all groups.
+            place.kept.push(Kept { info, first, answers: new.answers.clone() });
+            if let Some(names) = names {
+                names.settle(new.partition, &mut place.kept);
+            }
+            let record = Record::Manifest(place.kept.clone());
+            self.send_record(client, What::Manifest, new.partition, &record)?;
+        }
+        let progress = Progress {
+            number: new.number,
+            next: new.next,
+            further: new.further.clone(),
+            note: new.note.clone(),
+            committed_ms: now_ms,
+        };
+        let (next_sequence, last_checkpoint) = (place.tip.next_sequence, place.tip.checkpoint);
+        let record = Record::Progress { progress, next_sequence, last_checkpoint };
+        self.send_record(client, What::Other, new.partition, &record)
+    }
+
+    fn send_record(
+        &self,
+        client: &BaseProducer<Acks>,
+        what: What,
+        partition: Partition,
+        record: &Record,
+    ) -> Result<()> {
+        let topic = &self.held.checkpoints.name;
+        let message = (self.member.group.as_bytes(), &record.encode()[..]);
+        self.send(client, topic, what, partition, message)
+    }
+
+    fn send(
+        &self,
+        client: &BaseProducer<Acks>,
+        topic: &str,
+        what: What,
+        partition: Partition,
+        message: (&[u8], &[u8]),
+    ) -> Result<()> {
+        self.send_to(client, topic, what.tag(partition), partition, message)
+    }
+
+    /// Sends a message whose delivery is reported with that tag.
+    fn send_to(
+        &self,
+        client: &BaseProducer<Acks>,
+        topic: &str,
+        tag: usize,
+        to: Partition,
+        (key, value): (&[u8], &[u8]),
+    ) -> Result<()> {
+        let mut record =
+            BaseRecord::with_opaque_to(topic, tag).partition(number(to)).key(key).payload(value);
+        let begun = Instant::now();
+        loop {
+            match client.send(record) {
+                Ok(()) => return Ok(()),
+                Err((KafkaError::MessageProduction(Code::QueueFull), back))
+                    if begun.elapsed() < limits::MESSAGE_TIMEOUT =>
+                {
+                    record = back;
+                    listen(client);
+                }
+                Err((error, _)) => return Err(self.cluster().failed("committing")(error)),
+            }
+        }
+    }
+
+    /// Waits until everything that was sent has arrived.
+    fn flush(&self, client: &BaseProducer<Acks>) -> Result<()> {
+        let failed = self.cluster().failed("committing");
+        let begun = Instant::now();
+        // The client's own `flush` looks only every 100 ms whether it is done.
+        while client.in_flight_count() > 0 {
+            if begun.elapsed() > limits::TRANSACTION_WAIT {
+                return Err(failed(KafkaError::Flush(Code::OperationTimedOut)));
+            }
+            listen(client);
+        }
+        client.context().failure().map_or(Ok(()), |error| Err(failed(error)))
+    }
+
+    /// Ends the client and says what the slot must do.
+    fn fail(&mut self, error: Error) -> CommitError {
+        self.client = None;
+        self.places.clear();
+        let Some(source) = error_kind::of_librdkafka(&error) else {
+            return CommitError::Rebuild(error);
+        };
+        let code = error_kind::code(source);
+        match code {
+            Some(Code::FencedInstanceId) => {
+                let (group, slot) = (self.member.group.clone(), self.member.slot.clone());
+                return CommitError::Fenced(Error::SlotTaken { group, slot });
+            }
+            Some(
+                Code::ProducerFenced | Code::Fenced | Code::InvalidProducerEpoch | Code::Fatal,
+            ) => {
+                self.fenced += 1;
+                if self.fenced >= limits::FENCED_TIMES {
+                    return CommitError::Fenced(error);
+                }
+            }
+            Some(code) if may_pass(code) => {}
+            _ if matches!(error.kind(), Kind::Config | Kind::Data) => {
+                return CommitError::Fatal(error);
+            }
+            Some(Code::MessageSizeTooLarge | Code::InvalidMessageSize) => {
+                return CommitError::Fatal(error);
+            }
+            _ => {}
+        }
+        CommitError::Rebuild(error)
+    }
+}
+
+impl Committer for KafkaCommitter {
+    fn load(&mut self, _: &FencingToken, partitions: &[Partition]) -> Result<Vec<Recovered>> {
+        self.places.clear();
+        self.open()?;
+        let recovered = of_each(partitions, |partition| self.recover(partition))?;
+        let (places, recovered): (Vec<_>, Vec<_>) = recovered.into_iter().unzip();
+        self.places = partitions.iter().copied().zip(places).collect();
+        Ok(recovered)
+    }
+
+    fn commit(
+        &mut self,
+        token: &FencingToken,
+        commit: &Commit,
+    ) -> std::result::Result<(), CommitError> {
+        if commit.partitions.is_empty() {
+            return Ok(());
+        }
+        match token.of_backend::<Membership>() {
+            Some(place) => self.make(place, commit),
+            None if self.beginning.is_some() => self.begin(commit),
+            None => {
+                // The group took the partitions away before this was handed over.
+                let error = Error::Stopped { at: self.cluster().at.clone() };
+                Err(CommitError::Rebuild(error))
+            }
+        }
+    }
+}

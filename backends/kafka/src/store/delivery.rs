@@ -1,0 +1,106 @@
+//! What became of the messages of the commit under way: each carries what it is and of which
+//! partition as a number, which librdkafka gives back with the offset that it got.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::KafkaError;
+use rdkafka::message::{DeliveryResult, Message as _};
+use rdkafka::producer::ProducerContext;
+
+use crate::client::connection::log;
+use seismic_queue::{Offset, Partition};
+
+/// What a message of a commit is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum What {
+    Chunk,
+    Manifest,
+    Other,
+    /// Rows of a keyed output: they go to partitions that others write to as well.
+    Keyed,
+    /// Rows of the output of that place.
+    Output(u16),
+}
+
+impl What {
+    const ALL: [What; 4] = [What::Chunk, What::Manifest, What::Other, What::Keyed];
+
+    /// Kind and partition as one number, which comes back with the acknowledgement.
+    pub(crate) fn tag(self, partition: Partition) -> usize {
+        let kind = match self {
+            What::Output(place) => What::ALL.len() + usize::from(place),
+            what => What::ALL.iter().position(|it| *it == what).expect("all are there"),
+        };
+        partition.0 as usize * 1_024 + kind
+    }
+
+    fn of(tag: usize) -> (Partition, What) {
+        let (partition, kind) = (tag / 1_024, tag % 1_024);
+        let output = || What::Output((kind - What::ALL.len()) as u16);
+        (Partition(partition as u32), What::ALL.get(kind).copied().unwrap_or_else(output))
+    }
+}
+
+/// What became of the messages of the commit under way.
+#[derive(Default)]
+pub(crate) struct Acks(Mutex<Delivered>);
+
+#[derive(Default)]
+struct Delivered {
+    /// First and last offset.
+    offsets: HashMap<(Partition, What), (u64, u64)>,
+    failed: Option<KafkaError>,
+}
+
+impl Acks {
+    /// Forgets the commit before this one.
+    pub(crate) fn clear(&self) {
+        *self.delivered() = Delivered::default();
+    }
+
+    /// First and last offset of the messages of that kind.
+    pub(crate) fn ends(&self, partition: Partition, what: What) -> Option<(Offset, Offset)> {
+        let (first, last) = *self.delivered().offsets.get(&(partition, what))?;
+        Some((Offset(first), Offset(last)))
+    }
+
+    /// Why a message did not arrive.
+    pub(crate) fn failure(&self) -> Option<KafkaError> {
+        self.delivered().failed.clone()
+    }
+
+    fn delivered(&self) -> MutexGuard<'_, Delivered> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ClientContext for Acks {
+    fn log(&self, _: RDKafkaLogLevel, facility: &str, text: &str) {
+        log(facility, text);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!("librdkafka: {error}: {reason}");
+    }
+}
+
+impl ProducerContext for Acks {
+    type DeliveryOpaque = usize;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, tag: usize) {
+        let mut delivered = self.delivered();
+        match result {
+            Ok(message) => {
+                let offset = u64::try_from(message.offset()).unwrap_or(0);
+                let seen = delivered.offsets.entry(What::of(tag)).or_insert((offset, offset));
+                *seen = (seen.0.min(offset), seen.1.max(offset));
+            }
+            Err((error, _)) => {
+                delivered.failed.get_or_insert(error.clone());
+            }
+        }
+    }
+}

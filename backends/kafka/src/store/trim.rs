@@ -1,0 +1,86 @@
+//! Lets go of the head of the checkpoint topic: what no checkpoint of any group needs.
+//!
+//! All groups share the topic, and a log is only ever cut at its head, so each of its partitions
+//! keeps what the slowest group needs: from the first chunk of its oldest checkpoint on, which may be
+//! one with a name. A group whose offsets the cluster has forgotten keeps everything, since what it wrote is all that tells of it,
+//! until somebody says that it is over.
+//!
+//! A commit that is under way may be a group's first, which nobody knows of yet. Its records lie at or
+//! behind where the log is settled when that is asked *before* the groups are, and nothing there goes.
+//! Names are asked for *after* the checkpoints: who gives a name looks afterwards whether the checkpoint
+//! was still kept, so one that was not seen here had its name too late, and is told.
+
+use super::checkpoint_names::KnownNames;
+use super::job_topic::Jobs;
+use super::lease::Held;
+use crate::client::admin::Admin;
+use crate::client::cluster::Cluster;
+use crate::group::offsets::Offsets;
+use seismic_queue::{Hold, Job, Offset, Result, Retained, Topic};
+
+/// Name of the checkpoint topic: all groups of a cluster share it.
+pub(crate) const CHECKPOINTS: &str = "seismic-checkpoint-topic";
+
+/// What every group needs.
+pub(crate) fn holds(cluster: &Cluster, checkpoints: &Topic) -> Result<Vec<Hold>> {
+    let firsts: Vec<Offset> = cluster.spans(checkpoints)?.iter().map(|span| span.first).collect();
+    let mut holds = Vec::new();
+    for job in Jobs::new(cluster).all()? {
+        holds.extend(holds_of(cluster, checkpoints, job, &firsts)?);
+    }
+    Ok(holds)
+}
+
+fn holds_of(
+    cluster: &Cluster,
+    checkpoints: &Topic,
+    job: Job,
+    firsts: &[Offset],
+) -> Result<Vec<Hold>> {
+    let offsets = Offsets::new(cluster, &job.group)?;
+    let (cluster, checkpoints) = (cluster.clone(), checkpoints.clone());
+    let names = KnownNames::new(&cluster, &job.group);
+    let held = Held { cluster, job, checkpoints, names };
+    let kept = held.kept(&offsets)?;
+    let names = held.names.now()?;
+    let mut holds = Vec::new();
+    // One that has not been run since the topic is that wide has nothing in the rest.
+    for ((partition, &first), mut kept) in held.job.input().all().zip(firsts).zip(kept) {
+        let log = held.log(partition);
+        let (holder, offset) = match held.mark(&offsets, partition)? {
+            Some((_, mark)) => {
+                names.settle(partition, &mut kept);
+                let oldest = kept.first().map_or(mark.from, |oldest| oldest.first.min(mark.from));
+                (held.job.group.clone(), oldest)
+            }
+            None if log.all()?.progress.is_some() => {
+                (format!("{} (its offsets are forgotten)", held.job.group), first)
+            }
+            None => continue,
+        };
+        holds.push(Hold { holder, partition, offset });
+    }
+    Ok(holds)
+}
+
+/// Cuts every partition.
+pub(crate) fn trim(cluster: &Cluster, checkpoints: &Topic) -> Result<Vec<Retained>> {
+    let settled = cluster.settled_ends(checkpoints)?;
+    let spans = cluster.spans(checkpoints)?;
+    let holds = holds(cluster, checkpoints)?;
+    let (mut below, mut done) = (Vec::new(), Vec::new());
+    for (partition, (settled, span)) in checkpoints.all().zip(settled.into_iter().zip(spans)) {
+        let of_it = holds.iter().filter(|hold| hold.partition == partition);
+        let held_by = of_it.min_by_key(|hold| hold.offset).cloned();
+        let cut = held_by.as_ref().map_or(settled, |hold| hold.offset.min(settled));
+        if cut > span.first {
+            below.push((partition, cut));
+        }
+        let deleted = cut.0.saturating_sub(span.first.0);
+        done.push(Retained { partition, deleted, held_by });
+    }
+    if !below.is_empty() {
+        Admin::new(cluster)?.delete_records(&checkpoints.name, &below)?;
+    }
+    Ok(done)
+}
