@@ -10,26 +10,26 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::Nameservers;
-use super::connection::{Answer, Connection, Identity};
-use super::error::{Error, Result};
-use super::limits;
-use super::protocol::batch::Batch;
-use super::protocol::code::{pull, request, response};
-use super::protocol::frame::{Frame, Request};
-use super::protocol::sign::Credentials;
-use super::protocol::unique_id::UniqueIds;
-use super::route::{ClusterInfo, Place, Route};
-use super::tls::Tls;
+use crate::Nameservers;
+use crate::connection::{Answer, Connection, Identity};
+use crate::error::{Error, Result};
+use crate::limits;
+use crate::protocol::batch::Batch;
+use crate::protocol::code::{pull, request, response};
+use crate::protocol::frame::{Frame, Request};
+use crate::protocol::sign::Credentials;
+use crate::protocol::unique_id::UniqueIds;
+use crate::tls::Tls;
+use crate::topic_route::{ClusterInfo, Place, Route};
 
 /// Group of readers that belong to none (`MixAll.TOOLS_CONSUMER_GROUP`).
-pub(super) const TOOLS_GROUP: &str = "TOOLS_CONSUMER";
+pub(crate) const TOOLS_GROUP: &str = "TOOLS_CONSUMER";
 /// Group under which we send.
 const PRODUCER_GROUP: &str = "seismic";
 
 /// A way to a cluster.
 #[derive(Debug)]
-pub(super) struct Client {
+pub(crate) struct Client {
     nameservers: Vec<String>,
     identity: Identity,
     connections: HashMap<String, Connection>,
@@ -37,18 +37,18 @@ pub(super) struct Client {
 
 /// What a pull asks for.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Pull<'a> {
-    pub(super) topic: &'a str,
-    pub(super) group: &'a str,
-    pub(super) queue: u32,
-    pub(super) offset: u64,
+pub(crate) struct Pull<'a> {
+    pub(crate) topic: &'a str,
+    pub(crate) group: &'a str,
+    pub(crate) queue: u32,
+    pub(crate) offset: u64,
     /// How long the broker keeps it when there is nothing; zero: it answers at once.
-    pub(super) suspend: Duration,
+    pub(crate) suspend: Duration,
 }
 
 /// What a pull found.
 #[derive(Debug)]
-pub(super) enum Pulled {
+pub(crate) enum Pulled {
     /// Messages, in the answer's body.
     Found { next: u64, frame: Frame },
     /// The offset is the end.
@@ -60,7 +60,7 @@ pub(super) enum Pulled {
 }
 
 impl Client {
-    pub(super) fn new(nameservers: &Nameservers) -> Result<Client> {
+    pub(crate) fn new(nameservers: &Nameservers) -> Result<Client> {
         let identity = Identity {
             credentials: Credentials::from_environment()?,
             tls: nameservers.is_encrypted.then(Tls::from_environment).transpose()?,
@@ -70,13 +70,13 @@ impl Client {
     }
 
     /// Another client of the same cluster, with connections of its own.
-    pub(super) fn another(&self) -> Client {
+    pub(crate) fn another(&self) -> Client {
         let (nameservers, identity) = (self.nameservers.clone(), self.identity.clone());
         Client { nameservers, identity, connections: HashMap::new() }
     }
 
     /// The connection to an address, made if it is not there or was lost.
-    pub(super) fn connection(&mut self, at: &str) -> Result<&Connection> {
+    pub(crate) fn connection(&mut self, at: &str) -> Result<&Connection> {
         if self.connections.get(at).is_none_or(Connection::is_lost) {
             let connection = Connection::open(at, &self.identity)?;
             self.connections.insert(at.to_owned(), connection);
@@ -85,7 +85,7 @@ impl Client {
     }
 
     /// Gives up all connections that `why` makes doubtful.
-    pub(super) fn lose(&mut self, at: &str, why: &str) {
+    pub(crate) fn lose(&mut self, at: &str, why: &str) {
         if let Some(connection) = self.connections.remove(at) {
             connection.lose(why);
         }
@@ -115,7 +115,7 @@ impl Client {
     }
 
     /// Where a topic's queues are; `None` when no nameserver knows it.
-    pub(super) fn route(&mut self, topic: &str) -> Result<Option<Route>> {
+    pub(crate) fn route(&mut self, topic: &str) -> Result<Option<Route>> {
         let request = || {
             let request = Request::new(request::GET_ROUTEINFO_BY_TOPIC);
             request.with("topic", topic).with("acceptStandardJsonOnly", true)
@@ -131,13 +131,13 @@ impl Client {
     }
 
     /// The cluster's brokers.
-    pub(super) fn cluster(&mut self) -> Result<ClusterInfo> {
+    pub(crate) fn cluster(&mut self) -> Result<ClusterInfo> {
         let request = || Request::new(request::GET_BROKER_CLUSTER_INFO);
         ClusterInfo::parse(self.ask(request, "asking for the brokers")?.body())
     }
 
     /// Names of all topics.
-    pub(super) fn topics(&mut self) -> Result<Vec<String>> {
+    pub(crate) fn topics(&mut self) -> Result<Vec<String>> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
         struct TopicList {
@@ -152,7 +152,7 @@ impl Client {
     }
 
     /// Makes a topic of `queues` queues on one broker.
-    pub(super) fn create_topic(&mut self, at: &str, topic: &str, queues: u32) -> Result<()> {
+    pub(crate) fn create_topic(&mut self, at: &str, topic: &str, queues: u32) -> Result<()> {
         let request = Request::new(request::UPDATE_AND_CREATE_TOPIC)
             .with("topic", topic)
             .with("defaultTopic", "TBW102")
@@ -166,7 +166,7 @@ impl Client {
     }
 
     /// Asks a broker to make a topic in a way that it cannot: what it refuses first is who may not.
-    pub(super) fn try_create(&mut self, at: &str, topic: &str) -> Result<()> {
+    pub(crate) fn try_create(&mut self, at: &str, topic: &str) -> Result<()> {
         let request = Request::new(request::UPDATE_AND_CREATE_TOPIC)
             .with("topic", topic)
             .with("defaultTopic", "TBW102")
@@ -180,7 +180,7 @@ impl Client {
     }
 
     /// Sends a message to a queue that no topic has: what is refused first is who may not.
-    pub(super) fn try_send(&mut self, at: &str, topic: &str) -> Result<()> {
+    pub(crate) fn try_send(&mut self, at: &str, topic: &str) -> Result<()> {
         let none = Place { broker: String::new(), queue: i32::MAX as u32 };
         let mut batch = Batch::default();
         let id = UniqueIds::new().take(1, 0);
@@ -189,7 +189,7 @@ impl Client {
     }
 
     /// Pulls one message of a queue in the name of a group, and shows nobody.
-    pub(super) fn try_pull(&mut self, at: &str, asked: Pull<'_>) -> Result<()> {
+    pub(crate) fn try_pull(&mut self, at: &str, asked: Pull<'_>) -> Result<()> {
         let (to, answers) = mpsc::channel();
         start_pull(self.connection(at)?, asked, &to)?;
         drop(to);
@@ -204,13 +204,13 @@ impl Client {
     }
 
     /// First offset of a queue.
-    pub(super) fn min_offset(&mut self, at: &str, topic: &str, queue: u32) -> Result<u64> {
+    pub(crate) fn min_offset(&mut self, at: &str, topic: &str, queue: u32) -> Result<u64> {
         self.offset(at, request::GET_MIN_OFFSET, topic, queue)
     }
 
     /// Next offset of a queue, as far as the broker has dispatched what it took: acknowledged
     /// messages may lie beyond it for a moment, and for longer right after its start.
-    pub(super) fn max_offset(&mut self, at: &str, topic: &str, queue: u32) -> Result<u64> {
+    pub(crate) fn max_offset(&mut self, at: &str, topic: &str, queue: u32) -> Result<u64> {
         self.offset(at, request::GET_MAX_OFFSET, topic, queue)
     }
 
@@ -220,7 +220,7 @@ impl Client {
     }
 
     /// First offset stored at or after a time, ms since 1970 UTC.
-    pub(super) fn offset_at(
+    pub(crate) fn offset_at(
         &mut self,
         at: &str,
         topic: &str,
@@ -235,7 +235,7 @@ impl Client {
     }
 
     /// What a broker says of itself: figures by name (`mqadmin brokerStatus`).
-    pub(super) fn runtime_info(&mut self, at: &str) -> Result<BTreeMap<String, String>> {
+    pub(crate) fn runtime_info(&mut self, at: &str) -> Result<BTreeMap<String, String>> {
         #[derive(Deserialize)]
         struct Table {
             table: BTreeMap<String, String>,
@@ -248,7 +248,7 @@ impl Client {
     }
 
     /// A broker's settings by name.
-    pub(super) fn broker_config(&mut self, at: &str) -> Result<BTreeMap<String, String>> {
+    pub(crate) fn broker_config(&mut self, at: &str) -> Result<BTreeMap<String, String>> {
         let request = Request::new(request::GET_BROKER_CONFIG);
         let frame = self.call(at, request, "asking for the broker's settings")?;
         let text = String::from_utf8_lossy(frame.body()).into_owned();
@@ -258,7 +258,7 @@ impl Client {
 }
 
 /// The answer if it says that what was asked for was done.
-pub(super) fn succeeded(at: &str, doing: &'static str, frame: Frame) -> Result<Frame> {
+pub(crate) fn succeeded(at: &str, doing: &'static str, frame: Frame) -> Result<Frame> {
     match frame.code {
         response::SUCCESS => Ok(frame),
         code => Err(Error::Refused { at: at.to_owned(), doing, code, remark: frame.remark }),
@@ -266,7 +266,7 @@ pub(super) fn succeeded(at: &str, doing: &'static str, frame: Frame) -> Result<F
 }
 
 /// Tells the broker how far a group has come: for its own display only.
-pub(super) fn tell_position(group: &str, topic: &str, queue: u32, offset: u64) -> Request {
+pub(crate) fn tell_position(group: &str, topic: &str, queue: u32, offset: u64) -> Request {
     Request::new(request::UPDATE_CONSUMER_OFFSET)
         .with("consumerGroup", group)
         .with("topic", topic)
@@ -275,7 +275,7 @@ pub(super) fn tell_position(group: &str, topic: &str, queue: u32, offset: u64) -
 }
 
 /// Tells the broker who we are: it keeps the connection, and its tools show the group.
-pub(super) fn heartbeat(client_id: &str, group: &str, topic: &str) -> Request {
+pub(crate) fn heartbeat(client_id: &str, group: &str, topic: &str) -> Request {
     let body = json!({
         "clientID": client_id,
         "producerDataSet": [],
@@ -300,7 +300,7 @@ pub(super) fn heartbeat(client_id: &str, group: &str, topic: &str) -> Request {
 }
 
 /// A send of one or several messages to one queue.
-pub(super) fn send(topic: &str, place: &Place, made_ms: i64, batch: Batch) -> Request {
+pub(crate) fn send(topic: &str, place: &Place, made_ms: i64, batch: Batch) -> Request {
     Request::new(request::SEND_BATCH_MESSAGE)
         .with("a", PRODUCER_GROUP)
         .with("b", topic)
@@ -323,12 +323,12 @@ pub(super) fn send(topic: &str, place: &Place, made_ms: i64, batch: Batch) -> Re
 /// # Errors
 /// [`Error::Refused`] with what the broker says; see
 /// [`Error::is_outcome_unknown`] for what it means.
-pub(super) fn sent(at: &str, frame: Frame) -> Result<u64> {
+pub(crate) fn sent(at: &str, frame: Frame) -> Result<u64> {
     succeeded(at, "a send", frame)?.field("queueOffset")
 }
 
 /// Sends a pull; the answer comes to `to` and is read by [`pulled`].
-pub(super) fn start_pull(
+pub(crate) fn start_pull(
     connection: &Connection,
     asked: Pull<'_>,
     to: &Sender<Answer>,
@@ -354,7 +354,7 @@ pub(super) fn start_pull(
 ///
 /// # Errors
 /// What the broker refuses.
-pub(super) fn pulled(at: &str, frame: Frame) -> Result<Pulled> {
+pub(crate) fn pulled(at: &str, frame: Frame) -> Result<Pulled> {
     match frame.code {
         response::SUCCESS => Ok(Pulled::Found { next: frame.field("nextBeginOffset")?, frame }),
         response::PULL_NOT_FOUND => Ok(Pulled::Nothing),

@@ -14,32 +14,32 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use super::error::{Error, Result};
-use super::limits;
-use super::protocol::frame::{Frame, Request};
-use super::protocol::sign::Credentials;
-use super::tls::{Session, Tls};
+use crate::error::{Error, Result};
+use crate::limits;
+use crate::protocol::frame::{Frame, Request};
+use crate::protocol::sign::Credentials;
+use crate::tls::{Session, Tls};
 
 /// What became of a request.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(crate) struct Answer {
     /// Its number, as [`Connection::send`] gave it.
-    pub(super) opaque: i32,
-    pub(super) outcome: Result<Frame>,
+    pub(crate) opaque: i32,
+    pub(crate) outcome: Result<Frame>,
 }
 
 /// Who we are to servers, and how we speak to them.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Identity {
+pub(crate) struct Identity {
     /// With which requests are signed.
-    pub(super) credentials: Option<Credentials>,
+    pub(crate) credentials: Option<Credentials>,
     /// `None`: not encrypted.
-    pub(super) tls: Option<Tls>,
+    pub(crate) tls: Option<Tls>,
 }
 
 /// A live or dead connection.
 #[derive(Debug)]
-pub(super) struct Connection {
+pub(crate) struct Connection {
     shared: Arc<Shared>,
     credentials: Option<Credentials>,
 }
@@ -70,7 +70,7 @@ impl Connection {
     ///
     /// # Errors
     /// [`Error::Unreachable`], [`Error::Untrusted`].
-    pub(super) fn open(at: &str, identity: &Identity) -> Result<Connection> {
+    pub(crate) fn open(at: &str, identity: &Identity) -> Result<Connection> {
         let unreachable = |source| Error::Unreachable { at: at.to_owned(), source };
         let stream = connect(at).map_err(unreachable)?;
         let session = identity.tls.as_ref().map(|tls| tls.shake_hands(at, &stream)).transpose()?;
@@ -92,12 +92,12 @@ impl Connection {
     }
 
     /// Whether it has ended.
-    pub(super) fn is_lost(&self) -> bool {
+    pub(crate) fn is_lost(&self) -> bool {
         self.shared.state().lost.is_some()
     }
 
     /// Ends it: who waits is told `why`.
-    pub(super) fn lose(&self, why: &str) {
+    pub(crate) fn lose(&self, why: &str) {
         self.shared.lose(why);
     }
 
@@ -106,7 +106,7 @@ impl Connection {
     /// # Errors
     /// [`Error::Frame`] when it is too long, [`Error::Lost`] when the connection has ended: then
     /// nothing was sent and `to` hears nothing.
-    pub(super) fn send(&self, mut request: Request, to: &Sender<Answer>) -> Result<i32> {
+    pub(crate) fn send(&self, mut request: Request, to: &Sender<Answer>) -> Result<i32> {
         if let Some(credentials) = &self.credentials {
             credentials.sign(&mut request);
         }
@@ -131,7 +131,7 @@ impl Connection {
     ///
     /// # Errors
     /// [`Error::Silent`], [`Error::Lost`].
-    pub(super) fn call(
+    pub(crate) fn call(
         &self,
         request: Request,
         doing: &'static str,

@@ -3,60 +3,60 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use super::follow::Keeps;
-use super::limits;
-use super::outlet::Properties;
-use super::protocol::frame::Frame;
-use super::protocol::message::Stored;
-use super::protocol::properties;
+use crate::limits;
+use crate::protocol::frame::Frame;
+use crate::protocol::message::Stored;
+use crate::protocol::properties;
+use crate::reader::Keeps;
+use crate::topic_writer::Properties;
 use seismic_queue::backend::byte_reader::Bytes;
 use seismic_queue::limits::BATCH_BYTES;
 use seismic_queue::{Batch, Error, Message, Offset, Partition, Result};
 
 /// Place in one partition.
 #[derive(Debug)]
-pub(super) struct Cursor {
-    pub(super) partition: Partition,
+pub(crate) struct Cursor {
+    pub(crate) partition: Partition,
     /// Next message to give.
-    pub(super) next: Offset,
+    pub(crate) next: Offset,
     /// Next message to ask for: what lies between is in `ready`.
-    pub(super) ask: Offset,
-    pub(super) asked: Option<Asked>,
-    pub(super) ready: VecDeque<Ready>,
+    pub(crate) ask: Offset,
+    pub(crate) asked: Option<Asked>,
+    pub(crate) ready: VecDeque<Ready>,
     /// A pull at `next` found nothing.
-    pub(super) at_end: bool,
+    pub(crate) at_end: bool,
     /// Whether that was said.
-    pub(super) told: bool,
+    pub(crate) told: bool,
     /// Since when there is no answer that helps, and when to ask again.
-    pub(super) troubled: Option<(Instant, Instant)>,
+    pub(crate) troubled: Option<(Instant, Instant)>,
     /// Its broker could not be asked, and is left alone until then.
-    pub(super) rests_until: Option<Instant>,
+    pub(crate) rests_until: Option<Instant>,
     /// What to say once everything before it was given.
-    pub(super) fault: Option<Error>,
+    pub(crate) fault: Option<Error>,
 }
 
 /// A pull on its way.
 #[derive(Debug)]
-pub(super) struct Asked {
-    pub(super) opaque: i32,
-    pub(super) at: String,
-    pub(super) since: Instant,
-    pub(super) is_suspended: bool,
+pub(crate) struct Asked {
+    pub(crate) opaque: i32,
+    pub(crate) at: String,
+    pub(crate) since: Instant,
+    pub(crate) is_suspended: bool,
 }
 
 /// An answer with messages that were not given yet.
 #[derive(Debug)]
-pub(super) struct Ready {
-    pub(super) frame: Frame,
+pub(crate) struct Ready {
+    pub(crate) frame: Frame,
     /// How much of its body was given.
-    pub(super) given: usize,
+    pub(crate) given: usize,
     /// Offset after its last message, as the broker says it.
-    pub(super) next: Offset,
+    pub(crate) next: Offset,
 }
 
 impl Cursor {
     /// A place where nothing was asked for yet.
-    pub(super) fn new(partition: Partition, next: Offset) -> Self {
+    pub(crate) fn new(partition: Partition, next: Offset) -> Self {
         Cursor {
             partition,
             next,
@@ -72,11 +72,11 @@ impl Cursor {
     }
 
     /// Answers it holds or will get at once.
-    pub(super) fn held(&self) -> usize {
+    pub(crate) fn held(&self) -> usize {
         self.ready.len() + usize::from(self.asked.as_ref().is_some_and(|asked| !asked.is_suspended))
     }
 
-    pub(super) fn may_ask(&self, now: Instant) -> bool {
+    pub(crate) fn may_ask(&self, now: Instant) -> bool {
         self.asked.is_none()
             && self.ready.len() <= 1
             && self.fault.is_none()
@@ -86,18 +86,18 @@ impl Cursor {
     }
 
     /// Whether it is to be asked again soon.
-    pub(super) fn is_troubled(&self) -> bool {
+    pub(crate) fn is_troubled(&self) -> bool {
         self.troubled.is_some() || self.rests_until.is_some()
     }
 
     /// Forgets what was asked for ahead: reading goes on at `next`.
-    pub(super) fn go_back(&mut self) {
+    pub(crate) fn go_back(&mut self) {
         (self.ask, self.asked) = (self.next, None);
         self.ready.clear();
     }
 
     /// There is nothing at `ask`, which should pass; when it does not, `fault` is what it means.
-    pub(super) fn wait_or(&mut self, fault: impl FnOnce() -> Error) {
+    pub(crate) fn wait_or(&mut self, fault: impl FnOnce() -> Error) {
         let now = Instant::now();
         let since = self.troubled.map_or(now, |(since, _)| since);
         self.troubled = Some((since, now + limits::ASK_AGAIN));
@@ -111,7 +111,7 @@ impl Cursor {
     /// # Errors
     /// When messages are missing or damaged: what lies before them is in the batch, and the next
     /// call gives the error again.
-    pub(super) fn fill(
+    pub(crate) fn fill(
         &mut self,
         topic: &str,
         batch: &mut Batch,

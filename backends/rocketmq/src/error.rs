@@ -2,11 +2,11 @@
 
 use std::io;
 
-use super::protocol::code::response as code;
+use crate::protocol::code::response as code;
 use seismic_queue::Kind;
 
 /// Result of this module's inner parts.
-pub(super) type Result<T> = std::result::Result<T, Error>;
+pub(crate) type Result<T> = std::result::Result<T, Error>;
 
 /// What went wrong. Messages name the place and the remedy.
 #[derive(Debug, thiserror::Error)]
@@ -83,7 +83,7 @@ impl Error {
     /// Whether we lack the right to what was asked, and nothing of it was done. Access control of the
     /// first kind (`aclEnable`) has no code of its own for that.
     #[must_use]
-    pub(super) fn is_denied(&self) -> bool {
+    pub(crate) fn is_denied(&self) -> bool {
         match self {
             Error::Refused { code: code::NO_PERMISSION, .. } => true,
             Error::Refused { remark, .. } => remark.contains("AclException"),
@@ -94,7 +94,7 @@ impl Error {
     /// Whether a send that ended like this may have been written all the same. A broker that is busy
     /// refuses before it writes.
     #[must_use]
-    pub(super) fn is_outcome_unknown(&self) -> bool {
+    pub(crate) fn is_outcome_unknown(&self) -> bool {
         match self {
             Error::Refused { .. } if self.is_denied() => false,
             Error::Refused { code, .. } => matches!(

@@ -3,14 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use super::limits;
+use crate::limits;
 use seismic_queue::Finding;
 
 /// Retention below this is shorter than a long weekend's outage, hours.
 const RESERVED_HOURS: u64 = 96;
 
 /// Settings of each broker, by its name.
-pub(super) fn brokers(settings: &BTreeMap<String, BTreeMap<String, String>>) -> Vec<Finding> {
+pub(crate) fn brokers(settings: &BTreeMap<String, BTreeMap<String, String>>) -> Vec<Finding> {
     if settings.is_empty() {
         return vec![Finding::problem(
             "the nameserver knows no broker",

@@ -8,11 +8,11 @@
 //!       └─► Follower         one pull on its way per partition; a reader, or the source of a slot
 //! ```
 //!
-//! A partition is a queue of a broker (`route.rs`). A key is the property `KEYS`, an append time is
+//! A partition is a queue of a broker (`topic_route.rs`). A key is the property `KEYS`, an append time is
 //! the broker's store time. What RocketMQ cannot do and the seam asks for:
 //!
 //! * **Atomic appends.** A batch may leave a prefix; the message is the unit. A repeated append is
-//!   recognised by reading the partition's tail back (`tail.rs`).
+//!   recognised by reading the partition's tail back (`producer_recovery.rs`).
 //! * **Holds and policies.** Retention is the broker's; a hold only tells the group's name, so that
 //!   its own tools show the lag.
 //! * **An id of a topic.** It is made of its name and where its queues are: a topic deleted and made
@@ -24,23 +24,23 @@ mod connection;
 mod cursor;
 mod error;
 mod examine;
-mod follow;
 mod limits;
-mod log;
 mod nameservers;
-mod outlet;
 mod producer;
+mod producer_recovery;
 #[doc(hidden)]
 pub mod protocol;
 mod queue;
+mod reader;
 mod rights;
-mod route;
 mod source;
-mod tail;
 mod tls;
+mod topic;
+mod topic_route;
+mod topic_writer;
 
 pub use error::Error;
-pub use follow::Keeps;
 pub use nameservers::{BACKEND, Nameservers};
-pub use outlet::{Landed, Out, Outlet, Properties};
 pub use queue::RocketQueue;
+pub use reader::Keeps;
+pub use topic_writer::{Landed, Out, Outlet, Properties};

@@ -4,82 +4,82 @@ use std::time::Duration;
 
 /// Longest frame that is read or sent, in bytes: a pull of the broker's largest answer (64 MiB,
 /// `MAX_PULL_MSG_SIZE`) is never asked for, a message with its properties must fit.
-pub(super) const FRAME_BYTES: usize = 32 << 20;
+pub(crate) const FRAME_BYTES: usize = 32 << 20;
 
 /// Longest header, in bytes. The answer to a batch names an id of 33 bytes for each message.
-pub(super) const HEADER_BYTES: usize = 1 << 20;
+pub(crate) const HEADER_BYTES: usize = 1 << 20;
 
 /// A frame's memory grows by at most this many bytes ahead of what has arrived: what a pull of short
 /// messages brings comes without being moved.
-pub(super) const READ_AHEAD_BYTES: usize = 1 << 20;
+pub(crate) const READ_AHEAD_BYTES: usize = 1 << 20;
 
 /// Longest message that a broker takes, key and value together: `maxMessageSize` is 4 MiB by
 /// default, for a whole batch with its properties.
-pub(super) const MESSAGE_BYTES: usize = (4 << 20) - (64 << 10);
+pub(crate) const MESSAGE_BYTES: usize = (4 << 20) - (64 << 10);
 
 /// A batch is closed at this many bytes, well below the broker's 4 MiB.
-pub(super) const SEND_BYTES: usize = 1 << 20;
+pub(crate) const SEND_BYTES: usize = 1 << 20;
 
 /// And at this many messages: the broker makes an id of 33 bytes in its answer for each.
-pub(super) const SEND_MESSAGES: usize = 4_096;
+pub(crate) const SEND_MESSAGES: usize = 4_096;
 
 /// Longest property text of a message, in bytes: its length is a signed 16-bit number.
-pub(super) const PROPERTY_BYTES: usize = 32_000;
+pub(crate) const PROPERTY_BYTES: usize = 32_000;
 
 /// Longest key, in bytes: in the worst case it is kept as hexadecimal text among the properties.
-pub(super) const KEY_BYTES: usize = 15_000;
+pub(crate) const KEY_BYTES: usize = 15_000;
 
 /// Messages asked for in one pull. Brokers give 32 (8 from disk) unless `broker.conf` raises
 /// `maxTransferCountOnMessageIn{Memory,Disk}`.
-pub(super) const PULL_MESSAGES: u32 = 4_096;
+pub(crate) const PULL_MESSAGES: u32 = 4_096;
 
 /// Bytes asked for in one pull: four batches.
-pub(super) const PULL_BYTES: u32 = 4 << 20;
+pub(crate) const PULL_BYTES: u32 = 4 << 20;
 
 /// Pulled answers that a reader holds, of all its partitions: memory. Partitions whose end was found
 /// are not counted; what comes there is small.
-pub(super) const PULLS_HELD: usize = 8;
+pub(crate) const PULLS_HELD: usize = 8;
 
 /// How long a connection may take to be made.
-pub(super) const CONNECT: Duration = Duration::from_secs(3);
+pub(crate) const CONNECT: Duration = Duration::from_secs(3);
 
 /// How long an answer may take. A broker answers in milliseconds, and gives up on a flush after 5 s.
-pub(super) const CALL: Duration = Duration::from_secs(10);
+pub(crate) const CALL: Duration = Duration::from_secs(10);
 
 /// How long a broker keeps a pull that found nothing. It is one request per partition in this time.
-pub(super) const SUSPEND: Duration = Duration::from_secs(15);
+pub(crate) const SUSPEND: Duration = Duration::from_secs(15);
 
 /// A suspended pull is answered at the latest this long after its time: the broker looks every 5 s.
-pub(super) const SUSPEND_GRACE: Duration = Duration::from_secs(6);
+pub(crate) const SUSPEND_GRACE: Duration = Duration::from_secs(6);
 
 /// How long an offset may lie above the end of the log: right after a broker's start its consume
 /// queues are filled from the commit log, late.
-pub(super) const ABOVE_END: Duration = Duration::from_secs(15);
+pub(crate) const ABOVE_END: Duration = Duration::from_secs(15);
 
 /// Pause between asking again for what should be there soon.
-pub(super) const ASK_AGAIN: Duration = Duration::from_millis(20);
+pub(crate) const ASK_AGAIN: Duration = Duration::from_millis(20);
 
 /// How long a broker that could not be asked is left alone, while partitions of others are read.
-pub(super) const REST: Duration = Duration::from_millis(500);
+pub(crate) const REST: Duration = Duration::from_millis(500);
 
 /// How long the log's end is asked for until the broker has dispatched what it acknowledged.
-pub(super) const DISPATCH: Duration = Duration::from_secs(2);
+pub(crate) const DISPATCH: Duration = Duration::from_secs(2);
 
 /// A broker forgets clients and closes connections that are silent for 120 s.
-pub(super) const HEARTBEAT: Duration = Duration::from_secs(30);
+pub(crate) const HEARTBEAT: Duration = Duration::from_secs(30);
 
 /// How often the group's position is told to the broker, for its own lag display.
-pub(super) const TELL_POSITION: Duration = Duration::from_secs(5);
+pub(crate) const TELL_POSITION: Duration = Duration::from_secs(5);
 
 /// How long a new topic may take to be known to the nameservers.
-pub(super) const TOPIC_KNOWN: Duration = Duration::from_secs(15);
+pub(crate) const TOPIC_KNOWN: Duration = Duration::from_secs(15);
 
 /// After a send of unknown outcome nothing is believed for this long: a broker refuses requests
 /// that waited 200 ms (`waitTimeMillsInSendQueue`), so what was to land has landed.
-pub(super) const SETTLE: Duration = Duration::from_secs(1);
+pub(crate) const SETTLE: Duration = Duration::from_secs(1);
 
 /// Messages of a partition's end that are searched for what a producer id sent before.
-pub(super) const TAIL_MESSAGES: u64 = 200_000;
+pub(crate) const TAIL_MESSAGES: u64 = 200_000;
 
 /// Nameservers, brokers of a cluster and queues of a broker that a route may name.
-pub(super) const ROUTE_ENTRIES: usize = 4_096;
+pub(crate) const ROUTE_ENTRIES: usize = 4_096;

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::RocketQueue;
+use crate::RocketQueue;
 use seismic_queue::backend::{Address, Backend, Capabilities};
 use seismic_queue::{Error, JobStore, Queue, Result};
 

@@ -12,21 +12,21 @@ use std::sync::mpsc::{self, Sender};
 use std::thread;
 use std::time::Instant;
 
-use super::client;
-use super::connection::Answer;
-use super::error::Error as RocketError;
-use super::limits;
-use super::log::Log;
-use super::protocol::batch::{Batch, check_size};
-use super::protocol::properties::is_clean;
-use super::protocol::unique_id::UniqueIds;
-use super::tail;
+use crate::client;
+use crate::connection::Answer;
+use crate::error::Error as RocketError;
+use crate::limits;
+use crate::producer_recovery;
+use crate::protocol::batch::{Batch, check_size};
+use crate::protocol::properties::is_clean;
+use crate::protocol::unique_id::UniqueIds;
+use crate::topic::Log;
 use seismic_queue::backend::validate;
 use seismic_queue::{Append, Appended, Error, Partition, Producer, Result, clock};
 
 /// A producer of one topic.
 #[derive(Debug)]
-pub(super) struct RocketProducer {
+pub(crate) struct RocketProducer {
     log: Log,
     id: String,
     ids: UniqueIds,
@@ -67,7 +67,7 @@ struct Due<'a> {
 impl RocketProducer {
     /// # Errors
     /// [`Error::Name`] when `id` cannot be the property of a message.
-    pub(super) fn new(log: Log, id: &str) -> Result<Self> {
+    pub(crate) fn new(log: Log, id: &str) -> Result<Self> {
         if !is_clean(id.as_bytes()) || id.len() > limits::PROPERTY_BYTES / 4 {
             let why = "it cannot name a producer in RocketMQ";
             return Err(Error::Name { name: id.to_owned(), why });
@@ -120,10 +120,10 @@ impl RocketProducer {
         let (bytes, count) = fitting(rest);
         let first = self.ids.take(count, made_ms);
         let sequence = due.next + due.done as u64;
-        let from = tail::from(&self.id, sequence);
+        let from = producer_recovery::from(&self.id, sequence);
         let mut batch = Batch::with_capacity(bytes);
         for (n, message) in (0..).zip(&rest[..count as usize]) {
-            let more: &[_] = if n == 0 { &[(tail::FROM, &*from)] } else { &[] };
+            let more: &[_] = if n == 0 { &[(producer_recovery::FROM, &*from)] } else { &[] };
             batch.push(*message, first.plus(n), more)?;
         }
         due.done += count as usize;
@@ -141,7 +141,7 @@ impl RocketProducer {
     }
 
     /// Takes note of how a send ended.
-    fn settle(&mut self, sent: &Sent, outcome: super::error::Result<()>) -> Result<()> {
+    fn settle(&mut self, sent: &Sent, outcome: crate::error::Result<()>) -> Result<()> {
         match outcome {
             Ok(()) => {
                 self.next.insert(sent.partition, sent.next);
@@ -261,7 +261,7 @@ impl Producer for RocketProducer {
         if let Some(since) = self.in_doubt {
             thread::sleep(limits::SETTLE.saturating_sub(since.elapsed()));
         }
-        let next = tail::next_sequence(&mut self.log, partition, &self.id)?;
+        let next = producer_recovery::next_sequence(&mut self.log, partition, &self.id)?;
         self.next.insert(partition, next);
         Ok(next)
     }

@@ -5,17 +5,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
 
-use super::Nameservers;
-use super::client::{Client, TOOLS_GROUP};
-use super::error::Error as RocketError;
-use super::examine;
-use super::follow::{Follower, Keeps};
-use super::limits;
-use super::log::{Log, topic_of};
-use super::outlet::Outlet;
-use super::producer::RocketProducer;
-use super::rights;
-use super::source::Teller;
+use crate::Nameservers;
+use crate::client::{Client, TOOLS_GROUP};
+use crate::error::Error as RocketError;
+use crate::examine;
+use crate::limits;
+use crate::producer::RocketProducer;
+use crate::reader::{Follower, Keeps};
+use crate::rights;
+use crate::source::Teller;
+use crate::topic::{Log, topic_of};
+use crate::topic_writer::Outlet;
 use seismic_queue::backend::assigned_source::SoleSource;
 use seismic_queue::backend::validate;
 use seismic_queue::{
@@ -119,7 +119,7 @@ impl RocketQueue {
 }
 
 fn is_denied(error: &Error) -> bool {
-    error.of_backend().is_some_and(super::Error::is_denied)
+    error.of_backend().is_some_and(crate::Error::is_denied)
 }
 
 impl Queue for RocketQueue {

@@ -5,13 +5,13 @@
 
 use std::time::Duration;
 
-use super::client::{Client, Pull, TOOLS_GROUP};
-use super::error::{Error, Result};
-use super::route::Route;
+use crate::client::{Client, Pull, TOOLS_GROUP};
+use crate::error::{Error, Result};
+use crate::topic_route::Route;
 use seismic_queue::{Access, Finding, Level, Need};
 
 /// What there is to say of each right that is needed. Where nobody is refused anything, that is all.
-pub(super) fn examine(client: &mut Client, needs: &[Need]) -> Result<Vec<Finding>> {
+pub(crate) fn examine(client: &mut Client, needs: &[Need]) -> Result<Vec<Finding>> {
     let mut denied = Vec::new();
     for need in needs {
         let missing = match client.route(&need.topic)? {

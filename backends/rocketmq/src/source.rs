@@ -3,15 +3,15 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::client;
-use super::follow::Follower;
-use super::limits;
-use super::log::Log;
+use crate::client;
+use crate::limits;
+use crate::reader::Follower;
+use crate::topic::Log;
 use seismic_queue::backend::assigned_source::Follow;
 use seismic_queue::{Batch, Event, Offset, Partition, Reader, Result};
 
 /// A follower that tells the brokers about its group.
-pub(super) struct Teller {
+pub(crate) struct Teller {
     follower: Follower,
     group: Arc<Mutex<String>>,
     client_id: String,
@@ -21,7 +21,7 @@ pub(super) struct Teller {
 }
 
 impl Teller {
-    pub(super) fn new(log: Log, group: Arc<Mutex<String>>) -> Self {
+    pub(crate) fn new(log: Log, group: Arc<Mutex<String>>) -> Self {
         Teller {
             follower: Follower::new(log, client::TOOLS_GROUP.to_owned(), &[]),
             group,

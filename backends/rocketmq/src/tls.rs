@@ -15,8 +15,8 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
-use super::error::{Error, Result};
-use super::limits;
+use crate::error::{Error, Result};
+use crate::limits;
 
 /// Environment variable that names a file with the authorities we trust, PEM.
 const CA_FILE: &str = "ROCKETMQ_TLS_CA_FILE";
@@ -29,7 +29,7 @@ const SERVER_NAME: &str = "ROCKETMQ_TLS_SERVER_NAME";
 
 /// How connections are encrypted.
 #[derive(Clone, Debug)]
-pub(super) struct Tls {
+pub(crate) struct Tls {
     config: Arc<ClientConfig>,
     /// What certificates must name; `None`: the host that is connected to.
     name: Option<ServerName<'static>>,
@@ -40,7 +40,7 @@ impl Tls {
     ///
     /// # Errors
     /// [`Error::TlsFile`] when a file is missing or cannot be used.
-    pub(super) fn from_environment() -> Result<Tls> {
+    pub(crate) fn from_environment() -> Result<Tls> {
         let of = |name| env::var(name).ok().filter(|value| !value.is_empty());
         let refuse = |what: &'static str, why: &str| Error::TlsFile { what, why: why.to_owned() };
         let ca = of(CA_FILE).ok_or_else(|| refuse(CA_FILE, "it must name a file in PEM form"))?;
@@ -72,7 +72,7 @@ impl Tls {
     /// # Errors
     /// [`Error::Untrusted`] when the server is not whom we trust or speaks no TLS,
     /// [`Error::Unreachable`] when it went away.
-    pub(super) fn shake_hands(&self, at: &str, stream: &TcpStream) -> Result<Session> {
+    pub(crate) fn shake_hands(&self, at: &str, stream: &TcpStream) -> Result<Session> {
         let untrusted = |why: String| Error::Untrusted { at: at.to_owned(), why };
         let host = at.rsplit_once(':').map_or(at, |(host, _)| host);
         let name = match &self.name {
@@ -121,13 +121,13 @@ fn certificates(what: &'static str, path: &str) -> Result<Vec<CertificateDer<'st
 /// One encrypted connection. Its lock is never held while the socket is waited for, so that answers
 /// are read while a request is written.
 #[derive(Debug)]
-pub(super) struct Session {
+pub(crate) struct Session {
     connection: Mutex<ClientConnection>,
 }
 
 impl Session {
     /// Seals what is to be sent. What is sealed must be sent in the order in which it was sealed.
-    pub(super) fn seal(&self, parts: &[&[u8]]) -> io::Result<Vec<u8>> {
+    pub(crate) fn seal(&self, parts: &[&[u8]]) -> io::Result<Vec<u8>> {
         let mut connection = self.lock();
         let mut sealed = Vec::new();
         parts.iter().try_for_each(|part| connection.writer().write_all(part))?;
@@ -138,7 +138,7 @@ impl Session {
     }
 
     /// Reads what comes through `stream`.
-    pub(super) fn opener<'a>(&'a self, stream: &'a TcpStream) -> Opener<'a> {
+    pub(crate) fn opener<'a>(&'a self, stream: &'a TcpStream) -> Opener<'a> {
         let sealed = vec![0; limits::READ_AHEAD_BYTES];
         Opener { session: self, stream, sealed, at: 0, end: 0 }
     }
@@ -151,7 +151,7 @@ impl Session {
 
 /// The reading side of a session.
 #[derive(Debug)]
-pub(super) struct Opener<'a> {
+pub(crate) struct Opener<'a> {
     session: &'a Session,
     stream: &'a TcpStream,
     /// Bytes from the socket, of which `at..end` were not opened yet.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{SqliteQueue, SqliteStore};
+use crate::{SqliteQueue, SqliteStore};
 use seismic_queue::backend::{Address, Backend, Capabilities};
 use seismic_queue::{Error, JobStore, Queue, Result};
 

@@ -5,17 +5,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::Connection;
 
-use super::fault::Sql;
-use super::identity::Identity;
-use super::schema::{self, Layout};
-use super::writer::Writer;
+use crate::error::Sql;
+use crate::file_identity::Identity;
+use crate::schema::{self, Layout};
+use crate::writer::Writer;
 use seismic_queue::{Error, Result};
 
 /// An opened queue or store file, shared by everything that came from one handle.
-pub(super) struct Database {
+pub(crate) struct Database {
     /// Name in messages.
-    pub(super) at: String,
-    pub(super) writer: Writer,
+    pub(crate) at: String,
+    pub(crate) writer: Writer,
     path: PathBuf,
     layout: Layout,
     looking: Mutex<Connection>,
@@ -24,14 +24,14 @@ pub(super) struct Database {
 
 impl Database {
     /// The file, if it is there.
-    pub(super) fn open(path: &Path, layout: Layout) -> Result<Option<Arc<Database>>> {
+    pub(crate) fn open(path: &Path, layout: Layout) -> Result<Option<Arc<Database>>> {
         let at = name(path);
         let db = schema::open(path, &at, layout)?;
         db.map(|db| Self::around(db, path, at, layout)).transpose()
     }
 
     /// The file, made if it is missing.
-    pub(super) fn open_or_make(path: &Path, layout: Layout) -> Result<Arc<Database>> {
+    pub(crate) fn open_or_make(path: &Path, layout: Layout) -> Result<Arc<Database>> {
         let at = name(path);
         Self::around(schema::open_or_make(path, &at, layout)?, path, at, layout)
     }
@@ -46,12 +46,12 @@ impl Database {
     }
 
     /// Whether the file is still in its place.
-    pub(super) fn check_place(&self) -> Result<()> {
+    pub(crate) fn check_place(&self) -> Result<()> {
         self.identity.check(&self.at)
     }
 
     /// Looks at the file as one moment left it.
-    pub(super) fn look<T>(
+    pub(crate) fn look<T>(
         &self,
         doing: &'static str,
         look: impl FnOnce(&Connection) -> Sql<T>,
@@ -63,11 +63,11 @@ impl Database {
             moment.commit()?;
             Ok(seen)
         };
-        in_transaction().map_err(|fault: super::fault::Fault| fault.named(&self.at, doing))
+        in_transaction().map_err(|fault: crate::error::Fault| fault.named(&self.at, doing))
     }
 
     /// A connection for one reader.
-    pub(super) fn connect(&self) -> Result<Connection> {
+    pub(crate) fn connect(&self) -> Result<Connection> {
         connect(&self.path, &self.at, self.layout)
     }
 }
@@ -79,6 +79,6 @@ fn connect(path: &Path, at: &str, layout: Layout) -> Result<Connection> {
 }
 
 /// The URL, as messages name it.
-pub(super) fn name(path: &Path) -> String {
+pub(crate) fn name(path: &Path) -> String {
     format!("sqlite:{}", path.display())
 }

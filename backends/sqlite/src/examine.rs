@@ -9,7 +9,7 @@ use crate::limits;
 use seismic_queue::{Finding, examine_folder};
 
 /// Looks at the file, which need not be there yet, and at its disk.
-pub(super) fn file(path: &Path) -> Vec<Finding> {
+pub(crate) fn file(path: &Path) -> Vec<Finding> {
     let mut findings = examine_folder(path.parent().unwrap_or(Path::new(".")));
     if path.exists() && access(path, Access::READ_OK | Access::WRITE_OK).is_err() {
         findings.push(Finding::problem(

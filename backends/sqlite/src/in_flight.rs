@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode};
 
-use super::fault::{Fault, Sql};
+use crate::error::{Fault, Sql};
 
 /// What is known of the transactions of others.
 #[derive(Default)]
-pub(super) struct InFlight {
+pub(crate) struct InFlight {
     /// What got its time before this moment shows. `None`: nothing is known yet.
     settled: Option<Instant>,
     /// When a transaction was found open, and how many commits there were before.
@@ -22,7 +22,7 @@ pub(super) struct InFlight {
 
 impl InFlight {
     /// How long ago the oldest message that does not show may have got its time.
-    pub(super) fn age(&mut self, db: &Connection) -> Sql<Duration> {
+    pub(crate) fn age(&mut self, db: &Connection) -> Sql<Duration> {
         let now = Instant::now();
         let commits = commits(db)?;
         if !is_written(db)? {
@@ -39,7 +39,7 @@ impl InFlight {
 }
 
 /// A number that changes with each commit of another connection.
-pub(super) fn commits(db: &Connection) -> Sql<i64> {
+pub(crate) fn commits(db: &Connection) -> Sql<i64> {
     let mut version = db.prepare_cached("PRAGMA data_version")?;
     Ok(version.query_row([], |row| row.get(0))?)
 }

@@ -7,24 +7,15 @@
 
 mod address;
 mod database;
+mod error;
 mod examine;
-mod fault;
-mod identity;
+mod file_identity;
 mod in_flight;
 pub mod limits;
-mod lock;
-mod log;
-mod names;
-mod producer;
-mod progress;
 mod queue;
-mod reader;
-mod retention;
-mod rewind;
 mod schema;
-mod shape;
-mod sink_state;
 mod store;
+mod topics;
 mod writer;
 
 pub use address::{BACKEND, SqliteFile};

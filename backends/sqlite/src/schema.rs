@@ -13,7 +13,7 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use super::fault::{Fault, Sql};
+use crate::error::{Fault, Sql};
 use crate::limits;
 use seismic_queue::{Error, Result};
 
@@ -129,21 +129,21 @@ CREATE TABLE keyed_block (
 ";
 
 /// Adds the tables of [`SHAPE`] to a store that has just been made for a job that needs them.
-pub(super) fn add_shape(db: &Connection) -> Sql<()> {
+pub(crate) fn add_shape(db: &Connection) -> Sql<()> {
     db.execute_batch(SHAPE)?;
     db.pragma_update(None, "user_version", SHAPED)?;
     Ok(())
 }
 
 /// Whether the store has them.
-pub(super) fn is_shaped(db: &Connection) -> Sql<bool> {
+pub(crate) fn is_shaped(db: &Connection) -> Sql<bool> {
     let mut select = db.prepare_cached("PRAGMA user_version")?;
     Ok(select.query_row([], |row| row.get::<_, u32>(0))? == SHAPED)
 }
 
 /// Kind of file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Layout {
+pub(crate) enum Layout {
     Queue,
     JobStore,
 }
@@ -178,7 +178,7 @@ impl Layout {
     }
 
     /// How long a statement waits for another process.
-    pub(super) fn busy_wait(self) -> Duration {
+    pub(crate) fn busy_wait(self) -> Duration {
         match self {
             Layout::Queue => limits::QUEUE_BUSY_WAIT,
             Layout::JobStore => limits::STORE_BUSY_WAIT,
@@ -194,7 +194,7 @@ impl Layout {
 }
 
 /// Opens a file that is there. `None`: there is none, or nothing is in it yet.
-pub(super) fn open(path: &Path, at: &str, layout: Layout) -> Result<Option<Connection>> {
+pub(crate) fn open(path: &Path, at: &str, layout: Layout) -> Result<Option<Connection>> {
     if fs::metadata(path).is_ok_and(|file| file.is_dir()) {
         return Err(Error::Foreign { at: at.to_owned(), what: "it is a folder".to_owned() });
     }
@@ -216,7 +216,7 @@ pub(super) fn open(path: &Path, at: &str, layout: Layout) -> Result<Option<Conne
 }
 
 /// Opens a file, and makes it with its folders first where it is missing.
-pub(super) fn open_or_make(path: &Path, at: &str, layout: Layout) -> Result<Connection> {
+pub(crate) fn open_or_make(path: &Path, at: &str, layout: Layout) -> Result<Connection> {
     if let Some(db) = open(path, at, layout)? {
         return Ok(db);
     }

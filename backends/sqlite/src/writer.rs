@@ -15,12 +15,12 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, ffi};
 
-use super::fault::{Fault, Sql};
+use crate::error::{Fault, Sql};
 use crate::limits;
 use seismic_queue::{Error, failpoints};
 
 /// Writes one file.
-pub(super) struct Writer {
+pub(crate) struct Writer {
     at: String,
     wal: PathBuf,
     /// How long a statement waits for another process.
@@ -56,7 +56,7 @@ enum Outcome {
 
 /// Why work is not known to be durable.
 #[derive(Debug)]
-pub(super) enum Unmade {
+pub(crate) enum Unmade {
     /// Nothing of it was written.
     Refused(Error),
     /// It may have been written.
@@ -72,7 +72,7 @@ impl From<Unmade> for Error {
 }
 
 impl Writer {
-    pub(super) fn new(db: Connection, at: String, wal: PathBuf, busy_wait: Duration) -> Self {
+    pub(crate) fn new(db: Connection, at: String, wal: PathBuf, busy_wait: Duration) -> Self {
         let state = State {
             db,
             open: None,
@@ -89,7 +89,7 @@ impl Writer {
     ///
     /// # Panics
     /// When `work` does; nothing of it is written then.
-    pub(super) fn write<T>(
+    pub(crate) fn write<T>(
         &self,
         doing: &'static str,
         work: impl FnOnce(&Connection) -> Sql<T>,
@@ -122,7 +122,7 @@ impl Writer {
 
     /// The connection itself, for tests.
     #[cfg(test)]
-    pub(super) fn with<T>(&self, act: impl FnOnce(&Connection) -> T) -> T {
+    pub(crate) fn with<T>(&self, act: impl FnOnce(&Connection) -> T) -> T {
         act(&self.enter().db)
     }
 

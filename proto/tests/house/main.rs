@@ -19,7 +19,7 @@ const FOLDER_ENTRIES: usize = 22;
 /// Crates and folders that are not finished yet, by the beginning of their paths in the workspace.
 /// Take out what is: the lists only ever get shorter.
 const UNFINISHED_CIRCLES: &[&str] = &["backends/", "proto/", "queue/", "sinks/", "src/"];
-const UNFINISHED_FOLDERS: &[&str] = &["backends/sqlite/src"];
+const UNFINISHED_FOLDERS: &[&str] = &[];
 
 /// Fails with all of `found` that does not begin like something unfinished.
 fn check(what: &str, found: BTreeSet<String>, unfinished: &[&str]) {

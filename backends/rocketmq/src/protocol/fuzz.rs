@@ -4,7 +4,7 @@
 use super::frame::Frame;
 use super::message::Stored;
 use super::properties;
-use crate::route::{ClusterInfo, Route};
+use crate::topic_route::{ClusterInfo, Route};
 use seismic_queue::backend::byte_reader::Bytes;
 
 /// A frame is refused, or its parts lie within it.

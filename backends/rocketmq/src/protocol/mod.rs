@@ -6,14 +6,14 @@
 //! (release 5.3): `org.apache.rocketmq.remoting.protocol.{RemotingCommand, RequestCode,
 //! ResponseCode}` and `org.apache.rocketmq.common.message.{MessageDecoder, MessageConst}`.
 
-pub(super) mod batch;
-pub(super) mod code;
-pub(super) mod compression;
-pub(super) mod frame;
-pub(super) mod message;
-pub(super) mod properties;
-pub(super) mod sign;
-pub(super) mod unique_id;
+pub(crate) mod batch;
+pub(crate) mod code;
+pub(crate) mod compression;
+pub(crate) mod frame;
+pub(crate) mod message;
+pub(crate) mod properties;
+pub(crate) mod sign;
+pub(crate) mod unique_id;
 
 /// Bodies of the fuzz targets: what must hold of any bytes at all.
 #[doc(hidden)]

@@ -12,7 +12,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use super::{SqliteQueue, SqliteStore};
+use crate::{SqliteQueue, SqliteStore};
 use seismic_queue::conformance::Backend;
 use seismic_queue::{
     Append, Appended, Block, Commit, Event, Job, JobStore, Lease, Offset, Partition,

@@ -2,42 +2,43 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::fault::Sql;
-use super::{log, names, progress, shape};
+use super::{checkpoint_names, checkpoints, job_shape};
+use crate::error::Sql;
+use crate::topics;
 use seismic_queue::message::next_message;
 use seismic_queue::{Error, Offset, Partition, Rewind, Span};
 
 /// Sets a partition back to a checkpoint: progress, journal, and the checkpoints after it.
-pub(super) fn set_back(db: &Connection, at: &str, back: &Rewind, now_ms: i64) -> Sql<()> {
+pub(crate) fn set_back(db: &Connection, at: &str, back: &Rewind, now_ms: i64) -> Sql<()> {
     let Rewind { partition, checkpoint, .. } = back;
-    let found = progress::checkpoints(db, *partition)?;
+    let found = checkpoints::checkpoints(db, *partition)?;
     let Some(info) = found.into_iter().find(|info| info.manifest.checkpoint == *checkpoint) else {
         let (at, partition, number) = (at.to_owned(), *partition, *checkpoint);
         return Err(Error::CheckpointMissing { at, partition, number }.into());
     };
-    progress::set_back(db, at, back, &info.manifest, now_ms)?;
+    checkpoints::set_back(db, at, back, &info.manifest, now_ms)?;
     let manifest = info.manifest;
     db.prepare_cached("DELETE FROM journal WHERE partition = ?1 AND sequence >= ?2")?
         .execute(params![partition.0, manifest.journal_sequence])?;
-    for name in names::after(db, *partition, *checkpoint)? {
-        names::remove(db, &name)?;
+    for name in checkpoint_names::after(db, *partition, *checkpoint)? {
+        checkpoint_names::remove(db, &name)?;
     }
     let place = params![partition.0, checkpoint];
     db.prepare_cached("DELETE FROM checkpoint WHERE partition = ?1 AND number > ?2")?
         .execute(place)?;
     db.prepare_cached("DELETE FROM chunk WHERE partition = ?1 AND checkpoint > ?2")?
         .execute(place)?;
-    shape::prune_positions(db, *partition)
+    job_shape::prune_positions(db, *partition)
 }
 
 /// Refuses when a sink has come further than what is left of the rows.
-pub(super) fn check_sinks(
+pub(crate) fn check_sinks(
     db: &Connection,
     at: &str,
     (place, partition): (i64, Partition),
     left: Offset,
 ) -> Sql<()> {
-    match log::holds(db, place, partition)?.into_iter().rfind(|hold| hold.offset > left) {
+    match topics::holds(db, place, partition)?.into_iter().rfind(|hold| hold.offset > left) {
         Some(hold) => Err(Error::sink_beyond(at, hold, left).into()),
         None => Ok(()),
     }
@@ -45,8 +46,8 @@ pub(super) fn check_sinks(
 
 /// Takes the last `count` messages out of a partition, or as many as are there. Their offsets are
 /// never used again. Gives the offset after what is left.
-pub(super) fn cut(db: &Connection, place: i64, count: u64) -> Sql<Offset> {
-    let Span { first, end } = log::span(db, place)?;
+pub(crate) fn cut(db: &Connection, place: i64, count: u64) -> Sql<Offset> {
+    let Span { first, end } = topics::span(db, place)?;
     let (mut to_go, mut size) = (count, 0);
     while to_go > 0 {
         let Some(last) = last_block(db, place)? else {
@@ -70,10 +71,10 @@ pub(super) fn cut(db: &Connection, place: i64, count: u64) -> Sql<Offset> {
 }
 
 /// A stored block.
-pub(super) struct Stored {
+pub(crate) struct Stored {
     row: i64,
-    pub(super) base: Offset,
-    pub(super) count: u32,
+    pub(crate) base: Offset,
+    pub(crate) count: u32,
     append_ms: i64,
     bytes: Vec<u8>,
 }
@@ -87,17 +88,17 @@ fn last_block(db: &Connection, place: i64) -> Sql<Option<Stored>> {
 }
 
 impl Stored {
-    pub(super) fn of_row(row: &Row<'_>) -> rusqlite::Result<Stored> {
+    pub(crate) fn of_row(row: &Row<'_>) -> rusqlite::Result<Stored> {
         let (base, count, append_ms) = (Offset(row.get(1)?), row.get(2)?, row.get(3)?);
         Ok(Stored { row: row.get(0)?, base, count, append_ms, bytes: row.get(4)? })
     }
 
-    pub(super) fn end(&self) -> Offset {
+    pub(crate) fn end(&self) -> Offset {
         Offset(self.base.0 + u64::from(self.count))
     }
 
     /// Takes the last `gone` messages out; the bytes that went.
-    pub(super) fn shorten(&self, db: &Connection, gone: u32) -> Sql<usize> {
+    pub(crate) fn shorten(&self, db: &Connection, gone: u32) -> Sql<usize> {
         if gone == self.count {
             db.prepare_cached("DELETE FROM block WHERE rowid = ?1")?.execute([self.row])?;
             return Ok(self.bytes.len());
@@ -110,7 +111,7 @@ impl Stored {
             }
         }
         let bytes = &self.bytes[..size];
-        let crc = log::crc(self.base, left, self.append_ms, bytes);
+        let crc = topics::crc(self.base, left, self.append_ms, bytes);
         db.prepare_cached("UPDATE block SET count = ?2, crc = ?3, bytes = ?4 WHERE rowid = ?1")?
             .execute(params![self.row, left, crc, bytes])?;
         Ok(self.bytes.len() - size)
@@ -118,7 +119,7 @@ impl Stored {
 }
 
 /// What rewinds took out of a partition, in order.
-pub(super) fn cuts(db: &Connection, place: i64) -> Sql<Vec<Span>> {
+pub(crate) fn cuts(db: &Connection, place: i64) -> Sql<Vec<Span>> {
     let mut select =
         db.prepare_cached("SELECT first, next FROM cut WHERE partition = ?1 ORDER BY first")?;
     let cuts = select.query_map([place], |row| {
@@ -128,7 +129,7 @@ pub(super) fn cuts(db: &Connection, place: i64) -> Sql<Vec<Span>> {
 }
 
 /// Writes down all that rewinds took out of a partition, in as few spans as can be.
-pub(super) fn put_cuts(db: &Connection, place: i64, cuts: Vec<Span>) -> Sql<()> {
+pub(crate) fn put_cuts(db: &Connection, place: i64, cuts: Vec<Span>) -> Sql<()> {
     db.prepare_cached("DELETE FROM cut WHERE partition = ?1")?.execute([place])?;
     let mut insert = db.prepare_cached("INSERT INTO cut VALUES (?1, ?2, ?3)")?;
     for Span { first, end } in Span::joined(cuts) {
@@ -138,7 +139,7 @@ pub(super) fn put_cuts(db: &Connection, place: i64, cuts: Vec<Span>) -> Sql<()> 
 }
 
 /// Where reading goes on from `at`: there, or after what a rewind took out.
-pub(super) fn past_cut(db: &Connection, place: i64, at: Offset) -> Sql<Offset> {
+pub(crate) fn past_cut(db: &Connection, place: i64, at: Offset) -> Sql<Offset> {
     let mut select = db.prepare_cached(
         "SELECT next FROM cut WHERE partition = ?1 AND first <= ?2 AND next > ?2",
     )?;

@@ -3,14 +3,14 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::fault::Sql;
-use super::progress;
+use super::checkpoints;
+use crate::error::Sql;
 use seismic_queue::backend::validate;
 use seismic_queue::message::new_id;
 use seismic_queue::{Asked, Error, Partition, PartitionCommit, Topic};
 
 /// Names the checkpoint that a commit seals. The answer of the last partition makes a name whole.
-pub(super) fn give(db: &Connection, new: &PartitionCommit) -> Sql<()> {
+pub(crate) fn give(db: &Connection, new: &PartitionCommit) -> Sql<()> {
     let Some(manifest) = &new.manifest else {
         return Ok(());
     };
@@ -46,7 +46,7 @@ fn put(db: &Connection, name: &str, partition: Partition, checkpoint: u64) -> Sq
 }
 
 /// Asks for a checkpoint of every partition.
-pub(super) fn ask(db: &Connection, at: &str, name: &str) -> Sql<()> {
+pub(crate) fn ask(db: &Connection, at: &str, name: &str) -> Sql<()> {
     check_new(db, at, name)?;
     db.prepare_cached("INSERT INTO asked VALUES (?1, ?2)")?.execute(params![name, new_id()])?;
     Ok(())
@@ -71,7 +71,7 @@ fn check_new(db: &Connection, at: &str, name: &str) -> Sql<()> {
 }
 
 /// What is asked for, by name.
-pub(super) fn asked(db: &Connection) -> Sql<Vec<Asked>> {
+pub(crate) fn asked(db: &Connection) -> Sql<Vec<Asked>> {
     let mut select = db.prepare_cached("SELECT id, name FROM asked ORDER BY name")?;
     let ids = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let ids: Vec<(String, String)> = ids.collect::<rusqlite::Result<_>>()?;
@@ -92,7 +92,7 @@ fn partitions(db: &Connection, name: &str) -> Sql<Vec<Partition>> {
 }
 
 /// Takes back what is asked for under that name.
-pub(super) fn withdraw(db: &Connection, name: &str) -> Sql<Option<Asked>> {
+pub(crate) fn withdraw(db: &Connection, name: &str) -> Sql<Option<Asked>> {
     let Some(asked) = asked(db)?.into_iter().find(|asked| asked.name == name) else {
         return Ok(None);
     };
@@ -102,10 +102,10 @@ pub(super) fn withdraw(db: &Connection, name: &str) -> Sql<Option<Asked>> {
 }
 
 /// Names the newest checkpoint of every partition.
-pub(super) fn name_newest(db: &Connection, at: &str, input: &Topic, name: &str) -> Sql<()> {
+pub(crate) fn name_newest(db: &Connection, at: &str, input: &Topic, name: &str) -> Sql<()> {
     check_new(db, at, name)?;
     for partition in input.all() {
-        let Some(newest) = progress::checkpoints(db, partition)?.pop() else {
+        let Some(newest) = checkpoints::checkpoints(db, partition)?.pop() else {
             return Err(Error::NothingToName { at: at.to_owned(), partition }.into());
         };
         put(db, name, partition, newest.manifest.checkpoint)?;
@@ -114,7 +114,7 @@ pub(super) fn name_newest(db: &Connection, at: &str, input: &Topic, name: &str) 
 }
 
 /// Forgets a name, whole or not.
-pub(super) fn forget(db: &Connection, at: &str, name: &str) -> Sql<()> {
+pub(crate) fn forget(db: &Connection, at: &str, name: &str) -> Sql<()> {
     if withdraw(db, name)?.is_some() || remove(db, name)? {
         return Ok(());
     }
@@ -122,7 +122,7 @@ pub(super) fn forget(db: &Connection, at: &str, name: &str) -> Sql<()> {
 }
 
 /// Names of the checkpoints of a partition after that number.
-pub(super) fn after(db: &Connection, partition: Partition, number: u64) -> Sql<Vec<String>> {
+pub(crate) fn after(db: &Connection, partition: Partition, number: u64) -> Sql<Vec<String>> {
     let mut select =
         db.prepare_cached("SELECT name FROM name WHERE partition = ?1 AND checkpoint > ?2")?;
     let names = select.query_map(params![partition.0, number], |row| row.get(0))?;
@@ -130,17 +130,17 @@ pub(super) fn after(db: &Connection, partition: Partition, number: u64) -> Sql<V
 }
 
 /// Takes a name from its checkpoints; false when there are none.
-pub(super) fn remove(db: &Connection, name: &str) -> Sql<bool> {
+pub(crate) fn remove(db: &Connection, name: &str) -> Sql<bool> {
     let partitions = partitions(db, name)?;
     db.prepare_cached("DELETE FROM name WHERE name = ?1")?.execute([name])?;
     for &partition in &partitions {
-        progress::prune(db, partition)?;
+        checkpoints::prune(db, partition)?;
     }
     Ok(!partitions.is_empty())
 }
 
 /// Names of one checkpoint.
-pub(super) fn of(db: &Connection, partition: Partition, checkpoint: u64) -> Sql<Vec<String>> {
+pub(crate) fn of(db: &Connection, partition: Partition, checkpoint: u64) -> Sql<Vec<String>> {
     let mut select = db.prepare_cached(
         "SELECT name FROM name WHERE partition = ?1 AND checkpoint = ?2 ORDER BY name",
     )?;

@@ -4,8 +4,8 @@
 use rusqlite::{Connection, OptionalExtension, params};
 use std::ops::Range;
 
-use super::fault::Sql;
-use super::{names, shape};
+use super::{checkpoint_names, job_shape};
+use crate::error::Sql;
 use seismic_queue::backend::checkpoint_retention::{Candidate, classes};
 use seismic_queue::backend::commit_order::Tip;
 use seismic_queue::failpoints::{BEFORE_PRUNE, SNAPSHOT_CHUNK, pass};
@@ -15,11 +15,11 @@ use seismic_queue::{
 };
 
 /// Writes everything of a partition's commit but its rows and dead letters.
-pub(super) fn apply(db: &Connection, at: &str, new: &PartitionCommit, now_ms: i64) -> Sql<()> {
+pub(crate) fn apply(db: &Connection, at: &str, new: &PartitionCommit, now_ms: i64) -> Sql<()> {
     let partition = new.partition;
     let tip = tip(db, at, partition)?.after(at, new)?;
     put(db, partition, &tip, &new.note, now_ms)?;
-    shape::put_progress(db, partition, tip.number, &tip.further)?;
+    job_shape::put_progress(db, partition, tip.number, &tip.further)?;
     for entry in &new.journal {
         db.prepare_cached("INSERT INTO journal VALUES (?1, ?2, ?3, ?4, ?5)")?.execute(params![
             partition.0,
@@ -83,9 +83,9 @@ fn seal(
         crc,
         now_ms
     ])?;
-    shape::put_positions(db, partition, *checkpoint, further)?;
+    job_shape::put_positions(db, partition, *checkpoint, further)?;
     pass(at, BEFORE_PRUNE)?;
-    names::give(db, new)?;
+    checkpoint_names::give(db, new)?;
     prune(db, partition)?;
     db.prepare_cached(
         "DELETE FROM chunk WHERE partition = ?1 AND checkpoint NOT IN (
@@ -96,7 +96,7 @@ fn seal(
 }
 
 /// Lets go of the checkpoints that nothing keeps, with their chunks.
-pub(super) fn prune(db: &Connection, partition: Partition) -> Sql<()> {
+pub(crate) fn prune(db: &Connection, partition: Partition) -> Sql<()> {
     for (candidate, class) in kept(db, partition)? {
         if class.is_none() {
             let place = params![partition.0, candidate.number];
@@ -106,7 +106,7 @@ pub(super) fn prune(db: &Connection, partition: Partition) -> Sql<()> {
                 .execute(place)?;
         }
     }
-    shape::prune_positions(db, partition)
+    job_shape::prune_positions(db, partition)
 }
 
 /// Every checkpoint, oldest first, with what keeps it.
@@ -129,7 +129,7 @@ fn tip(db: &Connection, at: &str, partition: Partition) -> Sql<Tip> {
     Ok(stored(db, at, partition)?.map(|(tip, _)| tip).unwrap_or_default())
 }
 
-pub(super) fn progress(db: &Connection, at: &str, partition: Partition) -> Sql<Option<Progress>> {
+pub(crate) fn progress(db: &Connection, at: &str, partition: Partition) -> Sql<Option<Progress>> {
     Ok(stored(db, at, partition)?.map(|(_, progress)| progress))
 }
 
@@ -172,7 +172,7 @@ fn stored(db: &Connection, at: &str, partition: Partition) -> Sql<Option<(Tip, P
     if found != crc {
         return damaged(format!("its CRC is {found:08x}, not {crc:08x}"));
     }
-    tip.further = shape::progress(db, at, partition, tip.number)?;
+    tip.further = job_shape::progress(db, at, partition, tip.number)?;
     let (next, further) = (tip.next, tip.further.clone());
     let progress = Progress { number: tip.number, next, further, note, committed_ms };
     Ok(Some((tip, progress)))
@@ -218,7 +218,7 @@ fn is_foreign_value(error: &rusqlite::Error) -> bool {
 ///
 /// # Errors
 /// [`Error::OutOfOrder`] when something was committed meanwhile.
-pub(super) fn set_back(
+pub(crate) fn set_back(
     db: &Connection,
     at: &str,
     back: &Rewind,
@@ -241,11 +241,11 @@ pub(super) fn set_back(
         ..tip
     };
     put(db, partition, &tip, &back.note, now_ms)?;
-    shape::put_progress(db, partition, tip.number, &tip.further)
+    job_shape::put_progress(db, partition, tip.number, &tip.further)
 }
 
 /// Sequences of the journal entries kept.
-pub(super) fn journal_kept(db: &Connection, at: &str, partition: Partition) -> Sql<Range<u64>> {
+pub(crate) fn journal_kept(db: &Connection, at: &str, partition: Partition) -> Sql<Range<u64>> {
     let next = tip(db, at, partition)?.next_sequence;
     let first = db
         .prepare_cached("SELECT min(sequence) FROM journal WHERE partition = ?1 AND sequence >= 0")?
@@ -254,7 +254,7 @@ pub(super) fn journal_kept(db: &Connection, at: &str, partition: Partition) -> S
 }
 
 /// Journal entries kept with a sequence in `range`, checked: none between two others is missing.
-pub(super) fn journal(
+pub(crate) fn journal(
     db: &Connection,
     at: &str,
     partition: Partition,
@@ -312,7 +312,7 @@ fn journal_until(
 }
 
 /// Forgets entries before `below` that the oldest checkpoint holds.
-pub(super) fn prune_journal(db: &Connection, partition: Partition, below: Offset) -> Sql<()> {
+pub(crate) fn prune_journal(db: &Connection, partition: Partition, below: Offset) -> Sql<()> {
     db.prepare_cached(
         "DELETE FROM journal WHERE partition = ?1 AND position < ?2 AND sequence < ifnull(
              (SELECT journal_sequence FROM checkpoint WHERE partition = ?1
@@ -323,7 +323,7 @@ pub(super) fn prune_journal(db: &Connection, partition: Partition, below: Offset
 }
 
 /// Checkpoints kept, oldest first.
-pub(super) fn checkpoints(db: &Connection, partition: Partition) -> Sql<Vec<CheckpointInfo>> {
+pub(crate) fn checkpoints(db: &Connection, partition: Partition) -> Sql<Vec<CheckpointInfo>> {
     let mut select = db.prepare_cached(
         "SELECT number, position, journal_sequence, chunks, crc, bytes, created_ms
          FROM checkpoint WHERE partition = ?1 ORDER BY number",
@@ -343,14 +343,14 @@ pub(super) fn checkpoints(db: &Connection, partition: Partition) -> Sql<Vec<Chec
     let mut infos: Vec<_> = infos.collect::<rusqlite::Result<_>>()?;
     for (info, (_, class)) in infos.iter_mut().zip(kept(db, partition)?) {
         info.class = class;
-        info.manifest.further = shape::positions(db, partition, info.manifest.checkpoint)?;
-        info.names = names::of(db, partition, info.manifest.checkpoint)?;
+        info.manifest.further = job_shape::positions(db, partition, info.manifest.checkpoint)?;
+        info.names = checkpoint_names::of(db, partition, info.manifest.checkpoint)?;
     }
     Ok(infos)
 }
 
 /// The checkpoint of that number, read and checked.
-pub(super) fn checkpoint(
+pub(crate) fn checkpoint(
     db: &Connection,
     at: &str,
     partition: Partition,
@@ -377,7 +377,7 @@ fn read(db: &Connection, at: &str, partition: Partition, info: CheckpointInfo) -
 }
 
 /// Where a partition goes on: from the newest checkpoint that is whole.
-pub(super) fn recover(db: &Connection, at: &str, partition: Partition) -> Sql<Recovered> {
+pub(crate) fn recover(db: &Connection, at: &str, partition: Partition) -> Sql<Recovered> {
     let mut passed_over = Vec::new();
     let mut whole = None;
     for info in checkpoints(db, partition)?.into_iter().rev() {

@@ -7,7 +7,7 @@ use seismic_queue::{CallFailed, Error, Kind};
 
 /// Why work on a file stopped; without the file's name, which the place that runs it adds.
 #[derive(Debug)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     /// SQLite said no.
     Sql(rusqlite::Error),
     /// We did.
@@ -15,7 +15,7 @@ pub(super) enum Fault {
 }
 
 /// Result of work on a connection.
-pub(super) type Sql<T> = std::result::Result<T, Fault>;
+pub(crate) type Sql<T> = std::result::Result<T, Fault>;
 
 impl From<rusqlite::Error> for Fault {
     fn from(error: rusqlite::Error) -> Self {
@@ -31,7 +31,7 @@ impl From<Error> for Fault {
 
 impl Fault {
     /// The error for `doing` something with the file `at`.
-    pub(super) fn named(self, at: &str, doing: &'static str) -> Error {
+    pub(crate) fn named(self, at: &str, doing: &'static str) -> Error {
         match self {
             Fault::Ours(error) => error,
             Fault::Sql(source) => named(source, at, doing),
@@ -39,7 +39,7 @@ impl Fault {
     }
 
     /// SQLite's own code, if it was SQLite.
-    pub(super) fn code(&self) -> Option<rusqlite::ffi::Error> {
+    pub(crate) fn code(&self) -> Option<rusqlite::ffi::Error> {
         match self {
             Fault::Sql(error) => error.sqlite_error().copied(),
             Fault::Ours(_) => None,
@@ -48,7 +48,7 @@ impl Fault {
 }
 
 /// The error for `doing` something with the file `at`.
-pub(super) fn named(source: rusqlite::Error, at: &str, doing: &'static str) -> Error {
+pub(crate) fn named(source: rusqlite::Error, at: &str, doing: &'static str) -> Error {
     let file = at.to_owned();
     match source.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => Error::Full { at: file, doing },

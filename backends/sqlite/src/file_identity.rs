@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use seismic_queue::{Error, Result};
 
 /// The file at a path, as it was when it was opened.
-pub(super) struct Identity {
+pub(crate) struct Identity {
     path: PathBuf,
     opened: Option<Key>,
 }
@@ -21,13 +21,13 @@ type Key = ();
 
 impl Identity {
     /// To be called right after opening.
-    pub(super) fn of(path: &Path) -> Self {
+    pub(crate) fn of(path: &Path) -> Self {
         Identity { path: path.to_owned(), opened: key(path) }
     }
 
     /// # Errors
     /// [`Error::Replaced`] when another file, or none, is there now.
-    pub(super) fn check(&self, at: &str) -> Result<()> {
+    pub(crate) fn check(&self, at: &str) -> Result<()> {
         if key(&self.path) == self.opened {
             return Ok(());
         }

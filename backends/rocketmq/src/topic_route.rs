@@ -9,25 +9,25 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::error::{Error, Result};
-use super::limits;
+use crate::error::{Error, Result};
+use crate::limits;
 
 /// Bit of a queue's permission (`PermName`): it may be read.
 const READABLE: i32 = 4;
 
 /// The queues of a topic in order of partitions, and the brokers that have them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Route {
-    pub(super) queues: Vec<Place>,
+pub(crate) struct Route {
+    pub(crate) queues: Vec<Place>,
     /// Address of each broker's master, by the broker's name.
-    pub(super) masters: BTreeMap<String, String>,
+    pub(crate) masters: BTreeMap<String, String>,
 }
 
 /// One queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Place {
-    pub(super) broker: String,
-    pub(super) queue: u32,
+pub(crate) struct Place {
+    pub(crate) broker: String,
+    pub(crate) queue: u32,
 }
 
 #[derive(Deserialize)]
@@ -67,7 +67,7 @@ impl Route {
     ///
     /// # Errors
     /// [`Error::Frame`] when it is not a route or names more than anyone has.
-    pub(super) fn parse(body: &[u8]) -> Result<Route> {
+    pub(crate) fn parse(body: &[u8]) -> Result<Route> {
         let what = "it is not a route";
         let data: TopicRouteData =
             serde_json::from_slice(body).map_err(|_| Error::Frame { what })?;
@@ -88,7 +88,7 @@ impl Route {
     }
 
     /// What tells this numbering of queues from another: `broker:queues` of each broker in order.
-    pub(super) fn numbering(&self) -> String {
+    pub(crate) fn numbering(&self) -> String {
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
         for place in &self.queues {
             let count = counts.entry(&place.broker).or_default();
@@ -101,9 +101,9 @@ impl Route {
 
 /// The brokers of a cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct ClusterInfo {
+pub(crate) struct ClusterInfo {
     /// Address of each broker's master, by the broker's name.
-    pub(super) masters: BTreeMap<String, String>,
+    pub(crate) masters: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize)]
@@ -118,7 +118,7 @@ impl ClusterInfo {
     ///
     /// # Errors
     /// [`Error::Frame`] when it is not one.
-    pub(super) fn parse(body: &[u8]) -> Result<ClusterInfo> {
+    pub(crate) fn parse(body: &[u8]) -> Result<ClusterInfo> {
         // A nameserver writes the numbers of brokers as bare JSON keys here, whatever is asked for.
         let text = quote_numeric_keys(body);
         let what = "it is not a list of brokers";

@@ -3,13 +3,13 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::fault::Sql;
 use super::rewind::{self, Stored};
-use super::{log, schema};
+use crate::error::Sql;
+use crate::{schema, topics};
 use seismic_queue::{Block, Error, Job, Offset, OutputSpec, Partition, PartitionBy, Span, Topic};
 
 /// Writes down the inputs and outputs of a job, in a store that has just been made for it.
-pub(super) fn create(db: &Connection, job: &Job) -> Sql<()> {
+pub(crate) fn create(db: &Connection, job: &Job) -> Sql<()> {
     schema::add_shape(db)?;
     for (input, topic) in job.inputs.iter().enumerate().skip(1) {
         db.execute(
@@ -31,7 +31,7 @@ pub(super) fn create(db: &Connection, job: &Job) -> Sql<()> {
 }
 
 /// Completes a job that was read from table `home`.
-pub(super) fn complete(db: &Connection, job: &mut Job) -> Sql<()> {
+pub(crate) fn complete(db: &Connection, job: &mut Job) -> Sql<()> {
     let partitions = job.partitions();
     let mut select = db.prepare_cached("SELECT name, uid FROM further_input ORDER BY input")?;
     let further = select
@@ -52,7 +52,7 @@ pub(super) fn complete(db: &Connection, job: &mut Job) -> Sql<()> {
 }
 
 /// Writes the next offsets of the further inputs, which go with the commit of that number.
-pub(super) fn put_progress(
+pub(crate) fn put_progress(
     db: &Connection,
     partition: Partition,
     number: u64,
@@ -67,7 +67,7 @@ pub(super) fn put_progress(
 }
 
 /// The next offsets of the further inputs after the commit of that number, checked.
-pub(super) fn progress(
+pub(crate) fn progress(
     db: &Connection,
     at: &str,
     partition: Partition,
@@ -112,7 +112,7 @@ fn crc(numbers: [u64; 4]) -> u32 {
 }
 
 /// Writes the positions of a checkpoint in the further inputs.
-pub(super) fn put_positions(
+pub(crate) fn put_positions(
     db: &Connection,
     partition: Partition,
     checkpoint: u64,
@@ -126,7 +126,7 @@ pub(super) fn put_positions(
 }
 
 /// The positions of a checkpoint in the further inputs.
-pub(super) fn positions(
+pub(crate) fn positions(
     db: &Connection,
     partition: Partition,
     checkpoint: u64,
@@ -143,7 +143,7 @@ pub(super) fn positions(
 }
 
 /// Forgets the positions of checkpoints that are no longer there.
-pub(super) fn prune_positions(db: &Connection, partition: Partition) -> Sql<()> {
+pub(crate) fn prune_positions(db: &Connection, partition: Partition) -> Sql<()> {
     if schema::is_shaped(db)? {
         db.prepare_cached(
             "DELETE FROM further_position WHERE partition = ?1 AND checkpoint NOT IN (
@@ -155,15 +155,15 @@ pub(super) fn prune_positions(db: &Connection, partition: Partition) -> Sql<()> 
 }
 
 /// Appends rows of `origin` to a partition of a keyed output.
-pub(super) fn append(
+pub(crate) fn append(
     db: &Connection,
     place: i64,
     origin: Partition,
     rows: &Block,
     now_ms: i64,
 ) -> Sql<()> {
-    let end = log::span(db, place)?.end;
-    log::append(db, place, rows, 0, now_ms)?;
+    let end = topics::span(db, place)?.end;
+    topics::append(db, place, rows, 0, now_ms)?;
     db.prepare_cached(
         "INSERT INTO keyed_block SELECT partition, base, ?3 FROM block
          WHERE partition = ?1 AND base >= ?2",
@@ -180,13 +180,13 @@ pub(super) fn append(
 
 /// Takes out the last `count` messages that `origin` wrote to a partition, or as many as are there;
 /// those of others between them stay. Gives the offset of the first that went, or the end.
-pub(super) fn cut_last_of(
+pub(crate) fn cut_last_of(
     db: &Connection,
     place: i64,
     origin: Partition,
     count: u64,
 ) -> Sql<Offset> {
-    let (mut to_go, mut size, mut left) = (count, 0, log::span(db, place)?.end);
+    let (mut to_go, mut size, mut left) = (count, 0, topics::span(db, place)?.end);
     let mut cuts = rewind::cuts(db, place)?;
     while to_go > 0 {
         let Some(last) = last_of(db, place, origin)? else { break };

@@ -5,7 +5,7 @@
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::fault::Sql;
+use crate::error::Sql;
 
 const TABLE: &str = "
 CREATE TABLE IF NOT EXISTS sink_state (
@@ -14,14 +14,14 @@ CREATE TABLE IF NOT EXISTS sink_state (
 ";
 
 /// Stores the state of a sink under a key.
-pub(super) fn put(db: &Connection, sink: &str, key: &str, state: &[u8]) -> Sql<()> {
+pub(crate) fn put(db: &Connection, sink: &str, key: &str, state: &[u8]) -> Sql<()> {
     db.execute_batch(TABLE)?;
     db.execute("INSERT OR REPLACE INTO sink_state VALUES (?1, ?2, ?3)", params![sink, key, state])?;
     Ok(())
 }
 
 /// What a sink stored last under a key.
-pub(super) fn get(db: &Connection, sink: &str, key: &str) -> Sql<Option<Vec<u8>>> {
+pub(crate) fn get(db: &Connection, sink: &str, key: &str) -> Sql<Option<Vec<u8>>> {
     let is_there = "SELECT count(*) FROM sqlite_schema WHERE name = 'sink_state'";
     if db.query_row(is_there, [], |row| row.get::<_, u32>(0))? == 0 {
         return Ok(None);

@@ -5,14 +5,14 @@
 
 use std::sync::mpsc::{self, RecvTimeoutError};
 
-use super::client;
-use super::error::Error as RocketError;
-use super::follow::Follower;
-use super::limits;
-use super::log::Log;
-use super::protocol::batch::Batch;
-use super::protocol::properties::{self, is_clean};
-use super::protocol::unique_id::UniqueIds;
+use crate::client;
+use crate::error::Error as RocketError;
+use crate::limits;
+use crate::protocol::batch::Batch;
+use crate::protocol::properties::{self, is_clean};
+use crate::protocol::unique_id::UniqueIds;
+use crate::reader::Follower;
+use crate::topic::Log;
 use seismic_queue::{Error, Offset, Partition, Result, Span, clock};
 
 /// A message to append.
@@ -45,7 +45,7 @@ pub struct Outlet {
 }
 
 impl Outlet {
-    pub(super) fn new(log: Log) -> Self {
+    pub(crate) fn new(log: Log) -> Self {
         Outlet { log, ids: UniqueIds::new() }
     }
 
@@ -140,7 +140,7 @@ impl Outlet {
 
 /// The properties of a message.
 #[derive(Clone, Copy, Debug)]
-pub struct Properties<'a>(pub(super) &'a [u8]);
+pub struct Properties<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Properties<'a> {
     /// The value of a property, if it is there and is text.

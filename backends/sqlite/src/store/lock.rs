@@ -14,7 +14,7 @@ use crate::limits;
 use seismic_queue::{Error, Result};
 
 /// The right to own a store, given back when dropped.
-pub(super) struct Lock {
+pub(crate) struct Lock {
     _file: File,
 }
 
@@ -22,7 +22,7 @@ pub(super) struct Lock {
 ///
 /// # Errors
 /// [`Error::Owned`] naming the one who has it. `since` is when this one began, for people.
-pub(super) fn take(path: &Path, at: &str, since: &str) -> Result<Lock> {
+pub(crate) fn take(path: &Path, at: &str, since: &str) -> Result<Lock> {
     let io = |source| Error::Io { at: at.to_owned(), doing: "locking it", source };
     let name = name_of(path);
     let mut options = File::options();
@@ -47,7 +47,7 @@ pub(super) fn take(path: &Path, at: &str, since: &str) -> Result<Lock> {
 }
 
 /// Who has the lock of the store `path`; `None`: nobody.
-pub(super) fn owner(path: &Path, at: &str) -> Result<Option<String>> {
+pub(crate) fn owner(path: &Path, at: &str) -> Result<Option<String>> {
     let io = |source| Error::Io { at: at.to_owned(), doing: "looking at its lock", source };
     let mut file = match File::open(name_of(path)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -62,7 +62,7 @@ pub(super) fn owner(path: &Path, at: &str) -> Result<Option<String>> {
 }
 
 /// The file that is locked.
-pub(super) fn name_of(path: &Path) -> PathBuf {
+pub(crate) fn name_of(path: &Path) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(".lock");
     name.into()

@@ -13,25 +13,25 @@ use std::ops::Range;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, Instant};
 
-use super::client::{self, Pull, Pulled};
-use super::connection::Answer;
-use super::cursor::{Asked, Cursor, Ready};
-use super::error::Error as RocketError;
-use super::limits;
-use super::log::Log;
-use super::outlet::Properties;
-use super::protocol::message::Stored;
+use crate::client::{self, Pull, Pulled};
+use crate::connection::Answer;
+use crate::cursor::{Asked, Cursor, Ready};
+use crate::error::Error as RocketError;
+use crate::limits;
+use crate::protocol::message::Stored;
+use crate::topic::Log;
+use crate::topic_writer::Properties;
 use seismic_queue::backend::byte_reader::Bytes;
 use seismic_queue::{Batch, Error, Event, Kind, Offset, Partition, Reader, Result};
 
 /// Reads some partitions of a topic.
-pub(super) struct Follower {
-    pub(super) log: Log,
-    pub(super) group: String,
-    pub(super) cursors: Vec<Cursor>,
+pub(crate) struct Follower {
+    pub(crate) log: Log,
+    pub(crate) group: String,
+    pub(crate) cursors: Vec<Cursor>,
     /// Whose turn it is.
     turn: usize,
-    pub(super) to: Sender<Answer>,
+    pub(crate) to: Sender<Answer>,
     answers: Receiver<Answer>,
     /// What is wrong with a broker, and will be said.
     failed: Option<Error>,
@@ -45,7 +45,7 @@ pub(super) struct Follower {
 pub type Keeps = Box<dyn FnMut(Partition, Offset, Properties<'_>) -> bool + Send>;
 
 impl Follower {
-    pub(super) fn new(log: Log, group: String, at: &[(Partition, Offset)]) -> Self {
+    pub(crate) fn new(log: Log, group: String, at: &[(Partition, Offset)]) -> Self {
         let (to, answers) = mpsc::channel();
         let (cursors, raw_key) = (Vec::new(), Vec::new());
         let (turn, failed, keeps) = (0, None, None);
@@ -57,18 +57,18 @@ impl Follower {
 
     /// Gives only what `keeps` says.
     #[must_use]
-    pub(super) fn keeping(self, keeps: Option<Keeps>) -> Self {
+    pub(crate) fn keeping(self, keeps: Option<Keeps>) -> Self {
         Follower { keeps, ..self }
     }
 
-    pub(super) fn start(&mut self, at: &[(Partition, Offset)]) {
+    pub(crate) fn start(&mut self, at: &[(Partition, Offset)]) {
         for &(partition, next) in at {
             self.stop(&[partition]);
             self.cursors.push(Cursor::new(partition, next));
         }
     }
 
-    pub(super) fn stop(&mut self, partitions: &[Partition]) {
+    pub(crate) fn stop(&mut self, partitions: &[Partition]) {
         self.cursors.retain(|cursor| !partitions.contains(&cursor.partition));
     }
 
@@ -225,7 +225,7 @@ impl Follower {
 
     /// Shows the properties of every message of a partition within `range`. Where messages that were
     /// acknowledged do not show yet, they are waited for.
-    pub(super) fn read_properties(
+    pub(crate) fn read_properties(
         log: &Log,
         partition: Partition,
         range: Range<Offset>,

@@ -2,21 +2,21 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::fault::Sql;
+use crate::error::Sql;
 use seismic_queue::backend::append_dedup::pieces;
 use seismic_queue::message::new_id;
 use seismic_queue::{Block, Error, Hold, Offset, Partition, Policy, Span, Topic};
 
 /// Row ids of a topic's partitions, by number.
-pub(super) type Places = Vec<i64>;
+pub(crate) type Places = Vec<i64>;
 
-pub(super) fn topics(db: &Connection) -> Sql<Vec<Topic>> {
+pub(crate) fn topics(db: &Connection) -> Sql<Vec<Topic>> {
     let mut select = db.prepare_cached("SELECT name, uid, partitions FROM topic ORDER BY name")?;
     let topics = select.query_map([], topic_of)?.collect::<rusqlite::Result<_>>()?;
     Ok(topics)
 }
 
-pub(super) fn find(db: &Connection, name: &str) -> Sql<Option<Topic>> {
+pub(crate) fn find(db: &Connection, name: &str) -> Sql<Option<Topic>> {
     let mut select =
         db.prepare_cached("SELECT name, uid, partitions FROM topic WHERE name = ?1")?;
     Ok(select.query_row([name], topic_of).optional()?)
@@ -27,7 +27,7 @@ fn topic_of(row: &Row<'_>) -> rusqlite::Result<Topic> {
 }
 
 /// The topic of that name, made if it is missing.
-pub(super) fn create(db: &Connection, name: &str, partitions: u32) -> Sql<Topic> {
+pub(crate) fn create(db: &Connection, name: &str, partitions: u32) -> Sql<Topic> {
     if let Some(topic) = find(db, name)? {
         return Ok(topic);
     }
@@ -43,7 +43,7 @@ pub(super) fn create(db: &Connection, name: &str, partitions: u32) -> Sql<Topic>
 }
 
 /// The places of exactly that topic, not of a later one with its name.
-pub(super) fn places(db: &Connection, at: &str, topic: &Topic) -> Sql<Places> {
+pub(crate) fn places(db: &Connection, at: &str, topic: &Topic) -> Sql<Places> {
     let mut select = db.prepare_cached(
         "SELECT partition.id FROM partition JOIN topic ON topic.id = partition.topic
          WHERE topic.uid = ?1 ORDER BY number",
@@ -59,7 +59,7 @@ pub(super) fn places(db: &Connection, at: &str, topic: &Topic) -> Sql<Places> {
 }
 
 /// Callers check a partition against the topic and then take its place: both must agree.
-pub(super) fn same_count(at: &str, name: &str, partitions: u32, places: &Places) -> Sql<()> {
+pub(crate) fn same_count(at: &str, name: &str, partitions: u32, places: &Places) -> Sql<()> {
     if places.len() == partitions as usize {
         return Ok(());
     }
@@ -68,18 +68,18 @@ pub(super) fn same_count(at: &str, name: &str, partitions: u32, places: &Places)
     Err(Error::Corrupt { at: at.to_owned(), what }.into())
 }
 
-pub(super) fn span(db: &Connection, place: i64) -> Sql<Span> {
+pub(crate) fn span(db: &Connection, place: i64) -> Sql<Span> {
     let mut select = db.prepare_cached("SELECT first, next FROM partition WHERE id = ?1")?;
     Ok(select.query_row([place], |row| {
         Ok(Span { first: Offset(row.get(0)?), end: Offset(row.get(1)?) })
     })?)
 }
 
-pub(super) fn spans(db: &Connection, places: &Places) -> Sql<Vec<Span>> {
+pub(crate) fn spans(db: &Connection, places: &Places) -> Sql<Vec<Span>> {
     places.iter().map(|&place| span(db, place)).collect()
 }
 
-pub(super) fn offset_at(db: &Connection, place: i64, time_ms: i64) -> Sql<Offset> {
+pub(crate) fn offset_at(db: &Connection, place: i64, time_ms: i64) -> Sql<Offset> {
     let mut select = db.prepare_cached(
         "SELECT base FROM block WHERE partition = ?1 AND append_ms >= ?2 ORDER BY base LIMIT 1",
     )?;
@@ -91,7 +91,7 @@ pub(super) fn offset_at(db: &Connection, place: i64, time_ms: i64) -> Sql<Offset
 /// Appends `block` without its first `skip` messages and gives the partition's new end.
 /// `now_ms` is kept as the clock says it, also when that went back: who needs a time that does not
 /// takes the maximum, and who judges silences must see the truth.
-pub(super) fn append(
+pub(crate) fn append(
     db: &Connection,
     place: i64,
     block: &Block,
@@ -127,7 +127,7 @@ pub(super) fn append(
 
 /// CRC-32 of a block with all that says where and when it is: little-endian `base`, `count` and
 /// `append_ms`, then the bytes.
-pub(super) fn crc(base: Offset, count: u32, append_ms: i64, bytes: &[u8]) -> u32 {
+pub(crate) fn crc(base: Offset, count: u32, append_ms: i64, bytes: &[u8]) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
     hasher.update(&base.0.to_le_bytes());
     hasher.update(&count.to_le_bytes());
@@ -137,7 +137,7 @@ pub(super) fn crc(base: Offset, count: u32, append_ms: i64, bytes: &[u8]) -> u32
 }
 
 /// Sequence number expected next from a producer.
-pub(super) fn next_sequence(db: &Connection, place: i64, producer: &str) -> Sql<u64> {
+pub(crate) fn next_sequence(db: &Connection, place: i64, producer: &str) -> Sql<u64> {
     let mut select =
         db.prepare_cached("SELECT next_sequence FROM producer WHERE partition = ?1 AND id = ?2")?;
     let known = select.query_row(params![place, producer], |row| row.get(0)).optional()?;
@@ -145,7 +145,7 @@ pub(super) fn next_sequence(db: &Connection, place: i64, producer: &str) -> Sql<
 }
 
 /// Notes what a producer sent; `end` is the partition's end after it.
-pub(super) fn produced(
+pub(crate) fn produced(
     db: &Connection,
     place: i64,
     producer: &str,
@@ -175,20 +175,20 @@ pub(super) fn produced(
 }
 
 /// Says up to where `holder` has come in one partition.
-pub(super) fn hold(db: &Connection, place: i64, holder: &str, from: Offset) -> Sql<()> {
+pub(crate) fn hold(db: &Connection, place: i64, holder: &str, from: Offset) -> Sql<()> {
     db.prepare_cached("INSERT OR REPLACE INTO hold VALUES (?1, ?2, ?3)")?
         .execute(params![place, holder, from.0])?;
     Ok(())
 }
 
-pub(super) fn release(db: &Connection, place: i64, holder: &str) -> Sql<()> {
+pub(crate) fn release(db: &Connection, place: i64, holder: &str) -> Sql<()> {
     db.prepare_cached("DELETE FROM hold WHERE partition = ?1 AND holder = ?2")?
         .execute(params![place, holder])?;
     Ok(())
 }
 
 /// Who holds a partition, the one that needs the oldest messages first.
-pub(super) fn holds(db: &Connection, place: i64, partition: Partition) -> Sql<Vec<Hold>> {
+pub(crate) fn holds(db: &Connection, place: i64, partition: Partition) -> Sql<Vec<Hold>> {
     let mut select = db.prepare_cached(
         "SELECT holder, offset FROM hold WHERE partition = ?1 ORDER BY offset, holder",
     )?;
@@ -198,14 +198,14 @@ pub(super) fn holds(db: &Connection, place: i64, partition: Partition) -> Sql<Ve
     Ok(holds.collect::<rusqlite::Result<_>>()?)
 }
 
-pub(super) fn policy(db: &Connection, topic: &Topic) -> Sql<Policy> {
+pub(crate) fn policy(db: &Connection, topic: &Topic) -> Sql<Policy> {
     let mut select = db.prepare_cached("SELECT max_age_ms, max_bytes FROM topic WHERE uid = ?1")?;
     Ok(select.query_row([&topic.id], |row| {
         Ok(Policy { max_age_ms: row.get(0)?, max_bytes: row.get(1)? })
     })?)
 }
 
-pub(super) fn set_policy(db: &Connection, topic: &Topic, policy: Policy) -> Sql<()> {
+pub(crate) fn set_policy(db: &Connection, topic: &Topic, policy: Policy) -> Sql<()> {
     db.prepare_cached("UPDATE topic SET max_age_ms = ?2, max_bytes = ?3 WHERE uid = ?1")?
         .execute(params![topic.id, policy.max_age_ms, policy.max_bytes])?;
     Ok(())

@@ -1,14 +1,18 @@
 //! The topics of one file.
 
+mod producer;
+pub(crate) mod reader;
+pub(crate) mod retention;
+
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use super::database::{self, Database};
-use super::examine;
-use super::log::{self, Places};
-use super::reader::SqliteLog;
-use super::schema::Layout;
-use super::{producer::SqliteProducer, retention};
+use self::producer::SqliteProducer;
+use self::reader::SqliteLog;
+use crate::database::{self, Database};
+use crate::examine;
+use crate::schema::Layout;
+use crate::topics::{self, Places};
 use seismic_queue::backend::assigned_source::SoleSource;
 use seismic_queue::backend::polling_reader::Follower;
 use seismic_queue::backend::validate;
@@ -38,7 +42,7 @@ impl SqliteQueue {
     }
 
     /// The topics of a store, opened when they are needed.
-    pub(super) fn of_store(path: &Path) -> Self {
+    pub(crate) fn of_store(path: &Path) -> Self {
         Self::unopened(path, Layout::JobStore)
     }
 
@@ -50,7 +54,7 @@ impl SqliteQueue {
     ///
     /// # Errors
     /// [`Error::StoreMissing`] when it is not there.
-    pub(super) fn database(&self) -> Result<&Arc<Database>> {
+    pub(crate) fn database(&self) -> Result<&Arc<Database>> {
         if let Some(database) = self.opened.get() {
             return Ok(database);
         }
@@ -60,7 +64,7 @@ impl SqliteQueue {
     }
 
     /// The file, made if it is missing.
-    pub(super) fn make(&self) -> Result<&Arc<Database>> {
+    pub(crate) fn make(&self) -> Result<&Arc<Database>> {
         if self.opened.get().is_none() {
             let database = Database::open_or_make(&self.path, self.layout)?;
             self.opened.get_or_init(|| database);
@@ -71,7 +75,7 @@ impl SqliteQueue {
     fn places(&self, topic: &Topic) -> Result<(&Arc<Database>, Places)> {
         let database = self.database()?;
         let places =
-            database.look("looking for a topic", |db| log::places(db, &database.at, topic))?;
+            database.look("looking for a topic", |db| topics::places(db, &database.at, topic))?;
         Ok((database, places))
     }
 
@@ -99,11 +103,11 @@ impl Queue for SqliteQueue {
     }
 
     fn topics(&self) -> Result<Vec<Topic>> {
-        self.database()?.look("listing topics", log::topics)
+        self.database()?.look("listing topics", topics::topics)
     }
 
     fn topic(&self, name: &str) -> Result<Topic> {
-        let found = self.database()?.look("looking for a topic", |db| log::find(db, name))?;
+        let found = self.database()?.look("looking for a topic", |db| topics::find(db, name))?;
         found.ok_or_else(|| Error::TopicMissing { topic: name.to_owned(), at: self.name() })
     }
 
@@ -111,20 +115,20 @@ impl Queue for SqliteQueue {
         self.refuse_in_a_store()?;
         validate::new_topic(name, partitions)?;
         let writer = &self.database()?.writer;
-        let topic = writer.write("making a topic", |db| log::create(db, name, partitions))?;
+        let topic = writer.write("making a topic", |db| topics::create(db, name, partitions))?;
         validate::same_topic(topic, partitions)
     }
 
     fn spans(&self, topic: &Topic) -> Result<Vec<Span>> {
         let (database, places) = self.places(topic)?;
-        database.look("reading the ends of a topic", |db| log::spans(db, &places))
+        database.look("reading the ends of a topic", |db| topics::spans(db, &places))
     }
 
     fn offset_at(&self, topic: &Topic, partition: Partition, time_ms: i64) -> Result<Offset> {
         let (database, places) = self.places(topic)?;
         validate::partition(topic, partition)?;
         let place = places[partition.0 as usize];
-        database.look("looking for a time", |db| log::offset_at(db, place, time_ms))
+        database.look("looking for a time", |db| topics::offset_at(db, place, time_ms))
     }
 
     fn producer(&self, topic: &Topic, id: &str) -> Result<Box<dyn Producer>> {
@@ -153,9 +157,9 @@ impl Retention for SqliteQueue {
         let (database, places) = self.places(topic)?;
         at.iter().try_for_each(|&(partition, _)| validate::partition(topic, partition))?;
         database.writer.write("noting a hold", |db| {
-            places.iter().try_for_each(|&place| log::release(db, place, holder))?;
+            places.iter().try_for_each(|&place| topics::release(db, place, holder))?;
             at.iter().try_for_each(|&(partition, from)| {
-                log::hold(db, places[partition.0 as usize], holder, from)
+                topics::hold(db, places[partition.0 as usize], holder, from)
             })
         })?;
         Ok(())
@@ -167,7 +171,7 @@ impl Retention for SqliteQueue {
         database.look("reading holds", |db| {
             let mut holds = Vec::new();
             for (partition, place) in places {
-                holds.extend(log::holds(db, place, partition)?);
+                holds.extend(topics::holds(db, place, partition)?);
             }
             Ok(holds)
         })
@@ -175,20 +179,20 @@ impl Retention for SqliteQueue {
 
     fn policy(&self, topic: &Topic) -> Result<Policy> {
         let (database, _) = self.places(topic)?;
-        database.look("reading a policy", |db| log::policy(db, topic))
+        database.look("reading a policy", |db| topics::policy(db, topic))
     }
 
     fn set_policy(&self, topic: &Topic, policy: Policy) -> Result<()> {
         let (database, _) = self.places(topic)?;
         let set =
-            database.writer.write("setting a policy", |db| log::set_policy(db, topic, policy));
+            database.writer.write("setting a policy", |db| topics::set_policy(db, topic, policy));
         Ok(set?)
     }
 
     fn held(&self, topic: &Topic) -> Result<Vec<Held>> {
         let (database, places) = self.places(topic)?;
         database.look("looking what is held", |db| {
-            let policy = log::policy(db, topic)?;
+            let policy = topics::policy(db, topic)?;
             let mut held = Vec::new();
             for (partition, &place) in topic.all().zip(&places) {
                 held.extend(retention::held(db, place, partition, policy)?);

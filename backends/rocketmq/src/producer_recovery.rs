@@ -4,18 +4,18 @@
 //! as property `seismic_from`; the others carry unique ids that follow the first one's. So a send of
 //! which only the beginning is there shows how much that is.
 
-use super::follow::Follower;
-use super::log::Log;
-use super::protocol::properties;
-use super::protocol::unique_id::UniqueId;
+use crate::protocol::properties;
+use crate::protocol::unique_id::UniqueId;
+use crate::reader::Follower;
+use crate::topic::Log;
 use seismic_queue::{Offset, Partition, Result};
 
 /// Property of a send's first message: producer id, colon, sequence number.
-pub(super) const FROM: &str = "seismic_from";
+pub(crate) const FROM: &str = "seismic_from";
 
 /// Follows what one producer id sent.
 #[derive(Debug)]
-pub(super) struct Trace<'a> {
+pub(crate) struct Trace<'a> {
     producer: &'a str,
     /// Sequence number after the last message of this producer.
     next: u64,
@@ -24,12 +24,12 @@ pub(super) struct Trace<'a> {
 }
 
 impl<'a> Trace<'a> {
-    pub(super) fn new(producer: &'a str) -> Self {
+    pub(crate) fn new(producer: &'a str) -> Self {
         Trace { producer, next: 0, expected: None }
     }
 
     /// Sees the next message of the partition.
-    pub(super) fn see(&mut self, text: &[u8]) {
+    pub(crate) fn see(&mut self, text: &[u8]) {
         let mut id = None;
         let mut from = None;
         for (name, value) in properties::each(text) {
@@ -50,13 +50,13 @@ impl<'a> Trace<'a> {
     }
 
     /// Sequence number that is due.
-    pub(super) fn next_sequence(&self) -> u64 {
+    pub(crate) fn next_sequence(&self) -> u64 {
         self.next
     }
 }
 
 /// The value of [`FROM`].
-pub(super) fn from(producer: &str, sequence: u64) -> String {
+pub(crate) fn from(producer: &str, sequence: u64) -> String {
     format!("{producer}:{sequence}")
 }
 
@@ -66,10 +66,10 @@ fn parse(value: &[u8]) -> Option<(&str, u64)> {
 }
 
 /// Sequence number that a partition expects next from `producer`, as far as its last
-/// [`TAIL_MESSAGES`](super::limits::TAIL_MESSAGES) messages tell.
-pub(super) fn next_sequence(log: &mut Log, partition: Partition, producer: &str) -> Result<u64> {
+/// [`TAIL_MESSAGES`](crate::limits::TAIL_MESSAGES) messages tell.
+pub(crate) fn next_sequence(log: &mut Log, partition: Partition, producer: &str) -> Result<u64> {
     let span = log.span(partition)?;
-    let from = span.end.0.saturating_sub(super::limits::TAIL_MESSAGES).max(span.first.0);
+    let from = span.end.0.saturating_sub(crate::limits::TAIL_MESSAGES).max(span.first.0);
     let mut trace = Trace::new(producer);
     Follower::read_properties(log, partition, Offset(from)..span.end, &mut |_, text| {
         trace.see(text);
@@ -79,8 +79,8 @@ pub(super) fn next_sequence(log: &mut Log, partition: Partition, producer: &str)
 
 #[cfg(test)]
 mod tests {
-    use super::super::protocol::unique_id::UniqueIds;
     use super::*;
+    use crate::protocol::unique_id::UniqueIds;
 
     fn first(producer: &str, sequence: u64, id: UniqueId) -> Vec<u8> {
         let mut text = further(id);

@@ -1,5 +1,12 @@
 //! A store in one SQLite file: owning it, committing to it, looking in.
 
+mod checkpoint_names;
+mod checkpoints;
+mod job_shape;
+pub(crate) mod lock;
+pub(crate) mod rewind;
+mod sink_state;
+
 use std::fs;
 use std::io;
 use std::ops::Range;
@@ -8,18 +15,13 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::database::Database;
-use super::fault::Sql;
-use super::lock::{self, Lock};
-use super::log::{self, Places};
-use super::names;
-use super::progress;
-use super::queue::SqliteQueue;
-use super::rewind;
-use super::schema;
-use super::shape;
-use super::sink_state;
-use super::writer::Unmade;
+use self::lock::Lock;
+use crate::database::Database;
+use crate::error::Sql;
+use crate::queue::SqliteQueue;
+use crate::schema;
+use crate::topics::{self, Places};
+use crate::writer::Unmade;
 use seismic_queue::backend::commit_order::not_made;
 use seismic_queue::backend::validate;
 use seismic_queue::failpoints::{
@@ -35,7 +37,7 @@ use seismic_queue::{
 /// A store in one SQLite file.
 pub struct SqliteStore {
     path: PathBuf,
-    pub(super) topics: SqliteQueue,
+    pub(crate) topics: SqliteQueue,
 }
 
 /// The row of table `store`, with the topics it names.
@@ -137,15 +139,15 @@ impl JobStore for SqliteStore {
         self.look("looking in", |db, Identity { id, job, outputs, .. }| {
             let partitions = job.input().all().map(|partition| {
                 Ok(PartitionView {
-                    progress: progress::progress(db, &at, partition)?,
+                    progress: checkpoints::progress(db, &at, partition)?,
                     outputs: by_input(db, &job, &outputs, partition)?,
-                    journal: progress::journal_kept(db, &at, partition)?,
-                    checkpoints: progress::checkpoints(db, partition)?,
+                    journal: checkpoints::journal_kept(db, &at, partition)?,
+                    checkpoints: checkpoints::checkpoints(db, partition)?,
                 })
             });
             let partitions = partitions.collect::<Sql<_>>()?;
             let (sinks, keyed) = (sinks(db, &outputs[0])?, keyed(db, &job, &outputs)?);
-            Ok(View { id, job, partitions, keyed, sinks, asked: names::asked(db)? })
+            Ok(View { id, job, partitions, keyed, sinks, asked: checkpoint_names::asked(db)? })
         })
     }
 
@@ -153,7 +155,7 @@ impl JobStore for SqliteStore {
         let at = self.name();
         self.look("reading the journal", |db, Identity { job, .. }| {
             validate::partition(job.input(), partition)?;
-            progress::journal(db, &at, partition, range)
+            checkpoints::journal(db, &at, partition, range)
         })
     }
 
@@ -161,7 +163,7 @@ impl JobStore for SqliteStore {
         let at = self.name();
         self.look("reading a checkpoint", |db, Identity { job, .. }| {
             validate::partition(job.input(), partition)?;
-            progress::checkpoint(db, &at, partition, number)
+            checkpoints::checkpoint(db, &at, partition, number)
         })
     }
 
@@ -170,25 +172,27 @@ impl JobStore for SqliteStore {
     }
 
     fn ask(&self, name: &str) -> Result<()> {
-        self.change("asking for a checkpoint", |db, at, _| names::ask(db, at, name))
+        self.change("asking for a checkpoint", |db, at, _| checkpoint_names::ask(db, at, name))
     }
 
     fn asked(&self) -> Result<Vec<Asked>> {
-        self.topics.database()?.look("looking what is asked for", names::asked)
+        self.topics.database()?.look("looking what is asked for", checkpoint_names::asked)
     }
 
     fn withdraw(&self, name: &str) -> Result<Option<Asked>> {
-        self.change("taking back what was asked for", |db, _, _| names::withdraw(db, name))
+        self.change("taking back what was asked for", |db, _, _| {
+            checkpoint_names::withdraw(db, name)
+        })
     }
 
     fn name_newest(&self, name: &str) -> Result<()> {
         self.change("naming a checkpoint", |db, at, Identity { job, .. }| {
-            names::name_newest(db, at, job.input(), name)
+            checkpoint_names::name_newest(db, at, job.input(), name)
         })
     }
 
     fn forget(&self, name: &str) -> Result<()> {
-        self.change("forgetting a checkpoint", |db, at, _| names::forget(db, at, name))
+        self.change("forgetting a checkpoint", |db, at, _| checkpoint_names::forget(db, at, name))
     }
 
     fn topics(&self) -> &dyn Queue {
@@ -203,7 +207,7 @@ impl JobStore for SqliteStore {
                     let topic = job.main_topic().to_owned();
                     return Err(Error::PartitionMissing { topic, partition, partitions }.into());
                 };
-                log::hold(db, place, sink, next)?;
+                topics::hold(db, place, sink, next)?;
             }
             Ok(())
         })
@@ -231,10 +235,10 @@ fn create(db: &Connection, job: &Job) -> Sql<()> {
         params![new_id(), job.group, name, id, partitions, first, second],
     )?;
     for output in &job.outputs {
-        log::create(db, &output.topic, job.partitions_of(output))?;
+        topics::create(db, &output.topic, job.partitions_of(output))?;
     }
     if !job.is_plain() {
-        return shape::create(db, job);
+        return job_shape::create(db, job);
     }
     for (level, topic) in topics.enumerate() {
         db.execute("INSERT INTO rollup VALUES (?1, ?2)", params![level, topic])?;
@@ -255,7 +259,7 @@ fn identity(db: &Connection, at: &str) -> Sql<Identity> {
         return Err(Error::StoreMissing { at: at.to_owned() }.into());
     };
     if schema::is_shaped(db)? {
-        shape::complete(db, &mut job)?;
+        job_shape::complete(db, &mut job)?;
     } else {
         let mut select = db.prepare_cached("SELECT topic FROM rollup ORDER BY level")?;
         let further = select.query_map([], |row| row.get(0))?;
@@ -264,12 +268,12 @@ fn identity(db: &Connection, at: &str) -> Sql<Identity> {
         job = Job::plain(job.group, job.inputs.remove(0), topics);
     }
     let places = |output: &OutputSpec| {
-        let Some(topic) = log::find(db, &output.topic)? else {
+        let Some(topic) = topics::find(db, &output.topic)? else {
             let (topic, at) = (output.topic.clone(), at.to_owned());
             return Err(Error::TopicMissing { topic, at }.into());
         };
-        let places = log::places(db, at, &topic)?;
-        log::same_count(at, &topic.name, job.partitions_of(output), &places)?;
+        let places = topics::places(db, at, &topic)?;
+        topics::same_count(at, &topic.name, job.partitions_of(output), &places)?;
         Ok(places)
     };
     let outputs = job.outputs.iter().map(places).collect::<Sql<_>>()?;
@@ -300,14 +304,14 @@ fn keyed(db: &Connection, job: &Job, outputs: &[Places]) -> Sql<Vec<Vec<OutputVi
 }
 
 fn output_view(db: &Connection, place: i64) -> Sql<OutputView> {
-    Ok(OutputView { span: log::span(db, place)?, cuts: rewind::cuts(db, place)? })
+    Ok(OutputView { span: topics::span(db, place)?, cuts: rewind::cuts(db, place)? })
 }
 
 /// Positions of the sinks: they hold the first output.
 fn sinks(db: &Connection, main: &Places) -> Sql<Vec<SinkPosition>> {
     let mut sinks = Vec::new();
     for (partition, &place) in (0..).map(Partition).zip(main) {
-        for Hold { holder, offset, .. } in log::holds(db, place, partition)? {
+        for Hold { holder, offset, .. } in topics::holds(db, place, partition)? {
             let position = SinkPosition { sink: holder, partition, next: offset };
             sinks.extend((!position.is_old_state()).then_some(position));
         }
@@ -345,15 +349,15 @@ impl Owned {
         for new in &commit.partitions {
             validate::shape(at, &self.job, new)?;
             let place = new.partition.0 as usize;
-            progress::apply(db, at, new, now_ms)?;
+            checkpoints::apply(db, at, new, now_ms)?;
             // Without rows, nothing is asked of a keyed output, which may have fewer partitions.
             let written = self.outputs.iter().zip(&new.outputs).filter(|(_, it)| !it.is_empty());
             for (places, rows) in written {
-                log::append(db, places[place], rows, 0, now_ms)?;
+                topics::append(db, places[place], rows, 0, now_ms)?;
             }
             for KeyedBlock { output, partition, rows } in &new.keyed {
                 let to = self.outputs[*output][partition.0 as usize];
-                shape::append(db, to, new.partition, rows, now_ms)?;
+                job_shape::append(db, to, new.partition, rows, now_ms)?;
             }
         }
         pass(&self.database.at, COMMIT_IN_TRANSACTION)?;
@@ -375,7 +379,7 @@ impl Lease for SqliteLease {
         self.owned.database.writer.write("pruning the journal", |db| {
             self.owned.fence(db)?;
             validate::partition(self.owned.job.input(), partition)?;
-            progress::prune_journal(db, partition, below)
+            checkpoints::prune_journal(db, partition, below)
         })?;
         Ok(())
     }
@@ -406,7 +410,7 @@ impl Owned {
             }
             for cut in &back.keyed {
                 let of = self.outputs[cut.output][cut.partition.0 as usize];
-                let left = shape::cut_last_of(db, of, back.partition, cut.rows)?;
+                let left = job_shape::cut_last_of(db, of, back.partition, cut.rows)?;
                 if cut.output == 0 {
                     rewind::check_sinks(db, at, (of, cut.partition), left)?;
                 }
@@ -425,7 +429,7 @@ impl Committer for SqliteLease {
             self.owned.fence(db)?;
             let recover = |&partition| {
                 validate::partition(job.input(), partition)?;
-                progress::recover(db, &database.at, partition)
+                checkpoints::recover(db, &database.at, partition)
             };
             partitions.iter().map(recover).collect()
         })?;

@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
-use super::database::Database;
-use super::fault::Sql;
-use super::log::{self, Places};
+use crate::database::Database;
+use crate::error::Sql;
+use crate::topics::{self, Places};
 use seismic_queue::backend::append_dedup::recognised;
 use seismic_queue::backend::validate;
 use seismic_queue::failpoints::{APPEND_AFTER, APPEND_IN_TRANSACTION, pass};
 use seismic_queue::{Append, Appended, Partition, Producer, Result, Topic, clock};
 
 /// Appends to one topic for one producer id.
-pub(super) struct SqliteProducer {
+pub(crate) struct SqliteProducer {
     database: Arc<Database>,
     topic: Topic,
     places: Places,
@@ -21,7 +21,7 @@ pub(super) struct SqliteProducer {
 }
 
 impl SqliteProducer {
-    pub(super) fn new(database: Arc<Database>, topic: Topic, places: Places, id: &str) -> Self {
+    pub(crate) fn new(database: Arc<Database>, topic: Topic, places: Places, id: &str) -> Self {
         SqliteProducer { database, topic, places, id: id.to_owned() }
     }
 
@@ -32,12 +32,12 @@ impl SqliteProducer {
 
     fn append_one(&self, db: &Connection, append: &Append<'_>, now_ms: i64) -> Sql<Appended> {
         let place = self.place(append.partition)?;
-        let expected = log::next_sequence(db, place, &self.id)?;
+        let expected = topics::next_sequence(db, place, &self.id)?;
         let skip = recognised(&self.topic, &self.id, append, expected)?;
         let written = u64::from(append.block.count() - skip);
         if written > 0 {
-            let end = log::append(db, place, append.block, skip, now_ms)?;
-            log::produced(db, place, &self.id, expected + written, end)?;
+            let end = topics::append(db, place, append.block, skip, now_ms)?;
+            topics::produced(db, place, &self.id, expected + written, end)?;
         }
         Ok(Appended { written, recognised: u64::from(skip) })
     }
@@ -63,6 +63,6 @@ impl Producer for SqliteProducer {
 
     fn next_sequence(&mut self, partition: Partition) -> Result<u64> {
         let place = self.place(partition)?;
-        self.database.look("asking for a producer", |db| log::next_sequence(db, place, &self.id))
+        self.database.look("asking for a producer", |db| topics::next_sequence(db, place, &self.id))
     }
 }

@@ -3,10 +3,10 @@
 
 use rusqlite::{Connection, params};
 
-use super::database::Database;
-use super::fault::Sql;
-use super::log;
+use crate::database::Database;
+use crate::error::Sql;
 use crate::limits;
+use crate::topics;
 use seismic_queue::{Held, Hold, Offset, Partition, Policy, Result, Retained, Topic, clock};
 
 /// What one transaction did.
@@ -18,7 +18,7 @@ struct Step {
 }
 
 /// Deletes what may go from one partition.
-pub(super) fn retain(
+pub(crate) fn retain(
     database: &Database,
     topic: &Topic,
     partition: Partition,
@@ -28,8 +28,8 @@ pub(super) fn retain(
     let mut retained = Retained { partition, deleted: 0, held_by: None };
     loop {
         let step = database.writer.write("deleting old messages", |db| {
-            let policy = log::policy(db, topic)?;
-            let holds = if past_holds { Vec::new() } else { log::holds(db, place, partition)? };
+            let policy = topics::policy(db, topic)?;
+            let holds = if past_holds { Vec::new() } else { topics::holds(db, place, partition)? };
             step(db, place, policy, holds.into_iter().next())
         })?;
         retained.deleted += step.deleted;
@@ -80,13 +80,13 @@ fn step(db: &Connection, place: i64, policy: Policy, hold: Option<Hold>) -> Sql<
 }
 
 /// What the oldest hold of a partition keeps of what the policy lets go of.
-pub(super) fn held(
+pub(crate) fn held(
     db: &Connection,
     place: i64,
     partition: Partition,
     policy: Policy,
 ) -> Sql<Option<Held>> {
-    let Some(hold) = log::holds(db, place, partition)?.into_iter().next() else {
+    let Some(hold) = topics::holds(db, place, partition)?.into_iter().next() else {
         return Ok(None);
     };
     let now_ms = clock::now_ms();

@@ -4,23 +4,23 @@ use std::collections::BTreeSet;
 use std::thread;
 use std::time::Instant;
 
-use super::client::Client;
-use super::error::Error as RocketError;
-use super::limits;
-use super::route::{Place, Route};
+use crate::client::Client;
+use crate::error::Error as RocketError;
+use crate::limits;
+use crate::topic_route::{Place, Route};
 use seismic_queue::backend::validate;
 use seismic_queue::{Error, Offset, Partition, Result, Span, Topic};
 
 /// A topic with a client of its own.
 #[derive(Debug)]
-pub(super) struct Log {
-    pub(super) client: Client,
-    pub(super) topic: Topic,
+pub(crate) struct Log {
+    pub(crate) client: Client,
+    pub(crate) topic: Topic,
     route: Route,
 }
 
 /// The topic that a route describes.
-pub(super) fn topic_of(name: &str, route: &Route) -> Topic {
+pub(crate) fn topic_of(name: &str, route: &Route) -> Topic {
     let id = format!("{name}@{}", route.numbering());
     Topic { name: name.to_owned(), id, partitions: route.queues.len() as u32 }
 }
@@ -30,7 +30,7 @@ impl Log {
     ///
     /// # Errors
     /// [`Error::TopicMissing`], [`Error::QueuesDiffer`].
-    pub(super) fn open(mut client: Client, at: &str, topic: &Topic) -> Result<Log> {
+    pub(crate) fn open(mut client: Client, at: &str, topic: &Topic) -> Result<Log> {
         match client.route(&topic.name)? {
             Some(route) => {
                 topic.is_still(&topic_of(&topic.name, &route), at)?;
@@ -41,13 +41,13 @@ impl Log {
     }
 
     /// The same log with connections of its own.
-    pub(super) fn another(&self) -> Log {
+    pub(crate) fn another(&self) -> Log {
         let Log { client, topic, route } = self;
         Log { client: client.another(), topic: topic.clone(), route: route.clone() }
     }
 
     /// Where a partition is: its queue, and the address of the broker that has it.
-    pub(super) fn place(&self, partition: Partition) -> Result<(Place, String)> {
+    pub(crate) fn place(&self, partition: Partition) -> Result<(Place, String)> {
         validate::partition(&self.topic, partition)?;
         let place = self.route.queues[partition.0 as usize].clone();
         match self.route.masters.get(&place.broker) {
@@ -61,14 +61,14 @@ impl Log {
 
     /// Asks where the brokers are now: one may have come back elsewhere. The numbering stays, so a
     /// route that lacks a broker for the moment changes nothing.
-    pub(super) fn refresh(&mut self) {
+    pub(crate) fn refresh(&mut self) {
         if let Ok(Some(route)) = self.client.route(&self.topic.name) {
             self.route.masters.extend(route.masters);
         }
     }
 
     /// Oldest offset that is there.
-    pub(super) fn first(&mut self, partition: Partition) -> Result<Offset> {
+    pub(crate) fn first(&mut self, partition: Partition) -> Result<Offset> {
         let (place, at) = self.place(partition)?;
         Ok(Offset(self.client.min_offset(&at, &self.topic.name, place.queue)?))
     }
@@ -80,13 +80,13 @@ impl Log {
     ///
     /// # Errors
     /// [`Error::Busy`] when it does not come to that.
-    pub(super) fn end(&mut self, partition: Partition) -> Result<Offset> {
+    pub(crate) fn end(&mut self, partition: Partition) -> Result<Offset> {
         self.end_of(partition, &mut BTreeSet::new())
     }
 
     /// As [`Log::end`] of several partitions. Each broker is asked once whether it has entered
     /// everything.
-    pub(super) fn ends(&mut self, partitions: &[Partition]) -> Vec<Result<Offset>> {
+    pub(crate) fn ends(&mut self, partitions: &[Partition]) -> Vec<Result<Offset>> {
         let mut settled = BTreeSet::new();
         partitions.iter().map(|&partition| self.end_of(partition, &mut settled)).collect()
     }
@@ -126,13 +126,13 @@ impl Log {
     }
 
     /// What a partition holds.
-    pub(super) fn span(&mut self, partition: Partition) -> Result<Span> {
+    pub(crate) fn span(&mut self, partition: Partition) -> Result<Span> {
         let end = self.end(partition)?;
         Ok(Span { first: self.first(partition)?.min(end), end })
     }
 
     /// What every partition holds.
-    pub(super) fn spans(&mut self) -> Result<Vec<Span>> {
+    pub(crate) fn spans(&mut self) -> Result<Vec<Span>> {
         let all: Vec<_> = self.topic.all().collect();
         let ends = self.ends(&all);
         let span = |(partition, end): (Partition, Result<Offset>)| {
@@ -143,7 +143,7 @@ impl Log {
     }
 
     /// First offset stored at or after a time.
-    pub(super) fn offset_at(&mut self, partition: Partition, time_ms: i64) -> Result<Offset> {
+    pub(crate) fn offset_at(&mut self, partition: Partition, time_ms: i64) -> Result<Offset> {
         let span = self.span(partition)?;
         let (place, at) = self.place(partition)?;
         let found = self.client.offset_at(&at, &self.topic.name, place.queue, time_ms.max(0))?;

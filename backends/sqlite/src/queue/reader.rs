@@ -5,17 +5,17 @@ use std::time::Duration;
 
 use rusqlite::{Connection, MAIN_DB, Row, params};
 
-use super::fault::{Fault, Sql};
-use super::in_flight::{InFlight, commits};
-use super::log::{self, Places};
-use super::rewind;
+use crate::error::{Fault, Sql};
+use crate::in_flight::{InFlight, commits};
 use crate::limits;
+use crate::store::rewind;
+use crate::topics::{self, Places};
 use seismic_queue::backend::polling_reader::Log;
 use seismic_queue::backend::validate;
 use seismic_queue::{Batch, Error, Offset, Partition, Result, Span, Topic};
 
 /// A topic as one reader sees it.
-pub(super) struct SqliteLog {
+pub(crate) struct SqliteLog {
     db: Connection,
     at: String,
     topic: Topic,
@@ -26,13 +26,13 @@ pub(super) struct SqliteLog {
 }
 
 impl SqliteLog {
-    pub(super) fn new(db: Connection, at: String, topic: Topic, places: Places) -> Self {
+    pub(crate) fn new(db: Connection, at: String, topic: Topic, places: Places) -> Self {
         SqliteLog { db, at, topic, places, seen: None, in_flight: InFlight::default() }
     }
 
     fn span(&self, partition: Partition) -> Sql<Span> {
         validate::partition(&self.topic, partition)?;
-        log::span(&self.db, self.places[partition.0 as usize])
+        topics::span(&self.db, self.places[partition.0 as usize])
     }
 
     /// Where reading goes on, if the log has it or will have it next.
@@ -111,7 +111,7 @@ impl SqliteLog {
                 .blob_open(MAIN_DB, "block", "bytes", row.get(5)?, true)?
                 .read_at_exact(room, 0)?,
         }
-        let found = log::crc(base, count, append_ms, room);
+        let found = topics::crc(base, count, append_ms, room);
         if found != crc {
             return Ok(Err(format!("the CRC of its block is {found:08x}, not {crc:08x}")));
         }
