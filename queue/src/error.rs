@@ -98,7 +98,7 @@ pub enum Error {
         "retention of {topic}/{partition} stops at offset {offset}, which {holder} still needs"
     )]
     Held { topic: String, partition: Partition, offset: Offset, holder: String },
-    #[error("{at} has no space left while {doing}; it goes on when there is space")]
+    #[error("{at} has no space left while {doing}; it continues when there is space")]
     Full { at: String, doing: &'static str },
     #[error("{at} is busy while {doing}")]
     Busy { at: String, doing: &'static str },

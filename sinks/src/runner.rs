@@ -225,7 +225,7 @@ impl SinkRunner {
                 Err(error) if error.kind() == Kind::Retry => {
                     if pause.is_zero() {
                         self.metrics.failed(&error);
-                        tracing::error!(sink = self.name(), %error, "sink failed, trying again");
+                        tracing::error!(sink = self.name(), %error, "sink failed, retrying");
                     }
                     self.metrics.retried();
                     pause = (pause * 2).clamp(limits::PAUSE_MIN, limits::PAUSE_MAX);

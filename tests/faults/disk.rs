@@ -59,7 +59,7 @@ impl Drop for Disk {
 fn a_full_disk_under_queue_and_store_is_waited_for() {
     let trial = Trial::new(10, "a real disk full under queue and store");
     let Some(disk) = Disk::mount(&trial.stage, "output", MIB) else { return };
-    fill_and_free(trial, &disk, "tried again", "goes on");
+    fill_and_free(trial, &disk, "retrying", "works again");
 }
 
 #[test]
@@ -68,14 +68,14 @@ fn a_full_disk_under_the_store_is_waited_for() {
     let Some(disk) = Disk::mount(&trial.stage, "disk", MIB) else { return };
     trial.store = "disk/home.db".to_owned();
     trial.stage.place = ["--store", "sqlite:disk/home.db"].map(str::to_owned).to_vec();
-    fill_and_free(trial, &disk, "it is tried again", "the store goes on");
+    fill_and_free(trial, &disk, "retrying", "the store works again");
 }
 
 #[test]
 fn a_full_disk_under_the_csv_folder_is_waited_for() {
     let trial = Trial::new(10, "a real disk full under the CSV folder");
     let Some(disk) = Disk::mount(&trial.stage, "csv", MIB) else { return };
-    fill_and_free(trial, &disk, "sink is stuck, trying again", "sink goes on");
+    fill_and_free(trial, &disk, "sink failed, retrying", "sink works again");
 }
 
 /// Fills the disk under a job at work until it says so, waits, and makes space again.
@@ -107,13 +107,13 @@ fn commits_and_csv_files_without_space_are_tried_again_until_there_is_some() {
     trial.start().stop(Signal::TERM).ok();
     for _ in 0..Trial::rounds(1) {
         for (place, alarm) in [
-            ("commit-in-transaction=10*off->6*return->off", "nothing is lost, it is tried again"),
-            ("sink-write=5*off->6*return(full)->off", "sink is stuck"),
-            ("sink-mark-write=2*off->6*return(full)->off", "sink is stuck"),
+            ("commit-in-transaction=10*off->6*return->off", "nothing is lost, retrying"),
+            ("sink-write=5*off->6*return(full)->off", "sink failed, retrying"),
+            ("sink-mark-write=2*off->6*return(full)->off", "sink failed, retrying"),
         ] {
             let consumer = trial.flows_again(|trial| trial.start_failing(place));
             wait_until("the alarm", || consumer.stderr().contains(alarm));
-            wait_until("it goes on", || consumer.stderr().contains("goes on"));
+            wait_until("it goes on", || consumer.stderr().contains("works again"));
             consumer.stop(Signal::TERM).ok();
             trial.line.tries += 1;
         }

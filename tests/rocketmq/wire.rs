@@ -62,7 +62,7 @@ fn a_job_that_begins_while_its_broker_cannot_be_reached_waits_for_it() {
     for _ in 0..Trial::rounds(2) {
         rocketmq.wires[0].cut();
         let consumer = trial.spawn(&[]);
-        wait_until("it waits", || consumer.stderr().contains("tried again"));
+        wait_until("it waits", || consumer.stderr().contains("retrying"));
         let mut consumer = trial.flows_again(|_| {
             rocketmq.wires[0].heal();
             consumer

@@ -145,14 +145,14 @@ fn persist<T, E: std::error::Error>(
             Err(error) if may_pass(&error) => error,
             outcome => {
                 if is_warned && outcome.is_ok() {
-                    tracing::warn!("the store goes on");
+                    tracing::warn!("the store works again");
                 }
                 return outcome;
             }
         };
         if !is_warned {
             let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
-            tracing::warn!("{error}{cause}; nothing is lost, it is tried again");
+            tracing::warn!("{error}{cause}; nothing is lost, retrying");
             is_warned = true;
         }
         if stop.load(Ordering::Relaxed) {

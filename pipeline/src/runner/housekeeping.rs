@@ -74,7 +74,7 @@ fn refresh_requests(job: JobContext<'_>, checkpoint_requests: &CheckpointRequest
 fn warn_unless_busy(outcome: Result<()>) {
     match outcome {
         Err(error) if error.kind() != Kind::Retry => {
-            tracing::warn!("retention: {error}; it is tried again");
+            tracing::warn!("retention: {error}; retrying");
         }
         _ => {}
     }

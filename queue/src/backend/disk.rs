@@ -77,7 +77,7 @@ fn lasting(at: &Path, kind: i64) -> Option<Finding> {
 
 fn space(at: &Path, free: u64) -> Finding {
     let what = format!("{} MiB are free at {}", free >> 20, at.display());
-    let remedy = "make space; when it is used up the job waits for some, and goes on by itself";
+    let remedy = "make space; when it is used up the job waits for space and continues on its own";
     match free {
         free if free < limits::DISK_FULL_BYTES => Finding::problem(what, remedy),
         free if free < limits::DISK_LOW_BYTES => Finding::warning(what, remedy),

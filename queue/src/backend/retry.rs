@@ -36,7 +36,7 @@ pub fn patiently_by<T, E: Display>(
             return Err(error);
         }
         if !is_warned {
-            tracing::warn!("{error}; it is tried again");
+            tracing::warn!("{error}; retrying");
             is_warned = true;
         }
         sleep(wait, stop);

@@ -256,7 +256,7 @@ impl<'a> Slot<'a> {
     }
 
     fn wait_for_source(&mut self, error: &seismic_queue::Error) {
-        tracing::warn!("{error}; reading is tried again");
+        tracing::warn!("{error}; retrying to read");
         self.parts.values_mut().for_each(PartitionTask::end_unknown);
         // The source has waited already for what it waits for; this only keeps a loop from spinning.
         self.job.clock.sleep(Duration::from_millis(100));
