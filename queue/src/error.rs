@@ -78,7 +78,13 @@ pub enum Error {
     #[error("{at} was taken over (epoch {ours} before, {theirs} now): this one stops")]
     Fenced { at: String, ours: u64, theirs: u64 },
     #[error("the store {at} belongs to a job with {what} {stored:?}, not {asked:?}")]
-    JobDiffers { at: String, what: &'static str, stored: String, asked: String, remedy: Remedy },
+    JobDiffers {
+        at: String,
+        what: &'static str,
+        stored: String,
+        asked: String,
+        remedy: Box<Remedy>,
+    },
     #[error("partition {partition} of {at} has no checkpoint {number}")]
     CheckpointMissing { at: String, partition: Partition, number: u64 },
     #[error("{at} has a checkpoint named {name:?} already")]
@@ -235,7 +241,7 @@ impl Error {
             Error::PartitionsDiffer { have, .. } => Remedy::KeepPartitions { have: *have },
             Error::StoreMissing { .. } => Remedy::RunJob,
             Error::Owned { .. } => Remedy::StopOwner,
-            Error::JobDiffers { remedy, .. } => remedy.clone(),
+            Error::JobDiffers { remedy, .. } => Remedy::clone(remedy),
             Error::NameTaken { name, .. } => Remedy::OtherCheckpointName { taken: name.clone() },
             Error::NameMissing { .. } => Remedy::ListCheckpoints,
             Error::TooManyNames { .. } => Remedy::DeleteCheckpointName,

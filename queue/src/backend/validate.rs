@@ -149,7 +149,7 @@ fn misshapen(
 pub fn widened(at: &str, topic: &Topic, now: u32) -> Error {
     let (what, remedy) = ("number of input partitions", Remedy::AcceptPartitions);
     let (stored, asked) = (topic.partitions.to_string(), now.to_string());
-    Error::JobDiffers { at: at.to_owned(), what, stored, asked, remedy }
+    Error::JobDiffers { at: at.to_owned(), what, stored, asked, remedy: Box::new(remedy) }
 }
 
 /// Whether the store at `at`, made for `stored`, may be owned for `asked`, whose inputs have got
@@ -194,7 +194,13 @@ pub fn same_job(at: &str, stored: &Job, asked: &Job) -> Result<()> {
     }
     for ((what, stored, remedy), (_, asked, _)) in of(stored).into_iter().zip(of(asked)) {
         if stored != asked {
-            return Err(Error::JobDiffers { at: at.to_owned(), what, stored, asked, remedy });
+            return Err(Error::JobDiffers {
+                at: at.to_owned(),
+                what,
+                stored,
+                asked,
+                remedy: Box::new(remedy),
+            });
         }
     }
     Ok(())

@@ -203,7 +203,13 @@ impl JobStore for KafkaStore {
         if job.group != self.group {
             let (stored, asked) = (self.group.clone(), job.group.clone());
             let (at, remedy) = (self.name(), Remedy::StoreOfGroup { group: asked.clone() });
-            return Err(Error::JobDiffers { at, what: "group", stored, asked, remedy });
+            return Err(Error::JobDiffers {
+                at,
+                what: "group",
+                stored,
+                asked,
+                remedy: Box::new(remedy),
+            });
         }
         let (_, stored) = Jobs::new(&self.cluster).agree(job)?;
         validate::same_job(&self.name(), &stored, job)?;
