@@ -270,7 +270,7 @@ fn a_refused_row_of_csv_is_named_by_its_first_line() {
         "line 4: depth: \"x\" is not a whole number of 32 bits",
         "line 5: it has 3 fields; the header names 2",
         "line 6: after a closing quote",
-        "line 9: a quote stands in",
+        "line 9: a quote is inside",
         "line 11: a quote is not closed",
     ]
     .into_iter()

@@ -13,6 +13,12 @@ use crate::compare::Comparison;
 use crate::options::{COMMON, SinkOption, milliseconds};
 use crate::{Result, Sink};
 
+/// Compares what a sink holds with the result topic and counts the rows that it looked at.
+pub type Compare = fn(&SinkSpec, &Context, &mut Comparison<'_>) -> Result<u64>;
+
+/// Opens the topic of that name in the queue at this address, as a reader of a sink's rows.
+pub type RowsIn = fn(&Url, &str) -> Result<Option<Box<dyn Queue>>>;
+
 /// A kind of sink: nothing outside its folder knows more of it than this.
 #[derive(Debug)]
 pub struct Entry {
@@ -29,13 +35,13 @@ pub struct Entry {
     /// What is wrong with its target, without changing anything there. Run by `doctor`.
     pub examine: fn(&SinkSpec) -> Vec<Finding>,
     /// Compares what it holds with the result topic; `None` where it holds nothing. Run by `verify`.
-    pub compare: Option<fn(&SinkSpec, &Context, &mut Comparison<'_>) -> Result<u64>>,
+    pub compare: Option<Compare>,
     /// The rights that it needs to topics of the job's queue. Run by `doctor`.
     pub needs: fn(&SinkSpec) -> Vec<Need>,
     /// The topic of that name in the queue at this address, read by the rule of those who read the
     /// rows that such a sink wrote there; `None` when the topic is not one of a sink's. For sinks
     /// that write into queues.
-    pub rows_in: Option<fn(&Url, &str) -> Result<Option<Box<dyn Queue>>>>,
+    pub rows_in: Option<RowsIn>,
 }
 
 /// Whose rows a sink shows.

@@ -77,7 +77,7 @@ fn two_workers_take_a_checkpoint_when_asked_and_another_group_goes_on_from_it() 
     killed.env("FAILPOINTS", "commit-in-transaction=return(abort)");
     assert_eq!(stage.start(killed).wait().code, None);
     let refusal = stage.refused(&drain(&CHILD), 2);
-    assert!(refusal.contains("is to begin with checkpoint \"half\" of group seismic"), "{refusal}");
+    assert!(refusal.contains("is to start with checkpoint \"half\" of group seismic"), "{refusal}");
     // Killed when it is made, it has begun.
     let mut killed = stage.command(&drain(&[&CHILD[..], &FORK].concat()));
     killed.env("FAILPOINTS", "commit-after=return(abort)");
