@@ -4,6 +4,8 @@
 //! It stands with the crate that every other one depends on, because it reads all of them and builds
 //! none.
 
+#![allow(clippy::unwrap_used, reason = "tests may")]
+
 mod crates;
 mod imports;
 
