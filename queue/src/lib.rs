@@ -10,9 +10,8 @@
 //!
 //! Words as in Kafka: a *message* is what has an offset, a *block* is messages stored together, a
 //! *batch* is messages fetched together. A [`Queue`] is where topics live; a [`JobStore`] is the
-//! transactional store of one job. Both are opened by URL, and [`open`] and [`open_store`] are the
-//! one list of backends. A new backend is one folder, one line in that list, and the
-//! conformance suite.
+//! transactional store of one job. A [`Url`] opens both. Which backends there are, the program says
+//! once ([`backend`]): a new one is a crate, a line in that list, and the conformance suite.
 
 pub mod backend;
 pub mod clock;
