@@ -41,7 +41,8 @@ pub use queue::{
 };
 pub use remedy::{HeldTopic, Remedy};
 pub use store::{
-    Asked, Checkpoint, CheckpointInfo, Chunk, Commit, Committer, FencingToken, Job, JobStore,
-    JournalEntry, KeyedBlock, KeyedCut, Lease, Manifest, OutputSpec, OutputView, PartitionBy,
-    PartitionCommit, PartitionView, Progress, Proof, Recovered, Rewind, SinkPosition, View,
+    Checkpoint, CheckpointInfo, CheckpointRequest, Chunk, Commit, Committer, FencingToken, Job,
+    JobStore, JournalEntry, KeyedBlock, KeyedCut, Lease, Manifest, OutputSpec, OutputView,
+    PartitionBy, PartitionCommit, PartitionView, Progress, Proof, Recovered, Rewind, SinkPosition,
+    View,
 };

@@ -9,7 +9,7 @@ use super::stop::StopToken;
 /// Adds partitions to the job that its input has and the job does not, if there are any.
 ///
 /// # Errors
-/// As [`widen`] and [`JobStore::widen`].
+/// As [`widen`] and [`JobStore::rescale`].
 pub fn accept(
     (queue, store): (&dyn Queue, &dyn JobStore),
     job: &Job,
@@ -25,7 +25,7 @@ pub fn accept(
     if before >= now {
         return Ok(());
     }
-    let lease = patiently(stop.flag(), || store.widen(job))?;
+    let lease = patiently(stop.flag(), || store.rescale(job))?;
     let run_job =
         JobContext { queue, store, lease: &*lease, job, slots: 1, kind: &settings.rules, settings };
     rescale(run_job, stop.flag())?;

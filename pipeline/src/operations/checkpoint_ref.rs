@@ -54,7 +54,7 @@ impl CheckpointRef {
     /// [`Error::NameNotWhole`] for a name that not all have answered yet.
     pub fn in_all<'a>(&self, view: &'a View) -> Result<Vec<&'a CheckpointInfo>> {
         if let CheckpointRef::Name(name) = self
-            && view.asked.iter().any(|asked| asked.name == *name)
+            && view.checkpoint_requests.iter().any(|asked| asked.name == *name)
         {
             return Err(Error::NameNotWhole { name: name.clone() });
         }

@@ -19,7 +19,7 @@ use crate::runner::settings::StartFrom;
 use crate::{Error, Result};
 
 /// Starts `job` in all partitions that its input has now; its lease is
-/// [`JobStore::widen`](seismic_queue::JobStore::widen)'s.
+/// [`JobStore::rescale`](seismic_queue::JobStore::rescale)'s.
 ///
 /// # Errors
 /// [`Error::NotDrained`] and [`Error::Redistribute`], when nothing was changed; and whatever stops a commit.

@@ -6,14 +6,14 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use seismic_queue::{Asked, JobStore};
+use seismic_queue::{CheckpointRequest, JobStore};
 
 /// The open requests, as they were read last.
 #[derive(Debug, Default)]
 pub struct CheckpointRequests {
     /// Almost always `false`: then a slot does not take the lock.
     is_any: AtomicBool,
-    asked: Mutex<Vec<Asked>>,
+    open: Mutex<Vec<CheckpointRequest>>,
 }
 
 impl CheckpointRequests {
@@ -22,18 +22,18 @@ impl CheckpointRequests {
     /// # Errors
     /// When it fails; what was found before stays.
     pub fn refresh(&self, store: &dyn JobStore) -> seismic_queue::Result<()> {
-        let found = store.asked()?;
-        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = store.checkpoint_requests()?;
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         self.is_any.store(!found.is_empty(), Ordering::Relaxed);
-        *asked = found;
+        *open = found;
         Ok(())
     }
 
     /// The open requests.
-    pub(crate) fn asked(&self) -> Vec<Asked> {
+    pub(crate) fn open(&self) -> Vec<CheckpointRequest> {
         if !self.is_any.load(Ordering::Relaxed) {
             return Vec::new();
         }
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

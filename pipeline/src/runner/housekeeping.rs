@@ -56,7 +56,7 @@ pub(crate) fn housekeep_shared_job(
     let mut kept = Instant::now();
     while !is_over.load(Ordering::Relaxed) {
         if kept.elapsed() >= SHARED_EVERY {
-            warn_unless_busy(job.lease.keep_house().map_err(Error::from));
+            warn_unless_busy(job.lease.housekeep().map_err(Error::from));
             kept = Instant::now();
         }
         refresh_requests(job, checkpoint_requests);
@@ -66,7 +66,7 @@ pub(crate) fn housekeep_shared_job(
 
 fn refresh_requests(job: JobContext<'_>, checkpoint_requests: &CheckpointRequests) {
     if let Err(error) = checkpoint_requests.refresh(job.store) {
-        tracing::debug!("looking what is asked for: {error}");
+        tracing::debug!("reading the checkpoint requests: {error}");
     }
 }
 

@@ -8,7 +8,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use seismic_queue::{
-    Asked, Chunk, Manifest, Offset, Partition, PartitionCommit, Recovered, limits as queue_limits,
+    CheckpointRequest, Chunk, Manifest, Offset, Partition, PartitionCommit, Recovered,
+    limits as queue_limits,
 };
 
 use crate::engine::operator::Operator;
@@ -75,10 +76,10 @@ impl Snapshotter {
 
     /// Whether the next snapshot has to answer a request that no earlier one has answered; it then
     /// will.
-    pub fn has_to_answer(&mut self, partition: Partition, requests: &[Asked]) -> bool {
+    pub fn has_to_answer(&mut self, partition: Partition, requests: &[CheckpointRequest]) -> bool {
         self.answered.retain(|id| requests.iter().any(|request| request.id == *id));
         let before = self.answered.len();
-        for Asked { id, answered, .. } in requests {
+        for CheckpointRequest { id, answered, .. } in requests {
             if !answered.contains(&partition) && !self.answered.contains(id) {
                 self.answered.push(id.clone());
                 self.answers.push(id.clone());

@@ -44,8 +44,10 @@ fn service(store: impl JobStore + 'static) -> Stage {
 fn a_running_job_takes_the_checkpoint_that_is_asked_for() {
     let stage = service(FaultyStore::new(|_| Fate::Made));
     beside_a_service(&stage, || {
-        stage.store.ask("quake").unwrap();
-        wait_until("every partition has answered", || stage.store.asked().unwrap().is_empty());
+        stage.store.request_checkpoint("quake").unwrap();
+        wait_until("every partition has answered", || {
+            stage.store.checkpoint_requests().unwrap().is_empty()
+        });
     });
     let view = stage.store.view().unwrap();
     let named = CheckpointRef::Name("quake".into()).in_all(&view).unwrap();
@@ -67,8 +69,8 @@ fn commits_that_go_wrong_only_delay_the_answer() {
         }));
         beside_a_service(&stage, || {
             for name in ["one", "two", "three"] {
-                stage.store.ask(name).unwrap();
-                wait_until("it is whole", || stage.store.asked().unwrap().is_empty());
+                stage.store.request_checkpoint(name).unwrap();
+                wait_until("it is whole", || stage.store.checkpoint_requests().unwrap().is_empty());
             }
         });
         let view = stage.store.view().unwrap();
@@ -83,7 +85,7 @@ fn commits_that_go_wrong_only_delay_the_answer() {
 fn a_name_that_is_not_whole_or_not_there_is_refused_with_the_partitions() {
     let stage = Stage::new();
     stage.run().unwrap();
-    stage.store.ask("quake").unwrap();
+    stage.store.request_checkpoint("quake").unwrap();
     let view = stage.store.view().unwrap();
     let not_whole = CheckpointRef::Name("quake".into()).in_all(&view).unwrap_err().to_string();
     assert!(not_whole.contains("not complete"), "{not_whole}");

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use seismic_queue::memory::MemoryStore;
 use seismic_queue::{
-    Asked, Checkpoint, Commit, CommitError, Committer, Error, FencingToken, Job, JobStore,
-    JournalEntry, Lease, Offset, Partition, Queue, Recovered, Result, Rewind, View,
+    Checkpoint, CheckpointRequest, Commit, CommitError, Committer, Error, FencingToken, Job,
+    JobStore, JournalEntry, Lease, Offset, Partition, Queue, Recovered, Result, Rewind, View,
 };
 
 /// What becomes of a commit.
@@ -70,8 +70,8 @@ impl JobStore for FaultyStore {
         self.inner.acquire(job).map(|inner| self.faulty(inner))
     }
 
-    fn widen(&self, job: &Job) -> Result<Box<dyn Lease>> {
-        self.inner.widen(job).map(|inner| self.faulty(inner))
+    fn rescale(&self, job: &Job) -> Result<Box<dyn Lease>> {
+        self.inner.rescale(job).map(|inner| self.faulty(inner))
     }
 
     fn view(&self) -> Result<View> {
@@ -90,24 +90,24 @@ impl JobStore for FaultyStore {
         self.inner.leased_by()
     }
 
-    fn ask(&self, name: &str) -> Result<()> {
-        self.inner.ask(name)
+    fn request_checkpoint(&self, name: &str) -> Result<()> {
+        self.inner.request_checkpoint(name)
     }
 
-    fn asked(&self) -> Result<Vec<Asked>> {
-        self.inner.asked()
+    fn checkpoint_requests(&self) -> Result<Vec<CheckpointRequest>> {
+        self.inner.checkpoint_requests()
     }
 
-    fn withdraw(&self, name: &str) -> Result<Option<Asked>> {
-        self.inner.withdraw(name)
+    fn withdraw_request(&self, name: &str) -> Result<Option<CheckpointRequest>> {
+        self.inner.withdraw_request(name)
     }
 
-    fn name_newest(&self, name: &str) -> Result<()> {
-        self.inner.name_newest(name)
+    fn name_newest_checkpoint(&self, name: &str) -> Result<()> {
+        self.inner.name_newest_checkpoint(name)
     }
 
-    fn forget(&self, name: &str) -> Result<()> {
-        self.inner.forget(name)
+    fn delete_checkpoint_name(&self, name: &str) -> Result<()> {
+        self.inner.delete_checkpoint_name(name)
     }
 
     fn topics(&self) -> &dyn Queue {

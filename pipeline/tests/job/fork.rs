@@ -18,7 +18,7 @@ fn parent() -> Stage {
     let mut stage = Stage::new();
     stage.settings.finish = Finish::CaughtUp;
     stage.run().unwrap();
-    stage.store.name_newest("half").unwrap();
+    stage.store.name_newest_checkpoint("half").unwrap();
     publish_load(&stage.queue, RECORDS, 1);
     stage.settings.finish = Finish::Drain;
     stage.run().unwrap();

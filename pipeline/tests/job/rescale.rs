@@ -23,7 +23,7 @@ fn widened(stage: &mut Stage, partitions: u32) -> Result<()> {
 }
 
 fn accept(stage: &Stage) -> Result<()> {
-    let lease = stage.store.widen(&stage.job)?;
+    let lease = stage.store.rescale(&stage.job)?;
     rescale(stage.run_job(&*lease), &Arc::new(AtomicBool::new(false)))
 }
 

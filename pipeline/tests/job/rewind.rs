@@ -15,7 +15,7 @@ use crate::verify::{assert_found, plant_in_dead, plant_in_rows};
 fn two_loads(mut stage: Stage) -> Stage {
     stage.settings.finish = Finish::CaughtUp;
     stage.run().unwrap();
-    stage.store.name_newest("half").unwrap();
+    stage.store.name_newest_checkpoint("half").unwrap();
     publish_load(&stage.queue, RECORDS, 1);
     stage.settings.finish = Finish::Drain;
     stage.run().unwrap();

@@ -387,7 +387,7 @@ fn a_rewind_takes_keyed_rows_back_and_a_rerun_makes_them_again() {
     let counting = Counting::new(Box::new(MemoryStore::new()));
     counting.publish(210);
     counting.run().unwrap();
-    counting.store.name_newest("half").unwrap();
+    counting.store.name_newest_checkpoint("half").unwrap();
     counting.publish(210);
     counting.run().unwrap();
     counting.go_back("half");

@@ -196,7 +196,7 @@ impl<'a> Process<'a> {
 
     /// # Errors
     /// Never, where nothing fails.
-    pub fn keep_house(&self) -> Result<(), String> {
+    pub fn housekeep(&self) -> Result<(), String> {
         let Stage { queue, store, job, .. } = self.stage;
         let (lease, settings) = (&*self.lease, self.settings);
         let job = JobContext {

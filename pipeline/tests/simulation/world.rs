@@ -161,7 +161,7 @@ impl<'a> World<'a> {
                     running.line.borrow_mut().decide(fate);
                 }
             }
-            KeepHouse => self.keep_house()?,
+            KeepHouse => self.housekeep()?,
             Wait { ms } => self.stage.ground.wait(Duration::from_millis(ms.into())),
             SetClock { by_ms } => self.stage.ground.set_wall(by_ms.into()),
             Damage { partition, checkpoint } => self.damage(partition, checkpoint),
@@ -239,12 +239,12 @@ impl<'a> World<'a> {
     }
 
     /// Retention may let go of what a reader without a hold has not read.
-    fn keep_house(&mut self) -> Result<(), String> {
+    fn housekeep(&mut self) -> Result<(), String> {
         let Some(process) = &self.process else { return Ok(()) };
         self.rows.read();
         self.dead.read();
         self.rollups.iter_mut().for_each(Throughout::read);
-        process.keep_house()
+        process.housekeep()
     }
 
     fn read(&mut self) {

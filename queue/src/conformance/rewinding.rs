@@ -45,7 +45,7 @@ fn span(first: u64, end: u64) -> Span {
 pub fn a_rewind_leaves_what_was_there_at_the_checkpoint(backend: &dyn Backend) {
     let (lease, mut committer) = owned(backend);
     four_commits(&mut *committer);
-    backend.store().name_newest("late").unwrap();
+    backend.store().name_newest_checkpoint("late").unwrap();
     lease.rewind(&[back(P0), back(P1)]).unwrap();
     let store = backend.store();
     let view = store.view().unwrap();

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::backend::validate;
 use crate::message::new_id;
-use crate::{Asked, Error, Job, Partition, PartitionCommit, Result, limits};
+use crate::{CheckpointRequest, Error, Job, Partition, PartitionCommit, Result, limits};
 
 /// The names of one store.
 pub(super) struct Names {
@@ -13,26 +13,26 @@ pub(super) struct Names {
     /// Number of the checkpoint in each partition.
     given: BTreeMap<String, BTreeMap<Partition, u64>>,
     /// Names that not every partition has answered, with the id of the question.
-    asked: BTreeMap<String, String>,
+    requests: BTreeMap<String, String>,
 }
 
 impl Names {
     pub(super) fn of_job(job: &Job) -> Self {
         let partitions = job.partitions() as usize;
-        Names { partitions, given: BTreeMap::new(), asked: BTreeMap::new() }
+        Names { partitions, given: BTreeMap::new(), requests: BTreeMap::new() }
     }
 
-    /// More partitions are asked from now on.
-    pub(super) fn widen(&mut self, job: &Job) {
+    /// More partitions are requests from now on.
+    pub(super) fn rescale(&mut self, job: &Job) {
         self.partitions = job.partitions() as usize;
     }
 
     pub(super) fn check_new(&self, at: &str, name: &str) -> Result<()> {
         validate::checkpoint_name(name)?;
-        if self.given.contains_key(name) || self.asked.contains_key(name) {
+        if self.given.contains_key(name) || self.requests.contains_key(name) {
             return Err(Error::NameTaken { at: at.to_owned(), name: name.to_owned() });
         }
-        let all: BTreeSet<_> = self.given.keys().chain(self.asked.keys()).collect();
+        let all: BTreeSet<_> = self.given.keys().chain(self.requests.keys()).collect();
         let limit = limits::CHECKPOINT_NAMES;
         if all.len() >= limit {
             return Err(Error::TooManyNames { at: at.to_owned(), limit });
@@ -40,33 +40,33 @@ impl Names {
         Ok(())
     }
 
-    pub(super) fn ask(&mut self, at: &str, name: &str) -> Result<()> {
+    pub(super) fn request(&mut self, at: &str, name: &str) -> Result<()> {
         self.check_new(at, name)?;
-        self.asked.insert(name.to_owned(), new_id());
+        self.requests.insert(name.to_owned(), new_id());
         Ok(())
     }
 
-    pub(super) fn asked(&self) -> Vec<Asked> {
-        let asked = self.asked.iter().map(|(name, id)| Asked {
+    pub(super) fn requests(&self) -> Vec<CheckpointRequest> {
+        let requests = self.requests.iter().map(|(name, id)| CheckpointRequest {
             id: id.clone(),
             name: name.clone(),
             answered: self.given.get(name).into_iter().flatten().map(|(&at, _)| at).collect(),
         });
-        asked.collect()
+        requests.collect()
     }
 
-    pub(super) fn withdraw(&mut self, name: &str) -> Option<Asked> {
-        let asked = self.asked().into_iter().find(|asked| asked.name == name)?;
-        self.asked.remove(name);
+    pub(super) fn withdraw(&mut self, name: &str) -> Option<CheckpointRequest> {
+        let requests = self.requests().into_iter().find(|requests| requests.name == name)?;
+        self.requests.remove(name);
         self.given.remove(name);
-        Some(asked)
+        Some(requests)
     }
 
     pub(super) fn put(&mut self, name: &str, checkpoints: BTreeMap<Partition, u64>) {
         self.given.insert(name.to_owned(), checkpoints);
     }
 
-    pub(super) fn forget(&mut self, at: &str, name: &str) -> Result<()> {
+    pub(super) fn delete(&mut self, at: &str, name: &str) -> Result<()> {
         if self.withdraw(name).is_some() || self.given.remove(name).is_some() {
             return Ok(());
         }
@@ -78,13 +78,13 @@ impl Names {
         let Some(manifest) = &commit.manifest else {
             return;
         };
-        let answered = self.asked.iter().filter(|(_, id)| commit.answers.contains(id));
+        let answered = self.requests.iter().filter(|(_, id)| commit.answers.contains(id));
         let answered: Vec<_> = answered.map(|(name, _)| name.clone()).collect();
         for name in answered.into_iter().chain(commit.name.clone()) {
             let given = self.given.entry(name.clone()).or_default();
             given.entry(commit.partition).or_insert(manifest.checkpoint);
             if given.len() == self.partitions {
-                self.asked.remove(&name);
+                self.requests.remove(&name);
             }
         }
     }

@@ -51,7 +51,7 @@ impl StoreState {
     }
 
     /// Has room for the partitions of `job`; the next commit must have them all.
-    pub(super) fn widen(&mut self, at: &str, contents: &mut Contents, job: &Job) -> Result<()> {
+    pub(super) fn rescale(&mut self, at: &str, contents: &mut Contents, job: &Job) -> Result<()> {
         for (topic, output) in self.outputs.iter_mut().zip(&job.outputs) {
             *topic = contents.widen(at, topic, job.partitions_of(output))?;
         }
@@ -129,7 +129,7 @@ impl StoreState {
             });
         }
         let (id, job) = (self.id.clone(), self.job.clone());
-        Ok(View { id, job, partitions, keyed, sinks, asked: self.names.asked() })
+        Ok(View { id, job, partitions, keyed, sinks, checkpoint_requests: self.names.requests() })
     }
 
     /// Names the newest checkpoint of every partition.
@@ -180,7 +180,7 @@ impl StoreState {
             state.apply(tip, new, now_ms, &mut self.names);
         }
         if let Some(job) = self.widened.take() {
-            self.names.widen(&job);
+            self.names.rescale(&job);
             self.job = job;
         }
         contents.version += 1;

@@ -11,8 +11,8 @@ use super::state::StoreState;
 use super::{Memory, Use};
 use crate::backend::validate;
 use crate::{
-    Asked, Checkpoint, Error, Job, JobStore, JournalEntry, Lease, Offset, Partition, Queue, Result,
-    View,
+    Checkpoint, CheckpointRequest, Error, Job, JobStore, JournalEntry, Lease, Offset, Partition,
+    Queue, Result, View,
 };
 
 /// A store in memory.
@@ -122,11 +122,11 @@ impl JobStore for MemoryStore {
         })
     }
 
-    fn widen(&self, job: &Job) -> Result<Box<dyn Lease>> {
+    fn rescale(&self, job: &Job) -> Result<Box<dyn Lease>> {
         validate::new_job(job)?;
         self.take(|at, contents, store| {
             validate::widened_job(at, &store.job, job)?;
-            store.widen(at, contents, job)
+            store.rescale(at, contents, job)
         })
     }
 
@@ -151,15 +151,15 @@ impl JobStore for MemoryStore {
         Ok(is_owned.then(|| format!("process {}", std::process::id())))
     }
 
-    fn ask(&self, name: &str) -> Result<()> {
-        self.look(|at, _, store| store.names.ask(at, name))
+    fn request_checkpoint(&self, name: &str) -> Result<()> {
+        self.look(|at, _, store| store.names.request(at, name))
     }
 
-    fn asked(&self) -> Result<Vec<Asked>> {
-        self.look(|_, _, store| Ok(store.names.asked()))
+    fn checkpoint_requests(&self) -> Result<Vec<CheckpointRequest>> {
+        self.look(|_, _, store| Ok(store.names.requests()))
     }
 
-    fn withdraw(&self, name: &str) -> Result<Option<Asked>> {
+    fn withdraw_request(&self, name: &str) -> Result<Option<CheckpointRequest>> {
         self.look(|_, _, store| {
             let asked = store.names.withdraw(name);
             store.prune();
@@ -167,13 +167,13 @@ impl JobStore for MemoryStore {
         })
     }
 
-    fn name_newest(&self, name: &str) -> Result<()> {
+    fn name_newest_checkpoint(&self, name: &str) -> Result<()> {
         self.look(|at, _, store| store.name_newest(at, name))
     }
 
-    fn forget(&self, name: &str) -> Result<()> {
+    fn delete_checkpoint_name(&self, name: &str) -> Result<()> {
         self.look(|at, _, store| {
-            store.names.forget(at, name)?;
+            store.names.delete(at, name)?;
             store.prune();
             Ok(())
         })

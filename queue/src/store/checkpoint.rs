@@ -70,7 +70,7 @@ pub struct CheckpointInfo {
 
 /// A checkpoint that was asked for by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Asked {
+pub struct CheckpointRequest {
     /// Given once: a name that is asked for again is another one.
     pub id: String,
     /// The name.

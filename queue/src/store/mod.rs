@@ -16,7 +16,7 @@ mod view;
 
 use std::ops::Range;
 
-pub use checkpoint::{Asked, Checkpoint, CheckpointInfo, Chunk, Manifest};
+pub use checkpoint::{Checkpoint, CheckpointInfo, CheckpointRequest, Chunk, Manifest};
 pub use commit::{Commit, JournalEntry, PartitionCommit};
 pub use fencing::{FencingToken, Proof};
 pub use job::Job;
@@ -46,7 +46,7 @@ pub trait JobStore: Send + Sync {
     /// # Errors
     /// [`Error::NoWidening`](crate::Error::NoWidening) where a store cannot do that,
     /// [`Error::Owned`](crate::Error::Owned) while anybody works on the job.
-    fn widen(&self, _job: &Job) -> Result<Box<dyn Lease>> {
+    fn rescale(&self, _job: &Job) -> Result<Box<dyn Lease>> {
         Err(Error::NoWidening { at: self.name() })
     }
 
@@ -81,26 +81,26 @@ pub trait JobStore: Send + Sync {
     /// # Errors
     /// [`Error::Name`](crate::Error::Name), [`Error::NameTaken`](crate::Error::NameTaken),
     /// [`Error::TooManyNames`](crate::Error::TooManyNames).
-    fn ask(&self, name: &str) -> Result<()>;
+    fn request_checkpoint(&self, name: &str) -> Result<()>;
 
     /// What is asked for and not answered by all, asked often and so without much cost.
-    fn asked(&self) -> Result<Vec<Asked>>;
+    fn checkpoint_requests(&self) -> Result<Vec<CheckpointRequest>>;
 
     /// Takes back what was asked for, with the answers so far; `None` when nobody asks for it: it
     /// was never asked, or is whole.
-    fn withdraw(&self, name: &str) -> Result<Option<Asked>>;
+    fn withdraw_request(&self, name: &str) -> Result<Option<CheckpointRequest>>;
 
     /// Names the newest checkpoint of every partition, in one act.
     ///
     /// # Errors
-    /// As [`JobStore::ask`], and [`Error::NothingToName`](crate::Error::NothingToName).
-    fn name_newest(&self, name: &str) -> Result<()>;
+    /// As [`JobStore::request_checkpoint`], and [`Error::NothingToName`](crate::Error::NothingToName).
+    fn name_newest_checkpoint(&self, name: &str) -> Result<()>;
 
     /// Forgets a name, and the checkpoints that nothing else keeps.
     ///
     /// # Errors
     /// [`Error::NameMissing`](crate::Error::NameMissing).
-    fn forget(&self, name: &str) -> Result<()>;
+    fn delete_checkpoint_name(&self, name: &str) -> Result<()>;
 
     /// The topics of the store, for reading. Appending to them is the committer's right alone.
     fn topics(&self) -> &dyn Queue;
@@ -148,7 +148,7 @@ pub trait Lease: Send + Sync {
     }
 
     /// Lets go of what nobody needs any more, where commits do not do it. Asked now and then.
-    fn keep_house(&self) -> Result<()> {
+    fn housekeep(&self) -> Result<()> {
         Ok(())
     }
 

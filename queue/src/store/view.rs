@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Asked, CheckpointInfo, Job, OutputView, Progress};
+use super::{CheckpointInfo, CheckpointRequest, Job, OutputView, Progress};
 use crate::{Offset, Partition};
 
 /// A store as one commit left it.
@@ -21,7 +21,7 @@ pub struct View {
     /// How far the sinks have come.
     pub sinks: Vec<SinkPosition>,
     /// Checkpoints asked for that not every partition has taken yet.
-    pub asked: Vec<Asked>,
+    pub checkpoint_requests: Vec<CheckpointRequest>,
 }
 
 /// One partition in a [`View`].

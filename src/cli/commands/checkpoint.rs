@@ -47,7 +47,7 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
 }
 
 fn delete(args: &DeleteArgs) -> anyhow::Result<Outcome> {
-    args.target.location()?.open_store()?.forget(&args.name)?;
+    args.target.location()?.open_store()?.delete_checkpoint_name(&args.name)?;
     print_line(format_args!("deleted {}", args.name))?;
     Ok(Outcome::Fine)
 }

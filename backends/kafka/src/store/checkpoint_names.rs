@@ -28,7 +28,7 @@ use crate::client::cluster::Cluster;
 use seismic_queue::backend::checkpoint_retention::{Candidate, classes};
 use seismic_queue::backend::validate;
 use seismic_queue::message::new_id;
-use seismic_queue::{Asked, Error, Offset, Partition, Result};
+use seismic_queue::{CheckpointRequest, Error, Offset, Partition, Result};
 
 /// The names of one group's checkpoints.
 #[derive(Clone, Debug, Default)]
@@ -46,7 +46,7 @@ struct Name {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum State {
-    Asked,
+    Requested,
     /// Number of the checkpoint of each partition.
     Whole(Vec<u64>),
     Gone,
@@ -58,10 +58,10 @@ impl Names {
         let numbers = |text: &String| text.split(' ').map(|it| it.parse().unwrap_or(0)).collect();
         let known = self.all.iter_mut().find(|it| it.id == *id);
         let state = match (&**what, rest) {
-            ("asked", [_]) => State::Asked,
+            ("asked", [_]) => State::Requested,
             ("newest", [_, all]) => State::Whole(numbers(all)),
             ("whole", [all]) => match known {
-                Some(name) if name.state == State::Asked => {
+                Some(name) if name.state == State::Requested => {
                     name.state = State::Whole(numbers(all));
                     return;
                 }
@@ -99,7 +99,7 @@ impl Names {
         kept.iter_mut().for_each(|kept| kept.info.names.clear());
         for name in self.living() {
             let has = |kept: &&mut Kept| match &name.state {
-                State::Asked => kept.answers.contains(&name.id),
+                State::Requested => kept.answers.contains(&name.id),
                 State::Whole(all) => all.get(partition.0 as usize) == Some(&kept.number()),
                 State::Gone => false,
             };
@@ -122,15 +122,18 @@ impl Names {
     }
 
     /// Whether something is asked for that may not be answered by all yet.
-    pub(crate) fn is_any_asked(&self) -> bool {
-        self.living().any(|it| it.state == State::Asked)
+    pub(crate) fn is_any_requested(&self) -> bool {
+        self.living().any(|it| it.state == State::Requested)
     }
 
     /// What is asked for, by name, with who has answered among the checkpoints of all partitions; and
     /// the ids of what all have answered, with the numbers.
-    pub(crate) fn asked(&self, parts: &[Vec<Kept>]) -> (Vec<Asked>, Vec<(String, Vec<u64>)>) {
+    pub(crate) fn requests(
+        &self,
+        parts: &[Vec<Kept>],
+    ) -> (Vec<CheckpointRequest>, Vec<(String, Vec<u64>)>) {
         let (mut open, mut whole) = (Vec::new(), Vec::new());
-        for Name { id, name, .. } in self.living().filter(|it| it.state == State::Asked) {
+        for Name { id, name, .. } in self.living().filter(|it| it.state == State::Requested) {
             let answer =
                 |part: &Vec<Kept>| part.iter().find(|it| it.answers.contains(id)).map(Kept::number);
             let answers: Vec<Option<u64>> = parts.iter().map(answer).collect();
@@ -140,7 +143,7 @@ impl Names {
                     let answered = (0..).map(Partition).zip(answers);
                     let answered = answered.filter(|(_, number)| number.is_some());
                     let answered = answered.map(|(partition, _)| partition).collect();
-                    open.push(Asked { id: id.clone(), name: name.clone(), answered });
+                    open.push(CheckpointRequest { id: id.clone(), name: name.clone(), answered });
                 }
             }
         }
@@ -193,7 +196,7 @@ impl KnownNames {
     }
 
     /// Asks for a checkpoint of every partition.
-    pub(crate) fn ask(&self, name: &str) -> Result<()> {
+    pub(crate) fn request(&self, name: &str) -> Result<()> {
         self.give(name, "asked", None).map(drop)
     }
 
@@ -243,7 +246,7 @@ impl KnownNames {
     }
 
     /// Ends a name, whole or not.
-    pub(crate) fn forget(&self, name: &str) -> Result<()> {
+    pub(crate) fn delete(&self, name: &str) -> Result<()> {
         let missing = || Error::NameMissing { at: self.cluster.at.clone(), name: name.to_owned() };
         let id = self.now()?.find(name).map(|it| it.id.clone()).ok_or_else(missing)?;
         self.end(&id)

@@ -133,7 +133,7 @@ impl Lease for KafkaLease {
         Err(Error::NoRewind { at: self.held.cluster.at.clone() })
     }
 
-    fn keep_house(&self) -> Result<()> {
+    fn housekeep(&self) -> Result<()> {
         trim::trim(&self.held.cluster, &self.held.checkpoints).map(drop)
     }
 

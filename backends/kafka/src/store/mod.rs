@@ -30,8 +30,8 @@ use crate::group::transactional_id::Slots;
 use crate::queue::KafkaQueue;
 use seismic_queue::backend::validate;
 use seismic_queue::{
-    Asked, Checkpoint, Error, GroupMember, Job, JobStore, JournalEntry, Lease, Offset, OutputView,
-    Partition, PartitionView, Queue, Remedy, Result, SinkPosition, Span, Topic, View,
+    Checkpoint, CheckpointRequest, Error, GroupMember, Job, JobStore, JournalEntry, Lease, Offset,
+    OutputView, Partition, PartitionView, Queue, Remedy, Result, SinkPosition, Span, Topic, View,
 };
 
 /// Groups that hold the positions of sinks: `seismic-sink.GROUP.SINK`.
@@ -154,8 +154,8 @@ impl KafkaStore {
     }
 
     /// What is asked for. What all have answered is whole from here on.
-    fn asked_of(&self, parts: &[Vec<Kept>]) -> Result<Vec<Asked>> {
-        let (open, whole) = self.names.now()?.asked(parts);
+    fn open_requests(&self, parts: &[Vec<Kept>]) -> Result<Vec<CheckpointRequest>> {
+        let (open, whole) = self.names.now()?.requests(parts);
         self.names.complete(&whole)?;
         Ok(open)
     }
@@ -223,7 +223,7 @@ impl JobStore for KafkaStore {
         self.owned(&admin, job, false)
     }
 
-    fn widen(&self, job: &Job) -> Result<Box<dyn Lease>> {
+    fn rescale(&self, job: &Job) -> Result<Box<dyn Lease>> {
         validate::new_job(job)?;
         let (_, held) = self.held()?;
         validate::widened_job(&self.name(), &held.job, job)?;
@@ -267,7 +267,7 @@ impl JobStore for KafkaStore {
             self.part(&held, &offsets, partition, &of_it, logs[place].first)
         };
         let (mut partitions, kept): (Vec<_>, Vec<_>) = held.of_each(part)?.into_iter().unzip();
-        let asked = self.asked_of(&kept)?;
+        let checkpoint_requests = self.open_requests(&kept)?;
         let names = self.names.now()?;
         for ((partition, part), mut kept) in held.job.input().all().zip(&mut partitions).zip(kept) {
             names.settle(partition, &mut kept);
@@ -277,7 +277,14 @@ impl JobStore for KafkaStore {
         // Asked after the positions, so no row that these made is missing.
         let view = |span| OutputView { span, cuts: Vec::new() };
         let keyed = spans(true)?.into_iter().map(|spans| spans.into_iter().map(view).collect());
-        Ok(View { id, keyed: keyed.collect(), job: held.job, partitions, sinks, asked })
+        Ok(View {
+            id,
+            keyed: keyed.collect(),
+            job: held.job,
+            partitions,
+            sinks,
+            checkpoint_requests,
+        })
     }
 
     fn journal(&self, partition: Partition, range: Range<u64>) -> Result<Vec<JournalEntry>> {
@@ -321,26 +328,26 @@ impl JobStore for KafkaStore {
         self.cluster.members(&self.group, &held.job.input().name).map(Some)
     }
 
-    fn ask(&self, name: &str) -> Result<()> {
+    fn request_checkpoint(&self, name: &str) -> Result<()> {
         self.held()?;
-        self.names.ask(name)
+        self.names.request(name)
     }
 
     /// Costs little while nothing is asked for, and a look at every partition while something is.
-    fn asked(&self) -> Result<Vec<Asked>> {
-        match self.names.now()?.is_any_asked() {
-            true => self.asked_of(&self.kept()?),
+    fn checkpoint_requests(&self) -> Result<Vec<CheckpointRequest>> {
+        match self.names.now()?.is_any_requested() {
+            true => self.open_requests(&self.kept()?),
             false => Ok(Vec::new()),
         }
     }
 
-    fn withdraw(&self, name: &str) -> Result<Option<Asked>> {
-        let asked = self.asked()?.into_iter().find(|asked| asked.name == name);
+    fn withdraw_request(&self, name: &str) -> Result<Option<CheckpointRequest>> {
+        let asked = self.checkpoint_requests()?.into_iter().find(|asked| asked.name == name);
         asked.iter().try_for_each(|asked| self.names.end(&asked.id))?;
         Ok(asked)
     }
 
-    fn name_newest(&self, name: &str) -> Result<()> {
+    fn name_newest_checkpoint(&self, name: &str) -> Result<()> {
         self.names.check_new(name)?;
         let mut numbers = Vec::new();
         for (partition, kept) in (0..).map(Partition).zip(self.kept()?) {
@@ -358,9 +365,9 @@ impl JobStore for KafkaStore {
         Err(Error::Busy { at: self.name(), doing: "naming the newest checkpoints" })
     }
 
-    fn forget(&self, name: &str) -> Result<()> {
+    fn delete_checkpoint_name(&self, name: &str) -> Result<()> {
         self.held()?;
-        self.names.forget(name)
+        self.names.delete(name)
     }
 
     fn topics(&self) -> &dyn Queue {

@@ -7,7 +7,7 @@ use super::checkpoints;
 use crate::error::Sql;
 use seismic_queue::backend::validate;
 use seismic_queue::message::new_id;
-use seismic_queue::{Asked, Error, Partition, PartitionCommit, Topic};
+use seismic_queue::{CheckpointRequest, Error, Partition, PartitionCommit, Topic};
 
 /// Names the checkpoint that a commit seals. The answer of the last partition makes a name whole.
 pub(crate) fn give(db: &Connection, new: &PartitionCommit) -> Sql<()> {
@@ -46,7 +46,7 @@ fn put(db: &Connection, name: &str, partition: Partition, checkpoint: u64) -> Sq
 }
 
 /// Asks for a checkpoint of every partition.
-pub(crate) fn ask(db: &Connection, at: &str, name: &str) -> Sql<()> {
+pub(crate) fn request(db: &Connection, at: &str, name: &str) -> Sql<()> {
     check_new(db, at, name)?;
     db.prepare_cached("INSERT INTO asked VALUES (?1, ?2)")?.execute(params![name, new_id()])?;
     Ok(())
@@ -71,16 +71,16 @@ fn check_new(db: &Connection, at: &str, name: &str) -> Sql<()> {
 }
 
 /// What is asked for, by name.
-pub(crate) fn asked(db: &Connection) -> Sql<Vec<Asked>> {
+pub(crate) fn requests(db: &Connection) -> Sql<Vec<CheckpointRequest>> {
     let mut select = db.prepare_cached("SELECT id, name FROM asked ORDER BY name")?;
     let ids = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let ids: Vec<(String, String)> = ids.collect::<rusqlite::Result<_>>()?;
-    let mut asked = Vec::with_capacity(ids.len());
+    let mut requests = Vec::with_capacity(ids.len());
     for (id, name) in ids {
         let answered = partitions(db, &name)?;
-        asked.push(Asked { id, name, answered });
+        requests.push(CheckpointRequest { id, name, answered });
     }
-    Ok(asked)
+    Ok(requests)
 }
 
 /// Partitions in which there is a checkpoint of that name.
@@ -92,13 +92,13 @@ fn partitions(db: &Connection, name: &str) -> Sql<Vec<Partition>> {
 }
 
 /// Takes back what is asked for under that name.
-pub(crate) fn withdraw(db: &Connection, name: &str) -> Sql<Option<Asked>> {
-    let Some(asked) = asked(db)?.into_iter().find(|asked| asked.name == name) else {
+pub(crate) fn withdraw(db: &Connection, name: &str) -> Sql<Option<CheckpointRequest>> {
+    let Some(request) = requests(db)?.into_iter().find(|it| it.name == name) else {
         return Ok(None);
     };
     db.prepare_cached("DELETE FROM asked WHERE name = ?1")?.execute([name])?;
     remove(db, name)?;
-    Ok(Some(asked))
+    Ok(Some(request))
 }
 
 /// Names the newest checkpoint of every partition.
@@ -114,7 +114,7 @@ pub(crate) fn name_newest(db: &Connection, at: &str, input: &Topic, name: &str) 
 }
 
 /// Forgets a name, whole or not.
-pub(crate) fn forget(db: &Connection, at: &str, name: &str) -> Sql<()> {
+pub(crate) fn delete(db: &Connection, at: &str, name: &str) -> Sql<()> {
     if withdraw(db, name)?.is_some() || remove(db, name)? {
         return Ok(());
     }

@@ -29,9 +29,9 @@ use seismic_queue::failpoints::{
 };
 use seismic_queue::message::new_id;
 use seismic_queue::{
-    Asked, Checkpoint, Commit, CommitError, Committer, Error, FencingToken, Hold, Job, JobStore,
-    JournalEntry, KeyedBlock, Lease, Offset, OutputSpec, OutputView, Partition, PartitionView,
-    Queue, Recovered, Result, Rewind, SinkPosition, Topic, View, clock,
+    Checkpoint, CheckpointRequest, Commit, CommitError, Committer, Error, FencingToken, Hold, Job,
+    JobStore, JournalEntry, KeyedBlock, Lease, Offset, OutputSpec, OutputView, Partition,
+    PartitionView, Queue, Recovered, Result, Rewind, SinkPosition, Topic, View, clock,
 };
 
 /// A store in one SQLite file.
@@ -147,7 +147,14 @@ impl JobStore for SqliteStore {
             });
             let partitions = partitions.collect::<Sql<_>>()?;
             let (sinks, keyed) = (sinks(db, &outputs[0])?, keyed(db, &job, &outputs)?);
-            Ok(View { id, job, partitions, keyed, sinks, asked: checkpoint_names::asked(db)? })
+            Ok(View {
+                id,
+                job,
+                partitions,
+                keyed,
+                sinks,
+                checkpoint_requests: checkpoint_names::requests(db)?,
+            })
         })
     }
 
@@ -171,28 +178,28 @@ impl JobStore for SqliteStore {
         lock::owner(&self.path, &self.name())
     }
 
-    fn ask(&self, name: &str) -> Result<()> {
-        self.change("asking for a checkpoint", |db, at, _| checkpoint_names::ask(db, at, name))
+    fn request_checkpoint(&self, name: &str) -> Result<()> {
+        self.change("asking for a checkpoint", |db, at, _| checkpoint_names::request(db, at, name))
     }
 
-    fn asked(&self) -> Result<Vec<Asked>> {
-        self.topics.database()?.look("looking what is asked for", checkpoint_names::asked)
+    fn checkpoint_requests(&self) -> Result<Vec<CheckpointRequest>> {
+        self.topics.database()?.look("looking what is asked for", checkpoint_names::requests)
     }
 
-    fn withdraw(&self, name: &str) -> Result<Option<Asked>> {
+    fn withdraw_request(&self, name: &str) -> Result<Option<CheckpointRequest>> {
         self.change("taking back what was asked for", |db, _, _| {
             checkpoint_names::withdraw(db, name)
         })
     }
 
-    fn name_newest(&self, name: &str) -> Result<()> {
+    fn name_newest_checkpoint(&self, name: &str) -> Result<()> {
         self.change("naming a checkpoint", |db, at, Identity { job, .. }| {
             checkpoint_names::name_newest(db, at, job.input(), name)
         })
     }
 
-    fn forget(&self, name: &str) -> Result<()> {
-        self.change("forgetting a checkpoint", |db, at, _| checkpoint_names::forget(db, at, name))
+    fn delete_checkpoint_name(&self, name: &str) -> Result<()> {
+        self.change("forgetting a checkpoint", |db, at, _| checkpoint_names::delete(db, at, name))
     }
 
     fn topics(&self) -> &dyn Queue {

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use seismic_queue::{
-    Asked, Batch, Block, JournalEntry, Offset, Partition, PartitionCommit, Recovered, Topic,
+    Batch, Block, CheckpointRequest, JournalEntry, Offset, Partition, PartitionCommit, Recovered,
+    Topic,
 };
 
 use crate::engine::journal::Entry;
@@ -225,7 +226,7 @@ impl PartitionTask {
     }
 
     /// Lets the next snapshot answer these requests; `false` when all were answered before.
-    pub fn has_to_answer(&mut self, requests: &[Asked]) -> bool {
+    pub fn has_to_answer(&mut self, requests: &[CheckpointRequest]) -> bool {
         self.snapshots.has_to_answer(self.partition, requests)
     }
 

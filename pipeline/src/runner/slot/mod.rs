@@ -265,12 +265,12 @@ impl<'a> Slot<'a> {
     /// Takes the checkpoints that are asked for, each partition one for all of them. A partition
     /// that replays does so when it is done.
     fn answer_checkpoint_requests(&mut self) -> Result<()> {
-        let (asked, clock) = (self.job.checkpoint_requests.asked(), self.job.clock);
-        if asked.is_empty() {
+        let (requests, clock) = (self.job.checkpoint_requests.open(), self.job.clock);
+        if requests.is_empty() {
             return Ok(());
         }
         for part in self.parts.values_mut().filter(|part| !part.is_replaying()) {
-            if part.has_to_answer(&asked) {
+            if part.has_to_answer(&requests) {
                 self.job.metrics.snapshot_taken(part.snapshot(|| clock.now())?);
             }
         }

@@ -56,9 +56,9 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
             kept_as(info),
         ))?;
     }
-    for asked in &view.asked {
-        let (have, all) = (asked.answered.len(), view.partitions.len());
-        let name = &asked.name;
+    for request in &view.checkpoint_requests {
+        let (have, all) = (request.answered.len(), view.partitions.len());
+        let name = &request.name;
         print_line(format_args!("{name} is requested: {have} of {all} partitions have taken it"))?;
     }
     Ok(Outcome::Fine)

@@ -41,22 +41,22 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     let store = &*args.target.location()?.open_store()?;
     match store.leased_by()? {
         Some(_) => ask(store, &args.name, Duration::from_secs(args.timeout))?,
-        None => store.name_newest(&args.name)?,
+        None => store.name_newest_checkpoint(&args.name)?,
     }
     show(store, args)
 }
 
 /// Requests a checkpoint of the running job and waits for it.
 fn ask(store: &dyn JobStore, name: &str, timeout: Duration) -> anyhow::Result<()> {
-    store.ask(name)?;
+    store.request_checkpoint(name)?;
     let asked = Instant::now();
     let mut looked = asked;
-    while store.asked()?.iter().any(|asked| asked.name == name) {
+    while store.checkpoint_requests()?.iter().any(|asked| asked.name == name) {
         if looked.elapsed() >= OWNER_EVERY {
             looked = Instant::now();
-            if store.leased_by()?.is_none() && store.withdraw(name)?.is_some() {
+            if store.leased_by()?.is_none() && store.withdraw_request(name)?.is_some() {
                 // It has stopped meanwhile, and left a checkpoint where it stopped.
-                store.name_newest(name)?;
+                store.name_newest_checkpoint(name)?;
                 return Ok(());
             }
         }
@@ -70,7 +70,7 @@ fn ask(store: &dyn JobStore, name: &str, timeout: Duration) -> anyhow::Result<()
 
 /// Withdraws the request, unless it was completed in the meantime.
 fn give_up(store: &dyn JobStore, name: &str, timeout: Duration) -> anyhow::Result<()> {
-    let Some(asked) = store.withdraw(name)? else {
+    let Some(asked) = store.withdraw_request(name)? else {
         return Ok(());
     };
     let all = (0..store.view()?.job.partitions()).map(Partition);

@@ -54,7 +54,7 @@ fn the_first_answer_has_the_name_and_others_go() {
 fn what_is_whole_has_its_name_by_number_whatever_answers_later() {
     let names = names(&["a|asked|quake", "a|whole|1 3"]);
     assert_eq!(settled(&names, many(&[(3, "a"), (2, "a")])), [(3, "quake".to_owned())]);
-    assert_eq!(names.asked(&[]), (vec![], vec![]));
+    assert_eq!(names.requests(&[]), (vec![], vec![]));
 }
 
 #[test]
@@ -88,11 +88,12 @@ fn of_two_with_one_name_the_first_counts_until_it_is_gone() {
 fn who_has_answered_is_told_until_all_have() {
     let names = names(&["a|asked|quake", "b|asked|also"]);
     let parts = |second: Kept| [vec![kept(1, &["a", "b"])], vec![kept(7, &["a"]), second]];
-    let (open, whole) = names.asked(&parts(kept(8, &["a"])));
+    let (open, whole) = names.requests(&parts(kept(8, &["a"])));
     assert_eq!(whole, [("a".to_owned(), vec![1, 7])]);
-    let also = Asked { id: "b".into(), name: "also".into(), answered: vec![Partition(0)] };
+    let also =
+        CheckpointRequest { id: "b".into(), name: "also".into(), answered: vec![Partition(0)] };
     assert_eq!(open, [also]);
-    let (open, whole) = names.asked(&parts(kept(8, &["b"])));
+    let (open, whole) = names.requests(&parts(kept(8, &["b"])));
     assert_eq!((open, whole.len()), (vec![], 2));
 }
 
