@@ -42,7 +42,7 @@ impl Cluster {
         }
         let asking = Arc::new(make_with(&settings.asking(), Quiet)?);
         let cluster = Cluster { at, settings, asking };
-        match cluster.asking.fetch_metadata(Some(NOBODYS), limits::OPEN_WAIT) {
+        match cluster.asking.fetch_metadata(Some(NO_TOPIC), limits::OPEN_WAIT) {
             Ok(_) => Ok(cluster),
             Err(_) => {
                 let seconds = limits::OPEN_WAIT.as_secs();
@@ -129,7 +129,7 @@ impl Cluster {
 
     /// Numbers of the brokers that are there.
     pub(crate) fn brokers(&self) -> Result<Vec<i32>> {
-        let found = self.asking.fetch_metadata(Some(NOBODYS), limits::WAIT);
+        let found = self.asking.fetch_metadata(Some(NO_TOPIC), limits::WAIT);
         let found = found.map_err(self.failed("looking at brokers"))?;
         Ok(found.brokers().iter().map(MetadataBroker::id).collect())
     }
@@ -310,4 +310,4 @@ const BEGINNING: i64 = -2;
 const END: i64 = -1;
 
 /// A name that no topic has: asking for it costs nothing and shows that a broker is there.
-const NOBODYS: &str = "seismic-is-anybody-there";
+const NO_TOPIC: &str = "seismic-is-anybody-there";

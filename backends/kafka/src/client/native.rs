@@ -84,7 +84,7 @@ impl<C: ConsumerContext + 'static> Inbox<C> {
 
     /// Waits up to `wait` for the first item, then gives all that are there, up to a bound. Returns
     /// their number.
-    pub(crate) fn take(&mut self, wait: Duration, mut each: impl FnMut(Item<'_>)) -> usize {
+    pub(crate) fn poll(&mut self, wait: Duration, mut each: impl FnMut(Item<'_>)) -> usize {
         // The call fills its array until the time is over, so the wait is for one message only.
         let mut count = self.fill(Duration::ZERO, 0, TAKEN);
         if count == 0 && !wait.is_zero() {
@@ -93,7 +93,7 @@ impl<C: ConsumerContext + 'static> Inbox<C> {
                 count += self.fill(Duration::ZERO, 1, TAKEN - 1);
             }
         }
-        let taken = Taken(&mut self.slots[..count]);
+        let taken = MessageBuffer(&mut self.slots[..count]);
         for &message in taken.0.iter() {
             // SAFETY: `fill` wrote `count` valid messages, and `taken` destroys them only after
             // this loop.
@@ -126,9 +126,9 @@ impl<C: ConsumerContext + 'static> Drop for Inbox<C> {
 }
 
 /// Messages that were taken; destroyed also when looking at them panics.
-struct Taken<'a>(&'a mut [*mut rd::rd_kafka_message_t]);
+struct MessageBuffer<'a>(&'a mut [*mut rd::rd_kafka_message_t]);
 
-impl Drop for Taken<'_> {
+impl Drop for MessageBuffer<'_> {
     fn drop(&mut self) {
         for message in self.0.iter_mut() {
             // SAFETY: each is a message that `fill` was given, destroyed once: null afterwards.

@@ -9,14 +9,14 @@ use std::time::{Duration, Instant};
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// Of this process, watched for as long as this is kept.
-pub(crate) struct Sleep {
+pub(crate) struct SuspensionWatch {
     session: Duration,
     /// When the last one ended that was longer than a session.
     woke: Arc<Mutex<Option<Instant>>>,
 }
 
-impl Sleep {
-    pub(crate) fn watch(session: Duration) -> Sleep {
+impl SuspensionWatch {
+    pub(crate) fn watch(session: Duration) -> SuspensionWatch {
         let woke = Arc::default();
         let watched: Weak<Mutex<Option<Instant>>> = Arc::downgrade(&woke);
         thread::spawn(move || {
@@ -30,7 +30,7 @@ impl Sleep {
                 }
             }
         });
-        Sleep { session, woke }
+        SuspensionWatch { session, woke }
     }
 
     /// Whether what a group has just said may come from a sleep: a process that is awake again hears of
@@ -49,9 +49,9 @@ fn is_too_long(from: Instant, to: Instant, session: Duration) -> bool {
 mod tests {
     use super::*;
 
-    fn woken(ago: Duration) -> Sleep {
+    fn woken(ago: Duration) -> SuspensionWatch {
         let woke = Instant::now().checked_sub(ago).expect("machines run for longer than a minute");
-        Sleep { session: Duration::from_secs(30), woke: Arc::new(Mutex::new(Some(woke))) }
+        SuspensionWatch { session: Duration::from_secs(30), woke: Arc::new(Mutex::new(Some(woke))) }
     }
 
     #[test]

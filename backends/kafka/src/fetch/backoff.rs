@@ -5,22 +5,22 @@ use std::time::{Duration, Instant};
 
 /// When to try again.
 #[derive(Debug, Default)]
-pub(super) struct Rest {
+pub(super) struct Backoff {
     wait: Duration,
     until: Option<Instant>,
 }
 
-impl Rest {
+impl Backoff {
     /// It failed.
-    pub(super) fn begin(&mut self, now: Instant) {
+    pub(super) fn start(&mut self, now: Instant) {
         let wait = (self.wait * 2)
             .clamp(*seismic_queue::limits::BACKOFF.start(), *seismic_queue::limits::BACKOFF.end());
         (self.wait, self.until) = (wait, Some(now + wait));
     }
 
     /// It works.
-    pub(super) fn end(&mut self) {
-        *self = Rest::default();
+    pub(super) fn reset(&mut self) {
+        *self = Backoff::default();
     }
 
     /// Whether it may be tried.
@@ -35,11 +35,11 @@ mod tests {
 
     #[test]
     fn rests_grow_up_to_a_bound_and_begin_anew_after_success() {
-        let (mut rest, now) = (Rest::default(), Instant::now());
+        let (mut rest, now) = (Backoff::default(), Instant::now());
         assert!(rest.is_over(now));
         let mut waits = Vec::new();
         for _ in 0..12 {
-            rest.begin(now);
+            rest.start(now);
             assert!(!rest.is_over(now));
             assert!(rest.is_over(now + rest.wait));
             waits.push(rest.wait);
@@ -49,9 +49,9 @@ mod tests {
             (waits[0], waits[11]),
             (*seismic_queue::limits::BACKOFF.start(), *seismic_queue::limits::BACKOFF.end())
         );
-        rest.end();
+        rest.reset();
         assert!(rest.is_over(now));
-        rest.begin(now);
+        rest.start(now);
         assert_eq!(rest.wait, waits[0]);
     }
 }

@@ -12,14 +12,14 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
 
-use super::request::At;
+use super::request::FetchPosition;
 use crate::limits;
 
 /// Where a broker is.
 pub(super) type BrokerAddress = (String, u16);
 
 /// A connection.
-pub(super) struct Link {
+pub(super) struct BrokerConnection {
     socket: TcpStream,
     /// What is still to be sent.
     out: Vec<u8>,
@@ -28,15 +28,15 @@ pub(super) struct Link {
     /// When something was sent or came last.
     heard: Instant,
     /// The broker has said that it speaks our version.
-    pub(super) is_greeted: bool,
-    pub(super) asked: Option<Asked>,
+    pub(super) is_version_known: bool,
+    pub(super) in_flight: Option<RequestInFlight>,
     next_number: i32,
 }
 
 /// A question under way.
-pub(super) struct Asked {
+pub(super) struct RequestInFlight {
     pub(super) number: i32,
-    pub(super) at: Vec<At>,
+    pub(super) at: Vec<FetchPosition>,
 }
 
 /// A frame that comes in.
@@ -77,16 +77,16 @@ fn connect((host, port): &BrokerAddress, patience: Duration) -> io::Result<TcpSt
     Err(last)
 }
 
-impl Link {
-    pub(super) fn new(socket: TcpStream) -> Link {
-        Link {
+impl BrokerConnection {
+    pub(super) fn new(socket: TcpStream) -> BrokerConnection {
+        BrokerConnection {
             socket,
             out: Vec::new(),
             sent: 0,
             frame: Incoming::default(),
             heard: Instant::now(),
-            is_greeted: false,
-            asked: None,
+            is_version_known: false,
+            in_flight: None,
             next_number: 0,
         }
     }
@@ -137,7 +137,7 @@ impl Link {
 
     /// Whether something was asked whose answer was not taken.
     fn is_waiting(&self) -> bool {
-        !self.is_greeted || self.asked.is_some()
+        !self.is_version_known || self.in_flight.is_some()
     }
 
     /// The frame that has come, if it is whole.
@@ -146,13 +146,13 @@ impl Link {
     }
 
     /// Takes the memory of the frame that has come, and gives other for the next one.
-    pub(super) fn take(&mut self, spare: Vec<u8>) -> Vec<u8> {
+    pub(super) fn take_frame(&mut self, spare: Vec<u8>) -> Vec<u8> {
         self.frame.filled = 0;
         std::mem::replace(&mut self.frame.bytes, spare)
     }
 
     /// Passes the frame over.
-    pub(super) fn pass(&mut self) {
+    pub(super) fn discard_frame(&mut self) {
         self.frame.filled = 0;
     }
 
@@ -217,15 +217,18 @@ mod tests {
     const SILENCE: Duration = Duration::from_secs(20);
 
     /// A link, and the other end of it.
-    fn linked() -> (Link, TcpStream) {
+    fn linked() -> (BrokerConnection, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let at = listener.local_addr().unwrap();
         let opened = open((at.ip().to_string(), at.port()), SILENCE);
         let (other, _) = listener.accept().unwrap();
-        (Link::new(opened.recv().unwrap().unwrap()), other)
+        (BrokerConnection::new(opened.recv().unwrap().unwrap()), other)
     }
 
-    fn work_until(link: &mut Link, mut is_so: impl FnMut(&Link) -> bool) -> io::Result<()> {
+    fn work_until(
+        link: &mut BrokerConnection,
+        mut is_so: impl FnMut(&BrokerConnection) -> bool,
+    ) -> io::Result<()> {
         let began = Instant::now();
         while !is_so(link) {
             assert!(began.elapsed() < SILENCE);
@@ -247,7 +250,7 @@ mod tests {
             }
             if link.frame().is_some() {
                 assert_eq!(link.frame(), Some(&b"abc"[..]));
-                link.take(Vec::new());
+                link.take_frame(Vec::new());
             }
         }
         other.write_all(b"d").unwrap();

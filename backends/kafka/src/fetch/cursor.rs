@@ -1,28 +1,28 @@
 //! The place of a fetcher in one partition.
 
-use super::backoff::Rest;
-use super::request::At;
+use super::backoff::Backoff;
+use super::request::FetchPosition;
 use seismic_queue::{Offset, Partition};
 
 /// Where a partition is read on, and from whom.
 #[derive(Debug)]
 pub(super) struct Cursor {
     /// What is asked for next: everything before it came.
-    pub(super) at: At,
+    pub(super) at: FetchPosition,
     /// `None`: to be looked for.
     pub(super) leader: Option<i32>,
     /// The end that was said last.
-    told: Option<u64>,
+    reported: Option<u64>,
     /// When something came last, in a count of all partitions': who had nothing for longest is asked
     /// for first, since a leader fills its answer in the order of the question.
     pub(super) turn: u64,
-    pub(super) rest: Rest,
+    pub(super) backoff: Backoff,
 }
 
 impl Cursor {
     pub(super) fn new(partition: Partition, from: Offset) -> Cursor {
-        let at = At { partition, offset: from.0, epoch: -1 };
-        Cursor { at, leader: None, told: None, turn: 0, rest: Rest::default() }
+        let at = FetchPosition { partition, offset: from.0, epoch: -1 };
+        Cursor { at, leader: None, reported: None, turn: 0, backoff: Backoff::default() }
     }
 
     /// Everything before `offset` came. Its end is told once, and again when it has moved.
@@ -30,12 +30,12 @@ impl Cursor {
         self.at.offset = self.at.offset.max(offset);
         let offset = self.at.offset;
         let is_end = u64::try_from(settled_end).is_ok_and(|end| offset >= end);
-        (is_end && self.told.replace(offset) != Some(offset)).then_some(Offset(offset))
+        (is_end && self.reported.replace(offset) != Some(offset)).then_some(Offset(offset))
     }
 
     /// What came from `offset` on was of no use.
     pub(super) fn go_back(&mut self, offset: u64) {
-        (self.at.offset, self.told) = (offset, None);
+        (self.at.offset, self.reported) = (offset, None);
     }
 }
 

@@ -51,7 +51,7 @@ const OTHERS: [&str; 24] = [
 
 /// How messages are asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Terms {
+pub(super) struct FetchSettings {
     pub(super) client: String,
     /// How long a leader waits for that many bytes.
     pub(super) wait_ms: i32,
@@ -63,7 +63,7 @@ pub(super) struct Terms {
     pub(super) patience: Duration,
 }
 
-impl Terms {
+impl FetchSettings {
     /// Those of `config`, of which `given` names what is not there for librdkafka alone.
     ///
     /// # Errors
@@ -71,7 +71,7 @@ impl Terms {
     pub(super) fn of<'a>(
         config: &ClientConfig,
         given: impl IntoIterator<Item = (&'a str, &'a str)>,
-    ) -> Result<Terms, String> {
+    ) -> Result<FetchSettings, String> {
         for (key, value) in given {
             let is_plain = key == "security.protocol" && value.eq_ignore_ascii_case("plaintext");
             let is_other = OTHERS.iter().any(|beginning| key.starts_with(beginning));
@@ -86,7 +86,7 @@ impl Terms {
         let bytes = "max.partition.fetch.bytes";
         let partition_bytes = number(bytes, limits::PARTITION_BYTES)?;
         let patience_ms = number("socket.timeout.ms", 60_000)?;
-        Ok(Terms {
+        Ok(FetchSettings {
             client: config.get("client.id").unwrap_or_default().to_owned(),
             wait_ms: number("fetch.wait.max.ms", 500)?,
             min_bytes: number("fetch.min.bytes", 1)?,
@@ -106,12 +106,12 @@ impl Terms {
 mod tests {
     use super::*;
 
-    fn terms(given: &[(&str, &str)]) -> Result<Terms, String> {
+    fn terms(given: &[(&str, &str)]) -> Result<FetchSettings, String> {
         let mut config = ClientConfig::new();
         for (key, value) in given {
             config.set(*key, *value);
         }
-        Terms::of(&config, given.iter().copied())
+        FetchSettings::of(&config, given.iter().copied())
     }
 
     #[test]
@@ -130,7 +130,7 @@ mod tests {
         let (wait_ms, min_bytes, answer_bytes, partition_bytes) = (7, 8, 9, 10);
         let client = "me".to_owned();
         let expected =
-            Terms { client, wait_ms, min_bytes, answer_bytes, partition_bytes, patience };
+            FetchSettings { client, wait_ms, min_bytes, answer_bytes, partition_bytes, patience };
         assert_eq!(terms, Ok(expected));
         let aliased = self::terms(&[("max.partition.fetch.bytes", "10")]).unwrap();
         assert_eq!(aliased.partition_bytes, 10);

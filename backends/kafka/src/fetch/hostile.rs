@@ -9,7 +9,7 @@ use super::compression::tests::packed;
 use super::fuzz;
 use super::record_batch::tests::Written;
 use super::response::tests::{TOPIC, frame};
-use super::response::{Aborted, Part};
+use super::response::{Aborted, PartitionResponse};
 
 /// Batches of every compression.
 fn batches() -> Vec<u8> {
@@ -28,7 +28,7 @@ fn batches() -> Vec<u8> {
 fn answer() -> Vec<u8> {
     let aborted = vec![Aborted { producer: 5, first: 80 }];
     let (partition, error, settled_end, records, diverges) = (0, 0, 91, 0..0, true);
-    let part = Part { partition, error, settled_end, aborted, records, diverges };
+    let part = PartitionResponse { partition, error, settled_end, aborted, records, diverges };
     [&TOPIC[..], &frame(1, 0, &mut [(part, batches())])].concat()
 }
 

@@ -42,13 +42,13 @@ use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rustix::event::Timespec;
 
-use self::backoff::Rest;
-use self::connection::{Asked, Link};
+use self::backoff::Backoff;
+use self::connection::{BrokerConnection, RequestInFlight};
 use self::cursor::Cursor;
-use self::eligibility::Terms;
-use self::leaders::{Broker, Door};
-use self::pending::{Held, Step};
-use self::request::At;
+use self::eligibility::FetchSettings;
+use self::leaders::{Broker, ConnectionState};
+use self::pending::{PendingResponse, Step};
+use self::request::FetchPosition;
 use crate::client::cluster::{Cluster, Leaders};
 use crate::client::connection::number;
 use crate::client::native::Item;
@@ -70,20 +70,20 @@ pub(crate) struct Fetch {
     topic: Topic,
     /// The topic's, as brokers write it.
     id: [u8; 16],
-    terms: Terms,
+    settings: FetchSettings,
     cursors: BTreeMap<Partition, Cursor>,
     /// How often something came of some partition.
     turns: u64,
     brokers: BTreeMap<i32, Broker>,
     /// At most one of each broker.
-    held: Vec<Held>,
+    pending: Vec<PendingResponse>,
     /// Memory of answers that were given.
     spare: Vec<Vec<u8>>,
     /// Memory for records that were compressed.
     unpacked: Vec<u8>,
     failures: Vec<(Partition, Code)>,
-    looking: Option<Receiver<Result<Leaders, KafkaError>>>,
-    looking_rest: Rest,
+    leader_lookup: Option<Receiver<Result<Leaders, KafkaError>>>,
+    lookup_backoff: Backoff,
 }
 
 impl Fetch {
@@ -96,7 +96,7 @@ impl Fetch {
         topic: &Topic,
         config: &ClientConfig,
     ) -> Result<Fetch, String> {
-        let terms = Terms::of(config, cluster.settings.given())?;
+        let settings = FetchSettings::of(config, cluster.settings.given())?;
         let mut id = [0; 16];
         let decoded = STANDARD_NO_PAD.decode_slice(&topic.id, &mut id);
         if decoded != Ok(id.len()) || id == [0; 16] {
@@ -106,16 +106,16 @@ impl Fetch {
             cluster: cluster.clone(),
             topic: topic.clone(),
             id,
-            terms,
+            settings,
             cursors: BTreeMap::new(),
             turns: 0,
             brokers: BTreeMap::new(),
-            held: Vec::new(),
+            pending: Vec::new(),
             spare: Vec::new(),
             unpacked: Vec::new(),
             failures: Vec::new(),
-            looking: None,
-            looking_rest: Rest::default(),
+            leader_lookup: None,
+            lookup_backoff: Backoff::default(),
         })
     }
 
@@ -129,8 +129,9 @@ impl Fetch {
         }
         // A leader works on one question after the other: the next one would wait for what is under way.
         for broker in self.brokers.values_mut() {
-            if matches!(&broker.door, Door::Open(link) if link.asked.is_some()) {
-                broker.door = Door::Closed;
+            if matches!(&broker.connection, ConnectionState::Open(link) if link.in_flight.is_some())
+            {
+                broker.connection = ConnectionState::Closed;
             }
         }
     }
@@ -141,14 +142,14 @@ impl Fetch {
             self.forget(partition);
             self.cursors.remove(&partition);
         }
-        self.leave_idle_brokers();
+        self.drop_idle_brokers();
     }
 
     /// Waits up to `wait` for something to give, and gives up to a bound of what is there.
     ///
     /// # Errors
     /// [`Unreadable`]: what was given is right, and nothing more can be.
-    pub(crate) fn take(
+    pub(crate) fn poll(
         &mut self,
         wait: Duration,
         mut each: impl FnMut(Item<'_>),
@@ -156,16 +157,16 @@ impl Fetch {
         let began = Instant::now();
         let deadline = began + wait;
         loop {
-            let until = if self.held.is_empty() { deadline } else { began };
+            let until = if self.pending.is_empty() { deadline } else { began };
             self.work_until(until)?;
-            if self.give(&mut each)? || Instant::now() >= deadline {
+            if self.deliver(&mut each)? || Instant::now() >= deadline {
                 return Ok(());
             }
         }
     }
 
     /// Gives what is held; whether that was anything.
-    fn give(&mut self, each: &mut impl FnMut(Item<'_>)) -> Result<bool, Unreadable> {
+    fn deliver(&mut self, each: &mut impl FnMut(Item<'_>)) -> Result<bool, Unreadable> {
         let (mut is_given, mut bytes) = (false, 0);
         let mut give = |item: Item<'_>| {
             is_given = true;
@@ -175,24 +176,24 @@ impl Fetch {
             give(Item::Error { partition: number(partition), code });
         }
         while bytes < seismic_queue::limits::BATCH_BYTES {
-            let Some(mut held) = self.held.pop() else { break };
-            match held.step(&mut self.unpacked, &mut give) {
+            let Some(mut pending) = self.pending.pop() else { break };
+            match pending.step(&mut self.unpacked, &mut give) {
                 Step::Given(more) => bytes += more,
                 Step::Spoiled(partition, at) => {
-                    held.forget(partition);
+                    pending.forget(partition);
                     if let Some(cursor) = self.cursors.get_mut(&partition) {
                         cursor.go_back(at);
-                        cursor.rest.begin(Instant::now());
+                        cursor.backoff.start(Instant::now());
                     }
                     give(Item::Error { partition: number(partition), code: Code::BadMessage });
                 }
                 Step::Packed => return Err(Unreadable("a batch that cannot be unpacked here")),
             }
-            if held.is_empty() {
-                self.spare.push(held.memory());
+            if pending.is_empty() {
+                self.spare.push(pending.memory());
             } else {
                 // Leaders take turns.
-                self.held.insert(0, held);
+                self.pending.insert(0, pending);
             }
         }
         Ok(is_given)
@@ -202,10 +203,10 @@ impl Fetch {
     fn work_until(&mut self, deadline: Instant) -> Result<(), Unreadable> {
         loop {
             let now = Instant::now();
-            self.look_for_leaders(now);
-            self.open_doors(now);
+            self.refresh_leaders(now);
+            self.open_connections(now);
             self.work(now)?;
-            if !self.held.is_empty() || !self.failures.is_empty() || now >= deadline {
+            if !self.pending.is_empty() || !self.failures.is_empty() || now >= deadline {
                 return Ok(());
             }
             self.wait(deadline - now, now);
@@ -214,18 +215,18 @@ impl Fetch {
 
     /// Waits for sockets, and for what threads look for.
     fn wait(&self, most: Duration, now: Instant) {
-        let is_opening = |broker: &Broker| matches!(broker.door, Door::Opening(_));
+        let is_opening = |broker: &Broker| matches!(broker.connection, ConnectionState::Opening(_));
         let is_open = |leader| matches!(self.brokers.get(&leader), Some(it) if it.is_open());
-        let is_asked = |it: &Cursor| it.leader.is_some_and(is_open) && it.rest.is_over(now);
-        let most = if self.looking.is_some() || self.brokers.values().any(is_opening) {
+        let is_asked = |it: &Cursor| it.leader.is_some_and(is_open) && it.backoff.is_over(now);
+        let most = if self.leader_lookup.is_some() || self.brokers.values().any(is_opening) {
             most.min(seismic_queue::limits::READ_PAUSE_MIN)
         } else if !self.cursors.values().all(is_asked) {
             most.min(*seismic_queue::limits::BACKOFF.start())
         } else {
             most.min(*seismic_queue::limits::BACKOFF.end())
         };
-        let links = self.brokers.values().filter_map(|broker| match &broker.door {
-            Door::Open(link) => link.poll(),
+        let links = self.brokers.values().filter_map(|broker| match &broker.connection {
+            ConnectionState::Open(link) => link.poll(),
             _ => None,
         });
         let mut polled: Vec<_> = links.collect();
@@ -239,15 +240,15 @@ impl Fetch {
         let ids: Vec<i32> = self.brokers.keys().copied().collect();
         for id in ids {
             let Some(broker) = self.brokers.get_mut(&id) else { continue };
-            let link = match std::mem::take(&mut broker.door) {
-                Door::Closed => continue,
-                Door::Open(link) => Ok(link),
-                Door::Opening(opened) => match opened.try_recv() {
+            let link = match std::mem::take(&mut broker.connection) {
+                ConnectionState::Closed => continue,
+                ConnectionState::Open(link) => Ok(link),
+                ConnectionState::Opening(opened) => match opened.try_recv() {
                     Err(TryRecvError::Empty) => {
-                        broker.door = Door::Opening(opened);
+                        broker.connection = ConnectionState::Opening(opened);
                         continue;
                     }
-                    Ok(Ok(socket)) => Ok(self.greet(socket)),
+                    Ok(Ok(socket)) => Ok(self.handshake(socket)),
                     Ok(Err(error)) => Err(error),
                     Err(TryRecvError::Disconnected) => Err(io::ErrorKind::NotConnected.into()),
                 },
@@ -257,19 +258,19 @@ impl Fetch {
                 Err(error) => Err(error),
             };
             match (served, self.brokers.get_mut(&id)) {
-                (Ok(link), Some(broker)) => broker.door = Door::Open(link),
+                (Ok(link), Some(broker)) => broker.connection = ConnectionState::Open(link),
                 (Ok(_), None) => {}
-                (Err(error), _) => self.lose(id, &error, now),
+                (Err(error), _) => self.broker_lost(id, &error, now),
             }
         }
         Ok(())
     }
 
     /// A new link, which asks first what the broker speaks.
-    fn greet(&self, socket: TcpStream) -> Link {
-        let mut link = Link::new(socket);
+    fn handshake(&self, socket: TcpStream) -> BrokerConnection {
+        let mut link = BrokerConnection::new(socket);
         let number = link.number();
-        link.send(&request::versions(number, &self.terms.client));
+        link.send(&request::versions(number, &self.settings.client));
         link
     }
 
@@ -277,65 +278,68 @@ impl Fetch {
     fn serve(
         &mut self,
         id: i32,
-        link: &mut Link,
+        link: &mut BrokerConnection,
         now: Instant,
     ) -> Result<io::Result<()>, Unreadable> {
         loop {
-            self.ask(id, link, now);
-            if let Err(error) = link.work(self.terms.silence()) {
+            self.send_fetch(id, link, now);
+            if let Err(error) = link.work(self.settings.silence()) {
                 return Ok(Err(error));
             }
             let Some(frame) = link.frame() else { return Ok(Ok(())) };
-            if !link.is_greeted {
+            if !link.is_version_known {
                 match response::is_spoken(frame) {
-                    Some(true) => link.is_greeted = true,
+                    Some(true) => link.is_version_known = true,
                     Some(false) => return Err(Unreadable("a broker older than Kafka 3.1")),
                     None => return Ok(Err(invalid("an answer that is none"))),
                 }
-                link.pass();
+                link.discard_frame();
                 continue;
             }
-            if self.held.iter().any(|held| held.broker == id) {
+            if self.pending.iter().any(|pending| pending.broker == id) {
                 return Ok(Ok(()));
             }
             let answer = response::parse(frame, &self.id);
-            let (Some(answer), Some(asked)) = (answer, link.asked.take()) else {
+            let (Some(answer), Some(request)) = (answer, link.in_flight.take()) else {
                 return Ok(Err(invalid("an answer that is none")));
             };
-            if answer.number != asked.number {
+            if answer.number != request.number {
                 return Ok(Err(invalid("the answer to another question")));
             }
             if answer.error != 0 {
-                asked.at.iter().for_each(|at| self.fail(at.partition, answer.error, now));
-                link.pass();
+                request
+                    .at
+                    .iter()
+                    .for_each(|at| self.partition_failed(at.partition, answer.error, now));
+                link.discard_frame();
                 continue;
             }
-            let frame = link.take(self.spare.pop().unwrap_or_default());
-            self.accept(id, &asked, answer, frame, now)?;
+            let frame = link.take_frame(self.spare.pop().unwrap_or_default());
+            self.accept_response(id, &request, answer, frame, now)?;
         }
     }
 
     /// Asks a broker for what it leads, if nothing is under way.
-    fn ask(&mut self, id: i32, link: &mut Link, now: Instant) {
-        if !link.is_greeted || link.asked.is_some() {
+    fn send_fetch(&mut self, id: i32, link: &mut BrokerConnection, now: Instant) {
+        if !link.is_version_known || link.in_flight.is_some() {
             return;
         }
-        let is_due = |cursor: &&Cursor| cursor.leader == Some(id) && cursor.rest.is_over(now);
+        let is_due = |cursor: &&Cursor| cursor.leader == Some(id) && cursor.backoff.is_over(now);
         let mut due: Vec<_> = self.cursors.values().filter(is_due).collect();
         if due.is_empty() {
             return;
         }
         due.sort_by_key(|cursor| cursor.turn);
-        let mut at: Vec<At> = due.iter().map(|cursor| cursor.at).collect();
+        let mut at: Vec<FetchPosition> = due.iter().map(|cursor| cursor.at).collect();
         let number = link.number();
-        link.send(&request::fetch(number, &self.terms, &self.id, &at));
+        link.send(&request::fetch(number, &self.settings, &self.id, &at));
         at.sort_unstable_by_key(|at| at.partition);
-        link.asked = Some(Asked { number, at });
+        link.in_flight = Some(RequestInFlight { number, at });
     }
 
     /// Nothing that came of a partition is of use any more.
     fn forget(&mut self, partition: Partition) {
-        self.held.iter_mut().for_each(|held| held.forget(partition));
+        self.pending.iter_mut().for_each(|pending| pending.forget(partition));
         self.failures.retain(|(of, _)| *of != partition);
     }
 }

@@ -13,14 +13,14 @@ use crate::limits;
 use seismic_queue::{Offset, Partition};
 
 /// An answer of which something is still to be given.
-pub(super) struct Held {
+pub(super) struct PendingResponse {
     pub(super) broker: i32,
     frame: Vec<u8>,
-    parts: VecDeque<Part>,
+    parts: VecDeque<PendingPartition>,
 }
 
 /// What is still to be given of one partition.
-pub(super) struct Part {
+pub(super) struct PendingPartition {
     pub(super) partition: Partition,
     /// Whole batches, in the frame.
     pub(super) whole: Range<usize>,
@@ -41,9 +41,13 @@ pub(super) enum Step {
     Packed,
 }
 
-impl Held {
-    pub(super) fn new(broker: i32, frame: Vec<u8>, parts: VecDeque<Part>) -> Held {
-        Held { broker, frame, parts }
+impl PendingResponse {
+    pub(super) fn new(
+        broker: i32,
+        frame: Vec<u8>,
+        parts: VecDeque<PendingPartition>,
+    ) -> PendingResponse {
+        PendingResponse { broker, frame, parts }
     }
 
     /// Nothing of this partition is of use any more.
@@ -64,7 +68,7 @@ impl Held {
     /// Gives the next batch, or that a partition has come to its end.
     pub(super) fn step(&mut self, unpacked: &mut Vec<u8>, each: &mut impl FnMut(Item<'_>)) -> Step {
         let Some(part) = self.parts.front_mut() else { return Step::Given(0) };
-        // Asked for by the topic's id: it does not matter who gave it.
+        // Requested by the topic's id: it does not matter who gave it.
         let (partition, broker) = (number(part.partition), None);
         let bytes = self.frame.get(part.whole.clone()).unwrap_or_default();
         let Next::Batch(batch, length) = record_batch::next(bytes) else {
@@ -88,7 +92,7 @@ impl Held {
             kind if compression::unpack(kind, batch.packed, unpacked) => &unpacked[..],
             _ => return Step::Packed,
         };
-        let given = give(&batch, records, from, |Record { offset, append_ms, key, value }| {
+        let given = deliver(&batch, records, from, |Record { offset, append_ms, key, value }| {
             let offset = offset as i64;
             each(Item::Message { partition, offset, append_ms, key, value, broker });
         });
@@ -102,7 +106,7 @@ impl Held {
 
 /// Gives the records of a batch from an offset on; how many bytes those were, or `None` when they are
 /// not what the batch says.
-fn give<'a>(
+fn deliver<'a>(
     batch: &RecordBatch<'a>,
     records: &'a [u8],
     from: u64,

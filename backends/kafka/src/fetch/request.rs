@@ -5,7 +5,7 @@
 //! name holds that was made later is never given. With the epoch of the last message read, the leader
 //! says when its log has become another one behind that (KIP-595).
 
-use super::eligibility::Terms;
+use super::eligibility::FetchSettings;
 use seismic_queue::Partition;
 
 /// Numbers of calls, and the version of `Fetch` that is spoken here.
@@ -15,7 +15,7 @@ const VERSIONS: i16 = 18;
 
 /// Where a partition is read on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct At {
+pub(super) struct FetchPosition {
     pub(super) partition: Partition,
     pub(super) offset: u64,
     /// Epoch of the leader that took the message before; -1 when there was none.
@@ -28,12 +28,17 @@ pub(super) fn versions(number: i32, client: &str) -> Vec<u8> {
 }
 
 /// The question for what lies at these places, and whatever follows it.
-pub(super) fn fetch(number: i32, terms: &Terms, topic: &[u8; 16], at: &[At]) -> Vec<u8> {
+pub(super) fn fetch(
+    number: i32,
+    settings: &FetchSettings,
+    topic: &[u8; 16],
+    at: &[FetchPosition],
+) -> Vec<u8> {
     framed(|to| {
-        head(to, FETCH, FETCH_VERSION, number, &terms.client);
+        head(to, FETCH, FETCH_VERSION, number, &settings.client);
         to.push(0); // No tagged fields of the head.
         to.extend((-1_i32).to_be_bytes()); // No replica.
-        for number in [terms.wait_ms, terms.min_bytes, terms.answer_bytes] {
+        for number in [settings.wait_ms, settings.min_bytes, settings.answer_bytes] {
             to.extend(number.to_be_bytes());
         }
         to.push(1); // Read committed.
@@ -47,7 +52,7 @@ pub(super) fn fetch(number: i32, terms: &Terms, topic: &[u8; 16], at: &[At]) -> 
             to.extend((at.offset as i64).to_be_bytes());
             to.extend(at.epoch.to_be_bytes());
             to.extend((-1_i64).to_be_bytes()); // Only replicas say where their log begins.
-            to.extend(terms.partition_bytes.to_be_bytes());
+            to.extend(settings.partition_bytes.to_be_bytes());
             to.push(0);
         }
         to.push(0); // No tagged fields of the topic.

@@ -11,16 +11,16 @@ use seismic_queue::backend::byte_reader::Bytes;
 
 /// What is told of partitions.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Answer {
+pub(super) struct FetchResponse {
     /// That of the question.
     pub(super) number: i32,
     pub(super) error: i16,
-    pub(super) parts: Vec<Part>,
+    pub(super) parts: Vec<PartitionResponse>,
 }
 
 /// What is told of one partition.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Part {
+pub(super) struct PartitionResponse {
     pub(super) partition: i32,
     pub(super) error: i16,
     /// Up to where transactions are over: what is read ends here for now.
@@ -57,7 +57,7 @@ pub(super) fn is_spoken(frame: &[u8]) -> Option<bool> {
 }
 
 /// Reads an answer of one topic; `None` when it is none. What is told of other topics nobody asked for.
-pub(super) fn parse(frame: &[u8], topic: &[u8; 16]) -> Option<Answer> {
+pub(super) fn parse(frame: &[u8], topic: &[u8; 16]) -> Option<FetchResponse> {
     let mut rest = Bytes(frame);
     let number = rest.i32()?;
     tags(&mut rest, |_, _| Some(()))?;
@@ -74,10 +74,10 @@ pub(super) fn parse(frame: &[u8], topic: &[u8; 16]) -> Option<Answer> {
         tags(&mut rest, |_, _| Some(()))?;
     }
     tags(&mut rest, |_, _| Some(()))?;
-    Some(Answer { number, error, parts })
+    Some(FetchResponse { number, error, parts })
 }
 
-fn part(frame: &[u8], rest: &mut Bytes<'_>) -> Option<Part> {
+fn part(frame: &[u8], rest: &mut Bytes<'_>) -> Option<PartitionResponse> {
     let (partition, error) = (rest.i32()?, rest.i16()?);
     let (_end, settled_end, _first) = (rest.i64()?, rest.i64()?, rest.i64()?);
     let mut aborted = Vec::new();
@@ -98,7 +98,7 @@ fn part(frame: &[u8], rest: &mut Bytes<'_>) -> Option<Part> {
         Some(())
     })?;
     let records = start..start.checked_add(length)?;
-    Some(Part { partition, error, settled_end, aborted, records, diverges })
+    Some(PartitionResponse { partition, error, settled_end, aborted, records, diverges })
 }
 
 /// The number of the field with the place where a log became another one.
@@ -127,7 +127,7 @@ pub(super) mod tests {
     pub(in crate::fetch) const TOPIC: [u8; 16] = *b"the topic's id..";
 
     /// A part as a broker would tell it, with its records.
-    pub(in crate::fetch) type Told = (Part, Vec<u8>);
+    pub(in crate::fetch) type Told = (PartitionResponse, Vec<u8>);
 
     fn count(count: usize, to: &mut Vec<u8>) {
         let mut rest = count + 1;
@@ -182,7 +182,17 @@ pub(super) mod tests {
         let numbers = (0..9_i32, any::<i16>(), 0..1_i64 << 60, any::<bool>());
         (numbers, aborted, records).prop_map(|(numbers, aborted, bytes)| {
             let (partition, error, settled_end, diverges) = numbers;
-            (Part { partition, error, settled_end, aborted, records: 0..0, diverges }, bytes)
+            (
+                PartitionResponse {
+                    partition,
+                    error,
+                    settled_end,
+                    aborted,
+                    records: 0..0,
+                    diverges,
+                },
+                bytes,
+            )
         })
     }
 

@@ -8,10 +8,10 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 use rdkafka::types::RDKafkaRespErr;
 
 use super::aborted::Aborted;
-use super::connection::Asked;
-use super::leaders::Door;
-use super::pending::{self, Held};
-use super::response::Answer;
+use super::connection::RequestInFlight;
+use super::leaders::ConnectionState;
+use super::pending::{self, PendingResponse};
+use super::response::FetchResponse;
 use super::{Fetch, Unreadable, record_batch};
 use crate::client::connection::number;
 use crate::error_kind::{is_unknown, may_pass};
@@ -19,24 +19,24 @@ use seismic_queue::Partition;
 
 impl Fetch {
     /// Looks where the batches of an answer lead, and holds them.
-    pub(super) fn accept(
+    pub(super) fn accept_response(
         &mut self,
         id: i32,
-        asked: &Asked,
-        answer: Answer,
+        request: &RequestInFlight,
+        answer: FetchResponse,
         frame: Vec<u8>,
         now: Instant,
     ) -> Result<(), Unreadable> {
         let mut parts = VecDeque::new();
         for part in answer.parts {
-            let place = asked.at.binary_search_by_key(&part.partition, |at| number(at.partition));
-            let Some(&at) = place.ok().and_then(|place| asked.at.get(place)) else { continue };
+            let place = request.at.binary_search_by_key(&part.partition, |at| number(at.partition));
+            let Some(&at) = place.ok().and_then(|place| request.at.get(place)) else { continue };
             let partition = at.partition;
             let Some(cursor) = self.cursors.get_mut(&partition).filter(|it| it.at == at) else {
                 continue;
             };
             if part.error != 0 {
-                self.fail(partition, part.error, now);
+                self.partition_failed(partition, part.error, now);
                 continue;
             }
             let scan = record_batch::scan(&frame, part.records);
@@ -47,11 +47,11 @@ impl Fetch {
                 _ => None,
             };
             if let Some(code) = code {
-                cursor.rest.begin(now);
+                cursor.backoff.start(now);
                 self.failures.push((partition, code));
                 continue;
             }
-            cursor.rest.end();
+            cursor.backoff.reset();
             if let Some((_, epoch)) = scan.end {
                 self.turns += 1;
                 (cursor.at.epoch, cursor.turn) = (epoch, self.turns);
@@ -60,44 +60,44 @@ impl Fetch {
             if !scan.whole.is_empty() || end.is_some() {
                 let (whole, from) = (scan.whole, at.offset);
                 let aborted = Aborted::new(part.aborted);
-                parts.push_back(pending::Part { partition, whole, from, aborted, end });
+                parts.push_back(pending::PendingPartition { partition, whole, from, aborted, end });
             }
         }
         if let Some(broker) = self.brokers.get_mut(&id) {
-            broker.rest.end();
+            broker.backoff.reset();
         }
         if self.cursors.values().all(|cursor| cursor.leader.is_some()) {
-            self.looking_rest.end();
+            self.lookup_backoff.reset();
         }
-        let held = Held::new(id, frame, parts);
-        if held.is_empty() {
-            self.spare.push(held.memory());
+        let pending = PendingResponse::new(id, frame, parts);
+        if pending.is_empty() {
+            self.spare.push(pending.memory());
         } else {
-            self.held.push(held);
+            self.pending.push(pending);
         }
         Ok(())
     }
 
     /// A partition that its leader gave nothing of, and why.
-    pub(super) fn fail(&mut self, partition: Partition, error: i16, now: Instant) {
+    pub(super) fn partition_failed(&mut self, partition: Partition, error: i16, now: Instant) {
         let Some(cursor) = self.cursors.get_mut(&partition) else { return };
-        cursor.rest.begin(now);
+        cursor.backoff.start(now);
         let code = code(error);
         tracing::debug!("{} {partition}: {code}", self.topic.name);
         if is_moved(code) {
             cursor.leader = None;
         }
-        if is_told(code) {
+        if is_reported(code) {
             self.failures.push((partition, code));
         }
     }
 
     /// A broker that cannot be reached or understood.
-    pub(super) fn lose(&mut self, id: i32, why: &io::Error, now: Instant) {
+    pub(super) fn broker_lost(&mut self, id: i32, why: &io::Error, now: Instant) {
         tracing::debug!("broker {id} is lost: {why}");
         if let Some(broker) = self.brokers.get_mut(&id) {
-            broker.door = Door::Closed;
-            broker.rest.begin(now);
+            broker.connection = ConnectionState::Closed;
+            broker.backoff.start(now);
         }
         for cursor in self.cursors.values_mut().filter(|cursor| cursor.leader == Some(id)) {
             cursor.leader = None;
@@ -116,7 +116,7 @@ fn code(error: i16) -> Code {
 }
 
 /// Whether who reads must hear of it: what passes is tried again, but a topic may be gone for good.
-pub(super) fn is_told(code: Code) -> bool {
+pub(super) fn is_reported(code: Code) -> bool {
     !may_pass(code) || is_unknown(code)
 }
 

@@ -16,15 +16,15 @@ pub(crate) fn partitions(assignment: &[u8], topic: &str) -> Vec<Partition> {
 
 fn parse(bytes: &[u8], wanted: &str) -> Option<Vec<Partition>> {
     let mut rest = bytes;
-    let _version = take::<2>(&mut rest)?;
-    let topics = i32::from_be_bytes(take(&mut rest)?);
+    let _version = read_array::<2>(&mut rest)?;
+    let topics = i32::from_be_bytes(read_array(&mut rest)?);
     let mut found = Vec::new();
     for _ in 0..topics {
-        let length = usize::try_from(i16::from_be_bytes(take(&mut rest)?)).ok()?;
+        let length = usize::try_from(i16::from_be_bytes(read_array(&mut rest)?)).ok()?;
         let (name, behind) = rest.split_at_checked(length)?;
         rest = behind;
-        for _ in 0..i32::from_be_bytes(take(&mut rest)?) {
-            let number = i32::from_be_bytes(take(&mut rest)?);
+        for _ in 0..i32::from_be_bytes(read_array(&mut rest)?) {
+            let number = i32::from_be_bytes(read_array(&mut rest)?);
             if name == wanted.as_bytes() && number >= 0 {
                 found.push(partition(number));
             }
@@ -33,7 +33,7 @@ fn parse(bytes: &[u8], wanted: &str) -> Option<Vec<Partition>> {
     Some(found)
 }
 
-fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
+fn read_array<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
     let (field, behind) = rest.split_first_chunk::<N>()?;
     *rest = behind;
     Some(*field)

@@ -29,7 +29,7 @@ use rdkafka::types::RDKafkaRespErr;
 use crate::client::cluster::Cluster;
 use crate::client::connection::{log, make_with, partition};
 use crate::client::native;
-use crate::client::suspension::Sleep;
+use crate::client::suspension::SuspensionWatch;
 use crate::queue::fetcher::Fetcher;
 use seismic_queue::backend::validate;
 use seismic_queue::{
@@ -49,7 +49,7 @@ pub struct Membership {
 impl Membership {
     /// Of one who is no member, for what is committed before there are any. A broker does not check it;
     /// who shows it must make sure otherwise that nobody else commits.
-    pub(crate) fn of_nobody<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> Membership {
+    pub(crate) fn without_member<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> Membership {
         let metadata = consumer.group_metadata().expect("every client that reads names a group");
         let (member, brokers) = (String::new(), BTreeSet::new());
         Membership { member, generation: -1, metadata: Arc::new(metadata), brokers }
@@ -71,20 +71,20 @@ impl fmt::Debug for Membership {
 }
 
 /// What the group said.
-enum Said {
+enum GroupEvent {
     Assigned(Vec<Partition>, Option<Membership>),
     Revoked,
     Lost,
 }
 
 /// Takes down what the group says. Nothing is done in its callback but what must be.
-struct Ear {
-    said: Mutex<VecDeque<Said>>,
+struct RebalanceListener {
+    event: Mutex<VecDeque<GroupEvent>>,
     /// The source is about to be dropped: nobody answers any more.
     is_closing: AtomicBool,
 }
 
-impl ClientContext for Ear {
+impl ClientContext for RebalanceListener {
     fn log(&self, _: RDKafkaLogLevel, facility: &str, text: &str) {
         log(facility, text);
     }
@@ -94,14 +94,14 @@ impl ClientContext for Ear {
     }
 }
 
-impl ConsumerContext for Ear {
+impl ConsumerContext for RebalanceListener {
     fn rebalance(
         &self,
-        consumer: &BaseConsumer<Ear>,
+        consumer: &BaseConsumer<RebalanceListener>,
         code: RDKafkaRespErr,
         list: &mut TopicPartitionList,
     ) {
-        let said = if code == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
+        let event = if code == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
             let metadata = consumer.group_metadata();
             // Asked after the metadata was taken: what is valid now was valid then.
             let place = native::membership(consumer);
@@ -111,20 +111,23 @@ impl ConsumerContext for Ear {
             });
             self.answer(consumer.assign(&TopicPartitionList::new()));
             let elements = list.elements();
-            Said::Assigned(elements.iter().map(|it| partition(it.partition())).collect(), place)
+            GroupEvent::Assigned(
+                elements.iter().map(|it| partition(it.partition())).collect(),
+                place,
+            )
         } else if self.is_closing.load(Ordering::Relaxed) {
             return self.answer(consumer.unassign());
         } else if consumer.assignment_lost() {
             self.answer(consumer.unassign());
-            Said::Lost
+            GroupEvent::Lost
         } else {
-            Said::Revoked
+            GroupEvent::Revoked
         };
-        self.said.lock().unwrap_or_else(PoisonError::into_inner).push_back(said);
+        self.event.lock().unwrap_or_else(PoisonError::into_inner).push_back(event);
     }
 }
 
-impl Ear {
+impl RebalanceListener {
     fn answer(&self, outcome: std::result::Result<(), KafkaError>) {
         // It fails for a client that is closing; the group learns it from that.
         if let Err(error) = outcome {
@@ -132,8 +135,8 @@ impl Ear {
         }
     }
 
-    fn next(&self) -> Option<Said> {
-        self.said.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    fn next(&self) -> Option<GroupEvent> {
+        self.event.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     }
 }
 
@@ -142,19 +145,19 @@ pub(crate) struct GroupSource {
     cluster: Cluster,
     topic: Topic,
     member: Member,
-    consumer: BaseConsumer<Ear>,
+    consumer: BaseConsumer<RebalanceListener>,
     fetcher: Fetcher,
     partitions: Vec<Partition>,
     place: Option<Membership>,
-    sleep: Sleep,
+    sleep: SuspensionWatch,
 }
 
 impl GroupSource {
     /// Asks to become a member. The first partitions come with [`Event::Assigned`].
     pub(crate) fn join(cluster: &Cluster, topic: &Topic, member: &Member) -> Result<GroupSource> {
         let config = cluster.settings.member(member);
-        let ear = Ear { said: Mutex::default(), is_closing: AtomicBool::new(false) };
-        let consumer: BaseConsumer<Ear> = make_with(&config, ear)?;
+        let ear = RebalanceListener { event: Mutex::default(), is_closing: AtomicBool::new(false) };
+        let consumer: BaseConsumer<RebalanceListener> = make_with(&config, ear)?;
         consumer.subscribe(&[&topic.name]).map_err(cluster.failed("joining a group"))?;
         Ok(GroupSource {
             cluster: cluster.clone(),
@@ -164,12 +167,12 @@ impl GroupSource {
             fetcher: Fetcher::new(cluster, topic),
             partitions: Vec::new(),
             place: None,
-            sleep: Sleep::watch(cluster.settings.session()),
+            sleep: SuspensionWatch::watch(cluster.settings.session()),
         })
     }
 
     /// Lets the member's client do its work, and hears what it says.
-    fn listen(&self) -> Result<()> {
+    fn poll_group(&self) -> Result<()> {
         if let Some(Err(error)) = self.consumer.poll(Duration::ZERO) {
             tracing::debug!("{error}");
         }
@@ -183,9 +186,9 @@ impl GroupSource {
     }
 
     /// What the slot must hear of what the group said.
-    fn hear(&mut self, said: Said) -> Result<Option<Event>> {
-        match said {
-            Said::Assigned(partitions, place) => {
+    fn handle(&mut self, event: GroupEvent) -> Result<Option<Event>> {
+        match event {
+            GroupEvent::Assigned(partitions, place) => {
                 if let Some(new) = partitions.iter().find(|it| it.0 >= self.topic.partitions) {
                     return Err(validate::widened(&self.cluster.at, &self.topic, new.0 + 1));
                 }
@@ -197,12 +200,12 @@ impl GroupSource {
                 self.partitions.clone_from(&partitions);
                 Ok(Some(Event::Assigned(partitions)))
             }
-            Said::Revoked if self.partitions.is_empty() => {
-                self.let_go()?;
+            GroupEvent::Revoked if self.partitions.is_empty() => {
+                self.confirm_revocation()?;
                 Ok(None)
             }
-            Said::Revoked => Ok(Some(Event::Revoked(self.partitions.clone()))),
-            Said::Lost => {
+            GroupEvent::Revoked => Ok(Some(Event::Revoked(self.partitions.clone()))),
+            GroupEvent::Lost => {
                 let lost = std::mem::take(&mut self.partitions);
                 self.place = None;
                 self.fetcher.stop(&lost);
@@ -215,16 +218,16 @@ impl GroupSource {
     }
 
     /// Tells the group that everything is settled.
-    fn let_go(&self) -> Result<()> {
+    fn confirm_revocation(&self) -> Result<()> {
         self.consumer.unassign().map_err(self.cluster.failed("leaving partitions to the group"))
     }
 }
 
 impl Source for GroupSource {
     fn poll(&mut self, wait: Duration, spare: &mut Vec<Batch>) -> Result<Event> {
-        self.listen()?;
-        while let Some(said) = self.consumer.context().next() {
-            if let Some(event) = self.hear(said)? {
+        self.poll_group()?;
+        while let Some(event) = self.consumer.context().next() {
+            if let Some(event) = self.handle(event)? {
                 return Ok(event);
             }
         }
@@ -240,7 +243,7 @@ impl Source for GroupSource {
         self.partitions.retain(|partition| !partitions.contains(partition));
         if self.partitions.is_empty() {
             self.place = None;
-            self.let_go()?;
+            self.confirm_revocation()?;
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ use crate::limits;
 use seismic_queue::{Offset, Partition, Result, Topic};
 
 /// One group's offsets.
-pub(crate) struct Offsets {
+pub(crate) struct GroupOffsets {
     cluster: Cluster,
     consumer: BaseConsumer<Quiet>,
 }
@@ -19,10 +19,10 @@ pub(crate) struct Offsets {
 /// A committed offset and what was written beside it.
 pub(crate) type Committed = Option<(Offset, String)>;
 
-impl Offsets {
-    pub(crate) fn new(cluster: &Cluster, group: &str) -> Result<Offsets> {
+impl GroupOffsets {
+    pub(crate) fn new(cluster: &Cluster, group: &str) -> Result<GroupOffsets> {
         let consumer = make_with(&cluster.settings.reading(group), Quiet)?;
-        Ok(Offsets { cluster: cluster.clone(), consumer })
+        Ok(GroupOffsets { cluster: cluster.clone(), consumer })
     }
 
     /// What is committed of these partitions, in their order. Transactions that are about to commit
@@ -56,8 +56,8 @@ impl Offsets {
     }
 
     /// What to show with offsets of a group that has no members yet.
-    pub(crate) fn of_nobody(&self) -> Membership {
-        Membership::of_nobody(&self.consumer)
+    pub(crate) fn without_member(&self) -> Membership {
+        Membership::without_member(&self.consumer)
     }
 
     /// Commits offsets outside of any transaction.
@@ -75,7 +75,7 @@ impl Offsets {
     }
 }
 
-impl Drop for Offsets {
+impl Drop for GroupOffsets {
     fn drop(&mut self) {
         close(&self.consumer);
     }

@@ -12,15 +12,15 @@ use std::sync::{Mutex, PoisonError};
 use seismic_queue::{Error, Member, Result};
 
 /// The names that this process has taken, kept until it is dropped.
-pub(crate) struct Slots {
+pub(crate) struct SlotNames {
     group: String,
     named: Option<String>,
     held: Mutex<Vec<File>>,
 }
 
-impl Slots {
-    pub(crate) fn new(group: &str, named: Option<String>) -> Slots {
-        Slots { group: group.to_owned(), named, held: Mutex::default() }
+impl SlotNames {
+    pub(crate) fn new(group: &str, named: Option<String>) -> SlotNames {
+        SlotNames { group: group.to_owned(), named, held: Mutex::default() }
     }
 
     /// A name for the slot of that index in this process.
@@ -76,7 +76,7 @@ mod tests {
     #[test]
     fn no_two_slots_of_a_machine_have_one_name_and_free_ones_are_used_again() {
         let group = format!("slots-{}", std::process::id());
-        let (one, other) = (Slots::new(&group, None), Slots::new(&group, None));
+        let (one, other) = (SlotNames::new(&group, None), SlotNames::new(&group, None));
         let first = one.member(0).unwrap().slot;
         let second = other.member(0).unwrap().slot;
         assert_ne!(first, second);
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn a_name_that_was_given_is_kept() {
-        let slots = Slots::new("group", Some("left".to_owned()));
+        let slots = SlotNames::new("group", Some("left".to_owned()));
         let member = slots.member(1).unwrap();
         assert_eq!((member.slot.as_str(), member.is_named), ("left-1", true));
     }

@@ -31,7 +31,7 @@ pub(crate) struct Fetcher {
     cluster: Cluster,
     topic: Topic,
     config: ClientConfig,
-    way: Way,
+    source: MessageSource,
     /// Where each partition that was started reads on, after everything that is in `ready`.
     next: BTreeMap<Partition, Offset>,
     ready: VecDeque<Ready>,
@@ -42,7 +42,7 @@ pub(crate) struct Fetcher {
 }
 
 /// Who gives messages.
-enum Way {
+enum MessageSource {
     Ours(Box<Fetch>),
     /// Nothing is read without a client.
     Librdkafka(Option<Inbox<Quiet>>),
@@ -72,21 +72,21 @@ impl Fetcher {
     }
 
     /// For who reads up to an end that is known.
-    pub(crate) fn back(cluster: &Cluster, topic: &Topic) -> Self {
+    pub(crate) fn up_to_end(cluster: &Cluster, topic: &Topic) -> Self {
         Fetcher::with(cluster, topic, cluster.settings.reading_back())
     }
 
     fn with(cluster: &Cluster, topic: &Topic, config: ClientConfig) -> Self {
-        let way = match Fetch::new(cluster, topic, &config) {
-            Ok(fetch) => Way::Ours(Box::new(fetch)),
+        let source = match Fetch::new(cluster, topic, &config) {
+            Ok(fetch) => MessageSource::Ours(Box::new(fetch)),
             Err(why) => {
                 tracing::debug!("librdkafka reads {:?}, because of {why}", topic.name);
-                Way::Librdkafka(None)
+                MessageSource::Librdkafka(None)
             }
         };
         let (cluster, topic) = (cluster.clone(), topic.clone());
         let (next, ready, brokers) = Default::default();
-        Fetcher { cluster, topic, config, way, next, ready, brokers, missing: None }
+        Fetcher { cluster, topic, config, source, next, ready, brokers, missing: None }
     }
 
     /// Reads these partitions from these offsets on; others stay where they are.
@@ -100,19 +100,19 @@ impl Fetcher {
             // Nothing that was read before is of any use to who has all of it read again.
             self.brokers.clear();
         }
-        match &mut self.way {
-            Way::Ours(fetch) => {
+        match &mut self.source {
+            MessageSource::Ours(fetch) => {
                 fetch.start(at);
                 Ok(())
             }
-            Way::Librdkafka(_) => self.hand_over(),
+            MessageSource::Librdkafka(_) => self.switch_to_librdkafka(),
         }
     }
 
     /// Has librdkafka read everything from where it was read up to.
-    fn hand_over(&mut self) -> Result<()> {
+    fn switch_to_librdkafka(&mut self) -> Result<()> {
         // What was there ends first.
-        self.way = Way::Librdkafka(None);
+        self.source = MessageSource::Librdkafka(None);
         if self.next.is_empty() {
             return Ok(());
         }
@@ -127,7 +127,7 @@ impl Fetcher {
                 .map_err(&failed)?;
         }
         inbox.consumer().assign(&all).map_err(failed)?;
-        self.way = Way::Librdkafka(Some(inbox));
+        self.source = MessageSource::Librdkafka(Some(inbox));
         Ok(())
     }
 
@@ -135,10 +135,10 @@ impl Fetcher {
     pub(crate) fn stop(&mut self, partitions: &[Partition]) {
         self.next.retain(|partition, _| !partitions.contains(partition));
         self.ready.retain(|ready| !partitions.contains(&ready.partition()));
-        match &mut self.way {
-            Way::Ours(fetch) => fetch.stop(partitions),
-            Way::Librdkafka(inbox) if self.next.is_empty() => *inbox = None,
-            Way::Librdkafka(_) => {}
+        match &mut self.source {
+            MessageSource::Ours(fetch) => fetch.stop(partitions),
+            MessageSource::Librdkafka(inbox) if self.next.is_empty() => *inbox = None,
+            MessageSource::Librdkafka(_) => {}
         }
     }
 
@@ -164,7 +164,7 @@ impl Fetcher {
         let deadline = Instant::now() + wait;
         loop {
             if self.ready.is_empty() {
-                self.take(deadline.saturating_duration_since(Instant::now()), spare)?;
+                self.fetch(deadline.saturating_duration_since(Instant::now()), spare)?;
             }
             match self.ready.pop_front() {
                 Some(Ready::Batch(batch)) => return Ok(Event::Batch(batch)),
@@ -179,28 +179,28 @@ impl Fetcher {
     }
 
     /// Takes what has come and sorts it by partition.
-    fn take(&mut self, wait: Duration, spare: &mut Vec<Batch>) -> Result<()> {
+    fn fetch(&mut self, wait: Duration, spare: &mut Vec<Batch>) -> Result<()> {
         if self.next.is_empty() {
             std::thread::sleep(wait);
             return Ok(());
         }
-        let Fetcher { way, next, ready, brokers, .. } = self;
+        let Fetcher { source, next, ready, brokers, .. } = self;
         let mut filling = Filling { next, ready, brokers, spare, batch: None, broker: None };
-        let unreadable = match way {
-            Way::Ours(fetch) => fetch.take(wait, |item| filling.take(item)).err(),
-            Way::Librdkafka(Some(inbox)) => {
+        let unreadable = match source {
+            MessageSource::Ours(fetch) => fetch.poll(wait, |item| filling.add(item)).err(),
+            MessageSource::Librdkafka(Some(inbox)) => {
                 // Nothing comes here but what librdkafka wants to log.
                 inbox.consumer().poll(Duration::ZERO);
-                inbox.take(wait, |item| filling.take(item));
+                inbox.poll(wait, |item| filling.add(item));
                 None
             }
             // Making a client has failed before.
-            Way::Librdkafka(None) => return self.hand_over(),
+            MessageSource::Librdkafka(None) => return self.switch_to_librdkafka(),
         };
         filling.close();
         if let Some(why) = unreadable {
             tracing::info!("librdkafka reads {:?} from here on: {why}", self.topic.name);
-            self.hand_over()?;
+            self.switch_to_librdkafka()?;
         }
         Ok(())
     }
@@ -218,7 +218,7 @@ impl Fetcher {
                 }
                 Err(Error::OffsetBeyond { topic, partition, wanted, end })
             }
-            code if is_unknown(code) => self.look_for_topic(),
+            code if is_unknown(code) => self.check_topic(),
             code if may_pass(code) => Ok(()),
             code => Err(self.cluster.failed("reading")(KafkaError::MessageConsumption(code))),
         }
@@ -226,7 +226,7 @@ impl Fetcher {
 
     /// Somebody does not know the topic: it is another one now, or gone, or that somebody has just come
     /// back and does not know yet.
-    fn look_for_topic(&mut self) -> Result<()> {
+    fn check_topic(&mut self) -> Result<()> {
         match self.cluster.check(&self.topic) {
             Err(missing @ Error::TopicMissing { .. }) => {
                 let since = *self.missing.get_or_insert_with(Instant::now);
@@ -252,7 +252,7 @@ struct Filling<'a> {
 }
 
 impl Filling<'_> {
-    fn take(&mut self, item: Item<'_>) {
+    fn add(&mut self, item: Item<'_>) {
         match item {
             Item::Message { partition: number, offset, append_ms, key, value, broker } => {
                 let message = Message { offset: Offset(offset as u64), append_ms, key, value };

@@ -20,7 +20,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::{DeliveryResult, Message as _};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
 
-use super::producer_recovery::Tail;
+use super::producer_recovery::ProducerRecovery;
 use crate::client::cluster::Cluster;
 use crate::client::connection::{connect, listen, log, make_with, number};
 use crate::limits;
@@ -33,22 +33,22 @@ pub(crate) struct KafkaProducer {
     cluster: Cluster,
     topic: Topic,
     id: String,
-    tail: Tail,
+    recovery: ProducerRecovery,
     /// Longest message that the topic takes.
     message_bytes: usize,
     /// `None` before the first append, and after an error that ended the client.
-    live: Option<Live>,
+    live: Option<LiveClient>,
     noted: Instant,
 }
 
 /// A client and what it was given.
-struct Live {
-    client: BaseProducer<Acks>,
-    lanes: BTreeMap<Partition, Lane>,
+struct LiveClient {
+    client: BaseProducer<DeliveryReports>,
+    sent_by_partition: BTreeMap<Partition, SentRange>,
 }
 
 /// One partition.
-struct Lane {
+struct SentRange {
     /// Sequence number of the first message that this client was given.
     first: u64,
     /// The next one that it is given.
@@ -58,7 +58,7 @@ struct Lane {
 }
 
 /// What became of messages.
-struct Acks {
+struct DeliveryReports {
     /// Messages that are durable, by partition.
     durable: Vec<AtomicU64>,
     /// End of the log behind the newest of them.
@@ -66,7 +66,7 @@ struct Acks {
     failed: Mutex<Option<KafkaError>>,
 }
 
-impl ClientContext for Acks {
+impl ClientContext for DeliveryReports {
     fn log(&self, _: RDKafkaLogLevel, facility: &str, text: &str) {
         log(facility, text);
     }
@@ -79,7 +79,7 @@ impl ClientContext for Acks {
     }
 }
 
-impl ProducerContext for Acks {
+impl ProducerContext for DeliveryReports {
     /// The partition.
     type DeliveryOpaque = usize;
 
@@ -95,10 +95,10 @@ impl ProducerContext for Acks {
     }
 }
 
-impl Acks {
-    fn new(topic: &Topic) -> Acks {
+impl DeliveryReports {
+    fn new(topic: &Topic) -> DeliveryReports {
         let zeros = || topic.all().map(|_| AtomicU64::new(0)).collect();
-        Acks { durable: zeros(), ends: zeros(), failed: Mutex::new(None) }
+        DeliveryReports { durable: zeros(), ends: zeros(), failed: Mutex::new(None) }
     }
 
     fn fail(&self, error: KafkaError) {
@@ -117,13 +117,13 @@ impl KafkaProducer {
         id: &str,
         message_bytes: usize,
     ) -> Result<KafkaProducer> {
-        let tail = Tail::new(cluster, topic, id)?;
+        let recovery = ProducerRecovery::new(cluster, topic, id)?;
         let (cluster, topic, id) = (cluster.clone(), topic.clone(), id.to_owned());
         Ok(KafkaProducer {
             cluster,
             topic,
             id,
-            tail,
+            recovery,
             message_bytes,
             live: None,
             noted: Instant::now(),
@@ -143,20 +143,21 @@ impl KafkaProducer {
     }
 
     /// The client, made if there is none, knowing `partition`.
-    fn open(&mut self, partition: Partition) -> Result<&mut Live> {
+    fn open(&mut self, partition: Partition) -> Result<&mut LiveClient> {
         validate::partition(&self.topic, partition)?;
         let live = match self.live.take() {
             Some(live) => self.live.insert(live),
             None => {
                 let config = self.cluster.settings.appending(self.message_bytes);
-                let client: BaseProducer<Acks> = make_with(&config, Acks::new(&self.topic))?;
+                let client: BaseProducer<DeliveryReports> =
+                    make_with(&config, DeliveryReports::new(&self.topic))?;
                 connect(client.client(), &self.topic.name);
-                self.live.insert(Live { client, lanes: BTreeMap::new() })
+                self.live.insert(LiveClient { client, sent_by_partition: BTreeMap::new() })
             }
         };
-        if let Entry::Vacant(vacant) = live.lanes.entry(partition) {
-            let next = self.tail.next_sequence(partition)?;
-            vacant.insert(Lane { first: next, sent: next, told: next });
+        if let Entry::Vacant(vacant) = live.sent_by_partition.entry(partition) {
+            let next = self.recovery.next_sequence(partition)?;
+            vacant.insert(SentRange { first: next, sent: next, told: next });
         }
         Ok(live)
     }
@@ -164,15 +165,15 @@ impl KafkaProducer {
     /// Hands the client what it was not given yet.
     fn send(&mut self, append: &Append<'_>, until: Instant) -> Result<()> {
         let live = self.live.as_mut().expect("it was opened for this partition");
-        let lane = live.lanes.get_mut(&append.partition).expect("it was opened");
-        let skip = recognised(&self.topic, &self.id, append, lane.sent)?;
+        let sent_range = live.sent_by_partition.get_mut(&append.partition).expect("it was opened");
+        let skip = recognised(&self.topic, &self.id, append, sent_range.sent)?;
         for (key, value) in append.block.messages().skip(skip as usize) {
             let mut record =
                 BaseRecord::with_opaque_to(&self.topic.name, append.partition.0 as usize)
                     .partition(number(append.partition))
                     .key(key)
                     .payload(value)
-                    .headers(self.tail.header(lane.sent));
+                    .headers(self.recovery.header(sent_range.sent));
             loop {
                 match live.client.send(record) {
                     Ok(()) => break,
@@ -184,7 +185,7 @@ impl KafkaProducer {
                 }
                 listen(&live.client);
             }
-            lane.sent += 1;
+            sent_range.sent += 1;
         }
         live.client.poll(Duration::ZERO);
         Ok(())
@@ -198,11 +199,11 @@ impl KafkaProducer {
                 return Err(self.fail(error));
             }
             let durable = &live.client.context().durable;
-            let is_durable = |(partition, lane): (&Partition, &Lane)| {
+            let is_durable = |(partition, sent_range): (&Partition, &SentRange)| {
                 let acked = durable[partition.0 as usize].load(Ordering::Relaxed);
-                lane.first + acked >= lane.sent
+                sent_range.first + acked >= sent_range.sent
             };
-            if live.lanes.iter().all(is_durable) {
+            if live.sent_by_partition.iter().all(is_durable) {
                 return Ok(());
             }
             if Instant::now() > until {
@@ -239,14 +240,17 @@ impl KafkaProducer {
             return;
         };
         let ends = &live.client.context().ends;
-        let lanes = live.lanes.iter().filter(|(_, lane)| lane.sent > lane.first);
-        let at: Vec<_> = lanes
-            .map(|(&partition, lane)| {
+        let sent_by_partition = live
+            .sent_by_partition
+            .iter()
+            .filter(|(_, sent_range)| sent_range.sent > sent_range.first);
+        let at: Vec<_> = sent_by_partition
+            .map(|(&partition, sent_range)| {
                 let end = ends[partition.0 as usize].load(Ordering::Relaxed);
-                (partition, Offset(end), lane.sent)
+                (partition, Offset(end), sent_range.sent)
             })
             .collect();
-        if let Err(error) = self.tail.note(&at, CommitMode::Async) {
+        if let Err(error) = self.recovery.note(&at, CommitMode::Async) {
             tracing::debug!("{error}");
         }
         self.noted = Instant::now();
@@ -260,8 +264,8 @@ impl Producer for KafkaProducer {
         let mut appended = Appended::default();
         for append in appends {
             self.check_sizes(append)?;
-            let lane = &self.open(append.partition)?.lanes[&append.partition];
-            let (sent, told) = (lane.sent, lane.told);
+            let sent_range = &self.open(append.partition)?.sent_by_partition[&append.partition];
+            let (sent, told) = (sent_range.sent, sent_range.told);
             let next = expected.entry(append.partition).or_insert(sent);
             let skip = recognised(&self.topic, &self.id, append, *next)?;
             *next += u64::from(append.block.count() - skip);
@@ -275,13 +279,14 @@ impl Producer for KafkaProducer {
         }
         appends.iter().try_for_each(|append| self.send(append, until))?;
         self.settle(until)?;
-        let lanes = self.live.iter_mut().flat_map(|live| live.lanes.values_mut());
-        lanes.for_each(|lane| lane.told = lane.sent);
+        let sent_by_partition =
+            self.live.iter_mut().flat_map(|live| live.sent_by_partition.values_mut());
+        sent_by_partition.for_each(|sent_range| sent_range.told = sent_range.sent);
         self.note();
         Ok(appended)
     }
 
     fn next_sequence(&mut self, partition: Partition) -> Result<u64> {
-        Ok(self.open(partition)?.lanes[&partition].sent)
+        Ok(self.open(partition)?.sent_by_partition[&partition].sent)
     }
 }

@@ -29,21 +29,26 @@ const NOTING: &str = "noting how far a producer is";
 const HEADER: &str = "s";
 
 /// The note of one producer in one topic.
-pub(crate) struct Tail {
+pub(crate) struct ProducerRecovery {
     cluster: Cluster,
     topic: Topic,
     name: u64,
     consumer: BaseConsumer<Quiet>,
 }
 
-impl Tail {
-    pub(crate) fn new(cluster: &Cluster, topic: &Topic, id: &str) -> Result<Tail> {
+impl ProducerRecovery {
+    pub(crate) fn new(cluster: &Cluster, topic: &Topic, id: &str) -> Result<ProducerRecovery> {
         let group = format!("seismic-producer.{}.{id}", topic.name);
         let mut config = cluster.settings.reading(&group);
         // Somebody's open transaction must not hide what lies behind it.
         config.set("isolation.level", "read_uncommitted");
         let consumer = make_with(&config, Quiet)?;
-        Ok(Tail { cluster: cluster.clone(), topic: topic.clone(), name: fnv(id), consumer })
+        Ok(ProducerRecovery {
+            cluster: cluster.clone(),
+            topic: topic.clone(),
+            name: fnv(id),
+            consumer,
+        })
     }
 
     /// The sequence number that comes next in a partition.

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use super::checkpoint_record::{Kept, Record};
-use super::offset_metadata::Mark;
+use super::checkpoint_record::{CheckpointRecord, KeptCheckpoint};
+use super::offset_metadata::OffsetMetadata;
 use crate::client::cluster::Cluster;
 use crate::limits;
 use crate::queue::fetcher::Fetcher;
@@ -14,7 +14,7 @@ use seismic_queue::{
 };
 
 /// The checkpoint log of one partition as one group sees it.
-pub(crate) struct Log<'a> {
+pub(crate) struct CheckpointLog<'a> {
     pub(crate) cluster: &'a Cluster,
     pub(crate) topic: &'a Topic,
     pub(crate) group: &'a str,
@@ -23,20 +23,20 @@ pub(crate) struct Log<'a> {
 
 /// What was read.
 #[derive(Default)]
-pub(crate) struct History {
+pub(crate) struct LogContents {
     /// The newest, or the one that was asked for.
     pub(crate) progress: Option<Progress>,
     pub(crate) next_sequence: u64,
     pub(crate) last_checkpoint: u64,
     pub(crate) journal: Vec<JournalEntry>,
-    pub(crate) kept: Vec<Kept>,
+    pub(crate) kept: Vec<KeptCheckpoint>,
     /// By checkpoint and index.
     chunks: BTreeMap<(u64, u32), Vec<u8>>,
     /// Of the commit that is not whole yet.
-    begun: Vec<Record>,
+    begun: Vec<CheckpointRecord>,
 }
 
-impl Log<'_> {
+impl CheckpointLog<'_> {
     /// The end of the log, counting open transactions: what is committed already lies below it.
     pub(crate) fn end(&self) -> Result<Offset> {
         self.cluster.end_patiently(&self.topic.name, self.partition)
@@ -50,23 +50,23 @@ impl Log<'_> {
     ///
     /// # Errors
     /// [`Error::Busy`] when one of them does not end.
-    pub(crate) fn read(&self, from: Offset, to: Offset) -> Result<History> {
+    pub(crate) fn read(&self, from: Offset, to: Offset) -> Result<LogContents> {
         self.read_until(from, to, |_| false)
     }
 
-    /// As [`Log::read`], up to the commit with which it is enough.
+    /// As [`CheckpointLog::read`], up to the commit with which it is enough.
     fn read_until(
         &self,
         from: Offset,
         to: Offset,
-        is_enough: impl Fn(&History) -> bool,
-    ) -> Result<History> {
-        let mut history = History::default();
+        is_enough: impl Fn(&LogContents) -> bool,
+    ) -> Result<LogContents> {
+        let mut history = LogContents::default();
         let mut position = from;
         if position >= to {
             return Ok(history);
         }
-        let mut fetcher = Fetcher::back(self.cluster, self.topic);
+        let mut fetcher = Fetcher::up_to_end(self.cluster, self.topic);
         fetcher.start(&[(self.partition, from)])?;
         let (mut spare, mut moved) = (Vec::new(), Instant::now());
         while position < to {
@@ -74,7 +74,7 @@ impl Log<'_> {
                 Event::Batch(batch) => {
                     for message in batch.messages().take_while(|message| message.offset < to) {
                         if message.key == self.group.as_bytes() {
-                            history.take(self, message.offset, message.value)?;
+                            history.apply(self, message.offset, message.value)?;
                         }
                         if is_enough(&history) {
                             return Ok(history);
@@ -98,10 +98,10 @@ impl Log<'_> {
     }
 
     /// The state that the commit of `mark` left, as far as `from` allows.
-    pub(crate) fn at(&self, mark: &Mark, from: Offset) -> Result<History> {
+    pub(crate) fn at(&self, mark: &OffsetMetadata, from: Offset) -> Result<LogContents> {
         let begun = Instant::now();
         loop {
-            let is_it = |history: &History| history.number() == Some(mark.number);
+            let is_it = |history: &LogContents| history.number() == Some(mark.number);
             let history = self.read_until(from, self.end()?, is_it)?;
             if history.number() == Some(mark.number) {
                 return Ok(history);
@@ -117,14 +117,15 @@ impl Log<'_> {
     ///
     /// # Errors
     /// [`Error::OffsetGone`] when the log was trimmed since it was let go of.
-    pub(crate) fn checkpoint(&self, kept: &Kept) -> Result<Checkpoint> {
-        let is_sealed =
-            |history: &History| history.kept.last().map(Kept::number) == Some(kept.number());
+    pub(crate) fn checkpoint(&self, kept: &KeptCheckpoint) -> Result<Checkpoint> {
+        let is_sealed = |history: &LogContents| {
+            history.kept.last().map(KeptCheckpoint::number) == Some(kept.number())
+        };
         self.read_until(kept.first, self.end()?, is_sealed)?.checkpoint(kept, self)
     }
 
     /// Everything from the first record that is still there.
-    pub(crate) fn all(&self) -> Result<History> {
+    pub(crate) fn all(&self) -> Result<LogContents> {
         loop {
             match self.read(self.first()?, self.end()?) {
                 // It was trimmed between the question and the reading.
@@ -145,7 +146,7 @@ impl Log<'_> {
     }
 
     /// Offset and log disagree, and do not come together.
-    pub(crate) fn torn(&self, mark: &Mark, found: Option<u64>) -> Error {
+    pub(crate) fn torn(&self, mark: &OffsetMetadata, found: Option<u64>) -> Error {
         let found = found.map_or("none".to_owned(), |number| number.to_string());
         Error::Corrupt {
             at: format!("{}/{} of group {}", self.topic.name, self.partition, self.group),
@@ -165,9 +166,9 @@ impl Log<'_> {
     }
 }
 
-impl History {
+impl LogContents {
     /// The newest checkpoint that is whole, and the journal behind it.
-    pub(crate) fn recovered(mut self, log: &Log<'_>) -> Result<Recovered> {
+    pub(crate) fn recovered(mut self, log: &CheckpointLog<'_>) -> Result<Recovered> {
         let mut passed_over = Vec::new();
         let mut checkpoint = None;
         for kept in self.kept.clone().iter().rev() {
@@ -204,15 +205,15 @@ impl History {
     }
 
     /// Takes a record. All of a commit counts when its progress is there.
-    fn take(&mut self, log: &Log<'_>, offset: Offset, value: &[u8]) -> Result<()> {
-        let Some(record) = Record::decode(value) else {
+    fn apply(&mut self, log: &CheckpointLog<'_>, offset: Offset, value: &[u8]) -> Result<()> {
+        let Some(record) = CheckpointRecord::decode(value) else {
             // A damaged chunk spoils its checkpoint only; older ones take its place.
             return match value.get(1) {
                 Some(&kind) if kind == super::checkpoint_record::CHUNK => Ok(()),
                 _ => Err(log.corrupt(offset)),
             };
         };
-        let Record::Progress { progress, next_sequence, last_checkpoint } = record else {
+        let CheckpointRecord::Progress { progress, next_sequence, last_checkpoint } = record else {
             self.begun.push(record);
             return Ok(());
         };
@@ -220,15 +221,15 @@ impl History {
         (self.next_sequence, self.last_checkpoint) = (next_sequence, last_checkpoint);
         for record in std::mem::take(&mut self.begun) {
             match record {
-                Record::Journal(entry) => self.journal.push(entry),
-                Record::Chunk(chunk) => {
+                CheckpointRecord::Journal(entry) => self.journal.push(entry),
+                CheckpointRecord::Chunk(chunk) => {
                     self.chunks.insert((chunk.checkpoint, chunk.index), chunk.bytes);
                 }
-                Record::Manifest(kept) => self.kept = kept,
-                Record::Progress { .. } => unreachable!("it is taken above"),
+                CheckpointRecord::Manifest(kept) => self.kept = kept,
+                CheckpointRecord::Progress { .. } => unreachable!("it is taken above"),
             }
         }
-        let oldest = self.kept.first().map_or(0, Kept::number);
+        let oldest = self.kept.first().map_or(0, KeptCheckpoint::number);
         self.chunks.retain(|(checkpoint, _), _| *checkpoint >= oldest);
         Ok(())
     }
@@ -252,7 +253,11 @@ impl History {
     }
 
     /// A checkpoint, when all of it was read.
-    pub(crate) fn checkpoint(&self, kept: &Kept, log: &Log<'_>) -> Result<Checkpoint> {
+    pub(crate) fn checkpoint(
+        &self,
+        kept: &KeptCheckpoint,
+        log: &CheckpointLog<'_>,
+    ) -> Result<Checkpoint> {
         let manifest = kept.info.manifest.clone();
         let number = manifest.checkpoint;
         let chunks = self.chunks.range((number, 0)..=(number, u32::MAX));

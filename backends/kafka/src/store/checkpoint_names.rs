@@ -22,8 +22,8 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::checkpoint_record::Kept;
-use super::job_topic::Jobs;
+use super::checkpoint_record::KeptCheckpoint;
+use super::job_topic::JobTopic;
 use crate::client::cluster::Cluster;
 use seismic_queue::backend::checkpoint_retention::{Candidate, classes};
 use seismic_queue::backend::validate;
@@ -32,83 +32,83 @@ use seismic_queue::{CheckpointRequest, Error, Offset, Partition, Result};
 
 /// The names of one group's checkpoints.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Names {
+pub(crate) struct CheckpointNames {
     /// In the order in which they were written down, also those that are gone.
-    all: Vec<Name>,
+    all: Vec<CheckpointName>,
 }
 
 #[derive(Clone, Debug)]
-struct Name {
+struct CheckpointName {
     id: String,
     name: String,
-    state: State,
+    state: NameState,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum State {
+enum NameState {
     Requested,
     /// Number of the checkpoint of each partition.
     Whole(Vec<u64>),
     Gone,
 }
 
-impl Names {
-    fn take(&mut self, lines: &[String]) {
+impl CheckpointNames {
+    fn apply(&mut self, lines: &[String]) {
         let [id, what, rest @ ..] = lines else { return };
         let numbers = |text: &String| text.split(' ').map(|it| it.parse().unwrap_or(0)).collect();
         let known = self.all.iter_mut().find(|it| it.id == *id);
         let state = match (&**what, rest) {
-            ("asked", [_]) => State::Requested,
-            ("newest", [_, all]) => State::Whole(numbers(all)),
+            ("asked", [_]) => NameState::Requested,
+            ("newest", [_, all]) => NameState::Whole(numbers(all)),
             ("whole", [all]) => match known {
-                Some(name) if name.state == State::Requested => {
-                    name.state = State::Whole(numbers(all));
+                Some(name) if name.state == NameState::Requested => {
+                    name.state = NameState::Whole(numbers(all));
                     return;
                 }
                 _ => return,
             },
-            ("gone", []) => State::Gone,
+            ("gone", []) => NameState::Gone,
             _ => return,
         };
         match known {
-            Some(name) if state == State::Gone => name.state = state,
+            Some(name) if state == NameState::Gone => name.state = state,
             Some(_) => {}
             None => {
                 let name = rest.first().cloned().unwrap_or_default();
-                self.all.push(Name { id: id.clone(), name, state });
+                self.all.push(CheckpointName { id: id.clone(), name, state });
             }
         }
     }
 
     /// Those that count: of two with one name, the first.
-    fn living(&self) -> impl Iterator<Item = &Name> {
-        let lives = |name: &Name| name.state != State::Gone;
-        let is_first = move |&(i, name): &(usize, &Name)| {
+    fn living(&self) -> impl Iterator<Item = &CheckpointName> {
+        let lives = |name: &CheckpointName| name.state != NameState::Gone;
+        let is_first = move |&(i, name): &(usize, &CheckpointName)| {
             lives(name) && !self.all[..i].iter().any(|it| lives(it) && it.name == name.name)
         };
         self.all.iter().enumerate().filter(is_first).map(|(_, name)| name)
     }
 
-    fn find(&self, name: &str) -> Option<&Name> {
+    fn find(&self, name: &str) -> Option<&CheckpointName> {
         self.living().find(|it| it.name == name)
     }
 
     /// Gives the checkpoints of a partition, oldest first, their names, says why each is kept, and lets go
     /// of what nothing keeps.
-    pub(crate) fn settle(&self, partition: Partition, kept: &mut Vec<Kept>) {
+    pub(crate) fn settle(&self, partition: Partition, kept: &mut Vec<KeptCheckpoint>) {
         kept.iter_mut().for_each(|kept| kept.info.names.clear());
         for name in self.living() {
-            let has = |kept: &&mut Kept| match &name.state {
-                State::Requested => kept.answers.contains(&name.id),
-                State::Whole(all) => all.get(partition.0 as usize) == Some(&kept.number()),
-                State::Gone => false,
+            let has = |kept: &&mut KeptCheckpoint| match &name.state {
+                NameState::Requested => kept.answers.contains(&name.id),
+                NameState::Whole(all) => all.get(partition.0 as usize) == Some(&kept.number()),
+                NameState::Gone => false,
             };
             if let Some(kept) = kept.iter_mut().find(has) {
                 kept.info.names.push(name.name.clone());
             }
         }
         let is_unheard_of = |id: &String| self.all.iter().all(|it| it.id != *id);
-        let candidate = |kept: &Kept| Candidate {
+        let candidate = |kept: &KeptCheckpoint| Candidate {
             number: kept.number(),
             created_ms: kept.info.created_ms,
             is_named: !kept.info.names.is_empty() || kept.answers.iter().any(is_unheard_of),
@@ -123,19 +123,22 @@ impl Names {
 
     /// Whether something is asked for that may not be answered by all yet.
     pub(crate) fn is_any_requested(&self) -> bool {
-        self.living().any(|it| it.state == State::Requested)
+        self.living().any(|it| it.state == NameState::Requested)
     }
 
     /// What is asked for, by name, with who has answered among the checkpoints of all partitions; and
     /// the ids of what all have answered, with the numbers.
     pub(crate) fn requests(
         &self,
-        parts: &[Vec<Kept>],
+        parts: &[Vec<KeptCheckpoint>],
     ) -> (Vec<CheckpointRequest>, Vec<(String, Vec<u64>)>) {
         let (mut open, mut whole) = (Vec::new(), Vec::new());
-        for Name { id, name, .. } in self.living().filter(|it| it.state == State::Requested) {
-            let answer =
-                |part: &Vec<Kept>| part.iter().find(|it| it.answers.contains(id)).map(Kept::number);
+        for CheckpointName { id, name, .. } in
+            self.living().filter(|it| it.state == NameState::Requested)
+        {
+            let answer = |part: &Vec<KeptCheckpoint>| {
+                part.iter().find(|it| it.answers.contains(id)).map(KeptCheckpoint::number)
+            };
             let answers: Vec<Option<u64>> = parts.iter().map(answer).collect();
             match answers.iter().copied().collect::<Option<Vec<u64>>>() {
                 Some(numbers) => whole.push((id.clone(), numbers)),
@@ -153,29 +156,29 @@ impl Names {
 }
 
 /// The names of one group's checkpoints, read again when something was written down.
-pub(crate) struct KnownNames {
+pub(crate) struct CachedNames {
     cluster: Cluster,
     group: String,
     /// How long the log was, and what it said.
-    seen: Mutex<(Option<Offset>, Arc<Names>)>,
+    seen: Mutex<(Option<Offset>, Arc<CheckpointNames>)>,
 }
 
-impl KnownNames {
-    pub(crate) fn new(cluster: &Cluster, group: &str) -> Arc<KnownNames> {
+impl CachedNames {
+    pub(crate) fn new(cluster: &Cluster, group: &str) -> Arc<CachedNames> {
         let (cluster, group) = (cluster.clone(), group.to_owned());
-        Arc::new(KnownNames { cluster, group, seen: Mutex::default() })
+        Arc::new(CachedNames { cluster, group, seen: Mutex::default() })
     }
 
-    fn jobs(&self) -> Jobs<'_> {
-        Jobs::new(&self.cluster)
+    fn jobs(&self) -> JobTopic<'_> {
+        JobTopic::new(&self.cluster)
     }
 
-    fn last(&self) -> Arc<Names> {
+    fn last(&self) -> Arc<CheckpointNames> {
         Arc::clone(&self.seen.lock().unwrap_or_else(PoisonError::into_inner).1)
     }
 
     /// As they are now.
-    pub(crate) fn now(&self) -> Result<Arc<Names>> {
+    pub(crate) fn now(&self) -> Result<Arc<CheckpointNames>> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).0;
         let end = match seen {
             Some(_) => Some(self.jobs().end_of_log()?),
@@ -184,8 +187,8 @@ impl KnownNames {
         if seen == end {
             return Ok(self.last());
         }
-        let mut names = Names::default();
-        self.jobs().names(&self.group)?.iter().for_each(|lines| names.take(lines));
+        let mut names = CheckpointNames::default();
+        self.jobs().names(&self.group)?.iter().for_each(|lines| names.apply(lines));
         let names = Arc::new(names);
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         // It may have grown since it was asked how long it is: then it is read once more than needed.
@@ -197,15 +200,15 @@ impl KnownNames {
 
     /// Asks for a checkpoint of every partition.
     pub(crate) fn request(&self, name: &str) -> Result<()> {
-        self.give(name, "asked", None).map(drop)
+        self.put_new(name, "asked", None).map(drop)
     }
 
     /// Names a checkpoint of every partition. Gives the id of the name.
     pub(crate) fn name(&self, name: &str, numbers: &[u64]) -> Result<String> {
-        self.give(name, "newest", Some(numbers))
+        self.put_new(name, "newest", Some(numbers))
     }
 
-    fn give(&self, name: &str, what: &str, numbers: Option<&[u64]>) -> Result<String> {
+    fn put_new(&self, name: &str, what: &str, numbers: Option<&[u64]>) -> Result<String> {
         self.check_new(name)?;
         let (id, name) = (new_id(), name.to_owned());
         let mut lines = vec![id.clone(), what.to_owned(), name.clone()];

@@ -17,7 +17,7 @@ const FURTHER_MANIFEST: u8 = 6;
 
 /// One record.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Record {
+pub(crate) enum CheckpointRecord {
     /// Where the partition stands after a commit.
     Progress {
         progress: Progress,
@@ -31,30 +31,30 @@ pub(crate) enum Record {
     /// A piece of a snapshot.
     Chunk(Chunk),
     /// Every checkpoint that is kept, oldest first; the newest was made by this commit.
-    Manifest(Vec<Kept>),
+    Manifest(Vec<KeptCheckpoint>),
 }
 
 /// A checkpoint and where its first chunk is. What it is called and why it is kept say the names of
 /// the group (`checkpoint_names.rs`).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Kept {
+pub(crate) struct KeptCheckpoint {
     pub(crate) info: CheckpointInfo,
     pub(crate) first: Offset,
     /// Ids of what was asked for that it answers.
     pub(crate) answers: Vec<String>,
 }
 
-impl Kept {
+impl KeptCheckpoint {
     pub(crate) fn number(&self) -> u64 {
         self.info.manifest.checkpoint
     }
 }
 
-impl Record {
+impl CheckpointRecord {
     pub(crate) fn encode(&self) -> Vec<u8> {
-        let mut put = Put(vec![LAYOUT]);
+        let mut put = Encoder(vec![LAYOUT]);
         match self {
-            Record::Progress { progress, next_sequence, last_checkpoint } => {
+            CheckpointRecord::Progress { progress, next_sequence, last_checkpoint } => {
                 let is_alone = progress.further.is_empty();
                 put.0.push(if is_alone { PROGRESS } else { FURTHER_PROGRESS });
                 put.numbers(&[progress.number, progress.next.0, progress.committed_ms as u64]);
@@ -64,17 +64,17 @@ impl Record {
                     put.offsets(&progress.further);
                 }
             }
-            Record::Journal(entry) => {
+            CheckpointRecord::Journal(entry) => {
                 put.0.push(JOURNAL);
                 put.numbers(&[entry.sequence, entry.at.0]);
                 put.bytes(&entry.bytes);
             }
-            Record::Chunk(chunk) => {
+            CheckpointRecord::Chunk(chunk) => {
                 put.0.push(CHUNK);
                 put.numbers(&[chunk.checkpoint, chunk.index.into()]);
                 put.bytes(&chunk.bytes);
             }
-            Record::Manifest(kept) => {
+            CheckpointRecord::Manifest(kept) => {
                 let is_alone = kept.iter().all(|kept| kept.info.manifest.further.is_empty());
                 put.0.push(if is_alone { MANIFEST } else { FURTHER_MANIFEST });
                 put.numbers(&[kept.len() as u64]);
@@ -91,14 +91,14 @@ impl Record {
         put.0
     }
 
-    /// `None` for anything that [`Record::encode`] did not write.
-    pub(crate) fn decode(bytes: &[u8]) -> Option<Record> {
+    /// `None` for anything that [`CheckpointRecord::encode`] did not write.
+    pub(crate) fn decode(bytes: &[u8]) -> Option<CheckpointRecord> {
         let (body, crc) = bytes.split_last_chunk::<4>()?;
         if crc32fast::hash(body) != u32::from_le_bytes(*crc) {
             return None;
         }
         let [LAYOUT, kind, fields @ ..] = body else { return None };
-        let mut get = Get(fields);
+        let mut get = Decoder(fields);
         let record = match *kind {
             PROGRESS | FURTHER_PROGRESS => {
                 let (number, next) = (get.number()?, Offset(get.number()?));
@@ -108,15 +108,15 @@ impl Record {
                 let is_alone = *kind == PROGRESS;
                 let further = if is_alone { Vec::new() } else { get.offsets()? };
                 let progress = Progress { number, next, further, note, committed_ms };
-                Record::Progress { progress, next_sequence, last_checkpoint }
+                CheckpointRecord::Progress { progress, next_sequence, last_checkpoint }
             }
             JOURNAL => {
                 let (sequence, at) = (get.number()?, Offset(get.number()?));
-                Record::Journal(JournalEntry { sequence, at, bytes: get.bytes()? })
+                CheckpointRecord::Journal(JournalEntry { sequence, at, bytes: get.bytes()? })
             }
             CHUNK => {
                 let (checkpoint, index) = (get.number()?, get.small()?);
-                Record::Chunk(Chunk { checkpoint, index, bytes: get.bytes()? })
+                CheckpointRecord::Chunk(Chunk { checkpoint, index, bytes: get.bytes()? })
             }
             MANIFEST | FURTHER_MANIFEST => {
                 let count = get.number()?;
@@ -127,7 +127,7 @@ impl Record {
                     }
                     Some(kept)
                 });
-                Record::Manifest(kept.collect::<Option<_>>()?)
+                CheckpointRecord::Manifest(kept.collect::<Option<_>>()?)
             }
             _ => return None,
         };
@@ -135,9 +135,9 @@ impl Record {
     }
 }
 
-struct Put(Vec<u8>);
+struct Encoder(Vec<u8>);
 
-impl Put {
+impl Encoder {
     fn numbers(&mut self, numbers: &[u64]) {
         numbers.iter().for_each(|number| self.0.extend_from_slice(&number.to_le_bytes()));
     }
@@ -152,7 +152,7 @@ impl Put {
         offsets.iter().for_each(|offset| self.numbers(&[offset.0]));
     }
 
-    fn kept(&mut self, kept: &Kept) {
+    fn kept(&mut self, kept: &KeptCheckpoint) {
         let CheckpointInfo { manifest, bytes, created_ms, .. } = &kept.info;
         let Manifest { checkpoint, position, journal_sequence, chunks, crc, .. } = manifest;
         self.numbers(&[*checkpoint, position.0, *journal_sequence]);
@@ -163,9 +163,9 @@ impl Put {
     }
 }
 
-struct Get<'a>(&'a [u8]);
+struct Decoder<'a>(&'a [u8]);
 
-impl Get<'_> {
+impl Decoder<'_> {
     fn number(&mut self) -> Option<u64> {
         let (number, rest) = self.0.split_first_chunk::<8>()?;
         self.0 = rest;
@@ -188,7 +188,7 @@ impl Get<'_> {
         (0..count).map(|_| self.number().map(Offset)).collect()
     }
 
-    fn kept(&mut self) -> Option<Kept> {
+    fn kept(&mut self) -> Option<KeptCheckpoint> {
         let manifest = Manifest {
             checkpoint: self.number()?,
             position: Offset(self.number()?),
@@ -201,7 +201,7 @@ impl Get<'_> {
         let info = CheckpointInfo { manifest, bytes, created_ms, class: None, names: Vec::new() };
         let (first, count) = (Offset(self.number()?), self.number()?);
         let answers = (0..count).map(|_| String::from_utf8(self.bytes()?).ok());
-        Some(Kept { info, first, answers: answers.collect::<Option<_>>()? })
+        Some(KeptCheckpoint { info, first, answers: answers.collect::<Option<_>>()? })
     }
 }
 
@@ -210,7 +210,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn kept(n: u64, further: &[Offset]) -> Kept {
+    fn kept(n: u64, further: &[Offset]) -> KeptCheckpoint {
         let manifest = Manifest {
             checkpoint: n,
             position: Offset(n + 1),
@@ -222,23 +222,27 @@ mod tests {
         let (class, names) = (None, Vec::new());
         let info = CheckpointInfo { manifest, bytes: 5, created_ms: -6, class, names };
         let answers = (0..n % 3).map(|i| format!("id{i}")).collect();
-        Kept { info, first: Offset(7), answers }
+        KeptCheckpoint { info, first: Offset(7), answers }
     }
 
-    fn records(n: u64, bytes: &[u8]) -> [Record; 4] {
+    fn records(n: u64, bytes: &[u8]) -> [CheckpointRecord; 4] {
         records_with(n, bytes, &[])
     }
 
-    fn records_with(n: u64, bytes: &[u8], further: &[Offset]) -> [Record; 4] {
+    fn records_with(n: u64, bytes: &[u8], further: &[Offset]) -> [CheckpointRecord; 4] {
         let (note, next) = (bytes.to_vec(), Offset(n));
         let further = further.to_vec();
         let progress =
             Progress { number: n, next, further: further.clone(), note, committed_ms: -1 };
         [
-            Record::Progress { progress, next_sequence: n, last_checkpoint: 1 },
-            Record::Journal(JournalEntry { sequence: n, at: Offset(2), bytes: bytes.to_vec() }),
-            Record::Chunk(Chunk { checkpoint: n, index: 9, bytes: bytes.to_vec() }),
-            Record::Manifest((0..n % 11).map(|n| kept(n, &further)).collect()),
+            CheckpointRecord::Progress { progress, next_sequence: n, last_checkpoint: 1 },
+            CheckpointRecord::Journal(JournalEntry {
+                sequence: n,
+                at: Offset(2),
+                bytes: bytes.to_vec(),
+            }),
+            CheckpointRecord::Chunk(Chunk { checkpoint: n, index: 9, bytes: bytes.to_vec() }),
+            CheckpointRecord::Manifest((0..n % 11).map(|n| kept(n, &further)).collect()),
         ]
     }
 
@@ -247,14 +251,14 @@ mod tests {
         fn records_read_back_as_written(n: u64, bytes: Vec<u8>) {
             for further in [&[][..], &[Offset(n), Offset(3)]] {
                 for record in records_with(n, &bytes, further) {
-                    prop_assert_eq!(Record::decode(&record.encode()), Some(record));
+                    prop_assert_eq!(CheckpointRecord::decode(&record.encode()), Some(record));
                 }
             }
         }
 
         #[test]
         fn random_bytes_are_no_record(bytes: Vec<u8>) {
-            prop_assert_eq!(Record::decode(&bytes), None);
+            prop_assert_eq!(CheckpointRecord::decode(&bytes), None);
         }
     }
 
@@ -265,8 +269,8 @@ mod tests {
             for i in 0..whole.len() {
                 let mut changed = whole.clone();
                 changed[i] ^= 1;
-                assert_eq!(Record::decode(&changed), None);
-                assert_eq!(Record::decode(&whole[..i]), None);
+                assert_eq!(CheckpointRecord::decode(&changed), None);
+                assert_eq!(CheckpointRecord::decode(&whole[..i]), None);
             }
         }
     }
@@ -281,7 +285,8 @@ mod tests {
             note: b"note".to_vec(),
             committed_ms: 1_600_000_000_000,
         };
-        let progress = Record::Progress { progress, next_sequence: 3, last_checkpoint: 2 };
+        let progress =
+            CheckpointRecord::Progress { progress, next_sequence: 3, last_checkpoint: 2 };
         let mut kept = kept(2, &[]);
         kept.info.manifest.position = Offset(30);
         kept.info.manifest.journal_sequence = 3;
@@ -296,20 +301,20 @@ mod tests {
                  00000004000000000000006e6f74651e2d0e58",
             ),
             (
-                Record::Manifest(vec![kept]),
+                CheckpointRecord::Manifest(vec![kept]),
                 "0104010000000000000002000000000000001e00000000000000030000000000000001000000\
                  000000006300000000000000050000000000000000806e87740100000b0000000000000001000000\
                  00000000020000000000000069644951b560",
             ),
             (
-                Record::Journal(entry),
+                CheckpointRecord::Journal(entry),
                 "0102030000000000000028000000000000000100000000000000653e4841b6",
             ),
         ] {
             let written = record.encode();
             let hex: String = written.iter().map(|byte| format!("{byte:02x}")).collect();
             assert_eq!(hex, expected);
-            assert_eq!(Record::decode(&written), Some(record));
+            assert_eq!(CheckpointRecord::decode(&written), Some(record));
         }
     }
 }

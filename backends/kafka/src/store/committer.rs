@@ -13,7 +13,7 @@
 //! topic answers with the other id, however far other brokers are behind.
 //!
 //! A commit always carries offsets, so the broker always checks the claim, and one without
-//! partitions is not made. The one that begins a fork has no claim: see [`Beginning`].
+//! partitions is not made. The one that begins a fork has no claim: see [`JobStart`].
 
 mod begin;
 
@@ -25,19 +25,19 @@ use rdkafka::TopicPartitionList;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
-use self::begin::Beginning;
-use super::checkpoint_log::History;
-use super::checkpoint_names::Names;
-use super::checkpoint_record::{Kept, Record};
-use super::delivery::{Acks, What};
-use super::job_topic::{self, Jobs};
-use super::lease::{Held, of_each};
-use super::partition_state::Place;
+use self::begin::JobStart;
+use super::checkpoint_log::LogContents;
+use super::checkpoint_names::CheckpointNames;
+use super::checkpoint_record::{CheckpointRecord, KeptCheckpoint};
+use super::delivery::{DeliveryReports, MessageKind};
+use super::job_topic::{self, JobTopic};
+use super::lease::{JobContext, of_each};
+use super::partition_state::PartitionState;
 use crate::client::cluster::Cluster;
 use crate::client::connection::{connect, listen, make_with, number};
 use crate::error_kind::{self, may_pass};
 use crate::group::member::Membership;
-use crate::group::offsets::Offsets;
+use crate::group::offsets::GroupOffsets;
 use crate::limits;
 use seismic_queue::backend::commit_order::not_made;
 use seismic_queue::backend::validate;
@@ -51,28 +51,28 @@ use seismic_queue::{
 
 /// Commits for one slot.
 pub(crate) struct KafkaCommitter {
-    held: Arc<Held>,
+    context: Arc<JobContext>,
     member: Member,
-    offsets: Offsets,
+    offsets: GroupOffsets,
     /// `None` before the first load, and after anything went wrong.
-    client: Option<BaseProducer<Acks>>,
-    places: BTreeMap<Partition, Place>,
+    client: Option<BaseProducer<DeliveryReports>>,
+    states: BTreeMap<Partition, PartitionState>,
     /// How often in a row the client was fenced.
     fenced: u32,
     /// Of the one who begins the job for all members.
-    beginning: Option<Beginning>,
+    beginning: Option<JobStart>,
 }
 
 impl KafkaCommitter {
-    pub(crate) fn new(held: Arc<Held>, member: &Member) -> Result<KafkaCommitter> {
-        let offsets = Offsets::new(&held.cluster, &member.group)?;
+    pub(crate) fn new(context: Arc<JobContext>, member: &Member) -> Result<KafkaCommitter> {
+        let offsets = GroupOffsets::new(&context.cluster, &member.group)?;
         let member = member.clone();
-        let (places, beginning) = (BTreeMap::new(), None);
-        Ok(KafkaCommitter { held, member, offsets, client: None, places, fenced: 0, beginning })
+        let (states, beginning) = (BTreeMap::new(), None);
+        Ok(KafkaCommitter { context, member, offsets, client: None, states, fenced: 0, beginning })
     }
 
     fn cluster(&self) -> &Cluster {
-        &self.held.cluster
+        &self.context.cluster
     }
 
     /// A client that has ended what the one before it left open.
@@ -82,9 +82,9 @@ impl KafkaCommitter {
         }
         pass(&self.cluster().at, COMMIT_OPENING)?;
         let id = format!("{}.{}", self.member.group, self.member.slot);
-        let client: BaseProducer<Acks> =
-            make_with(&self.cluster().settings.committing(&id), Acks::default())?;
-        connect(client.client(), &self.held.job.input().name);
+        let client: BaseProducer<DeliveryReports> =
+            make_with(&self.cluster().settings.committing(&id), DeliveryReports::default())?;
+        connect(client.client(), &self.context.job.input().name);
         const DOING: &str = "ending what an earlier transaction left";
         if let Err(error) = client.init_transactions(limits::TRANSACTION_WAIT) {
             let error = self.cluster().failed(DOING)(error);
@@ -102,13 +102,13 @@ impl KafkaCommitter {
     }
 
     /// What is known of one partition. Offset and log must come together.
-    fn recover(&self, partition: Partition) -> Result<(Place, Recovered)> {
-        let held = &self.held;
-        let log = held.log(partition);
+    fn recover(&self, partition: Partition) -> Result<(PartitionState, Recovered)> {
+        let context = &self.context;
+        let log = context.log(partition);
         let begun = Instant::now();
         let (history, mark) = loop {
-            let Some((next, mark)) = held.known(&self.offsets, partition)? else {
-                return Ok((Place::default(), History::default().recovered(&log)?));
+            let Some((next, mark)) = context.known_metadata(&self.offsets, partition)? else {
+                return Ok((PartitionState::default(), LogContents::default().recovered(&log)?));
             };
             let history = log.read(mark.from, log.end()?)?;
             let is_same = history
@@ -124,31 +124,31 @@ impl KafkaCommitter {
             std::thread::sleep(seismic_queue::limits::NAP);
         };
         let (tip, kept) = (history.tip(), history.kept.clone());
-        Ok((Place { tip, mark, kept, begun: None }, history.recovered(&log)?))
+        Ok((PartitionState { tip, mark, kept, begun: None }, history.recovered(&log)?))
     }
 
-    fn make(
+    fn commit_as(
         &mut self,
         place: &Membership,
         commit: &Commit,
     ) -> std::result::Result<(), CommitError> {
         let at = self.cluster().at.clone();
         pass(&at, COMMIT_BEFORE).map_err(not_made)?;
-        let places = self.check(commit).map_err(not_made)?;
+        let states = self.check(commit).map_err(not_made)?;
         if self.client.is_none() {
             let error = Error::Stopped { at };
             return Err(CommitError::Rebuild(error));
         }
         // Not in the transaction: one that is open when a broker dies is ended only when another one
         // leads what it led.
-        let input = self.held.job.input();
+        let input = self.context.job.input();
         let asked = place.brokers.iter().try_for_each(|&it| self.cluster().check_at(input, it));
         if let Err(error) = asked {
             return Err(self.fail(error));
         }
-        match self.transact(&at, place, commit, places) {
-            Ok(places) => {
-                self.places.extend(places);
+        match self.transact(&at, place, commit, states) {
+            Ok(states) => {
+                self.states.extend(states);
                 self.fenced = 0;
                 pass(&at, COMMIT_AFTER).map_err(CommitError::Rebuild)
             }
@@ -157,16 +157,16 @@ impl KafkaCommitter {
     }
 
     /// Where the partitions stand after `commit`.
-    fn check(&self, commit: &Commit) -> Result<BTreeMap<Partition, Place>> {
-        let mut places: BTreeMap<Partition, Place> = BTreeMap::new();
+    fn check(&self, commit: &Commit) -> Result<BTreeMap<Partition, PartitionState>> {
+        let mut states: BTreeMap<Partition, PartitionState> = BTreeMap::new();
         for new in &commit.partitions {
-            validate::shape(&self.cluster().at, &self.held.job, new)?;
-            let known = places.get(&new.partition).or_else(|| self.places.get(&new.partition));
+            validate::shape(&self.cluster().at, &self.context.job, new)?;
+            let known = states.get(&new.partition).or_else(|| self.states.get(&new.partition));
             let mut place = known.cloned().unwrap_or_default();
             place.tip = place.tip.after(&self.cluster().at, new)?;
-            places.insert(new.partition, place);
+            states.insert(new.partition, place);
         }
-        Ok(places)
+        Ok(states)
     }
 
     /// The transaction.
@@ -175,14 +175,14 @@ impl KafkaCommitter {
         at: &str,
         token: &Membership,
         commit: &Commit,
-        mut places: BTreeMap<Partition, Place>,
-    ) -> Result<BTreeMap<Partition, Place>> {
+        mut states: BTreeMap<Partition, PartitionState>,
+    ) -> Result<BTreeMap<Partition, PartitionState>> {
         let client = self.client.as_ref().expect("it was checked");
         let failed = self.cluster().failed("committing");
         client.context().clear();
         let has_checkpoint = commit.partitions.iter().any(|new| new.manifest.is_some());
         // Where nobody answers, it lets go of nothing.
-        let names = has_checkpoint.then(|| self.held.names.now().ok()).flatten();
+        let names = has_checkpoint.then(|| self.context.names.now().ok()).flatten();
         let begun = Instant::now();
         client.begin_transaction().map_err(&failed)?;
         let now_ms = clock::now_ms();
@@ -194,30 +194,30 @@ impl KafkaCommitter {
             self.flush(client)?;
         }
         for new in &commit.partitions {
-            let place = places.get_mut(&new.partition).expect("it was checked");
+            let place = states.get_mut(&new.partition).expect("it was checked");
             place.note_chunks(new, client.context());
             self.send_state(client, new, place, (now_ms, names.as_deref()))?;
         }
         if self.beginning.as_ref().is_some_and(|begun| begun.is_widening) {
-            let (group, partitions) = (&self.member.group, self.held.job.partitions());
-            let (key, value) = Jobs::wide(group, partitions);
+            let (group, partitions) = (&self.member.group, self.context.job.partitions());
+            let (key, value) = JobTopic::wide(group, partitions);
             let message = (key.as_bytes(), value.as_bytes());
-            self.send(client, job_topic::TOPIC, What::Other, Partition(0), message)?;
+            self.send(client, job_topic::TOPIC, MessageKind::Other, Partition(0), message)?;
         }
         let sent = begun.elapsed();
         self.flush(client)?;
         let arrived = begun.elapsed();
         let mut offsets = TopicPartitionList::new();
         for new in &commit.partitions {
-            let place = places.get_mut(&new.partition).expect("it was checked");
-            place.note_ends(new, self.held.job.outputs.len(), client.context());
+            let place = states.get_mut(&new.partition).expect("it was checked");
+            place.note_ends(new, self.context.job.outputs.len(), client.context());
             let nexts = std::iter::once(&new.next).chain(&new.further);
-            for (input, next) in self.held.job.inputs.iter().zip(nexts) {
+            for (input, next) in self.context.job.inputs.iter().zip(nexts) {
                 let mut offset = offsets.add_partition(&input.name, number(new.partition));
                 let next = rdkafka::Offset::Offset(next.0 as i64);
                 offset.set_offset(next).map_err(&failed)?;
                 // What recovery needs stands beside the first input's alone.
-                if input.name == self.held.job.input().name {
+                if input.name == self.context.job.input().name {
                     offset.set_metadata(place.mark.encode());
                 }
             }
@@ -230,19 +230,23 @@ impl KafkaCommitter {
         client.commit_transaction(wait).map_err(failed)?;
         let made = begun.elapsed();
         tracing::trace!(?sent, ?arrived, ?noted, ?made, "a transaction");
-        Ok(places)
+        Ok(states)
     }
 
     /// Rows, journal and chunks.
-    fn send_output(&self, client: &BaseProducer<Acks>, new: &PartitionCommit) -> Result<()> {
-        let (job, partition) = (&self.held.job, new.partition);
+    fn send_output(
+        &self,
+        client: &BaseProducer<DeliveryReports>,
+        new: &PartitionCommit,
+    ) -> Result<()> {
+        let (job, partition) = (&self.context.job, new.partition);
         for (place, (output, rows)) in (0..).zip(job.outputs.iter().zip(&new.outputs)) {
             let mut rows = rows.messages();
             rows.try_for_each(|row| {
                 self.send_to(
                     client,
                     &output.topic,
-                    What::Output(place).tag(partition),
+                    MessageKind::Output(place).tag(partition),
                     partition,
                     row,
                 )
@@ -252,14 +256,24 @@ impl KafkaCommitter {
             let topic = &job.outputs[*output].topic;
             let mut rows = rows.messages();
             rows.try_for_each(|row| {
-                self.send_to(client, topic, What::Keyed.tag(partition), *to, row)
+                self.send_to(client, topic, MessageKind::Keyed.tag(partition), *to, row)
             })?;
         }
         for chunk in &new.chunks {
-            self.send_record(client, What::Chunk, partition, &Record::Chunk(chunk.clone()))?;
+            self.send_record(
+                client,
+                MessageKind::Chunk,
+                partition,
+                &CheckpointRecord::Chunk(chunk.clone()),
+            )?;
         }
         for entry in &new.journal {
-            self.send_record(client, What::Other, partition, &Record::Journal(entry.clone()))?;
+            self.send_record(
+                client,
+                MessageKind::Other,
+                partition,
+                &CheckpointRecord::Journal(entry.clone()),
+            )?;
         }
         Ok(())
     }
@@ -267,10 +281,10 @@ impl KafkaCommitter {
     /// Manifest and, last of all, progress.
     fn send_state(
         &self,
-        client: &BaseProducer<Acks>,
+        client: &BaseProducer<DeliveryReports>,
         new: &PartitionCommit,
-        place: &mut Place,
-        (now_ms, names): (i64, Option<&Names>),
+        place: &mut PartitionState,
+        (now_ms, names): (i64, Option<&CheckpointNames>),
     ) -> Result<()> {
         if let Some(manifest) = &new.manifest {
             let (first, bytes) = place.begun.take().unwrap_or_default();
@@ -283,12 +297,12 @@ impl KafkaCommitter {
             };
             // A name that it would be born with is not given: in a log that is cut at its head alone it
             // would hold everything that comes after it, of all groups.
-            place.kept.push(Kept { info, first, answers: new.answers.clone() });
+            place.kept.push(KeptCheckpoint { info, first, answers: new.answers.clone() });
             if let Some(names) = names {
                 names.settle(new.partition, &mut place.kept);
             }
-            let record = Record::Manifest(place.kept.clone());
-            self.send_record(client, What::Manifest, new.partition, &record)?;
+            let record = CheckpointRecord::Manifest(place.kept.clone());
+            self.send_record(client, MessageKind::Manifest, new.partition, &record)?;
         }
         let progress = Progress {
             number: new.number,
@@ -298,27 +312,27 @@ impl KafkaCommitter {
             committed_ms: now_ms,
         };
         let (next_sequence, last_checkpoint) = (place.tip.next_sequence, place.tip.checkpoint);
-        let record = Record::Progress { progress, next_sequence, last_checkpoint };
-        self.send_record(client, What::Other, new.partition, &record)
+        let record = CheckpointRecord::Progress { progress, next_sequence, last_checkpoint };
+        self.send_record(client, MessageKind::Other, new.partition, &record)
     }
 
     fn send_record(
         &self,
-        client: &BaseProducer<Acks>,
-        what: What,
+        client: &BaseProducer<DeliveryReports>,
+        what: MessageKind,
         partition: Partition,
-        record: &Record,
+        record: &CheckpointRecord,
     ) -> Result<()> {
-        let topic = &self.held.checkpoints.name;
+        let topic = &self.context.checkpoints.name;
         let message = (self.member.group.as_bytes(), &record.encode()[..]);
         self.send(client, topic, what, partition, message)
     }
 
     fn send(
         &self,
-        client: &BaseProducer<Acks>,
+        client: &BaseProducer<DeliveryReports>,
         topic: &str,
-        what: What,
+        what: MessageKind,
         partition: Partition,
         message: (&[u8], &[u8]),
     ) -> Result<()> {
@@ -328,7 +342,7 @@ impl KafkaCommitter {
     /// Sends a message whose delivery is reported with that tag.
     fn send_to(
         &self,
-        client: &BaseProducer<Acks>,
+        client: &BaseProducer<DeliveryReports>,
         topic: &str,
         tag: usize,
         to: Partition,
@@ -352,7 +366,7 @@ impl KafkaCommitter {
     }
 
     /// Waits until everything that was sent has arrived.
-    fn flush(&self, client: &BaseProducer<Acks>) -> Result<()> {
+    fn flush(&self, client: &BaseProducer<DeliveryReports>) -> Result<()> {
         let failed = self.cluster().failed("committing");
         let begun = Instant::now();
         // The client's own `flush` looks only every 100 ms whether it is done.
@@ -368,7 +382,7 @@ impl KafkaCommitter {
     /// Ends the client and says what the slot must do.
     fn fail(&mut self, error: Error) -> CommitError {
         self.client = None;
-        self.places.clear();
+        self.states.clear();
         let Some(source) = error_kind::of_librdkafka(&error) else {
             return CommitError::Rebuild(error);
         };
@@ -401,11 +415,11 @@ impl KafkaCommitter {
 
 impl Committer for KafkaCommitter {
     fn load(&mut self, _: &FencingToken, partitions: &[Partition]) -> Result<Vec<Recovered>> {
-        self.places.clear();
+        self.states.clear();
         self.open()?;
         let recovered = of_each(partitions, |partition| self.recover(partition))?;
-        let (places, recovered): (Vec<_>, Vec<_>) = recovered.into_iter().unzip();
-        self.places = partitions.iter().copied().zip(places).collect();
+        let (states, recovered): (Vec<_>, Vec<_>) = recovered.into_iter().unzip();
+        self.states = partitions.iter().copied().zip(states).collect();
         Ok(recovered)
     }
 
@@ -418,7 +432,7 @@ impl Committer for KafkaCommitter {
             return Ok(());
         }
         match token.of_backend::<Membership>() {
-            Some(place) => self.make(place, commit),
+            Some(place) => self.commit_as(place, commit),
             None if self.beginning.is_some() => self.begin(commit),
             None => {
                 // The group took the partitions away before this was handed over.

@@ -15,7 +15,7 @@ use seismic_queue::{Offset, Partition};
 
 /// What a message of a commit is.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum What {
+pub(crate) enum MessageKind {
     Chunk,
     Manifest,
     Other,
@@ -25,44 +25,45 @@ pub(crate) enum What {
     Output(u16),
 }
 
-impl What {
-    const ALL: [What; 4] = [What::Chunk, What::Manifest, What::Other, What::Keyed];
+impl MessageKind {
+    const ALL: [MessageKind; 4] =
+        [MessageKind::Chunk, MessageKind::Manifest, MessageKind::Other, MessageKind::Keyed];
 
     /// Kind and partition as one number, which comes back with the acknowledgement.
     pub(crate) fn tag(self, partition: Partition) -> usize {
         let kind = match self {
-            What::Output(place) => What::ALL.len() + usize::from(place),
-            what => What::ALL.iter().position(|it| *it == what).expect("all are there"),
+            MessageKind::Output(place) => MessageKind::ALL.len() + usize::from(place),
+            what => MessageKind::ALL.iter().position(|it| *it == what).expect("all are there"),
         };
         partition.0 as usize * 1_024 + kind
     }
 
-    fn of(tag: usize) -> (Partition, What) {
+    fn of(tag: usize) -> (Partition, MessageKind) {
         let (partition, kind) = (tag / 1_024, tag % 1_024);
-        let output = || What::Output((kind - What::ALL.len()) as u16);
-        (Partition(partition as u32), What::ALL.get(kind).copied().unwrap_or_else(output))
+        let output = || MessageKind::Output((kind - MessageKind::ALL.len()) as u16);
+        (Partition(partition as u32), MessageKind::ALL.get(kind).copied().unwrap_or_else(output))
     }
 }
 
 /// What became of the messages of the commit under way.
 #[derive(Default)]
-pub(crate) struct Acks(Mutex<Delivered>);
+pub(crate) struct DeliveryReports(Mutex<Delivered>);
 
 #[derive(Default)]
 struct Delivered {
     /// First and last offset.
-    offsets: HashMap<(Partition, What), (u64, u64)>,
+    offsets: HashMap<(Partition, MessageKind), (u64, u64)>,
     failed: Option<KafkaError>,
 }
 
-impl Acks {
+impl DeliveryReports {
     /// Forgets the commit before this one.
     pub(crate) fn clear(&self) {
         *self.delivered() = Delivered::default();
     }
 
     /// First and last offset of the messages of that kind.
-    pub(crate) fn ends(&self, partition: Partition, what: What) -> Option<(Offset, Offset)> {
+    pub(crate) fn ends(&self, partition: Partition, what: MessageKind) -> Option<(Offset, Offset)> {
         let (first, last) = *self.delivered().offsets.get(&(partition, what))?;
         Some((Offset(first), Offset(last)))
     }
@@ -77,7 +78,7 @@ impl Acks {
     }
 }
 
-impl ClientContext for Acks {
+impl ClientContext for DeliveryReports {
     fn log(&self, _: RDKafkaLogLevel, facility: &str, text: &str) {
         log(facility, text);
     }
@@ -87,7 +88,7 @@ impl ClientContext for Acks {
     }
 }
 
-impl ProducerContext for Acks {
+impl ProducerContext for DeliveryReports {
     type DeliveryOpaque = usize;
 
     fn delivery(&self, result: &DeliveryResult<'_>, tag: usize) {
@@ -95,7 +96,8 @@ impl ProducerContext for Acks {
         match result {
             Ok(message) => {
                 let offset = u64::try_from(message.offset()).unwrap_or(0);
-                let seen = delivered.offsets.entry(What::of(tag)).or_insert((offset, offset));
+                let seen =
+                    delivered.offsets.entry(MessageKind::of(tag)).or_insert((offset, offset));
                 *seen = (seen.0.min(offset), seen.1.max(offset));
             }
             Err((error, _)) => {

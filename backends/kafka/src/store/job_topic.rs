@@ -86,13 +86,13 @@ impl ProducerContext for Delivery {
 }
 
 /// The jobs of a cluster.
-pub(crate) struct Jobs<'a> {
+pub(crate) struct JobTopic<'a> {
     cluster: &'a Cluster,
 }
 
-impl<'a> Jobs<'a> {
-    pub(crate) fn new(cluster: &'a Cluster) -> Jobs<'a> {
-        Jobs { cluster }
+impl<'a> JobTopic<'a> {
+    pub(crate) fn new(cluster: &'a Cluster) -> JobTopic<'a> {
+        JobTopic { cluster }
     }
 
     /// Id and job of a group, if it was ever run and is not over.
@@ -118,7 +118,7 @@ impl<'a> Jobs<'a> {
         record(Kind::Wide, group, "", &[partitions.to_string()])
     }
 
-    /// As [`Jobs::find`], making it `job` when it was never run.
+    /// As [`JobTopic::find`], making it `job` when it was never run.
     ///
     /// # Errors
     /// [`Error::TopicTaken`] when another group writes to one of its topics, [`Error::GroupOver`].
@@ -187,7 +187,7 @@ impl<'a> Jobs<'a> {
         self.cluster.end(TOPIC, Partition(0))
     }
 
-    /// As [`Jobs::end_of_log`]; `None` where nothing was ever written down.
+    /// As [`JobTopic::end_of_log`]; `None` where nothing was ever written down.
     pub(crate) fn end_of_log_if_any(&self) -> Result<Option<Offset>> {
         match self.cluster.topic(TOPIC) {
             Ok(_) => self.end_of_log().map(Some),
@@ -235,7 +235,7 @@ impl<'a> Jobs<'a> {
             Err(error) => return Err(error),
         };
         let span = self.cluster.spans(&topic)?[0];
-        let mut fetcher = Fetcher::back(self.cluster, &topic);
+        let mut fetcher = Fetcher::up_to_end(self.cluster, &topic);
         fetcher.start(&[(Partition(0), span.first)])?;
         let (mut book, mut position) = (Book::default(), span.first);
         let (mut spare, begun) = (Vec::new(), Instant::now());

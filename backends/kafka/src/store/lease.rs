@@ -4,41 +4,41 @@
 use std::sync::Arc;
 use std::thread;
 
-use super::checkpoint_log::Log;
-use super::checkpoint_names::KnownNames;
-use super::checkpoint_record::Kept;
+use super::checkpoint_log::CheckpointLog;
+use super::checkpoint_names::CachedNames;
+use super::checkpoint_record::KeptCheckpoint;
 use super::committer::KafkaCommitter;
-use super::job_topic::Jobs;
-use super::offset_metadata::Mark;
+use super::job_topic::JobTopic;
+use super::offset_metadata::OffsetMetadata;
 use super::trim;
 use crate::client::cluster::Cluster;
-use crate::group::offsets::Offsets;
-use crate::group::transactional_id::Slots;
+use crate::group::offsets::GroupOffsets;
+use crate::group::transactional_id::SlotNames;
 use crate::limits;
 use seismic_queue::{
     Committer, Error, Job, Lease, Member, Offset, Partition, Result, Rewind, Topic,
 };
 
-/// What a worker knows of its job.
-pub(crate) struct Held {
+/// What a worker of a job shares with its committers.
+pub(crate) struct JobContext {
     pub(crate) cluster: Cluster,
     pub(crate) job: Job,
     /// The checkpoint topic.
     pub(crate) checkpoints: Topic,
-    /// What its checkpoints are called.
-    pub(crate) names: Arc<KnownNames>,
+    /// Names of its checkpoints.
+    pub(crate) names: Arc<CachedNames>,
 }
 
-impl Held {
+impl JobContext {
     /// The checkpoint log of a partition.
-    pub(crate) fn log(&self, partition: Partition) -> Log<'_> {
+    pub(crate) fn log(&self, partition: Partition) -> CheckpointLog<'_> {
         let (cluster, topic) = (&self.cluster, &self.checkpoints);
-        Log { cluster, topic, group: &self.job.group, partition }
+        CheckpointLog { cluster, topic, group: &self.job.group, partition }
     }
 
     /// What the newest manifest of each partition lists; nothing where there is none.
-    pub(crate) fn kept(&self, offsets: &Offsets) -> Result<Vec<Vec<Kept>>> {
-        self.of_each(|partition| match self.mark(offsets, partition)? {
+    pub(crate) fn kept(&self, offsets: &GroupOffsets) -> Result<Vec<Vec<KeptCheckpoint>>> {
+        self.of_each(|partition| match self.committed_metadata(offsets, partition)? {
             Some((_, mark)) => Ok(self.log(partition).at(&mark, mark.manifest)?.kept),
             None => Ok(Vec::new()),
         })
@@ -53,14 +53,14 @@ impl Held {
     }
 
     /// The committed offset of a partition and its mark.
-    pub(crate) fn mark(
+    pub(crate) fn committed_metadata(
         &self,
-        offsets: &Offsets,
+        offsets: &GroupOffsets,
         partition: Partition,
-    ) -> Result<Option<(Offset, Mark)>> {
+    ) -> Result<Option<(Offset, OffsetMetadata)>> {
         let found = offsets.committed(self.job.input(), &[partition])?;
         let Some((next, text)) = found.into_iter().next().flatten() else { return Ok(None) };
-        let mark = Mark::decode(&text).ok_or_else(|| Error::ForeignOffset {
+        let mark = OffsetMetadata::decode(&text).ok_or_else(|| Error::ForeignOffset {
             group: self.job.group.clone(),
             topic: self.job.input().name.clone(),
             partition,
@@ -68,23 +68,23 @@ impl Held {
         Ok(Some((next, mark)))
     }
 
-    /// As [`Held::mark`]; `None` only where nothing was ever committed.
+    /// As [`JobContext::mark`]; `None` only where nothing was ever committed.
     ///
     /// # Errors
     /// [`Error::OffsetExpired`] where the cluster has forgotten the offset.
-    pub(crate) fn known(
+    pub(crate) fn known_metadata(
         &self,
-        offsets: &Offsets,
+        offsets: &GroupOffsets,
         partition: Partition,
-    ) -> Result<Option<(Offset, Mark)>> {
-        if let Some(known) = self.mark(offsets, partition)? {
+    ) -> Result<Option<(Offset, OffsetMetadata)>> {
+        if let Some(known) = self.committed_metadata(offsets, partition)? {
             return Ok(Some(known));
         }
         if self.log(partition).all()?.progress.is_none() {
             return Ok(None);
         }
         // It may have been committed for the first time between the two questions.
-        if let Some(known) = self.mark(offsets, partition)? {
+        if let Some(known) = self.committed_metadata(offsets, partition)? {
             return Ok(Some(known));
         }
         // With a topic go the offsets that groups have in it.
@@ -96,9 +96,9 @@ impl Held {
 
 /// A worker.
 pub(crate) struct KafkaLease {
-    pub(crate) held: Arc<Held>,
-    pub(crate) slots: Slots,
-    pub(crate) offsets: Offsets,
+    pub(crate) context: Arc<JobContext>,
+    pub(crate) slots: SlotNames,
+    pub(crate) offsets: GroupOffsets,
     /// Whether the job is about to take partitions that its input got.
     pub(crate) is_widening: bool,
 }
@@ -106,7 +106,7 @@ pub(crate) struct KafkaLease {
 impl Lease for KafkaLease {
     /// For what begins a job; slots have members.
     fn committer(&self) -> Result<Box<dyn Committer>> {
-        Ok(Box::new(KafkaCommitter::beginning(Arc::clone(&self.held), self.is_widening)?))
+        Ok(Box::new(KafkaCommitter::beginning(Arc::clone(&self.context), self.is_widening)?))
     }
 
     fn member(&self, index: usize) -> Result<Option<Member>> {
@@ -114,27 +114,27 @@ impl Lease for KafkaLease {
     }
 
     fn committer_of(&self, member: &Member) -> Result<Box<dyn Committer>> {
-        Ok(Box::new(KafkaCommitter::new(Arc::clone(&self.held), member)?))
+        Ok(Box::new(KafkaCommitter::new(Arc::clone(&self.context), member)?))
     }
 
     fn positions(&self) -> Result<Vec<Option<Offset>>> {
-        let input = self.held.job.input();
+        let input = self.context.job.input();
         let partitions: Vec<Partition> = input.all().collect();
         let found = self.offsets.committed(input, &partitions)?;
         Ok(found.into_iter().map(|found| found.map(|(next, _)| next)).collect())
     }
 
     fn agree_on_start(&self, from: &str, starts: &[Offset]) -> Result<(String, Vec<Offset>)> {
-        Jobs::new(&self.held.cluster).agree_on_start(&self.held.job.group, from, starts)
+        JobTopic::new(&self.context.cluster).agree_on_start(&self.context.job.group, from, starts)
     }
 
     /// A log takes nothing back.
     fn rewind(&self, _: &[Rewind]) -> Result<()> {
-        Err(Error::NoRewind { at: self.held.cluster.at.clone() })
+        Err(Error::NoRewind { at: self.context.cluster.at.clone() })
     }
 
     fn housekeep(&self) -> Result<()> {
-        trim::trim(&self.held.cluster, &self.held.checkpoints).map(drop)
+        trim::trim(&self.context.cluster, &self.context.checkpoints).map(drop)
     }
 
     /// It goes with the checkpoints that need it.

@@ -17,16 +17,16 @@ use std::collections::btree_map::Entry;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use self::checkpoint_names::KnownNames;
-use self::checkpoint_record::Kept;
-use self::job_topic::Jobs;
-use self::lease::{Held, KafkaLease};
+use self::checkpoint_names::CachedNames;
+use self::checkpoint_record::KeptCheckpoint;
+use self::job_topic::JobTopic;
+use self::lease::{JobContext, KafkaLease};
 use self::trim::CHECKPOINTS;
 use crate::ClusterAddress;
 use crate::client::admin::{Admin, KEPT, OUTPUT};
 use crate::client::cluster::Cluster;
-use crate::group::offsets::Offsets;
-use crate::group::transactional_id::Slots;
+use crate::group::offsets::GroupOffsets;
+use crate::group::transactional_id::SlotNames;
 use crate::queue::KafkaQueue;
 use seismic_queue::backend::validate;
 use seismic_queue::{
@@ -43,15 +43,15 @@ pub struct KafkaStore {
     group: String,
     slot: Option<String>,
     topics: KafkaQueue,
-    names: Arc<KnownNames>,
+    names: Arc<CachedNames>,
     /// Whoever notes positions of a sink notes them often: what it needs is made once.
-    noting: Mutex<BTreeMap<String, Noting>>,
+    noting: Mutex<BTreeMap<String, SinkOffsets>>,
 }
 
 /// Notes the positions of one sink.
-struct Noting {
+struct SinkOffsets {
     rows: Topic,
-    offsets: Offsets,
+    offsets: GroupOffsets,
 }
 
 impl KafkaStore {
@@ -66,7 +66,7 @@ impl KafkaStore {
         let KafkaQueue { cluster, .. } = KafkaQueue::open(address)?;
         let topics = KafkaQueue::of_store(cluster.clone());
         let (slot, noting) = (address.slot.clone(), Mutex::default());
-        let names = KnownNames::new(&cluster, &group);
+        let names = CachedNames::new(&cluster, &group);
         Ok(KafkaStore { cluster, group, slot, topics, names, noting })
     }
 
@@ -81,9 +81,9 @@ impl KafkaStore {
         if let Some(by) = store.leased_by()? {
             return Err(Error::Owned { at: store.name(), by });
         }
-        let (_, held) = store.held()?;
-        Jobs::new(&store.cluster).end(&store.group)?;
-        trim::trim(&store.cluster, &held.checkpoints).map(drop)
+        let (_, context) = store.context()?;
+        JobTopic::new(&store.cluster).end(&store.group)?;
+        trim::trim(&store.cluster, &context.checkpoints).map(drop)
     }
 
     fn owned(&self, admin: &Admin<'_>, job: &Job, is_widening: bool) -> Result<Box<dyn Lease>> {
@@ -91,10 +91,11 @@ impl KafkaStore {
         admin.check_checkpoints(CHECKPOINTS)?;
         let checkpoints = admin.widen(checkpoints, job.partitions())?;
         let names = Arc::clone(&self.names);
-        let held = Held { cluster: self.cluster.clone(), job: job.clone(), checkpoints, names };
-        let slots = Slots::new(&self.group, self.slot.clone());
-        let offsets = Offsets::new(&self.cluster, &self.group)?;
-        Ok(Box::new(KafkaLease { held: Arc::new(held), slots, offsets, is_widening }))
+        let context =
+            JobContext { cluster: self.cluster.clone(), job: job.clone(), checkpoints, names };
+        let slots = SlotNames::new(&self.group, self.slot.clone());
+        let offsets = GroupOffsets::new(&self.cluster, &self.group)?;
+        Ok(Box::new(KafkaLease { context: Arc::new(context), slots, offsets, is_widening }))
     }
 
     fn missing(&self) -> Error {
@@ -102,30 +103,30 @@ impl KafkaStore {
     }
 
     /// Id of the store, and what is known of its job.
-    fn held(&self) -> Result<(String, Held)> {
+    fn context(&self) -> Result<(String, JobContext)> {
         let (id, job) =
-            Jobs::new(&self.cluster).find(&self.group)?.ok_or_else(|| self.missing())?;
+            JobTopic::new(&self.cluster).find(&self.group)?.ok_or_else(|| self.missing())?;
         let checkpoints = match self.cluster.topic(CHECKPOINTS) {
             Err(Error::TopicMissing { .. }) => return Err(self.missing()),
             found => found?,
         };
         let names = Arc::clone(&self.names);
-        Ok((id, Held { cluster: self.cluster.clone(), job, checkpoints, names }))
+        Ok((id, JobContext { cluster: self.cluster.clone(), job, checkpoints, names }))
     }
 
-    fn part(
+    fn partition_view(
         &self,
-        held: &Held,
-        offsets: &Offsets,
+        context: &JobContext,
+        offsets: &GroupOffsets,
         partition: Partition,
         spans: &[Span],
         first: Offset,
-    ) -> Result<(PartitionView, Vec<Kept>)> {
+    ) -> Result<(PartitionView, Vec<KeptCheckpoint>)> {
         let until = |span: &Span, end: Offset| {
             let span = Span { first: span.first, end: end.max(span.first) };
             OutputView { span, cuts: Vec::new() }
         };
-        let Some((_, mark)) = held.known(offsets, partition)? else {
+        let Some((_, mark)) = context.known_metadata(offsets, partition)? else {
             let none = PartitionView {
                 progress: None,
                 outputs: spans.iter().map(|span| until(span, Offset(0))).collect(),
@@ -134,7 +135,7 @@ impl KafkaStore {
             };
             return Ok((none, Vec::new()));
         };
-        let log = held.log(partition);
+        let log = context.log(partition);
         let history = log.at(&mark, mark.manifest)?;
         let ends = mark.outputs.iter().copied().chain(std::iter::repeat(Offset(0)));
         let outputs = spans.iter().zip(ends).map(|(span, end)| until(span, end));
@@ -148,13 +149,13 @@ impl KafkaStore {
     }
 
     /// What the newest manifest of each partition lists.
-    fn kept(&self) -> Result<Vec<Vec<Kept>>> {
-        let (_, held) = self.held()?;
-        held.kept(&Offsets::new(&self.cluster, &self.group)?)
+    fn kept(&self) -> Result<Vec<Vec<KeptCheckpoint>>> {
+        let (_, context) = self.context()?;
+        context.kept(&GroupOffsets::new(&self.cluster, &self.group)?)
     }
 
     /// What is asked for. What all have answered is whole from here on.
-    fn open_requests(&self, parts: &[Vec<Kept>]) -> Result<Vec<CheckpointRequest>> {
+    fn open_requests(&self, parts: &[Vec<KeptCheckpoint>]) -> Result<Vec<CheckpointRequest>> {
         let (open, whole) = self.names.now()?.requests(parts);
         self.names.complete(&whole)?;
         Ok(open)
@@ -171,7 +172,8 @@ impl KafkaStore {
         let mut found = Vec::new();
         for group in self.cluster.groups()? {
             let Some(sink) = group.strip_prefix(&prefix) else { continue };
-            let committed = Offsets::new(&self.cluster, &group)?.committed(rows, &partitions)?;
+            let committed =
+                GroupOffsets::new(&self.cluster, &group)?.committed(rows, &partitions)?;
             for (&partition, committed) in partitions.iter().zip(committed) {
                 if let Some((next, _)) = committed {
                     found.push(SinkPosition { sink: sink.to_owned(), partition, next });
@@ -188,9 +190,9 @@ fn settings() -> Vec<(&'static str, &'static str)> {
 }
 
 /// Whether anything was ever committed, as far as the cluster remembers.
-fn has_begun(held: &Held, offsets: &Offsets) -> Result<bool> {
-    let partitions: Vec<Partition> = held.job.input().all().collect();
-    Ok(offsets.committed(held.job.input(), &partitions)?.iter().any(Option::is_some))
+fn has_begun(context: &JobContext, offsets: &GroupOffsets) -> Result<bool> {
+    let partitions: Vec<Partition> = context.job.input().all().collect();
+    Ok(offsets.committed(context.job.input(), &partitions)?.iter().any(Option::is_some))
 }
 
 impl JobStore for KafkaStore {
@@ -211,7 +213,7 @@ impl JobStore for KafkaStore {
                 remedy: Box::new(remedy),
             });
         }
-        let (_, stored) = Jobs::new(&self.cluster).agree(job)?;
+        let (_, stored) = JobTopic::new(&self.cluster).agree(job)?;
         validate::same_job(&self.name(), &stored, job)?;
         let admin = Admin::new(&self.cluster)?;
         for output in &job.outputs {
@@ -225,8 +227,8 @@ impl JobStore for KafkaStore {
 
     fn rescale(&self, job: &Job) -> Result<Box<dyn Lease>> {
         validate::new_job(job)?;
-        let (_, held) = self.held()?;
-        validate::widened_job(&self.name(), &held.job, job)?;
+        let (_, context) = self.context()?;
+        validate::widened_job(&self.name(), &context.job, job)?;
         if let Some(by) = self.leased_by()? {
             return Err(Error::Owned { at: self.name(), by });
         }
@@ -240,18 +242,18 @@ impl JobStore for KafkaStore {
     }
 
     fn view(&self) -> Result<View> {
-        let (id, held) = self.held()?;
-        let offsets = Offsets::new(&self.cluster, &self.group)?;
-        let topics = held.job.topics().map(|name| self.cluster.topic(name));
+        let (id, context) = self.context()?;
+        let offsets = GroupOffsets::new(&self.cluster, &self.group)?;
+        let topics = context.job.topics().map(|name| self.cluster.topic(name));
         let topics = match topics.collect::<Result<Vec<_>>>() {
             // The first worker has written the job down, and is about to make them.
-            Err(Error::TopicMissing { .. }) if !has_begun(&held, &offsets)? => {
+            Err(Error::TopicMissing { .. }) if !has_begun(&context, &offsets)? => {
                 return Err(self.missing());
             }
             topics => topics?,
         };
         let spans = |is_keyed: bool| {
-            let all = topics.iter().zip(&held.job.outputs);
+            let all = topics.iter().zip(&context.job.outputs);
             let spans = all.map(|(topic, output)| match output.is_keyed() == is_keyed {
                 true => self.cluster.spans(topic),
                 false => Ok(Vec::new()),
@@ -259,17 +261,19 @@ impl JobStore for KafkaStore {
             spans.collect::<Result<Vec<_>>>()
         };
         let by_input = spans(false)?;
-        let logs = self.cluster.spans(&held.checkpoints)?;
+        let logs = self.cluster.spans(&context.checkpoints)?;
         let part = |partition: Partition| {
             let place = partition.0 as usize;
             let of_it = by_input.iter().map(|all| all.get(place).copied().unwrap_or_default());
             let of_it: Vec<Span> = of_it.collect();
-            self.part(&held, &offsets, partition, &of_it, logs[place].first)
+            self.partition_view(&context, &offsets, partition, &of_it, logs[place].first)
         };
-        let (mut partitions, kept): (Vec<_>, Vec<_>) = held.of_each(part)?.into_iter().unzip();
+        let (mut partitions, kept): (Vec<_>, Vec<_>) = context.of_each(part)?.into_iter().unzip();
         let checkpoint_requests = self.open_requests(&kept)?;
         let names = self.names.now()?;
-        for ((partition, part), mut kept) in held.job.input().all().zip(&mut partitions).zip(kept) {
+        for ((partition, part), mut kept) in
+            context.job.input().all().zip(&mut partitions).zip(kept)
+        {
             names.settle(partition, &mut kept);
             part.checkpoints = kept.into_iter().map(|kept| kept.info).collect();
         }
@@ -280,7 +284,7 @@ impl JobStore for KafkaStore {
         Ok(View {
             id,
             keyed: keyed.collect(),
-            job: held.job,
+            job: context.job,
             partitions,
             sinks,
             checkpoint_requests,
@@ -291,21 +295,23 @@ impl JobStore for KafkaStore {
         if range.is_empty() {
             return Ok(Vec::new());
         }
-        let (_, held) = self.held()?;
-        validate::partition(held.job.input(), partition)?;
-        let mut journal = held.log(partition).all()?.journal;
+        let (_, context) = self.context()?;
+        validate::partition(context.job.input(), partition)?;
+        let mut journal = context.log(partition).all()?.journal;
         journal.retain(|entry| range.contains(&entry.sequence));
         Ok(journal)
     }
 
     fn checkpoint(&self, partition: Partition, number: u64) -> Result<Checkpoint> {
-        let (_, held) = self.held()?;
-        validate::partition(held.job.input(), partition)?;
+        let (_, context) = self.context()?;
+        validate::partition(context.job.input(), partition)?;
         let at = self.name();
         let missing = || Error::CheckpointMissing { at: at.clone(), partition, number };
-        let offsets = Offsets::new(&self.cluster, &self.group)?;
-        let Some((_, mark)) = held.mark(&offsets, partition)? else { return Err(missing()) };
-        let log = held.log(partition);
+        let offsets = GroupOffsets::new(&self.cluster, &self.group)?;
+        let Some((_, mark)) = context.committed_metadata(&offsets, partition)? else {
+            return Err(missing());
+        };
+        let log = context.log(partition);
         let mut kept = log.at(&mark, mark.manifest)?.kept;
         self.names.now()?.settle(partition, &mut kept);
         let kept = kept.iter().find(|kept| kept.number() == number).ok_or_else(missing)?;
@@ -324,12 +330,12 @@ impl JobStore for KafkaStore {
     }
 
     fn members(&self) -> Result<Option<Vec<GroupMember>>> {
-        let (_, held) = self.held()?;
-        self.cluster.members(&self.group, &held.job.input().name).map(Some)
+        let (_, context) = self.context()?;
+        self.cluster.members(&self.group, &context.job.input().name).map(Some)
     }
 
     fn request_checkpoint(&self, name: &str) -> Result<()> {
-        self.held()?;
+        self.context()?;
         self.names.request(name)
     }
 
@@ -352,12 +358,13 @@ impl JobStore for KafkaStore {
         let mut numbers = Vec::new();
         for (partition, kept) in (0..).map(Partition).zip(self.kept()?) {
             let nothing = || Error::NothingToName { at: self.name(), partition };
-            numbers.push(kept.last().map(Kept::number).ok_or_else(nothing)?);
+            numbers.push(kept.last().map(KeptCheckpoint::number).ok_or_else(nothing)?);
         }
         let id = self.names.name(name, &numbers)?;
         // Those that were let go of before the name was there may be trimmed.
-        let is_there =
-            |(kept, number): (&Vec<Kept>, &u64)| kept.iter().any(|kept| kept.number() == *number);
+        let is_there = |(kept, number): (&Vec<KeptCheckpoint>, &u64)| {
+            kept.iter().any(|kept| kept.number() == *number)
+        };
         if self.kept()?.iter().zip(&numbers).all(is_there) {
             return Ok(());
         }
@@ -366,7 +373,7 @@ impl JobStore for KafkaStore {
     }
 
     fn delete_checkpoint_name(&self, name: &str) -> Result<()> {
-        self.held()?;
+        self.context()?;
         self.names.delete(name)
     }
 
@@ -379,13 +386,13 @@ impl JobStore for KafkaStore {
         let is_of = |topic: &Topic| at.iter().all(|(partition, _)| partition.0 < topic.partitions);
         // The topic may have got partitions since.
         noting.retain(|name, known| name != sink || is_of(&known.rows));
-        let Noting { rows, offsets } = match noting.entry(sink.to_owned()) {
+        let SinkOffsets { rows, offsets } = match noting.entry(sink.to_owned()) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(new) => {
-                let (_, held) = self.held()?;
-                let rows = self.cluster.topic(held.job.main_topic())?;
-                let offsets = Offsets::new(&self.cluster, &self.sink_group(sink))?;
-                new.insert(Noting { rows, offsets })
+                let (_, context) = self.context()?;
+                let rows = self.cluster.topic(context.job.main_topic())?;
+                let offsets = GroupOffsets::new(&self.cluster, &self.sink_group(sink))?;
+                new.insert(SinkOffsets { rows, offsets })
             }
         };
         at.iter().try_for_each(|&(partition, _)| validate::partition(rows, partition))?;
@@ -393,12 +400,12 @@ impl JobStore for KafkaStore {
     }
 
     fn put_sink_state(&self, sink: &str, key: &str, state: &[u8]) -> Result<()> {
-        self.held()?;
-        Jobs::new(&self.cluster).put_sink_state(&self.group, sink, key, state)
+        self.context()?;
+        JobTopic::new(&self.cluster).put_sink_state(&self.group, sink, key, state)
     }
 
     fn sink_state(&self, sink: &str, key: &str) -> Result<Option<Vec<u8>>> {
-        self.held()?;
-        Jobs::new(&self.cluster).sink_state(&self.group, sink, key)
+        self.context()?;
+        JobTopic::new(&self.cluster).sink_state(&self.group, sink, key)
     }
 }

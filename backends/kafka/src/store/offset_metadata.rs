@@ -10,7 +10,7 @@ const LAYOUT: &str = "seismic1";
 
 /// The metadata of a committed offset.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Mark {
+pub(crate) struct OffsetMetadata {
     /// Number of the commit. Two commits may share an offset; they differ in this.
     pub(crate) number: u64,
     /// Where recovery reads from: the first chunk of the newest checkpoint, or the job's first
@@ -23,16 +23,16 @@ pub(crate) struct Mark {
     pub(crate) outputs: Vec<Offset>,
 }
 
-impl Mark {
+impl OffsetMetadata {
     pub(crate) fn encode(&self) -> String {
-        let Mark { number, from, manifest, outputs } = self;
+        let OffsetMetadata { number, from, manifest, outputs } = self;
         let mut text = format!("{LAYOUT} {number} {from} {manifest}");
         outputs.iter().for_each(|end| text += &format!(" {end}"));
         text
     }
 
-    /// `None` for anything that [`Mark::encode`] did not write.
-    pub(crate) fn decode(text: &str) -> Option<Mark> {
+    /// `None` for anything that [`OffsetMetadata::encode`] did not write.
+    pub(crate) fn decode(text: &str) -> Option<OffsetMetadata> {
         let mut words = text.split(' ');
         if words.next() != Some(LAYOUT) {
             return None;
@@ -40,7 +40,7 @@ impl Mark {
         let mut number = || words.next()?.parse().ok();
         let (of, from, manifest) = (number()?, Offset(number()?), Offset(number()?));
         let outputs = words.map(|word| word.parse().map(Offset)).collect::<Result<_, _>>().ok()?;
-        Some(Mark { number: of, from, manifest, outputs })
+        Some(OffsetMetadata { number: of, from, manifest, outputs })
     }
 }
 
@@ -54,15 +54,15 @@ mod tests {
         fn marks_read_back_as_written_and_are_short(all: [u64; 5], ends: Vec<u64>) {
             let [number, from, manifest, result, dead] = all.map(Offset);
             let number = number.0;
-            let mark = Mark { number, from, manifest, outputs: vec![result, dead] };
+            let mark = OffsetMetadata { number, from, manifest, outputs: vec![result, dead] };
             prop_assert!(mark.encode().len() < 200);
-            let mark = Mark { outputs: ends.into_iter().map(Offset).collect(), ..mark };
-            prop_assert_eq!(Mark::decode(&mark.encode()), Some(mark));
+            let mark = OffsetMetadata { outputs: ends.into_iter().map(Offset).collect(), ..mark };
+            prop_assert_eq!(OffsetMetadata::decode(&mark.encode()), Some(mark));
         }
 
         #[test]
         fn other_texts_are_no_marks(text: String) {
-            prop_assert_eq!(Mark::decode(&text), None);
+            prop_assert_eq!(OffsetMetadata::decode(&text), None);
         }
     }
 
@@ -71,8 +71,8 @@ mod tests {
         let text = "seismic1 12 3 40 500 6 70";
         let (from, manifest) = (Offset(3), Offset(40));
         let outputs = vec![Offset(500), Offset(6), Offset(70)];
-        let mark = Mark { number: 12, from, manifest, outputs };
+        let mark = OffsetMetadata { number: 12, from, manifest, outputs };
         assert_eq!(mark.encode(), text);
-        assert_eq!(Mark::decode(text), Some(mark));
+        assert_eq!(OffsetMetadata::decode(text), Some(mark));
     }
 }

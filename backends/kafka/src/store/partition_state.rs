@@ -1,25 +1,25 @@
 //! Where a partition stands in its topics, as one commit after the other moves it.
 
-use super::checkpoint_record::Kept;
-use super::delivery::{Acks, What};
-use super::offset_metadata::Mark;
+use super::checkpoint_record::KeptCheckpoint;
+use super::delivery::{DeliveryReports, MessageKind};
+use super::offset_metadata::OffsetMetadata;
 use seismic_queue::backend::commit_order::Tip;
 use seismic_queue::{Offset, PartitionCommit};
 
 /// Where a partition stands.
 #[derive(Clone, Default)]
-pub(crate) struct Place {
+pub(crate) struct PartitionState {
     pub(crate) tip: Tip,
-    pub(crate) mark: Mark,
-    pub(crate) kept: Vec<Kept>,
+    pub(crate) mark: OffsetMetadata,
+    pub(crate) kept: Vec<KeptCheckpoint>,
     /// First chunk and bytes of the snapshot on its way.
     pub(crate) begun: Option<(Offset, u64)>,
 }
 
-impl Place {
+impl PartitionState {
     /// Remembers where the first chunk of a snapshot is, and how long it is.
-    pub(crate) fn note_chunks(&mut self, new: &PartitionCommit, acks: &Acks) {
-        let Some((first, _)) = acks.ends(new.partition, What::Chunk) else {
+    pub(crate) fn note_chunks(&mut self, new: &PartitionCommit, acks: &DeliveryReports) {
+        let Some((first, _)) = acks.ends(new.partition, MessageKind::Chunk) else {
             return;
         };
         let begins = new.chunks.first().is_some_and(|chunk| chunk.index == 0);
@@ -32,21 +32,28 @@ impl Place {
     }
 
     /// The mark after the commit of a job with so many outputs, from where its messages went.
-    pub(crate) fn note_ends(&mut self, new: &PartitionCommit, outputs: usize, acks: &Acks) {
+    pub(crate) fn note_ends(
+        &mut self,
+        new: &PartitionCommit,
+        outputs: usize,
+        acks: &DeliveryReports,
+    ) {
         let place = |what| acks.ends(new.partition, what);
         // The first two are always there.
         let outputs = outputs.min(2).max(new.outputs.len()).max(self.mark.outputs.len());
         self.mark.outputs.resize(outputs, Offset(0));
         for (i, end) in self.mark.outputs.iter_mut().enumerate() {
-            if let Some((_, last)) = place(What::Output(i as u16)) {
+            if let Some((_, last)) = place(MessageKind::Output(i as u16)) {
                 *end = last.next();
             }
         }
-        if let (Some((manifest, _)), Some(newest)) = (place(What::Manifest), self.kept.last()) {
+        if let (Some((manifest, _)), Some(newest)) =
+            (place(MessageKind::Manifest), self.kept.last())
+        {
             (self.mark.from, self.mark.manifest) = (newest.first, manifest);
         } else if self.mark.number == 0 {
             // The first commit: nothing of the group lies before it.
-            let all = [What::Chunk, What::Other].into_iter().filter_map(place);
+            let all = [MessageKind::Chunk, MessageKind::Other].into_iter().filter_map(place);
             let first = all.map(|(first, _)| first).min().unwrap_or_default();
             (self.mark.from, self.mark.manifest) = (first, first);
         }

@@ -10,12 +10,12 @@
 //! Names are asked for *after* the checkpoints: who gives a name looks afterwards whether the checkpoint
 //! was still kept, so one that was not seen here had its name too late, and is told.
 
-use super::checkpoint_names::KnownNames;
-use super::job_topic::Jobs;
-use super::lease::Held;
+use super::checkpoint_names::CachedNames;
+use super::job_topic::JobTopic;
+use super::lease::JobContext;
 use crate::client::admin::Admin;
 use crate::client::cluster::Cluster;
-use crate::group::offsets::Offsets;
+use crate::group::offsets::GroupOffsets;
 use seismic_queue::{Hold, Job, Offset, Result, Retained, Topic};
 
 /// Name of the checkpoint topic: all groups of a cluster share it.
@@ -25,7 +25,7 @@ pub(crate) const CHECKPOINTS: &str = "seismic-checkpoint-topic";
 pub(crate) fn holds(cluster: &Cluster, checkpoints: &Topic) -> Result<Vec<Hold>> {
     let firsts: Vec<Offset> = cluster.spans(checkpoints)?.iter().map(|span| span.first).collect();
     let mut holds = Vec::new();
-    for job in Jobs::new(cluster).all()? {
+    for job in JobTopic::new(cluster).all()? {
         holds.extend(holds_of(cluster, checkpoints, job, &firsts)?);
     }
     Ok(holds)
@@ -37,24 +37,24 @@ fn holds_of(
     job: Job,
     firsts: &[Offset],
 ) -> Result<Vec<Hold>> {
-    let offsets = Offsets::new(cluster, &job.group)?;
+    let offsets = GroupOffsets::new(cluster, &job.group)?;
     let (cluster, checkpoints) = (cluster.clone(), checkpoints.clone());
-    let names = KnownNames::new(&cluster, &job.group);
-    let held = Held { cluster, job, checkpoints, names };
-    let kept = held.kept(&offsets)?;
-    let names = held.names.now()?;
+    let names = CachedNames::new(&cluster, &job.group);
+    let context = JobContext { cluster, job, checkpoints, names };
+    let kept = context.kept(&offsets)?;
+    let names = context.names.now()?;
     let mut holds = Vec::new();
     // One that has not been run since the topic is that wide has nothing in the rest.
-    for ((partition, &first), mut kept) in held.job.input().all().zip(firsts).zip(kept) {
-        let log = held.log(partition);
-        let (holder, offset) = match held.mark(&offsets, partition)? {
+    for ((partition, &first), mut kept) in context.job.input().all().zip(firsts).zip(kept) {
+        let log = context.log(partition);
+        let (holder, offset) = match context.committed_metadata(&offsets, partition)? {
             Some((_, mark)) => {
                 names.settle(partition, &mut kept);
                 let oldest = kept.first().map_or(mark.from, |oldest| oldest.first.min(mark.from));
-                (held.job.group.clone(), oldest)
+                (context.job.group.clone(), oldest)
             }
             None if log.all()?.progress.is_some() => {
-                (format!("{} (its offsets are forgotten)", held.job.group), first)
+                (format!("{} (its offsets are forgotten)", context.job.group), first)
             }
             None => continue,
         };

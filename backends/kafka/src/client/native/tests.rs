@@ -71,7 +71,7 @@ fn messages_come_out_with_all_their_bytes_and_then_the_end() {
     let mut inbox = inbox(&cluster);
     let (mut seen, mut end) = (Vec::new(), None);
     until("the end", || {
-        inbox.take(WAIT, |item| match item {
+        inbox.poll(WAIT, |item| match item {
             Item::Message { offset, key, value, append_ms, .. } => {
                 assert!(append_ms > 0);
                 seen.push((offset, key.to_vec(), value.to_vec()));
@@ -92,7 +92,7 @@ fn messages_are_given_back_when_looking_at_them_panics_and_when_nobody_takes_the
     let cluster = cluster(50);
     let mut inbox = inbox(&cluster);
     until("a panic", || {
-        let take = || inbox.take(WAIT, |_| std::panic::resume_unwind(Box::new("looking")));
+        let take = || inbox.poll(WAIT, |_| std::panic::resume_unwind(Box::new("looking")));
         catch_unwind(AssertUnwindSafe(take)).is_err()
     });
     assert!(inbox.slots.iter().all(|slot| slot.is_null()));

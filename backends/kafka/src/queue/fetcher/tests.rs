@@ -61,7 +61,7 @@ fn read(
 ) -> Vec<Seen> {
     let mut fetcher = Fetcher::new(cluster, topic);
     let is_theirs = cluster.settings.given().contains_key(THEIRS.0);
-    assert_eq!(matches!(fetcher.way, Way::Librdkafka(_)), is_theirs);
+    assert_eq!(matches!(fetcher.source, MessageSource::Librdkafka(_)), is_theirs);
     fetcher.start(from).unwrap();
     let (mut seen, mut spare) = (Vec::new(), Vec::new());
     let mut left: Vec<_> = from.iter().map(|(partition, _)| *partition).collect();
@@ -83,7 +83,11 @@ fn read(
         }
         left.is_empty().then_some(())
     });
-    assert_eq!(matches!(fetcher.way, Way::Librdkafka(_)), is_theirs, "nobody has taken over");
+    assert_eq!(
+        matches!(fetcher.source, MessageSource::Librdkafka(_)),
+        is_theirs,
+        "nobody has taken over"
+    );
     seen.sort();
     seen
 }
@@ -387,7 +391,7 @@ fn mock_of(brokers: i32, version: i16, from: u64) -> (Mock, Fetcher) {
     let id = until("the topic", || topic_id(asking.client(), "in", Some(1), PATIENCE).ok());
     let topic = Topic { name: "in".to_owned(), id: id.unwrap(), partitions: 1 };
     let mut fetcher = Fetcher::new(&cluster, &topic);
-    assert!(matches!(fetcher.way, Way::Ours(_)));
+    assert!(matches!(fetcher.source, MessageSource::Ours(_)));
     fetcher.start(&[(P0, Offset(from))]).unwrap();
     (mock, fetcher)
 }
@@ -424,7 +428,7 @@ fn numbers(range: std::ops::Range<u64>) -> Vec<u64> {
 fn a_broker_that_is_too_old_is_read_by_librdkafka() {
     let (_mock, mut fetcher) = mock_of(1, 12, 3);
     assert_eq!(offsets(&mut fetcher, 7), numbers(3..10));
-    assert!(matches!(fetcher.way, Way::Librdkafka(_)));
+    assert!(matches!(fetcher.source, MessageSource::Librdkafka(_)));
 }
 
 #[test]

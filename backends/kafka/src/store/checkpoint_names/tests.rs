@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use seismic_queue::{CheckpointInfo, Class, Manifest};
 
-fn kept(number: u64, answers: &[&str]) -> Kept {
+fn kept(number: u64, answers: &[&str]) -> KeptCheckpoint {
     let manifest = Manifest {
         checkpoint: number,
         position: Offset(number),
@@ -18,28 +18,33 @@ fn kept(number: u64, answers: &[&str]) -> Kept {
     let created_ms = 1_600_000_000_000 + number as i64 * 60_000;
     let (class, names) = (None, Vec::new());
     let info = CheckpointInfo { manifest, bytes: 1, created_ms, class, names };
-    Kept { info, first: Offset(0), answers: answers.iter().map(|id| (*id).to_owned()).collect() }
+    KeptCheckpoint {
+        info,
+        first: Offset(0),
+        answers: answers.iter().map(|id| (*id).to_owned()).collect(),
+    }
 }
 
 /// Thirty checkpoints, some of which answer.
-fn many(answers: &[(u64, &str)]) -> Vec<Kept> {
+fn many(answers: &[(u64, &str)]) -> Vec<KeptCheckpoint> {
     let of = |number: u64| answers.iter().filter(move |it| it.0 == number).map(|it| it.1);
     (1..=30).map(|number| kept(number, &of(number).collect::<Vec<_>>())).collect()
 }
 
-fn names(records: &[&str]) -> Names {
-    let mut names = Names::default();
+fn names(records: &[&str]) -> CheckpointNames {
+    let mut names = CheckpointNames::default();
     for record in records {
-        names.take(&record.split('|').map(str::to_owned).collect::<Vec<_>>());
+        names.apply(&record.split('|').map(str::to_owned).collect::<Vec<_>>());
     }
     names
 }
 
 /// Number and names of each checkpoint that has some or is kept for nothing else.
-fn settled(names: &Names, mut kept: Vec<Kept>) -> Vec<(u64, String)> {
+fn settled(names: &CheckpointNames, mut kept: Vec<KeptCheckpoint>) -> Vec<(u64, String)> {
     names.settle(Partition(1), &mut kept);
-    let is_for_a_name =
-        |kept: &&Kept| kept.info.class == Some(Class::Named) || !kept.info.names.is_empty();
+    let is_for_a_name = |kept: &&KeptCheckpoint| {
+        kept.info.class == Some(Class::Named) || !kept.info.names.is_empty()
+    };
     let of_it = kept.iter().filter(is_for_a_name);
     of_it.map(|kept| (kept.number(), kept.info.names.join(" "))).collect()
 }
@@ -73,7 +78,7 @@ fn what_was_taken_back_is_gone_also_when_the_last_answer_was_written_down_behind
 
 #[test]
 fn an_answer_to_what_nobody_has_heard_of_yet_is_kept() {
-    assert_eq!(settled(&Names::default(), many(&[(3, "new")])), [(3, String::new())]);
+    assert_eq!(settled(&CheckpointNames::default(), many(&[(3, "new")])), [(3, String::new())]);
 }
 
 #[test]
@@ -87,7 +92,8 @@ fn of_two_with_one_name_the_first_counts_until_it_is_gone() {
 #[test]
 fn who_has_answered_is_told_until_all_have() {
     let names = names(&["a|asked|quake", "b|asked|also"]);
-    let parts = |second: Kept| [vec![kept(1, &["a", "b"])], vec![kept(7, &["a"]), second]];
+    let parts =
+        |second: KeptCheckpoint| [vec![kept(1, &["a", "b"])], vec![kept(7, &["a"]), second]];
     let (open, whole) = names.requests(&parts(kept(8, &["a"])));
     assert_eq!(whole, [("a".to_owned(), vec![1, 7])]);
     let also =
@@ -100,10 +106,10 @@ fn who_has_answered_is_told_until_all_have() {
 proptest! {
     #[test]
     fn foreign_lines_are_read_without_harm(records: Vec<Vec<String>>, kind in "asked|newest|whole|gone") {
-        let mut names = Names::default();
+        let mut names = CheckpointNames::default();
         for mut lines in records {
             lines.insert(lines.len().min(1), kind.clone());
-            names.take(&lines);
+            names.apply(&lines);
         }
         names.settle(Partition(1), &mut many(&[]));
     }

@@ -7,8 +7,8 @@ use super::*;
 /// No broker checks a claim of it. What keeps a second one out is the transactional id, which all
 /// who begin a job have in common, and that it looks in its own transaction's time whether the job has
 /// begun; what keeps members out is that they agree on the beginning before (`job_topic.rs`).
-pub(super) struct Beginning {
-    place: Membership,
+pub(super) struct JobStart {
+    membership: Membership,
     has_tried: bool,
     /// Whether the job takes partitions with it that its input got.
     pub(super) is_widening: bool,
@@ -16,12 +16,12 @@ pub(super) struct Beginning {
 
 impl KafkaCommitter {
     /// For the one commit that begins a job, or begins it anew in more partitions.
-    pub(crate) fn beginning(held: Arc<Held>, is_widening: bool) -> Result<KafkaCommitter> {
+    pub(crate) fn beginning(context: Arc<JobContext>, is_widening: bool) -> Result<KafkaCommitter> {
         // No slot has that name: theirs end with a number.
-        let (group, slot) = (held.job.group.clone(), "begin".to_owned());
-        let committer = KafkaCommitter::new(held, &Member { group, slot, is_named: false })?;
-        let place = committer.offsets.of_nobody();
-        let beginning = Some(Beginning { place, has_tried: false, is_widening });
+        let (group, slot) = (context.job.group.clone(), "begin".to_owned());
+        let committer = KafkaCommitter::new(context, &Member { group, slot, is_named: false })?;
+        let membership = committer.offsets.without_member();
+        let beginning = Some(JobStart { membership, has_tried: false, is_widening });
         Ok(KafkaCommitter { beginning, ..committer })
     }
 
@@ -30,18 +30,18 @@ impl KafkaCommitter {
         let partitions: Vec<_> = commit.partitions.iter().map(|new| new.partition).collect();
         self.load(&FencingToken::Sole, &partitions).map_err(not_made)?;
         let begun = self.beginning.as_mut().expect("it begins a job");
-        let (place, is_widening) = (begun.place.clone(), begun.is_widening);
+        let (membership, is_widening) = (begun.membership.clone(), begun.is_widening);
         let has_tried = std::mem::replace(&mut begun.has_tried, true);
         let number =
-            |new: &PartitionCommit| self.places.get(&new.partition).map(|it| it.tip.number);
+            |new: &PartitionCommit| self.states.get(&new.partition).map(|it| it.tip.number);
         if has_tried && commit.partitions.iter().all(|new| number(new) == Some(new.number)) {
             return Ok(());
         }
         if is_widening {
-            let partitions = self.held.job.partitions();
+            let partitions = self.context.job.partitions();
             validate::all_partitions(&self.cluster().at, commit, partitions).map_err(not_made)?;
         }
-        self.make(&place, commit).map_err(|error| match error {
+        self.commit_as(&membership, commit).map_err(|error| match error {
             CommitError::Rebuild(error @ (Error::Backend(_) | Error::Failpoint { .. })) => {
                 CommitError::Retry(error)
             }
