@@ -2,18 +2,8 @@
 //! a store followed by `/GROUP`.
 
 use std::fmt;
-use std::sync::Arc;
 
-use crate::{KafkaQueue, KafkaStore};
-use seismic_queue::backend::{Address, Backend, Capabilities};
-use seismic_queue::{Error, JobStore, Queue, Result, Topic};
-
-/// Its place in a list of backends.
-pub static BACKEND: Backend = Backend {
-    schemes: &["kafka"],
-    form: "kafka://HOST:PORT",
-    parse: |text| Ok(Arc::new(ClusterAddress::parse(text)?)),
-};
+use seismic_queue::{Error, Result, Topic};
 
 /// A Kafka cluster, or a job's store in it.
 #[derive(Clone, PartialEq, Eq)]
@@ -52,37 +42,6 @@ impl ClusterAddress {
     }
 }
 
-impl Address for ClusterAddress {
-    fn open(&self) -> Result<Box<dyn Queue>> {
-        Ok(Box::new(KafkaQueue::open(self)?))
-    }
-
-    fn open_store(&self) -> Result<Box<dyn JobStore>> {
-        Ok(Box::new(KafkaStore::open(self)?))
-    }
-
-    fn delete_store(&self) -> Result<()> {
-        KafkaStore::delete(self)
-    }
-
-    fn default_store(&self, group: &str) -> String {
-        ClusterAddress { group: Some(group.to_owned()), ..self.clone() }.to_string()
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        Capabilities { is_shared: true, has_stores_in_cluster: true, ..Capabilities::default() }
-    }
-
-    fn with_settings(&self, settings: &[(String, String)]) -> Option<Arc<dyn Address>> {
-        let options = settings.to_vec();
-        Some(Arc::new(ClusterAddress { options, ..self.clone() }))
-    }
-
-    fn with_slot(&self, slot: &str) -> Option<Arc<dyn Address>> {
-        Some(Arc::new(ClusterAddress { slot: Some(slot.to_owned()), ..self.clone() }))
-    }
-}
-
 impl fmt::Display for ClusterAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "kafka://{}", self.brokers)?;
@@ -99,6 +58,8 @@ impl fmt::Debug for ClusterAddress {
 
 #[cfg(test)]
 mod tests {
+    use seismic_queue::backend::Address as _;
+
     use super::*;
 
     #[test]

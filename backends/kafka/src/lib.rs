@@ -26,6 +26,7 @@
 //! * What a producer remembers of itself is in `queue/producer.rs`.
 
 mod address;
+mod backend;
 mod client;
 mod error_kind;
 mod examine;
@@ -36,7 +37,8 @@ mod queue;
 mod settings;
 mod store;
 
-pub use address::{BACKEND, ClusterAddress};
+pub use address::ClusterAddress;
+pub use backend::BACKEND;
 pub use fetch::fuzz;
 pub use group::member::Membership;
 pub use queue::KafkaQueue;

@@ -19,6 +19,7 @@
 //!   again the same way has the same one, but fewer messages, which a job that was further notices.
 //! * **A store.** There are no transactions; a job's store is elsewhere.
 
+mod backend;
 mod client;
 mod connection;
 mod cursor;
@@ -39,8 +40,9 @@ mod topic;
 mod topic_route;
 mod topic_writer;
 
+pub use backend::BACKEND;
 pub use error::Error;
-pub use nameservers::{BACKEND, Nameservers};
+pub use nameservers::Nameservers;
 pub use queue::RocketQueue;
 pub use reader::Keeps;
 pub use topic_writer::{Landed, Out, Outlet, Properties};

@@ -2,18 +2,8 @@
 //! connection is encrypted.
 
 use std::fmt;
-use std::sync::Arc;
 
-use crate::RocketQueue;
-use seismic_queue::backend::{Address, Backend, Capabilities};
-use seismic_queue::{Error, JobStore, Queue, Result};
-
-/// Its place in a list of backends.
-pub static BACKEND: Backend = Backend {
-    schemes: &["rocketmq", "rocketmqs"],
-    form: "rocketmq://HOST:PORT",
-    parse: |text| Ok(Arc::new(Nameservers::parse(text)?)),
-};
+use seismic_queue::{Error, Result};
 
 /// Port of a nameserver that is named without one.
 const PORT: &str = "9876";
@@ -54,30 +44,6 @@ fn name(name: &str) -> Option<String> {
     port.parse::<u16>().ok().filter(|_| is_fine).map(|port| format!("{host}:{port}"))
 }
 
-impl Address for Nameservers {
-    fn open(&self) -> Result<Box<dyn Queue>> {
-        Ok(Box::new(RocketQueue::open(self)?))
-    }
-
-    fn open_store(&self) -> Result<Box<dyn JobStore>> {
-        Err(Error::url(self, "RocketMQ has no transactions, so it cannot be a store"))
-    }
-
-    fn delete_store(&self) -> Result<()> {
-        self.open_store().map(drop)
-    }
-
-    /// In a file in `output/` that is named by the first nameserver too.
-    fn default_store(&self, group: &str) -> String {
-        let first = self.names.first().map(|name| name.replace(':', "-")).unwrap_or_default();
-        format!("sqlite:output/rocketmq-{first}.{group}.home.db")
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        Capabilities { is_shared: true, retains_by_itself: true, ..Capabilities::default() }
-    }
-}
-
 impl fmt::Display for Nameservers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = if self.is_encrypted { "rocketmqs" } else { "rocketmq" };
@@ -87,6 +53,8 @@ impl fmt::Display for Nameservers {
 
 #[cfg(test)]
 mod tests {
+    use seismic_queue::backend::Address as _;
+
     use super::*;
 
     #[test]
