@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 
 use super::metrics::JobMetrics;
+use super::notify::Notify;
 use super::run;
 use super::spec::JobSpec;
 use super::state::{JobState, Shared};
@@ -22,9 +23,6 @@ pub struct Job {
     stop: StopToken,
     notify: Notify,
 }
-
-/// Who is told what a person who started a job wants to read, as that it waits for its topic.
-pub(super) type Notify = Box<dyn Fn(&dyn Display) + Send>;
 
 impl Job {
     /// Starts a job on a thread of its own.

@@ -13,6 +13,7 @@ mod file_keys;
 mod handle;
 pub mod location;
 mod metrics;
+mod notify;
 pub mod options;
 pub mod origin;
 mod rescale;

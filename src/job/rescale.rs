@@ -3,7 +3,7 @@
 use seismic_pipeline::{JobContext, Settings, rescale};
 use seismic_queue::{Error, Job, JobStore, Queue, patiently};
 
-use super::handle::Notify;
+use super::notify::Notify;
 use super::stop::StopToken;
 
 /// Adds partitions to the job that its input has and the job does not, if there are any.

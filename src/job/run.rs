@@ -10,7 +10,7 @@ use seismic_queue::{JobStore, Kind, Queue, Topic, patiently, sleep};
 use seismic_sinks::{SinkRunner, SinkSpec, SinkThreads};
 
 use super::build;
-use super::handle::Notify;
+use super::notify::Notify;
 use super::rescale;
 use super::sinks;
 use super::spec::JobSpec;

@@ -6,12 +6,13 @@ use std::time::Instant;
 use crate::limits;
 use crate::protocol::frame::Frame;
 use crate::protocol::message::Stored;
-use crate::protocol::properties;
-use crate::reader::Keeps;
-use crate::topic_writer::Properties;
+use crate::protocol::properties::{self, Properties};
 use seismic_queue::backend::byte_reader::Bytes;
 use seismic_queue::limits::BATCH_BYTES;
 use seismic_queue::{Batch, Error, Message, Offset, Partition, Result};
+
+/// Whether a message is given, by its partition, offset and properties. Sees each once, in order.
+pub type Keeps = Box<dyn FnMut(Partition, Offset, Properties<'_>) -> bool + Send>;
 
 /// Place in one partition.
 #[derive(Debug)]
@@ -21,7 +22,7 @@ pub(crate) struct Cursor {
     pub(crate) next: Offset,
     /// Next message to ask for: what lies between is in `ready`.
     pub(crate) ask: Offset,
-    pub(crate) asked: Option<Asked>,
+    pub(crate) asked: Option<PullInFlight>,
     pub(crate) ready: VecDeque<Ready>,
     /// A pull at `next` found nothing.
     pub(crate) at_end: bool,
@@ -37,7 +38,7 @@ pub(crate) struct Cursor {
 
 /// A pull on its way.
 #[derive(Debug)]
-pub(crate) struct Asked {
+pub(crate) struct PullInFlight {
     pub(crate) opaque: i32,
     pub(crate) at: String,
     pub(crate) since: Instant,

@@ -41,8 +41,9 @@ mod topic_route;
 mod topic_writer;
 
 pub use backend::BACKEND;
+pub use cursor::Keeps;
 pub use error::Error;
 pub use nameservers::Nameservers;
+pub use protocol::properties::Properties;
 pub use queue::RocketQueue;
-pub use reader::Keeps;
-pub use topic_writer::{Landed, Out, Outlet, Properties};
+pub use topic_writer::{Landed, Out, Outlet};

@@ -7,11 +7,12 @@ use std::time::Instant;
 
 use crate::Nameservers;
 use crate::client::{Client, TOOLS_GROUP};
+use crate::cursor::Keeps;
 use crate::error::Error as RocketError;
 use crate::examine;
 use crate::limits;
 use crate::producer::RocketProducer;
-use crate::reader::{Follower, Keeps};
+use crate::reader::Follower;
 use crate::rights;
 use crate::source::Teller;
 use crate::topic::{Log, topic_of};

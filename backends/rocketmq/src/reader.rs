@@ -15,12 +15,11 @@ use std::time::{Duration, Instant};
 
 use crate::client::{self, Pull, Pulled};
 use crate::connection::Answer;
-use crate::cursor::{Asked, Cursor, Ready};
+use crate::cursor::{Cursor, Keeps, PullInFlight, Ready};
 use crate::error::Error as RocketError;
 use crate::limits;
 use crate::protocol::message::Stored;
 use crate::topic::Log;
-use crate::topic_writer::Properties;
 use seismic_queue::backend::byte_reader::Bytes;
 use seismic_queue::{Batch, Error, Event, Kind, Offset, Partition, Reader, Result};
 
@@ -40,9 +39,6 @@ pub(crate) struct Follower {
     /// Which messages are given; `None`: all.
     keeps: Option<Keeps>,
 }
-
-/// Whether a message is given, by its partition, offset and properties. Sees each once, in order.
-pub type Keeps = Box<dyn FnMut(Partition, Offset, Properties<'_>) -> bool + Send>;
 
 impl Follower {
     pub(crate) fn new(log: Log, group: String, at: &[(Partition, Offset)]) -> Self {
@@ -107,7 +103,7 @@ impl Follower {
             };
             let is_suspended = cursor.told;
             held += usize::from(!is_suspended);
-            let asked = Some(Asked { opaque, at, since: now, is_suspended });
+            let asked = Some(PullInFlight { opaque, at, since: now, is_suspended });
             (self.cursors[i].asked, self.cursors[i].rests_until) = (asked, None);
         }
         Ok(())

@@ -9,7 +9,7 @@ use crate::client;
 use crate::error::Error as RocketError;
 use crate::limits;
 use crate::protocol::batch::Batch;
-use crate::protocol::properties::{self, is_clean};
+use crate::protocol::properties::{Properties, is_clean};
 use crate::protocol::unique_id::UniqueIds;
 use crate::reader::Follower;
 use crate::topic::Log;
@@ -135,17 +135,5 @@ impl Outlet {
     ) -> Result<()> {
         let mut show = |offset, text: &[u8]| see(offset, Properties(text));
         Follower::read_properties(&self.log, partition, from..until, &mut show)
-    }
-}
-
-/// The properties of a message.
-#[derive(Clone, Copy, Debug)]
-pub struct Properties<'a>(pub(crate) &'a [u8]);
-
-impl<'a> Properties<'a> {
-    /// The value of a property, if it is there and is text.
-    #[must_use]
-    pub fn get(&self, name: &str) -> Option<&'a str> {
-        properties::get(self.0, name).and_then(|value| std::str::from_utf8(value).ok())
     }
 }

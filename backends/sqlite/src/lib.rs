@@ -6,6 +6,7 @@
 //! short transactions, so that the WAL stays small.
 
 mod address;
+mod cuts;
 mod database;
 mod error;
 mod examine;

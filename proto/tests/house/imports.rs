@@ -103,7 +103,14 @@ impl<'a> Modules<'a> {
 
 /// The text without comments and without what is for tests.
 fn code(text: &str) -> String {
-    let text = text.split_once("\n#[cfg(test)]\nmod ").map_or(text, |(before, _)| before);
+    // The module may have attributes of its own, and be open to the tests of other files.
+    let mut parts = text.match_indices("\n#[cfg(test)]\n").map(|(at, _)| at);
+    let begins_module = |at: &usize| {
+        let rest = &text[at + 1..];
+        let mut lines = rest.lines().skip_while(|line| line.starts_with("#["));
+        lines.next().is_some_and(|line| line.contains("mod "))
+    };
+    let text = parts.find(begins_module).map_or(text, |at| &text[..at]);
     let lines = text.lines().map(|line| line.split("//").next().unwrap_or_default());
     lines.collect::<Vec<_>>().join("\n")
 }
@@ -134,8 +141,8 @@ fn statements(code: &str) -> Vec<String> {
         for (at, _) in rest.match_indices(root) {
             let before = rest[..at].chars().next_back();
             let inside = before.is_some_and(|it| it.is_alphanumeric() || "_:$".contains(it));
-            // `pub(super)` and `$crate` are no imports.
-            if !inside {
+            // `pub(super)`, `pub(in crate::a)` and `$crate` are no imports.
+            if !inside && !rest[..at].ends_with("pub(in ") {
                 let is_part = |it: char| it.is_alphanumeric() || it == '_' || it == ':';
                 let path: String = rest[at..].chars().take_while(|&it| is_part(it)).collect();
                 found.push(path.trim_end_matches(':').to_owned());

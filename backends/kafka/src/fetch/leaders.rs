@@ -3,41 +3,16 @@
 //! Leaders are asked of the cluster when some partition has none; names and connections are looked for
 //! by threads that end with that.
 
-use std::io;
-use std::net::TcpStream;
 use std::sync::mpsc::{self, Receiver, TryRecvError};
 use std::thread;
 use std::time::Instant;
 
 use super::Fetch;
-use super::backoff::Backoff;
-use super::connection::{self, BrokerAddress, BrokerConnection};
+use super::broker::{Broker, ConnectionState};
+use super::connection;
 use super::cursor::Cursor;
-use super::response_handler::is_reported;
+use super::error_code::is_reported;
 use crate::client::cluster::Leaders;
-
-/// A broker that leads something.
-#[derive(Default)]
-pub(super) struct Broker {
-    address: BrokerAddress,
-    pub(super) connection: ConnectionState,
-    pub(super) backoff: Backoff,
-}
-
-/// The way to a broker.
-#[derive(Default)]
-pub(super) enum ConnectionState {
-    #[default]
-    Closed,
-    Opening(Receiver<io::Result<TcpStream>>),
-    Open(BrokerConnection),
-}
-
-impl Broker {
-    pub(super) fn is_open(&self) -> bool {
-        matches!(self.connection, ConnectionState::Open(_))
-    }
-}
 
 impl Fetch {
     /// Hears who leads what, and asks when somebody has no leader.

@@ -18,10 +18,12 @@
 
 mod aborted;
 mod backoff;
+mod broker;
 mod compression;
 mod connection;
 mod cursor;
 mod eligibility;
+mod error_code;
 pub mod fuzz;
 mod leaders;
 mod pending;
@@ -43,10 +45,10 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rustix::event::Timespec;
 
 use self::backoff::Backoff;
+use self::broker::{Broker, ConnectionState};
 use self::connection::{BrokerConnection, RequestInFlight};
 use self::cursor::Cursor;
 use self::eligibility::FetchSettings;
-use self::leaders::{Broker, ConnectionState};
 use self::pending::{PendingResponse, Step};
 use self::request::FetchPosition;
 use crate::client::cluster::{Cluster, Leaders};

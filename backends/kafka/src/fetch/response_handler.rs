@@ -5,16 +5,15 @@ use std::io;
 use std::time::Instant;
 
 use rdkafka::error::RDKafkaErrorCode as Code;
-use rdkafka::types::RDKafkaRespErr;
 
 use super::aborted::Aborted;
+use super::broker::ConnectionState;
 use super::connection::RequestInFlight;
-use super::leaders::ConnectionState;
+use super::error_code::{code, is_moved, is_reported};
 use super::pending::{self, PendingResponse};
 use super::response::FetchResponse;
 use super::{Fetch, Unreadable, record_batch};
 use crate::client::connection::number;
-use crate::error_kind::{is_unknown, may_pass};
 use seismic_queue::Partition;
 
 impl Fetch {
@@ -103,24 +102,4 @@ impl Fetch {
             cursor.leader = None;
         }
     }
-}
-
-/// What an error of the protocol is called.
-fn code(error: i16) -> Code {
-    // The id of the topic is another one than that of the name, which librdkafka has no word for.
-    const INCONSISTENT_TOPIC_ID: i16 = 103;
-    if error == INCONSISTENT_TOPIC_ID {
-        return Code::UnknownTopicId;
-    }
-    RDKafkaRespErr::try_from(i32::from(error)).map_or(Code::Unknown, Code::from)
-}
-
-/// Whether who reads must hear of it: what passes is tried again, but a topic may be gone for good.
-pub(super) fn is_reported(code: Code) -> bool {
-    !may_pass(code) || is_unknown(code)
-}
-
-/// Whether somebody else may lead the partition now.
-fn is_moved(code: Code) -> bool {
-    !matches!(code, Code::OffsetOutOfRange | Code::OffsetNotAvailable)
 }

@@ -25,13 +25,12 @@ use rdkafka::TopicPartitionList;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
-use self::begin::JobStart;
 use super::checkpoint_log::LogContents;
 use super::checkpoint_names::CheckpointNames;
 use super::checkpoint_record::{CheckpointRecord, KeptCheckpoint};
 use super::delivery::{DeliveryReports, MessageKind};
+use super::job_context::{JobContext, of_each};
 use super::job_topic::{self, JobTopic};
-use super::lease::{JobContext, of_each};
 use super::partition_state::PartitionState;
 use crate::client::cluster::Cluster;
 use crate::client::connection::{connect, listen, make_with, number};
@@ -61,6 +60,18 @@ pub(crate) struct KafkaCommitter {
     fenced: u32,
     /// Of the one who begins the job for all members.
     beginning: Option<JobStart>,
+}
+
+/// Who begins a job.
+///
+/// No broker checks a claim of it. What keeps a second one out is the transactional id, which all
+/// who begin a job have in common, and that it looks in its own transaction's time whether the job has
+/// begun; what keeps members out is that they agree on the beginning before (`job_topic.rs`).
+struct JobStart {
+    membership: Membership,
+    has_tried: bool,
+    /// Whether the job takes partitions with it that its input got.
+    is_widening: bool,
 }
 
 impl KafkaCommitter {

@@ -2,97 +2,14 @@
 //! and transactions fence those that no longer have them.
 
 use std::sync::Arc;
-use std::thread;
 
-use super::checkpoint_log::CheckpointLog;
-use super::checkpoint_names::CachedNames;
-use super::checkpoint_record::KeptCheckpoint;
 use super::committer::KafkaCommitter;
+use super::job_context::JobContext;
 use super::job_topic::JobTopic;
-use super::offset_metadata::OffsetMetadata;
 use super::trim;
-use crate::client::cluster::Cluster;
 use crate::group::offsets::GroupOffsets;
 use crate::group::transactional_id::SlotNames;
-use crate::limits;
-use seismic_queue::{
-    Committer, Error, Job, Lease, Member, Offset, Partition, Result, Rewind, Topic,
-};
-
-/// What a worker of a job shares with its committers.
-pub(crate) struct JobContext {
-    pub(crate) cluster: Cluster,
-    pub(crate) job: Job,
-    /// The checkpoint topic.
-    pub(crate) checkpoints: Topic,
-    /// Names of its checkpoints.
-    pub(crate) names: Arc<CachedNames>,
-}
-
-impl JobContext {
-    /// The checkpoint log of a partition.
-    pub(crate) fn log(&self, partition: Partition) -> CheckpointLog<'_> {
-        let (cluster, topic) = (&self.cluster, &self.checkpoints);
-        CheckpointLog { cluster, topic, group: &self.job.group, partition }
-    }
-
-    /// What the newest manifest of each partition lists; nothing where there is none.
-    pub(crate) fn kept(&self, offsets: &GroupOffsets) -> Result<Vec<Vec<KeptCheckpoint>>> {
-        self.of_each(|partition| match self.committed_metadata(offsets, partition)? {
-            Some((_, mark)) => Ok(self.log(partition).at(&mark, mark.manifest)?.kept),
-            None => Ok(Vec::new()),
-        })
-    }
-
-    /// Asks for all partitions.
-    pub(crate) fn of_each<T: Send>(
-        &self,
-        ask: impl Fn(Partition) -> Result<T> + Sync,
-    ) -> Result<Vec<T>> {
-        of_each(&self.job.input().all().collect::<Vec<_>>(), ask)
-    }
-
-    /// The committed offset of a partition and its mark.
-    pub(crate) fn committed_metadata(
-        &self,
-        offsets: &GroupOffsets,
-        partition: Partition,
-    ) -> Result<Option<(Offset, OffsetMetadata)>> {
-        let found = offsets.committed(self.job.input(), &[partition])?;
-        let Some((next, text)) = found.into_iter().next().flatten() else { return Ok(None) };
-        let mark = OffsetMetadata::decode(&text).ok_or_else(|| Error::ForeignOffset {
-            group: self.job.group.clone(),
-            topic: self.job.input().name.clone(),
-            partition,
-        })?;
-        Ok(Some((next, mark)))
-    }
-
-    /// As [`JobContext::mark`]; `None` only where nothing was ever committed.
-    ///
-    /// # Errors
-    /// [`Error::OffsetExpired`] where the cluster has forgotten the offset.
-    pub(crate) fn known_metadata(
-        &self,
-        offsets: &GroupOffsets,
-        partition: Partition,
-    ) -> Result<Option<(Offset, OffsetMetadata)>> {
-        if let Some(known) = self.committed_metadata(offsets, partition)? {
-            return Ok(Some(known));
-        }
-        if self.log(partition).all()?.progress.is_none() {
-            return Ok(None);
-        }
-        // It may have been committed for the first time between the two questions.
-        if let Some(known) = self.committed_metadata(offsets, partition)? {
-            return Ok(Some(known));
-        }
-        // With a topic go the offsets that groups have in it.
-        self.cluster.check(self.job.input())?;
-        let (group, topic) = (self.job.group.clone(), self.job.input().name.clone());
-        Err(Error::OffsetExpired { group, topic, partition })
-    }
-}
+use seismic_queue::{Committer, Error, Lease, Member, Offset, Partition, Result, Rewind};
 
 /// A worker.
 pub(crate) struct KafkaLease {
@@ -141,21 +58,4 @@ impl Lease for KafkaLease {
     fn prune_journal(&self, _: Partition, _: Offset) -> Result<()> {
         Ok(())
     }
-}
-
-/// Asks for partitions, several at once: an answer takes the cluster longer than this program.
-pub(crate) fn of_each<T: Send>(
-    partitions: &[Partition],
-    ask: impl Fn(Partition) -> Result<T> + Sync,
-) -> Result<Vec<T>> {
-    let share = partitions.len().div_ceil(limits::ASKED_AT_ONCE).max(1);
-    let ask = |share: &[Partition]| share.iter().map(|&it| ask(it)).collect::<Result<Vec<T>>>();
-    thread::scope(|scope| {
-        let askers: Vec<_> =
-            partitions.chunks(share).map(|share| scope.spawn(|| ask(share))).collect();
-        let answers = askers
-            .into_iter()
-            .map(|it| it.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-        Ok(answers.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
-    })
 }

@@ -6,6 +6,7 @@ mod checkpoint_names;
 mod checkpoint_record;
 mod committer;
 mod delivery;
+mod job_context;
 mod job_topic;
 mod lease;
 mod offset_metadata;
@@ -19,8 +20,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use self::checkpoint_names::CachedNames;
 use self::checkpoint_record::KeptCheckpoint;
+use self::job_context::JobContext;
 use self::job_topic::JobTopic;
-use self::lease::{JobContext, KafkaLease};
+use self::lease::KafkaLease;
 use self::trim::CHECKPOINTS;
 use crate::ClusterAddress;
 use crate::client::admin::{Admin, KEPT, OUTPUT};

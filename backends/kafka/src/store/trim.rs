@@ -11,8 +11,8 @@
 //! was still kept, so one that was not seen here had its name too late, and is told.
 
 use super::checkpoint_names::CachedNames;
+use super::job_context::JobContext;
 use super::job_topic::JobTopic;
-use super::lease::JobContext;
 use crate::client::admin::Admin;
 use crate::client::cluster::Cluster;
 use crate::group::offsets::GroupOffsets;

@@ -14,6 +14,18 @@ pub(crate) const RAW_KEY: &str = "seismic_key";
 const AFTER_NAME: u8 = 1;
 const AFTER_VALUE: u8 = 2;
 
+/// The properties of a message.
+#[derive(Clone, Copy, Debug)]
+pub struct Properties<'a>(pub(crate) &'a [u8]);
+
+impl<'a> Properties<'a> {
+    /// The value of a property, if it is there and is text.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&'a str> {
+        get(self.0, name).and_then(|value| std::str::from_utf8(value).ok())
+    }
+}
+
 /// Adds a property. Neither part may hold the separators; see [`is_clean`].
 pub(crate) fn put(into: &mut Vec<u8>, name: &str, value: &[u8]) {
     debug_assert!(is_clean(name.as_bytes()) && is_clean(value), "separators in a property");

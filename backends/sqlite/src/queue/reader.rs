@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use rusqlite::{Connection, MAIN_DB, Row, params};
 
+use crate::cuts;
 use crate::error::{Fault, Sql};
 use crate::in_flight::{InFlight, commits};
 use crate::limits;
-use crate::store::rewind;
 use crate::topics::{self, Places};
 use seismic_queue::backend::polling_reader::Log;
 use seismic_queue::backend::validate;
@@ -51,7 +51,7 @@ impl SqliteLog {
     fn fill(&self, into: &mut Batch) -> Sql<()> {
         let (partition, from) = (into.partition(), into.next());
         let end = self.wanted(partition, from)?.end;
-        into.skip_to(rewind::past_cut(&self.db, self.places[partition.0 as usize], from)?);
+        into.skip_to(cuts::past_cut(&self.db, self.places[partition.0 as usize], from)?);
         let from = into.next();
         if end == from {
             return Ok(());
@@ -68,7 +68,7 @@ impl SqliteLog {
         let mut rows = select.query(params![place, from.0, limits::READ_IN_PLACE_BYTES])?;
         while let Some(row) = rows.next()? {
             if Offset(row.get(0)?) > into.next() {
-                into.skip_to(rewind::past_cut(&self.db, place, into.next())?);
+                into.skip_to(cuts::past_cut(&self.db, place, into.next())?);
             }
             // What is whole before a damaged block is still given out.
             if let Err(what) = self.take(row, into)? {

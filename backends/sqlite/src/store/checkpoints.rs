@@ -4,7 +4,7 @@
 use rusqlite::{Connection, OptionalExtension, params};
 use std::ops::Range;
 
-use super::{checkpoint_names, job_shape};
+use super::{job_shape, name_rows};
 use crate::error::Sql;
 use seismic_queue::backend::checkpoint_retention::{Candidate, classes};
 use seismic_queue::backend::commit_order::Tip;
@@ -85,7 +85,7 @@ fn seal(
     ])?;
     job_shape::put_positions(db, partition, *checkpoint, further)?;
     pass(at, BEFORE_PRUNE)?;
-    checkpoint_names::give(db, new)?;
+    name_rows::give(db, new)?;
     prune(db, partition)?;
     db.prepare_cached(
         "DELETE FROM chunk WHERE partition = ?1 AND checkpoint NOT IN (
@@ -344,7 +344,7 @@ pub(crate) fn checkpoints(db: &Connection, partition: Partition) -> Sql<Vec<Chec
     for (info, (_, class)) in infos.iter_mut().zip(kept(db, partition)?) {
         info.class = class;
         info.manifest.further = job_shape::positions(db, partition, info.manifest.checkpoint)?;
-        info.names = checkpoint_names::of(db, partition, info.manifest.checkpoint)?;
+        info.names = name_rows::of(db, partition, info.manifest.checkpoint)?;
     }
     Ok(infos)
 }

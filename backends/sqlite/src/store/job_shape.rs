@@ -3,7 +3,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::rewind::{self, Stored};
+use crate::cuts::{self, Stored};
 use crate::error::Sql;
 use crate::{schema, topics};
 use seismic_queue::{Block, Error, Job, Offset, OutputSpec, Partition, PartitionBy, Span, Topic};
@@ -187,7 +187,7 @@ pub(crate) fn cut_last_of(
     count: u64,
 ) -> Sql<Offset> {
     let (mut to_go, mut size, mut left) = (count, 0, topics::span(db, place)?.end);
-    let mut cuts = rewind::cuts(db, place)?;
+    let mut cuts = cuts::cuts(db, place)?;
     while to_go > 0 {
         let Some(last) = last_of(db, place, origin)? else { break };
         let gone = to_go.min(u64::from(last.count));
@@ -200,7 +200,7 @@ pub(crate) fn cut_last_of(
                 .execute(params![place, last.base.0])?;
         }
     }
-    rewind::put_cuts(db, place, cuts)?;
+    cuts::put_cuts(db, place, cuts)?;
     db.prepare_cached("UPDATE partition SET bytes = bytes - ?2 WHERE id = ?1")?
         .execute(params![place, size])?;
     Ok(left)

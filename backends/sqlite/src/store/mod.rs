@@ -4,7 +4,8 @@ mod checkpoint_names;
 mod checkpoints;
 mod job_shape;
 pub(crate) mod lock;
-pub(crate) mod rewind;
+mod name_rows;
+mod rewind;
 mod sink_state;
 
 use std::fs;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use self::lock::Lock;
+use crate::cuts;
 use crate::database::Database;
 use crate::error::Sql;
 use crate::queue::SqliteQueue;
@@ -311,7 +313,7 @@ fn keyed(db: &Connection, job: &Job, outputs: &[Places]) -> Sql<Vec<Vec<OutputVi
 }
 
 fn output_view(db: &Connection, place: i64) -> Sql<OutputView> {
-    Ok(OutputView { span: topics::span(db, place)?, cuts: rewind::cuts(db, place)? })
+    Ok(OutputView { span: topics::span(db, place)?, cuts: cuts::cuts(db, place)? })
 }
 
 /// Positions of the sinks: they hold the first output.
@@ -410,7 +412,7 @@ impl Owned {
                 if self.job.outputs[i].is_keyed() {
                     continue;
                 }
-                let left = rewind::cut(db, places[place], rows)?;
+                let left = cuts::cut(db, places[place], rows)?;
                 if i == 0 {
                     rewind::check_sinks(db, at, (places[place], back.partition), left)?;
                 }

@@ -2,18 +2,6 @@
 
 use super::*;
 
-/// Who begins a job.
-///
-/// No broker checks a claim of it. What keeps a second one out is the transactional id, which all
-/// who begin a job have in common, and that it looks in its own transaction's time whether the job has
-/// begun; what keeps members out is that they agree on the beginning before (`job_topic.rs`).
-pub(super) struct JobStart {
-    membership: Membership,
-    has_tried: bool,
-    /// Whether the job takes partitions with it that its input got.
-    pub(super) is_widening: bool,
-}
-
 impl KafkaCommitter {
     /// For the one commit that begins a job, or begins it anew in more partitions.
     pub(crate) fn beginning(context: Arc<JobContext>, is_widening: bool) -> Result<KafkaCommitter> {

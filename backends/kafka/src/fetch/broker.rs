@@ -1,0 +1,31 @@
+//! A broker that leads partitions, and the connection to it.
+
+use std::io;
+use std::net::TcpStream;
+use std::sync::mpsc::Receiver;
+
+use super::backoff::Backoff;
+use super::connection::{BrokerAddress, BrokerConnection};
+
+/// A broker that leads something.
+#[derive(Default)]
+pub(super) struct Broker {
+    pub(super) address: BrokerAddress,
+    pub(super) connection: ConnectionState,
+    pub(super) backoff: Backoff,
+}
+
+/// The way to a broker.
+#[derive(Default)]
+pub(super) enum ConnectionState {
+    #[default]
+    Closed,
+    Opening(Receiver<io::Result<TcpStream>>),
+    Open(BrokerConnection),
+}
+
+impl Broker {
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.connection, ConnectionState::Open(_))
+    }
+}
