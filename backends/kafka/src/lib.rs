@@ -1,15 +1,16 @@
 //! Apache Kafka as a queue and as the store of jobs, over librdkafka.
 //!
 //! ```text
-//!  client   cluster, admin: topics, spans, times   connection: clients of librdkafka and what they log
-//!           native: calls without a safe wrapper   suspension: notices that the machine slept
-//!  queue    producer (producer_recovery) ──► topics ──► fetcher ──► reader (anyone), group/member (a slot)
-//!  fetch    record batches straight from the partition leaders, where nothing requires librdkafka's reading
-//!  group    member, assignment, offsets: the consumer group   transactional_id: the names of slots
-//!  store    lease: a worker   committer (delivery, partition_state): one transaction per commit
-//!           checkpoint_record, checkpoint_log: the checkpoint topic   offset_metadata: the group's offsets
-//!           checkpoint_names: named checkpoints   job_topic: which job owns what   trim: deletes what nobody needs
-//!  all      settings: client configuration   error_kind: what errors mean   limits   examine: for `doctor`
+//!  client   cluster, admin: topics, spans, times   connection: librdkafka's clients and their logs
+//!           native: calls without a safe wrapper   suspension: notices that the process slept
+//!  queue    producer (producer_recovery) ──► topics ──► fetcher ──► reader, group/member
+//!  fetch    record batches straight from the leaders, unless a setting requires librdkafka
+//!  group    member, assignment, offsets: the consumer group   transactional_id: names of slots
+//!  store    lease: one worker   committer (delivery, partition_state): a transaction per commit
+//!           checkpoint_record, checkpoint_log: the checkpoint topic   trim: deletes its head
+//!           offset_metadata: what stands beside the group's offsets
+//!           checkpoint_names: named checkpoints   job_topic: which job owns what
+//!  top      address, backend, settings, error_kind, limits, examine (for `doctor`)
 //! ```
 //!
 //! What is Kafka's own and shows through the seams:

@@ -2,13 +2,11 @@
 
 use std::time::Duration;
 
-#[cfg(doc)]
-use crate::Source;
 use crate::{Batch, Offset, Partition, Result};
 
 /// Reads partitions for anyone: verify, `read`, sinks. No group, no ownership.
 pub trait Reader: Send {
-    /// As [`Source::poll`], with only `Batch`, `CaughtUp` and `Nothing`.
+    /// As [`Source::poll`](crate::Source::poll), with only `Batch`, `CaughtUp` and `Nothing`.
     fn read(&mut self, wait: Duration, spare: &mut Vec<Batch>) -> Result<Event>;
 }
 
@@ -19,9 +17,10 @@ pub enum Event {
     Batch(Batch),
     /// A read at this offset found the end of the partition's log.
     CaughtUp(Partition, Offset),
-    /// The slot now has these partitions; nothing comes from them before [`Source::start`].
+    /// The slot now has these partitions; nothing comes from them before
+    /// [`Source::start`](crate::Source::start).
     Assigned(Vec<Partition>),
-    /// The slot must let go of these: commit, then [`Source::release`].
+    /// The slot must give these up: commit, then [`Source::release`](crate::Source::release).
     Revoked(Vec<Partition>),
     /// The slot has lost these already; a commit for them would be refused.
     Lost(Vec<Partition>),

@@ -1,4 +1,4 @@
-//! One cluster, and the questions that everybody asks.
+//! One cluster: its topics, spans, leaders and groups.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Clients of librdkafka: how they are made, waited for and ended, and what they say of their own accord.
+//! Clients of librdkafka: creating, polling and closing them, and what they log.
 
 use std::thread;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! Whether this process slept, stopped by a signal or with its machine, for longer than a session: then
-//! others have its partitions, and it must not take them for its own.
+//! Notices when this process was suspended, by a signal or with its machine, for longer than its
+//! session: then other members have its partitions, and it must not commit for them.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;

@@ -1,4 +1,4 @@
-//! How long something that failed is left alone: each time twice as long, within
+//! How long to wait before something that failed is tried again: twice as long each time, within
 //! [`BACKOFF`](seismic_queue::limits::BACKOFF).
 
 use std::time::{Duration, Instant};

@@ -1,8 +1,8 @@
-//! One socket to the leader of partitions: one question under way at a time, whose answer is read into a
-//! buffer that comes back to be used again.
+//! A connection to the leader of partitions: one request in flight at a time, whose response is read
+//! into a buffer that is used again.
 //!
-//! Nothing here waits: the owner does that for all its links at once. When something goes wrong the link
-//! is of no use any more, and the owner makes a new one.
+//! Nothing here blocks: the owner polls all its connections at once. After an error the connection is
+//! discarded, and the owner opens a new one.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{TcpStream, ToSocketAddrs as _};

@@ -1,4 +1,4 @@
-//! The place of a fetcher in one partition.
+//! The position of a fetcher in one partition.
 
 use super::backoff::Backoff;
 use super::request::FetchPosition;

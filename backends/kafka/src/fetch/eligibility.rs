@@ -1,5 +1,5 @@
-//! On what terms messages are fetched, and by whom: by us where every setting is one that we honour, or
-//! one that has nothing to do with reading; else by librdkafka. This is the one place that decides.
+//! Decides who fetches: this client, where it honours every setting that concerns reading; librdkafka
+//! otherwise. Nothing else decides that.
 
 use std::time::Duration;
 

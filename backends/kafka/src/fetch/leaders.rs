@@ -1,7 +1,7 @@
-//! Who leads what is fetched, and the ways there.
+//! Finds the leaders of the partitions that are fetched, and connects to them.
 //!
-//! Leaders are asked of the cluster when some partition has none; names and connections are looked for
-//! by threads that end with that.
+//! The cluster is asked for leaders when some partition has none. Short-lived threads resolve names
+//! and connect.
 
 use std::sync::mpsc::{self, Receiver, TryRecvError};
 use std::thread;

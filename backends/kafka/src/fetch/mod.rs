@@ -1,20 +1,21 @@
-//! Fetches messages from the leaders of partitions, without librdkafka: what comes is copied once, from
-//! the answer that has it into the batch of who reads.
+//! Fetches messages from the leaders of partitions, without librdkafka. Each message is copied once,
+//! from the response into the reader's batch.
 //!
 //! ```text
-//!  leaders: who leads what ──► connection: one per broker ──► response_handler ──► pending: a response ──► the reader
-//!  eligibility: whether this client may fetch   request, response: the calls   record_batch, compression, aborted: their content
+//!  leaders ──► broker ──► connection ──► response_handler ──► pending ──► the reader
+//!  eligibility: whether this client may fetch   request, response, error_code: the calls
+//!  record_batch, compression, aborted: their content   cursor, backoff: one partition, one retry
 //! ```
 //!
-//! One question is under way for each leader. As soon as its answer is there and the one before was
-//! given, the heads of its batches say where the next one goes on; it is asked, and then this one is
-//! given. So the broker and the network work while messages are looked at, and two answers of each
-//! leader are the most that there is.
+//! Each leader has one request in flight. When its response has arrived and the one before was
+//! delivered, the heads of its batches show the next offset: we send the next request, and then
+//! deliver this response. So the broker and the network work while the reader does, and at most two
+//! responses of each leader are in memory.
 //!
-//! The thread that reads does all of it; only names, connections and leaders are looked for by threads
-//! that end with that. What fails is tried again with growing rests: a leader that is gone, moved, silent
-//! or confused is looked for anew. What cannot be read here, an old layout or a compression that nobody
-//! knows, is left to librdkafka: [`Unreadable`].
+//! The reading thread does all of this; only name resolution, connecting and leader lookup run on
+//! short-lived threads. Failures are retried with a growing backoff: for a leader that is gone, moved,
+//! silent or confused we look up the leaders again. What cannot be read here, an old message format or
+//! an unknown compression, is left to librdkafka: [`Unreadable`].
 
 mod aborted;
 mod backoff;

@@ -1,5 +1,5 @@
-//! An answer while it is given: its record batches one after the other, checked, without what belongs to
-//! transactions that do not count, and at last that the end was reached.
+//! A fetch response that is not read to its end: delivers its record batches one by one, checks them,
+//! leaves out aborted transactions, and reports the end of the log last.
 
 use std::collections::VecDeque;
 use std::ops::Range;

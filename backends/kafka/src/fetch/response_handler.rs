@@ -1,4 +1,4 @@
-//! What becomes of an answer: what is in it is held, and what failed is told or tried again.
+//! Handles fetch responses: keeps their batches for the reader, and reports or retries what failed.
 
 use std::collections::VecDeque;
 use std::io;

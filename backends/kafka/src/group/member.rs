@@ -1,4 +1,4 @@
-//! A member of a group: it is given partitions, and they are read by a client of their own.
+//! A member of a consumer group. One client keeps the membership, another reads the partitions.
 //!
 //! The member's client only keeps the membership: it is assigned nothing, so a group that takes
 //! partitions away takes them from a source that this program holds, step by step:

@@ -1,4 +1,4 @@
-//! Offsets that a group has committed, asked and set by one that is no member of it.
+//! Committed offsets of a group, read and written without joining it.
 
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};

@@ -1,8 +1,8 @@
-//! Names of slots: each gives a stable transactional id, so that a worker that comes back settles
-//! what it left, and only one process at a time has it.
+//! Names of slots. The name is the transactional id: it is stable, so a restarted worker ends the
+//! transaction that it left open, and only one process at a time uses it.
 //!
-//! A slot has the name that a person gave it, or that of the machine with the first number that no
-//! other process of this machine has locked.
+//! A slot has the name that a person gave it, or the host name with the first number that no other
+//! process on this host has locked.
 
 use std::fs::{self, File, TryLockError};
 use std::io;

@@ -1,4 +1,4 @@
-//! Reads partitions of a topic from given offsets on: what readers and sources share.
+//! Reads partitions of a topic from given offsets. Readers and sources share it.
 //!
 //! Messages are read-committed, and copied once into our batches. They come from `fetch/`, or from
 //! librdkafka where the settings ask for something that only it honours, or where there is something that

@@ -1,4 +1,4 @@
-//! Reads back what the checkpoint log says of one group and partition.
+//! Reads the checkpoint log of one group and partition.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -21,7 +21,7 @@ pub(crate) struct CheckpointLog<'a> {
     pub(crate) partition: Partition,
 }
 
-/// What was read.
+/// Content of the log, as far as it was read.
 #[derive(Default)]
 pub(crate) struct LogContents {
     /// The newest, or the one that was asked for.
@@ -145,7 +145,7 @@ impl CheckpointLog<'_> {
         Ok(first.map_or(history.next_sequence, |entry| entry.sequence))
     }
 
-    /// Offset and log disagree, and do not come together.
+    /// The committed offset and the log disagree, and waiting did not help.
     pub(crate) fn torn(&self, mark: &OffsetMetadata, found: Option<u64>) -> Error {
         let found = found.map_or("none".to_owned(), |number| number.to_string());
         Error::Corrupt {
@@ -204,7 +204,7 @@ impl LogContents {
         })
     }
 
-    /// Takes a record. All of a commit counts when its progress is there.
+    /// Applies a record. The records of a commit count once its progress record was read.
     fn apply(&mut self, log: &CheckpointLog<'_>, offset: Offset, value: &[u8]) -> Result<()> {
         let Some(record) = CheckpointRecord::decode(value) else {
             // A damaged chunk spoils its checkpoint only; older ones take its place.

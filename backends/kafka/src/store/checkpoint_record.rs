@@ -1,8 +1,9 @@
-//! What stands in the checkpoint log: one partition for each of the input, records keyed by group.
+//! Records of the checkpoint log. The topic has one partition for each of the input; the key is the
+//! group.
 //!
 //! A record is its layout (1), its kind, the fields (numbers as u64, little endian; bytes with
 //! their length before them), and the CRC-32 of all that. Within one commit the progress comes
-//! last, so that who reads in order has all of a commit when it sees its number.
+//! last, so a reader that has read the progress has read the whole commit.
 
 use seismic_queue::{CheckpointInfo, Chunk, JournalEntry, Manifest, Offset, Progress};
 

@@ -1,5 +1,5 @@
-//! What became of the messages of the commit under way: each carries what it is and of which
-//! partition as a number, which librdkafka gives back with the offset that it got.
+//! Delivery reports of the commit in progress. Each message carries its kind and partition as a
+//! number, which librdkafka returns with the offset that the broker assigned.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -45,7 +45,7 @@ impl MessageKind {
     }
 }
 
-/// What became of the messages of the commit under way.
+/// Delivery reports of the commit in progress.
 #[derive(Default)]
 pub(crate) struct DeliveryReports(Mutex<Delivered>);
 

@@ -1,4 +1,4 @@
-//! What a commit leaves beside the group's offset: where in the checkpoint log its state is.
+//! The metadata of a committed offset: where the state of that commit is in the checkpoint log.
 //!
 //! As text (the client library takes nothing else), below 200 bytes with two outputs:
 //! `seismic1 NUMBER FROM MANIFEST END...`, all decimal, with an end for each output.

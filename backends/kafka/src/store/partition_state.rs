@@ -1,4 +1,4 @@
-//! Where a partition stands in its topics, as one commit after the other moves it.
+//! Positions of one partition in the topics of its job, advanced by each commit.
 
 use super::checkpoint_record::KeptCheckpoint;
 use super::delivery::{DeliveryReports, MessageKind};
@@ -6,7 +6,7 @@ use super::offset_metadata::OffsetMetadata;
 use seismic_queue::backend::commit_order::Tip;
 use seismic_queue::{Offset, PartitionCommit};
 
-/// Where a partition stands.
+/// Positions of one partition.
 #[derive(Clone, Default)]
 pub(crate) struct PartitionState {
     pub(crate) tip: Tip,

@@ -1,14 +1,14 @@
-//! Lets go of the head of the checkpoint topic: what no checkpoint of any group needs.
+//! Deletes the head of the checkpoint topic: records that no checkpoint of any group needs.
 //!
-//! All groups share the topic, and a log is only ever cut at its head, so each of its partitions
-//! keeps what the slowest group needs: from the first chunk of its oldest checkpoint on, which may be
-//! one with a name. A group whose offsets the cluster has forgotten keeps everything, since what it wrote is all that tells of it,
-//! until somebody says that it is over.
+//! All groups share the topic, and a log is only ever cut at its head. So each partition keeps what
+//! the slowest group needs: everything from the first chunk of that group's oldest checkpoint, named
+//! or not. A group whose offsets have expired keeps everything until its store is deleted, because
+//! its records are the only trace of it.
 //!
-//! A commit that is under way may be a group's first, which nobody knows of yet. Its records lie at or
-//! behind where the log is settled when that is asked *before* the groups are, and nothing there goes.
-//! Names are asked for *after* the checkpoints: who gives a name looks afterwards whether the checkpoint
-//! was still kept, so one that was not seen here had its name too late, and is told.
+//! A commit in progress may be the first of its group, which is not listed yet. Its records lie at
+//! or after the last stable offset, so we read that offset *before* we list the groups and delete
+//! nothing after it. We read the names *after* the checkpoints: naming a checkpoint ends with a check
+//! that the checkpoint still exists, so a name that we did not see here fails that check.
 
 use super::checkpoint_names::CachedNames;
 use super::job_context::JobContext;
@@ -21,7 +21,7 @@ use seismic_queue::{Hold, Job, Offset, Result, Retained, Topic};
 /// Name of the checkpoint topic: all groups of a cluster share it.
 pub(crate) const CHECKPOINTS: &str = "seismic-checkpoint-topic";
 
-/// What every group needs.
+/// The first offset that each group needs, by partition.
 pub(crate) fn holds(cluster: &Cluster, checkpoints: &Topic) -> Result<Vec<Hold>> {
     let firsts: Vec<Offset> = cluster.spans(checkpoints)?.iter().map(|span| span.first).collect();
     let mut holds = Vec::new();
@@ -63,7 +63,7 @@ fn holds_of(
     Ok(holds)
 }
 
-/// Cuts every partition.
+/// Trims every partition.
 pub(crate) fn trim(cluster: &Cluster, checkpoints: &Topic) -> Result<Vec<Retained>> {
     let settled = cluster.settled_ends(checkpoints)?;
     let spans = cluster.spans(checkpoints)?;
