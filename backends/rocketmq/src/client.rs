@@ -20,7 +20,7 @@ use crate::protocol::frame::{Frame, Request};
 use crate::protocol::sign::Credentials;
 use crate::protocol::unique_id::UniqueIds;
 use crate::tls::Tls;
-use crate::topic_route::{ClusterInfo, Place, Route};
+use crate::topic_route::{BrokerQueue, ClusterInfo, Route};
 
 /// Group of readers that belong to none (`MixAll.TOOLS_CONSUMER_GROUP`).
 pub(crate) const TOOLS_GROUP: &str = "TOOLS_CONSUMER";
@@ -181,7 +181,7 @@ impl Client {
 
     /// Sends a message to a queue that no topic has: what is refused first is who may not.
     pub(crate) fn try_send(&mut self, at: &str, topic: &str) -> Result<()> {
-        let none = Place { broker: String::new(), queue: i32::MAX as u32 };
+        let none = BrokerQueue { broker: String::new(), queue: i32::MAX as u32 };
         let mut batch = Batch::default();
         let id = UniqueIds::new().take(1, 0);
         batch.push((b"", b"is this allowed?"), id, &[]).expect("it is short");
@@ -300,7 +300,7 @@ pub(crate) fn heartbeat(client_id: &str, group: &str, topic: &str) -> Request {
 }
 
 /// A send of one or several messages to one queue.
-pub(crate) fn send(topic: &str, place: &Place, made_ms: i64, batch: Batch) -> Request {
+pub(crate) fn send(topic: &str, place: &BrokerQueue, made_ms: i64, batch: Batch) -> Request {
     Request::new(request::SEND_BATCH_MESSAGE)
         .with("a", PRODUCER_GROUP)
         .with("b", topic)

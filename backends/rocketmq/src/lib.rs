@@ -4,8 +4,8 @@
 //!  RocketQueue ─► Client ─► Connection ─► nameserver: routes
 //!       │                        └──────► broker: sends, pulls, offsets
 //!       ├─► RocketProducer   one send in flight per queue, its own tail read back when in doubt
-//!       ├─► Outlet           for a sink that keeps track of what it wrote where
-//!       └─► Follower         one pull on its way per partition; a reader, or the source of a slot
+//!       ├─► TopicWriter      for a sink that records where each of its messages went
+//!       └─► TopicReader      one pull in flight per partition; a reader, or the source of a slot
 //! ```
 //!
 //! A partition is a queue of a broker (`topic_route.rs`). A key is the property `KEYS`, an append time is
@@ -46,4 +46,4 @@ pub use error::Error;
 pub use nameservers::Nameservers;
 pub use protocol::properties::Properties;
 pub use queue::RocketQueue;
-pub use topic_writer::{Landed, Out, Outlet};
+pub use topic_writer::{AppendOutcome, Out, TopicWriter};

@@ -20,14 +20,14 @@ use crate::producer_recovery;
 use crate::protocol::batch::{Batch, check_size};
 use crate::protocol::properties::is_clean;
 use crate::protocol::unique_id::UniqueIds;
-use crate::topic::Log;
+use crate::topic::TopicQueues;
 use seismic_queue::backend::validate;
 use seismic_queue::{Append, Appended, Error, Partition, Producer, Result, clock};
 
 /// A producer of one topic.
 #[derive(Debug)]
 pub(crate) struct RocketProducer {
-    log: Log,
+    log: TopicQueues,
     id: String,
     ids: UniqueIds,
     /// Sequence number that each partition expects. One that is not in it must be asked for.
@@ -67,7 +67,7 @@ struct Due<'a> {
 impl RocketProducer {
     /// # Errors
     /// [`Error::Name`] when `id` cannot be the property of a message.
-    pub(crate) fn new(log: Log, id: &str) -> Result<Self> {
+    pub(crate) fn new(log: TopicQueues, id: &str) -> Result<Self> {
         if !is_clean(id.as_bytes()) || id.len() > limits::PROPERTY_BYTES / 4 {
             let why = "it cannot name a producer in RocketMQ";
             return Err(Error::Name { name: id.to_owned(), why });

@@ -6,8 +6,8 @@
 
 use crate::protocol::properties;
 use crate::protocol::unique_id::UniqueId;
-use crate::reader::Follower;
-use crate::topic::Log;
+use crate::reader::TopicReader;
+use crate::topic::TopicQueues;
 use seismic_queue::{Offset, Partition, Result};
 
 /// Property of a send's first message: producer id, colon, sequence number.
@@ -67,11 +67,15 @@ fn parse(value: &[u8]) -> Option<(&str, u64)> {
 
 /// Sequence number that a partition expects next from `producer`, as far as its last
 /// [`TAIL_MESSAGES`](crate::limits::TAIL_MESSAGES) messages tell.
-pub(crate) fn next_sequence(log: &mut Log, partition: Partition, producer: &str) -> Result<u64> {
+pub(crate) fn next_sequence(
+    log: &mut TopicQueues,
+    partition: Partition,
+    producer: &str,
+) -> Result<u64> {
     let span = log.span(partition)?;
     let from = span.end.0.saturating_sub(crate::limits::TAIL_MESSAGES).max(span.first.0);
     let mut trace = Trace::new(producer);
-    Follower::read_properties(log, partition, Offset(from)..span.end, &mut |_, text| {
+    TopicReader::read_properties(log, partition, Offset(from)..span.end, &mut |_, text| {
         trace.see(text);
     })?;
     Ok(trace.next_sequence())

@@ -12,11 +12,11 @@ use crate::error::Error as RocketError;
 use crate::examine;
 use crate::limits;
 use crate::producer::RocketProducer;
-use crate::reader::Follower;
+use crate::reader::TopicReader;
 use crate::rights;
-use crate::source::Teller;
-use crate::topic::{Log, topic_of};
-use crate::topic_writer::Outlet;
+use crate::source::OffsetReporter;
+use crate::topic::{TopicQueues, topic_of};
+use crate::topic_writer::TopicWriter;
 use seismic_queue::backend::assigned_source::SoleSource;
 use seismic_queue::backend::validate;
 use seismic_queue::{
@@ -67,8 +67,8 @@ impl RocketQueue {
     ///
     /// # Errors
     /// [`Error::TopicMissing`].
-    pub fn outlet(&self, topic: &Topic) -> Result<Outlet> {
-        Ok(Outlet::new(self.log(topic)?))
+    pub fn outlet(&self, topic: &Topic) -> Result<TopicWriter> {
+        Ok(TopicWriter::new(self.log(topic)?))
     }
 
     /// A reader that gives only the messages that `keeps` says.
@@ -83,7 +83,7 @@ impl RocketQueue {
     ) -> Result<Box<dyn Reader>> {
         at.iter().try_for_each(|&(partition, _)| validate::partition(topic, partition))?;
         let group = TOOLS_GROUP.to_owned();
-        Ok(Box::new(Follower::new(self.log(topic)?, group, at).keeping(keeps)))
+        Ok(Box::new(TopicReader::new(self.log(topic)?, group, at).keeping(keeps)))
     }
 
     /// A call that panicked leaves the client usable: a lost connection is made again.
@@ -92,9 +92,9 @@ impl RocketQueue {
     }
 
     /// The topic with connections of its own.
-    fn log(&self, topic: &Topic) -> Result<Log> {
+    fn log(&self, topic: &Topic) -> Result<TopicQueues> {
         let client = self.client().another();
-        Log::open(client, &self.name, topic)
+        TopicQueues::open(client, &self.name, topic)
     }
 
     fn find(&self, name: &str) -> Result<Option<Topic>> {
@@ -186,7 +186,7 @@ impl Queue for RocketQueue {
 
     fn source(&self, topic: &Topic, partitions: &[Partition]) -> Result<Box<dyn Source>> {
         partitions.iter().try_for_each(|&partition| validate::partition(topic, partition))?;
-        let teller = Teller::new(self.log(topic)?, Arc::clone(&self.group));
+        let teller = OffsetReporter::new(self.log(topic)?, Arc::clone(&self.group));
         Ok(Box::new(SoleSource::new(teller, partitions)))
     }
 

@@ -19,13 +19,13 @@ use crate::cursor::{Cursor, Keeps, PullInFlight, Ready};
 use crate::error::Error as RocketError;
 use crate::limits;
 use crate::protocol::message::Stored;
-use crate::topic::Log;
+use crate::topic::TopicQueues;
 use seismic_queue::backend::byte_reader::Bytes;
 use seismic_queue::{Batch, Error, Event, Kind, Offset, Partition, Reader, Result};
 
 /// Reads some partitions of a topic.
-pub(crate) struct Follower {
-    pub(crate) log: Log,
+pub(crate) struct TopicReader {
+    pub(crate) log: TopicQueues,
     pub(crate) group: String,
     pub(crate) cursors: Vec<Cursor>,
     /// Whose turn it is.
@@ -40,13 +40,13 @@ pub(crate) struct Follower {
     keeps: Option<Keeps>,
 }
 
-impl Follower {
-    pub(crate) fn new(log: Log, group: String, at: &[(Partition, Offset)]) -> Self {
+impl TopicReader {
+    pub(crate) fn new(log: TopicQueues, group: String, at: &[(Partition, Offset)]) -> Self {
         let (to, answers) = mpsc::channel();
         let (cursors, raw_key) = (Vec::new(), Vec::new());
         let (turn, failed, keeps) = (0, None, None);
         let mut follower =
-            Follower { log, group, cursors, turn, to, answers, failed, raw_key, keeps };
+            TopicReader { log, group, cursors, turn, to, answers, failed, raw_key, keeps };
         follower.start(at);
         follower
     }
@@ -54,7 +54,7 @@ impl Follower {
     /// Gives only what `keeps` says.
     #[must_use]
     pub(crate) fn keeping(self, keeps: Option<Keeps>) -> Self {
-        Follower { keeps, ..self }
+        TopicReader { keeps, ..self }
     }
 
     pub(crate) fn start(&mut self, at: &[(Partition, Offset)]) {
@@ -222,13 +222,13 @@ impl Follower {
     /// Shows the properties of every message of a partition within `range`. Where messages that were
     /// acknowledged do not show yet, they are waited for.
     pub(crate) fn read_properties(
-        log: &Log,
+        log: &TopicQueues,
         partition: Partition,
         range: Range<Offset>,
         see: &mut dyn FnMut(Offset, &[u8]),
     ) -> Result<()> {
         let (log, group) = (log.another(), client::TOOLS_GROUP.to_owned());
-        let mut follower = Follower::new(log, group, &[(partition, range.start)]);
+        let mut follower = TopicReader::new(log, group, &[(partition, range.start)]);
         let begun = Instant::now();
         while follower.cursors[0].next < range.end {
             follower.ask()?;
@@ -260,7 +260,7 @@ impl Follower {
     }
 }
 
-impl Reader for Follower {
+impl Reader for TopicReader {
     fn read(&mut self, wait: Duration, spare: &mut Vec<Batch>) -> Result<Event> {
         let began = Instant::now();
         loop {

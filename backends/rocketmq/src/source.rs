@@ -5,14 +5,14 @@ use std::time::{Duration, Instant};
 
 use crate::client;
 use crate::limits;
-use crate::reader::Follower;
-use crate::topic::Log;
+use crate::reader::TopicReader;
+use crate::topic::TopicQueues;
 use seismic_queue::backend::assigned_source::Follow;
 use seismic_queue::{Batch, Event, Offset, Partition, Reader, Result};
 
 /// A follower that tells the brokers about its group.
-pub(crate) struct Teller {
-    follower: Follower,
+pub(crate) struct OffsetReporter {
+    follower: TopicReader,
     group: Arc<Mutex<String>>,
     client_id: String,
     /// When the broker last heard that the group is alive, and where it is.
@@ -20,10 +20,10 @@ pub(crate) struct Teller {
     told: Option<Instant>,
 }
 
-impl Teller {
-    pub(crate) fn new(log: Log, group: Arc<Mutex<String>>) -> Self {
-        Teller {
-            follower: Follower::new(log, client::TOOLS_GROUP.to_owned(), &[]),
+impl OffsetReporter {
+    pub(crate) fn new(log: TopicQueues, group: Arc<Mutex<String>>) -> Self {
+        OffsetReporter {
+            follower: TopicReader::new(log, client::TOOLS_GROUP.to_owned(), &[]),
             group,
             client_id: format!("seismic@{}", std::process::id()),
             beat: None,
@@ -62,14 +62,14 @@ impl Teller {
     }
 }
 
-impl Reader for Teller {
+impl Reader for OffsetReporter {
     fn read(&mut self, wait: Duration, spare: &mut Vec<Batch>) -> Result<Event> {
         self.tell();
         self.follower.read(wait, spare)
     }
 }
 
-impl Follow for Teller {
+impl Follow for OffsetReporter {
     /// A broker that cannot be asked now is waited for here, not where a slot begins.
     fn reach(&mut self, partitions: &[Partition]) -> Result<()> {
         self.ends(partitions).into_iter().try_for_each(|end| end.map(drop))

@@ -7,13 +7,13 @@ use std::time::Instant;
 use crate::client::Client;
 use crate::error::Error as RocketError;
 use crate::limits;
-use crate::topic_route::{Place, Route};
+use crate::topic_route::{BrokerQueue, Route};
 use seismic_queue::backend::validate;
 use seismic_queue::{Error, Offset, Partition, Result, Span, Topic};
 
 /// A topic with a client of its own.
 #[derive(Debug)]
-pub(crate) struct Log {
+pub(crate) struct TopicQueues {
     pub(crate) client: Client,
     pub(crate) topic: Topic,
     route: Route,
@@ -25,29 +25,29 @@ pub(crate) fn topic_of(name: &str, route: &Route) -> Topic {
     Topic { name: name.to_owned(), id, partitions: route.queues.len() as u32 }
 }
 
-impl Log {
+impl TopicQueues {
     /// The log of `topic`, if it is still that one.
     ///
     /// # Errors
     /// [`Error::TopicMissing`], [`Error::QueuesDiffer`].
-    pub(crate) fn open(mut client: Client, at: &str, topic: &Topic) -> Result<Log> {
+    pub(crate) fn open(mut client: Client, at: &str, topic: &Topic) -> Result<TopicQueues> {
         match client.route(&topic.name)? {
             Some(route) => {
                 topic.is_still(&topic_of(&topic.name, &route), at)?;
-                Ok(Log { client, topic: topic.clone(), route })
+                Ok(TopicQueues { client, topic: topic.clone(), route })
             }
             None => Err(Error::TopicMissing { topic: topic.name.clone(), at: at.to_owned() }),
         }
     }
 
     /// The same log with connections of its own.
-    pub(crate) fn another(&self) -> Log {
-        let Log { client, topic, route } = self;
-        Log { client: client.another(), topic: topic.clone(), route: route.clone() }
+    pub(crate) fn another(&self) -> TopicQueues {
+        let TopicQueues { client, topic, route } = self;
+        TopicQueues { client: client.another(), topic: topic.clone(), route: route.clone() }
     }
 
     /// Where a partition is: its queue, and the address of the broker that has it.
-    pub(crate) fn place(&self, partition: Partition) -> Result<(Place, String)> {
+    pub(crate) fn place(&self, partition: Partition) -> Result<(BrokerQueue, String)> {
         validate::partition(&self.topic, partition)?;
         let place = self.route.queues[partition.0 as usize].clone();
         match self.route.masters.get(&place.broker) {
@@ -84,7 +84,7 @@ impl Log {
         self.end_of(partition, &mut BTreeSet::new())
     }
 
-    /// As [`Log::end`] of several partitions. Each broker is asked once whether it has entered
+    /// As [`TopicQueues::end`] of several partitions. Each broker is asked once whether it has entered
     /// everything.
     pub(crate) fn ends(&mut self, partitions: &[Partition]) -> Vec<Result<Offset>> {
         let mut settled = BTreeSet::new();

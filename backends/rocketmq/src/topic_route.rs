@@ -18,14 +18,14 @@ const READABLE: i32 = 4;
 /// The queues of a topic in order of partitions, and the brokers that have them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Route {
-    pub(crate) queues: Vec<Place>,
+    pub(crate) queues: Vec<BrokerQueue>,
     /// Address of each broker's master, by the broker's name.
     pub(crate) masters: BTreeMap<String, String>,
 }
 
 /// One queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct BrokerQueue {
     pub(crate) broker: String,
     pub(crate) queue: u32,
 }
@@ -77,7 +77,7 @@ impl Route {
         let mut queues = Vec::new();
         for QueueData { broker_name: broker, read_queue_nums, .. } in readable {
             let of_broker =
-                (0..read_queue_nums).map(|queue| Place { broker: broker.clone(), queue });
+                (0..read_queue_nums).map(|queue| BrokerQueue { broker: broker.clone(), queue });
             queues.extend(of_broker.take(limits::ROUTE_ENTRIES.saturating_add(1)));
             if queues.len() > limits::ROUTE_ENTRIES {
                 return Err(Error::Frame { what: "it is a route of more queues than the limit" });

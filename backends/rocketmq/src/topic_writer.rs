@@ -11,8 +11,8 @@ use crate::limits;
 use crate::protocol::batch::Batch;
 use crate::protocol::properties::{Properties, is_clean};
 use crate::protocol::unique_id::UniqueIds;
-use crate::reader::Follower;
-use crate::topic::Log;
+use crate::reader::TopicReader;
+use crate::topic::TopicQueues;
 use seismic_queue::{Error, Offset, Partition, Result, Span, clock};
 
 /// A message to append.
@@ -28,7 +28,7 @@ pub struct Out<'a> {
 
 /// What became of an append.
 #[derive(Debug)]
-pub enum Landed {
+pub enum AppendOutcome {
     /// All of it is there, without gaps, from this offset on, durable as the broker's settings say.
     At(Offset),
     /// Nothing of it is there.
@@ -39,14 +39,14 @@ pub enum Landed {
 
 /// The way into one topic.
 #[derive(Debug)]
-pub struct Outlet {
-    log: Log,
+pub struct TopicWriter {
+    log: TopicQueues,
     ids: UniqueIds,
 }
 
-impl Outlet {
-    pub(crate) fn new(log: Log) -> Self {
-        Outlet { log, ids: UniqueIds::new() }
+impl TopicWriter {
+    pub(crate) fn new(log: TopicQueues) -> Self {
+        TopicWriter { log, ids: UniqueIds::new() }
     }
 
     /// How many of the messages, in order, fit one append; at least one.
@@ -64,7 +64,7 @@ impl Outlet {
 
     /// Appends messages to one partition in one send, of which a crash may leave a beginning. The
     /// caller has no other on its way there.
-    pub fn append(&mut self, partition: Partition, messages: &[Out<'_>]) -> Landed {
+    pub fn append(&mut self, partition: Partition, messages: &[Out<'_>]) -> AppendOutcome {
         let now_ms = clock::now_ms();
         let first = self.ids.take(messages.len() as u32, now_ms);
         let mut batch = Batch::default();
@@ -72,20 +72,20 @@ impl Outlet {
             let text = message.properties.iter().find(|(_, value)| !is_clean(value.as_bytes()));
             if let Some((name, _)) = text {
                 let (name, why) = ((*name).to_owned(), "its value cannot be a property");
-                return Landed::Refused(Error::Name { name, why });
+                return AppendOutcome::Refused(Error::Name { name, why });
             }
             let of = (message.key, message.value);
             if let Err(error) = batch.push(of, first.plus(n), message.properties) {
-                return Landed::Refused(error);
+                return AppendOutcome::Refused(error);
             }
         }
         self.send(partition, now_ms, batch)
     }
 
-    fn send(&mut self, partition: Partition, now_ms: i64, batch: Batch) -> Landed {
+    fn send(&mut self, partition: Partition, now_ms: i64, batch: Batch) -> AppendOutcome {
         let (place, at) = match self.log.place(partition) {
             Ok(place) => place,
-            Err(error) => return Landed::Refused(error),
+            Err(error) => return AppendOutcome::Refused(error),
         };
         let request = client::send(&self.log.topic.name, &place, now_ms, batch);
         let (to, answers) = mpsc::channel();
@@ -93,7 +93,7 @@ impl Outlet {
         drop(to);
         if let Err(error) = sent {
             self.log.refresh();
-            return Landed::Refused(error.into());
+            return AppendOutcome::Refused(error.into());
         }
         let outcome = match answers.recv_timeout(limits::CALL) {
             Ok(answer) => answer.outcome.and_then(|frame| client::sent(&at, frame)),
@@ -107,9 +107,9 @@ impl Outlet {
             }
         };
         match outcome {
-            Ok(offset) => Landed::At(Offset(offset)),
-            Err(error) if error.is_outcome_unknown() => Landed::Unknown(error.into()),
-            Err(error) => Landed::Refused(error.into()),
+            Ok(offset) => AppendOutcome::At(Offset(offset)),
+            Err(error) if error.is_outcome_unknown() => AppendOutcome::Unknown(error.into()),
+            Err(error) => AppendOutcome::Refused(error.into()),
         }
     }
 
@@ -134,6 +134,6 @@ impl Outlet {
         see: &mut dyn FnMut(Offset, Properties<'_>),
     ) -> Result<()> {
         let mut show = |offset, text: &[u8]| see(offset, Properties(text));
-        Follower::read_properties(&self.log, partition, from..until, &mut show)
+        TopicReader::read_properties(&self.log, partition, from..until, &mut show)
     }
 }

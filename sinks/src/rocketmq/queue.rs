@@ -1,7 +1,7 @@
 //! One output queue: where it is known to end, and how the sink finds that out again.
 
 use seismic_queue::{Message, Offset, Partition, Span};
-use seismic_rocketmq::{Landed, Out, Outlet};
+use seismic_rocketmq::{AppendOutcome, Out, TopicWriter};
 
 use super::reader_rule::{
     EPOCH, FENCE, JOB, PARTITION, ROW, ReaderRule, RowHeader, TAG_FENCE, TAG_ROW, TAGS,
@@ -12,7 +12,7 @@ use crate::{Error, Result, Rows, failpoints};
 /// The queue of one result partition.
 #[derive(Debug)]
 pub(super) struct OutQueue {
-    outlet: Outlet,
+    outlet: TopicWriter,
     partition: Partition,
     /// For messages: topic and queue.
     place: String,
@@ -40,7 +40,7 @@ struct Found {
 }
 
 impl OutQueue {
-    pub(super) fn new(outlet: Outlet, partition: Partition, place: String, job: &str) -> Self {
+    pub(super) fn new(outlet: TopicWriter, partition: Partition, place: String, job: &str) -> Self {
         OutQueue {
             outlet,
             partition,
@@ -109,18 +109,18 @@ impl OutQueue {
             Out { key: row.key, value: row.value, properties }
         };
         let messages: Vec<_> = rows.iter().zip(&properties).map(out).collect();
-        let messages = &messages[..Outlet::fit(&messages)];
+        let messages = &messages[..TopicWriter::fit(&messages)];
         failpoints::pass(failpoints::BEFORE_SEND)?;
         let landed = self.outlet.append(self.partition, messages);
         failpoints::pass(failpoints::AFTER_SEND)?;
         match landed {
-            Landed::At(at) => {
+            AppendOutcome::At(at) => {
                 let last = rows[messages.len() - 1].offset;
                 self.landed(at, messages.len() as u64, last);
                 Ok(())
             }
-            Landed::Refused(error) => Err(error.into()),
-            Landed::Unknown(error) => {
+            AppendOutcome::Refused(error) => Err(error.into()),
+            AppendOutcome::Unknown(error) => {
                 self.fence = None;
                 Err(error.into())
             }
@@ -195,9 +195,9 @@ impl OutQueue {
             [(TAGS, TAG_FENCE), (JOB, &*self.job), (PARTITION, &*partition), (EPOCH, &*epoch)];
         let fence = Out { key: b"", value: TAG_FENCE.as_bytes(), properties: &properties };
         match self.outlet.append(self.partition, &[fence]) {
-            Landed::At(at) => Ok(at),
+            AppendOutcome::At(at) => Ok(at),
             // One that lands later all the same is a fence of an epoch that nobody writes under.
-            Landed::Refused(error) | Landed::Unknown(error) => Err(error.into()),
+            AppendOutcome::Refused(error) | AppendOutcome::Unknown(error) => Err(error.into()),
         }
     }
 

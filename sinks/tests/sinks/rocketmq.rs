@@ -9,7 +9,7 @@ use seismic_proto::{Message as _, SeismicAggRecord};
 use seismic_queue::backend::Registry;
 use seismic_queue::memory::{Memory, MemoryStore};
 use seismic_queue::{Job, JobStore, Kind, Lease, Offset, Partition, Queue, Span, Url};
-use seismic_rocketmq::{Landed, Nameservers, Out, Outlet, RocketQueue};
+use seismic_rocketmq::{AppendOutcome, Nameservers, Out, RocketQueue, TopicWriter};
 use seismic_sinks::conformance::try_write_the_rest;
 use seismic_sinks::conformance::{
     PARTITIONS, ROWS, assert_whole_rows, batch, row, spans_of, write,
@@ -60,7 +60,7 @@ impl Place {
         RocketQueue::open(&Nameservers::one(&self.broker.address())).unwrap()
     }
 
-    fn outlet(&self) -> Outlet {
+    fn outlet(&self) -> TopicWriter {
         let cluster = self.cluster();
         cluster.outlet(&cluster.topic(&self.topic).unwrap()).unwrap()
     }
@@ -100,7 +100,11 @@ fn rows_of(partition: Partition, from: u64, to: u64) -> seismic_queue::Batch {
 }
 
 /// A message as a writer of that epoch and fence would append it, whoever he is.
-fn append_row(outlet: &mut Outlet, job: &str, (epoch, fence, number): (u64, u64, u64)) -> Offset {
+fn append_row(
+    outlet: &mut TopicWriter,
+    job: &str,
+    (epoch, fence, number): (u64, u64, u64),
+) -> Offset {
     let (epoch, fence, text) = (epoch.to_string(), fence.to_string(), number.to_string());
     let properties = [
         ("TAGS", "ROW"),
@@ -113,7 +117,7 @@ fn append_row(outlet: &mut Outlet, job: &str, (epoch, fence, number): (u64, u64,
     let value = row(0, number).encode_to_vec();
     let out = Out { key: b"k", value: &value, properties: &properties };
     match outlet.append(P0, &[out]) {
-        Landed::At(at) => at,
+        AppendOutcome::At(at) => at,
         other => panic!("{other:?}"),
     }
 }
