@@ -36,16 +36,16 @@ pub trait JobStore: Send + Sync {
     /// all its committers are dropped or the process ends.
     ///
     /// # Errors
-    /// [`Error::Owned`](crate::Error::Owned) naming the process that has it;
-    /// [`Error::JobDiffers`](crate::Error::JobDiffers) when it belongs to another job.
+    /// [`Error::Owned`] naming the process that has it;
+    /// [`Error::JobDiffers`] when it belongs to another job.
     fn acquire(&self, job: &Job) -> Result<Box<dyn Lease>>;
 
     /// As [`JobStore::acquire`], for a job whose input has got partitions since: its topics get them too. The
     /// first commit must have all partitions, and only with it the job is one of so many.
     ///
     /// # Errors
-    /// [`Error::NoWidening`](crate::Error::NoWidening) where a store cannot do that,
-    /// [`Error::Owned`](crate::Error::Owned) while anybody works on the job.
+    /// [`Error::NoWidening`] where a store cannot do that,
+    /// [`Error::Owned`] while anybody works on the job.
     fn rescale(&self, _job: &Job) -> Result<Box<dyn Lease>> {
         Err(Error::NoWidening { at: self.name() })
     }
@@ -63,8 +63,8 @@ pub trait JobStore: Send + Sync {
     /// The checkpoint of that number, read and checked.
     ///
     /// # Errors
-    /// [`Error::CheckpointMissing`](crate::Error::CheckpointMissing), or
-    /// [`Error::Corrupt`](crate::Error::Corrupt) when a chunk is missing or fails its CRC.
+    /// [`Error::CheckpointMissing`], or
+    /// [`Error::Corrupt`] when a chunk is missing or fails its CRC.
     fn checkpoint(&self, partition: Partition, number: u64) -> Result<Checkpoint>;
 
     /// Who owns it now, as text for people; `None`: nobody does.
@@ -79,8 +79,8 @@ pub trait JobStore: Send + Sync {
     /// answer in the commit of its manifest. Until all have, the name is not whole.
     ///
     /// # Errors
-    /// [`Error::Name`](crate::Error::Name), [`Error::NameTaken`](crate::Error::NameTaken),
-    /// [`Error::TooManyNames`](crate::Error::TooManyNames).
+    /// [`Error::Name`], [`Error::NameTaken`],
+    /// [`Error::TooManyNames`].
     fn request_checkpoint(&self, name: &str) -> Result<()>;
 
     /// What is asked for and not answered by all, asked often and so without much cost.
@@ -93,13 +93,13 @@ pub trait JobStore: Send + Sync {
     /// Names the newest checkpoint of every partition, in one act.
     ///
     /// # Errors
-    /// As [`JobStore::request_checkpoint`], and [`Error::NothingToName`](crate::Error::NothingToName).
+    /// As [`JobStore::request_checkpoint`], and [`Error::NothingToName`].
     fn name_newest_checkpoint(&self, name: &str) -> Result<()>;
 
     /// Forgets a name, and the checkpoints that nothing else keeps.
     ///
     /// # Errors
-    /// [`Error::NameMissing`](crate::Error::NameMissing).
+    /// [`Error::NameMissing`].
     fn delete_checkpoint_name(&self, name: &str) -> Result<()>;
 
     /// The topics of the store, for reading. Appending to them is the committer's right alone.
@@ -161,9 +161,9 @@ pub trait Lease: Send + Sync {
     /// that were used are never used again. No committer may be at work.
     ///
     /// # Errors
-    /// [`Error::SinkBeyond`](crate::Error::SinkBeyond) when a sink has rows that would go;
-    /// [`Error::CheckpointMissing`](crate::Error::CheckpointMissing);
-    /// [`Error::OutOfOrder`](crate::Error::OutOfOrder) when something was committed meanwhile.
+    /// [`Error::SinkBeyond`] when a sink has rows that would go;
+    /// [`Error::CheckpointMissing`];
+    /// [`Error::OutOfOrder`] when something was committed meanwhile.
     fn rewind(&self, back: &[Rewind]) -> Result<()>;
 }
 
