@@ -112,7 +112,7 @@ fn a_lost_replay_range_is_refused_with_the_flag_too() {
         let rules = ["--window-ms", "200", "--lateness-ms", "100"];
         let refusal = trial.stage.refused(&run(&[&rules[..], further].concat()), 1);
         assert!(refusal.contains("--accept-loss does not help here"), "{refusal}");
-        assert!(refusal.contains("is gone, where the newest checkpoint"), "{refusal}");
+        assert!(refusal.contains("The windows that were open cannot be made again"), "{refusal}");
     }
     let findings = changed_since(&before, &trial);
     // A new group reads what is left.

@@ -75,7 +75,7 @@ fn retention_shows_who_needs_what_and_not_what_a_sink_remembers() {
     let sink = cluster.sink();
     cluster.stage.ok(&cluster.run(&sink, &["--drain"]));
     let of_rows = cluster.stage.ok(&["retention", ROWS, "--in", "home"]);
-    let needs = of_rows.lines().filter(|line| line.contains(" needs ")).count();
+    let needs = of_rows.lines().filter(|line| line.contains(" holds partition ")).count();
     assert_eq!(needs, 2, "the sink, in each partition: {of_rows}");
     assert!(of_rows.contains(&sink) && !of_rows.contains('#'), "{of_rows}");
     // What the broker keeps is not ours to say, nor to change.
