@@ -250,9 +250,8 @@ impl Error {
             Error::TopicRemade { .. } => Remedy::StartOver,
             Error::GroupOver { .. } => Remedy::OtherGroupAndTopics,
             Error::QueuesDiffer { .. } => Remedy::StartBrokers,
-            Error::OffsetExpired { .. }
-            | Error::NoWidening { .. }
-            | Error::ForeignOffset { .. } => Remedy::OtherGroup,
+            Error::OffsetExpired { .. } => Remedy::NewGroup,
+            Error::NoWidening { .. } | Error::ForeignOffset { .. } => Remedy::OtherGroup,
             Error::NoRewind { .. } => Remedy::Fork,
             Error::FixedRetention { topic } => Remedy::ApplyRetention { topic: topic.clone() },
             _ => return None,
