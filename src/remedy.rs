@@ -17,6 +17,10 @@ pub fn in_words(remedy: &Remedy) -> String {
         Remedy::OtherGroup => "use another --group",
         Remedy::OtherGroupOrStore => "use another --group or --store",
         Remedy::StartOver => "--accept-loss does not help; start a new --group",
+        Remedy::StartOverOnNewTopic => {
+            "the topic was deleted and made again, so nothing in it was counted (--accept-loss does \
+             not help); start a new --group"
+        }
         Remedy::OtherGroupAndTopics => "use another --group, --result-topic and --dead-topic",
         Remedy::OtherOutputTopics => {
             "give the second group another --result-topic and --dead-topic"
@@ -27,7 +31,7 @@ pub fn in_words(remedy: &Remedy) -> String {
              start"
         }
         Remedy::AcceptPartitions => {
-            "added partitions move sensors and would cut their windows in two. If the job has its \
+            "partitions were added, which moves sensors and would cut their windows in two. If the job has its \
              store in Kafka and was drained before, continue it with run --accept-partitions; \
              otherwise use another --group, which reads the log from its start"
         }

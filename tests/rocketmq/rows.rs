@@ -80,7 +80,7 @@ fn retention_shows_who_needs_what_and_not_what_a_sink_remembers() {
     assert!(of_rows.contains(&sink) && !of_rows.contains('#'), "{of_rows}");
     // What the broker keeps is not ours to say, nor to change.
     let of_records = cluster.stage.ok(&["retention", &cluster.data]);
-    assert!(of_records.contains("as its brokers are set"), "{of_records}");
+    assert!(of_records.contains("the brokers decide how much"), "{of_records}");
     for change in [["--max-bytes", "1"].as_slice(), &["--past-holds"]] {
         let refused = [&["retention", &*cluster.data], change].concat();
         let stderr = cluster.stage.refused(&refused, 2);

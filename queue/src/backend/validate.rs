@@ -182,7 +182,7 @@ pub fn same_job(at: &str, stored: &Job, asked: &Job) -> Result<()> {
         [
             ("group", job.group.clone(), Remedy::OtherGroupOrStore),
             ("input topic", job.input().name.clone(), Remedy::OtherGroupOrStore),
-            ("input topic id", job.input().id.clone(), Remedy::StartOver),
+            ("input topic id", job.input().id.clone(), Remedy::StartOverOnNewTopic),
             ("number of input partitions", job.partitions().to_string(), Remedy::AcceptPartitions),
             ("further inputs", further(job), Remedy::OtherGroupOrStore),
             ("output topics", topics(main), Remedy::OtherGroupOrStore),
