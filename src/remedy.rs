@@ -31,9 +31,9 @@ pub fn in_words(remedy: &Remedy) -> String {
              start"
         }
         Remedy::AcceptPartitions => {
-            "partitions were added, which moves sensors and would cut their windows in two. If the job has its \
-             store in Kafka and was drained before, continue it with run --accept-partitions; \
-             otherwise use another --group, which reads the log from its start"
+            "partitions were added, which moves sensors and would cut their windows in two. If the \
+             job has its store in Kafka and was drained before, continue it with run \
+             --accept-partitions; otherwise use another --group, which reads the log from its start"
         }
         Remedy::OtherCheckpointName { taken } => {
             return format!("use another name, or `seismic checkpoint delete {taken}`");
