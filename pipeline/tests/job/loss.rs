@@ -199,7 +199,7 @@ fn a_topic_that_was_made_again_is_refused_with_the_flag_too() {
     stage.job.inputs = other.job.inputs;
     stage.settings.accept_loss = true;
     let error = stage.run().unwrap_err();
-    assert_eq!(error.remedy(), Some(Remedy::StartOver), "{error}");
+    assert_eq!(error.remedy(), Some(Remedy::StartOverOnNewTopic), "{error}");
 }
 
 #[test]
