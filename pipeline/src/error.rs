@@ -5,9 +5,9 @@ use std::fmt;
 use seismic_queue::{CommitError, Kind, Offset, Partition, Remedy};
 
 use crate::engine::journal::EntryError;
-use crate::engine::redistribute::RedistributeError;
-use crate::engine::rules::RulesError;
-use crate::engine::snapshot::SnapshotError;
+use crate::engine::redistribute_error::RedistributeError;
+use crate::engine::snapshot_error::SnapshotError;
+use crate::engine::windows::rules::RulesError;
 
 /// Result of this crate's shell.
 pub type Result<T> = std::result::Result<T, Error>;

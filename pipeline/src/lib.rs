@@ -1,14 +1,15 @@
 //! Turns records into windows, commits them exactly once, and proves it.
 //!
 //! ```text
-//!  engine/      message ─► decode ─► clean ─► sensor ─► window ─► output    pure: no clock, no IO
+//!  engine/      the pure core of one partition: no clock, no IO
+//!  └ windows/   message ─► decode ─► clean ─► sensor ─► window ─► output
 //!  runner/      source ─► slot (poll, apply, hand over) ─► committer thread ─► job store
-//!               └ partition task: engine, idle watch, snapshots, replay
+//!               └ partition task: operator, idle watch, snapshots, replay
 //!  operations/  a job at rest: fork, rewind, rescale
-//!  verify/      replays log and journal with the engine, and compares with the store
+//!  verify/      replays log and journal with an operator, and compares with the store
 //! ```
 //!
-//! The engine is a pure function of (log, journal); a slot is the one loop around it. [`run`] spreads
+//! An operator is a pure function of (log, journal); a slot is the one loop around it. [`run`] spreads
 //! the partitions of a job over slots; [`verify::verify`] proves what they committed.
 
 mod engine;
@@ -22,18 +23,21 @@ mod runner;
 pub mod simulation;
 pub mod verify;
 
-pub use engine::counters::{Counters, RollupCounters};
-pub use engine::decode;
-pub use engine::journal::{Entry, EntryError, Note};
+pub use engine::journal::{Entry, EntryError};
 pub use engine::operator::{Operator, OperatorKind, RowIdentity, apply_common};
-pub use engine::output::{DEAD, Output, RESULT, ROLLUP};
-pub use engine::redistribute::RedistributeError;
-pub use engine::reject_reason::RejectReason;
-pub use engine::rules::{Dedupe, ENGINE_VERSION, Region, RuleFault, Rules, RulesError, TimeMode};
-pub use engine::sensor_health as health;
-pub use engine::snapshot::SnapshotError;
-pub use engine::windows::Engine;
-pub use engine::windows_operator::WindowsOperator;
+pub use engine::redistribute_error::RedistributeError;
+pub use engine::snapshot_error::SnapshotError;
+pub use engine::windows::counters::{Counters, RollupCounters};
+pub use engine::windows::decode;
+pub use engine::windows::engine::Engine;
+pub use engine::windows::note::Note;
+pub use engine::windows::operator::WindowsOperator;
+pub use engine::windows::output::{DEAD, Output, RESULT, ROLLUP};
+pub use engine::windows::reject_reason::RejectReason;
+pub use engine::windows::rules::{
+    Dedupe, ENGINE_VERSION, Region, RuleFault, Rules, RulesError, TimeMode,
+};
+pub use engine::windows::sensor::health;
 pub use error::{Error, Loss, Result};
 pub use operations::checkpoint_ref::CheckpointRef;
 pub use operations::fork::fork;

@@ -1,13 +1,11 @@
-//! The inputs of an engine that are not in the log, and the note stored with every position.
+//! The inputs of an operator that are not in the log.
 
 use seismic_proto::state::{self, journal_entry::Input};
 use seismic_proto::{DecodeError, Message};
 use seismic_queue::Offset;
 
-use crate::engine::counters::Counters;
-use crate::engine::rules::Rules;
-use crate::engine::rules::RulesError;
-use crate::engine::windows::Engine;
+use crate::engine::windows::rules::Rules;
+use crate::engine::windows::rules::RulesError;
 
 /// One entry of the journal.
 #[derive(Clone, Debug, PartialEq)]
@@ -135,49 +133,6 @@ impl Entry {
                 Entry::Rescaled { before: widened.before, partitions: widened.partitions }
             }
         })
-    }
-}
-
-/// The note stored with a position: what `status` shows and a restart checks.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Note {
-    /// Semantics of the job.
-    pub rules: Rules,
-    /// Where every record went.
-    pub counters: Counters,
-    /// Sensors known.
-    pub sensors: u64,
-    /// Windows open.
-    pub open_windows: u64,
-}
-
-impl Note {
-    /// Writes the note of `engine` into `into`, which is cleared first.
-    pub fn write(engine: &Engine, into: &mut Vec<u8>) {
-        into.clear();
-        state::Progress {
-            rules: Some(engine.rules().into()),
-            counters: Some(engine.counters().into()),
-            sensors: engine.sensors(),
-            open_windows: engine.open_windows(),
-        }
-        .encode(into)
-        .expect("a Vec grows");
-    }
-
-    /// From its stored form.
-    ///
-    /// # Errors
-    /// [`EntryError`] for anything that [`Note::write`] did not write.
-    pub fn decode(bytes: &[u8]) -> Result<Note, EntryError> {
-        let stored = state::Progress::decode(bytes)?;
-        let rules = Rules::try_from(stored.rules.as_ref())?;
-        let counters = Counters::try_from(&stored.counters.unwrap_or_default())
-            .map_err(EntryError::Damaged)?;
-        if counters.rollups.len() != rules.rollups_ms.len() {
-            return Err(EntryError::Damaged("its roll-ups are not those of its rules".into()));
-        }
-        Ok(Note { rules, counters, sensors: stored.sensors, open_windows: stored.open_windows })
     }
 }
 

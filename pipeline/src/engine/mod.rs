@@ -1,32 +1,15 @@
-//! The engine of one partition: a pure function of (log, journal).
+//! What is computed, apart from what runs it: an operator of one partition is a pure function of
+//! (log, journal).
 //!
-//! ```text
-//!  message ─► decode ─► clean ─► sensor ─► window ─► rollup ─► output
-//!             └─────────────────── windows ───────────────────┘
-//! ```
+//! Here stands what every kind of job shares: the seam, the journal, and the errors of both. Each
+//! kind has a folder of its own.
 //!
 //! Nothing in this folder knows a clock, IO, threads or randomness; `clippy.toml` bans the calls, and
 //! no file here is exempt. The same inputs give the same bits: after a crash, in `verify`, on another
 //! machine.
 
-pub(crate) mod amplitude_stats;
-pub(crate) mod clean;
-pub(crate) mod closing;
-pub(crate) mod counters;
-pub mod decode;
-pub(crate) mod idle_sensors;
 pub(crate) mod journal;
 pub(crate) mod operator;
-pub(crate) mod output;
-pub(crate) mod redistribute;
-pub(crate) mod reject_reason;
-pub(crate) mod rollup;
-pub(crate) mod rules;
-pub(crate) mod sampling_interval;
-pub(crate) mod sensor;
-pub mod sensor_health;
-pub(crate) mod sensor_index;
-pub(crate) mod snapshot;
-pub(crate) mod window;
+pub(crate) mod redistribute_error;
+pub(crate) mod snapshot_error;
 pub(crate) mod windows;
-pub(crate) mod windows_operator;

@@ -15,8 +15,8 @@ use std::fmt::Debug;
 use seismic_queue::{Batch, Job, KeyedCut, Message, Offset, Partition, PartitionCommit};
 
 use super::journal::{Entry, EntryError};
-use super::redistribute::RedistributeError;
-use super::snapshot::SnapshotError;
+use super::redistribute_error::RedistributeError;
+use super::snapshot_error::SnapshotError;
 
 /// What a row of a keyed output was made of. It travels in the row, since the row's own place among
 /// those of other tasks says nothing: `verify` tells by it whether each row is there, and once.

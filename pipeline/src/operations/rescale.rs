@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicBool;
 
 use seismic_queue::{Commit, FencingToken, Partition, Recovered, Span};
 
-use crate::engine::redistribute::RedistributeError;
+use crate::engine::redistribute_error::RedistributeError;
 use crate::runner::commit::commit_all;
 use crate::runner::job::JobContext;
 use crate::runner::partition_task::PartitionTask;

@@ -57,7 +57,7 @@ fn of_partition(
         now.checked_sub(then).ok_or_else(|| Error::Snapshot {
             partition,
             number: checkpoint,
-            source: crate::engine::snapshot::SnapshotError::Damaged(what()),
+            source: crate::engine::snapshot_error::SnapshotError::Damaged(what()),
         })
     };
     let outputs = now.into_iter().zip(operator.rows()).map(since).collect::<Result<_>>()?;

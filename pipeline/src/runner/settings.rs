@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::engine::rules::Rules;
+use crate::engine::windows::rules::Rules;
 
 /// Where a group without progress begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -14,7 +14,7 @@ use super::report::DifferenceKind;
 use super::rows::RowComparison;
 use super::topic_reader::TopicReader;
 use crate::Result;
-use crate::engine::output::Output;
+use crate::engine::windows::output::Output;
 
 /// All comparisons.
 pub(super) struct Comparisons {

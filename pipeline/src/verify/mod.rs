@@ -27,7 +27,7 @@ use seismic_queue::{JobStore, Partition, Queue};
 
 use self::partition::PartitionProof;
 use self::replay_points::Rescale;
-use crate::engine::redistribute::redistribute;
+use crate::engine::windows::redistribute::redistribute;
 use crate::{Error, Result};
 
 /// Proves the job of `store` against its input in `queue`. `progress` is told of every batch: the

@@ -12,11 +12,12 @@ use super::replay_points::{ReplayPoints, Rescale};
 use super::report::{Proved, Report};
 use super::rows::RowComparison;
 use super::topic_reader::{Next, TopicReader, next_batch};
-use crate::engine::counters::Counters;
-use crate::engine::journal::{Entry, EntryError, Note};
+use crate::engine::journal::{Entry, EntryError};
 use crate::engine::operator::Operator;
-use crate::engine::windows::Engine;
-use crate::engine::windows_operator::WindowsOperator;
+use crate::engine::windows::counters::Counters;
+use crate::engine::windows::engine::Engine;
+use crate::engine::windows::note::Note;
+use crate::engine::windows::operator::WindowsOperator;
 use crate::{DEAD, Error, ROLLUP, Result};
 
 /// The fold of one partition and the two topics it is compared with.

@@ -4,8 +4,8 @@ use std::fmt;
 
 use seismic_queue::{Offset, Partition};
 
-use crate::engine::counters::Counters;
 use crate::engine::journal::Entry;
+use crate::engine::windows::counters::Counters;
 
 /// One difference between what the log says and what is there.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Closing who is idle, against an engine that asks every sensor.
 
 use super::*;
-use crate::engine::rules::Rules;
+use crate::engine::windows::rules::Rules;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use seismic_proto::{Message as _, SeismicRecord};

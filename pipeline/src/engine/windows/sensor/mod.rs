@@ -1,16 +1,21 @@
 //! One sensor: its clock, what is closed, and its open windows. Knows nothing of other sensors.
 
+pub mod health;
+pub(crate) mod idle_sensors;
+pub(crate) mod index;
+pub(crate) mod sampling_interval;
+
 use std::collections::VecDeque;
 
 use seismic_proto::state;
 use seismic_queue::Offset;
 
-use crate::engine::idle_sensors::Filing;
-use crate::engine::reject_reason::RejectReason;
-use crate::engine::rollup::Rollups;
-use crate::engine::rules::Rules;
-use crate::engine::sampling_interval::SamplingInterval;
-use crate::engine::window::{Sample, Window};
+use crate::engine::windows::reject_reason::RejectReason;
+use crate::engine::windows::rollup::Rollups;
+use crate::engine::windows::rules::Rules;
+use crate::engine::windows::sensor::idle_sensors::Filing;
+use crate::engine::windows::sensor::sampling_interval::SamplingInterval;
+use crate::engine::windows::window::{Sample, Window};
 use crate::limits;
 
 /// State of one sensor. Never evicted: a forgotten `closed_until` would emit a window twice.
@@ -284,7 +289,7 @@ mod tests {
     }
 
     fn sample(time_ms: i64) -> Sample {
-        Sample { time_ms, amplitude: 1.0, phase: crate::engine::decode::Phase::N }
+        Sample { time_ms, amplitude: 1.0, phase: crate::engine::windows::decode::Phase::N }
     }
 
     fn add(sensor: &mut Sensor, time_ms: i64) -> Result<Added, RejectReason> {

@@ -4,15 +4,17 @@ use std::any::Any;
 
 use seismic_queue::{Batch, Block, Job, Message, Offset, Partition, PartitionCommit};
 
-use super::counters::Counters;
-use super::journal::{Entry, EntryError, Note};
-use super::operator::{Operator, OperatorKind, apply_common};
-use super::output::{Output, ROLLUP};
-use super::redistribute::{RedistributeError, redistribute};
-use super::reject_reason::RejectReason;
-use super::rules::{Rules, TimeMode};
-use super::snapshot::SnapshotError;
-use super::windows::Engine;
+use crate::engine::journal::{Entry, EntryError};
+use crate::engine::operator::{Operator, OperatorKind, apply_common};
+use crate::engine::redistribute_error::RedistributeError;
+use crate::engine::snapshot_error::SnapshotError;
+use crate::engine::windows::counters::Counters;
+use crate::engine::windows::engine::Engine;
+use crate::engine::windows::note::Note;
+use crate::engine::windows::output::{Output, ROLLUP};
+use crate::engine::windows::redistribute::redistribute;
+use crate::engine::windows::reject_reason::RejectReason;
+use crate::engine::windows::rules::{Rules, TimeMode};
 
 /// An engine and the output that waits for its commit.
 #[derive(Debug)]

@@ -7,39 +7,19 @@
 //!
 //! That is possible when all that was read is closed, and when every sensor was where Kafka's
 //! partitioner puts it (murmur2 of the id): only then is it known where it will be. Records of a sensor
-//! in any other partition are not counted from then on ([`RejectReason::Misplaced`](crate::engine::reject_reason::RejectReason)): they come
+//! in any other partition are not counted from then on ([`RejectReason::Misplaced`](crate::engine::windows::reject_reason::RejectReason)): they come
 //! from producers that have not heard of the partitions yet, or that place sensors in another way.
 //!
 //! Sensors stand in the order of the partitions that they come from, and in these as they stood there.
 
 use seismic_proto::state;
-use seismic_queue::{Partition, partition_of};
+use seismic_queue::partition_of;
 
-use crate::engine::sensor::Sensor;
-use crate::engine::sensor_index::SensorIndex;
-use crate::engine::snapshot::SnapshotError;
-use crate::engine::windows::Engine;
-
-/// Why sensor state cannot be redistributed.
-#[derive(Debug, thiserror::Error)]
-#[allow(missing_docs)]
-pub enum RedistributeError {
-    #[error("partition {partition} has {windows} open windows")]
-    Open { partition: Partition, windows: u64 },
-    #[error("partition {partition} has open roll-ups")]
-    OpenRollups { partition: Partition },
-    #[error(
-        "sensor {sensor:?} is in partition {partition}, and Kafka's partitioner puts its id into \
-         {expected}: its producer places sensors in another way, so their partitions after the rescale are unknown"
-    )]
-    PlacedElsewhere { sensor: String, partition: Partition, expected: Partition },
-    #[error(
-        "partition {partition} would have {sensors} sensors, more than the limit of a partition"
-    )]
-    TooMany { partition: Partition, sensors: u64 },
-    #[error("the sensors that partition {partition} would get contradict each other")]
-    Damaged { partition: Partition, source: SnapshotError },
-}
+use crate::engine::redistribute_error::RedistributeError;
+use crate::engine::snapshot_error::SnapshotError;
+use crate::engine::windows::engine::Engine;
+use crate::engine::windows::sensor::Sensor;
+use crate::engine::windows::sensor::index::SensorIndex;
 
 /// Redistributes the sensors of all engines among them. The first `before` engines had them until now;
 /// the others belong to partitions that were added.

@@ -7,8 +7,8 @@
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 #![cfg_attr(test, allow(clippy::indexing_slicing, clippy::unwrap_used))]
 
-use crate::engine::decode::cursor::Cursor;
-use crate::engine::decode::record::{ByteRange, Phase, Record};
+use crate::engine::windows::decode::cursor::Cursor;
+use crate::engine::windows::decode::record::{ByteRange, Phase, Record};
 
 /// Reads from the front of `at` what is as usual.
 #[inline(always)]

@@ -2,7 +2,7 @@
 
 use seismic_proto::state;
 
-use crate::engine::reject_reason::RejectReason;
+use crate::engine::windows::reject_reason::RejectReason;
 
 /// `read == closed + open + late + Σ rejected`, always.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

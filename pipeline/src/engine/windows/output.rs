@@ -4,9 +4,9 @@ use seismic_proto::{ClosedBy, Message, SeismicAggRecord, SeismicDeadLetter};
 use seismic_queue::{Block, Offset};
 use sha2::{Digest, Sha256};
 
-use crate::engine::amplitude_stats::AmplitudeStats;
-use crate::engine::reject_reason::RejectReason;
-use crate::engine::sampling_interval::SamplingInterval;
+use crate::engine::windows::amplitude_stats::AmplitudeStats;
+use crate::engine::windows::reject_reason::RejectReason;
+use crate::engine::windows::sensor::sampling_interval::SamplingInterval;
 use crate::limits;
 
 /// Role of the output with result rows.

@@ -4,11 +4,11 @@
 use seismic_proto::ClosedBy;
 use seismic_queue::Offset;
 
-use crate::engine::idle_sensors::Filing;
-use crate::engine::output::{Closing, Output};
-use crate::engine::rollup::{Rollup, Rollups};
-use crate::engine::window::Window;
-use crate::engine::windows::Engine;
+use crate::engine::windows::engine::Engine;
+use crate::engine::windows::output::{Closing, Output};
+use crate::engine::windows::rollup::{Rollup, Rollups};
+use crate::engine::windows::sensor::idle_sensors::Filing;
+use crate::engine::windows::window::Window;
 
 impl Engine {
     /// Closes the windows of a sensor that its clock has passed by the lateness.

@@ -2,10 +2,10 @@
 
 use seismic_proto::state;
 
-use crate::engine::amplitude_stats::AmplitudeStats;
-use crate::engine::decode::Phase;
-use crate::engine::output::Row;
-use crate::engine::rules::{Dedupe, Rules};
+use crate::engine::windows::amplitude_stats::AmplitudeStats;
+use crate::engine::windows::decode::Phase;
+use crate::engine::windows::output::Row;
+use crate::engine::windows::rules::{Dedupe, Rules};
 
 /// A record worth counting.
 #[derive(Clone, Copy, Debug)]
@@ -139,7 +139,7 @@ impl From<&state::Window> for Window {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::sampling_interval::SamplingInterval;
+    use crate::engine::windows::sensor::sampling_interval::SamplingInterval;
     use seismic_proto::SeismicAggRecord;
 
     fn row(amplitudes: &[f32]) -> SeismicAggRecord {

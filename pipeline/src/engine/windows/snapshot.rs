@@ -3,29 +3,15 @@
 //! Written sensor by sensor: protobuf joins concatenated messages, so a head followed by one
 //! message per sensor reads as one snapshot. The store cuts it into chunks and guards them by CRC.
 
-use seismic_proto::{DecodeError, Message, state};
+use seismic_proto::{Message, state};
 use seismic_queue::{Offset, Partition};
 
-use crate::engine::counters::Counters;
-use crate::engine::rollup::Rollups;
-use crate::engine::rules::Rules;
-use crate::engine::rules::RulesError;
-use crate::engine::sensor::Sensor;
-use crate::engine::windows::Engine;
-
-/// Why a snapshot cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum SnapshotError {
-    /// Not a snapshot.
-    #[error("it is not a snapshot")]
-    Bytes(#[from] DecodeError),
-    /// Its rules cannot be used.
-    #[error(transparent)]
-    Rules(#[from] RulesError),
-    /// It contradicts itself.
-    #[error("it is damaged: {0}")]
-    Damaged(String),
-}
+use crate::engine::snapshot_error::SnapshotError;
+use crate::engine::windows::counters::Counters;
+use crate::engine::windows::engine::Engine;
+use crate::engine::windows::rollup::Rollups;
+use crate::engine::windows::rules::Rules;
+use crate::engine::windows::sensor::Sensor;
 
 impl Engine {
     /// Appends the whole state to `into`.

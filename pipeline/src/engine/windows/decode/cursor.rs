@@ -1,7 +1,7 @@
 //! A cursor over the bytes of a message that reads protobuf's wire types.
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
-use crate::engine::decode::record::ByteRange;
+use crate::engine::windows::decode::record::ByteRange;
 
 /// What is left of a message, and where that lies.
 #[derive(Clone, Copy)]

@@ -7,17 +7,17 @@
 
 use seismic_queue::{Message, Offset, Partition, partition_of};
 
-use crate::engine::clean::clean;
-use crate::engine::counters::Counters;
-use crate::engine::decode::{self, DecodeError, Record};
-use crate::engine::idle_sensors::IdleSensors;
-use crate::engine::output::Output;
-use crate::engine::output::{DeadLetter, Input};
-use crate::engine::reject_reason::RejectReason;
-use crate::engine::rules::Rules;
-use crate::engine::sensor::{Added, Sensor, SpareWindows};
-use crate::engine::sensor_index::SensorIndex;
-use crate::engine::window::Sample;
+use crate::engine::windows::clean::clean;
+use crate::engine::windows::counters::Counters;
+use crate::engine::windows::decode::{self, DecodeError, Record};
+use crate::engine::windows::output::Output;
+use crate::engine::windows::output::{DeadLetter, Input};
+use crate::engine::windows::reject_reason::RejectReason;
+use crate::engine::windows::rules::Rules;
+use crate::engine::windows::sensor::idle_sensors::IdleSensors;
+use crate::engine::windows::sensor::index::SensorIndex;
+use crate::engine::windows::sensor::{Added, Sensor, SpareWindows};
+use crate::engine::windows::window::Sample;
 
 /// Turns the messages of one partition into windows.
 #[derive(Debug)]

@@ -13,10 +13,10 @@
 
 use seismic_proto::state;
 
-use crate::engine::amplitude_stats::AmplitudeStats;
-use crate::engine::output::Row;
-use crate::engine::rules::Rules;
-use crate::engine::window::Window;
+use crate::engine::windows::amplitude_stats::AmplitudeStats;
+use crate::engine::windows::output::Row;
+use crate::engine::windows::rules::Rules;
+use crate::engine::windows::window::Window;
 
 /// One for each level; boxed, since most jobs have none.
 #[derive(Clone, Debug, PartialEq)]

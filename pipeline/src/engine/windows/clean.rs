@@ -1,8 +1,8 @@
 //! Which records count: everything about a record that can be judged from it alone.
 
-use crate::engine::decode::{Phase, Record};
-use crate::engine::reject_reason::RejectReason;
-use crate::engine::rules::{Rules, TimeMode};
+use crate::engine::windows::decode::{Phase, Record};
+use crate::engine::windows::reject_reason::RejectReason;
+use crate::engine::windows::rules::{Rules, TimeMode};
 use crate::limits;
 
 /// The event time of a record worth counting, ms since 1970 UTC.
@@ -67,7 +67,7 @@ fn clean_time(time_ms: i64, append_ms: i64, rules: &Rules) -> Result<i64, Reject
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::rules::Region;
+    use crate::engine::windows::rules::Region;
 
     const NOW: i64 = 1_600_000_000_000;
 

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use seismic_proto::{Message as _, SeismicAggRecord, SeismicRecord};
-use seismic_queue::{Message, Offset};
+use seismic_queue::{Message, Offset, Partition};
 
 use super::*;
-use crate::engine::output::Output;
-use crate::engine::reject_reason::RejectReason;
-use crate::engine::rules::Rules;
+use crate::engine::windows::output::Output;
+use crate::engine::windows::reject_reason::RejectReason;
+use crate::engine::windows::rules::Rules;
 
 const BEFORE: u32 = 4;
 const AFTER: u32 = 6;

@@ -12,8 +12,8 @@ use std::collections::{HashMap, VecDeque};
 use compact_str::CompactString;
 use seismic_queue::Message;
 
-use crate::engine::decode::{self, Record};
-use crate::engine::reject_reason::RejectReason;
+use crate::engine::windows::decode::{self, Record};
+use crate::engine::windows::reject_reason::RejectReason;
 
 /// Messages of a sensor whose delays are kept: the newest. An odd number has a middle.
 const DELAYS: usize = 255;
