@@ -146,5 +146,5 @@ fn nobody_can_set_a_policy_that_cuts_into_checkpoints() {
     let stage = &trial.stage;
     read_more(stage, &[&[]], 0);
     let refusal = stage.refused(&["retention", CHECKPOINTS, "--max-age-ms", "1000"], 2);
-    assert!(refusal.contains("jobs need what is in it"), "{refusal}");
+    assert!(refusal.contains("jobs need it to recover"), "{refusal}");
 }
