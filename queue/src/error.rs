@@ -143,7 +143,7 @@ pub enum Error {
     #[error("{at} cannot take back rows: a log only grows, and others may have read them")]
     NoRewind { at: String },
     #[error("{at} cannot take partitions that were added to the input")]
-    NoWidening { at: String },
+    CannotRescale { at: String },
     #[error("the client setting {key:?} cannot be used: {why}")]
     Setting { key: String, why: String },
     #[error(
@@ -200,7 +200,7 @@ impl Error {
             | Error::QueuesDiffer { .. }
             | Error::NoGroups { .. }
             | Error::NoRewind { .. }
-            | Error::NoWidening { .. }
+            | Error::CannotRescale { .. }
             | Error::Name { .. }
             | Error::TopicMissing { .. }
             | Error::PartitionsDiffer { .. }
@@ -251,7 +251,7 @@ impl Error {
             Error::GroupOver { .. } => Remedy::OtherGroupAndTopics,
             Error::QueuesDiffer { .. } => Remedy::StartBrokers,
             Error::OffsetExpired { .. } => Remedy::NewGroup,
-            Error::NoWidening { .. } | Error::ForeignOffset { .. } => Remedy::OtherGroup,
+            Error::CannotRescale { .. } | Error::ForeignOffset { .. } => Remedy::OtherGroup,
             Error::NoRewind { .. } => Remedy::Fork,
             Error::FixedRetention { topic } => Remedy::ApplyRetention { topic: topic.clone() },
             _ => return None,

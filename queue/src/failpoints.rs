@@ -1,5 +1,6 @@
-//! Named places at which a test can make this crate fail or die. They are compiled in only with
-//! feature `failpoints`; without it they cost nothing.
+//! Named places, the same in every backend, at which a test can make a call fail or the process die.
+//! They are compiled in only with feature `failpoints`; without it they cost nothing. A backend has
+//! those that are its own in a file of this name.
 //!
 //! Actions are those of the [`fail`] crate, set with `fail::cfg` or, once `FailScenario::setup()`
 //! was called, by the environment: `FAILPOINTS='commit-after=3*off->return(abort)'`. `return`
@@ -11,10 +12,6 @@ use crate::{Error, Result};
 pub const COMMIT_BEFORE: &str = "commit-before";
 /// All of a commit is written but not yet committed. `return`: `CommitError::Retry`.
 pub const COMMIT_IN_TRANSACTION: &str = "commit-in-transaction";
-/// All messages of a commit have arrived, its offsets are not sent. In Kafka only, as the next one.
-pub const COMMIT_SENT: &str = "commit-sent";
-/// A client that commits is about to end what the one before it left.
-pub const COMMIT_OPENING: &str = "commit-opening";
 /// A commit is durable and nobody was told. `return`: `CommitError::Rebuild`.
 pub const COMMIT_AFTER: &str = "commit-after";
 /// All of a rewind is written but not yet committed.
@@ -25,23 +22,10 @@ pub const REWIND_AFTER: &str = "rewind-after";
 pub const APPEND_IN_TRANSACTION: &str = "append-in-transaction";
 /// An append is durable and nobody was told.
 pub const APPEND_AFTER: &str = "append-after";
-/// A chunk of a snapshot is written, its commit is not made. In SQLite only, as the next one.
-pub const SNAPSHOT_CHUNK: &str = "snapshot-chunk";
-/// A checkpoint is written, older ones are not pruned, the commit is not made.
-pub const BEFORE_PRUNE: &str = "checkpoint-before-prune";
 
-/// Places where a process that commits may be killed.
-pub const COMMITTING: [&str; 5] =
-    [COMMIT_BEFORE, COMMIT_IN_TRANSACTION, COMMIT_AFTER, SNAPSHOT_CHUNK, BEFORE_PRUNE];
-/// Places where a worker that commits to Kafka may be killed.
-pub const COMMITTING_TO_KAFKA: [&str; 5] =
-    [COMMIT_OPENING, COMMIT_BEFORE, COMMIT_SENT, COMMIT_IN_TRANSACTION, COMMIT_AFTER];
 /// Places where a process that appends may be killed.
 pub const APPENDING: [&str; 2] = [APPEND_IN_TRANSACTION, APPEND_AFTER];
 
-/// The fsync of a transaction fails: `return(lost)` when nothing of it reached the disk, `return`
-/// when all of it did. Nobody can tell which.
-pub const FSYNC: &str = "sqlite-fsync";
 /// Moves the wall clock of this process: `return(3600000)` is an hour ahead, in ms.
 pub const WALL_CLOCK: &str = "wall-clock";
 
@@ -57,24 +41,6 @@ pub fn pass(at: &str, name: &'static str) -> Result<()> {
     fail::fail_point!(name, stop);
     let _ = stop;
     Ok(())
-}
-
-/// How a test wants the next fsync of a transaction to fail.
-pub fn failing_fsync() -> Option<Lost> {
-    fail::fail_point!(FSYNC, |how| Some(match how.as_deref() {
-        Some("lost") => Lost::All,
-        _ => Lost::Nothing,
-    }));
-    None
-}
-
-/// What a failed fsync has lost.
-#[allow(dead_code, reason = "only failpoints make one")]
-pub enum Lost {
-    /// All of it.
-    All,
-    /// Nothing.
-    Nothing,
 }
 
 /// How far a test has moved the wall clock, ms.

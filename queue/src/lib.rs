@@ -41,8 +41,8 @@ pub use queue::{
 };
 pub use remedy::{HeldTopic, Remedy};
 pub use store::{
-    Checkpoint, CheckpointInfo, CheckpointRequest, Chunk, Commit, Committer, FencingToken, Job,
-    JobStore, JournalEntry, KeyedBlock, KeyedCut, Lease, Manifest, OutputSpec, OutputView,
-    PartitionBy, PartitionCommit, PartitionView, Progress, Proof, Recovered, Rewind, SinkPosition,
-    View,
+    Checkpoint, CheckpointInfo, CheckpointNames, CheckpointRequest, Chunk, Commit, Committer,
+    FencingToken, Job, JobStore, JournalEntry, KeyedBlock, KeyedCut, Lease, Manifest, OutputSpec,
+    OutputView, PartitionBy, PartitionCommit, PartitionView, Progress, Proof, Recovered, Rewind,
+    SharedLease, SinkPosition, SinkState, View,
 };

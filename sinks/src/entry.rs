@@ -19,6 +19,9 @@ pub type Compare = fn(&SinkSpec, &Context, &mut Comparison<'_>) -> Result<u64>;
 /// Opens the topic of that name in the queue at this address, as a reader of a sink's rows.
 pub type RowsIn = fn(&Url, &str) -> Result<Option<Box<dyn Queue>>>;
 
+/// Opens the queue at this address as a reader of a sink's rows.
+pub type SendsBackTo = fn(&Url) -> Result<Option<Box<dyn Queue>>>;
+
 /// A kind of sink: nothing outside its folder knows more of it than this.
 #[derive(Debug)]
 pub struct Entry {
@@ -42,6 +45,9 @@ pub struct Entry {
     /// rows that such a sink wrote there; `None` when the topic is not one of a sink's. For sinks
     /// that write into queues.
     pub rows_in: Option<RowsIn>,
+    /// The queue at this address, read by that rule, whatever its topics are; `None` when such a sink
+    /// cannot write there. For sinks that write into queues.
+    pub sends_back_to: Option<SendsBackTo>,
 }
 
 /// Whose rows a sink shows.

@@ -41,7 +41,7 @@ pub use error::{Error, Result};
 pub use metrics::{SinkMetrics, SinkMetricsSnapshot};
 pub use needs::{SinkLag, lags};
 pub use options::{COMMON, OptionKind, SinkOption, nearest};
-pub use registry::{all, open, rows_in};
+pub use registry::{all, open, rows_in, sends_back_to};
 pub use rows::{RowAt, RowDecoder, Rows};
 pub use runner::SinkRunner;
 pub use sink::Sink;

@@ -47,3 +47,18 @@ pub fn rows_in(url: &Url, topic: &str) -> Result<Option<Box<dyn Queue>>> {
     }
     Ok(None)
 }
+
+/// The sink that can send rows back to the queue at `url`, and that queue as readers of such rows open
+/// it; `None` where there is none.
+///
+/// # Errors
+/// When the queue cannot be opened.
+pub fn sends_back_to(url: &Url) -> Result<Option<(&'static Entry, Box<dyn Queue>)>> {
+    for entry in all() {
+        let Some(sends_back_to) = entry.sends_back_to else { continue };
+        if let Some(queue) = sends_back_to(url)? {
+            return Ok(Some((entry, queue)));
+        }
+    }
+    Ok(None)
+}

@@ -1,8 +1,7 @@
 //! **live**: at a steady rate, from when the record that closes a window was due to be appended to
 //! when the window's row is seen by another reader. The way between: a durable append, the job
 //! (another process) that reads, windows and commits, and a reader of its result topic in this
-//! process. Where the queue is not the store, RocketMQ, a sink sends the rows back to it, and a consumer
-//! of those is measured too.
+//! process. Where a sink can send the rows back to the queue, a consumer of those is measured too.
 
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
@@ -16,7 +15,7 @@ use super::load::{LoadReport, OpenLoad};
 use super::report::{Cell, Column, Table};
 use super::row_observer::{ObservedRows, RowObserver};
 use super::schedule::Latencies;
-use super::workspace::{Job, TestTopic};
+use super::workspace::{Job, SinkBack, TestTopic};
 use crate::demo::child::{self, Consumer, Position};
 
 const COLUMNS: &[Column] = &[
@@ -80,9 +79,8 @@ fn follow(
     job: &Job,
     feed: OpenLoad,
 ) -> anyhow::Result<Followed> {
-    let back = test.back()?;
-    let sink = back.as_ref().map(|(_, topic)| format!("rocketmq:{}", topic.name));
-    let options: Vec<_> = sink.iter().flat_map(|sink| ["--sink", sink]).collect();
+    let back = test.sink_back()?;
+    let options: Vec<_> = back.iter().flat_map(|sink| ["--sink", &sink.spec]).collect();
     let mut consumer = job.start(&options)?;
     let store = job.store()?;
     wait_for_store(bench, &*store, &mut consumer)?;
@@ -94,7 +92,7 @@ fn follow(
         let watch = RowObserver::new(store.topics(), &rows, &begin, &given_up)?;
         let in_store = scope.spawn(|| watch.up_to(|| ends.get()));
         let sent_back = match &back {
-            Some((queue, topic)) => {
+            Some(SinkBack { queue, topic, .. }) => {
                 let begin: Vec<_> = topic.all().map(|partition| (partition, Offset(0))).collect();
                 let watch = RowObserver::new(&**queue, topic, &begin, &given_up)?;
                 Some(scope.spawn(|| watch.of(|| count.get().copied())))

@@ -135,18 +135,12 @@ impl TestTopic {
         })
     }
 
-    /// Where a sink can send rows back to the queue, as its consumers read them, and a topic for that;
-    /// `None` where there is no such sink.
-    pub fn back(&self) -> anyhow::Result<Option<(Box<dyn Queue>, Topic)>> {
-        #[cfg(feature = "rocketmq")]
-        if let Some(nameservers) = self.url.address() {
-            let cluster = seismic_rocketmq::RocketQueue::open(nameservers)?;
-            let cluster = cluster.reading_by(seismic_sinks::rocketmq::reader_rule);
-            let name = format!("{}-back", self.topic.name);
-            let topic = cluster.create(&name, self.topic.partitions)?;
-            return Ok(Some((Box::new(cluster), topic)));
-        }
-        Ok(None)
+    /// A sink that sends rows back to the queue, with a new topic for them; `None` where there is no
+    /// such sink.
+    pub fn sink_back(&self) -> anyhow::Result<Option<SinkBack>> {
+        let Some((sink, queue)) = seismic_sinks::sends_back_to(&self.url)? else { return Ok(None) };
+        let topic = queue.create(&format!("{}-back", self.topic.name), self.topic.partitions)?;
+        Ok(Some(SinkBack { spec: format!("{}:{}", sink.scheme, topic.name), queue, topic }))
     }
 
     /// Folds the log again and compares everything that the job made of it, so that no figure comes
@@ -163,6 +157,15 @@ impl TestTopic {
         );
         Ok(report.counters())
     }
+}
+
+/// A sink that sends rows back to the queue of the job.
+pub struct SinkBack {
+    /// As option `--sink` takes it.
+    pub spec: String,
+    /// The queue as consumers of the rows read it.
+    pub queue: Box<dyn Queue>,
+    pub topic: Topic,
 }
 
 /// One job: a store and a CSV folder of its own.

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use seismic_pipeline::failpoints as slot;
-use seismic_queue::failpoints as queue;
 use seismic_sinks::failpoints as sink;
+use seismic_sqlite::failpoints as store;
 
 use super::trial::{Trial, assert_aborted};
 use crate::stage::{Running, wait_until};
@@ -24,7 +24,7 @@ pub fn die_at_each(mut trial: Trial, of_sink: &[&str]) {
     let consumer = trial.start();
     trial.kill(consumer);
     for _ in 0..Trial::rounds(1) {
-        for place in slot::ALL.iter().chain(&queue::COMMITTING).chain(of_sink) {
+        for place in slot::ALL.iter().chain(&store::COMMITTING).chain(of_sink) {
             die_at(&mut trial, place);
         }
         let consumer = trial.resume();
@@ -57,7 +57,7 @@ pub fn die_in_recoveries(mut trial: Trial, in_sink: &str) {
 
 /// Starts the consumer until it has died at this place, after passing it some times.
 fn die_at(trial: &mut Trial, place: &str) {
-    let is_of_snapshots = [slot::SNAPSHOT_TAKEN, queue::SNAPSHOT_CHUNK, queue::BEFORE_PRUNE];
+    let is_of_snapshots = [slot::SNAPSHOT_TAKEN, store::SNAPSHOT_CHUNK, store::BEFORE_PRUNE];
     let is_of_snapshots = is_of_snapshots.contains(&place);
     let is_of_recovery = [sink::IN_TRUNCATION, sink::AFTER_FENCE].contains(&place);
     for most_passes in [if is_of_snapshots { 3 } else { 20 }, 1, 1, 1, 1] {

@@ -4,8 +4,8 @@
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
+use seismic_kafka::failpoints as store;
 use seismic_pipeline::failpoints as slot;
-use seismic_queue::failpoints as queue;
 
 use super::trial::{STOP_LIMIT, Trial, ended_with};
 use crate::faults::trial::assert_aborted;
@@ -22,7 +22,7 @@ fn a_worker_that_dies_at_each_named_place_loses_and_doubles_nothing() {
     let worker = trial.worker(WORKER);
     trial.wait_for_rows(50);
     assert!(worker.kill(), "it ran");
-    for place in slot::ALL.iter().chain(&queue::COMMITTING_TO_KAFKA) {
+    for place in slot::ALL.iter().chain(&store::COMMITTING) {
         die_at(&mut trial, place);
     }
     let worker = trial.flows_again(|trial| trial.worker(WORKER));
@@ -40,7 +40,7 @@ fn five_recoveries_that_die_one_after_the_other_change_nothing() {
     let worker = trial.worker(WORKER);
     trial.wait_for_rows(200);
     assert!(worker.kill(), "it ran");
-    for place in [slot::REPLAY, queue::COMMIT_OPENING, slot::REPLAY, slot::REPLAY, slot::REPLAY] {
+    for place in [slot::REPLAY, store::COMMIT_OPENING, slot::REPLAY, slot::REPLAY, slot::REPLAY] {
         die_at(&mut trial, place);
     }
     let worker = trial.flows_again(|trial| trial.worker(WORKER));

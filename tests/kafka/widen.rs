@@ -1,7 +1,8 @@
 //! Partitions that are added to the input of a job after it was drained.
 
 use rustix::process::Signal;
-use seismic_queue::failpoints::{COMMIT_AFTER, COMMITTING_TO_KAFKA};
+use seismic_kafka::failpoints::COMMITTING;
+use seismic_queue::failpoints::COMMIT_AFTER;
 
 use super::trial::{Trial, ended_with};
 use crate::faults::trial::assert_aborted;
@@ -69,7 +70,7 @@ fn one_that_dies_while_it_takes_them_has_all_of_them_or_none() {
     publish(&trial, "2026-01-01T00:00:00Z", "4");
     trial.stage.ok(&DRAIN);
     let mut partitions = 4;
-    for place in COMMITTING_TO_KAFKA {
+    for place in COMMITTING {
         let wider = (partitions + 1).to_string();
         trial.kafka.run(TOPICS, &["--alter", "--topic", DATA, "--partitions", &wider]);
         let accept = [&DRAIN[..], &["--accept-partitions"]].concat();

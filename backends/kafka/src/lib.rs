@@ -3,7 +3,7 @@
 //! ```text
 //!  client   cluster, admin: topics, spans, times   connection: librdkafka's clients and their logs
 //!           native: calls without a safe wrapper   suspension: notices that the process slept
-//!  queue    producer (producer_recovery) ──► topics ──► fetcher ──► reader, group/member
+//!  queue    producer (producer_recovery) ──► topics ──► fetcher (a reader) ──► group/member
 //!  fetch    record batches straight from the leaders, unless a setting requires librdkafka
 //!  group    member, assignment, offsets: the consumer group   transactional_id: names of slots
 //!  store    lease: one worker   committer (delivery, partition_state): a transaction per commit
@@ -31,6 +31,7 @@ mod backend;
 mod client;
 mod error_kind;
 mod examine;
+pub mod failpoints;
 mod fetch;
 mod group;
 pub mod limits;

@@ -106,8 +106,9 @@ impl Backend for OnKafka {
     }
 
     fn committer(&self, lease: &dyn Lease) -> Box<dyn Committer> {
-        let member = lease.member(0).unwrap().expect("its owners are members of a group");
-        let (inner, token) = (lease.committer_of(&member).unwrap(), self.fencing_token());
+        let worker = lease.shared().expect("workers share a job of Kafka");
+        let member = worker.member(0).unwrap();
+        let (inner, token) = (worker.committer_of(&member).unwrap(), self.fencing_token());
         let mut committer = Claiming { inner, token };
         // A slot loads what it is given before it commits.
         committer.load(&FencingToken::Sole, &[Partition(0), Partition(1)]).unwrap();

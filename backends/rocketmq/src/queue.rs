@@ -17,7 +17,7 @@ use crate::rights;
 use crate::source::OffsetReporter;
 use crate::topic::{TopicQueues, topic_of};
 use crate::topic_writer::TopicWriter;
-use seismic_queue::backend::assigned_source::SoleSource;
+use seismic_queue::backend::assigned_source::AssignedSource;
 use seismic_queue::backend::validate;
 use seismic_queue::{
     Access, AppendTimes, Diagnose, Error, Finding, Held, Hold, Member, Need, Offset, Partition,
@@ -187,7 +187,7 @@ impl Queue for RocketQueue {
     fn source(&self, topic: &Topic, partitions: &[Partition]) -> Result<Box<dyn Source>> {
         partitions.iter().try_for_each(|&partition| validate::partition(topic, partition))?;
         let teller = OffsetReporter::new(self.log(topic)?, Arc::clone(&self.group));
-        Ok(Box::new(SoleSource::new(teller, partitions)))
+        Ok(Box::new(AssignedSource::new(teller, partitions)))
     }
 
     fn member(&self, _: &Topic, _: &Member) -> Result<Box<dyn Source>> {

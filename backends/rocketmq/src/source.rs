@@ -7,7 +7,7 @@ use crate::client;
 use crate::limits;
 use crate::reader::TopicReader;
 use crate::topic::TopicQueues;
-use seismic_queue::backend::assigned_source::Follow;
+use seismic_queue::backend::assigned_source::AssignableReader;
 use seismic_queue::{Batch, Event, Offset, Partition, Reader, Result};
 
 /// A follower that tells the brokers about its group.
@@ -69,9 +69,9 @@ impl Reader for OffsetReporter {
     }
 }
 
-impl Follow for OffsetReporter {
+impl AssignableReader for OffsetReporter {
     /// A broker that cannot be asked now is waited for here, not where a slot begins.
-    fn reach(&mut self, partitions: &[Partition]) -> Result<()> {
+    fn check_reachable(&mut self, partitions: &[Partition]) -> Result<()> {
         self.ends(partitions).into_iter().try_for_each(|end| end.map(drop))
     }
 
@@ -84,11 +84,12 @@ impl Follow for OffsetReporter {
         self.follower.stop(partitions);
     }
 
-    fn end(&mut self, partition: Partition) -> Result<Offset> {
-        self.follower.log.end(partition)
-    }
-
     fn ends(&mut self, partitions: &[Partition]) -> Vec<Result<Offset>> {
         self.follower.log.ends(partitions)
+    }
+
+    /// The ends include what a broker has acknowledged and not entered into its queues yet.
+    fn in_flight(&mut self) -> Result<Duration> {
+        Ok(Duration::ZERO)
     }
 }

@@ -10,6 +10,7 @@ mod cuts;
 mod database;
 mod error;
 mod examine;
+pub mod failpoints;
 mod file_identity;
 mod in_flight;
 pub mod limits;

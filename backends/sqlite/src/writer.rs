@@ -16,8 +16,9 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, ErrorCode, ffi};
 
 use crate::error::{Fault, Sql};
+use crate::failpoints;
 use crate::limits;
-use seismic_queue::{Error, failpoints};
+use seismic_queue::Error;
 
 /// Writes one file.
 pub(crate) struct Writer {

@@ -6,14 +6,15 @@
 
 use fail::FailScenario;
 use seismic_queue::failpoints::{
-    APPEND_AFTER, APPEND_IN_TRANSACTION, BEFORE_PRUNE, COMMIT_AFTER, COMMIT_BEFORE,
-    COMMIT_IN_TRANSACTION, FSYNC, REWIND_AFTER, REWIND_IN_TRANSACTION, SNAPSHOT_CHUNK,
+    APPEND_AFTER, APPEND_IN_TRANSACTION, COMMIT_AFTER, COMMIT_BEFORE, COMMIT_IN_TRANSACTION,
+    REWIND_AFTER, REWIND_IN_TRANSACTION,
 };
 use seismic_queue::memory::{Memory, MemoryStore};
 use seismic_queue::{
     Append, Appended, Block, Chunk, Commit, CommitError, Error, FencingToken, Job, JobStore, Lease,
     Manifest, Offset, Partition, PartitionCommit, Queue, Rewind,
 };
+use seismic_sqlite::failpoints::{BEFORE_PRUNE, FSYNC, SNAPSHOT_CHUNK};
 use seismic_sqlite::{SqliteQueue, SqliteStore};
 
 const P0: Partition = Partition(0);

@@ -71,9 +71,10 @@ pub fn fork(
 
 /// Agrees on this start with other workers, which may be starting the same job right now.
 fn agree(job: JobContext<'_>, which: &CheckpointRef, group: &str, commit: &Commit) -> Result<()> {
+    let Some(lease) = job.lease.shared() else { return Ok(()) };
     let asked = format!("{CHECKPOINT}{which} of group {group}");
     let starts: Vec<Offset> = commit.partitions.iter().map(|begun| begun.next).collect();
-    let (agreed, agreed_starts) = job.lease.agree_on_start(&asked, &starts)?;
+    let (agreed, agreed_starts) = lease.agree_on_start(&asked, &starts)?;
     if (&agreed, &agreed_starts) == (&asked, &starts) {
         return Ok(());
     }

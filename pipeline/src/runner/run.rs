@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use seismic_queue::{
-    AppendTimes, Committer, Lease, Member, Partition, Queue, Source, Topic, patiently,
+    AppendTimes, Committer, Lease, Member, Partition, Queue, SharedLease, Source, Topic, patiently,
 };
 
 use crate::runner::checkpoint_requests::CheckpointRequests;
@@ -44,13 +44,17 @@ pub fn run(job: JobContext<'_>, stop: &Arc<AtomicBool>, metrics: &Metrics) -> Re
     let budget = RecordBudget::new(settings.max_records);
     let clock: &dyn Clock = &Monotonic::start();
     let spans = || Ok(patiently(stop, || queue.spans(topic))?);
-    let shares = shares(topic, job.slots, lease)?;
-    let positions = || Ok(patiently(stop, || lease.positions())?);
+    let assignments = assignments(topic, job.slots, lease)?;
+    let worker = lease.shared();
+    let positions = || match worker {
+        Some(worker) => Ok(patiently(stop, || worker.positions())?),
+        None => Ok(Vec::new()),
+    };
     let (mut shared, mut starts) = (None, Vec::new());
-    if shares.iter().any(Assignment::is_member) {
-        starts = agree_on_start(job, stop, metrics)?;
+    if let Some(worker) = worker {
+        starts = agree_on_start(job, worker, stop, metrics)?;
         let targets = spans()?.iter().map(|span| span.end).collect();
-        let unplaced = AtomicUsize::new(shares.len());
+        let unplaced = AtomicUsize::new(assignments.len());
         shared = Some(SharedJob { targets, positions: &positions, unplaced });
     } else {
         patiently(stop, || housekeeping::hold_log_now(queue, store, job.job))?;
@@ -71,9 +75,9 @@ pub fn run(job: JobContext<'_>, stop: &Arc<AtomicBool>, metrics: &Metrics) -> Re
             None => housekeeping::housekeep_while_running(job, checkpoint_requests, &is_over),
             Some(_) => housekeeping::housekeep_shared_job(job, checkpoint_requests, &is_over),
         });
-        let slots: Vec<_> = shares
+        let slots: Vec<_> = assignments
             .into_iter()
-            .map(|share| {
+            .map(|assignment| {
                 let slot_job = SlotContext {
                     topic,
                     kind: job.kind,
@@ -87,7 +91,7 @@ pub fn run(job: JobContext<'_>, stop: &Arc<AtomicBool>, metrics: &Metrics) -> Re
                     spans: &spans,
                     shared,
                 };
-                scope.spawn(move || run_slot(slot_job, queue, lease, &share, stop))
+                scope.spawn(move || run_slot(slot_job, queue, &assignment, stop))
             })
             .collect();
         let watch = scope.spawn(|| file_watch::stay_in_place(job, stop, &is_over));
@@ -119,56 +123,55 @@ fn first_of(outcomes: impl Iterator<Item = Result<()>>) -> Result<()> {
     first.map_or(Ok(()), Err)
 }
 
-/// What a slot works on.
-enum Assignment {
+/// What a slot works on, and the lease by which it commits.
+enum Assignment<'a> {
     /// These partitions, for good.
-    Fixed(Vec<Partition>),
-    /// Whatever the group gives to this member.
-    Member(Member),
+    Fixed(&'a dyn Lease, Vec<Partition>),
+    /// What the group gives to this member.
+    Member(&'a dyn SharedLease, Member),
 }
 
-impl Assignment {
-    fn is_member(&self) -> bool {
-        matches!(self, Assignment::Member(_))
-    }
-
+impl Assignment<'_> {
     fn source(&self, queue: &dyn Queue, topic: &Topic) -> seismic_queue::Result<Box<dyn Source>> {
         match self {
-            Assignment::Fixed(partitions) => queue.source(topic, partitions),
-            Assignment::Member(member) => queue.member(topic, member),
+            Assignment::Fixed(_, partitions) => queue.source(topic, partitions),
+            Assignment::Member(_, member) => queue.member(topic, member),
         }
     }
 
-    fn committer(&self, lease: &dyn Lease) -> seismic_queue::Result<Box<dyn Committer>> {
+    fn committer(&self) -> seismic_queue::Result<Box<dyn Committer>> {
         match self {
-            Assignment::Fixed(_) => lease.committer(),
-            Assignment::Member(member) => lease.committer_of(member),
+            Assignment::Fixed(lease, _) => lease.committer(),
+            Assignment::Member(lease, member) => lease.committer_of(member),
         }
     }
 }
 
 /// What each slot works on: a fixed share of the partitions, or what a consumer group assigns.
-fn shares(topic: &Topic, slots: usize, lease: &dyn Lease) -> Result<Vec<Assignment>> {
+fn assignments<'a>(
+    topic: &Topic,
+    slots: usize,
+    lease: &'a dyn Lease,
+) -> Result<Vec<Assignment<'a>>> {
     let slots = slots.clamp(1, topic.partitions as usize);
-    let share = |slot| {
-        Ok(match lease.member(slot)? {
-            Some(member) => Assignment::Member(member),
-            None => Assignment::Fixed(topic.all().skip(slot).step_by(slots).collect()),
+    let assignment = |slot| {
+        Ok(match lease.shared() {
+            Some(shared) => Assignment::Member(shared, shared.member(slot)?),
+            None => Assignment::Fixed(lease, topic.all().skip(slot).step_by(slots).collect()),
         })
     };
-    (0..slots).map(share).collect()
+    (0..slots).map(assignment).collect()
 }
 
 fn run_slot(
     job: SlotContext<'_>,
     queue: &dyn Queue,
-    lease: &dyn Lease,
-    share: &Assignment,
+    assignment: &Assignment<'_>,
     stop: &Arc<AtomicBool>,
 ) -> Result<()> {
     let work = || {
-        let source = patiently(stop, || share.source(queue, job.topic))?;
-        let committer = patiently(stop, || share.committer(lease))?;
+        let source = patiently(stop, || assignment.source(queue, job.topic))?;
+        let committer = patiently(stop, || assignment.committer())?;
         let committer = CommitterThread::start(committer, Arc::clone(stop));
         Slot::new(job, source, Box::new(committer)).run()
     };

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use seismic_queue::{Commit, Offset, Partition, Queue, Topic, patiently};
+use seismic_queue::{Commit, Offset, Partition, Queue, SharedLease, Topic, patiently};
 
 use crate::runner::commit::commit_all;
 use crate::runner::job::JobContext;
@@ -49,14 +49,16 @@ pub(crate) fn begin(job: JobContext<'_>, stop: &Arc<AtomicBool>, metrics: &Metri
     commit_all(job, commit, stop)
 }
 
-/// Agrees with the other workers of a shared job on where it begins: each partition is begun by who
-/// gets it first, and all at what the first worker said, whatever becomes of that one.
+/// Agrees with the other workers of a shared job on where it begins: the first worker to get a
+/// partition begins it, and all partitions begin where the first worker decided, also if that worker
+/// is gone.
 ///
 /// # Errors
 /// [`Error::StartedElsewhere`] when another `--from` was given than the job began with;
 /// [`Error::ForkNotMade`] when it is to be a fork and is none yet.
 pub(crate) fn agree_on_start(
     job: JobContext<'_>,
+    lease: &dyn SharedLease,
     stop: &AtomicBool,
     metrics: &Metrics,
 ) -> Result<Vec<Offset>> {
@@ -66,14 +68,14 @@ pub(crate) fn agree_on_start(
         .all()
         .map(|partition| begin_at(job.queue, input, partition, from))
         .collect::<Result<Vec<_>>>()?;
-    let agree = || job.lease.agree_on_start(&from.to_string(), &starts);
+    let agree = || lease.agree_on_start(&from.to_string(), &starts);
     let (agreed, starts) = patiently(stop, agree)?;
     if asked.is_some() && agreed != from.to_string() {
         return Err(Error::StartedElsewhere { asked: from.to_string(), agreed });
     }
     if agreed.starts_with(CHECKPOINT) {
         // The state is in one commit over all partitions, which who agreed on it makes.
-        let committed = patiently(stop, || job.lease.positions())?;
+        let committed = patiently(stop, || lease.positions())?;
         if committed.iter().any(Option::is_none) {
             return Err(Error::ForkNotMade { agreed });
         }

@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex};
 
 use seismic_queue::memory::MemoryStore;
 use seismic_queue::{
-    Checkpoint, CheckpointRequest, Commit, CommitError, Committer, Error, FencingToken, Job,
-    JobStore, JournalEntry, Lease, Offset, Partition, Queue, Recovered, Result, Rewind, View,
+    Checkpoint, CheckpointNames, CheckpointRequest, Commit, CommitError, Committer, Error,
+    FencingToken, GroupMember, Job, JobStore, JournalEntry, Lease, Offset, Partition, Queue,
+    Recovered, Result, Rewind, SharedLease, SinkState, View,
 };
 
 /// What becomes of a commit.
@@ -90,6 +91,16 @@ impl JobStore for FaultyStore {
         self.inner.leased_by()
     }
 
+    fn members(&self) -> Result<Option<Vec<GroupMember>>> {
+        self.inner.members()
+    }
+
+    fn topics(&self) -> &dyn Queue {
+        self.inner.topics()
+    }
+}
+
+impl CheckpointNames for FaultyStore {
     fn request_checkpoint(&self, name: &str) -> Result<()> {
         self.inner.request_checkpoint(name)
     }
@@ -109,11 +120,9 @@ impl JobStore for FaultyStore {
     fn delete_checkpoint_name(&self, name: &str) -> Result<()> {
         self.inner.delete_checkpoint_name(name)
     }
+}
 
-    fn topics(&self) -> &dyn Queue {
-        self.inner.topics()
-    }
-
+impl SinkState for FaultyStore {
     fn put_sink_position(&self, sink: &str, at: &[(Partition, Offset)]) -> Result<()> {
         self.inner.put_sink_position(sink, at)
     }
@@ -138,6 +147,14 @@ impl Lease for FaultyLease {
         let inner = self.inner.committer()?;
         let (decide, busy_loads) = (Arc::clone(&self.decide), Arc::clone(&self.busy_loads));
         Ok(Box::new(FaultyCommitter { inner, decide, busy_loads }))
+    }
+
+    fn shared(&self) -> Option<&dyn SharedLease> {
+        self.inner.shared()
+    }
+
+    fn housekeep(&self) -> Result<()> {
+        self.inner.housekeep()
     }
 
     fn prune_journal(&self, partition: Partition, below: Offset) -> Result<()> {

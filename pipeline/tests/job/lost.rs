@@ -84,8 +84,12 @@ impl Source for LosingSource {
         self.inner.release(partitions)
     }
 
-    fn end(&mut self, partition: Partition) -> Result<Offset> {
-        self.inner.end(partition)
+    fn ends(&mut self, partitions: &[Partition]) -> Vec<Result<Offset>> {
+        self.inner.ends(partitions)
+    }
+
+    fn in_flight(&mut self) -> Result<Duration> {
+        self.inner.in_flight()
     }
 
     fn fencing_token(&self) -> FencingToken {

@@ -86,6 +86,20 @@ impl Simulated {
     }
 }
 
+impl Simulated {
+    fn end(&mut self, partition: Partition) -> Result<Offset> {
+        let fault = self.orders().ends.pop_front();
+        if let Some(fault) = fault {
+            self.write_down(partition, |known| known.asked.failed());
+            self.ground.note("end unknown: partition", &[partition.0.into()]);
+            return Err(error(fault, "asking for the log's end"));
+        }
+        let (end, now) = (self.inner.ends(&[partition]).remove(0)?, self.ground.now());
+        self.write_down(partition, |known| known.asked.answered(now, end));
+        Ok(end)
+    }
+}
+
 impl Source for Simulated {
     fn poll(&mut self, wait: Duration, spare: &mut Vec<Batch>) -> Result<Event> {
         let fault = self.orders().polls.pop_front();
@@ -138,20 +152,20 @@ impl Source for Simulated {
         self.inner.release(partitions)
     }
 
-    fn end(&mut self, partition: Partition) -> Result<Offset> {
-        let fault = self.orders().ends.pop_front();
-        if let Some(fault) = fault {
-            self.write_down(partition, |known| known.asked.failed());
-            self.ground.note("end unknown: partition", &[partition.0.into()]);
-            return Err(error(fault, "asking for the log's end"));
-        }
-        let (end, now) = (self.inner.end(partition)?, self.ground.now());
-        self.write_down(partition, |known| known.asked.answered(now, end));
-        Ok(end)
+    fn ends(&mut self, partitions: &[Partition]) -> Vec<Result<Offset>> {
+        partitions.iter().map(|&partition| self.end(partition)).collect()
+    }
+
+    fn in_flight(&mut self) -> Result<Duration> {
+        self.inner.in_flight()
     }
 
     fn fencing_token(&self) -> FencingToken {
         self.inner.fencing_token()
+    }
+
+    fn is_lost(&mut self) -> bool {
+        self.inner.is_lost()
     }
 }
 

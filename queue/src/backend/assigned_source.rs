@@ -1,16 +1,14 @@
-//! The source of a slot whose partitions never move, over any reader that is told what to follow.
+//! The source of a slot whose partitions never move, over any reader that takes an assignment.
 
 use std::time::Duration;
 
 use crate::{Batch, Event, FencingToken, Offset, Partition, Reader, Result, Source};
 
-/// A reader whose partitions are started and stopped.
-pub trait Follow: Reader {
+/// A reader to which partitions are assigned, and from which they are taken away.
+pub trait AssignableReader: Reader {
     /// Whether the partitions can be read at all: until they can, a source does not say that they
     /// are assigned.
-    fn reach(&mut self, _: &[Partition]) -> Result<()> {
-        Ok(())
-    }
+    fn check_reachable(&mut self, partitions: &[Partition]) -> Result<()>;
 
     /// Reads these partitions from these offsets on; others stay where they are.
     fn start(&mut self, at: &[(Partition, Offset)]) -> Result<()>;
@@ -18,65 +16,59 @@ pub trait Follow: Reader {
     /// Reads these no more.
     fn stop(&mut self, partitions: &[Partition]);
 
-    /// Next offset to be written.
-    fn end(&mut self, partition: Partition) -> Result<Offset>;
-
     /// As [`Source::ends`].
-    fn ends(&mut self, partitions: &[Partition]) -> Vec<Result<Offset>> {
-        partitions.iter().map(|&partition| self.end(partition)).collect()
-    }
+    fn ends(&mut self, partitions: &[Partition]) -> Vec<Result<Offset>>;
 
     /// As [`Source::in_flight`].
-    fn in_flight(&mut self) -> Result<Duration> {
-        Ok(Duration::ZERO)
-    }
+    fn in_flight(&mut self) -> Result<Duration>;
 }
 
 /// A source whose partitions never move.
-pub struct SoleSource<F> {
-    follower: F,
+pub struct AssignedSource<R> {
+    reader: R,
     /// Partitions not yet announced as assigned.
-    unsaid: Option<Vec<Partition>>,
+    unannounced: Option<Vec<Partition>>,
 }
 
-impl<F: Follow> SoleSource<F> {
-    /// Over a follower that follows nothing yet.
-    pub fn new(follower: F, partitions: &[Partition]) -> Self {
-        SoleSource { follower, unsaid: Some(partitions.to_vec()) }
+impl<R: AssignableReader> AssignedSource<R> {
+    /// Over a reader that has no partitions yet.
+    pub fn new(reader: R, partitions: &[Partition]) -> Self {
+        AssignedSource { reader, unannounced: Some(partitions.to_vec()) }
     }
 }
 
-impl<F: Follow> Source for SoleSource<F> {
+impl<R: AssignableReader> Source for AssignedSource<R> {
     fn poll(&mut self, wait: Duration, spare: &mut Vec<Batch>) -> Result<Event> {
-        let Some(partitions) = &self.unsaid else {
-            return self.follower.read(wait, spare);
+        let Some(partitions) = &self.unannounced else {
+            return self.reader.read(wait, spare);
         };
-        self.follower.reach(partitions)?;
-        Ok(Event::Assigned(self.unsaid.take().unwrap_or_default()))
+        self.reader.check_reachable(partitions)?;
+        Ok(Event::Assigned(self.unannounced.take().unwrap_or_default()))
     }
 
     fn start(&mut self, at: &[(Partition, Offset)]) -> Result<()> {
-        self.follower.start(at)
+        self.reader.start(at)
     }
 
     fn release(&mut self, partitions: &[Partition]) -> Result<()> {
-        self.follower.stop(partitions);
+        self.reader.stop(partitions);
         Ok(())
     }
 
-    fn end(&mut self, partition: Partition) -> Result<Offset> {
-        self.follower.end(partition)
-    }
-
     fn ends(&mut self, partitions: &[Partition]) -> Vec<Result<Offset>> {
-        self.follower.ends(partitions)
+        self.reader.ends(partitions)
     }
 
     fn in_flight(&mut self) -> Result<Duration> {
-        self.follower.in_flight()
+        self.reader.in_flight()
     }
 
     fn fencing_token(&self) -> FencingToken {
         FencingToken::Sole
+    }
+
+    /// One owner has them until the process ends.
+    fn is_lost(&mut self) -> bool {
+        false
     }
 }

@@ -1,17 +1,17 @@
-//! Follows partitions of a log by asking it again and again: the [`Reader`] of every backend that
-//! cannot wake its readers, and what its [`Source`](crate::Source) is made of.
+//! Reads partitions of a log by polling it: the [`Reader`] of every backend that cannot wake its
+//! readers, and what its [`Source`](crate::Source) reads with.
 //!
-//! Partitions take turns. When all were found at their end, the log is asked only whether anything
+//! Partitions take turns. When all were found at their end, the log is polled only for whether anything
 //! changed, with pauses that grow from [`limits::READ_PAUSE_MIN`] to [`limits::READ_PAUSE_MAX`].
-//! [`Event::CaughtUp`] is said once each time a partition is read up to its end.
+//! [`Event::CaughtUp`] is given once each time a partition is read up to its end.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::backend::assigned_source::Follow;
+use crate::backend::assigned_source::AssignableReader;
 use crate::{Batch, Event, Offset, Partition, Reader, Result, limits};
 
-/// A log that can be asked.
+/// A log that can be polled.
 pub trait Log: Send {
     /// Fills `into`, which was reset to partition and first offset; leaves it empty at the end.
     ///
@@ -22,65 +22,63 @@ pub trait Log: Send {
     /// Next offset to be written.
     fn end(&mut self, partition: Partition) -> Result<Offset>;
 
-    /// Whether anything may have changed since the last call, asked without much cost.
+    /// Whether anything may have changed since the last call. Costs little.
     fn changed(&mut self) -> Result<bool>;
 
     /// As [`Source::in_flight`](crate::Source::in_flight).
-    fn in_flight(&mut self) -> Result<Duration> {
-        Ok(Duration::ZERO)
-    }
+    fn in_flight(&mut self) -> Result<Duration>;
 }
 
-/// Place in one partition.
+/// Position in one partition.
 struct Cursor {
     partition: Partition,
     next: Offset,
-    /// Whether `CaughtUp` was said at `next`.
-    told: bool,
+    /// Whether `CaughtUp` was given at `next`.
+    is_caught_up: bool,
 }
 
 /// Reads some partitions of a log.
-pub struct Follower<L> {
+pub struct PollingReader<L> {
     log: L,
     cursors: Vec<Cursor>,
-    /// Whose turn it is.
+    /// Index of the cursor whose turn it is.
     turn: usize,
-    /// All cursors were at their ends, and that was said.
-    quiet: bool,
+    /// All cursors were at their ends, and `CaughtUp` was given for each.
+    is_idle: bool,
 }
 
-impl<L: Log> Follower<L> {
+impl<L: Log> PollingReader<L> {
     /// Reads each of these partitions from its offset on.
     pub fn new(log: L, at: &[(Partition, Offset)]) -> Self {
-        let mut follower = Follower { log, cursors: Vec::new(), turn: 0, quiet: false };
-        follower.place(at);
-        follower
+        let mut reader = PollingReader { log, cursors: Vec::new(), turn: 0, is_idle: false };
+        reader.seek(at);
+        reader
     }
 
-    fn place(&mut self, at: &[(Partition, Offset)]) {
+    fn seek(&mut self, at: &[(Partition, Offset)]) {
         for &(partition, next) in at {
             self.stop(&[partition]);
-            self.cursors.push(Cursor { partition, next, told: false });
+            self.cursors.push(Cursor { partition, next, is_caught_up: false });
         }
-        self.quiet = false;
+        self.is_idle = false;
     }
 
-    /// Asks each partition once, beginning with the one whose turn it is.
-    fn ask(&mut self, spare: &mut Vec<Batch>) -> Result<Option<Event>> {
+    /// Fetches from each partition once, beginning with the one whose turn it is.
+    fn fetch_next(&mut self, spare: &mut Vec<Batch>) -> Result<Option<Event>> {
         let mut batch = spare.pop().unwrap_or_default();
         for _ in 0..self.cursors.len() {
             self.turn = (self.turn + 1) % self.cursors.len();
             let cursor = &mut self.cursors[self.turn];
             batch.reset(cursor.partition, cursor.next);
             self.log.fetch(&mut batch)?;
-            // Also an empty one may go on: over what a rewind took out.
+            // An empty batch may advance too: over what a rewind removed.
             cursor.next = batch.next();
             if !batch.is_empty() {
-                cursor.told = false;
+                cursor.is_caught_up = false;
                 return Ok(Some(Event::Batch(batch)));
             }
-            if !cursor.told {
-                cursor.told = true;
+            if !cursor.is_caught_up {
+                cursor.is_caught_up = true;
                 spare.push(batch);
                 return Ok(Some(Event::CaughtUp(cursor.partition, cursor.next)));
             }
@@ -90,20 +88,20 @@ impl<L: Log> Follower<L> {
     }
 }
 
-impl<L: Log> Reader for Follower<L> {
+impl<L: Log> Reader for PollingReader<L> {
     fn read(&mut self, wait: Duration, spare: &mut Vec<Batch>) -> Result<Event> {
-        let asked = Instant::now();
+        let began = Instant::now();
         let mut pause = limits::READ_PAUSE_MIN;
         loop {
-            // Asked first: what is appended during the round is then seen as a change after it.
-            if self.log.changed()? || !self.quiet {
-                self.quiet = false;
-                if let Some(event) = self.ask(spare)? {
+            // First: what is appended during the round is then seen as a change after it.
+            if self.log.changed()? || !self.is_idle {
+                self.is_idle = false;
+                if let Some(event) = self.fetch_next(spare)? {
                     return Ok(event);
                 }
-                self.quiet = true;
+                self.is_idle = true;
             }
-            let left = wait.saturating_sub(asked.elapsed());
+            let left = wait.saturating_sub(began.elapsed());
             if left.is_zero() {
                 return Ok(Event::Nothing);
             }
@@ -113,9 +111,14 @@ impl<L: Log> Reader for Follower<L> {
     }
 }
 
-impl<L: Log> Follow for Follower<L> {
+impl<L: Log> AssignableReader for PollingReader<L> {
+    /// Whoever could open the log can read it.
+    fn check_reachable(&mut self, _: &[Partition]) -> Result<()> {
+        Ok(())
+    }
+
     fn start(&mut self, at: &[(Partition, Offset)]) -> Result<()> {
-        self.place(at);
+        self.seek(at);
         Ok(())
     }
 
@@ -123,8 +126,8 @@ impl<L: Log> Follow for Follower<L> {
         self.cursors.retain(|cursor| !partitions.contains(&cursor.partition));
     }
 
-    fn end(&mut self, partition: Partition) -> Result<Offset> {
-        self.log.end(partition)
+    fn ends(&mut self, partitions: &[Partition]) -> Vec<Result<Offset>> {
+        partitions.iter().map(|&partition| self.log.end(partition)).collect()
     }
 
     fn in_flight(&mut self) -> Result<Duration> {

@@ -142,7 +142,7 @@ pub fn the_end_of_a_log_is_asked_now(backend: &dyn Backend) {
     let (queue, other) = (backend.queue(), backend.queue());
     let mut source = queue.source(&input(&*queue), &[P0]).unwrap();
     for end in 0..3 {
-        assert_eq!(source.end(P0).unwrap(), Offset(end));
+        assert_eq!(source.ends(&[P0]).remove(0).unwrap(), Offset(end));
         append(&*other, P0, &["a"]);
     }
 }

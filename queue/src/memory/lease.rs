@@ -7,7 +7,7 @@ use crate::backend::commit_order::not_made;
 use crate::failpoints::{COMMIT_AFTER, COMMIT_BEFORE, REWIND_AFTER, pass};
 use crate::{
     Commit, CommitError, Committer, FencingToken, JobStore, Lease, Offset, Partition, Recovered,
-    Result, Rewind,
+    Result, Rewind, SharedLease,
 };
 
 /// Owner and committer are the same here.
@@ -28,6 +28,16 @@ impl MemoryLease {
 impl Lease for MemoryLease {
     fn committer(&self) -> Result<Box<dyn Committer>> {
         Ok(Box::new(self.clone()))
+    }
+
+    /// One owner has all partitions.
+    fn shared(&self) -> Option<&dyn SharedLease> {
+        None
+    }
+
+    /// Each commit prunes.
+    fn housekeep(&self) -> Result<()> {
+        Ok(())
     }
 
     fn prune_journal(&self, partition: Partition, below: Offset) -> Result<()> {

@@ -23,8 +23,8 @@ use contents::Contents;
 use log::{MemoryLog, PartitionLog, TopicLog};
 pub use store::MemoryStore;
 
-use crate::backend::assigned_source::SoleSource;
-use crate::backend::polling_reader::Follower;
+use crate::backend::assigned_source::AssignedSource;
+use crate::backend::polling_reader::PollingReader;
 use crate::backend::validate;
 use crate::{
     Append, AppendTimes, Appended, Diagnose, Error, Finding, Held, Hold, Member, Need, Offset,
@@ -175,12 +175,12 @@ impl Queue for Memory {
 
     fn reader(&self, topic: &Topic, at: &[(Partition, Offset)]) -> Result<Box<dyn Reader>> {
         let log = self.log(topic, at.iter().map(|&(partition, _)| partition))?;
-        Ok(Box::new(Follower::new(log, at)))
+        Ok(Box::new(PollingReader::new(log, at)))
     }
 
     fn source(&self, topic: &Topic, partitions: &[Partition]) -> Result<Box<dyn Source>> {
         let log = self.log(topic, partitions.iter().copied())?;
-        Ok(Box::new(SoleSource::new(Follower::new(log, &[]), partitions)))
+        Ok(Box::new(AssignedSource::new(PollingReader::new(log, &[]), partitions)))
     }
 
     fn member(&self, _: &Topic, _: &Member) -> Result<Box<dyn Source>> {

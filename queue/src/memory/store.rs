@@ -11,8 +11,8 @@ use super::state::StoreState;
 use super::{Memory, Use};
 use crate::backend::validate;
 use crate::{
-    Checkpoint, CheckpointRequest, Error, Job, JobStore, JournalEntry, Lease, Offset, Partition,
-    Queue, Result, View,
+    Checkpoint, CheckpointNames, CheckpointRequest, Error, GroupMember, Job, JobStore,
+    JournalEntry, Lease, Offset, Partition, Queue, Result, SinkState, View,
 };
 
 /// A store in memory.
@@ -151,6 +151,17 @@ impl JobStore for MemoryStore {
         Ok(is_owned.then(|| format!("process {}", std::process::id())))
     }
 
+    /// One process has all of it.
+    fn members(&self) -> Result<Option<Vec<GroupMember>>> {
+        Ok(None)
+    }
+
+    fn topics(&self) -> &dyn Queue {
+        &self.memory
+    }
+}
+
+impl CheckpointNames for MemoryStore {
     fn request_checkpoint(&self, name: &str) -> Result<()> {
         self.look(|at, _, store| store.names.request(at, name))
     }
@@ -178,11 +189,9 @@ impl JobStore for MemoryStore {
             Ok(())
         })
     }
+}
 
-    fn topics(&self) -> &dyn Queue {
-        &self.memory
-    }
-
+impl SinkState for MemoryStore {
     fn put_sink_position(&self, sink: &str, at: &[(Partition, Offset)]) -> Result<()> {
         self.look(|name, contents, store| {
             at.iter()

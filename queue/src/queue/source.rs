@@ -7,7 +7,8 @@ use crate::{Batch, Event, FencingToken, Offset, Partition, Result};
 /// Reads partitions as a member of a job, for one slot.
 ///
 /// Order within a partition is the log's; nothing is skipped and nothing comes twice after
-/// [`Source::start`]. Partitions take turns, so none starves.
+/// [`Source::start`]. Partitions take turns, so none starves. No method has a default, so that a
+/// wrapper cannot forget to forward one.
 pub trait Source: Send {
     /// Waits up to `wait` for something to say. Batches are filled into memory taken from `spare`.
     ///
@@ -21,27 +22,19 @@ pub trait Source: Send {
     /// Answers [`Event::Revoked`], after the last commit for these partitions is settled.
     fn release(&mut self, partitions: &[Partition]) -> Result<()>;
 
-    /// The log's end of a partition, asked now: everything appended before the call lies below it.
-    fn end(&mut self, partition: Partition) -> Result<Offset>;
+    /// The log's end of each of these partitions, asked now and in one request where that is possible:
+    /// everything appended before the call lies below it. In their order.
+    fn ends(&mut self, partitions: &[Partition]) -> Vec<Result<Offset>>;
 
-    /// As [`Source::end`] of several partitions, in their order: one question where that is possible.
-    fn ends(&mut self, partitions: &[Partition]) -> Vec<Result<Offset>> {
-        partitions.iter().map(|&partition| self.end(partition)).collect()
-    }
-
-    /// Age of the oldest append that may have got its time already and does not show yet, asked now
-    /// and without waiting. Zero where messages show at the moment of their time.
-    fn in_flight(&mut self) -> Result<Duration> {
-        Ok(Duration::ZERO)
-    }
+    /// Age of the oldest append that may have its time already and is not visible yet, asked now and
+    /// without waiting. Zero where messages become visible at the moment of their time.
+    fn in_flight(&mut self) -> Result<Duration>;
 
     /// What a commit must show to prove that this source still owns its partitions.
     fn fencing_token(&self) -> FencingToken;
 
     /// Whether the partitions were taken away already; [`Event::Lost`] says so too, but later.
-    fn is_lost(&mut self) -> bool {
-        false
-    }
+    fn is_lost(&mut self) -> bool;
 }
 
 /// One slot of one worker, among several workers that share a job.

@@ -38,6 +38,7 @@ pub(crate) const ENTRY: Entry = Entry {
     compare: None,
     needs: |_| Vec::new(),
     rows_in: None,
+    sends_back_to: None,
 };
 
 /// Prints rows to `out`, flushed after each batch so that a person sees them at once.

@@ -58,6 +58,7 @@ pub(crate) const ENTRY: Entry = Entry {
     compare: Some(|spec, context, into| compare::compare(Path::new(spec.target()), context, into)),
     needs: |_| Vec::new(),
     rows_in: None,
+    sends_back_to: None,
 };
 
 /// Writes rows to the CSV files of one folder, which it locks until it is dropped.

@@ -47,6 +47,7 @@ pub(crate) const ENTRY: Entry = Entry {
     compare: Some(|spec, context, into| compare::compare(spec.target(), context, into)),
     needs,
     rows_in: Some(rows_in),
+    sends_back_to: Some(sends_back_to),
 };
 
 /// It appends rows and reads them back.
@@ -67,6 +68,12 @@ fn rows_in(url: &Url, topic: &str) -> Result<Option<Box<dyn Queue>>> {
     let cluster = RocketQueue::open(nameservers)?;
     let is_a_sinks = is_of_a_sink(&cluster, &cluster.topic(topic)?)?;
     Ok(is_a_sinks.then(|| Box::new(cluster.reading_by(reader_rule)) as Box<dyn Queue>))
+}
+
+/// The cluster by the readers' rule.
+fn sends_back_to(url: &Url) -> Result<Option<Box<dyn Queue>>> {
+    let Some(nameservers) = url.address() else { return Ok(None) };
+    Ok(Some(Box::new(RocketQueue::open(nameservers)?.reading_by(reader_rule))))
 }
 
 /// Writes rows to the queues of one topic.

@@ -1,6 +1,7 @@
 //! The RocketMQ sink on a real broker: it stops and goes on after every step, meets zombies, prefixes
 //! and foreign messages, and every reader that follows the rule sees each row once.
 
+use seismic_queue::SinkState as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 

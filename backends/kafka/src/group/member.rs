@@ -31,9 +31,11 @@ use crate::client::connection::{log, make_with, partition};
 use crate::client::native;
 use crate::client::suspension::SuspensionWatch;
 use crate::queue::fetcher::Fetcher;
+use seismic_queue::backend::assigned_source::AssignableReader as _;
 use seismic_queue::backend::validate;
 use seismic_queue::{
-    Batch, Error, Event, FencingToken, Member, Offset, Partition, Result, Source, Topic,
+    Batch, Error, Event, FencingToken, Member, Offset, Partition, Reader as _, Result, Source,
+    Topic,
 };
 
 /// A place in a group: member, generation, and what a transaction shows of them.
@@ -248,12 +250,12 @@ impl Source for GroupSource {
         Ok(())
     }
 
-    fn end(&mut self, partition: Partition) -> Result<Offset> {
-        self.fetcher.end(partition)
-    }
-
     fn ends(&mut self, partitions: &[Partition]) -> Vec<Result<Offset>> {
         self.fetcher.ends(partitions)
+    }
+
+    fn in_flight(&mut self) -> Result<Duration> {
+        self.fetcher.in_flight()
     }
 
     fn fencing_token(&self) -> FencingToken {

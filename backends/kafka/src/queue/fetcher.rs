@@ -23,8 +23,9 @@ use crate::client::native::{Inbox, Item};
 use crate::error_kind::{is_unknown, may_pass};
 use crate::fetch::Fetch;
 use crate::limits;
+use seismic_queue::backend::assigned_source::AssignableReader;
 use seismic_queue::backend::validate;
-use seismic_queue::{Batch, Error, Event, Message, Offset, Partition, Result, Topic};
+use seismic_queue::{Batch, Error, Event, Message, Offset, Partition, Reader, Result, Topic};
 
 /// Reads what it was started on.
 pub(crate) struct Fetcher {
@@ -65,15 +66,28 @@ impl Ready {
 }
 
 impl Fetcher {
-    /// For who reads on and on.
+    /// A reader without partitions, which reads on as the topic grows.
     pub(crate) fn new(cluster: &Cluster, topic: &Topic) -> Self {
         // librdkafka reads only for what could be a group; this one is never joined.
         Fetcher::with(cluster, topic, cluster.settings.reading("seismic-reader"))
     }
 
-    /// For who reads up to an end that is known.
-    pub(crate) fn up_to_end(cluster: &Cluster, topic: &Topic) -> Self {
-        Fetcher::with(cluster, topic, cluster.settings.reading_back())
+    /// A reader of one partition, from an offset up to an end that is known.
+    pub(crate) fn up_to_end(
+        cluster: &Cluster,
+        topic: &Topic,
+        from: (Partition, Offset),
+    ) -> Result<Self> {
+        let mut fetcher = Fetcher::with(cluster, topic, cluster.settings.reading_back());
+        fetcher.start(&[from])?;
+        Ok(fetcher)
+    }
+
+    /// A reader of these partitions, each from its offset on.
+    pub(crate) fn at(cluster: &Cluster, topic: &Topic, at: &[(Partition, Offset)]) -> Result<Self> {
+        let mut fetcher = Fetcher::new(cluster, topic);
+        fetcher.start(at)?;
+        Ok(fetcher)
     }
 
     fn with(cluster: &Cluster, topic: &Topic, config: ClientConfig) -> Self {
@@ -87,26 +101,6 @@ impl Fetcher {
         let (cluster, topic) = (cluster.clone(), topic.clone());
         let (next, ready, brokers) = Default::default();
         Fetcher { cluster, topic, config, source, next, ready, brokers, missing: None }
-    }
-
-    /// Reads these partitions from these offsets on; others stay where they are.
-    pub(crate) fn start(&mut self, at: &[(Partition, Offset)]) -> Result<()> {
-        for &(partition, offset) in at {
-            validate::partition(&self.topic, partition)?;
-            self.ready.retain(|ready| ready.partition() != partition);
-            self.next.insert(partition, offset);
-        }
-        if self.next.len() == at.len() {
-            // Nothing that was read before is of any use to who has all of it read again.
-            self.brokers.clear();
-        }
-        match &mut self.source {
-            MessageSource::Ours(fetch) => {
-                fetch.start(at);
-                Ok(())
-            }
-            MessageSource::Librdkafka(_) => self.switch_to_librdkafka(),
-        }
     }
 
     /// Has librdkafka read everything from where it was read up to.
@@ -131,51 +125,10 @@ impl Fetcher {
         Ok(())
     }
 
-    /// Reads these no longer.
-    pub(crate) fn stop(&mut self, partitions: &[Partition]) {
-        self.next.retain(|partition, _| !partitions.contains(partition));
-        self.ready.retain(|ready| !partitions.contains(&ready.partition()));
-        match &mut self.source {
-            MessageSource::Ours(fetch) => fetch.stop(partitions),
-            MessageSource::Librdkafka(inbox) if self.next.is_empty() => *inbox = None,
-            MessageSource::Librdkafka(_) => {}
-        }
-    }
-
     /// Which brokers gave what was read by the topic's name, by their numbers: what they gave is of that
     /// name, and only they know of which topic.
     pub(crate) fn brokers(&self) -> &BTreeSet<i32> {
         &self.brokers
-    }
-
-    /// The log's end of a partition, asked now.
-    pub(crate) fn end(&self, partition: Partition) -> Result<Offset> {
-        validate::partition(&self.topic, partition)?;
-        self.cluster.end(&self.topic.name, partition)
-    }
-
-    /// The log's ends of partitions, asked now.
-    pub(crate) fn ends(&self, partitions: &[Partition]) -> Vec<Result<Offset>> {
-        self.cluster.ends(&self.topic.name, partitions)
-    }
-
-    /// Waits up to `wait` for something to give.
-    pub(crate) fn read(&mut self, wait: Duration, spare: &mut Vec<Batch>) -> Result<Event> {
-        let deadline = Instant::now() + wait;
-        loop {
-            if self.ready.is_empty() {
-                self.fetch(deadline.saturating_duration_since(Instant::now()), spare)?;
-            }
-            match self.ready.pop_front() {
-                Some(Ready::Batch(batch)) => return Ok(Event::Batch(batch)),
-                Some(Ready::End(partition, at)) => return Ok(Event::CaughtUp(partition, at)),
-                Some(Ready::Failed(partition, code)) => self.failure(partition, code)?,
-                None => {}
-            }
-            if self.ready.is_empty() && Instant::now() >= deadline {
-                return Ok(Event::Nothing);
-            }
-        }
     }
 
     /// Takes what has come and sorts it by partition.
@@ -237,6 +190,71 @@ impl Fetcher {
                 found
             }
         }
+    }
+}
+
+impl Reader for Fetcher {
+    fn read(&mut self, wait: Duration, spare: &mut Vec<Batch>) -> Result<Event> {
+        let deadline = Instant::now() + wait;
+        loop {
+            if self.ready.is_empty() {
+                self.fetch(deadline.saturating_duration_since(Instant::now()), spare)?;
+            }
+            match self.ready.pop_front() {
+                Some(Ready::Batch(batch)) => return Ok(Event::Batch(batch)),
+                Some(Ready::End(partition, at)) => return Ok(Event::CaughtUp(partition, at)),
+                Some(Ready::Failed(partition, code)) => self.failure(partition, code)?,
+                None => {}
+            }
+            if self.ready.is_empty() && Instant::now() >= deadline {
+                return Ok(Event::Nothing);
+            }
+        }
+    }
+}
+
+impl AssignableReader for Fetcher {
+    /// Partitions that cannot be read now are tried again while they are read.
+    fn check_reachable(&mut self, _: &[Partition]) -> Result<()> {
+        Ok(())
+    }
+
+    fn start(&mut self, at: &[(Partition, Offset)]) -> Result<()> {
+        for &(partition, offset) in at {
+            validate::partition(&self.topic, partition)?;
+            self.ready.retain(|ready| ready.partition() != partition);
+            self.next.insert(partition, offset);
+        }
+        if self.next.len() == at.len() {
+            // Nothing that was read before is of any use to who has all of it read again.
+            self.brokers.clear();
+        }
+        match &mut self.source {
+            MessageSource::Ours(fetch) => {
+                fetch.start(at);
+                Ok(())
+            }
+            MessageSource::Librdkafka(_) => self.switch_to_librdkafka(),
+        }
+    }
+
+    fn stop(&mut self, partitions: &[Partition]) {
+        self.next.retain(|partition, _| !partitions.contains(partition));
+        self.ready.retain(|ready| !partitions.contains(&ready.partition()));
+        match &mut self.source {
+            MessageSource::Ours(fetch) => fetch.stop(partitions),
+            MessageSource::Librdkafka(inbox) if self.next.is_empty() => *inbox = None,
+            MessageSource::Librdkafka(_) => {}
+        }
+    }
+
+    fn ends(&mut self, partitions: &[Partition]) -> Vec<Result<Offset>> {
+        self.cluster.ends(&mut self.topic.name, partitions)
+    }
+
+    /// A broker shows a message at the moment of its time.
+    fn in_flight(&mut self) -> Result<Duration> {
+        Ok(Duration::ZERO)
     }
 }
 

@@ -3,17 +3,16 @@
 pub(crate) mod fetcher;
 mod producer;
 mod producer_recovery;
-mod reader;
 
+use self::fetcher::Fetcher;
 use self::producer::KafkaProducer;
-use self::reader::KafkaReader;
 use crate::ClusterAddress;
 use crate::client::admin::{Admin, INPUT, KEPT};
 use crate::client::cluster::Cluster;
 use crate::examine;
 use crate::group::member::GroupSource;
 use crate::store::trim::{self, CHECKPOINTS};
-use seismic_queue::backend::assigned_source::SoleSource;
+use seismic_queue::backend::assigned_source::AssignedSource;
 use seismic_queue::backend::validate;
 use seismic_queue::{
     AppendTimes, Diagnose, Error, Finding, Held, Hold, Member, Need, Offset, Partition, Policy,
@@ -110,14 +109,14 @@ impl Queue for KafkaQueue {
 
     fn reader(&self, topic: &Topic, at: &[(Partition, Offset)]) -> Result<Box<dyn Reader>> {
         self.has(topic, at)?;
-        Ok(Box::new(KafkaReader::new(&self.cluster, topic, at)?))
+        Ok(Box::new(Fetcher::at(&self.cluster, topic, at)?))
     }
 
     fn source(&self, topic: &Topic, partitions: &[Partition]) -> Result<Box<dyn Source>> {
         self.cluster.check(topic)?;
         partitions.iter().try_for_each(|&partition| validate::partition(topic, partition))?;
-        let reader = KafkaReader::new(&self.cluster, topic, &[])?;
-        Ok(Box::new(SoleSource::new(reader, partitions)))
+        let reader = Fetcher::new(&self.cluster, topic);
+        Ok(Box::new(AssignedSource::new(reader, partitions)))
     }
 
     fn member(&self, topic: &Topic, member: &Member) -> Result<Box<dyn Source>> {

@@ -10,7 +10,8 @@ use crate::limits;
 use crate::queue::fetcher::Fetcher;
 use seismic_queue::backend::commit_order::Tip;
 use seismic_queue::{
-    Checkpoint, Error, Event, JournalEntry, Offset, Partition, Progress, Recovered, Result, Topic,
+    Checkpoint, Error, Event, JournalEntry, Offset, Partition, Progress, Reader, Recovered, Result,
+    Topic,
 };
 
 /// The checkpoint log of one partition as one group sees it.
@@ -66,8 +67,7 @@ impl CheckpointLog<'_> {
         if position >= to {
             return Ok(history);
         }
-        let mut fetcher = Fetcher::up_to_end(self.cluster, self.topic);
-        fetcher.start(&[(self.partition, from)])?;
+        let mut fetcher = Fetcher::up_to_end(self.cluster, self.topic, (self.partition, from))?;
         let (mut spare, mut moved) = (Vec::new(), Instant::now());
         while position < to {
             match fetcher.read(Duration::from_millis(100), &mut spare)? {

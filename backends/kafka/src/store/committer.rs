@@ -35,14 +35,13 @@ use super::partition_state::PartitionState;
 use crate::client::cluster::Cluster;
 use crate::client::connection::{connect, listen, make_with, number};
 use crate::error_kind::{self, may_pass};
+use crate::failpoints::{COMMIT_OPENING, COMMIT_SENT};
 use crate::group::member::Membership;
 use crate::group::offsets::GroupOffsets;
 use crate::limits;
 use seismic_queue::backend::commit_order::not_made;
 use seismic_queue::backend::validate;
-use seismic_queue::failpoints::{
-    COMMIT_AFTER, COMMIT_BEFORE, COMMIT_IN_TRANSACTION, COMMIT_OPENING, COMMIT_SENT, pass,
-};
+use seismic_queue::failpoints::{COMMIT_AFTER, COMMIT_BEFORE, COMMIT_IN_TRANSACTION, pass};
 use seismic_queue::{
     CheckpointInfo, Commit, CommitError, Committer, Error, FencingToken, KeyedBlock, Kind, Member,
     Partition, PartitionCommit, Progress, Recovered, Result, clock,

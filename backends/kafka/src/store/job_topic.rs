@@ -24,7 +24,7 @@ use crate::limits;
 use crate::queue::fetcher::Fetcher;
 use seismic_queue::message::new_id;
 use seismic_queue::{
-    Error, Event, Job, Message, Offset, OutputSpec, Partition, PartitionBy, Result, Topic,
+    Error, Event, Job, Message, Offset, OutputSpec, Partition, PartitionBy, Reader, Result, Topic,
 };
 
 /// Name of the topic.
@@ -235,8 +235,8 @@ impl<'a> JobTopic<'a> {
             Err(error) => return Err(error),
         };
         let span = self.cluster.spans(&topic)?[0];
-        let mut fetcher = Fetcher::up_to_end(self.cluster, &topic);
-        fetcher.start(&[(Partition(0), span.first)])?;
+        let from = (Partition(0), span.first);
+        let mut fetcher = Fetcher::up_to_end(self.cluster, &topic, from)?;
         let (mut book, mut position) = (Book::default(), span.first);
         let (mut spare, begun) = (Vec::new(), Instant::now());
         while position < span.end {

@@ -1,5 +1,5 @@
-//! One worker of a job. Any number of them may work at once: the group shares the partitions out,
-//! and transactions fence those that no longer have them.
+//! The lease of one worker of a job. There may be any number of workers: the group assigns the
+//! partitions, and transactions fence those that no longer have them.
 
 use std::sync::Arc;
 
@@ -9,7 +9,9 @@ use super::job_topic::JobTopic;
 use super::trim;
 use crate::group::offsets::GroupOffsets;
 use crate::group::transactional_id::SlotNames;
-use seismic_queue::{Committer, Error, Lease, Member, Offset, Partition, Result, Rewind};
+use seismic_queue::{
+    Committer, Error, Lease, Member, Offset, Partition, Result, Rewind, SharedLease,
+};
 
 /// A worker.
 pub(crate) struct KafkaLease {
@@ -21,13 +23,33 @@ pub(crate) struct KafkaLease {
 }
 
 impl Lease for KafkaLease {
-    /// For what begins a job; slots have members.
+    /// For the commit that begins a job; slots have members.
     fn committer(&self) -> Result<Box<dyn Committer>> {
         Ok(Box::new(KafkaCommitter::beginning(Arc::clone(&self.context), self.is_widening)?))
     }
 
-    fn member(&self, index: usize) -> Result<Option<Member>> {
-        self.slots.member(index).map(Some)
+    fn shared(&self) -> Option<&dyn SharedLease> {
+        Some(self)
+    }
+
+    /// A log cannot be cut back.
+    fn rewind(&self, _: &[Rewind]) -> Result<()> {
+        Err(Error::NoRewind { at: self.context.cluster.at.clone() })
+    }
+
+    fn housekeep(&self) -> Result<()> {
+        trim::trim(&self.context.cluster, &self.context.checkpoints).map(drop)
+    }
+
+    /// It is deleted with the checkpoints that need it.
+    fn prune_journal(&self, _: Partition, _: Offset) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl SharedLease for KafkaLease {
+    fn member(&self, index: usize) -> Result<Member> {
+        self.slots.member(index)
     }
 
     fn committer_of(&self, member: &Member) -> Result<Box<dyn Committer>> {
@@ -43,19 +65,5 @@ impl Lease for KafkaLease {
 
     fn agree_on_start(&self, from: &str, starts: &[Offset]) -> Result<(String, Vec<Offset>)> {
         JobTopic::new(&self.context.cluster).agree_on_start(&self.context.job.group, from, starts)
-    }
-
-    /// A log takes nothing back.
-    fn rewind(&self, _: &[Rewind]) -> Result<()> {
-        Err(Error::NoRewind { at: self.context.cluster.at.clone() })
-    }
-
-    fn housekeep(&self) -> Result<()> {
-        trim::trim(&self.context.cluster, &self.context.checkpoints).map(drop)
-    }
-
-    /// It goes with the checkpoints that need it.
-    fn prune_journal(&self, _: Partition, _: Offset) -> Result<()> {
-        Ok(())
     }
 }

@@ -32,8 +32,9 @@ use crate::group::transactional_id::SlotNames;
 use crate::queue::KafkaQueue;
 use seismic_queue::backend::validate;
 use seismic_queue::{
-    Checkpoint, CheckpointRequest, Error, GroupMember, Job, JobStore, JournalEntry, Lease, Offset,
-    OutputView, Partition, PartitionView, Queue, Remedy, Result, SinkPosition, Span, Topic, View,
+    Checkpoint, CheckpointNames, CheckpointRequest, Error, GroupMember, Job, JobStore,
+    JournalEntry, Lease, Offset, OutputView, Partition, PartitionView, Queue, Remedy, Result,
+    SinkPosition, SinkState, Span, Topic, View,
 };
 
 /// Groups that hold the positions of sinks: `seismic-sink.GROUP.SINK`.
@@ -336,6 +337,12 @@ impl JobStore for KafkaStore {
         self.cluster.members(&self.group, &context.job.input().name).map(Some)
     }
 
+    fn topics(&self) -> &dyn Queue {
+        &self.topics
+    }
+}
+
+impl CheckpointNames for KafkaStore {
     fn request_checkpoint(&self, name: &str) -> Result<()> {
         self.context()?;
         self.names.request(name)
@@ -378,11 +385,9 @@ impl JobStore for KafkaStore {
         self.context()?;
         self.names.delete(name)
     }
+}
 
-    fn topics(&self) -> &dyn Queue {
-        &self.topics
-    }
-
+impl SinkState for KafkaStore {
     fn put_sink_position(&self, sink: &str, at: &[(Partition, Offset)]) -> Result<()> {
         let mut noting = self.noting.lock().unwrap_or_else(PoisonError::into_inner);
         let is_of = |topic: &Topic| at.iter().all(|(partition, _)| partition.0 < topic.partitions);

@@ -193,11 +193,19 @@ impl Source for Patient<Box<dyn Source>> {
         self.0.release(partitions)
     }
 
-    fn end(&mut self, partition: Partition) -> Result<Offset> {
-        self.0.end(partition)
+    fn ends(&mut self, partitions: &[Partition]) -> Vec<Result<Offset>> {
+        self.0.ends(partitions)
+    }
+
+    fn in_flight(&mut self) -> Result<Duration> {
+        self.0.in_flight()
     }
 
     fn fencing_token(&self) -> FencingToken {
         self.0.fencing_token()
+    }
+
+    fn is_lost(&mut self) -> bool {
+        self.0.is_lost()
     }
 }

@@ -13,8 +13,8 @@ use crate::database::{self, Database};
 use crate::examine;
 use crate::schema::Layout;
 use crate::topics::{self, Places};
-use seismic_queue::backend::assigned_source::SoleSource;
-use seismic_queue::backend::polling_reader::Follower;
+use seismic_queue::backend::assigned_source::AssignedSource;
+use seismic_queue::backend::polling_reader::PollingReader;
 use seismic_queue::backend::validate;
 use seismic_queue::{
     AppendTimes, Diagnose, Error, Finding, Held, Hold, Member, Need, Offset, Partition, Policy,
@@ -139,12 +139,12 @@ impl Queue for SqliteQueue {
 
     fn reader(&self, topic: &Topic, at: &[(Partition, Offset)]) -> Result<Box<dyn Reader>> {
         let log = self.log(topic, at.iter().map(|&(partition, _)| partition))?;
-        Ok(Box::new(Follower::new(log, at)))
+        Ok(Box::new(PollingReader::new(log, at)))
     }
 
     fn source(&self, topic: &Topic, partitions: &[Partition]) -> Result<Box<dyn Source>> {
         let log = self.log(topic, partitions.iter().copied())?;
-        Ok(Box::new(SoleSource::new(Follower::new(log, &[]), partitions)))
+        Ok(Box::new(AssignedSource::new(PollingReader::new(log, &[]), partitions)))
     }
 
     fn member(&self, _: &Topic, _: &Member) -> Result<Box<dyn Source>> {

@@ -6,9 +6,10 @@ use std::ops::Range;
 
 use super::{job_shape, name_rows};
 use crate::error::Sql;
+use crate::failpoints::{BEFORE_PRUNE, SNAPSHOT_CHUNK};
 use seismic_queue::backend::checkpoint_retention::{Candidate, classes};
 use seismic_queue::backend::commit_order::Tip;
-use seismic_queue::failpoints::{BEFORE_PRUNE, SNAPSHOT_CHUNK, pass};
+use seismic_queue::failpoints::pass;
 use seismic_queue::{
     Checkpoint, CheckpointInfo, Class, Error, JournalEntry, Manifest, Offset, Partition,
     PartitionCommit, Progress, Recovered, Rewind,

@@ -31,9 +31,10 @@ use seismic_queue::failpoints::{
 };
 use seismic_queue::message::new_id;
 use seismic_queue::{
-    Checkpoint, CheckpointRequest, Commit, CommitError, Committer, Error, FencingToken, Hold, Job,
-    JobStore, JournalEntry, KeyedBlock, Lease, Offset, OutputSpec, OutputView, Partition,
-    PartitionView, Queue, Recovered, Result, Rewind, SinkPosition, Topic, View, clock,
+    Checkpoint, CheckpointNames, CheckpointRequest, Commit, CommitError, Committer, Error,
+    FencingToken, GroupMember, Hold, Job, JobStore, JournalEntry, KeyedBlock, Lease, Offset,
+    OutputSpec, OutputView, Partition, PartitionView, Queue, Recovered, Result, Rewind,
+    SharedLease, SinkPosition, SinkState, Topic, View, clock,
 };
 
 /// A store in one SQLite file.
@@ -136,6 +137,10 @@ impl JobStore for SqliteStore {
         Ok(Box::new(SqliteLease { owned: Arc::new(owned) }))
     }
 
+    fn rescale(&self, _: &Job) -> Result<Box<dyn Lease>> {
+        Err(Error::CannotRescale { at: self.name() })
+    }
+
     fn view(&self) -> Result<View> {
         let at = self.name();
         self.look("looking in", |db, Identity { id, job, outputs, .. }| {
@@ -180,6 +185,17 @@ impl JobStore for SqliteStore {
         lock::owner(&self.path, &self.name())
     }
 
+    /// One process has all of it.
+    fn members(&self) -> Result<Option<Vec<GroupMember>>> {
+        Ok(None)
+    }
+
+    fn topics(&self) -> &dyn Queue {
+        &self.topics
+    }
+}
+
+impl CheckpointNames for SqliteStore {
     fn request_checkpoint(&self, name: &str) -> Result<()> {
         self.change("asking for a checkpoint", |db, at, _| checkpoint_names::request(db, at, name))
     }
@@ -203,11 +219,9 @@ impl JobStore for SqliteStore {
     fn delete_checkpoint_name(&self, name: &str) -> Result<()> {
         self.change("forgetting a checkpoint", |db, at, _| checkpoint_names::delete(db, at, name))
     }
+}
 
-    fn topics(&self) -> &dyn Queue {
-        &self.topics
-    }
-
+impl SinkState for SqliteStore {
     fn put_sink_position(&self, sink: &str, at: &[(Partition, Offset)]) -> Result<()> {
         self.change("noting a sink's position", |db, _, Identity { job, outputs, .. }| {
             let partitions = outputs[0].len() as u32;
@@ -382,6 +396,16 @@ struct SqliteLease {
 impl Lease for SqliteLease {
     fn committer(&self) -> Result<Box<dyn Committer>> {
         Ok(Box::new(SqliteLease { owned: self.owned.clone() }))
+    }
+
+    /// One owner has all partitions.
+    fn shared(&self) -> Option<&dyn SharedLease> {
+        None
+    }
+
+    /// Each commit prunes.
+    fn housekeep(&self) -> Result<()> {
+        Ok(())
     }
 
     fn prune_journal(&self, partition: Partition, below: Offset) -> Result<()> {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 use seismic_queue::{
     Commit, Event, FencingToken, JobStore, Offset, Partition, PartitionCommit, Queue, Result,
-    Retention,
+    Retention, SinkState as _,
 };
 use seismic_sqlite::{SqliteQueue, SqliteStore};
 

@@ -1,6 +1,7 @@
 //! A store under test. What a commit carries follows from its partition and number, so what must be
 //! there after any number of commits is known without looking.
 
+use seismic_queue::SinkState as _;
 use std::path::Path;
 use std::time::Duration;
 

@@ -1,0 +1,17 @@
+//! What a store keeps for the sinks of its job: their positions, and state of their own.
+
+use crate::{Offset, Partition, Result};
+
+/// What the sinks of a job keep in its store. Needs no lease.
+pub trait SinkState {
+    /// Stores how far a sink has come, so that retention waits for it.
+    fn put_sink_position(&self, sink: &str, at: &[(Partition, Offset)]) -> Result<()>;
+
+    /// Stores what a sink must remember besides its position and cannot keep where its rows are. It
+    /// replaces what the sink stored under the same key, and is durable when this returns. What it
+    /// means is the sink's business.
+    fn put_sink_state(&self, sink: &str, key: &str, state: &[u8]) -> Result<()>;
+
+    /// What a sink stored last under a key.
+    fn sink_state(&self, sink: &str, key: &str) -> Result<Option<Vec<u8>>>;
+}
