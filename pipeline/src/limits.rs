@@ -87,3 +87,7 @@ pub const BACKOFF_MAX: Duration = Duration::from_millis(500);
 /// After a stop was asked for, how long a last commit is still retried. Stopping must be over in
 /// 5 s, and a try that finds a file busy takes a while itself.
 pub const STOP_PATIENCE: Duration = Duration::from_millis(1_500);
+
+/// What a run of one of several inputs counts for, bytes: so much output that waits makes a commit due,
+/// so that an input that takes turns with another cannot fill the memory with its turns.
+pub const RUN_BYTES: usize = 64;

@@ -2,8 +2,8 @@
 //!
 //! Field names are those of the JSON. What only the text shows is not serialized.
 
-use seismic_pipeline::{Counters, DEAD, Note, ROLLUP, RejectReason, RetentionLag};
-use seismic_queue::{GroupMember, PartitionView, Span, View};
+use seismic_pipeline::{Counters, DEAD, Note, RESULT, ROLLUP, RejectReason, RetentionLag};
+use seismic_queue::{GroupMember, Job, PartitionView, Span, View};
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
@@ -226,7 +226,7 @@ impl JobStatus {
             .zip(spans)
             .zip(&notes)
             .map(|(((number, part), span), note)| {
-                PartitionStatus::new(number, part, *span, note.as_ref())
+                PartitionStatus::new(number, (&view.job, part), *span, note.as_ref())
             })
             .collect();
         let sum = |of: fn(&Note) -> u64| notes.iter().flatten().map(of).sum();
@@ -280,8 +280,14 @@ impl ReasonCounts {
 }
 
 impl PartitionStatus {
-    fn new(partition: usize, view: &PartitionView, input: Span, note: Option<&Note>) -> Self {
+    fn new(
+        partition: usize,
+        (job, view): (&Job, &PartitionView),
+        input: Span,
+        note: Option<&Note>,
+    ) -> Self {
         let progress = view.progress.as_ref();
+        let rows_of = |role| view.output(job, role).map_or(0, |output| output.span.end.0);
         let next = progress.map_or(input.first, |progress| progress.next);
         PartitionStatus {
             partition,
@@ -296,8 +302,8 @@ impl PartitionStatus {
             windows: note.map(|note| note.counters.windows),
             read: note.map(|note| note.counters.read),
             lost_messages: note.map(|note| note.counters.lost_messages),
-            rows: view.outputs[0].span.end.0,
-            dead_letters: view.outputs[1].span.end.0,
+            rows: rows_of(RESULT),
+            dead_letters: rows_of(DEAD),
             by_reason: note.map(|note| ReasonCounts::of(&note.counters)),
             rules: note.map(|note| note.rules.hash()),
             checkpoint: view.checkpoints.last().map(|info| CheckpointStatus {

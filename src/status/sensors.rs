@@ -28,7 +28,10 @@ pub fn examine(
     for (partition, span) in input.all().zip(spans) {
         let from = Offset(span.end.0.saturating_sub(last)).max(span.first);
         each(queue, &input, partition, from, span.end, |message| health.see(message))?;
-        let letters = view.partitions[partition.0 as usize].outputs[1].span;
+        let part = &view.partitions[partition.0 as usize];
+        let Some(letters) = part.output(&view.job, DEAD).map(|output| output.span) else {
+            continue;
+        };
         each(store, &dead, partition, letters.first, letters.end, |message| {
             let Ok(letter) = SeismicDeadLetter::decode(message.value) else { return };
             let is_recent = letter.input_offset >= from.0 as i64;

@@ -4,18 +4,24 @@ use seismic_proto::state::{self, journal_entry::Input};
 use seismic_proto::{DecodeError, Message};
 use seismic_queue::Offset;
 
-use crate::engine::windows::rules::Rules;
 use crate::engine::windows::rules::RulesError;
+
+/// Name of the kind of job that there was first, which its entries and notes do not say.
+pub const FIRST_KIND: &str = "windows";
 
 /// One entry of the journal.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Entry {
-    /// The job began here under these rules; `from` is what was asked for.
+    /// The job began here with these semantics; `from` is what was asked for.
     Start {
-        /// Semantics of the job.
-        rules: Rules,
+        /// Name of its kind.
+        kind: String,
+        /// Its semantics, as the kind writes them.
+        semantics: Vec<u8>,
         /// earliest, latest, an offset or a time.
         from: String,
+        /// Where it began in its further inputs.
+        further: Vec<Offset>,
     },
     /// The job began here with the state of another one.
     Fork {
@@ -25,15 +31,13 @@ pub enum Entry {
         store: String,
         /// Number of the checkpoint there.
         checkpoint: u64,
-        /// Windows that it had closed by then.
-        windows: u64,
-        /// Dead letters that it had written by then.
-        dead_letters: u64,
-        /// Rows of each roll-up that it had written by then.
-        rollup_rows: Vec<u64>,
+        /// Rows that it had written to each output by then; stored for two outputs at least.
+        rows: Vec<u64>,
     },
-    /// Windows of sensors whose last record lies below `below` were closed.
+    /// What had its last record below `below` was closed: windows of a sensor, where it makes windows.
     Idle {
+        /// Place of the input.
+        input: usize,
         /// Position that was passed.
         below: Offset,
         /// How long nothing may come before a sensor is idle, ms.
@@ -43,6 +47,8 @@ pub enum Entry {
     End,
     /// Offsets `[from, to)` were lost and the operator accepted it.
     Gap {
+        /// Place of the input.
+        input: usize,
         /// First lost offset.
         from: Offset,
         /// Where reading continues.
@@ -55,6 +61,15 @@ pub enum Entry {
         /// How many it has.
         partitions: u32,
     },
+    /// Of a job with several inputs: from here on this one was read, up to `until`.
+    Run {
+        /// Place of the input.
+        input: usize,
+        /// Its next offset afterwards.
+        until: Offset,
+    },
+    /// An input of the kind's own.
+    Own(Vec<u8>),
 }
 
 /// Why an entry or a note cannot be used.
@@ -76,29 +91,46 @@ pub enum EntryError {
     Rescaled,
 }
 
+/// Where a task began in each input, given its position and where that was in the further ones;
+/// `None` when that cannot be.
+#[must_use]
+pub fn beginning(at: Offset, further: &[Offset]) -> Option<Vec<Offset>> {
+    let rest = further.iter().try_fold(at.0, |rest, offset| rest.checked_sub(offset.0))?;
+    Some([Offset(rest)].into_iter().chain(further.iter().copied()).collect())
+}
+
 impl Entry {
     /// As stored.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let input = match self {
-            Entry::Start { rules, from } => {
-                Input::Start(state::Start { rules: Some(rules.into()), from: from.clone() })
-            }
-            Entry::Idle { below, idle_timeout_ms } => {
-                Input::Idle(state::Idle { below: below.0, idle_timeout_ms: *idle_timeout_ms })
-            }
-            Entry::Fork { group, store, checkpoint, windows, dead_letters, rollup_rows } => {
-                Input::Fork(state::Fork {
-                    group: group.clone(),
-                    home: store.clone(),
-                    checkpoint: *checkpoint,
-                    windows: *windows,
-                    dead_letters: *dead_letters,
-                    rollup_rows: rollup_rows.clone(),
-                })
-            }
+            Entry::Start { kind, semantics, from, further } => Input::Start(state::Start {
+                semantics: semantics.clone(),
+                from: from.clone(),
+                kind: if kind == FIRST_KIND { String::new() } else { kind.clone() },
+                further: further.iter().map(|offset| offset.0).collect(),
+            }),
+            Entry::Idle { input, below, idle_timeout_ms } => Input::Idle(state::Idle {
+                below: below.0,
+                idle_timeout_ms: *idle_timeout_ms,
+                input: *input as u32,
+            }),
+            Entry::Fork { group, store, checkpoint, rows } => Input::Fork(state::Fork {
+                group: group.clone(),
+                home: store.clone(),
+                checkpoint: *checkpoint,
+                windows: rows.first().copied().unwrap_or(0),
+                dead_letters: rows.get(1).copied().unwrap_or(0),
+                rollup_rows: rows.iter().skip(2).copied().collect(),
+            }),
             Entry::End => Input::End(state::End {}),
-            Entry::Gap { from, to } => Input::Gap(state::Gap { from: from.0, to: to.0 }),
+            Entry::Gap { input, from, to } => {
+                Input::Gap(state::Gap { from: from.0, to: to.0, input: *input as u32 })
+            }
+            Entry::Run { input, until } => {
+                Input::Run(state::Run { input: *input as u32, until: until.0 })
+            }
+            Entry::Own(bytes) => Input::Own(bytes.clone()),
             Entry::Rescaled { before, partitions } => {
                 Input::Widened(state::Widened { before: *before, partitions: *partitions })
             }
@@ -113,22 +145,32 @@ impl Entry {
     pub fn decode(bytes: &[u8]) -> Result<Entry, EntryError> {
         let unknown = || EntryError::Damaged("it says nothing that this version knows".into());
         Ok(match state::JournalEntry::decode(bytes)?.input.ok_or_else(unknown)? {
-            Input::Start(start) => {
-                Entry::Start { rules: Rules::try_from(start.rules.as_ref())?, from: start.from }
-            }
-            Input::Idle(idle) => {
-                Entry::Idle { below: Offset(idle.below), idle_timeout_ms: idle.idle_timeout_ms }
-            }
+            Input::Start(start) => Entry::Start {
+                kind: if start.kind.is_empty() { FIRST_KIND.to_owned() } else { start.kind },
+                semantics: start.semantics,
+                from: start.from,
+                further: start.further.into_iter().map(Offset).collect(),
+            },
+            Input::Idle(idle) => Entry::Idle {
+                input: idle.input as usize,
+                below: Offset(idle.below),
+                idle_timeout_ms: idle.idle_timeout_ms,
+            },
             Input::Fork(fork) => Entry::Fork {
                 group: fork.group,
                 store: fork.home,
                 checkpoint: fork.checkpoint,
-                windows: fork.windows,
-                dead_letters: fork.dead_letters,
-                rollup_rows: fork.rollup_rows,
+                rows: [fork.windows, fork.dead_letters]
+                    .into_iter()
+                    .chain(fork.rollup_rows)
+                    .collect(),
             },
             Input::End(_) => Entry::End,
-            Input::Gap(gap) => Entry::Gap { from: Offset(gap.from), to: Offset(gap.to) },
+            Input::Gap(gap) => {
+                Entry::Gap { input: gap.input as usize, from: Offset(gap.from), to: Offset(gap.to) }
+            }
+            Input::Run(run) => Entry::Run { input: run.input as usize, until: Offset(run.until) },
+            Input::Own(bytes) => Entry::Own(bytes),
             Input::Widened(widened) => {
                 Entry::Rescaled { before: widened.before, partitions: widened.partitions }
             }
@@ -143,19 +185,30 @@ mod tests {
     #[test]
     fn entries_come_back_as_written() {
         for entry in [
-            Entry::Start { rules: Rules::default(), from: "earliest".into() },
-            Entry::Idle { below: Offset(7), idle_timeout_ms: 2_000 },
+            Entry::Start {
+                kind: FIRST_KIND.into(),
+                semantics: vec![8, 1],
+                from: "earliest".into(),
+                further: vec![],
+            },
+            Entry::Start {
+                kind: "counts".into(),
+                semantics: vec![],
+                from: "latest".into(),
+                further: vec![Offset(4), Offset(0)],
+            },
+            Entry::Idle { input: 0, below: Offset(7), idle_timeout_ms: 2_000 },
             Entry::Fork {
                 group: "old".into(),
                 store: "0f".into(),
                 checkpoint: 7,
-                windows: 3,
-                dead_letters: 2,
-                rollup_rows: vec![1, 0],
+                rows: vec![3, 2, 1, 0],
             },
             Entry::End,
-            Entry::Gap { from: Offset(3), to: Offset(9) },
+            Entry::Gap { input: 1, from: Offset(3), to: Offset(9) },
             Entry::Rescaled { before: 4, partitions: 6 },
+            Entry::Run { input: 1, until: Offset(12) },
+            Entry::Own(b"prices 7".to_vec()),
         ] {
             assert_eq!(Entry::decode(&entry.encode()).unwrap(), entry);
         }

@@ -8,11 +8,15 @@
 //! [`Operator`]. Calls are per batch of messages, not per record, so dispatch costs nothing that
 //! shows. Output stays in the operator until a commit takes it: in the order of the job's outputs,
 //! with [`PartitionCommit::keyed`] for those whose rows find their partition by key.
+//!
+//! Inputs are named by their place among the job's, from 0. In which order messages of several were
+//! applied is in the journal, so that it is the same whenever they are applied again. An operator
+//! that has several must treat a batch as it would treat its messages one by one.
 
 use std::any::Any;
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 
-use seismic_queue::{Batch, Job, KeyedCut, Message, Offset, Partition, PartitionCommit};
+use seismic_queue::{Batch, Job, KeyedCut, Message, Offset, Partition, PartitionCommit, Topic};
 
 use super::journal::{Entry, EntryError};
 use super::redistribute_error::RedistributeError;
@@ -22,6 +26,8 @@ use super::snapshot_error::SnapshotError;
 /// those of other tasks says nothing: `verify` tells by it whether each row is there, and once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RowIdentity {
+    /// Place of the input.
+    pub input: usize,
     /// Partition of the input.
     pub partition: Partition,
     /// Offset of the message in it.
@@ -32,19 +38,29 @@ pub struct RowIdentity {
     pub number: u32,
 }
 
+impl fmt::Display for RowIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let RowIdentity { input, partition, offset, index, number } = self;
+        write!(f, "row {number} of record {index} of message {offset} of input {input}/{partition}")
+    }
+}
+
 /// A kind of job with its semantics: what makes operators.
 pub trait OperatorKind: Debug + Send + Sync {
-    /// What is wrong with these semantics, or with the job's outputs for them.
+    /// Name of the kind, which the job's journal and notes say.
+    fn name(&self) -> &'static str;
+
+    /// The semantics as bytes, for the entry of the journal with which such a job begins.
+    fn semantics(&self) -> Vec<u8>;
+
+    /// What is wrong with these semantics, or with the job's inputs and outputs for them.
     fn faults(&self, job: &Job) -> Vec<String>;
 
     /// Whether results depend on the append times of messages, so that producers must not set them.
     fn needs_append_times(&self) -> bool;
 
-    /// An operator that has seen nothing and starts at `position` of the topic.
-    fn start(&self, topic: &str, partition: Partition, position: Offset) -> Box<dyn Operator>;
-
-    /// The journal entry with which such a job begins; `from` is the start that was asked for.
-    fn start_entry(&self, from: String) -> Entry;
+    /// An operator that has seen nothing and starts at these offsets, one of each input.
+    fn start(&self, inputs: &[Topic], partition: Partition, at: &[Offset]) -> Box<dyn Operator>;
 
     /// An operator with the state of a snapshot.
     ///
@@ -53,7 +69,7 @@ pub trait OperatorKind: Debug + Send + Sync {
     fn restore(
         &self,
         state: &[u8],
-        topic: &str,
+        inputs: &[Topic],
         partition: Partition,
     ) -> Result<Box<dyn Operator>, SnapshotError>;
 
@@ -85,6 +101,13 @@ pub trait OperatorKind: Debug + Send + Sync {
         None
     }
 
+    /// Inputs of the kind's own that an operator has not had, such as a newer version of a table. The
+    /// runner asks before each batch, journals each as [`Entry::Own`], and applies it; one whose commit
+    /// was lost is missing in the operator again, and is offered again.
+    fn own_entries(&self, _operator: &dyn Operator) -> Vec<Vec<u8>> {
+        Vec::new()
+    }
+
     /// Moves state between the operators of all partitions after some were added to the input, which
     /// had `before` of them.
     ///
@@ -102,33 +125,44 @@ pub trait Operator: Any + Debug + Send {
     /// The partition it works on.
     fn partition(&self) -> Partition;
 
-    /// Next offset expected: every message before it has had its effect.
-    fn position(&self) -> Offset;
+    /// How many inputs it has.
+    fn inputs(&self) -> usize {
+        1
+    }
 
-    /// Applies all messages of a batch.
+    /// Next offset expected of an input: every message before it has had its effect.
+    fn next(&self, input: usize) -> Offset;
+
+    /// Where it stands, as one number that moves on with every message: the sum of the next offsets of
+    /// its inputs.
+    fn position(&self) -> Offset {
+        Offset((0..self.inputs()).map(|input| self.next(input).0).sum())
+    }
+
+    /// Applies all messages of a batch of an input.
     ///
     /// # Panics
-    /// When one lies before [`Operator::position`]: a log only moves forward.
-    fn apply_batch(&mut self, batch: &Batch);
+    /// When one lies before [`Operator::next`]: a log only moves forward.
+    fn apply_batch(&mut self, input: usize, batch: &Batch);
 
-    /// Applies one message.
+    /// Applies one message of an input.
     ///
     /// # Panics
     /// As [`Operator::apply_batch`].
-    fn apply_message(&mut self, message: Message<'_>);
+    fn apply_message(&mut self, input: usize, message: Message<'_>);
 
-    /// Continues at `to`, unless it is further already: the log has no message before it.
-    fn pass(&mut self, to: Offset);
+    /// Continues at `to` in an input, unless it is further already: the log has no message before it.
+    fn pass(&mut self, input: usize, to: Offset);
 
-    /// Continues at `to` after a loss that was accepted: the messages before it are gone.
+    /// Continues at `to` in an input after a loss that was accepted: the messages before it are gone.
     ///
     /// # Panics
-    /// When `to` lies before [`Operator::position`].
-    fn gap(&mut self, to: Offset);
+    /// When `to` lies before [`Operator::next`].
+    fn gap(&mut self, input: usize, to: Offset);
 
-    /// Closes what has had no message at or after `below`. Whether there was something, which is then
-    /// journaled.
-    fn close_idle(&mut self, below: Offset) -> bool;
+    /// Closes what has had no message of that input at or after `below`. Whether that changed
+    /// something, which is then journaled.
+    fn close_idle(&mut self, input: usize, below: Offset) -> bool;
 
     /// Closes everything: the run is drained. Whether there was something, which is then journaled.
     fn drain(&mut self) -> bool;
@@ -195,21 +229,35 @@ pub trait Operator: Any + Debug + Send {
 /// # Errors
 /// As [`Operator::apply_entry`].
 pub fn apply_common(entry: &Entry, operator: &mut dyn Operator) -> Result<(), EntryError> {
-    let position = operator.position();
+    let next = |operator: &dyn Operator, input: usize| {
+        (input < operator.inputs()).then(|| operator.next(input))
+    };
     match entry {
         // The operator was made from it, or from the snapshot beside it.
         Entry::Start { .. } | Entry::Fork { .. } => {}
-        Entry::Idle { below, .. } if *below <= position => {
-            operator.close_idle(*below);
+        Entry::Idle { input, below, .. }
+            if next(operator, *input).is_some_and(|next| *below <= next) =>
+        {
+            operator.close_idle(*input, *below);
         }
         Entry::End => {
             operator.drain();
         }
-        Entry::Gap { to, .. } if *to >= position => operator.gap(*to),
+        Entry::Gap { input, to, .. } if next(operator, *input).is_some_and(|next| *to >= next) => {
+            operator.gap(*input, *to);
+        }
         Entry::Rescaled { .. } => return Err(EntryError::Rescaled),
         Entry::Idle { .. } | Entry::Gap { .. } => {
-            let what = format!("{entry:?} cannot have happened at offset {position}");
+            let what = format!("{entry:?} cannot have happened at offset {}", operator.position());
             return Err(EntryError::Damaged(what));
+        }
+        Entry::Run { .. } => {
+            let what = "it says in which order inputs were read, and is of no such job";
+            return Err(EntryError::Damaged(what.to_owned()));
+        }
+        Entry::Own(_) => {
+            let what = "it is of another kind of job";
+            return Err(EntryError::Damaged(what.to_owned()));
         }
     }
     Ok(())

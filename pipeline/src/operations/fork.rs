@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use seismic_queue::{
-    Checkpoint, Chunk, Commit, JobStore, JournalEntry, Manifest, Offset, Partition,
+    Checkpoint, Chunk, Commit, Job, JobStore, JournalEntry, Manifest, Offset, Partition,
     PartitionCommit, limits as queue_limits,
 };
 
@@ -42,9 +42,12 @@ pub fn fork(
     if let Some((partition, progress)) = (0..).map(Partition).zip(stored).next() {
         return Err(Error::AlreadyForked { partition, next: progress.next });
     }
-    let (ours, theirs) = (job.job.input(), parent.job.input());
-    if ours != theirs {
-        let (ours, theirs) = (ours.name.clone(), theirs.name.clone());
+    if job.job.inputs != parent.job.inputs {
+        let names = |of: &Job| {
+            let names: Vec<_> = of.inputs.iter().map(|input| &*input.name).collect();
+            names.join(", ")
+        };
+        let (ours, theirs) = (names(job.job), names(&parent.job));
         return Err(Error::OtherInput { ours, theirs, group: parent.job.group });
     }
     let infos = which.in_all(&parent)?;
@@ -52,8 +55,8 @@ pub fn fork(
     housekeeping::hold_log_now(job.queue, job.store, job.job)?;
     let begin = || {
         let (mut commit, mut set) = (Commit::default(), CheckpointSet::default());
-        for (partition, info) in ours.all().zip(infos) {
-            check_reach(job, partition, which, info.manifest.position)?;
+        for (partition, info) in job.job.input().all().zip(infos) {
+            check_reach(job, partition, which, &info.manifest)?;
             let checkpoint = of.checkpoint(partition, info.manifest.checkpoint)?;
             let number = info.manifest.checkpoint;
             let operator = set.restored(job, partition, number, &checkpoint.state)?;
@@ -73,7 +76,11 @@ pub fn fork(
 fn agree(job: JobContext<'_>, which: &CheckpointRef, group: &str, commit: &Commit) -> Result<()> {
     let Some(lease) = job.lease.shared() else { return Ok(()) };
     let asked = format!("{CHECKPOINT}{which} of group {group}");
-    let starts: Vec<Offset> = commit.partitions.iter().map(|begun| begun.next).collect();
+    let of_input = |input: usize| {
+        let begun = commit.partitions.iter();
+        begun.map(move |it| if input == 0 { it.next } else { it.further[input - 1] })
+    };
+    let starts: Vec<Offset> = (0..job.job.inputs.len()).flat_map(of_input).collect();
     let (agreed, agreed_starts) = lease.agree_on_start(&asked, &starts)?;
     if (&agreed, &agreed_starts) == (&asked, &starts) {
         return Ok(());
@@ -81,7 +88,7 @@ fn agree(job: JobContext<'_>, which: &CheckpointRef, group: &str, commit: &Commi
     Err(Error::ForkedElsewhere { asked, agreed })
 }
 
-/// Whether the log still has what comes after `position`.
+/// Whether the logs still have what comes after a checkpoint.
 ///
 /// # Errors
 /// [`Error::LogGone`] when it begins later, [`Error::LogShort`] when it ends before.
@@ -89,15 +96,17 @@ pub(crate) fn check_reach(
     job: JobContext<'_>,
     partition: Partition,
     which: &CheckpointRef,
-    position: Offset,
+    manifest: &Manifest,
 ) -> Result<()> {
-    let span = job.queue.spans(job.job.input())?[partition.0 as usize];
-    if position < span.first {
-        let (which, first) = (which.to_string(), span.first);
-        return Err(Error::LogGone { which, partition, position, first });
-    }
-    if position > span.end {
-        return Err(Error::LogShort { partition, next: position, end: span.end });
+    for (input, position) in job.job.inputs.iter().zip(manifest.positions()) {
+        let span = job.queue.spans(input)?[partition.0 as usize];
+        if position < span.first {
+            let (which, first) = (which.to_string(), span.first);
+            return Err(Error::LogGone { which, partition, position, first });
+        }
+        if position > span.end {
+            return Err(Error::LogShort { partition, next: position, end: span.end });
+        }
     }
     Ok(())
 }
@@ -110,15 +119,12 @@ fn beginning(
     store: &str,
 ) -> PartitionCommit {
     let Checkpoint { manifest: theirs, state } = checkpoint;
-    let (at, number) = (theirs.position, theirs.checkpoint);
-    let mut rows = operator.rows().into_iter();
+    let (at, number) = (operator.position(), theirs.checkpoint);
     let entry = Entry::Fork {
         group: group.to_owned(),
         store: store.to_owned(),
         checkpoint: number,
-        windows: rows.next().unwrap_or(0),
-        dead_letters: rows.next().unwrap_or(0),
-        rollup_rows: rows.collect(),
+        rows: operator.rows(),
     };
     let pieces = state.chunks(queue_limits::CHUNK_BYTES).zip(0..);
     let chunks: Vec<_> = pieces
@@ -126,14 +132,14 @@ fn beginning(
         .collect();
     let manifest = Manifest {
         checkpoint: 1,
-        position: at,
-        further: Vec::new(),
+        position: theirs.position,
+        further: theirs.further.clone(),
         journal_sequence: 1,
         chunks: chunks.len() as u32,
         crc: theirs.crc,
     };
     let mut begun = PartitionCommit::new(operator.partition());
-    (begun.number, begun.next) = (1, at);
+    (begun.number, begun.next, begun.further) = (1, theirs.position, theirs.further);
     operator.write_note(&mut begun.note);
     begun.journal.push(JournalEntry { sequence: 0, at, bytes: entry.encode() });
     (begun.chunks, begun.manifest) = (chunks, Some(manifest));
@@ -160,7 +166,7 @@ impl CheckpointSet {
     ) -> Result<Box<dyn Operator>> {
         let operator = job
             .kind
-            .restore(state, &job.job.input().name, partition)
+            .restore(state, &job.job.inputs, partition)
             .map_err(|source| Error::Snapshot { partition, number, source })?;
         let differences = job.kind.differences_of(&*operator);
         if !differences.is_empty() {

@@ -24,6 +24,11 @@ use crate::{Error, Result};
 /// # Errors
 /// [`Error::NotDrained`] and [`Error::Redistribute`], when nothing was changed; and whatever stops a commit.
 pub fn rescale(job: JobContext<'_>, stop: &Arc<AtomicBool>) -> Result<()> {
+    if job.job.inputs.len() > 1 {
+        let what = "partitions were added to the inputs of a job that has several; it can only be \
+                    started anew, as another group";
+        return Err(Error::Options(vec![what.to_owned()]));
+    }
     let (input, before) = (job.job.input(), job.store.view()?.job.partitions());
     let partitions: Vec<Partition> = input.all().collect();
     let stored = job.lease.committer()?.load(&FencingToken::Sole, &partitions)?;
@@ -33,7 +38,8 @@ pub fn rescale(job: JobContext<'_>, stop: &Arc<AtomicBool>) -> Result<()> {
     let parts = stored.iter().zip(spans).map(|(stored, span)| match stored.partition.0 < before {
         true => drained(job, stored, span),
         false => {
-            Ok(PartitionTask::begin(job.kind, (input, stored.partition, span.first), &settings))
+            let of = (&*job.job.inputs, stored.partition, &[span.first][..]);
+            Ok(PartitionTask::begin(job.kind, of, &settings))
         }
     });
     let mut parts = parts.collect::<Result<Vec<_>>>()?;
@@ -51,16 +57,16 @@ pub fn rescale(job: JobContext<'_>, stop: &Arc<AtomicBool>) -> Result<()> {
 
 /// A partition that the job has, which has read all there is.
 fn drained(job: JobContext<'_>, stored: &Recovered, span: Span) -> Result<PartitionTask> {
-    let (partition, input) = (stored.partition, job.job.input());
+    let partition = stored.partition;
     if stored.progress.is_none() {
         return Err(Error::NoBeginning { partition });
     }
-    let part = PartitionTask::resume(job.kind, stored, input, job.settings)?;
+    let part = PartitionTask::resume(job.kind, stored, &job.job.inputs, job.settings)?;
     let not_drained = |what: String| Err(Error::NotDrained { partition, what });
     if part.is_replaying() {
         return not_drained("its last run was killed before it had saved its state".to_owned());
     }
-    let (next, end) = (part.committed(), span.end);
+    let (next, end) = (part.committed(0), span.end);
     if next > end {
         return Err(Error::LogShort { partition, next, end });
     }

@@ -23,13 +23,13 @@ pub fn rewind(job: JobContext<'_>, which: &CheckpointRef) -> Result<()> {
     let view = job.store.view()?;
     let infos = which.in_all(&view)?;
     // Held first, so that what is checked next stays.
-    let at = |info: &&CheckpointInfo| info.manifest.position;
-    let positions: Vec<Offset> = infos.iter().map(at).collect();
+    let at = |info: &&CheckpointInfo| info.manifest.positions().collect();
+    let positions: Vec<Vec<Offset>> = infos.iter().map(at).collect();
     housekeeping::hold_log_from(job.queue, job.store, job.job, &positions)?;
     let go_back = || {
         let (mut back, mut set) = (Vec::with_capacity(infos.len()), CheckpointSet::default());
         for ((partition, part), info) in job.job.input().all().zip(&view.partitions).zip(&infos) {
-            check_reach(job, partition, which, info.manifest.position)?;
+            check_reach(job, partition, which, &info.manifest)?;
             let number = info.manifest.checkpoint;
             let state = job.store.checkpoint(partition, number)?.state;
             let operator = set.restored(job, partition, number, &state)?;

@@ -29,7 +29,7 @@ pub(crate) fn stay_in_place(
             .topics()
             .check_place()
             .and_then(|()| job.queue.check_place())
-            .and_then(|()| job.queue.check_topic(job.job.input()));
+            .and_then(|()| job.job.inputs.iter().try_for_each(|it| job.queue.check_topic(it)));
         if looked.is_err() {
             stop.store(true, Ordering::Relaxed);
             return Ok(looked?);

@@ -13,6 +13,7 @@ use seismic_queue::{
     View,
 };
 
+use crate::engine::journal::{Entry, beginning};
 use crate::runner::checkpoint_requests::CheckpointRequests;
 use crate::runner::job::JobContext;
 use crate::runner::retention_lag::RetentionLag;
@@ -86,22 +87,69 @@ fn warn_unless_busy(outcome: Result<()>) {
 /// When queue or store fail; it may be tried again.
 pub fn housekeep_once(job: JobContext<'_>) -> Result<()> {
     let JobContext { queue, store, lease, .. } = job;
-    let input = job.job.input();
     hold_log_now(queue, store, job.job)?;
-    retain(queue, input)?;
+    job.job.inputs.iter().try_for_each(|input| retain(queue, input))?;
     for topic in job.job.topics() {
         retain(store.topics(), &store.topics().topic(topic)?)?;
     }
     let view = store.view()?;
-    let spans = queue.spans(input)?;
-    for ((partition, part), span) in input.all().zip(&view.partitions).zip(spans) {
+    let firsts = firsts(queue, job.job)?;
+    for (partition, part) in job.job.input().all().zip(&view.partitions) {
         // Verify begins at the log's head or at the oldest checkpoint; entries before both are
         // of no use to anyone.
-        if let Some(needed) = needed_from(store, partition, part)? {
-            lease.prune_journal(partition, needed.min(span.first))?;
+        if let Some(needed) = needed_from(store, job.job, partition, part)? {
+            let firsts = firsts.iter().map(|firsts| firsts[partition.0 as usize]);
+            let head = head(store, partition, part, firsts.collect(), &needed)?;
+            lease.prune_journal(partition, head)?;
         }
     }
     Ok(())
+}
+
+/// The first offset of each partition, input by input.
+fn firsts(queue: &dyn Queue, job: &Job) -> seismic_queue::Result<Vec<Vec<Offset>>> {
+    let firsts = |input| Ok(queue.spans(input)?.iter().map(|span| span.first).collect());
+    job.inputs.iter().map(firsts).collect()
+}
+
+/// The position before which the journal is of no use: that of what recovery may need, or, where a
+/// proof can begin earlier, that one. With several inputs it can only begin at the job's own beginning.
+fn head(
+    store: &dyn JobStore,
+    partition: Partition,
+    part: &PartitionView,
+    firsts: Vec<Offset>,
+    needed: &[Offset],
+) -> Result<Offset> {
+    if let ([first], [needed]) = (&*firsts, needed) {
+        return Ok(*first.min(needed));
+    }
+    let sum = |of: &[Offset]| Offset(of.iter().map(|offset| offset.0).sum());
+    Ok(match began(store, partition, part)? {
+        Some(began) if began.iter().zip(&firsts).all(|(began, first)| began >= first) => {
+            sum(&began).min(sum(needed))
+        }
+        _ => sum(needed),
+    })
+}
+
+/// Where a task with several inputs began, as its journal says, if it still does.
+fn began(
+    store: &dyn JobStore,
+    partition: Partition,
+    part: &PartitionView,
+) -> Result<Option<Vec<Offset>>> {
+    let Range { start, end } = part.journal;
+    let Some(first) = store.journal(partition, start..end.min(start + 1))?.into_iter().next()
+    else {
+        return Ok(None);
+    };
+    let sequence = first.sequence;
+    let damaged = |source| Error::Entry { partition, sequence, source };
+    Ok(match Entry::decode(&first.bytes).map_err(damaged)? {
+        Entry::Start { further, .. } => beginning(first.at, &further),
+        _ => None,
+    })
 }
 
 /// Tells the queue which messages the job's checkpoints still need. An older hold is no harm: it
@@ -116,30 +164,46 @@ pub(crate) fn hold_log_now(
     store: &dyn JobStore,
     job: &Job,
 ) -> seismic_queue::Result<()> {
-    let view = store.view()?;
-    let mut needed = Vec::with_capacity(view.partitions.len());
-    let spans = queue.spans(job.input())?;
-    for ((partition, part), span) in job.input().all().zip(&view.partitions).zip(spans) {
-        // One that has not begun yet may be about to begin anywhere in what is there.
-        needed.push((partition, needed_from(store, partition, part)?.unwrap_or(span.first)));
-    }
-    queue.hold(job.input(), &holder(job, &view), &needed)
+    // One that has not begun yet may be about to begin anywhere in what is there.
+    let firsts = firsts(queue, job)?;
+    hold(queue, store, job, |own, place| match own {
+        Some(own) => own.to_vec(),
+        None => firsts.iter().map(|firsts| firsts[place]).collect(),
+    })
 }
 
-/// As [`hold_log_now`], but at least from these offsets on, one for each partition.
+/// As [`hold_log_now`], but at least from these offsets on: for each partition one of each input.
 pub(crate) fn hold_log_from(
     queue: &dyn Queue,
     store: &dyn JobStore,
     job: &Job,
-    from: &[Offset],
+    from: &[Vec<Offset>],
+) -> seismic_queue::Result<()> {
+    hold(queue, store, job, |own, place| match own {
+        Some(own) => own.iter().zip(&from[place]).map(|(own, from)| *own.min(from)).collect(),
+        None => from[place].clone(),
+    })
+}
+
+/// Holds each input from where `needed` says, given what recovery of a partition may need and the
+/// place of the partition.
+fn hold(
+    queue: &dyn Queue,
+    store: &dyn JobStore,
+    job: &Job,
+    needed: impl Fn(Option<&[Offset]>, usize) -> Vec<Offset>,
 ) -> seismic_queue::Result<()> {
     let view = store.view()?;
-    let mut needed = Vec::with_capacity(from.len());
-    for ((partition, part), &from) in job.input().all().zip(&view.partitions).zip(from) {
-        let own = needed_from(store, partition, part)?.unwrap_or(from);
-        needed.push((partition, own.min(from)));
+    let mut held: Vec<Vec<(Partition, Offset)>> = vec![Vec::new(); job.inputs.len()];
+    for (partition, part) in job.input().all().zip(&view.partitions) {
+        let own = needed_from(store, job, partition, part)?;
+        let of_inputs = needed(own.as_deref(), partition.0 as usize);
+        for (held, offset) in held.iter_mut().zip(of_inputs) {
+            held.push((partition, offset));
+        }
     }
-    queue.hold(job.input(), &holder(job, &view), &needed)
+    let holder = holder(job, &view);
+    job.inputs.iter().zip(held).try_for_each(|(input, held)| queue.hold(input, &holder, &held))
 }
 
 /// Releases the log for a job whose first start was refused: the store has no position in it.
@@ -149,7 +213,8 @@ pub(crate) fn release_unless_begun(queue: &dyn Queue, store: &dyn JobStore, job:
         if view.partitions.iter().any(|part| part.progress.is_some()) {
             return Ok(());
         }
-        queue.hold(job.input(), &holder(job, &view), &[])
+        let holder = holder(job, &view);
+        job.inputs.iter().try_for_each(|input| queue.hold(input, &holder, &[]))
     };
     warn_unless_busy(release().map_err(Error::from));
 }
@@ -159,20 +224,26 @@ fn holder(job: &Job, view: &View) -> String {
     format!("{} ({})", job.group, view.id)
 }
 
-/// First offset that recovery may need: that of the oldest of the newest checkpoints, or of the
-/// journal's start. Older ones are kept for people, and hold nothing.
+/// First offset of each input that recovery may need: that of the oldest of the newest checkpoints, or
+/// of the journal's start. Older ones are kept for people, and hold nothing.
 fn needed_from(
     store: &dyn JobStore,
+    job: &Job,
     partition: Partition,
     part: &PartitionView,
-) -> seismic_queue::Result<Option<Offset>> {
+) -> seismic_queue::Result<Option<Vec<Offset>>> {
     let newest = |info: &&CheckpointInfo| info.class == Some(Class::Newest);
     if let Some(oldest) = part.checkpoints.iter().find(newest) {
-        return Ok(Some(oldest.manifest.position));
+        return Ok(Some(oldest.manifest.positions().collect()));
     }
     let Range { start, end } = part.journal;
     let first = store.journal(partition, start..end.min(start + 1))?;
-    Ok(first.first().map(|entry| entry.at))
+    Ok(first.first().map(|entry| match Entry::decode(&entry.bytes) {
+        Ok(Entry::Start { further, .. }) if job.inputs.len() > 1 => {
+            beginning(entry.at, &further).unwrap_or_default()
+        }
+        _ => vec![entry.at],
+    }))
 }
 
 /// Applies the topic's retention policy.
@@ -196,7 +267,10 @@ impl Alarms {
     /// Warns of everyone who keeps much more of the job's topics than their policies would.
     fn raise(&mut self, job: JobContext<'_>) -> Result<()> {
         let JobContext { queue, store, .. } = job;
-        let mut lags = RetentionLag::of(queue, job.job.input(), false)?;
+        let mut lags = Vec::new();
+        for input in &job.job.inputs {
+            lags.extend(RetentionLag::of(queue, input, false)?);
+        }
         for topic in job.job.topics() {
             lags.extend(RetentionLag::of(store.topics(), &store.topics().topic(topic)?, true)?);
         }

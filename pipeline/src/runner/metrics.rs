@@ -253,7 +253,7 @@ fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    use seismic_queue::Block;
+    use seismic_queue::{Block, Topic};
 
     use super::*;
     use crate::Rules;
@@ -278,7 +278,9 @@ mod tests {
     fn lag_is_that_of_the_partitions_that_the_run_has() {
         let metrics = Metrics::default();
         let kind = Rules::default();
-        let operator = |it| kind.start("t", Partition(it), Offset(0));
+        let topic = Topic { name: "t".to_owned(), id: "1".to_owned(), partitions: 3 };
+        let inputs = [topic];
+        let operator = |it| kind.start(&inputs, Partition(it), &[Offset(0)]);
         metrics.assigned(&[Partition(0), Partition(1)]);
         for it in 0..2 {
             metrics.progressed(Offset(4), &*operator(it));

@@ -14,6 +14,7 @@ pub(crate) mod committer_thread;
 pub(crate) mod file_watch;
 pub(crate) mod housekeeping;
 pub(crate) mod idle_watch;
+pub(crate) mod input_logs;
 pub(crate) mod job;
 pub(crate) mod metrics;
 pub(crate) mod partition_task;

@@ -4,14 +4,18 @@
 //! journal entries up to and including that position, each before the message at its own; rows
 //! are discarded, since they are committed already. At the end the counters must be those that
 //! the last commit noted: the operator is deterministic, and this is where that is checked.
+//!
+//! With one input the messages are those that the slot reads anyway. With several, the journal says
+//! which messages of which input come next, so they are read here, one run after the other.
 
 use std::collections::VecDeque;
 
-use seismic_queue::{Message, Offset, Recovered, Topic};
+use seismic_queue::{Error as QueueError, Message, Offset, Partition, Progress, Recovered, Topic};
 
-use crate::engine::journal::Entry;
+use crate::engine::journal::{Entry, EntryError, beginning};
 use crate::engine::operator::{Operator, OperatorKind};
-use crate::{Error, Result};
+use crate::runner::input_logs::InputLogs;
+use crate::{Error, Result, failpoints};
 
 /// What is left to replay of one partition.
 #[derive(Debug)]
@@ -32,37 +36,12 @@ impl Replay {
     /// Everything that makes the stored state unusable for the kind of job.
     pub fn prepare(
         recovered: &Recovered,
-        topic: &Topic,
+        inputs: &[Topic],
         kind: &dyn OperatorKind,
     ) -> Result<(Box<dyn Operator>, Replay)> {
-        let partition = recovered.partition;
-        let progress = recovered.progress.as_ref().ok_or(Error::NoBeginning { partition })?;
-        let note = progress.note.clone();
-        let differences =
-            kind.differences_of_note(&note).map_err(|source| Error::Note { partition, source })?;
-        if !differences.is_empty() {
-            return Err(Error::RulesDiffer(differences));
-        }
-        let mut journal = VecDeque::with_capacity(recovered.journal.len());
-        for entry in &recovered.journal {
-            let sequence = entry.sequence;
-            let decoded = Entry::decode(&entry.bytes).map_err(|source| Error::Entry {
-                partition,
-                sequence,
-                source,
-            })?;
-            journal.push_back((sequence, entry.at, decoded));
-        }
-        let mut operator = match (&recovered.checkpoint, journal.front()) {
-            (Some(checkpoint), _) => {
-                let number = checkpoint.manifest.checkpoint;
-                kind.restore(&checkpoint.state, &topic.name, partition)
-                    .map_err(|source| Error::Snapshot { partition, number, source })?
-            }
-            (None, Some((_, at, Entry::Start { .. }))) => kind.start(&topic.name, partition, *at),
-            (None, _) => return Err(Error::NoBeginning { partition }),
-        };
-        let mut replay = Replay { until: progress.next, journal, note, messages: 0 };
+        let (progress, mut operator, journal) = newest_state(recovered, inputs, kind)?;
+        let (until, note) = (progress.next, progress.note.clone());
+        let mut replay = Replay { until, journal, note, messages: 0 };
         replay.pass_losses(&mut *operator)?;
         Ok((operator, replay))
     }
@@ -97,7 +76,7 @@ impl Replay {
         if message.offset < operator.position() {
             return;
         }
-        operator.apply_message(message);
+        operator.apply_message(0, message);
         self.messages += 1;
         operator.discard_output();
     }
@@ -109,13 +88,13 @@ impl Replay {
             return Ok(false);
         }
         self.apply_until(self.until, operator)?;
-        operator.pass(self.until);
+        operator.pass(0, self.until);
         if let Some((sequence, at, _)) = self.journal.front() {
             let what = format!("it is at offset {at}, beyond the position {}", self.until);
             return Err(Error::Entry {
                 partition: operator.partition(),
                 sequence: *sequence,
-                source: crate::engine::journal::EntryError::Damaged(what),
+                source: EntryError::Damaged(what),
             });
         }
         if let Err((replayed, committed)) = operator.check_note(&self.note) {
@@ -130,7 +109,7 @@ impl Replay {
         while let Some((sequence, entry_at, entry)) =
             self.journal.pop_front_if(|(_, entry_at, _)| *entry_at <= at)
         {
-            operator.pass(entry_at);
+            operator.pass(0, entry_at);
             operator.apply_entry(&entry).map_err(|source| Error::Entry {
                 partition,
                 sequence,
@@ -139,5 +118,120 @@ impl Replay {
             operator.discard_output();
         }
         Ok(())
+    }
+}
+
+/// A journal as far as it is to be replayed: sequences, positions, entries.
+type Journal = VecDeque<(u64, Offset, Entry)>;
+
+/// The operator as of the newest snapshot, or the start of the journal, and the journal after that.
+fn newest_state<'a>(
+    recovered: &'a Recovered,
+    inputs: &[Topic],
+    kind: &dyn OperatorKind,
+) -> Result<(&'a Progress, Box<dyn Operator>, Journal)> {
+    let partition = recovered.partition;
+    let progress = recovered.progress.as_ref().ok_or(Error::NoBeginning { partition })?;
+    let differences = kind
+        .differences_of_note(&progress.note)
+        .map_err(|source| Error::Note { partition, source })?;
+    if !differences.is_empty() {
+        return Err(Error::RulesDiffer(differences));
+    }
+    let mut journal = VecDeque::with_capacity(recovered.journal.len());
+    for entry in &recovered.journal {
+        let sequence = entry.sequence;
+        let decoded = Entry::decode(&entry.bytes).map_err(|source| Error::Entry {
+            partition,
+            sequence,
+            source,
+        })?;
+        journal.push_back((sequence, entry.at, decoded));
+    }
+    let operator = match (&recovered.checkpoint, journal.front()) {
+        (Some(checkpoint), _) => {
+            let number = checkpoint.manifest.checkpoint;
+            kind.restore(&checkpoint.state, inputs, partition)
+                .map_err(|source| Error::Snapshot { partition, number, source })?
+        }
+        (None, Some((sequence, at, Entry::Start { further, .. }))) => {
+            let at = beginning(*at, further).filter(|at| at.len() == inputs.len());
+            let at = at.ok_or_else(|| misplaced(partition, *sequence, "the inputs"))?;
+            kind.start(inputs, partition, &at)
+        }
+        (None, _) => return Err(Error::NoBeginning { partition }),
+    };
+    Ok((progress, operator, journal))
+}
+
+/// An entry of the journal that cannot stand where it does.
+fn misplaced(partition: Partition, sequence: u64, what: &str) -> Error {
+    let what = format!("it does not fit {what}");
+    Error::Entry { partition, sequence, source: EntryError::Damaged(what) }
+}
+
+/// The operator of a partition with several inputs at its committed position, and the number of
+/// messages that were replayed.
+///
+/// # Errors
+/// As [`Replay::prepare`]; [`Error::ReplayLost`] when a log no longer has them.
+pub(crate) fn replay_several(
+    recovered: &Recovered,
+    (inputs, mut logs): (&[Topic], InputLogs<'_>),
+    kind: &dyn OperatorKind,
+) -> Result<(Box<dyn Operator>, u64)> {
+    let partition = recovered.partition;
+    let (progress, mut operator, journal) = newest_state(recovered, inputs, kind)?;
+    let mut messages = 0;
+    for (sequence, at, entry) in journal {
+        if at != operator.position() {
+            return Err(misplaced(partition, sequence, "the position before it"));
+        }
+        match entry {
+            Entry::Run { input, until } if input < inputs.len() => {
+                let from = operator.next(input);
+                let mut discard = |operator: &mut dyn Operator, count: u64| {
+                    messages += count;
+                    operator.discard_output();
+                    failpoints::pass(failpoints::REPLAY)
+                };
+                let applied = logs.apply_until((input, until), &mut *operator, &mut discard);
+                let is_there = applied.map_err(|error| lost(error, partition, from, until))?;
+                if !is_there {
+                    let end = operator.next(input);
+                    return Err(Error::LogShort { partition, next: until, end });
+                }
+            }
+            entry => {
+                operator.apply_entry(&entry).map_err(|source| Error::Entry {
+                    partition,
+                    sequence,
+                    source,
+                })?;
+                if let Entry::Gap { input, .. } = entry {
+                    logs.reopen(input);
+                }
+            }
+        }
+        operator.discard_output();
+    }
+    let committed = std::iter::once(&progress.next).chain(&progress.further);
+    if !committed.copied().eq((0..inputs.len()).map(|input| operator.next(input))) {
+        return Err(misplaced(partition, recovered.next_sequence, "the committed position"));
+    }
+    if let Err((replayed, committed)) = operator.check_note(&progress.note) {
+        let position = operator.position();
+        return Err(Error::ReplayDiffers { partition, position, replayed, committed });
+    }
+    Ok((operator, messages))
+}
+
+/// What an input that no longer has what is to be replayed means.
+fn lost(error: Error, partition: Partition, checkpoint: Offset, next: Offset) -> Error {
+    match error {
+        Error::Queue(QueueError::OffsetGone { topic, first, .. }) => {
+            Error::ReplayLost { topic, partition, checkpoint, next, first }
+        }
+        error => error,
     }
 }

@@ -20,7 +20,7 @@ use crate::runner::metrics::Metrics;
 use crate::runner::record_budget::RecordBudget;
 use crate::runner::slot::shared_job::SharedJob;
 use crate::runner::slot::{Slot, SlotContext};
-use crate::runner::start::{agree_on_start, begin, begin_at};
+use crate::runner::start::{agree_on_start, begin, begin_in_all};
 use crate::{Error, Result};
 
 /// Runs the job until `stop` is set, its bounded work is done, or it cannot continue.
@@ -32,19 +32,24 @@ use crate::{Error, Result};
 /// Whatever [`Error`] says; its `kind` says what to do.
 pub fn run(job: JobContext<'_>, stop: &Arc<AtomicBool>, metrics: &Metrics) -> Result<()> {
     let JobContext { queue, store, lease, settings, .. } = job;
-    let topic = job.job.input();
+    let inputs = &*job.job.inputs;
     match job.kind.faults(job.job) {
         faults if faults.is_empty() => {}
         faults => return Err(Error::Options(faults)),
     }
-    let times = patiently(stop, || queue.append_times(topic))?;
-    if times == AppendTimes::Producers && job.kind.needs_append_times() {
-        return Err(Error::ProducersTimes { topic: topic.name.clone() });
+    for topic in inputs {
+        let times = patiently(stop, || queue.append_times(topic))?;
+        if times == AppendTimes::Producers && job.kind.needs_append_times() {
+            return Err(Error::ProducersTimes { topic: topic.name.clone() });
+        }
     }
     let budget = RecordBudget::new(settings.max_records);
     let clock: &dyn Clock = &Monotonic::start();
-    let spans = || Ok(patiently(stop, || queue.spans(topic))?);
-    let assignments = assignments(topic, job.slots, lease)?;
+    let spans = |topic: &Topic| Ok(patiently(stop, || queue.spans(topic))?);
+    let open = |input: usize, partitions: &[Partition]| {
+        Ok(patiently(stop, || queue.source(&inputs[input], partitions))?)
+    };
+    let assignments = assignments(job.job.input(), job.slots, lease)?;
     let worker = lease.shared();
     let positions = || match worker {
         Some(worker) => Ok(patiently(stop, || worker.positions())?),
@@ -53,7 +58,8 @@ pub fn run(job: JobContext<'_>, stop: &Arc<AtomicBool>, metrics: &Metrics) -> Re
     let (mut shared, mut starts) = (None, Vec::new());
     if let Some(worker) = worker {
         starts = agree_on_start(job, worker, stop, metrics)?;
-        let targets = spans()?.iter().map(|span| span.end).collect();
+        let ends = |topic| Ok(spans(topic)?.iter().map(|span| span.end).collect());
+        let targets = inputs.iter().map(ends).collect::<Result<_>>()?;
         let unplaced = AtomicUsize::new(assignments.len());
         shared = Some(SharedJob { targets, positions: &positions, unplaced });
     } else {
@@ -64,9 +70,12 @@ pub fn run(job: JobContext<'_>, stop: &Arc<AtomicBool>, metrics: &Metrics) -> Re
         }
     }
     let shared = shared.as_ref();
-    let begin_at = |partition: Partition| match starts.get(partition.0 as usize) {
-        Some(&start) => Ok(start),
-        None => begin_at(queue, topic, partition, settings.from.unwrap_or_default()),
+    let begin_at = |partition: Partition| {
+        if starts.is_empty() {
+            return begin_in_all(queue, inputs, partition, settings.from.unwrap_or_default());
+        }
+        let of_input = starts.chunks(job.job.partitions() as usize);
+        Ok(of_input.map(|starts| starts[partition.0 as usize]).collect())
     };
 
     let (is_over, checkpoint_requests) = (AtomicBool::new(false), &CheckpointRequests::default());
@@ -79,7 +88,9 @@ pub fn run(job: JobContext<'_>, stop: &Arc<AtomicBool>, metrics: &Metrics) -> Re
             .into_iter()
             .map(|assignment| {
                 let slot_job = SlotContext {
-                    topic,
+                    inputs,
+                    queue,
+                    open: &open,
                     kind: job.kind,
                     settings,
                     budget: &budget,
@@ -91,7 +102,7 @@ pub fn run(job: JobContext<'_>, stop: &Arc<AtomicBool>, metrics: &Metrics) -> Re
                     spans: &spans,
                     shared,
                 };
-                scope.spawn(move || run_slot(slot_job, queue, &assignment, stop))
+                scope.spawn(move || run_slot(slot_job, &assignment, stop))
             })
             .collect();
         let watch = scope.spawn(|| file_watch::stay_in_place(job, stop, &is_over));
@@ -165,12 +176,11 @@ fn assignments<'a>(
 
 fn run_slot(
     job: SlotContext<'_>,
-    queue: &dyn Queue,
     assignment: &Assignment<'_>,
     stop: &Arc<AtomicBool>,
 ) -> Result<()> {
     let work = || {
-        let source = patiently(stop, || assignment.source(queue, job.topic))?;
+        let source = patiently(stop, || assignment.source(job.queue, &job.inputs[0]))?;
         let committer = patiently(stop, || assignment.committer())?;
         let committer = CommitterThread::start(committer, Arc::clone(stop));
         Slot::new(job, source, Box::new(committer)).run()

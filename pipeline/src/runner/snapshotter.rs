@@ -20,7 +20,7 @@ use crate::{Result, failpoints, limits};
 #[derive(Default)]
 pub(crate) struct Snapshotter {
     last_checkpoint: u64,
-    /// Position and journal sequence of the newest snapshot.
+    /// Position, over all inputs, and journal sequence of the newest snapshot.
     at: (Offset, u64),
     taken: Duration,
     /// Time spent on messages since then: about what a replay would take.
@@ -50,7 +50,10 @@ impl Snapshotter {
         let checkpoint = recovered.checkpoint.as_ref().map(|checkpoint| &checkpoint.manifest);
         Snapshotter {
             last_checkpoint: recovered.last_checkpoint,
-            at: checkpoint.map_or((Offset(0), 0), |it| (it.position, it.journal_sequence)),
+            at: checkpoint.map_or((Offset(0), 0), |it| {
+                let further: u64 = it.further.iter().map(|offset| offset.0).sum();
+                (Offset(it.position.0 + further), it.journal_sequence)
+            }),
             ..Snapshotter::default()
         }
     }
@@ -111,8 +114,8 @@ impl Snapshotter {
             .collect();
         self.manifest = Some(Manifest {
             checkpoint,
-            position: operator.position(),
-            further: Vec::new(),
+            position: operator.next(0),
+            further: (1..operator.inputs()).map(|input| operator.next(input)).collect(),
             journal_sequence: sequence,
             chunks: self.chunks.len() as u32,
             crc: crc32fast::hash(&state),

@@ -24,9 +24,10 @@ pub(crate) const CHECKPOINT: &str = "checkpoint ";
 /// [`Error::AlreadyStarted`] when it has some and `--from` was given; what says that the position
 /// asked for is not there; and whatever stops a commit.
 pub(crate) fn begin(job: JobContext<'_>, stop: &Arc<AtomicBool>, metrics: &Metrics) -> Result<()> {
-    let (input, settings) = (job.job.input(), job.settings);
+    let (inputs, settings) = (&job.job.inputs, job.settings);
     let view = job.store.view()?;
-    let stored = input.all().zip(view.partitions.iter().map(|part| part.progress.as_ref()));
+    let stored =
+        job.job.input().all().zip(view.partitions.iter().map(|part| part.progress.as_ref()));
     let mut fresh = Vec::new();
     for (partition, stored) in stored {
         match stored {
@@ -41,17 +42,17 @@ pub(crate) fn begin(job: JobContext<'_>, stop: &Arc<AtomicBool>, metrics: &Metri
     let mut commit = Commit::default();
     for partition in fresh {
         let from = settings.from.unwrap_or_default();
-        let start = begin_at(job.queue, input, partition, from)?;
+        let at = begin_in_all(job.queue, inputs, partition, from)?;
         commit
             .partitions
-            .push(PartitionTask::begin(job.kind, (input, partition, start), settings).hand_over());
+            .push(PartitionTask::begin(job.kind, (inputs, partition, &at), settings).hand_over());
     }
     commit_all(job, commit, stop)
 }
 
 /// Agrees with the other workers of a shared job on where it begins: the first worker to get a
 /// partition begins it, and all partitions begin where the first worker decided, also if that worker
-/// is gone.
+/// is gone. Gives the partitions of one input after the other.
 ///
 /// # Errors
 /// [`Error::StartedElsewhere`] when another `--from` was given than the job began with;
@@ -62,11 +63,15 @@ pub(crate) fn agree_on_start(
     stop: &AtomicBool,
     metrics: &Metrics,
 ) -> Result<Vec<Offset>> {
-    let (input, asked) = (job.job.input(), job.settings.from);
+    let asked = job.settings.from;
     let from = asked.unwrap_or_default();
-    let starts = input
-        .all()
-        .map(|partition| begin_at(job.queue, input, partition, from))
+    let partitions = job
+        .job
+        .inputs
+        .iter()
+        .flat_map(|input| input.all().map(move |partition| (input, partition)));
+    let starts = partitions
+        .map(|(input, partition)| begin_at(job.queue, input, partition, from))
         .collect::<Result<Vec<_>>>()?;
     let agree = || lease.agree_on_start(&from.to_string(), &starts);
     let (agreed, starts) = patiently(stop, agree)?;
@@ -84,7 +89,17 @@ pub(crate) fn agree_on_start(
     Ok(starts)
 }
 
-/// Where a partition that was never committed begins. An offset counts in every partition; one
+/// Where a partition that was never committed begins in each input.
+pub(crate) fn begin_in_all(
+    queue: &dyn Queue,
+    inputs: &[Topic],
+    partition: Partition,
+    from: StartFrom,
+) -> Result<Vec<Offset>> {
+    inputs.iter().map(|topic| begin_at(queue, topic, partition, from)).collect()
+}
+
+/// Where a partition of a topic that was never committed begins. An offset counts in every partition; one
 /// that is not that long yet begins at its end, as long as another one reaches it.
 pub(crate) fn begin_at(
     queue: &dyn Queue,

@@ -31,7 +31,7 @@ impl IdleCloses {
         let mut closes = Vec::new();
         let mut stamps = BTreeMap::new();
         for (at, entry) in entries {
-            if let Entry::Idle { below, idle_timeout_ms } = entry {
+            if let Entry::Idle { below, idle_timeout_ms, .. } = entry {
                 closes.push((at, *below, *idle_timeout_ms));
                 let before = before(*below).filter(|before| *before >= from);
                 stamps.extend([Some(at), before].into_iter().flatten().map(|at| (at, None)));
@@ -86,7 +86,7 @@ mod tests {
     /// What is made of a close at `at` of what lies below `below`, after a timeout of 2 s, in a log
     /// with these append times: (proved, unproved, dishonest).
     fn judged(append_ms: &[i64], at: u64, below: u64) -> (u64, u64, u64) {
-        let entry = Entry::Idle { below: Offset(below), idle_timeout_ms: 2_000 };
+        let entry = Entry::Idle { input: 0, below: Offset(below), idle_timeout_ms: 2_000 };
         let mut closes = IdleCloses::of([(Offset(at), &entry)].into_iter(), Offset(0));
         for (offset, &append_ms) in (0..).map(Offset).zip(append_ms) {
             closes.see(Message { offset, append_ms, key: b"", value: b"" });

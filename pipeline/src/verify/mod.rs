@@ -20,7 +20,7 @@ mod report;
 mod rows;
 mod topic_reader;
 
-pub use any_kind::verify_kind;
+pub use any_kind::{KindProved, KindReport, verify_kind};
 pub use report::{Difference, DifferenceKind, Proved, Report};
 
 use seismic_queue::{JobStore, Partition, Queue};

@@ -82,7 +82,7 @@ impl<'a> PartitionProof<'a> {
         let (from, until) = (engine.position(), progress.next);
         let idle = IdleCloses::of(points.entries(), from);
         let lost = points.entries().filter_map(|(_, entry)| match entry {
-            Entry::Gap { from, to } => Some((*from, *to)),
+            Entry::Gap { from, to, .. } => Some((*from, *to)),
             _ => None,
         });
         let lost = lost.collect();
@@ -233,7 +233,7 @@ impl<'a> PartitionProof<'a> {
             self.idle.see(message);
             // One in an accepted loss is back when the log was put back to an older state.
             if message.offset >= self.windows.engine.position() {
-                self.windows.apply_message(message);
+                self.windows.apply_message(0, message);
             }
         }
         // The message at the committed position, if there is one, judges the last idle close.
@@ -327,10 +327,11 @@ impl<'a> PartitionProof<'a> {
         let none = vec![0; before.rollups.len()];
         // What came before a fork lies in the store of the other job.
         let (theirs, their_letters, their_rollups) = match (&self.fork, self.began) {
-            (Some(Entry::Fork { windows, dead_letters, rollup_rows, .. }), _) => {
-                (*windows, *dead_letters, rollup_rows)
+            (Some(Entry::Fork { rows, .. }), _) => {
+                let rows_of = |place: usize| rows.get(place).copied().unwrap_or(0);
+                (rows_of(0), rows_of(1), rows.get(2..).unwrap_or_default())
             }
-            (_, Some(_)) => (0, 0, &none),
+            (_, Some(_)) => (0, 0, &*none),
             // The journal no longer says how the job began.
             (_, None) => return,
         };

@@ -15,14 +15,16 @@ pub(super) struct ReplayPoints {
     points: VecDeque<ReplayPoint>,
 }
 
-struct ReplayPoint {
-    at: Offset,
+/// One of them.
+pub(super) struct ReplayPoint {
+    pub at: Offset,
     /// A snapshot stands before the entry of this sequence.
-    sequence: u64,
-    what: Point,
+    pub sequence: u64,
+    pub what: Point,
 }
 
-enum Point {
+/// What happened there.
+pub(super) enum Point {
     Snapshot(CheckpointInfo),
     Entry(Entry),
 }
@@ -51,7 +53,8 @@ impl ReplayPoints {
     ) -> Result<ReplayPoints> {
         let mut points = Vec::new();
         for info in &view.checkpoints {
-            let (at, sequence) = (info.manifest.position, info.manifest.journal_sequence);
+            let at = Offset(info.manifest.positions().map(|offset| offset.0).sum());
+            let sequence = info.manifest.journal_sequence;
             points.push(ReplayPoint { at, sequence, what: Point::Snapshot(info.clone()) });
         }
         for entry in store.journal(partition, view.journal.clone())? {
@@ -127,6 +130,11 @@ impl ReplayPoints {
         self.points.pop_front_if(|point| point.is_rescale());
     }
 
+    /// Takes the next point, whatever it is.
+    pub fn pop(&mut self) -> Option<ReplayPoint> {
+        self.points.pop_front()
+    }
+
     /// Whether there is a point at or before `at` that the partition makes alone.
     pub fn is_due(&self, at: Offset) -> bool {
         self.points.front().is_some_and(|point| point.at <= at && !point.is_rescale())
@@ -146,7 +154,7 @@ impl ReplayPoints {
         while let Some(point) =
             self.points.pop_front_if(|point| point.at <= at && !point.is_rescale())
         {
-            operator.pass(point.at);
+            operator.pass(0, point.at);
             match point.what {
                 Point::Entry(entry) => operator.apply_entry(&entry).map_err(|source| {
                     Error::Entry { partition, sequence: point.sequence, source }
@@ -158,8 +166,8 @@ impl ReplayPoints {
     }
 }
 
-/// 1 when the snapshot is the engine's state.
-fn compare(
+/// 1 when the snapshot is the operator's state.
+pub(super) fn compare(
     info: &CheckpointInfo,
     store: &dyn JobStore,
     operator: &dyn Operator,

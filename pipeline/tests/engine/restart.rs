@@ -5,7 +5,7 @@ use crate::line::Line;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use seismic_pipeline::{
-    Engine, Entry, Note, Operator, Output, RejectReason, Rules, WindowsOperator,
+    Engine, Entry, Note, Operator, OperatorKind as _, Output, RejectReason, Rules, WindowsOperator,
 };
 use seismic_proto::{Message as _, SeismicRecord, state};
 use seismic_queue::{Offset, Partition};
@@ -42,9 +42,11 @@ impl Kept {
                     self.log.push(sent.clone());
                     continue;
                 }
-                Act::Idle(below) => Entry::Idle { below: Offset(*below), idle_timeout_ms: 2_000 },
+                Act::Idle(below) => {
+                    Entry::Idle { input: 0, below: Offset(*below), idle_timeout_ms: 2_000 }
+                }
                 Act::End => Entry::End,
-                Act::Gap(to) => Entry::Gap { from: Offset(at), to: Offset(*to) },
+                Act::Gap(to) => Entry::Gap { input: 0, from: Offset(at), to: Offset(*to) },
             };
             if is_news {
                 self.journal.push((at, entry.encode()));
@@ -150,10 +152,16 @@ proptest! {
         prop_assert_eq!(snapshot(&resumed), expected.clone());
 
         // From the start, under the rules that the journal's first entry holds.
-        let start = Entry::Start { rules: stream.rules.clone(), from: "earliest".into() };
-        let Entry::Start { rules, .. } = Entry::decode(&start.encode()).unwrap() else {
+        let start = Entry::Start {
+            kind: stream.rules.name().to_owned(),
+            semantics: stream.rules.semantics(),
+            from: "earliest".into(),
+            further: vec![],
+        };
+        let Entry::Start { semantics, .. } = Entry::decode(&start.encode()).unwrap() else {
             unreachable!("a start comes back as a start")
         };
+        let rules = Rules::decode(&semantics).unwrap();
         let (mut again, mut all) = (Stream { rules, ..stream.clone() }.engine(), Output::default());
         apply(&start, &mut again, &mut all);
         kept.replay(&mut again, &mut all);

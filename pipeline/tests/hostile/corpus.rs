@@ -129,7 +129,7 @@ fn apply(change: &Change, bytes: &mut Vec<u8>) {
 #[test]
 #[ignore = "writes the corpora again, when formats have changed"]
 fn write_the_corpora() {
-    use seismic_pipeline::{Dedupe, Engine, Entry, Note, Output, Rules};
+    use seismic_pipeline::{Dedupe, Engine, Entry, Note, OperatorKind as _, Output, Rules};
     use seismic_proto::{Message as _, SeismicRecord, SeismicRecordBatch};
     use seismic_queue::{Block, Message, Offset, Partition};
 
@@ -182,10 +182,18 @@ fn write_the_corpora() {
         write("note", name, &bytes);
     }
     for (name, entry) in [
-        ("start", Entry::Start { rules: Rules::default(), from: "earliest".into() }),
-        ("idle", Entry::Idle { below: Offset(4), idle_timeout_ms: 2_000 }),
+        (
+            "start",
+            Entry::Start {
+                kind: Rules::default().name().to_owned(),
+                semantics: Rules::default().semantics(),
+                from: "earliest".into(),
+                further: vec![],
+            },
+        ),
+        ("idle", Entry::Idle { input: 0, below: Offset(4), idle_timeout_ms: 2_000 }),
         ("end", Entry::End),
-        ("gap", Entry::Gap { from: Offset(5), to: Offset(900) }),
+        ("gap", Entry::Gap { input: 0, from: Offset(5), to: Offset(900) }),
         ("widened", Entry::Rescaled { before: 4, partitions: 6 }),
     ] {
         write("entry", name, &entry.encode());

@@ -98,8 +98,8 @@ fn honest_idle_closes_are_proved_by_append_times() {
 fn a_dishonest_idle_close_is_found() {
     // As if the sensors had been given an hour.
     let (report, used) = report_with_idle_closes(|entry| {
-        if let Entry::Idle { below, .. } = Entry::decode(&entry.bytes).unwrap() {
-            entry.bytes = Entry::Idle { below, idle_timeout_ms: 3_600_000 }.encode();
+        if let Entry::Idle { input, below, .. } = Entry::decode(&entry.bytes).unwrap() {
+            entry.bytes = Entry::Idle { input, below, idle_timeout_ms: 3_600_000 }.encode();
         }
     });
     assert!(report.total >= used as u64);

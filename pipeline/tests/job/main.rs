@@ -4,6 +4,8 @@
 
 mod bounds;
 mod checkpoints;
+#[path = "../counts/mod.rs"]
+mod counts;
 mod faults;
 mod faulty;
 mod fork;

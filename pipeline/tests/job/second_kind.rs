@@ -1,277 +1,24 @@
-//! A second kind of job through the same runner: it counts messages per key. Output `changes` is
-//! keyed, and each of its rows carries its identity; output `tens` follows the input.
+//! The second kind of job through the same runner: two inputs, of which the journal says in which order
+//! they were read, and a keyed output, each of whose rows carries its identity.
 
-use std::any::Any;
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use seismic_pipeline::verify::verify_kind;
+use seismic_pipeline::verify::{KindReport, verify_kind};
 use seismic_pipeline::{
-    CheckpointRef, Entry, EntryError, Finish, JobContext, Metrics, Operator, OperatorKind,
-    RedistributeError, RowIdentity, Rules, Settings, SnapshotError, apply_common, rewind, run,
+    CheckpointRef, Entry, Finish, JobContext, Metrics, Settings, StartFrom, fork, rewind, run,
 };
 use seismic_queue::memory::{Memory, MemoryStore};
 use seismic_queue::{
-    Append, Batch, Block, Commit, Job, JobStore, KeyedBlock, KeyedCut, Lease, Message, Offset,
-    OutputSpec, Partition, PartitionCommit, Queue, partition_of,
+    Append, Block, Commit, Job, JobStore, KeyedBlock, Lease, Partition, Policy, Queue, Retention,
+    partition_of,
 };
 
+use crate::counts::{self, Counts, KEYED};
 use crate::faulty::{Fate, FaultyStore};
 
-/// Partitions of the keyed output.
-const KEYED: u32 = 3;
-
-/// The kind of job: every `tenth` message of a key gives a row of output `tens`.
-#[derive(Clone, Debug, PartialEq)]
-struct Counts {
-    tenth: u64,
-}
-
-/// One partition of it.
-#[derive(Debug)]
-struct Counter {
-    tenth: u64,
-    partition: Partition,
-    position: Offset,
-    counts: BTreeMap<String, u64>,
-    /// Rows written to each partition of `changes`, and to `tens`.
-    changes: [u64; KEYED as usize],
-    tens: u64,
-    keyed: [Block; KEYED as usize],
-    followed: Block,
-}
-
-impl Counter {
-    fn new(tenth: u64, partition: Partition, position: Offset) -> Self {
-        Counter {
-            tenth,
-            partition,
-            position,
-            counts: BTreeMap::new(),
-            changes: [0; KEYED as usize],
-            tens: 0,
-            keyed: Default::default(),
-            followed: Block::default(),
-        }
-    }
-
-    /// What it has counted, as text.
-    fn note(&self) -> String {
-        let [a, b, c] = self.changes;
-        let read: u64 = self.counts.values().sum();
-        format!("{} {read} {} {a} {b} {c}", self.tenth, self.tens)
-    }
-}
-
-/// The numbers of a note.
-fn numbers(note: &[u8]) -> Result<Vec<u64>, EntryError> {
-    let damaged = || EntryError::Damaged("it is no note of counts".to_owned());
-    let text = std::str::from_utf8(note).map_err(|_| damaged())?;
-    let numbers = text.split(' ').map(|word| word.parse().map_err(|_| damaged()));
-    let numbers = numbers.collect::<Result<Vec<u64>, _>>()?;
-    if numbers.len() == 3 + KEYED as usize { Ok(numbers) } else { Err(damaged()) }
-}
-
-fn cuts(rows: &[u64]) -> Vec<KeyedCut> {
-    let cut = |(partition, &rows)| KeyedCut { output: 0, partition: Partition(partition), rows };
-    (0..).zip(rows).map(cut).collect()
-}
-
-impl OperatorKind for Counts {
-    fn faults(&self, job: &Job) -> Vec<String> {
-        let roles: Vec<_> = job.outputs.iter().map(|output| &*output.role).collect();
-        if roles == ["changes", "tens"] { vec![] } else { vec![format!("it has {roles:?}")] }
-    }
-
-    fn needs_append_times(&self) -> bool {
-        false
-    }
-
-    fn start(&self, _: &str, partition: Partition, position: Offset) -> Box<dyn Operator> {
-        Box::new(Counter::new(self.tenth, partition, position))
-    }
-
-    fn start_entry(&self, from: String) -> Entry {
-        Entry::Start { rules: Rules::default(), from }
-    }
-
-    fn restore(
-        &self,
-        state: &[u8],
-        _: &str,
-        partition: Partition,
-    ) -> Result<Box<dyn Operator>, SnapshotError> {
-        let text = String::from_utf8_lossy(state);
-        let mut lines = text.lines();
-        let mut line = || lines.next().unwrap_or_default().to_owned();
-        let (position, note) = (line().parse().map(Offset), line());
-        let (Ok(position), Ok(numbers)) = (position, numbers(note.as_bytes())) else {
-            return Err(SnapshotError::Damaged(text.into_owned()));
-        };
-        let mut counter = Counter::new(numbers[0], partition, position);
-        counter.tens = numbers[2];
-        counter.changes.copy_from_slice(&numbers[3..]);
-        for line in lines {
-            let (key, count) = line.split_once(' ').unwrap();
-            counter.counts.insert(key.to_owned(), count.parse().unwrap());
-        }
-        Ok(Box::new(counter))
-    }
-
-    fn differences_of_note(&self, note: &[u8]) -> Result<Vec<String>, EntryError> {
-        let tenth = numbers(note)?[0];
-        Ok(if tenth == self.tenth { vec![] } else { vec![format!("tenth (was {tenth})")] })
-    }
-
-    fn differences_of(&self, operator: &dyn Operator) -> Vec<String> {
-        let operator: &dyn Any = operator;
-        let tenth = operator.downcast_ref::<Counter>().map(|counter| counter.tenth);
-        if tenth == Some(self.tenth) { vec![] } else { vec![format!("tenth (was {tenth:?})")] }
-    }
-
-    fn rows_of_note(&self, note: &[u8]) -> Result<Vec<u64>, EntryError> {
-        Ok(vec![0, numbers(note)?[2]])
-    }
-
-    fn keyed_rows_of_note(&self, note: &[u8]) -> Result<Vec<KeyedCut>, EntryError> {
-        Ok(cuts(&numbers(note)?[3..]))
-    }
-
-    fn identity(&self, _: usize, value: &[u8]) -> Option<RowIdentity> {
-        let text = std::str::from_utf8(value).ok()?;
-        let mut words = text.split(' ').map(str::parse::<u64>);
-        let (partition, offset) = (words.next()?.ok()?, words.next()?.ok()?);
-        let (partition, offset) = (Partition(partition as u32), Offset(offset));
-        Some(RowIdentity { partition, offset, index: 0, number: 0 })
-    }
-
-    fn redistribute(&self, _: Vec<&mut dyn Operator>, _: u32) -> Result<(), RedistributeError> {
-        unreachable!("no partitions are added")
-    }
-}
-
-impl Operator for Counter {
-    fn partition(&self) -> Partition {
-        self.partition
-    }
-
-    fn position(&self) -> Offset {
-        self.position
-    }
-
-    fn apply_batch(&mut self, batch: &Batch) {
-        batch.messages().for_each(|message| self.apply_message(message));
-    }
-
-    fn apply_message(&mut self, message: Message<'_>) {
-        assert!(message.offset >= self.position, "offsets only move forward");
-        let key = String::from_utf8_lossy(message.key).into_owned();
-        let count = self.counts.entry(key.clone()).or_default();
-        *count += 1;
-        let row = format!("{} {} {key} {count}", self.partition, message.offset);
-        let to = partition_of(message.key, KEYED).0 as usize;
-        self.keyed[to].push(message.key, row.as_bytes()).unwrap();
-        self.changes[to] += 1;
-        if count.is_multiple_of(self.tenth) {
-            self.followed.push(message.key, row.as_bytes()).unwrap();
-            self.tens += 1;
-        }
-        self.position = message.offset.next();
-    }
-
-    fn pass(&mut self, to: Offset) {
-        self.position = self.position.max(to);
-    }
-
-    fn gap(&mut self, to: Offset) {
-        self.position = to;
-    }
-
-    fn close_idle(&mut self, _: Offset) -> bool {
-        false
-    }
-
-    fn drain(&mut self) -> bool {
-        false
-    }
-
-    fn apply_entry(&mut self, entry: &Entry) -> Result<(), EntryError> {
-        apply_common(entry, self)
-    }
-
-    fn snapshot(&self, into: &mut Vec<u8>) {
-        let counts = self.counts.iter().map(|(key, count)| format!("{key} {count}\n"));
-        let counts: String = counts.collect();
-        let text = format!("{}\n{}\n{counts}", self.position, self.note());
-        into.extend_from_slice(text.as_bytes());
-    }
-
-    fn write_note(&self, into: &mut Vec<u8>) {
-        into.clear();
-        into.extend_from_slice(self.note().as_bytes());
-    }
-
-    fn check_note(&self, note: &[u8]) -> Result<(), (String, String)> {
-        let (ours, theirs) = (self.note(), String::from_utf8_lossy(note).into_owned());
-        if ours == theirs { Ok(()) } else { Err((ours, theirs)) }
-    }
-
-    fn is_balanced(&self) -> bool {
-        self.changes.iter().sum::<u64>() == self.counts.values().sum::<u64>()
-    }
-
-    fn records_read(&self) -> u64 {
-        self.counts.values().sum()
-    }
-
-    fn rows(&self) -> Vec<u64> {
-        vec![0, self.tens]
-    }
-
-    fn keyed_rows(&self) -> Vec<KeyedCut> {
-        cuts(&self.changes)
-    }
-
-    fn keys(&self) -> u64 {
-        self.counts.len() as u64
-    }
-
-    fn open(&self) -> u64 {
-        0
-    }
-
-    fn rescaled_to(&self) -> Option<u32> {
-        None
-    }
-
-    fn alarm(&self) -> Option<String> {
-        None
-    }
-
-    fn waiting_bytes(&self) -> usize {
-        let keyed: usize = self.keyed.iter().map(|block| block.bytes().len()).sum();
-        keyed + self.followed.bytes().len()
-    }
-
-    fn move_output(&mut self, commit: &mut PartitionCommit) {
-        commit.outputs = vec![Block::default(), std::mem::take(&mut self.followed)];
-        for (partition, rows) in (0..).map(Partition).zip(&mut self.keyed) {
-            if !rows.is_empty() {
-                let rows = std::mem::take(rows);
-                commit.keyed.push(KeyedBlock { output: 0, partition, rows });
-            }
-        }
-    }
-
-    fn discard_output(&mut self) {
-        self.keyed.iter_mut().for_each(Block::clear);
-        self.followed.clear();
-    }
-}
-
-/// A queue with 4 partitions, a store, and a job of counts between them.
+/// A queue with two topics of 4 partitions, a store, and a job of counts between them.
 struct Counting {
     queue: Memory,
     store: Box<dyn JobStore>,
@@ -283,24 +30,20 @@ struct Counting {
 impl Counting {
     fn new(store: Box<dyn JobStore>) -> Self {
         let queue = Memory::new();
-        let outputs = vec![
-            OutputSpec::by_key("changes", "changes", KEYED),
-            OutputSpec::by_input("tens", "tens"),
-        ];
-        let inputs = vec![queue.create("in", 4).unwrap()];
-        let job = Job { group: "counts".to_owned(), inputs, outputs };
+        let inputs = counts::INPUTS.map(|name| queue.create(name, 4).unwrap());
+        let job = counts::job("counts", inputs.to_vec());
         let settings = Settings {
             idle_timeout: Duration::ZERO,
             finish: Finish::CaughtUp,
             commit_every: Duration::ZERO,
             ..Settings::default()
         };
-        Counting { queue, store, job, kind: Counts { tenth: 10 }, settings }
+        Counting { queue, store, job, kind: Counts::default(), settings }
     }
 
-    /// Appends so many messages of seven keys, which take turns.
-    fn publish(&self, messages: u64) {
-        let mut producer = self.queue.producer(self.job.input(), "p").unwrap();
+    /// Appends so many messages of seven keys to an input; the keys take turns.
+    fn publish(&self, input: usize, messages: u64) {
+        let mut producer = self.queue.producer(&self.job.inputs[input], "p").unwrap();
         for i in 0..messages {
             let key = format!("k{}", i % 7);
             let partition = partition_of(key.as_bytes(), 4);
@@ -325,8 +68,7 @@ impl Counting {
 
     fn run(&self) -> seismic_pipeline::Result<()> {
         let lease = self.store.acquire(&self.job)?;
-        let stop = Arc::new(AtomicBool::new(false));
-        run(self.context(&*lease), &stop, &Metrics::default())
+        run(self.context(&*lease), &Arc::new(AtomicBool::new(false)), &Metrics::default())
     }
 
     fn go_back(&self, which: &str) {
@@ -334,8 +76,12 @@ impl Counting {
         rewind(self.context(&*lease), &which.parse::<CheckpointRef>().unwrap()).unwrap();
     }
 
-    fn differences(&self) -> Vec<String> {
+    fn report(&self) -> KindReport {
         verify_kind(&self.queue, &*self.store, &self.kind).unwrap()
+    }
+
+    fn differences(&self) -> Vec<String> {
+        self.report().differences
     }
 
     /// Rows of the keyed output, all partitions together.
@@ -347,18 +93,91 @@ impl Counting {
         };
         view.keyed[0].iter().map(taken).sum()
     }
+
+    /// Every entry of the journal of a partition.
+    fn journal(&self, partition: u32) -> Vec<Entry> {
+        let range = self.store.view().unwrap().partitions[partition as usize].journal.clone();
+        let entries = self.store.journal(Partition(partition), range).unwrap();
+        entries.iter().map(|entry| Entry::decode(&entry.bytes).unwrap()).collect()
+    }
 }
 
 #[test]
 fn another_kind_of_job_runs_stops_and_continues_exactly_once() {
     let counting = Counting::new(Box::new(MemoryStore::new()));
-    counting.publish(300);
+    counting.publish(0, 300);
+    counting.publish(1, 40);
     counting.run().unwrap();
-    assert_eq!(counting.changes(), 300);
-    counting.publish(200);
+    assert_eq!(counting.changes(), 340);
+    counting.kind.version.store(1, Ordering::Relaxed);
+    counting.publish(1, 30);
+    counting.publish(0, 200);
     counting.run().unwrap();
-    assert_eq!(counting.changes(), 500);
+    assert_eq!(counting.changes(), 570);
     assert_eq!(counting.differences(), [""; 0]);
+    let report = counting.report();
+    assert!(report.partitions.iter().all(|proved| proved.is_complete && proved.checkpoints > 0));
+    assert_eq!(report.partitions.iter().map(|proved| proved.messages).sum::<u64>(), 570);
+}
+
+#[test]
+fn the_journal_says_in_which_order_the_inputs_were_read_and_which_version_was_in_force() {
+    let counting = Counting::new(Box::new(MemoryStore::new()));
+    counting.publish(0, 100);
+    counting.publish(1, 100);
+    counting.kind.version.store(3, Ordering::Relaxed);
+    counting.run().unwrap();
+    let busy = partition_of(b"k0", 4);
+    let journal = counting.journal(busy.0);
+    assert!(matches!(&journal[0], Entry::Start { kind, .. } if kind == "counts"), "{journal:?}");
+    assert_eq!(journal[1], Entry::Own(b"3".to_vec()));
+    let progress = counting.store.view().unwrap().partitions[busy.0 as usize].progress.clone();
+    let progress = progress.unwrap();
+    for (input, next) in [progress.next, progress.further[0]].into_iter().enumerate() {
+        let runs = journal.iter().filter_map(|entry| match entry {
+            Entry::Run { input: of, until } if *of == input => Some(*until),
+            _ => None,
+        });
+        assert_eq!(runs.last(), Some(next), "the runs of input {input} end where the job stands");
+    }
+}
+
+#[test]
+fn inputs_with_different_numbers_of_partitions_are_refused() {
+    let mut counting = Counting::new(Box::new(MemoryStore::new()));
+    counting.job.inputs[1] = counting.queue.create("more", 5).unwrap();
+    let refused = counting.run().unwrap_err().to_string();
+    assert!(refused.contains("\"more\"") && refused.contains('5'), "{refused}");
+}
+
+#[test]
+fn messages_of_a_further_input_that_are_gone_stop_the_job_until_the_loss_is_accepted() {
+    let mut counting = Counting::new(Box::new(MemoryStore::new()));
+    counting.publish(0, 70);
+    counting.publish(1, 70);
+    counting.run().unwrap();
+    counting.publish(1, 70);
+    let (queue, factors) = (&counting.queue, &counting.job.inputs[1]);
+    queue.set_policy(factors, Policy { max_bytes: Some(20), max_age_ms: None }).unwrap();
+    queue.retain(factors, true).unwrap();
+    queue.set_policy(factors, Policy::default()).unwrap();
+    let refused = counting.run().unwrap_err().to_string();
+    assert!(refused.contains("\"factors\""), "{refused}");
+    counting.settings.accept_loss = true;
+    counting.run().unwrap();
+    counting.publish(1, 70);
+    counting.run().unwrap();
+    let lost = |entry: &Entry| match entry {
+        Entry::Gap { input: 1, from, to } => to.0 - from.0,
+        _ => 0,
+    };
+    let lost: u64 =
+        (0..4).flat_map(|partition| counting.journal(partition)).map(|it| lost(&it)).sum();
+    assert!(lost > 0);
+    assert_eq!(counting.changes(), 280 - lost);
+    // The log of the lost messages is gone, so it is proved from a checkpoint on.
+    assert_eq!(counting.differences(), [""; 0]);
+    assert!(counting.report().partitions.iter().any(|proved| !proved.is_complete));
 }
 
 #[test]
@@ -374,28 +193,113 @@ fn commits_that_fail_or_have_an_unknown_outcome_double_no_keyed_row() {
         }
     };
     let counting = Counting::new(Box::new(FaultyStore::new(decide)));
-    for _ in 0..4 {
-        counting.publish(150);
+    for round in 0..4 {
+        counting.publish(0, 150);
+        counting.publish(1, 50);
+        counting.kind.version.store(round, Ordering::Relaxed);
         counting.run().unwrap();
     }
-    assert_eq!(counting.changes(), 600);
+    assert_eq!(counting.changes(), 800);
     assert_eq!(counting.differences(), [""; 0]);
 }
 
 #[test]
 fn a_rewind_takes_keyed_rows_back_and_a_rerun_makes_them_again() {
     let counting = Counting::new(Box::new(MemoryStore::new()));
-    counting.publish(210);
+    counting.publish(0, 210);
+    counting.publish(1, 70);
     counting.run().unwrap();
     counting.store.name_newest_checkpoint("half").unwrap();
-    counting.publish(210);
+    counting.publish(0, 210);
+    counting.publish(1, 70);
     counting.run().unwrap();
     counting.go_back("half");
-    assert_eq!(counting.changes(), 210);
+    assert_eq!(counting.changes(), 280);
     assert_eq!(counting.differences(), [""; 0]);
     counting.run().unwrap();
-    assert_eq!(counting.changes(), 420);
+    assert_eq!(counting.changes(), 560);
     assert_eq!(counting.differences(), [""; 0]);
+}
+
+#[test]
+fn a_fork_goes_on_in_all_inputs_and_has_only_keyed_rows_of_its_own() {
+    let old = Counting::new(Box::new(MemoryStore::new()));
+    old.publish(0, 210);
+    old.publish(1, 70);
+    old.run().unwrap();
+    old.store.name_newest_checkpoint("half").unwrap();
+    old.publish(0, 70);
+    old.publish(1, 35);
+    old.run().unwrap();
+    let store = MemoryStore::new();
+    let job = Job { group: "new".to_owned(), ..old.job.clone() };
+    let new = Counting {
+        queue: old.queue.clone(),
+        store: Box::new(store),
+        job,
+        kind: old.kind.clone(),
+        settings: old.settings.clone(),
+    };
+    {
+        let lease = new.store.acquire(&new.job).unwrap();
+        let which = "half".parse::<CheckpointRef>().unwrap();
+        fork(new.context(&*lease), &*old.store, &which, &Arc::default()).unwrap();
+    }
+    assert_eq!(new.changes(), 0);
+    new.run().unwrap();
+    assert_eq!(new.changes(), 105);
+    assert_eq!(new.differences(), [""; 0]);
+    assert!(new.report().partitions.iter().all(|proved| proved.is_complete));
+    assert_eq!(old.differences(), [""; 0]);
+}
+
+#[test]
+fn a_job_that_begins_at_the_latest_begins_there_in_all_inputs() {
+    let mut counting = Counting::new(Box::new(MemoryStore::new()));
+    counting.publish(0, 70);
+    counting.publish(1, 35);
+    counting.settings.from = Some(StartFrom::Latest);
+    counting.run().unwrap();
+    counting.settings.from = None;
+    counting.publish(0, 7);
+    counting.publish(1, 14);
+    counting.run().unwrap();
+    assert_eq!(counting.changes(), 21);
+    assert_eq!(counting.differences(), [""; 0]);
+}
+
+#[test]
+fn a_journal_that_says_another_order_of_the_inputs_is_found() {
+    let decide = |commit: &mut Commit| {
+        for part in &mut commit.partitions {
+            // Two runs change places, each with what it read.
+            let runs: Vec<_> = (0..part.journal.len())
+                .filter(|&at| {
+                    let entry = Entry::decode(&part.journal[at].bytes);
+                    matches!(entry, Ok(Entry::Run { .. }))
+                })
+                .collect();
+            if let [first, second, ..] = runs[..] {
+                let bytes = part.journal[first].bytes.clone();
+                let of = |bytes: &[u8]| match Entry::decode(bytes).unwrap() {
+                    Entry::Run { until, .. } => until.0,
+                    _ => unreachable!("it is a run"),
+                };
+                let length = of(&part.journal[second].bytes);
+                part.journal[first].bytes =
+                    std::mem::replace(&mut part.journal[second].bytes, bytes);
+                part.journal[second].at.0 = part.journal[first].at.0 + length;
+            }
+        }
+        Fate::Made
+    };
+    let mut counting = Counting::new(Box::new(FaultyStore::new(decide)));
+    counting.settings.commit_every = Duration::from_secs(10);
+    counting.publish(0, 70);
+    counting.publish(1, 70);
+    counting.run().unwrap();
+    let proof = verify_kind(&counting.queue, &*counting.store, &counting.kind);
+    assert!(proof.is_err() || !proof.unwrap().differences.is_empty());
 }
 
 #[test]
@@ -428,7 +332,8 @@ fn a_keyed_row_that_is_doubled_lost_or_changed_is_found() {
             Fate::Made
         };
         let counting = Counting::new(Box::new(FaultyStore::new(decide)));
-        counting.publish(100);
+        counting.publish(0, 100);
+        counting.publish(1, 20);
         counting.run().unwrap();
         assert!(!counting.differences().is_empty());
     }
@@ -437,7 +342,7 @@ fn a_keyed_row_that_is_doubled_lost_or_changed_is_found() {
 #[test]
 fn another_semantics_is_refused_under_progress() {
     let mut counting = Counting::new(Box::new(MemoryStore::new()));
-    counting.publish(50);
+    counting.publish(0, 50);
     counting.run().unwrap();
     counting.kind.tenth = 5;
     let refused = counting.run().unwrap_err();

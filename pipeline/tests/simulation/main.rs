@@ -19,6 +19,9 @@
 
 mod action;
 mod committer;
+#[path = "../counts/mod.rs"]
+mod counts;
+mod counts_history;
 mod ground;
 mod idle;
 #[path = "../../../tests/faults/line.rs"]

@@ -8,17 +8,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use seismic_pipeline::simulation::{
     CheckpointRequests, RecordBudget, Slot, SlotContext, hold_log, housekeep_once,
 };
-use seismic_pipeline::{Error, JobContext, Metrics, Settings};
+use seismic_pipeline::{Error, JobContext, Metrics, OperatorKind, Settings};
 use seismic_queue::memory::{Memory, MemoryStore};
-use seismic_queue::{Error as QueueError, Job, JobStore, Lease, Offset, Partition, Queue, Span};
+use seismic_queue::{
+    Error as QueueError, Job, JobStore, Lease, Offset, Partition, Queue, Source, Span, Topic,
+};
 
 use crate::committer::{self, Line};
 use crate::ground::{Ground, HERE};
 use crate::source::{self, Orders, Shared};
 
-/// An offset of a partition.
-type OffsetOf = Box<dyn Fn(Partition) -> seismic_pipeline::Result<Offset> + Sync>;
-type Spans = Box<dyn Fn() -> seismic_pipeline::Result<Vec<Span>> + Sync>;
+/// An offset of a partition in each input.
+type OffsetsOf = Box<dyn Fn(Partition) -> seismic_pipeline::Result<Vec<Offset>> + Sync>;
+type Spans = Box<dyn Fn(&Topic) -> seismic_pipeline::Result<Vec<Span>> + Sync>;
+type Open = Box<dyn Fn(usize, &[Partition]) -> seismic_pipeline::Result<Box<dyn Source>> + Sync>;
 
 /// What outlives every process of a world.
 pub struct Stage {
@@ -26,13 +29,16 @@ pub struct Stage {
     pub queue: Memory,
     pub store: MemoryStore,
     pub job: Job,
+    pub kind: Box<dyn OperatorKind>,
     /// Of all runs but the last.
     pub service: Settings,
     /// Of the last run, which ends by itself.
     pub last: Settings,
     pub budget: RecordBudget,
     /// The oldest offset of a partition's log, where one that was never committed begins.
-    pub first: OffsetOf,
+    pub first: OffsetsOf,
+    /// Opens the sources of further inputs.
+    pub open: Open,
     /// What the log of each partition still has.
     pub spans: Spans,
     /// One for each process that there may be.
@@ -91,8 +97,10 @@ impl<'a> Process<'a> {
         let (source, orders) = source::Simulated::new(source, share, &stage.ground);
         let line = Line::new(self.lease.committer().unwrap(), &stage.ground);
         let job = SlotContext {
-            topic: stage.job.input(),
-            kind: &self.settings.rules,
+            inputs: &stage.job.inputs,
+            queue: &stage.queue,
+            open: &*stage.open,
+            kind: &*stage.kind,
             settings: self.settings,
             budget: &stage.budget,
             metrics: &self.flags.metrics,
@@ -205,7 +213,7 @@ impl<'a> Process<'a> {
             lease,
             job,
             slots: self.slots.len(),
-            kind: &settings.rules,
+            kind: &*self.stage.kind,
             settings,
         };
         match housekeep_once(job) {

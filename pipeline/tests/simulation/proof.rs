@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use seismic_pipeline::verify::{Difference, DifferenceKind, Report, verify};
-use seismic_pipeline::{Entry, Note, ROLLUP};
+use seismic_pipeline::{Entry, Note, ROLLUP, Rules};
 use seismic_proto::{Message as _, SeismicAggRecord};
 use seismic_queue::{JobStore, Offset, Partition};
 
@@ -117,9 +117,10 @@ fn the_oracle_agrees(world: &World<'_>, partition: Partition) -> Result<(), Stri
 
 fn fold(known: &Known, partition: Partition, until: Offset) -> Oracle {
     let mut journal = known.journal.iter().map(|e| (e.at, Entry::decode(&e.bytes).unwrap()));
-    let Some((start, Entry::Start { rules, .. })) = journal.next() else {
+    let Some((start, Entry::Start { semantics, .. })) = journal.next() else {
         panic!("a journal begins with a start");
     };
+    let rules = Rules::decode(&semantics).unwrap();
     let mut journal = journal.peekable();
     let mut oracle = Oracle::new(&rules, "seismic-data-topic", partition.0, start.0);
     let mut apply_until = |at: Offset, oracle: &mut Oracle| {
@@ -130,6 +131,8 @@ fn fold(known: &Known, partition: Partition, until: Offset) -> Oracle {
                 Entry::Start { .. }
                 | Entry::Fork { .. }
                 | Entry::Gap { .. }
+                | Entry::Run { .. }
+                | Entry::Own(_)
                 | Entry::Rescaled { .. } => {
                     panic!("{entry:?} at {at}")
                 }
@@ -165,7 +168,8 @@ fn same(
 fn idle_closes_were_right(world: &World<'_>, partition: Partition) -> Result<(), String> {
     world.stage.ground.known(partition, |known| {
         for entry in &known.journal {
-            if let Entry::Idle { below, idle_timeout_ms } = Entry::decode(&entry.bytes).unwrap() {
+            if let Entry::Idle { below, idle_timeout_ms, .. } = Entry::decode(&entry.bytes).unwrap()
+            {
                 let timeout = Duration::from_millis(idle_timeout_ms as u64);
                 if let Some(fault) = idle::fault(known, entry.at, below, timeout) {
                     return Err(format!("partition {partition}: {fault}"));

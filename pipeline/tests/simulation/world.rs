@@ -77,18 +77,21 @@ fn stage(setup: &Setup, ground: &Arc<Ground>, processes: usize) -> Stage {
     };
     let finish = if setup.drained { Finish::Drain } else { Finish::CaughtUp };
     let (log, topic) = (queue.clone(), input.clone());
-    let spans = move || Ok(log.spans(&topic)?);
-    let spans_again = spans.clone();
+    let firsts =
+        move |partition: Partition| Ok(vec![log.spans(&topic)?[partition.0 as usize].first]);
+    let log = queue.clone();
     Stage {
         ground: Arc::clone(ground),
         queue,
         store,
         job: Job::plain("simulation", input, service.rules.topics("rows", "dead")),
+        kind: Box::new(service.rules.clone()),
         last: Settings { finish, ..service.clone() },
         service,
         budget: RecordBudget::new(None),
-        first: Box::new(move |partition| Ok(spans()?[partition.0 as usize].first)),
-        spans: Box::new(spans_again),
+        first: Box::new(firsts),
+        open: Box::new(|_, _| unreachable!("there is one input")),
+        spans: Box::new(move |topic| Ok(log.spans(topic)?)),
         flags: (0..processes).map(|_| Flags::default()).collect(),
     }
 }

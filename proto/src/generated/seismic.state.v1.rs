@@ -102,14 +102,14 @@ pub struct Progress {
     pub open_windows: u64,
 }
 /// An input of the engine that is not in the log.
-#[derive(Clone, PartialEq, ::prost::Message)]
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct JournalEntry {
-    #[prost(oneof = "journal_entry::Input", tags = "1, 2, 3, 4, 5, 6")]
+    #[prost(oneof = "journal_entry::Input", tags = "1, 2, 3, 4, 5, 6, 7, 8")]
     pub input: ::core::option::Option<journal_entry::Input>,
 }
 /// Nested message and enum types in `JournalEntry`.
 pub mod journal_entry {
-    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
     pub enum Input {
         #[prost(message, tag = "1")]
         Start(super::Start),
@@ -123,19 +123,39 @@ pub mod journal_entry {
         Fork(super::Fork),
         #[prost(message, tag = "6")]
         Widened(super::Widened),
+        #[prost(message, tag = "7")]
+        Run(super::Run),
+        /// An input of the kind's own.
+        #[prost(bytes, tag = "8")]
+        Own(::prost::alloc::vec::Vec<u8>),
     }
 }
-/// The job began at this position under these rules.
-#[derive(Clone, PartialEq, ::prost::Message)]
+/// The job began at this position with these semantics.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Start {
-    #[prost(message, optional, tag = "1")]
-    pub rules: ::core::option::Option<Rules>,
+    /// As the kind writes them: Rules, where it makes windows.
+    #[prost(bytes = "vec", tag = "1")]
+    pub semantics: ::prost::alloc::vec::Vec<u8>,
     /// What was asked for: earliest, latest, an offset or a time.
     #[prost(string, tag = "2")]
     pub from: ::prost::alloc::string::String,
+    /// Name of its kind; empty: windows.
+    #[prost(string, tag = "3")]
+    pub kind: ::prost::alloc::string::String,
+    /// Where it began in its further inputs.
+    #[prost(uint64, repeated, tag = "4")]
+    pub further: ::prost::alloc::vec::Vec<u64>,
+}
+/// From this position on one of several inputs was read, up to this offset.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Run {
+    #[prost(uint32, tag = "1")]
+    pub input: u32,
+    #[prost(uint64, tag = "2")]
+    pub until: u64,
 }
 /// The job began here with the state of another one: a checkpoint of this group and home. That one
-/// had written so many rows, dead letters and rows of each roll-up by then.
+/// had written so many rows to its first output, its second, and each further one by then.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Fork {
     #[prost(string, tag = "1")]
@@ -151,13 +171,15 @@ pub struct Fork {
     #[prost(uint64, repeated, tag = "6")]
     pub rollup_rows: ::prost::alloc::vec::Vec<u64>,
 }
-/// Windows of sensors whose last record lies below this offset were closed.
+/// Windows of sensors whose last record in this input lies below this offset were closed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Idle {
     #[prost(uint64, tag = "1")]
     pub below: u64,
     #[prost(int64, tag = "2")]
     pub idle_timeout_ms: i64,
+    #[prost(uint32, tag = "3")]
+    pub input: u32,
 }
 /// A drained run closed every window.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -170,6 +192,8 @@ pub struct Gap {
     pub from: u64,
     #[prost(uint64, tag = "2")]
     pub to: u64,
+    #[prost(uint32, tag = "3")]
+    pub input: u32,
 }
 /// The input had so many partitions and has more now. The job was drained in all that it had, and its
 /// sensors were dealt out anew: each is where Kafka's partitioner puts its id.

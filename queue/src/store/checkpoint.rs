@@ -31,6 +31,13 @@ pub struct Manifest {
     pub crc: u32,
 }
 
+impl Manifest {
+    /// Position of the snapshot in each input.
+    pub fn positions(&self) -> impl Iterator<Item = Offset> {
+        std::iter::once(self.position).chain(self.further.iter().copied())
+    }
+}
+
 /// A snapshot read back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checkpoint {

@@ -62,6 +62,12 @@ impl PartitionCommit {
         }
     }
 
+    /// Where it ends over all inputs: the sum of their next offsets.
+    #[must_use]
+    pub fn position(&self) -> Offset {
+        Offset(self.next.0 + self.further.iter().map(|offset| offset.0).sum::<u64>())
+    }
+
     /// Rows for all outputs.
     #[must_use]
     pub fn rows(&self) -> u64 {

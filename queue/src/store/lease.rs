@@ -41,10 +41,11 @@ pub trait SharedLease: Send + Sync {
     /// The committer of a member.
     fn committer_of(&self, member: &Member) -> Result<Box<dyn Committer>>;
 
-    /// Committed position of every partition: a worker knows only those of its own.
+    /// Committed position of every partition, of one input after the other: a worker knows only
+    /// those of its own.
     fn positions(&self) -> Result<Vec<Option<Offset>>>;
 
     /// Where the job begins: what the first worker that called this said, with an offset for each
-    /// partition.
+    /// partition, of one input after the other.
     fn agree_on_start(&self, from: &str, starts: &[Offset]) -> Result<(String, Vec<Offset>)>;
 }

@@ -37,6 +37,15 @@ pub struct PartitionView {
     pub checkpoints: Vec<CheckpointInfo>,
 }
 
+impl PartitionView {
+    /// This partition of the first output of `job` with that role.
+    #[must_use]
+    pub fn output(&self, job: &Job, role: &str) -> Option<&OutputView> {
+        let place = job.outputs.iter().position(|output| output.role == role)?;
+        self.outputs.get(place)
+    }
+}
+
 /// How far a sink has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SinkPosition {

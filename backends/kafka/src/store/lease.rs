@@ -57,10 +57,13 @@ impl SharedLease for KafkaLease {
     }
 
     fn positions(&self) -> Result<Vec<Option<Offset>>> {
-        let input = self.context.job.input();
-        let partitions: Vec<Partition> = input.all().collect();
-        let found = self.offsets.committed(input, &partitions)?;
-        Ok(found.into_iter().map(|found| found.map(|(next, _)| next)).collect())
+        let mut positions = Vec::new();
+        for input in &self.context.job.inputs {
+            let partitions: Vec<Partition> = input.all().collect();
+            let found = self.offsets.committed(input, &partitions)?;
+            positions.extend(found.into_iter().map(|found| found.map(|(next, _)| next)));
+        }
+        Ok(positions)
     }
 
     fn agree_on_start(&self, from: &str, starts: &[Offset]) -> Result<(String, Vec<Offset>)> {

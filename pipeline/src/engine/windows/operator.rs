@@ -2,9 +2,10 @@
 
 use std::any::Any;
 
-use seismic_queue::{Batch, Block, Job, Message, Offset, Partition, PartitionCommit};
+use seismic_proto::{Message as _, state};
+use seismic_queue::{Batch, Block, Job, Message, Offset, Partition, PartitionCommit, Topic};
 
-use crate::engine::journal::{Entry, EntryError};
+use crate::engine::journal::{Entry, EntryError, FIRST_KIND};
 use crate::engine::operator::{Operator, OperatorKind, apply_common};
 use crate::engine::redistribute_error::RedistributeError;
 use crate::engine::snapshot_error::SnapshotError;
@@ -34,12 +35,23 @@ impl WindowsOperator {
 }
 
 impl OperatorKind for Rules {
+    fn name(&self) -> &'static str {
+        FIRST_KIND
+    }
+
+    fn semantics(&self) -> Vec<u8> {
+        state::Rules::from(self).encode_to_vec()
+    }
+
     fn faults(&self, job: &Job) -> Vec<String> {
         let mut faults: Vec<String> = Rules::faults(self).iter().map(ToString::to_string).collect();
         let topics = self.rollup_topics(job.main_topic());
         if faults.is_empty() && !job.topics_of(ROLLUP).eq(&topics) {
             let have: Vec<_> = job.topics_of(ROLLUP).collect();
             faults.push(format!("the job has roll-ups {have:?}, not {topics:?}"));
+        }
+        if job.inputs.len() != 1 {
+            faults.push(format!("windows are made from one input, not {}", job.inputs.len()));
         }
         faults
     }
@@ -48,22 +60,18 @@ impl OperatorKind for Rules {
         self.time == TimeMode::Ingest
     }
 
-    fn start(&self, topic: &str, partition: Partition, position: Offset) -> Box<dyn Operator> {
-        let engine = Engine::new(self.clone(), topic, partition, position);
+    fn start(&self, inputs: &[Topic], partition: Partition, at: &[Offset]) -> Box<dyn Operator> {
+        let engine = Engine::new(self.clone(), &inputs[0].name, partition, at[0]);
         Box::new(WindowsOperator::new(engine))
-    }
-
-    fn start_entry(&self, from: String) -> Entry {
-        Entry::Start { rules: self.clone(), from }
     }
 
     fn restore(
         &self,
         state: &[u8],
-        topic: &str,
+        inputs: &[Topic],
         partition: Partition,
     ) -> Result<Box<dyn Operator>, SnapshotError> {
-        Ok(Box::new(WindowsOperator::new(Engine::restore(state, topic, partition)?)))
+        Ok(Box::new(WindowsOperator::new(Engine::restore(state, &inputs[0].name, partition)?)))
     }
 
     fn differences_of_note(&self, note: &[u8]) -> Result<Vec<String>, EntryError> {
@@ -114,27 +122,27 @@ impl Operator for WindowsOperator {
         self.engine.partition()
     }
 
-    fn position(&self) -> Offset {
+    fn next(&self, _: usize) -> Offset {
         self.engine.position()
     }
 
-    fn apply_batch(&mut self, batch: &Batch) {
+    fn apply_batch(&mut self, _: usize, batch: &Batch) {
         batch.messages().for_each(|message| self.engine.step(message, &mut self.out));
     }
 
-    fn apply_message(&mut self, message: Message<'_>) {
+    fn apply_message(&mut self, _: usize, message: Message<'_>) {
         self.engine.step(message, &mut self.out);
     }
 
-    fn pass(&mut self, to: Offset) {
+    fn pass(&mut self, _: usize, to: Offset) {
         self.engine.pass(to);
     }
 
-    fn gap(&mut self, to: Offset) {
+    fn gap(&mut self, _: usize, to: Offset) {
         self.engine.gap(to);
     }
 
-    fn close_idle(&mut self, below: Offset) -> bool {
+    fn close_idle(&mut self, _: usize, below: Offset) -> bool {
         self.engine.close_idle(below, &mut self.out)
     }
 
@@ -225,9 +233,9 @@ mod tests {
     fn an_entry_that_cannot_have_happened_is_refused() {
         let engine = Engine::new(Rules::default(), "t", Partition(0), Offset(5));
         let mut windows = WindowsOperator::new(engine);
-        let idle = Entry::Idle { below: Offset(6), idle_timeout_ms: 1 };
+        let idle = Entry::Idle { input: 0, below: Offset(6), idle_timeout_ms: 1 };
         assert!(windows.apply_entry(&idle).is_err());
-        let gap = Entry::Gap { from: Offset(0), to: Offset(4) };
+        let gap = Entry::Gap { input: 0, from: Offset(0), to: Offset(4) };
         assert!(windows.apply_entry(&gap).is_err());
     }
 }

@@ -10,11 +10,12 @@ use seismic_queue::{
 use crate::engine::journal::Entry;
 use crate::engine::operator::{Operator, OperatorKind};
 use crate::runner::idle_watch::IdleWatch;
+use crate::runner::input_logs::InputLogs;
 use crate::runner::record_budget::RecordBudget;
-use crate::runner::replay::Replay;
+use crate::runner::replay::{Replay, replay_several};
 use crate::runner::settings::Settings;
 use crate::runner::snapshotter::{Snapshotter, Taken};
-use crate::{Result, failpoints};
+use crate::{Error, Result, failpoints, limits};
 
 /// A partition at work.
 pub(crate) struct PartitionTask {
@@ -23,15 +24,18 @@ pub(crate) struct PartitionTask {
     replay: Option<Replay>,
     /// Messages replayed at this start.
     pub replayed: u64,
-    /// Where a bounded run stops.
-    pub target: Option<Offset>,
-    idle: IdleWatch,
+    /// Where a bounded run stops in each input; empty when it is not bounded.
+    pub targets: Vec<Offset>,
+    /// One for each input.
+    idle: Vec<IdleWatch>,
     idle_timeout: Duration,
     journal: Vec<JournalEntry>,
     next_sequence: u64,
-    /// Number and position of the last commit handed over.
+    /// Where there are several inputs: the one being read, and the position at which that began.
+    run: Option<(usize, Offset)>,
+    /// Number of the last commit handed over, and its position in each input.
     number: u64,
-    handed: Offset,
+    handed: Vec<Offset>,
     snapshots: Snapshotter,
     /// Whether it was logged that the limit of sensors is reached.
     is_alarm_raised: bool,
@@ -39,16 +43,21 @@ pub(crate) struct PartitionTask {
 }
 
 impl PartitionTask {
-    /// A partition that was never committed; it begins at `start` and says so in the journal.
+    /// A partition that was never committed; it begins at these offsets of the inputs and says so in the
+    /// journal.
     pub fn begin(
         kind: &dyn OperatorKind,
-        (topic, partition, start): (&Topic, Partition, Offset),
+        (inputs, partition, at): (&[Topic], Partition, &[Offset]),
         settings: &Settings,
     ) -> Self {
-        let operator = kind.start(&topic.name, partition, start);
+        let operator = kind.start(inputs, partition, at);
         let mut part = PartitionTask::with(operator, None, settings);
-        let from = settings.from.unwrap_or_default().to_string();
-        part.add_to_journal(&kind.start_entry(from));
+        part.add_to_journal(&Entry::Start {
+            kind: kind.name().to_owned(),
+            semantics: kind.semantics(),
+            from: settings.from.unwrap_or_default().to_string(),
+            further: at[1..].to_vec(),
+        });
         part
     }
 
@@ -56,55 +65,128 @@ impl PartitionTask {
     pub fn resume(
         kind: &dyn OperatorKind,
         recovered: &Recovered,
-        topic: &Topic,
+        inputs: &[Topic],
         settings: &Settings,
     ) -> Result<Self> {
-        let (operator, replay) = Replay::prepare(recovered, topic, kind)?;
+        let (operator, replay) = Replay::prepare(recovered, inputs, kind)?;
         let mut part = PartitionTask::with(operator, Some(replay), settings);
-        if let Some(progress) = &recovered.progress {
-            part.number = progress.number;
-            part.handed = progress.next;
-        }
-        part.next_sequence = recovered.next_sequence;
-        part.snapshots = Snapshotter::resume(recovered);
+        part.go_on_from(recovered);
         part.caught_up(part.operator.position())?;
         Ok(part)
     }
 
+    /// As [`PartitionTask::resume`] with several inputs: what is to be replayed is read here, in the
+    /// order of the journal, before anything new is.
+    pub fn resume_several(
+        kind: &dyn OperatorKind,
+        recovered: &Recovered,
+        (inputs, logs): (&[Topic], InputLogs<'_>),
+        settings: &Settings,
+    ) -> Result<Self> {
+        let (operator, replayed) = replay_several(recovered, (inputs, logs), kind)?;
+        let mut part = PartitionTask::with(operator, None, settings);
+        part.go_on_from(recovered);
+        part.replayed = replayed;
+        Ok(part)
+    }
+
+    fn go_on_from(&mut self, recovered: &Recovered) {
+        if let Some(progress) = &recovered.progress {
+            self.number = progress.number;
+            self.handed.clear();
+            self.handed.push(progress.next);
+            self.handed.extend(&progress.further);
+        }
+        self.next_sequence = recovered.next_sequence;
+        self.snapshots = Snapshotter::resume(recovered);
+    }
+
     fn with(operator: Box<dyn Operator>, replay: Option<Replay>, settings: &Settings) -> Self {
-        let (partition, start) = (operator.partition(), operator.position());
+        let (partition, inputs) = (operator.partition(), operator.inputs());
+        let handed = (0..inputs).map(|input| operator.next(input)).collect();
         PartitionTask {
             partition,
             operator,
             replay,
             replayed: 0,
-            target: None,
-            idle: IdleWatch::new(settings.idle_timeout),
+            targets: Vec::new(),
+            idle: (0..inputs).map(|_| IdleWatch::new(settings.idle_timeout)).collect(),
             idle_timeout: settings.idle_timeout,
             journal: Vec::new(),
             next_sequence: 0,
+            run: None,
             number: 0,
-            handed: start,
+            handed,
             snapshots: Snapshotter::default(),
             is_alarm_raised: false,
             spare: PartitionCommit::new(partition),
         }
     }
 
-    /// Takes the messages of a batch, up to the target and the budget.
-    pub fn apply_batch(&mut self, batch: &Batch, budget: &RecordBudget) -> Result<()> {
-        let is_wanted = self.target.is_none_or(|target| batch.next() <= target);
+    /// How many inputs it reads.
+    pub fn inputs(&self) -> usize {
+        self.handed.len()
+    }
+
+    /// Takes the messages of a batch of an input, up to the target and the budget.
+    pub fn apply_batch(
+        &mut self,
+        input: usize,
+        batch: &Batch,
+        budget: &RecordBudget,
+    ) -> Result<()> {
+        self.turn_to(input);
+        let is_wanted = self.targets.get(input).is_none_or(|target| batch.next() <= *target);
         if self.replay.is_none() && is_wanted && budget.is_unlimited() {
-            self.operator.apply_batch(batch);
+            self.operator.apply_batch(input, batch);
             return Ok(());
         }
         let mut messages = batch.messages();
-        messages.try_for_each(|message| self.apply_bounded(message, budget))?;
+        messages.try_for_each(|message| self.apply_bounded(input, message, budget))?;
         self.caught_up(batch.next())
+    }
+
+    /// From here on it reads this input; which one that is is journaled where there are several.
+    fn turn_to(&mut self, input: usize) {
+        if self.inputs() > 1 && self.run.is_none_or(|(reading, _)| reading != input) {
+            self.end_run();
+            self.run = Some((input, self.operator.position()));
+        }
+    }
+
+    /// Journals what was read of one input without a pause by another.
+    fn end_run(&mut self) {
+        if let Some((input, at)) = self.run.take()
+            && self.operator.position() > at
+        {
+            self.push_entry(at, &Entry::Run { input, until: self.operator.next(input) });
+        }
+    }
+
+    /// Applies what its kind has for it from elsewhere than the log, and journals it.
+    ///
+    /// # Errors
+    /// When the operator refuses it.
+    pub fn apply_own_entries(&mut self, kind: &dyn OperatorKind) -> Result<()> {
+        if self.is_replaying() {
+            return Ok(());
+        }
+        for bytes in kind.own_entries(&*self.operator) {
+            let entry = Entry::Own(bytes);
+            self.add_to_journal(&entry);
+            let (partition, sequence) = (self.partition, self.next_sequence - 1);
+            self.operator.apply_entry(&entry).map_err(|source| Error::Entry {
+                partition,
+                sequence,
+                source,
+            })?;
+        }
+        Ok(())
     }
 
     fn apply_bounded(
         &mut self,
+        input: usize,
         message: seismic_queue::Message<'_>,
         budget: &RecordBudget,
     ) -> Result<()> {
@@ -116,11 +198,13 @@ impl PartitionTask {
             }
             self.caught_up(message.offset)?;
         }
-        if self.target.is_some_and(|target| message.offset >= target) || budget.is_spent() {
+        if self.targets.get(input).is_some_and(|target| message.offset >= *target)
+            || budget.is_spent()
+        {
             return Ok(());
         }
         let before = self.operator.records_read();
-        self.operator.apply_message(message);
+        self.operator.apply_message(input, message);
         budget.spend(self.operator.records_read() - before);
         Ok(())
     }
@@ -136,19 +220,23 @@ impl PartitionTask {
         Ok(())
     }
 
-    /// A read found the end of the log at `at`, and everything before it was taken.
-    pub fn is_at_end(&mut self, at: Offset, budget: &RecordBudget) -> Result<()> {
+    /// A read found the end of an input's log at `at`, and everything before it was taken.
+    pub fn is_at_end(&mut self, input: usize, at: Offset, budget: &RecordBudget) -> Result<()> {
         self.caught_up(at)?;
         if !self.is_replaying() && !budget.is_spent() {
             // Messages from the target on were read, but not taken.
-            self.operator.pass(self.target.map_or(at, |target| at.min(target)));
+            let to = self.targets.get(input).map_or(at, |target| at.min(*target));
+            if to > self.operator.next(input) {
+                self.turn_to(input);
+                self.operator.pass(input, to);
+            }
         }
         Ok(())
     }
 
-    /// Position of the last commit handed over.
-    pub fn committed(&self) -> Offset {
-        self.handed
+    /// Position of the last commit handed over, in an input.
+    pub fn committed(&self, input: usize) -> Offset {
+        self.handed[input]
     }
 
     /// Whether stored messages are still being done again.
@@ -163,29 +251,33 @@ impl PartitionTask {
 
     /// Whether everything was read that the log had when a bounded run began.
     pub fn is_at_target(&self) -> bool {
-        !self.is_replaying() && self.target.is_some_and(|target| self.operator.position() >= target)
+        let mut targets = self.targets.iter().enumerate();
+        !self.is_replaying()
+            && !self.targets.is_empty()
+            && targets.all(|(input, target)| self.operator.next(input) >= *target)
     }
 
-    /// The log's end was asked for at `now` (taken before the question); appends of the time
+    /// An input's end was asked for at `now` (taken before the question); appends of the time
     /// `in_flight` before it may not show yet. Closes what is idle.
-    pub fn observe_end(&mut self, now: Duration, in_flight: Duration, end: Offset) {
+    pub fn observe_end(&mut self, input: usize, now: Duration, in_flight: Duration, end: Offset) {
         if self.is_replaying() || self.idle_timeout.is_zero() {
             return;
         }
-        let position = self.operator.position();
-        self.idle.observe_end(now, in_flight, position, end);
-        let Some(below) = self.idle.passed(position) else {
+        let position = self.operator.next(input);
+        let idle = &mut self.idle[input];
+        idle.observe_end(now, in_flight, position, end);
+        let Some(below) = idle.passed(position) else {
             return;
         };
-        if self.operator.close_idle(below) {
+        if self.operator.close_idle(input, below) {
             let idle_timeout_ms = self.idle_timeout.as_millis() as i64;
-            self.add_to_journal(&Entry::Idle { below, idle_timeout_ms });
+            self.add_to_journal(&Entry::Idle { input, below, idle_timeout_ms });
         }
     }
 
     /// The log's end could not be asked for: nothing that was noted may close anything.
     pub fn end_unknown(&mut self) {
-        self.idle.reset();
+        self.idle.iter_mut().for_each(IdleWatch::reset);
     }
 
     /// Closes every window.
@@ -195,17 +287,22 @@ impl PartitionTask {
         }
     }
 
-    /// Goes on at `first`: what lies before it is gone, and the operator accepted that.
-    pub fn accept_loss(&mut self, first: Offset) {
+    /// Goes on at `first` in an input: what lies before it is gone, and the operator accepted that.
+    pub fn accept_loss(&mut self, input: usize, first: Offset) {
         assert!(!self.is_replaying(), "the state at the loss is known");
-        let from = self.operator.position();
-        self.add_to_journal(&Entry::Gap { from, to: first });
-        self.operator.gap(first);
+        let from = self.operator.next(input);
+        self.add_to_journal(&Entry::Gap { input, from, to: first });
+        self.operator.gap(input, first);
     }
 
     /// Writes a journal entry for the next commit.
     fn add_to_journal(&mut self, entry: &Entry) {
-        let (sequence, at) = (self.next_sequence, self.operator.position());
+        self.end_run();
+        self.push_entry(self.operator.position(), entry);
+    }
+
+    fn push_entry(&mut self, at: Offset, entry: &Entry) {
+        let sequence = self.next_sequence;
         self.journal.push(JournalEntry { sequence, at, bytes: entry.encode() });
         self.next_sequence += 1;
     }
@@ -232,12 +329,14 @@ impl PartitionTask {
 
     /// Takes a snapshot; its chunks travel with the next commits. `clock` gives the time.
     pub fn snapshot(&mut self, clock: impl Fn() -> Duration) -> Result<Taken> {
+        self.end_run();
         self.snapshots.take(&*self.operator, self.next_sequence, clock)
     }
 
-    /// Bytes of output that wait.
+    /// Bytes of output that wait, and of the runs of several inputs.
     pub fn waiting_bytes(&self) -> usize {
-        self.operator.waiting_bytes()
+        let runs = if self.inputs() > 1 { self.journal.len() } else { 0 };
+        self.operator.waiting_bytes() + runs * limits::RUN_BYTES
     }
 
     /// Whether rows, dead letters, journal entries or a snapshot wait.
@@ -247,7 +346,11 @@ impl PartitionTask {
 
     /// Whether there is anything that a commit would change.
     pub fn is_dirty(&self) -> bool {
-        !self.is_replaying() && (self.has_output() || self.operator.position() > self.handed)
+        let has_moved = || {
+            let mut handed = self.handed.iter().enumerate();
+            handed.any(|(input, handed)| self.operator.next(input) > *handed)
+        };
+        !self.is_replaying() && (self.has_output() || has_moved())
     }
 
     /// Tells a person, once a run, what the operator has to say.
@@ -268,11 +371,16 @@ impl PartitionTask {
     pub fn hand_over(&mut self) -> PartitionCommit {
         assert!(!self.is_replaying(), "a replay is over before anything is committed");
         assert!(self.operator.is_balanced(), "every record is in exactly one place");
+        self.end_run();
         let mut commit = std::mem::replace(&mut self.spare, PartitionCommit::new(self.partition));
         self.number += 1;
-        self.handed = self.operator.position();
+        for (input, handed) in self.handed.iter_mut().enumerate() {
+            *handed = self.operator.next(input);
+        }
         commit.number = self.number;
-        commit.next = self.handed;
+        commit.next = self.handed[0];
+        commit.further.clear();
+        commit.further.extend(&self.handed[1..]);
         self.operator.write_note(&mut commit.note);
         self.operator.move_output(&mut commit);
         std::mem::swap(&mut commit.journal, &mut self.journal);

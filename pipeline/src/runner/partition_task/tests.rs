@@ -10,7 +10,8 @@ const P0: Partition = Partition(0);
 
 fn part() -> PartitionTask {
     let topic = Topic { name: "in".to_owned(), id: "1".to_owned(), partitions: 1 };
-    PartitionTask::begin(&Settings::default().rules, (&topic, P0, Offset(0)), &Settings::default())
+    let settings = Settings::default();
+    PartitionTask::begin(&settings.rules, (&[topic], P0, &[Offset(0)]), &settings)
 }
 
 /// A message of one record for each of these sensors, from offset 0 on, 10 ms apart.
@@ -41,7 +42,7 @@ fn of_one(count: usize) -> Batch {
 /// A partition with the open window of one record, and everything read.
 fn one_open_window() -> PartitionTask {
     let mut part = part();
-    part.apply_batch(&of_one(1), &RecordBudget::new(None)).unwrap();
+    part.apply_batch(0, &of_one(1), &RecordBudget::new(None)).unwrap();
     assert_eq!(part.operator.open(), 1);
     part
 }
@@ -49,7 +50,7 @@ fn one_open_window() -> PartitionTask {
 /// Asks for the end every 250 ms over these times, and says when the window was closed.
 fn closed_at(part: &mut PartitionTask, times: std::ops::RangeInclusive<u64>) -> Option<u64> {
     times.step_by(250).find(|&now_ms| {
-        part.observe_end(Duration::from_millis(now_ms), Duration::ZERO, Offset(1));
+        part.observe_end(0, Duration::from_millis(now_ms), Duration::ZERO, Offset(1));
         part.operator.open() == 0
     })
 }
@@ -71,11 +72,11 @@ fn a_question_that_failed_begins_the_silence_anew() {
 #[test]
 fn what_came_after_a_bounded_run_began_is_left_to_the_next_one() {
     let mut part = part();
-    part.target = Some(Offset(2));
-    part.apply_batch(&of_one(4), &RecordBudget::new(None)).unwrap();
+    part.targets = vec![Offset(2)];
+    part.apply_batch(0, &of_one(4), &RecordBudget::new(None)).unwrap();
     assert_eq!((part.operator.records_read(), part.operator.position()), (2, Offset(2)));
     assert!(part.is_at_target());
-    part.is_at_end(Offset(4), &RecordBudget::new(None)).unwrap();
+    part.is_at_end(0, Offset(4), &RecordBudget::new(None)).unwrap();
     assert_eq!(part.operator.position(), Offset(2));
 }
 
@@ -83,7 +84,7 @@ fn what_came_after_a_bounded_run_began_is_left_to_the_next_one() {
 fn a_large_snapshot_travels_with_several_commits_and_counts_with_the_last() {
     let mut part = part();
     let sensors = (0..8_000).map(|i| format!("{i:0>250}"));
-    part.apply_batch(&batch(sensors), &RecordBudget::new(None)).unwrap();
+    part.apply_batch(0, &batch(sensors), &RecordBudget::new(None)).unwrap();
     part.snapshot(|| Duration::ZERO).unwrap();
     let first = part.hand_over();
     assert_eq!(first.chunks.len(), limits::CHUNKS_PER_COMMIT);

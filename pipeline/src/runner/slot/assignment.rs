@@ -1,9 +1,10 @@
 //! Partitions that come to a slot and go: loading them, comparing them with the log, making engines
 //! again after a commit of unknown outcome, and what other workers have meanwhile.
 
-use seismic_queue::{Offset, Partition, patiently};
+use seismic_queue::{Offset, Partition, Recovered, patiently};
 
-use super::{OthersSeen, Slot};
+use super::{OthersSeen, Slot, SlotContext};
+use crate::runner::input_logs::InputLogs;
 use crate::runner::partition_task::PartitionTask;
 use crate::runner::settings::Finish;
 use crate::runner::slot::shared_job::SharedJob;
@@ -23,19 +24,11 @@ impl Slot<'_> {
                 (Some(progress), Some(_)) if !self.job.metrics.has_started() => {
                     return Err(Error::AlreadyStarted { partition, next: progress.next });
                 }
-                (Some(_), _) => PartitionTask::resume(
-                    self.job.kind,
-                    recovered,
-                    self.job.topic,
-                    self.job.settings,
-                )?,
+                (Some(_), _) => self.resumed(recovered)?,
                 (None, _) => {
-                    let start = (self.job.begin_at)(partition)?;
-                    PartitionTask::begin(
-                        self.job.kind,
-                        (self.job.topic, partition, start),
-                        self.job.settings,
-                    )
+                    let at = (self.job.begin_at)(partition)?;
+                    let of = (self.job.inputs, partition, &*at);
+                    PartitionTask::begin(self.job.kind, of, self.job.settings)
                 }
             };
             self.parts.insert(partition, part);
@@ -43,44 +36,77 @@ impl Slot<'_> {
         self.compare_with_log(partitions)?;
         // A start or an accepted loss is committed before anything is read.
         self.commit_all()?;
-        let position = |p: &Partition| Some((*p, self.parts.get(p)?.operator.position()));
+        let position = |p: &Partition| Some((*p, self.parts.get(p)?.operator.next(0)));
         // Without engines when that commit has heard that they are lost again.
         let at: Vec<_> = partitions.iter().filter_map(position).collect();
         self.source.start(&at)?;
+        for input in 1..self.job.inputs.len() {
+            let parts = self.parts.values();
+            let at: Vec<_> = parts.map(|it| (it.partition, it.operator.next(input))).collect();
+            self.source.start_further(input, &at, partitions, self.job.open)?;
+        }
         self.ends_checked = None;
         Ok(())
+    }
+
+    /// A partition that continues from its progress in the store.
+    fn resumed(&self, recovered: &Recovered) -> Result<PartitionTask> {
+        let SlotContext { kind, inputs, queue, settings, stop, .. } = self.job;
+        if inputs.len() == 1 {
+            return PartitionTask::resume(kind, recovered, inputs, settings);
+        }
+        let began = self.job.clock.now();
+        let logs = InputLogs::new(queue, inputs, recovered.partition, stop);
+        let mut part = PartitionTask::resume_several(kind, recovered, (inputs, logs), settings)?;
+        part.add_work(self.job.clock.now().saturating_sub(began));
+        self.job.metrics.replayed(part.replayed);
+        Ok(part)
     }
 
     /// Whether the log has what the engines need next. What it has lost before it was read, and
     /// only that, can be accepted: then the state is whole, and there is just nothing to add to it.
     fn compare_with_log(&mut self, partitions: &[Partition]) -> Result<()> {
-        let settings = self.job.settings;
-        let (ends, spans) = (self.ends(partitions)?, (self.job.spans)()?);
+        let inputs = self.job.inputs;
+        (0..inputs.len()).try_for_each(|input| self.compare_input(input, partitions))
+    }
+
+    fn compare_input(&mut self, input: usize, partitions: &[Partition]) -> Result<()> {
+        let (settings, topic) = (self.job.settings, &self.job.inputs[input]);
+        let spans = || (self.job.spans)(topic);
+        let (ends, spans) = match input {
+            0 => (self.ends(partitions)?, spans()?),
+            // Their sources are opened where the tasks stand, after this.
+            _ => {
+                let spans = spans()?;
+                (partitions.iter().map(|it| spans[it.0 as usize].end).collect(), spans)
+            }
+        };
         let mut lost = Vec::new();
         for (&partition, end) in partitions.iter().zip(ends) {
             let part = self.parts.get_mut(&partition).expect("it was just loaded");
-            if end < part.committed() {
-                return Err(Error::LogShort { partition, next: part.committed(), end });
+            if end < part.committed(input) {
+                return Err(Error::LogShort { partition, next: part.committed(input), end });
             }
             if settings.finish != Finish::Never {
                 // Workers that share a job end where it ended when they began, or they would wait
                 // for each other without end.
-                let shared = self.job.shared.map(|shared| shared.targets[partition.0 as usize]);
-                part.target = Some(shared.unwrap_or(end));
+                let place = partition.0 as usize;
+                let shared = self.job.shared.map(|shared| shared.targets[input][place]);
+                part.targets.push(shared.unwrap_or(end));
             }
-            let (from, first) = (part.operator.position(), spans[partition.0 as usize].first);
+            let (from, first) = (part.operator.next(input), spans[partition.0 as usize].first);
             if first <= from {
                 continue;
             }
             let loss = Loss { partition, from, to: first };
             if part.is_replaying() {
-                let next = part.committed();
-                let (topic, checkpoint) = (self.job.topic.name.clone(), from);
+                let next = part.committed(input);
+                let (topic, checkpoint) = (topic.name.clone(), from);
                 return Err(Error::ReplayLost { topic, partition, checkpoint, next, first });
             }
             if settings.accept_loss {
                 tracing::warn!("the loss of {loss} is accepted");
-                part.accept_loss(first);
+                part.accept_loss(input, first);
             } else {
                 lost.push(loss);
             }
@@ -88,13 +114,13 @@ impl Slot<'_> {
         if lost.is_empty() {
             return Ok(());
         }
-        Err(Error::Lost { topic: self.job.topic.name.clone(), lost })
+        Err(Error::Lost { topic: topic.name.clone(), lost })
     }
 
-    /// Where the logs of partitions end, however long it takes to hear it.
+    /// Where the logs of partitions of the first input end, however long it takes to hear it.
     fn ends(&mut self, partitions: &[Partition]) -> Result<Vec<Offset>> {
         let source = &mut self.source;
-        let ask = || source.ends(partitions).into_iter().collect();
+        let ask = || source.ends(0, partitions).into_iter().collect();
         Ok(patiently(self.job.stop, ask)?)
     }
 
@@ -103,6 +129,7 @@ impl Slot<'_> {
     pub(super) fn lost(&mut self, partitions: &[Partition]) -> Result<()> {
         tracing::warn!("partitions were revoked because this worker missed its heartbeat");
         self.parts.retain(|partition, _| !partitions.contains(partition));
+        self.source.stop_further(partitions)?;
         while self.lane.is_busy() {
             if let Some(committed) = self.lane.poll_outcome(limits::BACKOFF_MAX)? {
                 self.settle(committed)?;
@@ -114,7 +141,7 @@ impl Slot<'_> {
     /// Throws the engines away and makes them again from what the store knows.
     pub(super) fn rebuild(&mut self) -> Result<()> {
         let partitions: Vec<_> = self.parts.keys().copied().collect();
-        let targets: Vec<_> = self.parts.values().map(|part| part.target).collect();
+        let targets: Vec<_> = self.parts.values().map(|part| part.targets.clone()).collect();
         self.rebuilt += 1;
         self.job.metrics.rebuilt();
         self.parts.clear();
@@ -128,7 +155,7 @@ impl Slot<'_> {
         for (partition, target) in partitions.iter().zip(targets) {
             // Gone again when they were lost meanwhile.
             if let Some(part) = self.parts.get_mut(partition) {
-                part.target = target;
+                part.targets = target;
             }
         }
         Ok(())
@@ -144,10 +171,14 @@ impl Slot<'_> {
             return Ok(last.are_done);
         }
         let mut positions = (shared.positions)()?;
+        let partitions = shared.targets[0].len();
         for part in self.parts.values() {
-            positions[part.partition.0 as usize] = Some(part.operator.position());
+            for input in 0..part.inputs() {
+                let place = input * partitions + part.partition.0 as usize;
+                positions[place] = Some(part.operator.next(input));
+            }
         }
-        let are_done = shared.targets.iter().zip(positions).all(|(target, position)| {
+        let are_done = shared.targets.iter().flatten().zip(positions).all(|(target, position)| {
             // A partition that holds nothing may belong to nobody yet.
             position.unwrap_or_default() >= *target
         });

@@ -3,13 +3,14 @@
 
 mod assignment;
 pub(crate) mod shared_job;
+pub(crate) mod sources;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use seismic_queue::{
-    Batch, Commit, CommitError, Event, Kind, Offset, Partition, Source, Span, Topic,
+    Batch, Commit, CommitError, Event, Kind, Offset, Partition, Queue, Source, Span, Topic,
 };
 
 use crate::engine::operator::OperatorKind;
@@ -21,6 +22,7 @@ use crate::runner::partition_task::PartitionTask;
 use crate::runner::record_budget::RecordBudget;
 use crate::runner::settings::{Finish, Settings};
 use crate::runner::slot::shared_job::SharedJob;
+use crate::runner::slot::sources::{OpenFurther, Sources};
 use crate::{Error, Result, failpoints, limits};
 
 /// Position of a bounded wait: nothing to read, but commits and questions may be due.
@@ -34,7 +36,7 @@ pub struct Slot<'a> {
     job: SlotContext<'a>,
     /// How far the other workers were when that was read last.
     others: Option<OthersSeen>,
-    source: Box<dyn Source>,
+    source: Sources,
     lane: Box<dyn CommitChannel>,
     parts: BTreeMap<Partition, PartitionTask>,
     spare: Vec<Batch>,
@@ -61,7 +63,11 @@ struct OthersSeen {
 /// What a slot needs from its job.
 pub struct SlotContext<'a> {
     /// What is read.
-    pub topic: &'a Topic,
+    pub inputs: &'a [Topic],
+    /// Where it is read again, in the order of the journal, by a partition with several inputs.
+    pub queue: &'a dyn Queue,
+    /// Opens the sources of further inputs.
+    pub open: OpenFurther<'a>,
     /// What kind of job it is.
     pub kind: &'a dyn OperatorKind,
     /// How the job runs.
@@ -76,21 +82,22 @@ pub struct SlotContext<'a> {
     pub checkpoint_requests: &'a CheckpointRequests,
     /// The only time there is.
     pub clock: &'a dyn Clock,
-    /// Where a partition that was never committed begins.
-    pub begin_at: &'a (dyn Fn(Partition) -> Result<Offset> + Sync),
-    /// What the log of each partition still has.
-    pub spans: &'a (dyn Fn() -> Result<Vec<Span>> + Sync),
+    /// Where a partition that was never committed begins in each input.
+    pub begin_at: &'a (dyn Fn(Partition) -> Result<Vec<Offset>> + Sync),
+    /// What the log of each partition of an input still has.
+    pub spans: &'a (dyn Fn(&Topic) -> Result<Vec<Span>> + Sync),
     /// Of a job that several workers share.
     pub shared: Option<&'a SharedJob<'a>>,
 }
 
 impl<'a> Slot<'a> {
-    /// A slot that has done nothing yet.
+    /// A slot that has done nothing yet; `source` is that of the first input.
     pub fn new(
         job: SlotContext<'a>,
         source: Box<dyn Source>,
         lane: Box<dyn CommitChannel>,
     ) -> Self {
+        let source = Sources::new(source, job.inputs.len());
         Slot {
             job,
             others: None,
@@ -143,7 +150,7 @@ impl<'a> Slot<'a> {
     /// One turn of the loop.
     fn turn(&mut self) -> Result<()> {
         match self.source.poll(POLL, &mut self.spare) {
-            Ok(event) => self.handle(event)?,
+            Ok((input, event)) => self.handle(input, event)?,
             Err(error) if error.kind() == Kind::Retry => self.wait_for_source(&error),
             Err(error) => return Err(self.leave(error.into())),
         }
@@ -159,17 +166,17 @@ impl<'a> Slot<'a> {
         Ok(())
     }
 
-    fn handle(&mut self, event: Event) -> Result<()> {
+    fn handle(&mut self, input: usize, event: Event) -> Result<()> {
         match event {
             Event::Batch(batch) => {
                 failpoints::pass(failpoints::AFTER_POLL)?;
-                self.apply_batch(&batch)?;
+                self.apply_batch(input, &batch)?;
                 self.spare.push(batch);
                 failpoints::pass(failpoints::AFTER_STEP)?;
             }
             Event::CaughtUp(partition, at) => {
                 if let Some(part) = self.parts.get_mut(&partition) {
-                    part.is_at_end(at, self.job.budget)?;
+                    part.is_at_end(input, at, self.job.budget)?;
                 }
             }
             Event::Assigned(partitions) => {
@@ -192,7 +199,7 @@ impl<'a> Slot<'a> {
         Ok(())
     }
 
-    fn apply_batch(&mut self, batch: &Batch) -> Result<()> {
+    fn apply_batch(&mut self, input: usize, batch: &Batch) -> Result<()> {
         let partition = batch.partition();
         let Some(part) = self.parts.get_mut(&partition) else {
             // Engines go when a commit hears of a loss; the group may say it a moment later.
@@ -202,7 +209,8 @@ impl<'a> Slot<'a> {
         let before = part.operator.records_read();
         let replaying = part.is_replaying();
         let began = self.job.clock.now();
-        part.apply_batch(batch, self.job.budget)?;
+        part.apply_own_entries(self.job.kind)?;
+        part.apply_batch(input, batch, self.job.budget)?;
         part.add_work(self.job.clock.now().saturating_sub(began));
         if replaying {
             self.job.metrics.replayed(batch.len() as u64);
@@ -241,14 +249,27 @@ impl<'a> Slot<'a> {
             }
             Err(error) => return Err(error.into()),
         };
-        for (part, end) in parts.into_iter().zip(self.source.ends(&partitions)) {
-            match end {
-                Ok(end) => {
-                    self.job.metrics.end_seen(part.partition, end);
-                    part.observe_end(now, in_flight, end);
+        // Over all inputs, as a task's position is; `None` where one of them is not known.
+        let mut sums = vec![Some(0); parts.len()];
+        let mut parts: Vec<_> = parts.into_iter().zip(&mut sums).collect();
+        for input in 0..self.job.inputs.len() {
+            for ((part, sum), end) in parts.iter_mut().zip(self.source.ends(input, &partitions)) {
+                match end {
+                    Ok(end) => {
+                        **sum = sum.map(|sum: u64| sum + end.0);
+                        part.observe_end(input, now, in_flight, end);
+                    }
+                    Err(error) if error.kind() == Kind::Retry => {
+                        **sum = None;
+                        part.end_unknown();
+                    }
+                    Err(error) => return Err(error.into()),
                 }
-                Err(error) if error.kind() == Kind::Retry => part.end_unknown(),
-                Err(error) => return Err(error.into()),
+            }
+        }
+        for (partition, sum) in partitions.into_iter().zip(sums) {
+            if let Some(end) = sum {
+                self.job.metrics.end_seen(partition, Offset(end));
             }
         }
         self.notice_output();
@@ -341,7 +362,7 @@ impl<'a> Slot<'a> {
                 self.job.metrics.committed(&commit.partitions, time);
                 for done in commit.partitions {
                     if let Some(part) = self.parts.get_mut(&done.partition) {
-                        self.job.metrics.progressed(done.next, &*part.operator);
+                        self.job.metrics.progressed(done.position(), &*part.operator);
                         part.reuse(done);
                     }
                 }

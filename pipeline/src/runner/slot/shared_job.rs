@@ -8,9 +8,9 @@ use crate::Result;
 
 /// What a slot must know of partitions that other workers may have.
 pub struct SharedJob<'a> {
-    /// Ends of all partitions when this worker began.
-    pub targets: Vec<Offset>,
-    /// Committed position of every partition.
+    /// Ends of all partitions of each input when this worker began.
+    pub targets: Vec<Vec<Offset>>,
+    /// Committed position of every partition in each input, one input after the other.
     pub positions: &'a (dyn Fn() -> Result<Vec<Option<Offset>>> + Sync),
     /// Slots of this worker that have no assignment from the group yet. No slot ends while there are any:
     /// the group would wait for a static member until its session expires.

@@ -19,10 +19,12 @@ fn a_slot_does_not_end_before_the_others_of_its_worker_know_what_is_theirs() {
     let settings = Settings { finish: Finish::CaughtUp, ..Settings::default() };
     let positions = || Ok(vec![Some(Offset(0))]);
     let unplaced = AtomicUsize::new(2);
-    let shared = SharedJob { targets: vec![Offset(0)], positions: &positions, unplaced };
+    let shared = SharedJob { targets: vec![vec![Offset(0)]], positions: &positions, unplaced };
     let stop = Arc::new(AtomicBool::new(false));
     let slot_job = SlotContext {
-        topic: &input,
+        inputs: &job.inputs,
+        queue: &queue,
+        open: &|_, _| unreachable!("there is one input"),
         kind: &settings.rules,
         settings: &settings,
         budget: &RecordBudget::new(None),
@@ -30,8 +32,8 @@ fn a_slot_does_not_end_before_the_others_of_its_worker_know_what_is_theirs() {
         stop: &stop,
         checkpoint_requests: &CheckpointRequests::default(),
         clock: &Monotonic::start(),
-        begin_at: &|_| Ok(Offset(0)),
-        spans: &|| Ok(queue.spans(&input)?),
+        begin_at: &|_| Ok(vec![Offset(0)]),
+        spans: &|topic| Ok(queue.spans(topic)?),
         shared: Some(&shared),
     };
     let source = queue.source(&input, &[Partition(0)]).unwrap();
