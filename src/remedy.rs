@@ -83,6 +83,25 @@ pub fn in_words(remedy: &Remedy) -> String {
         Remedy::CheckpointAfterRescale => {
             "use a checkpoint that was taken, and named, after the partitions were added"
         }
+        Remedy::StopFolderOwner => {
+            "stop that one first, or use another folder with --sink csv:FOLDER"
+        }
+        Remedy::OtherFolder => "use another folder with --sink csv:FOLDER",
+        Remedy::EmptyFolder => {
+            "use an empty folder with --sink csv:FOLDER: the rows are written again"
+        }
+        Remedy::RestoreFile => {
+            "restore the file, or use an empty folder with --sink csv:FOLDER: the rows are written \
+             again"
+        }
+        Remedy::OtherSinkTopic => {
+            "use another topic with --sink rocketmq:TOPIC: the rows are written again"
+        }
+        Remedy::SyncFlush => {
+            "set flushDiskType=SYNC_FLUSH on the brokers, and use another topic with --sink \
+             rocketmq:TOPIC: the rows are written again"
+        }
+        Remedy::StartAgain => "start the job again",
         Remedy::ReleaseHold(held) => {
             let HeldTopic { topic, in_store, holder } = &**held;
             let place = if *in_store { " --in store" } else { "" };

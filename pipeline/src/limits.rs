@@ -81,8 +81,8 @@ pub const END_ASKED_EVERY: Duration = Duration::from_millis(250);
 /// How often a worker that has done its part of a bounded run asks how far the others are.
 pub const OTHERS_ASKED_EVERY: Duration = Duration::from_millis(250);
 
-/// Longest wait between two tries of something that can be retried: a store that is back is found as soon.
-pub const BACKOFF_MAX: Duration = Duration::from_millis(500);
+/// Longest single wait for the outcome of a commit, after which the slot looks at its stop again.
+pub const OUTCOME_WAIT: Duration = Duration::from_millis(500);
 
 /// After a stop was asked for, how long a last commit is still retried. Stopping must be over in
 /// 5 s, and a try that finds a file busy takes a while itself.

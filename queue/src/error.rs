@@ -100,6 +100,8 @@ pub enum Error {
          {left} would be left in {at}: the sink cannot take rows back"
     )]
     SinkBeyond { at: String, sink: String, partition: Partition, next: Offset, left: Offset },
+    #[error("the state {key:?} of sink {sink} has {bytes} bytes, and {at} keeps at most {limit}")]
+    SinkStateTooLarge { at: String, sink: String, key: String, bytes: usize, limit: usize },
     #[error(
         "retention of {topic}/{partition} stops at offset {offset}, which {holder} still needs"
     )]
@@ -228,6 +230,7 @@ impl Error {
             | Error::Unreachable { .. }
             | Error::Failpoint { .. }
             | Error::OutOfOrder { .. }
+            | Error::SinkStateTooLarge { .. }
             | Error::Stopped { .. } => Kind::Fatal,
             Error::Backend(error) => error.kind,
         }

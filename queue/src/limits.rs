@@ -31,6 +31,11 @@ pub const CHECKPOINTS_DAILY: usize = 7;
 /// deletes it, so there must be an end.
 pub const CHECKPOINT_NAMES: usize = 100;
 
+/// Longest state of a sink under one key, in bytes. The RocketMQ sink keeps a line of at most 26
+/// bytes for each of [`PARTITIONS`], which is 104 KiB; in Kafka it is written twice as long, and must
+/// fit a message of 1 MiB.
+pub const SINK_STATE_BYTES: usize = 128 << 10;
+
 /// Producers remembered per partition, newest kept: a retry is recognised as long as fewer than
 /// this many other producers have written since.
 pub const PRODUCERS_KEPT: usize = 10_000;

@@ -85,6 +85,20 @@ pub enum Remedy {
     NewerCheckpoint,
     /// Use a checkpoint that was taken, and named, after partitions were added.
     CheckpointAfterRescale,
+    /// Stop the process that writes to the sink's folder, or use another folder.
+    StopFolderOwner,
+    /// Use another folder for the sink.
+    OtherFolder,
+    /// Use an empty folder for the sink: it writes the rows again.
+    EmptyFolder,
+    /// Restore the sink's file, or use an empty folder: the sink writes the rows again.
+    RestoreFile,
+    /// Use another topic for the sink: it writes the rows again.
+    OtherSinkTopic,
+    /// Have the brokers flush each message, and use another topic for the sink.
+    SyncFlush,
+    /// Start the job again.
+    StartAgain,
     /// Let the holder catch up, or release what it holds of the topic if it is gone for good.
     ReleaseHold(Box<HeldTopic>),
 }

@@ -26,20 +26,17 @@ pub enum Error {
         what: &'static str,
         source: Option<prost::DecodeError>,
     },
-    #[error("{} is in use by {by}; stop that one first, or use another folder", at.display())]
+    #[error("{} is in use by {by}", at.display())]
     Owned { at: PathBuf, by: String },
-    #[error("{} holds rows of store {stored}, not of {asked}; use another folder", at.display())]
+    #[error("{} holds rows of store {stored}, not of {asked}", at.display())]
     OtherStore { at: PathBuf, stored: String, asked: String },
     #[error(
-        "{} is missing beside rows that were written before, so it is unknown how many of them \
-         count; put it back, or use an empty folder: the rows come again",
+        "{} is missing, and its folder has rows that were written before: it is unknown how many of \
+         them count",
         at.display()
     )]
     CommitFileMissing { at: PathBuf },
-    #[error(
-        "{} is damaged: {what}; restore it, or use an empty folder: the rows come again",
-        at.display()
-    )]
+    #[error("{} is damaged: {what}", at.display())]
     CommitFileDamaged { at: PathBuf, what: &'static str },
     #[error(
         "{} was written by a newer version of this program (layout {found}, this one knows {known})",
@@ -47,8 +44,7 @@ pub enum Error {
     )]
     CommitFileNewer { at: PathBuf, found: u32, known: u32 },
     #[error(
-        "{} has {have} bytes, but {committed} were written and synced: rows are lost; \
-         restore the file, or use an empty folder: the rows come again",
+        "{} has {have} bytes, but {committed} were written and synced: rows are lost",
         at.display()
     )]
     Short { at: PathBuf, have: u64, committed: u64 },
@@ -66,29 +62,23 @@ pub enum Error {
     Overtaken { sink: String, ours: u64, theirs: u64 },
     #[error(
         "{place} ends at offset {end}, but a row was acknowledged at {known}: the broker lost \
-         messages; set flushDiskType=SYNC_FLUSH, and use another topic: the rows come again"
+         messages"
     )]
     Lost { place: String, known: Offset, end: Offset },
-    #[error(
-        "{place} is not new and the store knows nothing of what is in it; \
-         use another topic: the rows come again"
-    )]
+    #[error("{place} is not new, and the store has no position of the sink in it")]
     NoPosition { place: String },
     #[error(
         "message {offset} of {place} is of {job}, not of store {ours}: a topic takes the rows of one \
-         job alone; use another topic: the rows come again"
+         job alone"
     )]
     Foreign { place: String, offset: Offset, job: String, ours: String },
-    #[error(
-        "{sink} has rows of partition {partition} up to offset {at} that a rewind took back; \
-         use an empty folder: the rows come again"
-    )]
+    #[error("{sink} has rows of partition {partition} up to offset {at} that a rewind took back")]
     TakenBack { sink: String, partition: Partition, at: Offset },
     #[error("the state that sink {sink} keeps in {at} cannot be read: {key}")]
     StateDamaged { at: String, sink: String, key: String },
     #[error("{at} was closed by its reader")]
     Closed { at: &'static str },
-    #[error("{} failed before and is not used again; start again: nothing is lost", at.display())]
+    #[error("{} failed before and is not used again; nothing is lost", at.display())]
     Broken { at: PathBuf },
     #[error("failpoint {name}")]
     Failpoint { name: &'static str },
@@ -98,10 +88,19 @@ impl Error {
     /// What a person can do about it, where that takes more than what the message says.
     #[must_use]
     pub fn remedy(&self) -> Option<Remedy> {
-        match self {
-            Error::Queue(error) => error.remedy(),
-            _ => None,
-        }
+        Some(match self {
+            Error::Queue(error) => return error.remedy(),
+            Error::Owned { .. } => Remedy::StopFolderOwner,
+            Error::OtherStore { .. } => Remedy::OtherFolder,
+            Error::CommitFileMissing { .. }
+            | Error::CommitFileDamaged { .. }
+            | Error::Short { .. } => Remedy::RestoreFile,
+            Error::TakenBack { .. } => Remedy::EmptyFolder,
+            Error::Lost { .. } => Remedy::SyncFlush,
+            Error::NoPosition { .. } | Error::Foreign { .. } => Remedy::OtherSinkTopic,
+            Error::Broken { .. } => Remedy::StartAgain,
+            _ => return None,
+        })
     }
 
     /// What the caller must do.

@@ -1,6 +1,9 @@
 //! Every bound of this crate, each with its reason.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
+
+use seismic_queue::RetryPolicy;
 
 /// Written rows become durable at the latest this long after the first of them, unless the option
 /// `flush_ms` says otherwise. Four times a second costs a disk little and keeps what a crash writes
@@ -11,11 +14,14 @@ pub const FLUSH_EVERY: Duration = Duration::from_millis(250);
 /// its sinks. Readers of stores look every few milliseconds anyway.
 pub const READ_WAIT: Duration = Duration::from_millis(10);
 
-/// First pause after a failure that may pass.
-pub const PAUSE_MIN: Duration = Duration::from_millis(50);
+/// First and longest pause after a failure that may pass. Nothing waits for a sink, so it may try less
+/// often than a store; a disk that has space again is still noticed soon.
+pub const PAUSES: RangeInclusive<Duration> = Duration::from_millis(50)..=Duration::from_secs(2);
 
-/// Longest pause after failures that may pass: a disk that has space again is noticed soon.
-pub const PAUSE_MAX: Duration = Duration::from_secs(2);
+/// How a sink that failed is tried again.
+pub(crate) fn retry_policy() -> RetryPolicy {
+    RetryPolicy { what: "sink", pauses: PAUSES, ..RetryPolicy::default() }
+}
 
 /// A CSV file is closed once it is at least this long, in bytes, unless the option `file_bytes` says
 /// otherwise: a spreadsheet still opens it. A file is longer by at most one batch.

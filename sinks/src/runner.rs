@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use seismic_proto::Schema;
 use seismic_queue::{Batch, Error as QueueError, Event, JobStore, Kind, Offset, Partition, Reader};
-use seismic_queue::{Span, Topic, View};
+use seismic_queue::{Retries, Span, Topic, View};
 
 use crate::metrics::SinkMetrics;
 use crate::rows::RowDecoder;
@@ -208,7 +208,7 @@ impl SinkRunner {
     /// # Errors
     /// The first error that does not pass. Rows not synced by then come again after a restart.
     pub fn run(&mut self, stop: &SinkStop) -> Result<()> {
-        let mut pause = Duration::ZERO;
+        let mut retries = Retries::new(limits::retry_policy());
         loop {
             let order = stop.order();
             let tried = match &order {
@@ -217,19 +217,18 @@ impl SinkRunner {
                 _ => self.turn(limits::READ_WAIT).map(drop),
             };
             match tried {
-                Ok(()) if pause > Duration::ZERO => {
-                    tracing::warn!(sink = self.name(), "sink works again; nothing was lost");
-                    pause = Duration::ZERO;
+                Ok(()) => {
+                    if retries.has_recovered() {
+                        tracing::warn!(sink = self.name(), "sink works again; nothing was lost");
+                    }
                 }
-                Ok(()) => {}
                 Err(error) if error.kind() == Kind::Retry => {
-                    if pause.is_zero() {
+                    if !retries.is_failing() {
                         self.metrics.failed(&error);
                         tracing::error!(sink = self.name(), %error, "sink failed, retrying");
                     }
                     self.metrics.retried();
-                    pause = (pause * 2).clamp(limits::PAUSE_MIN, limits::PAUSE_MAX);
-                    stop.pause(pause);
+                    stop.pause(retries.failed());
                 }
                 Err(error) => {
                     self.metrics.failed(&error);

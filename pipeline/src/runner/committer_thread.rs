@@ -1,19 +1,20 @@
 //! The way from a slot to its committer, and the one that jobs use: the committer on a thread of
 //! its own, so that commits do not stop the reading.
 //!
-//! One commit is under way at a time. What can be retried is retried here, with bounded backoff,
-//! for as long as the job runs; a person sees one warning, not one per try.
+//! One commit is under way at a time. What can be retried is retried here, by the policy of all that
+//! retry ([`RetryPolicy`]).
 #![allow(clippy::disallowed_methods, reason = "shell: threads and waiting are its job")]
 #![allow(clippy::result_large_err, reason = "one commit, not one record, costs the copy")]
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use seismic_queue::{
     Commit, CommitError, Committer, Error as QueueError, FencingToken, Kind, Partition, Recovered,
+    RetryPolicy,
 };
 
 use crate::runner::commit_channel::{CommitChannel, Committed};
@@ -34,7 +35,7 @@ impl CommitterThread {
     pub fn wait(&mut self) -> Result<Committed> {
         assert!(self.is_busy, "a commit was handed over");
         loop {
-            if let Some(committed) = self.poll_outcome(limits::BACKOFF_MAX)? {
+            if let Some(committed) = self.poll_outcome(limits::OUTCOME_WAIT)? {
                 return Ok(committed);
             }
         }
@@ -54,17 +55,17 @@ impl CommitterThread {
     pub fn start(mut committer: Box<dyn Committer>, stop: Arc<AtomicBool>) -> CommitterThread {
         let (requests, inbox) = sync_channel(1);
         let (outbox, answers) = sync_channel(1);
+        let policy = retry_policy();
         let thread = thread::spawn(move || {
             for request in inbox {
                 let answer = match request {
                     Request::Load(token, partitions) => {
                         let load = || committer.load(&token, &partitions);
-                        Answer::Loaded(persist(&stop, load, |error| error.kind() == Kind::Retry))
+                        Answer::Loaded(policy.run(&stop, QueueError::kind, load))
                     }
                     Request::Commit(token, commit) => {
                         let make = || committer.commit(&token, &commit);
-                        let outcome =
-                            persist(&stop, make, |error| matches!(error, CommitError::Retry(_)));
+                        let outcome = policy.run(&stop, kind_of, make);
                         Answer::Committed(commit, outcome)
                     }
                 };
@@ -131,42 +132,16 @@ impl Drop for CommitterThread {
     }
 }
 
-/// Tries until it works, fails for good, or a stop was asked for long enough ago.
-fn persist<T, E: std::error::Error>(
-    stop: &AtomicBool,
-    mut act: impl FnMut() -> std::result::Result<T, E>,
-    may_pass: impl Fn(&E) -> bool,
-) -> std::result::Result<T, E> {
-    let mut wait = Duration::from_millis(20);
-    let mut is_warned = false;
-    let mut stopped: Option<Instant> = None;
-    loop {
-        let error = match act() {
-            Err(error) if may_pass(&error) => error,
-            outcome => {
-                if is_warned && outcome.is_ok() {
-                    tracing::warn!("the store works again");
-                }
-                return outcome;
-            }
-        };
-        if !is_warned {
-            let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
-            tracing::warn!("{error}{cause}; nothing is lost, retrying");
-            is_warned = true;
-        }
-        if stop.load(Ordering::Relaxed) {
-            let since = *stopped.get_or_insert_with(Instant::now);
-            if since.elapsed() > limits::STOP_PATIENCE {
-                return Err(error);
-            }
-            thread::sleep(AFTER_STOP);
-        } else {
-            seismic_queue::sleep(wait, stop);
-            wait = (wait * 2).min(limits::BACKOFF_MAX);
-        }
-    }
+/// A store that can be retried is retried for as long as the job runs, and for a last commit a while
+/// after its stop.
+fn retry_policy() -> RetryPolicy {
+    RetryPolicy { what: "the store", after_stop: limits::STOP_PATIENCE, ..RetryPolicy::default() }
 }
 
-/// Between two tries once a stop was asked for.
-const AFTER_STOP: Duration = Duration::from_millis(50);
+/// What the outcome of a commit means for a try.
+fn kind_of(error: &CommitError) -> Kind {
+    match error {
+        CommitError::Retry(_) => Kind::Retry,
+        _ => Kind::Fatal,
+    }
+}

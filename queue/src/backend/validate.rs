@@ -42,6 +42,19 @@ pub fn checkpoint_name(name: &str) -> Result<()> {
     Err(Error::Name { name: name.to_owned(), why })
 }
 
+/// What a sink may store under a key.
+///
+/// # Errors
+/// [`Error::SinkStateTooLarge`] beyond [`limits::SINK_STATE_BYTES`].
+pub fn sink_state(at: &str, sink: &str, key: &str, state: &[u8]) -> Result<()> {
+    let (bytes, limit) = (state.len(), limits::SINK_STATE_BYTES);
+    if bytes <= limit {
+        return Ok(());
+    }
+    let (at, sink, key) = (at.to_owned(), sink.to_owned(), key.to_owned());
+    Err(Error::SinkStateTooLarge { at, sink, key, bytes, limit })
+}
+
 /// Whether a store can be made for `job`.
 pub fn new_job(job: &Job) -> Result<()> {
     Topic::check_name(&job.group)?;

@@ -164,7 +164,8 @@ macro_rules! each_check {
                 a_hold_is_replaced_by_what_its_holder_says_next
                 reading_below_the_first_offset_is_refused
                 sinks_hold_the_result_topic
-                a_sink_finds_the_state_that_it_stored_last;
+                a_sink_finds_the_state_that_it_stored_last
+                a_sink_state_that_is_too_large_is_refused_and_changes_nothing;
             shaping:
                 positions_of_all_inputs_survive_a_restart_and_never_go_back
                 a_commit_that_is_not_of_the_shape_of_the_job_is_refused

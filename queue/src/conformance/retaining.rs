@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Backend, P0, P1, append, commit, input, numbered, owned, read, step};
-use crate::{Error, Hold, Offset, Policy, Queue, Retained, Topic};
+use crate::{Error, Hold, Offset, Policy, Queue, Retained, Topic, limits};
 
 /// Three blocks of two messages in partition 0, and a policy that keeps only the last block.
 fn three_blocks(queue: &dyn Queue) -> Topic {
@@ -128,4 +128,15 @@ pub fn a_sink_finds_the_state_that_it_stored_last(backend: &dyn Backend) {
     assert_eq!(state("rocketmq:y", "epoch").as_deref(), Some(&b""[..]));
     assert_eq!(state("rocketmq:y", "last"), None);
     assert!(store.view().unwrap().sinks.is_empty(), "a state is no position and holds nothing");
+}
+
+pub fn a_sink_state_that_is_too_large_is_refused_and_changes_nothing(backend: &dyn Backend) {
+    drop(owned(backend));
+    let store = backend.store();
+    let largest = vec![b'x'; limits::SINK_STATE_BYTES];
+    store.put_sink_state("csv:x", "key", &largest).unwrap();
+    let refused = store.put_sink_state("csv:x", "key", &[&largest[..], b"x"].concat());
+    let bytes = limits::SINK_STATE_BYTES + 1;
+    assert!(matches!(refused, Err(Error::SinkStateTooLarge { bytes: of, .. }) if of == bytes));
+    assert_eq!(backend.store().sink_state("csv:x", "key").unwrap(), Some(largest));
 }

@@ -203,7 +203,8 @@ impl SinkState for MemoryStore {
     }
 
     fn put_sink_state(&self, sink: &str, key: &str, state: &[u8]) -> Result<()> {
-        self.look(|_, _, store| {
+        self.look(|at, _, store| {
+            validate::sink_state(at, sink, key, state)?;
             store.sink_states.insert((sink.to_owned(), key.to_owned()), state.to_vec());
             Ok(())
         })

@@ -10,6 +10,10 @@ pub trait SinkState {
     /// Stores what a sink must remember besides its position and cannot keep where its rows are. It
     /// replaces what the sink stored under the same key, and is durable when this returns. What it
     /// means is the sink's business.
+    ///
+    /// # Errors
+    /// [`Error::SinkStateTooLarge`](crate::Error::SinkStateTooLarge) beyond
+    /// [`limits::SINK_STATE_BYTES`](crate::limits::SINK_STATE_BYTES).
     fn put_sink_state(&self, sink: &str, key: &str, state: &[u8]) -> Result<()>;
 
     /// What a sink stored last under a key.

@@ -1,26 +1,33 @@
-//! How long to wait before something that failed is tried again: twice as long each time, within
-//! [`BACKOFF`](seismic_queue::limits::BACKOFF).
+//! When something that failed is tried again, for a loop that does not wait for it. The pauses are
+//! those of the default [`RetryPolicy`].
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
+
+use seismic_queue::{Retries, RetryPolicy};
 
 /// When to try again.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Backoff {
-    wait: Duration,
+    retries: Retries,
     until: Option<Instant>,
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Backoff { retries: Retries::new(RetryPolicy::default()), until: None }
+    }
 }
 
 impl Backoff {
     /// It failed.
     pub(super) fn start(&mut self, now: Instant) {
-        let wait = (self.wait * 2)
-            .clamp(*seismic_queue::limits::BACKOFF.start(), *seismic_queue::limits::BACKOFF.end());
-        (self.wait, self.until) = (wait, Some(now + wait));
+        self.until = Some(now + self.retries.failed());
     }
 
     /// It works.
     pub(super) fn reset(&mut self) {
-        *self = Backoff::default();
+        self.retries.has_recovered();
+        self.until = None;
     }
 
     /// Whether it may be tried.
@@ -34,24 +41,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rests_grow_up_to_a_bound_and_begin_anew_after_success() {
-        let (mut rest, now) = (Backoff::default(), Instant::now());
-        assert!(rest.is_over(now));
-        let mut waits = Vec::new();
+    fn it_is_not_over_before_the_pause_is_and_starts_over_after_success() {
+        let (mut backoff, now) = (Backoff::default(), Instant::now());
+        assert!(backoff.is_over(now));
         for _ in 0..12 {
-            rest.start(now);
-            assert!(!rest.is_over(now));
-            assert!(rest.is_over(now + rest.wait));
-            waits.push(rest.wait);
+            backoff.start(now);
+            assert!(!backoff.is_over(now));
         }
-        assert!(waits.is_sorted());
-        assert_eq!(
-            (waits[0], waits[11]),
-            (*seismic_queue::limits::BACKOFF.start(), *seismic_queue::limits::BACKOFF.end())
-        );
-        rest.reset();
-        assert!(rest.is_over(now));
-        rest.start(now);
-        assert_eq!(rest.wait, waits[0]);
+        let (first, longest) = seismic_queue::limits::BACKOFF.into_inner();
+        assert!(!backoff.is_over(now + first) && backoff.is_over(now + longest));
+        backoff.reset();
+        assert!(backoff.is_over(now));
+        backoff.start(now);
+        assert!(backoff.is_over(now + first));
     }
 }

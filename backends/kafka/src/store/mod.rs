@@ -408,6 +408,7 @@ impl SinkState for KafkaStore {
 
     fn put_sink_state(&self, sink: &str, key: &str, state: &[u8]) -> Result<()> {
         self.context()?;
+        validate::sink_state(&self.name(), sink, key, state)?;
         JobTopic::new(&self.cluster).put_sink_state(&self.group, sink, key, state)
     }
 

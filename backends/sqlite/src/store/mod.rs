@@ -237,6 +237,7 @@ impl SinkState for SqliteStore {
     }
 
     fn put_sink_state(&self, sink: &str, key: &str, state: &[u8]) -> Result<()> {
+        validate::sink_state(&self.name(), sink, key, state)?;
         self.change("storing a sink's state", |db, _, _| sink_state::put(db, sink, key, state))
     }
 

@@ -131,7 +131,7 @@ impl Slot<'_> {
         self.parts.retain(|partition, _| !partitions.contains(partition));
         self.source.stop_further(partitions)?;
         while self.lane.is_busy() {
-            if let Some(committed) = self.lane.poll_outcome(limits::BACKOFF_MAX)? {
+            if let Some(committed) = self.lane.poll_outcome(limits::OUTCOME_WAIT)? {
                 self.settle(committed)?;
             }
         }

@@ -327,7 +327,7 @@ impl<'a> Slot<'a> {
     /// Hands everything that waits to the committer, after the commit that may be under way.
     fn hand_over(&mut self) -> Result<()> {
         while self.lane.is_busy() {
-            if let Some(committed) = self.lane.poll_outcome(limits::BACKOFF_MAX)? {
+            if let Some(committed) = self.lane.poll_outcome(limits::OUTCOME_WAIT)? {
                 self.settle(committed)?;
             }
         }
