@@ -3,6 +3,7 @@
 
 use std::error::Error as StdError;
 
+use seismic_pipeline::Notice;
 use seismic_queue::{HeldTopic, Remedy};
 
 /// What to do, in one sentence without its full stop.
@@ -69,6 +70,9 @@ pub fn in_words(remedy: &Remedy) -> String {
         Remedy::BrokerAppendTimes => {
             "set message.timestamp.type=LogAppendTime on the topic, or use --time event"
         }
+        Remedy::KeyBySensor => {
+            "let every producer use the sensor id as key, and all of them the same partitioner"
+        }
         Remedy::RestoreLog => {
             "--accept-loss does not help here: restore the log, or start a new --group from what is \
              left"
@@ -123,6 +127,14 @@ pub fn with_remedy(error: &(dyn StdError + 'static)) -> String {
             seismic_ingest::describe(invalid, &|field| format!("--{}", field.replace('_', "-")))
         }
         (None, _) => error.to_string(),
+    }
+}
+
+/// A notice of a running job and, behind a semicolon, what to do about it.
+pub fn notice_with_remedy(notice: &Notice) -> String {
+    match notice.remedy() {
+        Some(remedy) => format!("{notice}; {}", in_words(&remedy)),
+        None => notice.to_string(),
     }
 }
 

@@ -8,6 +8,7 @@ use crate::engine::journal::EntryError;
 use crate::engine::redistribute_error::RedistributeError;
 use crate::engine::snapshot_error::SnapshotError;
 use crate::engine::windows::rules::RulesError;
+use crate::runner::notice::SpreadSensors;
 
 /// Result of this crate's shell.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -194,6 +195,9 @@ errors! {
         #[error("the committer of a slot has stopped")]
         CommitterGone,
         [Data]
+        #[error("{0}")]
+        Spread(SpreadSensors),
+        [Data]
         #[error("the job cannot be proved from its start: {what}")]
         Partial { what: String },
     }
@@ -264,6 +268,7 @@ impl Error {
             Error::NoBeginning { .. } | Error::ForkedElsewhere { .. } => Remedy::NewGroup,
             Error::ReplayDiffers { .. } => Remedy::Verify,
             Error::ProducersTimes { .. } => Remedy::BrokerAppendTimes,
+            Error::Spread(_) => Remedy::KeyBySensor,
             Error::LogShort { .. } | Error::ReplayLost { .. } => Remedy::RestoreLog,
             Error::Lost { .. } => Remedy::AcceptLoss,
             Error::NoSuchCheckpoint { .. } => Remedy::ListCheckpoints,

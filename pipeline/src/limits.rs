@@ -91,3 +91,33 @@ pub const STOP_PATIENCE: Duration = Duration::from_millis(1_500);
 /// What a run of one of several inputs counts for, bytes: so much output that waits makes a commit due,
 /// so that an input that takes turns with another cannot fill the memory with its turns.
 pub const RUN_BYTES: usize = 64;
+
+/// How often it is asked whether a sensor's records in several partitions lie close together.
+pub const SPREAD_ASKED_EVERY: Duration = Duration::from_millis(250);
+
+/// Sensors in several partitions that are looked at until it is known whether they are spread. A producer
+/// without keys spreads all of them, and a few names are enough to find it.
+pub const SPREAD_CANDIDATES: usize = 1_000;
+
+/// Sensors named in one notice; the others are counted.
+pub const NAMED_IN_NOTICE: usize = 3;
+
+/// How often a running job repeats a notice that still holds.
+pub const NOTICE_AGAIN_EVERY: Duration = Duration::from_secs(60);
+
+/// How long a sensor in several partitions is watched before it is said to have moved: while a backlog
+/// is read, one partition may be far behind another.
+pub const MOVED_AFTER: Duration = Duration::from_secs(10);
+
+/// Sensors compared over partitions by who looks at a job's state: what is beyond is not looked at.
+pub const SENSORS_COMPARED: usize = 2_000_000;
+
+/// Newest rows of each partition that are compared when sensors seem to have moved.
+pub const ROWS_COMPARED: u64 = 2_000;
+
+/// Keys of rows held at once when `verify` compares those of spread sensors over all partitions: about
+/// 64 MiB. Where there are more rows, the topics are read several times.
+pub const SPREAD_KEYS: usize = 1 << 20;
+
+/// Spread sensors that a report names; all are counted.
+pub const SPREAD_NAMED: usize = 100;

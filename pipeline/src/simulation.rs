@@ -7,3 +7,4 @@ pub use crate::runner::commit_channel::{CommitChannel, Committed};
 pub use crate::runner::housekeeping::{hold_log, housekeep_once};
 pub use crate::runner::record_budget::RecordBudget;
 pub use crate::runner::slot::{Slot, SlotContext};
+pub use crate::runner::spread_watch::SpreadWatch;

@@ -77,6 +77,8 @@ pub enum Remedy {
     Verify,
     /// Let the brokers set append times, or follow event time.
     BrokerAppendTimes,
+    /// Let every producer key its messages by sensor, with the same partitioner.
+    KeyBySensor,
     /// Restore the log, or use another group. Accepting loss does not help.
     RestoreLog,
     /// Continue after the messages that are gone, restore the log, or use another group.

@@ -1,12 +1,16 @@
 //! What is wrong with the job store, and with the job in it.
 
-use seismic_pipeline::RetentionLag;
+use seismic_pipeline::{Notice, RetentionLag, notices_of_sensors};
 use seismic_queue::{Error, Finding, JobStore, Span, View};
 
 use super::queue::Input;
 use super::report::{Section, failed};
 use crate::cli::format::count;
 use crate::job::location::Location;
+use crate::remedy::in_words;
+
+/// Bytes of state up to which sensors are compared over partitions: several million of them.
+const STATE_BYTES: u64 = 512 << 20;
 
 /// Examines the store.
 pub(super) fn examine(location: &Location, input: Option<&Input>, sections: &mut Vec<Section>) {
@@ -59,6 +63,10 @@ fn of_job(store: &dyn JobStore, view: &View, input: Option<&Input>, findings: &m
         Ok(spans) => findings.extend(positions(view, &spans)),
         Err(error) => findings.push(failed(&error)),
     }
+    match notices_of_sensors(store, view, STATE_BYTES) {
+        Ok(notices) => findings.extend(notices.iter().flatten().map(of_notice)),
+        Err(error) => findings.push(Finding::problem(error.to_string(), "as it says")),
+    }
     match RetentionLag::of(&**queue, topic, false) {
         Ok(pinned) => findings.extend(pinned.iter().map(|pinned| {
             Finding::warning(
@@ -67,6 +75,14 @@ fn of_job(store: &dyn JobStore, view: &View, input: Option<&Input>, findings: &m
             )
         })),
         Err(error) => findings.push(failed(&error)),
+    }
+}
+
+/// A notice as a finding: what needs nothing to be done is fine.
+fn of_notice(notice: &Notice) -> Finding {
+    match notice.remedy() {
+        Some(remedy) => Finding::warning(notice.to_string(), in_words(&remedy)),
+        None => Finding::fine(notice.to_string()),
     }
 }
 

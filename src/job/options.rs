@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use seismic_pipeline::{Dedupe, StartFrom, TimeMode};
+use seismic_pipeline::{Dedupe, OnSpread, StartFrom, TimeMode};
 use seismic_queue::Topic;
 use seismic_sinks::SinkSpec;
 use serde::{Deserialize, Serialize};
@@ -61,6 +61,10 @@ pub struct JobOptions {
     /// Sensors per partition; records of further sensors become dead letters [default: 1000000]
     #[arg(long, value_name = "N")]
     pub max_sensors: Option<u64>,
+    /// When a sensor has records in several partitions at the same time, so that each makes rows of its
+    /// own: go on with a warning, or stop [default: warn]
+    #[arg(long, value_enum)]
+    pub spread: Option<Spread>,
     /// Threads that read and compute; at most one per partition is used [default: one per core]
     #[arg(long, value_name = "N")]
     pub slots: Option<usize>,
@@ -148,6 +152,25 @@ impl From<Repeats> for Dedupe {
     }
 }
 
+/// What becomes of a job when a sensor is spread over partitions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Spread {
+    /// It warns and goes on
+    Warn,
+    /// It stops with code 1, before it commits more
+    Refuse,
+}
+
+impl From<Spread> for OnSpread {
+    fn from(spread: Spread) -> Self {
+        match spread {
+            Spread::Warn => OnSpread::Warn,
+            Spread::Refuse => OnSpread::Refuse,
+        }
+    }
+}
+
 /// Whether an option was set.
 trait IsSet {
     fn is_set(&self) -> bool;
@@ -211,7 +234,7 @@ impl JobOptions {
         self.location.fill(file.location, &mut filled);
         fill!(self, file, filled,
             topic result_topic dead_topic sink from window lateness idle_timeout max_ahead time
-            dedupe rollup max_sensors slots slot commit_interval max_records);
+            dedupe rollup max_sensors spread slots slot commit_interval max_records);
         if !(self.drain || self.until_caught_up) {
             // Together: one on the command line is instead of either in the file.
             (self.drain, self.until_caught_up) = (file.drain, file.until_caught_up);

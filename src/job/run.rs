@@ -17,7 +17,7 @@ use super::spec::JobSpec;
 use super::state::{JobState, Shared};
 use super::stop::StopToken;
 use crate::error;
-use crate::remedy::in_one_line;
+use crate::remedy::{in_one_line, notice_with_remedy};
 
 /// How often a job looks for its topic while there is none.
 const TOPIC_EVERY: std::time::Duration = std::time::Duration::from_millis(100);
@@ -73,6 +73,7 @@ fn run_until_over(spec: &JobSpec, shared: &Shared, notify: &Notify) -> anyhow::R
     let threads = start_sinks(runners, &shared.stop);
     let counts = threads.metrics();
     shared.set_sinks(counts.map(|(sink, counts)| (sink.to_string(), Arc::clone(counts))).collect());
+    shared.metrics.on_notice(|notice| tracing::warn!("{}", notice_with_remedy(notice)));
     shared.set(JobState::Running);
     let ran = seismic_pipeline::run(run_job, stop, &shared.metrics);
     shared.set(JobState::Draining);

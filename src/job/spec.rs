@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::file::JobFile;
 use super::location::Location;
-use super::options::{Clock, JobOptions, Repeats};
+use super::options::{Clock, JobOptions, Repeats, Spread};
 use super::origin::Once;
 use super::text::{as_text, as_texts, from_as_text, opt_as_text};
 use super::time_span::TimeSpan;
@@ -70,6 +70,8 @@ pub struct JobSpec {
     pub rollup: Vec<TimeSpan>,
     /// Sensors per partition.
     pub max_sensors: u64,
+    /// What becomes of it when a sensor is spread over partitions.
+    pub spread: Spread,
     /// Threads that read and compute; `None`: one per core.
     pub slots: Option<usize>,
     /// Name of this worker in Kafka.
@@ -109,6 +111,7 @@ impl Default for JobSpec {
             dedupe: Repeats::Off,
             rollup: Vec::new(),
             max_sensors: 1_000_000,
+            spread: Spread::Warn,
             slots: None,
             slot: None,
             commit_interval: TimeSpan::from_ms(20),
@@ -182,6 +185,7 @@ impl JobSpec {
             dedupe: options.dedupe.unwrap_or(default.dedupe),
             rollup: options.rollup,
             max_sensors: options.max_sensors.unwrap_or(default.max_sensors),
+            spread: options.spread.unwrap_or(default.spread),
             slots: options.slots,
             slot: options.slot,
             commit_interval: options.commit_interval.unwrap_or(default.commit_interval),
@@ -269,6 +273,7 @@ impl JobSpec {
             idle_timeout: self.idle_timeout.duration(),
             from: self.from,
             accept_loss: self.once.accept_loss,
+            on_spread: self.spread.into(),
             finish: match (self.drain, self.until_caught_up) {
                 (true, _) => Finish::Drain,
                 (_, true) => Finish::CaughtUp,

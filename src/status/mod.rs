@@ -6,10 +6,14 @@ pub mod model;
 pub mod sensors;
 pub mod text;
 
-use seismic_pipeline::RetentionLag;
+use seismic_pipeline::{RetentionLag, notices_of_sensors};
 
-use self::model::JobStatus;
+use self::model::{JobStatus, SensorPartitions};
 use crate::job::location::Location;
+
+/// Bytes of state up to which sensors are compared over partitions: some 300,000 sensors, so that the
+/// status is there at once. The doctor compares more, and `verify` all.
+const STATE_BYTES: u64 = 32 << 20;
 
 /// Reads the status of the job at `location`. With `newest`, also how each sensor fares in so many
 /// of the newest messages of each partition.
@@ -31,6 +35,8 @@ pub fn read(location: &Location, newest: Option<u64>) -> anyhow::Result<JobStatu
     }
     let members = store.members()?;
     let mut status = JobStatus::new(&view, &spans, &pinned, members.as_deref())?;
+    let notices = notices_of_sensors(&*store, &view, STATE_BYTES)?;
+    status.partitions_of = SensorPartitions::of(notices.as_deref());
     if let Some(newest) = newest {
         let health = sensors::examine(&*queue, store.topics(), &view, newest)?;
         status.without_sensor = health.others();

@@ -2,13 +2,15 @@
 //!
 //! Field names are those of the JSON. What only the text shows is not serialized.
 
-use seismic_pipeline::{Counters, DEAD, Note, RESULT, ROLLUP, RejectReason, RetentionLag};
+use seismic_pipeline::{
+    Counters, DEAD, Note, Notice, RESULT, ROLLUP, RejectReason, RetentionLag, SpreadSensor,
+};
 use seismic_queue::{GroupMember, Job, PartitionView, Span, View};
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
 use super::sensors::SensorStatus;
-use crate::remedy::in_words;
+use crate::remedy::{in_words, notice_with_remedy};
 
 /// A job: what it has counted, how far it is, and who waits for what.
 #[derive(Clone, Debug, Serialize)]
@@ -37,6 +39,9 @@ pub struct JobStatus {
     pub lag: u64,
     /// Partitions in order of their numbers.
     pub partitions: Vec<PartitionStatus>,
+    /// Sensors that several partitions know.
+    #[serde(flatten)]
+    pub partitions_of: SensorPartitions,
     /// Holders that keep much more of a topic than its policy would.
     pub pinned: Vec<PinnedStatus>,
     /// Sinks that keep a position.
@@ -166,6 +171,59 @@ pub struct CheckpointStatus {
     pub created_ms: i64,
 }
 
+/// Sensors that several partitions know: those whose records are spread over them, and those that
+/// have moved from one to another.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct SensorPartitions {
+    /// How many are spread; `None` when there are too many sensors to compare them here.
+    pub spread_sensors: Option<u64>,
+    /// The first of these.
+    pub spread: Vec<SensorPlace>,
+    /// How many have moved.
+    pub moved_sensors: Option<u64>,
+    /// The first of these.
+    pub moved: Vec<SensorPlace>,
+    /// In words, each with what to do about it.
+    #[serde(skip)]
+    pub words: Vec<String>,
+}
+
+/// A sensor with its partitions.
+#[derive(Clone, Debug, Serialize)]
+pub struct SensorPlace {
+    /// Its id.
+    pub sensor: String,
+    /// The partitions.
+    pub partitions: Vec<u32>,
+}
+
+impl SensorPartitions {
+    /// What was found; `None` when nothing was compared.
+    pub fn of(notices: Option<&[Notice]>) -> Self {
+        let Some(notices) = notices else { return SensorPartitions::default() };
+        let words = notices.iter().map(notice_with_remedy).collect();
+        let mut all = SensorPartitions { words, ..SensorPartitions::default() };
+        let place = |found: &SpreadSensor| SensorPlace {
+            sensor: found.sensor.clone(),
+            partitions: found.partitions.iter().map(|partition| partition.0).collect(),
+        };
+        (all.spread_sensors, all.moved_sensors) = (Some(0), Some(0));
+        for notice in notices {
+            match notice {
+                Notice::Spread(spread) => {
+                    all.spread_sensors = Some(spread.total);
+                    all.spread = spread.named.iter().map(place).collect();
+                }
+                Notice::Moved(moved) => {
+                    all.moved_sensors = Some(moved.total);
+                    all.moved = moved.named.iter().map(place).collect();
+                }
+            }
+        }
+        all
+    }
+}
+
 /// Someone who keeps much more of a topic than its policy would.
 #[derive(Clone, Debug, Serialize)]
 pub struct PinnedStatus {
@@ -248,6 +306,7 @@ impl JobStatus {
             open_windows: sum(|note| note.open_windows),
             lag: partitions.iter().map(|partition| partition.lag).sum(),
             partitions,
+            partitions_of: SensorPartitions::default(),
             pinned: pinned.iter().map(PinnedStatus::of).collect(),
             sinks: sinks(view),
             members: members.map(|members| members.iter().map(MemberStatus::of).collect()),

@@ -86,8 +86,10 @@ pub struct SensorStatus {
     pub late: u64,
     /// Whether its clock is wrong by more than chance.
     pub wrong_clock: bool,
-    /// How far its clock is behind those of the other sensors, ms.
+    /// How far its clock is behind, ms; `None` where nothing can be said, as of an archive.
     pub clock_offset_ms: Option<i64>,
+    /// The time zone, as minutes from UTC, in which the clock would be right.
+    pub zone_minutes: Option<i64>,
     /// Median absolute deviation of the delays, ms.
     pub clock_spread_ms: Option<i64>,
     /// Oldest event time, ms since 1970 UTC.
@@ -110,6 +112,7 @@ impl From<SensorHealth> for SensorStatus {
             rejected: health.rejected,
             late: health.late,
             clock_offset_ms: health.clock_offset_ms,
+            zone_minutes: health.zone_minutes,
             clock_spread_ms: health.clock_spread_ms,
             oldest_event_ms: health.event_ms.0,
             newest_event_ms: health.event_ms.1,
@@ -155,10 +158,21 @@ pub fn text(sensors: &[SensorStatus], without_sensor: u64) -> String {
         let offset_ms = sensor.clock_offset_ms.unwrap_or_default();
         let way = if offset_ms > 0 { "slow" } else { "fast" };
         text += &format!(
-            "the clock of {} is {:.1} s {way}\n",
+            "the clock of {} is {:.1} s {way}{}\n",
             sensor.sensor.escape_default(),
-            offset_ms.unsigned_abs() as f64 / 1e3
+            offset_ms.unsigned_abs() as f64 / 1e3,
+            sensor.zone_minutes.map(zone).unwrap_or_default()
         );
     }
     text
+}
+
+/// That a clock shows the time of a zone.
+fn zone(minutes: i64) -> String {
+    let (sign, minutes) = (if minutes < 0 { '-' } else { '+' }, minutes.abs());
+    format!(
+        ": that is the time zone UTC{sign}{:02}:{:02}; event times are to be UTC",
+        minutes / 60,
+        minutes % 60
+    )
 }

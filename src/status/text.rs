@@ -11,6 +11,7 @@ pub fn text(status: &JobStatus) -> String {
     text += "\npartition     position       lag   sensors      open   windows  last commit               checkpoint\n";
     text.extend(status.partitions.iter().map(partition));
     text += &counts(status);
+    text.extend(status.partitions_of.words.iter().map(|words| format!("{words}\n")));
     text.extend(status.pinned.iter().map(pinned));
     for sink in &status.sinks {
         text += &format!("sink {}: {} rows behind\n", sink.sink, count(sink.lag));

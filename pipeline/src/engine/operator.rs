@@ -205,6 +205,17 @@ pub trait Operator: Any + Debug + Send {
     /// Keys that it has state of: sensors, where it makes windows.
     fn keys(&self) -> u64;
 
+    /// Calls `see` with each key from the one numbered `from` on. Keys are numbered in the order in which
+    /// they were first seen, and none is ever forgotten.
+    fn keys_from(&self, _from: u64, _see: &mut dyn FnMut(&str)) {}
+
+    /// Two event times, ms, at which the key had a record, as far apart as is known: that of its first
+    /// record, or its newest one at the start, and that of its newest. `None` for a key that is
+    /// not known, or where keys have no event time.
+    fn event_times_of(&self, _key: &str) -> Option<(i64, i64)> {
+        None
+    }
+
     /// What is open and waits for more: windows, where it makes windows.
     fn open(&self) -> u64;
 

@@ -5,13 +5,15 @@
 //! metrics of sinks are the sinks' own.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use seismic_queue::{Offset, Partition, PartitionCommit};
 
 use crate::engine::operator::Operator;
+use crate::runner::notice::Notice;
 use crate::runner::snapshotter::Taken;
 
 /// Metrics of one run. Counts begin with the run.
@@ -26,6 +28,17 @@ pub struct Metrics {
     /// Messages committed to each output.
     outputs: Mutex<Vec<u64>>,
     partitions: Mutex<BTreeMap<Partition, Observed>>,
+    listener: Listener,
+}
+
+/// Who is told of notices.
+#[derive(Default)]
+struct Listener(OnceLock<Box<dyn Fn(&Notice) + Send + Sync>>);
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Listener")
+    }
 }
 
 /// Acts with their sizes and how long they took.
@@ -120,6 +133,20 @@ impl Metrics {
             snapshots: self.snapshots.total(),
             rebuilds: self.rebuilds.load(Ordering::Relaxed),
             partitions: partitions.iter().map(|(&it, seen)| seen.at(it)).collect(),
+        }
+    }
+
+    /// Calls `listener` with every notice of the run from now on, instead of logging it. Only the first
+    /// listener counts.
+    pub fn on_notice(&self, listener: impl Fn(&Notice) + Send + Sync + 'static) {
+        let _ = self.listener.0.set(Box::new(listener));
+    }
+
+    /// Something that a person should know.
+    pub(crate) fn notice(&self, notice: &Notice) {
+        match self.listener.0.get() {
+            Some(listener) => listener(notice),
+            None => tracing::warn!("{notice}"),
         }
     }
 

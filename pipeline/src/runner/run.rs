@@ -20,6 +20,7 @@ use crate::runner::metrics::Metrics;
 use crate::runner::record_budget::RecordBudget;
 use crate::runner::slot::shared_job::SharedJob;
 use crate::runner::slot::{Slot, SlotContext};
+use crate::runner::spread_watch::SpreadWatch;
 use crate::runner::start::{agree_on_start, begin, begin_in_all};
 use crate::{Error, Result};
 
@@ -79,6 +80,7 @@ pub fn run(job: JobContext<'_>, stop: &Arc<AtomicBool>, metrics: &Metrics) -> Re
     };
 
     let (is_over, checkpoint_requests) = (AtomicBool::new(false), &CheckpointRequests::default());
+    let spread = &SpreadWatch::new(settings, topic.partitions);
     let outcome = thread::scope(|scope| {
         let keeper = scope.spawn(|| match shared {
             None => housekeeping::housekeep_while_running(job, checkpoint_requests, &is_over),
@@ -97,6 +99,7 @@ pub fn run(job: JobContext<'_>, stop: &Arc<AtomicBool>, metrics: &Metrics) -> Re
                     metrics,
                     stop,
                     checkpoint_requests,
+                    spread,
                     clock,
                     begin_at: &begin_at,
                     spans: &spans,
@@ -117,6 +120,7 @@ pub fn run(job: JobContext<'_>, stop: &Arc<AtomicBool>, metrics: &Metrics) -> Re
         first_of(all.map(|ended| ended.unwrap_or_else(unwind)))
     });
     outcome?;
+    spread.finish(clock.now())?.iter().for_each(|notice| metrics.notice(notice));
     if shared.is_none() {
         housekeeping::hold_log(queue, store, job.job);
     }

@@ -56,6 +56,16 @@ pub enum Finish {
     Drain,
 }
 
+/// What becomes of a job that finds a sensor spread over several partitions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnSpread {
+    /// It tells, and goes on: each partition makes rows of its own.
+    #[default]
+    Warn,
+    /// It ends, before it commits more.
+    Refuse,
+}
+
 /// How a job runs.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -67,6 +77,8 @@ pub struct Settings {
     pub from: Option<StartFrom>,
     /// Whether to continue after messages that are gone and were never read; the loss is journaled.
     pub accept_loss: bool,
+    /// What becomes of it when a sensor is spread over several partitions.
+    pub on_spread: OnSpread,
     /// When the run ends by itself.
     pub finish: Finish,
     /// The run ends after the message in which this many records are reached; a further slot may
@@ -85,6 +97,7 @@ impl Default for Settings {
             idle_timeout: Duration::from_millis(2_000),
             from: None,
             accept_loss: false,
+            on_spread: OnSpread::Warn,
             finish: Finish::Never,
             max_records: None,
             commit_every: Duration::from_millis(20),

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use compact_str::CompactString;
 use seismic_proto::{Message as _, Schema, SeismicAggRecord, SeismicDeadLetter};
 use seismic_queue::{Offset, Partition};
 
@@ -63,6 +64,29 @@ impl<'a> DifferenceReporter<'a> {
     pub fn unreadable(&mut self, kind: DifferenceKind, offset: Offset, value: &[u8]) {
         let found = format!("{} bytes that are no row and no dead letter", value.len());
         self.report(kind, "unreadable".to_owned(), None, Some(found), Some(offset));
+    }
+
+    /// The partition has rows of the sensor.
+    pub fn sensor(&mut self, sensor: &CompactString) {
+        self.report.sensors.see(sensor, self.partition);
+    }
+
+    /// A row whose key a row of the partition `first` has, too. `topic` names that of a roll-up.
+    pub fn spread(
+        &mut self,
+        topic: Option<&str>,
+        row: &SeismicAggRecord,
+        (offset, value): (Offset, &[u8]),
+        first: Partition,
+    ) {
+        let (sensor, start, pane) = (&row.sensor_id, row.window_start_ts, row.pane);
+        let key = match topic {
+            None => format!("sensor {sensor:?} window {start}"),
+            Some(topic) => format!("{topic}: sensor {sensor:?} span {start} pane {pane}"),
+        };
+        let expected = Some(format!("one row, which partition {first} has"));
+        let found = Some(show_row(value));
+        self.report(DifferenceKind::RowSpread, key, expected, found, Some(offset));
     }
 
     /// `topic` names that of a roll-up.

@@ -3,8 +3,8 @@
 //! It fixes the committed positions, makes the rows and dead letters once more from the input log
 //! and the journal up to them, and compares with what the topics hold: the same rows, bit by bit,
 //! each once; the same dead letters, each once; every record in exactly one place; the retained
-//! snapshots it comes by; and idle closes that were honest. Semantics come
-//! from the job's own notes, not from today's options. It needs no lease: the job may keep
+//! snapshots it comes by; and idle closes that were honest. Over all partitions, no key of a row may
+//! be there twice. Semantics come from the job's own notes, not from today's options. It needs no lease: the job may keep
 //! running, since only what was committed when the proof began is compared.
 
 mod any_kind;
@@ -18,12 +18,14 @@ mod partition;
 mod replay_points;
 mod report;
 mod rows;
+mod spread;
 mod topic_reader;
 
 pub use any_kind::{KindProved, KindReport, verify_kind};
-pub use report::{Difference, DifferenceKind, Proved, Report};
+pub use report::{Difference, DifferenceKind, Proved, Report, SpreadRows};
+pub(crate) use topic_reader::TopicReader;
 
-use seismic_queue::{JobStore, Partition, Queue};
+use seismic_queue::{JobStore, Partition, Queue, View};
 
 use self::partition::PartitionProof;
 use self::replay_points::Rescale;
@@ -76,11 +78,18 @@ pub fn verify(
                 fold.run(&mut report, progress)?;
             }
         }
-        return Ok(report);
+        return compare_partitions(store, &view, report);
     }
     let mut folds: Vec<_> = together.into_iter().map(|(_, fold)| fold).collect();
     cross_rescales(&mut folds, &mut report, progress)?;
     folds.into_iter().try_for_each(|fold| fold.run(&mut report, progress))?;
+    compare_partitions(store, &view, report)
+}
+
+/// Compares what the partitions have with each other, after each was proved by itself.
+fn compare_partitions(store: &dyn JobStore, view: &View, mut report: Report) -> Result<Report> {
+    let sensors = std::mem::take(&mut report.sensors);
+    spread::compare(store, view, &sensors, &mut report)?;
     Ok(report)
 }
 

@@ -1,11 +1,14 @@
 //! What a proof found: differences a person can act on, and what could be proved.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use seismic_queue::{Offset, Partition};
 
+use super::spread::SensorPartitions;
 use crate::engine::journal::Entry;
 use crate::engine::windows::counters::Counters;
+use crate::limits;
 
 /// One difference between what the log says and what is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +38,8 @@ pub enum DifferenceKind {
     RowUnexpected,
     /// A row with another content.
     RowDiffers,
+    /// Another partition has a row of the same sensor, window and pane.
+    RowSpread,
     /// A dead letter that should be there is not.
     DeadLetterMissing,
     /// A dead letter is there more than once.
@@ -60,6 +65,7 @@ impl DifferenceKind {
             DifferenceKind::RowDoubled => "row_doubled",
             DifferenceKind::RowUnexpected => "row_unexpected",
             DifferenceKind::RowDiffers => "row_differs",
+            DifferenceKind::RowSpread => "row_spread",
             DifferenceKind::DeadLetterMissing => "dead_letter_missing",
             DifferenceKind::DeadLetterDoubled => "dead_letter_doubled",
             DifferenceKind::DeadLetterUnexpected => "dead_letter_unexpected",
@@ -136,6 +142,17 @@ impl Proved {
     }
 }
 
+/// Rows of a sensor that several partitions have.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SpreadRows {
+    /// The partitions.
+    pub partitions: BTreeSet<Partition>,
+    /// Windows that have a row in more than one of them, counted for each further one.
+    pub windows: u64,
+    /// The same with the spans of roll-ups.
+    pub rows: u64,
+}
+
 /// What a proof says.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
@@ -145,11 +162,36 @@ pub struct Report {
     pub differences: Vec<Difference>,
     /// All differences.
     pub total: u64,
+    /// Sensors with rows of the same window in several partitions, at most [`limits::SPREAD_NAMED`].
+    pub spread: BTreeMap<String, SpreadRows>,
+    /// How many there are.
+    pub spread_total: u64,
+    /// Sensors with rows in several partitions, but never of the same window; as many at most.
+    pub moved: BTreeMap<String, SpreadRows>,
+    /// How many there are.
+    pub moved_total: u64,
+    /// Sensors of the rows found.
+    pub(super) sensors: SensorPartitions,
 }
 
 impl Report {
     /// Differences kept per partition; all are counted.
     pub const SHOWN: usize = 10;
+
+    /// Takes what was found of sensors that have rows in several partitions.
+    pub(super) fn set_spread(&mut self, of_sensors: BTreeMap<String, SpreadRows>) {
+        for (sensor, rows) in of_sensors {
+            let (named, total) = match (rows.rows > 0, rows.partitions.len() > 1) {
+                (true, _) => (&mut self.spread, &mut self.spread_total),
+                (false, true) => (&mut self.moved, &mut self.moved_total),
+                (false, false) => continue,
+            };
+            *total += 1;
+            if named.len() < limits::SPREAD_NAMED {
+                named.insert(sensor, rows);
+            }
+        }
+    }
 
     /// Whether nothing differs.
     #[must_use]

@@ -112,6 +112,9 @@ impl RowComparison {
     /// Compares the rest, and gives the number of rows that are on both sides.
     pub fn finish(self, reporter: &mut DifferenceReporter<'_>) -> u64 {
         let name = self.name.as_deref();
+        if name.is_none() {
+            self.newest.keys().for_each(|sensor| reporter.sensor(sensor));
+        }
         self.comparison.finish(&mut |mismatch| reporter.row(name, mismatch, &self.repeated))
     }
 }

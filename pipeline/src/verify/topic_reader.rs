@@ -40,7 +40,7 @@ pub(super) fn next_batch(
 }
 
 /// A topic of the store that is read alongside the fold.
-pub(super) struct TopicReader {
+pub(crate) struct TopicReader {
     reader: Box<dyn Reader>,
     spare: Vec<Batch>,
     name: String,

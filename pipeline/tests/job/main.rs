@@ -16,6 +16,7 @@ mod lost;
 mod rescale;
 mod rewind;
 mod second_kind;
+mod spread;
 mod stage;
 mod start;
 mod verify;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use seismic_pipeline::simulation::{
-    CheckpointRequests, RecordBudget, Slot, SlotContext, hold_log, housekeep_once,
+    CheckpointRequests, RecordBudget, Slot, SlotContext, SpreadWatch, hold_log, housekeep_once,
 };
 use seismic_pipeline::{Error, JobContext, Metrics, OperatorKind, Settings};
 use seismic_queue::memory::{Memory, MemoryStore};
@@ -51,6 +51,7 @@ pub struct Flags {
     pub metrics: Metrics,
     pub stop: AtomicBool,
     pub checkpoint_requests: CheckpointRequests,
+    pub spread: SpreadWatch,
 }
 
 /// A running job.
@@ -106,6 +107,7 @@ impl<'a> Process<'a> {
             metrics: &self.flags.metrics,
             stop: &self.flags.stop,
             checkpoint_requests: &self.flags.checkpoint_requests,
+            spread: &self.flags.spread,
             clock: &*stage.ground,
             begin_at: &*stage.first,
             spans: &*stage.spans,

@@ -1,11 +1,12 @@
 //! `seismic verify`: recomputes the results of a job and reports every difference.
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use seismic_pipeline::Entry;
-use seismic_pipeline::verify::{Proved, Report, verify};
+use seismic_pipeline::verify::{Proved, Report, SpreadRows, verify};
 use seismic_sinks::SinkSpec;
 use serde_json::json;
 
@@ -14,6 +15,9 @@ use crate::cli::format::{count, rate};
 use crate::cli::stdio::{print, print_line};
 use crate::cli::target::Target;
 use crate::job::sinks::compare;
+
+/// Sensors that the text names; the JSON has more of them.
+const SENSORS_NAMED: usize = 3;
 
 /// Options of `seismic verify`.
 #[derive(clap::Args)]
@@ -98,6 +102,7 @@ fn in_words(report: &Report, sinks: &[(&SinkSpec, u64)], time: Duration) -> Stri
             );
         }
     }
+    text += &in_several_partitions(report);
     let verified = if report.is_complete() { "verified" } else { "verified in part" };
     if report.is_fine() {
         text += &format!(
@@ -146,6 +151,46 @@ fn in_words(report: &Report, sinks: &[(&SinkSpec, u64)], time: Duration) -> Stri
     text
 }
 
+/// Sensors that have rows in several partitions.
+fn in_several_partitions(report: &Report) -> String {
+    let mut text = String::new();
+    let partitions = |rows: &SpreadRows| {
+        rows.partitions.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    };
+    for (sensor, rows) in report.spread.iter().take(SENSORS_NAMED) {
+        text += &format!(
+            "sensor {sensor:?} is spread over partitions {}: {} rows are of a window that another \
+             partition has a row of\n",
+            partitions(rows),
+            count(rows.rows)
+        );
+    }
+    text += &further(report.spread_total, "are spread over partitions, too");
+    for (sensor, rows) in report.moved.iter().take(SENSORS_NAMED) {
+        text += &format!(
+            "sensor {sensor:?} has rows in partitions {}, but never of the same window: a partitioner \
+             was changed, or partitions were added\n",
+            partitions(rows)
+        );
+    }
+    text + &further(report.moved_total, "moved between partitions, too")
+}
+
+fn further(total: u64, what: &str) -> String {
+    match total.saturating_sub(SENSORS_NAMED as u64) {
+        0 => String::new(),
+        further => format!("{} further sensors {what}\n", count(further)),
+    }
+}
+
+fn sensors_as_json(sensors: &BTreeMap<String, SpreadRows>) -> serde_json::Value {
+    let one = |(sensor, rows): (&String, &SpreadRows)| {
+        let partitions = rows.partitions.iter().map(|partition| partition.0).collect::<Vec<_>>();
+        json!({ "sensor": sensor, "partitions": partitions, "rows": rows.rows })
+    };
+    sensors.iter().map(one).collect()
+}
+
 fn as_json(report: &Report, sinks: &[(&SinkSpec, u64)]) -> serde_json::Value {
     let counters = report.counters();
     json!({
@@ -175,6 +220,10 @@ fn as_json(report: &Report, sinks: &[(&SinkSpec, u64)]) -> serde_json::Value {
                 "to": to.0,
             })).collect::<Vec<_>>(),
         })).collect::<Vec<_>>(),
+        "spread_sensors": report.spread_total,
+        "spread": sensors_as_json(&report.spread),
+        "moved_sensors": report.moved_total,
+        "moved": sensors_as_json(&report.moved),
         "sinks": sinks.iter().map(|(spec, rows)| json!({
             "sink": spec.to_string(),
             "rows": rows,

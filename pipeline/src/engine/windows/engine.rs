@@ -117,7 +117,7 @@ impl Engine {
         out: &mut Output,
     ) -> Result<(), RejectReason> {
         let time_ms = clean(record, id, self.append_ms, &self.rules)?;
-        let number = self.intern(id)?;
+        let number = self.intern(id, time_ms)?;
         let Record { amplitude, phase, .. } = *record;
         let sample = Sample { time_ms, amplitude, phase };
         match self.sensors[number].add_sample(at, sample, &self.rules, &mut self.spares)? {
@@ -136,15 +136,15 @@ impl Engine {
 
     /// Number of the sensor, made if there is room.
     #[inline]
-    fn intern(&mut self, id: &[u8]) -> Result<usize, RejectReason> {
+    fn intern(&mut self, id: &[u8], time_ms: i64) -> Result<usize, RejectReason> {
         match self.sensor_index.find(id) {
             Some(number) => Ok(number),
-            None => self.insert(id),
+            None => self.insert(id, time_ms),
         }
     }
 
     #[cold]
-    fn insert(&mut self, id: &[u8]) -> Result<usize, RejectReason> {
+    fn insert(&mut self, id: &[u8], time_ms: i64) -> Result<usize, RejectReason> {
         let is_elsewhere = |partitions| partition_of(id, partitions) != self.partition();
         if self.partitions.is_some_and(is_elsewhere) {
             return Err(RejectReason::Misplaced);
@@ -154,7 +154,7 @@ impl Engine {
         }
         let id = std::str::from_utf8(id).expect("decode checked that ids are UTF-8");
         self.sensors.push(Sensor::default());
-        Ok(self.sensor_index.add(id))
+        Ok(self.sensor_index.add(id, time_ms))
     }
 
     /// Adds a sensor of a snapshot; `false` when its id is there already.
@@ -163,7 +163,7 @@ impl Engine {
             return false;
         }
         self.open_windows += sensor.windows().count() as u64;
-        let number = self.sensor_index.add(id);
+        let number = self.sensor_index.add(id, sensor.clock_ms());
         self.sensors.push(sensor);
         self.file(number as u32);
         true

@@ -187,6 +187,17 @@ impl Operator for WindowsOperator {
         self.engine.sensors()
     }
 
+    fn keys_from(&self, from: u64, see: &mut dyn FnMut(&str)) {
+        let index = &self.engine.sensor_index;
+        (from as usize..index.len()).for_each(|number| see(index.id(number)));
+    }
+
+    fn event_times_of(&self, key: &str) -> Option<(i64, i64)> {
+        let number = self.engine.sensor_index.number_of(key)?;
+        let clock_ms = self.engine.sensors[number].clock_ms();
+        Some((self.engine.sensor_index.since_ms(number).min(clock_ms), clock_ms))
+    }
+
     fn open(&self) -> u64 {
         self.engine.open_windows()
     }

@@ -15,6 +15,7 @@ use crate::runner::record_budget::RecordBudget;
 use crate::runner::replay::{Replay, replay_several};
 use crate::runner::settings::Settings;
 use crate::runner::snapshotter::{Snapshotter, Taken};
+use crate::runner::spread_watch::SpreadWatch;
 use crate::{Error, Result, failpoints, limits};
 
 /// A partition at work.
@@ -39,6 +40,9 @@ pub(crate) struct PartitionTask {
     snapshots: Snapshotter,
     /// Whether it was logged that the limit of sensors is reached.
     is_alarm_raised: bool,
+    /// Keys that were reported to the watch for spread sensors; `None`: none, and those of the store come
+    /// first.
+    reported_keys: Option<u64>,
     spare: PartitionCommit,
 }
 
@@ -71,6 +75,7 @@ impl PartitionTask {
         let (operator, replay) = Replay::prepare(recovered, inputs, kind)?;
         let mut part = PartitionTask::with(operator, Some(replay), settings);
         part.go_on_from(recovered);
+        part.reported_keys = None;
         part.caught_up(part.operator.position())?;
         Ok(part)
     }
@@ -119,6 +124,7 @@ impl PartitionTask {
             handed,
             snapshots: Snapshotter::default(),
             is_alarm_raised: false,
+            reported_keys: Some(0),
             spare: PartitionCommit::new(partition),
         }
     }
@@ -351,6 +357,17 @@ impl PartitionTask {
             handed.any(|(input, handed)| self.operator.next(input) > *handed)
         };
         !self.is_replaying() && (self.has_output() || has_moved())
+    }
+
+    /// Reports the keys that are new.
+    pub fn report_keys(&mut self, watch: &SpreadWatch, now: Duration) {
+        let reported = self.reported_keys.unwrap_or(0);
+        if !self.is_replaying() && self.operator.keys() > reported {
+            watch.see(&*self.operator, reported, self.reported_keys.is_none(), now);
+        }
+        if !self.is_replaying() {
+            self.reported_keys = Some(self.operator.keys());
+        }
     }
 
     /// Tells a person, once a run, what the operator has to say.

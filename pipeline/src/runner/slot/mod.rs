@@ -23,6 +23,7 @@ use crate::runner::record_budget::RecordBudget;
 use crate::runner::settings::{Finish, Settings};
 use crate::runner::slot::shared_job::SharedJob;
 use crate::runner::slot::sources::{OpenFurther, Sources};
+use crate::runner::spread_watch::SpreadWatch;
 use crate::{Error, Result, failpoints, limits};
 
 /// Position of a bounded wait: nothing to read, but commits and questions may be due.
@@ -80,6 +81,8 @@ pub struct SlotContext<'a> {
     pub stop: &'a AtomicBool,
     /// Checkpoints that people ask for.
     pub checkpoint_requests: &'a CheckpointRequests,
+    /// Finds sensors that are spread over partitions.
+    pub spread: &'a SpreadWatch,
     /// The only time there is.
     pub clock: &'a dyn Clock,
     /// Where a partition that was never committed begins in each input.
@@ -120,6 +123,7 @@ impl<'a> Slot<'a> {
     /// Whatever [`Error`] says; what was committed stays, the rest is repeated by the next run.
     pub fn run(mut self) -> Result<()> {
         while self.step()? {}
+        self.job.spread.retire(self.parts.into_values().map(|part| part.operator));
         Ok(())
     }
 
@@ -149,6 +153,7 @@ impl<'a> Slot<'a> {
 
     /// One turn of the loop.
     fn turn(&mut self) -> Result<()> {
+        self.watch_spread()?;
         match self.source.poll(POLL, &mut self.spare) {
             Ok((input, event)) => self.handle(input, event)?,
             Err(error) if error.kind() == Kind::Retry => self.wait_for_source(&error),
@@ -276,6 +281,22 @@ impl<'a> Slot<'a> {
         Ok(())
     }
 
+    /// Reports sensors that are new, and finds those that are spread over partitions.
+    fn watch_spread(&mut self) -> Result<()> {
+        let (watch, now) = (self.job.spread, self.job.clock.now());
+        if !watch.is_needed() {
+            return Ok(());
+        }
+        self.parts.values_mut().for_each(|part| part.report_keys(watch, now));
+        if !watch.is_due(now) {
+            return Ok(());
+        }
+        for notice in watch.ask(self.parts.values().map(|part| &*part.operator), now)? {
+            self.job.metrics.notice(&notice);
+        }
+        Ok(())
+    }
+
     fn wait_for_source(&mut self, error: &seismic_queue::Error) {
         tracing::warn!("{error}; retrying to read");
         self.parts.values_mut().for_each(PartitionTask::end_unknown);
@@ -331,6 +352,7 @@ impl<'a> Slot<'a> {
                 self.settle(committed)?;
             }
         }
+        self.watch_spread()?;
         self.parts.values_mut().for_each(PartitionTask::raise_alarm);
         let dirty = self.parts.values_mut().filter(|part| part.is_dirty());
         let commit = Commit { partitions: dirty.map(PartitionTask::hand_over).collect() };
@@ -411,6 +433,8 @@ impl<'a> Slot<'a> {
 
     /// Leaves everything committed, with a snapshot, so that the next start has nothing to replay.
     fn close_down(&mut self) -> Result<()> {
+        // One that was at its end when it began has taken no turn.
+        self.watch_spread()?;
         let clock = self.job.clock;
         let is_drained = self.job.settings.finish == Finish::Drain
             && self.parts.values().all(PartitionTask::is_at_target);

@@ -2,10 +2,15 @@
 //! clocks are. Pure: it is told of records in log order and asked in the end.
 //!
 //! A sensor's clock offset is the median, over messages, of (arrival − newest event time in the
-//! message), less the same median over all sensors: what every message needs on its way is no
-//! fault of a clock. Positive: the clock is slow, or the way is longer. The spread is the median
+//! message), less what messages usually need on their way: the same median over all sensors, where
+//! there are some and it is short enough to be a way. So a lone station is judged by the clock of
+//! whoever received it. Positive: the clock is slow, or the way is longer. The spread is the median
 //! absolute deviation. Both bear up to half of the messages being wild
 //! (P. J. Rousseeuw and C. Croux, *Alternatives to the Median Absolute Deviation*, 1993).
+//!
+//! Only live arrivals say something of a clock: an archive that is imported arrives years after it was
+//! recorded. An arrival is live when the gateway wrote it down (`arrival_ms`), when the record claims to be
+//! of the future, or when event time and arrival go at the same pace. Otherwise there is no offset.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -30,6 +35,28 @@ const SENSORS: usize = 1_000_000;
 /// An interval of this many usual intervals is a gap.
 const GAP: f64 = 1.5;
 
+/// A way longer than this is none, ms: then most clocks are wrong.
+const WAY_MS: i64 = 300_000;
+
+/// Fewest sensors that say how long the way is.
+const SENSORS_FOR_WAY: usize = 3;
+
+/// A record this far ahead of its arrival has not come from an archive, ms; nor has one that is as near.
+const NEAR_MS: i64 = 5_000;
+
+/// Arrivals over this time show at what pace they come, ms.
+const PACE_MS: i64 = 10_000;
+
+/// An archive may be replayed at its pace; what is further behind than any time zone is one, ms.
+const LIVE_MS: i64 = 36 * 3_600_000;
+
+/// Zones are half hours apart, and at most 14 hours from UTC (Kiribati), ms.
+const ZONE_MS: i64 = 30 * 60_000;
+const ZONES: i64 = 28;
+
+/// A clock in another zone is right but for that: it is not further from the zone, ms.
+const ZONE_ERROR_MS: i64 = 60_000;
+
 /// Looks at records of any number of partitions, each in log order.
 #[derive(Debug, Default)]
 pub struct Health {
@@ -47,6 +74,12 @@ struct Sensor {
     first_ms: i64,
     newest_ms: i64,
     seen_ms: i64,
+    /// Arrival and event time of the first message that is compared.
+    began_ms: Option<(i64, i64)>,
+    /// Event time of the newest message.
+    newest_of_message_ms: i64,
+    /// Whether a gateway wrote the last arrival down.
+    has_arrivals: bool,
     /// Delays of messages, ms.
     delays: VecDeque<i64>,
     /// Newest event times, in the order in which they came.
@@ -71,10 +104,13 @@ pub struct SensorHealth {
     pub rejected: u64,
     /// Records that came after their window was closed.
     pub late: u64,
-    /// How far its clock is behind those of the other sensors, ms.
+    /// How far its clock is behind, ms; `None` where nothing can be said: it came from an archive.
     pub clock_offset_ms: Option<i64>,
     /// Median absolute deviation of the delays, ms.
     pub clock_spread_ms: Option<i64>,
+    /// The time zone, as minutes from UTC, in which its clock would be right: an offset of half and whole
+    /// hours.
+    pub zone_minutes: Option<i64>,
     /// Oldest and newest event time, ms since 1970 UTC.
     pub event_ms: (i64, i64),
     /// Arrival or append time of the last message, ms since 1970 UTC.
@@ -114,8 +150,10 @@ impl Health {
     /// Every sensor, by id.
     #[must_use]
     pub fn sensors(&self) -> Vec<SensorHealth> {
-        let usual: Vec<i64> = self.sensors.values().filter_map(|s| median(&s.delays)).collect();
-        let usual = median(&usual.into()).unwrap_or(0);
+        let live = self.sensors.values().filter(|sensor| sensor.is_live());
+        let usual: VecDeque<i64> = live.filter_map(|sensor| median(&sensor.delays)).collect();
+        let is_way = |delay: &i64| usual.len() >= SENSORS_FOR_WAY && delay.abs() <= WAY_MS;
+        let usual = median(&usual).filter(is_way).unwrap_or(0);
         let mut all: Vec<SensorHealth> =
             self.sensors.iter().map(|(id, sensor)| sensor.health(id, usual)).collect();
         all.sort_by(|a, b| a.sensor.cmp(&b.sensor));
@@ -143,6 +181,9 @@ impl Health {
                     arrival_ms => arrival_ms,
                 };
                 sensor.seen_ms = sensor.seen_ms.max(arrival_ms);
+                sensor.has_arrivals = record.arrival_ms != 0;
+                sensor.began_ms.get_or_insert((arrival_ms, record.time_ms));
+                sensor.newest_of_message_ms = record.time_ms;
                 push(&mut sensor.delays, arrival_ms.saturating_sub(record.time_ms), DELAYS);
             }
         }
@@ -185,8 +226,22 @@ impl Sensor {
         Some(half.iter().sum::<i64>() as f64 / half.len() as f64)
     }
 
+    /// Whether its records arrived when they were made, as far as their clock is right.
+    fn is_live(&self) -> bool {
+        let (Some(delay), Some((arrival_ms, event_ms))) = (median(&self.delays), self.began_ms)
+        else {
+            return false;
+        };
+        let arrived_ms = self.seen_ms.saturating_sub(arrival_ms);
+        let passed_ms = self.newest_of_message_ms.saturating_sub(event_ms);
+        let is_paced = arrived_ms >= PACE_MS
+            && (arrived_ms / 2..=arrived_ms.saturating_mul(2)).contains(&passed_ms);
+        self.has_arrivals || delay <= NEAR_MS || (is_paced && delay <= LIVE_MS)
+    }
+
     fn health(&self, id: &str, usual_delay_ms: i64) -> SensorHealth {
-        let delay = median(&self.delays);
+        let delay = median(&self.delays).filter(|_| self.is_live());
+        let clock_offset_ms = delay.map(|delay| delay.saturating_sub(usual_delay_ms));
         let deviations =
             |delay: i64| self.delays.iter().map(|d| d.abs_diff(delay) as i64).collect();
         let late: u64 =
@@ -199,12 +254,22 @@ impl Sensor {
             repeats: self.repeats,
             rejected: self.dead.iter().map(|(_, count)| count).sum::<u64>() - late,
             late,
-            clock_offset_ms: delay.map(|delay| delay.saturating_sub(usual_delay_ms)),
+            clock_offset_ms,
+            zone_minutes: clock_offset_ms.and_then(zone_minutes),
             clock_spread_ms: delay.and_then(|delay| median(&deviations(delay))),
             event_ms: (self.first_ms, self.newest_ms),
             last_seen_ms: self.seen_ms,
         }
     }
+}
+
+/// The time zone of a clock that is so far behind UTC, if it is one. What is ahead of UTC is east.
+fn zone_minutes(offset_ms: i64) -> Option<i64> {
+    let ahead_ms = offset_ms.checked_neg()?;
+    let zones = ahead_ms.checked_add(ahead_ms.signum() * ZONE_MS / 2)? / ZONE_MS;
+    let is_zone =
+        (1..=ZONES).contains(&zones.abs()) && (ahead_ms - zones * ZONE_MS).abs() <= ZONE_ERROR_MS;
+    is_zone.then_some(zones * ZONE_MS / 60_000)
 }
 
 fn push(ring: &mut VecDeque<i64>, value: i64, most: usize) {
@@ -218,4 +283,100 @@ fn median(values: &VecDeque<i64>) -> Option<i64> {
     let mut sorted: Vec<i64> = values.iter().copied().collect();
     let middle = sorted.len() / 2;
     (!sorted.is_empty()).then(|| *sorted.select_nth_unstable(middle).1)
+}
+
+#[cfg(test)]
+mod tests {
+    use seismic_proto::{Message as _, SeismicRecord};
+    use seismic_queue::Offset;
+
+    use super::*;
+
+    const HOUR: i64 = 3_600_000;
+    const NOW: i64 = 1_700_000_000_000;
+
+    /// A sensor that sends once a second; each record says to be of `event` and arrives at `arrival` (ms).
+    fn see(
+        health: &mut Health,
+        id: &str,
+        event: impl Fn(i64) -> i64,
+        arrival: impl Fn(i64) -> i64,
+    ) {
+        for second in 0..60 {
+            let record = SeismicRecord {
+                sensor_id: id.to_owned(),
+                collect_timestamp: event(second),
+                ..SeismicRecord::default()
+            };
+            let (value, append_ms) = (record.encode_to_vec(), arrival(second));
+            health.see(Message { offset: Offset(0), append_ms, key: b"", value: &value });
+        }
+    }
+
+    /// What is said of a lone sensor: offset and zone.
+    fn alone(
+        event: impl Fn(i64) -> i64,
+        arrival: impl Fn(i64) -> i64,
+    ) -> (Option<i64>, Option<i64>) {
+        let mut health = Health::default();
+        see(&mut health, "A", event, arrival);
+        let sensors = health.sensors();
+        (sensors[0].clock_offset_ms, sensors[0].zone_minutes)
+    }
+
+    #[test]
+    fn a_lone_live_station_is_judged_by_its_arrivals() {
+        let live = |second| NOW + second * 1_000;
+        assert_eq!(alone(live, |second| live(second) + 300), (Some(300), None));
+        let behind = alone(|second| live(second) - 8 * HOUR, live);
+        assert_eq!(behind, (Some(8 * HOUR), Some(-480)));
+        let india = alone(|second| live(second) + 5 * HOUR + HOUR / 2 - 900, live);
+        assert_eq!(india.1, Some(330));
+        let slow = alone(|second| live(second) - 1_000_000, live);
+        assert_eq!(slow, (Some(1_000_000), None));
+    }
+
+    #[test]
+    fn what_claims_to_be_of_the_future_comes_from_no_archive() {
+        let ahead = alone(|second| NOW + 8 * HOUR + second * 10, |_| NOW);
+        assert_eq!(ahead.1, Some(480));
+    }
+
+    #[test]
+    fn of_an_archive_nothing_can_be_said() {
+        let in_a_burst = |second| NOW + second;
+        assert_eq!(alone(|second| NOW - 8 * HOUR + second * 1_000, in_a_burst), (None, None));
+        let years = |second| NOW - 50_000 * HOUR + second * 1_000;
+        assert_eq!(alone(years, in_a_burst), (None, None));
+        let replayed = |second| NOW + second * 1_000;
+        assert_eq!(alone(years, replayed), (None, None));
+    }
+
+    #[test]
+    fn the_way_of_all_is_no_fault_of_a_clock() {
+        let live = |second| NOW + second * 1_000;
+        let mut health = Health::default();
+        for id in ["A", "B", "C"] {
+            see(&mut health, id, |second| live(second) - 20_000, live);
+        }
+        see(&mut health, "D", |second| live(second) - 20_000 - HOUR, live);
+        let offsets: Vec<_> = health.sensors().iter().map(|it| it.clock_offset_ms).collect();
+        assert_eq!(offsets, [Some(0), Some(0), Some(0), Some(HOUR)]);
+    }
+
+    #[test]
+    fn half_and_whole_hours_are_time_zones() {
+        for (offset_ms, minutes) in [
+            (8 * HOUR + 1_500, Some(-480)),
+            (-5 * HOUR - HOUR / 2, Some(330)),
+            (-HOUR + 59_000, Some(60)),
+            (HOUR / 2 - 61_000, None),
+            (15 * HOUR, None),
+            (0, None),
+            (59_000, None),
+            (i64::MIN, None),
+        ] {
+            assert_eq!(zone_minutes(offset_ms), minutes, "{offset_ms}");
+        }
+    }
 }

@@ -17,6 +17,8 @@ use hashbrown::HashTable;
 pub(crate) struct SensorIndex {
     /// By number; up to 24 bytes need no further memory.
     ids: Vec<CompactString>,
+    /// By number: an event time of each at which it is known to have had a record, ms.
+    since_ms: Vec<i64>,
     /// Numbers by hash of the id.
     index: HashTable<u32>,
     hasher: FixedState,
@@ -50,10 +52,23 @@ impl SensorIndex {
         Some(number)
     }
 
-    /// Gives a sensor that is not known the next number.
-    pub fn add(&mut self, id: &str) -> usize {
+    /// Number of the sensor, if it is known, for somebody who asks now and then.
+    pub fn number_of(&self, id: &str) -> Option<usize> {
+        let is_it = |&number: &u32| is_same(&self.ids[number as usize], id.as_bytes());
+        Some(*self.index.find(hash(&self.hasher, id.as_bytes()), is_it)? as usize)
+    }
+
+    /// An event time at which the sensor is known to have had a record: that of its first one or, when it
+    /// was restored, its clock then.
+    pub fn since_ms(&self, number: usize) -> i64 {
+        self.since_ms[number]
+    }
+
+    /// Gives a sensor that is not known the next number. It has a record of `time_ms`.
+    pub fn add(&mut self, id: &str, time_ms: i64) -> usize {
         let number = u32::try_from(self.ids.len()).expect("max_sensors is at most u32::MAX");
         self.ids.push(CompactString::new(id));
+        self.since_ms.push(time_ms);
         let (ids, hasher) = (&self.ids, &self.hasher);
         let rehash = |&number: &u32| hash(hasher, ids[number as usize].as_bytes());
         self.index.insert_unique(hash(hasher, id.as_bytes()), number, rehash);
@@ -158,7 +173,7 @@ mod tests {
                     let found = sensor_index.find(id.as_bytes());
                     prop_assert_eq!(found, numbers.get(id).copied(), "{}", id);
                     if found.is_none() {
-                        numbers.insert(id, sensor_index.add(id));
+                        numbers.insert(id, sensor_index.add(id, 0));
                     }
                     at += step;
                 }
@@ -166,6 +181,7 @@ mod tests {
             prop_assert_eq!(sensor_index.len(), numbers.len());
             for (id, number) in numbers {
                 prop_assert_eq!(sensor_index.id(number), id);
+                prop_assert_eq!(sensor_index.number_of(id), Some(number));
             }
         }
     }

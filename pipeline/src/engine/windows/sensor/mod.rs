@@ -105,6 +105,12 @@ impl Sensor {
         Ok(added)
     }
 
+    /// Its newest event time, ms since 1970 UTC.
+    #[must_use]
+    pub fn clock_ms(&self) -> i64 {
+        self.clock_ms
+    }
+
     /// Its own sampling interval, as far as it is known.
     #[must_use]
     pub fn interval(&self) -> SamplingInterval {

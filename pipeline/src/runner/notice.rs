@@ -1,0 +1,113 @@
+//! What a running job tells a person: something is wrong with what it reads, and it goes on.
+
+use std::fmt;
+
+use seismic_queue::{Partition, Remedy};
+
+use crate::limits;
+
+/// Something that a person should know and can act on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// Sensors have records in several partitions at the same time.
+    Spread(SpreadSensors),
+    /// Sensors were in one partition and are in another one now. No window is touched.
+    Moved(MovedSensors),
+}
+
+impl Notice {
+    /// What a person can do about it, if that takes more than reading it.
+    #[must_use]
+    pub fn remedy(&self) -> Option<Remedy> {
+        match self {
+            Notice::Spread(_) => Some(Remedy::KeyBySensor),
+            Notice::Moved(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Notice::Spread(spread) => spread.fmt(f),
+            Notice::Moved(moved) => moved.fmt(f),
+        }
+    }
+}
+
+/// A sensor and the partitions that have records of it, rising.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpreadSensor {
+    /// Its id.
+    pub sensor: String,
+    /// The partitions.
+    pub partitions: Vec<Partition>,
+}
+
+/// "sensor "S1" has records in partitions 0, 2 and 3".
+impl fmt::Display for SpreadSensor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "sensor {:?} has records in ", self.sensor)?;
+        match self.partitions.split_last() {
+            Some((last, [])) => write!(f, "partition {last}"),
+            Some((last, [rest @ ..])) => {
+                let rest: Vec<_> = rest.iter().map(Partition::to_string).collect();
+                write!(f, "partitions {} and {last}", rest.join(", "))
+            }
+            None => f.write_str("no partition"),
+        }
+    }
+}
+
+/// Sensors of which two partitions have records close together in event time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpreadSensors {
+    /// The first of them.
+    pub named: Vec<SpreadSensor>,
+    /// How many there are.
+    pub total: u64,
+    /// How close, ms: lateness and idle timeout.
+    pub reach_ms: i64,
+}
+
+impl fmt::Display for SpreadSensors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let SpreadSensors { named, total, reach_ms } = self;
+        write_named(f, named, *total)?;
+        write!(
+            f,
+            ", less than {reach_ms} ms of event time apart: each partition makes rows of its own for \
+             the same windows, and none of them is whole"
+        )
+    }
+}
+
+/// Sensors that changed their partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MovedSensors {
+    /// The first of them.
+    pub named: Vec<SpreadSensor>,
+    /// How many there are.
+    pub total: u64,
+}
+
+impl fmt::Display for MovedSensors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_named(f, &self.named, self.total)?;
+        f.write_str(
+            ", but not at the same time: a partitioner was changed, or partitions were added. No \
+             window is in two partitions",
+        )
+    }
+}
+
+fn write_named(f: &mut fmt::Formatter<'_>, named: &[SpreadSensor], total: u64) -> fmt::Result {
+    for (place, sensor) in named.iter().take(limits::NAMED_IN_NOTICE).enumerate() {
+        write!(f, "{}{sensor}", if place > 0 { "; " } else { "" })?;
+    }
+    match total.saturating_sub(named.len().min(limits::NAMED_IN_NOTICE) as u64) {
+        0 => Ok(()),
+        1 => f.write_str("; and so has one further sensor"),
+        further => write!(f, "; and so have {further} further sensors"),
+    }
+}
