@@ -39,7 +39,8 @@ faults='1|kill -9 of the worker at every kill point and at random times
 22|a million sensors; endless garbage ids
 23|config lies
 24|producer killed mid-batch; producer retried
-25|everything random'
+25|everything random
+26|a sensor spread over partitions'
 
 # With the features of the whole workspace throughout, so that nothing is built twice.
 run_tests() {

@@ -70,6 +70,7 @@ pub fn in_words(remedy: &Remedy) -> String {
         Remedy::BrokerAppendTimes => {
             "set message.timestamp.type=LogAppendTime on the topic, or use --time event"
         }
+        Remedy::StopRejecting { reason } => return stop_rejecting(reason).to_owned(),
         Remedy::KeyBySensor => {
             "let every producer use the sensor id as key, and all of them the same partitioner"
         }
@@ -127,6 +128,33 @@ pub fn with_remedy(error: &(dyn StdError + 'static)) -> String {
             seismic_ingest::describe(invalid, &|field| format!("--{}", field.replace('_', "-")))
         }
         (None, _) => error.to_string(),
+    }
+}
+
+/// What is to be corrected, or which option of a new group matters, when records are rejected.
+fn stop_rejecting(reason: &str) -> &'static str {
+    match reason {
+        "unparseable" | "too_many_records" => {
+            "let the producer send SeismicRecord or SeismicRecordBatch of proto/seismic.proto"
+        }
+        "amplitude_out_of_range" => {
+            "valid amplitudes are -100 to 200 gal: convert counts before they are published"
+        }
+        "future_timestamp" => {
+            "correct the clock (`seismic status --sensors` names clocks and time zones), or allow more \
+             with --max-ahead and a new --group"
+        }
+        "bad_time" => "event times are milliseconds since 1970 UTC: correct the unit or the clock",
+        "late" => {
+            "windows that should wait longer need a longer --lateness and a new --group; `seismic status \
+             --sensors` names clocks that go back"
+        }
+        "duplicate" => "--dedupe time rejects what repeats: correct the feed that repeats",
+        "sensor_limit" => {
+            "find out who invents sensor ids, or use a higher --max-sensors and a new --group"
+        }
+        "misplaced" => "let every producer use the sensor id as key, and Kafka's own partitioner",
+        _ => "correct it where it is measured; `seismic read seismic-dead-topic` shows all of them",
     }
 }
 

@@ -35,6 +35,7 @@ mod loss;
 mod old_stores;
 mod origin;
 mod read;
+mod rejecting;
 #[cfg(feature = "rocketmq")]
 mod rocketmq;
 mod rollup;

@@ -121,3 +121,28 @@ pub const SPREAD_KEYS: usize = 1 << 20;
 
 /// Spread sensors that a report names; all are counted.
 pub const SPREAD_NAMED: usize = 100;
+
+/// A sensor or job that loses more of its records than this to one reason, in percent, is told of.
+pub const LOST_PERCENT: u64 = 5;
+
+/// Fewest records that are no chance.
+pub const FEWEST_LOST: u64 = 10;
+
+/// The same where nothing else came: a station that sends a record every ten seconds is heard, too.
+pub const FEWEST_LOST_OF_ALL: u64 = 3;
+
+/// Dead letters and rows of one commit and partition that are counted one by one; of more, every n-th is:
+/// some microseconds for each commit.
+pub const LOSSES_SAMPLED: usize = 512;
+
+/// Sensors of which losses are counted, 100 bytes each; others count for the job.
+pub const LOSING_SENSORS: usize = 10_000;
+
+/// How often it is asked what is lost.
+pub const LOSSES_JUDGED_EVERY: Duration = Duration::from_secs(2);
+
+/// After this the count begins again, so that what was well before does not hide what is lost now.
+pub const LOSSES_COUNTED_FOR: Duration = Duration::from_secs(60);
+
+/// Newest dead letters and rows of each partition that are compared by who looks at a job from outside.
+pub const LETTERS_COMPARED: u64 = 500;

@@ -5,6 +5,7 @@ pub use crate::runner::checkpoint_requests::CheckpointRequests;
 pub use crate::runner::clock::Clock;
 pub use crate::runner::commit_channel::{CommitChannel, Committed};
 pub use crate::runner::housekeeping::{hold_log, housekeep_once};
+pub use crate::runner::loss_watch::LossWatch;
 pub use crate::runner::record_budget::RecordBudget;
 pub use crate::runner::slot::{Slot, SlotContext};
 pub use crate::runner::spread_watch::SpreadWatch;

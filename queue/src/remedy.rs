@@ -77,6 +77,11 @@ pub enum Remedy {
     Verify,
     /// Let the brokers set append times, or follow event time.
     BrokerAppendTimes,
+    /// Correct what makes a job reject records for that reason.
+    StopRejecting {
+        /// The reason, as dead letters have it.
+        reason: String,
+    },
     /// Let every producer key its messages by sensor, with the same partitioner.
     KeyBySensor,
     /// Restore the log, or use another group. Accepting loss does not help.

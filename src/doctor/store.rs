@@ -1,6 +1,6 @@
 //! What is wrong with the job store, and with the job in it.
 
-use seismic_pipeline::{Notice, RetentionLag, notices_of_sensors};
+use seismic_pipeline::{Notice, RetentionLag, notices_of_losses, notices_of_sensors};
 use seismic_queue::{Error, Finding, JobStore, Span, View};
 
 use super::queue::Input;
@@ -65,6 +65,10 @@ fn of_job(store: &dyn JobStore, view: &View, input: Option<&Input>, findings: &m
     }
     match notices_of_sensors(store, view, STATE_BYTES) {
         Ok(notices) => findings.extend(notices.iter().flatten().map(of_notice)),
+        Err(error) => findings.push(Finding::problem(error.to_string(), "as it says")),
+    }
+    match notices_of_losses(store, view) {
+        Ok(notices) => findings.extend(notices.iter().map(of_notice)),
         Err(error) => findings.push(Finding::problem(error.to_string(), "as it says")),
     }
     match RetentionLag::of(&**queue, topic, false) {

@@ -6,9 +6,9 @@ pub mod model;
 pub mod sensors;
 pub mod text;
 
-use seismic_pipeline::{RetentionLag, notices_of_sensors};
+use seismic_pipeline::{RetentionLag, notices_of_losses, notices_of_sensors};
 
-use self::model::{JobStatus, SensorPartitions};
+use self::model::{JobStatus, RejectingStatus, SensorPartitions};
 use crate::job::location::Location;
 
 /// Bytes of state up to which sensors are compared over partitions: some 300,000 sensors, so that the
@@ -37,6 +37,7 @@ pub fn read(location: &Location, newest: Option<u64>) -> anyhow::Result<JobStatu
     let mut status = JobStatus::new(&view, &spans, &pinned, members.as_deref())?;
     let notices = notices_of_sensors(&*store, &view, STATE_BYTES)?;
     status.partitions_of = SensorPartitions::of(notices.as_deref());
+    status.rejecting = notices_of_losses(&*store, &view)?.iter().map(RejectingStatus::of).collect();
     if let Some(newest) = newest {
         let health = sensors::examine(&*queue, store.topics(), &view, newest)?;
         status.without_sensor = health.others();

@@ -42,6 +42,8 @@ pub struct JobStatus {
     /// Sensors that several partitions know.
     #[serde(flatten)]
     pub partitions_of: SensorPartitions,
+    /// What the job, or a sensor, loses more than 5 % of its newest records to.
+    pub rejecting: Vec<RejectingStatus>,
     /// Holders that keep much more of a topic than its policy would.
     pub pinned: Vec<PinnedStatus>,
     /// Sinks that keep a position.
@@ -218,9 +220,40 @@ impl SensorPartitions {
                     all.moved_sensors = Some(moved.total);
                     all.moved = moved.named.iter().map(place).collect();
                 }
+                Notice::Rejected(_) => {}
             }
         }
         all
+    }
+}
+
+/// A reason for which much is lost.
+#[derive(Clone, Debug, Serialize)]
+pub struct RejectingStatus {
+    /// Which; `None` for what is no loss.
+    pub reason: Option<&'static str>,
+    /// The sensor that loses most; `None` when it is the job as a whole.
+    pub sensor: Option<String>,
+    /// Records lost, of that sensor or of the job ...
+    pub rejected: u64,
+    /// ... of so many, among the newest ones.
+    pub records: u64,
+    /// In words, with an example and what to do about it.
+    pub words: String,
+}
+
+impl RejectingStatus {
+    /// What is lost for one reason.
+    pub fn of(notice: &Notice) -> Self {
+        let words = notice_with_remedy(notice);
+        let Notice::Rejected(lost) = notice else {
+            return RejectingStatus { reason: None, sensor: None, rejected: 0, records: 0, words };
+        };
+        let (sensor, rejected, records) = match lost.sensors.first() {
+            Some(most) => (Some(most.sensor.clone()), most.rejected, most.records),
+            None => (None, lost.rejected, lost.read),
+        };
+        RejectingStatus { reason: Some(lost.reason.name()), sensor, rejected, records, words }
     }
 }
 
@@ -307,6 +340,7 @@ impl JobStatus {
             lag: partitions.iter().map(|partition| partition.lag).sum(),
             partitions,
             partitions_of: SensorPartitions::default(),
+            rejecting: Vec::new(),
             pinned: pinned.iter().map(PinnedStatus::of).collect(),
             sinks: sinks(view),
             members: members.map(|members| members.iter().map(MemberStatus::of).collect()),

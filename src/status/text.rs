@@ -12,6 +12,7 @@ pub fn text(status: &JobStatus) -> String {
     text.extend(status.partitions.iter().map(partition));
     text += &counts(status);
     text.extend(status.partitions_of.words.iter().map(|words| format!("{words}\n")));
+    text.extend(status.rejecting.iter().map(|one| format!("{}\n", one.words)));
     text.extend(status.pinned.iter().map(pinned));
     for sink in &status.sinks {
         text += &format!("sink {}: {} rows behind\n", sink.sink, count(sink.lag));

@@ -26,5 +26,6 @@ pub mod second;
 pub mod silence;
 pub mod slow_sink;
 mod soak;
+mod spread;
 pub mod stop;
 mod torn;

@@ -216,6 +216,11 @@ pub trait Operator: Any + Debug + Send {
         None
     }
 
+    /// Records of the key in what is open.
+    fn open_records_of(&self, _key: &str) -> u64 {
+        0
+    }
+
     /// What is open and waits for more: windows, where it makes windows.
     fn open(&self) -> u64;
 

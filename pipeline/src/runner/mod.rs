@@ -16,6 +16,8 @@ pub(crate) mod housekeeping;
 pub(crate) mod idle_watch;
 pub(crate) mod input_logs;
 pub(crate) mod job;
+pub(crate) mod loss_watch;
+pub(crate) mod losses;
 pub(crate) mod metrics;
 pub(crate) mod notice;
 pub(crate) mod partition_task;

@@ -4,6 +4,7 @@ use std::fmt;
 
 use seismic_queue::{Partition, Remedy};
 
+use crate::engine::windows::reject_reason::RejectReason;
 use crate::limits;
 
 /// Something that a person should know and can act on.
@@ -13,6 +14,8 @@ pub enum Notice {
     Spread(SpreadSensors),
     /// Sensors were in one partition and are in another one now. No window is touched.
     Moved(MovedSensors),
+    /// Too many records are rejected, or late, for one reason.
+    Rejected(RejectedRecords),
 }
 
 impl Notice {
@@ -22,6 +25,9 @@ impl Notice {
         match self {
             Notice::Spread(_) => Some(Remedy::KeyBySensor),
             Notice::Moved(_) => None,
+            Notice::Rejected(lost) => {
+                Some(Remedy::StopRejecting { reason: lost.reason.name().to_owned() })
+            }
         }
     }
 }
@@ -31,6 +37,7 @@ impl fmt::Display for Notice {
         match self {
             Notice::Spread(spread) => spread.fmt(f),
             Notice::Moved(moved) => moved.fmt(f),
+            Notice::Rejected(lost) => lost.fmt(f),
         }
     }
 }
@@ -98,6 +105,51 @@ impl fmt::Display for MovedSensors {
             ", but not at the same time: a partitioner was changed, or partitions were added. No \
              window is in two partitions",
         )
+    }
+}
+
+/// What is lost for one reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RejectedRecords {
+    /// Why.
+    pub reason: RejectReason,
+    /// The sensors that lose most.
+    pub sensors: Vec<RejectedSensor>,
+    /// How many lose too much.
+    pub total: u64,
+    /// Records of all sensors, and of none, that were rejected for it ...
+    pub rejected: u64,
+    /// ... of so many.
+    pub read: u64,
+    /// One of them in words.
+    pub example: String,
+}
+
+/// What a sensor loses for one reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RejectedSensor {
+    /// Its id.
+    pub sensor: String,
+    /// Records rejected.
+    pub rejected: u64,
+    /// Its records.
+    pub records: u64,
+}
+
+impl fmt::Display for RejectedRecords {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let RejectedRecords { reason, sensors, total, rejected, read, example } = self;
+        write!(f, "{reason}: ")?;
+        match sensors.first() {
+            None => write!(f, "{rejected} of {read} records are dead letters")?,
+            Some(RejectedSensor { sensor, rejected, records }) => {
+                write!(f, "{rejected} of {records} records of sensor {sensor:?} are dead letters")?;
+            }
+        }
+        if *total > 1 {
+            write!(f, ", and more than 5 % of {} further sensors", total - 1)?;
+        }
+        write!(f, ". One of them is at {example}")
     }
 }
 

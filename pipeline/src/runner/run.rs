@@ -16,6 +16,7 @@ use crate::runner::committer_thread::CommitterThread;
 use crate::runner::file_watch;
 use crate::runner::housekeeping;
 use crate::runner::job::JobContext;
+use crate::runner::loss_watch::LossWatch;
 use crate::runner::metrics::Metrics;
 use crate::runner::record_budget::RecordBudget;
 use crate::runner::slot::shared_job::SharedJob;
@@ -80,7 +81,8 @@ pub fn run(job: JobContext<'_>, stop: &Arc<AtomicBool>, metrics: &Metrics) -> Re
     };
 
     let (is_over, checkpoint_requests) = (AtomicBool::new(false), &CheckpointRequests::default());
-    let spread = &SpreadWatch::new(settings, topic.partitions);
+    let spread = &SpreadWatch::new(settings, job.job.input().partitions);
+    let losses = &LossWatch::default();
     let outcome = thread::scope(|scope| {
         let keeper = scope.spawn(|| match shared {
             None => housekeeping::housekeep_while_running(job, checkpoint_requests, &is_over),
@@ -100,6 +102,7 @@ pub fn run(job: JobContext<'_>, stop: &Arc<AtomicBool>, metrics: &Metrics) -> Re
                     stop,
                     checkpoint_requests,
                     spread,
+                    losses,
                     clock,
                     begin_at: &begin_at,
                     spans: &spans,

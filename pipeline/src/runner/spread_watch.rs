@@ -261,7 +261,7 @@ impl Found {
 #[cfg(test)]
 mod tests {
     use seismic_proto::{Message as _, SeismicRecord};
-    use seismic_queue::{Message, Offset};
+    use seismic_queue::{Message, Offset, Topic};
 
     use super::*;
     use crate::Rules;
@@ -269,9 +269,13 @@ mod tests {
 
     const NOW: Duration = Duration::from_secs(1);
 
+    fn input() -> Topic {
+        Topic { name: "t".to_owned(), id: "t".to_owned(), partitions: 4 }
+    }
+
     /// An operator of a partition that has seen records of the sensor "S" at these times.
     fn operator(partition: u32, times_ms: &[i64]) -> Box<dyn Operator> {
-        let mut operator = Rules::default().start("t", Partition(partition), Offset(0));
+        let mut operator = Rules::default().start(&[input()], Partition(partition), &[Offset(0)]);
         for (offset, &collect_timestamp) in (0..).zip(times_ms) {
             let record = SeismicRecord {
                 sensor_id: "S".to_owned(),
@@ -282,12 +286,15 @@ mod tests {
                 ..SeismicRecord::default()
             };
             let value = record.encode_to_vec();
-            operator.apply_message(Message {
-                offset: Offset(offset),
-                append_ms: collect_timestamp,
-                key: b"",
-                value: &value,
-            });
+            operator.apply_message(
+                0,
+                Message {
+                    offset: Offset(offset),
+                    append_ms: collect_timestamp,
+                    key: b"",
+                    value: &value,
+                },
+            );
         }
         operator
     }

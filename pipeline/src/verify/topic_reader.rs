@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use seismic_queue::{Batch, Event, JobStore, Offset, Partition, Reader, Span};
+use seismic_queue::{Batch, Event, JobStore, Message, Offset, Partition, Reader, Span};
 
 use crate::Result;
 
@@ -65,6 +65,11 @@ impl TopicReader {
 
     /// Reads on; `false` when there is nothing more.
     pub fn read(&mut self, mut take: impl FnMut(Offset, &[u8])) -> Result<bool> {
+        self.read_messages(|message| take(message.offset, message.value))
+    }
+
+    /// As [`TopicReader::read`], with the keys.
+    pub fn read_messages(&mut self, mut take: impl FnMut(Message<'_>)) -> Result<bool> {
         if self.read >= self.end {
             return Ok(false);
         }
@@ -74,7 +79,7 @@ impl TopicReader {
             return Ok(false);
         };
         for message in batch.messages().take_while(|message| message.offset < self.end) {
-            take(message.offset, message.value);
+            take(message);
         }
         self.read = batch.next();
         self.spare.push(batch);

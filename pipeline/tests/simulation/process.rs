@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use seismic_pipeline::simulation::{
-    CheckpointRequests, RecordBudget, Slot, SlotContext, SpreadWatch, hold_log, housekeep_once,
+    CheckpointRequests, LossWatch, RecordBudget, Slot, SlotContext, SpreadWatch, hold_log,
+    housekeep_once,
 };
 use seismic_pipeline::{Error, JobContext, Metrics, OperatorKind, Settings};
 use seismic_queue::memory::{Memory, MemoryStore};
@@ -52,6 +53,7 @@ pub struct Flags {
     pub stop: AtomicBool,
     pub checkpoint_requests: CheckpointRequests,
     pub spread: SpreadWatch,
+    pub losses: LossWatch,
 }
 
 /// A running job.
@@ -108,6 +110,7 @@ impl<'a> Process<'a> {
             stop: &self.flags.stop,
             checkpoint_requests: &self.flags.checkpoint_requests,
             spread: &self.flags.spread,
+            losses: &self.flags.losses,
             clock: &*stage.ground,
             begin_at: &*stage.first,
             spans: &*stage.spans,

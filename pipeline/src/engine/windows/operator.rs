@@ -198,6 +198,12 @@ impl Operator for WindowsOperator {
         Some((self.engine.sensor_index.since_ms(number).min(clock_ms), clock_ms))
     }
 
+    fn open_records_of(&self, key: &str) -> u64 {
+        let number = self.engine.sensor_index.number_of(key);
+        let windows = number.into_iter().flat_map(|it| self.engine.sensors[it].windows());
+        windows.map(|window| window.count()).sum()
+    }
+
     fn open(&self) -> u64 {
         self.engine.open_windows()
     }

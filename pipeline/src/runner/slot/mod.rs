@@ -17,6 +17,7 @@ use crate::engine::operator::OperatorKind;
 use crate::runner::checkpoint_requests::CheckpointRequests;
 use crate::runner::clock::Clock;
 use crate::runner::commit_channel::{CommitChannel, Committed};
+use crate::runner::loss_watch::{LossWatch, SlotLosses};
 use crate::runner::metrics::Metrics;
 use crate::runner::partition_task::PartitionTask;
 use crate::runner::record_budget::RecordBudget;
@@ -52,6 +53,8 @@ pub struct Slot<'a> {
     has_begun: bool,
     /// Whether its group has assigned it its partitions.
     has_place: bool,
+    /// What its commits lose.
+    losses: SlotLosses,
 }
 
 /// How far the other workers of a shared job had come.
@@ -83,6 +86,8 @@ pub struct SlotContext<'a> {
     pub checkpoint_requests: &'a CheckpointRequests,
     /// Finds sensors that are spread over partitions.
     pub spread: &'a SpreadWatch,
+    /// Knows what was told of losses.
+    pub losses: &'a LossWatch,
     /// The only time there is.
     pub clock: &'a dyn Clock,
     /// Where a partition that was never committed begins in each input.
@@ -114,6 +119,7 @@ impl<'a> Slot<'a> {
             rebuilt: 0,
             has_begun: false,
             has_place: false,
+            losses: SlotLosses::default(),
         }
     }
 
@@ -123,6 +129,7 @@ impl<'a> Slot<'a> {
     /// Whatever [`Error`] says; what was committed stays, the rest is repeated by the next run.
     pub fn run(mut self) -> Result<()> {
         while self.step()? {}
+        self.tell_losses(true);
         self.job.spread.retire(self.parts.into_values().map(|part| part.operator));
         Ok(())
     }
@@ -154,6 +161,7 @@ impl<'a> Slot<'a> {
     /// One turn of the loop.
     fn turn(&mut self) -> Result<()> {
         self.watch_spread()?;
+        self.tell_losses(false);
         match self.source.poll(POLL, &mut self.spare) {
             Ok((input, event)) => self.handle(input, event)?,
             Err(error) if error.kind() == Kind::Retry => self.wait_for_source(&error),
@@ -297,6 +305,15 @@ impl<'a> Slot<'a> {
         Ok(())
     }
 
+    /// Tells what is lost, when it is time.
+    fn tell_losses(&mut self, is_last: bool) {
+        let operators = self.parts.values().map(|part| &*part.operator);
+        let now = self.job.clock.now();
+        for notice in self.losses.judge(self.job.losses, operators, now, is_last) {
+            self.job.metrics.notice(&notice);
+        }
+    }
+
     fn wait_for_source(&mut self, error: &seismic_queue::Error) {
         tracing::warn!("{error}; retrying to read");
         self.parts.values_mut().for_each(PartitionTask::end_unknown);
@@ -356,6 +373,7 @@ impl<'a> Slot<'a> {
         self.parts.values_mut().for_each(PartitionTask::raise_alarm);
         let dirty = self.parts.values_mut().filter(|part| part.is_dirty());
         let commit = Commit { partitions: dirty.map(PartitionTask::hand_over).collect() };
+        self.losses.see(&commit, self.parts.values().map(|part| &*part.operator));
         self.waiting_since = None;
         self.handed_over = self.job.clock.now();
         if commit.partitions.is_empty() {

@@ -32,6 +32,7 @@ fn a_slot_does_not_end_before_the_others_of_its_worker_know_what_is_theirs() {
         stop: &stop,
         checkpoint_requests: &CheckpointRequests::default(),
         spread: &SpreadWatch::new(&settings, 1),
+        losses: &LossWatch::default(),
         clock: &Monotonic::start(),
         begin_at: &|_| Ok(vec![Offset(0)]),
         spans: &|topic| Ok(queue.spans(topic)?),
