@@ -7,6 +7,7 @@
 //!
 //! What rows look like to those who do not know their type is a [`Schema`]: [`Row`], [`Value`].
 
+mod column;
 mod row;
 mod row_fields;
 mod schema;
@@ -14,9 +15,10 @@ mod value;
 
 pub mod validity;
 
+pub use column::{Column, ColumnType};
 pub use prost::{DecodeError, Message, encode_length_delimiter};
 pub use row::Row;
-pub use schema::{Column, ColumnType, Schema};
+pub use schema::Schema;
 pub use value::{Value, ValueRef};
 
 /// Public messages, package `com.example.seismic`.

@@ -15,8 +15,9 @@
 use prost::bytes::Buf;
 use prost::encoding::{self, DecodeContext, WireType};
 
+use crate::column::{Column, ColumnType};
 use crate::row_fields::ACCESS;
-use crate::schema::{Column, ColumnType, Form, Schema};
+use crate::schema::{Form, Schema};
 use crate::value::{Value, ValueRef};
 use crate::{DecodeError, Message, SeismicAggRecord};
 

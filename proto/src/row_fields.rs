@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use crate::schema::{Column, ColumnType};
+use crate::column::{Column, ColumnType};
 use crate::value::ValueRef;
 use crate::{ClosedBy, SeismicAggRecord};
 

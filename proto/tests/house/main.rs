@@ -20,8 +20,7 @@ const FOLDER_ENTRIES: usize = 22;
 
 /// Crates and folders that are not finished yet, by the beginning of their paths in the workspace.
 /// Take out what is: the lists only ever get shorter.
-const UNFINISHED_CIRCLES: &[&str] =
-    &["proto/src/row_fields.rs", "queue/src/error.rs", "queue/src/memory/"];
+const UNFINISHED_CIRCLES: &[&str] = &[];
 const UNFINISHED_FOLDERS: &[&str] = &[];
 
 /// Fails with all of `found` that does not begin like something unfinished.

@@ -2,26 +2,26 @@
 
 use std::sync::Arc;
 
-use super::store::MemoryStore;
+use super::handle::Handle;
 use crate::backend::commit_order::not_made;
 use crate::failpoints::{COMMIT_AFTER, COMMIT_BEFORE, REWIND_AFTER, pass};
 use crate::{
-    Commit, CommitError, Committer, FencingToken, JobStore, Lease, Offset, Partition, Recovered,
-    Result, Rewind, SharedLease,
+    Commit, CommitError, Committer, FencingToken, Lease, Offset, Partition, Recovered, Result,
+    Rewind, SharedLease,
 };
 
 /// Owner and committer are the same here.
 #[derive(Clone)]
 pub(super) struct MemoryLease {
-    store: MemoryStore,
+    handle: Handle,
     epoch: u64,
     /// Held, not read: while it lives, nobody else owns the store.
     _alive: Arc<()>,
 }
 
 impl MemoryLease {
-    pub(super) fn new(store: MemoryStore, epoch: u64, alive: Arc<()>) -> Self {
-        MemoryLease { store, epoch, _alive: alive }
+    pub(super) fn new(handle: Handle, epoch: u64, alive: Arc<()>) -> Self {
+        MemoryLease { handle, epoch, _alive: alive }
     }
 }
 
@@ -41,25 +41,25 @@ impl Lease for MemoryLease {
     }
 
     fn prune_journal(&self, partition: Partition, below: Offset) -> Result<()> {
-        self.store.look(|at, _, store| {
+        self.handle.in_store(|at, _, store| {
             store.fence(at, self.epoch)?;
             store.prune_journal(partition, below)
         })
     }
 
     fn rewind(&self, back: &[Rewind]) -> Result<()> {
-        let now_ms = self.store.now_ms();
-        self.store.look(|at, contents, store| {
+        let now_ms = self.handle.now_ms();
+        self.handle.in_store(|at, topics, store| {
             store.fence(at, self.epoch)?;
-            store.rewind(at, contents, back, now_ms)
+            store.rewind(at, topics, back, now_ms)
         })?;
-        pass(&self.store.name(), REWIND_AFTER)
+        pass(self.handle.name(), REWIND_AFTER)
     }
 }
 
 impl Committer for MemoryLease {
     fn load(&mut self, _: &FencingToken, partitions: &[Partition]) -> Result<Vec<Recovered>> {
-        self.store.look(|at, _, store| {
+        self.handle.in_store(|at, _, store| {
             store.fence(at, self.epoch)?;
             let recover = |&partition| Ok(store.at(partition)?.recover(at, partition));
             partitions.iter().map(recover).collect()
@@ -71,14 +71,14 @@ impl Committer for MemoryLease {
         _: &FencingToken,
         commit: &Commit,
     ) -> std::result::Result<(), CommitError> {
-        let name = self.store.name();
-        pass(&name, COMMIT_BEFORE).map_err(not_made)?;
-        let now_ms = self.store.now_ms();
-        let made = self.store.look(|at, contents, store| {
+        let name = self.handle.name();
+        pass(name, COMMIT_BEFORE).map_err(not_made)?;
+        let now_ms = self.handle.now_ms();
+        let made = self.handle.in_store(|at, topics, store| {
             store.fence(at, self.epoch)?;
-            store.commit(at, contents, commit, now_ms)
+            store.commit(at, topics, commit, now_ms)
         });
         made.map_err(not_made)?;
-        pass(&name, COMMIT_AFTER).map_err(CommitError::Rebuild)
+        pass(name, COMMIT_AFTER).map_err(CommitError::Rebuild)
     }
 }

@@ -1,12 +1,8 @@
 //! One topic in memory: blocks as stored, producers, holds, retention.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::time::Duration;
 
-use super::Memory;
 use crate::backend::append_dedup::pieces;
-use crate::backend::polling_reader::Log;
-use crate::backend::validate;
 use crate::limits;
 use crate::message::next_message;
 use crate::{
@@ -29,7 +25,7 @@ pub(super) struct PartitionLog {
     first: Offset,
     end: Offset,
     blocks: VecDeque<Stored>,
-    /// What rewinds took out, in order.
+    /// What rewinds removed, in order.
     cuts: Vec<Span>,
     producers: BTreeMap<String, Produced>,
 }
@@ -94,7 +90,7 @@ impl TopicLog {
         })
     }
 
-    /// What the oldest hold of each partition keeps of what the policy lets go of.
+    /// What the oldest hold of each partition keeps beyond the policy.
     pub(super) fn held(&self, now_ms: i64) -> Vec<Held> {
         let mut all = Vec::new();
         for (partition, log) in self.topic.all().zip(&self.partitions) {
@@ -281,7 +277,7 @@ impl PartitionLog {
         (deleted, false)
     }
 
-    fn fetch(&self, topic: &str, into: &mut Batch) -> Result<()> {
+    pub(super) fn fetch(&self, topic: &str, into: &mut Batch) -> Result<()> {
         let (topic, partition, wanted) = (topic.to_owned(), into.partition(), into.next());
         let Span { first, end } = self.span();
         if wanted < first {
@@ -291,7 +287,7 @@ impl PartitionLog {
             return Err(Error::OffsetBeyond { topic, partition, wanted, end });
         }
         let start = self.blocks.partition_point(|block| block.end() <= wanted);
-        // Where nothing is, a rewind took it out.
+        // Where nothing is, a rewind removed it.
         into.skip_to(self.blocks.get(start).map_or(end, |block| block.base.max(wanted)));
         for block in self.blocks.range(start..) {
             if block.base > into.next() {
@@ -304,39 +300,5 @@ impl PartitionLog {
             }
         }
         Ok(())
-    }
-}
-
-/// A topic as its readers see it.
-pub(super) struct MemoryLog {
-    memory: Memory,
-    topic: Topic,
-    seen: Option<u64>,
-}
-
-impl MemoryLog {
-    pub(super) fn new(memory: Memory, topic: Topic) -> Self {
-        MemoryLog { memory, topic, seen: None }
-    }
-}
-
-impl Log for MemoryLog {
-    fn fetch(&mut self, into: &mut Batch) -> Result<()> {
-        self.memory.look(&self.topic, |log| log.at(into.partition()).fetch(&self.topic.name, into))
-    }
-
-    fn end(&mut self, partition: Partition) -> Result<Offset> {
-        validate::partition(&self.topic, partition)?;
-        self.memory.look(&self.topic, |log| Ok(log.at(partition).end))
-    }
-
-    fn changed(&mut self) -> Result<bool> {
-        let now = Some(self.memory.contents().version);
-        Ok(std::mem::replace(&mut self.seen, now) != now)
-    }
-
-    /// An append gets its time under the lock that shows it.
-    fn in_flight(&mut self) -> Result<Duration> {
-        Ok(Duration::ZERO)
     }
 }

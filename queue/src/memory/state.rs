@@ -1,12 +1,12 @@
-//! What a store in memory knows beside the logs of its topics, and what changes it.
+//! What a store in memory knows besides the logs of its topics, and what changes it.
 
 use std::collections::BTreeMap;
 use std::sync::Weak;
 
-use super::contents::Contents;
 use super::log::{PartitionLog, TopicLog};
 use super::names::Names;
 use super::partition::PartitionState;
+use super::topics::Topics;
 use crate::backend::commit_order::Tip;
 use crate::backend::validate;
 use crate::failpoints::{COMMIT_IN_TRANSACTION, REWIND_IN_TRANSACTION, pass};
@@ -16,11 +16,11 @@ use crate::{
     Result, Rewind, SinkPosition, Topic, View,
 };
 
-/// What a store knows beside its topics.
+/// What a store knows besides its topics.
 pub(super) struct StoreState {
     pub(super) id: String,
     pub(super) job: Job,
-    /// The job as it is once a commit has begun it anew, with partitions that its input got.
+    /// The job as it is once a commit has restarted it with partitions that were added to its input.
     pub(super) widened: Option<Job>,
     pub(super) epoch: u64,
     /// Alive as long as the owner or one of its committers is.
@@ -34,9 +34,8 @@ pub(super) struct StoreState {
 }
 
 impl StoreState {
-    pub(super) fn new(contents: &mut Contents, job: &Job) -> Self {
-        let create =
-            |output: &OutputSpec| contents.create(&output.topic, job.partitions_of(output));
+    pub(super) fn new(topics: &mut Topics, job: &Job) -> Self {
+        let create = |output: &OutputSpec| topics.create(&output.topic, job.partitions_of(output));
         StoreState {
             id: new_id(),
             job: job.clone(),
@@ -51,9 +50,9 @@ impl StoreState {
     }
 
     /// Has room for the partitions of `job`; the next commit must have them all.
-    pub(super) fn rescale(&mut self, at: &str, contents: &mut Contents, job: &Job) -> Result<()> {
+    pub(super) fn rescale(&mut self, at: &str, topics: &mut Topics, job: &Job) -> Result<()> {
         for (topic, output) in self.outputs.iter_mut().zip(&job.outputs) {
-            *topic = contents.widen(at, topic, job.partitions_of(output))?;
+            *topic = topics.widen(at, topic, job.partitions_of(output))?;
         }
         self.partitions.resize_with(job.partitions() as usize, PartitionState::default);
         self.widened = Some(job.clone());
@@ -79,7 +78,7 @@ impl StoreState {
         self.partitions.get_mut(partition.0 as usize)
     }
 
-    /// Lets go of the checkpoints that nothing keeps.
+    /// Deletes the checkpoints that nothing keeps.
     pub(super) fn prune(&mut self) {
         for (partition, state) in self.job.input().all().zip(&mut self.partitions) {
             state.prune(partition, &self.names);
@@ -94,8 +93,8 @@ impl StoreState {
     }
 
     /// All of it as it is now.
-    pub(super) fn view(&self, at: &str, contents: &mut Contents) -> Result<View> {
-        let holds = contents.topic(at, self.main())?.holds();
+    pub(super) fn view(&self, at: &str, topics: &mut Topics) -> Result<View> {
+        let holds = topics.topic(at, self.main())?.holds();
         let sink = |Hold { holder, partition, offset }| SinkPosition {
             sink: holder,
             partition,
@@ -108,7 +107,7 @@ impl StoreState {
             for (output, topic) in self.job.outputs.iter().zip(&self.outputs) {
                 outputs.push(match output.is_keyed() {
                     true => OutputView::default(),
-                    false => contents.topic(at, topic)?.at(partition).view(),
+                    false => topics.topic(at, topic)?.at(partition).view(),
                 });
             }
             let next = state.tip.next_sequence;
@@ -123,7 +122,7 @@ impl StoreState {
         for (output, topic) in self.job.outputs.iter().zip(&self.outputs) {
             keyed.push(match output.is_keyed() {
                 true => {
-                    contents.topic(at, topic)?.partitions.iter().map(PartitionLog::view).collect()
+                    topics.topic(at, topic)?.partitions.iter().map(PartitionLog::view).collect()
                 }
                 false => Vec::new(),
             });
@@ -146,11 +145,11 @@ impl StoreState {
         Ok(())
     }
 
-    /// Makes a commit: all of it or, when it does not go on from what is stored, nothing.
+    /// Makes a commit: all of it or, when it does not continue from what is stored, nothing.
     pub(super) fn commit(
         &mut self,
         at: &str,
-        contents: &mut Contents,
+        topics: &mut Topics,
         commit: &Commit,
         now_ms: i64,
     ) -> Result<()> {
@@ -169,10 +168,10 @@ impl StoreState {
             for (topic, rows) in
                 self.outputs.iter().zip(&new.outputs).filter(|(_, rows)| !rows.is_empty())
             {
-                contents.topic(at, topic)?.at_mut(new.partition).append(rows, 0, now_ms);
+                topics.topic(at, topic)?.at_mut(new.partition).append(rows, 0, now_ms);
             }
             for KeyedBlock { output, partition, rows } in &new.keyed {
-                let log = contents.topic(at, &self.outputs[*output])?.at_mut(*partition);
+                let log = topics.topic(at, &self.outputs[*output])?.at_mut(*partition);
                 log.append_of(rows, 0, now_ms, Some(new.partition));
             }
             let state = &mut self.partitions[new.partition.0 as usize];
@@ -183,11 +182,11 @@ impl StoreState {
             self.names.rescale(&job);
             self.job = job;
         }
-        contents.version += 1;
+        topics.version += 1;
         Ok(())
     }
 
-    /// Forgets the journal entries before `below` that no checkpoint needs.
+    /// Deletes the journal entries before `below` that no checkpoint needs.
     pub(super) fn prune_journal(&mut self, partition: Partition, below: Offset) -> Result<()> {
         validate::partition(self.job.input(), partition)?;
         let state = &mut self.partitions[partition.0 as usize];
@@ -201,7 +200,7 @@ impl StoreState {
     pub(super) fn rewind(
         &mut self,
         at: &str,
-        contents: &mut Contents,
+        topics: &mut Topics,
         back: &[Rewind],
         now_ms: i64,
     ) -> Result<()> {
@@ -220,13 +219,13 @@ impl StoreState {
             }
             let mut lefts = Vec::with_capacity(back.outputs.len());
             for (topic, &rows) in self.outputs.iter().zip(&back.outputs) {
-                let log = contents.topic(at, topic)?;
+                let log = topics.topic(at, topic)?;
                 lefts.push(match log.partitions.get(partition.0 as usize) {
                     Some(of_it) => of_it.left_after_cut(rows),
                     None => Offset(0),
                 });
             }
-            let main = contents.topic(at, self.main())?;
+            let main = topics.topic(at, self.main())?;
             if let (Some(&left), false) = (lefts.first(), self.job.outputs[0].is_keyed()) {
                 check_sinks(at, main, partition, left)?;
             }
@@ -240,18 +239,18 @@ impl StoreState {
         for (back, lefts) in back.iter().zip(cuts) {
             for ((topic, left), rows) in self.outputs.iter().zip(lefts).zip(&back.outputs) {
                 if *rows > 0 {
-                    contents.topic(at, topic)?.at_mut(back.partition).cut(left);
+                    topics.topic(at, topic)?.at_mut(back.partition).cut(left);
                 }
             }
             for cut in &back.keyed {
-                let log = contents.topic(at, &self.outputs[cut.output])?.at_mut(cut.partition);
+                let log = topics.topic(at, &self.outputs[cut.output])?.at_mut(cut.partition);
                 log.cut_last_of(back.partition, cut.rows);
             }
             self.names.cut(back.partition, back.checkpoint);
             self.partitions[back.partition.0 as usize].set_back(back, now_ms);
         }
         self.prune();
-        contents.version += 1;
+        topics.version += 1;
         Ok(())
     }
 }

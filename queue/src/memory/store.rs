@@ -1,14 +1,15 @@
-//! A store in memory: the whole of it is changed under the lock of its store, so every commit is
-//! one atomic act.
+//! A store in memory: all of it is changed under the lock of its handle, so every commit is one
+//! atomic act.
 
 use std::ops::Range;
 use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Weak};
 
-use super::contents::Contents;
+use super::handle::{Handle, Use};
 use super::lease::MemoryLease;
+use super::queue::Memory;
 use super::state::StoreState;
-use super::{Memory, Use};
+use super::topics::Topics;
 use crate::backend::validate;
 use crate::{
     Checkpoint, CheckpointNames, CheckpointRequest, Error, GroupMember, Job, JobStore,
@@ -18,38 +19,46 @@ use crate::{
 /// A store in memory.
 #[derive(Clone, Debug)]
 pub struct MemoryStore {
-    memory: Memory,
+    topics: Memory,
 }
 
 impl MemoryStore {
     /// A store that only clones of this handle see.
     #[must_use]
     pub fn new() -> Self {
-        MemoryStore { memory: Memory::build(Use::JobStore, "", None) }
+        MemoryStore::of(Handle::new(Use::JobStore, "", None))
     }
 
     /// As [`MemoryStore::new`], with append times (ms since 1970 UTC) taken from `clock`.
     #[must_use]
     pub fn with_clock(clock: Arc<AtomicI64>) -> Self {
-        MemoryStore { memory: Memory::build(Use::JobStore, "", Some(clock)) }
+        MemoryStore::of(Handle::new(Use::JobStore, "", Some(clock)))
     }
 
     /// The store of that name in this process, empty when it was not asked for before.
     #[must_use]
     pub fn named(name: &str) -> Self {
-        MemoryStore { memory: Memory::shared(Use::JobStore, name) }
+        MemoryStore::of(Handle::named(Use::JobStore, name))
+    }
+
+    fn of(handle: Handle) -> Self {
+        MemoryStore { topics: Memory { handle } }
+    }
+
+    fn handle(&self) -> &Handle {
+        &self.topics.handle
     }
 
     /// Lets the next one own the store although it is owned: for tests of what a lost lock does.
     pub fn break_lock(&self) {
-        if let Some(store) = &mut self.memory.contents().store {
+        if let Some(store) = &mut self.handle().contents().store {
             store.lease = Weak::new();
         }
     }
 
     /// Flips a bit in the stored chunks of a checkpoint, if it has any: for tests of recovery.
     pub fn damage(&self, partition: Partition, number: u64) {
-        let mut contents = self.memory.contents();
+        let mut contents = self.handle().contents();
         let state = contents.store.as_mut().and_then(|store| store.at_mut(partition));
         let chunk = state.and_then(|state| state.chunks.get_mut(&(number, 0)));
         if let Some(byte) = chunk.and_then(|chunk| chunk.first_mut()) {
@@ -57,43 +66,23 @@ impl MemoryStore {
         }
     }
 
-    /// Append times and times of commits come from here.
-    pub(super) fn now_ms(&self) -> i64 {
-        self.memory.now_ms()
-    }
-
     /// Makes the caller the owner, if nobody is and `check` has nothing against it.
     fn take(
         &self,
-        check: impl FnOnce(&str, &mut Contents, &mut StoreState) -> Result<()>,
+        check: impl FnOnce(&str, &mut Topics, &mut StoreState) -> Result<()>,
     ) -> Result<Box<dyn Lease>> {
-        self.look(|at, contents, store| {
+        self.handle().in_store(|at, topics, store| {
             if store.lease.strong_count() > 0 {
                 let by = format!("process {}", std::process::id());
                 return Err(Error::Owned { at: at.to_owned(), by });
             }
-            check(at, contents, store)?;
+            check(at, topics, store)?;
             store.epoch += 1;
             let alive = Arc::new(());
             store.lease = Arc::downgrade(&alive);
-            let lease = MemoryLease::new(self.clone(), store.epoch, alive);
+            let lease = MemoryLease::new(self.handle().clone(), store.epoch, alive);
             Ok(Box::new(lease) as Box<dyn Lease>)
         })
-    }
-
-    /// Runs `act` on the store and the store in it, which is taken out meanwhile.
-    pub(super) fn look<T>(
-        &self,
-        act: impl FnOnce(&str, &mut Contents, &mut StoreState) -> Result<T>,
-    ) -> Result<T> {
-        let at = self.name();
-        let mut contents = self.memory.contents();
-        let Some(mut store) = contents.store.take() else {
-            return Err(Error::StoreMissing { at });
-        };
-        let result = act(&at, &mut contents, &mut store);
-        contents.store = Some(store);
-        result
     }
 }
 
@@ -105,14 +94,14 @@ impl Default for MemoryStore {
 
 impl JobStore for MemoryStore {
     fn name(&self) -> String {
-        self.memory.name()
+        self.handle().name().to_owned()
     }
 
     fn acquire(&self, job: &Job) -> Result<Box<dyn Lease>> {
         validate::new_job(job)?;
-        let mut contents = self.memory.contents();
+        let mut contents = self.handle().contents();
         if contents.store.is_none() {
-            contents.store = Some(StoreState::new(&mut contents, job));
+            contents.store = Some(StoreState::new(&mut contents.topics, job));
         }
         drop(contents);
         self.take(|at, _, store| {
@@ -124,29 +113,30 @@ impl JobStore for MemoryStore {
 
     fn rescale(&self, job: &Job) -> Result<Box<dyn Lease>> {
         validate::new_job(job)?;
-        self.take(|at, contents, store| {
+        self.take(|at, topics, store| {
             validate::widened_job(at, &store.job, job)?;
-            store.rescale(at, contents, job)
+            store.rescale(at, topics, job)
         })
     }
 
     fn view(&self) -> Result<View> {
-        self.look(|at, contents, store| store.view(at, contents))
+        self.handle().in_store(|at, topics, store| store.view(at, topics))
     }
 
     fn journal(&self, partition: Partition, range: Range<u64>) -> Result<Vec<JournalEntry>> {
-        self.look(|_, _, store| {
+        self.handle().in_store(|_, _, store| {
             let kept = store.at(partition)?.journal.iter();
             Ok(kept.filter(|entry| range.contains(&entry.sequence)).cloned().collect())
         })
     }
 
     fn checkpoint(&self, partition: Partition, number: u64) -> Result<Checkpoint> {
-        self.look(|at, _, store| store.at(partition)?.checkpoint(at, partition, number))
+        self.handle()
+            .in_store(|at, _, store| store.at(partition)?.checkpoint(at, partition, number))
     }
 
     fn leased_by(&self) -> Result<Option<String>> {
-        let contents = self.memory.contents();
+        let contents = self.handle().contents();
         let is_owned = contents.store.as_ref().is_some_and(|store| store.lease.strong_count() > 0);
         Ok(is_owned.then(|| format!("process {}", std::process::id())))
     }
@@ -157,21 +147,21 @@ impl JobStore for MemoryStore {
     }
 
     fn topics(&self) -> &dyn Queue {
-        &self.memory
+        &self.topics
     }
 }
 
 impl CheckpointNames for MemoryStore {
     fn request_checkpoint(&self, name: &str) -> Result<()> {
-        self.look(|at, _, store| store.names.request(at, name))
+        self.handle().in_store(|at, _, store| store.names.request(at, name))
     }
 
     fn checkpoint_requests(&self) -> Result<Vec<CheckpointRequest>> {
-        self.look(|_, _, store| Ok(store.names.requests()))
+        self.handle().in_store(|_, _, store| Ok(store.names.requests()))
     }
 
     fn withdraw_request(&self, name: &str) -> Result<Option<CheckpointRequest>> {
-        self.look(|_, _, store| {
+        self.handle().in_store(|_, _, store| {
             let asked = store.names.withdraw(name);
             store.prune();
             Ok(asked)
@@ -179,11 +169,11 @@ impl CheckpointNames for MemoryStore {
     }
 
     fn name_newest_checkpoint(&self, name: &str) -> Result<()> {
-        self.look(|at, _, store| store.name_newest(at, name))
+        self.handle().in_store(|at, _, store| store.name_newest(at, name))
     }
 
     fn delete_checkpoint_name(&self, name: &str) -> Result<()> {
-        self.look(|at, _, store| {
+        self.handle().in_store(|at, _, store| {
             store.names.delete(at, name)?;
             store.prune();
             Ok(())
@@ -193,17 +183,17 @@ impl CheckpointNames for MemoryStore {
 
 impl SinkState for MemoryStore {
     fn put_sink_position(&self, sink: &str, at: &[(Partition, Offset)]) -> Result<()> {
-        self.look(|name, contents, store| {
+        self.handle().in_store(|name, topics, store| {
             at.iter()
                 .try_for_each(|&(partition, _)| validate::partition(store.main(), partition))?;
-            let holds = &mut contents.topic(name, store.main())?.holds;
+            let holds = &mut topics.topic(name, store.main())?.holds;
             holds.extend(at.iter().map(|&(partition, next)| ((partition, sink.to_owned()), next)));
             Ok(())
         })
     }
 
     fn put_sink_state(&self, sink: &str, key: &str, state: &[u8]) -> Result<()> {
-        self.look(|at, _, store| {
+        self.handle().in_store(|at, _, store| {
             validate::sink_state(at, sink, key, state)?;
             store.sink_states.insert((sink.to_owned(), key.to_owned()), state.to_vec());
             Ok(())
@@ -211,7 +201,7 @@ impl SinkState for MemoryStore {
     }
 
     fn sink_state(&self, sink: &str, key: &str) -> Result<Option<Vec<u8>>> {
-        self.look(|_, _, store| {
+        self.handle().in_store(|_, _, store| {
             Ok(store.sink_states.get(&(sink.to_owned(), key.to_owned())).cloned())
         })
     }

@@ -3,9 +3,11 @@
 mod batch;
 mod block;
 mod partitioner;
+mod position;
 mod topic;
 
 pub use batch::{Batch, Entry, Message};
 pub use block::{Block, next_message};
 pub use partitioner::partition_of;
-pub use topic::{Offset, Partition, Span, Topic, new_id};
+pub use position::{Offset, Partition, Span};
+pub use topic::{Topic, new_id};

@@ -4,15 +4,17 @@
 //! except those of [`Queue`], which may be shared.
 
 mod diagnose;
+mod hold;
 mod producer;
 mod reader;
 mod retention;
 mod source;
 
 pub use diagnose::{Access, AppendTimes, Diagnose, Need};
+pub use hold::{Held, Hold};
 pub use producer::{Append, Appended, Producer};
 pub use reader::{Event, Reader};
-pub use retention::{Held, Hold, Policy, Retained, Retention};
+pub use retention::{Policy, Retained, Retention};
 pub use source::{GroupMember, Member, Source};
 
 use crate::{Offset, Partition, Result, Span, Topic};
