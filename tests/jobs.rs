@@ -49,7 +49,7 @@ fn of_two_jobs_in_one_process_one_is_stopped_and_the_other_continues() {
     let report = a.join().unwrap().expect("it had begun");
     let [(sink, written)] = &report.metrics.sinks[..] else { panic!("{report:?}") };
     assert!(sink.starts_with("csv:"), "{sink}");
-    assert_eq!(written.rows, report.metrics.rows, "{report:?}");
+    assert_eq!(written.rows, report.metrics.run.rows(), "{report:?}");
     assert_eq!(report.metrics.run.records_read, RECORDS);
     assert_eq!(b.state(), JobState::Running);
     stage.generate(&["--records", "2000"]);

@@ -49,7 +49,7 @@ fn summarise(report: &JobReport) {
         count(metrics.run.records_read),
         time.as_secs_f64(),
         rate(metrics.run.records_read, *time),
-        count(metrics.rows),
-        count(metrics.dead_letters),
+        count(metrics.run.rows()),
+        count(metrics.run.dead_letters()),
     ));
 }
