@@ -7,16 +7,16 @@ use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
 use std::thread::{self, ScopedJoinHandle};
 
-use anyhow::{Context as _, ensure};
-use seismic_queue::{JobStore, Offset, sleep};
+use anyhow::ensure;
+use seismic_queue::{Offset, sleep};
 
-use super::context::{Bench, PATIENCE};
+use super::context::Bench;
 use super::load::{LoadReport, OpenLoad};
 use super::report::{Cell, Column, Table};
 use super::row_observer::{ObservedRows, RowObserver};
+use super::running_job::RunningJob;
 use super::schedule::Latencies;
 use super::workspace::{Job, SinkBack, TestTopic};
-use crate::demo::child::{self, Consumer, Position};
 
 const COLUMNS: &[Column] = &[
     Column { name: "measured", title: "from due to", decimals: 0 },
@@ -81,9 +81,9 @@ fn follow(
 ) -> anyhow::Result<Followed> {
     let back = test.sink_back()?;
     let options: Vec<_> = back.iter().flat_map(|sink| ["--sink", &sink.spec]).collect();
-    let mut consumer = job.start(&options)?;
+    let mut job_at_work = RunningJob::start(bench, job, &options)?;
+    // A second handle: watchers read by it while the job at work is asked how far it is.
     let store = job.store()?;
-    wait_for_store(bench, &*store, &mut consumer)?;
     let (rows, begin) = job.rows(&*store)?;
     let (done, given_up) = (AtomicBool::new(false), AtomicBool::new(false));
     let (ends, count) = (OnceLock::new(), OnceLock::new());
@@ -103,16 +103,12 @@ fn follow(
         sleep(bench.workload.warm_up + bench.workload.live_time, bench.stop);
         bench.check()?;
         let fed = running.end()?;
-        child::wait_until(PATIENCE, bench.stop, || {
-            consumer.check()?;
-            Ok(Position::of(&*store, &*test.queue)?.lag == 0)
-        })
-        .context("the job does not keep up; try a lower --rate")?;
+        job_at_work.catch_up(bench, test)?;
         ends.get_or_init(|| job.rows(&*store).map(|(_, ends)| ends).unwrap_or_default());
         let in_store = join(in_store)?;
         count.get_or_init(|| in_store.rows);
         let sent_back = sent_back.map(join).transpose()?;
-        consumer.stop()?;
+        job_at_work.consumer.stop()?;
         Ok(Followed { fed, in_store, sent_back })
     })
 }
@@ -128,22 +124,4 @@ impl Drop for GiveUp<'_> {
     fn drop(&mut self) {
         self.0.store(true, std::sync::atomic::Ordering::Relaxed);
     }
-}
-
-/// Waits until the job has made its store.
-pub fn wait_for_store(
-    bench: &Bench<'_>,
-    store: &dyn JobStore,
-    consumer: &mut Consumer,
-) -> anyhow::Result<()> {
-    child::wait_until(PATIENCE, bench.stop, || {
-        consumer.check()?;
-        match store.view() {
-            Ok(_) => Ok(true),
-            Err(seismic_queue::Error::StoreMissing { .. } | seismic_queue::Error::Busy { .. }) => {
-                Ok(false)
-            }
-            Err(error) => Err(error.into()),
-        }
-    })
 }

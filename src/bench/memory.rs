@@ -2,16 +2,14 @@
 //! records into one window each; one has many sensors, one few. The difference of their memory,
 //! divided by that of their sensors.
 
-use anyhow::Context as _;
 use seismic_generator::generate;
 use seismic_queue::sleep;
 
-use super::context::{Bench, PATIENCE};
+use super::context::Bench;
 use super::host::{self, Memory};
-use super::live::wait_for_store;
 use super::report::{Column, Table};
+use super::running_job::RunningJob;
 use super::workload::Backlog;
-use crate::demo::child::{self, Position};
 
 const COLUMNS: &[Column] = &[
     Column { name: "sensors", title: "sensors", decimals: 0 },
@@ -59,19 +57,13 @@ fn job_of(bench: &Bench<'_>, sensors: u32) -> anyhow::Result<Option<Memory>> {
     bench.check()?;
 
     let job = test.job()?;
-    let mut consumer = job.start(&["--idle-timeout-ms", "0"])?;
-    let store = job.store()?;
-    wait_for_store(bench, &*store, &mut consumer)?;
-    child::wait_until(PATIENCE, bench.stop, || {
-        consumer.check()?;
-        Ok(Position::of(&*store, &*test.queue)?.lag == 0)
-    })
-    .context("the job does not take all sensors in")?;
+    let mut at_work = RunningJob::start(bench, &job, &["--idle-timeout-ms", "0"])?;
+    at_work.catch_up(bench, &test)?;
     // A snapshot may be on its way.
     sleep(bench.workload.settle, bench.stop);
     bench.check()?;
-    let memory = host::memory(consumer.pid());
-    consumer.stop()?;
+    let memory = host::memory(at_work.consumer.pid());
+    at_work.consumer.stop()?;
     test.verify(&job)?;
     Ok(memory)
 }

@@ -18,6 +18,7 @@ mod recovery;
 pub mod render;
 pub mod report;
 mod row_observer;
+mod running_job;
 mod scaling;
 mod schedule;
 mod workload;

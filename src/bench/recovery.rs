@@ -13,9 +13,9 @@ use anyhow::{Context as _, ensure};
 use seismic_queue::{Event, sleep};
 
 use super::context::{Bench, PATIENCE};
-use super::live::wait_for_store;
 use super::load::{OpenLoad, RunningLoad};
 use super::report::{Column, Table, median};
+use super::running_job::RunningJob;
 use super::workspace::{Job, TestTopic};
 use crate::demo::child::{self, Consumer, Position};
 
@@ -69,31 +69,25 @@ fn kills(
 ) -> anyhow::Result<Vec<f64>> {
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
-        let mut consumer = job.start(&OPTIONS)?;
-        let store = job.store()?;
-        wait_for_store(bench, &*store, &mut consumer)?;
+        let mut at_work = RunningJob::start(bench, job, &OPTIONS)?;
         let running = feed.start(scope, test, &done, bench.stop)?;
         let mut took = Vec::new();
         for _ in 0..bench.workload.repeats {
             child::wait_until(PATIENCE, bench.stop, || {
-                consumer.check()?;
+                at_work.consumer.check()?;
                 ensure!(!running.has_failed(), "the load has ended");
-                Ok(Position::of(&*store, &*test.queue)?.messages > feed.first)
+                Ok(Position::of(&*at_work.store, &*test.queue)?.messages > feed.first)
             })
             .context("the job does not take all sensors in")?;
             sleep(bench.workload.settle, bench.stop);
             bench.check()?;
             let back;
-            (consumer, back) = kill(bench, job, consumer, &running)?;
+            (at_work.consumer, back) = kill(bench, job, at_work.consumer, &running)?;
             took.push(back.as_secs_f64());
         }
         running.end()?;
-        child::wait_until(PATIENCE, bench.stop, || {
-            consumer.check()?;
-            Ok(Position::of(&*store, &*test.queue)?.lag == 0)
-        })
-        .context("the job does not keep up; try a lower --rate")?;
-        consumer.stop()?;
+        at_work.catch_up(bench, test)?;
+        at_work.consumer.stop()?;
         Ok(took)
     })
 }
