@@ -266,7 +266,7 @@ pub(crate) fn succeeded(at: &str, doing: &'static str, frame: Frame) -> Result<F
 }
 
 /// Tells the broker how far a group has come: for its own display only.
-pub(crate) fn tell_position(group: &str, topic: &str, queue: u32, offset: u64) -> Request {
+pub(crate) fn report_position(group: &str, topic: &str, queue: u32, offset: u64) -> Request {
     Request::new(request::UPDATE_CONSUMER_OFFSET)
         .with("consumerGroup", group)
         .with("topic", topic)

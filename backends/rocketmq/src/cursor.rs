@@ -1,4 +1,4 @@
-//! The place of a follower in one partition: what was asked for, what came and was not given yet.
+//! The place of a reader in one partition: what was asked for, what came and was not given yet.
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -27,7 +27,7 @@ pub(crate) struct Cursor {
     /// A pull at `next` found nothing.
     pub(crate) at_end: bool,
     /// Whether that was said.
-    pub(crate) told: bool,
+    pub(crate) is_end_reported: bool,
     /// Since when there is no answer that helps, and when to ask again.
     pub(crate) troubled: Option<(Instant, Instant)>,
     /// Its broker could not be asked, and is left alone until then.
@@ -65,7 +65,7 @@ impl Cursor {
             asked: None,
             ready: VecDeque::new(),
             at_end: false,
-            told: false,
+            is_end_reported: false,
             troubled: None,
             rests_until: None,
             fault: None,
@@ -81,7 +81,7 @@ impl Cursor {
         self.asked.is_none()
             && self.ready.len() <= 1
             && self.fault.is_none()
-            && (!self.at_end || self.told)
+            && (!self.at_end || self.is_end_reported)
             && self.troubled.is_none_or(|(_, again)| again <= now)
             && self.rests_until.is_none_or(|until| until <= now)
     }

@@ -69,7 +69,7 @@ pub(crate) const DISPATCH: Duration = Duration::from_secs(2);
 pub(crate) const HEARTBEAT: Duration = Duration::from_secs(30);
 
 /// How often the group's position is told to the broker, for its own lag display.
-pub(crate) const TELL_POSITION: Duration = Duration::from_secs(5);
+pub(crate) const REPORT_POSITION: Duration = Duration::from_secs(5);
 
 /// How long a new topic may take to be known to the nameservers.
 pub(crate) const TOPIC_KNOWN: Duration = Duration::from_secs(15);

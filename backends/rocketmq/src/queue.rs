@@ -186,8 +186,8 @@ impl Queue for RocketQueue {
 
     fn source(&self, topic: &Topic, partitions: &[Partition]) -> Result<Box<dyn Source>> {
         partitions.iter().try_for_each(|&partition| validate::partition(topic, partition))?;
-        let teller = OffsetReporter::new(self.log(topic)?, Arc::clone(&self.group));
-        Ok(Box::new(AssignedSource::new(teller, partitions)))
+        let reader = OffsetReporter::new(self.log(topic)?, Arc::clone(&self.group));
+        Ok(Box::new(AssignedSource::new(reader, partitions)))
     }
 
     fn member(&self, _: &Topic, _: &Member) -> Result<Box<dyn Source>> {

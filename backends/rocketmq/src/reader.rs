@@ -45,10 +45,10 @@ impl TopicReader {
         let (to, answers) = mpsc::channel();
         let (cursors, raw_key) = (Vec::new(), Vec::new());
         let (turn, failed, keeps) = (0, None, None);
-        let mut follower =
+        let mut reader =
             TopicReader { log, group, cursors, turn, to, answers, failed, raw_key, keeps };
-        follower.start(at);
-        follower
+        reader.start(at);
+        reader
     }
 
     /// Gives only what `keeps` says.
@@ -75,16 +75,16 @@ impl TopicReader {
     }
 
     /// Sends the pulls that are due.
-    fn ask(&mut self) -> Result<()> {
+    fn send_pulls(&mut self) -> Result<()> {
         let now = Instant::now();
         let mut held: usize = self.cursors.iter().map(Cursor::held).sum();
         for i in self.turns() {
             let cursor = &self.cursors[i];
-            if !cursor.may_ask(now) || (!cursor.told && held >= limits::PULLS_HELD) {
+            if !cursor.may_ask(now) || (!cursor.is_end_reported && held >= limits::PULLS_HELD) {
                 continue;
             }
             let (place, at) = self.log.place(cursor.partition)?;
-            let suspend = if cursor.told { limits::SUSPEND } else { Duration::ZERO };
+            let suspend = if cursor.is_end_reported { limits::SUSPEND } else { Duration::ZERO };
             let pull = Pull {
                 topic: &self.log.topic.name,
                 group: &self.group,
@@ -101,7 +101,7 @@ impl TopicReader {
                     continue;
                 }
             };
-            let is_suspended = cursor.told;
+            let is_suspended = cursor.is_end_reported;
             held += usize::from(!is_suspended);
             let asked = Some(PullInFlight { opaque, at, since: now, is_suspended });
             (self.cursors[i].asked, self.cursors[i].rests_until) = (asked, None);
@@ -121,12 +121,12 @@ impl TopicReader {
     }
 
     /// Says what is wrong with a broker, once.
-    fn say_failed(&mut self) -> Result<()> {
+    fn report_failure(&mut self) -> Result<()> {
         self.failed.take().map_or(Ok(()), Err)
     }
 
     /// Takes in an answer.
-    fn take(&mut self, answer: Answer) -> Result<()> {
+    fn handle_answer(&mut self, answer: Answer) -> Result<()> {
         let is_its = |cursor: &Cursor| {
             cursor.asked.as_ref().is_some_and(|asked| asked.opaque == answer.opaque)
         };
@@ -147,7 +147,7 @@ impl TopicReader {
             Pulled::Found { next, frame } if next > wanted.0 => {
                 let next = Offset(next);
                 cursor.ready.push_back(Ready { frame, given: 0, next });
-                (cursor.ask, cursor.at_end, cursor.told) = (next, false, false);
+                (cursor.ask, cursor.at_end, cursor.is_end_reported) = (next, false, false);
                 cursor.troubled = None;
             }
             Pulled::Nothing => {
@@ -172,7 +172,7 @@ impl TopicReader {
     }
 
     /// What there is to say.
-    fn give(&mut self, spare: &mut Vec<Batch>) -> Result<Option<Event>> {
+    fn next_event(&mut self, spare: &mut Vec<Batch>) -> Result<Option<Event>> {
         for i in self.turns() {
             let cursor = &mut self.cursors[i];
             if !cursor.ready.is_empty() {
@@ -192,8 +192,8 @@ impl TopicReader {
             if let Some(fault) = cursor.fault.take() {
                 return Err(fault);
             }
-            if cursor.at_end && !cursor.told {
-                cursor.told = true;
+            if cursor.at_end && !cursor.is_end_reported {
+                cursor.is_end_reported = true;
                 self.turn = i;
                 return Ok(Some(Event::CaughtUp(cursor.partition, cursor.next)));
             }
@@ -228,16 +228,16 @@ impl TopicReader {
         see: &mut dyn FnMut(Offset, &[u8]),
     ) -> Result<()> {
         let (log, group) = (log.another(), client::TOOLS_GROUP.to_owned());
-        let mut follower = TopicReader::new(log, group, &[(partition, range.start)]);
+        let mut reader = TopicReader::new(log, group, &[(partition, range.start)]);
         let begun = Instant::now();
-        while follower.cursors[0].next < range.end {
-            follower.ask()?;
-            match follower.answers.recv_timeout(limits::ASK_AGAIN) {
-                Ok(answer) => follower.take(answer)?,
-                Err(_) => follower.check_silent()?,
+        while reader.cursors[0].next < range.end {
+            reader.send_pulls()?;
+            match reader.answers.recv_timeout(limits::ASK_AGAIN) {
+                Ok(answer) => reader.handle_answer(answer)?,
+                Err(_) => reader.check_silent()?,
             }
-            follower.say_failed()?;
-            let cursor = &mut follower.cursors[0];
+            reader.report_failure()?;
+            let cursor = &mut reader.cursors[0];
             while let Some(ready) = cursor.ready.pop_front() {
                 let mut rest = Bytes(ready.frame.body());
                 while let Some(message) = Stored::next(&mut rest) {
@@ -252,7 +252,7 @@ impl TopicReader {
                 return Err(fault);
             }
             if std::mem::take(&mut cursor.at_end) && begun.elapsed() > limits::ABOVE_END {
-                let (topic, end) = (follower.log.topic.name.clone(), cursor.next);
+                let (topic, end) = (reader.log.topic.name.clone(), cursor.next);
                 return Err(Error::OffsetBeyond { topic, partition, wanted: range.end, end });
             }
         }
@@ -265,16 +265,16 @@ impl Reader for TopicReader {
         let began = Instant::now();
         loop {
             while let Ok(answer) = self.answers.try_recv() {
-                self.take(answer)?;
+                self.handle_answer(answer)?;
             }
-            self.ask()?;
-            if let Some(event) = self.give(spare)? {
+            self.send_pulls()?;
+            if let Some(event) = self.next_event(spare)? {
                 // Asked before this is worked on, so that the answer is there after it.
-                self.ask()?;
+                self.send_pulls()?;
                 return Ok(event);
             }
             self.check_silent()?;
-            self.say_failed()?;
+            self.report_failure()?;
             let left = wait.saturating_sub(began.elapsed());
             if left.is_zero() {
                 return Ok(Event::Nothing);
@@ -282,7 +282,7 @@ impl Reader for TopicReader {
             let is_troubled = self.cursors.iter().any(Cursor::is_troubled);
             let pause = if is_troubled { left.min(limits::ASK_AGAIN) } else { left };
             if let Ok(answer) = self.answers.recv_timeout(pause) {
-                self.take(answer)?;
+                self.handle_answer(answer)?;
             }
         }
     }

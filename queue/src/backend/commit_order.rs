@@ -1,10 +1,10 @@
-//! Where a partition stands in its store, and what may follow: the checks of every commit.
+//! The last commit of a partition in its store, and the checks of what may follow it.
 
 use crate::{CommitError, Error, Kind, Offset, PartitionCommit, Result};
 
 /// What the last commit of a partition left, as far as the next one must go on from it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tip {
+pub struct LastCommit {
     /// Number of that commit, 0 before the first.
     pub number: u64,
     /// Next offset of the first input.
@@ -19,12 +19,12 @@ pub struct Tip {
     pub unsealed: Option<u32>,
 }
 
-impl Tip {
-    /// The tip after `commit`.
+impl LastCommit {
+    /// What is left after `commit`.
     ///
     /// # Errors
     /// [`Error::OutOfOrder`] when `commit` does not go on from here.
-    pub fn after(mut self, at: &str, commit: &PartitionCommit) -> Result<Tip> {
+    pub fn after(mut self, at: &str, commit: &PartitionCommit) -> Result<LastCommit> {
         let refuse = |what, expected, found| {
             let (at, partition) = (at.to_owned(), commit.partition);
             Err(Error::OutOfOrder { at, partition, what, expected, found })
@@ -104,26 +104,31 @@ mod tests {
         Some(Manifest { checkpoint, position, further, journal_sequence: 0, chunks, crc: 0 })
     }
 
-    fn after(tip: &Tip, chunks: Vec<Chunk>, manifest: Option<Manifest>) -> Result<Tip> {
+    fn after(
+        last_commit: &LastCommit,
+        chunks: Vec<Chunk>,
+        manifest: Option<Manifest>,
+    ) -> Result<LastCommit> {
         let new = PartitionCommit::new(Partition(0));
-        let number = tip.number + 1;
-        tip.clone().after("store", &PartitionCommit { number, chunks, manifest, ..new })
+        let number = last_commit.number + 1;
+        last_commit.clone().after("store", &PartitionCommit { number, chunks, manifest, ..new })
     }
 
     #[test]
     fn a_checkpoint_is_sealed_once_with_all_its_chunks() {
-        let tip = after(&Tip::default(), vec![chunk(1, 0), chunk(1, 1)], None).unwrap();
-        assert!(after(&tip, vec![], manifest(1, 1)).is_err(), "a chunk is not counted");
-        let tip = after(&tip, vec![chunk(1, 2)], manifest(1, 3)).unwrap();
-        assert!(after(&tip, vec![chunk(1, 3)], None).is_err(), "it is sealed");
-        assert!(after(&tip, vec![], manifest(1, 0)).is_err(), "its number is used");
+        let last_commit =
+            after(&LastCommit::default(), vec![chunk(1, 0), chunk(1, 1)], None).unwrap();
+        assert!(after(&last_commit, vec![], manifest(1, 1)).is_err(), "a chunk is not counted");
+        let last_commit = after(&last_commit, vec![chunk(1, 2)], manifest(1, 3)).unwrap();
+        assert!(after(&last_commit, vec![chunk(1, 3)], None).is_err(), "it is sealed");
+        assert!(after(&last_commit, vec![], manifest(1, 0)).is_err(), "its number is used");
     }
 
     #[test]
     fn a_snapshot_that_was_given_up_is_followed_by_one_with_a_higher_number() {
-        let tip = after(&Tip::default(), vec![chunk(1, 0)], None).unwrap();
-        assert!(after(&tip, vec![chunk(1, 0)], None).is_err(), "that chunk is there");
-        let tip = after(&tip, vec![chunk(2, 0)], manifest(2, 1)).unwrap();
-        assert_eq!((tip.checkpoint, tip.unsealed), (2, None));
+        let last_commit = after(&LastCommit::default(), vec![chunk(1, 0)], None).unwrap();
+        assert!(after(&last_commit, vec![chunk(1, 0)], None).is_err(), "that chunk is there");
+        let last_commit = after(&last_commit, vec![chunk(2, 0)], manifest(2, 1)).unwrap();
+        assert_eq!((last_commit.checkpoint, last_commit.unsealed), (2, None));
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::names::Names;
 use crate::backend::checkpoint_retention::{Candidate, classes};
-use crate::backend::commit_order::Tip;
+use crate::backend::commit_order::LastCommit;
 use crate::{
     Checkpoint, CheckpointInfo, Error, JournalEntry, Partition, PartitionCommit, Progress,
     Recovered, Result, Rewind,
@@ -13,7 +13,7 @@ use crate::{
 /// One partition's share of a store.
 #[derive(Default)]
 pub(super) struct PartitionState {
-    pub(super) tip: Tip,
+    pub(super) last_commit: LastCommit,
     pub(super) progress: Option<Progress>,
     pub(super) journal: Vec<JournalEntry>,
     /// By checkpoint and index.
@@ -24,12 +24,12 @@ pub(super) struct PartitionState {
 impl PartitionState {
     pub(super) fn apply(
         &mut self,
-        tip: Tip,
+        last_commit: LastCommit,
         commit: &PartitionCommit,
         now_ms: i64,
         names: &mut Names,
     ) {
-        self.tip = tip;
+        self.last_commit = last_commit;
         self.progress = Some(Progress {
             number: commit.number,
             next: commit.next,
@@ -61,11 +61,11 @@ impl PartitionState {
         self.journal.retain(|entry| entry.sequence < manifest.journal_sequence);
         self.checkpoints.retain(|number, _| *number <= back.checkpoint);
         self.chunks.retain(|(number, _), _| *number <= back.checkpoint);
-        self.tip.number = back.number;
-        self.tip.next = manifest.position;
-        self.tip.further.clone_from(&manifest.further);
-        self.tip.next_sequence = manifest.journal_sequence;
-        self.tip.unsealed = None;
+        self.last_commit.number = back.number;
+        self.last_commit.next = manifest.position;
+        self.last_commit.further.clone_from(&manifest.further);
+        self.last_commit.next_sequence = manifest.journal_sequence;
+        self.last_commit.unsealed = None;
         self.progress = Some(Progress {
             number: back.number,
             next: manifest.position,
@@ -128,8 +128,8 @@ impl PartitionState {
             progress: self.progress.clone(),
             checkpoint,
             journal: self.journal.iter().filter(|entry| entry.sequence >= from).cloned().collect(),
-            next_sequence: self.tip.next_sequence,
-            last_checkpoint: self.tip.checkpoint,
+            next_sequence: self.last_commit.next_sequence,
+            last_checkpoint: self.last_commit.checkpoint,
             passed_over,
         }
     }

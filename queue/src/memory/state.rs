@@ -7,7 +7,7 @@ use super::log::{PartitionLog, TopicLog};
 use super::names::Names;
 use super::partition::PartitionState;
 use super::topics::Topics;
-use crate::backend::commit_order::Tip;
+use crate::backend::commit_order::LastCommit;
 use crate::backend::validate;
 use crate::failpoints::{COMMIT_IN_TRANSACTION, REWIND_IN_TRANSACTION, pass};
 use crate::message::new_id;
@@ -110,7 +110,7 @@ impl StoreState {
                     false => topics.topic(at, topic)?.at(partition).view(),
                 });
             }
-            let next = state.tip.next_sequence;
+            let next = state.last_commit.next_sequence;
             partitions.push(PartitionView {
                 progress: state.progress.clone(),
                 outputs,
@@ -156,12 +156,12 @@ impl StoreState {
         if let Some(job) = &self.widened {
             validate::all_partitions(at, commit, job.partitions())?;
         }
-        let mut tips: BTreeMap<Partition, Tip> = BTreeMap::new();
+        let mut last_commits: BTreeMap<Partition, LastCommit> = BTreeMap::new();
         for new in &commit.partitions {
             validate::shape(at, self.coming_job(), new)?;
-            let stored = &self.at(new.partition)?.tip;
-            let tip = tips.get(&new.partition).unwrap_or(stored).clone();
-            tips.insert(new.partition, tip.after(at, new)?);
+            let stored = &self.at(new.partition)?.last_commit;
+            let last_commit = last_commits.get(&new.partition).unwrap_or(stored).clone();
+            last_commits.insert(new.partition, last_commit.after(at, new)?);
         }
         pass(at, COMMIT_IN_TRANSACTION)?;
         for new in &commit.partitions {
@@ -175,8 +175,8 @@ impl StoreState {
                 log.append_of(rows, 0, now_ms, Some(new.partition));
             }
             let state = &mut self.partitions[new.partition.0 as usize];
-            let tip = tips.get(&new.partition).cloned().unwrap_or_default();
-            state.apply(tip, new, now_ms, &mut self.names);
+            let last_commit = last_commits.get(&new.partition).cloned().unwrap_or_default();
+            state.apply(last_commit, new, now_ms, &mut self.names);
         }
         if let Some(job) = self.widened.take() {
             self.names.rescale(&job);
@@ -212,7 +212,7 @@ impl StoreState {
             if !state.checkpoints.contains_key(&number) {
                 return Err(Error::CheckpointMissing { at: at.to_owned(), partition, number });
             }
-            let (expected, found) = (state.tip.number + 1, back.number);
+            let (expected, found) = (state.last_commit.number + 1, back.number);
             if found != expected {
                 let (at, what) = (at.to_owned(), "number");
                 return Err(Error::OutOfOrder { at, partition, what, expected, found });

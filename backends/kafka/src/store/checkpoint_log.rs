@@ -8,7 +8,7 @@ use super::offset_metadata::OffsetMetadata;
 use crate::client::cluster::Cluster;
 use crate::limits;
 use crate::queue::fetcher::Fetcher;
-use seismic_queue::backend::commit_order::Tip;
+use seismic_queue::backend::commit_order::LastCommit;
 use seismic_queue::{
     Checkpoint, Error, Event, JournalEntry, Offset, Partition, Progress, Reader, Recovered, Result,
     Topic,
@@ -97,17 +97,17 @@ impl CheckpointLog<'_> {
         Ok(history)
     }
 
-    /// The state that the commit of `mark` left, as far as `from` allows.
-    pub(crate) fn at(&self, mark: &OffsetMetadata, from: Offset) -> Result<LogContents> {
+    /// The state that the commit of `offset_metadata` left, as far as `from` allows.
+    pub(crate) fn at(&self, offset_metadata: &OffsetMetadata, from: Offset) -> Result<LogContents> {
         let begun = Instant::now();
         loop {
-            let is_it = |history: &LogContents| history.number() == Some(mark.number);
+            let is_it = |history: &LogContents| history.number() == Some(offset_metadata.number);
             let history = self.read_until(from, self.end()?, is_it)?;
-            if history.number() == Some(mark.number) {
+            if history.number() == Some(offset_metadata.number) {
                 return Ok(history);
             }
             if begun.elapsed() > limits::SETTLE_WAIT {
-                return Err(self.torn(mark, history.number()));
+                return Err(self.torn(offset_metadata, history.number()));
             }
             std::thread::sleep(seismic_queue::limits::NAP);
         }
@@ -146,14 +146,14 @@ impl CheckpointLog<'_> {
     }
 
     /// The committed offset and the log disagree, and waiting did not help.
-    pub(crate) fn torn(&self, mark: &OffsetMetadata, found: Option<u64>) -> Error {
+    pub(crate) fn torn(&self, offset_metadata: &OffsetMetadata, found: Option<u64>) -> Error {
         let found = found.map_or("none".to_owned(), |number| number.to_string());
         Error::Corrupt {
             at: format!("{}/{} of group {}", self.topic.name, self.partition, self.group),
             what: format!(
                 "the group's offset was committed as number {}, but the newest commit there is \
                  {found}",
-                mark.number
+                offset_metadata.number
             ),
         }
     }
@@ -240,9 +240,9 @@ impl LogContents {
     }
 
     /// Where the next commit goes on.
-    pub(crate) fn tip(&self) -> Tip {
+    pub(crate) fn last_commit(&self) -> LastCommit {
         let progress = self.progress.as_ref();
-        Tip {
+        LastCommit {
             number: progress.map_or(0, |progress| progress.number),
             next: progress.map_or(Offset(0), |progress| progress.next),
             further: progress.map_or(Vec::new(), |progress| progress.further.clone()),

@@ -116,25 +116,28 @@ impl KafkaCommitter {
         let context = &self.context;
         let log = context.log(partition);
         let begun = Instant::now();
-        let (history, mark) = loop {
-            let Some((next, mark)) = context.known_metadata(&self.offsets, partition)? else {
+        let (history, offset_metadata) = loop {
+            let Some((next, offset_metadata)) = context.known_metadata(&self.offsets, partition)?
+            else {
                 return Ok((PartitionState::default(), LogContents::default().recovered(&log)?));
             };
-            let history = log.read(mark.from, log.end()?)?;
-            let is_same = history
-                .progress
-                .as_ref()
-                .is_some_and(|progress| progress.number == mark.number && progress.next == next);
+            let history = log.read(offset_metadata.from, log.end()?)?;
+            let is_same = history.progress.as_ref().is_some_and(|progress| {
+                progress.number == offset_metadata.number && progress.next == next
+            });
             if is_same {
-                break (history, mark);
+                break (history, offset_metadata);
             }
             if begun.elapsed() > limits::SETTLE_WAIT {
-                return Err(log.torn(&mark, history.number()));
+                return Err(log.torn(&offset_metadata, history.number()));
             }
             std::thread::sleep(seismic_queue::limits::NAP);
         };
-        let (tip, kept) = (history.tip(), history.kept.clone());
-        Ok((PartitionState { tip, mark, kept, begun: None }, history.recovered(&log)?))
+        let (last_commit, kept) = (history.last_commit(), history.kept.clone());
+        Ok((
+            PartitionState { last_commit, offset_metadata, kept, begun: None },
+            history.recovered(&log)?,
+        ))
     }
 
     fn commit_as(
@@ -173,7 +176,7 @@ impl KafkaCommitter {
             validate::shape(&self.cluster().at, &self.context.job, new)?;
             let known = states.get(&new.partition).or_else(|| self.states.get(&new.partition));
             let mut place = known.cloned().unwrap_or_default();
-            place.tip = place.tip.after(&self.cluster().at, new)?;
+            place.last_commit = place.last_commit.after(&self.cluster().at, new)?;
             states.insert(new.partition, place);
         }
         Ok(states)
@@ -228,7 +231,7 @@ impl KafkaCommitter {
                 offset.set_offset(next).map_err(&failed)?;
                 // What recovery needs stands beside the first input's alone.
                 if input.name == self.context.job.input().name {
-                    offset.set_metadata(place.mark.encode());
+                    offset.set_metadata(place.offset_metadata.encode());
                 }
             }
         }
@@ -321,7 +324,8 @@ impl KafkaCommitter {
             note: new.note.clone(),
             committed_ms: now_ms,
         };
-        let (next_sequence, last_checkpoint) = (place.tip.next_sequence, place.tip.checkpoint);
+        let (next_sequence, last_checkpoint) =
+            (place.last_commit.next_sequence, place.last_commit.checkpoint);
         let record = CheckpointRecord::Progress { progress, next_sequence, last_checkpoint };
         self.send_record(client, MessageKind::Other, new.partition, &record)
     }

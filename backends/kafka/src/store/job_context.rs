@@ -32,7 +32,9 @@ impl JobContext {
     /// What the newest manifest of each partition lists; nothing where there is none.
     pub(crate) fn kept(&self, offsets: &GroupOffsets) -> Result<Vec<Vec<KeptCheckpoint>>> {
         self.of_each(|partition| match self.committed_metadata(offsets, partition)? {
-            Some((_, mark)) => Ok(self.log(partition).at(&mark, mark.manifest)?.kept),
+            Some((_, offset_metadata)) => {
+                Ok(self.log(partition).at(&offset_metadata, offset_metadata.manifest)?.kept)
+            }
             None => Ok(Vec::new()),
         })
     }
@@ -45,7 +47,7 @@ impl JobContext {
         of_each(&self.job.input().all().collect::<Vec<_>>(), ask)
     }
 
-    /// The committed offset of a partition and its mark.
+    /// The committed offset of a partition and its metadata.
     pub(crate) fn committed_metadata(
         &self,
         offsets: &GroupOffsets,
@@ -53,15 +55,16 @@ impl JobContext {
     ) -> Result<Option<(Offset, OffsetMetadata)>> {
         let found = offsets.committed(self.job.input(), &[partition])?;
         let Some((next, text)) = found.into_iter().next().flatten() else { return Ok(None) };
-        let mark = OffsetMetadata::decode(&text).ok_or_else(|| Error::ForeignOffset {
-            group: self.job.group.clone(),
-            topic: self.job.input().name.clone(),
-            partition,
-        })?;
-        Ok(Some((next, mark)))
+        let offset_metadata =
+            OffsetMetadata::decode(&text).ok_or_else(|| Error::ForeignOffset {
+                group: self.job.group.clone(),
+                topic: self.job.input().name.clone(),
+                partition,
+            })?;
+        Ok(Some((next, offset_metadata)))
     }
 
-    /// As [`JobContext::mark`]; `None` only where nothing was ever committed.
+    /// As [`JobContext::offset_metadata`]; `None` only where nothing was ever committed.
     ///
     /// # Errors
     /// [`Error::OffsetExpired`] where the cluster has forgotten the offset.

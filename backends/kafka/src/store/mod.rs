@@ -129,7 +129,7 @@ impl KafkaStore {
             let span = Span { first: span.first, end: end.max(span.first) };
             OutputView { span, cuts: Vec::new() }
         };
-        let Some((_, mark)) = context.known_metadata(offsets, partition)? else {
+        let Some((_, offset_metadata)) = context.known_metadata(offsets, partition)? else {
             let none = PartitionView {
                 progress: None,
                 outputs: spans.iter().map(|span| until(span, Offset(0))).collect(),
@@ -139,8 +139,8 @@ impl KafkaStore {
             return Ok((none, Vec::new()));
         };
         let log = context.log(partition);
-        let history = log.at(&mark, mark.manifest)?;
-        let ends = mark.outputs.iter().copied().chain(std::iter::repeat(Offset(0)));
+        let history = log.at(&offset_metadata, offset_metadata.manifest)?;
+        let ends = offset_metadata.outputs.iter().copied().chain(std::iter::repeat(Offset(0)));
         let outputs = spans.iter().zip(ends).map(|(span, end)| until(span, end));
         let part = PartitionView {
             progress: history.progress,
@@ -311,11 +311,11 @@ impl JobStore for KafkaStore {
         let at = self.name();
         let missing = || Error::CheckpointMissing { at: at.clone(), partition, number };
         let offsets = GroupOffsets::new(&self.cluster, &self.group)?;
-        let Some((_, mark)) = context.committed_metadata(&offsets, partition)? else {
+        let Some((_, offset_metadata)) = context.committed_metadata(&offsets, partition)? else {
             return Err(missing());
         };
         let log = context.log(partition);
-        let mut kept = log.at(&mark, mark.manifest)?.kept;
+        let mut kept = log.at(&offset_metadata, offset_metadata.manifest)?.kept;
         self.names.now()?.settle(partition, &mut kept);
         let kept = kept.iter().find(|kept| kept.number() == number).ok_or_else(missing)?;
         match log.checkpoint(kept) {

@@ -54,10 +54,10 @@ mod tests {
         fn marks_read_back_as_written_and_are_short(all: [u64; 5], ends: Vec<u64>) {
             let [number, from, manifest, result, dead] = all.map(Offset);
             let number = number.0;
-            let mark = OffsetMetadata { number, from, manifest, outputs: vec![result, dead] };
-            prop_assert!(mark.encode().len() < 200);
-            let mark = OffsetMetadata { outputs: ends.into_iter().map(Offset).collect(), ..mark };
-            prop_assert_eq!(OffsetMetadata::decode(&mark.encode()), Some(mark));
+            let offset_metadata = OffsetMetadata { number, from, manifest, outputs: vec![result, dead] };
+            prop_assert!(offset_metadata.encode().len() < 200);
+            let offset_metadata = OffsetMetadata { outputs: ends.into_iter().map(Offset).collect(), ..offset_metadata };
+            prop_assert_eq!(OffsetMetadata::decode(&offset_metadata.encode()), Some(offset_metadata));
         }
 
         #[test]
@@ -71,8 +71,8 @@ mod tests {
         let text = "seismic1 12 3 40 500 6 70";
         let (from, manifest) = (Offset(3), Offset(40));
         let outputs = vec![Offset(500), Offset(6), Offset(70)];
-        let mark = OffsetMetadata { number: 12, from, manifest, outputs };
-        assert_eq!(mark.encode(), text);
-        assert_eq!(OffsetMetadata::decode(text), Some(mark));
+        let offset_metadata = OffsetMetadata { number: 12, from, manifest, outputs };
+        assert_eq!(offset_metadata.encode(), text);
+        assert_eq!(OffsetMetadata::decode(text), Some(offset_metadata));
     }
 }

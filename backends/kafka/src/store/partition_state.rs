@@ -3,14 +3,14 @@
 use super::checkpoint_record::KeptCheckpoint;
 use super::delivery::{DeliveryReports, MessageKind};
 use super::offset_metadata::OffsetMetadata;
-use seismic_queue::backend::commit_order::Tip;
+use seismic_queue::backend::commit_order::LastCommit;
 use seismic_queue::{Offset, PartitionCommit};
 
 /// Positions of one partition.
 #[derive(Clone, Default)]
 pub(crate) struct PartitionState {
-    pub(crate) tip: Tip,
-    pub(crate) mark: OffsetMetadata,
+    pub(crate) last_commit: LastCommit,
+    pub(crate) offset_metadata: OffsetMetadata,
     pub(crate) kept: Vec<KeptCheckpoint>,
     /// First chunk and bytes of the snapshot on its way.
     pub(crate) begun: Option<(Offset, u64)>,
@@ -31,7 +31,7 @@ impl PartitionState {
         self.begun = Some((first, before + bytes as u64));
     }
 
-    /// The mark after the commit of a job with so many outputs, from where its messages went.
+    /// The metadata after the commit of a job with so many outputs, from where its messages went.
     pub(crate) fn note_ends(
         &mut self,
         new: &PartitionCommit,
@@ -40,9 +40,9 @@ impl PartitionState {
     ) {
         let place = |what| acks.ends(new.partition, what);
         // The first two are always there.
-        let outputs = outputs.min(2).max(new.outputs.len()).max(self.mark.outputs.len());
-        self.mark.outputs.resize(outputs, Offset(0));
-        for (i, end) in self.mark.outputs.iter_mut().enumerate() {
+        let outputs = outputs.min(2).max(new.outputs.len()).max(self.offset_metadata.outputs.len());
+        self.offset_metadata.outputs.resize(outputs, Offset(0));
+        for (i, end) in self.offset_metadata.outputs.iter_mut().enumerate() {
             if let Some((_, last)) = place(MessageKind::Output(i as u16)) {
                 *end = last.next();
             }
@@ -50,13 +50,13 @@ impl PartitionState {
         if let (Some((manifest, _)), Some(newest)) =
             (place(MessageKind::Manifest), self.kept.last())
         {
-            (self.mark.from, self.mark.manifest) = (newest.first, manifest);
-        } else if self.mark.number == 0 {
+            (self.offset_metadata.from, self.offset_metadata.manifest) = (newest.first, manifest);
+        } else if self.offset_metadata.number == 0 {
             // The first commit: nothing of the group lies before it.
             let all = [MessageKind::Chunk, MessageKind::Other].into_iter().filter_map(place);
             let first = all.map(|(first, _)| first).min().unwrap_or_default();
-            (self.mark.from, self.mark.manifest) = (first, first);
+            (self.offset_metadata.from, self.offset_metadata.manifest) = (first, first);
         }
-        self.mark.number = new.number;
+        self.offset_metadata.number = new.number;
     }
 }

@@ -48,9 +48,11 @@ fn holds_of(
     for ((partition, &first), mut kept) in context.job.input().all().zip(firsts).zip(kept) {
         let log = context.log(partition);
         let (holder, offset) = match context.committed_metadata(&offsets, partition)? {
-            Some((_, mark)) => {
+            Some((_, offset_metadata)) => {
                 names.settle(partition, &mut kept);
-                let oldest = kept.first().map_or(mark.from, |oldest| oldest.first.min(mark.from));
+                let oldest = kept
+                    .first()
+                    .map_or(offset_metadata.from, |oldest| oldest.first.min(offset_metadata.from));
                 (context.job.group.clone(), oldest)
             }
             None if log.all()?.progress.is_some() => {

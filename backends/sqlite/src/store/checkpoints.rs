@@ -8,7 +8,7 @@ use super::{job_shape, name_rows};
 use crate::error::Sql;
 use crate::failpoints::{BEFORE_PRUNE, SNAPSHOT_CHUNK};
 use seismic_queue::backend::checkpoint_retention::{Candidate, classes};
-use seismic_queue::backend::commit_order::Tip;
+use seismic_queue::backend::commit_order::LastCommit;
 use seismic_queue::failpoints::pass;
 use seismic_queue::{
     Checkpoint, CheckpointInfo, Class, Error, JournalEntry, Manifest, Offset, Partition,
@@ -18,9 +18,9 @@ use seismic_queue::{
 /// Writes everything of a partition's commit but its rows and dead letters.
 pub(crate) fn apply(db: &Connection, at: &str, new: &PartitionCommit, now_ms: i64) -> Sql<()> {
     let partition = new.partition;
-    let tip = tip(db, at, partition)?.after(at, new)?;
-    put(db, partition, &tip, &new.note, now_ms)?;
-    job_shape::put_progress(db, partition, tip.number, &tip.further)?;
+    let last_commit = last_commit(db, at, partition)?.after(at, new)?;
+    put(db, partition, &last_commit, &new.note, now_ms)?;
+    job_shape::put_progress(db, partition, last_commit.number, &last_commit.further)?;
     for entry in &new.journal {
         db.prepare_cached("INSERT INTO journal VALUES (?1, ?2, ?3, ?4, ?5)")?.execute(params![
             partition.0,
@@ -43,20 +43,26 @@ pub(crate) fn apply(db: &Connection, at: &str, new: &PartitionCommit, now_ms: i6
 }
 
 /// Writes the row of a partition's progress.
-fn put(db: &Connection, partition: Partition, tip: &Tip, note: &[u8], now_ms: i64) -> Sql<()> {
+fn put(
+    db: &Connection,
+    partition: Partition,
+    last_commit: &LastCommit,
+    note: &[u8],
+    now_ms: i64,
+) -> Sql<()> {
     db.prepare_cached(
         "INSERT OR REPLACE INTO progress VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?
     .execute(params![
         partition.0,
-        tip.number,
-        tip.next.0,
+        last_commit.number,
+        last_commit.next.0,
         note,
         now_ms,
-        tip.next_sequence,
-        tip.checkpoint,
-        tip.unsealed,
-        crc_of_progress(partition, tip, note, now_ms),
+        last_commit.next_sequence,
+        last_commit.checkpoint,
+        last_commit.unsealed,
+        crc_of_progress(partition, last_commit, note, now_ms),
     ])?;
     Ok(())
 }
@@ -126,8 +132,8 @@ fn kept(db: &Connection, partition: Partition) -> Sql<Vec<(Candidate, Option<Cla
     Ok(all.into_iter().zip(classes).collect())
 }
 
-fn tip(db: &Connection, at: &str, partition: Partition) -> Sql<Tip> {
-    Ok(stored(db, at, partition)?.map(|(tip, _)| tip).unwrap_or_default())
+fn last_commit(db: &Connection, at: &str, partition: Partition) -> Sql<LastCommit> {
+    Ok(stored(db, at, partition)?.map(|(last_commit, _)| last_commit).unwrap_or_default())
 }
 
 pub(crate) fn progress(db: &Connection, at: &str, partition: Partition) -> Sql<Option<Progress>> {
@@ -135,7 +141,7 @@ pub(crate) fn progress(db: &Connection, at: &str, partition: Partition) -> Sql<O
 }
 
 /// What the last commit of a partition left, checked.
-fn stored(db: &Connection, at: &str, partition: Partition) -> Sql<Option<(Tip, Progress)>> {
+fn stored(db: &Connection, at: &str, partition: Partition) -> Sql<Option<(LastCommit, Progress)>> {
     let damaged = |what| {
         let at = format!("the progress of partition {partition} in {at}");
         Err(Error::Corrupt { at, what }.into())
@@ -146,7 +152,7 @@ fn stored(db: &Connection, at: &str, partition: Partition) -> Sql<Option<(Tip, P
              FROM progress WHERE partition = ?1",
         )?
         .query_row(params![partition.0], |row| {
-            let tip = Tip {
+            let last_commit = LastCommit {
                 number: row.get(0)?,
                 next: Offset(row.get(1)?),
                 further: Vec::new(),
@@ -154,7 +160,7 @@ fn stored(db: &Connection, at: &str, partition: Partition) -> Sql<Option<(Tip, P
                 checkpoint: row.get(3)?,
                 unsealed: row.get(4)?,
             };
-            Ok((tip, row.get::<_, Vec<u8>>(5)?, row.get(6)?, row.get::<_, u32>(7)?))
+            Ok((last_commit, row.get::<_, Vec<u8>>(5)?, row.get(6)?, row.get::<_, u32>(7)?))
         })
         .optional();
     let found = match found {
@@ -162,34 +168,41 @@ fn stored(db: &Connection, at: &str, partition: Partition) -> Sql<Option<(Tip, P
         Err(error) if is_foreign_value(&error) => return damaged(error.to_string()),
         found => found?,
     };
-    let Some((mut tip, note, committed_ms, crc)) = found else {
+    let Some((mut last_commit, note, committed_ms, crc)) = found else {
         // A partition that has begun has a journal, and one that has not has none.
         let has_begun: bool = db
             .prepare_cached("SELECT EXISTS (SELECT 1 FROM journal WHERE partition = ?1)")?
             .query_row(params![partition.0], |row| row.get(0))?;
         return if has_begun { damaged("it is missing".to_owned()) } else { Ok(None) };
     };
-    let found = crc_of_progress(partition, &tip, &note, committed_ms);
+    let found = crc_of_progress(partition, &last_commit, &note, committed_ms);
     if found != crc {
         return damaged(format!("its CRC is {found:08x}, not {crc:08x}"));
     }
-    tip.further = job_shape::progress(db, at, partition, tip.number)?;
-    let (next, further) = (tip.next, tip.further.clone());
-    let progress = Progress { number: tip.number, next, further, note, committed_ms };
-    Ok(Some((tip, progress)))
+    last_commit.further = job_shape::progress(db, at, partition, last_commit.number)?;
+    let (next, further) = (last_commit.next, last_commit.further.clone());
+    let progress = Progress { number: last_commit.number, next, further, note, committed_ms };
+    Ok(Some((last_commit, progress)))
 }
 
 /// CRC-32 of a row of table `progress`: little-endian numbers in the order of the columns, with the
 /// note where it stands; no `unsealed` is 0, and any other is one more.
-fn crc_of_progress(partition: Partition, tip: &Tip, note: &[u8], committed_ms: i64) -> u32 {
+fn crc_of_progress(
+    partition: Partition,
+    last_commit: &LastCommit,
+    note: &[u8],
+    committed_ms: i64,
+) -> u32 {
     let mut crc = crc32fast::Hasher::new();
-    for number in [u64::from(partition.0), tip.number, tip.next.0, note.len() as u64] {
+    for number in
+        [u64::from(partition.0), last_commit.number, last_commit.next.0, note.len() as u64]
+    {
         crc.update(&number.to_le_bytes());
     }
     crc.update(note);
     crc.update(&committed_ms.to_le_bytes());
-    let unsealed = tip.unsealed.map_or(0, |chunks| u64::from(chunks) + 1);
-    for number in [tip.next_sequence, tip.checkpoint, unsealed] {
+    let unsealed = last_commit.unsealed.map_or(0, |chunks| u64::from(chunks) + 1);
+    for number in [last_commit.next_sequence, last_commit.checkpoint, unsealed] {
         crc.update(&number.to_le_bytes());
     }
     crc.finalize()
@@ -227,27 +240,27 @@ pub(crate) fn set_back(
     now_ms: i64,
 ) -> Sql<()> {
     let (partition, found) = (back.partition, back.number);
-    let tip = tip(db, at, partition)?;
-    let expected = tip.number + 1;
+    let last_commit = last_commit(db, at, partition)?;
+    let expected = last_commit.number + 1;
     if found != expected {
         let (at, what) = (at.to_owned(), "number");
         return Err(Error::OutOfOrder { at, partition, what, expected, found }.into());
     }
-    let tip = Tip {
+    let last_commit = LastCommit {
         number: found,
         next: manifest.position,
         further: manifest.further.clone(),
         next_sequence: manifest.journal_sequence,
         unsealed: None,
-        ..tip
+        ..last_commit
     };
-    put(db, partition, &tip, &back.note, now_ms)?;
-    job_shape::put_progress(db, partition, tip.number, &tip.further)
+    put(db, partition, &last_commit, &back.note, now_ms)?;
+    job_shape::put_progress(db, partition, last_commit.number, &last_commit.further)
 }
 
 /// Sequences of the journal entries kept.
 pub(crate) fn journal_kept(db: &Connection, at: &str, partition: Partition) -> Sql<Range<u64>> {
-    let next = tip(db, at, partition)?.next_sequence;
+    let next = last_commit(db, at, partition)?.next_sequence;
     let first = db
         .prepare_cached("SELECT min(sequence) FROM journal WHERE partition = ?1 AND sequence >= 0")?
         .query_row(params![partition.0], |row| row.get::<_, Option<u64>>(0))?;
@@ -394,7 +407,7 @@ pub(crate) fn recover(db: &Connection, at: &str, partition: Partition) -> Sql<Re
         }
     }
     let from = whole.as_ref().map(|checkpoint: &Checkpoint| checkpoint.manifest.journal_sequence);
-    let Tip { next_sequence, checkpoint, .. } = tip(db, at, partition)?;
+    let LastCommit { next_sequence, checkpoint, .. } = last_commit(db, at, partition)?;
     Ok(Recovered {
         partition,
         progress: progress(db, at, partition)?,

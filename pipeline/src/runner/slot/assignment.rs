@@ -14,7 +14,7 @@ impl Slot<'_> {
     /// Loads the partitions, makes their engines, and starts the source where they stand.
     pub(super) fn assigned(&mut self, partitions: &[Partition]) -> Result<()> {
         self.commit_all()?;
-        let loaded = self.lane.load(self.source.fencing_token(), partitions.to_vec())?;
+        let loaded = self.commit_channel.load(self.source.fencing_token(), partitions.to_vec())?;
         for recovered in &loaded {
             let partition = recovered.partition;
             for reason in &recovered.passed_over {
@@ -130,8 +130,8 @@ impl Slot<'_> {
         tracing::warn!("partitions were revoked because this worker missed its heartbeat");
         self.parts.retain(|partition, _| !partitions.contains(partition));
         self.source.stop_further(partitions)?;
-        while self.lane.is_busy() {
-            if let Some(committed) = self.lane.poll_outcome(limits::OUTCOME_WAIT)? {
+        while self.commit_channel.is_busy() {
+            if let Some(committed) = self.commit_channel.poll_outcome(limits::OUTCOME_WAIT)? {
                 self.settle(committed)?;
             }
         }

@@ -39,7 +39,7 @@ pub struct Slot<'a> {
     /// How far the other workers were when that was read last.
     others: Option<OthersSeen>,
     source: Sources,
-    lane: Box<dyn CommitChannel>,
+    commit_channel: Box<dyn CommitChannel>,
     parts: BTreeMap<Partition, PartitionTask>,
     spare: Vec<Batch>,
     ends_checked: Option<Duration>,
@@ -103,14 +103,14 @@ impl<'a> Slot<'a> {
     pub fn new(
         job: SlotContext<'a>,
         source: Box<dyn Source>,
-        lane: Box<dyn CommitChannel>,
+        commit_channel: Box<dyn CommitChannel>,
     ) -> Self {
         let source = Sources::new(source, job.inputs.len());
         Slot {
             job,
             others: None,
             source,
-            lane,
+            commit_channel,
             parts: BTreeMap::new(),
             spare: Vec::new(),
             ends_checked: None,
@@ -168,7 +168,7 @@ impl<'a> Slot<'a> {
             Err(error) => return Err(self.leave(error.into())),
         }
         self.check_ends()?;
-        if let Some(committed) = self.lane.poll_outcome(Duration::ZERO)? {
+        if let Some(committed) = self.commit_channel.poll_outcome(Duration::ZERO)? {
             self.settle(committed)?;
         }
         self.answer_checkpoint_requests()?;
@@ -350,7 +350,7 @@ impl<'a> Slot<'a> {
 
     fn is_commit_due(&mut self) -> bool {
         let waiting: usize = self.parts.values().map(PartitionTask::waiting_bytes).sum();
-        if self.lane.is_busy() {
+        if self.commit_channel.is_busy() {
             // More output than may wait: the reading stops until the commit is done.
             return waiting > limits::WAITING_BYTES;
         }
@@ -364,8 +364,8 @@ impl<'a> Slot<'a> {
 
     /// Hands everything that waits to the committer, after the commit that may be under way.
     fn hand_over(&mut self) -> Result<()> {
-        while self.lane.is_busy() {
-            if let Some(committed) = self.lane.poll_outcome(limits::OUTCOME_WAIT)? {
+        while self.commit_channel.is_busy() {
+            if let Some(committed) = self.commit_channel.poll_outcome(limits::OUTCOME_WAIT)? {
                 self.settle(committed)?;
             }
         }
@@ -380,7 +380,7 @@ impl<'a> Slot<'a> {
             return Ok(());
         }
         failpoints::pass(failpoints::BEFORE_COMMIT)?;
-        self.lane.commit(self.source.fencing_token(), commit)?;
+        self.commit_channel.commit(self.source.fencing_token(), commit)?;
         // Chunks of a large snapshot may still wait.
         self.notice_output();
         Ok(())
@@ -388,7 +388,7 @@ impl<'a> Slot<'a> {
 
     /// Commits until nothing waits.
     fn commit_all(&mut self) -> Result<()> {
-        while self.lane.is_busy() || self.parts.values().any(PartitionTask::is_dirty) {
+        while self.commit_channel.is_busy() || self.parts.values().any(PartitionTask::is_dirty) {
             self.hand_over()?;
         }
         Ok(())

@@ -39,8 +39,8 @@ fn a_slot_does_not_end_before_the_others_of_its_worker_know_what_is_theirs() {
         shared: Some(&shared),
     };
     let source = queue.source(&input, &[Partition(0)]).unwrap();
-    let lane = CommitterThread::start(lease.committer().unwrap(), Arc::clone(&stop));
-    let mut slot = Slot::new(slot_job, source, Box::new(lane));
+    let commit_channel = CommitterThread::start(lease.committer().unwrap(), Arc::clone(&stop));
+    let mut slot = Slot::new(slot_job, source, Box::new(commit_channel));
 
     for turn in 0..20 {
         assert!(

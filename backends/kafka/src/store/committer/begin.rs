@@ -21,7 +21,7 @@ impl KafkaCommitter {
         let (membership, is_widening) = (begun.membership.clone(), begun.is_widening);
         let has_tried = std::mem::replace(&mut begun.has_tried, true);
         let number =
-            |new: &PartitionCommit| self.states.get(&new.partition).map(|it| it.tip.number);
+            |new: &PartitionCommit| self.states.get(&new.partition).map(|it| it.last_commit.number);
         if has_tried && commit.partitions.iter().all(|new| number(new) == Some(new.number)) {
             return Ok(());
         }
