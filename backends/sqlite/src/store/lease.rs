@@ -17,7 +17,7 @@ use seismic_queue::failpoints::{
     COMMIT_AFTER, COMMIT_BEFORE, COMMIT_IN_TRANSACTION, REWIND_AFTER, REWIND_IN_TRANSACTION, pass,
 };
 use seismic_queue::{
-    Commit, CommitError, Committer, FencingToken, Job, KeyedBlock, Lease, Offset, Partition,
+    Commit, CommitError, Committer, Error, FencingToken, Job, KeyedBlock, Lease, Offset, Partition,
     Recovered, Result, Rewind, SharedLease, clock,
 };
 
