@@ -132,7 +132,7 @@ case "${1:-}" in
 --check) check ;;
 '')
     log=$(mktemp)
-    # All of them, also after one that fails: what was lost belongs into the table.
+    # All of them, also after one that fails: what was lost belongs in the table.
     run_tests 2>&1 | tee "$log" | grep -E '^(FAULT|test |error|SEISMIC)' || true
     write "$log"
     if grep -E '^(test result: FAILED|error: )' "$log"; then

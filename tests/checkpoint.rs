@@ -1,4 +1,4 @@
-//! `seismic checkpoint`: what a person names, looks at and lets go of.
+//! `seismic checkpoint`: what a person names, looks at and deletes.
 
 use rustix::process::Signal;
 use serde_json::Value;

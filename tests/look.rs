@@ -119,7 +119,7 @@ fn retention_lets_go_of_what_nobody_needs_and_names_who_needs_the_rest() {
     assert!(said.contains("still needs offset "), "{said}");
     let left = stage.read(DATA).len();
     assert!((250..3_250).contains(&left), "{left}");
-    // The job goes on, and what can be proved of it is.
+    // The job continues, and what can be proved of it is.
     stage.ok(&["run", "--drain"]);
     let said = stage.ok(&["verify"]);
     assert!(said.contains("could be proved, the log before them is gone"), "{said}");

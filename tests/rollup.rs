@@ -23,7 +23,7 @@ fn spans(rows: &[Value], length_ms: i64) -> BTreeMap<(String, i64), u64> {
 #[test]
 fn rows_of_roll_ups_add_up_to_those_of_windows_and_verify_says_so() {
     let stage = Stage::with_records(&["--anomaly-percent", "10"]);
-    // Drained half-way: spans are closed early and go on in further panes.
+    // Drained half-way: spans are closed early and continue in further panes.
     for bound in [&["--max-records", "1000"][..], &["--drain"]] {
         stage.ok(&[&JOB[..], bound].concat());
     }

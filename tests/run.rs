@@ -198,7 +198,7 @@ fn the_csv_folder_of_another_store_is_refused() {
 fn a_closed_pipe_ends_a_run_and_a_reader_quietly() {
     let stage = Stage::with_records(&[]);
     let generator = stage.spawn(&["generate", "--forever", "--rate", "1000"]);
-    // Messages go on coming, so that a write finds the pipe closed.
+    // Messages continue coming, so that a write finds the pipe closed.
     for args in [&["run"][..], &["read", "seismic-data-topic", "--follow"]] {
         let stderr = stage.path("head.err");
         let mut command = stage.command(args);

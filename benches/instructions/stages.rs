@@ -55,7 +55,7 @@ pub fn prepare(stage: &str) -> Result<Box<dyn FnOnce()>, String> {
     }
 }
 
-/// So many records of so many sensors, encoded, in blocks. Made here and not by `generate`, whose threads do a little more or
+/// This many records of that many sensors, encoded, in blocks. Made here and not by `generate`, whose threads do a little more or
 /// less each time.
 fn blocks(records: u64, sensors: u32) -> Vec<Block> {
     let plan = Plan {

@@ -9,7 +9,7 @@ pub const AFTER_POLL: &str = "slot-after-poll";
 pub const AFTER_STEP: &str = "slot-after-step";
 /// Everything that waits is in a commit that is not handed over.
 pub const BEFORE_COMMIT: &str = "slot-before-commit";
-/// The slot was told that its commit is made.
+/// The slot knows that its commit is made.
 pub const AFTER_COMMIT: &str = "slot-after-commit";
 /// A snapshot is taken, nothing of it is handed over.
 pub const SNAPSHOT_TAKEN: &str = "snapshot-taken";

@@ -168,7 +168,7 @@ pub enum Error {
     #[error("{at}: {doing} failed at a failpoint")]
     Failpoint { at: String, doing: &'static str },
     #[error(
-        "the commit of partition {partition} does not go on from what is in {at}: \
+        "the commit of partition {partition} does not continue from what is in {at}: \
          its {what} is {found} where {expected} is due"
     )]
     OutOfOrder { at: String, partition: Partition, what: &'static str, expected: u64, found: u64 },

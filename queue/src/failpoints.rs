@@ -12,15 +12,15 @@ use crate::{Error, Result};
 pub const COMMIT_BEFORE: &str = "commit-before";
 /// All of a commit is written but not yet committed. `return`: `CommitError::Retry`.
 pub const COMMIT_IN_TRANSACTION: &str = "commit-in-transaction";
-/// A commit is durable and nobody was told. `return`: `CommitError::Rebuild`.
+/// A commit is durable and the caller does not know. `return`: `CommitError::Rebuild`.
 pub const COMMIT_AFTER: &str = "commit-after";
 /// All of a rewind is written but not yet committed.
 pub const REWIND_IN_TRANSACTION: &str = "rewind-in-transaction";
-/// A rewind is durable and nobody was told.
+/// A rewind is durable and the caller does not know.
 pub const REWIND_AFTER: &str = "rewind-after";
 /// All of an append is written but not yet committed.
 pub const APPEND_IN_TRANSACTION: &str = "append-in-transaction";
-/// An append is durable and nobody was told.
+/// An append is durable and the caller does not know.
 pub const APPEND_AFTER: &str = "append-after";
 
 /// Places where a process that appends may be killed.

@@ -13,7 +13,7 @@ use crate::{Error, Result};
 pub const AFTER_WRITE: &str = "sink-after-write";
 /// Rows are flushed to the disk, the mark does not count them yet.
 pub const AFTER_FSYNC: &str = "sink-after-fsync";
-/// The new mark is on the disk, beside the old one.
+/// The new mark is on the disk, next to the old one.
 pub const BEFORE_MARK_RENAME: &str = "sink-before-mark-rename";
 /// The new mark has replaced the old one.
 pub const AFTER_MARK_RENAME: &str = "sink-after-mark-rename";

@@ -13,7 +13,7 @@ use super::workload::{Backlog, Limit};
 use super::workspace::TestTopic;
 
 /// Bytes held in memory at once: far more than any cache, so that they come from memory as a
-/// backlog does, and little beside what a machine has.
+/// backlog does, and little compared to what a machine has.
 const HELD_BYTES: usize = 64 << 20;
 
 /// A limit is the fastest of some passes that together take this long at least, so that one

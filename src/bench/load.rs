@@ -146,7 +146,7 @@ impl Maker {
         Ok(LoadReport { schedule, began, records, time: began.elapsed() })
     }
 
-    /// Makes records until there are as many, all in all, or so many bytes wait.
+    /// Makes records until there are as many, all in all, or that many bytes wait.
     fn make_until(&mut self, records: u64, bytes: usize) -> seismic_queue::Result<()> {
         let mut waiting = 0;
         while self.made < records && waiting < bytes {

@@ -45,7 +45,7 @@ pub fn measure(bench: &Bench<'_>) -> anyhow::Result<Table> {
     Ok(table)
 }
 
-/// The memory of a job that has taken in so many sensors and has nothing to do.
+/// The memory of a job that has taken in that many sensors and has nothing to do.
 fn job_of(bench: &Bench<'_>, sensors: u32) -> anyhow::Result<Option<Memory>> {
     bench.step(format_args!("memory with {sensors} sensors"))?;
     let records = u64::from(bench.workload.memory_sensors);

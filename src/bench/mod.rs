@@ -55,7 +55,7 @@ pub enum Part {
 
 /// What to measure, and where.
 pub struct BenchOptions {
-    /// Measures beside this queue, or in this cluster.
+    /// Measures next to this queue, or in this cluster.
     pub queue: Url,
     /// How much.
     pub size: Size,

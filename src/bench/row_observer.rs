@@ -58,7 +58,7 @@ impl<'a> RowObserver<'a> {
         Ok(ObservedRows { rows: self.rows, seen: self.seen })
     }
 
-    /// Watches until so many rows were seen, once that is known.
+    /// Watches until that many rows were seen, once that is known.
     pub fn of(mut self, rows: impl Fn() -> Option<u64>) -> anyhow::Result<ObservedRows> {
         let mut known: Option<Instant> = None;
         while !self.given_up.load(Ordering::Relaxed) {

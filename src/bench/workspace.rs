@@ -8,7 +8,7 @@
 //!
 //! Each removes its folder when it is dropped, so that the disk holds one backlog at a time and a
 //! run that ends early, by an error or Ctrl-C, leaves nothing. In a cluster the topics' names begin with
-//! that of the run; they cannot be deleted from here, so the user is told that they stay.
+//! that of the run; they cannot be deleted from here, so a message says that they stay.
 
 use std::cell::Cell;
 use std::fs;
@@ -53,7 +53,7 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    /// A new place beside `queue`: on the same disk, or in the same cluster.
+    /// A new place next to `queue`: on the same disk, or in the same cluster.
     pub fn new(queue: &Url) -> anyhow::Result<Self> {
         if !queue.capabilities().is_shared {
             let why = "bench runs the job as another process, which cannot see this one's memory";

@@ -103,7 +103,7 @@ fn positions(view: &View, spans: &[Span]) -> Vec<Finding> {
                     "partition {partition}: the job is at {next}, the log begins at {}",
                     span.first
                 ),
-                "restore the log, or go on without with run --accept-loss",
+                "restore the log, or continue without it with run --accept-loss",
             ));
         }
         if next > span.end {
@@ -112,7 +112,7 @@ fn positions(view: &View, spans: &[Span]) -> Vec<Finding> {
                     "partition {partition}: the job is at {next}, the log ends at {}",
                     span.end
                 ),
-                "the queue lost what was acknowledged: restore it; the job refuses to go on",
+                "the queue lost what was acknowledged: restore it; the job refuses to continue",
             ));
         }
     }

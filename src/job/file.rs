@@ -39,7 +39,7 @@ use super::file_keys::{self, Key};
 use super::options::JobOptions;
 use crate::error::Usage;
 
-/// A longer file is refused unread: nobody writes so many options, and reading takes a multiple.
+/// A longer file is refused unread: nobody writes that many options, and reading takes a multiple.
 const FILE_BYTES: u64 = 64 << 10;
 
 /// What a file says.

@@ -15,7 +15,7 @@ pub struct TimeSpan {
 }
 
 impl TimeSpan {
-    /// So many ms; negative ones are refused where the span is used, with the allowed range.
+    /// This many ms; negative ones are refused where the span is used, with the allowed range.
     #[must_use]
     pub const fn from_ms(ms: i64) -> Self {
         TimeSpan { ms }

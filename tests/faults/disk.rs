@@ -1,5 +1,5 @@
 //! Fault 10: the disk is full, under the queue, the store or the CSV folder. Everything waits, says
-//! so, and goes on when there is space again.
+//! so, and continues when there is space again.
 //!
 //! Real small disks need the right to mount one (root on Linux); without it those tests say that
 //! they are skipped. The others fail where a full disk would be noticed.

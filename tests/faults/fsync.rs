@@ -1,5 +1,5 @@
 //! Fault 12: an fsync fails. Nothing is tried again in the hope that it works; the process ends,
-//! and the next one goes on from what is really there.
+//! and the next one continues from what is really there.
 
 use rustix::process::Signal;
 

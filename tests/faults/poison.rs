@@ -112,7 +112,7 @@ pub fn poison(mut trial: Trial, poisons: &[Poison]) {
         }
         trial.line.tries += 1;
     }
-    // Results go on, and also after a restart that replays the poison.
+    // Results continue, and also after a restart that replays the poison.
     for _ in 0..2 {
         let before = trial.rows();
         trial.wait_for_rows(&mut consumer, before);

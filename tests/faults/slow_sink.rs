@@ -1,5 +1,5 @@
 //! Fault 18: a sink is slow or does not take anything, or commits do not come through and the
-//! source must pause. Windows go on where they can, memory is bounded, and a paused source closes
+//! source must pause. Windows continue where they can, memory is bounded, and a paused source closes
 //! nothing for idleness.
 
 use std::io::Read;

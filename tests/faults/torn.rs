@@ -21,7 +21,7 @@ fn torn_tails_of_queue_store_and_csv_are_taken_away() {
         let load = trial.load_with(LOAD);
         let running = trial.start();
         trial.wait(50..500);
-        // Its file is closed by the last one that lets go of it, so nobody may do that in order.
+        // Its file is closed by the last one that drops it, so nobody may do that in order.
         trial.stop_reader();
         trial.kill(running);
         assert!(load.kill());
@@ -31,7 +31,7 @@ fn torn_tails_of_queue_store_and_csv_are_taken_away() {
         let row = b"S001,1700000000000,17000000";
         let tail = &row[..trial.dice.draw(1..row.len() as u64) as usize];
         append(csv_files(&trial.stage.path("csv")).last().unwrap(), tail);
-        // A new load, and a consumer that goes on from what is left.
+        // A new load, and a consumer that continues from what is left.
         let load = trial.load_with(LOAD);
         trial.resume().stop(Signal::TERM).ok();
         load.stop(Signal::TERM).ok();
@@ -110,7 +110,7 @@ fn a_log_that_lost_what_was_flushed_is_refused() {
     let stderr = trial.stage.refused(&trial.job(&[]), 1);
     assert!(stderr.contains("older state"), "{stderr}");
     trial.line.tries += 1;
-    // Put back, it goes on.
+    // Put back, it continues.
     fs::write(trial.stage.path(QUEUE), newer).unwrap();
     trial.prove_records(None);
 }

@@ -56,7 +56,7 @@ pub struct Trial {
     findings: Findings,
     /// Whether the log is still there from where the job began.
     is_log_whole: bool,
-    /// Whether there are so many records that only `verify` reckons them again, the sink's too.
+    /// Whether there are that many records that only `verify` reckons them again, the sink's too.
     is_too_large: bool,
 }
 

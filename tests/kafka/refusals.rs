@@ -1,5 +1,5 @@
 //! What others can do to a job's topics and offsets: each is refused with its reason and, where there
-//! is one, the flag that goes on all the same.
+//! is one, the flag that continues all the same.
 
 use std::fs;
 

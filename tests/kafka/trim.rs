@@ -49,7 +49,7 @@ fn what_no_checkpoint_of_any_group_needs_goes_and_both_groups_recover() {
         let proof = stage.ok(&[&["verify"], group].concat());
         assert!(proof.contains("verified in part"), "{proof}");
     }
-    // One goes on, the other rests: what that one needs stays.
+    // One continues, the other rests: what that one needs stays.
     for seed in 12..24 {
         read_more(stage, &[ours], seed);
     }
@@ -66,7 +66,7 @@ fn what_no_checkpoint_of_any_group_needs_goes_and_both_groups_recover() {
     trim(stage);
     assert!(first(stage) > rested, "what the other one held goes when it goes on");
     let refusal = stage.refused(&["verify", "--complete"], 1);
-    assert!(refusal.contains("let go of the head of the journal"), "{refusal}");
+    assert!(refusal.contains("deleted the head of the journal"), "{refusal}");
     let said = stage.ok(&["verify"]);
     assert!(said.contains("could be proved, the journal before them is gone"), "{said}");
 }

@@ -1,4 +1,4 @@
-//! Fault 19: the broker has let go of what the job still needs, or the topic is another one of the
+//! Fault 19: the broker has deleted what the job still needs, or the topic is another one of the
 //! same name. The run refuses, with the exact reason, and nothing is added to what is there.
 
 use rustix::process::Signal;
@@ -18,7 +18,7 @@ const SMALL_FILES: &str = "mappedFileSizeCommitLog=1048576\ncleanResourceInterva
 fn a_loss_that_is_accepted_is_a_gap_and_all_the_rest_is_proved() {
     let Some(rocketmq) = RocketMq::with(Flush::Async, SMALL_FILES) else { return };
     let what = "log deleted beyond the position: refused, and the loss accepted";
-    // The rows are elsewhere: the broker lets go of topics alike.
+    // The rows are elsewhere: the broker deletes topics alike.
     let mut trial = trial(&rocketmq, 19, what).option("--sink", "csv:csv");
     let load = trial.load_with("--rate 4000 --sensors 50");
     trial.start().stop(Signal::TERM).ok();

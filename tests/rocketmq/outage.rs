@@ -1,5 +1,5 @@
 //! Fault 5: the broker crashes under load, and is restarted cleanly. Job and producer wait for it and
-//! go on by themselves.
+//! continue by themselves.
 
 use rustix::process::Signal;
 use seismic_brokers::{Flush, RocketMq};
@@ -21,7 +21,7 @@ fn a_broker_that_crashes_or_is_restarted_is_waited_for() {
         } else {
             rocketmq.brokers[0].stop();
         }
-        // What was read before goes on to be committed for a moment.
+        // What was read before continues to be committed for a moment.
         trial.wait(1_000..2_000);
         // How long a broker takes to boot is not the job's.
         rocketmq.brokers[0].restart();

@@ -1,4 +1,4 @@
-//! Where a Kafka cluster is, and what else its client is told: `kafka://host:port[,host:port]`, for
+//! Where a Kafka cluster is, and the settings of its client: `kafka://host:port[,host:port]`, for
 //! a store followed by `/GROUP`.
 
 use std::fmt;

@@ -116,7 +116,7 @@ fn broker(number: i32, settings: &HashMap<String, String>, has_others: bool) -> 
         least(
             "offsets.retention.minutes",
             OFFSETS_MINUTES,
-            "a job that was off for longer cannot go on, since its place is forgotten",
+            "a job that was off for longer cannot continue, since its offsets are forgotten",
         ),
         least("transaction.max.timeout.ms", transaction_ms, "else no transaction can be begun"),
     ];

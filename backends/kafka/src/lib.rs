@@ -8,7 +8,7 @@
 //!  group    member, assignment, offsets: the consumer group   transactional_id: names of slots
 //!  store    lease: one worker   committer (delivery, partition_state): a transaction per commit
 //!           checkpoint_record, checkpoint_log: the checkpoint topic   trim: deletes its head
-//!           offset_metadata: what stands beside the group's offsets
+//!           offset_metadata: metadata of the group's offsets
 //!           checkpoint_names: named checkpoints   job_topic: which job owns what
 //!  top      address, backend, settings, error_kind, limits, examine (for `doctor`)
 //! ```
@@ -20,10 +20,10 @@
 //! * Reading is read-committed: what an open or aborted transaction wrote is not seen. The log's
 //!   end is asked for read-uncommitted, so that everything appended before the question lies below
 //!   it; a reader reaches that end once the transactions before it are over.
-//! * Kafka deletes by itself, segment by segment, by the topic's `retention.ms` and
+//! * Kafka deletes on its own, segment by segment, by the topic's `retention.ms` and
 //!   `retention.bytes`, and knows no holds: `hold` says nothing to it, `retain` deletes nothing, and
-//!   `set_policy` sets those two. A job whose messages are gone refuses to go on. Topics made here
-//!   keep everything until told otherwise. The checkpoint topic is ours to trim: see `store/trim.rs`.
+//!   `set_policy` sets those two. A job whose messages are gone refuses to continue. Topics made here
+//!   keep everything until set otherwise. The checkpoint topic is ours to trim: see `store/trim.rs`.
 //! * What a producer remembers of itself is in `queue/producer.rs`.
 
 mod address;

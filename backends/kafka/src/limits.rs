@@ -32,7 +32,7 @@ pub const OUTPUT_BYTES: usize = 1_048_588;
 pub const COMMITTED_BYTES: usize = 1_000_000;
 
 /// How long one call waits for appended messages to be durable before it says that the cluster is
-/// busy. The messages stay on their way; the same call goes on waiting for them.
+/// busy. The messages stay on their way; the same call continues to wait for them.
 pub const APPEND_WAIT: Duration = Duration::from_secs(2);
 
 /// How often a producer notes in the cluster how far it has come: what a repeated run reads again

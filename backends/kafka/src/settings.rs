@@ -1,4 +1,4 @@
-//! What clients of the cluster are told: the caller's settings, secrets from the environment, and
+//! Settings of the cluster's clients: the caller's settings, secrets from the environment, and
 //! what exactly-once needs, which nobody may change.
 //!
 //! A secret is never on a command line, where every process of the machine can read it. The
@@ -89,7 +89,7 @@ impl Settings {
         Ok(Settings { base })
     }
 
-    /// What every client is told, by the caller and by us.
+    /// Settings of every client, the caller's and ours.
     pub(crate) fn given(&self) -> BTreeMap<&str, &str> {
         self.base.config_map()
     }

@@ -136,7 +136,7 @@ seismic_queue::conformance! { broker().map(OnKafka::new); without
     owning::a_second_owner_is_refused_and_told_who_it_is
     owning::a_store_is_free_when_owner_and_committers_are_gone
     owning::a_newer_epoch_fences_the_older_committer
-    // A view asks for one partition after the other, and commits go on meanwhile.
+    // A view asks for one partition after the other, and commits continue meanwhile.
     committing::a_view_never_shows_half_a_commit
     // Nobody can change a byte of its log from outside.
     recovering::a_damaged_checkpoint_is_passed_over_with_its_journal

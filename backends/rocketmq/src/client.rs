@@ -1,7 +1,7 @@
 //! The requests that are needed, each a call: routes and topics, sends, pulls, offsets, heartbeats.
 //!
 //! A client has its own connections, made when they are needed and again when they are lost. It
-//! tries nothing twice by itself: whether that may be done depends on what was asked.
+//! never retries on its own: whether that may be done depends on what was asked.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::mpsc::{self, Sender};

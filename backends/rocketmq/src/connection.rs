@@ -1,7 +1,7 @@
 //! One socket to a nameserver or broker, encrypted or not: requests go out one after the other without waiting,
-//! answers are told apart by their number (`opaque`) and go to whoever asked.
+//! answers are distinguished by their number (`opaque`) and go to whoever asked.
 //!
-//! A thread reads. When the connection ends, for whatever reason, all who wait are told at once, and
+//! A thread reads. When the connection ends, for whatever reason, all who wait get an error at once, and
 //! nothing more is sent on it: the owner makes a new one. What the broker asks of its own accord is
 //! passed over; nothing here needs it.
 
@@ -96,7 +96,7 @@ impl Connection {
         self.shared.state().lost.is_some()
     }
 
-    /// Ends it: who waits is told `why`.
+    /// Ends it: all who wait get `why`.
     pub(crate) fn lose(&self, why: &str) {
         self.shared.lose(why);
     }
@@ -120,7 +120,7 @@ impl Connection {
             state.waiting.insert(opaque, to.clone());
         }
         if let Err(error) = self.shared.write(&[&head, &request.body]) {
-            // Part of it may have gone out: the one who waits is told that it is lost.
+            // Part of it may have gone out: the waiting call fails: the connection is lost.
             self.shared.lose(&format!("sending failed: {error}"));
         }
         Ok(opaque)

@@ -91,7 +91,7 @@ impl Cursor {
         self.troubled.is_some() || self.rests_until.is_some()
     }
 
-    /// Forgets what was asked for ahead: reading goes on at `next`.
+    /// Forgets what was asked for ahead: reading continues at `next`.
     pub(crate) fn go_back(&mut self) {
         (self.ask, self.asked) = (self.next, None);
         self.ready.clear();

@@ -68,7 +68,7 @@ pub(crate) const DISPATCH: Duration = Duration::from_secs(2);
 /// A broker forgets clients and closes connections that are silent for 120 s.
 pub(crate) const HEARTBEAT: Duration = Duration::from_secs(30);
 
-/// How often the group's position is told to the broker, for its own lag display.
+/// How often the group's position is reported to the broker, for its own lag display.
 pub(crate) const REPORT_POSITION: Duration = Duration::from_secs(5);
 
 /// How long a new topic may take to be known to the nameservers.

@@ -32,7 +32,7 @@ impl OffsetReporter {
     }
 
     /// Tells the brokers that the group is alive and where it is, for their own displays. What
-    /// becomes of it does not matter: it is told again.
+    /// becomes of it does not matter: it is reported again.
     fn report(&mut self) {
         let now = Instant::now();
         let is_due = |last: Option<Instant>, every| last.is_none_or(|last| now - last >= every);

@@ -2,7 +2,7 @@
 //!
 //! A partition is one queue of one broker. They are numbered by the broker's name, then the queue's
 //! number: the same whoever asks, and whichever nameserver answers. The numbering is part of the
-//! topic's id, which a job's store keeps: a job whose queues would be numbered anew is refused.
+//! topic's id, which a job's store keeps: a job whose queues would be renumbered is refused.
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use std::collections::BTreeMap;

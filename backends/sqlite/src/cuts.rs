@@ -102,7 +102,7 @@ pub(crate) fn put_cuts(db: &Connection, place: i64, cuts: Vec<Span>) -> Sql<()> 
     Ok(())
 }
 
-/// Where reading goes on from `at`: there, or after what a rewind took out.
+/// Where reading continues from `at`: there, or after what a rewind took out.
 pub(crate) fn past_cut(db: &Connection, place: i64, at: Offset) -> Sql<Offset> {
     let mut select = db.prepare_cached(
         "SELECT next FROM cut WHERE partition = ?1 AND first <= ?2 AND next > ?2",

@@ -1,4 +1,4 @@
-//! Whether a file is still the one that was opened. One that was deleted or replaced goes on taking
+//! Whether a file is still the one that was opened. One that was deleted or replaced still takes
 //! writes through its open handles, which nobody will ever find.
 
 use std::fs;

@@ -1,4 +1,4 @@
-//! Each step of an append and a commit fails once: what was written, and what the caller is told.
+//! Each step of an append and a commit fails once: what was written, and what the caller gets.
 //!
 //! Failpoints belong to the process, so this is a process of its own, and all cases are one test.
 

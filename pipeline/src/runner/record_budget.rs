@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 pub struct RecordBudget(Option<AtomicI64>);
 
 impl RecordBudget {
-    /// So many records; `None` is without limit.
+    /// This many records; `None` is without limit.
     pub fn new(max_records: Option<u64>) -> Self {
         RecordBudget(max_records.map(|max| AtomicI64::new(i64::try_from(max).unwrap_or(i64::MAX))))
     }

@@ -1,7 +1,7 @@
 //! The snapshots of one partition: when the next is due, and the one on its way to the store.
 //!
 //! A snapshot's chunks travel with the commits that follow it, a few in each, so that a large one does
-//! not delay the rows beside it. The last of these commits carries the manifest, which makes the
+//! not delay the rows committed with it. The last of these commits carries the manifest, which makes the
 //! chunks a checkpoint, and the ids of the checkpoint requests that it answers.
 
 use std::collections::VecDeque;

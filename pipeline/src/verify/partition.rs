@@ -124,7 +124,7 @@ impl<'a> PartitionProof<'a> {
                 format!("the log begins after the job did: {range} on, and so does the journal")
             }
             None => format!(
-                "the store has let go of the head of the journal, with checkpoints that it no longer \
+                "the store has deleted the head of the journal, with checkpoints that it no longer \
                  keeps: {range} on. Even a complete log does not say when windows were closed for \
                  silence"
             ),

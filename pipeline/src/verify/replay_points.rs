@@ -79,7 +79,7 @@ impl ReplayPoints {
         })
     }
 
-    /// Where reading goes on from `from`, given the journal from `sequence` on: behind the losses
+    /// Where reading continues from `from`, given the journal from `sequence` on: behind the losses
     /// that were accepted there.
     pub fn reach(&self, from: Offset, sequence: u64) -> Offset {
         self.points.iter().filter(|point| point.sequence >= sequence).fold(
@@ -179,7 +179,7 @@ pub(super) fn compare(
     let found = match store.checkpoint(operator.partition(), number) {
         Ok(checkpoint) if checkpoint.state == state => return Ok(1),
         Ok(checkpoint) => format!("{} bytes that differ from it", checkpoint.state.len()),
-        // A running job lets go of its oldest checkpoint when it makes a new one.
+        // A running job deletes its oldest checkpoint when it makes a new one.
         Err(seismic_queue::Error::CheckpointMissing { .. }) => return Ok(0),
         Err(error) if error.kind() == Kind::Data => error.to_string(),
         Err(error) => return Err(error.into()),

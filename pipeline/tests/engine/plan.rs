@@ -100,7 +100,7 @@ pub enum When {
 #[derive(Clone, Debug)]
 pub enum Fault {
     EmptySensor,
-    /// So many bytes.
+    /// This many bytes.
     LongSensor(usize),
     Quality(i32),
     Amplitude(f32),

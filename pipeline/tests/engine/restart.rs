@@ -1,5 +1,5 @@
-//! A stop at any place changes nothing: snapshot, restore, go on; or snapshot, replay with the
-//! journal, go on. And a damaged snapshot is refused or harmless, never a panic.
+//! A stop at any place changes nothing: snapshot, restore, continue; or snapshot, replay with the
+//! journal, continue. And a damaged snapshot is refused or harmless, never a panic.
 
 use crate::line::Line;
 use proptest::prelude::*;

@@ -47,7 +47,7 @@ fn count(bytes: isize) {
     });
 }
 
-// SAFETY: every call goes on to `System` with the same arguments, and its answer is given back.
+// SAFETY: every call goes to `System` with the same arguments, and its answer is given back.
 // Counting allocates nothing and cannot panic: the counter is a constant without a destructor.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {

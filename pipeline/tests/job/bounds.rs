@@ -1,4 +1,4 @@
-//! Runs that end by themselves, and runs that go on where one ended.
+//! Runs that end by themselves, and runs that continue where one ended.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;

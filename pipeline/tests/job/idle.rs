@@ -65,7 +65,7 @@ fn windows_of_silent_sensors_are_closed_by_idle_and_a_proof_gives_the_same() {
     assert_eq!(windows(&rows), windows(&drained.rows()));
 }
 
-/// The report on a job that closes windows by idle, then goes on and drains; `change` may change
+/// The report on a job that closes windows by idle, then continues and drains; `change` may change
 /// the journal.
 fn report_with_idle_closes(
     mut change: impl FnMut(&mut JournalEntry) + Send + 'static,

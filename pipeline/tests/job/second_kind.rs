@@ -41,7 +41,7 @@ impl Counting {
         Counting { queue, store, job, kind: Counts::default(), settings }
     }
 
-    /// Appends so many messages of seven keys to an input; the keys take turns.
+    /// Appends that many messages of seven keys to an input; the keys take turns.
     fn publish(&self, input: usize, messages: u64) {
         let mut producer = self.queue.producer(&self.job.inputs[input], "p").unwrap();
         for i in 0..messages {

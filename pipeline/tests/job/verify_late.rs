@@ -34,7 +34,7 @@ fn two_loads(mut plant: impl FnMut(&mut PartitionCommit) -> bool + Send + 'stati
     stage
 }
 
-/// Lets go of all that nobody holds: the first load, which lies before every checkpoint.
+/// Deletes all that nobody holds: the first load, which lies before every checkpoint.
 fn let_go(topics: &dyn Queue, topic: &str, past_holds: bool) {
     let topic = topics.topic(topic).unwrap();
     topics.set_policy(&topic, Policy { max_age_ms: None, max_bytes: Some(1_000) }).unwrap();
@@ -138,7 +138,7 @@ fn a_fault_in_what_retention_left_is_found() {
         stage.store.topics().retain(&topic, true).unwrap();
         stage.store.view().unwrap().partitions[0].outputs[0].span.first > first
     };
-    // As little as can be let go of, whatever the commits were.
+    // As little as can be deleted, whatever the commits were.
     assert!((0..1_000).rev().any(|step| retain(step * 100)));
     let report = verify(&stage.queue, &*stage.store, true, &mut |_| {}).unwrap();
     assert_found(&report, &[RowDoubled]);

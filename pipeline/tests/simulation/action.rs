@@ -14,7 +14,7 @@ pub enum Action {
     Retry { producer: u8, more: u8 },
     /// A producer dies and comes back.
     ProducerDies { producer: u8 },
-    /// A slot takes a turn and is given at most so many messages. Starts the job if none runs.
+    /// A slot takes a turn and is given at most that many messages. Starts the job if none runs.
     Turn { slot: u8, messages: u8 },
     /// The commit that a slot has under way, or else its next one, is tried and ends like this.
     Commit { slot: u8, fate: Fate },
@@ -36,7 +36,7 @@ pub enum Action {
     Stop,
     /// Another process takes the store and runs the job; this one does not know yet.
     Takeover,
-    /// A slot of a job that was taken over goes on.
+    /// A slot of a job that was taken over continues.
     ZombieTurn { slot: u8 },
     /// The commit of such a slot arrives.
     ZombieCommit { slot: u8, fate: Fate },
@@ -44,7 +44,7 @@ pub enum Action {
     KeepHouse,
     /// The same retention of the log, but while a slot waits for its next commit.
     RetainMeanwhile { slot: u8 },
-    /// Both clocks go on.
+    /// Both clocks continue.
     Wait { ms: u16 },
     /// The wall clock is set.
     SetClock { by_ms: i32 },
@@ -142,7 +142,7 @@ impl History {
     }
 }
 
-/// A while in which one slot works without faults and time goes on: mostly a silence, sometimes
+/// A while in which one slot works without faults and time continues: mostly a silence, sometimes
 /// with messages now and then. Without such spells hardly anything would ever be idle.
 fn spell(random: &mut Random, actions: &mut Vec<Action>) {
     let slot = random.below(3) as u8;

@@ -88,7 +88,7 @@ impl Ground {
         })
     }
 
-    /// Both clocks go on.
+    /// Both clocks continue.
     pub fn wait(&self, time: Duration) {
         let ms = time.as_millis() as u64;
         self.now_ms.fetch_add(ms, Ordering::Relaxed);

@@ -38,7 +38,7 @@ fn ends_well(setup: Setup, actions: &[Action]) -> BTreeSet<&'static str> {
 }
 
 /// The job held nothing of a partition until its start was committed, so house kept by another
-/// slot's thread let go of records that the job was about to begin with.
+/// slot's thread delete records that the job was about to begin with.
 #[test]
 fn retention_leaves_what_a_starting_job_is_about_to_read() {
     let history = [

@@ -24,7 +24,7 @@ pub struct Orders {
     pub polls: VecDeque<Fault>,
     pub ends: VecDeque<Fault>,
     pub pause: u8,
-    /// At most so many messages in the next batch; 0 is without limit.
+    /// At most that many messages in the next batch; 0 is without limit.
     pub messages: usize,
     /// The job was taken over: what it is told is of no weight any more.
     pub is_fenced: bool,

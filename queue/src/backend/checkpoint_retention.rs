@@ -5,8 +5,8 @@
 //!   them. They do not hold it.
 //! * Named ones, until their last name is deleted. They do not hold it either.
 //!
-//! Hours and days are those that had a checkpoint, not those of a clock that goes on while nothing
-//! runs; and age is told by number, so a clock that goes back brings no order about. The newest of
+//! Hours and days are those that had a checkpoint, not those of a clock that advances while nothing
+//! runs; and age goes by number, so a clock that goes back brings no order about. The newest of
 //! an hour stays the newest of it when others go, so pruning step by step keeps what pruning once
 //! would.
 
@@ -100,7 +100,7 @@ mod tests {
         kept
     }
 
-    /// Times of a clock that mostly goes on, in steps from seconds to days, and sometimes back.
+    /// Times of a clock that mostly advances, in steps from seconds to days, and sometimes back.
     fn times() -> impl Strategy<Value = Vec<(i64, bool)>> {
         let step = prop_oneof![
             6 => 0i64..20_000,

@@ -2,7 +2,7 @@
 
 use crate::{CommitError, Error, Kind, Offset, PartitionCommit, Result};
 
-/// What the last commit of a partition left, as far as the next one must go on from it.
+/// What the last commit of a partition left, as far as the next one must continue from it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LastCommit {
     /// Number of that commit, 0 before the first.
@@ -23,7 +23,7 @@ impl LastCommit {
     /// What is left after `commit`.
     ///
     /// # Errors
-    /// [`Error::OutOfOrder`] when `commit` does not go on from here.
+    /// [`Error::OutOfOrder`] when `commit` does not continue from here.
     pub fn after(mut self, at: &str, commit: &PartitionCommit) -> Result<LastCommit> {
         let refuse = |what, expected, found| {
             let (at, partition) = (at.to_owned(), commit.partition);

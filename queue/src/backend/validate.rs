@@ -171,13 +171,13 @@ pub fn widened_job(at: &str, stored: &Job, asked: &Job) -> Result<()> {
     same_job(at, &stored.with_partitions(stored.partitions().max(asked.partitions())), asked)
 }
 
-/// Whether a commit that begins a job anew with so many partitions has all of them.
+/// Whether a commit that restarts a job with that many partitions has all of them.
 pub fn all_partitions(at: &str, commit: &Commit, partitions: u32) -> Result<()> {
     let missing = (0..partitions)
         .map(Partition)
         .find(|partition| commit.partitions.iter().all(|new| new.partition != *partition));
     let Some(partition) = missing else { return Ok(()) };
-    let (at, what) = (at.to_owned(), "number of partitions begun anew");
+    let (at, what) = (at.to_owned(), "number of partitions in the first commit");
     let (expected, found) = (partitions.into(), commit.partitions.len() as u64);
     Err(Error::OutOfOrder { at, partition, what, expected, found })
 }

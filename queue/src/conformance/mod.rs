@@ -228,7 +228,7 @@ fn insist(producer: &mut dyn Producer, appends: &[Append<'_>]) -> Result<Appende
     crate::patiently(&AtomicBool::new(false), || producer.append(appends))
 }
 
-/// Appends as a producer that goes on where it was.
+/// Appends as a producer that continues where it was.
 fn append(queue: &dyn Queue, partition: Partition, values: &[impl AsRef<[u8]>]) {
     let mut producer = queue.producer(&input(queue), "p").unwrap();
     let first_sequence = producer.next_sequence(partition).unwrap();
@@ -268,7 +268,7 @@ fn numbered(first: u64, values: &[&str]) -> Vec<(u64, String)> {
     (first..).zip(values.iter().map(|value| (*value).to_owned())).collect()
 }
 
-/// Where the result topic of a partition ends after so many commits of one row each.
+/// Where the result topic of a partition ends after that many commits of one row each.
 fn end_after(backend: &dyn Backend, commits: u64) -> Offset {
     Offset(commits + commits.saturating_sub(1) * backend.gap())
 }

@@ -1,4 +1,4 @@
-//! Checkpoints, journal, and where a partition goes on.
+//! Checkpoints, journal, and where a partition continues.
 
 use super::{Backend, P0, P1, commit, owned, step};
 use crate::{

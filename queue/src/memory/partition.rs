@@ -91,7 +91,7 @@ impl PartitionState {
         infos
     }
 
-    /// Lets go of the checkpoints that nothing keeps, with their chunks.
+    /// Deletes the checkpoints that nothing keeps, with their chunks.
     pub(super) fn prune(&mut self, partition: Partition, names: &Names) {
         for info in self.infos(partition, names) {
             if info.class.is_none() {

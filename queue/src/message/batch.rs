@@ -54,7 +54,7 @@ impl Batch {
         self.index.clear();
     }
 
-    /// Room for so many bytes behind those that are held. Whatever it is filled with, it counts only
+    /// Room for that many bytes behind those that are held. Whatever it is filled with, it counts only
     /// when [`Batch::take_block`] takes it.
     pub fn room(&mut self, bytes: usize) -> &mut [u8] {
         let end = self.size + bytes;
@@ -71,7 +71,7 @@ impl Batch {
         self.take_block(base, count, append_ms, block.len())
     }
 
-    /// Takes a block of so many bytes that was put into the [`Batch::room`], whose first message has
+    /// Takes a block of that many bytes that was put into the [`Batch::room`], whose first message has
     /// offset `base`, without the messages before [`Batch::next`]. `false` when the bytes are not a
     /// block of `count` messages; the batch is then unchanged.
     #[must_use]
@@ -104,7 +104,7 @@ impl Batch {
         true
     }
 
-    /// Goes on at `next`: there is nothing before it.
+    /// Continues at `next`: there is nothing before it.
     pub fn skip_to(&mut self, next: Offset) {
         self.next = self.next.max(next);
     }
@@ -133,7 +133,7 @@ impl Batch {
         self.partition
     }
 
-    /// The offset after the last message: where reading goes on.
+    /// The offset after the last message: where reading continues.
     #[must_use]
     pub fn next(&self) -> Offset {
         self.next

@@ -5,7 +5,7 @@ use crate::{Finding, Level, Result, Topic};
 /// Examines the place of a queue and its topics. It creates and changes nothing.
 pub trait Diagnose {
     /// Whether what this handle works on is still what is there for others: a file that was deleted
-    /// or replaced goes on taking writes that nobody will find. Cheap; running jobs ask every second.
+    /// or replaced still takes writes that nobody will find. Cheap; running jobs ask every second.
     ///
     /// # Errors
     /// [`Error::Replaced`](crate::Error::Replaced).

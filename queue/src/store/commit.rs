@@ -21,7 +21,7 @@ pub struct PartitionCommit {
     pub next: Offset,
     /// Next offsets of the further inputs, in the job's order; empty for a job with one input.
     pub further: Vec<Offset>,
-    /// What the pipeline keeps beside the position.
+    /// What the pipeline keeps with the position.
     pub note: Vec<u8>,
     /// Rows for this partition of the outputs, in the job's order; those at the end may be left
     /// out. Empty where the output is keyed.

@@ -12,13 +12,13 @@ pub struct Progress {
     pub next: Offset,
     /// Next offsets of the further inputs, in the job's order.
     pub further: Vec<Offset>,
-    /// What the pipeline kept beside it.
+    /// What the pipeline kept with it.
     pub note: Vec<u8>,
     /// When it was made, ms since 1970 UTC; for people.
     pub committed_ms: i64,
 }
 
-/// Where a partition goes on.
+/// Where a partition continues.
 #[derive(Debug)]
 pub struct Recovered {
     /// The partition.

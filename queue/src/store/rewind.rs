@@ -12,7 +12,7 @@ pub struct Rewind {
     pub checkpoint: u64,
     /// Number of the commit that this is, which the partition's next one would have had.
     pub number: u64,
-    /// What the pipeline keeps beside the position.
+    /// What the pipeline keeps with the position.
     pub note: Vec<u8>,
     /// Rows of each output committed since the checkpoint, in the job's order; those at the end may
     /// be left out. What retention took is gone already. 0 where the output is keyed.

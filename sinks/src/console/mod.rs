@@ -56,7 +56,7 @@ impl<W: Write + Send> Console<W> {
         Console { out, precision: 1, lines: Vec::new() }
     }
 
-    /// Prints amplitudes with so many decimals.
+    /// Prints amplitudes with that many decimals.
     #[must_use]
     pub fn precision(self, precision: usize) -> Self {
         Console { precision, ..self }

@@ -15,7 +15,7 @@ use crate::{Context, Error, Result};
 /// Name of the column that says which partition a row is of.
 const PARTITION_COLUMN: &str = "input_partition";
 
-/// One partition of the topic beside the folder's rows of it.
+/// One partition of the topic next to the folder's rows of it.
 struct Side<'a> {
     rows: TopicRows<'a>,
     /// Rows of the folder that the topic no longer has.

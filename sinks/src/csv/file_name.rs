@@ -56,7 +56,7 @@ impl FromStr for FileName {
             let fits = shape.eq(*b"0000-00-00T00Z");
             Some(FileName { number: number.parse().ok()?, hour: fits.then(|| hour.to_owned())? })
         };
-        // Written anew it must be the same: `+1` and `01` are numbers, but not ours.
+        // Written again it must be the same: `+1` and `01` are numbers, but not ours.
         parse()
             .filter(|name| name.number > 0 && name.to_string() == text)
             .ok_or("the name of its file is not one of ours")

@@ -44,7 +44,7 @@ pub(super) fn compare(topic: &str, context: &Context, into: &mut Comparison<'_>)
     Ok(same)
 }
 
-/// One queue of the sink's topic beside the rows of its partition.
+/// One queue of the sink's topic next to the rows of its partition.
 struct Side<'a, 'b> {
     cluster: &'b RocketQueue,
     topic: &'b str,

@@ -9,7 +9,7 @@
 //! 2. On start, and after every send of unknown outcome, it takes a new epoch and appends a FENCE
 //!    message. The offset it gets is the end of everything that can still count: what older epochs
 //!    append behind it is dropped by every reader. It reads back from the last row it knows of up to
-//!    exactly the fence, by the readers' own rule, and goes on after the highest row found.
+//!    exactly the fence, by the readers' own rule, and continues after the highest row found.
 //! 3. Every message says whose it is, which row, and under which epoch and fence.
 //! 4. A fence below a row that is known to be there means that the broker lost what it acknowledged:
 //!    the sink fails with that error, and nothing is written on top of it.

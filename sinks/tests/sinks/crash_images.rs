@@ -24,7 +24,7 @@ enum Damage {
     FileGone,
     /// The mark's replacement has not reached the disk: the previous one is still there.
     OldMark,
-    /// A torn new mark lies beside.
+    /// A torn new mark lies next to it.
     TornNewMark,
 }
 

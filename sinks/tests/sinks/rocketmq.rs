@@ -1,4 +1,4 @@
-//! The RocketMQ sink on a real broker: it stops and goes on after every step, meets zombies, prefixes
+//! The RocketMQ sink on a real broker: it stops and continues after every step, meets zombies, prefixes
 //! and foreign messages, and every reader that follows the rule sees each row once.
 
 use seismic_queue::SinkState as _;
@@ -168,7 +168,7 @@ fn what_a_zombie_appends_behind_the_fence_counts_for_nobody() {
     write(&mut first, &rows_of(P0, 0, 3)).unwrap();
     let mut second = place.sink();
     assert_eq!(second.recover(&spans_of(ROWS)).unwrap()[0], Offset(3));
-    // The first one wakes up; what it is told shows that the queue is no longer its own.
+    // The first one wakes up; the answer shows that the queue is no longer its own.
     let error = write(&mut first, &rows_of(P0, 3, 5)).err();
     let error = error.or_else(|| write(&mut first, &rows_of(P0, 5, 6)).err()).unwrap();
     assert_eq!(error.kind(), Kind::Fenced, "{error}");

@@ -204,7 +204,7 @@ fn a_sink_beyond_the_last_row_refuses_to_guess() {
     assert!(matches!(error, Error::Queue(QueueError::OffsetBeyond { .. })), "{error}");
 }
 
-/// A sink that fails or waits as it is told.
+/// A sink that fails or waits as ordered.
 #[derive(Default)]
 struct Scripted {
     start: Option<Vec<Offset>>,
@@ -329,7 +329,7 @@ fn a_stuck_sink_does_not_hold_up_the_job_and_catches_up_later() {
     assert_eq!(*seen.lock().unwrap(), expected);
 }
 
-/// Committed rows of one partition reach a sink in writes of at most so many rows.
+/// Committed rows of one partition reach a sink in writes of at most that many rows.
 #[test]
 fn a_batch_size_cuts_what_was_read_and_is_a_reason_to_sync() {
     let mut worker = Worker::new();

@@ -155,7 +155,7 @@ impl Proxy {
         self.wire.latency_ms.store(latency.as_millis() as u64, Ordering::SeqCst);
     }
 
-    /// Goes on, and is fast for what comes now. What is on its way takes its time.
+    /// Continues, and is fast for what comes now. What is on its way takes its time.
     pub fn heal(&self) {
         self.slow_down(Duration::ZERO);
         self.wire.state.store(OPEN, Ordering::SeqCst);
@@ -203,7 +203,7 @@ impl Wire {
         }
     }
 
-    /// Waits until a frame may go on, and whether it may: its time has come, and what it goes by
+    /// Waits until a frame may continue, and whether it may: its time has come, and what it goes by
     /// is not frozen in this direction.
     fn passes(&self, due: Instant, frozen: u8) -> bool {
         loop {

@@ -90,7 +90,7 @@ impl Server {
         self.process.as_ref().expect("it runs").signal("STOP");
     }
 
-    /// Lets it go on.
+    /// Lets it continue.
     pub fn thaw(&self) {
         self.process.as_ref().expect("it runs").signal("CONT");
     }

@@ -69,7 +69,7 @@ impl<'a> Admin<'a> {
         self.settled(name)
     }
 
-    /// The topic with at least so many partitions.
+    /// The topic with at least that many partitions.
     pub(crate) fn widen(&self, topic: Topic, partitions: u32) -> Result<Topic> {
         if topic.partitions >= partitions {
             return Ok(topic);

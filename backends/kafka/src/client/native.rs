@@ -1,5 +1,5 @@
 //! Calls of librdkafka that rust-rdkafka has no safe wrapper for: messages in batches, the id of a
-//! topic, what a member of a group is called, and what stands beside a committed offset.
+//! topic, what a member of a group is called, and metadata of a committed offset.
 //!
 //! Everything here rests on two facts: a `Client` keeps its `rd_kafka_t` alive for as long as it
 //! lives itself, and librdkafka's functions may be called from any thread.
@@ -273,7 +273,7 @@ pub(crate) fn membership<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> Opti
     }
 }
 
-/// What stands beside the offset at place `i`. Others may have written anything there; the safe call
+/// Metadata of the offset at place `i`. Others may have written anything there; the safe call
 /// panics when it is not text.
 pub(crate) fn metadata(list: &TopicPartitionList, i: usize) -> Vec<u8> {
     assert!(i < list.count(), "there are that many");

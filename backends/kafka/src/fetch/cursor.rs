@@ -25,7 +25,7 @@ impl Cursor {
         Cursor { at, leader: None, reported: None, turn: 0, backoff: Backoff::default() }
     }
 
-    /// Everything before `offset` came. Its end is told once, and again when it has moved.
+    /// Everything before `offset` came. Its end is reported once, and again when it has moved.
     pub(super) fn move_to(&mut self, offset: u64, settled_end: i64) -> Option<Offset> {
         self.at.offset = self.at.offset.max(offset);
         let offset = self.at.offset;

@@ -33,7 +33,7 @@ pub(super) struct PendingPartition {
 
 /// What became of a step.
 pub(super) enum Step {
-    /// So many bytes of messages were given.
+    /// This many bytes of messages were given.
     Given(usize),
     /// A batch is not what was written: it begins with this offset.
     Spoiled(Partition, u64),

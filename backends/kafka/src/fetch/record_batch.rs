@@ -24,9 +24,9 @@ const CONTROL: i16 = 1 << 5;
 /// What a partition's bytes begin with.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Next<'a> {
-    /// A whole batch, not yet checked; so many bytes.
+    /// A whole batch, not yet checked; that many bytes.
     Batch(RecordBatch<'a>, usize),
-    /// Nothing, or the beginning of a batch: a broker cuts where it was told to.
+    /// Nothing, or the beginning of a batch: a broker cuts at the size that was asked for.
     Cut,
     /// Something older than record batches.
     Old,

@@ -9,7 +9,7 @@ use std::ops::Range;
 use super::request::{FETCH, FETCH_VERSION};
 use seismic_queue::backend::byte_reader::Bytes;
 
-/// What is told of partitions.
+/// What the broker answers about partitions.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct FetchResponse {
     /// That of the question.
@@ -18,7 +18,7 @@ pub(super) struct FetchResponse {
     pub(super) parts: Vec<PartitionResponse>,
 }
 
-/// What is told of one partition.
+/// What the broker answers about one partition.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct PartitionResponse {
     pub(super) partition: i32,
@@ -56,7 +56,7 @@ pub(super) fn is_spoken(frame: &[u8]) -> Option<bool> {
     Some(false)
 }
 
-/// Reads an answer of one topic; `None` when it is none. What is told of other topics nobody asked for.
+/// Reads an answer of one topic; `None` when it is none. Answers about other topics were not asked for.
 pub(super) fn parse(frame: &[u8], topic: &[u8; 16]) -> Option<FetchResponse> {
     let mut rest = Bytes(frame);
     let number = rest.i32()?;

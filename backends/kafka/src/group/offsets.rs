@@ -16,7 +16,7 @@ pub(crate) struct GroupOffsets {
     consumer: BaseConsumer<Quiet>,
 }
 
-/// A committed offset and what was written beside it.
+/// A committed offset and its metadata.
 pub(crate) type Committed = Option<(Offset, String)>;
 
 impl GroupOffsets {

@@ -158,7 +158,7 @@ impl Fetcher {
         Ok(())
     }
 
-    /// What an error of a partition means; what may pass is tried again without being told.
+    /// What an error of a partition means; what may pass is tried again silently.
     fn failure(&mut self, partition: Partition, code: Code) -> Result<()> {
         let Some(&wanted) = self.next.get(&partition) else { return Ok(()) };
         let topic = self.topic.name.clone();

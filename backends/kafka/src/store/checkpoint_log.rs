@@ -116,7 +116,7 @@ impl CheckpointLog<'_> {
     /// A checkpoint, read from its first chunk to its manifest.
     ///
     /// # Errors
-    /// [`Error::OffsetGone`] when the log was trimmed since it was let go of.
+    /// [`Error::OffsetGone`] when the log was trimmed since the checkpoint was deleted.
     pub(crate) fn checkpoint(&self, kept: &KeptCheckpoint) -> Result<Checkpoint> {
         let is_sealed = |history: &LogContents| {
             history.kept.last().map(KeptCheckpoint::number) == Some(kept.number())
@@ -239,7 +239,7 @@ impl LogContents {
         self.progress.as_ref().map(|progress| progress.number)
     }
 
-    /// Where the next commit goes on.
+    /// Where the next commit continues.
     pub(crate) fn last_commit(&self) -> LastCommit {
         let progress = self.progress.as_ref();
         LastCommit {

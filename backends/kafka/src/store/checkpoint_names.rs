@@ -13,11 +13,11 @@
 //! the id. So a name is there or not by one record, whoever is killed when; and where an answer and
 //! a `gone` meet, `gone` counts. Of names that are given twice at once the first in the log counts.
 //!
-//! The first three have an own key beside `whole`, so compaction keeps an order in which nothing is
+//! The first three have a key of their own, apart from `whole`, so compaction keeps an order in which nothing is
 //! undone: what is `gone` replaces what it ends.
 //!
-//! A worker looks at the names before each commit that may let go of checkpoints. What gets its name after
-//! that look is not let go of: it bears an id that the worker has not heard of, or is the newest of its
+//! A worker looks at the names before each commit that may delete checkpoints. What gets its name after
+//! that look is not deleted: it bears an id that the worker has not heard of, or is the newest of its
 //! partition.
 
 use std::sync::{Arc, Mutex, PoisonError};

@@ -194,7 +194,7 @@ impl KafkaCommitter {
         let failed = self.cluster().failed("committing");
         client.context().clear();
         let has_checkpoint = commit.partitions.iter().any(|new| new.manifest.is_some());
-        // Where nobody answers, it lets go of nothing.
+        // Where nobody answers, it deletes nothing.
         let names = has_checkpoint.then(|| self.context.names.now().ok()).flatten();
         let begun = Instant::now();
         client.begin_transaction().map_err(&failed)?;
@@ -229,7 +229,7 @@ impl KafkaCommitter {
                 let mut offset = offsets.add_partition(&input.name, number(new.partition));
                 let next = rdkafka::Offset::Offset(next.0 as i64);
                 offset.set_offset(next).map_err(&failed)?;
-                // What recovery needs stands beside the first input's alone.
+                // Only the first input's metadata has what recovery needs.
                 if input.name == self.context.job.input().name {
                     offset.set_metadata(place.offset_metadata.encode());
                 }

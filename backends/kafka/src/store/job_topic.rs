@@ -41,7 +41,7 @@ enum Kind {
     Name,
     /// What one of its sinks keeps besides its position; the last one of a sink and key counts.
     SinkState,
-    /// How many partitions the input has that the job has taken. Part of the commit that begins it anew;
+    /// How many partitions the input has that the job has taken. Part of the commit that restarts it;
     /// the last one counts.
     Wide,
 }
@@ -113,7 +113,7 @@ impl<'a> JobTopic<'a> {
         Ok(jobs)
     }
 
-    /// Key and value of the record that a job has taken so many partitions, for topic [`TOPIC`].
+    /// Key and value of the record that a job has taken that many partitions, for topic [`TOPIC`].
     pub(crate) fn wide(group: &str, partitions: u32) -> (String, String) {
         record(Kind::Wide, group, "", &[partitions.to_string()])
     }
@@ -375,7 +375,7 @@ const INPUT_LINE: &str = "+input";
 const OUTPUT_LINE: &str = "+output";
 
 /// A job as lines: name, id and partitions of the first input and the topics of its outputs. A job
-/// that is not plain ([`Job::is_plain`]) goes on with `+input NAME ID` for each further input and
+/// that is not plain ([`Job::is_plain`]) continues with `+input NAME ID` for each further input and
 /// `+output ROLE PARTITIONS` for each output, in order, where 0 partitions are those of the input.
 fn lines_of(job: &Job) -> Vec<String> {
     let Topic { name, id, partitions } = job.input();

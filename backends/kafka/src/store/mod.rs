@@ -319,7 +319,7 @@ impl JobStore for KafkaStore {
         self.names.now()?.settle(partition, &mut kept);
         let kept = kept.iter().find(|kept| kept.number() == number).ok_or_else(missing)?;
         match log.checkpoint(kept) {
-            // A newer commit has let go of it, and the log was trimmed since.
+            // A newer commit has deleted it, and the log was trimmed since.
             Err(Error::OffsetGone { .. }) => Err(missing()),
             read => read,
         }
@@ -370,7 +370,7 @@ impl CheckpointNames for KafkaStore {
             numbers.push(kept.last().map(KeptCheckpoint::number).ok_or_else(nothing)?);
         }
         let id = self.names.name(name, &numbers)?;
-        // Those that were let go of before the name was there may be trimmed.
+        // Those that were deleted before the name was there may be trimmed.
         let is_there = |(kept, number): (&Vec<KeptCheckpoint>, &u64)| {
             kept.iter().any(|kept| kept.number() == *number)
         };
@@ -391,7 +391,7 @@ impl SinkState for KafkaStore {
     fn put_sink_position(&self, sink: &str, at: &[(Partition, Offset)]) -> Result<()> {
         let mut noting = self.noting.lock().unwrap_or_else(PoisonError::into_inner);
         let is_of = |topic: &Topic| at.iter().all(|(partition, _)| partition.0 < topic.partitions);
-        // The topic may have got partitions since.
+        // The topic may have new partitions.
         noting.retain(|name, known| name != sink || is_of(&known.rows));
         let SinkOffsets { rows, offsets } = match noting.entry(sink.to_owned()) {
             Entry::Occupied(known) => known.into_mut(),

@@ -31,7 +31,7 @@ impl PartitionState {
         self.begun = Some((first, before + bytes as u64));
     }
 
-    /// The metadata after the commit of a job with so many outputs, from where its messages went.
+    /// The metadata after the commit of a job with that many outputs, from where its messages went.
     pub(crate) fn note_ends(
         &mut self,
         new: &PartitionCommit,

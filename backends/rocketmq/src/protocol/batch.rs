@@ -14,7 +14,7 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
-    /// An empty one with room for so many bytes.
+    /// An empty one with room for that many bytes.
     pub(crate) fn with_capacity(bytes: usize) -> Self {
         Batch { bytes: Vec::with_capacity(bytes) }
     }

@@ -35,7 +35,7 @@ impl SqliteLog {
         topics::span(&self.db, self.places[partition.0 as usize])
     }
 
-    /// Where reading goes on, if the log has it or will have it next.
+    /// Where reading continues, if the log has it or will have it next.
     fn wanted(&self, partition: Partition, wanted: Offset) -> Sql<Span> {
         let topic = self.topic.name.clone();
         let Span { first, end } = self.span(partition)?;

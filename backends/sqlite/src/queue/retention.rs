@@ -1,4 +1,4 @@
-//! Deleting what a topic's policy lets go of: whole blocks from the oldest on, a few per
+//! Deleting what exceeds a topic's policy: whole blocks from the oldest on, a few per
 //! transaction, never past what someone holds.
 
 use rusqlite::{Connection, params};
@@ -79,7 +79,7 @@ fn step(db: &Connection, place: i64, policy: Policy, hold: Option<Hold>) -> Sql<
     Ok(Step { deleted, held_by, more: blocks == limits::RETAIN_BLOCKS })
 }
 
-/// What the oldest hold of a partition keeps of what the policy lets go of.
+/// What the oldest hold of a partition keeps beyond the policy.
 pub(crate) fn held(
     db: &Connection,
     place: i64,

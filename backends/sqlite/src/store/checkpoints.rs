@@ -67,7 +67,7 @@ fn put(
     Ok(())
 }
 
-/// Makes stored chunks a checkpoint, and lets go of old ones and of chunks that never became one.
+/// Makes stored chunks a checkpoint, and deletes old ones and chunks that never became one.
 fn seal(
     db: &Connection,
     at: &str,
@@ -102,7 +102,7 @@ fn seal(
     Ok(())
 }
 
-/// Lets go of the checkpoints that nothing keeps, with their chunks.
+/// Deletes the checkpoints that nothing keeps, with their chunks.
 pub(crate) fn prune(db: &Connection, partition: Partition) -> Sql<()> {
     for (candidate, class) in kept(db, partition)? {
         if class.is_none() {
@@ -390,7 +390,7 @@ fn read(db: &Connection, at: &str, partition: Partition, info: CheckpointInfo) -
     Ok(Checkpoint { manifest, state }.checked(at, partition)?)
 }
 
-/// Where a partition goes on: from the newest checkpoint that is whole.
+/// Where a partition continues: from the newest checkpoint that is whole.
 pub(crate) fn recover(db: &Connection, at: &str, partition: Partition) -> Sql<Recovered> {
     let mut passed_over = Vec::new();
     let mut whole = None;

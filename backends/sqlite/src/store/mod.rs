@@ -51,7 +51,7 @@ impl SqliteStore {
         }
     }
 
-    /// Deletes the file of a store that nobody owns, with what SQLite keeps beside it. The file that
+    /// Deletes the file of a store that nobody owns, with SQLite's files next to it. The file that
     /// is locked stays: whoever waits for it must not get a lock of its own.
     ///
     /// # Errors

@@ -74,7 +74,7 @@ fn block(values: &[impl AsRef<[u8]>]) -> Block {
     block
 }
 
-/// Appends to partition 0 of topic `t`, as a producer that goes on where it was.
+/// Appends to partition 0 of topic `t`, as a producer that continues where it was.
 fn append(queue: &dyn Queue, id: &str, block: &Block) -> Result<Appended> {
     let mut producer = queue.producer(&queue.create("t", 1)?, id)?;
     let first_sequence = producer.next_sequence(P0)?;

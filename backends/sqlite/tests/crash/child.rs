@@ -36,7 +36,7 @@ pub fn said(output: &Output) -> Vec<String> {
     String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()
 }
 
-/// The last message that the child was told is durable.
+/// The last message that the child knows to be durable.
 pub fn acknowledged(output: &Output) -> u64 {
     let lines = said(output);
     let ends = lines.iter().filter_map(|line| line.split("ack ").nth(1)?.parse().ok());
@@ -97,13 +97,13 @@ fn work() {
     }
 }
 
-/// Whoever is told makes space; here that is ourselves.
+/// Somebody makes space; here that is ourselves.
 fn wait_for_space(folder: &Path, error: &Error) {
     say(&format!("retry {error}"));
     let _ = std::fs::remove_file(folder.join("ballast"));
 }
 
-/// Goes on where an earlier run ended. A full disk is told and waited for; other failures end it,
+/// Continues where an earlier run ended. A full disk is reported and waited for; other failures end it,
 /// after one more try.
 fn append_all(folder: &Path) -> Result<(), Error> {
     let path = folder.join("queue.db");

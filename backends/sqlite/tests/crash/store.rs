@@ -116,7 +116,7 @@ impl Subject for Commits {
 }
 
 impl Commits {
-    /// Loads first, as a slot does that was not told, and commits what is not there.
+    /// Loads first, as a slot does that got no answer, and commits what is not there.
     fn commit(&mut self, numbers: &[u64; 2]) {
         let partitions: Vec<_> = all().collect();
         let stored = self.committer.load(&FencingToken::Sole, &partitions).unwrap();

@@ -1,7 +1,7 @@
 //! What is summed up of amplitudes: the numbers that every row is made of, whatever its length.
 //!
 //! Sums in f64 in the order in which they are added; min and max by `<` and `>`, started by the
-//! first value. The same records in the same order give the same bits. Counts are kept beside it.
+//! first value. The same records in the same order give the same bits. Counts are kept with it.
 
 use std::ops::RangeInclusive;
 

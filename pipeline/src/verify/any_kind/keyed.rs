@@ -37,7 +37,7 @@ pub(super) fn compare(
         }
     }
     for ((place, identity), (partition, _)) in expected.keyed {
-        // Retention may have let go of the oldest rows.
+        // Retention may have deleted the oldest rows.
         if !is_cut(place) {
             let topic = &view.job.outputs[place].topic;
             report.differences.push(format!("{identity} is missing in {topic}/{partition}"));

@@ -92,7 +92,7 @@ fn compare_followed(
         let (mut found, topic) = (Vec::new(), &output.topic);
         read(store, topic, partition, view, |value| found.push(digest(value)))?;
         rows += expected.len() as u64;
-        // Retention may have let go of the oldest rows, and what was written before is not proved.
+        // Retention may have deleted the oldest rows, and what was written before is not proved.
         let is_whole = folded.proved.is_complete && view.span.first == Offset(0);
         let is_same = if is_whole {
             expected == found

@@ -406,7 +406,7 @@ fn send_to(mock: &Mock, values: impl Iterator<Item = String>) {
     send(&config.create().unwrap(), 0, values);
 }
 
-/// Reads messages until there are so many.
+/// Reads messages until there are that many.
 fn offsets(fetcher: &mut Fetcher, count: usize) -> Vec<u64> {
     let mut offsets = Vec::new();
     until("messages", || {

@@ -3,7 +3,7 @@
 use super::*;
 
 impl KafkaCommitter {
-    /// For the one commit that begins a job, or begins it anew in more partitions.
+    /// For the one commit that begins a job, or restarts it in more partitions.
     pub(crate) fn beginning(context: Arc<JobContext>, is_widening: bool) -> Result<KafkaCommitter> {
         // No slot has that name: theirs end with a number.
         let (group, slot) = (context.job.group.clone(), "begin".to_owned());

@@ -45,13 +45,13 @@ fn engine(rollups_ms: &[i64]) -> Engine {
 #[derive(Clone, Debug)]
 enum Act {
     /// A sensor sends a record so much later, or earlier, than its last one, and the log's time
-    /// goes on.
+    /// continues.
     Send {
         sensor: usize,
         by_ms: i64,
         append_by_ms: i64,
     },
-    /// So many messages back.
+    /// This many messages back.
     Idle {
         back: u64,
     },
