@@ -5,8 +5,8 @@ use rustix::process::Signal;
 use crate::stage::{DATA, Stage, wait_until};
 use crate::truth::int;
 
-/// A log of 3,000 records appended two hours ago, of which a minute is to be kept; the group `stuck`
-/// has read some hundred and needs the rest.
+/// A log of 3,000 records appended two hours ago, of which a minute is to be kept; the group
+/// `stuck` has read some hundred and needs the rest.
 fn stuck() -> Stage {
     let stage = Stage::new();
     let mut generate = stage.command(&["generate", "--start", "2026-01-01T00:00:00Z"]);

@@ -1,4 +1,5 @@
-//! `run --from-checkpoint`: forks of another job, and a job that goes back to a checkpoint of its own.
+//! `run --from-checkpoint`: forks of another job, and a job that goes back to a checkpoint of its
+//! own.
 
 use std::fs;
 

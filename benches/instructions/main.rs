@@ -6,9 +6,9 @@
 //! cargo bench --bench instructions -- --record "reason"   make today's counts the baseline
 //! ```
 //!
-//! Needs valgrind (`apt-get install valgrind`). This program starts itself under callgrind twice for
-//! each stage: once only to prepare it, once to do it too. The difference, over the records, is the
-//! count. What the kernel does is not in it. Before that, allocations are counted, see
+//! Needs valgrind (`apt-get install valgrind`). This program starts itself under callgrind twice
+//! for each stage: once only to prepare it, once to do it too. The difference, over the records, is
+//! the count. What the kernel does is not in it. Before that, allocations are counted, see
 //! [`allocations`].
 #![allow(missing_docs, reason = "a bench")]
 

@@ -55,8 +55,8 @@ pub fn prepare(stage: &str) -> Result<Box<dyn FnOnce()>, String> {
     }
 }
 
-/// This many records of that many sensors, encoded, in blocks. Made here and not by `generate`, whose threads do a little more or
-/// less each time.
+/// This many records of that many sensors, encoded, in blocks. Made here and not by `generate`,
+/// whose threads do a little more or less each time.
 fn blocks(records: u64, sensors: u32) -> Vec<Block> {
     let plan = Plan {
         records,
@@ -152,7 +152,8 @@ fn job(input: Topic) -> Job {
     Job::plain("bench", input, ["rows", "dead"])
 }
 
-/// Rows to the store file: all rows [`COMMIT_ROUNDS`] times, since there is one for 100 records only.
+/// Rows to the store file: all rows [`COMMIT_ROUNDS`] times, since there is one for 100 records
+/// only.
 fn commit() -> Box<dyn FnOnce()> {
     let (mut engine, mut out, mut rows) = (new_engine(), Output::default(), Vec::new());
     for message in batches(RECORDS, SENSORS).iter().flat_map(Batch::messages) {

@@ -16,7 +16,8 @@ pub const SNAPSHOT_TAKEN: &str = "snapshot-taken";
 /// A message is about to be done again at a start.
 pub const REPLAY: &str = "replay";
 
-/// The group takes partitions away, and the last commit for them is made. Where workers share a job.
+/// The group takes partitions away, and the last commit for them is made. Where workers share a
+/// job.
 pub const REVOKED: &str = "slot-revoked";
 
 /// The file watch is about to check that files and input are still the same.

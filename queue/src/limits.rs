@@ -32,8 +32,8 @@ pub const CHECKPOINTS_DAILY: usize = 7;
 pub const CHECKPOINT_NAMES: usize = 100;
 
 /// Longest state of a sink under one key, in bytes. The RocketMQ sink keeps a line of at most 26
-/// bytes for each of [`PARTITIONS`], which is 104 KiB; in Kafka it is written twice as long, and must
-/// fit a message of 1 MiB.
+/// bytes for each of [`PARTITIONS`], which is 104 KiB; in Kafka it is written twice as long, and
+/// must fit a message of 1 MiB.
 pub const SINK_STATE_BYTES: usize = 128 << 10;
 
 /// Producers remembered per partition, newest kept: a retry is recognised as long as fewer than
@@ -53,14 +53,15 @@ pub const READ_PAUSE_MIN: Duration = Duration::from_millis(1);
 /// process below 1 % of a core, and nobody sees five milliseconds.
 pub const READ_PAUSE_MAX: Duration = Duration::from_millis(5);
 
-/// With less space than this a disk is as good as full: the WALs of queue and store at their largest.
+/// With less space than this a disk is as good as full: the WALs of queue and store at their
+/// largest.
 pub const DISK_FULL_BYTES: u64 = 128 << 20;
 
 /// With less space than this somebody should look.
 pub const DISK_LOW_BYTES: u64 = 2 << 30;
 
-/// First and longest pause between tries of something that may pass. Whoever is back is found within
-/// the longest, and is not troubled by one question in that time.
+/// First and longest pause between tries of something that may pass. Whoever is back is found
+/// within the longest, and is not troubled by one question in that time.
 pub const BACKOFF: RangeInclusive<Duration> =
     Duration::from_millis(10)..=Duration::from_millis(500);
 

@@ -51,7 +51,8 @@ pub enum RowDifferenceKind {
 }
 
 impl<'a> Comparison<'a> {
-    /// A comparison with the topic of that name in `store`, whose rows have the columns of `schema`.
+    /// A comparison with the topic of that name in `store`, whose rows have the columns of
+    /// `schema`.
     ///
     /// # Errors
     /// As [`JobStore::view`].

@@ -37,7 +37,8 @@ pub struct Entry {
     pub open: fn(&SinkSpec, &Context) -> Result<Box<dyn Sink>>,
     /// What is wrong with its target, without changing anything there. Run by `doctor`.
     pub examine: fn(&SinkSpec) -> Vec<Finding>,
-    /// Compares what it holds with the result topic; `None` where it holds nothing. Run by `verify`.
+    /// Compares what it holds with the result topic; `None` where it holds nothing. Run by
+    /// `verify`.
     pub compare: Option<Compare>,
     /// The rights that it needs to topics of the job's queue. Run by `doctor`.
     pub needs: fn(&SinkSpec) -> Vec<Need>,
@@ -45,8 +46,8 @@ pub struct Entry {
     /// rows that such a sink wrote there; `None` when the topic is not one of a sink's. For sinks
     /// that write into queues.
     pub rows_in: Option<RowsIn>,
-    /// The queue at this address, read by that rule, whatever its topics are; `None` when such a sink
-    /// cannot write there. For sinks that write into queues.
+    /// The queue at this address, read by that rule, whatever its topics are; `None` when such a
+    /// sink cannot write there. For sinks that write into queues.
     pub sends_back_to: Option<SendsBackTo>,
 }
 

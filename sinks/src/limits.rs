@@ -10,12 +10,12 @@ use seismic_queue::RetryPolicy;
 /// again small.
 pub const FLUSH_EVERY: Duration = Duration::from_millis(250);
 
-/// Longest single wait for rows, so that a stop is seen soon, and the end of a drain, which waits for
-/// its sinks. Readers of stores look every few milliseconds anyway.
+/// Longest single wait for rows, so that a stop is seen soon, and the end of a drain, which waits
+/// for its sinks. Readers of stores look every few milliseconds anyway.
 pub const READ_WAIT: Duration = Duration::from_millis(10);
 
-/// First and longest pause after a failure that may pass. Nothing waits for a sink, so it may try less
-/// often than a store; a disk that has space again is still noticed soon.
+/// First and longest pause after a failure that may pass. Nothing waits for a sink, so it may try
+/// less often than a store; a disk that has space again is still noticed soon.
 pub const PAUSES: RangeInclusive<Duration> = Duration::from_millis(50)..=Duration::from_secs(2);
 
 /// How a sink that failed is tried again.
@@ -23,11 +23,12 @@ pub(crate) fn retry_policy() -> RetryPolicy {
     RetryPolicy { what: "sink", pauses: PAUSES, ..RetryPolicy::default() }
 }
 
-/// A CSV file is closed once it is at least this long, in bytes, unless the option `file_bytes` says
-/// otherwise: a spreadsheet still opens it. A file is longer by at most one batch.
+/// A CSV file is closed once it is at least this long, in bytes, unless the option `file_bytes`
+/// says otherwise: a spreadsheet still opens it. A file is longer by at most one batch.
 pub const CSV_FILE_BYTES: u64 = 64 << 20;
 
-/// Longest commit file that is read, in bytes: 4,096 partitions of 21 bytes each, and as much again.
+/// Longest commit file that is read, in bytes: 4,096 partitions of 21 bytes each, and as much
+/// again.
 pub const COMMIT_FILE_BYTES: u64 = 256 << 10;
 
 /// After a stop, sinks may still write what is committed for this long; twice as long after it, one

@@ -48,8 +48,8 @@ pub fn rows_in(url: &Url, topic: &str) -> Result<Option<Box<dyn Queue>>> {
     Ok(None)
 }
 
-/// The sink that can send rows back to the queue at `url`, and that queue as readers of such rows open
-/// it; `None` where there is none.
+/// The sink that can send rows back to the queue at `url`, and that queue as readers of such rows
+/// open it; `None` where there is none.
 ///
 /// # Errors
 /// When the queue cannot be opened.

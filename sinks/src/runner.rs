@@ -49,7 +49,8 @@ pub struct SinkRunner {
 }
 
 impl SinkRunner {
-    /// Opens the sink that `spec` names, with its batch size and flush interval, and lets it recover.
+    /// Opens the sink that `spec` names, with its batch size and flush interval, and lets it
+    /// recover.
     ///
     /// # Errors
     /// As [`registry::open`] and [`SinkRunner::new`].
@@ -71,7 +72,8 @@ impl SinkRunner {
         let topic = store.topics().topic(view.job.main_topic())?;
         let spans = store.topics().spans(&topic)?;
         let start = sink.recover(&spans)?;
-        // Another process may have written for this sink meanwhile, rows that were not there before.
+        // Another process may have written for this sink meanwhile, rows that were not there
+        // before.
         let spans = store.topics().spans(&topic)?;
         assert_eq!(start.len(), spans.len(), "a sink answers for every partition");
         for (partition, (&at, span)) in topic.all().zip(start.iter().zip(&spans)) {
@@ -290,8 +292,8 @@ impl SinkRunner {
     }
 }
 
-/// Refuses a sink that has rows which a rewind took back. One that has none continues where such rows
-/// were, or after what came next.
+/// Refuses a sink that has rows which a rewind took back. One that has none continues where such
+/// rows were, or after what came next.
 fn check_cuts(sink: &str, start: &[Offset], view: &View) -> Result<()> {
     for ((partition, &at), part) in (0..).map(Partition).zip(start).zip(&view.partitions) {
         if part.outputs[0].cuts.iter().any(|cut| cut.first < at && at <= cut.end) {
@@ -315,7 +317,8 @@ fn check_start(topic: &Topic, partition: Partition, at: Offset, span: &Span) -> 
     Ok(())
 }
 
-/// A partition that was added to the topic and that one side does not know yet has nothing to wait for.
+/// A partition that was added to the topic and that one side does not know yet has nothing to wait
+/// for.
 fn reached(position: &[Offset], ends: &[Span]) -> bool {
     position.iter().zip(ends).all(|(at, span)| *at >= span.end)
 }

@@ -13,15 +13,17 @@ use crate::{Result, Rows};
 ///   [`Sink::recover`] removes it or counts it in, so that writing on from its answer shows every
 ///   row exactly once. A sink that cannot promise this returns `false` from
 ///   [`Sink::keeps_position`].
-/// * **Retries.** After an error of kind `Retry` nothing of that call was kept and the same call may
-///   be repeated. After any other error the sink is dropped; a new one recovers.
-/// * **Threads.** One thread at a time. Calls block for as long as they must: the job does not wait.
+/// * **Retries.** After an error of kind `Retry` nothing of that call was kept and the same call
+///   may be repeated. After any other error the sink is dropped; a new one recovers.
+/// * **Threads.** One thread at a time. Calls block for as long as they must: the job does not
+///   wait.
 pub trait Sink: Send {
     /// Its name in messages and positions: the same whenever the same place is opened.
     fn name(&self) -> &str;
 
-    /// Repairs what a crash left and returns the next row of each partition, in order of partitions.
-    /// `rows` is what the result topic holds now, so that a new sink can choose where to begin.
+    /// Repairs what a crash left and returns the next row of each partition, in order of
+    /// partitions. `rows` is what the result topic holds now, so that a new sink can choose where
+    /// to begin.
     ///
     /// # Errors
     /// When rows that it had made durable are missing, or when it holds rows of another store.

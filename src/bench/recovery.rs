@@ -1,9 +1,9 @@
 //! **recovery**: from the start of the process, after `kill -9`, to the first new row, under load,
 //! by size of state.
 //!
-//! Every sensor has one open window. The load continues while the job is down, for just over a second:
-//! so windows are due to be closed when it comes back, and the time is the job's and not that until
-//! the next second of event time. Idle closes are off, for they would wait two seconds.
+//! Every sensor has one open window. The load continues while the job is down, for just over a
+//! second: so windows are due to be closed when it comes back, and the time is the job's and not
+//! that until the next second of event time. Idle closes are off, for they would wait two seconds.
 
 use std::sync::atomic::AtomicBool;
 use std::thread;

@@ -110,8 +110,8 @@ impl Workload {
         }
     }
 
-    /// The same on a broker: under a minute when it runs on the same two cores. A job takes a second
-    /// or two to begin there, and a backlog ten times as long to publish and to drain.
+    /// The same on a broker: under a minute when it runs on the same two cores. A job takes a
+    /// second or two to begin there, and a backlog ten times as long to publish and to drain.
     pub fn quick_on_a_broker() -> Self {
         let standard = plain(1_000, 500_000);
         Workload {

@@ -7,8 +7,8 @@
 //! ```
 //!
 //! Each removes its folder when it is dropped, so that the disk holds one backlog at a time and a
-//! run that ends early, by an error or Ctrl-C, leaves nothing. In a cluster the topics' names begin with
-//! that of the run; they cannot be deleted from here, so a message says that they stay.
+//! run that ends early, by an error or Ctrl-C, leaves nothing. In a cluster the topics' names begin
+//! with that of the run; they cannot be deleted from here, so a message says that they stay.
 
 use std::cell::Cell;
 use std::fs;
@@ -135,8 +135,8 @@ impl TestTopic {
         })
     }
 
-    /// A sink that sends rows back to the queue, with a new topic for them; `None` where there is no
-    /// such sink.
+    /// A sink that sends rows back to the queue, with a new topic for them; `None` where there is
+    /// no such sink.
     pub fn sink_back(&self) -> anyhow::Result<Option<SinkBack>> {
         let Some((sink, queue)) = seismic_sinks::sends_back_to(&self.url)? else { return Ok(None) };
         let topic = queue.create(&format!("{}-back", self.topic.name), self.topic.partitions)?;

@@ -20,8 +20,8 @@ pub enum Outcome {
     Differs,
 }
 
-/// Does a command's work to its exit code. A panic, which is a fault of ours, is code 1 as any other
-/// failure: a supervisor starts the program again, and what was committed is there.
+/// Does a command's work to its exit code. A panic, which is a fault of ours, is code 1 as any
+/// other failure: a supervisor starts the program again, and what was committed is there.
 #[must_use]
 pub fn run(work: impl FnOnce() -> anyhow::Result<Outcome> + UnwindSafe) -> ExitCode {
     code(catch_unwind(work).unwrap_or_else(|_| Err(Panicked.into())))

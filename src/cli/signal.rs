@@ -9,8 +9,8 @@ use signal_hook::flag;
 
 use crate::job::StopToken;
 
-/// The first SIGTERM or Ctrl-C uses the token; a second one ends the process at once. Others may use
-/// the token too, to end a run that has failed: the first signal is still the first one then.
+/// The first SIGTERM or Ctrl-C uses the token; a second one ends the process at once. Others may
+/// use the token too, to end a run that has failed: the first signal is still the first one then.
 pub fn stop_on_signals(stop: &StopToken) -> io::Result<()> {
     let signalled = Arc::new(AtomicBool::new(false));
     for signal in [SIGTERM, SIGINT] {

@@ -1,4 +1,5 @@
-//! Text on stdout and stderr. `println!` panics when the pipe is closed or the disk full; these do not.
+//! Text on stdout and stderr. `println!` panics when the pipe is closed or the disk full; these do
+//! not.
 
 use std::fmt::Display;
 use std::io::{self, Write};

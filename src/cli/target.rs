@@ -8,8 +8,8 @@ use crate::error::Usage;
 use crate::job::file;
 use crate::job::location::{Location, LocationOptions};
 
-/// Where a job reads and keeps its state. Every command takes all of it, so that a script can set it
-/// once; commands that only publish use the queue alone.
+/// Where a job reads and keeps its state. Every command takes all of it, so that a script can set
+/// it once; commands that only publish use the queue alone.
 #[derive(Args, Clone, Debug)]
 pub struct Target {
     #[command(flatten)]

@@ -11,7 +11,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use seismic_pipeline::Note;
 use seismic_queue::{Error, JobStore, Queue};
 
-/// How long a consumer may take to stop: on a broker it may have to wait for what became of its last commit.
+/// How long a consumer may take to stop: on a broker it may have to wait for what became of its
+/// last commit.
 const STOP_PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running consumer; killed when it is dropped.

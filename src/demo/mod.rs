@@ -1,5 +1,5 @@
-//! A live network, a consumer that is killed half-way with `kill -9`, and the proof that nothing was
-//! lost and nothing duplicated.
+//! A live network, a consumer that is killed half-way with `kill -9`, and the proof that nothing
+//! was lost and nothing duplicated.
 //!
 //! The network publishes from this process; the consumer is a separate process (`seismic run`).
 //! Results go to stdout as they are committed; everything else is on stderr.

@@ -6,7 +6,8 @@ use seismic_queue::{Event, Finding, Offset, Partition, Queue, Span, Topic};
 
 use crate::time::now_ms;
 
-/// A message appended further ahead of this machine's clock than this shows that a clock is wrong, ms.
+/// A message appended further ahead of this machine's clock than this shows that a clock is wrong,
+/// ms.
 const CLOCK_MS: i64 = 1_000;
 
 /// Compares our clock with the times of the newest messages.

@@ -22,7 +22,8 @@ pub struct LocationOptions {
     #[arg(long, value_name = "NAME")]
     pub group: Option<String>,
     /// Setting of the Kafka client, named as in librdkafka; repeatable. Pass secrets through the
-    /// environment: SEISMIC_KAFKA_SASL_PASSWORD, or a file named by SEISMIC_KAFKA_SASL_PASSWORD_FILE
+    /// environment: SEISMIC_KAFKA_SASL_PASSWORD, or a file named by
+    /// SEISMIC_KAFKA_SASL_PASSWORD_FILE
     #[arg(long, value_name = "KEY=VALUE", value_parser = parse_setting)]
     pub kafka: Vec<(String, String)>,
 }

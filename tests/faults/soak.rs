@@ -1,5 +1,5 @@
-//! Fault 25: everything at random, for an hour. `.ci/run --long` runs it; `SEISMIC_SOAK_SECONDS` says
-//! how long.
+//! Fault 25: everything at random, for an hour. `.ci/run --long` runs it; `SEISMIC_SOAK_SECONDS`
+//! says how long.
 //!
 //! It goes in stretches. In each one random harm is done under load, while retention keeps the log
 //! short; then load and consumer stop, the log is drained, and the stretch is proved: by `verify`,

@@ -162,7 +162,8 @@ impl Trial {
         self.flows_again(|trial| trial.spawn(&[]))
     }
 
-    /// Ends a fault, which gives the consumer, and notes how long it takes until a new row is there.
+    /// Ends a fault, which gives the consumer, and notes how long it takes until a new row is
+    /// there.
     pub fn flows_again(&mut self, end: impl FnOnce(&mut Self) -> Running) -> Running {
         let before = self.rows();
         let began = Instant::now();

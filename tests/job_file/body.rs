@@ -1,5 +1,5 @@
-//! What must hold of a job file of any bytes: it is refused with its lines, or what it says is part of
-//! a job. Shared with the fuzz target `job`.
+//! What must hold of a job file of any bytes: it is refused with its lines, or what it says is part
+//! of a job. Shared with the fuzz target `job`.
 
 use std::path::Path;
 

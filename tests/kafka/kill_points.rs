@@ -1,5 +1,6 @@
-//! A worker that dies at each named place of its loop and of a commit, and in five recoveries running.
-//! The places are compiled into the program that tests start, and the environment says where it dies.
+//! A worker that dies at each named place of its loop and of a commit, and in five recoveries
+//! running. The places are compiled into the program that tests start, and the environment says
+//! where it dies.
 
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,5 @@
-//! Event times, payloads and amplitudes that no sensor should send, published to Kafka in the middle of
-//! a load that must not notice.
+//! Event times, payloads and amplitudes that no sensor should send, published to Kafka in the
+//! middle of a load that must not notice.
 
 use rustix::process::Signal;
 

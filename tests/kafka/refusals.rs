@@ -1,5 +1,5 @@
-//! What others can do to a job's topics and offsets: each is refused with its reason and, where there
-//! is one, the flag that continues all the same.
+//! What others can do to a job's topics and offsets: each is refused with its reason and, where
+//! there is one, the flag that continues all the same.
 
 use std::fs;
 
@@ -158,8 +158,8 @@ fn an_input_that_was_made_again_is_refused_also_where_librdkafka_reads_it_by_its
 fn refused_when_made_again(what: &str, reading: &[&str]) {
     let Some(trial) = of_records(what) else { return };
     let stage = &trial.stage;
-    // It closes nothing on its own, so rows come from nowhere but new records. It sleeps while the topic
-    // is not there, and does not come to look at it afterwards: only its commits can tell.
+    // It closes nothing on its own, so rows come from nowhere but new records. It sleeps while the
+    // topic is not there, and does not come to look at it afterwards: only its commits can tell.
     let mut command = stage.command(&["run", "--quiet", "--idle-timeout-ms", "0"]);
     command.args(["--kafka", "session.timeout.ms=60000"]).args(reading);
     command.env("FAILPOINTS", format!("{LOOK}=sleep(30000)"));

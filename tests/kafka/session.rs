@@ -1,5 +1,5 @@
-//! How long partitions wait for a worker that was killed: one with a name of its own is back at once, one
-//! without has its session waited for.
+//! How long partitions wait for a worker that was killed: one with a name of its own is back at
+//! once, one without has its session waited for.
 
 use std::time::{Duration, Instant};
 
@@ -11,8 +11,8 @@ use crate::stage::wait_until;
 /// The session of a worker.
 const SESSION: Duration = Duration::from_secs(10);
 
-/// Kills a worker that many times, starts it again at once, and gives how long rows stood still, the
-/// shortest first.
+/// Kills a worker that many times, starts it again at once, and gives how long rows stood still,
+/// the shortest first.
 fn killed(trial: &mut Trial, options: &str, times: u64) -> Vec<Duration> {
     let mut worker = trial.worker(options);
     trial.wait_for_rows(50);

@@ -1,4 +1,5 @@
-//! Sensors that fall silent: their windows are closed in time, and what they send afterwards is counted.
+//! Sensors that fall silent: their windows are closed in time, and what they send afterwards is
+//! counted.
 
 use rustix::process::Signal;
 use seismic_proto::Message as _;

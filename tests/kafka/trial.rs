@@ -59,7 +59,8 @@ impl Trial {
         self.reader.as_ref().expect("rows were waited for").lines()
     }
 
-    /// Ends a fault that lets nothing through, and notes how long it takes until a new row is there.
+    /// Ends a fault that lets nothing through, and notes how long it takes until a new row is
+    /// there.
     pub fn flows_again<T>(&mut self, end: impl FnOnce(&mut Self) -> T) -> T {
         let before = self.wait_for_quiet();
         let began = Instant::now();
@@ -68,8 +69,8 @@ impl Trial {
         ended
     }
 
-    /// Waits until a fault lets nothing through any more, and gives how many rows were seen by then:
-    /// those that were committed before the fault are no sign of its end.
+    /// Waits until a fault lets nothing through any more, and gives how many rows were seen by
+    /// then: those that were committed before the fault are no sign of its end.
     pub fn wait_for_quiet(&self) -> usize {
         let mut seen = self.seen();
         let (mut before, mut since) = (seen.now(), Instant::now());
@@ -92,7 +93,8 @@ impl Trial {
         line.tries += 1;
     }
 
-    /// Notes how long it takes from now until every partition has a row of what happens from now on.
+    /// Notes how long it takes from now until every partition has a row of what happens from now
+    /// on.
     pub fn flows_in_all_partitions(&mut self) {
         let (began, now) = (Instant::now(), SystemTime::now());
         let now_ms = now.duration_since(UNIX_EPOCH).expect("it is later than 1970").as_millis();
@@ -185,7 +187,8 @@ impl Trial {
         self.prove_with(&[]);
     }
 
-    /// As [`Trial::prove`], with what these CSV folders hold once a sink of their own has caught up.
+    /// As [`Trial::prove`], with what these CSV folders hold once a sink of their own has caught
+    /// up.
     pub fn prove_with(mut self, csv_folders: &[&str]) {
         self.end_load();
         for folder in csv_folders {

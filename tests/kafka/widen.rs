@@ -12,7 +12,8 @@ use crate::truth::{difference_of_csv, int, look};
 const TOPICS: &str = "org.apache.kafka.tools.TopicCommand";
 const DRAIN: [&str; 5] = ["run", "--quiet", "--drain", "--idle-timeout-ms", "0"];
 
-/// Publishes 6,000 records of the same 60 sensors, as a producer that knows of that many partitions.
+/// Publishes 6,000 records of the same 60 sensors, as a producer that knows of that many
+/// partitions.
 fn publish(trial: &Trial, start: &str, partitions: &str) {
     let load = ["--records", "6000", "--sensors", "60", "--pack", "3", "--seed", "7"];
     let place = ["--start", start, "--partitions", partitions];

@@ -1,8 +1,8 @@
 //! The program on a real RocketMQ broker: records come from it and rows go back to it, whatever is
 //! killed, cut, or taken away in between. Skipped, loudly, where no broker can be started.
 //!
-//! Faults are tried as on the embedded queue, by the same [`Trial`]: the log and the sink are topics of
-//! RocketMQ, the store is a file.
+//! Faults are tried as on the embedded queue, by the same [`Trial`]: the log and the sink are
+//! topics of RocketMQ, the store is a file.
 
 mod cluster;
 mod faults;

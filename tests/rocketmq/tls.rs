@@ -1,4 +1,5 @@
-//! A broker and a nameserver that speak nothing but TLS, and only with those who have a certificate.
+//! A broker and a nameserver that speak nothing but TLS, and only with those who have a
+//! certificate.
 
 use seismic_brokers::RocketMq;
 use serde_json::Value;

@@ -1,5 +1,5 @@
-//! What a Kafka client costs: a topic read to its end by librdkafka and by our own fetcher, as the job reads
-//! it: each message copied into a batch, and nothing done with it.
+//! What a Kafka client costs: a topic read to its end by librdkafka and by our own fetcher, as the
+//! job reads it: each message copied into a batch, and nothing done with it.
 //!
 //! ```text
 //! cargo run --release -p seismic-kafka --example read -- HOST:PORT TOPIC THREADS

@@ -1,5 +1,5 @@
-//! What there is to say of a topic, by its settings and its replicas, and of brokers, by theirs. Names as
-//! in Kafka's configuration.
+//! What there is to say of a topic, by its settings and its replicas, and of brokers, by theirs.
+//! Names as in Kafka's configuration.
 
 use std::collections::HashMap;
 
@@ -9,12 +9,13 @@ use seismic_queue::{Finding, Result};
 /// Topics of Kafka's own: no commit is made without them.
 pub(crate) const COMMITS: [&str; 2] = ["__consumer_offsets", "__transaction_state"];
 
-/// Offsets of a group without members should be kept for longer than a job may be off, minutes: a week,
-/// which is Kafka's own default.
+/// Offsets of a group without members should be kept for longer than a job may be off, minutes: a
+/// week, which is Kafka's own default.
 const OFFSETS_MINUTES: u64 = 7 * 24 * 60;
 
-/// So long a dead broker may be waited for, ms: with an election of controllers before, it is over before
-/// a worker whose group that broker coordinated loses its place. Kafka's own default is 9,000.
+/// So long a dead broker may be waited for, ms: with an election of controllers before, it is over
+/// before a worker whose group that broker coordinated loses its place. Kafka's own default is
+/// 9,000.
 const BROKER_SESSION_MS: u64 = 6_000;
 
 /// How many replicas a partition has, and how many of them keep up.

@@ -21,9 +21,10 @@
 //!   end is asked for read-uncommitted, so that everything appended before the question lies below
 //!   it; a reader reaches that end once the transactions before it are over.
 //! * Kafka deletes on its own, segment by segment, by the topic's `retention.ms` and
-//!   `retention.bytes`, and knows no holds: `hold` says nothing to it, `retain` deletes nothing, and
-//!   `set_policy` sets those two. A job whose messages are gone refuses to continue. Topics made here
-//!   keep everything until set otherwise. The checkpoint topic is ours to trim: see `store/trim.rs`.
+//!   `retention.bytes`, and knows no holds: `hold` says nothing to it, `retain` deletes nothing,
+//!   and `set_policy` sets those two. A job whose messages are gone refuses to continue. Topics
+//!   made here keep everything until set otherwise. The checkpoint topic is ours to trim: see
+//!   `store/trim.rs`.
 //! * What a producer remembers of itself is in `queue/producer.rs`.
 
 mod address;

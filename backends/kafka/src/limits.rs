@@ -18,9 +18,9 @@ pub const WAIT: Duration = Duration::from_secs(8);
 /// How long a running slot waits for the end of a log: its commits and a stop wait as long.
 pub const END_WAIT: Duration = Duration::from_secs(1);
 
-/// How long a commit waits for a broker that gave librdkafka its messages. One that is gone would stop
-/// the job; after this, and once more, what it gave is read again from another one. The doctor waits as
-/// long for a broker's settings.
+/// How long a commit waits for a broker that gave librdkafka its messages. One that is gone would
+/// stop the job; after this, and once more, what it gave is read again from another one. The doctor
+/// waits as long for a broker's settings.
 pub const BROKER_WAIT: Duration = Duration::from_secs(2);
 
 /// Messages that topics of a store must take: dead letters of 900 KiB and chunks of 512 KiB with
@@ -43,8 +43,8 @@ pub const NOTE_EVERY: Duration = Duration::from_secs(1);
 /// after [`TRANSACTION_TIMEOUT`], and look for such every 10 s.
 pub const SETTLE_WAIT: Duration = Duration::from_secs(25);
 
-/// Brokers abort a transaction that takes longer. Shorter than a session, so that whoever takes over
-/// a partition finds nothing open.
+/// Brokers abort a transaction that takes longer. Shorter than a session, so that whoever takes
+/// over a partition finds nothing open.
 pub const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(6);
 
 /// How long a message of a transaction is tried. Below the transaction's own.
@@ -59,27 +59,27 @@ pub const SESSION_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes of messages asked of one partition at once: a batch of ours is filled by two.
 pub const PARTITION_BYTES: i32 = 1 << 20;
 
-/// Bytes of messages asked of one broker at once. Two such answers of each broker are held at most; more
-/// is not faster.
+/// Bytes of messages asked of one broker at once. Two such answers of each broker are held at most;
+/// more is not faster.
 pub const ANSWER_BYTES: i32 = 2 << 20;
 
-/// Longest answer that is read: one batch is given whatever was asked for. As long as librdkafka takes
-/// (`receive.message.max.bytes`).
+/// Longest answer that is read: one batch is given whatever was asked for. As long as librdkafka
+/// takes (`receive.message.max.bytes`).
 pub const FRAME_BYTES: usize = 100_000_000;
 
 /// An answer's memory grows by at most this many bytes ahead of what has arrived.
 pub const READ_AHEAD_BYTES: usize = 1 << 20;
 
-/// Memory that was needed for more than this is not kept for the next answer: one with a long message
-/// comes rarely.
+/// Memory that was needed for more than this is not kept for the next answer: one with a long
+/// message comes rarely.
 pub const SPARE_BYTES: usize = 4 << 20;
 
-/// Longest batch once it is unpacked: some messages of the longest that there are, and what a batch of a
-/// megabyte may be that hardly says anything.
+/// Longest batch once it is unpacked: some messages of the longest that there are, and what a batch
+/// of a megabyte may be that hardly says anything.
 pub const UNPACKED_BYTES: usize = 64 << 20;
 
-/// How often a wait for sent messages looks whether they have arrived: well below what a broker takes
-/// for that, and a thousandth of a core.
+/// How often a wait for sent messages looks whether they have arrived: well below what a broker
+/// takes for that, and a thousandth of a core.
 pub const LISTEN: Duration = Duration::from_micros(300);
 
 /// A transactional id that was fenced so often, one time after the other, belongs to someone else;

@@ -111,8 +111,8 @@ impl Settings {
         config.set("enable.auto.commit", "false");
         config.set("enable.auto.offset.store", "false");
         config.set("enable.partition.eof", "true");
-        // A full queue is asked for again at once; what it holds is bounded. Small messages take five times
-        // their size there.
+        // A full queue is asked for again at once; what it holds is bounded. Small messages take
+        // five times their size there.
         self.default(&mut config, "fetch.queue.backoff.ms", "5");
         self.default(&mut config, "queued.max.messages.kbytes", "4096");
         self.default(&mut config, "queued.min.messages", "50000");
@@ -120,8 +120,8 @@ impl Settings {
         config
     }
 
-    /// For reading up to an end that is known. Behind the last message there may be nothing but what
-    /// transactions leave, and then the end shows only when the broker has waited for more.
+    /// For reading up to an end that is known. Behind the last message there may be nothing but
+    /// what transactions leave, and then the end shows only when the broker has waited for more.
     pub(crate) fn reading_back(&self) -> ClientConfig {
         let mut config = self.reading("seismic-reader");
         config.set("fetch.wait.max.ms", "10");
@@ -142,8 +142,8 @@ impl Settings {
         config
     }
 
-    /// For a member of a group. It reads nothing itself; others read what it was assigned. Who looks
-    /// at the group sees the name of its slot, unless the caller has a client id of its own.
+    /// For a member of a group. It reads nothing itself; others read what it was assigned. Who
+    /// looks at the group sees the name of its slot, unless the caller has a client id of its own.
     pub(crate) fn member(&self, member: &Member) -> ClientConfig {
         let mut config = self.reading(&member.group);
         if self.base.get("client.id") == Some(CLIENT) {

@@ -130,8 +130,8 @@ impl Backend for OnKafka {
 }
 
 seismic_queue::conformance! { broker().map(OnKafka::new); without
-    // Its store is shared: it has members of a group for owners, nobody is refused for being the second,
-    // and what fences is the group, which tests of whole jobs prove.
+    // Its store is shared: it has members of a group for owners, nobody is refused for being the
+    // second, and what fences is the group, which tests of whole jobs prove.
     owning::a_store_says_who_owns_it
     owning::a_second_owner_is_refused_and_told_who_it_is
     owning::a_store_is_free_when_owner_and_committers_are_gone

@@ -1,9 +1,9 @@
-//! One socket to a nameserver or broker, encrypted or not: requests go out one after the other without waiting,
-//! answers are distinguished by their number (`opaque`) and go to whoever asked.
+//! One socket to a nameserver or broker, encrypted or not: requests go out one after the other
+//! without waiting, answers are distinguished by their number (`opaque`) and go to whoever asked.
 //!
-//! A thread reads. When the connection ends, for whatever reason, all who wait get an error at once, and
-//! nothing more is sent on it: the owner makes a new one. What the broker asks of its own accord is
-//! passed over; nothing here needs it.
+//! A thread reads. When the connection ends, for whatever reason, all who wait get an error at
+//! once, and nothing more is sent on it: the owner makes a new one. What the broker asks of its own
+//! accord is passed over; nothing here needs it.
 
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
@@ -126,8 +126,8 @@ impl Connection {
         Ok(opaque)
     }
 
-    /// Sends a request and waits for its answer. One that does not come in time ends the connection:
-    /// it may be half open.
+    /// Sends a request and waits for its answer. One that does not come in time ends the
+    /// connection: it may be half open.
     ///
     /// # Errors
     /// [`Error::Silent`], [`Error::Lost`].

@@ -80,8 +80,8 @@ impl Error {
         }
     }
 
-    /// Whether we lack the right to what was asked, and nothing of it was done. Access control of the
-    /// first kind (`aclEnable`) has no code of its own for that.
+    /// Whether we lack the right to what was asked, and nothing of it was done. Access control of
+    /// the first kind (`aclEnable`) has no code of its own for that.
     #[must_use]
     pub(crate) fn is_denied(&self) -> bool {
         match self {
@@ -91,8 +91,8 @@ impl Error {
         }
     }
 
-    /// Whether a send that ended like this may have been written all the same. A broker that is busy
-    /// refuses before it writes.
+    /// Whether a send that ended like this may have been written all the same. A broker that is
+    /// busy refuses before it writes.
     #[must_use]
     pub(crate) fn is_outcome_unknown(&self) -> bool {
         match self {

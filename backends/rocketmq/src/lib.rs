@@ -8,15 +8,16 @@
 //!       └─► TopicReader      one pull in flight per partition; a reader, or the source of a slot
 //! ```
 //!
-//! A partition is a queue of a broker (`topic_route.rs`). A key is the property `KEYS`, an append time is
-//! the broker's store time. What RocketMQ cannot do and the seam asks for:
+//! A partition is a queue of a broker (`topic_route.rs`). A key is the property `KEYS`, an append
+//! time is the broker's store time. What RocketMQ cannot do and the seam asks for:
 //!
 //! * **Atomic appends.** A batch may leave a prefix; the message is the unit. A repeated append is
 //!   recognised by reading the partition's tail back (`producer_recovery.rs`).
 //! * **Holds and policies.** Retention is the broker's; a hold only tells the group's name, so that
 //!   its own tools show the lag.
-//! * **An id of a topic.** It is made of its name and where its queues are: a topic deleted and made
-//!   again the same way has the same one, but fewer messages, which a job that was further notices.
+//! * **An id of a topic.** It is made of its name and where its queues are: a topic deleted and
+//!   made again the same way has the same one, but fewer messages, which a job that was further
+//!   notices.
 //! * **A store.** There are no transactions; a job's store is elsewhere.
 
 mod backend;

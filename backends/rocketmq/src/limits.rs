@@ -9,8 +9,8 @@ pub(crate) const FRAME_BYTES: usize = 32 << 20;
 /// Longest header, in bytes. The answer to a batch names an id of 33 bytes for each message.
 pub(crate) const HEADER_BYTES: usize = 1 << 20;
 
-/// A frame's memory grows by at most this many bytes ahead of what has arrived: what a pull of short
-/// messages brings comes without being moved.
+/// A frame's memory grows by at most this many bytes ahead of what has arrived: what a pull of
+/// short messages brings comes without being moved.
 pub(crate) const READ_AHEAD_BYTES: usize = 1 << 20;
 
 /// Longest message that a broker takes, key and value together: `maxMessageSize` is 4 MiB by
@@ -36,14 +36,15 @@ pub(crate) const PULL_MESSAGES: u32 = 4_096;
 /// Bytes asked for in one pull: four batches.
 pub(crate) const PULL_BYTES: u32 = 4 << 20;
 
-/// Pulled answers that a reader holds, of all its partitions: memory. Partitions whose end was found
-/// are not counted; what comes there is small.
+/// Pulled answers that a reader holds, of all its partitions: memory. Partitions whose end was
+/// found are not counted; what comes there is small.
 pub(crate) const PULLS_HELD: usize = 8;
 
 /// How long a connection may take to be made.
 pub(crate) const CONNECT: Duration = Duration::from_secs(3);
 
-/// How long an answer may take. A broker answers in milliseconds, and gives up on a flush after 5 s.
+/// How long an answer may take. A broker answers in milliseconds, and gives up on a flush after 5
+/// s.
 pub(crate) const CALL: Duration = Duration::from_secs(10);
 
 /// How long a broker keeps a pull that found nothing. It is one request per partition in this time.

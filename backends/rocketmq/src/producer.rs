@@ -1,7 +1,7 @@
 //! Appends messages: batches, one on its way per queue, the next one of each encoded meanwhile.
 //!
-//! Never two for the same queue: the first could be refused and the second land, and what is behind a
-//! gap would be taken for all before it. All queues are written side by side.
+//! Never two for the same queue: the first could be refused and the second land, and what is behind
+//! a gap would be taken for all before it. All queues are written side by side.
 //!
 //! A send of unknown outcome is not repeated before the partition's tail was read back: then what
 //! landed of it is known, and only the rest is sent. What a broker refuses because it is busy was
@@ -180,8 +180,8 @@ impl RocketProducer {
         due.iter_mut().try_for_each(|due| self.encode(due))
     }
 
-    /// Sends all that is due, each partition's batches one after the other, partitions side by side.
-    /// The first error ends it, once all that is on its way has come to an end.
+    /// Sends all that is due, each partition's batches one after the other, partitions side by
+    /// side. The first error ends it, once all that is on its way has come to an end.
     fn send_all(&mut self, mut due: Vec<Due<'_>>) -> Result<u64> {
         let (to, answers) = mpsc::channel();
         let mut on_the_way: Vec<Sent> = Vec::new();

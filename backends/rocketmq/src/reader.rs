@@ -6,8 +6,8 @@
 //! after a pull that found nothing. Nothing is ever taken from the broker's own idea of a group's
 //! position, and where it would skip messages, reading ends with an error.
 //!
-//! A broker that cannot be asked takes nothing from the partitions of others: what is wrong with it is
-//! said when they have nothing to give.
+//! A broker that cannot be asked takes nothing from the partitions of others: what is wrong with it
+//! is said when they have nothing to give.
 
 use std::ops::Range;
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -109,8 +109,8 @@ impl TopicReader {
         Ok(())
     }
 
-    /// The broker of a cursor could not be asked: it is left alone for a while, unless that would not
-    /// help.
+    /// The broker of a cursor could not be asked: it is left alone for a while, unless that would
+    /// not help.
     fn rest(&mut self, i: usize, error: Error) -> Result<()> {
         if error.kind() != Kind::Retry {
             return Err(error);
@@ -219,8 +219,8 @@ impl TopicReader {
         Ok(())
     }
 
-    /// Shows the properties of every message of a partition within `range`. Where messages that were
-    /// acknowledged do not show yet, they are waited for.
+    /// Shows the properties of every message of a partition within `range`. Where messages that
+    /// were acknowledged do not show yet, they are waited for.
     pub(crate) fn read_properties(
         log: &TopicQueues,
         partition: Partition,

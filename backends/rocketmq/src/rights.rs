@@ -1,7 +1,7 @@
-//! Whether brokers with access control let us do what a job needs. Each right is tried in a way that
-//! does nothing where it is there: a send goes to a queue that no topic has, a topic is asked for
-//! with a filter that there is none of, and what a pull finds is not looked at. Brokers ask who we are
-//! before they look at what we want.
+//! Whether brokers with access control let us do what a job needs. Each right is tried in a way
+//! that does nothing where it is there: a send goes to a queue that no topic has, a topic is asked
+//! for with a filter that there is none of, and what a pull finds is not looked at. Brokers ask who
+//! we are before they look at what we want.
 
 use std::time::Duration;
 
@@ -10,7 +10,8 @@ use crate::error::{Error, Result};
 use crate::topic_route::Route;
 use seismic_queue::{Access, Finding, Level, Need};
 
-/// What there is to say of each right that is needed. Where nobody is refused anything, that is all.
+/// What there is to say of each right that is needed. Where nobody is refused anything, that is
+/// all.
 pub(crate) fn examine(client: &mut Client, needs: &[Need]) -> Result<Vec<Finding>> {
     let mut denied = Vec::new();
     for need in needs {
@@ -90,8 +91,8 @@ fn finding(level: Level, what: String, remedy: String) -> Finding {
     Finding { level, what, remedy }
 }
 
-/// Whether it was refused because of who we are. That it was refused for another reason is what a try
-/// is made for.
+/// Whether it was refused because of who we are. That it was refused for another reason is what a
+/// try is made for.
 fn is_denied(tried: Result<()>) -> Result<bool> {
     match tried {
         Err(error @ Error::Refused { .. }) => Ok(error.is_denied()),

@@ -2,8 +2,8 @@
 //!
 //! All of it comes from files that the environment names. A server's certificate must be signed by
 //! one of the authorities in `ROCKETMQ_TLS_CA_FILE` and name the host that we connected to. Brokers
-//! tell the nameservers an address of theirs, often a bare number; where certificates name something
-//! else, `ROCKETMQ_TLS_SERVER_NAME` says what. There is no way to skip the check.
+//! tell the nameservers an address of theirs, often a bare number; where certificates name
+//! something else, `ROCKETMQ_TLS_SERVER_NAME` says what. There is no way to skip the check.
 
 use std::env;
 use std::io::{self, Read, Write};
@@ -143,7 +143,8 @@ impl Session {
         Opener { session: self, stream, sealed, at: 0, end: 0 }
     }
 
-    /// A panic leaves a session that may be in the middle of a record: what follows fails its check.
+    /// A panic leaves a session that may be in the middle of a record: what follows fails its
+    /// check.
     fn lock(&self) -> MutexGuard<'_, ClientConnection> {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }

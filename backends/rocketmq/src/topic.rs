@@ -84,8 +84,8 @@ impl TopicQueues {
         self.end_of(partition, &mut BTreeSet::new())
     }
 
-    /// As [`TopicQueues::end`] of several partitions. Each broker is asked once whether it has entered
-    /// everything.
+    /// As [`TopicQueues::end`] of several partitions. Each broker is asked once whether it has
+    /// entered everything.
     pub(crate) fn ends(&mut self, partitions: &[Partition]) -> Vec<Result<Offset>> {
         let mut settled = BTreeSet::new();
         partitions.iter().map(|&partition| self.end_of(partition, &mut settled)).collect()

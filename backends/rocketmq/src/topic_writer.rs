@@ -1,5 +1,5 @@
-//! Writes to the queues of a topic for one who keeps track of them himself: each append says where it
-//! landed, and what is there can be read back with its properties.
+//! Writes to the queues of a topic for one who keeps track of them himself: each append says where
+//! it landed, and what is there can be read back with its properties.
 //!
 //! It is what an *effectively once* sink needs and a [`Producer`](seismic_queue::Producer) hides.
 
@@ -125,7 +125,8 @@ impl TopicWriter {
     /// been appended.
     ///
     /// # Errors
-    /// [`Error::OffsetGone`] when `from` is; [`Error::OffsetBeyond`] when the messages do not appear.
+    /// [`Error::OffsetGone`] when `from` is; [`Error::OffsetBeyond`] when the messages do not
+    /// appear.
     pub fn read_back(
         &self,
         partition: Partition,

@@ -2,8 +2,8 @@
 //!
 //! A message gets its append time inside a transaction and shows when that is committed. A slow
 //! disk, or a process that stands still, may lie between the two for any time. There is one
-//! transaction at a time, so what has its time and does not show is of the one that is open now; and
-//! once somebody has committed, the one that was open before is over.
+//! transaction at a time, so what has its time and does not show is of the one that is open now;
+//! and once somebody has committed, the one that was open before is over.
 
 use std::time::{Duration, Instant};
 

@@ -54,8 +54,9 @@ pub fn messages(queue: &dyn Queue, from: &str) -> Result<u64> {
 /// number of durable messages from time to time.
 ///
 /// # Errors
-/// [`Error::Options`](crate::Error::Options) and [`Error::SameTopic`](crate::Error::SameTopic) before anything is touched, and errors of the queue
-/// that do not pass, among them a source whose messages retention deletes while it is played.
+/// [`Error::Options`](crate::Error::Options) and [`Error::SameTopic`](crate::Error::SameTopic)
+/// before anything is touched, and errors of the queue that do not pass, among them a source whose
+/// messages retention deletes while it is played.
 pub fn replay(
     queue: &dyn Queue,
     options: &Options,

@@ -1,9 +1,10 @@
 //! Rescales a drained job to the partitions that were added to its input.
 //!
-//! One commit over all partitions, as at the beginning of a fork: each old partition continues where it
-//! stands and each new one begins where its log does, with the sensors that it has from now on as its
-//! newest checkpoint, and with an entry in the journal. Before it nothing has changed, after it the
-//! job has the new number of partitions; recovery never looks behind that checkpoint.
+//! One commit over all partitions, as at the beginning of a fork: each old partition continues
+//! where it stands and each new one begins where its log does, with the sensors that it has from
+//! now on as its newest checkpoint, and with an entry in the journal. Before it nothing has
+//! changed, after it the job has the new number of partitions; recovery never looks behind that
+//! checkpoint.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -22,7 +23,8 @@ use crate::{Error, Result};
 /// [`JobStore::rescale`](seismic_queue::JobStore::rescale)'s.
 ///
 /// # Errors
-/// [`Error::NotDrained`] and [`Error::Redistribute`], when nothing was changed; and whatever stops a commit.
+/// [`Error::NotDrained`] and [`Error::Redistribute`], when nothing was changed; and whatever stops
+/// a commit.
 pub fn rescale(job: JobContext<'_>, stop: &Arc<AtomicBool>) -> Result<()> {
     if job.job.inputs.len() > 1 {
         let what = "partitions were added to the inputs of a job that has several; it can only be \

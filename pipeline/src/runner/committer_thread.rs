@@ -1,8 +1,8 @@
 //! The way from a slot to its committer, and the one that jobs use: the committer on a thread of
 //! its own, so that commits do not stop the reading.
 //!
-//! One commit is under way at a time. What can be retried is retried here, by the policy of all that
-//! retry ([`RetryPolicy`]).
+//! One commit is under way at a time. What can be retried is retried here, by the policy of all
+//! that retry ([`RetryPolicy`]).
 #![allow(clippy::disallowed_methods, reason = "shell: threads and waiting are its job")]
 #![allow(clippy::result_large_err, reason = "one commit, not one record, costs the copy")]
 
@@ -132,8 +132,8 @@ impl Drop for CommitterThread {
     }
 }
 
-/// A store that can be retried is retried for as long as the job runs, and for a last commit a while
-/// after its stop.
+/// A store that can be retried is retried for as long as the job runs, and for a last commit a
+/// while after its stop.
 fn retry_policy() -> RetryPolicy {
     RetryPolicy { what: "the store", after_stop: limits::STOP_PATIENCE, ..RetryPolicy::default() }
 }

@@ -1,5 +1,5 @@
-//! Housekeeping of a running job: holds the log that recovery still needs, applies retention, prunes
-//! the journal, and reads checkpoint requests.
+//! Housekeeping of a running job: holds the log that recovery still needs, applies retention,
+//! prunes the journal, and reads checkpoint requests.
 #![allow(clippy::disallowed_methods, reason = "shell: waiting is its job")]
 
 use std::collections::BTreeMap;
@@ -23,8 +23,8 @@ use crate::{Error, Result, limits};
 /// enough that a policy by size is kept.
 const EVERY: Duration = Duration::from_secs(10);
 
-/// How often where workers share a job. Every worker does it, it asks for the state of every group, and
-/// brokers free whole segments only.
+/// How often where workers share a job. Every worker does it, it asks for the state of every group,
+/// and brokers free whole segments only.
 const SHARED_EVERY: Duration = Duration::from_secs(600);
 
 /// Does the housekeeping and reads checkpoint requests until `is_over`. Failures are logged and
@@ -113,7 +113,8 @@ fn firsts(queue: &dyn Queue, job: &Job) -> seismic_queue::Result<Vec<Vec<Offset>
 }
 
 /// The position before which the journal is of no use: that of what recovery may need, or, where a
-/// proof can begin earlier, that one. With several inputs it can only begin at the job's own beginning.
+/// proof can begin earlier, that one. With several inputs it can only begin at the job's own
+/// beginning.
 fn head(
     store: &dyn JobStore,
     partition: Partition,
@@ -224,8 +225,8 @@ fn holder(job: &Job, view: &View) -> String {
     format!("{} ({})", job.group, view.id)
 }
 
-/// First offset of each input that recovery may need: that of the oldest of the newest checkpoints, or
-/// of the journal's start. Older ones are kept for people, and hold nothing.
+/// First offset of each input that recovery may need: that of the oldest of the newest checkpoints,
+/// or of the journal's start. Older ones are kept for people, and hold nothing.
 fn needed_from(
     store: &dyn JobStore,
     job: &Job,

@@ -1,8 +1,8 @@
 //! The inputs of one task, read again in the order that its journal says.
 //!
-//! A task reads several inputs as their messages come, which no log says, so its journal does: runs of
-//! one input each. Whoever applies them again, a replay or a proof, reads here up to the end of one
-//! run after the other. What an input has given beyond that waits until a run comes to it.
+//! A task reads several inputs as their messages come, which no log says, so its journal does: runs
+//! of one input each. Whoever applies them again, a replay or a proof, reads here up to the end of
+//! one run after the other. What an input has given beyond that waits until a run comes to it.
 
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -82,8 +82,8 @@ impl<'a> InputLogs<'a> {
         Ok(true)
     }
 
-    /// The log of an input is read from where the operator stands, not from where it was read to: what
-    /// lies between is gone.
+    /// The log of an input is read from where the operator stands, not from where it was read to:
+    /// what lies between is gone.
     pub fn reopen(&mut self, input: usize) {
         self.cursors[input] = None;
     }

@@ -1,8 +1,8 @@
 //! The snapshots of one partition: when the next is due, and the one on its way to the store.
 //!
-//! A snapshot's chunks travel with the commits that follow it, a few in each, so that a large one does
-//! not delay the rows committed with it. The last of these commits carries the manifest, which makes the
-//! chunks a checkpoint, and the ids of the checkpoint requests that it answers.
+//! A snapshot's chunks travel with the commits that follow it, a few in each, so that a large one
+//! does not delay the rows committed with it. The last of these commits carries the manifest, which
+//! makes the chunks a checkpoint, and the ids of the checkpoint requests that it answers.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -63,8 +63,8 @@ impl Snapshotter {
         self.worked += time;
     }
 
-    /// Whether the newest snapshot, written or on its way, is older than the state at `position` with
-    /// the journal up to `sequence`.
+    /// Whether the newest snapshot, written or on its way, is older than the state at `position`
+    /// with the journal up to `sequence`.
     pub fn is_behind(&self, position: Offset, sequence: u64) -> bool {
         self.at != (position, sequence)
     }
@@ -91,8 +91,8 @@ impl Snapshotter {
         self.answered.len() > before
     }
 
-    /// Takes a snapshot of the operator with the journal up to `sequence`. One that was still on its way
-    /// is dropped, and this one answers in its place. `clock` gives the time.
+    /// Takes a snapshot of the operator with the journal up to `sequence`. One that was still on
+    /// its way is dropped, and this one answers in its place. `clock` gives the time.
     ///
     /// # Errors
     /// At a failpoint.
@@ -132,7 +132,8 @@ impl Snapshotter {
         self.manifest.is_some()
     }
 
-    /// Moves the next chunks into a commit, and after the last of them the manifest with its answers.
+    /// Moves the next chunks into a commit, and after the last of them the manifest with its
+    /// answers.
     pub fn fill(&mut self, commit: &mut PartitionCommit) {
         self.fill_up_to(limits::CHUNKS_PER_COMMIT, commit);
     }

@@ -51,8 +51,8 @@ pub(crate) fn begin(job: JobContext<'_>, stop: &Arc<AtomicBool>, metrics: &Metri
 }
 
 /// Agrees with the other workers of a shared job on where it begins: the first worker to get a
-/// partition begins it, and all partitions begin where the first worker decided, also if that worker
-/// is gone. Gives the partitions of one input after the other.
+/// partition begins it, and all partitions begin where the first worker decided, also if that
+/// worker is gone. Gives the partitions of one input after the other.
 ///
 /// # Errors
 /// [`Error::StartedElsewhere`] when another `--from` was given than the job began with;
@@ -99,8 +99,8 @@ pub(crate) fn begin_in_all(
     inputs.iter().map(|topic| begin_at(queue, topic, partition, from)).collect()
 }
 
-/// Where a partition of a topic that was never committed begins. An offset counts in every partition; one
-/// that is not that long yet begins at its end, as long as another one reaches it.
+/// Where a partition of a topic that was never committed begins. An offset counts in every
+/// partition; one that is not that long yet begins at its end, as long as another one reaches it.
 pub(crate) fn begin_at(
     queue: &dyn Queue,
     topic: &Topic,

@@ -50,8 +50,8 @@ pub(super) struct PartitionProof<'a> {
 
 impl<'a> PartitionProof<'a> {
     /// Finds where the fold can begin: at the start of the job, or, where the log's head is gone,
-    /// at the oldest checkpoint that the log still reaches; with `after_rescales`, at the oldest since
-    /// partitions were added last.
+    /// at the oldest checkpoint that the log still reaches; with `after_rescales`, at the oldest
+    /// since partitions were added last.
     pub fn new(
         queue: &'a dyn Queue,
         store: &'a dyn JobStore,

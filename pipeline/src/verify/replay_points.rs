@@ -107,7 +107,8 @@ impl ReplayPoints {
         self.rescales().last()
     }
 
-    /// The next place at which partitions were added: the fold of all partitions must come there first.
+    /// The next place at which partitions were added: the fold of all partitions must come there
+    /// first.
     pub fn rescale(&self) -> Option<Rescale> {
         self.rescales().next()
     }
@@ -140,8 +141,8 @@ impl ReplayPoints {
         self.points.front().is_some_and(|point| point.at <= at && !point.is_rescale())
     }
 
-    /// Makes every point up to `at`, or before the next rescale; gives the number of snapshots that the
-    /// engine's state equals.
+    /// Makes every point up to `at`, or before the next rescale; gives the number of snapshots that
+    /// the engine's state equals.
     pub fn apply_until(
         &mut self,
         at: Offset,

@@ -27,8 +27,8 @@ fn accept(stage: &Stage) -> Result<()> {
     rescale(stage.run_job(&*lease), &Arc::new(AtomicBool::new(false)))
 }
 
-/// A job that was drained, got two partitions, and was drained again: of records from before, all late
-/// now, and of new ones.
+/// A job that was drained, got two partitions, and was drained again: of records from before, all
+/// late now, and of new ones.
 fn wide(store: impl JobStore + 'static) -> Stage {
     let mut stage = Stage::with_store(Box::new(store));
     stage.run().unwrap();

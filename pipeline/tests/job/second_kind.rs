@@ -1,5 +1,5 @@
-//! The second kind of job through the same runner: two inputs, of which the journal says in which order
-//! they were read, and a keyed output, each of whose rows carries its identity.
+//! The second kind of job through the same runner: two inputs, of which the journal says in which
+//! order they were read, and a keyed output, each of whose rows carries its identity.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,5 +1,5 @@
-//! Histories of a job with two inputs, a keyed output and inputs of its own: the same seams, faults and
-//! clocks as the others, and its own proof.
+//! Histories of a job with two inputs, a keyed output and inputs of its own: the same seams, faults
+//! and clocks as the others, and its own proof.
 //!
 //! ```text
 //! SIMULATION_HISTORIES=100000 cargo test -p seismic-pipeline --test simulation two_inputs
@@ -325,7 +325,8 @@ impl<'a> World<'a> {
         }
     }
 
-    /// An oracle of its own: each message once, counts without gaps, factors and versions that only rise.
+    /// An oracle of its own: each message once, counts without gaps, factors and versions that only
+    /// rise.
     fn every_message_has_its_row(&self) -> Result<(), String> {
         let view = self.stage.store.view().unwrap();
         let mut all: BTreeMap<_, Change> = BTreeMap::new();

@@ -7,8 +7,9 @@
 //!
 //! Every step and every fault is an action of its own, so a history that fails is made shorter by
 //! leaving actions out, and what is left is printed as the list to read or to keep as a test.
-//! Faults come through the seams that the product has: source, committer, store, sink, clock. What slots
-//! do between two calls of a seam has no effect on anyone, so a death at a seam is a death anywhere.
+//! Faults come through the seams that the product has: source, committer, store, sink, clock. What
+//! slots do between two calls of a seam has no effect on anyone, so a death at a seam is a death
+//! anywhere.
 //!
 //! ```text
 //! SIMULATION_HISTORIES=100000 cargo test -p seismic-pipeline --test simulation   as many, from seed

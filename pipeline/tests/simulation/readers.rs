@@ -55,7 +55,8 @@ fn add<'a>(partition: Partition, messages: impl Iterator<Item = Message<'a>>, in
     }
 }
 
-/// What a topic of the store holds now, read by someone new: first offsets, and messages from there.
+/// What a topic of the store holds now, read by someone new: first offsets, and messages from
+/// there.
 pub fn held(store: &MemoryStore, topic: &str) -> BTreeMap<Partition, (Offset, Vec<Pair>)> {
     let topics = store.topics();
     let topic = topics.topic(topic).unwrap();

@@ -1,4 +1,5 @@
-//! The source of a slot, with its faults: it fails, pauses, and gives as few messages as it is told.
+//! The source of a slot, with its faults: it fails, pauses, and gives as few messages as it is
+//! told.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};

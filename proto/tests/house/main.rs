@@ -1,8 +1,8 @@
-//! The shape of the workspace: no file imports a file that imports it, folders stay short, and every
-//! file says what it is.
+//! The shape of the workspace: no file imports a file that imports it, folders stay short, and
+//! every file says what it is.
 //!
-//! It stands with the crate that every other one depends on, because it reads all of them and builds
-//! none.
+//! It stands with the crate that every other one depends on, because it reads all of them and
+//! builds none.
 
 #![allow(clippy::unwrap_used, reason = "tests may")]
 
@@ -65,7 +65,8 @@ fn every_file_begins_with_what_it_is() {
     check("files without a module doc", silent, &[]);
 }
 
-/// The test must be able to fail: two files that import each other, one of them through a re-export.
+/// The test must be able to fail: two files that import each other, one of them through a
+/// re-export.
 #[test]
 fn a_circle_is_found_also_where_a_reexport_hides_it() {
     let folder = tempfile::tempdir().unwrap();

@@ -56,8 +56,8 @@ impl Registry {
         Ok(Url::new(self, (backend.parse)(text)?))
     }
 
-    /// As [`Registry::parse`], but a URL that cannot be read is refused only when it is opened: for one
-    /// that nobody gave.
+    /// As [`Registry::parse`], but a URL that cannot be read is refused only when it is opened: for
+    /// one that nobody gave.
     #[must_use]
     pub fn parse_unchecked(self, text: &str) -> Url {
         self.parse(text).unwrap_or_else(|_| Url::unusable(self, text))
@@ -88,8 +88,8 @@ pub trait Address: Any + Display + Send + Sync {
     /// As [`Address::open`].
     fn open_store(&self) -> Result<Box<dyn JobStore>>;
 
-    /// Deletes the store there, when nobody owns it. What it holds in a queue stays held. A store in
-    /// a cluster ends with its group, and its results stay.
+    /// Deletes the store there, when nobody owns it. What it holds in a queue stays held. A store
+    /// in a cluster ends with its group, and its results stay.
     ///
     /// # Errors
     /// [`Error::Owned`], [`Error::StoreMissing`]; and as [`Address::open_store`].
@@ -116,7 +116,8 @@ pub trait Address: Any + Display + Send + Sync {
         None
     }
 
-    /// The store there as a worker sees it whose slots have that name; `None` where slots have none.
+    /// The store there as a worker sees it whose slots have that name; `None` where slots have
+    /// none.
     fn with_slot(&self, _slot: &str) -> Option<Arc<dyn Address>> {
         None
     }

@@ -27,8 +27,8 @@ impl Default for RetryPolicy {
 
 impl RetryPolicy {
     /// Does `act` until it works, fails for good, or `stop` is set for long enough; then its last
-    /// error is returned. `kind` says what an error means. A person sees one warning and not one per
-    /// try, and another one when it works again.
+    /// error is returned. `kind` says what an error means. A person sees one warning and not one
+    /// per try, and another one when it works again.
     ///
     /// # Errors
     /// What `act` returns.

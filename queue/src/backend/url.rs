@@ -87,8 +87,8 @@ impl Url {
         (&*self.address as &dyn Any).downcast_ref()
     }
 
-    /// Where a job's store is when nobody names one: named by the group, next to the queue's file or
-    /// in its cluster.
+    /// Where a job's store is when nobody names one: named by the group, next to the queue's file
+    /// or in its cluster.
     #[must_use]
     pub fn default_store(&self, group: &str) -> Url {
         self.registry.parse_unchecked(&self.address.default_store(group))

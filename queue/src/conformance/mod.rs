@@ -58,8 +58,8 @@ pub trait Backend {
     fn damage(&self, partition: Partition, checkpoint: u64);
 }
 
-/// Makes a `#[test]` of every check. Each makes a backend of its own by `$make`, which is `None` where
-/// there can be none, after saying so.
+/// Makes a `#[test]` of every check. Each makes a backend of its own by `$make`, which is `None`
+/// where there can be none, after saying so.
 ///
 /// What a backend does not promise it leaves out, a part of the list or a check of it, and says
 /// beside it why:

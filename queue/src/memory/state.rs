@@ -20,7 +20,8 @@ use crate::{
 pub(super) struct StoreState {
     pub(super) id: String,
     pub(super) job: Job,
-    /// The job as it is once a commit has restarted it with partitions that were added to its input.
+    /// The job as it is once a commit has restarted it with partitions that were added to its
+    /// input.
     pub(super) widened: Option<Job>,
     pub(super) epoch: u64,
     /// Alive as long as the owner or one of its committers is.

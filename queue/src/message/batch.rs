@@ -54,8 +54,8 @@ impl Batch {
         self.index.clear();
     }
 
-    /// Room for that many bytes behind those that are held. Whatever it is filled with, it counts only
-    /// when [`Batch::take_block`] takes it.
+    /// Room for that many bytes behind those that are held. Whatever it is filled with, it counts
+    /// only when [`Batch::take_block`] takes it.
     pub fn room(&mut self, bytes: usize) -> &mut [u8] {
         let end = self.size + bytes;
         if self.bytes.len() < end {
@@ -71,9 +71,9 @@ impl Batch {
         self.take_block(base, count, append_ms, block.len())
     }
 
-    /// Takes a block of that many bytes that was put into the [`Batch::room`], whose first message has
-    /// offset `base`, without the messages before [`Batch::next`]. `false` when the bytes are not a
-    /// block of `count` messages; the batch is then unchanged.
+    /// Takes a block of that many bytes that was put into the [`Batch::room`], whose first message
+    /// has offset `base`, without the messages before [`Batch::next`]. `false` when the bytes are
+    /// not a block of `count` messages; the batch is then unchanged.
     #[must_use]
     pub fn take_block(&mut self, base: Offset, count: u32, append_ms: i64, bytes: usize) -> bool {
         let (start, end, indexed) = (self.size, self.size + bytes, self.index.len());

@@ -71,8 +71,8 @@ impl Block {
 
 type Range = std::ops::Range<usize>;
 
-/// The ranges of key and value of the message at `*at`, which moves past it. `None`, and it stays, when
-/// the bytes are not a block.
+/// The ranges of key and value of the message at `*at`, which moves past it. `None`, and it stays,
+/// when the bytes are not a block.
 #[inline]
 pub fn next_message(bytes: &[u8], at: &mut usize) -> Option<(Range, Range)> {
     let key = part(bytes, *at)?;

@@ -31,8 +31,8 @@ pub trait Diagnose {
     /// When the place cannot be asked.
     fn examine(&self, topic: Option<&Topic>) -> Result<Vec<Finding>>;
 
-    /// Whether who we are may do what is needed here, as far as somebody watches over that. Nothing is
-    /// written or made to find out.
+    /// Whether who we are may do what is needed here, as far as somebody watches over that. Nothing
+    /// is written or made to find out.
     ///
     /// # Errors
     /// When the place cannot be asked.

@@ -5,8 +5,8 @@ use crate::{Offset, Partition, Result, Topic};
 
 /// Keeps what is needed and deletes the rest.
 pub trait Retention {
-    /// Notes that `holder` (a job) needs the log from these offsets on. Replaces its earlier hold; with
-    /// no offsets, it needs nothing any more.
+    /// Notes that `holder` (a job) needs the log from these offsets on. Replaces its earlier hold;
+    /// with no offsets, it needs nothing any more.
     fn hold(&self, topic: &Topic, holder: &str, at: &[(Partition, Offset)]) -> Result<()>;
 
     /// Who holds what of a topic.
@@ -18,8 +18,8 @@ pub trait Retention {
     /// Sets what [`Retention::retain`] deletes from now on.
     fn set_policy(&self, topic: &Topic, policy: Policy) -> Result<()>;
 
-    /// What the policy would delete if nobody held it, by partition. Empty for a backend that has its
-    /// own retention.
+    /// What the policy would delete if nobody held it, by partition. Empty for a backend that has
+    /// its own retention.
     fn held(&self, topic: &Topic) -> Result<Vec<Held>>;
 
     /// Deletes what exceeds the policy, whole blocks from the oldest on, never past a hold unless

@@ -22,12 +22,12 @@ pub trait Source: Send {
     /// Answers [`Event::Revoked`], after the last commit for these partitions is settled.
     fn release(&mut self, partitions: &[Partition]) -> Result<()>;
 
-    /// The log's end of each of these partitions, asked now and in one request where that is possible:
-    /// everything appended before the call lies below it. In their order.
+    /// The log's end of each of these partitions, asked now and in one request where that is
+    /// possible: everything appended before the call lies below it. In their order.
     fn ends(&mut self, partitions: &[Partition]) -> Vec<Result<Offset>>;
 
-    /// Age of the oldest append that may have its time already and is not visible yet, asked now and
-    /// without waiting. Zero where messages become visible at the moment of their time.
+    /// Age of the oldest append that may have its time already and is not visible yet, asked now
+    /// and without waiting. Zero where messages become visible at the moment of their time.
     fn in_flight(&mut self) -> Result<Duration>;
 
     /// What a commit must show to prove that this source still owns its partitions.

@@ -3,7 +3,8 @@
 use super::CheckpointRequest;
 use crate::Result;
 
-/// The named checkpoints of a store, which are kept until a person deletes the name. Needs no lease.
+/// The named checkpoints of a store, which are kept until a person deletes the name. Needs no
+/// lease.
 pub trait CheckpointNames {
     /// Requests a checkpoint of that name from the running job: every partition takes one and
     /// answers in the commit of its manifest. The name is complete when all have answered.

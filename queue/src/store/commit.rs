@@ -35,8 +35,9 @@ pub struct PartitionCommit {
     /// Makes the chunks stored so far a checkpoint. Old checkpoints that no
     /// [`Class`](crate::Class) keeps go in the same act.
     pub manifest: Option<Manifest>,
-    /// Ids of the requests ([`JobStore::checkpoint_requests`](crate::JobStore::checkpoint_requests)) that the manifest answers;
-    /// one that was taken back meanwhile is passed over.
+    /// Ids of the requests
+    /// ([`JobStore::checkpoint_requests`](crate::JobStore::checkpoint_requests)) that the manifest
+    /// answers; one that was taken back meanwhile is passed over.
     pub answers: Vec<String>,
     /// A name that the manifest gets unasked, where one holds nothing but its checkpoint.
     pub name: Option<String>,

@@ -9,8 +9,8 @@ use std::sync::Arc;
 pub enum FencingToken {
     /// Partitions never move: the store's lock and epoch are the proof.
     Sole,
-    /// Partitions move between workers: a proof that only the backend understands, as it was when the
-    /// partitions were assigned.
+    /// Partitions move between workers: a proof that only the backend understands, as it was when
+    /// the partitions were assigned.
     Held(Arc<dyn Proof>),
 }
 

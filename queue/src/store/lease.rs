@@ -8,8 +8,8 @@ use crate::{Member, Offset, Partition, Result};
 /// No method has a default, so that a wrapper cannot forget to forward one.
 pub trait Lease: Send + Sync {
     /// A committer for one slot, whose token is [`FencingToken::Sole`](crate::FencingToken::Sole).
-    /// Commits of several are merged where the backend can. Where several workers share a job, it is
-    /// for the one commit that begins the job and has all partitions.
+    /// Commits of several are merged where the backend can. Where several workers share a job, it
+    /// is for the one commit that begins the job and has all partitions.
     fn committer(&self) -> Result<Box<dyn Committer>>;
 
     /// What several workers that share the job agree on; `None` where one owner has all partitions.
@@ -23,8 +23,8 @@ pub trait Lease: Send + Sync {
     fn prune_journal(&self, partition: Partition, below: Offset) -> Result<()>;
 
     /// Sets partitions back to checkpoints, all in one act: the rows and dead letters after them,
-    /// the journal entries and the checkpoints go, and so does a name that one of these had. Offsets
-    /// that were used are never used again. No committer may be at work.
+    /// the journal entries and the checkpoints go, and so does a name that one of these had.
+    /// Offsets that were used are never used again. No committer may be at work.
     ///
     /// # Errors
     /// [`Error::SinkBeyond`](crate::Error::SinkBeyond) when a sink has rows that would go;

@@ -50,9 +50,9 @@ pub trait JobStore: CheckpointNames + SinkState + Send + Sync {
     /// [`Error::JobDiffers`](crate::Error::JobDiffers) when it belongs to another job.
     fn acquire(&self, job: &Job) -> Result<Box<dyn Lease>>;
 
-    /// As [`JobStore::acquire`], for a job to whose input partitions were added: its topics get them
-    /// too. The first commit must have all partitions, and only with it does the job have the new
-    /// number of them.
+    /// As [`JobStore::acquire`], for a job to whose input partitions were added: its topics get
+    /// them too. The first commit must have all partitions, and only with it does the job have the
+    /// new number of them.
     ///
     /// # Errors
     /// [`Error::CannotRescale`](crate::Error::CannotRescale) where a store cannot do that,
@@ -79,8 +79,8 @@ pub trait JobStore: CheckpointNames + SinkState + Send + Sync {
     /// Who has the lease now, as text for people; `None`: nobody has.
     fn leased_by(&self) -> Result<Option<String>>;
 
-    /// The slots that work on the job now, where several workers share it; `None`: one owner has all
-    /// of it.
+    /// The slots that work on the job now, where several workers share it; `None`: one owner has
+    /// all of it.
     fn members(&self) -> Result<Option<Vec<GroupMember>>>;
 
     /// The topics of the store, for reading. Only committers append to them.

@@ -1,5 +1,6 @@
-//! Rows as messages of a RocketMQ topic, *effectively once*: each row is there once for every reader
-//! that follows one rule (`reader_rule.rs`, docs/rocketmq.md), whatever was killed or cut in between.
+//! Rows as messages of a RocketMQ topic, *effectively once*: each row is there once for every
+//! reader that follows one rule (`reader_rule.rs`, docs/rocketmq.md), whatever was killed or cut in
+//! between.
 //!
 //! RocketMQ can neither keep a zombie's late message out nor write several messages as one. So the
 //! sink never believes that it knows where it is:
@@ -8,14 +9,14 @@
 //!    before they are sent, so a row sent twice is the same bytes.
 //! 2. On start, and after every send of unknown outcome, it takes a new epoch and appends a FENCE
 //!    message. The offset it gets is the end of everything that can still count: what older epochs
-//!    append behind it is dropped by every reader. It reads back from the last row it knows of up to
-//!    exactly the fence, by the readers' own rule, and continues after the highest row found.
+//!    append behind it is dropped by every reader. It reads back from the last row it knows of up
+//!    to exactly the fence, by the readers' own rule, and continues after the highest row found.
 //! 3. Every message says whose it is, which row, and under which epoch and fence.
-//! 4. A fence below a row that is known to be there means that the broker lost what it acknowledged:
-//!    the sink fails with that error, and nothing is written on top of it.
+//! 4. A fence below a row that is known to be there means that the broker lost what it
+//!    acknowledged: the sink fails with that error, and nothing is written on top of it.
 //!
-//! What no queue can remember (the last row's place, the epoch) is the sink's state in the store: see
-//! `state.rs`.
+//! What no queue can remember (the last row's place, the epoch) is the sink's state in the store:
+//! see `state.rs`.
 
 mod compare;
 mod queue;

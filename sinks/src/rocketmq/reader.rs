@@ -51,7 +51,8 @@ pub struct VisibleRow<'a> {
     pub value: &'a [u8],
 }
 
-/// Shows the rows of `job` that count, of one partition, in order; the number of messages of others.
+/// Shows the rows of `job` that count, of one partition, in order; the number of messages of
+/// others.
 ///
 /// # Errors
 /// When the broker cannot be asked, or what `show` says.

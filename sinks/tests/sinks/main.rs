@@ -1,4 +1,5 @@
-//! Tests of sinks against real folders and stores; one target, so that the libraries are linked once.
+//! Tests of sinks against real folders and stores; one target, so that the libraries are linked
+//! once.
 
 #![allow(clippy::unwrap_used)] // Helpers of tests are tests.
 

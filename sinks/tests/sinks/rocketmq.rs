@@ -1,5 +1,5 @@
-//! The RocketMQ sink on a real broker: it stops and continues after every step, meets zombies, prefixes
-//! and foreign messages, and every reader that follows the rule sees each row once.
+//! The RocketMQ sink on a real broker: it stops and continues after every step, meets zombies,
+//! prefixes and foreign messages, and every reader that follows the rule sees each row once.
 
 use seismic_queue::SinkState as _;
 use std::sync::Arc;

@@ -19,8 +19,8 @@ pub struct Args {
 enum What {
     /// List the checkpoints of every partition, oldest first
     List(list::Args),
-    /// Show one checkpoint in every partition: what it contains, whether it is intact, and whether a
-    /// job can start from it
+    /// Show one checkpoint in every partition: what it contains, whether it is intact, and whether
+    /// a job can start from it
     Show(show::Args),
     /// Name a checkpoint, so that it is kept (a savepoint); a running job takes a new one
     Save(save::Args),

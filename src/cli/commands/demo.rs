@@ -1,5 +1,5 @@
-//! `seismic demo`: a live network, a consumer that is killed half-way, and the proof that nothing was
-//! lost.
+//! `seismic demo`: a live network, a consumer that is killed half-way, and the proof that nothing
+//! was lost.
 
 use std::path::PathBuf;
 

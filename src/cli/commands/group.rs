@@ -16,8 +16,8 @@ pub struct Args {
 enum What {
     /// List what each group holds of every topic, and the stores next to the queue
     List(list::Args),
-    /// Delete a group's store with its results, and release what it holds. Results in Kafka stay, and
-    /// the group cannot be run again
+    /// Delete a group's store with its results, and release what it holds. Results in Kafka stay,
+    /// and the group cannot be run again
     Delete(delete::Args),
 }
 

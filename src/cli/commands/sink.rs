@@ -90,8 +90,8 @@ fn show(
     Ok(!stop.load(Ordering::Relaxed) && is_wider())
 }
 
-/// What the store says of its rows. A service waits until there is a job; `None` when it was stopped
-/// meanwhile.
+/// What the store says of its rows. A service waits until there is a job; `None` when it was
+/// stopped meanwhile.
 fn find_job(
     store: &dyn JobStore,
     args: &Args,

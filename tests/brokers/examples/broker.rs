@@ -4,8 +4,9 @@
 //! cargo run -p seismic-brokers --example broker kafka         # or kafka3, or rocketmq
 //! ```
 //!
-//! It is set up as the tests have it, but compiles itself as brokers of operators do: those of the tests
-//! start faster and stay slower. Its files are in memory where that is possible, and gone with it.
+//! It is set up as the tests have it, but compiles itself as brokers of operators do: those of the
+//! tests start faster and stay slower. Its files are in memory where that is possible, and gone
+//! with it.
 
 use std::io::Read as _;
 

@@ -1,4 +1,5 @@
-//! How Java is started: servers and tools that start fast and stay small, or become as fast as they can.
+//! How Java is started: servers and tools that start fast and stay small, or become as fast as they
+//! can.
 
 use std::fs;
 use std::path::PathBuf;
@@ -11,8 +12,8 @@ use crate::class_path;
 /// Whether servers are to become as fast as they can.
 static FULL_SPEED: AtomicBool = AtomicBool::new(false);
 
-/// From now on servers compile what is used much as well as they can, as those of operators do. They
-/// take longer to start: for measuring, not for tests.
+/// From now on servers compile what is used much as well as they can, as those of operators do.
+/// They take longer to start: for measuring, not for tests.
 pub fn at_full_speed() {
     FULL_SPEED.store(true, Ordering::Relaxed);
 }

@@ -141,8 +141,8 @@ fn node(port: u16, properties: &Path, class_path: &str, archive: &Path) -> Serve
     Server::new(port, args, properties.with_file_name("server.log"), READY)
 }
 
-/// Makes `data`, of the node with these settings, a folder of the cluster. Kafka's tool does that once
-/// for each id; what it writes is kept in the build folder and copied from then on.
+/// Makes `data`, of the node with these settings, a folder of the cluster. Kafka's tool does that
+/// once for each id; what it writes is kept in the build folder and copied from then on.
 fn format(id: usize, properties: &Path, data: &Path, class_path: &str) {
     let kept = class_path::build_folder().join(format!("kafka-node-{id}"));
     if !kept.exists() {
@@ -172,7 +172,8 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// The archive of the classes of a node, recorded once and kept in the build folder: a node that
-/// loads its classes from there starts with half of the work. A JVM that cannot use it does without.
+/// loads its classes from there starts with half of the work. A JVM that cannot use it does
+/// without.
 fn archive(class_path: &str) -> PathBuf {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _held = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
@@ -215,8 +216,9 @@ fn flags(heap: &str) -> Vec<String> {
 /// may share it, since each has its own ports and folders.
 const CLUSTER_ID: &str = "c2Vpc21pYy10ZXN0cy0xMg";
 
-/// Settings of node `id`. A node that dies is missed soon, as docs/kafka.md advises. Few threads and
-/// partitions of internal topics: a test starts in seconds. `wired` is the port of a listener of its own and the one under which clients are told to find it.
+/// Settings of node `id`. A node that dies is missed soon, as docs/kafka.md advises. Few threads
+/// and partitions of internal topics: a test starts in seconds. `wired` is the port of a listener
+/// of its own and the one under which clients are told to find it.
 fn properties_of(
     id: usize,
     port: u16,

@@ -5,8 +5,8 @@ use std::net::TcpListener;
 use std::process;
 use std::sync::{Mutex, PoisonError};
 
-/// Ports that no system gives to outgoing connections by itself (Linux: from 32,768 on): one of those
-/// could take a port between the time it is found here and the time a broker binds it.
+/// Ports that no system gives to outgoing connections by itself (Linux: from 32,768 on): one of
+/// those could take a port between the time it is found here and the time a broker binds it.
 const FIRST: u16 = 10_000;
 const COUNT: u16 = 5_500;
 
@@ -16,9 +16,9 @@ const APART: u16 = 4;
 /// How far the search of each process begins from that of the process before it.
 const STRIDE: u32 = 997;
 
-/// `count` ports that nobody listens on now and that this process was not given before. They are free
-/// again when this returns, so another process may take one first: a broker that cannot bind says so
-/// in its log and does not start.
+/// `count` ports that nobody listens on now and that this process was not given before. They are
+/// free again when this returns, so another process may take one first: a broker that cannot bind
+/// says so in its log and does not start.
 pub(crate) fn free(count: usize) -> Vec<u16> {
     static GIVEN: Mutex<Option<HashSet<u16>>> = Mutex::new(None);
     let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,9 +1,10 @@
-//! A wire between clients and a server that can be cut, stand still in one direction or both, be slow,
-//! or lose one answer.
+//! A wire between clients and a server that can be cut, stand still in one direction or both, be
+//! slow, or lose one answer.
 //!
 //! It forwards whole frames, each with its length before it, so that it can tell calls apart: those
-//! of Kafka by the numbers a frame begins with, those of RocketMQ by their JSON header. What is on its
-//! way arrives, however late, also when the client has given up and closed its end: as in a network.
+//! of Kafka by the numbers a frame begins with, those of RocketMQ by their JSON header. What is on
+//! its way arrives, however late, also when the client has given up and closed its end: as in a
+//! network.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -284,8 +285,8 @@ impl Frame {
     }
 }
 
-/// Forwards frames, which stand still while the wire is `frozen`, until an end is closed or `passes`
-/// says that this one is lost.
+/// Forwards frames, which stand still while the wire is `frozen`, until an end is closed or
+/// `passes` says that this one is lost.
 fn forward(
     from: &TcpStream,
     to: &TcpStream,
@@ -314,8 +315,8 @@ fn take(mut from: TcpStream, wire: &Wire, frames: &SyncSender<Frame>) -> io::Res
     }
 }
 
-/// Gives frames to the other end, each when it is due. One that nobody takes any more is no reason not
-/// to take what comes from there; then the connection ends with the other direction.
+/// Gives frames to the other end, each when it is due. One that nobody takes any more is no reason
+/// not to take what comes from there; then the connection ends with the other direction.
 fn give(
     frames: &Receiver<Frame>,
     from: &TcpStream,

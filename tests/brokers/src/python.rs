@@ -10,8 +10,8 @@ use crate::class_path::build_folder;
 /// What to do where a test cannot run.
 const REMEDY: &str = "apt-get install --yes python3-venv, and a way to PyPI";
 
-/// The interpreter of an environment with `package` (`NAME==VERSION`); `None` where there cannot be one,
-/// after saying so.
+/// The interpreter of an environment with `package` (`NAME==VERSION`); `None` where there cannot be
+/// one, after saying so.
 ///
 /// # Panics
 /// When there cannot be one in CI.

@@ -274,8 +274,8 @@ impl Drop for RocketMq {
     }
 }
 
-/// A server that keeps all it has in `folder`: heap, class path and class of its `program`, and what
-/// its settings say.
+/// A server that keeps all it has in `folder`: heap, class path and class of its `program`, and
+/// what its settings say.
 fn server(
     port: u16,
     folder: &Path,

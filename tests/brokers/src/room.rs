@@ -1,7 +1,7 @@
 //! Permits for Java servers, and where their files are.
 //!
-//! One process runs Java servers at a time on a machine, one kind of them (Kafka or RocketMQ), and a
-//! few of that kind at once: what tests prove is the program and not how much memory and how many
+//! One process runs Java servers at a time on a machine, one kind of them (Kafka or RocketMQ), and
+//! a few of that kind at once: what tests prove is the program and not how much memory and how many
 //! cores the machine has.
 
 use std::env;

@@ -139,8 +139,8 @@ impl<'a> Admin<'a> {
         })
     }
 
-    /// [`UNTOLD`] when there are none: everything that there is has settings. The answer says why, but not
-    /// through `rdkafka`, which leaves it out.
+    /// [`UNTOLD`] when there are none: everything that there is has settings. The answer says why,
+    /// but not through `rdkafka`, which leaves it out.
     fn entries_of(
         &self,
         what: &ResourceSpecifier<'_>,

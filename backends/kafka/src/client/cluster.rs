@@ -184,7 +184,8 @@ impl Cluster {
     /// Whether `topic` is still the one of its name for the broker of that number.
     ///
     /// # Errors
-    /// [`Error::TopicRemade`] and [`Error::TopicMissing`]; [`Error::Backend`] when it does not answer.
+    /// [`Error::TopicRemade`] and [`Error::TopicMissing`]; [`Error::Backend`] when it does not
+    /// answer.
     pub(crate) fn check_at(&self, topic: &Topic, broker: i32) -> Result<()> {
         let ask = || {
             native::topic_id(self.asking.client(), &topic.name, Some(broker), limits::BROKER_WAIT)

@@ -61,8 +61,8 @@ where
 }
 
 /// Waits for a broker that stays. The first answer comes through the address that the caller gave,
-/// whose connection ends when that of the broker itself is made; a producer that finds none in between
-/// asks for its number only half a second later.
+/// whose connection ends when that of the broker itself is made; a producer that finds none in
+/// between asks for its number only half a second later.
 pub(crate) fn connect<C: ClientContext>(client: &Client<C>, topic: &str) {
     for _ in 0..2 {
         // Without an answer, what is done next says what is wrong.
@@ -71,8 +71,8 @@ pub(crate) fn connect<C: ClientContext>(client: &Client<C>, topic: &str) {
 }
 
 /// Hears what became of messages, and rests a moment when there was nothing to hear: for loops that
-/// wait. A wait of the client's own ends in a busy loop, since it asks again and again through what is
-/// left of its last millisecond.
+/// wait. A wait of the client's own ends in a busy loop, since it asks again and again through what
+/// is left of its last millisecond.
 pub(crate) fn listen<C: ProducerContext>(client: &BaseProducer<C>) {
     let before = client.in_flight_count();
     client.poll(Duration::ZERO);
@@ -81,8 +81,8 @@ pub(crate) fn listen<C: ProducerContext>(client: &BaseProducer<C>) {
     }
 }
 
-/// Ends a consumer that is about to be dropped. Dropping it does the same, but looks only every 100 ms
-/// whether it is done, and reading something back makes a consumer each time.
+/// Ends a consumer that is about to be dropped. Dropping it does the same, but looks only every 100
+/// ms whether it is done, and reading something back makes a consumer each time.
 pub(crate) fn close<C: ConsumerContext>(consumer: &BaseConsumer<C>) {
     match consumer.close_queue() {
         Ok(()) => {

@@ -34,8 +34,9 @@ pub(crate) struct Inbox<C: ConsumerContext + 'static> {
 // empty between calls (all are null), so no message is shared between threads.
 unsafe impl<C: ConsumerContext + 'static> Send for Inbox<C> {}
 
-/// What comes out of an [`Inbox`], or of a fetch of ours. `broker` gave it, where that was asked by the
-/// topic's name: it may be of another topic that has it now. What was asked by the topic's id is not.
+/// What comes out of an [`Inbox`], or of a fetch of ours. `broker` gave it, where that was asked by
+/// the topic's name: it may be of another topic that has it now. What was asked by the topic's id
+/// is not.
 pub(crate) enum Item<'a> {
     /// A message.
     Message {

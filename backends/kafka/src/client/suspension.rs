@@ -33,8 +33,8 @@ impl SuspensionWatch {
         SuspensionWatch { session, woke }
     }
 
-    /// Whether what a group has just said may come from a sleep: a process that is awake again hears of
-    /// it within a session. What it loses later has another reason.
+    /// Whether what a group has just said may come from a sleep: a process that is awake again
+    /// hears of it within a session. What it loses later has another reason.
     pub(crate) fn was_just_too_long(&self) -> bool {
         let woke = self.woke.lock().unwrap_or_else(PoisonError::into_inner).take();
         woke.is_some_and(|woke| !is_too_long(woke, Instant::now(), self.session))

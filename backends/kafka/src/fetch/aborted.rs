@@ -1,6 +1,6 @@
-//! Which record batches of a partition belong to transactions that do not count, as Java's client knows
-//! it (`CompletedFetch.nextFetchedRecord`): a transaction of the answer's list begins with its first
-//! offset and ends with its producer's marker.
+//! Which record batches of a partition belong to transactions that do not count, as Java's client
+//! knows it (`CompletedFetch.nextFetchedRecord`): a transaction of the answer's list begins with
+//! its first offset and ends with its producer's marker.
 
 use std::collections::BTreeSet;
 
@@ -47,7 +47,8 @@ mod tests {
     const ABORT: u8 = 0;
     const COMMIT: u8 = 1;
 
-    /// First offsets of the batches that count, where these transactions (producer, first offset) do not.
+    /// First offsets of the batches that count, where these transactions (producer, first offset)
+    /// do not.
     fn counted(aborted: &[(i64, i64)], batches: &[Written]) -> Vec<u64> {
         let of = |&(producer, first): &(i64, i64)| response::Aborted { producer, first };
         let mut aborted = Aborted::new(aborted.iter().map(of).collect());

@@ -1,8 +1,8 @@
-//! A connection to the leader of partitions: one request in flight at a time, whose response is read
-//! into a buffer that is used again.
+//! A connection to the leader of partitions: one request in flight at a time, whose response is
+//! read into a buffer that is used again.
 //!
-//! Nothing here blocks: the owner polls all its connections at once. After an error the connection is
-//! discarded, and the owner opens a new one.
+//! Nothing here blocks: the owner polls all its connections at once. After an error the connection
+//! is discarded, and the owner opens a new one.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{TcpStream, ToSocketAddrs as _};
@@ -49,8 +49,8 @@ struct Incoming {
     bytes: Vec<u8>,
 }
 
-/// Connects in a thread of its own, which ends with that: names and hosts that do not answer must not
-/// hold up who reads.
+/// Connects in a thread of its own, which ends with that: names and hosts that do not answer must
+/// not hold up who reads.
 pub(super) fn open(at: BrokerAddress, patience: Duration) -> Receiver<io::Result<TcpStream>> {
     let (to, opened) = mpsc::channel();
     let connect = move || {
@@ -176,8 +176,8 @@ impl Incoming {
         self.filled >= Self::HEAD && self.filled - Self::HEAD == self.wanted()
     }
 
-    /// Reads what is there, up to the end of the frame; whether there was anything. Memory grows with
-    /// what arrives, not with what a length claims.
+    /// Reads what is there, up to the end of the frame; whether there was anything. Memory grows
+    /// with what arrives, not with what a length claims.
     fn read(&mut self, from: &mut TcpStream) -> io::Result<bool> {
         let before = self.filled;
         while !self.is_whole() {

@@ -13,8 +13,8 @@ pub(super) struct Cursor {
     pub(super) leader: Option<i32>,
     /// The end that was said last.
     reported: Option<u64>,
-    /// When something came last, in a count of all partitions': who had nothing for longest is asked
-    /// for first, since a leader fills its answer in the order of the question.
+    /// When something came last, in a count of all partitions': who had nothing for longest is
+    /// asked for first, since a leader fills its answer in the order of the question.
     pub(super) turn: u64,
     pub(super) backoff: Backoff,
 }

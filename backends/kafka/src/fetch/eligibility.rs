@@ -1,5 +1,5 @@
-//! Decides who fetches: this client, where it honours every setting that concerns reading; librdkafka
-//! otherwise. Nothing else decides that.
+//! Decides who fetches: this client, where it honours every setting that concerns reading;
+//! librdkafka otherwise. Nothing else decides that.
 
 use std::time::Duration;
 
@@ -21,7 +21,8 @@ const HONOURED: [&str; 10] = [
     "socket.timeout.ms",
 ];
 
-/// Beginnings of settings of groups, producers, questions and logs, which librdkafka has all the same.
+/// Beginnings of settings of groups, producers, questions and logs, which librdkafka has all the
+/// same.
 const OTHERS: [&str; 24] = [
     "batch.",
     "compression.",

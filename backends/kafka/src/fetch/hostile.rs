@@ -1,5 +1,5 @@
-//! Foreign and damaged bytes: nothing panics, nothing is read beyond what is there. The fuzzer's corpus
-//! is written here too: `UPDATE_CORPUS=1`.
+//! Foreign and damaged bytes: nothing panics, nothing is read beyond what is there. The fuzzer's
+//! corpus is written here too: `UPDATE_CORPUS=1`.
 
 use std::fs;
 

@@ -1,5 +1,5 @@
-//! Fetches messages from the leaders of partitions, without librdkafka. Each message is copied once,
-//! from the response into the reader's batch.
+//! Fetches messages from the leaders of partitions, without librdkafka. Each message is copied
+//! once, from the response into the reader's batch.
 //!
 //! ```text
 //!  leaders ──► broker ──► connection ──► response_handler ──► pending ──► the reader
@@ -13,9 +13,9 @@
 //! responses of each leader are in memory.
 //!
 //! The reading thread does all of this; only name resolution, connecting and leader lookup run on
-//! short-lived threads. Failures are retried with a growing backoff: for a leader that is gone, moved,
-//! silent or confused we look up the leaders again. What cannot be read here, an old message format or
-//! an unknown compression, is left to librdkafka: [`Unreadable`].
+//! short-lived threads. Failures are retried with a growing backoff: for a leader that is gone,
+//! moved, silent or confused we look up the leaders again. What cannot be read here, an old message
+//! format or an unknown compression, is left to librdkafka: [`Unreadable`].
 
 mod aborted;
 mod backoff;
@@ -130,7 +130,8 @@ impl Fetch {
             cursor.leader = self.cursors.get(&partition).and_then(|before| before.leader);
             self.cursors.insert(partition, cursor);
         }
-        // A leader works on one question after the other: the next one would wait for what is under way.
+        // A leader works on one question after the other: the next one would wait for what is under
+        // way.
         for broker in self.brokers.values_mut() {
             if matches!(&broker.connection, ConnectionState::Open(link) if link.in_flight.is_some())
             {

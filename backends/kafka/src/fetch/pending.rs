@@ -1,5 +1,5 @@
-//! A fetch response that is not read to its end: delivers its record batches one by one, checks them,
-//! leaves out aborted transactions, and reports the end of the log last.
+//! A fetch response that is not read to its end: delivers its record batches one by one, checks
+//! them, leaves out aborted transactions, and reports the end of the log last.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -104,8 +104,8 @@ impl PendingResponse {
     }
 }
 
-/// Gives the records of a batch from an offset on; how many bytes those were, or `None` when they are
-/// not what the batch says.
+/// Gives the records of a batch from an offset on; how many bytes those were, or `None` when they
+/// are not what the batch says.
 fn deliver<'a>(
     batch: &RecordBatch<'a>,
     records: &'a [u8],

@@ -1,9 +1,9 @@
 //! Record batches, version 2: what brokers keep and send
 //! (<https://kafka.apache.org/documentation/#recordbatch>).
 //!
-//! A batch is 61 bytes of head and its records, compressed together or not. Its CRC covers what comes
-//! behind the CRC: not the offset of its first message, nor the leader's epoch, which brokers write into
-//! it. Headers of messages are passed over.
+//! A batch is 61 bytes of head and its records, compressed together or not. Its CRC covers what
+//! comes behind the CRC: not the offset of its first message, nor the leader's epoch, which brokers
+//! write into it. Headers of messages are passed over.
 
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)] // It parses foreign bytes.
 
@@ -131,8 +131,8 @@ impl<'a> RecordBatch<'a> {
         self.attributes & CONTROL != 0
     }
 
-    /// Whether it is the end of a transaction that does not count (`EndTransactionMarker`: a version and
-    /// a kind as the key, and kind 0 is an abort).
+    /// Whether it is the end of a transaction that does not count (`EndTransactionMarker`: a
+    /// version and a kind as the key, and kind 0 is an abort).
     pub(super) fn is_abort(&self) -> bool {
         let mut kind = None;
         let mut look = |record: Record<'_>| {
@@ -142,8 +142,8 @@ impl<'a> RecordBatch<'a> {
         self.is_control() && self.each(self.packed, &mut look).is_some() && kind == Some(0)
     }
 
-    /// Gives every record; `unpacked` are its records uncompressed. `None` when they are not what its
-    /// head says; some may have been given then.
+    /// Gives every record; `unpacked` are its records uncompressed. `None` when they are not what
+    /// its head says; some may have been given then.
     pub(super) fn each(&self, unpacked: &'a [u8], give: &mut impl FnMut(Record<'a>)) -> Option<()> {
         let mut rest = Bytes(unpacked);
         for _ in 0..self.count {

@@ -1,6 +1,7 @@
 //! What a leader answers: `ApiVersions`, version 0, and `Fetch`, version 13
-//! (<https://kafka.apache.org/protocol#The_Messages_Fetch>). Numbers are big endian, counts and lengths
-//! varints of one more, and every structure ends with fields that have a number and a length each.
+//! (<https://kafka.apache.org/protocol#The_Messages_Fetch>). Numbers are big endian, counts and
+//! lengths varints of one more, and every structure ends with fields that have a number and a
+//! length each.
 
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)] // It parses foreign bytes.
 
@@ -40,7 +41,8 @@ pub(super) struct Aborted {
     pub(super) first: i64,
 }
 
-/// Whether a broker knows the version of `Fetch` that is spoken here; `None` when that is no answer.
+/// Whether a broker knows the version of `Fetch` that is spoken here; `None` when that is no
+/// answer.
 pub(super) fn is_spoken(frame: &[u8]) -> Option<bool> {
     let mut rest = Bytes(frame);
     let (_number, error, count) = (rest.i32()?, rest.i16()?, rest.i32()?);
@@ -56,7 +58,8 @@ pub(super) fn is_spoken(frame: &[u8]) -> Option<bool> {
     Some(false)
 }
 
-/// Reads an answer of one topic; `None` when it is none. Answers about other topics were not asked for.
+/// Reads an answer of one topic; `None` when it is none. Answers about other topics were not asked
+/// for.
 pub(super) fn parse(frame: &[u8], topic: &[u8; 16]) -> Option<FetchResponse> {
     let mut rest = Bytes(frame);
     let number = rest.i32()?;

@@ -1,5 +1,5 @@
-//! What a member of a group was given, as the group's coordinator keeps it: the layout of Kafka's own
-//! consumers (`ConsumerProtocolAssignment` of the protocol, versions 0 to 3).
+//! What a member of a group was given, as the group's coordinator keeps it: the layout of Kafka's
+//! own consumers (`ConsumerProtocolAssignment` of the protocol, versions 0 to 3).
 //!
 //! Numbers are big endian: version (i16), number of topics (i32), for each its name (length as i16,
 //! bytes), number of partitions (i32) and the partitions (i32), then bytes that nobody here needs.

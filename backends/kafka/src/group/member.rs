@@ -9,8 +9,8 @@
 //!  lost     ──► Event::Lost         nothing can be committed any more
 //! ```
 //!
-//! The claim is that of the assignment and never refreshed: metadata of a later generation would let
-//! rows of partitions pass that belong to someone else by then, since the fence is per member.
+//! The claim is that of the assignment and never refreshed: metadata of a later generation would
+//! let rows of partitions pass that belong to someone else by then, since the fence is per member.
 //! Metadata that shows no member would not be checked at all, so it is none.
 
 use std::collections::{BTreeSet, VecDeque};
@@ -49,8 +49,8 @@ pub struct Membership {
 }
 
 impl Membership {
-    /// Of one who is no member, for what is committed before there are any. A broker does not check it;
-    /// who shows it must make sure otherwise that nobody else commits.
+    /// Of one who is no member, for what is committed before there are any. A broker does not check
+    /// it; who shows it must make sure otherwise that nobody else commits.
     pub(crate) fn without_member<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> Membership {
         let metadata = consumer.group_metadata().expect("every client that reads names a group");
         let (member, brokers) = (String::new(), BTreeSet::new());

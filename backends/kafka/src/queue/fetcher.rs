@@ -1,12 +1,13 @@
 //! Reads partitions of a topic from given offsets. Readers and sources share it.
 //!
 //! Messages are read-committed, and copied once into our batches. They come from `fetch/`, or from
-//! librdkafka where the settings ask for something that only it honours, or where there is something that
-//! only it can read; then it reads all from there on. Positions move over the gaps that transactions
-//! leave: [`Event::CaughtUp`] says them.
+//! librdkafka where the settings ask for something that only it honours, or where there is
+//! something that only it can read; then it reads all from there on. Positions move over the gaps
+//! that transactions leave: [`Event::CaughtUp`] says them.
 //!
-//! With librdkafka every start makes a new client. One that is given other offsets or partitions says the
-//! end of a log only where it did not say it before, and leads what it reads back to its own queue.
+//! With librdkafka every start makes a new client. One that is given other offsets or partitions
+//! says the end of a log only where it did not say it before, and leads what it reads back to its
+//! own queue.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -125,8 +126,8 @@ impl Fetcher {
         Ok(())
     }
 
-    /// Which brokers gave what was read by the topic's name, by their numbers: what they gave is of that
-    /// name, and only they know of which topic.
+    /// Which brokers gave what was read by the topic's name, by their numbers: what they gave is of
+    /// that name, and only they know of which topic.
     pub(crate) fn brokers(&self) -> &BTreeSet<i32> {
         &self.brokers
     }
@@ -177,8 +178,8 @@ impl Fetcher {
         }
     }
 
-    /// Somebody does not know the topic: it is another one now, or gone, or that somebody has just come
-    /// back and does not know yet.
+    /// Somebody does not know the topic: it is another one now, or gone, or that somebody has just
+    /// come back and does not know yet.
     fn check_topic(&mut self) -> Result<()> {
         match self.cluster.check(&self.topic) {
             Err(missing @ Error::TopicMissing { .. }) => {

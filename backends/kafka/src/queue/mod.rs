@@ -194,7 +194,8 @@ impl Diagnose for KafkaQueue {
         let brokers = self.cluster.brokers()?;
         let settings = brokers.iter().map(|&number| (number, admin.broker_settings(number)));
         let mut findings = examine::brokers(settings);
-        // A single broker has no room for copies. What is not there yet is made with the first commit.
+        // A single broker has no room for copies. What is not there yet is made with the first
+        // commit.
         let commits = examine::COMMITS.iter().copied().filter(|_| brokers.len() > 1);
         for name in topic.iter().map(|topic| &*topic.name).chain(commits) {
             let replicas = self.cluster.replicas(name)?;

@@ -9,16 +9,17 @@
 //!  ID gone                    taken back or forgotten, for good
 //! ```
 //!
-//! The answer of a partition is part of the commit of the checkpoint that gives it: its manifest bears
-//! the id. So a name is there or not by one record, whoever is killed when; and where an answer and
-//! a `gone` meet, `gone` counts. Of names that are given twice at once the first in the log counts.
+//! The answer of a partition is part of the commit of the checkpoint that gives it: its manifest
+//! bears the id. So a name is there or not by one record, whoever is killed when; and where an
+//! answer and a `gone` meet, `gone` counts. Of names that are given twice at once the first in the
+//! log counts.
 //!
-//! The first three have a key of their own, apart from `whole`, so compaction keeps an order in which nothing is
-//! undone: what is `gone` replaces what it ends.
+//! The first three have a key of their own, apart from `whole`, so compaction keeps an order in
+//! which nothing is undone: what is `gone` replaces what it ends.
 //!
-//! A worker looks at the names before each commit that may delete checkpoints. What gets its name after
-//! that look is not deleted: it bears an id that the worker has not heard of, or is the newest of its
-//! partition.
+//! A worker looks at the names before each commit that may delete checkpoints. What gets its name
+//! after that look is not deleted: it bears an id that the worker has not heard of, or is the
+//! newest of its partition.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -93,8 +94,8 @@ impl CheckpointNames {
         self.living().find(|it| it.name == name)
     }
 
-    /// Gives the checkpoints of a partition, oldest first, their names, says why each is kept, and lets go
-    /// of what nothing keeps.
+    /// Gives the checkpoints of a partition, oldest first, their names, says why each is kept, and
+    /// lets go of what nothing keeps.
     pub(crate) fn settle(&self, partition: Partition, kept: &mut Vec<KeptCheckpoint>) {
         kept.iter_mut().for_each(|kept| kept.info.names.clear());
         for name in self.living() {
@@ -126,8 +127,8 @@ impl CheckpointNames {
         self.living().any(|it| it.state == NameState::Requested)
     }
 
-    /// What is asked for, by name, with who has answered among the checkpoints of all partitions; and
-    /// the ids of what all have answered, with the numbers.
+    /// What is asked for, by name, with who has answered among the checkpoints of all partitions;
+    /// and the ids of what all have answered, with the numbers.
     pub(crate) fn requests(
         &self,
         parts: &[Vec<KeptCheckpoint>],
@@ -191,7 +192,8 @@ impl CachedNames {
         self.jobs().names(&self.group)?.iter().for_each(|lines| names.apply(lines));
         let names = Arc::new(names);
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        // It may have grown since it was asked how long it is: then it is read once more than needed.
+        // It may have grown since it was asked how long it is: then it is read once more than
+        // needed.
         if end >= seen.0 {
             *seen = (end, Arc::clone(&names));
         }

@@ -1,16 +1,16 @@
 //! One slot's commits: each is one Kafka transaction of rows of all outputs, journal, pieces of a
 //! snapshot, progress, and the group's offsets in each input.
 //!
-//! Whatever goes wrong in one, its client is thrown away and the outcome is what the next one finds:
-//! it has the same transactional id, so `init_transactions` ends what the last one left, and a
-//! delayed request of it is refused by its epoch. So nothing is aborted here, nothing is tried again
-//! in a transaction that failed, and every kind of error leads to the same place.
+//! Whatever goes wrong in one, its client is thrown away and the outcome is what the next one
+//! finds: it has the same transactional id, so `init_transactions` ends what the last one left, and
+//! a delayed request of it is refused by its epoch. So nothing is aborted here, nothing is tried
+//! again in a transaction that failed, and every kind of error leads to the same place.
 //!
-//! No row of a topic made again under the name of the input is ever committed. Our own fetcher asks for
-//! messages by the topic's id. librdkafka asks by its name, so before a transaction begins every broker
-//! that gave it messages is asked which topic it has. A broker gives messages of a topic only when it
-//! knows its id, and what it knows only moves forward; so one that has given a message of the other
-//! topic answers with the other id, however far other brokers are behind.
+//! No row of a topic made again under the name of the input is ever committed. Our own fetcher asks
+//! for messages by the topic's id. librdkafka asks by its name, so before a transaction begins
+//! every broker that gave it messages is asked which topic it has. A broker gives messages of a
+//! topic only when it knows its id, and what it knows only moves forward; so one that has given a
+//! message of the other topic answers with the other id, however far other brokers are behind.
 //!
 //! A commit always carries offsets, so the broker always checks the claim, and one without
 //! partitions is not made. The one that begins a fork has no claim: see [`JobStart`].
@@ -64,8 +64,8 @@ pub(crate) struct KafkaCommitter {
 /// Who begins a job.
 ///
 /// No broker checks a claim of it. What keeps a second one out is the transactional id, which all
-/// who begin a job have in common, and that it looks in its own transaction's time whether the job has
-/// begun; what keeps members out is that they agree on the beginning before (`job_topic.rs`).
+/// who begin a job have in common, and that it looks in its own transaction's time whether the job
+/// has begun; what keeps members out is that they agree on the beginning before (`job_topic.rs`).
 struct JobStart {
     membership: Membership,
     has_tried: bool,
@@ -152,8 +152,8 @@ impl KafkaCommitter {
             let error = Error::Stopped { at };
             return Err(CommitError::Rebuild(error));
         }
-        // Not in the transaction: one that is open when a broker dies is ended only when another one
-        // leads what it led.
+        // Not in the transaction: one that is open when a broker dies is ended only when another
+        // one leads what it led.
         let input = self.context.job.input();
         let asked = place.brokers.iter().try_for_each(|&it| self.cluster().check_at(input, it));
         if let Err(error) = asked {
@@ -308,8 +308,8 @@ impl KafkaCommitter {
                 class: None,
                 names: Vec::new(),
             };
-            // A name that it would be born with is not given: in a log that is cut at its head alone it
-            // would hold everything that comes after it, of all groups.
+            // A name that it would be born with is not given: in a log that is cut at its head
+            // alone it would hold everything that comes after it, of all groups.
             place.kept.push(KeptCheckpoint { info, first, answers: new.answers.clone() });
             if let Some(names) = names {
                 names.settle(new.partition, &mut place.kept);

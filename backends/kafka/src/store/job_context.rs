@@ -1,4 +1,5 @@
-//! What all parts of a job's store share: the cluster, the job, its checkpoint topic and their names.
+//! What all parts of a job's store share: the cluster, the job, its checkpoint topic and their
+//! names.
 
 use std::sync::Arc;
 use std::thread;

@@ -5,8 +5,8 @@
 //! first record of a group and kind is what counts. Compaction would keep the last one, so who sees
 //! that a later one says something else appends the first again.
 //!
-//! A group that is over stays written down, so that its name and its topics are nobody else's: under
-//! the same name the records of the old one would be taken for the new one's.
+//! A group that is over stays written down, so that its name and its topics are nobody else's:
+//! under the same name the records of the old one would be taken for the new one's.
 
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -41,8 +41,8 @@ enum Kind {
     Name,
     /// What one of its sinks keeps besides its position; the last one of a sink and key counts.
     SinkState,
-    /// How many partitions the input has that the job has taken. Part of the commit that restarts it;
-    /// the last one counts.
+    /// How many partitions the input has that the job has taken. Part of the commit that restarts
+    /// it; the last one counts.
     Wide,
 }
 
@@ -141,8 +141,8 @@ impl<'a> JobTopic<'a> {
         Ok((id, found))
     }
 
-    /// Writes down that a group is over. A worker that starts in the same moment works on until it is
-    /// stopped, and is refused when it starts again.
+    /// Writes down that a group is over. A worker that starts in the same moment works on until it
+    /// is stopped, and is refused when it starts again.
     pub(crate) fn end(&self, group: &str) -> Result<()> {
         self.append(Kind::Over, group, &[])
     }

@@ -74,8 +74,8 @@ impl KafkaStore {
     }
 
     /// Ends the job: its group cannot be run again, and the checkpoint topic keeps nothing more for
-    /// it. Rows and dead letters stay in their topics. It goes by what was written down when the job
-    /// began, so it can be done also when its input or its offsets are gone.
+    /// it. Rows and dead letters stay in their topics. It goes by what was written down when the
+    /// job began, so it can be done also when its input or its offsets are gone.
     ///
     /// # Errors
     /// [`Error::Owned`] while the group has members, [`Error::StoreMissing`].

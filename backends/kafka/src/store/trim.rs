@@ -1,14 +1,14 @@
 //! Deletes the head of the checkpoint topic: records that no checkpoint of any group needs.
 //!
 //! All groups share the topic, and a log is only ever cut at its head. So each partition keeps what
-//! the slowest group needs: everything from the first chunk of that group's oldest checkpoint, named
-//! or not. A group whose offsets have expired keeps everything until its store is deleted, because
-//! its records are the only trace of it.
+//! the slowest group needs: everything from the first chunk of that group's oldest checkpoint,
+//! named or not. A group whose offsets have expired keeps everything until its store is deleted,
+//! because its records are the only trace of it.
 //!
 //! A commit in progress may be the first of its group, which is not listed yet. Its records lie at
 //! or after the last stable offset, so we read that offset *before* we list the groups and delete
-//! nothing after it. We read the names *after* the checkpoints: naming a checkpoint ends with a check
-//! that the checkpoint still exists, so a name that we did not see here fails that check.
+//! nothing after it. We read the names *after* the checkpoints: naming a checkpoint ends with a
+//! check that the checkpoint still exists, so a name that we did not see here fails that check.
 
 use super::checkpoint_names::CachedNames;
 use super::job_context::JobContext;

@@ -78,8 +78,8 @@ impl<'a> Stored<'a> {
         self.flags & stored::INNER_BATCH != 0
     }
 
-    /// What was sent, decompressed if need be. What claims to be compressed and is not is given as it
-    /// is: then it is a message that nobody can read, and not one that stops its readers.
+    /// What was sent, decompressed if need be. What claims to be compressed and is not is given as
+    /// it is: then it is a message that nobody can read, and not one that stops its readers.
     pub(crate) fn value(&self) -> Cow<'a, [u8]> {
         if self.flags & stored::COMPRESSED == 0 {
             return Cow::Borrowed(self.body);

@@ -103,8 +103,8 @@ fn wait_for_space(folder: &Path, error: &Error) {
     let _ = std::fs::remove_file(folder.join("ballast"));
 }
 
-/// Continues where an earlier run ended. A full disk is reported and waited for; other failures end it,
-/// after one more try.
+/// Continues where an earlier run ended. A full disk is reported and waited for; other failures end
+/// it, after one more try.
 fn append_all(folder: &Path) -> Result<(), Error> {
     let path = folder.join("queue.db");
     let queue = SqliteQueue::open(&path)?;

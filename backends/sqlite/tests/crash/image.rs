@@ -1,9 +1,9 @@
 //! What a crash between two moments may leave.
 //!
-//! SQLite appends a transaction to the WAL and syncs it; that acknowledges it. The main file changes
-//! only when the WAL is moved into it: all of the WAL is synced before, the file after, and only
-//! then the WAL starts over, with a new header that is synced before the frames after it. Between
-//! two syncs the disk may keep any sectors of what was written, and nothing else changes.
+//! SQLite appends a transaction to the WAL and syncs it; that acknowledges it. The main file
+//! changes only when the WAL is moved into it: all of the WAL is synced before, the file after, and
+//! only then the WAL starts over, with a new header that is synced before the frames after it.
+//! Between two syncs the disk may keep any sectors of what was written, and nothing else changes.
 
 use std::ops::Range;
 

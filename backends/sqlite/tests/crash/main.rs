@@ -1,5 +1,5 @@
-//! What a crash, a full disk or a failing one may leave of the files of an embedded queue and store:
-//! every image of it recovers, with everything that was acknowledged and nothing half.
+//! What a crash, a full disk or a failing one may leave of the files of an embedded queue and
+//! store: every image of it recovers, with everything that was acknowledged and nothing half.
 //!
 //! The files are copied at every sync point of a script, and in the middle of its transactions.
 //! What was written between two copies is then lost, torn and mixed in every way that a disk may

@@ -18,7 +18,8 @@ pub struct AmplitudeStats {
     /// Amplitudes at `first_ms` and `last_ms`.
     first: f32,
     last: f32,
-    /// Oldest and newest event time, ms after the start of the window: at most a day, so four bytes.
+    /// Oldest and newest event time, ms after the start of the window: at most a day, so four
+    /// bytes.
     first_ms: u32,
     last_ms: u32,
 }

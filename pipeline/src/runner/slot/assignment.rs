@@ -124,8 +124,8 @@ impl Slot<'_> {
         Ok(patiently(self.job.stop, ask)?)
     }
 
-    /// Other workers may have these partitions by now. A commit under way is either refused or was made
-    /// before they took over; they know its outcome.
+    /// Other workers may have these partitions by now. A commit under way is either refused or was
+    /// made before they took over; they know its outcome.
     pub(super) fn lost(&mut self, partitions: &[Partition]) -> Result<()> {
         tracing::warn!("partitions were revoked because this worker missed its heartbeat");
         self.parts.retain(|partition, _| !partitions.contains(partition));

@@ -12,7 +12,7 @@ pub struct SharedJob<'a> {
     pub targets: Vec<Vec<Offset>>,
     /// Committed position of every partition in each input, one input after the other.
     pub positions: &'a (dyn Fn() -> Result<Vec<Option<Offset>>> + Sync),
-    /// Slots of this worker that have no assignment from the group yet. No slot ends while there are any:
-    /// the group would wait for a static member until its session expires.
+    /// Slots of this worker that have no assignment from the group yet. No slot ends while there
+    /// are any: the group would wait for a static member until its session expires.
     pub unplaced: AtomicUsize,
 }

@@ -1,7 +1,7 @@
 //! What a slot reads: one source for each input of the job.
 //!
-//! The first input is the one by which partitions are assigned, revoked and fenced. The sources of the
-//! further ones follow it: they read the same partitions, from where the tasks stand.
+//! The first input is the one by which partitions are assigned, revoked and fenced. The sources of
+//! the further ones follow it: they read the same partitions, from where the tasks stand.
 
 use std::time::Duration;
 
@@ -74,7 +74,8 @@ impl Sources {
         self.first.start(at)
     }
 
-    /// Starts a further input: `at` has all partitions of the slot, `fresh` those that are to be started.
+    /// Starts a further input: `at` has all partitions of the slot, `fresh` those that are to be
+    /// started.
     pub fn start_further(
         &mut self,
         input: usize,

@@ -11,7 +11,8 @@ use crate::engine::operator::{Operator, OperatorKind, RowIdentity};
 pub(super) struct Expected {
     /// Of each output that follows the input, in order, of the partition that is being proved.
     pub followed: Vec<Vec<u64>>,
-    /// Of keyed outputs, of all partitions: place of the output, identity; where it goes and what it is.
+    /// Of keyed outputs, of all partitions: place of the output, identity; where it goes and what
+    /// it is.
     pub keyed: BTreeMap<(usize, RowIdentity), (Partition, u64)>,
     /// What is taken from an operator.
     scratch: PartitionCommit,

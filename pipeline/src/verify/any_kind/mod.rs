@@ -2,9 +2,10 @@
 //! what they emit is compared with the topics, and their state with the retained checkpoints.
 //!
 //! Outputs that follow the input are compared message by message and in order. Rows of a keyed
-//! output stand among those of other tasks, in an order that nobody promises, so they are compared as
-//! a set by the identity that each carries: input, partition, offset, index, and number among the rows
-//! of that record. Rows of messages beyond the positions of the view are newer, and are passed over.
+//! output stand among those of other tasks, in an order that nobody promises, so they are compared
+//! as a set by the identity that each carries: input, partition, offset, index, and number among
+//! the rows of that record. Rows of messages beyond the positions of the view are newer, and are
+//! passed over.
 //!
 //! Where the head of a log is gone, a partition is proved from its oldest checkpoint that the logs
 //! still reach. What it had written before is then not compared.

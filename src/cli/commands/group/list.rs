@@ -1,4 +1,5 @@
-//! `seismic group list`: every hold on the queue with its lag and age, and whether its store exists.
+//! `seismic group list`: every hold on the queue with its lag and age, and whether its store
+//! exists.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! What our own fetcher reads is what librdkafka reads, on a real broker; and what it does when a broker
-//! is not as it should be, on the cluster that librdkafka brings with it.
+//! What our own fetcher reads is what librdkafka reads, on a real broker; and what it does when a
+//! broker is not as it should be, on the cluster that librdkafka brings with it.
 
 use std::io::Write as _;
 use std::process::Stdio;
@@ -118,8 +118,8 @@ impl Both {
         config.create().unwrap()
     }
 
-    /// Reads from these offsets on up to where transactions are over, in both ways, which must see the
-    /// same.
+    /// Reads from these offsets on up to where transactions are over, in both ways, which must see
+    /// the same.
     fn read(&self, topic: &Topic, from: &[(Partition, Offset)]) -> Vec<Seen> {
         let ends = self.ours.settled_ends(topic).unwrap();
         let ours = read(&self.ours, topic, from, &ends);
@@ -142,7 +142,8 @@ impl Both {
     }
 }
 
-/// Sends messages of all kinds: without a key, without a value, with headers, with a time of their own.
+/// Sends messages of all kinds: without a key, without a value, with headers, with a time of their
+/// own.
 fn send(producer: &BaseProducer, partition: i32, values: impl Iterator<Item = String>) {
     for (number, value) in values.enumerate() {
         let key = format!("key {number}");
@@ -377,8 +378,8 @@ fn partitions_are_started_and_stopped_while_others_are_read() {
 
 type Mock = MockCluster<'static, DefaultProducerContext>;
 
-/// A cluster that knows versions of `Fetch` up to this one, with topic `in` of one partition and ten
-/// messages, and what reads them from an offset on.
+/// A cluster that knows versions of `Fetch` up to this one, with topic `in` of one partition and
+/// ten messages, and what reads them from an offset on.
 fn mock_of(brokers: i32, version: i16, from: u64) -> (Mock, Fetcher) {
     let mock = MockCluster::new(brokers).unwrap();
     mock.apiversion(RDKafkaApiKey::Fetch, Some(4), Some(version)).unwrap();

@@ -1,5 +1,5 @@
-//! How an engine closes windows and roll-ups: by a sensor's own clock, because the sensor is silent,
-//! or because the run is drained. Every row that an engine emits is emitted here.
+//! How an engine closes windows and roll-ups: by a sensor's own clock, because the sensor is
+//! silent, or because the run is drained. Every row that an engine emits is emitted here.
 
 use seismic_proto::ClosedBy;
 use seismic_queue::Offset;

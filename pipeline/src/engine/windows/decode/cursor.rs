@@ -23,8 +23,8 @@ impl<'a> Cursor<'a> {
         ByteRange { start: self.back(self.rest.len()), end: self.end }
     }
 
-    /// The offset `len` bytes before the end, which are there: `rest` is the tail of bytes [0, end) of
-    /// the message.
+    /// The offset `len` bytes before the end, which are there: `rest` is the tail of bytes [0, end)
+    /// of the message.
     pub fn back(&self, len: usize) -> u32 {
         self.end.wrapping_sub(len as u32)
     }

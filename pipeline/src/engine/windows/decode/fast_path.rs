@@ -1,5 +1,5 @@
-//! The short way through a record as it is usually written: fields in the order of their numbers, and
-//! numbers of the size that they usually have.
+//! The short way through a record as it is usually written: fields in the order of their numbers,
+//! and numbers of the size that they usually have.
 //!
 //! It reads fields for as long as they are what it expects, and leaves the rest to the loop that
 //! takes any. Each step takes exactly the bytes of one field or some, and sets what the loop would

@@ -2,8 +2,8 @@
 //!
 //! Gives the same verdict and values as `prost` on `SeismicRecord` and `SeismicRecordBatch`; the
 //! property tests in `tests/hostile/message.rs` hold it to that. Fields that the pipeline does not
-//! use are checked and passed over. Fields may come in any order; `fast_path.rs` is the short way through
-//! those that come in the usual one. Wire format:
+//! use are checked and passed over. Fields may come in any order; `fast_path.rs` is the short way
+//! through those that come in the usual one. Wire format:
 //! <https://protobuf.dev/programming-guides/encoding/>.
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
@@ -76,7 +76,8 @@ fn record(mut at: Cursor<'_>, depth: u32, records: &mut Vec<Record>) -> Option<(
     rest(at, record, depth, records)
 }
 
-/// Reads fields in any order until nothing is left; of a field that is there twice, the last counts.
+/// Reads fields in any order until nothing is left; of a field that is there twice, the last
+/// counts.
 #[cold]
 #[inline(never)]
 fn rest(

@@ -75,8 +75,8 @@ fn told(out: &Output, engines: &[Engine]) -> Told {
     Told { rows: rows(&out.rows), rollups: rows(&out.rollups[0]), dead }
 }
 
-/// What engines of these partitions tell, the second half after they were drained and, where there are
-/// more partitions then, dealt out.
+/// What engines of these partitions tell, the second half after they were drained and, where there
+/// are more partitions then, dealt out.
 fn run(halves: [&[(u32, i64)]; 2], partitions: [u32; 2]) -> Told {
     let (mut all, mut out) = (engines(partitions[1]), Output::default());
     for (half, partitions) in halves.into_iter().zip(partitions) {

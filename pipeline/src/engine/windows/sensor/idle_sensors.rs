@@ -9,12 +9,13 @@
 //!
 //! A record moves nobody. When everything below an offset is to be closed, only cohorts from below
 //! that offset can have a silent sensor; these are gone through, and who has spoken since is filed
-//! again by its last offset. Cohorts are a sixteenth of what an idle timeout brings, so each sensor is
-//! looked at about once in an idle timeout, and one with nothing open not at all. A silent sensor
-//! whose roll-up waits for the log's own time is set aside until the first such roll-up ends.
+//! again by its last offset. Cohorts are a sixteenth of what an idle timeout brings, so each sensor
+//! is looked at about once in an idle timeout, and one with nothing open not at all. A silent
+//! sensor whose roll-up waits for the log's own time is set aside until the first such roll-up
+//! ends.
 //!
-//! All of it is derived from the sensors, so a snapshot knows nothing of it; an engine that is restored
-//! files everyone from 0 on. The tests compare it with asking every sensor.
+//! All of it is derived from the sensors, so a snapshot knows nothing of it; an engine that is
+//! restored files everyone from 0 on. The tests compare it with asking every sensor.
 
 use std::collections::BTreeMap;
 

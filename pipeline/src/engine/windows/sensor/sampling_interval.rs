@@ -9,11 +9,11 @@
 //!
 //! Small differences are averaged: event times are whole ms, so 80 Hz is a mixture of steps of 12
 //! and 13 ms, of which any median would be 4 % wrong. Large ones, such as an outage or a doubled
-//! record, count only by their sign and move it by at most 0.4 %: that is the clipped mean of
-//! P. J. Huber (*Robust Estimation of a Location Parameter*, Ann. Math. Statist. 35, 1964), followed
-//! step by step with a constant gain (H. Robbins and S. Monro, *A Stochastic Approximation Method*,
-//! Ann. Math. Statist. 22, 1951), in the memory of the frugal median of Q. Ma, S. Muthukrishnan and
-//! M. Sandler (*Frugal Streaming for Estimating Quantiles*, 2013). 16 µs is what a step that is wrong
+//! record, count only by their sign and move it by at most 0.4 %: that is the clipped mean of P. J.
+//! Huber (*Robust Estimation of a Location Parameter*, Ann. Math. Statist. 35, 1964), followed step
+//! by step with a constant gain (H. Robbins and S. Monro, *A Stochastic Approximation Method*, Ann.
+//! Math. Statist. 22, 1951), in the memory of the frugal median of Q. Ma, S. Muthukrishnan and M.
+//! Sandler (*Frugal Streaming for Estimating Quantiles*, 2013). 16 µs is what a step that is wrong
 //! by one whole ms may move.
 //!
 //! The first step starts it, so a regular sensor's estimate is exact from its second record on. A
