@@ -4,8 +4,8 @@ use std::sync::atomic::AtomicBool;
 
 use seismic_queue::{JobStore, Offset, Partition, PartitionView, Progress, Queue, View};
 
-use super::KindProved;
 use super::expected::Expected;
+use super::report::KindProved;
 use crate::engine::journal::{Entry, EntryError, beginning};
 use crate::engine::operator::{Operator, OperatorKind};
 use crate::runner::input_logs::InputLogs;

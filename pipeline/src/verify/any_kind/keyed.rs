@@ -3,7 +3,8 @@
 use seismic_queue::{JobStore, Partition, View};
 
 use super::expected::{Expected, digest};
-use super::{KindReport, read};
+use super::output_reader::read;
+use super::report::KindReport;
 use crate::Result;
 use crate::engine::operator::{OperatorKind, RowIdentity};
 

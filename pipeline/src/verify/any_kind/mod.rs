@@ -13,44 +13,20 @@
 mod expected;
 mod fold;
 mod keyed;
+mod output_reader;
+mod report;
 
 use std::sync::atomic::AtomicBool;
 
-use seismic_queue::{JobStore, Offset, OutputView, Partition, Queue, View};
+use seismic_queue::{JobStore, Offset, Partition, Queue, View};
+
+pub use self::report::{KindProved, KindReport};
 
 use self::expected::{Expected, digest};
 use self::fold::{Fold, Folded};
-use super::topic_reader::{Next, next_batch};
+use self::output_reader::read;
 use crate::Result;
 use crate::engine::operator::OperatorKind;
-
-/// What a proof of a job of any kind says.
-#[derive(Clone, Debug, Default)]
-pub struct KindReport {
-    /// Each partition that has progress.
-    pub partitions: Vec<KindProved>,
-    /// What differs, as sentences.
-    pub differences: Vec<String>,
-}
-
-/// What was proved of one partition.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KindProved {
-    /// The partition.
-    pub partition: Partition,
-    /// Offsets of each input that were run again: from here ...
-    pub from: Vec<Offset>,
-    /// ... up to here, the committed position.
-    pub to: Vec<Offset>,
-    /// Whether that is all since the job began.
-    pub is_complete: bool,
-    /// Messages that were applied again.
-    pub messages: u64,
-    /// Rows compared.
-    pub rows: u64,
-    /// Retained checkpoints that are the state at their position.
-    pub checkpoints: u64,
-}
 
 /// Proves a job of `kind`, which has its present semantics since it began.
 ///
@@ -108,28 +84,4 @@ fn compare_followed(
         }
     }
     Ok(rows)
-}
-
-/// Reads one partition of an output, up to the end that the view says.
-fn read(
-    store: &dyn JobStore,
-    topic: &str,
-    partition: Partition,
-    view: &OutputView,
-    mut take: impl FnMut(&[u8]),
-) -> Result<()> {
-    let topics = store.topics();
-    let mut at = view.span.first;
-    let mut reader = topics.reader(&topics.topic(topic)?, &[(partition, at)])?;
-    let mut spare = Vec::new();
-    while at < view.span.end {
-        let Next::Batch(batch) = next_batch(&mut *reader, &mut spare, topic, view.span.end)? else {
-            break;
-        };
-        let messages = batch.messages().take_while(|message| message.offset < view.span.end);
-        messages.for_each(|message| take(message.value));
-        at = batch.next();
-        spare.push(batch);
-    }
-    Ok(())
 }
