@@ -15,6 +15,7 @@ mod truth;
 mod bench;
 mod busy;
 mod checkpoint;
+mod cleaning;
 mod counts;
 mod demo;
 mod doctor;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::stage::Stage;
+use crate::stage::{Stage, csv_files};
 use crate::truth::int;
 
 /// A stage with a copy of the stores in that folder of `tests/data/stores`.
@@ -39,6 +39,40 @@ fn a_store_of_the_first_layout_is_proved_continued_and_proved_again() {
     assert_eq!(int(&after, "lag"), 0, "{after}");
     stage.ok(&["verify", "--complete"]);
     stage.ok(&["verify", "--sink", "csv:csv"]);
+}
+
+/// What is new since must not change the results of a job that was begun before.
+#[test]
+fn an_old_job_goes_on_by_its_own_rules_and_a_new_group_has_those_of_today() {
+    let mut stage = stage_of("first");
+    let job = ["run", "--rollup", "10s", "--quiet", "--sink", "csv:csv", "--drain"];
+    stage.ok(&job);
+    let counts = ["rejected_count", "clipped_count", "repeat_count"];
+    let rows = |folder: &Path| {
+        let mut all = Vec::new();
+        for path in csv_files(folder) {
+            let text = fs::read_to_string(path).unwrap();
+            let mut lines = text.lines().map(|line| line.split(',').collect::<Vec<_>>());
+            let header = lines.next().unwrap();
+            for line in lines {
+                assert_eq!(line.len(), header.len(), "a file has the columns of its header");
+                let cell = |name| header.iter().position(|it| *it == name).map(|at| line[at]);
+                all.push(counts.map(|name| cell(name).unwrap_or("0").parse::<u64>().unwrap()));
+            }
+        }
+        all
+    };
+    let old = rows(&stage.path("csv"));
+    assert!(old.len() > 100 && old.iter().all(|counts| *counts == [0; 3]));
+    stage.ok(&["verify", "--complete"]);
+    stage.ok(&["verify", "--sink", "csv:csv"]);
+    // The same input, begun today.
+    let place = ["--queue", "sqlite:queue.db", "--store", "sqlite:new.db", "--group", "new"];
+    let run = ["--rollup", "10s", "--quiet", "--sink", "csv:new", "--drain"];
+    stage.place = place.map(str::to_owned).to_vec();
+    stage.ok(&[&["run"][..], &run].concat());
+    let new = rows(&stage.path("new"));
+    assert!(new.iter().any(|[rejected, clipped, _]| rejected + clipped > 0));
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::findings::{Findings, compare};
 use crate::stage::{DEAD, ROWS, Stage, csv_files, parse};
 
 /// Columns of the CSV files, which are the fields of a row.
-pub const COLUMNS: [&str; 25] = [
+pub const COLUMNS: [&str; 28] = [
     "sensor_id",
     "window_start_ts",
     "window_end_ts",
@@ -40,6 +40,9 @@ pub const COLUMNS: [&str; 25] = [
     "sample_interval_ms",
     "gap_fraction",
     "pane",
+    "rejected_count",
+    "clipped_count",
+    "repeat_count",
 ];
 
 /// Columns of 32-bit and of 64-bit floats.

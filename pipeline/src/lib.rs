@@ -33,9 +33,10 @@ pub use engine::windows::engine::Engine;
 pub use engine::windows::note::Note;
 pub use engine::windows::operator::WindowsOperator;
 pub use engine::windows::output::{DEAD, Output, RESULT, ROLLUP};
+pub use engine::windows::phases::Phases;
 pub use engine::windows::reject_reason::RejectReason;
 pub use engine::windows::rules::{
-    Dedupe, ENGINE_VERSION, Region, RuleFault, Rules, RulesError, TimeMode,
+    Dedupe, ENGINE_VERSION, OLDEST_ENGINE_VERSION, Region, RuleFault, Rules, RulesError, TimeMode,
 };
 pub use engine::windows::sensor::health;
 pub use error::{Error, Loss, Result};

@@ -90,7 +90,7 @@ macro_rules! row_fields {
     };
 }
 
-row_fields! { 25:
+row_fields! { 28:
     1 sensor_id Text "" "sensor that the samples came from";
     2 window_start_ts TimestampMs "ms" "start of the window";
     3 window_end_ts TimestampMs "ms" "end of the window, exclusive";
@@ -116,6 +116,9 @@ row_fields! { 25:
     23 sample_interval_ms Float64 "ms" "estimated sampling interval; 0: unknown";
     24 gap_fraction Float64 "1" "share of the window without samples";
     25 pane Int32 "" "roll-ups: number of the row among those of its span";
+    26 rejected_count Int64 "" "samples rejected for quality, position or phase";
+    27 clipped_count Int64 "" "samples rejected for their amplitude";
+    28 repeat_count Int64 "" "repeats of a sample, where the job dedupes";
 }
 
 #[cfg(test)]

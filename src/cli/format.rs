@@ -55,8 +55,18 @@ fn row(row: &SeismicAggRecord) -> String {
         0 => String::new(),
         pane => format!(" pane {pane}"),
     };
+    let mut beside = String::new();
+    for (name, count) in [
+        ("rejected", row.rejected_count),
+        ("clipped", row.clipped_count),
+        ("repeats", row.repeat_count),
+    ] {
+        if count > 0 {
+            let _ = write!(beside, " {name}={count}");
+        }
+    }
     format!(
-        "{} [{}, +{} ms){pane} n={} avg={} max={} min={} rms={} P={} S={} N={} closed by {} at {}/{}",
+        "{} [{}, +{} ms){pane} n={} avg={} max={} min={} rms={} P={} S={} N={}{beside} closed by {} at {}/{}",
         row.sensor_id.escape_default(),
         show_ms(row.window_start_ts),
         row.window_end_ts.saturating_sub(row.window_start_ts),

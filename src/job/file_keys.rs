@@ -52,6 +52,11 @@ const KEYS: &[(&str, &[&str], Setter)] = &[
     ("max_ahead_ms", &[], |job, value| put(&mut job.max_ahead, millis(value))),
     ("time", &[], |job, value| put(&mut job.time, choice(value))),
     ("dedupe", &[], |job, value| put(&mut job.dedupe, choice(value))),
+    ("amplitude", &[], |job, value| put(&mut job.amplitude, parsed(value))),
+    ("region", &[], |job, value| put(&mut job.region, parsed(value))),
+    ("earliest_event", &[], |job, value| put(&mut job.earliest_event, parsed(value))),
+    ("latest_event", &[], |job, value| put(&mut job.latest_event, parsed(value))),
+    ("phases", &[], |job, value| put(&mut job.phases, parsed(value))),
     ("rollup", &[], |job, value| {
         job.rollup = list(value, duration)?;
         Ok(())

@@ -8,6 +8,7 @@
 //! ```
 
 mod build;
+pub mod cleaning;
 pub mod file;
 mod file_keys;
 mod handle;
@@ -24,6 +25,7 @@ mod state;
 mod stop;
 mod text;
 pub mod time_span;
+mod version;
 
 pub use handle::{Job, JobHandle, JobReport};
 pub use metrics::JobMetrics;

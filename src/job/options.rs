@@ -8,6 +8,7 @@ use seismic_queue::Topic;
 use seismic_sinks::SinkSpec;
 use serde::{Deserialize, Serialize};
 
+use super::cleaning::{AmplitudeRange, EventTime, PhaseList, RegionBox};
 use super::location::LocationOptions;
 use super::time_span::TimeSpan;
 use crate::time;
@@ -54,6 +55,22 @@ pub struct JobOptions {
     /// Reject a sensor's second record with the same event time in an open window [default: off]
     #[arg(long, value_enum)]
     pub dedupe: Option<Repeats>,
+    /// Amplitudes that count, or none for every finite one; others become dead letters
+    /// [default: -100..200]
+    #[arg(long, value_name = "LOW..HIGH", allow_hyphen_values = true)]
+    pub amplitude: Option<AmplitudeRange>,
+    /// Count only records from this box, in degrees, or none for anywhere [default: none]
+    #[arg(long, value_name = "WEST..EAST,SOUTH..NORTH", allow_hyphen_values = true)]
+    pub region: Option<RegionBox>,
+    /// Reject records with an event time before this one [default: 1900-01-01T00:00:00Z]
+    #[arg(long, value_name = "TIME")]
+    pub earliest_event: Option<EventTime>,
+    /// Reject records with an event time from this one on [default: 2200-01-01T00:00:00Z]
+    #[arg(long, value_name = "TIME")]
+    pub latest_event: Option<EventTime>,
+    /// Phases that count [default: P,S,N]
+    #[arg(long, value_name = "PHASES")]
+    pub phases: Option<PhaseList>,
     /// Also sum windows up to spans of this length (10s, 5m), each into a result topic of its own;
     /// repeatable
     #[arg(long, value_name = "DURATION")]
@@ -234,7 +251,8 @@ impl JobOptions {
         self.location.fill(file.location, &mut filled);
         fill!(self, file, filled,
             topic result_topic dead_topic sink from window lateness idle_timeout max_ahead time
-            dedupe rollup max_sensors spread slots slot commit_interval max_records);
+            dedupe amplitude region earliest_event latest_event phases rollup max_sensors spread
+            slots slot commit_interval max_records);
         if !(self.drain || self.until_caught_up) {
             // Together: one on the command line is instead of either in the file.
             (self.drain, self.until_caught_up) = (file.drain, file.until_caught_up);

@@ -80,6 +80,12 @@ impl Once {
 }
 
 impl Origin<'_> {
+    /// Store of the other job that made the checkpoint; `None` when it is this job's own.
+    #[must_use]
+    pub fn parent(&self) -> Option<&dyn JobStore> {
+        self.parent.as_deref()
+    }
+
     /// Sets the job, which is leased and does not run yet, to the checkpoint.
     ///
     /// # Errors

@@ -11,11 +11,13 @@ use seismic_sinks::{SinkRunner, SinkSpec, SinkThreads};
 
 use super::build;
 use super::notify::Notify;
+use super::origin::Origin;
 use super::rescale;
 use super::sinks;
 use super::spec::JobSpec;
 use super::state::{JobState, Shared};
 use super::stop::StopToken;
+use super::version;
 use crate::error;
 use crate::remedy::{in_one_line, notice_with_remedy};
 
@@ -36,7 +38,7 @@ pub(super) fn run(spec: &JobSpec, shared: &Shared, notify: &Notify) -> anyhow::R
 
 fn run_until_over(spec: &JobSpec, shared: &Shared, notify: &Notify) -> anyhow::Result<bool> {
     let stop = shared.stop.flag();
-    let (location, settings) = (spec.location(), spec.settings());
+    let (location, mut settings) = (spec.location(), spec.settings());
     let queue = patiently(stop, || match spec.is_bounded() {
         true => location.open_queue_of(&spec.topic),
         false => location.open_queue(),
@@ -48,6 +50,8 @@ fn run_until_over(spec: &JobSpec, shared: &Shared, notify: &Notify) -> anyhow::R
     };
     let job = build::job(spec, input);
     let origin = spec.once.open(&location)?;
+    let parent = origin.as_ref().and_then(Origin::parent);
+    version::keep(&mut settings.rules, &*store, parent, stop);
     if spec.once.accept_partitions {
         rescale::accept((&*queue, &*store), &job, &settings, &shared.stop, notify)?;
     }

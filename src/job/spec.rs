@@ -11,6 +11,7 @@ use seismic_queue::Topic;
 use seismic_sinks::SinkSpec;
 use serde::{Deserialize, Serialize};
 
+use super::cleaning::{AmplitudeRange, EventTime, PhaseList, RegionBox};
 use super::file::JobFile;
 use super::location::Location;
 use super::options::{Clock, JobOptions, Repeats, Spread};
@@ -65,6 +66,21 @@ pub struct JobSpec {
     pub time: Clock,
     /// What becomes of records that repeat others.
     pub dedupe: Repeats,
+    /// Amplitudes that count.
+    #[serde(with = "as_text")]
+    pub amplitude: AmplitudeRange,
+    /// Where records must come from.
+    #[serde(with = "as_text")]
+    pub region: RegionBox,
+    /// First event time that counts.
+    #[serde(with = "as_text")]
+    pub earliest_event: EventTime,
+    /// First event time that counts no more.
+    #[serde(with = "as_text")]
+    pub latest_event: EventTime,
+    /// Phases that count.
+    #[serde(with = "as_text")]
+    pub phases: PhaseList,
     /// Lengths of roll-ups.
     #[serde(with = "as_texts")]
     pub rollup: Vec<TimeSpan>,
@@ -93,6 +109,7 @@ pub struct JobSpec {
 impl Default for JobSpec {
     fn default() -> Self {
         let Location { queue, store, group, .. } = Location::default();
+        let rules = Rules::default();
         JobSpec {
             queue,
             store,
@@ -109,6 +126,11 @@ impl Default for JobSpec {
             max_ahead: TimeSpan::from_ms(5_000),
             time: Clock::Event,
             dedupe: Repeats::Off,
+            amplitude: AmplitudeRange(rules.amplitude),
+            region: RegionBox(rules.region),
+            earliest_event: EventTime(rules.event_ms.0),
+            latest_event: EventTime(rules.event_ms.1),
+            phases: PhaseList(rules.phases),
             rollup: Vec::new(),
             max_sensors: 1_000_000,
             spread: Spread::Warn,
@@ -183,6 +205,11 @@ impl JobSpec {
             max_ahead: options.max_ahead.unwrap_or(default.max_ahead),
             time: options.time.unwrap_or(default.time),
             dedupe: options.dedupe.unwrap_or(default.dedupe),
+            amplitude: options.amplitude.unwrap_or(default.amplitude),
+            region: options.region.unwrap_or(default.region),
+            earliest_event: options.earliest_event.unwrap_or(default.earliest_event),
+            latest_event: options.latest_event.unwrap_or(default.latest_event),
+            phases: options.phases.unwrap_or(default.phases),
             rollup: options.rollup,
             max_sensors: options.max_sensors.unwrap_or(default.max_sensors),
             spread: options.spread.unwrap_or(default.spread),
@@ -261,6 +288,10 @@ impl JobSpec {
             max_sensors: self.max_sensors,
             dedupe: self.dedupe.into(),
             rollups_ms,
+            amplitude: self.amplitude.0.clone(),
+            region: self.region.0,
+            event_ms: (self.earliest_event.0, self.latest_event.0),
+            phases: self.phases.0,
             ..Rules::default()
         }
     }
@@ -307,6 +338,10 @@ mod tests {
             from: Some(StartFrom::Time(1_592_926_145_250)),
             window: TimeSpan::from_ms(250),
             dedupe: Repeats::Time,
+            amplitude: "..419.2".parse().unwrap(),
+            region: "-100..-90,14..20".parse().unwrap(),
+            earliest_event: "2020-01-01".parse().unwrap(),
+            phases: "P,S".parse().unwrap(),
             rollup: vec![TimeSpan::from_ms(10_000)],
             slots: Some(2),
             drain: true,

@@ -57,6 +57,13 @@ impl Twins {
     fn compare_output(&mut self) -> Result<(), TestCaseError> {
         let (rows, dead) = self.oracle.take();
         self.seen.extend(rows.iter().map(|row| format!("{:?}", row.closed_by())));
+        for (name, count) in [
+            ("rejected_count", (|row| row.rejected_count) as fn(&SeismicAggRecord) -> i64),
+            ("clipped_count", |row| row.clipped_count),
+            ("repeat_count", |row| row.repeat_count),
+        ] {
+            self.seen.extend(rows.iter().filter(|row| count(row) > 0).map(|_| name.to_owned()));
+        }
         self.seen.extend(dead.iter().map(|(_, letter)| letter.reason.clone()));
         compare_rows(&self.out.rows, rows)?;
         self.out.rollups.resize_with(self.engine.rules().rollups_ms.len(), Block::default);
@@ -144,6 +151,7 @@ fn random_streams_reach_every_reason_and_every_way_to_close() {
         .filter(|reason| !elsewhere.contains(reason))
         .map(|reason| reason.to_string());
     let ways = ["Time", "Idle", "End", "roll-up Time", "roll-up Idle", "roll-up End", "pane"];
+    let ways = ways.into_iter().chain(["rejected_count", "clipped_count", "repeat_count"]);
     let expected: BTreeSet<_> = reasons.chain(ways.map(str::to_owned)).collect();
     assert_eq!(seen, expected);
 }

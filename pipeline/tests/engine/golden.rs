@@ -62,6 +62,7 @@ scenarios! {
     on_time_at_the_edge
     packed_message
     poison
+    reject_counts
     restart
     sensor_limit
     slow_clock

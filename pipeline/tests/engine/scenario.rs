@@ -26,7 +26,7 @@ use std::fmt::Write;
 use jiff::civil::{Date, DateTime, Time as TimeOfDay, date};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use seismic_pipeline::{Engine, Output, Rules, TimeMode};
+use seismic_pipeline::{Dedupe, Engine, Output, Rules, TimeMode};
 use seismic_proto::{
     BATCH_FIRST_BYTE, ClosedBy, Message as _, SeismicAggRecord, SeismicDeadLetter, SeismicRecord,
     SeismicRecordBatch,
@@ -79,6 +79,7 @@ fn parse_rules(options: &str) -> Rules {
             Some(("lateness", ms)) => rules.lateness_ms = ms.parse().unwrap(),
             Some(("ahead", ms)) => rules.max_ahead_ms = ms.parse().unwrap(),
             Some(("sensors", count)) => rules.max_sensors = count.parse().unwrap(),
+            Some(("dedupe", "time")) => rules.dedupe = Dedupe::Time,
             Some(("time", "event")) => rules.time = TimeMode::Event,
             Some(("time", "ingest")) => rules.time = TimeMode::Ingest,
             _ => panic!("what is the rule {option:?}?"),
@@ -192,8 +193,18 @@ fn show_row(row: &SeismicAggRecord) -> String {
         ClosedBy::End => "end",
         ClosedBy::Unknown => "nothing",
     };
+    let mut beside = String::new();
+    for (name, count) in [
+        ("rejected", row.rejected_count),
+        ("clipped", row.clipped_count),
+        ("repeats", row.repeat_count),
+    ] {
+        if count > 0 {
+            write!(beside, " {name}={count}").unwrap();
+        }
+    }
     format!(
-        "window {} [{}, {}) n={} P={} S={} N={} min={} avg={} max={} closed by {closed_by} at {}",
+        "window {} [{}, {}) n={} P={} S={} N={} min={} avg={} max={}{beside} closed by {closed_by} at {}",
         row.sensor_id,
         show_time(row.window_start_ts),
         show_time(row.window_end_ts),

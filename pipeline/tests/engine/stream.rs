@@ -3,7 +3,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
-use seismic_pipeline::{Dedupe, Engine, Output, Region, Rules, TimeMode};
+use seismic_pipeline::{Dedupe, ENGINE_VERSION, Engine, Output, Phases, Region, Rules, TimeMode};
 use seismic_proto::{Message as _, SeismicRecord, SeismicRecordBatch};
 use seismic_queue::{Message, Offset, Partition};
 
@@ -105,7 +105,11 @@ fn rules() -> impl Strategy<Value = Rules> {
         prop_oneof![5 => Just(TimeMode::Event), 1 => Just(TimeMode::Ingest)],
         select(&[-100.0..=200.0, -100.0..=200.0, -1.0..=0.0]),
         select(&[(-2_208_988_800_000, 7_258_118_400_000), (0, 1_600_000_001_000)]),
-        prop_oneof![3 => Just(None), 1 => Just(Some(region))],
+        (
+            prop_oneof![3 => Just(None), 1 => Just(Some(region))],
+            prop_oneof![4 => Just(Phases::ALL), 1 => Just(Phases::new(true, true, false))],
+            prop_oneof![4 => Just(ENGINE_VERSION), 1 => Just(2)],
+        ),
         select(&[1, 2, 4, 1_000_000]),
         select(&[Dedupe::Off, Dedupe::Off, Dedupe::Time]),
         select(ROLLUPS),
@@ -118,13 +122,14 @@ fn rules() -> impl Strategy<Value = Rules> {
                 time,
                 amplitude,
                 event_ms,
-                region,
+                (region, phases, version),
                 max_sensors,
                 dedupe,
                 rollups,
             )| {
                 let rollups_ms = rollups.iter().map(|windows| windows * window_ms);
                 Rules {
+                    version,
                     window_ms,
                     lateness_ms,
                     max_ahead_ms,
@@ -132,6 +137,7 @@ fn rules() -> impl Strategy<Value = Rules> {
                     amplitude,
                     event_ms,
                     region,
+                    phases,
                     max_sensors,
                     // Only where it may be used.
                     dedupe: if time == TimeMode::Event && window_ms <= 60_000 {

@@ -4,7 +4,9 @@
 //! version, a recovery would replay into a state that never was, and `verify` would accuse a
 //! correct job. So the complete output for a fixed log is kept here as a digest per version.
 
-use seismic_pipeline::{Dedupe, ENGINE_VERSION, Engine, Output, Region, Rules, TimeMode};
+use seismic_pipeline::{
+    Dedupe, ENGINE_VERSION, Engine, OLDEST_ENGINE_VERSION, Output, Phases, Region, Rules, TimeMode,
+};
 use seismic_proto::{Message as _, SeismicRecord, SeismicRecordBatch};
 use seismic_queue::Offset;
 use sha2::{Digest, Sha256};
@@ -16,6 +18,7 @@ use crate::stream::{PARTITION, Sent, TOPIC};
 const OUTPUTS: &[(u32, &str)] = &[
     (1, "2e76db970d9afe1ee78c4046f4211990a4bc5507bc0d1c8f3eba9d3c30d030ee"),
     (2, "653fe569fd9110ee36438e065e4fec92404b9dc1a0d6026702d1d5db5c77ac44"),
+    (3, "424ab4cf3dcf7f8bedd1f77abf1c79a37180f6fa78748b529526ae55e8cc0959"),
 ];
 
 /// SHA-256 of the golden log itself, to tell a changed test from a changed engine.
@@ -24,7 +27,7 @@ const LOG: &str = "52087664712c6115851c31f90c7e1399d79564392c6824d4ff12adf1d819b
 #[test]
 fn results_change_only_with_a_new_engine_version() {
     assert_eq!(hex(digest_of_log()), LOG, "the golden log itself changed: take that back");
-    let found = hex(digest_of_outputs());
+    let found = hex(digest_of_outputs(ENGINE_VERSION));
     let newest = OUTPUTS.last().unwrap();
     assert_eq!(newest.0, ENGINE_VERSION, "add ({ENGINE_VERSION}, \"{found}\") to OUTPUTS");
     assert!(
@@ -36,11 +39,21 @@ fn results_change_only_with_a_new_engine_version() {
     );
 }
 
+/// A job that an older version began goes on to the same bits.
+#[test]
+fn older_versions_give_what_they_gave() {
+    for &(version, digest) in OUTPUTS {
+        if (OLDEST_ENGINE_VERSION..ENGINE_VERSION).contains(&version) {
+            assert_eq!(hex(digest_of_outputs(version)), digest, "version {version}");
+        }
+    }
+}
+
 /// The log must reach what the digest is to guard.
 #[test]
 fn the_golden_log_reaches_every_kind_of_result() {
     let mut dead = 0;
-    for rules in all_rules() {
+    for rules in all_rules(ENGINE_VERSION) {
         let (engine, out) = run(rules);
         let counters = engine.counters();
         assert!(counters.is_balanced());
@@ -56,9 +69,9 @@ fn the_golden_log_reaches_every_kind_of_result() {
     assert_eq!(dead, 0b11_0111_1111_1101, "{dead:b}");
 }
 
-fn digest_of_outputs() -> Sha256 {
+fn digest_of_outputs(version: u32) -> Sha256 {
     let mut digest = Sha256::new();
-    for rules in all_rules() {
+    for rules in all_rules(version) {
         let (engine, out) = run(rules);
         let mut snapshot = Vec::new();
         engine.snapshot(&mut snapshot);
@@ -88,8 +101,9 @@ fn hex(digest: Sha256) -> String {
 
 /// Two jobs: the defaults, and everything otherwise. All values are spelled out, since a changed
 /// default is no change of the engine.
-fn all_rules() -> [Rules; 2] {
+fn all_rules(version: u32) -> [Rules; 2] {
     let plain = Rules {
+        version,
         window_ms: 1_000,
         lateness_ms: 500,
         max_ahead_ms: 5_000,
@@ -97,11 +111,13 @@ fn all_rules() -> [Rules; 2] {
         amplitude: -100.0..=200.0,
         event_ms: (-2_208_988_800_000, 7_258_118_400_000),
         region: None,
+        phases: Phases::ALL,
         dedupe: Dedupe::Off,
         max_sensors: 1_000_000,
         rollups_ms: vec![],
     };
     let other = Rules {
+        version,
         window_ms: 700,
         lateness_ms: 0,
         max_ahead_ms: 0,
@@ -109,6 +125,7 @@ fn all_rules() -> [Rules; 2] {
         amplitude: -50.0..=50.0,
         event_ms: (1_600_000_050_000, 7_258_118_400_000),
         region: Some(Region { longitude: (-100.0, -97.0), latitude: (15.0, 18.0) }),
+        phases: Phases::ALL,
         dedupe: Dedupe::Off,
         max_sensors: 5,
         rollups_ms: vec![1_400, 7_000],

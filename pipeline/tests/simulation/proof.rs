@@ -196,6 +196,12 @@ fn note_sights(world: &World<'_>, report: &Report) {
     let rolled = world.rollups.iter().flat_map(|reader| reader.seen.values().flatten());
     let is_pane = |(_, row): &Pair| SeismicAggRecord::decode(&row[..]).unwrap().pane > 0;
     see("further panes", rolled.into_iter().any(is_pane));
+    let rolled = world.rollups.iter().flat_map(|reader| reader.seen.values().flatten());
+    let says_rejected = |(_, row): &Pair| {
+        let row = SeismicAggRecord::decode(&row[..]).unwrap();
+        row.rejected_count + row.clipped_count + row.repeat_count > 0
+    };
+    see("counts of rejected records", rolled.into_iter().any(says_rejected));
     see("open windows", counters.open > 0);
     see("a proof of all", report.is_complete());
     see("a proof of a part", !report.is_complete());

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use seismic_pipeline::simulation::{RecordBudget, hold_log};
-use seismic_pipeline::{Dedupe, Finish, ROLLUP, Rules, Settings, TimeMode};
+use seismic_pipeline::{
+    Dedupe, ENGINE_VERSION, Finish, OLDEST_ENGINE_VERSION, ROLLUP, Rules, Settings, TimeMode,
+};
 use seismic_queue::memory::{Memory, MemoryStore};
 use seismic_queue::{Job, JobStore, Lease, Partition, Policy, Queue, Retention};
 
@@ -61,6 +63,11 @@ fn stage(setup: &Setup, ground: &Arc<Ground>, processes: usize) -> Stage {
     let ms = Duration::from_millis;
     let service = Settings {
         rules: Rules {
+            // A share of jobs was begun by an older program.
+            version: match setup.dedupe && setup.drained {
+                true => OLDEST_ENGINE_VERSION,
+                false => ENGINE_VERSION,
+            },
             window_ms: setup.window_ms,
             lateness_ms: setup.lateness_ms,
             max_ahead_ms: setup.max_ahead_ms,

@@ -123,6 +123,17 @@ pub struct SeismicAggRecord {
     /// span add up. Windows of their own always have 0.
     #[prost(int32, tag = "25")]
     pub pane: i32,
+    /// Records of the window, of a sensor known by then, that were not counted: rejected for their
+    /// quality, position or phase.
+    #[prost(int64, tag = "26")]
+    pub rejected_count: i64,
+    /// The same for an amplitude that is out of range, infinite or no number: where this is not 0, the
+    /// extremes say less than the sensor measured.
+    #[prost(int64, tag = "27")]
+    pub clipped_count: i64,
+    /// Records that repeated another one of the window, where the job dedupes.
+    #[prost(int64, tag = "28")]
+    pub repeat_count: i64,
 }
 /// A record that was not counted, with the reason and the original bytes. Named by
 /// (input_partition, input_offset, index): each is written exactly once.

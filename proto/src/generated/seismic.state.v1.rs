@@ -42,6 +42,9 @@ pub struct Rules {
     /// Lengths of the roll-ups, rising.
     #[prost(int64, repeated, tag = "13")]
     pub rollups_ms: ::prost::alloc::vec::Vec<i64>,
+    /// Phases that do not count: 1 = P, 2 = S, 4 = N, added up.
+    #[prost(uint32, tag = "14")]
+    pub phases_left_out: u32,
 }
 /// Where every record read so far has gone. read == counted in closed windows + open + late +
 /// the sum of rejected.
@@ -244,6 +247,9 @@ pub struct Sensor {
     /// The spans of its roll-ups that may still get windows, by level.
     #[prost(message, repeated, tag = "7")]
     pub rollups: ::prost::alloc::vec::Vec<Rollup>,
+    /// What was rejected of its newest window that is not open yet.
+    #[prost(message, optional, tag = "8")]
+    pub pending: ::core::option::Option<PendingRejects>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Window {
@@ -261,6 +267,25 @@ pub struct Window {
     /// lowest bit of the first word on.
     #[prost(fixed64, repeated, tag = "6")]
     pub seen: ::prost::alloc::vec::Vec<u64>,
+    /// Records that were rejected: for quality, position or phase; for their amplitude; as repeats.
+    #[prost(uint64, tag = "7")]
+    pub rejected: u64,
+    #[prost(uint64, tag = "8")]
+    pub clipped: u64,
+    #[prost(uint64, tag = "9")]
+    pub repeats: u64,
+}
+/// Records that were rejected of a window that is not open yet.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PendingRejects {
+    #[prost(int64, tag = "1")]
+    pub start_ms: i64,
+    #[prost(uint64, tag = "2")]
+    pub rejected: u64,
+    #[prost(uint64, tag = "3")]
+    pub clipped: u64,
+    #[prost(uint64, tag = "4")]
+    pub repeats: u64,
 }
 /// The span of a roll-up. Without records it is only remembered for the number of its next row.
 #[derive(Clone, Copy, PartialEq, ::prost::Message)]
@@ -280,6 +305,13 @@ pub struct Rollup {
     pub s: u64,
     #[prost(uint64, tag = "7")]
     pub n: u64,
+    /// As in its windows.
+    #[prost(uint64, tag = "8")]
+    pub rejected: u64,
+    #[prost(uint64, tag = "9")]
+    pub clipped: u64,
+    #[prost(uint64, tag = "10")]
+    pub repeats: u64,
 }
 /// What is summed up of amplitudes. Times are ms after the start.
 #[derive(Clone, Copy, PartialEq, ::prost::Message)]

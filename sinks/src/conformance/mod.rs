@@ -241,5 +241,8 @@ pub fn row(partition: u32, i: u64) -> SeismicAggRecord {
         sample_interval_ms: 40.0,
         gap_fraction: 0.04,
         pane: 1,
+        rejected_count: i as i64 % 3,
+        clipped_count: 1,
+        repeat_count: 0,
     }
 }

@@ -74,17 +74,25 @@ pub(crate) fn header(schema: &Schema) -> Vec<u8> {
     line
 }
 
-/// Whether a line is the header of files of this schema.
+/// Whether a line is the header of files of this schema, or of the same before it got its last columns:
+/// an older program wrote those files.
 pub(crate) fn is_header(schema: &Schema, cells: &StringRecord) -> bool {
-    cells.iter().eq(schema.columns().iter().map(|column| &*column.name))
+    let columns = schema.columns();
+    let names = columns.iter().map(|column| &*column.name);
+    (1..=columns.len()).contains(&cells.len()) && cells.iter().eq(names.take(cells.len()))
 }
 
-/// Reads the cells of a line back; the name of the first column that does not fit otherwise. Of a
-/// line with too few cells those that are not there are empty; cells too many are not looked at.
-pub(crate) fn read<'a>(schema: &'a Schema, cells: &StringRecord) -> Result<Row, &'a str> {
+/// Reads the cells of a line back, in a file with the first `have` columns of the schema; the name of
+/// the first column that does not fit otherwise. Of a line with too few cells those that are not there
+/// are empty; cells too many are not looked at.
+pub(crate) fn read<'a>(
+    schema: &'a Schema,
+    have: usize,
+    cells: &StringRecord,
+) -> Result<Row, &'a str> {
     let texts = cells.iter().chain(std::iter::repeat(""));
     let mut row = Row::new(schema);
-    for (i, (column, text)) in schema.columns().iter().zip(texts).enumerate() {
+    for (i, (column, text)) in schema.columns().iter().zip(texts).take(have).enumerate() {
         let fits = read_cell(column, text, |value| row.set(schema, i, value));
         if !fits {
             return Err(&column.name);
@@ -136,7 +144,7 @@ mod tests {
             ::csv::ReaderBuilder::new().has_headers(false).from_reader(line.as_bytes());
         let record = reader.records().next().unwrap().unwrap();
         assert_eq!(record.len(), Schema::windows().columns().len());
-        let Row::Window(row) = read(Schema::windows(), &record).unwrap() else {
+        let Row::Window(row) = read(Schema::windows(), record.len(), &record).unwrap() else {
             panic!("a row of windows")
         };
         row
@@ -148,7 +156,7 @@ mod tests {
             min_amplitude,p_phase_count,s_phase_count,n_phase_count,record_count,mean_amplitude,\
             rms_amplitude,first_sample_ts,last_sample_ts,closed_by,input_partition,closing_offset,\
             rsam,std_amplitude,peak_to_peak,first_amplitude,last_amplitude,sample_interval_ms,\
-            gap_fraction,pane\r\n";
+            gap_fraction,pane,rejected_count,clipped_count,repeat_count\r\n";
         assert_eq!(String::from_utf8(header(Schema::windows())).unwrap(), expected);
     }
 
@@ -164,7 +172,7 @@ mod tests {
         let mut reader = ::csv::ReaderBuilder::new().has_headers(false).from_reader(&lines[..]);
         let texts: Vec<_> = reader
             .records()
-            .map(|line| read(&schema, &line.unwrap()).unwrap().get(1).to_value())
+            .map(|line| read(&schema, 3, &line.unwrap()).unwrap().get(1).to_value())
             .collect();
         assert_eq!(texts, [ValueRef::Null.to_value(), ValueRef::Text("").to_value()]);
     }
@@ -197,9 +205,12 @@ mod tests {
             sample_interval_ms: 40.0,
             gap_fraction: 0.0,
             pane: 2,
+            rejected_count: 1,
+            clipped_count: 0,
+            repeat_count: 4,
         };
         let expected = "S001,-1000,0,4.2,5.0,-0.1,12,8,5,25,4.2000001,1e-40,-990,-1,idle,3,77,\
-            1.5,0.5,5.1,0.0,-2.5,40.0,0.0,2\r\n";
+            1.5,0.5,5.1,0.0,-2.5,40.0,0.0,2,1,0,4\r\n";
         assert_eq!(line(&row), expected);
     }
 
@@ -235,7 +246,7 @@ mod tests {
     #[test]
     fn a_cell_that_does_not_fit_is_named() {
         let cells: StringRecord = ["S1", "0", "1000", "high"].into_iter().collect();
-        assert_eq!(read(Schema::windows(), &cells), Err("avg_amplitude"));
+        assert_eq!(read(Schema::windows(), 28, &cells), Err("avg_amplitude"));
     }
 
     proptest! {

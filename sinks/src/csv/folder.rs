@@ -87,6 +87,16 @@ impl Folder {
         if have < committed { Err(Error::Short { at, have, committed }) } else { Ok(file) }
     }
 
+    /// Whether a file begins with these bytes.
+    pub(crate) fn begins_with(&self, name: &FileName, bytes: &[u8]) -> Result<bool> {
+        let at = self.file(name);
+        let mut head = Vec::with_capacity(bytes.len());
+        let read =
+            File::open(&at).and_then(|file| file.take(bytes.len() as u64).read_to_end(&mut head));
+        read.map_err(Error::io(&at, "reading the file"))?;
+        Ok(head == bytes)
+    }
+
     pub(crate) fn remove(&self, name: &FileName) -> Result<()> {
         let at = self.file(name);
         fs::remove_file(&at).map_err(Error::io(&at, "deleting the file"))

@@ -91,6 +91,8 @@ struct Open {
     bytes: u64,
     /// Whether its folder was synced since it was made.
     in_folder: bool,
+    /// Whether it begins with other columns than rows have now: an older program began it.
+    has_other_columns: bool,
 }
 
 impl Csv {
@@ -172,12 +174,13 @@ impl Csv {
         self.sync_rows()?;
         let name = FileName::new(number, now);
         let file = self.folder.begin(&name)?;
-        self.file = Some(Open { name, file, bytes: 0, in_folder: false });
+        let (in_folder, has_other_columns) = (false, false);
+        self.file = Some(Open { name, file, bytes: 0, in_folder, has_other_columns });
         Ok(())
     }
 
     fn is_over(&self, file: &Open, now: Timestamp) -> bool {
-        file.bytes >= self.file_bytes || !file.name.is_of_hour(now)
+        file.bytes >= self.file_bytes || file.has_other_columns || !file.name.is_of_hour(now)
     }
 
     /// Adds the encoded rows, with the header before the first of a file. When that fails, the
@@ -257,7 +260,10 @@ impl Csv {
             let mut file = self.folder.reopen(name, bytes)?;
             let at = self.folder.file(name);
             cut(&mut file, bytes).map_err(Error::io(&at, "cutting back"))?;
-            self.file = Some(Open { name: name.clone(), file, bytes, in_folder: true });
+            let header = cells::header(&self.context.schema);
+            let has_other_columns = bytes > 0 && !self.folder.begins_with(name, &header)?;
+            let (name, in_folder) = (name.clone(), true);
+            self.file = Some(Open { name, file, bytes, in_folder, has_other_columns });
         }
         failpoints::pass(failpoints::IN_TRUNCATION)?;
         let last = commit.file().map_or(0, |(name, _)| name.number());

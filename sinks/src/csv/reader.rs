@@ -79,15 +79,18 @@ impl CsvReader {
             .has_headers(false)
             .from_reader(BufReader::new(file.take(committed)))
             .into_records();
+        let mut columns = 0;
         Ok(lines
             .enumerate()
-            .filter_map(move |(i, line)| row(&self.schema, &at, i, line).transpose()))
+            .filter_map(move |(i, line)| row(&self.schema, &mut columns, &at, i, line).transpose()))
     }
 }
 
-/// The row of a line; `None` for the header, which must be the first.
+/// The row of a line; `None` for the header, which must be the first and says how many columns the
+/// file has.
 fn row(
     schema: &Schema,
+    columns: &mut usize,
     at: &Path,
     i: usize,
     line: ::csv::Result<StringRecord>,
@@ -102,8 +105,13 @@ fn row(
     })?;
     let number = cells.position().map_or(0, ::csv::Position::line);
     match i {
-        0 if cells::is_header(schema, &cells) => Ok(None),
+        0 if cells::is_header(schema, &cells) => {
+            *columns = cells.len();
+            Ok(None)
+        }
         0 => Err(refuse(number, "it does not begin with our columns", None)),
-        _ => cells::read(schema, &cells).map(Some).map_err(|column| refuse(number, column, None)),
+        _ => cells::read(schema, *columns, &cells)
+            .map(Some)
+            .map_err(|column| refuse(number, column, None)),
     }
 }

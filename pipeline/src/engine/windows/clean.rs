@@ -1,6 +1,6 @@
 //! Which records count: everything about a record that can be judged from it alone.
 
-use crate::engine::windows::decode::{Phase, Record};
+use crate::engine::windows::decode::Record;
 use crate::engine::windows::reject_reason::RejectReason;
 use crate::engine::windows::rules::{Rules, TimeMode};
 use crate::limits;
@@ -43,9 +43,19 @@ pub fn clean(
             return Err(RejectReason::OutOfRegion);
         }
     }
-    if record.phase == Phase::Other {
+    if !rules.phases.has(record.phase) {
         return Err(RejectReason::BadPhase);
     }
+    event_time(record, append_ms, rules)
+}
+
+/// The event time of a record, judged alone: by it even a record that is rejected for something else
+/// is of a window.
+///
+/// # Errors
+/// [`RejectReason::BadTime`] or [`RejectReason::FutureTimestamp`].
+#[inline]
+pub fn event_time(record: &Record, append_ms: i64, rules: &Rules) -> Result<i64, RejectReason> {
     match rules.time {
         TimeMode::Event => clean_time(record.time_ms, append_ms, rules),
         // The sensor's own clock is not used, so it is not judged either.
@@ -67,6 +77,8 @@ fn clean_time(time_ms: i64, append_ms: i64, rules: &Rules) -> Result<i64, Reject
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::windows::decode::Phase;
+    use crate::engine::windows::phases::Phases;
     use crate::engine::windows::rules::Region;
 
     const NOW: i64 = 1_600_000_000_000;
@@ -147,6 +159,23 @@ mod tests {
         assert!(clean(&record(), b"S", NOW, &rules).is_ok());
         let outside = Record { latitude: 14.9, ..record() };
         assert_eq!(clean(&outside, b"S", NOW, &rules), Err(RejectReason::OutOfRegion));
+    }
+
+    #[test]
+    fn a_phase_that_the_job_leaves_out_is_a_bad_phase() {
+        let rules = Rules { phases: Phases::new(true, true, false), ..Rules::default() };
+        assert_eq!(clean(&record(), b"S", NOW, &rules), Err(RejectReason::BadPhase));
+        assert!(clean(&Record { phase: Phase::P, ..record() }, b"S", NOW, &rules).is_ok());
+    }
+
+    #[test]
+    fn without_a_range_every_finite_amplitude_counts() {
+        let rules = Rules { amplitude: f32::MIN..=f32::MAX, ..Rules::default() };
+        let judge = |amplitude| clean(&Record { amplitude, ..record() }, b"S", NOW, &rules);
+        assert!([f32::MIN, -8_388_608.0, f32::MAX].into_iter().all(|it| judge(it).is_ok()));
+        for nothing in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            assert_eq!(judge(nothing), Err(RejectReason::AmplitudeOutOfRange));
+        }
     }
 
     #[test]

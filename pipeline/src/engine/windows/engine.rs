@@ -7,11 +7,12 @@
 
 use seismic_queue::{Message, Offset, Partition, partition_of};
 
-use crate::engine::windows::clean::clean;
+use crate::engine::windows::clean::{clean, event_time};
 use crate::engine::windows::counters::Counters;
 use crate::engine::windows::decode::{self, DecodeError, Record};
 use crate::engine::windows::output::Output;
 use crate::engine::windows::output::{DeadLetter, Input};
+use crate::engine::windows::reject_counts::RejectCounts;
 use crate::engine::windows::reject_reason::RejectReason;
 use crate::engine::windows::rules::Rules;
 use crate::engine::windows::sensor::idle_sensors::IdleSensors;
@@ -104,6 +105,7 @@ impl Engine {
                 sensor: id,
                 bytes: record.bytes.of(message.value),
             };
+            self.count_reject(reason, id, record);
             self.reject(letter, out);
         }
     }
@@ -132,6 +134,19 @@ impl Engine {
             self.close_due(number, at, out);
         }
         Ok(())
+    }
+
+    /// Counts a rejected record beside its window, if its sensor is known and its event time is one.
+    #[cold]
+    fn count_reject(&mut self, reason: RejectReason, id: &[u8], record: &Record) {
+        let Some(counts) = RejectCounts::one(reason).filter(|_| self.rules.counts_rejects()) else {
+            return;
+        };
+        if let Ok(time_ms) = event_time(record, self.append_ms, &self.rules)
+            && let Some(number) = self.sensor_index.find(id)
+        {
+            self.sensors[number].count_rejects(time_ms, &counts, &self.rules);
+        }
     }
 
     /// Number of the sensor, made if there is room.

@@ -5,6 +5,7 @@ use seismic_queue::{Block, Offset};
 use sha2::{Digest, Sha256};
 
 use crate::engine::windows::amplitude_stats::AmplitudeStats;
+use crate::engine::windows::reject_counts::RejectCounts;
 use crate::engine::windows::reject_reason::RejectReason;
 use crate::engine::windows::sensor::sampling_interval::SamplingInterval;
 use crate::limits;
@@ -57,6 +58,8 @@ pub struct Row<'a> {
     pub pane: u32,
     /// Records of phase P, of phase S, and of noise.
     pub phases: [u64; 3],
+    /// Records rejected.
+    pub rejects: RejectCounts,
     /// What is summed up of them.
     pub sums: &'a AmplitudeStats,
 }
@@ -79,6 +82,7 @@ impl Row<'_> {
         self.sums.fill(row, self.start_ms, count);
         row.sample_interval_ms = interval.ms();
         row.gap_fraction = interval.gap(count, self.length_ms);
+        self.rejects.fill(row);
         row.pane = i32::try_from(self.pane).unwrap_or(i32::MAX);
     }
 }

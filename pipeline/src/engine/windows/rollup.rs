@@ -15,6 +15,7 @@ use seismic_proto::state;
 
 use crate::engine::windows::amplitude_stats::AmplitudeStats;
 use crate::engine::windows::output::Row;
+use crate::engine::windows::reject_counts::RejectCounts;
 use crate::engine::windows::rules::Rules;
 use crate::engine::windows::window::Window;
 
@@ -31,6 +32,8 @@ pub struct Rollup {
     /// Number of its next row.
     pane: u32,
     phases: [u64; 3],
+    /// Records of its windows that were rejected.
+    rejects: RejectCounts,
     /// `None`: it got no window since its last row.
     sums: Option<AmplitudeStats>,
 }
@@ -98,7 +101,7 @@ impl Rollups {
 
 impl Rollup {
     fn begin(start_ms: i64) -> Self {
-        Rollup { start_ms, pane: 0, phases: [0; 3], sums: None }
+        Rollup { start_ms, pane: 0, phases: [0; 3], rejects: RejectCounts::default(), sums: None }
     }
 
     fn add(&mut self, window: &Window) {
@@ -108,6 +111,7 @@ impl Rollup {
             Some(sums) => sums.merge(window.sums(), by_ms),
             None => self.sums = Some(window.sums().shifted(by_ms)),
         }
+        self.rejects.add(&window.rejects());
         for (ours, more) in self.phases.iter_mut().zip(window.phases()) {
             *ours += more;
         }
@@ -134,28 +138,32 @@ impl Rollup {
     /// What a row says of it; `None` when it has no records.
     #[must_use]
     pub fn row(&self, length_ms: i64) -> Option<Row<'_>> {
-        let &Rollup { start_ms, pane, phases, ref sums } = self;
-        Some(Row { start_ms, length_ms, pane, phases, sums: sums.as_ref()? })
+        let &Rollup { start_ms, pane, phases, rejects, ref sums } = self;
+        Some(Row { start_ms, length_ms, pane, phases, rejects, sums: sums.as_ref()? })
     }
 
     fn stored(&self, level: u32) -> state::Rollup {
         let [p, s, n] = self.phases;
         let (start_ms, pane) = (self.start_ms, self.pane);
         let sums = self.sums.as_ref().map(state::Sums::from);
-        state::Rollup { level, start_ms, pane, sums, p, s, n }
+        let RejectCounts { rejected, clipped, repeated } = self.rejects;
+        state::Rollup { level, start_ms, pane, sums, p, s, n, rejected, clipped, repeats: repeated }
     }
 
     fn restore(stored: &state::Rollup, length_ms: i64, rules: &Rules) -> Option<Self> {
         let &state::Rollup { start_ms, pane, ref sums, p, s, n, .. } = stored;
+        let &state::Rollup { rejected, clipped, repeats: repeated, .. } = stored;
+        let rejects = RejectCounts { rejected, clipped, repeated };
         let sums = sums.as_ref().map(AmplitudeStats::from);
         let is_counted = p.checked_add(s)?.checked_add(n)? > 0;
         let is_sound = sums.as_ref().is_none_or(|s| s.is_sound(&rules.amplitude, length_ms))
             && start_ms.rem_euclid(length_ms) == 0
             && (rules.event_ms.0.saturating_sub(length_ms)..rules.event_ms.1).contains(&start_ms)
             && is_counted == sums.is_some()
+            && (rejects.is_empty() || rules.counts_rejects() && is_counted)
             // One that is empty had a row, and no span has more rows than ms.
             && (is_counted || pane > 0)
             && i64::from(pane) <= length_ms;
-        is_sound.then_some(Rollup { start_ms, pane, phases: [p, s, n], sums })
+        is_sound.then_some(Rollup { start_ms, pane, phases: [p, s, n], rejects, sums })
     }
 }

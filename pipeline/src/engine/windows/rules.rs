@@ -9,10 +9,14 @@ use std::ops::RangeInclusive;
 use seismic_proto::{Message, state, validity};
 use sha2::{Digest, Sha256};
 
+use crate::engine::windows::phases::Phases;
 use crate::limits;
 
 /// Raised whenever the same log and rules would give other results than before.
-pub const ENGINE_VERSION: u32 = 2;
+pub const ENGINE_VERSION: u32 = 3;
+
+/// The oldest version whose jobs go on, by the rules of that version and to the same bits.
+pub const OLDEST_ENGINE_VERSION: u32 = 2;
 
 /// Which clock windows follow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,6 +50,8 @@ pub struct Region {
 /// Every option that changes results.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rules {
+    /// Version of the engine that the job began with: it decides which rules there are.
+    pub version: u32,
     /// Length of a window, ms. 1 to one day.
     pub window_ms: i64,
     /// How long a window waits for late records after its end, ms of event time. Up to 30 days. This is
@@ -62,6 +68,8 @@ pub struct Rules {
     pub event_ms: (i64, i64),
     /// Positions outside are rejected.
     pub region: Option<Region>,
+    /// Phases that count.
+    pub phases: Phases,
     /// Sensors per partition; further ones are rejected, none is ever forgotten.
     pub max_sensors: u64,
     /// Whether a record that repeats another one counts.
@@ -88,6 +96,7 @@ impl fmt::Display for RuleFault {
 impl Default for Rules {
     fn default() -> Self {
         Rules {
+            version: ENGINE_VERSION,
             window_ms: 1_000,
             lateness_ms: 500,
             max_ahead_ms: validity::MAX_AHEAD_MS,
@@ -95,6 +104,7 @@ impl Default for Rules {
             amplitude: validity::AMPLITUDE,
             event_ms: (validity::EVENT_MS.start, validity::EVENT_MS.end),
             region: None,
+            phases: Phases::ALL,
             max_sensors: 1_000_000,
             dedupe: Dedupe::Off,
             rollups_ms: Vec::new(),
@@ -122,6 +132,9 @@ impl Rules {
         // Sensors are numbered in 32 bits.
         check("max_sensors", self.max_sensors.min(1 << 40) as i64, "", 1..=i64::from(u32::MAX));
         let mut fault = |rule, why| faults.push(RuleFault { rule, why });
+        if self.phases.is_empty() {
+            fault("phases", "none is left that could count".to_owned());
+        }
         let (low, high) = (*self.amplitude.start(), *self.amplitude.end());
         if !(low.is_finite() && high.is_finite() && low <= high) {
             fault("amplitude", format!("{low} to {high} is not a range"));
@@ -138,15 +151,22 @@ impl Rules {
         }
         self.check_rollups(&mut fault);
         if self.event_ms.0 >= self.event_ms.1 {
-            fault(
-                "event_time",
-                format!("{} to {} ms is not a range", self.event_ms.0, self.event_ms.1),
-            );
+            let (from, to) = self.event_ms;
+            fault("earliest_event", format!("{from} ms is not before the latest, {to} ms"));
         }
         if let Some(Region { longitude: (west, east), latitude: (south, north) }) = self.region
-            && !(west <= east && south <= north)
+            && !(-180.0 <= west
+                && west <= east
+                && east <= 180.0
+                && -90.0 <= south
+                && south <= north
+                && north <= 90.0)
         {
-            fault("region", format!("{west} to {east}, {south} to {north} is not a box"));
+            let why = format!(
+                "{west}..{east},{south}..{north} is not a box of west..east from -180 to 180 and \
+                 south..north from -90 to 90"
+            );
+            fault("region", why);
         }
         faults
     }
@@ -170,6 +190,18 @@ impl Rules {
         if self.rollups_ms.len() > limits::ROLLUPS {
             fault("rollup", format!("there are more than {}", limits::ROLLUPS));
         }
+    }
+
+    /// Whether rows say how many records of their window were rejected.
+    pub(crate) fn counts_rejects(&self) -> bool {
+        self.version >= 3
+    }
+
+    /// These rules for a job that began with `stored`: an older job goes on by the version that it
+    /// began with, in which newer rules are not there.
+    #[must_use]
+    pub fn continuing(&self, stored: &Rules) -> Rules {
+        Rules { version: stored.version, ..self.clone() }
     }
 
     /// Short name of the semantics: the first 8 bytes of the SHA-256 of the encoded rules, in hex.
@@ -208,13 +240,16 @@ impl Rules {
                 all.push(format!("{name} {ours} (was {theirs})"));
             }
         };
+        compare("engine version", &self.version, &other.version);
         compare("window-ms", &self.window_ms, &other.window_ms);
         compare("lateness-ms", &self.lateness_ms, &other.lateness_ms);
         compare("max-ahead-ms", &self.max_ahead_ms, &other.max_ahead_ms);
         compare("time", &self.time, &other.time);
         compare("amplitude", &self.amplitude, &other.amplitude);
-        compare("event-ms", &self.event_ms, &other.event_ms);
+        compare("earliest-event, in ms", &self.event_ms.0, &other.event_ms.0);
+        compare("latest-event, in ms", &self.event_ms.1, &other.event_ms.1);
         compare("region", &self.region, &other.region);
+        compare("phases", &self.phases, &other.phases);
         compare("max-sensors", &self.max_sensors, &other.max_sensors);
         compare("dedupe", &self.dedupe, &other.dedupe);
         compare("rollup, in ms", &self.rollups_ms, &other.rollups_ms);
@@ -230,7 +265,7 @@ impl Rules {
 impl From<&Rules> for state::Rules {
     fn from(rules: &Rules) -> Self {
         state::Rules {
-            engine_version: ENGINE_VERSION,
+            engine_version: rules.version,
             window_ms: rules.window_ms,
             lateness_ms: rules.lateness_ms,
             max_ahead_ms: rules.max_ahead_ms,
@@ -254,6 +289,7 @@ impl From<&Rules> for state::Rules {
                 Dedupe::Time => state::Dedupe::Time.into(),
             },
             rollups_ms: rules.rollups_ms.clone(),
+            phases_left_out: rules.phases.left_out(),
         }
     }
 }
@@ -297,10 +333,13 @@ impl TryFrom<Option<&state::Rules>> for Rules {
 
     fn try_from(stored: Option<&state::Rules>) -> Result<Self, RulesError> {
         let stored = stored.ok_or_else(|| RulesError::Damaged("there are none".into()))?;
-        if stored.engine_version != ENGINE_VERSION {
+        if !(OLDEST_ENGINE_VERSION..=ENGINE_VERSION).contains(&stored.engine_version) {
             return Err(RulesError::Version { found: stored.engine_version });
         }
+        let phases = Phases::without(stored.phases_left_out)
+            .ok_or_else(|| RulesError::Damaged("phases: there are no such".into()))?;
         let rules = Rules {
+            version: stored.engine_version,
             window_ms: stored.window_ms,
             lateness_ms: stored.lateness_ms,
             max_ahead_ms: stored.max_ahead_ms,
@@ -314,6 +353,7 @@ impl TryFrom<Option<&state::Rules>> for Rules {
                 longitude: (region.west, region.east),
                 latitude: (region.south, region.north),
             }),
+            phases,
             max_sensors: stored.max_sensors,
             dedupe: match stored.dedupe() {
                 state::Dedupe::Off => Dedupe::Off,
@@ -349,8 +389,11 @@ mod tests {
             Rules { max_ahead_ms: 2, ..base.clone() },
             Rules { time: TimeMode::Ingest, ..base.clone() },
             Rules { amplitude: -1.0..=1.0, ..base.clone() },
-            Rules { event_ms: (0, 1), ..base.clone() },
+            Rules { event_ms: (0, base.event_ms.1), ..base.clone() },
+            Rules { event_ms: (base.event_ms.0, 0), ..base.clone() },
             Rules { region: Some(region), ..base.clone() },
+            Rules { phases: Phases::new(true, true, false), ..base.clone() },
+            Rules { version: 2, ..base.clone() },
             Rules { max_sensors: 2, ..base.clone() },
             Rules { dedupe: Dedupe::Time, ..base.clone() },
             Rules { rollups_ms: vec![10_000], ..base.clone() },

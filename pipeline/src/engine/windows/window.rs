@@ -5,6 +5,7 @@ use seismic_proto::state;
 use crate::engine::windows::amplitude_stats::AmplitudeStats;
 use crate::engine::windows::decode::Phase;
 use crate::engine::windows::output::Row;
+use crate::engine::windows::reject_counts::RejectCounts;
 use crate::engine::windows::rules::{Dedupe, Rules};
 
 /// A record worth counting.
@@ -29,6 +30,8 @@ pub struct Window {
     /// With dedupe, a bit for each ms at which a record was counted; one word without.
     #[allow(clippy::box_collection, reason = "one word in the common case of no dedupe")]
     seen: Option<Box<Vec<u64>>>,
+    /// Records of it that were rejected; one word while there are none.
+    rejects: Option<Box<RejectCounts>>,
 }
 
 impl Window {
@@ -41,6 +44,7 @@ impl Window {
             sums: AmplitudeStats::start((sample.time_ms - start_ms) as u32, sample.amplitude),
             phases: [0; 3],
             seen: (rules.dedupe == Dedupe::Time).then(|| Box::new(vec![0; words])),
+            rejects: None,
         };
         window.add(sample);
         window
@@ -78,6 +82,17 @@ impl Window {
         self.phases().iter().sum()
     }
 
+    /// Counts records of it that were rejected.
+    pub fn add_rejects(&mut self, counts: &RejectCounts) {
+        self.rejects.get_or_insert_default().add(counts);
+    }
+
+    /// Records of it that were rejected.
+    #[must_use]
+    pub fn rejects(&self) -> RejectCounts {
+        self.rejects.as_deref().copied().unwrap_or_default()
+    }
+
     /// Whether records that passed the cleaning can have given it; for what was stored.
     #[must_use]
     pub fn is_sound(&self, rules: &Rules) -> bool {
@@ -87,14 +102,15 @@ impl Window {
         };
         self.count() > 0
             && self.seen.as_ref().map_or(0, |seen| seen.len()) == words
+            && (self.rejects.is_none() || rules.counts_rejects())
             && self.sums.is_sound(&rules.amplitude, rules.window_ms)
     }
 
     /// What a row says of it.
     #[must_use]
     pub fn row(&self, window_ms: i64) -> Row<'_> {
-        let (start_ms, phases) = (self.start_ms, self.phases());
-        Row { start_ms, length_ms: window_ms, pane: 0, phases, sums: &self.sums }
+        let (start_ms, phases, rejects) = (self.start_ms, self.phases(), self.rejects());
+        Row { start_ms, length_ms: window_ms, pane: 0, phases, rejects, sums: &self.sums }
     }
 
     /// Records of phase P, of phase S, and of noise.
@@ -113,6 +129,7 @@ impl Window {
 impl From<&Window> for state::Window {
     fn from(window: &Window) -> Self {
         let [p, s, n] = window.phases;
+        let rejects = window.rejects();
         state::Window {
             start_ms: window.start_ms,
             sums: Some((&window.sums).into()),
@@ -120,6 +137,9 @@ impl From<&Window> for state::Window {
             s,
             n,
             seen: window.seen.as_deref().cloned().unwrap_or_default(),
+            rejected: rejects.rejected,
+            clipped: rejects.clipped,
+            repeats: rejects.repeated,
         }
     }
 }
@@ -127,11 +147,14 @@ impl From<&Window> for state::Window {
 /// What cannot be is for [`Window::is_sound`] to say.
 impl From<&state::Window> for Window {
     fn from(stored: &state::Window) -> Self {
+        let &state::Window { rejected, clipped, repeats: repeated, .. } = stored;
+        let rejects = RejectCounts { rejected, clipped, repeated };
         Window {
             start_ms: stored.start_ms,
             sums: (&stored.sums.unwrap_or_default()).into(),
             phases: [stored.p, stored.s, stored.n],
             seen: (!stored.seen.is_empty()).then(|| Box::new(stored.seen.clone())),
+            rejects: (!rejects.is_empty()).then(|| Box::new(rejects)),
         }
     }
 }
@@ -192,6 +215,7 @@ mod tests {
             let sample = |time_ms| Sample { time_ms, amplitude: 1.5, phase: Phase::S };
             let mut window = Window::first(-1_000, sample(-1), &rules);
             window.add(sample(-700));
+            window.add_rejects(&RejectCounts { rejected: 1, clipped: 2, repeated: 3 });
             assert_eq!(Window::from(&state::Window::from(&window)), window);
         }
     }

@@ -58,6 +58,10 @@ struct Sensor {
     interval: Option<i128>,
     /// Samples by start of their window, in log order.
     windows: BTreeMap<i128, Vec<Sample>>,
+    /// Rejected, clipped and repeated records of these windows.
+    rejects: BTreeMap<i128, [i64; 3]>,
+    /// Those of the newest window that is not open yet.
+    pending: Option<(i128, [i64; 3])>,
     /// By level: the span of the newest closed window, if it may still get more.
     spans: BTreeMap<usize, Span>,
 }
@@ -70,6 +74,14 @@ struct Span {
     rows: i32,
     /// Windows closed since its last row, in order.
     windows: Vec<Vec<Sample>>,
+    /// Rejected, clipped and repeated records of those.
+    rejects: [i64; 3],
+}
+
+/// The row with its counts of rejected, clipped and repeated records.
+fn with_rejects(row: SeismicAggRecord, rejects: [i64; 3]) -> SeismicAggRecord {
+    let [rejected_count, clipped_count, repeat_count] = rejects;
+    SeismicAggRecord { rejected_count, clipped_count, repeat_count, ..row }
 }
 
 impl Oracle {
@@ -100,6 +112,7 @@ impl Oracle {
                 for (index, (record, bytes)) in records.into_iter().enumerate() {
                     self.totals.read += 1;
                     if let Err(reason) = self.count(message.offset.0, &record) {
+                        self.count_reject(&record, reason);
                         let id = record.sensor_id.as_bytes();
                         self.bury(message, index, reason, id, bytes);
                     }
@@ -130,6 +143,11 @@ impl Oracle {
         if !sensor.windows.contains_key(&start) && sensor.windows.len() == WINDOWS_PER_SENSOR {
             return Err("window_limit");
         }
+        if !sensor.windows.contains_key(&start) {
+            if let Some((_, counts)) = sensor.pending.take_if(|(pending, _)| *pending == start) {
+                sensor.rejects.insert(start, counts);
+            }
+        }
         let samples = sensor.windows.entry(start).or_default();
         let repeats = samples.iter().any(|sample| sample.time == time);
         if repeats && self.rules.dedupe == Dedupe::Time {
@@ -151,6 +169,38 @@ impl Oracle {
             self.close(&record.sensor_id, start, ClosedBy::Time, offset);
         }
         Ok(())
+    }
+
+    /// Counts a rejected record beside its window, where there is one or may be one later.
+    fn count_reject(&mut self, record: &SeismicRecord, reason: &str) {
+        let kind = match reason {
+            "bad_quality" | "bad_position" | "out_of_region" | "bad_phase" => 0,
+            "amplitude_out_of_range" => 1,
+            "duplicate" => 2,
+            _ => return,
+        };
+        let Ok(time) = self.judge_time(record) else { return };
+        let window = i128::from(self.rules.window_ms);
+        let start = time.div_euclid(window) * window;
+        let due = start + window + i128::from(self.rules.lateness_ms);
+        let Some(sensor) = self.sensors.get_mut(&record.sensor_id) else { return };
+        if self.rules.version < 3 {
+            return;
+        }
+        if sensor.windows.contains_key(&start) {
+            sensor.rejects.entry(start).or_default()[kind] += 1;
+            return;
+        }
+        let is_closed = sensor.closed_until.is_some_and(|until| start + window <= until)
+            || sensor.clock.is_some_and(|clock| due <= clock);
+        let newest = sensor.pending.map(|(pending, _)| pending);
+        if is_closed || newest.is_some_and(|newest| newest > start) {
+            return;
+        }
+        if newest != Some(start) {
+            sensor.pending = Some((start, [0; 3]));
+        }
+        sensor.pending.as_mut().unwrap().1[kind] += 1;
     }
 
     /// The event time of a record worth counting, or the first reason against it.
@@ -181,9 +231,15 @@ impl Oracle {
                 return Err("out_of_region");
             }
         }
-        if !["P", "S", "N"].contains(&record.phase_type.as_str()) {
+        let phase = ["P", "S", "N"].iter().position(|phase| *phase == record.phase_type);
+        if phase.is_none_or(|phase| !self.rules.phases.each()[phase]) {
             return Err("bad_phase");
         }
+        self.judge_time(record)
+    }
+
+    /// The event time of a record, if it can be one.
+    fn judge_time(&self, record: &SeismicRecord) -> Result<i128, &'static str> {
         let append = i128::from(self.append_ms.unwrap());
         let time = match self.rules.time {
             TimeMode::Event => i128::from(record.collect_timestamp),
@@ -232,7 +288,12 @@ impl Oracle {
                 let is_over = until.is_none_or(|until| span.start + i128::from(length) <= until);
                 if is_over && !span.windows.is_empty() {
                     self.roll_out(&id, level, &span, closed_by, self.position);
-                    let rest = Span { rows: span.rows + 1, windows: Vec::new(), ..span };
+                    let rest = Span {
+                        start: span.start,
+                        rows: span.rows + 1,
+                        windows: Vec::new(),
+                        rejects: [0; 3],
+                    };
                     self.sensors.get_mut(&id).unwrap().spans.insert(level, rest);
                 }
             }
@@ -243,14 +304,15 @@ impl Oracle {
         let end = start + i128::from(self.rules.window_ms);
         let sensor = self.sensors.get_mut(id).unwrap();
         let samples = sensor.windows.remove(&start).unwrap();
+        let rejects = sensor.rejects.remove(&start).unwrap_or_default();
         sensor.closed_until = Some(sensor.closed_until.map_or(end, |until| until.max(end)));
         self.totals.closed += samples.len() as u64;
         self.totals.windows += 1;
         let row =
             self.row(id, (start, end), std::slice::from_ref(&samples), closed_by, closing_offset);
-        self.rows.push(row);
+        self.rows.push(with_rejects(row, rejects));
         for level in 0..self.rules.rollups_ms.len() {
-            self.roll_in(id, level, start, samples.clone(), closed_by, closing_offset);
+            self.roll_in(id, level, start, (samples.clone(), rejects), closed_by, closing_offset);
         }
     }
 
@@ -259,7 +321,7 @@ impl Oracle {
         id: &str,
         level: usize,
         start: i128,
-        samples: Vec<Sample>,
+        (samples, rejects): (Vec<Sample>, [i64; 3]),
         closed_by: ClosedBy,
         closing_offset: u64,
     ) {
@@ -272,10 +334,13 @@ impl Oracle {
                 if let Some(over) = before.filter(|span| !span.windows.is_empty()) {
                     self.roll_out(id, level, &over, closed_by, closing_offset);
                 }
-                Span { start: span_start, rows: 0, windows: Vec::new() }
+                Span { start: span_start, rows: 0, windows: Vec::new(), rejects: [0; 3] }
             }
         };
         span.windows.push(samples);
+        for (ours, more) in span.rejects.iter_mut().zip(rejects) {
+            *ours += more;
+        }
         if start + i128::from(self.rules.window_ms) == span_start + length {
             self.roll_out(id, level, &span, closed_by, closing_offset);
         } else {
@@ -286,6 +351,7 @@ impl Oracle {
     fn roll_out(&mut self, id: &str, level: usize, span: &Span, by: ClosedBy, at: u64) {
         let end = span.start + i128::from(self.rules.rollups_ms[level]);
         let row = self.row(id, (span.start, end), &span.windows, by, at);
+        let row = with_rejects(row, span.rejects);
         self.rollups[level].push(SeismicAggRecord { pane: span.rows, ..row });
     }
 

@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use seismic_proto::state;
 use seismic_queue::Offset;
 
+use crate::engine::windows::reject_counts::{PendingRejects, RejectCounts};
 use crate::engine::windows::reject_reason::RejectReason;
 use crate::engine::windows::rollup::Rollups;
 use crate::engine::windows::rules::Rules;
@@ -39,6 +40,8 @@ pub struct Sensor {
     older: Option<Older>,
     /// What its closed windows are summed up to; one word where the job has no roll-ups.
     rollups: Option<Box<Rollups>>,
+    /// What was rejected of its newest window that is not open yet.
+    pending: Option<Box<PendingRejects>>,
 }
 
 /// Windows of a sensor beside its newest.
@@ -71,6 +74,7 @@ impl Default for Sensor {
             newest: None,
             older: None,
             rollups: None,
+            pending: None,
         }
     }
 }
@@ -125,13 +129,17 @@ impl Sensor {
         spares: &mut SpareWindows,
     ) -> Result<Added, RejectReason> {
         let start_ms = rules.window_start(sample.time_ms);
-        let end_ms = start_ms + rules.window_ms;
-        if end_ms <= self.closed_until_ms
-            || end_ms.saturating_add(rules.lateness_ms) <= self.clock_ms
-        {
+        if self.is_late(start_ms, rules) {
             return Err(RejectReason::Late);
         }
-        let fresh = || Window::first(start_ms, sample, rules);
+        let pending = &mut self.pending;
+        let mut fresh = || {
+            let mut window = Window::first(start_ms, sample, rules);
+            if let Some(of_it) = pending.take_if(|pending| pending.start_ms == start_ms) {
+                window.add_rejects(&of_it.counts);
+            }
+            window
+        };
         let Some(newest) = &mut self.newest else {
             self.newest = Some(fresh());
             self.due_ms = due_ms(start_ms, rules);
@@ -156,6 +164,40 @@ impl Sensor {
                 Ok(Added::ToNewWindow)
             }
         }
+    }
+
+    /// Counts records that were rejected beside the window of their event time; those of a window
+    /// that is closed are in no row.
+    pub fn count_rejects(&mut self, time_ms: i64, counts: &RejectCounts, rules: &Rules) {
+        let start_ms = rules.window_start(time_ms);
+        if let Some(window) = self.window_mut(start_ms) {
+            return window.add_rejects(counts);
+        }
+        if self.is_late(start_ms, rules) {
+            return;
+        }
+        match &mut self.pending {
+            Some(pending) if pending.start_ms > start_ms => {}
+            Some(pending) if pending.start_ms == start_ms => pending.counts.add(counts),
+            pending => *pending = Some(Box::new(PendingRejects { start_ms, counts: *counts })),
+        }
+    }
+
+    fn window_mut(&mut self, start_ms: i64) -> Option<&mut Window> {
+        match &mut self.newest {
+            Some(newest) if newest.start_ms == start_ms => Some(newest),
+            _ => {
+                let older = self.older.as_mut()?;
+                let place = older.partition_point(|window| window.start_ms < start_ms);
+                older.get_mut(place).filter(|window| window.start_ms == start_ms)
+            }
+        }
+    }
+
+    /// Whether a window, which is not open, is closed.
+    fn is_late(&self, start_ms: i64, rules: &Rules) -> bool {
+        let end_ms = start_ms + rules.window_ms;
+        end_ms <= self.closed_until_ms || end_ms.saturating_add(rules.lateness_ms) <= self.clock_ms
     }
 
     /// Whether the sensor's clock has passed the oldest open window's end plus the lateness.
@@ -250,6 +292,7 @@ impl Sensor {
             windows: self.windows().map(state::Window::from).collect(),
             interval_us: self.interval.us(),
             rollups: self.rollups().into_iter().flat_map(Rollups::stored).collect(),
+            pending: self.pending.as_deref().map(state::PendingRejects::from),
         }
     }
 
@@ -269,7 +312,11 @@ impl Sensor {
             && starts.is_sorted_by(|a, b| a < b)
             && starts.iter().all(aligned)
             && starts.iter().all(is_open)
-            && windows.iter().all(|window| window.is_sound(rules));
+            && windows.iter().all(|window| window.is_sound(rules))
+            && stored
+                .pending
+                .as_ref()
+                .is_none_or(|pending| rules.counts_rejects() && aligned(&pending.start_ms));
         let rollups = Rollups::restore(stored, rules)?;
         is_sound.then_some(())?;
         Some(Sensor {
@@ -282,6 +329,7 @@ impl Sensor {
             newest: windows.pop_back(),
             older: (!windows.is_empty()).then(|| Box::new(windows)),
             rollups: (!stored.rollups.is_empty()).then(|| Box::new(rollups)),
+            pending: stored.pending.as_ref().map(|pending| Box::new(pending.into())),
         })
     }
 }
@@ -332,7 +380,7 @@ mod tests {
 
     #[test]
     fn a_sensor_with_one_window_takes_at_most_256_bytes() {
-        assert!(size_of::<Sensor>() <= 144, "{}", size_of::<Sensor>());
+        assert!(size_of::<Sensor>() <= 160, "{}", size_of::<Sensor>());
     }
 
     #[test]
