@@ -138,13 +138,19 @@ fn stop_rejecting(reason: &str) -> &'static str {
             "let the producer send SeismicRecord or SeismicRecordBatch of proto/seismic.proto"
         }
         "amplitude_out_of_range" => {
-            "valid amplitudes are -100 to 200 gal: convert counts before they are published"
+            "let them in with another --amplitude LOW..HIGH (or none) and a new --group, or convert counts \
+             before they are published"
         }
         "future_timestamp" => {
             "correct the clock (`seismic status --sensors` names clocks and time zones), or allow more \
              with --max-ahead and a new --group"
         }
-        "bad_time" => "event times are milliseconds since 1970 UTC: correct the unit or the clock",
+        "bad_time" => {
+            "event times are milliseconds since 1970 UTC: correct the unit or the clock, or use other \
+             --earliest-event and --latest-event and a new --group"
+        }
+        "out_of_region" => "count them with another --region (or none) and a new --group",
+        "bad_phase" => "correct the publisher, or count other --phases with a new --group",
         "late" => {
             "windows that should wait longer need a longer --lateness and a new --group; `seismic status \
              --sensors` names clocks that go back"
