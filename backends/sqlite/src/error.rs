@@ -70,3 +70,13 @@ pub(crate) fn named(source: rusqlite::Error, at: &str, doing: &'static str) -> E
 fn extended(error: &rusqlite::Error) -> i32 {
     error.sqlite_error().map_or(0, |error| error.extended_code)
 }
+
+/// Whether a value is there but none that its column can have.
+pub(crate) fn is_foreign_value(error: &rusqlite::Error) -> bool {
+    matches!(
+        error,
+        rusqlite::Error::IntegralValueOutOfRange(..)
+            | rusqlite::Error::FromSqlConversionFailure(..)
+            | rusqlite::Error::InvalidColumnType(..)
+    )
+}

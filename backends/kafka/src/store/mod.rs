@@ -7,6 +7,7 @@ mod checkpoint_record;
 mod committer;
 mod delivery;
 mod job_context;
+mod job_records;
 mod job_topic;
 mod lease;
 mod offset_metadata;

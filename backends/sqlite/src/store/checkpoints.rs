@@ -1,18 +1,18 @@
-//! Progress, journal and checkpoints of one partition: the statements, each within its caller's
+//! Progress and checkpoints of one partition: the statements, each within its caller's
 //! transaction.
 
 use rusqlite::{Connection, OptionalExtension, params};
 use std::ops::Range;
 
-use super::{job_shape, name_rows};
-use crate::error::Sql;
+use super::{job_shape, journal, name_rows};
+use crate::error::{Sql, is_foreign_value};
 use crate::failpoints::{BEFORE_PRUNE, SNAPSHOT_CHUNK};
 use seismic_queue::backend::checkpoint_retention::{Candidate, classes};
 use seismic_queue::backend::commit_order::LastCommit;
 use seismic_queue::failpoints::pass;
 use seismic_queue::{
-    Checkpoint, CheckpointInfo, Class, Error, JournalEntry, Manifest, Offset, Partition,
-    PartitionCommit, Progress, Recovered, Rewind,
+    Checkpoint, CheckpointInfo, Class, Error, Manifest, Offset, Partition, PartitionCommit,
+    Progress, Recovered, Rewind,
 };
 
 /// Writes everything of a partition's commit but its rows and dead letters.
@@ -21,15 +21,7 @@ pub(crate) fn apply(db: &Connection, at: &str, new: &PartitionCommit, now_ms: i6
     let last_commit = last_commit(db, at, partition)?.after(at, new)?;
     put(db, partition, &last_commit, &new.note, now_ms)?;
     job_shape::put_progress(db, partition, last_commit.number, &last_commit.further)?;
-    for entry in &new.journal {
-        db.prepare_cached("INSERT INTO journal VALUES (?1, ?2, ?3, ?4, ?5)")?.execute(params![
-            partition.0,
-            entry.sequence,
-            entry.at.0,
-            entry.bytes,
-            crc_of_entry(partition, entry)
-        ])?;
-    }
+    new.journal.iter().try_for_each(|entry| journal::add(db, partition, entry))?;
     for chunk in &new.chunks {
         db.prepare_cached("INSERT INTO chunk VALUES (?1, ?2, ?3, ?4)")?.execute(params![
             partition.0,
@@ -208,26 +200,6 @@ fn crc_of_progress(
     crc.finalize()
 }
 
-/// CRC-32 of a row of table `journal`: little-endian numbers, then the bytes.
-fn crc_of_entry(partition: Partition, entry: &JournalEntry) -> u32 {
-    let mut crc = crc32fast::Hasher::new();
-    for number in [u64::from(partition.0), entry.sequence, entry.at.0] {
-        crc.update(&number.to_le_bytes());
-    }
-    crc.update(&entry.bytes);
-    crc.finalize()
-}
-
-/// Whether a value is there but none that its column can have.
-fn is_foreign_value(error: &rusqlite::Error) -> bool {
-    matches!(
-        error,
-        rusqlite::Error::IntegralValueOutOfRange(..)
-            | rusqlite::Error::FromSqlConversionFailure(..)
-            | rusqlite::Error::InvalidColumnType(..)
-    )
-}
-
 /// Sets the progress of a partition back to a checkpoint, in the commit of that number.
 ///
 /// # Errors
@@ -261,79 +233,7 @@ pub(crate) fn set_back(
 /// Sequences of the journal entries kept.
 pub(crate) fn journal_kept(db: &Connection, at: &str, partition: Partition) -> Sql<Range<u64>> {
     let next = last_commit(db, at, partition)?.next_sequence;
-    let first = db
-        .prepare_cached("SELECT min(sequence) FROM journal WHERE partition = ?1 AND sequence >= 0")?
-        .query_row(params![partition.0], |row| row.get::<_, Option<u64>>(0))?;
-    Ok(first.unwrap_or(next)..next)
-}
-
-/// Journal entries kept with a sequence in `range`, checked: none between two others is missing.
-pub(crate) fn journal(
-    db: &Connection,
-    at: &str,
-    partition: Partition,
-    range: Range<u64>,
-) -> Sql<Vec<JournalEntry>> {
-    let mut select = db.prepare_cached(
-        "SELECT sequence, position, bytes, crc FROM journal
-         WHERE partition = ?1 AND sequence >= ?2 AND sequence < ?3 ORDER BY sequence",
-    )?;
-    let mut rows = select.query(params![partition.0, range.start, range.end])?;
-    let mut entries: Vec<JournalEntry> = Vec::new();
-    let damaged = |sequence: u64, what| -> Sql<Vec<JournalEntry>> {
-        let at = format!("journal entry {sequence} of partition {partition} in {at}");
-        Err(Error::Corrupt { at, what }.into())
-    };
-    while let Some(row) = rows.next()? {
-        let sequence: u64 = row.get(0)?;
-        let due = entries.last().map_or(sequence, |last| last.sequence + 1);
-        if sequence != due {
-            return damaged(due, "it is missing".to_owned());
-        }
-        let read = || Ok((Offset(row.get(1)?), row.get(2)?, row.get(3)?));
-        let (position, bytes, crc): (_, _, u32) = match read() {
-            Err(error) if is_foreign_value(&error) => return damaged(due, error.to_string()),
-            read => read?,
-        };
-        let entry = JournalEntry { sequence, at: position, bytes };
-        let found = crc_of_entry(partition, &entry);
-        if found != crc {
-            return damaged(due, format!("its CRC is {found:08x}, not {crc:08x}"));
-        }
-        entries.push(entry);
-    }
-    Ok(entries)
-}
-
-/// The entries that `next` follows, of which the last one must be there, as must the first one when
-/// a checkpoint goes before it.
-fn journal_until(
-    db: &Connection,
-    at: &str,
-    partition: Partition,
-    (from, next): (Option<u64>, u64),
-) -> Sql<Vec<JournalEntry>> {
-    let entries = journal(db, at, partition, from.unwrap_or(0)..next)?;
-    let first = entries.first().map_or(next, |entry| entry.sequence);
-    let end = entries.last().map_or(first, |entry| entry.sequence + 1);
-    let missing = match from {
-        Some(from) if first != from => from,
-        _ if end != next => end,
-        _ => return Ok(entries),
-    };
-    let at = format!("journal entry {missing} of partition {partition} in {at}");
-    Err(Error::Corrupt { at, what: "it is missing".to_owned() }.into())
-}
-
-/// Forgets entries before `below` that the oldest checkpoint holds.
-pub(crate) fn prune_journal(db: &Connection, partition: Partition, below: Offset) -> Sql<()> {
-    db.prepare_cached(
-        "DELETE FROM journal WHERE partition = ?1 AND position < ?2 AND sequence < ifnull(
-             (SELECT journal_sequence FROM checkpoint WHERE partition = ?1
-              ORDER BY number LIMIT 1), sequence + 1)",
-    )?
-    .execute(params![partition.0, below.0])?;
-    Ok(())
+    Ok(journal::first(db, partition)?.unwrap_or(next)..next)
 }
 
 /// Checkpoints kept, oldest first.
@@ -412,7 +312,7 @@ pub(crate) fn recover(db: &Connection, at: &str, partition: Partition) -> Sql<Re
         partition,
         progress: progress(db, at, partition)?,
         checkpoint: whole,
-        journal: journal_until(db, at, partition, (from, next_sequence))?,
+        journal: journal::up_to(db, at, partition, (from, next_sequence))?,
         next_sequence,
         last_checkpoint: checkpoint,
         passed_over,

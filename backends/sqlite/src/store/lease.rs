@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rusqlite::Connection;
 
 use super::lock::Lock;
-use super::{checkpoints, job_shape, rewind};
+use super::{checkpoints, job_shape, journal, rewind};
 use crate::cuts;
 use crate::database::Database;
 use crate::error::Sql;
@@ -91,7 +91,7 @@ impl Lease for SqliteLease {
         self.owned.database.writer.write("pruning the journal", |db| {
             self.owned.fence(db)?;
             validate::partition(self.owned.job.input(), partition)?;
-            checkpoints::prune_journal(db, partition, below)
+            journal::prune(db, partition, below)
         })?;
         Ok(())
     }

@@ -4,6 +4,7 @@ mod checkpoint_names;
 mod checkpoints;
 mod identity;
 mod job_shape;
+mod journal;
 mod lease;
 pub(crate) mod lock;
 mod name_rows;
@@ -154,7 +155,7 @@ impl JobStore for SqliteStore {
         let at = self.name();
         self.look("reading the journal", |db, Identity { job, .. }| {
             validate::partition(job.input(), partition)?;
-            checkpoints::journal(db, &at, partition, range)
+            journal::within(db, &at, partition, range)
         })
     }
 
