@@ -1,8 +1,8 @@
 //! The properties of every message of the sink, and the one rule by which readers tell which count.
 //!
-//! > Of each queue keep the highest (epoch, fence) seen so far, in messages of the job. A FENCE
-//! sets > it when its epoch is not lower: its fence is its own offset. A row whose (epoch, fence)
-//! is lower > is dropped, and so is one whose number is not above the last row kept.
+//! > Of each queue keep the highest (epoch, fence) seen so far, in messages of the job. A FENCE sets
+//! > it when its epoch is not lower: its fence is its own offset. A row whose (epoch, fence) is lower
+//! > is dropped, and so is one whose number is not above the last row kept.
 //!
 //! The last half only matters to readers that see rows which the broker lost and the sink wrote
 //! again.
