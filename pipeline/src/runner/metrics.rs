@@ -31,9 +31,12 @@ pub struct Metrics {
     listener: Listener,
 }
 
-/// Who is told of notices.
+/// What is called with each notice.
+type OnNotice = Box<dyn Fn(&Notice) + Send + Sync>;
+
+/// Who hears of notices.
 #[derive(Default)]
-struct Listener(OnceLock<Box<dyn Fn(&Notice) + Send + Sync>>);
+struct Listener(OnceLock<OnNotice>);
 
 impl fmt::Debug for Listener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -57,7 +57,7 @@ impl fmt::Display for SpreadSensor {
         write!(f, "sensor {:?} has records in ", self.sensor)?;
         match self.partitions.split_last() {
             Some((last, [])) => write!(f, "partition {last}"),
-            Some((last, [rest @ ..])) => {
+            Some((last, rest)) => {
                 let rest: Vec<_> = rest.iter().map(Partition::to_string).collect();
                 write!(f, "partitions {} and {last}", rest.join(", "))
             }
