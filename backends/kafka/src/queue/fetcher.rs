@@ -250,7 +250,7 @@ impl AssignableReader for Fetcher {
     }
 
     fn ends(&mut self, partitions: &[Partition]) -> Vec<Result<Offset>> {
-        self.cluster.ends(&mut self.topic.name, partitions)
+        self.cluster.ends(&self.topic.name, partitions)
     }
 
     /// A broker shows a message at the moment of its time.
