@@ -40,11 +40,14 @@ faults='1|kill -9 of the worker at every kill point and at random times
 23|config lies
 24|producer killed mid-batch; producer retried
 25|everything random
-26|a sensor spread over partitions'
+26|a sensor spread over partitions
+27|queue, store or CSV folder put back from an older copy
+28|backup taken under load, restored elsewhere
+29|file written over under a running job'
 
 # With the features of the whole workspace throughout, so that nothing is built twice.
 run_tests() {
-    cargo test --workspace --test tests -- --show-output faults:: exit_codes::
+    cargo test --workspace --test tests -- --show-output faults:: exit_codes:: backup::
     cargo test --workspace --test tests -- --show-output --include-ignored kafka:: rocketmq::
     cargo test --workspace --test crash --test engine --test failpoints --test hostile \
         --test simulation -- --show-output

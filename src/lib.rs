@@ -7,6 +7,7 @@
 //! ```
 
 pub mod backends;
+mod backup;
 mod bench;
 pub mod cli;
 mod demo;

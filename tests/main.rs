@@ -12,6 +12,7 @@ mod lines;
 mod stage;
 mod truth;
 
+mod backup;
 mod bench;
 mod busy;
 mod checkpoint;

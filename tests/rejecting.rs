@@ -23,7 +23,7 @@ fn a_service_that_rejects_everything_of_a_sensor_says_so_and_so_do_status_and_do
     import(&stage, "16300");
     wait_until("it says so", || service.stderr().contains("records of sensor \"COUNTS\""));
     let said = service.stderr();
-    for words in ["amplitude_out_of_range: ", "amplitude 16300,", "-100 to 200"] {
+    for words in ["amplitude_out_of_range: ", "amplitude 16300,", "--amplitude LOW..HIGH"] {
         assert!(said.contains(words), "{words:?} is not in {said}");
     }
     service.stop(Signal::TERM).ok();

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use seismic_queue::{CommitError, Kind, Offset, Partition, Remedy};
+use seismic_queue::{CommitError, Fingerprint, Kind, Offset, Partition, Remedy};
 
 use crate::engine::journal::EntryError;
 use crate::engine::redistribute_error::RedistributeError;
@@ -114,6 +114,21 @@ errors! {
         )]
         LogShort { partition: Partition, next: Offset, end: Offset },
         [Data]
+        #[error(
+            "partition {partition} was read up to offset {next}, and its last message, {}, is not the one \
+             that {topic:?} has there, {}: an older copy of the queue was put back and has grown since. \
+             Continuing would mix two logs in one result",
+            in_words(delivered),
+            in_words(found)
+        )]
+        LogDiffers {
+            topic: String,
+            partition: Partition,
+            next: Offset,
+            delivered: Fingerprint,
+            found: Fingerprint,
+        },
+        [Data]
         #[error("messages of topic {topic:?} that the job has not read are gone: {}", join(lost))]
         Lost { topic: String, lost: Vec<Loss> },
         [Data]
@@ -223,6 +238,12 @@ impl fmt::Display for Loss {
     }
 }
 
+/// What is known of a message.
+fn in_words(message: &Fingerprint) -> String {
+    let Fingerprint { offset, append_ms, crc } = message;
+    format!("offset {offset}, appended at {append_ms} ms since 1970 with CRC {crc:08x}")
+}
+
 fn join(losses: &[Loss]) -> String {
     losses.iter().map(Loss::to_string).collect::<Vec<_>>().join("; ")
 }
@@ -269,7 +290,9 @@ impl Error {
             Error::ReplayDiffers { .. } => Remedy::Verify,
             Error::ProducersTimes { .. } => Remedy::BrokerAppendTimes,
             Error::Spread(_) => Remedy::KeyBySensor,
-            Error::LogShort { .. } | Error::ReplayLost { .. } => Remedy::RestoreLog,
+            Error::LogShort { .. } | Error::LogDiffers { .. } | Error::ReplayLost { .. } => {
+                Remedy::RestoreLog
+            }
             Error::Lost { .. } => Remedy::AcceptLoss,
             Error::NoSuchCheckpoint { .. } => Remedy::ListCheckpoints,
             Error::AlreadyForked { .. } => Remedy::OmitCheckpoint,

@@ -41,12 +41,12 @@ pub const INTERVAL_MS: i64 = 3_600_000;
 /// 2.6 billion; a sensor that needs more than this is rejected by reason and not by exhaustion.
 pub const OPEN_WINDOWS_PER_SENSOR: usize = 100_000;
 
-/// Memory kept for second windows of a partition's sensors, about 500 bytes each: two megabytes. Where
-/// more have two windows open at once, the rest is asked for and given back.
+/// Memory kept for second windows of a partition's sensors, about 500 bytes each: two megabytes.
+/// Where more have two windows open at once, the rest is asked for and given back.
 pub const SPARE_WINDOWS: usize = 4_096;
 
-/// Cohorts of sensors to what an idle timeout brings: so finely it is known since when a sensor may be
-/// silent. Twice as many at most, and those of earlier sizes.
+/// Cohorts of sensors to what an idle timeout brings: so finely it is known since when a sensor may
+/// be silent. Twice as many at most, and those of earlier sizes.
 pub const COHORTS: u64 = 16;
 
 /// Fewest messages of a cohort: a burst after silence must not make one for each sensor.
@@ -88,15 +88,15 @@ pub const OUTCOME_WAIT: Duration = Duration::from_millis(500);
 /// 5 s, and a try that finds a file busy takes a while itself.
 pub const STOP_PATIENCE: Duration = Duration::from_millis(1_500);
 
-/// What a run of one of several inputs counts for, bytes: so much output that waits makes a commit due,
-/// so that an input that takes turns with another cannot fill the memory with its turns.
+/// What a run of one of several inputs counts for, bytes: so much output that waits makes a commit
+/// due, so that an input that takes turns with another cannot fill the memory with its turns.
 pub const RUN_BYTES: usize = 64;
 
 /// How often it is asked whether a sensor's records in several partitions lie close together.
 pub const SPREAD_ASKED_EVERY: Duration = Duration::from_millis(250);
 
-/// Sensors in several partitions that are looked at until it is known whether they are spread. A producer
-/// without keys spreads all of them, and a few names are enough to find it.
+/// Sensors in several partitions that are looked at until it is known whether they are spread. A
+/// producer without keys spreads all of them, and a few names are enough to find it.
 pub const SPREAD_CANDIDATES: usize = 1_000;
 
 /// Sensors named in one notice; the others are counted.
@@ -105,8 +105,8 @@ pub const NAMED_IN_NOTICE: usize = 3;
 /// How often a running job repeats a notice that still holds.
 pub const NOTICE_AGAIN_EVERY: Duration = Duration::from_secs(60);
 
-/// How long a sensor in several partitions is watched before it is said to have moved: while a backlog
-/// is read, one partition may be far behind another.
+/// How long a sensor in several partitions is watched before it is said to have moved: while a
+/// backlog is read, one partition may be far behind another.
 pub const MOVED_AFTER: Duration = Duration::from_secs(10);
 
 /// Sensors compared over partitions by who looks at a job's state: what is beyond is not looked at.
@@ -115,7 +115,8 @@ pub const SENSORS_COMPARED: usize = 2_000_000;
 /// Newest rows of each partition that are compared when sensors seem to have moved.
 pub const ROWS_COMPARED: u64 = 2_000;
 
-/// Keys of rows held at once when `verify` compares those of spread sensors over all partitions: about
+/// Keys of rows held at once when `verify` compares those of spread sensors over all partitions:
+/// about
 /// 64 MiB. Where there are more rows, the topics are read several times.
 pub const SPREAD_KEYS: usize = 1 << 20;
 
@@ -131,8 +132,8 @@ pub const FEWEST_LOST: u64 = 10;
 /// The same where nothing else came: a station that sends a record every ten seconds is heard, too.
 pub const FEWEST_LOST_OF_ALL: u64 = 3;
 
-/// Dead letters and rows of one commit and partition that are counted one by one; of more, every n-th is:
-/// some microseconds for each commit.
+/// Dead letters and rows of one commit and partition that are counted one by one; of more, every
+/// n-th is: some microseconds for each commit.
 pub const LOSSES_SAMPLED: usize = 512;
 
 /// Sensors of which losses are counted, 100 bytes each; others count for the job.
@@ -144,5 +145,6 @@ pub const LOSSES_JUDGED_EVERY: Duration = Duration::from_secs(2);
 /// After this the count begins again, so that what was well before does not hide what is lost now.
 pub const LOSSES_COUNTED_FOR: Duration = Duration::from_secs(60);
 
-/// Newest dead letters and rows of each partition that are compared by who looks at a job from outside.
+/// Newest dead letters and rows of each partition that are compared by who looks at a job from
+/// outside.
 pub const LETTERS_COMPARED: u64 = 500;

@@ -61,6 +61,11 @@ pub enum Error {
     )]
     Replaced { at: String },
     #[error(
+        "another file was written over {at} while it was in use: it has less in it than before. Stop \
+         everything that uses it, and restore one whole file"
+    )]
+    Overwritten { at: String },
+    #[error(
         "{at} was written by an older version of this program (layout {found}, this one knows \
          {known}); make it anew"
     )]
@@ -144,6 +149,8 @@ pub enum Error {
     SlotTaken { group: String, slot: String },
     #[error("{at} cannot take back rows: a log only grows, and others may have read them")]
     NoRewind { at: String },
+    #[error("{at} is no file that could be copied: back up the cluster with its own tools")]
+    NoCopy { at: String },
     #[error("{at} cannot take partitions that were added to the input")]
     CannotRescale { at: String },
     #[error("the client setting {key:?} cannot be used: {why}")]
@@ -190,6 +197,7 @@ impl Error {
             | Error::SequenceGap { .. }
             | Error::Corrupt { .. }
             | Error::Replaced { .. }
+            | Error::Overwritten { .. }
             | Error::OffsetExpired { .. }
             | Error::CheckpointMissing { .. } => Kind::Data,
             Error::Url { .. }
@@ -202,6 +210,7 @@ impl Error {
             | Error::QueuesDiffer { .. }
             | Error::NoGroups { .. }
             | Error::NoRewind { .. }
+            | Error::NoCopy { .. }
             | Error::CannotRescale { .. }
             | Error::Name { .. }
             | Error::TopicMissing { .. }

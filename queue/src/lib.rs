@@ -34,7 +34,9 @@ pub use backend::disk::examine_folder;
 pub use backend::retry::{Retries, RetryPolicy, patiently, patiently_by, sleep};
 pub use diagnosis::{Finding, Level};
 pub use error::{BackendError, CallFailed, CommitError, Error, Kind, Result};
-pub use message::{Batch, Block, Entry, Message, Offset, Partition, Span, Topic, partition_of};
+pub use message::{
+    Batch, Block, Entry, Fingerprint, Message, Offset, Partition, Span, Topic, partition_of,
+};
 pub use queue::{
     Access, Append, AppendTimes, Appended, Diagnose, Event, GroupMember, Held, Hold, Member, Need,
     Policy, Producer, Queue, Reader, Retained, Retention, Source,

@@ -1,7 +1,7 @@
 //! What a person can do about an error, as data.
 //!
-//! Errors of the libraries name a remedy and the values that it needs. The program words it with its
-//! own options and commands; a page or an API words it in theirs.
+//! Errors of the libraries name a remedy and the values that it needs. The program words it with
+//! its own options and commands; a page or an API words it in theirs.
 
 /// What to do about an error.
 #[derive(Clone, Debug, PartialEq, Eq)]

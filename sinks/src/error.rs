@@ -31,6 +31,11 @@ pub enum Error {
     #[error("{} holds rows of store {stored}, not of {asked}", at.display())]
     OtherStore { at: PathBuf, stored: String, asked: String },
     #[error(
+        "the last row that {sink} has of partition {partition} is not the one that {topic:?} has at offset \
+         {offset}: an older copy of the store was put back and has grown since"
+    )]
+    OtherRows { sink: String, topic: String, partition: Partition, offset: Offset },
+    #[error(
         "{} is missing, and its folder has rows that were written before: it is unknown how many of \
          them count",
         at.display()
@@ -92,6 +97,7 @@ impl Error {
             Error::Queue(error) => return error.remedy(),
             Error::Owned { .. } => Remedy::StopFolderOwner,
             Error::OtherStore { .. } => Remedy::OtherFolder,
+            Error::OtherRows { .. } => Remedy::EmptyFolder,
             Error::CommitFileMissing { .. }
             | Error::CommitFileDamaged { .. }
             | Error::Short { .. } => Remedy::RestoreFile,
@@ -110,6 +116,7 @@ impl Error {
             Error::Queue(error) => error.kind(),
             Error::Full { .. } => Kind::Retry,
             Error::Row { .. }
+            | Error::OtherRows { .. }
             | Error::CommitFileMissing { .. }
             | Error::CommitFileDamaged { .. }
             | Error::Short { .. }

@@ -27,9 +27,9 @@ pub(crate) fn retry_policy() -> RetryPolicy {
 /// says otherwise: a spreadsheet still opens it. A file is longer by at most one batch.
 pub const CSV_FILE_BYTES: u64 = 64 << 20;
 
-/// Longest commit file that is read, in bytes: 4,096 partitions of 21 bytes each, and as much
+/// Longest commit file that is read, in bytes: 4,096 partitions of 80 bytes each, and as much
 /// again.
-pub const COMMIT_FILE_BYTES: u64 = 256 << 10;
+pub const COMMIT_FILE_BYTES: u64 = 640 << 10;
 
 /// After a stop, sinks may still write what is committed for this long; twice as long after it, one
 /// that hangs in a call is abandoned.

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use seismic_proto::Schema;
-use seismic_queue::{Batch, Error as QueueError, Event, JobStore, Kind, Offset, Partition, Reader};
-use seismic_queue::{Retries, Span, Topic, View};
+use seismic_queue::{Batch, Error as QueueError, Event, Fingerprint, JobStore, Kind, Offset};
+use seismic_queue::{Partition, Reader, Retries, Span, Topic, View};
 
 use crate::metrics::SinkMetrics;
 use crate::rows::RowDecoder;
@@ -82,6 +82,7 @@ impl SinkRunner {
         if sink.keeps_position() {
             check_cuts(sink.name(), &start, &view)?;
         }
+        check_last_rows(&*store, &topic, &*sink)?;
         let reader = store.topics().reader(&topic, &named(&start))?;
         if sink.keeps_position() {
             // Before anything is shown: retention must not take rows that a new sink begins with.
@@ -313,6 +314,20 @@ fn check_start(topic: &Topic, partition: Partition, at: Offset, span: &Span) -> 
     if at > span.end {
         let (topic, end) = (name(), span.end);
         return Err(Error::Queue(QueueError::OffsetBeyond { topic, partition, wanted: at, end }));
+    }
+    Ok(())
+}
+
+/// Whether the store has the rows that the sink had last. Rows that retention deleted, or a rewind
+/// removed, say nothing.
+fn check_last_rows(store: &dyn JobStore, topic: &Topic, sink: &dyn Sink) -> Result<()> {
+    for (partition, last) in topic.all().zip(sink.last_rows()) {
+        let Some(last) = last else { continue };
+        let found = Fingerprint::find(store.topics(), topic, partition, last.offset)?;
+        if found.is_some_and(|found| found != last) {
+            let (sink, topic, offset) = (sink.name().to_owned(), topic.name.clone(), last.offset);
+            return Err(Error::OtherRows { sink, topic, partition, offset });
+        }
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! The seam of a sink: something that shows the rows of a result topic.
 
-use seismic_queue::{Offset, Span};
+use seismic_queue::{Fingerprint, Offset, Span};
 
 use crate::{Result, Rows};
 
@@ -28,6 +28,13 @@ pub trait Sink: Send {
     /// # Errors
     /// When rows that it had made durable are missing, or when it holds rows of another store.
     fn recover(&mut self, rows: &[Span]) -> Result<Vec<Offset>>;
+
+    /// After [`Sink::recover`]: the last row that it has of each partition, in order of partitions,
+    /// as far as it knows. The store must have the same rows there, or it was put back to an older
+    /// state.
+    fn last_rows(&self) -> Vec<Option<Fingerprint>> {
+        Vec::new()
+    }
 
     /// Writes rows. There may be many calls between two [`Sink::sync`]s.
     ///

@@ -47,6 +47,10 @@ enum Command {
     Status(commands::status::Args),
     /// Check queue, job store, sinks and clock, with a remedy for each problem
     Doctor(commands::doctor::Args),
+    /// Back up an embedded job with its queue and CSV folders, while it runs
+    Backup(commands::backup::Args),
+    /// Restore a backup to where a job is to continue
+    Restore(commands::restore::Args),
     /// Measure throughput, latency, recovery time and memory on this machine and queue
     Bench(commands::bench::Args),
     /// List, inspect, name and delete checkpoints (a named checkpoint is a savepoint)
@@ -74,6 +78,8 @@ impl Cli {
             Command::Read(args) => commands::read::run(&args),
             Command::Status(args) => commands::status::run(&args),
             Command::Doctor(args) => commands::doctor::run(args),
+            Command::Backup(args) => commands::backup::run(&args),
+            Command::Restore(args) => commands::restore::run(&args),
             Command::Bench(args) => commands::bench::run(args),
             Command::Checkpoint(args) => commands::checkpoint::run(&args),
             Command::Group(args) => commands::group::run(&args),

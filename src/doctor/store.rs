@@ -1,7 +1,7 @@
 //! What is wrong with the job store, and with the job in it.
 
-use seismic_pipeline::{Notice, RetentionLag, notices_of_losses, notices_of_sensors};
-use seismic_queue::{Error, Finding, JobStore, Span, View};
+use seismic_pipeline::{Note, Notice, RetentionLag, notices_of_losses, notices_of_sensors};
+use seismic_queue::{Error, Finding, Fingerprint, JobStore, Queue, Span, Topic, View};
 
 use super::queue::Input;
 use super::report::{Section, failed};
@@ -59,6 +59,7 @@ fn of_job(store: &dyn JobStore, view: &View, input: Option<&Input>, findings: &m
         ));
         return;
     }
+    findings.extend(other_messages(&**queue, topic, view));
     match queue.spans(topic) {
         Ok(spans) => findings.extend(positions(view, &spans)),
         Err(error) => findings.push(failed(&error)),
@@ -80,6 +81,28 @@ fn of_job(store: &dyn JobStore, view: &View, input: Option<&Input>, findings: &m
         })),
         Err(error) => findings.push(failed(&error)),
     }
+}
+
+/// Partitions whose last message is not the one that the job has read.
+fn other_messages(queue: &dyn Queue, topic: &Topic, view: &View) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (partition, part) in topic.all().zip(&view.partitions) {
+        let note = part.progress.as_ref().and_then(|it| Note::decode(&it.note).ok());
+        let Some(delivered) = note.and_then(|note| note.delivered) else { continue };
+        match Fingerprint::find(queue, topic, partition, delivered.offset) {
+            Ok(Some(found)) if found != delivered => findings.push(Finding::problem(
+                format!(
+                    "partition {partition}: the message at offset {} is not the one that the job has read",
+                    delivered.offset
+                ),
+                "an older copy of the queue was put back and has grown: restore the right one; the job \
+                 refuses to go on",
+            )),
+            Ok(_) => {}
+            Err(error) => findings.push(failed(&error)),
+        }
+    }
+    findings
 }
 
 /// A notice as a finding: what needs nothing to be done is fine.

@@ -78,8 +78,8 @@ pub struct JobOptions {
     /// Sensors per partition; records of further sensors become dead letters [default: 1000000]
     #[arg(long, value_name = "N")]
     pub max_sensors: Option<u64>,
-    /// When a sensor has records in several partitions at the same time, so that each makes rows of its
-    /// own: go on with a warning, or stop [default: warn]
+    /// When a sensor has records in several partitions at the same time, so that each makes rows of
+    /// its own: go on with a warning, or stop [default: warn]
     #[arg(long, value_enum)]
     pub spread: Option<Spread>,
     /// Threads that read and compute; at most one per partition is used [default: one per core]

@@ -1,5 +1,5 @@
-//! How far a job is, what it has counted, and who waits for what: read from its store and queue into
-//! one model, with a text and a JSON view.
+//! How far a job is, what it has counted, and who waits for what: read from its store and queue
+//! into one model, with a text and a JSON view.
 
 pub mod json;
 pub mod model;
@@ -11,8 +11,8 @@ use seismic_pipeline::{RetentionLag, notices_of_losses, notices_of_sensors};
 use self::model::{JobStatus, RejectingStatus, SensorPartitions};
 use crate::job::location::Location;
 
-/// Bytes of state up to which sensors are compared over partitions: some 300,000 sensors, so that the
-/// status is there at once. The doctor compares more, and `verify` all.
+/// Bytes of state up to which sensors are compared over partitions: some 300,000 sensors, so that
+/// the status is there at once. The doctor compares more, and `verify` all.
 const STATE_BYTES: u64 = 32 << 20;
 
 /// Reads the status of the job at `location`. With `newest`, also how each sensor fares in so many

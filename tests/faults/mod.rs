@@ -22,6 +22,7 @@ pub mod kill_points;
 mod many_sensors;
 pub mod poison;
 mod producer;
+mod restored;
 pub mod second;
 pub mod silence;
 pub mod slow_sink;

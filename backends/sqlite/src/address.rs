@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::{SqliteQueue, SqliteStore};
+use crate::{SqliteQueue, SqliteStore, copy};
 use seismic_queue::backend::{Address, Backend, Capabilities};
 use seismic_queue::{Error, JobStore, Queue, Result};
 
@@ -53,6 +53,10 @@ impl Address for SqliteFile {
 
     fn file(&self) -> Option<&Path> {
         Some(&self.0)
+    }
+
+    fn copy_file(&self, to: &Path) -> Result<()> {
+        copy::copy(&self.0, to)
     }
 
     fn at_file(&self, file: &Path) -> Option<Arc<dyn Address>> {

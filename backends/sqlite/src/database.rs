@@ -1,6 +1,7 @@
 //! One opened file: its writer, and a connection for looking.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::Connection;
@@ -9,7 +10,7 @@ use crate::error::Sql;
 use crate::file_identity::Identity;
 use crate::schema::{self, Layout};
 use crate::writer::Writer;
-use seismic_queue::{Error, Result};
+use seismic_queue::{Error, Kind, Result};
 
 /// An opened queue or store file, shared by everything that came from one handle.
 pub(crate) struct Database {
@@ -20,6 +21,8 @@ pub(crate) struct Database {
     layout: Layout,
     looking: Mutex<Connection>,
     identity: Identity,
+    /// Messages that the file had when that was looked at last, all partitions together.
+    messages: AtomicU64,
 }
 
 impl Database {
@@ -42,12 +45,31 @@ impl Database {
         let writer = Writer::new(db, at.clone(), wal.into(), layout.busy_wait());
         let looking = Mutex::new(connect(path, &at, layout)?);
         let identity = Identity::of(path);
-        Ok(Arc::new(Database { at, writer, path: path.to_owned(), layout, looking, identity }))
+        let (path, messages) = (path.to_owned(), AtomicU64::new(0));
+        Ok(Arc::new(Database { at, writer, path, layout, looking, identity, messages }))
     }
 
-    /// Whether the file is still in its place.
+    /// Whether the file is still in its place, and no other one was written over it: it never has
+    /// fewer messages than before.
     pub(crate) fn check_place(&self) -> Result<()> {
-        self.identity.check(&self.at)
+        self.identity.check(&self.at)?;
+        let sum = "SELECT coalesce(sum(next), 0) FROM partition";
+        let messages = self.look("looking whether it is still the same file", |db| {
+            Ok(db.prepare_cached(sum)?.query_row([], |row| row.get::<_, u64>(0))?)
+        });
+        let messages = match messages {
+            // The next look says it.
+            Err(error) if error.kind() == Kind::Retry => return Ok(()),
+            // Rather what happened than what SQLite makes of it.
+            Err(_) if self.identity.check(&self.at).is_err() => {
+                return self.identity.check(&self.at);
+            }
+            messages => messages?,
+        };
+        if messages < self.messages.fetch_max(messages, Ordering::Relaxed) {
+            return Err(Error::Overwritten { at: self.at.clone() });
+        }
+        Ok(())
     }
 
     /// Looks at the file as one moment left it.

@@ -1,8 +1,10 @@
 //! Whether a file is still the one that was opened. One that was deleted or replaced still takes
-//! writes through its open handles, which nobody will ever find.
+//! writes through its open handles, which nobody will ever find. One that was written over has
+//! become shorter, most often: SQLite never shortens a file of ours, since nothing vacuums it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use seismic_queue::{Error, Result};
 
@@ -10,6 +12,8 @@ use seismic_queue::{Error, Result};
 pub(crate) struct Identity {
     path: PathBuf,
     opened: Option<Key>,
+    /// Its length when that was looked at last.
+    bytes: AtomicU64,
 }
 
 /// Device and number of a file on it.
@@ -22,16 +26,22 @@ type Key = ();
 impl Identity {
     /// To be called right after opening.
     pub(crate) fn of(path: &Path) -> Self {
-        Identity { path: path.to_owned(), opened: key(path) }
+        let bytes = AtomicU64::new(fs::metadata(path).map_or(0, |file| file.len()));
+        Identity { path: path.to_owned(), opened: key(path), bytes }
     }
 
     /// # Errors
-    /// [`Error::Replaced`] when another file, or none, is there now.
+    /// [`Error::Replaced`] when another file, or none, is there now; [`Error::Overwritten`] when it
+    /// is shorter than it was.
     pub(crate) fn check(&self, at: &str) -> Result<()> {
-        if key(&self.path) == self.opened {
-            return Ok(());
+        if key(&self.path) != self.opened {
+            return Err(Error::Replaced { at: at.to_owned() });
         }
-        Err(Error::Replaced { at: at.to_owned() })
+        let bytes = fs::metadata(&self.path).map_or(0, |file| file.len());
+        if bytes < self.bytes.fetch_max(bytes, Ordering::Relaxed) {
+            return Err(Error::Overwritten { at: at.to_owned() });
+        }
+        Ok(())
     }
 }
 

@@ -6,6 +6,7 @@
 //! short transactions, so that the WAL stays small.
 
 mod address;
+mod copy;
 mod cuts;
 mod database;
 mod error;

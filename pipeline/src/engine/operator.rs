@@ -16,7 +16,9 @@
 use std::any::Any;
 use std::fmt::{self, Debug};
 
-use seismic_queue::{Batch, Job, KeyedCut, Message, Offset, Partition, PartitionCommit, Topic};
+use seismic_queue::{
+    Batch, Fingerprint, Job, KeyedCut, Message, Offset, Partition, PartitionCommit, Topic,
+};
 
 use super::journal::{Entry, EntryError};
 use super::redistribute_error::RedistributeError;
@@ -88,6 +90,14 @@ pub trait OperatorKind: Debug + Send + Sync {
     /// As [`OperatorKind::differences_of_note`].
     fn rows_of_note(&self, note: &[u8]) -> Result<Vec<u64>, EntryError>;
 
+    /// The last message that had had its effect when the note was written, as far as it says.
+    ///
+    /// # Errors
+    /// As [`OperatorKind::differences_of_note`].
+    fn delivered_of_note(&self, _note: &[u8]) -> Result<Option<Fingerprint>, EntryError> {
+        Ok(None)
+    }
+
     /// The same for each partition of keyed outputs: rows that this task had written there.
     ///
     /// # Errors
@@ -101,15 +111,15 @@ pub trait OperatorKind: Debug + Send + Sync {
         None
     }
 
-    /// Inputs of the kind's own that an operator has not had, such as a newer version of a table. The
-    /// runner asks before each batch, journals each as [`Entry::Own`], and applies it; one whose commit
-    /// was lost is missing in the operator again, and is offered again.
+    /// Inputs of the kind's own that an operator has not had, such as a newer version of a table.
+    /// The runner asks before each batch, journals each as [`Entry::Own`], and applies it; one
+    /// whose commit was lost is missing in the operator again, and is offered again.
     fn own_entries(&self, _operator: &dyn Operator) -> Vec<Vec<u8>> {
         Vec::new()
     }
 
-    /// Moves state between the operators of all partitions after some were added to the input, which
-    /// had `before` of them.
+    /// Moves state between the operators of all partitions after some were added to the input,
+    /// which had `before` of them.
     ///
     /// # Errors
     /// When that would change results.
@@ -133,8 +143,8 @@ pub trait Operator: Any + Debug + Send {
     /// Next offset expected of an input: every message before it has had its effect.
     fn next(&self, input: usize) -> Offset;
 
-    /// Where it stands, as one number that moves on with every message: the sum of the next offsets of
-    /// its inputs.
+    /// Where it stands, as one number that moves on with every message: the sum of the next offsets
+    /// of its inputs.
     fn position(&self) -> Offset {
         Offset((0..self.inputs()).map(|input| self.next(input).0).sum())
     }
@@ -151,10 +161,12 @@ pub trait Operator: Any + Debug + Send {
     /// As [`Operator::apply_batch`].
     fn apply_message(&mut self, input: usize, message: Message<'_>);
 
-    /// Continues at `to` in an input, unless it is further already: the log has no message before it.
+    /// Continues at `to` in an input, unless it is further already: the log has no message before
+    /// it.
     fn pass(&mut self, input: usize, to: Offset);
 
-    /// Continues at `to` in an input after a loss that was accepted: the messages before it are gone.
+    /// Continues at `to` in an input after a loss that was accepted: the messages before it are
+    /// gone.
     ///
     /// # Panics
     /// When `to` lies before [`Operator::next`].
@@ -182,6 +194,9 @@ pub trait Operator: Any + Debug + Send {
     /// counts that a restart checks and `status` shows.
     fn write_note(&self, into: &mut Vec<u8>);
 
+    /// Has notes say from now on that this was the last message.
+    fn set_delivered(&mut self, _last: Fingerprint) {}
+
     /// Whether it has counted what the note says.
     ///
     /// # Errors
@@ -205,13 +220,13 @@ pub trait Operator: Any + Debug + Send {
     /// Keys that it has state of: sensors, where it makes windows.
     fn keys(&self) -> u64;
 
-    /// Calls `see` with each key from the one numbered `from` on. Keys are numbered in the order in which
-    /// they were first seen, and none is ever forgotten.
+    /// Calls `see` with each key from the one numbered `from` on. Keys are numbered in the order in
+    /// which they were first seen, and none is ever forgotten.
     fn keys_from(&self, _from: u64, _see: &mut dyn FnMut(&str)) {}
 
-    /// Two event times, ms, at which the key had a record, as far apart as is known: that of its first
-    /// record, or its newest one at the start, and that of its newest. `None` for a key that is
-    /// not known, or where keys have no event time.
+    /// Two event times, ms, at which the key had a record, as far apart as is known: that of its
+    /// first record, or its newest one at the start, and that of its newest. `None` for a key that
+    /// is not known, or where keys have no event time.
     fn event_times_of(&self, _key: &str) -> Option<(i64, i64)> {
         None
     }

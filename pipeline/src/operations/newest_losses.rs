@@ -1,7 +1,7 @@
 //! What a job lost lately, from what it has stored: for whoever looks at it from outside.
 //!
-//! The newest dead letters of each partition are compared with the newest rows, over the part of the
-//! input that both reach back to. So what was lost long ago, and is over, is not told again.
+//! The newest dead letters of each partition are compared with the newest rows, over the part of
+//! the input that both reach back to. So what was lost long ago, and is over, is not told again.
 
 use seismic_proto::{Message as _, SeismicAggRecord, SeismicDeadLetter};
 use seismic_queue::{Block, JobStore, Offset, Partition, Span, View};

@@ -1,5 +1,5 @@
-//! Sensors that several partitions know, from what a job has stored: for whoever looks at it from outside,
-//! and over all of its workers.
+//! Sensors that several partitions know, from what a job has stored: for whoever looks at it from
+//! outside, and over all of its workers.
 //!
 //! The newest checkpoint of each partition has all of its sensors with their clocks. That is a few
 //! seconds old while the job runs, and costs reading the state once. Two clocks may be far apart
@@ -21,7 +21,8 @@ use crate::{Result, limits};
 /// Sensors of one job by the partitions that know them, each with event times of records there, ms.
 type Times = BTreeMap<CompactString, BTreeMap<Partition, (i64, i64)>>;
 
-/// What is to be said of sensors that several partitions know; `None` when their states have more than
+/// What is to be said of sensors that several partitions know; `None` when their states have more
+/// than
 /// `most_bytes`.
 ///
 /// # Errors
@@ -67,8 +68,8 @@ pub fn notices_of_sensors(
     Ok(Some(notices))
 }
 
-/// The sensors, and how close records are when they are of a spread sensor. How long the job waits for
-/// silent sensors is not stored: what it waits by default is taken.
+/// The sensors, and how close records are when they are of a spread sensor. How long the job waits
+/// for silent sensors is not stored: what it waits by default is taken.
 fn sensors_in_several(store: &dyn JobStore, view: &View) -> Result<(Times, i64)> {
     let mut first: HashMap<CompactString, (Partition, (i64, i64))> = HashMap::new();
     let (mut several, mut lateness_ms) = (Times::new(), 0);
@@ -95,7 +96,8 @@ fn sensors_in_several(store: &dyn JobStore, view: &View) -> Result<(Times, i64)>
     Ok((several, lateness_ms.saturating_add(idle_ms)))
 }
 
-/// Those of the sensors of which two partitions have a row of the same window among their newest ones.
+/// Those of the sensors of which two partitions have a row of the same window among their newest
+/// ones.
 fn with_a_row_twice(
     store: &dyn JobStore,
     view: &View,

@@ -1,7 +1,7 @@
 //! Tells while a job runs what it loses: within seconds, and then once a minute for each reason.
 //!
-//! Each slot counts what its own commits have ([`SlotLosses`]); what is told, and when, is agreed on by all
-//! of them ([`LossWatch`]). Pure; time is an input.
+//! Each slot counts what its own commits have ([`SlotLosses`]); what is told, and when, is agreed
+//! on by all of them ([`LossWatch`]). Pure; time is an input.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -45,8 +45,8 @@ pub struct SlotLosses {
 }
 
 impl SlotLosses {
-    /// Takes a commit that is about to be made; dead letters are the second output of a kind of job that
-    /// has them.
+    /// Takes a commit that is about to be made; dead letters are the second output of a kind of job
+    /// that has them.
     pub fn see<'a>(&mut self, commit: &Commit, operators: impl Iterator<Item = &'a dyn Operator>) {
         let mut has_letters = false;
         for part in &commit.partitions {

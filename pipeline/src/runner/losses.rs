@@ -1,9 +1,10 @@
-//! How much each sensor and the job lose to each reason, lately: whoever rejects everything should say so.
+//! How much each sensor and the job lose to each reason, lately: whoever rejects everything should
+//! say so.
 //!
 //! Fed per commit with its dead letters and rows, never per record, and of large commits with every
 //! n-th of them. Only sensors that have lost something are known. What a sensor did not lose is the
-//! records in its rows since its first loss; a window that is still open is asked for when it is judged.
-//! Pure; time is an input.
+//! records in its rows since its first loss; a window that is still open is asked for when it is
+//! judged. Pure; time is an input.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -101,8 +102,8 @@ impl Losses {
         }
     }
 
-    /// What is lost for each reason of which a sensor, or the job with its `read` records, loses too
-    /// much.
+    /// What is lost for each reason of which a sensor, or the job with its `read` records, loses
+    /// too much.
     pub fn judge(&self, read: u64, open: impl Fn(&str) -> u64) -> Vec<RejectedRecords> {
         let mut found: BTreeMap<RejectReason, Vec<RejectedSensor>> = BTreeMap::new();
         for (id, sensor) in &self.sensors {

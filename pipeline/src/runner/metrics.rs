@@ -70,12 +70,14 @@ pub struct MetricsSnapshot {
     pub records_read: u64,
     /// Messages that were replayed at starts and after rebuilds.
     pub messages_replayed: u64,
-    /// Messages committed to each output, in the order of the job's outputs: rows, dead letters, and
-    /// the rows of each roll-up.
+    /// Messages committed to each output, in the order of the job's outputs: rows, dead letters,
+    /// and the rows of each roll-up.
     pub outputs: Vec<u64>,
-    /// Commits, with the bytes that they carried and the time from handing over to knowing the outcome.
+    /// Commits, with the bytes that they carried and the time from handing over to knowing the
+    /// outcome.
     pub commits: TimedTotal,
-    /// Snapshots, with the sizes of the states and the time in which their partitions waited for them.
+    /// Snapshots, with the sizes of the states and the time in which their partitions waited for
+    /// them.
     pub snapshots: TimedTotal,
     /// How often a slot loaded its partitions again after a commit of unknown outcome.
     pub rebuilds: u64,
@@ -124,8 +126,8 @@ impl MetricsSnapshot {
         self.outputs.get(1).copied().unwrap_or(0)
     }
 
-    /// Messages between the committed positions and the ends of the logs, over the partitions that this
-    /// run has.
+    /// Messages between the committed positions and the ends of the logs, over the partitions that
+    /// this run has.
     #[must_use]
     pub fn lag(&self) -> u64 {
         let held = self.partitions.iter().filter(|it| it.is_held);
@@ -135,8 +137,8 @@ impl MetricsSnapshot {
 }
 
 impl Metrics {
-    /// All of it. The numbers are read one after the other, so a commit may show in one of them and not
-    /// yet in another.
+    /// All of it. The numbers are read one after the other, so a commit may show in one of them and
+    /// not yet in another.
     #[must_use]
     pub fn snapshot(&self) -> MetricsSnapshot {
         let partitions = lock(&self.partitions);
@@ -151,8 +153,8 @@ impl Metrics {
         }
     }
 
-    /// Calls `listener` with every notice of the run from now on, instead of logging it. Only the first
-    /// listener counts.
+    /// Calls `listener` with every notice of the run from now on, instead of logging it. Only the
+    /// first listener counts.
     pub fn on_notice(&self, listener: impl Fn(&Notice) + Send + Sync + 'static) {
         let _ = self.listener.0.set(Box::new(listener));
     }

@@ -73,7 +73,8 @@ pub struct Settings {
     pub rules: Rules,
     /// How long a sensor may be silent before its windows are closed; zero: for ever.
     pub idle_timeout: Duration,
-    /// Where a group without progress begins; `None` is earliest, and allowed when there is progress.
+    /// Where a group without progress begins; `None` is earliest, and allowed when there is
+    /// progress.
     pub from: Option<StartFrom>,
     /// Whether to continue after messages that are gone and were never read; the loss is journaled.
     pub accept_loss: bool,

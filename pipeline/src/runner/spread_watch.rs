@@ -50,8 +50,8 @@ impl Default for SpreadWatch {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Where each sensor was seen first, by the hash of its id, and whether it was there before the job
-    /// was started.
+    /// Where each sensor was seen first, by the hash of its id, and whether it was there before the
+    /// job was started.
     homes: HashMap<u64, (Partition, bool), foldhash::fast::FixedState>,
     /// Sensors in several partitions, of which it is not known whether they are spread.
     candidates: BTreeMap<CompactString, Candidate>,
@@ -101,8 +101,8 @@ impl SpreadWatch {
         self.is_needed
     }
 
-    /// Takes the keys of an operator from the one numbered `from` on; `is_restored` when it had them before
-    /// the job was started.
+    /// Takes the keys of an operator from the one numbered `from` on; `is_restored` when it had
+    /// them before the job was started.
     pub(crate) fn see(&self, operator: &dyn Operator, from: u64, is_restored: bool, now: Duration) {
         let mut state = self.state();
         let partition = operator.partition();
@@ -238,7 +238,8 @@ pub(crate) fn are_close(times: &[&(i64, i64)], reach_ms: i64) -> bool {
 }
 
 impl Found {
-    /// What is to be told, if there is more than before: at once the first time, and then not too often.
+    /// What is to be told, if there is more than before: at once the first time, and then not too
+    /// often.
     fn tell(&mut self, now: Duration, is_last: bool) -> Option<(Vec<SpreadSensor>, u64)> {
         let (is_time, before) = match self.told {
             None => (true, 0),

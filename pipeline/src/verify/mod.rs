@@ -3,9 +3,10 @@
 //! It fixes the committed positions, makes the rows and dead letters once more from the input log
 //! and the journal up to them, and compares with what the topics hold: the same rows, bit by bit,
 //! each once; the same dead letters, each once; every record in exactly one place; the retained
-//! snapshots it comes by; and idle closes that were honest. Over all partitions, no key of a row may
-//! be there twice. Semantics come from the job's own notes, not from today's options. It needs no lease: the job may keep
-//! running, since only what was committed when the proof began is compared.
+//! snapshots it comes by; and idle closes that were honest. Over all partitions, no key of a row
+//! may be there twice. Semantics come from the job's own notes, not from today's options. It needs
+//! no lease: the job may keep running, since only what was committed when the proof began is
+//! compared.
 
 mod any_kind;
 mod comparison;
@@ -35,8 +36,8 @@ use crate::{Error, Result};
 /// Proves the job of `store` against its input in `queue`. `progress` is told of every batch: the
 /// number of messages folded.
 ///
-/// With `complete`, a log or journal whose head is gone is an error; else the range that could be proved is
-/// in the report.
+/// With `complete`, a log or journal whose head is gone is an error; else the range that could be
+/// proved is in the report.
 ///
 /// # Errors
 /// When something cannot be read or used. Differences are no errors: they are the report.
@@ -60,8 +61,8 @@ pub fn verify(
         }
         Ok(Some(fold))
     };
-    // Partitions whose replay crosses a rescale are replayed together; of all others, one at a time is
-    // in memory.
+    // Partitions whose replay crosses a rescale are replayed together; of all others, one at a time
+    // is in memory.
     let mut together = Vec::new();
     for partition in input.all().take(view.partitions.len()) {
         match fold(partition, false)? {
@@ -93,8 +94,8 @@ fn compare_partitions(store: &dyn JobStore, view: &View, mut report: Report) -> 
     Ok(report)
 }
 
-/// Brings the folds of all partitions over every addition of partitions: what each has then follows from
-/// what all had before, and the checkpoints made there must be the same.
+/// Brings the folds of all partitions over every addition of partitions: what each has then follows
+/// from what all had before, and the checkpoints made there must be the same.
 fn cross_rescales(
     folds: &mut [PartitionProof<'_>],
     report: &mut Report,

@@ -106,7 +106,8 @@ pub struct Proved {
     pub first: Offset,
     /// Where the job began.
     pub began: Option<Offset>,
-    /// [`Entry::Fork`](crate::engine::journal::Entry::Fork) when it began with the state of another one.
+    /// [`Entry::Fork`](crate::engine::journal::Entry::Fork) when it began with the state of another
+    /// one.
     pub fork: Option<Entry>,
     /// Rows compared.
     pub rows: u64,
@@ -128,8 +129,8 @@ pub struct Proved {
 }
 
 impl Proved {
-    /// What is gone of what came before the range that was proved: where the log has everything, it is
-    /// the journal.
+    /// What is gone of what came before the range that was proved: where the log has everything, it
+    /// is the journal.
     #[must_use]
     pub fn gone(&self) -> &'static str {
         if self.began.is_none() && self.first == Offset(0) { "journal" } else { "log" }
@@ -162,7 +163,8 @@ pub struct Report {
     pub differences: Vec<Difference>,
     /// All differences.
     pub total: u64,
-    /// Sensors with rows of the same window in several partitions, at most [`limits::SPREAD_NAMED`].
+    /// Sensors with rows of the same window in several partitions, at most
+    /// [`limits::SPREAD_NAMED`].
     pub spread: BTreeMap<String, SpreadRows>,
     /// How many there are.
     pub spread_total: u64,

@@ -1,8 +1,8 @@
 //! Rows of one key in several partitions: what proofs of single partitions cannot find.
 //!
-//! A sensor whose records are spread over partitions gets rows in each of them, all of which follow from
-//! the log, and none of which is whole. So the keys of rows must be unique over all partitions too.
-//! Sensors are compared first, by hash: 16 bytes each. Only keys of sensors with rows in
+//! A sensor whose records are spread over partitions gets rows in each of them, all of which follow
+//! from the log, and none of which is whole. So the keys of rows must be unique over all partitions
+//! too. Sensors are compared first, by hash: 16 bytes each. Only keys of sensors with rows in
 //! several partitions are held, at most [`limits::SPREAD_KEYS`] at once; where there may be more,
 //! the topics are read again for each further part of the keys.
 
@@ -100,7 +100,8 @@ fn compare_topic(
     Ok(())
 }
 
-/// What a row is known by, as 128 bits of hash: no two keys of the rows that a store can hold have the same.
+/// What a row is known by, as 128 bits of hash: no two keys of the rows that a store can hold have
+/// the same.
 fn key(row: &SeismicAggRecord) -> u128 {
     let key = (row.sensor_id.as_str(), row.window_start_ts, row.pane);
     let [high, low] = [1, 2].map(|seed| FixedState::with_seed(seed).hash_one(key));

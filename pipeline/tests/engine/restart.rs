@@ -75,7 +75,8 @@ impl Kept {
 fn apply(entry: &Entry, engine: &mut Engine, out: &mut Output) {
     let other = Engine::new(Rules::default(), "t", Partition(0), Offset(0));
     let (engine_before, out_before) = (std::mem::replace(engine, other), std::mem::take(out));
-    let mut windows = WindowsOperator { engine: engine_before, out: out_before };
+    let mut windows = WindowsOperator::new(engine_before);
+    windows.out = out_before;
     windows.apply_entry(entry).unwrap();
     (*engine, *out) = (windows.engine, windows.out);
 }
@@ -178,12 +179,13 @@ proptest! {
         let mut engine = stream.engine();
         stream.acts.iter().for_each(|act| { act.apply(&mut engine, &mut Output::default()); });
         let mut bytes = Vec::new();
-        Note::write(&engine, &mut bytes);
+        Note::write(&engine, None, &mut bytes);
         let expected = Note {
             rules: stream.rules,
             counters: engine.counters().clone(),
             sensors: engine.sensors(),
             open_windows: engine.open_windows(),
+            delivered: None,
         };
         prop_assert_eq!(Note::decode(&bytes).unwrap(), expected);
     }

@@ -178,7 +178,7 @@ fn write_the_corpora() {
         let mut bytes = Vec::new();
         engine.snapshot(&mut bytes);
         write("snapshot", name, &bytes);
-        Note::write(&engine, &mut bytes);
+        Note::write(&engine, None, &mut bytes);
         write("note", name, &bytes);
     }
     for (name, entry) in [

@@ -1,4 +1,5 @@
-//! Sensors whose records are spread over partitions are found: by the run, by who looks at the store, and by
+//! Sensors whose records are spread over partitions are found: by the run, by who looks at the
+//! store, and by
 //! `verify`.
 
 use std::sync::{Arc, Mutex};
@@ -12,7 +13,8 @@ use crate::stage::Stage;
 
 const START: i64 = 1_600_000_000_000;
 
-/// Appends records of sensors S000 to S009, one each 40 ms, as long as `times` says, where `place` puts each.
+/// Appends records of sensors S000 to S009, one each 40 ms, as long as `times` says, where `place`
+/// puts each.
 fn append(stage: &Stage, times: std::ops::Range<i64>, place: impl Fn(usize, i64) -> u32) {
     let topic = stage.job.input();
     let mut producer = stage.queue.producer(topic, "foreign").unwrap();

@@ -103,6 +103,21 @@ pub struct Progress {
     pub sensors: u64,
     #[prost(uint64, tag = "4")]
     pub open_windows: u64,
+    /// The last message that had its effect, as far as one is known.
+    #[prost(message, optional, tag = "5")]
+    pub delivered: ::core::option::Option<Delivered>,
+}
+/// What a message was like, so that another one at its offset is noticed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Delivered {
+    #[prost(uint64, tag = "1")]
+    pub offset: u64,
+    /// Append time, ms since 1970 UTC, as the queue says it.
+    #[prost(int64, tag = "2")]
+    pub append_ms: i64,
+    /// CRC-32 of the length of the key (8 bytes, little-endian), the key and the value.
+    #[prost(fixed32, tag = "3")]
+    pub crc: u32,
 }
 /// An input of the engine that is not in the log.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

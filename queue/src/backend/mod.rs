@@ -106,6 +106,15 @@ pub trait Address: Any + Display + Send + Sync {
         None
     }
 
+    /// Copies an embedded queue or store into a new file, as one moment left it, while others write
+    /// on.
+    ///
+    /// # Errors
+    /// [`Error::NoCopy`] for what is no file; when there is nothing, or the copy cannot be written.
+    fn copy_file(&self, _to: &Path) -> Result<()> {
+        Err(Error::NoCopy { at: self.to_string() })
+    }
+
     /// The same place in another file, for an embedded backend.
     fn at_file(&self, _file: &Path) -> Option<Arc<dyn Address>> {
         None

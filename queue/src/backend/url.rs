@@ -63,6 +63,14 @@ impl Url {
         self.address.file()
     }
 
+    /// Copies an embedded queue or store into a new file; see [`Address::copy_file`].
+    ///
+    /// # Errors
+    /// As [`Address::copy_file`].
+    pub fn copy_file(&self, to: &Path) -> Result<()> {
+        self.address.copy_file(to)
+    }
+
     /// The same backend in another file; `None` for one that is not embedded.
     #[must_use]
     pub fn at_file(&self, file: &Path) -> Option<Url> {

@@ -173,6 +173,13 @@ impl Batch {
         }
     }
 
+    /// The last message below `end`.
+    #[must_use]
+    pub fn last_below(&self, end: Offset) -> Option<Message<'_>> {
+        let below = self.index.partition_point(|entry| entry.offset < end);
+        below.checked_sub(1).map(|last| self.message(last))
+    }
+
     /// The messages in order.
     pub fn messages(&self) -> impl ExactSizeIterator<Item = Message<'_>> {
         (0..self.len()).map(|i| self.message(i))
@@ -201,6 +208,8 @@ mod tests {
         let got: Vec<_> = batch.messages().map(|m| (m.offset.0, m.value.to_vec())).collect();
         assert_eq!(got, [(11, b"b".to_vec()), (12, b"c".to_vec())]);
         assert_eq!(batch.next(), Offset(13));
+        let last = |end| batch.last_below(Offset(end)).map(|message| message.offset.0);
+        assert_eq!([last(11), last(12), last(13), last(99)], [None, Some(11), Some(12), Some(12)]);
     }
 
     #[test]

@@ -10,12 +10,14 @@
 //!
 //! `next` is the next row of each partition of the result topic, in order; `file` is the newest
 //! file that counts, with its length (`null` and 0 before the first one); files of lower number
-//! count whole. Reading is strict: a commit file is valid only if writing it again gives the same
-//! bytes.
+//! count whole. Version 2 also has `last`: what the last row of each partition was like (offset,
+//! append time and CRC of its message in the topic; `null` before the first), so that another row
+//! in its place is noticed. Without such rows, version 1 is written. Reading is strict: a commit
+//! file is valid only if writing it again gives the same bytes.
 
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)] // It parses foreign bytes.
 
-use seismic_queue::Offset;
+use seismic_queue::{Fingerprint, Offset};
 use serde::{Deserialize, Serialize};
 
 use super::file_name::FileName;
@@ -23,7 +25,10 @@ use super::file_name::FileName;
 const MAGIC: &str = "seismic-csv-mark";
 
 /// Layout that this program writes.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
+
+/// Layout of a commit file that knows no last rows.
+const WITHOUT_LAST: u32 = 1;
 
 /// How far the files of a folder count.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +36,8 @@ pub(crate) struct CommitFile {
     store: String,
     file: Option<(FileName, u64)>,
     next: Vec<Offset>,
+    /// Empty, or one for each partition and not all `None`.
+    last: Vec<Option<Fingerprint>>,
 }
 
 /// Why bytes are not a mark.
@@ -51,12 +58,31 @@ struct Json {
     file: Option<FileName>,
     bytes: u64,
     next: Vec<u64>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    last: Vec<Option<(u64, i64, u32)>>,
 }
 
 impl CommitFile {
     /// `file` is the newest file with its length in bytes.
     pub(crate) fn new(store: &str, file: Option<(FileName, u64)>, next: &[Offset]) -> Self {
-        CommitFile { store: store.to_owned(), file, next: next.to_vec() }
+        CommitFile { store: store.to_owned(), file, next: next.to_vec(), last: Vec::new() }
+    }
+
+    /// The same with the last row of each partition.
+    pub(crate) fn with_last(mut self, last: &[Option<Fingerprint>]) -> Self {
+        self.last = if last.iter().any(Option::is_some) { last.to_vec() } else { Vec::new() };
+        self
+    }
+
+    /// The last row of each partition; none where it does not say.
+    pub(crate) fn last(&self) -> Vec<Option<Fingerprint>> {
+        let mut last = self.last.clone();
+        last.resize(self.next.len(), None);
+        last
+    }
+
+    fn version(&self) -> u32 {
+        if self.last.is_empty() { WITHOUT_LAST } else { VERSION }
     }
 
     /// The same with partitions added behind those that it has.
@@ -85,9 +111,10 @@ impl CommitFile {
             file: self.file.as_ref().map(|(name, _)| name.clone()),
             bytes: self.file.as_ref().map_or(0, |(_, bytes)| *bytes),
             next: self.next.iter().map(|offset| offset.0).collect(),
+            last: self.last.iter().map(|last| last.map(parts)).collect(),
         };
         let body = serde_json::to_string(&json).expect("text and numbers are always JSON") + "\n";
-        let version = VERSION.to_string();
+        let version = self.version().to_string();
         format!("{MAGIC} {version} {:08x}\n{body}", crc(&version, &body)).into_bytes()
     }
 
@@ -99,7 +126,7 @@ impl CommitFile {
             return Err(Refused::Damaged("its checksum does not fit"));
         }
         match version.parse() {
-            Ok(VERSION) => {}
+            Ok(WITHOUT_LAST | VERSION) => {}
             Ok(newer) if newer > VERSION => return Err(Refused::Newer(newer)),
             _ => return Err(Refused::Damaged("there is no such version")),
         }
@@ -109,12 +136,21 @@ impl CommitFile {
             store: json.store,
             file: json.file.map(|name| (name, json.bytes)),
             next: json.next.into_iter().map(Offset).collect(),
+            last: json.last.into_iter().map(|last| last.map(whole)).collect(),
         };
         if commit.encode() != bytes {
             return Err(Refused::Damaged("it is not written as we write it"));
         }
         Ok(commit)
     }
+}
+
+fn parts(Fingerprint { offset, append_ms, crc }: Fingerprint) -> (u64, i64, u32) {
+    (offset.0, append_ms, crc)
+}
+
+fn whole((offset, append_ms, crc): (u64, i64, u32)) -> Fingerprint {
+    Fingerprint { offset: Offset(offset), append_ms, crc }
 }
 
 /// Version, checksum and body.
@@ -188,8 +224,8 @@ mod tests {
     #[test]
     fn a_mark_of_a_newer_version_is_told_from_a_damaged_one() {
         let body = "{\"something\":\"else\"}\n";
-        let text = format!("{MAGIC} 2 {:08x}\n{body}", crc("2", body));
-        assert_eq!(CommitFile::decode(text.as_bytes()), Err(Refused::Newer(2)));
+        let text = format!("{MAGIC} 3 {:08x}\n{body}", crc("3", body));
+        assert_eq!(CommitFile::decode(text.as_bytes()), Err(Refused::Newer(3)));
     }
 
     #[test]
@@ -216,12 +252,14 @@ mod tests {
             store: String,
             file in proptest::option::of((1u64.., 0i64..200_000_000_000, 0u64..)),
             next: Vec<u64>,
+            last: Vec<Option<(u64, i64, u32)>>,
         ) {
             let file = file.map(|(number, second, bytes)| {
                 (FileName::new(number, Timestamp::from_second(second).unwrap()), bytes)
             });
             let next: Vec<_> = next.into_iter().map(Offset).collect();
-            let mark = CommitFile::new(&store, file, &next);
+            let last: Vec<_> = last.into_iter().map(|last| last.map(whole)).collect();
+            let mark = CommitFile::new(&store, file, &next).with_last(&last);
             prop_assert_eq!(CommitFile::decode(&mark.encode()), Ok(mark));
         }
 

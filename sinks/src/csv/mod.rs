@@ -18,6 +18,7 @@
 
 mod cells;
 mod commit_file;
+mod committed;
 mod compare;
 mod file_name;
 mod folder;
@@ -28,7 +29,7 @@ use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
 
 use jiff::Timestamp;
-use seismic_queue::{Kind, Offset, Span, examine_folder};
+use seismic_queue::{Fingerprint, Kind, Offset, Span, examine_folder};
 
 use crate::entry::Entry;
 use crate::options::{OptionKind, SinkOption};
@@ -37,6 +38,7 @@ use commit_file::CommitFile;
 use file_name::FileName;
 use folder::Folder;
 
+pub use committed::{Committed, committed_files};
 pub use reader::CsvReader;
 
 /// Its place in the list of sinks.
@@ -73,6 +75,8 @@ pub struct Csv {
     file: Option<Open>,
     /// Next row of each partition.
     next: Vec<Offset>,
+    /// The last row of each partition, as far as it is known.
+    last: Vec<Option<Fingerprint>>,
     /// Whether the commit file says what `file` and `next` say.
     committed: bool,
     /// Encoded rows of one batch, so that each batch is one write.
@@ -110,6 +114,7 @@ impl Csv {
             clock: Timestamp::now,
             file: None,
             next: Vec::new(),
+            last: Vec::new(),
             committed: false,
             encoded: Vec::new(),
             broken: false,
@@ -150,6 +155,9 @@ impl Csv {
             failpoints::pass(failpoints::AFTER_WRITE)?;
         }
         self.next[place] = rows.next();
+        if let Some(last) = rows.messages().last() {
+            self.last[place] = Some(Fingerprint::of(last));
+        }
         self.committed = false;
         Ok(())
     }
@@ -220,7 +228,8 @@ impl Csv {
             }
         }
         let file = self.file.as_ref().map(|open| (open.name.clone(), open.bytes));
-        let commit = CommitFile::new(&self.context.store_id, file, &self.next);
+        let commit =
+            CommitFile::new(&self.context.store_id, file, &self.next).with_last(&self.last);
         self.folder.write_commit_file(&commit)?;
         self.committed = true;
         Ok(())
@@ -272,6 +281,7 @@ impl Csv {
         }
         self.folder.sync()?;
         self.next = commit.next().to_vec();
+        self.last = commit.last();
         self.committed = true;
         Ok(())
     }
@@ -289,6 +299,10 @@ impl Sink for Csv {
             csv.restore(&commit)?;
             Ok(csv.next.clone())
         })
+    }
+
+    fn last_rows(&self) -> Vec<Option<Fingerprint>> {
+        self.last.clone()
     }
 
     fn write(&mut self, rows: &Rows<'_>) -> Result<()> {

@@ -1,5 +1,6 @@
 //! One file for each command: it parses options, calls what does the work, and prints.
 
+pub mod backup;
 pub mod bench;
 pub mod checkpoint;
 pub mod demo;
@@ -9,6 +10,7 @@ pub mod group;
 pub mod import;
 pub mod read;
 pub mod replay;
+pub mod restore;
 pub mod retention;
 pub mod run;
 pub mod sink;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -10,6 +11,7 @@ use seismic_pipeline::verify::{Proved, Report, SpreadRows, verify};
 use seismic_sinks::SinkSpec;
 use serde_json::json;
 
+use crate::backup;
 use crate::cli::exit::Outcome;
 use crate::cli::format::{count, rate};
 use crate::cli::stdio::{print, print_line};
@@ -24,6 +26,9 @@ const SENSORS_NAMED: usize = 3;
 pub struct Args {
     #[command(flatten)]
     target: Target,
+    /// Verify the backup in this folder instead, and first that every file is what was backed up
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["queue", "store", "group"])]
+    backup: Option<PathBuf>,
     /// Fail when log or journal no longer reach back to the start of the job
     #[arg(long)]
     complete: bool,
@@ -39,7 +44,10 @@ pub struct Args {
 /// Verifies the job; exit code 3 when something differs.
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     // In this order: looking at a job that is not there makes no queue either.
-    let location = args.target.location()?;
+    let location = match &args.backup {
+        Some(folder) => backup::check(folder)?.1,
+        None => args.target.location()?,
+    };
     let store = location.open_store()?;
     let queue = location.open_queue_of(&store.view()?.job.input().name)?;
     let bar = progress_bar();

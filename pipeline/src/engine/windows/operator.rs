@@ -3,7 +3,9 @@
 use std::any::Any;
 
 use seismic_proto::{Message as _, state};
-use seismic_queue::{Batch, Block, Job, Message, Offset, Partition, PartitionCommit, Topic};
+use seismic_queue::{
+    Batch, Block, Fingerprint, Job, Message, Offset, Partition, PartitionCommit, Topic,
+};
 
 use crate::engine::journal::{Entry, EntryError, FIRST_KIND};
 use crate::engine::operator::{Operator, OperatorKind, apply_common};
@@ -24,13 +26,15 @@ pub struct WindowsOperator {
     pub engine: Engine,
     /// What it emitted.
     pub out: Output,
+    /// The last message that had its effect, as far as it is known.
+    delivered: Option<Fingerprint>,
 }
 
 impl WindowsOperator {
     /// An operator that continues from the state of `engine`.
     #[must_use]
     pub fn new(engine: Engine) -> Self {
-        WindowsOperator { engine, out: Output::default() }
+        WindowsOperator { engine, out: Output::default(), delivered: None }
     }
 }
 
@@ -88,6 +92,10 @@ impl OperatorKind for Rules {
 
     fn rows_of_note(&self, note: &[u8]) -> Result<Vec<u64>, EntryError> {
         Ok(rows(&Note::decode(note)?.counters))
+    }
+
+    fn delivered_of_note(&self, note: &[u8]) -> Result<Option<Fingerprint>, EntryError> {
+        Ok(Note::decode(note)?.delivered)
     }
 
     fn redistribute(
@@ -159,7 +167,11 @@ impl Operator for WindowsOperator {
     }
 
     fn write_note(&self, into: &mut Vec<u8>) {
-        Note::write(&self.engine, into);
+        Note::write(&self.engine, self.delivered, into);
+    }
+
+    fn set_delivered(&mut self, last: Fingerprint) {
+        self.delivered = Some(last);
     }
 
     fn check_note(&self, note: &[u8]) -> Result<(), (String, String)> {

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use seismic_queue::{
-    Batch, Block, CheckpointRequest, JournalEntry, Offset, Partition, PartitionCommit, Recovered,
-    Topic,
+    Batch, Block, CheckpointRequest, Fingerprint, JournalEntry, Offset, Partition, PartitionCommit,
+    Recovered, Topic,
 };
 
 use crate::engine::journal::Entry;
@@ -40,15 +40,17 @@ pub(crate) struct PartitionTask {
     snapshots: Snapshotter,
     /// Whether it was logged that the limit of sensors is reached.
     is_alarm_raised: bool,
-    /// Keys that were reported to the watch for spread sensors; `None`: none, and those of the store come
-    /// first.
+    /// Keys that were reported to the watch for spread sensors; `None`: none, and those of the
+    /// store come first.
     reported_keys: Option<u64>,
+    /// The last message before the stored position, until it was compared with the log.
+    stored_delivered: Option<Fingerprint>,
     spare: PartitionCommit,
 }
 
 impl PartitionTask {
-    /// A partition that was never committed; it begins at these offsets of the inputs and says so in the
-    /// journal.
+    /// A partition that was never committed; it begins at these offsets of the inputs and says so
+    /// in the journal.
     pub fn begin(
         kind: &dyn OperatorKind,
         (inputs, partition, at): (&[Topic], Partition, &[Offset]),
@@ -75,13 +77,22 @@ impl PartitionTask {
         let (operator, replay) = Replay::prepare(recovered, inputs, kind)?;
         let mut part = PartitionTask::with(operator, Some(replay), settings);
         part.go_on_from(recovered);
+        if let Some(progress) = &recovered.progress {
+            let partition = recovered.partition;
+            let delivered = kind.delivered_of_note(&progress.note);
+            part.stored_delivered =
+                delivered.map_err(|source| Error::Note { partition, source })?;
+            if let Some(last) = part.stored_delivered {
+                part.operator.set_delivered(last);
+            }
+        }
         part.reported_keys = None;
         part.caught_up(part.operator.position())?;
         Ok(part)
     }
 
-    /// As [`PartitionTask::resume`] with several inputs: what is to be replayed is read here, in the
-    /// order of the journal, before anything new is.
+    /// As [`PartitionTask::resume`] with several inputs: what is to be replayed is read here, in
+    /// the order of the journal, before anything new is.
     pub fn resume_several(
         kind: &dyn OperatorKind,
         recovered: &Recovered,
@@ -125,6 +136,7 @@ impl PartitionTask {
             snapshots: Snapshotter::default(),
             is_alarm_raised: false,
             reported_keys: Some(0),
+            stored_delivered: None,
             spare: PartitionCommit::new(partition),
         }
     }
@@ -145,10 +157,15 @@ impl PartitionTask {
         let is_wanted = self.targets.get(input).is_none_or(|target| batch.next() <= *target);
         if self.replay.is_none() && is_wanted && budget.is_unlimited() {
             self.operator.apply_batch(input, batch);
+            self.note_delivered(input, batch);
             return Ok(());
         }
+        let is_replaying = self.is_replaying();
         let mut messages = batch.messages();
         messages.try_for_each(|message| self.apply_bounded(input, message, budget))?;
+        if !is_replaying || !self.is_replaying() {
+            self.note_delivered(input, batch);
+        }
         self.caught_up(batch.next())
     }
 
@@ -188,6 +205,21 @@ impl PartitionTask {
             })?;
         }
         Ok(())
+    }
+
+    /// Notes which message of a batch of the first input was the last that had its effect.
+    fn note_delivered(&mut self, input: usize, batch: &Batch) {
+        if input > 0 {
+            return;
+        }
+        if let Some(last) = batch.last_below(self.operator.next(input)) {
+            self.operator.set_delivered(Fingerprint::of(last));
+        }
+    }
+
+    /// The last message before the stored position, if it was not compared with the log yet.
+    pub fn take_stored_delivered(&mut self) -> Option<Fingerprint> {
+        self.stored_delivered.take()
     }
 
     fn apply_bounded(
@@ -405,8 +437,8 @@ impl PartitionTask {
         commit
     }
 
-    /// The commit with which it continues after a rescale, with the state that its operator has from
-    /// now on. It carries the whole snapshot.
+    /// The commit with which it continues after a rescale, with the state that its operator has
+    /// from now on. It carries the whole snapshot.
     pub fn begin_rescaled(&mut self, before: u32, partitions: u32) -> Result<PartitionCommit> {
         self.add_to_journal(&Entry::Rescaled { before, partitions });
         self.snapshot(|| Duration::ZERO)?;

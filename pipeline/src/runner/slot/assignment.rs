@@ -1,7 +1,7 @@
 //! Partitions that come to a slot and go: loading them, comparing them with the log, making engines
 //! again after a commit of unknown outcome, and what other workers have meanwhile.
 
-use seismic_queue::{Offset, Partition, Recovered, patiently};
+use seismic_queue::{Fingerprint, Offset, Partition, Recovered, patiently};
 
 use super::{OthersSeen, Slot, SlotContext};
 use crate::runner::input_logs::InputLogs;
@@ -81,11 +81,23 @@ impl Slot<'_> {
                 (partitions.iter().map(|it| spans[it.0 as usize].end).collect(), spans)
             }
         };
-        let mut lost = Vec::new();
+        let (mut lost, mut unprovable) = (Vec::new(), Vec::new());
         for (&partition, end) in partitions.iter().zip(ends) {
             let part = self.parts.get_mut(&partition).expect("it was just loaded");
             if end < part.committed(input) {
                 return Err(Error::LogShort { partition, next: part.committed(input), end });
+            }
+            if let Some(delivered) = part.take_stored_delivered() {
+                let (queue, at) = (self.job.queue, delivered.offset);
+                let find = || Fingerprint::find(queue, topic, partition, at);
+                match patiently(self.job.stop, find)? {
+                    Some(found) if found != delivered => {
+                        let (topic, next) = (topic.name.clone(), part.committed(input));
+                        return Err(Error::LogDiffers { topic, partition, next, delivered, found });
+                    }
+                    Some(_) => {}
+                    None => unprovable.push(partition),
+                }
             }
             if settings.finish != Finish::Never {
                 // Workers that share a job end where it ended when they began, or they would wait
@@ -110,6 +122,15 @@ impl Slot<'_> {
             } else {
                 lost.push(loss);
             }
+        }
+        if !unprovable.is_empty() {
+            let partitions =
+                unprovable.iter().map(Partition::to_string).collect::<Vec<_>>().join(", ");
+            tracing::warn!(
+                "the last messages that were read of {} are gone (partitions {partitions}), so it is not \
+                 provable that this is the log that was read",
+                topic.name
+            );
         }
         if lost.is_empty() {
             return Ok(());

@@ -1,5 +1,5 @@
-//! The one loop: poll, apply, hand over to the committer. A slot is one thread with its partitions and
-//! its way to a committer.
+//! The one loop: poll, apply, hand over to the committer. A slot is one thread with its partitions
+//! and its way to a committer.
 
 mod assignment;
 pub(crate) mod shared_job;
@@ -317,7 +317,8 @@ impl<'a> Slot<'a> {
     fn wait_for_source(&mut self, error: &seismic_queue::Error) {
         tracing::warn!("{error}; retrying to read");
         self.parts.values_mut().for_each(PartitionTask::end_unknown);
-        // The source has waited already for what it waits for; this only keeps a loop from spinning.
+        // The source has waited already for what it waits for; this only keeps a loop from
+        // spinning.
         self.job.clock.sleep(Duration::from_millis(100));
     }
 

@@ -8,9 +8,10 @@
 //! absolute deviation. Both bear up to half of the messages being wild
 //! (P. J. Rousseeuw and C. Croux, *Alternatives to the Median Absolute Deviation*, 1993).
 //!
-//! Only live arrivals say something of a clock: an archive that is imported arrives years after it was
-//! recorded. An arrival is live when the gateway wrote it down (`arrival_ms`), when the record claims to be
-//! of the future, or when event time and arrival go at the same pace. Otherwise there is no offset.
+//! Only live arrivals say something of a clock: an archive that is imported arrives years after it
+//! was recorded. An arrival is live when the gateway wrote it down (`arrival_ms`), when the record
+//! claims to be of the future, or when event time and arrival go at the same pace. Otherwise there
+//! is no offset.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -41,7 +42,8 @@ const WAY_MS: i64 = 300_000;
 /// Fewest sensors that say how long the way is.
 const SENSORS_FOR_WAY: usize = 3;
 
-/// A record this far ahead of its arrival has not come from an archive, ms; nor has one that is as near.
+/// A record this far ahead of its arrival has not come from an archive, ms; nor has one that is as
+/// near.
 const NEAR_MS: i64 = 5_000;
 
 /// Arrivals over this time show at what pace they come, ms.
@@ -94,7 +96,8 @@ pub struct SensorHealth {
     pub sensor: String,
     /// Records seen.
     pub records: u64,
-    /// Samples per second, from the usual interval between event times; `None` before there are two.
+    /// Samples per second, from the usual interval between event times; `None` before there are
+    /// two.
     pub rate_hz: Option<f64>,
     /// Intervals between event times that were longer than 1.5 usual ones.
     pub gaps: u64,
@@ -108,8 +111,8 @@ pub struct SensorHealth {
     pub clock_offset_ms: Option<i64>,
     /// Median absolute deviation of the delays, ms.
     pub clock_spread_ms: Option<i64>,
-    /// The time zone, as minutes from UTC, in which its clock would be right: an offset of half and whole
-    /// hours.
+    /// The time zone, as minutes from UTC, in which its clock would be right: an offset of half and
+    /// whole hours.
     pub zone_minutes: Option<i64>,
     /// Oldest and newest event time, ms since 1970 UTC.
     pub event_ms: (i64, i64),
@@ -295,7 +298,8 @@ mod tests {
     const HOUR: i64 = 3_600_000;
     const NOW: i64 = 1_700_000_000_000;
 
-    /// A sensor that sends once a second; each record says to be of `event` and arrives at `arrival` (ms).
+    /// A sensor that sends once a second; each record says to be of `event` and arrives at
+    /// `arrival` (ms).
     fn see(
         health: &mut Health,
         id: &str,

@@ -1,10 +1,10 @@
-//! The sensors that are known: ids to numbers and back. A number is a sensor's number in the order in
-//! which they were first seen; nothing is ever forgotten.
+//! The sensors that are known: ids to numbers and back. A number is a sensor's number in the order
+//! in which they were first seen; nothing is ever forgotten.
 //!
-//! Ids are short, so they are compared and hashed as words. Most often they need not even be hashed:
-//! sensors take turns, or send many records in a row, so the next number is guessed from the last two.
-//! A guess costs one comparison, and is made only while the one before was right. It is derived, so
-//! snapshots know nothing of it, and whatever is guessed, the answer is the same.
+//! Ids are short, so they are compared and hashed as words. Most often they need not even be
+//! hashed: sensors take turns, or send many records in a row, so the next number is guessed from
+//! the last two. A guess costs one comparison, and is made only while the one before was right. It
+//! is derived, so snapshots know nothing of it, and whatever is guessed, the answer is the same.
 
 use std::hash::BuildHasher;
 
@@ -58,8 +58,8 @@ impl SensorIndex {
         Some(*self.index.find(hash(&self.hasher, id.as_bytes()), is_it)? as usize)
     }
 
-    /// An event time at which the sensor is known to have had a record: that of its first one or, when it
-    /// was restored, its clock then.
+    /// An event time at which the sensor is known to have had a record: that of its first one or,
+    /// when it was restored, its clock then.
     pub fn since_ms(&self, number: usize) -> i64 {
         self.since_ms[number]
     }
@@ -109,8 +109,8 @@ fn words(id: &[u8]) -> Option<[u64; 2]> {
     Some([u32::from_le_bytes(*first).into(), u32::from_le_bytes(*last).into()])
 }
 
-/// One folded multiplication, as foldhash and wyhash do it, of the words and the length; odd digits of
-/// pi keep zeros apart.
+/// One folded multiplication, as foldhash and wyhash do it, of the words and the length; odd digits
+/// of pi keep zeros apart.
 #[inline]
 fn hash(hasher: &FixedState, id: &[u8]) -> u64 {
     const PI: [u64; 2] = [0x243f_6a88_85a3_08d3, 0x1319_8a2e_0370_7345];

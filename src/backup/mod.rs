@@ -1,0 +1,18 @@
+//! Backups of an embedded job while it runs: CSV folders, store and queue, each as one moment left
+//! it, in this order.
+//!
+//! ```text
+//!   CSV mark ──► CSV files ──► store ──► queue ──► manifest
+//! ```
+//!
+//! What is copied first is never ahead of what is copied later: rows that a folder counts are in
+//! the store, and messages that the store has counted are in the queue. The manifest comes last,
+//! with the length and SHA-256 of every file: a folder without one is no backup.
+
+mod csv_folder;
+mod make;
+pub mod manifest;
+mod restore;
+
+pub use make::make;
+pub use restore::{check, restore};
