@@ -138,8 +138,8 @@ fn stop_rejecting(reason: &str) -> &'static str {
             "let the producer send SeismicRecord or SeismicRecordBatch of proto/seismic.proto"
         }
         "amplitude_out_of_range" => {
-            "let them in with another --amplitude LOW..HIGH (or none) and a new --group, or convert counts \
-             before they are published"
+            "-100 to 200 count unless the job says otherwise: use another --amplitude LOW..HIGH (or none) \
+             and a new --group, or convert counts before they are published"
         }
         "future_timestamp" => {
             "correct the clock (`seismic status --sensors` names clocks and time zones), or allow more \
