@@ -42,4 +42,7 @@ mod rejecting;
 mod rocketmq;
 mod rollup;
 mod run;
+mod second_kind;
+#[path = "../pipeline/tests/counts/mod.rs"]
+mod second_kind_operator;
 mod sink;

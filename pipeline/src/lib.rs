@@ -23,7 +23,8 @@ mod runner;
 pub mod simulation;
 pub mod verify;
 
-pub use engine::journal::{Entry, EntryError};
+pub use engine::journal::{Entry, EntryError, FIRST_KIND};
+pub use engine::kind_note::kind_of;
 pub use engine::operator::{Operator, OperatorKind, RowIdentity, apply_common};
 pub use engine::redistribute_error::RedistributeError;
 pub use engine::snapshot_error::SnapshotError;

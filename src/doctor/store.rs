@@ -6,6 +6,7 @@ use seismic_queue::{Error, Finding, Fingerprint, JobStore, Queue, Span, Topic, V
 use super::queue::Input;
 use super::report::{Section, failed};
 use crate::cli::format::count;
+use crate::job::kinds;
 use crate::job::location::Location;
 use crate::remedy::in_words;
 
@@ -40,6 +41,10 @@ fn of_job(store: &dyn JobStore, view: &View, input: Option<&Input>, findings: &m
         Ok(Some(lease)) => findings.push(Finding::fine(format!("the job runs: {lease}"))),
         Ok(None) => findings.push(Finding::fine("the job does not run now")),
         Err(error) => findings.push(failed(&error)),
+    }
+    if let Err(error) = kinds::of(view) {
+        findings
+            .push(Finding::problem(error.to_string(), "examine it with the program that runs it"));
     }
     let Some(Input { queue, topic: Some(topic) }) = input else { return };
     let job_input = view.job.input();

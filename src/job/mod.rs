@@ -12,6 +12,7 @@ pub mod cleaning;
 pub mod file;
 mod file_keys;
 mod handle;
+pub(crate) mod kinds;
 pub mod location;
 mod metrics;
 mod notify;

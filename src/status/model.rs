@@ -10,6 +10,7 @@ use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
 use super::sensors::SensorStatus;
+use crate::job::kinds;
 use crate::remedy::{in_words, notice_with_remedy};
 
 /// A job: what it has counted, how far it is, and who waits for what.
@@ -305,6 +306,7 @@ impl JobStatus {
         pinned: &[RetentionLag],
         members: Option<&[GroupMember]>,
     ) -> anyhow::Result<Self> {
+        kinds::of(view)?;
         let mut notes = Vec::new();
         for part in &view.partitions {
             let progress = part.progress.as_ref();

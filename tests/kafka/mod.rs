@@ -10,6 +10,7 @@ mod outage;
 mod poison;
 mod publish;
 mod refusals;
+mod second_kind;
 mod session;
 mod silence;
 mod sink;

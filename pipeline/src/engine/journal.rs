@@ -84,6 +84,14 @@ pub enum EntryError {
     /// It contradicts itself, or this version does not know it.
     #[error("it is damaged: {0}")]
     Damaged(String),
+    /// Written by a job of another kind.
+    #[error("it is of a job of kind {found:?}, not {expected:?}")]
+    OtherKind {
+        /// The kind that wrote it.
+        found: String,
+        /// The kind that reads it.
+        expected: &'static str,
+    },
     /// Sensors came from other partitions.
     #[error(
         "partitions were added there, and the checkpoint with the redistributed sensors cannot be read"

@@ -9,6 +9,7 @@
 //! machine.
 
 pub(crate) mod journal;
+pub(crate) mod kind_note;
 pub(crate) mod operator;
 pub(crate) mod redistribute_error;
 pub(crate) mod snapshot_error;

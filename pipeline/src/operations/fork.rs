@@ -15,7 +15,8 @@ use seismic_queue::{
 };
 
 use crate::engine::journal::Entry;
-use crate::engine::operator::Operator;
+use crate::engine::kind_note;
+use crate::engine::operator::{Operator, OperatorKind};
 use crate::operations::checkpoint_ref::CheckpointRef;
 use crate::runner::commit::commit_all;
 use crate::runner::housekeeping;
@@ -60,7 +61,8 @@ pub fn fork(
             let checkpoint = of.checkpoint(partition, info.manifest.checkpoint)?;
             let number = info.manifest.checkpoint;
             let operator = set.restored(job, partition, number, &checkpoint.state)?;
-            let begun = beginning(&*operator, checkpoint, &parent.job.group, &parent.id);
+            let begun =
+                beginning((job.kind, &*operator), checkpoint, &parent.job.group, &parent.id);
             commit.partitions.push(begun);
         }
         agree(job, which, &parent.job.group, &commit)?;
@@ -113,7 +115,7 @@ pub(crate) fn check_reach(
 
 /// The first commit of a partition that begins with `checkpoint`.
 fn beginning(
-    operator: &dyn Operator,
+    (kind, operator): (&dyn OperatorKind, &dyn Operator),
     checkpoint: Checkpoint,
     group: &str,
     store: &str,
@@ -140,7 +142,7 @@ fn beginning(
     };
     let mut begun = PartitionCommit::new(operator.partition());
     (begun.number, begun.next, begun.further) = (1, theirs.position, theirs.further);
-    operator.write_note(&mut begun.note);
+    kind_note::write(kind.name(), operator, &mut begun.note);
     begun.journal.push(JournalEntry { sequence: 0, at, bytes: entry.encode() });
     (begun.chunks, begun.manifest) = (chunks, Some(manifest));
     begun.name = Some(NAME.to_owned());

@@ -7,6 +7,7 @@
 
 use seismic_queue::{CheckpointInfo, KeyedCut, Offset, PartitionView, Rewind};
 
+use crate::engine::kind_note;
 use crate::engine::operator::{Operator, OperatorKind};
 use crate::operations::checkpoint_ref::CheckpointRef;
 use crate::operations::fork::{CheckpointSet, check_reach};
@@ -50,8 +51,9 @@ fn of_partition(
 ) -> Result<Rewind> {
     let partition = operator.partition();
     let progress = part.progress.as_ref().ok_or(Error::NoBeginning { partition })?;
-    let now = kind.rows_of_note(&progress.note);
-    let now = now.map_err(|source| Error::Note { partition, source })?;
+    let unusable = |source| Error::Note { partition, source };
+    let noted = kind_note::read(kind, &progress.note).map_err(unusable)?;
+    let now = kind.rows_of_note(&noted).map_err(unusable)?;
     let since = |(now, then): (u64, u64)| {
         let what = || "it counts more than the commits after it".to_owned();
         now.checked_sub(then).ok_or_else(|| Error::Snapshot {
@@ -62,14 +64,13 @@ fn of_partition(
     };
     let outputs = now.into_iter().zip(operator.rows()).map(since).collect::<Result<_>>()?;
     let then = operator.keyed_rows();
-    let now = kind.keyed_rows_of_note(&progress.note);
-    let now = now.map_err(|source| Error::Note { partition, source })?;
+    let now = kind.keyed_rows_of_note(&noted).map_err(unusable)?;
     let keyed = now.into_iter().map(|now| {
         let is_same = |it: &&KeyedCut| (it.output, it.partition) == (now.output, now.partition);
         let then = then.iter().find(is_same).map_or(0, |then| then.rows);
         Ok(KeyedCut { rows: since((now.rows, then))?, ..now })
     });
     let (mut note, keyed) = (Vec::new(), keyed.collect::<Result<_>>()?);
-    operator.write_note(&mut note);
+    kind_note::write(kind.name(), operator, &mut note);
     Ok(Rewind { partition, checkpoint, number: progress.number + 1, note, outputs, keyed })
 }

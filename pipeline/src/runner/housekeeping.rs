@@ -113,8 +113,8 @@ fn firsts(queue: &dyn Queue, job: &Job) -> seismic_queue::Result<Vec<Vec<Offset>
 }
 
 /// The position before which the journal is of no use: that of what recovery may need, or, where a
-/// proof can begin earlier, that one. With several inputs it can only begin at the job's own
-/// beginning.
+/// proof can begin earlier, that one. With several inputs it can only begin where the job did, or
+/// at a checkpoint.
 fn head(
     store: &dyn JobStore,
     partition: Partition,
@@ -126,12 +126,11 @@ fn head(
         return Ok(*first.min(needed));
     }
     let sum = |of: &[Offset]| Offset(of.iter().map(|offset| offset.0).sum());
-    Ok(match began(store, partition, part)? {
-        Some(began) if began.iter().zip(&firsts).all(|(began, first)| began >= first) => {
-            sum(&began).min(sum(needed))
-        }
-        _ => sum(needed),
-    })
+    let checkpoints = part.checkpoints.iter().map(|info| info.manifest.positions().collect());
+    let may_begin = checkpoints.chain(began(store, partition, part)?);
+    let is_there = |at: &Vec<Offset>| at.iter().zip(&firsts).all(|(at, first)| at >= first);
+    let earliest = may_begin.filter(is_there).map(|at| sum(&at)).min();
+    Ok(earliest.map_or(sum(needed), |earliest| earliest.min(sum(needed))))
 }
 
 /// Where a task with several inputs began, as its journal says, if it still does.

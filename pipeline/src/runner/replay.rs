@@ -13,6 +13,7 @@ use std::collections::VecDeque;
 use seismic_queue::{Error as QueueError, Message, Offset, Partition, Progress, Recovered, Topic};
 
 use crate::engine::journal::{Entry, EntryError, beginning};
+use crate::engine::kind_note;
 use crate::engine::operator::{Operator, OperatorKind};
 use crate::runner::input_logs::InputLogs;
 use crate::{Error, Result, failpoints};
@@ -39,8 +40,9 @@ impl Replay {
         inputs: &[Topic],
         kind: &dyn OperatorKind,
     ) -> Result<(Box<dyn Operator>, Replay)> {
-        let (progress, mut operator, journal) = newest_state(recovered, inputs, kind)?;
-        let (until, note) = (progress.next, progress.note.clone());
+        let NewestState { progress, note, mut operator, journal } =
+            newest_state(recovered, inputs, kind)?;
+        let until = progress.next;
         let mut replay = Replay { until, journal, note, messages: 0 };
         replay.pass_losses(&mut *operator)?;
         Ok((operator, replay))
@@ -124,17 +126,27 @@ impl Replay {
 /// A journal as far as it is to be replayed: sequences, positions, entries.
 type Journal = VecDeque<(u64, Offset, Entry)>;
 
-/// The operator as of the newest snapshot, or the start of the journal, and the journal after that.
+/// From what a replay begins, and where it ends.
+struct NewestState<'a> {
+    progress: &'a Progress,
+    /// As the kind wrote it.
+    note: Vec<u8>,
+    /// As of the newest snapshot, or the start of the journal.
+    operator: Box<dyn Operator>,
+    /// What came after that.
+    journal: Journal,
+}
+
 fn newest_state<'a>(
     recovered: &'a Recovered,
     inputs: &[Topic],
     kind: &dyn OperatorKind,
-) -> Result<(&'a Progress, Box<dyn Operator>, Journal)> {
+) -> Result<NewestState<'a>> {
     let partition = recovered.partition;
     let progress = recovered.progress.as_ref().ok_or(Error::NoBeginning { partition })?;
-    let differences = kind
-        .differences_of_note(&progress.note)
-        .map_err(|source| Error::Note { partition, source })?;
+    let unusable = |source| Error::Note { partition, source };
+    let note = kind_note::read(kind, &progress.note).map_err(unusable)?;
+    let differences = kind.differences_of_note(&note).map_err(unusable)?;
     if !differences.is_empty() {
         return Err(Error::RulesDiffer(differences));
     }
@@ -161,7 +173,7 @@ fn newest_state<'a>(
         }
         (None, _) => return Err(Error::NoBeginning { partition }),
     };
-    Ok((progress, operator, journal))
+    Ok(NewestState { progress, note, operator, journal })
 }
 
 /// An entry of the journal that cannot stand where it does.
@@ -181,7 +193,8 @@ pub(crate) fn replay_several(
     kind: &dyn OperatorKind,
 ) -> Result<(Box<dyn Operator>, u64)> {
     let partition = recovered.partition;
-    let (progress, mut operator, journal) = newest_state(recovered, inputs, kind)?;
+    let NewestState { progress, note, mut operator, journal } =
+        newest_state(recovered, inputs, kind)?;
     let mut messages = 0;
     for (sequence, at, entry) in journal {
         if at != operator.position() {
@@ -219,7 +232,7 @@ pub(crate) fn replay_several(
     if !committed.copied().eq((0..inputs.len()).map(|input| operator.next(input))) {
         return Err(misplaced(partition, recovered.next_sequence, "the committed position"));
     }
-    if let Err((replayed, committed)) = operator.check_note(&progress.note) {
+    if let Err((replayed, committed)) = operator.check_note(&note) {
         let position = operator.position();
         return Err(Error::ReplayDiffers { partition, position, replayed, committed });
     }

@@ -119,6 +119,14 @@ pub struct Delivered {
     #[prost(fixed32, tag = "3")]
     pub crc: u32,
 }
+/// The note of a job of any other kind than windows, whose note stands alone. No field of Progress.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct KindNote {
+    #[prost(string, tag = "15")]
+    pub kind: ::prost::alloc::string::String,
+    #[prost(bytes = "vec", tag = "16")]
+    pub note: ::prost::alloc::vec::Vec<u8>,
+}
 /// An input of the engine that is not in the log.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct JournalEntry {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use seismic_pipeline::Entry;
-use seismic_pipeline::verify::{Proved, Report, SpreadRows, verify};
+use seismic_pipeline::verify::{Proved, Report, SpreadRows};
 use seismic_sinks::SinkSpec;
 use serde_json::json;
 
@@ -16,6 +16,7 @@ use crate::cli::exit::Outcome;
 use crate::cli::format::{count, rate};
 use crate::cli::stdio::{print, print_line};
 use crate::cli::target::Target;
+use crate::job::kinds;
 use crate::job::sinks::compare;
 
 /// Sensors that the text names; the JSON has more of them.
@@ -49,10 +50,13 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
         None => args.target.location()?,
     };
     let store = location.open_store()?;
-    let queue = location.open_queue_of(&store.view()?.job.input().name)?;
+    let view = store.view()?;
+    let kind = kinds::of(&view)?;
+    let queue = location.open_queue_of(&view.job.input().name)?;
     let bar = progress_bar();
     let began = Instant::now();
-    let mut report = verify(&*queue, &*store, args.complete, &mut |messages| bar.inc(messages))?;
+    let mut report =
+        (kind.prove)(&*queue, &*store, args.complete, &mut |messages| bar.inc(messages))?;
     let mut sinks = Vec::new();
     for spec in &args.sinks {
         sinks.push((spec, compare(spec, &location.queue, &*store, &mut report)?));

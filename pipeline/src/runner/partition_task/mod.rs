@@ -8,6 +8,7 @@ use seismic_queue::{
 };
 
 use crate::engine::journal::Entry;
+use crate::engine::kind_note;
 use crate::engine::operator::{Operator, OperatorKind};
 use crate::runner::idle_watch::IdleWatch;
 use crate::runner::input_logs::InputLogs;
@@ -22,6 +23,8 @@ use crate::{Error, Result, failpoints, limits};
 pub(crate) struct PartitionTask {
     pub partition: Partition,
     pub operator: Box<dyn Operator>,
+    /// Name of its kind.
+    kind: &'static str,
     replay: Option<Replay>,
     /// Messages replayed at this start.
     pub replayed: u64,
@@ -57,7 +60,7 @@ impl PartitionTask {
         settings: &Settings,
     ) -> Self {
         let operator = kind.start(inputs, partition, at);
-        let mut part = PartitionTask::with(operator, None, settings);
+        let mut part = PartitionTask::with((kind, operator), None, settings);
         part.add_to_journal(&Entry::Start {
             kind: kind.name().to_owned(),
             semantics: kind.semantics(),
@@ -75,7 +78,7 @@ impl PartitionTask {
         settings: &Settings,
     ) -> Result<Self> {
         let (operator, replay) = Replay::prepare(recovered, inputs, kind)?;
-        let mut part = PartitionTask::with(operator, Some(replay), settings);
+        let mut part = PartitionTask::with((kind, operator), Some(replay), settings);
         part.go_on_from(recovered);
         if let Some(progress) = &recovered.progress {
             let partition = recovered.partition;
@@ -100,7 +103,7 @@ impl PartitionTask {
         settings: &Settings,
     ) -> Result<Self> {
         let (operator, replayed) = replay_several(recovered, (inputs, logs), kind)?;
-        let mut part = PartitionTask::with(operator, None, settings);
+        let mut part = PartitionTask::with((kind, operator), None, settings);
         part.go_on_from(recovered);
         part.replayed = replayed;
         Ok(part)
@@ -117,12 +120,17 @@ impl PartitionTask {
         self.snapshots = Snapshotter::resume(recovered);
     }
 
-    fn with(operator: Box<dyn Operator>, replay: Option<Replay>, settings: &Settings) -> Self {
+    fn with(
+        (kind, operator): (&dyn OperatorKind, Box<dyn Operator>),
+        replay: Option<Replay>,
+        settings: &Settings,
+    ) -> Self {
         let (partition, inputs) = (operator.partition(), operator.inputs());
         let handed = (0..inputs).map(|input| operator.next(input)).collect();
         PartitionTask {
             partition,
             operator,
+            kind: kind.name(),
             replay,
             replayed: 0,
             targets: Vec::new(),
@@ -430,7 +438,7 @@ impl PartitionTask {
         commit.next = self.handed[0];
         commit.further.clear();
         commit.further.extend(&self.handed[1..]);
-        self.operator.write_note(&mut commit.note);
+        kind_note::write(self.kind, &*self.operator, &mut commit.note);
         self.operator.move_output(&mut commit);
         std::mem::swap(&mut commit.journal, &mut self.journal);
         self.snapshots.fill(&mut commit);

@@ -2,11 +2,12 @@
 
 use std::sync::atomic::AtomicBool;
 
-use seismic_queue::{JobStore, Offset, Partition, PartitionView, Progress, Queue, View};
+use seismic_queue::{JobStore, Offset, Partition, PartitionView, Queue, View};
 
 use super::expected::Expected;
 use super::report::KindProved;
 use crate::engine::journal::{Entry, EntryError, beginning};
+use crate::engine::kind_note;
 use crate::engine::operator::{Operator, OperatorKind};
 use crate::runner::input_logs::InputLogs;
 use crate::verify::difference_reporter::DifferenceReporter;
@@ -39,8 +40,14 @@ impl Fold<'_> {
         let part = &self.view.partitions[self.partition.0 as usize];
         let Some(progress) = &part.progress else { return Ok(None) };
         let (partition, inputs) = (self.partition, &self.view.job.inputs);
+        let unusable = |source| Error::Note { partition, source };
+        let note = kind_note::read(self.kind, &progress.note).map_err(unusable)?;
+        let semantics = self.kind.differences_of_note(&note).map_err(unusable)?;
+        if !semantics.is_empty() {
+            return Err(Error::RulesDiffer(semantics));
+        }
         let mut points = ReplayPoints::load(self.store, partition, part)?;
-        let (mut operator, is_complete) = self.begin(part, progress, &mut points)?;
+        let (mut operator, is_complete) = self.begin(part, &mut points)?;
         let from = positions(&*operator);
         let to: Vec<_> =
             std::iter::once(&progress.next).chain(&progress.further).copied().collect();
@@ -87,7 +94,7 @@ impl Fold<'_> {
                 shown(&reached)
             ));
         }
-        if let Err((ours, noted)) = operator.check_note(&progress.note) {
+        if let Err((ours, noted)) = operator.check_note(&note) {
             differences.push(format!("partition {partition} counted {noted}, not {ours}"));
         }
         let proved =
@@ -109,17 +116,9 @@ impl Fold<'_> {
     fn begin(
         &self,
         part: &PartitionView,
-        progress: &Progress,
         points: &mut ReplayPoints,
     ) -> Result<(Box<dyn Operator>, bool)> {
         let (partition, inputs) = (self.partition, &self.view.job.inputs);
-        let differences = self
-            .kind
-            .differences_of_note(&progress.note)
-            .map_err(|source| Error::Note { partition, source })?;
-        if !differences.is_empty() {
-            return Err(Error::RulesDiffer(differences));
-        }
         let mut firsts = Vec::with_capacity(inputs.len());
         for input in inputs {
             firsts.push(self.queue.spans(input)?[partition.0 as usize].first);
@@ -144,6 +143,7 @@ impl Fold<'_> {
             let (manifest, sequence) = (&info.manifest, info.manifest.journal_sequence);
             if passed.is_some_and(|rescale| sequence <= rescale.sequence)
                 || manifest.positions().zip(&firsts).any(|(at, first)| at < *first)
+                || sequence < part.journal.start
             {
                 continue;
             }

@@ -47,14 +47,19 @@ pub(super) fn compare(
     Ok(())
 }
 
-/// Whether a row is of a message that was applied again.
+/// Whether a row must be one of those that were made again: it is of no message before them, unless
+/// nothing came before them, and of none that is newer than the view.
 fn proves(view: &View, report: &KindReport, identity: &RowIdentity) -> bool {
-    let proved = report.partitions.iter().find(|it| it.partition == identity.partition);
-    match proved.map(|proved| (proved.from.get(identity.input), proved.to.get(identity.input))) {
-        Some((Some(from), Some(to))) => (*from..*to).contains(&identity.offset),
-        // Of an input or a partition that the job does not have: nothing makes such a row.
-        Some(_) => true,
-        // Of a partition without progress it may be newer than the view.
-        None => identity.partition.0 >= view.job.partitions(),
+    let Some(proved) = report.partitions.iter().find(|it| it.partition == identity.partition)
+    else {
+        // Of a partition without progress it may be newer; of one that there is not, nothing makes it.
+        return identity.partition.0 >= view.job.partitions();
+    };
+    match (proved.from.get(identity.input), proved.to.get(identity.input)) {
+        (Some(from), Some(to)) => {
+            identity.offset < *to && (proved.is_complete || identity.offset >= *from)
+        }
+        // Of an input that the job does not have.
+        _ => true,
     }
 }
