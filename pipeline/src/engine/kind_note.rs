@@ -1,7 +1,7 @@
 //! The note beside a position, with the kind of the job that wrote it.
 //!
-//! A note is what its kind writes. That of windows, the first kind, stands bare, as it always did; that
-//! of any other stands in a message that names the kind, whose fields no note of windows has.
+//! A note is what its kind writes. That of windows, the first kind, stands bare, as it always did;
+//! that of any other stands in a message that names the kind, whose fields no note of windows has.
 
 use seismic_proto::{Message, state};
 use seismic_queue::View;

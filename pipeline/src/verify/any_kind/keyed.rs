@@ -52,7 +52,8 @@ pub(super) fn compare(
 fn proves(view: &View, report: &KindReport, identity: &RowIdentity) -> bool {
     let Some(proved) = report.partitions.iter().find(|it| it.partition == identity.partition)
     else {
-        // Of a partition without progress it may be newer; of one that there is not, nothing makes it.
+        // Of a partition without progress it may be newer; nothing makes one of a partition that
+        // there is not.
         return identity.partition.0 >= view.job.partitions();
     };
     match (proved.from.get(identity.input), proved.to.get(identity.input)) {
