@@ -53,6 +53,11 @@ pub enum Error {
          but the topic has it only up to {expected}: messages in between are missing"
     )]
     SequenceGap { producer: String, topic: String, partition: Partition, expected: u64, found: u64 },
+    #[error(
+        "somebody else imports the same into {at}; import again when that one is done: what is in \
+         then is recognised"
+    )]
+    ImportedMeanwhile { at: String },
     #[error("{at} is damaged: {what}")]
     Corrupt { at: String, what: String },
     #[error(
@@ -206,6 +211,7 @@ impl Error {
             | Error::SettingsUntold { .. }
             | Error::TopicTaken { .. }
             | Error::TopicRemade { .. }
+            | Error::ImportedMeanwhile { .. }
             | Error::GroupOver { .. }
             | Error::QueuesDiffer { .. }
             | Error::NoGroups { .. }

@@ -38,8 +38,9 @@ pub use message::{
     Batch, Block, Entry, Fingerprint, Message, Offset, Partition, Span, Topic, partition_of,
 };
 pub use queue::{
-    Access, Append, AppendTimes, Appended, Diagnose, Event, GroupMember, Held, Hold, Member, Need,
-    Policy, Producer, Queue, Reader, Retained, Retention, Source,
+    Access, Append, AppendTimes, Appended, Before, Diagnose, Event, GroupMember, Held, Hold,
+    ImportLog, Member, Need, NoteChange, Policy, Producer, Queue, Reader, Retained, Retention,
+    Source, Standing,
 };
 pub use remedy::{HeldTopic, Remedy};
 pub use store::{

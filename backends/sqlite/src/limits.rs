@@ -44,3 +44,9 @@ pub const WAL_WAIT: Duration = Duration::from_millis(200);
 
 /// Blocks that retention deletes in one transaction, so that nobody waits long for it.
 pub const RETAIN_BLOCKS: usize = 64;
+
+/// How long making a file waits for others that make the same one: many times what making takes.
+pub const MAKE_WAIT: Duration = Duration::from_secs(10);
+
+/// Pause between tries of making a file: about what making takes.
+pub const MAKE_PAUSE: Duration = Duration::from_millis(10);

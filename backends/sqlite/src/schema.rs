@@ -8,7 +8,8 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
@@ -216,7 +217,20 @@ pub(crate) fn open(path: &Path, at: &str, layout: Layout) -> Result<Option<Conne
 }
 
 /// Opens a file, and makes it with its folders first where it is missing.
+///
+/// Others may make it at the same moment: SQLite then says that it is busy without waiting, so this
+/// does the waiting.
 pub(crate) fn open_or_make(path: &Path, at: &str, layout: Layout) -> Result<Connection> {
+    let until = Instant::now() + limits::MAKE_WAIT;
+    loop {
+        match try_open_or_make(path, at, layout) {
+            Err(Error::Busy { .. }) if Instant::now() < until => thread::sleep(limits::MAKE_PAUSE),
+            made => return made,
+        }
+    }
+}
+
+fn try_open_or_make(path: &Path, at: &str, layout: Layout) -> Result<Connection> {
     if let Some(db) = open(path, at, layout)? {
         return Ok(db);
     }

@@ -17,6 +17,8 @@ pub(super) struct TopicLog {
     pub(super) partitions: Vec<PartitionLog>,
     /// First offset needed, by partition and holder.
     pub(super) holds: BTreeMap<(Partition, String), Offset>,
+    /// Notes of imports.
+    pub(super) notes: BTreeMap<Vec<u8>, Vec<u8>>,
 }
 
 /// The messages of one partition.
@@ -66,7 +68,8 @@ struct Produced {
 impl TopicLog {
     pub(super) fn new(topic: Topic) -> Self {
         let partitions = topic.all().map(|_| PartitionLog::default()).collect();
-        TopicLog { topic, policy: Policy::default(), partitions, holds: BTreeMap::new() }
+        let (holds, notes) = (BTreeMap::new(), BTreeMap::new());
+        TopicLog { topic, policy: Policy::default(), partitions, holds, notes }
     }
 
     pub(super) fn widen(&mut self, partitions: u32) {

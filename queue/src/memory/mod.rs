@@ -7,6 +7,7 @@
 mod address;
 mod contents;
 mod handle;
+mod import_log;
 mod lease;
 mod log;
 mod names;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
 use super::handle::{Handle, Use};
+use super::import_log::MemoryImportLog;
 use super::log::PartitionLog;
 use super::producer::MemoryProducer;
 use super::reader::MemoryLog;
@@ -12,8 +13,8 @@ use crate::backend::assigned_source::AssignedSource;
 use crate::backend::polling_reader::PollingReader;
 use crate::backend::validate;
 use crate::{
-    AppendTimes, Diagnose, Error, Finding, Held, Hold, Member, Need, Offset, Partition, Policy,
-    Producer, Queue, Reader, Result, Retained, Retention, Source, Span, Topic,
+    AppendTimes, Diagnose, Error, Finding, Held, Hold, ImportLog, Member, Need, Offset, Partition,
+    Policy, Producer, Queue, Reader, Result, Retained, Retention, Source, Span, Topic,
 };
 
 /// A queue in memory.
@@ -110,6 +111,13 @@ impl Queue for Memory {
         self.handle.look(topic, |_| Ok(()))?;
         let (handle, topic, id) = (self.handle.clone(), topic.clone(), id.to_owned());
         Ok(Box::new(MemoryProducer { handle, topic, id }))
+    }
+
+    fn import_log(&self, topic: &Topic) -> Result<Option<Box<dyn ImportLog>>> {
+        self.refuse_in_a_store()?;
+        self.handle.look(topic, |_| Ok(()))?;
+        let (handle, topic) = (self.handle.clone(), topic.clone());
+        Ok(Some(Box::new(MemoryImportLog { handle, topic })))
     }
 
     fn reader(&self, topic: &Topic, at: &[(Partition, Offset)]) -> Result<Box<dyn Reader>> {

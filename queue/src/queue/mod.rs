@@ -5,6 +5,7 @@
 
 mod diagnose;
 mod hold;
+mod import_log;
 mod producer;
 mod reader;
 mod retention;
@@ -12,6 +13,7 @@ mod source;
 
 pub use diagnose::{Access, AppendTimes, Diagnose, Need};
 pub use hold::{Held, Hold};
+pub use import_log::{Before, ImportLog, NoteChange, Standing};
 pub use producer::{Append, Appended, Producer};
 pub use reader::{Event, Reader};
 pub use retention::{Policy, Retained, Retention};
@@ -49,6 +51,12 @@ pub trait Queue: Retention + Diagnose + Send + Sync {
 
     /// A producer. `id` names the run: what it already appended is recognised, see [`Producer`].
     fn producer(&self, topic: &Topic, id: &str) -> Result<Box<dyn Producer>>;
+
+    /// What remembers imports together with their messages; `None` where the queue has no such
+    /// thing.
+    fn import_log(&self, _topic: &Topic) -> Result<Option<Box<dyn ImportLog>>> {
+        Ok(None)
+    }
 
     /// A reader of the given partitions, each from its offset on.
     fn reader(&self, topic: &Topic, at: &[(Partition, Offset)]) -> Result<Box<dyn Reader>>;

@@ -1,5 +1,6 @@
 //! The topics of one file.
 
+mod import_log;
 mod producer;
 pub(crate) mod reader;
 pub(crate) mod retention;
@@ -7,6 +8,7 @@ pub(crate) mod retention;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
+use self::import_log::SqliteImportLog;
 use self::producer::SqliteProducer;
 use self::reader::SqliteLog;
 use crate::database::{self, Database};
@@ -17,8 +19,8 @@ use seismic_queue::backend::assigned_source::AssignedSource;
 use seismic_queue::backend::polling_reader::PollingReader;
 use seismic_queue::backend::validate;
 use seismic_queue::{
-    AppendTimes, Diagnose, Error, Finding, Held, Hold, Member, Need, Offset, Partition, Policy,
-    Producer, Queue, Reader, Result, Retained, Retention, Source, Span, Topic,
+    AppendTimes, Diagnose, Error, Finding, Held, Hold, ImportLog, Member, Need, Offset, Partition,
+    Policy, Producer, Queue, Reader, Result, Retained, Retention, Source, Span, Topic,
 };
 
 /// A queue in one SQLite file, or the topics of a store.
@@ -135,6 +137,12 @@ impl Queue for SqliteQueue {
         self.refuse_in_a_store()?;
         let (database, places) = self.places(topic)?;
         Ok(Box::new(SqliteProducer::new(database.clone(), topic.clone(), places, id)))
+    }
+
+    fn import_log(&self, topic: &Topic) -> Result<Option<Box<dyn ImportLog>>> {
+        self.refuse_in_a_store()?;
+        let (database, places) = self.places(topic)?;
+        Ok(Some(Box::new(SqliteImportLog::open(database.clone(), topic.clone(), places)?)))
     }
 
     fn reader(&self, topic: &Topic, at: &[(Partition, Offset)]) -> Result<Box<dyn Reader>> {
