@@ -8,7 +8,7 @@ use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
 use std::thread;
 use std::time::Duration;
 
-use seismic_queue::{Producer, patiently};
+use seismic_queue::{Block, ImportLog, NoteChange, Partition, Producer, patiently};
 
 use crate::batching::{AppendRequest, Batcher};
 use crate::{Result, limits};
@@ -19,6 +19,8 @@ pub struct Appender<'a> {
     done: Receiver<AppendRequest>,
     progress: &'a mut dyn FnMut(u64),
     tally: Tally,
+    /// Requests that were sent and are not reported done.
+    on_the_way: u64,
 }
 
 /// What was appended, durably.
@@ -28,6 +30,14 @@ pub struct Tally {
     pub records: u64,
     /// Messages that the queue had already.
     pub recognised: u64,
+}
+
+/// Where messages go, and what tells which of them are there already.
+pub enum Destination {
+    /// Their numbers do.
+    Producer(Box<dyn Producer>),
+    /// Notes about where they came from do.
+    ImportLog(Box<dyn ImportLog>),
 }
 
 /// Runs `make`, which sends what it batched, and returns when all of it is durable. `progress`
@@ -41,18 +51,30 @@ pub fn appending(
     progress: &mut dyn FnMut(u64),
     make: impl FnOnce(&mut Appender<'_>) -> Result<()>,
 ) -> Result<Tally> {
+    let (tally, made) = appending_to(Destination::Producer(producer), stop, progress, make);
+    made.map(|()| tally)
+}
+
+/// As [`appending`], and says what is durable also when something failed.
+pub fn appending_to(
+    destination: Destination,
+    stop: &AtomicBool,
+    progress: &mut dyn FnMut(u64),
+    make: impl FnOnce(&mut Appender<'_>) -> Result<()>,
+) -> (Tally, Result<()>) {
     thread::scope(|scope| {
         let (requests, waiting) = mpsc::sync_channel(limits::REQUESTS_WAITING);
         let (finished, done) = mpsc::channel();
-        let thread = scope.spawn(move || append_all(producer, &waiting, &finished, stop));
-        let mut appender = Appender { requests, done, progress, tally: Tally::default() };
+        let thread = scope.spawn(move || append_all(destination, &waiting, &finished, stop));
+        let mut appender =
+            Appender { requests, done, progress, tally: Tally::default(), on_the_way: 0 };
         let made = make(&mut appender);
-        let Appender { requests, done, progress, mut tally } = appender;
+        let Appender { requests, done, progress, mut tally, .. } = appender;
         drop(requests);
         let appended = thread.join().unwrap_or_else(|panic| resume_unwind(panic));
         done.try_iter().for_each(|request| tally.add(&request));
         progress(tally.records);
-        appended.and(made).map(|()| tally)
+        (tally, appended.and(made))
     })
 }
 
@@ -75,27 +97,61 @@ impl Appender<'_> {
     #[must_use]
     pub fn send(&mut self, batcher: &mut Batcher) -> bool {
         self.report(batcher);
-        batcher.is_empty() || self.requests.send(batcher.take_request()).is_ok()
+        batcher.is_empty() || self.hand_over(batcher.take_request())
+    }
+
+    /// As [`Appender::send`], with notes that change in the same act.
+    #[must_use]
+    pub fn send_noted(&mut self, batcher: &mut Batcher, changes: Vec<NoteChange>) -> bool {
+        self.report(batcher);
+        if batcher.is_empty() {
+            return true;
+        }
+        let mut request = batcher.take_request();
+        request.changes = changes;
+        self.hand_over(request)
+    }
+
+    /// Waits until everything that was sent is durable. `false` when appending has failed.
+    #[must_use]
+    pub fn settle(&mut self, batcher: &mut Batcher) -> bool {
+        while self.on_the_way > 0 {
+            match self.done.recv() {
+                Ok(request) => self.take_done(request, batcher),
+                Err(_) => return false,
+            }
+        }
+        true
+    }
+
+    fn hand_over(&mut self, request: AppendRequest) -> bool {
+        self.on_the_way += 1;
+        self.requests.send(request).is_ok()
     }
 
     /// Reports progress and returns memory to the batcher.
     fn report(&mut self, batcher: &mut Batcher) {
         while let Ok(request) = self.done.try_recv() {
-            self.tally.add(&request);
-            (self.progress)(self.tally.records);
-            batcher.reuse(request);
+            self.take_done(request, batcher);
         }
+    }
+
+    fn take_done(&mut self, request: AppendRequest, batcher: &mut Batcher) {
+        self.on_the_way -= 1;
+        self.tally.add(&request);
+        (self.progress)(self.tally.records);
+        batcher.reuse(request);
     }
 }
 
 fn append_all(
-    mut producer: Box<dyn Producer>,
+    mut destination: Destination,
     requests: &Receiver<AppendRequest>,
     finished: &Sender<AppendRequest>,
     stop: &AtomicBool,
 ) -> Result<()> {
     for mut request in requests {
-        request.recognised = append(&mut *producer, &request, stop)?;
+        request.recognised = append(&mut destination, &request, stop)?;
         // The receiver may be gone already; the tally reads the rest of the channel.
         let _ = finished.send(request);
     }
@@ -103,9 +159,22 @@ fn append_all(
 }
 
 /// Messages of the request that the queue had already.
-fn append(producer: &mut dyn Producer, request: &AppendRequest, stop: &AtomicBool) -> Result<u64> {
-    let appends = request.appends();
-    Ok(patiently(stop, || producer.append(&appends))?.recognised)
+fn append(
+    destination: &mut Destination,
+    request: &AppendRequest,
+    stop: &AtomicBool,
+) -> Result<u64> {
+    match destination {
+        Destination::Producer(producer) => {
+            let appends = request.appends();
+            Ok(patiently(stop, || producer.append(&appends))?.recognised)
+        }
+        Destination::ImportLog(log) => {
+            let blocks: Vec<(Partition, &Block)> = request.blocks().collect();
+            patiently(stop, || log.append(&blocks, &request.changes))?;
+            Ok(0)
+        }
+    }
 }
 
 #[cfg(test)]

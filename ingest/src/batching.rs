@@ -4,7 +4,7 @@
 //! Pure: the same records in the same order give the same messages, wherever append requests are
 //! cut. Only [`Batcher::close_packs`] compares times, and only paced runs call it before their end.
 
-use seismic_queue::{Append, Block, Partition};
+use seismic_queue::{Append, Block, NoteChange, Partition};
 
 use crate::codec::pack_record;
 use crate::limits;
@@ -47,9 +47,15 @@ pub(crate) struct AppendRequest {
     pub(crate) records: u64,
     /// Messages that the queue had already; set by the appender.
     pub(crate) recognised: u64,
+    /// Notes that change with it.
+    pub(crate) changes: Vec<NoteChange>,
 }
 
 impl AppendRequest {
+    pub(crate) fn blocks(&self) -> impl Iterator<Item = (Partition, &Block)> {
+        self.blocks.iter().map(|(partition, _, block)| (*partition, block))
+    }
+
     pub(crate) fn appends(&self) -> Vec<Append<'_>> {
         let mut appends = Vec::with_capacity(self.blocks.len());
         for &(partition, first_sequence, ref block) in &self.blocks {
@@ -174,7 +180,8 @@ impl Batcher {
             blocks.push((Partition(number as u32), first_sequence, block));
         }
         self.bytes = 0;
-        AppendRequest { blocks, records: std::mem::take(&mut self.records), recognised: 0 }
+        let (records, changes) = (std::mem::take(&mut self.records), Vec::new());
+        AppendRequest { blocks, records, recognised: 0, changes }
     }
 
     /// Reuses the memory of an append request that is done.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use seismic_queue::{Kind, Remedy};
 
+use crate::hint::Hint;
 use crate::invalid_option::InvalidOption;
 
 /// Result of this crate.
@@ -23,18 +24,18 @@ pub enum Error {
     Io { at: PathBuf, doing: &'static str, source: io::Error },
     #[error("{}, line {line}: {what}", at.display())]
     Line { at: PathBuf, line: u64, what: String },
-    #[error(
-        "{}, line {line}: device {device:?} is missing in {}; add a line with its location",
-        at.display(), locations.display()
-    )]
-    NoLocation { at: PathBuf, line: u64, device: String, locations: PathBuf },
-    #[error(
-        "{} and {} hold the same bytes; name each file once",
-        first.display(), second.display()
-    )]
-    SameFile { first: PathBuf, second: PathBuf },
-    #[error("{} is not a regular file; this import reads its files twice", at.display())]
+    #[error("{} is neither a file nor a live input", at.display())]
     NoFile { at: PathBuf },
+    #[error("{}: {what}", at.display())]
+    NotText { at: PathBuf, what: &'static str },
+    #[error("{}: {what}", at.display())]
+    Damaged { at: PathBuf, what: String },
+    #[error("{}, line {line}: {what}", at.display())]
+    Header { at: PathBuf, line: u64, what: String, hint: Option<Hint> },
+    #[error("{at} cannot remember how far it has come with a file")]
+    NoFollowing { at: String },
+    #[error("{published} records are in the topic; the rest is not")]
+    Partly { published: u64, source: Box<Error> },
     #[error("{topic:?} cannot be replayed into itself; name another destination topic")]
     SameTopic { topic: String },
 }
@@ -45,8 +46,27 @@ impl Error {
     pub fn remedy(&self) -> Option<Remedy> {
         match self {
             Error::Queue(error) => error.remedy(),
+            Error::Partly { source, .. } => source.remedy(),
             _ => None,
         }
+    }
+
+    /// Which way of reading might help.
+    #[must_use]
+    pub fn hint(&self) -> Option<Hint> {
+        match self {
+            Error::Header { hint, .. } => *hint,
+            _ => None,
+        }
+    }
+
+    /// Whether it is about one file, and others can be imported all the same.
+    #[must_use]
+    pub fn is_of_file(&self) -> bool {
+        matches!(
+            self,
+            Error::Io { .. } | Error::NoFile { .. } | Error::NotText { .. } | Error::Header { .. }
+        )
     }
 
     /// What the caller must do.
@@ -55,11 +75,14 @@ impl Error {
         match self {
             Error::Queue(error) => error.kind(),
             Error::Options { .. }
-            | Error::SameFile { .. }
             | Error::NoFile { .. }
-            | Error::SameTopic { .. }
-            | Error::NoLocation { .. } => Kind::Config,
-            Error::Line { .. } => Kind::Data,
+            | Error::NoFollowing { .. }
+            | Error::SameTopic { .. } => Kind::Config,
+            Error::Line { .. }
+            | Error::NotText { .. }
+            | Error::Damaged { .. }
+            | Error::Header { .. } => Kind::Data,
+            Error::Partly { source, .. } => source.kind(),
             Error::Io { .. } => Kind::Fatal,
         }
     }

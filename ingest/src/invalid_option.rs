@@ -13,7 +13,7 @@ pub enum InvalidOption {
     Years { option: &'static str, from: u16, to: u16 },
     TopicName(seismic_queue::Error),
     NoFiles,
-    TooManyFiles { given: usize, limit: usize },
+    Reading(String),
 }
 
 impl InvalidOption {
@@ -39,9 +39,7 @@ impl InvalidOption {
             }
             InvalidOption::TopicName(error) => error.to_string(),
             InvalidOption::NoFiles => "no files to import were named".to_owned(),
-            InvalidOption::TooManyFiles { given, limit } => format!(
-                "{given} files exceed the limit of {limit} files per import; import them in parts"
-            ),
+            InvalidOption::Reading(what) => what.clone(),
         }
     }
 }

@@ -18,6 +18,7 @@ pub mod batching;
 mod codec;
 mod error;
 pub mod files;
+mod hint;
 mod invalid_option;
 pub mod limits;
 pub mod options;
@@ -25,4 +26,5 @@ pub mod producer_name;
 pub mod replay;
 
 pub use error::{Error, Result, describe};
+pub use hint::Hint;
 pub use invalid_option::InvalidOption;

@@ -39,8 +39,64 @@ pub const MESSAGE_SAMPLES: usize = 10_000;
 /// neighbours swapped.
 pub const REORDER_MESSAGES: usize = 64;
 
-/// Files of one import: all are open together, and 1024 is a usual limit for open files.
-pub const IMPORT_FILES: usize = 500;
+/// Files of an import that are open at once; others are closed and opened again at their place.
+/// 1024 is a usual limit for open files, and a queue needs some.
+pub const OPEN_FILES: usize = 256;
+
+/// Bytes that are read of a file at once.
+pub const READ_BYTES: usize = 32 << 10;
+
+/// Lines of one file that wait for those of others, to be merged by time.
+pub const WAITING_LINES: usize = 64;
+
+/// Bytes of one file that wait in the same way; a line that is longer waits alone.
+pub const WAITING_BYTES: usize = 64 << 10;
+
+/// Columns of a foreign CSV file. Wide exports have some hundred.
+pub const COLUMNS: usize = 4_096;
+
+/// First records of a file by which what is known of it is looked up: so many of its first lines
+/// may be mended at once.
+pub const ANCHORS: usize = 4;
+
+/// Runs of refused lines that are remembered of a file, so that it is recognised when they are
+/// mended: below a megabyte.
+pub const REFUSED_RUNS: usize = 20_000;
+
+/// Earlier ends of a growing file that are remembered, so that an older copy of it is known: some
+/// months of a file that is imported every day.
+pub const FILE_STAGES: usize = 100;
+
+/// Sensors of one import of which the newest time is known, to say where a file begins before it.
+pub const SENSORS_COMPARED: usize = 10_000;
+
+/// Ranges of messages that are remembered of a device, so that none is added twice: 64 kB, and
+/// more gaps than a device has in a year.
+pub const DEVICE_RANGES: usize = 4_096;
+
+/// Remarks of an import that are named.
+pub const REMARKS_NAMED: usize = 10;
+
+/// A live import publishes what it has this often.
+pub const LIVE_FLUSH: Duration = Duration::from_millis(50);
+
+/// How long a live import waits for more before it looks whether it is to stop.
+pub const LIVE_WAIT: Duration = Duration::from_millis(20);
+
+/// Pieces of a live input that wait to be parsed: a fast one is slowed down.
+pub const LIVE_PIECES: usize = 16;
+
+/// How long a stopped live import takes what was read already.
+pub const LIVE_REST: Duration = Duration::from_millis(500);
+
+/// Files of a folder that are followed: what is remembered of each is small.
+pub const FOLLOWED_FILES: usize = 100_000;
+
+/// Lines of a followed file that are taken before others have their turn.
+pub const LINES_AT_ONCE: usize = 10_000;
+
+/// How often a folder is looked through for new files.
+pub const FOLDER_SCAN: Duration = Duration::from_millis(200);
 
 /// Bytes of an imported table of locations: 100,000 devices.
 pub const LOCATIONS_BYTES: u64 = 4 << 20;

@@ -109,7 +109,7 @@ fn compare(folder: &Path) -> (Vec<SeismicRecord>, usize) {
     let (queue, options) = (Memory::new(), options(folder));
     let summary = run(&queue, &options).unwrap();
     let records = records(&queue, &options);
-    assert_eq!(summary.published, records.len() as u64);
+    assert_eq!((summary.published, summary.repeated), (records.len() as u64, 3));
     assert_eq!(summary.devices, options.files.len() as u64);
     let expected = reference(folder);
 
@@ -117,12 +117,10 @@ fn compare(folder: &Path) -> (Vec<SeismicRecord>, usize) {
     for (key, values) in expected.iter().filter(|(key, _)| key.0 != REPEATS) {
         assert_same(key, others[key], *values);
     }
-    // The reference has repeats removed; the import counts them, so 3 x 32 samples come twice.
-    let late: Vec<_> = records.iter().filter(|record| record.sensor_id == REPEATS).collect();
+    // The reference has repeats removed, and so has the import.
+    let once: Vec<_> = records.iter().filter(|record| record.sensor_id == REPEATS).collect();
     let mut seen = HashSet::new();
-    let once: Vec<_> =
-        late.iter().copied().filter(|record| seen.insert(record.collect_timestamp)).collect();
-    assert_eq!(late.len() - once.len(), 3 * 32);
+    assert!(once.iter().all(|record| seen.insert(record.collect_timestamp)));
     let once = windows(once.into_iter());
     for (key, values) in expected.iter().filter(|(key, _)| key.0 == REPEATS) {
         assert_same(key, once[key], *values);
@@ -211,38 +209,72 @@ fn a_plain_file_with_neighbours_swapped_and_blank_lines_is_fine() {
 }
 
 #[test]
-fn a_bad_line_is_named_with_what_is_wrong() {
-    let good = line("002", 1e9);
-    let huge = format!("{good}{}", " ".repeat(2 << 20));
-    let unsorted: String = (0..100).map(|i| line("002", 2e9 - f64::from(i))).collect();
-    for (text, number, says) in [
-        (format!("{good}{{\n"), 2, "not an OpenEEW message"),
-        (format!("{good}\n{}", good.replace("[0,0]", "[0]")), 3, "same number"),
-        (huge, 2, "more than 1048576 bytes"),
-        (unsorted, 65, "sort the file"),
+fn a_bad_line_is_named_and_never_stops_the_rest() {
+    let (good, more) = (line("002", 1e9), line("002", 1e9 + 9.0));
+    let huge = format!("{good}{}\n{more}", " ".repeat(2 << 20));
+    for (text, says) in [
+        (format!("{good}{{\n{more}"), "line 2: it is not an OpenEEW message"),
+        (format!("{good}\n{}{more}", good.replace("[0,0]", "[0]")), "same number"),
+        (huge, "line 2: it has more than 1048576 bytes"),
+        (format!("{}{good}{more}", line("999", 1e9)), "line 1: device \"999\" is missing"),
     ] {
-        match import_text(&text).unwrap_err() {
-            Error::Line { line, what, .. } => {
-                assert!(line == number && what.contains(says), "line {line}: {what}");
-            }
-            other => panic!("{other}"),
-        }
+        let summary = import_text(&text).unwrap();
+        assert_eq!((summary.messages, summary.refused.count), (2, 1));
+        assert!(summary.refused.first[0].contains(says), "{:?}", summary.refused);
     }
-    let error = import_text(&line("999", 1e9)).unwrap_err().to_string();
-    assert!(error.contains("\"999\"") && error.contains("line 1"), "{error}");
+    let unsorted: String = (0..100).map(|i| line("002", 2e9 - f64::from(i))).collect();
+    let summary = import_text(&unsorted).unwrap();
+    assert_eq!((summary.messages, summary.recognised, summary.remarks.count), (100, 0, 1));
 }
 
 #[test]
-fn a_file_cut_in_the_middle_or_named_twice_is_refused() {
+fn what_is_readable_of_a_cut_file_is_imported_and_goes_on_when_it_is_whole() {
     let folder = tempfile::tempdir().unwrap();
-    let cut = folder.path().join("cut.jsonl.gz");
+    let file = folder.path().join("a.jsonl.gz");
     let bytes = fs::read(slice().join("002.jsonl.gz")).unwrap();
-    fs::write(&cut, &bytes[..bytes.len() / 2]).unwrap();
-    let locations = slice().join("devices_locations.csv");
-    let error = run(&Memory::new(), &Options::new(vec![cut.clone()], locations.clone()));
-    assert!(matches!(error, Err(Error::Line { .. })), "{error:?}");
-    let error = run(&Memory::new(), &Options::new(vec![cut.clone(), cut], locations.clone()));
-    assert!(matches!(error, Err(Error::SameFile { .. })), "{error:?}");
-    let error = run(&Memory::new(), &Options::new(vec![], locations));
-    assert!(matches!(error, Err(Error::Options { .. })), "{error:?}");
+    fs::write(&file, &bytes[..bytes.len() / 2]).unwrap();
+    let options = Options::new(vec![file.clone()], slice().join("devices_locations.csv"));
+    let queue = Memory::new();
+    let cut = run(&queue, &options).unwrap();
+    assert!(cut.messages > 0 && cut.unread.count == 1, "{cut:?}");
+    fs::write(&file, &bytes).unwrap();
+    let whole = run(&queue, &options).unwrap();
+    assert_eq!((whole.recognised, whole.unread.count), (cut.messages, 0));
+    assert_eq!(records(&queue, &options).len() as u64, whole.published);
+    let nothing = run(&queue, &Options { files: vec![], ..options });
+    assert!(matches!(nothing, Err(Error::Options { .. })), "{nothing:?}");
+}
+
+#[test]
+fn how_files_are_split_over_imports_and_named_twice_makes_no_difference() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        path
+    };
+    let first = line("002", 1e9) + &line("005", 1e9 + 0.5);
+    let second = line("002", 1e9 + 1.0).replace("[1,2]", "[3,9]") + &line("005", 1e9 + 1.5);
+    let (a, b) = (write("a", &first), write("b", &second));
+    let (both, copy) = (write("both", &(first.clone() + &second)), write("copy", &first));
+    let imported = |calls: &[&[&PathBuf]]| {
+        let queue = Memory::new();
+        let locations = slice().join("devices_locations.csv");
+        let mut options = Options::new(vec![], locations);
+        for call in calls {
+            options.files = call.iter().map(|&file| file.clone()).collect();
+            run(&queue, &options).unwrap();
+        }
+        records(&queue, &options)
+    };
+    let expected = imported(&[&[&a, &b]]);
+    assert_eq!(expected.len(), 8);
+    for calls in [
+        &[&[&a][..], &[&b]][..],
+        &[&[&both]],
+        &[&[&a, &copy, &b]],
+        &[&[&a], &[&both, &copy], &[&b, &a]],
+    ] {
+        assert_eq!(imported(calls), expected, "{calls:?}");
+    }
 }

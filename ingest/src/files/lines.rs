@@ -1,16 +1,16 @@
-//! Lines of a file or of standard input, gzip or plain, read as a stream: neither a huge line nor
-//! a gzip bomb takes more memory than one line may have.
+//! Lines of a file or of a live input, gzip or plain, read as a stream: neither a huge line nor a
+//! gzip bomb takes more memory than one line may have.
+//!
+//! A file may be suspended, which closes it, and is opened again at its place when it is read next.
+//! A live input may have nothing yet; then the beginning of a line waits for its rest.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use flate2::bufread::MultiGzDecoder;
-
-use crate::{Error, Result};
-
-/// The first two bytes of every gzip file (RFC 1952).
-const GZIP: [u8; 2] = [0x1f, 0x8b];
+use super::file_kind;
+use super::gunzip::{Gunzip, MAGIC};
+use crate::{Error, Result, limits};
 
 /// What some programs write before UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -18,98 +18,252 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// The lines of one file.
 pub(crate) struct Lines {
     at: PathBuf,
-    from: Box<dyn BufRead>,
+    from: From,
+    /// Whether the end is only the end for now.
+    is_live: bool,
+    /// Whether the bytes are taken as they are, and not unpacked.
+    is_plain: bool,
     /// Bytes that a line may have.
     limit: usize,
     /// Number of the last line read, from 1.
     number: u64,
+    /// Unpacked bytes before the next line.
+    offset: u64,
     line: Vec<u8>,
+    /// Bytes of the line in progress that were read, those beyond the limit too.
+    begun: u64,
+    /// Why what follows cannot be read.
+    damage: Option<String>,
 }
 
-/// A line that is longer than it may be. The next one can be read.
+enum From {
+    /// Not open; it can be opened at its place.
+    Suspended,
+    /// Open, and nothing of it was looked at.
+    Raw(Box<dyn BufRead>),
+    Text(Box<dyn BufRead>),
+}
+
+/// What reading gave.
+#[derive(Debug)]
+pub(crate) enum LineRead<'a> {
+    /// A line with its end, if it has one.
+    Line(&'a [u8]),
+    /// A line that is longer than it may be. The next one can be read.
+    TooLong(TooLong),
+    /// Nothing more for now.
+    Pending,
+    /// Nothing more.
+    End,
+}
+
+/// A line that is longer than it may be.
 #[derive(Debug, thiserror::Error)]
 #[error("it has more than {limit} bytes")]
 pub(crate) struct TooLong {
     limit: usize,
 }
 
+/// What a line turned out to be, without its bytes.
+enum Filled {
+    Line,
+    TooLong,
+    Pending,
+    End,
+}
+
 impl Lines {
     /// Lines of a file, of at most `limit` bytes each.
     pub(crate) fn open(at: &Path, limit: usize) -> Result<Self> {
-        let failed = |source| Error::Io { at: at.to_owned(), doing: "opening", source };
-        Self::from_reader(at, File::open(at).map_err(failed)?, limit)
+        let mut lines = Self::new(at, From::Suspended, limit);
+        lines.resume()?;
+        Ok(lines)
     }
 
-    /// Lines of standard input.
-    pub(crate) fn stdin(limit: usize) -> Result<Self> {
-        Self::from_reader(Path::new("standard input"), io::stdin(), limit)
+    /// Lines of a plain file that may grow: its end is never more than the end for now.
+    pub(crate) fn following(at: &Path, limit: usize) -> Result<Self> {
+        let mut lines = Self::new(at, From::Suspended, limit);
+        (lines.is_live, lines.is_plain) = (true, true);
+        lines.resume()?;
+        Ok(lines)
     }
 
-    /// Lines of anything; errors call it `at`.
-    pub(crate) fn from_reader(
-        at: &Path,
-        mut from: impl Read + 'static,
-        limit: usize,
-    ) -> Result<Self> {
-        let failed = |source| Error::Io { at: at.to_owned(), doing: "reading", source };
-        let mut head = Vec::with_capacity(GZIP.len());
-        from.by_ref().take(GZIP.len() as u64).read_to_end(&mut head).map_err(failed)?;
-        let zipped = head == GZIP;
-        let plain = BufReader::new(Cursor::new(head).chain(from));
-        let from: Box<dyn BufRead> = if zipped {
-            Box::new(BufReader::new(MultiGzDecoder::new(plain)))
+    /// Lines of anything; errors call it `at`. Reading may say that it would block.
+    pub(crate) fn from_reader(at: &Path, from: impl Read + 'static, limit: usize) -> Self {
+        let from: Box<dyn BufRead> = Box::new(BufReader::new(from));
+        Self::new(at, From::Raw(from), limit)
+    }
+
+    fn new(at: &Path, from: From, limit: usize) -> Self {
+        Lines {
+            at: at.to_owned(),
+            from,
+            is_live: false,
+            is_plain: false,
+            limit,
+            number: 0,
+            offset: 0,
+            line: Vec::new(),
+            begun: 0,
+            damage: None,
+        }
+    }
+
+    /// Closes the file until it is read again.
+    pub(crate) fn suspend(&mut self) {
+        self.from = From::Suspended;
+        self.begun = 0;
+    }
+
+    /// The file grows no more: its last line is whole, with or without an end.
+    pub(crate) fn end_live(&mut self) {
+        self.is_live = false;
+    }
+
+    /// The file has another name now.
+    pub(crate) fn rename(&mut self, at: &Path) {
+        at.clone_into(&mut self.at);
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        !matches!(self.from, From::Suspended)
+    }
+
+    /// Opens the file at its place.
+    fn resume(&mut self) -> Result<()> {
+        let opening = |source| Error::Io { at: self.at.clone(), doing: "opening", source };
+        let mut file = File::open(&self.at).map_err(opening)?;
+        let meta = file.metadata().map_err(opening)?;
+        if meta.is_dir() {
+            return Err(Error::NoFile { at: self.at.clone() });
+        }
+        if self.offset == 0 {
+            self.from = From::Raw(Box::new(BufReader::with_capacity(limits::READ_BYTES, file)));
+            return Ok(());
+        }
+        let reading = |source| Error::Io { at: self.at.clone(), doing: "reading", source };
+        let mut magic = [0; 2];
+        let is_packed = !self.is_plain && file.read_exact(&mut magic).is_ok() && magic == MAGIC;
+        let from = if is_packed { 0 } else { self.offset };
+        file.seek(SeekFrom::Start(from)).map_err(reading)?;
+        let plain = BufReader::with_capacity(limits::READ_BYTES, file);
+        self.from = if is_packed {
+            let mut text = BufReader::new(Gunzip::new(plain));
+            let skipped = io::copy(&mut text.by_ref().take(self.offset), &mut io::sink());
+            skipped.map_err(reading)?;
+            From::Text(Box::new(text))
         } else {
-            Box::new(plain)
+            From::Text(Box::new(plain))
         };
-        Ok(Lines { at: at.to_owned(), from, limit, number: 0, line: Vec::new() })
+        Ok(())
     }
 
-    /// The next line that is not blank, without its end; `None` after the last.
+    /// The next line.
     ///
     /// # Errors
-    /// As [`Lines::read`], and when the line is too long.
-    pub(crate) fn next(&mut self) -> Result<Option<&[u8]>> {
+    /// When the file cannot be read, or is known to be something else than text. A file that is
+    /// cut or damaged ends there: see [`Lines::damage`].
+    pub(crate) fn read(&mut self) -> Result<LineRead<'_>> {
+        if !self.is_open() {
+            self.resume()?;
+        }
+        let limit = self.limit;
+        Ok(match self.fill()? {
+            Filled::Line => LineRead::Line(&self.line),
+            Filled::TooLong => LineRead::TooLong(TooLong { limit }),
+            Filled::Pending => LineRead::Pending,
+            Filled::End => LineRead::End,
+        })
+    }
+
+    fn fill(&mut self) -> Result<Filled> {
+        if self.damage.is_some() {
+            return Ok(Filled::End);
+        }
+        if self.begun == 0 {
+            self.line.clear();
+        }
         loop {
-            match self.advance()? {
-                None => return Ok(None),
-                Some(Err(too_long)) => return Err(self.error(too_long.to_string())),
-                Some(Ok(())) if self.line.trim_ascii().is_empty() => {}
-                Some(Ok(())) => return Ok(Some(self.line.trim_ascii())),
+            match self.take_piece() {
+                Ok(Piece::LineEnd) => break,
+                Ok(Piece::More) => {}
+                Ok(Piece::NotText(what)) => {
+                    return Err(Error::NotText { at: self.at.clone(), what });
+                }
+                Ok(Piece::End) if self.is_live => return Ok(Filled::Pending),
+                Ok(Piece::End) if self.begun == 0 => return Ok(Filled::End),
+                Ok(Piece::End) => break,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Filled::Pending),
+                Err(error) => return self.damaged(error),
             }
         }
-    }
-
-    /// The next line as it is, with its end; `None` after the last.
-    ///
-    /// # Errors
-    /// When the file cannot be read or is cut.
-    pub(crate) fn read(&mut self) -> Result<Option<Result<&[u8], TooLong>>> {
-        let read = self.advance()?;
-        Ok(read.map(|read| read.map(|()| self.line.as_slice())))
-    }
-
-    /// Reads a line into `self.line`; `None` after the last.
-    fn advance(&mut self) -> Result<Option<Result<(), TooLong>>> {
         self.number += 1;
-        self.fill().map_err(|error| self.error(format!("it cannot be read: {error}")))
-    }
-
-    fn fill(&mut self) -> Result<Option<Result<(), TooLong>>, io::Error> {
-        self.line.clear();
-        let limited = (&mut self.from).take(self.limit as u64 + 1);
-        if { limited }.read_until(b'\n', &mut self.line)? == 0 {
-            return Ok(None);
-        }
-        if self.line.len() > self.limit {
-            if self.line.last() != Some(&b'\n') {
-                self.from.skip_until(b'\n')?;
-            }
-            return Ok(Some(Err(TooLong { limit: self.limit })));
+        self.offset += self.begun;
+        let is_too_long = self.begun > self.limit as u64;
+        self.begun = 0;
+        if is_too_long {
+            return Ok(Filled::TooLong);
         }
         if self.number == 1 && self.line.starts_with(BYTE_ORDER_MARK) {
             self.line.drain(..BYTE_ORDER_MARK.len());
         }
-        Ok(Some(Ok(())))
+        Ok(Filled::Line)
+    }
+
+    /// Takes what is there of the line, as far as the limit, and drops the rest.
+    fn take_piece(&mut self) -> io::Result<Piece> {
+        if let From::Raw(raw) = &mut self.from {
+            let is_packed = !self.is_plain && raw.fill_buf()?.starts_with(&MAGIC);
+            if let From::Raw(raw) = std::mem::replace(&mut self.from, From::Suspended) {
+                self.from = From::Text(match is_packed {
+                    true => {
+                        Box::new(BufReader::with_capacity(limits::READ_BYTES, Gunzip::new(raw)))
+                    }
+                    false => raw,
+                });
+            }
+        }
+        let From::Text(text) = &mut self.from else {
+            return Ok(Piece::End);
+        };
+        let bytes = text.fill_buf()?;
+        if bytes.is_empty() {
+            return Ok(Piece::End);
+        }
+        if self.offset == 0 && self.begun == 0 {
+            if let Some(what) = file_kind::of(bytes) {
+                return Ok(Piece::NotText(what));
+            }
+        }
+        let end = bytes.iter().position(|&byte| byte == b'\n');
+        let taken = end.map_or(bytes.len(), |end| end + 1);
+        let room = (self.limit + 1).saturating_sub(self.line.len()).min(taken);
+        self.line.extend_from_slice(&bytes[..room]);
+        text.consume(taken);
+        self.begun += taken as u64;
+        Ok(if end.is_some() { Piece::LineEnd } else { Piece::More })
+    }
+
+    /// Ends the file where it is damaged. The beginning of a line is no line.
+    fn damaged(&mut self, error: io::Error) -> Result<Filled> {
+        let lines = self.number;
+        let what = match error.kind() {
+            ErrorKind::UnexpectedEof => format!("it is cut: its gzip data end after line {lines}"),
+            ErrorKind::InvalidData | ErrorKind::InvalidInput => {
+                format!("it is damaged after line {lines}: {error}")
+            }
+            _ => return Err(Error::Io { at: self.at.clone(), doing: "reading", source: error }),
+        };
+        self.damage = Some(what);
+        self.line.clear();
+        self.begun = 0;
+        Ok(Filled::End)
+    }
+
+    /// Why what follows the last line cannot be read, for a file that is cut or damaged.
+    pub(crate) fn damage(&self) -> Option<&str> {
+        self.damage.as_deref()
     }
 
     /// Number of the last line read, from 1.
@@ -117,26 +271,56 @@ impl Lines {
         self.number
     }
 
-    /// An error about the last line read.
-    pub(crate) fn error(&self, what: String) -> Error {
-        Error::Line { at: self.at.clone(), line: self.number, what }
+    /// Bytes of the plain file before the next line.
+    pub(crate) fn offset(&self) -> u64 {
+        self.offset
     }
+
+    /// Bytes of a line that has begun.
+    pub(crate) fn begun(&self) -> u64 {
+        self.begun
+    }
+
+    pub(crate) fn at(&self) -> &Path {
+        &self.at
+    }
+}
+
+/// What was taken of a line.
+enum Piece {
+    LineEnd,
+    More,
+    End,
+    NotText(&'static str),
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::VecDeque;
+    use std::io::Cursor;
+
+    /// Lines that are within the limit; `None` for those that are not.
+    fn read_all(lines: &mut Lines) -> Vec<Option<String>> {
+        let mut read = Vec::new();
+        loop {
+            match lines.read().unwrap() {
+                LineRead::Line(line) => read.push(Some(String::from_utf8(line.to_vec()).unwrap())),
+                LineRead::TooLong(_) => read.push(None),
+                LineRead::Pending | LineRead::End => return read,
+            }
+        }
+    }
+
+    fn line(text: &str) -> Option<String> {
+        Some(text.to_owned())
+    }
 
     #[test]
     fn a_line_that_is_too_long_is_skipped_and_the_next_one_is_read() {
         let text: &[u8] = b"\xef\xbb\xbfone\n12345678\n123456789012345\r\ntwo";
-        let mut lines = Lines::from_reader(Path::new("x"), text, 8).unwrap();
-        let mut read = Vec::new();
-        while let Some(line) = lines.read().unwrap() {
-            read.push(line.map(|line| String::from_utf8(line.to_vec()).unwrap()).ok());
-        }
-        let line = |text: &str| Some(text.to_owned());
-        assert_eq!(read, [line("one\n"), None, None, line("two")]);
+        let mut lines = Lines::from_reader(Path::new("x"), text, 8);
+        assert_eq!(read_all(&mut lines), [line("one\n"), None, None, line("two")]);
     }
 
     #[test]
@@ -147,8 +331,56 @@ mod tests {
         );
         let mut bomb = Vec::new();
         zip.read_to_end(&mut bomb).unwrap();
-        let mut lines = Lines::from_reader(Path::new("x"), Cursor::new(bomb), 1_000).unwrap();
-        assert!(matches!(lines.read(), Ok(Some(Err(TooLong { .. })))));
-        assert!(lines.line.capacity() < 10_000 && lines.read().unwrap().is_none());
+        let mut lines = Lines::from_reader(Path::new("x"), Cursor::new(bomb), 1_000);
+        assert_eq!(read_all(&mut lines), [None]);
+        assert!(lines.line.capacity() < 10_000);
+    }
+
+    #[test]
+    fn a_suspended_file_goes_on_at_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = "one\ntwo\nthree\n";
+        let mut zip = flate2::read::GzEncoder::new(text.as_bytes(), flate2::Compression::fast());
+        let mut packed = Vec::new();
+        zip.read_to_end(&mut packed).unwrap();
+        for bytes in [text.as_bytes(), &packed] {
+            let at = folder.path().join("file");
+            std::fs::write(&at, bytes).unwrap();
+            let mut lines = Lines::open(&at, 100).unwrap();
+            for expected in ["one\n", "two\n", "three\n"] {
+                assert!(
+                    matches!(lines.read().unwrap(), LineRead::Line(line) if line == expected.as_bytes())
+                );
+                lines.suspend();
+                assert!(!lines.is_open());
+            }
+            assert!(matches!(lines.read().unwrap(), LineRead::End) && lines.number() == 3);
+        }
+    }
+
+    /// Gives its pieces one by one, and says in between that it would block.
+    struct Slow(VecDeque<&'static [u8]>, bool);
+
+    impl Read for Slow {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            self.1 = !self.1;
+            if self.1 {
+                return Err(ErrorKind::WouldBlock.into());
+            }
+            let piece = self.0.pop_front().unwrap_or_default();
+            into[..piece.len()].copy_from_slice(piece);
+            Ok(piece.len())
+        }
+    }
+
+    #[test]
+    fn the_beginning_of_a_line_waits_for_its_rest() {
+        let pieces: [&[u8]; 4] = [b"on", b"e\ntw", b"o\n", b"three"];
+        let mut lines = Lines::from_reader(Path::new("x"), Slow(pieces.into(), false), 100);
+        let mut read = Vec::new();
+        for _ in 0..20 {
+            read.extend(read_all(&mut lines));
+        }
+        assert_eq!(read, [line("one\n"), line("two\n"), line("three")]);
     }
 }

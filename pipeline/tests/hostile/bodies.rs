@@ -4,7 +4,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use seismic_ingest::files::openeew;
-use seismic_ingest::files::records::{self, Format, RecordsSummary};
+use seismic_ingest::files::records::{self, Format, ReadOptions, RecordField, RecordsSummary};
 use seismic_pipeline::decode::{self, Phase};
 use seismic_pipeline::{Engine, Entry, Note, Operator as _, Output, Rules, WindowsOperator};
 use seismic_proto::{BATCH_FIRST_BYTE, Message as _, SeismicRecord, SeismicRecordBatch};
@@ -140,28 +140,60 @@ pub fn openeew(bytes: &[u8]) {
 /// A file of these bytes is read as JSON lines: each one that is not blank is imported or refused.
 pub fn jsonl(bytes: &[u8]) {
     let imported = imported(Format::Jsonl, bytes);
-    if bytes.starts_with(&[0x1f, 0x8b]) {
+    let imported = imported.expect("a file that cannot be read is named, and no error");
+    // Gzip, and files that are something else than text, are not read line by line.
+    if bytes.starts_with(&[0x1f, 0x8b]) || imported.unread.count > 0 {
         return;
     }
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let filled = text.split(|&byte| byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
-    let imported = imported.expect("nothing but a broken gzip file is refused as a whole");
     assert!(imported.published + imported.refused.count >= filled.count() as u64);
 }
 
 /// A file of these bytes is read as CSV: refused for its header, or imported row by row.
 pub fn csv(bytes: &[u8]) {
     imported(Format::Csv, bytes);
+    let foreign = ReadOptions {
+        set: vec![(RecordField::SensorId, "S".to_owned())],
+        columns: vec![(RecordField::CollectTimestamp, "t".to_owned())],
+        is_utc: true,
+        delimiter: b';',
+        has_decimal_comma: true,
+        ignore_other_columns: true,
+        ..ReadOptions::default()
+    };
+    imported_as(Format::Csv, foreign, bytes);
+    table_of_sensors(bytes);
+}
+
+/// A table of sensors of these bytes is taken, or refused with its line.
+fn table_of_sensors(bytes: &[u8]) {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, table) = (folder.path().join("file"), folder.path().join("table"));
+    let row = "sensor_id,collect_timestamp,seismic_amplitude\nS,1,1\n";
+    std::fs::write(&file, row).unwrap();
+    std::fs::write(&table, bytes).unwrap();
+    let mut options = records::Options::new(Format::Csv, vec![file]);
+    options.sensors = Some(table);
+    match records::import(&Memory::new(), &options, &AtomicBool::new(false), &mut |_| {}) {
+        Ok(summary) => assert_eq!(summary.published + summary.refused.count, 1),
+        Err(error) => assert!(!error.to_string().is_empty()),
+    }
 }
 
 /// Imports a file of these bytes; `None` when it is refused. Each record lies in the partition of
 /// its sensor, and what is imported twice is there once.
 fn imported(format: Format, bytes: &[u8]) -> Option<RecordsSummary> {
+    imported_as(format, ReadOptions::default(), bytes)
+}
+
+/// As [`imported`], read in that way.
+fn imported_as(format: Format, read: ReadOptions, bytes: &[u8]) -> Option<RecordsSummary> {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
     std::fs::write(&file, bytes).unwrap();
     let queue = Memory::new();
-    let options = records::Options::new(format, vec![file]);
+    let options = records::Options { read, ..records::Options::new(format, vec![file]) };
     let import = || records::import(&queue, &options, &AtomicBool::new(false), &mut |_| {});
     let first = match import() {
         Ok(summary) => summary,
@@ -173,6 +205,7 @@ fn imported(format: Format, bytes: &[u8]) -> Option<RecordsSummary> {
     let topic = queue.topic(&options.topic).unwrap();
     let messages = messages_in_place(&queue, &topic);
     assert!(first.published >= messages && first.recognised == 0);
+    assert!(first.refused.count == 0 || first.refused.first[0].contains("line "));
     let again = import().unwrap();
     assert_eq!((again.published, again.recognised), (first.published, messages));
     assert_eq!(again.refused, first.refused);

@@ -8,6 +8,7 @@ use super::generate::progress_bar;
 use crate::cli::exit::Outcome;
 use crate::cli::format::count;
 use crate::cli::signal;
+use crate::cli::stdio::{print, print_line};
 use crate::cli::target::Target;
 
 /// Options of `seismic replay`.
@@ -54,9 +55,9 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
     bar.finish_and_clear();
     let summary = summary?;
     if args.json {
-        println!("{}", serde_json::to_string(&summary)?);
+        print_line(serde_json::to_string(&summary)?)?;
     } else {
-        print!("{}", in_words(&summary));
+        print(in_words(&summary))?;
     }
     Ok(Outcome::Fine)
 }

@@ -1,6 +1,5 @@
 //! Which component of the three axes becomes the amplitude of a sample.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -9,8 +8,8 @@ use super::message::Message;
 /// Which component of the three axes is imported.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Component {
-    /// √(x² + y² + z²), after subtracting from each axis its mean over the device's first message:
-    /// gravity, and the tilt of the device.
+    /// √(x² + y² + z²), after subtracting from each axis its mean over the device's first message
+    /// that was ever imported: gravity, and the tilt of the device.
     #[default]
     Vector,
     /// The x axis as it is.
@@ -52,40 +51,22 @@ impl FromStr for Component {
 #[error("{0:?} is not a component; known are vector, x, y and z")]
 pub struct UnknownComponent(String);
 
-/// Turns messages into amplitudes, in the order in which the messages arrived.
-pub(crate) struct Amplitudes {
-    component: Component,
-    /// Mean of each axis over the first message, by device.
-    rest_means: HashMap<String, [f64; 3]>,
-}
-
-impl Amplitudes {
-    pub(crate) fn new(component: Component) -> Self {
-        Amplitudes { component, rest_means: HashMap::new() }
-    }
-
+impl Component {
     /// One amplitude per sample, gal; computed in `f64` and rounded once.
-    pub(crate) fn compute(&mut self, message: &Message) -> Vec<f32> {
+    pub(crate) fn amplitudes(self, message: &Message, rest: [f64; 3]) -> Vec<f32> {
         let axis = |axis: &[f64]| axis.iter().map(|&gal| gal as f32).collect();
-        match self.component {
+        match self {
             Component::X => axis(&message.x),
             Component::Y => axis(&message.y),
             Component::Z => axis(&message.z),
-            Component::Vector => {
-                let rest = self.rest_of(message);
-                (0..message.len()).map(|i| length(message, i, rest)).collect()
-            }
+            Component::Vector => (0..message.len()).map(|i| length(message, i, rest)).collect(),
         }
     }
+}
 
-    fn rest_of(&mut self, message: &Message) -> [f64; 3] {
-        if let Some(&rest) = self.rest_means.get(&message.device) {
-            return rest;
-        }
-        let rest = [&message.x, &message.y, &message.z].map(|axis| mean(axis));
-        self.rest_means.insert(message.device.clone(), rest);
-        rest
-    }
+/// Mean of each axis over a message: the position of a device at rest.
+pub(crate) fn rest(message: &Message) -> [f64; 3] {
+    [&message.x, &message.y, &message.z].map(|axis| mean(axis))
 }
 
 fn mean(axis: &[f64]) -> f64 {
@@ -121,9 +102,9 @@ mod tests {
             device_us: 0,
             cloud_us: 0,
         };
-        let mut amplitudes = Amplitudes::new(Component::Vector);
-        assert_eq!(amplitudes.compute(&message([3.0, 3.0])), [0.0, 0.0]);
-        assert_eq!(amplitudes.compute(&message([3.0, 5.5])), [0.0, 2.5]);
-        assert_eq!(Amplitudes::new(Component::Z).compute(&message([0.0, 0.0])), [980.0, 980.0]);
+        let rest = rest(&message([3.0, 3.0]));
+        assert_eq!(Component::Vector.amplitudes(&message([3.0, 3.0]), rest), [0.0, 0.0]);
+        assert_eq!(Component::Vector.amplitudes(&message([3.0, 5.5]), rest), [0.0, 2.5]);
+        assert_eq!(Component::Z.amplitudes(&message([0.0, 0.0]), rest), [980.0, 980.0]);
     }
 }

@@ -11,7 +11,7 @@ use crate::{Error, Result};
 
 /// Longitude and latitude by device, degrees.
 pub(crate) struct Locations {
-    pub(crate) at: PathBuf,
+    at: PathBuf,
     /// As it was read; part of what names an import.
     pub(crate) content: String,
     by_device: HashMap<String, (f64, f64)>,
@@ -53,6 +53,10 @@ impl Locations {
             }
         }
         Ok(Locations { at: at.to_owned(), content, by_device: places })
+    }
+
+    pub(crate) fn at(&self) -> &Path {
+        &self.at
     }
 
     /// Longitude and latitude of a device, degrees.

@@ -65,6 +65,11 @@ impl Message {
         self.x.len()
     }
 
+    /// Time from its first sample to that of the next message, µs.
+    pub(crate) fn lasts_us(&self) -> i64 {
+        (self.len() as f64 * 1e6 / self.rate_hz).round() as i64
+    }
+
     /// Event time of sample `i`: `device_t − (n − 1 − i) / sr`, floored to ms.
     ///
     /// In whole µs, because seconds as `f64` differ by up to 0.12 µs from the decimal number that

@@ -5,49 +5,54 @@
 //! All files are merged by `cloud_t`, and each message becomes one packed message of its samples,
 //! keyed by the device: sensor id = device id, event time = `device_t − (n−1−i)/sr` floored to
 //! ms, phase `N`, quality 1, frequency = `sr` rounded, arrival = `cloud_t`, position from the
-//! table of locations. Messages that a device repeats are imported each time.
+//! table of locations.
 //!
-//! The producer is named by the content of the files, the table, component and topic: a repeated
-//! or resumed import of the same files, in any order, adds nothing twice. A file that grew is
-//! another file, and importing it adds all of it: import complete files.
+//! A message is known by its device and `device_t`, and imported once, whatever file it comes with.
+//! A queue that remembers imports knows that across imports, and each device's position at rest,
+//! so that it does not matter how files are split over them. Elsewhere the same files, in any order,
+//! are recognised as a whole.
 
 mod component;
+mod device_note;
+mod devices;
+mod file_messages;
 mod locations;
-mod merge;
 mod message;
 mod options;
+mod sample_encoder;
 mod summary;
 
 use std::collections::{BTreeMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use seismic_proto::SeismicRecord;
-use seismic_queue::{Queue, partition_of, patiently};
+use seismic_queue::{Queue, Topic, partition_of, patiently};
 use sha2::{Digest, Sha256};
 
-use self::component::Amplitudes;
 pub use self::component::{Component, UnknownComponent};
-use self::locations::Locations;
-use self::merge::{Arrived, Merge};
+use self::devices::Devices;
+use self::file_messages::{Arrived, FileMessages};
+use self::message::Message;
 pub use self::options::Options;
+use self::sample_encoder::SampleEncoder;
 pub use self::summary::ImportSummary;
-use crate::appender::{Appender, appending, per_second};
+use crate::appender::{Appender, Destination, appending_to, per_second};
 use crate::batching::Batcher;
-use crate::codec::{encode, pack_record};
-use crate::files::file_digest::{Digest32, digests};
-use crate::{Error, Result, producer_name};
+use crate::files::file_digest::{Digest32, digest};
+use crate::files::merge::{Merge, TimedItems};
+use crate::files::newest_times::NewestTimes;
+use crate::files::parse::refusals::shortened;
+use crate::{Error, Result, limits, producer_name};
 
 /// Imports and returns when all is durable. The topic is made if it is missing.
 ///
 /// Ends early, and cleanly, soon after `stop` is set; importing again continues from there.
-/// `progress` receives the number of durable records from time to time.
+/// `progress` receives the number of durable records from time to time. Lines that are no messages
+/// and files that cannot be read are counted and named.
 ///
 /// # Errors
-/// The first line that cannot be parsed ends the import, with file, line and what is wrong;
-/// what came before it may be in the topic, and is recognised next time only if the files are the
-/// same. Also a device without a location, a file named twice, and errors of the queue.
+/// A table that is wrong, and errors of the queue.
 pub fn import(
     queue: &dyn Queue,
     options: &Options,
@@ -56,122 +61,189 @@ pub fn import(
 ) -> Result<ImportSummary> {
     options.check()?;
     let began = Instant::now();
-    let locations = Locations::read(&options.locations)?;
-    // In the order of their content, so that the order in which they were named does not matter.
-    let digests: BTreeMap<_, _> =
-        digests(&options.files)?.into_iter().zip(options.files.iter().cloned()).collect();
-    let producer = producer_id(options, &locations, digests.keys());
-    let files: Vec<PathBuf> = digests.into_values().collect();
-    let mut import = Import {
-        merge: Merge::open(&files)?,
-        amplitudes: Amplitudes::new(options.component),
-        locations: &locations,
-        devices: HashSet::new(),
-        messages: 0,
-        stopped: false,
-    };
+    let encoder = SampleEncoder::new(options)?;
     let topic = patiently(stop, || queue.create(&options.topic, options.partitions))?;
-    let producer = queue.producer(&topic, &producer)?;
-    let batcher = Batcher::new(options.partitions, 1);
-    let tally =
-        appending(producer, stop, progress, |appender| import.run(batcher, appender, stop))?;
+    let mut summary = ImportSummary { topic: topic.name.clone(), ..ImportSummary::default() };
+    // In the order of their content, so that the order in which they were named does not matter.
+    let mut files: BTreeMap<Digest32, PathBuf> = BTreeMap::new();
+    for file in &options.files {
+        match digest(file) {
+            Ok(digest) => drop(files.insert(digest, file.clone())),
+            Err(error) => summary.unread.add(&error, None),
+        }
+    }
+    let producer = producer_id(options, &encoder, files.keys());
+    let is_known = has_producer(queue, &topic, &producer)?;
+    let log = || Ok(if is_known { None } else { queue.import_log(&topic)? });
+    let (mut notes, log) = (patiently(stop, log)?, patiently(stop, log)?);
+    let destination = match log {
+        Some(log) => Destination::ImportLog(log),
+        None => Destination::Producer(queue.producer(&topic, &producer)?),
+    };
+    let files: Vec<PathBuf> = files.into_values().collect();
+    let notes = notes.as_deref_mut().map(|notes| notes as &mut dyn seismic_queue::ImportLog);
+    let mut import = Import {
+        encoder,
+        devices: Devices::new(options.component, notes),
+        batcher: Batcher::new(options.partitions, 1),
+        newest: NewestTimes::default(),
+        component: options.component,
+        full: HashSet::new(),
+        summary: &mut summary,
+    };
+    let (tally, done) = appending_to(destination, stop, progress, |appender| {
+        let done = import.run(&files, appender, stop);
+        import.summary.devices = import.devices.count();
+        // What was read is published, however it ended.
+        import.flush(appender);
+        done
+    });
+    summary.published += tally.records;
+    summary.recognised += tally.recognised;
+    if let Err(source) = done {
+        let source = Box::new(source);
+        return Err(Error::Partly { published: tally.records, source });
+    }
     let took = began.elapsed();
-    Ok(ImportSummary {
-        published: tally.records,
-        messages: import.messages,
-        recognised: tally.recognised,
-        devices: import.devices.len() as u64,
-        stopped: import.stopped,
-        seconds: took.as_secs_f64(),
-        records_per_second: per_second(tally.records, took),
-        topic: topic.name,
-    })
+    summary.seconds = took.as_secs_f64();
+    summary.records_per_second = per_second(summary.published, took);
+    Ok(summary)
 }
 
 struct Import<'a> {
-    merge: Merge,
-    amplitudes: Amplitudes,
-    locations: &'a Locations,
-    devices: HashSet<String>,
-    messages: u64,
-    stopped: bool,
+    encoder: SampleEncoder,
+    devices: Devices<'a>,
+    batcher: Batcher,
+    newest: NewestTimes,
+    component: Component,
+    /// Devices of which something had to be forgotten.
+    full: HashSet<String>,
+    summary: &'a mut ImportSummary,
 }
 
 impl Import<'_> {
     fn run(
         &mut self,
-        mut batcher: Batcher,
+        paths: &[PathBuf],
         appender: &mut Appender<'_>,
         stop: &AtomicBool,
     ) -> Result<()> {
-        let partitions = batcher.partitions();
-        let mut value = Vec::new();
-        while let Some(arrived) = self.merge.next()? {
+        let mut files = Vec::with_capacity(paths.len());
+        for path in paths {
+            match FileMessages::open(path) {
+                Ok(mut file) => {
+                    if paths.len() > limits::OPEN_FILES {
+                        file.suspend();
+                    }
+                    files.push(file);
+                }
+                Err(error) => self.summary.unread.add(&error, None),
+            }
+        }
+        let names: Vec<PathBuf> = files.iter().map(FileMessages::at).collect();
+        let mut merge = Merge::new(files);
+        while let Some((file, (line, arrived))) = merge.next() {
             if stop.load(Ordering::Relaxed) {
-                self.stopped = true;
-                break;
+                self.summary.stopped = true;
+                return Ok(());
             }
-            self.encode_message(&arrived, &mut value)?;
-            let key = arrived.message.device.as_bytes();
-            let records = arrived.message.len() as u32;
-            batcher.add_message(partition_of(key, partitions), key, &value, records);
-            self.messages += 1;
-            if !self.devices.contains(&arrived.message.device) {
-                self.devices.insert(arrived.message.device);
+            let refused = match arrived {
+                Arrived::Message(message) => self.take(&names[file], &message)?,
+                Arrived::Refused(what) => Some(what),
+            };
+            if let Some(what) = refused {
+                let (at, what) = (names[file].clone(), shortened(what));
+                self.summary.refused.add(&Error::Line { at, line, what }, None);
             }
-            if batcher.is_full() && !appender.send(&mut batcher) {
+            if self.batcher.is_full() && !self.flush(appender) {
                 return Ok(());
             }
         }
-        // Whether this is appended is seen when the appending ends.
-        let _ = appender.send(&mut batcher);
-        Ok(())
-    }
-
-    /// Encodes the samples of a message as one packed message.
-    fn encode_message(&mut self, arrived: &Arrived, value: &mut Vec<u8>) -> Result<()> {
-        let message = &arrived.message;
-        let Some((longitude, latitude)) = self.locations.get(&message.device) else {
-            return Err(Error::NoLocation {
-                at: arrived.at.clone(),
-                line: arrived.line,
-                device: message.device.clone(),
-                locations: self.locations.at.clone(),
-            });
-        };
-        let amplitudes = self.amplitudes.compute(message);
-        let mut record = SeismicRecord {
-            sensor_id: message.device.clone(),
-            longitude,
-            latitude,
-            frequency: message.rate_hz.round() as i32,
-            phase_type: "N".to_owned(),
-            data_quality: 1,
-            arrival_ms: message.arrival_ms(),
-            ..SeismicRecord::default()
-        };
-        let mut bytes = Vec::new();
-        value.clear();
-        for (i, amplitude) in amplitudes.into_iter().enumerate() {
-            record.collect_timestamp = message.sample_ms(i);
-            record.seismic_amplitude = amplitude;
-            bytes.clear();
-            encode(&record, &mut bytes);
-            pack_record(value, &bytes);
+        for file in merge.into_files() {
+            let damage = file.lines().damage().map(str::to_owned);
+            let damaged = damage.map(|what| Error::Damaged { at: file.at(), what });
+            if let Some(error) = file.failure.or(damaged) {
+                self.summary.unread.add(&error, None);
+            }
         }
         Ok(())
     }
+
+    /// Takes a message, unless it is in already. What is wrong with it, if something is.
+    fn take(&mut self, at: &Path, message: &Message) -> Result<Option<String>> {
+        let device = self.devices.get(&message.device)?;
+        if device.seen.has(message.device_us) {
+            self.summary.repeated += 1;
+            return Ok(None);
+        }
+        self.summary.messages += 1;
+        if device.note.has(message.device_us) {
+            device.seen.add(message.device_us, message.lasts_us());
+            self.summary.recognised += 1;
+            self.summary.published += message.len() as u64;
+            return Ok(None);
+        }
+        let rest = device.note.rest.unwrap_or_else(|| component::rest(message));
+        let amplitudes = self.component.amplitudes(message, rest);
+        let packs = match self.encoder.encode(message, &amplitudes) {
+            Ok(packs) => packs,
+            Err(what) => {
+                self.summary.messages -= 1;
+                return Ok(Some(what));
+            }
+        };
+        device.note.rest = Some(rest);
+        device.seen.add(message.device_us, message.lasts_us());
+        for pack in packs {
+            let key = pack.sensor.as_bytes();
+            let partition = partition_of(key, self.batcher.partitions());
+            self.batcher.add_message(partition, key, &pack.value, pack.records);
+        }
+        if !self.devices.add(message) && self.full.insert(message.device.clone()) {
+            self.summary.remarks.add(format!(
+                "device {}: there are too many gaps to remember all of its messages; the oldest, \
+                 imported again, would be added again",
+                message.device
+            ));
+        }
+        let first = (message.device.as_str(), message.sample_ms(0));
+        let notes = self.devices.notes();
+        self.newest.see(notes, first, at, &mut self.summary.remarks)?;
+        Ok(None)
+    }
+
+    /// Sends what is in progress, with the notes about it. `false` when appending has failed.
+    fn flush(&mut self, appender: &mut Appender<'_>) -> bool {
+        if self.batcher.is_empty() {
+            return true;
+        }
+        let mut changes = self.devices.take_changes();
+        changes.extend(self.newest.take_changes());
+        appender.send_noted(&mut self.batcher, changes)
+    }
+}
+
+/// Whether that producer has appended anything: then these files were imported by a version of this
+/// program that knew them by it, or the queue knows nothing else.
+fn has_producer(queue: &dyn Queue, topic: &Topic, id: &str) -> Result<bool> {
+    let mut producer = queue.producer(topic, id)?;
+    for partition in topic.all() {
+        if producer.next_sequence(partition)? > 0 {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// A producer id for exactly this import.
 fn producer_id<'a>(
     options: &Options,
-    locations: &Locations,
+    encoder: &SampleEncoder,
     digests: impl Iterator<Item = &'a Digest32>,
 ) -> String {
     let Options { component, topic, partitions, .. } = options;
     let mut content = format!("2 {component} {topic} {partitions} ").into_bytes();
-    content.extend_from_slice(&Sha256::digest(&locations.content));
+    content.extend_from_slice(&Sha256::digest(encoder.locations()));
     digests.for_each(|digest| content.extend_from_slice(digest));
     producer_name::by_content("openeew", &content)
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::component::Component;
 use crate::options::{Checks, PARTITIONS, TOPIC};
-use crate::{InvalidOption, Result, limits};
+use crate::{InvalidOption, Result};
 
 /// What to import, and where to.
 #[derive(Clone, Debug, PartialEq)]
@@ -12,7 +12,9 @@ pub struct Options {
     /// Files of messages, gzip or plain.
     pub files: Vec<PathBuf>,
     /// CSV with `device_id`, `latitude`, `longitude`.
-    pub locations: PathBuf,
+    pub locations: Option<PathBuf>,
+    /// Table of sensors that is applied to records.
+    pub sensors: Option<PathBuf>,
     /// Which component of the three axes becomes the amplitude.
     pub component: Component,
     /// Where records go; made if it is missing.
@@ -25,17 +27,24 @@ impl Options {
     /// An import with the default component, topic and partitions.
     #[must_use]
     pub fn new(files: Vec<PathBuf>, locations: PathBuf) -> Self {
-        let (component, topic) = (Component::default(), TOPIC.to_owned());
-        Options { files, locations, component, topic, partitions: PARTITIONS }
+        Options {
+            files,
+            locations: Some(locations),
+            sensors: None,
+            component: Component::default(),
+            topic: TOPIC.to_owned(),
+            partitions: PARTITIONS,
+        }
     }
 
     pub(super) fn check(&self) -> Result<()> {
         let mut checks = Checks::default();
-        let limit = limits::IMPORT_FILES;
-        match self.files.len() {
-            0 => checks.add(InvalidOption::NoFiles),
-            given if given > limit => checks.add(InvalidOption::TooManyFiles { given, limit }),
-            _ => {}
+        if self.files.is_empty() {
+            checks.add(InvalidOption::NoFiles);
+        }
+        if self.locations.is_none() && self.sensors.is_none() {
+            let what = "neither locations of devices nor a table of sensors is given".to_owned();
+            checks.add(InvalidOption::Reading(what));
         }
         checks.topic(&self.topic, self.partitions);
         checks.finish()

@@ -1,54 +1,61 @@
-//! Records in the project's own fields, as JSON lines or CSV: what other programs write, and what
+//! Records as JSON lines or CSV: in the project's own fields, what other programs write, and what
 //! `seismic read` prints.
 //!
-//! Files are imported one after the other, each in its order; a record goes to the partition of
-//! its sensor, with the sensor id as key. A printed message stays as it is, key and packing
-//! included, as long as its records belong to the partition of its key. Otherwise (in a topic with
-//! another number of partitions) its records are published one by one, so that a sensor stays in
-//! one partition. Values are not judged; only lines that cannot be expressed as a record are
-//! refused.
+//! Files of one import are merged by time; a record goes to the partition of its sensor, with the
+//! sensor id as key. A printed message stays as it is, key and packing included, as long as its
+//! records belong to the partition of its key. Otherwise (in a topic with another number of
+//! partitions) its records are published one by one, so that a sensor stays in one partition.
+//! Values are not judged; only lines that cannot be expressed as a record, or lack what makes a
+//! measurement, are refused.
 //!
-//! Each file is a producer of its own, named by its content, topic, partitions and packing: a
-//! repeated import adds nothing twice, and an import that was stopped or killed continues where it
-//! was. A file that grew is another file. Standard input or a pipe can be read only once and cannot
-//! be named by its content: importing it again adds it again.
+//! A queue that remembers imports knows a file by what it gave so far: importing it again, under
+//! whatever name, goes on behind that, and tries refused lines again. Other queues know whole files.
+//! Standard input or a pipe can be read only once: importing it again adds it again.
 
-mod csv;
-mod csv_row;
-mod field;
-mod file_import;
-mod float;
-mod item;
-mod jsonl;
+mod content_import;
+mod file_items;
+mod file_note;
+mod follow;
+mod import_run;
+mod live_import;
+mod live_input;
+mod note_keys;
+mod noted_import;
 mod options;
-mod producer_names;
-mod reader;
-mod refusals;
+mod plan;
+mod publisher;
 mod summary;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use seismic_queue::{Queue, Topic, patiently};
 
-use self::file_import::FileImport;
-pub use self::options::{Format, Options};
-use self::producer_names::producer_names;
-pub use self::refusals::Refusals;
-pub use self::summary::RecordsSummary;
-use crate::Result;
-use crate::appender::{Tally, appending, per_second};
+use self::follow::Follow;
+use self::import_run::ImportRun;
+use self::noted_import::NotedImport;
+pub use self::options::Options;
+use self::plan::Planner;
+pub use self::summary::{Defaults, RecordsSummary};
+use crate::appender::{Destination, appending_to, per_second};
+pub use crate::files::parse::event_time::{TimeUnit, UnknownUnit};
+pub use crate::files::parse::field::RecordField;
+pub use crate::files::parse::format::Format;
+pub use crate::files::parse::read_options::ReadOptions;
+use crate::files::parse::reader::is_stdin;
+pub use crate::files::parse::refusals::Refusals;
+use crate::{Error, Result};
 
 /// Imports and returns when everything is durable. The topic is made if it is missing.
 ///
-/// Ends early, and cleanly, soon after `stop` is set; importing again continues from there.
+/// Ends early, and cleanly, soon after `stop` is set; importing files again continues from there.
 /// `progress` receives the number of durable records from time to time.
 ///
 /// # Errors
-/// A file that cannot be read, a header that names other fields, a file named twice, with
-/// `strict` the first refused line, and errors of the queue that do not pass. The records before
-/// the error are in the topic and are recognised by the next import.
+/// When no file can be read, with `strict` the first refused line or unreadable file, and errors of
+/// the queue that do not pass. The records before the error are in the topic and are recognised by
+/// the next import.
 pub fn import(
     queue: &dyn Queue,
     options: &Options,
@@ -57,20 +64,15 @@ pub fn import(
 ) -> Result<RecordsSummary> {
     options.check()?;
     let began = Instant::now();
-    let producers = producer_names(options)?;
     let topic = patiently(stop, || queue.create(&options.topic, options.partitions))?;
-    let mut summary = RecordsSummary { topic: topic.name.clone(), ..RecordsSummary::default() };
-    for (file, producer) in options.files.iter().zip(&producers) {
-        let before = summary.published;
-        let destination = Destination { queue, topic: &topic, producer };
-        let mut progress = |n| progress(before + n);
-        let tally = import_file(&destination, file, options, stop, &mut progress, &mut summary)?;
-        summary.published += tally.records;
-        summary.recognised += tally.recognised;
-        if summary.stopped {
-            break;
-        }
-        summary.files += 1;
+    let mut summary =
+        RecordsSummary { topic: topic.name.clone(), resumable: true, ..RecordsSummary::default() };
+    let mut import = Import { queue, topic: &topic, options, stop, progress };
+    if let Err(source) = import.all(&mut summary) {
+        return Err(match summary.published - summary.recognised.min(summary.published) {
+            0 => source,
+            published => Error::Partly { published, source: Box::new(source) },
+        });
     }
     let took = began.elapsed();
     summary.seconds = took.as_secs_f64();
@@ -78,22 +80,146 @@ pub fn import(
     Ok(summary)
 }
 
-/// Where a file's messages go, and the name under which they are appended.
-struct Destination<'a> {
+struct Import<'a> {
     queue: &'a dyn Queue,
     topic: &'a Topic,
-    producer: &'a str,
+    options: &'a Options,
+    stop: &'a AtomicBool,
+    progress: &'a mut dyn FnMut(u64),
 }
 
-fn import_file(
-    to: &Destination<'_>,
-    file: &Path,
-    options: &Options,
-    stop: &AtomicBool,
-    progress: &mut dyn FnMut(u64),
-    summary: &mut RecordsSummary,
-) -> Result<Tally> {
-    let producer = to.queue.producer(to.topic, to.producer)?;
-    let mut import = FileImport::open(file, options, summary)?;
-    appending(producer, stop, progress, |appender| import.run(appender, stop))
+impl Import<'_> {
+    /// Files first, merged; then live inputs, one after the other.
+    fn all(&mut self, summary: &mut RecordsSummary) -> Result<()> {
+        let is_live = |file: &&PathBuf| is_stdin(file) || is_stream(file);
+        let (live, files): (Vec<_>, Vec<_>) = self.options.files.iter().partition(is_live);
+        let files: Vec<PathBuf> = files.into_iter().cloned().collect();
+        if !files.is_empty() {
+            self.files(&files, summary)?;
+        }
+        for input in live {
+            summary.resumable = false;
+            if summary.stopped {
+                break;
+            }
+            let before = summary.published;
+            let mut run = ImportRun::new(self.options, None, summary)?;
+            let mut progress = |n| (self.progress)(before + n);
+            let to = (self.queue, self.topic);
+            let tally = live_import::import_input(
+                to,
+                input,
+                self.options,
+                &mut run,
+                self.stop,
+                &mut progress,
+            )?;
+            summary.published += tally.records;
+        }
+        Ok(())
+    }
+
+    fn files(&mut self, files: &[PathBuf], summary: &mut RecordsSummary) -> Result<()> {
+        let import_log = || self.queue.import_log(self.topic);
+        let (Some(mut notes), Some(log)) =
+            (patiently(self.stop, import_log)?, patiently(self.stop, import_log)?)
+        else {
+            if self.options.follow {
+                return Err(Error::NoFollowing { at: self.queue.name() });
+            }
+            return self.whole_files(&content_import::by_first_time(self.options, files), summary);
+        };
+        let present = if self.options.follow { Follow::present(files) } else { files.to_vec() };
+        let (known, files_to_plan) = self.imported_before(present)?;
+        self.whole_files(&known, summary)?;
+        if summary.stopped {
+            return Ok(());
+        }
+        let mut planner = Planner::new(self.options, &mut *notes);
+        let plans = planner.plan_all(&files_to_plan, summary)?;
+        let plans = (plans, planner.keys);
+        let run = ImportRun::new(self.options, Some(&mut *notes), summary)?;
+        let mut import = NotedImport::new(run, self.options, plans);
+        let before = import.run.summary.published;
+        let mut progress = |n| (self.progress)(before + n);
+        let (stop, options) = (self.stop, self.options);
+        let destination = Destination::ImportLog(log);
+        let (tally, done) = appending_to(destination, stop, &mut progress, |appender| {
+            import.run(appender, stop)?;
+            match options.follow && !import.run.summary.stopped {
+                true => Follow::new(options, files.to_vec()).run(&mut import, appender, stop),
+                false => Ok(()),
+            }
+        });
+        summary.published += tally.records;
+        done
+    }
+
+    /// Files that are recognised as a whole or not at all, one after the other.
+    fn whole_files(&mut self, files: &[PathBuf], summary: &mut RecordsSummary) -> Result<()> {
+        for file in files {
+            let mut run = ImportRun::new(self.options, None, summary)?;
+            let producer = match content_import::producer_of(self.options, file) {
+                Ok(producer) => producer,
+                Err(error) => {
+                    run.fail(error)?;
+                    continue;
+                }
+            };
+            let before = run.summary.published;
+            let mut progress = |n| (self.progress)(before + n);
+            let imported = content_import::import_file(
+                (self.queue, self.topic),
+                (file, &producer),
+                self.options,
+                &mut run,
+                self.stop,
+                &mut progress,
+            );
+            match imported {
+                Ok(tally) => {
+                    summary.published += tally.records;
+                    summary.recognised += tally.recognised;
+                }
+                Err(error) => run.fail(error)?,
+            }
+            if summary.stopped {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Files that a version of this program imported which knew them by their producer; then the
+    /// others.
+    fn imported_before(&self, files: Vec<PathBuf>) -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
+        let spans = self.queue.spans(self.topic)?;
+        if spans.iter().all(|span| span.end.0 == 0) {
+            return Ok((Vec::new(), files));
+        }
+        let (mut known, mut others) = (Vec::new(), Vec::new());
+        for file in files {
+            let is_known = match content_import::producer_of(self.options, &file) {
+                Ok(producer) => self.has_producer(&producer)?,
+                Err(_) => false,
+            };
+            if is_known { known.push(file) } else { others.push(file) }
+        }
+        Ok((known, others))
+    }
+
+    fn has_producer(&self, id: &str) -> Result<bool> {
+        let mut producer = self.queue.producer(self.topic, id)?;
+        for partition in self.topic.all() {
+            if producer.next_sequence(partition)? > 0 {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// Whether a path leads to a pipe or the like. A path that leads nowhere is a missing file.
+fn is_stream(file: &Path) -> bool {
+    std::fs::metadata(file).is_ok_and(|found| !found.is_file() && !found.is_dir())
 }

@@ -2,17 +2,10 @@
 
 use std::path::PathBuf;
 
+use crate::files::parse::format::Format;
+use crate::files::parse::read_options::ReadOptions;
 use crate::options::{Checks, PARTITIONS, TOPIC};
 use crate::{Error, InvalidOption, Result};
-
-/// How records are written. The names of the variants are part of the names of producers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// One JSON object a line.
-    Jsonl,
-    /// Comma-separated values with a header.
-    Csv,
-}
 
 /// What to import, and where to.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,14 +22,29 @@ pub struct Options {
     pub pack: u32,
     /// Whether the first refused line ends the import.
     pub strict: bool,
+    /// How the files are to be understood.
+    pub read: ReadOptions,
+    /// Table of sensors that is applied to records.
+    pub sensors: Option<PathBuf>,
+    /// Whether to go on when the end of the files is reached, until stopped.
+    pub follow: bool,
 }
 
 impl Options {
     /// An import with the default topic and partitions that counts the lines it refuses.
     #[must_use]
     pub fn new(format: Format, files: Vec<PathBuf>) -> Self {
-        let topic = TOPIC.to_owned();
-        Options { format, files, topic, partitions: PARTITIONS, pack: 1, strict: false }
+        Options {
+            format,
+            files,
+            topic: TOPIC.to_owned(),
+            partitions: PARTITIONS,
+            pack: 1,
+            strict: false,
+            read: ReadOptions::default(),
+            sensors: None,
+            follow: false,
+        }
     }
 
     pub(super) fn check(&self) -> Result<()> {
@@ -46,6 +54,7 @@ impl Options {
         let mut checks = Checks::default();
         checks.topic(&self.topic, self.partitions);
         checks.pack(self.pack, self.partitions);
+        self.read.faults().into_iter().for_each(|fault| checks.add(InvalidOption::Reading(fault)));
         checks.finish()
     }
 }

@@ -1,0 +1,82 @@
+//! What the header of a CSV file says of its columns.
+
+use super::csv_fields::CsvFields;
+use super::field::RecordField;
+use super::read_options::{Named, ReadOptions};
+use super::refusal::Refusal;
+use crate::Hint;
+
+/// The columns of one file, in order; `None` for those that are ignored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct CsvHeader {
+    pub(crate) columns: Vec<Option<RecordField>>,
+    /// Whether amplitudes are there or set.
+    pub(crate) has_amplitudes: bool,
+}
+
+/// What else parts columns of such files.
+const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
+
+impl CsvHeader {
+    /// # Errors
+    /// A column that is no field, is there twice or is missing.
+    pub(crate) fn of(header: &CsvFields, options: &ReadOptions) -> Result<Self, Refusal> {
+        let names: Vec<String> =
+            header.iter().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect();
+        let mut columns = Vec::with_capacity(names.len());
+        for name in &names {
+            let field = match options.field(name) {
+                Named::Field(field) => Some(field),
+                Named::Other => None,
+                // What a delimiter at the end of each line makes.
+                Named::Unknown if name.is_empty() && columns.len() + 1 == names.len() => None,
+                Named::Unknown => return Err(unknown(&names, name, options)),
+            };
+            if field.is_some() && columns.contains(&field) {
+                return Err(format!("the header names {name:?} twice").into());
+            }
+            columns.push(field);
+        }
+        for (field, theirs) in &options.columns {
+            if !columns.contains(&Some(*field)) && !is_set(*field, options) {
+                let what = format!("there is no column {theirs:?} for {}", field.name());
+                return Err(Refusal::hinting(what, Hint::Column(field.name())));
+            }
+        }
+        let has = |field| columns.contains(&Some(field)) || is_set(field, options);
+        for field in [RecordField::SensorId, RecordField::CollectTimestamp] {
+            if !has(field) {
+                let what =
+                    format!("there is no column {}; there are {}", field.name(), names.join(", "));
+                return Err(Refusal::hinting(what, Hint::Column(field.name())));
+            }
+        }
+        let has_amplitudes = has(RecordField::SeismicAmplitude);
+        Ok(CsvHeader { columns, has_amplitudes })
+    }
+}
+
+fn is_set(field: RecordField, options: &ReadOptions) -> bool {
+    options.set.iter().any(|(set, _)| *set == field)
+}
+
+fn unknown(names: &[String], name: &str, options: &ReadOptions) -> Refusal {
+    if let [only] = names {
+        let parts = |delimiter: &u8| only.contains(char::from(*delimiter));
+        let other = DELIMITERS.into_iter().filter(|&byte| byte != options.delimiter).find(parts);
+        if let Some(delimiter) = other {
+            let shown =
+                if delimiter == b'\t' { "tabs".into() } else { char::from(delimiter).to_string() };
+            let what = format!("its columns are parted by {shown}");
+            return Refusal::hinting(what, Hint::Delimiter(delimiter));
+        }
+    }
+    let known = RecordField::ALL.map(|(_, name, _)| name).join(", ");
+    let is_none_known = names.iter().all(|name| options.field(name) == Named::Unknown);
+    let what = format!("no field is called {name:?}; fields are {known}");
+    let hint = match names {
+        [_] if is_none_known => Hint::SkipLines,
+        _ => Hint::IgnoreOtherColumns,
+    };
+    Refusal::hinting(what, hint)
+}

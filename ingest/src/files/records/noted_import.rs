@@ -1,0 +1,224 @@
+//! Imports of files into a queue that remembers them: merged by time, each going on where it was.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use seismic_queue::{Before, NoteChange};
+
+use super::file_items::FileItems;
+use super::import_run::ImportRun;
+use super::note_keys::NoteKeys;
+use super::options::Options;
+use super::plan::{PlannedFile, Planner};
+use crate::appender::Appender;
+use crate::files::merge::Merge;
+use crate::files::parse::item::ParsedLine;
+use crate::files::parse::reader::ItemReader;
+use crate::{Result, limits};
+
+/// The import of some files.
+pub(super) struct NotedImport<'a> {
+    pub(super) run: ImportRun<'a>,
+    options: &'a Options,
+    pub(super) files: Vec<NotedFile>,
+    /// Files whose notes change with what is in progress.
+    touched: Vec<usize>,
+    keys: NoteKeys,
+    identity: Vec<u8>,
+}
+
+/// A file and what is remembered of it.
+pub(super) struct NotedFile {
+    pub(super) plan: PlannedFile,
+    is_touched: bool,
+    was_full: bool,
+}
+
+impl<'a> NotedImport<'a> {
+    pub(super) fn new(
+        run: ImportRun<'a>,
+        options: &'a Options,
+        (plans, keys): (Vec<PlannedFile>, NoteKeys),
+    ) -> Self {
+        let (files, touched, identity) = (Vec::new(), Vec::new(), Vec::new());
+        let mut import = NotedImport { run, options, files, touched, keys, identity };
+        for plan in plans {
+            import.add_file(plan);
+        }
+        import
+    }
+
+    /// Adds a file, and says which number it has.
+    pub(super) fn add_file(&mut self, plan: PlannedFile) -> usize {
+        self.files.push(NotedFile { plan, is_touched: false, was_full: false });
+        self.files.len() - 1
+    }
+
+    /// What is known of a further file.
+    ///
+    /// # Errors
+    /// Those of the file and the queue.
+    pub(super) fn plan(&mut self, path: &Path) -> Result<PlannedFile> {
+        let notes = self.run.notes.as_deref_mut().expect("files are noted");
+        let mut planner = Planner::new(self.options, notes);
+        planner.keys = std::mem::take(&mut self.keys);
+        let counted = (self.run.summary.published, self.run.summary.recognised);
+        let plan = planner.plan_one(path, self.run.summary);
+        self.keys = planner.keys;
+        let plan = plan?;
+        // A file of this import under another name was counted when it was imported.
+        if plan.key.is_some() && self.files.iter().any(|file| file.plan.key == plan.key) {
+            (self.run.summary.published, self.run.summary.recognised) = counted;
+        }
+        Ok(plan)
+    }
+
+    /// Imports all files, or what comes before a stop.
+    ///
+    /// # Errors
+    /// With `strict` the first refused line, and errors of the queue.
+    pub(super) fn run(&mut self, appender: &mut Appender<'_>, stop: &AtomicBool) -> Result<()> {
+        let done = self.import_all(appender, stop);
+        // What was read is published, however it ended.
+        self.flush(appender);
+        done
+    }
+
+    fn import_all(&mut self, appender: &mut Appender<'_>, stop: &AtomicBool) -> Result<()> {
+        for file in 0..self.files.len() {
+            self.import_mended(file)?;
+        }
+        let mut items = Vec::with_capacity(self.files.len());
+        let mut numbers = Vec::with_capacity(self.files.len());
+        for (number, file) in self.files.iter().enumerate() {
+            match FileItems::open(self.options, &file.plan.at, file.plan.track.line) {
+                Ok(mut file) => {
+                    if self.files.len() > limits::OPEN_FILES {
+                        crate::files::merge::TimedItems::suspend(&mut file);
+                    }
+                    items.push(file);
+                    numbers.push(number);
+                }
+                Err(error) => self.run.fail(error)?,
+            }
+        }
+        let mut merge = Merge::new(items);
+        while let Some((place, line)) = merge.next() {
+            if stop.load(Ordering::Relaxed) {
+                self.run.summary.stopped = true;
+                return Ok(());
+            }
+            self.take(numbers[place], line)?;
+            if self.run.publisher.batcher.is_full() && !self.flush(appender) {
+                return Ok(());
+            }
+        }
+        for (place, items) in merge.into_files().into_iter().enumerate() {
+            let at = self.files[numbers[place]].plan.at.clone();
+            let comments = items.reader().comments();
+            let damage = items.reader().lines().damage().map(str::to_owned);
+            match items.failure {
+                Some(error) => self.run.fail(error)?,
+                None => self.run.end_file(&at, comments, damage.as_deref()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Imports lines that were refused before and are not any more. They stay together with the note
+    /// that says so.
+    pub(super) fn import_mended(&mut self, file: usize) -> Result<()> {
+        let plan = &self.files[file].plan;
+        if plan.mended.is_empty() {
+            return Ok(());
+        }
+        let (at, mended) = (plan.at.clone(), plan.mended.clone());
+        let mut reader = ItemReader::open(self.options.format, &self.options.read, &at)?;
+        while let Some(line) = reader.next_of(&mended)? {
+            if let Some(given) = self.run.take(&at, line, &mut self.identity)? {
+                let track = &mut self.files[file].plan.track;
+                track.messages += given.messages;
+                track.records += given.records;
+                self.touch(file);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the next line of a file.
+    pub(super) fn take(&mut self, file: usize, line: ParsedLine) -> Result<()> {
+        let place = (line.number, line.is_whole);
+        let given = self.run.take(&self.files[file].plan.at, line, &mut self.identity)?;
+        let NotedFile { plan, was_full, .. } = &mut self.files[file];
+        match given {
+            Some(given) => {
+                plan.track.accept(place, &self.identity, (given.messages, given.records));
+                self.touch(file);
+            }
+            None => {
+                plan.track.refuse(place.0);
+                if plan.track.is_full() && !*was_full {
+                    *was_full = true;
+                    let at = plan.at.display();
+                    self.run.summary.remarks.add(format!(
+                        "{at}: so many lines are refused that not all are remembered; when they are \
+                         mended, its records are imported again"
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives a file that had no records so far, and so no key, one by its first.
+    ///
+    /// # Errors
+    /// Those of the queue.
+    pub(super) fn need_key(&mut self, file: usize, line: &ParsedLine) -> Result<()> {
+        let plan = &mut self.files[file].plan;
+        if let (None, Ok(item)) = (&plan.key, &line.item) {
+            let notes = self.run.notes.as_deref_mut().expect("files are noted");
+            plan.key = Some(self.keys.new_key(notes, item)?);
+        }
+        Ok(())
+    }
+
+    fn touch(&mut self, file: usize) {
+        let noted = &mut self.files[file];
+        if !noted.is_touched {
+            noted.is_touched = true;
+            self.touched.push(file);
+        }
+    }
+
+    /// Sends what is in progress, with the notes about it. `false` when appending has failed.
+    pub(super) fn flush(&mut self, appender: &mut Appender<'_>) -> bool {
+        let batcher = &mut self.run.publisher.batcher;
+        batcher.close_packs(i64::MAX);
+        if batcher.is_empty() {
+            return true;
+        }
+        let mut changes = Vec::with_capacity(self.touched.len());
+        for file in self.touched.drain(..) {
+            let noted = &mut self.files[file];
+            noted.is_touched = false;
+            if let Some(key) = &noted.plan.key {
+                let after = noted.plan.track.note().encode();
+                let before = std::mem::replace(&mut noted.plan.stored, Before::Is(after.clone()));
+                changes.push(NoteChange { key: key.clone(), before, after });
+            }
+        }
+        changes.extend(self.run.newest.take_changes());
+        appender.send_noted(&mut self.run.publisher.batcher, changes)
+    }
+
+    /// Waits until what was sent is durable. `false` when appending has failed.
+    pub(super) fn settle(&mut self, appender: &mut Appender<'_>) -> bool {
+        appender.settle(&mut self.run.publisher.batcher)
+    }
+
+    /// The paths of all files.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &PathBuf> {
+        self.files.iter().map(|file| &file.plan.at)
+    }
+}

@@ -1,0 +1,323 @@
+//! What is known of each file before any of it is imported, and where it goes on.
+//!
+//! A file is looked up by its first records and compared with what is remembered by a digest of the
+//! records up to there. It goes on behind them when it has grown, and its refused lines are tried
+//! again: those that were mended come first.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use seismic_queue::{Before, ImportLog};
+
+use super::file_note::{FileNote, Track};
+use super::note_keys::{self, Anchor, NoteKeys};
+use super::options::Options;
+use super::summary::RecordsSummary;
+use crate::files::parse::item::Next;
+use crate::files::parse::reader::ItemReader;
+use crate::files::parse::refusals::{Refusals, shortened};
+use crate::{Error, Result, limits};
+
+/// A file that is to be imported.
+pub(super) struct PlannedFile {
+    pub(super) at: PathBuf,
+    /// Where its note is; `None` for a file without records.
+    pub(super) key: Option<Vec<u8>>,
+    /// What its note is.
+    pub(super) stored: Before,
+    /// What it gave so far: all up to `track.line`.
+    pub(super) track: Track,
+    /// Lines above that which were refused before and are not any more.
+    pub(super) mended: Vec<u64>,
+}
+
+impl PlannedFile {
+    /// A file that is not known.
+    pub(super) fn unknown(at: &Path, key: Option<Vec<u8>>) -> Self {
+        let (at, stored) = (at.to_owned(), Before::Absent);
+        PlannedFile { at, key, stored, track: Track::default(), mended: Vec::new() }
+    }
+}
+
+/// Looks files up.
+pub(super) struct Planner<'a> {
+    options: &'a Options,
+    log: &'a mut dyn ImportLog,
+    pub(super) keys: NoteKeys,
+}
+
+/// A note that may be about the file.
+struct Candidate {
+    key: Vec<u8>,
+    stored: Vec<u8>,
+    note: FileNote,
+    /// Without the lines that it refused.
+    track: Track,
+    mended: Vec<u64>,
+    found: Option<Found>,
+}
+
+/// Where a file agrees with a note.
+struct Found {
+    /// All lines up to there.
+    track: Track,
+    mended: Vec<u64>,
+    refusals: Refusals,
+    is_cut: bool,
+}
+
+/// What a file gives in whole, when others of the same import begin as it does.
+struct Whole {
+    at: PathBuf,
+    note: FileNote,
+}
+
+impl<'a> Planner<'a> {
+    pub(super) fn new(options: &'a Options, log: &'a mut dyn ImportLog) -> Self {
+        Planner { options, log, keys: NoteKeys::default() }
+    }
+
+    /// Plans all files. Those that cannot be read are noted in the summary.
+    ///
+    /// # Errors
+    /// Those of the queue.
+    pub(super) fn plan_all(
+        &mut self,
+        files: &[PathBuf],
+        summary: &mut RecordsSummary,
+    ) -> Result<Vec<PlannedFile>> {
+        let mut readable = Vec::with_capacity(files.len());
+        let mut alike: HashMap<Anchor, u32> = HashMap::new();
+        for file in files {
+            match self.anchors(file) {
+                Ok(anchors) => {
+                    anchors.first().map(|first| *alike.entry(*first).or_default() += 1);
+                    readable.push((file, anchors));
+                }
+                Err(error) if error.is_of_file() => summary.unread.add(&error, error.hint()),
+                Err(error) => return Err(error),
+            }
+        }
+        let is_alone = |anchors: &[Anchor]| anchors.first().is_none_or(|first| alike[first] == 1);
+        let (alone, mut others): (Vec<_>, Vec<_>) =
+            readable.into_iter().partition(|(_, anchors)| is_alone(anchors));
+        // Shorter ones first: they may be the beginning of longer ones.
+        others.sort_by_cached_key(|(file, _)| std::fs::metadata(file).map_or(0, |meta| meta.len()));
+        let mut plans: Vec<PlannedFile> = Vec::with_capacity(files.len());
+        let mut wholes: HashMap<Anchor, Vec<Whole>> = HashMap::new();
+        for (file, anchors) in others {
+            let among = wholes.entry(anchors[0]).or_default();
+            let plan = self.plan(file, &anchors, Some(among), summary)?;
+            // What this file holds in whole need not be imported apart.
+            let dropped = plan.1;
+            for name in &dropped {
+                let same = format!(
+                    "{} is the same as, or the beginning of, {}",
+                    name.display(),
+                    file.display()
+                );
+                summary.remarks.add(format!("{same}: its records are imported once"));
+            }
+            summary.files += dropped.len() as u64;
+            plans.retain(|plan| !dropped.contains(&plan.at));
+            plans.push(plan.0);
+        }
+        for (file, anchors) in alone {
+            plans.push(self.plan(file, &anchors, None, summary)?.0);
+        }
+        let place = |plan: &PlannedFile| files.iter().position(|file| *file == plan.at);
+        if plans.len() <= limits::OPEN_FILES {
+            plans.sort_by_key(place);
+        } else {
+            plans.sort_by(|a, b| a.at.cmp(&b.at));
+        }
+        Ok(plans)
+    }
+
+    /// Digests of the first records; none for a file without.
+    fn anchors(&self, file: &Path) -> Result<Vec<Anchor>> {
+        let mut reader = ItemReader::open(self.options.format, &self.options.read, file)?;
+        let mut anchors = Vec::new();
+        while anchors.len() < limits::ANCHORS {
+            match reader.next()? {
+                // It may still grow.
+                Next::Line(line) if self.options.follow && !line.is_whole => break,
+                Next::Line(line) => {
+                    anchors.extend(line.item.ok().map(|item| note_keys::anchor(&item)))
+                }
+                Next::Pending | Next::End => break,
+            }
+        }
+        Ok(anchors)
+    }
+
+    /// Plans one file, and says which of `among` it holds in whole.
+    fn plan(
+        &mut self,
+        file: &Path,
+        anchors: &[Anchor],
+        among: Option<&mut Vec<Whole>>,
+        summary: &mut RecordsSummary,
+    ) -> Result<(PlannedFile, Vec<PathBuf>)> {
+        let Some(first) = anchors.first() else {
+            return Ok((PlannedFile::unknown(file, None), Vec::new()));
+        };
+        let mut candidates = Vec::new();
+        for anchor in anchors {
+            for (key, stored) in self.log.notes(&note_keys::prefix(anchor))? {
+                candidates.extend(Candidate::new(key, stored));
+            }
+        }
+        let mut same = Vec::new();
+        if let Some(among) = among {
+            let known = candidates.len();
+            for whole in among.iter() {
+                candidates.extend(Candidate::new(Vec::new(), whole.note.encode()));
+            }
+            let track = self.compare(file, &mut candidates, true)?;
+            for (candidate, whole) in candidates.drain(known..).zip(among.iter()) {
+                if candidate.found.is_some_and(|found| !found.is_cut && found.mended.is_empty()) {
+                    same.push(whole.at.clone());
+                }
+            }
+            among.retain(|whole| !same.contains(&whole.at));
+            among.push(Whole { at: file.to_owned(), note: track.note() });
+        } else if !candidates.is_empty() {
+            self.compare(file, &mut candidates, false)?;
+        }
+        let found = candidates.into_iter().filter(|candidate| candidate.found.is_some());
+        let Some(best) = found.max_by_key(|candidate| candidate.note.accepted) else {
+            let key = self.keys.of_anchor(self.log, first)?;
+            return Ok((PlannedFile::unknown(file, Some(key)), same));
+        };
+        let Some(Found { mut track, mended, refusals, is_cut }) = best.found else {
+            unreachable!("it was filtered");
+        };
+        if is_cut {
+            summary.remarks.add(format!(
+                "{}: its last line had no end when it was imported, and has changed since; what was \
+                 there then is in the topic too",
+                file.display()
+            ));
+        }
+        summary.refused.append(refusals);
+        let is_older = track.accepted < best.note.accepted && !is_cut;
+        let (messages, records) = match is_older {
+            // What it gave then is not known apart; a line mostly gives one record.
+            true => (track.accepted, track.accepted),
+            false => (best.note.messages, best.note.records),
+        };
+        summary.recognised += messages;
+        summary.published += records;
+        track.messages = best.note.messages;
+        track.records = best.note.records;
+        track.stages = best.note.next_stages();
+        let stored = Before::Is(best.stored);
+        let plan = PlannedFile { at: file.to_owned(), key: Some(best.key), stored, track, mended };
+        Ok((plan, same))
+    }
+
+    /// As [`Planner::plan`], of a file that nothing is known of yet in this import.
+    ///
+    /// # Errors
+    /// Those of the file and the queue.
+    pub(super) fn plan_one(
+        &mut self,
+        file: &Path,
+        summary: &mut RecordsSummary,
+    ) -> Result<PlannedFile> {
+        let anchors = self.anchors(file)?;
+        Ok(self.plan(file, &anchors, None, summary)?.0)
+    }
+
+    /// Reads the file as far as the candidates go, or to its end, and notes where they agree.
+    fn compare(&self, file: &Path, candidates: &mut [Candidate], whole: bool) -> Result<Track> {
+        let mut reader = ItemReader::open(self.options.format, &self.options.read, file)?;
+        let (mut track, mut refusals) = (Track::default(), Refusals::default());
+        let mut identity = Vec::new();
+        let mut is_at_end = false;
+        let farthest = candidates.iter().map(|candidate| candidate.note.accepted).max();
+        while whole
+            || farthest.is_some_and(|farthest| track.accepted < farthest + mended(candidates))
+        {
+            let line = match reader.next()? {
+                Next::Line(line) if self.options.follow && !line.is_whole => break,
+                Next::Line(line) => line,
+                Next::Pending | Next::End => {
+                    is_at_end = true;
+                    break;
+                }
+            };
+            let place = (line.number, line.is_whole);
+            match line.item {
+                Ok(item) => {
+                    identity.clear();
+                    item.identity(&mut identity);
+                    track.accept(place, &identity, (1, 1));
+                    for candidate in candidates.iter_mut() {
+                        candidate.see(place, &identity, &track, &refusals);
+                    }
+                }
+                Err(refusal) => {
+                    track.refuse(line.number);
+                    let what = shortened(refusal.what);
+                    let refused = Error::Line { at: file.to_owned(), line: line.number, what };
+                    refusals.add(&refused, refusal.hint);
+                }
+            }
+        }
+        if is_at_end {
+            for candidate in candidates.iter_mut().filter(|it| it.found.is_none()) {
+                candidate.see_end(&track, &refusals);
+            }
+        }
+        Ok(track)
+    }
+}
+
+fn mended(candidates: &[Candidate]) -> u64 {
+    candidates.iter().map(|candidate| candidate.mended.len() as u64).max().unwrap_or(0)
+}
+
+impl Candidate {
+    fn new(key: Vec<u8>, stored: Vec<u8>) -> Option<Self> {
+        let note = FileNote::decode(&stored)?;
+        let (track, mended, found) = (Track::default(), Vec::new(), None);
+        Some(Candidate { key, stored, note, track, mended, found })
+    }
+
+    /// Sees the end of the file, which gave `all`: it may be an older copy of what is known.
+    fn see_end(&mut self, all: &Track, refusals: &Refusals) {
+        if self.note.was_of(all) {
+            let (track, refusals) = (all.clone(), refusals.clone());
+            self.found = Some(Found { track, mended: Vec::new(), refusals, is_cut: false });
+        }
+    }
+
+    /// Sees a line of the file; `all` has it and all lines above it.
+    fn see(&mut self, place: (u64, bool), identity: &[u8], all: &Track, refusals: &Refusals) {
+        let found = |track: &Track, mended: &[u64], is_cut| Found {
+            track: track.clone(),
+            mended: mended.to_vec(),
+            refusals: refusals.clone(),
+            is_cut,
+        };
+        let is_whole_match = self.found.as_ref().is_some_and(|found| !found.is_cut);
+        if self.note.has_refused(place.0) {
+            if !is_whole_match {
+                self.mended.push(place.0);
+            }
+        } else if self.track.accepted < self.note.accepted {
+            self.track.accept(place, identity, (1, 1));
+            if self.note.is_of(&self.track) {
+                self.found = Some(found(all, &self.mended, false));
+            } else if self.note.is_of_all_but_last(&self.track) {
+                self.found = Some(found(all, &self.mended, true));
+            }
+        }
+        // Refused lines may be gone instead.
+        if !self.mended.is_empty() && self.note.is_of(all) {
+            self.found = Some(found(all, &[], false));
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! What a person should know of an import that went well otherwise.
+
+use serde::Serialize;
+
+use crate::limits;
+
+/// Remarks in plain sentences; of very many the first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Remarks {
+    /// How many there are.
+    pub count: u64,
+    /// The first [`limits::REMARKS_NAMED`] of them.
+    pub first: Vec<String>,
+}
+
+impl Remarks {
+    pub(crate) fn add(&mut self, remark: String) {
+        self.count += 1;
+        if self.first.len() < limits::REMARKS_NAMED {
+            self.first.push(remark);
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! Which way of reading a file might help, as data: a user interface names its own options.
+
+/// What might help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Hint {
+    /// Times have another unit: `s`, `ms`, `us` or `ns`.
+    TimeUnit(&'static str),
+    /// Times without an offset are UTC.
+    Utc,
+    /// Columns are parted by this byte.
+    Delimiter(u8),
+    /// Decimals have a comma.
+    DecimalComma,
+    /// A field, by its name, has another name in the file, or none.
+    Column(&'static str),
+    /// Other columns can be ignored.
+    IgnoreOtherColumns,
+    /// Lines before the header can be skipped.
+    SkipLines,
+}
