@@ -32,7 +32,10 @@ pub enum Error {
     Damaged { at: PathBuf, what: String },
     #[error("{}, line {line}: {what}", at.display())]
     Header { at: PathBuf, line: u64, what: String, hint: Option<Hint> },
-    #[error("{at} cannot remember how far it has come with a file")]
+    #[error(
+        "{at} cannot remember how far an import has come with a file, so that none can be followed; \
+         pipe it into the standard input of an import instead"
+    )]
     NoFollowing { at: String },
     #[error("{published} records are in the topic; the rest is not")]
     Partly { published: u64, source: Box<Error> },

@@ -211,7 +211,6 @@ impl Error {
             | Error::SettingsUntold { .. }
             | Error::TopicTaken { .. }
             | Error::TopicRemade { .. }
-            | Error::ImportedMeanwhile { .. }
             | Error::GroupOver { .. }
             | Error::QueuesDiffer { .. }
             | Error::NoGroups { .. }
@@ -242,6 +241,7 @@ impl Error {
             | Error::Paused { .. }
             | Error::SlotTaken { .. } => Kind::Fenced,
             Error::Io { .. }
+            | Error::ImportedMeanwhile { .. }
             | Error::Unreachable { .. }
             | Error::Failpoint { .. }
             | Error::OutOfOrder { .. }

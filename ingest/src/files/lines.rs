@@ -271,7 +271,7 @@ impl Lines {
         self.number
     }
 
-    /// Bytes of the plain file before the next line.
+    /// Unpacked bytes before the next line.
     pub(crate) fn offset(&self) -> u64 {
         self.offset
     }

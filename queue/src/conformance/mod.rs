@@ -10,6 +10,7 @@
 
 pub mod appending;
 pub mod committing;
+pub mod importing;
 pub mod naming;
 pub mod owning;
 pub mod reading;
@@ -116,6 +117,10 @@ macro_rules! each_check {
                 a_topic_cannot_change_its_partitions
                 topics_are_missing_or_misnamed_with_a_reason
                 without_a_policy_nothing_is_deleted;
+            importing:
+                messages_of_an_import_and_its_notes_come_together
+                an_import_that_is_repeated_is_recognised_by_its_notes
+                an_import_that_somebody_else_made_meanwhile_is_refused_as_a_whole;
             reading:
                 two_readers_see_the_same
                 reading_begins_in_the_middle_of_a_block

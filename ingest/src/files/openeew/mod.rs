@@ -73,9 +73,14 @@ pub fn import(
         }
     }
     let producer = producer_id(options, &encoder, files.keys());
-    let is_known = has_producer(queue, &topic, &producer)?;
-    let log = || Ok(if is_known { None } else { queue.import_log(&topic)? });
-    let (mut notes, log) = (patiently(stop, log)?, patiently(stop, log)?);
+    let import_log = || queue.import_log(&topic);
+    let log = patiently(stop, import_log)?;
+    // Whoever imported these files before notes were kept is recognised by its producer.
+    let is_known = log.is_some() && has_producer(queue, &topic, &producer)?;
+    let (mut notes, log) = match is_known {
+        true => (None, None),
+        false => (patiently(stop, import_log)?, log),
+    };
     let destination = match log {
         Some(log) => Destination::ImportLog(log),
         None => Destination::Producer(queue.producer(&topic, &producer)?),
@@ -223,8 +228,7 @@ impl Import<'_> {
     }
 }
 
-/// Whether that producer has appended anything: then these files were imported by a version of this
-/// program that knew them by it, or the queue knows nothing else.
+/// Whether that producer has appended anything.
 fn has_producer(queue: &dyn Queue, topic: &Topic, id: &str) -> Result<bool> {
     let mut producer = queue.producer(topic, id)?;
     for partition in topic.all() {
