@@ -8,7 +8,7 @@ use crate::engine::journal::EntryError;
 use crate::engine::redistribute_error::RedistributeError;
 use crate::engine::snapshot_error::SnapshotError;
 use crate::engine::windows::rules::RulesError;
-use crate::runner::notice::SpreadSensors;
+use crate::runner::notices::notice::SpreadSensors;
 
 /// Result of this crate's shell.
 pub type Result<T> = std::result::Result<T, Error>;

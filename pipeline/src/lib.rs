@@ -50,7 +50,7 @@ pub use operations::sensor_partitions::notices_of_sensors;
 pub use runner::idle_watch::IdleWatch;
 pub use runner::job::JobContext;
 pub use runner::metrics::{Metrics, MetricsSnapshot, PartitionMetrics, TimedTotal};
-pub use runner::notice::{
+pub use runner::notices::notice::{
     MovedSensors, Notice, RejectedRecords, RejectedSensor, SpreadSensor, SpreadSensors,
 };
 pub use runner::retention_lag::RetentionLag;

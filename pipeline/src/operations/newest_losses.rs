@@ -8,8 +8,8 @@ use seismic_queue::{Block, JobStore, Offset, Partition, Span, View};
 
 use crate::engine::windows::output::DEAD;
 use crate::engine::windows::reject_reason::RejectReason;
-use crate::runner::losses::Losses;
-use crate::runner::notice::Notice;
+use crate::runner::notices::losses::Losses;
+use crate::runner::notices::notice::Notice;
 use crate::verify::TopicReader;
 use crate::{Result, limits};
 

@@ -12,9 +12,9 @@ use compact_str::CompactString;
 use seismic_proto::{Message as _, SeismicAggRecord, state};
 use seismic_queue::{JobStore, Offset, Partition, Span, View};
 
-use crate::runner::notice::{MovedSensors, Notice, SpreadSensor, SpreadSensors};
+use crate::runner::notices::notice::{MovedSensors, Notice, SpreadSensor, SpreadSensors};
+use crate::runner::notices::spread_watch::are_close;
 use crate::runner::settings::Settings;
-use crate::runner::spread_watch::are_close;
 use crate::verify::TopicReader;
 use crate::{Result, limits};
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 use seismic_queue::{Offset, Partition, PartitionCommit};
 
 use crate::engine::operator::Operator;
-use crate::runner::notice::Notice;
+use crate::runner::notices::notice::Notice;
 use crate::runner::snapshotter::Taken;
 
 /// Metrics of one run. Counts begin with the run.

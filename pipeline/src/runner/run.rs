@@ -16,12 +16,12 @@ use crate::runner::committer_thread::CommitterThread;
 use crate::runner::file_watch;
 use crate::runner::housekeeping;
 use crate::runner::job::JobContext;
-use crate::runner::loss_watch::LossWatch;
 use crate::runner::metrics::Metrics;
+use crate::runner::notices::loss_watch::LossWatch;
+use crate::runner::notices::spread_watch::SpreadWatch;
 use crate::runner::record_budget::RecordBudget;
 use crate::runner::slot::shared_job::SharedJob;
 use crate::runner::slot::{Slot, SlotContext};
-use crate::runner::spread_watch::SpreadWatch;
 use crate::runner::start::{agree_on_start, begin, begin_in_all};
 use crate::{Error, Result};
 

@@ -19,6 +19,7 @@ mod partition;
 mod replay_points;
 mod report;
 mod rows;
+mod sensor_partitions;
 mod spread;
 mod topic_reader;
 

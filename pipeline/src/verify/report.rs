@@ -5,7 +5,7 @@ use std::fmt;
 
 use seismic_queue::{Offset, Partition};
 
-use super::spread::SensorPartitions;
+use super::sensor_partitions::SensorPartitions;
 use crate::engine::journal::Entry;
 use crate::engine::windows::counters::Counters;
 use crate::limits;

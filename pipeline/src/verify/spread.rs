@@ -6,38 +6,19 @@
 //! several partitions are held, at most [`limits::SPREAD_KEYS`] at once; where there may be more,
 //! the topics are read again for each further part of the keys.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::hash::BuildHasher as _;
 
-use compact_str::CompactString;
 use foldhash::quality::FixedState;
 use seismic_proto::{Message as _, SeismicAggRecord};
 use seismic_queue::{JobStore, Partition, View};
 
 use super::difference_reporter::DifferenceReporter;
 use super::report::{Report, SpreadRows};
+use super::sensor_partitions::SensorPartitions;
 use super::topic_reader::TopicReader;
 use crate::engine::windows::output::ROLLUP;
 use crate::{Result, limits};
-
-/// Which sensors have rows in which partitions.
-#[derive(Clone, Debug, Default)]
-pub(super) struct SensorPartitions {
-    /// Where a sensor was found first, by the hash of its id.
-    homes: HashMap<u64, Partition>,
-    /// Sensors found in a second partition.
-    several: BTreeSet<CompactString>,
-}
-
-impl SensorPartitions {
-    /// A partition has rows of the sensor.
-    pub fn see(&mut self, sensor: &CompactString, partition: Partition) {
-        let hash = FixedState::default().hash_one(sensor);
-        if *self.homes.entry(hash).or_insert(partition) != partition {
-            self.several.insert(sensor.clone());
-        }
-    }
-}
 
 /// Compares the keys of sensors that have rows in several partitions.
 pub(super) fn compare(

@@ -12,11 +12,11 @@ use crate::engine::kind_note;
 use crate::engine::operator::{Operator, OperatorKind};
 use crate::runner::idle_watch::IdleWatch;
 use crate::runner::input_logs::InputLogs;
+use crate::runner::notices::spread_watch::SpreadWatch;
 use crate::runner::record_budget::RecordBudget;
 use crate::runner::replay::{Replay, replay_several};
 use crate::runner::settings::Settings;
 use crate::runner::snapshotter::{Snapshotter, Taken};
-use crate::runner::spread_watch::SpreadWatch;
 use crate::{Error, Result, failpoints, limits};
 
 /// A partition at work.

@@ -17,14 +17,14 @@ use crate::engine::operator::OperatorKind;
 use crate::runner::checkpoint_requests::CheckpointRequests;
 use crate::runner::clock::Clock;
 use crate::runner::commit_channel::{CommitChannel, Committed};
-use crate::runner::loss_watch::{LossWatch, SlotLosses};
 use crate::runner::metrics::Metrics;
+use crate::runner::notices::loss_watch::{LossWatch, SlotLosses};
+use crate::runner::notices::spread_watch::SpreadWatch;
 use crate::runner::partition_task::PartitionTask;
 use crate::runner::record_budget::RecordBudget;
 use crate::runner::settings::{Finish, Settings};
 use crate::runner::slot::shared_job::SharedJob;
 use crate::runner::slot::sources::{OpenFurther, Sources};
-use crate::runner::spread_watch::SpreadWatch;
 use crate::{Error, Result, failpoints, limits};
 
 /// Position of a bounded wait: nothing to read, but commits and questions may be due.

@@ -14,7 +14,7 @@ use seismic_queue::Block;
 
 use crate::engine::windows::reject_reason::RejectReason;
 use crate::limits;
-use crate::runner::notice::{RejectedRecords, RejectedSensor};
+use crate::runner::notices::notice::{RejectedRecords, RejectedSensor};
 
 /// Where the records of sensors went since the count began.
 #[derive(Debug, Default)]

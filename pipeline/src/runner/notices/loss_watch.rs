@@ -12,8 +12,8 @@ use seismic_queue::Commit;
 use crate::engine::operator::Operator;
 use crate::engine::windows::reject_reason::RejectReason;
 use crate::limits;
-use crate::runner::losses::Losses;
-use crate::runner::notice::Notice;
+use crate::runner::notices::losses::Losses;
+use crate::runner::notices::notice::Notice;
 
 /// When each reason was told last.
 #[derive(Debug, Default)]

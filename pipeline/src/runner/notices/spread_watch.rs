@@ -27,7 +27,7 @@ use seismic_queue::Partition;
 
 use crate::engine::operator::Operator;
 use crate::limits;
-use crate::runner::notice::{MovedSensors, Notice, SpreadSensor, SpreadSensors};
+use crate::runner::notices::notice::{MovedSensors, Notice, SpreadSensor, SpreadSensors};
 use crate::runner::settings::{OnSpread, Settings};
 use crate::{Error, Result};
 
