@@ -143,10 +143,10 @@ impl Oracle {
         if !sensor.windows.contains_key(&start) && sensor.windows.len() == WINDOWS_PER_SENSOR {
             return Err("window_limit");
         }
-        if !sensor.windows.contains_key(&start) {
-            if let Some((_, counts)) = sensor.pending.take_if(|(pending, _)| *pending == start) {
-                sensor.rejects.insert(start, counts);
-            }
+        if !sensor.windows.contains_key(&start)
+            && let Some((_, counts)) = sensor.pending.take_if(|(pending, _)| *pending == start)
+        {
+            sensor.rejects.insert(start, counts);
         }
         let samples = sensor.windows.entry(start).or_default();
         let repeats = samples.iter().any(|sample| sample.time == time);
