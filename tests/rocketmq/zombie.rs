@@ -1,11 +1,17 @@
 //! Fault 21: a sink's process falls asleep, another takes its place, and the first wakes up.
 
+use std::time::Duration;
+
+use rusqlite::Connection;
 use rustix::process::Signal;
 use seismic_brokers::RocketMq;
 
 use super::trial;
 use crate::faults::trial::Trial;
 use crate::stage::{Running, wait_until};
+
+/// Of the job, beside the queue.
+const STORE: &str = "output/queue.seismic.home.db";
 
 #[test]
 fn a_sink_that_wakes_up_after_another_took_its_place_is_fenced_and_ends_with_code_4() {
@@ -20,7 +26,7 @@ fn a_sink_that_wakes_up_after_another_took_its_place_is_fenced_and_ends_with_cod
     let consumer = trial.start();
     let mut awake = sink_process(&trial, &sink, &topic);
     for _ in 0..Trial::rounds(3) {
-        awake.signal(Signal::STOP);
+        put_to_sleep(&trial, &awake);
         let asleep = awake;
         awake = sink_process(&trial, &sink, &topic);
         asleep.signal(Signal::CONT);
@@ -33,6 +39,22 @@ fn a_sink_that_wakes_up_after_another_took_its_place_is_fenced_and_ends_with_cod
     consumer.stop(Signal::TERM).ok();
     trial = trial.option("--sink", &sink);
     trial.prove(load);
+}
+
+/// Stops a process where it does not keep the lock of the store's file: one that does keeps everyone
+/// from committing until it wakes up, and no other sink shows a row meanwhile.
+fn put_to_sleep(trial: &Trial, process: &Running) {
+    let store = Connection::open(trial.stage.path(STORE)).unwrap();
+    // Others that write are done long before.
+    store.busy_timeout(Duration::from_secs(2)).unwrap();
+    wait_until("it sleeps without the lock", || {
+        process.signal(Signal::STOP);
+        let is_free = store.execute_batch("BEGIN IMMEDIATE; ROLLBACK").is_ok();
+        if !is_free {
+            process.signal(Signal::CONT);
+        }
+        is_free
+    });
 }
 
 /// Starts a sink as a process of its own, and waits until it shows rows.

@@ -1,6 +1,6 @@
 //! The conformance suite on a real broker, and what only Kafka has.
 
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use seismic_brokers::Kafka;
@@ -14,10 +14,29 @@ use seismic_queue::{
     Recovered, Result, Source,
 };
 
-/// The broker of this test process.
-pub(crate) fn broker() -> Option<&'static Kafka> {
-    static BROKER: OnceLock<Option<Kafka>> = OnceLock::new();
-    BROKER.get_or_init(Kafka::one).as_ref()
+/// A broker of this test process, which is made at its first use. Each check has one for itself, and
+/// most of its time is waiting for it.
+struct Broker {
+    kafka: OnceLock<Option<Kafka>>,
+    alone: Mutex<()>,
+}
+
+static BROKERS: [Broker; 2] =
+    [const { Broker { kafka: OnceLock::new(), alone: Mutex::new(()) } }; 2];
+
+impl Broker {
+    /// One that no other check uses, the first one where all are used.
+    fn free() -> (&'static Broker, MutexGuard<'static, ()>) {
+        let free = BROKERS.iter().find_map(|broker| match broker.alone.try_lock() {
+            Ok(alone) => Some((broker, alone)),
+            Err(TryLockError::Poisoned(error)) => Some((broker, error.into_inner())),
+            Err(TryLockError::WouldBlock) => None,
+        });
+        free.unwrap_or_else(|| {
+            let [first, ..] = &BROKERS;
+            (first, first.alone.lock().unwrap_or_else(PoisonError::into_inner))
+        })
+    }
 }
 
 pub(crate) fn address(brokers: &str) -> ClusterAddress {
@@ -26,15 +45,17 @@ pub(crate) fn address(brokers: &str) -> ClusterAddress {
 
 /// An empty cluster, for one test at a time, and the member of the group that has all partitions.
 pub(crate) struct OnKafka {
+    pub(crate) kafka: &'static Kafka,
     pub(crate) address: ClusterAddress,
     member: Mutex<Option<Box<dyn Source>>>,
     _alone: MutexGuard<'static, ()>,
 }
 
 impl OnKafka {
-    pub(crate) fn new(kafka: &Kafka) -> OnKafka {
-        static ALONE: Mutex<()> = Mutex::new(());
-        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    /// `None` where there can be no broker.
+    pub(crate) fn new() -> Option<OnKafka> {
+        let (broker, alone) = Broker::free();
+        let kafka = broker.kafka.get_or_init(Kafka::one).as_ref()?;
         let address = address(&kafka.address());
         let queue = KafkaQueue::open(&address).unwrap();
         let topics = queue.topics().unwrap();
@@ -45,7 +66,7 @@ impl OnKafka {
         while !queue.topics().unwrap().is_empty() {
             std::thread::sleep(Duration::from_millis(10));
         }
-        OnKafka { address, member: Mutex::default(), _alone: alone }
+        Some(OnKafka { kafka, address, member: Mutex::default(), _alone: alone })
     }
 
     /// The claim of the group's only member, which joins it the first time. It is not polled again:
@@ -129,7 +150,7 @@ impl Backend for OnKafka {
     fn damage(&self, _: Partition, _: u64) {}
 }
 
-seismic_queue::conformance! { broker().map(OnKafka::new); without
+seismic_queue::conformance! { OnKafka::new(); without
     // Its store is shared: it has members of a group for owners, nobody is refused for being the
     // second, and what fences is the group, which tests of whole jobs prove.
     owning::a_store_says_who_owns_it

@@ -296,12 +296,12 @@ fn wait_for<T>(future: impl Future<Output = T>) -> T {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tests::{address, broker};
+    use crate::tests::OnKafka;
 
     #[test]
     fn a_topic_that_a_broker_does_not_know_is_no_topic_without_settings() {
-        let Some(kafka) = broker() else { return };
-        let cluster = Cluster::open(&address(&kafka.address())).unwrap();
+        let Some(on) = OnKafka::new() else { return };
+        let cluster = Cluster::open(&on.address).unwrap();
         let admin = Admin::new(&cluster).unwrap();
         let nobodys = ResourceSpecifier::Topic("nobodys");
         assert_eq!(admin.entries_of(&nobodys, &patient()).unwrap_err(), UNTOLD);

@@ -10,7 +10,6 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer};
 use rdkafka::types::RDKafkaApiKey;
-use seismic_brokers::Kafka;
 
 use super::*;
 use crate::ClusterAddress;
@@ -18,7 +17,7 @@ use crate::KafkaQueue;
 use crate::client::admin::{Admin, INPUT, KEPT};
 use crate::client::native::topic_id;
 use crate::error_kind::of_librdkafka;
-use crate::tests::{OnKafka, address, broker};
+use crate::tests::{OnKafka, address};
 
 const P0: Partition = Partition(0);
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -30,7 +29,6 @@ type Seen = (u32, u64, i64, Vec<u8>, Vec<u8>);
 
 /// A clean cluster, and the two ways to read it.
 struct Both {
-    kafka: &'static Kafka,
     on: OnKafka,
     ours: Cluster,
     theirs: Cluster,
@@ -94,11 +92,10 @@ fn read(
 
 impl Both {
     fn new() -> Option<Both> {
-        let kafka = broker()?;
-        let on = OnKafka::new(kafka);
+        let on = OnKafka::new()?;
         let (ours, theirs) =
             (cluster(&on.address.brokers, &[]), cluster(&on.address.brokers, &[THEIRS]));
-        Some(Both { kafka, on, ours, theirs })
+        Some(Both { on, ours, theirs })
     }
 
     /// A topic that takes messages of any length, with a further setting.
@@ -196,7 +193,7 @@ fn what_javas_producer_compresses_is_read_as_librdkafka_reads_it() {
     // This build of librdkafka has no Zstandard, so the values say what must be read.
     let mut sent = Vec::new();
     for codec in ["gzip", "snappy", "lz4", "zstd"] {
-        let mut producer = both.kafka.tool("kafka.tools.ConsoleProducer");
+        let mut producer = both.on.kafka.tool("kafka.tools.ConsoleProducer");
         producer.args(["--bootstrap-server", &both.on.address.brokers, "--topic", "in"]);
         producer.args(["--compression-codec", codec, "--batch-size", "100000"]);
         let mut producer = producer.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
