@@ -7,6 +7,7 @@ use seismic_pipeline::Notice;
 use seismic_queue::{HeldTopic, Remedy};
 
 /// What to do, in one sentence without its full stop.
+#[expect(clippy::too_many_lines, reason = "a table: one entry for each remedy")]
 pub fn in_words(remedy: &Remedy) -> String {
     let words = match remedy {
         Remedy::Publish => "`seismic generate` or `seismic import` makes one",

@@ -231,10 +231,11 @@ impl Lines {
         if bytes.is_empty() {
             return Ok(Piece::End);
         }
-        if self.offset == 0 && self.begun == 0 {
-            if let Some(what) = file_kind::of(bytes) {
-                return Ok(Piece::NotText(what));
-            }
+        if self.offset == 0
+            && self.begun == 0
+            && let Some(what) = file_kind::of(bytes)
+        {
+            return Ok(Piece::NotText(what));
         }
         let end = bytes.iter().position(|&byte| byte == b'\n');
         let taken = end.map_or(bytes.len(), |end| end + 1);

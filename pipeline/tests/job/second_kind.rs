@@ -134,11 +134,15 @@ fn the_journal_says_in_which_order_the_inputs_were_read_and_which_version_was_in
     let progress = counting.store.view().unwrap().partitions[busy.0 as usize].progress.clone();
     let progress = progress.unwrap();
     for (input, next) in [progress.next, progress.further[0]].into_iter().enumerate() {
-        let runs = journal.iter().filter_map(|entry| match entry {
+        let mut runs = journal.iter().filter_map(|entry| match entry {
             Entry::Run { input: of, until } if *of == input => Some(*until),
             _ => None,
         });
-        assert_eq!(runs.last(), Some(next), "the runs of input {input} end where the job stands");
+        assert_eq!(
+            runs.next_back(),
+            Some(next),
+            "the runs of input {input} end where the job stands"
+        );
     }
 }
 

@@ -194,9 +194,9 @@ fn import_openeew(args: OpeneewArgs) -> anyhow::Result<Outcome> {
     bar.finish_and_clear();
     let summary = summary?;
     if args.to.json {
-        print(&format!("{}\n", serde_json::to_string(&summary)?))?;
+        print(format!("{}\n", serde_json::to_string(&summary)?))?;
     } else {
-        print(&format!(
+        print(format!(
             "imported {} records of {} devices in {} messages to {}, in {:.1} s\n{}",
             count(summary.published),
             summary.devices,

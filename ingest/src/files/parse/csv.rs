@@ -98,11 +98,12 @@ impl CsvReader {
 
     fn take_comment(&mut self, comment: &[u8]) {
         let (delimiter, most) = (self.options.delimiter, limits::COLUMNS);
-        if self.header.is_none() && self.fields.split(comment, delimiter, most).is_ok() {
-            if let Ok(header) = CsvHeader::of(&self.fields, &self.options) {
-                self.header = Some((header, comment.trim_ascii().to_vec()));
-                return;
-            }
+        if self.header.is_none()
+            && self.fields.split(comment, delimiter, most).is_ok()
+            && let Ok(header) = CsvHeader::of(&self.fields, &self.options)
+        {
+            self.header = Some((header, comment.trim_ascii().to_vec()));
+            return;
         }
         self.comments += 1;
     }

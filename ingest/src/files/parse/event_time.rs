@@ -121,10 +121,8 @@ impl TimeFormat {
         let ms = |time: Timestamp| {
             i64::try_from(time.as_nanosecond().div_euclid(1_000_000)).map_err(|_| no_time().into())
         };
-        if !is_utc {
-            if let Ok(time) = PARSER.parse_timestamp(text) {
-                return ms(time);
-            }
+        if !is_utc && let Ok(time) = PARSER.parse_timestamp(text) {
+            return ms(time);
         }
         // Also refuses an offset behind the time.
         let civil: DateTime = match has_time_of_day(text).then(|| PARSER.parse_datetime(text)) {

@@ -137,7 +137,8 @@ impl<'a> Follow<'a> {
             .take(limits::FOLLOWED_FILES.saturating_sub(self.files.len()))
             .collect();
         // What is known of them must have what was read already.
-        if !new.is_empty() && !(import.flush(appender) && import.settle(appender)) {
+        let is_settled = new.is_empty() || import.flush(appender) && import.settle(appender);
+        if !is_settled {
             return Ok(false);
         }
         for path in &new {

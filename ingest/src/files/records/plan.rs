@@ -91,7 +91,9 @@ impl<'a> Planner<'a> {
         for file in files {
             match self.anchors(file) {
                 Ok(anchors) => {
-                    anchors.first().map(|first| *alike.entry(*first).or_default() += 1);
+                    if let Some(first) = anchors.first() {
+                        *alike.entry(*first).or_default() += 1;
+                    }
                     readable.push((file, anchors));
                 }
                 Err(error) if error.is_of_file() => summary.unread.add(&error, error.hint()),
