@@ -21,6 +21,15 @@ pub(crate) fn encode(record: &SeismicRecord, into: &mut Vec<u8>) {
     }
 }
 
+/// How many bytes [`encode`] adds.
+pub(crate) fn encoded_len(record: &SeismicRecord) -> usize {
+    let is_left_out = |value: f64| value == 0.0 && value.is_sign_negative();
+    let doubles = [record.longitude, record.latitude].into_iter().filter(|&it| is_left_out(it));
+    record.encoded_len()
+        + 9 * doubles.count()
+        + 5 * usize::from(is_left_out(record.seismic_amplitude.into()))
+}
+
 /// Adds one encoded record to an encoded `SeismicRecordBatch`.
 pub(crate) fn pack_record(batch: &mut Vec<u8>, record: &[u8]) {
     batch.push(BATCH_FIRST_BYTE);
@@ -85,6 +94,7 @@ mod tests {
         let back = SeismicRecord::decode(bytes.as_slice()).unwrap();
         assert!(back.longitude.is_sign_negative() && back.latitude.is_sign_negative());
         assert!(back.seismic_amplitude.is_sign_negative());
+        assert_eq!(encoded_len(&negative), bytes.len());
         bytes.clear();
         encode(&SeismicRecord::default(), &mut bytes);
         assert!(bytes.is_empty());

@@ -377,3 +377,42 @@ fn a_growing_file_a_rotated_one_and_new_ones_of_a_folder_are_followed() {
     };
     assert_eq!(run(&place.queue, &plain).recognised, 7);
 }
+
+#[test]
+fn lines_that_a_table_refuses_are_not_lost_when_others_are_mended() {
+    let mut place = Place::new(Format::Csv);
+    let table = |place: &Place, sensors: &[&str]| {
+        place.write("table", format!("id\n{}\n", sensors.join("\n")));
+    };
+    let text: String = (0..12).map(|i| format!("S{},{i},1.0,N,1\n", 1 + i % 3)).collect();
+    let file = place.write("log", format!("{HEADER}{text}"));
+    table(&place, &["S1"]);
+    place.options.sensors = Some(place.folder.path().join("table"));
+    let summary = place.import(&[&file]);
+    assert_eq!((summary.published, summary.refused.count), (4, 8));
+    table(&place, &["S1", "S2"]);
+    let summary = place.import(&[&file]);
+    assert_eq!((summary.published, summary.recognised, summary.refused.count), (8, 4, 4));
+    table(&place, &["S1", "S2", "S3"]);
+    let summary = place.import(&[&file]);
+    assert_eq!((summary.published, summary.recognised, summary.refused.count), (12, 8, 0));
+    // What is in stays known when a table lacks its sensor again.
+    table(&place, &["S3"]);
+    place.import(&[&file]);
+    let mut times = place.times();
+    times.sort_unstable();
+    assert_eq!(times, (0..12).collect::<Vec<_>>());
+}
+
+#[test]
+fn of_a_packed_file_and_its_beginning_that_is_longer_on_disk_each_record_is_imported_once() {
+    let place = Place::new(Format::Csv);
+    let mut zip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    let whole = format!("{HEADER}{}", rows(0..1_000));
+    std::io::Write::write_all(&mut zip, whole.as_bytes()).unwrap();
+    let packed = place.write("all.gz", zip.finish().unwrap());
+    let plain = place.write("beginning", format!("{HEADER}{}", rows(0..900)));
+    assert!(fs::metadata(&plain).unwrap().len() > fs::metadata(&packed).unwrap().len());
+    assert_eq!(place.import(&[&packed, &plain]).published, 1_000);
+    assert_eq!(place.times().len(), 1_000);
+}

@@ -72,7 +72,7 @@ pub fn import(
             Err(error) => summary.unread.add(&error, None),
         }
     }
-    let producer = producer_id(options, &encoder, files.keys());
+    let producer = producer_id(options, &encoder, files.keys())?;
     let import_log = || queue.import_log(&topic);
     let log = patiently(stop, import_log)?;
     // Whoever imported these files before notes were kept is recognised by its producer.
@@ -244,10 +244,37 @@ fn producer_id<'a>(
     options: &Options,
     encoder: &SampleEncoder,
     digests: impl Iterator<Item = &'a Digest32>,
-) -> String {
-    let Options { component, topic, partitions, .. } = options;
+) -> Result<String> {
+    let Options { component, topic, partitions, sensors, .. } = options;
     let mut content = format!("2 {component} {topic} {partitions} ").into_bytes();
     content.extend_from_slice(&Sha256::digest(encoder.locations()));
     digests.for_each(|digest| content.extend_from_slice(digest));
-    producer_name::by_content("openeew", &content)
+    if let Some(table) = sensors {
+        content.extend_from_slice(b" sensors ");
+        content.extend_from_slice(&digest(table)?);
+    }
+    Ok(producer_name::by_content("openeew", &content))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_table_of_sensors_makes_another_import() {
+        let folder = tempfile::tempdir().unwrap();
+        let name = |table: Option<&str>| {
+            let sensors = table.map(|text| {
+                let path = folder.path().join("sensors.csv");
+                std::fs::write(&path, text).unwrap();
+                path
+            });
+            let locations = folder.path().join("locations.csv");
+            std::fs::write(&locations, "device_id,latitude,longitude\n").unwrap();
+            let options = Options { sensors, ..Options::new(vec![], locations) };
+            producer_id(&options, &SampleEncoder::new(&options).unwrap(), [].iter()).unwrap()
+        };
+        let names = [name(None), name(Some("id\nS1\n")), name(Some("id\nS1\nS2\n"))];
+        assert!(names[0] != names[1] && names[1] != names[2] && names[0] != names[2]);
+    }
 }

@@ -10,7 +10,6 @@ use super::summary::RecordsSummary;
 use crate::files::newest_times::NewestTimes;
 use crate::files::parse::item::{Item, ParsedLine};
 use crate::files::parse::refusals::shortened;
-use crate::files::sensor_table::SensorTable;
 use crate::{Error, Result};
 
 /// An import while it runs.
@@ -37,8 +36,7 @@ impl<'a> ImportRun<'a> {
         notes: Option<&'a mut dyn ImportLog>,
         summary: &'a mut RecordsSummary,
     ) -> Result<Self> {
-        let sensors = options.sensors.as_deref().map(SensorTable::read).transpose()?;
-        let publisher = Publisher::new(options.partitions, options.pack, sensors);
+        let publisher = Publisher::of(options)?;
         let newest = NewestTimes::default();
         Ok(ImportRun { publisher, newest, notes, summary, strict: options.strict })
     }

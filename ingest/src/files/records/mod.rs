@@ -32,11 +32,13 @@ use std::time::Instant;
 
 use seismic_queue::{Queue, Topic, patiently};
 
+use self::content_import::ProducerNames;
 use self::follow::Follow;
 use self::import_run::ImportRun;
 use self::noted_import::NotedImport;
 pub use self::options::Options;
 use self::plan::Planner;
+use self::publisher::Publisher;
 pub use self::summary::{Defaults, RecordsSummary};
 use crate::appender::{Destination, appending_to, per_second};
 pub use crate::files::parse::event_time::{TimeUnit, UnknownUnit};
@@ -135,7 +137,8 @@ impl Import<'_> {
         if summary.stopped {
             return Ok(());
         }
-        let mut planner = Planner::new(self.options, &mut *notes);
+        let publisher = Publisher::of(self.options)?;
+        let mut planner = Planner::new(self.options, &publisher, &mut *notes);
         let plans = planner.plan_all(&files_to_plan, summary)?;
         let plans = (plans, planner.keys);
         let run = ImportRun::new(self.options, Some(&mut *notes), summary)?;
@@ -157,9 +160,10 @@ impl Import<'_> {
 
     /// Files that are recognised as a whole or not at all, one after the other.
     fn whole_files(&mut self, files: &[PathBuf], summary: &mut RecordsSummary) -> Result<()> {
+        let names = ProducerNames::new(self.options)?;
         for file in files {
             let mut run = ImportRun::new(self.options, None, summary)?;
-            let producer = match content_import::producer_of(self.options, file) {
+            let producer = match names.of(file) {
                 Ok(producer) => producer,
                 Err(error) => {
                     run.fail(error)?;
@@ -198,8 +202,9 @@ impl Import<'_> {
             return Ok((Vec::new(), files));
         }
         let (mut known, mut others) = (Vec::new(), Vec::new());
+        let names = ProducerNames::new(self.options)?;
         for file in files {
-            let is_known = match content_import::producer_of(self.options, &file) {
+            let is_known = match names.of(&file) {
                 Ok(producer) => self.has_producer(&producer)?,
                 Err(_) => false,
             };

@@ -60,7 +60,7 @@ impl<'a> NotedImport<'a> {
     /// Those of the file and the queue.
     pub(super) fn plan(&mut self, path: &Path) -> Result<PlannedFile> {
         let notes = self.run.notes.as_deref_mut().expect("files are noted");
-        let mut planner = Planner::new(self.options, notes);
+        let mut planner = Planner::new(self.options, &self.run.publisher, notes);
         planner.keys = std::mem::take(&mut self.keys);
         let counted = (self.run.summary.published, self.run.summary.recognised);
         let plan = planner.plan_one(path, self.run.summary);
@@ -108,6 +108,7 @@ impl<'a> NotedImport<'a> {
                 self.run.summary.stopped = true;
                 return Ok(());
             }
+            self.need_key(numbers[place], &line)?;
             self.take(numbers[place], line)?;
             if self.run.publisher.batcher.is_full() && !self.flush(appender) {
                 return Ok(());

@@ -12,11 +12,13 @@ use seismic_queue::{Before, ImportLog};
 use super::file_note::{FileNote, Track};
 use super::note_keys::{self, Anchor, NoteKeys};
 use super::options::Options;
+use super::publisher::Publisher;
 use super::summary::RecordsSummary;
 use crate::files::parse::item::Next;
 use crate::files::parse::reader::ItemReader;
+use crate::files::parse::refusal::Refusal;
 use crate::files::parse::refusals::{Refusals, shortened};
-use crate::{Error, Result, limits};
+use crate::{Error, Hint, Result, limits};
 
 /// A file that is to be imported.
 pub(super) struct PlannedFile {
@@ -42,6 +44,8 @@ impl PlannedFile {
 /// Looks files up.
 pub(super) struct Planner<'a> {
     options: &'a Options,
+    /// Says which records are refused.
+    publisher: &'a Publisher,
     log: &'a mut dyn ImportLog,
     pub(super) keys: NoteKeys,
 }
@@ -53,7 +57,10 @@ struct Candidate {
     note: FileNote,
     /// Without the lines that it refused.
     track: Track,
+    /// With those of them that are mended, from the first of them on.
+    all: Option<Track>,
     mended: Vec<u64>,
+    refusals: Refusals,
     found: Option<Found>,
 }
 
@@ -73,8 +80,12 @@ struct Whole {
 }
 
 impl<'a> Planner<'a> {
-    pub(super) fn new(options: &'a Options, log: &'a mut dyn ImportLog) -> Self {
-        Planner { options, log, keys: NoteKeys::default() }
+    pub(super) fn new(
+        options: &'a Options,
+        publisher: &'a Publisher,
+        log: &'a mut dyn ImportLog,
+    ) -> Self {
+        Planner { options, publisher, log, keys: NoteKeys::default() }
     }
 
     /// Plans all files. Those that cannot be read are noted in the summary.
@@ -101,10 +112,9 @@ impl<'a> Planner<'a> {
             }
         }
         let is_alone = |anchors: &[Anchor]| anchors.first().is_none_or(|first| alike[first] == 1);
-        let (alone, mut others): (Vec<_>, Vec<_>) =
+        let (alone, alike): (Vec<_>, Vec<_>) =
             readable.into_iter().partition(|(_, anchors)| is_alone(anchors));
-        // Shorter ones first: they may be the beginning of longer ones.
-        others.sort_by_cached_key(|(file, _)| std::fs::metadata(file).map_or(0, |meta| meta.len()));
+        let others = self.shorter_first(alike, summary)?;
         let mut plans: Vec<PlannedFile> = Vec::with_capacity(files.len());
         let mut wholes: HashMap<Anchor, Vec<Whole>> = HashMap::new();
         for (file, anchors) in others {
@@ -134,6 +144,25 @@ impl<'a> Planner<'a> {
             plans.sort_by(|a, b| a.at.cmp(&b.at));
         }
         Ok(plans)
+    }
+
+    /// Files with fewer records first: they may be the beginning of others. How long they are on
+    /// disk says nothing, since some are packed.
+    fn shorter_first<'f>(
+        &self,
+        files: Vec<(&'f PathBuf, Vec<Anchor>)>,
+        summary: &mut RecordsSummary,
+    ) -> Result<Vec<(&'f PathBuf, Vec<Anchor>)>> {
+        let mut counted = Vec::with_capacity(files.len());
+        for (file, anchors) in files {
+            match self.compare(file, &mut [], true) {
+                Ok(track) => counted.push((track.accepted, file, anchors)),
+                Err(error) if error.is_of_file() => summary.unread.add(&error, error.hint()),
+                Err(error) => return Err(error),
+            }
+        }
+        counted.sort_by_key(|(accepted, ..)| *accepted);
+        Ok(counted.into_iter().map(|(_, file, anchors)| (file, anchors)).collect())
     }
 
     /// Digests of the first records; none for a file without.
@@ -235,7 +264,7 @@ impl<'a> Planner<'a> {
     /// Reads the file as far as the candidates go, or to its end, and notes where they agree.
     fn compare(&self, file: &Path, candidates: &mut [Candidate], whole: bool) -> Result<Track> {
         let mut reader = ItemReader::open(self.options.format, &self.options.read, file)?;
-        let (mut track, mut refusals) = (Track::default(), Refusals::default());
+        let mut track = Track::default();
         let mut identity = Vec::new();
         let mut is_at_end = false;
         let farthest = candidates.iter().map(|candidate| candidate.note.accepted).max();
@@ -251,26 +280,31 @@ impl<'a> Planner<'a> {
                 }
             };
             let place = (line.number, line.is_whole);
-            match line.item {
-                Ok(item) => {
-                    identity.clear();
-                    item.identity(&mut identity);
+            identity.clear();
+            let is_parsed = line.item.is_ok();
+            let checked = line.item.and_then(|item| {
+                item.identity(&mut identity);
+                self.publisher.check(&item)
+            });
+            match checked {
+                Ok(()) => {
                     track.accept(place, &identity, (1, 1));
-                    for candidate in candidates.iter_mut() {
-                        candidate.see(place, &identity, &track, &refusals);
-                    }
+                    candidates.iter_mut().for_each(|it| it.see(place, &identity));
                 }
-                Err(refusal) => {
+                Err(Refusal { what, hint }) => {
                     track.refuse(line.number);
-                    let what = shortened(refusal.what);
+                    let what = shortened(what);
                     let refused = Error::Line { at: file.to_owned(), line: line.number, what };
-                    refusals.add(&refused, refusal.hint);
+                    let identity = is_parsed.then_some(&identity[..]);
+                    for candidate in candidates.iter_mut() {
+                        candidate.see_refused(place, identity, (&refused, hint));
+                    }
                 }
             }
         }
         if is_at_end {
             for candidate in candidates.iter_mut().filter(|it| it.found.is_none()) {
-                candidate.see_end(&track, &refusals);
+                candidate.see_end();
             }
         }
         Ok(track)
@@ -284,42 +318,95 @@ fn mended(candidates: &[Candidate]) -> u64 {
 impl Candidate {
     fn new(key: Vec<u8>, stored: Vec<u8>) -> Option<Self> {
         let note = FileNote::decode(&stored)?;
-        let (track, mended, found) = (Track::default(), Vec::new(), None);
-        Some(Candidate { key, stored, note, track, mended, found })
+        Some(Candidate {
+            key,
+            stored,
+            note,
+            track: Track::default(),
+            all: None,
+            mended: Vec::new(),
+            refusals: Refusals::default(),
+            found: None,
+        })
     }
 
-    /// Sees the end of the file, which gave `all`: it may be an older copy of what is known.
-    fn see_end(&mut self, all: &Track, refusals: &Refusals) {
-        if self.note.was_of(all) {
-            let (track, refusals) = (all.clone(), refusals.clone());
+    /// All lines so far.
+    fn all(&self) -> &Track {
+        self.all.as_ref().unwrap_or(&self.track)
+    }
+
+    /// Sees the end of the file: it may be an older copy of what is known.
+    fn see_end(&mut self) {
+        if self.note.was_of(self.all()) {
+            let (track, refusals) = (self.all().clone(), self.refusals.clone());
             self.found = Some(Found { track, mended: Vec::new(), refusals, is_cut: false });
         }
     }
 
-    /// Sees a line of the file; `all` has it and all lines above it.
-    fn see(&mut self, place: (u64, bool), identity: &[u8], all: &Track, refusals: &Refusals) {
-        let found = |track: &Track, mended: &[u64], is_cut| Found {
-            track: track.clone(),
-            mended: mended.to_vec(),
-            refusals: refusals.clone(),
-            is_cut,
-        };
+    fn found(&self, mended: &[u64], is_cut: bool) -> Option<Found> {
+        let (track, mended, refusals) =
+            (self.all().clone(), mended.to_vec(), self.refusals.clone());
+        Some(Found { track, mended, refusals, is_cut })
+    }
+
+    /// Sees a line of the file that gives something.
+    fn see(&mut self, place: (u64, bool), identity: &[u8]) {
         let is_whole_match = self.found.as_ref().is_some_and(|found| !found.is_cut);
         if self.note.has_refused(place.0) {
             if !is_whole_match {
                 self.mended.push(place.0);
+                self.all.get_or_insert_with(|| self.track.clone());
             }
-        } else if self.track.accepted < self.note.accepted {
-            self.track.accept(place, identity, (1, 1));
-            if self.note.is_of(&self.track) {
-                self.found = Some(found(all, &self.mended, false));
-            } else if self.note.is_of_all_but_last(&self.track) {
-                self.found = Some(found(all, &self.mended, true));
+            if let Some(all) = &mut self.all {
+                all.accept(place, identity, (1, 1));
             }
+        } else {
+            self.accept(place, identity);
         }
         // Refused lines may be gone instead.
-        if !self.mended.is_empty() && self.note.is_of(all) {
-            self.found = Some(found(all, &[], false));
+        if !self.mended.is_empty() && self.note.is_of(self.all()) {
+            self.found = self.found(&[], false);
+        }
+    }
+
+    /// Sees a line that is refused, with what it would give. What was imported then is in, whatever
+    /// is said of it today: another table of sensors may refuse it.
+    fn see_refused(
+        &mut self,
+        place: (u64, bool),
+        identity: Option<&[u8]>,
+        (refused, hint): (&Error, Option<Hint>),
+    ) {
+        let is_open = self.track.accepted < self.note.accepted;
+        match identity {
+            Some(identity) if is_open && !self.note.has_refused(place.0) => {
+                self.accept(place, identity);
+            }
+            _ => {
+                self.track.refuse(place.0);
+                if let Some(all) = &mut self.all {
+                    all.refuse(place.0);
+                }
+                self.refusals.add(refused, hint);
+            }
+        }
+    }
+
+    /// A line that was not refused then.
+    fn accept(&mut self, place: (u64, bool), identity: &[u8]) {
+        if let Some(all) = &mut self.all {
+            all.accept(place, identity, (1, 1));
+        }
+        if self.track.accepted == self.note.accepted {
+            return;
+        }
+        self.track.accept(place, identity, (1, 1));
+        if self.note.is_of(&self.track) {
+            let mended = self.mended.clone();
+            self.found = self.found(&mended, false);
+        } else if self.note.is_of_all_but_last(&self.track) {
+            let mended = self.mended.clone();
+            self.found = self.found(&mended, true);
         }
     }
 }
