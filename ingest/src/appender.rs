@@ -4,7 +4,7 @@
 
 use std::panic::resume_unwind;
 use std::sync::atomic::AtomicBool;
-use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
+use std::sync::mpsc::{self, Receiver, Sender, SyncSender, TryRecvError};
 use std::thread;
 use std::time::Duration;
 
@@ -21,6 +21,8 @@ pub struct Appender<'a> {
     tally: Tally,
     /// Requests that were sent and are not reported done.
     on_the_way: u64,
+    /// Whether the thread that appends has ended.
+    is_over: bool,
 }
 
 /// What was appended, durably.
@@ -66,8 +68,14 @@ pub fn appending_to(
         let (requests, waiting) = mpsc::sync_channel(limits::REQUESTS_WAITING);
         let (finished, done) = mpsc::channel();
         let thread = scope.spawn(move || append_all(destination, &waiting, &finished, stop));
-        let mut appender =
-            Appender { requests, done, progress, tally: Tally::default(), on_the_way: 0 };
+        let mut appender = Appender {
+            requests,
+            done,
+            progress,
+            tally: Tally::default(),
+            on_the_way: 0,
+            is_over: false,
+        };
         let made = make(&mut appender);
         let Appender { requests, done, progress, mut tally, .. } = appender;
         drop(requests);
@@ -96,16 +104,21 @@ impl Appender<'_> {
     /// failed: then stop making records.
     #[must_use]
     pub fn send(&mut self, batcher: &mut Batcher) -> bool {
+        self.is_appending(batcher) && (batcher.is_empty() || self.hand_over(batcher.take_request()))
+    }
+
+    /// Reports what is done. `false` when appending has failed.
+    #[must_use]
+    pub fn is_appending(&mut self, batcher: &mut Batcher) -> bool {
         self.report(batcher);
-        batcher.is_empty() || self.hand_over(batcher.take_request())
+        !self.is_over
     }
 
     /// As [`Appender::send`], with notes that change in the same act.
     #[must_use]
     pub fn send_noted(&mut self, batcher: &mut Batcher, changes: Vec<NoteChange>) -> bool {
-        self.report(batcher);
-        if batcher.is_empty() {
-            return true;
+        if !self.is_appending(batcher) || batcher.is_empty() {
+            return !self.is_over;
         }
         let mut request = batcher.take_request();
         request.changes = changes;
@@ -131,8 +144,15 @@ impl Appender<'_> {
 
     /// Reports progress and returns memory to the batcher.
     fn report(&mut self, batcher: &mut Batcher) {
-        while let Ok(request) = self.done.try_recv() {
-            self.take_done(request, batcher);
+        loop {
+            match self.done.try_recv() {
+                Ok(request) => self.take_done(request, batcher),
+                Err(TryRecvError::Empty) => return,
+                Err(TryRecvError::Disconnected) => {
+                    self.is_over = true;
+                    return;
+                }
+            }
         }
     }
 
@@ -231,6 +251,24 @@ mod tests {
     #[test]
     fn what_does_not_pass_ends_the_run() {
         assert!(send_some(Flaky { busy: 0, broken: true }, false).is_err());
+    }
+
+    #[test]
+    fn whoever_has_nothing_to_send_learns_that_appending_has_failed() {
+        let stop = AtomicBool::new(false);
+        let broken = Box::new(Flaky { busy: 0, broken: true });
+        let mut turns = 0u64;
+        let ended = appending(broken, &stop, &mut |_| {}, |appender| {
+            let mut batcher = Batcher::new(1, 1);
+            batcher.add_message(Partition(0), b"k", b"v", 1);
+            assert!(appender.send(&mut batcher));
+            while appender.is_appending(&mut batcher) {
+                turns += 1;
+                thread::yield_now();
+            }
+            Ok(())
+        });
+        assert!(ended.is_err(), "after {turns} turns");
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::files::file_digest::{Digest32, digest};
 use crate::files::parse::item::Next;
 use crate::files::parse::read_options::ReadOptions;
 use crate::files::parse::reader::ItemReader;
-use crate::{Result, producer_name};
+use crate::{Error, Result, producer_name};
 
 /// The files in the order of the first time of each.
 pub(super) fn by_first_time(options: &Options, files: &[PathBuf]) -> Vec<PathBuf> {
@@ -74,6 +74,62 @@ impl ProducerNames {
         let content = [&self.before[..], &digest, &self.behind].concat();
         Ok(producer_name::by_content("records", &content))
     }
+}
+
+/// Recognises a file of which another version of this program appended that many messages. How it
+/// read the file then is not known, so that nothing can be appended behind them.
+///
+/// # Errors
+/// As [`import_file`].
+pub(super) fn recognise_file(
+    (file, appended): (&Path, u64),
+    options: &Options,
+    run: &mut ImportRun<'_>,
+    stop: &AtomicBool,
+) -> Result<()> {
+    let mut reader = ItemReader::open(options.format, &options.read, file)?;
+    let (mut identity, mut messages, mut records) = (Vec::new(), 0, 0);
+    loop {
+        let line = match reader.next()? {
+            Next::Line(line) => Some(line),
+            Next::Pending | Next::End => None,
+        };
+        if stop.load(Ordering::Relaxed) {
+            run.summary.stopped = true;
+            return Ok(());
+        }
+        let is_end = line.is_none();
+        if let Some(line) = line {
+            run.take(file, line, &mut identity)?;
+        }
+        let batcher = &mut run.publisher.batcher;
+        if is_end {
+            batcher.close_packs(i64::MAX);
+        }
+        if is_end || batcher.is_full() {
+            let request = batcher.take_request();
+            messages += request.blocks().map(|(_, block)| u64::from(block.count())).sum::<u64>();
+            records += request.records;
+            batcher.reuse(request);
+        }
+        if is_end {
+            break;
+        }
+    }
+    run.end_file(file, reader.comments(), reader.lines().damage());
+    run.summary.recognised += appended;
+    if messages <= appended {
+        run.summary.published += records;
+        return Ok(());
+    }
+    run.summary.published += records.min(appended);
+    let what = format!(
+        "an earlier version of this program imported {appended} of its {messages} messages; the rest \
+         is not added, since it may have read the file in another way; put the missing lines into a \
+         file of their own"
+    );
+    run.summary.unread.add(&Error::Damaged { at: file.to_owned(), what }, None);
+    Ok(())
 }
 
 /// Imports one file.

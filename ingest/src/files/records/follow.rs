@@ -3,19 +3,24 @@
 //! A line is taken when its end is there. A file that is replaced under its name, as logs are when
 //! they are rotated, is read to its end first; one that was cut is read from its start, and what of
 //! it is in already is recognised.
+//!
+//! A file is followed once, whatever names and copies it has: of copies, the one that has more. One
+//! that begins as a known file does may be a copy in progress, and waits until it is as long as it
+//! was when it was last looked at.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, Metadata};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Instant;
 
+use super::file_id::{FileId, FileState};
 use super::live_import::Flush;
 use super::noted_import::NotedImport;
 use super::options::Options;
 use super::plan::PlannedFile;
+use super::present::present;
 use crate::appender::Appender;
 use crate::files::lines::Lines;
 use crate::files::parse::item::Next;
@@ -28,6 +33,10 @@ pub(super) struct Follow<'a> {
     /// Files and folders as they were named.
     named: Vec<PathBuf>,
     files: HashMap<PathBuf, FollowedFile>,
+    /// Files that are not followed, as they were when that was decided.
+    passed: HashMap<PathBuf, Passed>,
+    /// Files that an earlier version imported: they are known as a whole.
+    known: HashSet<FileId>,
     scanned: Option<Instant>,
 }
 
@@ -42,27 +51,46 @@ struct FollowedFile {
     is_failed: bool,
 }
 
-/// What stays the same while a file is renamed or grows.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct FileId(u64, u64);
+/// A file that is not followed.
+#[derive(Clone, Copy)]
+struct Passed {
+    state: FileState,
+    why: Why,
+}
 
-impl FileId {
-    fn of(meta: &Metadata) -> Self {
-        FileId(meta.dev(), meta.ino())
-    }
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Why {
+    /// It cannot be read. It is tried again when it has changed.
+    Failed,
+    /// Another file has all of it. It is looked at again when it has changed, or the other is gone.
+    Copy,
+    /// It may become a copy.
+    Waiting,
+}
+
+/// What an import knows of files before it follows them.
+pub(super) struct Found {
+    /// All that were there.
+    pub(super) present: Vec<(PathBuf, FileState)>,
+    /// Those that others have all of.
+    pub(super) copies: Vec<PathBuf>,
+    /// Those that an earlier version imported.
+    pub(super) known: Vec<PathBuf>,
 }
 
 impl<'a> Follow<'a> {
-    pub(super) fn new(options: &'a Options, named: Vec<PathBuf>) -> Self {
-        Follow { options, named, files: HashMap::new(), scanned: None }
-    }
-
-    /// The regular files that are there now.
-    pub(super) fn present(named: &[PathBuf]) -> Vec<PathBuf> {
-        let mut files: Vec<_> = named.iter().flat_map(|named| listed(named)).collect();
-        files.sort();
-        files.dedup();
-        files
+    pub(super) fn new(options: &'a Options, named: Vec<PathBuf>, found: Found) -> Self {
+        let (mut known, mut passed) = (HashSet::new(), HashMap::new());
+        for (path, state) in found.present {
+            if found.known.contains(&path) {
+                known.insert(state.id);
+                continue;
+            }
+            // Those that can be read are followed, and taken out of here again.
+            let why = if found.copies.contains(&path) { Why::Copy } else { Why::Failed };
+            passed.insert(path, Passed { state, why });
+        }
+        Follow { options, named, files: HashMap::new(), passed, known, scanned: None }
     }
 
     /// Follows until the stop. Files that the import has are gone on with.
@@ -77,7 +105,14 @@ impl<'a> Follow<'a> {
     ) -> Result<()> {
         let numbers: Vec<_> = import.paths().cloned().enumerate().collect();
         for (number, path) in numbers {
-            self.resume(import, number, &path)?;
+            match self.passed.get_mut(&path) {
+                Some(passed) if import.files[number].plan.is_older => passed.why = Why::Copy,
+                Some(passed) => {
+                    let state = passed.state;
+                    self.resume(import, number, (&path, state))?;
+                }
+                None => {}
+            }
         }
         let mut flush = Flush::default();
         loop {
@@ -104,7 +139,12 @@ impl<'a> Follow<'a> {
     }
 
     /// Opens a file that the import has behind what was read of it.
-    fn resume(&mut self, import: &mut NotedImport<'_>, number: usize, path: &Path) -> Result<()> {
+    fn resume(
+        &mut self,
+        import: &mut NotedImport<'_>,
+        number: usize,
+        (path, state): (&Path, FileState),
+    ) -> Result<()> {
         let behind = import.files[number].plan.track.line;
         let opened = || -> Result<FollowedFile> {
             let failed = |source| Error::Io { at: path.to_owned(), doing: "looking at", source };
@@ -115,10 +155,29 @@ impl<'a> Follow<'a> {
             Ok(FollowedFile { number, reader, identity, length: 0, is_failed: false })
         };
         match opened() {
-            Ok(file) => drop(self.files.insert(path.to_owned(), file)),
-            Err(error) => import.run.fail(error)?,
+            Ok(file) => {
+                self.passed.remove(path);
+                self.files.insert(path.to_owned(), file);
+                Ok(())
+            }
+            Err(error) => self.fail(import, (path, state), error),
         }
-        Ok(())
+    }
+
+    /// Remembers that a file cannot be read. It is counted once.
+    fn fail(
+        &mut self,
+        import: &mut NotedImport<'_>,
+        (path, state): (&Path, FileState),
+        error: Error,
+    ) -> Result<()> {
+        let passed = Passed { state, why: Why::Failed };
+        let before = self.passed.insert(path.to_owned(), passed);
+        let is_counted = before.is_some_and(|it| it.why == Why::Failed && it.state.id == state.id);
+        if is_counted && error.is_of_file() {
+            return Ok(());
+        }
+        import.run.fail(error)
     }
 
     /// Begins with files that were not there before.
@@ -131,51 +190,101 @@ impl<'a> Follow<'a> {
             return Ok(false);
         }
         self.scanned = Some(Instant::now());
-        let new: Vec<_> = Self::present(&self.named)
-            .into_iter()
-            .filter(|path| !self.files.contains_key(path))
-            .take(limits::FOLLOWED_FILES.saturating_sub(self.files.len()))
-            .collect();
+        let mut new = present(&self.named);
+        self.passed.retain(|path, _| new.binary_search_by(|(it, _)| it.cmp(path)).is_ok());
+        new.retain(|(path, state)| self.is_new(path, *state));
+        if !new.is_empty() {
+            self.keep_renamed(&mut new);
+        }
+        new.truncate(limits::FOLLOWED_FILES.saturating_sub(self.files.len()));
         // What is known of them must have what was read already.
         let is_settled = new.is_empty() || import.flush(appender) && import.settle(appender);
         if !is_settled {
             return Ok(false);
         }
-        for path in &new {
-            self.begin(import, path)?;
+        for (path, state) in &new {
+            self.begin(import, (path, *state))?;
         }
         Ok(!new.is_empty())
     }
 
-    fn begin(&mut self, import: &mut NotedImport<'_>, path: &Path) -> Result<()> {
-        // A file that was renamed goes on where it was.
-        if let Ok(meta) = fs::metadata(path) {
-            let id = FileId::of(&meta);
-            let renamed = self.files.iter().find(|(old, file)| {
-                file.identity == id
-                    && fs::metadata(old).map_or(true, |meta| FileId::of(&meta) != id)
-            });
-            if let Some(old) = renamed.map(|(old, _)| old.clone()) {
-                let mut file = self.files.remove(&old).expect("it was found");
-                file.reader.lines_mut().rename(path);
-                self.files.insert(path.to_owned(), file);
-                return Ok(());
-            }
-        }
-        let Some(plan) = Self::plan(import, path)? else {
-            return Ok(());
-        };
-        let number = import.add_file(plan);
-        import.import_mended(number)?;
-        self.resume(import, number, path)
+    fn is_new(&self, path: &Path, state: FileState) -> bool {
+        let is_passed = |it: &Passed| it.why != Why::Waiting && it.state == state;
+        !self.files.contains_key(path)
+            && !self.known.contains(&state.id)
+            && !self.passed.get(path).is_some_and(is_passed)
     }
 
-    /// What is known of a file; `None` when it cannot be read.
-    fn plan(import: &mut NotedImport<'_>, path: &Path) -> Result<Option<PlannedFile>> {
-        let planned = import.plan(path);
-        match planned {
-            Ok(plan) => Ok(Some(plan)),
-            Err(error) => import.run.fail(error).map(|()| None),
+    /// Files that were renamed go on where they were, and further names of files that are followed
+    /// are nothing new.
+    fn keep_renamed(&mut self, new: &mut Vec<(PathBuf, FileState)>) {
+        let followed: HashMap<FileId, PathBuf> =
+            self.files.iter().map(|(path, file)| (file.identity, path.clone())).collect();
+        new.retain(|(path, state)| {
+            let Some(old) = followed.get(&state.id) else {
+                return true;
+            };
+            if !state.id.is_at(old)
+                && let Some(mut file) = self.files.remove(old)
+            {
+                file.reader.lines_mut().rename(path);
+                self.passed.remove(path);
+                self.files.insert(path.clone(), file);
+            }
+            false
+        });
+    }
+
+    fn begin(
+        &mut self,
+        import: &mut NotedImport<'_>,
+        (path, state): (&Path, FileState),
+    ) -> Result<()> {
+        let plan = match import.plan(path) {
+            Ok(plan) => plan,
+            Err(error) => return self.fail(import, (path, state), error),
+        };
+        let before = self.passed.get(path).copied();
+        let is_waiting = plan.may_be_copy && before.is_none_or(|before| before.state != state);
+        let other = self.with_key(import, plan.key.as_deref());
+        let is_copy = plan.is_older || other.is_some() && !self.has_more(&plan);
+        if is_waiting || is_copy {
+            let why = if is_copy { Why::Copy } else { Why::Waiting };
+            self.passed.insert(path.to_owned(), Passed { state, why });
+            return Ok(());
+        }
+        if let Some(other) = other {
+            self.stop_following(&other);
+        }
+        let number = import.add_file(plan);
+        import.import_mended(number)?;
+        self.resume(import, number, (path, state))
+    }
+
+    /// The file that is followed with that note.
+    fn with_key(&self, import: &NotedImport<'_>, key: Option<&[u8]>) -> Option<PathBuf> {
+        let key = key?;
+        let has_key =
+            |file: &FollowedFile| import.files[file.number].plan.key.as_deref() == Some(key);
+        self.files.iter().find(|(_, file)| has_key(file)).map(|(path, _)| path.clone())
+    }
+
+    /// Whether a file has lines behind what is known of it.
+    fn has_more(&self, plan: &PlannedFile) -> bool {
+        let next = || -> Result<Next> {
+            let mut reader = ItemReader::open(self.options.format, &self.options.read, &plan.at)?;
+            reader.skip_to(plan.track.line)?;
+            reader.next()
+        };
+        matches!(next(), Ok(Next::Line(line)) if line.is_whole)
+    }
+
+    /// Another file has what this one had, and more.
+    fn stop_following(&mut self, path: &Path) {
+        if let Some(file) = self.files.remove(path) {
+            // When it has grown since it was read, it is looked at again.
+            let state = FileState { id: file.identity, length: file.length };
+            self.passed.insert(path.to_owned(), Passed { state, why: Why::Copy });
         }
     }
 
@@ -201,9 +310,14 @@ impl<'a> Follow<'a> {
                 Ok(Next::Line(line)) => {
                     import.need_key(number, &line)?;
                     import.take(number, line)?;
+                    if import.run.publisher.batcher.is_full() {
+                        return Ok(true);
+                    }
                 }
                 Ok(Next::Pending | Next::End) if is_over => {
                     self.files.remove(path);
+                    // What was copied before it was cut may have the rest of it.
+                    self.passed.retain(|_, passed| passed.why != Why::Copy);
                     return Ok(true);
                 }
                 Ok(Next::Pending | Next::End) => {
@@ -219,16 +333,4 @@ impl<'a> Follow<'a> {
         }
         Ok(true)
     }
-}
-
-/// A file itself, or the files of a folder, without those that are hidden.
-fn listed(named: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = fs::read_dir(named) else {
-        return if named.is_file() { vec![named.to_owned()] } else { Vec::new() };
-    };
-    let is_hidden = |path: &PathBuf| {
-        path.file_name().is_none_or(|name| name.as_encoded_bytes().starts_with(b"."))
-    };
-    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-    paths.filter(|path| !is_hidden(path) && path.is_file()).collect()
 }

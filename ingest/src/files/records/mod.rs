@@ -13,6 +13,7 @@
 //! Standard input or a pipe can be read only once: importing it again adds it again.
 
 mod content_import;
+mod file_id;
 mod file_items;
 mod file_note;
 mod follow;
@@ -23,6 +24,7 @@ mod note_keys;
 mod noted_import;
 mod options;
 mod plan;
+mod present;
 mod publisher;
 mod summary;
 
@@ -33,11 +35,12 @@ use std::time::Instant;
 use seismic_queue::{Queue, Topic, patiently};
 
 use self::content_import::ProducerNames;
-use self::follow::Follow;
+use self::follow::{Follow, Found};
 use self::import_run::ImportRun;
 use self::noted_import::NotedImport;
 pub use self::options::Options;
 use self::plan::Planner;
+use self::present::present;
 use self::publisher::Publisher;
 pub use self::summary::{Defaults, RecordsSummary};
 use crate::appender::{Destination, appending_to, per_second};
@@ -81,6 +84,9 @@ pub fn import(
     summary.records_per_second = per_second(summary.published, took);
     Ok(summary)
 }
+
+/// Files with the number of messages that were imported of each.
+type KnownFiles = Vec<(PathBuf, u64)>;
 
 struct Import<'a> {
     queue: &'a dyn Queue,
@@ -131,15 +137,21 @@ impl Import<'_> {
             }
             return self.whole_files(&content_import::by_first_time(self.options, files), summary);
         };
-        let present = if self.options.follow { Follow::present(files) } else { files.to_vec() };
-        let (known, files_to_plan) = self.imported_before(present)?;
-        self.whole_files(&known, summary)?;
+        let present = if self.options.follow { present(files) } else { Vec::new() };
+        let all = match self.options.follow {
+            true => present.iter().map(|(path, _)| path.clone()).collect(),
+            false => files.to_vec(),
+        };
+        let (known, files_to_plan) = self.imported_before(all)?;
+        self.known_files(&known, summary)?;
         if summary.stopped {
             return Ok(());
         }
         let publisher = Publisher::of(self.options)?;
         let mut planner = Planner::new(self.options, &publisher, &mut *notes);
         let plans = planner.plan_all(&files_to_plan, summary)?;
+        let known = known.into_iter().map(|(path, _)| path).collect();
+        let found = Found { present, copies: planner.copies, known };
         let plans = (plans, planner.keys);
         let run = ImportRun::new(self.options, Some(&mut *notes), summary)?;
         let mut import = NotedImport::new(run, self.options, plans);
@@ -150,7 +162,9 @@ impl Import<'_> {
         let (tally, done) = appending_to(destination, stop, &mut progress, |appender| {
             import.run(appender, stop)?;
             match options.follow && !import.run.summary.stopped {
-                true => Follow::new(options, files.to_vec()).run(&mut import, appender, stop),
+                true => {
+                    Follow::new(options, files.to_vec(), found).run(&mut import, appender, stop)
+                }
                 false => Ok(()),
             }
         });
@@ -194,9 +208,28 @@ impl Import<'_> {
         Ok(())
     }
 
-    /// Files that a version of this program imported which knew them by their producer; then the
-    /// others.
-    fn imported_before(&self, files: Vec<PathBuf>) -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
+    /// Files that a version of this program imported which knew them by their producer.
+    fn known_files(
+        &mut self,
+        known: &[(PathBuf, u64)],
+        summary: &mut RecordsSummary,
+    ) -> Result<()> {
+        for (file, appended) in known {
+            let mut run = ImportRun::new(self.options, None, summary)?;
+            let file = (file.as_path(), *appended);
+            let done = content_import::recognise_file(file, self.options, &mut run, self.stop);
+            if let Err(error) = done {
+                run.fail(error)?;
+            }
+            if summary.stopped {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Those of them with the number of messages of each; then the others.
+    fn imported_before(&self, files: Vec<PathBuf>) -> Result<(KnownFiles, Vec<PathBuf>)> {
         let spans = self.queue.spans(self.topic)?;
         if spans.iter().all(|span| span.end.0 == 0) {
             return Ok((Vec::new(), files));
@@ -204,23 +237,22 @@ impl Import<'_> {
         let (mut known, mut others) = (Vec::new(), Vec::new());
         let names = ProducerNames::new(self.options)?;
         for file in files {
-            let is_known = match names.of(&file) {
-                Ok(producer) => self.has_producer(&producer)?,
-                Err(_) => false,
+            let appended = match names.of(&file) {
+                Ok(producer) => self.appended_by(&producer)?,
+                Err(_) => 0,
             };
-            if is_known { known.push(file) } else { others.push(file) }
+            if appended > 0 { known.push((file, appended)) } else { others.push(file) }
         }
         Ok((known, others))
     }
 
-    fn has_producer(&self, id: &str) -> Result<bool> {
+    fn appended_by(&self, id: &str) -> Result<u64> {
         let mut producer = self.queue.producer(self.topic, id)?;
+        let mut appended = 0;
         for partition in self.topic.all() {
-            if producer.next_sequence(partition)? > 0 {
-                return Ok(true);
-            }
+            appended += producer.next_sequence(partition)?;
         }
-        Ok(false)
+        Ok(appended)
     }
 }
 

@@ -62,13 +62,15 @@ impl<'a> NotedImport<'a> {
         let notes = self.run.notes.as_deref_mut().expect("files are noted");
         let mut planner = Planner::new(self.options, &self.run.publisher, notes);
         planner.keys = std::mem::take(&mut self.keys);
-        let counted = (self.run.summary.published, self.run.summary.recognised);
+        let summary = &self.run.summary;
+        let counted = (summary.published, summary.recognised, summary.refused.clone());
         let plan = planner.plan_one(path, self.run.summary);
         self.keys = planner.keys;
         let plan = plan?;
         // A file of this import under another name was counted when it was imported.
         if plan.key.is_some() && self.files.iter().any(|file| file.plan.key == plan.key) {
-            (self.run.summary.published, self.run.summary.recognised) = counted;
+            let summary = &mut *self.run.summary;
+            (summary.published, summary.recognised, summary.refused) = counted;
         }
         Ok(plan)
     }
@@ -197,7 +199,7 @@ impl<'a> NotedImport<'a> {
         let batcher = &mut self.run.publisher.batcher;
         batcher.close_packs(i64::MAX);
         if batcher.is_empty() {
-            return true;
+            return appender.is_appending(batcher);
         }
         let mut changes = Vec::with_capacity(self.touched.len());
         for file in self.touched.drain(..) {

@@ -31,13 +31,24 @@ pub(super) struct PlannedFile {
     pub(super) track: Track,
     /// Lines above that which were refused before and are not any more.
     pub(super) mended: Vec<u64>,
+    /// Whether it is an older copy of what is known, which has more.
+    pub(super) is_older: bool,
+    /// Whether it is shorter than a file that began in the same way, so that it may become a copy.
+    pub(super) may_be_copy: bool,
 }
 
 impl PlannedFile {
     /// A file that is not known.
     pub(super) fn unknown(at: &Path, key: Option<Vec<u8>>) -> Self {
-        let (at, stored) = (at.to_owned(), Before::Absent);
-        PlannedFile { at, key, stored, track: Track::default(), mended: Vec::new() }
+        PlannedFile {
+            at: at.to_owned(),
+            key,
+            stored: Before::Absent,
+            track: Track::default(),
+            mended: Vec::new(),
+            is_older: false,
+            may_be_copy: false,
+        }
     }
 }
 
@@ -48,6 +59,8 @@ pub(super) struct Planner<'a> {
     publisher: &'a Publisher,
     log: &'a mut dyn ImportLog,
     pub(super) keys: NoteKeys,
+    /// Files that others have all of.
+    pub(super) copies: Vec<PathBuf>,
 }
 
 /// A note that may be about the file.
@@ -85,7 +98,7 @@ impl<'a> Planner<'a> {
         publisher: &'a Publisher,
         log: &'a mut dyn ImportLog,
     ) -> Self {
-        Planner { options, publisher, log, keys: NoteKeys::default() }
+        Planner { options, publisher, log, keys: NoteKeys::default(), copies: Vec::new() }
     }
 
     /// Plans all files. Those that cannot be read are noted in the summary.
@@ -132,6 +145,7 @@ impl<'a> Planner<'a> {
             }
             summary.files += dropped.len() as u64;
             plans.retain(|plan| !dropped.contains(&plan.at));
+            self.copies.extend(dropped);
             plans.push(plan.0);
         }
         for (file, anchors) in alone {
@@ -216,10 +230,12 @@ impl<'a> Planner<'a> {
         } else if !candidates.is_empty() {
             self.compare(file, &mut candidates, false)?;
         }
+        let may_be_copy = candidates.iter().any(Candidate::is_longer);
         let found = candidates.into_iter().filter(|candidate| candidate.found.is_some());
         let Some(best) = found.max_by_key(|candidate| candidate.note.accepted) else {
             let key = self.keys.of_anchor(self.log, first)?;
-            return Ok((PlannedFile::unknown(file, Some(key)), same));
+            let unknown = PlannedFile::unknown(file, Some(key));
+            return Ok((PlannedFile { may_be_copy, ..unknown }, same));
         };
         let Some(Found { mut track, mended, refusals, is_cut }) = best.found else {
             unreachable!("it was filtered");
@@ -244,7 +260,15 @@ impl<'a> Planner<'a> {
         track.records = best.note.records;
         track.stages = best.note.next_stages();
         let stored = Before::Is(best.stored);
-        let plan = PlannedFile { at: file.to_owned(), key: Some(best.key), stored, track, mended };
+        let plan = PlannedFile {
+            at: file.to_owned(),
+            key: Some(best.key),
+            stored,
+            track,
+            mended,
+            is_older,
+            may_be_copy: false,
+        };
         Ok((plan, same))
     }
 
@@ -330,6 +354,11 @@ impl Candidate {
         })
     }
 
+    /// Whether what is known goes on where the file ends.
+    fn is_longer(&self) -> bool {
+        self.found.is_none() && self.track.accepted < self.note.accepted
+    }
+
     /// All lines so far.
     fn all(&self) -> &Track {
         self.all.as_ref().unwrap_or(&self.track)
@@ -407,6 +436,47 @@ impl Candidate {
         } else if self.note.is_of_all_but_last(&self.track) {
             let mended = self.mended.clone();
             self.found = self.found(&mended, true);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files::parse::format::Format;
+    use seismic_queue::Queue;
+    use seismic_queue::memory::Memory;
+
+    #[test]
+    fn the_beginning_of_a_known_file_may_become_a_copy_and_other_files_may_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, times: std::ops::Range<i64>, rest: &str| {
+            let header = "sensor_id,collect_timestamp,seismic_amplitude\n".to_owned();
+            let rows: String = times.map(|time| format!("A,{time},1\n")).collect();
+            let path = folder.path().join(name);
+            std::fs::write(&path, header + &rows + rest).unwrap();
+            path
+        };
+        let whole = write("whole", 0..9, "");
+        let plain = Options::new(Format::Csv, vec![whole.clone()]);
+        let queue = Memory::new();
+        let stop = std::sync::atomic::AtomicBool::new(false);
+        super::super::import(&queue, &plain, &stop, &mut |_| {}).unwrap();
+        let topic = queue.topic(&plain.topic).unwrap();
+        let mut log = queue.import_log(&topic).unwrap().unwrap();
+        let publisher = Publisher::of(&plain).unwrap();
+        let options = Options { follow: true, ..plain };
+        let mut planner = Planner::new(&options, &publisher, &mut *log);
+        for (file, may_be_copy, is_known) in [
+            (&whole, false, true),
+            (&write("part", 0..5, "A,5,"), true, false),
+            (&write("longer", 0..12, ""), false, true),
+            (&write("other", 1..5, ""), false, false),
+            (&write("differs", 0..8, "A,100,1\nA,101,1\n"), false, false),
+        ] {
+            let plan = planner.plan_one(file, &mut RecordsSummary::default()).unwrap();
+            let is = (plan.may_be_copy, plan.stored != Before::Absent);
+            assert_eq!(is, (may_be_copy, is_known), "{}", file.display());
         }
     }
 }
