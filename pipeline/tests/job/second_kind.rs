@@ -307,6 +307,41 @@ fn a_journal_that_says_another_order_of_the_inputs_is_found() {
 }
 
 #[test]
+fn a_first_row_that_is_missing_is_found_where_only_a_part_can_be_proved() {
+    let is_planted = Arc::new(AtomicBool::new(false));
+    let planted = Arc::clone(&is_planted);
+    let decide = move |commit: &mut Commit| {
+        for part in &mut commit.partitions {
+            let Some(rows) = part.outputs.get_mut(1).filter(|rows| !rows.is_empty()) else {
+                continue;
+            };
+            if !planted.swap(true, Ordering::Relaxed) {
+                let all = std::mem::take(rows);
+                for (key, value) in all.messages().skip(1) {
+                    rows.push(key, value).unwrap();
+                }
+            }
+        }
+        Fate::Made
+    };
+    let counting = Counting::new(Box::new(FaultyStore::new(decide)));
+    // No key has ten events yet, so the checkpoint at the end of this run is before any row.
+    counting.publish(0, 63);
+    counting.run().unwrap();
+    assert!(!is_planted.load(Ordering::Relaxed));
+    counting.publish(0, 140);
+    counting.run().unwrap();
+    assert!(is_planted.load(Ordering::Relaxed));
+    let (queue, events) = (&counting.queue, &counting.job.inputs[0]);
+    queue.set_policy(events, Policy { max_bytes: Some(1), max_age_ms: None }).unwrap();
+    queue.retain(events, false).unwrap();
+    let report = counting.report();
+    assert!(report.partitions.iter().any(|proved| !proved.is_complete && proved.rows > 0));
+    let [difference] = &report.differences[..] else { panic!("{:?}", report.differences) };
+    assert!(difference.contains("-tens/"), "{difference}");
+}
+
+#[test]
 fn a_keyed_row_that_is_doubled_lost_or_changed_is_found() {
     type Plant = fn(&mut Vec<KeyedBlock>);
     let doubled: Plant = |blocks| {
