@@ -2,9 +2,10 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use anyhow::Context as _;
+use seismic_queue::Topic;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -102,7 +103,30 @@ impl Manifest {
             "{} has layout {version}, and this program knows {VERSION}",
             at.display()
         );
+        if let Some(fault) = manifest.fault() {
+            anyhow::bail!(
+                "{} is not what a backup writes, and nothing of it is used: {fault}",
+                at.display()
+            );
+        }
         Ok(manifest)
+    }
+
+    /// What no backup says. A folder that came from elsewhere may say anything, and nothing outside
+    /// of it and of the places of a restore may be read or written.
+    fn fault(&self) -> Option<String> {
+        if Topic::check_name(&self.group).is_err() {
+            return Some(format!("{:?} is no name of a group", self.group));
+        }
+        let files = self.files.iter().map(|file| &*file.path);
+        let copies = self.queue_file.iter().chain([&self.store_file]).map(Path::new);
+        let folders = self.csv.iter().map(|csv| Path::new(&csv.folder));
+        if let Some(path) = files.chain(copies.clone()).chain(folders).find(|it| !is_inside(it)) {
+            return Some(format!("{path:?} is no path inside of the backup"));
+        }
+        let is_listed = |path: &&Path| self.files.iter().any(|file| file.path == **path);
+        let missing = copies.into_iter().find(|path| !is_listed(path))?;
+        Some(format!("{missing:?} is not among its files"))
     }
 
     /// Notes a file of the backup as it is now.
@@ -137,6 +161,12 @@ impl Manifest {
         anyhow::ensure!(faults.is_empty(), "the backup is damaged: {}", faults.join("; "));
         Ok(())
     }
+}
+
+/// Whether a path stays in the folder that it is relative to.
+fn is_inside(path: &Path) -> bool {
+    let mut parts = path.components().peekable();
+    parts.peek().is_some() && parts.all(|part| matches!(part, Component::Normal(_)))
 }
 
 /// Length and SHA-256 of a file.

@@ -7,7 +7,8 @@ use anyhow::Context as _;
 
 use super::manifest::{BackupFile, Manifest};
 use crate::backends::Url;
-use crate::job::location::Location;
+use crate::error::Usage;
+use crate::job::location::{Location, LocationOptions};
 
 /// Checks every file of a backup, and says where the job in it is.
 ///
@@ -25,13 +26,19 @@ pub fn check(backup: &Path) -> anyhow::Result<(Manifest, Location)> {
     Ok((manifest, Location { queue, store, group, kafka: Vec::new() }))
 }
 
-/// Copies a backup to `location` and its CSV folders to `csv`, in their order. Nothing that is
-/// there is written over.
+/// Copies a backup to where `options` say and its CSV folders to `csv`, in their order. Nothing that
+/// is there is written over. Returns also where the job is now.
 ///
 /// # Errors
-/// When the backup is damaged, a place is taken or is in a cluster, or something cannot be written.
-pub fn restore(backup: &Path, location: &Location, csv: &[PathBuf]) -> anyhow::Result<Manifest> {
-    let (manifest, _) = check(backup)?;
+/// [`Usage`] for another group than that of the backup, whose name is in the store. When the backup
+/// is damaged, a place is taken or is in a cluster, or something cannot be written.
+pub fn restore(
+    backup: &Path,
+    options: LocationOptions,
+    csv: &[PathBuf],
+) -> anyhow::Result<(Manifest, Location)> {
+    let (manifest, backed_up) = check(backup)?;
+    let location = place_of_job(&manifest, &backed_up, options)?;
     anyhow::ensure!(
         csv.len() == manifest.csv.len(),
         "the backup has {} CSV folders, and {} places were named for them",
@@ -41,7 +48,7 @@ pub fn restore(backup: &Path, location: &Location, csv: &[PathBuf]) -> anyhow::R
     let store_url = location.store_url();
     let mut copies = Vec::new();
     for file in &manifest.files {
-        copies.push((file, place(&manifest, file, location, csv)?));
+        copies.push((file, place(&manifest, file, &location, csv)?));
     }
     for (_, to) in &copies {
         // What SQLite keeps beside a file belongs to that file, and would be played into the copy.
@@ -61,7 +68,27 @@ pub fn restore(backup: &Path, location: &Location, csv: &[PathBuf]) -> anyhow::R
             .with_context(|| format!("restoring {}", to.display()))?;
     }
     tracing::info!("restored {} to {store_url}", backup.display());
-    Ok(manifest)
+    Ok((manifest, location))
+}
+
+/// Where the job is to be: its group is that of the backup, and a queue in a cluster is where it
+/// was.
+fn place_of_job(
+    manifest: &Manifest,
+    backed_up: &Location,
+    mut options: LocationOptions,
+) -> Result<Location, Usage> {
+    let group = options.group.get_or_insert_with(|| manifest.group.clone());
+    if *group != manifest.group {
+        return Err(Usage(format!(
+            "the backup is of group {}, not {group}, and keeps it: leave the group out",
+            manifest.group
+        )));
+    }
+    if manifest.queue_file.is_none() {
+        options.queue.get_or_insert_with(|| backed_up.queue.clone());
+    }
+    Ok(options.into())
 }
 
 /// Where a file of a backup goes.

@@ -42,9 +42,17 @@ impl Target {
     /// # Errors
     /// [`Usage`] for a job file that cannot be used.
     pub fn location(&self) -> Result<Location, Usage> {
+        self.location_options().map(Location::from)
+    }
+
+    /// What is said about it, on the command line or else in the job file.
+    ///
+    /// # Errors
+    /// [`Usage`] for a job file that cannot be used.
+    pub fn location_options(&self) -> Result<LocationOptions, Usage> {
         let file = self.file.read()?;
         file.check()?;
-        Ok(self.options.clone().or(file.options.location).into())
+        Ok(self.options.clone().or(file.options.location))
     }
 }
 

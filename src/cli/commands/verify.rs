@@ -17,6 +17,7 @@ use crate::cli::format::{count, rate};
 use crate::cli::stdio::{print, print_line};
 use crate::cli::target::Target;
 use crate::job::kinds;
+use crate::job::location::Location;
 use crate::job::sinks::compare;
 
 /// Sensors that the text names; the JSON has more of them.
@@ -28,7 +29,7 @@ pub struct Args {
     #[command(flatten)]
     target: Target,
     /// Verify the backup in this folder instead, and first that every file is what was backed up
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["queue", "store", "group"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["job", "queue", "store", "group"])]
     backup: Option<PathBuf>,
     /// Fail when log or journal no longer reach back to the start of the job
     #[arg(long)]
@@ -46,7 +47,10 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     // In this order: looking at a job that is not there makes no queue either.
     let location = match &args.backup {
-        Some(folder) => backup::check(folder)?.1,
+        Some(folder) => {
+            let kafka = args.target.options.kafka.clone();
+            Location { kafka, ..backup::check(folder)?.1 }
+        }
         None => args.target.location()?,
     };
     let store = location.open_store()?;
