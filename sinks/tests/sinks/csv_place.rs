@@ -19,7 +19,9 @@ pub struct CsvPlace {
 
 impl CsvPlace {
     pub fn new(file_bytes: u64) -> Self {
-        CsvPlace { folder: tempfile::tempdir().unwrap(), file_bytes }
+        // In memory, where it can be: a process that dies needs no disk, and each sync waits for one.
+        let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+        CsvPlace { folder, file_bytes }
     }
 
     pub fn path(&self) -> &Path {

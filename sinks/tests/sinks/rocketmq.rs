@@ -9,7 +9,7 @@ use seismic_brokers::RocketMq as Broker;
 use seismic_proto::{Message as _, SeismicAggRecord};
 use seismic_queue::backend::Registry;
 use seismic_queue::memory::{Memory, MemoryStore};
-use seismic_queue::{Job, JobStore, Kind, Lease, Offset, Partition, Queue, Span, Url};
+use seismic_queue::{Job, JobStore, Kind, Lease, Offset, Partition, Queue, Remedy, Span, Url};
 use seismic_rocketmq::{AppendOutcome, Nameservers, Out, RocketQueue, TopicWriter};
 use seismic_sinks::conformance::try_write_the_rest;
 use seismic_sinks::conformance::{
@@ -222,7 +222,7 @@ fn a_queue_that_ends_below_what_was_acknowledged_is_refused() {
     MemoryStore::named(&place.store).put_sink_state(&sink, "last", b"0 1000\n").unwrap();
     let error = place.sink().recover(&spans_of(ROWS)).unwrap_err();
     assert_eq!(error.kind(), Kind::Data, "{error}");
-    assert!(error.to_string().contains("SYNC_FLUSH"), "{error}");
+    assert_eq!(error.remedy(), Some(Remedy::SyncFlush), "{error}");
 }
 
 #[test]

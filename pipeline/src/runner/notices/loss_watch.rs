@@ -39,8 +39,9 @@ impl LossWatch {
 #[derive(Debug, Default)]
 pub struct SlotLosses {
     losses: Losses,
-    /// When the count began, and how many records had been read by then.
-    began: Option<(Duration, u64)>,
+    /// Records that were read since the count began, of whichever partitions the slot had.
+    read: u64,
+    began: Option<Duration>,
     judged: Duration,
 }
 
@@ -62,6 +63,11 @@ impl SlotLosses {
         }
     }
 
+    /// Counts records that were read.
+    pub fn read(&mut self, records: u64) {
+        self.read += records;
+    }
+
     /// What is to be told now, if it is time to ask, or if this is the last time.
     pub fn judge<'a>(
         &mut self,
@@ -75,14 +81,12 @@ impl SlotLosses {
         }
         self.judged = now;
         let operators: Vec<_> = operators.collect();
-        let read = operators.iter().map(|operator| operator.records_read()).sum::<u64>();
-        let (began, read_before) = *self.began.get_or_insert((now, read));
-        let read_since = read.saturating_sub(read_before);
-        let lost = self.losses.judge(read_since, |id| open(&operators, id));
+        let began = *self.began.get_or_insert(now);
+        let lost = self.losses.judge(self.read, |id| open(&operators, id));
         let is_old = now.saturating_sub(began) >= limits::LOSSES_COUNTED_FOR;
         if is_old {
             // So what is lost from now on shows soon, however long all was well.
-            *self = SlotLosses { judged: now, began: Some((now, read)), ..SlotLosses::default() };
+            *self = SlotLosses { judged: now, began: Some(now), ..SlotLosses::default() };
         }
         let lost = lost.into_iter().filter(|lost| watch.is_to_tell(lost.reason, now));
         lost.map(Notice::Rejected).collect()
@@ -91,4 +95,58 @@ impl SlotLosses {
 
 fn open(operators: &[&dyn Operator], id: &str) -> u64 {
     operators.iter().map(|operator| operator.open_records_of(id)).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::iter;
+
+    use seismic_proto::{Message as _, SeismicDeadLetter};
+    use seismic_queue::{Block, Partition, PartitionCommit};
+
+    use super::*;
+
+    /// A commit with that many dead letters without a sensor.
+    fn commit_with(letters: u64) -> Commit {
+        let letter = SeismicDeadLetter {
+            reason: RejectReason::Unparseable.name().to_owned(),
+            ..SeismicDeadLetter::default()
+        };
+        let mut block = Block::default();
+        (0..letters).for_each(|_| block.push(b"", &letter.encode_to_vec()).unwrap());
+        let outputs = vec![Block::default(), block];
+        let commit = PartitionCommit::new(Partition(0));
+        Commit { partitions: vec![PartitionCommit { outputs, ..commit }] }
+    }
+
+    fn told(losses: &mut SlotLosses, at_s: u64, is_last: bool) -> Vec<(u64, u64)> {
+        let (watch, now) = (LossWatch::default(), Duration::from_secs(at_s));
+        let notices = losses.judge(&watch, iter::empty(), now, is_last);
+        let of = |notice| match notice {
+            Notice::Rejected(lost) => (lost.rejected, lost.read),
+            other => panic!("{other:?}"),
+        };
+        notices.into_iter().map(of).collect()
+    }
+
+    #[test]
+    fn a_short_job_compares_its_losses_with_all_that_it_read() {
+        let mut losses = SlotLosses::default();
+        losses.read(1_000);
+        losses.see(&commit_with(50), iter::empty());
+        assert_eq!(told(&mut losses, 1, true), []);
+        losses.see(&commit_with(1), iter::empty());
+        assert_eq!(told(&mut losses, 1, true), [(51, 1_000)]);
+    }
+
+    #[test]
+    fn what_was_read_before_the_count_began_again_hides_nothing() {
+        let mut losses = SlotLosses::default();
+        losses.read(1_000_000);
+        assert_eq!(told(&mut losses, 3, false), []);
+        assert_eq!(told(&mut losses, 64, false), []);
+        losses.read(100);
+        losses.see(&commit_with(10), iter::empty());
+        assert_eq!(told(&mut losses, 67, false), [(10, 100)]);
+    }
 }

@@ -228,7 +228,9 @@ impl<'a> Slot<'a> {
         if replaying {
             self.job.metrics.replayed(batch.len() as u64);
         } else {
-            self.job.metrics.read(part.operator.records_read() - before);
+            let read = part.operator.records_read() - before;
+            self.job.metrics.read(read);
+            self.losses.read(read);
         }
         self.notice_output();
         Ok(())
