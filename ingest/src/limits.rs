@@ -74,6 +74,10 @@ pub const SENSORS_COMPARED: usize = 10_000;
 /// more gaps than a device has in a year.
 pub const DEVICE_RANGES: usize = 4_096;
 
+/// Messages of one OpenEEW import that are remembered by their exact time: about 150 MB, and what
+/// 50 devices send in a day. Behind that ranges have to do.
+pub const EXACT_MESSAGES: usize = 4_000_000;
+
 /// Remarks of an import that are named.
 pub const REMARKS_NAMED: usize = 10;
 

@@ -278,3 +278,26 @@ fn how_files_are_split_over_imports_and_named_twice_makes_no_difference() {
         assert_eq!(imported(calls), expected, "{calls:?}");
     }
 }
+
+#[test]
+fn messages_after_a_clock_was_set_back_are_not_taken_for_repeats() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.jsonl");
+    // Messages of 64 ms without a gap; then the clock goes back by a second, and 10 ms aside.
+    let message = |i: u32| {
+        let cloud_t = 1e9 + 0.064 * f64::from(i);
+        let back = if i < 30 { 0.0 } else { 1.01 };
+        let device_t = cloud_t - back;
+        format!(
+            r#"{{"device_id":"002","x":[1,2],"y":[0,0],"z":[0,0],"sr":31.25,"device_t":{device_t},"cloud_t":{cloud_t}}}"#
+        ) + "\n"
+    };
+    fs::write(&file, (0..60).map(message).collect::<String>() + &message(59)).unwrap();
+    let options = Options::new(vec![file], slice().join("devices_locations.csv"));
+    let queue = Memory::new();
+    let summary = run(&queue, &options).unwrap();
+    assert_eq!((summary.messages, summary.recognised, summary.repeated), (60, 0, 1));
+    let again = run(&queue, &options).unwrap();
+    assert_eq!((again.messages, again.recognised, again.repeated), (60, 60, 1));
+    assert_eq!(records(&queue, &options).len(), 120);
+}

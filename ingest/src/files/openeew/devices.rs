@@ -7,7 +7,8 @@ use seismic_queue::{Before, ImportLog, NoteChange};
 use super::component::Component;
 use super::device_note::DeviceNote;
 use super::message::Message;
-use crate::Result;
+use super::seen_times::SeenTimes;
+use crate::{Result, limits};
 
 /// Prefix of the notes: then component, zero, device and zero.
 const PREFIX: &[u8] = b"d\0";
@@ -18,21 +19,26 @@ pub(super) struct Devices<'a> {
     notes: Option<&'a mut dyn ImportLog>,
     by_id: HashMap<String, Device>,
     touched: Vec<String>,
+    /// Messages of which the exact time can still be remembered.
+    room: usize,
 }
 
 /// One device.
 #[derive(Default)]
 pub(super) struct Device {
     pub(super) note: DeviceNote,
+    /// What earlier imports have left.
+    pub(super) before: DeviceNote,
     /// What this import has seen.
-    pub(super) seen: DeviceNote,
+    pub(super) seen: SeenTimes,
     stored: Option<Vec<u8>>,
     is_touched: bool,
 }
 
 impl<'a> Devices<'a> {
     pub(super) fn new(component: Component, notes: Option<&'a mut dyn ImportLog>) -> Self {
-        Devices { component, notes, by_id: HashMap::new(), touched: Vec::new() }
+        let room = limits::EXACT_MESSAGES;
+        Devices { component, notes, by_id: HashMap::new(), touched: Vec::new(), room }
     }
 
     pub(super) fn notes(&mut self) -> Option<&mut (dyn ImportLog + 'a)> {
@@ -58,9 +64,16 @@ impl<'a> Devices<'a> {
                 None => None,
             };
             let note = stored.as_deref().and_then(DeviceNote::decode).unwrap_or_default();
-            self.by_id.insert(id.to_owned(), Device { note, stored, ..Device::default() });
+            let before = note.clone();
+            self.by_id.insert(id.to_owned(), Device { note, before, stored, ..Device::default() });
         }
         Ok(self.by_id.get_mut(id).expect("it was added"))
+    }
+
+    /// Notes that this import has seen a message.
+    pub(super) fn see(&mut self, message: &Message) {
+        let device = self.by_id.get_mut(&message.device).expect("it was looked up");
+        device.seen.add(message.device_us, message.lasts_us(), &mut self.room);
     }
 
     /// Notes that a message is in. `false` when an older one had to be forgotten for it.

@@ -8,7 +8,8 @@
 //! table of locations.
 //!
 //! A message is known by its device and `device_t`, and imported once, whatever file it comes with.
-//! A queue that remembers imports knows that across imports, and each device's position at rest,
+//! A queue that remembers imports knows that across imports, as ranges of `device_t`, and each
+//! device's position at rest,
 //! so that it does not matter how files are split over them. Elsewhere the same files, in any order,
 //! are recognised as a whole.
 
@@ -20,6 +21,7 @@ mod locations;
 mod message;
 mod options;
 mod sample_encoder;
+mod seen_times;
 mod summary;
 
 use std::collections::{BTreeMap, HashSet};
@@ -182,8 +184,8 @@ impl Import<'_> {
             return Ok(None);
         }
         self.summary.messages += 1;
-        if device.note.has(message.device_us) {
-            device.seen.add(message.device_us, message.lasts_us());
+        if device.before.has(message.device_us) {
+            self.devices.see(message);
             self.summary.recognised += 1;
             self.summary.published += message.len() as u64;
             return Ok(None);
@@ -198,7 +200,7 @@ impl Import<'_> {
             }
         };
         device.note.rest = Some(rest);
-        device.seen.add(message.device_us, message.lasts_us());
+        self.devices.see(message);
         for pack in packs {
             let key = pack.sensor.as_bytes();
             let partition = partition_of(key, self.batcher.partitions());

@@ -12,7 +12,8 @@ pub struct ImportSummary {
     pub published: u64,
     /// Messages they were packed in.
     pub messages: u64,
-    /// Messages that were in the topic already, from an earlier attempt.
+    /// Messages that were in the topic already, from an earlier attempt: those in the stretches of
+    /// time that it left of their devices.
     pub recognised: u64,
     /// Messages that the files have more than once, and that were imported once.
     pub repeated: u64,
