@@ -28,6 +28,8 @@ pub enum Error {
     NoFile { at: PathBuf },
     #[error("{}: {what}", at.display())]
     NotText { at: PathBuf, what: &'static str },
+    #[error("{} changed while it was read; import it again", at.display())]
+    Changed { at: PathBuf },
     #[error("{}: {what}", at.display())]
     Damaged { at: PathBuf, what: String },
     #[error("{}, line {line}: {what}", at.display())]
@@ -68,7 +70,11 @@ impl Error {
     pub fn is_of_file(&self) -> bool {
         matches!(
             self,
-            Error::Io { .. } | Error::NoFile { .. } | Error::NotText { .. } | Error::Header { .. }
+            Error::Io { .. }
+                | Error::NoFile { .. }
+                | Error::NotText { .. }
+                | Error::Changed { .. }
+                | Error::Header { .. }
         )
     }
 
@@ -83,6 +89,7 @@ impl Error {
             | Error::SameTopic { .. } => Kind::Config,
             Error::Line { .. }
             | Error::NotText { .. }
+            | Error::Changed { .. }
             | Error::Damaged { .. }
             | Error::Header { .. } => Kind::Data,
             Error::Partly { source, .. } => source.kind(),

@@ -52,6 +52,11 @@ pub const WAITING_LINES: usize = 64;
 /// Bytes of one file that wait in the same way; a line that is longer waits alone.
 pub const WAITING_BYTES: usize = 64 << 10;
 
+/// Bytes of packed files that wait in the same way, all together, when there are more files than may
+/// be open: a packed file that was closed is unpacked from its start again. Parsed lines take about
+/// four times as much.
+pub const WAITING_PACKED_BYTES: usize = 64 << 20;
+
 /// Columns of a foreign CSV file. Wide exports have some hundred.
 pub const COLUMNS: usize = 4_096;
 
@@ -62,6 +67,10 @@ pub const ANCHORS: usize = 4;
 /// Runs of refused lines that are remembered of a file, so that it is recognised when they are
 /// mended: below a megabyte.
 pub const REFUSED_RUNS: usize = 20_000;
+
+/// Bytes of mended lines of a file that are imported at once, since the note about them is as of
+/// the last: a file with more is read once more for each such portion.
+pub const MENDED_BYTES: usize = 32 << 20;
 
 /// Earlier ends of a growing file that are remembered, so that an older copy of it is known: some
 /// months of a file that is imported every day.

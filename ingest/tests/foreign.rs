@@ -416,3 +416,20 @@ fn of_a_packed_file_and_its_beginning_that_is_longer_on_disk_each_record_is_impo
     assert_eq!(place.import(&[&packed, &plain]).published, 1_000);
     assert_eq!(place.times().len(), 1_000);
 }
+
+#[test]
+fn very_many_mended_lines_come_in_portions_and_each_once() {
+    let place = Place::new(Format::Csv);
+    let long = "S".repeat(900 << 10);
+    let text: String = (1..50).map(|i| format!("{long}{i},{i},x,N,1\n")).collect();
+    let text = format!("{HEADER}A,0,1.0,N,1\n{text}A,50,1.0,N,1\n");
+    let file = place.write("log", &text);
+    assert_eq!(place.import(&[&file]).refused.count, 49);
+    let file = place.write("log", text.replace(",x,", ",1.0,"));
+    let summary = place.import(&[&file]);
+    assert_eq!((summary.published, summary.recognised, summary.refused.count), (51, 2, 0));
+    let mut times = place.times();
+    times.sort_unstable();
+    assert_eq!(times, (0..51).collect::<Vec<_>>());
+    assert_eq!(place.import(&[&file]).recognised, 51);
+}

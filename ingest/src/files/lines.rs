@@ -23,6 +23,8 @@ pub(crate) struct Lines {
     is_live: bool,
     /// Whether the bytes are taken as they are, and not unpacked.
     is_plain: bool,
+    /// Whether they are unpacked.
+    is_packed: bool,
     /// Bytes that a line may have.
     limit: usize,
     /// Number of the last line read, from 1.
@@ -100,6 +102,7 @@ impl Lines {
             from,
             is_live: false,
             is_plain: false,
+            is_packed: false,
             limit,
             number: 0,
             offset: 0,
@@ -123,6 +126,11 @@ impl Lines {
     /// The file has another name now.
     pub(crate) fn rename(&mut self, at: &Path) {
         at.clone_into(&mut self.at);
+    }
+
+    /// Whether it is packed, as far as it was looked at.
+    pub(crate) fn is_packed(&self) -> bool {
+        self.is_packed
     }
 
     pub(crate) fn is_open(&self) -> bool {
@@ -215,6 +223,7 @@ impl Lines {
     fn take_piece(&mut self) -> io::Result<Piece> {
         if let From::Raw(raw) = &mut self.from {
             let is_packed = !self.is_plain && raw.fill_buf()?.starts_with(&MAGIC);
+            self.is_packed = is_packed;
             if let From::Raw(raw) = std::mem::replace(&mut self.from, From::Suspended) {
                 self.from = From::Text(match is_packed {
                     true => {

@@ -17,13 +17,16 @@ pub(super) struct FileItems {
     is_over: bool,
     /// A last line without its end is not taken: it may grow.
     holds_last: bool,
+    /// Bytes that may wait of a packed file.
+    ahead: usize,
     /// Why the file could not be read on.
     pub(super) failure: Option<Error>,
 }
 
 impl FileItems {
-    /// Opens a file behind that line, which was read before.
-    pub(super) fn open(options: &Options, at: &Path, behind: u64) -> Result<Self> {
+    /// Opens a file behind that line, which was read before. Of a packed one so many bytes may be
+    /// read ahead.
+    pub(super) fn open(options: &Options, at: &Path, behind: u64, ahead: usize) -> Result<Self> {
         let mut reader = ItemReader::open(options.format, &options.read, at)?;
         reader.skip_to(behind)?;
         Ok(FileItems {
@@ -32,6 +35,7 @@ impl FileItems {
             last_ms: i64::MIN,
             is_over: false,
             holds_last: options.follow,
+            ahead,
             failure: None,
         })
     }
@@ -43,8 +47,14 @@ impl FileItems {
     fn fill(&mut self) {
         let mut bytes = 0;
         // One line is enough until it is the file's turn: very many files may wait.
-        let most = if self.last_ms == i64::MIN { 1 } else { limits::WAITING_LINES };
-        while !self.is_over && self.waiting.len() < most && bytes < limits::WAITING_BYTES {
+        let (most, most_bytes) = match self.reader.lines().is_packed() {
+            _ if self.last_ms == i64::MIN => (1, limits::WAITING_BYTES),
+            true => {
+                (usize::MAX, self.ahead.clamp(1, limits::WAITING_PACKED_BYTES / limits::OPEN_FILES))
+            }
+            false => (limits::WAITING_LINES, limits::WAITING_BYTES),
+        };
+        while !self.is_over && self.waiting.len() < most && bytes < most_bytes {
             let before = self.reader.lines().offset();
             match self.reader.next() {
                 Ok(Next::Line(line)) if self.holds_last && !line.is_whole => self.is_over = true,

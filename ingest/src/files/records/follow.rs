@@ -107,6 +107,7 @@ impl<'a> Follow<'a> {
         for (number, path) in numbers {
             match self.passed.get_mut(&path) {
                 Some(passed) if import.files[number].plan.is_older => passed.why = Why::Copy,
+                Some(_) if import.files[number].is_failed => {}
                 Some(passed) => {
                     let state = passed.state;
                     self.resume(import, number, (&path, state))?;
@@ -203,7 +204,9 @@ impl<'a> Follow<'a> {
             return Ok(false);
         }
         for (path, state) in &new {
-            self.begin(import, (path, *state))?;
+            if !self.begin(import, appender, (path, *state))? {
+                return Ok(false);
+            }
         }
         Ok(!new.is_empty())
     }
@@ -235,14 +238,16 @@ impl<'a> Follow<'a> {
         });
     }
 
+    /// Begins with a file. `false` when appending has failed.
     fn begin(
         &mut self,
         import: &mut NotedImport<'_>,
+        appender: &mut Appender<'_>,
         (path, state): (&Path, FileState),
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let plan = match import.plan(path) {
             Ok(plan) => plan,
-            Err(error) => return self.fail(import, (path, state), error),
+            Err(error) => return self.fail(import, (path, state), error).map(|()| true),
         };
         let before = self.passed.get(path).copied();
         let is_waiting = plan.may_be_copy && before.is_none_or(|before| before.state != state);
@@ -251,14 +256,20 @@ impl<'a> Follow<'a> {
         if is_waiting || is_copy {
             let why = if is_copy { Why::Copy } else { Why::Waiting };
             self.passed.insert(path.to_owned(), Passed { state, why });
-            return Ok(());
+            return Ok(true);
         }
         if let Some(other) = other {
             self.stop_following(&other);
         }
         let number = import.add_file(plan);
-        import.import_mended(number)?;
-        self.resume(import, number, (path, state))
+        if !import.import_mended(number, appender)? {
+            return Ok(false);
+        }
+        if import.files[number].is_failed {
+            self.passed.insert(path.to_owned(), Passed { state, why: Why::Failed });
+            return Ok(true);
+        }
+        self.resume(import, number, (path, state)).map(|()| true)
     }
 
     /// The file that is followed with that note.

@@ -14,7 +14,7 @@ use crate::appender::Appender;
 use crate::files::merge::Merge;
 use crate::files::parse::item::ParsedLine;
 use crate::files::parse::reader::ItemReader;
-use crate::{Result, limits};
+use crate::{Error, Result, limits};
 
 /// The import of some files.
 pub(super) struct NotedImport<'a> {
@@ -32,6 +32,8 @@ pub(super) struct NotedFile {
     pub(super) plan: PlannedFile,
     is_touched: bool,
     was_full: bool,
+    /// Whether nothing more of it is imported.
+    pub(super) is_failed: bool,
 }
 
 impl<'a> NotedImport<'a> {
@@ -50,7 +52,7 @@ impl<'a> NotedImport<'a> {
 
     /// Adds a file, and says which number it has.
     pub(super) fn add_file(&mut self, plan: PlannedFile) -> usize {
-        self.files.push(NotedFile { plan, is_touched: false, was_full: false });
+        self.files.push(NotedFile { plan, is_touched: false, was_full: false, is_failed: false });
         self.files.len() - 1
     }
 
@@ -88,12 +90,20 @@ impl<'a> NotedImport<'a> {
 
     fn import_all(&mut self, appender: &mut Appender<'_>, stop: &AtomicBool) -> Result<()> {
         for file in 0..self.files.len() {
-            self.import_mended(file)?;
+            if stop.load(Ordering::Relaxed) {
+                self.run.summary.stopped = true;
+                return Ok(());
+            }
+            if !self.import_mended(file, appender)? {
+                return Ok(());
+            }
         }
         let mut items = Vec::with_capacity(self.files.len());
         let mut numbers = Vec::with_capacity(self.files.len());
-        for (number, file) in self.files.iter().enumerate() {
-            match FileItems::open(self.options, &file.plan.at, file.plan.track.line) {
+        for (number, file) in self.files.iter().enumerate().filter(|(_, file)| !file.is_failed) {
+            let ahead = limits::WAITING_PACKED_BYTES / self.files.len();
+            let behind = file.plan.track.line;
+            match FileItems::open(self.options, &file.plan.at, behind, ahead) {
                 Ok(mut file) => {
                     if self.files.len() > limits::OPEN_FILES {
                         crate::files::merge::TimedItems::suspend(&mut file);
@@ -129,23 +139,66 @@ impl<'a> NotedImport<'a> {
     }
 
     /// Imports lines that were refused before and are not any more. They stay together with the note
-    /// that says so.
-    pub(super) fn import_mended(&mut self, file: usize) -> Result<()> {
-        let plan = &self.files[file].plan;
-        if plan.mended.is_empty() {
-            return Ok(());
-        }
-        let (at, mended) = (plan.at.clone(), plan.mended.clone());
-        let mut reader = ItemReader::open(self.options.format, &self.options.read, &at)?;
-        while let Some(line) = reader.next_of(&mended)? {
-            if let Some(given) = self.run.take(&at, line, &mut self.identity)? {
-                let track = &mut self.files[file].plan.track;
-                track.messages += given.messages;
-                track.records += given.records;
-                self.touch(file);
+    /// that says so; very many come in portions. `false` when appending has failed.
+    ///
+    /// # Errors
+    /// With `strict` a file that cannot be read, and errors of the queue.
+    pub(super) fn import_mended(
+        &mut self,
+        file: usize,
+        appender: &mut Appender<'_>,
+    ) -> Result<bool> {
+        while !self.files[file].plan.mended.is_empty() {
+            let lines = match self.read_mended(file) {
+                Ok(lines) => lines,
+                Err(error) => return self.fail_file(file, error),
+            };
+            for line in lines {
+                let at = &self.files[file].plan.at;
+                if let Some(given) = self.run.take(at, line, &mut self.identity)? {
+                    let track = &mut self.files[file].plan.track;
+                    track.messages += given.messages;
+                    track.records += given.records;
+                    self.touch(file);
+                }
+            }
+            if !self.files[file].plan.has_rest {
+                return Ok(!self.run.publisher.batcher.is_full() || self.flush(appender));
+            }
+            if !self.flush(appender) || !self.settle(appender) {
+                return Ok(false);
+            }
+            let at = self.files[file].plan.at.clone();
+            match self.plan(&at) {
+                Ok(plan) if plan.key == self.files[file].plan.key => self.files[file].plan = plan,
+                Ok(_) => return self.fail_file(file, Error::Changed { at }),
+                Err(error) => return self.fail_file(file, error),
             }
         }
-        Ok(())
+        Ok(true)
+    }
+
+    /// The lines of a portion, all of them before one is taken: the note says that all are in.
+    fn read_mended(&self, file: usize) -> Result<Vec<ParsedLine>> {
+        let PlannedFile { at, mended, .. } = &self.files[file].plan;
+        let mut reader = ItemReader::open(self.options.format, &self.options.read, at)?;
+        let mut lines = Vec::with_capacity(mended.len());
+        while let Some(line) = reader.next_of(mended)? {
+            let publisher = &self.run.publisher;
+            if line.item.as_ref().is_ok_and(|item| publisher.check(item).is_ok()) {
+                lines.push(line);
+            }
+        }
+        if lines.len() < mended.len() {
+            return Err(Error::Changed { at: at.clone() });
+        }
+        Ok(lines)
+    }
+
+    fn fail_file(&mut self, file: usize, error: Error) -> Result<bool> {
+        self.files[file].is_failed = true;
+        self.run.fail(error)?;
+        Ok(true)
     }
 
     /// Takes the next line of a file.

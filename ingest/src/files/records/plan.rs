@@ -35,6 +35,8 @@ pub(super) struct PlannedFile {
     pub(super) is_older: bool,
     /// Whether it is shorter than a file that began in the same way, so that it may become a copy.
     pub(super) may_be_copy: bool,
+    /// Whether further lines are mended, which come when these are in.
+    pub(super) has_rest: bool,
 }
 
 impl PlannedFile {
@@ -48,6 +50,7 @@ impl PlannedFile {
             mended: Vec::new(),
             is_older: false,
             may_be_copy: false,
+            has_rest: false,
         }
     }
 }
@@ -73,6 +76,11 @@ struct Candidate {
     /// With those of them that are mended, from the first of them on.
     all: Option<Track>,
     mended: Vec<u64>,
+    mended_bytes: usize,
+    /// As `all`, without mended lines for which there is no room yet, from the first of them on.
+    portion: Option<Track>,
+    /// How many lines those are.
+    rest: u64,
     refusals: Refusals,
     found: Option<Found>,
 }
@@ -84,6 +92,7 @@ struct Found {
     mended: Vec<u64>,
     refusals: Refusals,
     is_cut: bool,
+    has_rest: bool,
 }
 
 /// What a file gives in whole, when others of the same import begin as it does.
@@ -237,7 +246,7 @@ impl<'a> Planner<'a> {
             let unknown = PlannedFile::unknown(file, Some(key));
             return Ok((PlannedFile { may_be_copy, ..unknown }, same));
         };
-        let Some(Found { mut track, mended, refusals, is_cut }) = best.found else {
+        let Some(Found { mut track, mended, refusals, is_cut, has_rest }) = best.found else {
             unreachable!("it was filtered");
         };
         if is_cut {
@@ -268,6 +277,7 @@ impl<'a> Planner<'a> {
             mended,
             is_older,
             may_be_copy: false,
+            has_rest,
         };
         Ok((plan, same))
     }
@@ -336,7 +346,8 @@ impl<'a> Planner<'a> {
 }
 
 fn mended(candidates: &[Candidate]) -> u64 {
-    candidates.iter().map(|candidate| candidate.mended.len() as u64).max().unwrap_or(0)
+    let all = |candidate: &Candidate| candidate.mended.len() as u64 + candidate.rest;
+    candidates.iter().map(all).max().unwrap_or(0)
 }
 
 impl Candidate {
@@ -349,6 +360,9 @@ impl Candidate {
             track: Track::default(),
             all: None,
             mended: Vec::new(),
+            mended_bytes: 0,
+            portion: None,
+            rest: 0,
             refusals: Refusals::default(),
             found: None,
         })
@@ -367,15 +381,38 @@ impl Candidate {
     /// Sees the end of the file: it may be an older copy of what is known.
     fn see_end(&mut self) {
         if self.note.was_of(self.all()) {
-            let (track, refusals) = (self.all().clone(), self.refusals.clone());
-            self.found = Some(Found { track, mended: Vec::new(), refusals, is_cut: false });
+            self.found = self.found_whole();
         }
     }
 
-    fn found(&self, mended: &[u64], is_cut: bool) -> Option<Found> {
-        let (track, mended, refusals) =
-            (self.all().clone(), mended.to_vec(), self.refusals.clone());
-        Some(Found { track, mended, refusals, is_cut })
+    /// The file has what is known, and lines that are mended.
+    fn found(&self, is_cut: bool) -> Option<Found> {
+        let track = self.portion.as_ref().unwrap_or_else(|| self.all()).clone();
+        let (mended, refusals) = (self.mended.clone(), self.refusals.clone());
+        Some(Found { track, mended, refusals, is_cut, has_rest: self.portion.is_some() })
+    }
+
+    /// The file has what is known and nothing else.
+    fn found_whole(&self) -> Option<Found> {
+        let (track, refusals) = (self.all().clone(), self.refusals.clone());
+        Some(Found { track, mended: Vec::new(), refusals, is_cut: false, has_rest: false })
+    }
+
+    fn see_mended(&mut self, place: (u64, bool), identity: &[u8]) {
+        self.all.get_or_insert_with(|| self.track.clone());
+        if self.portion.is_none() && self.mended_bytes >= limits::MENDED_BYTES {
+            self.portion.clone_from(&self.all);
+        }
+        match &mut self.portion {
+            Some(portion) => {
+                portion.refuse(place.0);
+                self.rest += 1;
+            }
+            None => {
+                self.mended.push(place.0);
+                self.mended_bytes += identity.len();
+            }
+        }
     }
 
     /// Sees a line of the file that gives something.
@@ -383,8 +420,7 @@ impl Candidate {
         let is_whole_match = self.found.as_ref().is_some_and(|found| !found.is_cut);
         if self.note.has_refused(place.0) {
             if !is_whole_match {
-                self.mended.push(place.0);
-                self.all.get_or_insert_with(|| self.track.clone());
+                self.see_mended(place, identity);
             }
             if let Some(all) = &mut self.all {
                 all.accept(place, identity, (1, 1));
@@ -394,7 +430,7 @@ impl Candidate {
         }
         // Refused lines may be gone instead.
         if !self.mended.is_empty() && self.note.is_of(self.all()) {
-            self.found = self.found(&[], false);
+            self.found = self.found_whole();
         }
     }
 
@@ -413,8 +449,8 @@ impl Candidate {
             }
             _ => {
                 self.track.refuse(place.0);
-                if let Some(all) = &mut self.all {
-                    all.refuse(place.0);
+                for track in [&mut self.all, &mut self.portion].into_iter().flatten() {
+                    track.refuse(place.0);
                 }
                 self.refusals.add(refused, hint);
             }
@@ -423,19 +459,17 @@ impl Candidate {
 
     /// A line that was not refused then.
     fn accept(&mut self, place: (u64, bool), identity: &[u8]) {
-        if let Some(all) = &mut self.all {
-            all.accept(place, identity, (1, 1));
+        for track in [&mut self.all, &mut self.portion].into_iter().flatten() {
+            track.accept(place, identity, (1, 1));
         }
         if self.track.accepted == self.note.accepted {
             return;
         }
         self.track.accept(place, identity, (1, 1));
         if self.note.is_of(&self.track) {
-            let mended = self.mended.clone();
-            self.found = self.found(&mended, false);
+            self.found = self.found(false);
         } else if self.note.is_of_all_but_last(&self.track) {
-            let mended = self.mended.clone();
-            self.found = self.found(&mended, true);
+            self.found = self.found(true);
         }
     }
 }
