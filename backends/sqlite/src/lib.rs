@@ -16,6 +16,8 @@ mod file_identity;
 mod in_flight;
 pub mod limits;
 mod queue;
+#[cfg(unix)]
+mod read_only;
 mod schema;
 mod store;
 mod topics;

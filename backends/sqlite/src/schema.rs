@@ -16,6 +16,8 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::error::{Fault, Sql};
 use crate::limits;
+#[cfg(unix)]
+use crate::read_only;
 use seismic_queue::{Error, Result};
 
 /// Version of the layout, for both kinds.
@@ -202,8 +204,7 @@ pub(crate) fn open(path: &Path, at: &str, layout: Layout) -> Result<Option<Conne
     if !path.exists() {
         return Ok(None);
     }
-    let connect = || {
-        let db = connect(path, layout, OpenFlags::empty())?;
+    let identified = |db: Connection| {
         // At one moment: another process may be making it.
         let moment = db.unchecked_transaction()?;
         let found = identify(&moment, at, layout)?;
@@ -213,7 +214,15 @@ pub(crate) fn open(path: &Path, at: &str, layout: Layout) -> Result<Option<Conne
             Found::Empty => None,
         })
     };
-    connect().map_err(|fault: Fault| fault.named(at, "opening it"))
+    let opened = connect(path, layout, OpenFlags::empty()).and_then(&identified);
+    #[cfg(unix)]
+    let opened = opened.or_else(|fault| {
+        if fault.code().is_some() && read_only::is_on_read_only_media(path) {
+            return identified(prepared(read_only::open(path, at)?, layout)?);
+        }
+        Err(fault)
+    });
+    opened.map_err(|fault: Fault| fault.named(at, "opening it"))
 }
 
 /// Opens a file, and makes it with its folders first where it is missing.
@@ -245,7 +254,11 @@ fn try_open_or_make(path: &Path, at: &str, layout: Layout) -> Result<Connection>
 
 fn connect(path: &Path, layout: Layout, also: OpenFlags) -> Sql<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | also;
-    let db = Connection::open_with_flags(path, flags)?;
+    prepared(Connection::open_with_flags(path, flags)?, layout)
+}
+
+/// A connection with our settings.
+fn prepared(db: Connection, layout: Layout) -> Sql<Connection> {
     db.busy_timeout(layout.busy_wait())?;
     // Else a statement is prepared again whenever another value is bound to it.
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
