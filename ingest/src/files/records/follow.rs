@@ -250,7 +250,9 @@ impl<'a> Follow<'a> {
             Err(error) => return self.fail(import, (path, state), error).map(|()| true),
         };
         let before = self.passed.get(path).copied();
-        let is_waiting = plan.may_be_copy && before.is_none_or(|before| before.state != state);
+        // One without records may be a copy that has just begun.
+        let may_be_copy = plan.may_be_copy || plan.key.is_none();
+        let is_waiting = may_be_copy && before.is_none_or(|before| before.state != state);
         let other = self.with_key(import, plan.key.as_deref());
         let is_copy = plan.is_older || other.is_some() && !self.has_more(&plan);
         if is_waiting || is_copy {
