@@ -53,7 +53,7 @@ fn slow_clocks_are_named_to_within_half_a_second_and_nothing_of_them_is_lost() {
         let message = QueueMessage { offset, append_ms, key: &key, value: &value };
         health.see(message);
         // A feed that repeats itself, as that of this station did when it was recorded.
-        if batch.records[0].sensor_id == "024" && offset.0 % 10 == 0 {
+        if batch.records[0].sensor_id == "024" && offset.0.is_multiple_of(10) {
             health.see(message);
         }
         engine.step(message, &mut out);
