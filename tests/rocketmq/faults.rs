@@ -101,8 +101,9 @@ fn a_second_service_on_one_store_is_refused_and_harms_nothing() {
 fn a_killed_generator_repeats_its_run_and_adds_nothing_twice() {
     let Some(rocketmq) = RocketMq::shared() else { return };
     let mut trial = trial(&rocketmq, 24, "kill -9 of a producer, which then repeats all it sent");
-    let options = "generate --seed 7 --start 2020-06-23T15:29:00Z --records 60000 --sensors 200 \
-                   --anomaly-percent 10 --pack 2 --json --topic";
+    // At this rate each try takes three seconds, and a kill meets it.
+    let options = "generate --seed 7 --start 2020-06-23T15:29:00Z --records 60000 --rate 20000 \
+                   --sensors 200 --anomaly-percent 10 --pack 2 --json --topic";
     let topic = trial.stage.data.clone();
     let load: Vec<&str> = options.split_whitespace().chain([&*topic]).collect();
     let mut consumer = None;

@@ -36,8 +36,8 @@ pub struct PartitionCommit {
     /// [`Class`](crate::Class) keeps go in the same act.
     pub manifest: Option<Manifest>,
     /// Ids of the requests
-    /// ([`JobStore::checkpoint_requests`](crate::JobStore::checkpoint_requests)) that the manifest
-    /// answers; one that was taken back meanwhile is passed over.
+    /// ([`CheckpointNames::checkpoint_requests`](crate::CheckpointNames::checkpoint_requests)) that
+    /// the manifest answers; one that was taken back meanwhile is passed over.
     pub answers: Vec<String>,
     /// A name that the manifest gets unasked, where one holds nothing but its checkpoint.
     pub name: Option<String>,

@@ -59,7 +59,7 @@ pub struct SinkPosition {
 
 impl SinkPosition {
     /// Whether this is none of a sink's positions but what a sink of an older version stored as
-    /// one, for want of [`JobStore::put_sink_state`](crate::JobStore::put_sink_state): its name has
+    /// one, for want of [`SinkState::put_sink_state`](crate::SinkState::put_sink_state): its name has
     /// a `#` and it lies beyond any row. Views leave it out; the sink takes it over when it starts.
     #[must_use]
     pub fn is_old_state(&self) -> bool {
