@@ -1,5 +1,7 @@
 //! What is done to a job on the embedded queue, done to one between two topics of RocketMQ.
 
+use std::time::Duration;
+
 use rustix::process::Signal;
 use seismic_brokers::RocketMq;
 use seismic_sinks::failpoints as sink;
@@ -9,6 +11,7 @@ use crate::faults::dice::Dice;
 use crate::faults::poison::{amplitudes, event_times, payloads, poison};
 use crate::faults::trial::Trial;
 use crate::faults::{kill, kill_points, second, silence, slow_sink, stop};
+use crate::stage::{let_it_work, wait_until};
 use crate::truth::int;
 
 /// A little less than a broker takes, in bytes.
@@ -96,25 +99,46 @@ fn a_second_service_on_one_store_is_refused_and_harms_nothing() {
     second::start_a_second(trial(&rocketmq, 21, "a second service on a store that has one"));
 }
 
+/// Waits until the broker has stored what a dead producer had sent: the next one reads back what is
+/// there when it starts, and cannot know of what is still under way.
+fn wait_until_stored(trial: &Trial) {
+    let stored = || {
+        let read = ["read", &trial.stage.data, "--in", "queue", "--format", "json"];
+        trial.stage.run(&read).stdout.lines().count()
+    };
+    wait_until("nothing is under way", || stored() == stored());
+}
+
 #[test]
 #[ignore = "more on brokers: .ci/run"]
 fn a_killed_generator_repeats_its_run_and_adds_nothing_twice() {
     let Some(rocketmq) = RocketMq::shared() else { return };
     let mut trial = trial(&rocketmq, 24, "kill -9 of a producer, which then repeats all it sent");
-    // At this rate each try takes three seconds, and a kill meets it.
-    let options = "generate --seed 7 --start 2020-06-23T15:29:00Z --records 60000 --rate 20000 \
-                   --sensors 200 --anomaly-percent 10 --pack 2 --json --topic";
+    let options = "generate --seed 7 --start 2020-06-23T15:29:00Z --records 60000 --sensors 200 \
+                   --anomaly-percent 10 --pack 2 --json --topic";
     let topic = trial.stage.data.clone();
     let load: Vec<&str> = options.split_whitespace().chain([&*topic]).collect();
-    let mut consumer = None;
+    // Each try lives twice as long as the one before, until one is done before it is killed:
+    // however fast the machine is, some die in the middle.
+    let mut life = Duration::from_millis(25);
+    loop {
+        let generator = trial.stage.spawn(&load);
+        let_it_work(life);
+        if !generator.kill() {
+            break;
+        }
+        trial.line.tries += 1;
+        life *= 2;
+        wait_until_stored(&trial);
+    }
+    let consumer = trial.start();
     for _ in 0..Trial::rounds(3) {
         let generator = trial.stage.spawn(&load);
-        // The first try makes the topic and gives the consumer something to do.
-        consumer.get_or_insert_with(|| trial.start());
         trial.wait(0..700);
         trial.line.tries += u64::from(generator.kill());
+        wait_until_stored(&trial);
     }
-    assert!(consumer.expect("there was a round").kill(), "the consumer went on all the time");
+    assert!(consumer.kill(), "the consumer went on all the time");
     let summary = trial.stage.json(&load);
     assert_eq!(int(&summary, "published"), 60_000);
     trial.prove_records(Some(&summary));
