@@ -123,7 +123,8 @@ pub const SPREAD_KEYS: usize = 1 << 20;
 /// Spread sensors that a report names; all are counted.
 pub const SPREAD_NAMED: usize = 100;
 
-/// A sensor or job that loses more of its records than this to one reason, in percent, is told of.
+/// A run warns when a sensor or the job loses more than this share of its records to one reason,
+/// in percent.
 pub const LOST_PERCENT: u64 = 5;
 
 /// Fewest records that are no chance.

@@ -89,7 +89,7 @@ pub(crate) fn may_pass(code: Code) -> bool {
             // The coordinator is still ending what an earlier client left.
             | Code::ConcurrentTransactions
             // What a client says of a topic while the only broker that it knows is gone, or has
-            // just come back. A topic that is really gone is found by who reads it.
+            // just restarted. Whatever reads a topic notices when it is really gone.
             | Code::DestroyBroker
             | Code::UnknownPartition
             | Code::UnknownTopic

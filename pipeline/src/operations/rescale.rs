@@ -27,8 +27,8 @@ use crate::{Error, Result};
 /// a commit.
 pub fn rescale(job: JobContext<'_>, stop: &Arc<AtomicBool>) -> Result<()> {
     if job.job.inputs.len() > 1 {
-        let what = "partitions were added to the inputs of a job that has several; it can only be \
-                    started anew, as another group";
+        let what = "partitions were added to the inputs of a job that has several; start it \
+                    again from the log as another group";
         return Err(Error::Options(vec![what.to_owned()]));
     }
     let (input, before) = (job.job.input(), job.store.view()?.job.partitions());

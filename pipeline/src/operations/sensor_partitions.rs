@@ -76,7 +76,7 @@ fn sensors_in_several(store: &dyn JobStore, view: &View) -> Result<(Times, i64)>
     for (partition, part) in view.job.input().all().zip(&view.partitions) {
         let Some(info) = part.checkpoints.last() else { continue };
         let number = info.manifest.checkpoint;
-        // A damaged one is told of elsewhere; one may also be deleted by now.
+        // `verify` reports a damaged one; another may have been deleted meanwhile.
         let Ok(checkpoint) = store.checkpoint(partition, number) else { continue };
         let Ok(snapshot) = state::Snapshot::decode(&*checkpoint.state) else { continue };
         lateness_ms = snapshot.rules.as_ref().map_or(lateness_ms, |rules| rules.lateness_ms);

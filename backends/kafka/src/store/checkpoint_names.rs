@@ -95,7 +95,7 @@ impl CheckpointNames {
     }
 
     /// Gives the checkpoints of a partition, oldest first, their names, says why each is kept, and
-    /// lets go of what nothing keeps.
+    /// drops those that nothing keeps.
     pub(crate) fn settle(&self, partition: Partition, kept: &mut Vec<KeptCheckpoint>) {
         kept.iter_mut().for_each(|kept| kept.info.names.clear());
         for name in self.living() {

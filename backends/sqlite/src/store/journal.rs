@@ -66,7 +66,7 @@ pub(crate) fn within(
 }
 
 /// The entries that `next` follows, of which the last one must be there, as must the first one when
-/// a checkpoint goes before it.
+/// a checkpoint precedes it.
 pub(crate) fn up_to(
     db: &Connection,
     at: &str,

@@ -301,7 +301,7 @@ impl<'a> Follow<'a> {
         }
     }
 
-    /// Reads what a file has got. Whether it may have more.
+    /// Reads the lines that were appended to a file. Returns whether there may be more.
     fn read_on(&mut self, import: &mut NotedImport<'_>, path: &Path) -> Result<bool> {
         let Some(file) = self.files.get_mut(path).filter(|file| !file.is_failed) else {
             return Ok(false);

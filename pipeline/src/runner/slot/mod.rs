@@ -86,7 +86,7 @@ pub struct SlotContext<'a> {
     pub checkpoint_requests: &'a CheckpointRequests,
     /// Finds sensors that are spread over partitions.
     pub spread: &'a SpreadWatch,
-    /// Knows what was told of losses.
+    /// Remembers which losses were reported, and when.
     pub losses: &'a LossWatch,
     /// The only time there is.
     pub clock: &'a dyn Clock,
