@@ -47,12 +47,12 @@ pub use operations::newest_losses::notices_of_losses;
 pub use operations::rescale::rescale;
 pub use operations::rewind::rewind;
 pub use operations::sensor_partitions::notices_of_sensors;
-pub use runner::idle_watch::IdleWatch;
+pub use runner::housekeeping::retention_lag::RetentionLag;
 pub use runner::job::JobContext;
 pub use runner::metrics::{Metrics, MetricsSnapshot, PartitionMetrics, TimedTotal};
 pub use runner::notices::notice::{
     MovedSensors, Notice, RejectedRecords, RejectedSensor, SpreadSensor, SpreadSensors,
 };
-pub use runner::retention_lag::RetentionLag;
+pub use runner::partition_task::idle_watch::IdleWatch;
 pub use runner::run::run;
 pub use runner::settings::{Finish, OnSpread, Settings, StartFrom};

@@ -14,7 +14,7 @@ use seismic_queue::{Offset, Partition, PartitionCommit};
 
 use crate::engine::operator::Operator;
 use crate::runner::notices::notice::Notice;
-use crate::runner::snapshotter::Taken;
+use crate::runner::partition_task::snapshotter::Taken;
 
 /// Metrics of one run. Counts begin with the run.
 #[derive(Debug, Default)]

@@ -6,24 +6,16 @@
 //!  beside the slots: housekeeping (holds, retention, checkpoint requests) and the file watch
 //! ```
 
-pub(crate) mod checkpoint_requests;
 pub(crate) mod clock;
 pub(crate) mod commit;
-pub(crate) mod commit_channel;
-pub(crate) mod committer_thread;
-pub(crate) mod file_watch;
 pub(crate) mod housekeeping;
-pub(crate) mod idle_watch;
-pub(crate) mod input_logs;
 pub(crate) mod job;
 pub(crate) mod metrics;
 pub(crate) mod notices;
 pub(crate) mod partition_task;
 pub(crate) mod record_budget;
 pub(crate) mod replay;
-pub(crate) mod retention_lag;
 pub(crate) mod run;
 pub(crate) mod settings;
 pub(crate) mod slot;
-pub(crate) mod snapshotter;
 pub(crate) mod start;

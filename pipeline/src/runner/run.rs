@@ -10,11 +10,11 @@ use seismic_queue::{
     AppendTimes, Committer, Lease, Member, Partition, Queue, SharedLease, Source, Topic, patiently,
 };
 
-use crate::runner::checkpoint_requests::CheckpointRequests;
 use crate::runner::clock::{Clock, Monotonic};
-use crate::runner::committer_thread::CommitterThread;
-use crate::runner::file_watch;
+use crate::runner::commit::committer_thread::CommitterThread;
 use crate::runner::housekeeping;
+use crate::runner::housekeeping::checkpoint_requests::CheckpointRequests;
+use crate::runner::housekeeping::file_watch;
 use crate::runner::job::JobContext;
 use crate::runner::metrics::Metrics;
 use crate::runner::notices::loss_watch::LossWatch;

@@ -1,5 +1,8 @@
 //! One partition in a slot: its operator, what waits for the commit, and its snapshots.
 
+pub(crate) mod idle_watch;
+pub(crate) mod snapshotter;
+
 use std::time::Duration;
 
 use seismic_queue::{
@@ -10,13 +13,13 @@ use seismic_queue::{
 use crate::engine::journal::Entry;
 use crate::engine::kind_note;
 use crate::engine::operator::{Operator, OperatorKind};
-use crate::runner::idle_watch::IdleWatch;
-use crate::runner::input_logs::InputLogs;
 use crate::runner::notices::spread_watch::SpreadWatch;
+use crate::runner::partition_task::idle_watch::IdleWatch;
+use crate::runner::partition_task::snapshotter::{Snapshotter, Taken};
 use crate::runner::record_budget::RecordBudget;
+use crate::runner::replay::input_logs::InputLogs;
 use crate::runner::replay::{Replay, replay_several};
 use crate::runner::settings::Settings;
-use crate::runner::snapshotter::{Snapshotter, Taken};
 use crate::{Error, Result, failpoints, limits};
 
 /// A partition at work.

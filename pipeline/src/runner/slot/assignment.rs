@@ -4,8 +4,8 @@
 use seismic_queue::{Fingerprint, Offset, Partition, Recovered, patiently};
 
 use super::{OthersSeen, Slot, SlotContext};
-use crate::runner::input_logs::InputLogs;
 use crate::runner::partition_task::PartitionTask;
+use crate::runner::replay::input_logs::InputLogs;
 use crate::runner::settings::Finish;
 use crate::runner::slot::shared_job::SharedJob;
 use crate::{Error, Loss, Result, limits};

@@ -14,9 +14,9 @@ use seismic_queue::{
 };
 
 use crate::engine::operator::OperatorKind;
-use crate::runner::checkpoint_requests::CheckpointRequests;
 use crate::runner::clock::Clock;
-use crate::runner::commit_channel::{CommitChannel, Committed};
+use crate::runner::commit::channel::{CommitChannel, Committed};
+use crate::runner::housekeeping::checkpoint_requests::CheckpointRequests;
 use crate::runner::metrics::Metrics;
 use crate::runner::notices::loss_watch::{LossWatch, SlotLosses};
 use crate::runner::notices::spread_watch::SpreadWatch;

@@ -8,7 +8,7 @@ use seismic_queue::{Job, JobStore as _, Queue as _};
 
 use super::*;
 use crate::runner::clock::Monotonic;
-use crate::runner::committer_thread::CommitterThread;
+use crate::runner::commit::committer_thread::CommitterThread;
 
 #[test]
 fn a_slot_does_not_end_before_the_others_of_its_worker_know_what_is_theirs() {

@@ -9,7 +9,7 @@ use super::report::KindProved;
 use crate::engine::journal::{Entry, EntryError, beginning};
 use crate::engine::kind_note;
 use crate::engine::operator::{Operator, OperatorKind};
-use crate::runner::input_logs::InputLogs;
+use crate::runner::replay::input_logs::InputLogs;
 use crate::verify::difference_reporter::DifferenceReporter;
 use crate::verify::replay_points::{Point, ReplayPoint, ReplayPoints, compare};
 use crate::verify::report::Report;

@@ -17,7 +17,7 @@ use seismic_queue::{
     RetryPolicy,
 };
 
-use crate::runner::commit_channel::{CommitChannel, Committed};
+use crate::runner::commit::channel::{CommitChannel, Committed};
 use crate::{Error, Result, limits};
 
 enum Request {

@@ -8,6 +8,8 @@
 //! With one input the messages are those that the slot reads anyway. With several, the journal says
 //! which messages of which input come next, so they are read here, one run after the other.
 
+pub(crate) mod input_logs;
+
 use std::collections::VecDeque;
 
 use seismic_queue::{Error as QueueError, Message, Offset, Partition, Progress, Recovered, Topic};
@@ -15,7 +17,7 @@ use seismic_queue::{Error as QueueError, Message, Offset, Partition, Progress, R
 use crate::engine::journal::{Entry, EntryError, beginning};
 use crate::engine::kind_note;
 use crate::engine::operator::{Operator, OperatorKind};
-use crate::runner::input_logs::InputLogs;
+use crate::runner::replay::input_logs::InputLogs;
 use crate::{Error, Result, failpoints};
 
 /// What is left to replay of one partition.

@@ -2,6 +2,10 @@
 //! prunes the journal, and reads checkpoint requests.
 #![allow(clippy::disallowed_methods, reason = "shell: waiting is its job")]
 
+pub(crate) mod checkpoint_requests;
+pub(crate) mod file_watch;
+pub(crate) mod retention_lag;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,9 +18,9 @@ use seismic_queue::{
 };
 
 use crate::engine::journal::{Entry, beginning};
-use crate::runner::checkpoint_requests::CheckpointRequests;
+use crate::runner::housekeeping::checkpoint_requests::CheckpointRequests;
+use crate::runner::housekeeping::retention_lag::RetentionLag;
 use crate::runner::job::JobContext;
-use crate::runner::retention_lag::RetentionLag;
 use crate::{Error, Result, limits};
 
 /// How often. Retention is a matter of minutes; holding the log follows the checkpoints closely

@@ -1,12 +1,15 @@
 //! One commit over partitions that no slot has yet: the start of a job, a fork, a rescale.
 
+pub(crate) mod channel;
+pub(crate) mod committer_thread;
+
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use seismic_queue::{Commit, FencingToken};
 
-use crate::runner::commit_channel::CommitChannel;
-use crate::runner::committer_thread::CommitterThread;
+use crate::runner::commit::channel::CommitChannel;
+use crate::runner::commit::committer_thread::CommitterThread;
 use crate::runner::job::JobContext;
 use crate::{Error, Result};
 
