@@ -20,8 +20,9 @@ use crate::runner::metrics::Metrics;
 use crate::runner::notices::loss_watch::LossWatch;
 use crate::runner::notices::spread_watch::SpreadWatch;
 use crate::runner::record_budget::RecordBudget;
+use crate::runner::slot::Slot;
 use crate::runner::slot::shared_job::SharedJob;
-use crate::runner::slot::{Slot, SlotContext};
+use crate::runner::slot::slot_context::SlotContext;
 use crate::runner::start::{agree_on_start, begin, begin_in_all};
 use crate::{Error, Result};
 

@@ -1,26 +1,26 @@
 //! One partition in a slot: its operator, what waits for the commit, and its snapshots.
 
+mod handover;
 pub(crate) mod idle_watch;
+mod journal;
 pub(crate) mod snapshotter;
+mod start;
 
 use std::time::Duration;
 
 use seismic_queue::{
-    Batch, Block, CheckpointRequest, Fingerprint, JournalEntry, Offset, Partition, PartitionCommit,
-    Recovered, Topic,
+    Batch, CheckpointRequest, Fingerprint, JournalEntry, Offset, Partition, PartitionCommit,
 };
 
 use crate::engine::journal::Entry;
-use crate::engine::kind_note;
-use crate::engine::operator::{Operator, OperatorKind};
+use crate::engine::operator::Operator;
 use crate::runner::notices::spread_watch::SpreadWatch;
 use crate::runner::partition_task::idle_watch::IdleWatch;
 use crate::runner::partition_task::snapshotter::{Snapshotter, Taken};
 use crate::runner::record_budget::RecordBudget;
-use crate::runner::replay::input_logs::InputLogs;
-use crate::runner::replay::{Replay, replay_several};
+use crate::runner::replay::Replay;
 use crate::runner::settings::Settings;
-use crate::{Error, Result, failpoints, limits};
+use crate::{Result, failpoints};
 
 /// A partition at work.
 pub(crate) struct PartitionTask {
@@ -55,103 +55,6 @@ pub(crate) struct PartitionTask {
 }
 
 impl PartitionTask {
-    /// A partition that was never committed; it begins at these offsets of the inputs and says so
-    /// in the journal.
-    pub fn begin(
-        kind: &dyn OperatorKind,
-        (inputs, partition, at): (&[Topic], Partition, &[Offset]),
-        settings: &Settings,
-    ) -> Self {
-        let operator = kind.start(inputs, partition, at);
-        let mut part = PartitionTask::with((kind, operator), None, settings);
-        part.add_to_journal(&Entry::Start {
-            kind: kind.name().to_owned(),
-            semantics: kind.semantics(),
-            from: settings.from.unwrap_or_default().to_string(),
-            further: at[1..].to_vec(),
-        });
-        part
-    }
-
-    /// A partition that continues from its progress in the store.
-    pub fn resume(
-        kind: &dyn OperatorKind,
-        recovered: &Recovered,
-        inputs: &[Topic],
-        settings: &Settings,
-    ) -> Result<Self> {
-        let (operator, replay) = Replay::prepare(recovered, inputs, kind)?;
-        let mut part = PartitionTask::with((kind, operator), Some(replay), settings);
-        part.go_on_from(recovered);
-        if let Some(progress) = &recovered.progress {
-            let partition = recovered.partition;
-            let delivered = kind.delivered_of_note(&progress.note);
-            part.stored_delivered =
-                delivered.map_err(|source| Error::Note { partition, source })?;
-            if let Some(last) = part.stored_delivered {
-                part.operator.set_delivered(last);
-            }
-        }
-        part.reported_keys = None;
-        part.caught_up(part.operator.position())?;
-        Ok(part)
-    }
-
-    /// As [`PartitionTask::resume`] with several inputs: what is to be replayed is read here, in
-    /// the order of the journal, before anything new is.
-    pub fn resume_several(
-        kind: &dyn OperatorKind,
-        recovered: &Recovered,
-        (inputs, logs): (&[Topic], InputLogs<'_>),
-        settings: &Settings,
-    ) -> Result<Self> {
-        let (operator, replayed) = replay_several(recovered, (inputs, logs), kind)?;
-        let mut part = PartitionTask::with((kind, operator), None, settings);
-        part.go_on_from(recovered);
-        part.replayed = replayed;
-        Ok(part)
-    }
-
-    fn go_on_from(&mut self, recovered: &Recovered) {
-        if let Some(progress) = &recovered.progress {
-            self.number = progress.number;
-            self.handed.clear();
-            self.handed.push(progress.next);
-            self.handed.extend(&progress.further);
-        }
-        self.next_sequence = recovered.next_sequence;
-        self.snapshots = Snapshotter::resume(recovered);
-    }
-
-    fn with(
-        (kind, operator): (&dyn OperatorKind, Box<dyn Operator>),
-        replay: Option<Replay>,
-        settings: &Settings,
-    ) -> Self {
-        let (partition, inputs) = (operator.partition(), operator.inputs());
-        let handed = (0..inputs).map(|input| operator.next(input)).collect();
-        PartitionTask {
-            partition,
-            operator,
-            kind: kind.name(),
-            replay,
-            replayed: 0,
-            targets: Vec::new(),
-            idle: (0..inputs).map(|_| IdleWatch::new(settings.idle_timeout)).collect(),
-            idle_timeout: settings.idle_timeout,
-            journal: Vec::new(),
-            next_sequence: 0,
-            run: None,
-            number: 0,
-            handed,
-            snapshots: Snapshotter::default(),
-            is_alarm_raised: false,
-            reported_keys: Some(0),
-            stored_delivered: None,
-            spare: PartitionCommit::new(partition),
-        }
-    }
-
     /// How many inputs it reads.
     pub fn inputs(&self) -> usize {
         self.handed.len()
@@ -178,44 +81,6 @@ impl PartitionTask {
             self.note_delivered(input, batch);
         }
         self.caught_up(batch.next())
-    }
-
-    /// From here on it reads this input; which one that is is journaled where there are several.
-    fn turn_to(&mut self, input: usize) {
-        if self.inputs() > 1 && self.run.is_none_or(|(reading, _)| reading != input) {
-            self.end_run();
-            self.run = Some((input, self.operator.position()));
-        }
-    }
-
-    /// Journals what was read of one input without a pause by another.
-    fn end_run(&mut self) {
-        if let Some((input, at)) = self.run.take()
-            && self.operator.position() > at
-        {
-            self.push_entry(at, &Entry::Run { input, until: self.operator.next(input) });
-        }
-    }
-
-    /// Applies what its kind has for it from elsewhere than the log, and journals it.
-    ///
-    /// # Errors
-    /// When the operator refuses it.
-    pub fn apply_own_entries(&mut self, kind: &dyn OperatorKind) -> Result<()> {
-        if self.is_replaying() {
-            return Ok(());
-        }
-        for bytes in kind.own_entries(&*self.operator) {
-            let entry = Entry::Own(bytes);
-            self.add_to_journal(&entry);
-            let (partition, sequence) = (self.partition, self.next_sequence - 1);
-            self.operator.apply_entry(&entry).map_err(|source| Error::Entry {
-                partition,
-                sequence,
-                source,
-            })?;
-        }
-        Ok(())
     }
 
     /// Notes which message of a batch of the first input was the last that had its effect.
@@ -329,33 +194,6 @@ impl PartitionTask {
         self.idle.iter_mut().for_each(IdleWatch::reset);
     }
 
-    /// Closes every window.
-    pub fn drain(&mut self) {
-        if self.operator.drain() {
-            self.add_to_journal(&Entry::End);
-        }
-    }
-
-    /// Goes on at `first` in an input: what lies before it is gone, and the operator accepted that.
-    pub fn accept_loss(&mut self, input: usize, first: Offset) {
-        assert!(!self.is_replaying(), "the state at the loss is known");
-        let from = self.operator.next(input);
-        self.add_to_journal(&Entry::Gap { input, from, to: first });
-        self.operator.gap(input, first);
-    }
-
-    /// Writes a journal entry for the next commit.
-    fn add_to_journal(&mut self, entry: &Entry) {
-        self.end_run();
-        self.push_entry(self.operator.position(), entry);
-    }
-
-    fn push_entry(&mut self, at: Offset, entry: &Entry) {
-        let sequence = self.next_sequence;
-        self.journal.push(JournalEntry { sequence, at, bytes: entry.encode() });
-        self.next_sequence += 1;
-    }
-
     /// Adds to the time that a replay would take.
     pub fn add_work(&mut self, time: Duration) {
         self.snapshots.add_work(time);
@@ -382,26 +220,6 @@ impl PartitionTask {
         self.snapshots.take(&*self.operator, self.next_sequence, clock)
     }
 
-    /// Bytes of output that wait, and of the runs of several inputs.
-    pub fn waiting_bytes(&self) -> usize {
-        let runs = if self.inputs() > 1 { self.journal.len() } else { 0 };
-        self.operator.waiting_bytes() + runs * limits::RUN_BYTES
-    }
-
-    /// Whether rows, dead letters, journal entries or a snapshot wait.
-    pub fn has_output(&self) -> bool {
-        self.operator.waiting_bytes() > 0 || !self.journal.is_empty() || self.snapshots.is_pending()
-    }
-
-    /// Whether there is anything that a commit would change.
-    pub fn is_dirty(&self) -> bool {
-        let has_moved = || {
-            let mut handed = self.handed.iter().enumerate();
-            handed.any(|(input, handed)| self.operator.next(input) > *handed)
-        };
-        !self.is_replaying() && (self.has_output() || has_moved())
-    }
-
     /// Reports the keys that are new.
     pub fn report_keys(&mut self, watch: &SpreadWatch, now: Duration) {
         let reported = self.reported_keys.unwrap_or(0);
@@ -422,52 +240,6 @@ impl PartitionTask {
             self.is_alarm_raised = true;
             tracing::error!("{alarm}");
         }
-    }
-
-    /// Moves everything that waits into a commit.
-    ///
-    /// # Panics
-    /// When records were lost count of: a job that cannot add up must not commit.
-    pub fn hand_over(&mut self) -> PartitionCommit {
-        assert!(!self.is_replaying(), "a replay is over before anything is committed");
-        assert!(self.operator.is_balanced(), "every record is in exactly one place");
-        self.end_run();
-        let mut commit = std::mem::replace(&mut self.spare, PartitionCommit::new(self.partition));
-        self.number += 1;
-        for (input, handed) in self.handed.iter_mut().enumerate() {
-            *handed = self.operator.next(input);
-        }
-        commit.number = self.number;
-        commit.next = self.handed[0];
-        commit.further.clear();
-        commit.further.extend(&self.handed[1..]);
-        kind_note::write(self.kind, &*self.operator, &mut commit.note);
-        self.operator.move_output(&mut commit);
-        std::mem::swap(&mut commit.journal, &mut self.journal);
-        self.snapshots.fill(&mut commit);
-        commit
-    }
-
-    /// The commit with which it continues after a rescale, with the state that its operator has
-    /// from now on. It carries the whole snapshot.
-    pub fn begin_rescaled(&mut self, before: u32, partitions: u32) -> Result<PartitionCommit> {
-        self.add_to_journal(&Entry::Rescaled { before, partitions });
-        self.snapshot(|| Duration::ZERO)?;
-        let mut commit = self.hand_over();
-        self.snapshots.fill_all(&mut commit);
-        Ok(commit)
-    }
-
-    /// Takes the memory of a commit that is done.
-    pub fn reuse(&mut self, mut commit: PartitionCommit) {
-        commit.outputs.iter_mut().for_each(Block::clear);
-        commit.keyed.clear();
-        commit.journal.clear();
-        commit.chunks.clear();
-        commit.manifest = None;
-        commit.answers.clear();
-        commit.name = None;
-        self.spare = commit;
     }
 }
 

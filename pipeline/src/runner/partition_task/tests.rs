@@ -1,10 +1,11 @@
 //! What a partition takes of what it is given, and what it makes of answers about the log's end.
 
 use seismic_proto::{Message as _, SeismicRecord};
-use seismic_queue::Message;
+use seismic_queue::{Message, Topic};
 
 use super::*;
 use crate::limits;
+use crate::runner::settings::Settings;
 
 const P0: Partition = Partition(0);
 

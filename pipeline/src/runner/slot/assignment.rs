@@ -3,7 +3,8 @@
 
 use seismic_queue::{Fingerprint, Offset, Partition, Recovered, patiently};
 
-use super::{OthersSeen, Slot, SlotContext};
+use super::slot_context::SlotContext;
+use super::{OthersSeen, Slot};
 use crate::runner::partition_task::PartitionTask;
 use crate::runner::replay::input_logs::InputLogs;
 use crate::runner::settings::Finish;

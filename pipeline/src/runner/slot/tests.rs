@@ -1,14 +1,21 @@
 //! When a slot of a job that several workers share may end.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 
 use seismic_queue::memory::{Memory, MemoryStore};
-use seismic_queue::{Job, JobStore as _, Queue as _};
+use seismic_queue::{Job, JobStore as _, Offset, Queue as _};
 
 use super::*;
 use crate::runner::clock::Monotonic;
 use crate::runner::commit::committer_thread::CommitterThread;
+use crate::runner::housekeeping::checkpoint_requests::CheckpointRequests;
+use crate::runner::metrics::Metrics;
+use crate::runner::notices::loss_watch::LossWatch;
+use crate::runner::notices::spread_watch::SpreadWatch;
+use crate::runner::record_budget::RecordBudget;
+use crate::runner::settings::{Finish, Settings};
+use crate::runner::slot::shared_job::SharedJob;
 
 #[test]
 fn a_slot_does_not_end_before_the_others_of_its_worker_know_what_is_theirs() {

@@ -1,0 +1,112 @@
+//! How a task starts: at the beginning of the job, or from what the store remembers.
+
+use seismic_queue::{Offset, Partition, PartitionCommit, Recovered, Topic};
+
+use super::PartitionTask;
+use super::idle_watch::IdleWatch;
+use super::snapshotter::Snapshotter;
+use crate::engine::journal::Entry;
+use crate::engine::operator::{Operator, OperatorKind};
+use crate::runner::replay::input_logs::InputLogs;
+use crate::runner::replay::{Replay, replay_several};
+use crate::runner::settings::Settings;
+use crate::{Error, Result};
+
+impl PartitionTask {
+    /// A partition that was never committed; it begins at these offsets of the inputs and says so
+    /// in the journal.
+    pub fn begin(
+        kind: &dyn OperatorKind,
+        (inputs, partition, at): (&[Topic], Partition, &[Offset]),
+        settings: &Settings,
+    ) -> Self {
+        let operator = kind.start(inputs, partition, at);
+        let mut part = PartitionTask::with((kind, operator), None, settings);
+        part.add_to_journal(&Entry::Start {
+            kind: kind.name().to_owned(),
+            semantics: kind.semantics(),
+            from: settings.from.unwrap_or_default().to_string(),
+            further: at[1..].to_vec(),
+        });
+        part
+    }
+
+    /// A partition that continues from its progress in the store.
+    pub fn resume(
+        kind: &dyn OperatorKind,
+        recovered: &Recovered,
+        inputs: &[Topic],
+        settings: &Settings,
+    ) -> Result<Self> {
+        let (operator, replay) = Replay::prepare(recovered, inputs, kind)?;
+        let mut part = PartitionTask::with((kind, operator), Some(replay), settings);
+        part.go_on_from(recovered);
+        if let Some(progress) = &recovered.progress {
+            let partition = recovered.partition;
+            let delivered = kind.delivered_of_note(&progress.note);
+            part.stored_delivered =
+                delivered.map_err(|source| Error::Note { partition, source })?;
+            if let Some(last) = part.stored_delivered {
+                part.operator.set_delivered(last);
+            }
+        }
+        part.reported_keys = None;
+        part.caught_up(part.operator.position())?;
+        Ok(part)
+    }
+
+    /// As [`PartitionTask::resume`] with several inputs: what is to be replayed is read here, in
+    /// the order of the journal, before anything new is.
+    pub fn resume_several(
+        kind: &dyn OperatorKind,
+        recovered: &Recovered,
+        (inputs, logs): (&[Topic], InputLogs<'_>),
+        settings: &Settings,
+    ) -> Result<Self> {
+        let (operator, replayed) = replay_several(recovered, (inputs, logs), kind)?;
+        let mut part = PartitionTask::with((kind, operator), None, settings);
+        part.go_on_from(recovered);
+        part.replayed = replayed;
+        Ok(part)
+    }
+
+    fn go_on_from(&mut self, recovered: &Recovered) {
+        if let Some(progress) = &recovered.progress {
+            self.number = progress.number;
+            self.handed.clear();
+            self.handed.push(progress.next);
+            self.handed.extend(&progress.further);
+        }
+        self.next_sequence = recovered.next_sequence;
+        self.snapshots = Snapshotter::resume(recovered);
+    }
+
+    fn with(
+        (kind, operator): (&dyn OperatorKind, Box<dyn Operator>),
+        replay: Option<Replay>,
+        settings: &Settings,
+    ) -> Self {
+        let (partition, inputs) = (operator.partition(), operator.inputs());
+        let handed = (0..inputs).map(|input| operator.next(input)).collect();
+        PartitionTask {
+            partition,
+            operator,
+            kind: kind.name(),
+            replay,
+            replayed: 0,
+            targets: Vec::new(),
+            idle: (0..inputs).map(|_| IdleWatch::new(settings.idle_timeout)).collect(),
+            idle_timeout: settings.idle_timeout,
+            journal: Vec::new(),
+            next_sequence: 0,
+            run: None,
+            number: 0,
+            handed,
+            snapshots: Snapshotter::default(),
+            is_alarm_raised: false,
+            reported_keys: Some(0),
+            stored_delivered: None,
+            spare: PartitionCommit::new(partition),
+        }
+    }
+}
