@@ -4,6 +4,7 @@
 mod checkpoint_log;
 mod checkpoint_names;
 mod checkpoint_record;
+mod checkpoint_requests;
 mod committer;
 mod delivery;
 mod job_context;
@@ -12,18 +13,19 @@ mod job_topic;
 mod lease;
 mod offset_metadata;
 mod partition_state;
+mod sink_state;
 pub(crate) mod trim;
+mod view;
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use self::checkpoint_names::CachedNames;
-use self::checkpoint_record::KeptCheckpoint;
 use self::job_context::JobContext;
 use self::job_topic::JobTopic;
 use self::lease::KafkaLease;
+use self::sink_state::SinkOffsets;
 use self::trim::CHECKPOINTS;
 use crate::ClusterAddress;
 use crate::client::admin::{Admin, KEPT, OUTPUT};
@@ -33,13 +35,9 @@ use crate::group::transactional_id::SlotNames;
 use crate::queue::KafkaQueue;
 use seismic_queue::backend::validate;
 use seismic_queue::{
-    Checkpoint, CheckpointNames, CheckpointRequest, Error, GroupMember, Job, JobStore,
-    JournalEntry, Lease, Offset, OutputView, Partition, PartitionView, Queue, Remedy, Result,
-    SinkPosition, SinkState, Span, Topic, View,
+    Checkpoint, Error, GroupMember, Job, JobStore, JournalEntry, Lease, Partition, Queue, Remedy,
+    Result, View,
 };
-
-/// Groups that hold the positions of sinks: `seismic-sink.GROUP.SINK`.
-const SINK: &str = "seismic-sink";
 
 /// A store in a cluster.
 pub struct KafkaStore {
@@ -50,12 +48,6 @@ pub struct KafkaStore {
     names: Arc<CachedNames>,
     /// Whoever notes positions of a sink notes them often: what it needs is made once.
     noting: Mutex<BTreeMap<String, SinkOffsets>>,
-}
-
-/// Notes the positions of one sink.
-struct SinkOffsets {
-    rows: Topic,
-    offsets: GroupOffsets,
 }
 
 impl KafkaStore {
@@ -117,86 +109,11 @@ impl KafkaStore {
         let names = Arc::clone(&self.names);
         Ok((id, JobContext { cluster: self.cluster.clone(), job, checkpoints, names }))
     }
-
-    fn partition_view(
-        &self,
-        context: &JobContext,
-        offsets: &GroupOffsets,
-        partition: Partition,
-        spans: &[Span],
-        first: Offset,
-    ) -> Result<(PartitionView, Vec<KeptCheckpoint>)> {
-        let until = |span: &Span, end: Offset| {
-            let span = Span { first: span.first, end: end.max(span.first) };
-            OutputView { span, cuts: Vec::new() }
-        };
-        let Some((_, offset_metadata)) = context.known_metadata(offsets, partition)? else {
-            let none = PartitionView {
-                progress: None,
-                outputs: spans.iter().map(|span| until(span, Offset(0))).collect(),
-                journal: 0..0,
-                checkpoints: Vec::new(),
-            };
-            return Ok((none, Vec::new()));
-        };
-        let log = context.log(partition);
-        let history = log.at(&offset_metadata, offset_metadata.manifest)?;
-        let ends = offset_metadata.outputs.iter().copied().chain(std::iter::repeat(Offset(0)));
-        let outputs = spans.iter().zip(ends).map(|(span, end)| until(span, end));
-        let part = PartitionView {
-            progress: history.progress,
-            outputs: outputs.collect(),
-            journal: log.journal_start(first)?..history.next_sequence,
-            checkpoints: Vec::new(),
-        };
-        Ok((part, history.kept))
-    }
-
-    /// What the newest manifest of each partition lists.
-    fn kept(&self) -> Result<Vec<Vec<KeptCheckpoint>>> {
-        let (_, context) = self.context()?;
-        context.kept(&GroupOffsets::new(&self.cluster, &self.group)?)
-    }
-
-    /// What is asked for. What all have answered is whole from here on.
-    fn open_requests(&self, parts: &[Vec<KeptCheckpoint>]) -> Result<Vec<CheckpointRequest>> {
-        let (open, whole) = self.names.now()?.requests(parts);
-        self.names.complete(&whole)?;
-        Ok(open)
-    }
-
-    fn sink_group(&self, sink: &str) -> String {
-        format!("{SINK}.{}.{sink}", self.group)
-    }
-
-    /// Positions of the sinks that were noted.
-    fn sinks(&self, rows: &Topic) -> Result<Vec<SinkPosition>> {
-        let prefix = self.sink_group("");
-        let partitions: Vec<Partition> = rows.all().collect();
-        let mut found = Vec::new();
-        for group in self.cluster.groups()? {
-            let Some(sink) = group.strip_prefix(&prefix) else { continue };
-            let committed =
-                GroupOffsets::new(&self.cluster, &group)?.committed(rows, &partitions)?;
-            for (&partition, committed) in partitions.iter().zip(committed) {
-                if let Some((next, _)) = committed {
-                    found.push(SinkPosition { sink: sink.to_owned(), partition, next });
-                }
-            }
-        }
-        Ok(found)
-    }
 }
 
 /// What topics of a store are made with.
 fn settings() -> Vec<(&'static str, &'static str)> {
     [&KEPT[..], &OUTPUT].concat()
-}
-
-/// Whether anything was ever committed, as far as the cluster remembers.
-fn has_begun(context: &JobContext, offsets: &GroupOffsets) -> Result<bool> {
-    let partitions: Vec<Partition> = context.job.input().all().collect();
-    Ok(offsets.committed(context.job.input(), &partitions)?.iter().any(Option::is_some))
 }
 
 impl JobStore for KafkaStore {
@@ -246,53 +163,7 @@ impl JobStore for KafkaStore {
     }
 
     fn view(&self) -> Result<View> {
-        let (id, context) = self.context()?;
-        let offsets = GroupOffsets::new(&self.cluster, &self.group)?;
-        let topics = context.job.topics().map(|name| self.cluster.topic(name));
-        let topics = match topics.collect::<Result<Vec<_>>>() {
-            // The first worker has written the job down, and is about to make them.
-            Err(Error::TopicMissing { .. }) if !has_begun(&context, &offsets)? => {
-                return Err(self.missing());
-            }
-            topics => topics?,
-        };
-        let spans = |is_keyed: bool| {
-            let all = topics.iter().zip(&context.job.outputs);
-            let spans = all.map(|(topic, output)| match output.is_keyed() == is_keyed {
-                true => self.cluster.spans(topic),
-                false => Ok(Vec::new()),
-            });
-            spans.collect::<Result<Vec<_>>>()
-        };
-        let by_input = spans(false)?;
-        let logs = self.cluster.spans(&context.checkpoints)?;
-        let part = |partition: Partition| {
-            let place = partition.0 as usize;
-            let of_it = by_input.iter().map(|all| all.get(place).copied().unwrap_or_default());
-            let of_it: Vec<Span> = of_it.collect();
-            self.partition_view(&context, &offsets, partition, &of_it, logs[place].first)
-        };
-        let (mut partitions, kept): (Vec<_>, Vec<_>) = context.of_each(part)?.into_iter().unzip();
-        let checkpoint_requests = self.open_requests(&kept)?;
-        let names = self.names.now()?;
-        for ((partition, part), mut kept) in
-            context.job.input().all().zip(&mut partitions).zip(kept)
-        {
-            names.settle(partition, &mut kept);
-            part.checkpoints = kept.into_iter().map(|kept| kept.info).collect();
-        }
-        let sinks = self.sinks(&topics[0])?;
-        // Asked after the positions, so no row that these made is missing.
-        let view = |span| OutputView { span, cuts: Vec::new() };
-        let keyed = spans(true)?.into_iter().map(|spans| spans.into_iter().map(view).collect());
-        Ok(View {
-            id,
-            keyed: keyed.collect(),
-            job: context.job,
-            partitions,
-            sinks,
-            checkpoint_requests,
-        })
+        self.read_view()
     }
 
     fn journal(&self, partition: Partition, range: Range<u64>) -> Result<Vec<JournalEntry>> {
@@ -340,81 +211,5 @@ impl JobStore for KafkaStore {
 
     fn topics(&self) -> &dyn Queue {
         &self.topics
-    }
-}
-
-impl CheckpointNames for KafkaStore {
-    fn request_checkpoint(&self, name: &str) -> Result<()> {
-        self.context()?;
-        self.names.request(name)
-    }
-
-    /// Costs little while nothing is asked for, and a look at every partition while something is.
-    fn checkpoint_requests(&self) -> Result<Vec<CheckpointRequest>> {
-        match self.names.now()?.is_any_requested() {
-            true => self.open_requests(&self.kept()?),
-            false => Ok(Vec::new()),
-        }
-    }
-
-    fn withdraw_request(&self, name: &str) -> Result<Option<CheckpointRequest>> {
-        let asked = self.checkpoint_requests()?.into_iter().find(|asked| asked.name == name);
-        asked.iter().try_for_each(|asked| self.names.end(&asked.id))?;
-        Ok(asked)
-    }
-
-    fn name_newest_checkpoint(&self, name: &str) -> Result<()> {
-        self.names.check_new(name)?;
-        let mut numbers = Vec::new();
-        for (partition, kept) in (0..).map(Partition).zip(self.kept()?) {
-            let nothing = || Error::NothingToName { at: self.name(), partition };
-            numbers.push(kept.last().map(KeptCheckpoint::number).ok_or_else(nothing)?);
-        }
-        let id = self.names.name(name, &numbers)?;
-        // Those that were deleted before the name was there may be trimmed.
-        let is_there = |(kept, number): (&Vec<KeptCheckpoint>, &u64)| {
-            kept.iter().any(|kept| kept.number() == *number)
-        };
-        if self.kept()?.iter().zip(&numbers).all(is_there) {
-            return Ok(());
-        }
-        self.names.end(&id)?;
-        Err(Error::Busy { at: self.name(), doing: "naming the newest checkpoints" })
-    }
-
-    fn delete_checkpoint_name(&self, name: &str) -> Result<()> {
-        self.context()?;
-        self.names.delete(name)
-    }
-}
-
-impl SinkState for KafkaStore {
-    fn put_sink_position(&self, sink: &str, at: &[(Partition, Offset)]) -> Result<()> {
-        let mut noting = self.noting.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_of = |topic: &Topic| at.iter().all(|(partition, _)| partition.0 < topic.partitions);
-        // The topic may have new partitions.
-        noting.retain(|name, known| name != sink || is_of(&known.rows));
-        let SinkOffsets { rows, offsets } = match noting.entry(sink.to_owned()) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(new) => {
-                let (_, context) = self.context()?;
-                let rows = self.cluster.topic(context.job.main_topic())?;
-                let offsets = GroupOffsets::new(&self.cluster, &self.sink_group(sink))?;
-                new.insert(SinkOffsets { rows, offsets })
-            }
-        };
-        at.iter().try_for_each(|&(partition, _)| validate::partition(rows, partition))?;
-        if at.is_empty() { Ok(()) } else { offsets.commit(rows, at) }
-    }
-
-    fn put_sink_state(&self, sink: &str, key: &str, state: &[u8]) -> Result<()> {
-        self.context()?;
-        validate::sink_state(&self.name(), sink, key, state)?;
-        JobTopic::new(&self.cluster).put_sink_state(&self.group, sink, key, state)
-    }
-
-    fn sink_state(&self, sink: &str, key: &str) -> Result<Option<Vec<u8>>> {
-        self.context()?;
-        JobTopic::new(&self.cluster).sink_state(&self.group, sink, key)
     }
 }

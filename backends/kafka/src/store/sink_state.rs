@@ -1,0 +1,75 @@
+//! What a store keeps for sinks: their positions, each sink's as a group of its own, and their
+//! state.
+
+use std::collections::btree_map::Entry;
+use std::sync::PoisonError;
+
+use super::KafkaStore;
+use super::job_topic::JobTopic;
+use crate::group::offsets::GroupOffsets;
+use seismic_queue::backend::validate;
+use seismic_queue::{JobStore, Offset, Partition, Result, SinkPosition, SinkState, Topic};
+
+/// Groups that hold the positions of sinks: `seismic-sink.GROUP.SINK`.
+const SINK: &str = "seismic-sink";
+
+/// Notes the positions of one sink.
+pub(super) struct SinkOffsets {
+    rows: Topic,
+    offsets: GroupOffsets,
+}
+
+impl KafkaStore {
+    fn sink_group(&self, sink: &str) -> String {
+        format!("{SINK}.{}.{sink}", self.group)
+    }
+
+    /// Positions of the sinks that were noted.
+    pub(super) fn sinks(&self, rows: &Topic) -> Result<Vec<SinkPosition>> {
+        let prefix = self.sink_group("");
+        let partitions: Vec<Partition> = rows.all().collect();
+        let mut found = Vec::new();
+        for group in self.cluster.groups()? {
+            let Some(sink) = group.strip_prefix(&prefix) else { continue };
+            let committed =
+                GroupOffsets::new(&self.cluster, &group)?.committed(rows, &partitions)?;
+            for (&partition, committed) in partitions.iter().zip(committed) {
+                if let Some((next, _)) = committed {
+                    found.push(SinkPosition { sink: sink.to_owned(), partition, next });
+                }
+            }
+        }
+        Ok(found)
+    }
+}
+
+impl SinkState for KafkaStore {
+    fn put_sink_position(&self, sink: &str, at: &[(Partition, Offset)]) -> Result<()> {
+        let mut noting = self.noting.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_of = |topic: &Topic| at.iter().all(|(partition, _)| partition.0 < topic.partitions);
+        // The topic may have new partitions.
+        noting.retain(|name, known| name != sink || is_of(&known.rows));
+        let SinkOffsets { rows, offsets } = match noting.entry(sink.to_owned()) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                let (_, context) = self.context()?;
+                let rows = self.cluster.topic(context.job.main_topic())?;
+                let offsets = GroupOffsets::new(&self.cluster, &self.sink_group(sink))?;
+                new.insert(SinkOffsets { rows, offsets })
+            }
+        };
+        at.iter().try_for_each(|&(partition, _)| validate::partition(rows, partition))?;
+        if at.is_empty() { Ok(()) } else { offsets.commit(rows, at) }
+    }
+
+    fn put_sink_state(&self, sink: &str, key: &str, state: &[u8]) -> Result<()> {
+        self.context()?;
+        validate::sink_state(&self.name(), sink, key, state)?;
+        JobTopic::new(&self.cluster).put_sink_state(&self.group, sink, key, state)
+    }
+
+    fn sink_state(&self, sink: &str, key: &str) -> Result<Option<Vec<u8>>> {
+        self.context()?;
+        JobTopic::new(&self.cluster).sink_state(&self.group, sink, key)
+    }
+}

@@ -1,0 +1,100 @@
+//! What a store has of its job, without a lease.
+
+use super::KafkaStore;
+use super::checkpoint_record::KeptCheckpoint;
+use super::job_context::JobContext;
+use crate::group::offsets::GroupOffsets;
+use seismic_queue::{Error, Offset, OutputView, Partition, PartitionView, Result, Span, View};
+
+/// Whether anything was ever committed, as far as the cluster remembers.
+fn has_begun(context: &JobContext, offsets: &GroupOffsets) -> Result<bool> {
+    let partitions: Vec<Partition> = context.job.input().all().collect();
+    Ok(offsets.committed(context.job.input(), &partitions)?.iter().any(Option::is_some))
+}
+
+impl KafkaStore {
+    fn partition_view(
+        &self,
+        context: &JobContext,
+        offsets: &GroupOffsets,
+        partition: Partition,
+        spans: &[Span],
+        first: Offset,
+    ) -> Result<(PartitionView, Vec<KeptCheckpoint>)> {
+        let until = |span: &Span, end: Offset| {
+            let span = Span { first: span.first, end: end.max(span.first) };
+            OutputView { span, cuts: Vec::new() }
+        };
+        let Some((_, offset_metadata)) = context.known_metadata(offsets, partition)? else {
+            let none = PartitionView {
+                progress: None,
+                outputs: spans.iter().map(|span| until(span, Offset(0))).collect(),
+                journal: 0..0,
+                checkpoints: Vec::new(),
+            };
+            return Ok((none, Vec::new()));
+        };
+        let log = context.log(partition);
+        let history = log.at(&offset_metadata, offset_metadata.manifest)?;
+        let ends = offset_metadata.outputs.iter().copied().chain(std::iter::repeat(Offset(0)));
+        let outputs = spans.iter().zip(ends).map(|(span, end)| until(span, end));
+        let part = PartitionView {
+            progress: history.progress,
+            outputs: outputs.collect(),
+            journal: log.journal_start(first)?..history.next_sequence,
+            checkpoints: Vec::new(),
+        };
+        Ok((part, history.kept))
+    }
+
+    /// As [`JobStore::view`](seismic_queue::JobStore::view).
+    pub(super) fn read_view(&self) -> Result<View> {
+        let (id, context) = self.context()?;
+        let offsets = GroupOffsets::new(&self.cluster, &self.group)?;
+        let topics = context.job.topics().map(|name| self.cluster.topic(name));
+        let topics = match topics.collect::<Result<Vec<_>>>() {
+            // The first worker has written the job down, and is about to make them.
+            Err(Error::TopicMissing { .. }) if !has_begun(&context, &offsets)? => {
+                return Err(self.missing());
+            }
+            topics => topics?,
+        };
+        let spans = |is_keyed: bool| {
+            let all = topics.iter().zip(&context.job.outputs);
+            let spans = all.map(|(topic, output)| match output.is_keyed() == is_keyed {
+                true => self.cluster.spans(topic),
+                false => Ok(Vec::new()),
+            });
+            spans.collect::<Result<Vec<_>>>()
+        };
+        let by_input = spans(false)?;
+        let logs = self.cluster.spans(&context.checkpoints)?;
+        let part = |partition: Partition| {
+            let place = partition.0 as usize;
+            let of_it = by_input.iter().map(|all| all.get(place).copied().unwrap_or_default());
+            let of_it: Vec<Span> = of_it.collect();
+            self.partition_view(&context, &offsets, partition, &of_it, logs[place].first)
+        };
+        let (mut partitions, kept): (Vec<_>, Vec<_>) = context.of_each(part)?.into_iter().unzip();
+        let checkpoint_requests = self.open_requests(&kept)?;
+        let names = self.names.now()?;
+        for ((partition, part), mut kept) in
+            context.job.input().all().zip(&mut partitions).zip(kept)
+        {
+            names.settle(partition, &mut kept);
+            part.checkpoints = kept.into_iter().map(|kept| kept.info).collect();
+        }
+        let sinks = self.sinks(&topics[0])?;
+        // Asked after the positions, so no row that these made is missing.
+        let view = |span| OutputView { span, cuts: Vec::new() };
+        let keyed = spans(true)?.into_iter().map(|spans| spans.into_iter().map(view).collect());
+        Ok(View {
+            id,
+            keyed: keyed.collect(),
+            job: context.job,
+            partitions,
+            sinks,
+            checkpoint_requests,
+        })
+    }
+}
