@@ -19,7 +19,7 @@ use super::file_id::{FileId, FileState};
 use super::live_import::Flush;
 use super::noted_import::NotedImport;
 use super::options::Options;
-use super::plan::PlannedFile;
+use super::planned_file::PlannedFile;
 use super::present::present;
 use crate::appender::Appender;
 use crate::files::lines::Lines;

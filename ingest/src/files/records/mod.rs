@@ -12,6 +12,7 @@
 //! whatever name, goes on behind that, and tries refused lines again. Other queues know whole files.
 //! Standard input or a pipe can be read only once: importing it again adds it again.
 
+mod candidate;
 mod content_import;
 mod file_id;
 mod file_items;
@@ -24,6 +25,7 @@ mod note_keys;
 mod noted_import;
 mod options;
 mod plan;
+mod planned_file;
 mod present;
 mod publisher;
 mod summary;
