@@ -6,18 +6,13 @@ use std::sync::PoisonError;
 
 use super::KafkaStore;
 use super::job_topic::JobTopic;
+use super::sink_offsets::SinkOffsets;
 use crate::group::offsets::GroupOffsets;
 use seismic_queue::backend::validate;
 use seismic_queue::{JobStore, Offset, Partition, Result, SinkPosition, SinkState, Topic};
 
 /// Groups that hold the positions of sinks: `seismic-sink.GROUP.SINK`.
 const SINK: &str = "seismic-sink";
-
-/// Notes the positions of one sink.
-pub(super) struct SinkOffsets {
-    rows: Topic,
-    offsets: GroupOffsets,
-}
 
 impl KafkaStore {
     fn sink_group(&self, sink: &str) -> String {
