@@ -11,6 +11,7 @@ mod column;
 mod row;
 mod row_fields;
 mod schema;
+mod shown;
 mod value;
 
 pub mod validity;
@@ -19,6 +20,7 @@ pub use column::{Column, ColumnType};
 pub use prost::{DecodeError, Message, encode_length_delimiter};
 pub use row::Row;
 pub use schema::Schema;
+pub use shown::Shown;
 pub use value::{Value, ValueRef};
 
 /// Public messages, package `com.example.seismic`.

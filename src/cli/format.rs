@@ -3,14 +3,15 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use seismic_proto::SeismicAggRecord;
+use seismic_proto::{SeismicAggRecord, Shown};
 
 use crate::cli::json::{Content, DeadLetter, Record, Value};
 use crate::time::show_ms;
 
 /// One line for a message: where, when, and what it says.
 pub fn message(partition: u32, message: seismic_queue::Message<'_>, content: Content) -> String {
-    let key = String::from_utf8_lossy(message.key).escape_default().to_string();
+    let key = String::from_utf8_lossy(message.key);
+    let key = Shown(&key);
     let mut line = format!("{partition}/{} {} {key}: ", message.offset, show_ms(message.append_ms));
     match Value::parse(message.value, content) {
         Some(Value::Record(one)) => line += &record(&one),
@@ -33,9 +34,9 @@ pub fn message(partition: u32, message: seismic_queue::Message<'_>, content: Con
 fn record(record: &Record) -> String {
     format!(
         "{} {} {} {} at {},{} {} km, {} Hz, quality {}, network {}{}",
-        record.sensor_id.escape_default(),
+        Shown(&record.sensor_id),
         show_ms(record.collect_timestamp),
-        record.phase_type.escape_default(),
+        Shown(&record.phase_type),
         record.seismic_amplitude,
         record.latitude,
         record.longitude,
@@ -67,7 +68,7 @@ fn row(row: &SeismicAggRecord) -> String {
     }
     format!(
         "{} [{}, +{} ms){pane} n={} avg={} max={} min={} rms={} P={} S={} N={}{beside} closed by {} at {}/{}",
-        row.sensor_id.escape_default(),
+        Shown(&row.sensor_id),
         show_ms(row.window_start_ts),
         row.window_end_ts.saturating_sub(row.window_start_ts),
         row.record_count,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use seismic_pipeline::health::{Health, SensorHealth};
 use seismic_pipeline::{DEAD, RejectReason};
-use seismic_proto::{Message as _, SeismicDeadLetter};
+use seismic_proto::{Message as _, SeismicDeadLetter, Shown};
 use seismic_queue::{Batch, Event, Offset, Partition, Queue, Topic, View};
 use serde::Serialize;
 
@@ -139,7 +139,7 @@ pub fn text(sensors: &[SensorStatus], without_sensor: u64) -> String {
             |ms: Option<i64>| ms.map_or("-".into(), |ms| format!("{:.3}", ms as f64 / 1e3));
         text += &format!(
             "{:<18} {:>9} {:>8} {:>7} {:>8} {:>9} {:>8} {:>15} {:>9}  {}\n",
-            sensor.sensor.escape_default().to_string(),
+            Shown(&sensor.sensor),
             count(sensor.records),
             sensor.rate_hz.map_or("-".into(), |rate| format!("{rate:.2}")),
             count(sensor.gaps),
@@ -159,7 +159,7 @@ pub fn text(sensors: &[SensorStatus], without_sensor: u64) -> String {
         let way = if offset_ms > 0 { "slow" } else { "fast" };
         text += &format!(
             "the clock of {} is {:.1} s {way}{}\n",
-            sensor.sensor.escape_default(),
+            Shown(&sensor.sensor),
             offset_ms.unsigned_abs() as f64 / 1e3,
             sensor.zone_minutes.map(zone).unwrap_or_default()
         );

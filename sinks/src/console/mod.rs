@@ -12,7 +12,7 @@
 
 use std::io::{self, Write};
 
-use seismic_proto::{Row, Schema, SeismicAggRecord, ValueRef};
+use seismic_proto::{Row, Schema, SeismicAggRecord, Shown, ValueRef};
 use seismic_queue::{Finding, Offset, Span};
 
 use crate::entry::Entry;
@@ -72,7 +72,7 @@ impl<W: Write + Send> Console<W> {
 
     fn window(&mut self, row: &SeismicAggRecord) -> io::Result<()> {
         self.lines.write_all(b"Window Result: ")?;
-        self.text(&row.sensor_id)?;
+        write!(self.lines, "{}", Shown(&row.sensor_id))?;
         let SeismicAggRecord { avg_amplitude, max_amplitude, min_amplitude, .. } = row;
         let amplitudes =
             [(" avg=", avg_amplitude), (" max=", max_amplitude), (" min=", min_amplitude)];
@@ -89,21 +89,10 @@ impl<W: Write + Send> Console<W> {
         for (column, value) in schema.columns().iter().zip(row.values()) {
             write!(self.lines, " {}=", column.name)?;
             match value {
-                ValueRef::Text(text) => self.text(text)?,
+                ValueRef::Text(text) => write!(self.lines, "{}", Shown(text))?,
                 ValueRef::Float32(value) => self.decimal(f64::from(value))?,
                 ValueRef::Float64(value) => self.decimal(value)?,
                 other => self.lines.write_all(column.show(other).as_bytes())?,
-            }
-        }
-        Ok(())
-    }
-
-    fn text(&mut self, text: &str) -> io::Result<()> {
-        for c in text.chars() {
-            if c.is_control() {
-                write!(self.lines, "{}", c.escape_default())?;
-            } else {
-                write!(self.lines, "{c}")?;
             }
         }
         Ok(())
