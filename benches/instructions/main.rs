@@ -10,6 +10,8 @@
 //! for each stage: once only to prepare it, once to do it too. The difference, over the records, is
 //! the count. What the kernel does is not in it. Before that, allocations are counted, see
 //! [`allocations`].
+
+#![allow(clippy::print_stderr, clippy::print_stdout, reason = "a bench prints")]
 #![allow(missing_docs, reason = "a bench")]
 
 mod allocations;

@@ -3,6 +3,7 @@
 //!
 //! A slice of the data lies in the repository; the whole recording is used where it is at hand.
 
+#![allow(clippy::print_stderr, clippy::print_stdout, reason = "a test that skips says so")]
 #![allow(clippy::unwrap_used, reason = "tests may")]
 
 use std::collections::{BTreeMap, HashSet};

@@ -5,6 +5,8 @@
 //! cargo run --release -p seismic-kafka --example read -- HOST:PORT TOPIC THREADS
 //! ```
 
+#![allow(clippy::print_stderr, clippy::print_stdout, reason = "an example prints")]
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};

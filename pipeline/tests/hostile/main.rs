@@ -4,6 +4,7 @@
 //! The bodies in `bodies.rs` are also those of the fuzz targets in `fuzz/`, whose corpora are where
 //! mutations start here.
 
+#![allow(clippy::print_stderr, clippy::print_stdout, reason = "a test says what it measured")]
 #![allow(clippy::unwrap_used)] // Helpers of tests are tests.
 #![allow(clippy::disallowed_methods, reason = "tests have files")]
 

@@ -16,6 +16,8 @@
 //! SIMULATION_FROM=7000000                                                         this one on
 //! SIMULATION_SEED=4711                                                            one, told in full
 //! ```
+
+#![allow(clippy::print_stderr, clippy::print_stdout, reason = "a search says how far it is")]
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
 
 mod action;

@@ -8,6 +8,8 @@
 //! tests start faster and stay slower. Its files are in memory where that is possible, and gone
 //! with it.
 
+#![allow(clippy::print_stderr, clippy::print_stdout, reason = "an example prints")]
+
 use std::io::Read as _;
 
 use anyhow::{Context as _, bail};

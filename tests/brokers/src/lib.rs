@@ -6,6 +6,8 @@
 //! process. Where Java or Maven is missing, a test is skipped with a loud word; with `CI=true` that
 //! is a failure.
 
+#![allow(clippy::print_stderr, clippy::print_stdout, reason = "tests that skip say so")]
+
 mod certificates;
 mod class_path;
 mod java;

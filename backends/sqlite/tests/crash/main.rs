@@ -11,6 +11,7 @@
 //!
 //! Choices are drawn from a seed that is printed; set `CRASH_SEED` to draw the same ones again.
 
+#![allow(clippy::print_stderr, clippy::print_stdout, reason = "a test says what it tries")]
 #![allow(clippy::unwrap_used)] // Helpers of tests are tests.
 
 mod check;
