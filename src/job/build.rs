@@ -12,7 +12,8 @@ use super::stop::StopToken;
 
 /// Names of the job, as its store keeps them.
 pub(super) fn job(spec: &JobSpec, input: Topic) -> Job {
-    let topics = spec.rules().topics(&spec.result_topic, &spec.dead_topic);
+    let mut topics = vec![spec.result_topic.clone(), spec.dead_topic.clone()];
+    topics.extend(spec.rollups().map(|rollup| rollup.topic(&spec.result_topic)));
     Job::plain(&spec.group, input, topics)
 }
 

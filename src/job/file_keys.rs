@@ -11,6 +11,7 @@ use toml::Spanned;
 use toml::de::{DeString, DeValue};
 
 use super::options::JobOptions;
+use super::rollup::RollupSpan;
 use super::time_span::TimeSpan;
 use crate::time;
 
@@ -58,7 +59,7 @@ const KEYS: &[(&str, &[&str], Setter)] = &[
     ("latest_event", &[], |job, value| put(&mut job.latest_event, parsed(value))),
     ("phases", &[], |job, value| put(&mut job.phases, parsed(value))),
     ("rollup", &[], |job, value| {
-        job.rollup = list(value, duration)?;
+        job.rollup = list(value, rollup)?;
         Ok(())
     }),
     ("max_sensors", &[], |job, value| put(&mut job.max_sensors, number(value, 0..=u64::MAX))),
@@ -166,6 +167,11 @@ fn number(value: &DeValue<'_>, range: RangeInclusive<u64>) -> Result<u64, String
     let number = integer(value)?;
     let found = u64::try_from(number).ok().filter(|number| range.contains(number));
     found.ok_or_else(|| format!("{number} is not between {} and {}", range.start(), range.end()))
+}
+
+fn rollup(value: &DeValue<'_>) -> Result<RollupSpan, String> {
+    duration(value)?;
+    parsed(value)
 }
 
 fn duration(value: &DeValue<'_>) -> Result<TimeSpan, String> {

@@ -19,6 +19,7 @@ mod notify;
 pub mod options;
 pub mod origin;
 mod rescale;
+pub mod rollup;
 mod run;
 pub(crate) mod sinks;
 pub mod spec;

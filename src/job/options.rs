@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cleaning::{AmplitudeRange, EventTime, PhaseList, RegionBox};
 use super::location::LocationOptions;
+use super::rollup::RollupSpan;
 use super::time_span::TimeSpan;
 use crate::time;
 
@@ -74,7 +75,7 @@ pub struct JobOptions {
     /// Also sum windows up to spans of this length (10s, 5m), each into a result topic of its own;
     /// repeatable
     #[arg(long, value_name = "DURATION")]
-    pub rollup: Vec<TimeSpan>,
+    pub rollup: Vec<RollupSpan>,
     /// Sensors per partition; records of further sensors become dead letters [default: 1000000]
     #[arg(long, value_name = "N")]
     pub max_sensors: Option<u64>,

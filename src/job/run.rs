@@ -48,10 +48,10 @@ fn run_until_over(spec: &JobSpec, shared: &Shared, notify: &Notify) -> anyhow::R
     let Some(input) = find_topic(&*queue, spec, shared, notify)? else {
         return Ok(false);
     };
-    let job = build::job(spec, input);
+    let mut job = build::job(spec, input);
     let origin = spec.once.open(&location)?;
     let parent = origin.as_ref().and_then(Origin::parent);
-    version::keep(&mut settings.rules, &*store, parent, stop);
+    version::keep((&mut settings.rules, &mut job), &*store, parent, stop);
     if spec.once.accept_partitions {
         rescale::accept((&*queue, &*store), &job, &settings, &shared.stop, notify)?;
     }

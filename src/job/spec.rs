@@ -16,6 +16,7 @@ use super::file::JobFile;
 use super::location::Location;
 use super::options::{Clock, JobOptions, Repeats, Spread};
 use super::origin::Once;
+use super::rollup::RollupSpan;
 use super::text::{as_text, as_texts, from_as_text, opt_as_text};
 use super::time_span::TimeSpan;
 use crate::backends::Url;
@@ -83,7 +84,7 @@ pub struct JobSpec {
     pub phases: PhaseList,
     /// Lengths of roll-ups.
     #[serde(with = "as_texts")]
-    pub rollup: Vec<TimeSpan>,
+    pub rollup: Vec<RollupSpan>,
     /// Sensors per partition.
     pub max_sensors: u64,
     /// What becomes of it when a sensor is spread over partitions.
@@ -277,9 +278,6 @@ impl JobSpec {
     /// What changes results.
     #[must_use]
     pub fn rules(&self) -> Rules {
-        // A set, since roll-ups rise and each is named once, in whatever order they are written.
-        let mut rollups_ms: Vec<i64> = self.rollup.iter().map(|span| span.ms()).collect();
-        rollups_ms.sort_unstable();
         Rules {
             window_ms: self.window.ms(),
             lateness_ms: self.lateness.ms(),
@@ -287,13 +285,20 @@ impl JobSpec {
             time: self.time.into(),
             max_sensors: self.max_sensors,
             dedupe: self.dedupe.into(),
-            rollups_ms,
+            rollups_ms: self.rollups().map(RollupSpan::ms).collect(),
             amplitude: self.amplitude.0.clone(),
             region: self.region.0,
             event_ms: (self.earliest_event.0, self.latest_event.0),
             phases: self.phases.0,
             ..Rules::default()
         }
+    }
+
+    /// Its roll-ups, the shortest first, in whatever order they were written.
+    pub fn rollups(&self) -> impl Iterator<Item = &RollupSpan> {
+        let mut rollups: Vec<&RollupSpan> = self.rollup.iter().collect();
+        rollups.sort_by_key(|rollup| rollup.ms());
+        rollups.into_iter()
     }
 
     /// How it runs.
@@ -342,7 +347,7 @@ mod tests {
             region: "-100..-90,14..20".parse().unwrap(),
             earliest_event: "2020-01-01".parse().unwrap(),
             phases: "P,S".parse().unwrap(),
-            rollup: vec![TimeSpan::from_ms(10_000)],
+            rollup: vec!["10s".parse().unwrap()],
             slots: Some(2),
             drain: true,
             ..JobSpec::default()

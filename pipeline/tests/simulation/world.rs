@@ -91,7 +91,7 @@ fn stage(setup: &Setup, ground: &Arc<Ground>, processes: usize) -> Stage {
         ground: Arc::clone(ground),
         queue,
         store,
-        job: Job::plain("simulation", input, service.rules.topics("rows", "dead")),
+        job: Job::plain("simulation", input, topics(&service.rules)),
         kind: Box::new(service.rules.clone()),
         last: Settings { finish, ..service.clone() },
         service,
@@ -101,6 +101,12 @@ fn stage(setup: &Setup, ground: &Arc<Ground>, processes: usize) -> Stage {
         spans: Box::new(move |topic| Ok(log.spans(topic)?)),
         flags: (0..processes).map(|_| Flags::default()).collect(),
     }
+}
+
+/// Topics of the outputs of windows, in the order of a commit.
+fn topics(rules: &Rules) -> Vec<String> {
+    let rollups = rules.rollups_ms.iter().map(|length_ms| format!("rows-{length_ms}ms"));
+    ["rows", "dead"].map(str::to_owned).into_iter().chain(rollups).collect()
 }
 
 /// Everyone in it.

@@ -211,25 +211,6 @@ impl Rules {
         digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// Topics of all outputs, in the order of a commit.
-    #[must_use]
-    pub fn topics(&self, result_topic: &str, dead_topic: &str) -> Vec<String> {
-        let mut topics = vec![result_topic.to_owned(), dead_topic.to_owned()];
-        topics.extend(self.rollup_topics(result_topic));
-        topics
-    }
-
-    /// Names of the roll-ups' topics, beside rows that go to `result_topic`: with `-10s` and so on
-    /// behind it, in ms where the length is no whole number of seconds.
-    #[must_use]
-    pub fn rollup_topics(&self, result_topic: &str) -> Vec<String> {
-        let name = |&length_ms: &i64| match length_ms % 1_000 {
-            0 => format!("{result_topic}-{}s", length_ms / 1_000),
-            _ => format!("{result_topic}-{length_ms}ms"),
-        };
-        self.rollups_ms.iter().map(name).collect()
-    }
-
     /// Names of the options in which two sets of rules differ, with both values.
     #[must_use]
     pub fn differences(&self, other: &Rules) -> Vec<String> {
