@@ -39,6 +39,8 @@ pub enum OptionKind {
         /// Greatest, ms.
         max_ms: u64,
     },
+    /// One of these words. Its value is the word's place among them.
+    Word(&'static [&'static str]),
 }
 
 /// Options that every sink takes.
@@ -76,9 +78,15 @@ impl SinkOption {
                 let like = "a time, as 250, 250ms or 2s (a number alone is ms),";
                 (with_unit(text, &units), min_ms, max_ms, like)
             }
+            OptionKind::Word(words) => {
+                let place = words.iter().position(|word| *word == text);
+                return place.map(|place| place as u64).ok_or_else(|| {
+                    format!("{} is {text:?}; it must be one of {}", self.name, words.join(", "))
+                });
+            }
         };
         let unit = match self.kind {
-            OptionKind::Count { .. } => "",
+            OptionKind::Count { .. } | OptionKind::Word(_) => "",
             OptionKind::Bytes { .. } => " bytes",
             OptionKind::Duration { .. } => " ms",
         };
@@ -151,6 +159,15 @@ mod tests {
             assert!(error.contains("flush_ms") && error.contains("250ms"), "{error}");
             assert!(error.contains("from 1 to 3600000 ms"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_word_is_one_of_those_listed() {
+        let kind = OptionKind::Word(&["ms", "iso"]);
+        let time = SinkOption { name: "time", kind, default: "ms", doc: "" };
+        assert_eq!((time.parse("ms"), time.parse("iso")), (Ok(0), Ok(1)));
+        let error = time.parse("ISO").unwrap_err();
+        assert!(error.contains("one of ms, iso"), "{error}");
     }
 
     #[test]

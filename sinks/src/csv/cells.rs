@@ -3,7 +3,7 @@
 //! RFC 4180: CRLF after every line, quotes around cells that need them. The columns are those of
 //! the topic's schema, in order: for window statistics the fields of `SeismicAggRecord`. Floats are
 //! in the shortest form that reads back to the same bits; an enum is its word; a missing value is
-//! an empty cell.
+//! an empty cell. Times are ms since 1970 UTC or ISO 8601, see [`Times`]; both are read back.
 //!
 //! A text cell that a spreadsheet could take for a formula (first character `=`, `+`, `-`, `@`, tab,
 //! CR or LF) gets an apostrophe before it, and so does one that begins with an apostrophe. To get
@@ -14,17 +14,34 @@
 use std::borrow::Cow;
 
 use ::csv::{StringRecord, Terminator, WriterBuilder};
-use seismic_proto::{Column, Row, Schema, ValueRef};
+use jiff::Timestamp;
+use seismic_proto::{Column, ColumnType, Row, Schema, ValueRef};
+
+/// How times are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Times {
+    /// ms since 1970 UTC.
+    #[default]
+    Ms,
+    /// ISO 8601 in UTC with ms, `2020-06-23T15:29:05.250Z`; as [`Times::Ms`] where no calendar
+    /// reaches (beyond the years -9999 to 9999).
+    Iso,
+}
 
 /// Appends lines to a buffer.
 pub(crate) struct Writer<'a> {
     lines: ::csv::Writer<&'a mut Vec<u8>>,
+    times: Times,
 }
 
 impl<'a> Writer<'a> {
     pub(crate) fn new(into: &'a mut Vec<u8>) -> Self {
         let lines = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(into);
-        Writer { lines }
+        Writer { lines, times: Times::Ms }
+    }
+
+    pub(crate) fn times(self, times: Times) -> Self {
+        Writer { times, ..self }
     }
 
     pub(crate) fn row(&mut self, schema: &Schema, row: &Row) {
@@ -34,6 +51,9 @@ impl<'a> Writer<'a> {
                 ValueRef::Bool(value) => self.cell(if value { "true" } else { "false" }),
                 ValueRef::Int32(value) => self.integer(value),
                 ValueRef::UInt32(value) => self.integer(value),
+                ValueRef::Int64(value) if column.kind == ColumnType::TimestampMs => {
+                    self.time(value)
+                }
                 ValueRef::Int64(value) => self.integer(value),
                 ValueRef::Float32(value) => self.float(value),
                 ValueRef::Float64(value) => self.float(value),
@@ -51,6 +71,13 @@ impl<'a> Writer<'a> {
 
     fn cell(&mut self, cell: &str) {
         self.lines.write_field(cell).expect("memory takes every cell");
+    }
+
+    fn time(&mut self, ms: i64) {
+        match Timestamp::from_millisecond(ms) {
+            Ok(time) if self.times == Times::Iso => self.cell(&format!("{time:.3}")),
+            _ => self.integer(ms),
+        }
     }
 
     fn integer(&mut self, value: impl itoa::Integer) {
@@ -105,7 +132,11 @@ pub(crate) fn read<'a>(
 fn read_cell(column: &Column, text: &str, set: impl FnOnce(ValueRef<'_>) -> bool) -> bool {
     match column.kind {
         _ if text.is_empty() && column.nullable => set(ValueRef::Null),
-        seismic_proto::ColumnType::Text => set(ValueRef::Text(restore(text))),
+        ColumnType::Text => set(ValueRef::Text(restore(text))),
+        ColumnType::TimestampMs if text.ends_with('Z') => {
+            let time = text.parse::<Timestamp>();
+            time.is_ok_and(|time| set(ValueRef::Int64(time.as_millisecond())))
+        }
         _ => column.parse(text).is_some_and(|value| set(value.as_ref())),
     }
 }
@@ -247,6 +278,27 @@ mod tests {
     fn a_cell_that_does_not_fit_is_named() {
         let cells: StringRecord = ["S1", "0", "1000", "high"].into_iter().collect();
         assert_eq!(read(Schema::windows(), 28, &cells), Err("avg_amplitude"));
+    }
+
+    #[test]
+    fn times_in_iso_8601_are_those_in_ms() {
+        for (ms, cell) in [
+            (1_592_926_145_250, "2020-06-23T15:29:05.250Z"),
+            (0, "1970-01-01T00:00:00.000Z"),
+            (-1, "1969-12-31T23:59:59.999Z"),
+            (i64::MAX, "9223372036854775807"),
+        ] {
+            let row = SeismicAggRecord { window_start_ts: ms, ..row(0, 0) };
+            let mut into = Vec::new();
+            let mut lines = Writer::new(&mut into).times(Times::Iso);
+            lines.row(Schema::windows(), &Row::Window(row.clone()));
+            drop(lines);
+            let line = String::from_utf8(into).unwrap();
+            assert_eq!(line.split(',').nth(1), Some(cell));
+            assert_eq!(back(&line), row);
+        }
+        let cells: StringRecord = ["S1", "2020-13-23T15:29:05Z"].into_iter().collect();
+        assert_eq!(read(Schema::windows(), 28, &cells), Err("window_start_ts"));
     }
 
     proptest! {

@@ -38,6 +38,7 @@ use commit_file::CommitFile;
 use file_name::FileName;
 use folder::Folder;
 
+pub use cells::Times;
 pub use committed::{Committed, committed_files};
 pub use reader::CsvReader;
 
@@ -46,15 +47,24 @@ pub(crate) const ENTRY: Entry = Entry {
     scheme: "csv",
     form: "csv[:DIR]",
     target: Some("output/seismic_agg_result"),
-    options: &[SinkOption {
-        name: "file_bytes",
-        kind: OptionKind::Bytes { min: 1, max: 1 << 40 },
-        default: "64MiB",
-        doc: "length at which a file is closed and the next one begun",
-    }],
+    options: &[
+        SinkOption {
+            name: "file_bytes",
+            kind: OptionKind::Bytes { min: 1, max: 1 << 40 },
+            default: "64MiB",
+            doc: "length at which a file is closed and the next one begun",
+        },
+        SinkOption {
+            name: "time",
+            kind: OptionKind::Word(&["ms", "iso"]),
+            default: "ms",
+            doc: "times as ms since 1970 UTC, or as ISO 8601 in UTC: 2020-06-23T15:29:05.250Z",
+        },
+    ],
     open: |spec, context| {
         let csv = Csv::open(Path::new(spec.target()), context)?;
-        Ok(Box::new(csv.file_bytes(spec.number("file_bytes"))))
+        let times = if spec.number("time") == 0 { Times::Ms } else { Times::Iso };
+        Ok(Box::new(csv.file_bytes(spec.number("file_bytes")).times(times)))
     },
     examine: |spec| examine_folder(Path::new(spec.target())),
     compare: Some(|spec, context, into| compare::compare(Path::new(spec.target()), context, into)),
@@ -70,6 +80,7 @@ pub struct Csv {
     folder: Folder,
     context: Context,
     file_bytes: u64,
+    times: Times,
     clock: fn() -> Timestamp,
     /// The file that rows are added to; `None` before the first one.
     file: Option<Open>,
@@ -111,6 +122,7 @@ impl Csv {
             folder,
             context: context.clone(),
             file_bytes: limits::CSV_FILE_BYTES,
+            times: Times::Ms,
             clock: Timestamp::now,
             file: None,
             next: Vec::new(),
@@ -126,6 +138,12 @@ impl Csv {
     #[must_use]
     pub fn file_bytes(self, file_bytes: u64) -> Self {
         Csv { file_bytes, ..self }
+    }
+
+    /// Writes times like this (default [`Times::Ms`]).
+    #[must_use]
+    pub fn times(self, times: Times) -> Self {
+        Csv { times, ..self }
     }
 
     /// Takes the hours of file names from this clock.
@@ -164,7 +182,7 @@ impl Csv {
 
     fn encode(&mut self, rows: &Rows<'_>) {
         self.encoded.clear();
-        let mut lines = cells::Writer::new(&mut self.encoded);
+        let mut lines = cells::Writer::new(&mut self.encoded).times(self.times);
         for at in rows.iter() {
             lines.row(rows.schema(), at.row);
         }
