@@ -222,3 +222,19 @@ fn a_closed_pipe_ends_a_run_and_a_reader_quietly() {
     stage.ok(&["run", "--drain"]);
     stage.verify(&[]);
 }
+
+#[test]
+fn each_received_record_is_logged_at_level_trace_and_only_there() {
+    let stage = Stage::new();
+    let lines = "sensor_id,collect_timestamp,seismic_amplitude,phase_type\n\
+        S001,1767225600000,3.21,P\n";
+    std::fs::write(stage.path("x.csv"), lines).unwrap();
+    stage.ok(&["import", "csv", "x.csv"]);
+    for (level, is_logged) in [("seismic=trace", true), ("seismic=debug", false)] {
+        let mut command = stage.command(&["run", "--until-caught-up", "--group", &level[8..]]);
+        command.env("RUST_LOG", level);
+        let done = stage.start(command).wait().ok();
+        let line = "Received record from sensor S001 amplitude=3.21 phase=P";
+        assert_eq!(done.stderr.contains(line), is_logged, "{done}");
+    }
+}

@@ -13,6 +13,7 @@ pub(crate) mod job;
 pub(crate) mod metrics;
 pub(crate) mod notices;
 pub(crate) mod partition_task;
+pub(crate) mod received;
 pub(crate) mod record_budget;
 pub(crate) mod replay;
 pub(crate) mod run;

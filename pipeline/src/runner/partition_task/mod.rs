@@ -17,6 +17,7 @@ use crate::engine::operator::Operator;
 use crate::runner::notices::spread_watch::SpreadWatch;
 use crate::runner::partition_task::idle_watch::IdleWatch;
 use crate::runner::partition_task::snapshotter::{Snapshotter, Taken};
+use crate::runner::received;
 use crate::runner::record_budget::RecordBudget;
 use crate::runner::replay::Replay;
 use crate::runner::settings::Settings;
@@ -67,6 +68,7 @@ impl PartitionTask {
         batch: &Batch,
         budget: &RecordBudget,
     ) -> Result<()> {
+        received::log(batch);
         self.turn_to(input);
         let is_wanted = self.targets.get(input).is_none_or(|target| batch.next() <= *target);
         if self.replay.is_none() && is_wanted && budget.is_unlimited() {
