@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 use seismic_pipeline::StartFrom;
 
+use crate::job::time_span::TimeSpan;
+
 /// ms since 1970 UTC of an RFC 3339 time.
 pub fn parse_ms(text: &str) -> Result<i64, String> {
     let time: Timestamp =
@@ -10,12 +12,30 @@ pub fn parse_ms(text: &str) -> Result<i64, String> {
     Ok(time.as_millisecond())
 }
 
-/// `earliest`, `latest`, an offset or an RFC 3339 time.
+/// An RFC 3339 time, `now`, or a time before now such as `now-1h`, as ms since 1970 UTC.
+pub fn parse_moment(text: &str) -> Result<i64, String> {
+    moment(text, now_ms)
+}
+
+fn moment(text: &str, now_ms: fn() -> i64) -> Result<i64, String> {
+    let wrong = || format!("{text:?} is not a time like 2020-06-23T15:29:05Z, now or now-1h");
+    match text.strip_prefix("now") {
+        None => parse_ms(text).map_err(|_| wrong()),
+        Some("") => Ok(now_ms()),
+        Some(rest) => {
+            let span = rest.strip_prefix('-').and_then(|span| span.parse::<TimeSpan>().ok());
+            Ok(now_ms().saturating_sub(span.ok_or_else(wrong)?.ms()))
+        }
+    }
+}
+
+/// `earliest`, `latest`, an offset or a time as [`parse_moment`] takes it.
 pub fn parse_from(text: &str) -> Result<StartFrom, String> {
     text.parse().or_else(|_| {
-        parse_ms(text).map(StartFrom::Time).map_err(|_| {
+        parse_moment(text).map(StartFrom::Time).map_err(|_| {
             format!(
-                "{text:?} is none of: earliest, latest, an offset, a time like 2020-06-23T15:29:05Z"
+                "{text:?} is none of: earliest, latest, an offset, a time like \
+                 2020-06-23T15:29:05Z or now-1h"
             )
         })
     })
@@ -69,6 +89,19 @@ mod tests {
         assert_eq!(parse_from("latest"), Ok(StartFrom::Latest));
         assert_eq!(parse_from("17"), Ok(StartFrom::Offset(17)));
         assert_eq!(parse_from("1970-01-01T00:00:01Z"), Ok(StartFrom::Time(1_000)));
+        assert!(matches!(parse_from("now-1h"), Ok(StartFrom::Time(_))));
         assert!(parse_from("yesterday").is_err());
+    }
+
+    #[test]
+    fn a_moment_may_be_counted_back_from_now() {
+        let now_ms = || 86_400_000;
+        assert_eq!(moment("now", now_ms), Ok(86_400_000));
+        assert_eq!(moment("now-1h", now_ms), Ok(82_800_000));
+        assert_eq!(moment("now-1d", now_ms), Ok(0));
+        assert_eq!(moment("1970-01-01T00:00:01Z", now_ms), Ok(1_000));
+        for wrong in ["now+1h", "now-", "now-1", "now 1h", "nowhere"] {
+            assert!(moment(wrong, now_ms).is_err(), "{wrong}");
+        }
     }
 }

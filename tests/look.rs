@@ -152,3 +152,17 @@ fn rows_wait_for_a_sink_that_has_not_written_them() {
     assert_eq!(rows as u64, int(&stage.status(), "windows"), "none was missed");
     assert!(!csv_files(&stage.path("csv")).is_empty());
 }
+
+#[test]
+fn a_policy_that_deletes_everything_asks_first() {
+    let stage = Stage::with_records(&[]);
+    for limit in [["--max-bytes", "0"], ["--max-age", "0"], ["--max-age-ms", "0"]] {
+        let refusal = stage.refused(&[&["retention", DATA], &limit[..]].concat(), 2);
+        assert!(refusal.contains("cannot be undone; confirm it with --yes"), "{refusal}");
+        assert_eq!(stage.read(DATA).len(), 3_000);
+    }
+    stage.ok(&["retention", DATA, "--max-age", "7d"]);
+    assert!(stage.ok(&["retention", DATA]).contains("keeps messages of 7d age"));
+    stage.ok(&["retention", DATA, "--max-bytes", "0", "--yes"]);
+    assert!(stage.read(DATA).is_empty());
+}

@@ -11,7 +11,7 @@ const RUN: [&str; 4] = ["run", "--until-caught-up", "--idle-timeout-ms", "0"];
 
 /// Deletes all that the queue holds, whoever needs it.
 fn lose_all(stage: &Stage) {
-    stage.ok(&["retention", "seismic-data-topic", "--max-bytes", "0", "--past-holds"]);
+    stage.ok(&["retention", "seismic-data-topic", "--max-bytes", "0", "--past-holds", "--yes"]);
     stage.ok(&["retention", "seismic-data-topic", "--keep-all"]);
 }
 

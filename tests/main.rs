@@ -5,6 +5,7 @@
 //! random times and deaths at named points of a commit, a start or a sink; `faults/` has one file for
 //! each family of them.
 
+#![allow(clippy::print_stderr, clippy::print_stdout, reason = "tests that skip say so")]
 #![allow(clippy::unwrap_used, reason = "tests may")]
 
 mod findings;
@@ -45,4 +46,5 @@ mod run;
 mod second_kind;
 #[path = "../pipeline/tests/counts/mod.rs"]
 mod second_kind_operator;
+mod signals;
 mod sink;

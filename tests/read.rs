@@ -204,3 +204,46 @@ fn text_is_one_line_a_message() {
     }
     assert!(stage.ok(&["read", ROWS]).contains(" closed by end at "));
 }
+
+#[test]
+fn rows_and_records_are_selected_by_event_time() {
+    let options = ["--seed", "3", "--start", "2020-06-23T15:29:00Z", "--anomaly-percent", "0"];
+    let stage = Stage::with_records(&options);
+    stage.ok(&["run", "--drain", "--quiet"]);
+    let range = ["--event-from", "2020-06-23T15:29:02Z", "--event-to", "2020-06-23T15:29:04Z"];
+    let from_ms = 1_592_926_142_000;
+    for (topic, time) in [(ROWS, "window_start_ts"), (DATA, "collect_timestamp")] {
+        let within = |line: &Value| {
+            line["value"][time].as_i64().is_some_and(|ms| (from_ms..from_ms + 2_000).contains(&ms))
+        };
+        let expected: Vec<_> = stage.read(topic).into_iter().filter(within).collect();
+        let selected = stage.ok(&[&["read", topic, "--format", "json"], &range[..]].concat());
+        assert!(!expected.is_empty());
+        assert_eq!(parse(&selected), expected, "{topic}");
+    }
+    let refusal = stage.refused(&[&["read", DEAD], &range[..]].concat(), 2);
+    assert!(refusal.contains("append time with --from"), "{refusal}");
+}
+
+#[test]
+fn where_to_start_may_be_counted_back_from_now() {
+    let stage = Stage::with_records(&[]);
+    let all = stage.ok(&["read", DATA]);
+    assert_eq!(stage.ok(&["read", DATA, "--from", "now-1h"]), all);
+    stage.ok(&["run", "--from", "now-1h", "--drain", "--quiet"]);
+    assert_eq!(int(&stage.status(), "read"), 3_000);
+    stage.verify(&[]);
+}
+
+#[test]
+fn ids_of_any_script_are_shown_as_they_are() {
+    let stage = Stage::new();
+    let lines = "sensor_id,collect_timestamp,seismic_amplitude\n\
+        БАК01,1767225600000,1.0\n東京,1767225600000,2.0\n";
+    std::fs::write(stage.path("x.csv"), lines).unwrap();
+    stage.ok(&["import", "csv", "x.csv"]);
+    let console = stage.ok(&["run", "--drain", "--sink", "console"]);
+    for shown in [console, stage.ok(&["read", DATA]), stage.ok(&["status", "--sensors"])] {
+        assert!(shown.contains("БАК01") && shown.contains("東京"), "{shown}");
+    }
+}

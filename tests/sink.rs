@@ -38,7 +38,7 @@ fn retention_of_rows_waits_for_a_sink_of_its_own() {
     stage.ok(&["sink", "csv:rows", "--until-caught-up"]);
     stage.generate(&["--records", "1000", "--seed", "2"]);
     stage.ok(&["run", "--drain", "--sink", "console"]);
-    stage.ok(&["retention", "seismic-agg-topic", "--in", "home", "--max-bytes", "0"]);
+    stage.ok(&["retention", "seismic-agg-topic", "--in", "home", "--max-bytes", "0", "--yes"]);
     stage.ok(&["sink", "csv:rows", "--until-caught-up"]);
     stage.verify(&["rows"]);
 }

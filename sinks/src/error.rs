@@ -148,9 +148,10 @@ impl Error {
     /// An IO error of `doing` at `at`; a full disk is told apart because it passes.
     pub(crate) fn io(at: &Path, doing: &'static str) -> impl FnOnce(io::Error) -> Error {
         move |source| match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                Error::Full { at: at.to_owned(), doing }
-            }
+            // The last is a limit of file sizes (`ulimit -f`).
+            io::ErrorKind::StorageFull
+            | io::ErrorKind::QuotaExceeded
+            | io::ErrorKind::FileTooLarge => Error::Full { at: at.to_owned(), doing },
             _ => Error::Io { at: at.to_owned(), doing, source },
         }
     }

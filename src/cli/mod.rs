@@ -1,6 +1,8 @@
 //! The command line: one command a file, and what all of them share.
 
 pub mod commands;
+mod confirm;
+mod event_range;
 pub mod exit;
 pub(crate) mod format;
 pub(crate) mod json;
@@ -101,6 +103,9 @@ pub fn start() {
         .log_internal_errors(false)
         .with_target(false)
         .init();
+    if let Err(error) = signal::survive_file_size_limit() {
+        tracing::warn!(%error, "a write beyond the limit of file sizes will end the process");
+    }
     #[cfg(feature = "failpoints")]
     std::mem::forget(fail::FailScenario::setup());
 }

@@ -5,6 +5,8 @@ use rusqlite::ffi::SQLITE_IOERR_SHMSIZE;
 
 use seismic_queue::{CallFailed, Error, Kind};
 
+use crate::system_error;
+
 /// Why work on a file stopped; without the file's name, which the place that runs it adds.
 #[derive(Debug)]
 pub(crate) enum Fault {
@@ -19,7 +21,7 @@ pub(crate) type Sql<T> = std::result::Result<T, Fault>;
 
 impl From<rusqlite::Error> for Fault {
     fn from(error: rusqlite::Error) -> Self {
-        Fault::Sql(error)
+        Fault::Sql(system_error::added(error))
     }
 }
 

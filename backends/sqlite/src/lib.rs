@@ -20,6 +20,7 @@ mod queue;
 mod read_only;
 mod schema;
 mod store;
+mod system_error;
 mod topics;
 mod writer;
 

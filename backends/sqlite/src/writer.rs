@@ -163,7 +163,7 @@ impl State {
             return Ok(group.clone());
         }
         let begun = run(&self.db, "BEGIN IMMEDIATE");
-        begun.map_err(|error| Fault::Sql(error).named(at, doing))?;
+        begun.map_err(|error| Fault::from(error).named(at, doing))?;
         Ok(self.open.insert(Arc::default()).clone())
     }
 
@@ -173,7 +173,7 @@ impl State {
             (self.commits += 1);
             return Outcome::Made;
         };
-        let code = cause::<()>(&Ok(Err(Fault::Sql(error))));
+        let code = cause::<()>(&Ok(Err(Fault::from(error))));
         if !self.db.is_autocommit() {
             // If even this fails, the next BEGIN says so.
             let _ = run(&self.db, "ROLLBACK");

@@ -7,6 +7,7 @@ use std::time::Duration;
 use seismic_pipeline::{DEAD, ROLLUP, StartFrom};
 use seismic_queue::{Batch, Error, Event, Offset, Partition, Queue, Span, Topic};
 
+use crate::cli::event_range::EventRange;
 use crate::cli::exit::{Outcome, Usage};
 use crate::cli::json::{Content, Line};
 use crate::cli::target::Target;
@@ -24,9 +25,12 @@ pub struct Args {
     /// Only this partition
     #[arg(long, value_name = "N")]
     partition: Option<u32>,
-    /// Where to start: earliest, latest, an offset or a time
+    /// Where to start: earliest, latest, an offset, or an append time (2020-06-23T15:29:05Z,
+    /// now-1h)
     #[arg(long, value_name = "WHERE", default_value = "earliest", value_parser = time::parse_from)]
     from: StartFrom,
+    #[command(flatten)]
+    events: EventRange,
     /// Stop after this many messages
     #[arg(long, value_name = "N")]
     max: Option<u64>,
@@ -109,6 +113,7 @@ fn print(
     args: &Args,
     stop: &AtomicBool,
 ) -> anyhow::Result<()> {
+    args.events.check(content)?;
     let topic = queue.topic(&args.topic)?;
     let partitions: Vec<Partition> = match args.partition {
         Some(n) if n >= topic.partitions => {
@@ -124,6 +129,7 @@ fn print(
         out: io::BufWriter::new(io::stdout().lock()),
         content,
         format: args.format,
+        events: args.events,
         left: args.max.unwrap_or(u64::MAX),
     };
     let mut follow_from = Vec::new();
@@ -161,6 +167,7 @@ struct Printer<W> {
     out: W,
     content: Content,
     format: Format,
+    events: EventRange,
     /// Messages that may still be printed.
     left: u64,
 }
@@ -219,6 +226,9 @@ impl<W: Write> Printer<W> {
         for message in batch.messages().take_while(|message| message.offset < end) {
             if self.left == 0 {
                 break;
+            }
+            if !self.events.has(message.value, self.content) {
+                continue;
             }
             self.left -= 1;
             match self.format {

@@ -3,12 +3,11 @@
 //! A store in Kafka shares its topics with other groups: the group is recorded as finished, and the
 //! checkpoint topic is trimmed without it. Its results stay.
 
-use std::io::{self, BufRead, IsTerminal};
-
 use seismic_queue::{Error, Queue, Url};
 
+use crate::cli::confirm;
 use crate::cli::exit::{Outcome, Usage};
-use crate::cli::stdio::{print_line, tell};
+use crate::cli::stdio::print_line;
 use crate::cli::target::Target;
 use crate::job::location::Location;
 
@@ -45,7 +44,7 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     }
     let gone = doomed.holder.is_some();
     let gone = gone.then(|| format!("{} and all results in it will be gone for good", doomed.url));
-    confirm(args, gone)?;
+    confirm::deletion("group", &args.name, gone, args.yes)?;
     // The holds first: what is killed here leaves a store, and can be done again.
     for (topic, holder) in &holds {
         queue.hold(&queue.topic(topic)?, holder, &[])?;
@@ -61,7 +60,8 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
 /// Ends a group in Kafka.
 fn end(args: &Args, location: &Location) -> anyhow::Result<Outcome> {
     let (name, at) = (&location.group, location.store_url());
-    confirm(args, Some(format!("group {name} can never be run again; its results stay")))?;
+    let consequence = format!("group {name} can never be run again; its results stay");
+    confirm::deletion("group", name, Some(consequence), args.yes)?;
     match location.delete_store() {
         Err(Error::StoreMissing { .. }) => {
             Err(Usage(format!("there is no group {name} at {at}")).into())
@@ -116,27 +116,4 @@ fn holds_of(
         }
     }
     Ok(holds)
-}
-
-/// Lets a person type the name, after what it will cost; without one at the keyboard, `--yes` must
-/// say so.
-fn confirm(args: &Args, gone: Option<String>) -> anyhow::Result<()> {
-    if args.yes {
-        return Ok(());
-    }
-    let name = &args.name;
-    if !io::stdin().is_terminal() {
-        let what = format!("deleting group {name} cannot be undone; say --yes if it is meant");
-        return Err(Usage(what).into());
-    }
-    if let Some(gone) = gone {
-        tell(gone);
-    }
-    tell(format_args!("type the name of the group to delete it:"));
-    let mut typed = String::new();
-    io::stdin().lock().read_line(&mut typed)?;
-    match typed.trim() == name {
-        true => Ok(()),
-        false => Err(Usage("that is another name; nothing was deleted".to_owned()).into()),
-    }
 }
