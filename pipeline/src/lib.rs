@@ -27,6 +27,7 @@ pub use engine::journal::{Entry, EntryError, FIRST_KIND};
 pub use engine::kind_note::kind_of;
 pub use engine::operator::{Operator, OperatorKind, RowIdentity, apply_common};
 pub use engine::redistribute_error::RedistributeError;
+pub use engine::row_reader::{RowKey, RowOrigin, RowReader, Unaccounted};
 pub use engine::snapshot_error::SnapshotError;
 pub use engine::windows::counters::{Counters, RollupCounters};
 pub use engine::windows::decode;

@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, ensure};
 use jiff::Timestamp;
 use seismic_pipeline::Counters;
+use seismic_pipeline::Rules;
 use seismic_pipeline::verify::verify;
 use seismic_queue::{JobStore, Offset, Partition, Producer, Queue, Topic, Url};
 
@@ -147,7 +148,7 @@ impl TestTopic {
     /// from a run that was wrong.
     pub fn verify(&self, job: &Job) -> anyhow::Result<Counters> {
         let store = job.store()?;
-        let mut report = verify(&*self.queue, &*store, true, &mut |_| {})?;
+        let mut report = verify(&*self.queue, &*store, &Rules::default(), true, &mut |_| {})?;
         sinks::compare(&sinks::csv(&job.csv)?, &self.url, &*store, &mut report)?;
         let differences: Vec<_> = report.differences.iter().map(ToString::to_string).collect();
         ensure!(

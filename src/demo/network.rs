@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use seismic_generator::{Options, Summary};
-use seismic_pipeline::RejectReason;
 use seismic_pipeline::verify::{Report, verify};
+use seismic_pipeline::{RejectReason, Rules};
 
 use super::child::{self, Position};
 use super::{Crash, DemoFiles, QUIET_PATIENCE, crash_half_way};
@@ -74,7 +74,7 @@ pub fn run(network: Network, files: &DemoFiles, stop: &AtomicBool) -> anyhow::Re
     let time = began.elapsed();
     consumer.stop()?;
 
-    let mut report = verify(&*queue, &*store, true, &mut |_| {})?;
+    let mut report = verify(&*queue, &*store, &Rules::default(), true, &mut |_| {})?;
     let in_csv = sinks::compare(&sinks::csv(csv)?, url, &*store, &mut report)?;
     let shown = Shown { summary, report, killed_at, back_after, time, in_csv };
     tell(shown.in_words(url, csv));

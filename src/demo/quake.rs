@@ -14,6 +14,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use seismic_ingest::files::openeew;
 use seismic_ingest::replay::{self, Options};
+use seismic_pipeline::Rules;
 use seismic_pipeline::verify::verify;
 use seismic_proto::{Message as _, SeismicAggRecord};
 use seismic_queue::{Event, JobStore, Queue};
@@ -91,7 +92,7 @@ pub fn run(speed: f64, files: &DemoFiles, stop: &AtomicBool) -> anyhow::Result<b
     .context("the consumer did not catch up")?;
     consumer.stop()?;
 
-    let mut report = verify(&*queue, &*store, true, &mut |_| {})?;
+    let mut report = verify(&*queue, &*store, &Rules::default(), true, &mut |_| {})?;
     let in_csv = sinks::compare(&sinks::csv(csv)?, url, &*store, &mut report)?;
     let counters = report.counters();
     let mut text = String::from("\nseismic demo --quake\n");

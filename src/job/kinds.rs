@@ -1,28 +1,26 @@
 //! The kinds of job that this program knows, by the name that the notes of a job say.
 
 use anyhow::{Context as _, bail};
-use seismic_pipeline::verify::{Report, verify};
-use seismic_pipeline::{FIRST_KIND, kind_of};
-use seismic_queue::{JobStore, Queue, View};
-
-/// Proves a job of its kind, and tells of the messages that it has applied again.
-type Prove = fn(
-    queue: &dyn Queue,
-    store: &dyn JobStore,
-    complete: bool,
-    progress: &mut dyn FnMut(u64),
-) -> seismic_pipeline::Result<Report>;
+use seismic_pipeline::{FIRST_KIND, OperatorKind, Rules, kind_of};
+use seismic_queue::View;
 
 /// A kind of job.
 pub struct Kind {
     /// What the notes of its jobs say.
     pub name: &'static str,
-    /// How a job is proved.
-    pub prove: Prove,
+    /// What makes its operators, for a proof: it asks the notes of a job for their semantics.
+    operators: fn() -> Box<dyn OperatorKind>,
+}
+
+impl Kind {
+    /// What makes its operators, whatever the semantics of a job.
+    pub fn operators(&self) -> Box<dyn OperatorKind> {
+        (self.operators)()
+    }
 }
 
 /// All of them; another one is another line.
-const KINDS: [Kind; 1] = [Kind { name: FIRST_KIND, prove: verify }];
+const KINDS: [Kind; 1] = [Kind { name: FIRST_KIND, operators: || Box::new(Rules::default()) }];
 
 /// The kind of the job that a store belongs to.
 ///

@@ -2,7 +2,7 @@
 
 use seismic_proto::state::{self, journal_entry::Input};
 use seismic_proto::{DecodeError, Message};
-use seismic_queue::Offset;
+use seismic_queue::{KeyedCut, Offset, Partition};
 
 use crate::engine::windows::rules::RulesError;
 
@@ -33,6 +33,8 @@ pub enum Entry {
         checkpoint: u64,
         /// Rows that it had written to each output by then; stored for two outputs at least.
         rows: Vec<u64>,
+        /// The same for each partition of its keyed outputs.
+        keyed: Vec<KeyedCut>,
     },
     /// What had its last record below `below` was closed: windows of a sensor, where it makes windows.
     Idle {
@@ -123,13 +125,14 @@ impl Entry {
                 idle_timeout_ms: *idle_timeout_ms,
                 input: *input as u32,
             }),
-            Entry::Fork { group, store, checkpoint, rows } => Input::Fork(state::Fork {
+            Entry::Fork { group, store, checkpoint, rows, keyed } => Input::Fork(state::Fork {
                 group: group.clone(),
                 home: store.clone(),
                 checkpoint: *checkpoint,
                 windows: rows.first().copied().unwrap_or(0),
                 dead_letters: rows.get(1).copied().unwrap_or(0),
                 rollup_rows: rows.iter().skip(2).copied().collect(),
+                keyed_rows: keyed.iter().map(stored_cut).collect(),
             }),
             Entry::End => Input::End(state::End {}),
             Entry::Gap { input, from, to } => {
@@ -172,6 +175,7 @@ impl Entry {
                     .into_iter()
                     .chain(fork.rollup_rows)
                     .collect(),
+                keyed: fork.keyed_rows.iter().map(cut).collect(),
             },
             Input::End(_) => Entry::End,
             Input::Gap(gap) => {
@@ -184,6 +188,15 @@ impl Entry {
             }
         })
     }
+}
+
+fn stored_cut(cut: &KeyedCut) -> state::KeyedRows {
+    state::KeyedRows { output: cut.output as u32, partition: cut.partition.0, rows: cut.rows }
+}
+
+fn cut(stored: &state::KeyedRows) -> KeyedCut {
+    let (output, partition) = (stored.output as usize, Partition(stored.partition));
+    KeyedCut { output, partition, rows: stored.rows }
 }
 
 #[cfg(test)]
@@ -211,6 +224,7 @@ mod tests {
                 store: "0f".into(),
                 checkpoint: 7,
                 rows: vec![3, 2, 1, 0],
+                keyed: vec![KeyedCut { output: 1, partition: Partition(2), rows: 5 }],
             },
             Entry::End,
             Entry::Gap { input: 1, from: Offset(3), to: Offset(9) },

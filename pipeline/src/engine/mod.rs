@@ -12,5 +12,6 @@ pub(crate) mod journal;
 pub(crate) mod kind_note;
 pub(crate) mod operator;
 pub(crate) mod redistribute_error;
+pub(crate) mod row_reader;
 pub(crate) mod snapshot_error;
 pub(crate) mod windows;

@@ -22,6 +22,7 @@ use seismic_queue::{
 
 use super::journal::{Entry, EntryError};
 use super::redistribute_error::RedistributeError;
+use super::row_reader::RowReader;
 use super::snapshot_error::SnapshotError;
 
 /// What a row of a keyed output was made of. It travels in the row, since the row's own place among
@@ -84,6 +85,15 @@ pub trait OperatorKind: Debug + Send + Sync {
     /// The same of an operator that was restored.
     fn differences_of(&self, operator: &dyn Operator) -> Vec<String>;
 
+    /// The kind with the semantics that a note says, for a proof: these may be others than its own.
+    /// `None` where a proof needs its own ones.
+    ///
+    /// # Errors
+    /// As [`OperatorKind::differences_of_note`].
+    fn of_note(&self, _note: &[u8]) -> Result<Option<Box<dyn OperatorKind>>, EntryError> {
+        Ok(None)
+    }
+
     /// Rows that had been written to each output when the note was.
     ///
     /// # Errors
@@ -108,6 +118,11 @@ pub trait OperatorKind: Debug + Send + Sync {
 
     /// What a row of the keyed output at `place` was made of; `None` when it does not say.
     fn identity(&self, _place: usize, _row: &[u8]) -> Option<RowIdentity> {
+        None
+    }
+
+    /// Reads rows of the outputs that follow the input, where they say by what they are known.
+    fn row_reader(&self) -> Option<&'static dyn RowReader> {
         None
     }
 

@@ -127,6 +127,7 @@ fn beginning(
         store: store.to_owned(),
         checkpoint: number,
         rows: operator.rows(),
+        keyed: operator.keyed_rows(),
     };
     let pieces = state.chunks(queue_limits::CHUNK_BYTES).zip(0..);
     let chunks: Vec<_> = pieces

@@ -1,14 +1,12 @@
 //! Tells the report of differences, in words.
 
-use std::collections::HashSet;
-
 use compact_str::CompactString;
-use seismic_proto::{Message as _, Schema, SeismicAggRecord, SeismicDeadLetter};
 use seismic_queue::{Offset, Partition};
 
-use super::keys::{DeadLetterKey, RowKey};
+use super::compared_output::ComparedOutput;
 use super::matcher::Mismatch;
 use super::report::{Difference, DifferenceKind, Report};
+use crate::engine::row_reader::RowKey;
 
 /// Writes one partition's differences into the report.
 pub(super) struct DifferenceReporter<'a> {
@@ -66,121 +64,62 @@ impl<'a> DifferenceReporter<'a> {
         self.report(kind, "unreadable".to_owned(), None, Some(found), Some(offset));
     }
 
-    /// The partition has rows of the sensor.
-    pub fn sensor(&mut self, sensor: &CompactString) {
-        self.report.sensors.see(sensor, self.partition);
+    /// The partition has rows of the key.
+    pub fn key(&mut self, key: &CompactString) {
+        self.report.keys.see(key, self.partition);
     }
 
-    /// A row whose key a row of the partition `first` has, too. `topic` names that of a roll-up.
+    /// A row of a key and number that a row of the partition `first` has, too.
     pub fn spread(
         &mut self,
-        topic: Option<&str>,
-        row: &SeismicAggRecord,
+        of: &ComparedOutput,
+        key: &RowKey,
         (offset, value): (Offset, &[u8]),
         first: Partition,
     ) {
-        let (sensor, start, pane) = (&row.sensor_id, row.window_start_ts, row.pane);
-        let key = match topic {
-            None => format!("sensor {sensor:?} window {start}"),
-            Some(topic) => format!("{topic}: sensor {sensor:?} span {start} pane {pane}"),
-        };
+        let name = of.reader.name(of.place, &of.topic, key);
         let expected = Some(format!("one row, which partition {first} has"));
-        let found = Some(show_row(value));
-        self.report(DifferenceKind::RowSpread, key, expected, found, Some(offset));
+        let found = Some(of.reader.show(of.place, value));
+        self.report(DifferenceKind::RowSpread, name, expected, found, Some(offset));
     }
 
-    /// `topic` names that of a roll-up.
-    pub fn row(
-        &mut self,
-        topic: Option<&str>,
-        mismatch: Mismatch<RowKey>,
-        repeated: &HashSet<RowKey>,
-    ) {
-        use DifferenceKind::{RowDiffers, RowDoubled, RowMissing, RowUnexpected};
-        let name = |(sensor, start, pane): &RowKey| match topic {
-            None => format!("sensor {sensor:?} window {start}"),
-            Some(topic) => format!("{topic}: sensor {sensor:?} span {start} pane {pane}"),
-        };
+    /// A row that does not match; with `is_doubled` its key was found before.
+    pub fn row(&mut self, of: &ComparedOutput, mismatch: Mismatch<RowKey>, is_doubled: bool) {
+        let ComparedOutput { reader, place, topic } = of;
+        let name = |key: &RowKey| reader.name(*place, topic, key);
+        let kind =
+            |of_row, of_letter| if reader.is_dead_letters(*place) { of_letter } else { of_row };
         match mismatch {
             Mismatch::Differs(key, expected, found) => {
-                let (expected, shown) = different_fields(&expected, &found.value);
-                self.report(
-                    RowDiffers,
-                    name(&key),
-                    Some(expected),
-                    Some(shown),
-                    Some(found.offset),
-                );
+                let (expected, shown) = reader.show_difference(*place, &expected, &found.value);
+                let kind = kind(DifferenceKind::RowDiffers, DifferenceKind::DeadLetterDiffers);
+                self.report(kind, name(&key), Some(expected), Some(shown), Some(found.offset));
             }
             Mismatch::Missing(key, expected) => {
-                self.report(RowMissing, name(&key), Some(show_row(&expected)), None, None);
+                let expected = reader.show(*place, &expected);
+                let kind = kind(DifferenceKind::RowMissing, DifferenceKind::DeadLetterMissing);
+                self.report(kind, name(&key), Some(expected), None, None);
             }
             Mismatch::Surplus(key, found) => {
-                let kind = if repeated.contains(&key) { RowDoubled } else { RowUnexpected };
-                self.report(
-                    kind,
-                    name(&key),
-                    None,
-                    Some(show_row(&found.value)),
-                    Some(found.offset),
-                );
+                let shown = reader.show(*place, &found.value);
+                let kind = match is_doubled {
+                    true => kind(DifferenceKind::RowDoubled, DifferenceKind::DeadLetterDoubled),
+                    false => {
+                        kind(DifferenceKind::RowUnexpected, DifferenceKind::DeadLetterUnexpected)
+                    }
+                };
+                self.report(kind, name(&key), None, Some(shown), Some(found.offset));
             }
         }
     }
 
-    pub fn letter(&mut self, mismatch: Mismatch<DeadLetterKey>, repeated: &HashSet<DeadLetterKey>) {
-        use DifferenceKind::{
-            DeadLetterDiffers, DeadLetterDoubled, DeadLetterMissing, DeadLetterUnexpected,
-        };
-        let name = |(offset, index): DeadLetterKey| format!("message {offset} record {index}");
-        match mismatch {
-            Mismatch::Differs(key, expected, found) => {
-                let (expected, shown) = (show_letter(&expected), show_letter(&found.value));
-                let at = Some(found.offset);
-                self.report(DeadLetterDiffers, name(key), Some(expected), Some(shown), at);
-            }
-            Mismatch::Missing(key, expected) => {
-                let expected = Some(show_letter(&expected));
-                self.report(DeadLetterMissing, name(key), expected, None, None);
-            }
-            Mismatch::Surplus(key, found) => {
-                let (shown, at) = (Some(show_letter(&found.value)), Some(found.offset));
-                let is_doubled = repeated.contains(&key);
-                let kind = if is_doubled { DeadLetterDoubled } else { DeadLetterUnexpected };
-                self.report(kind, name(key), None, shown, at);
-            }
-        }
+    /// Rows of a topic that are not those of the fold, as a whole.
+    pub fn rows(&mut self, at: String, expected: String, found: String) {
+        self.report(DifferenceKind::RowDiffers, at, Some(expected), Some(found), None);
     }
-}
 
-/// The fields in which two rows differ, in words.
-fn different_fields(expected: &[u8], found: &[u8]) -> (String, String) {
-    let (expected, found) = (fields(expected), fields(found));
-    let differ = || expected.iter().zip(&found).filter(|(ours, theirs)| ours != theirs);
-    let words = |fields: Vec<&String>| match fields.is_empty() {
-        // Only bytes that carry no field of ours.
-        true => "the same fields in other bytes".to_owned(),
-        false => fields.into_iter().map(String::as_str).collect::<Vec<_>>().join(" "),
-    };
-    (words(differ().map(|pair| pair.0).collect()), words(differ().map(|pair| pair.1).collect()))
-}
-
-fn show_row(value: &[u8]) -> String {
-    fields(value).join(" ")
-}
-
-/// `name=value` of every field, floats in shortest round-trip form.
-fn fields(value: &[u8]) -> Vec<String> {
-    let Ok(row) = SeismicAggRecord::decode(value) else {
-        return vec!["unreadable".to_owned()];
-    };
-    let columns = Schema::windows().columns().iter().zip(row.values());
-    columns.map(|(column, value)| column.show_named(value)).collect()
-}
-
-fn show_letter(value: &[u8]) -> String {
-    SeismicDeadLetter::decode(value).map_or_else(
-        |_| "unreadable".into(),
-        |letter| format!("{} ({} bytes)", letter.reason, letter.original_len),
-    )
+    /// A row of a keyed output, or one that is missing there.
+    pub fn keyed(&mut self, kind: DifferenceKind, key: String, found: Option<&str>) {
+        self.report(kind, key, None, found.map(str::to_owned), None);
+    }
 }

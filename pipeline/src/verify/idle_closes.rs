@@ -26,15 +26,21 @@ pub(super) struct IdleCloses {
 }
 
 impl IdleCloses {
-    /// Those among the entries whose messages lie from `from` on.
-    pub fn of<'a>(entries: impl Iterator<Item = (Offset, &'a Entry)>, from: Offset) -> Self {
+    /// Those among the entries; of one input, those whose messages lie from `from` on can be
+    /// judged. The position of an entry says no offset where there are several inputs.
+    pub fn of<'a>(
+        entries: impl Iterator<Item = (Offset, &'a Entry)>,
+        from: Option<Offset>,
+    ) -> Self {
         let mut closes = Vec::new();
         let mut stamps = BTreeMap::new();
         for (at, entry) in entries {
             if let Entry::Idle { below, idle_timeout_ms, .. } = entry {
                 closes.push((at, *below, *idle_timeout_ms));
-                let before = before(*below).filter(|before| *before >= from);
-                stamps.extend([Some(at), before].into_iter().flatten().map(|at| (at, None)));
+                if let Some(from) = from {
+                    let before = before(*below).filter(|before| *before >= from);
+                    stamps.extend([Some(at), before].into_iter().flatten().map(|at| (at, None)));
+                }
             }
         }
         IdleCloses { closes, stamps, newest_ms: i64::MIN }
@@ -87,7 +93,7 @@ mod tests {
     /// with these append times: (proved, unproved, dishonest).
     fn judged(append_ms: &[i64], at: u64, below: u64) -> (u64, u64, u64) {
         let entry = Entry::Idle { input: 0, below: Offset(below), idle_timeout_ms: 2_000 };
-        let mut closes = IdleCloses::of([(Offset(at), &entry)].into_iter(), Offset(0));
+        let mut closes = IdleCloses::of([(Offset(at), &entry)].into_iter(), Some(Offset(0)));
         for (offset, &append_ms) in (0..).map(Offset).zip(append_ms) {
             closes.see(Message { offset, append_ms, key: b"", value: b"" });
         }

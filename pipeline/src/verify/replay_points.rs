@@ -131,39 +131,9 @@ impl ReplayPoints {
         self.points.pop_front_if(|point| point.is_rescale());
     }
 
-    /// Takes the next point, whatever it is.
-    pub fn pop(&mut self) -> Option<ReplayPoint> {
-        self.points.pop_front()
-    }
-
-    /// Whether there is a point at or before `at` that the partition makes alone.
-    pub fn is_due(&self, at: Offset) -> bool {
-        self.points.front().is_some_and(|point| point.at <= at && !point.is_rescale())
-    }
-
-    /// Makes every point up to `at`, or before the next rescale; gives the number of snapshots that
-    /// the engine's state equals.
-    pub fn apply_until(
-        &mut self,
-        at: Offset,
-        store: &dyn JobStore,
-        operator: &mut dyn Operator,
-        reporter: &mut DifferenceReporter<'_>,
-    ) -> Result<u64> {
-        let partition = operator.partition();
-        let mut equal = 0;
-        while let Some(point) =
-            self.points.pop_front_if(|point| point.at <= at && !point.is_rescale())
-        {
-            operator.pass(0, point.at);
-            match point.what {
-                Point::Entry(entry) => operator.apply_entry(&entry).map_err(|source| {
-                    Error::Entry { partition, sequence: point.sequence, source }
-                })?,
-                Point::Snapshot(info) => equal += compare(&info, store, operator, reporter)?,
-            }
-        }
-        Ok(equal)
+    /// Takes the next point up to `end`, unless all partitions must come there together first.
+    pub fn pop(&mut self, end: Offset) -> Option<ReplayPoint> {
+        self.points.pop_front_if(|point| point.at <= end && !point.is_rescale())
     }
 }
 

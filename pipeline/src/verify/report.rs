@@ -5,9 +5,8 @@ use std::fmt;
 
 use seismic_queue::{Offset, Partition};
 
-use super::sensor_partitions::SensorPartitions;
+use super::key_partitions::KeyPartitions;
 use crate::engine::journal::Entry;
-use crate::engine::windows::counters::Counters;
 use crate::limits;
 
 /// One difference between what the log says and what is there.
@@ -98,34 +97,44 @@ impl fmt::Display for Difference {
 pub struct Proved {
     /// The partition.
     pub partition: Partition,
-    /// Input offsets folded: from here ...
+    /// Offsets of the first input that were folded: from here ...
     pub from: Offset,
     /// ... up to here, the committed position.
     pub to: Offset,
-    /// The first offset that the log still has.
+    /// The same of each further input.
+    pub further: Vec<(Offset, Offset)>,
+    /// The first offset that the log of the first input still has.
     pub first: Offset,
-    /// Where the job began.
+    /// The position, over all inputs, at which the job began.
     pub began: Option<Offset>,
     /// [`Entry::Fork`](crate::engine::journal::Entry::Fork) when it began with the state of another
     /// one.
     pub fork: Option<Entry>,
-    /// Rows compared.
-    pub rows: u64,
-    /// Those of each roll-up.
-    pub rollups: Vec<u64>,
-    /// Dead letters compared.
-    pub dead_letters: u64,
+    /// Messages that were applied again.
+    pub messages: u64,
+    /// Rows of each output that were compared, in the order of the job's outputs.
+    pub rows: Vec<u64>,
     /// Retained snapshots that are the state at their position.
     pub checkpoints: u64,
     /// Idle closes that append times show to be honest.
     pub idle_proved: u64,
     /// Idle closes of which append times say nothing.
     pub idle_unproved: u64,
-    /// Offsets in that range that were gone before they were read, each from the first one to
-    /// before the second; the loss was accepted.
-    pub lost: Vec<(Offset, Offset)>,
-    /// The counters at the committed position.
-    pub counters: Counters,
+    /// Offsets that were gone before they were read; the loss was accepted.
+    pub lost: Vec<LostRange>,
+    /// What the kind of the job noted at the committed position.
+    pub note: Vec<u8>,
+}
+
+/// Offsets of an input whose loss was accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LostRange {
+    /// Place of the input.
+    pub input: usize,
+    /// The first of them ...
+    pub from: Offset,
+    /// ... and the first after them.
+    pub to: Offset,
 }
 
 impl Proved {
@@ -139,7 +148,17 @@ impl Proved {
     /// Whether the fold began where the job did, so that nothing is left to belief.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.began.is_some_and(|began| self.from <= began)
+        let further: u64 = self.further.iter().map(|(from, _)| from.0).sum();
+        self.began.is_some_and(|began| self.from.0 + further <= began.0)
+    }
+
+    /// Offsets of an input that were folded.
+    #[must_use]
+    pub fn range(&self, input: usize) -> Option<(Offset, Offset)> {
+        match input {
+            0 => Some((self.from, self.to)),
+            _ => self.further.get(input - 1).copied(),
+        }
     }
 }
 
@@ -172,8 +191,8 @@ pub struct Report {
     pub moved: BTreeMap<String, SpreadRows>,
     /// How many there are.
     pub moved_total: u64,
-    /// Sensors of the rows found.
-    pub(super) sensors: SensorPartitions,
+    /// Keys of the rows found.
+    pub(super) keys: KeyPartitions,
 }
 
 impl Report {
@@ -205,13 +224,5 @@ impl Report {
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.partitions.iter().all(Proved::is_complete)
-    }
-
-    /// The counters of all partitions together.
-    #[must_use]
-    pub fn counters(&self) -> Counters {
-        let mut sum = Counters::default();
-        self.partitions.iter().for_each(|proved| sum.add(&proved.counters));
-        sum
     }
 }

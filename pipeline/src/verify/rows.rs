@@ -1,46 +1,43 @@
-//! One comparison of rows: of the result topic, or of a roll-up's.
+//! One comparison of rows that say by what they are known.
 
 use std::collections::{HashMap, HashSet};
 
 use compact_str::CompactString;
-use seismic_proto::{ClosedBy, Message, SeismicAggRecord};
 use seismic_queue::{Block, Offset};
 
+use super::compared_output::ComparedOutput;
 use super::comparison::Comparison;
 use super::difference_reporter::DifferenceReporter;
-use super::keys::{RowKey, input_offset};
-use super::matcher::Found;
+use super::matcher::{Found, Mismatch};
 use super::report::DifferenceKind;
 use super::topic_reader::TopicReader;
 use crate::Result;
+use crate::engine::row_reader::RowKey;
 
-/// The rows of one topic, as the fold gives them and as they were found.
+/// The rows of one partition of an output, as the fold gives them and as they were found.
 pub(super) struct RowComparison {
-    /// The topic, where differences name it; `None` for the result topic.
-    name: Option<String>,
+    of: ComparedOutput,
     comparison: Comparison<RowKey>,
     /// Records counted in the rows found.
     pub found_records: u64,
-    /// Newest row found of each sensor: rows of a sensor only rise, so one that does not stands
-    /// twice. This does not rely on the engine.
+    /// Newest row found of each key: rows of a key only rise, so one that does not stands twice.
+    /// This does not rely on the engine.
     newest: HashMap<CompactString, (i64, i32)>,
     repeated: HashSet<RowKey>,
 }
 
 impl RowComparison {
     /// A comparison that has seen nothing.
-    pub fn new(name: Option<String>, comparison: Comparison<RowKey>) -> Self {
+    pub fn new(of: ComparedOutput, comparison: Comparison<RowKey>) -> Self {
         let (newest, repeated) = (HashMap::new(), HashSet::new());
-        RowComparison { name, comparison, found_records: 0, newest, repeated }
+        RowComparison { of, comparison, found_records: 0, newest, repeated }
     }
 
     /// Takes what the fold gives.
     pub fn expect(&mut self, rows: &Block) {
         for (_, value) in rows.messages() {
-            let row = SeismicAggRecord::decode(value).expect("the engine wrote it");
-            let at = input_offset(row.closing_offset);
-            let key = (row.sensor_id.into(), row.window_start_ts, row.pane);
-            self.comparison.expect(key, at, value.to_vec());
+            let origin = self.of.reader.origin(self.of.place, value).expect("an operator wrote it");
+            self.comparison.expect(origin.key, origin.at, value.to_vec());
         }
     }
 
@@ -81,40 +78,54 @@ impl RowComparison {
     }
 
     fn found(&mut self, offset: Offset, value: &[u8], reporter: &mut DifferenceReporter<'_>) {
-        let Ok(row) = SeismicAggRecord::decode(value) else {
-            return reporter.unreadable(DifferenceKind::RowUnexpected, offset, value);
+        let ComparedOutput { reader, place, .. } = self.of;
+        let Some(origin) = reader.origin(place, value) else {
+            let is_letter = reader.is_dead_letters(place);
+            let kind = match is_letter {
+                true => DifferenceKind::DeadLetterUnexpected,
+                false => DifferenceKind::RowUnexpected,
+            };
+            return reporter.unreadable(kind, offset, value);
         };
-        let is_early = row.closed_by() != ClosedBy::Time;
-        let (at, records) = (input_offset(row.closing_offset), row.record_count);
-        let place = (row.window_start_ts, row.pane);
-        let key = (CompactString::from(row.sensor_id), place.0, place.1);
-        match self.newest.get_mut(&key.0) {
-            Some(newest) if *newest >= place => {
-                self.repeated.insert(key.clone());
+        let RowKey { of, number } = &origin.key;
+        match self.newest.get_mut(of) {
+            Some(newest) if *newest >= *number => {
+                self.repeated.insert(origin.key.clone());
             }
-            Some(newest) => *newest = place,
+            Some(newest) => *newest = *number,
             None => {
-                self.newest.insert(key.0.clone(), place);
+                self.newest.insert(of.clone(), *number);
             }
         }
         let passed = self.comparison.passed;
-        self.comparison.find(key, at, is_early, Found { offset, value: value.to_vec() });
+        let found = Found { offset, value: value.to_vec() };
+        self.comparison.find(origin.key, origin.at, origin.is_early, found);
         if self.comparison.passed == passed {
-            self.found_records += records.max(0) as u64;
+            self.found_records += origin.records;
         }
     }
 
     fn settle(&mut self, reporter: &mut DifferenceReporter<'_>) {
-        let name = self.name.as_deref();
-        self.comparison.settle(&mut |mismatch| reporter.row(name, mismatch, &self.repeated));
+        let (of, repeated) = (&self.of, &self.repeated);
+        self.comparison.settle(&mut |mismatch| report(of, mismatch, repeated, reporter));
     }
 
     /// Compares the rest, and gives the number of rows that are on both sides.
     pub fn finish(self, reporter: &mut DifferenceReporter<'_>) -> u64 {
-        let name = self.name.as_deref();
-        if name.is_none() {
-            self.newest.keys().for_each(|sensor| reporter.sensor(sensor));
+        let (of, repeated) = (&self.of, &self.repeated);
+        if of.place == 0 {
+            self.newest.keys().for_each(|key| reporter.key(key));
         }
-        self.comparison.finish(&mut |mismatch| reporter.row(name, mismatch, &self.repeated))
+        self.comparison.finish(&mut |mismatch| report(of, mismatch, repeated, reporter))
     }
+}
+
+fn report(
+    of: &ComparedOutput,
+    mismatch: Mismatch<RowKey>,
+    repeated: &HashSet<RowKey>,
+    reporter: &mut DifferenceReporter<'_>,
+) {
+    let is_doubled = matches!(&mismatch, Mismatch::Surplus(key, _) if repeated.contains(key));
+    reporter.row(of, mismatch, is_doubled);
 }

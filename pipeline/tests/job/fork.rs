@@ -140,5 +140,10 @@ fn a_checkpoint_that_the_log_no_longer_reaches_is_refused_by_its_offsets() {
     assert!(matches!(error, Error::LogGone { .. }), "{error}");
     let view = fresh.store.view().unwrap();
     assert!(view.partitions.iter().all(|part| part.progress.is_none()));
-    assert!(verify(&fresh.queue, &*fresh.store, true, &mut |_| {}).unwrap().partitions.is_empty());
+    assert!(
+        verify(&fresh.queue, &*fresh.store, &Rules::default(), true, &mut |_| {})
+            .unwrap()
+            .partitions
+            .is_empty()
+    );
 }

@@ -82,7 +82,7 @@ fn report_with_idle_closes(
     stage.settings.finish = Finish::Drain;
     stage.run().unwrap();
     let report = stage.verify();
-    let used = report.partitions.iter().filter(|proved| proved.counters.read > 0).count();
+    let used = report.partitions.iter().filter(|proved| proved.counters().read > 0).count();
     (report, used)
 }
 

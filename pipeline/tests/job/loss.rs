@@ -8,8 +8,8 @@ use std::time::Duration;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use seismic_generator::{Options, generate};
-use seismic_pipeline::verify::verify;
-use seismic_pipeline::{Engine, Error, Finish, Loss, Output, Settings};
+use seismic_pipeline::verify::{LostRange, verify};
+use seismic_pipeline::{Engine, Error, Finish, Loss, Output, Rules, Settings};
 use seismic_proto::{Message as _, SeismicAggRecord};
 use seismic_queue::{
     Batch, Event, Kind, Offset, Partition, Policy, Queue, Reader, Remedy, Retention,
@@ -63,7 +63,8 @@ fn losses(stage: &Stage) -> Vec<Loss> {
 }
 
 fn assert_proved(stage: &Stage) -> seismic_pipeline::verify::Report {
-    let report = verify(&stage.queue, &*stage.store, false, &mut |_| {}).unwrap();
+    let report =
+        verify(&stage.queue, &*stage.store, &Rules::default(), false, &mut |_| {}).unwrap();
     assert!(report.is_fine(), "{:#?}", report.differences);
     report
 }
@@ -117,7 +118,7 @@ fn an_accepted_loss_is_counted_and_proved_and_windows_stay_open_over_it() {
     assert_eq!(report.counters().lost_messages, lost);
     assert_eq!(report.counters().open, open, "what was open is open");
     let found = report.partitions.iter().flat_map(|proved| proved.lost.clone());
-    let expected = expected.iter().map(|loss| (loss.from, loss.to));
+    let expected = expected.iter().map(|loss| LostRange { input: 0, from: loss.from, to: loss.to });
     assert_eq!(found.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
 
     // Without the flag again: nothing more is lost.

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use seismic_pipeline::verify::DifferenceKind::CheckpointDiffers;
 use seismic_pipeline::verify::verify;
-use seismic_pipeline::{Engine, Error, Finish, Result, rescale};
+use seismic_pipeline::{Engine, Error, Finish, Result, Rules, rescale};
 use seismic_proto::{Message, state};
 use seismic_queue::{
     Chunk, Commit, JobStore, Kind, Offset, PartitionCommit, Policy, Queue, Remedy, Retention,
@@ -187,7 +187,7 @@ fn records_from_producers_that_have_not_heard_of_it_are_kept_as_misplaced() {
     let misplaced = report
         .partitions
         .iter()
-        .map(|proved| proved.counters.dead(seismic_pipeline::RejectReason::Misplaced))
+        .map(|proved| proved.counters().dead(seismic_pipeline::RejectReason::Misplaced))
         .sum::<u64>();
     assert!(misplaced > RECORDS / 4, "{misplaced}");
 }
@@ -203,7 +203,8 @@ fn where_a_log_no_longer_reaches_back_the_proof_begins_after_it_in_all_partition
     let cut = stage.queue.spans(stage.job.input()).unwrap();
     let lost = spans.iter().zip(&cut).filter(|(then, now)| then.first != now.first).count();
     assert!((1..6).contains(&lost), "{lost} have lost their heads: {cut:?}");
-    let report = verify(&stage.queue, &*stage.store, false, &mut |_| {}).unwrap();
+    let report =
+        verify(&stage.queue, &*stage.store, &Rules::default(), false, &mut |_| {}).unwrap();
     assert!(report.is_fine(), "{:#?}", report.differences);
     for proved in report.partitions.iter().take(4) {
         assert!(proved.from >= Offset(1), "{proved:?}");

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use seismic_pipeline::verify::DifferenceKind::*;
-use seismic_pipeline::{CheckpointRef, Error, Finish, Result, rewind};
+use seismic_pipeline::{CheckpointRef, Error, Finish, Result, Rules, rewind};
 use seismic_queue::{Commit, Offset, Policy, Remedy, Retention};
 
 use crate::faulty::{Fate, FaultyStore};
@@ -97,7 +97,9 @@ fn faults_after_a_rewind_are_found_also_when_the_head_of_the_log_is_gone() {
                 stage.queue.retain(stage.job.input(), false).unwrap();
             }
             let verify = seismic_pipeline::verify::verify;
-            let report = verify(&stage.queue, &*stage.store, !is_late, &mut |_| {}).unwrap();
+            let report =
+                verify(&stage.queue, &*stage.store, &Rules::default(), !is_late, &mut |_| {})
+                    .unwrap();
             assert_eq!(report.is_complete(), !is_late);
             assert_found(&report, &kinds);
         }

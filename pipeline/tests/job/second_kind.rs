@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use seismic_pipeline::verify::{KindReport, verify_kind};
+use seismic_pipeline::verify::{Report, verify};
 use seismic_pipeline::{
     CheckpointRef, Entry, Finish, JobContext, Metrics, Settings, StartFrom, fork, rewind, run,
 };
@@ -76,12 +76,12 @@ impl Counting {
         rewind(self.context(&*lease), &which.parse::<CheckpointRef>().unwrap()).unwrap();
     }
 
-    fn report(&self) -> KindReport {
-        verify_kind(&self.queue, &*self.store, &self.kind).unwrap()
+    fn report(&self) -> Report {
+        verify(&self.queue, &*self.store, &self.kind, false, &mut |_| {}).unwrap()
     }
 
     fn differences(&self) -> Vec<String> {
-        self.report().differences
+        self.report().differences.iter().map(ToString::to_string).collect()
     }
 
     /// Rows of the keyed output, all partitions together.
@@ -116,7 +116,7 @@ fn another_kind_of_job_runs_stops_and_continues_exactly_once() {
     assert_eq!(counting.changes(), 570);
     assert_eq!(counting.differences(), [""; 0]);
     let report = counting.report();
-    assert!(report.partitions.iter().all(|proved| proved.is_complete && proved.checkpoints > 0));
+    assert!(report.partitions.iter().all(|proved| proved.is_complete() && proved.checkpoints > 0));
     assert_eq!(report.partitions.iter().map(|proved| proved.messages).sum::<u64>(), 570);
 }
 
@@ -181,7 +181,7 @@ fn messages_of_a_further_input_that_are_gone_stop_the_job_until_the_loss_is_acce
     assert_eq!(counting.changes(), 280 - lost);
     // The log of the lost messages is gone, so it is proved from a checkpoint on.
     assert_eq!(counting.differences(), [""; 0]);
-    assert!(counting.report().partitions.iter().any(|proved| !proved.is_complete));
+    assert!(counting.report().partitions.iter().any(|proved| !proved.is_complete()));
 }
 
 #[test]
@@ -225,8 +225,8 @@ fn a_rewind_takes_keyed_rows_back_and_a_rerun_makes_them_again() {
     assert_eq!(counting.differences(), [""; 0]);
 }
 
-#[test]
-fn a_fork_goes_on_in_all_inputs_and_has_only_keyed_rows_of_its_own() {
+/// A job with rows from before and after its checkpoint `half`.
+fn with_half() -> Counting {
     let old = Counting::new(Box::new(MemoryStore::new()));
     old.publish(0, 210);
     old.publish(1, 70);
@@ -235,26 +235,78 @@ fn a_fork_goes_on_in_all_inputs_and_has_only_keyed_rows_of_its_own() {
     old.publish(0, 70);
     old.publish(1, 35);
     old.run().unwrap();
-    let store = MemoryStore::new();
-    let job = Job { group: "new".to_owned(), ..old.job.clone() };
-    let new = Counting {
-        queue: old.queue.clone(),
-        store: Box::new(store),
-        job,
-        kind: old.kind.clone(),
-        settings: old.settings.clone(),
-    };
+    old
+}
+
+/// A job that begins in `store` with the checkpoint `half` of another one.
+fn forked(old: &Counting, store: Box<dyn JobStore>) -> Counting {
+    let (queue, job) = (old.queue.clone(), Job { group: "new".to_owned(), ..old.job.clone() });
+    let new =
+        Counting { queue, store, job, kind: old.kind.clone(), settings: old.settings.clone() };
     {
         let lease = new.store.acquire(&new.job).unwrap();
         let which = "half".parse::<CheckpointRef>().unwrap();
         fork(new.context(&*lease), &*old.store, &which, &Arc::default()).unwrap();
     }
+    new
+}
+
+#[test]
+fn a_fork_goes_on_in_all_inputs_and_has_only_keyed_rows_of_its_own() {
+    let old = with_half();
+    let new = forked(&old, Box::new(MemoryStore::new()));
     assert_eq!(new.changes(), 0);
     new.run().unwrap();
     assert_eq!(new.changes(), 105);
     assert_eq!(new.differences(), [""; 0]);
-    assert!(new.report().partitions.iter().all(|proved| proved.is_complete));
+    assert!(new.report().partitions.iter().all(|proved| proved.is_complete()));
     assert_eq!(old.differences(), [""; 0]);
+}
+
+#[test]
+fn keyed_rows_of_a_fork_are_counted_where_only_its_end_can_be_proved() {
+    for is_planted in [false, true] {
+        let old = with_half();
+        let mut is_to_do = is_planted;
+        let decide = move |commit: &mut Commit| {
+            // The first row that the fork makes is lost.
+            for block in commit.partitions.iter_mut().flat_map(|part| &mut part.keyed) {
+                if std::mem::take(&mut is_to_do) {
+                    let rows = std::mem::take(&mut block.rows);
+                    for (key, value) in rows.messages().skip(1) {
+                        block.rows.push(key, value).unwrap();
+                    }
+                }
+            }
+            commit.partitions.iter_mut().for_each(|it| it.keyed.retain(|it| !it.rows.is_empty()));
+            Fate::Made
+        };
+        let new = forked(&old, Box::new(FaultyStore::new(decide)));
+        new.run().unwrap();
+        for _ in 0..2 {
+            new.publish(0, 70);
+            new.publish(1, 70);
+            new.run().unwrap();
+        }
+        for input in &new.job.inputs {
+            let few = Policy { max_bytes: Some(1), max_age_ms: None };
+            new.queue.set_policy(input, few).unwrap();
+            new.queue.retain(input, true).unwrap();
+        }
+        let report = new.report();
+        let late = report.partitions.iter().filter(|proved| !proved.is_complete());
+        assert!(late.clone().count() > 0 && late.clone().all(|proved| proved.fork.is_some()));
+        match &report.differences[..] {
+            [] => assert!(!is_planted),
+            [lost] => {
+                let counts = [&lost.expected, &lost.found].map(|it| it.as_ref().unwrap());
+                let [noted, found] = counts.map(|it| it.parse::<u64>().unwrap());
+                assert_eq!((noted, is_planted), (found + 1, true), "{lost}");
+                assert!(lost.key.contains("-changes/"), "{lost}");
+            }
+            more => panic!("{more:?}"),
+        }
+    }
 }
 
 #[test]
@@ -302,7 +354,7 @@ fn a_journal_that_says_another_order_of_the_inputs_is_found() {
     counting.publish(0, 70);
     counting.publish(1, 70);
     counting.run().unwrap();
-    let proof = verify_kind(&counting.queue, &*counting.store, &counting.kind);
+    let proof = verify(&counting.queue, &*counting.store, &counting.kind, false, &mut |_| {});
     assert!(proof.is_err() || !proof.unwrap().differences.is_empty());
 }
 
@@ -336,9 +388,9 @@ fn a_first_row_that_is_missing_is_found_where_only_a_part_can_be_proved() {
     queue.set_policy(events, Policy { max_bytes: Some(1), max_age_ms: None }).unwrap();
     queue.retain(events, false).unwrap();
     let report = counting.report();
-    assert!(report.partitions.iter().any(|proved| !proved.is_complete && proved.rows > 0));
+    assert!(report.partitions.iter().any(|proved| !proved.is_complete() && proved.rows[1] > 0));
     let [difference] = &report.differences[..] else { panic!("{:?}", report.differences) };
-    assert!(difference.contains("-tens/"), "{difference}");
+    assert!(difference.key.contains("-tens/"), "{difference}");
 }
 
 #[test]

@@ -81,7 +81,7 @@ impl Stage {
     }
 
     pub fn verify(&self) -> Report {
-        verify(&self.queue, &*self.store, true, &mut |_| {}).unwrap()
+        verify(&self.queue, &*self.store, &Rules::default(), true, &mut |_| {}).unwrap()
     }
 
     /// All rows, partition by partition, in order.

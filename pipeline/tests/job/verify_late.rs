@@ -4,9 +4,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use seismic_pipeline::Finish;
 use seismic_pipeline::verify::DifferenceKind::{self, *};
 use seismic_pipeline::verify::{Report, verify};
+use seismic_pipeline::{Finish, Rules};
 use seismic_queue::{Commit, Offset, PartitionCommit, Policy, Queue};
 
 use crate::faulty::{Fate, FaultyStore};
@@ -45,7 +45,7 @@ fn let_go(topics: &dyn Queue, topic: &str, past_holds: bool) {
 fn late_report_of(plant: impl FnMut(&mut PartitionCommit) -> bool + Send + 'static) -> Report {
     let stage = two_loads(plant);
     let_go(&stage.queue, &stage.job.input().name, false);
-    verify(&stage.queue, &*stage.store, false, &mut |_| {}).unwrap()
+    verify(&stage.queue, &*stage.store, &Rules::default(), false, &mut |_| {}).unwrap()
 }
 
 #[test]
@@ -53,8 +53,8 @@ fn a_fold_that_begins_at_a_checkpoint_compares_what_came_after_it() {
     let report = late_report_of(|_| false);
     assert!(report.is_fine() && !report.is_complete(), "{:#?}", report.differences);
     for proved in &report.partitions {
-        assert!(proved.from > Offset(0) && proved.rows > 20 && proved.dead_letters > 20);
-        assert!(proved.rows < proved.counters.windows, "the first load has rows too");
+        assert!(proved.from > Offset(0) && proved.windows() > 20 && proved.dead_letters() > 20);
+        assert!(proved.windows() < proved.counters().windows, "the first load has rows too");
     }
 }
 
@@ -93,7 +93,8 @@ fn a_row_from_before_the_checkpoint_that_is_missing_is_counted() {
     stage.settings.finish = Finish::Drain;
     stage.run().unwrap();
     let_go(&stage.queue, &stage.job.input().name, false);
-    let report = verify(&stage.queue, &*stage.store, false, &mut |_| {}).unwrap();
+    let report =
+        verify(&stage.queue, &*stage.store, &Rules::default(), false, &mut |_| {}).unwrap();
     assert_found(&report, &[Count]);
     assert!(report.differences[0].key.starts_with("rows before"), "{:#?}", report.differences);
 }
@@ -107,17 +108,18 @@ fn rows_that_retention_let_go_of_are_no_differences_and_the_rest_is_compared() {
         }
         let_go(stage.store.topics(), "rows", true);
         let_go(stage.store.topics(), "dead", true);
-        let report = verify(&stage.queue, &*stage.store, false, &mut |_| {}).unwrap();
+        let report =
+            verify(&stage.queue, &*stage.store, &Rules::default(), false, &mut |_| {}).unwrap();
         assert!(report.is_fine(), "{:#?}", report.differences);
         let view = stage.store.view().unwrap();
         for (proved, part) in report.partitions.iter().zip(&view.partitions) {
             assert_eq!(
-                proved.rows,
+                proved.windows(),
                 part.outputs[0].span.end.0 - part.outputs[0].span.first.0,
                 "all that is left"
             );
             assert_eq!(
-                proved.dead_letters,
+                proved.dead_letters(),
                 part.outputs[1].span.end.0 - part.outputs[1].span.first.0
             );
         }
@@ -140,6 +142,6 @@ fn a_fault_in_what_retention_left_is_found() {
     };
     // As little as can be deleted, whatever the commits were.
     assert!((0..1_000).rev().any(|step| retain(step * 100)));
-    let report = verify(&stage.queue, &*stage.store, true, &mut |_| {}).unwrap();
+    let report = verify(&stage.queue, &*stage.store, &Rules::default(), true, &mut |_| {}).unwrap();
     assert_found(&report, &[RowDoubled]);
 }

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use seismic_pipeline::simulation::RecordBudget;
-use seismic_pipeline::verify::verify_kind;
+use seismic_pipeline::verify::{Difference, DifferenceKind, verify};
 use seismic_pipeline::{Entry, Finish, Settings};
 use seismic_queue::memory::{Memory, MemoryStore};
 use seismic_queue::{Append, Block, JobStore, Lease, Offset, Partition, Queue};
@@ -311,13 +311,13 @@ impl<'a> World<'a> {
 
     fn verify_says(&self) -> Result<(), String> {
         let Stage { queue, store, kind, .. } = self.stage;
-        let report = verify_kind(queue, store, &**kind)
+        let report = verify(queue, store, &**kind, false, &mut |_| {})
             .map_err(|error| format!("verify: {error}: {:?}", std::error::Error::source(&error)))?;
-        let is_damage = |found: &&String| {
+        let is_damage = |found: &&Difference| {
             let names = |(partition, number): &(Partition, u64)| {
-                found.contains(&format!("partition {partition}: checkpoint {number}\n"))
+                found.partition == *partition && found.key == format!("checkpoint {number}")
             };
-            self.damaged.iter().any(names)
+            found.kind == DifferenceKind::CheckpointDiffers && self.damaged.iter().any(names)
         };
         match report.differences.iter().find(|found| !is_damage(found)) {
             Some(found) => Err(format!("verify finds: {found}")),

@@ -35,7 +35,7 @@ pub fn prove(world: &mut World<'_>) -> Result<(), String> {
 /// The product's own proof is fine, but for what was damaged on purpose.
 fn verify_says(world: &World<'_>) -> Result<Report, String> {
     let stage = world.stage;
-    let report = verify(&stage.queue, &stage.store, false, &mut |_| {})
+    let report = verify(&stage.queue, &stage.store, &Rules::default(), false, &mut |_| {})
         .map_err(|error| format!("verify: {error}"))?;
     let is_known = |found: &&Difference| match found.kind {
         DifferenceKind::CheckpointDiffers => world.damaged.iter().any(|(at, number)| {

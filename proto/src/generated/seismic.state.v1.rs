@@ -128,14 +128,14 @@ pub struct KindNote {
     pub note: ::prost::alloc::vec::Vec<u8>,
 }
 /// An input of the engine that is not in the log.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct JournalEntry {
     #[prost(oneof = "journal_entry::Input", tags = "1, 2, 3, 4, 5, 6, 7, 8")]
     pub input: ::core::option::Option<journal_entry::Input>,
 }
 /// Nested message and enum types in `JournalEntry`.
 pub mod journal_entry {
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
     pub enum Input {
         #[prost(message, tag = "1")]
         Start(super::Start),
@@ -181,8 +181,9 @@ pub struct Run {
     pub until: u64,
 }
 /// The job began here with the state of another one: a checkpoint of this group and home. That one
-/// had written so many rows to its first output, its second, and each further one by then.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+/// had written so many rows to its first output, its second, each further one, and each partition of
+/// keyed ones by then.
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Fork {
     #[prost(string, tag = "1")]
     pub group: ::prost::alloc::string::String,
@@ -196,6 +197,18 @@ pub struct Fork {
     pub dead_letters: u64,
     #[prost(uint64, repeated, tag = "6")]
     pub rollup_rows: ::prost::alloc::vec::Vec<u64>,
+    #[prost(message, repeated, tag = "7")]
+    pub keyed_rows: ::prost::alloc::vec::Vec<KeyedRows>,
+}
+/// Rows that a job had written to one partition of a keyed output.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct KeyedRows {
+    #[prost(uint32, tag = "1")]
+    pub output: u32,
+    #[prost(uint32, tag = "2")]
+    pub partition: u32,
+    #[prost(uint64, tag = "3")]
+    pub rows: u64,
 }
 /// Windows of sensors whose last record in this input lies below this offset were closed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]

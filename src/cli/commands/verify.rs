@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use seismic_pipeline::Entry;
-use seismic_pipeline::verify::{Proved, Report, SpreadRows};
+use seismic_pipeline::verify::{LostRange, Proved, Report, SpreadRows, verify};
 use seismic_sinks::SinkSpec;
 use serde_json::json;
 
@@ -60,7 +60,7 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     let bar = progress_bar();
     let began = Instant::now();
     let mut report =
-        (kind.prove)(&*queue, &*store, args.complete, &mut |messages| bar.inc(messages))?;
+        verify(&*queue, &*store, &*kind.operators(), args.complete, &mut |it| bar.inc(it))?;
     let mut sinks = Vec::new();
     for spec in &args.sinks {
         sinks.push((spec, compare(spec, &location.queue, &*store, &mut report)?));
@@ -101,7 +101,7 @@ fn in_words(report: &Report, sinks: &[(&SinkSpec, u64)], time: Duration) -> Stri
         );
     }
     for proved in &report.partitions {
-        for (from, to) in &proved.lost {
+        for LostRange { from, to, .. } in &proved.lost {
             text += &format!(
                 "partition {}: offsets {from} to {} were gone before they were read; the loss was \
                  accepted\n",
@@ -129,12 +129,12 @@ fn in_words(report: &Report, sinks: &[(&SinkSpec, u64)], time: Duration) -> Stri
             count(counters.open),
             count(counters.late()),
             count(counters.rejected()),
-            count(sum(|p| p.rows)),
-            count(sum(|p| p.dead_letters)),
+            count(sum(|p| p.windows())),
+            count(sum(|p| p.dead_letters())),
         );
-        let levels = report.partitions.iter().map(|p| p.rollups.len()).max().unwrap_or(0);
+        let levels = report.partitions.iter().map(|p| p.rollups().len()).max().unwrap_or(0);
         if levels > 0 {
-            let rows = sum(|p| p.rollups.iter().sum());
+            let rows = sum(|p| p.rollups().iter().sum());
             let are = if levels == 1 { "roll-up is" } else { "roll-ups are" };
             text += &format!(
                 "          {} rows of {levels} {are} made of these windows, each there once and bit-equal\n",
@@ -225,13 +225,13 @@ fn as_json(report: &Report, sinks: &[(&SinkSpec, u64)]) -> serde_json::Value {
             "to": proved.to.0,
             "complete": proved.is_complete(),
             "forked_from": forked_from(proved),
-            "rows": proved.rows,
-            "rollups": proved.rollups,
-            "dead_letters": proved.dead_letters,
+            "rows": proved.windows(),
+            "rollups": proved.rollups(),
+            "dead_letters": proved.dead_letters(),
             "checkpoints": proved.checkpoints,
             "idle_proved": proved.idle_proved,
             "idle_unproved": proved.idle_unproved,
-            "lost": proved.lost.iter().map(|(from, to)| json!({
+            "lost": proved.lost.iter().map(|LostRange { from, to, .. }| json!({
                 "from": from.0,
                 "to": to.0,
             })).collect::<Vec<_>>(),

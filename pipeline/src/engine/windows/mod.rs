@@ -19,6 +19,7 @@ pub(crate) mod redistribute;
 pub(crate) mod reject_counts;
 pub(crate) mod reject_reason;
 pub(crate) mod rollup;
+pub(crate) mod row_reader;
 pub(crate) mod rules;
 pub mod sensor;
 pub(crate) mod snapshot;

@@ -10,6 +10,7 @@ use seismic_queue::{
 use crate::engine::journal::{Entry, EntryError, FIRST_KIND};
 use crate::engine::operator::{Operator, OperatorKind, apply_common};
 use crate::engine::redistribute_error::RedistributeError;
+use crate::engine::row_reader::RowReader;
 use crate::engine::snapshot_error::SnapshotError;
 use crate::engine::windows::counters::Counters;
 use crate::engine::windows::engine::Engine;
@@ -17,6 +18,7 @@ use crate::engine::windows::note::Note;
 use crate::engine::windows::output::{Output, ROLLUP};
 use crate::engine::windows::redistribute::redistribute;
 use crate::engine::windows::reject_reason::RejectReason;
+use crate::engine::windows::row_reader::WindowRows;
 use crate::engine::windows::rules::{Rules, TimeMode};
 
 /// An engine and the output that waits for its commit.
@@ -89,12 +91,20 @@ impl OperatorKind for Rules {
         }
     }
 
+    fn of_note(&self, note: &[u8]) -> Result<Option<Box<dyn OperatorKind>>, EntryError> {
+        Ok(Some(Box::new(Note::decode(note)?.rules)))
+    }
+
     fn rows_of_note(&self, note: &[u8]) -> Result<Vec<u64>, EntryError> {
         Ok(rows(&Note::decode(note)?.counters))
     }
 
     fn delivered_of_note(&self, note: &[u8]) -> Result<Option<Fingerprint>, EntryError> {
         Ok(Note::decode(note)?.delivered)
+    }
+
+    fn row_reader(&self) -> Option<&'static dyn RowReader> {
+        Some(&WindowRows)
     }
 
     fn redistribute(

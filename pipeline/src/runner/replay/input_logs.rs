@@ -7,7 +7,7 @@
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use seismic_queue::{Batch, Event, Offset, Partition, Queue, Reader, Topic, patiently};
+use seismic_queue::{Batch, Event, Message, Offset, Partition, Queue, Reader, Topic, patiently};
 
 use crate::Result;
 use crate::engine::operator::Operator;
@@ -34,8 +34,20 @@ struct Cursor {
     at: usize,
 }
 
-/// Told of every batch: the operator that has applied it, and how many messages that were.
-pub(crate) type Applied<'a> = &'a mut dyn FnMut(&mut dyn Operator, u64) -> Result<()>;
+/// Watches messages that are applied again.
+pub(crate) trait Watch {
+    /// The next message of an input. It has its effect, or is in a loss that was accepted.
+    fn message(&mut self, _input: usize, _message: Message<'_>) {}
+
+    /// The operator has applied so many messages of a batch.
+    fn applied(&mut self, operator: &mut dyn Operator, count: u64) -> Result<()>;
+}
+
+impl<F: FnMut(&mut dyn Operator, u64) -> Result<()>> Watch for F {
+    fn applied(&mut self, operator: &mut dyn Operator, count: u64) -> Result<()> {
+        self(operator, count)
+    }
+}
 
 impl<'a> InputLogs<'a> {
     /// Nothing is opened yet.
@@ -53,19 +65,19 @@ impl<'a> InputLogs<'a> {
     /// Whether they are all there; the operator stands at `until` then.
     ///
     /// # Errors
-    /// When something cannot be read, and what `applied` says.
+    /// When something cannot be read, and what `watch` says.
     pub fn apply_until(
         &mut self,
         (input, until): (usize, Offset),
         operator: &mut dyn Operator,
-        applied: Applied<'_>,
+        watch: &mut dyn Watch,
     ) -> Result<bool> {
         while operator.next(input) < until {
             let stop = self.stop;
             let cursor = self.cursor(input, operator.next(input))?;
-            let count = cursor.apply_batch((input, until), operator);
+            let count = cursor.apply_batch((input, until), operator, watch);
             if count > 0 {
-                applied(operator, count)?;
+                watch.applied(operator, count)?;
             }
             if cursor.is_at(until) {
                 break;
@@ -88,6 +100,12 @@ impl<'a> InputLogs<'a> {
         self.cursors[input] = None;
     }
 
+    /// The next message of an input, where it was read already.
+    pub fn peek(&self, input: usize) -> Option<Message<'_>> {
+        let cursor = self.cursors[input].as_ref()?;
+        (cursor.at < cursor.batch.len()).then(|| cursor.batch.message(cursor.at))
+    }
+
     fn cursor(&mut self, input: usize, at: Offset) -> Result<&mut Cursor> {
         let place = &mut self.cursors[input];
         if place.is_none() {
@@ -102,13 +120,19 @@ impl<'a> InputLogs<'a> {
 
 impl Cursor {
     /// Applies what is left of the batch before `until`; gives the number of messages.
-    fn apply_batch(&mut self, (input, until): (usize, Offset), operator: &mut dyn Operator) -> u64 {
+    fn apply_batch(
+        &mut self,
+        (input, until): (usize, Offset),
+        operator: &mut dyn Operator,
+        watch: &mut dyn Watch,
+    ) -> u64 {
         let mut count = 0;
         while self.at < self.batch.len() {
             let message = self.batch.message(self.at);
             if message.offset >= until {
                 break;
             }
+            watch.message(input, message);
             // One in an accepted loss is back when the log was put back to an older state.
             if message.offset >= operator.next(input) {
                 operator.apply_message(input, message);
