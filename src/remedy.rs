@@ -96,6 +96,10 @@ pub fn in_words(remedy: &Remedy) -> String {
         Remedy::EmptyFolder => {
             "use an empty folder with --sink csv:FOLDER: the rows are written again"
         }
+        Remedy::RestoreStore => {
+            "restore the store that goes with it (a backup has both, see `seismic restore`), or begin \
+             elsewhere, as with an empty folder and --sink csv:FOLDER: the rows are written again"
+        }
         Remedy::RestoreFile => {
             "restore the file, or use an empty folder with --sink csv:FOLDER: the rows are written \
              again"

@@ -98,6 +98,9 @@ pub enum Remedy {
     OtherFolder,
     /// Use an empty folder for the sink: it writes the rows again.
     EmptyFolder,
+    /// Restore the store that was there beside the sink, or have the sink begin elsewhere: it writes
+    /// the rows again.
+    RestoreStore,
     /// Restore the sink's file, or use an empty folder: the sink writes the rows again.
     RestoreFile,
     /// Use another topic for the sink: it writes the rows again.

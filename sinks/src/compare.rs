@@ -151,13 +151,25 @@ impl TopicRows<'_> {
         if self.next >= self.until {
             return Ok(None);
         }
+        let mut silent = Duration::ZERO;
         while self.at >= self.batch.len() {
             match self.reader.read(Duration::from_secs(1), &mut self.spare)? {
                 Event::Batch(batch) => {
                     self.spare.push(std::mem::replace(&mut self.batch, batch));
                     self.at = 0;
                 }
-                _ => return Ok(None),
+                // The log ends before the sink's position. It is not asked again for each row.
+                Event::CaughtUp(..) => {
+                    self.next = self.until;
+                    return Ok(None);
+                }
+                _ if silent < limits::COMPARE_PATIENCE => silent += Duration::from_secs(1),
+                _ => {
+                    let (sink, topic) = ("the result topic".to_owned(), &self.topic);
+                    let seconds = limits::COMPARE_PATIENCE.as_secs();
+                    let what = format!("nothing of {topic} came within {seconds} s");
+                    return Err(Error::NothingToCompare { sink, what });
+                }
             }
         }
         let message = self.batch.message(self.at);

@@ -9,6 +9,7 @@ use std::time::Duration;
 use seismic_proto::Schema;
 use seismic_queue::{Finding, JobStore, Need, Queue, Url};
 
+use crate::ahead::SinkMark;
 use crate::compare::Comparison;
 use crate::options::{COMMON, SinkOption, milliseconds};
 use crate::{Result, Sink};
@@ -40,6 +41,9 @@ pub struct Entry {
     /// Compares what it holds with the result topic; `None` where it holds nothing. Run by
     /// `verify`.
     pub compare: Option<Compare>,
+    /// What it itself knows of its position, without locking or changing anything; `None` where it
+    /// knows nothing, or nothing that could be looked at quickly.
+    pub mark: Option<fn(&SinkSpec) -> Result<Option<SinkMark>>>,
     /// The rights that it needs to topics of the job's queue. Run by `doctor`.
     pub needs: fn(&SinkSpec) -> Vec<Need>,
     /// The topic of that name in the queue at this address, read by the rule of those who read the

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use seismic_queue::{Kind, Offset, Partition, Remedy};
 
+use crate::ahead::SinkAhead;
+
 /// Result of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -26,6 +28,8 @@ pub enum Error {
         what: &'static str,
         source: Option<prost::DecodeError>,
     },
+    #[error("{0}")]
+    Ahead(Box<SinkAhead>),
     #[error("{} is in use by {by}", at.display())]
     Owned { at: PathBuf, by: String },
     #[error("{} holds rows of store {stored}, not of {asked}", at.display())]
@@ -98,6 +102,7 @@ impl Error {
             Error::Owned { .. } => Remedy::StopFolderOwner,
             Error::OtherStore { .. } => Remedy::OtherFolder,
             Error::OtherRows { .. } => Remedy::EmptyFolder,
+            Error::Ahead(_) => Remedy::RestoreStore,
             Error::CommitFileMissing { .. }
             | Error::CommitFileDamaged { .. }
             | Error::Short { .. } => Remedy::RestoreFile,
@@ -117,6 +122,7 @@ impl Error {
             Error::Full { .. } => Kind::Retry,
             Error::Row { .. }
             | Error::OtherRows { .. }
+            | Error::Ahead(_)
             | Error::CommitFileMissing { .. }
             | Error::CommitFileDamaged { .. }
             | Error::Short { .. }

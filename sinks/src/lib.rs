@@ -13,6 +13,7 @@
 //! outside its folder knows its name. Every folder has the same file names for the same things.
 //! Rows reach sinks decoded, with their [`Schema`](seismic_proto::Schema).
 
+mod ahead;
 mod compare;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
@@ -35,6 +36,7 @@ mod spec;
 mod stop;
 mod threads;
 
+pub use ahead::{SinkAhead, SinkMark, ahead, known_ahead};
 pub use compare::{Comparison, RowDifference, RowDifferenceKind};
 pub use entry::{Context, Entry, SinkSpec};
 pub use error::{Error, Result};

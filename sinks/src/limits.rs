@@ -14,6 +14,10 @@ pub const FLUSH_EVERY: Duration = Duration::from_millis(250);
 /// for its sinks. Readers of stores look every few milliseconds anyway.
 pub const READ_WAIT: Duration = Duration::from_millis(10);
 
+/// Longest wait for the next rows of a topic when a sink is compared with it: brokers that start
+/// again have answered by then.
+pub const COMPARE_PATIENCE: Duration = Duration::from_secs(60);
+
 /// First and longest pause after a failure that may pass. Nothing waits for a sink, so it may try
 /// less often than a store; a disk that has space again is still noticed soon.
 pub const PAUSES: RangeInclusive<Duration> = Duration::from_millis(50)..=Duration::from_secs(2);

@@ -11,6 +11,7 @@ use seismic_proto::Schema;
 use seismic_queue::{Batch, Error as QueueError, Event, Fingerprint, JobStore, Kind, Offset};
 use seismic_queue::{Partition, Reader, Retries, Span, Topic, View};
 
+use crate::ahead;
 use crate::metrics::SinkMetrics;
 use crate::rows::RowDecoder;
 use crate::stop::{Order, SinkStop};
@@ -65,8 +66,8 @@ impl SinkRunner {
     ///
     /// # Errors
     /// [`OffsetGone`](QueueError::OffsetGone) when the sink still needs rows that the store has
-    /// deleted, [`OffsetBeyond`](QueueError::OffsetBeyond) when it has rows that the store does not
-    /// know: it never skips or guesses. Otherwise as [`Sink::recover`].
+    /// deleted, [`Error::Ahead`] when it has rows that the store does not know: it never skips or
+    /// guesses. Otherwise as [`Sink::recover`].
     pub fn new(store: Arc<dyn JobStore>, mut sink: Box<dyn Sink>) -> Result<Self> {
         let view = store.view()?;
         let topic = store.topics().topic(view.job.main_topic())?;
@@ -78,6 +79,9 @@ impl SinkRunner {
         assert_eq!(start.len(), spans.len(), "a sink answers for every partition");
         for (partition, (&at, span)) in topic.all().zip(start.iter().zip(&spans)) {
             check_start(&topic, partition, at, span)?;
+        }
+        if let Some(ahead) = ahead::of_positions(sink.name(), &topic.name, &start, &spans) {
+            return Err(ahead.into());
         }
         if sink.keeps_position() {
             check_cuts(sink.name(), &start, &view)?;
@@ -306,14 +310,9 @@ fn check_cuts(sink: &str, start: &[Offset], view: &View) -> Result<()> {
 
 /// Refuses to begin where the topic has no rows, instead of skipping or guessing.
 fn check_start(topic: &Topic, partition: Partition, at: Offset, span: &Span) -> Result<()> {
-    let name = || topic.name.clone();
     if at < span.first {
-        let (topic, first) = (name(), span.first);
+        let (topic, first) = (topic.name.clone(), span.first);
         return Err(QueueError::OffsetGone { topic, partition, wanted: at, first }.into());
-    }
-    if at > span.end {
-        let (topic, end) = (name(), span.end);
-        return Err(Error::Queue(QueueError::OffsetBeyond { topic, partition, wanted: at, end }));
     }
     Ok(())
 }

@@ -16,7 +16,8 @@ pub fn examine(subject: &Subject) -> Report {
     let input = queue::examine(subject, &mut sections);
     store::examine(&subject.location, input.as_ref(), &mut sections);
     for spec in &subject.sinks {
-        let findings = (spec.entry().examine)(spec);
+        let mut findings = (spec.entry().examine)(spec);
+        findings.extend(store::sink_ahead(&subject.location, spec));
         sections.push(Section { of: format!("sink {spec}"), findings });
     }
     Report { sections }

@@ -1,7 +1,10 @@
 //! What is wrong with the job store, and with the job in it.
 
+use std::collections::BTreeSet;
+
 use seismic_pipeline::{Note, Notice, RetentionLag, notices_of_losses, notices_of_sensors};
-use seismic_queue::{Error, Finding, Fingerprint, JobStore, Queue, Span, Topic, View};
+use seismic_queue::{Error, Finding, Fingerprint, JobStore, Queue, Remedy, Span, Topic, View};
+use seismic_sinks::{SinkAhead, SinkSpec};
 
 use super::queue::Input;
 use super::report::{Section, failed};
@@ -36,6 +39,22 @@ pub(super) fn examine(location: &Location, input: Option<&Input>, sections: &mut
     sections.push(Section { of: format!("store {url}"), findings });
 }
 
+/// That a sink has rows which the store does not have. A store that cannot be looked at has said so.
+pub(super) fn sink_ahead(location: &Location, spec: &SinkSpec) -> Option<Finding> {
+    let view = location.open_store().ok()?.view().ok()?;
+    match seismic_sinks::ahead(spec, &view) {
+        Ok(ahead) => ahead.map(|ahead| of_ahead(&ahead)),
+        Err(error) => {
+            let remedy = error.remedy().map_or("as it says".to_owned(), |it| in_words(&it));
+            Some(Finding::problem(error.to_string(), remedy))
+        }
+    }
+}
+
+fn of_ahead(ahead: &SinkAhead) -> Finding {
+    Finding::problem(ahead.to_string(), in_words(&Remedy::RestoreStore))
+}
+
 fn of_job(store: &dyn JobStore, view: &View, input: Option<&Input>, findings: &mut Vec<Finding>) {
     match store.leased_by() {
         Ok(Some(lease)) => findings.push(Finding::fine(format!("the job runs: {lease}"))),
@@ -46,6 +65,9 @@ fn of_job(store: &dyn JobStore, view: &View, input: Option<&Input>, findings: &m
         findings
             .push(Finding::problem(error.to_string(), "examine it with the program that runs it"));
     }
+    let sinks: BTreeSet<&str> = view.sinks.iter().map(|position| &*position.sink).collect();
+    let ahead = sinks.iter().filter_map(|sink| seismic_sinks::known_ahead(view, sink));
+    findings.extend(ahead.map(|ahead| of_ahead(&ahead)));
     let Some(Input { queue, topic: Some(topic) }) = input else { return };
     let job_input = view.job.input();
     if job_input.name != topic.name {

@@ -6,6 +6,7 @@ use seismic_pipeline::{
     Counters, DEAD, Note, Notice, RESULT, ROLLUP, RejectReason, RetentionLag, SpreadSensor,
 };
 use seismic_queue::{GroupMember, Job, PartitionView, Span, View};
+use seismic_sinks::{SinkLag, known_ahead};
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
@@ -280,6 +281,9 @@ pub struct SinkStatus {
     pub sink: String,
     /// Rows that it has not written yet.
     pub lag: u64,
+    /// That it has rows which the store does not have, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ahead: Option<String>,
 }
 
 /// A worker of a job that several share.
@@ -447,6 +451,9 @@ fn rollups(view: &View, counters: &Counters) -> Vec<RollupStatus> {
 
 /// Name and lag of every sink that keeps a position.
 fn sinks(view: &View) -> Vec<SinkStatus> {
-    let lags = seismic_sinks::lags(view).into_iter();
-    lags.map(|lag| SinkStatus { sink: lag.sink, lag: lag.rows }).collect()
+    let status = |SinkLag { sink, rows }| {
+        let ahead = known_ahead(view, &sink).map(|ahead| ahead.to_string());
+        SinkStatus { sink, lag: rows, ahead }
+    };
+    seismic_sinks::lags(view).into_iter().map(status).collect()
 }

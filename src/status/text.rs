@@ -15,7 +15,10 @@ pub fn text(status: &JobStatus) -> String {
     text.extend(status.rejecting.iter().map(|one| format!("{}\n", one.words)));
     text.extend(status.pinned.iter().map(pinned));
     for sink in &status.sinks {
-        text += &format!("sink {}: {} rows behind\n", sink.sink, count(sink.lag));
+        text += &match &sink.ahead {
+            Some(ahead) => format!("sink {ahead}\n"),
+            None => format!("sink {}: {} rows behind\n", sink.sink, count(sink.lag)),
+        };
     }
     if let Some(all) = &status.members {
         text += &members(all, status.partitions.len());

@@ -82,6 +82,43 @@ fn an_older_store_that_was_put_back_and_grew_is_refused_by_its_csv_folder() {
 }
 
 #[test]
+fn a_folder_ahead_of_its_store_is_named_with_both_positions_and_the_ways_out() {
+    let stage = Stage::new();
+    generate(&stage, "1", "2026-01-01T00:00:00Z", "1000");
+    stage.ok(&RUN);
+    copy(&stage, STORE, "older.db");
+    // Thousands of rows more, of which none may be waited for.
+    generate(&stage, "2", "2026-01-02T00:00:00Z", "100000");
+    stage.ok(&RUN);
+    put_back(&stage, "older.db", STORE);
+    let folder = stage.path("csv");
+    let says = |said: &str| {
+        assert!(said.contains(folder.to_str().unwrap()), "the folder: {said}");
+        assert!(said.contains("is ahead of its store"), "{said}");
+        assert!(
+            said.contains(" up to offset ") && said.contains("the store has them up to"),
+            "{said}"
+        );
+    };
+    let ways_out = |said: &str| assert!(said.contains("restore the store"), "{said}");
+    let at = format!("csv:{}", folder.display());
+    for refused in [
+        stage.refused(&["verify", "--sink", &at], 1),
+        stage.refused(&["sink", &at, "--until-caught-up"], 1),
+    ] {
+        says(&refused);
+        ways_out(&refused);
+    }
+    says(&stage.ok(&["status"]));
+    for args in [&["doctor"][..], &["doctor", "--sink", &at]] {
+        let found = stage.run(args);
+        assert_eq!(found.code, Some(3), "{found}");
+        says(&found.stdout);
+        ways_out(&found.stdout);
+    }
+}
+
+#[test]
 fn a_log_whose_last_read_message_is_gone_is_said_and_not_refused() {
     let stage = Stage::new();
     generate(&stage, "1", "2026-01-01T00:00:00Z", "3000");

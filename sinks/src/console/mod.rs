@@ -36,6 +36,7 @@ pub(crate) const ENTRY: Entry = Entry {
     },
     examine: |_| vec![Finding::fine("keeps no position: what it shows is not shown again")],
     compare: None,
+    mark: None,
     needs: |_| Vec::new(),
     rows_in: None,
     sends_back_to: None,

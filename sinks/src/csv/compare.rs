@@ -9,6 +9,7 @@ use seismic_proto::{Row, ValueRef};
 use seismic_queue::{Offset, Partition, Span};
 
 use super::reader::CsvReader;
+use crate::ahead;
 use crate::compare::{Comparison, RowDifferenceKind, TopicRows};
 use crate::{Context, Error, Result};
 
@@ -35,6 +36,10 @@ pub(super) fn compare(folder: &Path, context: &Context, into: &mut Comparison<'_
     let column = context.schema.index_of(PARTITION_COLUMN);
     if column.is_none() && into.topic.partitions > 1 {
         return Err(nothing("no column says which partition a row is of"));
+    }
+    let rows: Vec<Span> = into.view.partitions.iter().map(|part| part.outputs[0].span).collect();
+    if let Some(ahead) = ahead::of_positions(&at(), &context.topic, reader.next(), &rows) {
+        return Err(ahead.into());
     }
     let mut sides = Vec::new();
     for (partition, &until) in into.topic.all().zip(reader.next()) {

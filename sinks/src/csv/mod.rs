@@ -31,6 +31,7 @@ use std::path::Path;
 use jiff::Timestamp;
 use seismic_queue::{Fingerprint, Kind, Offset, Span, examine_folder};
 
+use crate::ahead::SinkMark;
 use crate::entry::Entry;
 use crate::options::{OptionKind, SinkOption};
 use crate::{Context, Error, Result, Rows, Sink, failpoints, limits};
@@ -68,10 +69,20 @@ pub(crate) const ENTRY: Entry = Entry {
     },
     examine: |spec| examine_folder(Path::new(spec.target())),
     compare: Some(|spec, context, into| compare::compare(Path::new(spec.target()), context, into)),
+    mark: Some(|spec| mark(Path::new(spec.target()))),
     needs: |_| Vec::new(),
     rows_in: None,
     sends_back_to: None,
 };
+
+/// What the commit file of a folder says.
+fn mark(folder: &Path) -> Result<Option<SinkMark>> {
+    let commit = folder::read_commit_file(folder)?;
+    Ok(commit.map(|commit| SinkMark {
+        store_id: commit.store().to_owned(),
+        next: commit.next().to_vec(),
+    }))
+}
 
 /// Writes rows to the CSV files of one folder, which it locks until it is dropped.
 #[derive(Debug)]

@@ -201,7 +201,7 @@ fn a_sink_beyond_the_last_row_refuses_to_guess() {
     let beyond = Scripted { start: Some(vec![Offset(2), Offset(0)]), ..Scripted::default() };
     let error =
         SinkRunner::new(worker.store(), Box::new(beyond)).err().expect("rows of the future");
-    assert!(matches!(error, Error::Queue(QueueError::OffsetBeyond { .. })), "{error}");
+    assert!(matches!(error, Error::Ahead(_)), "{error}");
 }
 
 /// A sink that fails or waits as ordered.
