@@ -5,6 +5,7 @@
 mod checkpoint;
 mod clients;
 mod group;
+mod import;
 mod kill_points;
 mod outage;
 mod poison;

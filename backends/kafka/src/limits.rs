@@ -39,6 +39,10 @@ pub const APPEND_WAIT: Duration = Duration::from_secs(2);
 /// to find where it was.
 pub const NOTE_EVERY: Duration = Duration::from_secs(1);
 
+/// How old what is known of imports may be when a file is looked up. One that somebody else imports
+/// in the same moment is found when its messages are committed.
+pub const NOTES_AGE: Duration = Duration::from_secs(1);
+
 /// How long reading back a job waits for a transaction of a worker that is gone: brokers end it
 /// after [`TRANSACTION_TIMEOUT`], and look for such every 10 s.
 pub const SETTLE_WAIT: Duration = Duration::from_secs(25);

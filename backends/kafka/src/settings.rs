@@ -182,6 +182,13 @@ impl Settings {
         config
     }
 
+    /// For imports, which commit messages as long as their topic takes.
+    pub(crate) fn importing(&self, transactional_id: &str, message_bytes: usize) -> ClientConfig {
+        let mut config = self.committing(transactional_id);
+        config.set("message.max.bytes", message_bytes.to_string());
+        config
+    }
+
     /// Sets what the caller did not.
     fn default(&self, config: &mut ClientConfig, key: &str, value: &str) {
         if self.base.get(key).is_none() {

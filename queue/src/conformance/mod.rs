@@ -120,7 +120,8 @@ macro_rules! each_check {
             importing:
                 messages_of_an_import_and_its_notes_come_together
                 an_import_that_is_repeated_is_recognised_by_its_notes
-                an_import_that_somebody_else_made_meanwhile_is_refused_as_a_whole;
+                an_import_that_somebody_else_made_meanwhile_is_refused_as_a_whole
+                two_imports_into_one_topic_both_come_to_their_end;
             reading:
                 two_readers_see_the_same
                 reading_begins_in_the_middle_of_a_block

@@ -19,6 +19,8 @@ pub use reader::{Event, Reader};
 pub use retention::{Policy, Retained, Retention};
 pub use source::{GroupMember, Member, Source};
 
+use std::collections::HashSet;
+
 use crate::{Offset, Partition, Result, Span, Topic};
 
 /// Where topics live.
@@ -51,6 +53,12 @@ pub trait Queue: Retention + Diagnose + Send + Sync {
 
     /// A producer. `id` names the run: what it already appended is recognised, see [`Producer`].
     fn producer(&self, topic: &Topic, id: &str) -> Result<Box<dyn Producer>>;
+
+    /// Ids of the producers that the topic knows something of; `None` where asking for one of them
+    /// costs no more.
+    fn known_producers(&self, _topic: &Topic) -> Result<Option<HashSet<String>>> {
+        Ok(None)
+    }
 
     /// What remembers imports together with their messages; `None` where the queue has no such
     /// thing.

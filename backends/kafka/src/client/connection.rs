@@ -1,5 +1,6 @@
 //! Clients of librdkafka: creating, polling and closing them, and what they log.
 
+use std::sync::OnceLock;
 use std::thread;
 use std::time::Duration;
 
@@ -33,6 +34,37 @@ impl ProducerContext for Quiet {
     type DeliveryOpaque = ();
 
     fn delivery(&self, _: &DeliveryResult<'_>, (): ()) {}
+}
+
+/// The first message of a producer that did not arrive: for one that is thrown away then.
+#[derive(Default)]
+pub(crate) struct FirstFailure(OnceLock<KafkaError>);
+
+impl FirstFailure {
+    /// Why a message did not arrive.
+    pub(crate) fn failure(&self) -> Option<KafkaError> {
+        self.0.get().cloned()
+    }
+}
+
+impl ClientContext for FirstFailure {
+    fn log(&self, _: RDKafkaLogLevel, facility: &str, text: &str) {
+        log(facility, text);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!("librdkafka: {error}: {reason}");
+    }
+}
+
+impl ProducerContext for FirstFailure {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        if let Err((error, _)) = result {
+            self.0.get_or_init(|| error.clone());
+        }
+    }
 }
 
 /// What librdkafka says of its own accord. What matters of it comes back as an error of a call, so

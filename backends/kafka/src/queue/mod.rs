@@ -1,10 +1,17 @@
 //! The queue: topics of a cluster.
 
 pub(crate) mod fetcher;
+mod import_log;
+mod import_notes;
 mod producer;
 mod producer_recovery;
 
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
 use self::fetcher::Fetcher;
+use self::import_log::KafkaImportLog;
+use self::import_notes::ImportNotes;
 use self::producer::KafkaProducer;
 use crate::ClusterAddress;
 use crate::client::admin::{Admin, INPUT, KEPT};
@@ -15,8 +22,8 @@ use crate::store::trim::{self, CHECKPOINTS};
 use seismic_queue::backend::assigned_source::AssignedSource;
 use seismic_queue::backend::validate;
 use seismic_queue::{
-    AppendTimes, Diagnose, Error, Finding, Held, Hold, Member, Need, Offset, Partition, Policy,
-    Producer, Queue, Reader, Result, Retained, Retention, Source, Span, Topic,
+    AppendTimes, Diagnose, Error, Finding, Held, Hold, ImportLog, Member, Need, Offset, Partition,
+    Policy, Producer, Queue, Reader, Result, Retained, Retention, Source, Span, Topic,
 };
 
 /// A Kafka cluster as a queue, or the topics of a store in it.
@@ -24,6 +31,8 @@ pub struct KafkaQueue {
     pub(crate) cluster: Cluster,
     /// Only commits append to the topics of a store.
     is_store: bool,
+    /// What is known of imports, by the id of their topic.
+    imports: Mutex<HashMap<String, Arc<Mutex<ImportNotes>>>>,
 }
 
 impl KafkaQueue {
@@ -33,12 +42,13 @@ impl KafkaQueue {
     /// [`Error::Setting`](seismic_queue::Error::Setting) for a setting that cannot be used,
     /// [`Error::Unreachable`](seismic_queue::Error::Unreachable) when no broker answers.
     pub fn open(address: &ClusterAddress) -> Result<KafkaQueue> {
-        Ok(KafkaQueue { cluster: Cluster::open(address)?, is_store: false })
+        let cluster = Cluster::open(address)?;
+        Ok(KafkaQueue { cluster, is_store: false, imports: Mutex::default() })
     }
 
     /// The topics of a store: read by everybody, written by commits alone.
     pub(crate) fn of_store(cluster: Cluster) -> KafkaQueue {
-        KafkaQueue { cluster, is_store: true }
+        KafkaQueue { cluster, is_store: true, imports: Mutex::default() }
     }
 
     fn refuse_in_a_store(&self) -> Result<()> {
@@ -46,6 +56,24 @@ impl KafkaQueue {
             true => Err(Error::CommitsOnly { at: self.name() }),
             false => Ok(()),
         }
+    }
+
+    /// Longest message that a topic takes.
+    fn message_bytes(&self, topic: &Topic) -> Result<usize> {
+        let settings = Admin::new(&self.cluster)?.settings(&topic.name)?;
+        let bytes = settings.get("max.message.bytes").and_then(|bytes| bytes.parse().ok());
+        Ok(bytes.unwrap_or(1 << 20))
+    }
+
+    /// The notes of imports into a topic, which all who ask for them share.
+    fn import_notes(&self, topic: &Topic) -> Result<Arc<Mutex<ImportNotes>>> {
+        let mut imports = self.imports.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(notes) = imports.get(&topic.id) {
+            return Ok(notes.clone());
+        }
+        let notes = Arc::new(Mutex::new(ImportNotes::new(&self.cluster, topic)?));
+        imports.insert(topic.id.clone(), notes.clone());
+        Ok(notes)
     }
 
     fn has(&self, topic: &Topic, at: &[(Partition, Offset)]) -> Result<()> {
@@ -101,10 +129,22 @@ impl Queue for KafkaQueue {
     fn producer(&self, topic: &Topic, id: &str) -> Result<Box<dyn Producer>> {
         self.refuse_in_a_store()?;
         self.cluster.check(topic)?;
-        let settings = Admin::new(&self.cluster)?.settings(&topic.name)?;
-        let bytes = settings.get("max.message.bytes").and_then(|bytes| bytes.parse().ok());
-        let bytes: usize = bytes.unwrap_or(1 << 20);
+        let bytes = self.message_bytes(topic)?;
         Ok(Box::new(KafkaProducer::new(&self.cluster, topic, id, bytes)?))
+    }
+
+    /// Those that the cluster still has a note of; one that it has none of would begin anew.
+    fn known_producers(&self, topic: &Topic) -> Result<Option<HashSet<String>>> {
+        let groups = self.cluster.groups()?;
+        let of_topic = |group: &String| Some(producer_recovery::id(topic, group)?.to_owned());
+        Ok(Some(groups.iter().filter_map(of_topic).collect()))
+    }
+
+    fn import_log(&self, topic: &Topic) -> Result<Option<Box<dyn ImportLog>>> {
+        self.refuse_in_a_store()?;
+        self.cluster.check(topic)?;
+        let (bytes, notes) = (self.message_bytes(topic)?, self.import_notes(topic)?);
+        Ok(Some(Box::new(KafkaImportLog::new(&self.cluster, topic, bytes, notes))))
     }
 
     fn reader(&self, topic: &Topic, at: &[(Partition, Offset)]) -> Result<Box<dyn Reader>> {

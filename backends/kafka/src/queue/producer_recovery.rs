@@ -38,7 +38,7 @@ pub(crate) struct ProducerRecovery {
 
 impl ProducerRecovery {
     pub(crate) fn new(cluster: &Cluster, topic: &Topic, id: &str) -> Result<ProducerRecovery> {
-        let group = format!("seismic-producer.{}.{id}", topic.name);
+        let group = format!("{}{id}", prefix(topic));
         let mut config = cluster.settings.reading(&group);
         // Somebody's open transaction must not hide what lies behind it.
         config.set("isolation.level", "read_uncommitted");
@@ -138,6 +138,16 @@ impl ProducerRecovery {
         value[8..].copy_from_slice(&sequence.to_be_bytes());
         OwnedHeaders::new_with_capacity(1).insert(Header { key: HEADER, value: Some(&value) })
     }
+}
+
+/// What the groups that note producers of a topic are called; then comes the producer's id.
+fn prefix(topic: &Topic) -> String {
+    format!("seismic-producer.{}.", topic.name)
+}
+
+/// The producer of a topic that a group notes.
+pub(super) fn id<'a>(topic: &Topic, group: &'a str) -> Option<&'a str> {
+    group.strip_prefix(&prefix(topic))
 }
 
 /// FNV-1a, 64 bits (<http://www.isthe.com/chongo/tech/comp/fnv/>).

@@ -8,47 +8,21 @@
 //! A group that is over stays written down, so that its name and its topics are nobody else's:
 //! under the same name the records of the old one would be taken for the new one's.
 
-use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use rdkafka::client::ClientContext;
-use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
-use rdkafka::message::DeliveryResult;
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
 use super::job_records::{Book, Kind, Line, bytes_of, corrupt, lines_of, record};
 use crate::client::admin::{Admin, OUTPUT};
 use crate::client::cluster::Cluster;
-use crate::client::connection::{connect, listen, log, make_with};
+use crate::client::connection::{FirstFailure, connect, listen, make_with};
 use crate::limits;
 use crate::queue::fetcher::Fetcher;
 use seismic_queue::message::new_id;
 use seismic_queue::{Error, Event, Job, Offset, Partition, Reader, Result, Topic};
 
 pub(crate) use super::job_records::TOPIC;
-
-/// What became of the one record that is sent.
-#[derive(Default)]
-struct Delivery {
-    failed: OnceLock<KafkaError>,
-}
-
-impl ClientContext for Delivery {
-    fn log(&self, _: RDKafkaLogLevel, facility: &str, text: &str) {
-        log(facility, text);
-    }
-}
-
-impl ProducerContext for Delivery {
-    type DeliveryOpaque = ();
-
-    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
-        if let Err((error, _)) = result {
-            self.failed.get_or_init(|| error.clone());
-        }
-    }
-}
 
 /// The jobs of a cluster.
 pub(crate) struct JobTopic<'a> {
@@ -238,7 +212,7 @@ impl<'a> JobTopic<'a> {
         })?;
         let mut config = self.cluster.settings.appending(1 << 20);
         config.set("message.timeout.ms", limits::WAIT.as_millis().to_string());
-        let producer: BaseProducer<Delivery> = make_with(&config, Delivery::default())?;
+        let producer: BaseProducer<FirstFailure> = make_with(&config, FirstFailure::default())?;
         let (key, value) = record(kind, group, further, lines);
         let record = BaseRecord::to(&topic.name).partition(0).key(&key).payload(&value);
         connect(producer.client(), &topic.name);
@@ -251,6 +225,6 @@ impl<'a> JobTopic<'a> {
             }
             listen(&producer);
         }
-        producer.context().failed.get().map_or(Ok(()), |error| Err(failed(error.clone())))
+        producer.context().failure().map_or(Ok(()), |error| Err(failed(error)))
     }
 }

@@ -232,6 +232,9 @@ impl Import<'_> {
 
 /// Whether that producer has appended anything.
 fn has_producer(queue: &dyn Queue, topic: &Topic, id: &str) -> Result<bool> {
+    if queue.known_producers(topic)?.is_some_and(|known| !known.contains(id)) {
+        return Ok(false);
+    }
     let mut producer = queue.producer(topic, id)?;
     for partition in topic.all() {
         if producer.next_sequence(partition)? > 0 {

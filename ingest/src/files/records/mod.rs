@@ -30,6 +30,7 @@ mod present;
 mod publisher;
 mod summary;
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
@@ -236,10 +237,16 @@ impl Import<'_> {
         if spans.iter().all(|span| span.end.0 == 0) {
             return Ok((Vec::new(), files));
         }
+        let producers = self.queue.known_producers(self.topic)?;
+        let is_unknown = |id: &String| producers.as_ref().is_some_and(|all| !all.contains(id));
         let (mut known, mut others) = (Vec::new(), Vec::new());
+        if producers.as_ref().is_some_and(HashSet::is_empty) {
+            return Ok((known, files));
+        }
         let names = ProducerNames::new(self.options)?;
         for file in files {
             let appended = match names.of(&file) {
+                Ok(producer) if is_unknown(&producer) => 0,
                 Ok(producer) => self.appended_by(&producer)?,
                 Err(_) => 0,
             };
