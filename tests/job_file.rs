@@ -217,3 +217,46 @@ proptest! {
         body::job(&bytes);
     }
 }
+
+#[test]
+fn a_new_file_is_valid_checked_shown_and_runs() {
+    let stage = Stage::with_records(&[]);
+    stage.ok(&["job", "init", "new.toml"]);
+    assert!(stage.refused(&["job", "init", "new.toml"], 2).contains("is there already"));
+    assert!(stage.ok(&["job", "check", "new.toml"]).contains("new.toml is valid: group seismic"));
+    for template in ["embedded", "kafka", "rocketmq"] {
+        let text = stage.ok(&["job", "init", "--template", template]);
+        assert!(text.contains("# Window length. Default: 1s\nwindow = \"1s\"\n"), "{text}");
+    }
+    let shown = stage.ok(&["job", "show", "new.toml", "--lateness", "2s"]);
+    let line = |key: &str| {
+        let line = shown.lines().find(|line| line.starts_with(&format!("{key} = ")));
+        line.unwrap_or_else(|| panic!("{key} is not in\n{shown}")).to_owned()
+    };
+    assert!(line("lateness").ends_with("# command line"), "{shown}");
+    assert!(line("max_ahead").ends_with("# default"), "{shown}");
+    assert!(line("window").contains("# new.toml:"), "{shown}");
+    // What is shown is a job file itself.
+    fs::write(stage.path("shown.toml"), &shown).unwrap();
+    stage.ok(&["run", "--job", "shown.toml", "--drain", "--quiet"]);
+    stage.verify(&["output/rows"]);
+    let json = stage.json(&["job", "show", "shown.toml", "--json"]);
+    assert_eq!(json["lateness"]["value"], "2s");
+
+    fs::write(stage.path("wrong.toml"), "windw = '1s'\nlateness = 5\nsink = 'cvs'\n").unwrap();
+    let refusal = stage.refused(&["job", "check", "wrong.toml"], 2);
+    for words in
+        ["wrong.toml:1: windw: ", "\"window\"", "wrong.toml:2: lateness", "wrong.toml:3: sink"]
+    {
+        assert!(refusal.contains(words), "{words:?} is not in\n{refusal}");
+    }
+}
+
+#[test]
+fn the_schema_is_json_and_knows_every_key() {
+    let stage = Stage::new();
+    let schema: Value = serde_json::from_str(&stage.ok(&["job", "schema"])).unwrap();
+    for key in ["queue", "window", "sink", "rollup", "kafka", "drain"] {
+        assert!(schema["properties"][key].is_object(), "{key}");
+    }
+}

@@ -39,6 +39,8 @@ enum Command {
     Replay(commands::replay::Args),
     /// Run a job: aggregate records into windows, exactly once, and write them to sinks
     Run(Box<commands::run::Args>),
+    /// Make, check and show job files
+    Job(commands::job::Args),
     /// Run one sink as a separate process, for any number of workers of a job
     Sink(commands::sink::Args),
     /// Recompute all results from the log and compare them with what the job wrote
@@ -75,6 +77,7 @@ impl Cli {
             Command::Import(args) => commands::import::run(args),
             Command::Replay(args) => commands::replay::run(args),
             Command::Run(args) => commands::run::run(*args),
+            Command::Job(args) => commands::job::run(args),
             Command::Sink(args) => commands::sink::run(&args),
             Command::Verify(args) => commands::verify::run(&args),
             Command::Read(args) => commands::read::run(&args),

@@ -87,6 +87,11 @@ const ONCE: [&str; 7] = [
     "rewind",
 ];
 
+/// The names of all keys, without those that keys had before.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    KEYS.iter().map(|(name, ..)| *name).filter(|name| !name.ends_with("_ms"))
+}
+
 /// The key that a file writes as `written`.
 ///
 /// # Errors

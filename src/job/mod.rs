@@ -9,6 +9,7 @@
 
 mod build;
 pub mod cleaning;
+pub mod describe;
 pub mod file;
 mod file_keys;
 mod handle;

@@ -206,12 +206,27 @@ impl<T> IsSet for Vec<T> {
     }
 }
 
+impl IsSet for bool {
+    fn is_set(&self) -> bool {
+        *self
+    }
+}
+
 /// Takes from `$file` what `$line` leaves open, and notes which fields those were.
 macro_rules! fill {
     ($line:expr, $file:expr, $filled:expr, $($field:ident)*) => {
         $(if !$line.$field.is_set() && $file.$field.is_set() {
             $line.$field = $file.$field;
             $filled.insert(stringify!($field));
+        })*
+    };
+}
+
+/// The names of those `$field`s of `$of` that are set.
+macro_rules! set_keys {
+    ($set:expr, $of:expr, $($field:ident)*) => {
+        $(if $of.$field.is_set() {
+            $set.insert(stringify!($field));
         })*
     };
 }
@@ -242,6 +257,18 @@ impl JobOptions {
         self.commit_interval =
             self.commit_interval.or(span(millis.commit_interval_ms.map(i64::from)));
         self
+    }
+
+    /// The names of the options that are set.
+    #[must_use]
+    pub fn set_keys(&self) -> BTreeSet<&'static str> {
+        let mut set = BTreeSet::new();
+        set_keys!(set, self.location, queue store group kafka);
+        set_keys!(set, self,
+            topic result_topic dead_topic sink from window lateness idle_timeout max_ahead time
+            dedupe amplitude region earliest_event latest_event phases rollup max_sensors spread
+            slots slot commit_interval max_records until_caught_up drain quiet);
+        set
     }
 
     /// These options, and what they leave open as in `file`; with the names of the options that

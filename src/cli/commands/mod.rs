@@ -8,6 +8,7 @@ pub mod doctor;
 pub mod generate;
 pub mod group;
 pub mod import;
+pub mod job;
 pub mod read;
 pub mod replay;
 pub mod restore;

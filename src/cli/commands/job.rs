@@ -1,0 +1,109 @@
+//! `seismic job`: makes, checks and shows job files.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use crate::cli::exit::{Outcome, Usage};
+use crate::cli::stdio::{print, print_line};
+use crate::job::describe::{Resolved, Template, schema, template};
+use crate::job::file;
+use crate::job::options::JobOptions;
+
+/// Options of `seismic job`.
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(clap::Subcommand)]
+enum What {
+    /// Write a commented job file to begin with
+    Init(InitArgs),
+    /// Check a job file and name everything that is wrong with it
+    Check(FileArgs),
+    /// Show every value of a job and where it comes from
+    Show(Box<ShowArgs>),
+    /// Print a JSON Schema of job files, for editors
+    Schema,
+}
+
+#[derive(clap::Args)]
+struct InitArgs {
+    /// File to write; it must not exist. Without one, print it
+    file: Option<PathBuf>,
+    /// Kind of job
+    #[arg(long, value_enum, default_value_t = Template::Embedded)]
+    template: Template,
+}
+
+#[derive(clap::Args)]
+struct FileArgs {
+    /// Job file
+    file: PathBuf,
+}
+
+#[derive(clap::Args)]
+struct ShowArgs {
+    /// Job file; without one, the defaults
+    file: Option<PathBuf>,
+    #[command(flatten)]
+    options: JobOptions,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the subcommand.
+pub fn run(args: Args) -> anyhow::Result<Outcome> {
+    match args.what {
+        What::Init(args) => init(&args)?,
+        What::Check(args) => check(&args.file)?,
+        What::Show(args) => show(*args)?,
+        What::Schema => print_line(serde_json::to_string_pretty(&schema())?)?,
+    }
+    Ok(Outcome::Fine)
+}
+
+fn init(args: &InitArgs) -> anyhow::Result<()> {
+    let text = template(args.template);
+    let Some(path) = &args.file else { return Ok(print(text)?) };
+    let file = match fs::File::create_new(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            let refusal = format!("{} is there already; name another file", path.display());
+            return Err(Usage(refusal).into());
+        }
+        file => file,
+    };
+    let cannot = |error: io::Error| Usage(format!("{} cannot be written: {error}", path.display()));
+    file.and_then(|mut file| file.write_all(text.as_bytes())).map_err(cannot)?;
+    Ok(print_line(format_args!(
+        "wrote {0}; check it with `seismic job check {0}`",
+        path.display()
+    ))?)
+}
+
+fn check(path: &Path) -> anyhow::Result<()> {
+    let Resolved { spec, .. } = Resolved::of(JobOptions::default(), file::open(path)?)?;
+    let sinks: Vec<String> = spec.sink.iter().map(ToString::to_string).collect();
+    Ok(print_line(format_args!(
+        "{} is valid: group {} reads {} from {} and writes {} to {} (rules {})",
+        path.display(),
+        spec.group,
+        spec.topic,
+        spec.queue,
+        spec.result_topic,
+        sinks.join(", "),
+        spec.rules().hash(),
+    ))?)
+}
+
+fn show(args: ShowArgs) -> anyhow::Result<()> {
+    let file = args.file.as_deref().map_or_else(|| Ok(file::JobFile::default()), file::open)?;
+    let resolved = Resolved::of(args.options, file)?;
+    Ok(match args.json {
+        true => print_line(serde_json::to_string_pretty(&resolved.to_json())?)?,
+        false => print(resolved)?,
+    })
+}

@@ -1,0 +1,120 @@
+//! A JSON Schema (draft 2020-12) of job files, for editors that complete and check TOML.
+
+use serde_json::{Map, Value, json};
+
+use super::keys::{self, Key, Values};
+
+/// The pattern of a length of time, as [`TimeSpan`](crate::job::time_span::TimeSpan) reads it.
+const DURATION: &str = "^(0|[0-9]+(ms|s|m|h|d))$";
+
+/// The schema.
+#[must_use]
+pub fn schema() -> Value {
+    let mut properties = Map::new();
+    for key in keys::all() {
+        properties.insert(key.name.to_owned(), property(&key));
+        if key.values == Values::Duration {
+            let former = json!({
+                "type": "integer",
+                "deprecated": true,
+                "description": format!("{} as a number of ms", key.name),
+            });
+            properties.insert(format!("{}_ms", key.name), former);
+        }
+    }
+    let store = properties.get("store").cloned().unwrap_or_default();
+    let mut home = store;
+    home["deprecated"] = Value::Bool(true);
+    properties.insert("home".to_owned(), home);
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Job file of seismic",
+        "type": "object",
+        "additionalProperties": false,
+        "properties": properties,
+    })
+}
+
+fn property(key: &Key) -> Value {
+    let duration = json!({ "type": "string", "pattern": DURATION });
+    let mut property = match &key.values {
+        Values::Flag => json!({ "type": "boolean" }),
+        Values::Number => json!({ "type": "integer", "minimum": 0 }),
+        Values::Duration => duration,
+        Values::Durations => one_or_more(&duration),
+        Values::Word(words) => {
+            let names: Vec<&String> = words.iter().map(|(name, _)| name).collect();
+            json!({ "enum": names })
+        }
+        Values::Sinks => one_or_more(&sink()),
+        Values::Table => {
+            let value = json!({ "type": ["string", "integer", "number", "boolean"] });
+            json!({ "type": "object", "additionalProperties": value })
+        }
+        Values::Text => json!({ "type": "string" }),
+    };
+    property["description"] = Value::String(key.help.clone());
+    if let Some(default) = &key.default {
+        // Words, where the default depends on something.
+        property["$comment"] = Value::String(format!("default: {default}"));
+    }
+    property
+}
+
+fn one_or_more(one: &Value) -> Value {
+    json!({ "anyOf": [one, { "type": "array", "items": one }] })
+}
+
+/// A sink as one word, or as a table with the options that sinks of its type take.
+fn sink() -> Value {
+    let tables = seismic_sinks::all().map(|entry| {
+        let option = |option: &seismic_sinks::SinkOption| {
+            let value = json!({
+                "type": ["string", "integer"],
+                "description": option.doc,
+                "$comment": format!("default: {}", option.default),
+            });
+            (option.name.to_owned(), value)
+        };
+        let mut properties: Map<String, Value> = entry.all_options().map(option).collect();
+        properties.insert("type".to_owned(), json!({ "const": entry.scheme }));
+        if entry.target.is_some() {
+            properties.insert("target".to_owned(), json!({ "type": "string" }));
+        }
+        json!({
+            "type": "object",
+            "required": ["type"],
+            "additionalProperties": false,
+            "properties": properties,
+        })
+    });
+    let word = json!({ "type": "string" });
+    json!({ "anyOf": std::iter::once(word).chain(tables).collect::<Vec<_>>() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_has_a_type_and_says_what_it_does() {
+        let schema = schema();
+        let properties = schema["properties"].as_object().unwrap();
+        assert!(properties.len() > 30);
+        for (name, property) in properties {
+            let is_typed = ["type", "enum", "anyOf"].iter().any(|key| property.get(key).is_some());
+            assert!(is_typed && property["description"].is_string(), "{name}: {property}");
+        }
+        assert_eq!(properties["time"]["enum"], json!(["event", "ingest"]));
+        assert_eq!(properties["window"]["pattern"], DURATION);
+        assert_eq!(properties["window_ms"]["deprecated"], true);
+    }
+
+    #[test]
+    fn every_option_of_a_sink_is_in_its_table() {
+        let text = sink().to_string();
+        for name in ["file_bytes", "precision", "batch_rows", "flush_ms"] {
+            assert!(text.contains(&format!("\"{name}\"")), "{name}");
+        }
+    }
+}
