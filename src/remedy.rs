@@ -75,6 +75,10 @@ pub fn in_words(remedy: &Remedy) -> String {
         Remedy::KeyBySensor => {
             "let every producer use the sensor id as key, and all of them the same partitioner"
         }
+        Remedy::CorrectClocks => {
+            "correct the clock or the time stamps; `seismic status --sensors` names such sensors, and how \
+             far a record alone may move a clock is --max-jump of a new --group"
+        }
         Remedy::RestoreLog => {
             "--accept-loss does not help here: restore the log, or start a new --group from what is \
              left"
@@ -159,6 +163,10 @@ fn stop_rejecting(reason: &str) -> &'static str {
         "late" => {
             "windows that should wait longer need a longer --lateness and a new --group; `seismic status \
              --sensors` names clocks that go back"
+        }
+        "clock_jump" => {
+            "correct the clock or the time stamps of these records; where single records that far ahead are \
+             right, use a longer --max-jump and a new --group"
         }
         "duplicate" => "--dedupe time rejects what repeats: correct the feed that repeats",
         "sensor_limit" => {

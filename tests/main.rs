@@ -18,6 +18,7 @@ mod bench;
 mod busy;
 mod checkpoint;
 mod cleaning;
+mod clock_jumps;
 mod counts;
 mod demo;
 mod doctor;

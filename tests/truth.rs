@@ -14,7 +14,7 @@ use crate::findings::{Findings, compare};
 use crate::stage::{DEAD, ROWS, Stage, csv_files, parse};
 
 /// Columns of the CSV files, which are the fields of a row.
-pub const COLUMNS: [&str; 28] = [
+pub const COLUMNS: [&str; 29] = [
     "sensor_id",
     "window_start_ts",
     "window_end_ts",
@@ -43,6 +43,7 @@ pub const COLUMNS: [&str; 28] = [
     "rejected_count",
     "clipped_count",
     "repeat_count",
+    "clock_era",
 ];
 
 /// Columns of 32-bit and of 64-bit floats.

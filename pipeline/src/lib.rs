@@ -23,6 +23,7 @@ mod runner;
 pub mod simulation;
 pub mod verify;
 
+pub use engine::clock_step::{ClockStep, StepKind};
 pub use engine::journal::{Entry, EntryError, FIRST_KIND};
 pub use engine::kind_note::kind_of;
 pub use engine::operator::{Operator, OperatorKind, RowIdentity, apply_common};
@@ -44,6 +45,7 @@ pub use engine::windows::sensor::health;
 pub use error::{Error, Loss, Result};
 pub use operations::checkpoint_ref::CheckpointRef;
 pub use operations::fork::fork;
+pub use operations::irregular_clocks::{IrregularClock, irregular_clocks};
 pub use operations::newest_losses::notices_of_losses;
 pub use operations::rescale::rescale;
 pub use operations::rewind::rewind;
@@ -52,7 +54,7 @@ pub use runner::housekeeping::retention_lag::RetentionLag;
 pub use runner::job::JobContext;
 pub use runner::metrics::{Metrics, MetricsSnapshot, PartitionMetrics, TimedTotal};
 pub use runner::notices::notice::{
-    MovedSensors, Notice, RejectedRecords, RejectedSensor, SpreadSensor, SpreadSensors,
+    ClockSteps, MovedSensors, Notice, RejectedRecords, RejectedSensor, SpreadSensor, SpreadSensors,
 };
 pub use runner::partition_task::idle_watch::IdleWatch;
 pub use runner::run::run;

@@ -45,6 +45,29 @@ pub const OPEN_WINDOWS_PER_SENSOR: usize = 100_000;
 /// Where more have two windows open at once, the rest is asked for and given back.
 pub const SPARE_WINDOWS: usize = 4_096;
 
+/// Records of a sensor that wait for a confirmation of their time. Each is confirmed or given up by
+/// the third record after it, so there are never so many.
+pub const HELD_RECORDS: usize = 8;
+
+/// Longest record that waits, bytes: twenty times what a sensor sends. A longer one is given up.
+pub const HELD_RECORD_BYTES: usize = 4 << 10;
+
+/// Bytes of a partition's records that wait; what comes beyond is given up. All of a network of
+/// 100,000 sensors may come back after an outage.
+pub const HELD_BYTES: u64 = 64 << 20;
+
+/// How far apart a sensor's records may be for its clock to be known to step so far, ms.
+pub const STRIDE_MS: i64 = 30 * 86_400_000;
+
+/// Steps of clocks that are kept for the run to tell of: it names a few and counts the others.
+pub const STEPS_TOLD: usize = 16;
+
+/// How soon further steps of clocks are told; each time later while they go on.
+pub const STEPS_TOLD_EVERY: Duration = Duration::from_secs(1);
+
+/// Sensors with irregular clocks that are named to who looks at a job; the others are counted.
+pub const IRREGULAR_NAMED: usize = 1_000;
+
 /// Cohorts of sensors to what an idle timeout brings: so finely it is known since when a sensor may
 /// be silent. Twice as many at most, and those of earlier sizes.
 pub const COHORTS: u64 = 16;

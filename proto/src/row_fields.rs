@@ -90,7 +90,7 @@ macro_rules! row_fields {
     };
 }
 
-row_fields! { 28:
+row_fields! { 29:
     1 sensor_id Text "" "sensor that the samples came from";
     2 window_start_ts TimestampMs "ms" "start of the window";
     3 window_end_ts TimestampMs "ms" "end of the window, exclusive";
@@ -115,10 +115,11 @@ row_fields! { 28:
     22 last_amplitude Float32 "amplitude" "sample at last_sample_ts";
     23 sample_interval_ms Float64 "ms" "estimated sampling interval; 0: unknown";
     24 gap_fraction Float64 "1" "share of the window without samples";
-    25 pane Int32 "" "roll-ups: number of the row among those of its span";
+    25 pane Int32 "" "number of a further row of the window or span; 0: the first";
     26 rejected_count Int64 "" "samples rejected for quality, position or phase";
     27 clipped_count Int64 "" "samples rejected for their amplitude";
     28 repeat_count Int64 "" "repeats of a sample, where the job dedupes";
+    29 clock_era Int32 "" "how often the clock of the sensor had been set back";
 }
 
 #[cfg(test)]

@@ -84,6 +84,8 @@ pub enum Remedy {
     },
     /// Let every producer key its messages by sensor, with the same partitioner.
     KeyBySensor,
+    /// Correct the clocks of sensors, or the time stamps of what is imported.
+    CorrectClocks,
     /// Restore the log, or use another group. Accepting loss does not help.
     RestoreLog,
     /// Continue after the messages that are gone, restore the log, or use another group.

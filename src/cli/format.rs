@@ -57,6 +57,9 @@ fn row(row: &SeismicAggRecord) -> String {
         pane => format!(" pane {pane}"),
     };
     let mut beside = String::new();
+    if row.clock_era > 0 {
+        let _ = write!(beside, " era={}", row.clock_era);
+    }
     for (name, count) in [
         ("rejected", row.rejected_count),
         ("clipped", row.clipped_count),

@@ -277,7 +277,7 @@ mod tests {
             ..Default::default()
         };
         let json = line(&row.encode_to_vec(), Content::Rows);
-        let expected = r#""value":{"sensor_id":"S\"1","window_start_ts":-1000,"window_end_ts":0,"avg_amplitude":4.2,"max_amplitude":"Infinity","min_amplitude":0.0,"p_phase_count":0,"s_phase_count":0,"n_phase_count":0,"record_count":25,"mean_amplitude":1e-7,"rms_amplitude":"NaN","first_sample_ts":0,"last_sample_ts":0,"closed_by":"end","input_partition":0,"closing_offset":9223372036854775807,"rsam":0.0,"std_amplitude":0.0,"peak_to_peak":0.0,"first_amplitude":0.0,"last_amplitude":0.0,"sample_interval_ms":0.0,"gap_fraction":0.0,"pane":0,"rejected_count":0,"clipped_count":0,"repeat_count":0}}"#;
+        let expected = r#""value":{"sensor_id":"S\"1","window_start_ts":-1000,"window_end_ts":0,"avg_amplitude":4.2,"max_amplitude":"Infinity","min_amplitude":0.0,"p_phase_count":0,"s_phase_count":0,"n_phase_count":0,"record_count":25,"mean_amplitude":1e-7,"rms_amplitude":"NaN","first_sample_ts":0,"last_sample_ts":0,"closed_by":"end","input_partition":0,"closing_offset":9223372036854775807,"rsam":0.0,"std_amplitude":0.0,"peak_to_peak":0.0,"first_amplitude":0.0,"last_amplitude":0.0,"sample_interval_ms":0.0,"gap_fraction":0.0,"pane":0,"rejected_count":0,"clipped_count":0,"repeat_count":0,"clock_era":0}}"#;
         assert!(json.ends_with(expected), "{json}");
     }
 

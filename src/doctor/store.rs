@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use seismic_pipeline::{Note, Notice, RetentionLag, notices_of_losses, notices_of_sensors};
+use seismic_pipeline::{
+    IrregularClock, Note, Notice, RetentionLag, irregular_clocks, notices_of_losses,
+    notices_of_sensors,
+};
 use seismic_queue::{Error, Finding, Fingerprint, JobStore, Queue, Remedy, Span, Topic, View};
 use seismic_sinks::{SinkAhead, SinkSpec};
 
@@ -95,6 +98,10 @@ fn of_job(store: &dyn JobStore, view: &View, input: Option<&Input>, findings: &m
         Ok(notices) => findings.extend(notices.iter().flatten().map(of_notice)),
         Err(error) => findings.push(Finding::problem(error.to_string(), "as it says")),
     }
+    match irregular_clocks(store, view, STATE_BYTES) {
+        Ok(found) => findings.extend(found.and_then(of_clocks)),
+        Err(error) => findings.push(Finding::problem(error.to_string(), "as it says")),
+    }
     match notices_of_losses(store, view) {
         Ok(notices) => findings.extend(notices.iter().map(of_notice)),
         Err(error) => findings.push(Finding::problem(error.to_string(), "as it says")),
@@ -130,6 +137,17 @@ fn other_messages(queue: &dyn Queue, topic: &Topic, view: &View) -> Vec<Finding>
         }
     }
     findings
+}
+
+/// Clocks that were not regular; `None` when all were.
+fn of_clocks((clocks, total): (Vec<IrregularClock>, u64)) -> Option<Finding> {
+    let IrregularClock { sensor, set_back, refuted, .. } =
+        clocks.into_iter().find(|clock| clock.set_back > 0 || clock.refuted > 0)?;
+    let what = format!(
+        "{total} sensors have irregular clocks, as {sensor:?}: set back {set_back} times, and {refuted} \
+         records far ahead of it became dead letters (clock_jump)"
+    );
+    Some(Finding::warning(what, in_words(&Remedy::CorrectClocks)))
 }
 
 /// A notice as a finding: what needs nothing to be done is fine.

@@ -51,6 +51,8 @@ const KEYS: &[(&str, &[&str], Setter)] = &[
     ("idle_timeout_ms", &[], |job, value| put(&mut job.idle_timeout, millis(value))),
     ("max_ahead", &[], |job, value| put(&mut job.max_ahead, duration(value))),
     ("max_ahead_ms", &[], |job, value| put(&mut job.max_ahead, millis(value))),
+    ("max_jump", &[], |job, value| put(&mut job.max_jump, duration(value))),
+    ("max_jump_ms", &[], |job, value| put(&mut job.max_jump, millis(value))),
     ("time", &[], |job, value| put(&mut job.time, choice(value))),
     ("dedupe", &[], |job, value| put(&mut job.dedupe, choice(value))),
     ("amplitude", &[], |job, value| put(&mut job.amplitude, parsed(value))),

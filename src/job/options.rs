@@ -50,6 +50,10 @@ pub struct JobOptions {
     /// Reject records whose event time is further ahead of the append time than this [default: 5s]
     #[arg(long, value_name = "DURATION")]
     pub max_ahead: Option<TimeSpan>,
+    /// How far a single record may move the clock of its sensor; further only when later records
+    /// confirm it, or when it has just arrived; 0: any record moves it [default: 1h]
+    #[arg(long, value_name = "DURATION")]
+    pub max_jump: Option<TimeSpan>,
     /// Clock that windows follow [default: event]
     #[arg(long, value_enum)]
     pub time: Option<Clock>,
@@ -124,6 +128,9 @@ pub struct MillisOptions {
     #[arg(long, hide = true, value_name = "MS", conflicts_with = "max_ahead")]
     #[arg(allow_negative_numbers = true)]
     max_ahead_ms: Option<i64>,
+    #[arg(long, hide = true, value_name = "MS", conflicts_with = "max_jump")]
+    #[arg(allow_negative_numbers = true)]
+    max_jump_ms: Option<i64>,
     #[arg(long, hide = true, value_name = "MS", conflicts_with = "commit_interval")]
     commit_interval_ms: Option<u32>,
 }
@@ -254,6 +261,7 @@ impl JobOptions {
         self.lateness = self.lateness.or(span(millis.lateness_ms));
         self.idle_timeout = self.idle_timeout.or(span(millis.idle_timeout_ms.map(i64::from)));
         self.max_ahead = self.max_ahead.or(span(millis.max_ahead_ms));
+        self.max_jump = self.max_jump.or(span(millis.max_jump_ms));
         self.commit_interval =
             self.commit_interval.or(span(millis.commit_interval_ms.map(i64::from)));
         self
@@ -278,8 +286,8 @@ impl JobOptions {
         let mut filled = BTreeSet::new();
         self.location.fill(file.location, &mut filled);
         fill!(self, file, filled,
-            topic result_topic dead_topic sink from window lateness idle_timeout max_ahead time
-            dedupe amplitude region earliest_event latest_event phases rollup max_sensors spread
+            topic result_topic dead_topic sink from window lateness idle_timeout max_ahead max_jump
+            time dedupe amplitude region earliest_event latest_event phases rollup max_sensors spread
             slots slot commit_interval max_records);
         if !(self.drain || self.until_caught_up) {
             // Together: one on the command line is instead of either in the file.

@@ -63,6 +63,9 @@ pub struct JobSpec {
     /// How far event time may be ahead of append time.
     #[serde(with = "as_text")]
     pub max_ahead: TimeSpan,
+    /// How far a single record may move its sensor's clock; zero: any distance.
+    #[serde(with = "as_text")]
+    pub max_jump: TimeSpan,
     /// Clock that windows follow.
     pub time: Clock,
     /// What becomes of records that repeat others.
@@ -125,6 +128,7 @@ impl Default for JobSpec {
             lateness: TimeSpan::from_ms(500),
             idle_timeout: TimeSpan::from_ms(2_000),
             max_ahead: TimeSpan::from_ms(5_000),
+            max_jump: TimeSpan::from_ms(rules.max_jump_ms),
             time: Clock::Event,
             dedupe: Repeats::Off,
             amplitude: AmplitudeRange(rules.amplitude),
@@ -204,6 +208,7 @@ impl JobSpec {
             lateness: options.lateness.unwrap_or(default.lateness),
             idle_timeout: options.idle_timeout.unwrap_or(default.idle_timeout),
             max_ahead: options.max_ahead.unwrap_or(default.max_ahead),
+            max_jump: options.max_jump.unwrap_or(default.max_jump),
             time: options.time.unwrap_or(default.time),
             dedupe: options.dedupe.unwrap_or(default.dedupe),
             amplitude: options.amplitude.unwrap_or(default.amplitude),
@@ -282,6 +287,7 @@ impl JobSpec {
             window_ms: self.window.ms(),
             lateness_ms: self.lateness.ms(),
             max_ahead_ms: self.max_ahead.ms(),
+            max_jump_ms: self.max_jump.ms(),
             time: self.time.into(),
             max_sensors: self.max_sensors,
             dedupe: self.dedupe.into(),

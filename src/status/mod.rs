@@ -6,7 +6,7 @@ pub mod model;
 pub mod sensors;
 pub mod text;
 
-use seismic_pipeline::{RetentionLag, notices_of_losses, notices_of_sensors};
+use seismic_pipeline::{RetentionLag, irregular_clocks, notices_of_losses, notices_of_sensors};
 
 use self::model::{JobStatus, RejectingStatus, SensorPartitions};
 use crate::job::location::Location;
@@ -37,6 +37,10 @@ pub fn read(location: &Location, newest: Option<u64>) -> anyhow::Result<JobStatu
     let mut status = JobStatus::new(&view, &spans, &pinned, members.as_deref())?;
     let notices = notices_of_sensors(&*store, &view, STATE_BYTES)?;
     status.partitions_of = SensorPartitions::of(notices.as_deref());
+    if let Some((clocks, total)) = irregular_clocks(&*store, &view, STATE_BYTES)? {
+        status.irregular_clocks = clocks.into_iter().map(Into::into).collect();
+        status.irregular_clocks_total = Some(total);
+    }
     status.rejecting = notices_of_losses(&*store, &view)?.iter().map(RejectingStatus::of).collect();
     if let Some(newest) = newest {
         let health = sensors::examine(&*queue, store.topics(), &view, newest)?;

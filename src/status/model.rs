@@ -3,7 +3,8 @@
 //! Field names are those of the JSON. What only the text shows is not serialized.
 
 use seismic_pipeline::{
-    Counters, DEAD, Note, Notice, RESULT, ROLLUP, RejectReason, RetentionLag, SpreadSensor,
+    Counters, DEAD, IrregularClock, Note, Notice, RESULT, ROLLUP, RejectReason, RetentionLag,
+    SpreadSensor,
 };
 use seismic_queue::{GroupMember, Job, PartitionView, Span, View};
 use seismic_sinks::{SinkLag, known_ahead};
@@ -44,6 +45,10 @@ pub struct JobStatus {
     /// Sensors that several partitions know.
     #[serde(flatten)]
     pub partitions_of: SensorPartitions,
+    /// Sensors whose clocks were set back, or that sent records far ahead of them.
+    pub irregular_clocks: Vec<ClockStatus>,
+    /// How many there are; `None` when nobody looked.
+    pub irregular_clocks_total: Option<u64>,
     /// What the job, or a sensor, loses more than 5 % of its newest records to.
     pub rejecting: Vec<RejectingStatus>,
     /// Holders that keep much more of a topic than its policy would.
@@ -222,10 +227,32 @@ impl SensorPartitions {
                     all.moved_sensors = Some(moved.total);
                     all.moved = moved.named.iter().map(place).collect();
                 }
-                Notice::Rejected(_) => {}
+                Notice::Rejected(_) | Notice::Steps(_) => {}
             }
         }
         all
+    }
+}
+
+/// A sensor whose clock was not regular.
+#[derive(Clone, Debug, Serialize)]
+pub struct ClockStatus {
+    /// Its id.
+    pub sensor: String,
+    /// The partition that knows it.
+    pub partition: u32,
+    /// How often its clock was set back: the `clock_era` of its rows.
+    pub set_back: u32,
+    /// Records far ahead of its clock that became dead letters.
+    pub refuted: u64,
+    /// Records that wait for a confirmation of their time.
+    pub held: u64,
+}
+
+impl From<IrregularClock> for ClockStatus {
+    fn from(clock: IrregularClock) -> Self {
+        let IrregularClock { sensor, partition, set_back, refuted, held } = clock;
+        ClockStatus { sensor, partition: partition.0, set_back, refuted, held }
     }
 }
 
@@ -346,6 +373,8 @@ impl JobStatus {
             lag: partitions.iter().map(|partition| partition.lag).sum(),
             partitions,
             partitions_of: SensorPartitions::default(),
+            irregular_clocks: Vec::new(),
+            irregular_clocks_total: None,
             rejecting: Vec::new(),
             pinned: pinned.iter().map(PinnedStatus::of).collect(),
             sinks: sinks(view),

@@ -84,6 +84,8 @@ pub struct SensorStatus {
     pub rejected: u64,
     /// Late records.
     pub late: u64,
+    /// Records far ahead of its clock that became dead letters.
+    pub clock_jumps: u64,
     /// Whether its clock is wrong by more than chance.
     pub wrong_clock: bool,
     /// How far its clock is behind, ms; `None` where nothing can be said, as of an archive.
@@ -111,6 +113,7 @@ impl From<SensorHealth> for SensorStatus {
             repeats: health.repeats,
             rejected: health.rejected,
             late: health.late,
+            clock_jumps: health.clock_jumps,
             clock_offset_ms: health.clock_offset_ms,
             zone_minutes: health.zone_minutes,
             clock_spread_ms: health.clock_spread_ms,
@@ -162,6 +165,13 @@ pub fn text(sensors: &[SensorStatus], without_sensor: u64) -> String {
             Shown(&sensor.sensor),
             offset_ms.unsigned_abs() as f64 / 1e3,
             sensor.zone_minutes.map(zone).unwrap_or_default()
+        );
+    }
+    for sensor in sensors.iter().filter(|sensor| sensor.clock_jumps > 0) {
+        text += &format!(
+            "{} records of {} were far ahead of its clock, and later ones did not follow (clock_jump)\n",
+            count(sensor.clock_jumps),
+            sensor.sensor.escape_default(),
         );
     }
     text

@@ -23,6 +23,7 @@ pub fn text(status: &JobStatus) -> String {
     if let Some(all) = &status.members {
         text += &members(all, status.partitions.len());
     }
+    text += &clocks(status);
     if let Some(all) = &status.by_sensor {
         text += &sensors::text(all, status.without_sensor);
     }
@@ -94,6 +95,34 @@ fn counts(status: &JobStatus) -> String {
         );
     }
     text
+}
+
+/// Clocks named in the text; JSON has more of them.
+const CLOCKS_NAMED: usize = 10;
+
+fn clocks(status: &JobStatus) -> String {
+    let mut text = String::new();
+    for clock in status.irregular_clocks.iter().take(CLOCKS_NAMED) {
+        text += &format!("the clock of sensor {:?}", clock.sensor);
+        let mut parts = Vec::new();
+        if clock.set_back > 0 {
+            let times = count(u64::from(clock.set_back));
+            parts.push(format!("was set back {times} times (clock_era {})", clock.set_back));
+        }
+        if clock.refuted > 0 {
+            let refuted = count(clock.refuted);
+            parts.push(format!("did not follow {refuted} records far ahead of it (clock_jump)"));
+        }
+        if clock.held > 0 {
+            parts.push(format!("is far from {} records that wait for others", count(clock.held)));
+        }
+        text += &format!(" {}\n", parts.join(", "));
+    }
+    let named = status.irregular_clocks.len().min(CLOCKS_NAMED) as u64;
+    match status.irregular_clocks_total.unwrap_or(0).saturating_sub(named) {
+        0 => text,
+        more => text + &format!("and so with {} further sensors\n", count(more)),
+    }
 }
 
 fn pinned(one: &PinnedStatus) -> String {

@@ -8,6 +8,7 @@
 //! no file here is exempt. The same inputs give the same bits: after a crash, in `verify`, on another
 //! machine.
 
+pub(crate) mod clock_step;
 pub(crate) mod journal;
 pub(crate) mod kind_note;
 pub(crate) mod operator;

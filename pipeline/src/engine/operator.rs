@@ -20,6 +20,7 @@ use seismic_queue::{
     Batch, Fingerprint, Job, KeyedCut, Message, Offset, Partition, PartitionCommit, Topic,
 };
 
+use super::clock_step::ClockStep;
 use super::journal::{Entry, EntryError};
 use super::redistribute_error::RedistributeError;
 use super::row_reader::RowReader;
@@ -249,6 +250,12 @@ pub trait Operator: Any + Debug + Send {
     /// Records of the key in what is open.
     fn open_records_of(&self, _key: &str) -> u64 {
         0
+    }
+
+    /// Takes the steps of keys' clocks since the last call, as far as they are remembered, and their
+    /// number. They are for people, and no part of the state.
+    fn take_steps(&mut self) -> (Vec<ClockStep>, u64) {
+        (Vec::new(), 0)
     }
 
     /// What is open and waits for more: windows, where it makes windows.

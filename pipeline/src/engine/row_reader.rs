@@ -27,6 +27,8 @@ pub struct RowOrigin {
     pub at: Offset,
     /// Whether it came to be before the message at that offset had its effect.
     pub is_early: bool,
+    /// Whether rows of what its key is of only rise by its numbers, as far as this says so, too.
+    pub rises: bool,
     /// Records that it counts.
     pub records: u64,
 }

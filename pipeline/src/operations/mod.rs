@@ -3,6 +3,7 @@
 
 pub(crate) mod checkpoint_ref;
 pub(crate) mod fork;
+pub(crate) mod irregular_clocks;
 pub(crate) mod newest_losses;
 pub(crate) mod rescale;
 pub(crate) mod rewind;

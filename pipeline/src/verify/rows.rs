@@ -20,7 +20,7 @@ pub(super) struct RowComparison {
     comparison: Comparison<RowKey>,
     /// Records counted in the rows found.
     pub found_records: u64,
-    /// Newest row found of each key: rows of a key only rise, so one that does not stands twice.
+    /// Newest row found of each key, of those that only rise: one that does not stands twice.
     /// This does not rely on the engine.
     newest: HashMap<CompactString, (i64, i32)>,
     repeated: HashSet<RowKey>,
@@ -89,6 +89,7 @@ impl RowComparison {
         };
         let RowKey { of, number } = &origin.key;
         match self.newest.get_mut(of) {
+            _ if !origin.rises => {}
             Some(newest) if *newest >= *number => {
                 self.repeated.insert(origin.key.clone());
             }

@@ -49,7 +49,9 @@ macro_rules! scenarios {
 }
 
 scenarios! {
+    archive_jump
     clock_jump
+    clock_set_back
     drained
     duplicates
     future_guard
@@ -66,4 +68,5 @@ scenarios! {
     restart
     sensor_limit
     slow_clock
+    sparse_sensor
 }

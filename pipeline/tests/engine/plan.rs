@@ -80,6 +80,8 @@ pub struct RecordPlan {
     pub faults: Vec<Fault>,
     /// A field that nobody knows stands behind the others.
     pub unknown: bool,
+    /// When a gateway received it, ms after its event time.
+    pub arrival: Option<i64>,
 }
 
 /// Event time, relative to the queue's clock.
@@ -90,6 +92,11 @@ pub enum When {
     Edge {
         windows: i64,
         closing: bool,
+        nudge: i64,
+    },
+    /// Far from the queue's clock: so many maximal jumps, in quarters, give or take some ms.
+    Far {
+        quarters: i64,
         nudge: i64,
     },
     /// Where the future guard stands, give or take a ms.
@@ -114,6 +121,8 @@ fn record() -> impl Strategy<Value = RecordPlan> {
         4 => (-3_000..3_000i64).prop_map(When::Near),
         6 => (-3..=3i64, any::<bool>(), -1..=1i64)
             .prop_map(|(windows, closing, nudge)| When::Edge { windows, closing, nudge }),
+        2 => (select(&[-16, -9, -8, -5, -4, -3, 4, 8]), -2_000..2_000i64)
+            .prop_map(|(quarters, nudge)| When::Far { quarters, nudge }),
         1 => (-1..=1i64).prop_map(When::Ahead),
         1 => select(&[
             i64::MIN, i64::MAX, 0, -1, -2_208_988_800_001, -2_208_988_800_000,
@@ -128,14 +137,16 @@ fn record() -> impl Strategy<Value = RecordPlan> {
     let faults = prop_oneof![12 => Just(vec![]), 2 => vec(fault(), 1..2), 1 => vec(fault(), 2..4)];
     let unknown = prop_oneof![9 => Just(false), 1 => Just(true)];
     let phase = select(&["P", "S", "N"]);
-    (0..5u8, time, amplitude, phase, faults, unknown).prop_map(
-        |(sensor, time, amplitude, phase, faults, unknown)| RecordPlan {
+    let arrival = prop_oneof![9 => Just(None), 1 => (-900..900i64).prop_map(Some)];
+    (0..5u8, time, amplitude, phase, faults, unknown, arrival).prop_map(
+        |(sensor, time, amplitude, phase, faults, unknown, arrival)| RecordPlan {
             sensor,
             time,
             amplitude,
             phase,
             faults,
             unknown,
+            arrival,
         },
     )
 }

@@ -54,12 +54,12 @@ fn decoded(block: &Block) -> Vec<SeismicAggRecord> {
     block.messages().map(|(_, value)| SeismicAggRecord::decode(value).unwrap()).collect()
 }
 
-/// By sensor and start of its span.
-fn together(rows: &[SeismicAggRecord], length_ms: i64) -> BTreeMap<(String, i64), Together> {
+/// By sensor, era of its clock, and start of its span.
+fn together(rows: &[SeismicAggRecord], length_ms: i64) -> BTreeMap<(String, i32, i64), Together> {
     let mut all: BTreeMap<_, Together> = BTreeMap::new();
     for row in rows {
         let start_ms = row.window_start_ts.div_euclid(length_ms) * length_ms;
-        all.entry((row.sensor_id.clone(), start_ms)).or_default().add(row);
+        all.entry((row.sensor_id.clone(), row.clock_era, start_ms)).or_default().add(row);
     }
     all
 }
@@ -74,13 +74,16 @@ fn check(rules: &Rules, out: &Output) -> Result<(), TestCaseError> {
         for (key, expected) in &expected {
             prop_assert!(found[key].is_about(expected), "{:?}: {:?}", key, (&found[key], expected));
         }
-        let mut panes: BTreeMap<_, i32> = BTreeMap::new();
+        let mut panes: BTreeMap<_, Vec<i32>> = BTreeMap::new();
         for row in &rows {
             prop_assert_eq!(row.window_end_ts - row.window_start_ts, length_ms);
             prop_assert_eq!(row.window_start_ts.rem_euclid(length_ms), 0);
-            let next = panes.entry((row.sensor_id.clone(), row.window_start_ts)).or_default();
-            prop_assert_eq!(row.pane, *next, "panes of a span are numbered from 0");
-            *next += 1;
+            let of_it = panes.entry((row.sensor_id.clone(), row.window_start_ts)).or_default();
+            if row.clock_era == 0 {
+                prop_assert_eq!(row.pane, of_it.len() as i32, "they are numbered from 0");
+            }
+            of_it.push(row.pane);
+            prop_assert!(of_it.is_sorted_by(|a, b| a < b), "panes of a span rise: {:?}", of_it);
         }
     }
     Ok(())

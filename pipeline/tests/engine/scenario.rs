@@ -2,11 +2,11 @@
 //!
 //! ```text
 //! # a comment
-//! rules window=1000 lateness=500 ahead=5000 time=event sensors=2     first, once
+//! rules window=1000 lateness=500 ahead=5000 jump=3600000 time=event sensors=2     first, once
 //! append +200ms                        the queue takes what follows so long after its event time
 //! append 10:00:07                      or: at this time
 //! at 10:00:00.000 S001 N 1.5           a message: event time, sensor, phase, amplitude,
-//! at 10:00:00.000 S001 N 1.5 lat=91    and what is unusual: quality= lon= lat=
+//! at 10:00:00.000 S001 N 1.5 lat=91    and what is unusual: quality= lon= lat= arrival=
 //! pack 10:00:00 S001 P 1 | 10:00:00 S002 P 2      several records in one message
 //! bytes 0aff                           a message that is just these bytes
 //! offset 9                             the next message has this offset, as after a compaction
@@ -78,6 +78,7 @@ fn parse_rules(options: &str) -> Rules {
             Some(("window", ms)) => rules.window_ms = ms.parse().unwrap(),
             Some(("lateness", ms)) => rules.lateness_ms = ms.parse().unwrap(),
             Some(("ahead", ms)) => rules.max_ahead_ms = ms.parse().unwrap(),
+            Some(("jump", ms)) => rules.max_jump_ms = ms.parse().unwrap(),
             Some(("sensors", count)) => rules.max_sensors = count.parse().unwrap(),
             Some(("dedupe", "time")) => rules.dedupe = Dedupe::Time,
             Some(("time", "event")) => rules.time = TimeMode::Event,
@@ -194,6 +195,11 @@ fn show_row(row: &SeismicAggRecord) -> String {
         ClosedBy::Unknown => "nothing",
     };
     let mut beside = String::new();
+    for (name, number) in [("pane", row.pane), ("era", row.clock_era)] {
+        if number > 0 {
+            write!(beside, " {name}={number}").unwrap();
+        }
+    }
     for (name, count) in [
         ("rejected", row.rejected_count),
         ("clipped", row.clipped_count),
@@ -262,6 +268,7 @@ fn parse_record(text: &str) -> Option<SeismicRecord> {
         match name {
             "quality" => record.data_quality = value.parse().ok()?,
             "lon" => record.longitude = value.parse().ok()?,
+            "arrival" => record.arrival_ms = parse_time(value)?,
             "lat" => record.latitude = value.parse().ok()?,
             _ => return None,
         }

@@ -109,6 +109,7 @@ fn rules() -> impl Strategy<Value = Rules> {
             prop_oneof![3 => Just(None), 1 => Just(Some(region))],
             prop_oneof![4 => Just(Phases::ALL), 1 => Just(Phases::new(true, true, false))],
             prop_oneof![4 => Just(ENGINE_VERSION), 1 => Just(2)],
+            select(&[3_600_000, 3_600_000, 4_000, 1_000, 7, 0]),
         ),
         select(&[1, 2, 4, 1_000_000]),
         select(&[Dedupe::Off, Dedupe::Off, Dedupe::Time]),
@@ -122,7 +123,7 @@ fn rules() -> impl Strategy<Value = Rules> {
                 time,
                 amplitude,
                 event_ms,
-                (region, phases, version),
+                (region, phases, version, max_jump_ms),
                 max_sensors,
                 dedupe,
                 rollups,
@@ -133,6 +134,7 @@ fn rules() -> impl Strategy<Value = Rules> {
                     window_ms,
                     lateness_ms,
                     max_ahead_ms,
+                    max_jump_ms,
                     time,
                     amplitude,
                     event_ms,
@@ -228,6 +230,8 @@ impl Builder {
             network_status: 1,
             arrival_ms: 0,
         };
+        record.arrival_ms =
+            plan.arrival.map_or(0, |after| record.collect_timestamp.saturating_add(after));
         for fault in &plan.faults {
             match *fault {
                 Fault::EmptySensor => record.sensor_id.clear(),
@@ -250,6 +254,9 @@ impl Builder {
                 let edge = (now.div_euclid(window) + i128::from(windows)) * window;
                 let wait = if closing { i128::from(self.rules.lateness_ms) } else { 0 };
                 edge + wait + i128::from(nudge)
+            }
+            When::Far { quarters, nudge } => {
+                now + i128::from(self.rules.max_jump_ms / 4 * quarters + nudge)
             }
             When::Ahead(nudge) => now + i128::from(self.rules.max_ahead_ms + nudge),
             When::Exactly(time) => i128::from(time),

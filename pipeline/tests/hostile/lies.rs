@@ -41,6 +41,7 @@ fn lie(snapshot: &mut state::Snapshot, place: usize, number: i64) -> bool {
             return sensor.windows.first_mut().is_some_and(|w| lie_of_window(w, place, number));
         }
         15 => counters.rollups.iter_mut().for_each(|level| level.open = big),
+        23..28 => lie_of_irregular(sensor.irregular.get_or_insert_default(), place, number),
         22 => sensor.pending.get_or_insert_default().start_ms = number,
         16 => counters.rollups.iter_mut().for_each(|level| level.closed = big),
         _ => return sensor.rollups.first_mut().is_some_and(|r| lie_of_rollup(r, place, number)),
@@ -58,6 +59,20 @@ fn lie_of_window(window: &mut state::Window, place: usize, number: i64) -> bool 
         _ => window.n = number as u32,
     }
     true
+}
+
+fn lie_of_irregular(irregular: &mut state::Irregular, place: usize, number: i64) {
+    let mut held = state::HeldRecord { bytes: vec![7], ..Default::default() };
+    match place {
+        23 => held.time_ms = number,
+        24 => (held.supporters, held.opponents) = (number as u32, 1),
+        25 => irregular.stride_ms = number,
+        26 => (irregular.era, irregular.again_until_ms) = (1, Some(number)),
+        _ => irregular.panes = number as u32,
+    }
+    if matches!(place, 23 | 24) {
+        irregular.held.push(held);
+    }
 }
 
 fn lie_of_rollup(rollup: &mut state::Rollup, place: usize, number: i64) -> bool {
@@ -84,7 +99,7 @@ proptest! {
     #[test]
     fn a_snapshot_whose_numbers_lie_is_refused_or_goes_on(
         mut snapshot in select(snapshots()),
-        lies in proptest::collection::vec((0usize..23, select(&NUMBERS[..])), 1..4),
+        lies in proptest::collection::vec((0usize..28, select(&NUMBERS[..])), 1..4),
         made_up: bool,
     ) {
         for (place, number) in lies {

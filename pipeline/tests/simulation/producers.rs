@@ -145,14 +145,18 @@ impl Producers {
             }
             2..=5 => {
                 records = 1 + u64::from(random.below(4));
-                let mut value = Vec::new();
-                for _ in 0..records {
-                    let bytes = self.record(partition, random).encode_to_vec();
-                    value.push(BATCH_FIRST_BYTE);
-                    encode_length_delimiter(bytes.len(), &mut value).unwrap();
-                    value.extend(bytes);
-                }
-                value
+                self.pack((0..records).map(|_| self.record(partition, random)))
+            }
+            6 => {
+                // A clock that was set back, or was wrong for a moment.
+                records = 1 + u64::from(random.below(4));
+                let by_ms = 40 * self.window_ms;
+                self.pack((0..records as i64).map(|i| {
+                    let record = self.record(partition, random);
+                    let collect_timestamp = record.collect_timestamp.saturating_sub(by_ms) + i;
+                    let sensor_id = format!("S{}0", partition.0);
+                    SeismicRecord { sensor_id, collect_timestamp, ..record }
+                }))
             }
             _ => self.record(partition, random).encode_to_vec(),
         };
@@ -162,6 +166,17 @@ impl Producers {
             records *= 2;
         }
         records
+    }
+
+    fn pack(&self, records: impl Iterator<Item = SeismicRecord>) -> Vec<u8> {
+        let mut value = Vec::new();
+        for record in records {
+            let bytes = record.encode_to_vec();
+            value.push(BATCH_FIRST_BYTE);
+            encode_length_delimiter(bytes.len(), &mut value).unwrap();
+            value.extend(bytes);
+        }
+        value
     }
 
     fn record(&self, partition: Partition, random: &mut Random) -> SeismicRecord {

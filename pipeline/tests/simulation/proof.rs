@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use seismic_pipeline::verify::{Difference, DifferenceKind, Report, verify};
-use seismic_pipeline::{Entry, Note, ROLLUP, Rules};
+use seismic_pipeline::{Entry, Note, ROLLUP, RejectReason, Rules};
 use seismic_proto::{Message as _, SeismicAggRecord};
 use seismic_queue::{JobStore, Offset, Partition};
 
@@ -202,6 +202,10 @@ fn note_sights(world: &World<'_>, report: &Report) {
         row.rejected_count + row.clipped_count + row.repeat_count > 0
     };
     see("counts of rejected records", rolled.into_iter().any(says_rejected));
+    let rolled = world.rollups.iter().flat_map(|reader| reader.seen.values().flatten());
+    let is_of_era = |(_, row): &Pair| SeismicAggRecord::decode(&row[..]).unwrap().clock_era > 0;
+    see("clocks set back", rolled.into_iter().any(is_of_era));
+    see("clocks that jump", counters.dead(RejectReason::ClockJump) > 0);
     see("open windows", counters.open > 0);
     see("a proof of all", report.is_complete());
     see("a proof of a part", !report.is_complete());

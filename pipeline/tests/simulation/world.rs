@@ -71,6 +71,8 @@ fn stage(setup: &Setup, ground: &Arc<Ground>, processes: usize) -> Stage {
             window_ms: setup.window_ms,
             lateness_ms: setup.lateness_ms,
             max_ahead_ms: setup.max_ahead_ms,
+            // Of half of the jobs clocks step far by little more than a window.
+            max_jump_ms: if setup.sensors % 2 == 0 { 2 * setup.window_ms } else { 3_600_000 },
             max_sensors: setup.max_sensors,
             time: if setup.ingest { TimeMode::Ingest } else { TimeMode::Event },
             dedupe: if setup.dedupe { Dedupe::Time } else { Dedupe::Off },

@@ -32,7 +32,8 @@ pub struct SeismicRecord {
     /// As the sensor reports it; carried, not interpreted.
     #[prost(int32, tag = "10")]
     pub network_status: i32,
-    /// When a gateway received it: ms since 1970 UTC, 0 = unknown. Used for health and replay only.
+    /// When a gateway received it: ms since 1970 UTC, 0 = unknown. Used for health, for replay, and to
+    /// judge steps of the sensor's clock.
     #[prost(int64, tag = "11")]
     pub arrival_ms: i64,
 }
@@ -118,9 +119,11 @@ pub struct SeismicAggRecord {
     /// length, in ms; 0 while the interval is unknown.
     #[prost(double, tag = "24")]
     pub gap_fraction: f64,
-    /// Roll-ups: number of the row among those of one span. 0, unless the span was closed early (idle
-    /// or end) and its sensor went on: then a further row has the windows since, and all rows of the
-    /// span add up. Windows of their own always have 0.
+    /// Number of the row among those of one window or span: 0 for the first. A span of a roll-up that
+    /// was closed early (idle or end) and whose sensor continued has a further row for the windows
+    /// since. A window before the newest closed one has a further row after the sensor's clock was set
+    /// back. Rows of one window or span and of one clock_era add up. (sensor, window, pane) is unique;
+    /// numbers rise, and are not dense.
     #[prost(int32, tag = "25")]
     pub pane: i32,
     /// Records of the window, of a sensor known by then, that were not counted: rejected for their
@@ -134,6 +137,10 @@ pub struct SeismicAggRecord {
     /// Records that repeated another one of the window, where the job dedupes.
     #[prost(int64, tag = "28")]
     pub repeat_count: i64,
+    /// How often the sensor's clock had been set back when the row was made. Rows of one window and of
+    /// different eras are of different times, and must not be added up.
+    #[prost(int32, tag = "29")]
+    pub clock_era: i32,
 }
 /// A record that was not counted, with the reason and the original bytes. Named by
 /// (input_partition, input_offset, index): each is written exactly once.
@@ -163,6 +170,13 @@ pub struct SeismicDeadLetter {
     /// SHA-256 of the original bytes, 32 bytes.
     #[prost(bytes = "vec", tag = "9")]
     pub sha256: ::prost::alloc::vec::Vec<u8>,
+    /// Of a record that was held until it showed that its time is wrong: offset of the message that showed
+    /// it; for idle and end the position, that is the next offset. 0: the record was judged alone.
+    #[prost(int64, tag = "10")]
+    pub decided_offset: i64,
+    /// What decided it: time is a later record.
+    #[prost(enumeration = "ClosedBy", tag = "11")]
+    pub decided_by: i32,
 }
 /// What closed a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]

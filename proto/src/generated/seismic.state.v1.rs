@@ -45,6 +45,9 @@ pub struct Rules {
     /// Phases that do not count: 1 = P, 2 = S, 4 = N, added up.
     #[prost(uint32, tag = "14")]
     pub phases_left_out: u32,
+    /// A clock that would step further needs a confirmation, ms; 0: clocks are not judged.
+    #[prost(int64, tag = "15")]
+    pub max_jump_ms: i64,
 }
 /// Where every record read so far has gone. read == counted in closed windows + open + late +
 /// the sum of rejected.
@@ -55,7 +58,8 @@ pub struct Counters {
     /// Records counted in windows that are closed.
     #[prost(uint64, tag = "2")]
     pub closed: u64,
-    /// Records counted in windows that are open.
+    /// Records counted in windows that are open, and those held until a step of their sensor's clock is
+    /// confirmed.
     #[prost(uint64, tag = "3")]
     pub open: u64,
     #[prost(uint64, tag = "4")]
@@ -286,6 +290,58 @@ pub struct Sensor {
     /// What was rejected of its newest window that is not open yet.
     #[prost(message, optional, tag = "8")]
     pub pending: ::core::option::Option<PendingRejects>,
+    /// Absent for a sensor whose time was always regular.
+    #[prost(message, optional, boxed, tag = "9")]
+    pub irregular: ::core::option::Option<::prost::alloc::boxed::Box<Irregular>>,
+}
+/// What only a sensor has whose clock was not regular.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Irregular {
+    /// Records further from the clock than it may step, in the order in which they came.
+    #[prost(message, repeated, tag = "1")]
+    pub held: ::prost::alloc::vec::Vec<HeldRecord>,
+    /// How far apart its records are known to be, doubled; where that is more than the rules allow, the
+    /// clock may step so far. ms.
+    #[prost(int64, tag = "2")]
+    pub stride_ms: i64,
+    /// How often its clock was set back.
+    #[prost(uint32, tag = "3")]
+    pub era: u32,
+    /// Newest closed end of the eras before; absent in the first one.
+    #[prost(int64, optional, tag = "4")]
+    pub again_until_ms: ::core::option::Option<i64>,
+    /// Number of its last further pane.
+    #[prost(uint32, tag = "5")]
+    pub panes: u32,
+    /// Records far ahead of its clock that were given up.
+    #[prost(uint64, tag = "6")]
+    pub refuted: u64,
+}
+/// A record that waits for a confirmation of its time.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct HeldRecord {
+    #[prost(int64, tag = "1")]
+    pub time_ms: i64,
+    #[prost(float, tag = "2")]
+    pub amplitude: f32,
+    /// 0 = P, 1 = S, 2 = N.
+    #[prost(uint32, tag = "3")]
+    pub phase: u32,
+    /// Place in the log, and append time of the partition when it was read.
+    #[prost(uint64, tag = "4")]
+    pub offset: u64,
+    #[prost(uint32, tag = "5")]
+    pub index: u32,
+    #[prost(int64, tag = "6")]
+    pub append_ms: i64,
+    /// The record; empty: it is a dead letter by now, and only its time is remembered.
+    #[prost(bytes = "vec", tag = "7")]
+    pub bytes: ::prost::alloc::vec::Vec<u8>,
+    /// Later records that were nearer to it than to the clock, and those that were not.
+    #[prost(uint32, tag = "8")]
+    pub supporters: u32,
+    #[prost(uint32, tag = "9")]
+    pub opponents: u32,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Window {

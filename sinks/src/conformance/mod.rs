@@ -244,5 +244,6 @@ pub fn row(partition: u32, i: u64) -> SeismicAggRecord {
         rejected_count: i as i64 % 3,
         clipped_count: 1,
         repeat_count: 0,
+        clock_era: i as i32 % 2,
     }
 }

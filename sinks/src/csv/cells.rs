@@ -187,7 +187,7 @@ mod tests {
             min_amplitude,p_phase_count,s_phase_count,n_phase_count,record_count,mean_amplitude,\
             rms_amplitude,first_sample_ts,last_sample_ts,closed_by,input_partition,closing_offset,\
             rsam,std_amplitude,peak_to_peak,first_amplitude,last_amplitude,sample_interval_ms,\
-            gap_fraction,pane,rejected_count,clipped_count,repeat_count\r\n";
+            gap_fraction,pane,rejected_count,clipped_count,repeat_count,clock_era\r\n";
         assert_eq!(String::from_utf8(header(Schema::windows())).unwrap(), expected);
     }
 
@@ -239,9 +239,10 @@ mod tests {
             rejected_count: 1,
             clipped_count: 0,
             repeat_count: 4,
+            clock_era: 7,
         };
         let expected = "S001,-1000,0,4.2,5.0,-0.1,12,8,5,25,4.2000001,1e-40,-990,-1,idle,3,77,\
-            1.5,0.5,5.1,0.0,-2.5,40.0,0.0,2,1,0,4\r\n";
+            1.5,0.5,5.1,0.0,-2.5,40.0,0.0,2,1,0,4,7\r\n";
         assert_eq!(line(&row), expected);
     }
 
@@ -277,7 +278,7 @@ mod tests {
     #[test]
     fn a_cell_that_does_not_fit_is_named() {
         let cells: StringRecord = ["S1", "0", "1000", "high"].into_iter().collect();
-        assert_eq!(read(Schema::windows(), 28, &cells), Err("avg_amplitude"));
+        assert_eq!(read(Schema::windows(), 29, &cells), Err("avg_amplitude"));
     }
 
     #[test]

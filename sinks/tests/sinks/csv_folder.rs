@@ -26,9 +26,9 @@ fn a_file_is_plain_csv_with_the_fields_of_the_message() {
         min_amplitude,p_phase_count,s_phase_count,n_phase_count,record_count,mean_amplitude,\
         rms_amplitude,first_sample_ts,last_sample_ts,closed_by,input_partition,closing_offset,\
         rsam,std_amplitude,peak_to_peak,first_amplitude,last_amplitude,sample_interval_ms,\
-        gap_fraction,pane,rejected_count,clipped_count,repeat_count\r\n\
+        gap_fraction,pane,rejected_count,clipped_count,repeat_count,clock_era\r\n\
         \"S0,\"\"\",1000,2000,0.33333334,1.0,-0.1,1,2,3,6,0.3333333333333333,1e-7,1000,1960,time,\
-        0,25,0.14285714285714285,0.25,1.1,-0.1,1.0,40.0,0.04,1,1,1,0\r\n";
+        0,25,0.14285714285714285,0.25,1.1,-0.1,1.0,40.0,0.04,1,1,1,0,1\r\n";
     assert_eq!(text, expected);
 }
 

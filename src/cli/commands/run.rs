@@ -11,8 +11,10 @@ use crate::job::{Job, JobReport, JobSpec, StopToken};
 
 /// Options of `seismic run`.
 #[derive(clap::Args)]
-#[command(after_help = "--window-ms, --lateness-ms, --idle-timeout-ms, --max-ahead-ms and \
-                        --commit-interval-ms still take these durations as numbers of ms.")]
+#[command(
+    after_help = "--window-ms, --lateness-ms, --idle-timeout-ms, --max-ahead-ms, --max-jump-ms \
+                        and --commit-interval-ms still take these durations as numbers of ms."
+)]
 pub struct Args {
     #[command(flatten)]
     file: JobFileArg,

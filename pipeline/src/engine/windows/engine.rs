@@ -31,6 +31,8 @@ pub struct Engine {
     pub(crate) append_ms: i64,
     pub(crate) counters: Counters,
     pub(crate) open_windows: u64,
+    /// Bytes of the records that are held.
+    pub(crate) held_bytes: u64,
     /// Number of the input's partitions when some were added last: from then on, sensors are only
     /// counted where the partitioner puts them.
     pub(crate) partitions: Option<u32>,
@@ -57,6 +59,7 @@ impl Engine {
             position,
             append_ms: i64::MIN,
             open_windows: 0,
+            held_bytes: 0,
             partitions: None,
             sensors: Vec::new(),
             spares: SpareWindows::default(),
@@ -96,7 +99,7 @@ impl Engine {
     ) {
         self.counters.read += 1;
         let id = record.sensor.of(message.value);
-        if let Err(reason) = self.count_sample(message.offset, id, record, out) {
+        if let Err(reason) = self.count_sample(message, id, (index, record), out) {
             let letter = DeadLetter {
                 reason,
                 offset: message.offset,
@@ -104,6 +107,7 @@ impl Engine {
                 append_ms: self.append_ms,
                 sensor: id,
                 bytes: record.bytes.of(message.value),
+                decided: None,
             };
             self.count_reject(reason, id, record);
             self.reject(letter, out);
@@ -113,27 +117,43 @@ impl Engine {
     #[inline]
     fn count_sample(
         &mut self,
-        at: Offset,
+        message: Message<'_>,
         id: &[u8],
-        record: &Record,
+        (index, record): (usize, &Record),
         out: &mut Output,
     ) -> Result<(), RejectReason> {
+        let at = message.offset;
         let time_ms = clean(record, id, self.append_ms, &self.rules)?;
         let number = self.intern(id, time_ms)?;
         let Record { amplitude, phase, .. } = *record;
         let sample = Sample { time_ms, amplitude, phase };
-        match self.sensors[number].add_sample(at, sample, &self.rules, &mut self.spares)? {
-            Added::ToOpenWindow => {}
-            Added::ToNewWindow => {
+        match self.sensors[number].add_sample(at, sample, &self.rules, &mut self.spares) {
+            Ok(Added::ToOpenWindow) => {}
+            Ok(Added::ToNewWindow) => {
                 self.open_windows += 1;
                 self.file_opened(number);
+            }
+            Ok(Added::Unjudged) => {
+                return self.judge_step(number, message, (index, record), sample, out);
+            }
+            Err(reason) => {
+                self.vote_uncounted(number, time_ms, at, out);
+                return Err(reason);
             }
         }
         self.counters.open += 1;
         if self.sensors[number].is_due() {
-            self.close_due(number, at, out);
+            self.close_due(number, time_ms, at, out);
         }
         Ok(())
+    }
+
+    /// Lets a record that is not counted, but of a time that may be right, vote on those that are held.
+    #[cold]
+    fn vote_uncounted(&mut self, number: usize, time_ms: i64, at: Offset, out: &mut Output) {
+        if self.sensors[number].has_held() {
+            self.close_and_settle(number, time_ms, at, out);
+        }
     }
 
     /// Counts a rejected record beside its window, if its sensor is known and its event time is one.
@@ -178,6 +198,7 @@ impl Engine {
             return false;
         }
         self.open_windows += sensor.windows().count() as u64;
+        self.held_bytes += sensor.held().map(|record| record.bytes.len() as u64).sum::<u64>();
         let number = self.sensor_index.add(id, sensor.clock_ms());
         self.sensors.push(sensor);
         self.file(number as u32);
@@ -214,6 +235,7 @@ impl Engine {
             append_ms: self.append_ms,
             sensor: message.key,
             bytes: message.value,
+            decided: None,
         };
         self.reject(letter, out);
     }

@@ -23,4 +23,5 @@ pub(crate) mod row_reader;
 pub(crate) mod rules;
 pub mod sensor;
 pub(crate) mod snapshot;
+pub(crate) mod steps;
 pub(crate) mod window;

@@ -7,6 +7,7 @@ use seismic_queue::{
     Batch, Block, Fingerprint, Job, Message, Offset, Partition, PartitionCommit, Topic,
 };
 
+use crate::engine::clock_step::ClockStep;
 use crate::engine::journal::{Entry, EntryError, FIRST_KIND};
 use crate::engine::operator::{Operator, OperatorKind, apply_common};
 use crate::engine::redistribute_error::RedistributeError;
@@ -222,7 +223,12 @@ impl Operator for WindowsOperator {
     fn open_records_of(&self, key: &str) -> u64 {
         let number = self.engine.sensor_index.number_of(key);
         let windows = number.into_iter().flat_map(|it| self.engine.sensors[it].windows());
-        windows.map(|window| window.count()).sum()
+        let held = number.into_iter().flat_map(|it| self.engine.sensors[it].held()).count();
+        windows.map(|window| window.count()).sum::<u64>() + held as u64
+    }
+
+    fn take_steps(&mut self) -> (Vec<ClockStep>, u64) {
+        std::mem::take(&mut self.out.steps)
     }
 
     fn open(&self) -> u64 {

@@ -4,6 +4,7 @@ use seismic_proto::{ClosedBy, Message, SeismicAggRecord, SeismicDeadLetter};
 use seismic_queue::{Block, Offset};
 use sha2::{Digest, Sha256};
 
+use crate::engine::clock_step::ClockStep;
 use crate::engine::windows::amplitude_stats::AmplitudeStats;
 use crate::engine::windows::reject_counts::RejectCounts;
 use crate::engine::windows::reject_reason::RejectReason;
@@ -26,6 +27,9 @@ pub struct Output {
     pub dead: Block,
     /// Rows of the roll-ups, by level, as far as there were some.
     pub rollups: Vec<Block>,
+    /// Steps of clocks since this was asked for last, as far as there is room, and how many there
+    /// were. For people; no part of the results.
+    pub(crate) steps: (Vec<ClockStep>, u64),
     row: SeismicAggRecord,
     letter: SeismicDeadLetter,
     bytes: Vec<u8>,
@@ -45,6 +49,8 @@ pub(crate) struct Closing<'a> {
     pub closed_by: ClosedBy,
     pub input: &'a Input,
     pub offset: Offset,
+    /// How often the sensor's clock was set back.
+    pub era: u32,
 }
 
 /// A span with at least one record.
@@ -105,6 +111,7 @@ impl Output {
         self.rows.clear();
         self.dead.clear();
         self.rollups.iter_mut().for_each(Block::clear);
+        self.steps = (Vec::new(), 0);
     }
 
     /// What waits for each output, in the order of a commit: results, dead letters, and each roll-up
@@ -119,13 +126,14 @@ impl Output {
 
     /// Writes a row: of a window, or of a roll-up of that level.
     pub(crate) fn row(&mut self, level: Option<usize>, row: &Row<'_>, closing: &Closing<'_>) {
-        let &Closing { sensor, interval, closed_by, input, offset } = closing;
+        let &Closing { sensor, interval, closed_by, input, offset, era } = closing;
         row.fill(&mut self.row, interval);
         self.row.sensor_id.clear();
         self.row.sensor_id.push_str(sensor);
         self.row.closed_by = closed_by.into();
         self.row.input_partition = input.partition as i32;
         self.row.closing_offset = offset.0 as i64;
+        self.row.clock_era = i32::try_from(era).unwrap_or(i32::MAX);
         self.bytes.clear();
         self.row.encode_raw(&mut self.bytes);
         let block = match level {
@@ -139,6 +147,15 @@ impl Output {
         block
             .push(sensor.as_bytes(), &self.bytes)
             .expect("a row is a sensor id and some numbers, far below the limit of a message");
+    }
+
+    /// Notes a step of a clock.
+    #[cold]
+    pub(crate) fn step(&mut self, step: ClockStep) {
+        self.steps.1 += 1;
+        if self.steps.0.len() < limits::STEPS_TOLD {
+            self.steps.0.push(step);
+        }
     }
 
     pub(crate) fn dead_letter(&mut self, record: DeadLetter<'_>, input: &Input) {
@@ -157,6 +174,8 @@ impl Output {
         letter.original_len = record.bytes.len() as i64;
         letter.sha256.clear();
         letter.sha256.extend_from_slice(&Sha256::digest(record.bytes));
+        let (by, at) = record.decided.unwrap_or((ClosedBy::Unknown, Offset(0)));
+        (letter.decided_by, letter.decided_offset) = (by.into(), at.0 as i64);
         self.bytes.clear();
         letter.encode_raw(&mut self.bytes);
         let key = &record.sensor[..record.sensor.len().min(limits::SENSOR_ID_BYTES)];
@@ -174,4 +193,6 @@ pub(crate) struct DeadLetter<'a> {
     pub append_ms: i64,
     pub sensor: &'a [u8],
     pub bytes: &'a [u8],
+    /// What decided a record that was held, and where.
+    pub decided: Option<(ClosedBy, Offset)>,
 }

@@ -42,7 +42,8 @@ impl RejectCounts {
             | RejectReason::Misplaced
             | RejectReason::SensorLimit
             | RejectReason::Late
-            | RejectReason::WindowLimit => return None,
+            | RejectReason::WindowLimit
+            | RejectReason::ClockJump => return None,
         }
         Some(counts)
     }

@@ -38,11 +38,13 @@ pub enum RejectReason {
     Duplicate,
     /// The sensor has as many open windows as it may have.
     WindowLimit,
+    /// It is far ahead of its sensor's clock, and later records did not follow it.
+    ClockJump,
 }
 
 impl RejectReason {
     /// All of them, in order.
-    pub const ALL: [RejectReason; 16] = [
+    pub const ALL: [RejectReason; 17] = [
         RejectReason::Unparseable,
         RejectReason::TooManyRecords,
         RejectReason::EmptySensor,
@@ -59,6 +61,7 @@ impl RejectReason {
         RejectReason::Late,
         RejectReason::Duplicate,
         RejectReason::WindowLimit,
+        RejectReason::ClockJump,
     ];
 
     /// The reason of that name.
@@ -86,6 +89,7 @@ impl RejectReason {
             RejectReason::SensorLimit => "sensor_limit",
             RejectReason::Duplicate => "duplicate",
             RejectReason::WindowLimit => "window_limit",
+            RejectReason::ClockJump => "clock_jump",
             RejectReason::Late => "late",
         }
     }

@@ -117,6 +117,18 @@ impl Rollup {
         }
     }
 
+    /// Its start, ms since 1970 UTC.
+    #[must_use]
+    pub fn start_ms(&self) -> i64 {
+        self.start_ms
+    }
+
+    /// Number of its next row, from 0: rows that it had since it was begun.
+    #[must_use]
+    pub fn pane(&self) -> u32 {
+        self.pane
+    }
+
     /// Its end, ms since 1970 UTC, with the length of its level.
     #[must_use]
     pub fn end_ms(&self, length_ms: i64) -> i64 {
@@ -135,10 +147,10 @@ impl Rollup {
         self.phases.iter().sum()
     }
 
-    /// What a row says of it; `None` when it has no records.
+    /// What a row with that number says of it; `None` when it has no records.
     #[must_use]
-    pub fn row(&self, length_ms: i64) -> Option<Row<'_>> {
-        let &Rollup { start_ms, pane, phases, rejects, ref sums } = self;
+    pub fn row(&self, length_ms: i64, pane: u32) -> Option<Row<'_>> {
+        let &Rollup { start_ms, phases, rejects, ref sums, .. } = self;
         Some(Row { start_ms, length_ms, pane, phases, rejects, sums: sums.as_ref()? })
     }
 

@@ -22,8 +22,12 @@ impl RowReader for WindowRows {
         if self.is_dead_letters(place) {
             let letter = SeismicDeadLetter::decode(row).ok()?;
             let key = RowKey { of: "".into(), number: (letter.input_offset, letter.index) };
-            let at = input_offset(letter.input_offset);
-            return Some(RowOrigin { key, at, is_early: false, records: 1 });
+            // A record that was held came to be a dead letter later than others behind it.
+            let (is_early, rises, at) = match letter.decided_by() {
+                ClosedBy::Unknown => (false, true, letter.input_offset),
+                by => (by != ClosedBy::Time, false, letter.decided_offset),
+            };
+            return Some(RowOrigin { key, at: input_offset(at), is_early, rises, records: 1 });
         }
         let row = SeismicAggRecord::decode(row).ok()?;
         let is_early = row.closed_by() != ClosedBy::Time;
@@ -32,6 +36,8 @@ impl RowReader for WindowRows {
             key: RowKey { of: row.sensor_id.into(), number },
             at: input_offset(row.closing_offset),
             is_early,
+            // A clock that was set back comes to its windows again.
+            rises: row.pane == 0 || row.clock_era == 0,
             records: row.record_count.max(0) as u64,
         })
     }

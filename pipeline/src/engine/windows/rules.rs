@@ -60,6 +60,9 @@ pub struct Rules {
     pub lateness_ms: i64,
     /// How far event time may be ahead of append time, ms. Up to 30 days.
     pub max_ahead_ms: i64,
+    /// How far a record may move its sensor's clock without a confirmation by later ones, ms; at least a
+    /// window. Up to 30 days; 0: any record moves it.
+    pub max_jump_ms: i64,
     /// Which clock windows follow.
     pub time: TimeMode,
     /// Valid amplitudes.
@@ -100,6 +103,7 @@ impl Default for Rules {
             window_ms: 1_000,
             lateness_ms: 500,
             max_ahead_ms: validity::MAX_AHEAD_MS,
+            max_jump_ms: 3_600_000,
             time: TimeMode::Event,
             amplitude: validity::AMPLITUDE,
             event_ms: (validity::EVENT_MS.start, validity::EVENT_MS.end),
@@ -127,6 +131,7 @@ impl Rules {
         check("window", self.window_ms, " ms", limits::WINDOW_MS);
         check("lateness", self.lateness_ms, " ms", limits::WAIT_MS);
         check("max_ahead", self.max_ahead_ms, " ms", limits::WAIT_MS);
+        check("max_jump", self.max_jump_ms, " ms", limits::WAIT_MS);
         check("earliest_event", self.event_ms.0, " ms", limits::EVENT_MS);
         check("latest_event", self.event_ms.1, " ms", limits::EVENT_MS);
         // Sensors are numbered in 32 bits.
@@ -197,11 +202,33 @@ impl Rules {
         self.version >= 3
     }
 
+    /// Whether a step of a sensor's clock needs a confirmation.
+    pub(crate) fn judges_clocks(&self) -> bool {
+        self.version >= 3 && self.max_jump_ms > 0 && self.time == TimeMode::Event
+    }
+
+    /// How far a record may move a sensor's clock ahead. Records of one window never need a
+    /// confirmation.
+    pub(crate) fn jump_ahead_ms(&self) -> i64 {
+        self.max_jump_ms.max(self.window_ms)
+    }
+
+    /// How far a late record lies behind its sensor's clock for it to be asked whether the clock was
+    /// set back. A quarter less than ahead: a clock that was set back by an hour is less than an hour
+    /// behind, by the time from one record to the next.
+    pub(crate) fn jump_back_ms(&self) -> i64 {
+        self.max_jump_ms - self.max_jump_ms / 4
+    }
+
     /// These rules for a job that began with `stored`: an older job goes on by the version that it
     /// began with, in which newer rules are not there.
     #[must_use]
     pub fn continuing(&self, stored: &Rules) -> Rules {
-        Rules { version: stored.version, ..self.clone() }
+        let mut rules = Rules { version: stored.version, ..self.clone() };
+        if stored.version < 3 && self.max_jump_ms == Rules::default().max_jump_ms {
+            rules.max_jump_ms = stored.max_jump_ms;
+        }
+        rules
     }
 
     /// Short name of the semantics: the first 8 bytes of the SHA-256 of the encoded rules, in hex.
@@ -225,6 +252,7 @@ impl Rules {
         compare("window-ms", &self.window_ms, &other.window_ms);
         compare("lateness-ms", &self.lateness_ms, &other.lateness_ms);
         compare("max-ahead-ms", &self.max_ahead_ms, &other.max_ahead_ms);
+        compare("max-jump-ms", &self.max_jump_ms, &other.max_jump_ms);
         compare("time", &self.time, &other.time);
         compare("amplitude", &self.amplitude, &other.amplitude);
         compare("earliest-event, in ms", &self.event_ms.0, &other.event_ms.0);
@@ -250,6 +278,7 @@ impl From<&Rules> for state::Rules {
             window_ms: rules.window_ms,
             lateness_ms: rules.lateness_ms,
             max_ahead_ms: rules.max_ahead_ms,
+            max_jump_ms: rules.max_jump_ms,
             time: match rules.time {
                 TimeMode::Event => state::TimeMode::Event.into(),
                 TimeMode::Ingest => state::TimeMode::Ingest.into(),
@@ -324,6 +353,7 @@ impl TryFrom<Option<&state::Rules>> for Rules {
             window_ms: stored.window_ms,
             lateness_ms: stored.lateness_ms,
             max_ahead_ms: stored.max_ahead_ms,
+            max_jump_ms: stored.max_jump_ms,
             time: match stored.time() {
                 state::TimeMode::Event => TimeMode::Event,
                 state::TimeMode::Ingest => TimeMode::Ingest,

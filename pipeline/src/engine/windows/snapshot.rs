@@ -64,6 +64,7 @@ impl Engine {
             let sensor =
                 Sensor::restore(one, stored.position, engine.rules()).ok_or_else(contradicts)?;
             open += sensor.windows().map(|window| window.count()).sum::<u64>();
+            open += sensor.held().count() as u64;
             for (level, span) in sensor.rollups().into_iter().flat_map(Rollups::open) {
                 rolled[level] = span.count().checked_add(rolled[level]).ok_or_else(contradicts)?;
             }

@@ -106,11 +106,11 @@ impl Window {
             && self.sums.is_sound(&rules.amplitude, rules.window_ms)
     }
 
-    /// What a row says of it.
+    /// What a row with that number says of it.
     #[must_use]
-    pub fn row(&self, window_ms: i64) -> Row<'_> {
+    pub fn row(&self, window_ms: i64, pane: u32) -> Row<'_> {
         let (start_ms, phases, rejects) = (self.start_ms, self.phases(), self.rejects());
-        Row { start_ms, length_ms: window_ms, pane: 0, phases, rejects, sums: &self.sums }
+        Row { start_ms, length_ms: window_ms, pane, phases, rejects, sums: &self.sums }
     }
 
     /// Records of phase P, of phase S, and of noise.
@@ -174,7 +174,7 @@ mod tests {
         let mut window = Window::first(1_000, sample(0), &Rules::default());
         (1..amplitudes.len()).for_each(|i| assert!(window.add(sample(i))));
         let mut row = SeismicAggRecord::default();
-        window.row(1_000).fill(&mut row, SamplingInterval::default());
+        window.row(1_000, 0).fill(&mut row, SamplingInterval::default());
         row
     }
 

@@ -4,6 +4,7 @@ use std::fmt;
 
 use seismic_queue::{Partition, Remedy};
 
+use crate::engine::clock_step::{ClockStep, StepKind};
 use crate::engine::windows::reject_reason::RejectReason;
 use crate::limits;
 
@@ -16,6 +17,8 @@ pub enum Notice {
     Moved(MovedSensors),
     /// Too many records are rejected, or late, for one reason.
     Rejected(RejectedRecords),
+    /// Clocks of sensors stepped further than is believed of one record.
+    Steps(ClockSteps),
 }
 
 impl Notice {
@@ -25,6 +28,7 @@ impl Notice {
         match self {
             Notice::Spread(_) => Some(Remedy::KeyBySensor),
             Notice::Moved(_) => None,
+            Notice::Steps(_) => Some(Remedy::CorrectClocks),
             Notice::Rejected(lost) => {
                 Some(Remedy::StopRejecting { reason: lost.reason.name().to_owned() })
             }
@@ -38,6 +42,7 @@ impl fmt::Display for Notice {
             Notice::Spread(spread) => spread.fmt(f),
             Notice::Moved(moved) => moved.fmt(f),
             Notice::Rejected(lost) => lost.fmt(f),
+            Notice::Steps(steps) => steps.fmt(f),
         }
     }
 }
@@ -150,6 +155,47 @@ impl fmt::Display for RejectedRecords {
             write!(f, ", and more than 5 % of {} further sensors", total - 1)?;
         }
         write!(f, ". One of them is at {example}")
+    }
+}
+
+/// Steps of clocks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClockSteps {
+    /// The first of them.
+    pub named: Vec<ClockStep>,
+    /// How many there are.
+    pub total: u64,
+}
+
+impl fmt::Display for ClockSteps {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, step) in self.named.iter().enumerate() {
+            let ClockStep { sensor, kind, from_ms, to_ms } = step;
+            let seconds = from_ms.abs_diff(*to_ms) as f64 / 1e3;
+            write!(f, "{}sensor {sensor:?}: ", if place > 0 { "; " } else { "" })?;
+            match kind {
+                StepKind::Refuted => write!(
+                    f,
+                    "a record with event time {to_ms} is {seconds:.1} s ahead of the clock, {from_ms}, \
+                     and later ones did not follow it: it is a dead letter (clock_jump)"
+                )?,
+                StepKind::Ahead => write!(
+                    f,
+                    "the clock went {seconds:.1} s ahead, from {from_ms} to {to_ms}, and later records \
+                     confirm it"
+                )?,
+                StepKind::Back => write!(
+                    f,
+                    "the clock went back by {seconds:.1} s, from {from_ms} to {to_ms}, and later \
+                     records confirm it: windows that were closed get further rows, with another \
+                     clock_era"
+                )?,
+            }
+        }
+        match self.total.saturating_sub(self.named.len() as u64) {
+            0 => Ok(()),
+            further => write!(f, "; and {further} further steps"),
+        }
     }
 }
 

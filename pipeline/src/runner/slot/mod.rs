@@ -17,6 +17,7 @@ use seismic_queue::{Batch, Event, Kind, Partition, Source};
 
 use crate::runner::commit::channel::CommitChannel;
 use crate::runner::notices::loss_watch::SlotLosses;
+use crate::runner::notices::step_watch::StepWatch;
 use crate::runner::partition_task::PartitionTask;
 use crate::runner::slot::slot_context::SlotContext;
 use crate::runner::slot::sources::Sources;
@@ -47,6 +48,8 @@ pub struct Slot<'a> {
     has_place: bool,
     /// What its commits lose.
     losses: SlotLosses,
+    /// Steps of clocks that are to be told.
+    steps: StepWatch,
 }
 
 /// How far the other workers of a shared job had come.
@@ -78,6 +81,7 @@ impl<'a> Slot<'a> {
             has_begun: false,
             has_place: false,
             losses: SlotLosses::default(),
+            steps: StepWatch::default(),
         }
     }
 
@@ -216,11 +220,18 @@ impl<'a> Slot<'a> {
         Ok(())
     }
 
-    /// Tells what is lost, when it is time.
+    /// Tells what is lost, and whose clock stepped, when it is time.
     fn tell_losses(&mut self, is_last: bool) {
         let operators = self.parts.values().map(|part| &*part.operator);
         let now = self.job.clock.now();
         for notice in self.losses.judge(self.job.losses, operators, now, is_last) {
+            self.job.metrics.notice(&notice);
+        }
+        for part in self.parts.values_mut() {
+            let (steps, total) = part.operator.take_steps();
+            self.steps.see(steps, total);
+        }
+        if let Some(notice) = self.steps.tell(now, is_last) {
             self.job.metrics.notice(&notice);
         }
     }

@@ -2,11 +2,13 @@
 //! every single sample until its window closes, and all arithmetic on times is in 128 bits. It
 //! shares nothing with the engine but the types that both sides speak: rules and messages.
 
+mod clock;
 mod split;
 mod statistics;
 
 use std::collections::BTreeMap;
 
+use clock::Held;
 use seismic_pipeline::{Dedupe, Rules, TimeMode};
 use seismic_proto::{ClosedBy, SeismicAggRecord, SeismicDeadLetter, SeismicRecord};
 use seismic_queue::Message;
@@ -64,6 +66,40 @@ struct Sensor {
     pending: Option<(i128, [i64; 3])>,
     /// By level: the span of the newest closed window, if it may still get more.
     spans: BTreeMap<usize, Span>,
+    /// Records whose time is not believed yet.
+    held: Vec<Held>,
+    /// How far the clock may step, where that is more than the rules say.
+    stride: i128,
+    /// How often the clock was set back, and up to where windows were closed before.
+    era: i32,
+    again_until: Option<i128>,
+    /// Number of the last row beside the first of a window or span.
+    panes: i32,
+}
+
+impl Sensor {
+    /// Whether a window with this end is closed.
+    fn is_closed(&self, end: i128, rules: &Rules) -> bool {
+        self.closed_until.is_some_and(|until| end <= until)
+            || self.clock.is_some_and(|clock| end + i128::from(rules.lateness_ms) <= clock)
+    }
+
+    fn advance(&mut self, time: i128) {
+        if let Some(step) = self.clock.map(|clock| time - clock).filter(|&step| step > 0) {
+            self.interval = Some(moved(self.interval, step));
+        }
+        self.clock = Some(self.clock.map_or(time, |clock| clock.max(time)));
+    }
+
+    /// Number of a row of a window or span from `start` on that had so many in this era.
+    fn pane(&mut self, start: i128, rows: i32) -> i32 {
+        if self.again_until.is_some_and(|until| start < until) {
+            self.panes += 1;
+            return self.panes;
+        }
+        self.panes = self.panes.max(rows);
+        rows
+    }
 }
 
 /// A span of a roll-up.
@@ -111,7 +147,7 @@ impl Oracle {
             Ok(records) => {
                 for (index, (record, bytes)) in records.into_iter().enumerate() {
                     self.totals.read += 1;
-                    if let Err(reason) = self.count(message.offset.0, &record) {
+                    if let Err(reason) = self.count(message, index, &record, bytes) {
                         self.count_reject(&record, reason);
                         let id = record.sensor_id.as_bytes();
                         self.bury(message, index, reason, id, bytes);
@@ -122,22 +158,40 @@ impl Oracle {
         self.position = message.offset.0 + 1;
     }
 
-    fn count(&mut self, offset: u64, record: &SeismicRecord) -> Result<(), &'static str> {
+    fn count(
+        &mut self,
+        message: Message<'_>,
+        index: usize,
+        record: &SeismicRecord,
+        bytes: &[u8],
+    ) -> Result<(), &'static str> {
+        let offset = message.offset.0;
         let time = self.judge(record)?;
         let room = self.sensors.len() < usize::try_from(self.rules.max_sensors).unwrap();
         if !room && !self.sensors.contains_key(&record.sensor_id) {
             return Err("sensor_limit");
         }
-        let window = i128::from(self.rules.window_ms);
-        let lateness = i128::from(self.rules.lateness_ms);
-        let start = time.div_euclid(window) * window;
-        let end = start + window;
+        let id = &record.sensor_id;
+        self.sensors.entry(id.clone()).or_default().last_offset = offset;
+        if self.hold(message, index, record, time, bytes)? {
+            self.decide(id, offset);
+            return Ok(());
+        }
+        let (amplitude, phase) = (record.seismic_amplitude, record.phase_type.clone());
+        let placed = self.place(id, Sample { time, amplitude, phase });
+        self.close_due(id, offset);
+        self.vote(id, time);
+        self.decide(id, offset);
+        placed
+    }
 
-        let sensor = self.sensors.entry(record.sensor_id.clone()).or_default();
-        sensor.last_offset = offset;
-        let was_closed = sensor.closed_until.is_some_and(|closed_until| end <= closed_until);
-        let was_due = sensor.clock.is_some_and(|clock| end + lateness <= clock);
-        if was_closed || was_due {
+    /// Counts a sample whose time is believed.
+    fn place(&mut self, id: &str, sample: Sample) -> Result<(), &'static str> {
+        let window = i128::from(self.rules.window_ms);
+        let time = sample.time;
+        let start = time.div_euclid(window) * window;
+        let sensor = self.sensors.get_mut(id).unwrap();
+        if sensor.is_closed(start + window, &self.rules) {
             return Err("late");
         }
         if !sensor.windows.contains_key(&start) && sensor.windows.len() == WINDOWS_PER_SENSOR {
@@ -153,37 +207,39 @@ impl Oracle {
         if repeats && self.rules.dedupe == Dedupe::Time {
             return Err("duplicate");
         }
-        samples.push(Sample {
-            time,
-            amplitude: record.seismic_amplitude,
-            phase: record.phase_type.clone(),
-        });
-        if let Some(step) = sensor.clock.map(|clock| time - clock).filter(|&step| step > 0) {
-            sensor.interval = Some(moved(sensor.interval, step));
-        }
-        let clock = sensor.clock.map_or(time, |clock| clock.max(time));
-        sensor.clock = Some(clock);
-        let is_due = |start: &i128| clock >= start + window + lateness;
-        let due: Vec<i128> = sensor.windows.keys().copied().take_while(is_due).collect();
-        for start in due {
-            self.close(&record.sensor_id, start, ClosedBy::Time, offset);
-        }
+        samples.push(sample);
+        sensor.advance(time);
         Ok(())
+    }
+
+    /// Closes the windows that the sensor's clock has passed by the lateness.
+    fn close_due(&mut self, id: &str, offset: u64) {
+        let wait = i128::from(self.rules.window_ms) + i128::from(self.rules.lateness_ms);
+        let Some(clock) = self.sensors[id].clock else { return };
+        let is_due = |start: &i128| clock >= start + wait;
+        let due: Vec<i128> = self.sensors[id].windows.keys().copied().take_while(is_due).collect();
+        for start in due {
+            self.close(id, start, ClosedBy::Time, offset);
+        }
     }
 
     /// Counts a rejected record beside its window, where there is one or may be one later.
     fn count_reject(&mut self, record: &SeismicRecord, reason: &str) {
+        if let Ok(time) = self.judge_time(record) {
+            self.count_reject_at(&record.sensor_id, time, reason);
+        }
+    }
+
+    fn count_reject_at(&mut self, id: &str, time: i128, reason: &str) {
         let kind = match reason {
             "bad_quality" | "bad_position" | "out_of_region" | "bad_phase" => 0,
             "amplitude_out_of_range" => 1,
             "duplicate" => 2,
             _ => return,
         };
-        let Ok(time) = self.judge_time(record) else { return };
         let window = i128::from(self.rules.window_ms);
         let start = time.div_euclid(window) * window;
-        let due = start + window + i128::from(self.rules.lateness_ms);
-        let Some(sensor) = self.sensors.get_mut(&record.sensor_id) else { return };
+        let Some(sensor) = self.sensors.get_mut(id) else { return };
         if self.rules.version < 3 {
             return;
         }
@@ -191,8 +247,7 @@ impl Oracle {
             sensor.rejects.entry(start).or_default()[kind] += 1;
             return;
         }
-        let is_closed = sensor.closed_until.is_some_and(|until| start + window <= until)
-            || sensor.clock.is_some_and(|clock| due <= clock);
+        let is_closed = sensor.is_closed(start + window, &self.rules);
         let newest = sensor.pending.map(|(pending, _)| pending);
         if is_closed || newest.is_some_and(|newest| newest > start) {
             return;
@@ -279,23 +334,29 @@ impl Oracle {
         let meant = self.sensors.iter().filter(|(_, sensor)| is_meant(sensor));
         let meant: Vec<String> = meant.map(|(id, _)| id.clone()).collect();
         for id in meant {
+            self.give_up_all(&id, closed_by);
             let starts: Vec<i128> = self.sensors[&id].windows.keys().copied().collect();
             for start in starts {
                 self.close(&id, start, closed_by, self.position);
             }
-            for (level, length) in self.rules.rollups_ms.clone().into_iter().enumerate() {
-                let Some(span) = self.sensors[&id].spans.get(&level).cloned() else { continue };
-                let is_over = until.is_none_or(|until| span.start + i128::from(length) <= until);
-                if is_over && !span.windows.is_empty() {
-                    self.roll_out(&id, level, &span, closed_by, self.position);
-                    let rest = Span {
-                        start: span.start,
-                        rows: span.rows + 1,
-                        windows: Vec::new(),
-                        rejects: [0; 3],
-                    };
-                    self.sensors.get_mut(&id).unwrap().spans.insert(level, rest);
-                }
+            self.close_spans(&id, until, closed_by, self.position);
+        }
+    }
+
+    /// Closes the spans of a sensor that end until `until`.
+    fn close_spans(&mut self, id: &str, until: Option<i128>, closed_by: ClosedBy, offset: u64) {
+        for (level, length) in self.rules.rollups_ms.clone().into_iter().enumerate() {
+            let Some(span) = self.sensors[id].spans.get(&level).cloned() else { continue };
+            let is_over = until.is_none_or(|until| span.start + i128::from(length) <= until);
+            if is_over && !span.windows.is_empty() {
+                self.roll_out(id, level, &span, closed_by, offset);
+                let rest = Span {
+                    start: span.start,
+                    rows: span.rows + 1,
+                    windows: Vec::new(),
+                    rejects: [0; 3],
+                };
+                self.sensors.get_mut(id).unwrap().spans.insert(level, rest);
             }
         }
     }
@@ -308,9 +369,10 @@ impl Oracle {
         sensor.closed_until = Some(sensor.closed_until.map_or(end, |until| until.max(end)));
         self.totals.closed += samples.len() as u64;
         self.totals.windows += 1;
+        let pane = sensor.pane(start, 0);
         let row =
             self.row(id, (start, end), std::slice::from_ref(&samples), closed_by, closing_offset);
-        self.rows.push(with_rejects(row, rejects));
+        self.rows.push(SeismicAggRecord { pane, ..with_rejects(row, rejects) });
         for level in 0..self.rules.rollups_ms.len() {
             self.roll_in(id, level, start, (samples.clone(), rejects), closed_by, closing_offset);
         }
@@ -352,7 +414,8 @@ impl Oracle {
         let end = span.start + i128::from(self.rules.rollups_ms[level]);
         let row = self.row(id, (span.start, end), &span.windows, by, at);
         let row = with_rejects(row, span.rejects);
-        self.rollups[level].push(SeismicAggRecord { pane: span.rows, ..row });
+        let pane = self.sensors.get_mut(id).unwrap().pane(span.start, span.rows);
+        self.rollups[level].push(SeismicAggRecord { pane, ..row });
     }
 
     fn row(
@@ -374,6 +437,7 @@ impl Oracle {
             input_partition: self.partition,
             closing_offset: closing_offset as i64,
             sample_interval_ms: interval,
+            clock_era: self.sensors[id].era,
             gap_fraction: if interval > 0.0 && empty > 0.0 { empty / length } else { 0.0 },
             ..statistics(windows)
         }
@@ -392,6 +456,7 @@ impl Oracle {
             bytes: bytes[..bytes.len().min(DEAD_LETTER_BYTES)].to_vec(),
             original_len: bytes.len() as i64,
             sha256: Sha256::digest(bytes).to_vec(),
+            ..Default::default()
         };
         self.dead.push((key, letter));
     }
@@ -410,8 +475,10 @@ impl Oracle {
     /// Where the records went; what is open is counted anew.
     pub fn totals(&self) -> Totals {
         let open = || self.sensors.values().flat_map(|sensor| sensor.windows.values());
+        let held = self.sensors.values().flat_map(|sensor| &sensor.held);
+        let held = held.filter(|held| held.waits).count() as u64;
         Totals {
-            open: open().map(|samples| samples.len() as u64).sum(),
+            open: open().map(|samples| samples.len() as u64).sum::<u64>() + held,
             open_windows: open().count() as u64,
             sensors: self.sensors.len() as u64,
             ..self.totals.clone()

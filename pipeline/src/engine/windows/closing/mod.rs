@@ -12,8 +12,18 @@ use crate::engine::windows::window::Window;
 
 impl Engine {
     /// Closes the windows of a sensor that its clock has passed by the lateness.
-    pub(crate) fn close_due(&mut self, number: usize, at: Offset, out: &mut Output) {
+    pub(crate) fn close_due(&mut self, number: usize, time_ms: i64, at: Offset, out: &mut Output) {
+        if self.sensors[number].has_held() {
+            return self.close_and_settle(number, time_ms, at, out);
+        }
         while self.sensors[number].is_due() {
+            self.close_one(number, ClosedBy::Time, at, out);
+        }
+    }
+
+    /// The same of a sensor that may hold records.
+    pub(crate) fn close_passed(&mut self, number: usize, at: Offset, out: &mut Output) {
+        while self.sensors[number].is_oldest_over(&self.rules) {
             self.close_one(number, ClosedBy::Time, at, out);
         }
     }
@@ -24,7 +34,13 @@ impl Engine {
         }
     }
 
-    fn close_one(&mut self, number: usize, closed_by: ClosedBy, at: Offset, out: &mut Output) {
+    pub(crate) fn close_one(
+        &mut self,
+        number: usize,
+        closed_by: ClosedBy,
+        at: Offset,
+        out: &mut Output,
+    ) {
         let sensor = &mut self.sensors[number];
         let Some(window) = sensor.close_oldest(&self.rules, &mut self.spares) else {
             return;
@@ -33,23 +49,31 @@ impl Engine {
         self.counters.open -= window.count();
         self.counters.closed += window.count();
         self.counters.windows += 1;
+        let (pane, era) = (sensor.window_pane(window.start_ms), sensor.era());
         let (interval, input) = (sensor.interval(), &self.input);
         let sensor = self.sensor_index.id(number);
-        let closing = Closing { sensor, interval, closed_by, input, offset: at };
-        out.row(None, &window.row(self.rules.window_ms), &closing);
+        let closing = Closing { sensor, interval, closed_by, input, offset: at, era };
+        out.row(None, &window.row(self.rules.window_ms, pane), &closing);
         if !self.rules.rollups_ms.is_empty() {
             self.roll_up(number, &window, closed_by, at, out);
         }
     }
 
-    /// Closes every window and every roll-up: the run is drained. `true` when there was one.
+    /// Closes every window and every roll-up, and gives up what is held: the run is drained. `true`
+    /// when there was something.
     pub fn end(&mut self, out: &mut Output) -> bool {
-        let before = self.counters.rows();
+        let before = self.outputs();
         for number in 0..self.sensors.len() {
+            self.spend_held(number, ClosedBy::End, out);
             self.close_all(number, ClosedBy::End, out);
-            self.close_rollups(number, i64::MAX, ClosedBy::End, out);
+            self.close_rollups(number, i64::MAX, (ClosedBy::End, self.position), out);
         }
-        self.counters.rows() > before
+        self.outputs() > before
+    }
+
+    /// Rows and dead letters emitted.
+    fn outputs(&self) -> u64 {
+        self.counters.rows() + self.counters.late() + self.counters.rejected()
     }
 
     /// Adds a window that was just closed to every level. A roll-up that this closes is closed by
@@ -77,7 +101,7 @@ impl Engine {
         &mut self,
         number: usize,
         until_ms: i64,
-        closed_by: ClosedBy,
+        closing: (ClosedBy, Offset),
         out: &mut Output,
     ) {
         if self.sensors[number].rollups().is_none() {
@@ -86,7 +110,7 @@ impl Engine {
         for level in 0..self.rules.rollups_ms.len() {
             let rollups = self.sensors[number].rollups_mut(&self.rules);
             if let Some(rollup) = rollups.close(level, until_ms, &self.rules) {
-                self.emit_rollup(number, level, &rollup, (closed_by, self.position), out);
+                self.emit_rollup(number, level, &rollup, closing, out);
             }
         }
     }
@@ -99,11 +123,14 @@ impl Engine {
         closing: (ClosedBy, Offset),
         out: &mut Output,
     ) {
-        let sensor = &self.sensors[number];
+        let sensor = &mut self.sensors[number];
+        let (pane, era) =
+            (sensor.span_pane(rollup.start_ms(), rollup.pane(), &self.rules), sensor.era());
         let (interval, input, (closed_by, offset)) = (sensor.interval(), &self.input, closing);
         let sensor = self.sensor_index.id(number);
-        let closing = Closing { sensor, interval, closed_by, input, offset };
-        let row = rollup.row(self.rules.rollups_ms[level]).expect("only open roll-ups are closed");
+        let closing = Closing { sensor, interval, closed_by, input, offset, era };
+        let row = rollup.row(self.rules.rollups_ms[level], pane);
+        let row = row.expect("only open roll-ups are closed");
         out.row(Some(level), &row, &closing);
         let counters = &mut self.counters.rollups[level];
         counters.rows += 1;
@@ -125,15 +152,16 @@ impl Engine {
         self.idle_sensors.file(number, sensor.last_offset());
     }
 
-    /// Closes every window of the sensors whose last record lies below `below`, and those of their
-    /// roll-ups that the log's own time has passed by the lateness. `true` when there was one;
+    /// Closes every window of the sensors whose last record lies below `below`, gives up what they hold,
+    /// and closes those of their roll-ups that the log's own time has passed by the lateness. `true` when
+    /// there was something;
     /// then, and only then, the caller writes it into the journal.
     ///
     /// # Panics
     /// When `below` is beyond [`Engine::position`]: nobody can know that yet.
     pub fn close_idle(&mut self, below: Offset, out: &mut Output) -> bool {
         assert!(below <= self.position, "only what was read can be idle");
-        let before = self.counters.rows();
+        let before = self.outputs();
         let until_ms = self.append_ms.saturating_sub(self.rules.lateness_ms);
         let mut silent = Vec::new();
         for cohort in self.idle_sensors.take_cohorts(below, self.position) {
@@ -150,12 +178,14 @@ impl Engine {
         // Output follows the order in which sensors were first seen.
         silent.sort_unstable();
         for number in silent {
+            self.spend_held(number as usize, ClosedBy::Idle, out);
             self.close_all(number as usize, ClosedBy::Idle, out);
-            self.close_rollups(number as usize, until_ms, ClosedBy::Idle, out);
+            let closing = (ClosedBy::Idle, self.position);
+            self.close_rollups(number as usize, until_ms, closing, out);
             self.set_aside(number);
         }
         self.idle_sensors.drop_doubles(self.sensors.len());
-        self.counters.rows() > before
+        self.outputs() > before
     }
 
     /// Whether it has to be closed; if not, it is filed where it belongs.
@@ -166,7 +196,9 @@ impl Engine {
             return false;
         }
         sensor.filed = Filing::No;
-        sensor.is_open() || sensor.rollups().is_some_and(|rollups| rollups.open().next().is_some())
+        sensor.is_open()
+            || sensor.held().next().is_some()
+            || sensor.rollups().is_some_and(|rollups| rollups.open().next().is_some())
     }
 
     /// Sets a silent sensor aside until the first of its open roll-ups ends, if it has one.

@@ -10,15 +10,17 @@ use seismic_queue::{Message, Partition};
 impl Engine {
     /// What [`Engine::close_idle`] must equal.
     fn close_idle_asking_all(&mut self, below: Offset, out: &mut Output) -> bool {
-        let before = self.counters.rows();
+        let before = self.outputs();
         let until_ms = self.append_ms.saturating_sub(self.rules.lateness_ms);
         for number in 0..self.sensors.len() {
             if self.sensors[number].is_silent(below) {
+                self.spend_held(number, ClosedBy::Idle, out);
                 self.close_all(number, ClosedBy::Idle, out);
-                self.close_rollups(number, until_ms, ClosedBy::Idle, out);
+                let closing = (ClosedBy::Idle, self.position);
+                self.close_rollups(number, until_ms, closing, out);
             }
         }
-        self.counters.rows() > before
+        self.outputs() > before
     }
 
     fn give(&mut self, sensor: usize, time_ms: i64, append_ms: i64, out: &mut Output) {

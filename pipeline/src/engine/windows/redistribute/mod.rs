@@ -55,7 +55,7 @@ pub(crate) fn redistribute(
 /// Whether an engine has closed everything, and its sensors are where the partitioner puts them.
 fn check(engine: &Engine, before: u32) -> Result<(), RedistributeError> {
     let partition = engine.partition();
-    if engine.open_windows > 0 {
+    if engine.open_windows > 0 || engine.held_bytes > 0 {
         return Err(RedistributeError::Open { partition, windows: engine.open_windows });
     }
     if engine.counters.rollups.iter().any(|level| level.open > 0) {
@@ -86,6 +86,7 @@ fn replace_sensors(
     engine.sensors = Vec::with_capacity(sensors_of.len());
     engine.sensor_index = SensorIndex::default();
     engine.idle_sensors = Default::default();
+    engine.held_bytes = 0;
     for stored in sensors_of {
         let restored = Sensor::restore(stored, engine.position.0, &engine.rules);
         if !restored.is_some_and(|sensor| engine.restore_sensor(&stored.id, sensor)) {

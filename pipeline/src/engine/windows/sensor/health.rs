@@ -107,6 +107,8 @@ pub struct SensorHealth {
     pub rejected: u64,
     /// Records that came after their window was closed.
     pub late: u64,
+    /// Records far ahead of its clock that later ones did not follow.
+    pub clock_jumps: u64,
     /// How far its clock is behind, ms; `None` where nothing can be said: it came from an archive.
     pub clock_offset_ms: Option<i64>,
     /// Median absolute deviation of the delays, ms.
@@ -247,8 +249,9 @@ impl Sensor {
         let clock_offset_ms = delay.map(|delay| delay.saturating_sub(usual_delay_ms));
         let deviations =
             |delay: i64| self.delays.iter().map(|d| d.abs_diff(delay) as i64).collect();
-        let late: u64 =
-            self.dead.iter().filter(|(r, _)| *r == RejectReason::Late).map(|(_, n)| n).sum();
+        let dead = |reason| self.dead.iter().filter(|(it, _)| *it == reason).map(|(_, n)| n).sum();
+        let (late, clock_jumps): (u64, u64) =
+            (dead(RejectReason::Late), dead(RejectReason::ClockJump));
         SensorHealth {
             sensor: id.to_owned(),
             records: self.records,
@@ -257,6 +260,7 @@ impl Sensor {
             repeats: self.repeats,
             rejected: self.dead.iter().map(|(_, count)| count).sum::<u64>() - late,
             late,
+            clock_jumps,
             clock_offset_ms,
             zone_minutes: clock_offset_ms.and_then(zone_minutes),
             clock_spread_ms: delay.and_then(|delay| median(&deviations(delay))),

@@ -1,8 +1,10 @@
 //! One sensor: its clock, what is closed, and its open windows. Knows nothing of other sensors.
 
+pub(crate) mod clock_steps;
 pub mod health;
 pub(crate) mod idle_sensors;
 pub(crate) mod index;
+pub(crate) mod irregular;
 pub(crate) mod sampling_interval;
 
 use std::collections::VecDeque;
@@ -15,6 +17,7 @@ use crate::engine::windows::reject_reason::RejectReason;
 use crate::engine::windows::rollup::Rollups;
 use crate::engine::windows::rules::Rules;
 use crate::engine::windows::sensor::idle_sensors::Filing;
+use crate::engine::windows::sensor::irregular::Irregular;
 use crate::engine::windows::sensor::sampling_interval::SamplingInterval;
 use crate::engine::windows::window::{Sample, Window};
 use crate::limits;
@@ -24,9 +27,10 @@ use crate::limits;
 pub struct Sensor {
     /// Newest event time, ms since 1970 UTC.
     clock_ms: i64,
-    /// What the clock must reach for the oldest open window to close; `i64::MAX` when none is open.
+    /// What the clock must reach for the oldest open window to close; `i64::MAX` when none is open, and
+    /// `i64::MIN` while records are held, so that each further one is looked at.
     due_ms: i64,
-    /// Newest closed end; `i64::MIN` when nothing was closed.
+    /// Newest closed end since the clock was set back last; `i64::MIN` when nothing was closed.
     closed_until_ms: i64,
     /// Offset of the last message with a record of this sensor that passed the cleaning.
     last_offset: Offset,
@@ -42,6 +46,8 @@ pub struct Sensor {
     rollups: Option<Box<Rollups>>,
     /// What was rejected of its newest window that is not open yet.
     pending: Option<Box<PendingRejects>>,
+    /// What it has if its clock was not regular.
+    irregular: Option<Box<Irregular>>,
 }
 
 /// Windows of a sensor beside its newest.
@@ -75,12 +81,13 @@ impl Default for Sensor {
             older: None,
             rollups: None,
             pending: None,
+            irregular: None,
         }
     }
 }
 
 impl Sensor {
-    /// Counts a record in its window.
+    /// Counts a record in its window, unless its clock would step too far.
     ///
     /// # Errors
     /// [`RejectReason::Late`] when that window is closed, [`RejectReason::Duplicate`] when the job dedupes and
@@ -98,15 +105,24 @@ impl Sensor {
         let added = match &mut self.newest {
             // An open window is never late, so only its bounds have to be asked.
             Some(window) if in_window(window, sample.time_ms, rules) => count(window, sample)?,
-            _ => self.add_outside_newest(sample, rules, spares)?,
+            _ => match self.judge_outside_newest(sample, rules, spares)? {
+                Added::Unjudged => return Ok(Added::Unjudged),
+                added => added,
+            },
         };
-        if sample.time_ms > self.clock_ms {
-            if self.clock_ms > i64::MIN {
-                self.interval.learn(sample.time_ms.saturating_sub(self.clock_ms));
-            }
-            self.clock_ms = sample.time_ms;
-        }
+        self.advance(sample.time_ms);
         Ok(added)
+    }
+
+    /// Moves the clock on, if that is later than it.
+    #[inline]
+    fn advance(&mut self, time_ms: i64) {
+        if time_ms > self.clock_ms {
+            if self.clock_ms > i64::MIN {
+                self.interval.learn(time_ms.saturating_sub(self.clock_ms));
+            }
+            self.clock_ms = time_ms;
+        }
     }
 
     /// Its newest event time, ms since 1970 UTC.
@@ -122,6 +138,42 @@ impl Sensor {
     }
 
     #[inline(never)]
+    fn judge_outside_newest(
+        &mut self,
+        sample: Sample,
+        rules: &Rules,
+        spares: &mut SpareWindows,
+    ) -> Result<Added, RejectReason> {
+        let is_late = self.is_late(rules.window_start(sample.time_ms), rules);
+        if rules.judges_clocks() && self.is_step(sample.time_ms, is_late, rules) {
+            return Ok(Added::Unjudged);
+        }
+        if is_late {
+            return Err(RejectReason::Late);
+        }
+        self.add_outside_newest(sample, rules, spares)
+    }
+
+    /// Counts a record in its window, however far that is from the clock.
+    ///
+    /// # Errors
+    /// As [`Sensor::add_sample`].
+    pub fn add_believed(
+        &mut self,
+        sample: Sample,
+        rules: &Rules,
+        spares: &mut SpareWindows,
+    ) -> Result<Added, RejectReason> {
+        let is_late = self.is_late(rules.window_start(sample.time_ms), rules);
+        let added = match &mut self.newest {
+            Some(window) if in_window(window, sample.time_ms, rules) => count(window, sample)?,
+            _ if is_late => return Err(RejectReason::Late),
+            _ => self.add_outside_newest(sample, rules, spares)?,
+        };
+        self.advance(sample.time_ms);
+        Ok(added)
+    }
+
     fn add_outside_newest(
         &mut self,
         sample: Sample,
@@ -129,9 +181,6 @@ impl Sensor {
         spares: &mut SpareWindows,
     ) -> Result<Added, RejectReason> {
         let start_ms = rules.window_start(sample.time_ms);
-        if self.is_late(start_ms, rules) {
-            return Err(RejectReason::Late);
-        }
         let pending = &mut self.pending;
         let mut fresh = || {
             let mut window = Window::first(start_ms, sample, rules);
@@ -142,7 +191,7 @@ impl Sensor {
         };
         let Some(newest) = &mut self.newest else {
             self.newest = Some(fresh());
-            self.due_ms = due_ms(start_ms, rules);
+            self.due_ms = self.due_ms.min(due_ms(start_ms, rules));
             return Ok(Added::ToNewWindow);
         };
         let older = self.older.get_or_insert_with(|| spares.0.pop().unwrap_or_default());
@@ -207,6 +256,13 @@ impl Sensor {
         self.clock_ms >= self.due_ms && self.is_open()
     }
 
+    /// The same without a look at what is held.
+    #[must_use]
+    pub fn is_oldest_over(&self, rules: &Rules) -> bool {
+        let oldest = self.windows().next();
+        oldest.is_some_and(|window| self.clock_ms >= due_ms(window.start_ms, rules))
+    }
+
     /// Offset of the last message with a record of it that passed the cleaning.
     #[must_use]
     pub fn last_offset(&self) -> Offset {
@@ -232,10 +288,15 @@ impl Sensor {
         if let Some(older) = self.older.take_if(|older| older.is_empty()) {
             spares.recycle(older);
         }
-        let oldest = self.windows().next();
-        self.due_ms = oldest.map_or(i64::MAX, |window| due_ms(window.start_ms, rules));
+        self.set_due(rules);
         self.closed_until_ms = self.closed_until_ms.max(closed.start_ms + rules.window_ms);
         Some(closed)
+    }
+
+    fn set_due(&mut self, rules: &Rules) {
+        let oldest = self.windows().next();
+        let due_ms = oldest.map_or(i64::MAX, |window| due_ms(window.start_ms, rules));
+        self.due_ms = if self.has_held() { i64::MIN } else { due_ms };
     }
 
     /// Its roll-ups, made when the first window closes.
@@ -262,6 +323,8 @@ pub enum Added {
     ToOpenWindow,
     /// It opened a window.
     ToNewWindow,
+    /// Nothing yet: its time is too far from the sensor's clock to be believed at once.
+    Unjudged,
 }
 
 #[inline]
@@ -293,6 +356,7 @@ impl Sensor {
             interval_us: self.interval.us(),
             rollups: self.rollups().into_iter().flat_map(Rollups::stored).collect(),
             pending: self.pending.as_deref().map(state::PendingRejects::from),
+            irregular: self.irregular.as_deref().map(|it| Box::new(it.into())),
         }
     }
 
@@ -318,8 +382,12 @@ impl Sensor {
                 .as_ref()
                 .is_none_or(|pending| rules.counts_rejects() && aligned(&pending.start_ms));
         let rollups = Rollups::restore(stored, rules)?;
+        let irregular = match &stored.irregular {
+            Some(stored) => Some(Box::new(Irregular::restore(stored, position, rules)?)),
+            None => None,
+        };
         is_sound.then_some(())?;
-        Some(Sensor {
+        let mut sensor = Sensor {
             clock_ms: stored.clock_ms,
             due_ms: starts.first().map_or(i64::MAX, |&start_ms| due_ms(start_ms, rules)),
             closed_until_ms: stored.closed_until_ms.unwrap_or(i64::MIN),
@@ -330,7 +398,10 @@ impl Sensor {
             older: (!windows.is_empty()).then(|| Box::new(windows)),
             rollups: (!stored.rollups.is_empty()).then(|| Box::new(rollups)),
             pending: stored.pending.as_ref().map(|pending| Box::new(pending.into())),
-        })
+            irregular,
+        };
+        sensor.set_due(rules);
+        Some(sensor)
     }
 }
 
@@ -380,7 +451,7 @@ mod tests {
 
     #[test]
     fn a_sensor_with_one_window_takes_at_most_256_bytes() {
-        assert!(size_of::<Sensor>() <= 160, "{}", size_of::<Sensor>());
+        assert!(size_of::<Sensor>() <= 168, "{}", size_of::<Sensor>());
     }
 
     #[test]

@@ -1,0 +1,61 @@
+//! Sensors whose clocks were not regular, from the newest checkpoint of each partition: for whoever looks
+//! at a job from outside.
+
+use seismic_proto::{Message as _, state};
+use seismic_queue::{JobStore, Partition, View};
+
+use crate::{Result, limits};
+
+/// A sensor whose clock was set back, or that sent records which were far ahead of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IrregularClock {
+    /// Its id.
+    pub sensor: String,
+    /// The partition that knows it.
+    pub partition: Partition,
+    /// How often its clock was set back: the `clock_era` of its rows.
+    pub set_back: u32,
+    /// Records far ahead of its clock that later ones did not follow; they are dead letters.
+    pub refuted: u64,
+    /// Records that wait for a confirmation.
+    pub held: u64,
+}
+
+/// The first of these sensors and how many there are; `None` when the states have more than `most_bytes`.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn irregular_clocks(
+    store: &dyn JobStore,
+    view: &View,
+    most_bytes: u64,
+) -> Result<Option<(Vec<IrregularClock>, u64)>> {
+    let newest = view.partitions.iter().filter_map(|part| part.checkpoints.last());
+    if newest.map(|info| info.bytes).sum::<u64>() > most_bytes {
+        return Ok(None);
+    }
+    let (mut named, mut total) = (Vec::new(), 0);
+    for (partition, part) in view.job.input().all().zip(&view.partitions) {
+        let Some(info) = part.checkpoints.last() else { continue };
+        // `verify` reports a damaged one; another may have been deleted meanwhile.
+        let Ok(checkpoint) = store.checkpoint(partition, info.manifest.checkpoint) else {
+            continue;
+        };
+        let Ok(snapshot) = state::Snapshot::decode(&*checkpoint.state) else { continue };
+        for sensor in snapshot.sensors {
+            let Some(irregular) = sensor.irregular else { continue };
+            let held =
+                irregular.held.iter().filter(|record| !record.bytes.is_empty()).count() as u64;
+            let (set_back, refuted) = (irregular.era, irregular.refuted);
+            if u64::from(set_back) + refuted + held == 0 {
+                continue;
+            }
+            total += 1;
+            if named.len() < limits::IRREGULAR_NAMED {
+                let sensor = sensor.id;
+                named.push(IrregularClock { sensor, partition, set_back, refuted, held });
+            }
+        }
+    }
+    Ok(Some((named, total)))
+}

@@ -1,0 +1,85 @@
+//! Wrong time stamps and clocks that step, as a user meets them.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::stage::{DEAD, ROWS, Stage};
+use crate::truth::{int, text};
+
+const START: i64 = 1_600_000_000_000;
+const HOUR: i64 = 3_600_000;
+
+/// Imports records of a sensor at these times, and drains.
+fn drained(times: &[i64], options: &[&str]) -> (Stage, String) {
+    let stage = Stage::new();
+    let mut lines = "sensor_id,collect_timestamp,longitude,latitude,seismic_amplitude,phase_type,\
+                     data_quality\n"
+        .to_owned();
+    times.iter().for_each(|at| lines += &format!("S001,{at},-98.5,16.5,1.5,N,1\n"));
+    fs::write(stage.path("archive.csv"), lines).unwrap();
+    stage.ok(&["import", "csv", "archive.csv"]);
+    let told = stage.run(&[&["run", "--quiet", "--drain"], options].concat()).ok().stderr;
+    (stage, told)
+}
+
+fn values(stage: &Stage, topic: &str) -> Vec<Value> {
+    stage.read(topic).into_iter().map(|line| line["value"].clone()).collect()
+}
+
+#[test]
+fn one_wrong_time_stamp_in_an_archive_is_one_dead_letter_and_nothing_is_late() {
+    let mut times: Vec<i64> = (0..250).map(|i| START + 40 * i).collect();
+    times.insert(100, START + 50_000 * HOUR);
+    let (stage, told) = drained(&times, &[]);
+    assert!(told.contains("WARN") && told.contains("sensor \"S001\""), "{told}");
+    assert!(told.contains("did not follow it: it is a dead letter (clock_jump)"), "{told}");
+    let letters = values(&stage, DEAD);
+    assert_eq!(letters.len(), 1);
+    assert_eq!(text(&letters[0], "reason"), "clock_jump");
+    let rows = values(&stage, ROWS);
+    assert_eq!(rows.len(), 10);
+    assert!(rows.iter().all(|row| int(row, "record_count") == 25 && int(row, "clock_era") == 0));
+    let status = stage.ok(&["status"]);
+    assert!(
+        status.contains("the clock of sensor \"S001\" did not follow 1 records far ahead of it"),
+        "{status}"
+    );
+    let by_sensor = stage.ok(&["status", "--sensors"]);
+    assert!(by_sensor.contains("1 records of S001 were far ahead of its clock"), "{by_sensor}");
+    stage.verify(&[]);
+}
+
+#[test]
+fn without_the_rule_everything_after_it_is_late() {
+    let mut times: Vec<i64> = (0..250).map(|i| START + 40 * i).collect();
+    times.insert(100, START + 50_000 * HOUR);
+    let (stage, _) = drained(&times, &["--max-jump-ms", "0"]);
+    assert_eq!(values(&stage, DEAD).len(), 150);
+    stage.verify(&[]);
+}
+
+#[test]
+fn a_clock_that_is_set_back_is_followed_into_further_rows() {
+    let times: Vec<i64> = (0..50).map(|i| START + 40 * i).collect();
+    let back: Vec<i64> = times.iter().map(|at| at + 2_000 - HOUR).collect();
+    let (stage, told) = drained(&[times, back].concat(), &[]);
+    assert!(told.contains("the clock went back by 3600.0 s"), "{told}");
+    assert!(values(&stage, DEAD).is_empty());
+    let rows = values(&stage, ROWS);
+    let said: Vec<_> = rows.iter().map(|row| (int(row, "pane"), int(row, "clock_era"))).collect();
+    assert_eq!(said, [(0, 0), (0, 0), (1, 1), (2, 1)]);
+    assert!(rows.iter().all(|row| int(row, "record_count") == 25), "{rows:?}");
+    let status = stage.ok(&["status"]);
+    assert!(status.contains("the clock of sensor \"S001\" was set back 1 times"), "{status}");
+    stage.verify(&[]);
+}
+
+#[test]
+fn a_record_every_two_hours_is_a_sensor_like_any_other() {
+    let times: Vec<i64> = (0..12).map(|i| START + 2 * HOUR * i).collect();
+    let (stage, _) = drained(&times, &[]);
+    assert!(values(&stage, DEAD).is_empty());
+    assert_eq!(values(&stage, ROWS).len(), 12);
+    stage.verify(&[]);
+}
