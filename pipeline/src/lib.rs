@@ -25,7 +25,7 @@ pub mod verify;
 
 pub use engine::clock_step::{ClockStep, StepKind};
 pub use engine::journal::{Entry, EntryError, FIRST_KIND};
-pub use engine::kind_note::kind_of;
+pub use engine::kind_note::{kind_of, note_of};
 pub use engine::operator::{Operator, OperatorKind, RowIdentity, apply_common};
 pub use engine::redistribute_error::RedistributeError;
 pub use engine::row_reader::{RowKey, RowOrigin, RowReader, Unaccounted};

@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use rustix::process::{Pid, Signal, kill_process};
-use seismic_pipeline::Note;
 use seismic_queue::{Error, JobStore, Queue};
+
+use crate::job::kinds;
 
 /// How long a consumer may take to stop: on a broker it may have to wait for what became of its
 /// last commit.
@@ -100,12 +101,17 @@ impl Position {
             Err(Error::StoreMissing { .. } | Error::Busy { .. }) => return Ok(position),
             Err(error) => return Err(error.into()),
         };
+        let kind = kinds::of(&view)?;
         for progress in view.partitions.iter().filter_map(|part| part.progress.as_ref()) {
-            position.messages += progress.next.0;
-            position.open_windows += Note::decode(&progress.note)?.open_windows;
+            let further = progress.further.iter().map(|offset| offset.0);
+            position.messages += progress.next.0 + further.sum::<u64>();
+            position.open_windows += kind.note_status(&progress.note)?.open_windows;
         }
-        let spans = queue.spans(&queue.topic(&view.job.input().name)?)?;
-        let end: u64 = spans.iter().map(|span| span.end.0).sum();
+        let mut end = 0;
+        for input in &view.job.inputs {
+            end +=
+                queue.spans(&queue.topic(&input.name)?)?.iter().map(|span| span.end.0).sum::<u64>();
+        }
         position.lag = end - position.messages;
         Ok(position)
     }

@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 
 use seismic_pipeline::{
-    IrregularClock, Note, Notice, RetentionLag, irregular_clocks, notices_of_losses,
-    notices_of_sensors,
+    IrregularClock, Notice, RetentionLag, irregular_clocks, notices_of_losses, notices_of_sensors,
 };
 use seismic_queue::{Error, Finding, Fingerprint, JobStore, Queue, Remedy, Span, Topic, View};
 use seismic_sinks::{SinkAhead, SinkSpec};
@@ -12,7 +11,7 @@ use seismic_sinks::{SinkAhead, SinkSpec};
 use super::queue::Input;
 use super::report::{Section, failed};
 use crate::cli::format::count;
-use crate::job::kinds;
+use crate::job::kinds::{self, Kind};
 use crate::job::location::Location;
 use crate::remedy::in_words;
 
@@ -64,7 +63,8 @@ fn of_job(store: &dyn JobStore, view: &View, input: Option<&Input>, findings: &m
         Ok(None) => findings.push(Finding::fine("the job does not run now")),
         Err(error) => findings.push(failed(&error)),
     }
-    if let Err(error) = kinds::of(view) {
+    let kind = kinds::of(view);
+    if let Err(error) = &kind {
         findings
             .push(Finding::problem(error.to_string(), "examine it with the program that runs it"));
     }
@@ -89,8 +89,11 @@ fn of_job(store: &dyn JobStore, view: &View, input: Option<&Input>, findings: &m
         ));
         return;
     }
-    findings.extend(other_messages(&**queue, topic, view));
-    match queue.spans(topic) {
+    if let Ok(kind) = kind {
+        findings.extend(other_messages(&**queue, topic, view, kind));
+    }
+    let spans = view.job.inputs.iter().map(|input| queue.spans(input));
+    match spans.collect::<Result<Vec<_>, _>>() {
         Ok(spans) => findings.extend(positions(view, &spans)),
         Err(error) => findings.push(failed(&error)),
     }
@@ -118,11 +121,11 @@ fn of_job(store: &dyn JobStore, view: &View, input: Option<&Input>, findings: &m
 }
 
 /// Partitions whose last message is not the one that the job has read.
-fn other_messages(queue: &dyn Queue, topic: &Topic, view: &View) -> Vec<Finding> {
+fn other_messages(queue: &dyn Queue, topic: &Topic, view: &View, kind: &Kind) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (partition, part) in topic.all().zip(&view.partitions) {
-        let note = part.progress.as_ref().and_then(|it| Note::decode(&it.note).ok());
-        let Some(delivered) = note.and_then(|note| note.delivered) else { continue };
+        let delivered = part.progress.as_ref().and_then(|it| kind.delivered(&it.note).ok());
+        let Some(delivered) = delivered.flatten() else { continue };
         match Fingerprint::find(queue, topic, partition, delivered.offset) {
             Ok(Some(found)) if found != delivered => findings.push(Finding::problem(
                 format!(
@@ -158,30 +161,34 @@ fn of_notice(notice: &Notice) -> Finding {
     }
 }
 
-/// Whether the log still has what the job reads next.
-fn positions(view: &View, spans: &[Span]) -> Vec<Finding> {
+/// Whether the logs of all inputs still have what the job reads next.
+fn positions(view: &View, spans: &[Vec<Span>]) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut lag = 0;
-    for ((partition, part), span) in view.job.input().all().zip(&view.partitions).zip(spans) {
-        let next = part.progress.as_ref().map_or(span.first, |progress| progress.next);
-        lag += span.end.0.saturating_sub(next.0);
-        if next < span.first {
-            findings.push(Finding::problem(
-                format!(
-                    "partition {partition}: the job is at {next}, the log begins at {}",
-                    span.first
-                ),
-                "restore the log, or continue without it with run --accept-loss",
-            ));
-        }
-        if next > span.end {
-            findings.push(Finding::problem(
-                format!(
-                    "partition {partition}: the job is at {next}, the log ends at {}",
-                    span.end
-                ),
-                "the queue lost what was acknowledged: restore it; the job refuses to continue",
-            ));
+    for (place, (input, spans)) in view.job.inputs.iter().zip(spans).enumerate() {
+        for ((partition, part), span) in input.all().zip(&view.partitions).zip(spans) {
+            let next = part.progress.as_ref().map(|progress| match place {
+                0 => progress.next,
+                _ => progress.further.get(place - 1).copied().unwrap_or(span.first),
+            });
+            let next = next.unwrap_or(span.first);
+            lag += span.end.0.saturating_sub(next.0);
+            let at = match view.job.inputs.len() {
+                1 => format!("partition {partition}"),
+                _ => format!("{} partition {partition}", input.name),
+            };
+            if next < span.first {
+                findings.push(Finding::problem(
+                    format!("{at}: the job is at {next}, the log begins at {}", span.first),
+                    "restore the log, or continue without it with run --accept-loss",
+                ));
+            }
+            if next > span.end {
+                findings.push(Finding::problem(
+                    format!("{at}: the job is at {next}, the log ends at {}", span.end),
+                    "the queue lost what was acknowledged: restore it; the job refuses to continue",
+                ));
+            }
         }
     }
     if findings.is_empty() {

@@ -1,8 +1,12 @@
 //! The kinds of job that this program knows, by the name that the notes of a job say.
 
 use anyhow::{Context as _, bail};
-use seismic_pipeline::{FIRST_KIND, OperatorKind, Rules, kind_of};
-use seismic_queue::View;
+use seismic_pipeline::{EntryError, FIRST_KIND, OperatorKind, Rules, kind_of, note_of};
+use seismic_queue::{Fingerprint, View};
+
+use crate::status::model::counts::RecordCounts;
+use crate::status::model::note::NoteStatus;
+use crate::status::windows;
 
 /// A kind of job.
 pub struct Kind {
@@ -10,6 +14,10 @@ pub struct Kind {
     pub name: &'static str,
     /// What makes its operators, for a proof: it asks the notes of a job for their semantics.
     operators: fn() -> Box<dyn OperatorKind>,
+    /// What `status` counts of a job that has not begun.
+    pub no_counts: fn() -> RecordCounts,
+    /// What `status` shows of its notes.
+    note_status: fn(&[u8]) -> Result<NoteStatus, EntryError>,
 }
 
 impl Kind {
@@ -17,10 +25,32 @@ impl Kind {
     pub fn operators(&self) -> Box<dyn OperatorKind> {
         (self.operators)()
     }
+
+    /// What `status` shows of the note beside a position.
+    ///
+    /// # Errors
+    /// When it is of another kind, or damaged.
+    pub fn note_status(&self, stored: &[u8]) -> Result<NoteStatus, EntryError> {
+        (self.note_status)(&note_of(&*self.operators(), stored)?)
+    }
+
+    /// The last message that had its effect, as far as the note beside a position says.
+    ///
+    /// # Errors
+    /// As [`Kind::note_status`].
+    pub fn delivered(&self, stored: &[u8]) -> Result<Option<Fingerprint>, EntryError> {
+        let kind = self.operators();
+        kind.delivered_of_note(&note_of(&*kind, stored)?)
+    }
 }
 
 /// All of them; another one is another line.
-const KINDS: [Kind; 1] = [Kind { name: FIRST_KIND, operators: || Box::new(Rules::default()) }];
+const KINDS: [Kind; 1] = [Kind {
+    name: FIRST_KIND,
+    operators: || Box::new(Rules::default()),
+    no_counts: windows::no_counts,
+    note_status: windows::note_status,
+}];
 
 /// The kind of the job that a store belongs to.
 ///

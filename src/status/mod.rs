@@ -5,10 +5,13 @@ pub mod json;
 pub mod model;
 pub mod sensors;
 pub mod text;
+pub mod windows;
 
 use seismic_pipeline::{RetentionLag, irregular_clocks, notices_of_losses, notices_of_sensors};
 
-use self::model::{JobStatus, RejectingStatus, SensorPartitions};
+use self::model::JobStatus;
+use self::model::rejecting::RejectingStatus;
+use self::model::sensor_partitions::SensorPartitions;
 use crate::job::location::Location;
 
 /// Bytes of state up to which sensors are compared over partitions: some 300,000 sensors, so that
@@ -25,10 +28,13 @@ pub fn read(location: &Location, newest: Option<u64>) -> anyhow::Result<JobStatu
     let store = location.open_store()?;
     let view = store.view()?;
     let queue = location.open_queue_of(&view.job.input().name)?;
-    let input = queue.topic(&view.job.input().name)?;
-    view.job.input().is_still(&input, &queue.name())?;
-    let spans = queue.spans(&input)?;
-    let mut pinned = RetentionLag::of(&*queue, &input, false)?;
+    let (mut spans, mut pinned) = (Vec::new(), Vec::new());
+    for input in &view.job.inputs {
+        let topic = queue.topic(&input.name)?;
+        input.is_still(&topic, &queue.name())?;
+        spans.push(queue.spans(&topic)?);
+        pinned.extend(RetentionLag::of(&*queue, &topic, false)?);
+    }
     for topic in view.job.topics() {
         let topics = store.topics();
         pinned.extend(RetentionLag::of(topics, &topics.topic(topic)?, true)?);

@@ -1,6 +1,9 @@
 //! The status of a job as text, for people.
 
-use super::model::{JobStatus, MemberStatus, PartitionStatus, PinnedStatus};
+use super::model::JobStatus;
+use super::model::member::MemberStatus;
+use super::model::partition::PartitionStatus;
+use super::model::pinned::PinnedStatus;
 use super::sensors;
 use crate::cli::format::count;
 use crate::time::show_ms;

@@ -18,11 +18,11 @@ pub(crate) fn write(kind: &str, operator: &dyn Operator, into: &mut Vec<u8>) {
     }
 }
 
-/// What the kind has written.
+/// What the kind has written into the note beside a position.
 ///
 /// # Errors
 /// [`EntryError::OtherKind`] when that was another one.
-pub(crate) fn read(kind: &dyn OperatorKind, stored: &[u8]) -> Result<Vec<u8>, EntryError> {
+pub fn note_of(kind: &dyn OperatorKind, stored: &[u8]) -> Result<Vec<u8>, EntryError> {
     let (found, note) = parts(stored)?;
     if found == kind.name() {
         return Ok(note);

@@ -52,7 +52,7 @@ fn of_partition(
     let partition = operator.partition();
     let progress = part.progress.as_ref().ok_or(Error::NoBeginning { partition })?;
     let unusable = |source| Error::Note { partition, source };
-    let noted = kind_note::read(kind, &progress.note).map_err(unusable)?;
+    let noted = kind_note::note_of(kind, &progress.note).map_err(unusable)?;
     let now = kind.rows_of_note(&noted).map_err(unusable)?;
     let since = |(now, then): (u64, u64)| {
         let what = || "it counts more than the commits after it".to_owned();

@@ -69,7 +69,7 @@ impl<'a> PartitionProof<'a> {
         let view = &of.view.partitions[partition.0 as usize];
         let Some(progress) = &view.progress else { return Ok(None) };
         let unusable = |source| Error::Note { partition, source };
-        let note = kind_note::read(of.kind, &progress.note).map_err(unusable)?;
+        let note = kind_note::note_of(of.kind, &progress.note).map_err(unusable)?;
         let own_kind = of.kind.of_note(&note).map_err(unusable)?;
         let kind = own_kind.as_deref().unwrap_or(of.kind);
         let semantics = kind.differences_of_note(&note).map_err(unusable)?;

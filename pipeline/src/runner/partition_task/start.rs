@@ -6,6 +6,7 @@ use super::PartitionTask;
 use super::idle_watch::IdleWatch;
 use super::snapshotter::Snapshotter;
 use crate::engine::journal::Entry;
+use crate::engine::kind_note;
 use crate::engine::operator::{Operator, OperatorKind};
 use crate::runner::replay::input_logs::InputLogs;
 use crate::runner::replay::{Replay, replay_several};
@@ -43,7 +44,8 @@ impl PartitionTask {
         part.go_on_from(recovered);
         if let Some(progress) = &recovered.progress {
             let partition = recovered.partition;
-            let delivered = kind.delivered_of_note(&progress.note);
+            let note = kind_note::note_of(kind, &progress.note);
+            let delivered = note.and_then(|note| kind.delivered_of_note(&note));
             part.stored_delivered =
                 delivered.map_err(|source| Error::Note { partition, source })?;
             if let Some(last) = part.stored_delivered {

@@ -147,7 +147,7 @@ fn newest_state<'a>(
     let partition = recovered.partition;
     let progress = recovered.progress.as_ref().ok_or(Error::NoBeginning { partition })?;
     let unusable = |source| Error::Note { partition, source };
-    let note = kind_note::read(kind, &progress.note).map_err(unusable)?;
+    let note = kind_note::note_of(kind, &progress.note).map_err(unusable)?;
     let differences = kind.differences_of_note(&note).map_err(unusable)?;
     if !differences.is_empty() {
         return Err(Error::RulesDiffer(differences));

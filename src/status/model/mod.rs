@@ -1,0 +1,157 @@
+//! The status of a job as plain data: what `seismic status` prints as text and as JSON.
+//!
+//! Field names are those of the JSON. What only the text shows is not serialized.
+
+pub mod clock;
+pub mod counts;
+pub mod member;
+pub mod note;
+pub mod partition;
+pub mod pinned;
+pub mod rejecting;
+pub mod rollup;
+pub mod sensor_partitions;
+
+use seismic_pipeline::{DEAD, RetentionLag};
+use seismic_queue::{GroupMember, Span, View};
+use seismic_sinks::{SinkLag, known_ahead};
+use serde::Serialize;
+
+use self::clock::ClockStatus;
+use self::counts::RecordCounts;
+use self::member::MemberStatus;
+use self::note::{NoteStatus, RulesStatus};
+use self::partition::PartitionStatus;
+use self::pinned::PinnedStatus;
+use self::rejecting::RejectingStatus;
+use self::rollup::RollupStatus;
+use self::sensor_partitions::SensorPartitions;
+use super::sensors::SensorStatus;
+use crate::job::kinds;
+
+/// A job: what it has counted, how far it is, and who waits for what.
+#[derive(Clone, Debug, Serialize)]
+pub struct JobStatus {
+    /// Name of the job.
+    pub group: String,
+    /// Input topic.
+    pub topic: String,
+    /// Topic of result rows.
+    pub result_topic: String,
+    /// Topic of dead letters.
+    pub dead_topic: String,
+    /// Rules of the job, once it has begun.
+    #[serde(skip)]
+    pub rules: Option<RulesStatus>,
+    /// Roll-ups, the shortest first.
+    pub rollups: Vec<RollupStatus>,
+    /// Records of all partitions.
+    #[serde(flatten)]
+    pub counts: RecordCounts,
+    /// Sensors known.
+    pub sensors: u64,
+    /// Windows open.
+    pub open_windows: u64,
+    /// Messages of all inputs that are not read yet.
+    pub lag: u64,
+    /// Partitions in order of their numbers.
+    pub partitions: Vec<PartitionStatus>,
+    /// Sensors that several partitions know.
+    #[serde(flatten)]
+    pub partitions_of: SensorPartitions,
+    /// Sensors whose clocks were set back, or that sent records far ahead of them.
+    pub irregular_clocks: Vec<ClockStatus>,
+    /// How many there are; `None` when nobody looked.
+    pub irregular_clocks_total: Option<u64>,
+    /// What the job, or a sensor, loses more than 5 % of its newest records to.
+    pub rejecting: Vec<RejectingStatus>,
+    /// Holders that keep much more of a topic than its policy would.
+    pub pinned: Vec<PinnedStatus>,
+    /// Sinks that keep a position.
+    pub sinks: Vec<SinkStatus>,
+    /// Members of the group; `None` where no group shares the job.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub members: Option<Vec<MemberStatus>>,
+    /// Health of each sensor, if it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by_sensor: Option<Vec<SensorStatus>>,
+    /// Records that belong to no sensor, if sensors were asked for.
+    #[serde(skip)]
+    pub without_sensor: u64,
+}
+
+/// A sink that keeps a position.
+#[derive(Clone, Debug, Serialize)]
+pub struct SinkStatus {
+    /// Its name.
+    pub sink: String,
+    /// Rows that it has not written yet.
+    pub lag: u64,
+    /// That it has rows which the store does not have, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ahead: Option<String>,
+}
+
+impl JobStatus {
+    /// The status of a job, given the spans of all partitions of each input.
+    ///
+    /// # Errors
+    /// When what the store keeps cannot be read.
+    pub fn new(
+        view: &View,
+        spans: &[Vec<Span>],
+        pinned: &[RetentionLag],
+        members: Option<&[GroupMember]>,
+    ) -> anyhow::Result<Self> {
+        let kind = kinds::of(view)?;
+        let mut notes = Vec::new();
+        for part in &view.partitions {
+            let progress = part.progress.as_ref();
+            notes.push(progress.map(|progress| kind.note_status(&progress.note)).transpose()?);
+        }
+        let mut counts = (kind.no_counts)();
+        notes.iter().flatten().for_each(|note| counts.add(&note.counts));
+        let partitions =
+            view.partitions.iter().zip(&notes).enumerate().map(|(number, (part, note))| {
+                let of_it: Vec<Span> = spans
+                    .iter()
+                    .map(|input| input.get(number).copied().unwrap_or_default())
+                    .collect();
+                PartitionStatus::new(number, (&view.job, part), &of_it, note.as_ref())
+            });
+        let partitions: Vec<_> = partitions.collect();
+        let sum = |of: fn(&NoteStatus) -> u64| notes.iter().flatten().map(of).sum();
+        let job = &view.job;
+        Ok(JobStatus {
+            group: job.group.clone(),
+            topic: job.input().name.clone(),
+            result_topic: job.main_topic().to_owned(),
+            dead_topic: job.topic_of(DEAD).unwrap_or_default().to_owned(),
+            rules: notes.iter().flatten().next().map(|note| note.rules.clone()),
+            rollups: RollupStatus::of_job(job, &notes),
+            counts,
+            sensors: sum(|note| note.sensors),
+            open_windows: sum(|note| note.open_windows),
+            lag: partitions.iter().map(|partition| partition.lag).sum(),
+            partitions,
+            partitions_of: SensorPartitions::default(),
+            irregular_clocks: Vec::new(),
+            irregular_clocks_total: None,
+            rejecting: Vec::new(),
+            pinned: pinned.iter().map(PinnedStatus::of).collect(),
+            sinks: sinks(view),
+            members: members.map(|members| members.iter().map(MemberStatus::of).collect()),
+            by_sensor: None,
+            without_sensor: 0,
+        })
+    }
+}
+
+/// Name and lag of every sink that keeps a position.
+fn sinks(view: &View) -> Vec<SinkStatus> {
+    let status = |SinkLag { sink, rows }| {
+        let ahead = known_ahead(view, &sink).map(|ahead| ahead.to_string());
+        SinkStatus { sink, lag: rows, ahead }
+    };
+    seismic_sinks::lags(view).into_iter().map(status).collect()
+}
