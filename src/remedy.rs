@@ -61,8 +61,8 @@ pub fn in_words(remedy: &Remedy) -> String {
             "continue with the version of the program that wrote it, or start a new --group from the \
              log"
         }
-        Remedy::OmitStart => "leave --from out, or start a new --group",
-        Remedy::OmitCheckpoint => "leave --from-checkpoint out, or fork into another --group",
+        Remedy::OmitStart => "omit --from, or start a new --group",
+        Remedy::OmitCheckpoint => "omit --from-checkpoint, or fork into another --group",
         Remedy::RepeatFork => {
             "run it with --from-checkpoint and --of-group again, or start a new --group"
         }
@@ -170,7 +170,7 @@ fn stop_rejecting(reason: &str) -> &'static str {
         }
         "duplicate" => "--dedupe time rejects what repeats: correct the feed that repeats",
         "sensor_limit" => {
-            "find out who invents sensor ids, or use a higher --max-sensors and a new --group"
+            "find the publisher of unknown sensor ids, or use a higher --max-sensors and a new --group"
         }
         "misplaced" => "let every producer use the sensor id as key, and Kafka's own partitioner",
         _ => "correct it where it is measured; `seismic read seismic-dead-topic` shows all of them",

@@ -78,7 +78,7 @@ fn a_damaged_or_unfinished_backup_is_refused_and_a_full_folder_too() {
     }
     fs::remove_file(stage.path("b/manifest.json")).unwrap();
     let said = stage.refused(&["restore", "b"], 1);
-    assert!(said.contains("is no backup, or an unfinished one"), "{said}");
+    assert!(said.contains("holds no backup, or an unfinished one"), "{said}");
 }
 
 /// The arguments of the command that `restore` prints.

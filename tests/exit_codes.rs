@@ -84,13 +84,13 @@ fn a_job_with_progress_keeps_its_start_its_rules_and_its_topics() {
     let stage = Stage::with_records(&["--records", "1000"]);
     stage.ok(&["run", "--until-caught-up", "--from", "earliest"]);
     for (line, words) in [
-        ("run --drain --from latest", "leave --from out, or start a new --group"),
-        ("run --drain --from earliest", "leave --from out, or start a new --group"),
+        ("run --drain --from latest", "omit --from, or start a new --group"),
+        ("run --drain --from earliest", "omit --from, or start a new --group"),
         ("run --drain --lateness-ms 600", "lateness-ms 600 (was 500)"),
         ("run --drain --window-ms 2000", "window-ms 2000 (was 1000)"),
         ("run --drain --max-ahead-ms 1", "max-ahead-ms 1 (was 5000)"),
         ("run --drain --time ingest", "time Ingest (was Event)"),
-        ("verify --sink console", "keeps nothing that could be compared"),
+        ("verify --sink console", "stores nothing that can be compared"),
         ("verify --sink csv:none", "holds no rows of a CSV sink"),
         ("run --drain --result-topic other", "use another --group or --store"),
         (

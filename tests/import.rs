@@ -187,7 +187,7 @@ fn what_an_import_took_by_default_and_which_option_helps_is_said() {
     )
     .unwrap();
     let said = stage.ok(&["import", "csv", "a.csv"]);
-    assert!(said.contains("1 records have no data_quality: 1 was taken"), "{said}");
+    assert!(said.contains("1 records have no data_quality: 1 was assumed"), "{said}");
     csv(&stage, "s.csv", "A,1600000000,1.0,N,1\n");
     let refused = stage.refused(&["import", "csv", "s.csv"], 1);
     assert!(refused.contains("s.csv, line 2: ") && refused.contains("--time-unit s"), "{refused}");
@@ -196,7 +196,7 @@ fn what_an_import_took_by_default_and_which_option_helps_is_said() {
     let refused = stage.refused(&["import", "csv", "f.csv"], 1);
     assert!(refused.contains("parted by ;") && refused.contains("--delimiter ';'"), "{refused}");
     let unknown = ["import", "csv", "--set", "quality=1", "a.csv"];
-    assert!(stage.refused(&unknown, 2).contains("no field is called \"quality\""));
+    assert!(stage.refused(&unknown, 2).contains("there is no field \"quality\""));
 }
 
 #[test]

@@ -39,7 +39,7 @@ fn a_fork_goes_on_from_a_checkpoint_of_another_group_in_a_store_of_its_own() {
     stage.verify(&["csv"]);
 
     let again = stage.refused(&FORK, 2);
-    assert!(again.contains("leave --from-checkpoint out") || again.contains("Leave"), "{again}");
+    assert!(again.contains("omit --from-checkpoint") || again.contains("Leave"), "{again}");
     stage.ok(&["run", "--drain", "--group", "child"]);
 }
 

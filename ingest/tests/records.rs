@@ -321,7 +321,7 @@ fn strict_ends_at_the_first_line_that_is_wrong() {
 #[test]
 fn a_header_must_name_fields_once() {
     for (text, says) in [
-        ("sensor,depth\n", "no field is called \"sensor\""),
+        ("sensor,depth\n", "there is no field \"sensor\""),
         ("depth,depth\n", "\"depth\" twice"),
         ("\"depth\n", "a quote is not closed"),
         ("sensor_id,depth\n", "there is no column collect_timestamp"),

@@ -91,7 +91,7 @@ impl Manifest {
         let at = backup.join(NAME);
         let text = std::fs::read_to_string(&at).with_context(|| {
             format!(
-                "{} cannot be read: the folder is no backup, or an unfinished one",
+                "{} cannot be read: the folder holds no backup, or an unfinished one",
                 at.display()
             )
         })?;
@@ -116,13 +116,13 @@ impl Manifest {
     /// of it and of the places of a restore may be read or written.
     fn fault(&self) -> Option<String> {
         if Topic::check_name(&self.group).is_err() {
-            return Some(format!("{:?} is no name of a group", self.group));
+            return Some(format!("{:?} is not a valid group name", self.group));
         }
         let files = self.files.iter().map(|file| &*file.path);
         let copies = self.queue_file.iter().chain([&self.store_file]).map(Path::new);
         let folders = self.csv.iter().map(|csv| Path::new(&csv.folder));
         if let Some(path) = files.chain(copies.clone()).chain(folders).find(|it| !is_inside(it)) {
-            return Some(format!("{path:?} is no path inside of the backup"));
+            return Some(format!("{path:?} is not a path inside the backup"));
         }
         let is_listed = |path: &&Path| self.files.iter().any(|file| file.path == **path);
         let missing = copies.into_iter().find(|path| !is_listed(path))?;

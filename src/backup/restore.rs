@@ -41,7 +41,7 @@ pub fn restore(
     let location = place_of_job(&manifest, &backed_up, options)?;
     anyhow::ensure!(
         csv.len() == manifest.csv.len(),
-        "the backup has {} CSV folders, and {} places were named for them",
+        "the backup has {} CSV folders, but {} places were given for them",
         manifest.csv.len(),
         csv.len()
     );
@@ -58,7 +58,7 @@ pub fn restore(
             let beside = PathBuf::from(beside);
             anyhow::ensure!(
                 !beside.exists(),
-                "{} is there: move it away, or restore to another place",
+                "{} exists already: move it away, or restore elsewhere",
                 beside.display()
             );
         }
@@ -101,7 +101,7 @@ fn place(
     let is = |name: &str| file.path == Path::new(name);
     let in_file = |url: &seismic_queue::Url| {
         let path = url.file().map(Path::to_owned);
-        path.with_context(|| format!("{url} is no file, so nothing can be restored to it"))
+        path.with_context(|| format!("{url} is not a file, so nothing can be restored to it"))
     };
     if is(&manifest.store_file) {
         return in_file(&location.store_url());
@@ -114,7 +114,7 @@ fn place(
             return Ok(to.join(name));
         }
     }
-    anyhow::bail!("the backup has a file that belongs to nothing: {}", file.path.display())
+    anyhow::bail!("the backup has a file that is no part of it: {}", file.path.display())
 }
 
 fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {

@@ -83,6 +83,6 @@ fn crash_half_way(
         consumer.check()?;
         Ok(Position::of(store, queue)?.messages > killed_at)
     })
-    .context("the consumer did not come back")?;
+    .context("the consumer did not restart")?;
     Ok(Crash { consumer, killed_at, back_after: killed.elapsed() })
 }

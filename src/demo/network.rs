@@ -42,7 +42,7 @@ pub fn run(network: Network, files: &DemoFiles, stop: &AtomicBool) -> anyhow::Re
     // Made here, so that the consumer does not wait for it.
     queue.create(&options.topic, options.partitions)?;
     tell(format_args!(
-        "{} sensors publish {} records/s for {} s; the consumer is another process",
+        "{} sensors publish {} records/s for {} s; the consumer runs as another process",
         sensors,
         count(options.rate as u64),
         seconds

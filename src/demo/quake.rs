@@ -62,7 +62,7 @@ pub fn run(speed: f64, files: &DemoFiles, stop: &AtomicBool) -> anyhow::Result<b
     queue.create(PLAYED, queue.topic(RECORDED)?.partitions)?;
     tell(format_args!(
         "M7.4 Oaxaca, 2020-06-23 15:29 UTC: {} stations of OpenEEW, {} samples in {} messages, at {} \
-         times their pace; amplitudes in gal; the consumer is another process",
+         times their pace; amplitudes in gal; the consumer runs as another process",
         STATIONS.len(),
         count(records),
         count(messages),
@@ -118,7 +118,7 @@ pub fn run(speed: f64, files: &DemoFiles, stop: &AtomicBool) -> anyhow::Result<b
     text += if is_fine {
         "  result       0 lost, 0 doubled, verified\n"
     } else {
-        "  result       NOT as the recordings say; seismic verify names the differences\n"
+        "  result       NOT what the recordings give; seismic verify names the differences\n"
     };
     text += &format!("  CSV          {} rows in {}\n", count(in_csv), csv.display());
     text += &format!("\nTry next:\n  seismic status --sensors --queue {url}\n");

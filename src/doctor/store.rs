@@ -75,7 +75,7 @@ fn of_job(store: &dyn JobStore, view: &View, input: Option<&Input>, findings: &m
     let job_input = view.job.input();
     if job_input.name != topic.name {
         let what = format!("the job reads {:?}, not {:?}", job_input.name, topic.name);
-        findings.push(Finding::problem(what, "say --topic, or --group for another job"));
+        findings.push(Finding::problem(what, "give --topic, or the --group of another job"));
         return;
     }
     if let Err(error @ Error::QueuesDiffer { .. }) = job_input.is_still(topic, &queue.name()) {
@@ -85,7 +85,7 @@ fn of_job(store: &dyn JobStore, view: &View, input: Option<&Input>, findings: &m
     if job_input.id != topic.id {
         findings.push(Finding::problem(
             format!("the topic {:?} was deleted and made again since the job began", topic.name),
-            "what it had is gone; begin a new job with another --group",
+            "its messages are gone; start a new job with another --group",
         ));
         return;
     }
@@ -186,7 +186,7 @@ fn positions(view: &View, spans: &[Vec<Span>]) -> Vec<Finding> {
             if next > span.end {
                 findings.push(Finding::problem(
                     format!("{at}: the job is at {next}, the log ends at {}", span.end),
-                    "the queue lost what was acknowledged: restore it; the job refuses to continue",
+                    "the queue lost acknowledged messages: restore it; the job refuses to continue",
                 ));
             }
         }

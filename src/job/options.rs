@@ -70,7 +70,7 @@ pub struct JobOptions {
     /// Reject records with an event time before this one [default: 1900-01-01T00:00:00Z]
     #[arg(long, value_name = "TIME")]
     pub earliest_event: Option<EventTime>,
-    /// Reject records with an event time from this one on [default: 2200-01-01T00:00:00Z]
+    /// Reject records with an event time at or after this one [default: 2200-01-01T00:00:00Z]
     #[arg(long, value_name = "TIME")]
     pub latest_event: Option<EventTime>,
     /// Phases that count [default: P,S,N]
@@ -84,7 +84,7 @@ pub struct JobOptions {
     #[arg(long, value_name = "N")]
     pub max_sensors: Option<u64>,
     /// When a sensor has records in several partitions at the same time, so that each makes rows of
-    /// its own: go on with a warning, or stop [default: warn]
+    /// its own: warn and continue, or stop [default: warn]
     #[arg(long, value_enum)]
     pub spread: Option<Spread>,
     /// Threads that read and compute; at most one per partition is used [default: one per core]
@@ -145,7 +145,7 @@ fn parse_slot(text: &str) -> Result<String, String> {
 pub enum Clock {
     /// Event time, each sensor's own
     Event,
-    /// Append time: when the queue took the message
+    /// Append time: when the queue accepted the message
     Ingest,
 }
 
@@ -181,9 +181,9 @@ impl From<Repeats> for Dedupe {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Spread {
-    /// It warns and goes on
+    /// Warn and continue
     Warn,
-    /// It stops with code 1, before it commits more
+    /// Stop with code 1 before anything more is committed
     Refuse,
 }
 

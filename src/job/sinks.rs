@@ -79,7 +79,7 @@ pub fn compare(
     report: &mut Report,
 ) -> anyhow::Result<u64> {
     let Some(compare) = spec.entry().compare else {
-        return Err(Usage(format!("sink {spec} keeps nothing that could be compared")).into());
+        return Err(Usage(format!("sink {spec} stores nothing that can be compared")).into());
     };
     let context = Context { queue: Some(queue.clone()), ..Context::of(store)? };
     let mut comparison = Comparison::new(store, &context.topic, &context.schema)?;

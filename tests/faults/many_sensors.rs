@@ -30,7 +30,7 @@ fn sensor_ids_without_end_are_rejected_with_an_alarm_and_known_sensors_go_on() {
         consumer = trial.resume();
     }
     // The alarm comes once for each start.
-    let partitions = |stderr: &str| stderr.matches("invents sensor ids").count();
+    let partitions = |stderr: &str| stderr.matches("unknown sensor ids").count();
     crate::stage::wait_until("the alarm", || partitions(&consumer.stderr()) > 0);
     let memory = format!("at most {} MiB of memory", consumer.peak_memory_kib() >> 10);
     trial.line.measured.push(memory);

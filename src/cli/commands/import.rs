@@ -65,7 +65,7 @@ struct SensorTableArg {
 struct CsvArgs {
     #[command(flatten)]
     records: RecordsArgs,
-    /// What parts columns: one character, or tab
+    /// Column separator: one character, or tab
     #[arg(long, value_name = "CHAR", default_value = ",", value_parser = delimiter)]
     delimiter: u8,
 }
@@ -76,7 +76,7 @@ struct RecordsArgs {
     /// folders
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Go on when the end is reached: files that grow or are rotated, new files of a folder
+    /// Keep reading at the end: follow files that grow or are rotated, and new files of a folder
     #[arg(long)]
     follow: bool,
     /// A field that has another name in the files, as sensor_id=station. Can be given several times
@@ -139,7 +139,7 @@ impl RecordsArgs {
 
 fn field_and_text(text: &str) -> Result<(RecordField, String), String> {
     let (name, value) = text.split_once('=').ok_or("it is not FIELD=TEXT")?;
-    let field = RecordField::named(name).ok_or_else(|| format!("no field is called {name:?}"))?;
+    let field = RecordField::named(name).ok_or_else(|| format!("there is no field {name:?}"))?;
     Ok((field, value.to_owned()))
 }
 
@@ -242,8 +242,8 @@ fn in_words(summary: &RecordsSummary) -> String {
     text += &notes(summary.recognised, summary.stopped, summary.resumable);
     let Defaults { data_quality, phase_type, seismic_amplitude } = summary.defaults;
     for (number, what) in [
-        (data_quality, "have no data_quality: 1 was taken"),
-        (phase_type, "have no phase_type: N was taken"),
+        (data_quality, "have no data_quality: 1 was assumed"),
+        (phase_type, "have no phase_type: N was assumed"),
         (
             seismic_amplitude,
             "have no seismic_amplitude, since there is no such column: a job rejects them; name the \
@@ -300,7 +300,7 @@ fn notes(recognised: u64, stopped: bool, resumable: bool) -> String {
 fn all_was_read(refused: &Refusals, unread: &Refusals) -> anyhow::Result<()> {
     let mut text = String::new();
     for (refusals, what) in [
-        (refused, "lines are no records and were refused"),
+        (refused, "lines are not records and were refused"),
         (unread, "files could not be read, or not to their end"),
     ] {
         if refusals.count == 0 {
@@ -349,6 +349,6 @@ fn option_of(hint: Hint) -> String {
         Hint::IgnoreOtherColumns => {
             "--ignore-other-columns, or --column FIELD=THEIRS for one that is a field".to_owned()
         }
-        Hint::SkipLines => "--skip-lines N, if lines stand before the header".to_owned(),
+        Hint::SkipLines => "--skip-lines N, if there are lines before the header".to_owned(),
     }
 }

@@ -77,7 +77,7 @@ fn in_words(summary: &ReplaySummary) -> String {
     }
     if summary.shift_ms != 0 {
         let seconds = summary.shift_ms as f64 / 1_000.0;
-        text += &format!("  records were moved by {seconds:.3} s in time\n");
+        text += &format!("  records were shifted by {seconds:.3} s in time\n");
     }
     if summary.stopped {
         text += "  stopped before the end\n";

@@ -87,7 +87,9 @@ fn apply(queue: &dyn Queue, args: &Args, location: &Location) -> anyhow::Result<
         let (name, partition) = (&topic.name, done.partition);
         print_line(format_args!("{name}/{partition}: deleted {} messages", count(done.deleted)))?;
         if let Some(Hold { holder, offset, .. }) = done.held_by {
-            print_line(format_args!("  {holder} still needs offset {offset} and what follows"))?;
+            print_line(format_args!(
+                "  {holder} still needs offset {offset} and everything after it"
+            ))?;
         }
     }
     Ok(Outcome::Fine)

@@ -123,7 +123,7 @@ fn in_words(report: &Report, sinks: &[(&SinkSpec, u64)], time: Duration) -> Stri
     if report.is_fine() {
         text += &format!(
             "{verified}: {} records = {} in closed windows + {} open + {} late + {} rejected\n\
-             \x20         {} windows and {} dead letters, each there once and bit-equal\n",
+             \x20         {} windows and {} dead letters, each present once and bit-identical\n",
             count(counters.read),
             count(counters.closed),
             count(counters.open),
@@ -137,7 +137,7 @@ fn in_words(report: &Report, sinks: &[(&SinkSpec, u64)], time: Duration) -> Stri
             let rows = sum(|p| p.rollups().iter().sum());
             let are = if levels == 1 { "roll-up is" } else { "roll-ups are" };
             text += &format!(
-                "          {} rows of {levels} {are} made of these windows, each there once and bit-equal\n",
+                "          {} rows of {levels} {are} computed from these windows, each present once and bit-identical\n",
                 count(rows)
             );
         }
@@ -175,13 +175,13 @@ fn in_several_partitions(report: &Report) -> String {
     };
     for (sensor, rows) in report.spread.iter().take(SENSORS_NAMED) {
         text += &format!(
-            "sensor {sensor:?} is spread over partitions {}: {} rows are of a window that another \
-             partition has a row of\n",
+            "sensor {sensor:?} is spread over partitions {}: {} rows are of a window that also has a \
+             row in another partition\n",
             partitions(rows),
             count(rows.rows)
         );
     }
-    text += &further(report.spread_total, "are spread over partitions, too");
+    text += &further(report.spread_total, "are also spread over partitions");
     for (sensor, rows) in report.moved.iter().take(SENSORS_NAMED) {
         text += &format!(
             "sensor {sensor:?} has rows in partitions {}, but never of the same window: a partitioner \
@@ -189,7 +189,7 @@ fn in_several_partitions(report: &Report) -> String {
             partitions(rows)
         );
     }
-    text + &further(report.moved_total, "moved between partitions, too")
+    text + &further(report.moved_total, "also moved between partitions")
 }
 
 fn further(total: u64, what: &str) -> String {

@@ -73,7 +73,7 @@ fn unknown(names: &[String], name: &str, options: &ReadOptions) -> Refusal {
     }
     let known = RecordField::ALL.map(|(_, name, _)| name).join(", ");
     let is_none_known = names.iter().all(|name| options.field(name) == Named::Unknown);
-    let what = format!("no field is called {name:?}; fields are {known}");
+    let what = format!("there is no field {name:?}; fields are {known}");
     let hint = match names {
         [_] if is_none_known => Hint::SkipLines,
         _ => Hint::IgnoreOtherColumns,

@@ -244,8 +244,8 @@ impl Operator for WindowsOperator {
         (rejected > 0).then(|| {
             format!(
                 "partition {} has as many sensors as its limit allows: {rejected} records of \
-                 further sensors are dead letters (sensor_limit), and more will follow. Find out \
-                 who invents sensor ids, or start a new group with a higher limit",
+                 further sensors are dead letters (sensor_limit), and more will follow. Find the \
+                 publisher of unknown sensor ids, or start a new group with a higher limit",
                 self.engine.partition()
             )
         })

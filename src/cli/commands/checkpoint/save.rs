@@ -78,7 +78,7 @@ fn give_up(store: &dyn JobStore, name: &str, timeout: Duration) -> anyhow::Resul
         all.filter(|at| !asked.answered.contains(at)).map(|at| at.to_string()).collect();
     bail!(
         "after {} s partition {} had not taken checkpoint {name:?}, so the request was withdrawn; \
-         `seismic status` shows how the job is, --timeout S waits longer",
+         `seismic status` shows the state of the job; --timeout S waits longer",
         timeout.as_secs(),
         silent.join(", ")
     )
@@ -117,7 +117,7 @@ fn show(store: &dyn JobStore, args: &Args) -> anyhow::Result<Outcome> {
     let beyond: u64 = each().map(ahead).sum();
     if beyond > 0 && store.leased_by()?.is_none() {
         tell(format_args!(
-            "{} messages that are committed lie beyond it: the job ended without a last checkpoint",
+            "{} committed messages lie after it, since the job ended without a final checkpoint",
             count(beyond)
         ));
     }

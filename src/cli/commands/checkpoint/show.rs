@@ -125,7 +125,7 @@ impl Shown<'_> {
                 let Counters { read, closed, open, windows, .. } = state.counters;
                 let (late, rejected) = (state.counters.late(), state.counters.rejected());
                 text += &format!(
-                    "  {bytes} bytes in {chunks} chunks, CRC {:08x} is right; rules {}: windows of {} ms, lateness {} ms\n\
+                    "  {bytes} bytes in {chunks} chunks, CRC {:08x} matches; rules {}: windows of {} ms, lateness {} ms\n\
                      \x20 {} sensors, {} open windows; {} records read = {} in {} closed windows + {} open + {} late + {} rejected\n",
                     manifest.crc,
                     state.rules.hash(),
@@ -142,7 +142,7 @@ impl Shown<'_> {
                 );
             }
             Err(why) => {
-                text += &format!("  {bytes} bytes in {chunks} chunks; it is of no use: {why}\n")
+                text += &format!("  {bytes} bytes in {chunks} chunks; it cannot be used: {why}\n")
             }
         }
         if !self.is_reached {

@@ -68,7 +68,7 @@ fn end(args: &Args, location: &Location) -> anyhow::Result<Outcome> {
         }
         ended => {
             ended?;
-            print_line(format_args!("group {name} is over; nothing is kept for it"))?;
+            print_line(format_args!("group {name} is deleted; nothing is kept for it"))?;
             Ok(Outcome::Fine)
         }
     }

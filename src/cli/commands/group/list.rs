@@ -58,7 +58,7 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
         return Ok(Outcome::Fine);
     }
     print_line(
-        "topic                 needs from        messages  oldest    who, and where its store is",
+        "topic                 needs from        messages  oldest    holder, and where its store is",
     )?;
     for held in &all {
         let from: Vec<_> = held.from.iter().map(|(_, offset)| offset.to_string()).collect();
@@ -73,7 +73,7 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
         ))?;
     }
     for store in stores.iter().filter(|store| !all.iter().any(|held| store.is_of(&held.holder))) {
-        print_line(format_args!("{} needs nothing of this queue", store.url))?;
+        print_line(format_args!("{} needs nothing from this queue", store.url))?;
     }
     Ok(Outcome::Fine)
 }
