@@ -41,7 +41,7 @@ fn rows_of_roll_ups_add_up_to_those_of_windows_and_verify_says_so() {
     }
     stage.verify(&[]);
     let proved = stage.ok(&["verify"]);
-    assert!(proved.contains("rows of 2 roll-ups are made of these windows"), "{proved}");
+    assert!(proved.contains("rows of 2 roll-ups are computed from these windows"), "{proved}");
     let status = stage.status();
     assert_eq!(int(&status["rollups"][1], "closed"), int(&status, "closed"), "{status}");
     assert!(stage.ok(&["status"]).contains("seismic-agg-topic-10s: "));

@@ -69,19 +69,15 @@ pub fn measure(
         let wall_s = of(|drain| drain.wall.as_secs_f64());
         let records_per_s = load.records as f64 / wall_s;
         let is_known = drains.iter().all(|drain| drain.cpu_s.is_some() && drain.peak > 0);
-        rows.push(vec![
-            load.sensors.into(),
-            load.pack.into(),
-            load.anomaly_percent.into(),
-            slots.into(),
-            records_per_s.into(),
-            (records_per_s / limit.records_per_s).into(),
+        let mut cells = load.cells(slots, records_per_s, limit);
+        cells.extend::<[Cell; 5]>([
             wall_s.into(),
             is_known.then(|| of(|drain| drain.cpu_s.unwrap_or_default())).into(),
             is_known.then(|| of(|drain| drain.peak as f64 / 1e6)).into(),
             drains[0].windows.into(),
             drains[0].dead_letters.into(),
         ]);
+        rows.push(cells);
     }
     Ok(rows)
 }

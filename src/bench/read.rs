@@ -48,14 +48,7 @@ pub fn measure(
             times.push(all(bench, test, readers)?.as_secs_f64());
         }
         let records_per_s = load.records as f64 / median(times);
-        rows.push(vec![
-            load.sensors.into(),
-            load.pack.into(),
-            load.anomaly_percent.into(),
-            readers.into(),
-            records_per_s.into(),
-            (records_per_s / limit.records_per_s).into(),
-        ]);
+        rows.push(load.cells(readers, records_per_s, limit));
     }
     Ok(rows)
 }

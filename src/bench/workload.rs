@@ -14,6 +14,21 @@ pub struct Backlog {
     pub records: u64,
 }
 
+impl Backlog {
+    /// The head of a row: the backlog, how many worked on it, how fast, and that beside what one
+    /// core can do.
+    pub fn cells(&self, workers: usize, records_per_s: f64, limit: &Limit) -> Vec<Cell> {
+        vec![
+            self.sensors.into(),
+            self.pack.into(),
+            self.anomaly_percent.into(),
+            workers.into(),
+            records_per_s.into(),
+            (records_per_s / limit.records_per_s).into(),
+        ]
+    }
+}
+
 /// What one core can do with a backlog.
 #[derive(Clone, Copy, Debug)]
 pub struct Limit {

@@ -1,0 +1,65 @@
+//! What is wrong with a job, as a whole.
+
+use std::fmt;
+
+use seismic_queue::Topic;
+use seismic_sinks::SinkSpec;
+
+use super::JobSpec;
+
+/// Something in a job that cannot be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The option.
+    pub key: &'static str,
+    /// What is wrong with it, with the allowed range.
+    pub why: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.key, self.why)
+    }
+}
+
+impl JobSpec {
+    /// Everything that is wrong with the job; empty when it can be started.
+    #[must_use]
+    pub fn faults(&self) -> Vec<Fault> {
+        let of_rule =
+            |fault: seismic_pipeline::RuleFault| Fault { key: fault.rule, why: fault.why };
+        let mut faults: Vec<Fault> = self.rules().faults().into_iter().map(of_rule).collect();
+        let mut fault = |key, why| faults.push(Fault { key, why });
+        for (key, name) in [
+            ("topic", &self.topic),
+            ("result_topic", &self.result_topic),
+            ("dead_topic", &self.dead_topic),
+            ("group", &self.group),
+        ] {
+            if let Err(error) = Topic::check_name(name) {
+                fault(key, error.to_string());
+            }
+        }
+        let mut seen: Vec<&SinkSpec> = Vec::new();
+        for sink in &self.sink {
+            match seen.iter().any(|other| other.is_same_place(sink)) {
+                true => fault("sink", format!("{sink} is given twice")),
+                false => seen.push(sink),
+            }
+        }
+        for (key, span) in
+            [("idle_timeout", self.idle_timeout), ("commit_interval", self.commit_interval)]
+        {
+            if span.ms() < 0 {
+                fault(key, format!("{span} is less than 0"));
+            }
+        }
+        if self.slots == Some(0) {
+            fault("slots", "0 is less than 1".to_owned());
+        }
+        if self.drain && self.until_caught_up {
+            fault("drain", "it cannot be set together with until_caught_up".to_owned());
+        }
+        faults
+    }
+}

@@ -1,0 +1,73 @@
+//! The job that the command line and a job file describe.
+
+use super::JobSpec;
+use crate::error::Usage;
+use crate::job::file::JobFile;
+use crate::job::location::Location;
+use crate::job::options::JobOptions;
+use crate::job::origin::Once;
+
+impl JobSpec {
+    /// The job that the command line and a job file describe: the command line overrides the file,
+    /// and the file overrides the defaults.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, each with the option, or the file and line, to correct.
+    pub fn resolve(line: JobOptions, mut file: JobFile, once: Once) -> Result<JobSpec, Usage> {
+        let mut faults = std::mem::take(&mut file.faults);
+        if once.sets_position() {
+            // Said now, so it goes before a position that stays in the file.
+            file.options.from = None;
+        }
+        let (options, of_file) = line.in_spans().or(std::mem::take(&mut file.options));
+        let spec = JobSpec { once, ..JobSpec::of(options) };
+        for fault in spec.faults() {
+            let at_line = of_file.contains(fault.key).then(|| file.place_of(fault.key)).flatten();
+            faults.push(match at_line {
+                Some(place) => format!("{place}: {}", fault.why),
+                None => format!("--{}: {}", fault.key.replace('_', "-"), fault.why),
+            });
+        }
+        if faults.is_empty() { Ok(spec) } else { Err(Usage(faults.join("\n       "))) }
+    }
+
+    /// The options, and the defaults of those that are not set.
+    #[must_use]
+    pub fn of(options: JobOptions) -> JobSpec {
+        let default = JobSpec::default();
+        let Location { queue, store, group, kafka } = options.location.into();
+        JobSpec {
+            queue,
+            store,
+            group,
+            kafka: kafka.into_iter().collect(),
+            topic: options.topic.unwrap_or(default.topic),
+            result_topic: options.result_topic.unwrap_or(default.result_topic),
+            dead_topic: options.dead_topic.unwrap_or(default.dead_topic),
+            sink: if options.sink.is_empty() { default.sink } else { options.sink },
+            from: options.from,
+            window: options.window.unwrap_or(default.window),
+            lateness: options.lateness.unwrap_or(default.lateness),
+            idle_timeout: options.idle_timeout.unwrap_or(default.idle_timeout),
+            max_ahead: options.max_ahead.unwrap_or(default.max_ahead),
+            max_jump: options.max_jump.unwrap_or(default.max_jump),
+            time: options.time.unwrap_or(default.time),
+            dedupe: options.dedupe.unwrap_or(default.dedupe),
+            amplitude: options.amplitude.unwrap_or(default.amplitude),
+            region: options.region.unwrap_or(default.region),
+            earliest_event: options.earliest_event.unwrap_or(default.earliest_event),
+            latest_event: options.latest_event.unwrap_or(default.latest_event),
+            phases: options.phases.unwrap_or(default.phases),
+            rollup: options.rollup,
+            max_sensors: options.max_sensors.unwrap_or(default.max_sensors),
+            spread: options.spread.unwrap_or(default.spread),
+            slots: options.slots,
+            slot: options.slot,
+            commit_interval: options.commit_interval.unwrap_or(default.commit_interval),
+            max_records: options.max_records,
+            until_caught_up: options.until_caught_up,
+            drain: options.drain,
+            once: default.once,
+        }
+    }
+}
