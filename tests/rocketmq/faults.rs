@@ -11,7 +11,7 @@ use crate::faults::dice::Dice;
 use crate::faults::poison::{amplitudes, event_times, payloads, poison};
 use crate::faults::trial::Trial;
 use crate::faults::{kill, kill_points, second, silence, slow_sink, stop};
-use crate::stage::{let_it_work, wait_until};
+use crate::stage::let_it_work;
 use crate::truth::int;
 
 /// A little less than a broker takes, in bytes.
@@ -99,16 +99,6 @@ fn a_second_service_on_one_store_is_refused_and_harms_nothing() {
     second::start_a_second(trial(&rocketmq, 21, "a second service on a store that has one"));
 }
 
-/// Waits until the broker has stored what a dead producer had sent: the next one reads back what is
-/// there when it starts, and cannot know of what is still under way.
-fn wait_until_stored(trial: &Trial) {
-    let stored = || {
-        let read = ["read", &trial.stage.data, "--in", "queue", "--format", "json"];
-        trial.stage.run(&read).stdout.lines().count()
-    };
-    wait_until("nothing is under way", || stored() == stored());
-}
-
 #[test]
 #[ignore = "more on brokers: .ci/run"]
 fn a_killed_generator_repeats_its_run_and_adds_nothing_twice() {
@@ -128,15 +118,14 @@ fn a_killed_generator_repeats_its_run_and_adds_nothing_twice() {
             break;
         }
         trial.line.tries += 1;
+        // What it had under way may still land: readers pass over what is repeated.
         life *= 2;
-        wait_until_stored(&trial);
     }
     let consumer = trial.start();
     for _ in 0..Trial::rounds(3) {
         let generator = trial.stage.spawn(&load);
         trial.wait(0..700);
         trial.line.tries += u64::from(generator.kill());
-        wait_until_stored(&trial);
     }
     assert!(consumer.kill(), "the consumer went on all the time");
     let summary = trial.stage.json(&load);

@@ -7,6 +7,7 @@ use crate::limits;
 use crate::protocol::frame::Frame;
 use crate::protocol::message::Stored;
 use crate::protocol::properties::{self, Properties};
+use crate::repeats::{Repeats, Verdict};
 use seismic_queue::backend::byte_reader::Bytes;
 use seismic_queue::limits::BATCH_BYTES;
 use seismic_queue::{Batch, Error, Message, Offset, Partition, Result};
@@ -34,6 +35,8 @@ pub(crate) struct Cursor {
     pub(crate) rests_until: Option<Instant>,
     /// What to say once everything before it was given.
     pub(crate) fault: Option<Error>,
+    /// Tells which messages were given before.
+    pub(crate) repeats: Repeats,
 }
 
 /// A pull on its way.
@@ -69,6 +72,7 @@ impl Cursor {
             troubled: None,
             rests_until: None,
             fault: None,
+            repeats: Repeats::new(next),
         }
     }
 
@@ -107,7 +111,8 @@ impl Cursor {
         }
     }
 
-    /// Fills a batch from what is ready.
+    /// Fills a batch from what is ready. Where a message cannot be judged without what lies before
+    /// it, it ends there and says from where on that must be read.
     ///
     /// # Errors
     /// When messages are missing or damaged: what lies before them is in the batch, and the next
@@ -118,7 +123,7 @@ impl Cursor {
         batch: &mut Batch,
         raw: &mut Vec<u8>,
         mut keeps: Option<&mut Keeps>,
-    ) -> Result<()> {
+    ) -> Result<Option<Offset>> {
         let partition = self.partition;
         let corrupt = |offset: Offset, what: &str| Error::Corrupt {
             at: format!("message {offset} of {topic}/{partition}"),
@@ -149,10 +154,16 @@ impl Cursor {
                 }
                 let key = properties::key(message.properties, raw);
                 if !batch.is_empty() && batch.size() + key.len() + value.len() > BATCH_BYTES {
-                    return Ok(());
+                    return Ok(None);
+                }
+                let verdict = self.repeats.judge(offset, message.properties);
+                if let Verdict::NeedsHistory(from) = verdict {
+                    return Ok(Some(from));
                 }
                 let properties = Properties(message.properties);
-                if keeps.as_mut().is_none_or(|keeps| keeps(partition, offset, properties)) {
+                if keeps.as_mut().is_none_or(|keeps| keeps(partition, offset, properties))
+                    && verdict == Verdict::New
+                {
                     batch.push(Message { offset, append_ms: message.store_ms, key, value: &value });
                 }
                 self.next = offset.next();
@@ -168,6 +179,6 @@ impl Cursor {
                 break;
             }
         }
-        Ok(())
+        Ok(None)
     }
 }

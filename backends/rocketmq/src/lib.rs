@@ -12,7 +12,8 @@
 //! time is the broker's store time. What RocketMQ cannot do and the seam asks for:
 //!
 //! * **Atomic appends.** A batch may leave a prefix; the message is the unit. A repeated append is
-//!   recognised by reading the partition's tail back (`producer_recovery.rs`).
+//!   recognised by reading the partition's tail back (`producer_recovery.rs`); what a dead producer
+//!   had under way and lands later is passed over by readers (`repeats/`).
 //! * **Holds and policies.** Retention is the broker's; a hold only tells the group's name, so that
 //!   its own tools show the lag.
 //! * **An id of a topic.** It is made of its name and where its queues are: a topic deleted and
@@ -34,6 +35,7 @@ mod producer_recovery;
 pub mod protocol;
 mod queue;
 mod reader;
+mod repeats;
 mod rights;
 mod source;
 mod tls;

@@ -4,8 +4,8 @@
 //! a gap would be taken for all before it. All queues are written side by side.
 //!
 //! A send of unknown outcome is not repeated before the partition's tail was read back: then what
-//! landed of it is known, and only the rest is sent. What a broker refuses because it is busy was
-//! not written.
+//! landed of it is known, and only the rest is sent. What lands later is a repeat, which readers pass
+//! over (`repeats/`). What a broker refuses because it is busy was not written.
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{self, Sender};
@@ -20,9 +20,10 @@ use crate::producer_recovery;
 use crate::protocol::batch::{Batch, check_size};
 use crate::protocol::properties::is_clean;
 use crate::protocol::unique_id::UniqueIds;
+use crate::repeats::send_marks;
 use crate::topic::TopicQueues;
 use seismic_queue::backend::validate;
-use seismic_queue::{Append, Appended, Error, Partition, Producer, Result, clock};
+use seismic_queue::{Append, Appended, Error, Offset, Partition, Producer, Result, clock};
 
 /// A producer of one topic.
 #[derive(Debug)]
@@ -30,10 +31,30 @@ pub(crate) struct RocketProducer {
     log: TopicQueues,
     id: String,
     ids: UniqueIds,
-    /// Sequence number that each partition expects. One that is not in it must be asked for.
-    next: BTreeMap<Partition, u64>,
+    /// What each partition expects. One that is not in it must be asked for.
+    next: BTreeMap<Partition, Place>,
     /// When the outcome of a send was last unknown.
     in_doubt: Option<Instant>,
+}
+
+/// Where a producer is in a partition.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Place {
+    /// Sequence number that is expected.
+    pub(crate) next: u64,
+    /// Before this offset all that is this producer's is known: there is nothing from `next` on.
+    pub(crate) after: Offset,
+}
+
+impl Place {
+    /// Where it is after a send that landed at an offset.
+    pub(crate) fn acknowledged(self, next: u64, at: Offset, count: u32) -> Self {
+        // Where others wrote in between, something of a predecessor may have landed too. Readers do
+        // not search farther back than that.
+        let is_all_known = at == self.after || at.0 >= self.after.0 + limits::TAIL_MESSAGES;
+        let after = if is_all_known { Offset(at.0 + u64::from(count)) } else { self.after };
+        Place { next, after }
+    }
 }
 
 /// A batch that is encoded and not sent.
@@ -41,8 +62,9 @@ struct Encoded {
     batch: Batch,
     /// When it was made, ms since 1970 UTC.
     made_ms: i64,
-    /// Sequence number after its last message.
+    /// Sequence number after its last message, and how many it has.
     next: u64,
+    count: u32,
 }
 
 /// A send on its way.
@@ -51,6 +73,7 @@ struct Sent {
     at: String,
     partition: Partition,
     next: u64,
+    count: u32,
 }
 
 /// What is to be sent to one partition: its messages without those that are there already.
@@ -120,31 +143,35 @@ impl RocketProducer {
         let (bytes, count) = fitting(rest);
         let first = self.ids.take(count, made_ms);
         let sequence = due.next + due.done as u64;
-        let from = producer_recovery::from(&self.id, sequence);
+        let from = send_marks::from(&self.id, sequence);
+        // One that is encoded while the send before it is under way says what was known before that.
+        let after = self.next.get(&due.partition).map_or(0, |place| place.after.0).to_string();
         let mut batch = Batch::with_capacity(bytes);
         for (n, message) in (0..).zip(&rest[..count as usize]) {
-            let more: &[_] = if n == 0 { &[(producer_recovery::FROM, &*from)] } else { &[] };
+            let marks = [(send_marks::FROM, &*from), (send_marks::AFTER, &*after)];
+            let more: &[_] = if n == 0 { &marks } else { &[] };
             batch.push(*message, first.plus(n), more)?;
         }
         due.done += count as usize;
-        due.ready = Some(Encoded { batch, made_ms, next: sequence + u64::from(count) });
+        due.ready = Some(Encoded { batch, made_ms, next: sequence + u64::from(count), count });
         Ok(())
     }
 
     /// Sends what is encoded for one partition.
     fn send(&mut self, partition: Partition, ready: Encoded, to: &Sender<Answer>) -> Result<Sent> {
         let (place, at) = self.log.place(partition)?;
-        let Encoded { batch, made_ms, next } = ready;
+        let Encoded { batch, made_ms, next, count } = ready;
         let request = client::send(&self.log.topic.name, &place, made_ms, batch);
         let opaque = self.log.client.connection(&at)?.send(request, to)?;
-        Ok(Sent { opaque, at, partition, next })
+        Ok(Sent { opaque, at, partition, next, count })
     }
 
     /// Takes note of how a send ended.
-    fn settle(&mut self, sent: &Sent, outcome: crate::error::Result<()>) -> Result<()> {
+    fn settle(&mut self, sent: &Sent, outcome: crate::error::Result<u64>) -> Result<()> {
         match outcome {
-            Ok(()) => {
-                self.next.insert(sent.partition, sent.next);
+            Ok(offset) => {
+                let place = self.next.entry(sent.partition).or_default();
+                *place = place.acknowledged(sent.next, Offset(offset), sent.count);
                 Ok(())
             }
             Err(error) => {
@@ -199,8 +226,8 @@ impl RocketProducer {
                         continue;
                     };
                     let sent = on_the_way.swap_remove(i);
-                    let before = self.next.get(&sent.partition).copied().unwrap_or_default();
-                    let outcome = outcome.and_then(|frame| client::sent(&sent.at, frame)).map(drop);
+                    let before = self.next.get(&sent.partition).map_or(0, |place| place.next);
+                    let outcome = outcome.and_then(|frame| client::sent(&sent.at, frame));
                     match self.settle(&sent, outcome) {
                         Ok(()) => written += sent.next - before,
                         Err(error) => failed = Some(error),
@@ -255,14 +282,14 @@ impl Producer for RocketProducer {
 
     fn next_sequence(&mut self, partition: Partition) -> Result<u64> {
         validate::partition(&self.log.topic, partition)?;
-        if let Some(&next) = self.next.get(&partition) {
-            return Ok(next);
+        if let Some(place) = self.next.get(&partition) {
+            return Ok(place.next);
         }
         if let Some(since) = self.in_doubt {
             thread::sleep(limits::SETTLE.saturating_sub(since.elapsed()));
         }
-        let next = producer_recovery::next_sequence(&mut self.log, partition, &self.id)?;
-        self.next.insert(partition, next);
+        let (next, after) = producer_recovery::next_sequence(&mut self.log, partition, &self.id)?;
+        self.next.insert(partition, Place { next, after });
         Ok(next)
     }
 }

@@ -7,11 +7,9 @@
 use crate::protocol::properties;
 use crate::protocol::unique_id::UniqueId;
 use crate::reader::TopicReader;
+use crate::repeats::send_marks::{FROM, parse_from};
 use crate::topic::TopicQueues;
 use seismic_queue::{Offset, Partition, Result};
-
-/// Property of a send's first message: producer id, colon, sequence number.
-pub(crate) const FROM: &str = "seismic_from";
 
 /// Follows what one producer id sent.
 #[derive(Debug)]
@@ -19,8 +17,8 @@ pub(crate) struct Trace<'a> {
     producer: &'a str,
     /// Sequence number after the last message of this producer.
     next: u64,
-    /// Id of that next message, if it belongs to the same send.
-    expected: Option<UniqueId>,
+    /// Id of the next message, if it belongs to the same send, and its sequence number.
+    expected: Option<(UniqueId, u64)>,
 }
 
 impl<'a> Trace<'a> {
@@ -36,17 +34,17 @@ impl<'a> Trace<'a> {
             if name == properties::UNIQUE_ID.as_bytes() {
                 id = UniqueId::parse(value);
             } else if name == FROM.as_bytes() {
-                from = parse(value);
+                from = parse_from(value);
             }
         }
-        let sequence = match from {
-            Some((producer, sequence)) if producer == self.producer => sequence,
-            None if id.is_some() && id == self.expected => self.next,
+        let sequence = match (from, self.expected) {
+            (Some((producer, sequence)), _) if producer == self.producer => sequence,
+            (None, Some((expected, sequence))) if id == Some(expected) => sequence,
             _ => return,
         };
-        // A send that was refused and repeated in other pieces never goes back.
+        // A send that is repeated in other pieces, or lands late, never goes back.
         self.next = self.next.max(sequence + 1);
-        self.expected = id.map(|id| id.plus(1));
+        self.expected = id.map(|id| (id.plus(1), sequence + 1));
     }
 
     /// Sequence number that is due.
@@ -55,36 +53,28 @@ impl<'a> Trace<'a> {
     }
 }
 
-/// The value of [`FROM`].
-pub(crate) fn from(producer: &str, sequence: u64) -> String {
-    format!("{producer}:{sequence}")
-}
-
-fn parse(value: &[u8]) -> Option<(&str, u64)> {
-    let (producer, sequence) = std::str::from_utf8(value).ok()?.rsplit_once(':')?;
-    Some((producer, sequence.parse().ok().filter(|sequence| *sequence < u64::MAX)?))
-}
-
 /// Sequence number that a partition expects next from `producer`, as far as its last
-/// [`TAIL_MESSAGES`](crate::limits::TAIL_MESSAGES) messages tell.
+/// [`TAIL_MESSAGES`](crate::limits::TAIL_MESSAGES) messages tell, and the end up to which they were
+/// read.
 pub(crate) fn next_sequence(
     log: &mut TopicQueues,
     partition: Partition,
     producer: &str,
-) -> Result<u64> {
+) -> Result<(u64, Offset)> {
     let span = log.span(partition)?;
     let from = span.end.0.saturating_sub(crate::limits::TAIL_MESSAGES).max(span.first.0);
     let mut trace = Trace::new(producer);
     TopicReader::read_properties(log, partition, Offset(from)..span.end, &mut |_, text| {
         trace.see(text);
     })?;
-    Ok(trace.next_sequence())
+    Ok((trace.next_sequence(), span.end))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::protocol::unique_id::UniqueIds;
+    use crate::repeats::send_marks::from;
 
     fn first(producer: &str, sequence: u64, id: UniqueId) -> Vec<u8> {
         let mut text = further(id);
@@ -100,7 +90,7 @@ mod tests {
 
     #[test]
     fn a_beginning_of_a_send_counts_as_far_as_it_goes() {
-        let id = UniqueIds::new().take(9, 0);
+        let id = UniqueIds::new().take(10, 0);
         let mut trace = Trace::new("p");
         for (text, next) in [
             (first("p", 5, id), 6),
@@ -112,6 +102,7 @@ mod tests {
             (further(id.plus(6)), 8),
             (first("p", 8, id.plus(7)), 9),
             (first("p", 3, id.plus(8)), 9),
+            (further(id.plus(9)), 9),
         ] {
             trace.see(&text);
             assert_eq!(trace.next_sequence(), next);

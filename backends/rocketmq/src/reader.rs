@@ -19,6 +19,7 @@ use crate::cursor::{Cursor, Keeps, PullInFlight, Ready};
 use crate::error::Error as RocketError;
 use crate::limits;
 use crate::protocol::message::Stored;
+use crate::repeats::Repeats;
 use crate::topic::TopicQueues;
 use seismic_queue::backend::byte_reader::Bytes;
 use seismic_queue::{Batch, Error, Event, Kind, Offset, Partition, Reader, Result};
@@ -179,9 +180,7 @@ impl TopicReader {
                 let mut batch = spare.pop().unwrap_or_default();
                 batch.reset(cursor.partition, cursor.next);
                 self.turn = i;
-                let keeps = self.keeps.as_mut();
-                let topic = &self.log.topic.name;
-                let filled = cursor.fill(topic, &mut batch, &mut self.raw_key, keeps);
+                let filled = self.fill(i, &mut batch);
                 if batch.is_empty() {
                     spare.push(batch);
                     filled?;
@@ -199,6 +198,19 @@ impl TopicReader {
             }
         }
         Ok(None)
+    }
+
+    /// Fills a batch from what a cursor has ready, and reads back what that takes.
+    fn fill(&mut self, i: usize, batch: &mut Batch) -> Result<()> {
+        loop {
+            let (cursor, keeps) = (&mut self.cursors[i], self.keeps.as_mut());
+            let topic = &self.log.topic.name;
+            let Some(from) = cursor.fill(topic, batch, &mut self.raw_key, keeps)? else {
+                return Ok(());
+            };
+            let (partition, until) = (cursor.partition, cursor.next);
+            self.cursors[i].repeats = history(&self.log, partition, from..until)?;
+        }
     }
 
     /// Gives up connections on which a pull should have been answered long ago.
@@ -257,6 +269,26 @@ impl TopicReader {
             }
         }
         Ok(())
+    }
+}
+
+/// What was sent before a message, as far as it takes to judge it.
+fn history(log: &TopicQueues, partition: Partition, range: Range<Offset>) -> Result<Repeats> {
+    let Range { start: mut from, end: until } = range;
+    loop {
+        let mut repeats = Repeats::new(from);
+        // What was deleted repeats nothing.
+        let first = log.another().first(partition)?;
+        if from.max(first) < until {
+            let range = from.max(first)..until;
+            TopicReader::read_properties(log, partition, range, &mut |offset, text| {
+                repeats.see(offset, text);
+            })?;
+        }
+        match repeats.lacks(until) {
+            Some(earlier) => from = earlier,
+            None => return Ok(repeats),
+        }
     }
 }
 

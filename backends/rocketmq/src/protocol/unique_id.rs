@@ -34,6 +34,32 @@ impl UniqueId {
     }
 }
 
+/// An id as the property's value has it: readers compare ids, and never need their number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct IdText([u8; 32]);
+
+impl IdText {
+    /// The value of a property, if it can be one.
+    pub(crate) fn of(text: &[u8]) -> Option<IdText> {
+        text.try_into().ok().map(IdText)
+    }
+
+    /// That of the next message of its batch.
+    pub(crate) fn next(mut self) -> IdText {
+        for digit in self.0.iter_mut().rev() {
+            *digit = match *digit {
+                b'0'..=b'8' | b'A'..=b'E' => *digit + 1,
+                b'9' => b'A',
+                _ => b'0',
+            };
+            if *digit != b'0' {
+                break;
+            }
+        }
+        self
+    }
+}
+
 /// Gives ids, each once.
 #[derive(Debug)]
 pub(crate) struct UniqueIds {
@@ -110,7 +136,12 @@ mod tests {
 
     #[test]
     fn an_id_reads_back_and_counts_on() {
-        let id = UniqueIds::new().take(10, 1_700_000_000_000);
+        let id = UniqueIds::new().take(300, 1_700_000_000_000);
+        let mut text = IdText::of(&id.text()).unwrap();
+        for n in 1..300 {
+            text = text.next();
+            assert_eq!(Some(text), IdText::of(&id.plus(n).text()));
+        }
         assert_eq!(UniqueId::parse(&id.plus(9).text()), Some(id.plus(9)));
         assert_eq!(UniqueId::parse(b"7F0000010000"), None);
     }

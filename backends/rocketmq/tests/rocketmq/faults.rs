@@ -9,7 +9,7 @@ use seismic_brokers::{Flush, RocketMq};
 use seismic_queue::{
     Append, Block, Event, Kind, Offset, Partition, Producer, Queue, Reader, Topic, patiently,
 };
-use seismic_rocketmq::{Nameservers, RocketQueue};
+use seismic_rocketmq::{AppendOutcome, Nameservers, Out, RocketQueue};
 
 use crate::PATIENCE;
 use crate::line::Line;
@@ -205,4 +205,50 @@ fn a_send_lost_in_the_middle_of_a_long_append_is_read_back_and_only_the_rest_is_
         assert_eq!(queue.spans(&topic).unwrap()[partition.0 as usize].end, Offset(COUNT));
     }
     tried(7, "the answer to one of several sends of an append is lost", 1);
+}
+
+/// Values that a reader gives from an offset on, up to the end.
+fn given(queue: &RocketQueue, topic: &Topic, from: u64) -> Vec<String> {
+    let mut reader = queue.reader(topic, &[(P0, Offset(from))]).unwrap();
+    let (mut values, begun) = (Vec::new(), Instant::now());
+    loop {
+        assert!(begun.elapsed() < PATIENCE, "the end never came");
+        match reader.read(Duration::from_millis(100), &mut Vec::new()).unwrap() {
+            Event::Batch(batch) => values
+                .extend(batch.messages().map(|it| String::from_utf8(it.value.to_vec()).unwrap())),
+            Event::CaughtUp(..) => return values,
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn what_a_dead_producer_had_under_way_and_lands_late_is_given_once_wherever_one_reads_from() {
+    let Some(rocketmq) = RocketMq::one(Flush::Async) else { return };
+    let queue = queue(&rocketmq);
+    let topic = topic(&queue);
+    append_all(&mut *queue.producer(&topic, "p").unwrap(), 0, &block(0, 3));
+    // The send after that was under way when its producer died. The next one repeats it.
+    let mut successor = queue.producer(&topic, "p").unwrap();
+    append_all(&mut *successor, 3, &block(3, 4));
+    let first = [("seismic_from", "p:3"), ("seismic_after", "3")];
+    let out = |(n, value): (usize, &'static str)| Out {
+        key: b"key",
+        value: value.as_bytes(),
+        properties: if n == 0 { &first } else { &[] },
+    };
+    let texts = ["3", "4", "5", "6", "7"];
+    let late: Vec<Out<'_>> = texts.into_iter().enumerate().map(out).collect();
+    let landed = queue.outlet(&topic).unwrap().append(P0, &late);
+    assert!(matches!(landed, AppendOutcome::At(Offset(7))), "{landed:?}");
+    // It brought one more than was repeated; whoever asks knows that this is there.
+    let mut third = queue.producer(&topic, "p").unwrap();
+    assert_eq!(third.next_sequence(P0).unwrap(), 8);
+    append_all(&mut *third, 8, &block(8, 2));
+    // Offsets 7 to 10 are repeats.
+    let all: Vec<String> = (0..10).map(|value| value.to_string()).collect();
+    for (from, rest) in [(0, 0), (2, 2), (5, 5), (7, 7), (9, 7), (11, 7), (12, 8), (13, 9)] {
+        assert_eq!(given(&queue, &topic, from), all[rest..], "from {from}");
+    }
+    tried(24, "a send of a dead producer lands when its successor has repeated it", 1);
 }
