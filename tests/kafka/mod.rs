@@ -15,6 +15,7 @@ mod second_kind;
 mod session;
 mod silence;
 mod sink;
+mod start;
 mod status;
 mod trial;
 mod trim;

@@ -60,6 +60,13 @@ pub const TRANSACTION_WAIT: Duration = Duration::from_secs(8);
 /// A member that says nothing for so long is taken for gone and its partitions go to others.
 pub const SESSION_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long a slot waits for the others of its worker before it begins without them. Longer than
+/// brokers wait for further members of a new group (`group.initial.rebalance.delay.ms`, 3 s).
+pub const JOIN_WAIT: Duration = Duration::from_secs(5);
+
+/// How often it looks whether they have joined.
+pub const JOIN_LOOK: Duration = Duration::from_millis(5);
+
 /// Bytes of messages asked of one partition at once: a batch of ours is filled by two.
 pub const PARTITION_BYTES: i32 = 1 << 20;
 

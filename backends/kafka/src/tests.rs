@@ -78,7 +78,8 @@ impl OnKafka {
             // The first input of the suite's job.
             let input = ["in", "left"].into_iter().find_map(|name| queue.topic(name).ok());
             let topic = input.expect("the suite made the input of its job");
-            let who = Member { group: GROUP.to_owned(), slot: "s".to_owned(), is_named: false };
+            let (group, slot) = (GROUP.to_owned(), "s".to_owned());
+            let who = Member { group, slot, is_named: false, slots: 1 };
             let mut source = queue.member(&topic, &who).unwrap();
             let began = Instant::now();
             while !matches!(
@@ -128,7 +129,7 @@ impl Backend for OnKafka {
 
     fn committer(&self, lease: &dyn Lease) -> Box<dyn Committer> {
         let worker = lease.shared().expect("workers share a job of Kafka");
-        let member = worker.member(0).unwrap();
+        let member = worker.member(0, 1).unwrap();
         let (inner, token) = (worker.committer_of(&member).unwrap(), self.fencing_token());
         let mut committer = Claiming { inner, token };
         // A slot loads what it is given before it commits.

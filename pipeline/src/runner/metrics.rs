@@ -59,6 +59,8 @@ struct Observed {
     slots: u32,
     position: Option<Offset>,
     end: Option<Offset>,
+    /// How many of its records, of all runs, were counted as read.
+    counted: u64,
     sensors: u64,
     open_windows: u64,
 }
@@ -201,9 +203,16 @@ impl Metrics {
         }
     }
 
-    /// A batch of new messages had its effect.
-    pub(crate) fn read(&self, records: u64) {
+    /// A batch of new messages had its effect: before and after it so many records of the partition
+    /// were read, in all runs. What is read again, since it was not committed, was counted before.
+    /// Gives how many were not.
+    pub(crate) fn read(&self, partition: Partition, before: u64, after: u64) -> u64 {
+        let mut all = lock(&self.partitions);
+        let seen = all.entry(partition).or_default();
+        let records = after.saturating_sub(before.max(seen.counted));
+        seen.counted = seen.counted.max(after);
         self.records_read.fetch_add(records, Ordering::Relaxed);
+        records
     }
 
     /// A batch was replayed.
@@ -276,7 +285,7 @@ impl Timed {
 
 impl Observed {
     fn at(&self, partition: Partition) -> PartitionMetrics {
-        let &Observed { slots, position, end, sensors, open_windows } = self;
+        let &Observed { slots, position, end, sensors, open_windows, .. } = self;
         PartitionMetrics { partition, is_held: slots > 0, position, end, sensors, open_windows }
     }
 }
@@ -306,6 +315,19 @@ mod tests {
         assert_eq!((snapshot.rows(), snapshot.dead_letters()), (1, 2));
         assert_eq!((snapshot.commits.count, snapshot.commits.us), (1, 3_000));
         assert!(snapshot.commits.bytes >= 15, "{}", snapshot.commits.bytes);
+    }
+
+    #[test]
+    fn what_is_read_again_after_a_rebuild_is_counted_once() {
+        let metrics = Metrics::default();
+        let read = |before, after| metrics.read(Partition(0), before, after);
+        assert_eq!((read(100, 110), read(110, 130)), (10, 20));
+        // Only the first five of these were committed.
+        assert_eq!((read(105, 125), read(125, 140)), (0, 10));
+        // Another worker has read some meanwhile.
+        assert_eq!(read(200, 201), 1);
+        assert_eq!(metrics.read(Partition(1), 0, 2), 2);
+        assert_eq!(metrics.records(), 43);
     }
 
     #[test]

@@ -64,7 +64,8 @@ pub fn run(job: JobContext<'_>, stop: &Arc<AtomicBool>, metrics: &Metrics) -> Re
         let ends = |topic| Ok(spans(topic)?.iter().map(|span| span.end).collect());
         let targets = inputs.iter().map(ends).collect::<Result<_>>()?;
         let unplaced = AtomicUsize::new(assignments.len());
-        shared = Some(SharedJob { targets, positions: &positions, unplaced });
+        let is_done = AtomicBool::new(false);
+        shared = Some(SharedJob { targets, positions: &positions, unplaced, is_done });
     } else {
         patiently(stop, || housekeeping::hold_log_now(queue, store, job.job))?;
         if let Err(error) = begin(job, stop, metrics) {
@@ -175,7 +176,7 @@ fn assignments<'a>(
     let slots = slots.clamp(1, topic.partitions as usize);
     let assignment = |slot| {
         Ok(match lease.shared() {
-            Some(shared) => Assignment::Member(shared, shared.member(slot)?),
+            Some(shared) => Assignment::Member(shared, shared.member(slot, slots)?),
             None => Assignment::Fixed(lease, topic.all().skip(slot).step_by(slots).collect()),
         })
     };

@@ -47,6 +47,8 @@ pub struct Member {
     /// Whether a person gave it that name. Then the group keeps its partitions for it while it is
     /// gone for less than a session; else they go to others as soon as it leaves.
     pub is_named: bool,
+    /// How many slots its worker has, which begin together.
+    pub slots: usize,
 }
 
 /// A slot at work, as the group that shares a job sees it.

@@ -17,7 +17,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::TopicPartitionList;
 use rdkafka::client::ClientContext;
@@ -30,6 +30,8 @@ use crate::client::cluster::Cluster;
 use crate::client::connection::{log, make_with, partition};
 use crate::client::native;
 use crate::client::suspension::SuspensionWatch;
+use crate::group::start_gate::StartGate;
+use crate::limits;
 use crate::queue::fetcher::Fetcher;
 use seismic_queue::backend::assigned_source::AssignableReader as _;
 use seismic_queue::backend::validate;
@@ -152,11 +154,21 @@ pub(crate) struct GroupSource {
     partitions: Vec<Partition>,
     place: Option<Membership>,
     sleep: SuspensionWatch,
+    gate: Arc<StartGate>,
+    /// What was given before all slots of the worker have joined, and since when that is waited for.
+    held: Option<(Vec<Partition>, Membership)>,
+    waits: Option<Instant>,
 }
 
 impl GroupSource {
     /// Asks to become a member. The first partitions come with [`Event::Assigned`].
-    pub(crate) fn join(cluster: &Cluster, topic: &Topic, member: &Member) -> Result<GroupSource> {
+    /// Slots of one worker begin together, through `gate`.
+    pub(crate) fn join(
+        cluster: &Cluster,
+        topic: &Topic,
+        member: &Member,
+        gate: Arc<StartGate>,
+    ) -> Result<GroupSource> {
         let config = cluster.settings.member(member);
         let ear = RebalanceListener { event: Mutex::default(), is_closing: AtomicBool::new(false) };
         let consumer: BaseConsumer<RebalanceListener> = make_with(&config, ear)?;
@@ -170,6 +182,9 @@ impl GroupSource {
             partitions: Vec::new(),
             place: None,
             sleep: SuspensionWatch::watch(cluster.settings.session()),
+            gate,
+            held: None,
+            waits: None,
         })
     }
 
@@ -194,22 +209,24 @@ impl GroupSource {
                 if let Some(new) = partitions.iter().find(|it| it.0 >= self.topic.partitions) {
                     return Err(validate::widened(&self.cluster.at, &self.topic, new.0 + 1));
                 }
-                self.place = place;
-                if self.place.is_none() || partitions.is_empty() {
-                    // What it was given was lost before it was heard; the group will say so.
-                    return Ok(None);
+                // Without a place, what it was given was lost before it was heard; the group will say
+                // so.
+                if let Some(place) = &place {
+                    self.gate.joined(&self.member.slot, place.generation);
                 }
-                self.partitions.clone_from(&partitions);
-                Ok(Some(Event::Assigned(partitions)))
+                self.place = None;
+                self.held = place.map(|place| (partitions, place));
+                Ok(self.begin())
             }
             GroupEvent::Revoked if self.partitions.is_empty() => {
+                (self.held, self.place) = (None, None);
                 self.confirm_revocation()?;
                 Ok(None)
             }
             GroupEvent::Revoked => Ok(Some(Event::Revoked(self.partitions.clone()))),
             GroupEvent::Lost => {
                 let lost = std::mem::take(&mut self.partitions);
-                self.place = None;
+                (self.held, self.place) = (None, None);
                 self.fetcher.stop(&lost);
                 if self.sleep.was_just_too_long() {
                     return Err(Error::Paused { group: self.member.group.clone() });
@@ -217,6 +234,22 @@ impl GroupSource {
                 Ok((!lost.is_empty()).then_some(Event::Lost(lost)))
             }
         }
+    }
+
+    /// Takes what it was given, once all slots of the worker have joined.
+    fn begin(&mut self) -> Option<Event> {
+        self.held.as_ref()?;
+        let since = *self.waits.get_or_insert_with(Instant::now);
+        if !self.gate.is_open() {
+            if since.elapsed() < limits::JOIN_WAIT {
+                return None;
+            }
+            self.gate.open();
+        }
+        let (partitions, place) = self.held.take()?;
+        self.place = Some(place);
+        self.partitions.clone_from(&partitions);
+        (!partitions.is_empty()).then_some(Event::Assigned(partitions))
     }
 
     /// Tells the group that everything is settled.
@@ -233,6 +266,10 @@ impl Source for GroupSource {
                 return Ok(event);
             }
         }
+        if let Some(event) = self.begin() {
+            return Ok(event);
+        }
+        let wait = if self.held.is_some() { wait.min(limits::JOIN_LOOK) } else { wait };
         self.fetcher.read(wait, spare)
     }
 

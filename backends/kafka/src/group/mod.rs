@@ -3,4 +3,5 @@
 pub(crate) mod assignment;
 pub(crate) mod member;
 pub(crate) mod offsets;
+pub(crate) mod start_gate;
 pub(crate) mod transactional_id;

@@ -23,13 +23,13 @@ impl SlotNames {
         SlotNames { group: group.to_owned(), named, held: Mutex::default() }
     }
 
-    /// A name for the slot of that index in this process.
-    pub(crate) fn member(&self, index: usize) -> Result<Member> {
+    /// A name for the slot of that index, of so many, in this process.
+    pub(crate) fn member(&self, index: usize, slots: usize) -> Result<Member> {
         let (slot, is_named) = match &self.named {
             Some(name) => (format!("{name}-{index}"), true),
             None => (self.free()?, false),
         };
-        Ok(Member { group: self.group.clone(), slot, is_named })
+        Ok(Member { group: self.group.clone(), slot, is_named, slots })
     }
 
     /// The first name of this machine that nobody has.
@@ -77,17 +77,17 @@ mod tests {
     fn no_two_slots_of_a_machine_have_one_name_and_free_ones_are_used_again() {
         let group = format!("slots-{}", std::process::id());
         let (one, other) = (SlotNames::new(&group, None), SlotNames::new(&group, None));
-        let first = one.member(0).unwrap().slot;
-        let second = other.member(0).unwrap().slot;
+        let first = one.member(0, 1).unwrap().slot;
+        let second = other.member(0, 1).unwrap().slot;
         assert_ne!(first, second);
         drop(one);
-        assert_eq!(other.member(1).unwrap().slot, first);
+        assert_eq!(other.member(1, 2).unwrap().slot, first);
     }
 
     #[test]
     fn a_name_that_was_given_is_kept() {
         let slots = SlotNames::new("group", Some("left".to_owned()));
-        let member = slots.member(1).unwrap();
+        let member = slots.member(1, 2).unwrap();
         assert_eq!((member.slot.as_str(), member.is_named), ("left-1", true));
     }
 }

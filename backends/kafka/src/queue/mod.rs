@@ -7,7 +7,7 @@ mod producer;
 mod producer_recovery;
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use self::fetcher::Fetcher;
 use self::import_log::KafkaImportLog;
@@ -18,6 +18,7 @@ use crate::client::admin::{Admin, INPUT, KEPT};
 use crate::client::cluster::Cluster;
 use crate::examine;
 use crate::group::member::GroupSource;
+use crate::group::start_gate::StartGate;
 use crate::store::trim::{self, CHECKPOINTS};
 use seismic_queue::backend::assigned_source::AssignedSource;
 use seismic_queue::backend::validate;
@@ -33,6 +34,8 @@ pub struct KafkaQueue {
     is_store: bool,
     /// What is known of imports, by the id of their topic.
     imports: Mutex<HashMap<String, Arc<Mutex<ImportNotes>>>>,
+    /// Through which slots begin together, by group: gone with the last of them.
+    gates: Mutex<HashMap<String, Weak<StartGate>>>,
 }
 
 impl KafkaQueue {
@@ -42,13 +45,13 @@ impl KafkaQueue {
     /// [`Error::Setting`](seismic_queue::Error::Setting) for a setting that cannot be used,
     /// [`Error::Unreachable`](seismic_queue::Error::Unreachable) when no broker answers.
     pub fn open(address: &ClusterAddress) -> Result<KafkaQueue> {
-        let cluster = Cluster::open(address)?;
-        Ok(KafkaQueue { cluster, is_store: false, imports: Mutex::default() })
+        Ok(KafkaQueue { is_store: false, ..KafkaQueue::of_store(Cluster::open(address)?) })
     }
 
     /// The topics of a store: read by everybody, written by commits alone.
     pub(crate) fn of_store(cluster: Cluster) -> KafkaQueue {
-        KafkaQueue { cluster, is_store: true, imports: Mutex::default() }
+        let (imports, gates) = (Mutex::default(), Mutex::default());
+        KafkaQueue { cluster, is_store: true, imports, gates }
     }
 
     fn refuse_in_a_store(&self) -> Result<()> {
@@ -74,6 +77,17 @@ impl KafkaQueue {
         let notes = Arc::new(Mutex::new(ImportNotes::new(&self.cluster, topic)?));
         imports.insert(topic.id.clone(), notes.clone());
         Ok(notes)
+    }
+
+    /// Through which the slots of a member's worker begin.
+    fn gate(&self, member: &Member) -> Arc<StartGate> {
+        let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = gates.get(&member.group).and_then(Weak::upgrade);
+        known.unwrap_or_else(|| {
+            let gate = Arc::new(StartGate::new(member.slots));
+            gates.insert(member.group.clone(), Arc::downgrade(&gate));
+            gate
+        })
     }
 
     fn has(&self, topic: &Topic, at: &[(Partition, Offset)]) -> Result<()> {
@@ -161,7 +175,8 @@ impl Queue for KafkaQueue {
 
     fn member(&self, topic: &Topic, member: &Member) -> Result<Box<dyn Source>> {
         self.cluster.check(topic)?;
-        Ok(Box::new(GroupSource::join(&self.cluster, topic, member)?))
+        let gate = self.gate(member);
+        Ok(Box::new(GroupSource::join(&self.cluster, topic, member, gate)?))
     }
 }
 

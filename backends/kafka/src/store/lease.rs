@@ -48,8 +48,8 @@ impl Lease for KafkaLease {
 }
 
 impl SharedLease for KafkaLease {
-    fn member(&self, index: usize) -> Result<Member> {
-        self.slots.member(index)
+    fn member(&self, index: usize, slots: usize) -> Result<Member> {
+        self.slots.member(index, slots)
     }
 
     fn committer_of(&self, member: &Member) -> Result<Box<dyn Committer>> {

@@ -206,6 +206,11 @@ impl PartitionTask {
         self.replay.is_none() && self.is_ahead_of_snapshot() && self.snapshots.is_due(now, settings)
     }
 
+    /// Whether whoever has the partition next is better off with another snapshot.
+    pub fn is_snapshot_worth_it(&self) -> bool {
+        self.replay.is_none() && self.is_ahead_of_snapshot() && self.snapshots.is_worth_it()
+    }
+
     /// Whether the newest snapshot, written or on its way, is of an older state than this one.
     pub fn is_ahead_of_snapshot(&self) -> bool {
         self.snapshots.is_behind(self.operator.position(), self.next_sequence)

@@ -77,6 +77,11 @@ impl Snapshotter {
                 || self.worked >= replay_limit)
     }
 
+    /// Whether a replay from the last snapshot would take longer than another snapshot.
+    pub fn is_worth_it(&self) -> bool {
+        self.manifest.is_none() && self.worked > self.cost
+    }
+
     /// Whether the next snapshot has to answer a request that no earlier one has answered; it then
     /// will.
     pub fn has_to_answer(&mut self, partition: Partition, requests: &[CheckpointRequest]) -> bool {

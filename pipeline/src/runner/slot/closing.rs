@@ -25,7 +25,13 @@ impl Slot<'_> {
                 if !std::mem::replace(&mut self.has_place, true) {
                     shared.unplaced.fetch_sub(1, Ordering::Relaxed);
                 }
-                Ok(shared.unplaced.load(Ordering::Relaxed) == 0 && self.are_others_done(shared)?)
+                if shared.unplaced.load(Ordering::Relaxed) > 0 {
+                    return Ok(false);
+                }
+                if !shared.is_done.load(Ordering::Relaxed) && self.are_others_done(shared)? {
+                    shared.is_done.store(true, Ordering::Relaxed);
+                }
+                Ok(shared.is_done.load(Ordering::Relaxed))
             }
         }
     }

@@ -159,6 +159,7 @@ impl<'a> Slot<'a> {
                 self.assigned(&partitions)?;
             }
             Event::Revoked(partitions) => {
+                self.take_snapshots_by(|part| part.is_snapshot_worth_it())?;
                 self.commit_all()?;
                 failpoints::pass(failpoints::REVOKED)?;
                 self.parts.retain(|partition, _| !partitions.contains(partition));
@@ -190,8 +191,7 @@ impl<'a> Slot<'a> {
         if replaying {
             self.job.metrics.replayed(batch.len() as u64);
         } else {
-            let read = part.operator.records_read() - before;
-            self.job.metrics.read(read);
+            let read = self.job.metrics.read(partition, before, part.operator.records_read());
             self.losses.read(read);
         }
         self.notice_output();
@@ -261,9 +261,14 @@ impl<'a> Slot<'a> {
     }
 
     fn take_due_snapshots(&mut self) -> Result<()> {
-        let (now, clock) = (self.job.clock.now(), self.job.clock);
+        let (now, settings) = (self.job.clock.now(), self.job.settings);
+        self.take_snapshots_by(|part| part.is_snapshot_due(now, settings))
+    }
+
+    fn take_snapshots_by(&mut self, is_due: impl Fn(&PartitionTask) -> bool) -> Result<()> {
+        let clock = self.job.clock;
         for part in self.parts.values_mut() {
-            if part.is_snapshot_due(now, self.job.settings) {
+            if is_due(part) {
                 self.job.metrics.snapshot_taken(part.snapshot(|| clock.now())?);
             }
         }

@@ -1,6 +1,6 @@
 //! A job that several workers share, as one of its slots sees it.
 
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 
 use seismic_queue::Offset;
 
@@ -15,4 +15,7 @@ pub struct SharedJob<'a> {
     /// Slots of this worker that have no assignment from the group yet. No slot ends while there
     /// are any: the group would wait for a static member until its session expires.
     pub unplaced: AtomicUsize,
+    /// A slot of this worker has seen that all is done. Then all end at once: one that leaves the
+    /// group first would have it move partitions that nobody reads any more.
+    pub is_done: AtomicBool,
 }

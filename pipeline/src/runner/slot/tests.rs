@@ -26,7 +26,8 @@ fn a_slot_does_not_end_before_the_others_of_its_worker_know_what_is_theirs() {
     let settings = Settings { finish: Finish::CaughtUp, ..Settings::default() };
     let positions = || Ok(vec![Some(Offset(0))]);
     let unplaced = AtomicUsize::new(2);
-    let shared = SharedJob { targets: vec![vec![Offset(0)]], positions: &positions, unplaced };
+    let (targets, is_done) = (vec![vec![Offset(0)]], AtomicBool::new(false));
+    let shared = SharedJob { targets, positions: &positions, unplaced, is_done };
     let stop = Arc::new(AtomicBool::new(false));
     let slot_job = SlotContext {
         inputs: &job.inputs,
