@@ -161,8 +161,9 @@ fn stop_rejecting(reason: &str) -> &'static str {
         "out_of_region" => "count them with another --region (or none) and a new --group",
         "bad_phase" => "correct the publisher, or count other --phases with a new --group",
         "late" => {
-            "windows that should wait longer need a longer --lateness and a new --group; `seismic status \
-             --sensors` names clocks that go back"
+            "windows that should wait longer need a longer --lateness, and late records that should still \
+             count in further rows an --allowed-lateness, with a new --group; `seismic status --sensors` \
+             names clocks that go back"
         }
         "clock_jump" => {
             "correct the clock or the time stamps of these records; where single records that far ahead are \

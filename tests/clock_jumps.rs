@@ -1,4 +1,4 @@
-//! Wrong time stamps and clocks that step, as a user meets them.
+//! Wrong time stamps, clocks that step, and late data, as a user meets them.
 
 use std::fs;
 
@@ -72,6 +72,36 @@ fn a_clock_that_is_set_back_is_followed_into_further_rows() {
     assert!(rows.iter().all(|row| int(row, "record_count") == 25), "{rows:?}");
     let status = stage.ok(&["status"]);
     assert!(status.contains("the clock of sensor \"S001\" was set back 1 times"), "{status}");
+    stage.verify(&[]);
+}
+
+#[test]
+fn a_backfill_after_an_outage_reaches_the_results_and_merged_rows_are_whole() {
+    // An hour of one record a second, sent after the record that came once the station was back, and
+    // mixed with live ones.
+    let live = |i: i64| START + HOUR + 1_000 * i;
+    let mut times = vec![START, live(0)];
+    for i in 0..1_800 {
+        times.extend([START + 1_000 * i + 100, START + 1_000 * i + 600, live(i) + 100]);
+    }
+    let (late, _) = drained(&times, &[]);
+    assert_eq!(values(&late, DEAD).len(), 3_600);
+    let (stage, _) = drained(&times, &["--allowed-lateness-ms", "7200000"]);
+    assert!(values(&stage, DEAD).is_empty());
+    let rows = values(&stage, ROWS);
+    let first = rows.iter().filter(|row| int(row, "window_start_ts") == START as u64);
+    assert_eq!(first.clone().map(|row| int(row, "record_count")).sum::<u64>(), 3);
+    assert!(first.map(|row| int(row, "pane")).max() > Some(0));
+    let merged = stage.ok(&["read", ROWS, "--merged", "--format", "json"]);
+    let merged: Vec<Value> =
+        merged.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let counts: Vec<u64> = merged.iter().map(|row| int(&row["value"], "record_count")).collect();
+    assert_eq!(counts.iter().sum::<u64>(), times.len() as u64);
+    let mut starts: Vec<u64> =
+        merged.iter().map(|row| int(&row["value"], "window_start_ts")).collect();
+    starts.sort_unstable();
+    assert!(starts.is_sorted_by(|a, b| a < b), "each window is printed once");
+    assert_eq!(starts.len(), 3_600);
     stage.verify(&[]);
 }
 

@@ -56,6 +56,9 @@ pub const HELD_RECORD_BYTES: usize = 4 << 10;
 /// 100,000 sensors may come back after an outage.
 pub const HELD_BYTES: u64 = 64 << 20;
 
+/// Windows of a sensor that are open for late records at once; of more, the oldest is closed.
+pub const LATE_WINDOWS: usize = 1_000;
+
 /// How far apart a sensor's records may be for its clock to be known to step so far, ms.
 pub const STRIDE_MS: i64 = 30 * 86_400_000;
 

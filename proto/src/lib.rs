@@ -8,6 +8,7 @@
 //! What rows look like to those who do not know their type is a [`Schema`]: [`Row`], [`Value`].
 
 mod column;
+mod panes;
 mod row;
 mod row_fields;
 mod schema;

@@ -6,6 +6,7 @@ mod event_range;
 pub mod exit;
 pub(crate) mod format;
 pub(crate) mod json;
+pub(crate) mod merged_rows;
 pub(crate) mod signal;
 pub(crate) mod stdio;
 pub(crate) mod target;

@@ -47,6 +47,8 @@ const KEYS: &[(&str, &[&str], Setter)] = &[
     ("window_ms", &[], |job, value| put(&mut job.window, millis(value))),
     ("lateness", &[], |job, value| put(&mut job.lateness, duration(value))),
     ("lateness_ms", &[], |job, value| put(&mut job.lateness, millis(value))),
+    ("allowed_lateness", &[], |job, value| put(&mut job.allowed_lateness, duration(value))),
+    ("allowed_lateness_ms", &[], |job, value| put(&mut job.allowed_lateness, millis(value))),
     ("idle_timeout", &[], |job, value| put(&mut job.idle_timeout, duration(value))),
     ("idle_timeout_ms", &[], |job, value| put(&mut job.idle_timeout, millis(value))),
     ("max_ahead", &[], |job, value| put(&mut job.max_ahead, duration(value))),

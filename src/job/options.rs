@@ -44,6 +44,10 @@ pub struct JobOptions {
     /// [default: 500ms]
     #[arg(long, value_name = "DURATION")]
     pub lateness: Option<TimeSpan>,
+    /// How long after that late records still count, in further rows of their window, in event time of
+    /// the sensor [default: 0]
+    #[arg(long, value_name = "DURATION")]
+    pub allowed_lateness: Option<TimeSpan>,
     /// Close the windows of a sensor that has been silent this long; 0: never [default: 2s]
     #[arg(long, value_name = "DURATION")]
     pub idle_timeout: Option<TimeSpan>,
@@ -123,6 +127,9 @@ pub struct MillisOptions {
     #[arg(long, hide = true, value_name = "MS", conflicts_with = "lateness")]
     #[arg(allow_negative_numbers = true)]
     lateness_ms: Option<i64>,
+    #[arg(long, hide = true, value_name = "MS", conflicts_with = "allowed_lateness")]
+    #[arg(allow_negative_numbers = true)]
+    allowed_lateness_ms: Option<i64>,
     #[arg(long, hide = true, value_name = "MS", conflicts_with = "idle_timeout")]
     idle_timeout_ms: Option<u32>,
     #[arg(long, hide = true, value_name = "MS", conflicts_with = "max_ahead")]
@@ -259,6 +266,7 @@ impl JobOptions {
         let span = |ms: Option<i64>| ms.map(TimeSpan::from_ms);
         self.window = self.window.or(span(millis.window_ms));
         self.lateness = self.lateness.or(span(millis.lateness_ms));
+        self.allowed_lateness = self.allowed_lateness.or(span(millis.allowed_lateness_ms));
         self.idle_timeout = self.idle_timeout.or(span(millis.idle_timeout_ms.map(i64::from)));
         self.max_ahead = self.max_ahead.or(span(millis.max_ahead_ms));
         self.max_jump = self.max_jump.or(span(millis.max_jump_ms));
@@ -286,7 +294,7 @@ impl JobOptions {
         let mut filled = BTreeSet::new();
         self.location.fill(file.location, &mut filled);
         fill!(self, file, filled,
-            topic result_topic dead_topic sink from window lateness idle_timeout max_ahead max_jump
+            topic result_topic dead_topic sink from window lateness allowed_lateness idle_timeout max_ahead max_jump
             time dedupe amplitude region earliest_event latest_event phases rollup max_sensors spread
             slots slot commit_interval max_records);
         if !(self.drain || self.until_caught_up) {

@@ -64,6 +64,8 @@ impl Twins {
         ] {
             self.seen.extend(rows.iter().filter(|row| count(row) > 0).map(|_| name.to_owned()));
         }
+        let late = rows.iter().filter(|row| row.clock_era == 0 && row.pane > 0);
+        self.seen.extend(late.map(|row| format!("pane {:?}", row.closed_by())));
         let again = rows.iter().filter(|row| row.clock_era > 0);
         self.seen.extend(again.map(|row| format!("era, pane {}", row.pane.min(1))));
         self.seen.extend(dead.iter().map(|(_, letter)| letter.reason.clone()));
@@ -158,6 +160,7 @@ fn random_streams_reach_every_reason_and_every_way_to_close() {
     let ways = ["Time", "Idle", "End", "roll-up Time", "roll-up Idle", "roll-up End", "pane"];
     let ways = ways.into_iter().chain(["rejected_count", "clipped_count", "repeat_count"]);
     let ways = ways.chain(["era, pane 0", "era, pane 1"]);
+    let ways = ways.chain(["pane Time", "pane Idle", "pane End"]);
     let expected: BTreeSet<_> = reasons.chain(ways.map(str::to_owned)).collect();
     assert_eq!(seen, expected);
 }

@@ -50,6 +50,7 @@ macro_rules! scenarios {
 
 scenarios! {
     archive_jump
+    backfill
     clock_jump
     clock_set_back
     drained

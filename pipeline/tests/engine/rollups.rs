@@ -33,11 +33,21 @@ impl Together {
         (0..3).for_each(|i| self.phases[i] += phases[i]);
         self.min = Some(self.min.map_or(row.min_amplitude, |min| min.min(row.min_amplitude)));
         self.max = Some(self.max.map_or(row.max_amplitude, |max| max.max(row.max_amplitude)));
-        self.first.get_or_insert((row.first_sample_ts, row.first_amplitude));
-        self.last = Some((row.last_sample_ts, row.last_amplitude));
+        let (first, last) = (row.first_sample_ts, row.last_sample_ts);
+        if self.first.is_none_or(|(at, _)| first < at) {
+            self.first = Some((first, row.first_amplitude));
+        }
+        if self.last.is_none_or(|(at, _)| last >= at) {
+            self.last = Some((last, row.last_amplitude));
+        }
         let rms = row.rms_amplitude;
         let more = [row.mean_amplitude * n, rms * rms * n, row.rsam * n];
         (0..3).for_each(|i| self.sums[i] += more[i]);
+    }
+
+    fn forget_edges(&mut self) {
+        self.first = self.first.map(|(at, _)| (at, 0.0));
+        self.last = self.last.map(|(at, _)| (at, 0.0));
     }
 
     fn is_about(&self, other: &Together) -> bool {
@@ -72,18 +82,23 @@ fn check(rules: &Rules, out: &Output) -> Result<(), TestCaseError> {
         let (expected, found) = (together(&windows, length_ms), together(&rows, length_ms));
         prop_assert!(expected.keys().eq(found.keys()), "{:?} are not {:?}", found, expected);
         for (key, expected) in &expected {
-            prop_assert!(found[key].is_about(expected), "{:?}: {:?}", key, (&found[key], expected));
+            let mut pair = [found[key].clone(), expected.clone()];
+            if rules.allowed_lateness_ms > 0 {
+                // Of samples of one time in several rows, the first row counts, and their order differs.
+                pair.iter_mut().for_each(Together::forget_edges);
+            }
+            prop_assert!(pair[0].is_about(&pair[1]), "{:?}: {:?}", key, pair);
         }
         let mut panes: BTreeMap<_, Vec<i32>> = BTreeMap::new();
         for row in &rows {
             prop_assert_eq!(row.window_end_ts - row.window_start_ts, length_ms);
             prop_assert_eq!(row.window_start_ts.rem_euclid(length_ms), 0);
             let of_it = panes.entry((row.sensor_id.clone(), row.window_start_ts)).or_default();
-            if row.clock_era == 0 {
+            if row.clock_era == 0 && rules.allowed_lateness_ms == 0 {
                 prop_assert_eq!(row.pane, of_it.len() as i32, "they are numbered from 0");
             }
+            prop_assert!(!of_it.contains(&row.pane), "a pane is there once: {:?}", of_it);
             of_it.push(row.pane);
-            prop_assert!(of_it.is_sorted_by(|a, b| a < b), "panes of a span rise: {:?}", of_it);
         }
     }
     Ok(())

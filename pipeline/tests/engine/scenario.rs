@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! # a comment
-//! rules window=1000 lateness=500 ahead=5000 jump=3600000 time=event sensors=2     first, once
+//! rules window=1000 lateness=500 allowed=0 ahead=5000 jump=3600000 time=event sensors=2     first, once
 //! append +200ms                        the queue takes what follows so long after its event time
 //! append 10:00:07                      or: at this time
 //! at 10:00:00.000 S001 N 1.5           a message: event time, sensor, phase, amplitude,
@@ -78,6 +78,7 @@ fn parse_rules(options: &str) -> Rules {
             Some(("window", ms)) => rules.window_ms = ms.parse().unwrap(),
             Some(("lateness", ms)) => rules.lateness_ms = ms.parse().unwrap(),
             Some(("ahead", ms)) => rules.max_ahead_ms = ms.parse().unwrap(),
+            Some(("allowed", ms)) => rules.allowed_lateness_ms = ms.parse().unwrap(),
             Some(("jump", ms)) => rules.max_jump_ms = ms.parse().unwrap(),
             Some(("sensors", count)) => rules.max_sensors = count.parse().unwrap(),
             Some(("dedupe", "time")) => rules.dedupe = Dedupe::Time,

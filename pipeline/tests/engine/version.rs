@@ -18,7 +18,7 @@ use crate::stream::{PARTITION, Sent, TOPIC};
 const OUTPUTS: &[(u32, &str)] = &[
     (1, "2e76db970d9afe1ee78c4046f4211990a4bc5507bc0d1c8f3eba9d3c30d030ee"),
     (2, "653fe569fd9110ee36438e065e4fec92404b9dc1a0d6026702d1d5db5c77ac44"),
-    (3, "18cb2262a3ac3528e0aec0e87fc08293e5150613ad98cfea43998f405416a43d"),
+    (3, "54acbcb53ebf7edb3238be8aad30a2e8ea4c25290b6f472fd41f50c741d536e4"),
 ];
 
 /// SHA-256 of the golden log itself, to tell a changed test from a changed engine.
@@ -108,6 +108,7 @@ fn all_rules(version: u32) -> [Rules; 2] {
         lateness_ms: 500,
         max_ahead_ms: 5_000,
         max_jump_ms: if version >= 3 { 3_600_000 } else { 0 },
+        allowed_lateness_ms: 0,
         time: TimeMode::Event,
         amplitude: -100.0..=200.0,
         event_ms: (-2_208_988_800_000, 7_258_118_400_000),
@@ -123,6 +124,7 @@ fn all_rules(version: u32) -> [Rules; 2] {
         lateness_ms: 0,
         max_ahead_ms: 0,
         max_jump_ms: if version >= 3 { 3_600_000 } else { 0 },
+        allowed_lateness_ms: 0,
         time: TimeMode::Ingest,
         amplitude: -50.0..=50.0,
         event_ms: (1_600_000_050_000, 7_258_118_400_000),

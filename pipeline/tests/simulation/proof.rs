@@ -205,6 +205,12 @@ fn note_sights(world: &World<'_>, report: &Report) {
     let rolled = world.rollups.iter().flat_map(|reader| reader.seen.values().flatten());
     let is_of_era = |(_, row): &Pair| SeismicAggRecord::decode(&row[..]).unwrap().clock_era > 0;
     see("clocks set back", rolled.into_iter().any(is_of_era));
+    let seen = world.rollups.iter().flat_map(|reader| reader.seen.values().flatten());
+    let is_late_pane = |(_, row): &Pair| {
+        let row = SeismicAggRecord::decode(&row[..]).unwrap();
+        row.pane > 0 && row.clock_era == 0
+    };
+    see("late panes of roll-ups", seen.into_iter().any(is_late_pane));
     see("clocks that jump", counters.dead(RejectReason::ClockJump) > 0);
     see("open windows", counters.open > 0);
     see("a proof of all", report.is_complete());

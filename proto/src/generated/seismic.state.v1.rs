@@ -48,6 +48,9 @@ pub struct Rules {
     /// A clock that would step further needs a confirmation, ms; 0: clocks are not judged.
     #[prost(int64, tag = "15")]
     pub max_jump_ms: i64,
+    /// How long after its end and the lateness a window still gets a further row for late records, ms.
+    #[prost(int64, tag = "16")]
+    pub allowed_lateness_ms: i64,
 }
 /// Where every record read so far has gone. read == counted in closed windows + open + late +
 /// the sum of rejected.
@@ -316,6 +319,42 @@ pub struct Irregular {
     /// Records far ahead of its clock that were given up.
     #[prost(uint64, tag = "6")]
     pub refuted: u64,
+    /// What is open for late records.
+    #[prost(message, optional, tag = "7")]
+    pub late: ::core::option::Option<LatePanes>,
+}
+/// Windows and spans of late records that still count.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct LatePanes {
+    /// Newest event time of late records since one of these was opened first.
+    #[prost(int64, tag = "1")]
+    pub clock_ms: i64,
+    /// Rising by start.
+    #[prost(message, repeated, tag = "2")]
+    pub windows: ::prost::alloc::vec::Vec<LateWindow>,
+    /// One for each level at most.
+    #[prost(message, repeated, tag = "3")]
+    pub spans: ::prost::alloc::vec::Vec<LateSpan>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct LateWindow {
+    #[prost(message, optional, tag = "1")]
+    pub window: ::core::option::Option<Window>,
+    /// What the clock of late records must reach for it to close, and what the sensor's clock must.
+    #[prost(int64, tag = "2")]
+    pub second_due_ms: i64,
+    #[prost(int64, tag = "3")]
+    pub due_ms: i64,
+}
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct LateSpan {
+    #[prost(message, optional, tag = "1")]
+    pub span: ::core::option::Option<Rollup>,
+    /// Start of its newest window.
+    #[prost(int64, tag = "2")]
+    pub newest_ms: i64,
+    #[prost(int64, tag = "3")]
+    pub due_ms: i64,
 }
 /// A record that waits for a confirmation of its time.
 #[derive(Clone, PartialEq, ::prost::Message)]

@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use seismic_pipeline::{DEAD, ROLLUP, StartFrom};
-use seismic_queue::{Batch, Error, Event, Offset, Partition, Queue, Span, Topic};
+use seismic_queue::{Batch, Error, Event, Message, Offset, Partition, Queue, Span, Topic};
 
 use crate::cli::event_range::EventRange;
 use crate::cli::exit::{Outcome, Usage};
 use crate::cli::json::{Content, Line};
+use crate::cli::merged_rows::MergedRows;
 use crate::cli::target::Target;
 use crate::cli::{format, signal};
 use crate::job::location::Location;
@@ -37,6 +38,9 @@ pub struct Args {
     /// Keep printing new messages at the end of the topic
     #[arg(long)]
     follow: bool,
+    /// Print rows with the further panes of their window added up
+    #[arg(long, conflicts_with = "follow")]
+    merged: bool,
     /// Output format
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -114,6 +118,10 @@ fn print(
     stop: &AtomicBool,
 ) -> anyhow::Result<()> {
     args.events.check(content)?;
+    if args.merged && !matches!(content, Content::Rows) {
+        let text = format!("--merged adds up rows, and {} has none", args.topic);
+        return Err(Usage(text).into());
+    }
     let topic = queue.topic(&args.topic)?;
     let partitions: Vec<Partition> = match args.partition {
         Some(n) if n >= topic.partitions => {
@@ -131,12 +139,17 @@ fn print(
         format: args.format,
         events: args.events,
         left: args.max.unwrap_or(u64::MAX),
+        merged: MergedRows::default(),
     };
     let mut follow_from = Vec::new();
     for &partition in &partitions {
         let span = spans[partition.0 as usize];
         let from = begin(queue, &topic, partition, span, args.from)?;
         if from < span.end {
+            if args.merged {
+                let part = (from, span.end);
+                printer.merged = MergedRows::read(queue, &topic, partition, part, stop)?;
+            }
             printer.partition(queue, &topic, partition, from, span.end, stop)?;
         }
         follow_from.push((partition, from.max(span.end)));
@@ -170,6 +183,8 @@ struct Printer<W> {
     events: EventRange,
     /// Messages that may still be printed.
     left: u64,
+    /// What becomes of rows of one window.
+    merged: MergedRows,
 }
 
 impl<W: Write> Printer<W> {
@@ -230,6 +245,8 @@ impl<W: Write> Printer<W> {
             if !self.events.has(message.value, self.content) {
                 continue;
             }
+            let Some(value) = self.merged.value(message.value) else { continue };
+            let message = Message { value: &value, ..message };
             self.left -= 1;
             match self.format {
                 Format::Text => {

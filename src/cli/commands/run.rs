@@ -12,7 +12,7 @@ use crate::job::{Job, JobReport, JobSpec, StopToken};
 /// Options of `seismic run`.
 #[derive(clap::Args)]
 #[command(
-    after_help = "--window-ms, --lateness-ms, --idle-timeout-ms, --max-ahead-ms, --max-jump-ms \
+    after_help = "--window-ms, --lateness-ms, --allowed-lateness-ms, --idle-timeout-ms, --max-ahead-ms, --max-jump-ms \
                         and --commit-interval-ms still take these durations as numbers of ms."
 )]
 pub struct Args {

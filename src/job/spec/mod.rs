@@ -56,6 +56,9 @@ pub struct JobSpec {
     /// Watermark delay.
     #[serde(with = "as_text")]
     pub lateness: TimeSpan,
+    /// How long after that late records still count; zero: not at all.
+    #[serde(with = "as_text")]
+    pub allowed_lateness: TimeSpan,
     /// Silence after which a sensor's windows are closed; zero: never.
     #[serde(with = "as_text")]
     pub idle_timeout: TimeSpan,
@@ -125,6 +128,7 @@ impl Default for JobSpec {
             from: None,
             window: TimeSpan::from_ms(1_000),
             lateness: TimeSpan::from_ms(500),
+            allowed_lateness: TimeSpan::from_ms(rules.allowed_lateness_ms),
             idle_timeout: TimeSpan::from_ms(2_000),
             max_ahead: TimeSpan::from_ms(5_000),
             max_jump: TimeSpan::from_ms(rules.max_jump_ms),
@@ -167,6 +171,7 @@ impl JobSpec {
         Rules {
             window_ms: self.window.ms(),
             lateness_ms: self.lateness.ms(),
+            allowed_lateness_ms: self.allowed_lateness.ms(),
             max_ahead_ms: self.max_ahead.ms(),
             max_jump_ms: self.max_jump.ms(),
             time: self.time.into(),

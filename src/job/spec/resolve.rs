@@ -48,6 +48,7 @@ impl JobSpec {
             from: options.from,
             window: options.window.unwrap_or(default.window),
             lateness: options.lateness.unwrap_or(default.lateness),
+            allowed_lateness: options.allowed_lateness.unwrap_or(default.allowed_lateness),
             idle_timeout: options.idle_timeout.unwrap_or(default.idle_timeout),
             max_ahead: options.max_ahead.unwrap_or(default.max_ahead),
             max_jump: options.max_jump.unwrap_or(default.max_jump),

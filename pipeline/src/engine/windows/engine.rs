@@ -136,6 +136,12 @@ impl Engine {
             Ok(Added::Unjudged) => {
                 return self.judge_step(number, message, (index, record), sample, out);
             }
+            Ok(Added::Nowhere) => {
+                let counted = self.count_late(number, sample);
+                self.counters.open += u64::from(counted.is_ok());
+                self.close_and_settle(number, time_ms, at, out);
+                return counted;
+            }
             Err(reason) => {
                 self.vote_uncounted(number, time_ms, at, out);
                 return Err(reason);
@@ -197,7 +203,7 @@ impl Engine {
         if self.sensor_index.find(id.as_bytes()).is_some() {
             return false;
         }
-        self.open_windows += sensor.windows().count() as u64;
+        self.open_windows += sensor.all_windows().count() as u64;
         self.held_bytes += sensor.held().map(|record| record.bytes.len() as u64).sum::<u64>();
         let number = self.sensor_index.add(id, sensor.clock_ms());
         self.sensors.push(sensor);

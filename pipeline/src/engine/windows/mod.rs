@@ -11,6 +11,7 @@ pub(crate) mod closing;
 pub(crate) mod counters;
 pub mod decode;
 pub(crate) mod engine;
+pub(crate) mod lateness;
 pub(crate) mod note;
 pub(crate) mod operator;
 pub(crate) mod output;

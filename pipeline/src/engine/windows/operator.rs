@@ -222,7 +222,7 @@ impl Operator for WindowsOperator {
 
     fn open_records_of(&self, key: &str) -> u64 {
         let number = self.engine.sensor_index.number_of(key);
-        let windows = number.into_iter().flat_map(|it| self.engine.sensors[it].windows());
+        let windows = number.into_iter().flat_map(|it| self.engine.sensors[it].all_windows());
         let held = number.into_iter().flat_map(|it| self.engine.sensors[it].held()).count();
         windows.map(|window| window.count()).sum::<u64>() + held as u64
     }

@@ -100,11 +100,14 @@ impl Rollups {
 }
 
 impl Rollup {
-    fn begin(start_ms: i64) -> Self {
+    /// A span without records.
+    #[must_use]
+    pub fn begin(start_ms: i64) -> Self {
         Rollup { start_ms, pane: 0, phases: [0; 3], rejects: RejectCounts::default(), sums: None }
     }
 
-    fn add(&mut self, window: &Window) {
+    /// Adds a closed window, which lies behind those before it.
+    pub fn add(&mut self, window: &Window) {
         // Both lie within a day.
         let by_ms = (window.start_ms - self.start_ms) as u32;
         match &mut self.sums {
@@ -154,7 +157,9 @@ impl Rollup {
         Some(Row { start_ms, length_ms, pane, phases, rejects, sums: sums.as_ref()? })
     }
 
-    fn stored(&self, level: u32) -> state::Rollup {
+    /// As stored, of a level.
+    #[must_use]
+    pub fn stored(&self, level: u32) -> state::Rollup {
         let [p, s, n] = self.phases;
         let (start_ms, pane) = (self.start_ms, self.pane);
         let sums = self.sums.as_ref().map(state::Sums::from);
@@ -162,7 +167,9 @@ impl Rollup {
         state::Rollup { level, start_ms, pane, sums, p, s, n, rejected, clipped, repeats: repeated }
     }
 
-    fn restore(stored: &state::Rollup, length_ms: i64, rules: &Rules) -> Option<Self> {
+    /// From its stored form; `None` when it cannot be.
+    #[must_use]
+    pub fn restore(stored: &state::Rollup, length_ms: i64, rules: &Rules) -> Option<Self> {
         let &state::Rollup { start_ms, pane, ref sums, p, s, n, .. } = stored;
         let &state::Rollup { rejected, clipped, repeats: repeated, .. } = stored;
         let rejects = RejectCounts { rejected, clipped, repeated };

@@ -36,8 +36,8 @@ impl RowReader for WindowRows {
             key: RowKey { of: row.sensor_id.into(), number },
             at: input_offset(row.closing_offset),
             is_early,
-            // A clock that was set back comes to its windows again.
-            rises: row.pane == 0 || row.clock_era == 0,
+            // Late records, and a clock that was set back, come to windows again.
+            rises: row.pane == 0 || row.clock_era == 0 && place != WINDOWS,
             records: row.record_count.max(0) as u64,
         })
     }

@@ -58,6 +58,10 @@ pub struct Rules {
     /// the bounded out-of-orderness of a Flink watermark (its watermark delay), per sensor; it is not
     /// Flink's allowed lateness, which would emit a window again.
     pub lateness_ms: i64,
+    /// How long after its end and the lateness a window still gets further rows for late records, ms of
+    /// event time. Up to 30 days; 0: they are dead letters. This is Flink's allowed lateness, with
+    /// discarding panes.
+    pub allowed_lateness_ms: i64,
     /// How far event time may be ahead of append time, ms. Up to 30 days.
     pub max_ahead_ms: i64,
     /// How far a record may move its sensor's clock without a confirmation by later ones, ms; at least a
@@ -102,6 +106,7 @@ impl Default for Rules {
             version: ENGINE_VERSION,
             window_ms: 1_000,
             lateness_ms: 500,
+            allowed_lateness_ms: 0,
             max_ahead_ms: validity::MAX_AHEAD_MS,
             max_jump_ms: 3_600_000,
             time: TimeMode::Event,
@@ -130,6 +135,7 @@ impl Rules {
         };
         check("window", self.window_ms, " ms", limits::WINDOW_MS);
         check("lateness", self.lateness_ms, " ms", limits::WAIT_MS);
+        check("allowed_lateness", self.allowed_lateness_ms, " ms", limits::WAIT_MS);
         check("max_ahead", self.max_ahead_ms, " ms", limits::WAIT_MS);
         check("max_jump", self.max_jump_ms, " ms", limits::WAIT_MS);
         check("earliest_event", self.event_ms.0, " ms", limits::EVENT_MS);
@@ -202,6 +208,11 @@ impl Rules {
         self.version >= 3
     }
 
+    /// Whether late records may still count.
+    pub(crate) fn allows_late(&self) -> bool {
+        self.version >= 3 && self.allowed_lateness_ms > 0 && self.time == TimeMode::Event
+    }
+
     /// Whether a step of a sensor's clock needs a confirmation.
     pub(crate) fn judges_clocks(&self) -> bool {
         self.version >= 3 && self.max_jump_ms > 0 && self.time == TimeMode::Event
@@ -251,6 +262,7 @@ impl Rules {
         compare("engine version", &self.version, &other.version);
         compare("window-ms", &self.window_ms, &other.window_ms);
         compare("lateness-ms", &self.lateness_ms, &other.lateness_ms);
+        compare("allowed-lateness-ms", &self.allowed_lateness_ms, &other.allowed_lateness_ms);
         compare("max-ahead-ms", &self.max_ahead_ms, &other.max_ahead_ms);
         compare("max-jump-ms", &self.max_jump_ms, &other.max_jump_ms);
         compare("time", &self.time, &other.time);
@@ -277,6 +289,7 @@ impl From<&Rules> for state::Rules {
             engine_version: rules.version,
             window_ms: rules.window_ms,
             lateness_ms: rules.lateness_ms,
+            allowed_lateness_ms: rules.allowed_lateness_ms,
             max_ahead_ms: rules.max_ahead_ms,
             max_jump_ms: rules.max_jump_ms,
             time: match rules.time {
@@ -352,6 +365,7 @@ impl TryFrom<Option<&state::Rules>> for Rules {
             version: stored.engine_version,
             window_ms: stored.window_ms,
             lateness_ms: stored.lateness_ms,
+            allowed_lateness_ms: stored.allowed_lateness_ms,
             max_ahead_ms: stored.max_ahead_ms,
             max_jump_ms: stored.max_jump_ms,
             time: match stored.time() {

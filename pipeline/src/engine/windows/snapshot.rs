@@ -12,6 +12,7 @@ use crate::engine::windows::engine::Engine;
 use crate::engine::windows::rollup::Rollups;
 use crate::engine::windows::rules::Rules;
 use crate::engine::windows::sensor::Sensor;
+use crate::engine::windows::sensor::late_panes::LatePanes;
 
 impl Engine {
     /// Appends the whole state to `into`.
@@ -63,9 +64,10 @@ impl Engine {
                 || SnapshotError::Damaged(format!("sensor {:?} contradicts itself", one.id));
             let sensor =
                 Sensor::restore(one, stored.position, engine.rules()).ok_or_else(contradicts)?;
-            open += sensor.windows().map(|window| window.count()).sum::<u64>();
+            open += sensor.all_windows().map(|window| window.count()).sum::<u64>();
             open += sensor.held().count() as u64;
-            for (level, span) in sensor.rollups().into_iter().flat_map(Rollups::open) {
+            let late = sensor.late().into_iter().flat_map(LatePanes::spans);
+            for (level, span) in sensor.rollups().into_iter().flat_map(Rollups::open).chain(late) {
                 rolled[level] = span.count().checked_add(rolled[level]).ok_or_else(contradicts)?;
             }
             if !engine.restore_sensor(&one.id, sensor) {

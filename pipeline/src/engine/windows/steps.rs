@@ -119,6 +119,7 @@ impl Engine {
         while self.sensors[number].is_open() {
             self.close_one(number, ClosedBy::Time, at, out);
         }
+        self.close_late_all(number, (ClosedBy::Time, at), out);
         self.close_rollups(number, i64::MAX, (ClosedBy::Time, at), out);
         self.sensors[number].begin_era();
     }
@@ -141,9 +142,13 @@ impl Engine {
     /// Counts a record in its window, however far that is from the clock.
     fn count_believed(&mut self, number: usize, sample: Sample) -> Result<(), RejectReason> {
         let sensor = &mut self.sensors[number];
-        if sensor.add_believed(sample, &self.rules, &mut self.spares)? == Added::ToNewWindow {
-            self.open_windows += 1;
-            self.file_opened(number);
+        match sensor.add_believed(sample, &self.rules, &mut self.spares)? {
+            Added::ToNewWindow => {
+                self.open_windows += 1;
+                self.file_opened(number);
+            }
+            Added::Nowhere => self.count_late(number, sample)?,
+            Added::ToOpenWindow | Added::Unjudged => {}
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ use seismic_proto::{ClosedBy, SeismicDeadLetter, SeismicRecord};
 use seismic_queue::Message;
 use sha2::{Digest, Sha256};
 
+use super::late::is_allowed;
 use super::statistics::Sample;
 use super::{Oracle, SENSOR_ID_BYTES, Sensor};
 
@@ -33,7 +34,7 @@ fn is_far(sensor: &Sensor, rules: &Rules, time: i128) -> bool {
     let max_jump = i128::from(rules.max_jump_ms);
     let end = time.div_euclid(window) * window + window;
     match sensor.is_closed(end, rules) {
-        true => clock - time > max_jump - max_jump / 4,
+        true => !is_allowed(sensor, end, rules) && clock - time > max_jump - max_jump / 4,
         false => time - clock > max_jump.max(window).max(sensor.stride),
     }
 }
@@ -110,7 +111,11 @@ impl Oracle {
                     self.set_back(id, offset);
                 }
                 self.count_held(id, held, offset);
-            } else if let Some(at) = place(&|held| held.others >= 2) {
+            } else if let Some(at) = place(&|held| {
+                // A clock that was set back stays behind.
+                let back = Some(held.sample.time) < sensor.clock;
+                held.others >= if back { 1 } else { 2 }
+            }) {
                 let held = sensor.held.remove(at);
                 self.give_up(id, held, (ClosedBy::Time, offset));
             } else if let Some(at) = place(&|held| !is_far(sensor, &rules, held.sample.time)) {
@@ -174,6 +179,7 @@ impl Oracle {
         for start in starts {
             self.close(id, start, ClosedBy::Time, offset);
         }
+        self.close_late(id, true, ClosedBy::Time, offset);
         self.close_spans(id, None, ClosedBy::Time, offset);
         let sensor = self.sensors.get_mut(id).unwrap();
         sensor.again_until = sensor.again_until.max(sensor.closed_until);

@@ -3,12 +3,14 @@
 //! shares nothing with the engine but the types that both sides speak: rules and messages.
 
 mod clock;
+mod late;
 mod split;
 mod statistics;
 
 use std::collections::BTreeMap;
 
 use clock::Held;
+use late::Late;
 use seismic_pipeline::{Dedupe, Rules, TimeMode};
 use seismic_proto::{ClosedBy, SeismicAggRecord, SeismicDeadLetter, SeismicRecord};
 use seismic_queue::Message;
@@ -75,6 +77,7 @@ struct Sensor {
     again_until: Option<i128>,
     /// Number of the last row beside the first of a window or span.
     panes: i32,
+    late: Late,
 }
 
 impl Sensor {
@@ -92,8 +95,9 @@ impl Sensor {
     }
 
     /// Number of a row of a window or span from `start` on that had so many in this era.
-    fn pane(&mut self, start: i128, rows: i32) -> i32 {
-        if self.again_until.is_some_and(|until| start < until) {
+    fn pane(&mut self, start: i128, rows: i32, rules: &Rules) -> i32 {
+        let again = self.again_until.is_some_and(|until| start < until);
+        if again || (rows > 0 && late::allows(rules)) {
             self.panes += 1;
             return self.panes;
         }
@@ -192,7 +196,10 @@ impl Oracle {
         let start = time.div_euclid(window) * window;
         let sensor = self.sensors.get_mut(id).unwrap();
         if sensor.is_closed(start + window, &self.rules) {
-            return Err("late");
+            return match late::is_allowed(sensor, start + window, &self.rules) {
+                true => self.place_late(id, sample),
+                false => Err("late"),
+            };
         }
         if !sensor.windows.contains_key(&start) && sensor.windows.len() == WINDOWS_PER_SENSOR {
             return Err("window_limit");
@@ -221,6 +228,7 @@ impl Oracle {
         for start in due {
             self.close(id, start, ClosedBy::Time, offset);
         }
+        self.close_late(id, false, ClosedBy::Time, offset);
     }
 
     /// Counts a rejected record beside its window, where there is one or may be one later.
@@ -339,6 +347,7 @@ impl Oracle {
             for start in starts {
                 self.close(&id, start, closed_by, self.position);
             }
+            self.close_late(&id, true, closed_by, self.position);
             self.close_spans(&id, until, closed_by, self.position);
         }
     }
@@ -369,7 +378,7 @@ impl Oracle {
         sensor.closed_until = Some(sensor.closed_until.map_or(end, |until| until.max(end)));
         self.totals.closed += samples.len() as u64;
         self.totals.windows += 1;
-        let pane = sensor.pane(start, 0);
+        let pane = sensor.pane(start, 0, &self.rules);
         let row =
             self.row(id, (start, end), std::slice::from_ref(&samples), closed_by, closing_offset);
         self.rows.push(SeismicAggRecord { pane, ..with_rejects(row, rejects) });
@@ -414,7 +423,8 @@ impl Oracle {
         let end = span.start + i128::from(self.rules.rollups_ms[level]);
         let row = self.row(id, (span.start, end), &span.windows, by, at);
         let row = with_rejects(row, span.rejects);
-        let pane = self.sensors.get_mut(id).unwrap().pane(span.start, span.rows);
+        let rules = &self.rules;
+        let pane = self.sensors.get_mut(id).unwrap().pane(span.start, span.rows, rules);
         self.rollups[level].push(SeismicAggRecord { pane, ..row });
     }
 
@@ -474,7 +484,11 @@ impl Oracle {
 
     /// Where the records went; what is open is counted anew.
     pub fn totals(&self) -> Totals {
-        let open = || self.sensors.values().flat_map(|sensor| sensor.windows.values());
+        let windows = |sensor: &'_ Sensor| {
+            sensor.windows.values().chain(sensor.late.windows()).cloned().collect()
+        };
+        let open =
+            || self.sensors.values().flat_map(|sensor| -> Vec<Vec<Sample>> { windows(sensor) });
         let held = self.sensors.values().flat_map(|sensor| &sensor.held);
         let held = held.filter(|held| held.waits).count() as u64;
         Totals {

@@ -13,7 +13,7 @@ use crate::engine::windows::window::Window;
 impl Engine {
     /// Closes the windows of a sensor that its clock has passed by the lateness.
     pub(crate) fn close_due(&mut self, number: usize, time_ms: i64, at: Offset, out: &mut Output) {
-        if self.sensors[number].has_held() {
+        if self.sensors[number].has_held() || self.sensors[number].late().is_some() {
             return self.close_and_settle(number, time_ms, at, out);
         }
         while self.sensors[number].is_due() {
@@ -21,11 +21,12 @@ impl Engine {
         }
     }
 
-    /// The same of a sensor that may hold records.
+    /// The same of a sensor that may hold records, or have something open for late ones.
     pub(crate) fn close_passed(&mut self, number: usize, at: Offset, out: &mut Output) {
         while self.sensors[number].is_oldest_over(&self.rules) {
             self.close_one(number, ClosedBy::Time, at, out);
         }
+        self.close_late_passed(number, at, out);
     }
 
     pub(crate) fn close_all(&mut self, number: usize, closed_by: ClosedBy, out: &mut Output) {
@@ -45,18 +46,31 @@ impl Engine {
         let Some(window) = sensor.close_oldest(&self.rules, &mut self.spares) else {
             return;
         };
+        let pane = sensor.window_pane(window.start_ms);
+        self.emit_window(number, (&window, pane), (closed_by, at), out);
+        if !self.rules.rollups_ms.is_empty() {
+            self.roll_up(number, &window, closed_by, at, out);
+        }
+    }
+
+    /// Writes the row of a window that was closed.
+    #[inline]
+    pub(crate) fn emit_window(
+        &mut self,
+        number: usize,
+        (window, pane): (&Window, u32),
+        (closed_by, offset): (ClosedBy, Offset),
+        out: &mut Output,
+    ) {
         self.open_windows -= 1;
         self.counters.open -= window.count();
         self.counters.closed += window.count();
         self.counters.windows += 1;
-        let (pane, era) = (sensor.window_pane(window.start_ms), sensor.era());
-        let (interval, input) = (sensor.interval(), &self.input);
+        let sensor = &self.sensors[number];
+        let (interval, input, era) = (sensor.interval(), &self.input, sensor.era());
         let sensor = self.sensor_index.id(number);
-        let closing = Closing { sensor, interval, closed_by, input, offset: at, era };
+        let closing = Closing { sensor, interval, closed_by, input, offset, era };
         out.row(None, &window.row(self.rules.window_ms, pane), &closing);
-        if !self.rules.rollups_ms.is_empty() {
-            self.roll_up(number, &window, closed_by, at, out);
-        }
     }
 
     /// Closes every window and every roll-up, and gives up what is held: the run is drained. `true`
@@ -66,6 +80,7 @@ impl Engine {
         for number in 0..self.sensors.len() {
             self.spend_held(number, ClosedBy::End, out);
             self.close_all(number, ClosedBy::End, out);
+            self.close_late_all(number, (ClosedBy::End, self.position), out);
             self.close_rollups(number, i64::MAX, (ClosedBy::End, self.position), out);
         }
         self.outputs() > before
@@ -91,7 +106,7 @@ impl Engine {
             let over = rollups.add(level, window, &self.rules);
             self.counters.rollups[level].open += window.count();
             for rollup in over.into_iter().flatten() {
-                self.emit_rollup(number, level, &rollup, (closed_by, at), out);
+                self.emit_rollup(number, level, (&rollup, false), (closed_by, at), out);
             }
         }
     }
@@ -110,22 +125,26 @@ impl Engine {
         for level in 0..self.rules.rollups_ms.len() {
             let rollups = self.sensors[number].rollups_mut(&self.rules);
             if let Some(rollup) = rollups.close(level, until_ms, &self.rules) {
-                self.emit_rollup(number, level, &rollup, closing, out);
+                self.emit_rollup(number, level, (&rollup, false), closing, out);
             }
         }
     }
 
-    fn emit_rollup(
+    /// Writes the row of a span that was closed: of windows, or of late records.
+    pub(crate) fn emit_rollup(
         &mut self,
         number: usize,
         level: usize,
-        rollup: &Rollup,
+        (rollup, is_late): (&Rollup, bool),
         closing: (ClosedBy, Offset),
         out: &mut Output,
     ) {
         let sensor = &mut self.sensors[number];
-        let (pane, era) =
-            (sensor.span_pane(rollup.start_ms(), rollup.pane(), &self.rules), sensor.era());
+        let pane = match is_late {
+            true => sensor.next_pane(),
+            false => sensor.span_pane(rollup.start_ms(), rollup.pane(), &self.rules),
+        };
+        let era = sensor.era();
         let (interval, input, (closed_by, offset)) = (sensor.interval(), &self.input, closing);
         let sensor = self.sensor_index.id(number);
         let closing = Closing { sensor, interval, closed_by, input, offset, era };
@@ -181,6 +200,7 @@ impl Engine {
             self.spend_held(number as usize, ClosedBy::Idle, out);
             self.close_all(number as usize, ClosedBy::Idle, out);
             let closing = (ClosedBy::Idle, self.position);
+            self.close_late_all(number as usize, closing, out);
             self.close_rollups(number as usize, until_ms, closing, out);
             self.set_aside(number);
         }
@@ -198,6 +218,7 @@ impl Engine {
         sensor.filed = Filing::No;
         sensor.is_open()
             || sensor.held().next().is_some()
+            || sensor.late().is_some()
             || sensor.rollups().is_some_and(|rollups| rollups.open().next().is_some())
     }
 

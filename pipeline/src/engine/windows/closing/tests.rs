@@ -17,6 +17,7 @@ impl Engine {
                 self.spend_held(number, ClosedBy::Idle, out);
                 self.close_all(number, ClosedBy::Idle, out);
                 let closing = (ClosedBy::Idle, self.position);
+                self.close_late_all(number, closing, out);
                 self.close_rollups(number, until_ms, closing, out);
             }
         }

@@ -9,7 +9,9 @@
 //! A record that is far ahead of the clock, and a late one that is far behind it, is held. The clock
 //! does not know of it, so one wrong time stamp makes nothing late. Records that are not held vote for
 //! the clock, those that are for whichever is nearer. As soon as a held record has two votes it is
-//! decided: the clock steps there, or it is given up. A clock that steps back begins an *era*: what was
+//! decided: the clock steps there, or it is given up. One vote for the clock refutes a step back: a clock
+//! that was set back stays there, while old records come among new ones where a station sends what it
+//! kept. A clock that steps back begins an *era*: what was
 //! closed before may have rows, so windows there get further ones, under the number of the era.
 //!
 //! A sensor whose records are always further apart than a clock may step shows that in its first
@@ -18,9 +20,12 @@
 //! At an idle close the record becomes a dead letter, but its time stays and votes are counted on:
 //! otherwise a sensor that is idle after each record could never be followed.
 
+use crate::engine::windows::reject_reason::RejectReason;
 use crate::engine::windows::rules::Rules;
 use crate::engine::windows::sensor::Sensor;
 use crate::engine::windows::sensor::irregular::{HeldRecord, Irregular};
+use crate::engine::windows::sensor::late_panes::LatePanes;
+use crate::engine::windows::window::Sample;
 use crate::limits;
 
 /// Later records that decide.
@@ -33,7 +38,8 @@ impl Sensor {
             return false;
         }
         if is_late {
-            return time_ms < self.clock_ms.saturating_sub(rules.jump_back_ms());
+            return !self.is_allowed(time_ms, rules)
+                && time_ms < self.clock_ms.saturating_sub(rules.jump_back_ms());
         }
         let stride_ms = self.irregular.as_ref().map_or(0, |irregular| irregular.stride_ms);
         time_ms > self.clock_ms.saturating_add(rules.jump_ahead_ms().max(stride_ms))
@@ -93,7 +99,12 @@ impl Sensor {
 
     /// Takes the first held record that later ones have refuted.
     pub fn take_refuted(&mut self, rules: &Rules) -> Option<HeldRecord> {
-        let place = self.held_place(|record| record.opponents >= VOTES)?;
+        let clock_ms = self.clock_ms;
+        let is_refuted = |record: &HeldRecord| {
+            let is_back = record.sample.time_ms < clock_ms;
+            record.opponents >= if is_back { 1 } else { VOTES }
+        };
+        let place = self.held_place(is_refuted)?;
         Some(self.take_held(place, rules))
     }
 
@@ -139,6 +150,40 @@ impl Sensor {
         self.advance(time_ms);
     }
 
+    /// Counts a late record that is allowed; whether it opened a window.
+    ///
+    /// # Errors
+    /// [`RejectReason::Duplicate`] when the job dedupes and it repeats one of an open window.
+    pub fn add_late(&mut self, sample: Sample, rules: &Rules) -> Result<bool, RejectReason> {
+        let clock_ms = self.clock_ms;
+        let is_new = self.irregular_mut().late.add(sample, clock_ms, rules)?;
+        self.set_due(rules);
+        Ok(is_new)
+    }
+
+    /// What is open for late records.
+    pub fn late(&self) -> Option<&LatePanes> {
+        self.irregular.as_ref().map(|irregular| &irregular.late).filter(|late| !late.is_empty())
+    }
+
+    /// Changes what is open for late records, if there is something.
+    pub fn with_late<T>(
+        &mut self,
+        rules: &Rules,
+        change: impl FnOnce(&mut LatePanes, i64) -> Option<T>,
+    ) -> Option<T> {
+        let clock_ms = self.clock_ms;
+        let late = &mut self.irregular.as_mut()?.late;
+        let taken = change(late, clock_ms)?;
+        self.set_due(rules);
+        Some(taken)
+    }
+
+    /// Number of a further row.
+    pub fn next_pane(&mut self) -> u32 {
+        self.irregular_mut().next_pane()
+    }
+
     /// Number of the row of a window that is closed.
     pub fn window_pane(&mut self, start_ms: i64) -> u32 {
         match &mut self.irregular {
@@ -151,6 +196,8 @@ impl Sensor {
     pub fn span_pane(&mut self, start_ms: i64, rows: u32, rules: &Rules) -> u32 {
         match &mut self.irregular {
             Some(irregular) if start_ms < irregular.again_until_ms => irregular.next_pane(),
+            // Late records may have a row of the span, too.
+            _ if rows > 0 && rules.allows_late() => self.next_pane(),
             _ => {
                 if rows > 0 && rules.judges_clocks() {
                     let panes = &mut self.irregular_mut().panes;

@@ -6,6 +6,7 @@ use seismic_queue::Offset;
 
 use crate::engine::windows::decode::Phase;
 use crate::engine::windows::rules::Rules;
+use crate::engine::windows::sensor::late_panes::LatePanes;
 use crate::engine::windows::window::Sample;
 use crate::limits;
 
@@ -25,6 +26,8 @@ pub struct Irregular {
     pub panes: u32,
     /// Records far ahead of its clock that were given up.
     pub refuted: u64,
+    /// What is open for late records.
+    pub late: LatePanes,
 }
 
 impl Default for Irregular {
@@ -36,6 +39,7 @@ impl Default for Irregular {
             again_until_ms: i64::MIN,
             panes: 0,
             refuted: 0,
+            late: LatePanes::default(),
         }
     }
 }
@@ -81,8 +85,8 @@ impl Irregular {
             && (0..=limits::STRIDE_MS).contains(&stride_ms)
             && (era > 0) == again_until_ms.is_some();
         let again_until_ms = again_until_ms.unwrap_or(i64::MIN);
-        let held = held?;
-        is_sound.then_some(Irregular { held, stride_ms, era, again_until_ms, panes, refuted })
+        let (held, late) = (held?, LatePanes::restore(stored.late.as_ref(), rules)?);
+        is_sound.then_some(Irregular { held, stride_ms, era, again_until_ms, panes, refuted, late })
     }
 }
 
@@ -109,7 +113,8 @@ impl HeldRecord {
 
 impl From<&Irregular> for state::Irregular {
     fn from(irregular: &Irregular) -> Self {
-        let &Irregular { ref held, stride_ms, era, again_until_ms, panes, refuted } = irregular;
+        let &Irregular { ref held, stride_ms, era, again_until_ms, panes, refuted, ref late } =
+            irregular;
         state::Irregular {
             held: held.iter().map(state::HeldRecord::from).collect(),
             stride_ms,
@@ -117,6 +122,7 @@ impl From<&Irregular> for state::Irregular {
             again_until_ms: (era > 0).then_some(again_until_ms),
             panes,
             refuted,
+            late: (!late.is_empty()).then(|| late.into()),
         }
     }
 }

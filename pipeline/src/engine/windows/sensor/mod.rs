@@ -5,6 +5,7 @@ pub mod health;
 pub(crate) mod idle_sensors;
 pub(crate) mod index;
 pub(crate) mod irregular;
+pub(crate) mod late_panes;
 pub(crate) mod sampling_interval;
 
 use std::collections::VecDeque;
@@ -18,6 +19,7 @@ use crate::engine::windows::rollup::Rollups;
 use crate::engine::windows::rules::Rules;
 use crate::engine::windows::sensor::idle_sensors::Filing;
 use crate::engine::windows::sensor::irregular::Irregular;
+use crate::engine::windows::sensor::late_panes::LatePanes;
 use crate::engine::windows::sensor::sampling_interval::SamplingInterval;
 use crate::engine::windows::window::{Sample, Window};
 use crate::limits;
@@ -106,7 +108,7 @@ impl Sensor {
             // An open window is never late, so only its bounds have to be asked.
             Some(window) if in_window(window, sample.time_ms, rules) => count(window, sample)?,
             _ => match self.judge_outside_newest(sample, rules, spares)? {
-                Added::Unjudged => return Ok(Added::Unjudged),
+                added @ (Added::Unjudged | Added::Nowhere) => return Ok(added),
                 added => added,
             },
         };
@@ -149,7 +151,7 @@ impl Sensor {
             return Ok(Added::Unjudged);
         }
         if is_late {
-            return Err(RejectReason::Late);
+            return self.allow(sample.time_ms, rules);
         }
         self.add_outside_newest(sample, rules, spares)
     }
@@ -167,7 +169,7 @@ impl Sensor {
         let is_late = self.is_late(rules.window_start(sample.time_ms), rules);
         let added = match &mut self.newest {
             Some(window) if in_window(window, sample.time_ms, rules) => count(window, sample)?,
-            _ if is_late => return Err(RejectReason::Late),
+            _ if is_late => return self.allow(sample.time_ms, rules),
             _ => self.add_outside_newest(sample, rules, spares)?,
         };
         self.advance(sample.time_ms);
@@ -243,6 +245,18 @@ impl Sensor {
         }
     }
 
+    /// What becomes of a late record.
+    fn allow(&self, time_ms: i64, rules: &Rules) -> Result<Added, RejectReason> {
+        let is_allowed = self.is_allowed(time_ms, rules);
+        if is_allowed { Ok(Added::Nowhere) } else { Err(RejectReason::Late) }
+    }
+
+    /// Whether a late record still counts.
+    fn is_allowed(&self, time_ms: i64, rules: &Rules) -> bool {
+        let due_ms = due_ms(rules.window_start(time_ms), rules);
+        rules.allows_late() && self.clock_ms < due_ms.saturating_add(rules.allowed_lateness_ms)
+    }
+
     /// Whether a window, which is not open, is closed.
     fn is_late(&self, start_ms: i64, rules: &Rules) -> bool {
         let end_ms = start_ms + rules.window_ms;
@@ -296,7 +310,8 @@ impl Sensor {
     fn set_due(&mut self, rules: &Rules) {
         let oldest = self.windows().next();
         let due_ms = oldest.map_or(i64::MAX, |window| due_ms(window.start_ms, rules));
-        self.due_ms = if self.has_held() { i64::MIN } else { due_ms };
+        let late_ms = self.irregular.as_ref().map_or(i64::MAX, |it| it.late.due_ms());
+        self.due_ms = if self.has_held() { i64::MIN } else { due_ms.min(late_ms) };
     }
 
     /// Its roll-ups, made when the first window closes.
@@ -308,6 +323,11 @@ impl Sensor {
     #[must_use]
     pub fn rollups(&self) -> Option<&Rollups> {
         self.rollups.as_deref()
+    }
+
+    /// The open windows, those for late records too.
+    pub fn all_windows(&self) -> impl Iterator<Item = &Window> {
+        self.windows().chain(self.late().into_iter().flat_map(LatePanes::windows))
     }
 
     /// The open windows, oldest first.
@@ -325,6 +345,8 @@ pub enum Added {
     ToNewWindow,
     /// Nothing yet: its time is too far from the sensor's clock to be believed at once.
     Unjudged,
+    /// Nothing yet: it is late, and still counts.
+    Nowhere,
 }
 
 #[inline]
