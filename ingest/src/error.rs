@@ -39,6 +39,23 @@ pub enum Error {
          pipe it into the standard input of an import instead"
     )]
     NoFollowing { at: String },
+    #[error(
+        "{} may be in the topic already: it holds more than can be looked through, and none of the \
+         file is in its last part, so nothing of it is imported",
+        at.display()
+    )]
+    MayBeThere { at: PathBuf },
+    #[error(
+        "{} begins as a file that was imported before and is not the same: it has grown or was \
+         changed, and which of its records are in cannot be told here, so nothing of it is imported",
+        at.display()
+    )]
+    NotTheSame { at: PathBuf },
+    #[error(
+        "which of these messages are in cannot be told: the topic has messages of other imports, or \
+         more than can be looked through, so nothing is imported"
+    )]
+    MessagesMayBeThere,
     #[error("{published} records are in the topic; the rest is not")]
     Partly { published: u64, source: Box<Error> },
     #[error("{topic:?} cannot be replayed into itself; name another destination topic")]
@@ -61,6 +78,9 @@ impl Error {
     pub fn hint(&self) -> Option<Hint> {
         match self {
             Error::Header { hint, .. } => *hint,
+            Error::MayBeThere { .. } | Error::NotTheSame { .. } | Error::MessagesMayBeThere => {
+                Some(Hint::Again)
+            }
             _ => None,
         }
     }
@@ -75,6 +95,8 @@ impl Error {
                 | Error::NotText { .. }
                 | Error::Changed { .. }
                 | Error::Header { .. }
+                | Error::MayBeThere { .. }
+                | Error::NotTheSame { .. }
         )
     }
 
@@ -90,6 +112,9 @@ impl Error {
             Error::Line { .. }
             | Error::NotText { .. }
             | Error::Changed { .. }
+            | Error::MayBeThere { .. }
+            | Error::NotTheSame { .. }
+            | Error::MessagesMayBeThere
             | Error::Damaged { .. }
             | Error::Header { .. } => Kind::Data,
             Error::Partly { source, .. } => source.kind(),

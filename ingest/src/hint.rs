@@ -17,4 +17,6 @@ pub enum Hint {
     IgnoreOtherColumns,
     /// Lines before the header can be skipped.
     SkipLines,
+    /// What may be in already can be imported all the same.
+    Again,
 }

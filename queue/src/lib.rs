@@ -39,8 +39,8 @@ pub use message::{
 };
 pub use queue::{
     Access, Append, AppendTimes, Appended, Before, Diagnose, Event, GroupMember, Held, Hold,
-    ImportLog, Member, Need, NoteChange, Policy, Producer, Queue, Reader, Retained, Retention,
-    Source, Standing,
+    ImportLog, KnownProducers, Member, Need, NoteChange, Policy, Producer, Queue, Reader, Retained,
+    Retention, Source, Standing,
 };
 pub use remedy::{HeldTopic, Remedy};
 pub use store::{

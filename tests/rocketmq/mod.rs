@@ -7,6 +7,7 @@
 mod cluster;
 mod faults;
 mod gone;
+mod import;
 mod outage;
 mod rights;
 mod rows;

@@ -9,7 +9,7 @@ use crate::protocol::unique_id::UniqueId;
 use crate::reader::TopicReader;
 use crate::repeats::send_marks::{FROM, parse_from};
 use crate::topic::TopicQueues;
-use seismic_queue::{Offset, Partition, Result};
+use seismic_queue::{KnownProducers, Offset, Partition, Result};
 
 /// Follows what one producer id sent.
 #[derive(Debug)]
@@ -68,6 +68,24 @@ pub(crate) fn next_sequence(
         trace.see(text);
     })?;
     Ok((trace.next_sequence(), span.end))
+}
+
+/// Everybody whose sends are among the last [`TAIL_MESSAGES`](crate::limits::TAIL_MESSAGES) messages
+/// of a partition.
+pub(crate) fn known(log: &mut TopicQueues) -> Result<KnownProducers> {
+    let mut known = KnownProducers { are_all: true, ..KnownProducers::default() };
+    for (partition, span) in log.topic.all().zip(log.spans()?) {
+        let from = Offset(span.end.0.saturating_sub(crate::limits::TAIL_MESSAGES)).max(span.first);
+        known.are_all &= from == Offset(0);
+        TopicReader::read_properties(log, partition, from..span.end, &mut |_, text| {
+            let mark = properties::get(text, FROM).and_then(parse_from);
+            if let Some((producer, _)) = mark.filter(|(producer, _)| !known.ids.contains(*producer))
+            {
+                known.ids.insert(producer.to_owned());
+            }
+        })?;
+    }
+    Ok(known)
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use crate::error::Error as RocketError;
 use crate::examine;
 use crate::limits;
 use crate::producer::RocketProducer;
+use crate::producer_recovery;
 use crate::reader::TopicReader;
 use crate::rights;
 use crate::source::OffsetReporter;
@@ -20,8 +21,9 @@ use crate::topic_writer::TopicWriter;
 use seismic_queue::backend::assigned_source::AssignedSource;
 use seismic_queue::backend::validate;
 use seismic_queue::{
-    Access, AppendTimes, Diagnose, Error, Finding, Held, Hold, Member, Need, Offset, Partition,
-    Policy, Producer, Queue, Reader, Result, Retained, Retention, Source, Span, Topic,
+    Access, AppendTimes, Diagnose, Error, Finding, Held, Hold, KnownProducers, Member, Need,
+    Offset, Partition, Policy, Producer, Queue, Reader, Result, Retained, Retention, Source, Span,
+    Topic,
 };
 
 /// A RocketMQ cluster as a queue.
@@ -178,6 +180,11 @@ impl Queue for RocketQueue {
 
     fn producer(&self, topic: &Topic, id: &str) -> Result<Box<dyn Producer>> {
         Ok(Box::new(RocketProducer::new(self.log(topic)?, id)?))
+    }
+
+    /// Those whose messages are among the last of each partition.
+    fn known_producers(&self, topic: &Topic) -> Result<Option<KnownProducers>> {
+        producer_recovery::known(&mut self.log(topic)?).map(Some)
     }
 
     fn reader(&self, topic: &Topic, at: &[(Partition, Offset)]) -> Result<Box<dyn Reader>> {

@@ -23,6 +23,15 @@ use std::collections::HashSet;
 
 use crate::{Offset, Partition, Result, Span, Topic};
 
+/// What a topic knows of who has appended to it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KnownProducers {
+    /// Their ids.
+    pub ids: HashSet<String>,
+    /// Whether nobody else has appended anything: the topic was looked through as a whole.
+    pub are_all: bool,
+}
+
 /// Where topics live.
 pub trait Queue: Retention + Diagnose + Send + Sync {
     /// What to call it in messages.
@@ -54,9 +63,9 @@ pub trait Queue: Retention + Diagnose + Send + Sync {
     /// A producer. `id` names the run: what it already appended is recognised, see [`Producer`].
     fn producer(&self, topic: &Topic, id: &str) -> Result<Box<dyn Producer>>;
 
-    /// Ids of the producers that the topic knows something of; `None` where asking for one of them
-    /// costs no more.
-    fn known_producers(&self, _topic: &Topic) -> Result<Option<HashSet<String>>> {
+    /// The producers that the topic knows something of; `None` where asking for one of them costs no
+    /// more, and each is known.
+    fn known_producers(&self, _topic: &Topic) -> Result<Option<KnownProducers>> {
         Ok(None)
     }
 

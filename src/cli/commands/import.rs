@@ -132,6 +132,7 @@ impl RecordsArgs {
             },
             sensors: self.table.sensors,
             follow: self.follow,
+            again: self.to.again,
             files: self.files,
         }
     }
@@ -161,6 +162,9 @@ struct To {
     /// Partitions of the topic, if it is created
     #[arg(long, value_name = "N", default_value_t = 4)]
     partitions: u32,
+    /// Import also what may be in already, where that cannot be told (RocketMQ)
+    #[arg(long)]
+    again: bool,
     /// Print the summary as JSON, on stdout
     #[arg(long)]
     json: bool,
@@ -187,12 +191,13 @@ fn import_openeew(args: OpeneewArgs) -> anyhow::Result<Outcome> {
         component: args.component,
         topic: args.to.topic.name(),
         partitions: args.to.partitions,
+        again: args.to.again,
     };
     let bar = progress_bar(None, "records");
     let summary =
         openeew::import(&*queue, &options, &stop, &mut |records| bar.set_position(records));
     bar.finish_and_clear();
-    let summary = summary?;
+    let summary = summary.map_err(with_hint)?;
     if args.to.json {
         print(format!("{}\n", serde_json::to_string(&summary)?))?;
     } else {
@@ -349,6 +354,7 @@ fn option_of(hint: Hint) -> String {
         Hint::IgnoreOtherColumns => {
             "--ignore-other-columns, or --column FIELD=THEIRS for one that is a field".to_owned()
         }
+        Hint::Again => "--again to add all of it".to_owned(),
         Hint::SkipLines => "--skip-lines N, if there are lines before the header".to_owned(),
     }
 }

@@ -6,7 +6,7 @@ mod import_notes;
 mod producer;
 mod producer_recovery;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use self::fetcher::Fetcher;
@@ -23,8 +23,9 @@ use crate::store::trim::{self, CHECKPOINTS};
 use seismic_queue::backend::assigned_source::AssignedSource;
 use seismic_queue::backend::validate;
 use seismic_queue::{
-    AppendTimes, Diagnose, Error, Finding, Held, Hold, ImportLog, Member, Need, Offset, Partition,
-    Policy, Producer, Queue, Reader, Result, Retained, Retention, Source, Span, Topic,
+    AppendTimes, Diagnose, Error, Finding, Held, Hold, ImportLog, KnownProducers, Member, Need,
+    Offset, Partition, Policy, Producer, Queue, Reader, Result, Retained, Retention, Source, Span,
+    Topic,
 };
 
 /// A Kafka cluster as a queue, or the topics of a store in it.
@@ -148,10 +149,11 @@ impl Queue for KafkaQueue {
     }
 
     /// Those that the cluster still has a note of; one that it has none of would begin anew.
-    fn known_producers(&self, topic: &Topic) -> Result<Option<HashSet<String>>> {
+    fn known_producers(&self, topic: &Topic) -> Result<Option<KnownProducers>> {
         let groups = self.cluster.groups()?;
         let of_topic = |group: &String| Some(producer_recovery::id(topic, group)?.to_owned());
-        Ok(Some(groups.iter().filter_map(of_topic).collect()))
+        let ids = groups.iter().filter_map(of_topic).collect();
+        Ok(Some(KnownProducers { ids, are_all: false }))
     }
 
     fn import_log(&self, topic: &Topic) -> Result<Option<Box<dyn ImportLog>>> {

@@ -83,6 +83,9 @@ pub fn import(
         true => (None, None),
         false => (patiently(stop, import_log)?, log),
     };
+    if log.is_none() && !is_known && !options.again {
+        refuse_what_may_be_there(queue, &topic, &producer)?;
+    }
     let destination = match log {
         Some(log) => Destination::ImportLog(log),
         None => Destination::Producer(queue.producer(&topic, &producer)?),
@@ -116,6 +119,9 @@ pub fn import(
     summary.records_per_second = per_second(summary.published, took);
     Ok(summary)
 }
+
+/// What producers of these imports are called.
+const PRODUCER: &str = "openeew";
 
 struct Import<'a> {
     encoder: SampleEncoder,
@@ -230,9 +236,20 @@ impl Import<'_> {
     }
 }
 
+/// Refuses files that are not those of an earlier import, where others, or a part of the topic that
+/// is not looked through, may hold the same messages.
+fn refuse_what_may_be_there(queue: &dyn Queue, topic: &Topic, producer: &str) -> Result<()> {
+    let Some(known) = queue.known_producers(topic)? else { return Ok(()) };
+    let is_import = |id: &String| id.starts_with(PRODUCER);
+    if known.ids.contains(producer) || (known.are_all && !known.ids.iter().any(is_import)) {
+        return Ok(());
+    }
+    Err(Error::MessagesMayBeThere)
+}
+
 /// Whether that producer has appended anything.
 fn has_producer(queue: &dyn Queue, topic: &Topic, id: &str) -> Result<bool> {
-    if queue.known_producers(topic)?.is_some_and(|known| !known.contains(id)) {
+    if queue.known_producers(topic)?.is_some_and(|known| !known.ids.contains(id)) {
         return Ok(false);
     }
     let mut producer = queue.producer(topic, id)?;
@@ -258,7 +275,7 @@ fn producer_id<'a>(
         content.extend_from_slice(b" sensors ");
         content.extend_from_slice(&digest(table)?);
     }
-    Ok(producer_name::by_content("openeew", &content))
+    Ok(producer_name::by_content(PRODUCER, &content))
 }
 
 #[cfg(test)]

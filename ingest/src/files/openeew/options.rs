@@ -21,6 +21,8 @@ pub struct Options {
     pub topic: String,
     /// Partitions of the topic.
     pub partitions: u32,
+    /// Whether to import also what may be in already, where that cannot be told.
+    pub again: bool,
 }
 
 impl Options {
@@ -34,6 +36,7 @@ impl Options {
             component: Component::default(),
             topic: TOPIC.to_owned(),
             partitions: PARTITIONS,
+            again: false,
         }
     }
 

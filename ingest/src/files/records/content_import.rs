@@ -3,18 +3,20 @@
 //! recognised as a whole.
 //!
 //! Files come one after the other, in the order of their first times. A file that grew or was mended
-//! is another file.
+//! is another file, and refused: how much of it is in is not known. So is one that may be in a part
+//! of the topic that is not looked through.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use seismic_queue::{Queue, Topic};
+use seismic_queue::{KnownProducers, Queue, Topic};
 
 use super::import_run::ImportRun;
+use super::note_keys;
 use super::options::Options;
 use crate::appender::{Appender, Tally, appending};
 use crate::files::file_digest::{Digest32, digest};
-use crate::files::parse::item::Next;
+use crate::files::parse::item::{Item, Next};
 use crate::files::parse::read_options::ReadOptions;
 use crate::files::parse::reader::ItemReader;
 use crate::{Error, Result, producer_name};
@@ -27,16 +29,52 @@ pub(super) fn by_first_time(options: &Options, files: &[PathBuf]) -> Vec<PathBuf
 }
 
 fn first_time(options: &Options, file: &Path) -> Option<i64> {
+    first_of(options, file, Item::time_ms)
+}
+
+/// What the first record that says so says.
+fn first_of<T>(options: &Options, file: &Path, says: impl Fn(&Item) -> Option<T>) -> Option<T> {
     let mut reader = ItemReader::open(options.format, &options.read, file).ok()?;
     loop {
         match reader.next().ok()? {
             Next::Line(line) => {
-                if let Some(time) = line.item.ok().and_then(|item| item.time_ms()) {
-                    return Some(time);
+                if let Some(found) = line.item.ok().and_then(|item| says(&item)) {
+                    return Some(found);
                 }
             }
             Next::Pending | Next::End => return None,
         }
+    }
+}
+
+/// The producer of a file, among those that the topic knows, if it says which. Its id also tells
+/// with which record the file begins: another one that begins so may hold the same records.
+///
+/// # Errors
+/// A file that cannot be read; one of which it cannot be told whether its records are in, unless it
+/// is to be imported again.
+pub(super) fn producer_of(
+    (options, names): (&Options, &ProducerNames),
+    file: &Path,
+    known: Option<&KnownProducers>,
+) -> Result<String> {
+    let content = names.of(file)?;
+    let Some(known) = known.filter(|known| !known.ids.contains(&content)) else {
+        return Ok(content);
+    };
+    let Some(anchor) = first_of(options, file, |item| Some(note_keys::anchor(item))) else {
+        return Ok(content);
+    };
+    let begins = anchor.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let producer = format!("{content}.{begins}");
+    if options.again || known.ids.contains(&producer) {
+        return Ok(producer);
+    }
+    let at = file.to_owned();
+    match known.ids.iter().any(|id| id.ends_with(&begins)) {
+        true => Err(Error::NotTheSame { at }),
+        false if !known.are_all => Err(Error::MayBeThere { at }),
+        false => Ok(producer),
     }
 }
 

@@ -30,7 +30,6 @@ mod present;
 mod publisher;
 mod summary;
 
-use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
@@ -178,9 +177,12 @@ impl Import<'_> {
     /// Files that are recognised as a whole or not at all, one after the other.
     fn whole_files(&mut self, files: &[PathBuf], summary: &mut RecordsSummary) -> Result<()> {
         let names = ProducerNames::new(self.options)?;
+        let known = || self.queue.known_producers(self.topic);
+        let mut known = patiently(self.stop, known)?;
         for file in files {
             let mut run = ImportRun::new(self.options, None, summary)?;
-            let producer = match names.of(file) {
+            let of = (self.options, &names);
+            let producer = match content_import::producer_of(of, file, known.as_ref()) {
                 Ok(producer) => producer,
                 Err(error) => {
                     run.fail(error)?;
@@ -201,6 +203,9 @@ impl Import<'_> {
                 Ok(tally) => {
                     summary.published += tally.records;
                     summary.recognised += tally.recognised;
+                    if let Some(known) = &mut known {
+                        known.ids.insert(producer.clone());
+                    }
                 }
                 Err(error) => run.fail(error)?,
             }
@@ -238,9 +243,10 @@ impl Import<'_> {
             return Ok((Vec::new(), files));
         }
         let producers = self.queue.known_producers(self.topic)?;
-        let is_unknown = |id: &String| producers.as_ref().is_some_and(|all| !all.contains(id));
+        let is_unknown =
+            |id: &String| producers.as_ref().is_some_and(|known| !known.ids.contains(id));
         let (mut known, mut others) = (Vec::new(), Vec::new());
-        if producers.as_ref().is_some_and(HashSet::is_empty) {
+        if producers.as_ref().is_some_and(|known| known.ids.is_empty()) {
             return Ok((known, files));
         }
         let names = ProducerNames::new(self.options)?;

@@ -28,6 +28,8 @@ pub struct Options {
     pub sensors: Option<PathBuf>,
     /// Whether to go on when the end of the files is reached, until stopped.
     pub follow: bool,
+    /// Whether to import also what may be in already, where that cannot be told.
+    pub again: bool,
 }
 
 impl Options {
@@ -44,6 +46,7 @@ impl Options {
             read: ReadOptions::default(),
             sensors: None,
             follow: false,
+            again: false,
         }
     }
 

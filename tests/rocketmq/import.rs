@@ -1,0 +1,98 @@
+//! Files imported into RocketMQ: what is in already is read back, and what cannot be told is refused
+//! unless it is to be imported again.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use seismic_brokers::RocketMq;
+use serde_json::Value;
+
+use crate::stage::Stage;
+use crate::truth::int;
+
+fn write(stage: &Stage, name: &str, prefix: &str, records: u64) {
+    let mut text = String::from("sensor_id,collect_timestamp,seismic_amplitude\n");
+    for number in 0..records {
+        writeln!(text, "{prefix}{},{},1.5", number % 5, 1_592_926_140_000 + number).unwrap();
+    }
+    fs::write(stage.path(name), text).unwrap();
+}
+
+fn stage(rocketmq: &RocketMq) -> Stage {
+    let mut stage = Stage::new();
+    stage.place = vec!["--queue".to_owned(), rocketmq.url()];
+    stage
+}
+
+fn counts(summary: &Value) -> (u64, u64) {
+    (int(summary, "published"), int(summary, "recognised"))
+}
+
+#[test]
+#[ignore = "more on brokers: .ci/run"]
+fn a_file_is_there_once_and_one_that_grew_is_refused_unless_it_is_to_be_added_again() {
+    let Some(rocketmq) = RocketMq::shared() else { return };
+    let stage = stage(&rocketmq);
+    let import = ["import", "csv", "--json", "--topic", "grown", "a.csv"];
+    write(&stage, "a.csv", "A", 1_000);
+    assert_eq!(counts(&stage.json(&import)), (1_000, 0));
+    assert_eq!(counts(&stage.json(&import)), (1_000, 1_000));
+    write(&stage, "a.csv", "A", 1_100);
+    let refused = stage.refused(&import, 1);
+    assert!(refused.contains("it has grown") && refused.contains("--again"), "{refused}");
+    write(&stage, "b.csv", "B", 500);
+    let other = ["import", "csv", "--json", "--topic", "grown", "b.csv"];
+    assert_eq!(counts(&stage.json(&other)), (500, 0));
+    let again = [&import[..], &["--again"]].concat();
+    assert_eq!(counts(&stage.json(&again)), (1_100, 0));
+    assert_eq!(counts(&stage.json(&import)), (1_100, 1_100));
+    let read = stage.ok(&["read", "grown", "--in", "queue", "--format", "json"]);
+    assert_eq!(read.lines().count(), 2_600);
+}
+
+#[test]
+#[ignore = "more on brokers: .ci/run"]
+fn a_file_is_refused_that_may_lie_before_what_is_read_back() {
+    let Some(rocketmq) = RocketMq::shared() else { return };
+    let stage = stage(&rocketmq);
+    let topic = ["--topic", "long", "--partitions", "1"];
+    write(&stage, "a.csv", "A", 1_000);
+    let import = [&["import", "csv", "--json", "a.csv"], &topic[..]].concat();
+    assert_eq!(counts(&stage.json(&import)), (1_000, 0));
+    let load = ["generate", "--json", "--records", "200000", "--sensors", "50"];
+    stage.ok(&[&load[..], &topic].concat());
+    let refused = stage.refused(&import, 1);
+    assert!(refused.contains("may be in the topic already"), "{refused}");
+    assert_eq!(counts(&stage.json(&[&import[..], &["--again"]].concat())), (1_000, 0));
+}
+
+#[test]
+#[ignore = "more on brokers: .ci/run"]
+fn messages_of_devices_are_refused_when_other_files_with_them_may_be_in() {
+    let Some(rocketmq) = RocketMq::shared() else { return };
+    let stage = stage(&rocketmq);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/openeew-2020");
+    let path = |name: &str| folder.join(name).display().to_string();
+    let (locations, entries) = (path("devices_locations.csv"), fs::read_dir(&folder).unwrap());
+    let names = entries.map(|entry| entry.unwrap().path().display().to_string());
+    let files: Vec<_> = names.filter(|name| name.ends_with(".gz")).collect();
+    let import = |files: &[String]| {
+        let options = ["import", "openeew", "--json", "--topic", "devices", "--locations"];
+        let mut args: Vec<String> = options.into_iter().map(str::to_owned).collect();
+        args.push(locations.clone());
+        args.extend(files.iter().cloned());
+        args
+    };
+    let (one, all) = (import(&files[..1]), import(&files));
+    let words = |args: &[String]| args.to_vec();
+    let run = |args: &[String]| {
+        let args = words(args);
+        stage.json(&args.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    let first = run(&one);
+    assert_eq!(int(&run(&one), "published"), int(&first, "published"));
+    let args: Vec<&str> = all.iter().map(String::as_str).collect();
+    let refused = stage.refused(&args, 1);
+    assert!(refused.contains("cannot be told") && refused.contains("--again"), "{refused}");
+}
