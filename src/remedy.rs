@@ -73,7 +73,8 @@ pub fn in_words(remedy: &Remedy) -> String {
         }
         Remedy::StopRejecting { reason } => return stop_rejecting(reason).to_owned(),
         Remedy::KeyBySensor => {
-            "let every producer use the sensor id as key, and all of them the same partitioner"
+            "let every producer use the sensor id as key, and all of them the same partitioner, or \
+             begin a new --group with --repartition, which brings each sensor into one partition first"
         }
         Remedy::CorrectClocks => {
             "correct the clock or the time stamps; `seismic status --sensors` names such sensors, and how \

@@ -40,6 +40,7 @@ mod old_stores;
 mod origin;
 mod read;
 mod rejecting;
+mod repartition;
 #[cfg(feature = "rocketmq")]
 mod rocketmq;
 mod rollup;

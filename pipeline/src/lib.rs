@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!  engine/      the pure core of one partition: no clock, no IO
-//!  └ windows/   message ─► decode ─► clean ─► sensor ─► window ─► output
+//!  ├ windows/   message ─► decode ─► clean ─► sensor ─► window ─► output
+//!  └ repartition/ message ─► decode ─► one envelope for each record, keyed by sensor
 //!  runner/      source ─► slot (poll, apply, hand over) ─► committer thread ─► job store
 //!               └ partition task: operator, idle watch, snapshots, replay
 //!  operations/  a job at rest: fork, rewind, rescale
@@ -23,11 +24,16 @@ mod runner;
 pub mod simulation;
 pub mod verify;
 
+pub use engine::alignment::Alignment;
 pub use engine::clock_step::{ClockStep, StepKind};
 pub use engine::journal::{Entry, EntryError, FIRST_KIND};
 pub use engine::kind_note::{kind_of, note_of};
 pub use engine::operator::{Operator, OperatorKind, RowIdentity, apply_common};
 pub use engine::redistribute_error::RedistributeError;
+pub use engine::repartition::envelope::{Envelope, Place};
+pub use engine::repartition::kind::{INTERNAL, REPARTITION, Repartition};
+pub use engine::repartition::operator::RepartitionOperator;
+pub use engine::repartition::state::RepartitionState;
 pub use engine::row_reader::{RowKey, RowOrigin, RowReader, Unaccounted};
 pub use engine::snapshot_error::SnapshotError;
 pub use engine::windows::counters::{Counters, RollupCounters};
@@ -50,6 +56,7 @@ pub use operations::newest_losses::notices_of_losses;
 pub use operations::rescale::rescale;
 pub use operations::rewind::rewind;
 pub use operations::sensor_partitions::notices_of_sensors;
+pub use runner::first_step::FirstStep;
 pub use runner::housekeeping::retention_lag::RetentionLag;
 pub use runner::job::JobContext;
 pub use runner::metrics::{Metrics, MetricsSnapshot, PartitionMetrics, TimedTotal};
@@ -57,5 +64,5 @@ pub use runner::notices::notice::{
     ClockSteps, MovedSensors, Notice, RejectedRecords, RejectedSensor, SpreadSensor, SpreadSensors,
 };
 pub use runner::partition_task::idle_watch::IdleWatch;
-pub use runner::run::run;
+pub use runner::run::{run, run_behind};
 pub use runner::settings::{Finish, OnSpread, Settings, StartFrom};

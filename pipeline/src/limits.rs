@@ -104,6 +104,14 @@ pub const PINNED_TOLD_EVERY: Duration = Duration::from_secs(600);
 /// How often a source is asked for the log's end.
 pub const END_ASKED_EVERY: Duration = Duration::from_millis(250);
 
+/// How far a repartition reads one partition ahead of the slowest, ms of append time, whatever event
+/// times say: a backlog is published within that, partition by partition, and what was appended
+/// later than that was measured later.
+pub const AHEAD_OF_SLOWEST_MS: i64 = 60_000;
+
+/// How often the first step of a job that repartitions its input is asked how far it is.
+pub const FIRST_STEP_ASKED_EVERY: Duration = Duration::from_millis(100);
+
 /// How often a worker that has done its part of a bounded run asks how far the others are.
 pub const OTHERS_ASKED_EVERY: Duration = Duration::from_millis(250);
 

@@ -10,6 +10,10 @@ use seismic_queue::clock::now_ms;
 use super::csv_folder;
 use super::manifest::{CsvFolder, Manifest, NAME};
 use crate::job::location::Location;
+use crate::job::repartition::repartitioned_topic;
+
+/// Copy of the store of a first step: beside that of the job, as the names of stores say.
+const FIRST_STEP: &str = "store-repartition.db";
 
 /// Backs up the job at `location` and these CSV folders into `backup`, which must not exist or be
 /// empty. The job may run meanwhile.
@@ -28,7 +32,9 @@ pub fn make(location: &Location, csv: &[PathBuf], backup: &Path) -> anyhow::Resu
     fs::create_dir_all(backup).with_context(|| format!("making {}", backup.display()))?;
     let is_empty = fs::read_dir(backup)?.next().is_none();
     anyhow::ensure!(is_empty, "{} is not empty: use a new folder", backup.display());
-    let (topic, queue) = (&view.job.input().name, location.queue.to_string());
+    let repartitioned = repartitioned_topic(&view);
+    let topic = repartitioned.as_ref().unwrap_or(&view.job.input().name);
+    let queue = location.queue.to_string();
     let mut manifest = Manifest::new(&location.group, topic, queue, store_url.to_string());
     for (number, from) in (1..).zip(csv) {
         let folder = format!("csv-{number}");
@@ -42,6 +48,12 @@ pub fn make(location: &Location, csv: &[PathBuf], backup: &Path) -> anyhow::Resu
     let next = |part: &seismic_queue::PartitionView| Some(part.progress.as_ref()?.next.0);
     manifest.positions = view.partitions.iter().map(next).collect();
     manifest.add(backup, "store.db")?;
+    if repartitioned.is_some() {
+        // After what reads it, before what it reads.
+        location.first_step().store_url().copy_file(&backup.join(FIRST_STEP))?;
+        manifest.first_step_file = Some(FIRST_STEP.to_owned());
+        manifest.add(backup, FIRST_STEP)?;
+    }
     if location.queue.file().is_some() {
         location.queue.copy_file(&backup.join("queue.db"))?;
         manifest.queue_file = Some("queue.db".to_owned());

@@ -35,6 +35,9 @@ pub struct Manifest {
     pub store: String,
     /// Name of its copy.
     pub store_file: String,
+    /// Name of the copy of the store of the first step, for a job that repartitions its input.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_step_file: Option<String>,
     /// The CSV folders.
     pub csv: Vec<CsvFolder>,
     /// Position of the job in each partition, as far as it has one.
@@ -77,6 +80,7 @@ impl Manifest {
             queue_file: None,
             store,
             store_file: String::new(),
+            first_step_file: None,
             csv: Vec::new(),
             positions: Vec::new(),
             files: Vec::new(),
@@ -119,7 +123,8 @@ impl Manifest {
             return Some(format!("{:?} is not a valid group name", self.group));
         }
         let files = self.files.iter().map(|file| &*file.path);
-        let copies = self.queue_file.iter().chain([&self.store_file]).map(Path::new);
+        let copies = self.queue_file.iter().chain(&self.first_step_file);
+        let copies = copies.chain([&self.store_file]).map(Path::new);
         let folders = self.csv.iter().map(|csv| Path::new(&csv.folder));
         if let Some(path) = files.chain(copies.clone()).chain(folders).find(|it| !is_inside(it)) {
             return Some(format!("{path:?} is not a path inside the backup"));

@@ -2,7 +2,7 @@
 //! it, in this order.
 //!
 //! ```text
-//!   CSV mark ──► CSV files ──► store ──► queue ──► manifest
+//!   CSV mark ──► CSV files ──► store ──► store of the first step, if any ──► queue ──► manifest
 //! ```
 //!
 //! What is copied first is never ahead of what is copied later: rows that a folder counts are in

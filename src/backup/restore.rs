@@ -106,6 +106,9 @@ fn place(
     if is(&manifest.store_file) {
         return in_file(&location.store_url());
     }
+    if manifest.first_step_file.as_deref().is_some_and(is) {
+        return in_file(&location.first_step().store_url());
+    }
     if manifest.queue_file.as_deref().is_some_and(is) {
         return in_file(&location.queue);
     }

@@ -5,6 +5,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use seismic_pipeline::Envelope;
 use seismic_proto::{
     BATCH_FIRST_BYTE, Column, Message as _, Schema, SeismicAggRecord, SeismicDeadLetter,
     SeismicRecord, SeismicRecordBatch, ValueRef,
@@ -20,6 +21,8 @@ pub enum Content {
     Rows,
     /// Dead letters.
     DeadLetters,
+    /// Records of the internal topic of a repartition.
+    Internal,
 }
 
 /// One message, as `read --format json` prints it.
@@ -83,6 +86,10 @@ impl Value {
             }
             Content::Records => {
                 SeismicRecord::decode(bytes).ok().map(|record| Value::Record(record.into()))
+            }
+            Content::Internal => {
+                let record = SeismicRecord::decode(Envelope::read(bytes)?.record).ok()?;
+                Some(Value::Record(record.into()))
             }
         }
     }

@@ -8,10 +8,11 @@ use super::clock;
 use super::report::{Section, failed};
 use super::subject::Subject;
 use crate::cli::format::count;
+use crate::job::repartition::InputQueue;
 
 /// The queue, and its input topic if there is one.
 pub(super) struct Input {
-    pub queue: Box<dyn Queue>,
+    pub queue: InputQueue,
     pub topic: Option<Topic>,
 }
 
@@ -50,7 +51,7 @@ pub(super) fn examine(subject: &Subject, sections: &mut Vec<Section>) -> Option<
                 findings
                     .push(clock::examine(&*queue, topic).unwrap_or_else(|error| failed(&error)));
             }
-            found = Some(Input { queue, topic });
+            found = Some(Input { queue: InputQueue::Queue(queue), topic });
         }
     }
     sections.push(Section { of: format!("queue {}", location.queue), findings });

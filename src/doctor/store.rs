@@ -13,6 +13,7 @@ use super::report::{Section, failed};
 use crate::cli::format::count;
 use crate::job::kinds::{self, Kind};
 use crate::job::location::Location;
+use crate::job::repartition::{InputQueue, StoredFirstStep, repartitioned_topic};
 use crate::remedy::in_words;
 
 /// Bytes of state up to which sensors are compared over partitions: several million of them.
@@ -34,7 +35,13 @@ pub(super) fn examine(location: &Location, input: Option<&Input>, sections: &mut
                     findings.push(Finding::fine("no job has run here yet"));
                 }
                 Err(error) => findings.push(failed(&error)),
-                Ok(view) => of_job(&*store, &view, input, &mut findings),
+                Ok(view) => match repartitioned_topic(&view) {
+                    None => of_job(&*store, &view, input, &mut findings),
+                    Some(_) => {
+                        let internal = internal(location, &view, sections, input);
+                        of_job(&*store, &view, internal.as_ref(), &mut findings);
+                    }
+                },
             }
         }
     }
@@ -57,12 +64,75 @@ fn of_ahead(ahead: &SinkAhead) -> Finding {
     Finding::problem(ahead.to_string(), in_words(&Remedy::RestoreStore))
 }
 
-fn of_job(store: &dyn JobStore, view: &View, input: Option<&Input>, findings: &mut Vec<Finding>) {
-    match store.leased_by() {
-        Ok(Some(lease)) => findings.push(Finding::fine(format!("the job runs: {lease}"))),
-        Ok(None) => findings.push(Finding::fine("the job does not run now")),
-        Err(error) => findings.push(failed(&error)),
+/// Examines the first step of a job that repartitions its input, which reads that; what the job
+/// itself reads.
+fn internal(
+    location: &Location,
+    view: &View,
+    sections: &mut Vec<Section>,
+    input: Option<&Input>,
+) -> Option<Input> {
+    let (mut findings, mut found) = (Vec::new(), None);
+    match StoredFirstStep::of(location, view) {
+        Ok(Some(first)) => {
+            findings.push(owner(&*first.store));
+            match of_input(input, &first.view) {
+                None => {}
+                Some(Err(finding)) => findings.push(finding),
+                Some(Ok((queue, topic))) => match queue.spans(topic) {
+                    Ok(spans) => findings.extend(positions(&first.view, &[spans])),
+                    Err(error) => findings.push(failed(&error)),
+                },
+            }
+            let topic = first.store.topics().topic(&view.job.input().name).ok();
+            found = Some(Input { queue: InputQueue::FirstStep(first.store), topic });
+        }
+        Ok(None) => {}
+        Err(error) => findings.push(Finding::problem(
+            format!("{error:#}"),
+            "restore its store together with that of the job, or begin again with another --group",
+        )),
     }
+    let of = format!("store {} of the first step", location.first_step().store_url());
+    sections.push(Section { of, findings });
+    found
+}
+
+/// Whether the job of a store runs.
+fn owner(store: &dyn JobStore) -> Finding {
+    match store.leased_by() {
+        Ok(Some(lease)) => Finding::fine(format!("the job runs: {lease}")),
+        Ok(None) => Finding::fine("the job does not run now"),
+        Err(error) => failed(&error),
+    }
+}
+
+/// The topic that a job reads, if there is one, and what is wrong when it is another one.
+fn of_input<'a>(
+    input: Option<&'a Input>,
+    view: &View,
+) -> Option<Result<(&'a dyn Queue, &'a Topic), Finding>> {
+    let Input { queue, topic: Some(topic) } = input? else { return None };
+    let (queue, job_input) = (queue.queue(), view.job.input());
+    if job_input.name != topic.name {
+        let what = format!("the job reads {:?}, not {:?}", job_input.name, topic.name);
+        let remedy = "give --topic, or the --group of another job";
+        return Some(Err(Finding::problem(what, remedy)));
+    }
+    if let Err(error @ Error::QueuesDiffer { .. }) = job_input.is_still(topic, &queue.name()) {
+        return Some(Err(failed(&error)));
+    }
+    if job_input.id != topic.id {
+        return Some(Err(Finding::problem(
+            format!("the topic {:?} was deleted and made again since the job began", topic.name),
+            "its messages are gone; start a new job with another --group",
+        )));
+    }
+    Some(Ok((queue, topic)))
+}
+
+fn of_job(store: &dyn JobStore, view: &View, input: Option<&Input>, findings: &mut Vec<Finding>) {
+    findings.push(owner(store));
     let kind = kinds::of(view);
     if let Err(error) = &kind {
         findings
@@ -71,26 +141,13 @@ fn of_job(store: &dyn JobStore, view: &View, input: Option<&Input>, findings: &m
     let sinks: BTreeSet<&str> = view.sinks.iter().map(|position| &*position.sink).collect();
     let ahead = sinks.iter().filter_map(|sink| seismic_sinks::known_ahead(view, sink));
     findings.extend(ahead.map(|ahead| of_ahead(&ahead)));
-    let Some(Input { queue, topic: Some(topic) }) = input else { return };
-    let job_input = view.job.input();
-    if job_input.name != topic.name {
-        let what = format!("the job reads {:?}, not {:?}", job_input.name, topic.name);
-        findings.push(Finding::problem(what, "give --topic, or the --group of another job"));
-        return;
-    }
-    if let Err(error @ Error::QueuesDiffer { .. }) = job_input.is_still(topic, &queue.name()) {
-        findings.push(failed(&error));
-        return;
-    }
-    if job_input.id != topic.id {
-        findings.push(Finding::problem(
-            format!("the topic {:?} was deleted and made again since the job began", topic.name),
-            "its messages are gone; start a new job with another --group",
-        ));
-        return;
-    }
+    let (queue, topic) = match of_input(input, view) {
+        None => return,
+        Some(Err(finding)) => return findings.push(finding),
+        Some(Ok(found)) => found,
+    };
     if let Ok(kind) = kind {
-        findings.extend(other_messages(&**queue, topic, view, kind));
+        findings.extend(other_messages(queue, topic, view, kind));
     }
     let spans = view.job.inputs.iter().map(|input| queue.spans(input));
     match spans.collect::<Result<Vec<_>, _>>() {
@@ -109,7 +166,7 @@ fn of_job(store: &dyn JobStore, view: &View, input: Option<&Input>, findings: &m
         Ok(notices) => findings.extend(notices.iter().map(of_notice)),
         Err(error) => findings.push(Finding::problem(error.to_string(), "as it says")),
     }
-    match RetentionLag::of(&**queue, topic, false) {
+    match RetentionLag::of(queue, topic, false) {
         Ok(pinned) => findings.extend(pinned.iter().map(|pinned| {
             Finding::warning(
                 pinned.to_string(),

@@ -68,6 +68,7 @@ const KEYS: &[(&str, &[&str], Setter)] = &[
     }),
     ("max_sensors", &[], |job, value| put(&mut job.max_sensors, number(value, 0..=u64::MAX))),
     ("spread", &[], |job, value| put(&mut job.spread, choice(value))),
+    ("repartition", &[], |job, value| flag(&mut job.repartition, value)),
     ("slots", &[], |job, value| {
         put(&mut job.slots, number(value, 1..=1 << 20).map(|slots| slots as usize))
     }),

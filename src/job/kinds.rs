@@ -1,9 +1,12 @@
 //! The kinds of job that this program knows, by the name that the notes of a job say.
 
 use anyhow::{Context as _, bail};
-use seismic_pipeline::{EntryError, FIRST_KIND, OperatorKind, Rules, kind_of, note_of};
+use seismic_pipeline::{
+    EntryError, FIRST_KIND, OperatorKind, REPARTITION, Rules, kind_of, note_of,
+};
 use seismic_queue::{Fingerprint, View};
 
+use super::repartition::job_of_first_step;
 use crate::status::model::counts::RecordCounts;
 use crate::status::model::note::NoteStatus;
 use crate::status::windows;
@@ -58,6 +61,14 @@ const KINDS: [Kind; 1] = [Kind {
 /// When another program made it.
 pub fn of(view: &View) -> anyhow::Result<&'static Kind> {
     let name = kind_of(view).context("the kind of the job cannot be read")?;
+    if name == REPARTITION {
+        let job = job_of_first_step(&view.job.group);
+        bail!(
+            "group {:?} is the first step of job {job:?}, which repartitions its input: say --group \
+             {job}, which stands for both steps",
+            view.job.group
+        );
+    }
     let Some(kind) = KINDS.iter().find(|kind| kind.name == name) else {
         let known = KINDS.map(|kind| kind.name).join(", ");
         bail!(

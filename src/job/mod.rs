@@ -4,7 +4,7 @@
 //!  command line ─► options ─┐
 //!                           ├─► JobSpec ─► Job::start ─► JobHandle { state, metrics, stop, join }
 //!  job file ─────► options ─┘                  │
-//!                                  build: queue, store, sinks ─► run
+//!                                  build: queue, store, sinks ─► run, of one step or of two
 //! ```
 
 mod build;
@@ -19,7 +19,7 @@ mod metrics;
 mod notify;
 pub mod options;
 pub mod origin;
-mod rescale;
+pub mod repartition;
 pub mod rollup;
 mod run;
 pub(crate) mod sinks;
@@ -28,7 +28,6 @@ mod state;
 mod stop;
 mod text;
 pub mod time_span;
-mod version;
 
 pub use handle::{Job, JobHandle, JobReport};
 pub use metrics::JobMetrics;

@@ -91,6 +91,10 @@ pub struct JobOptions {
     /// its own: warn and continue, or stop [default: warn]
     #[arg(long, value_enum)]
     pub spread: Option<Spread>,
+    /// First bring the records of each sensor into one partition, in an internal topic of the job: for
+    /// an input whose producers use no keys, or different partitioners
+    #[arg(long)]
+    pub repartition: bool,
     /// Threads that read and compute; at most one per partition is used [default: one per core]
     #[arg(long, value_name = "N")]
     pub slots: Option<usize>,
@@ -301,6 +305,10 @@ impl JobOptions {
             // Together: one on the command line is instead of either in the file.
             (self.drain, self.until_caught_up) = (file.drain, file.until_caught_up);
         }
+        if file.repartition && !self.repartition {
+            filled.insert("repartition");
+        }
+        self.repartition |= file.repartition;
         self.quiet |= file.quiet;
         (self, filled)
     }

@@ -3,6 +3,7 @@
 
 pub mod json;
 pub mod model;
+pub mod repartition;
 pub mod sensors;
 pub mod text;
 pub mod windows;
@@ -12,7 +13,10 @@ use seismic_pipeline::{RetentionLag, irregular_clocks, notices_of_losses, notice
 use self::model::JobStatus;
 use self::model::rejecting::RejectingStatus;
 use self::model::sensor_partitions::SensorPartitions;
+use self::repartition::RepartitionStatus;
+use crate::job::kinds;
 use crate::job::location::Location;
+use crate::job::repartition::{InputQueue, StoredFirstStep};
 
 /// Bytes of state up to which sensors are compared over partitions: some 300,000 sensors, so that
 /// the status is there at once. The doctor compares more, and `verify` all.
@@ -27,13 +31,15 @@ pub fn read(location: &Location, newest: Option<u64>) -> anyhow::Result<JobStatu
     // In this order: looking at a job that is not there makes no queue either.
     let store = location.open_store()?;
     let view = store.view()?;
-    let queue = location.open_queue_of(&view.job.input().name)?;
+    kinds::of(&view)?;
+    let opened = InputQueue::open(location, &view)?;
+    let queue = opened.queue();
     let (mut spans, mut pinned) = (Vec::new(), Vec::new());
     for input in &view.job.inputs {
         let topic = queue.topic(&input.name)?;
         input.is_still(&topic, &queue.name())?;
         spans.push(queue.spans(&topic)?);
-        pinned.extend(RetentionLag::of(&*queue, &topic, false)?);
+        pinned.extend(RetentionLag::of(queue, &topic, false)?);
     }
     for topic in view.job.topics() {
         let topics = store.topics();
@@ -48,8 +54,13 @@ pub fn read(location: &Location, newest: Option<u64>) -> anyhow::Result<JobStatu
         status.irregular_clocks_total = Some(total);
     }
     status.rejecting = notices_of_losses(&*store, &view)?.iter().map(RejectingStatus::of).collect();
+    if let Some(first) = StoredFirstStep::of(location, &view)? {
+        let first = RepartitionStatus::of(location, &first)?;
+        status.lag += first.lag;
+        status.repartition = Some(first);
+    }
     if let Some(newest) = newest {
-        let health = sensors::examine(&*queue, store.topics(), &view, newest)?;
+        let health = sensors::examine(queue, store.topics(), &view, newest)?;
         status.without_sensor = health.others();
         status.by_sensor = Some(health.sensors().into_iter().map(Into::into).collect());
     }

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use seismic_pipeline::health::{Health, SensorHealth};
-use seismic_pipeline::{DEAD, RejectReason};
+use seismic_pipeline::{DEAD, Envelope, RejectReason};
 use seismic_proto::{Message as _, SeismicDeadLetter, Shown};
 use seismic_queue::{Batch, Event, Offset, Partition, Queue, Topic, View};
 use serde::Serialize;
 
 use crate::cli::format::count;
+use crate::job::repartition::repartitioned_topic;
 use crate::time::show_ms;
 
 /// A clock that is wrong by more than this, and by more than its own spread, is reported.
@@ -25,16 +26,27 @@ pub fn examine(
     let input = queue.topic(&view.job.input().name)?;
     let dead = store.topic(view.job.topic_of(DEAD).unwrap_or_default())?;
     let spans = queue.spans(&input)?;
+    let is_internal = repartitioned_topic(view).is_some();
     for (partition, span) in input.all().zip(spans) {
         let from = Offset(span.end.0.saturating_sub(last)).max(span.first);
-        each(queue, &input, partition, from, span.end, |message| health.see(message))?;
+        each(queue, &input, partition, from, span.end, |message| {
+            match Envelope::read(message.value).filter(|_| is_internal) {
+                // As it was in the input.
+                Some(it) => {
+                    let append_ms = it.running_append_ms();
+                    health.see(seismic_queue::Message { value: it.record, append_ms, ..message });
+                }
+                None => health.see(message),
+            }
+        })?;
         let part = &view.partitions[partition.0 as usize];
         let Some(letters) = part.output(&view.job, DEAD).map(|output| output.span) else {
             continue;
         };
         each(store, &dead, partition, letters.first, letters.end, |message| {
             let Ok(letter) = SeismicDeadLetter::decode(message.value) else { return };
-            let is_recent = letter.input_offset >= from.0 as i64;
+            let offset = letter.internal_offset.unwrap_or(letter.input_offset);
+            let is_recent = offset >= from.0 as i64;
             if let (true, Some(reason)) = (is_recent, RejectReason::named(&letter.reason)) {
                 health.see_dead_letter(&String::from_utf8_lossy(message.key), reason);
             }

@@ -4,6 +4,7 @@ use super::model::JobStatus;
 use super::model::member::MemberStatus;
 use super::model::partition::PartitionStatus;
 use super::model::pinned::PinnedStatus;
+use super::repartition::RepartitionStatus;
 use super::sensors;
 use crate::cli::format::count;
 use crate::time::show_ms;
@@ -42,6 +43,27 @@ fn head(status: &JobStatus) -> String {
         text += &format!(
             "rules {}: windows of {} ms, lateness {} ms, at most {} ms ahead\n",
             rules.hash, rules.window_ms, rules.lateness_ms, rules.max_ahead_ms
+        );
+    }
+    text + &status.repartition.as_ref().map_or(String::new(), first_step)
+}
+
+/// What the first step of a job has done.
+fn first_step(first: &RepartitionStatus) -> String {
+    let RepartitionStatus { group, topic, internal_topic, dead_topic, .. } = first;
+    let mut text = format!(
+        "first step: group {group} brings the sensors of {topic} together in {internal_topic} (dead \
+         letters: {dead_topic})\n            {} records read = {} passed on + {} dead letters; lag {} \
+         messages\n",
+        count(first.read),
+        count(first.passed),
+        count(first.unparseable + first.too_many_records),
+        count(first.lag),
+    );
+    if first.lost_messages > 0 {
+        text += &format!(
+            "            {} messages were deleted before they were read; the loss was accepted\n",
+            count(first.lost_messages)
         );
     }
     text

@@ -8,11 +8,13 @@
 //! no file here is exempt. The same inputs give the same bits: after a crash, in `verify`, on another
 //! machine.
 
+pub(crate) mod alignment;
 pub(crate) mod clock_step;
 pub(crate) mod journal;
 pub(crate) mod kind_note;
 pub(crate) mod operator;
 pub(crate) mod redistribute_error;
+pub(crate) mod repartition;
 pub(crate) mod row_reader;
 pub(crate) mod snapshot_error;
 pub(crate) mod windows;

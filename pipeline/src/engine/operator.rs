@@ -17,9 +17,10 @@ use std::any::Any;
 use std::fmt::{self, Debug};
 
 use seismic_queue::{
-    Batch, Fingerprint, Job, KeyedCut, Message, Offset, Partition, PartitionCommit, Topic,
+    Batch, Block, Fingerprint, Job, KeyedCut, Message, Offset, Partition, PartitionCommit, Topic,
 };
 
+use super::alignment::Alignment;
 use super::clock_step::ClockStep;
 use super::journal::{Entry, EntryError};
 use super::redistribute_error::RedistributeError;
@@ -132,6 +133,13 @@ pub trait OperatorKind: Debug + Send + Sync {
     /// whose commit was lost is missing in the operator again, and is offered again.
     fn own_entries(&self, _operator: &dyn Operator) -> Vec<Vec<u8>> {
         Vec::new()
+    }
+
+    /// How the partitions of its job are read in step with each other; `None`: each as fast as it
+    /// can be. A job that asks for it cannot be taken back to a checkpoint or forked, since its rows
+    /// are not those of one task.
+    fn alignment(&self) -> Option<Alignment> {
+        None
     }
 
     /// Moves state between the operators of all partitions after some were added to the input,
@@ -272,6 +280,11 @@ pub trait Operator: Any + Debug + Send {
 
     /// Moves the output that waits into a commit, whose blocks are empty, and takes their memory.
     fn move_output(&mut self, commit: &mut PartitionCommit);
+
+    /// Gives the rows of keyed outputs that wait to `take`, with the place of their output and the
+    /// partition, and keeps none. Called after each batch where [`OperatorKind::alignment`] asks for
+    /// it, and never else.
+    fn move_keyed(&mut self, _take: &mut dyn FnMut(usize, Partition, &Block)) {}
 
     /// Throws away the output that waits, as a replay does.
     fn discard_output(&mut self);

@@ -21,6 +21,8 @@ pub enum RedistributeError {
         "partition {partition} would have {sensors} sensors, more than the limit of a partition"
     )]
     TooMany { partition: Partition, sensors: u64 },
+    #[error("sensors of a job that repartitions its input stay where they are")]
+    Repartition,
     #[error("the sensors that partition {partition} would get contradict each other")]
     Damaged { partition: Partition, source: SnapshotError },
 }

@@ -8,6 +8,7 @@
 
 pub(crate) mod clock;
 pub(crate) mod commit;
+pub(crate) mod first_step;
 pub(crate) mod housekeeping;
 pub(crate) mod job;
 pub(crate) mod metrics;

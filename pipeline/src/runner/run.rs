@@ -12,6 +12,7 @@ use seismic_queue::{
 
 use crate::runner::clock::{Clock, Monotonic};
 use crate::runner::commit::committer_thread::CommitterThread;
+use crate::runner::first_step::FirstStep;
 use crate::runner::housekeeping;
 use crate::runner::housekeeping::checkpoint_requests::CheckpointRequests;
 use crate::runner::housekeeping::file_watch;
@@ -34,6 +35,19 @@ use crate::{Error, Result};
 /// # Errors
 /// Whatever [`Error`] says; its `kind` says what to do.
 pub fn run(job: JobContext<'_>, stop: &Arc<AtomicBool>, metrics: &Metrics) -> Result<()> {
+    run_behind(job, None, stop, metrics)
+}
+
+/// As [`run`], with the step before it when its input is the internal topic of a repartition.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_behind(
+    job: JobContext<'_>,
+    first_step: Option<&FirstStep<'_>>,
+    stop: &Arc<AtomicBool>,
+    metrics: &Metrics,
+) -> Result<()> {
     let JobContext { queue, store, lease, settings, .. } = job;
     let inputs = &*job.job.inputs;
     match job.kind.faults(job.job) {
@@ -52,7 +66,9 @@ pub fn run(job: JobContext<'_>, stop: &Arc<AtomicBool>, metrics: &Metrics) -> Re
     let open = |input: usize, partitions: &[Partition]| {
         Ok(patiently(stop, || queue.source(&inputs[input], partitions))?)
     };
-    let assignments = assignments(job.job.input(), job.slots, lease)?;
+    // Partitions that are read in step are read by one slot.
+    let slots = if job.kind.alignment().is_some() { 1 } else { job.slots };
+    let assignments = assignments(job.job.input(), slots, lease)?;
     let worker = lease.shared();
     let positions = || match worker {
         Some(worker) => Ok(patiently(stop, || worker.positions())?),
@@ -109,6 +125,7 @@ pub fn run(job: JobContext<'_>, stop: &Arc<AtomicBool>, metrics: &Metrics) -> Re
                     begin_at: &begin_at,
                     spans: &spans,
                     shared,
+                    first_step,
                 };
                 scope.spawn(move || run_slot(slot_job, &assignment, stop))
             })

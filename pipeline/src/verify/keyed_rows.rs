@@ -1,4 +1,5 @@
-//! Rows of keyed outputs, compared as a set by their identities.
+//! Rows of keyed outputs, compared as a set by their identities, or, where a kind reads its partitions
+//! in step, as the sequences in which its tasks wrote them.
 //!
 //! They stand among those of other tasks, in an order that nobody promises, so each carries what it
 //! was made of: input, partition, offset, index, and number among the rows of that record. Rows of
@@ -10,6 +11,7 @@ use std::collections::{BTreeMap, HashMap};
 use seismic_queue::{JobStore, KeyedBlock, KeyedCut, Partition, View};
 
 use super::difference_reporter::DifferenceReporter;
+use super::keyed_sequences::KeyedSequences;
 use super::report::{DifferenceKind, Proved, Report};
 use super::row_sequence::digest;
 use super::topic_reader::TopicReader;
@@ -23,9 +25,18 @@ pub(super) struct KeyedRows {
     expected: BTreeMap<(usize, RowIdentity), (Partition, u64)>,
     /// Rows that each partition wrote before its fold began; `None` where nobody knows.
     before: HashMap<Partition, Option<Vec<KeyedCut>>>,
+    /// Of a kind whose rows stand as its tasks read them, instead of the expected set.
+    sequences: Option<KeyedSequences>,
 }
 
 impl KeyedRows {
+    /// Of a job of that kind; nothing is expected yet.
+    pub fn new(store: &dyn JobStore, kind: &dyn OperatorKind, view: &View) -> Result<Self> {
+        let is_in_order = kind.alignment().is_some();
+        let sequences = is_in_order.then(|| first_kept(store, kind, view)).transpose()?;
+        Ok(KeyedRows { sequences, ..KeyedRows::default() })
+    }
+
     /// Takes what a fold gives.
     pub fn expect(
         &mut self,
@@ -39,6 +50,10 @@ impl KeyedRows {
                 reporter.keyed(DifferenceKind::RowUnexpected, key, Some("a row without identity"));
                 continue;
             };
+            if let Some(sequences) = &mut self.sequences {
+                sequences.expect((block.output, block.partition), identity, digest(value));
+                continue;
+            }
             let row = (block.partition, digest(value));
             if self.expected.insert((block.output, identity), row).is_some() {
                 let words = Some("the log gives two rows of that identity");
@@ -60,6 +75,9 @@ impl KeyedRows {
         view: &View,
         report: &mut Report,
     ) -> Result<()> {
+        if let Some(sequences) = self.sequences {
+            return compare_in_order(sequences, store, kind, view, report);
+        }
         let mut passed: HashMap<(Partition, usize, Partition), u64> = HashMap::new();
         for (place, output) in view.job.outputs.iter().enumerate() {
             for (partition, of_it) in (0..).map(Partition).zip(&view.keyed[place]) {
@@ -134,6 +152,74 @@ impl KeyedRows {
             }
         }
     }
+}
+
+/// Compares rows of one task that stand in order, sequence by sequence.
+fn compare_in_order(
+    mut sequences: KeyedSequences,
+    store: &dyn JobStore,
+    kind: &dyn OperatorKind,
+    view: &View,
+    report: &mut Report,
+) -> Result<()> {
+    each_row(store, view, |(place, partition), at, value| {
+        let Some(identity) = kind.identity(place, value) else {
+            let key = format!("a row of {at}");
+            let mut reporter = DifferenceReporter::new(partition, report);
+            let words = Some("a row without identity");
+            return reporter.keyed(DifferenceKind::RowUnexpected, key, words);
+        };
+        if let Age::Proved = age(view, &report.partitions, &identity) {
+            count(report, &identity, place);
+            sequences.find((place, partition), identity, digest(value));
+        }
+    })?;
+    for differing in sequences.differing() {
+        let (place, to) = differing.to;
+        let at = format!("{}/{to}", view.job.outputs[place].topic);
+        DifferenceReporter::new(differing.of, report).rows(at, differing.expected, differing.found);
+    }
+    Ok(())
+}
+
+/// The first row of each task in those partitions of keyed outputs whose oldest rows retention has
+/// deleted.
+fn first_kept(
+    store: &dyn JobStore,
+    kind: &dyn OperatorKind,
+    view: &View,
+) -> Result<KeyedSequences> {
+    let mut sequences = KeyedSequences::default();
+    if (0..view.job.outputs.len()).all(|place| !is_cut(view, place)) {
+        return Ok(sequences);
+    }
+    each_row(store, view, |(place, partition), _, value| {
+        let span = view.keyed[place][partition.0 as usize].span;
+        if let Some(identity) = kind.identity(place, value).filter(|_| span.first.0 > 0) {
+            sequences.is_kept((place, partition), identity);
+        }
+    })?;
+    for (place, partitions) in view.keyed.iter().enumerate() {
+        let cut = (0..).map(Partition).zip(partitions).filter(|(_, it)| it.span.first.0 > 0);
+        cut.for_each(|(partition, _)| sequences.is_cut((place, partition)));
+    }
+    Ok(sequences)
+}
+
+/// Calls `take` with each row of the keyed outputs: where it is, as numbers and as text.
+fn each_row(
+    store: &dyn JobStore,
+    view: &View,
+    mut take: impl FnMut((usize, Partition), &str, &[u8]),
+) -> Result<()> {
+    for (place, output) in view.job.outputs.iter().enumerate() {
+        for (partition, of_it) in (0..).map(Partition).zip(&view.keyed[place]) {
+            let at = format!("{}/{partition}", output.topic);
+            let mut reader = TopicReader::open(store, &output.topic, partition, of_it.span)?;
+            while reader.read(|_, value| take((place, partition), &at, value))? {}
+        }
+    }
+    Ok(())
 }
 
 fn is_cut(view: &View, place: usize) -> bool {

@@ -18,6 +18,7 @@ mod difference_reporter;
 mod idle_closes;
 mod key_partitions;
 mod keyed_rows;
+mod keyed_sequences;
 mod matcher;
 mod output_proof;
 mod partition_proof;
@@ -63,7 +64,7 @@ pub fn verify(
     for input in &view.job.inputs {
         input.is_still(&queue.topic(&input.name)?, &queue.name())?;
     }
-    let (mut report, mut keyed) = (Report::default(), KeyedRows::default());
+    let (mut report, mut keyed) = (Report::default(), KeyedRows::new(store, kind, &view)?);
     let of = ProofOf { queue, store, kind, view: &view, stop: &stop };
     let findings = &mut Findings { report: &mut report, keyed: &mut keyed, progress };
     prove_partitions(of, complete, findings)?;

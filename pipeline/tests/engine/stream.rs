@@ -150,6 +150,7 @@ fn rules() -> impl Strategy<Value = Rules> {
                         Dedupe::Off
                     },
                     rollups_ms: rollups_ms.filter(|&length| length <= 86_400_000).collect(),
+                    repartitioned: None,
                 }
             },
         )

@@ -117,6 +117,7 @@ fn all_rules(version: u32) -> [Rules; 2] {
         dedupe: Dedupe::Off,
         max_sensors: 1_000_000,
         rollups_ms: vec![],
+        repartitioned: None,
     };
     let other = Rules {
         version,
@@ -133,6 +134,7 @@ fn all_rules(version: u32) -> [Rules; 2] {
         dedupe: Dedupe::Off,
         max_sensors: 5,
         rollups_ms: vec![1_400, 7_000],
+        repartitioned: None,
     };
     [plain, other]
 }

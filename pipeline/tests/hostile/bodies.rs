@@ -6,15 +6,24 @@ use std::time::Duration;
 use seismic_ingest::files::openeew;
 use seismic_ingest::files::records::{self, Format, ReadOptions, RecordField, RecordsSummary};
 use seismic_pipeline::decode::{self, Phase};
-use seismic_pipeline::{Engine, Entry, Note, Operator as _, Output, Rules, WindowsOperator};
+use seismic_pipeline::{
+    Engine, Entry, Envelope, Note, Operator as _, Output, Rules, WindowsOperator,
+};
 use seismic_proto::{BATCH_FIRST_BYTE, Message as _, SeismicRecord, SeismicRecordBatch};
 use seismic_queue::memory::Memory;
 use seismic_queue::{Batch, Block, Event, Message, Offset, Partition, Queue, Topic, partition_of};
 
 const P0: Partition = Partition(0);
 
-/// The decoder against `prost`: the same verdict, the same values.
+/// The decoder against `prost`: the same verdict, the same values. And the envelopes of internal
+/// messages, which have one form.
 pub fn message(bytes: &[u8]) {
+    let _ = decode::first_event_time(bytes);
+    if let Some(envelope) = Envelope::read(bytes) {
+        let mut again = Vec::new();
+        envelope.write(&mut again);
+        assert_eq!(again, bytes, "it has one form");
+    }
     let theirs = if bytes.first() == Some(&BATCH_FIRST_BYTE) {
         SeismicRecordBatch::decode(bytes).map(|batch| batch.records)
     } else {

@@ -15,6 +15,7 @@ mod health;
 mod idle;
 mod loss;
 mod lost;
+mod repartition;
 mod rescale;
 mod rewind;
 mod second_kind;

@@ -115,6 +115,7 @@ impl<'a> Process<'a> {
             begin_at: &*stage.first,
             spans: &*stage.spans,
             shared: None,
+            first_step: None,
         };
         let slot =
             Slot::new(job, Box::new(source), Box::new(committer::Simulated(Rc::clone(&line))));

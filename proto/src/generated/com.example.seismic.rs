@@ -177,6 +177,10 @@ pub struct SeismicDeadLetter {
     /// What decided it: time is a later record.
     #[prost(enumeration = "ClosedBy", tag = "11")]
     pub decided_by: i32,
+    /// Of a job that repartitions its input: offset in the internal topic, in the dead letter's own
+    /// partition. The other places are those of the input, where the record's producer put it.
+    #[prost(int64, optional, tag = "12")]
+    pub internal_offset: ::core::option::Option<i64>,
 }
 /// What closed a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]

@@ -51,6 +51,9 @@ pub struct Rules {
     /// How long after its end and the lateness a window still gets a further row for late records, ms.
     #[prost(int64, tag = "16")]
     pub allowed_lateness_ms: i64,
+    /// Topic of the records, where what is read is the internal topic of a repartition; else empty.
+    #[prost(string, tag = "17")]
+    pub repartitioned_topic: ::prost::alloc::string::String,
 }
 /// Where every record read so far has gone. read == counted in closed windows + open + late +
 /// the sum of rejected.
@@ -250,6 +253,40 @@ pub struct Widened {
     #[prost(uint32, tag = "2")]
     pub partitions: u32,
 }
+/// What a repartition has done in one partition of its input: its whole state, and its note. read ==
+/// passed + unparseable + too_many_records.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Repartitioned {
+    /// Version of what internal messages look like.
+    #[prost(uint32, tag = "1")]
+    pub version: u32,
+    /// Partitions of the internal topic.
+    #[prost(uint32, tag = "2")]
+    pub partitions: u32,
+    /// Next offset of the input.
+    #[prost(uint64, tag = "3")]
+    pub next: u64,
+    /// Running maximum of the append times, ms since 1970 UTC.
+    #[prost(sint64, tag = "4")]
+    pub append_ms: i64,
+    /// Records read; an undecodable message is one.
+    #[prost(uint64, tag = "5")]
+    pub read: u64,
+    /// Records in the internal topic.
+    #[prost(uint64, tag = "6")]
+    pub passed: u64,
+    /// Dead letters, by reason.
+    #[prost(uint64, tag = "7")]
+    pub unparseable: u64,
+    #[prost(uint64, tag = "8")]
+    pub too_many_records: u64,
+    /// Messages that were gone before they were read, the loss accepted; they are not in read.
+    #[prost(uint64, tag = "9")]
+    pub lost_messages: u64,
+    /// Of a note: the last message that had its effect, as far as one is known.
+    #[prost(message, optional, tag = "10")]
+    pub delivered: ::core::option::Option<Delivered>,
+}
 /// An engine's whole state at a position. Sensors stand in the order in which they were first seen.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Snapshot {
@@ -381,6 +418,13 @@ pub struct HeldRecord {
     pub supporters: u32,
     #[prost(uint32, tag = "9")]
     pub opponents: u32,
+    /// Where its producer put it, if it was read from the internal topic of a repartition.
+    #[prost(uint32, optional, tag = "10")]
+    pub origin_partition: ::core::option::Option<u32>,
+    #[prost(uint64, tag = "11")]
+    pub origin_offset: u64,
+    #[prost(uint32, tag = "12")]
+    pub origin_index: u32,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Window {

@@ -31,6 +31,12 @@ impl Block {
         Ok(())
     }
 
+    /// Appends all messages of another block.
+    pub fn append(&mut self, other: &Block) {
+        self.bytes.extend_from_slice(&other.bytes);
+        self.count += other.count;
+    }
+
     /// Number of messages.
     #[must_use]
     pub fn count(&self) -> u32 {

@@ -14,6 +14,7 @@ use crate::cli::merged_rows::MergedRows;
 use crate::cli::target::Target;
 use crate::cli::{format, signal};
 use crate::job::location::Location;
+use crate::job::repartition::is_first_step;
 use crate::time;
 
 /// Options of `seismic read`.
@@ -69,7 +70,7 @@ pub(crate) enum Where {
 /// Prints the topic.
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     let stop = signal::stop_flag()?;
-    let location = args.target.location()?;
+    let location = args.target.location()?.of_topic(&args.topic);
     if args.place_of_topic != Some(Where::Queue)
         && let Some(content) = content_in_store(args, &location)?
     {
@@ -94,6 +95,9 @@ fn in_queue(args: &Args, location: &Location) -> anyhow::Result<(Box<dyn Queue>,
 fn content_in_store(args: &Args, location: &Location) -> anyhow::Result<Option<Content>> {
     let store = location.open_store()?;
     let job = match store.view() {
+        Ok(view) if is_first_step(&view) && args.topic == view.job.main_topic() => {
+            return Ok(Some(Content::Internal));
+        }
         Ok(view) => view.job,
         Err(Error::StoreMissing { .. }) if args.place_of_topic.is_none() => return Ok(None),
         Err(error) => return Err(error.into()),

@@ -63,6 +63,9 @@ fn continuing(args: &Args, manifest: &Manifest, location: &Location) -> anyhow::
         let sink = SinkSpec::new("csv", Some(&folder), BTreeMap::new())?;
         say("--sink", sink.to_string());
     }
+    if manifest.first_step_file.is_some() {
+        words.push("--repartition".to_owned());
+    }
     Ok(words.iter().map(|word| shell_word(word)).collect::<Vec<_>>().join(" "))
 }
 

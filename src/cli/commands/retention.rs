@@ -60,7 +60,10 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     let location = args.target.location()?;
     match args.place_of_topic {
         Where::Queue => apply(&*location.open_queue_of(&args.topic)?, args, &location),
-        Where::Store => apply(location.open_store()?.topics(), args, &location),
+        Where::Store => {
+            let store = location.clone().of_topic(&args.topic).open_store()?;
+            apply(store.topics(), args, &location)
+        }
     }
 }
 

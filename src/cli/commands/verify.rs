@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use seismic_pipeline::Entry;
-use seismic_pipeline::verify::{LostRange, Proved, Report, SpreadRows, verify};
+use seismic_pipeline::verify::{Difference, LostRange, Proved, Report, SpreadRows, verify};
 use seismic_sinks::SinkSpec;
 use serde_json::json;
 
@@ -18,6 +18,7 @@ use crate::cli::stdio::{print, print_line};
 use crate::cli::target::Target;
 use crate::job::kinds;
 use crate::job::location::Location;
+use crate::job::repartition::{InputQueue, StoredFirstStep};
 use crate::job::sinks::compare;
 
 /// Sensors that the text names; the JSON has more of them.
@@ -56,22 +57,104 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     let store = location.open_store()?;
     let view = store.view()?;
     let kind = kinds::of(&view)?;
-    let queue = location.open_queue_of(&view.job.input().name)?;
+    let opened = InputQueue::open(&location, &view)?;
+    let queue = opened.queue();
+    let first = StoredFirstStep::of(&location, &view)?;
     let bar = progress_bar();
     let began = Instant::now();
     let mut report =
-        verify(&*queue, &*store, &*kind.operators(), args.complete, &mut |it| bar.inc(it))?;
+        verify(queue, &*store, &*kind.operators(), args.complete, &mut |it| bar.inc(it))?;
     let mut sinks = Vec::new();
     for spec in &args.sinks {
         sinks.push((spec, compare(spec, &location.queue, &*store, &mut report)?));
     }
+    let mut prove = |first: StoredFirstStep| {
+        FirstProved::of(&location, &first, args.complete, &mut |it| bar.inc(it))
+    };
+    let first = first.map(&mut prove).transpose()?;
     bar.finish_and_clear();
     if args.json {
-        print_line(as_json(&report, &sinks))?;
+        let mut all = as_json(&report, &sinks);
+        if let Some(first) = &first {
+            all["repartition"] = first.as_json();
+            all["verified"] = json!(report.is_fine() && first.report.is_fine());
+        }
+        print_line(all)?;
     } else {
+        print(first.as_ref().map_or(String::new(), FirstProved::in_words))?;
         print(in_words(&report, &sinks, began.elapsed()))?;
     }
-    Ok(if report.is_fine() { Outcome::Fine } else { Outcome::Differs })
+    let is_fine = report.is_fine() && first.is_none_or(|first| first.report.is_fine());
+    Ok(if is_fine { Outcome::Fine } else { Outcome::Differs })
+}
+
+/// What was proved of the first step of a job that repartitions its input.
+struct FirstProved {
+    topic: String,
+    internal_topic: String,
+    report: Report,
+}
+
+impl FirstProved {
+    fn of(
+        location: &Location,
+        first: &StoredFirstStep,
+        complete: bool,
+        progress: &mut dyn FnMut(u64),
+    ) -> anyhow::Result<Self> {
+        let job = &first.view.job;
+        let queue = location.open_queue_of(&job.input().name)?;
+        let report = verify(&*queue, &*first.store, &first.kind()?, complete, progress)?;
+        let (topic, internal_topic) = (job.input().name.clone(), job.main_topic().to_owned());
+        Ok(FirstProved { topic, internal_topic, report })
+    }
+
+    /// Records in the internal topic, and dead letters.
+    fn rows(&self) -> [u64; 2] {
+        [0, 1].map(|place| {
+            let of = |part: &Proved| part.rows.get(place).copied().unwrap_or(0);
+            self.report.partitions.iter().map(of).sum()
+        })
+    }
+
+    fn in_words(&self) -> String {
+        let FirstProved { topic, internal_topic, report } = self;
+        if !report.is_fine() {
+            let total = count(report.total);
+            let mut text = format!("{total} differences between {topic} and {internal_topic}:\n");
+            for difference in &report.differences {
+                text += &format!("  {difference}\n");
+            }
+            return text;
+        }
+        let verified = if report.is_complete() { "verified" } else { "verified in part" };
+        let [records, letters] = self.rows();
+        format!(
+            "{verified}: {} records of {topic} are in {internal_topic}, each there once, by sensor and \
+             bit by bit; {} messages are dead letters of the first step\n",
+            count(records),
+            count(letters),
+        )
+    }
+
+    fn as_json(&self) -> serde_json::Value {
+        let [records, letters] = self.rows();
+        json!({
+            "verified": self.report.is_fine(),
+            "complete": self.report.is_complete(),
+            "topic": self.topic,
+            "internal_topic": self.internal_topic,
+            "records": records,
+            "dead_letters": letters,
+            "checkpoints": self.report.partitions.iter().map(|part| part.checkpoints).sum::<u64>(),
+            "total_differences": self.report.total,
+            "differences": self.report.differences.iter().map(as_text).collect::<Vec<_>>(),
+        })
+    }
+}
+
+fn as_text(difference: &Difference) -> String {
+    difference.to_string()
 }
 
 fn progress_bar() -> ProgressBar {

@@ -6,6 +6,7 @@ use seismic_queue::Topic;
 use seismic_sinks::SinkSpec;
 
 use super::JobSpec;
+use crate::job::repartition::first_dead_topic;
 
 /// Something in a job that cannot be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +53,25 @@ impl JobSpec {
         {
             if span.ms() < 0 {
                 fault(key, format!("{span} is less than 0"));
+            }
+        }
+        if self.repartition {
+            let dead = first_dead_topic(&self.group);
+            if let Err(error) = Topic::check_name(&dead) {
+                fault("repartition", format!("the name of its topic: {error}"));
+            }
+            let can = self.queue.capabilities();
+            if can.has_stores_in_cluster || can.retains_by_itself {
+                let why = "it works on the embedded queue only, in this version: let every \
+                           producer use the sensor id as key";
+                fault("repartition", why.to_owned());
+            }
+            if self.once.accept_partitions
+                || (self.once.from_checkpoint.is_some() && !self.once.rewind)
+            {
+                let why = "such a job cannot begin with the state of another one: leave \
+                           --from-checkpoint and --accept-partitions out";
+                fault("repartition", why.to_owned());
             }
         }
         if self.slots == Some(0) {

@@ -94,6 +94,8 @@ pub struct JobSpec {
     pub max_sensors: u64,
     /// What becomes of it when a sensor is spread over partitions.
     pub spread: Spread,
+    /// Whether the records of each sensor are first brought into one partition.
+    pub repartition: bool,
     /// Threads that read and compute; `None`: one per core.
     pub slots: Option<usize>,
     /// Name of this worker in Kafka.
@@ -142,6 +144,7 @@ impl Default for JobSpec {
             rollup: Vec::new(),
             max_sensors: 1_000_000,
             spread: Spread::Warn,
+            repartition: false,
             slots: None,
             slot: None,
             commit_interval: TimeSpan::from_ms(20),
@@ -182,6 +185,7 @@ impl JobSpec {
             region: self.region.0,
             event_ms: (self.earliest_event.0, self.latest_event.0),
             phases: self.phases.0,
+            repartitioned: self.repartition.then(|| self.topic.clone()),
             ..Rules::default()
         }
     }

@@ -62,6 +62,7 @@ impl JobSpec {
             rollup: options.rollup,
             max_sensors: options.max_sensors.unwrap_or(default.max_sensors),
             spread: options.spread.unwrap_or(default.spread),
+            repartition: options.repartition,
             slots: options.slots,
             slot: options.slot,
             commit_interval: options.commit_interval.unwrap_or(default.commit_interval),

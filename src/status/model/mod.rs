@@ -26,6 +26,7 @@ use self::pinned::PinnedStatus;
 use self::rejecting::RejectingStatus;
 use self::rollup::RollupStatus;
 use self::sensor_partitions::SensorPartitions;
+use super::repartition::RepartitionStatus;
 use super::sensors::SensorStatus;
 use crate::job::kinds;
 
@@ -52,8 +53,11 @@ pub struct JobStatus {
     pub sensors: u64,
     /// Windows open.
     pub open_windows: u64,
-    /// Messages of all inputs that are not read yet.
+    /// Messages of all inputs that are not read yet, by either step of a job that has two.
     pub lag: u64,
+    /// The first step of a job that repartitions its input.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repartition: Option<RepartitionStatus>,
     /// Partitions in order of their numbers.
     pub partitions: Vec<PartitionStatus>,
     /// Sensors that several partitions know.
@@ -133,6 +137,7 @@ impl JobStatus {
             sensors: sum(|note| note.sensors),
             open_windows: sum(|note| note.open_windows),
             lag: partitions.iter().map(|partition| partition.lag).sum(),
+            repartition: None,
             partitions,
             partitions_of: SensorPartitions::default(),
             irregular_clocks: Vec::new(),

@@ -7,6 +7,7 @@
 
 use seismic_queue::{Message, Offset, Partition, partition_of};
 
+use crate::engine::repartition::envelope::{Envelope, Place};
 use crate::engine::windows::clean::{clean, event_time};
 use crate::engine::windows::counters::Counters;
 use crate::engine::windows::decode::{self, DecodeError, Record};
@@ -46,6 +47,8 @@ pub struct Engine {
     pub(crate) idle_sensors: IdleSensors,
     /// Records of the message at hand.
     records: Vec<Record>,
+    /// Where its producer put the record of an internal message.
+    pub(crate) origin: Option<Place>,
 }
 
 impl Engine {
@@ -66,6 +69,7 @@ impl Engine {
             sensor_index: SensorIndex::default(),
             idle_sensors: IdleSensors::default(),
             records: Vec::new(),
+            origin: None,
         }
     }
 
@@ -75,6 +79,9 @@ impl Engine {
     /// When the message lies before [`Engine::position`]: a log only moves forward.
     pub fn step(&mut self, message: Message<'_>, out: &mut Output) {
         assert!(message.offset >= self.position, "offsets only move forward");
+        if self.rules.repartitioned.is_some() {
+            return self.step_internal(message, out);
+        }
         self.append_ms = self.append_ms.max(message.append_ms);
         let mut records = std::mem::take(&mut self.records);
         match decode::decode(message.value, &mut records) {
@@ -84,6 +91,32 @@ impl Engine {
                 }
             }
             Err(fault) => self.reject_message(message, fault, out),
+        }
+        self.records = records;
+        self.position = message.offset.next();
+    }
+
+    /// Takes the next message of the internal topic of a repartition: its record, as if it had been
+    /// read where its producer put it.
+    #[inline(never)]
+    fn step_internal(&mut self, message: Message<'_>, out: &mut Output) {
+        let mut records = std::mem::take(&mut self.records);
+        let envelope = Envelope::read(message.value);
+        self.origin = envelope.map(|envelope| envelope.place);
+        match envelope {
+            // What was decoded once can be decoded again.
+            Some(envelope) => {
+                self.append_ms = envelope.running_append_ms();
+                let message = Message { value: envelope.record, ..message };
+                match decode::decode_record(message.value, &mut records) {
+                    Ok(()) => self.apply_record(message, 0, &records[0], out),
+                    Err(fault) => self.reject_message(message, fault, out),
+                }
+            }
+            None => {
+                self.append_ms = self.append_ms.max(message.append_ms);
+                self.reject_message(message, DecodeError::Unparseable, out);
+            }
         }
         self.records = records;
         self.position = message.offset.next();
@@ -249,7 +282,8 @@ impl Engine {
     #[cold]
     fn reject(&mut self, letter: DeadLetter<'_>, out: &mut Output) {
         self.counters.count_dead(letter.reason);
-        out.dead_letter(letter, &self.input);
+        let topic = self.rules.repartitioned.as_deref();
+        out.dead_letter(letter, &self.input, topic.zip(self.origin));
     }
 
     /// The partition it works on.

@@ -1,10 +1,11 @@
 //! What an engine emits: rows and dead letters, encoded, waiting for their commit.
 
 use seismic_proto::{ClosedBy, Message, SeismicAggRecord, SeismicDeadLetter};
-use seismic_queue::{Block, Offset};
+use seismic_queue::{Block, Offset, Partition};
 use sha2::{Digest, Sha256};
 
 use crate::engine::clock_step::ClockStep;
+use crate::engine::repartition::envelope::Place;
 use crate::engine::windows::amplitude_stats::AmplitudeStats;
 use crate::engine::windows::reject_counts::RejectCounts;
 use crate::engine::windows::reject_reason::RejectReason;
@@ -158,16 +159,30 @@ impl Output {
         }
     }
 
-    pub(crate) fn dead_letter(&mut self, record: DeadLetter<'_>, input: &Input) {
+    /// Writes a dead letter, with the place in the input where its producer put it: `origin` is set
+    /// where the input is the internal topic of a repartition.
+    pub(crate) fn dead_letter(
+        &mut self,
+        record: DeadLetter<'_>,
+        input: &Input,
+        origin: Option<(&str, Place)>,
+    ) {
         let kept = record.bytes.len().min(limits::DEAD_LETTER_BYTES);
         let letter = &mut self.letter;
         letter.reason.clear();
         letter.reason.push_str(record.reason.name());
+        let read = Place {
+            partition: Partition(input.partition),
+            offset: record.offset,
+            index: record.index as u32,
+        };
+        let (topic, place) = origin.unwrap_or((&input.topic, read));
         letter.input_topic.clear();
-        letter.input_topic.push_str(&input.topic);
-        letter.input_partition = input.partition as i32;
-        letter.input_offset = record.offset.0 as i64;
-        letter.index = record.index;
+        letter.input_topic.push_str(topic);
+        letter.input_partition = place.partition.0 as i32;
+        letter.input_offset = place.offset.0 as i64;
+        letter.index = place.index as i32;
+        letter.internal_offset = origin.map(|_| record.offset.0 as i64);
         letter.append_ms = record.append_ms;
         letter.bytes.clear();
         letter.bytes.extend_from_slice(&record.bytes[..kept]);

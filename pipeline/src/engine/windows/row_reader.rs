@@ -21,10 +21,13 @@ impl RowReader for WindowRows {
     fn origin(&self, place: usize, row: &[u8]) -> Option<RowOrigin> {
         if self.is_dead_letters(place) {
             let letter = SeismicDeadLetter::decode(row).ok()?;
-            let key = RowKey { of: "".into(), number: (letter.input_offset, letter.index) };
+            // Its place in the log that was read, whatever place it names.
+            let number =
+                letter.internal_offset.map_or((letter.input_offset, letter.index), |it| (it, 0));
+            let key = RowKey { of: "".into(), number };
             // A record that was held came to be a dead letter later than others behind it.
             let (is_early, rises, at) = match letter.decided_by() {
-                ClosedBy::Unknown => (false, true, letter.input_offset),
+                ClosedBy::Unknown => (false, true, number.0),
                 by => (by != ClosedBy::Time, false, letter.decided_offset),
             };
             return Some(RowOrigin { key, at: input_offset(at), is_early, rises, records: 1 });

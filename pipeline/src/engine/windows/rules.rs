@@ -83,6 +83,8 @@ pub struct Rules {
     pub dedupe: Dedupe,
     /// Lengths of the roll-ups, ms, rising: multiples of the window, up to a day.
     pub rollups_ms: Vec<i64>,
+    /// Topic of the records, where what is read is the internal topic of a repartition.
+    pub repartitioned: Option<String>,
 }
 
 /// A rule that is out of range.
@@ -117,6 +119,7 @@ impl Default for Rules {
             max_sensors: 1_000_000,
             dedupe: Dedupe::Off,
             rollups_ms: Vec::new(),
+            repartitioned: None,
         }
     }
 }
@@ -274,6 +277,7 @@ impl Rules {
         compare("max-sensors", &self.max_sensors, &other.max_sensors);
         compare("dedupe", &self.dedupe, &other.dedupe);
         compare("rollup, in ms", &self.rollups_ms, &other.rollups_ms);
+        compare("repartition of topic", &self.repartitioned, &other.repartitioned);
         all
     }
 
@@ -313,6 +317,7 @@ impl From<&Rules> for state::Rules {
             },
             rollups_ms: rules.rollups_ms.clone(),
             phases_left_out: rules.phases.left_out(),
+            repartitioned_topic: rules.repartitioned.clone().unwrap_or_default(),
         }
     }
 }
@@ -385,6 +390,7 @@ impl TryFrom<Option<&state::Rules>> for Rules {
                 state::Dedupe::Time => Dedupe::Time,
             },
             rollups_ms: stored.rollups_ms.clone(),
+            repartitioned: Some(stored.repartitioned_topic.clone()).filter(|it| !it.is_empty()),
         };
         match rules.faults() {
             faults if faults.is_empty() => Ok(rules),
@@ -400,7 +406,12 @@ mod tests {
     #[test]
     fn rules_come_back_as_stored() {
         let region = Region { longitude: (-100.0, -90.0), latitude: (14.0, 20.0) };
-        let rules = Rules { lateness_ms: 20_000, region: Some(region), ..Rules::default() };
+        let rules = Rules {
+            lateness_ms: 20_000,
+            region: Some(region),
+            repartitioned: Some("t".to_owned()),
+            ..Rules::default()
+        };
         assert_eq!(Rules::try_from(Some(&state::Rules::from(&rules))).unwrap(), rules);
     }
 
@@ -422,6 +433,7 @@ mod tests {
             Rules { max_sensors: 2, ..base.clone() },
             Rules { dedupe: Dedupe::Time, ..base.clone() },
             Rules { rollups_ms: vec![10_000], ..base.clone() },
+            Rules { repartitioned: Some("t".into()), ..base.clone() },
         ];
         for other in others {
             assert_ne!(other.hash(), base.hash(), "{other:?}");

@@ -49,6 +49,7 @@ impl Engine {
             sample,
             offset: at,
             index: index as i32,
+            origin: self.origin,
             append_ms: self.append_ms,
             bytes: bytes.into(),
             supporters: 0,
@@ -193,7 +194,8 @@ impl Engine {
             bytes: &record.bytes,
             decided: Some(decided),
         };
-        out.dead_letter(letter, &self.input);
+        let topic = self.rules.repartitioned.as_deref();
+        out.dead_letter(letter, &self.input, topic.zip(record.origin));
     }
 
     fn tell_step(&self, number: usize, kind: StepKind, to_ms: i64, out: &mut Output) {

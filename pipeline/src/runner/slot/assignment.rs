@@ -157,7 +157,11 @@ impl Slot<'_> {
                 self.settle(committed)?;
             }
         }
-        Ok(())
+        // Rows of partitions that are lost stand among those of the others.
+        match self.reading_order.waiting_bytes() {
+            0 => Ok(()),
+            _ => self.rebuild(),
+        }
     }
 
     /// Throws the engines away and makes them again from what the store knows.
@@ -167,6 +171,7 @@ impl Slot<'_> {
         self.rebuilt += 1;
         self.job.metrics.rebuilt();
         self.parts.clear();
+        self.reading_order.clear();
         self.waiting_since = None;
         if self.source.is_lost() {
             // Others know the outcome. What is assigned next is loaded then.

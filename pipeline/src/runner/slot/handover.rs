@@ -15,6 +15,7 @@ const QUIET_COMMIT_EVERY: Duration = Duration::from_secs(1);
 impl Slot<'_> {
     pub(super) fn is_commit_due(&mut self) -> bool {
         let waiting: usize = self.parts.values().map(PartitionTask::waiting_bytes).sum();
+        let waiting = waiting + self.reading_order.waiting_bytes();
         if self.commit_channel.is_busy() {
             // More output than may wait: the reading stops until the commit is done.
             return waiting > limits::WAITING_BYTES;
@@ -37,7 +38,8 @@ impl Slot<'_> {
         self.watch_spread()?;
         self.parts.values_mut().for_each(PartitionTask::raise_alarm);
         let dirty = self.parts.values_mut().filter(|part| part.is_dirty());
-        let commit = Commit { partitions: dirty.map(PartitionTask::hand_over).collect() };
+        let mut commit = Commit { partitions: dirty.map(PartitionTask::hand_over).collect() };
+        self.reading_order.move_into(&mut commit);
         self.losses.see(&commit, self.parts.values().map(|part| &*part.operator));
         self.waiting_since = None;
         self.handed_over = self.job.clock.now();

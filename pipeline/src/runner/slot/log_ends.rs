@@ -1,10 +1,13 @@
 //! Ends of the logs that a slot reads: asked for regularly, for idle sensors and for the lag.
 
+use std::time::Duration;
+
 use seismic_queue::{Kind, Offset};
 
 use super::Slot;
+use crate::runner::first_step::FirstStep;
 use crate::runner::partition_task::PartitionTask;
-use crate::{Result, limits};
+use crate::{Error, Result, limits};
 
 impl Slot<'_> {
     /// Asks for the ends of the log when that is due, and closes what is idle.
@@ -21,13 +24,15 @@ impl Slot<'_> {
             return Ok(());
         }
         // In this order: what shows by the first answer lies below the second.
-        let in_flight = match self.source.in_flight() {
+        let of_source = self.source.in_flight().map_err(Error::from);
+        let of_first_step = self.job.first_step.map_or(Ok(Duration::ZERO), FirstStep::in_flight);
+        let in_flight = match of_source.and_then(|it| Ok(it.max(of_first_step?))) {
             Ok(in_flight) => in_flight,
             Err(error) if error.kind() == Kind::Retry => {
                 parts.into_iter().for_each(PartitionTask::end_unknown);
                 return Ok(());
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(error),
         };
         // Over all inputs, as a task's position is; `None` where one of them is not known.
         let mut sums = vec![Some(0); parts.len()];

@@ -1,10 +1,12 @@
 //! The one loop: poll, apply, hand over to the committer. A slot is one thread with its partitions
 //! and its way to a committer.
 
+mod aligned_source;
 mod assignment;
 mod closing;
 mod handover;
 mod log_ends;
+mod reading_order;
 pub(crate) mod shared_job;
 pub(crate) mod slot_context;
 pub(crate) mod sources;
@@ -19,6 +21,8 @@ use crate::runner::commit::channel::CommitChannel;
 use crate::runner::notices::loss_watch::SlotLosses;
 use crate::runner::notices::step_watch::StepWatch;
 use crate::runner::partition_task::PartitionTask;
+use crate::runner::slot::aligned_source::AlignedSource;
+use crate::runner::slot::reading_order::ReadingOrder;
 use crate::runner::slot::slot_context::SlotContext;
 use crate::runner::slot::sources::Sources;
 use crate::{Error, Result, failpoints};
@@ -50,6 +54,8 @@ pub struct Slot<'a> {
     losses: SlotLosses,
     /// Steps of clocks that are to be told.
     steps: StepWatch,
+    /// Rows of keyed outputs of an aligned job.
+    reading_order: ReadingOrder,
 }
 
 /// How far the other workers of a shared job had come.
@@ -66,6 +72,10 @@ impl<'a> Slot<'a> {
         source: Box<dyn Source>,
         commit_channel: Box<dyn CommitChannel>,
     ) -> Self {
+        let source = match job.kind.alignment() {
+            Some(alignment) => Box::new(AlignedSource::new(source, alignment)),
+            None => source,
+        };
         let source = Sources::new(source, job.inputs.len());
         Slot {
             job,
@@ -82,6 +92,7 @@ impl<'a> Slot<'a> {
             has_place: false,
             losses: SlotLosses::default(),
             steps: StepWatch::default(),
+            reading_order: ReadingOrder::default(),
         }
     }
 
@@ -187,6 +198,9 @@ impl<'a> Slot<'a> {
         let began = self.job.clock.now();
         part.apply_own_entries(self.job.kind)?;
         part.apply_batch(input, batch, self.job.budget)?;
+        if self.job.kind.alignment().is_some() && !part.is_replaying() {
+            self.reading_order.take_from(&mut *part.operator);
+        }
         part.add_work(self.job.clock.now().saturating_sub(began));
         if replaying {
             self.job.metrics.replayed(batch.len() as u64);
@@ -199,7 +213,11 @@ impl<'a> Slot<'a> {
     }
 
     fn notice_output(&mut self) {
-        if self.waiting_since.is_none() && self.parts.values().any(PartitionTask::has_output) {
+        let has_output = |slot: &Self| {
+            slot.reading_order.waiting_bytes() > 0
+                || slot.parts.values().any(PartitionTask::has_output)
+        };
+        if self.waiting_since.is_none() && has_output(self) {
             self.waiting_since = Some(self.job.clock.now());
         }
     }

@@ -7,6 +7,7 @@ use seismic_queue::{Offset, Partition, Queue, Span, Topic};
 use crate::Result;
 use crate::engine::operator::OperatorKind;
 use crate::runner::clock::Clock;
+use crate::runner::first_step::FirstStep;
 use crate::runner::housekeeping::checkpoint_requests::CheckpointRequests;
 use crate::runner::metrics::Metrics;
 use crate::runner::notices::loss_watch::LossWatch;
@@ -48,4 +49,6 @@ pub struct SlotContext<'a> {
     pub spans: &'a (dyn Fn(&Topic) -> Result<Vec<Span>> + Sync),
     /// Of a job that several workers share.
     pub shared: Option<&'a SharedJob<'a>>,
+    /// The step before this one, of a job that repartitions its input.
+    pub first_step: Option<&'a FirstStep<'a>>,
 }

@@ -45,6 +45,7 @@ fn a_slot_does_not_end_before_the_others_of_its_worker_know_what_is_theirs() {
         begin_at: &|_| Ok(vec![Offset(0)]),
         spans: &|topic| Ok(queue.spans(topic)?),
         shared: Some(&shared),
+        first_step: None,
     };
     let source = queue.source(&input, &[Partition(0)]).unwrap();
     let commit_channel = CommitterThread::start(lease.committer().unwrap(), Arc::clone(&stop));

@@ -9,6 +9,7 @@ use crate::cli::exit::Outcome;
 use crate::cli::format::count;
 use crate::cli::stdio::{print, print_line};
 use crate::cli::target::Target;
+use crate::job::repartition::InputQueue;
 use crate::time::{now_ms, show_ms, show_span};
 
 /// Options of `seismic checkpoint show`.
@@ -45,7 +46,8 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     let location = args.target.location()?;
     let store = location.open_store()?;
     let view = store.view()?;
-    let queue = location.open_queue_of(&view.job.input().name)?;
+    let opened = InputQueue::open(&location, &view)?;
+    let queue = opened.queue();
     let input = queue.topic(&view.job.input().name)?;
     view.job.input().is_still(&input, &queue.name())?;
     let shown = look(&*store, &view, &args.which, &queue.spans(&input)?)?;

@@ -35,24 +35,32 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     if location.store_url().capabilities().has_stores_in_cluster {
         return end(args, &location);
     }
+    // Of a job that repartitions its input: with its first step, which nothing else can use.
+    let first_step = location.first_step();
+    let first = look(&first_step)?;
     let doomed = look(&location)?;
     let queue = location.open_queue()?;
-    let holds = holds_of(&*queue, &location, &doomed)?;
-    if doomed.holder.is_none() && holds.is_empty() {
+    let mut holds = holds_of(&*queue, &location, &doomed)?;
+    holds.extend(holds_of(&*queue, &first_step, &first)?);
+    if doomed.holder.is_none() && first.holder.is_none() && holds.is_empty() {
         let (name, at) = (&location.group, doomed.url);
         return Err(Usage(format!("there is no group {name}: no store at {at}, no holds")).into());
     }
-    let gone = doomed.holder.is_some();
-    let gone = gone.then(|| format!("{} and all results in it will be gone for good", doomed.url));
+    let stores = [&doomed, &first].into_iter().filter(|it| it.holder.is_some());
+    let urls: Vec<_> = stores.map(|it| it.url.to_string()).collect();
+    let gone = (!urls.is_empty())
+        .then(|| format!("{} and all results in it will be gone for good", urls.join(" with ")));
     confirm::deletion("group", &args.name, gone, args.yes)?;
     // The holds first: what is killed here leaves a store, and can be done again.
     for (topic, holder) in &holds {
         queue.hold(&queue.topic(topic)?, holder, &[])?;
         print_line(format_args!("{topic} is no longer held for {holder}"))?;
     }
-    if doomed.holder.is_some() {
-        location.delete_store()?;
-        print_line(format_args!("deleted {}", doomed.url))?;
+    for (location, doomed) in [(&location, &doomed), (&first_step, &first)] {
+        if doomed.holder.is_some() {
+            location.delete_store()?;
+            print_line(format_args!("deleted {}", doomed.url))?;
+        }
     }
     Ok(Outcome::Fine)
 }

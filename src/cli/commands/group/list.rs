@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use seismic_queue::{Event, Hold, Offset, Queue, Span, Topic, Url};
+use seismic_queue::{Event, Hold, JobStore, Offset, Queue, Span, Topic, Url};
 use serde_json::json;
 
 use crate::cli::exit::Outcome;
@@ -12,6 +12,7 @@ use crate::cli::format::count;
 use crate::cli::stdio::print_line;
 use crate::cli::target::Target;
 use crate::job::location::Location;
+use crate::job::repartition::is_first_step;
 use crate::time::{now_ms, show_span};
 
 /// Options of `seismic group list`.
@@ -43,6 +44,8 @@ struct Beside {
     /// As it names itself to the queue; `None` when it cannot be opened.
     holder: Option<String>,
     running: Option<String>,
+    /// Open, if it holds the internal topic of a job that repartitions its input.
+    internal: Option<Box<dyn JobStore>>,
 }
 
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
@@ -52,6 +55,11 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     let mut all = Vec::new();
     for topic in queue.topics()? {
         all.extend(holds(&*queue, &topic, &stores)?);
+    }
+    for internal in stores.iter().filter_map(|store| store.internal.as_ref()) {
+        let topics = internal.topics();
+        let view = internal.view()?;
+        all.extend(holds(topics, &topics.topic(view.job.main_topic())?, &stores)?);
     }
     if args.json {
         print_line(as_json(&all, &stores))?;
@@ -82,9 +90,10 @@ fn stores(location: &Location) -> Vec<Beside> {
     let open = |url: Url| {
         let store = url.open_store().ok();
         let view = store.as_ref().and_then(|store| store.view().ok());
-        let holder = view.map(|view| format!("{} ({})", view.job.group, view.id));
-        let running = store.and_then(|store| store.leased_by().ok().flatten());
-        Beside { url, holder, running }
+        let holder = view.as_ref().map(|view| format!("{} ({})", view.job.group, view.id));
+        let running = store.as_ref().and_then(|store| store.leased_by().ok().flatten());
+        let internal = store.filter(|_| view.is_some_and(|view| is_first_step(&view)));
+        Beside { url, holder, running, internal }
     };
     location.queue.stores_beside().into_iter().map(open).collect()
 }

@@ -40,6 +40,37 @@ pub fn decode(message: &[u8], records: &mut Vec<Record>) -> Result<(), DecodeErr
     }
 }
 
+/// Decodes a message that is one record, whatever its first field: one taken out of a pack may begin
+/// with the field that makes a pack.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_record(message: &[u8], records: &mut Vec<Record>) -> Result<(), DecodeError> {
+    records.clear();
+    let whole = Cursor::over(message).ok_or(DecodeError::Unparseable)?;
+    record(whole, DEPTH, records).ok_or(DecodeError::Unparseable)
+}
+
+/// The event time of the first record of a message that is written as usual, ms since 1970 UTC.
+/// Nothing else of it is looked at.
+#[must_use]
+pub fn first_event_time(message: &[u8]) -> Option<i64> {
+    let mut at = Cursor::over(message)?;
+    if message.first() == Some(&BATCH_FIRST_BYTE) {
+        at.key()?;
+        at = at.part()?;
+    }
+    loop {
+        match at.key()? {
+            0x0a => {
+                at.part()?;
+            }
+            0x10 => return Some(at.varint()? as i64),
+            _ => return None,
+        }
+    }
+}
+
 #[inline(never)]
 fn batch(mut at: Cursor<'_>, records: &mut Vec<Record>) -> Result<(), DecodeError> {
     while !at.is_done() {

@@ -2,8 +2,9 @@
 //! time, and the eras of its clock.
 
 use seismic_proto::state;
-use seismic_queue::Offset;
+use seismic_queue::{Offset, Partition};
 
+use crate::engine::repartition::envelope::Place;
 use crate::engine::windows::decode::Phase;
 use crate::engine::windows::rules::Rules;
 use crate::engine::windows::sensor::late_panes::LatePanes;
@@ -51,6 +52,8 @@ pub struct HeldRecord {
     /// Where it is in the log.
     pub offset: Offset,
     pub index: i32,
+    /// Where its producer put it, if it was read from an internal topic.
+    pub origin: Option<Place>,
     /// Append time of the partition when it was read.
     pub append_ms: i64,
     /// Empty: it is a dead letter by now, and only its time is remembered.
@@ -99,10 +102,16 @@ impl HeldRecord {
             && stored.bytes.len() <= limits::HELD_RECORD_BYTES
             && stored.supporters.max(stored.opponents) < limits::HELD_RECORDS as u32;
         let (time_ms, amplitude) = (stored.time_ms, stored.amplitude);
+        let origin = stored.origin_partition.map(|partition| Place {
+            partition: Partition(partition),
+            offset: Offset(stored.origin_offset),
+            index: stored.origin_index,
+        });
         is_sound.then_some(HeldRecord {
             sample: Sample { time_ms, amplitude, phase },
             offset: Offset(stored.offset),
             index: i32::try_from(stored.index).ok()?,
+            origin,
             append_ms: stored.append_ms,
             bytes: stored.bytes.as_slice().into(),
             supporters: stored.supporters,
@@ -140,6 +149,9 @@ impl From<&HeldRecord> for state::HeldRecord {
             bytes: record.bytes.to_vec(),
             supporters: record.supporters,
             opponents: record.opponents,
+            origin_partition: record.origin.map(|it| it.partition.0),
+            origin_offset: record.origin.map_or(0, |it| it.offset.0),
+            origin_index: record.origin.map_or(0, |it| it.index),
         }
     }
 }

@@ -1,23 +1,26 @@
 //! One job from its spec to its end: opens queue, store and sinks, runs the pipeline, and lets the
 //! sinks write what is committed.
 
+mod rescale;
+mod two_steps;
+mod version;
+
 use std::fmt;
 use std::sync::Arc;
 use std::thread;
 
-use seismic_pipeline::JobContext;
+use seismic_pipeline::{Finish, JobContext};
 use seismic_queue::{JobStore, Kind, Queue, Topic, patiently, sleep};
 use seismic_sinks::{SinkRunner, SinkSpec, SinkThreads};
 
+use self::two_steps::{FirstJob, check_choice};
 use super::build;
 use super::notify::Notify;
 use super::origin::Origin;
-use super::rescale;
 use super::sinks;
 use super::spec::JobSpec;
 use super::state::{JobState, Shared};
 use super::stop::StopToken;
-use super::version;
 use crate::error;
 use crate::remedy::{in_one_line, notice_with_remedy};
 
@@ -48,6 +51,24 @@ fn run_until_over(spec: &JobSpec, shared: &Shared, notify: &Notify) -> anyhow::R
     let Some(input) = find_topic(&*queue, spec, shared, notify)? else {
         return Ok(false);
     };
+    check_choice(spec, &*store)?;
+    let first = match spec.repartition {
+        true => Some(FirstJob::open(spec, &input, stop)?),
+        false => None,
+    };
+    let first_lease = first.as_ref().map(|first| first.acquire(stop)).transpose()?;
+    let (windows_queue, input) = match &first {
+        Some(first) => {
+            first.keep_as_input(&*queue)?;
+            // These are of what the first step reads; the second one computes all that comes of it.
+            (settings.from, settings.max_records) = (None, None);
+            if spec.is_bounded() && settings.finish == Finish::Never {
+                settings.finish = Finish::CaughtUp;
+            }
+            (first.topics(), first.internal_topic()?)
+        }
+        None => (&*queue, input),
+    };
     let mut job = build::job(spec, input);
     let origin = spec.once.open(&location)?;
     let parent = origin.as_ref().and_then(Origin::parent);
@@ -58,7 +79,7 @@ fn run_until_over(spec: &JobSpec, shared: &Shared, notify: &Notify) -> anyhow::R
     let lease = patiently(stop, || store.acquire(&job))?;
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let run_job = JobContext {
-        queue: &*queue,
+        queue: windows_queue,
         store: &*store,
         lease: &*lease,
         job: &job,
@@ -79,7 +100,10 @@ fn run_until_over(spec: &JobSpec, shared: &Shared, notify: &Notify) -> anyhow::R
     shared.set_sinks(counts.map(|(sink, counts)| (sink.to_string(), Arc::clone(counts))).collect());
     shared.metrics.on_notice(|notice| tracing::warn!("{}", notice_with_remedy(notice)));
     shared.set(JobState::Running);
-    let ran = seismic_pipeline::run(run_job, stop, &shared.metrics);
+    let ran = match first.as_ref().zip(first_lease.as_deref()) {
+        Some((first, lease)) => first.run_both((&*queue, lease), run_job, stop, &shared.metrics),
+        None => seismic_pipeline::run(run_job, stop, &shared.metrics),
+    };
     shared.set(JobState::Draining);
     let is_done = ran.is_ok() && !shared.stop.is_stopped();
     // All that is committed is shown when the work is done, else as much as a stop has time for.

@@ -3,8 +3,8 @@
 use seismic_pipeline::{JobContext, Settings, rescale};
 use seismic_queue::{Error, Job, JobStore, Queue, patiently};
 
-use super::notify::Notify;
-use super::stop::StopToken;
+use crate::job::notify::Notify;
+use crate::job::stop::StopToken;
 
 /// Adds partitions to the job that its input has and the job does not, if there are any.
 ///

@@ -1,0 +1,411 @@
+//! Reads the partitions of a slot in step with each other.
+//!
+//! A record of a sensor that is spread over partitions must not come long before one that was
+//! measured earlier, or that one is late. Batches hold seconds or hours of a backlog, so each is
+//! held here, one of each partition, and given out in pieces:
+//!
+//! ```text
+//!  p0 ─► [ 1 5 9 ........ ]─┐
+//!  p1 ─► [ 2 3 8 ........ ]─┼─► 1 │ 2 3 │ 4 5 │ 6 7 8 │ 9 ...     a piece ends where another
+//!  p2 ─► [ 4 6 7 ........ ]─┘                                     partition is behind
+//! ```
+//!
+//! **Event times** decide which is next, since a backlog that was published at once has an hour of
+//! them in a second of append times, in whatever order its partitions were filled. **Append times**
+//! bound how far a partition may be ahead, whatever event times say.
+//!
+//! An event time that lies after its append time counts as that. One that both of the next two
+//! messages contradict counts as theirs: so a single wrong stamp in an archive does not hold up its
+//! partition until all others are read.
+//!
+//! A partition of which nothing is held is passed over only if its log had nothing more when the
+//! newest batch of the others had come.
+//!
+//! Which partitions are fetched next is up to the source that this one wraps, so one that has a
+//! batch here is released there until that is given out: one batch of each partition is held, 2 MiB
+//! or one message.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use seismic_queue::{Batch, Event, FencingToken, Offset, Partition, Result, Source};
+
+use crate::engine::alignment::Alignment;
+
+/// A source whose partitions are read in step.
+pub(super) struct AlignedSource {
+    inner: Box<dyn Source>,
+    alignment: Alignment,
+    parts: BTreeMap<Partition, Part>,
+    /// Counts the batches that came.
+    fetched: u64,
+}
+
+/// One partition.
+struct Part {
+    /// Up to where the source was read.
+    read_to: Offset,
+    held: Option<Held>,
+    /// The number of batches of all partitions after which it was found to have no more.
+    empty_at: Option<u64>,
+    /// Newest times that were held: they do not go back.
+    newest: Stamp,
+}
+
+/// A batch of which some was given out.
+struct Held {
+    batch: Batch,
+    stamps: Vec<Stamp>,
+    /// Next message.
+    at: usize,
+}
+
+/// By what messages are compared, ms since 1970 UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stamp {
+    append_ms: i64,
+    event_ms: i64,
+}
+
+/// How far an event time may be ahead of the one before where no two messages follow yet, ms: packs
+/// of a slow feed are as far apart.
+const UNCONFIRMED_MS: i64 = 60_000;
+
+impl AlignedSource {
+    pub fn new(inner: Box<dyn Source>, alignment: Alignment) -> Self {
+        AlignedSource { inner, alignment, parts: BTreeMap::new(), fetched: 0 }
+    }
+
+    /// Holds a batch that came, and lets its partition wait.
+    fn hold(&mut self, batch: Batch) -> Result<Option<Event>> {
+        let partition = batch.partition();
+        let Some(part) = self.parts.get_mut(&partition).filter(|_| !batch.is_empty()) else {
+            return Ok(Some(Event::Batch(batch)));
+        };
+        self.fetched += 1;
+        part.read_to = batch.next();
+        let stamps = stamps(&batch, &self.alignment, &mut part.newest);
+        part.held = Some(Held { batch, stamps, at: 0 });
+        self.inner.release(&[partition])?;
+        Ok(None)
+    }
+
+    /// Whether every partition of which nothing is held has nothing more.
+    fn is_complete(&mut self) -> Result<bool> {
+        let fetched = self.fetched;
+        let is_open = |part: &Part| part.held.is_none() && part.empty_at != Some(fetched);
+        let open: Vec<_> =
+            self.parts.iter().filter(|(_, part)| is_open(part)).map(|(it, _)| *it).collect();
+        if open.is_empty() {
+            return Ok(true);
+        }
+        let mut is_complete = true;
+        for (partition, end) in open.iter().zip(self.inner.ends(&open)) {
+            let end = end?;
+            let part = self.parts.get_mut(partition).expect("it is one of them");
+            match end <= part.read_to {
+                true => part.empty_at = Some(fetched),
+                false => is_complete = false,
+            }
+        }
+        Ok(is_complete)
+    }
+
+    /// The next piece, if something is held and no partition is missing.
+    fn piece(&mut self, spare: &mut Vec<Batch>) -> Result<Option<Event>> {
+        if self.parts.values().all(|part| part.held.is_none()) || !self.is_complete()? {
+            return Ok(None);
+        }
+        let Alignment { bound_ms, append_bound_ms, .. } = self.alignment;
+        let heads = self.parts.iter().filter_map(|(it, part)| Some((*it, part.head()?)));
+        let heads: Vec<_> = heads.collect();
+        let slowest_ms = heads.iter().map(|(_, head)| head.append_ms).min().unwrap_or(i64::MAX);
+        let allowed = |head: &Stamp| head.append_ms <= slowest_ms.saturating_add(append_bound_ms);
+        let next = heads.iter().filter(|(_, head)| allowed(head));
+        let Some(&(partition, _)) = next.min_by_key(|(_, head)| (head.event_ms, head.append_ms))
+        else {
+            return Ok(None);
+        };
+        let others = || heads.iter().filter(|(other, _)| *other != partition);
+        let until = Stamp {
+            append_ms: least(others().map(|(_, head)| head.append_ms), append_bound_ms),
+            event_ms: least(
+                others().filter(|(_, head)| allowed(head)).map(|(_, head)| head.event_ms),
+                bound_ms,
+            ),
+        };
+        let part = self.parts.get_mut(&partition).expect("it is one of the heads");
+        let (piece, is_over) = part.give_out(until, spare);
+        if is_over {
+            let at = part.read_to;
+            self.inner.start(&[(partition, at)])?;
+        }
+        Ok(piece.map(Event::Batch))
+    }
+}
+
+/// The least of some times and the bound more; no bound without any.
+fn least(times: impl Iterator<Item = i64>, bound_ms: i64) -> i64 {
+    times.min().map_or(i64::MAX, |least| least.saturating_add(bound_ms))
+}
+
+/// The stamps of all messages of a batch; `newest` are those of the messages before it.
+fn stamps(batch: &Batch, alignment: &Alignment, newest: &mut Stamp) -> Vec<Stamp> {
+    let event_of = |value: &[u8], append_ms: i64| {
+        let said = alignment.event_time.and_then(|event_time| event_time(value));
+        said.map_or(append_ms, |event_ms| event_ms.min(append_ms))
+    };
+    let events: Vec<_> =
+        batch.messages().map(|message| event_of(message.value, message.append_ms)).collect();
+    let mut all = Vec::with_capacity(batch.len());
+    for (place, message) in batch.messages().enumerate() {
+        let before_ms = newest.event_ms;
+        let event_ms = match events[place..] {
+            [it, next, next_but_one, ..] => it.min(next.max(next_but_one)),
+            [it, ..] if before_ms > i64::MIN => it.min(before_ms.saturating_add(UNCONFIRMED_MS)),
+            [it, ..] => it,
+            [] => message.append_ms,
+        };
+        newest.append_ms = newest.append_ms.max(message.append_ms);
+        newest.event_ms = event_ms;
+        all.push(*newest);
+    }
+    all
+}
+
+impl Part {
+    fn new(at: Offset) -> Self {
+        let newest = Stamp { append_ms: i64::MIN, event_ms: i64::MIN };
+        Part { read_to: at, held: None, empty_at: None, newest }
+    }
+
+    fn head(&self) -> Option<Stamp> {
+        let held = self.held.as_ref()?;
+        held.stamps.get(held.at).copied()
+    }
+
+    /// The next messages up to those times, one at least, and whether none is left.
+    fn give_out(&mut self, until: Stamp, spare: &mut Vec<Batch>) -> (Option<Batch>, bool) {
+        let Some(mut held) = self.held.take() else { return (None, true) };
+        let is_before =
+            |stamp: &Stamp| stamp.append_ms <= until.append_ms && stamp.event_ms <= until.event_ms;
+        let rest = &held.stamps[held.at..];
+        let count = rest.iter().take_while(|stamp| is_before(stamp)).count().max(1);
+        let end = held.at + count;
+        let is_over = end >= held.stamps.len();
+        if is_over && held.at == 0 {
+            return (Some(held.batch), true);
+        }
+        let mut piece = spare.pop().unwrap_or_default();
+        piece.reset(held.batch.partition(), held.batch.message(held.at).offset);
+        (held.at..end).for_each(|place| piece.push(held.batch.message(place)));
+        if is_over {
+            piece.skip_to(held.batch.next());
+            spare.push(held.batch);
+        } else {
+            held.at = end;
+            self.held = Some(held);
+        }
+        (Some(piece), is_over)
+    }
+}
+
+impl Source for AlignedSource {
+    fn poll(&mut self, wait: Duration, spare: &mut Vec<Batch>) -> Result<Event> {
+        loop {
+            if let Some(piece) = self.piece(spare)? {
+                return Ok(piece);
+            }
+            match self.inner.poll(wait, spare)? {
+                Event::Batch(batch) => {
+                    if let Some(event) = self.hold(batch)? {
+                        return Ok(event);
+                    }
+                }
+                Event::CaughtUp(partition, at) => {
+                    if let Some(part) = self.parts.get_mut(&partition) {
+                        part.read_to = part.read_to.max(at);
+                        part.empty_at = Some(self.fetched);
+                    }
+                    return Ok(Event::CaughtUp(partition, at));
+                }
+                Event::Revoked(partitions) => {
+                    self.forget(&partitions);
+                    return Ok(Event::Revoked(partitions));
+                }
+                Event::Lost(partitions) => {
+                    self.forget(&partitions);
+                    return Ok(Event::Lost(partitions));
+                }
+                event @ (Event::Assigned(_) | Event::Nothing) => return Ok(event),
+            }
+        }
+    }
+
+    fn start(&mut self, at: &[(Partition, Offset)]) -> Result<()> {
+        for &(partition, offset) in at {
+            self.parts.insert(partition, Part::new(offset));
+        }
+        self.inner.start(at)
+    }
+
+    fn release(&mut self, partitions: &[Partition]) -> Result<()> {
+        self.forget(partitions);
+        self.inner.release(partitions)
+    }
+
+    fn ends(&mut self, partitions: &[Partition]) -> Vec<Result<Offset>> {
+        self.inner.ends(partitions)
+    }
+
+    fn in_flight(&mut self) -> Result<Duration> {
+        self.inner.in_flight()
+    }
+
+    fn fencing_token(&self) -> FencingToken {
+        self.inner.fencing_token()
+    }
+
+    fn is_lost(&mut self) -> bool {
+        self.inner.is_lost()
+    }
+}
+
+impl AlignedSource {
+    fn forget(&mut self, partitions: &[Partition]) {
+        self.parts.retain(|partition, _| !partitions.contains(partition));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use seismic_proto::{Message as _, SeismicRecord};
+    use seismic_queue::memory::Memory;
+    use seismic_queue::{Append, Block, Queue, Topic};
+
+    use super::*;
+    use crate::engine::windows::decode::first_event_time;
+
+    const ALIGNMENT: Alignment =
+        Alignment { bound_ms: 100, append_bound_ms: 60_000, event_time: Some(first_event_time) };
+
+    fn queue() -> (Memory, Topic) {
+        let queue = Memory::new();
+        let topic = queue.create("in", 3).unwrap();
+        (queue, topic)
+    }
+
+    /// Appends messages with these event times to a partition, in one block.
+    fn append(queue: &Memory, topic: &Topic, partition: u32, times: impl Iterator<Item = i64>) {
+        let mut block = Block::default();
+        for collect_timestamp in times {
+            let record = SeismicRecord { collect_timestamp, ..SeismicRecord::default() };
+            block.push(b"", &record.encode_to_vec()).unwrap();
+        }
+        // A producer that appends once needs no name of its own.
+        let id = format!("p{partition}-{:?}", queue.spans(topic).unwrap());
+        let append = Append { partition: Partition(partition), first_sequence: 0, block: &block };
+        queue.producer(topic, &id).unwrap().append(&[append]).unwrap();
+    }
+
+    fn source(queue: &Memory, topic: &Topic) -> AlignedSource {
+        let partitions: Vec<_> = topic.all().collect();
+        let mut source = AlignedSource::new(queue.source(topic, &partitions).unwrap(), ALIGNMENT);
+        let Event::Assigned(assigned) = source.poll(Duration::ZERO, &mut Vec::new()).unwrap()
+        else {
+            panic!("it says first what it has");
+        };
+        let at: Vec<_> = assigned.into_iter().map(|partition| (partition, Offset(0))).collect();
+        source.start(&at).unwrap();
+        source
+    }
+
+    /// Everything that comes until nothing does: partition, offset and event time.
+    fn read(source: &mut AlignedSource) -> Vec<(u32, u64, i64)> {
+        let (mut all, mut spare) = (Vec::new(), Vec::new());
+        loop {
+            match source.poll(Duration::ZERO, &mut spare).unwrap() {
+                Event::Batch(batch) => {
+                    all.extend(batch.messages().map(|message| {
+                        let event_ms = first_event_time(message.value).unwrap_or_default();
+                        (batch.partition().0, message.offset.0, event_ms)
+                    }));
+                    spare.push(batch);
+                }
+                Event::Nothing => return all,
+                _ => {}
+            }
+        }
+    }
+
+    /// How far an event time lies behind the newest before it, at most.
+    fn disorder(all: &[(u32, u64, i64)]) -> i64 {
+        let (mut newest, mut most) = (i64::MIN, 0);
+        for &(_, _, event_ms) in all {
+            newest = newest.max(event_ms);
+            most = most.max(newest - event_ms);
+        }
+        most
+    }
+
+    fn is_in_order_within_partitions(all: &[(u32, u64, i64)]) -> bool {
+        (0..3).all(|partition| {
+            let offsets = all.iter().filter(|it| it.0 == partition).map(|it| it.1);
+            offsets.eq(0..all.iter().filter(|it| it.0 == partition).count() as u64)
+        })
+    }
+
+    const T: i64 = 1_000_000_000_000;
+
+    #[test]
+    fn a_backlog_that_was_appended_at_once_is_read_by_event_time() {
+        let (queue, topic) = queue();
+        for partition in 0..3_u32 {
+            let first = T + i64::from(partition) * 10;
+            append(&queue, &topic, partition, (0..5_000).map(|n| first + n * 30));
+        }
+        let all = read(&mut source(&queue, &topic));
+        assert_eq!(all.len(), 15_000);
+        assert!(is_in_order_within_partitions(&all));
+        assert!(disorder(&all) <= 100 + 60, "{}", disorder(&all));
+    }
+
+    #[test]
+    fn a_partition_that_is_empty_or_short_holds_up_nobody() {
+        let (queue, topic) = queue();
+        append(&queue, &topic, 0, (0..1_000).map(|n| T + n));
+        append(&queue, &topic, 1, (0..10).map(|n| T + n));
+        let mut source = source(&queue, &topic);
+        assert_eq!(read(&mut source).len(), 1_010);
+        append(&queue, &topic, 2, (0..10).map(|n| T + 1_000 + n));
+        assert_eq!(read(&mut source).len(), 10);
+    }
+
+    #[test]
+    fn what_came_to_an_empty_partition_meanwhile_is_read_in_step() {
+        let (queue, topic) = queue();
+        let mut source = source(&queue, &topic);
+        assert!(read(&mut source).is_empty());
+        // All ends were seen; now two partitions get a minute each.
+        for partition in 0..2_u32 {
+            append(&queue, &topic, partition, (0..6_000).map(|n| T + n * 10));
+        }
+        let all = read(&mut source);
+        assert_eq!(all.len(), 12_000);
+        assert!(disorder(&all) <= 100 + 20, "{}", disorder(&all));
+    }
+
+    #[test]
+    fn one_stamp_a_day_ahead_holds_up_nobody() {
+        let (queue, topic) = queue();
+        for partition in 0..3_u32 {
+            let ahead = move |n| if n == 40 && partition == 1 { 86_400_000 } else { 0 };
+            append(&queue, &topic, partition, (0..3_000).map(move |n| T + n * 30 + ahead(n)));
+        }
+        let all = read(&mut source(&queue, &topic));
+        assert!(is_in_order_within_partitions(&all));
+        let rest: Vec<_> = all.into_iter().filter(|it| it.2 < T + 86_400_000).collect();
+        assert_eq!(rest.len(), 3 * 3_000 - 1);
+        assert!(disorder(&rest) <= 100 + 60, "{}", disorder(&rest));
+    }
+}
