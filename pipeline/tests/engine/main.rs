@@ -2,6 +2,7 @@
 //! a person can read, and a golden log that stands for its version.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+mod backfill;
 mod differential;
 mod golden;
 #[path = "../../../tests/faults/line.rs"]

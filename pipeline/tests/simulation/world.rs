@@ -72,7 +72,11 @@ fn stage(setup: &Setup, ground: &Arc<Ground>, processes: usize) -> Stage {
             lateness_ms: setup.lateness_ms,
             max_ahead_ms: setup.max_ahead_ms,
             // Of half of the jobs clocks step far by little more than a window.
-            max_jump_ms: if setup.sensors % 2 == 0 { 2 * setup.window_ms } else { 3_600_000 },
+            max_jump_ms: if setup.sensors.is_multiple_of(2) {
+                2 * setup.window_ms
+            } else {
+                3_600_000
+            },
             // Of some, late records still count.
             allowed_lateness_ms: if setup.partitions % 2 == 1 { 10 * setup.window_ms } else { 0 },
             max_sensors: setup.max_sensors,
