@@ -1,46 +1,10 @@
 //! A sink that is ahead of its store: it has rows that the store does not have, since an older copy
 //! of the store was put back.
 
-use std::fmt;
-
 use seismic_queue::{Offset, Partition, Span, View};
 
+use crate::sink_ahead::{SinkAhead, SinkMark};
 use crate::{Error, Result, SinkSpec};
-
-/// What a sink itself knows of its position, apart from what the store knows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SinkMark {
-    /// Id of the store whose rows it has.
-    pub store_id: String,
-    /// Next row of each partition of the result topic.
-    pub next: Vec<Offset>,
-}
-
-/// A partition of which a sink has more rows than the store.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SinkAhead {
-    /// Name of the sink.
-    pub sink: String,
-    /// The result topic.
-    pub topic: String,
-    /// Its partition.
-    pub partition: Partition,
-    /// Next row of the sink.
-    pub next: Offset,
-    /// Where the rows of the store end.
-    pub end: Offset,
-}
-
-impl fmt::Display for SinkAhead {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let SinkAhead { sink, topic, partition, next, end } = self;
-        write!(
-            f,
-            "{sink} is ahead of its store: it has the rows of {topic}/{partition} up to offset {next}, and \
-             the store has them up to {end}, as if an older copy of the store was put back"
-        )
-    }
-}
 
 impl From<SinkAhead> for Error {
     fn from(ahead: SinkAhead) -> Self {

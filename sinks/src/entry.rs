@@ -9,9 +9,9 @@ use std::time::Duration;
 use seismic_proto::Schema;
 use seismic_queue::{Finding, JobStore, Need, Queue, Url};
 
-use crate::ahead::SinkMark;
 use crate::compare::Comparison;
 use crate::options::{COMMON, SinkOption, milliseconds};
+use crate::sink_ahead::SinkMark;
 use crate::{Result, Sink};
 
 /// Compares what a sink holds with the result topic and counts the rows that it looked at.

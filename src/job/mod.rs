@@ -11,7 +11,6 @@ mod build;
 pub mod cleaning;
 pub mod describe;
 pub mod file;
-mod file_keys;
 mod handle;
 pub(crate) mod kinds;
 pub mod location;

@@ -2,7 +2,7 @@
 
 use clap::{Arg, ArgAction, Args as _, Command};
 
-use crate::job::file_keys;
+use crate::job::file::keys;
 use crate::job::options::JobOptions;
 
 /// A key of a job file.
@@ -35,7 +35,7 @@ pub(super) enum Values {
 /// All keys, in the order of the help.
 pub(super) fn all() -> Vec<Key> {
     let command = JobOptions::augment_args(Command::new("run"));
-    let known: Vec<&'static str> = file_keys::names().collect();
+    let known: Vec<&'static str> = keys::names().collect();
     let key = |arg: &Arg| {
         let name = known.iter().copied().find(|name| *name == arg.get_id().as_str())?;
         let text = arg.get_help().map(ToString::to_string).unwrap_or_default();
@@ -86,7 +86,7 @@ mod tests {
     #[test]
     fn every_key_of_a_file_is_described() {
         let described: Vec<&str> = all().iter().map(|key| key.name).collect();
-        for name in file_keys::names() {
+        for name in keys::names() {
             assert!(described.contains(&name), "{name}");
         }
         assert!(all().iter().all(|key| !key.help.is_empty()));

@@ -10,9 +10,9 @@ use seismic_sinks::SinkSpec;
 use toml::Spanned;
 use toml::de::{DeString, DeValue};
 
-use super::options::JobOptions;
-use super::rollup::RollupSpan;
-use super::time_span::TimeSpan;
+use crate::job::options::JobOptions;
+use crate::job::rollup::RollupSpan;
+use crate::job::time_span::TimeSpan;
 use crate::time;
 
 /// One key.

@@ -26,6 +26,8 @@
 //! looks at a job takes the file too, and of it where the job is: queue, store, group and Kafka's
 //! settings. Everything that is wrong with a file is reported at once, whichever command reads it.
 
+pub mod keys;
+
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read as _;
@@ -35,9 +37,9 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::file_keys::{self, Key};
-use super::options::JobOptions;
+use self::keys::Key;
 use crate::error::Usage;
+use crate::job::options::JobOptions;
 
 /// A longer file is refused unread: nobody writes that many options, and reading takes a multiple.
 const FILE_BYTES: u64 = 64 << 10;
@@ -134,7 +136,7 @@ impl JobFile {
         written: &str,
         value: &Spanned<DeValue<'_>>,
     ) -> Result<(), String> {
-        let Key { name, set } = file_keys::find(written)?;
+        let Key { name, set } = keys::find(written)?;
         if let Some((other, before)) = self.places.get(name) {
             return Err(format!("it is the same option as {before} in line {other}"));
         }
