@@ -36,7 +36,7 @@ impl Location {
     /// Where the first step of the job is, if it has one: beside the job's store.
     #[must_use]
     pub fn first_step(&self) -> Location {
-        let store = self.store.as_ref().and_then(|store| beside(store));
+        let store = self.store.as_ref().and_then(beside);
         Location { store, group: first_group(&self.group), ..self.clone() }
     }
 
