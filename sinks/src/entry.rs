@@ -14,6 +14,9 @@ use crate::options::{COMMON, SinkOption, milliseconds};
 use crate::sink_ahead::SinkMark;
 use crate::{Result, Sink};
 
+/// Reads what a sink itself knows of its position.
+pub type KnownPosition = fn(&SinkSpec) -> Result<Option<SinkMark>>;
+
 /// Compares what a sink holds with the result topic and counts the rows that it looked at.
 pub type Compare = fn(&SinkSpec, &Context, &mut Comparison<'_>) -> Result<u64>;
 
@@ -43,7 +46,7 @@ pub struct Entry {
     pub compare: Option<Compare>,
     /// What it itself knows of its position, without locking or changing anything; `None` where it
     /// knows nothing, or nothing that could be looked at quickly.
-    pub mark: Option<fn(&SinkSpec) -> Result<Option<SinkMark>>>,
+    pub mark: Option<KnownPosition>,
     /// The rights that it needs to topics of the job's queue. Run by `doctor`.
     pub needs: fn(&SinkSpec) -> Vec<Need>,
     /// The topic of that name in the queue at this address, read by the rule of those who read the
