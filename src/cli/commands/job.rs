@@ -102,8 +102,9 @@ fn check(path: &Path) -> anyhow::Result<()> {
 fn show(args: ShowArgs) -> anyhow::Result<()> {
     let file = args.file.as_deref().map_or_else(|| Ok(file::JobFile::default()), file::open)?;
     let resolved = Resolved::of(args.options, file)?;
-    Ok(match args.json {
+    match args.json {
         true => print_line(serde_json::to_string_pretty(&resolved.to_json())?)?,
         false => print(resolved)?,
-    })
+    }
+    Ok(())
 }
