@@ -34,6 +34,7 @@ impl Line {
     }
 
     /// Prints it. The test is the one that runs in this thread.
+    #[allow(clippy::print_stdout, reason = "what docs/reliability.sh reads")]
     pub fn print(&self) {
         let thread = std::thread::current();
         let test = format!("{}::{}", env!("CARGO_CRATE_NAME"), thread.name().unwrap_or("?"));
