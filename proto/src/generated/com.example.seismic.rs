@@ -121,8 +121,8 @@ pub struct SeismicAggRecord {
     pub gap_fraction: f64,
     /// Number of the row among those of one window or span: 0 for the first. A span of a roll-up that
     /// was closed early (idle or end) and whose sensor continued has a further row for the windows
-    /// since. A window before the newest closed one has a further row after the sensor's clock was set
-    /// back. Rows of one window or span and of one clock_era add up. (sensor, window, pane) is unique;
+    /// since. A window has a further row for late records that still count, and after the sensor's clock
+    /// was set back. Rows of one window or span and of one clock_era add up. (sensor, window, pane) is unique;
     /// numbers rise, and are not dense.
     #[prost(int32, tag = "25")]
     pub pane: i32,
