@@ -184,7 +184,7 @@ mod tests {
         for part in [
             "csv has no option \"flush\": did you mean flush_ms?",
             "batch_rows is \"0\"; it must be a whole number from 1 to 1000000",
-            "csv has no option \"colour\": its options are file_bytes, batch_rows, flush_ms",
+            "csv has no option \"colour\": its options are file_bytes, time, batch_rows, flush_ms",
         ] {
             assert!(text.contains(part), "{text}");
         }

@@ -45,7 +45,7 @@ pub struct JobOptions {
     #[arg(long, value_name = "DURATION")]
     pub lateness: Option<TimeSpan>,
     /// How long after that late records still count, in further rows of their window, in event time of
-    /// the sensor [default: 0]
+    /// the sensor [default: 0ms]
     #[arg(long, value_name = "DURATION")]
     pub allowed_lateness: Option<TimeSpan>,
     /// Close the windows of a sensor that has been silent this long; 0: never [default: 2s]
@@ -249,6 +249,16 @@ macro_rules! set_keys {
     };
 }
 
+/// Hands every option of a job that takes a value to a macro, behind its other arguments.
+macro_rules! with_values {
+    ($each:ident: $($argument:expr),*) => {
+        $each!($($argument),*,
+            topic result_topic dead_topic sink from window lateness allowed_lateness idle_timeout
+            max_ahead max_jump time dedupe amplitude region earliest_event latest_event phases
+            rollup max_sensors spread slots slot commit_interval max_records)
+    };
+}
+
 impl LocationOptions {
     /// These, and what they leave open as in `file`.
     #[must_use]
@@ -284,10 +294,8 @@ impl JobOptions {
     pub fn set_keys(&self) -> BTreeSet<&'static str> {
         let mut set = BTreeSet::new();
         set_keys!(set, self.location, queue store group kafka);
-        set_keys!(set, self,
-            topic result_topic dead_topic sink from window lateness idle_timeout max_ahead time
-            dedupe amplitude region earliest_event latest_event phases rollup max_sensors spread
-            slots slot commit_interval max_records until_caught_up drain quiet);
+        with_values!(set_keys: set, self);
+        set_keys!(set, self, until_caught_up drain quiet repartition);
         set
     }
 
@@ -297,10 +305,7 @@ impl JobOptions {
     pub fn or(mut self, file: JobOptions) -> (JobOptions, BTreeSet<&'static str>) {
         let mut filled = BTreeSet::new();
         self.location.fill(file.location, &mut filled);
-        fill!(self, file, filled,
-            topic result_topic dead_topic sink from window lateness allowed_lateness idle_timeout max_ahead max_jump
-            time dedupe amplitude region earliest_event latest_event phases rollup max_sensors spread
-            slots slot commit_interval max_records);
+        with_values!(fill: self, file, filled);
         if !(self.drain || self.until_caught_up) {
             // Together: one on the command line is instead of either in the file.
             (self.drain, self.until_caught_up) = (file.drain, file.until_caught_up);
