@@ -18,7 +18,8 @@ use crate::stream::{PARTITION, Sent, TOPIC};
 const OUTPUTS: &[(u32, &str)] = &[
     (1, "2e76db970d9afe1ee78c4046f4211990a4bc5507bc0d1c8f3eba9d3c30d030ee"),
     (2, "653fe569fd9110ee36438e065e4fec92404b9dc1a0d6026702d1d5db5c77ac44"),
-    (3, "54acbcb53ebf7edb3238be8aad30a2e8ea4c25290b6f472fd41f50c741d536e4"),
+    (3, "424ab4cf3dcf7f8bedd1f77abf1c79a37180f6fa78748b529526ae55e8cc0959"),
+    (4, "f1c217b56b0a74178d5e7e123e80f6eb3e32f95b48d6a350a8a01b783b02c1e0"),
 ];
 
 /// SHA-256 of the golden log itself, to tell a changed test from a changed engine.
@@ -107,7 +108,7 @@ fn all_rules(version: u32) -> [Rules; 2] {
         window_ms: 1_000,
         lateness_ms: 500,
         max_ahead_ms: 5_000,
-        max_jump_ms: if version >= 3 { 3_600_000 } else { 0 },
+        max_jump_ms: if version >= 4 { 3_600_000 } else { 0 },
         allowed_lateness_ms: 0,
         time: TimeMode::Event,
         amplitude: -100.0..=200.0,
@@ -124,7 +125,7 @@ fn all_rules(version: u32) -> [Rules; 2] {
         window_ms: 700,
         lateness_ms: 0,
         max_ahead_ms: 0,
-        max_jump_ms: if version >= 3 { 3_600_000 } else { 0 },
+        max_jump_ms: if version >= 4 { 3_600_000 } else { 0 },
         allowed_lateness_ms: 0,
         time: TimeMode::Ingest,
         amplitude: -50.0..=50.0,

@@ -72,16 +72,19 @@ impl FirstJob {
         self.topics().topic(self.job.main_topic())
     }
 
-    /// Keeps as much of the internal topic as of the input, unless a person has said how much.
+    /// Keeps as much of the internal topic as of the input when it is new. Afterwards its policy is
+    /// for a person to set.
     ///
     /// # Errors
     /// When a policy cannot be read or set.
     pub fn keep_as_input(&self, queue: &dyn Queue) -> Result<()> {
-        let internal = self.internal_topic()?;
+        if self.store.view()?.partitions.iter().any(|part| part.progress.is_some()) {
+            return Ok(());
+        }
         let policy = queue.policy(self.job.input())?;
-        match self.topics().policy(&internal)? == Policy::default() && policy != Policy::default() {
-            true => self.topics().set_policy(&internal, policy),
-            false => Ok(()),
+        match policy == Policy::default() {
+            true => Ok(()),
+            false => self.topics().set_policy(&self.internal_topic()?, policy),
         }
     }
 
@@ -114,11 +117,13 @@ impl FirstJob {
         let is_read = Arc::new(AtomicBool::new(false));
         let (read, computed) = thread::scope(|scope| {
             let second = scope.spawn(|| {
-                let ended = run_behind(beside, Some(&first_step), &is_read, metrics);
-                if ended.is_err() {
+                // Also after a panic: otherwise the first step would go on for ever.
+                let behind = || run_behind(beside, Some(&first_step), &is_read, metrics);
+                let ended = catch_unwind(AssertUnwindSafe(behind));
+                if !matches!(ended, Ok(Ok(()))) {
                     stop.store(true, Ordering::Relaxed);
                 }
-                ended
+                ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
             });
             let of_first = Metrics::default();
             of_first.on_notice(|notice| tracing::warn!("{}", notice_with_remedy(notice)));

@@ -28,7 +28,9 @@ pub struct Engine {
     pub(crate) input: Input,
     /// Next offset expected.
     pub(crate) position: Offset,
-    /// Running maximum of append times: it never goes back, whatever the queue's clock does.
+    /// Running maximum of append times: it never goes back, whatever the queue's clock does. Of
+    /// messages of an internal topic it is that of their own partition of the input, which may lie
+    /// before that of another one.
     pub(crate) append_ms: i64,
     pub(crate) counters: Counters,
     pub(crate) open_windows: u64,
@@ -122,7 +124,8 @@ impl Engine {
         self.position = message.offset.next();
     }
 
-    #[inline]
+    // Within `step`: as a call it takes 35 instructions a record more.
+    #[inline(always)]
     fn apply_record(
         &mut self,
         message: Message<'_>,
@@ -147,7 +150,7 @@ impl Engine {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn count_sample(
         &mut self,
         message: Message<'_>,
@@ -167,7 +170,8 @@ impl Engine {
                 self.file_opened(number);
             }
             Ok(Added::Unjudged) => {
-                return self.judge_step(number, message, (index, record), sample, out);
+                let bytes = record.bytes.of(message.value);
+                return self.judge_step(number, (at, bytes), (index, record), sample, out);
             }
             Ok(Added::Nowhere) => {
                 let counted = self.count_late(number, sample);

@@ -13,7 +13,7 @@ use crate::engine::windows::phases::Phases;
 use crate::limits;
 
 /// Raised whenever the same log and rules would give other results than before.
-pub const ENGINE_VERSION: u32 = 3;
+pub const ENGINE_VERSION: u32 = 4;
 
 /// The oldest version whose jobs go on, by the rules of that version and to the same bits.
 pub const OLDEST_ENGINE_VERSION: u32 = 2;
@@ -213,12 +213,12 @@ impl Rules {
 
     /// Whether late records may still count.
     pub(crate) fn allows_late(&self) -> bool {
-        self.version >= 3 && self.allowed_lateness_ms > 0 && self.time == TimeMode::Event
+        self.version >= 4 && self.allowed_lateness_ms > 0 && self.time == TimeMode::Event
     }
 
     /// Whether a step of a sensor's clock needs a confirmation.
     pub(crate) fn judges_clocks(&self) -> bool {
-        self.version >= 3 && self.max_jump_ms > 0 && self.time == TimeMode::Event
+        self.version >= 4 && self.max_jump_ms > 0 && self.time == TimeMode::Event
     }
 
     /// How far a record may move a sensor's clock ahead. Records of one window never need a
@@ -239,7 +239,7 @@ impl Rules {
     #[must_use]
     pub fn continuing(&self, stored: &Rules) -> Rules {
         let mut rules = Rules { version: stored.version, ..self.clone() };
-        if stored.version < 3 && self.max_jump_ms == Rules::default().max_jump_ms {
+        if stored.version < 4 && self.max_jump_ms == Rules::default().max_jump_ms {
             rules.max_jump_ms = stored.max_jump_ms;
         }
         rules
@@ -439,6 +439,19 @@ mod tests {
             assert_ne!(other.hash(), base.hash(), "{other:?}");
             assert_eq!(other.differences(&base).len(), 1, "{other:?}");
         }
+    }
+
+    #[test]
+    fn a_job_of_a_version_that_judged_no_clock_goes_on_without() {
+        for version in OLDEST_ENGINE_VERSION..ENGINE_VERSION {
+            let stored = Rules { version, max_jump_ms: 0, ..Rules::default() };
+            let rules = Rules::default().continuing(&stored);
+            assert_eq!(rules, stored, "{version}");
+            assert!(!rules.judges_clocks());
+        }
+        // Today's version was told not to.
+        let told = Rules { max_jump_ms: 0, ..Rules::default() };
+        assert_ne!(Rules::default().continuing(&told), told);
     }
 
     #[test]

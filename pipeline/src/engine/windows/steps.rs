@@ -2,7 +2,7 @@
 //! confirm it and it is counted, or it is given up and becomes a dead letter.
 
 use seismic_proto::ClosedBy;
-use seismic_queue::{Message, Offset};
+use seismic_queue::Offset;
 
 use crate::engine::clock_step::{ClockStep, StepKind};
 use crate::engine::windows::decode::Record;
@@ -22,12 +22,12 @@ impl Engine {
     pub(crate) fn judge_step(
         &mut self,
         number: usize,
-        message: Message<'_>,
+        (at, bytes): (Offset, &[u8]),
         (index, record): (usize, &Record),
         sample: Sample,
         out: &mut Output,
     ) -> Result<(), RejectReason> {
-        let (at, is_ahead) = (message.offset, sample.time_ms > self.sensors[number].clock_ms());
+        let is_ahead = sample.time_ms > self.sensors[number].clock_ms();
         let arrival_ms = match record.arrival_ms {
             0 => self.append_ms,
             arrival_ms => arrival_ms,
@@ -39,7 +39,6 @@ impl Engine {
             self.close_and_settle(number, sample.time_ms, at, out);
             return Ok(());
         }
-        let bytes = record.bytes.of(message.value);
         if bytes.len() > limits::HELD_RECORD_BYTES
             || self.held_bytes + bytes.len() as u64 > limits::HELD_BYTES
         {

@@ -24,7 +24,7 @@ pub struct Held {
 
 /// Whether far steps of clocks are asked about.
 fn judges(rules: &Rules) -> bool {
-    rules.version >= 3 && rules.max_jump_ms > 0 && rules.time == TimeMode::Event
+    rules.version >= 4 && rules.max_jump_ms > 0 && rules.time == TimeMode::Event
 }
 
 /// Whether this time is too far from the clock.

@@ -38,7 +38,7 @@ impl Late {
 }
 
 pub fn allows(rules: &Rules) -> bool {
-    rules.version >= 3 && rules.allowed_lateness_ms > 0 && rules.time == TimeMode::Event
+    rules.version >= 4 && rules.allowed_lateness_ms > 0 && rules.time == TimeMode::Event
 }
 
 /// Whether a record of a closed window with this end still counts.

@@ -209,12 +209,19 @@ impl Engine {
     }
 
     /// Whether it has to be closed; if not, it is filed where it belongs.
+    #[inline(always)]
     fn is_to_close(&mut self, number: u32, below: Offset) -> bool {
-        let sensor = &mut self.sensors[number as usize];
-        if !sensor.is_silent(below) {
+        if !self.sensors[number as usize].is_silent(below) {
             self.file(number);
             return false;
         }
+        self.has_something_open(number)
+    }
+
+    /// Whether a silent sensor has something open; it is filed nowhere any more.
+    #[inline(never)]
+    fn has_something_open(&mut self, number: u32) -> bool {
+        let sensor = &mut self.sensors[number as usize];
         sensor.filed = Filing::No;
         sensor.is_open()
             || sensor.held().next().is_some()

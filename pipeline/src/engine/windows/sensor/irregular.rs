@@ -82,7 +82,7 @@ impl Irregular {
         let held: Option<Vec<HeldRecord>> =
             stored.held.iter().map(|record| HeldRecord::restore(record, position, rules)).collect();
         let &state::Irregular { stride_ms, era, again_until_ms, panes, refuted, .. } = stored;
-        let is_sound = rules.version >= 3
+        let is_sound = rules.version >= 4
             && (rules.judges_clocks() || stored.held.is_empty() && era == 0)
             && stored.held.len() <= limits::HELD_RECORDS
             && (0..=limits::STRIDE_MS).contains(&stride_ms)

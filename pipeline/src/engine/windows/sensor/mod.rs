@@ -95,7 +95,8 @@ impl Sensor {
     /// [`RejectReason::Late`] when that window is closed, [`RejectReason::Duplicate`] when the job dedupes and
     /// the record repeats one, [`RejectReason::WindowLimit`] when its window would be one too many; the
     /// record is not counted.
-    #[inline]
+    // Within `Engine::step`, with what it does for each record.
+    #[inline(always)]
     pub fn add_sample(
         &mut self,
         at: Offset,
@@ -117,7 +118,7 @@ impl Sensor {
     }
 
     /// Moves the clock on, if that is later than it.
-    #[inline]
+    #[inline(always)]
     fn advance(&mut self, time_ms: i64) {
         if time_ms > self.clock_ms {
             if self.clock_ms > i64::MIN {
@@ -160,6 +161,7 @@ impl Sensor {
     ///
     /// # Errors
     /// As [`Sensor::add_sample`].
+    #[cold]
     pub fn add_believed(
         &mut self,
         sample: Sample,
@@ -349,7 +351,7 @@ pub enum Added {
     Nowhere,
 }
 
-#[inline]
+#[inline(always)]
 fn count(window: &mut Window, sample: Sample) -> Result<Added, RejectReason> {
     if window.add(sample) { Ok(Added::ToOpenWindow) } else { Err(RejectReason::Duplicate) }
 }
