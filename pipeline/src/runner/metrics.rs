@@ -203,9 +203,9 @@ impl Metrics {
         }
     }
 
-    /// A batch of new messages had its effect: before and after it so many records of the partition
-    /// were read, in all runs. What is read again, since it was not committed, was counted before.
-    /// Gives how many were not.
+    /// Counts the records of an applied batch. `before` and `after` are the partition's records read, over
+    /// all runs, around it. Records that are read again because they were not committed count once.
+    /// Returns how many were new.
     pub(crate) fn read(&self, partition: Partition, before: u64, after: u64) -> u64 {
         let mut all = lock(&self.partitions);
         let seen = all.entry(partition).or_default();

@@ -2,7 +2,7 @@
 
 use crate::engine::row_reader::RowReader;
 
-/// Which output it is, and who reads its rows.
+/// An output, and the reader of its rows.
 #[derive(Clone, Debug)]
 pub(super) struct ComparedOutput {
     pub reader: &'static dyn RowReader,

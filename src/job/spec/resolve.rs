@@ -16,7 +16,7 @@ impl JobSpec {
     pub fn resolve(line: JobOptions, mut file: JobFile, once: Once) -> Result<JobSpec, Usage> {
         let mut faults = std::mem::take(&mut file.faults);
         if once.sets_position() {
-            // Said now, so it goes before a position that stays in the file.
+            // A decision for this start overrides the position in the file.
             file.options.from = None;
         }
         let (options, of_file) = line.in_spans().or(std::mem::take(&mut file.options));

@@ -2,14 +2,14 @@
 
 use std::sync::OnceLock;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::client::{Client, ClientContext};
 use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, ConsumerContext};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::DeliveryResult;
-use rdkafka::producer::{BaseProducer, Producer as _, ProducerContext};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
 
 use crate::limits;
 use seismic_queue::{Error, Partition, Result};
@@ -110,6 +110,27 @@ pub(crate) fn listen<C: ProducerContext>(client: &BaseProducer<C>) {
     client.poll(Duration::ZERO);
     if client.in_flight_count() == before {
         thread::sleep(limits::LISTEN);
+    }
+}
+
+/// Hands a message to the client, and waits while its queue is full, at most
+/// [`limits::MESSAGE_TIMEOUT`].
+pub(crate) fn send<C: ProducerContext>(
+    client: &BaseProducer<C>,
+    mut record: BaseRecord<'_, [u8], [u8], C::DeliveryOpaque>,
+) -> std::result::Result<(), KafkaError> {
+    let begun = Instant::now();
+    loop {
+        match client.send(record) {
+            Ok(()) => return Ok(()),
+            Err((KafkaError::MessageProduction(Code::QueueFull), back))
+                if begun.elapsed() < limits::MESSAGE_TIMEOUT =>
+            {
+                record = back;
+                listen(client);
+            }
+            Err((error, _)) => return Err(error),
+        }
     }
 }
 

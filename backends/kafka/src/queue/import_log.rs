@@ -17,7 +17,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
 use super::import_notes::{self, ImportNotes};
 use crate::client::cluster::Cluster;
-use crate::client::connection::{FirstFailure, connect, listen, make_with, number};
+use crate::client::connection::{FirstFailure, connect, listen, make_with, number, send};
 use crate::error_kind;
 use crate::limits;
 use seismic_queue::backend::validate;
@@ -112,20 +112,8 @@ impl KafkaImportLog {
         to: Partition,
         (key, value): (&[u8], &[u8]),
     ) -> Result<()> {
-        let mut record = BaseRecord::to(topic).partition(number(to)).key(key).payload(value);
-        let begun = Instant::now();
-        loop {
-            match client.send(record) {
-                Ok(()) => return Ok(()),
-                Err((KafkaError::MessageProduction(Code::QueueFull), back))
-                    if begun.elapsed() < limits::MESSAGE_TIMEOUT =>
-                {
-                    record = back;
-                    listen(client);
-                }
-                Err((error, _)) => return Err(self.failed(error)),
-            }
-        }
+        let record = BaseRecord::to(topic).partition(number(to)).key(key).payload(value);
+        send(client, record).map_err(|error| self.failed(error))
     }
 
     /// Waits until everything that was sent has arrived.

@@ -148,7 +148,7 @@ impl Queue for KafkaQueue {
         Ok(Box::new(KafkaProducer::new(&self.cluster, topic, id, bytes)?))
     }
 
-    /// Those that the cluster still has a note of; one that it has none of would begin anew.
+    /// The producers that the cluster has offsets of. Any other starts from its first message.
     fn known_producers(&self, topic: &Topic) -> Result<Option<KnownProducers>> {
         let groups = self.cluster.groups()?;
         let of_topic = |group: &String| Some(producer_recovery::id(topic, group)?.to_owned());

@@ -8,7 +8,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
 use super::KafkaCommitter;
-use crate::client::connection::{listen, number};
+use crate::client::connection::{listen, number, send};
 use crate::failpoints::COMMIT_SENT;
 use crate::group::member::Membership;
 use crate::limits;
@@ -203,21 +203,9 @@ impl KafkaCommitter {
         to: Partition,
         (key, value): (&[u8], &[u8]),
     ) -> Result<()> {
-        let mut record =
+        let record =
             BaseRecord::with_opaque_to(topic, tag).partition(number(to)).key(key).payload(value);
-        let begun = Instant::now();
-        loop {
-            match client.send(record) {
-                Ok(()) => return Ok(()),
-                Err((KafkaError::MessageProduction(Code::QueueFull), back))
-                    if begun.elapsed() < limits::MESSAGE_TIMEOUT =>
-                {
-                    record = back;
-                    listen(client);
-                }
-                Err((error, _)) => return Err(self.cluster().failed("committing")(error)),
-            }
-        }
+        send(client, record).map_err(|error| self.cluster().failed("committing")(error))
     }
 
     /// Waits until everything that was sent has arrived.
