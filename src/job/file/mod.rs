@@ -27,6 +27,8 @@
 //! settings. Everything that is wrong with a file is reported at once, whichever command reads it.
 
 pub mod keys;
+mod nearest;
+mod value;
 
 use std::collections::BTreeMap;
 use std::fs::File;
