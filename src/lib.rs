@@ -15,6 +15,7 @@ mod doctor;
 mod error;
 pub mod job;
 mod remedy;
+pub mod serve;
 pub mod status;
 mod time;
 

@@ -260,3 +260,62 @@ fn the_schema_is_json_and_knows_every_key() {
         assert!(schema["properties"][key].is_object(), "{key}");
     }
 }
+
+#[test]
+fn a_named_job_has_group_and_topics_of_its_own_and_every_command_finds_it() {
+    let stage = stage_with(
+        "name = 'Küste-2'\ndescription = 'windows of the coast'\ntags = { site = 'north', v = 1.2 }\n\
+         window = '{{length}}'\nslots = '{{slots}}'\nsink = ['csv:rows']\ndrain = true\n\
+         [variables]\nlength = '2s'\nslots = 2\n",
+    );
+    let checked = stage.ok(&["job", "check", "job.toml"]);
+    assert!(checked.contains("job.toml is valid: job Küste-2, group k-ste-2-"), "{checked}");
+    let shown = stage.json(&["job", "show", "job.toml", "--json", "--var", "length=5s"]);
+    assert_eq!(shown["name"]["value"], "Küste-2");
+    assert_eq!(shown["tags"]["value"]["v"], "1.2");
+    assert_eq!(shown["group"]["source"], "job.toml:1: name");
+    assert_eq!(shown["slots"]["value"], 2);
+    assert_eq!(shown["window"]["value"], "5s");
+    assert_eq!(shown["window"]["source"], "job.toml:4: window ({{length}} of --var length)");
+    stage.ok(&["run", "--job", "job.toml", "--quiet"]);
+    let verified = stage.ok(&["verify", "--complete", "--sink", "csv:rows", "--job", "job.toml"]);
+    assert!(verified.starts_with("verified: "), "{verified}");
+    let status = stage.json(&["status", "--job", "job.toml", "--json"]);
+    let slug = shown["group"]["value"].as_str().unwrap();
+    assert_eq!(status["result_topic"], format!("{slug}-rows"));
+    assert!(stage.path(&format!("output/queue.{slug}.home.db")).exists());
+    // What is shown makes the same job.
+    fs::write(stage.path("shown.toml"), stage.ok(&["job", "show", "job.toml"])).unwrap();
+    let again = stage.json(&["job", "show", "shown.toml", "--json"]);
+    for (key, value) in shown.as_object().unwrap() {
+        if key != "window" {
+            assert_eq!(again[key]["value"], value["value"], "{key}");
+        }
+    }
+    let mut in_environment = stage.command(&["job", "show", "job.toml"]);
+    in_environment.env("SEISMIC_VAR_LENGTH", "7s");
+    let shown = stage.start(in_environment).wait().stdout;
+    assert!(shown.contains("window = \"7s\"") && shown.contains("SEISMIC_VAR_LENGTH"), "{shown}");
+}
+
+#[test]
+fn what_is_wrong_with_the_name_of_a_job_and_its_variables_is_said_at_once() {
+    let stage = stage_with(
+        "name = 'a b'\nnam = 'x'\ndescription = 3\ntags = { 'a b' = 'c', d = ' e' }\nwindow = '{{lenght}}'\n\
+         [variables]\nlength = '1s'\n",
+    );
+    for args in [&["job", "check", "job.toml"][..], &["run", "--job", "job.toml"]] {
+        let said = stage.refused(args, 2);
+        for words in [
+            "job.toml:1: name: ' ' is no letter",
+            "job.toml:2: nam: there is no such option; did you mean \"name\"?",
+            "job.toml:4: tags: key \"a b\": ' ' is none of letters",
+            "d = \" e\": it begins or ends with a space",
+            "job.toml:5: window: there is no variable \"lenght\"; did you mean \"length\"?",
+        ] {
+            assert!(said.contains(words), "{words:?} is not in\n{said}");
+        }
+    }
+    let said = stage.refused(&["status", "--var", "a=b"], 2);
+    assert!(said.contains("pass it with --job"), "{said}");
+}

@@ -44,11 +44,26 @@ pub fn code(outcome: anyhow::Result<Outcome>) -> ExitCode {
     for cause in error.chain().skip(1) {
         tell(format_args!("  because: {}", with_remedy(cause)));
     }
-    ExitCode::from(match kind(&error) {
+    ExitCode::from(of_error(&error))
+}
+
+fn of_error(error: &anyhow::Error) -> u8 {
+    match kind(error) {
         Some(Kind::Config) => 2,
         Some(Kind::Fenced) => 4,
         _ => 1,
-    })
+    }
+}
+
+/// The number of [`code`], and nothing is printed.
+#[must_use]
+pub fn number(outcome: &anyhow::Result<Outcome>) -> u8 {
+    match outcome {
+        Ok(Outcome::Fine) => 0,
+        Ok(Outcome::Differs) => 3,
+        Err(error) if is_closed_pipe(error) => 0,
+        Err(error) => of_error(error),
+    }
 }
 
 fn is_closed_pipe(error: &anyhow::Error) -> bool {

@@ -6,6 +6,7 @@ mod event_range;
 pub mod exit;
 pub(crate) mod format;
 pub(crate) mod json;
+pub(crate) mod log_levels;
 pub(crate) mod merged_rows;
 pub(crate) mod signal;
 pub(crate) mod stdio;
@@ -99,14 +100,17 @@ impl Cli {
 pub fn start() {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
-    tracing_subscriber::fmt()
+    let logs = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         // A log line that cannot be written must not end the job: stderr may be a full disk.
         .log_internal_errors(false)
         .with_target(false)
-        .init();
+        .with_filter_reloading();
+    let levels = logs.reload_handle();
+    log_levels::remember(move |filter| levels.reload(filter).map_err(|error| error.to_string()));
+    logs.init();
     if let Err(error) = signal::survive_file_size_limit() {
         tracing::warn!(%error, "a write beyond the limit of file sizes will end the process");
     }

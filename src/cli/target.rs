@@ -6,6 +6,7 @@ use clap::Args;
 
 use crate::error::Usage;
 use crate::job::file;
+use crate::job::file::variables::{Given, parse_pair};
 use crate::job::location::{Location, LocationOptions};
 
 /// Where a job reads and keeps its state. Every command takes all of it, so that a script can set
@@ -24,6 +25,25 @@ pub struct JobFileArg {
     /// Job file: options of the job in TOML; options on the command line override it
     #[arg(long, value_name = "FILE")]
     pub job: Option<PathBuf>,
+    #[command(flatten)]
+    pub variables: VariableArgs,
+}
+
+/// Values for the variables of a job file.
+#[derive(Args, Clone, Debug, Default)]
+pub struct VariableArgs {
+    /// Value of {{NAME}} in the job file, instead of SEISMIC_VAR_NAME in the environment and of the
+    /// file's own [variables]; repeatable
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = parse_pair)]
+    var: Vec<(String, String)>,
+}
+
+impl VariableArgs {
+    /// These, and what the environment gives.
+    #[must_use]
+    pub fn given(&self) -> Given {
+        Given::from_environment(self.var.clone())
+    }
 }
 
 impl JobFileArg {
@@ -32,7 +52,11 @@ impl JobFileArg {
     /// # Errors
     /// [`Usage`] with everything that is wrong with it.
     pub fn read(&self) -> Result<file::JobFile, Usage> {
-        self.job.as_deref().map_or_else(|| Ok(file::JobFile::default()), file::open)
+        match (&self.job, &self.variables.var[..]) {
+            (Some(path), _) => file::open(path, &self.variables.given()),
+            (None, []) => Ok(file::JobFile::default()),
+            (None, [..]) => Err(Usage("--var is for a job file: pass it with --job".to_owned())),
+        }
     }
 }
 

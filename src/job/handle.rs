@@ -97,6 +97,12 @@ impl JobHandle {
         self.shared.metrics()
     }
 
+    /// Sees what the job does, also from another thread and after its end.
+    #[must_use]
+    pub fn observer(&self) -> JobObserver {
+        JobObserver { shared: Arc::clone(&self.shared) }
+    }
+
     /// Asks the job to stop: its slots commit what they have, its sinks write what is committed.
     pub fn stop(&self) {
         self.shared.stop.stop();
@@ -109,6 +115,26 @@ impl JobHandle {
     pub fn join(mut self) -> anyhow::Result<Option<JobReport>> {
         let thread = self.thread.take().expect("it is taken only here, and this consumes it");
         thread.join().unwrap_or_else(|_| Err(Panicked.into()))
+    }
+}
+
+/// Sees what a job does, without having it.
+#[derive(Clone, Debug)]
+pub struct JobObserver {
+    shared: Arc<Shared>,
+}
+
+impl JobObserver {
+    /// As [`JobHandle::state`].
+    #[must_use]
+    pub fn state(&self) -> JobState {
+        self.shared.state()
+    }
+
+    /// As [`JobHandle::metrics`].
+    #[must_use]
+    pub fn metrics(&self) -> JobMetrics {
+        self.shared.metrics()
     }
 }
 

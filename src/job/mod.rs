@@ -21,6 +21,7 @@ pub mod origin;
 pub mod repartition;
 pub mod rollup;
 mod run;
+pub mod service;
 pub(crate) mod sinks;
 pub mod spec;
 mod state;
@@ -28,7 +29,7 @@ mod stop;
 mod text;
 pub mod time_span;
 
-pub use handle::{Job, JobHandle, JobReport};
+pub use handle::{Job, JobHandle, JobObserver, JobReport};
 pub use metrics::JobMetrics;
 pub use spec::JobSpec;
 pub use state::JobState;

@@ -1,11 +1,12 @@
 //! `seismic job`: makes, checks and shows job files.
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::{fs, io};
 
 use crate::cli::exit::{Outcome, Usage};
 use crate::cli::stdio::{print, print_line};
+use crate::cli::target::{JobFileArg, VariableArgs};
 use crate::job::describe::{Resolved, Template, schema, template};
 use crate::job::file;
 use crate::job::options::JobOptions;
@@ -42,12 +43,16 @@ struct InitArgs {
 struct FileArgs {
     /// Job file
     file: PathBuf,
+    #[command(flatten)]
+    variables: VariableArgs,
 }
 
 #[derive(clap::Args)]
 struct ShowArgs {
     /// Job file; without one, the defaults
     file: Option<PathBuf>,
+    #[command(flatten)]
+    variables: VariableArgs,
     #[command(flatten)]
     options: JobOptions,
     /// Print JSON
@@ -59,7 +64,7 @@ struct ShowArgs {
 pub fn run(args: Args) -> anyhow::Result<Outcome> {
     match args.what {
         What::Init(args) => init(&args)?,
-        What::Check(args) => check(&args.file)?,
+        What::Check(args) => check(&args)?,
         What::Show(args) => show(*args)?,
         What::Schema => print_line(serde_json::to_string_pretty(&schema())?)?,
     }
@@ -84,11 +89,14 @@ fn init(args: &InitArgs) -> anyhow::Result<()> {
     ))?)
 }
 
-fn check(path: &Path) -> anyhow::Result<()> {
-    let Resolved { spec, .. } = Resolved::of(JobOptions::default(), file::open(path)?)?;
+fn check(args: &FileArgs) -> anyhow::Result<()> {
+    let path = &args.file;
+    let file = file::open(path, &args.variables.given())?;
+    let Resolved { spec, service, .. } = Resolved::of(JobOptions::default(), file)?;
+    let name = service.name.map(|name| format!("job {name}, ")).unwrap_or_default();
     let sinks: Vec<String> = spec.sink.iter().map(ToString::to_string).collect();
     Ok(print_line(format_args!(
-        "{} is valid: group {} reads {} from {} and writes {} to {} (rules {})",
+        "{} is valid: {name}group {} reads {} from {} and writes {} to {} (rules {})",
         path.display(),
         spec.group,
         spec.topic,
@@ -100,7 +108,8 @@ fn check(path: &Path) -> anyhow::Result<()> {
 }
 
 fn show(args: ShowArgs) -> anyhow::Result<()> {
-    let file = args.file.as_deref().map_or_else(|| Ok(file::JobFile::default()), file::open)?;
+    let (job, variables) = (args.file, args.variables);
+    let file = JobFileArg { job, variables }.read()?;
     let resolved = Resolved::of(args.options, file)?;
     match args.json {
         true => print_line(serde_json::to_string_pretty(&resolved.to_json())?)?,

@@ -8,14 +8,18 @@ use super::keys;
 use crate::error::Usage;
 use crate::job::JobSpec;
 use crate::job::file::JobFile;
+use crate::job::file::service_keys::{SERVICE_KEYS, ServiceKey};
 use crate::job::options::JobOptions;
 use crate::job::origin::Once;
+use crate::job::service::Service;
 
 /// A job, and the source of each value.
 #[derive(Clone, Debug)]
 pub struct Resolved {
     /// The job.
     pub spec: JobSpec,
+    /// What a service keeps of it.
+    pub service: Service,
     values: Vec<ResolvedValue>,
 }
 
@@ -36,7 +40,9 @@ impl Resolved {
     pub fn of(line: JobOptions, file: JobFile) -> Result<Resolved, Usage> {
         let on_line = line.clone().in_spans().set_keys();
         let places: Vec<Option<String>> =
-            keys::all().iter().map(|key| file.place_of(key.name)).collect();
+            keys::all().iter().map(|key| file.source_of(key.name)).collect();
+        let service = file.service.clone();
+        let of_service = service_values(&file);
         let spec = JobSpec::resolve(line, file, Once::default())?;
         let all = serde_json::to_value(&spec).unwrap_or_default();
         let mut values = Vec::new();
@@ -51,7 +57,12 @@ impl Resolved {
             let value = without_secrets(value.clone());
             values.push(ResolvedValue { key: key.name, value, source, default: key.default });
         }
-        Ok(Resolved { spec, values })
+        // At the top of a file, the name comes first; tables come last.
+        let (tables, mut all): (Vec<_>, Vec<_>) =
+            of_service.into_iter().partition(|it| it.key.contains('.'));
+        all.extend(values);
+        all.extend(tables);
+        Ok(Resolved { spec, service, values: all })
     }
 
     /// Values and sources, by key.
@@ -64,10 +75,30 @@ impl Resolved {
     }
 }
 
+/// What the file says to a service.
+fn service_values(file: &JobFile) -> Vec<ResolvedValue> {
+    let one = |key: &ServiceKey| ResolvedValue {
+        key: key.name,
+        value: (key.show)(&file.service),
+        source: file.source_of(key.name).unwrap_or_else(|| "default".to_owned()),
+        default: key.default.map(str::to_owned),
+    };
+    SERVICE_KEYS.iter().map(one).collect()
+}
+
 /// A job file that makes the same job, with the source of each value behind it.
 impl fmt::Display for Resolved {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut table = None;
         for ResolvedValue { key, value, source, default } in &self.values {
+            let (of_table, key) = match key.split_once('.') {
+                Some((of_table, key)) => (Some(of_table), key),
+                None => (None, *key),
+            };
+            if let (true, Some(name)) = (of_table != table, of_table) {
+                writeln!(f, "\n[{name}]")?;
+            }
+            table = of_table;
             let line = match (value, default) {
                 (Value::Null, Some(default)) => format!("# {key}: {default}"),
                 (Value::Null, None) => format!("# {key}: none"),

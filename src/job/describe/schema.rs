@@ -3,6 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::keys::{self, Key, Values};
+use crate::job::file::service_keys::SERVICE_KEYS;
+use crate::job::file::variables;
 
 /// The pattern of a length of time, as [`TimeSpan`](crate::job::time_span::TimeSpan) reads it.
 const DURATION: &str = "^(0|[0-9]+(ms|s|m|h|d))$";
@@ -22,6 +24,21 @@ pub fn schema() -> Value {
             properties.insert(format!("{}_ms", key.name), former);
         }
     }
+    for key in SERVICE_KEYS {
+        let mut property = (key.schema)();
+        property["description"] = Value::String(key.help.to_owned());
+        if let Some(default) = key.default {
+            property["$comment"] = Value::String(format!("default: {default}"));
+        }
+        match key.place() {
+            (None, name) => drop(properties.insert(name.to_owned(), property)),
+            (Some(table), name) => {
+                let of_table = properties.entry(table).or_insert_with(|| table_of(table));
+                of_table["properties"][name] = property;
+            }
+        }
+    }
+    properties.insert(variables::TABLE.to_owned(), of_variables());
     let store = properties.get("store").cloned().unwrap_or_default();
     let mut home = store;
     home["deprecated"] = Value::Bool(true);
@@ -32,6 +49,24 @@ pub fn schema() -> Value {
         "type": "object",
         "additionalProperties": false,
         "properties": properties,
+    })
+}
+
+fn table_of(name: &str) -> Value {
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {},
+        "description": format!("The table [{name}]"),
+    })
+}
+
+fn of_variables() -> Value {
+    json!({
+        "type": "object",
+        "propertyNames": { "pattern": "^[A-Za-z][A-Za-z0-9_]{0,63}$" },
+        "additionalProperties": { "type": ["string", "integer", "number", "boolean"] },
+        "description": "Values of {{name}} in other values, where neither --var nor the environment gives one",
     })
 }
 

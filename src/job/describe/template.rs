@@ -2,6 +2,7 @@
 
 use super::keys::{self, Key, Values};
 use crate::job::JobSpec;
+use crate::job::file::service_keys::{SERVICE_KEYS, ServiceKey};
 
 /// Kind of job that a file is begun for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -48,6 +49,9 @@ pub fn template(template: Template) -> String {
         "# A job of seismic. Check it with `seismic job check FILE`, start it with `seismic run --job FILE`.\n\
          # What is commented out has its default; options on the command line override this file.\n",
     );
+    for key in SERVICE_KEYS.iter().filter(|key| key.place().0.is_none()) {
+        text += &of_service(key);
+    }
     let default = serde_json::to_value(JobSpec::default()).unwrap_or_default();
     for key in keys::all() {
         let set = template.sets().iter().find(|(name, _)| *name == key.name);
@@ -60,7 +64,28 @@ pub fn template(template: Template) -> String {
             None => format!("# {} = {}\n", key.name, example(&key, &default[key.name])),
         };
     }
+    let mut table = None;
+    for key in SERVICE_KEYS {
+        let (Some(of_table), _) = key.place() else { continue };
+        if table != Some(of_table) {
+            text += &format!("\n# [{of_table}]\n");
+        }
+        table = Some(of_table);
+        text += of_service(key).trim_start();
+    }
+    text += "\n# Values of {{name}} in other values; SEISMIC_VAR_NAME and --var name=VALUE go before them.\n\
+             # [variables]\n# site = \"north\"\n";
     text
+}
+
+/// A key of a service as a comment.
+fn of_service(key: &ServiceKey) -> String {
+    let help = match key.default {
+        Some(default) => format!("{}. Default: {default}", key.help),
+        None => key.help.to_owned(),
+    };
+    let lines = wrapped(&help, 98).into_iter().map(|line| format!("# {line}\n"));
+    format!("\n{}# {} = {}\n", lines.collect::<String>(), key.place().1, key.example)
 }
 
 fn help(key: &Key) -> String {

@@ -7,6 +7,7 @@ use toml::Spanned;
 use toml::de::{DeString, DeValue};
 
 use super::nearest::nearest;
+use super::service_keys;
 use super::value::{choice, duration, flag, list, millis, number, parsed, put, text};
 use crate::job::options::JobOptions;
 use crate::job::rollup::RollupSpan;
@@ -110,10 +111,13 @@ pub fn find(written: &str) -> Result<Key, String> {
         // A number of ms is the same option as its duration.
         return Ok(Key { name: name.strip_suffix("_ms").unwrap_or(name), set });
     }
-    Err(match nearest(written, KEYS.iter().map(|(name, ..)| *name)) {
-        Some(name) => format!("there is no such option; did you mean {name:?}?"),
-        None => "there is no such option; `seismic run --help` lists all".to_owned(),
-    })
+    Err(
+        match nearest(written, KEYS.iter().map(|(name, ..)| *name).chain(service_keys::top_names()))
+        {
+            Some(name) => format!("there is no such option; did you mean {name:?}?"),
+            None => "there is no such option; `seismic run --help` lists all".to_owned(),
+        },
+    )
 }
 
 fn rollup(value: &DeValue<'_>) -> Result<RollupSpan, String> {

@@ -22,13 +22,18 @@
 //! flush_ms = "2s"
 //! ```
 //!
+//! Keys that are no options say what a service keeps of the job, as its `name`; a table
+//! `[variables]` and `{{name}}` in values fit one file to several places.
+//!
 //! `--job FILE` sets these options; options on the command line override them. Every command that
 //! looks at a job takes the file too, and of it where the job is: queue, store, group and Kafka's
 //! settings. Everything that is wrong with a file is reported at once, whichever command reads it.
 
 pub mod keys;
 mod nearest;
+pub mod service_keys;
 mod value;
+pub mod variables;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -40,8 +45,11 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use self::keys::Key;
+use self::nearest::nearest;
+use self::variables::{FilledTexts, Given};
 use crate::error::Usage;
 use crate::job::options::JobOptions;
+use crate::job::service::Service;
 
 /// A longer file is refused unread: nobody writes that many options, and reading takes a multiple.
 const FILE_BYTES: u64 = 64 << 10;
@@ -52,18 +60,42 @@ pub struct JobFile {
     path: PathBuf,
     /// The options that it sets.
     pub options: JobOptions,
+    /// What it says to a service.
+    pub service: Service,
     /// What is wrong with it, in order of lines: `LINE: KEY: WHY` behind the name of the file.
     pub faults: Vec<String>,
-    /// Line of each option, and its name as the file writes it.
-    places: BTreeMap<&'static str, (usize, String)>,
+    /// Where each key is set.
+    places: BTreeMap<&'static str, Place>,
+}
+
+/// Where a key is set.
+#[derive(Clone, Debug)]
+struct Place {
+    line: usize,
+    /// The key as the file writes it.
+    written: String,
+    /// Its variables, and where each came from.
+    variables: Vec<String>,
 }
 
 impl JobFile {
     /// File, line and key of an option that it sets.
     #[must_use]
     pub fn place_of(&self, key: &str) -> Option<String> {
-        let (line, written) = self.places.get(key)?;
+        let Place { line, written, .. } = self.places.get(key)?;
         Some(format!("{}:{line}: {written}", self.path.display()))
+    }
+
+    /// As [`JobFile::place_of`], with the variables in its value.
+    #[must_use]
+    pub fn source_of(&self, key: &str) -> Option<String> {
+        let place = self.place_of(key)?;
+        let variables = &self.places.get(key)?.variables;
+        Some(if variables.is_empty() {
+            place
+        } else {
+            format!("{place} ({})", variables.join(", "))
+        })
     }
 
     /// Whether each of its lines can be understood.
@@ -78,13 +110,13 @@ impl JobFile {
     }
 }
 
-/// Reads the file at `path`.
+/// Reads the file at `path`, with what is given for its variables.
 ///
 /// # Errors
 /// [`Usage`] when it cannot be read at all. What is wrong inside it is in [`JobFile::faults`].
-pub fn open(path: &Path) -> Result<JobFile, Usage> {
+pub fn open(path: &Path, given: &Given) -> Result<JobFile, Usage> {
     let refused = |why| Usage(format!("the job file {} {why}", path.display()));
-    Ok(read(&text_of(path).map_err(refused)?, path))
+    Ok(read_given(&text_of(path).map_err(refused)?, path, given))
 }
 
 /// The text of a file of a sensible size, or why there is none, to follow the file's name.
@@ -99,26 +131,45 @@ fn text_of(path: &Path) -> Result<String, String> {
     String::from_utf8(bytes).map_err(|_| "is not UTF-8".to_owned())
 }
 
-/// What `text`, the content of the file at `path`, says.
+/// What `text`, the content of the file at `path`, says, when nothing is given for its variables.
 #[must_use]
 pub fn read(text: &str, path: &Path) -> JobFile {
-    let line = |span: Range<usize>| {
-        let before = &text.as_bytes()[..span.start.min(text.len())];
+    read_given(text, path, &Given::default())
+}
+
+/// What `text`, the content of the file at `path`, says.
+#[must_use]
+pub fn read_given(text: &str, path: &Path, given: &Given) -> JobFile {
+    let line_at = |start: usize| {
+        let before = &text.as_bytes()[..start.min(text.len())];
         before.iter().filter(|&&byte| byte == b'\n').count() + 1
     };
+    let line = |span: Range<usize>| line_at(span.start);
     let mut file = JobFile { path: path.to_owned(), ..JobFile::default() };
     let mut faults: Vec<(usize, String)> = Vec::new();
-    let (table, errors) = DeTable::parse_recoverable(text);
+    let (parsed, errors) = DeTable::parse_recoverable(text);
+    let filled =
+        FilledTexts::new(parsed.get_ref(), given, |at, why| faults.push((line_at(at), why)));
     if errors.is_empty() {
-        let mut entries: Vec<_> = table.get_ref().iter().collect();
+        let unused = filled.unused().iter();
+        faults.extend(
+            unused.map(|name| (1, format!("--var {name}: no value in this file names it"))),
+        );
+        let mut table = parsed.into_inner();
+        let mut entries: Vec<_> = table.iter_mut().collect();
         entries.sort_by_key(|(written, _)| written.span().start);
         for (written, value) in entries {
             let at = line(written.span());
-            if let Err(why) = file.set(at, written.get_ref(), value) {
-                faults.push((at, format!("{}: {why}", written.get_ref())));
+            let mut fault = |at, why| faults.push((at, why));
+            let written = written.get_ref().as_ref();
+            match filled.put_into(value.get_mut()) {
+                Ok(from) => file.set((at, &line), (written, from), value.get_ref(), &mut fault),
+                Err(why) => fault(at, format!("{written}: {why}")),
             }
         }
+        file.name_places();
     } else {
+        faults.clear();
         let fault = |error: &toml::de::Error| {
             let words = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
             (error.span().map_or(1, line), words)
@@ -132,18 +183,92 @@ pub fn read(text: &str, path: &Path) -> JobFile {
 }
 
 impl JobFile {
+    /// Sets a key at the top, with its variables, or the keys of a table.
     fn set(
         &mut self,
-        line: usize,
-        written: &str,
-        value: &Spanned<DeValue<'_>>,
-    ) -> Result<(), String> {
-        let Key { name, set } = keys::find(written)?;
-        if let Some((other, before)) = self.places.get(name) {
-            return Err(format!("it is the same option as {before} in line {other}"));
+        (at, line): (usize, &dyn Fn(Range<usize>) -> usize),
+        (written, variables): (&str, Vec<String>),
+        value: &DeValue<'_>,
+        fault: &mut dyn FnMut(usize, String),
+    ) {
+        if written == variables::TABLE {
+            return;
         }
-        set(&mut self.options, value.get_ref())?;
-        self.places.insert(name, (line, written.to_owned()));
+        let place = Place { line: at, written: written.to_owned(), variables };
+        let of_table = service_keys::of_table(written);
+        let done = match (service_keys::find(written), value) {
+            (Some(key), _) => {
+                self.places.insert(key.name, place);
+                (key.set)(&mut self.service, value)
+            }
+            (None, DeValue::Table(pairs)) if !of_table.is_empty() => {
+                for (name, value) in pairs {
+                    let place = Place {
+                        line: line(name.span()),
+                        written: format!("{written}.{}", name.get_ref()),
+                        variables: place.variables.clone(),
+                    };
+                    self.set_in_table(&of_table, place, value, fault);
+                }
+                Ok(())
+            }
+            (None, _) if !of_table.is_empty() => Err(format!("write a table, as in [{written}]")),
+            (None, _) => self.set_option(place, value),
+        };
+        if let Err(why) = done {
+            fault(at, format!("{written}: {why}"));
+        }
+    }
+
+    fn set_in_table(
+        &mut self,
+        keys: &[&'static service_keys::ServiceKey],
+        place: Place,
+        value: &Spanned<DeValue<'_>>,
+        fault: &mut dyn FnMut(usize, String),
+    ) {
+        let (at, written) = (place.line, place.written.clone());
+        let outcome = match keys.iter().find(|key| key.name == written) {
+            Some(key) => {
+                self.places.insert(key.name, place);
+                (key.set)(&mut self.service, value.get_ref())
+            }
+            None => Err(match nearest(&written, keys.iter().map(|key| key.name)) {
+                Some(name) => format!("there is no such key; did you mean {name:?}?"),
+                None => "there is no such key; `seismic job schema` lists all".to_owned(),
+            }),
+        };
+        if let Err(why) = outcome {
+            fault(at, format!("{written}: {why}"));
+        }
+    }
+
+    fn set_option(&mut self, place: Place, value: &DeValue<'_>) -> Result<(), String> {
+        let Key { name, set } = keys::find(&place.written)?;
+        if let Some(Place { line, written, .. }) = self.places.get(name) {
+            return Err(format!("it is the same option as {written} in line {line}"));
+        }
+        set(&mut self.options, value)?;
+        self.places.insert(name, place);
         Ok(())
+    }
+
+    /// Names group and topics after the job where the file has no names for them.
+    fn name_places(&mut self) {
+        let (Some(name), Some(place)) = (&self.service.name, self.places.get("name")) else {
+            return;
+        };
+        let (slug, place) = (name.slug(), place.clone());
+        let JobOptions { location, result_topic, dead_topic, .. } = &mut self.options;
+        for (key, option, suffix) in [
+            ("group", &mut location.group, ""),
+            ("result_topic", result_topic, "-rows"),
+            ("dead_topic", dead_topic, "-dead"),
+        ] {
+            if option.is_none() {
+                *option = Some(format!("{slug}{suffix}"));
+                self.places.insert(key, place.clone());
+            }
+        }
     }
 }

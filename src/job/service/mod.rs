@@ -1,0 +1,31 @@
+//! What a job file says to those who keep a job running: its name, what it is for, and how it is
+//! found. Nothing of it changes results.
+
+pub mod logs;
+pub mod name;
+pub mod restart;
+pub mod tags;
+
+pub use self::logs::Logs;
+pub use self::name::JobName;
+pub use self::restart::RestartPolicy;
+pub use self::tags::Tags;
+
+use std::path::PathBuf;
+
+/// What a service knows of a job beside the job itself.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Service {
+    /// Name of the job; `None`: that of its group.
+    pub name: Option<JobName>,
+    /// What the job is for.
+    pub description: String,
+    /// By which jobs are told apart.
+    pub tags: Tags,
+    /// Another version of the program, which runs the job.
+    pub engine: Option<PathBuf>,
+    /// When it is started again.
+    pub restart: RestartPolicy,
+    /// Where and how much it logs.
+    pub logs: Logs,
+}

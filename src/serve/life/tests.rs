@@ -1,0 +1,212 @@
+//! The life of a job under every order of events.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::ending::LastWords;
+use super::*;
+
+fn life(policy: RestartPolicy) -> Life {
+    Life::new(policy, false, 0)
+}
+
+fn exited(code: i32) -> Ending {
+    Ending::Exited { code, words: None }
+}
+
+#[test]
+fn a_job_is_started_runs_and_is_stopped() {
+    let mut job = life(RestartPolicy::default());
+    assert_eq!(job.step(1, Input::Start), [Act::Spawn]);
+    assert_eq!(job.standing().state, State::Starting);
+    job.step(2, Input::Reported(Doing::Running));
+    assert_eq!((job.standing().state, job.standing().since_ms), (State::Running, 2));
+    assert_eq!(job.step(3, Input::Stop), [Act::Stop]);
+    assert_eq!(job.step(4, Input::Stop), []);
+    assert_eq!(job.standing().state, State::Draining);
+    job.step(5, Input::Ended(exited(0)));
+    assert_eq!(job.standing().state, State::Stopped);
+    assert_eq!(job.step(6, Input::Tick), []);
+}
+
+#[test]
+fn a_killed_worker_is_started_again_after_a_pause_that_grows() {
+    let mut job = life(RestartPolicy::default());
+    job.step(0, Input::Start);
+    let mut now = 10;
+    for pause in [1_000, 2_000, 4_000] {
+        job.step(now, Input::Ended(Ending::Killed { signal: 9 }));
+        assert_eq!(job.standing().state, State::Restarting);
+        assert!(job.standing().last_error.as_deref().unwrap().contains("signal 9"));
+        assert_eq!(job.step(now + pause - 1, Input::Tick), []);
+        now += pause;
+        assert_eq!(job.step(now, Input::Tick), [Act::Spawn]);
+    }
+    // One that ran well begins anew.
+    job.step(now + 60_000, Input::Ended(exited(1)));
+    assert_eq!(job.step(now + 61_000, Input::Tick), [Act::Spawn]);
+}
+
+#[test]
+fn what_no_retry_can_mend_fails_at_once_and_says_what_to_do() {
+    let words =
+        LastWords { code: 1, reason: Some("the file is damaged".to_owned()), is_final: true };
+    for (ending, remedy) in [
+        (exited(2), "correct the job file"),
+        (exited(4), "another process"),
+        (Ending::Exited { code: 1, words: Some(words) }, "mend what it says"),
+    ] {
+        let mut job = life(RestartPolicy::default());
+        job.step(0, Input::Start);
+        job.step(1, Input::Ended(ending));
+        assert_eq!(job.standing().state, State::Failed);
+        assert!(job.standing().why.contains(remedy), "{:?}", job.standing());
+        assert_eq!(job.step(1_000_000, Input::Tick), []);
+        assert_eq!(job.step(1_000_001, Input::Start), [Act::Spawn]);
+    }
+}
+
+#[test]
+fn a_bounded_job_finishes_and_one_that_takes_too_long_is_tried_again() {
+    let policy = RestartPolicy {
+        run_timeout: Some(Duration::from_secs(10)),
+        start_timeout: Some(Duration::from_secs(5)),
+        ..RestartPolicy::default()
+    };
+    let mut job = Life::new(policy.clone(), true, 0);
+    job.step(0, Input::Start);
+    assert_eq!(job.step(4_999, Input::Tick), []);
+    assert_eq!(job.step(5_000, Input::Tick), [Act::Stop]);
+    job.step(5_001, Input::Ended(exited(0)));
+    assert_eq!(job.standing().state, State::Restarting);
+    assert_eq!(job.step(6_001, Input::Tick), [Act::Spawn]);
+    job.step(6_002, Input::Reported(Doing::Running));
+    job.step(7_000, Input::Ended(exited(0)));
+    assert_eq!(job.standing().state, State::Finished);
+    let strict = RestartPolicy { retry_on_timeout: false, ..policy };
+    let mut job = Life::new(strict, true, 0);
+    job.step(0, Input::Start);
+    job.step(5_000, Input::Tick);
+    job.step(5_001, Input::Ended(exited(0)));
+    assert_eq!(job.standing().state, State::Failed);
+}
+
+#[test]
+fn a_worker_that_does_not_end_is_killed() {
+    let mut job = life(RestartPolicy::default());
+    job.step(0, Input::Start);
+    job.step(1, Input::Stop);
+    let late = 1 + limits::STOP_PATIENCE.as_millis() as i64;
+    assert_eq!(job.step(late - 1, Input::Tick), []);
+    assert_eq!(job.step(late, Input::Tick), [Act::Kill]);
+    job.step(late + 1, Input::Ended(Ending::Killed { signal: 9 }));
+    assert_eq!(job.standing().state, State::Stopped);
+}
+
+#[test]
+fn a_paused_job_stays_paused_until_it_is_resumed() {
+    let mut job = life(RestartPolicy::default());
+    job.step(0, Input::Start);
+    job.step(1, Input::Reported(Doing::Running));
+    assert_eq!(job.step(2, Input::Pause), [Act::Stop]);
+    job.step(4, Input::Ended(Ending::Vanished));
+    assert_eq!(job.standing().state, State::Paused);
+    assert_eq!(job.step(5, Input::Tick), []);
+    assert_eq!(job.step(6, Input::Resume), [Act::Spawn]);
+    // One that is resumed while its worker ends is started when it has.
+    job.step(7, Input::Reported(Doing::Running));
+    assert_eq!(job.step(8, Input::Pause), [Act::Stop]);
+    assert_eq!(job.step(9, Input::Resume), []);
+    assert_eq!(job.step(10, Input::Ended(exited(0))), [Act::Spawn]);
+}
+
+#[derive(Clone, Debug)]
+enum Happening {
+    Start,
+    Stop,
+    Pause,
+    Resume,
+    Dies(u8),
+    Reports(u8),
+    /// The server is started again: what is not stored is gone.
+    ServerRestarts,
+}
+
+fn happening() -> impl Strategy<Value = Happening> {
+    prop_oneof![
+        2 => Just(Happening::Start),
+        1 => Just(Happening::Stop),
+        1 => Just(Happening::Pause),
+        1 => Just(Happening::Resume),
+        8 => (0..6u8).prop_map(Happening::Dies),
+        4 => (0..4u8).prop_map(Happening::Reports),
+        2 => Just(Happening::ServerRestarts),
+    ]
+}
+
+fn input(of: &Happening) -> Option<Input> {
+    Some(match of {
+        Happening::Start => Input::Start,
+        Happening::Stop => Input::Stop,
+        Happening::Pause => Input::Pause,
+        Happening::Resume => Input::Resume,
+        Happening::Dies(0) => Input::Ended(Ending::Killed { signal: 9 }),
+        Happening::Dies(1) => Input::Ended(Ending::Vanished),
+        Happening::Dies(2) => Input::Ended(exited(0)),
+        Happening::Dies(3) => Input::Ended(exited(2)),
+        Happening::Dies(_) => Input::Ended(exited(1)),
+        Happening::Reports(0) => Input::Reported(Doing::Starting),
+        Happening::Reports(2) => Input::Reported(Doing::Draining),
+        Happening::Reports(_) => Input::Reported(Doing::Running),
+        Happening::ServerRestarts => return None,
+    })
+}
+
+proptest! {
+    /// Whatever happens, and however often the server is started again, no hour has more automatic
+    /// starts than the budget, there is never a second worker, and a job at rest has none.
+    #[test]
+    fn the_budget_holds_and_there_is_one_worker(
+        budget in 0..4u32,
+        events in prop::collection::vec((0..400_000i64, happening()), 1..200),
+    ) {
+        let policy = RestartPolicy { max_per_hour: Some(budget), ..RestartPolicy::default() };
+        let (mut job, mut now, mut automatic) = (life(policy.clone()), 0, Vec::new());
+        let mut is_there = false;
+        for (pause, event) in events {
+            now += pause;
+            let mut steps = Vec::new();
+            match input(&event) {
+                None => {
+                    let stored = serde_json::to_string(job.saved()).unwrap();
+                    let saved = serde_json::from_str(&stored).unwrap();
+                    job = Life::restore(policy.clone(), false, saved);
+                }
+                // Only a worker that is there dies or reports.
+                Some(Input::Ended(_) | Input::Reported(_)) if !is_there => {}
+                Some(input) => {
+                    is_there &= !matches!(input, Input::Ended(_));
+                    steps.push((job.step(now, input), false));
+                }
+            }
+            steps.push((job.step(now, Input::Tick), true));
+            for (acts, by_itself) in steps {
+                for act in acts {
+                    match act {
+                        Act::Spawn => {
+                            prop_assert!(!is_there, "a second worker");
+                            is_there = true;
+                            if by_itself { automatic.push(now) }
+                        }
+                        _ => prop_assert!(is_there, "{act:?} without a worker"),
+                    }
+                }
+            }
+            prop_assert_eq!(job.saved().has_worker, is_there);
+            prop_assert!(!job.standing().state.is_at_rest() || !is_there);
+            let in_hour = automatic.iter().filter(|&&at| at > now - HOUR_MS).count();
+            prop_assert!(in_hour <= budget as usize, "{in_hour} starts in an hour");
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! A worker: the process in which one served job runs.
+//!
+//! ```text
+//!  server ──order.json──► worker ──────────► job
+//!         ◄──worker.json── │  pid, start time, secret
+//!         ◄──socket──────► │  one line asked, one line answered
+//!         ◄──last words─── ┘
+//! ```
+//!
+//! All of it lies in one folder that only its user can read. A worker has a session of its own and
+//! writes its logs to files, so that it works on when its server dies.
+
+pub mod folder;
+pub mod identity;
+pub mod listen;
+pub mod logs;
+pub mod order;
+pub mod protocol;
+pub mod report;
+pub mod run;

@@ -1,0 +1,78 @@
+//! What server and worker say to each other: a line of JSON asks, a line of JSON answers.
+//!
+//! Fields that the other side does not know are ignored, and those it does not send have their
+//! defaults, so that a server understands workers of an older version and they understand it.
+
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+
+use serde::{Deserialize, Serialize};
+
+use super::report::Report;
+use crate::serve::limits;
+
+/// Version of the protocol.
+pub const VERSION: u32 = 1;
+
+/// What a server asks.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Question {
+    /// Version of the protocol that the server speaks.
+    pub version: u32,
+    /// The worker's secret.
+    pub secret: String,
+    /// What is asked.
+    pub ask: Ask,
+}
+
+/// What may be asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ask {
+    /// What the worker does.
+    Report,
+    /// To make its last commits and end.
+    Stop,
+    /// To log with this filter from now on.
+    Levels(String),
+}
+
+/// What a worker answers.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Answer {
+    /// Version of the protocol that the worker speaks.
+    pub version: u32,
+    /// Its process id.
+    pub pid: u32,
+    /// When it began.
+    pub start_time: u64,
+    /// What it does.
+    pub report: Option<Report>,
+    /// Why it does not do what it was asked for.
+    pub error: Option<String>,
+}
+
+/// Writes one line.
+///
+/// # Errors
+/// Those of the connection.
+pub fn write_line(to: &mut UnixStream, value: &impl Serialize) -> io::Result<()> {
+    let mut line = serde_json::to_vec(value)?;
+    line.push(b'\n');
+    to.write_all(&line)
+}
+
+/// Reads one line; `None` when the other side has closed.
+///
+/// # Errors
+/// Those of the connection, and a line that is too long or not understood.
+pub fn read_line<T: for<'de> Deserialize<'de>>(from: &UnixStream) -> io::Result<Option<T>> {
+    let mut line = Vec::new();
+    BufReader::new(from.take(limits::LINE_BYTES)).read_until(b'\n', &mut line)?;
+    match line.last() {
+        None => Ok(None),
+        Some(b'\n') => Ok(Some(serde_json::from_slice(&line)?)),
+        Some(_) => Err(io::Error::other("the line is too long, or was cut off")),
+    }
+}

@@ -1,0 +1,71 @@
+//! The work of a worker process, from its order to its last words.
+
+use std::path::Path;
+use std::thread;
+
+use anyhow::Context as _;
+use rustix::process::setsid;
+use seismic_queue::Kind;
+
+use super::folder::WorkerFolder;
+use super::identity::Identity;
+use super::listen::{Subject, listen};
+use super::logs::RollingLog;
+use super::report::Report;
+use crate::cli::exit::{self, Outcome};
+use crate::cli::signal;
+use crate::error::kind;
+use crate::job::{Job, StopToken};
+use crate::remedy::in_one_line;
+use crate::serve::life::ending::LastWords;
+
+/// How often the log is measured.
+const ROLL_EVERY: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// Does what the order in `folder` says, and writes down how it ended.
+///
+/// # Errors
+/// Why the job failed, which is in the last words too.
+pub fn run(folder: &Path) -> anyhow::Result<Outcome> {
+    let folder = WorkerFolder::at(folder.to_owned());
+    // It may be the first of its group already, when it was started by a shell.
+    let _ = setsid();
+    let _lock = folder.lock().context("another worker of this job is there")?;
+    let identity = Identity::of_this_process()?;
+    let outcome = work(&folder, &identity);
+    let code = exit::number(&outcome);
+    let error = outcome.as_ref().err();
+    let is_final = error
+        .and_then(kind)
+        .is_some_and(|kind| matches!(kind, Kind::Config | Kind::Fenced | Kind::Data));
+    let words = LastWords { code: code.into(), reason: error.map(in_one_line), is_final };
+    if let Err(error) = folder.write_last_words(&identity, &words) {
+        tracing::warn!("the last words could not be written: {error}");
+    }
+    outcome
+}
+
+fn work(folder: &WorkerFolder, identity: &Identity) -> anyhow::Result<Outcome> {
+    let stop = StopToken::new();
+    signal::stop_on_signals(&stop)?;
+    let order = folder.order().context("reading the order")?;
+    let (mut spec, service) = order.job.resolve()?;
+    order.begin.apply(&mut spec)?;
+    let log = RollingLog::new(folder.log(), service.logs.max_bytes, service.logs.files);
+    thread::Builder::new().name("log".to_owned()).spawn(move || {
+        loop {
+            if let Err(error) = log.roll() {
+                tracing::warn!("the log could not be replaced: {error}");
+            }
+            thread::sleep(ROLL_EVERY);
+        }
+    })?;
+    let job = Job::new(spec).stopped_by(stop.clone()).spawn()?;
+    let observer = job.observer();
+    let report = Box::new(move || Report::of(&observer.state(), &observer.metrics()));
+    let listener = folder.listen().context("listening on the socket")?;
+    listen(listener, Subject { identity: identity.clone(), stop, report })?;
+    // From here on it can be found.
+    folder.write_identity(identity).context("writing who this worker is")?;
+    job.join().map(|_| Outcome::Fine)
+}
