@@ -9,16 +9,22 @@ use seismic_proto::{Message as _, SeismicRecord};
 use seismic_sqlite::failpoints as store;
 use serde_json::Value;
 
+use crate::faults::line::Line;
 use crate::faults::publisher::Publisher;
-use crate::stage::{DATA, DEAD, ROWS, Stage, wait_until};
+use crate::stage::{DATA, DEAD, ROWS, Running, Stage, wait_until};
 use crate::truth::{int, text};
 
 const START: i64 = 1_600_000_000_000;
 const INTERNAL: &str = "seismic-repartition";
 const RUN: [&str; 3] = ["run", "--repartition", "--quiet"];
 
+/// Arguments of a run of the stage's topic.
+pub fn run<'a>(stage: &'a Stage, more: &[&'a str]) -> Vec<&'a str> {
+    [&RUN[..], &["--topic", &stage.data], more].concat()
+}
+
 /// Records of seven sensors at 20 Hz, for so many seconds from a second on.
-fn records(from_s: i64, seconds: i64) -> impl Iterator<Item = SeismicRecord> {
+pub fn records(from_s: i64, seconds: i64) -> impl Iterator<Item = SeismicRecord> {
     (from_s * 20..(from_s + seconds) * 20).flat_map(|n| {
         (0..7).map(move |sensor| SeismicRecord {
             sensor_id: format!("S{sensor:03}"),
@@ -32,7 +38,7 @@ fn records(from_s: i64, seconds: i64) -> impl Iterator<Item = SeismicRecord> {
 }
 
 /// Publishes without keys that say anything: the sensors take turns over all partitions.
-fn publish(publisher: &mut Publisher, records: impl Iterator<Item = SeismicRecord>) {
+pub fn publish(publisher: &mut Publisher, records: impl Iterator<Item = SeismicRecord>) {
     let messages: Vec<_> = records
         .enumerate()
         .map(|(n, it)| (format!("key {}", n % 37), it.encode_to_vec()))
@@ -53,14 +59,33 @@ fn windows(stage: &Stage) -> BTreeMap<(String, i64), i64> {
 }
 
 /// Every window of so many seconds is there, whole.
-fn assert_whole(stage: &Stage, seconds: usize) {
+pub fn assert_whole(stage: &Stage, seconds: usize) {
     let windows = windows(stage);
     assert_eq!(windows.len(), 7 * seconds);
     assert!(windows.values().all(|count| *count == 20), "{windows:?}");
 }
 
-fn drain(stage: &Stage) {
-    stage.ok(&[&RUN[..], &["--drain"]].concat());
+pub fn drain(stage: &Stage) {
+    stage.ok(&run(stage, &["--drain"]));
+}
+
+/// Kills a service in the middle of so many stretches of 20 s, each published while it runs, and
+/// has the last one close everything for silence.
+pub fn kill_a_service(stage: &Stage, service: &[&str], stretches: u64) -> Running {
+    let mut publisher = Publisher::new(stage);
+    let closed = |windows: u64| {
+        stage.wait_for_job(|status| int(status, "windows") >= windows);
+    };
+    for stretch in 1..=stretches {
+        let running = stage.spawn(service);
+        publish(&mut publisher, records(20 * (stretch as i64 - 1), 20));
+        closed(7 * (20 * stretch - 1));
+        assert!(running.kill(), "it ran");
+    }
+    let running = stage.spawn(service);
+    // All are closed for silence, and no sooner than all have come through.
+    closed(7 * 20 * stretches);
+    running
 }
 
 #[test]
@@ -123,7 +148,10 @@ fn the_same_group_goes_on_and_keeps_to_its_choice() {
     assert!(said.contains("began without --repartition"), "{said}");
     let kafka = ["run", "--quiet", "--repartition", "--queue", "kafka://127.0.0.1:1"];
     let said = stage.refused(&kafka, 2);
-    assert!(said.contains("--repartition: it works on the embedded queue only"), "{said}");
+    assert!(
+        said.contains("--repartition: it works on the embedded queue and on RocketMQ only"),
+        "{said}"
+    );
 }
 
 /// Runs that die at this place after some passes, and then one that drains.
@@ -152,22 +180,10 @@ fn a_job_of_two_steps_that_dies_at_each_named_place_loses_and_doubles_nothing() 
 #[test]
 fn a_service_of_two_steps_is_killed_stopped_backed_up_and_goes_on_elsewhere() {
     let stage = Stage::new();
-    let mut publisher = Publisher::new(&stage);
-    let service = [&RUN[..], &["--sink", "csv:csv"]].concat();
-    let closed = |windows: u64| {
-        stage.wait_for_job(|status| int(status, "windows") >= windows);
-    };
-    let mut from_s = 0;
-    for round in 1..=4 {
-        let running = stage.spawn(&service);
-        publish(&mut publisher, records(from_s, 20));
-        from_s += 20;
-        closed(7 * (20 * round - 1));
-        running.kill();
-    }
-    let running = stage.spawn(&service);
-    // All are closed for silence, and no sooner than all have come through.
-    closed(7 * 80);
+    let mut line =
+        Line::new(26, "--repartition, killed in the middle of four stretches of records");
+    line.tries = 4;
+    let running = kill_a_service(&stage, &run(&stage, &["--sink", "csv:csv"]), line.tries);
     stage.ok(&["backup", "b", "--csv", "csv"]);
     running.stop(Signal::TERM).ok();
     stage.verify(&["csv"]);
@@ -181,6 +197,7 @@ fn a_service_of_two_steps_is_killed_stopped_backed_up_and_goes_on_elsewhere() {
     assert!(said.contains("--repartition"), "{said}");
     at(&["run", "--repartition", "--quiet", "--drain", "--sink", "csv:there/csv"]);
     at(&["verify", "--complete", "--sink", "csv:there/csv"]);
+    line.print();
 }
 
 #[test]

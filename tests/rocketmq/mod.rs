@@ -9,6 +9,7 @@ mod faults;
 mod gone;
 mod import;
 mod outage;
+mod repartition;
 mod rights;
 mod rows;
 mod tls;

@@ -79,7 +79,7 @@ impl OnKafka {
             let input = ["in", "left"].into_iter().find_map(|name| queue.topic(name).ok());
             let topic = input.expect("the suite made the input of its job");
             let (group, slot) = (GROUP.to_owned(), "s".to_owned());
-            let who = Member { group, slot, is_named: false, slots: 1 };
+            let who = Member { group, slot, is_named: false, slots: 1, takes_all: false };
             let mut source = queue.member(&topic, &who).unwrap();
             let began = Instant::now();
             while !matches!(

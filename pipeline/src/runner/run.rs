@@ -66,9 +66,10 @@ pub fn run_behind(
     let open = |input: usize, partitions: &[Partition]| {
         Ok(patiently(stop, || queue.source(&inputs[input], partitions))?)
     };
-    // Partitions that are read in step are read by one slot.
-    let slots = if job.kind.alignment().is_some() { 1 } else { job.slots };
-    let assignments = assignments(job.job.input(), slots, lease)?;
+    // Partitions that are read in step are read by one slot, of all workers together.
+    let is_aligned = job.kind.alignment().is_some();
+    let slots = if is_aligned { 1 } else { job.slots };
+    let assignments = assignments(job.job.input(), (slots, is_aligned), lease)?;
     let worker = lease.shared();
     let positions = || match worker {
         Some(worker) => Ok(patiently(stop, || worker.positions())?),
@@ -187,13 +188,15 @@ impl Assignment<'_> {
 /// What each slot works on: a fixed share of the partitions, or what a consumer group assigns.
 fn assignments<'a>(
     topic: &Topic,
-    slots: usize,
+    (slots, takes_all): (usize, bool),
     lease: &'a dyn Lease,
 ) -> Result<Vec<Assignment<'a>>> {
     let slots = slots.clamp(1, topic.partitions as usize);
     let assignment = |slot| {
         Ok(match lease.shared() {
-            Some(shared) => Assignment::Member(shared, shared.member(slot, slots)?),
+            Some(shared) => {
+                Assignment::Member(shared, Member { takes_all, ..shared.member(slot, slots)? })
+            }
             None => Assignment::Fixed(lease, topic.all().skip(slot).step_by(slots).collect()),
         })
     };

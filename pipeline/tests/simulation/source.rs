@@ -153,6 +153,17 @@ impl Source for Simulated {
         self.inner.release(partitions)
     }
 
+    fn pause(&mut self, partitions: &[Partition]) -> Result<()> {
+        self.inner.pause(partitions)
+    }
+
+    fn resume(&mut self, at: &[(Partition, Offset)]) -> Result<()> {
+        // Fetched again from there.
+        let is_resumed = |rest: &Batch| at.iter().any(|(it, _)| *it == rest.partition());
+        self.rest.take_if(|(rest, _)| is_resumed(rest));
+        self.inner.resume(at)
+    }
+
     fn ends(&mut self, partitions: &[Partition]) -> Vec<Result<Offset>> {
         partitions.iter().map(|&partition| self.end(partition)).collect()
     }

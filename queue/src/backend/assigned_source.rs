@@ -16,6 +16,17 @@ pub trait AssignableReader: Reader {
     /// Reads these no more.
     fn stop(&mut self, partitions: &[Partition]);
 
+    /// As [`Source::pause`]. Who fetches nothing ahead stops.
+    fn pause(&mut self, partitions: &[Partition]) -> Result<()> {
+        self.stop(partitions);
+        Ok(())
+    }
+
+    /// As [`Source::resume`].
+    fn resume(&mut self, at: &[(Partition, Offset)]) -> Result<()> {
+        self.start(at)
+    }
+
     /// As [`Source::ends`].
     fn ends(&mut self, partitions: &[Partition]) -> Vec<Result<Offset>>;
 
@@ -53,6 +64,14 @@ impl<R: AssignableReader> Source for AssignedSource<R> {
     fn release(&mut self, partitions: &[Partition]) -> Result<()> {
         self.reader.stop(partitions);
         Ok(())
+    }
+
+    fn pause(&mut self, partitions: &[Partition]) -> Result<()> {
+        self.reader.pause(partitions)
+    }
+
+    fn resume(&mut self, at: &[(Partition, Offset)]) -> Result<()> {
+        self.reader.resume(at)
     }
 
     fn ends(&mut self, partitions: &[Partition]) -> Vec<Result<Offset>> {

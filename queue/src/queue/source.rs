@@ -22,6 +22,13 @@ pub trait Source: Send {
     /// Answers [`Event::Revoked`], after the last commit for these partitions is settled.
     fn release(&mut self, partitions: &[Partition]) -> Result<()>;
 
+    /// Fetches no more of these partitions, which stay assigned, until [`Source::resume`]. What was
+    /// fetched before may still come.
+    fn pause(&mut self, partitions: &[Partition]) -> Result<()>;
+
+    /// Fetches these again. Everything before these offsets has come, and nothing after them.
+    fn resume(&mut self, at: &[(Partition, Offset)]) -> Result<()>;
+
     /// The log's end of each of these partitions, asked now and in one request where that is
     /// possible: everything appended before the call lies below it. In their order.
     fn ends(&mut self, partitions: &[Partition]) -> Vec<Result<Offset>>;
@@ -49,6 +56,8 @@ pub struct Member {
     pub is_named: bool,
     /// How many slots its worker has, which begin together.
     pub slots: usize,
+    /// Whether one member of the group reads all partitions, and the others wait for its end.
+    pub takes_all: bool,
 }
 
 /// A slot at work, as the group that shares a job sees it.

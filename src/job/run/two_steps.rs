@@ -23,10 +23,16 @@ const PART_OF_LATENESS: i64 = 4;
 /// The largest such bound, ms: an hour of lateness needs no pieces of minutes.
 const MOST_BOUND_MS: i64 = 1_000;
 
+/// How long the internal topic is kept where brokers keep the input by rules that they do not tell:
+/// RocketMQ's default.
+const KEPT: Policy = Policy { max_age_ms: Some(72 * 3_600_000), max_bytes: None };
+
 /// The first step of a job that is about to run.
 pub(super) struct FirstJob {
     store: Box<dyn JobStore>,
     job: Job,
+    /// Whether the policy of the input is its brokers' own.
+    is_kept_by_brokers: bool,
     kind: Repartition,
     settings: Settings,
 }
@@ -48,7 +54,8 @@ impl FirstJob {
         let dead = first_dead_topic(&spec.group);
         let job = kind.job(&location.group, input.clone(), &location.group, &dead);
         let settings = Settings { idle_timeout: Duration::ZERO, ..spec.settings() };
-        Ok(FirstJob { store, job, kind, settings })
+        let is_kept_by_brokers = spec.queue.capabilities().retains_by_itself;
+        Ok(FirstJob { store, job, is_kept_by_brokers, kind, settings })
     }
 
     /// Takes its store, which makes the internal topic.
@@ -81,7 +88,10 @@ impl FirstJob {
         if self.store.view()?.partitions.iter().any(|part| part.progress.is_some()) {
             return Ok(());
         }
-        let policy = queue.policy(self.job.input())?;
+        let policy = match queue.policy(self.job.input())? {
+            untold if self.is_kept_by_brokers && untold == Policy::default() => KEPT,
+            told => told,
+        };
         match policy == Policy::default() {
             true => Ok(()),
             false => self.topics().set_policy(&self.internal_topic()?, policy),

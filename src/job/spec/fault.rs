@@ -61,9 +61,9 @@ impl JobSpec {
                 fault("repartition", format!("the name of its topic: {error}"));
             }
             let can = self.queue.capabilities();
-            if can.has_stores_in_cluster || can.retains_by_itself {
-                let why = "it works on the embedded queue only, in this version: let every \
-                           producer use the sensor id as key";
+            if can.has_stores_in_cluster {
+                let why = "it works on the embedded queue and on RocketMQ only, in this version: \
+                           let every producer use the sensor id as key";
                 fault("repartition", why.to_owned());
             }
             if self.once.accept_partitions

@@ -16,13 +16,16 @@ pub(super) struct Cursor {
     /// When something came last, in a count of all partitions': who had nothing for longest is
     /// asked for first, since a leader fills its answer in the order of the question.
     pub(super) turn: u64,
+    /// Nothing more is asked for.
+    pub(super) is_paused: bool,
     pub(super) backoff: Backoff,
 }
 
 impl Cursor {
     pub(super) fn new(partition: Partition, from: Offset) -> Cursor {
         let at = FetchPosition { partition, offset: from.0, epoch: -1 };
-        Cursor { at, leader: None, reported: None, turn: 0, backoff: Backoff::default() }
+        let backoff = Backoff::default();
+        Cursor { at, leader: None, reported: None, turn: 0, is_paused: false, backoff }
     }
 
     /// Everything before `offset` came. Its end is reported once, and again when it has moved.

@@ -149,6 +149,15 @@ impl Fetch {
         self.drop_idle_brokers();
     }
 
+    /// Asks for no more of these, or again. What was asked for comes.
+    pub(crate) fn set_paused(&mut self, partitions: &[Partition], is_paused: bool) {
+        for partition in partitions {
+            if let Some(cursor) = self.cursors.get_mut(partition) {
+                cursor.is_paused = is_paused;
+            }
+        }
+    }
+
     /// Waits up to `wait` for something to give, and gives up to a bound of what is there.
     ///
     /// # Errors
@@ -328,7 +337,9 @@ impl Fetch {
         if !link.is_version_known || link.in_flight.is_some() {
             return;
         }
-        let is_due = |cursor: &&Cursor| cursor.leader == Some(id) && cursor.backoff.is_over(now);
+        let is_due = |cursor: &&Cursor| {
+            cursor.leader == Some(id) && !cursor.is_paused && cursor.backoff.is_over(now)
+        };
         let mut due: Vec<_> = self.cursors.values().filter(is_due).collect();
         if due.is_empty() {
             return;

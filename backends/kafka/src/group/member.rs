@@ -214,6 +214,10 @@ impl GroupSource {
                 if let Some(place) = &place {
                     self.gate.joined(&self.member.slot, place.generation);
                 }
+                let partitions = match self.member.takes_all {
+                    true => of_the_leader(&partitions, &self.topic),
+                    false => partitions,
+                };
                 self.place = None;
                 self.held = place.map(|place| (partitions, place));
                 Ok(self.begin())
@@ -258,6 +262,13 @@ impl GroupSource {
     }
 }
 
+/// What a member reads whose group reads all partitions in one place: all of them where it was
+/// given the first one, and nothing elsewhere. So it is always exactly one member, of the same
+/// generation as its commits, and the others wait until the group gives it to them.
+fn of_the_leader(given: &[Partition], topic: &Topic) -> Vec<Partition> {
+    if given.contains(&Partition(0)) { topic.all().collect() } else { Vec::new() }
+}
+
 impl Source for GroupSource {
     fn poll(&mut self, wait: Duration, spare: &mut Vec<Batch>) -> Result<Event> {
         self.poll_group()?;
@@ -285,6 +296,14 @@ impl Source for GroupSource {
             self.confirm_revocation()?;
         }
         Ok(())
+    }
+
+    fn pause(&mut self, partitions: &[Partition]) -> Result<()> {
+        self.fetcher.pause(partitions)
+    }
+
+    fn resume(&mut self, at: &[(Partition, Offset)]) -> Result<()> {
+        self.fetcher.resume(at)
     }
 
     fn ends(&mut self, partitions: &[Partition]) -> Vec<Result<Offset>> {

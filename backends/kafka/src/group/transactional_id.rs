@@ -29,7 +29,8 @@ impl SlotNames {
             Some(name) => (format!("{name}-{index}"), true),
             None => (self.free()?, false),
         };
-        Ok(Member { group: self.group.clone(), slot, is_named, slots })
+        let group = self.group.clone();
+        Ok(Member { group, slot, is_named, slots, takes_all: false })
     }
 
     /// The first name of this machine that nobody has.

@@ -159,6 +159,25 @@ impl Fetcher {
         Ok(())
     }
 
+    /// Fetches these or does not. librdkafka drops what it has fetched of them and not given, and
+    /// fetches it again.
+    fn set_paused(&mut self, partitions: &[Partition], is_paused: bool) -> Result<()> {
+        let mut list = TopicPartitionList::new();
+        for &partition in partitions.iter().filter(|it| self.next.contains_key(it)) {
+            list.add_partition(&self.topic.name, number(partition));
+        }
+        let done = match &mut self.source {
+            MessageSource::Ours(fetch) => {
+                fetch.set_paused(partitions, is_paused);
+                Ok(())
+            }
+            MessageSource::Librdkafka(Some(inbox)) if is_paused => inbox.consumer().pause(&list),
+            MessageSource::Librdkafka(Some(inbox)) => inbox.consumer().resume(&list),
+            MessageSource::Librdkafka(None) => Ok(()),
+        };
+        done.map_err(self.cluster.failed("pausing the reading of partitions"))
+    }
+
     /// What an error of a partition means; what may pass is tried again silently.
     fn failure(&mut self, partition: Partition, code: Code) -> Result<()> {
         let Some(&wanted) = self.next.get(&partition) else { return Ok(()) };
@@ -247,6 +266,15 @@ impl AssignableReader for Fetcher {
             MessageSource::Librdkafka(inbox) if self.next.is_empty() => *inbox = None,
             MessageSource::Librdkafka(_) => {}
         }
+    }
+
+    fn pause(&mut self, partitions: &[Partition]) -> Result<()> {
+        self.set_paused(partitions, true)
+    }
+
+    fn resume(&mut self, at: &[(Partition, Offset)]) -> Result<()> {
+        let partitions: Vec<_> = at.iter().map(|(partition, _)| *partition).collect();
+        self.set_paused(&partitions, false)
     }
 
     fn ends(&mut self, partitions: &[Partition]) -> Vec<Result<Offset>> {

@@ -193,6 +193,14 @@ impl Source for Patient<Box<dyn Source>> {
         self.0.release(partitions)
     }
 
+    fn pause(&mut self, partitions: &[Partition]) -> Result<()> {
+        self.0.pause(partitions)
+    }
+
+    fn resume(&mut self, at: &[(Partition, Offset)]) -> Result<()> {
+        self.0.resume(at)
+    }
+
     fn ends(&mut self, partitions: &[Partition]) -> Vec<Result<Offset>> {
         self.0.ends(partitions)
     }

@@ -21,11 +21,11 @@
 //! A partition of which nothing is held is passed over only if its log had nothing more when the
 //! newest batch of the others had come.
 //!
-//! Which partitions are fetched next is up to the source that this one wraps, so one that has a
-//! batch here is released there until that is given out: one batch of each partition is held, 2 MiB
-//! or one message.
+//! Which partitions are fetched next is up to the source that this one wraps, so one that has
+//! [`HELD_BYTES`] here is paused there until less is held: of each partition that is one batch (2 MiB,
+//! or one message), and where a queue fetches ahead what it had fetched by then.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use seismic_queue::{Batch, Event, FencingToken, Offset, Partition, Result, Source};
@@ -39,13 +39,20 @@ pub(super) struct AlignedSource {
     parts: BTreeMap<Partition, Part>,
     /// Counts the batches that came.
     fetched: u64,
+    /// Ends of logs that came before what lies before them was given out, now due.
+    reached: VecDeque<Event>,
 }
 
 /// One partition.
 struct Part {
     /// Up to where the source was read.
     read_to: Offset,
-    held: Option<Held>,
+    /// Batches in their order, none of them empty.
+    held: VecDeque<Held>,
+    /// Whether the source fetches no more of it.
+    is_paused: bool,
+    /// The end that the source has said behind what is held.
+    end: Option<Offset>,
     /// The number of batches of all partitions after which it was found to have no more.
     empty_at: Option<u64>,
     /// Newest times that were held: they do not go back.
@@ -71,9 +78,15 @@ struct Stamp {
 /// of a slow feed are as far apart.
 const UNCONFIRMED_MS: i64 = 60_000;
 
+/// As soon as so many bytes of a partition are held, no more is fetched of it: half of what a batch
+/// may be, so that one that is as large as they come is enough, and small ones are not fetched one by
+/// one.
+const HELD_BYTES: usize = seismic_queue::limits::BATCH_BYTES / 2;
+
 impl AlignedSource {
     pub fn new(inner: Box<dyn Source>, alignment: Alignment) -> Self {
-        AlignedSource { inner, alignment, parts: BTreeMap::new(), fetched: 0 }
+        let (parts, reached) = Default::default();
+        AlignedSource { inner, alignment, parts, fetched: 0, reached }
     }
 
     /// Holds a batch that came, and lets its partition wait.
@@ -83,17 +96,34 @@ impl AlignedSource {
             return Ok(Some(Event::Batch(batch)));
         };
         self.fetched += 1;
-        part.read_to = batch.next();
+        (part.read_to, part.end) = (batch.next(), None);
         let stamps = stamps(&batch, &self.alignment, &mut part.newest);
-        part.held = Some(Held { batch, stamps, at: 0 });
-        self.inner.release(&[partition])?;
+        part.held.push_back(Held { batch, stamps, at: 0 });
+        if part.held_bytes() >= HELD_BYTES {
+            // Again, for a source that has begun anew meanwhile.
+            self.inner.pause(&[partition])?;
+            part.is_paused = true;
+        }
         Ok(None)
+    }
+
+    /// Takes the end of a log, which is due when everything before it was given out.
+    fn reach(&mut self, partition: Partition, at: Offset) -> Option<Event> {
+        if let Some(part) = self.parts.get_mut(&partition) {
+            part.read_to = part.read_to.max(at);
+            if !part.held.is_empty() {
+                part.end = Some(part.read_to);
+                return None;
+            }
+            part.empty_at = Some(self.fetched);
+        }
+        Some(Event::CaughtUp(partition, at))
     }
 
     /// Whether every partition of which nothing is held has nothing more.
     fn is_complete(&mut self) -> Result<bool> {
         let fetched = self.fetched;
-        let is_open = |part: &Part| part.held.is_none() && part.empty_at != Some(fetched);
+        let is_open = |part: &Part| part.held.is_empty() && part.empty_at != Some(fetched);
         let open: Vec<_> =
             self.parts.iter().filter(|(_, part)| is_open(part)).map(|(it, _)| *it).collect();
         if open.is_empty() {
@@ -113,7 +143,7 @@ impl AlignedSource {
 
     /// The next piece, if something is held and no partition is missing.
     fn piece(&mut self, spare: &mut Vec<Batch>) -> Result<Option<Event>> {
-        if self.parts.values().all(|part| part.held.is_none()) || !self.is_complete()? {
+        if self.parts.values().all(|part| part.held.is_empty()) || !self.is_complete()? {
             return Ok(None);
         }
         let Alignment { bound_ms, append_bound_ms, .. } = self.alignment;
@@ -134,13 +164,33 @@ impl AlignedSource {
                 bound_ms,
             ),
         };
+        self.give_out(partition, until, spare)
+    }
+
+    /// The next messages of a partition up to those times, one at least.
+    fn give_out(
+        &mut self,
+        partition: Partition,
+        until: Stamp,
+        spare: &mut Vec<Batch>,
+    ) -> Result<Option<Event>> {
         let part = self.parts.get_mut(&partition).expect("it is one of the heads");
-        let (piece, is_over) = part.give_out(until, spare);
-        if is_over {
-            let at = part.read_to;
-            self.inner.start(&[(partition, at)])?;
+        let Some(count) = part.count_until(until) else { return Ok(None) };
+        let is_over = count == part.held[0].rest();
+        let left = part.held_bytes() - if is_over { part.held[0].batch.size() } else { 0 };
+        if part.is_paused && left < HELD_BYTES {
+            // Before anything is given out: when this fails, nothing is lost.
+            self.inner.resume(&[(partition, part.read_to)])?;
+            part.is_paused = false;
         }
-        Ok(piece.map(Event::Batch))
+        let piece = part.take(count, spare);
+        if part.held.is_empty()
+            && let Some(at) = part.end.take()
+        {
+            part.empty_at = Some(self.fetched);
+            self.reached.push_back(Event::CaughtUp(partition, at));
+        }
+        Ok(Some(Event::Batch(piece)))
     }
 }
 
@@ -176,43 +226,60 @@ fn stamps(batch: &Batch, alignment: &Alignment, newest: &mut Stamp) -> Vec<Stamp
 impl Part {
     fn new(at: Offset) -> Self {
         let newest = Stamp { append_ms: i64::MIN, event_ms: i64::MIN };
-        Part { read_to: at, held: None, empty_at: None, newest }
+        let held = VecDeque::new();
+        Part { read_to: at, held, is_paused: false, end: None, empty_at: None, newest }
     }
 
     fn head(&self) -> Option<Stamp> {
-        let held = self.held.as_ref()?;
+        let held = self.held.front()?;
         held.stamps.get(held.at).copied()
     }
 
-    /// The next messages up to those times, one at least, and whether none is left.
-    fn give_out(&mut self, until: Stamp, spare: &mut Vec<Batch>) -> (Option<Batch>, bool) {
-        let Some(mut held) = self.held.take() else { return (None, true) };
+    fn held_bytes(&self) -> usize {
+        self.held.iter().map(|held| held.batch.size()).sum()
+    }
+
+    /// How many of the first batch's messages are due up to those times: one at least.
+    fn count_until(&self, until: Stamp) -> Option<usize> {
+        let held = self.held.front()?;
         let is_before =
-            |stamp: &Stamp| stamp.append_ms <= until.append_ms && stamp.event_ms <= until.event_ms;
-        let rest = &held.stamps[held.at..];
-        let count = rest.iter().take_while(|stamp| is_before(stamp)).count().max(1);
-        let end = held.at + count;
-        let is_over = end >= held.stamps.len();
+            |stamp: &&Stamp| stamp.append_ms <= until.append_ms && stamp.event_ms <= until.event_ms;
+        Some(held.stamps[held.at..].iter().take_while(is_before).count().max(1))
+    }
+
+    /// The next messages of the first batch, which has so many.
+    fn take(&mut self, count: usize, spare: &mut Vec<Batch>) -> Batch {
+        let held = self.held.front_mut().expect("it was counted");
+        let is_over = count == held.rest();
         if is_over && held.at == 0 {
-            return (Some(held.batch), true);
+            return self.held.pop_front().expect("it is the first").batch;
         }
         let mut piece = spare.pop().unwrap_or_default();
         piece.reset(held.batch.partition(), held.batch.message(held.at).offset);
-        (held.at..end).for_each(|place| piece.push(held.batch.message(place)));
+        (held.at..held.at + count).for_each(|place| piece.push(held.batch.message(place)));
+        held.at += count;
         if is_over {
+            let held = self.held.pop_front().expect("it is the first");
             piece.skip_to(held.batch.next());
             spare.push(held.batch);
-        } else {
-            held.at = end;
-            self.held = Some(held);
         }
-        (Some(piece), is_over)
+        piece
+    }
+}
+
+impl Held {
+    /// Messages that are left.
+    fn rest(&self) -> usize {
+        self.stamps.len() - self.at
     }
 }
 
 impl Source for AlignedSource {
     fn poll(&mut self, wait: Duration, spare: &mut Vec<Batch>) -> Result<Event> {
         loop {
+            if let Some(event) = self.reached.pop_front() {
+                return Ok(event);
+            }
             if let Some(piece) = self.piece(spare)? {
                 return Ok(piece);
             }
@@ -223,11 +290,9 @@ impl Source for AlignedSource {
                     }
                 }
                 Event::CaughtUp(partition, at) => {
-                    if let Some(part) = self.parts.get_mut(&partition) {
-                        part.read_to = part.read_to.max(at);
-                        part.empty_at = Some(self.fetched);
+                    if let Some(event) = self.reach(partition, at) {
+                        return Ok(event);
                     }
-                    return Ok(Event::CaughtUp(partition, at));
                 }
                 Event::Revoked(partitions) => {
                     self.forget(&partitions);
@@ -243,6 +308,8 @@ impl Source for AlignedSource {
     }
 
     fn start(&mut self, at: &[(Partition, Offset)]) -> Result<()> {
+        let started: Vec<_> = at.iter().map(|(partition, _)| *partition).collect();
+        self.forget(&started);
         for &(partition, offset) in at {
             self.parts.insert(partition, Part::new(offset));
         }
@@ -252,6 +319,15 @@ impl Source for AlignedSource {
     fn release(&mut self, partitions: &[Partition]) -> Result<()> {
         self.forget(partitions);
         self.inner.release(partitions)
+    }
+
+    /// What is held here is given out all the same.
+    fn pause(&mut self, partitions: &[Partition]) -> Result<()> {
+        self.inner.pause(partitions)
+    }
+
+    fn resume(&mut self, at: &[(Partition, Offset)]) -> Result<()> {
+        self.inner.resume(at)
     }
 
     fn ends(&mut self, partitions: &[Partition]) -> Vec<Result<Offset>> {
@@ -274,6 +350,8 @@ impl Source for AlignedSource {
 impl AlignedSource {
     fn forget(&mut self, partitions: &[Partition]) {
         self.parts.retain(|partition, _| !partitions.contains(partition));
+        let is_gone = |event: &Event| matches!(event, Event::CaughtUp(partition, _) if partitions.contains(partition));
+        self.reached.retain(|event| !is_gone(event));
     }
 }
 

@@ -7,8 +7,8 @@ impl KafkaCommitter {
     pub(crate) fn beginning(context: Arc<JobContext>, is_widening: bool) -> Result<KafkaCommitter> {
         // No slot has that name: theirs end with a number.
         let (group, slot) = (context.job.group.clone(), "begin".to_owned());
-        let committer =
-            KafkaCommitter::new(context, &Member { group, slot, is_named: false, slots: 1 })?;
+        let member = Member { group, slot, is_named: false, slots: 1, takes_all: false };
+        let committer = KafkaCommitter::new(context, &member)?;
         let membership = committer.offsets.without_member();
         let beginning = Some(JobStart { membership, has_tried: false, is_widening });
         Ok(KafkaCommitter { beginning, ..committer })
