@@ -8,6 +8,7 @@ use rusqlite::Connection;
 
 use crate::error::Sql;
 use crate::file_identity::Identity;
+use crate::main_file::MainFile;
 use crate::schema::{self, Layout};
 use crate::writer::Writer;
 use seismic_queue::{Error, Kind, Result};
@@ -23,6 +24,8 @@ pub(crate) struct Database {
     identity: Identity,
     /// Messages that the file had when that was looked at last, all partitions together.
     messages: AtomicU64,
+    /// The same without the WAL.
+    main: MainFile,
 }
 
 impl Database {
@@ -45,8 +48,8 @@ impl Database {
         let writer = Writer::new(db, at.clone(), wal.into(), layout.busy_wait());
         let looking = Mutex::new(connect(path, &at, layout)?);
         let identity = Identity::of(path);
-        let (path, messages) = (path.to_owned(), AtomicU64::new(0));
-        Ok(Arc::new(Database { at, writer, path, layout, looking, identity, messages }))
+        let (main, path, messages) = (MainFile::at(path), path.to_owned(), AtomicU64::new(0));
+        Ok(Arc::new(Database { at, writer, path, layout, looking, identity, messages, main }))
     }
 
     /// Whether the file is still in its place, and no other one was written over it: it never has
@@ -66,7 +69,8 @@ impl Database {
             }
             messages => messages?,
         };
-        if messages < self.messages.fetch_max(messages, Ordering::Relaxed) {
+        let before = self.messages.fetch_max(messages, Ordering::Relaxed);
+        if messages < before || self.main.is_overwritten() {
             return Err(Error::Overwritten { at: self.at.clone() });
         }
         Ok(())

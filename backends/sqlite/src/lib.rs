@@ -15,6 +15,7 @@ pub mod failpoints;
 mod file_identity;
 mod in_flight;
 pub mod limits;
+mod main_file;
 mod queue;
 #[cfg(unix)]
 mod read_only;

@@ -37,10 +37,15 @@ pub(crate) fn open(path: &Path, at: &str) -> Sql<Connection> {
         let (at, source) = (at.to_owned(), io::Error::new(io::ErrorKind::ReadOnlyFilesystem, why));
         return Err(Error::Io { at, doing: "opening it", source }.into());
     }
+    Ok(open_without_wal(path)?)
+}
+
+/// Opens a file as one that does not change, whatever is in the WAL beside it.
+pub(crate) fn open_without_wal(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
         | OpenFlags::SQLITE_OPEN_URI;
-    Ok(Connection::open_with_flags(uri(path), flags)?)
+    Connection::open_with_flags(uri(path), flags)
 }
 
 /// The file as SQLite's URI that says that it does not change. Bytes with a meaning in a URI are

@@ -123,3 +123,45 @@ fn a_file_that_was_deleted_or_replaced_under_its_handle_is_noticed() {
     fs::rename(&aside, &path).unwrap();
     queue.check_place().unwrap();
 }
+
+#[test]
+fn a_file_of_the_same_length_that_is_written_over_while_news_are_in_the_wal_is_noticed() {
+    let backend = InFiles::new();
+    let queue = backend.queue();
+    let path = backend.path("queue.db");
+    let length = || fs::metadata(&path).unwrap().len();
+    let into_the_file = || {
+        let done = backend.raw("queue.db").query_row("PRAGMA wal_checkpoint(FULL)", [], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)? - row.get::<_, i64>(2)?))
+        });
+        assert_eq!(done.unwrap(), (0, 0), "all of it");
+    };
+    append(&*queue, "p", &block(&["a"])).unwrap();
+    into_the_file();
+    let (older, bytes) = (fs::read(&path).unwrap(), length());
+    append(&*queue, "p", &block(&["b"])).unwrap();
+    into_the_file();
+    queue.check_place().unwrap();
+    // All that the job asks for is in the WAL from here on.
+    append(&*queue, "p", &block(&["c"])).unwrap();
+    queue.check_place().unwrap();
+    assert_eq!(length(), bytes);
+    fs::write(&path, older).unwrap();
+    // One look may fall into a checkpoint.
+    queue.check_place().unwrap();
+    let error = queue.check_place().unwrap_err();
+    assert!(matches!(error, Error::Overwritten { .. }), "{error}");
+}
+
+#[test]
+fn a_file_into_which_commits_are_moved_stays_the_same_one() {
+    let backend = InFiles::new();
+    let queue = backend.queue();
+    for number in 0..20 {
+        append(&*queue, "p", &block(&[format!("{number}")])).unwrap();
+        queue.check_place().unwrap();
+        backend.raw("queue.db").query_row("PRAGMA wal_checkpoint", [], |_| Ok(())).unwrap();
+        queue.check_place().unwrap();
+    }
+    assert_eq!(read(&*queue).unwrap().len(), 20, "locks and connections are as they were");
+}

@@ -1,0 +1,91 @@
+//! What a file has in itself, without the commits that are in the WAL beside it.
+//!
+//! A file of the same length that is written over it does not show while the WAL has what is asked
+//! for: SQLite reads these pages from there, and the others from the foreign file. Only a
+//! checkpoint writes to the file itself, and only what is newer. So what it has by itself never
+//! becomes less; an older copy has less.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
+
+#[cfg(unix)]
+use crate::read_only;
+
+/// The file at a path, as it was when that was looked at last.
+pub(crate) struct MainFile {
+    path: PathBuf,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    /// Messages in it when it was read last; `None` before that.
+    messages: Option<u64>,
+    /// When it had been changed then.
+    changed: Option<SystemTime>,
+    /// When a file was changed that has fewer: nothing is said as long as a checkpoint may be
+    /// under way, which leaves pages of two moments.
+    doubtful: Option<SystemTime>,
+}
+
+impl MainFile {
+    pub(crate) fn at(path: &Path) -> Self {
+        MainFile { path: path.to_owned(), seen: Mutex::default() }
+    }
+
+    /// Whether another file was written over it, as far as two looks in a row show it. Reads the
+    /// file only when it was changed since.
+    pub(crate) fn is_overwritten(&self) -> bool {
+        let changed = fs::metadata(&self.path).and_then(|file| file.modified()).ok();
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if changed.is_none() || changed == seen.changed {
+            return false;
+        }
+        match (self.contents(), seen.messages) {
+            (Contents::Unreadable, _) | (Contents::Others, None) => false,
+            (Contents::Messages(now), known) if known.is_none_or(|known| now >= known) => {
+                *seen = Seen { messages: Some(now), changed, doubtful: None };
+                false
+            }
+            _ if seen.doubtful == changed => true,
+            _ => {
+                seen.doubtful = changed;
+                false
+            }
+        }
+    }
+
+    #[cfg(unix)]
+    fn contents(&self) -> Contents {
+        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase, Unknown};
+        let sum = "SELECT coalesce(sum(next), 0) FROM partition";
+        let read = read_only::open_without_wal(&self.path)
+            .and_then(|db| db.query_row(sum, [], |row| row.get(0)));
+        match read {
+            Ok(messages) => Contents::Messages(messages),
+            // The last one is that there is no such table.
+            Err(error) => match error.sqlite_error_code() {
+                Some(DatabaseCorrupt | NotADatabase | Unknown) => Contents::Others,
+                _ => Contents::Unreadable,
+            },
+        }
+    }
+
+    #[cfg(not(unix))]
+    fn contents(&self) -> Contents {
+        Contents::Unreadable
+    }
+}
+
+/// What was found in a file.
+#[cfg_attr(not(unix), allow(dead_code))]
+enum Contents {
+    /// So many messages, all partitions together.
+    Messages(u64),
+    /// Something else, or nothing yet: everything is in the WAL.
+    Others,
+    /// It could not be read at this moment.
+    Unreadable,
+}
