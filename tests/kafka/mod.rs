@@ -7,6 +7,7 @@ mod clients;
 mod group;
 mod import;
 mod kill_points;
+mod old_store;
 mod outage;
 mod poison;
 mod publish;

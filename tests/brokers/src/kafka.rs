@@ -48,7 +48,19 @@ impl Kafka {
         Kafka::start(3)
     }
 
+    /// A cluster of one node with the messages, topics and offsets of one that was stopped: an
+    /// archive (`.tar.gz`) with its folder `data`. What else is in the archive lies in
+    /// [`Kafka::archived`].
+    #[must_use]
+    pub fn of_archive(archive: &Path) -> Option<Kafka> {
+        Kafka::start_with(1, Some(archive))
+    }
+
     fn start(count: usize) -> Option<Kafka> {
+        Kafka::start_with(count, None)
+    }
+
+    fn start_with(count: usize, stopped: Option<&Path>) -> Option<Kafka> {
         let class_path = class_path::of("kafka")?;
         let archive = archive(&class_path);
         let (room, folder) = (Room::wait_for(count, Kind::Kafka), room::folder());
@@ -68,10 +80,17 @@ impl Kafka {
             let folder = kafka.folder.path().join(format!("node-{}", i + 1));
             fs::create_dir(&folder).expect("a folder for a node can be made");
             let wire = (wired[i], wires[i]);
-            let text = properties_of(i + 1, port, wire, controllers, &folder);
+            let mut text = properties_of(i + 1, port, wire, controllers, &folder);
             let properties = folder.join("server.properties");
+            if let Some(stopped) = stopped {
+                unpack(stopped, &folder);
+                // However long ago that was.
+                text += "offsets.retention.minutes=2147483647\n";
+            }
             fs::write(&properties, text).expect("the settings can be written");
-            format(i + 1, &properties, &folder.join(DATA), &kafka.class_path);
+            if stopped.is_none() {
+                format(i + 1, &properties, &folder.join(DATA), &kafka.class_path);
+            }
             kafka.nodes.push(node(port, &properties, &kafka.class_path, &kafka.archive));
             kafka.wires.push(Proxy::start(wires[i], wired[i], Protocol::Kafka));
         }
@@ -96,6 +115,12 @@ impl Kafka {
     #[must_use]
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// The folder with what was in the archive of [`Kafka::of_archive`].
+    #[must_use]
+    pub fn archived(&self) -> PathBuf {
+        self.folder.path().join("node-1")
     }
 
     /// A Java tool of Kafka, not started yet: `main` is its class.
@@ -159,6 +184,13 @@ fn format(id: usize, properties: &Path, data: &Path, class_path: &str) {
         return;
     }
     copy(&kept, data);
+}
+
+/// Unpacks an archive (`.tar.gz`) into a folder.
+fn unpack(archive: &Path, into: &Path) {
+    let mut tar = Command::new("tar");
+    tar.arg("-xzf").arg(archive).arg("-C").arg(into);
+    java::succeeded("tar", &tar.output().expect("tar can be started"));
 }
 
 /// Copies the files of a folder into a new one.
