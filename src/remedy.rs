@@ -84,6 +84,11 @@ pub fn in_words(remedy: &Remedy) -> String {
             "--accept-loss does not help here: restore the log, or start a new --group from what is \
              left"
         }
+        Remedy::RestoreOutputs => {
+            "--accept-loss does not help here: restore the job's topics and the offsets of its group as one \
+             moment left them, or start a new --group with another --result-topic and --dead-topic, which \
+             writes the rows again"
+        }
         Remedy::AcceptLoss => {
             "--accept-loss continues after them and writes the loss into the journal; otherwise \
              restore the log, or start a new --group"
@@ -103,7 +108,8 @@ pub fn in_words(remedy: &Remedy) -> String {
         }
         Remedy::RestoreStore => {
             "restore the store that goes with it (a backup has both, see `seismic restore`), or begin \
-             elsewhere, as with an empty folder and --sink csv:FOLDER: the rows are written again"
+             elsewhere, as with an empty folder and --sink csv:FOLDER, or another topic and --sink \
+             rocketmq:TOPIC: the rows are written again"
         }
         Remedy::RestoreFile => {
             "restore the file, or use an empty folder with --sink csv:FOLDER: the rows are written \

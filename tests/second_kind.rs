@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use seismic::job::location::Location;
 use seismic_pipeline::verify::verify;
-use seismic_pipeline::{Finish, JobContext, Metrics, Settings, run};
+use seismic_pipeline::{Error, Finish, JobContext, Metrics, Settings, run};
 use seismic_queue::{Append, Block, Job, JobStore, OutputView, Queue, partition_of};
 
 use crate::second_kind_operator::{Counts, INPUTS, job};
@@ -33,12 +33,21 @@ fn publish(queue: &dyn Queue, job: &Job, messages: [u64; 2]) {
 }
 
 fn run_once(queue: &dyn Queue, store: &dyn JobStore, job: &Job, kind: &Counts) {
+    try_run_once(queue, store, job, kind).unwrap();
+}
+
+fn try_run_once(
+    queue: &dyn Queue,
+    store: &dyn JobStore,
+    job: &Job,
+    kind: &Counts,
+) -> seismic_pipeline::Result<()> {
     let settings =
         Settings { idle_timeout: Duration::ZERO, finish: Finish::CaughtUp, ..Settings::default() };
     let lease = store.acquire(job).unwrap();
     let context =
         JobContext { queue, store, lease: &*lease, job, slots: 2, kind, settings: &settings };
-    run(context, &Arc::new(AtomicBool::new(false)), &Metrics::default()).unwrap();
+    run(context, &Arc::new(AtomicBool::new(false)), &Metrics::default())
 }
 
 /// Runs the job twice, with a stop between, and proves it.
@@ -79,4 +88,31 @@ fn a_job_with_two_inputs_and_a_keyed_output_runs_in_files() {
         let refusal = stage.refused(&[command, "--queue", &queue, "--group", "counts"], 1);
         assert!(refusal.contains("kind \"counts\"") && refusal.contains("windows"), "{refusal}");
     }
+}
+
+#[test]
+fn an_older_queue_that_grew_past_the_position_of_a_further_input_is_refused() {
+    let stage = Stage::new();
+    let file = stage.path("queue.db");
+    let location = Location {
+        queue: format!("sqlite:{}", file.display()).parse().unwrap(),
+        group: "counts".to_owned(),
+        ..Location::default()
+    };
+    let queue = location.open_queue().unwrap();
+    let inputs = INPUTS.map(|name| queue.create(name, PARTITIONS).unwrap());
+    let (job, kind) = (job(&location.group, inputs.to_vec()), Counts::default());
+    publish(&*queue, &job, [200, 40]);
+    drop(queue);
+    let older = std::fs::read(&file).unwrap();
+    let grow = |second: u64| {
+        let queue = location.open_queue().unwrap();
+        publish(&*queue, &job, [0, second]);
+        try_run_once(&*queue, &*location.open_store().unwrap(), &job, &kind)
+    };
+    grow(20).unwrap();
+    std::fs::write(&file, older).unwrap();
+    let error = grow(30).unwrap_err();
+    let Error::LogDiffers { topic, .. } = &error else { panic!("{error}") };
+    assert_eq!(topic, INPUTS[1], "the first is as it was");
 }

@@ -115,11 +115,9 @@ errors! {
         LogShort { partition: Partition, next: Offset, end: Offset },
         [Data]
         #[error(
-            "partition {partition} was read up to offset {next}, and its last message, {}, is not the one \
-             that {topic:?} has there, {}: an older copy of the queue was put back and has grown since. \
-             Continuing would mix two logs in one result",
-            in_words(delivered),
-            in_words(found)
+            "partition {partition} was read up to offset {next}, and its last message, {delivered}, is not \
+             the one that {topic:?} has there, {found}: an older copy of the queue was put back and has \
+             grown since. Continuing would mix two logs in one result"
         )]
         LogDiffers {
             topic: String,
@@ -236,12 +234,6 @@ impl fmt::Display for Loss {
         let word = if count == 1 { "message" } else { "messages" };
         write!(f, "partition {partition}: offsets {from} to {last} ({count} {word})")
     }
-}
-
-/// What is known of a message.
-fn in_words(message: &Fingerprint) -> String {
-    let Fingerprint { offset, append_ms, crc } = message;
-    format!("offset {offset}, appended at {append_ms} ms since 1970 with CRC {crc:08x}")
 }
 
 fn join(losses: &[Loss]) -> String {

@@ -133,6 +133,12 @@ pub enum Error {
          what was counted, and its offsets begin again"
     )]
     TopicRemade { topic: String, at: String },
+    #[error(
+        "the job has written rows to {topic}/{partition} of {at} up to offset {next}, and {found}: an \
+         older copy of the topic was put back, or another one made in its place. Continuing would leave \
+         rows out, or have others among them"
+    )]
+    OutputDiffers { topic: String, at: String, partition: Partition, next: Offset, found: String },
     #[error("group {group} of {at} was deleted; its name and its topics cannot be used again")]
     GroupOver { group: String, at: String },
     #[error("topic {topic:?} had the queues {then} (broker:queues) and now has {now}")]
@@ -204,6 +210,7 @@ impl Error {
             | Error::Replaced { .. }
             | Error::Overwritten { .. }
             | Error::OffsetExpired { .. }
+            | Error::OutputDiffers { .. }
             | Error::CheckpointMissing { .. } => Kind::Data,
             Error::Url { .. }
             | Error::Setting { .. }
@@ -266,6 +273,7 @@ impl Error {
             Error::SinkBeyond { sink, .. } => Remedy::ReleaseSink { sink: sink.clone() },
             Error::TopicTaken { .. } => Remedy::OtherOutputTopics,
             Error::TopicRemade { .. } => Remedy::StartOver,
+            Error::OutputDiffers { .. } => Remedy::RestoreOutputs,
             Error::GroupOver { .. } => Remedy::OtherGroupAndTopics,
             Error::QueuesDiffer { .. } => Remedy::StartBrokers,
             Error::OffsetExpired { .. } => Remedy::NewGroup,

@@ -45,7 +45,7 @@ pub use queue::{
 pub use remedy::{HeldTopic, Remedy};
 pub use store::{
     Checkpoint, CheckpointInfo, CheckpointNames, CheckpointRequest, Chunk, Commit, Committer,
-    FencingToken, Job, JobStore, JournalEntry, KeyedBlock, KeyedCut, Lease, Manifest, OutputSpec,
-    OutputView, PartitionBy, PartitionCommit, PartitionView, Progress, Proof, Recovered, Rewind,
-    SharedLease, SinkPosition, SinkState, View,
+    FencingToken, Job, JobStore, JournalEntry, KeyedBlock, KeyedCut, LastRow, Lease, Manifest,
+    OutputSpec, OutputView, PartitionBy, PartitionCommit, PartitionView, Progress, Proof,
+    Recovered, Rewind, SharedLease, SinkPosition, SinkState, View,
 };

@@ -88,6 +88,9 @@ pub enum Remedy {
     CorrectClocks,
     /// Restore the log, or use another group. Accepting loss does not help.
     RestoreLog,
+    /// Restore the job's own topics together with its positions, or use another group and other
+    /// output topics.
+    RestoreOutputs,
     /// Continue after the messages that are gone, restore the log, or use another group.
     AcceptLoss,
     /// Use a newer checkpoint, or another group.

@@ -74,6 +74,17 @@ pub enum Error {
          messages"
     )]
     Lost { place: String, known: Offset, end: Offset },
+    #[error(
+        "{place} is not what this sink wrote: {known} should be there, and there is {found}. An older copy \
+         of the topic was put back, or another one made in its place"
+    )]
+    QueueDiffers { place: String, known: String, found: String },
+    #[error(
+        "row {row} of {topic} is not what the sink wrote, {place} has {what}: an older copy of the store \
+         was put back, and it has made other rows since, as when windows were closed for idleness at \
+         other moments"
+    )]
+    OtherRow { place: String, topic: String, row: Offset, what: String },
     #[error("{place} is not new, and the store has no position of the sink in it")]
     NoPosition { place: String },
     #[error(
@@ -108,7 +119,10 @@ impl Error {
             | Error::Short { .. } => Remedy::RestoreFile,
             Error::TakenBack { .. } => Remedy::EmptyFolder,
             Error::Lost { .. } => Remedy::SyncFlush,
-            Error::NoPosition { .. } | Error::Foreign { .. } => Remedy::OtherSinkTopic,
+            Error::NoPosition { .. } | Error::Foreign { .. } | Error::QueueDiffers { .. } => {
+                Remedy::OtherSinkTopic
+            }
+            Error::OtherRow { .. } => Remedy::RestoreStore,
             Error::Broken { .. } => Remedy::StartAgain,
             _ => return None,
         })
@@ -127,6 +141,8 @@ impl Error {
             | Error::CommitFileDamaged { .. }
             | Error::Short { .. }
             | Error::Lost { .. }
+            | Error::QueueDiffers { .. }
+            | Error::OtherRow { .. }
             | Error::NoPosition { .. }
             | Error::TakenBack { .. }
             | Error::StateDamaged { .. }

@@ -14,6 +14,7 @@ use seismic_queue::{Partition, Reader, Retries, Span, Topic, View};
 use crate::ahead;
 use crate::metrics::SinkMetrics;
 use crate::rows::RowDecoder;
+use crate::sink_ahead::SinkAhead;
 use crate::stop::{Order, SinkStop};
 use crate::{Context, Error, Result, Sink, SinkSpec, limits, registry};
 
@@ -23,6 +24,8 @@ type Filter = Box<dyn Fn(Partition) -> bool + Send>;
 /// Carries the rows of a store's result topic to a sink.
 pub struct SinkRunner {
     store: Arc<dyn JobStore>,
+    /// Name of the result topic.
+    topic: String,
     sink: Box<dyn Sink>,
     reader: Box<dyn Reader>,
     decoder: RowDecoder,
@@ -100,6 +103,7 @@ impl SinkRunner {
             sink,
             reader,
             decoder: RowDecoder::new(&topic.name, Schema::windows()),
+            topic: topic.name,
             spare: Vec::new(),
             pending: None,
             pending_from: 0,
@@ -220,7 +224,9 @@ impl SinkRunner {
             let order = stop.order();
             let tried = match &order {
                 Order::Stop => return self.last_sync(),
-                Order::After(ends) if reached(&self.reached, ends) => self.sync(),
+                Order::After(ends) if reached(&self.reached, ends) => {
+                    self.sync().and_then(|()| self.check_ahead(ends))
+                }
                 _ => self.turn(limits::READ_WAIT).map(drop),
             };
             match tried {
@@ -246,6 +252,14 @@ impl SinkRunner {
                 return Ok(());
             }
         }
+    }
+
+    /// Refuses to end well while the sink has rows that the store never showed.
+    fn check_ahead(&self, ends: &[Span]) -> Result<()> {
+        let Some((partition, next)) = self.sink.ahead() else { return Ok(()) };
+        let end = ends.get(partition.0 as usize).map_or(next, |span| span.end);
+        let (sink, topic) = (self.name().to_owned(), self.topic.clone());
+        Err(SinkAhead { sink, topic, partition, next, end }.into())
     }
 
     /// The last sync. A failure that would pass is no reason to stay: the rows come again.

@@ -1,6 +1,6 @@
 //! The seam of a sink: something that shows the rows of a result topic.
 
-use seismic_queue::{Fingerprint, Offset, Span};
+use seismic_queue::{Fingerprint, Offset, Partition, Span};
 
 use crate::{Result, Rows};
 
@@ -41,6 +41,13 @@ pub trait Sink: Send {
     /// # Errors
     /// Of kind `Data` when a row cannot be stored there.
     fn write(&mut self, rows: &Rows<'_>) -> Result<()>;
+
+    /// After [`Sink::recover`]: a partition and the end of rows that are there and that the store
+    /// has not shown yet. A sink whose store was put back to an older state compares them as they
+    /// are made again, when its target allows that.
+    fn ahead(&self) -> Option<(Partition, Offset)> {
+        None
+    }
 
     /// Makes everything written so far durable, together with the position after it.
     ///

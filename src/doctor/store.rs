@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use seismic_pipeline::{
     IrregularClock, Notice, RetentionLag, irregular_clocks, notices_of_losses, notices_of_sensors,
 };
-use seismic_queue::{Error, Finding, Fingerprint, JobStore, Queue, Remedy, Span, Topic, View};
+use seismic_queue::{
+    Error, Finding, Fingerprint, JobStore, LastRow, Queue, Remedy, Span, Topic, View,
+};
 use seismic_sinks::{SinkAhead, SinkSpec};
 
 use super::queue::Input;
@@ -141,6 +143,7 @@ fn of_job(store: &dyn JobStore, view: &View, input: Option<&Input>, findings: &m
     let sinks: BTreeSet<&str> = view.sinks.iter().map(|position| &*position.sink).collect();
     let ahead = sinks.iter().filter_map(|sink| seismic_sinks::known_ahead(view, sink));
     findings.extend(ahead.map(|ahead| of_ahead(&ahead)));
+    findings.extend(other_rows(store, view));
     let (queue, topic) = match of_input(input, view) {
         None => return,
         Some(Err(finding)) => return findings.push(finding),
@@ -175,6 +178,19 @@ fn of_job(store: &dyn JobStore, view: &View, input: Option<&Input>, findings: &m
         })),
         Err(error) => findings.push(failed(&error)),
     }
+}
+
+/// Topics of the store that do not have the rows which the job wrote.
+fn other_rows(store: &dyn JobStore, view: &View) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (place, output) in view.job.outputs.iter().enumerate() {
+        let noted = view.partitions.iter().map(|part| part.outputs.get(place)?.last.clone());
+        let noted: Vec<_> = noted.collect();
+        if let Err(error) = LastRow::compare(store.topics(), &output.topic, &noted) {
+            findings.push(failed(&error));
+        }
+    }
+    findings
 }
 
 /// Partitions whose last message is not the one that the job has read.

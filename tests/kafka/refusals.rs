@@ -266,3 +266,38 @@ fn a_dead_letter_of_the_longest_message_is_sent_whatever_the_brokers_take_elsewh
     trial.tried();
     trial.prove();
 }
+
+#[test]
+#[ignore = "more on brokers: .ci/run"]
+fn a_result_topic_that_was_deleted_and_made_again_is_refused_whatever_is_in_it() {
+    let what = "the result topic deleted, and made again with more in it than before";
+    let Some(mut trial) = of_records(what) else { return };
+    let stage = &trial.stage;
+    stage.ok(&["run", "--quiet", "--drain"]);
+    // Nothing else was changed, and it goes on.
+    stage.ok(&["run", "--quiet", "--drain"]);
+    trial.kafka.run(TOPICS, &["--delete", "--topic", ROWS]);
+    stage.generate(&["--records", "500", "--seed", "2"]);
+    let refused = |found: &str| {
+        for args in [&run(&[])[..], &run(&["--accept-loss"])] {
+            let refusal = stage.refused(args, 1);
+            assert!(
+                refusal.contains("the job has written rows to seismic-agg-topic/"),
+                "{refusal}"
+            );
+            assert!(refusal.contains(" up to offset ") && refusal.contains(found), "{refusal}");
+            assert!(refusal.contains("the offsets of its group"), "{refusal}");
+        }
+        let doctor = stage.run(&["doctor"]);
+        assert_eq!(doctor.code, Some(3), "{doctor}");
+        assert!(doctor.stdout.contains("the job has written rows"), "{doctor}");
+    };
+    refused("there is no such topic now");
+    trial.kafka.run(TOPICS, &["--create", "--topic", ROWS, "--partitions", "4"]);
+    stage.ok(&["generate", "--topic", ROWS, "--records", "5000", "--seed", "3"]);
+    refused("the topic of that name is another one");
+    let rows = trial.stage.ok(&["read", ROWS, "--in", "queue", "--format", "json"]);
+    assert_eq!(rows.lines().count(), 5_000, "nothing was written to it");
+    trial.tried();
+    trial.finish(&Findings::default());
+}

@@ -69,6 +69,35 @@ fn rows_of_a_run_come_back_to_rocketmq_each_once() {
 
 #[test]
 #[ignore = "more on brokers: .ci/run"]
+fn a_sink_ahead_of_a_store_that_was_put_back_waits_compares_and_goes_on() {
+    let Some(mut cluster) = Cluster::new() else { return };
+    cluster.stage.place.extend(["--store", "sqlite:store.db"].map(str::to_owned));
+    let sink = cluster.sink();
+    let records = |seed: &str, start: &str| {
+        cluster.generate(&["--records", "3000", "--seed", seed, "--start", start]);
+    };
+    records("1", "2026-01-01T00:00:00Z");
+    cluster.stage.ok(&cluster.run(&sink, &["--until-caught-up"]));
+    let store = cluster.stage.path("store.db");
+    let older = std::fs::read(&store).unwrap();
+    records("2", "2026-01-01T00:02:00Z");
+    cluster.stage.ok(&cluster.run(&sink, &["--until-caught-up"]));
+    let rows = cluster.rows().len();
+    std::fs::write(&store, older).unwrap();
+    // The store has not made these rows again, and nothing but the sink is asked for.
+    let refused = cluster.stage.refused(&["sink", &sink, "--until-caught-up"], 1);
+    assert!(refused.contains("is ahead of its store"), "{refused}");
+    assert!(refused.contains("up to offset") && refused.contains("--sink rocketmq:"), "{refused}");
+    let done = cluster.stage.run(&cluster.run(&sink, &["--until-caught-up"])).ok();
+    assert!(done.stderr.contains("compares them"), "{done}");
+    assert_eq!(cluster.rows().len(), rows, "none was written twice");
+    records("3", "2026-01-01T00:04:00Z");
+    cluster.stage.ok(&cluster.run(&sink, &["--drain"]));
+    assert_eq!(cluster.verify()["sinks"][0]["rows"].as_u64().unwrap(), cluster.rows().len() as u64);
+}
+
+#[test]
+#[ignore = "more on brokers: .ci/run"]
 fn retention_shows_who_needs_what_and_not_what_a_sink_remembers() {
     let Some(cluster) = Cluster::new() else { return };
     cluster.generate(&["--records", "4000", "--partitions", "2"]);

@@ -10,8 +10,8 @@ use crate::client::admin::Admin;
 use crate::{KafkaQueue, KafkaStore};
 use seismic_queue::conformance::Backend;
 use seismic_queue::{
-    Commit, CommitError, Committer, Event, FencingToken, JobStore, Lease, Member, Partition, Queue,
-    Recovered, Result, Source,
+    Block, Commit, CommitError, Committer, Error, Event, FencingToken, Fingerprint, Job, JobStore,
+    LastRow, Lease, Member, Offset, Partition, PartitionCommit, Queue, Recovered, Result, Source,
 };
 
 /// A broker of this test process, which is made at its first use. Each check has one for itself, and
@@ -175,4 +175,52 @@ seismic_queue::conformance! { OnKafka::new(); without
     reading::small_blocks_share_a_batch_and_batches_stay_small
     // It keeps messages by its own rules, and knows no holds.
     retaining
+}
+
+/// Commits two rows of partition 1, in each of both outputs.
+fn commit_rows(on: &OnKafka, job: &Job) {
+    let lease = on.store().acquire(job).unwrap();
+    let mut rows = Block::default();
+    for value in ["a", "b"] {
+        rows.push(b"key", value.as_bytes()).unwrap();
+    }
+    let new = PartitionCommit::new(Partition(1));
+    let new =
+        PartitionCommit { number: 1, next: Offset(1), outputs: vec![rows.clone(), rows], ..new };
+    let commit = Commit { partitions: vec![new] };
+    on.committer(&*lease).commit(&FencingToken::Sole, &commit).unwrap();
+}
+
+#[test]
+fn a_view_says_which_row_was_the_last_and_a_topic_made_again_is_refused_and_left_alone() {
+    let Some(on) = OnKafka::new() else { return };
+    let job = Job::plain(GROUP, on.queue().create("in", 2).unwrap(), ["rows", "dead"]);
+    commit_rows(&on, &job);
+    let store = on.store();
+    let view = store.view().unwrap();
+    for (place, name) in ["rows", "dead"].into_iter().enumerate() {
+        let topic = store.topics().topic(name).unwrap();
+        let LastRow { topic_id, next, row } =
+            view.partitions[1].outputs[place].last.clone().unwrap();
+        assert_eq!((topic_id, next), (topic.id.clone(), Offset(2)));
+        let found = Fingerprint::find(store.topics(), &topic, Partition(1), Offset(1)).unwrap();
+        assert!(found.is_some() && found == row, "{found:?} {row:?}");
+    }
+    store.acquire(&job).unwrap();
+    let queue = KafkaQueue::open(&on.address).unwrap();
+    Admin::new(&queue.cluster).unwrap().delete(&["rows"]);
+    let refused = || {
+        let error = on.store().acquire(&job).err().expect("it is refused");
+        assert!(matches!(error, Error::OutputDiffers { .. }), "{error}");
+        error.to_string()
+    };
+    while on.queue().topic("rows").is_ok() {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert!(refused().contains("no such topic"));
+    assert!(on.queue().topic("rows").is_err(), "none is made in its place");
+    let error = on.store().view().unwrap_err();
+    assert!(matches!(error, Error::OutputDiffers { .. }), "{error}");
+    on.queue().create("rows", 2).unwrap();
+    assert!(refused().contains("is another one (id "));
 }

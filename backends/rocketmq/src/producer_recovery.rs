@@ -64,7 +64,7 @@ pub(crate) fn next_sequence(
     let span = log.span(partition)?;
     let from = span.end.0.saturating_sub(crate::limits::TAIL_MESSAGES).max(span.first.0);
     let mut trace = Trace::new(producer);
-    TopicReader::read_properties(log, partition, Offset(from)..span.end, &mut |_, text| {
+    TopicReader::read_properties(log, partition, Offset(from)..span.end, &mut |_, _, text| {
         trace.see(text);
     })?;
     Ok((trace.next_sequence(), span.end))
@@ -77,7 +77,7 @@ pub(crate) fn known(log: &mut TopicQueues) -> Result<KnownProducers> {
     for (partition, span) in log.topic.all().zip(log.spans()?) {
         let from = Offset(span.end.0.saturating_sub(crate::limits::TAIL_MESSAGES)).max(span.first);
         known.are_all &= from == Offset(0);
-        TopicReader::read_properties(log, partition, from..span.end, &mut |_, text| {
+        TopicReader::read_properties(log, partition, from..span.end, &mut |_, _, text| {
             let mark = properties::get(text, FROM).and_then(parse_from);
             if let Some((producer, _)) = mark.filter(|(producer, _)| !known.ids.contains(*producer))
             {

@@ -237,7 +237,7 @@ impl TopicReader {
         log: &TopicQueues,
         partition: Partition,
         range: Range<Offset>,
-        see: &mut dyn FnMut(Offset, &[u8]),
+        see: &mut dyn FnMut(Offset, i64, &[u8]),
     ) -> Result<()> {
         let (log, group) = (log.another(), client::TOOLS_GROUP.to_owned());
         let mut reader = TopicReader::new(log, group, &[(partition, range.start)]);
@@ -255,7 +255,7 @@ impl TopicReader {
                 while let Some(message) = Stored::next(&mut rest) {
                     let offset = Offset(message.offset);
                     if range.contains(&offset) {
-                        see(offset, message.properties);
+                        see(offset, message.store_ms, message.properties);
                     }
                 }
                 cursor.next = ready.next;
@@ -281,7 +281,7 @@ fn history(log: &TopicQueues, partition: Partition, range: Range<Offset>) -> Res
         let first = log.another().first(partition)?;
         if from.max(first) < until {
             let range = from.max(first)..until;
-            TopicReader::read_properties(log, partition, range, &mut |offset, text| {
+            TopicReader::read_properties(log, partition, range, &mut |offset, _, text| {
                 repeats.see(offset, text);
             })?;
         }

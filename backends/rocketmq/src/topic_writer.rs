@@ -121,7 +121,7 @@ impl TopicWriter {
         self.log.span(partition)
     }
 
-    /// Shows offset and properties of every message from `from` on up to `until`, which must have
+    /// Shows offset, append time and properties of every message from `from` on up to `until`, which must have
     /// been appended.
     ///
     /// # Errors
@@ -132,9 +132,9 @@ impl TopicWriter {
         partition: Partition,
         from: Offset,
         until: Offset,
-        see: &mut dyn FnMut(Offset, Properties<'_>),
+        see: &mut dyn FnMut(Offset, i64, Properties<'_>),
     ) -> Result<()> {
-        let mut show = |offset, text: &[u8]| see(offset, Properties(text));
+        let mut show = |offset, store_ms, text: &[u8]| see(offset, store_ms, Properties(text));
         TopicReader::read_properties(&self.log, partition, from..until, &mut show)
     }
 }

@@ -2,18 +2,31 @@
 //!
 //! A note is what its kind writes. That of windows, the first kind, stands bare, as it always did;
 //! that of any other stands in a message that names the kind, whose fields no note of windows has.
+//! Of a job with several inputs that message also says which message of each was the last.
 
 use seismic_proto::{Message, state};
-use seismic_queue::View;
+use seismic_queue::{Fingerprint, Offset, View};
 
 use crate::engine::journal::{EntryError, FIRST_KIND};
 use crate::engine::operator::{Operator, OperatorKind};
 
-/// Writes the note of an operator into `into`, which is cleared first.
-pub(crate) fn write(kind: &str, operator: &dyn Operator, into: &mut Vec<u8>) {
+/// Writes the note of an operator into `into`, which is cleared first. `delivered` has the last
+/// message of each input where there are several; the only one is in the operator's note.
+pub(crate) fn write(
+    kind: &str,
+    operator: &dyn Operator,
+    delivered: &[Option<Fingerprint>],
+    into: &mut Vec<u8>,
+) {
     operator.write_note(into);
     if kind != FIRST_KIND {
-        let note = state::KindNote { kind: kind.to_owned(), note: std::mem::take(into) };
+        let of = |(input, last): (u32, &Option<Fingerprint>)| {
+            let Fingerprint { offset, append_ms, crc } = (*last)?;
+            let message = Some(state::Delivered { offset: offset.0, append_ms, crc });
+            Some(state::DeliveredOf { input, message })
+        };
+        let delivered = (0..).zip(delivered).filter_map(of).collect();
+        let note = state::KindNote { kind: kind.to_owned(), note: std::mem::take(into), delivered };
         note.encode(into).expect("a Vec grows");
     }
 }
@@ -28,6 +41,31 @@ pub fn note_of(kind: &dyn OperatorKind, stored: &[u8]) -> Result<Vec<u8>, EntryE
         return Ok(note);
     }
     Err(EntryError::OtherKind { found, expected: kind.name() })
+}
+
+/// The last message of each of so many inputs that had its effect, as far as the note says.
+///
+/// # Errors
+/// As [`note_of`].
+pub(crate) fn delivered_of(
+    kind: &dyn OperatorKind,
+    stored: &[u8],
+    inputs: usize,
+) -> Result<Vec<Option<Fingerprint>>, EntryError> {
+    let note = note_of(kind, stored)?;
+    if inputs == 1 {
+        return Ok(vec![kind.delivered_of_note(&note)?]);
+    }
+    let mut all = vec![None; inputs];
+    for state::DeliveredOf { input, message } in state::KindNote::decode(stored)?.delivered {
+        let last = all.get_mut(input as usize).zip(message);
+        let Some((last, message)) = last else {
+            return Err(EntryError::Damaged(format!("it is of an input {input}, of {inputs}")));
+        };
+        let state::Delivered { offset, append_ms, crc } = message;
+        *last = Some(Fingerprint { offset: Offset(offset), append_ms, crc });
+    }
+    Ok(all)
 }
 
 /// The kind of the job that a store belongs to: windows, when it has not begun.

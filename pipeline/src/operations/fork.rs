@@ -143,7 +143,7 @@ fn beginning(
     };
     let mut begun = PartitionCommit::new(operator.partition());
     (begun.number, begun.next, begun.further) = (1, theirs.position, theirs.further);
-    kind_note::write(kind.name(), operator, &mut begun.note);
+    kind_note::write(kind.name(), operator, &[], &mut begun.note);
     begun.journal.push(JournalEntry { sequence: 0, at, bytes: entry.encode() });
     (begun.chunks, begun.manifest) = (chunks, Some(manifest));
     begun.name = Some(NAME.to_owned());

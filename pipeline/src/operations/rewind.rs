@@ -71,6 +71,6 @@ fn of_partition(
         Ok(KeyedCut { rows: since((now.rows, then))?, ..now })
     });
     let (mut note, keyed) = (Vec::new(), keyed.collect::<Result<_>>()?);
-    kind_note::write(kind.name(), operator, &mut note);
+    kind_note::write(kind.name(), operator, &[], &mut note);
     Ok(Rewind { partition, checkpoint, number: progress.number + 1, note, outputs, keyed })
 }

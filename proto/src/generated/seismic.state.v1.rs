@@ -136,6 +136,19 @@ pub struct KindNote {
     pub kind: ::prost::alloc::string::String,
     #[prost(bytes = "vec", tag = "16")]
     pub note: ::prost::alloc::vec::Vec<u8>,
+    /// Of a job with several inputs: the last message of each that had its effect, as far as one is
+    /// known.
+    #[prost(message, repeated, tag = "17")]
+    pub delivered: ::prost::alloc::vec::Vec<DeliveredOf>,
+}
+/// A message of one of several inputs.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeliveredOf {
+    /// Place of the input in the job.
+    #[prost(uint32, tag = "1")]
+    pub input: u32,
+    #[prost(message, optional, tag = "2")]
+    pub message: ::core::option::Option<Delivered>,
 }
 /// An input of the engine that is not in the log.
 #[derive(Clone, PartialEq, ::prost::Message)]

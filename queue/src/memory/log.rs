@@ -161,7 +161,7 @@ impl PartitionLog {
 
     /// What there is and what rewinds took out.
     pub(super) fn view(&self) -> OutputView {
-        OutputView { span: self.span(), cuts: self.cuts.clone() }
+        OutputView { span: self.span(), cuts: self.cuts.clone(), last: None }
     }
 
     /// The offset after what is left when the last `count` messages are taken out.

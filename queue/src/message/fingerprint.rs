@@ -4,7 +4,8 @@
 //! grows gives the same offsets to other messages. Even the same content is appended again at
 //! another time.
 
-use std::time::Duration;
+use std::fmt;
+use std::time::{Duration, Instant};
 
 use crate::{Error, Event, Message, Offset, Partition, Queue, Result, Topic};
 
@@ -44,20 +45,81 @@ impl Fingerprint {
         partition: Partition,
         offset: Offset,
     ) -> Result<Option<Fingerprint>> {
+        Ok(Fingerprint::find_each(queue, topic, &[(partition, offset)])?[0])
+    }
+
+    /// As [`Fingerprint::find`] of several partitions, each at most once, in their order.
+    ///
+    /// # Errors
+    /// When the queue cannot be read.
+    pub fn find_each(
+        queue: &dyn Queue,
+        topic: &Topic,
+        at: &[(Partition, Offset)],
+    ) -> Result<Vec<Option<Fingerprint>>> {
+        let mut found = vec![None; at.len()];
+        if at.is_empty() {
+            return Ok(found);
+        }
         let spans = queue.spans(topic)?;
-        let is_there = |span: &crate::Span| (span.first..span.end).contains(&offset);
-        if !spans.get(partition.0 as usize).is_some_and(is_there) {
-            return Ok(None);
-        }
-        let read = |wait| queue.reader(topic, &[(partition, offset)])?.read(wait, &mut Vec::new());
-        match read(PATIENCE) {
-            Ok(Event::Batch(batch)) => {
-                let first = batch.messages().next().map(Fingerprint::of);
-                Ok(first.filter(|found| found.offset == offset))
+        let is_there = |(partition, offset): &(Partition, Offset)| {
+            let span = spans.get(partition.0 as usize);
+            span.is_some_and(|span| (span.first..span.end).contains(offset))
+        };
+        let mut open: Vec<_> = at.iter().copied().filter(is_there).collect();
+        let until = Instant::now() + PATIENCE;
+        while !open.is_empty() {
+            match Fingerprint::of_first(queue, topic, &open, until) {
+                Ok(first) => {
+                    for (asked, found) in at.iter().zip(&mut found) {
+                        let of_it = first.iter().find(|(partition, _)| *partition == asked.0);
+                        let of_it = of_it.map(|(_, first)| *first);
+                        *found = found.or(of_it.filter(|first| first.offset == asked.1));
+                    }
+                    break;
+                }
+                // Deleted in this moment: the others are asked for again.
+                Err(Error::OffsetGone { partition, .. }) => open.retain(|it| it.0 != partition),
+                Err(error) => return Err(error),
             }
-            Ok(_) | Err(Error::OffsetGone { .. }) => Ok(None),
-            Err(error) => Err(error),
         }
+        Ok(found)
+    }
+
+    /// The first message of each of these partitions from its offset on.
+    fn of_first(
+        queue: &dyn Queue,
+        topic: &Topic,
+        open: &[(Partition, Offset)],
+        until: Instant,
+    ) -> Result<Vec<(Partition, Fingerprint)>> {
+        let (mut first, mut spare) = (Vec::new(), Vec::new());
+        let mut left: Vec<Partition> = open.iter().map(|it| it.0).collect();
+        let mut reader = queue.reader(topic, open)?;
+        while !left.is_empty() && Instant::now() < until {
+            match reader.read(until.saturating_duration_since(Instant::now()), &mut spare)? {
+                Event::Batch(batch) => {
+                    let message = batch.messages().next().map(Fingerprint::of);
+                    let partition = batch.partition();
+                    if left.contains(&partition) {
+                        first.extend(message.map(|message| (partition, message)));
+                    }
+                    left.retain(|it| *it != partition);
+                    spare.push(batch);
+                }
+                Event::CaughtUp(partition, _) => left.retain(|it| *it != partition),
+                _ => {}
+            }
+        }
+        Ok(first)
+    }
+}
+
+/// For people.
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Fingerprint { offset, append_ms, crc } = self;
+        write!(f, "offset {offset}, appended at {append_ms} ms since 1970 with CRC {crc:08x}")
     }
 }
 
@@ -85,5 +147,22 @@ mod tests {
         assert_ne!(found, Fingerprint::of(message(b"k", b"a")));
         assert_ne!(found, Fingerprint::of(message(b"", b"kb")));
         assert_eq!(find(2), None);
+    }
+
+    #[test]
+    fn those_of_several_partitions_are_found_in_one_go() {
+        let queue = Memory::new();
+        let topic = queue.create("t", 3).unwrap();
+        let mut producer = queue.producer(&topic, "p").unwrap();
+        for (partition, values) in [(0, 5), (2, 2)] {
+            let mut block = Block::default();
+            (0..values).for_each(|_| block.push(b"k", b"v").unwrap());
+            let partition = Partition(partition);
+            producer.append(&[Append { partition, first_sequence: 0, block: &block }]).unwrap();
+        }
+        let at = [(2, 1), (0, 3), (1, 0)].map(|(it, at)| (Partition(it), Offset(at)));
+        let found = Fingerprint::find_each(&queue, &topic, &at).unwrap();
+        let offsets: Vec<_> = found.iter().map(|it| it.map(|it| it.offset.0)).collect();
+        assert_eq!(offsets, [Some(1), Some(3), None]);
     }
 }

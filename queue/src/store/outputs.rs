@@ -1,5 +1,6 @@
 //! Outputs of a job: named topics in its store, written by its commits alone.
 
+use super::LastRow;
 use crate::{Block, Partition, Span};
 
 /// One output of a job.
@@ -75,6 +76,8 @@ pub struct OutputView {
     pub span: Span,
     /// Offsets that rewinds took out: nothing is there, nor will be.
     pub cuts: Vec<Span>,
+    /// What the newest commit noted of it, where a topic may be put back without the positions.
+    pub last: Option<LastRow>,
 }
 
 impl OutputView {

@@ -18,6 +18,13 @@ pub struct Progress {
     pub committed_ms: i64,
 }
 
+impl Progress {
+    /// Next offset of each input, in the job's order.
+    pub fn nexts(&self) -> impl Iterator<Item = Offset> {
+        std::iter::once(self.next).chain(self.further.iter().copied())
+    }
+}
+
 /// Where a partition continues.
 #[derive(Debug)]
 pub struct Recovered {

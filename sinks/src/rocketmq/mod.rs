@@ -15,6 +15,10 @@
 //! 4. A fence below a row that is known to be there means that the broker lost what it
 //!    acknowledged: the sink fails with that error, and nothing is written on top of it.
 //!
+//! 5. Rows that are there and were not noted are compared with the store's as these are shown, see
+//!    `unproved_rows.rs`, and the last fence is still the one that was appended: so a topic or a
+//!    store that was put back is noticed, and a store that makes the same rows again goes on.
+//!
 //! What no queue can remember (the last row's place, the epoch) is the sink's state in the store:
 //! see `state.rs`.
 
@@ -23,6 +27,7 @@ mod queue;
 mod reader;
 mod reader_rule;
 mod state;
+mod unproved_rows;
 
 use std::collections::BTreeMap;
 
@@ -30,8 +35,10 @@ use seismic_queue::{Access, Finding, Level, Need, Offset, Partition, Queue, Span
 use seismic_rocketmq::RocketQueue;
 
 use crate::entry::Entry;
+use crate::sink_ahead::SinkAhead;
 use crate::{Context, Error, Result, Rows, Sink, SinkSpec};
 use queue::OutQueue;
+use reader::WrittenRows;
 use state::State;
 
 pub use reader::{VisibleRow, each_row, is_of_a_sink, reader_rule};
@@ -124,7 +131,22 @@ impl Sink for RocketMq {
             let outlet = self.cluster.outlet(&topic)?;
             let place = format!("{}/{partition}", self.topic);
             let mut queue = OutQueue::new(outlet, partition, place, &self.context.store_id);
-            next.push(queue.recover(&mut self.state, *span)?);
+            let found = queue.recover(&mut self.state, *span)?;
+            if found.has > found.noted {
+                let job = (&topic, partition, &*self.context.store_id);
+                let written = WrittenRows::open(&self.cluster, job, found.written)?;
+                let of = format!("{}/{partition}", self.context.topic);
+                queue.prove(of, written, (found.noted, found.has));
+            }
+            if found.has > span.end {
+                let (sink, topic) = (self.name.clone(), self.context.topic.clone());
+                let (next, end) = (found.has, span.end);
+                tracing::warn!(
+                    "{}; it waits until the store has made these rows again, and compares them",
+                    SinkAhead { sink, topic, partition, next, end }
+                );
+            }
+            next.push(found.noted);
             self.queues.insert(partition, queue);
         }
         Ok(next)
@@ -133,6 +155,10 @@ impl Sink for RocketMq {
     fn write(&mut self, rows: &Rows<'_>) -> Result<()> {
         let queue = self.queues.get_mut(&rows.partition());
         queue.expect("recovery opened every partition").write(&mut self.state, rows)
+    }
+
+    fn ahead(&self) -> Option<(Partition, Offset)> {
+        self.queues.iter().find_map(|(partition, queue)| Some((*partition, queue.ahead()?)))
     }
 
     fn sync(&mut self) -> Result<()> {

@@ -3,10 +3,12 @@
 use seismic_queue::{Message, Offset, Partition, Span};
 use seismic_rocketmq::{AppendOutcome, Out, TopicWriter};
 
+use super::reader::WrittenRows;
 use super::reader_rule::{
-    EPOCH, FENCE, JOB, PARTITION, ROW, ReaderRule, RowHeader, TAG_FENCE, TAG_ROW, TAGS,
+    EPOCH, FENCE, JOB, MessageKind, PARTITION, ROW, ReaderRule, RowHeader, TAG_FENCE, TAG_ROW, TAGS,
 };
-use super::state::State;
+use super::state::{Fence, State};
+use super::unproved_rows::UnprovedRows;
 use crate::{Error, Result, Rows, failpoints};
 
 /// The queue of one result partition.
@@ -27,12 +29,27 @@ pub(super) struct OutQueue {
     epoch: Option<u64>,
     /// Offset that the next append should get.
     end: Offset,
+    /// Rows that are there and were not noted, until the store has shown the same.
+    unproved: Option<UnprovedRows>,
+}
+
+/// What recovery found of a queue.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Recovered {
+    /// The next row as the store has noted it.
+    pub(super) noted: Offset,
+    /// The next row by what is in the queue.
+    pub(super) has: Offset,
+    /// The part of the queue in which the rows between lie.
+    pub(super) written: Span,
 }
 
 /// What was read back.
 #[derive(Default)]
 struct Found {
     rule: ReaderRule,
+    /// Where the first row that counts is.
+    first: Option<Offset>,
     /// Where the last row that counts is.
     last: Option<Offset>,
     /// Why the messages are not those of one sink.
@@ -51,25 +68,105 @@ impl OutQueue {
             fence: None,
             epoch: None,
             end: Offset(0),
+            unproved: None,
         }
     }
 
-    /// Where the last row is that is known to be there.
+    /// Where the last row is that is known to be there, and to be the store's.
     pub(super) fn last(&self) -> Option<Offset> {
-        self.last
+        match &self.unproved {
+            Some(unproved) => unproved.last(),
+            None => self.last,
+        }
+    }
+
+    /// Behind the last row that is there and that the store has not shown yet.
+    pub(super) fn ahead(&self) -> Option<Offset> {
+        self.unproved.as_ref().map(UnprovedRows::end)
     }
 
     /// Establishes where the queue ends and which row comes next. `rows` is what the result topic
     /// holds, for a queue that is new.
-    pub(super) fn recover(&mut self, state: &mut State, rows: Span) -> Result<Offset> {
+    pub(super) fn recover(&mut self, state: &mut State, rows: Span) -> Result<Recovered> {
         self.last = state.last(self.partition)?;
-        self.next = Some(state.position(self.partition)?.unwrap_or(rows.first));
-        let next = self.settle(state)?;
-        Ok(next)
+        let noted = state.position(self.partition)?.unwrap_or(rows.first);
+        self.next = Some(noted);
+        self.compare_fence(state)?;
+        let first = self.read_from()?;
+        let has = self.settle(state)?;
+        if has < noted {
+            let (known, found) = (format!("rows up to {noted}"), format!("none from {has} on"));
+            return Err(self.differs(known, found));
+        }
+        let written = Span { first, end: self.end };
+        Ok(Recovered { noted, has, written })
+    }
+
+    /// Has these rows, of that partition of the result topic, compared before others are written.
+    pub(super) fn prove(&mut self, topic: String, written: WrittenRows, rows: (Offset, Offset)) {
+        let of = (topic, self.place.clone());
+        self.unproved = Some(UnprovedRows::new(of, written, rows));
+    }
+
+    /// Whether the fence that was appended last is still there: one of that epoch and append time.
+    fn compare_fence(&mut self, state: &State) -> Result<()> {
+        let Some(known) = state.fence(self.partition)? else { return Ok(()) };
+        let span = self.outlet.span(self.partition)?;
+        if known.at < span.first {
+            tracing::warn!(
+                "the fence that the sink appended last to {} is gone, so it is not provable that this is \
+                 the topic that it wrote",
+                self.place
+            );
+            return Ok(());
+        }
+        if known.at >= span.end {
+            let (place, known, end) = (self.place.clone(), known.at, span.end);
+            return Err(Error::Lost { place, known, end });
+        }
+        match self.read_fence(known.at)? {
+            Some(found) if found == known => Ok(()),
+            found => {
+                let found = match found {
+                    Some(found) => found.to_string(),
+                    None => "another message".to_owned(),
+                };
+                Err(self.differs(known.to_string(), found))
+            }
+        }
+    }
+
+    /// The fence of this sink at an offset.
+    fn read_fence(&self, at: Offset) -> Result<Option<Fence>> {
+        let mut fence = None;
+        self.outlet.read_back(
+            self.partition,
+            at,
+            at.next(),
+            &mut |at, append_ms, properties| {
+                let header = RowHeader::of(properties).filter(|it| {
+                    it.job == self.job
+                        && it.partition == self.partition
+                        && it.kind == MessageKind::Fence
+                });
+                fence = header.map(|header| Fence { at, epoch: header.epoch, append_ms });
+            },
+        )?;
+        Ok(fence)
+    }
+
+    fn differs(&self, known: String, found: String) -> Error {
+        Error::QueueDiffers { place: self.place.clone(), known, found }
     }
 
     /// Writes the rows of a batch that are not there yet.
     pub(super) fn write(&mut self, state: &mut State, rows: &Rows<'_>) -> Result<()> {
+        if let Some(unproved) = &mut self.unproved {
+            rows.messages().try_for_each(|row| unproved.compare(row))?;
+            if unproved.is_done() {
+                self.unproved = None;
+            }
+        }
         loop {
             let next = match (self.fence, self.next) {
                 (Some(_), Some(next)) => next,
@@ -154,11 +251,18 @@ impl OutQueue {
         self.epoch = Some(epoch);
         let fence = self.append_fence(epoch)?;
         failpoints::pass(failpoints::AFTER_FENCE)?;
+        if let Some(fence) = self.read_fence(fence)? {
+            state.put_fence(self.partition, fence)?;
+        }
         if let Some(last) = self.last.filter(|&last| fence <= last) {
             return Err(Error::Lost { place: self.place.clone(), known: last, end: fence });
         }
         let found = self.read_up_to(from, fence)?;
         self.refuse_foreign(&found)?;
+        if self.last == Some(from) && found.first != Some(from) {
+            let known = format!("a row at offset {from}");
+            return Err(self.differs(known, "another message".to_owned()));
+        }
         let known = self.next.expect("set by recovery");
         let next = match found.rule.next() {
             Some(next) => next,
@@ -209,7 +313,7 @@ impl OutQueue {
 
     fn read_up_to(&self, from: Offset, until: Offset) -> Result<Found> {
         let mut found = Found::default();
-        self.outlet.read_back(self.partition, from, until, &mut |offset, properties| {
+        self.outlet.read_back(self.partition, from, until, &mut |offset, _, properties| {
             found.apply(offset, RowHeader::of(properties), (&self.job, self.partition));
         })?;
         Ok(found)
@@ -232,6 +336,7 @@ impl Found {
         match header {
             Some(header) if header.job == job && header.partition == partition => {
                 if self.rule.accept(offset, &header).is_some() {
+                    self.first.get_or_insert(offset);
                     self.last = Some(offset);
                 }
             }

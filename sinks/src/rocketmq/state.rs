@@ -6,6 +6,7 @@
 //! ```text
 //!  epoch/PARTITION   EPOCH                              one key a queue: two writers never
 //!                                                       overwrite the epoch of each other's queue
+//!  fence/PARTITION   OFFSET EPOCH APPENDED              the newest fence, and its append time
 //!  last              PARTITION OFFSET, one line each    written by every sync
 //! ```
 //!
@@ -13,6 +14,7 @@
 //! `NAME#last`, 2^62 beyond any row. A sink that finds some takes them over when it starts.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use seismic_queue::{JobStore, Offset, Partition};
@@ -25,6 +27,27 @@ const OLD_STATES_FROM: u64 = 1 << 62;
 /// Key of where the last rows are.
 const LAST: &str = "last";
 
+/// A fence in a queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Fence {
+    /// Where it is.
+    pub(super) at: Offset,
+    /// Epoch that began with it.
+    pub(super) epoch: u64,
+    /// When it was appended, ms since 1970 UTC, as the broker says it.
+    pub(super) append_ms: i64,
+}
+
+impl fmt::Display for Fence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Fence { at, epoch, append_ms } = self;
+        write!(
+            f,
+            "the fence of epoch {epoch} at offset {at}, appended at {append_ms} ms since 1970"
+        )
+    }
+}
+
 /// The state of one sink.
 pub(super) struct State {
     store: Arc<dyn JobStore>,
@@ -34,8 +57,8 @@ pub(super) struct State {
     topic: String,
 }
 
-impl std::fmt::Debug for State {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("State").field(&self.store.name()).field(&self.sink).finish()
     }
 }
@@ -126,6 +149,27 @@ impl State {
         Ok(self.store.put_sink_state(&self.sink, &epoch_key(partition), state.as_bytes())?)
     }
 
+    /// The newest fence that was appended to a queue.
+    pub(super) fn fence(&self, partition: Partition) -> Result<Option<Fence>> {
+        let key = fence_key(partition);
+        let Some(text) = self.text(&key)? else { return Ok(None) };
+        let words: Vec<&str> = text.split(' ').collect();
+        let fence = match words[..] {
+            [at, epoch, append_ms] => {
+                at.parse().ok().zip(epoch.parse().ok()).zip(append_ms.parse().ok())
+            }
+            _ => None,
+        };
+        let ((at, epoch), append_ms) = fence.ok_or_else(|| self.damaged(&key))?;
+        Ok(Some(Fence { at: Offset(at), epoch, append_ms }))
+    }
+
+    pub(super) fn put_fence(&self, partition: Partition, fence: Fence) -> Result<()> {
+        let Fence { at, epoch, append_ms } = fence;
+        let state = format!("{at} {epoch} {append_ms}");
+        Ok(self.store.put_sink_state(&self.sink, &fence_key(partition), state.as_bytes())?)
+    }
+
     fn last_rows(&self) -> Result<BTreeMap<Partition, Offset>> {
         let text = self.text(LAST)?.unwrap_or_default();
         let line = |line: &str| {
@@ -150,6 +194,10 @@ impl State {
         let (at, sink) = (self.store.name(), self.sink.clone());
         Error::StateDamaged { at, sink, key: key.to_owned() }
     }
+}
+
+fn fence_key(partition: Partition) -> String {
+    format!("fence/{}", partition.0)
 }
 
 fn epoch_key(partition: Partition) -> String {

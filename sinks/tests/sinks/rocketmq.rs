@@ -66,6 +66,18 @@ impl Place {
         cluster.outlet(&cluster.topic(&self.topic).unwrap()).unwrap()
     }
 
+    /// What the store knows of the sink's position, as a runner notes it.
+    fn note(&self, position: &[(Partition, Offset)]) {
+        let sink = format!("rocketmq:{}", self.topic);
+        MemoryStore::named(&self.store).put_sink_position(&sink, position).unwrap();
+    }
+
+    /// What the sink keeps in the store of its first queue.
+    fn put_state(&self, key: &str, state: &str) {
+        let sink = format!("rocketmq:{}", self.topic);
+        MemoryStore::named(&self.store).put_sink_state(&sink, key, state.as_bytes()).unwrap();
+    }
+
     /// What every reader that follows the rule sees.
     fn rows(&self) -> Vec<SeismicAggRecord> {
         let cluster = self.cluster();
@@ -137,6 +149,7 @@ fn a_sink_that_dies_after_any_step_leaves_each_row_once() {
             }
             if left > 0 && steps % 2 == 0 {
                 sink.sync().unwrap();
+                place.note(&[(partition, Offset(next.0 + 1))]);
                 left -= 1;
             }
         }
@@ -167,12 +180,13 @@ fn what_a_zombie_appends_behind_the_fence_counts_for_nobody() {
     first.recover(&spans_of(ROWS)).unwrap();
     write(&mut first, &rows_of(P0, 0, 3)).unwrap();
     let mut second = place.sink();
-    assert_eq!(second.recover(&spans_of(ROWS)).unwrap()[0], Offset(3));
+    second.recover(&spans_of(ROWS)).unwrap();
+    assert_eq!(second.ahead(), Some((P0, Offset(3))), "not noted, and there");
     // The first one wakes up; the answer shows that the queue is no longer its own.
     let error = write(&mut first, &rows_of(P0, 3, 5)).err();
     let error = error.or_else(|| write(&mut first, &rows_of(P0, 5, 6)).err()).unwrap();
     assert_eq!(error.kind(), Kind::Fenced, "{error}");
-    write(&mut second, &rows_of(P0, 3, ROWS)).unwrap();
+    write(&mut second, &rows_of(P0, 0, ROWS)).unwrap();
     assert_eq!(place.rows(), (0..ROWS).map(|i| row(0, i)).collect::<Vec<_>>());
 }
 
@@ -189,9 +203,10 @@ fn a_planted_prefix_and_a_late_row_of_an_old_epoch_are_told_apart() {
     }
     drop(sink);
     let mut sink = place.sink();
-    assert_eq!(sink.recover(&spans_of(ROWS)).unwrap()[0], Offset(2), "progress, simply");
+    sink.recover(&spans_of(ROWS)).unwrap();
+    assert_eq!(sink.ahead(), Some((P0, Offset(2))), "progress, simply");
     append_row(&mut outlet, &job, (1, 0, 2));
-    write(&mut sink, &rows_of(P0, 2, ROWS)).unwrap();
+    write(&mut sink, &rows_of(P0, 0, ROWS)).unwrap();
     assert_eq!(place.rows(), (0..ROWS).map(|i| row(0, i)).collect::<Vec<_>>());
 }
 
@@ -223,6 +238,80 @@ fn a_queue_that_ends_below_what_was_acknowledged_is_refused() {
     let error = place.sink().recover(&spans_of(ROWS)).unwrap_err();
     assert_eq!(error.kind(), Kind::Data, "{error}");
     assert_eq!(error.remedy(), Some(Remedy::SyncFlush), "{error}");
+}
+
+#[test]
+fn a_sink_ahead_of_a_store_that_was_put_back_compares_the_rows_and_goes_on() {
+    let Some(place) = Place::new() else { return };
+    let mut sink = place.sink();
+    sink.recover(&spans_of(ROWS)).unwrap();
+    write(&mut sink, &rows_of(P0, 0, 4)).unwrap();
+    drop(sink);
+    place.note(&[(P0, Offset(1))]);
+    // The store has two rows again, and then makes them all.
+    let mut sink = place.sink();
+    assert_eq!(sink.recover(&spans_of(2)).unwrap()[0], Offset(1));
+    assert_eq!(sink.ahead(), Some((P0, Offset(4))));
+    write(&mut sink, &rows_of(P0, 1, 3)).unwrap();
+    sink.sync().unwrap();
+    assert_eq!(sink.ahead(), Some((P0, Offset(4))), "it waits for row 3");
+    drop(sink);
+    place.note(&[(P0, Offset(3))]);
+    let mut sink = place.sink();
+    assert_eq!(sink.recover(&spans_of(3)).unwrap()[0], Offset(3));
+    write(&mut sink, &rows_of(P0, 3, ROWS)).unwrap();
+    assert_eq!(sink.ahead(), None);
+    assert_eq!(place.rows(), (0..ROWS).map(|i| row(0, i)).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_store_that_was_put_back_and_makes_other_rows_is_refused() {
+    let Some(place) = Place::new() else { return };
+    let mut sink = place.sink();
+    sink.recover(&spans_of(ROWS)).unwrap();
+    write(&mut sink, &rows_of(P0, 0, 4)).unwrap();
+    drop(sink);
+    place.note(&[(P0, Offset(1))]);
+    let mut sink = place.sink();
+    sink.recover(&spans_of(2)).unwrap();
+    write(&mut sink, &rows_of(P0, 1, 2)).unwrap();
+    let others = batch(P0, Offset(2), &[row(0, 2), row(1, 77), row(0, 4)]);
+    let error = write(&mut sink, &others).unwrap_err();
+    assert!(matches!(error, Error::OtherRow { row: Offset(3), .. }), "{error}");
+    assert_eq!((error.kind(), error.remedy()), (Kind::Data, Some(Remedy::RestoreStore)));
+    assert_eq!(place.rows(), (0..4).map(|i| row(0, i)).collect::<Vec<_>>(), "nothing was added");
+}
+
+#[test]
+fn a_topic_that_was_put_back_and_grew_is_refused() {
+    let Some(place) = Place::new() else { return };
+    let mut sink = place.sink();
+    sink.recover(&spans_of(ROWS)).unwrap();
+    write(&mut sink, &rows_of(P0, 0, 3)).unwrap();
+    sink.sync().unwrap();
+    place.note(&[(P0, Offset(3))]);
+    drop(sink);
+    let refused = || {
+        let error = place.sink().recover(&spans_of(ROWS)).unwrap_err();
+        assert!(matches!(error, Error::QueueDiffers { .. }), "{error}");
+        assert_eq!((error.kind(), error.remedy()), (Kind::Data, Some(Remedy::OtherSinkTopic)));
+        error.to_string()
+    };
+    // Another history: the store knows of a fence, a row or rows that are not in this one.
+    let sink = format!("rocketmq:{}", place.topic);
+    let fence = MemoryStore::named(&place.store).sink_state(&sink, "fence/0").unwrap().unwrap();
+    place.put_state("fence/0", "0 1 12345");
+    assert!(refused().contains("the fence of epoch 1 at offset 0, appended at 12345 ms"));
+    place.put_state("fence/0", "2 1 12345");
+    assert!(refused().contains("there is another message"));
+    place.put_state("fence/0", std::str::from_utf8(&fence).unwrap());
+    place.put_state("last", "0 0\n");
+    assert!(refused().contains("a row at offset 0 should be there"));
+    place.put_state("last", "0 3\n");
+    place.note(&[(P0, Offset(5))]);
+    assert!(refused().contains("rows up to 5 should be there, and there is none from 3 on"));
+    place.note(&[(P0, Offset(3))]);
+    place.sink().recover(&spans_of(ROWS)).unwrap();
 }
 
 #[test]

@@ -51,8 +51,8 @@ pub(crate) struct DeliveryReports(Mutex<Delivered>);
 
 #[derive(Default)]
 struct Delivered {
-    /// First and last offset.
-    offsets: HashMap<(Partition, MessageKind), (u64, u64)>,
+    /// First and last offset, and the append time of the last.
+    offsets: HashMap<(Partition, MessageKind), (u64, u64, Option<i64>)>,
     failed: Option<KafkaError>,
 }
 
@@ -64,8 +64,13 @@ impl DeliveryReports {
 
     /// First and last offset of the messages of that kind.
     pub(crate) fn ends(&self, partition: Partition, what: MessageKind) -> Option<(Offset, Offset)> {
-        let (first, last) = *self.delivered().offsets.get(&(partition, what))?;
+        let (first, last, _) = *self.delivered().offsets.get(&(partition, what))?;
         Some((Offset(first), Offset(last)))
+    }
+
+    /// Append time of the last message of that kind, ms since 1970 UTC, as the topic has it.
+    pub(crate) fn last_append_ms(&self, partition: Partition, what: MessageKind) -> Option<i64> {
+        self.delivered().offsets.get(&(partition, what))?.2
     }
 
     /// Why a message did not arrive.
@@ -96,9 +101,14 @@ impl ProducerContext for DeliveryReports {
         match result {
             Ok(message) => {
                 let offset = u64::try_from(message.offset()).unwrap_or(0);
-                let seen =
-                    delivered.offsets.entry(MessageKind::of(tag)).or_insert((offset, offset));
-                *seen = (seen.0.min(offset), seen.1.max(offset));
+                // Of a topic with append times of the broker it comes with the acknowledgement.
+                let append_ms = message.timestamp().to_millis();
+                let of_kind = delivered.offsets.entry(MessageKind::of(tag));
+                let seen = of_kind.or_insert((offset, offset, append_ms));
+                seen.0 = seen.0.min(offset);
+                if offset > seen.1 {
+                    (seen.1, seen.2) = (offset, append_ms);
+                }
             }
             Err((error, _)) => {
                 delivered.failed.get_or_insert(error.clone());

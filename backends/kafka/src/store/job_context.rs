@@ -17,6 +17,8 @@ use seismic_queue::{Error, Job, Offset, Partition, Result, Topic};
 pub(crate) struct JobContext {
     pub(crate) cluster: Cluster,
     pub(crate) job: Job,
+    /// Ids of the topics of its outputs, in order; empty for who only looks.
+    pub(crate) output_ids: Vec<String>,
     /// The checkpoint topic.
     pub(crate) checkpoints: Topic,
     /// Names of its checkpoints.

@@ -83,13 +83,20 @@ impl KafkaStore {
         trim::trim(&store.cluster, &context.checkpoints).map(drop)
     }
 
-    fn owned(&self, admin: &Admin<'_>, job: &Job, is_widening: bool) -> Result<Box<dyn Lease>> {
+    /// A lease of the job whose outputs have these topics.
+    fn owned(
+        &self,
+        admin: &Admin<'_>,
+        job: &Job,
+        output_ids: Vec<String>,
+        is_widening: bool,
+    ) -> Result<Box<dyn Lease>> {
         let checkpoints = admin.create(CHECKPOINTS, job.partitions(), &settings())?;
         admin.check_checkpoints(CHECKPOINTS)?;
         let checkpoints = admin.widen(checkpoints, job.partitions())?;
         let names = Arc::clone(&self.names);
-        let context =
-            JobContext { cluster: self.cluster.clone(), job: job.clone(), checkpoints, names };
+        let (cluster, job) = (self.cluster.clone(), job.clone());
+        let context = JobContext { cluster, job, output_ids, checkpoints, names };
         let slots = SlotNames::new(&self.group, self.slot.clone());
         let offsets = GroupOffsets::new(&self.cluster, &self.group)?;
         Ok(Box::new(KafkaLease { context: Arc::new(context), slots, offsets, is_widening }))
@@ -108,7 +115,8 @@ impl KafkaStore {
             found => found?,
         };
         let names = Arc::clone(&self.names);
-        Ok((id, JobContext { cluster: self.cluster.clone(), job, checkpoints, names }))
+        let (cluster, output_ids) = (self.cluster.clone(), Vec::new());
+        Ok((id, JobContext { cluster, job, output_ids, checkpoints, names }))
     }
 }
 
@@ -137,14 +145,21 @@ impl JobStore for KafkaStore {
         }
         let (_, stored) = JobTopic::new(&self.cluster).agree(job)?;
         validate::same_job(&self.name(), &stored, job)?;
+        // Before a topic that is missing is made again.
+        match self.context() {
+            Ok((_, context)) => self.compare_outputs(&context)?,
+            Err(Error::StoreMissing { .. }) => {}
+            Err(error) => return Err(error),
+        }
         let admin = Admin::new(&self.cluster)?;
+        let mut ids = Vec::new();
         for output in &job.outputs {
             let partitions = job.partitions_of(output);
             let made = admin.create(&output.topic, partitions, &settings())?;
-            validate::same_topic(made, partitions)?;
+            ids.push(validate::same_topic(made, partitions)?.id);
             admin.check_output(&output.topic)?;
         }
-        self.owned(&admin, job, false)
+        self.owned(&admin, job, ids, false)
     }
 
     fn rescale(&self, job: &Job) -> Result<Box<dyn Lease>> {
@@ -154,13 +169,15 @@ impl JobStore for KafkaStore {
         if let Some(by) = self.leased_by()? {
             return Err(Error::Owned { at: self.name(), by });
         }
+        self.compare_outputs(&context)?;
         let admin = Admin::new(&self.cluster)?;
+        let mut ids = Vec::new();
         for output in &job.outputs {
             let partitions = job.partitions_of(output);
             let wide = admin.widen(self.cluster.topic(&output.topic)?, partitions)?;
-            validate::same_topic(wide, partitions)?;
+            ids.push(validate::same_topic(wide, partitions)?.id);
         }
-        self.owned(&admin, job, true)
+        self.owned(&admin, job, ids, true)
     }
 
     fn view(&self) -> Result<View> {

@@ -1,12 +1,19 @@
-//! The metadata of a committed offset: where the state of that commit is in the checkpoint log.
+//! The metadata of a committed offset: where the state of that commit is in the checkpoint log, and
+//! what its last rows were like.
 //!
-//! As text (the client library takes nothing else), below 200 bytes with two outputs:
-//! `seismic1 NUMBER FROM MANIFEST END...`, all decimal, with an end for each output.
+//! As text (the client library takes nothing else), words between spaces:
+//! `seismic2 NUMBER FROM MANIFEST OUTPUT...`, all numbers decimal, with an output for each of the
+//! job's, in their order: `END`, `END:TOPIC`, or `END:TOPIC:APPENDED:CRC`, where TOPIC is the id of
+//! the topic and APPENDED (ms since 1970) and CRC (hexadecimal) are of the row before END. With ten
+//! outputs below 1,000 bytes, of which brokers take 4,096 (`offset.metadata.max.bytes`).
+//!
+//! `seismic1 NUMBER FROM MANIFEST END...`, which earlier versions wrote, is still read.
 
-use seismic_queue::Offset;
+use seismic_queue::{Fingerprint, LastRow, Offset};
 
 /// First word; another one is another layout.
-const LAYOUT: &str = "seismic1";
+const LAYOUT: &str = "seismic2";
+const FIRST_LAYOUT: &str = "seismic1";
 
 /// The metadata of a committed offset.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,28 +25,86 @@ pub(crate) struct OffsetMetadata {
     pub(crate) from: Offset,
     /// The newest manifest; before the first, as `from`.
     pub(crate) manifest: Offset,
-    /// Ends of the job's outputs behind the last row of this partition, in their order; those at
-    /// the end may be missing. 0 for an output that is keyed.
-    pub(crate) outputs: Vec<Offset>,
+    /// Where the rows of this partition end in the job's outputs, in their order; those at the end
+    /// may be missing.
+    pub(crate) outputs: Vec<OutputEnd>,
+}
+
+/// Where the rows of a partition end in an output, and which row was the last.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct OutputEnd {
+    /// Behind the last row; 0 for an output that is keyed.
+    pub(crate) end: Offset,
+    /// Id of the topic; empty where an earlier version wrote the metadata.
+    pub(crate) topic_id: String,
+    /// Append time and CRC of the last row, as far as they are known.
+    pub(crate) last: Option<(i64, u32)>,
+}
+
+impl OutputEnd {
+    /// What there is to compare the topic with.
+    pub(crate) fn last_row(&self) -> Option<LastRow> {
+        if self.topic_id.is_empty() {
+            return None;
+        }
+        let fingerprint = |(append_ms, crc)| {
+            let offset = Offset(self.end.0.checked_sub(1)?);
+            Some(Fingerprint { offset, append_ms, crc })
+        };
+        let row = self.last.and_then(fingerprint);
+        Some(LastRow { topic_id: self.topic_id.clone(), next: self.end, row })
+    }
+
+    fn encode(&self) -> String {
+        let OutputEnd { end, topic_id, last } = self;
+        match last {
+            _ if topic_id.is_empty() => end.to_string(),
+            None => format!("{end}:{topic_id}"),
+            Some((append_ms, crc)) => format!("{end}:{topic_id}:{append_ms}:{crc:08x}"),
+        }
+    }
+
+    fn decode(word: &str) -> Option<OutputEnd> {
+        let mut parts = word.split(':');
+        let end = Offset(parts.next()?.parse().ok()?);
+        let topic_id = parts.next().unwrap_or_default().to_owned();
+        let last = match (parts.next(), parts.next(), parts.next()) {
+            (None, None, None) => None,
+            (Some(append_ms), Some(crc), None) => {
+                Some((append_ms.parse().ok()?, u32::from_str_radix(crc, 16).ok()?))
+            }
+            _ => return None,
+        };
+        Some(OutputEnd { end, topic_id, last })
+    }
 }
 
 impl OffsetMetadata {
     pub(crate) fn encode(&self) -> String {
         let OffsetMetadata { number, from, manifest, outputs } = self;
         let mut text = format!("{LAYOUT} {number} {from} {manifest}");
-        outputs.iter().for_each(|end| text += &format!(" {end}"));
+        outputs.iter().for_each(|output| text += &format!(" {}", output.encode()));
         text
     }
 
-    /// `None` for anything that [`OffsetMetadata::encode`] did not write.
+    /// `None` for anything that no version has written.
     pub(crate) fn decode(text: &str) -> Option<OffsetMetadata> {
         let mut words = text.split(' ');
-        if words.next() != Some(LAYOUT) {
-            return None;
-        }
+        let layout = words.next()?;
         let mut number = || words.next()?.parse().ok();
         let (of, from, manifest) = (number()?, Offset(number()?), Offset(number()?));
-        let outputs = words.map(|word| word.parse().map(Offset)).collect::<Result<_, _>>().ok()?;
+        let output = |word: &str| match layout {
+            LAYOUT => OutputEnd::decode(word),
+            FIRST_LAYOUT => {
+                let end = Offset(word.parse().ok()?);
+                Some(OutputEnd { end, ..OutputEnd::default() })
+            }
+            _ => None,
+        };
+        if ![LAYOUT, FIRST_LAYOUT].contains(&layout) {
+            return None;
+        }
+        let outputs = words.map(output).collect::<Option<_>>()?;
         Some(OffsetMetadata { number: of, from, manifest, outputs })
     }
 }
@@ -49,15 +114,27 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn output() -> impl Strategy<Value = OutputEnd> {
+        let last = proptest::option::of((any::<i64>(), any::<u32>()));
+        ("[A-Za-z0-9_-]{0,22}", any::<u64>(), last).prop_map(|(topic_id, end, last)| OutputEnd {
+            end: Offset(end),
+            last: last.filter(|_| !topic_id.is_empty()),
+            topic_id,
+        })
+    }
+
     proptest! {
         #[test]
-        fn marks_read_back_as_written_and_are_short(all: [u64; 5], ends: Vec<u64>) {
-            let [number, from, manifest, result, dead] = all.map(Offset);
-            let number = number.0;
-            let offset_metadata = OffsetMetadata { number, from, manifest, outputs: vec![result, dead] };
-            prop_assert!(offset_metadata.encode().len() < 200);
-            let offset_metadata = OffsetMetadata { outputs: ends.into_iter().map(Offset).collect(), ..offset_metadata };
-            prop_assert_eq!(OffsetMetadata::decode(&offset_metadata.encode()), Some(offset_metadata));
+        fn marks_read_back_as_written_and_are_short(
+            all: [u64; 3],
+            outputs in proptest::collection::vec(output(), 0..=10),
+        ) {
+            let [number, from, manifest] = all;
+            let (from, manifest) = (Offset(from), Offset(manifest));
+            let offset_metadata = OffsetMetadata { number, from, manifest, outputs };
+            let text = offset_metadata.encode();
+            prop_assert!(text.len() < 1_000);
+            prop_assert_eq!(OffsetMetadata::decode(&text), Some(offset_metadata));
         }
 
         #[test]
@@ -67,12 +144,29 @@ mod tests {
     }
 
     #[test]
-    fn a_mark_of_the_first_layout_is_written_as_ever() {
-        let text = "seismic1 12 3 40 500 6 70";
+    fn a_mark_of_the_first_layout_is_still_read() {
+        let ends = [500, 6, 70].map(|end| OutputEnd { end: Offset(end), ..OutputEnd::default() });
         let (from, manifest) = (Offset(3), Offset(40));
-        let outputs = vec![Offset(500), Offset(6), Offset(70)];
+        let offset_metadata = OffsetMetadata { number: 12, from, manifest, outputs: ends.to_vec() };
+        let text = "seismic1 12 3 40 500 6 70";
+        assert_eq!(OffsetMetadata::decode(text), Some(offset_metadata.clone()));
+        assert!(offset_metadata.outputs.iter().all(|output| output.last_row().is_none()));
+        assert_eq!(OffsetMetadata::decode("seismic1 12 3 40 500:x"), None);
+    }
+
+    #[test]
+    fn a_mark_of_the_second_layout_is_written_as_ever() {
+        let topic_id = "u1_-x".to_owned();
+        let row = OutputEnd { end: Offset(5), topic_id, last: Some((1_700, 0xab)) };
+        let none = OutputEnd { end: Offset(0), last: None, ..row.clone() };
+        let outputs = vec![row, none];
+        let (from, manifest) = (Offset(3), Offset(40));
         let offset_metadata = OffsetMetadata { number: 12, from, manifest, outputs };
+        let text = "seismic2 12 3 40 5:u1_-x:1700:000000ab 0:u1_-x";
         assert_eq!(offset_metadata.encode(), text);
         assert_eq!(OffsetMetadata::decode(text), Some(offset_metadata));
+        for other in ["seismic2 1 2 3 5:x:1", "seismic2 1 2 3 5:x:1:2:3", "seismic2 1 2 3 x"] {
+            assert_eq!(OffsetMetadata::decode(other), None, "{other}");
+        }
     }
 }

@@ -2,9 +2,9 @@
 
 use super::checkpoint_record::KeptCheckpoint;
 use super::delivery::{DeliveryReports, MessageKind};
-use super::offset_metadata::OffsetMetadata;
+use super::offset_metadata::{OffsetMetadata, OutputEnd};
 use seismic_queue::backend::commit_order::LastCommit;
-use seismic_queue::{Offset, PartitionCommit};
+use seismic_queue::{Fingerprint, Message, Offset, PartitionCommit};
 
 /// Positions of one partition.
 #[derive(Clone, Default)]
@@ -31,20 +31,28 @@ impl PartitionState {
         self.begun = Some((first, before + bytes as u64));
     }
 
-    /// The metadata after the commit of a job with that many outputs, from where its messages went.
+    /// The metadata after the commit of a job whose outputs have these topics, from where its
+    /// messages went.
     pub(crate) fn note_ends(
         &mut self,
         new: &PartitionCommit,
-        outputs: usize,
+        topic_ids: &[String],
         acks: &DeliveryReports,
     ) {
         let place = |what| acks.ends(new.partition, what);
-        // The first two are always there.
-        let outputs = outputs.min(2).max(new.outputs.len()).max(self.offset_metadata.outputs.len());
-        self.offset_metadata.outputs.resize(outputs, Offset(0));
-        for (i, end) in self.offset_metadata.outputs.iter_mut().enumerate() {
-            if let Some((_, last)) = place(MessageKind::Output(i as u16)) {
-                *end = last.next();
+        self.offset_metadata.outputs.resize(topic_ids.len(), OutputEnd::default());
+        let outputs = self.offset_metadata.outputs.iter_mut().zip(topic_ids).enumerate();
+        for (i, (output, topic_id)) in outputs {
+            output.topic_id.clone_from(topic_id);
+            let what = MessageKind::Output(i as u16);
+            if let Some((_, offset)) = place(what) {
+                let row = new.outputs.get(i).and_then(|rows| rows.messages().last());
+                let append_ms = acks.last_append_ms(new.partition, what);
+                let last = row.zip(append_ms).map(|((key, value), append_ms)| {
+                    let row = Message { offset, append_ms, key, value };
+                    (append_ms, Fingerprint::of(row).crc)
+                });
+                (output.end, output.last) = (offset.next(), last);
             }
         }
         if let (Some((manifest, _)), Some(newest)) =

@@ -40,7 +40,7 @@ fn holds_of(
     let offsets = GroupOffsets::new(cluster, &job.group)?;
     let (cluster, checkpoints) = (cluster.clone(), checkpoints.clone());
     let names = CachedNames::new(&cluster, &job.group);
-    let context = JobContext { cluster, job, checkpoints, names };
+    let context = JobContext { cluster, job, output_ids: Vec::new(), checkpoints, names };
     let kept = context.kept(&offsets)?;
     let names = context.names.now()?;
     let mut holds = Vec::new();

@@ -3,8 +3,11 @@
 use super::KafkaStore;
 use super::checkpoint_record::KeptCheckpoint;
 use super::job_context::JobContext;
+use super::offset_metadata::{OffsetMetadata, OutputEnd};
 use crate::group::offsets::GroupOffsets;
-use seismic_queue::{Error, Offset, OutputView, Partition, PartitionView, Result, Span, View};
+use seismic_queue::{
+    Error, JobStore as _, LastRow, Offset, OutputView, Partition, PartitionView, Result, Span, View,
+};
 
 /// Whether anything was ever committed, as far as the cluster remembers.
 fn has_begun(context: &JobContext, offsets: &GroupOffsets) -> Result<bool> {
@@ -13,6 +16,35 @@ fn has_begun(context: &JobContext, offsets: &GroupOffsets) -> Result<bool> {
 }
 
 impl KafkaStore {
+    /// Whether the topics of the outputs have what the newest commits wrote.
+    ///
+    /// # Errors
+    /// [`Error::OutputDiffers`] when not.
+    pub(super) fn compare_outputs(&self, context: &JobContext) -> Result<()> {
+        let offsets = GroupOffsets::new(&self.cluster, &self.group)?;
+        let partitions: Vec<Partition> = context.job.input().all().collect();
+        let committed = offsets.committed(context.job.input(), &partitions)?;
+        let metadata: Vec<_> = committed
+            .into_iter()
+            .map(|it| it.and_then(|(_, text)| OffsetMetadata::decode(&text)))
+            .collect();
+        for (place, output) in context.job.outputs.iter().enumerate() {
+            let noted: Vec<_> =
+                metadata.iter().map(|it| it.as_ref()?.outputs.get(place)?.last_row()).collect();
+            let unprovable = LastRow::compare(self.topics(), &output.topic, &noted)?;
+            if !unprovable.is_empty() {
+                let partitions: Vec<_> = unprovable.iter().map(Partition::to_string).collect();
+                tracing::warn!(
+                    "the last rows that were written to {} are gone (partitions {}), so it is not provable \
+                     that this is the topic that the job wrote",
+                    output.topic,
+                    partitions.join(", ")
+                );
+            }
+        }
+        Ok(())
+    }
+
     fn partition_view(
         &self,
         context: &JobContext,
@@ -21,14 +53,14 @@ impl KafkaStore {
         spans: &[Span],
         first: Offset,
     ) -> Result<(PartitionView, Vec<KeptCheckpoint>)> {
-        let until = |span: &Span, end: Offset| {
-            let span = Span { first: span.first, end: end.max(span.first) };
-            OutputView { span, cuts: Vec::new() }
+        let until = |span: &Span, output: OutputEnd| {
+            let (end, last) = (output.end.max(span.first), output.last_row());
+            OutputView { span: Span { first: span.first, end }, cuts: Vec::new(), last }
         };
         let Some((_, offset_metadata)) = context.known_metadata(offsets, partition)? else {
             let none = PartitionView {
                 progress: None,
-                outputs: spans.iter().map(|span| until(span, Offset(0))).collect(),
+                outputs: spans.iter().map(|span| until(span, OutputEnd::default())).collect(),
                 journal: 0..0,
                 checkpoints: Vec::new(),
             };
@@ -36,7 +68,8 @@ impl KafkaStore {
         };
         let log = context.log(partition);
         let history = log.at(&offset_metadata, offset_metadata.manifest)?;
-        let ends = offset_metadata.outputs.iter().copied().chain(std::iter::repeat(Offset(0)));
+        let none = std::iter::repeat_with(OutputEnd::default);
+        let ends = offset_metadata.outputs.into_iter().chain(none);
         let outputs = spans.iter().zip(ends).map(|(span, end)| until(span, end));
         let part = PartitionView {
             progress: history.progress,
@@ -56,6 +89,10 @@ impl KafkaStore {
             // The first worker has written the job down, and is about to make them.
             Err(Error::TopicMissing { .. }) if !has_begun(&context, &offsets)? => {
                 return Err(self.missing());
+            }
+            Err(Error::TopicMissing { .. }) => {
+                // Says which, and what was in it.
+                return Err(self.compare_outputs(&context).err().unwrap_or_else(|| self.missing()));
             }
             topics => topics?,
         };
@@ -86,7 +123,7 @@ impl KafkaStore {
         }
         let sinks = self.sinks(&topics[0])?;
         // Asked after the positions, so no row that these made is missing.
-        let view = |span| OutputView { span, cuts: Vec::new() };
+        let view = |span| OutputView { span, cuts: Vec::new(), last: None };
         let keyed = spans(true)?.into_iter().map(|spans| spans.into_iter().map(view).collect());
         Ok(View {
             id,

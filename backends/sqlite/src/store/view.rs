@@ -31,7 +31,7 @@ pub(super) fn keyed(db: &Connection, job: &Job, outputs: &[Places]) -> Sql<Vec<V
 }
 
 fn output_view(db: &Connection, place: i64) -> Sql<OutputView> {
-    Ok(OutputView { span: topics::span(db, place)?, cuts: cuts::cuts(db, place)? })
+    Ok(OutputView { span: topics::span(db, place)?, cuts: cuts::cuts(db, place)?, last: None })
 }
 
 /// Positions of the sinks: they hold the first output.

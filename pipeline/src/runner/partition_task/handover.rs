@@ -47,7 +47,7 @@ impl PartitionTask {
         commit.next = self.handed[0];
         commit.further.clear();
         commit.further.extend(&self.handed[1..]);
-        kind_note::write(self.kind, &*self.operator, &mut commit.note);
+        kind_note::write(self.kind, &*self.operator, &self.delivered, &mut commit.note);
         self.operator.move_output(&mut commit);
         std::mem::swap(&mut commit.journal, &mut self.journal);
         self.snapshots.fill(&mut commit);

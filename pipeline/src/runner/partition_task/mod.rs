@@ -50,8 +50,9 @@ pub(crate) struct PartitionTask {
     /// Keys that were reported to the watch for spread sensors; `None`: none, and those of the
     /// store come first.
     reported_keys: Option<u64>,
-    /// The last message before the stored position, until it was compared with the log.
-    stored_delivered: Option<Fingerprint>,
+    /// The last message of each input that had its effect, as far as it is known; empty where there
+    /// is one input, since the operator knows it.
+    delivered: Vec<Option<Fingerprint>>,
     spare: PartitionCommit,
 }
 
@@ -85,19 +86,19 @@ impl PartitionTask {
         self.caught_up(batch.next())
     }
 
-    /// Notes which message of a batch of the first input was the last that had its effect.
+    /// Notes which message of a batch of an input was the last that had its effect.
     fn note_delivered(&mut self, input: usize, batch: &Batch) {
-        if input > 0 {
-            return;
-        }
         if let Some(last) = batch.last_below(self.operator.next(input)) {
-            self.operator.set_delivered(Fingerprint::of(last));
+            self.set_delivered(input, Fingerprint::of(last));
         }
     }
 
-    /// The last message before the stored position, if it was not compared with the log yet.
-    pub fn take_stored_delivered(&mut self) -> Option<Fingerprint> {
-        self.stored_delivered.take()
+    /// Notes the last message of an input that had its effect.
+    pub fn set_delivered(&mut self, input: usize, last: Fingerprint) {
+        match self.delivered.get_mut(input) {
+            Some(delivered) => *delivered = Some(last),
+            None => self.operator.set_delivered(last),
+        }
     }
 
     fn apply_bounded(

@@ -5,13 +5,12 @@ use seismic_queue::{Offset, Partition, PartitionCommit, Recovered, Topic};
 use super::PartitionTask;
 use super::idle_watch::IdleWatch;
 use super::snapshotter::Snapshotter;
+use crate::Result;
 use crate::engine::journal::Entry;
-use crate::engine::kind_note;
 use crate::engine::operator::{Operator, OperatorKind};
 use crate::runner::replay::input_logs::InputLogs;
 use crate::runner::replay::{Replay, replay_several};
 use crate::runner::settings::Settings;
-use crate::{Error, Result};
 
 impl PartitionTask {
     /// A partition that was never committed; it begins at these offsets of the inputs and says so
@@ -42,16 +41,6 @@ impl PartitionTask {
         let (operator, replay) = Replay::prepare(recovered, inputs, kind)?;
         let mut part = PartitionTask::with((kind, operator), Some(replay), settings);
         part.go_on_from(recovered);
-        if let Some(progress) = &recovered.progress {
-            let partition = recovered.partition;
-            let note = kind_note::note_of(kind, &progress.note);
-            let delivered = note.and_then(|note| kind.delivered_of_note(&note));
-            part.stored_delivered =
-                delivered.map_err(|source| Error::Note { partition, source })?;
-            if let Some(last) = part.stored_delivered {
-                part.operator.set_delivered(last);
-            }
-        }
         part.reported_keys = None;
         part.caught_up(part.operator.position())?;
         Ok(part)
@@ -107,7 +96,7 @@ impl PartitionTask {
             snapshots: Snapshotter::default(),
             is_alarm_raised: false,
             reported_keys: Some(0),
-            stored_delivered: None,
+            delivered: if inputs > 1 { vec![None; inputs] } else { Vec::new() },
             spare: PartitionCommit::new(partition),
         }
     }

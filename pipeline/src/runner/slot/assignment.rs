@@ -5,6 +5,7 @@ use seismic_queue::{Fingerprint, Offset, Partition, Recovered, patiently};
 
 use super::slot_context::SlotContext;
 use super::{OthersSeen, Slot};
+use crate::engine::kind_note;
 use crate::runner::partition_task::PartitionTask;
 use crate::runner::replay::input_logs::InputLogs;
 use crate::runner::settings::Finish;
@@ -16,12 +17,13 @@ impl Slot<'_> {
     pub(super) fn assigned(&mut self, partitions: &[Partition]) -> Result<()> {
         self.commit_all()?;
         let loaded = self.commit_channel.load(self.source.fencing_token(), partitions.to_vec())?;
+        let mut delivered = self.compare_delivered(&loaded)?.into_iter();
         for recovered in &loaded {
             let partition = recovered.partition;
             for reason in &recovered.passed_over {
                 tracing::warn!(partition = partition.0, "an older checkpoint is used: {reason}");
             }
-            let part = match (&recovered.progress, self.job.settings.from) {
+            let mut part = match (&recovered.progress, self.job.settings.from) {
                 (Some(progress), Some(_)) if !self.job.metrics.has_started() => {
                     return Err(Error::AlreadyStarted { partition, next: progress.next });
                 }
@@ -32,6 +34,11 @@ impl Slot<'_> {
                     PartitionTask::begin(self.job.kind, of, self.job.settings)
                 }
             };
+            for (input, last) in delivered.next().into_iter().flatten().enumerate() {
+                if let Some(last) = last {
+                    part.set_delivered(input, last);
+                }
+            }
             self.parts.insert(partition, part);
         }
         self.compare_with_log(partitions)?;
@@ -64,6 +71,49 @@ impl Slot<'_> {
         Ok(part)
     }
 
+    /// Whether each log still has, as the last message before a stored position, the one that was
+    /// read there; what was read last of each input, for each partition. Compared before anything
+    /// is done again, which would be with another log.
+    fn compare_delivered(&self, loaded: &[Recovered]) -> Result<Vec<Vec<Option<Fingerprint>>>> {
+        let SlotContext { kind, inputs, queue, stop, .. } = self.job;
+        let of = |it: &Recovered| {
+            let partition = it.partition;
+            let Some(progress) = &it.progress else { return Ok(vec![None; inputs.len()]) };
+            let delivered = kind_note::delivered_of(kind, &progress.note, inputs.len());
+            delivered.map_err(|source| Error::Note { partition, source })
+        };
+        let delivered = loaded.iter().map(of).collect::<Result<Vec<_>>>()?;
+        for (input, topic) in inputs.iter().enumerate() {
+            let last = |(it, delivered): (&Recovered, &Vec<Option<Fingerprint>>)| {
+                let next = it.progress.as_ref()?.nexts().nth(input)?;
+                Some((it.partition, next, delivered[input]?))
+            };
+            let asked: Vec<_> = loaded.iter().zip(&delivered).filter_map(last).collect();
+            let at: Vec<_> = asked.iter().map(|(it, _, last)| (*it, last.offset)).collect();
+            let found = patiently(stop, || Fingerprint::find_each(queue, topic, &at))?;
+            let mut unprovable = Vec::new();
+            for ((partition, next, delivered), found) in asked.into_iter().zip(found) {
+                match found {
+                    Some(found) if found != delivered => {
+                        let topic = topic.name.clone();
+                        return Err(Error::LogDiffers { topic, partition, next, delivered, found });
+                    }
+                    Some(_) => {}
+                    None => unprovable.push(partition.to_string()),
+                }
+            }
+            if !unprovable.is_empty() {
+                tracing::warn!(
+                    "the last messages that were read of {} are gone (partitions {}), so it is not \
+                     provable that this is the log that was read",
+                    topic.name,
+                    unprovable.join(", ")
+                );
+            }
+        }
+        Ok(delivered)
+    }
+
     /// Whether the log has what the engines need next. What it has lost before it was read, and
     /// only that, can be accepted: then the state is whole, and there is just nothing to add to it.
     fn compare_with_log(&mut self, partitions: &[Partition]) -> Result<()> {
@@ -82,23 +132,11 @@ impl Slot<'_> {
                 (partitions.iter().map(|it| spans[it.0 as usize].end).collect(), spans)
             }
         };
-        let (mut lost, mut unprovable) = (Vec::new(), Vec::new());
+        let mut lost = Vec::new();
         for (&partition, end) in partitions.iter().zip(ends) {
             let part = self.parts.get_mut(&partition).expect("it was just loaded");
             if end < part.committed(input) {
                 return Err(Error::LogShort { partition, next: part.committed(input), end });
-            }
-            if let Some(delivered) = part.take_stored_delivered() {
-                let (queue, at) = (self.job.queue, delivered.offset);
-                let find = || Fingerprint::find(queue, topic, partition, at);
-                match patiently(self.job.stop, find)? {
-                    Some(found) if found != delivered => {
-                        let (topic, next) = (topic.name.clone(), part.committed(input));
-                        return Err(Error::LogDiffers { topic, partition, next, delivered, found });
-                    }
-                    Some(_) => {}
-                    None => unprovable.push(partition),
-                }
             }
             if settings.finish != Finish::Never {
                 // Workers that share a job end where it ended when they began, or they would wait
@@ -123,15 +161,6 @@ impl Slot<'_> {
             } else {
                 lost.push(loss);
             }
-        }
-        if !unprovable.is_empty() {
-            let partitions =
-                unprovable.iter().map(Partition::to_string).collect::<Vec<_>>().join(", ");
-            tracing::warn!(
-                "the last messages that were read of {} are gone (partitions {partitions}), so it is not \
-                 provable that this is the log that was read",
-                topic.name
-            );
         }
         if lost.is_empty() {
             return Ok(());

@@ -64,7 +64,7 @@ impl KafkaCommitter {
         let mut offsets = TopicPartitionList::new();
         for new in &commit.partitions {
             let place = states.get_mut(&new.partition).expect("it was checked");
-            place.note_ends(new, self.context.job.outputs.len(), client.context());
+            place.note_ends(new, &self.context.output_ids, client.context());
             let nexts = std::iter::once(&new.next).chain(&new.further);
             for (input, next) in self.context.job.inputs.iter().zip(nexts) {
                 let mut offset = offsets.add_partition(&input.name, number(new.partition));
