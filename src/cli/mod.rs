@@ -41,6 +41,8 @@ enum Command {
     Replay(commands::replay::Args),
     /// Run a job: aggregate records into windows, exactly once, and write them to sinks
     Run(Box<commands::run::Args>),
+    /// Run any number of jobs as processes of their own, and start them again when they fail
+    Serve(commands::serve::Args),
     /// Make, check and show job files
     Job(commands::job::Args),
     /// Run one sink as a separate process, for any number of workers of a job
@@ -65,6 +67,9 @@ enum Command {
     Group(commands::group::Args),
     /// Show or set the retention of a topic
     Retention(commands::retention::Args),
+    /// Run one job of a server, which starts this by itself
+    #[command(hide = true)]
+    Worker(commands::worker::Args),
 }
 
 impl Cli {
@@ -79,6 +84,7 @@ impl Cli {
             Command::Import(args) => commands::import::run(args),
             Command::Replay(args) => commands::replay::run(args),
             Command::Run(args) => commands::run::run(*args),
+            Command::Serve(args) => commands::serve::run(args),
             Command::Job(args) => commands::job::run(args),
             Command::Sink(args) => commands::sink::run(&args),
             Command::Verify(args) => commands::verify::run(&args),
@@ -91,6 +97,7 @@ impl Cli {
             Command::Checkpoint(args) => commands::checkpoint::run(&args),
             Command::Group(args) => commands::group::run(&args),
             Command::Retention(args) => commands::retention::run(&args),
+            Command::Worker(args) => commands::worker::run(&args),
         }
     }
 }

@@ -1,6 +1,29 @@
 //! The server: runs jobs as processes of their own, restarts them by their policies, and tells
 //! what they do.
+//!
+//! ```text
+//!  jobs folder ─► ┌ supervisor ───────────────┐ ─spawn─► worker ─► job
+//!                 │ life: pure state machine  │ ◄─────── report, last words
+//!                 │ state: SQLite, each change │
+//!                 └───────────────────────────┘
+//! ```
+//!
+//! One loop has all jobs ([`supervisor`]); what becomes of a job is decided by a state machine
+//! that knows no clock and no process ([`life`]). Workers outlive their server, and the next one
+//! finds them again ([`worker`]).
 
+mod event;
+mod jobs_folder;
 pub mod life;
 pub mod limits;
+mod link;
+mod rivals;
+mod run;
+mod served_job;
+mod settings;
+pub mod state;
+mod supervisor;
 pub mod worker;
+
+pub use run::run;
+pub use settings::ServeSettings;

@@ -14,6 +14,8 @@ pub mod replay;
 pub mod restore;
 pub mod retention;
 pub mod run;
+pub mod serve;
 pub mod sink;
 pub mod status;
 pub mod verify;
+pub mod worker;

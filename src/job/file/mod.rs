@@ -119,8 +119,11 @@ pub fn open(path: &Path, given: &Given) -> Result<JobFile, Usage> {
     Ok(read_given(&text_of(path).map_err(refused)?, path, given))
 }
 
-/// The text of a file of a sensible size, or why there is none, to follow the file's name.
-fn text_of(path: &Path) -> Result<String, String> {
+/// The text of a file of a sensible size.
+///
+/// # Errors
+/// Why there is none, to follow the file's name.
+pub fn text_of(path: &Path) -> Result<String, String> {
     let unreadable = |error: std::io::Error| format!("cannot be read: {error}");
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(unreadable)?;

@@ -1,9 +1,11 @@
 //! The keys of a job file that are no options of `seismic run`: what a service keeps of a job.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use toml::de::DeValue;
 
-use super::value::text;
+use super::value::{flag, number, text};
 use crate::job::service::{Service, tags};
 
 /// Bytes of a description: a paragraph.
@@ -105,6 +107,140 @@ pub const SERVICE_KEYS: &[ServiceKey] = &[
             false => json!(service.tags),
         },
     },
+    ServiceKey {
+        name: "engine",
+        help: "Program that runs the job under `seismic serve`: another version of this one, so that \
+               jobs are upgraded one by one",
+        default: Some("the server's own"),
+        example: "\"/opt/seismic-0.1/seismic\"",
+        schema: || json!({ "type": "string" }),
+        set: |service, value| {
+            service.engine = Some(text(value)?.into());
+            Ok(())
+        },
+        show: |service| service.engine.as_ref().map_or(Value::Null, |path| json!(path)),
+    },
+    ServiceKey {
+        name: "restart.retry",
+        help: "Whether `seismic serve` starts the job again when it has ended with an error that \
+               another start may mend",
+        default: Some("true"),
+        example: "true",
+        schema: || json!({ "type": "boolean" }),
+        set: |service, value| flag(&mut service.restart.retry, value),
+        show: |service| json!(service.restart.retry),
+    },
+    ServiceKey {
+        name: "restart.max_per_hour",
+        help: "Automatic starts within any hour, also over restarts of the server, or \"unlimited\"",
+        default: Some("10"),
+        example: "10",
+        schema: || json!({ "anyOf": [{ "type": "integer", "minimum": 0 }, { "const": "unlimited" }] }),
+        set: |service, value| {
+            service.restart.max_per_hour = count_or(value, "unlimited")?;
+            Ok(())
+        },
+        show: |service| service.restart.max_per_hour.map_or(json!("unlimited"), |most| json!(most)),
+    },
+    ServiceKey {
+        name: "restart.max_retries",
+        help: "Automatic starts in a row, none of which ran for a minute, or \"unlimited\"",
+        default: Some("unlimited"),
+        example: "5",
+        schema: || json!({ "anyOf": [{ "type": "integer", "minimum": 0 }, { "const": "unlimited" }] }),
+        set: |service, value| {
+            service.restart.max_retries = count_or(value, "unlimited")?;
+            Ok(())
+        },
+        show: |service| service.restart.max_retries.map_or(json!("unlimited"), |most| json!(most)),
+    },
+    ServiceKey {
+        name: "restart.interval_s",
+        help: "Pause before the first automatic start, s; it doubles with each further one in a row",
+        default: Some("1"),
+        example: "1",
+        schema: || json!({ "type": "integer", "minimum": 0, "maximum": 3600 }),
+        set: |service, value| seconds(&mut service.restart.interval, value),
+        show: |service| json!(service.restart.interval.as_secs()),
+    },
+    ServiceKey {
+        name: "restart.max_interval_s",
+        help: "Longest pause before an automatic start, s",
+        default: Some("60"),
+        example: "60",
+        schema: || json!({ "type": "integer", "minimum": 0, "maximum": 3600 }),
+        set: |service, value| seconds(&mut service.restart.max_interval, value),
+        show: |service| json!(service.restart.max_interval.as_secs()),
+    },
+    ServiceKey {
+        name: "restart.start_timeout_s",
+        help: "Longest time until the job reads, s; 0: as long as it takes, as when its topic is not \
+               there yet",
+        default: Some("0"),
+        example: "0",
+        schema: || json!({ "type": "integer", "minimum": 0, "maximum": 31536000 }),
+        set: |service, value| timeout(&mut service.restart.start_timeout, value),
+        show: |service| json!(service.restart.start_timeout.map_or(0, |limit| limit.as_secs())),
+    },
+    ServiceKey {
+        name: "restart.run_timeout_s",
+        help: "Longest run of a job that ends by itself (drain, until_caught_up or max_records), s; 0: \
+               as long as it takes",
+        default: Some("0"),
+        example: "0",
+        schema: || json!({ "type": "integer", "minimum": 0, "maximum": 31536000 }),
+        set: |service, value| timeout(&mut service.restart.run_timeout, value),
+        show: |service| json!(service.restart.run_timeout.map_or(0, |limit| limit.as_secs())),
+    },
+    ServiceKey {
+        name: "restart.retry_on_timeout",
+        help: "Whether a start or run that took too long is tried again",
+        default: Some("true"),
+        example: "true",
+        schema: || json!({ "type": "boolean" }),
+        set: |service, value| flag(&mut service.restart.retry_on_timeout, value),
+        show: |service| json!(service.restart.retry_on_timeout),
+    },
+    ServiceKey {
+        name: "logs.level",
+        help: "What the job logs under `seismic serve`: error, warn, info, debug, trace, or a filter as \
+               in RUST_LOG",
+        default: Some("info"),
+        example: "\"info\"",
+        schema: || json!({ "type": "string" }),
+        set: |service, value| {
+            let filter = text(value)?;
+            tracing_subscriber::EnvFilter::try_new(&filter)
+                .map_err(|error| format!("{filter:?} selects no log lines: {error}"))?;
+            service.logs.level = filter;
+            Ok(())
+        },
+        show: |service| json!(service.logs.level),
+    },
+    ServiceKey {
+        name: "logs.max_mb",
+        help: "Size of a log file before it is replaced, MiB",
+        default: Some("16"),
+        example: "16",
+        schema: || json!({ "type": "integer", "minimum": 1, "maximum": 1024 }),
+        set: |service, value| {
+            service.logs.max_bytes = number(value, 1..=1024)? << 20;
+            Ok(())
+        },
+        show: |service| json!(service.logs.max_bytes >> 20),
+    },
+    ServiceKey {
+        name: "logs.files",
+        help: "Log files kept, the one being written included",
+        default: Some("5"),
+        example: "5",
+        schema: || json!({ "type": "integer", "minimum": 1, "maximum": 100 }),
+        set: |service, value| {
+            service.logs.files = number(value, 1..=100)? as usize;
+            Ok(())
+        },
+        show: |service| json!(service.logs.files),
+    },
 ];
 
 /// The key of this name.
@@ -120,4 +256,25 @@ pub fn top_names() -> impl Iterator<Item = &'static str> {
 /// The keys of a table; empty when there is none of this name.
 pub fn of_table(table: &str) -> Vec<&'static ServiceKey> {
     SERVICE_KEYS.iter().filter(|key| key.place().0 == Some(table)).collect()
+}
+
+/// A number, or the word for none.
+fn count_or(value: &DeValue<'_>, none: &str) -> Result<Option<u32>, String> {
+    if matches!(value, DeValue::String(text) if text == none) {
+        return Ok(None);
+    }
+    let most = number(value, 0..=1_000_000).map_err(|why| format!("{why}, or write {none:?}"))?;
+    Ok(Some(u32::try_from(most).unwrap_or(u32::MAX)))
+}
+
+fn seconds(span: &mut Duration, value: &DeValue<'_>) -> Result<(), String> {
+    *span = Duration::from_secs(number(value, 0..=3_600)?);
+    Ok(())
+}
+
+/// A number of seconds up to a year, and none for 0.
+fn timeout(limit: &mut Option<Duration>, value: &DeValue<'_>) -> Result<(), String> {
+    let seconds = number(value, 0..=31_536_000)?;
+    *limit = (seconds > 0).then(|| Duration::from_secs(seconds));
+    Ok(())
 }

@@ -53,6 +53,8 @@ pub enum Input {
     Trouble(Option<String>),
     /// Its worker has ended.
     Ended(Ending),
+    /// The server ends and takes the workers with it; the next one starts them.
+    ServerEnds,
     /// Time has passed.
     Tick,
 }
@@ -167,8 +169,10 @@ impl Life {
             Input::Stop => self.stop(now_ms),
             Input::Pause => self.pause(now_ms),
             Input::Resume => self.resume(now_ms),
-            Input::Orphaned(ending) | Input::Ended(ending) => self.ended(now_ms, &ending),
+            Input::Orphaned(ending) => self.ended(now_ms, &ending, "the server was started again"),
+            Input::Ended(ending) => self.ended(now_ms, &ending, "somebody started it"),
             Input::Adopted => Vec::new(),
+            Input::ServerEnds => self.server_ends(now_ms),
             Input::Reported(doing) => self.reported(now_ms, doing),
             Input::Trouble(trouble) => self.trouble(now_ms, trouble),
             Input::Tick => self.tick(now_ms),
@@ -269,13 +273,23 @@ impl Life {
         vec![]
     }
 
-    fn ended(&mut self, now_ms: i64, ending: &Ending) -> Vec<Act> {
+    /// What somebody wants stays, for the next server.
+    fn server_ends(&mut self, now_ms: i64) -> Vec<Act> {
+        if !self.saved.has_worker || self.saved.stop_asked_ms.is_some() {
+            return vec![];
+        }
+        self.saved.stop_asked_ms = Some(now_ms);
+        self.enter(now_ms, State::Draining, "the server ends");
+        vec![Act::Stop]
+    }
+
+    fn ended(&mut self, now_ms: i64, ending: &Ending, again: &str) -> Vec<Act> {
         let was_asked = self.saved.stop_asked_ms.take().is_some();
         let overdue = self.saved.overdue.take();
         let ran_ms = now_ms - self.saved.started_ms;
         self.saved.has_worker = false;
         if was_asked && overdue.is_none() && self.saved.intent == Intent::Run {
-            return self.spawn(now_ms, "somebody started it");
+            return self.spawn(now_ms, again);
         }
         if self.saved.intent == Intent::Pause {
             if !ending.is_good() {

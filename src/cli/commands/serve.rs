@@ -1,0 +1,51 @@
+//! `seismic serve`: runs jobs as processes of their own, and starts them again when they fail.
+
+use std::path::PathBuf;
+
+use crate::cli::exit::{Outcome, Usage};
+use crate::cli::log_levels;
+use crate::serve::{self, ServeSettings};
+
+/// Options of `seismic serve`.
+#[derive(clap::Args)]
+#[command(
+    after_help = "SIGTERM and Ctrl-C stop all jobs with their last commits, and the next server starts them again; with \
+                  --leave-running they work on. A server that is killed leaves its jobs running, too. SIGHUP reads the \
+                  files of --jobs again and tells running jobs their levels of logs."
+)]
+pub struct Args {
+    /// File with the state of the server and of its jobs
+    #[arg(long, value_name = "URL", default_value = "sqlite:output/serve.db")]
+    state: String,
+    /// Folder of job files that are the truth: the server runs what they say, and nothing else
+    #[arg(long, value_name = "DIR")]
+    jobs: PathBuf,
+    /// Leave the jobs running when the server is stopped; the next one takes them over
+    #[arg(long)]
+    leave_running: bool,
+}
+
+/// Serves until it is stopped.
+pub fn run(args: Args) -> anyhow::Result<Outcome> {
+    let Some(state) = args.state.strip_prefix("sqlite:").filter(|path| !path.is_empty()) else {
+        let why = format!("--state {}: write it as sqlite:PATH", args.state);
+        return Err(Usage(why).into());
+    };
+    if !args.jobs.is_dir() {
+        let why = format!("--jobs {}: there is no such folder", args.jobs.display());
+        return Err(Usage(why).into());
+    }
+    if std::env::var_os("RUST_LOG").is_none() {
+        // Changes of states are what a server has to say.
+        log_levels::set("info").map_err(Usage)?;
+    }
+    // Process 1 of a container takes all others with it.
+    let leave_running = args.leave_running && std::process::id() != 1;
+    serve::run(ServeSettings {
+        state: PathBuf::from(state),
+        jobs: Some(args.jobs),
+        leave_running,
+        ..ServeSettings::default()
+    })?;
+    Ok(Outcome::Fine)
+}

@@ -1,0 +1,27 @@
+//! What reaches the supervisor's one loop.
+
+use super::life::ending::Ending;
+use super::supervisor::Supervisor;
+use super::worker::report::Report;
+
+/// Something to take in.
+pub enum Event {
+    /// Somebody wants something done or answered.
+    Task(Box<dyn FnOnce(&mut Supervisor) + Send>),
+    /// The worker of a job, by the number of its link.
+    OfWorker(String, u64, Happening),
+    /// End, or leave the workers running and end.
+    End,
+    /// Read levels and alarms again.
+    Reload,
+}
+
+/// What happened to a worker.
+pub enum Happening {
+    /// It has ended.
+    Ended(Ending),
+    /// It says what it does.
+    Reported(Box<Report>),
+    /// It does not answer.
+    Silent(String),
+}

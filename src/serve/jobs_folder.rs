@@ -1,0 +1,156 @@
+//! A folder of job files that are the truth: what is new is submitted and started, what has changed
+//! is submitted again, and a job whose file is gone is stopped and forgotten.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::life::state::State;
+use super::life::{Input, Intent};
+use super::supervisor::Supervisor;
+use super::worker::order::{Begin, Description};
+use crate::job::file;
+
+/// The folder, and what was read in it.
+pub struct JobsFolder {
+    path: PathBuf,
+    /// Text of each file when it was read last.
+    seen: BTreeMap<String, String>,
+    /// What is wrong with files, by file.
+    problems: BTreeMap<String, String>,
+}
+
+impl JobsFolder {
+    /// The folder at `path`.
+    #[must_use]
+    pub fn new(path: PathBuf) -> Self {
+        JobsFolder { path, seen: BTreeMap::new(), problems: BTreeMap::new() }
+    }
+
+    /// What is wrong with files, by file.
+    #[must_use]
+    pub fn problems(&self) -> &BTreeMap<String, String> {
+        &self.problems
+    }
+
+    /// Has the server do what the files say.
+    pub fn follow(&mut self, server: &mut Supervisor) {
+        let files = match job_files(&self.path) {
+            Ok(files) => files,
+            Err(error) => {
+                return self.problem(&self.path.display().to_string(), &error.to_string());
+            }
+        };
+        self.problems.remove(&self.path.display().to_string());
+        let mut present = BTreeSet::new();
+        for path in files {
+            let name = path.display().to_string();
+            present.insert(name.clone());
+            match file::text_of(&path) {
+                Ok(text) if self.seen.get(&name) == Some(&text) => {}
+                Ok(text) => {
+                    self.read(server, &name, &text);
+                    self.seen.insert(name, text);
+                }
+                Err(why) => self.problem(&name, &format!("the job file {name} {why}")),
+            }
+        }
+        self.seen.retain(|name, _| present.contains(name));
+        self.problems
+            .retain(|name, _| present.contains(name) || *name == self.path.display().to_string());
+        let gone = server.jobs().filter_map(|job| {
+            let source = job.stored.source.as_ref()?;
+            (!present.contains(source)).then(|| (job.name().to_owned(), source.clone()))
+        });
+        for (name, source) in gone.collect::<Vec<_>>() {
+            forget(server, &name, &source);
+        }
+    }
+
+    fn read(&mut self, server: &mut Supervisor, name: &str, text: &str) {
+        let before = server.jobs().find(|job| job.stored.source.as_deref() == Some(name));
+        if before.is_some_and(|job| job.stored.description.text == text && job.spec.is_some()) {
+            // As an earlier server left it.
+            return;
+        }
+        let before =
+            before.map(|job| (job.name().to_owned(), job.spec.clone(), job.service.clone()));
+        let description =
+            Description { text: text.to_owned(), file: name.to_owned(), ..Description::default() };
+        let job = match self.submit(server, name, description) {
+            Ok(job) => job,
+            Err(error) => return self.problem(name, &format!("{error:#}")),
+        };
+        self.problems.remove(name);
+        let Some((old, spec, service)) = before else {
+            return server.apply(&job, Input::Start);
+        };
+        if old != job {
+            forget(server, &old, name);
+            return server.apply(&job, Input::Start);
+        }
+        let Some(now) = server.job(&job) else { return };
+        let is_same_work = now.spec == spec && now.service.engine == service.engine;
+        if is_same_work {
+            tracing::info!("job {job}: {name} has changed; nothing of it needs another worker");
+            server.tell_levels(&job);
+        } else if now.life.saved().intent == Intent::Run
+            || now.life.standing().state == State::Failed
+        {
+            tracing::info!("job {job}: {name} has changed, so its worker is started again");
+            server.apply(&job, Input::Stop);
+            server.apply(&job, Input::Start);
+        }
+    }
+
+    fn submit(
+        &self,
+        server: &mut Supervisor,
+        file: &str,
+        description: Description,
+    ) -> anyhow::Result<String> {
+        let name = server.name_of(&description)?;
+        if let Some(other) = server.job(&name).and_then(|job| job.stored.source.as_deref())
+            && other != file
+            && Path::new(other).exists()
+        {
+            anyhow::bail!("job {name} is described by {other} already; give this one another name");
+        }
+        server.submit(description, Some(file.to_owned()), Begin::default())
+    }
+
+    fn problem(&mut self, name: &str, why: &str) {
+        if self.problems.get(name).is_none_or(|known| known != why) {
+            tracing::error!("{why}");
+            self.problems.insert(name.to_owned(), why.to_owned());
+        }
+    }
+}
+
+/// Stops a job whose file is gone, and forgets it when it has ended.
+fn forget(server: &mut Supervisor, name: &str, source: &str) {
+    let Some(job) = server.job(name) else { return };
+    if job.life.saved().has_worker {
+        if job.life.saved().intent != Intent::Stop {
+            tracing::info!("job {name}: {source} describes it no more, so it is stopped");
+            server.apply(name, Input::Stop);
+        }
+    } else if let Err(error) = server.delete(name) {
+        tracing::error!("job {name}: {error:#}");
+    }
+}
+
+/// The job files of a folder, in order of names.
+fn job_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let is_hidden =
+            path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        if !is_hidden && path.extension().is_some_and(|ext| ext == "toml") && path.is_file() {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}

@@ -1,0 +1,32 @@
+//! What a server is told at its start.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::job::service::JobName;
+
+/// What a server is told.
+#[derive(Clone, Debug, Default)]
+pub struct ServeSettings {
+    /// The file of its state.
+    pub state: PathBuf,
+    /// A folder whose job files are the truth.
+    pub jobs: Option<PathBuf>,
+    /// Whether its workers work on when it is told to end.
+    pub leave_running: bool,
+    /// Variables of all jobs.
+    pub variables: BTreeMap<String, String>,
+    /// Folders in which jobs that are submitted may have their files.
+    pub roots: Vec<PathBuf>,
+}
+
+impl ServeSettings {
+    /// The folder of the worker of a job, beside the state.
+    #[must_use]
+    pub fn worker_folder(&self, job: &str) -> PathBuf {
+        let slug = job.parse::<JobName>().map_or_else(|_| job.to_owned(), |name| name.slug());
+        let mut folder = self.state.clone().into_os_string();
+        folder.push(".workers");
+        PathBuf::from(folder).join(slug)
+    }
+}

@@ -1,0 +1,1 @@
+//! Alarms of jobs, and what became of their delivery.

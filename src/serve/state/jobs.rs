@@ -1,0 +1,131 @@
+//! The jobs of a server, as they are stored.
+
+use anyhow::Context as _;
+use rusqlite::params;
+
+use super::StateFile;
+use crate::serve::life::Saved;
+use crate::serve::worker::order::{Begin, Description};
+
+/// A job as it is stored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredJob {
+    /// Its name.
+    pub name: String,
+    /// Its job file.
+    pub description: Description,
+    /// The file of the jobs folder that it is from; `None`: it was submitted.
+    pub source: Option<String>,
+    /// Where its next start begins.
+    pub begin: Begin,
+    /// What became of it.
+    pub life: Saved,
+    /// When it was submitted, ms since 1970 UTC.
+    pub created_ms: i64,
+}
+
+impl StateFile {
+    /// All jobs.
+    ///
+    /// # Errors
+    /// Those of SQLite, and what cannot be understood.
+    pub fn jobs(&self) -> anyhow::Result<Vec<StoredJob>> {
+        let mut all = self.db.prepare(
+            "SELECT name, description, source, begin, life, created_ms FROM jobs ORDER BY name",
+        )?;
+        let mut rows = all.query([])?;
+        let mut jobs = Vec::new();
+        while let Some(row) = rows.next()? {
+            let name: String = row.get(0)?;
+            let text = |column| row.get::<_, String>(column);
+            let json = || format!("reading what is stored of job {name}");
+            jobs.push(StoredJob {
+                description: serde_json::from_str(&text(1)?).with_context(json)?,
+                source: row.get(2)?,
+                begin: serde_json::from_str(&text(3)?).with_context(json)?,
+                life: serde_json::from_str(&text(4)?).with_context(json)?,
+                created_ms: row.get(5)?,
+                name,
+            });
+        }
+        Ok(jobs)
+    }
+
+    /// Stores a job, and its state if that has changed.
+    ///
+    /// # Errors
+    /// Those of SQLite.
+    pub fn save(&mut self, job: &StoredJob, has_changed: bool) -> anyhow::Result<()> {
+        let act = self.db.transaction()?;
+        act.execute(
+            "INSERT INTO jobs (name, description, source, begin, life, created_ms)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT (name) DO UPDATE SET description = ?2, source = ?3, begin = ?4, life = ?5",
+            params![
+                job.name,
+                serde_json::to_string(&job.description)?,
+                job.source,
+                serde_json::to_string(&job.begin)?,
+                serde_json::to_string(&job.life)?,
+                job.created_ms
+            ],
+        )?;
+        if has_changed {
+            super::transitions::add(&act, &job.name, &job.life.standing)?;
+        }
+        act.commit().with_context(|| format!("storing job {}", job.name))
+    }
+
+    /// Forgets a job, with all that is known of it.
+    ///
+    /// # Errors
+    /// Those of SQLite.
+    pub fn delete(&mut self, name: &str) -> anyhow::Result<()> {
+        let act = self.db.transaction()?;
+        for table in
+            ["jobs WHERE name", "transitions WHERE job", "history WHERE job", "alarms WHERE job"]
+        {
+            act.execute(&format!("DELETE FROM {table} = ?1"), [name])?;
+        }
+        Ok(act.commit()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::service::RestartPolicy;
+    use crate::serve::life::{Input, Life};
+
+    #[test]
+    fn a_job_is_read_back_as_it_was_stored_and_each_change_is_a_row() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("serve.db");
+        let mut state = StateFile::open(&path).unwrap();
+        let mut life = Life::new(RestartPolicy::default(), false, 1);
+        let mut job = StoredJob {
+            name: "coast".to_owned(),
+            description: Description { text: "window = '1s'".to_owned(), ..Description::default() },
+            source: None,
+            begin: Begin { from: Some("latest".to_owned()), ..Begin::default() },
+            life: life.saved().clone(),
+            created_ms: 1,
+        };
+        state.save(&job, true).unwrap();
+        life.step(2, Input::Start);
+        job.life = life.saved().clone();
+        state.save(&job, true).unwrap();
+        drop(state);
+        let mut state = StateFile::open(&path).unwrap();
+        assert_eq!(state.jobs().unwrap(), [job]);
+        let states: Vec<_> = state.transitions("coast", 10).unwrap();
+        assert_eq!(
+            states.iter().map(|it| it.state.name()).collect::<Vec<_>>(),
+            ["starting", "created"]
+        );
+        state.delete("coast").unwrap();
+        assert!(
+            state.jobs().unwrap().is_empty() && state.transitions("coast", 10).unwrap().is_empty()
+        );
+    }
+}

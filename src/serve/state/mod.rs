@@ -1,0 +1,161 @@
+//! What a server remembers: its jobs, every change of their states, their history, and alarms.
+//!
+//! One SQLite file in WAL mode. What decides what the server does next is synced to the disk
+//! before it is done (`synchronous=FULL`); history and alarms are in the file at once, so that they
+//! survive a kill, and on the disk with the next sync.
+
+pub mod alarms;
+pub mod history;
+pub mod jobs;
+pub mod transitions;
+
+use std::fs::{self, File, OpenOptions};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use rusqlite::Connection;
+use rustix::fs::{FlockOperation, flock};
+
+use crate::error::Usage;
+
+/// Layout of the file; raised when it changes.
+const LAYOUT: i64 = 1;
+
+const TABLES: &str = "
+    CREATE TABLE jobs (
+        name TEXT PRIMARY KEY,
+        description TEXT NOT NULL,
+        source TEXT,
+        begin TEXT NOT NULL,
+        life TEXT NOT NULL,
+        created_ms INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE transitions (
+        id INTEGER PRIMARY KEY,
+        job TEXT NOT NULL,
+        at_ms INTEGER NOT NULL,
+        state TEXT NOT NULL,
+        why TEXT NOT NULL,
+        error TEXT
+    );
+    CREATE INDEX transitions_of_job ON transitions (job, id);
+    CREATE TABLE history (
+        job TEXT NOT NULL,
+        step_s INTEGER NOT NULL,
+        at_s INTEGER NOT NULL,
+        records_per_s REAL NOT NULL,
+        rows_per_s REAL NOT NULL,
+        dead_letters_per_s REAL NOT NULL,
+        lag REAL NOT NULL,
+        memory_bytes REAL NOT NULL,
+        PRIMARY KEY (job, step_s, at_s)
+    ) WITHOUT ROWID;
+    CREATE TABLE alarms (
+        id INTEGER PRIMARY KEY,
+        job TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        text TEXT NOT NULL,
+        raised_ms INTEGER NOT NULL,
+        recovered_ms INTEGER
+    );
+    CREATE TABLE deliveries (
+        id INTEGER PRIMARY KEY,
+        alarms TEXT NOT NULL,
+        target TEXT NOT NULL,
+        body TEXT NOT NULL,
+        tries INTEGER NOT NULL DEFAULT 0,
+        next_ms INTEGER NOT NULL,
+        error TEXT,
+        state TEXT NOT NULL DEFAULT 'waiting'
+    );
+";
+
+/// The state of one server. While it is open, no other server has it.
+pub struct StateFile {
+    db: Connection,
+    path: PathBuf,
+    _lock: File,
+}
+
+impl StateFile {
+    /// Opens the file at `path`, or makes it.
+    ///
+    /// # Errors
+    /// When another server has it, or a newer version wrote it.
+    pub fn open(path: &Path) -> anyhow::Result<StateFile> {
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            fs::create_dir_all(folder)
+                .with_context(|| format!("making the folder {}", folder.display()))?;
+        }
+        let lock = lock(path)?;
+        let db = connect(path)?;
+        let layout: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+        match layout {
+            0 => {
+                let all = format!("BEGIN; {TABLES} PRAGMA user_version = {LAYOUT}; COMMIT;");
+                db.execute_batch(&all).context("making the server's state")?;
+            }
+            LAYOUT => {}
+            newer => {
+                let why = format!(
+                    "the server's state {} has layout {newer}, and this version understands {LAYOUT}: \
+                     use the newer version of seismic that wrote it, or another --state",
+                    path.display()
+                );
+                return Err(Usage(why).into());
+            }
+        }
+        Ok(StateFile { db, path: path.to_owned(), _lock: lock })
+    }
+
+    /// Another connection to it, for another thread.
+    ///
+    /// # Errors
+    /// Those of SQLite.
+    pub fn connect(&self) -> anyhow::Result<Connection> {
+        connect(&self.path)
+    }
+}
+
+fn connect(path: &Path) -> anyhow::Result<Connection> {
+    let db = Connection::open(path)
+        .with_context(|| format!("opening the server's state {}", path.display()))?;
+    db.busy_timeout(Duration::from_secs(30))?;
+    db.pragma_update(None, "journal_mode", "WAL")?;
+    db.pragma_update(None, "synchronous", "FULL")?;
+    Ok(db)
+}
+
+/// A lock that ends with the process, beside the file.
+fn lock(path: &Path) -> anyhow::Result<File> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let file =
+        OpenOptions::new().create(true).truncate(false).write(true).open(&name).with_context(
+            || format!("opening the lock of the server's state {}", path.display()),
+        )?;
+    if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+        let (at, by) = (path.display().to_string(), "another seismic serve".to_owned());
+        return Err(seismic_queue::Error::Owned { at, by }.into());
+    }
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_server_has_the_state_and_a_newer_layout_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("made/serve.db");
+        let state = StateFile::open(&path).unwrap();
+        let other = StateFile::open(&path).err().unwrap().to_string();
+        assert!(other.contains("another seismic serve"), "{other}");
+        state.db.pragma_update(None, "user_version", 2).unwrap();
+        drop(state);
+        let newer = StateFile::open(&path).err().unwrap().to_string();
+        assert!(newer.contains("layout 2") && newer.contains("newer version"), "{newer}");
+    }
+}

@@ -1,0 +1,539 @@
+//! The one loop that has all jobs of a server. Nobody else changes them: whoever wants something
+//! sends a task, workers are followed by threads that send what happens.
+//!
+//! What is to be done is stored before it is done, so that a server that dies at any moment leaves
+//! behind what the next one needs.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::Duration;
+
+use anyhow::Context as _;
+
+use super::event::{Event, Happening};
+use super::life::ending::Ending;
+use super::life::state::State;
+use super::life::{Act, Doing, Input, Life};
+use super::link::{Address, Link, ending_of};
+use super::served_job::ServedJob;
+use super::settings::ServeSettings;
+use super::state::StateFile;
+use super::state::jobs::StoredJob;
+use super::worker::folder::WorkerFolder;
+use super::worker::logs::RollingLog;
+use super::worker::order::{Begin, Description, Order};
+use super::{limits, rivals};
+use crate::error::Usage;
+use crate::job::service::Service;
+use crate::time::now_ms;
+
+/// How often something that is due is looked for.
+const TICK: Duration = Duration::from_millis(100);
+
+/// Version of the layout of an order.
+const ORDER: u32 = 1;
+
+/// All jobs of a server.
+pub struct Supervisor {
+    settings: Arc<ServeSettings>,
+    state: StateFile,
+    jobs: BTreeMap<String, ServedJob>,
+    sender: Sender<Event>,
+    events: Receiver<Event>,
+    links: u64,
+    is_ending: bool,
+}
+
+impl Supervisor {
+    /// Reads the state and takes over the workers that are there.
+    ///
+    /// # Errors
+    /// When the state cannot be read, or another server has it.
+    pub fn open(settings: Arc<ServeSettings>) -> anyhow::Result<Supervisor> {
+        let state = StateFile::open(&settings.state)?;
+        let (sender, events) = channel();
+        let mut supervisor = Supervisor {
+            settings,
+            state,
+            jobs: BTreeMap::new(),
+            sender,
+            events,
+            links: 0,
+            is_ending: false,
+        };
+        for stored in supervisor.state.jobs()? {
+            supervisor.take_over(stored);
+        }
+        Ok(supervisor)
+    }
+
+    /// Where events are sent.
+    #[must_use]
+    pub fn sender(&self) -> Sender<Event> {
+        self.sender.clone()
+    }
+
+    /// What the server was told.
+    #[must_use]
+    pub fn settings(&self) -> &ServeSettings {
+        &self.settings
+    }
+
+    /// The state file.
+    #[must_use]
+    pub fn state(&self) -> &StateFile {
+        &self.state
+    }
+
+    /// Works until it is told to end and, unless workers are to be left running, all have ended.
+    pub fn run(mut self, mut each_tick: impl FnMut(&mut Supervisor)) {
+        loop {
+            match self.events.recv_timeout(TICK) {
+                Ok(event) => self.take(event),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            // What has come together is taken together.
+            while let Ok(event) = self.events.try_recv() {
+                self.take(event);
+            }
+            if self.is_ending {
+                self.kill_overdue();
+                if self.settings.leave_running || self.jobs.values().all(|job| job.link.is_none()) {
+                    return;
+                }
+                continue;
+            }
+            self.tick();
+            each_tick(&mut self);
+        }
+    }
+
+    fn take(&mut self, event: Event) {
+        match event {
+            Event::Task(task) => task(self),
+            Event::OfWorker(name, number, what) => self.of_worker(&name, number, what),
+            Event::End => self.end(),
+            Event::Reload => self.reload(),
+        }
+    }
+
+    /// Takes over a job of an earlier server, with its worker if that is there.
+    fn take_over(&mut self, stored: StoredJob) {
+        let name = stored.name.clone();
+        let resolved = stored.description.resolve();
+        if let Err(error) = &resolved {
+            tracing::error!("job {name}: its file is not understood any more: {error}");
+        }
+        let (spec, service) =
+            resolved.map_or((None, Service::default()), |(spec, service)| (Some(spec), service));
+        let is_bounded = spec.as_ref().is_some_and(|spec| spec.is_bounded());
+        let life = Life::restore(service.restart.clone(), is_bounded, stored.life.clone());
+        let job = ServedJob {
+            stored,
+            life,
+            spec,
+            service,
+            link: None,
+            report: None,
+            silent_since_ms: None,
+            waits_since_ms: None,
+        };
+        let has_worker = job.life.saved().has_worker;
+        self.jobs.insert(name.clone(), job);
+        if !has_worker {
+            return;
+        }
+        let folder = self.folder_of(&name);
+        let it = folder.identity();
+        let adopted = match &it {
+            // In a container, process ids begin anew: nobody is there from before.
+            Ok(it) if it.is_alive() && std::process::id() != 1 => self.adopt(&name),
+            _ => false,
+        };
+        if adopted {
+            tracing::info!("job {name}: adopted its worker");
+            return self.apply(&name, Input::Adopted);
+        }
+        if !folder.is_locked() {
+            let ending = it.map_or(Ending::Vanished, |it| ending_of(&it, &folder));
+            self.apply(&name, Input::Orphaned(ending));
+        }
+    }
+
+    /// Follows the worker that says in the folder who it is; whether it is there.
+    fn adopt(&mut self, name: &str) -> bool {
+        let folder = self.folder_of(name);
+        let Ok(it) = folder.identity() else { return false };
+        let to = self.address(name);
+        match Link::to_stranger(it, folder, to) {
+            Ok(link) => {
+                if let Some(job) = self.jobs.get_mut(name) {
+                    (job.link, job.waits_since_ms) = (Some(link), None);
+                }
+                true
+            }
+            Err(error) => {
+                tracing::debug!("job {name}: {error}");
+                false
+            }
+        }
+    }
+
+    fn address(&mut self, name: &str) -> Address {
+        self.links += 1;
+        Address { job: name.to_owned(), number: self.links, events: self.sender.clone() }
+    }
+
+    fn folder_of(&self, name: &str) -> WorkerFolder {
+        WorkerFolder::at(self.settings.worker_folder(name))
+    }
+
+    /// Takes in what happened to a job: stores what follows from it, then does it.
+    pub fn apply(&mut self, name: &str, input: Input) {
+        let Some(job) = self.jobs.get_mut(name) else { return };
+        let before = job.life.standing().clone();
+        let acts = job.life.step(now_ms(), input);
+        let after = job.life.standing();
+        if *job.life.saved() != job.stored.life {
+            let has_changed = (before.state, &before.why) != (after.state, &after.why);
+            let older = std::mem::replace(&mut job.stored.life, job.life.saved().clone());
+            if let Err(error) = self.state.save(&job.stored, has_changed) {
+                // What is not stored is not done; it is tried again with the next tick.
+                tracing::error!("job {name}: its state cannot be stored: {error:#}");
+                job.stored.life = older;
+                let is_bounded = job.spec.as_ref().is_some_and(|spec| spec.is_bounded());
+                let policy = job.service.restart.clone();
+                job.life = Life::restore(policy, is_bounded, job.stored.life.clone());
+                return;
+            }
+            if has_changed {
+                tracing::info!("job {name}: {}: {}", after.state, after.why);
+            }
+        }
+        for act in acts {
+            self.act(name, act);
+        }
+    }
+
+    fn act(&mut self, name: &str, act: Act) {
+        match act {
+            Act::Spawn => self.spawn(name),
+            Act::Stop | Act::Kill => {
+                let Some(link) = self.jobs.get(name).and_then(|job| job.link.as_ref()) else {
+                    return;
+                };
+                let done = if act == Act::Stop { link.stop() } else { link.kill() };
+                if let Err(error) = done {
+                    tracing::debug!("job {name}: its worker is gone already: {error}");
+                }
+            }
+        }
+    }
+
+    fn spawn(&mut self, name: &str) {
+        let folder = self.folder_of(name);
+        if folder.is_locked() {
+            // Started by a server that died before it could store more: it is looked for in ticks.
+            if let Some(job) = self.jobs.get_mut(name) {
+                job.waits_since_ms = Some(now_ms());
+            }
+            return;
+        }
+        match self.try_spawn(name, folder) {
+            Ok(link) => {
+                if let Some(job) = self.jobs.get_mut(name) {
+                    job.link = Some(link);
+                    (job.report, job.silent_since_ms, job.waits_since_ms) = (None, None, None);
+                }
+            }
+            Err(error) => {
+                self.apply(name, Input::Ended(Ending::NotStarted(format!("{error:#}"))));
+            }
+        }
+    }
+
+    fn try_spawn(&mut self, name: &str, folder: WorkerFolder) -> anyhow::Result<Link> {
+        let to = self.address(name);
+        let job = self.jobs.get(name).context("the job is gone")?;
+        folder.make().context("making its folder")?;
+        let order = Order {
+            version: ORDER,
+            name: name.to_owned(),
+            job: job.stored.description.clone(),
+            begin: job.stored.begin.clone(),
+        };
+        folder.write_order(&order).context("writing its order")?;
+        let program = match &job.service.engine {
+            Some(engine) => engine.clone(),
+            None => this_program()?,
+        };
+        let log = RollingLog::open(&folder.log()).context("opening its log")?;
+        let child = Command::new(&program)
+            .arg("worker")
+            .arg(folder.path())
+            .env("RUST_LOG", &job.service.logs.level)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()
+            .with_context(|| format!("starting {}", program.display()))?;
+        Ok(Link::to_child(child, folder, to)?)
+    }
+
+    fn of_worker(&mut self, name: &str, number: u64, what: Happening) {
+        let Some(job) = self.jobs.get_mut(name) else { return };
+        if job.link.as_ref().is_none_or(|link| link.number != number) {
+            return;
+        }
+        match what {
+            Happening::Ended(ending) => {
+                (job.link, job.report, job.silent_since_ms) = (None, None, None);
+                if !self.is_ending {
+                    self.apply(name, Input::Ended(ending));
+                }
+            }
+            Happening::Silent(why) => {
+                let now_ms = now_ms();
+                let since = *job.silent_since_ms.get_or_insert(now_ms);
+                if now_ms - since >= limits::SILENCE.as_millis() as i64 {
+                    let why = format!("its worker does not answer: {why}");
+                    self.apply(name, Input::Trouble(Some(why)));
+                }
+            }
+            Happening::Reported(report) => {
+                let doing = match &*report.state {
+                    "running" => Some(Doing::Running),
+                    "draining" => Some(Doing::Draining),
+                    _ => None,
+                };
+                let was_silent = job.silent_since_ms.take().is_some();
+                job.report = Some((now_ms(), *report));
+                if doing == Some(Doing::Running) {
+                    self.has_begun(name);
+                }
+                if was_silent {
+                    self.apply(name, Input::Trouble(None));
+                }
+                if let Some(doing) = doing {
+                    self.apply(name, Input::Reported(doing));
+                }
+            }
+        }
+    }
+
+    /// A worker that runs is where its start was to begin: the next start continues from there.
+    fn has_begun(&mut self, name: &str) {
+        let Some(job) = self.jobs.get_mut(name) else { return };
+        if job.stored.begin == Begin::default() {
+            return;
+        }
+        let begin = std::mem::take(&mut job.stored.begin);
+        if let Err(error) = self.state.save(&job.stored, false) {
+            tracing::error!("job {name}: its state cannot be stored: {error:#}");
+            job.stored.begin = begin;
+        }
+    }
+
+    fn tick(&mut self) {
+        let names: Vec<String> = self.jobs.keys().cloned().collect();
+        for name in names {
+            self.look_for_worker(&name);
+            self.apply(&name, Input::Tick);
+        }
+    }
+
+    /// Finds the worker of a job that should have one and has none.
+    fn look_for_worker(&mut self, name: &str) {
+        let Some(job) = self.jobs.get(name) else { return };
+        if !job.life.saved().has_worker || job.link.is_some() {
+            return;
+        }
+        let waits_since_ms = job.waits_since_ms;
+        let folder = self.folder_of(name);
+        if folder.is_locked() {
+            if folder.identity().is_ok_and(|it| it.is_alive()) && self.adopt(name) {
+                tracing::info!("job {name}: adopted its worker");
+            }
+            return;
+        }
+        match waits_since_ms {
+            // It has gone: now there is room for the new one.
+            Some(_) => self.spawn(name),
+            None => {
+                let it = folder.identity();
+                let ending = it.map_or(Ending::Vanished, |it| ending_of(&it, &folder));
+                self.apply(name, Input::Orphaned(ending));
+            }
+        }
+    }
+
+    fn end(&mut self) {
+        self.is_ending = true;
+        if self.settings.leave_running {
+            return;
+        }
+        let names: Vec<String> = self.jobs.keys().cloned().collect();
+        for name in names {
+            self.apply(&name, Input::ServerEnds);
+        }
+    }
+
+    fn kill_overdue(&mut self) {
+        let now_ms = now_ms();
+        for job in self.jobs.values() {
+            let asked = job.life.saved().stop_asked_ms.unwrap_or(now_ms);
+            if now_ms - asked >= limits::STOP_PATIENCE.as_millis() as i64
+                && let Some(link) = &job.link
+            {
+                let _ = link.kill();
+            }
+        }
+    }
+
+    fn reload(&mut self) {
+        self.jobs.keys().for_each(|name| self.tell_levels(name));
+    }
+
+    /// Every job, in order of names.
+    pub fn jobs(&self) -> impl Iterator<Item = &ServedJob> {
+        self.jobs.values()
+    }
+
+    /// The job of that name.
+    #[must_use]
+    pub fn job(&self, name: &str) -> Option<&ServedJob> {
+        self.jobs.get(name)
+    }
+
+    /// Has the worker of a job log as its file says now.
+    pub fn tell_levels(&self, name: &str) {
+        if let Some(job) = self.jobs.get(name)
+            && let Some(link) = &job.link
+        {
+            link.set_levels(&job.service.logs.level);
+        }
+    }
+
+    /// The name of the job that is described.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn name_of(&self, description: &Description) -> anyhow::Result<String> {
+        let mut description = description.clone();
+        description.server.clone_from(&self.settings.variables);
+        let (spec, service) = description.resolve()?;
+        Ok(service.name.map_or(spec.group, |name| name.to_string()))
+    }
+
+    /// Takes in a new job, or another description of one.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, or the job with which it would share a place.
+    pub fn submit(
+        &mut self,
+        mut description: Description,
+        source: Option<String>,
+        begin: Begin,
+    ) -> anyhow::Result<String> {
+        description.server.clone_from(&self.settings.variables);
+        let (spec, service) = description.resolve()?;
+        begin.apply(&mut spec.clone())?;
+        let name = service.name.as_ref().map_or(spec.group.clone(), ToString::to_string);
+        let of_it = rivals::places(&spec);
+        for other in self.jobs.values().filter(|other| other.name() != name) {
+            let theirs = other.spec.as_ref().map(rivals::places).unwrap_or_default();
+            if let Some(place) = of_it.intersection(&theirs).next() {
+                let other = other.name();
+                let why =
+                    format!("job {name} has the same {place} as job {other}; give it its own");
+                return Err(Usage(why).into());
+            }
+        }
+        let is_bounded = spec.is_bounded();
+        let known = self.jobs.remove(&name);
+        if known.is_none() && self.jobs.len() >= limits::JOBS {
+            return Err(Usage(format!("this server has {} jobs already", limits::JOBS)).into());
+        }
+        let now_ms = now_ms();
+        let job = match known {
+            None => {
+                let life = Life::new(service.restart.clone(), is_bounded, now_ms);
+                let stored = StoredJob {
+                    name: name.clone(),
+                    description,
+                    source,
+                    begin,
+                    life: life.saved().clone(),
+                    created_ms: now_ms,
+                };
+                ServedJob {
+                    stored,
+                    life,
+                    spec: Some(spec),
+                    service,
+                    link: None,
+                    report: None,
+                    silent_since_ms: None,
+                    waits_since_ms: None,
+                }
+            }
+            Some(mut job) => {
+                job.life.set_policy(service.restart.clone(), is_bounded);
+                (job.stored.description, job.stored.source) = (description, source);
+                (job.spec, job.service) = (Some(spec), service);
+                job
+            }
+        };
+        let is_new = job.life.standing().state == State::Created;
+        let saved = self.state.save(&job.stored, is_new);
+        self.jobs.insert(name.clone(), job);
+        saved?;
+        Ok(name)
+    }
+
+    /// Sets where the next start of a job begins.
+    ///
+    /// # Errors
+    /// When it cannot begin there, or runs.
+    pub fn set_begin(&mut self, name: &str, begin: Begin) -> anyhow::Result<()> {
+        let job = self.jobs.get_mut(name).context("there is no such job")?;
+        if job.life.saved().has_worker && begin != Begin::default() {
+            return Err(Usage(format!("job {name} runs: stop it first")).into());
+        }
+        begin.apply(&mut job.spec.clone().unwrap_or_default())?;
+        job.stored.begin = begin;
+        self.state.save(&job.stored, false)
+    }
+
+    /// Forgets a job that does not run. Its store, topics and files stay.
+    ///
+    /// # Errors
+    /// When it runs, or there is none.
+    pub fn delete(&mut self, name: &str) -> anyhow::Result<()> {
+        let job = self.jobs.get(name).context("there is no such job")?;
+        if job.life.saved().has_worker {
+            return Err(Usage(format!("job {name} runs: stop it first")).into());
+        }
+        self.state.delete(name)?;
+        self.jobs.remove(name);
+        self.folder_of(name).delete().context("deleting the folder of its worker")
+    }
+}
+
+/// The program that this process runs. One that was replaced meanwhile, as by an upgrade, is the new
+/// one of the same name.
+fn this_program() -> anyhow::Result<PathBuf> {
+    let program = std::env::current_exe().context("finding this program")?;
+    if fs::exists(&program).unwrap_or(false) {
+        return Ok(program);
+    }
+    let text = program.to_string_lossy();
+    Ok(text
+        .strip_suffix(" (deleted)")
+        .map_or_else(|| program.clone(), |path| Path::new(path).into()))
+}
