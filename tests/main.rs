@@ -48,5 +48,6 @@ mod run;
 mod second_kind;
 #[path = "../pipeline/tests/counts/mod.rs"]
 mod second_kind_operator;
+mod serve;
 mod signals;
 mod sink;

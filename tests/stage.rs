@@ -16,6 +16,9 @@ use crate::lines::LineCount;
 /// Longest wait for anything: far more than a loaded machine needs, so that only a hang meets it.
 const PATIENCE: Duration = Duration::from_secs(240);
 
+/// Longest stop of a server with its workers.
+pub const STOP: Duration = Duration::from_secs(60);
+
 pub const DATA: &str = "seismic-data-topic";
 pub const ROWS: &str = "seismic-agg-topic";
 pub const DEAD: &str = "seismic-dead-topic";

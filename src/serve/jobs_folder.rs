@@ -29,6 +29,7 @@ impl JobsFolder {
 
     /// What is wrong with files, by file.
     #[must_use]
+    #[allow(dead_code, reason = "the API asks for it")]
     pub fn problems(&self) -> &BTreeMap<String, String> {
         &self.problems
     }
@@ -69,8 +70,15 @@ impl JobsFolder {
 
     fn read(&mut self, server: &mut Supervisor, name: &str, text: &str) {
         let before = server.jobs().find(|job| job.stored.source.as_deref() == Some(name));
-        if before.is_some_and(|job| job.stored.description.text == text && job.spec.is_some()) {
-            // As an earlier server left it.
+        if let Some(job) = before
+            && job.stored.description.text == text
+            && job.spec.is_some()
+        {
+            // As an earlier server left it, which may have died before it could start it.
+            if job.life.standing().state == State::Created {
+                let job = job.name().to_owned();
+                server.apply(&job, Input::Start);
+            }
             return;
         }
         let before =
@@ -95,7 +103,7 @@ impl JobsFolder {
             tracing::info!("job {job}: {name} has changed; nothing of it needs another worker");
             server.tell_levels(&job);
         } else if now.life.saved().intent == Intent::Run
-            || now.life.standing().state == State::Failed
+            || matches!(now.life.standing().state, State::Failed | State::Finished)
         {
             tracing::info!("job {job}: {name} has changed, so its worker is started again");
             server.apply(&job, Input::Stop);

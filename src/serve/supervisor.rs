@@ -85,6 +85,7 @@ impl Supervisor {
 
     /// The state file.
     #[must_use]
+    #[allow(dead_code, reason = "the API asks for it")]
     pub fn state(&self) -> &StateFile {
         &self.state
     }
@@ -500,6 +501,7 @@ impl Supervisor {
     ///
     /// # Errors
     /// When it cannot begin there, or runs.
+    #[allow(dead_code, reason = "the API asks for it")]
     pub fn set_begin(&mut self, name: &str, begin: Begin) -> anyhow::Result<()> {
         let job = self.jobs.get_mut(name).context("there is no such job")?;
         if job.life.saved().has_worker && begin != Begin::default() {

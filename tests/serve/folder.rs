@@ -1,0 +1,124 @@
+//! A folder of job files that are the truth.
+
+use std::fs;
+
+use rustix::process::Signal;
+
+use super::ServeStage;
+use crate::stage::{STOP, wait_until};
+
+const JOB: &str =
+    "name = 'coast'\nsink = ['csv:rows']\nidle_timeout = '0'\n[restart]\ninterval_s = 0\n";
+
+fn until_read(stage: &ServeStage, records: u64) {
+    wait_until(&format!("{records} records read"), || {
+        let done = stage.stage.run(&["status", "--json", "--job", "jobs/coast.toml"]);
+        let status = || serde_json::from_str::<serde_json::Value>(&done.stdout).unwrap();
+        done.code == Some(0) && status()["read"].as_u64() == Some(records)
+    });
+}
+
+fn verified(stage: &ServeStage) {
+    let job = ["--job", "jobs/coast.toml", "--sink", "csv:rows"];
+    let text = stage.stage.ok(&[&["verify", "--complete"], &job[..]].concat());
+    assert!(text.starts_with("verified: "), "{text}");
+}
+
+#[test]
+fn a_killed_worker_is_started_again_and_a_killed_server_leaves_it_to_the_next_one() {
+    let stage = ServeStage::with_records(&["--records", "3000"]);
+    stage.write_job("coast.toml", JOB);
+    let server = stage.serve(&[]);
+    stage.wait_for_state("coast", "running");
+    until_read(&stage, 3_000);
+    // The worker dies: another one continues.
+    let first = stage.worker();
+    stage.kill(first);
+    wait_until("another worker", || stage.worker() != first);
+    stage.wait_for_state("coast", "running");
+    assert_eq!(stage.life("coast")["restarts_total"], 1);
+    stage.stage.generate(&["--records", "1000"]);
+    until_read(&stage, 4_000);
+    // The server dies: the worker works on, and the next server has it.
+    let second = stage.worker();
+    assert!(server.kill());
+    stage.stage.generate(&["--records", "500"]);
+    until_read(&stage, 4_500);
+    let server = stage.serve(&[]);
+    wait_until("the worker is adopted", || server.stderr().contains("adopted its worker"));
+    assert_eq!(stage.worker(), second);
+    assert_eq!(stage.life("coast")["restarts_total"], 1);
+    // The adopted worker dies, and this server notices, too.
+    stage.kill(second);
+    wait_until("a third worker", || stage.worker() != second);
+    stage.wait_for_state("coast", "running");
+    // A stop ends all of it with its last commits; the next server starts the job again.
+    assert_eq!(server.stop_within(Signal::TERM, STOP).code, Some(0));
+    assert_eq!(stage.state("coast"), "draining");
+    verified(&stage);
+    let server = stage.serve(&[]);
+    stage.stage.generate(&["--records", "500"]);
+    until_read(&stage, 5_000);
+    server.stop_within(Signal::TERM, STOP).ok();
+    verified(&stage);
+}
+
+#[test]
+fn files_that_change_come_and_go_are_followed() {
+    let stage = ServeStage::with_records(&["--records", "1000"]);
+    stage.write_job("coast.toml", JOB);
+    let server = stage.serve(&[]);
+    stage.wait_for_state("coast", "running");
+    // What is wrong is said with its line, and the job that runs is left alone.
+    let worker = stage.worker();
+    stage.write_job("coast.toml", &JOB.replace("'0'", "'0x'"));
+    wait_until("the fault is said", || server.stderr().contains("jobs/coast.toml:3: idle_timeout"));
+    // Another policy needs no other worker; other work does.
+    stage.write_job("coast.toml", &format!("{JOB}max_per_hour = 3\n"));
+    wait_until("the change is seen", || {
+        server.stderr().contains("nothing of it needs another worker")
+    });
+    assert_eq!(stage.worker(), worker);
+    stage.write_job("coast.toml", &format!("commit_interval = '50ms'\n{JOB}"));
+    wait_until("another worker", || stage.worker() != worker);
+    stage.wait_for_state("coast", "running");
+    assert_eq!(stage.life("coast")["restarts_total"], 0);
+    // Two jobs never write to the same folder.
+    stage.write_job("other.toml", "name = 'other'\nsink = ['csv:./rows']\n");
+    wait_until("the rival is named", || {
+        server.stderr().contains("job other has the same folder")
+            && server.stderr().contains("as job coast")
+    });
+    fs::remove_file(stage.stage.path("jobs/coast.toml")).unwrap();
+    wait_until("the job is forgotten", || stage.life("coast").is_null());
+    // The rival has the folder for itself now.
+    stage.write_job("other.toml", "name = 'other'\nsink = ['csv:./others']\n");
+    stage.wait_for_state("other", "running");
+    server.stop_within(Signal::TERM, STOP).ok();
+}
+
+#[test]
+fn a_job_that_no_retry_can_mend_fails_at_once_and_one_that_keeps_dying_when_its_budget_is_used() {
+    let stage = ServeStage::with_records(&["--records", "1000"]);
+    // Another window under progress: refused with the ways that are left.
+    stage.write_job("coast.toml", &format!("drain = true\n{JOB}"));
+    let server = stage.serve(&[]);
+    stage.wait_for_state("coast", "finished");
+    stage.write_job("coast.toml", &format!("window = '2s'\n{JOB}"));
+    stage.wait_for_state("coast", "failed");
+    let life = stage.life("coast");
+    let why = life["standing"]["why"].as_str().unwrap();
+    assert!(why.contains("--group") && why.contains("submit it again"), "{why}");
+    assert_eq!(life["restarts_total"], 0);
+    // A worker that dies again and again.
+    fs::write(stage.stage.path("none"), "not a folder").unwrap();
+    stage.write_job("second.toml", "name = 'second'\ngroup = 'second'\nstore = 'sqlite:none/there/x.db'\nsink = ['csv:s']\n[restart]\ninterval_s = 0\nmax_per_hour = 2\n");
+    stage.wait_for_state("second", "failed");
+    let life = stage.life("second");
+    assert!(
+        life["standing"]["last_error"].as_str().is_some_and(|it| it.contains("none")),
+        "{life}"
+    );
+    assert!(life["restarts_total"].as_u64() <= Some(2), "{life}");
+    server.stop_within(Signal::TERM, STOP).ok();
+}

@@ -1,0 +1,99 @@
+//! `seismic serve`: jobs as processes of their own, through the deaths of workers and servers.
+
+mod folder;
+
+use std::fs;
+use std::path::PathBuf;
+
+use rusqlite::{Connection, OpenFlags};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use crate::stage::{Running, Stage, wait_until};
+
+/// A stage with a folder of job files. Workers that are left at its end are killed.
+pub struct ServeStage {
+    pub stage: Stage,
+}
+
+impl ServeStage {
+    pub fn with_records(options: &[&str]) -> ServeStage {
+        let stage = Stage::with_records(options);
+        fs::create_dir(stage.path("jobs")).unwrap();
+        ServeStage { stage }
+    }
+
+    pub fn write_job(&self, file: &str, text: &str) {
+        // Renamed into place, as editors and version control do.
+        let (new, path) = (self.stage.path("new"), self.stage.path("jobs").join(file));
+        fs::write(&new, text).unwrap();
+        fs::rename(new, path).unwrap();
+    }
+
+    pub fn serve(&self, options: &[&str]) -> Running {
+        self.stage.spawn(&[&["serve", "--jobs", "jobs"], options].concat())
+    }
+
+    /// What is stored of a job's life; null without the job.
+    pub fn life(&self, job: &str) -> Value {
+        let path = self.stage.path("output/serve.db");
+        let Ok(db) = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY) else {
+            return Value::Null;
+        };
+        let life = db.query_row("SELECT life FROM jobs WHERE name = ?1", [job], |row| {
+            row.get::<_, String>(0)
+        });
+        life.map_or(Value::Null, |life| serde_json::from_str(&life).unwrap())
+    }
+
+    pub fn state(&self, job: &str) -> String {
+        self.life(job)["standing"]["state"].as_str().unwrap_or_default().to_owned()
+    }
+
+    pub fn wait_for_state(&self, job: &str, state: &str) {
+        wait_until(&format!("{job} is {state}, not {}", self.life(job)), || {
+            self.state(job) == state
+        });
+    }
+
+    /// Who the workers are that were started last.
+    fn identities(&self) -> Vec<Value> {
+        let Ok(folders) = fs::read_dir(self.stage.path("output/serve.db.workers")) else {
+            return Vec::new();
+        };
+        let read = |folder: PathBuf| fs::read(folder.join("worker.json")).ok();
+        let texts = folders.filter_map(|entry| read(entry.unwrap().path()));
+        texts.filter_map(|text| serde_json::from_slice(&text).ok()).collect()
+    }
+
+    /// The process of the job's worker, which must be the only job of the server.
+    pub fn worker(&self) -> u32 {
+        let mut pid = None;
+        wait_until("the worker says who it is", || {
+            pid = self.identities().first().and_then(|it| it["pid"].as_u64());
+            pid.is_some()
+        });
+        u32::try_from(pid.unwrap()).unwrap()
+    }
+
+    pub fn kill(&self, pid: u32) {
+        kill_process(Pid::from_raw(pid.cast_signed()).unwrap(), Signal::KILL).unwrap();
+    }
+}
+
+impl Drop for ServeStage {
+    fn drop(&mut self) {
+        let folder = self.stage.path("output/serve.db.workers").display().to_string();
+        for it in self.identities() {
+            let pid = it["pid"].as_u64().unwrap_or_default();
+            // Only one of ours: its command line names its folder.
+            let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            if line.contains("worker") && line.contains("serve.db.workers") {
+                if std::thread::panicking() {
+                    eprintln!("a worker of {folder} was left");
+                }
+                self.kill(u32::try_from(pid).unwrap());
+            }
+        }
+    }
+}
