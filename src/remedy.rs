@@ -12,6 +12,9 @@ pub fn in_words(remedy: &Remedy) -> String {
     let words = match remedy {
         Remedy::Publish => "`seismic generate` or `seismic import` makes one",
         Remedy::RunJob => "`seismic run` makes one",
+        Remedy::BuildWith { feature } => {
+            return format!("build it with `cargo build --release --features {feature}`");
+        }
         Remedy::KeepPartitions { have } => {
             return format!("use --partitions {have} or another --topic");
         }

@@ -166,6 +166,8 @@ pub enum Error {
     CannotRescale { at: String },
     #[error("the client setting {key:?} cannot be used: {why}")]
     Setting { key: String, why: String },
+    #[error("this program was built without {what}")]
+    NotBuilt { what: &'static str, feature: &'static str },
     #[error(
         "the offset of group {group} in {topic}/{partition} was committed by another program: it \
          carries no position of a job"
@@ -214,6 +216,7 @@ impl Error {
             | Error::CheckpointMissing { .. } => Kind::Data,
             Error::Url { .. }
             | Error::Setting { .. }
+            | Error::NotBuilt { .. }
             | Error::TopicSetting { .. }
             | Error::SettingsUntold { .. }
             | Error::TopicTaken { .. }
@@ -279,6 +282,7 @@ impl Error {
             Error::OffsetExpired { .. } => Remedy::NewGroup,
             Error::CannotRescale { .. } | Error::ForeignOffset { .. } => Remedy::OtherGroup,
             Error::NoRewind { .. } => Remedy::Fork,
+            Error::NotBuilt { feature, .. } => Remedy::BuildWith { feature },
             Error::FixedRetention { topic } => Remedy::ApplyRetention { topic: topic.clone() },
             _ => return None,
         })

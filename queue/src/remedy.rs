@@ -10,6 +10,11 @@ pub enum Remedy {
     Publish,
     /// Run the job: that creates its store.
     RunJob,
+    /// Build the program with this feature.
+    BuildWith {
+        /// Its name in the manifest of the program.
+        feature: &'static str,
+    },
     /// Use the number of partitions that the topic has, or another topic.
     KeepPartitions {
         /// How many it has.

@@ -13,6 +13,7 @@ mod poison;
 mod publish;
 mod refusals;
 mod second_kind;
+mod secured;
 mod session;
 mod silence;
 mod sink;

@@ -1,5 +1,7 @@
 //! What an error of librdkafka means for the caller.
 
+use std::fmt;
+
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
 use seismic_queue::{CallFailed, Error, Kind};
@@ -15,6 +17,85 @@ pub(crate) fn code(error: &KafkaError) -> Option<Code> {
 /// A call of librdkafka that failed.
 pub(crate) fn call_failed(at: String, doing: &'static str, source: KafkaError) -> Error {
     Error::backend(kind(&source), CallFailed { at, doing, source })
+}
+
+/// What somebody may be allowed to use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Resource {
+    Topic(String),
+    Group(String),
+    TransactionalId(String),
+    Cluster,
+}
+
+impl fmt::Display for Resource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Resource::Topic(name) => write!(f, "topic {name:?}"),
+            Resource::Group(name) => write!(f, "group {name:?}"),
+            Resource::TransactionalId(name) => write!(f, "transactional id {name:?}"),
+            Resource::Cluster => f.write_str("the cluster"),
+        }
+    }
+}
+
+/// A right on something, by the name that Kafka's tools have for it.
+pub(crate) type Right = (&'static str, Resource);
+
+/// A right on a topic.
+pub(crate) fn on_topic(right: &'static str, topic: &str) -> Right {
+    (right, Resource::Topic(topic.to_owned()))
+}
+
+/// Whether it says that a right is missing.
+pub(crate) fn is_denied(error: &KafkaError) -> bool {
+    matches!(
+        code(error),
+        Some(
+            Code::TopicAuthorizationFailed
+                | Code::GroupAuthorizationFailed
+                | Code::ClusterAuthorizationFailed
+                | Code::TransactionalIdAuthorizationFailed
+        )
+    )
+}
+
+/// A right that is missing.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{at}: {doing} is not allowed: {right} on {resource} is missing; docs/kafka.md has all rights that \
+     a job needs"
+)]
+pub(crate) struct NotAllowed {
+    pub(crate) at: String,
+    pub(crate) doing: &'static str,
+    pub(crate) right: &'static str,
+    pub(crate) resource: Resource,
+}
+
+/// As [`call_failed`], for a call that needs these rights.
+pub(crate) fn call_failed_on(
+    at: String,
+    doing: &'static str,
+    source: KafkaError,
+    needs: &[Right],
+) -> Error {
+    let code = code(&source);
+    let missing = needs.iter().find(|(_, resource)| {
+        matches!(
+            (code, resource),
+            (Some(Code::TopicAuthorizationFailed), Resource::Topic(_))
+                | (Some(Code::GroupAuthorizationFailed), Resource::Group(_))
+                | (Some(Code::TransactionalIdAuthorizationFailed), Resource::TransactionalId(_))
+                | (Some(Code::ClusterAuthorizationFailed), Resource::Cluster)
+        )
+    });
+    match missing.cloned() {
+        None => call_failed(at, doing, source),
+        Some((right, resource)) => {
+            Error::backend(Kind::Config, NotAllowed { at, doing, right, resource })
+        }
+    }
 }
 
 /// What librdkafka said, if it was librdkafka.
@@ -101,6 +182,24 @@ pub(crate) fn may_pass(code: Code) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_right_that_is_missing_is_named_with_what_it_is_on() {
+        let needs =
+            [("Read", Resource::Group("g".to_owned())), ("Write", Resource::Topic("t".to_owned()))];
+        let error = call_failed_on(
+            "k".to_owned(),
+            "appending",
+            KafkaError::MessageProduction(Code::TopicAuthorizationFailed),
+            &needs,
+        );
+        assert_eq!(error.kind(), Kind::Config);
+        let said = error.to_string();
+        assert!(said.starts_with("k: appending is not allowed: Write on topic \"t\""), "{said}");
+        let other = KafkaError::Global(Code::ClusterAuthorizationFailed);
+        let error = call_failed_on("k".to_owned(), "appending", other, &needs);
+        assert_eq!(error.to_string(), "k: appending failed");
+    }
 
     #[test]
     fn a_broker_that_goes_while_a_topic_is_made_is_waited_for() {

@@ -1,9 +1,20 @@
 //! Every bound of the Kafka backend, each with its reason.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// How long opening a cluster waits for any broker: a start must not hang on a wrong address.
-pub const OPEN_WAIT: Duration = Duration::from_secs(10);
+/// What is wrong is said within 10 s, with what a start takes besides.
+pub const OPEN_WAIT: Duration = Duration::from_secs(8);
+
+/// How often opening a cluster looks whether it will ever succeed.
+pub const OPEN_LOOK: Duration = Duration::from_millis(500);
+
+/// How many lines of a client's log are heard at once: it says a few when a connection fails.
+pub const LINES_HEARD: u32 = 32;
+
+/// How long opening a cluster looks whether brokers can be reached where they say that they are.
+pub const REACH_WAIT: Duration = Duration::from_secs(3);
 
 /// A question to a Kafka cluster is asked again for this long when what failed may pass: one
 /// question that was not answered in time is no reason to give up.
@@ -84,6 +95,16 @@ pub const READ_AHEAD_BYTES: usize = 1 << 20;
 /// Memory that was needed for more than this is not kept for the next answer: one with a long
 /// message comes rarely.
 pub const SPARE_BYTES: usize = 4 << 20;
+
+/// Longest answer of a broker before a login is done: a challenge, and the calls that it knows.
+pub const LOGIN_FRAME_BYTES: usize = 64 << 10;
+
+/// Rounds of SCRAM that a broker may ask for. Fewer protect no password (RFC 7677), and more than
+/// this take seconds of a core: Kafka's own tools give at most 16,384.
+pub const SCRAM_ROUNDS: RangeInclusive<u32> = 4_096..=1_000_000;
+
+/// Bytes that are read of a socket at once where they are encrypted: four records of TLS.
+pub const SEALED_BYTES: usize = 64 << 10;
 
 /// Longest batch once it is unpacked: some messages of the longest that there are, and what a batch
 /// of a megabyte may be that hardly says anything.

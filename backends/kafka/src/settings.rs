@@ -14,6 +14,7 @@ use rdkafka::config::RDKafkaLogLevel;
 
 use crate::ClusterAddress;
 use crate::limits;
+use crate::security::{Mechanism, PROBE, Protocol};
 use seismic_queue::{Error, Member, Result};
 
 /// Beginning of the environment variables that are settings.
@@ -86,7 +87,14 @@ impl Settings {
             let key = key.to_lowercase().replace('_', ".");
             set(&mut base, &key, value?.trim_end_matches(['\r', '\n']))?;
         }
+        protect(&mut base)?;
         Ok(Settings { base })
+    }
+
+    /// Whether connections are encrypted, or begin with a login.
+    pub(crate) fn is_protected(&self) -> bool {
+        let plain = Protocol { is_tls: false, is_login: false };
+        Protocol::named(self.base.get("security.protocol")) != Some(plain)
     }
 
     /// Settings of every client, the caller's and ours.
@@ -117,6 +125,8 @@ impl Settings {
         self.default(&mut config, "queued.max.messages.kbytes", "4096");
         self.default(&mut config, "queued.min.messages", "50000");
         self.default(&mut config, "fetch.wait.max.ms", "100");
+        // It is also how long a batch of Zstandard may be when it is unpacked.
+        self.default(&mut config, "receive.message.max.bytes", "1000000000");
         config
     }
 
@@ -197,6 +207,56 @@ impl Settings {
     }
 }
 
+/// Checks how connections are protected, as far as librdkafka would only say so late, or in words
+/// of its own.
+fn protect(base: &mut ClientConfig) -> Result<()> {
+    let refuse =
+        |key: &str, why: &str| Err(Error::Setting { key: key.to_owned(), why: why.to_owned() });
+    let Some(protocol) = Protocol::named(base.get("security.protocol")) else {
+        return refuse("security.protocol", "it is plaintext, ssl, sasl_plaintext or sasl_ssl");
+    };
+    let given = base.config_map();
+    let unused = given.keys().find(|key| {
+        (key.starts_with("ssl.") && !protocol.is_tls)
+            || (key.starts_with("sasl.") && !protocol.is_login)
+    });
+    if let Some(key) = unused {
+        let why = "security.protocol does not ask for it: that is plaintext where nobody says ssl, \
+                   sasl_plaintext or sasl_ssl";
+        return refuse(key, why);
+    }
+    let mechanism = base.get("sasl.mechanisms").or_else(|| base.get("sasl.mechanism"));
+    let mechanism = mechanism.map(str::to_owned);
+    if protocol.is_login {
+        let Some(mechanism) = &mechanism else {
+            let why = "a login needs one: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512";
+            return refuse("sasl.mechanisms", why);
+        };
+        if Mechanism::named(mechanism).is_some() {
+            if base.get("sasl.username").is_none() {
+                return refuse("sasl.username", "a login needs one");
+            }
+            if base.get("sasl.password").is_none() {
+                let why = "a login needs one, from the environment: SEISMIC_KAFKA_SASL_PASSWORD, or \
+                           SEISMIC_KAFKA_SASL_PASSWORD_FILE with the name of a file";
+                return refuse("sasl.password", why);
+            }
+        }
+    }
+    let is_openssl = |name: String| !name.eq_ignore_ascii_case("PLAIN");
+    let needs = protocol.is_tls || (protocol.is_login && mechanism.is_some_and(is_openssl));
+    if needs && !cfg!(feature = "tls") {
+        let feature = "kafka-tls";
+        return Err(Error::NotBuilt { what: "TLS and SCRAM for Kafka", feature });
+    }
+    if protocol.is_tls && base.get("ssl.ca.location").is_none() && base.get("ssl.ca.pem").is_none()
+    {
+        // An OpenSSL that was built with the program knows no authorities of the system by itself.
+        base.set("ssl.ca.location", PROBE);
+    }
+    Ok(())
+}
+
 fn millis(time: Duration) -> String {
     time.as_millis().to_string()
 }
@@ -241,6 +301,41 @@ mod tests {
         }
         for key in OURS {
             assert!(with(key, "x").is_err(), "{key}");
+        }
+    }
+
+    fn with_all(settings: &[(&str, &str)]) -> Result<Settings> {
+        let own = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+        let options = settings.iter().map(own).collect();
+        let brokers = "localhost:1".to_owned();
+        Settings::new(&ClusterAddress { brokers, group: None, slot: None, options })
+    }
+
+    #[test]
+    fn a_login_that_lacks_something_is_refused_with_what_it_lacks() {
+        let login = ("security.protocol", "SASL_PLAINTEXT");
+        for (settings, lacks) in [
+            (vec![login], "sasl.mechanisms"),
+            (vec![login, ("sasl.mechanisms", "PLAIN")], "sasl.username"),
+            (
+                vec![login, ("sasl.mechanism", "plain"), ("sasl.username", "me")],
+                "SEISMIC_KAFKA_SASL_PASSWORD",
+            ),
+            (vec![("sasl.username", "me")], "security.protocol"),
+            (vec![login, ("ssl.ca.location", "x")], "security.protocol"),
+            (vec![("security.protocol", "tls")], "sasl_ssl"),
+        ] {
+            let error = with_all(&settings).map(drop).unwrap_err().to_string();
+            assert!(error.contains(lacks), "{settings:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_program_built_without_tls_says_so() {
+        let done = with_all(&[("security.protocol", "ssl")]);
+        match cfg!(feature = "tls") {
+            true => assert_eq!(done.unwrap().given()["ssl.ca.location"], PROBE),
+            false => assert!(matches!(done.map(drop), Err(Error::NotBuilt { .. }))),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Starts a real broker for trying things out and for measuring, and stops it with Ctrl-D:
 //!
 //! ```text
-//! cargo run -p seismic-brokers --example broker kafka         # or kafka3, or rocketmq
+//! cargo run -p seismic-brokers --example broker kafka         # or kafka3, kafka-secured, rocketmq
 //! ```
 //!
 //! It is set up as the tests have it, but compiles itself as brokers of operators do: those of the
@@ -24,11 +24,20 @@ fn main() -> anyhow::Result<()> {
             let kafka = kafka.context(missing)?;
             wait_at(&format!("kafka://{}", kafka.address()))
         }
+        Some("kafka-secured") => {
+            let kafka = Kafka::secured().context(missing)?;
+            let doors = kafka.doors();
+            println!("certificates in {}", kafka.certificates().display());
+            println!("sasl_ssl, SCRAM: kafka://{}", doors.scram());
+            println!("sasl_plaintext, PLAIN or SCRAM-SHA-256: kafka://{}", doors.plain());
+            println!("ssl, a certificate of one's own: kafka://{}", doors.certificate());
+            wait_at(&format!("kafka://{}", kafka.address()))
+        }
         Some("rocketmq") => {
             let rocketmq = RocketMq::one(Flush::Async).context(missing)?;
             wait_at(&rocketmq.url())
         }
-        _ => bail!("say which: kafka, kafka3 or rocketmq"),
+        _ => bail!("say which: kafka, kafka3, kafka-secured or rocketmq"),
     }
 }
 

@@ -8,13 +8,16 @@ use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 /// PEM files in a folder: `ca.pem`; `server.pem` and `server.key` of 127.0.0.1 and `client.pem` and
 /// `client.key`, both signed by it; `stranger.pem`, an authority that signed nothing.
 #[derive(Debug)]
-pub(crate) struct Certificates {
+pub struct Certificates {
     folder: PathBuf,
 }
 
 impl Certificates {
     /// Makes them.
-    pub(crate) fn make(folder: &Path) -> Certificates {
+    ///
+    /// # Panics
+    /// When the folder is there already.
+    pub fn make(folder: &Path) -> Certificates {
         fs::create_dir(folder).expect("a folder for certificates can be made");
         let certificates = Certificates { folder: folder.to_owned() };
         let (ca, text) = authority("tests");

@@ -7,11 +7,13 @@ use std::{fs, thread};
 
 use tempfile::TempDir;
 
+use crate::certificates::Certificates;
 use crate::class_path;
 use crate::java;
 use crate::ports;
 use crate::proxy::{Protocol, Proxy};
 use crate::room::{self, Kind, Room};
+use crate::secured::{self, Doors};
 use crate::server::Server;
 
 /// What a node says when it takes requests.
@@ -30,6 +32,8 @@ pub struct Kafka {
     pub nodes: Vec<Server>,
     /// The way to each node of those clients that connect to [`Kafka::wired_address`].
     pub wires: Vec<Proxy>,
+    /// Where a node of [`Kafka::secured`] listens besides.
+    doors: Option<Doors>,
     folder: TempDir,
     /// Held, not read; after the nodes, which end before it.
     _room: Room,
@@ -39,13 +43,13 @@ impl Kafka {
     /// A cluster of one node; `None` where that is not possible, after saying so.
     #[must_use]
     pub fn one() -> Option<Kafka> {
-        Kafka::start(1)
+        Kafka::start(1, false)
     }
 
     /// A cluster of three nodes.
     #[must_use]
     pub fn three() -> Option<Kafka> {
-        Kafka::start(3)
+        Kafka::start(3, false)
     }
 
     /// A cluster of one node with the messages, topics and offsets of one that was stopped: an
@@ -53,14 +57,36 @@ impl Kafka {
     /// [`Kafka::archived`].
     #[must_use]
     pub fn of_archive(archive: &Path) -> Option<Kafka> {
-        Kafka::start_with(1, Some(archive))
+        Kafka::start_with(1, false, Some(archive))
     }
 
-    fn start(count: usize) -> Option<Kafka> {
-        Kafka::start_with(count, None)
+    /// One node with TLS, logins and rights: [`Kafka::doors`]. Who comes in through
+    /// [`Kafka::address`] may do everything.
+    #[must_use]
+    pub fn secured() -> Option<Kafka> {
+        Kafka::start(1, true)
     }
 
-    fn start_with(count: usize, stopped: Option<&Path>) -> Option<Kafka> {
+    /// Where a node of [`Kafka::secured`] lets others in.
+    ///
+    /// # Panics
+    /// Of any other cluster.
+    #[must_use]
+    pub fn doors(&self) -> &Doors {
+        self.doors.as_ref().expect("only a secured node has doors")
+    }
+
+    /// The folder with the certificates of [`Kafka::secured`].
+    #[must_use]
+    pub fn certificates(&self) -> PathBuf {
+        self.folder.path().join(secured::CERTIFICATES)
+    }
+
+    fn start(count: usize, is_secured: bool) -> Option<Kafka> {
+        Kafka::start_with(count, is_secured, None)
+    }
+
+    fn start_with(count: usize, is_secured: bool, stopped: Option<&Path>) -> Option<Kafka> {
         let class_path = class_path::of("kafka")?;
         let archive = archive(&class_path);
         let (room, folder) = (Room::wait_for(count, Kind::Kafka), room::folder());
@@ -73,6 +99,7 @@ impl Kafka {
             archive,
             nodes: Vec::new(),
             wires: Vec::new(),
+            doors: is_secured.then(Doors::free),
             folder,
             _room: room,
         };
@@ -81,6 +108,10 @@ impl Kafka {
             fs::create_dir(&folder).expect("a folder for a node can be made");
             let wire = (wired[i], wires[i]);
             let mut text = properties_of(i + 1, port, wire, controllers, &folder);
+            if let Some(doors) = &kafka.doors {
+                Certificates::make(&kafka.certificates());
+                text = doors.opened_in(&text, &kafka.certificates());
+            }
             let properties = folder.join("server.properties");
             if let Some(stopped) = stopped {
                 unpack(stopped, &folder);
@@ -89,7 +120,8 @@ impl Kafka {
             }
             fs::write(&properties, text).expect("the settings can be written");
             if stopped.is_none() {
-                format(i + 1, &properties, &folder.join(DATA), &kafka.class_path);
+                let users = if is_secured { secured::USERS } else { &[] };
+                format(i + 1, users, &properties, &folder.join(DATA), &kafka.class_path);
             }
             kafka.nodes.push(node(port, &properties, &kafka.class_path, &kafka.archive));
             kafka.wires.push(Proxy::start(wires[i], wired[i], Protocol::Kafka));
@@ -168,12 +200,16 @@ fn node(port: u16, properties: &Path, class_path: &str, archive: &Path) -> Serve
 
 /// Makes `data`, of the node with these settings, a folder of the cluster. Kafka's tool does that
 /// once for each id; what it writes is kept in the build folder and copied from then on.
-fn format(id: usize, properties: &Path, data: &Path, class_path: &str) {
-    let kept = class_path::build_folder().join(format!("kafka-node-{id}"));
+fn format(id: usize, users: &[&str], properties: &Path, data: &Path, class_path: &str) {
+    let of = if users.is_empty() { "node" } else { "secured" };
+    let kept = class_path::build_folder().join(format!("kafka-{of}-{id}"));
     if !kept.exists() {
         let mut tool = Command::new("java");
         tool.args(flags("128m")).args(["-cp", class_path, "kafka.tools.StorageTool"]);
         tool.args(["format", "--cluster-id", CLUSTER_ID, "--config"]).arg(properties);
+        for user in users {
+            tool.args(["--add-scram", user]);
+        }
         java::succeeded("StorageTool", &tool.output().expect("java can be started"));
         let new = kept.with_extension(format!("{}", std::process::id()));
         copy(data, &new);
@@ -220,7 +256,7 @@ fn archive(class_path: &str) -> PathBuf {
     let ports = ports::free(3);
     let text = properties_of(1, ports[0], (ports[1], ports[1]), &ports[2..], folder.path());
     fs::write(&properties, text).expect("the settings can be written");
-    format(1, &properties, &folder.path().join(DATA), class_path);
+    format(1, &[], &properties, &folder.path().join(DATA), class_path);
     let new = stored.with_extension(format!("{}", std::process::id()));
     let mut node = node(ports[0], &properties, class_path, &stored);
     node.record(&new);

@@ -18,11 +18,14 @@ mod proxy;
 mod python;
 mod rocketmq;
 mod room;
+mod secured;
 mod server;
 
+pub use certificates::Certificates;
 pub use java::at_full_speed;
 pub use kafka::Kafka;
 pub use proxy::Proxy;
 pub use python::python_with;
 pub use rocketmq::{Flush, RocketMq};
+pub use secured::Doors;
 pub use server::Server;

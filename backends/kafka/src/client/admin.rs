@@ -17,7 +17,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::cluster::Cluster;
 use super::connection::{Quiet, make_with, number};
-use crate::error_kind::of_librdkafka;
+use crate::error_kind::{Resource, of_librdkafka, on_topic};
 use crate::limits;
 use seismic_queue::{AppendTimes, Error, Offset, Partition, Result, Topic};
 
@@ -59,7 +59,8 @@ impl<'a> Admin<'a> {
             new = new.set(key, value);
         }
         let made = wait_for(self.client.create_topics([&new], &patient()));
-        let failed = self.cluster.failed("making a topic");
+        let needs = vec![on_topic("Create", name), ("Create", Resource::Cluster)];
+        let failed = self.cluster.failed_on("making a topic", needs);
         for outcome in made.map_err(&failed)? {
             match outcome {
                 Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
@@ -74,7 +75,8 @@ impl<'a> Admin<'a> {
         if topic.partitions >= partitions {
             return Ok(topic);
         }
-        let failed = self.cluster.failed("adding partitions");
+        let needs = vec![on_topic("Alter", &topic.name)];
+        let failed = self.cluster.failed_on("adding partitions", needs);
         let more = NewPartitions::new(&topic.name, partitions as usize);
         let done = wait_for(self.client.create_partitions([&more], &patient())).map_err(&failed)?;
         let begun = Instant::now();
@@ -117,7 +119,8 @@ impl<'a> Admin<'a> {
     pub(crate) fn broker_settings(&self, number: i32) -> Result<HashMap<String, String>> {
         let wait = Some(limits::BROKER_WAIT);
         let options = AdminOptions::new().request_timeout(wait).operation_timeout(wait);
-        let failed = self.cluster.failed("reading the settings of a broker");
+        let needs = vec![("DescribeConfigs", Resource::Cluster)];
+        let failed = self.cluster.failed_on("reading the settings of a broker", needs);
         let entries = self.entries_of(&ResourceSpecifier::Broker(number), &options);
         let entries = entries.map_err(|error| match error {
             UNTOLD => self.untold(format!("broker {number}")),
@@ -128,7 +131,8 @@ impl<'a> Admin<'a> {
 
     fn entries_of_topic(&self, topic: &str) -> Result<Vec<ConfigEntry>> {
         // A broker may not know a topic yet that another one has just made.
-        let entries = self.cluster.insist("reading the settings of a topic", || {
+        let needs = vec![on_topic("DescribeConfigs", topic)];
+        let entries = self.cluster.insist_on("reading the settings of a topic", needs, || {
             self.entries_of(&ResourceSpecifier::Topic(topic), &patient())
         });
         entries.map_err(|error| match error {
@@ -159,7 +163,8 @@ impl<'a> Admin<'a> {
 
     /// Changes settings of a topic; those that it has of its own besides stay.
     pub(crate) fn set(&self, topic: &str, settings: &[(&str, String)]) -> Result<()> {
-        let failed = self.cluster.failed("changing the settings of a topic");
+        let needs = vec![on_topic("AlterConfigs", topic)];
+        let failed = self.cluster.failed_on("changing the settings of a topic", needs);
         // The request replaces all that a topic has of its own.
         let is_own = |entry: &ConfigEntry| matches!(entry.source, ConfigSource::DynamicTopic);
         let own = self.entries_of_topic(topic)?.into_iter().filter(is_own);
@@ -232,7 +237,8 @@ impl<'a> Admin<'a> {
 
     /// Deletes what stands before these offsets.
     pub(crate) fn delete_records(&self, topic: &str, below: &[(Partition, Offset)]) -> Result<()> {
-        let failed = self.cluster.failed("trimming a topic");
+        let needs = vec![on_topic("Delete", topic)];
+        let failed = self.cluster.failed_on("trimming a topic", needs);
         let mut asked = TopicPartitionList::new();
         for &(partition, offset) in below {
             let offset = rdkafka::Offset::Offset(offset.0 as i64);

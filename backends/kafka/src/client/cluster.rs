@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::groups::GroupMemberInfo;
@@ -13,8 +14,9 @@ use rdkafka::{Offset as RdOffset, TopicPartitionList};
 
 use super::connection::{Quiet, close, make_with, number, partition, refused};
 use super::native;
+use super::opening::{Listening, heard, wait_for_answer};
 use crate::ClusterAddress;
-use crate::error_kind::{self, may_pass};
+use crate::error_kind::{self, Resource, Right, may_pass, on_topic};
 use crate::examine::Replicas;
 use crate::group::assignment;
 use crate::limits;
@@ -26,29 +28,27 @@ use seismic_queue::{Error, GroupMember, Offset, Partition, Result, Span, Topic};
 pub(crate) struct Cluster {
     pub(crate) at: String,
     pub(crate) settings: Settings,
-    asking: Arc<BaseConsumer<Quiet>>,
+    asking: Arc<BaseConsumer<Listening>>,
 }
 
 impl Cluster {
     /// Connects, so that what is wrong is seen at once.
     ///
     /// # Errors
-    /// [`Error::Setting`]; [`Error::Unreachable`] when no broker answers.
+    /// [`Error::Setting`]; why no broker answers, or which does not let us in.
     pub(crate) fn open(address: &ClusterAddress) -> Result<Cluster> {
         let settings = Settings::new(address)?;
         let at = address.to_string();
         for config in [settings.reading("seismic"), settings.appending(1 << 20)] {
             config.create_native_config().map(drop).map_err(refused)?;
         }
-        let asking = Arc::new(make_with(&settings.asking(), Quiet)?);
+        let mut config = settings.asking();
+        // That a connection was closed at once is how some brokers refuse.
+        config.set_log_level(RDKafkaLogLevel::Info);
+        let asking = Arc::new(make_with(&config, Listening::default())?);
         let cluster = Cluster { at, settings, asking };
-        match cluster.asking.fetch_metadata(Some(NO_TOPIC), limits::OPEN_WAIT) {
-            Ok(_) => Ok(cluster),
-            Err(_) => {
-                let seconds = limits::OPEN_WAIT.as_secs();
-                Err(Error::Unreachable { at: cluster.at, seconds })
-            }
-        }
+        wait_for_answer(&cluster.asking, &cluster.settings, &cluster.at, NO_TOPIC)?;
+        Ok(cluster)
     }
 
     /// Names the place of an error.
@@ -57,11 +57,31 @@ impl Cluster {
         move |source| error_kind::call_failed(at.clone(), doing, source)
     }
 
+    /// As [`Cluster::failed`], for a call that needs these rights.
+    pub(crate) fn failed_on(
+        &self,
+        doing: &'static str,
+        needs: Vec<Right>,
+    ) -> impl Fn(KafkaError) -> Error {
+        let at = self.at.clone();
+        move |source| error_kind::call_failed_on(at.clone(), doing, source, &needs)
+    }
+
     /// Asks until there is an answer: a coordinator that has just moved, or is made by the first
     /// question for it, is there a moment later.
     pub(crate) fn insist<T>(
         &self,
         doing: &'static str,
+        ask: impl FnMut() -> std::result::Result<T, KafkaError>,
+    ) -> Result<T> {
+        self.insist_on(doing, Vec::new(), ask)
+    }
+
+    /// As [`Cluster::insist`], for a question that needs these rights.
+    pub(crate) fn insist_on<T>(
+        &self,
+        doing: &'static str,
+        needs: Vec<Right>,
         mut ask: impl FnMut() -> std::result::Result<T, KafkaError>,
     ) -> Result<T> {
         let (begun, mut is_told) = (Instant::now(), false);
@@ -72,12 +92,16 @@ impl Cluster {
                         && begun.elapsed() < limits::PATIENCE =>
                 {
                     if !is_told && begun.elapsed() > limits::SILENCE {
-                        tracing::warn!("{doing} at {}: {error}; it is asked again", self.at);
+                        let why = match heard(&self.asking) {
+                            Some(failure) => format!("{error}; {}: {}", failure.at, failure.why),
+                            None => error.to_string(),
+                        };
+                        tracing::warn!("{doing} at {}: {why}; it is asked again", self.at);
                         is_told = true;
                     }
                     thread::sleep(seismic_queue::limits::NAP);
                 }
-                outcome => return outcome.map_err(self.failed(doing)),
+                outcome => return outcome.map_err(self.failed_on(doing, needs)),
             }
         }
     }
@@ -102,11 +126,12 @@ impl Cluster {
     /// The topic of that name, as it is now.
     pub(crate) fn topic(&self, name: &str) -> Result<Topic> {
         let missing = || Error::TopicMissing { topic: name.to_owned(), at: self.at.clone() };
+        let failed = self.failed_on("looking for a topic", vec![on_topic("Describe", name)]);
         let id = native::topic_id(self.asking.client(), name, None, limits::WAIT)
-            .map_err(|code| self.failed("looking for a topic")(KafkaError::Global(code)))?
+            .map_err(|code| failed(KafkaError::Global(code)))?
             .ok_or_else(missing)?;
         let found = self.asking.fetch_metadata(Some(name), limits::WAIT);
-        let found = found.map_err(self.failed("looking for a topic"))?;
+        let found = found.map_err(failed)?;
         let partitions = found.topics().first().map_or(0, |topic| topic.partitions().len());
         match u32::try_from(partitions) {
             Ok(0) | Err(_) => Err(missing()),
@@ -158,7 +183,8 @@ impl Cluster {
 
     /// The members of a group, and what each has of `topic`.
     pub(crate) fn members(&self, group: &str, topic: &str) -> Result<Vec<GroupMember>> {
-        let found = self.insist("looking at a group", || {
+        let needs = vec![("Describe", Resource::Group(group.to_owned()))];
+        let found = self.insist_on("looking at a group", needs, || {
             self.asking.fetch_group_list(Some(group), limits::WAIT)
         })?;
         let member = |member: &GroupMemberInfo| GroupMember {
@@ -287,7 +313,8 @@ impl Cluster {
             asked.add_partition_offset(&topic.name, number(partition), time).map_err(&failed)?;
         }
         // A topic that was just made, or a leader that was lost, takes a moment.
-        let answer = self.insist("asking for offsets", || {
+        let needs = vec![on_topic("Describe", &topic.name)];
+        let answer = self.insist_on("asking for offsets", needs, || {
             let answer = self.asking.offsets_for_times(asked.clone(), limits::WAIT)?;
             answer.elements().iter().try_for_each(|element| element.error())?;
             Ok(answer)

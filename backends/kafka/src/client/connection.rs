@@ -8,7 +8,7 @@ use rdkafka::client::{Client, ClientContext};
 use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
-use rdkafka::message::DeliveryResult;
+use rdkafka::message::{DeliveryResult, Message as _};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
 
 use crate::limits;
@@ -38,11 +38,11 @@ impl ProducerContext for Quiet {
 
 /// The first message of a producer that did not arrive: for one that is thrown away then.
 #[derive(Default)]
-pub(crate) struct FirstFailure(OnceLock<KafkaError>);
+pub(crate) struct FirstFailure(OnceLock<(KafkaError, String)>);
 
 impl FirstFailure {
-    /// Why a message did not arrive.
-    pub(crate) fn failure(&self) -> Option<KafkaError> {
+    /// Why a message did not arrive, and in which topic.
+    pub(crate) fn failure(&self) -> Option<(KafkaError, String)> {
         self.0.get().cloned()
     }
 }
@@ -61,8 +61,8 @@ impl ProducerContext for FirstFailure {
     type DeliveryOpaque = ();
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
-        if let Err((error, _)) = result {
-            self.0.get_or_init(|| error.clone());
+        if let Err((error, message)) = result {
+            self.0.get_or_init(|| (error.clone(), message.topic().to_owned()));
         }
     }
 }

@@ -5,4 +5,5 @@ pub(crate) mod cluster;
 pub(crate) mod connection;
 #[allow(unsafe_code, reason = "calls of librdkafka that have no safe wrapper; this file only")]
 pub(crate) mod native;
+pub(crate) mod opening;
 pub(crate) mod suspension;

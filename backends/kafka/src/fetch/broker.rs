@@ -1,11 +1,10 @@
 //! A broker that leads partitions, and the connection to it.
 
-use std::io;
-use std::net::TcpStream;
 use std::sync::mpsc::Receiver;
 
 use super::backoff::Backoff;
 use super::connection::{BrokerAddress, BrokerConnection};
+use crate::security::{OpenError, Opened};
 
 /// A broker that leads something.
 #[derive(Default)]
@@ -20,7 +19,7 @@ pub(super) struct Broker {
 pub(super) enum ConnectionState {
     #[default]
     Closed,
-    Opening(Receiver<io::Result<TcpStream>>),
+    Opening(Receiver<Result<Opened, OpenError>>),
     Open(BrokerConnection),
 }
 

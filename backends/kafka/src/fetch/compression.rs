@@ -2,6 +2,8 @@
 
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)] // It parses foreign bytes.
 
+use std::io::{Cursor, Read};
+
 use crate::limits;
 use seismic_queue::backend::byte_reader::Bytes;
 use seismic_queue::backend::decompress;
@@ -22,6 +24,17 @@ pub(super) fn unpack(compression: i16, packed: &[u8], into: &mut Vec<u8>) -> boo
             .is_ok_and(|from| decompress::bounded(from, most, into)),
         _ => false,
     }
+}
+
+/// Unpacks records of that compression as they are read; `None` for one that is undone as a whole.
+pub(super) fn reader(compression: i16, packed: &[u8]) -> Option<Box<dyn Read + Send>> {
+    let packed = Cursor::new(packed.to_vec());
+    Some(match compression {
+        1 => Box::new(flate2::read::MultiGzDecoder::new(packed)),
+        3 => Box::new(lz4_flex::frame::FrameDecoder::new(packed)),
+        4 => Box::new(ruzstd::decoding::StreamingDecoder::new(packed).ok()?),
+        _ => return None,
+    })
 }
 
 /// Snappy in one piece, or in blocks as Java writes them.

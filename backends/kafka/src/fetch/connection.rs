@@ -5,22 +5,23 @@
 //! is discarded, and the owner opens a new one.
 
 use std::io::{self, Read as _, Write as _};
-use std::net::{TcpStream, ToSocketAddrs as _};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
 
+use super::eligibility::FetchSettings;
 use super::request::FetchPosition;
 use crate::limits;
+use crate::security::{OpenError, Opened, Security, Stream};
 
 /// Where a broker is.
 pub(super) type BrokerAddress = (String, u16);
 
 /// A connection.
 pub(super) struct BrokerConnection {
-    socket: TcpStream,
+    stream: Stream,
     /// What is still to be sent.
     out: Vec<u8>,
     sent: usize,
@@ -30,6 +31,10 @@ pub(super) struct BrokerConnection {
     /// The broker has said that it speaks our version.
     pub(super) is_version_known: bool,
     pub(super) in_flight: Option<RequestInFlight>,
+    /// When its login should be renewed.
+    pub(super) renew_at: Option<Instant>,
+    /// The connection that takes its place.
+    pub(super) renewal: Option<Receiver<Result<Opened, OpenError>>>,
     next_number: i32,
 }
 
@@ -50,43 +55,36 @@ struct Incoming {
 }
 
 /// Connects in a thread of its own, which ends with that: names and hosts that do not answer must
-/// not hold up who reads.
-pub(super) fn open(at: BrokerAddress, patience: Duration) -> Receiver<io::Result<TcpStream>> {
+/// not hold up who reads, and neither must handshakes.
+pub(super) fn open(
+    (host, port): BrokerAddress,
+    settings: &FetchSettings,
+    security: &Security,
+) -> Receiver<Result<Opened, OpenError>> {
     let (to, opened) = mpsc::channel();
+    let (security, patience, client) =
+        (security.clone(), settings.patience, settings.client.clone());
     let connect = move || {
         // Who asked may have gone.
-        let _ = to.send(connect(&at, patience));
+        let _ = to.send(security.open((&host, port), patience, &client));
     };
     // Without a thread the channel ends, which is a failure too.
     drop(thread::Builder::new().name("kafka connect".to_owned()).spawn(connect));
     opened
 }
 
-fn connect((host, port): &BrokerAddress, patience: Duration) -> io::Result<TcpStream> {
-    let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-    for address in (host.as_str(), *port).to_socket_addrs()? {
-        match TcpStream::connect_timeout(&address, patience) {
-            Ok(socket) => {
-                socket.set_nodelay(true)?;
-                socket.set_nonblocking(true)?;
-                return Ok(socket);
-            }
-            Err(error) => last = error,
-        }
-    }
-    Err(last)
-}
-
 impl BrokerConnection {
-    pub(super) fn new(socket: TcpStream) -> BrokerConnection {
+    pub(super) fn new(opened: Opened) -> BrokerConnection {
         BrokerConnection {
-            socket,
+            stream: opened.stream,
             out: Vec::new(),
             sent: 0,
             frame: Incoming::default(),
             heard: Instant::now(),
             is_version_known: false,
             in_flight: None,
+            renew_at: opened.renew_at,
+            renewal: None,
             next_number: 0,
         }
     }
@@ -112,7 +110,7 @@ impl BrokerConnection {
         if !self.is_waiting() || self.frame.is_whole() {
             return Ok(());
         }
-        if self.frame.read(&mut self.socket)? {
+        if self.frame.read(&mut self.stream)? {
             self.heard = Instant::now();
         } else if self.heard.elapsed() > silence {
             return Err(io::Error::new(io::ErrorKind::TimedOut, "it does not answer"));
@@ -122,7 +120,7 @@ impl BrokerConnection {
 
     fn write(&mut self) -> io::Result<()> {
         while self.sent < self.out.len() {
-            match self.socket.write(&self.out[self.sent..]) {
+            match self.stream.write(&self.out[self.sent..]) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(sent) => self.sent += sent,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -132,7 +130,10 @@ impl BrokerConnection {
         }
         self.out.clear();
         self.sent = 0;
-        Ok(())
+        match self.stream.flush() {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+            done => done,
+        }
     }
 
     /// Whether something was asked whose answer was not taken.
@@ -160,8 +161,8 @@ impl BrokerConnection {
     pub(super) fn poll(&self) -> Option<PollFd<'_>> {
         let mut flags = PollFlags::empty();
         flags.set(PollFlags::IN, self.is_waiting() && !self.frame.is_whole());
-        flags.set(PollFlags::OUT, !self.out.is_empty());
-        (!flags.is_empty()).then(|| PollFd::new(&self.socket, flags))
+        flags.set(PollFlags::OUT, !self.out.is_empty() || self.stream.is_holding());
+        (!flags.is_empty()).then(|| self.stream.poll(flags))
     }
 }
 
@@ -178,7 +179,7 @@ impl Incoming {
 
     /// Reads what is there, up to the end of the frame; whether there was anything. Memory grows
     /// with what arrives, not with what a length claims.
-    fn read(&mut self, from: &mut TcpStream) -> io::Result<bool> {
+    fn read(&mut self, from: &mut Stream) -> io::Result<bool> {
         let before = self.filled;
         while !self.is_whole() {
             let room = match self.filled.checked_sub(Self::HEAD) {
@@ -210,7 +211,9 @@ impl Incoming {
 
 #[cfg(test)]
 mod tests {
-    use std::net::TcpListener;
+    use std::net::{TcpListener, TcpStream};
+
+    use rdkafka::ClientConfig;
 
     use super::*;
 
@@ -220,7 +223,8 @@ mod tests {
     fn linked() -> (BrokerConnection, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let at = listener.local_addr().unwrap();
-        let opened = open((at.ip().to_string(), at.port()), SILENCE);
+        let settings = FetchSettings::of(&ClientConfig::new(), []).unwrap();
+        let opened = open((at.ip().to_string(), at.port()), &settings, &Security::default());
         let (other, _) = listener.accept().unwrap();
         (BrokerConnection::new(opened.recv().unwrap().unwrap()), other)
     }

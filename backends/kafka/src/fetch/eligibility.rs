@@ -6,6 +6,7 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 
 use crate::limits;
+use crate::security::is_honoured;
 
 /// What fetching honours.
 const HONOURED: [&str; 10] = [
@@ -74,9 +75,8 @@ impl FetchSettings {
         given: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Result<FetchSettings, String> {
         for (key, value) in given {
-            let is_plain = key == "security.protocol" && value.eq_ignore_ascii_case("plaintext");
             let is_other = OTHERS.iter().any(|beginning| key.starts_with(beginning));
-            if !is_plain && !is_other && !HONOURED.contains(&key) {
+            if !is_honoured(key, value) && !is_other && !HONOURED.contains(&key) {
                 return Err(key.to_owned());
             }
         }
@@ -125,7 +125,11 @@ mod tests {
             ("fetch.message.max.bytes", "10"),
             ("socket.timeout.ms", "11"),
             ("session.timeout.ms", "12"),
-            ("security.protocol", "PLAINTEXT"),
+            ("security.protocol", "SASL_SSL"),
+            ("sasl.mechanisms", "SCRAM-SHA-512"),
+            ("sasl.password", "hunter2"),
+            ("ssl.ca.location", "ca.pem"),
+            ("ssl.endpoint.identification.algorithm", "https"),
         ]);
         let patience = Duration::from_millis(11);
         let (wait_ms, min_bytes, answer_bytes, partition_bytes) = (7, 8, 9, 10);
@@ -140,8 +144,12 @@ mod tests {
     #[test]
     fn what_only_librdkafka_honours_is_named() {
         for (key, value) in [
-            ("security.protocol", "sasl_plaintext"),
-            ("sasl.mechanisms", "PLAIN"),
+            ("ssl.key.password", "hunter2"),
+            ("ssl.keystore.location", "keys.p12"),
+            ("ssl.endpoint.identification.algorithm", "none"),
+            ("enable.ssl.certificate.verification", "false"),
+            ("ssl.cipher.suites", "ALL"),
+            ("ssl.crl.location", "revoked.pem"),
             ("client.rack", "a"),
             ("check.crcs", "true"),
             ("queued.min.messages", "1"),

@@ -5,10 +5,11 @@ use super::aborted::Aborted;
 use super::record_batch::{Next, next, scan};
 use super::{compression, response};
 use crate::limits;
+use crate::wire::is_fetch_spoken;
 
 /// An answer is none, or its parts lie within it.
 pub fn answer(bytes: &[u8]) {
-    let _ = response::is_spoken(bytes);
+    let _ = is_fetch_spoken(bytes);
     // It begins with the topic that is asked for, so that any is found.
     let Some((topic, frame)) = bytes.split_first_chunk() else { return };
     for part in response::parse(frame, topic).map_or(Vec::new(), |answer| answer.parts) {

@@ -71,9 +71,18 @@ impl Fetch {
         for cursor in self.cursors.values() {
             let Some(id) = cursor.leader else { continue };
             let Some(broker) = self.brokers.get_mut(&id) else { continue };
-            if matches!(broker.connection, ConnectionState::Closed) && broker.backoff.is_over(now) {
-                let opened = connection::open(broker.address.clone(), self.settings.patience);
-                broker.connection = ConnectionState::Opening(opened);
+            let address = &broker.address;
+            let open = || connection::open(address.clone(), &self.settings, &self.security);
+            match &mut broker.connection {
+                ConnectionState::Closed if broker.backoff.is_over(now) => {
+                    broker.connection = ConnectionState::Opening(open());
+                }
+                ConnectionState::Open(link)
+                    if link.renewal.is_none() && link.renew_at.is_some_and(|at| now >= at) =>
+                {
+                    link.renewal = Some(open());
+                }
+                _ => {}
             }
         }
     }

@@ -4,7 +4,7 @@
 //! ```text
 //!  leaders ──► broker ──► connection ──► response_handler ──► pending ──► the reader
 //!  eligibility: whether this client may fetch   request, response, error_code: the calls
-//!  record_batch, compression, aborted: their content   cursor, backoff: one partition, one retry
+//!  record_batch, compression, unpacking, aborted: their content   cursor, backoff: one partition, one retry
 //! ```
 //!
 //! Each leader has one request in flight. When its response has arrived and the one before was
@@ -32,10 +32,10 @@ mod record_batch;
 mod request;
 mod response;
 mod response_handler;
+mod unpacking;
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::TcpStream;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
 
@@ -55,15 +55,26 @@ use self::request::FetchPosition;
 use crate::client::cluster::{Cluster, Leaders};
 use crate::client::connection::number;
 use crate::client::native::Item;
+use crate::security::{Opened, Security};
+use crate::wire::{is_fetch_spoken, versions};
 use seismic_queue::{Offset, Partition, Topic};
+
+/// Why brokers that do not know our version of `Fetch` are left to librdkafka.
+const OLD_BROKER: &str = "a broker older than Kafka 3.1";
 
 /// What is not for us: why.
 #[derive(Debug)]
-pub(crate) struct Unreadable(&'static str);
+pub(crate) struct Unreadable(String);
+
+impl Unreadable {
+    fn new(why: &str) -> Unreadable {
+        Unreadable(why.to_owned())
+    }
+}
 
 impl std::fmt::Display for Unreadable {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.0)
+        f.write_str(&self.0)
     }
 }
 
@@ -74,6 +85,7 @@ pub(crate) struct Fetch {
     /// The topic's, as brokers write it.
     id: [u8; 16],
     settings: FetchSettings,
+    security: Security,
     cursors: BTreeMap<Partition, Cursor>,
     /// How often something came of some partition.
     turns: u64,
@@ -100,6 +112,7 @@ impl Fetch {
         config: &ClientConfig,
     ) -> Result<Fetch, String> {
         let settings = FetchSettings::of(config, cluster.settings.given())?;
+        let security = Security::of(|key| config.get(key))?;
         let mut id = [0; 16];
         let decoded = STANDARD_NO_PAD.decode_slice(&topic.id, &mut id);
         if decoded != Ok(id.len()) || id == [0; 16] {
@@ -110,6 +123,7 @@ impl Fetch {
             topic: topic.clone(),
             id,
             settings,
+            security,
             cursors: BTreeMap::new(),
             turns: 0,
             brokers: BTreeMap::new(),
@@ -200,7 +214,9 @@ impl Fetch {
                     }
                     give(Item::Error { partition: number(partition), code: Code::BadMessage });
                 }
-                Step::Packed => return Err(Unreadable("a batch that cannot be unpacked here")),
+                Step::Packed => {
+                    return Err(Unreadable::new("a batch that cannot be unpacked here"));
+                }
             }
             if pending.is_empty() {
                 self.spare.push(pending.memory());
@@ -261,8 +277,8 @@ impl Fetch {
                         broker.connection = ConnectionState::Opening(opened);
                         continue;
                     }
-                    Ok(Ok(socket)) => Ok(self.handshake(socket)),
-                    Ok(Err(error)) => Err(error),
+                    Ok(Ok(opened)) => Ok(self.handshake(opened)),
+                    Ok(Err(error)) => Err(self.not_opened(id, error)?),
                     Err(TryRecvError::Disconnected) => Err(io::ErrorKind::NotConnected.into()),
                 },
             };
@@ -280,10 +296,10 @@ impl Fetch {
     }
 
     /// A new link, which asks first what the broker speaks.
-    fn handshake(&self, socket: TcpStream) -> BrokerConnection {
-        let mut link = BrokerConnection::new(socket);
+    fn handshake(&self, opened: Opened) -> BrokerConnection {
+        let mut link = BrokerConnection::new(opened);
         let number = link.number();
-        link.send(&request::versions(number, &self.settings.client));
+        link.send(&versions(number, &self.settings.client));
         link
     }
 
@@ -295,15 +311,16 @@ impl Fetch {
         now: Instant,
     ) -> Result<io::Result<()>, Unreadable> {
         loop {
+            self.renew(link);
             self.send_fetch(id, link, now);
             if let Err(error) = link.work(self.settings.silence()) {
                 return Ok(Err(error));
             }
             let Some(frame) = link.frame() else { return Ok(Ok(())) };
             if !link.is_version_known {
-                match response::is_spoken(frame) {
+                match is_fetch_spoken(frame) {
                     Some(true) => link.is_version_known = true,
-                    Some(false) => return Err(Unreadable("a broker older than Kafka 3.1")),
+                    Some(false) => return Err(Unreadable::new(OLD_BROKER)),
                     None => return Ok(Err(invalid("an answer that is none"))),
                 }
                 link.discard_frame();
@@ -329,6 +346,27 @@ impl Fetch {
             }
             let frame = link.take_frame(self.spare.pop().unwrap_or_default());
             self.accept_response(id, &request, answer, frame, now)?;
+        }
+    }
+
+    /// Puts the connection that was opened meanwhile in place of one whose login soon ends, as soon
+    /// as nothing is under way.
+    fn renew(&self, link: &mut BrokerConnection) {
+        if link.in_flight.is_some() || !link.is_version_known {
+            return;
+        }
+        match link.renewal.as_ref().map(Receiver::try_recv) {
+            Some(Ok(Ok(opened))) => {
+                tracing::debug!("a login was renewed, by another connection");
+                *link = self.handshake(opened);
+            }
+            None | Some(Err(TryRecvError::Empty)) => {}
+            // The broker ends the connection when the login is over, and then there is a new one.
+            Some(failed) => {
+                tracing::debug!("a login is not renewed: {:?}", failed.map(|it| it.err()));
+                link.renewal = None;
+                link.renew_at = None;
+            }
         }
     }
 

@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use super::aborted::Aborted;
 use super::record_batch::{self, Next, RecordBatch};
+use super::unpacking::Unpacking;
 use super::{compression, record_batch::Record};
 use crate::client::connection::number;
 use crate::client::native::Item;
@@ -29,6 +30,20 @@ pub(super) struct PendingPartition {
     pub(super) aborted: Aborted,
     /// The end of the log, where this leads to it.
     pub(super) end: Option<Offset>,
+    /// A batch before those, of which only a part was given.
+    unpacking: Option<Unpacking>,
+}
+
+impl PendingPartition {
+    pub(super) fn new(
+        partition: Partition,
+        whole: Range<usize>,
+        from: u64,
+        aborted: Aborted,
+        end: Option<Offset>,
+    ) -> PendingPartition {
+        PendingPartition { partition, whole, from, aborted, end, unpacking: None }
+    }
 }
 
 /// What became of a step.
@@ -70,6 +85,17 @@ impl PendingResponse {
         let Some(part) = self.parts.front_mut() else { return Step::Given(0) };
         // Requested by the topic's id: it does not matter who gave it.
         let (partition, broker) = (number(part.partition), None);
+        let mut message = |Record { offset, append_ms, key, value }: Record<'_>| {
+            let offset = offset as i64;
+            each(Item::Message { partition, offset, append_ms, key, value, broker });
+        };
+        if let Some(unpacking) = &mut part.unpacking {
+            let given = unpacking.step(part.from, &mut message);
+            if unpacking.is_over() {
+                part.unpacking = None;
+            }
+            return given.map_or(Step::Packed, Step::Given);
+        }
         let bytes = self.frame.get(part.whole.clone()).unwrap_or_default();
         let Next::Batch(batch, length) = record_batch::next(bytes) else {
             // A scan has seen whole batches and nothing else.
@@ -90,12 +116,14 @@ impl PendingResponse {
         let records = match batch.compression() {
             0 => batch.packed,
             kind if compression::unpack(kind, batch.packed, unpacked) => &unpacked[..],
-            _ => return Step::Packed,
+            _ => {
+                // Too long, or no batch at all.
+                *unpacked = Vec::new();
+                part.unpacking = Unpacking::new(&batch);
+                return if part.unpacking.is_some() { Step::Given(0) } else { Step::Packed };
+            }
         };
-        let given = deliver(&batch, records, from, |Record { offset, append_ms, key, value }| {
-            let offset = offset as i64;
-            each(Item::Message { partition, offset, append_ms, key, value, broker });
-        });
+        let given = deliver(&batch, records, from, message);
         let base = batch.base;
         if unpacked.capacity() > limits::SPARE_BYTES {
             *unpacked = Vec::new();

@@ -111,6 +111,16 @@ fn parse(base: u64, batch: &[u8]) -> Option<RecordBatch<'_>> {
 }
 
 impl<'a> RecordBatch<'a> {
+    /// What it says of its records, without them.
+    pub(super) fn head(&self) -> RecordBatch<'static> {
+        RecordBatch { checked: &[], packed: &[], ..*self }
+    }
+
+    /// How many records it has.
+    pub(super) fn count(&self) -> i32 {
+        self.count
+    }
+
     /// Whether it is what its producer sent.
     pub(super) fn is_whole(&self) -> bool {
         crc32c::crc32c(self.checked) == self.crc
@@ -154,7 +164,12 @@ impl<'a> RecordBatch<'a> {
 
     fn record(&self, rest: &mut Bytes<'a>) -> Option<Record<'a>> {
         let length = usize::try_from(rest.varint()?).ok()?;
-        let mut record = Bytes(rest.take(length)?);
+        self.record_of(rest.take(length)?)
+    }
+
+    /// The record that these bytes are, which its length stands before.
+    pub(super) fn record_of<'b>(&self, bytes: &'b [u8]) -> Option<Record<'b>> {
+        let mut record = Bytes(bytes);
         let _attributes = record.u8()?;
         let (ms, delta) = (record.varint()?, u64::try_from(record.varint()?).ok()?);
         let offset = self.base.checked_add(delta).filter(|offset| *offset < self.end)?;

@@ -1,4 +1,4 @@
-//! What is sent to a leader: which versions it speaks, and `Fetch`, version 13, of one topic
+//! What is sent to a leader: `Fetch`, version 13, of one topic
 //! (<https://kafka.apache.org/protocol#The_Messages_Fetch>).
 //!
 //! Version 13 is spoken by Kafka 3.1 and newer, and names a topic by its id: what a topic of the
@@ -6,12 +6,8 @@
 //! leader says when its log has become another one behind that (KIP-595).
 
 use super::eligibility::FetchSettings;
+use crate::wire::{FETCH, FETCH_VERSION, framed, head};
 use seismic_queue::Partition;
-
-/// Numbers of calls, and the version of `Fetch` that is spoken here.
-pub(super) const FETCH: i16 = 1;
-pub(super) const FETCH_VERSION: i16 = 13;
-const VERSIONS: i16 = 18;
 
 /// Where a partition is read on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,11 +16,6 @@ pub(super) struct FetchPosition {
     pub(super) offset: u64,
     /// Epoch of the leader that took the message before; -1 when there was none.
     pub(super) epoch: i32,
-}
-
-/// The question which calls and versions a broker knows (`ApiVersions`, version 0).
-pub(super) fn versions(number: i32, client: &str) -> Vec<u8> {
-    framed(|to| head(to, VERSIONS, 0, number, client))
 }
 
 /// The question for what lies at these places, and whatever follows it.
@@ -60,24 +51,6 @@ pub(super) fn fetch(
         count(to, 0); // No rack.
         to.push(0);
     })
-}
-
-/// A frame with its length before it.
-fn framed(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
-    let mut frame = vec![0; 4];
-    write(&mut frame);
-    let length = u32::try_from(frame.len() - 4).expect("4,096 partitions are far below that");
-    frame[..4].copy_from_slice(&length.to_be_bytes());
-    frame
-}
-
-fn head(to: &mut Vec<u8>, call: i16, version: i16, number: i32, client: &str) {
-    to.extend([call.to_be_bytes(), version.to_be_bytes()].concat());
-    to.extend(number.to_be_bytes());
-    // Nobody's name is as long as that.
-    let client = &client.as_bytes()[..client.len().min(i16::MAX as usize)];
-    to.extend((client.len() as i16).to_be_bytes());
-    to.extend(client);
 }
 
 /// A number of elements, as a varint of one more.

@@ -1,4 +1,4 @@
-//! What a leader answers: `ApiVersions`, version 0, and `Fetch`, version 13
+//! What a leader answers to `Fetch`, version 13
 //! (<https://kafka.apache.org/protocol#The_Messages_Fetch>). Numbers are big endian, counts and
 //! lengths varints of one more, and every structure ends with fields that have a number and a
 //! length each.
@@ -7,7 +7,6 @@
 
 use std::ops::Range;
 
-use super::request::{FETCH, FETCH_VERSION};
 use seismic_queue::backend::byte_reader::Bytes;
 
 /// What the broker answers about partitions.
@@ -39,23 +38,6 @@ pub(super) struct PartitionResponse {
 pub(super) struct Aborted {
     pub(super) producer: i64,
     pub(super) first: i64,
-}
-
-/// Whether a broker knows the version of `Fetch` that is spoken here; `None` when that is no
-/// answer.
-pub(super) fn is_spoken(frame: &[u8]) -> Option<bool> {
-    let mut rest = Bytes(frame);
-    let (_number, error, count) = (rest.i32()?, rest.i16()?, rest.i32()?);
-    if error != 0 {
-        return Some(false);
-    }
-    for _ in 0..count {
-        let (call, from, to) = (rest.i16()?, rest.i16()?, rest.i16()?);
-        if call == FETCH {
-            return Some((from..=to).contains(&FETCH_VERSION));
-        }
-    }
-    Some(false)
 }
 
 /// Reads an answer of one topic; `None` when it is none. Answers about other topics were not asked
@@ -229,7 +211,6 @@ pub(super) mod tests {
             mut told in prop::collection::vec(told(), 0..3), changes in
             prop::collection::vec((any::<usize>(), any::<u8>()), 1..5), bytes: Vec<u8>,
         ) {
-            is_spoken(&bytes);
             parse(&bytes, &TOPIC);
             let mut frame = frame(1, 0, &mut told);
             let length = frame.len();
@@ -238,19 +219,5 @@ pub(super) mod tests {
                 prop_assert!(part.records.end <= frame.len());
             }
         }
-    }
-
-    #[test]
-    fn a_broker_that_does_not_speak_our_version_is_noticed() {
-        let versions = |calls: &[[i16; 3]]| {
-            let mut bytes = vec![0, 0, 0, 1, 0, 0];
-            bytes.extend((calls.len() as i32).to_be_bytes());
-            calls.iter().flatten().for_each(|number| bytes.extend(number.to_be_bytes()));
-            bytes
-        };
-        assert_eq!(is_spoken(&versions(&[[0, 3, 12], [1, 4, 17]])), Some(true));
-        assert_eq!(is_spoken(&versions(&[[0, 3, 12], [1, 0, 12]])), Some(false), "Kafka 3.0");
-        assert_eq!(is_spoken(&versions(&[[0, 3, 12]])), Some(false));
-        assert_eq!(is_spoken(&versions(&[[1, 4, 17]])[..12]), None, "cut");
     }
 }

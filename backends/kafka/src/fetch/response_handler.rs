@@ -10,10 +10,11 @@ use super::aborted::Aborted;
 use super::broker::ConnectionState;
 use super::connection::RequestInFlight;
 use super::error_code::{code, is_moved, is_reported};
-use super::pending::{self, PendingResponse};
+use super::pending::{PendingPartition, PendingResponse};
 use super::response::FetchResponse;
-use super::{Fetch, Unreadable, record_batch};
+use super::{Fetch, OLD_BROKER, Unreadable, invalid, record_batch};
 use crate::client::connection::number;
+use crate::security::OpenError;
 use seismic_queue::Partition;
 
 impl Fetch {
@@ -41,7 +42,9 @@ impl Fetch {
             let scan = record_batch::scan(&frame, part.records);
             let code = match scan.whole.is_empty() {
                 _ if part.diverges => Some(Code::LogTruncation),
-                true if scan.is_old => return Err(Unreadable("messages of Kafka before 0.11")),
+                true if scan.is_old => {
+                    return Err(Unreadable::new("messages of Kafka before 0.11"));
+                }
                 true if scan.is_spoiled => Some(Code::BadMessage),
                 _ => None,
             };
@@ -57,9 +60,10 @@ impl Fetch {
             }
             let end = cursor.move_to(scan.end.map_or(0, |(end, _)| end), part.settled_end);
             if !scan.whole.is_empty() || end.is_some() {
-                let (whole, from) = (scan.whole, at.offset);
                 let aborted = Aborted::new(part.aborted);
-                parts.push_back(pending::PendingPartition { partition, whole, from, aborted, end });
+                parts.push_back(PendingPartition::new(
+                    partition, scan.whole, at.offset, aborted, end,
+                ));
             }
         }
         if let Some(broker) = self.brokers.get_mut(&id) {
@@ -88,6 +92,28 @@ impl Fetch {
         }
         if is_reported(code) {
             self.failures.push((partition, code));
+        }
+    }
+
+    /// Why there is no connection to a broker, if that may pass.
+    ///
+    /// # Errors
+    /// What librdkafka may be able to do.
+    pub(super) fn not_opened(&mut self, id: i32, why: OpenError) -> Result<io::Error, Unreadable> {
+        let address = self.brokers.get(&id).map(|broker| &broker.address);
+        let (host, port) = address.map_or(("", 0), |(host, port)| (host.as_str(), *port));
+        match why {
+            OpenError::Io(error) => Ok(error),
+            OpenError::NoTls => Ok(invalid("it speaks no TLS")),
+            OpenError::Old => Err(Unreadable::new(OLD_BROKER)),
+            OpenError::Untrusted(why) => Err(Unreadable(format!("{host}:{port}: {why}"))),
+            OpenError::Denied(why) => {
+                tracing::warn!("{host}:{port} does not let us in: {why}");
+                let led = self.cursors.values().find(|cursor| cursor.leader == Some(id));
+                let partition = led.map(|cursor| cursor.at.partition);
+                self.failures.extend(partition.map(|it| (it, Code::SaslAuthenticationFailed)));
+                Ok(invalid(&why))
+            }
         }
     }
 

@@ -30,6 +30,7 @@ use crate::client::cluster::Cluster;
 use crate::client::connection::{log, make_with, partition};
 use crate::client::native;
 use crate::client::suspension::SuspensionWatch;
+use crate::error_kind::{Resource, is_denied, on_topic};
 use crate::group::start_gate::StartGate;
 use crate::limits;
 use crate::queue::fetcher::Fetcher;
@@ -190,7 +191,16 @@ impl GroupSource {
 
     /// Lets the member's client do its work, and hears what it says.
     fn poll_group(&self) -> Result<()> {
+        let needs = || {
+            let group = Resource::Group(self.member.group.clone());
+            vec![("Read", group), on_topic("Read", self.fetcher.topic())]
+        };
+        let failed = |error| self.cluster.failed_on("being a member of a group", needs())(error);
         if let Some(Err(error)) = self.consumer.poll(Duration::ZERO) {
+            // librdkafka would ask for ever.
+            if is_denied(&error) {
+                return Err(failed(error));
+            }
             tracing::debug!("{error}");
         }
         let Some((code, reason)) = self.consumer.client().fatal_error() else { return Ok(()) };
@@ -199,7 +209,7 @@ impl GroupSource {
             return Err(Error::SlotTaken { group, slot });
         }
         tracing::error!("librdkafka: {reason}");
-        Err(self.cluster.failed("being a member of a group")(KafkaError::Global(code)))
+        Err(failed(KafkaError::Global(code)))
     }
 
     /// What the slot must hear of what the group said.

@@ -7,12 +7,14 @@ use super::member::Membership;
 use crate::client::cluster::Cluster;
 use crate::client::connection::{Quiet, close, make_with, number};
 use crate::client::native;
+use crate::error_kind::{Resource, Right, on_topic};
 use crate::limits;
 use seismic_queue::{Offset, Partition, Result, Topic};
 
 /// One group's offsets.
 pub(crate) struct GroupOffsets {
     cluster: Cluster,
+    group: String,
     consumer: BaseConsumer<Quiet>,
 }
 
@@ -22,7 +24,11 @@ pub(crate) type Committed = Option<(Offset, String)>;
 impl GroupOffsets {
     pub(crate) fn new(cluster: &Cluster, group: &str) -> Result<GroupOffsets> {
         let consumer = make_with(&cluster.settings.reading(group), Quiet)?;
-        Ok(GroupOffsets { cluster: cluster.clone(), consumer })
+        Ok(GroupOffsets { cluster: cluster.clone(), group: group.to_owned(), consumer })
+    }
+
+    fn needs(&self, right: &'static str, topic: &Topic) -> Vec<Right> {
+        vec![(right, Resource::Group(self.group.clone())), on_topic(right, &topic.name)]
     }
 
     /// What is committed of these partitions, in their order. Transactions that are about to commit
@@ -32,7 +38,8 @@ impl GroupOffsets {
         topic: &Topic,
         partitions: &[Partition],
     ) -> Result<Vec<Committed>> {
-        let found = self.cluster.insist("asking for committed offsets", || {
+        let needs = self.needs("Describe", topic);
+        let found = self.cluster.insist_on("asking for committed offsets", needs, || {
             let mut asked = TopicPartitionList::new();
             for &partition in partitions {
                 asked.add_partition(&topic.name, number(partition));
@@ -63,6 +70,7 @@ impl GroupOffsets {
     /// Commits offsets outside of any transaction.
     pub(crate) fn commit(&self, topic: &Topic, at: &[(Partition, Offset)]) -> Result<()> {
         let doing = "committing offsets";
+        let needs = self.needs("Read", topic);
         let failed = self.cluster.failed(doing);
         let mut offsets = TopicPartitionList::new();
         for &(partition, offset) in at {
@@ -71,7 +79,7 @@ impl GroupOffsets {
                 .add_partition_offset(&topic.name, number(partition), offset)
                 .map_err(&failed)?;
         }
-        self.cluster.insist(doing, || self.consumer.commit(&offsets, CommitMode::Sync))
+        self.cluster.insist_on(doing, needs, || self.consumer.commit(&offsets, CommitMode::Sync))
     }
 }
 

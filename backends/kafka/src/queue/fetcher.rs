@@ -21,7 +21,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use crate::client::cluster::Cluster;
 use crate::client::connection::{Quiet, make_with, number, partition};
 use crate::client::native::{Inbox, Item};
-use crate::error_kind::{is_unknown, may_pass};
+use crate::error_kind::{is_unknown, may_pass, on_topic};
 use crate::fetch::Fetch;
 use crate::limits;
 use seismic_queue::backend::assigned_source::AssignableReader;
@@ -95,7 +95,10 @@ impl Fetcher {
         let source = match Fetch::new(cluster, topic, &config) {
             Ok(fetch) => MessageSource::Ours(Box::new(fetch)),
             Err(why) => {
-                tracing::debug!("librdkafka reads {:?}, because of {why}", topic.name);
+                match cluster.settings.is_protected() {
+                    true => tracing::info!("librdkafka reads {:?}, because of {why}", topic.name),
+                    false => tracing::debug!("librdkafka reads {:?}, because of {why}", topic.name),
+                }
                 MessageSource::Librdkafka(None)
             }
         };
@@ -130,6 +133,11 @@ impl Fetcher {
     /// that name, and only they know of which topic.
     pub(crate) fn brokers(&self) -> &BTreeSet<i32> {
         &self.brokers
+    }
+
+    /// The name of what it reads.
+    pub(crate) fn topic(&self) -> &str {
+        &self.topic.name
     }
 
     /// Takes what has come and sorts it by partition.
@@ -193,7 +201,10 @@ impl Fetcher {
             }
             code if is_unknown(code) => self.check_topic(),
             code if may_pass(code) => Ok(()),
-            code => Err(self.cluster.failed("reading")(KafkaError::MessageConsumption(code))),
+            code => {
+                let failed = self.cluster.failed_on("reading", vec![on_topic("Read", &topic)]);
+                Err(failed(KafkaError::MessageConsumption(code)))
+            }
         }
     }
 

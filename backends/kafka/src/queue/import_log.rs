@@ -18,7 +18,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use super::import_notes::{self, ImportNotes};
 use crate::client::cluster::Cluster;
 use crate::client::connection::{FirstFailure, connect, listen, make_with, number, send};
-use crate::error_kind;
+use crate::error_kind::{self, Resource, Right, on_topic};
 use crate::limits;
 use seismic_queue::backend::validate;
 use seismic_queue::failpoints::{APPEND_AFTER, APPEND_IN_TRANSACTION, pass};
@@ -67,14 +67,18 @@ impl KafkaImportLog {
         Ok(())
     }
 
+    /// The transactional id of all imports into this topic.
+    fn id(&self) -> String {
+        format!("seismic-import.{}", self.topic.name)
+    }
+
     /// A client that nobody wrote after, and the notes as they are now.
     fn open(&mut self) -> Result<()> {
         if self.client.is_some() {
             return Ok(());
         }
         self.cluster.check(&self.topic)?;
-        let id = format!("seismic-import.{}", self.topic.name);
-        let config = self.cluster.settings.importing(&id, self.message_bytes);
+        let config = self.cluster.settings.importing(&self.id(), self.message_bytes);
         let client: BaseProducer<FirstFailure> = make_with(&config, FirstFailure::default())?;
         connect(client.client(), &self.topic.name);
         client.init_transactions(limits::TRANSACTION_WAIT).map_err(|error| self.failed(error))?;
@@ -125,12 +129,17 @@ impl KafkaImportLog {
             }
             listen(client);
         }
-        client.context().failure().map_or(Ok(()), |error| Err(self.failed(error)))
+        let Some((error, topic)) = client.context().failure() else { return Ok(()) };
+        Err(self.failed_on(error, vec![on_topic("Write", &topic)]))
     }
 
     /// What an error means. Except for what somebody must change, another client may succeed, and
     /// the notes say what became of the transaction.
     fn failed(&self, source: KafkaError) -> Error {
+        self.failed_on(source, vec![("Write", Resource::TransactionalId(self.id()))])
+    }
+
+    fn failed_on(&self, source: KafkaError, needs: Vec<Right>) -> Error {
         const DOING: &str = "importing";
         let at = self.cluster.at.clone();
         match error_kind::code(&source) {
@@ -146,7 +155,7 @@ impl KafkaImportLog {
             _ => {}
         }
         match error_kind::kind(&source) {
-            Kind::Config | Kind::Data => error_kind::call_failed(at, DOING, source),
+            Kind::Config | Kind::Data => error_kind::call_failed_on(at, DOING, source, &needs),
             _ => Error::backend(Kind::Retry, CallFailed { at, doing: DOING, source }),
         }
     }

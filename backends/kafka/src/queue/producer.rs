@@ -23,6 +23,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext
 use super::producer_recovery::ProducerRecovery;
 use crate::client::cluster::Cluster;
 use crate::client::connection::{connect, listen, log, make_with, number};
+use crate::error_kind::{Resource, on_topic};
 use crate::limits;
 use seismic_queue::backend::append_dedup::recognised;
 use seismic_queue::backend::validate;
@@ -224,7 +225,11 @@ impl KafkaProducer {
             Some(Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition) => {
                 Error::TopicMissing { topic: self.topic.name.clone(), at: self.cluster.at.clone() }
             }
-            _ => self.cluster.failed("appending")(error),
+            _ => {
+                let idempotent = ("IdempotentWrite", Resource::Cluster);
+                let needs = vec![on_topic("Write", &self.topic.name), idempotent];
+                self.cluster.failed_on("appending", needs)(error)
+            }
         }
     }
 

@@ -19,6 +19,7 @@ use rdkafka::message::{BorrowedMessage, Header, Headers, Message, OwnedHeaders};
 
 use crate::client::cluster::Cluster;
 use crate::client::connection::{Quiet, make_with, number};
+use crate::error_kind::{Resource, Right, on_topic};
 use crate::limits;
 use seismic_queue::{Offset, Partition, Result, Topic};
 
@@ -32,6 +33,7 @@ const HEADER: &str = "s";
 pub(crate) struct ProducerRecovery {
     cluster: Cluster,
     topic: Topic,
+    group: String,
     name: u64,
     consumer: BaseConsumer<Quiet>,
 }
@@ -46,9 +48,14 @@ impl ProducerRecovery {
         Ok(ProducerRecovery {
             cluster: cluster.clone(),
             topic: topic.clone(),
+            group,
             name: fnv(id),
             consumer,
         })
+    }
+
+    fn needs(&self, right: &'static str) -> Vec<Right> {
+        vec![(right, Resource::Group(self.group.clone())), on_topic(right, &self.topic.name)]
     }
 
     /// The sequence number that comes next in a partition.
@@ -75,12 +82,13 @@ impl ProducerRecovery {
             note.set_offset(offset).map_err(&failed)?;
             note.set_metadata(sequence.to_string());
         }
-        self.cluster.insist(NOTING, || self.consumer.commit(&notes, mode))
+        self.cluster.insist_on(NOTING, self.needs("Read"), || self.consumer.commit(&notes, mode))
     }
 
     /// What was noted last.
     fn noted(&self, partition: Partition) -> Result<Option<(Offset, u64)>> {
-        let found = self.cluster.insist("asking how far a producer is", || {
+        let needs = self.needs("Describe");
+        let found = self.cluster.insist_on("asking how far a producer is", needs, || {
             let mut asked = TopicPartitionList::new();
             asked.add_partition(&self.topic.name, number(partition));
             let found = self.consumer.committed_offsets(asked, limits::WAIT)?;
@@ -97,7 +105,8 @@ impl ProducerRecovery {
 
     /// Reads a partition between two offsets for messages of this producer.
     fn scan(&self, partition: Partition, from: Offset, end: Offset, noted: u64) -> Result<u64> {
-        let failed = self.cluster.failed("reading back what a producer has sent");
+        let needs = self.needs("Read");
+        let failed = self.cluster.failed_on("reading back what a producer has sent", needs);
         let mut at = TopicPartitionList::new();
         let offset = rdkafka::Offset::Offset(from.0 as i64);
         at.add_partition_offset(&self.topic.name, number(partition), offset).map_err(&failed)?;

@@ -31,7 +31,7 @@ use super::job_context::{JobContext, of_each};
 use super::partition_state::PartitionState;
 use crate::client::cluster::Cluster;
 use crate::client::connection::{connect, make_with};
-use crate::error_kind::{self, may_pass};
+use crate::error_kind::{self, NotAllowed, Resource, may_pass};
 use crate::failpoints::COMMIT_OPENING;
 use crate::group::member::Membership;
 use crate::group::offsets::GroupOffsets;
@@ -82,19 +82,24 @@ impl KafkaCommitter {
         &self.context.cluster
     }
 
+    fn transactional_id(&self) -> String {
+        format!("{}.{}", self.member.group, self.member.slot)
+    }
+
     /// A client that has ended what the one before it left open.
     fn open(&mut self) -> Result<()> {
         if self.client.is_some() {
             return Ok(());
         }
         pass(&self.cluster().at, COMMIT_OPENING)?;
-        let id = format!("{}.{}", self.member.group, self.member.slot);
+        let id = self.transactional_id();
         let client: BaseProducer<DeliveryReports> =
             make_with(&self.cluster().settings.committing(&id), DeliveryReports::default())?;
         connect(client.client(), &self.context.job.input().name);
         const DOING: &str = "ending what an earlier transaction left";
         if let Err(error) = client.init_transactions(limits::TRANSACTION_WAIT) {
-            let error = self.cluster().failed(DOING)(error);
+            let needs = vec![("Write", Resource::TransactionalId(id))];
+            let error = self.cluster().failed_on(DOING, needs)(error);
             // Nothing was begun, so whatever it is may be tried again, by another client.
             return Err(match error.kind() {
                 Kind::Fatal => {
@@ -183,6 +188,9 @@ impl KafkaCommitter {
     fn fail(&mut self, error: Error) -> CommitError {
         self.client = None;
         self.states.clear();
+        if error.of_backend::<NotAllowed>().is_some() {
+            return CommitError::Fatal(error);
+        }
         let Some(source) = error_kind::of_librdkafka(&error) else {
             return CommitError::Rebuild(error);
         };

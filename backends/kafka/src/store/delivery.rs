@@ -53,7 +53,7 @@ pub(crate) struct DeliveryReports(Mutex<Delivered>);
 struct Delivered {
     /// First and last offset, and the append time of the last.
     offsets: HashMap<(Partition, MessageKind), (u64, u64, Option<i64>)>,
-    failed: Option<KafkaError>,
+    failed: Option<(KafkaError, String)>,
 }
 
 impl DeliveryReports {
@@ -73,8 +73,8 @@ impl DeliveryReports {
         self.delivered().offsets.get(&(partition, what))?.2
     }
 
-    /// Why a message did not arrive.
-    pub(crate) fn failure(&self) -> Option<KafkaError> {
+    /// Why a message did not arrive, and in which topic.
+    pub(crate) fn failure(&self) -> Option<(KafkaError, String)> {
         self.delivered().failed.clone()
     }
 
@@ -110,8 +110,8 @@ impl ProducerContext for DeliveryReports {
                     (seen.1, seen.2) = (offset, append_ms);
                 }
             }
-            Err((error, _)) => {
-                delivered.failed.get_or_insert(error.clone());
+            Err((error, message)) => {
+                delivered.failed.get_or_insert_with(|| (error.clone(), message.topic().to_owned()));
             }
         }
     }

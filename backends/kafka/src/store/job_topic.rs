@@ -17,6 +17,7 @@ use super::job_records::{Book, Kind, Line, bytes_of, corrupt, lines_of, record};
 use crate::client::admin::{Admin, OUTPUT};
 use crate::client::cluster::Cluster;
 use crate::client::connection::{FirstFailure, connect, listen, make_with};
+use crate::error_kind::on_topic;
 use crate::limits;
 use crate::queue::fetcher::Fetcher;
 use seismic_queue::message::new_id;
@@ -202,7 +203,8 @@ impl<'a> JobTopic<'a> {
     }
 
     fn append_as(&self, kind: Kind, group: &str, further: &str, lines: &[String]) -> Result<()> {
-        let failed = self.cluster.failed("writing down a job");
+        let needs = vec![on_topic("Write", TOPIC)];
+        let failed = self.cluster.failed_on("writing down a job", needs);
         let topic: Topic = self.cluster.topic(TOPIC).map_err(|error| match error {
             // It was just made, and the broker that was asked has not heard of it yet.
             Error::TopicMissing { .. } => {
@@ -225,6 +227,6 @@ impl<'a> JobTopic<'a> {
             }
             listen(&producer);
         }
-        producer.context().failure().map_or(Ok(()), |error| Err(failed(error)))
+        producer.context().failure().map_or(Ok(()), |(error, _)| Err(failed(error)))
     }
 }

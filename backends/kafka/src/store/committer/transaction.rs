@@ -9,6 +9,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
 use super::KafkaCommitter;
 use crate::client::connection::{listen, number, send};
+use crate::error_kind::{Resource, on_topic};
 use crate::failpoints::COMMIT_SENT;
 use crate::group::member::Membership;
 use crate::limits;
@@ -32,7 +33,12 @@ impl KafkaCommitter {
         mut states: BTreeMap<Partition, PartitionState>,
     ) -> Result<BTreeMap<Partition, PartitionState>> {
         let client = self.client.as_ref().expect("it was checked");
-        let failed = self.cluster().failed("committing");
+        let needs = vec![
+            ("Read", Resource::Group(self.member.group.clone())),
+            ("Write", Resource::TransactionalId(self.transactional_id())),
+            on_topic("Read", &self.context.job.input().name),
+        ];
+        let failed = self.cluster().failed_on("committing", needs);
         client.context().clear();
         let has_checkpoint = commit.partitions.iter().any(|new| new.manifest.is_some());
         // Where nobody answers, it deletes nothing.
@@ -219,6 +225,7 @@ impl KafkaCommitter {
             }
             listen(client);
         }
-        client.context().failure().map_or(Ok(()), |error| Err(failed(error)))
+        let Some((error, topic)) = client.context().failure() else { return Ok(()) };
+        Err(self.cluster().failed_on("committing", vec![on_topic("Write", &topic)])(error))
     }
 }

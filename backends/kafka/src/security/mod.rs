@@ -1,0 +1,191 @@
+//! How our own connections to brokers are protected: TLS (rustls) and a login (SASL: PLAIN, SCRAM),
+//! by the same settings as librdkafka's. A connection is opened in three steps: TCP, TLS, login.
+//!
+//! A setting that is not honoured here exactly as librdkafka honours it leaves reading to it:
+//! encrypted keys, PKCS#12, certificates that are not checked, or not by name. Nothing is ever
+//! checked less here.
+//!
+//! A login may end after a time that the broker says (KIP-368). Then a new connection takes the
+//! place of the old one before that: [`Opened::renew_at`].
+
+mod call;
+mod login;
+mod scram;
+mod stream;
+mod tls;
+
+use std::io;
+use std::net::{TcpStream, ToSocketAddrs as _};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use self::login::Login;
+pub(crate) use self::login::Mechanism;
+pub(crate) use self::stream::Stream;
+pub(crate) use self::tls::PROBE;
+use self::tls::Tls;
+use crate::wire::{is_fetch_spoken, versions};
+
+/// Settings that are honoured here, with these values alone, or with any.
+const HONOURED: [(&str, Option<&str>); 11] = [
+    ("security.protocol", None),
+    ("sasl.mechanism", None),
+    ("sasl.mechanisms", None),
+    ("sasl.username", None),
+    ("sasl.password", None),
+    ("ssl.ca.location", None),
+    ("ssl.ca.pem", None),
+    ("ssl.certificate.location", None),
+    ("ssl.key.location", None),
+    ("ssl.endpoint.identification.algorithm", Some("https")),
+    ("enable.ssl.certificate.verification", Some("true")),
+];
+
+/// A login is renewed when this part of its time is over, in percent: as Java's client does at
+/// least.
+const RENEWED_PERCENT: u32 = 85;
+
+/// Whether `key` with that value is one of those that are honoured here.
+pub(crate) fn is_honoured(key: &str, value: &str) -> bool {
+    HONOURED.iter().any(|(honoured, only)| {
+        *honoured == key && only.is_none_or(|only| value.eq_ignore_ascii_case(only))
+    })
+}
+
+/// What `security.protocol` asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Protocol {
+    pub(crate) is_tls: bool,
+    pub(crate) is_login: bool,
+}
+
+impl Protocol {
+    /// By its name, without one plain; `None`: there is no such protocol.
+    pub(crate) fn named(name: Option<&str>) -> Option<Protocol> {
+        let (is_tls, is_login) = match name.unwrap_or("plaintext").to_ascii_lowercase().as_str() {
+            "plaintext" => (false, false),
+            "ssl" => (true, false),
+            "sasl_plaintext" => (false, true),
+            "sasl_ssl" => (true, true),
+            _ => return None,
+        };
+        Some(Protocol { is_tls, is_login })
+    }
+}
+
+/// How connections are protected.
+#[derive(Clone, Default)]
+pub(crate) struct Security {
+    tls: Option<Tls>,
+    login: Option<Arc<Login>>,
+}
+
+/// A connection that is ready.
+pub(crate) struct Opened {
+    pub(crate) stream: Stream,
+    /// When another one should take its place.
+    pub(crate) renew_at: Option<Instant>,
+}
+
+/// Why there is no connection.
+#[derive(Debug)]
+pub(crate) enum OpenError {
+    Io(io::Error),
+    /// What answers there speaks no TLS.
+    NoTls,
+    /// We do not trust the broker; or its certificate is of a kind that is not known here.
+    Untrusted(String),
+    /// The broker does not let us in, or cannot prove that it may.
+    Denied(String),
+    /// It is older than Kafka 3.1.
+    Old,
+}
+
+impl OpenError {
+    fn garbled() -> OpenError {
+        OpenError::Io(io::Error::new(io::ErrorKind::InvalidData, "an answer that is none"))
+    }
+
+    fn code(code: i16) -> OpenError {
+        OpenError::Io(io::Error::other(format!("error {code} of the protocol")))
+    }
+}
+
+impl Security {
+    /// As the settings say.
+    ///
+    /// # Errors
+    /// What librdkafka alone honours.
+    pub(crate) fn of<'a>(setting: impl Fn(&str) -> Option<&'a str>) -> Result<Security, String> {
+        let protocol = Protocol::named(setting("security.protocol"));
+        let protocol = protocol.ok_or("security.protocol")?;
+        let tls = protocol.is_tls.then(|| Tls::of(&setting)).transpose()?;
+        let login = match protocol.is_login {
+            false => None,
+            true => {
+                let name = setting("sasl.mechanisms").or_else(|| setting("sasl.mechanism"));
+                let mechanism = name.and_then(Mechanism::named).ok_or("sasl.mechanisms")?;
+                let user = setting("sasl.username").ok_or("sasl.username")?.to_owned();
+                let password = setting("sasl.password").ok_or("sasl.password")?.to_owned();
+                Some(Arc::new(Login { mechanism, user, password }))
+            }
+        };
+        Ok(Security { tls, login })
+    }
+
+    /// Opens a connection, which does not wait any more once it is open.
+    pub(crate) fn open(
+        &self,
+        (host, port): (&str, u16),
+        patience: Duration,
+        client: &str,
+    ) -> Result<Opened, OpenError> {
+        let socket = connect(host, port, patience).map_err(OpenError::Io)?;
+        let waits = |wait: Option<Duration>, socket: &TcpStream| {
+            socket.set_read_timeout(wait).and_then(|()| socket.set_write_timeout(wait))
+        };
+        waits(Some(patience), &socket).map_err(OpenError::Io)?;
+        let mut stream = match &self.tls {
+            None => Stream::Plain(socket),
+            Some(tls) => tls.shake_hands(host, socket)?,
+        };
+        let mut renew_at = None;
+        if let Some(login) = &self.login {
+            // Older brokers know other calls, and end what they do not know.
+            if !speaks(&mut stream, client)? {
+                return Err(OpenError::Old);
+            }
+            let lifetime = login.log_in(&mut stream, client)?;
+            renew_at = lifetime.map(|it| Instant::now() + it * RENEWED_PERCENT / 100);
+        }
+        let socket = stream.socket();
+        waits(None, socket).and_then(|()| socket.set_nonblocking(true)).map_err(OpenError::Io)?;
+        Ok(Opened { stream, renew_at })
+    }
+}
+
+/// Whether a broker knows the calls that are made here.
+fn speaks(stream: &mut Stream, client: &str) -> Result<bool, OpenError> {
+    use std::io::Write as _;
+    stream.write_all(&versions(0, client)).map_err(OpenError::Io)?;
+    let answer = call::call(stream, 0)?;
+    let frame = [&[0; 4][..], &answer].concat();
+    is_fetch_spoken(&frame).ok_or_else(OpenError::garbled)
+}
+
+fn connect(host: &str, port: u16, patience: Duration) -> io::Result<TcpStream> {
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    for address in (host, port).to_socket_addrs()? {
+        match TcpStream::connect_timeout(&address, patience) {
+            Ok(socket) => {
+                socket.set_nodelay(true)?;
+                return Ok(socket);
+            }
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,104 @@
+//! A Kafka node as operators have them: TLS, logins, rights, and logins that must be renewed.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use crate::ports;
+
+/// Folder with the certificates, in that of the cluster.
+pub(crate) const CERTIFICATES: &str = "tls";
+
+/// Who may log in by SCRAM, as Kafka's tool takes it. What each may do a test says.
+pub(crate) const USERS: &[&str] = &[
+    "SCRAM-SHA-256=[name=alice,password=alice-secret]",
+    "SCRAM-SHA-512=[name=alice,password=alice-secret]",
+    "SCRAM-SHA-512=[name=mallory,password=mallory-secret]",
+];
+
+/// How long a login holds, ms.
+const LOGIN_MS: u32 = 5_000;
+
+/// Ports of a secured node, all of loopback. Every login ends after 5 s unless it is renewed.
+#[derive(Debug)]
+pub struct Doors {
+    scram: u16,
+    plain: u16,
+    certificate: u16,
+}
+
+impl Doors {
+    pub(crate) fn free() -> Doors {
+        let ports = ports::free(3);
+        Doors { scram: ports[0], plain: ports[1], certificate: ports[2] }
+    }
+
+    /// TLS and a login by SCRAM as `alice` (password `alice-secret`) or `mallory`.
+    #[must_use]
+    pub fn scram(&self) -> String {
+        address(self.scram)
+    }
+
+    /// No TLS, and a login as `alice` (password `alice-secret`) by PLAIN or SCRAM.
+    #[must_use]
+    pub fn plain(&self) -> String {
+        address(self.plain)
+    }
+
+    /// TLS with a certificate of one's own and no login: `User:CN=client`.
+    #[must_use]
+    pub fn certificate(&self) -> String {
+        address(self.certificate)
+    }
+
+    /// The settings of a node, with these doors besides.
+    pub(crate) fn opened_in(&self, settings: &str, certificates: &Path) -> String {
+        let read = |name: &str| {
+            fs::read_to_string(certificates.join(name)).expect("the certificates were made")
+        };
+        // Kafka takes key and certificates from one file.
+        let key = certificates.join("server-both.pem");
+        fs::write(&key, read("server.key") + &read("server.pem")).expect("the folder is ours");
+        let (key, ca) = (key.display(), certificates.join("ca.pem"));
+        let mut listeners = String::new();
+        for (name, port) in
+            [("SCRAM", self.scram), ("PLAIN", self.plain), ("CERTIFICATE", self.certificate)]
+        {
+            write!(listeners, ",{name}://127.0.0.1:{port}").expect("memory takes all");
+        }
+        let kinds = ",SCRAM:SASL_SSL,PLAIN:SASL_PLAINTEXT,CERTIFICATE:SSL";
+        let mut text = String::new();
+        for line in settings.lines() {
+            let more = match line.split_once('=').map(|(key, _)| key) {
+                Some("listeners" | "advertised.listeners") => listeners.as_str(),
+                Some("listener.security.protocol.map") => kinds,
+                _ => "",
+            };
+            writeln!(text, "{line}{more}").expect("memory takes all");
+        }
+        let scram = "org.apache.kafka.common.security.scram.ScramLoginModule required;";
+        let plain = "org.apache.kafka.common.security.plain.PlainLoginModule required";
+        text + &format!(
+            "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS
+connections.max.reauth.ms={LOGIN_MS}
+ssl.keystore.type=PEM
+ssl.keystore.location={key}
+ssl.truststore.type=PEM
+ssl.truststore.location={ca}
+listener.name.certificate.ssl.client.auth=required
+listener.name.scram.sasl.enabled.mechanisms=SCRAM-SHA-256,SCRAM-SHA-512
+listener.name.scram.scram-sha-256.sasl.jaas.config={scram}
+listener.name.scram.scram-sha-512.sasl.jaas.config={scram}
+listener.name.plain.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256
+listener.name.plain.scram-sha-256.sasl.jaas.config={scram}
+listener.name.plain.plain.sasl.jaas.config={plain} user_alice=\"alice-secret\";
+",
+            ca = ca.display(),
+        )
+    }
+}
+
+fn address(port: u16) -> String {
+    format!("127.0.0.1:{port}")
+}

@@ -1,0 +1,233 @@
+//! A cluster with TLS, logins by SCRAM that must be renewed every 5 s, and rights.
+
+use std::fs;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use seismic_brokers::Kafka;
+
+use super::trial::{STOP_LIMIT, ended_with};
+use crate::stage::{DATA, Done, ROWS, Running, Stage, let_it_work, wait_until};
+use crate::truth::int;
+
+const ACLS: &str = "kafka.admin.AclCommand";
+const PASSWORD: (&str, &str) = ("SEISMIC_KAFKA_SASL_PASSWORD", "alice-secret");
+
+/// What every command is told besides.
+type Settings = Vec<String>;
+
+/// A secured broker; `None` where there can be none, or where the program has no TLS, after saying
+/// so. `.ci/run` builds it with TLS.
+struct Secured {
+    kafka: Kafka,
+    stage: Stage,
+}
+
+fn settings(all: &[&str]) -> Settings {
+    all.iter().flat_map(|setting| ["--kafka".to_owned(), (*setting).to_owned()]).collect()
+}
+
+impl Secured {
+    #[allow(clippy::print_stderr, reason = "a test that is skipped says so")]
+    fn new() -> Option<Secured> {
+        if !cfg!(feature = "kafka-tls") {
+            eprintln!("SKIPPED: this test needs a program built with --features kafka-tls");
+            return None;
+        }
+        let kafka = Kafka::secured()?;
+        Some(Secured { kafka, stage: Stage::new() })
+    }
+
+    /// The place of commands that come in with TLS and SCRAM.
+    fn scram(&self) -> Vec<String> {
+        let ca = self.kafka.certificates().join("ca.pem");
+        let mut place =
+            vec!["--queue".to_owned(), format!("kafka://{}", self.kafka.doors().scram())];
+        place.extend(settings(&[
+            "security.protocol=SASL_SSL",
+            "sasl.mechanisms=SCRAM-SHA-512",
+            "sasl.username=alice",
+            &format!("ssl.ca.location={}", ca.display()),
+        ]));
+        place
+    }
+
+    fn command(&self, place: &[String], args: &str) -> Command {
+        let args: Vec<_> = args.split_whitespace().collect();
+        let mut command = self.stage.command_at(&args, place);
+        command.env(PASSWORD.0, PASSWORD.1);
+        command
+    }
+
+    fn start(&self, place: &[String], args: &str) -> Running {
+        self.stage.start(self.command(place, args))
+    }
+
+    fn run(&self, place: &[String], args: &str) -> Done {
+        self.start(place, args).wait()
+    }
+
+    /// Gives a user rights, by words of Kafka's tool.
+    fn grant(&self, user: &str, rights: &str) {
+        let rights = rights.split_whitespace();
+        let args = ["--add", "--force", "--allow-principal", user].into_iter().chain(rights);
+        self.kafka.run(ACLS, &args.collect::<Vec<_>>());
+    }
+
+    /// All rights on whatever has a name that begins with `seismic`.
+    fn grant_all(&self, user: &str) {
+        let all = "--operation All --resource-pattern-type prefixed";
+        let what = "--topic seismic --group seismic --transactional-id seismic";
+        self.grant(user, &format!("{all} {what}"));
+    }
+}
+
+#[test]
+#[ignore = "more on brokers: .ci/run"]
+fn a_job_over_tls_and_scram_renews_its_logins_and_reads_by_itself() {
+    let Some(secured) = Secured::new() else { return };
+    secured.grant_all("User:alice");
+    let place = secured.scram();
+    let load = "generate --forever --json --rate 4000 --sensors 40 --pack 5";
+    let load = secured.start(&place, load);
+    let read = format!("read {DATA} --in queue --max 1");
+    wait_until("records", || !secured.run(&place, &read).stdout.is_empty());
+    let job = "run --slot alice --window-ms 200 --lateness-ms 100 --idle-timeout-ms 0";
+    let mut worker = secured.command(&place, job);
+    worker.env("RUST_LOG", "info,seismic_kafka=debug");
+    let worker = secured.stage.start(worker);
+    wait_until("two renewals", || worker.stderr().matches("a login was renewed").count() >= 2);
+    // Longer than three logins hold.
+    let_it_work(Duration::from_secs(5));
+    ended_with(&load.stop(Signal::TERM), 0);
+    let done = worker.stop_within(Signal::TERM, STOP_LIMIT);
+    ended_with(&done, 0);
+    assert!(!done.stderr.contains("librdkafka reads"), "{done}");
+    assert!(!done.stderr.contains("is lost"), "no connection was lost: {done}");
+    assert!(!done.stderr.contains(PASSWORD.1), "{done}");
+    secured.run(&place, "run --slot alice --quiet --drain --window-ms 200 --lateness-ms 100").ok();
+    let verified = secured.run(&place, "verify --complete").ok();
+    assert!(verified.stdout.contains("verified: "), "{verified}");
+    let doctor = secured.run(&place, "doctor");
+    assert!(doctor.stdout.contains("0 problems"), "{doctor}");
+}
+
+#[test]
+#[ignore = "more on brokers: .ci/run"]
+fn a_password_without_tls_and_a_certificate_without_a_password_let_a_job_in() {
+    let Some(secured) = Secured::new() else { return };
+    secured.grant_all("User:alice");
+    secured.grant_all("User:CN=client");
+    let tls = secured.kafka.certificates();
+    let file = |name: &str| tls.join(name).display().to_string();
+    let url = |door: String| vec!["--queue".to_owned(), format!("kafka://{door}")];
+    let login = |mechanism: &str| {
+        let mechanism = format!("sasl.mechanism={mechanism}");
+        let protocol = "security.protocol=sasl_plaintext";
+        let all = settings(&[protocol, &mechanism, "sasl.username=alice"]);
+        [url(secured.kafka.doors().plain()), all].concat()
+    };
+    let certificate = settings(&[
+        "security.protocol=ssl",
+        &format!("ssl.ca.location={}", file("ca.pem")),
+        &format!("ssl.certificate.location={}", file("client.pem")),
+        &format!("ssl.key.location={}", file("client.key")),
+    ]);
+    let places = [
+        login("PLAIN"),
+        login("SCRAM-SHA-256"),
+        [url(secured.kafka.doors().certificate()), certificate].concat(),
+    ];
+    for (round, place) in (1_u64..).zip(&places) {
+        let mut command = secured.command(place, "generate --records 500 --anomaly-percent 0");
+        if round == 3 {
+            command.env_remove(PASSWORD.0);
+        }
+        let _ = command.args(["--seed", &round.to_string()]);
+        secured.stage.start(command).wait().ok();
+        let mut run = secured.command(place, "run --slot alice --until-caught-up --quiet");
+        run.env("RUST_LOG", "info");
+        if round == 3 {
+            run.env_remove(PASSWORD.0);
+        }
+        let done = secured.stage.start(run).wait().ok();
+        assert!(!done.stderr.contains("librdkafka reads"), "{done}");
+    }
+    let mut stage = Stage::new();
+    stage.place = vec!["--queue".to_owned(), format!("kafka://{}", secured.kafka.address())];
+    assert_eq!(int(&stage.status(), "read"), 1_500);
+    stage.ok(&["run", "--quiet", "--drain", "--slot", "alice"]);
+    stage.verify(&[]);
+    assert!(!stage.read(ROWS).is_empty());
+}
+
+#[test]
+#[ignore = "more on brokers: .ci/run"]
+fn what_our_own_reading_does_not_honour_has_librdkafka_read() {
+    let Some(secured) = Secured::new() else { return };
+    secured.grant_all("User:alice");
+    let place = secured.scram();
+    secured.run(&place, "generate --records 500").ok();
+    let unchecked = settings(&["enable.ssl.certificate.verification=false"]);
+    let place = [place, unchecked].concat();
+    let mut run = secured.command(&place, "run --slot alice --drain --quiet");
+    run.env("RUST_LOG", "info");
+    let done = secured.stage.start(run).wait().ok();
+    let why = "because of enable.ssl.certificate.verification";
+    assert!(done.stderr.contains("librdkafka reads") && done.stderr.contains(why), "{done}");
+    secured.run(&place, "verify --complete").ok();
+}
+
+#[test]
+#[ignore = "more on brokers: .ci/run"]
+fn whoever_is_not_let_in_reads_the_address_and_the_cause_first_and_soon() {
+    let Some(secured) = Secured::new() else { return };
+    let doors = secured.kafka.doors();
+    let (scram, plain) = (doors.scram(), doors.plain());
+    let open = secured.kafka.address();
+    let ca = format!("ssl.ca.location={}", secured.kafka.certificates().join("ca.pem").display());
+    let stranger = secured.kafka.certificates().join("stranger.pem");
+    let stranger = format!("ssl.ca.location={}", stranger.display());
+    let tls = ["security.protocol=sasl_ssl", "sasl.mechanisms=SCRAM-SHA-512"];
+    let [protocol, mechanism] = tls;
+    let alice = "sasl.username=alice";
+    let localhost = scram.replace("127.0.0.1", "localhost");
+    let closed = "127.0.0.1:9";
+    for (at, settings, password, words) in [
+        (&*scram, &[protocol, mechanism, alice, &ca][..], "wrong", "invalid credentials"),
+        (&*scram, &[protocol, mechanism, "sasl.username=nobody", &ca], "x", "invalid credentials"),
+        (&*scram, &[protocol, mechanism, alice, &stranger], PASSWORD.1, "no authority in ssl.ca"),
+        (&*localhost, &[protocol, mechanism, alice, &ca], PASSWORD.1, "localhost"),
+        (&*scram, &[], "", "security.protocol"),
+        (&*plain, &[], "", "security.protocol"),
+        (&*open, &[protocol, mechanism, alice, &ca], PASSWORD.1, "PLAINTEXT"),
+        (
+            &*plain,
+            &["security.protocol=sasl_plaintext", "sasl.mechanisms=SCRAM-SHA-512", alice],
+            PASSWORD.1,
+            "SCRAM-SHA-512",
+        ),
+        (closed, &[], "", "Connection refused"),
+        ("no-such-host.invalid:9092", &[], "", "resolve"),
+    ] {
+        let url = vec!["--queue".to_owned(), format!("kafka://{at}")];
+        let place = [url, self::settings(settings)].concat();
+        let mut command = secured.stage.command_at(&["status"], &place);
+        if !password.is_empty() {
+            let file = secured.stage.path("password");
+            fs::write(&file, format!("{password}\n")).unwrap();
+            command.env("SEISMIC_KAFKA_SASL_PASSWORD_FILE", file);
+        }
+        let began = Instant::now();
+        let done = secured.stage.start(command).wait();
+        let took = began.elapsed();
+        assert!(matches!(done.code, Some(1 | 2)), "{settings:?} {done}");
+        let first = done.stderr.lines().next().unwrap_or_default();
+        assert!(first.contains(words), "{settings:?} {done}");
+        let host = at.split(':').next().unwrap();
+        assert!(first.contains(host), "{settings:?} {done}");
+        assert!(took < Duration::from_secs(10), "{settings:?} took {took:?}: {done}");
+        assert!(password.is_empty() || !done.stderr.contains(&format!("{password}\n")), "{done}");
+    }
+}
