@@ -30,3 +30,4 @@ mod soak;
 mod spread;
 pub mod stop;
 mod torn;
+mod turn;

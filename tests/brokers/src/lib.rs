@@ -27,5 +27,6 @@ pub use kafka::Kafka;
 pub use proxy::Proxy;
 pub use python::python_with;
 pub use rocketmq::{Flush, RocketMq};
+pub use room::name_if_it_waited;
 pub use secured::Doors;
 pub use server::Server;

@@ -80,9 +80,7 @@ impl Room {
         }
         now.servers += servers;
         now.kind = kind;
-        if begun.elapsed() > SHORT {
-            name_as_waiting(thread::current().name().unwrap_or("a thread"));
-        }
+        name_if_it_waited(begun);
         Room { servers }
     }
 }
@@ -102,8 +100,14 @@ fn running() -> MutexGuard<'static, Running> {
     RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Adds the name of a test, which is that of its thread, to those that had to wait.
-fn name_as_waiting(test: &str) {
+/// Adds the name of a test, which is that of its thread, to those that had to wait for a turn, if it
+/// waited long since `begun`.
+pub fn name_if_it_waited(begun: Instant) {
+    if begun.elapsed() <= SHORT {
+        return;
+    }
+    let thread = thread::current();
+    let test = thread.name().unwrap_or("a thread");
     let file = class_path::build_folder().join(WAITED);
     let file = File::options().create(true).append(true).open(file);
     // Without the file, a test may be taken for a slow one; that is no reason to fail it.
