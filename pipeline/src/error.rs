@@ -7,7 +7,7 @@ use seismic_queue::{CommitError, Fingerprint, Kind, Offset, Partition, Remedy};
 use crate::engine::journal::EntryError;
 use crate::engine::redistribute_error::RedistributeError;
 use crate::engine::snapshot_error::SnapshotError;
-use crate::engine::windows::rules::RulesError;
+use crate::engine::windows::rules::stored::RulesError;
 use crate::runner::notices::notice::SpreadSensors;
 
 /// Result of this crate's shell.

@@ -44,8 +44,10 @@ pub use engine::windows::operator::WindowsOperator;
 pub use engine::windows::output::{DEAD, Output, RESULT, ROLLUP};
 pub use engine::windows::phases::Phases;
 pub use engine::windows::reject_reason::RejectReason;
+pub use engine::windows::rules::faults::RuleFault;
+pub use engine::windows::rules::stored::RulesError;
 pub use engine::windows::rules::{
-    Dedupe, ENGINE_VERSION, OLDEST_ENGINE_VERSION, Region, RuleFault, Rules, RulesError, TimeMode,
+    Dedupe, ENGINE_VERSION, OLDEST_ENGINE_VERSION, Region, Rules, TimeMode,
 };
 pub use engine::windows::sensor::health;
 pub use error::{Error, Loss, Result};

@@ -4,7 +4,7 @@ use seismic_proto::state::{self, journal_entry::Input};
 use seismic_proto::{DecodeError, Message};
 use seismic_queue::{KeyedCut, Offset, Partition};
 
-use crate::engine::windows::rules::RulesError;
+use crate::engine::windows::rules::stored::RulesError;
 
 /// Name of the kind of job that there was first, which its entries and notes do not say.
 pub const FIRST_KIND: &str = "windows";

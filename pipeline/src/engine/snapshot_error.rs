@@ -2,7 +2,7 @@
 
 use seismic_proto::DecodeError;
 
-use crate::engine::windows::rules::RulesError;
+use crate::engine::windows::rules::stored::RulesError;
 
 /// Why a snapshot cannot be used.
 #[derive(Debug, thiserror::Error)]

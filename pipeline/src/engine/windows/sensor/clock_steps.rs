@@ -22,9 +22,9 @@
 
 use crate::engine::windows::reject_reason::RejectReason;
 use crate::engine::windows::rules::Rules;
-use crate::engine::windows::sensor::Sensor;
 use crate::engine::windows::sensor::irregular::{HeldRecord, Irregular};
 use crate::engine::windows::sensor::late_panes::LatePanes;
+use crate::engine::windows::sensor::{Added, Sensor, SpareWindows, count, due_ms, in_window};
 use crate::engine::windows::window::Sample;
 use crate::limits;
 
@@ -32,8 +32,60 @@ use crate::limits;
 const VOTES: u32 = 2;
 
 impl Sensor {
+    /// Counts a record outside the newest window, unless it is too far from the clock to be believed at
+    /// once, or late.
+    #[inline(never)]
+    pub(super) fn judge_outside_newest(
+        &mut self,
+        sample: Sample,
+        rules: &Rules,
+        spares: &mut SpareWindows,
+    ) -> Result<Added, RejectReason> {
+        let is_late = self.is_late(rules.window_start(sample.time_ms), rules);
+        if rules.judges_clocks() && self.is_step(sample.time_ms, is_late, rules) {
+            return Ok(Added::Unjudged);
+        }
+        if is_late {
+            return self.allow(sample.time_ms, rules);
+        }
+        self.add_outside_newest(sample, rules, spares)
+    }
+
+    /// Counts a record in its window, however far that is from the clock.
+    ///
+    /// # Errors
+    /// As [`Sensor::add_sample`].
+    #[cold]
+    pub fn add_believed(
+        &mut self,
+        sample: Sample,
+        rules: &Rules,
+        spares: &mut SpareWindows,
+    ) -> Result<Added, RejectReason> {
+        let is_late = self.is_late(rules.window_start(sample.time_ms), rules);
+        let added = match &mut self.newest {
+            Some(window) if in_window(window, sample.time_ms, rules) => count(window, sample)?,
+            _ if is_late => return self.allow(sample.time_ms, rules),
+            _ => self.add_outside_newest(sample, rules, spares)?,
+        };
+        self.advance(sample.time_ms);
+        Ok(added)
+    }
+
+    /// What becomes of a late record.
+    fn allow(&self, time_ms: i64, rules: &Rules) -> Result<Added, RejectReason> {
+        let is_allowed = self.is_allowed(time_ms, rules);
+        if is_allowed { Ok(Added::Nowhere) } else { Err(RejectReason::Late) }
+    }
+
+    /// Whether a late record still counts.
+    fn is_allowed(&self, time_ms: i64, rules: &Rules) -> bool {
+        let due_ms = due_ms(rules.window_start(time_ms), rules);
+        rules.allows_late() && self.clock_ms < due_ms.saturating_add(rules.allowed_lateness_ms)
+    }
+
     /// Whether a record is too far from the clock to be believed at once.
-    pub(super) fn is_step(&self, time_ms: i64, is_late: bool, rules: &Rules) -> bool {
+    fn is_step(&self, time_ms: i64, is_late: bool, rules: &Rules) -> bool {
         if self.clock_ms == i64::MIN {
             return false;
         }

@@ -7,10 +7,10 @@ pub(crate) mod index;
 pub(crate) mod irregular;
 pub(crate) mod late_panes;
 pub(crate) mod sampling_interval;
+mod stored;
 
 use std::collections::VecDeque;
 
-use seismic_proto::state;
 use seismic_queue::Offset;
 
 use crate::engine::windows::reject_counts::{PendingRejects, RejectCounts};
@@ -140,44 +140,6 @@ impl Sensor {
         self.interval
     }
 
-    #[inline(never)]
-    fn judge_outside_newest(
-        &mut self,
-        sample: Sample,
-        rules: &Rules,
-        spares: &mut SpareWindows,
-    ) -> Result<Added, RejectReason> {
-        let is_late = self.is_late(rules.window_start(sample.time_ms), rules);
-        if rules.judges_clocks() && self.is_step(sample.time_ms, is_late, rules) {
-            return Ok(Added::Unjudged);
-        }
-        if is_late {
-            return self.allow(sample.time_ms, rules);
-        }
-        self.add_outside_newest(sample, rules, spares)
-    }
-
-    /// Counts a record in its window, however far that is from the clock.
-    ///
-    /// # Errors
-    /// As [`Sensor::add_sample`].
-    #[cold]
-    pub fn add_believed(
-        &mut self,
-        sample: Sample,
-        rules: &Rules,
-        spares: &mut SpareWindows,
-    ) -> Result<Added, RejectReason> {
-        let is_late = self.is_late(rules.window_start(sample.time_ms), rules);
-        let added = match &mut self.newest {
-            Some(window) if in_window(window, sample.time_ms, rules) => count(window, sample)?,
-            _ if is_late => return self.allow(sample.time_ms, rules),
-            _ => self.add_outside_newest(sample, rules, spares)?,
-        };
-        self.advance(sample.time_ms);
-        Ok(added)
-    }
-
     fn add_outside_newest(
         &mut self,
         sample: Sample,
@@ -245,18 +207,6 @@ impl Sensor {
                 older.get_mut(place).filter(|window| window.start_ms == start_ms)
             }
         }
-    }
-
-    /// What becomes of a late record.
-    fn allow(&self, time_ms: i64, rules: &Rules) -> Result<Added, RejectReason> {
-        let is_allowed = self.is_allowed(time_ms, rules);
-        if is_allowed { Ok(Added::Nowhere) } else { Err(RejectReason::Late) }
-    }
-
-    /// Whether a late record still counts.
-    fn is_allowed(&self, time_ms: i64, rules: &Rules) -> bool {
-        let due_ms = due_ms(rules.window_start(time_ms), rules);
-        rules.allows_late() && self.clock_ms < due_ms.saturating_add(rules.allowed_lateness_ms)
     }
 
     /// Whether a window, which is not open, is closed.
@@ -365,68 +315,6 @@ fn in_window(window: &Window, time_ms: i64, rules: &Rules) -> bool {
 /// The clock at which a window closes. Its start is a valid event time, far from the ends of i64.
 fn due_ms(start_ms: i64, rules: &Rules) -> i64 {
     start_ms + rules.window_ms + rules.lateness_ms
-}
-
-impl Sensor {
-    /// What a snapshot says of it.
-    #[must_use]
-    pub fn stored(&self, id: &str) -> state::Sensor {
-        state::Sensor {
-            id: id.to_owned(),
-            clock_ms: self.clock_ms,
-            closed_until_ms: (self.closed_until_ms > i64::MIN).then_some(self.closed_until_ms),
-            last_offset: self.last_offset.0,
-            windows: self.windows().map(state::Window::from).collect(),
-            interval_us: self.interval.us(),
-            rollups: self.rollups().into_iter().flat_map(Rollups::stored).collect(),
-            pending: self.pending.as_deref().map(state::PendingRejects::from),
-            irregular: self.irregular.as_deref().map(|it| Box::new(it.into())),
-        }
-    }
-
-    /// The sensor of a snapshot taken at `position`; `None` when it contradicts itself.
-    #[must_use]
-    pub fn restore(stored: &state::Sensor, position: u64, rules: &Rules) -> Option<Sensor> {
-        let starts: Vec<i64> = stored.windows.iter().map(|window| window.start_ms).collect();
-        let known = rules.event_ms.0.saturating_sub(rules.window_ms)..rules.event_ms.1;
-        let aligned = |start: &i64| known.contains(start) && start.rem_euclid(rules.window_ms) == 0;
-        let is_open = |start: &i64| {
-            let end_ms = start.saturating_add(rules.window_ms);
-            stored.closed_until_ms.is_none_or(|closed| closed < end_ms)
-        };
-        let mut windows: VecDeque<Window> = stored.windows.iter().map(Window::from).collect();
-        let is_sound = !stored.id.is_empty()
-            && (stored.last_offset < position || windows.is_empty())
-            && starts.is_sorted_by(|a, b| a < b)
-            && starts.iter().all(aligned)
-            && starts.iter().all(is_open)
-            && windows.iter().all(|window| window.is_sound(rules))
-            && stored
-                .pending
-                .as_ref()
-                .is_none_or(|pending| rules.counts_rejects() && aligned(&pending.start_ms));
-        let rollups = Rollups::restore(stored, rules)?;
-        let irregular = match &stored.irregular {
-            Some(stored) => Some(Box::new(Irregular::restore(stored, position, rules)?)),
-            None => None,
-        };
-        is_sound.then_some(())?;
-        let mut sensor = Sensor {
-            clock_ms: stored.clock_ms,
-            due_ms: starts.first().map_or(i64::MAX, |&start_ms| due_ms(start_ms, rules)),
-            closed_until_ms: stored.closed_until_ms.unwrap_or(i64::MIN),
-            last_offset: Offset(stored.last_offset),
-            interval: SamplingInterval::stored(stored.interval_us)?,
-            filed: Filing::No,
-            newest: windows.pop_back(),
-            older: (!windows.is_empty()).then(|| Box::new(windows)),
-            rollups: (!stored.rollups.is_empty()).then(|| Box::new(rollups)),
-            pending: stored.pending.as_ref().map(|pending| Box::new(pending.into())),
-            irregular,
-        };
-        sensor.set_due(rules);
-        Some(sensor)
-    }
 }
 
 #[cfg(test)]
