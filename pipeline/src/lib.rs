@@ -61,7 +61,9 @@ pub use operations::sensor_partitions::notices_of_sensors;
 pub use runner::first_step::FirstStep;
 pub use runner::housekeeping::retention_lag::RetentionLag;
 pub use runner::job::JobContext;
-pub use runner::metrics::{Metrics, MetricsSnapshot, PartitionMetrics, TimedTotal};
+pub use runner::metrics::{
+    HistogramSnapshot, Metrics, MetricsSnapshot, PartitionMetrics, TimedTotal,
+};
 pub use runner::notices::notice::{
     ClockSteps, MovedSensors, Notice, RejectedRecords, RejectedSensor, SpreadSensor, SpreadSensors,
 };

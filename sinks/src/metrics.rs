@@ -9,9 +9,11 @@ use seismic_queue::Offset;
 /// Counts of one sink, written by its runner, once per write or flush and never per row.
 #[derive(Debug, Default)]
 pub struct SinkMetrics {
+    name: String,
     rows: AtomicU64,
     flushes: AtomicU64,
     flush_ns: AtomicU64,
+    errors: AtomicU64,
     retries: AtomicU64,
     last: Mutex<Last>,
 }
@@ -25,12 +27,16 @@ struct Last {
 /// [`SinkMetrics`] at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SinkMetricsSnapshot {
+    /// Name of the sink, as its positions are kept under.
+    pub name: String,
     /// Rows written, durable or not yet.
     pub rows: u64,
     /// Flushes: syncs that made rows durable.
     pub flushes: u64,
     /// Time spent in them.
     pub flush_time: Duration,
+    /// Failures: several in a row are one, until a call succeeds.
+    pub errors: u64,
     /// Calls that failed and were tried again.
     pub retries: u64,
     /// The newest error, also one that has passed.
@@ -40,6 +46,10 @@ pub struct SinkMetricsSnapshot {
 }
 
 impl SinkMetrics {
+    pub(crate) fn of(name: &str) -> SinkMetrics {
+        SinkMetrics { name: name.to_owned(), ..SinkMetrics::default() }
+    }
+
     pub(crate) fn written(&self, rows: usize) {
         self.rows.fetch_add(rows as u64, Ordering::Relaxed);
     }
@@ -60,6 +70,7 @@ impl SinkMetrics {
     }
 
     pub(crate) fn failed(&self, error: &crate::Error) {
+        self.errors.fetch_add(1, Ordering::Relaxed);
         self.last().error = Some(error.to_string());
     }
 
@@ -69,9 +80,11 @@ impl SinkMetrics {
     pub fn snapshot(&self) -> SinkMetricsSnapshot {
         let last = self.last();
         SinkMetricsSnapshot {
+            name: self.name.clone(),
             rows: self.rows.load(Ordering::Relaxed),
             flushes: self.flushes.load(Ordering::Relaxed),
             flush_time: Duration::from_nanos(self.flush_ns.load(Ordering::Relaxed)),
+            errors: self.errors.load(Ordering::Relaxed),
             retries: self.retries.load(Ordering::Relaxed),
             last_error: last.error.clone(),
             position: last.position.clone(),

@@ -96,7 +96,7 @@ impl SinkRunner {
             store.put_sink_position(sink.name(), &named(&start))?;
         }
         tracing::info!(sink = sink.name(), at = in_words(&start), "sink starts");
-        let metrics = Arc::new(SinkMetrics::default());
+        let metrics = Arc::new(SinkMetrics::of(sink.name()));
         metrics.at(&start);
         Ok(SinkRunner {
             store,

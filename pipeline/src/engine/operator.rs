@@ -128,6 +128,12 @@ pub trait OperatorKind: Debug + Send + Sync {
         None
     }
 
+    /// Newest event time, ms, among what a row of the first output was made of, so that a running job
+    /// can say how old its results are. `None` where rows have none.
+    fn event_ms_of(&self, _row: &[u8]) -> Option<i64> {
+        None
+    }
+
     /// Inputs of the kind's own that an operator has not had, such as a newer version of a table.
     /// The runner asks before each batch, journals each as [`Entry::Own`], and applies it; one
     /// whose commit was lost is missing in the operator again, and is offered again.

@@ -2,7 +2,7 @@
 
 use std::any::Any;
 
-use seismic_proto::{Message as _, state};
+use seismic_proto::{Message as _, SeismicAggRecord, state};
 use seismic_queue::{
     Batch, Block, Fingerprint, Job, Message, Offset, Partition, PartitionCommit, Topic,
 };
@@ -102,6 +102,11 @@ impl OperatorKind for Rules {
 
     fn delivered_of_note(&self, note: &[u8]) -> Result<Option<Fingerprint>, EntryError> {
         Ok(Note::decode(note)?.delivered)
+    }
+
+    fn event_ms_of(&self, row: &[u8]) -> Option<i64> {
+        let row = SeismicAggRecord::decode(row).ok()?;
+        Some(row.last_sample_ts).filter(|_| row.record_count > 0)
     }
 
     fn row_reader(&self) -> Option<&'static dyn RowReader> {

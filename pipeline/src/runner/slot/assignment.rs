@@ -27,7 +27,12 @@ impl Slot<'_> {
                 (Some(progress), Some(_)) if !self.job.metrics.has_started() => {
                     return Err(Error::AlreadyStarted { partition, next: progress.next });
                 }
-                (Some(_), _) => self.resumed(recovered)?,
+                (Some(progress), _) => {
+                    let further = progress.further.iter().map(|next| next.0).sum::<u64>();
+                    let position = Offset(progress.next.0 + further);
+                    self.job.metrics.resumed(partition, position, &progress.note);
+                    self.resumed(recovered)?
+                }
                 (None, _) => {
                     let at = (self.job.begin_at)(partition)?;
                     let of = (self.job.inputs, partition, &*at);

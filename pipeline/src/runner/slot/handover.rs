@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use seismic_queue::{Commit, CommitError};
+use seismic_queue::{Block, Commit, CommitError};
 
 use super::Slot;
 use crate::runner::commit::channel::Committed;
@@ -68,6 +68,12 @@ impl Slot<'_> {
                 let time = self.job.clock.now().saturating_sub(self.handed_over);
                 self.job.metrics.committed(&commit.partitions, time);
                 for done in commit.partitions {
+                    // One row stands for those of a commit: the first, which has waited longest.
+                    let rows = done.outputs.first().map(Block::messages);
+                    let row = rows.and_then(|mut rows| rows.next());
+                    if let Some(event_ms) = row.and_then(|it| self.job.kind.event_ms_of(it.1)) {
+                        self.job.metrics.row_committed(event_ms);
+                    }
                     if let Some(part) = self.parts.get_mut(&done.partition) {
                         self.job.metrics.progressed(done.position(), &*part.operator);
                         part.reuse(done);

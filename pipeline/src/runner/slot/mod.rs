@@ -202,6 +202,9 @@ impl<'a> Slot<'a> {
             self.reading_order.take_from(&mut *part.operator);
         }
         part.add_work(self.job.clock.now().saturating_sub(began));
+        if let Some(last) = batch.last_below(batch.next()) {
+            self.job.metrics.applied(partition, last.append_ms);
+        }
         if replaying {
             self.job.metrics.replayed(batch.len() as u64);
         } else {

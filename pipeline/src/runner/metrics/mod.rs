@@ -3,25 +3,38 @@
 //! Slots report here once per batch, commit, snapshot or question, never per record. Everything is
 //! bounded: a few counters, and a few numbers for each output and each partition of the job. The
 //! metrics of sinks are the sinks' own.
+#![allow(clippy::disallowed_methods, reason = "shell: when something happened is observed here")]
+
+mod histogram;
+mod observed;
+mod snapshot;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use seismic_queue::{Offset, Partition, PartitionCommit};
 
+use self::histogram::Histogram;
+pub use self::histogram::HistogramSnapshot;
+use self::observed::Observed;
+pub use self::snapshot::{MetricsSnapshot, PartitionMetrics, TimedTotal};
 use crate::engine::operator::Operator;
 use crate::runner::notices::notice::Notice;
 use crate::runner::partition_task::snapshotter::Taken;
 
 /// Metrics of one run. Counts begin with the run.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Metrics {
     records_read: AtomicU64,
     messages_replayed: AtomicU64,
     commits: Timed,
+    commit_times: Histogram,
+    event_latencies: Histogram,
+    /// The newest, ms; [`NO_LATENCY`]: none.
+    event_latency_ms: AtomicI64,
     snapshots: Timed,
     rebuilds: AtomicU64,
     started: AtomicBool,
@@ -29,6 +42,28 @@ pub struct Metrics {
     outputs: Mutex<Vec<u64>>,
     partitions: Mutex<BTreeMap<Partition, Observed>>,
     listener: Listener,
+}
+
+/// There was no row yet.
+const NO_LATENCY: i64 = i64::MIN;
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Metrics {
+            records_read: AtomicU64::default(),
+            messages_replayed: AtomicU64::default(),
+            commits: Timed::default(),
+            commit_times: Histogram::of_commits(),
+            event_latencies: Histogram::of_events(),
+            event_latency_ms: AtomicI64::new(NO_LATENCY),
+            snapshots: Timed::default(),
+            rebuilds: AtomicU64::default(),
+            started: AtomicBool::default(),
+            outputs: Mutex::default(),
+            partitions: Mutex::default(),
+            listener: Listener::default(),
+        }
+    }
 }
 
 /// What is called with each notice.
@@ -52,92 +87,6 @@ struct Timed {
     us: AtomicU64,
 }
 
-/// What was observed of one partition.
-#[derive(Debug, Default)]
-struct Observed {
-    /// How many slots of this run have it; for an instant, none or two may.
-    slots: u32,
-    position: Option<Offset>,
-    end: Option<Offset>,
-    /// How many of its records, of all runs, were counted as read.
-    counted: u64,
-    sensors: u64,
-    open_windows: u64,
-}
-
-/// The metrics at one moment, in plain numbers.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct MetricsSnapshot {
-    /// Records read, without those replayed.
-    pub records_read: u64,
-    /// Messages that were replayed at starts and after rebuilds.
-    pub messages_replayed: u64,
-    /// Messages committed to each output, in the order of the job's outputs: rows, dead letters,
-    /// and the rows of each roll-up.
-    pub outputs: Vec<u64>,
-    /// Commits, with the bytes that they carried and the time from handing over to knowing the
-    /// outcome.
-    pub commits: TimedTotal,
-    /// Snapshots, with the sizes of the states and the time in which their partitions waited for
-    /// them.
-    pub snapshots: TimedTotal,
-    /// How often a slot loaded its partitions again after a commit of unknown outcome.
-    pub rebuilds: u64,
-    /// Every partition that this run has or had.
-    pub partitions: Vec<PartitionMetrics>,
-}
-
-/// How often something was done, how much, and how long it took in sum.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct TimedTotal {
-    /// How often.
-    pub count: u64,
-    /// Bytes.
-    pub bytes: u64,
-    /// Time, µs.
-    pub us: u64,
-}
-
-/// One partition at one moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PartitionMetrics {
-    /// Which one.
-    pub partition: Partition,
-    /// Whether a slot of this run has it, or had it at the end of the run.
-    pub is_held: bool,
-    /// The committed position, once this run has committed.
-    pub position: Option<Offset>,
-    /// Where its log ended when that was asked last.
-    pub end: Option<Offset>,
-    /// Sensors known.
-    pub sensors: u64,
-    /// Windows open.
-    pub open_windows: u64,
-}
-
-impl MetricsSnapshot {
-    /// Messages committed to the first output: rows.
-    #[must_use]
-    pub fn rows(&self) -> u64 {
-        self.outputs.first().copied().unwrap_or(0)
-    }
-
-    /// Messages committed to the second output: dead letters.
-    #[must_use]
-    pub fn dead_letters(&self) -> u64 {
-        self.outputs.get(1).copied().unwrap_or(0)
-    }
-
-    /// Messages between the committed positions and the ends of the logs, over the partitions that
-    /// this run has.
-    #[must_use]
-    pub fn lag(&self) -> u64 {
-        let held = self.partitions.iter().filter(|it| it.is_held);
-        let lags = held.filter_map(|it| Some(it.end?.0.saturating_sub(it.position?.0)));
-        lags.sum()
-    }
-}
-
 impl Metrics {
     /// All of it. The numbers are read one after the other, so a commit may show in one of them and
     /// not yet in another.
@@ -149,10 +98,23 @@ impl Metrics {
             messages_replayed: self.messages_replayed(),
             outputs: lock(&self.outputs).clone(),
             commits: self.commits.total(),
+            commit_times: self.commit_times.snapshot(),
+            event_latencies: self.event_latencies.snapshot(),
+            event_latency_ms: Some(self.event_latency_ms.load(Ordering::Relaxed))
+                .filter(|ms| *ms != NO_LATENCY),
             snapshots: self.snapshots.total(),
             rebuilds: self.rebuilds.load(Ordering::Relaxed),
             partitions: partitions.iter().map(|(&it, seen)| seen.at(it)).collect(),
         }
+    }
+
+    /// What the store keeps beside the committed position of each partition that this run has: the
+    /// counts of the job among other things.
+    #[must_use]
+    pub fn notes(&self) -> Vec<(Partition, Vec<u8>)> {
+        let partitions = lock(&self.partitions);
+        let held = partitions.iter().filter(|(_, seen)| seen.slots > 0 && !seen.note.is_empty());
+        held.map(|(&partition, seen)| (partition, seen.note.clone())).collect()
     }
 
     /// Calls `listener` with every notice of the run from now on, instead of logging it. Only the
@@ -195,6 +157,11 @@ impl Metrics {
         partitions.iter().for_each(|&partition| all.entry(partition).or_default().slots += 1);
     }
 
+    /// A slot continues a partition from what the store has of it.
+    pub(crate) fn resumed(&self, partition: Partition, position: Offset, note: &[u8]) {
+        lock(&self.partitions).entry(partition).or_default().resumed(position, note, now_ms());
+    }
+
     /// A slot gave up partitions, or lost them.
     pub(crate) fn removed(&self, partitions: &[Partition]) {
         let mut all = lock(&self.partitions);
@@ -215,6 +182,11 @@ impl Metrics {
         records
     }
 
+    /// Messages up to one that was appended at `append_ms` were applied.
+    pub(crate) fn applied(&self, partition: Partition, append_ms: i64) {
+        lock(&self.partitions).entry(partition).or_default().append_ms = Some(append_ms);
+    }
+
     /// A batch was replayed.
     pub(crate) fn replayed(&self, messages: u64) {
         self.messages_replayed.fetch_add(messages, Ordering::Relaxed);
@@ -223,8 +195,11 @@ impl Metrics {
     /// A commit is durable.
     pub(crate) fn committed(&self, partitions: &[PartitionCommit], time: Duration) {
         let mut bytes = 0;
+        let now_ms = now_ms();
         let mut outputs = lock(&self.outputs);
         for commit in partitions {
+            let mut all = lock(&self.partitions);
+            all.entry(commit.partition).or_default().committed(commit, now_ms);
             let keyed = commit.keyed.iter().map(|keyed| (keyed.output, &keyed.rows));
             for (output, block) in commit.outputs.iter().enumerate().chain(keyed) {
                 let known = outputs.len().max(output + 1);
@@ -235,6 +210,15 @@ impl Metrics {
             bytes += commit.chunks.iter().map(|chunk| chunk.bytes.len() as u64).sum::<u64>();
         }
         self.commits.add(bytes, time);
+        self.commit_times.observe(time.as_micros() as u64);
+    }
+
+    /// A row was committed whose newest event was at `event_ms`.
+    pub(crate) fn row_committed(&self, event_ms: i64) {
+        let latency_ms = now_ms().saturating_sub(event_ms);
+        self.event_latency_ms.store(latency_ms, Ordering::Relaxed);
+        // The clock of a sensor may be ahead of this machine's.
+        self.event_latencies.observe((latency_ms.max(0) as u64).saturating_mul(1_000));
     }
 
     /// A partition was committed up to `position`; `operator` may be ahead of that.
@@ -247,7 +231,9 @@ impl Metrics {
 
     /// The log of a partition was asked for its end.
     pub(crate) fn end_seen(&self, partition: Partition, end: Offset) {
-        lock(&self.partitions).entry(partition).or_default().end = Some(end);
+        let mut all = lock(&self.partitions);
+        let seen = all.entry(partition).or_default();
+        (seen.end, seen.end_seen_ms) = (Some(end), Some(now_ms()));
     }
 
     /// A snapshot was taken.
@@ -283,11 +269,10 @@ impl Timed {
     }
 }
 
-impl Observed {
-    fn at(&self, partition: Partition) -> PartitionMetrics {
-        let &Observed { slots, position, end, sensors, open_windows, .. } = self;
-        PartitionMetrics { partition, is_held: slots > 0, position, end, sensors, open_windows }
-    }
+/// ms since 1970 UTC.
+fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
