@@ -13,10 +13,13 @@ pub mod cli;
 mod demo;
 mod doctor;
 mod error;
+pub mod http;
 pub mod job;
+pub mod logs;
 mod remedy;
 pub mod serve;
 pub mod status;
 mod time;
+pub mod watch;
 
 pub use cli::{Cli, start};

@@ -29,6 +29,7 @@ mod exit_codes;
 mod faults;
 mod generate;
 mod group;
+mod http;
 mod import;
 mod instructions;
 mod job_file;

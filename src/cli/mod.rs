@@ -15,8 +15,14 @@ pub(crate) mod target;
 use std::io::IsTerminal;
 
 use clap::{Parser, Subcommand};
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::reload;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use self::exit::Outcome;
+use crate::logs::{Lines, SERVICE, is_text};
 
 /// Exactly-once ingestion of seismic sensor data.
 ///
@@ -106,18 +112,17 @@ impl Cli {
 /// failpoints from the environment. Every program of this package calls it first.
 pub fn start() {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
-    let logs = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(format!("warn,{SERVICE}=info")));
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         // A log line that cannot be written must not end the job: stderr may be a full disk.
         .log_internal_errors(false)
         .with_target(false)
-        .with_filter_reloading();
-    let levels = logs.reload_handle();
+        .with_filter(filter_fn(is_text));
+    let (filter, levels) = reload::Layer::new(filter);
     log_levels::remember(move |filter| levels.reload(filter).map_err(|error| error.to_string()));
-    logs.init();
+    tracing_subscriber::registry().with(filter).with(lines).with(Lines).init();
     if let Err(error) = signal::survive_file_size_limit() {
         tracing::warn!(%error, "a write beyond the limit of file sizes will end the process");
     }

@@ -16,6 +16,7 @@ use super::spec::JobSpec;
 use super::state::{JobState, Shared};
 use super::stop::StopToken;
 use crate::error::{Panicked, Usage};
+use crate::status::numbers::JobNumbers;
 
 /// A job that has not been started.
 pub struct Job {
@@ -62,7 +63,7 @@ impl Job {
         if !faults.is_empty() {
             return Err(Usage(faults.join("\n       ")).into());
         }
-        let shared = Arc::new(Shared::new(self.stop));
+        let shared = Arc::new(Shared::new(&self.spec.group, self.stop));
         let (of_thread, spec, notify) = (Arc::clone(&shared), self.spec, self.notify);
         let thread = thread::Builder::new()
             .name(format!("job {}", spec.group))
@@ -135,6 +136,17 @@ impl JobObserver {
     #[must_use]
     pub fn metrics(&self) -> JobMetrics {
         self.shared.metrics()
+    }
+
+    /// What the job has counted and measured, for whoever watches it.
+    #[must_use]
+    pub fn numbers(&self) -> JobNumbers {
+        JobNumbers::of(&self.metrics(), &self.shared.metrics)
+    }
+
+    /// As [`JobHandle::stop`].
+    pub fn stop(&self) {
+        self.shared.stop.stop();
     }
 }
 

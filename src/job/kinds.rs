@@ -48,12 +48,18 @@ impl Kind {
 }
 
 /// All of them; another one is another line.
-const KINDS: [Kind; 1] = [Kind {
+static KINDS: [Kind; 1] = [Kind {
     name: FIRST_KIND,
     operators: || Box::new(Rules::default()),
     no_counts: windows::no_counts,
     note_status: windows::note_status,
 }];
+
+/// The kind that makes windows, which `seismic run` runs.
+#[must_use]
+pub fn windows() -> &'static Kind {
+    &KINDS[0]
+}
 
 /// The kind of the job that a store belongs to.
 ///
@@ -70,7 +76,7 @@ pub fn of(view: &View) -> anyhow::Result<&'static Kind> {
         );
     }
     let Some(kind) = KINDS.iter().find(|kind| kind.name == name) else {
-        let known = KINDS.map(|kind| kind.name).join(", ");
+        let known = KINDS.each_ref().map(|kind| kind.name).join(", ");
         bail!(
             "group {:?} is a job of kind {name:?}, and this program knows {known}: use the program \
              that runs it",

@@ -12,6 +12,7 @@ use super::cleaning::{AmplitudeRange, EventTime, PhaseList, RegionBox};
 use super::location::LocationOptions;
 use super::rollup::RollupSpan;
 use super::time_span::TimeSpan;
+use crate::http::HttpSettings;
 use crate::time;
 
 /// Options of a job. A key of a job file is the name of a field.
@@ -115,6 +116,10 @@ pub struct JobOptions {
     /// Stop at the current end of the log and close every window
     #[arg(long, conflicts_with = "until_caught_up")]
     pub drain: bool,
+    /// Serve metrics, probes and an API there while it runs, as 127.0.0.1:9100; settings behind
+    /// commas, as ready_lag=30s
+    #[arg(long, value_name = "ADDR")]
+    pub http: Option<HttpSettings>,
     /// Print only warnings and errors on stderr
     #[arg(long)]
     pub quiet: bool,
@@ -255,7 +260,7 @@ macro_rules! with_values {
         $each!($($argument),*,
             topic result_topic dead_topic sink from window lateness allowed_lateness idle_timeout
             max_ahead max_jump time dedupe amplitude region earliest_event latest_event phases
-            rollup max_sensors spread slots slot commit_interval max_records)
+            rollup max_sensors spread slots slot commit_interval max_records http)
     };
 }
 

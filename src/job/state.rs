@@ -25,6 +25,7 @@ use seismic_sinks::SinkMetrics;
 use super::metrics::JobMetrics;
 use super::stop::StopToken;
 use crate::error;
+use crate::logs::SERVICE;
 use crate::remedy::in_one_line;
 
 /// What a job is doing.
@@ -48,6 +49,30 @@ pub enum JobState {
 }
 
 impl JobState {
+    /// The state in a word.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            JobState::Starting => "starting",
+            JobState::Running => "running",
+            JobState::Draining => "draining",
+            JobState::Stopped => "stopped",
+            JobState::Failed { .. } => "failed",
+        }
+    }
+
+    /// What that means, or why it is so.
+    #[must_use]
+    pub fn why(&self) -> &str {
+        match self {
+            JobState::Starting => "it opens its queue, its store and its sinks",
+            JobState::Running => "it reads and commits",
+            JobState::Draining => "it makes its last commits, and its sinks write them",
+            JobState::Stopped => "it has ended; everything that it did is committed",
+            JobState::Failed { error, .. } => error,
+        }
+    }
+
     /// Whether the job has ended.
     #[must_use]
     pub fn is_over(&self) -> bool {
@@ -58,6 +83,7 @@ impl JobState {
 /// What a running job and its handle share.
 #[derive(Debug)]
 pub(super) struct Shared {
+    name: String,
     state: Mutex<JobState>,
     pub metrics: Arc<Metrics>,
     /// The sinks, by their specifications, once they run.
@@ -66,9 +92,12 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub fn new(stop: StopToken) -> Self {
+    pub fn new(name: &str, stop: StopToken) -> Self {
         let state = Mutex::new(JobState::Starting);
-        Shared { state, metrics: Arc::default(), sinks: Mutex::default(), stop }
+        let (metrics, sinks) = (Arc::default(), Mutex::default());
+        let shared = Shared { name: name.to_owned(), state, metrics, sinks, stop };
+        shared.log(&JobState::Starting);
+        shared
     }
 
     pub fn state(&self) -> JobState {
@@ -79,7 +108,18 @@ impl Shared {
     }
 
     pub fn set(&self, state: JobState) {
+        self.log(&state);
         *lock(&self.state) = state;
+    }
+
+    fn log(&self, state: &JobState) {
+        let (job, name, why) = (&self.name, state.name(), state.why());
+        match state {
+            JobState::Failed { .. } => {
+                tracing::error!(target: SERVICE, "job {job} is {name}: {why}");
+            }
+            _ => tracing::info!(target: SERVICE, "job {job} is {name}: {why}"),
+        }
     }
 
     /// Notes how the job has ended.

@@ -3,8 +3,10 @@
 
 pub mod json;
 pub mod model;
+pub mod numbers;
 pub mod repartition;
 pub mod sensors;
+pub mod standing;
 pub mod text;
 pub mod windows;
 

@@ -1,13 +1,20 @@
 //! `seismic run`: runs one job until it is stopped or has done what it was asked for.
 
+use std::path::PathBuf;
+use std::sync::Arc;
+
 use crate::cli::exit::Outcome;
 use crate::cli::format::{count, rate};
 use crate::cli::signal;
 use crate::cli::stdio::tell;
 use crate::cli::target::JobFileArg;
+use crate::error::Usage;
+use crate::http::{self, Jobs, OneJob, Server, limits};
 use crate::job::options::JobOptions;
 use crate::job::origin::Once;
 use crate::job::{Job, JobReport, JobSpec, StopToken};
+use crate::logs::{self, LogOptions};
+use crate::watch::Watcher;
 
 /// Options of `seismic run`.
 #[derive(clap::Args)]
@@ -22,6 +29,11 @@ pub struct Args {
     options: JobOptions,
     #[command(flatten)]
     once: Once,
+    /// With --http: file with the token that every request but the probes needs
+    #[arg(long, value_name = "FILE")]
+    http_token_file: Option<PathBuf>,
+    #[command(flatten)]
+    logs: LogOptions,
 }
 
 /// Runs the job.
@@ -30,14 +42,43 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
     signal::stop_on_signals(&stop)?;
     let file = args.file.read()?;
     let is_quiet = args.options.quiet || file.options.quiet;
-    let spec = JobSpec::resolve(args.options, file, args.once)?;
-    let job = Job::new(spec).stopped_by(stop).notifying(|text| tell(text));
-    if let Some(report) = job.spawn()?.join()?
+    let mut spec = JobSpec::resolve(args.options, file, args.once)?;
+    if let Some(token_file) = args.http_token_file {
+        let http = spec.http.as_mut().ok_or_else(|| {
+            Usage("--http-token-file is for --http ADDR: say where to listen".to_owned())
+        })?;
+        http.token_file = Some(token_file);
+    }
+    logs::set_up(&args.logs)?;
+    let ready_lag_ms = spec.http.as_ref().map_or(limits::READY_LAG_MS, |http| http.ready_lag.ms());
+    let watched = Arc::new(OneJob::new(&spec, ready_lag_ms));
+    let server = serve(&spec, &watched, is_quiet)?;
+    let job = Job::new(spec).stopped_by(stop).notifying(|text| tell(text)).spawn()?;
+    watched.started(job.observer());
+    let watcher = Watcher::start(watched)?;
+    let report = job.join();
+    drop(watcher);
+    if let Some(server) = server {
+        server.stop();
+    }
+    if let Some(report) = report?
         && !is_quiet
     {
         summarise(&report);
     }
     Ok(Outcome::Fine)
+}
+
+/// Listens, if the job says where. It does so before the job begins: a port that cannot be had is an
+/// error, and a job that waits for its queue is alive.
+fn serve(spec: &JobSpec, job: &Arc<OneJob>, is_quiet: bool) -> anyhow::Result<Option<Server>> {
+    let Some(settings) = &spec.http else { return Ok(None) };
+    let jobs: Arc<dyn Jobs> = Arc::clone(job) as Arc<dyn Jobs>;
+    let server = Server::start(settings, http::routes(&jobs))?;
+    if !is_quiet {
+        tell(format_args!("serving http://{}/metrics and /api/v1", server.address()));
+    }
+    Ok(Some(server))
 }
 
 fn summarise(report: &JobReport) {

@@ -29,6 +29,8 @@ pub(super) enum Values {
     Sinks,
     /// Names and values.
     Table,
+    /// An address, with settings.
+    Http,
     Text,
 }
 
@@ -75,6 +77,7 @@ fn values(arg: &Arg) -> Values {
         ("N", _) => Values::Number,
         ("SINK", _) => Values::Sinks,
         ("KEY=VALUE", _) => Values::Table,
+        ("ADDR", _) => Values::Http,
         _ => Values::Text,
     }
 }

@@ -86,6 +86,7 @@ fn property(key: &Key) -> Value {
             let value = json!({ "type": ["string", "integer", "number", "boolean"] });
             json!({ "type": "object", "additionalProperties": value })
         }
+        Values::Http => http(),
         Values::Text => json!({ "type": "string" }),
     };
     property["description"] = Value::String(key.help.clone());
@@ -94,6 +95,26 @@ fn property(key: &Key) -> Value {
         property["$comment"] = Value::String(format!("default: {default}"));
     }
     property
+}
+
+/// An address as text, or a table with what is set beside it.
+fn http() -> Value {
+    let text = json!({ "type": "string" });
+    let number = json!({ "type": "integer", "minimum": 1 });
+    let table = json!({
+        "type": "object",
+        "required": ["address"],
+        "additionalProperties": false,
+        "properties": {
+            "address": text,
+            "ready_lag": { "type": "string", "pattern": DURATION },
+            "token_file": text,
+            "hosts": one_or_more(&text),
+            "requests_per_s": number,
+            "connections": number,
+        },
+    });
+    json!({ "anyOf": [{ "type": "string" }, table] })
 }
 
 fn one_or_more(one: &Value) -> Value {

@@ -115,6 +115,7 @@ fn example(key: &Key, default: &serde_json::Value) -> String {
             // Of the command that runs the job: no field of it.
             Values::Flag => "true".to_owned(),
             _ if key.name == "store" => "\"sqlite:output/job.home.db\"".to_owned(),
+            _ if key.name == "http" => "\"127.0.0.1:9100\"".to_owned(),
             _ if key.name == "from" => "\"earliest\"".to_owned(),
             _ => "\"name\"".to_owned(),
         },

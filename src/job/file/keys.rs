@@ -9,6 +9,7 @@ use toml::de::{DeString, DeValue};
 use super::nearest::nearest;
 use super::service_keys;
 use super::value::{choice, duration, flag, list, millis, number, parsed, put, text};
+use crate::http::HttpSettings;
 use crate::job::options::JobOptions;
 use crate::job::rollup::RollupSpan;
 use crate::time;
@@ -76,6 +77,7 @@ const KEYS: &[(&str, &[&str], Setter)] = &[
     ("max_records", &[], |job, value| put(&mut job.max_records, number(value, 0..=u64::MAX))),
     ("until_caught_up", &[], |job, value| flag(&mut job.until_caught_up, value)),
     ("drain", &[], |job, value| flag(&mut job.drain, value)),
+    ("http", &[], |job, value| put(&mut job.http, http(value))),
     ("quiet", &[], |job, value| flag(&mut job.quiet, value)),
 ];
 
@@ -144,6 +146,25 @@ fn sink(value: &DeValue<'_>) -> Result<SinkSpec, String> {
     }
     let scheme = scheme.ok_or("the table has no type, as in type = \"csv\"")?;
     SinkSpec::new(&scheme, target.as_deref(), options).map_err(|error| error.to_string())
+}
+
+/// An address, or a table of `address` and what is set beside it.
+fn http(value: &DeValue<'_>) -> Result<HttpSettings, String> {
+    let DeValue::Table(pairs) = value else {
+        return parsed(value);
+    };
+    let all: BTreeMap<String, String> = pairs
+        .iter()
+        .map(|(key, value)| {
+            let key = key.get_ref();
+            let texts = list(value.get_ref(), text).map_err(|why| format!("{key}: {why}"))?;
+            Ok((key.to_string(), texts.join("|")))
+        })
+        .collect::<Result<_, String>>()?;
+    let address = all.get("address").ok_or("the table has no address, as 127.0.0.1:9100")?;
+    let mut http: HttpSettings = address.parse()?;
+    all.iter().filter(|(key, _)| *key != "address").try_for_each(|(key, it)| http.set(key, it))?;
+    Ok(http)
 }
 
 fn settings(value: &DeValue<'_>) -> Result<Vec<(String, String)>, String> {

@@ -13,6 +13,7 @@ use seismic_sinks::SinkSpec;
 use serde::{Deserialize, Serialize};
 
 use crate::backends::Url;
+use crate::http::HttpSettings;
 use crate::job::cleaning::{AmplitudeRange, EventTime, PhaseList, RegionBox};
 use crate::job::location::Location;
 use crate::job::options::{Clock, Repeats, Spread};
@@ -109,6 +110,9 @@ pub struct JobSpec {
     pub until_caught_up: bool,
     /// The job stops at the end of the log and closes every window.
     pub drain: bool,
+    /// Where metrics, probes and an API are served while it runs; `None`: nowhere.
+    #[serde(with = "opt_as_text")]
+    pub http: Option<HttpSettings>,
     /// Decisions for this start alone, which are never kept.
     #[serde(skip)]
     pub once: Once,
@@ -151,6 +155,7 @@ impl Default for JobSpec {
             max_records: None,
             until_caught_up: false,
             drain: false,
+            http: None,
             once: Once::default(),
         }
     }

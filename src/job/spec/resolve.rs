@@ -69,6 +69,7 @@ impl JobSpec {
             max_records: options.max_records,
             until_caught_up: options.until_caught_up,
             drain: options.drain,
+            http: options.http,
             once: default.once,
         }
     }

@@ -1,0 +1,22 @@
+//! The newest lines of a job's log.
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::{location_of, reply};
+use crate::http::{Jobs, Route, limits};
+
+pub fn routes(jobs: &Arc<dyn Jobs>) -> Vec<Route> {
+    let jobs = Arc::clone(jobs);
+    vec![
+        Route::get("/api/v1/jobs/{name}/logs", "The newest lines of the job's log, oldest first")
+            .number("lines", "How many lines to give, at most 1000 [default: 100]")
+            .gives("Logs")
+            .handled(move |call| {
+                let lines = call.number("lines", 100, limits::PAGE as u64)? as usize;
+                location_of(&*jobs, call)?;
+                reply(json!({ "lines": jobs.logs(call.path("name"), lines) }))
+            }),
+    ]
+}

@@ -1,0 +1,48 @@
+//! `/api/v1`: one file for each thing that can be asked for.
+
+mod actions;
+mod checkpoints;
+mod dead_letters;
+mod history;
+mod job_list;
+mod job_status;
+mod logs;
+mod overview;
+mod sensors;
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::{ApiError, Call, Jobs, Reply, Route, metrics, openapi, probes};
+use crate::job::location::Location;
+
+/// Every route of these jobs: probes, metrics and the API, with its description.
+#[must_use]
+pub fn routes(jobs: &Arc<dyn Jobs>) -> Vec<Route> {
+    let mut all = probes::routes(jobs);
+    all.push(metrics::route(jobs));
+    all.extend(overview::routes(jobs));
+    all.extend(job_list::routes(jobs));
+    all.extend(job_status::routes(jobs));
+    all.extend(checkpoints::routes(jobs));
+    all.extend(sensors::routes(jobs));
+    all.extend(dead_letters::routes(jobs));
+    all.extend(history::routes(jobs));
+    all.extend(logs::routes(jobs));
+    all.extend(actions::routes(jobs));
+    all.push(openapi::route());
+    all
+}
+
+/// What can be written as JSON, as an answer.
+fn reply(value: impl Serialize) -> Result<Reply, ApiError> {
+    let written = serde_json::to_value(value);
+    written.map(Reply::Json).map_err(|error| ApiError::new("failed", error.to_string()))
+}
+
+/// Where the job of a call keeps its state.
+fn location_of(jobs: &dyn Jobs, call: &Call) -> Result<Location, ApiError> {
+    let name = call.path("name");
+    jobs.location(name).ok_or_else(|| ApiError::no_job(name))
+}

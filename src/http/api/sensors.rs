@@ -1,0 +1,130 @@
+//! Sensors of a job: how each fares in the newest messages, page by page, and by parts of names.
+
+use std::sync::Arc;
+
+use seismic_pipeline::DEAD;
+use serde_json::json;
+
+use super::{location_of, reply};
+use crate::http::cached::CachedByJob;
+use crate::http::{ApiError, Call, Jobs, Reply, Route, limits};
+use crate::job::kinds;
+use crate::job::location::Location;
+use crate::job::repartition::InputQueue;
+use crate::status::sensors::{SensorStatus, examine};
+
+/// Entries of a page that asks for no number.
+const USUAL_PAGE: u64 = 100;
+
+pub fn routes(jobs: &Arc<dyn Jobs>) -> Vec<Route> {
+    let (jobs, read) = (Arc::clone(jobs), CachedByJob::new(limits::SENSORS_SHARED));
+    vec![
+        Route::get(
+            "/api/v1/jobs/{name}/sensors",
+            "How each sensor fares in the newest 10,000 messages of each partition",
+        )
+        .text("search", "Only sensors whose ids contain this text, in any case")
+        .text("sort", "sensor (usual), records, rejected, late, gaps or last_seen; largest first")
+        .number("offset", "How many to pass over [default: 0]")
+        .number("limit", "How many to give, at most 1000 [default: 100]")
+        .gives("Sensors")
+        .handled(move |call| {
+            let location = location_of(&*jobs, call)?;
+            let all = read.of(call.path("name")).get(|| look(&location))?;
+            page(&all, call)
+        }),
+    ]
+}
+
+fn look(location: &Location) -> Result<Arc<Vec<SensorStatus>>, ApiError> {
+    let health = || -> anyhow::Result<Vec<SensorStatus>> {
+        let store = location.open_store()?;
+        let view = store.view()?;
+        kinds::of(&view)?;
+        let opened = InputQueue::open(location, &view)?;
+        debug_assert!(view.job.topic_of(DEAD).is_some());
+        let health = examine(opened.queue(), store.topics(), &view, limits::SENSOR_MESSAGES)?;
+        Ok(health.sensors().into_iter().map(Into::into).collect())
+    };
+    health().map(Arc::new).map_err(|error| ApiError::unavailable(&error))
+}
+
+fn page(all: &[SensorStatus], call: &Call) -> Result<Reply, ApiError> {
+    let offset = call.number("offset", 0, u64::from(u32::MAX))? as usize;
+    let limit = call.number("limit", USUAL_PAGE, limits::PAGE as u64)? as usize;
+    let search = call.query("search").unwrap_or_default().to_lowercase();
+    let is_found =
+        |it: &&SensorStatus| search.is_empty() || it.sensor.to_lowercase().contains(&search);
+    let mut found: Vec<&SensorStatus> = all.iter().filter(is_found).collect();
+    let largest: Option<fn(&SensorStatus) -> i64> = match call.query("sort") {
+        None | Some("sensor") => None,
+        Some("records") => Some(|it| it.records as i64),
+        Some("rejected") => Some(|it| it.rejected as i64),
+        Some("late") => Some(|it| it.late as i64),
+        Some("gaps") => Some(|it| it.gaps as i64),
+        Some("last_seen") => Some(|it| it.last_seen_ms),
+        Some(other) => {
+            return Err(ApiError::bad_request(format!(
+                "sort={other}: there are sensor, records, rejected, late, gaps and last_seen"
+            )));
+        }
+    };
+    if let Some(of) = largest {
+        found.sort_by_key(|it| std::cmp::Reverse(of(it)));
+    }
+    let total = found.len();
+    let page: Vec<_> = found.into_iter().skip(offset).take(limit).collect();
+    reply(json!({ "total": total, "offset": offset, "sensors": page }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::Value;
+
+    use super::*;
+
+    fn sensor(id: &str, records: u64) -> SensorStatus {
+        SensorStatus {
+            sensor: id.to_owned(),
+            records,
+            rate_hz: None,
+            gaps: 0,
+            repeats: 0,
+            rejected: 0,
+            late: 0,
+            clock_jumps: 0,
+            wrong_clock: false,
+            clock_offset_ms: None,
+            zone_minutes: None,
+            clock_spread_ms: None,
+            oldest_event_ms: 0,
+            newest_event_ms: 0,
+            last_seen_ms: 0,
+        }
+    }
+
+    fn ask(query: &[(&str, &str)]) -> Result<Value, ApiError> {
+        let all = [sensor("GE.APE", 1), sensor("GE.WLF", 3), sensor("IU.ANMO", 2)];
+        let query = query.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let call = Call::new(BTreeMap::new(), query.collect(), Value::Null);
+        match page(&all, &call)? {
+            Reply::Json(value) => Ok(value),
+            Reply::Text(..) => panic!("JSON"),
+        }
+    }
+
+    fn ids(of: &Value) -> Vec<&str> {
+        of["sensors"].as_array().unwrap().iter().map(|it| it["sensor"].as_str().unwrap()).collect()
+    }
+
+    #[test]
+    fn sensors_are_found_by_a_part_of_their_name_and_paged() {
+        assert_eq!(ids(&ask(&[("search", "ge.")]).unwrap()), ["GE.APE", "GE.WLF"]);
+        let second = ask(&[("sort", "records"), ("limit", "1"), ("offset", "1")]).unwrap();
+        assert_eq!((ids(&second), &second["total"]), (vec!["IU.ANMO"], &3.into()));
+        assert_eq!(ask(&[("limit", "1001")]).unwrap_err().code, "bad_request");
+        assert_eq!(ask(&[("sort", "color")]).unwrap_err().code, "bad_request");
+    }
+}

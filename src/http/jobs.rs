@@ -1,0 +1,47 @@
+//! The seam between whoever runs jobs and whoever shows them.
+
+use super::ApiError;
+use super::history::Point;
+use super::model::{JobEntry, LogLine, Worker};
+use crate::job::location::Location;
+
+/// The jobs of a process or of a server.
+pub trait Jobs: Send + Sync + 'static {
+    /// Every job, in order of names, with what it does and its numbers now. Called for each scrape:
+    /// it must not look into stores.
+    fn jobs(&self) -> Vec<JobEntry>;
+
+    /// The processes that work on them.
+    fn workers(&self) -> Vec<Worker>;
+
+    /// Where a job reads and keeps its state; `None`: there is no such job. Its status,
+    /// checkpoints, sensors and dead letters are read there.
+    fn location(&self, job: &str) -> Option<Location>;
+
+    /// What the job's numbers were since `from_ms`, oldest first.
+    fn history(&self, job: &str, from_ms: i64) -> Vec<Point>;
+
+    /// The newest lines of the job's log, oldest first.
+    fn logs(&self, job: &str, lines: usize) -> Vec<LogLine>;
+
+    /// Does what somebody asked for. It may return before it is done.
+    ///
+    /// # Errors
+    /// Why not, in the caller's words.
+    fn act(&self, job: &str, action: &Action) -> Result<(), ApiError>;
+
+    /// Since when jobs are served here, ms since 1970 UTC.
+    fn since_ms(&self) -> i64;
+
+    /// How long, ms, what is read last may have waited while a job is ready.
+    fn ready_lag_ms(&self) -> i64;
+}
+
+/// What may be asked of a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Make the last commits and end.
+    Stop,
+    /// Take a checkpoint of this name and keep it.
+    Savepoint(String),
+}

@@ -1,0 +1,338 @@
+//! `/metrics`: what all jobs have counted and measured, in the text format of Prometheus.
+//!
+//! Each metric is one line of a list below, so that the dashboard, the alert rules and the documents
+//! can be checked against it. Labels are bounded: jobs, sinks, outcomes, reasons, states and
+//! workers; never sensors. The text is made at most once a second, for all who ask.
+
+use std::fmt;
+use std::sync::Arc;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet, prometheus_text};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::Registry;
+
+use super::cached::Cached;
+use super::model::{JobEntry, STATES, Worker};
+use super::{ApiError, Jobs, Reply, Route, limits};
+use crate::status::numbers::{HistogramNumbers, JobNumbers, SinkNumbers};
+use crate::time::now_ms;
+
+/// Media type of the text format.
+const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Names and values of labels.
+type Labels = Vec<(&'static str, String)>;
+
+/// A metric of jobs.
+struct Metric {
+    /// Its name, without `_total` where it is a counter.
+    name: &'static str,
+    help: &'static str,
+    values: Values,
+}
+
+/// Where its values come from.
+enum Values {
+    Counter(fn(&JobEntry, &mut Samples)),
+    Gauge(fn(&JobEntry, &mut Samples)),
+    Histogram(fn(&JobNumbers) -> &HistogramNumbers),
+}
+
+/// Values of one job, each with the labels that it has beside the job's name.
+#[derive(Default)]
+struct Samples(Vec<(Labels, f64)>);
+
+impl Samples {
+    fn one(&mut self, value: f64) {
+        self.0.push((Vec::new(), value));
+    }
+
+    fn of(&mut self, label: &'static str, value_of_label: &str, value: f64) {
+        self.0.push((vec![(label, value_of_label.to_owned())], value));
+    }
+}
+
+/// Every metric of a job.
+const METRICS: &[Metric] = &[
+    Metric {
+        name: "seismic_records",
+        help: "Records that are committed, by what became of them: counted in a closed window, too \
+               late for theirs, or rejected",
+        values: Values::Counter(|job, samples| {
+            let counts = &job.numbers.counts;
+            samples.of("outcome", "closed", counts.closed as f64);
+            samples.of("outcome", "late", counts.late as f64);
+            samples.of("outcome", "rejected", counts.rejected as f64);
+        }),
+    },
+    Metric {
+        name: "seismic_records_read",
+        help: "Records read and committed, those in open windows included",
+        values: Values::Counter(|job, samples| samples.one(job.numbers.counts.read as f64)),
+    },
+    Metric {
+        name: "seismic_open_records",
+        help: "Records in windows that are still open",
+        values: Values::Gauge(|job, samples| samples.one(job.numbers.counts.open as f64)),
+    },
+    Metric {
+        name: "seismic_dead_letters",
+        help: "Records that count in no window, by reason",
+        values: Values::Counter(|job, samples| {
+            for (reason, count) in &job.numbers.counts.by_reason {
+                samples.of("reason", reason, *count as f64);
+            }
+        }),
+    },
+    Metric {
+        name: "seismic_windows",
+        help: "Windows closed",
+        values: Values::Counter(|job, samples| samples.one(job.numbers.counts.windows as f64)),
+    },
+    Metric {
+        name: "seismic_lost_messages",
+        help: "Messages that were deleted before they were read; a person accepted the loss",
+        values: Values::Counter(|job, samples| {
+            samples.one(job.numbers.counts.lost_messages as f64);
+        }),
+    },
+    Metric {
+        name: "seismic_open_windows",
+        help: "Windows that are open",
+        values: Values::Gauge(|job, samples| samples.one(job.numbers.open_windows as f64)),
+    },
+    Metric {
+        name: "seismic_sensors",
+        help: "Sensors known",
+        values: Values::Gauge(|job, samples| samples.one(job.numbers.sensors as f64)),
+    },
+    Metric {
+        name: "seismic_lag_records",
+        help: "Messages of the input that are not committed yet",
+        values: Values::Gauge(|job, samples| samples.one(job.numbers.lag as f64)),
+    },
+    Metric {
+        name: "seismic_lag_seconds",
+        help: "How long the oldest message of the input has waited that is not committed yet; 0 when \
+               there is none, and no value when that is not known",
+        values: Values::Gauge(|job, samples| {
+            if let Some(ms) = job.numbers.wait_ms {
+                samples.one(ms as f64 / 1e3);
+            }
+        }),
+    },
+    Metric {
+        name: "seismic_event_latency_seconds",
+        help: "From the newest event of a row to its commit, of one row for each partition and commit",
+        values: Values::Histogram(|numbers| &numbers.event_latencies),
+    },
+    Metric {
+        name: "seismic_commit_duration_seconds",
+        help: "From handing a commit over to knowing its outcome",
+        values: Values::Histogram(|numbers| &numbers.commit_times),
+    },
+    Metric {
+        name: "seismic_commit_bytes",
+        help: "Bytes that commits carried",
+        values: Values::Counter(|job, samples| samples.one(job.numbers.commit_bytes as f64)),
+    },
+    Metric {
+        name: "seismic_commit_rebuilds",
+        help: "How often partitions were loaded again after a commit of unknown outcome",
+        values: Values::Counter(|job, samples| samples.one(job.numbers.rebuilds as f64)),
+    },
+    Metric {
+        name: "seismic_checkpoints",
+        help: "Checkpoints taken",
+        values: Values::Counter(|job, samples| samples.one(job.numbers.checkpoints as f64)),
+    },
+    Metric {
+        name: "seismic_checkpoint_age_seconds",
+        help: "Age of the oldest among the newest checkpoints of partitions that have committed more \
+               since; 0 when there is no such partition",
+        values: Values::Gauge(|job, samples| {
+            samples.one(job.numbers.checkpoint_age_ms as f64 / 1e3);
+        }),
+    },
+    Metric {
+        name: "seismic_replayed_messages",
+        help: "Messages that were read again at a start",
+        values: Values::Counter(|job, samples| samples.one(job.numbers.messages_replayed as f64)),
+    },
+    Metric {
+        name: "seismic_restarts",
+        help: "How often the job was started again by itself",
+        values: Values::Counter(|job, samples| samples.one(job.restarts as f64)),
+    },
+    Metric {
+        name: "seismic_job_state",
+        help: "1 for the state that the job is in, 0 for the others",
+        values: Values::Gauge(|job, samples| {
+            for state in STATES {
+                samples.of("state", state, f64::from(u8::from(job.state == state)));
+            }
+        }),
+    },
+    Metric {
+        name: "seismic_job_state_since_seconds",
+        help: "Since when the job is in this state, s since 1970 UTC",
+        values: Values::Gauge(|job, samples| samples.one(job.since_ms as f64 / 1e3)),
+    },
+    Metric {
+        name: "seismic_sink_rows",
+        help: "Rows that a sink has written",
+        values: Values::Counter(|job, samples| of_sinks(job, samples, |sink| Some(sink.rows))),
+    },
+    Metric {
+        name: "seismic_sink_errors",
+        help: "Failures of a sink; several in a row are one",
+        values: Values::Counter(|job, samples| of_sinks(job, samples, |sink| Some(sink.errors))),
+    },
+    Metric {
+        name: "seismic_sink_retries",
+        help: "Calls of a sink that failed and were tried again",
+        values: Values::Counter(|job, samples| of_sinks(job, samples, |sink| Some(sink.retries))),
+    },
+    Metric {
+        name: "seismic_sink_lag_rows",
+        help: "Rows that a sink has not written yet, where it keeps a position",
+        values: Values::Gauge(|job, samples| of_sinks(job, samples, |sink| sink.lag_rows)),
+    },
+    Metric {
+        name: "seismic_memory_bytes",
+        help: "Resident memory of the job's processes",
+        values: Values::Gauge(|job, samples| samples.one(job.numbers.memory_bytes as f64)),
+    },
+    Metric {
+        name: "seismic_cpu_seconds",
+        help: "Processor time of the job's processes",
+        values: Values::Counter(|job, samples| samples.one(job.numbers.cpu_ms as f64 / 1e3)),
+    },
+];
+
+fn of_sinks(job: &JobEntry, samples: &mut Samples, value: fn(&SinkNumbers) -> Option<u64>) {
+    for sink in &job.numbers.sinks {
+        if let Some(value) = value(sink) {
+            samples.of("sink", &sink.sink, value as f64);
+        }
+    }
+}
+
+/// The route.
+pub fn route(jobs: &Arc<dyn Jobs>) -> Route {
+    let jobs = Arc::clone(jobs);
+    let shared = Cached::new(limits::METRICS_SHARED);
+    Route::get("/metrics", "What all jobs have counted and measured, for Prometheus").handled(
+        move |_| {
+            let text = shared.get(|| render(&*jobs));
+            let failed = |_| ApiError::new("failed", "the metrics could not be written");
+            Ok(Reply::Text(TEXT, text.map_err(failed)?))
+        },
+    )
+}
+
+/// The text for all jobs.
+///
+/// # Errors
+/// None for names and values of ours.
+pub fn render(jobs: &dyn Jobs) -> Result<String, fmt::Error> {
+    let taken = Taken { jobs: jobs.jobs(), workers: jobs.workers(), now_ms: now_ms() };
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(taken));
+    let mut text = String::new();
+    prometheus_text::encode(&mut text, &registry)?;
+    Ok(text)
+}
+
+/// The numbers of all jobs at one moment.
+#[derive(Debug)]
+struct Taken {
+    jobs: Vec<JobEntry>,
+    workers: Vec<Worker>,
+    now_ms: i64,
+}
+
+impl Collector for Taken {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        for metric in METRICS {
+            let kind = match metric.values {
+                Values::Counter(_) => MetricType::Counter,
+                Values::Gauge(_) => MetricType::Gauge,
+                Values::Histogram(_) => MetricType::Histogram,
+            };
+            let mut family = encoder.encode_descriptor(metric.name, metric.help, None, kind)?;
+            for job in &self.jobs {
+                metric.encode(job, &mut family)?;
+            }
+        }
+        self.encode_workers(&mut encoder)
+    }
+}
+
+impl Taken {
+    fn encode_workers(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let help = "Whether a worker answers";
+        let mut up =
+            encoder.encode_descriptor("seismic_worker_up", help, None, MetricType::Gauge)?;
+        for worker in &self.workers {
+            let labels = vec![("job_name", worker.job.clone()), ("worker", worker.name.clone())];
+            up.encode_family(&labels)?.encode_gauge(&i64::from(worker.is_alive))?;
+        }
+        let help = "Now, by this machine's clock, s since 1970 UTC";
+        let name = "seismic_time_seconds";
+        let mut now = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+        now.encode_gauge(&(self.now_ms as f64 / 1e3))
+    }
+}
+
+/// The value as a whole number, if it is one and is written exactly as one.
+fn whole(value: f64) -> Option<u64> {
+    const EXACT: f64 = (1_u64 << 53) as f64;
+    ((0.0..=EXACT).contains(&value) && value.fract() == 0.0).then_some(value as u64)
+}
+
+impl Metric {
+    fn encode(&self, job: &JobEntry, family: &mut MetricEncoder<'_>) -> Result<(), fmt::Error> {
+        let labelled = |labels: Labels| {
+            labels.into_iter().chain([("job_name", job.name.clone())]).collect::<Labels>()
+        };
+        let samples = |fill: fn(&JobEntry, &mut Samples)| {
+            let mut samples = Samples::default();
+            fill(job, &mut samples);
+            samples.0.into_iter()
+        };
+        match self.values {
+            Values::Counter(fill) => {
+                for (labels, value) in samples(fill) {
+                    let labels = labelled(labels);
+                    let mut one = family.encode_family(&labels)?;
+                    match whole(value) {
+                        Some(value) => one.encode_counter::<NoLabelSet, u64, f64>(&value, None)?,
+                        None => one.encode_counter::<NoLabelSet, f64, f64>(&value, None)?,
+                    }
+                }
+            }
+            Values::Gauge(fill) => {
+                for (labels, value) in samples(fill) {
+                    let labels = labelled(labels);
+                    let mut one = family.encode_family(&labels)?;
+                    match whole(value) {
+                        Some(value) => one.encode_gauge(&(value as i64))?,
+                        None => one.encode_gauge(&value)?,
+                    }
+                }
+            }
+            Values::Histogram(of) => {
+                let HistogramNumbers { bounds_s, counts, sum_s } = of(&job.numbers);
+                let bounds = bounds_s.iter().copied().chain([f64::INFINITY]);
+                let buckets: Vec<(f64, u64)> = bounds.zip(counts.iter().copied()).collect();
+                let count = counts.iter().sum();
+                let labels = labelled(Vec::new());
+                let mut one = family.encode_family(&labels)?;
+                one.encode_histogram::<NoLabelSet>(*sum_s, count, &buckets, None)?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,61 @@
+//! Jobs over HTTP: metrics, probes, and an API to look at them and to act on them.
+//!
+//! ```text
+//!  Jobs (the seam) ◄── OneJob: `seismic run --http`
+//!     ▲            ◄── whoever runs many jobs
+//!     │
+//!  routes: /metrics /healthz /readyz /api/v1/…      one table, from which the OpenAPI is made, too
+//!     ▲
+//!  server: tokio on a thread of its own ── guards: host, origin, token, rate, size, time
+//! ```
+//!
+//! Nothing here is called by the pipeline, and its threads wait for nothing here: numbers are read
+//! from the same atomics whether somebody looks or not, and everything that blocks (a look into a
+//! store) runs on a few threads of the server's own, one look per job and second.
+//!
+//! # To serve other jobs
+//! Implement [`Jobs`] over plain data ([`model`], and
+//! [`JobNumbers`](crate::status::numbers::JobNumbers), which workers can send as JSON), and start
+//! a server with it:
+//!
+//! ```ignore
+//! let jobs: Arc<dyn Jobs> = Arc::new(MyJobs::new());
+//! let mut routes = http::routes(&jobs);                  // probes, metrics, API
+//! routes.push(Route::post("/api/v1/jobs", "Submit a job").handled(move |call| …));
+//! let server = Server::start(&settings, routes)?;        // binds, then returns
+//! …
+//! server.stop();                                         // answers what is under way, then ends
+//! ```
+//!
+//! Methods of [`Jobs`] may block for a while; they are called from the server's blocking threads,
+//! several at a time. [`Jobs::jobs`] is called for each scrape and must be quick. An action gets
+//! past the guards only with the header that every write needs. [`OneJob`] is an example of all
+//! of it.
+
+pub mod api;
+mod api_error;
+mod cached;
+mod connection;
+pub mod history;
+mod jobs;
+pub mod limits;
+mod metrics;
+pub mod model;
+mod one_job;
+mod openapi;
+mod probes;
+mod rate_limit;
+mod route;
+mod schemas;
+mod security;
+mod server;
+mod settings;
+
+pub use api::routes;
+pub use api_error::ApiError;
+pub use jobs::{Action, Jobs};
+pub use one_job::OneJob;
+pub use openapi::openapi;
+pub use route::{Call, Param, Reply, Route};
+pub use server::Server;
+pub use settings::HttpSettings;

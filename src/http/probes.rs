@@ -1,0 +1,34 @@
+//! `/healthz` and `/readyz`, for whoever restarts what hangs and sends work to what is ready.
+
+use std::sync::Arc;
+
+use super::{ApiError, Jobs, Reply, Route};
+
+const TEXT: &str = "text/plain; charset=utf-8";
+
+/// The two routes.
+pub fn routes(jobs: &Arc<dyn Jobs>) -> Vec<Route> {
+    let of_ready = Arc::clone(jobs);
+    vec![
+        Route::get("/healthz", "Whether the process answers")
+            .open()
+            .handled(|_| Ok(Reply::Text(TEXT, "alive\n".to_owned()))),
+        Route::get("/readyz", "Whether every job that should run reads, and reads what is new")
+            .open()
+            .handled(move |_| ready(&*of_ready)),
+    ]
+}
+
+fn ready(jobs: &dyn Jobs) -> Result<Reply, ApiError> {
+    let most_ms = jobs.ready_lag_ms();
+    let wanted = |state: &str| !matches!(state, "created" | "finished" | "stopped" | "paused");
+    let all = jobs.jobs();
+    let is_one = all.len() == 1;
+    // Of several jobs those at rest are no reason; the only one is.
+    let asked = all.iter().filter(|job| is_one || wanted(&job.state));
+    let not_ready: Vec<String> = asked.filter_map(|job| job.readiness(most_ms).err()).collect();
+    match not_ready.is_empty() {
+        true => Ok(Reply::Text(TEXT, "ready\n".to_owned())),
+        false => Err(ApiError::new("unavailable", not_ready.join("; "))),
+    }
+}

@@ -1,0 +1,262 @@
+//! A route: where it is, what it takes and gives, and what answers. The router and the OpenAPI
+//! description are made from the same list of them.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use axum::http::{Method, StatusCode};
+use serde_json::Value;
+
+use super::ApiError;
+
+/// What answers a call. It runs on a blocking thread of the server.
+pub type Handler = Arc<dyn Fn(&Call) -> Result<Reply, ApiError> + Send + Sync>;
+
+/// A route.
+#[derive(Clone)]
+pub struct Route {
+    /// `GET` or `POST`.
+    pub method: Method,
+    /// Where it is, as in `/api/v1/jobs/{name}`.
+    pub path: &'static str,
+    /// What it does, in a line.
+    pub summary: &'static str,
+    /// What may stand behind the `?`.
+    pub query: Vec<Param>,
+    /// Schema of the body that it takes.
+    pub takes: Option<&'static str>,
+    /// Schema of what it gives; `None`: text.
+    pub gives: Option<&'static str>,
+    /// Status of a good answer.
+    pub status: StatusCode,
+    /// Whether anybody may ask, as often as they like: probes.
+    pub is_open: bool,
+    /// What answers.
+    pub handler: Handler,
+}
+
+/// A parameter behind the `?`.
+#[derive(Clone, Copy, Debug)]
+pub struct Param {
+    /// Its name.
+    pub name: &'static str,
+    /// What it does.
+    pub help: &'static str,
+    /// Whether it is a number.
+    pub is_number: bool,
+}
+
+/// What a request asks.
+#[derive(Clone, Debug, Default)]
+pub struct Call {
+    path: BTreeMap<String, String>,
+    query: BTreeMap<String, String>,
+    body: Value,
+}
+
+/// An answer.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reply {
+    /// JSON.
+    Json(Value),
+    /// Text, with its media type.
+    Text(&'static str, String),
+}
+
+impl Route {
+    /// A route that shows something.
+    #[must_use]
+    pub fn get(path: &'static str, summary: &'static str) -> Route {
+        Route::new(Method::GET, path, summary)
+    }
+
+    /// A route that does something.
+    #[must_use]
+    pub fn post(path: &'static str, summary: &'static str) -> Route {
+        Route::new(Method::POST, path, summary)
+    }
+
+    /// A route of any method.
+    #[must_use]
+    pub fn new(method: Method, path: &'static str, summary: &'static str) -> Route {
+        let handler: Handler = Arc::new(|_| Err(ApiError::new("not_supported", "not here")));
+        Route {
+            method,
+            path,
+            summary,
+            query: Vec::new(),
+            takes: None,
+            gives: None,
+            status: StatusCode::OK,
+            is_open: false,
+            handler,
+        }
+    }
+
+    /// It takes this parameter, a number.
+    #[must_use]
+    pub fn number(mut self, name: &'static str, help: &'static str) -> Route {
+        self.query.push(Param { name, help, is_number: true });
+        self
+    }
+
+    /// It takes this parameter, a text.
+    #[must_use]
+    pub fn text(mut self, name: &'static str, help: &'static str) -> Route {
+        self.query.push(Param { name, help, is_number: false });
+        self
+    }
+
+    /// It takes a body of this schema.
+    #[must_use]
+    pub fn takes(mut self, schema: &'static str) -> Route {
+        self.takes = Some(schema);
+        self
+    }
+
+    /// It gives JSON of this schema.
+    #[must_use]
+    pub fn gives(mut self, schema: &'static str) -> Route {
+        self.gives = Some(schema);
+        self
+    }
+
+    /// A good answer has this status.
+    #[must_use]
+    pub fn with_status(mut self, status: StatusCode) -> Route {
+        self.status = status;
+        self
+    }
+
+    /// Anybody may ask.
+    #[must_use]
+    pub fn open(mut self) -> Route {
+        self.is_open = true;
+        self
+    }
+
+    /// What answers.
+    #[must_use]
+    pub fn handled(
+        mut self,
+        handler: impl Fn(&Call) -> Result<Reply, ApiError> + Send + Sync + 'static,
+    ) -> Route {
+        self.handler = Arc::new(handler);
+        self
+    }
+
+    /// Names of the parameters in the path.
+    pub fn path_parameters(&self) -> impl Iterator<Item = &'static str> {
+        self.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
+    }
+
+    /// Answers a call, after a look at its parameters.
+    ///
+    /// # Errors
+    /// Those of the handler, and `bad_request` for a parameter that the route does not have.
+    pub fn answer(&self, call: &Call) -> Result<Reply, ApiError> {
+        for name in call.query.keys() {
+            if !self.query.iter().any(|param| param.name == name) {
+                let known: Vec<&str> = self.query.iter().map(|param| param.name).collect();
+                let known = match known.is_empty() {
+                    true => "it takes none".to_owned(),
+                    false => format!("it takes {}", known.join(", ")),
+                };
+                return Err(ApiError::bad_request(format!(
+                    "{} has no parameter {name:?}: {known}",
+                    self.path
+                )));
+            }
+        }
+        (self.handler)(call)
+    }
+}
+
+impl fmt::Debug for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.method, self.path)
+    }
+}
+
+impl Call {
+    /// A call with what its path, its query and its body say.
+    #[must_use]
+    pub fn new(
+        path: BTreeMap<String, String>,
+        query: BTreeMap<String, String>,
+        body: Value,
+    ) -> Call {
+        Call { path, query, body }
+    }
+
+    /// A part of the path.
+    #[must_use]
+    pub fn path(&self, name: &str) -> &str {
+        self.path.get(name).map_or("", String::as_str)
+    }
+
+    /// A text behind the `?`.
+    #[must_use]
+    pub fn query(&self, name: &str) -> Option<&str> {
+        self.query.get(name).map(String::as_str)
+    }
+
+    /// A number behind the `?`, at most `most`.
+    ///
+    /// # Errors
+    /// `bad_request` for what is no number, or too large.
+    pub fn number(&self, name: &str, default: u64, most: u64) -> Result<u64, ApiError> {
+        let Some(text) = self.query(name) else { return Ok(default) };
+        match text.parse() {
+            Ok(number) if number <= most => Ok(number),
+            _ => Err(ApiError::bad_request(format!(
+                "{name}={text}: write a whole number between 0 and {most}"
+            ))),
+        }
+    }
+
+    /// A text of the body.
+    ///
+    /// # Errors
+    /// `bad_request` without one.
+    pub fn body_text(&self, name: &str) -> Result<&str, ApiError> {
+        self.body[name].as_str().ok_or_else(|| {
+            ApiError::bad_request(format!("the body is to be JSON with a text {name:?}"))
+        })
+    }
+
+    /// The body; null without one.
+    #[must_use]
+    pub fn body(&self) -> &Value {
+        &self.body
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(query: &[(&str, &str)]) -> Call {
+        let query = query.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Call::new(BTreeMap::new(), query.collect(), Value::Null)
+    }
+
+    #[test]
+    fn what_a_route_does_not_take_is_refused_with_what_it_takes() {
+        let route = Route::get("/x", "X")
+            .number("limit", "How many")
+            .handled(|call| Ok(Reply::Json(call.number("limit", 5, 10)?.into())));
+        assert_eq!(route.answer(&call(&[])), Ok(Reply::Json(5.into())));
+        assert_eq!(route.answer(&call(&[("limit", "10")])), Ok(Reply::Json(10.into())));
+        for (query, why) in [
+            (("limit", "11"), "between 0 and 10"),
+            (("limit", "-1"), "between 0 and 10"),
+            (("offset", "1"), "it takes limit"),
+        ] {
+            let refused = route.answer(&call(&[query])).unwrap_err();
+            assert_eq!(refused.code, "bad_request");
+            assert!(refused.message.contains(why), "{}", refused.message);
+        }
+    }
+}

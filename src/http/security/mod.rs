@@ -1,0 +1,169 @@
+//! Who may ask what: checks that every request passes before a route sees it.
+//!
+//! * **Host**: a name that is not ours is refused, so that no page can reach the server under a
+//!   name of its own (DNS rebinding). Addresses written as numbers are no such names.
+//! * **Origin**: a page of another site may neither read nor write.
+//! * **Token**: where there is one, everything but the probes needs it.
+//! * **Writes** need the header [`WRITE_HEADER`], which no form and no link can send.
+//! * **Rate**: beyond it the answer is 429.
+
+mod headers;
+mod host;
+mod token;
+
+use axum::http::{HeaderMap, Method, header};
+
+pub use self::headers::add_to;
+use self::host::is_own_name;
+pub use self::token::Token;
+use super::ApiError;
+use super::rate_limit::RateLimit;
+
+/// The header that every write needs, with any value.
+pub const WRITE_HEADER: &str = "x-seismic-request";
+
+/// The checks with what they compare with.
+#[derive(Debug)]
+pub struct Guards {
+    /// Names that the server has beside addresses and `localhost`.
+    pub hosts: Vec<String>,
+    /// What everything but the probes needs.
+    pub token: Option<Token>,
+    /// Requests per second.
+    pub rate: RateLimit,
+}
+
+impl Guards {
+    /// Whether a request may pass; `is_open`: it is to a probe.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn check(
+        &self,
+        method: &Method,
+        headers: &HeaderMap,
+        is_open: bool,
+    ) -> Result<(), ApiError> {
+        if is_open {
+            return Ok(());
+        }
+        if !self.rate.take() {
+            return Err(ApiError::new(
+                "too_many_requests",
+                "more requests came in this second than are answered: ask less often, or raise \
+                 requests_per_s in [http]",
+            ));
+        }
+        let host = text(headers, header::HOST.as_str()).unwrap_or_default();
+        if !is_own_name(host, &self.hosts) {
+            return Err(ApiError::new(
+                "forbidden",
+                format!(
+                    "this server is not {host:?}: use its address, or add the name to hosts in [http]"
+                ),
+            ));
+        }
+        check_origin(headers, host)?;
+        if let Some(token) = &self.token {
+            token.check(text(headers, header::AUTHORIZATION.as_str()))?;
+        }
+        let is_write = !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
+        if is_write && !headers.contains_key(WRITE_HEADER) {
+            return Err(ApiError::new(
+                "forbidden",
+                format!("requests that change something need the header {WRITE_HEADER}: 1"),
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Refuses what a page of another site asks.
+fn check_origin(headers: &HeaderMap, host: &str) -> Result<(), ApiError> {
+    let other = || ApiError::new("forbidden", "pages of other sites may not ask this server");
+    if let Some(origin) = text(headers, header::ORIGIN.as_str()) {
+        let (scheme, of_origin) = origin.split_once("://").ok_or_else(other)?;
+        let is_own = matches!(scheme, "http" | "https") && of_origin.eq_ignore_ascii_case(host);
+        return if is_own { Ok(()) } else { Err(other()) };
+    }
+    match text(headers, "sec-fetch-site") {
+        Some("cross-site" | "same-site") => Err(other()),
+        _ => Ok(()),
+    }
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    // Bytes that are no text equal nothing.
+    headers.get(name).map(|value| value.to_str().unwrap_or("\u{fffd}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            let name: header::HeaderName = name.parse().unwrap();
+            headers.append(name, value.parse().unwrap());
+        }
+        headers
+    }
+
+    fn check(method: &Method, pairs: &[(&str, &str)]) -> Result<(), &'static str> {
+        let guards = Guards {
+            hosts: vec!["seismic.example".into()],
+            token: Some(Token::new("secret")),
+            rate: RateLimit::new(1_000),
+        };
+        guards.check(method, &headers(pairs), false).map_err(|error| error.code)
+    }
+
+    const HOST: (&str, &str) = ("host", "127.0.0.1:9100");
+    const TOKEN: (&str, &str) = ("authorization", "Bearer secret");
+
+    #[test]
+    fn who_has_the_token_and_asks_by_our_name_may_read() {
+        assert_eq!(check(&Method::GET, &[HOST, TOKEN]), Ok(()));
+        assert_eq!(check(&Method::GET, &[("host", "seismic.example"), TOKEN]), Ok(()));
+    }
+
+    #[test]
+    fn without_the_token_nobody_reads() {
+        assert_eq!(check(&Method::GET, &[HOST]), Err("unauthorized"));
+        for wrong in ["Bearer secre", "Bearer secret2", "Basic secret", "secret", ""] {
+            let result = check(&Method::GET, &[HOST, ("authorization", wrong)]);
+            assert_eq!(result, Err("unauthorized"), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn other_names_and_other_sites_are_refused() {
+        for host in ["evil.example", "evil.example:9100", "127.0.0.1.evil.example", ""] {
+            assert_eq!(check(&Method::GET, &[("host", host), TOKEN]), Err("forbidden"), "{host}");
+        }
+        for origin in ["http://evil.example", "null", "http://127.0.0.1:9101", "file://x"] {
+            let result = check(&Method::GET, &[HOST, TOKEN, ("origin", origin)]);
+            assert_eq!(result, Err("forbidden"), "{origin}");
+        }
+        let own = check(&Method::GET, &[HOST, TOKEN, ("origin", "http://127.0.0.1:9100")]);
+        assert_eq!(own, Ok(()));
+        let cross = check(&Method::GET, &[HOST, TOKEN, ("sec-fetch-site", "cross-site")]);
+        assert_eq!(cross, Err("forbidden"));
+    }
+
+    #[test]
+    fn a_write_needs_its_header() {
+        assert_eq!(check(&Method::POST, &[HOST, TOKEN]), Err("forbidden"));
+        assert_eq!(check(&Method::POST, &[HOST, TOKEN, ("x-seismic-request", "1")]), Ok(()));
+    }
+
+    #[test]
+    fn beyond_the_rate_only_probes_are_answered() {
+        let guards = Guards { hosts: Vec::new(), token: None, rate: RateLimit::new(1) };
+        let ask = |is_open| guards.check(&Method::GET, &headers(&[HOST]), is_open);
+        assert_eq!(ask(false), Ok(()));
+        assert_eq!(ask(false).unwrap_err().code, "too_many_requests");
+        assert_eq!(ask(true), Ok(()));
+    }
+}

@@ -1,0 +1,16 @@
+//! What the program logs: lines on stderr, in rolling files if asked for, and the newest ones in
+//! memory for whoever looks from outside.
+
+mod layer;
+mod line;
+mod rolling_file;
+mod settings;
+mod tail;
+
+pub use self::layer::{Lines, is_text, set_up};
+pub use self::line::Line;
+pub use self::settings::{LogFormat, LogOptions};
+pub use self::tail::tail;
+
+/// Target of lines about the life of a job, which a service shows although they are no warnings.
+pub const SERVICE: &str = "seismic::service";

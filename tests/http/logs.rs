@@ -1,0 +1,75 @@
+//! Lines that a service writes: on stderr, in a file, in the API; and what a service manager is told.
+
+use std::os::unix::net::UnixDatagram;
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use super::ServedJob;
+use crate::stage::{Stage, wait_until};
+
+#[test]
+fn changes_of_state_are_logged_as_text_as_json_into_a_file_and_into_the_api() {
+    let stage = Stage::with_records(&["--records", "1000"]);
+    let options = ["--sink", "csv:rows", "--log-format", "json", "--log-file", "job.log"];
+    let served = ServedJob::start(&stage, &options);
+    served.until_ready();
+    let mut lines = Value::Null;
+    wait_until("a line in the API", || {
+        lines = served.client.get("/api/v1/jobs/seismic/logs").json(200);
+        lines.to_string().contains("job seismic is running")
+    });
+    assert_eq!(lines["lines"][0]["level"], "info");
+    let done = served.job.stop(Signal::TERM).ok();
+    let file = std::fs::read_to_string(stage.path("job.log")).unwrap();
+    for text in [&done.stderr, &file] {
+        let json: Vec<Value> =
+            text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        let said =
+            |what: &str| json.iter().any(|line| line["message"].as_str().unwrap().contains(what));
+        for what in ["is running", "assigned: 0", "is stopped"] {
+            assert!(said(what), "{what}: {text}");
+        }
+        assert!(json.iter().all(|line| line["time"].is_string() && line["level"].is_string()));
+    }
+    // For people, and only what is wrong when nobody asks for more.
+    let text = stage.run(&["run", "--drain", "--sink", "csv:rows", "--log-format", "text"]).ok();
+    assert!(text.stderr.contains("INFO job seismic is running"), "{}", text.stderr);
+    let quiet = stage.run(&["run", "--drain", "--sink", "csv:rows"]).ok();
+    assert!(!quiet.stderr.contains("is running"), "{}", quiet.stderr);
+}
+
+#[test]
+fn a_log_file_that_cannot_be_written_is_an_error() {
+    let stage = Stage::with_records(&["--records", "100"]);
+    let refused = stage.refused(&["run", "--log-file", "missing/job.log"], 2);
+    assert!(
+        refused.contains("missing/job.log") && refused.contains("cannot be written"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn a_service_manager_is_told_that_it_runs_lives_and_ends() {
+    let stage = Stage::with_records(&["--records", "1000"]);
+    let path = stage.path("notify");
+    let manager = UnixDatagram::bind(&path).unwrap();
+    let mut command = stage.command(&["run", "--sink", "csv:rows"]);
+    command.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "200000");
+    let job = stage.start(command);
+    let until = |what: &str| {
+        let mut bytes = [0; 1_000];
+        loop {
+            let read = manager.recv(&mut bytes).unwrap();
+            let text = String::from_utf8_lossy(&bytes[..read]).into_owned();
+            if text.contains(what) {
+                return text;
+            }
+        }
+    };
+    assert!(until("READY=1").contains("STATUS=running"));
+    until("WATCHDOG=1");
+    until("WATCHDOG=1");
+    job.stop(Signal::TERM).ok();
+    until("STATUS=stopped");
+}
