@@ -12,6 +12,7 @@ mod outage;
 mod poison;
 mod publish;
 mod refusals;
+mod repartition;
 mod second_kind;
 mod secured;
 mod session;
