@@ -118,6 +118,24 @@ pub fn in_words(remedy: &Remedy) -> String {
             "restore the file, or use an empty folder with --sink csv:FOLDER: the rows are written \
              again"
         }
+        Remedy::StopOtherSink => {
+            "stop that one first, or use another table with the sink's option table=TABLE"
+        }
+        Remedy::MakeTable => {
+            "`seismic sink --ddl SINK` prints what makes it; with the sink's option create=true the sink makes it \
+             itself"
+        }
+        Remedy::AlterTable => {
+            "alter the table (`seismic sink --ddl SINK` prints what is expected), choose columns with the sink's \
+             option columns=…, or use another one with table=TABLE"
+        }
+        Remedy::OtherTable => {
+            "use another table with the sink's option table=TABLE: the rows are written again"
+        }
+        Remedy::MendRow => {
+            "alter the table so that it takes the row, and start the sink again; rows that others have written \
+             there are kept or replaced with the sink's option on_conflict=ignore or update"
+        }
         Remedy::OtherSinkTopic => {
             "use another topic with --sink rocketmq:TOPIC: the rows are written again"
         }

@@ -39,6 +39,8 @@ mod look;
 mod loss;
 mod old_stores;
 mod origin;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod read;
 mod rejecting;
 mod repartition;

@@ -113,6 +113,16 @@ pub enum Remedy {
     RestoreStore,
     /// Restore the sink's file, or use an empty folder: the sink writes the rows again.
     RestoreFile,
+    /// Stop the other sink, or use another table.
+    StopOtherSink,
+    /// Make the sink's tables, or let it make them.
+    MakeTable,
+    /// Alter the sink's table, or choose other columns or another table.
+    AlterTable,
+    /// Use another table for the sink: it writes the rows again.
+    OtherTable,
+    /// Alter the table so that it takes the row.
+    MendRow,
     /// Use another topic for the sink: it writes the rows again.
     OtherSinkTopic,
     /// Have the brokers flush each message, and use another topic for the sink.

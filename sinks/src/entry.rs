@@ -35,12 +35,23 @@ pub struct Entry {
     pub form: &'static str,
     /// What follows the colon when nothing is given; `None`: nothing may follow.
     pub target: Option<&'static str>,
-    /// Its own options; those that every sink takes come on top.
+    /// Its own options; those that every sink takes come on top. One of the same name as one of
+    /// those stands for it, with a default and a range of its own.
     pub options: &'static [SinkOption],
+    /// Options that say, with the target, where it writes.
+    pub place: &'static [&'static str],
+    /// Whether it writes to a server of its own, which may be down while the job runs.
+    pub is_remote: bool,
+    /// What is wrong with target and options beyond what each option says of its values. Looks at
+    /// nothing but them.
+    pub check: fn(&SinkSpec) -> Vec<String>,
     /// Opens it. It does not recover yet.
     pub open: fn(&SinkSpec, &Context) -> Result<Box<dyn Sink>>,
     /// What is wrong with its target, without changing anything there. Run by `doctor`.
     pub examine: fn(&SinkSpec) -> Vec<Finding>,
+    /// The definitions that it expects at its target, for rows of this schema; `None` where it
+    /// expects none.
+    pub ddl: Option<fn(&SinkSpec, &Schema) -> Result<String>>,
     /// Compares what it holds with the result topic; `None` where it holds nothing. Run by
     /// `verify`.
     pub compare: Option<Compare>,
@@ -143,6 +154,7 @@ impl SinkSpec {
     #[must_use]
     pub fn is_same_place(&self, other: &SinkSpec) -> bool {
         (self.scheme(), self.target()) == (other.scheme(), other.target())
+            && self.entry.place.iter().all(|name| self.text(name) == other.text(name))
     }
 
     /// The options that were given, as they were written.
@@ -151,16 +163,22 @@ impl SinkSpec {
         &self.options
     }
 
-    /// Rows that are written at once at most.
+    /// Rows that are written at once at most. 0 is no limit, where the sink allows it.
     #[must_use]
     pub fn batch_rows(&self) -> usize {
-        usize::try_from(self.number("batch_rows")).unwrap_or(usize::MAX)
+        match self.number("batch_rows") {
+            0 => usize::MAX,
+            rows => usize::try_from(rows).unwrap_or(usize::MAX),
+        }
     }
 
-    /// Longest time from writing a row until it is durable.
+    /// Longest time from writing a row until it is durable. 0 is no limit, where the sink allows it.
     #[must_use]
     pub fn flush_every(&self) -> Duration {
-        milliseconds(self.number("flush_ms"))
+        match self.number("flush_ms") {
+            0 => Duration::MAX,
+            ms => milliseconds(ms),
+        }
     }
 
     /// The value of an option of this sink, in its smallest unit: as given, or its default.
@@ -168,6 +186,12 @@ impl SinkSpec {
         let option = self.option(name).expect("an option of this sink");
         let text = self.options.get(name).map_or(option.default, String::as_str);
         option.parse(text).expect("checked when the spec was made; defaults are values")
+    }
+
+    /// The text of an option of this sink: as given, or its default.
+    pub(crate) fn text(&self, name: &str) -> &str {
+        let default = || self.option(name).expect("an option of this sink").default;
+        self.options.get(name).map_or_else(default, String::as_str)
     }
 
     pub(crate) fn option(&self, name: &str) -> Option<&'static SinkOption> {
@@ -186,6 +210,9 @@ impl Eq for SinkSpec {}
 impl Entry {
     /// Its own options and those that every sink takes.
     pub fn all_options(&self) -> impl Iterator<Item = &'static SinkOption> + use<> {
-        self.options.iter().chain(COMMON)
+        let own = self.options;
+        let is_common =
+            move |common: &&SinkOption| own.iter().all(|option| option.name != common.name);
+        own.iter().chain(COMMON.iter().filter(is_common))
     }
 }

@@ -96,6 +96,30 @@ pub enum Error {
     TakenBack { sink: String, partition: Partition, at: Offset },
     #[error("the state that sink {sink} keeps in {at} cannot be read: {key}")]
     StateDamaged { at: String, sink: String, key: String },
+    #[error("{}: {what}", at.display())]
+    Config { at: PathBuf, what: String },
+    #[error("{place}: {doing} failed: {what}")]
+    Database { place: String, doing: &'static str, what: String, kind: Kind },
+    #[error("{place} is in use by {by}")]
+    InUse { place: String, by: String },
+    #[error("{place} holds the rows of store {stored}, not of store {asked}")]
+    OtherRowsThere { place: String, stored: String, asked: String },
+    #[error("{place} has rows, and no position: it is unknown which of them count")]
+    PositionMissing { place: String },
+    #[error("the position of {place} in the table seismic_position is damaged")]
+    PositionDamaged { place: String },
+    #[error(
+        "the position of {place} was moved by someone else: another sink writes there, or the database          was put back meanwhile. This one stops, and nothing is written twice"
+    )]
+    Moved { place: String },
+    #[error("{place}: there is no table {table}")]
+    TableMissing { place: String, table: String },
+    #[error("{place}: the table does not fit the rows: {what}")]
+    TableDiffers { place: String, what: String },
+    #[error("{place} does not take row {offset} of partition {partition}: {what}")]
+    RowRefused { place: String, partition: Partition, offset: Offset, what: String },
+    #[error("{place} does not take a row: {what}")]
+    RowsRefused { place: String, what: String },
     #[error("{at} was closed by its reader")]
     Closed { at: &'static str },
     #[error("{} failed before and is not used again; nothing is lost", at.display())]
@@ -123,7 +147,14 @@ impl Error {
                 Remedy::OtherSinkTopic
             }
             Error::OtherRow { .. } => Remedy::RestoreStore,
-            Error::Broken { .. } => Remedy::StartAgain,
+            Error::Broken { .. } | Error::Moved { .. } => Remedy::StartAgain,
+            Error::InUse { .. } => Remedy::StopOtherSink,
+            Error::TableMissing { .. } => Remedy::MakeTable,
+            Error::TableDiffers { .. } => Remedy::AlterTable,
+            Error::OtherRowsThere { .. }
+            | Error::PositionMissing { .. }
+            | Error::PositionDamaged { .. } => Remedy::OtherTable,
+            Error::RowRefused { .. } | Error::RowsRefused { .. } => Remedy::MendRow,
             _ => return None,
         })
     }
@@ -134,6 +165,7 @@ impl Error {
         match self {
             Error::Queue(error) => error.kind(),
             Error::Full { .. } => Kind::Retry,
+            Error::Database { kind, .. } => *kind,
             Error::Row { .. }
             | Error::OtherRows { .. }
             | Error::Ahead(_)
@@ -146,14 +178,25 @@ impl Error {
             | Error::NoPosition { .. }
             | Error::TakenBack { .. }
             | Error::StateDamaged { .. }
+            | Error::PositionMissing { .. }
+            | Error::PositionDamaged { .. }
+            | Error::RowRefused { .. }
+            | Error::RowsRefused { .. }
             | Error::Content { .. } => Kind::Data,
             Error::Spec { .. }
             | Error::NothingToCompare { .. }
             | Error::OtherStore { .. }
             | Error::OtherQueue { .. }
             | Error::Foreign { .. }
+            | Error::Config { .. }
+            | Error::OtherRowsThere { .. }
+            | Error::TableMissing { .. }
+            | Error::TableDiffers { .. }
             | Error::CommitFileNewer { .. } => Kind::Config,
-            Error::Owned { .. } | Error::Overtaken { .. } => Kind::Fenced,
+            Error::Owned { .. }
+            | Error::Overtaken { .. }
+            | Error::InUse { .. }
+            | Error::Moved { .. } => Kind::Fenced,
             Error::Io { .. }
             | Error::Closed { .. }
             | Error::Broken { .. }

@@ -34,6 +34,19 @@ pub const AFTER_FENCE: &str = "sink-after-fence";
 /// The places of the RocketMQ sink.
 pub const ROCKETMQ: [&str; 3] = [BEFORE_SEND, AFTER_SEND, AFTER_FENCE];
 
+/// A transaction of PostgreSQL is begun.
+pub const POSTGRES_BEFORE_FENCE: &str = "postgres-before-fence";
+/// The position is moved in it.
+pub const POSTGRES_AFTER_FENCE: &str = "postgres-after-fence";
+/// The rows are in it, and it is not committed.
+pub const POSTGRES_BEFORE_COMMIT: &str = "postgres-before-commit";
+/// It is committed, and the sink does not know it yet.
+pub const POSTGRES_AFTER_COMMIT: &str = "postgres-after-commit";
+
+/// The places of the PostgreSQL sink.
+pub const POSTGRES: [&str; 4] =
+    [POSTGRES_BEFORE_FENCE, POSTGRES_AFTER_FENCE, POSTGRES_BEFORE_COMMIT, POSTGRES_AFTER_COMMIT];
+
 /// Writing rows fails half-way as the operating system would let it: `return(full)` without space,
 /// `return` otherwise. So do the next two.
 pub const WRITE: &str = "sink-write";

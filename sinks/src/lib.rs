@@ -26,6 +26,8 @@ pub mod limits;
 mod metrics;
 mod needs;
 mod options;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod registry;
 #[cfg(feature = "rocketmq")]
 pub mod rocketmq;
@@ -49,5 +51,6 @@ pub use rows::{RowAt, RowDecoder, Rows};
 pub use runner::SinkRunner;
 pub use sink::Sink;
 pub use sink_ahead::{SinkAhead, SinkMark};
+pub use spec::without_password;
 pub use stop::SinkStop;
-pub use threads::{SinkEnd, SinkOutcome, SinkThreads};
+pub use threads::{OpenSink, SinkEnd, SinkOutcome, SinkStart, SinkThreads};

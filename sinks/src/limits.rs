@@ -39,5 +39,24 @@ pub const COMMIT_FILE_BYTES: u64 = 640 << 10;
 /// that hangs in a call is abandoned.
 pub const STOP_PATIENCE: Duration = Duration::from_millis(1_500);
 
+/// Longest wait for a database to take a connection: a network that drops packets answers nothing.
+pub const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
+
+/// A connection to a database is given up when what was sent is not acknowledged for so long.
+pub const SILENT_PATIENCE: Duration = Duration::from_secs(30);
+
+/// A connection that nothing was heard from for so long is asked whether it still stands.
+pub const KEEPALIVE: Duration = Duration::from_secs(10);
+
+/// Longest wait for the session of a sink that was killed to be gone from its database.
+pub const TURN_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How often it is looked for.
+pub const TURN_EVERY: Duration = Duration::from_millis(50);
+
+/// A sink that failed for what a person must mend is opened again so often: a full partition, a
+/// password or a table is mended within minutes, and nobody has to start the job again.
+pub const OPEN_AGAIN_EVERY: Duration = Duration::from_secs(15);
+
 /// Differences that a comparison keeps; the others are counted.
 pub const DIFFERENCES_SHOWN: usize = 10;

@@ -41,6 +41,8 @@ pub enum OptionKind {
     },
     /// One of these words. Its value is the word's place among them.
     Word(&'static [&'static str]),
+    /// Text of this form, which the sink checks. Its value is 0.
+    Text(&'static str),
 }
 
 /// Options that every sink takes.
@@ -84,9 +86,10 @@ impl SinkOption {
                     format!("{} is {text:?}; it must be one of {}", self.name, words.join(", "))
                 });
             }
+            OptionKind::Text(_) => return Ok(0),
         };
         let unit = match self.kind {
-            OptionKind::Count { .. } | OptionKind::Word(_) => "",
+            OptionKind::Count { .. } | OptionKind::Word(_) | OptionKind::Text(_) => "",
             OptionKind::Bytes { .. } => " bytes",
             OptionKind::Duration { .. } => " ms",
         };

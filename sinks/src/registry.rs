@@ -3,6 +3,8 @@
 use seismic_queue::{Queue, Url};
 
 use crate::entry::{Context, Entry, SinkSpec};
+#[cfg(feature = "postgres")]
+use crate::postgres;
 #[cfg(feature = "rocketmq")]
 use crate::rocketmq;
 use crate::{Result, Sink, console, csv};
@@ -11,9 +13,24 @@ use crate::{Result, Sink, console, csv};
 const SINKS: &[&Entry] = &[
     &console::ENTRY,
     &csv::ENTRY,
+    #[cfg(feature = "postgres")]
+    &postgres::ENTRY,
     #[cfg(feature = "rocketmq")]
     &rocketmq::ENTRY,
 ];
+
+/// Sinks that this program was built without: what a spec begins with, and the cargo feature.
+const LEFT_OUT: &[(&str, &str)] = &[
+    #[cfg(not(feature = "postgres"))]
+    ("postgres", "postgres"),
+    #[cfg(not(feature = "rocketmq"))]
+    ("rocketmq", "rocketmq"),
+];
+
+/// The cargo feature with which this program would have the sink of that scheme.
+pub(crate) fn missing_feature(scheme: &str) -> Option<&'static str> {
+    LEFT_OUT.iter().find(|(left_out, _)| *left_out == scheme).map(|(_, feature)| *feature)
+}
 
 /// The list, in the order in which people read it.
 pub fn all() -> impl Iterator<Item = &'static Entry> {

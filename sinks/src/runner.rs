@@ -75,7 +75,7 @@ impl SinkRunner {
         let view = store.view()?;
         let topic = store.topics().topic(view.job.main_topic())?;
         let spans = store.topics().spans(&topic)?;
-        let start = sink.recover(&spans)?;
+        let mut start = sink.recover(&spans)?;
         // Another process may have written for this sink meanwhile, rows that were not there
         // before.
         let spans = store.topics().spans(&topic)?;
@@ -87,7 +87,7 @@ impl SinkRunner {
             return Err(ahead.into());
         }
         if sink.keeps_position() {
-            check_cuts(sink.name(), &start, &view)?;
+            take_back(&mut *sink, &mut start, &view)?;
         }
         check_last_rows(&*store, &topic, &*sink)?;
         let reader = store.topics().reader(&topic, &named(&start))?;
@@ -153,6 +153,12 @@ impl SinkRunner {
     #[must_use]
     pub fn metrics(&self) -> Arc<SinkMetrics> {
         Arc::clone(&self.metrics)
+    }
+
+    /// Counts what it does there, on top of what is counted already.
+    pub(crate) fn counting(self, metrics: &Arc<SinkMetrics>) -> Self {
+        metrics.at(&self.synced);
+        SinkRunner { metrics: Arc::clone(metrics), ..self }
     }
 
     /// Next row of each partition that is not durable in the sink yet, in order of partitions.
@@ -311,13 +317,21 @@ impl SinkRunner {
     }
 }
 
-/// Refuses a sink that has rows which a rewind took back. One that has none continues where such
-/// rows were, or after what came next.
-fn check_cuts(sink: &str, start: &[Offset], view: &View) -> Result<()> {
-    for ((partition, &at), part) in (0..).map(Partition).zip(start).zip(&view.partitions) {
-        if part.outputs[0].cuts.iter().any(|cut| cut.first < at && at <= cut.end) {
-            return Err(Error::TakenBack { sink: sink.to_owned(), partition, at });
+/// Has a sink remove the rows that a rewind took back, and refuses one that cannot. One that has none
+/// continues where such rows were, or after what came next.
+fn take_back(sink: &mut dyn Sink, start: &mut [Offset], view: &View) -> Result<()> {
+    for ((partition, at), part) in (0..).map(Partition).zip(start).zip(&view.partitions) {
+        let is_within = |cut: &&Span| cut.first < *at && *at <= cut.end;
+        let Some(cut) = part.outputs[0].cuts.iter().find(is_within) else { continue };
+        if !sink.take_back(partition, cut.first)? {
+            let sink = sink.name().to_owned();
+            return Err(Error::TakenBack { sink, partition, at: *at });
         }
+        tracing::warn!(
+            sink = sink.name(), %partition, from = %cut.first, until = %at,
+            "the sink has removed the rows that a rewind took back"
+        );
+        *at = cut.first;
     }
     Ok(())
 }

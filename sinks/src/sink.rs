@@ -36,6 +36,15 @@ pub trait Sink: Send {
         Vec::new()
     }
 
+    /// After [`Sink::recover`]: removes the rows of a partition from `first` on, which a rewind took
+    /// back, and begins there again; `false` where it cannot remove rows.
+    ///
+    /// # Errors
+    /// When that fails; then nothing was removed.
+    fn take_back(&mut self, _partition: Partition, _first: Offset) -> Result<bool> {
+        Ok(false)
+    }
+
     /// Writes rows. There may be many calls between two [`Sink::sync`]s.
     ///
     /// # Errors

@@ -28,11 +28,17 @@ impl SinkSpec {
     ) -> Result<Self> {
         let mut words = scheme.to_owned();
         words.extend(target.iter().flat_map(|target| [":", *target]));
+        let words = without_password(&words);
         let refuse = |why: String| {
             let known = registry::all().map(|entry| entry.form).collect::<Vec<_>>().join(", ");
             Err(Error::Spec { spec: words.clone(), why, known })
         };
         let Some(entry) = registry::find(scheme) else {
+            if let Some(feature) = registry::missing_feature(scheme) {
+                return refuse(format!(
+                    "this program was built without it; build it with `--features {feature}`"
+                ));
+            }
             let known = registry::all().map(|entry| entry.scheme);
             return refuse(match nearest(scheme, known) {
                 Some(near) if !scheme.is_empty() => format!("did you mean {near}?"),
@@ -45,7 +51,10 @@ impl SinkSpec {
             (given, default) => given.or(default).unwrap_or_default().to_owned(),
         };
         let spec = SinkSpec { entry, target, options };
-        let faults = spec.faults();
+        let mut faults = spec.faults();
+        if faults.is_empty() {
+            faults = (entry.check)(&spec);
+        }
         if faults.is_empty() { Ok(spec) } else { refuse(faults.join("; ")) }
     }
 
@@ -64,6 +73,22 @@ impl SinkSpec {
         };
         self.options.iter().filter_map(fault).collect()
     }
+}
+
+/// A sink as it was given, with stars where a URL in it has a password.
+pub fn without_password(words: &str) -> String {
+    let mut shown = words.to_owned();
+    if let Some(begin) = words.find("//").map(|at| at + 2)
+        && let Some(end) = words[begin..].rfind('@').map(|at| begin + at)
+        && let Some(colon) = words[begin..end].find(':').map(|at| begin + at)
+    {
+        shown.replace_range(colon + 1..end, "***");
+    }
+    if let Some(at) = shown.find("password=").map(|at| at + "password=".len()) {
+        let end = shown[at..].find(['&', ',', ' ']).map_or(shown.len(), |end| at + end);
+        shown.replace_range(at..end, "***");
+    }
+    shown
 }
 
 impl FromStr for SinkSpec {

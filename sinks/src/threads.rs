@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use seismic_queue::{JobStore, Span};
+use seismic_queue::{JobStore, Kind, Span};
 
 use crate::metrics::SinkMetrics;
+use crate::stop::Order;
 use crate::{Error, Result, SinkRunner, SinkSpec, SinkStop, limits};
 
 /// Longest time between two looks whether a thread has ended.
@@ -23,6 +24,20 @@ struct Running {
     stop: Arc<SinkStop>,
     metrics: Arc<SinkMetrics>,
     thread: JoinHandle<thread::Result<Result<()>>>,
+}
+
+/// Opens a sink and lets it recover.
+pub type OpenSink = Box<dyn FnMut() -> Result<SinkRunner> + Send>;
+
+/// A sink that is to be started.
+pub struct SinkStart {
+    /// Which one.
+    pub spec: SinkSpec,
+    /// What runs it, when it is open already.
+    pub runner: Option<SinkRunner>,
+    /// Opens it when it is not, and again after it has failed. `None`: it ends when it fails, and
+    /// whoever waits for it learns that.
+    pub open: Option<OpenSink>,
 }
 
 /// How a sink ended.
@@ -48,26 +63,29 @@ pub enum SinkOutcome {
 
 impl SinkThreads {
     /// Starts all. One that fails or panics calls `on_failure`, from its own thread: rows still go
-    /// to the result topic, but somebody must learn that nobody shows them.
+    /// to the result topic, but somebody must learn that nobody shows them. One that can be opened
+    /// again does not: what it failed of is said, and it is opened again from time to time.
     #[must_use]
-    pub fn start(
-        runners: Vec<(SinkSpec, SinkRunner)>,
-        on_failure: &Arc<dyn Fn() + Send + Sync>,
-    ) -> Self {
-        let start = |(spec, mut runner): (SinkSpec, SinkRunner)| {
+    pub fn start(starts: Vec<SinkStart>, on_failure: &Arc<dyn Fn() + Send + Sync>) -> Self {
+        let start = |start: SinkStart| {
             let stop = Arc::new(SinkStop::new());
             let (order, on_failure) = (Arc::clone(&stop), Arc::clone(on_failure));
-            let metrics = runner.metrics();
+            let metrics = match &start.runner {
+                Some(runner) => runner.metrics(),
+                None => Arc::default(),
+            };
+            let (spec, counts) = (start.spec.clone(), Arc::clone(&metrics));
             let thread = thread::spawn(move || {
-                let outcome = catch_unwind(AssertUnwindSafe(|| runner.run(&order)));
-                if !matches!(outcome, Ok(Ok(()))) {
+                let is_alone = start.open.is_none();
+                let outcome = catch_unwind(AssertUnwindSafe(|| run(start, &order, &counts)));
+                if outcome.is_err() || is_alone && !matches!(outcome, Ok(Ok(()))) {
                     on_failure();
                 }
                 outcome
             });
             Running { spec, stop, metrics, thread }
         };
-        SinkThreads { running: runners.into_iter().map(start).collect() }
+        SinkThreads { running: starts.into_iter().map(start).collect() }
     }
 
     /// What each has done so far.
@@ -123,6 +141,44 @@ impl SinkThreads {
                 SinkEnd { spec: sink.spec, outcome }
             })
             .collect()
+    }
+}
+
+/// Runs a sink to its end. One that can be opened again ends early only when another one has its
+/// place, or when it fails while what is committed is to be shown once more.
+fn run(start: SinkStart, stop: &SinkStop, metrics: &Arc<SinkMetrics>) -> Result<()> {
+    let SinkStart { spec, mut runner, open } = start;
+    let Some(mut open) = open else {
+        return runner.map_or(Ok(()), |mut runner| runner.run(stop));
+    };
+    let mut told = String::new();
+    loop {
+        let opened = match runner.take() {
+            Some(runner) => Ok(runner),
+            None => open().map(|runner| runner.counting(metrics)),
+        };
+        let Err(error) = opened.and_then(|mut runner| runner.run(stop)) else { return Ok(()) };
+        metrics.failed(&error);
+        let passes = error.kind() == Kind::Retry;
+        let is_over = match stop.order() {
+            Order::Run => error.kind() == Kind::Fenced,
+            Order::After(_) => !passes,
+            Order::Stop => true,
+        };
+        if is_over {
+            // A server that is down now is no failure of a stop: the rows come after it.
+            return if passes { Ok(()) } else { Err(error) };
+        }
+        let words = error.to_string();
+        if words != told {
+            tracing::error!(
+                sink = %spec, %error,
+                "sink does not work; the job continues, and the sink is opened again"
+            );
+            told = words;
+        }
+        metrics.retried();
+        stop.pause(if passes { *limits::PAUSES.end() } else { limits::OPEN_AGAIN_EVERY });
     }
 }
 

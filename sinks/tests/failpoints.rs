@@ -8,6 +8,10 @@
 mod csv_place;
 #[path = "../../tests/faults/line.rs"]
 mod line;
+#[cfg(feature = "postgres")]
+#[path = "sinks/postgres_place.rs"]
+#[allow(dead_code)]
+mod postgres_place;
 
 use std::fs;
 
@@ -178,5 +182,35 @@ fn a_file_that_could_not_take_its_first_row_takes_it_later() {
     write(&mut csv, &rows).unwrap();
     csv.sync().unwrap();
     assert_eq!(place.csv_names().len(), 1, "no file is left without a header");
+    scenario.teardown();
+}
+
+#[cfg(feature = "postgres")]
+#[test]
+fn dying_at_any_pass_of_any_place_of_the_postgres_sink_leaves_each_row_once() {
+    let Some(server) = seismic_brokers::Postgres::start(&[]) else { return };
+    let server = std::rc::Rc::new(server);
+    let scenario = FailScenario::setup();
+    let mut line =
+        Line::new(1, "failure at each pass of each named place of the PostgreSQL sink, in process");
+    line.place = "PostgreSQL";
+    for name in failpoints::POSTGRES {
+        let mut deaths = 0;
+        loop {
+            let place = postgres_place::PostgresPlace::new(&server, "");
+            fail::cfg(name, &format!("{deaths}*off->return")).unwrap();
+            let died = try_write_the_rest(&mut place.sink("home").unwrap()).is_err();
+            fail::remove(name);
+            write_the_rest(&place);
+            assert_whole(&place);
+            if !died {
+                break;
+            }
+            deaths += 1;
+        }
+        assert!(deaths > 0, "{name} was never passed");
+        line.tries += deaths;
+    }
+    line.print();
     scenario.teardown();
 }

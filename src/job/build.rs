@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use seismic_pipeline::Metrics;
-use seismic_queue::{Job, JobStore, Topic};
-use seismic_sinks::{SinkRunner, SinkSpec};
+use seismic_queue::{Job, JobStore, Kind, Topic};
+use seismic_sinks::{Context, OpenSink, SinkRunner, SinkSpec, SinkStart};
 
 use super::sinks;
 use super::spec::JobSpec;
@@ -17,20 +17,50 @@ pub(super) fn job(spec: &JobSpec, input: Topic) -> Job {
     Job::plain(&spec.group, input, topics)
 }
 
-/// Opens all sinks: one that cannot work stops the run before it has begun.
+/// Opens all sinks: one that cannot work stops the run before it has begun. One whose server does not
+/// answer now is opened while the job runs: nothing waits for it, and it catches up.
 pub(super) fn sinks(
     store: &Arc<dyn JobStore>,
     spec: &JobSpec,
     metrics: &Arc<Metrics>,
     stop: &StopToken,
-) -> anyhow::Result<Vec<(SinkSpec, SinkRunner)>> {
+) -> anyhow::Result<Vec<SinkStart>> {
     let context = seismic_sinks::Context::of(&**store)?;
     let context = context.at(spec.queue.0.clone(), Arc::clone(store));
-    let mut runners = Vec::new();
+    let mut starts = Vec::new();
     for sink in &spec.sink {
-        let metrics = Arc::clone(metrics);
-        let runner = sinks::open(sink, &context, store, stop.flag())?;
-        runners.push((sink.clone(), runner.only(move |partition| metrics.has(partition))));
+        let start = match sink.entry().is_remote {
+            true => remote(sink, &context, store, metrics)?,
+            false => {
+                let metrics = Arc::clone(metrics);
+                let runner = sinks::open(sink, &context, store, stop.flag())?;
+                let runner = runner.only(move |partition| metrics.has(partition));
+                SinkStart { spec: sink.clone(), runner: Some(runner), open: None }
+            }
+        };
+        starts.push(start);
     }
-    Ok(runners)
+    Ok(starts)
+}
+
+/// A sink with a server of its own.
+fn remote(
+    sink: &SinkSpec,
+    context: &Context,
+    store: &Arc<dyn JobStore>,
+    metrics: &Arc<Metrics>,
+) -> seismic_sinks::Result<SinkStart> {
+    let (spec, context, store) = (sink.clone(), context.clone(), Arc::clone(store));
+    let metrics = Arc::clone(metrics);
+    let mut open: OpenSink = Box::new(move || {
+        let metrics = Arc::clone(&metrics);
+        let runner = SinkRunner::open(&spec, &context, &store)?;
+        Ok(runner.only(move |partition| metrics.has(partition)))
+    });
+    let runner = match open() {
+        // Its thread says so, and tries again.
+        Err(error) if error.kind() == Kind::Retry => None,
+        opened => Some(opened?),
+    };
+    Ok(SinkStart { spec: sink.clone(), runner, open: Some(open) })
 }

@@ -22,6 +22,7 @@ pub mod repartition;
 pub mod rollup;
 mod run;
 pub mod service;
+pub mod sink_value;
 pub(crate) mod sinks;
 pub mod spec;
 mod state;

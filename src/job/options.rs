@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::cleaning::{AmplitudeRange, EventTime, PhaseList, RegionBox};
 use super::location::LocationOptions;
 use super::rollup::RollupSpan;
+use super::sink_value::SinkValue;
 use super::time_span::TimeSpan;
 use crate::http::HttpSettings;
 use crate::time;
@@ -30,9 +31,9 @@ pub struct JobOptions {
     /// Topic of dead letters, in the job store [default: seismic-dead-topic]
     #[arg(long, value_name = "NAME")]
     pub dead_topic: Option<String>,
-    /// Where results go: console, csv, csv:DIR or, on the queue's own cluster, rocketmq:TOPIC;
-    /// repeatable [default: console]
-    #[arg(long, value_name = "SINK")]
+    /// Where results go: console, csv, csv:DIR, postgres://USER@HOST/DATABASE or, on the queue's own
+    /// cluster, rocketmq:TOPIC; repeatable [default: console]
+    #[arg(long, value_name = "SINK", value_parser = SinkValue)]
     pub sink: Vec<SinkSpec>,
     /// Where a group without progress starts: earliest, latest, an offset or a time
     /// [default: earliest]

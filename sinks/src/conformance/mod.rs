@@ -76,8 +76,10 @@ fn a_crash_after_any_step_leaves_each_row_once(place: &dyn Place) {
 }
 
 fn a_second_owner_is_refused_until_the_first_is_gone(place: &dyn Place) {
-    let first = place.open("home").unwrap();
-    let error = place.open("home").err().expect("two owners would write over each other");
+    let mut first = place.open("home").unwrap();
+    first.recover(&spans_of(ROWS)).unwrap();
+    let second = place.open("home").and_then(|mut second| second.recover(&spans_of(ROWS)));
+    let error = second.expect_err("two owners would write over each other");
     assert_eq!(error.kind(), seismic_queue::Kind::Fenced);
     let process = std::process::id().to_string();
     assert!(error.to_string().contains(&process), "it names the first: {error}");

@@ -30,6 +30,10 @@ pub(crate) const ENTRY: Entry = Entry {
         default: "1",
         doc: "decimals of amplitudes",
     }],
+    place: &[],
+    is_remote: false,
+    check: |_| Vec::new(),
+    ddl: None,
     open: |spec, _| {
         let precision = usize::try_from(spec.number("precision")).unwrap_or(1);
         Ok(Box::new(Console::new(io::stdout()).precision(precision)))

@@ -62,6 +62,10 @@ pub(crate) const ENTRY: Entry = Entry {
             doc: "times as ms since 1970 UTC, or as ISO 8601 in UTC: 2020-06-23T15:29:05.250Z",
         },
     ],
+    place: &[],
+    is_remote: false,
+    check: |_| Vec::new(),
+    ddl: None,
     open: |spec, context| {
         let csv = Csv::open(Path::new(spec.target()), context)?;
         let times = if spec.number("time") == 0 { Times::Ms } else { Times::Iso };

@@ -10,5 +10,9 @@ mod csv_place;
 mod hostile;
 mod hostile_commit_files;
 #[cfg(feature = "rocketmq")]
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(feature = "postgres")]
+mod postgres_place;
 mod rocketmq;
 mod runner;

@@ -6,6 +6,7 @@ use crate::cli::exit::Outcome;
 use crate::cli::stdio::{print, print_line};
 use crate::cli::target::{InputTopic, Target};
 use crate::doctor::{self, Subject};
+use crate::job::sink_value::SinkValue;
 
 /// Options of `seismic doctor`.
 #[derive(clap::Args)]
@@ -15,7 +16,7 @@ pub struct Args {
     #[command(flatten)]
     topic: InputTopic,
     /// Sink of the job; repeatable
-    #[arg(long = "sink", value_name = "SINK")]
+    #[arg(long = "sink", value_name = "SINK", value_parser = SinkValue)]
     sinks: Vec<SinkSpec>,
     /// Print JSON
     #[arg(long)]

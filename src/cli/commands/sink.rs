@@ -5,14 +5,17 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use seismic_proto::Schema;
 use seismic_queue::{Error, JobStore, patiently, sleep};
-use seismic_sinks::{Context, SinkSpec, SinkThreads};
+use seismic_sinks::{Context, SinkSpec, SinkStart, SinkThreads};
 
 use crate::cli::exit::Outcome;
 use crate::cli::signal;
-use crate::cli::stdio::tell;
+use crate::cli::stdio::{print, tell};
 use crate::cli::target::Target;
+use crate::error::Usage;
 use crate::job::location::Location;
+use crate::job::sink_value::SinkValue;
 use crate::job::sinks;
 
 /// How often it looks for a job that is not there yet.
@@ -26,9 +29,13 @@ const WIDER_EVERY: std::time::Duration = std::time::Duration::from_secs(2);
 pub struct Args {
     #[command(flatten)]
     target: Target,
-    /// Where rows go: console, csv, csv:DIR or, on the queue's own cluster, rocketmq:TOPIC
-    #[arg(value_name = "SINK")]
+    /// Where rows go: console, csv, csv:DIR, postgres://USER@HOST/DATABASE or, on the queue's own cluster,
+    /// rocketmq:TOPIC
+    #[arg(value_name = "SINK", value_parser = SinkValue)]
     sink: SinkSpec,
+    /// Print the tables that the sink expects, as SQL, and do nothing else
+    #[arg(long)]
+    ddl: bool,
     /// Stop once every row that was committed at the start is written
     #[arg(long)]
     until_caught_up: bool,
@@ -39,6 +46,13 @@ pub struct Args {
 
 /// Runs the sink until it is stopped.
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
+    if args.ddl {
+        let Some(ddl) = args.sink.entry().ddl else {
+            return Err(Usage(format!("sink {} needs no tables", args.sink)).into());
+        };
+        print(ddl(&args.sink, Schema::windows())?)?;
+        return Ok(Outcome::Fine);
+    }
     let stop = signal::stop_flag()?;
     let location = args.target.location()?;
     let store = match patiently(&stop, || location.open_store()) {
@@ -75,7 +89,8 @@ fn show(
     let of_sink = Arc::clone(stop);
     let on_failure: Arc<dyn Fn() + Send + Sync> =
         Arc::new(move || of_sink.store(true, Ordering::Relaxed));
-    let threads = SinkThreads::start(vec![(args.sink.clone(), runner)], &on_failure);
+    let start = SinkStart { spec: args.sink.clone(), runner: Some(runner), open: None };
+    let threads = SinkThreads::start(vec![start], &on_failure);
     let ends = if args.until_caught_up {
         threads.finish_committed(&**store)?;
         threads.join(&|| stop.load(Ordering::Relaxed))

@@ -19,6 +19,7 @@ use crate::cli::target::Target;
 use crate::job::kinds;
 use crate::job::location::Location;
 use crate::job::repartition::{InputQueue, StoredFirstStep};
+use crate::job::sink_value::SinkValue;
 use crate::job::sinks::compare;
 
 /// Sensors that the text names; the JSON has more of them.
@@ -35,9 +36,9 @@ pub struct Args {
     /// Fail when log or journal no longer reach back to the start of the job
     #[arg(long)]
     complete: bool,
-    /// Also compare what this sink holds with the result topic: csv, csv:DIR or rocketmq:TOPIC;
+    /// Also compare what this sink holds with the result topic: csv, csv:DIR, a postgres URL or rocketmq:TOPIC;
     /// repeatable
-    #[arg(long = "sink", value_name = "SINK")]
+    #[arg(long = "sink", value_name = "SINK", value_parser = SinkValue)]
     sinks: Vec<SinkSpec>,
     /// Print JSON
     #[arg(long)]

@@ -11,7 +11,7 @@ use std::thread;
 
 use seismic_pipeline::{Finish, JobContext};
 use seismic_queue::{JobStore, Kind, Queue, Topic, patiently, sleep};
-use seismic_sinks::{SinkRunner, SinkSpec, SinkThreads};
+use seismic_sinks::{SinkStart, SinkThreads};
 
 use self::two_steps::{FirstJob, check_choice};
 use super::build;
@@ -120,11 +120,11 @@ fn run_until_over(spec: &JobSpec, shared: &Shared, notify: &Notify) -> anyhow::R
     Ok(true)
 }
 
-/// Starts the sinks. One that fails stops the job.
-fn start_sinks(runners: Vec<(SinkSpec, SinkRunner)>, stop: &StopToken) -> SinkThreads {
+/// Starts the sinks. One that fails stops the job, unless it has a server of its own.
+fn start_sinks(starts: Vec<SinkStart>, stop: &StopToken) -> SinkThreads {
     let stop = stop.clone();
     let on_failure: Arc<dyn Fn() + Send + Sync> = Arc::new(move || stop.stop());
-    SinkThreads::start(runners, &on_failure)
+    SinkThreads::start(starts, &on_failure)
 }
 
 /// The input topic. A service waits until it is made; `None` when it was stopped meanwhile.

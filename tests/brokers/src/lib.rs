@@ -1,5 +1,6 @@
-//! Real brokers for tests, without containers: fetched once with Maven, started on free loopback
-//! ports in a folder of their own, stopped whatever happens.
+//! Real brokers and databases for tests, without containers: brokers fetched once with Maven,
+//! databases as the system has them, started on free loopback ports in a folder of their own,
+//! stopped whatever happens.
 //!
 //! A broker ends with its handle, and with the test process however that ends: `setpriv` has the
 //! kernel kill it when the thread that started it is gone, and that thread lives as long as the
@@ -13,6 +14,7 @@ mod class_path;
 mod java;
 mod kafka;
 mod ports;
+mod postgres;
 mod process;
 mod proxy;
 mod python;
@@ -24,6 +26,7 @@ mod server;
 pub use certificates::Certificates;
 pub use java::at_full_speed;
 pub use kafka::Kafka;
+pub use postgres::Postgres;
 pub use proxy::Proxy;
 pub use python::python_with;
 pub use rocketmq::{Flush, RocketMq};

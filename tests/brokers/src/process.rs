@@ -20,13 +20,33 @@ type Request = (Command, Sender<Child>);
 impl Process {
     /// Starts `program` with its output appended to `log`.
     pub(crate) fn start(program: &str, args: &[String], log: &Path) -> Process {
+        Process::start_as(None, program, args, log)
+    }
+
+    /// The same as another user. Who it is comes first: the kernel forgets what to do at its
+    /// parent's end when that changes.
+    pub(crate) fn start_as(
+        user: Option<&str>,
+        program: &str,
+        args: &[String],
+        log: &Path,
+    ) -> Process {
         let out = File::options().create(true).append(true).open(log).expect("a log can be made");
         let mut command = Command::new("setpriv");
+        if let Some(user) = user {
+            let ids = [format!("--reuid={user}"), format!("--regid={user}")];
+            command.args(ids).args(["--clear-groups", "--", "setpriv"]);
+        }
         command.args(["--pdeathsig", "KILL", "--", program]).args(args);
         command.stdout(out.try_clone().expect("a handle can be copied")).stderr(out);
         let (answer, started) = channel();
         starter().send((command, answer)).expect("the starter lives as long as the process");
         Process { child: started.recv().expect("setpriv can be started") }
+    }
+
+    /// Its number.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Sends a signal, by the name that `kill` knows.

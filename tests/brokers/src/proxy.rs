@@ -2,13 +2,13 @@
 //! slow, or lose one answer.
 //!
 //! It forwards whole frames, each with its length before it, so that it can tell calls apart: those
-//! of Kafka by the numbers a frame begins with, those of RocketMQ by their JSON header. What is on
-//! its way arrives, however late, also when the client has given up and closed its end: as in a
+//! of Kafka by the numbers a frame begins with, those of RocketMQ by their JSON header. PostgreSQL
+//! has a letter before the length, but for the first frame, and answers in order. What is on its way arrives, however late, also when the client has given up and closed its end: as in a
 //! network.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -37,6 +37,7 @@ const ON_THE_WAY: usize = 4_096;
 pub(crate) enum Protocol {
     Kafka,
     RocketMq,
+    Postgres,
 }
 
 /// A wire to one server.
@@ -56,6 +57,9 @@ struct Wire {
     /// The answer to the next request of which this is true is lost, with its connection.
     is_doomed: Mutex<Option<Doom>>,
     lost: AtomicU32,
+    /// Frames that still pass before connections break, in each direction.
+    requests_left: AtomicI64,
+    answers_left: AtomicI64,
     is_over: AtomicBool,
     ends: Mutex<Vec<TcpStream>>,
     /// Text that answers have in place of other text of the same length.
@@ -76,6 +80,8 @@ impl Protocol {
         match (self, is_request) {
             (Protocol::Kafka, true) => frame.get(4..8).map(<[u8]>::to_vec),
             (Protocol::Kafka, false) => frame.get(..4).map(<[u8]>::to_vec),
+            // The next answer is that of the request.
+            (Protocol::Postgres, _) => Some(Vec::new()),
             (Protocol::RocketMq, _) => {
                 let name = b"\"opaque\":";
                 let at = find(frame, name)? + name.len();
@@ -96,6 +102,8 @@ impl Proxy {
             late: AtomicU32::new(0),
             is_doomed: Mutex::new(None),
             lost: AtomicU32::new(0),
+            requests_left: AtomicI64::new(i64::MAX),
+            answers_left: AtomicI64::new(i64::MAX),
             is_over: AtomicBool::new(false),
             ends: Mutex::default(),
             rewrites: Mutex::default(),
@@ -181,6 +189,23 @@ impl Proxy {
         *lock(&self.wire.is_doomed) = Some(Box::new(has_it));
     }
 
+    /// Breaks the connection of the request after so many more, which does not arrive. Later ones pass.
+    pub fn break_after_requests(&self, requests: u32) {
+        self.wire.requests_left.store(requests.into(), Ordering::SeqCst);
+    }
+
+    /// Breaks the connection of the answer after so many more, which does not arrive. Later ones pass.
+    pub fn break_after_answers(&self, answers: u32) {
+        self.wire.answers_left.store(answers.into(), Ordering::SeqCst);
+    }
+
+    /// Whether the connection that was to be broken is.
+    #[must_use]
+    pub fn has_broken(&self) -> bool {
+        let left = [&self.wire.requests_left, &self.wire.answers_left];
+        left.iter().any(|left| left.load(Ordering::SeqCst) < 0)
+    }
+
     /// How many answers were lost.
     #[must_use]
     pub fn lost(&self) -> u32 {
@@ -252,6 +277,9 @@ fn connect(client: TcpStream, server: u16, wire: &Arc<Wire>) -> io::Result<()> {
     let doomed = Arc::new(Mutex::new(None));
     let (ours, asked) = (Arc::clone(wire), Arc::clone(&doomed));
     forward(&client, &server, wire, MUTE, move |frame| {
+        if ours.requests_left.fetch_sub(1, Ordering::SeqCst) == 0 {
+            return false;
+        }
         if ours.dooms(frame.body()) {
             *lock(&asked) = ours.protocol.number(true, frame.body());
         }
@@ -262,6 +290,9 @@ fn connect(client: TcpStream, server: u16, wire: &Arc<Wire>) -> io::Result<()> {
     })?;
     let ours = Arc::clone(wire);
     forward(&server, &client, wire, DEAF, move |frame| {
+        if ours.answers_left.fetch_sub(1, Ordering::SeqCst) == 0 {
+            return false;
+        }
         ours.rewritten(frame.body());
         let doomed = lock(&doomed);
         let is_doomed = doomed.is_some() && *doomed == ours.protocol.number(false, frame.body());
@@ -297,16 +328,25 @@ fn forward(
     let (frames, on_the_way) = sync_channel(ON_THE_WAY);
     let (source, ours) = (from.try_clone()?, Arc::clone(wire));
     // An error is the end of the connection.
-    thread::spawn(move || drop(take(source, &ours, &frames)));
+    let is_request = frozen == MUTE;
+    thread::spawn(move || drop(take(source, &ours, &frames, is_request)));
     let (from, to, ours) = (from.try_clone()?, to.try_clone()?, Arc::clone(wire));
     thread::spawn(move || give(&on_the_way, &from, to, &ours, frozen, passes));
     Ok(())
 }
 
 /// Takes frames from one end until it is closed.
-fn take(mut from: TcpStream, wire: &Wire, frames: &SyncSender<Frame>) -> io::Result<()> {
+fn take(
+    mut from: TcpStream,
+    wire: &Wire,
+    frames: &SyncSender<Frame>,
+    is_request: bool,
+) -> io::Result<()> {
+    // The first request of PostgreSQL has no letter.
+    let mut has_letter = wire.protocol == Protocol::Postgres && !is_request;
     loop {
-        let bytes = read_frame(&mut from)?;
+        let bytes = read_frame(&mut from, wire.protocol, has_letter)?;
+        has_letter = wire.protocol == Protocol::Postgres;
         let sent = Instant::now();
         let due = sent + Duration::from_millis(wire.latency_ms.load(Ordering::SeqCst));
         if frames.send(Frame { bytes, sent, due }).is_err() {
@@ -338,13 +378,17 @@ fn give(
     let _ = to.shutdown(Shutdown::Both);
 }
 
-/// The next frame, with its length.
-fn read_frame(from: &mut TcpStream) -> io::Result<Vec<u8>> {
-    let mut length = [0; 4];
-    from.read_exact(&mut length)?;
-    let mut frame = length.to_vec();
-    frame.resize(4 + u32::from_be_bytes(length) as usize, 0);
-    from.read_exact(&mut frame[4..])?;
+/// The next frame, with its length, and the letter before it that is not counted in it. PostgreSQL
+/// counts the length itself, too.
+fn read_frame(from: &mut TcpStream, protocol: Protocol, has_letter: bool) -> io::Result<Vec<u8>> {
+    let mut frame = vec![0; if has_letter { 5 } else { 4 }];
+    from.read_exact(&mut frame)?;
+    let (begin, mut length) = (frame.len(), [0; 4]);
+    length.copy_from_slice(&frame[begin - 4..]);
+    let counted = if protocol == Protocol::Postgres { 4 } else { 0 };
+    let length = (u32::from_be_bytes(length) as usize).saturating_sub(counted);
+    frame.resize(begin + length, 0);
+    from.read_exact(&mut frame[begin..])?;
     Ok(frame)
 }
 

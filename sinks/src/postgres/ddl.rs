@@ -1,0 +1,47 @@
+//! The definitions of the sink's tables.
+
+use super::columns::TableColumn;
+use super::names::{quoted, quoted_list};
+use super::target::Target;
+
+/// Statements that make the table and that of positions, for people and for the sink itself.
+pub(super) fn ddl(target: &Target, columns: &[TableColumn]) -> String {
+    format!("{}\n\n{}\n", table(target, columns), positions(target))
+}
+
+/// The table of rows.
+pub(super) fn table(target: &Target, columns: &[TableColumn]) -> String {
+    let lines = columns.iter().map(|TableColumn { name, sql_type, nullable, .. }| {
+        // Ids are compared byte by byte, whatever language the database speaks.
+        let order = if *sql_type == "text" { " COLLATE \"C\"" } else { "" };
+        let must = if *nullable { "" } else { " NOT NULL" };
+        format!("    {} {sql_type}{order}{must},\n", quoted(name))
+    });
+    let lines: String = lines.collect();
+    let key = quoted_list(key(columns));
+    let table = target.quoted_table();
+    format!("CREATE TABLE IF NOT EXISTS {table} (\n{lines}    PRIMARY KEY ({key})\n);")
+}
+
+/// The table of positions, one for all sinks of a schema.
+pub(super) fn positions(target: &Target) -> String {
+    format!(
+        "CREATE TABLE IF NOT EXISTS {} (\n    \
+             sink text NOT NULL,\n    \
+             part integer NOT NULL,\n    \
+             store text NOT NULL,\n    \
+             topic text NOT NULL,\n    \
+             next bigint NOT NULL,\n    \
+             last_offset bigint,\n    \
+             last_append_ms bigint,\n    \
+             last_crc bigint,\n    \
+             written timestamp with time zone NOT NULL,\n    \
+             PRIMARY KEY (sink, part)\n);",
+        target.quoted_positions()
+    )
+}
+
+/// Names of the columns that tell rows apart.
+pub(super) fn key(columns: &[TableColumn]) -> impl Iterator<Item = &str> {
+    columns.iter().filter(|column| column.is_key).map(|column| &*column.name)
+}

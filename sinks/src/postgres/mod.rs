@@ -1,0 +1,416 @@
+//! Rows in a table of PostgreSQL, each exactly once: rows and position are one transaction.
+//!
+//! ```text
+//! write: rows ─► batch, encoded as COPY takes them                      nothing is sent yet
+//! sync:  BEGIN
+//!        UPDATE seismic_position SET next = new WHERE next = old        the fence; others wait here
+//!        COPY windows FROM STDIN (FORMAT binary)                        or, with on_conflict, to a
+//!        COMMIT                                                         temporary table first
+//! ```
+//!
+//! * **Unknown outcome.** A connection that is lost after COMMIT was sent leaves open whether it was
+//!   done. The next try connects again and reads the position: where it is what was to be committed,
+//!   it was; where it is the old one, the batch comes again. What the lost connection still does
+//!   afterwards meets the fence.
+//! * **Zombies.** Who writes with an old position changes nothing, whatever it believes. A lock of
+//!   the session tells a second sink early, and names the first.
+//! * **Put back.** Rows and position are put back together, so a restored database goes on from its
+//!   own position. One that has rows which the store does not have is refused, as a CSV folder is.
+//! * **Values.** Every value is there bit by bit; times are `timestamp with time zone`. A text with
+//!   U+0000 cannot be held: the sink stops and names the row.
+//!
+//! The batch is kept until it is committed, so an outage of the server costs nothing but time.
+
+mod batch;
+mod columns;
+mod compare;
+mod ddl;
+mod examine;
+mod failure;
+mod names;
+mod position;
+mod session;
+mod table;
+mod target;
+mod tls;
+mod wire;
+
+use std::io::Write as _;
+
+use postgres::types::Type;
+use postgres::{Client, Transaction};
+use seismic_queue::{Fingerprint, Kind, Offset, Partition, Span};
+
+use crate::entry::Entry;
+use crate::options::{OptionKind, SinkOption};
+use crate::{Context, Error, Result, Rows, Sink, SinkSpec, failpoints};
+use batch::{Batch, Length};
+use columns::TableColumn;
+use failure::failure;
+use names::{quoted, quoted_list};
+use position::Position;
+use target::{OnConflict, Target};
+use wire::Wire;
+
+pub use compare::stored_rows;
+
+/// Its place in the list of sinks.
+pub(crate) const ENTRY: Entry = Entry {
+    scheme: "postgres",
+    form: "postgres://USER@HOST:PORT/DATABASE",
+    target: Some(""),
+    options: OPTIONS,
+    place: &["table"],
+    is_remote: true,
+    check: |spec| Target::read(spec).err().unwrap_or_default(),
+    open: |spec, context| Ok(Box::new(Postgres::open(spec, context)?)),
+    examine: examine::examine,
+    ddl: Some(|spec, schema| {
+        let target = Target::of(spec)?;
+        Ok(ddl::ddl(&target, &target.columns(schema)?))
+    }),
+    compare: Some(compare::compare),
+    mark: Some(position::mark),
+    needs: |_| Vec::new(),
+    rows_in: None,
+    sends_back_to: None,
+};
+
+const OPTIONS: &[SinkOption] = &[
+    SinkOption {
+        name: "table",
+        kind: OptionKind::Text("TABLE or SCHEMA.TABLE"),
+        default: "seismic_windows",
+        doc: "table of the rows, as TABLE (in schema public) or SCHEMA.TABLE",
+    },
+    SinkOption {
+        name: "create",
+        kind: OptionKind::Word(&["false", "true"]),
+        default: "false",
+        doc: "whether tables that are missing are made; `seismic sink --ddl` prints them",
+    },
+    SinkOption {
+        name: "columns",
+        kind: OptionKind::Text("FIELD[:NAME],…"),
+        default: "",
+        doc: "columns to write, as FIELD or FIELD:NAME, and 'TEXT':NAME for a constant; empty: all",
+    },
+    SinkOption {
+        name: "on_conflict",
+        kind: OptionKind::Word(&["error", "ignore", "update"]),
+        default: "error",
+        doc: "what happens to a row whose key is in the table already",
+    },
+    SinkOption {
+        name: "password_file",
+        kind: OptionKind::Text("FILE"),
+        default: "",
+        doc: "file with the password; without it the variable SEISMIC_SINK_POSTGRES_PASSWORD",
+    },
+    SinkOption {
+        name: "sslmode",
+        kind: OptionKind::Word(&["disable", "prefer", "require", "verify-full"]),
+        default: "prefer",
+        doc: "TLS: never, where the server has it, always, always and for this host alone",
+    },
+    SinkOption {
+        name: "ssl_ca",
+        kind: OptionKind::Text("FILE"),
+        default: "",
+        doc: "PEM file of the authorities whose certificates are believed",
+    },
+    SinkOption {
+        name: "batch_rows",
+        kind: OptionKind::Count { min: 0, max: 1_000_000 },
+        default: "1000",
+        doc: "rows after which a transaction does not wait any longer; 0: no such limit",
+    },
+    SinkOption {
+        name: "batch_bytes",
+        kind: OptionKind::Bytes { min: 1 << 10, max: 1 << 30 },
+        default: "8MiB",
+        doc: "encoded rows after which a transaction does not wait any longer",
+    },
+    SinkOption {
+        name: "flush_ms",
+        kind: OptionKind::Duration { min_ms: 0, max_ms: 3_600_000 },
+        default: "200",
+        doc: "longest time from writing a row until it is durable; 0: no such limit",
+    },
+];
+
+/// Writes rows to one table.
+pub struct Postgres {
+    target: Target,
+    context: Context,
+    /// Name of this sink's sessions.
+    application: String,
+    columns: Vec<TableColumn>,
+    /// How each column takes its values.
+    wires: Vec<Wire>,
+    /// `None` when it is lost, or its state unknown.
+    session: Option<Client>,
+    /// What the database has, as far as is known.
+    committed: Vec<Position>,
+    /// What it has once the batch is there.
+    pending: Vec<Position>,
+    batch: Batch,
+    /// What a commit of unknown outcome would have left, and how much of the batch it had.
+    attempted: Option<(Vec<Position>, Length)>,
+    /// Whether one statement would meet a key twice: then the newer row counts.
+    has_repeats: bool,
+}
+
+impl Postgres {
+    /// The sink of that spec. It does not connect yet.
+    ///
+    /// # Errors
+    /// When the columns that are wanted are not those of the rows.
+    pub fn open(spec: &SinkSpec, context: &Context) -> Result<Self> {
+        let target = Target::of(spec)?;
+        Ok(Postgres {
+            columns: target.columns(&context.schema)?,
+            target,
+            context: context.clone(),
+            application: session::application(),
+            wires: Vec::new(),
+            session: None,
+            committed: Vec::new(),
+            pending: Vec::new(),
+            batch: Batch::default(),
+            attempted: None,
+            has_repeats: false,
+        })
+    }
+
+    /// Brings the batch and its position into the database.
+    fn flush(&mut self) -> Result<()> {
+        while self.pending != self.committed {
+            let mut client = match self.session.take() {
+                Some(client) => client,
+                None => {
+                    let mut client = session::connect(&self.target, &self.application)?;
+                    session::take_turn(&mut client, &self.target, &self.application)?;
+                    self.settle(&mut client)?;
+                    self.session = Some(client);
+                    continue;
+                }
+            };
+            let commit = match self.commit(&mut client) {
+                Ok(false) => self.settle(&mut client).map(|()| self.attempted.is_none()),
+                done => done,
+            };
+            match commit {
+                Ok(_) => self.session = Some(client),
+                // The next row of the same key may be in another statement.
+                Err(Error::Database { what, .. })
+                    if !self.has_repeats && what.contains("SQLSTATE 21000") =>
+                {
+                    self.has_repeats = true;
+                    self.session = Some(client);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// One transaction; `false` when the position is not where this sink knows it to be.
+    fn commit(&mut self, client: &mut Client) -> Result<bool> {
+        let failed = |e| failure(&self.target.name, "beginning a transaction", e);
+        let mut transaction = client.transaction().map_err(failed)?;
+        failpoints::pass(failpoints::POSTGRES_BEFORE_FENCE)?;
+        if !position::advance(&mut transaction, &self.target, &self.committed, &self.pending)? {
+            let failed = |e| failure(&self.target.name, "taking the transaction back", e);
+            transaction.rollback().map_err(failed)?;
+            return Ok(false);
+        }
+        failpoints::pass(failpoints::POSTGRES_AFTER_FENCE)?;
+        if !self.batch.is_empty() {
+            self.insert(&mut transaction)?;
+        }
+        failpoints::pass(failpoints::POSTGRES_BEFORE_COMMIT)?;
+        self.attempted = Some((self.pending.clone(), self.batch.len()));
+        transaction.commit().map_err(|e| failure(&self.target.name, "committing", e))?;
+        failpoints::pass(failpoints::POSTGRES_AFTER_COMMIT)?;
+        self.is_committed();
+        Ok(true)
+    }
+
+    /// What was attempted is in the database.
+    fn is_committed(&mut self) {
+        if let Some((positions, length)) = self.attempted.take() {
+            self.committed = positions;
+            self.batch.remove(length);
+        }
+    }
+
+    /// Learns from the database what a commit of unknown outcome has done.
+    fn settle(&mut self, client: &mut Client) -> Result<()> {
+        let Some(stored) = position::read(client, &self.target)? else {
+            return Err(Error::PositionMissing { place: self.target.name.clone() });
+        };
+        position::check_owner(&stored, &self.target, &self.context)?;
+        let next = |positions: &[Position]| -> Vec<Offset> {
+            positions.iter().map(|position| position.next).collect()
+        };
+        let found = next(&stored.positions);
+        if self.attempted.as_ref().is_some_and(|(attempted, _)| next(attempted) == found) {
+            self.is_committed();
+            return Ok(());
+        }
+        self.attempted = None;
+        if next(&self.committed) == found {
+            return Ok(());
+        }
+        Err(self.moved())
+    }
+
+    fn moved(&self) -> Error {
+        Error::Moved { place: self.target.name.clone() }
+    }
+
+    /// Brings the rows of the batch into the table.
+    fn insert(&self, transaction: &mut Transaction<'_>) -> Result<()> {
+        let table = self.target.quoted_table();
+        let names = quoted_list(self.columns.iter().map(|column| &*column.name));
+        let set = match self.target.on_conflict {
+            OnConflict::Error => return self.copy(transaction, &table, &names),
+            OnConflict::Ignore => "NOTHING".to_owned(),
+            OnConflict::Update => self.assignments(),
+        };
+        let failed = |doing| move |e| failure(&self.target.name, doing, e);
+        let make = format!(
+            "CREATE TEMPORARY TABLE seismic_incoming ON COMMIT DROP AS SELECT {names} FROM {table} \
+             WITH NO DATA"
+        );
+        transaction.batch_execute(&make).map_err(failed("making a temporary table"))?;
+        self.copy(transaction, "pg_temp.seismic_incoming", &names)?;
+        let key = quoted_list(ddl::key(&self.columns));
+        let distinct = match self.has_repeats {
+            true => (
+                format!("DISTINCT ON ({key}) "),
+                format!(" ORDER BY {key}, {} DESC", columns::OFFSET),
+            ),
+            false => (String::new(), String::new()),
+        };
+        let insert = format!(
+            "INSERT INTO {table} ({names}) SELECT {}{names} FROM pg_temp.seismic_incoming{} \
+             ON CONFLICT ({key}) DO {set}",
+            distinct.0, distinct.1
+        );
+        transaction.execute(&insert, &[]).map_err(failed("inserting rows"))?;
+        Ok(())
+    }
+
+    /// What an update sets: every column but the key's.
+    fn assignments(&self) -> String {
+        let others = self.columns.iter().filter(|column| !column.is_key);
+        let set: Vec<String> = others
+            .map(|column| quoted(&column.name))
+            .map(|name| format!("{name} = excluded.{name}"))
+            .collect();
+        if set.is_empty() { "NOTHING".to_owned() } else { format!("UPDATE SET {}", set.join(", ")) }
+    }
+
+    fn copy(&self, transaction: &mut Transaction<'_>, into: &str, names: &str) -> Result<()> {
+        let failed = |e| self.refused(failure(&self.target.name, "copying rows", e));
+        let copy = format!("COPY {into} ({names}) FROM STDIN (FORMAT binary)");
+        let mut writer = transaction.copy_in(&copy).map_err(failed)?;
+        for part in self.batch.parts() {
+            if writer.write_all(part).is_err() {
+                // What the server says to it comes with the end.
+                break;
+            }
+        }
+        writer.finish().map_err(failed)?;
+        Ok(())
+    }
+
+    /// Names the row that the server does not take, where it says which.
+    fn refused(&self, error: Error) -> Error {
+        match error {
+            Error::Database { place, what, kind: Kind::Data, .. } => {
+                let number = what.split_once(", line ").and_then(|(_, rest)| {
+                    let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+                    rest[..digits].parse().ok()
+                });
+                match number.and_then(|number| self.batch.place(number)) {
+                    Some((partition, offset)) => {
+                        Error::RowRefused { place, partition, offset, what }
+                    }
+                    None => Error::RowsRefused { place, what },
+                }
+            }
+            other => other,
+        }
+    }
+}
+
+impl Sink for Postgres {
+    fn name(&self) -> &str {
+        &self.target.name
+    }
+
+    /// A new table begins with the oldest row that the topic still has.
+    fn recover(&mut self, rows: &[Span]) -> Result<Vec<Offset>> {
+        let mut client = session::connect(&self.target, &self.application)?;
+        session::take_turn(&mut client, &self.target, &self.application)?;
+        if self.target.creates {
+            table::make(&mut client, &self.target, &self.columns)?;
+        }
+        self.wires = table::check(&mut client, &self.target, &self.columns)?;
+        self.committed = position::begin(&mut client, &self.target, &self.context, rows)?;
+        self.pending.clone_from(&self.committed);
+        (self.batch, self.attempted) = (Batch::default(), None);
+        self.session = Some(client);
+        Ok(self.committed.iter().map(|position| position.next).collect())
+    }
+
+    fn last_rows(&self) -> Vec<Option<Fingerprint>> {
+        self.committed.iter().map(|position| position.last).collect()
+    }
+
+    fn take_back(&mut self, partition: Partition, first: Offset) -> Result<bool> {
+        let failed = |e| failure(&self.target.name, "removing rows that were taken back", e);
+        let mut client = self.session.take().ok_or_else(|| self.moved())?;
+        let mut back = self.committed.clone();
+        back[partition.0 as usize] = Position { next: first, last: None };
+        let mut transaction = client.transaction().map_err(failed)?;
+        if !position::advance(&mut transaction, &self.target, &self.committed, &back)? {
+            return Err(self.moved());
+        }
+        let delete = format!(
+            "DELETE FROM {} WHERE {} = $1 AND {} >= $2",
+            self.target.quoted_table(),
+            columns::PARTITION,
+            columns::OFFSET
+        );
+        let (number, from) = (partition.0.cast_signed(), first.0.cast_signed());
+        transaction
+            .execute_typed(&delete, &[(&number, Type::INT4), (&from, Type::INT8)])
+            .map_err(failed)?;
+        transaction.commit().map_err(failed)?;
+        self.committed = back;
+        self.pending.clone_from(&self.committed);
+        self.session = Some(client);
+        Ok(true)
+    }
+
+    fn write(&mut self, rows: &Rows<'_>) -> Result<()> {
+        if self.batch.bytes() >= self.target.batch_bytes {
+            self.flush()?;
+        }
+        let position = &mut self.pending[rows.partition().0 as usize];
+        let first = rows.messages().next().map_or(rows.next(), |message| message.offset);
+        assert!(first >= position.next, "rows come in order, from where recovery said");
+        self.batch.add(&self.target.name, rows, &self.columns, &self.wires)?;
+        let last = rows.messages().last().map(Fingerprint::of);
+        *position = Position { next: rows.next(), last: last.or(position.last) };
+        Ok(())
+    }
+
+    fn sync(&mut self) -> Result<()> {
+        self.flush()
+    }
+}

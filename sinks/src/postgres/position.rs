@@ -1,0 +1,181 @@
+//! The position of the sink, in a table beside the rows: what makes each row be there once.
+//!
+//! One row for each partition of the result topic: whose rows they are, which comes next, and what
+//! the last one was like. It changes in the transaction that brings the rows, and only where it is
+//! what this sink knows: whoever writes with an old position changes nothing and learns it.
+
+use postgres::{Client, GenericClient, Transaction};
+use seismic_queue::{Fingerprint, Offset, Span};
+
+use super::failure::failure;
+use super::session;
+use super::target::Target;
+use crate::sink_ahead::SinkMark;
+use crate::{Context, Error, Result, SinkSpec};
+
+/// Where a sink is in one partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Position {
+    pub(super) next: Offset,
+    pub(super) last: Option<Fingerprint>,
+}
+
+/// What the table says of a sink.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Stored {
+    pub(super) store: String,
+    pub(super) topic: String,
+    /// In order of partitions.
+    pub(super) positions: Vec<Position>,
+}
+
+/// What the table says of this sink; `None` when it has never written.
+pub(super) fn read(client: &mut impl GenericClient, target: &Target) -> Result<Option<Stored>> {
+    let failed = |e| failure(&target.name, "reading the position", e);
+    let select = format!(
+        "SELECT part, store, topic, next, last_offset, last_append_ms, last_crc FROM {} \
+         WHERE sink = $1 ORDER BY part",
+        target.quoted_positions()
+    );
+    let mut stored: Option<Stored> = None;
+    for row in client.query(&select, &[&target.table]).map_err(failed)? {
+        let damaged = || Error::PositionDamaged { place: target.name.clone() };
+        let offset = |value: i64| u64::try_from(value).map(Offset).map_err(|_| damaged());
+        let last = match (row.get::<_, Option<i64>>(4), row.get(5), row.get::<_, Option<i64>>(6)) {
+            (Some(at), Some(append_ms), Some(crc)) => {
+                let crc = u32::try_from(crc).map_err(|_| damaged())?;
+                Some(Fingerprint { offset: offset(at)?, append_ms, crc })
+            }
+            _ => None,
+        };
+        let (store, topic): (String, String) = (row.get(1), row.get(2));
+        let known = stored.get_or_insert_with(|| Stored {
+            store: store.clone(),
+            topic: topic.clone(),
+            positions: Vec::new(),
+        });
+        let is_next = usize::try_from(row.get::<_, i32>(0)) == Ok(known.positions.len());
+        if !is_next || known.store != store || known.topic != topic {
+            return Err(damaged());
+        }
+        known.positions.push(Position { next: offset(row.get(3))?, last });
+    }
+    Ok(stored)
+}
+
+/// The positions of this sink for these rows: those that are there, and for partitions that are new
+/// the oldest row. A store or topic that is not the table's is refused.
+pub(super) fn begin(
+    client: &mut Client,
+    target: &Target,
+    context: &Context,
+    rows: &[Span],
+) -> Result<Vec<Position>> {
+    let failed = |e| failure(&target.name, "beginning the position", e);
+    let stored = read(client, target)?;
+    if let Some(stored) = &stored {
+        check_owner(stored, target, context)?;
+        if stored.positions.len() > rows.len() {
+            return Err(Error::PositionDamaged { place: target.name.clone() });
+        }
+    }
+    let mut positions = stored.map_or_else(Vec::new, |stored| stored.positions);
+    let new = &rows[positions.len()..];
+    if new.is_empty() {
+        return Ok(positions);
+    }
+    let mut transaction = client.transaction().map_err(failed)?;
+    if positions.is_empty() {
+        refuse_other_rows(&mut transaction, target)?;
+    }
+    let insert = format!(
+        "INSERT INTO {} (sink, part, store, topic, next, written) VALUES ($1, $2, $3, $4, $5, now())",
+        target.quoted_positions()
+    );
+    for span in new {
+        let part = number(target, positions.len() as u64)?;
+        let part = i32::try_from(part).unwrap_or(i32::MAX);
+        let next = number(target, span.first.0)?;
+        let values: [&(dyn postgres::types::ToSql + Sync); 5] =
+            [&target.table, &part, &context.store_id, &context.topic, &next];
+        transaction.execute(&insert, &values).map_err(failed)?;
+        positions.push(Position { next: span.first, last: None });
+    }
+    transaction.commit().map_err(failed)?;
+    Ok(positions)
+}
+
+/// A table with rows of a sink, and no position: somebody deleted the position, or put the table
+/// back without it. Rows would come twice.
+fn refuse_other_rows(transaction: &mut Transaction<'_>, target: &Target) -> Result<()> {
+    let any = format!("SELECT EXISTS (SELECT FROM {})", target.quoted_table());
+    let failed = |e| failure(&target.name, "looking for rows", e);
+    let has_rows: bool = transaction.query_one(&any, &[]).map_err(failed)?.get(0);
+    if has_rows && target.on_conflict == super::target::OnConflict::Error {
+        return Err(Error::PositionMissing { place: target.name.clone() });
+    }
+    Ok(())
+}
+
+/// Refuses the rows of another store, or of another topic.
+pub(super) fn check_owner(stored: &Stored, target: &Target, context: &Context) -> Result<()> {
+    let of = |store: &str, topic: &str| format!("{store}, topic {topic}");
+    if (&stored.store, &stored.topic) == (&context.store_id, &context.topic) {
+        return Ok(());
+    }
+    Err(Error::OtherRowsThere {
+        place: target.name.clone(),
+        stored: of(&stored.store, &stored.topic),
+        asked: of(&context.store_id, &context.topic),
+    })
+}
+
+/// Moves the position of every partition from `old` to `new`; `false` when one was not where this
+/// sink knows it to be. It comes first in a transaction: whoever else is at it waits here.
+pub(super) fn advance(
+    transaction: &mut Transaction<'_>,
+    target: &Target,
+    old: &[Position],
+    new: &[Position],
+) -> Result<bool> {
+    let failed = |e| failure(&target.name, "moving the position", e);
+    let (mut parts, mut from, mut to) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut offsets, mut times, mut sums) = (Vec::new(), Vec::new(), Vec::new());
+    for (part, (old, new)) in (0i32..).zip(old.iter().zip(new)).filter(|(_, (old, new))| old != new)
+    {
+        parts.push(part);
+        from.push(number(target, old.next.0)?);
+        to.push(number(target, new.next.0)?);
+        offsets.push(new.last.map(|last| last.offset.0.cast_signed()));
+        times.push(new.last.map(|last| last.append_ms));
+        sums.push(new.last.map(|last| i64::from(last.crc)));
+    }
+    let update = format!(
+        "UPDATE {} p SET next = v.next, last_offset = v.last_offset, \
+             last_append_ms = v.last_append_ms, last_crc = v.last_crc, written = now() \
+         FROM unnest($2::int[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[]) \
+             AS v (part, old, next, last_offset, last_append_ms, last_crc) \
+         WHERE p.sink = $1 AND p.part = v.part AND p.next = v.old",
+        target.quoted_positions()
+    );
+    let moved = transaction
+        .execute(&update, &[&target.table, &parts, &from, &to, &offsets, &times, &sums])
+        .map_err(failed)?;
+    Ok(moved == parts.len() as u64)
+}
+
+/// Offsets are below 2^63 in every queue.
+fn number(target: &Target, offset: u64) -> Result<i64> {
+    i64::try_from(offset).map_err(|_| Error::PositionDamaged { place: target.name.clone() })
+}
+
+/// What the table says, for those who only look. A server that does not answer says nothing.
+pub(super) fn mark(spec: &SinkSpec) -> Result<Option<SinkMark>> {
+    let target = Target::of(spec)?;
+    let looked = session::connect(&target, &session::application())
+        .and_then(|mut client| read(&mut client, &target));
+    Ok(looked.ok().flatten().map(|stored| SinkMark {
+        store_id: stored.store,
+        next: stored.positions.iter().map(|position| position.next).collect(),
+    }))
+}

@@ -1,0 +1,98 @@
+//! A table of PostgreSQL as a place of the conformance suite.
+
+use std::borrow::Cow;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use seismic_brokers::Postgres as Server;
+use seismic_proto::{Row, Schema, SeismicAggRecord};
+use seismic_queue::{Kind, Partition};
+use seismic_sinks::conformance::{Place, three, window};
+use seismic_sinks::postgres::{Postgres, stored_rows};
+use seismic_sinks::{Context, Result, Sink, SinkSpec};
+
+/// A table in a database of its own.
+pub struct PostgresPlace {
+    pub server: Rc<Server>,
+    pub database: String,
+    /// What stands behind the address of the sink.
+    pub options: String,
+}
+
+impl PostgresPlace {
+    pub fn new(server: &Rc<Server>, options: &str) -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let database = format!("test_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+        drop(server.database(&database));
+        PostgresPlace { server: Rc::clone(server), database, options: options.to_owned() }
+    }
+
+    pub fn spec(&self) -> SinkSpec {
+        self.spec_at(&self.server.address())
+    }
+
+    /// The sink as clients of that address name it.
+    pub fn spec_at(&self, address: &str) -> SinkSpec {
+        let PostgresPlace { database, options, .. } = self;
+        format!("postgres://seismic@{address}/{database},create=true,sslmode=disable{options}")
+            .parse()
+            .unwrap()
+    }
+
+    pub fn sink(&self, store_id: &str) -> Result<Postgres> {
+        Postgres::open(&self.spec(), &Context::new(store_id, "results"))
+    }
+
+    pub fn sink_at(&self, address: &str) -> Postgres {
+        Postgres::open(&self.spec_at(address), &Context::new("home", "results")).unwrap()
+    }
+
+    pub fn sql(&self, sql: &str) -> String {
+        self.server.sql(&self.database, sql)
+    }
+}
+
+impl Place for PostgresPlace {
+    fn open(&self, store_id: &str) -> Result<Box<dyn Sink>> {
+        Ok(Box::new(self.sink(store_id)?))
+    }
+
+    fn image(&self) -> Box<dyn Place> {
+        let copy = PostgresPlace::new(&self.server, &self.options);
+        self.server.dump(&self.database, &copy.database);
+        Box::new(copy)
+    }
+
+    fn rows(&self) -> Vec<SeismicAggRecord> {
+        let rows = stored_rows(&self.spec(), Schema::windows()).unwrap();
+        rows.into_iter().map(|(.., row)| window(row)).collect()
+    }
+}
+
+/// A table for rows of three columns.
+pub struct ThreeColumns(pub PostgresPlace);
+
+impl three::Place for ThreeColumns {
+    fn open(&self) -> Result<Box<dyn Sink>> {
+        let schema = Cow::Owned(three::schema());
+        let context = Context { schema, ..Context::new("home", "three") };
+        Ok(Box::new(Postgres::open(&self.0.spec(), &context)?))
+    }
+
+    fn rows(&self) -> Vec<(Partition, Row)> {
+        let rows = stored_rows(&self.0.spec(), &three::schema()).unwrap();
+        rows.into_iter().map(|(partition, _, row)| (partition, row)).collect()
+    }
+}
+
+/// Calls until it does not fail with what passes, as a runner does.
+pub fn patiently<T>(mut act: impl FnMut() -> Result<T>) -> T {
+    loop {
+        match act() {
+            Err(error) if error.kind() == Kind::Retry => {
+                std::thread::sleep(std::time::Duration::from_millis(20));
+            }
+            done => return done.unwrap(),
+        }
+    }
+}

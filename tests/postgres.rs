@@ -1,0 +1,193 @@
+//! Rows in PostgreSQL, as a user meets them: a real server, the real program.
+
+use std::fs;
+
+use rustix::process::Signal;
+use seismic_brokers::Postgres;
+
+use crate::stage::{Stage, wait_until};
+
+/// A stage with a job that has run, and the sink of its rows.
+struct Scene {
+    server: Postgres,
+    stage: Stage,
+    sink: String,
+}
+
+impl Scene {
+    fn new() -> Option<Scene> {
+        let server = Postgres::start(&[])?;
+        let sink = format!("{},create=true", server.database("seismic"));
+        let stage = Stage::with_records(&["--records", "2000", "--seed", "1"]);
+        Some(Scene { server, stage, sink })
+    }
+
+    fn sql(&self, sql: &str) -> String {
+        self.server.sql("seismic", sql).trim().to_owned()
+    }
+
+    fn rows(&self) -> u64 {
+        let is_made = self.sql("SELECT to_regclass('seismic_windows') IS NOT NULL");
+        let count = || self.sql("SELECT count(*) FROM seismic_windows").parse().unwrap();
+        if is_made == "t" { count() } else { 0 }
+    }
+
+    fn is_whole(&self) {
+        self.stage.ok(&["verify", "--sink", &self.sink]);
+        let in_topic = self.stage.read("seismic-agg-topic").len() as u64;
+        assert_eq!(self.rows(), in_topic);
+    }
+}
+
+#[test]
+fn a_job_writes_to_postgres_and_verify_finds_every_change_there() {
+    let Some(scene) = Scene::new() else { return };
+    let stage = &scene.stage;
+    stage.ok(&["run", "--drain", "--sink", &scene.sink]);
+    scene.is_whole();
+    // Several sinks at once, each at its own pace, and one of them as a process of its own.
+    let chosen = format!("{},table=chosen,columns=sensor_id:station,rsam", scene.sink);
+    stage.ok(&["sink", &chosen, "--until-caught-up"]);
+    stage.ok(&["verify", "--sink", &chosen, "--sink", &scene.sink]);
+    assert!(scene.sql("SELECT DISTINCT station FROM chosen").contains('S'));
+    for change in [
+        "UPDATE seismic_windows SET rsam = rsam + 1 WHERE ctid = '(0,1)'",
+        "DELETE FROM seismic_windows WHERE ctid = '(0,2)'",
+        "UPDATE seismic_windows SET result_offset = result_offset + 100000 WHERE ctid = '(0,3)'",
+    ] {
+        scene.sql(change);
+        let found = stage.run(&["verify", "--sink", &scene.sink]);
+        assert_eq!(found.code, Some(3), "{change}");
+    }
+}
+
+#[test]
+fn a_job_does_not_wait_for_a_server_that_is_down_and_its_sink_catches_up() {
+    let Some(mut scene) = Scene::new() else { return };
+    scene.server.kill();
+    let job = scene.stage.spawn(&["run", "--sink", &scene.sink, "--sink", "csv:rows"]);
+    scene.stage.wait_for_records();
+    wait_until("the sink says that it cannot", || job.stderr().contains("sink does not work"));
+    scene.server.restart();
+    wait_until("it catches up", || scene.rows() > 0);
+    // And again while it runs, with a sink that is open.
+    scene.server.kill();
+    scene.stage.generate(&["--records", "2000", "--seed", "2"]);
+    scene.stage.wait_for_records();
+    scene.server.restart();
+    job.stop(Signal::TERM).ok();
+    scene.stage.ok(&["run", "--drain", "--sink", &scene.sink, "--sink", "csv:rows"]);
+    scene.is_whole();
+    scene.stage.verify(&["rows"]);
+}
+
+#[test]
+fn windows_do_not_wait_for_a_server_that_stands_still() {
+    let Some(scene) = Scene::new() else { return };
+    let job = scene.stage.spawn(&["run", "--sink", &scene.sink]);
+    wait_until("rows", || scene.rows() > 0);
+    scene.server.freeze();
+    scene.stage.generate(&["--records", "3000", "--seed", "3"]);
+    scene.stage.wait_for_records();
+    scene.server.thaw();
+    job.stop(Signal::TERM).ok();
+    scene.stage.ok(&["run", "--drain", "--sink", &scene.sink]);
+    scene.is_whole();
+}
+
+#[test]
+fn a_process_that_dies_at_each_named_place_of_the_postgres_sink_loses_and_doubles_no_row() {
+    for place in seismic_sinks::failpoints::POSTGRES {
+        let Some(scene) = Scene::new() else { return };
+        scene.stage.ok(&["run", "--drain", "--sink", "console"]);
+        for passes in [0, 1] {
+            let mut dying = scene.stage.command(&["sink", &scene.sink, "--until-caught-up"]);
+            dying.arg("--quiet").env("FAILPOINTS", format!("{place}={passes}*off->return(abort)"));
+            let ended = dying.output().unwrap();
+            assert!(!ended.status.success() || passes > 0, "{place}");
+        }
+        scene.stage.ok(&["sink", &scene.sink, "--until-caught-up"]);
+        scene.is_whole();
+    }
+}
+
+#[test]
+fn a_second_sink_on_a_table_is_refused_and_so_are_an_older_store_and_another_one() {
+    let Some(scene) = Scene::new() else { return };
+    let stage = &scene.stage;
+    stage.ok(&["run", "--drain", "--sink", "console"]);
+    let older = fs::read_dir(stage.path("")).unwrap().flatten().map(|entry| entry.path());
+    let older: Vec<_> = older.filter(|path| path.is_file()).collect();
+    let older: Vec<_> = older.iter().map(|path| (path, fs::read(path).unwrap())).collect();
+    let first = stage.spawn(&["sink", &scene.sink]);
+    wait_until("rows", || scene.rows() > 0);
+    let refused = stage.refused(&["sink", &scene.sink, "--until-caught-up"], 4);
+    assert!(refused.contains("process"), "{refused}");
+    first.stop(Signal::TERM).ok();
+    stage.generate(&["--records", "2000", "--seed", "2"]);
+    stage.ok(&["run", "--drain", "--sink", &scene.sink]);
+    scene.is_whole();
+    let other = Stage::with_records(&["--records", "1000", "--seed", "1"]);
+    let refused = other.refused(&["run", "--drain", "--sink", &scene.sink], 1);
+    assert!(refused.contains("of store"), "{refused}");
+    for (path, bytes) in older {
+        fs::write(path, bytes).unwrap();
+        for end in ["-wal", "-shm"] {
+            // They go with the file.
+            let _ = fs::remove_file(format!("{}{end}", path.display()));
+        }
+    }
+    let refused = stage.refused(&["sink", &scene.sink, "--until-caught-up"], 1);
+    assert!(refused.contains("ahead of its store"), "{refused}");
+    let examined = stage.run(&["doctor", "--sink", &scene.sink]);
+    assert!(examined.stdout.contains("ahead of its store"), "{}", examined.stdout);
+}
+
+#[test]
+fn doctor_and_ddl_say_what_a_database_needs() {
+    let Some(scene) = Scene::new() else { return };
+    let stage = &scene.stage;
+    stage.ok(&["run", "--drain", "--sink", "console"]);
+    let address = scene.server.database("seismic");
+    let refused = stage.refused(&["sink", &address, "--until-caught-up"], 2);
+    assert!(refused.contains("no table public.seismic_windows"), "{refused}");
+    assert!(refused.contains("--ddl"), "{refused}");
+    let examined = stage.run(&["doctor", "--sink", &address]);
+    assert_eq!(examined.code, Some(3), "{}", examined.stdout);
+    scene.sql(&stage.ok(&["sink", "--ddl", &address]));
+    stage.ok(&["sink", &address, "--until-caught-up"]);
+    stage.ok(&["verify", "--sink", &address]);
+    let examined = stage.ok(&["doctor", "--sink", &address]);
+    for part in ["PostgreSQL", "takes rows", "stays on this machine"] {
+        assert!(examined.contains(part), "{examined}");
+    }
+    scene.sql("CREATE ROLE guest LOGIN");
+    let guest = address.replace("seismic@", "guest@");
+    let examined = stage.run(&["doctor", "--sink", &guest]);
+    assert!(examined.stdout.contains("GRANT SELECT, INSERT, UPDATE"), "{}", examined.stdout);
+    let refused = stage.refused(&["sink", "--ddl", "console"], 2);
+    assert!(refused.contains("no tables"), "{refused}");
+}
+
+#[test]
+fn a_password_on_the_command_line_or_in_a_job_file_is_refused_and_not_shown() {
+    let stage = Stage::new();
+    let sink = "postgres://me:hunter2@127.0.0.1:1/db";
+    let file = stage.path("job.toml");
+    fs::write(&file, format!("sink = \"{sink}\"\n")).unwrap();
+    let file = file.display().to_string();
+    for args in [
+        &["run", "--sink", sink][..],
+        &["sink", sink],
+        &["verify", "--sink", sink],
+        &["doctor", "--sink", sink],
+        &["run", "--job", &file],
+        &["job", "check", &file],
+    ] {
+        let done = stage.run(args);
+        let words = format!("{}{}", done.stdout, done.stderr);
+        assert_eq!(done.code, Some(2), "{args:?}: {words}");
+        assert!(!words.contains("hunter2"), "{args:?}: {words}");
+        assert!(words.contains("password_file"), "{args:?}: {words}");
+    }
+}
