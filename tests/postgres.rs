@@ -66,14 +66,14 @@ fn a_job_does_not_wait_for_a_server_that_is_down_and_its_sink_catches_up() {
     let Some(mut scene) = Scene::new() else { return };
     scene.server.kill();
     let job = scene.stage.spawn(&["run", "--sink", &scene.sink, "--sink", "csv:rows"]);
-    scene.stage.wait_for_records();
+    scene.stage.wait_for_job(|job| job["lag"] == 0);
     wait_until("the sink says that it cannot", || job.stderr().contains("sink does not work"));
     scene.server.restart();
     wait_until("it catches up", || scene.rows() > 0);
     // And again while it runs, with a sink that is open.
     scene.server.kill();
     scene.stage.generate(&["--records", "2000", "--seed", "2"]);
-    scene.stage.wait_for_records();
+    scene.stage.wait_for_job(|job| job["lag"] == 0);
     scene.server.restart();
     job.stop(Signal::TERM).ok();
     scene.stage.ok(&["run", "--drain", "--sink", &scene.sink, "--sink", "csv:rows"]);
@@ -88,7 +88,7 @@ fn windows_do_not_wait_for_a_server_that_stands_still() {
     wait_until("rows", || scene.rows() > 0);
     scene.server.freeze();
     scene.stage.generate(&["--records", "3000", "--seed", "3"]);
-    scene.stage.wait_for_records();
+    scene.stage.wait_for_job(|job| job["lag"] == 0);
     scene.server.thaw();
     job.stop(Signal::TERM).ok();
     scene.stage.ok(&["run", "--drain", "--sink", &scene.sink]);
@@ -116,7 +116,7 @@ fn a_second_sink_on_a_table_is_refused_and_so_are_an_older_store_and_another_one
     let Some(scene) = Scene::new() else { return };
     let stage = &scene.stage;
     stage.ok(&["run", "--drain", "--sink", "console"]);
-    let older = fs::read_dir(stage.path("")).unwrap().flatten().map(|entry| entry.path());
+    let older = fs::read_dir(stage.path("output")).unwrap().flatten().map(|entry| entry.path());
     let older: Vec<_> = older.filter(|path| path.is_file()).collect();
     let older: Vec<_> = older.iter().map(|path| (path, fs::read(path).unwrap())).collect();
     let first = stage.spawn(&["sink", &scene.sink]);
@@ -128,7 +128,7 @@ fn a_second_sink_on_a_table_is_refused_and_so_are_an_older_store_and_another_one
     stage.ok(&["run", "--drain", "--sink", &scene.sink]);
     scene.is_whole();
     let other = Stage::with_records(&["--records", "1000", "--seed", "1"]);
-    let refused = other.refused(&["run", "--drain", "--sink", &scene.sink], 1);
+    let refused = other.refused(&["run", "--drain", "--sink", &scene.sink], 2);
     assert!(refused.contains("of store"), "{refused}");
     for (path, bytes) in older {
         fs::write(path, bytes).unwrap();
