@@ -174,7 +174,7 @@ fn of_rights(client: &mut Client, target: &Target, findings: &mut Vec<Finding>) 
         let (oid, mut missing): (u32, Vec<&str>) = (row.get(0), Vec::new());
         for right in rights {
             let may: bool = client
-                .query_one("SELECT has_table_privilege($1, $2)", &[&oid, right])
+                .query_one("SELECT has_table_privilege($1::oid, $2)", &[&oid, right])
                 .map_err(failed)?
                 .get(0);
             if !may {

@@ -52,6 +52,10 @@ fn kind_of(error: &postgres::Error) -> Kind {
         words.starts_with("invalid configuration") || words.contains("does not support TLS");
     let is_of_config = is_of_config
         || error.source().is_some_and(|cause| cause.to_string().contains("does not support TLS"));
+    // A fault of ours: trying again changes nothing.
+    if words.starts_with("error serializing") || words.starts_with("error deserializing") {
+        return Kind::Fatal;
+    }
     // Whatever is left is of the connection: closed, refused, timed out, unresolved.
     if is_of_config { Kind::Config } else { Kind::Retry }
 }
