@@ -12,6 +12,19 @@ pub fn in_words(remedy: &Remedy) -> String {
     let words = match remedy {
         Remedy::Publish => "`seismic generate` or `seismic import` makes one",
         Remedy::RunJob => "`seismic run` makes one",
+        Remedy::RepairGroup { group } => {
+            return format!(
+                "`seismic group repair {group}` puts them back to the job's last commit; otherwise start a \
+                 new --group from the log"
+            );
+        }
+        Remedy::EndTransaction { topic, partition, first } => {
+            return format!(
+                "it ends when its producer ends it or starts again, and at last by that producer's \
+                 transaction.timeout.ms; one that is gone can be ended with kafka-transactions.sh abort \
+                 --topic {topic} --partition {partition} --start-offset {first}"
+            );
+        }
         Remedy::BuildWith { feature } => {
             return format!("build it with `cargo build --release --features {feature}`");
         }

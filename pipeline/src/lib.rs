@@ -65,7 +65,8 @@ pub use runner::metrics::{
     HistogramSnapshot, Metrics, MetricsSnapshot, PartitionMetrics, TimedTotal,
 };
 pub use runner::notices::notice::{
-    ClockSteps, MovedSensors, Notice, RejectedRecords, RejectedSensor, SpreadSensor, SpreadSensors,
+    ClockSteps, HeldBack, MovedSensors, Notice, RejectedRecords, RejectedSensor, SpreadSensor,
+    SpreadSensors,
 };
 pub use runner::partition_task::idle_watch::IdleWatch;
 pub use runner::run::{run, run_behind};

@@ -136,6 +136,10 @@ pub const SPREAD_CANDIDATES: usize = 1_000;
 /// Sensors named in one notice; the others are counted.
 pub const NAMED_IN_NOTICE: usize = 3;
 
+/// A transaction of the input that is open for so long hangs: that of a producer that works takes
+/// moments.
+pub const HELD_BACK: std::time::Duration = std::time::Duration::from_secs(5);
+
 /// How often a running job repeats a notice that still holds.
 pub const NOTICE_AGAIN_EVERY: Duration = Duration::from_secs(60);
 

@@ -39,13 +39,13 @@ pub use message::{
 };
 pub use queue::{
     Access, Append, AppendTimes, Appended, Before, Diagnose, Event, GroupMember, Held, Hold,
-    ImportLog, KnownProducers, Member, Need, NoteChange, Policy, Producer, Queue, Reader, Retained,
-    Retention, Source, Standing,
+    ImportLog, KnownProducers, Member, Need, NoteChange, OpenTransaction, Policy, Producer, Queue,
+    Reader, Retained, Retention, Source, Standing,
 };
 pub use remedy::{HeldTopic, Remedy};
 pub use store::{
     Checkpoint, CheckpointInfo, CheckpointNames, CheckpointRequest, Chunk, Commit, Committer,
-    FencingToken, Job, JobStore, JournalEntry, KeyedBlock, KeyedCut, LastRow, Lease, Manifest,
-    OutputSpec, OutputView, PartitionBy, PartitionCommit, PartitionView, Progress, Proof,
+    FencingToken, Job, JobStore, JournalEntry, KeyedBlock, KeyedCut, LastRow, Lease, LostOffset,
+    Manifest, OutputSpec, OutputView, PartitionBy, PartitionCommit, PartitionView, Progress, Proof,
     Recovered, Rewind, SharedLease, SinkPosition, SinkState, View,
 };

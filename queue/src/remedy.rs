@@ -3,6 +3,8 @@
 //! Errors of the libraries name a remedy and the values that it needs. The program words it with
 //! its own options and commands; a page or an API words it in theirs.
 
+use crate::{Offset, Partition};
+
 /// What to do about an error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Remedy {
@@ -10,6 +12,20 @@ pub enum Remedy {
     Publish,
     /// Run the job: that creates its store.
     RunJob,
+    /// Put the offsets of a group back to the job's last commit, or start a new group.
+    RepairGroup {
+        /// The group.
+        group: String,
+    },
+    /// End the transaction of a producer that is gone.
+    EndTransaction {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: Partition,
+        /// Where the transaction begins.
+        first: Offset,
+    },
     /// Build the program with this feature.
     BuildWith {
         /// Its name in the manifest of the program.

@@ -2,13 +2,18 @@
 
 use std::path::Path;
 
-use seismic_queue::{Access, Error, Finding, Level, Need, Queue, Topic, examine_folder};
+use seismic_queue::{
+    Access, Error, Finding, Level, Need, OpenTransaction, Queue, Topic, examine_folder,
+};
 
 use super::clock;
 use super::report::{Section, failed};
 use super::subject::Subject;
 use crate::cli::format::count;
 use crate::job::repartition::InputQueue;
+use crate::remedy::in_words;
+use crate::status::model::open_transaction::{HANGS_MS, said};
+use crate::time::now_ms;
 
 /// The queue, and its input topic if there is one.
 pub(super) struct Input {
@@ -48,6 +53,7 @@ pub(super) fn examine(subject: &Subject, sections: &mut Vec<Section>) -> Option<
             findings.extend(rights.unwrap_or_else(|error| vec![failed(&error)]));
             if let Some(topic) = &topic {
                 findings.push(of_topic(&*queue, topic).unwrap_or_else(|error| failed(&error)));
+                findings.extend(hanging(&*queue, topic));
                 findings
                     .push(clock::examine(&*queue, topic).unwrap_or_else(|error| failed(&error)));
             }
@@ -70,6 +76,22 @@ fn needs(subject: &Subject) -> Vec<Need> {
     ];
     needs.extend(subject.sinks.iter().flat_map(|spec| (spec.entry().needs)(spec)));
     needs
+}
+
+/// Transactions that hang in a topic.
+fn hanging(queue: &dyn Queue, topic: &Topic) -> Vec<Finding> {
+    let open = match queue.open_transactions(topic) {
+        Ok(open) => open,
+        Err(error) => return vec![failed(&error)],
+    };
+    let hangs = |mut transaction: OpenTransaction| {
+        queue.look_at(&mut transaction);
+        let since_ms = transaction.since_ms?;
+        let hangs = transaction.age_ms(now_ms()) >= Some(HANGS_MS);
+        let remedy = in_words(&transaction.remedy());
+        hangs.then(|| Finding::problem(said(&transaction, since_ms), remedy))
+    };
+    open.into_iter().filter_map(hangs).collect()
 }
 
 fn missing(topic: &str) -> Finding {

@@ -36,10 +36,14 @@ pub fn read(location: &Location, newest: Option<u64>) -> anyhow::Result<JobStatu
     kinds::of(&view)?;
     let opened = InputQueue::open(location, &view)?;
     let queue = opened.queue();
-    let (mut spans, mut pinned) = (Vec::new(), Vec::new());
+    let (mut spans, mut pinned, mut open) = (Vec::new(), Vec::new(), Vec::new());
     for input in &view.job.inputs {
         let topic = queue.topic(&input.name)?;
         input.is_still(&topic, &queue.name())?;
+        if spans.is_empty() {
+            open = queue.open_transactions(&topic)?;
+            open.iter_mut().for_each(|transaction| queue.look_at(transaction));
+        }
         spans.push(queue.spans(&topic)?);
         pinned.extend(RetentionLag::of(queue, &topic, false)?);
     }
@@ -49,6 +53,7 @@ pub fn read(location: &Location, newest: Option<u64>) -> anyhow::Result<JobStatu
     }
     let members = store.members()?;
     let mut status = JobStatus::new(&view, &spans, &pinned, members.as_deref())?;
+    status.hold_back(&open);
     let notices = notices_of_sensors(&*store, &view, STATE_BYTES)?;
     status.partitions_of = SensorPartitions::of(notices.as_deref());
     if let Some((clocks, total)) = irregular_clocks(&*store, &view, STATE_BYTES)? {

@@ -101,6 +101,16 @@ fn counts(status: &JobStatus) -> String {
         count(counts.rejected),
         count(status.lag),
     );
+    if status.held_back > 0 {
+        text += &format!(
+            "of these {} are waiting to be read, and {} are held back by open transactions\n",
+            count(status.lag.saturating_sub(status.held_back)),
+            count(status.held_back),
+        );
+    }
+    for transaction in &status.open_transactions {
+        text += &format!("{}\n", transaction.words);
+    }
     for (reason, letters) in counts.by_reason.0.iter().filter(|(_, letters)| *letters > 0) {
         text += &format!("  {reason:<24} {}\n", count(*letters));
     }

@@ -5,8 +5,10 @@
 mod checkpoint;
 mod clients;
 mod group;
+mod held_back;
 mod import;
 mod kill_points;
+mod newer;
 mod old_store;
 mod outage;
 mod poison;

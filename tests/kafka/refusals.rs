@@ -137,6 +137,48 @@ fn a_group_whose_offsets_are_gone_is_not_begun_again() {
         assert!(refusal.contains("new --group"), "{args:?} {refusal}");
     }
     let findings = changed_since(&before, &trial);
+    // What was committed is in the checkpoint topic, so the group can go on after all.
+    let asked = stage.refused(&["group", "repair", "seismic"], 2);
+    assert!(asked.contains("--yes"), "{asked}");
+    let repaired = stage.ok(&["group", "repair", "seismic", "--yes"]);
+    assert!(repaired.contains("partition 0: no offset, and the last commit is at"), "{repaired}");
+    goes_on(stage, 1_500);
+    was_refused(trial, &findings);
+}
+
+/// The job reads so many records in all, and every row is right.
+fn goes_on(stage: &Stage, read: u64) {
+    let has = int(&stage.status(), "read");
+    let more = (read - has).to_string();
+    stage.generate(&["--records", &more, "--seed", "9", "--anomaly-percent", "0"]);
+    stage.ok(&["run", "--quiet", "--drain"]);
+    assert_eq!(int(&stage.status(), "read"), read);
+    stage.verify(&[]);
+    let again = stage.ok(&["group", "repair", "seismic", "--yes"]);
+    assert!(again.contains("stands where its last commit left it"), "{again}");
+}
+
+#[test]
+#[ignore = "more on brokers: .ci/run"]
+fn a_group_whose_offsets_a_tool_has_reset_is_refused_and_put_back() {
+    let what = "the group's offsets reset by a tool, to the earliest and to the latest";
+    let Some(trial) = of_records(what) else { return };
+    let stage = &trial.stage;
+    stage.ok(&run(&[]));
+    let before = rows(&trial);
+    let groups = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
+    for (round, to) in (0..).zip(["--to-earliest", "--to-latest"]) {
+        let reset = ["--group", "seismic", "--topic", DATA, "--reset-offsets", to, "--execute"];
+        trial.kafka.run(groups, &reset);
+        let refusal = stage.refused(&run(&[]), 2);
+        assert!(refusal.contains("seismic group repair seismic"), "{refusal}");
+        stage.ok(&["group", "repair", "seismic", "--yes"]);
+        if round == 0 {
+            stage.ok(&run(&[]));
+        }
+    }
+    let findings = changed_since(&before, &trial);
+    goes_on(stage, 1_200);
     was_refused(trial, &findings);
 }
 

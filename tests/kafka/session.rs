@@ -77,3 +77,23 @@ fn a_stopped_worker_without_a_name_leaves_its_partitions_to_others_at_once() {
     ended_with(&leaving.stop_within(Signal::TERM, STOP_LIMIT), 0);
     trial.prove();
 }
+
+#[test]
+#[ignore = "more on brokers: .ci/run"]
+fn a_worker_with_a_name_that_is_stopped_leaves_its_partitions_to_others_at_once() {
+    let what = "a worker with a named slot stopped for good beside another one";
+    let Some(mut trial) = Trial::of(8, what) else { return };
+    trial.load();
+    let left = trial.worker("--slot left --slots 1");
+    trial.wait_for_rows(50);
+    let right = trial.worker("--slot right --slots 1");
+    let mut shown = right.lines();
+    wait_until("it has partitions", || shown.now() > 0);
+    ended_with(&left.stop_within(Signal::TERM, STOP_LIMIT), 0);
+    let began = Instant::now();
+    trial.flows_in_all_partitions();
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(6), "far below a session of 10 s, and not {took:?}");
+    ended_with(&right.stop_within(Signal::TERM, STOP_LIMIT), 0);
+    trial.prove();
+}

@@ -87,7 +87,7 @@ impl Settings {
             let key = key.to_lowercase().replace('_', ".");
             set(&mut base, &key, value?.trim_end_matches(['\r', '\n']))?;
         }
-        protect(&mut base)?;
+        protect(&mut base, &address.options)?;
         Ok(Settings { base })
     }
 
@@ -97,7 +97,12 @@ impl Settings {
         Protocol::named(self.base.get("security.protocol")) != Some(plain)
     }
 
-    /// Settings of every client, the caller's and ours.
+    /// A setting of every client, also a secret one.
+    pub(crate) fn get(&self, key: &str) -> Option<&str> {
+        self.base.get(key)
+    }
+
+    /// Settings of every client, the caller's and ours, without the values of secrets.
     pub(crate) fn given(&self) -> BTreeMap<&str, &str> {
         self.base.config_map()
     }
@@ -206,15 +211,15 @@ impl Settings {
 }
 
 /// Checks how connections are protected, as far as librdkafka would only say so late, or in words
-/// of its own.
-fn protect(base: &mut ClientConfig) -> Result<()> {
+/// of its own. What is `asked` for and not used is a mistake; an environment may be that of several
+/// clusters.
+fn protect(base: &mut ClientConfig, asked: &[(String, String)]) -> Result<()> {
     let refuse =
         |key: &str, why: &str| Err(Error::Setting { key: key.to_owned(), why: why.to_owned() });
     let Some(protocol) = Protocol::named(base.get("security.protocol")) else {
         return refuse("security.protocol", "it is plaintext, ssl, sasl_plaintext or sasl_ssl");
     };
-    let given = base.config_map();
-    let unused = given.keys().find(|key| {
+    let unused = asked.iter().map(|(key, _)| key).find(|key| {
         (key.starts_with("ssl.") && !protocol.is_tls)
             || (key.starts_with("sasl.") && !protocol.is_login)
     });

@@ -18,6 +18,7 @@ use crate::runner::housekeeping::checkpoint_requests::CheckpointRequests;
 use crate::runner::housekeeping::file_watch;
 use crate::runner::job::JobContext;
 use crate::runner::metrics::Metrics;
+use crate::runner::notices::hold_watch;
 use crate::runner::notices::loss_watch::LossWatch;
 use crate::runner::notices::spread_watch::SpreadWatch;
 use crate::runner::record_budget::RecordBudget;
@@ -134,11 +135,13 @@ pub fn run_behind(
             })
             .collect();
         let watch = scope.spawn(|| file_watch::stay_in_place(job, stop, &is_over));
+        let holds = scope.spawn(|| hold_watch::watch(job, metrics, &is_over));
         let ended: Vec<_> = slots.into_iter().map(|slot| slot.join()).collect();
         // Before a panic is resumed: otherwise the scope would wait for the housekeeping for ever.
         is_over.store(true, Ordering::Relaxed);
         keeper.thread().unpark();
         watch.thread().unpark();
+        holds.thread().unpark();
         let unwind = |panic| std::panic::resume_unwind(panic);
         // A file that was taken away explains what else went wrong, so it comes first.
         let all = std::iter::once(watch.join()).chain(ended);

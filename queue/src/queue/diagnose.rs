@@ -1,6 +1,6 @@
 //! Whether a place is fit for a job: before the job is trusted to it, and while it runs.
 
-use crate::{Finding, Level, Result, Topic};
+use crate::{Finding, Level, OpenTransaction, Result, Topic};
 
 /// Examines the place of a queue and its topics. It creates and changes nothing.
 pub trait Diagnose {
@@ -30,6 +30,18 @@ pub trait Diagnose {
     /// # Errors
     /// When the place cannot be asked.
     fn examine(&self, topic: Option<&Topic>) -> Result<Vec<Finding>>;
+
+    /// The oldest open transaction of each partition of a topic that has one. Cheap: running jobs ask
+    /// every second.
+    ///
+    /// # Errors
+    /// When the place cannot be asked.
+    fn open_transactions(&self, _topic: &Topic) -> Result<Vec<OpenTransaction>> {
+        Ok(Vec::new())
+    }
+
+    /// Looks since when a transaction is open, and whose it is, as far as that can be known.
+    fn look_at(&self, _transaction: &mut OpenTransaction) {}
 
     /// Whether who we are may do what is needed here, as far as somebody watches over that. Nothing
     /// is written or made to find out.

@@ -6,6 +6,7 @@
 mod diagnose;
 mod hold;
 mod import_log;
+mod open_transaction;
 mod producer;
 mod reader;
 mod retention;
@@ -14,6 +15,7 @@ mod source;
 pub use diagnose::{Access, AppendTimes, Diagnose, Need};
 pub use hold::{Held, Hold};
 pub use import_log::{Before, ImportLog, NoteChange, Standing};
+pub use open_transaction::OpenTransaction;
 pub use producer::{Append, Appended, Producer};
 pub use reader::{Event, Reader};
 pub use retention::{Policy, Retained, Retention};

@@ -13,6 +13,7 @@ mod fencing;
 mod job;
 mod last_row;
 mod lease;
+mod lost_offset;
 mod outputs;
 mod recovered;
 mod rewind;
@@ -20,6 +21,7 @@ mod sink_state;
 mod view;
 
 use std::ops::Range;
+use std::time::Duration;
 
 pub use checkpoint::{Checkpoint, CheckpointInfo, CheckpointRequest, Chunk, Manifest};
 pub use checkpoint_names::CheckpointNames;
@@ -29,6 +31,7 @@ pub use fencing::{FencingToken, Proof};
 pub use job::Job;
 pub use last_row::LastRow;
 pub use lease::{Lease, SharedLease};
+pub use lost_offset::LostOffset;
 pub use outputs::{KeyedBlock, KeyedCut, OutputSpec, OutputView, PartitionBy};
 pub use recovered::{Progress, Recovered};
 pub use rewind::Rewind;
@@ -87,4 +90,30 @@ pub trait JobStore: CheckpointNames + SinkState + Send + Sync {
 
     /// The topics of the store, for reading. Only committers append to them.
     fn topics(&self) -> &dyn Queue;
+
+    /// Partitions whose committed position is not that of the job's last commit: where positions are
+    /// kept apart from what was committed with them, a tool may have set them, or they were
+    /// forgotten.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn lost_offsets(&self) -> Result<Vec<LostOffset>> {
+        Ok(Vec::new())
+    }
+
+    /// Puts such positions back to the last commit.
+    ///
+    /// # Errors
+    /// [`Error::Owned`](crate::Error::Owned) while somebody works on the job.
+    fn put_offsets_back(&self, _lost: &[LostOffset]) -> Result<()> {
+        Ok(())
+    }
+
+    /// How long the positions of a job are kept on which nobody works; `None`: for ever.
+    ///
+    /// # Errors
+    /// When that cannot be asked.
+    fn rests_for(&self) -> Result<Option<Duration>> {
+        Ok(None)
+    }
 }

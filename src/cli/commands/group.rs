@@ -1,7 +1,9 @@
-//! `seismic group`: lists groups with what they hold of the queue, and deletes finished groups.
+//! `seismic group`: lists groups with what they hold of the queue, deletes finished groups, and puts
+//! their offsets back.
 
 mod delete;
 mod list;
+mod repair;
 
 use crate::cli::exit::Outcome;
 
@@ -19,6 +21,9 @@ enum What {
     /// Delete a group's store with its results, and release what it holds. Results in Kafka stay,
     /// and the group cannot be run again
     Delete(delete::Args),
+    /// Put the offsets of a group in Kafka back to its last commit, after a tool has reset them or
+    /// the cluster has forgotten them
+    Repair(repair::Args),
 }
 
 /// Runs the subcommand.
@@ -26,5 +31,6 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     match &args.what {
         What::List(args) => list::run(args),
         What::Delete(args) => delete::run(args),
+        What::Repair(args) => repair::run(args),
     }
 }

@@ -23,6 +23,7 @@ use super::state::{JobState, Shared};
 use super::stop::StopToken;
 use crate::error;
 use crate::remedy::{in_one_line, notice_with_remedy};
+use crate::time::{now_ms, show_ms};
 
 /// How often a job looks for its topic while there is none.
 const TOPIC_EVERY: std::time::Duration = std::time::Duration::from_millis(100);
@@ -99,12 +100,23 @@ fn run_until_over(spec: &JobSpec, shared: &Shared, notify: &Notify) -> anyhow::R
     let counts = threads.metrics();
     shared.set_sinks(counts.map(|(sink, counts)| (sink.to_string(), Arc::clone(counts))).collect());
     shared.metrics.on_notice(|notice| tracing::warn!("{}", notice_with_remedy(notice)));
+    // Not at the end, when nobody may answer any more.
+    let rest = store.rests_for().ok().flatten();
     shared.set(JobState::Running);
     let ran = match first.as_ref().zip(first_lease.as_deref()) {
         Some((first, lease)) => first.run_both((&*queue, lease), run_job, stop, &shared.metrics),
         None => seismic_pipeline::run(run_job, stop, &shared.metrics),
     };
     shared.set(JobState::Draining);
+    if let Some(rest) = rest {
+        let until_ms = now_ms().saturating_add(i64::try_from(rest.as_millis()).unwrap_or(i64::MAX));
+        notify(&format_args!(
+            "without workers the brokers keep the offsets of group {} until {} \
+             (offsets.retention.minutes); later, seismic group repair puts them back",
+            spec.location().group,
+            show_ms(until_ms),
+        ));
+    }
     let is_done = ran.is_ok() && !shared.stop.is_stopped();
     // All that is committed is shown when the work is done, else as much as a stop has time for.
     let ordered = threads.finish_committed(&*store);

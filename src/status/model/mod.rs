@@ -6,6 +6,7 @@ pub mod clock;
 pub mod counts;
 pub mod member;
 pub mod note;
+pub mod open_transaction;
 pub mod partition;
 pub mod pinned;
 pub mod rejecting;
@@ -21,6 +22,7 @@ use self::clock::ClockStatus;
 use self::counts::RecordCounts;
 use self::member::MemberStatus;
 use self::note::{NoteStatus, RulesStatus};
+use self::open_transaction::OpenTransactionStatus;
 use self::partition::PartitionStatus;
 use self::pinned::PinnedStatus;
 use self::rejecting::RejectingStatus;
@@ -55,6 +57,11 @@ pub struct JobStatus {
     pub open_windows: u64,
     /// Messages of all inputs that are not read yet, by either step of a job that has two.
     pub lag: u64,
+    /// Offsets of these that open transactions in the input hold back.
+    pub held_back: u64,
+    /// Transactions that hang in the input.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub open_transactions: Vec<OpenTransactionStatus>,
     /// The first step of a job that repartitions its input.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub repartition: Option<RepartitionStatus>,
@@ -137,6 +144,8 @@ impl JobStatus {
             sensors: sum(|note| note.sensors),
             open_windows: sum(|note| note.open_windows),
             lag: partitions.iter().map(|partition| partition.lag).sum(),
+            held_back: 0,
+            open_transactions: Vec::new(),
             repartition: None,
             partitions,
             partitions_of: SensorPartitions::default(),

@@ -20,6 +20,8 @@ pub struct PartitionStatus {
     pub position: Option<u64>,
     /// Messages of all inputs that are not read yet.
     pub lag: u64,
+    /// Offsets of these that an open transaction holds back.
+    pub held_back: u64,
     /// When the last commit was made, ms since 1970 UTC.
     pub last_commit_ms: Option<i64>,
     /// Commits made.
@@ -82,6 +84,7 @@ impl PartitionStatus {
             end: input.end.0,
             position: progress.map(|progress| progress.next.0),
             lag: lag.sum(),
+            held_back: 0,
             last_commit_ms: progress.map(|progress| progress.committed_ms),
             commits: progress.map(|progress| progress.number),
             sensors: note.map(|note| note.sensors),

@@ -52,7 +52,7 @@ impl SensorPartitions {
                     all.moved_sensors = Some(moved.total);
                     all.moved = moved.named.iter().map(place).collect();
                 }
-                Notice::Rejected(_) | Notice::Steps(_) => {}
+                Notice::Rejected(_) | Notice::Steps(_) | Notice::HeldBack(_) => {}
             }
         }
         all

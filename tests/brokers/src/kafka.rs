@@ -1,4 +1,4 @@
-//! Apache Kafka 3.9 in KRaft mode: one node, or three with replication 3 and two in-sync replicas.
+//! Apache Kafka 3.9, or 4.1, in KRaft mode: one node, or three with replication 3 and two in-sync replicas.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -15,6 +15,10 @@ use crate::proxy::{Protocol, Proxy};
 use crate::room::{self, Kind, Room};
 use crate::secured::{self, Doors};
 use crate::server::Server;
+
+/// Folders of this crate with what is fetched of each version.
+const VERSION: &str = "kafka";
+const NEWER: &str = "kafka-4";
 
 /// What a node says when it takes requests.
 const READY: &str = "Kafka Server started";
@@ -46,6 +50,12 @@ impl Kafka {
         Kafka::start(1, false)
     }
 
+    /// A cluster of one node of Kafka 4.1.
+    #[must_use]
+    pub fn newer() -> Option<Kafka> {
+        Kafka::start_with(NEWER, 1, false, None)
+    }
+
     /// A cluster of three nodes.
     #[must_use]
     pub fn three() -> Option<Kafka> {
@@ -57,7 +67,7 @@ impl Kafka {
     /// [`Kafka::archived`].
     #[must_use]
     pub fn of_archive(archive: &Path) -> Option<Kafka> {
-        Kafka::start_with(1, false, Some(archive))
+        Kafka::start_with(VERSION, 1, false, Some(archive))
     }
 
     /// One node with TLS, logins and rights: [`Kafka::doors`]. Who comes in through
@@ -83,12 +93,17 @@ impl Kafka {
     }
 
     fn start(count: usize, is_secured: bool) -> Option<Kafka> {
-        Kafka::start_with(count, is_secured, None)
+        Kafka::start_with(VERSION, count, is_secured, None)
     }
 
-    fn start_with(count: usize, is_secured: bool, stopped: Option<&Path>) -> Option<Kafka> {
-        let class_path = class_path::of("kafka")?;
-        let archive = archive(&class_path);
+    fn start_with(
+        version: &'static str,
+        count: usize,
+        is_secured: bool,
+        stopped: Option<&Path>,
+    ) -> Option<Kafka> {
+        let class_path = class_path::of(version)?;
+        let archive = archive(version, &class_path);
         let (room, folder) = (Room::wait_for(count, Kind::Kafka), room::folder());
         let ports = ports::free(4 * count);
         let (clients, others) = ports.split_at(count);
@@ -121,7 +136,8 @@ impl Kafka {
             fs::write(&properties, text).expect("the settings can be written");
             if stopped.is_none() {
                 let users = if is_secured { secured::USERS } else { &[] };
-                format(i + 1, users, &properties, &folder.join(DATA), &kafka.class_path);
+                let node = (version, i + 1);
+                format(node, users, &properties, &folder.join(DATA), &kafka.class_path);
             }
             kafka.nodes.push(node(port, &properties, &kafka.class_path, &kafka.archive));
             kafka.wires.push(Proxy::start(wires[i], wired[i], Protocol::Kafka));
@@ -200,9 +216,15 @@ fn node(port: u16, properties: &Path, class_path: &str, archive: &Path) -> Serve
 
 /// Makes `data`, of the node with these settings, a folder of the cluster. Kafka's tool does that
 /// once for each id; what it writes is kept in the build folder and copied from then on.
-fn format(id: usize, users: &[&str], properties: &Path, data: &Path, class_path: &str) {
+fn format(
+    (version, id): (&str, usize),
+    users: &[&str],
+    properties: &Path,
+    data: &Path,
+    class_path: &str,
+) {
     let of = if users.is_empty() { "node" } else { "secured" };
-    let kept = class_path::build_folder().join(format!("kafka-{of}-{id}"));
+    let kept = class_path::build_folder().join(format!("{version}-{of}-{id}"));
     if !kept.exists() {
         let mut tool = Command::new("java");
         tool.args(flags("128m")).args(["-cp", class_path, "kafka.tools.StorageTool"]);
@@ -242,11 +264,11 @@ fn copy(from: &Path, to: &Path) {
 /// The archive of the classes of a node, recorded once and kept in the build folder: a node that
 /// loads its classes from there starts with half of the work. A JVM that cannot use it does
 /// without.
-fn archive(class_path: &str) -> PathBuf {
+fn archive(version: &str, class_path: &str) -> PathBuf {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _held = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    let stored = class_path::build_folder().join("kafka.jsa");
-    if class_path::is_newer(&stored, &class_path::source("kafka").join("pom.xml")) {
+    let stored = class_path::build_folder().join(format!("{version}.jsa"));
+    if class_path::is_newer(&stored, &class_path::source(version).join("pom.xml")) {
         return stored;
     }
     eprintln!("recording the classes of Kafka; this happens once");
@@ -256,7 +278,7 @@ fn archive(class_path: &str) -> PathBuf {
     let ports = ports::free(3);
     let text = properties_of(1, ports[0], (ports[1], ports[1]), &ports[2..], folder.path());
     fs::write(&properties, text).expect("the settings can be written");
-    format(1, &[], &properties, &folder.path().join(DATA), class_path);
+    format((version, 1), &[], &properties, &folder.path().join(DATA), class_path);
     let new = stored.with_extension(format!("{}", std::process::id()));
     let mut node = node(ports[0], &properties, class_path, &stored);
     node.record(&new);

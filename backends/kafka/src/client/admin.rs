@@ -134,10 +134,20 @@ impl<'a> Admin<'a> {
     }
 
     fn entries_of_topic(&self, topic: &str) -> Result<Vec<ConfigEntry>> {
+        let what = ResourceSpecifier::Topic(topic);
+        match self.entries_of(&what, &patient()) {
+            Ok(entries) => return Ok(entries),
+            // Where we may not ask there are none either.
+            Err(UNTOLD) => {
+                let needs = [on_topic("DescribeConfigs", topic)];
+                self.cluster.may("reading the settings of a topic", &needs)?;
+            }
+            Err(_) => {}
+        }
         // A broker may not know a topic yet that another one has just made.
         let needs = vec![on_topic("DescribeConfigs", topic)];
         let entries = self.cluster.insist_on("reading the settings of a topic", needs, || {
-            self.entries_of(&ResourceSpecifier::Topic(topic), &patient())
+            self.entries_of(&what, &patient())
         });
         entries.map_err(|error| match error {
             error if of_librdkafka(&error) == Some(&UNTOLD) => {

@@ -1,27 +1,27 @@
 //! One cluster: its topics, spans, leaders and groups.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Instant;
 
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::groups::GroupMemberInfo;
 use rdkafka::metadata::{MetadataBroker, MetadataPartition, MetadataTopic};
 use rdkafka::{Offset as RdOffset, TopicPartitionList};
 
-use super::connection::{Quiet, close, make_with, number, partition, refused};
+use super::connection::{Quiet, make_with, number, partition, refused};
 use super::native;
 use super::opening::{Listening, heard, wait_for_answer};
 use crate::ClusterAddress;
-use crate::error_kind::{self, Resource, Right, may_pass, on_topic};
+use crate::error_kind::{self, NotAllowed, Resource, Right, may_pass, on_topic};
 use crate::examine::Replicas;
 use crate::group::assignment;
 use crate::limits;
 use crate::settings::Settings;
-use seismic_queue::{Error, GroupMember, Offset, Partition, Result, Span, Topic};
+use seismic_queue::{Error, GroupMember, Kind, Offset, Partition, Result, Span, Topic};
 
 /// A cluster. Clones share one client for questions.
 #[derive(Clone)]
@@ -29,6 +29,8 @@ pub(crate) struct Cluster {
     pub(crate) at: String,
     pub(crate) settings: Settings,
     asking: Arc<BaseConsumer<Listening>>,
+    /// Asks where open transactions begin; made when that is asked first.
+    settled: Arc<OnceLock<BaseConsumer<Quiet>>>,
 }
 
 impl Cluster {
@@ -46,7 +48,7 @@ impl Cluster {
         // That a connection was closed at once is how some brokers refuse.
         config.set_log_level(RDKafkaLogLevel::Info);
         let asking = Arc::new(make_with(&config, Listening::default())?);
-        let cluster = Cluster { at, settings, asking };
+        let cluster = Cluster { at, settings, asking, settled: Arc::default() };
         wait_for_answer(&cluster.asking, &cluster.settings, &cluster.at, NO_TOPIC)?;
         Ok(cluster)
     }
@@ -84,13 +86,17 @@ impl Cluster {
         needs: Vec<Right>,
         mut ask: impl FnMut() -> std::result::Result<T, KafkaError>,
     ) -> Result<T> {
-        let (begun, mut is_told) = (Instant::now(), false);
+        let (begun, mut is_told, mut has_looked) = (Instant::now(), false, false);
         loop {
             match ask() {
                 Err(error)
                     if error_kind::code(&error).is_some_and(may_pass)
                         && begun.elapsed() < limits::PATIENCE =>
                 {
+                    // librdkafka waits for coordinators that it may not ask for, and says nothing.
+                    if !std::mem::replace(&mut has_looked, true) && !needs.is_empty() {
+                        self.may(doing, &needs)?;
+                    }
                     if !is_told && begun.elapsed() > limits::SILENCE {
                         let why = match heard(&self.asking) {
                             Some(failure) => format!("{error}; {}: {}", failure.at, failure.why),
@@ -104,6 +110,15 @@ impl Cluster {
                 outcome => return outcome.map_err(self.failed_on(doing, needs)),
             }
         }
+    }
+
+    /// Whether we have these rights, as far as brokers say.
+    pub(crate) fn may(&self, doing: &'static str, needs: &[Right]) -> Result<()> {
+        let missing = self.missing_rights(needs).unwrap_or_default().into_iter().next();
+        missing.map_or(Ok(()), |(right, resource)| {
+            let at = self.at.clone();
+            Err(Error::backend(Kind::Config, NotAllowed { at, doing, right, resource }))
+        })
     }
 
     pub(crate) fn topics(&self) -> Result<Vec<Topic>> {
@@ -286,22 +301,55 @@ impl Cluster {
     /// Up to where each partition is settled: the first message of the oldest open transaction, or
     /// the end.
     pub(crate) fn settled_ends(&self, topic: &Topic) -> Result<Vec<Offset>> {
-        // A read-committed client is given the last stable offset for the end.
-        let client: BaseConsumer<Quiet> = make_with(&self.settings.reading("seismic"), Quiet)?;
-        let settled = |partition| {
-            let (_, end) = self.insist("asking how far a log is settled", || {
-                client.fetch_watermarks(&topic.name, number(partition), limits::WAIT)
-            })?;
-            Ok(Offset(u64::try_from(end).unwrap_or(0)))
+        let ends = self.at_times_by(self.settled()?, topic, topic.all(), END)?;
+        let end = |end: Option<Offset>| {
+            end.ok_or_else(|| self.failed("asking for offsets")(KafkaError::NoMessageReceived))
         };
-        let ends = topic.all().map(settled).collect();
-        close(&client);
-        ends
+        ends.into_iter().map(end).collect()
+    }
+
+    /// As [`Cluster::settled_ends`], asked once: for who asks again soon.
+    pub(crate) fn settled_ends_now(&self, topic: &Topic) -> Result<Vec<Offset>> {
+        const DOING: &str = "asking how far a log is settled";
+        let failed = self.failed(DOING);
+        let mut asked = TopicPartitionList::new();
+        for partition in topic.all() {
+            asked.add_partition(&topic.name, number(partition));
+        }
+        asked.set_all_offsets(RdOffset::from_raw(END)).map_err(&failed)?;
+        let answer = self.settled()?.offsets_for_times(asked, limits::END_WAIT).map_err(&failed)?;
+        let end = |partition: Partition| {
+            let found = answer.find_partition(&topic.name, number(partition));
+            let end = found.and_then(|found| u64::try_from(found.offset().to_raw()?).ok());
+            end.map(Offset).ok_or_else(|| Error::Busy { at: self.at.clone(), doing: DOING })
+        };
+        topic.all().map(end).collect()
+    }
+
+    /// A read-committed client, which is given the last stable offset for the end.
+    fn settled(&self) -> Result<&BaseConsumer<Quiet>> {
+        Ok(match self.settled.get() {
+            Some(client) => client,
+            None => {
+                let client = make_with(&self.settings.reading("seismic"), Quiet)?;
+                self.settled.get_or_init(|| client)
+            }
+        })
     }
 
     /// First offset of each partition at or after `time_ms`; `None` where there is none.
     pub(crate) fn at_times(
         &self,
+        topic: &Topic,
+        partitions: impl Iterator<Item = Partition>,
+        time_ms: i64,
+    ) -> Result<Vec<Option<Offset>>> {
+        self.at_times_by(&*self.asking, topic, partitions, time_ms)
+    }
+
+    fn at_times_by<C: ConsumerContext>(
+        &self,
+        client: &BaseConsumer<C>,
         topic: &Topic,
         partitions: impl Iterator<Item = Partition>,
         time_ms: i64,
@@ -315,7 +363,7 @@ impl Cluster {
         // A topic that was just made, or a leader that was lost, takes a moment.
         let needs = vec![on_topic("Describe", &topic.name)];
         let answer = self.insist_on("asking for offsets", needs, || {
-            let answer = self.asking.offsets_for_times(asked.clone(), limits::WAIT)?;
+            let answer = client.offsets_for_times(asked.clone(), limits::WAIT)?;
             answer.elements().iter().try_for_each(|element| element.error())?;
             Ok(answer)
         })?;
@@ -338,4 +386,4 @@ const BEGINNING: i64 = -2;
 const END: i64 = -1;
 
 /// A name that no topic has: asking for it costs nothing and shows that a broker is there.
-const NO_TOPIC: &str = "seismic-is-anybody-there";
+pub(crate) const NO_TOPIC: &str = "seismic-is-anybody-there";

@@ -134,6 +134,21 @@ pub(crate) fn send<C: ProducerContext>(
     }
 }
 
+/// Why a message did not arrive, where the client gave it up with all others: for what has become of
+/// the client. One that may write to no topic gets no id from the brokers to write with.
+pub(crate) fn cause_of<C: ProducerContext>(
+    client: &BaseProducer<C>,
+    error: KafkaError,
+) -> KafkaError {
+    match client.client().fatal_error() {
+        Some((Code::ClusterAuthorizationFailed, _)) => {
+            KafkaError::MessageProduction(Code::TopicAuthorizationFailed)
+        }
+        Some((code, _)) => KafkaError::MessageProduction(code),
+        None => error,
+    }
+}
+
 /// Ends a consumer that is about to be dropped. Dropping it does the same, but looks only every 100
 /// ms whether it is done, and reading something back makes a consumer each time.
 pub(crate) fn close<C: ConsumerContext>(consumer: &BaseConsumer<C>) {

@@ -3,7 +3,10 @@
 pub(crate) mod admin;
 pub(crate) mod cluster;
 pub(crate) mod connection;
+pub(crate) mod coordinator;
 #[allow(unsafe_code, reason = "calls of librdkafka that have no safe wrapper; this file only")]
 pub(crate) mod native;
+pub(crate) mod open_transactions;
 pub(crate) mod opening;
+pub(crate) mod rights;
 pub(crate) mod suspension;

@@ -14,7 +14,7 @@ use rdkafka::message::Message as _;
 use super::cluster::Cluster;
 use super::connection::{Quiet, close, make_with, number};
 use crate::limits;
-use crate::security::{Security, ask};
+use crate::security::ask;
 use seismic_queue::backend::byte_reader::Bytes;
 use seismic_queue::{Offset, OpenTransaction, Partition, Result, Topic};
 
@@ -23,20 +23,24 @@ const DESCRIBE_PRODUCERS: i16 = 61;
 impl Cluster {
     /// The oldest open transaction of each partition that has one.
     pub(crate) fn open_transactions(&self, topic: &Topic) -> Result<Vec<OpenTransaction>> {
-        // What is committed meanwhile is behind both.
-        let settled = self.settled_ends(topic)?;
-        let spans = self.spans(topic)?;
+        // The end later: a transaction that is over by then held nothing back when it was asked for.
+        let settled = self.settled_ends_now(topic)?;
+        let ends = self.ends(&topic.name, &topic.all().collect::<Vec<_>>());
         let mut open = Vec::new();
-        for ((partition, first), span) in topic.all().zip(settled).zip(spans) {
-            if first >= span.end || first < span.first {
-                continue;
+        for ((partition, first), end) in topic.all().zip(settled).zip(ends) {
+            let end = end?;
+            if first < end {
+                let (topic, since_ms, producer) = (topic.name.clone(), None, None);
+                open.push(OpenTransaction { topic, partition, first, end, since_ms, producer });
             }
-            let since_ms = self.append_ms(&topic.name, partition, first);
-            let producer = self.producer_at(&topic.name, partition, first);
-            let end = span.end;
-            open.push(OpenTransaction { partition, first, end, since_ms, producer });
         }
         Ok(open)
+    }
+
+    /// Looks since when a transaction is open, and whose it is.
+    pub(crate) fn look_at(&self, open: &mut OpenTransaction) {
+        open.since_ms = self.append_ms(&open.topic, open.partition, open.first);
+        open.producer = self.producer_at(&open.topic, open.partition, open.first);
     }
 
     /// The time of the first message from an offset on, committed or not.
@@ -63,7 +67,7 @@ impl Cluster {
     fn producer_at(&self, topic: &str, partition: Partition, first: Offset) -> Option<i64> {
         let leaders = self.leaders(topic).ok()?;
         let (host, port) = leaders.at.get(leaders.of.get(&partition)?)?;
-        let security = Security::of(|key| self.settings.given().get(key).copied()).ok()?;
+        let security = self.security()?;
         let body = request(topic, partition);
         let call = (DESCRIBE_PRODUCERS, 0);
         let answer = ask(&security, (host, *port), limits::BROKER_WAIT, call, &body).ok()?;

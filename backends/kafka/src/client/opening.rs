@@ -166,7 +166,7 @@ fn is_final(failure: &Failure, settings: &Settings) -> Option<NotOpened> {
         return None;
     }
     let (host, port) = at.rsplit_once(':')?;
-    let security = Security::of(|key| settings.given().get(key).copied()).ok()?;
+    let security = Security::of(|key| settings.get(key)).ok()?;
     let host = host.trim_start_matches('[').trim_end_matches(']');
     match security.open((host, port.parse().ok()?), limits::END_WAIT, "seismic") {
         Err(OpenError::Untrusted(why)) => {

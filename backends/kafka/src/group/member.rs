@@ -342,5 +342,12 @@ impl Source for GroupSource {
 impl Drop for GroupSource {
     fn drop(&mut self) {
         self.consumer.context().is_closing.store(true, Ordering::Relaxed);
+        // librdkafka leaves a group only for members without a name.
+        if !self.member.is_named {
+            return;
+        }
+        if let Some((member, _)) = native::membership(&self.consumer) {
+            self.cluster.leave_group(&self.member.group, &member, &self.member.slot);
+        }
     }
 }

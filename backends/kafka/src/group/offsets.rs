@@ -39,12 +39,16 @@ impl GroupOffsets {
         partitions: &[Partition],
     ) -> Result<Vec<Committed>> {
         let needs = self.needs("Describe", topic);
+        // A coordinator that we may not ask never answers, and then it is looked why.
+        let mut wait = limits::BROKER_WAIT;
         let found = self.cluster.insist_on("asking for committed offsets", needs, || {
             let mut asked = TopicPartitionList::new();
             for &partition in partitions {
                 asked.add_partition(&topic.name, number(partition));
             }
-            let found = self.consumer.committed_offsets(asked, limits::WAIT)?;
+            let found = self
+                .consumer
+                .committed_offsets(asked, std::mem::replace(&mut wait, limits::WAIT))?;
             found.elements().iter().try_for_each(|element| element.error())?;
             Ok(found)
         })?;
@@ -80,6 +84,14 @@ impl GroupOffsets {
                 .map_err(&failed)?;
         }
         self.cluster.insist_on(doing, needs, || self.consumer.commit(&offsets, CommitMode::Sync))
+    }
+
+    /// Commits offsets with their metadata, in `topic` and others, of a group without members.
+    pub(crate) fn commit_list(&self, topic: &Topic, offsets: &TopicPartitionList) -> Result<()> {
+        let needs = self.needs("Read", topic);
+        self.cluster.insist_on("committing offsets", needs, || {
+            self.consumer.commit(offsets, CommitMode::Sync)
+        })
     }
 }
 

@@ -5,6 +5,7 @@ mod import_log;
 mod import_notes;
 mod producer;
 mod producer_recovery;
+mod rights;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -24,8 +25,8 @@ use seismic_queue::backend::assigned_source::AssignedSource;
 use seismic_queue::backend::validate;
 use seismic_queue::{
     AppendTimes, Diagnose, Error, Finding, Held, Hold, ImportLog, KnownProducers, Member, Need,
-    Offset, Partition, Policy, Producer, Queue, Reader, Result, Retained, Retention, Source, Span,
-    Topic,
+    Offset, OpenTransaction, Partition, Policy, Producer, Queue, Reader, Result, Retained,
+    Retention, Source, Span, Topic,
 };
 
 /// A Kafka cluster as a queue, or the topics of a store in it.
@@ -281,7 +282,15 @@ impl Diagnose for KafkaQueue {
         Ok(findings)
     }
 
-    fn examine_rights(&self, _: &[Need]) -> Result<Vec<Finding>> {
-        Ok(Vec::new())
+    fn open_transactions(&self, topic: &Topic) -> Result<Vec<OpenTransaction>> {
+        self.cluster.open_transactions(topic)
+    }
+
+    fn look_at(&self, transaction: &mut OpenTransaction) {
+        self.cluster.look_at(transaction);
+    }
+
+    fn examine_rights(&self, needs: &[Need]) -> Result<Vec<Finding>> {
+        rights::examine(&self.cluster, needs)
     }
 }

@@ -22,8 +22,8 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext
 
 use super::producer_recovery::ProducerRecovery;
 use crate::client::cluster::Cluster;
-use crate::client::connection::{connect, listen, log, make_with, number};
-use crate::error_kind::{Resource, on_topic};
+use crate::client::connection::{cause_of, connect, listen, log, make_with, number};
+use crate::error_kind::on_topic;
 use crate::limits;
 use seismic_queue::backend::append_dedup::recognised;
 use seismic_queue::backend::validate;
@@ -216,7 +216,10 @@ impl KafkaProducer {
 
     /// Ends the client: what it knew is read back by the next one.
     fn fail(&mut self, error: KafkaError) -> Error {
-        self.live = None;
+        let error = match self.live.take() {
+            Some(live) => cause_of(&live.client, error),
+            None => error,
+        };
         match error.rdkafka_error_code() {
             Some(Code::MessageSizeTooLarge) => {
                 let limit = self.message_bytes;
@@ -226,8 +229,7 @@ impl KafkaProducer {
                 Error::TopicMissing { topic: self.topic.name.clone(), at: self.cluster.at.clone() }
             }
             _ => {
-                let idempotent = ("IdempotentWrite", Resource::Cluster);
-                let needs = vec![on_topic("Write", &self.topic.name), idempotent];
+                let needs = vec![on_topic("Write", &self.topic.name)];
                 self.cluster.failed_on("appending", needs)(error)
             }
         }

@@ -136,14 +136,24 @@ impl Security {
     /// Opens a connection, which does not wait any more once it is open.
     pub(crate) fn open(
         &self,
+        at: (&str, u16),
+        patience: Duration,
+        client: &str,
+    ) -> Result<Opened, OpenError> {
+        let opened = self.open_waiting(at, patience, client)?;
+        let socket = opened.stream.socket();
+        waits(None, socket).and_then(|()| socket.set_nonblocking(true)).map_err(OpenError::Io)?;
+        Ok(opened)
+    }
+
+    /// Opens a connection of which each read and write waits that long at most.
+    fn open_waiting(
+        &self,
         (host, port): (&str, u16),
         patience: Duration,
         client: &str,
     ) -> Result<Opened, OpenError> {
         let socket = connect(host, port, patience).map_err(OpenError::Io)?;
-        let waits = |wait: Option<Duration>, socket: &TcpStream| {
-            socket.set_read_timeout(wait).and_then(|()| socket.set_write_timeout(wait))
-        };
         waits(Some(patience), &socket).map_err(OpenError::Io)?;
         let mut stream = match &self.tls {
             None => Stream::Plain(socket),
@@ -158,10 +168,25 @@ impl Security {
             let lifetime = login.log_in(&mut stream, client)?;
             renew_at = lifetime.map(|it| Instant::now() + it * RENEWED_PERCENT / 100);
         }
-        let socket = stream.socket();
-        waits(None, socket).and_then(|()| socket.set_nonblocking(true)).map_err(OpenError::Io)?;
         Ok(Opened { stream, renew_at })
     }
+}
+
+/// Asks a broker one question over a connection of its own; what follows the number of the answer.
+pub(crate) fn ask(
+    security: &Security,
+    at: (&str, u16),
+    patience: Duration,
+    question: (i16, i16),
+    body: &[u8],
+) -> Result<Vec<u8>, OpenError> {
+    let mut opened = security.open_waiting(at, patience, "seismic")?;
+    call::send(&mut opened.stream, question, 0, "seismic", body)?;
+    call::call(&mut opened.stream, 0)
+}
+
+fn waits(wait: Option<Duration>, socket: &TcpStream) -> io::Result<()> {
+    socket.set_read_timeout(wait).and_then(|()| socket.set_write_timeout(wait))
 }
 
 /// Whether a broker knows the calls that are made here.

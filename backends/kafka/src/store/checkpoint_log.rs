@@ -35,6 +35,18 @@ pub(crate) struct LogContents {
     chunks: BTreeMap<(u64, u32), Vec<u8>>,
     /// Of the commit that is not whole yet.
     begun: Vec<CheckpointRecord>,
+    /// The first record, and the newest manifest; the latter before it counts and since.
+    first: Option<Offset>,
+    begun_manifest: Option<Offset>,
+    manifest: Option<Offset>,
+}
+
+/// What the last commit of a group left, and where.
+pub(crate) struct LastState {
+    pub(crate) progress: Progress,
+    /// As in the metadata of an offset.
+    pub(crate) from: Offset,
+    pub(crate) manifest: Offset,
 }
 
 impl CheckpointLog<'_> {
@@ -213,10 +225,15 @@ impl LogContents {
                 _ => Err(log.corrupt(offset)),
             };
         };
+        self.first.get_or_insert(offset);
         let CheckpointRecord::Progress { progress, next_sequence, last_checkpoint } = record else {
+            if matches!(record, CheckpointRecord::Manifest(_)) {
+                self.begun_manifest = Some(offset);
+            }
             self.begun.push(record);
             return Ok(());
         };
+        self.manifest = self.begun_manifest.take().or(self.manifest);
         self.progress = Some(progress);
         (self.next_sequence, self.last_checkpoint) = (next_sequence, last_checkpoint);
         for record in std::mem::take(&mut self.begun) {
@@ -232,6 +249,14 @@ impl LogContents {
         let oldest = self.kept.first().map_or(0, KeptCheckpoint::number);
         self.chunks.retain(|(checkpoint, _), _| *checkpoint >= oldest);
         Ok(())
+    }
+
+    /// What the newest commit left, where everything of the group was read.
+    pub(crate) fn last_state(self) -> Option<LastState> {
+        let first = self.first?;
+        let newest = self.manifest.zip(self.kept.last());
+        let (from, manifest) = newest.map_or((first, first), |(at, kept)| (kept.first, at));
+        Some(LastState { progress: self.progress?, from, manifest })
     }
 
     /// Number of the newest commit.

@@ -16,7 +16,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use super::job_records::{Book, Kind, Line, bytes_of, corrupt, lines_of, record};
 use crate::client::admin::{Admin, OUTPUT};
 use crate::client::cluster::Cluster;
-use crate::client::connection::{FirstFailure, connect, listen, make_with};
+use crate::client::connection::{FirstFailure, cause_of, connect, listen, make_with};
 use crate::error_kind::on_topic;
 use crate::limits;
 use crate::queue::fetcher::Fetcher;
@@ -218,7 +218,8 @@ impl<'a> JobTopic<'a> {
         let (key, value) = record(kind, group, further, lines);
         let record = BaseRecord::to(&topic.name).partition(0).key(&key).payload(&value);
         connect(producer.client(), &topic.name);
-        producer.send(record).map_err(|(error, _)| failed(error))?;
+        let sent = producer.send(record);
+        sent.map_err(|(error, _)| failed(cause_of(&producer, error)))?;
         // The message is given up before this is.
         let until = Instant::now() + limits::WAIT + Duration::from_secs(1);
         while producer.in_flight_count() > 0 {
@@ -227,6 +228,7 @@ impl<'a> JobTopic<'a> {
             }
             listen(&producer);
         }
-        producer.context().failure().map_or(Ok(()), |(error, _)| Err(failed(error)))
+        let failure = producer.context().failure();
+        failure.map_or(Ok(()), |(error, _)| Err(failed(cause_of(&producer, error))))
     }
 }

@@ -9,10 +9,11 @@ mod committer;
 mod delivery;
 mod job_context;
 mod job_records;
-mod job_topic;
+pub(crate) mod job_topic;
 mod lease;
 mod offset_metadata;
 mod partition_state;
+mod repair;
 mod sink_offsets;
 mod sink_state;
 pub(crate) mod trim;
@@ -21,6 +22,7 @@ mod view;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use self::checkpoint_names::CachedNames;
 use self::job_context::JobContext;
@@ -36,8 +38,8 @@ use crate::group::transactional_id::SlotNames;
 use crate::queue::KafkaQueue;
 use seismic_queue::backend::validate;
 use seismic_queue::{
-    Checkpoint, Error, GroupMember, Job, JobStore, JournalEntry, Lease, Partition, Queue, Remedy,
-    Result, View,
+    Checkpoint, Error, GroupMember, Job, JobStore, JournalEntry, Lease, LostOffset, Partition,
+    Queue, Remedy, Result, View,
 };
 
 /// A store in a cluster.
@@ -217,6 +219,24 @@ impl JobStore for KafkaStore {
             Err(Error::OffsetGone { .. }) => Err(missing()),
             read => read,
         }
+    }
+
+    fn lost_offsets(&self) -> Result<Vec<LostOffset>> {
+        self.find_lost_offsets()
+    }
+
+    fn put_offsets_back(&self, lost: &[LostOffset]) -> Result<()> {
+        self.commit_lost_offsets(lost)
+    }
+
+    /// What any broker says of all.
+    fn rests_for(&self) -> Result<Option<Duration>> {
+        const KEY: &str = "offsets.retention.minutes";
+        let admin = Admin::new(&self.cluster)?;
+        let Some(broker) = self.cluster.brokers()?.into_iter().next() else { return Ok(None) };
+        let settings = admin.broker_settings(broker)?;
+        let minutes = settings.get(KEY).and_then(|minutes| minutes.parse::<u64>().ok());
+        Ok(minutes.map(|minutes| Duration::from_secs(minutes.saturating_mul(60))))
     }
 
     /// The members of its group.

@@ -1,6 +1,7 @@
 //! What a running job tells a person of its input: sensors spread over partitions, records that are
-//! rejected, and clocks that step. Nothing here changes results.
+//! rejected, clocks that step, and transactions that hold the input back. Nothing here changes results.
 
+pub(crate) mod hold_watch;
 pub(crate) mod loss_watch;
 pub(crate) mod losses;
 pub(crate) mod notice;

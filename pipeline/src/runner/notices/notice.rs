@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use seismic_queue::{Partition, Remedy};
+use seismic_queue::{OpenTransaction, Partition, Remedy};
 
 use crate::engine::clock_step::{ClockStep, StepKind};
 use crate::engine::windows::reject_reason::RejectReason;
@@ -19,6 +19,8 @@ pub enum Notice {
     Rejected(RejectedRecords),
     /// Clocks of sensors stepped further than is believed of one record.
     Steps(ClockSteps),
+    /// A transaction that somebody left open in the input holds back what is behind it.
+    HeldBack(HeldBack),
 }
 
 impl Notice {
@@ -29,6 +31,7 @@ impl Notice {
             Notice::Spread(_) => Some(Remedy::KeyBySensor),
             Notice::Moved(_) => None,
             Notice::Steps(_) => Some(Remedy::CorrectClocks),
+            Notice::HeldBack(held) => Some(held.transaction.remedy()),
             Notice::Rejected(lost) => {
                 Some(Remedy::StopRejecting { reason: lost.reason.name().to_owned() })
             }
@@ -43,6 +46,7 @@ impl fmt::Display for Notice {
             Notice::Moved(moved) => moved.fmt(f),
             Notice::Rejected(lost) => lost.fmt(f),
             Notice::Steps(steps) => steps.fmt(f),
+            Notice::HeldBack(held) => held.fmt(f),
         }
     }
 }
@@ -196,6 +200,24 @@ impl fmt::Display for ClockSteps {
             0 => Ok(()),
             further => write!(f, "; and {further} further steps"),
         }
+    }
+}
+
+/// A transaction that hangs in the input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldBack {
+    /// Which.
+    pub transaction: OpenTransaction,
+    /// How long it has been open, ms.
+    pub age_ms: i64,
+}
+
+impl fmt::Display for HeldBack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let HeldBack { transaction, age_ms } = self;
+        let held = transaction.held_from(transaction.first);
+        let seconds = age_ms / 1_000;
+        write!(f, "{transaction}, for {seconds} s now: {held} messages wait for its end")
     }
 }
 

@@ -1,0 +1,111 @@
+//! Notices when a transaction that somebody left open holds the input back.
+//!
+//! A transaction of a producer that works is over within moments. One that is open for longer is
+//! told once, with what is known of it.
+#![allow(clippy::disallowed_methods, reason = "shell: waiting is its job")]
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use seismic_queue::{Offset, OpenTransaction, Partition, Queue, Topic, clock};
+
+use super::notice::{HeldBack, Notice};
+use crate::limits;
+use crate::runner::job::JobContext;
+use crate::runner::metrics::Metrics;
+
+/// How often.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// Looks until `is_over`. What cannot be asked is asked again.
+pub(crate) fn watch(job: JobContext<'_>, metrics: &Metrics, is_over: &AtomicBool) {
+    let mut watches: Vec<_> = job.job.inputs.iter().map(|_| HoldWatch::default()).collect();
+    while !is_over.load(Ordering::Relaxed) {
+        for (input, watch) in job.job.inputs.iter().zip(&mut watches) {
+            for held in watch.look(job.queue, input, Instant::now()) {
+                metrics.notice(&Notice::HeldBack(held));
+            }
+        }
+        thread::park_timeout(EVERY);
+    }
+}
+
+/// What is open in one topic.
+#[derive(Default)]
+struct HoldWatch {
+    /// Where each open transaction begins, since when that is known, and whether it was told.
+    open: BTreeMap<Partition, (Offset, Instant, bool)>,
+}
+
+impl HoldWatch {
+    /// What is to be told now.
+    fn look(&mut self, queue: &dyn Queue, topic: &Topic, now: Instant) -> Vec<HeldBack> {
+        let found = match queue.open_transactions(topic) {
+            Ok(found) => found,
+            Err(error) => {
+                tracing::debug!("looking for open transactions: {error}");
+                return Vec::new();
+            }
+        };
+        let due = self.due(found, now);
+        due.into_iter()
+            .map(|mut transaction| {
+                queue.look_at(&mut transaction);
+                let least = limits::HELD_BACK.as_millis() as i64;
+                let age_ms = transaction.age_ms(clock::now_ms()).unwrap_or(least);
+                HeldBack { transaction, age_ms }
+            })
+            .collect()
+    }
+
+    /// Those that have been there long enough and were not told yet.
+    fn due(&mut self, found: Vec<OpenTransaction>, now: Instant) -> Vec<OpenTransaction> {
+        self.open.retain(|partition, _| found.iter().any(|it| it.partition == *partition));
+        let mut due = Vec::new();
+        for transaction in found {
+            let fresh = (transaction.first, now, false);
+            let known = self.open.entry(transaction.partition).or_insert(fresh);
+            if known.0 != transaction.first {
+                *known = fresh;
+            }
+            let (_, since, is_told) = known;
+            if !*is_told && now.duration_since(*since) >= limits::HELD_BACK {
+                *is_told = true;
+                due.push(transaction);
+            }
+        }
+        due
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(first: u64) -> Vec<OpenTransaction> {
+        vec![OpenTransaction {
+            topic: "in".to_owned(),
+            partition: Partition(1),
+            first: Offset(first),
+            end: Offset(first + 10),
+            since_ms: None,
+            producer: None,
+        }]
+    }
+
+    #[test]
+    fn a_transaction_is_told_once_when_it_has_hung_and_again_when_it_is_another_one() {
+        let (mut watch, now) = (HoldWatch::default(), Instant::now());
+        assert!(watch.due(open(5), now).is_empty());
+        assert!(watch.due(open(5), now + limits::HELD_BACK / 2).is_empty());
+        assert_eq!(watch.due(open(5), now + limits::HELD_BACK), open(5));
+        assert!(watch.due(open(5), now + 2 * limits::HELD_BACK).is_empty());
+        let later = now + 3 * limits::HELD_BACK;
+        assert!(watch.due(open(9), later).is_empty(), "transactions that come and go are no hang");
+        assert_eq!(watch.due(open(9), later + limits::HELD_BACK), open(9));
+        assert!(watch.due(Vec::new(), later + limits::HELD_BACK).is_empty());
+        assert!(watch.due(open(9), later + limits::HELD_BACK).is_empty());
+    }
+}

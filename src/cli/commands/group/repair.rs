@@ -1,0 +1,70 @@
+//! `seismic group repair`: puts the offsets of a group in Kafka back to the job's last commit, after a
+//! tool has set them or the cluster has forgotten them.
+
+use std::io::{self, BufRead as _, IsTerminal as _};
+
+use seismic_queue::{Error, LostOffset};
+
+use crate::cli::exit::{Outcome, Usage};
+use crate::cli::stdio::{print_line, tell};
+use crate::cli::target::Target;
+use crate::job::location::Location;
+
+/// Options of `seismic group repair`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// The group
+    name: String,
+    #[command(flatten)]
+    target: Target,
+    /// Do not ask for confirmation
+    #[arg(long)]
+    yes: bool,
+}
+
+pub fn run(args: &Args) -> anyhow::Result<Outcome> {
+    // The name is the group; `--group` is only what every command takes.
+    let location = Location { group: args.name.clone(), ..args.target.location()? };
+    let store = location.open_store()?;
+    if let Some(by) = store.leased_by()? {
+        return Err(Error::Owned { at: location.store_url().to_string(), by }.into());
+    }
+    let lost = store.lost_offsets()?;
+    if lost.is_empty() {
+        let name = &args.name;
+        print_line(format_args!("group {name} stands where its last commit left it"))?;
+        return Ok(Outcome::Fine);
+    }
+    for LostOffset { partition, found, next } in &lost {
+        let found = found.map_or("no offset".to_owned(), |found| format!("offset {found}"));
+        print_line(format_args!(
+            "partition {partition}: {found}, and the last commit is at {next}"
+        ))?;
+    }
+    confirm(&args.name, args.yes)?;
+    store.put_offsets_back(&lost)?;
+    print_line(format_args!(
+        "{} partitions of group {} are back at the last commit; run goes on from there",
+        lost.len(),
+        args.name
+    ))?;
+    Ok(Outcome::Fine)
+}
+
+/// Lets a person agree. Where nobody is at the keyboard, `yes` must have been said.
+fn confirm(name: &str, yes: bool) -> anyhow::Result<()> {
+    if yes {
+        return Ok(());
+    }
+    if !io::stdin().is_terminal() {
+        let refusal = format!("changing the offsets of group {name} needs a word: --yes");
+        return Err(Usage(refusal).into());
+    }
+    tell(format_args!("type the name of the group to put its offsets back:"));
+    let mut typed = String::new();
+    io::stdin().lock().read_line(&mut typed)?;
+    match typed.trim() == name {
+        true => Ok(()),
+        false => Err(Usage("that is another name; nothing was changed".to_owned()).into()),
+    }
+}

@@ -1,0 +1,63 @@
+//! Transactions that hold the input back, as the status shows them.
+
+use seismic_queue::{Offset, OpenTransaction};
+use serde::Serialize;
+
+use super::JobStatus;
+use crate::remedy::in_words;
+use crate::time::{now_ms, show_ms};
+
+/// One that is open for less is one of a producer that works, ms.
+pub const HANGS_MS: i64 = 5_000;
+
+/// A transaction that hangs in the input.
+#[derive(Clone, Debug, Serialize)]
+pub struct OpenTransactionStatus {
+    /// Topic of the input.
+    pub topic: String,
+    /// Its partition.
+    pub partition: u32,
+    /// Its first message.
+    pub offset: u64,
+    /// When that was appended, ms since 1970 UTC.
+    pub since_ms: i64,
+    /// Id that the brokers gave its producer.
+    pub producer_id: Option<i64>,
+    /// All of it, and what to do.
+    pub words: String,
+}
+
+impl OpenTransactionStatus {
+    /// One that was looked at; `None` where it does not hang.
+    pub fn of(open: &OpenTransaction) -> Option<Self> {
+        let since_ms = open.since_ms.filter(|_| open.age_ms(now_ms()) >= Some(HANGS_MS))?;
+        Some(OpenTransactionStatus {
+            topic: open.topic.clone(),
+            partition: open.partition.0,
+            offset: open.first.0,
+            since_ms,
+            producer_id: open.producer,
+            words: format!("{}; {}", said(open, since_ms), in_words(&open.remedy())),
+        })
+    }
+}
+
+/// Which one, since when, and what it holds back.
+pub fn said(open: &OpenTransaction, since_ms: i64) -> String {
+    let held = open.held_from(open.first);
+    format!("{open}, since {}: {held} messages wait for its end", show_ms(since_ms))
+}
+
+impl JobStatus {
+    /// Takes over what is open in the first input, which the partitions' positions are of.
+    pub fn hold_back(&mut self, open: &[OpenTransaction]) {
+        for transaction in open {
+            let place = transaction.partition.0 as usize;
+            let Some(partition) = self.partitions.get_mut(place) else { continue };
+            let position = partition.position.unwrap_or(partition.first);
+            partition.held_back = transaction.held_from(Offset(position)).min(partition.lag);
+        }
+        self.held_back = self.partitions.iter().map(|partition| partition.held_back).sum();
+        self.open_transactions = open.iter().filter_map(OpenTransactionStatus::of).collect();
+    }
+}
