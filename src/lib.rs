@@ -18,6 +18,7 @@ pub mod job;
 pub mod logs;
 mod remedy;
 pub mod serve;
+mod sink_value;
 pub mod status;
 mod time;
 pub mod watch;

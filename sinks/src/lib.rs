@@ -34,11 +34,11 @@ pub mod rocketmq;
 mod rows;
 mod runner;
 mod sink;
-mod sink_ahead;
 mod spec;
 mod stop;
 mod threads;
 
+pub use ahead::mark::{SinkAhead, SinkMark};
 pub use ahead::{ahead, known_ahead};
 pub use compare::{Comparison, RowDifference, RowDifferenceKind};
 pub use entry::{Context, Entry, SinkSpec};
@@ -50,7 +50,7 @@ pub use registry::{all, open, rows_in, sends_back_to};
 pub use rows::{RowAt, RowDecoder, Rows};
 pub use runner::SinkRunner;
 pub use sink::Sink;
-pub use sink_ahead::{SinkAhead, SinkMark};
+
 pub use spec::without_password;
 pub use stop::SinkStop;
 pub use threads::{OpenSink, SinkEnd, SinkOutcome, SinkStart, SinkThreads};

@@ -58,5 +58,10 @@ pub const TURN_EVERY: Duration = Duration::from_millis(50);
 /// password or a table is mended within minutes, and nobody has to start the job again.
 pub const OPEN_AGAIN_EVERY: Duration = Duration::from_secs(15);
 
+/// Rows of one transaction that a database may refuse for their content before the sink stops even
+/// where such rows are kept apart: then the table does not fit, and each takes a transaction of its
+/// own to find.
+pub const REFUSED_ROWS: usize = 100;
+
 /// Differences that a comparison keeps; the others are counted.
 pub const DIFFERENCES_SHOWN: usize = 10;

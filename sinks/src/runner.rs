@@ -12,9 +12,9 @@ use seismic_queue::{Batch, Error as QueueError, Event, Fingerprint, JobStore, Ki
 use seismic_queue::{Partition, Reader, Retries, Span, Topic, View};
 
 use crate::ahead;
+use crate::ahead::mark::SinkAhead;
 use crate::metrics::SinkMetrics;
 use crate::rows::RowDecoder;
-use crate::sink_ahead::SinkAhead;
 use crate::stop::{Order, SinkStop};
 use crate::{Context, Error, Result, Sink, SinkSpec, limits, registry};
 

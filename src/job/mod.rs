@@ -22,7 +22,6 @@ pub mod repartition;
 pub mod rollup;
 mod run;
 pub mod service;
-pub mod sink_value;
 pub(crate) mod sinks;
 pub mod spec;
 mod state;

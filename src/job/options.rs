@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 use super::cleaning::{AmplitudeRange, EventTime, PhaseList, RegionBox};
 use super::location::LocationOptions;
 use super::rollup::RollupSpan;
-use super::sink_value::SinkValue;
 use super::time_span::TimeSpan;
 use crate::http::HttpSettings;
+use crate::sink_value::SinkValue;
 use crate::time;
 
 /// Options of a job. A key of a job file is the name of a field.

@@ -4,15 +4,31 @@ use seismic_proto::ValueRef;
 use seismic_queue::{Offset, Partition};
 
 use super::columns::{Source, TableColumn};
+use super::dead_letters::DeadLetter;
 use super::wire::{self, Wire};
+use crate::rows::RowAt;
 use crate::{Error, Result, Rows};
 
-/// Encoded rows, in the order in which they came.
+/// What is handed to the connection at once, in bytes: more only waits there.
+const CHUNK: usize = 64 << 10;
+
+/// Encoded rows, in the order in which they came, and those that were refused.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     bytes: Vec<u8>,
-    /// Which row each tuple is.
-    places: Vec<(Partition, Offset)>,
+    tuples: Vec<Tuple>,
+    refused: Vec<DeadLetter>,
+}
+
+/// A row of the batch.
+#[derive(Debug)]
+struct Tuple {
+    partition: Partition,
+    offset: Offset,
+    /// Length of its encoding, in bytes.
+    bytes: usize,
+    /// Its message; empty where refused rows are not kept.
+    message: Vec<u8>,
 }
 
 /// How much of a batch there was at some moment.
@@ -20,6 +36,7 @@ pub(super) struct Batch {
 pub(super) struct Length {
     bytes: usize,
     rows: usize,
+    refused: usize,
 }
 
 impl Batch {
@@ -28,54 +45,95 @@ impl Batch {
         self.bytes.len()
     }
 
-    /// Whether there is no row.
+    /// Whether there is no row to write.
     pub(super) fn is_empty(&self) -> bool {
-        self.places.is_empty()
+        self.tuples.is_empty()
     }
 
     pub(super) fn len(&self) -> Length {
-        Length { bytes: self.bytes.len(), rows: self.places.len() }
+        let (rows, refused) = (self.tuples.len(), self.refused.len());
+        Length { bytes: self.bytes.len(), rows, refused }
     }
 
     /// Which row the tuple of that number is, from 1.
     pub(super) fn place(&self, number: usize) -> Option<(Partition, Offset)> {
-        self.places.get(number.checked_sub(1)?).copied()
+        let tuple = self.tuples.get(number.checked_sub(1)?)?;
+        Some((tuple.partition, tuple.offset))
     }
 
-    /// Adds rows; none of them when one cannot be held.
+    /// Rows that were refused.
+    pub(super) fn refused(&self) -> &[DeadLetter] {
+        &self.refused
+    }
+
+    /// Adds rows. One that cannot be held is refused and kept; where those are not kept, none of the
+    /// rows is added.
     pub(super) fn add(
         &mut self,
         place: &str,
         rows: &Rows<'_>,
-        columns: &[TableColumn],
-        wires: &[Wire],
+        (columns, wires): (&[TableColumn], &[Wire]),
+        keeps_refused: bool,
     ) -> Result<()> {
         let before = self.len();
         for at in rows.iter() {
-            self.places.push((rows.partition(), at.offset));
-            let count = i16::try_from(columns.len()).unwrap_or(i16::MAX);
-            self.bytes.extend_from_slice(&count.to_be_bytes());
-            for (column, wire) in columns.iter().zip(wires) {
-                let (of_schema, value) = match &column.source {
-                    Source::Field(field) => {
-                        (rows.schema().columns().get(*field), at.row.get(*field))
-                    }
-                    Source::Constant(text) => (None, ValueRef::Text(text)),
-                    Source::Partition => (None, ValueRef::Int32(rows.partition().0.cast_signed())),
-                    Source::Offset => (None, ValueRef::Int64(at.offset.0.cast_signed())),
-                };
-                if let Err(why) = wire.put(of_schema, value, &mut self.bytes) {
-                    self.truncate(before);
+            let begin = self.bytes.len();
+            let (partition, offset) = (rows.partition(), at.offset);
+            let message = if keeps_refused { at.bytes.to_vec() } else { Vec::new() };
+            match self.encode(rows, at, columns, wires) {
+                Ok(()) => {
+                    let bytes = self.bytes.len() - begin;
+                    self.tuples.push(Tuple { partition, offset, bytes, message });
+                }
+                Err(what) if keeps_refused => {
+                    self.bytes.truncate(begin);
+                    self.refused.push(DeadLetter { partition, offset, reason: what, message });
+                }
+                Err(what) => {
+                    self.bytes.truncate(before.bytes);
+                    self.tuples.truncate(before.rows);
                     return Err(Error::RowRefused {
                         place: place.to_owned(),
-                        partition: rows.partition(),
-                        offset: at.offset,
-                        what: format!("its column {} has {why}", column.name),
+                        partition,
+                        offset,
+                        what,
                     });
                 }
             }
         }
         Ok(())
+    }
+
+    fn encode(
+        &mut self,
+        rows: &Rows<'_>,
+        at: RowAt<'_>,
+        columns: &[TableColumn],
+        wires: &[Wire],
+    ) -> std::result::Result<(), String> {
+        let count = i16::try_from(columns.len()).unwrap_or(i16::MAX);
+        self.bytes.extend_from_slice(&count.to_be_bytes());
+        for (column, wire) in columns.iter().zip(wires) {
+            let (of_schema, value) = match &column.source {
+                Source::Field(field) => (rows.schema().columns().get(*field), at.row.get(*field)),
+                Source::Constant(text) => (None, ValueRef::Text(text)),
+                Source::Partition => (None, ValueRef::Int32(rows.partition().0.cast_signed())),
+                Source::Offset => (None, ValueRef::Int64(at.offset.0.cast_signed())),
+            };
+            wire.put(of_schema, value, &mut self.bytes)
+                .map_err(|why| format!("its column {} has {why}", column.name))?;
+        }
+        Ok(())
+    }
+
+    /// Keeps apart the row of that place, which the server refused.
+    pub(super) fn refuse(&mut self, partition: Partition, offset: Offset, reason: String) {
+        let is_it = |tuple: &Tuple| (tuple.partition, tuple.offset) == (partition, offset);
+        let Some(number) = self.tuples.iter().position(is_it) else { return };
+        let begin: usize = self.tuples[..number].iter().map(|tuple| tuple.bytes).sum();
+        let tuple = self.tuples.remove(number);
+        self.bytes.drain(begin..begin + tuple.bytes);
+        self.refused.push(DeadLetter { partition, offset, reason, message: tuple.message });
     }
 
     /// The bytes of a whole COPY, in order.
@@ -84,18 +142,10 @@ impl Batch {
         std::iter::once(wire::HEADER).chain(tuples).chain(std::iter::once(wire::TRAILER))
     }
 
-    /// Forgets what is after that length.
-    fn truncate(&mut self, length: Length) {
-        self.bytes.truncate(length.bytes);
-        self.places.truncate(length.rows);
-    }
-
-    /// Forgets what is before that length: it is in the table.
+    /// Forgets what is before that length: it is in the database.
     pub(super) fn remove(&mut self, length: Length) {
         self.bytes.drain(..length.bytes);
-        self.places.drain(..length.rows);
+        self.tuples.drain(..length.rows);
+        self.refused.drain(..length.refused);
     }
 }
-
-/// What is handed to the connection at once, in bytes: more only waits there.
-const CHUNK: usize = 64 << 10;

@@ -1,6 +1,7 @@
 //! Whether the table holds the result topic up to the sink's position, row by row, as one snapshot
 //! of the database shows it.
 
+use std::collections::HashSet;
 use std::error::Error as StdError;
 
 use postgres::fallible_iterator::FallibleIterator as _;
@@ -14,7 +15,7 @@ use super::failure::failure;
 use super::names::{quoted, quoted_list};
 use super::target::Target;
 use super::wire::Wire;
-use super::{position, session, table};
+use super::{dead_letters, position, session, table};
 use crate::compare::{Comparison, RowDifferenceKind, TopicRows};
 use crate::{Context, Error, Result, SinkSpec};
 
@@ -145,11 +146,12 @@ pub(super) fn compare(
         return Err(Error::NothingToCompare { sink: target.name.clone(), what });
     };
     position::check_owner(&stored, &target, context)?;
+    let refused = dead_letters::places(&mut transaction, &target)?;
     let mut sides = Vec::new();
     for (partition, position) in into.topic.all().zip(&stored.positions) {
         let held = into.view.partitions[partition.0 as usize].outputs[0].span;
         let rows = into.rows(partition, held.first, position.next)?;
-        sides.push(Side { rows, first: held.first, ahead: None });
+        sides.push(Side { rows, first: held.first, ahead: None, refused: &refused });
     }
     let mut same = 0;
     reading.each(&mut transaction, |partition, offset, found| {
@@ -176,6 +178,8 @@ struct Side<'a> {
     first: Offset,
     /// A row of the topic that was read before its turn.
     ahead: Option<(Offset, Row)>,
+    /// Rows that are dead letters instead.
+    refused: &'a HashSet<(Partition, Offset)>,
 }
 
 impl Side<'_> {
@@ -221,6 +225,9 @@ impl Side<'_> {
     }
 
     fn is_missing(&self, offset: Offset, expected: &Row, into: &mut Comparison<'_>) {
+        if self.refused.contains(&(self.rows.partition, offset)) {
+            return;
+        }
         let kind = RowDifferenceKind::Missing;
         into.add(self.rows.partition, kind, Some(expected), None, Some(offset));
     }

@@ -6,7 +6,11 @@ use super::target::Target;
 
 /// Statements that make the table and that of positions, for people and for the sink itself.
 pub(super) fn ddl(target: &Target, columns: &[TableColumn]) -> String {
-    format!("{}\n\n{}\n", table(target, columns), positions(target))
+    let mut all = format!("{}\n\n{}\n", table(target, columns), positions(target));
+    if target.keeps_refused {
+        all += &format!("\n{}\n", dead_letters(target));
+    }
+    all
 }
 
 /// The table of rows.
@@ -44,4 +48,20 @@ pub(super) fn positions(target: &Target) -> String {
 /// Names of the columns that tell rows apart.
 pub(super) fn key(columns: &[TableColumn]) -> impl Iterator<Item = &str> {
     columns.iter().filter(|column| column.is_key).map(|column| &*column.name)
+}
+
+/// The table of refused rows, one for all sinks of a schema: where each is from, why it was refused,
+/// and its message.
+fn dead_letters(target: &Target) -> String {
+    format!(
+        "CREATE TABLE IF NOT EXISTS {} (\n    \
+             sink text NOT NULL,\n    \
+             part integer NOT NULL,\n    \
+             row_offset bigint NOT NULL,\n    \
+             reason text NOT NULL,\n    \
+             message bytea NOT NULL,\n    \
+             written timestamp with time zone NOT NULL,\n    \
+             PRIMARY KEY (sink, part, row_offset)\n);",
+        target.quoted_dead_letters()
+    )
 }

@@ -7,7 +7,7 @@ use seismic_queue::{Finding, Kind};
 use super::failure::failure;
 use super::names::POSITIONS;
 use super::target::{PASSWORD_VARIABLE, Protection, Target};
-use super::{position, session, table};
+use super::{dead_letters, position, session, table};
 use crate::{Error, Result, SinkSpec};
 
 /// Oldest major version that the sink was written for: the server must have `hashtextextended`.
@@ -74,6 +74,16 @@ fn try_examine(spec: &SinkSpec, findings: &mut Vec<Finding>) -> Result<()> {
         let rows: u64 = stored.positions.iter().map(|position| position.next.0).sum();
         let of = format!("its position is that of store {}, {rows} rows", stored.store);
         findings.push(Finding::fine(of));
+    }
+    let refused = dead_letters::places(&mut client, &target)?.len();
+    if refused > 0 {
+        findings.push(Finding::warning(
+            format!(
+                "the table did not take {refused} rows, which are in {}",
+                target.quoted_dead_letters()
+            ),
+            "see their reasons there, alter the table, and write them again from there",
+        ));
     }
     Ok(())
 }

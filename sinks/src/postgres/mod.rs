@@ -25,6 +25,7 @@ mod batch;
 mod columns;
 mod compare;
 mod ddl;
+mod dead_letters;
 mod examine;
 mod failure;
 mod names;
@@ -43,7 +44,7 @@ use seismic_queue::{Fingerprint, Kind, Offset, Partition, Span};
 
 use crate::entry::Entry;
 use crate::options::{OptionKind, SinkOption};
-use crate::{Context, Error, Result, Rows, Sink, SinkSpec, failpoints};
+use crate::{Context, Error, Result, Rows, Sink, SinkSpec, failpoints, limits};
 use batch::{Batch, Length};
 use columns::TableColumn;
 use failure::failure;
@@ -100,6 +101,12 @@ const OPTIONS: &[SinkOption] = &[
         kind: OptionKind::Word(&["error", "ignore", "update"]),
         default: "error",
         doc: "what happens to a row whose key is in the table already",
+    },
+    SinkOption {
+        name: "on_data_error",
+        kind: OptionKind::Word(&["stop", "dead-letter"]),
+        default: "stop",
+        doc: "a row that the server refuses for its content: the sink stops, or keeps it in seismic_dead_letter",
     },
     SinkOption {
         name: "password_file",
@@ -202,6 +209,17 @@ impl Postgres {
             };
             match commit {
                 Ok(_) => self.session = Some(client),
+                Err(Error::RowRefused { partition, offset, what, .. })
+                    if self.target.keeps_refused
+                        && self.batch.refused().len() < limits::REFUSED_ROWS =>
+                {
+                    tracing::warn!(
+                        sink = self.target.name, %partition, %offset, reason = what,
+                        "the table does not take a row: it is a dead letter"
+                    );
+                    self.batch.refuse(partition, offset, what);
+                    self.session = Some(client);
+                }
                 // The next row of the same key may be in another statement.
                 Err(Error::Database { what, .. })
                     if !self.has_repeats && what.contains("SQLSTATE 21000") =>
@@ -228,6 +246,9 @@ impl Postgres {
         failpoints::pass(failpoints::POSTGRES_AFTER_FENCE)?;
         if !self.batch.is_empty() {
             self.insert(&mut transaction)?;
+        }
+        if !self.batch.refused().is_empty() {
+            dead_letters::add(&mut transaction, &self.target, self.batch.refused())?;
         }
         failpoints::pass(failpoints::POSTGRES_BEFORE_COMMIT)?;
         self.attempted = Some((self.pending.clone(), self.batch.len()));
@@ -387,6 +408,7 @@ impl Sink for Postgres {
             columns::OFFSET
         );
         let (number, from) = (partition.0.cast_signed(), first.0.cast_signed());
+        dead_letters::remove(&mut transaction, &self.target, partition, first)?;
         transaction
             .execute_typed(&delete, &[(&number, Type::INT4), (&from, Type::INT8)])
             .map_err(failed)?;
@@ -404,7 +426,8 @@ impl Sink for Postgres {
         let position = &mut self.pending[rows.partition().0 as usize];
         let first = rows.messages().next().map_or(rows.next(), |message| message.offset);
         assert!(first >= position.next, "rows come in order, from where recovery said");
-        self.batch.add(&self.target.name, rows, &self.columns, &self.wires)?;
+        let columns = (&*self.columns, &*self.wires);
+        self.batch.add(&self.target.name, rows, columns, self.target.keeps_refused)?;
         let last = rows.messages().last().map(Fingerprint::of);
         *position = Position { next: rows.next(), last: last.or(position.last) };
         Ok(())

@@ -3,6 +3,9 @@
 /// The table of positions, in the schema of the rows.
 pub(super) const POSITIONS: &str = "seismic_position";
 
+/// The table of rows that were refused, in the schema of the rows.
+pub(super) const DEAD_LETTERS: &str = "seismic_dead_letter";
+
 /// Longest name of a table or column, in bytes: PostgreSQL cuts longer ones without a word.
 pub(super) const NAME_BYTES: usize = 63;
 

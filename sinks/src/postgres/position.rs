@@ -10,7 +10,7 @@ use seismic_queue::{Fingerprint, Offset, Span};
 use super::failure::failure;
 use super::session;
 use super::target::Target;
-use crate::sink_ahead::SinkMark;
+use crate::ahead::mark::SinkMark;
 use crate::{Context, Error, Result, SinkSpec};
 
 /// Where a sink is in one partition.

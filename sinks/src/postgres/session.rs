@@ -47,7 +47,7 @@ pub(super) fn application() -> String {
 /// Connects, without a turn.
 pub(super) fn connect(target: &Target, application: &str) -> Result<Client> {
     let config = target.with_secrets(application)?;
-    let connected = postgres::Config::from(config).connect(tls::connector(target)?);
+    let connected = config.connect(tls::connector(target)?);
     let mut client = connected.map_err(|e| failure(&target.name, "connecting", e))?;
     client
         .batch_execute(SETTINGS)

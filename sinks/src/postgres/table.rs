@@ -7,7 +7,7 @@ use postgres::{Client, GenericClient};
 use super::columns::TableColumn;
 use super::ddl;
 use super::failure::failure;
-use super::names::{POSITIONS, quoted_list};
+use super::names::quoted_list;
 use super::target::{OnConflict, Target};
 use super::wire::Wire;
 use crate::{Error, Result};
@@ -25,7 +25,11 @@ struct Found {
 
 /// Makes what is missing, one sink at a time.
 pub(super) fn make(client: &mut Client, target: &Target, columns: &[TableColumn]) -> Result<()> {
-    if exists(client, target, &target.table)? && exists(client, target, POSITIONS)? {
+    let mut is_whole = true;
+    for table in target.tables() {
+        is_whole &= exists(client, target, table)?;
+    }
+    if is_whole {
         return Ok(());
     }
     let failed = |e| failure(&target.name, "making the tables", e);
@@ -45,7 +49,7 @@ pub(super) fn check(
     target: &Target,
     columns: &[TableColumn],
 ) -> Result<Vec<Wire>> {
-    for table in [&*target.table, POSITIONS] {
+    for table in target.tables() {
         if !exists(client, target, table)? {
             let table = format!("{}.{table}", target.schema);
             return Err(Error::TableMissing { place: target.name.clone(), table });

@@ -9,7 +9,7 @@ use postgres::config::{Host, SslMode};
 use seismic_proto::Schema;
 
 use super::columns::{Choice, TableColumn};
-use super::names::{NAME_BYTES, POSITIONS, quoted};
+use super::names::{DEAD_LETTERS, NAME_BYTES, POSITIONS, quoted};
 use crate::{Error, Result, SinkSpec, limits};
 
 /// Where the password is taken from when no file is named.
@@ -50,6 +50,8 @@ pub(super) struct Target {
     pub(super) table: String,
     pub(super) choice: Choice,
     pub(super) on_conflict: OnConflict,
+    /// Whether a row that the server refuses for its content is kept apart, and the sink goes on.
+    pub(super) keeps_refused: bool,
     /// Whether a table that is missing is made.
     pub(super) creates: bool,
     pub(super) protection: Protection,
@@ -113,6 +115,7 @@ impl Target {
                 "ignore" => OnConflict::Ignore,
                 _ => OnConflict::Update,
             },
+            keeps_refused: spec.text("on_data_error") == "dead-letter",
             creates: spec.text("create") == "true",
             protection,
             authority,
@@ -144,6 +147,17 @@ impl Target {
     /// The table of positions, as statements name it.
     pub(super) fn quoted_positions(&self) -> String {
         format!("{}.{}", quoted(&self.schema), quoted(POSITIONS))
+    }
+
+    /// The table of refused rows, as statements name it.
+    pub(super) fn quoted_dead_letters(&self) -> String {
+        format!("{}.{}", quoted(&self.schema), quoted(DEAD_LETTERS))
+    }
+
+    /// Names of the tables that it needs.
+    pub(super) fn tables(&self) -> impl Iterator<Item = &str> {
+        let dead_letters = self.keeps_refused.then_some(DEAD_LETTERS);
+        [&*self.table, POSITIONS].into_iter().chain(dead_letters)
     }
 
     /// Everything to connect with, the password too.

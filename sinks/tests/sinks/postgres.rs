@@ -281,6 +281,36 @@ fn a_row_that_the_table_does_not_take_is_named_and_the_rest_stays_out() {
 }
 
 #[test]
+fn rows_that_the_table_does_not_take_are_dead_letters_where_that_is_wanted() {
+    let Some(server) = server() else { return };
+    let place = PostgresPlace::new(&server, ",on_data_error=dead-letter");
+    drop(place.sink("home").unwrap().recover(&spans_of(ROWS)).unwrap());
+    place.sql("ALTER TABLE seismic_windows ADD CHECK (max_amplitude NOT IN (2, 5))");
+    let mut sink = place.sink("home").unwrap();
+    sink.recover(&spans_of(ROWS)).unwrap();
+    let mut rows: Vec<_> = (0..ROWS).map(|i| row(1, i)).collect();
+    rows[3].sensor_id = "a\0b".to_owned();
+    write(&mut sink, &batch(Partition(1), Offset(0), &rows)).unwrap();
+    sink.sync().unwrap();
+    drop(sink);
+    assert_eq!(place.rows(), [0, 1, 4, 6].map(|i| rows[i].clone()));
+    let letters = place.sql(
+        "SELECT row_offset, translate(reason, chr(10) || chr(13), '') FROM seismic_dead_letter ORDER BY 1",
+    );
+    let letters: Vec<_> = letters.lines().collect();
+    assert_eq!(letters.len(), 3, "{letters:?}");
+    for (letter, (offset, why)) in
+        letters.iter().zip([("2|", "violates check"), ("3|", "U+0000"), ("5|", "violates check")])
+    {
+        assert!(letter.starts_with(offset) && letter.contains(why), "{letter}");
+    }
+    let mut sink = place.sink("home").unwrap();
+    assert_eq!(sink.recover(&spans_of(ROWS)).unwrap()[1], Offset(ROWS));
+    assert!(sink.take_back(Partition(1), Offset(3)).unwrap());
+    assert_eq!(place.sql("SELECT count(*) FROM seismic_dead_letter").trim(), "1");
+}
+
+#[test]
 fn keys_that_are_there_stop_the_sink_stay_or_are_replaced() {
     let Some(server) = server() else { return };
     for (on_conflict, is_kept) in [("ignore", true), ("update", false)] {

@@ -6,7 +6,7 @@ use crate::cli::exit::Outcome;
 use crate::cli::stdio::{print, print_line};
 use crate::cli::target::{InputTopic, Target};
 use crate::doctor::{self, Subject};
-use crate::job::sink_value::SinkValue;
+use crate::sink_value::SinkValue;
 
 /// Options of `seismic doctor`.
 #[derive(clap::Args)]

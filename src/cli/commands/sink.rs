@@ -15,8 +15,8 @@ use crate::cli::stdio::{print, tell};
 use crate::cli::target::Target;
 use crate::error::Usage;
 use crate::job::location::Location;
-use crate::job::sink_value::SinkValue;
 use crate::job::sinks;
+use crate::sink_value::SinkValue;
 
 /// How often it looks for a job that is not there yet.
 const LOOK_EVERY: std::time::Duration = std::time::Duration::from_millis(250);

@@ -19,8 +19,8 @@ use crate::cli::target::Target;
 use crate::job::kinds;
 use crate::job::location::Location;
 use crate::job::repartition::{InputQueue, StoredFirstStep};
-use crate::job::sink_value::SinkValue;
 use crate::job::sinks::compare;
+use crate::sink_value::SinkValue;
 
 /// Sensors that the text names; the JSON has more of them.
 const SENSORS_NAMED: usize = 3;
