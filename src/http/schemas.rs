@@ -36,9 +36,70 @@ pub fn schemas() -> Map<String, Value> {
         ("History", object(&[("points", list(point()))])),
         ("Logs", object(&[("lines", list(log_line()))])),
         ("NewSavepoint", object(&[("name", text())])),
+        ("Submission", submission()),
+        ("Submitted", object(&[("name", text()), ("group", text())])),
+        ("Start", start()),
+        ("Copy", copy()),
+        ("Transitions", object(&[("transitions", list(transition()))])),
+        ("Alarms", object(&[("alarms", list(alarm())), ("undelivered", list(delivery()))])),
         ("Accepted", object(&[("accepted", json!({ "const": true }))])),
     ];
     all.into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect()
+}
+
+fn words() -> Value {
+    json!({ "type": "object", "additionalProperties": text() })
+}
+
+/// What a server takes as a new job: the text of a job file is enough.
+fn submission() -> Value {
+    let mut all = object(&[("text", text()), ("file", optional("string")), ("variables", words())]);
+    all["required"] = json!(["text"]);
+    all
+}
+
+/// Where a start begins: nothing of it is needed.
+fn start() -> Value {
+    let all = ["from_checkpoint", "from"].map(|name| (name, optional("string")));
+    let mut all = object(&all);
+    all["required"] = json!([]);
+    all
+}
+
+fn copy() -> Value {
+    let mut all =
+        object(&[("name", text()), ("from_checkpoint", optional("string")), ("set", words())]);
+    all["required"] = json!(["name"]);
+    all
+}
+
+fn transition() -> Value {
+    object(&[
+        ("state", one_of(&STATES)),
+        ("since_ms", time()),
+        ("why", text()),
+        ("last_error", optional("string")),
+    ])
+}
+
+fn alarm() -> Value {
+    object(&[
+        ("job", text()),
+        ("kind", text()),
+        ("text", text()),
+        ("raised_ms", time()),
+        ("recovered_ms", optional("integer")),
+    ])
+}
+
+fn delivery() -> Value {
+    object(&[
+        ("id", count()),
+        ("target", text()),
+        ("tries", count()),
+        ("error", optional("string")),
+        ("state", text()),
+    ])
 }
 
 fn overview() -> Value {

@@ -7,7 +7,6 @@ use super::worker::report::Report;
 /// Something to take in.
 pub enum Event {
     /// Somebody wants something done or answered.
-    #[allow(dead_code, reason = "the API sends it")]
     Task(Box<dyn FnOnce(&mut Supervisor) + Send>),
     /// The worker of a job, by the number of its link.
     OfWorker(String, u64, Happening),

@@ -27,13 +27,6 @@ impl JobsFolder {
         JobsFolder { path, seen: BTreeMap::new(), problems: BTreeMap::new() }
     }
 
-    /// What is wrong with files, by file.
-    #[must_use]
-    #[allow(dead_code, reason = "the API asks for it")]
-    pub fn problems(&self) -> &BTreeMap<String, String> {
-        &self.problems
-    }
-
     /// Has the server do what the files say.
     pub fn follow(&mut self, server: &mut Supervisor) {
         let files = match job_files(&self.path) {

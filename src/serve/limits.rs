@@ -39,3 +39,42 @@ pub const HISTORY_S: i64 = 3_600;
 
 /// Rows of one-minute history: a week.
 pub const HISTORY_MIN: i64 = 7 * 24 * 60;
+
+/// An alarm is over when its condition has not held so long: what comes and goes is one alarm.
+pub const CLEAR_FOR: Duration = Duration::from_secs(30);
+
+/// Fewer records in a minute say nothing about the share of dead letters.
+pub const JUDGED_RECORDS: u64 = 100;
+
+/// Alarms kept, of all jobs.
+pub const ALARMS: usize = 10_000;
+
+/// Deliveries kept that were given up, to be shown.
+pub const UNDELIVERED: usize = 1_000;
+
+/// Deliveries that may wait: beyond it targets get the newest state when they are back.
+pub const WAITING: u64 = 1_000;
+
+/// How long a target may take.
+pub const DELIVERY_TIME: Duration = Duration::from_secs(10);
+
+/// How often a delivery is tried, over about an hour.
+pub const DELIVERY_TRIES: u32 = 12;
+
+/// Pause after the first try; it doubles with each further one ...
+pub const DELIVERY_PAUSE: Duration = Duration::from_secs(2);
+
+/// ... up to this.
+pub const DELIVERY_PAUSE_MOST: Duration = Duration::from_secs(600);
+
+/// How often deliveries that are due are looked for.
+pub const DELIVER_EVERY: Duration = Duration::from_secs(1);
+
+/// How often disks are looked at.
+pub const DISK_EVERY: Duration = Duration::from_secs(10);
+
+/// Free space of a disk below which there is an alarm, bytes.
+pub const DISK_FREE_BYTES: u64 = 1 << 30;
+
+/// The same in percent.
+pub const DISK_FREE_PERCENT: u64 = 5;

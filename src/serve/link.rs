@@ -25,7 +25,6 @@ pub struct Link {
     /// Tells it from the workers of the job before and after it.
     pub number: u64,
     /// Its process id, for people.
-    #[allow(dead_code, reason = "the API asks for it")]
     pub pid: u32,
     pidfd: Arc<OwnedFd>,
     is_over: Arc<AtomicBool>,

@@ -12,11 +12,17 @@
 //! that knows no clock and no process ([`life`]). Workers outlive their server, and the next one
 //! finds them again ([`worker`]).
 
+pub mod alarms;
+mod api;
+pub mod client;
+pub mod config;
 mod event;
+mod handle;
 mod jobs_folder;
 pub mod life;
 pub mod limits;
 mod link;
+mod recorder;
 mod rivals;
 mod run;
 mod served_job;

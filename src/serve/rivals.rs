@@ -25,6 +25,11 @@ pub fn places(spec: &JobSpec) -> BTreeSet<String> {
     sinks.chain([store, format!("group {} on {queue}", spec.group)]).collect()
 }
 
+/// Folders that its sinks write to.
+pub fn folders(spec: &JobSpec) -> impl Iterator<Item = PathBuf> {
+    spec.sink.iter().filter_map(folder)
+}
+
 /// The folder of a sink that writes files.
 fn folder(sink: &seismic_sinks::SinkSpec) -> Option<PathBuf> {
     (sink.scheme() == "csv").then(|| PathBuf::from(sink.target()))

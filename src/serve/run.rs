@@ -10,10 +10,18 @@ use anyhow::Context as _;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use super::alarms::courier;
+use super::alarms::watch::Watch;
+use super::api::{self, ServedJobs};
 use super::event::Event;
+use super::handle::Handle;
 use super::jobs_folder::JobsFolder;
+use super::recorder::Recorder;
 use super::settings::ServeSettings;
+use super::state::history::History;
 use super::supervisor::Supervisor;
+use crate::cli::stdio::tell;
+use crate::http::{self, Jobs, Server};
 
 /// How often the folder of job files is read.
 const FOLLOW_EVERY: Duration = Duration::from_secs(1);
@@ -21,11 +29,16 @@ const FOLLOW_EVERY: Duration = Duration::from_secs(1);
 /// Serves until SIGTERM or Ctrl-C.
 ///
 /// # Errors
-/// When the state cannot be opened.
+/// When the state cannot be opened, or the address cannot be had.
 pub fn run(settings: ServeSettings) -> anyhow::Result<()> {
-    let supervisor = Supervisor::open(Arc::new(settings))?;
+    let settings = Arc::new(settings);
+    let supervisor = Supervisor::open(Arc::clone(&settings))?;
     follow_signals(supervisor.sender()).context("following signals")?;
-    let mut folder = supervisor.settings().jobs.clone().map(JobsFolder::new);
+    let server = listen(&settings, &supervisor)?;
+    let wake = courier::start(supervisor.state().connect()?, settings.commands.clone())?;
+    let mut watch = Watch::new(wake);
+    let mut recorder = Recorder::new(History::new(supervisor.state().connect()?)?);
+    let mut folder = settings.jobs.clone().map(JobsFolder::new);
     let mut followed: Option<Instant> = None;
     supervisor.run(|supervisor| {
         if let Some(folder) = &mut folder
@@ -34,8 +47,27 @@ pub fn run(settings: ServeSettings) -> anyhow::Result<()> {
             folder.follow(supervisor);
             followed = Some(Instant::now());
         }
+        watch.look(supervisor);
+        recorder.record(supervisor);
     });
+    if let Some(server) = server {
+        server.stop();
+    }
     Ok(())
+}
+
+/// Answers over HTTP, if it is said where.
+fn listen(settings: &ServeSettings, supervisor: &Supervisor) -> anyhow::Result<Option<Server>> {
+    let Some(http) = &settings.http else { return Ok(None) };
+    let handle = Arc::new(Handle::new(supervisor.sender()));
+    let db = supervisor.state().connect()?;
+    let jobs: Arc<dyn Jobs> =
+        Arc::new(ServedJobs::new(Arc::clone(&handle), db, http.ready_lag.ms()));
+    let mut routes = http::routes(&jobs);
+    routes.extend(api::routes(&handle));
+    let server = Server::start(http, routes)?;
+    tell(format_args!("serving http://{}/metrics and /api/v1", server.address()));
+    Ok(Some(server))
 }
 
 /// SIGTERM and Ctrl-C end the server, a second one at once; SIGHUP has it read levels again.

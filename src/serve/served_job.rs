@@ -36,7 +36,6 @@ impl ServedJob {
 
     /// Its group.
     #[must_use]
-    #[allow(dead_code, reason = "the API asks for it")]
     pub fn group(&self) -> &str {
         self.spec.as_ref().map_or("", |spec| &spec.group)
     }

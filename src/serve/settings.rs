@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use crate::http::HttpSettings;
 use crate::job::service::JobName;
 
 /// What a server is told.
@@ -18,6 +19,10 @@ pub struct ServeSettings {
     pub variables: BTreeMap<String, String>,
     /// Folders in which jobs that are submitted may have their files.
     pub roots: Vec<PathBuf>,
+    /// Commands that alarms may run.
+    pub commands: BTreeMap<String, Vec<String>>,
+    /// Where it is asked over HTTP.
+    pub http: Option<HttpSettings>,
 }
 
 impl ServeSettings {

@@ -85,9 +85,13 @@ impl Supervisor {
 
     /// The state file.
     #[must_use]
-    #[allow(dead_code, reason = "the API asks for it")]
     pub fn state(&self) -> &StateFile {
         &self.state
+    }
+
+    /// The state file, to store in it.
+    pub fn state_mut(&mut self) -> &mut StateFile {
+        &mut self.state
     }
 
     /// Works until it is told to end and, unless workers are to be left running, all have ended.
@@ -443,6 +447,11 @@ impl Supervisor {
     ) -> anyhow::Result<String> {
         description.server.clone_from(&self.settings.variables);
         let (spec, service) = description.resolve()?;
+        if spec.http.is_some() {
+            let why =
+                "http: the server shows its jobs itself; leave it out of files that are served";
+            return Err(Usage(why.to_owned()).into());
+        }
         begin.apply(&mut spec.clone())?;
         let name = service.name.as_ref().map_or(spec.group.clone(), ToString::to_string);
         let of_it = rivals::places(&spec);
@@ -501,7 +510,6 @@ impl Supervisor {
     ///
     /// # Errors
     /// When it cannot begin there, or runs.
-    #[allow(dead_code, reason = "the API asks for it")]
     pub fn set_begin(&mut self, name: &str, begin: Begin) -> anyhow::Result<()> {
         let job = self.jobs.get_mut(name).context("there is no such job")?;
         if job.life.saved().has_worker && begin != Begin::default() {

@@ -14,7 +14,6 @@ mod outage;
 mod poison;
 mod publish;
 mod refusals;
-mod repartition;
 mod second_kind;
 mod secured;
 mod session;

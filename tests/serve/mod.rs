@@ -1,6 +1,8 @@
 //! `seismic serve`: jobs as processes of their own, through the deaths of workers and servers.
 
 mod folder;
+mod life;
+mod webhook;
 
 use std::fs;
 use std::path::PathBuf;
@@ -31,7 +33,7 @@ impl ServeStage {
     }
 
     pub fn serve(&self, options: &[&str]) -> Running {
-        self.stage.spawn(&[&["serve", "--jobs", "jobs"], options].concat())
+        self.stage.spawn(&[&["serve", "--jobs", "jobs", "--http", "127.0.0.1:0"], options].concat())
     }
 
     /// What is stored of a job's life; null without the job.
@@ -76,9 +78,28 @@ impl ServeStage {
         u32::try_from(pid.unwrap()).unwrap()
     }
 
+    /// The names of all files in the folders of workers.
+    pub fn logs(&self) -> Vec<String> {
+        let folders = fs::read_dir(self.stage.path("output/serve.db.workers")).unwrap();
+        let files = folders.flat_map(|folder| fs::read_dir(folder.unwrap().path()).unwrap());
+        files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect()
+    }
+
     pub fn kill(&self, pid: u32) {
         kill_process(Pid::from_raw(pid.cast_signed()).unwrap(), Signal::KILL).unwrap();
     }
+}
+
+/// Times of the points in the history of a job.
+pub fn points(stage: &ServeStage, job: &str) -> Vec<i64> {
+    let db = Connection::open_with_flags(
+        stage.stage.path("output/serve.db"),
+        OpenFlags::SQLITE_OPEN_READ_ONLY,
+    );
+    let db = db.unwrap();
+    let mut all =
+        db.prepare("SELECT at_s FROM history WHERE job = ?1 AND step_s = 1 ORDER BY at_s").unwrap();
+    all.query_map([job], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
 }
 
 impl Drop for ServeStage {

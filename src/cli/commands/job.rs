@@ -1,4 +1,9 @@
-//! `seismic job`: makes, checks and shows job files.
+//! `seismic job`: makes, checks and shows job files, and has a server do what is asked.
+
+mod act;
+mod list;
+mod server;
+mod submit;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -28,6 +33,28 @@ enum What {
     Show(Box<ShowArgs>),
     /// Print a JSON Schema of job files, for editors
     Schema,
+    /// Submit a job file to a server
+    Submit(submit::Args),
+    /// Start a job of a server, where it was or at a savepoint
+    Start(act::StartArgs),
+    /// Stop a job of a server with its last commits
+    Stop(act::StopArgs),
+    /// Have a job of a server read nothing until it is resumed
+    Pause(server::JobArgs),
+    /// Have a paused job read again
+    Resume(server::JobArgs),
+    /// Name a state of a job of a server, and keep it
+    Savepoint(act::SavepointArgs),
+    /// List the savepoints of a job of a server
+    Savepoints(list::SavepointsArgs),
+    /// Print the newest lines that a job of a server has logged
+    Logs(list::LogsArgs),
+    /// Submit a copy of a job of a server under another name, also as a fork
+    Copy(submit::CopyArgs),
+    /// Have a server forget a job; its store and its rows stay
+    Delete(server::JobArgs),
+    /// List the jobs of a server with their states
+    List(list::Args),
 }
 
 #[derive(clap::Args)]
@@ -66,6 +93,17 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         What::Init(args) => init(&args)?,
         What::Check(args) => check(&args)?,
         What::Show(args) => show(*args)?,
+        What::Submit(args) => submit::submit(&args)?,
+        What::Start(args) => act::start(&args)?,
+        What::Stop(args) => act::stop(&args)?,
+        What::Pause(args) => act::pause(&args)?,
+        What::Resume(args) => act::resume(&args)?,
+        What::Savepoint(args) => act::savepoint(&args)?,
+        What::Savepoints(args) => list::savepoints(&args)?,
+        What::Logs(args) => list::logs(&args)?,
+        What::Copy(args) => submit::copy(&args)?,
+        What::Delete(args) => act::delete(&args)?,
+        What::List(args) => list::list(&args)?,
         What::Schema => print_line(serde_json::to_string_pretty(&schema())?)?,
     }
     Ok(Outcome::Fine)

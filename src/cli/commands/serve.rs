@@ -2,8 +2,12 @@
 
 use std::path::PathBuf;
 
+use anyhow::Context as _;
+
 use crate::cli::exit::{Outcome, Usage};
 use crate::cli::log_levels;
+use crate::http::HttpSettings;
+use crate::serve::config::ServeConfig;
 use crate::serve::{self, ServeSettings};
 
 /// Options of `seismic serve`.
@@ -17,9 +21,19 @@ pub struct Args {
     /// File with the state of the server and of its jobs
     #[arg(long, value_name = "URL", default_value = "sqlite:output/serve.db")]
     state: String,
-    /// Folder of job files that are the truth: the server runs what they say, and nothing else
+    /// Address and port of metrics and API, with settings behind commas as those of `run --http`
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    http: HttpSettings,
+    /// File with the token that every request but the probes needs
+    #[arg(long, value_name = "FILE")]
+    http_token_file: Option<PathBuf>,
+    /// Folder of job files that are the truth: the server runs what they say, and nothing else.
+    /// Without it, jobs are submitted
     #[arg(long, value_name = "DIR")]
-    jobs: PathBuf,
+    jobs: Option<PathBuf>,
+    /// File with variables of all jobs, commands of alarms, and folders that submitted jobs may use
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// Leave the jobs running when the server is stopped; the next one takes them over
     #[arg(long)]
     leave_running: bool,
@@ -31,10 +45,17 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         let why = format!("--state {}: write it as sqlite:PATH", args.state);
         return Err(Usage(why).into());
     };
-    if !args.jobs.is_dir() {
-        let why = format!("--jobs {}: there is no such folder", args.jobs.display());
+    if let Some(folder) = args.jobs.as_deref().filter(|folder| !folder.is_dir()) {
+        let why = format!("--jobs {}: there is no such folder", folder.display());
         return Err(Usage(why).into());
     }
+    let ServeConfig { variables, mut roots, commands } =
+        args.config.as_deref().map(ServeConfig::read).transpose()?.unwrap_or_default();
+    if roots.is_empty() {
+        roots = vec![std::env::current_dir().context("finding the current folder")?];
+    }
+    let mut http = args.http;
+    http.token_file = args.http_token_file.or(http.token_file);
     if std::env::var_os("RUST_LOG").is_none() {
         // Changes of states are what a server has to say.
         log_levels::set("info").map_err(Usage)?;
@@ -43,9 +64,12 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
     let leave_running = args.leave_running && std::process::id() != 1;
     serve::run(ServeSettings {
         state: PathBuf::from(state),
-        jobs: Some(args.jobs),
+        jobs: args.jobs,
         leave_running,
-        ..ServeSettings::default()
+        variables,
+        roots,
+        commands,
+        http: Some(http),
     })?;
     Ok(Outcome::Fine)
 }

@@ -57,6 +57,14 @@ pub fn parse_pair(text: &str) -> Result<(String, String), String> {
     Ok((name.to_owned(), value.to_owned()))
 }
 
+/// The names of all variables that stand in a text.
+#[must_use]
+pub fn names(text: &str) -> BTreeSet<String> {
+    let behind = text.split("{{").skip(1);
+    let names = behind.filter_map(|behind| behind.split_once("}}")).map(|(name, _)| name.trim());
+    names.filter(|name| check_name(name).is_ok()).map(str::to_owned).collect()
+}
+
 fn check_name(name: &str) -> Result<(), String> {
     let is_fine = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
     let begins = name.starts_with(|letter: char| letter.is_ascii_alphabetic());

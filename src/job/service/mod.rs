@@ -1,11 +1,13 @@
 //! What a job file says to those who keep a job running: its name, what it is for, and how it is
 //! found. Nothing of it changes results.
 
+pub mod alarms;
 pub mod logs;
 pub mod name;
 pub mod restart;
 pub mod tags;
 
+pub use self::alarms::Alarms;
 pub use self::logs::Logs;
 pub use self::name::JobName;
 pub use self::restart::RestartPolicy;
@@ -28,4 +30,6 @@ pub struct Service {
     pub restart: RestartPolicy,
     /// Where and how much it logs.
     pub logs: Logs,
+    /// What it tells when something is wrong.
+    pub alarms: Alarms,
 }

@@ -1,1 +1,231 @@
 //! Alarms of jobs, and what became of their delivery.
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+use serde::Serialize;
+
+use super::StateFile;
+use crate::serve::alarms::keeper::Change;
+use crate::serve::alarms::kind::{KINDS, Kind};
+use crate::serve::limits;
+
+/// An alarm as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StoredAlarm {
+    /// Name of the job.
+    pub job: String,
+    /// What it is about.
+    pub kind: String,
+    /// What is, or was, wrong.
+    pub text: String,
+    /// Since when, ms since 1970 UTC.
+    pub raised_ms: i64,
+    /// When it was over.
+    pub recovered_ms: Option<i64>,
+}
+
+/// Something that a target is to get.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Delivery {
+    /// Its number.
+    pub id: i64,
+    /// Whom, and how.
+    #[serde(skip)]
+    pub target: Target,
+    /// What.
+    #[serde(skip)]
+    pub body: String,
+    /// How often it was tried.
+    pub tries: u32,
+    /// The newest error.
+    pub error: Option<String>,
+    /// `waiting` or `undelivered`.
+    pub state: String,
+    /// The target in words.
+    #[serde(rename = "target")]
+    pub to: String,
+}
+
+/// Who gets an alarm.
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Target {
+    /// An address, with the file of the secret that signs.
+    Webhook(String, Option<std::path::PathBuf>),
+    /// An address of Slack.
+    Slack(String),
+    /// A command of the server, by name.
+    Command(String),
+}
+
+impl Target {
+    /// In words, without what may be secret in an address.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        let host = |url: &str| {
+            let behind = url.split_once("://").map_or(url, |(_, rest)| rest);
+            let host = behind.split(['/', '?']).next().unwrap_or_default();
+            host.rsplit_once('@').map_or(host, |(_, host)| host).to_owned()
+        };
+        match self {
+            Target::Webhook(url, _) => format!("webhook at {}", host(url)),
+            Target::Slack(url) => format!("slack at {}", host(url)),
+            Target::Command(name) => format!("command {name}"),
+        }
+    }
+}
+
+impl StateFile {
+    /// Stores changes of alarms, and what is to be delivered of them.
+    ///
+    /// # Errors
+    /// Those of SQLite.
+    pub fn store_alarms(
+        &mut self,
+        now_ms: i64,
+        changes: &[(String, Change)],
+        deliveries: &[(Target, String)],
+    ) -> anyhow::Result<()> {
+        let act = self.db.transaction()?;
+        for (job, change) in changes {
+            if change.is_raised {
+                act.execute(
+                    "INSERT INTO alarms (job, kind, text, raised_ms) VALUES (?1, ?2, ?3, ?4)",
+                    params![job, change.kind.name(), change.text, change.since_ms],
+                )?;
+            } else {
+                act.execute(
+                    "UPDATE alarms SET recovered_ms = ?3
+                     WHERE job = ?1 AND kind = ?2 AND recovered_ms IS NULL",
+                    params![job, change.kind.name(), now_ms],
+                )?;
+            }
+        }
+        for (target, body) in deliveries {
+            act.execute(
+                "INSERT INTO deliveries (alarms, target, body, next_ms) VALUES ('', ?1, ?2, ?3)",
+                params![serde_json::to_string(target)?, body, now_ms],
+            )?;
+        }
+        act.execute(
+            "DELETE FROM alarms WHERE recovered_ms IS NOT NULL AND id <= (
+                 SELECT id FROM alarms ORDER BY id DESC LIMIT 1 OFFSET ?1)",
+            [limits::ALARMS],
+        )?;
+        Ok(act.commit()?)
+    }
+
+    /// The newest alarms, the newest first; of one job, or of all.
+    ///
+    /// # Errors
+    /// Those of SQLite.
+    pub fn alarms(&self, job: Option<&str>, most: u64) -> anyhow::Result<Vec<StoredAlarm>> {
+        let mut all = self.db.prepare(
+            "SELECT job, kind, text, raised_ms, recovered_ms FROM alarms
+             WHERE ?1 IS NULL OR job = ?1 ORDER BY recovered_ms IS NULL DESC, id DESC LIMIT ?2",
+        )?;
+        let one = |row: &rusqlite::Row<'_>| {
+            Ok(StoredAlarm {
+                job: row.get(0)?,
+                kind: row.get(1)?,
+                text: row.get(2)?,
+                raised_ms: row.get(3)?,
+                recovered_ms: row.get(4)?,
+            })
+        };
+        Ok(all.query_map(params![job, most.cast_signed()], one)?.collect::<Result<_, _>>()?)
+    }
+
+    /// The alarms of a job that are raised.
+    ///
+    /// # Errors
+    /// Those of SQLite.
+    pub fn raised(&self, job: &str) -> anyhow::Result<Vec<(Kind, i64, String)>> {
+        let open = self.alarms(Some(job), limits::ALARMS as u64)?;
+        let open = open.into_iter().filter(|alarm| alarm.recovered_ms.is_none());
+        let known = |alarm: StoredAlarm| {
+            let kind = KINDS.iter().find(|(_, name)| *name == alarm.kind)?.0;
+            Some((kind, alarm.raised_ms, alarm.text))
+        };
+        Ok(open.filter_map(known).collect())
+    }
+}
+
+/// What is not delivered, the oldest first: what waits, and what was given up.
+///
+/// # Errors
+/// Those of SQLite.
+pub fn undelivered(db: &Connection, most: u64) -> anyhow::Result<Vec<Delivery>> {
+    let mut all = db.prepare_cached(&format!("{SELECT} ORDER BY id LIMIT ?1"))?;
+    let mut rows = all.query([most.cast_signed()])?;
+    let mut deliveries = Vec::new();
+    while let Some(row) = rows.next()? {
+        deliveries.push(delivery(row)?);
+    }
+    Ok(deliveries)
+}
+
+const SELECT: &str = "SELECT id, target, body, tries, error, state FROM deliveries";
+
+fn delivery(row: &rusqlite::Row<'_>) -> anyhow::Result<Delivery> {
+    let target: Target = serde_json::from_str(&row.get::<_, String>(1)?)?;
+    Ok(Delivery {
+        id: row.get(0)?,
+        to: target.in_words(),
+        target,
+        body: row.get(2)?,
+        tries: row.get(3)?,
+        error: row.get(4)?,
+        state: row.get(5)?,
+    })
+}
+
+/// The delivery that is due, if there is one.
+///
+/// # Errors
+/// Those of SQLite.
+pub fn due(db: &Connection, now_ms: i64) -> anyhow::Result<Option<Delivery>> {
+    let sql =
+        format!("{SELECT} WHERE state = 'waiting' AND next_ms <= ?1 ORDER BY next_ms, id LIMIT 1");
+    let mut one = db.prepare_cached(&sql)?;
+    let mut rows = one.query([now_ms])?;
+    rows.next()?.map(delivery).transpose()
+}
+
+/// How many deliveries wait.
+///
+/// # Errors
+/// Those of SQLite.
+pub fn waiting(db: &Connection) -> anyhow::Result<u64> {
+    let count: Option<i64> = db
+        .query_row("SELECT count(*) FROM deliveries WHERE state = 'waiting'", [], |row| row.get(0))
+        .optional()?;
+    Ok(count.unwrap_or(0).cast_unsigned())
+}
+
+/// A delivery has arrived.
+///
+/// # Errors
+/// Those of SQLite.
+pub fn delivered(db: &Connection, id: i64) -> anyhow::Result<()> {
+    Ok(db.execute("DELETE FROM deliveries WHERE id = ?1", [id]).map(drop)?)
+}
+
+/// A delivery has failed: it is tried again at `next_ms`, or given up.
+///
+/// # Errors
+/// Those of SQLite.
+pub fn failed(db: &Connection, id: i64, error: &str, next_ms: Option<i64>) -> anyhow::Result<()> {
+    db.execute(
+        "UPDATE deliveries SET tries = tries + 1, error = ?2, next_ms = coalesce(?3, next_ms),
+             state = CASE WHEN ?3 IS NULL THEN 'undelivered' ELSE 'waiting' END WHERE id = ?1",
+        params![id, error, next_ms],
+    )?;
+    db.execute(
+        "DELETE FROM deliveries WHERE state = 'undelivered' AND id <= (
+             SELECT id FROM deliveries WHERE state = 'undelivered' ORDER BY id DESC LIMIT 1 OFFSET ?1)",
+        [limits::UNDELIVERED],
+    )?;
+    Ok(())
+}

@@ -1,26 +1,9 @@
 //! Numbers of each job over time: an hour in steps of a second, a week in steps of a minute.
 
 use rusqlite::{Connection, params};
-use serde::Serialize;
 
+use crate::http::history::Point;
 use crate::serve::limits;
-
-/// Numbers of one job in one step.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Sample {
-    /// Where the step begins, seconds since 1970 UTC.
-    pub at_s: i64,
-    /// Records read per second.
-    pub records_per_s: f64,
-    /// Rows committed per second.
-    pub rows_per_s: f64,
-    /// Dead letters committed per second.
-    pub dead_letters_per_s: f64,
-    /// Messages behind the ends of the logs; in a step of a minute, the most.
-    pub lag: f64,
-    /// Memory of its workers, bytes; in a step of a minute, the most.
-    pub memory_bytes: f64,
-}
 
 /// The history of all jobs.
 pub struct History {
@@ -43,74 +26,103 @@ impl History {
     ///
     /// # Errors
     /// Those of SQLite.
-    pub fn add(&mut self, samples: &[(&str, Sample)]) -> anyhow::Result<()> {
-        let Some(now_s) = samples.iter().map(|(_, sample)| sample.at_s).max() else {
-            return Ok(());
-        };
+    pub fn add(&mut self, points: &[(String, Point)]) -> anyhow::Result<()> {
+        let Some(now_ms) = points.iter().map(|(_, point)| point.at_ms).max() else { return Ok(()) };
+        let now_s = now_ms / 1_000;
         let act = self.db.transaction()?;
-        {
-            let mut one = act.prepare_cached(
-                "INSERT OR REPLACE INTO history VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        for (job, point) in points {
+            put(&act, job, 1, point)?;
+        }
+        let minute_s = now_s / 60 * 60;
+        for (job, _) in points {
+            let is_summed_up: bool = act.query_row(
+                "SELECT EXISTS (SELECT 1 FROM history WHERE job = ?1 AND step_s = 60 AND at_s >= ?2)",
+                params![job, minute_s - 60],
+                |row| row.get(0),
             )?;
-            for (job, it) in samples {
-                one.execute(params![
-                    job,
-                    it.at_s,
-                    it.records_per_s,
-                    it.rows_per_s,
-                    it.dead_letters_per_s,
-                    it.lag,
-                    it.memory_bytes
-                ])?;
+            if !is_summed_up {
+                sum_up(&act, job, minute_s)?;
             }
         }
-        let is_new_minute: bool = act.query_row(
-            "SELECT NOT EXISTS (SELECT 1 FROM history WHERE step_s = 60 AND at_s = ?1 / 60 * 60 - 60)",
-            [now_s],
-            |row| row.get(0),
-        )?;
-        if is_new_minute {
-            sum_up(&act, now_s)?;
+        for (step_s, kept) in [(1, limits::HISTORY_S), (60, limits::HISTORY_MIN)] {
+            let oldest = now_s - step_s * kept;
+            for (job, _) in points {
+                act.execute(
+                    "DELETE FROM history WHERE job = ?1 AND step_s = ?2 AND at_s <= ?3",
+                    params![job, step_s, oldest],
+                )?;
+            }
         }
         Ok(act.commit()?)
     }
-
-    /// The newest steps of a job, the oldest first.
-    ///
-    /// # Errors
-    /// Those of SQLite.
-    pub fn read(&self, job: &str, step_s: i64, since_s: i64) -> anyhow::Result<Vec<Sample>> {
-        let mut all = self.db.prepare_cached(
-            "SELECT at_s, records_per_s, rows_per_s, dead_letters_per_s, lag, memory_bytes FROM history
-             WHERE job = ?1 AND step_s = ?2 AND at_s >= ?3 ORDER BY at_s",
-        )?;
-        let one = |row: &rusqlite::Row<'_>| {
-            Ok(Sample {
-                at_s: row.get(0)?,
-                records_per_s: row.get(1)?,
-                rows_per_s: row.get(2)?,
-                dead_letters_per_s: row.get(3)?,
-                lag: row.get(4)?,
-                memory_bytes: row.get(5)?,
-            })
-        };
-        Ok(all.query_map(params![job, step_s, since_s], one)?.collect::<Result<_, _>>()?)
-    }
 }
 
-fn sum_up(db: &Connection, now_s: i64) -> rusqlite::Result<()> {
-    db.execute(
-        "INSERT OR IGNORE INTO history
-         SELECT job, 60, at_s / 60 * 60, avg(records_per_s), avg(rows_per_s),
-                avg(dead_letters_per_s), max(lag), max(memory_bytes)
-         FROM history WHERE step_s = 1 AND at_s < ?1 / 60 * 60 GROUP BY job, at_s / 60",
-        [now_s],
+/// What was since `from_ms`, the oldest first: in seconds as far as there are any, and in minutes
+/// before that.
+///
+/// # Errors
+/// Those of SQLite.
+pub fn read(db: &Connection, job: &str, from_ms: i64) -> anyhow::Result<Vec<Point>> {
+    let seconds = points(db, job, 1, (from_ms / 1_000, i64::MAX))?;
+    let oldest_s = seconds.first().map_or(i64::MAX, |point| point.at_ms / 1_000);
+    // A minute that reaches into the seconds would count twice.
+    let mut all = points(db, job, 60, (from_ms / 1_000, oldest_s.saturating_sub(59)))?;
+    all.extend(seconds);
+    Ok(all)
+}
+
+fn points(
+    db: &Connection,
+    job: &str,
+    step_s: i64,
+    (from_s, before_s): (i64, i64),
+) -> anyhow::Result<Vec<Point>> {
+    let mut all = db.prepare_cached(
+        "SELECT point FROM history
+         WHERE job = ?1 AND step_s = ?2 AND at_s >= ?3 AND at_s < ?4 ORDER BY at_s",
     )?;
-    for (step_s, kept) in [(1, limits::HISTORY_S), (60, limits::HISTORY_MIN)] {
-        let oldest = now_s - step_s * kept;
-        db.execute("DELETE FROM history WHERE step_s = ?1 AND at_s <= ?2", [step_s, oldest])?;
+    let texts =
+        all.query_map(params![job, step_s, from_s, before_s], |row| row.get::<_, String>(0))?;
+    texts.map(|text| Ok(serde_json::from_str(&text?)?)).collect()
+}
+
+fn put(db: &Connection, job: &str, step_s: i64, point: &Point) -> anyhow::Result<()> {
+    let mut one = db.prepare_cached("INSERT OR REPLACE INTO history VALUES (?1, ?2, ?3, ?4)")?;
+    one.execute(params![job, step_s, point.at_ms / 1_000, serde_json::to_string(point)?])?;
+    Ok(())
+}
+
+/// Makes minutes of the seconds before `end_s` that have none yet.
+fn sum_up(db: &Connection, job: &str, end_s: i64) -> anyhow::Result<()> {
+    let newest: Option<i64> = db.query_row(
+        "SELECT max(at_s) FROM history WHERE job = ?1 AND step_s = 60",
+        [job],
+        |row| row.get(0),
+    )?;
+    let from_s = newest.map_or(0, |at| at / 60 * 60 + 60);
+    let seconds = points(db, job, 1, (from_s, end_s))?;
+    for minute in seconds.chunk_by(|a, b| a.at_ms / 60_000 == b.at_ms / 60_000) {
+        if let Some(point) = minute_of(minute) {
+            put(db, job, 60, &point)?;
+        }
     }
     Ok(())
+}
+
+/// A minute: rates are means, what is behind or used is the most, and counts are the newest.
+fn minute_of(seconds: &[Point]) -> Option<Point> {
+    let last = seconds.last()?;
+    let mean = |of: fn(&Point) -> f64| seconds.iter().map(of).sum::<f64>() / seconds.len() as f64;
+    Some(Point {
+        at_ms: last.at_ms / 60_000 * 60_000,
+        records_per_s: mean(|point| point.records_per_s),
+        cpu: mean(|point| point.cpu),
+        lag: seconds.iter().map(|point| point.lag).max().unwrap_or(0),
+        wait_ms: seconds.iter().map(|point| point.wait_ms).max().flatten(),
+        memory_bytes: seconds.iter().map(|point| point.memory_bytes).max().unwrap_or(0),
+        checkpoint_age_ms: seconds.iter().map(|point| point.checkpoint_age_ms).max().unwrap_or(0),
+        ..last.clone()
+    })
 }
 
 #[cfg(test)]
@@ -118,15 +130,8 @@ mod tests {
     use super::*;
     use crate::serve::state::StateFile;
 
-    fn sample(at_s: i64, lag: f64) -> Sample {
-        Sample {
-            at_s,
-            records_per_s: 10.0,
-            rows_per_s: 1.0,
-            dead_letters_per_s: 0.0,
-            lag,
-            memory_bytes: 0.0,
-        }
+    fn point(at_s: i64, lag: u64) -> Point {
+        Point { at_ms: at_s * 1_000, records_per_s: 10.0, lag, ..Point::default() }
     }
 
     #[test]
@@ -137,14 +142,15 @@ mod tests {
         history.db.pragma_update(None, "synchronous", "OFF").unwrap();
         // Two hours; the minutes in the middle were not seen, as when no server ran.
         for at in (0..1_800).chain(5_400..7_260) {
-            history.add(&[("a", sample(at, (at % 60) as f64))]).unwrap();
+            history.add(&[("a".to_owned(), point(at, (at % 60) as u64))]).unwrap();
         }
-        let seconds = history.read("a", 1, 0).unwrap();
-        assert!(seconds.len() <= 3_600 && seconds[0].at_s > 3_600, "{}", seconds.len());
-        let minutes = history.read("a", 60, 0).unwrap();
-        assert_eq!((minutes[0].at_s, minutes[0].lag, minutes[0].records_per_s), (0, 59.0, 10.0));
-        assert_eq!(minutes.len(), 30 + 30);
-        assert_eq!(history.read("a", 60, 7_140).unwrap().len(), 1);
-        assert!(history.read("b", 1, 0).unwrap().is_empty());
+        let all = read(&history.db, "a", 0).unwrap();
+        let minutes = all.iter().filter(|point| point.at_ms < 3_600_000).count();
+        assert_eq!((minutes, all[0].lag, all[0].at_ms), (30, 59, 0));
+        let seconds = &all[minutes..];
+        assert!(seconds.len() <= 3_600 && seconds[0].at_ms == 5_400_000, "{}", seconds.len());
+        assert!(all.is_sorted_by_key(|point| point.at_ms));
+        assert_eq!(read(&history.db, "a", 7_259_000).unwrap().len(), 1);
+        assert!(read(&history.db, "b", 0).unwrap().is_empty());
     }
 }

@@ -44,11 +44,7 @@ const TABLES: &str = "
         job TEXT NOT NULL,
         step_s INTEGER NOT NULL,
         at_s INTEGER NOT NULL,
-        records_per_s REAL NOT NULL,
-        rows_per_s REAL NOT NULL,
-        dead_letters_per_s REAL NOT NULL,
-        lag REAL NOT NULL,
-        memory_bytes REAL NOT NULL,
+        point TEXT NOT NULL,
         PRIMARY KEY (job, step_s, at_s)
     ) WITHOUT ROWID;
     CREATE TABLE alarms (
@@ -107,6 +103,22 @@ impl StateFile {
             }
         }
         Ok(StateFile { db, path: path.to_owned(), _lock: lock })
+    }
+
+    /// How many deliveries of alarms wait.
+    ///
+    /// # Errors
+    /// Those of SQLite.
+    pub fn waiting(&self) -> anyhow::Result<u64> {
+        alarms::waiting(&self.db)
+    }
+
+    /// What is not delivered of alarms.
+    ///
+    /// # Errors
+    /// Those of SQLite.
+    pub fn undelivered(&self, most: u64) -> anyhow::Result<Vec<alarms::Delivery>> {
+        alarms::undelivered(&self.db, most)
     }
 
     /// Another connection to it, for another thread.

@@ -52,8 +52,8 @@ impl Description {
 pub struct Begin {
     /// A checkpoint of this job: results after it are computed again.
     pub from_checkpoint: Option<String>,
-    /// The group of which `from_checkpoint` is instead: this job begins as a fork of it.
-    pub of_group: Option<String>,
+    /// The store of another job of which `from_checkpoint` is: this job begins as a fork of it.
+    pub of_store: Option<String>,
     /// Where a job without progress begins.
     pub from: Option<String>,
 }
@@ -72,11 +72,13 @@ impl Begin {
                 return Err(Usage("from and from_checkpoint exclude each other".to_owned()));
             }
             let from_checkpoint = checkpoint.parse().map_err(|why| Usage(format!("{why}")))?;
+            let of_store = self.of_store.as_deref().map(str::parse).transpose();
+            let of_store = of_store.map_err(|why| Usage(format!("of_store: {why}")))?;
             spec.from = None;
             spec.once = Once {
                 from_checkpoint: Some(from_checkpoint),
-                of_group: self.of_group.clone(),
-                rewind: self.of_group.is_none(),
+                rewind: of_store.is_none(),
+                of_store,
                 ..Once::default()
             };
         }

@@ -60,9 +60,11 @@ fn work(folder: &WorkerFolder, identity: &Identity) -> anyhow::Result<Outcome> {
             thread::sleep(ROLL_EVERY);
         }
     })?;
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let slots = spec.slots.unwrap_or(cores);
     let job = Job::new(spec).stopped_by(stop.clone()).spawn()?;
     let observer = job.observer();
-    let report = Box::new(move || Report::of(&observer.state(), &observer.metrics()));
+    let report = Box::new(move || Report::of(&observer, slots as u64));
     let listener = folder.listen().context("listening on the socket")?;
     listen(listener, Subject { identity: identity.clone(), stop, report })?;
     // From here on it can be found.

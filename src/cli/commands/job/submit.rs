@@ -1,0 +1,93 @@
+//! `seismic job submit` and `copy`: jobs come to a server.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde_json::{Map, Value, json};
+
+use super::act::{Begin, begin};
+use super::server::{JobArgs, ServerArgs, path_of};
+use crate::cli::exit::Usage;
+use crate::cli::stdio::print_line;
+use crate::cli::target::VariableArgs;
+use crate::job::file;
+
+/// Options of `seismic job submit`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Job file
+    file: PathBuf,
+    #[command(flatten)]
+    variables: VariableArgs,
+    /// Start the job
+    #[arg(long)]
+    start: bool,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+/// Options of `seismic job copy`.
+#[derive(clap::Args)]
+pub struct CopyArgs {
+    #[command(flatten)]
+    job: JobArgs,
+    /// Name of the copy
+    #[arg(value_name = "NEW")]
+    new: String,
+    /// Begin with the state of this checkpoint of the job, as a fork
+    #[arg(long, value_name = "N|NAME", visible_alias = "from-savepoint")]
+    from_checkpoint: Option<String>,
+    /// Other value of a key of the job file, in TOML, as in --set "sink=['csv:other']"; repeatable
+    #[arg(long, value_name = "KEY=VALUE", value_parser = parse_setting)]
+    set: Vec<(String, String)>,
+    /// Start the copy
+    #[arg(long)]
+    start: bool,
+}
+
+fn parse_setting(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("write it as KEY=VALUE")?;
+    Ok((key.trim().to_owned(), value.trim().to_owned()))
+}
+
+pub fn submit(args: &Args) -> anyhow::Result<()> {
+    let client = args.server.client()?;
+    let unreadable = |why| Usage(format!("the job file {} {why}", args.file.display()));
+    let text = file::text_of(&args.file).map_err(unreadable)?;
+    // Variables of this environment are of this file: the server has another one.
+    let given = args.variables.given();
+    let mut variables: BTreeMap<String, String> = file::variables::names(&text)
+        .into_iter()
+        .filter_map(|name| {
+            let value = given.environment.get(&name.to_ascii_uppercase())?.clone();
+            Some((name, value))
+        })
+        .collect();
+    variables.extend(given.line);
+    let body =
+        json!({ "text": text, "file": args.file.display().to_string(), "variables": variables });
+    let submitted = client.post("jobs", &body)?;
+    added(&client, &submitted, args.start)
+}
+
+pub fn copy(args: &CopyArgs) -> anyhow::Result<()> {
+    let client = args.job.server.client()?;
+    let set: Map<String, Value> =
+        args.set.iter().map(|(key, value)| (key.clone(), value.clone().into())).collect();
+    let body = json!({ "name": args.new, "from_checkpoint": args.from_checkpoint, "set": set });
+    let submitted = client.post(&path_of(&args.job.name, "/copy"), &body)?;
+    added(&client, &submitted, args.start)
+}
+
+fn added(
+    client: &crate::serve::client::Client,
+    submitted: &Value,
+    starts: bool,
+) -> anyhow::Result<()> {
+    let word = |key: &str| submitted[key].as_str().unwrap_or_default().to_owned();
+    print_line(format_args!("job {} is submitted, group {}", word("name"), word("group")))?;
+    if starts {
+        begin(client, &word("name"), &Begin::default())?;
+    }
+    Ok(())
+}

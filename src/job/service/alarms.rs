@@ -1,0 +1,60 @@
+//! What a served job tells by itself when something is wrong with it, and whom.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What `[alarms]` says. A duration of zero, and false, switch an alarm off.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Alarms {
+    /// Addresses that get each alarm as JSON.
+    pub webhook: Vec<String>,
+    /// File with the secret that signs what webhooks get.
+    pub secret_file: Option<PathBuf>,
+    /// Addresses that get each alarm as Slack understands it.
+    pub slack: Vec<String>,
+    /// Commands of the server that get each alarm on their standard input, by name.
+    pub command: Vec<String>,
+    /// The job has failed.
+    pub failure: bool,
+    /// The job has died and is started again.
+    pub restart: bool,
+    /// The newest checkpoint is older than this.
+    pub checkpoint_age: Duration,
+    /// What is read last has waited longer than this.
+    pub lag: Duration,
+    /// Nothing was read for so long.
+    pub no_data: Duration,
+    /// More percent of the records of a minute than this became dead letters; 0: off.
+    pub dead_letter_percent: u64,
+    /// A sink has not written for so long although there are rows.
+    pub sink_stuck: Duration,
+    /// Less than 5 % or 1 GiB of a disk that the job needs is free.
+    pub disk: bool,
+}
+
+impl Default for Alarms {
+    fn default() -> Self {
+        Alarms {
+            webhook: Vec::new(),
+            secret_file: None,
+            slack: Vec::new(),
+            command: Vec::new(),
+            failure: true,
+            restart: true,
+            checkpoint_age: Duration::from_secs(300),
+            lag: Duration::from_secs(60),
+            no_data: Duration::from_secs(60),
+            dead_letter_percent: 5,
+            sink_stuck: Duration::from_secs(60),
+            disk: true,
+        }
+    }
+}
+
+impl Alarms {
+    /// Whether anybody is told.
+    #[must_use]
+    pub fn has_target(&self) -> bool {
+        !(self.webhook.is_empty() && self.slack.is_empty() && self.command.is_empty())
+    }
+}

@@ -1,0 +1,239 @@
+//! What is wrong with a job, judged from what is seen of it once a second.
+//!
+//! Pure: a [`Look`] and the time go in, and each kind of alarm that can be judged comes out, with
+//! its text when it is wrong.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use super::kind::Kind;
+use crate::job::service::Alarms;
+use crate::serve::life::state::State;
+use crate::serve::limits;
+
+/// What is seen of a job.
+#[derive(Clone, Debug)]
+pub struct Look<'a> {
+    /// What it does.
+    pub state: State,
+    /// Why.
+    pub why: &'a str,
+    /// How often it was started again by itself.
+    pub restarts: u64,
+    /// Its newest error.
+    pub last_error: Option<&'a str>,
+    /// Since when its worker does not answer.
+    pub silent_since_ms: Option<i64>,
+    /// What its worker has counted; `None` while nobody knows.
+    pub counts: Option<Counts>,
+    /// What is wrong with its disks, once that was looked at.
+    pub disk: Option<Option<String>>,
+}
+
+/// What a worker has counted. Counts begin with the worker.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Records read.
+    pub records: u64,
+    /// Rows committed.
+    pub rows: u64,
+    /// Dead letters committed.
+    pub dead_letters: u64,
+    /// How long what is read next has waited, if that is known.
+    pub wait_ms: Option<i64>,
+    /// Age of the oldest checkpoint of which more was committed since.
+    pub checkpoint_age_ms: i64,
+    /// Rows of each sink.
+    pub sinks: BTreeMap<String, u64>,
+}
+
+/// What was seen before.
+#[derive(Clone, Debug, Default)]
+pub struct Memory {
+    restarts: Option<u64>,
+    numbers: Numbers,
+}
+
+/// What was seen of the worker that runs.
+#[derive(Clone, Debug, Default)]
+struct Numbers {
+    /// Counts of the last minute.
+    minute: VecDeque<(i64, u64, u64)>,
+    /// Records at their newest change, and when.
+    records: (u64, i64),
+    /// Rows of each sink at their newest change, the job's rows then, and when.
+    sinks: BTreeMap<String, (u64, u64, i64)>,
+}
+
+impl Memory {
+    /// Judges what is seen now.
+    pub fn judge(
+        &mut self,
+        now_ms: i64,
+        look: &Look<'_>,
+        alarms: &Alarms,
+    ) -> Vec<(Kind, Option<String>)> {
+        let why = || Some(look.why.to_owned());
+        let mut all = Vec::new();
+        if alarms.failure {
+            all.push((Kind::Failure, why().filter(|_| look.state == State::Failed)));
+        }
+        // Between two looks it may have died and be there again.
+        let died = self.restarts.replace(look.restarts).is_some_and(|seen| seen < look.restarts);
+        if alarms.restart {
+            let error = look.last_error.map(str::to_owned);
+            let restarts = died || look.state == State::Restarting;
+            all.push((Kind::Restart, error.or_else(why).filter(|_| restarts)));
+        }
+        if let (true, Some(disk)) = (alarms.disk, &look.disk) {
+            all.push((Kind::Disk, disk.clone()));
+        }
+        let silent_ms = look.silent_since_ms.map_or(0, |since| now_ms - since);
+        let is_silent = silent_ms >= limits::SILENCE.as_millis() as i64;
+        let silent = format!("its worker has not answered for {} s", silent_ms / 1_000);
+        all.push((Kind::Worker, is_silent.then_some(silent)));
+        let runs = matches!(look.state, State::Running | State::Degraded);
+        match (&look.counts, runs) {
+            (Some(counts), true) => self.numbers.judge(now_ms, counts, alarms, &mut all),
+            (_, true) => {}
+            // Nothing of this is wrong with a job that does not run.
+            (_, false) => {
+                self.numbers = Numbers::default();
+                let kinds =
+                    [Kind::Checkpoint, Kind::Lag, Kind::NoData, Kind::DeadLetters, Kind::Sink];
+                all.extend(kinds.map(|kind| (kind, None)));
+            }
+        }
+        all
+    }
+}
+
+impl Numbers {
+    fn judge(
+        &mut self,
+        now_ms: i64,
+        counts: &Counts,
+        alarms: &Alarms,
+        all: &mut Vec<(Kind, Option<String>)>,
+    ) {
+        let mut longer = |kind, value_ms: Option<i64>, limit: Duration, what: &str| {
+            let limit_ms = limit.as_millis() as i64;
+            let Some(value_ms) = value_ms.filter(|_| limit_ms > 0) else { return };
+            let text = || format!("{what} {} s", value_ms / 1_000);
+            all.push((kind, (value_ms > limit_ms).then(text)));
+        };
+        longer(Kind::Lag, counts.wait_ms, alarms.lag, "what it reads next has waited");
+        let age = Some(counts.checkpoint_age_ms);
+        longer(
+            Kind::Checkpoint,
+            age,
+            alarms.checkpoint_age,
+            "its oldest newest checkpoint is older than",
+        );
+        if self.records.1 == 0 || self.records.0 != counts.records {
+            self.records = (counts.records, now_ms);
+        }
+        let idle = Some(now_ms - self.records.1);
+        longer(Kind::NoData, idle, alarms.no_data, "it has read nothing for");
+        for (sink, &rows) in &counts.sinks {
+            let seen = self.sinks.entry(sink.clone()).or_insert((rows, counts.rows, now_ms));
+            if seen.0 != rows || counts.rows <= seen.1 {
+                *seen = (rows, counts.rows, now_ms);
+            }
+        }
+        let stuck = self.sinks.iter().max_by_key(|(_, seen)| now_ms - seen.2);
+        if let Some((sink, seen)) = stuck {
+            let what = format!("sink {sink} has written nothing, although there are rows, for");
+            longer(Kind::Sink, Some(now_ms - seen.2), alarms.sink_stuck, &what);
+        }
+        self.judge_dead_letters(now_ms, counts, alarms, all);
+    }
+
+    fn judge_dead_letters(
+        &mut self,
+        now_ms: i64,
+        counts: &Counts,
+        alarms: &Alarms,
+        all: &mut Vec<(Kind, Option<String>)>,
+    ) {
+        // Another worker counts from zero.
+        if self.minute.back().is_some_and(|last| last.1 > counts.records) {
+            self.minute.clear();
+        }
+        self.minute.push_back((now_ms, counts.records, counts.dead_letters));
+        while self.minute.front().is_some_and(|first| now_ms - first.0 > 60_000) {
+            self.minute.pop_front();
+        }
+        let Some(&(_, records, dead)) = self.minute.front() else { return };
+        let (records, dead) =
+            (counts.records.saturating_sub(records), counts.dead_letters.saturating_sub(dead));
+        if alarms.dead_letter_percent == 0 {
+            return;
+        }
+        let is_much = records >= limits::JUDGED_RECORDS
+            && dead.saturating_mul(100) > records.saturating_mul(alarms.dead_letter_percent);
+        let text = || format!("{dead} of {records} records of the last minute became dead letters");
+        all.push((Kind::DeadLetters, is_much.then(text)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn look(state: State, counts: Option<Counts>) -> Look<'static> {
+        Look {
+            state,
+            why: "because",
+            restarts: 0,
+            last_error: None,
+            silent_since_ms: None,
+            counts,
+            disk: None,
+        }
+    }
+
+    fn wrong(memory: &mut Memory, now_ms: i64, look: &Look<'_>) -> Vec<Kind> {
+        let judged = memory.judge(now_ms, look, &Alarms::default());
+        judged.into_iter().filter_map(|(kind, text)| text.map(|_| kind)).collect()
+    }
+
+    #[test]
+    fn a_state_is_an_alarm_by_itself() {
+        let mut memory = Memory::default();
+        assert_eq!(wrong(&mut memory, 1, &look(State::Failed, None)), [Kind::Failure]);
+        assert_eq!(wrong(&mut memory, 1, &look(State::Restarting, None)), [Kind::Restart]);
+        assert_eq!(wrong(&mut memory, 1, &look(State::Running, None)), []);
+        let again = Look { restarts: 1, last_error: Some("killed"), ..look(State::Running, None) };
+        assert_eq!(wrong(&mut memory, 2, &again), [Kind::Restart]);
+        assert_eq!(wrong(&mut memory, 3, &again), []);
+        let silent = Look { restarts: 1, silent_since_ms: Some(1), ..look(State::Running, None) };
+        assert_eq!(wrong(&mut memory, 15_001, &silent), [Kind::Worker]);
+    }
+
+    #[test]
+    fn numbers_are_judged_against_their_limits() {
+        let mut memory = Memory::default();
+        let counts = Counts {
+            records: 100,
+            rows: 10,
+            sinks: BTreeMap::from([("csv:a".to_owned(), 10)]),
+            ..Counts::default()
+        };
+        let running = |counts: &Counts| look(State::Running, Some(counts.clone()));
+        assert_eq!(wrong(&mut memory, 1_000, &running(&counts)), []);
+        assert_eq!(wrong(&mut memory, 61_001, &running(&counts)), [Kind::NoData]);
+        // Rows are committed, and the sink writes none.
+        let more = Counts { records: 200, rows: 20, wait_ms: Some(60_001), ..counts };
+        assert_eq!(wrong(&mut memory, 62_000, &running(&more)), [Kind::Lag]);
+        let old =
+            Counts { records: 300, checkpoint_age_ms: 300_001, wait_ms: None, ..more.clone() };
+        assert_eq!(wrong(&mut memory, 122_001, &running(&old)), [Kind::Checkpoint, Kind::Sink]);
+        let dead = Counts { records: 2_300, dead_letters: 101, ..more };
+        assert_eq!(
+            wrong(&mut memory, 123_000, &running(&dead)),
+            [Kind::Lag, Kind::Sink, Kind::DeadLetters]
+        );
+        assert_eq!(wrong(&mut memory, 124_000, &look(State::Stopped, None)), []);
+    }
+}

@@ -1,0 +1,137 @@
+//! Delivers alarms, on a thread of its own: nobody waits for a target.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use rusqlite::Connection;
+
+use super::message::signature;
+use crate::serve::limits;
+use crate::serve::state::alarms::{Delivery, Target, delivered, due, failed};
+use crate::time::now_ms;
+
+/// Commands that alarms may run, by name: each a program and its arguments.
+pub type Commands = BTreeMap<String, Vec<String>>;
+
+/// The thread's other end: sending wakes it.
+pub type Wake = Sender<()>;
+
+/// Starts the thread, which delivers what is stored in `db`.
+///
+/// # Errors
+/// When no thread can be started.
+pub fn start(db: Connection, commands: Commands) -> std::io::Result<Wake> {
+    let (wake, woken) = channel();
+    let work = move || deliver_until_dropped(&db, &commands, &woken);
+    thread::Builder::new().name("alarms".to_owned()).spawn(work)?;
+    Ok(wake)
+}
+
+fn deliver_until_dropped(db: &Connection, commands: &Commands, woken: &Receiver<()>) {
+    loop {
+        match woken.recv_timeout(limits::DELIVER_EVERY) {
+            Err(RecvTimeoutError::Disconnected) => return,
+            Ok(()) | Err(RecvTimeoutError::Timeout) => {}
+        }
+        loop {
+            match due(db, now_ms()) {
+                Ok(None) => break,
+                Ok(Some(delivery)) => {
+                    if let Err(error) = try_one(db, commands, &delivery) {
+                        tracing::error!("the delivery of an alarm cannot be stored: {error:#}");
+                        break;
+                    }
+                }
+                Err(error) => {
+                    tracing::error!("alarms cannot be read: {error:#}");
+                    break;
+                }
+            }
+        }
+    }
+}
+
+fn try_one(db: &Connection, commands: &Commands, it: &Delivery) -> anyhow::Result<()> {
+    let Err(error) = deliver(commands, it) else { return delivered(db, it.id) };
+    let tries = it.tries + 1;
+    let again = tries < limits::DELIVERY_TRIES;
+    let pause = limits::DELIVERY_PAUSE.saturating_mul(1 << it.tries.min(16));
+    let pause = pause.min(limits::DELIVERY_PAUSE_MOST);
+    if again {
+        tracing::warn!("{}: {error:#}; trying again in {} s", it.to, pause.as_secs());
+    } else {
+        tracing::error!("{}: {error:#}; given up after {tries} tries", it.to);
+    }
+    let next_ms = again.then(|| now_ms() + pause.as_millis() as i64);
+    failed(db, it.id, &format!("{error:#}"), next_ms)
+}
+
+fn deliver(commands: &Commands, it: &Delivery) -> anyhow::Result<()> {
+    match &it.target {
+        Target::Webhook(url, secret) => post(url, secret.as_deref(), &it.body),
+        Target::Slack(url) => post(url, None, &it.body),
+        Target::Command(name) => {
+            let command = commands
+                .get(name)
+                .with_context(|| format!("the server has no command {name:?} in its [commands]"))?;
+            run(command, &it.body)
+        }
+    }
+}
+
+fn post(url: &str, secret: Option<&Path>, body: &str) -> anyhow::Result<()> {
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .timeout_global(Some(limits::DELIVERY_TIME))
+        .max_redirects(0)
+        .build()
+        .into();
+    let mut request = agent.post(url).header("Content-Type", "application/json");
+    if let Some(path) = secret {
+        let secret = std::fs::read_to_string(path)
+            .with_context(|| format!("reading the secret in {}", path.display()))?;
+        let digits = signature(secret.trim().as_bytes(), body.as_bytes());
+        request = request.header("X-Seismic-Signature", format!("sha256={digits}"));
+    }
+    // The address may hold a secret, and so may what the library says of it.
+    request.send(body).map(drop).map_err(|error| match error {
+        ureq::Error::StatusCode(code) => anyhow::anyhow!("it answered with status {code}"),
+        ureq::Error::Timeout(_) => anyhow::anyhow!("it did not answer in time"),
+        ureq::Error::Io(error) => anyhow::Error::from(error).context("sending"),
+        _ => anyhow::anyhow!("it cannot be reached under its address"),
+    })
+}
+
+/// Runs a command with the body on its standard input.
+fn run(command: &[String], body: &str) -> anyhow::Result<()> {
+    let (program, arguments) = command.split_first().context("the command is empty")?;
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .with_context(|| format!("starting {program}"))?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // A command need not read it.
+        let _ = stdin.write_all(body.as_bytes());
+    }
+    let began = Instant::now();
+    loop {
+        match child.try_wait()? {
+            Some(status) if status.success() => return Ok(()),
+            Some(status) => bail!("{program} ended with {status}"),
+            None if began.elapsed() >= limits::DELIVERY_TIME => {
+                child.kill()?;
+                child.wait()?;
+                bail!("{program} did not end within {} s", limits::DELIVERY_TIME.as_secs());
+            }
+            None => thread::sleep(Duration::from_millis(20)),
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! Alarms: what is wrong with jobs, told once for each occurrence, with its end.
+//!
+//! ```text
+//!  a look at a job, each second ─► conditions ─► keeper ─► raised, recovered ─► courier ─► targets
+//!                                  pure          pure                          a thread, stored
+//! ```
+//!
+//! Nothing here waits for a target: what is to be delivered is stored first, and a thread delivers
+//! it, again and again with growing pauses, until it has arrived or is given up and shown as such.
+
+pub mod conditions;
+pub mod courier;
+pub mod keeper;
+pub mod kind;
+pub mod message;
+pub mod watch;

@@ -1,0 +1,204 @@
+//! The jobs of a server, as the HTTP side shows them.
+
+use std::fs;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rusqlite::Connection;
+
+use crate::http::history::Point;
+use crate::http::model::{JobEntry, LogLine, Worker};
+use crate::http::{Action, ApiError, Jobs, limits};
+use crate::job::location::Location;
+use crate::serve::handle::Handle;
+use crate::serve::life::Input;
+use crate::serve::served_job::ServedJob;
+use crate::serve::state::history;
+use crate::serve::worker::folder::WorkerFolder;
+use crate::time::{now_ms, parse_ms};
+
+/// Bytes at the end of a log that are searched for its newest lines.
+const TAIL_BYTES: usize = 1 << 20;
+
+/// The jobs of a server.
+pub struct ServedJobs {
+    handle: Arc<Handle>,
+    history: Mutex<Connection>,
+    host: String,
+    since_ms: i64,
+    ready_lag_ms: i64,
+}
+
+impl ServedJobs {
+    /// Those behind the handle, with a connection to the server's state.
+    #[must_use]
+    pub fn new(handle: Arc<Handle>, history: Connection, ready_lag_ms: i64) -> ServedJobs {
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let history = Mutex::new(history);
+        ServedJobs { handle, history, host, since_ms: now_ms(), ready_lag_ms }
+    }
+}
+
+/// A job as the API shows it.
+fn entry(job: &ServedJob) -> JobEntry {
+    let standing = job.life.standing();
+    JobEntry {
+        name: job.name().to_owned(),
+        group: job.group().to_owned(),
+        state: standing.state.name().to_owned(),
+        since_ms: standing.since_ms,
+        why: standing.why.clone(),
+        last_error: standing.last_error.clone(),
+        restarts: job.life.saved().restarts_total,
+        numbers: job.report.as_ref().map(|(_, report)| report.numbers.clone()).unwrap_or_default(),
+    }
+}
+
+fn worker(job: &ServedJob, host: &str) -> Option<Worker> {
+    let link = job.link.as_ref()?;
+    let report = job.report.as_ref().map(|(_, report)| report.clone()).unwrap_or_default();
+    let held = report.numbers.partitions.iter().filter(|it| it.is_held);
+    let partitions: Vec<u32> = held.map(|it| it.partition).collect();
+    Some(Worker {
+        name: format!("{}-{}", job.name(), link.pid),
+        job: job.name().to_owned(),
+        host: host.to_owned(),
+        pid: link.pid,
+        started_ms: job.life.saved().started_ms,
+        is_alive: job.silent_since_ms.is_none(),
+        slots: report.slots,
+        slots_used: report.slots.min(partitions.len() as u64),
+        partitions,
+        memory_bytes: report.numbers.memory_bytes,
+        cpu_ms: report.numbers.cpu_ms,
+    })
+}
+
+impl Jobs for ServedJobs {
+    fn jobs(&self) -> Vec<JobEntry> {
+        self.handle.ask(|server| server.jobs().map(entry).collect()).unwrap_or_default()
+    }
+
+    fn workers(&self) -> Vec<Worker> {
+        let host = self.host.clone();
+        let all = self
+            .handle
+            .ask(move |server| server.jobs().filter_map(|job| worker(job, &host)).collect());
+        all.unwrap_or_default()
+    }
+
+    fn location(&self, job: &str) -> Option<Location> {
+        let job = job.to_owned();
+        let found = self.handle.ask(move |server| {
+            server.job(&job).and_then(|job| Some(job.spec.as_ref()?.location()))
+        });
+        found.ok().flatten()
+    }
+
+    fn history(&self, job: &str, from_ms: i64) -> Vec<Point> {
+        let db = self.history.lock().unwrap_or_else(PoisonError::into_inner);
+        history::read(&db, job, from_ms).unwrap_or_else(|error| {
+            tracing::warn!("the history of job {job} cannot be read: {error:#}");
+            Vec::new()
+        })
+    }
+
+    fn logs(&self, job: &str, lines: usize) -> Vec<LogLine> {
+        let job = job.to_owned();
+        let folder = self.handle.ask(move |server| server.settings().worker_folder(&job));
+        let Ok(folder) = folder else { return Vec::new() };
+        newest_lines(&WorkerFolder::at(folder), lines.min(limits::PAGE))
+    }
+
+    fn act(&self, job: &str, action: &Action) -> Result<(), ApiError> {
+        let name = job.to_owned();
+        match action {
+            Action::Stop => self.handle.ask(move |server| server.apply(&name, Input::Stop)),
+            Action::Savepoint(savepoint) => {
+                let location = self.location(job).ok_or_else(|| ApiError::no_job(job))?;
+                save(&location, savepoint).map_err(|error| ApiError::conflict(format!("{error:#}")))
+            }
+        }
+    }
+
+    fn since_ms(&self) -> i64 {
+        self.since_ms
+    }
+
+    fn ready_lag_ms(&self) -> i64 {
+        self.ready_lag_ms
+    }
+}
+
+/// Asks a running job for a checkpoint of that name, or names the newest one of a job that is
+/// stopped.
+fn save(location: &Location, name: &str) -> anyhow::Result<()> {
+    let store = location.open_store()?;
+    match store.leased_by()? {
+        Some(_) => store.request_checkpoint(name)?,
+        None => store.name_newest_checkpoint(name)?,
+    }
+    Ok(())
+}
+
+/// The newest lines of a worker's log, the oldest first.
+fn newest_lines(folder: &WorkerFolder, most: usize) -> Vec<LogLine> {
+    let read = |path| fs::read(path).unwrap_or_default();
+    let mut text = read(folder.log());
+    if text.len() < TAIL_BYTES / 16 {
+        // It was replaced lately.
+        let older = read(crate::serve::worker::logs::numbered(&folder.log(), 1));
+        text = [older, text].concat();
+    }
+    let tail = &text[text.len().saturating_sub(TAIL_BYTES)..];
+    let tail = String::from_utf8_lossy(tail);
+    let mut lines: Vec<LogLine> = Vec::new();
+    for line in tail.lines() {
+        match parse_line(line) {
+            Some(line) => lines.push(line),
+            // A panic, or what a sink prints.
+            None => lines.push(LogLine {
+                time_ms: lines.last().map_or(0, |line| line.time_ms),
+                level: "info".to_owned(),
+                message: line.to_owned(),
+            }),
+        }
+    }
+    lines.split_off(lines.len().saturating_sub(most))
+}
+
+/// `TIME LEVEL MESSAGE`.
+fn parse_line(line: &str) -> Option<LogLine> {
+    let (time, rest) = line.split_once(' ')?;
+    let (level, message) = rest.trim_start().split_once(' ')?;
+    let level = level.to_ascii_lowercase();
+    if !matches!(&*level, "error" | "warn" | "info" | "debug" | "trace") {
+        return None;
+    }
+    Some(LogLine { time_ms: parse_ms(time).ok()?, level, message: message.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_the_log_has_its_time_and_level() {
+        let line = parse_line("2026-11-29T04:58:30.135887Z  INFO job coast: starting").unwrap();
+        assert_eq!((&*line.level, &*line.message), ("info", "job coast: starting"));
+        assert_eq!(line.time_ms % 1_000, 135);
+        assert_eq!(parse_line("Window Result: S001 avg=4.2"), None);
+    }
+
+    #[test]
+    fn the_newest_lines_come_last_and_reach_into_the_file_before() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = WorkerFolder::at(root.path().to_owned());
+        fs::write(root.path().join("log.1"), "2026-11-29T04:58:30Z WARN old\n").unwrap();
+        fs::write(folder.log(), "2026-11-29T04:58:31Z INFO new\nprinted\n").unwrap();
+        let messages = |most| {
+            newest_lines(&folder, most).into_iter().map(|line| line.message).collect::<Vec<_>>()
+        };
+        assert_eq!(messages(10), ["old", "new", "printed"]);
+        assert_eq!(messages(1), ["printed"]);
+    }
+}

@@ -1,0 +1,64 @@
+//! `serve.toml`: what holds for all jobs of a server, and what jobs that are submitted may use.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::error::Usage;
+use crate::job::file;
+
+/// What the file says.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ServeConfig {
+    /// Variables of all jobs.
+    pub variables: BTreeMap<String, String>,
+    /// Folders in which submitted jobs may have files; empty: the folder that the server was started in.
+    pub roots: Vec<PathBuf>,
+    /// Commands that alarms may run, by name: each a program and its arguments.
+    pub commands: BTreeMap<String, Vec<String>>,
+}
+
+impl ServeConfig {
+    /// Reads the file at `path`.
+    ///
+    /// # Errors
+    /// What is wrong with it, with its line.
+    pub fn read(path: &Path) -> Result<ServeConfig, Usage> {
+        let name = path.display();
+        let text = file::text_of(path).map_err(|why| Usage(format!("the file {name} {why}")))?;
+        let config: ServeConfig = toml::from_str(&text)
+            .map_err(|error| Usage(format!("the file {name}: {}", error.to_string().trim_end())))?;
+        for (command, words) in &config.commands {
+            if words.first().is_none_or(String::is_empty) {
+                return Err(Usage(format!("the file {name}: commands.{command} names no program")));
+            }
+        }
+        Ok(config)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_holds_for_all_jobs_is_read_and_what_is_unknown_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("serve.toml");
+        let read = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            ServeConfig::read(&path)
+        };
+        let text = "roots = ['/data']\n[variables]\nsite = 'north'\n[commands]\npage = ['/bin/page', '-x']\n";
+        let config = read(text).unwrap();
+        assert_eq!(
+            (config.variables["site"].as_str(), config.commands["page"].len()),
+            ("north", 2)
+        );
+        let wrong = read("root = 1\n").unwrap_err().to_string();
+        assert!(wrong.contains("root") && wrong.contains("roots"), "{wrong}");
+        assert!(read("[commands]\npage = []\n").is_err());
+    }
+}
