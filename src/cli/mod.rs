@@ -75,7 +75,7 @@ enum Command {
     Retention(commands::retention::Args),
     /// Run one job of a server, which starts this by itself
     #[command(hide = true)]
-    Worker(commands::worker::Args),
+    Worker(commands::serve::WorkerArgs),
 }
 
 impl Cli {
@@ -103,7 +103,7 @@ impl Cli {
             Command::Checkpoint(args) => commands::checkpoint::run(&args),
             Command::Group(args) => commands::group::run(&args),
             Command::Retention(args) => commands::retention::run(&args),
-            Command::Worker(args) => commands::worker::run(&args),
+            Command::Worker(args) => commands::serve::work(&args),
         }
     }
 }

@@ -1,13 +1,12 @@
 //! What reaches the supervisor's one loop.
 
 use super::life::ending::Ending;
-use super::supervisor::Supervisor;
 use super::worker::report::Report;
 
-/// Something to take in.
-pub enum Event {
+/// Something to take in, for a loop over an `S`.
+pub enum Event<S> {
     /// Somebody wants something done or answered.
-    Task(Box<dyn FnOnce(&mut Supervisor) + Send>),
+    Task(Box<dyn FnOnce(&mut S) + Send>),
     /// The worker of a job, by the number of its link.
     OfWorker(String, u64, Happening),
     /// End, or leave the workers running and end.

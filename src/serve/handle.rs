@@ -12,12 +12,12 @@ use crate::http::ApiError;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A way to the supervisor.
-pub struct Handle(Mutex<Sender<Event>>);
+pub struct Handle(Mutex<Sender<Event<Supervisor>>>);
 
 impl Handle {
     /// A way to whoever receives these events.
     #[must_use]
-    pub fn new(events: Sender<Event>) -> Handle {
+    pub fn new(events: Sender<Event<Supervisor>>) -> Handle {
         Handle(Mutex::new(events))
     }
 

@@ -12,7 +12,7 @@ use std::thread;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
-use super::event::{Event, Happening};
+use super::event::Happening;
 use super::life::ending::Ending;
 use super::limits;
 use super::worker::folder::WorkerFolder;
@@ -34,18 +34,15 @@ pub struct Link {
 /// Where a link tells what happens.
 #[derive(Clone)]
 pub struct Address {
-    /// Name of the job.
-    pub job: String,
     /// Number of the link.
     pub number: u64,
-    /// The supervisor.
-    pub events: Sender<Event>,
+    /// Tells it.
+    pub tell: Arc<dyn Fn(Happening) + Send + Sync>,
 }
 
 impl Address {
     fn tell(&self, what: Happening) {
-        // When nobody listens, the server is about to end.
-        let _ = self.events.send(Event::OfWorker(self.job.clone(), self.number, what));
+        (self.tell)(what);
     }
 }
 

@@ -71,7 +71,7 @@ fn listen(settings: &ServeSettings, supervisor: &Supervisor) -> anyhow::Result<O
 }
 
 /// SIGTERM and Ctrl-C end the server, a second one at once; SIGHUP has it read levels again.
-fn follow_signals(events: Sender<Event>) -> std::io::Result<()> {
+fn follow_signals(events: Sender<Event<Supervisor>>) -> std::io::Result<()> {
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
     let follow = move || {
         let mut is_ending = false;

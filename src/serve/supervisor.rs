@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -42,8 +42,8 @@ pub struct Supervisor {
     settings: Arc<ServeSettings>,
     state: StateFile,
     jobs: BTreeMap<String, ServedJob>,
-    sender: Sender<Event>,
-    events: Receiver<Event>,
+    sender: Sender<Event<Supervisor>>,
+    events: Receiver<Event<Supervisor>>,
     links: u64,
     is_ending: bool,
 }
@@ -73,7 +73,7 @@ impl Supervisor {
 
     /// Where events are sent.
     #[must_use]
-    pub fn sender(&self) -> Sender<Event> {
+    pub fn sender(&self) -> Sender<Event<Supervisor>> {
         self.sender.clone()
     }
 
@@ -118,7 +118,7 @@ impl Supervisor {
         }
     }
 
-    fn take(&mut self, event: Event) {
+    fn take(&mut self, event: Event<Supervisor>) {
         match event {
             Event::Task(task) => task(self),
             Event::OfWorker(name, number, what) => self.of_worker(&name, number, what),
@@ -191,7 +191,13 @@ impl Supervisor {
 
     fn address(&mut self, name: &str) -> Address {
         self.links += 1;
-        Address { job: name.to_owned(), number: self.links, events: self.sender.clone() }
+        let (job, number, events) = (name.to_owned(), self.links, Mutex::new(self.sender.clone()));
+        let tell = move |what| {
+            let events = events.lock().unwrap_or_else(PoisonError::into_inner);
+            // When nobody listens, the server is about to end.
+            let _ = events.send(Event::OfWorker(job.clone(), number, what));
+        };
+        Address { number, tell: Arc::new(tell) }
     }
 
     fn folder_of(&self, name: &str) -> WorkerFolder {

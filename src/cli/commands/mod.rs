@@ -18,4 +18,3 @@ pub mod serve;
 pub mod sink;
 pub mod status;
 pub mod verify;
-pub mod worker;

@@ -8,7 +8,7 @@ use crate::cli::exit::{Outcome, Usage};
 use crate::cli::log_levels;
 use crate::http::HttpSettings;
 use crate::serve::config::ServeConfig;
-use crate::serve::{self, ServeSettings};
+use crate::serve::{self, ServeSettings, worker};
 
 /// Options of `seismic serve`.
 #[derive(clap::Args)]
@@ -72,4 +72,16 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         http: Some(http),
     })?;
     Ok(Outcome::Fine)
+}
+
+/// Options of `seismic worker`, which only servers start.
+#[derive(clap::Args)]
+pub struct WorkerArgs {
+    /// Folder with its order
+    folder: PathBuf,
+}
+
+/// Does what the order says.
+pub fn work(args: &WorkerArgs) -> anyhow::Result<Outcome> {
+    worker::run::run(&args.folder)
 }
