@@ -3,7 +3,7 @@
 
 use std::io::{Read, Write};
 
-use super::OpenError;
+use super::open_error::OpenError;
 use crate::limits;
 use crate::wire::{framed, head};
 

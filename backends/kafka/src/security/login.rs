@@ -9,8 +9,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use rustls::crypto::ring;
 
-use super::OpenError;
 use super::call::{call, send};
+use super::open_error::OpenError;
 use super::scram::{Hash, Scram};
 use crate::wire::string;
 use seismic_queue::backend::byte_reader::Bytes;

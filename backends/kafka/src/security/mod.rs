@@ -10,6 +10,7 @@
 
 mod call;
 mod login;
+mod open_error;
 mod scram;
 mod stream;
 mod tls;
@@ -21,6 +22,7 @@ use std::time::{Duration, Instant};
 
 use self::login::Login;
 pub(crate) use self::login::Mechanism;
+pub(crate) use self::open_error::OpenError;
 pub(crate) use self::stream::Stream;
 pub(crate) use self::tls::PROBE;
 use self::tls::Tls;
@@ -85,30 +87,6 @@ pub(crate) struct Opened {
     pub(crate) stream: Stream,
     /// When another one should take its place.
     pub(crate) renew_at: Option<Instant>,
-}
-
-/// Why there is no connection.
-#[derive(Debug)]
-pub(crate) enum OpenError {
-    Io(io::Error),
-    /// What answers there speaks no TLS.
-    NoTls,
-    /// We do not trust the broker; or its certificate is of a kind that is not known here.
-    Untrusted(String),
-    /// The broker does not let us in, or cannot prove that it may.
-    Denied(String),
-    /// It is older than Kafka 3.1.
-    Old,
-}
-
-impl OpenError {
-    fn garbled() -> OpenError {
-        OpenError::Io(io::Error::new(io::ErrorKind::InvalidData, "an answer that is none"))
-    }
-
-    fn code(code: i16) -> OpenError {
-        OpenError::Io(io::Error::other(format!("error {code} of the protocol")))
-    }
 }
 
 impl Security {

@@ -13,7 +13,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, Error, RootCertStore};
 
-use super::OpenError;
+use super::open_error::OpenError;
 use super::stream::Stream;
 
 /// Where librdkafka looks for the authorities of the system when it is told to `probe`

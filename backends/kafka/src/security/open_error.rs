@@ -1,0 +1,27 @@
+//! Why there is no connection to a broker, and what that means for who wanted one.
+
+use std::io;
+
+/// Why there is no connection.
+#[derive(Debug)]
+pub(crate) enum OpenError {
+    Io(io::Error),
+    /// What answers there speaks no TLS.
+    NoTls,
+    /// We do not trust the broker; or its certificate is of a kind that is not known here.
+    Untrusted(String),
+    /// The broker does not let us in, or cannot prove that it may.
+    Denied(String),
+    /// It is older than Kafka 3.1.
+    Old,
+}
+
+impl OpenError {
+    pub(super) fn garbled() -> OpenError {
+        OpenError::Io(io::Error::new(io::ErrorKind::InvalidData, "an answer that is none"))
+    }
+
+    pub(super) fn code(code: i16) -> OpenError {
+        OpenError::Io(io::Error::other(format!("error {code} of the protocol")))
+    }
+}
