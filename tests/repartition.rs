@@ -11,7 +11,8 @@ use serde_json::Value;
 
 use crate::faults::line::Line;
 use crate::faults::publisher::Publisher;
-use crate::stage::{DATA, DEAD, ROWS, Running, Stage, wait_until};
+use crate::faults::trial::assert_aborted;
+use crate::stage::{DATA, DEAD, Done, ROWS, Running, Stage, wait_until};
 use crate::truth::{int, text};
 
 const START: i64 = 1_600_000_000_000;
@@ -65,6 +66,30 @@ pub fn assert_whole(stage: &Stage, seconds: usize) {
     assert!(windows.values().all(|count| *count == 20), "{windows:?}");
 }
 
+/// Every row is that of a keyed input: count, minimum and maximum are equal, the mean to 1 in 10¹².
+pub fn assert_as_keyed(stage: &Stage, seconds: i64) {
+    let mut expected: BTreeMap<(String, i64), Vec<f32>> = BTreeMap::new();
+    for record in records(0, seconds) {
+        let start = record.collect_timestamp.div_euclid(1_000) * 1_000;
+        expected.entry((record.sensor_id, start)).or_default().push(record.seismic_amplitude);
+    }
+    let rows = stage.read(ROWS);
+    assert_eq!(rows.len(), expected.len());
+    for line in rows {
+        let row = &line["value"];
+        let key = (text(row, "sensor_id"), row["window_start_ts"].as_i64().unwrap());
+        let of = expected.remove(&key).unwrap_or_else(|| panic!("{key:?} is there twice"));
+        let number = |field: &str| row[field].as_f64().unwrap();
+        let least = of.iter().copied().fold(f32::INFINITY, f32::min);
+        let most = of.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let mean = of.iter().copied().map(f64::from).sum::<f64>() / of.len() as f64;
+        assert_eq!(row["record_count"].as_u64(), Some(of.len() as u64), "{row}");
+        assert_eq!(number("min_amplitude") as f32, least, "{row}");
+        assert_eq!(number("max_amplitude") as f32, most, "{row}");
+        assert!((number("mean_amplitude") - mean).abs() <= 1e-12 * mean.abs().max(1.0), "{row}");
+    }
+}
+
 pub fn drain(stage: &Stage) {
     stage.ok(&run(stage, &["--drain"]));
 }
@@ -96,6 +121,7 @@ fn sensors_without_keys_have_whole_windows_and_both_steps_are_proved_and_shown()
     publisher.bytes("k", b"\xff garbage");
     drain(&stage);
     assert_whole(&stage, 3_600);
+    assert_as_keyed(&stage, 3_600);
 
     let status = stage.status();
     assert_eq!(
@@ -146,19 +172,25 @@ fn the_same_group_goes_on_and_keeps_to_its_choice() {
     let direct = ["run", "--quiet", "--drain", "--group", "direct", "--repartition"];
     let said = stage.refused(&direct, 2);
     assert!(said.contains("began without --repartition"), "{said}");
-    let kafka = ["run", "--quiet", "--repartition", "--queue", "kafka://127.0.0.1:1"];
-    let said = stage.refused(&kafka, 2);
-    assert!(
-        said.contains("--repartition: it works on the embedded queue and on RocketMQ only"),
-        "{said}"
-    );
 }
 
-/// Runs that die at this place after some passes, and then one that drains.
-fn die_at(stage: &Stage, place: &str, passes: u32) {
-    let mut command = stage.command(&[&RUN[..], &["--until-caught-up"]].concat());
+/// A run that dies at this place after some passes, if it comes so far.
+fn die_at(stage: &Stage, place: &str, passes: u32, more: &[&str]) -> Done {
+    let mut command = stage.command(&run(stage, &[&["--until-caught-up"], more].concat()));
     command.env("FAILPOINTS", format!("{place}={passes}*off->return(abort)"));
-    stage.start(command).wait();
+    stage.start(command).wait()
+}
+
+/// Publishes an hour, as fast as it goes, and has it read by runs that die in the middle.
+pub fn die_in_an_hour(stage: &Stage, more: &[&str]) -> u64 {
+    let mut publisher = Publisher::new(stage);
+    for from_s in (0..3_600).step_by(60) {
+        publish(&mut publisher, records(from_s, 60));
+    }
+    for passes in [50, 400, 900] {
+        assert_aborted(&die_at(stage, slot::AFTER_STEP, passes, more));
+    }
+    3
 }
 
 #[test]
@@ -169,7 +201,7 @@ fn a_job_of_two_steps_that_dies_at_each_named_place_loses_and_doubles_nothing() 
     for (number, place) in slot::ALL.iter().chain(&store::COMMITTING).enumerate() {
         publish(&mut publisher, records(from_s, 30));
         from_s += 30;
-        die_at(&stage, place, number as u32 % 4);
+        die_at(&stage, place, number as u32 % 4, &[]);
     }
     drain(&stage);
     assert_whole(&stage, from_s as usize);

@@ -14,6 +14,7 @@ mod outage;
 mod poison;
 mod publish;
 mod refusals;
+mod repartition;
 mod second_kind;
 mod secured;
 mod session;

@@ -12,7 +12,9 @@ use seismic_proto::Message as _;
 use super::trial;
 use crate::faults::line::Line;
 use crate::faults::publisher::Publisher;
-use crate::repartition::{assert_whole, drain, kill_a_service, publish, records, run};
+use crate::repartition::{
+    assert_as_keyed, assert_whole, die_in_an_hour, drain, kill_a_service, records, run,
+};
 use crate::stage::Stage;
 use crate::truth::int;
 
@@ -71,25 +73,14 @@ fn messages_that_were_sent_plainly_have_whole_windows() {
 
 #[test]
 #[ignore = "more on brokers: .ci/run"]
-fn an_hour_of_backlog_over_all_queues_has_no_late_record_though_it_is_killed() {
+fn an_hour_of_backlog_over_all_queues_has_no_late_record_though_runs_die_in_it() {
     let Some(rocketmq) = RocketMq::shared() else { return };
     let stage = stage(&rocketmq);
-    let mut publisher = Publisher::new(&stage);
-    for from_s in (0..3_600).step_by(60) {
-        publish(&mut publisher, records(from_s, 60));
-    }
-    let mut line =
-        Line::new(26, "--repartition of an hour over all partitions, killed three times");
-    line.place = "RocketMQ";
-    let mut rows = 0;
-    for _ in 0..3 {
-        let running = stage.spawn(&run(&stage, &["--until-caught-up", "--sink", "csv:csv"]));
-        stage.wait_for_job(|status| int(status, "windows") > rows);
-        rows = int(&stage.status(), "windows");
-        line.tries += u64::from(running.kill());
-    }
+    let what = "--repartition of an hour over all partitions, by runs that die in the middle";
+    let mut line = Line { place: "RocketMQ", ..Line::new(26, what) };
+    line.tries = die_in_an_hour(&stage, &["--sink", "csv:csv"]);
     stage.ok(&run(&stage, &["--drain", "--sink", "csv:csv"]));
-    assert_whole(&stage, 3_600);
+    assert_as_keyed(&stage, 3_600);
     assert_eq!(int(&stage.status(), "late"), 0);
     stage.verify(&["csv"]);
     line.print();

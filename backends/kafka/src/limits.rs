@@ -38,7 +38,11 @@ pub const BROKER_WAIT: Duration = Duration::from_secs(2);
 /// what comes around them. It is Kafka's own default.
 pub const OUTPUT_BYTES: usize = 1_048_588;
 
-/// Longest message of a commit, as its client counts it: below [`OUTPUT_BYTES`], since that
+/// Messages that topics with keyed outputs must take: each may be made of one message of an input, of
+/// which the longest is [`seismic_queue::limits::MESSAGE_BYTES`], with what comes around it.
+pub const KEYED_BYTES: usize = seismic_queue::limits::MESSAGE_BYTES + (64 << 10);
+
+/// Longest message of a commit without keyed outputs, as its client counts it: below [`OUTPUT_BYTES`], since that
 /// counts a whole batch.
 pub const COMMITTED_BYTES: usize = 1_000_000;
 

@@ -181,11 +181,11 @@ impl Settings {
         given.map_or(limits::SESSION_TIMEOUT, Duration::from_millis)
     }
 
-    /// For commits.
-    pub(crate) fn committing(&self, transactional_id: &str) -> ClientConfig {
+    /// For commits of messages of at most so many bytes.
+    pub(crate) fn committing(&self, transactional_id: &str, message_bytes: usize) -> ClientConfig {
         let mut config = self.base.clone();
         config.set("transactional.id", transactional_id);
-        config.set("message.max.bytes", limits::COMMITTED_BYTES.to_string());
+        config.set("message.max.bytes", message_bytes.to_string());
         let timeout = millis(limits::TRANSACTION_TIMEOUT);
         self.default(&mut config, "transaction.timeout.ms", &timeout);
         self.default(&mut config, "message.timeout.ms", &millis(limits::MESSAGE_TIMEOUT));
@@ -199,9 +199,7 @@ impl Settings {
 
     /// For imports, which commit messages as long as their topic takes.
     pub(crate) fn importing(&self, transactional_id: &str, message_bytes: usize) -> ClientConfig {
-        let mut config = self.committing(transactional_id);
-        config.set("message.max.bytes", message_bytes.to_string());
-        config
+        self.committing(transactional_id, message_bytes)
     }
 
     /// Sets what the caller did not.

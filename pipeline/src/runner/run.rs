@@ -106,7 +106,9 @@ pub fn run_behind(
     let outcome = thread::scope(|scope| {
         let keeper = scope.spawn(|| match shared {
             None => housekeeping::housekeep_while_running(job, checkpoint_requests, &is_over),
-            Some(_) => housekeeping::housekeep_shared_job(job, checkpoint_requests, &is_over),
+            Some(_) => {
+                housekeeping::housekeep_shared_job(job, first_step, checkpoint_requests, &is_over);
+            }
         });
         let slots: Vec<_> = assignments
             .into_iter()

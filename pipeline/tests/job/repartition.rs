@@ -88,7 +88,7 @@ impl TwoSteps {
 
     fn run_second(&self, stop: &Arc<AtomicBool>) -> Result<()> {
         let job = self.second_job();
-        let first_step = FirstStep::new(&self.queue, &self.input, &*self.first)?;
+        let first_step = FirstStep::new(&self.queue, &self.input, &*self.first, None)?;
         let lease = self.second.acquire(&job)?;
         let context = JobContext {
             queue: self.first.topics(),

@@ -22,6 +22,12 @@ pub trait Retention {
     /// its own retention.
     fn held(&self, topic: &Topic) -> Result<Vec<Held>>;
 
+    /// Deletes messages before these offsets of a topic that has one reader, which needs them no more.
+    /// Where readers hold what they need, this does nothing, and [`Retention::retain`] does it.
+    fn trim(&self, _topic: &Topic, _below: &[(Partition, Offset)]) -> Result<()> {
+        Ok(())
+    }
+
     /// Deletes what exceeds the policy, whole blocks from the oldest on, never past a hold unless
     /// `past_holds`.
     fn retain(&self, topic: &Topic, past_holds: bool) -> Result<Vec<Retained>>;

@@ -58,9 +58,9 @@ fn run_until_over(spec: &JobSpec, shared: &Shared, notify: &Notify) -> anyhow::R
         false => None,
     };
     let first_lease = first.as_ref().map(|first| first.acquire(stop)).transpose()?;
-    let (windows_queue, input) = match &first {
-        Some(first) => {
-            first.keep_as_input(&*queue)?;
+    let (windows_queue, input) = match first.as_ref().zip(first_lease.as_deref()) {
+        Some((first, lease)) => {
+            first.keep_as_input(&*queue, lease)?;
             // These are of what the first step reads; the second one computes all that comes of it.
             (settings.from, settings.max_records) = (None, None);
             if spec.is_bounded() && settings.finish == Finish::Never {

@@ -44,7 +44,8 @@ impl FirstJob {
     /// When its store cannot be opened, or is that of something else.
     pub fn open(spec: &JobSpec, input: &Topic, stop: &Arc<AtomicBool>) -> anyhow::Result<FirstJob> {
         let location = spec.location().first_step();
-        let store = patiently(stop, || location.open_store())?;
+        let slot = spec.slot.as_deref();
+        let store = patiently(stop, || location.open_store_as(slot))?;
         let rules = spec.rules();
         let kind = Repartition {
             partitions: input.partitions,
@@ -80,11 +81,14 @@ impl FirstJob {
     }
 
     /// Keeps as much of the internal topic as of the input when it is new. Afterwards its policy is
-    /// for a person to set.
+    /// for a person to set. Where workers share the job, what it needs no more is let go instead.
     ///
     /// # Errors
     /// When a policy cannot be read or set.
-    pub fn keep_as_input(&self, queue: &dyn Queue) -> Result<()> {
+    pub fn keep_as_input(&self, queue: &dyn Queue, lease: &dyn Lease) -> Result<()> {
+        if lease.shared().is_some() {
+            return Ok(());
+        }
         if self.store.view()?.partitions.iter().any(|part| part.progress.is_some()) {
             return Ok(());
         }
@@ -111,7 +115,9 @@ impl FirstJob {
         metrics: &Metrics,
     ) -> seismic_pipeline::Result<()> {
         patiently(stop, || hold_from_the_start(windows))?;
-        let first_step = patiently(stop, || FirstStep::new(queue, self.job.input(), &*self.store))?;
+        let input = self.job.input();
+        let opened = || FirstStep::new(queue, input, &*self.store, lease.shared());
+        let first_step = &patiently(stop, opened)?;
         let first = JobContext {
             queue,
             store: &*self.store,
@@ -121,36 +127,56 @@ impl FirstJob {
             kind: &self.kind,
             settings: &self.settings,
         };
-        // While the first step works, nobody knows where the internal topic will end.
-        let unbounded = Settings { finish: Finish::Never, ..windows.settings.clone() };
-        let beside = JobContext { settings: &unbounded, ..windows };
-        let is_read = Arc::new(AtomicBool::new(false));
-        let (read, computed) = thread::scope(|scope| {
-            let second = scope.spawn(|| {
-                // Also after a panic: otherwise the first step would go on for ever.
-                let behind = || run_behind(beside, Some(&first_step), &is_read, metrics);
-                let ended = catch_unwind(AssertUnwindSafe(behind));
-                if !matches!(ended, Ok(Ok(()))) {
-                    stop.store(true, Ordering::Relaxed);
-                }
-                ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            });
-            let of_first = Metrics::default();
-            of_first.on_notice(|notice| tracing::warn!("{}", notice_with_remedy(notice)));
-            let unwind = |panic| std::panic::resume_unwind(panic);
-            // Also after a panic: otherwise the second step would go on for ever.
-            let read = catch_unwind(AssertUnwindSafe(|| run(first, stop, &of_first)));
-            is_read.store(true, Ordering::Relaxed);
-            let computed = second.join();
-            (read.unwrap_or_else(unwind), computed.unwrap_or_else(unwind))
-        });
-        read?;
-        computed?;
-        if windows.settings.finish == Finish::Never || stop.load(Ordering::Relaxed) {
-            return Ok(());
-        }
-        run_behind(windows, Some(&first_step), stop, metrics)
+        let is_over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            let watch = scope.spawn(|| first_step.watch(&is_over));
+            // Also after a panic: otherwise it would be watched for ever.
+            let steps = || run_steps(first, windows, first_step, stop, metrics);
+            let ended = catch_unwind(AssertUnwindSafe(steps));
+            is_over.store(true, Ordering::Relaxed);
+            watch.thread().unpark();
+            ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
     }
+}
+
+/// Runs both steps beside each other, and then what is left for the second one.
+fn run_steps(
+    first: JobContext<'_>,
+    windows: JobContext<'_>,
+    first_step: &FirstStep<'_>,
+    stop: &Arc<AtomicBool>,
+    metrics: &Metrics,
+) -> seismic_pipeline::Result<()> {
+    // While the first step works, nobody knows where the internal topic will end.
+    let unbounded = Settings { finish: Finish::Never, ..windows.settings.clone() };
+    let beside = JobContext { settings: &unbounded, ..windows };
+    let is_read = Arc::new(AtomicBool::new(false));
+    let (read, computed) = thread::scope(|scope| {
+        let second = scope.spawn(|| {
+            // Also after a panic: otherwise the first step would go on for ever.
+            let behind = || run_behind(beside, Some(first_step), &is_read, metrics);
+            let ended = catch_unwind(AssertUnwindSafe(behind));
+            if !matches!(ended, Ok(Ok(()))) {
+                stop.store(true, Ordering::Relaxed);
+            }
+            ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        });
+        let of_first = Metrics::default();
+        of_first.on_notice(|notice| tracing::warn!("{}", notice_with_remedy(notice)));
+        let unwind = |panic| std::panic::resume_unwind(panic);
+        // Also after a panic: otherwise the second step would go on for ever.
+        let read = catch_unwind(AssertUnwindSafe(|| run(first, stop, &of_first)));
+        is_read.store(true, Ordering::Relaxed);
+        let computed = second.join();
+        (read.unwrap_or_else(unwind), computed.unwrap_or_else(unwind))
+    });
+    read?;
+    computed?;
+    if windows.settings.finish == Finish::Never || stop.load(Ordering::Relaxed) {
+        return Ok(());
+    }
+    run_behind(windows, Some(first_step), stop, metrics)
 }
 
 /// Keeps all of the internal topic for windows that have not begun, before the first step may apply

@@ -60,12 +60,6 @@ impl JobSpec {
             if let Err(error) = Topic::check_name(&dead) {
                 fault("repartition", format!("the name of its topic: {error}"));
             }
-            let can = self.queue.capabilities();
-            if can.has_stores_in_cluster {
-                let why = "it works on the embedded queue and on RocketMQ only, in this version: \
-                           let every producer use the sensor id as key";
-                fault("repartition", why.to_owned());
-            }
             if self.once.accept_partitions
                 || (self.once.from_checkpoint.is_some() && !self.once.rewind)
             {

@@ -33,6 +33,10 @@ pub(crate) const INPUT: [(&str, &str); 2] =
 /// brokers take elsewhere.
 pub(crate) const OUTPUT: [(&str, &str); 1] = [("max.message.bytes", "1048588")];
 
+/// Further settings of a topic that commits write keyed rows to, such as one that the next step of a
+/// job reads. A message may be as long as the longest of an input.
+pub(crate) const KEYED: [(&str, &str); 2] = INPUT;
+
 /// One who changes topics.
 pub(crate) struct Admin<'a> {
     cluster: &'a Cluster,
@@ -213,6 +217,22 @@ impl<'a> Admin<'a> {
              LogAppendTime is safe"
         );
         Ok(AppendTimes::Producers)
+    }
+
+    /// Refuses a topic that cannot take every keyed row which a commit may have for it.
+    pub(crate) fn check_keyed_output(&self, topic: &str) -> Result<()> {
+        let settings = self.settings(topic)?;
+        check_policy(topic, &settings)?;
+        let (key, found) = ("max.message.bytes", of(&settings, "max.message.bytes"));
+        if found.parse().is_ok_and(|bytes: usize| bytes >= limits::KEYED_BYTES) {
+            return Ok(());
+        }
+        refuse(
+            topic,
+            key,
+            found,
+            "a row may be as long as a message of the input; set it to 16842752",
+        )
     }
 
     /// Refuses a topic that cannot take everything which a commit may have for it.

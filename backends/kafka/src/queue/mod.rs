@@ -215,6 +215,18 @@ impl Retention for KafkaQueue {
         Ok(Vec::new())
     }
 
+    fn trim(&self, topic: &Topic, below: &[(Partition, Offset)]) -> Result<()> {
+        let spans = self.spans(topic)?;
+        let is_there = |(partition, offset): &&(Partition, Offset)| {
+            spans.get(partition.0 as usize).is_some_and(|span| *offset > span.first)
+        };
+        let below: Vec<_> = below.iter().filter(is_there).copied().collect();
+        if below.is_empty() {
+            return Ok(());
+        }
+        Admin::new(&self.cluster)?.delete_records(&topic.name, &below)
+    }
+
     /// The brokers do it, some minutes later; but the checkpoint topic is trimmed here.
     fn retain(&self, topic: &Topic, _: bool) -> Result<Vec<Retained>> {
         if topic.name == CHECKPOINTS {

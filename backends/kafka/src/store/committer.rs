@@ -40,8 +40,8 @@ use seismic_queue::backend::commit_order::not_made;
 use seismic_queue::backend::validate;
 use seismic_queue::failpoints::{COMMIT_AFTER, COMMIT_BEFORE, pass};
 use seismic_queue::{
-    Commit, CommitError, Committer, Error, FencingToken, Kind, Member, Partition, PartitionCommit,
-    Recovered, Result,
+    Commit, CommitError, Committer, Error, FencingToken, Kind, Member, OutputSpec, Partition,
+    PartitionCommit, Recovered, Result,
 };
 
 /// Commits for one slot.
@@ -93,8 +93,10 @@ impl KafkaCommitter {
         }
         pass(&self.cluster().at, COMMIT_OPENING)?;
         let id = self.transactional_id();
+        let is_keyed = self.context.job.outputs.iter().any(OutputSpec::is_keyed);
+        let bytes = if is_keyed { limits::KEYED_BYTES } else { limits::COMMITTED_BYTES };
         let client: BaseProducer<DeliveryReports> =
-            make_with(&self.cluster().settings.committing(&id), DeliveryReports::default())?;
+            make_with(&self.cluster().settings.committing(&id, bytes), DeliveryReports::default())?;
         connect(client.client(), &self.context.job.input().name);
         const DOING: &str = "ending what an earlier transaction left";
         if let Err(error) = client.init_transactions(limits::TRANSACTION_WAIT) {

@@ -31,7 +31,7 @@ use self::lease::KafkaLease;
 use self::sink_offsets::SinkOffsets;
 use self::trim::CHECKPOINTS;
 use crate::ClusterAddress;
-use crate::client::admin::{Admin, KEPT, OUTPUT};
+use crate::client::admin::{Admin, KEPT, KEYED, OUTPUT};
 use crate::client::cluster::Cluster;
 use crate::group::offsets::GroupOffsets;
 use crate::group::transactional_id::SlotNames;
@@ -157,9 +157,13 @@ impl JobStore for KafkaStore {
         let mut ids = Vec::new();
         for output in &job.outputs {
             let partitions = job.partitions_of(output);
-            let made = admin.create(&output.topic, partitions, &settings())?;
+            let settings = if output.is_keyed() { [KEPT, KEYED].concat() } else { settings() };
+            let made = admin.create(&output.topic, partitions, &settings)?;
             ids.push(validate::same_topic(made, partitions)?.id);
-            admin.check_output(&output.topic)?;
+            match output.is_keyed() {
+                true => admin.check_keyed_output(&output.topic)?,
+                false => admin.check_output(&output.topic)?,
+            }
         }
         self.owned(&admin, job, ids, false)
     }

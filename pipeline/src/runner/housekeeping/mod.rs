@@ -18,6 +18,7 @@ use seismic_queue::{
 };
 
 use crate::engine::journal::{Entry, beginning};
+use crate::runner::first_step::FirstStep;
 use crate::runner::housekeeping::checkpoint_requests::CheckpointRequests;
 use crate::runner::housekeeping::retention_lag::RetentionLag;
 use crate::runner::job::JobContext;
@@ -55,6 +56,7 @@ pub(crate) fn housekeep_while_running(
 /// requests. Where workers share a job, the brokers do the rest.
 pub(crate) fn housekeep_shared_job(
     job: JobContext<'_>,
+    first_step: Option<&FirstStep<'_>>,
     checkpoint_requests: &CheckpointRequests,
     is_over: &AtomicBool,
 ) {
@@ -62,6 +64,7 @@ pub(crate) fn housekeep_shared_job(
     while !is_over.load(Ordering::Relaxed) {
         if kept.elapsed() >= SHARED_EVERY {
             warn_unless_busy(job.lease.housekeep().map_err(Error::from));
+            warn_unless_busy(first_step.map_or(Ok(()), |first_step| first_step.let_go(job)));
             kept = Instant::now();
         }
         refresh_requests(job, checkpoint_requests);

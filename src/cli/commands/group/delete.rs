@@ -76,10 +76,29 @@ fn end(args: &Args, location: &Location) -> anyhow::Result<Outcome> {
         }
         ended => {
             ended?;
+            end_first_step(location)?;
             print_line(format_args!("group {name} is deleted; nothing is kept for it"))?;
             Ok(Outcome::Fine)
         }
     }
+}
+
+/// Ends the first step of a job that repartitions its input, and empties what nobody reads any more.
+/// What is killed before leaves a group that nothing runs.
+fn end_first_step(location: &Location) -> anyhow::Result<()> {
+    let first_step = location.first_step();
+    let store = first_step.open_store()?;
+    let view = match store.view() {
+        Err(Error::StoreMissing { .. }) => return Ok(()),
+        view => view?,
+    };
+    let topics = store.topics();
+    let internal = topics.topic(view.job.main_topic())?;
+    let ends = topics.spans(&internal)?.into_iter().map(|span| span.end);
+    first_step.delete_store()?;
+    topics.trim(&internal, &internal.all().zip(ends).collect::<Vec<_>>())?;
+    print_line(format_args!("group {} is deleted; nothing is kept for it", first_step.group))?;
+    Ok(())
 }
 
 /// Refuses a store that is another group's, or in use.
