@@ -14,7 +14,7 @@ pub mod rollup;
 pub mod sensor_partitions;
 
 use seismic_pipeline::{DEAD, RetentionLag};
-use seismic_queue::{GroupMember, Span, View};
+use seismic_queue::{GroupMember, Offset, OpenTransaction, Span, View};
 use seismic_sinks::{SinkLag, known_ahead};
 use serde::Serialize;
 
@@ -158,6 +158,18 @@ impl JobStatus {
             by_sensor: None,
             without_sensor: 0,
         })
+    }
+
+    /// Takes over what is open in the first input, which the partitions' positions are of.
+    pub fn hold_back(&mut self, open: &[OpenTransaction]) {
+        for transaction in open {
+            let place = transaction.partition.0 as usize;
+            let Some(partition) = self.partitions.get_mut(place) else { continue };
+            let position = partition.position.unwrap_or(partition.first);
+            partition.held_back = transaction.held_from(Offset(position)).min(partition.lag);
+        }
+        self.held_back = self.partitions.iter().map(|partition| partition.held_back).sum();
+        self.open_transactions = open.iter().filter_map(OpenTransactionStatus::of).collect();
     }
 }
 

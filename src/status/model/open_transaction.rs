@@ -1,9 +1,8 @@
 //! Transactions that hold the input back, as the status shows them.
 
-use seismic_queue::{Offset, OpenTransaction};
+use seismic_queue::OpenTransaction;
 use serde::Serialize;
 
-use super::JobStatus;
 use crate::remedy::in_words;
 use crate::time::{now_ms, show_ms};
 
@@ -46,18 +45,4 @@ impl OpenTransactionStatus {
 pub fn said(open: &OpenTransaction, since_ms: i64) -> String {
     let held = open.held_from(open.first);
     format!("{open}, since {}: {held} messages wait for its end", show_ms(since_ms))
-}
-
-impl JobStatus {
-    /// Takes over what is open in the first input, which the partitions' positions are of.
-    pub fn hold_back(&mut self, open: &[OpenTransaction]) {
-        for transaction in open {
-            let place = transaction.partition.0 as usize;
-            let Some(partition) = self.partitions.get_mut(place) else { continue };
-            let position = partition.position.unwrap_or(partition.first);
-            partition.held_back = transaction.held_from(Offset(position)).min(partition.lag);
-        }
-        self.held_back = self.partitions.iter().map(|partition| partition.held_back).sum();
-        self.open_transactions = open.iter().filter_map(OpenTransactionStatus::of).collect();
-    }
 }
