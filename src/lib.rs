@@ -21,6 +21,7 @@ pub mod serve;
 mod sink_value;
 pub mod status;
 mod time;
+mod top;
 pub mod watch;
 
 pub use cli::{Cli, start};

@@ -22,7 +22,7 @@ use tracing_subscriber::reload;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use self::exit::Outcome;
-use crate::logs::{Lines, SERVICE, is_text};
+use crate::logs::{Lines, SERVICE, follow_filter, is_text};
 
 /// Exactly-once ingestion of seismic sensor data.
 ///
@@ -59,6 +59,8 @@ enum Command {
     Read(commands::read::Args),
     /// Show a job's progress, lag and counters
     Status(commands::status::Args),
+    /// Watch jobs in a terminal: state, rates, lag and errors, every second
+    Top(commands::top::Args),
     /// Check queue, job store, sinks and clock, with a remedy for each problem
     Doctor(commands::doctor::Args),
     /// Back up an embedded job with its queue and CSV folders, while it runs
@@ -96,6 +98,7 @@ impl Cli {
             Command::Verify(args) => commands::verify::run(&args),
             Command::Read(args) => commands::read::run(&args),
             Command::Status(args) => commands::status::run(&args),
+            Command::Top(args) => commands::top::run(&args),
             Command::Doctor(args) => commands::doctor::run(args),
             Command::Backup(args) => commands::backup::run(&args),
             Command::Restore(args) => commands::restore::run(&args),
@@ -111,7 +114,11 @@ impl Cli {
 /// Sets up logs on stderr (`RUST_LOG` selects them; warnings by default) and, in test builds,
 /// failpoints from the environment. Every program of this package calls it first.
 pub fn start() {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+    let of_environment = tracing_subscriber::EnvFilter::try_from_default_env();
+    if of_environment.is_ok() {
+        follow_filter();
+    }
+    let filter = of_environment
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(format!("warn,{SERVICE}=info")));
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)

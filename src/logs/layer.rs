@@ -35,8 +35,13 @@ pub fn set_up(options: &LogOptions) -> Result<(), Usage> {
         *FILE.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
     }
     IS_JSON.store(options.log_format == Some(LogFormat::Json), Ordering::Relaxed);
-    IS_SERVICE.store(options.are_set(), Ordering::Relaxed);
+    IS_SERVICE.fetch_or(options.are_set(), Ordering::Relaxed);
     Ok(())
+}
+
+/// Lines about the life of a job are logged as the filter of `RUST_LOG` says.
+pub fn follow_filter() {
+    IS_SERVICE.store(true, Ordering::Relaxed);
 }
 
 /// Whether the text on stderr has lines of this kind: not when they are JSON, and those about the

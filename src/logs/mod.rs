@@ -7,7 +7,7 @@ mod rolling_file;
 mod settings;
 mod tail;
 
-pub use self::layer::{Lines, is_text, set_up};
+pub use self::layer::{Lines, follow_filter, is_text, set_up};
 pub use self::line::Line;
 pub use self::settings::{LogFormat, LogOptions};
 pub use self::tail::tail;

@@ -35,6 +35,10 @@ fn changes_of_state_are_logged_as_text_as_json_into_a_file_and_into_the_api() {
     // For people, and only what is wrong when nobody asks for more.
     let text = stage.run(&["run", "--drain", "--sink", "csv:rows", "--log-format", "text"]).ok();
     assert!(text.stderr.contains("INFO job seismic is running"), "{}", text.stderr);
+    std::fs::write(stage.path("job.toml"), "[logs]\nformat = \"text\"\nfile = \"b.log\"\n")
+        .unwrap();
+    stage.ok(&["run", "--job", "job.toml", "--drain", "--sink", "csv:rows"]);
+    assert!(std::fs::read_to_string(stage.path("b.log")).unwrap().contains("is stopped"));
     let quiet = stage.run(&["run", "--drain", "--sink", "csv:rows"]).ok();
     assert!(!quiet.stderr.contains("is running"), "{}", quiet.stderr);
 }

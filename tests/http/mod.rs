@@ -9,6 +9,7 @@ mod numbers;
 mod openapi;
 mod probes;
 mod schema;
+mod top;
 
 use std::net::SocketAddr;
 

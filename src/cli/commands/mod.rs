@@ -17,4 +17,5 @@ pub mod run;
 pub mod serve;
 pub mod sink;
 pub mod status;
+pub mod top;
 pub mod verify;

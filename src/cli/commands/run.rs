@@ -12,6 +12,7 @@ use crate::error::Usage;
 use crate::http::{self, Jobs, OneJob, Server, limits};
 use crate::job::options::JobOptions;
 use crate::job::origin::Once;
+use crate::job::service::Logs;
 use crate::job::{Job, JobReport, JobSpec, StopToken};
 use crate::logs::{self, LogOptions};
 use crate::watch::Watcher;
@@ -42,6 +43,7 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
     signal::stop_on_signals(&stop)?;
     let file = args.file.read()?;
     let is_quiet = args.options.quiet || file.options.quiet;
+    let logs = log_options(args.logs, &file.service.logs);
     let mut spec = JobSpec::resolve(args.options, file, args.once)?;
     if let Some(token_file) = args.http_token_file {
         let http = spec.http.as_mut().ok_or_else(|| {
@@ -49,7 +51,7 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         })?;
         http.token_file = Some(token_file);
     }
-    logs::set_up(&args.logs)?;
+    logs::set_up(&logs)?;
     let ready_lag_ms = spec.http.as_ref().map_or(limits::READY_LAG_MS, |http| http.ready_lag.ms());
     let watched = Arc::new(OneJob::new(&spec, ready_lag_ms));
     let server = serve(&spec, &watched, is_quiet)?;
@@ -67,6 +69,17 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         summarise(&report);
     }
     Ok(Outcome::Fine)
+}
+
+/// What the command line says of logs, and what it leaves open as in the file.
+fn log_options(line: LogOptions, file: &Logs) -> LogOptions {
+    let is_file_of_file = line.log_file.is_none() && file.file.is_some();
+    LogOptions {
+        log_format: line.log_format.or(file.format),
+        log_file: line.log_file.or_else(|| file.file.clone()),
+        log_file_mib: line.log_file_mib.or(is_file_of_file.then_some(file.max_bytes >> 20)),
+        log_file_days: line.log_file_days.or(file.days),
+    }
 }
 
 /// Listens, if the job says where. It does so before the job begins: a port that cannot be had is an

@@ -5,8 +5,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use toml::de::DeValue;
 
-use super::value::{flag, list, number, text};
+use super::value::{choice, flag, list, number, text};
 use crate::job::service::{Service, tags};
+use crate::logs::LogFormat;
 
 /// Bytes of a description: a paragraph.
 const DESCRIPTION_BYTES: usize = 512;
@@ -240,6 +241,46 @@ pub const SERVICE_KEYS: &[ServiceKey] = &[
             Ok(())
         },
         show: |service| json!(service.logs.files),
+    },
+    ServiceKey {
+        name: "logs.format",
+        help: "How lines are written, text or json; `seismic run` logs what the job does when it is set",
+        default: Some("text"),
+        example: "\"json\"",
+        schema: || json!({ "enum": ["text", "json"] }),
+        set: |service, value| {
+            service.logs.format = Some(choice(value)?);
+            Ok(())
+        },
+        show: |service| match service.logs.format {
+            None => Value::Null,
+            Some(LogFormat::Text) => json!("text"),
+            Some(LogFormat::Json) => json!("json"),
+        },
+    },
+    ServiceKey {
+        name: "logs.file",
+        help: "File that `seismic run` also logs into, which is replaced at max_mb and every day",
+        default: Some("none"),
+        example: "\"output/job.log\"",
+        schema: || json!({ "type": "string" }),
+        set: |service, value| {
+            service.logs.file = Some(text(value)?.into());
+            Ok(())
+        },
+        show: |service| service.logs.file.as_ref().map_or(Value::Null, |file| json!(file)),
+    },
+    ServiceKey {
+        name: "logs.days",
+        help: "Days that replaced files of `file` are kept",
+        default: Some("14"),
+        example: "14",
+        schema: || json!({ "type": "integer", "minimum": 1, "maximum": 36_500 }),
+        set: |service, value| {
+            service.logs.days = Some(number(value, 1..=36_500)? as u32);
+            Ok(())
+        },
+        show: |service| service.logs.days.map_or(Value::Null, |days| json!(days)),
     },
     ServiceKey {
         name: "alarms.webhook",

@@ -1,0 +1,80 @@
+//! Where the jobs are looked at: the API of a server, or the store of one job.
+
+use serde::Deserialize as _;
+
+use super::client::Client;
+use crate::http::model::JobEntry;
+use crate::job::location::Location;
+use crate::status;
+use crate::status::numbers::{Counts, JobNumbers};
+use crate::time::now_ms;
+
+/// Where the jobs are looked at.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// A server's API.
+    Server(Client),
+    /// The store of one job, which need not run.
+    Store(Box<Location>),
+}
+
+impl Source {
+    /// The server at `HOST:PORT`.
+    #[must_use]
+    pub fn server(server: String, token: Option<String>) -> Source {
+        Source::Server(Client { server, token })
+    }
+
+    /// What it is, in words.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Source::Server(client) => client.server.clone(),
+            Source::Store(location) => format!("the store of group {}", location.group),
+        }
+    }
+
+    /// The jobs as they are now.
+    ///
+    /// # Errors
+    /// When they cannot be looked at.
+    pub fn look(&self) -> anyhow::Result<Vec<JobEntry>> {
+        match self {
+            Source::Server(client) => {
+                let jobs = client.get("/api/v1/jobs")?;
+                Ok(Vec::<JobEntry>::deserialize(&jobs["jobs"])?)
+            }
+            Source::Store(location) => Ok(vec![of_store(location)?]),
+        }
+    }
+}
+
+fn of_store(location: &Location) -> anyhow::Result<JobEntry> {
+    let status = status::read(location, None)?;
+    let is_running = location.open_store()?.leased_by()?.is_some();
+    let (state, why) = match is_running {
+        true => ("running", "a process has its store"),
+        false => ("stopped", "no process has its store"),
+    };
+    let last_commit = status.partitions.iter().filter_map(|it| it.last_commit_ms).max();
+    let numbers = JobNumbers {
+        at_ms: now_ms(),
+        counts: Counts::from(&status.counts),
+        records_read: status.counts.read,
+        rows: status.counts.windows,
+        dead_letters: status.counts.late + status.counts.rejected,
+        lag: status.lag,
+        sensors: status.sensors,
+        open_windows: status.open_windows,
+        ..JobNumbers::default()
+    };
+    Ok(JobEntry {
+        name: status.group.clone(),
+        group: status.group,
+        state: state.to_owned(),
+        since_ms: last_commit.unwrap_or_default(),
+        why: why.to_owned(),
+        numbers,
+        ..JobEntry::default()
+    })
+}
