@@ -60,6 +60,7 @@ scenarios! {
     idle_close
     ingest_mode
     late
+    late_reject_counts
     negative_amplitudes
     negative_event_time
     on_time_at_the_edge

@@ -108,7 +108,7 @@ fn rules() -> impl Strategy<Value = Rules> {
         (
             prop_oneof![3 => Just(None), 1 => Just(Some(region))],
             prop_oneof![4 => Just(Phases::ALL), 1 => Just(Phases::new(true, true, false))],
-            prop_oneof![6 => Just(ENGINE_VERSION), 1 => Just(3), 1 => Just(2)],
+            prop_oneof![6 => Just(ENGINE_VERSION), 1 => Just(4), 1 => Just(3), 1 => Just(2)],
             select(&[3_600_000, 3_600_000, 4_000, 1_000, 7, 0]),
             select(&[0, 0, 0, 1, 700, 4_000, 3_600_000]),
         ),

@@ -7,7 +7,7 @@
 use seismic_pipeline::{
     Dedupe, ENGINE_VERSION, Engine, OLDEST_ENGINE_VERSION, Output, Phases, Region, Rules, TimeMode,
 };
-use seismic_proto::{Message as _, SeismicRecord, SeismicRecordBatch};
+use seismic_proto::{Message as _, SeismicAggRecord, SeismicRecord, SeismicRecordBatch};
 use seismic_queue::Offset;
 use sha2::{Digest, Sha256};
 
@@ -20,6 +20,13 @@ const OUTPUTS: &[(u32, &str)] = &[
     (2, "653fe569fd9110ee36438e065e4fec92404b9dc1a0d6026702d1d5db5c77ac44"),
     (3, "424ab4cf3dcf7f8bedd1f77abf1c79a37180f6fa78748b529526ae55e8cc0959"),
     (4, "f1c217b56b0a74178d5e7e123e80f6eb3e32f95b48d6a350a8a01b783b02c1e0"),
+    (5, "76a66c11afa986442c031e9a0fb904d9e2c7f1fe7fd275a7ccb9a43dd03f5307"),
+];
+
+/// The same of a job that allows late records, since there are such jobs.
+const LATE_OUTPUTS: &[(u32, &str)] = &[
+    (4, "1fac506190a4d136cbc016c36616e0bbfd35521a1adaf1fdfe92a153f0590112"),
+    (5, "84a006ed64b40023377dc8078d0b26627ade4581cf379ff7dd1ebcf74dbd8601"),
 ];
 
 /// SHA-256 of the golden log itself, to tell a changed test from a changed engine.
@@ -50,6 +57,31 @@ fn older_versions_give_what_they_gave() {
     }
 }
 
+#[test]
+fn results_of_late_records_change_only_with_a_new_engine_version() {
+    for &(version, digest) in LATE_OUTPUTS {
+        let rules = late_rules(version);
+        assert_eq!(hex(digest_of([rules].into_iter())), digest, "version {version}");
+    }
+    assert_eq!(LATE_OUTPUTS.last().unwrap().0, ENGINE_VERSION, "add a line");
+}
+
+/// What version 5 added, and version 4 goes on without.
+#[test]
+fn late_panes_say_what_was_rejected_from_version_5_on() {
+    let rejects = |version| {
+        let (_, out) = run(late_rules(version));
+        let rows = out.rows.messages().map(|(_, row)| SeismicAggRecord::decode(row).unwrap());
+        let late = rows.filter(|row| row.pane > 0);
+        late.map(|row| row.rejected_count + row.clipped_count + row.repeat_count)
+            .collect::<Vec<_>>()
+    };
+    let (before, now) = (rejects(4), rejects(5));
+    assert!(before.len() > 100 && before.iter().all(|count| *count == 0));
+    assert_eq!(now.len(), before.len());
+    assert!(now.iter().filter(|count| **count > 0).count() > 10, "{now:?}");
+}
+
 /// The log must reach what the digest is to guard.
 #[test]
 fn the_golden_log_reaches_every_kind_of_result() {
@@ -71,8 +103,12 @@ fn the_golden_log_reaches_every_kind_of_result() {
 }
 
 fn digest_of_outputs(version: u32) -> Sha256 {
+    digest_of(all_rules(version).into_iter())
+}
+
+fn digest_of(all_rules: impl Iterator<Item = Rules>) -> Sha256 {
     let mut digest = Sha256::new();
-    for rules in all_rules(version) {
+    for rules in all_rules {
         let (engine, out) = run(rules);
         let mut snapshot = Vec::new();
         engine.snapshot(&mut snapshot);
@@ -138,6 +174,14 @@ fn all_rules(version: u32) -> [Rules; 2] {
         repartitioned: None,
     };
     [plain, other]
+}
+
+/// A job in which many records are late, and count.
+fn late_rules(version: u32) -> Rules {
+    let [plain, _] = all_rules(version);
+    let (lateness_ms, allowed_lateness_ms, dedupe) = (0, 60_000, Dedupe::Time);
+    let rollups_ms = vec![2_000, 10_000];
+    Rules { lateness_ms, allowed_lateness_ms, dedupe, rollups_ms, window_ms: 500, ..plain }
 }
 
 /// Plays the log; every 500 messages what is silent for 100 is closed, and half-way all is.

@@ -42,6 +42,11 @@ fn lie(snapshot: &mut state::Snapshot, place: usize, number: i64) -> bool {
         }
         15 => counters.rollups.iter_mut().for_each(|level| level.open = big),
         23..28 => lie_of_irregular(sensor.irregular.get_or_insert_default(), place, number),
+        28..36 => {
+            let windows = sensor.windows.clone();
+            let irregular = sensor.irregular.get_or_insert_default();
+            lie_of_late(irregular.late.get_or_insert_default(), &windows, place, number);
+        }
         22 => sensor.pending.get_or_insert_default().start_ms = number,
         16 => counters.rollups.iter_mut().for_each(|level| level.closed = big),
         _ => return sensor.rollups.first_mut().is_some_and(|r| lie_of_rollup(r, place, number)),
@@ -75,6 +80,29 @@ fn lie_of_irregular(irregular: &mut state::Irregular, place: usize, number: i64)
     }
 }
 
+/// Lies about what is open for late records; `windows` are some that could be.
+fn lie_of_late(late: &mut state::LatePanes, windows: &[state::Window], place: usize, number: i64) {
+    let start_ms = windows.first().map_or(0, |window| window.start_ms);
+    let mut window = state::LateWindow { window: windows.first().cloned(), ..Default::default() };
+    let span = state::Rollup { start_ms, n: 1, ..Default::default() };
+    let mut span = state::LateSpan { span: Some(span), ..Default::default() };
+    match place {
+        28 => late.clock_ms = number,
+        29 => window.second_due_ms = number,
+        30 => window.due_ms = number,
+        31 => window.window.iter_mut().for_each(|window| window.start_ms = number),
+        32 => span.newest_ms = number,
+        33 => span.due_ms = number,
+        34 => span.span.iter_mut().for_each(|span| span.start_ms = number),
+        _ => late.pending.get_or_insert_default().start_ms = number,
+    }
+    match place {
+        29..32 => late.windows.push(window),
+        32..35 => late.spans.push(span),
+        _ => {}
+    }
+}
+
 fn lie_of_rollup(rollup: &mut state::Rollup, place: usize, number: i64) -> bool {
     match (place, &mut rollup.sums) {
         (17, _) => rollup.level = number as u32,
@@ -99,7 +127,7 @@ proptest! {
     #[test]
     fn a_snapshot_whose_numbers_lie_is_refused_or_goes_on(
         mut snapshot in select(snapshots()),
-        lies in proptest::collection::vec((0usize..28, select(&NUMBERS[..])), 1..4),
+        lies in proptest::collection::vec((0usize..36, select(&NUMBERS[..])), 1..4),
         made_up: bool,
     ) {
         for (place, number) in lies {

@@ -130,7 +130,7 @@ pub struct Delivered {
     pub crc: u32,
 }
 /// The note of a job of any other kind than windows, whose note stands alone. No field of Progress.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct KindNote {
     #[prost(string, tag = "15")]
     pub kind: ::prost::alloc::string::String,
@@ -385,6 +385,9 @@ pub struct LatePanes {
     /// One for each level at most.
     #[prost(message, repeated, tag = "3")]
     pub spans: ::prost::alloc::vec::Vec<LateSpan>,
+    /// What was rejected last of a window that no late record has opened yet.
+    #[prost(message, optional, tag = "4")]
+    pub pending: ::core::option::Option<PendingRejects>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct LateWindow {

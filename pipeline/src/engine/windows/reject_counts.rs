@@ -3,8 +3,9 @@
 //!
 //! A rejected record opens no window, moves no clock and makes no sensor known. It is counted in its
 //! window if that is open. If it is not open yet, the sensor keeps the count of one such window, the
-//! newest, until that window opens. Records whose event time cannot be used belong to no window, and
-//! a window with nothing but rejected records has no row.
+//! newest, until that window opens. Of a closed window whose late records still count it is the
+//! same, with a count of its own (`sensor/late_panes.rs`). Records whose event time cannot be used
+//! belong to no window, and a window with nothing but rejected records has no row.
 
 use seismic_proto::{SeismicAggRecord, state};
 

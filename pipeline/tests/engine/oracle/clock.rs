@@ -184,6 +184,7 @@ impl Oracle {
         let sensor = self.sensors.get_mut(id).unwrap();
         sensor.again_until = sensor.again_until.max(sensor.closed_until);
         (sensor.clock, sensor.closed_until, sensor.pending) = (None, None, None);
+        sensor.late.pending = None;
         sensor.spans.clear();
         sensor.era += 1;
     }

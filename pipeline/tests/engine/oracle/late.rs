@@ -16,10 +16,13 @@ pub struct Late {
     clock: Option<i128>,
     windows: BTreeMap<i128, LateWindow>,
     spans: BTreeMap<usize, LateSpan>,
+    /// Rejected, clipped and repeated records of the last window with some that is not open.
+    pub pending: Option<(i128, [i64; 3])>,
 }
 
 struct LateWindow {
     samples: Vec<Sample>,
+    rejects: [i64; 3],
     /// When the late clock, and when the sensor's clock, closes it.
     second_due: i128,
     due: i128,
@@ -34,6 +37,18 @@ struct LateSpan {
 impl Late {
     pub fn windows(&self) -> impl Iterator<Item = &Vec<Sample>> {
         self.windows.values().map(|late| &late.samples)
+    }
+
+    /// A rejected record of a closed window.
+    pub fn count_reject(&mut self, start: i128, kind: usize) {
+        if let Some(open) = self.windows.get_mut(&start) {
+            open.rejects[kind] += 1;
+            return;
+        }
+        let pending = self.pending.take().filter(|(pending, _)| *pending == start);
+        let (_, mut counts) = pending.unwrap_or((start, [0; 3]));
+        counts[kind] += 1;
+        self.pending = Some((start, counts));
     }
 }
 
@@ -68,7 +83,9 @@ impl Oracle {
         }
         let second_due = late.clock.unwrap_or(start).max(start) + wait;
         late.clock = late.clock.max(Some(sample.time));
-        let opened = LateWindow { samples: vec![sample], second_due, due: clock + wait };
+        let pending = late.pending.take_if(|(pending, _)| *pending == start);
+        let rejects = pending.map_or([0; 3], |(_, counts)| counts);
+        let opened = LateWindow { samples: vec![sample], rejects, second_due, due: clock + wait };
         late.windows.insert(start, opened);
         Ok(())
     }
@@ -100,13 +117,13 @@ impl Oracle {
     fn close_late_window(&mut self, id: &str, start: i128, by: ClosedBy, offset: u64) {
         let end = start + i128::from(self.rules.window_ms);
         let sensor = self.sensors.get_mut(id).unwrap();
-        let samples = sensor.late.windows.remove(&start).unwrap().samples;
+        let LateWindow { samples, rejects, .. } = sensor.late.windows.remove(&start).unwrap();
         sensor.panes += 1;
         let pane = sensor.panes;
         self.totals.closed += samples.len() as u64;
         self.totals.windows += 1;
         let row = self.row(id, (start, end), std::slice::from_ref(&samples), by, offset);
-        self.rows.push(SeismicAggRecord { pane, ..row });
+        self.rows.push(SeismicAggRecord { pane, ..with_rejects(row, rejects) });
         for (level, length) in self.rules.rollups_ms.clone().into_iter().enumerate() {
             let length = i128::from(length);
             let span_start = start.div_euclid(length) * length;
@@ -124,6 +141,7 @@ impl Oracle {
                 }
             };
             open.span.windows.push(samples.clone());
+            (0..3).for_each(|kind| open.span.rejects[kind] += rejects[kind]);
             open.newest = start;
             if end == span_start + length {
                 self.roll_out_late(id, level, &open.span, by, offset);
@@ -135,7 +153,8 @@ impl Oracle {
 
     fn roll_out_late(&mut self, id: &str, level: usize, span: &Span, by: ClosedBy, at: u64) {
         let end = span.start + i128::from(self.rules.rollups_ms[level]);
-        let row = with_rejects(self.row(id, (span.start, end), &span.windows, by, at), [0; 3]);
+        let row = self.row(id, (span.start, end), &span.windows, by, at);
+        let row = with_rejects(row, span.rejects);
         let sensor = self.sensors.get_mut(id).unwrap();
         sensor.panes += 1;
         self.rollups[level].push(SeismicAggRecord { pane: sensor.panes, ..row });

@@ -256,6 +256,13 @@ impl Oracle {
             return;
         }
         let is_closed = sensor.is_closed(start + window, &self.rules);
+        if is_closed
+            && self.rules.version >= 5
+            && late::is_allowed(sensor, start + window, &self.rules)
+        {
+            sensor.late.count_reject(start, kind);
+            return;
+        }
         let newest = sensor.pending.map(|(pending, _)| pending);
         if is_closed || newest.is_some_and(|newest| newest > start) {
             return;

@@ -14,7 +14,7 @@ use seismic_proto::validity;
 use crate::engine::windows::phases::Phases;
 
 /// Raised whenever the same log and rules would give other results than before.
-pub const ENGINE_VERSION: u32 = 4;
+pub const ENGINE_VERSION: u32 = 5;
 
 /// The oldest version whose jobs go on, by the rules of that version and to the same bits.
 pub const OLDEST_ENGINE_VERSION: u32 = 2;
@@ -114,6 +114,11 @@ impl Rules {
     /// Whether rows say how many records of their window were rejected.
     pub(crate) fn counts_rejects(&self) -> bool {
         self.version >= 3
+    }
+
+    /// Whether late panes say so too.
+    pub(crate) fn counts_late_rejects(&self) -> bool {
+        self.version >= 5 && self.allows_late()
     }
 
     /// Whether late records may still count.
@@ -217,7 +222,7 @@ mod tests {
 
     #[test]
     fn a_job_of_a_version_that_judged_no_clock_goes_on_without() {
-        for version in OLDEST_ENGINE_VERSION..ENGINE_VERSION {
+        for version in OLDEST_ENGINE_VERSION..4 {
             let stored = Rules { version, max_jump_ms: 0, ..Rules::default() };
             let rules = Rules::default().continuing(&stored);
             assert_eq!(rules, stored, "{version}");

@@ -79,7 +79,7 @@ impl Sensor {
     }
 
     /// Whether a late record still counts.
-    fn is_allowed(&self, time_ms: i64, rules: &Rules) -> bool {
+    pub(super) fn is_allowed(&self, time_ms: i64, rules: &Rules) -> bool {
         let due_ms = due_ms(rules.window_start(time_ms), rules);
         rules.allows_late() && self.clock_ms < due_ms.saturating_add(rules.allowed_lateness_ms)
     }
@@ -192,6 +192,7 @@ impl Sensor {
         let irregular = self.irregular_mut();
         irregular.era += 1;
         irregular.again_until_ms = irregular.again_until_ms.max(closed_until_ms);
+        irregular.late.forget_pending();
         self.clock_ms = i64::MIN;
         self.rollups = None;
         self.pending = None;
@@ -260,7 +261,7 @@ impl Sensor {
         }
     }
 
-    fn irregular_mut(&mut self) -> &mut Irregular {
+    pub(super) fn irregular_mut(&mut self) -> &mut Irregular {
         self.irregular.get_or_insert_default()
     }
 

@@ -131,7 +131,7 @@ impl From<&Irregular> for state::Irregular {
             again_until_ms: (era > 0).then_some(again_until_ms),
             panes,
             refuted,
-            late: (!late.is_empty()).then(|| late.into()),
+            late: (!late.is_blank()).then(|| late.into()),
         }
     }
 }

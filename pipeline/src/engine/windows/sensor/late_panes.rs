@@ -9,6 +9,7 @@
 
 use seismic_proto::state;
 
+use crate::engine::windows::reject_counts::{PendingRejects, RejectCounts};
 use crate::engine::windows::reject_reason::RejectReason;
 use crate::engine::windows::rollup::Rollup;
 use crate::engine::windows::rules::Rules;
@@ -24,6 +25,8 @@ pub struct LatePanes {
     windows: Vec<LateWindow>,
     /// By level, as far as one was opened.
     spans: Vec<Option<LateSpan>>,
+    /// What was rejected last of a window that no late record has opened yet.
+    pending: Option<PendingRejects>,
 }
 
 #[derive(Debug)]
@@ -47,7 +50,7 @@ struct LateSpan {
 
 impl Default for LatePanes {
     fn default() -> Self {
-        LatePanes { clock_ms: i64::MIN, windows: Vec::new(), spans: Vec::new() }
+        LatePanes { clock_ms: i64::MIN, windows: Vec::new(), spans: Vec::new(), pending: None }
     }
 }
 
@@ -75,7 +78,10 @@ impl LatePanes {
                 if self.windows.is_empty() {
                     self.clock_ms = i64::MIN;
                 }
-                let window = Window::first(start_ms, sample, rules);
+                let mut window = Window::first(start_ms, sample, rules);
+                if let Some(of_it) = self.pending.take_if(|pending| pending.start_ms == start_ms) {
+                    window.add_rejects(&of_it.counts);
+                }
                 let from_ms = self.clock_ms.max(start_ms);
                 let wait_ms = rules.window_ms + rules.lateness_ms;
                 let second_due_ms = from_ms.saturating_add(wait_ms);
@@ -86,6 +92,26 @@ impl LatePanes {
         };
         self.clock_ms = self.clock_ms.max(sample.time_ms);
         Ok(is_new)
+    }
+
+    /// Counts records of a closed window that were rejected: beside the window that is open for late
+    /// records, or beside the next one of this start, if that is the next to open of which some were
+    /// rejected.
+    pub fn count_rejects(&mut self, start_ms: i64, counts: &RejectCounts) {
+        let place = self.windows.partition_point(|late| late.window.start_ms < start_ms);
+        match self.windows.get_mut(place) {
+            Some(late) if late.window.start_ms == start_ms => late.window.add_rejects(counts),
+            _ => match &mut self.pending {
+                Some(pending) if pending.start_ms == start_ms => pending.counts.add(counts),
+                // Backfill begins anew further back, so of two windows the later to be heard of counts.
+                pending => *pending = Some(PendingRejects { start_ms, counts: *counts }),
+            },
+        }
+    }
+
+    /// Forgets what was rejected of windows that are not open, since another era begins.
+    pub fn forget_pending(&mut self) {
+        self.pending = None;
     }
 
     /// Takes the oldest window that one of the clocks has passed, or that is one too many.
@@ -150,6 +176,11 @@ impl LatePanes {
         self.windows.is_empty() && self.spans.iter().flatten().next().is_none()
     }
 
+    /// Whether there is nothing to be kept.
+    pub fn is_blank(&self) -> bool {
+        self.is_empty() && self.pending.is_none()
+    }
+
     /// The open windows.
     pub fn windows(&self) -> impl Iterator<Item = &Window> {
         self.windows.iter().map(|late| &late.window)
@@ -191,6 +222,14 @@ impl LatePanes {
             let is_first = place.replace(LateSpan { span, newest_ms, due_ms }).is_none();
             (is_first && is_inside).then_some(())?;
         }
+        late.pending = stored.pending.as_ref().map(PendingRejects::from);
+        let is_pending_sound = late.pending.is_none_or(|pending| {
+            let start_ms = pending.start_ms;
+            rules.counts_late_rejects()
+                && known.contains(&start_ms)
+                && start_ms.rem_euclid(rules.window_ms) == 0
+        });
+        is_pending_sound.then_some(())?;
         let is_bounded = late.windows.len() <= limits::LATE_WINDOWS && rules.allows_late();
         is_bounded.then_some(late)
     }
@@ -201,8 +240,10 @@ impl From<&LatePanes> for state::LatePanes {
         let spans =
             (0..).zip(&late.spans).filter_map(|(level, span)| Some((level, span.as_ref()?)));
         state::LatePanes {
-            clock_ms: late.clock_ms,
+            // It begins anew with the next window, so what it was before is nothing to be kept.
+            clock_ms: if late.is_empty() { 0 } else { late.clock_ms },
             windows: late.windows.iter().map(state::LateWindow::from).collect(),
+            pending: late.pending.as_ref().map(state::PendingRejects::from),
             spans: spans
                 .map(|(level, late)| state::LateSpan {
                     span: Some(late.span.stored(level)),

@@ -181,14 +181,17 @@ impl Sensor {
         }
     }
 
-    /// Counts records that were rejected beside the window of their event time; those of a window
-    /// that is closed are in no row.
+    /// Counts records that were rejected beside the window of their event time; of a window that is
+    /// closed, beside its next further one where late records of it still count, and else in no row.
     pub fn count_rejects(&mut self, time_ms: i64, counts: &RejectCounts, rules: &Rules) {
         let start_ms = rules.window_start(time_ms);
         if let Some(window) = self.window_mut(start_ms) {
             return window.add_rejects(counts);
         }
         if self.is_late(start_ms, rules) {
+            if rules.counts_late_rejects() && self.is_allowed(time_ms, rules) {
+                self.irregular_mut().late.count_rejects(start_ms, counts);
+            }
             return;
         }
         match &mut self.pending {
