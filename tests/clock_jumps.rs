@@ -103,6 +103,31 @@ fn a_backfill_after_an_outage_reaches_the_results_and_merged_rows_are_whole() {
     assert!(starts.is_sorted_by(|a, b| a < b), "each window is printed once");
     assert_eq!(starts.len(), 3_600);
     stage.verify(&[]);
+    // The same as CSV, of the topic and of a folder, which has panes as rows of their own.
+    stage.ok(&["sink", "csv:rows", "--until-caught-up"]);
+    stage.verify(&["rows"]);
+    let lines = |place: &str, further: &[&str]| {
+        let read = stage.ok(&[&["read", place, "--format", "csv"], further].concat());
+        let mut lines: Vec<String> = read.lines().map(str::to_owned).collect();
+        assert!(lines.remove(0).starts_with("sensor_id,window_start_ts,"), "{place}");
+        lines.sort_unstable();
+        lines
+    };
+    let of_topic = lines(ROWS, &["--merged"]);
+    assert_eq!(of_topic.len(), 3_600);
+    assert_eq!(lines("csv:rows", &["--merged"]), of_topic);
+    let plain = lines("csv:rows", &[]);
+    assert_eq!(plain, lines(ROWS, &[]));
+    assert_eq!(plain.len(), rows.len());
+    for (args, says) in [
+        (&["read", "csv:rows", "--follow"][..], "--follow is of topics"),
+        (&["read", DEAD, "--format", "csv"], "--format csv shows rows"),
+    ] {
+        let refused = stage.refused(args, 2);
+        assert!(refused.contains(says), "{refused}");
+    }
+    let refused = stage.refused(&["read", "csv:nothing"], 1);
+    assert!(refused.contains("has no windows.mark"), "{refused}");
 }
 
 #[test]

@@ -16,8 +16,9 @@ use crate::cli::exit::Usage;
 /// Windows with several rows that are remembered: about 300 MB.
 const MOST: usize = 1_000_000;
 
-/// Sensor, start, end and era.
-type Key = (String, i64, i64, i32);
+/// Sensor, start, end, era and partition: what a spread sensor has of a window in two partitions is not
+/// what panes are.
+type Key = (String, i64, i64, i32, i32);
 
 /// Windows with several rows in a part of a partition.
 #[derive(Debug, Default)]
@@ -39,29 +40,61 @@ impl MergedRows {
         stop: &AtomicBool,
     ) -> anyhow::Result<Self> {
         let mut merged = MergedRows::default();
-        each(queue, topic, partition, (from, end), stop, |row| {
-            if row.pane > 0 {
-                merged.rows.insert(key(&row), None);
-            }
-            if merged.rows.len() > MOST {
-                let text =
-                    format!("more than {MOST} windows have several rows: read a part with --from");
-                return Err(Usage(text).into());
-            }
-            Ok(())
-        })?;
-        if merged.rows.is_empty() {
-            return Ok(merged);
+        let part = (from, end);
+        each(queue, topic, partition, part, stop, |row| merged.note(&row))?;
+        if !merged.rows.is_empty() {
+            each(queue, topic, partition, part, stop, |row| {
+                merged.add(row);
+                Ok(())
+            })?;
         }
-        each(queue, topic, partition, (from, end), stop, |row| {
-            match merged.rows.get_mut(&key(&row)) {
-                Some(Some(sum)) => sum.add_pane(&row),
-                Some(first) => *first = Some(row),
-                None => {}
-            }
-            Ok(())
-        })?;
         Ok(merged)
+    }
+
+    /// Those of rows that can be gone through twice.
+    ///
+    /// # Errors
+    /// The first error among them, or when there are too many.
+    pub fn of<I: Iterator<Item = anyhow::Result<SeismicAggRecord>>>(
+        rows: impl Fn() -> I,
+    ) -> anyhow::Result<Self> {
+        let mut merged = MergedRows::default();
+        rows().try_for_each(|row| merged.note(&row?))?;
+        if !merged.rows.is_empty() {
+            for row in rows() {
+                merged.add(row?);
+            }
+        }
+        Ok(merged)
+    }
+
+    /// Remembers the window of a further row.
+    fn note(&mut self, row: &SeismicAggRecord) -> anyhow::Result<()> {
+        if row.pane > 0 {
+            self.rows.insert(key(row), None);
+        }
+        if self.rows.len() > MOST {
+            let text = format!("more than {MOST} windows have several rows: read a part of them");
+            return Err(Usage(text).into());
+        }
+        Ok(())
+    }
+
+    /// Adds a row of a window that is remembered.
+    fn add(&mut self, row: SeismicAggRecord) {
+        match self.rows.get_mut(&key(&row)) {
+            Some(Some(sum)) => sum.add_pane(&row),
+            Some(first) => *first = Some(row),
+            None => {}
+        }
+    }
+
+    /// As [`MergedRows::value`], of a row.
+    pub fn row(&mut self, row: SeismicAggRecord) -> Option<SeismicAggRecord> {
+        match self.rows.get_mut(&key(&row)) {
+            None => Some(row),
+            Some(sum) => sum.take(),
+        }
     }
 
     /// What is printed for a row: the row, or what it and its further panes say together; `None` when
@@ -80,7 +113,8 @@ impl MergedRows {
 }
 
 fn key(row: &SeismicAggRecord) -> Key {
-    (row.sensor_id.clone(), row.window_start_ts, row.window_end_ts, row.clock_era)
+    let SeismicAggRecord { window_start_ts, window_end_ts, clock_era, input_partition, .. } = *row;
+    (row.sensor_id.clone(), window_start_ts, window_end_ts, clock_era, input_partition)
 }
 
 /// Calls `see` with every row of `[from, end)`; what is no row is left out.

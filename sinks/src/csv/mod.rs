@@ -22,6 +22,7 @@ mod committed;
 mod compare;
 mod file_name;
 mod folder;
+mod lines;
 mod reader;
 
 use std::fs::File;
@@ -41,6 +42,7 @@ use folder::Folder;
 
 pub use cells::Times;
 pub use committed::{Committed, committed_files};
+pub use lines::CsvLines;
 pub use reader::CsvReader;
 
 /// Its place in the list of sinks.

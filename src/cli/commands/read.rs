@@ -1,11 +1,17 @@
-//! `seismic read`: prints the messages of a topic.
+//! `seismic read`: prints the messages of a topic, or the rows of a CSV folder.
+
+mod csv_folder;
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use anyhow::Context as _;
 use seismic_pipeline::{DEAD, ROLLUP, StartFrom};
+use seismic_proto::{Message as _, Row, Schema, SeismicAggRecord};
 use seismic_queue::{Batch, Error, Event, Message, Offset, Partition, Queue, Span, Topic};
+use seismic_sinks::csv::{CsvLines, Times};
 
 use crate::cli::event_range::EventRange;
 use crate::cli::exit::{Outcome, Usage};
@@ -20,7 +26,7 @@ use crate::time;
 /// Options of `seismic read`.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Topic to print
+    /// Topic to print; csv:FOLDER prints the rows of a CSV sink's folder
     topic: String,
     #[command(flatten)]
     target: Target,
@@ -39,23 +45,25 @@ pub struct Args {
     /// Keep printing new messages at the end of the topic
     #[arg(long)]
     follow: bool,
-    /// Print rows with the further panes of their window added up
+    /// Print one row for each window, with the further panes of the window added up
     #[arg(long, conflicts_with = "follow")]
     merged: bool,
-    /// Output format
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
+    /// Output format [default: text; csv of a folder]
+    #[arg(long, value_enum)]
+    format: Option<Format>,
     /// Where the topic is [default: the job store if it has the topic, else the queue]
     #[arg(long = "in", value_enum, value_name = "WHERE")]
     place_of_topic: Option<Where>,
 }
 
-#[derive(Clone, Copy, clap::ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
     /// One line of text per message
     Text,
     /// One JSON object per line
     Json,
+    /// CSV with a header, of rows alone
+    Csv,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -70,6 +78,10 @@ pub(crate) enum Where {
 /// Prints the topic.
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     let stop = signal::stop_flag()?;
+    if let Some(folder) = args.topic.strip_prefix(csv_folder::PREFIX) {
+        csv_folder::print(args, Path::new(folder), &stop)?;
+        return Ok(Outcome::Fine);
+    }
     let location = args.target.location()?.of_topic(&args.topic);
     if args.place_of_topic != Some(Where::Queue)
         && let Some(content) = content_in_store(args, &location)?
@@ -126,6 +138,10 @@ fn print(
         let text = format!("--merged adds up rows, and {} has none", args.topic);
         return Err(Usage(text).into());
     }
+    if args.format == Some(Format::Csv) && !matches!(content, Content::Rows) {
+        let text = format!("--format csv shows rows, and {} has none; use json", args.topic);
+        return Err(Usage(text).into());
+    }
     let topic = queue.topic(&args.topic)?;
     let partitions: Vec<Partition> = match args.partition {
         Some(n) if n >= topic.partitions => {
@@ -140,11 +156,15 @@ fn print(
     let mut printer = Printer {
         out: io::BufWriter::new(io::stdout().lock()),
         content,
-        format: args.format,
+        format: args.format.unwrap_or(Format::Text),
+        lines: CsvLines::new(Schema::windows(), Times::Ms),
         events: args.events,
         left: args.max.unwrap_or(u64::MAX),
         merged: MergedRows::default(),
     };
+    if printer.format == Format::Csv {
+        printer.out.write_all(&printer.lines.header())?;
+    }
     let mut follow_from = Vec::new();
     for &partition in &partitions {
         let span = spans[partition.0 as usize];
@@ -184,6 +204,8 @@ struct Printer<W> {
     out: W,
     content: Content,
     format: Format,
+    /// Makes lines of CSV.
+    lines: CsvLines,
     events: EventRange,
     /// Messages that may still be printed.
     left: u64,
@@ -261,6 +283,12 @@ impl<W: Write> Printer<W> {
                     // A write error keeps its kind: a closed pipe is no failure.
                     serde_json::to_writer(&mut self.out, &line).map_err(io::Error::from)?;
                     writeln!(self.out)?;
+                }
+                Format::Csv => {
+                    let row = SeismicAggRecord::decode(message.value).with_context(|| {
+                        format!("message {} of partition {partition} is no row", message.offset)
+                    })?;
+                    self.out.write_all(self.lines.row(&Row::Window(row)))?;
                 }
             }
         }

@@ -1,0 +1,91 @@
+//! `seismic read csv:FOLDER`: prints the rows that count in the folder of a CSV sink, which may be
+//! running.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::bail;
+use seismic_pipeline::StartFrom;
+use seismic_proto::{Message as _, Row, Schema, SeismicAggRecord};
+use seismic_sinks::csv::{CsvLines, CsvReader, Times};
+
+use super::{Args, Format};
+use crate::cli::exit::Usage;
+use crate::cli::json::{self, Content};
+use crate::cli::merged_rows::MergedRows;
+
+/// What the name of such a place begins with.
+pub(super) const PREFIX: &str = "csv:";
+
+/// Prints the rows of a folder, in the order in which they were written.
+pub(super) fn print(args: &Args, folder: &Path, stop: &AtomicBool) -> anyhow::Result<()> {
+    check(args)?;
+    let Some(reader) = CsvReader::open(folder, Schema::windows())? else {
+        bail!(
+            "{} has no windows.mark, so no CSV sink wrote there, or not all of its folder was copied",
+            folder.display()
+        );
+    };
+    let rows = || {
+        let rows = reader.rows().map(|row| match row {
+            Ok(Row::Window(row)) => Ok(row),
+            Ok(Row::Values(_)) => unreachable!("the reader was given the schema of windows"),
+            Err(error) => Err(anyhow::Error::from(error)),
+        });
+        rows.take_while(|_| !stop.load(Ordering::Relaxed))
+    };
+    let mut merged = MergedRows::default();
+    if args.merged {
+        merged = MergedRows::of(rows)?;
+    }
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let mut lines = CsvLines::new(Schema::windows(), Times::Ms);
+    let is_csv = args.format != Some(Format::Json);
+    if is_csv {
+        out.write_all(&lines.header())?;
+    }
+    let mut left = args.max.unwrap_or(u64::MAX);
+    let is_wanted = |row: &SeismicAggRecord| {
+        let of_partition = |partition| i64::from(row.input_partition) == i64::from(partition);
+        args.partition.is_none_or(of_partition)
+            && args.events.has(&row.encode_to_vec(), Content::Rows)
+    };
+    for row in rows() {
+        let row = row?;
+        if !is_wanted(&row) {
+            continue;
+        }
+        let Some(row) = merged.row(row) else { continue };
+        if left == 0 {
+            break;
+        }
+        left -= 1;
+        if is_csv {
+            out.write_all(lines.row(&Row::Window(row)))?;
+        } else {
+            // A write error keeps its kind: a closed pipe is no failure.
+            serde_json::to_writer(&mut out, &json::Row(row)).map_err(io::Error::from)?;
+            writeln!(out)?;
+        }
+    }
+    Ok(out.flush()?)
+}
+
+/// Refuses what only topics have.
+fn check(args: &Args) -> Result<(), Usage> {
+    args.events.check(Content::Rows)?;
+    let of_topics = [
+        ("--follow", args.follow),
+        ("--in", args.place_of_topic.is_some()),
+        ("--from", args.from != StartFrom::Earliest),
+        ("--format text", args.format == Some(Format::Text)),
+    ];
+    match of_topics.into_iter().find(|(_, is_given)| *is_given) {
+        Some((option, _)) => {
+            let text = format!("{option} is of topics; a folder has no offsets and append times");
+            Err(Usage(text))
+        }
+        None => Ok(()),
+    }
+}
