@@ -15,6 +15,10 @@ pub enum Hint {
     Column(&'static str),
     /// Other columns can be ignored.
     IgnoreOtherColumns,
+    /// A line with the names of the columns is to be put before the others.
+    HeaderLine,
+    /// The file is of another format, of that name.
+    OtherFormat(&'static str),
     /// Lines before the header can be skipped.
     SkipLines,
     /// What may be in already can be imported all the same.

@@ -172,6 +172,10 @@ fn an_unknown_header_says_which_option_might_help() {
         ("sensor_id;collect_timestamp\n", Hint::Delimiter(b';')),
         ("sensor_id\tcollect_timestamp\n", Hint::Delimiter(b'\t')),
         ("a title\nsensor_id,collect_timestamp\n", Hint::SkipLines),
+        ("A,1600000000000,1.5\n", Hint::HeaderLine),
+        ("A,2020-09-13T12:26:40Z,1.5\n", Hint::HeaderLine),
+        ("{\"sensor_id\":\"A\"}\n", Hint::OtherFormat("jsonl")),
+        ("[\n", Hint::OtherFormat("jsonl")),
         ("collect_timestamp,seismic_amplitude\n", Hint::Column("sensor_id")),
     ] {
         let (_, summary) = csv(text);

@@ -4,6 +4,9 @@
 pub(crate) fn of(head: &[u8]) -> Option<&'static str> {
     let begins = |with: &[u8]| head.starts_with(with);
     let zeros = |from: usize| head.iter().skip(from).step_by(2).take(8).all(|&byte| byte == 0);
+    if begins(b"\xff\xfe\0\0") || begins(b"\0\0\xfe\xff") {
+        return Some("it is UTF-32; save it as UTF-8");
+    }
     if begins(b"\xff\xfe") || begins(b"\xfe\xff") {
         return Some("it is UTF-16; save it as UTF-8");
     }
@@ -62,6 +65,7 @@ mod tests {
         for (head, says) in [
             (&[b"\xff\xfe", utf16.as_slice()].concat()[..], "UTF-16"),
             (&utf16, "UTF-16"),
+            (b"\xff\xfe\0\0s\0\0\0", "UTF-32"),
             (b"sensor_id,x\rA,1\rB,2", "CR only"),
             (b"PK\x03\x04rest", "zip"),
             (b"\xfd7zXZ\0\0", "xz"),

@@ -354,6 +354,10 @@ fn option_of(hint: Hint) -> String {
         Hint::IgnoreOtherColumns => {
             "--ignore-other-columns, or --column FIELD=THEIRS for one that is a field".to_owned()
         }
+        Hint::HeaderLine => "a line with the names of its columns before it, as in (echo \
+             sensor_id,collect_timestamp,seismic_amplitude; cat FILE) | seismic import csv -"
+            .to_owned(),
+        Hint::OtherFormat(format) => format!("seismic import {format}"),
         Hint::Again => "--again to add all of it".to_owned(),
         Hint::SkipLines => "--skip-lines N, if there are lines before the header".to_owned(),
     }

@@ -5,7 +5,7 @@
 //! files put together, is no row.
 
 use super::csv_fields::CsvFields;
-use super::csv_header::CsvHeader;
+use super::csv_header::{CsvHeader, other_kind};
 use super::field::Draft;
 use super::item::{Item, Next, ParsedLine};
 use super::read_options::ReadOptions;
@@ -114,6 +114,7 @@ impl CsvReader {
             Ok(()) => CsvHeader::of(&self.fields, &self.options),
             Err(why) => Err(String::from(why).into()),
         };
+        let header = header.map_err(|refusal| other_kind(line).unwrap_or(refusal));
         match header {
             Ok(header) => self.header = Some((header, line.trim_ascii().to_vec())),
             Err(Refusal { what, hint }) => {

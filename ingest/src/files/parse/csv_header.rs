@@ -1,7 +1,9 @@
 //! What the header of a CSV file says of its columns.
 
 use super::csv_fields::CsvFields;
+use super::event_time::TimeFormat;
 use super::field::RecordField;
+use super::number::Decimal;
 use super::read_options::{Named, ReadOptions};
 use super::refusal::Refusal;
 use crate::Hint;
@@ -23,6 +25,11 @@ impl CsvHeader {
     pub(crate) fn of(header: &CsvFields, options: &ReadOptions) -> Result<Self, Refusal> {
         let names: Vec<String> =
             header.iter().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect();
+        let is_none_known = names.iter().all(|name| options.field(name) == Named::Unknown);
+        if is_none_known && names.iter().any(|name| is_value(name)) {
+            let what = "its first line has values, not the names of columns";
+            return Err(Refusal::hinting(what, Hint::HeaderLine));
+        }
         let mut columns = Vec::with_capacity(names.len());
         for name in &names {
             let field = match options.field(name) {
@@ -53,6 +60,23 @@ impl CsvHeader {
         }
         let has_amplitudes = has(RecordField::SeismicAmplitude);
         Ok(CsvHeader { columns, has_amplitudes })
+    }
+}
+
+/// Whether it is no name of a column, but a number or a time.
+fn is_value(name: &str) -> bool {
+    let is_utc = true;
+    Decimal::parse(name).is_some() || TimeFormat { is_utc, unit: None }.parse(name).is_ok()
+}
+
+/// What else a file is than CSV, by its first line.
+pub(crate) fn other_kind(line: &[u8]) -> Option<Refusal> {
+    match line.trim_ascii_start().first() {
+        Some(b'{' | b'[') => {
+            Some(Refusal::hinting("it is JSON, not CSV", Hint::OtherFormat("jsonl")))
+        }
+        Some(b'<') => Some("it is HTML or XML, not CSV".into()),
+        _ => None,
     }
 }
 

@@ -118,8 +118,11 @@ impl TimeFormat {
         if !text.contains(':') && !text.contains(['T', 't', '-']) {
             return Err(no_time().into());
         }
+        // The parser takes a leap second for the second before it; POSIX, for the one after it.
+        let leap_ms = if is_leap_second(text) { 1_000 } else { 0 };
         let ms = |time: Timestamp| {
-            i64::try_from(time.as_nanosecond().div_euclid(1_000_000)).map_err(|_| no_time().into())
+            let ms = i64::try_from(time.as_nanosecond().div_euclid(1_000_000));
+            ms.map(|ms| ms + leap_ms).map_err(|_| no_time().into())
         };
         if !is_utc && let Ok(time) = PARSER.parse_timestamp(text) {
             return ms(time);
@@ -142,6 +145,14 @@ static PARSER: DateTimeParser = DateTimeParser::new();
 /// A date alone is no time of a sample.
 fn has_time_of_day(text: &str) -> bool {
     text.contains(['T', 't', ' '])
+}
+
+/// Whether its second is the 60th.
+fn is_leap_second(text: &str) -> bool {
+    let Some((_, time)) = text.split_once(['T', 't', ' ']) else { return false };
+    let clock: String = time.chars().take_while(|c| c.is_ascii_digit() || *c == ':').collect();
+    let digits: String = clock.chars().filter(char::is_ascii_digit).collect();
+    digits.len() == 6 && digits.ends_with("60")
 }
 
 #[cfg(test)]
@@ -204,6 +215,15 @@ mod tests {
         assert_eq!(parse(None, true, civil), Ok(1_600_000_000_080));
         assert_eq!(parse(Some(TimeUnit::Seconds), true, civil), Ok(1_600_000_000_080));
         assert_eq!(parse(None, true, "1969-12-31T23:59:59.9999"), Ok(-1));
+        for (leap, ms) in [
+            ("2016-12-31T23:59:60Z", 1_483_228_800_000),
+            ("2016-12-31T23:59:60.25Z", 1_483_228_800_250),
+            ("20161231T235960Z", 1_483_228_800_000),
+            ("2017-01-01T01:59:60+02:00", 1_483_228_800_000),
+            ("2016-12-31 23:59:60", 1_483_228_800_000),
+        ] {
+            assert_eq!(parse(None, true, leap), Ok(ms), "{leap}");
+        }
         for wrong in ["2020-09-13", "12:26:40", "", "x", "2020-13-01T00:00:00Z", "T", "-", "Z"] {
             assert!(parse(None, true, wrong).is_err(), "{wrong:?}");
         }

@@ -31,9 +31,24 @@ pub(super) fn probe(text: &str) -> Result<Probe<'_>, String> {
 /// Reads an object; where serde would take an array for one, it is refused.
 pub(super) fn from_object<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, String> {
     if !text.starts_with('{') {
-        return Err("it is not a JSON object".to_owned());
+        return Err(no_object(text));
     }
     serde_json::from_str(text).map_err(|error| message_of(&error))
+}
+
+/// What a line is that is no object.
+fn no_object(text: &str) -> String {
+    let what = match text.as_bytes().first() {
+        Some(b'[') => {
+            "it begins a JSON array; one object on each line is read, as `jq -c '.[]' FILE` writes them"
+        }
+        Some(b'<') => "it is not a JSON object; it looks like HTML or XML",
+        _ if text.contains([',', ';', '\t']) && !text.contains(['{', '}']) => {
+            "it is not a JSON object; it looks like CSV"
+        }
+        _ => "it is not a JSON object",
+    };
+    what.to_owned()
 }
 
 /// The error with the column, but without the line, which is always the first.
@@ -67,7 +82,7 @@ pub(super) fn fields<'a>(
     options: &ReadOptions,
 ) -> Result<[Option<(RecordField, &'a RawValue)>; RecordField::ALL.len()], String> {
     if !text.starts_with('{') {
-        return Err("it is not a JSON object".to_owned());
+        return Err(no_object(text));
     }
     let mut object = serde_json::Deserializer::from_str(text);
     let fields = FieldValues { options }.deserialize(&mut object);
