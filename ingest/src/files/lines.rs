@@ -31,6 +31,9 @@ pub(crate) struct Lines {
     number: u64,
     /// Unpacked bytes before the next line.
     offset: u64,
+    /// How often the file was opened.
+    #[allow(dead_code, reason = "tests ask")]
+    opened: u64,
     line: Vec<u8>,
     /// Bytes of the line in progress that were read, those beyond the limit too.
     begun: u64,
@@ -106,6 +109,7 @@ impl Lines {
             limit,
             number: 0,
             offset: 0,
+            opened: 0,
             line: Vec::new(),
             begun: 0,
             damage: None,
@@ -137,8 +141,15 @@ impl Lines {
         !matches!(self.from, From::Suspended)
     }
 
+    /// How often the file was opened.
+    #[cfg(test)]
+    pub(crate) fn opened(&self) -> u64 {
+        self.opened
+    }
+
     /// Opens the file at its place.
     fn resume(&mut self) -> Result<()> {
+        self.opened += 1;
         let opening = |source| Error::Io { at: self.at.clone(), doing: "opening", source };
         let mut file = File::open(&self.at).map_err(opening)?;
         let meta = file.metadata().map_err(opening)?;

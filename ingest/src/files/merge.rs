@@ -18,7 +18,7 @@ pub(crate) trait TimedItems {
     /// Time of the next item; `None` after the last. Opens the file if it needs to.
     fn peek(&mut self) -> Option<i64>;
 
-    /// The next item.
+    /// The next item. Opens the file if it needs to.
     fn next(&mut self) -> Option<Self::Item>;
 
     /// Closes the file until it is needed again.
@@ -41,7 +41,8 @@ impl<F: TimedItems> Merge<F> {
     pub(crate) fn new(files: Vec<F>) -> Self {
         let mut merge = Merge { files, next: BinaryHeap::new(), open: VecDeque::new() };
         for number in 0..merge.files.len() {
-            merge.peek(number);
+            let was_open = merge.files[number].is_open();
+            merge.peek(number, was_open);
         }
         merge
     }
@@ -49,14 +50,15 @@ impl<F: TimedItems> Merge<F> {
     /// The next item, and the number of its file.
     pub(crate) fn next(&mut self) -> Option<(usize, F::Item)> {
         let Reverse((_, number)) = self.next.pop()?;
+        // Taking an item may open the file as well as looking at the next.
+        let was_open = self.files[number].is_open();
         let item = self.files[number].next()?;
-        self.peek(number);
+        self.peek(number, was_open);
         Some((number, item))
     }
 
-    fn peek(&mut self, number: usize) {
+    fn peek(&mut self, number: usize, was_open: bool) {
         let file = &mut self.files[number];
-        let was_open = file.is_open();
         let time = file.peek();
         self.next.extend(time.map(|time| Reverse((time, number))));
         if time.is_none() {
@@ -68,6 +70,12 @@ impl<F: TimedItems> Merge<F> {
                 self.files[oldest].suspend();
             }
         }
+    }
+
+    /// How many files are open.
+    #[cfg(test)]
+    pub(crate) fn opened(&self) -> usize {
+        self.files.iter().filter(|file| file.is_open()).count()
     }
 
     /// The files, when all is read.
@@ -96,6 +104,7 @@ mod tests {
         }
 
         fn next(&mut self) -> Option<i64> {
+            self.is_open = true;
             self.items.pop_front()
         }
 
@@ -113,8 +122,7 @@ mod tests {
         let mut merge = Merge::new(files.into_iter().map(fake).collect());
         let mut all = Vec::new();
         while let Some(next) = merge.next() {
-            let open = merge.files.iter().filter(|file| file.is_open).count();
-            assert!(open <= limits::OPEN_FILES);
+            assert!(merge.opened() <= limits::OPEN_FILES);
             all.push(next);
         }
         all

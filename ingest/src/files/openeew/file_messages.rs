@@ -2,10 +2,11 @@
 //!
 //! Up to [`limits::REORDER_MESSAGES`] messages are in memory, which also sorts a file whose
 //! neighbours are swapped. Equal arrivals keep the order of lines. A message that is farther out of
-//! order comes where it stands.
+//! order comes where it stands. Of a packed file that may have to be closed before it is read to its
+//! end, more lines wait behind these, so that it is not unpacked from its start for every message.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, VecDeque};
 use std::path::{Path, PathBuf};
 
 use super::message::Message;
@@ -24,6 +25,10 @@ pub(crate) enum Arrived {
 pub(crate) struct FileMessages {
     lines: Lines,
     pending: BinaryHeap<Reverse<Pending>>,
+    /// Lines behind those, in their order, with their numbers.
+    waiting: VecDeque<(u64, Result<Message, String>)>,
+    /// Bytes that may wait of a packed file.
+    ahead: usize,
     /// Arrival of the newest message that was given, µs.
     given_us: i64,
     is_over: bool,
@@ -41,10 +46,13 @@ struct Pending {
 }
 
 impl FileMessages {
-    pub(crate) fn open(at: &Path) -> Result<Self> {
+    /// Opens a file. Of a packed one so many bytes may be read ahead.
+    pub(crate) fn open(at: &Path, ahead: usize) -> Result<Self> {
         Ok(FileMessages {
             lines: Lines::open(at, limits::LINE_BYTES)?,
             pending: BinaryHeap::new(),
+            waiting: VecDeque::new(),
+            ahead,
             given_us: i64::MIN,
             is_over: false,
             is_begun: false,
@@ -62,7 +70,23 @@ impl FileMessages {
 
     fn fill(&mut self) {
         let most = if self.is_begun { limits::REORDER_MESSAGES } else { 1 };
-        while !self.is_over && self.pending.len() < most {
+        while self.pending.len() < most {
+            if self.waiting.is_empty() {
+                self.read_ahead();
+            }
+            let Some((line, parsed)) = self.waiting.pop_front() else { return };
+            let (cloud_us, arrived) = match parsed {
+                Ok(message) => (message.cloud_us, Arrived::Message(message)),
+                Err(what) => (self.given_us, Arrived::Refused(what)),
+            };
+            self.pending.push(Reverse(Pending { cloud_us, line, arrived }));
+        }
+    }
+
+    /// Reads the next line, and of a packed file those behind it.
+    fn read_ahead(&mut self) {
+        let from = self.lines.offset();
+        while !self.is_over {
             let parsed = match self.lines.read() {
                 Ok(LineRead::Line(line)) if line.trim_ascii().is_empty() => continue,
                 Ok(LineRead::Line(line)) => Message::parse(line),
@@ -77,12 +101,11 @@ impl FileMessages {
                     return;
                 }
             };
-            let line = self.lines.number();
-            let (cloud_us, arrived) = match parsed {
-                Ok(message) => (message.cloud_us, Arrived::Message(message)),
-                Err(what) => (self.given_us, Arrived::Refused(what)),
-            };
-            self.pending.push(Reverse(Pending { cloud_us, line, arrived }));
+            self.waiting.push_back((self.lines.number(), parsed));
+            let bytes = (self.lines.offset() - from) as usize;
+            if !self.is_begun || !self.lines.is_packed() || bytes >= self.ahead {
+                return;
+            }
         }
     }
 }
@@ -136,5 +159,61 @@ impl PartialOrd for Pending {
 impl Ord for Pending {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         self.key().cmp(&other.key())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+    use crate::files::merge::Merge;
+
+    const FILES: usize = limits::OPEN_FILES + 44;
+    const LINES: usize = 150;
+
+    /// A packed file whose messages arrive beside those of all others.
+    fn packed(folder: &Path, number: usize) -> PathBuf {
+        let at = folder.join(format!("{number}.jsonl.gz"));
+        let mut file = GzEncoder::new(std::fs::File::create(&at).unwrap(), Compression::fast());
+        for line in 0..LINES {
+            let cloud_t = 1_600_000_000.0 + line as f64 + number as f64 / 1e4;
+            let message = format!(
+                r#"{{"device_id":"{number}","x":[1.0],"y":[1.0],"z":[1.0],"sr":1,"device_t":{cloud_t},"cloud_t":{cloud_t}}}"#
+            );
+            writeln!(file, "{message}").unwrap();
+        }
+        file.finish().unwrap();
+        at
+    }
+
+    #[test]
+    fn packed_files_that_may_not_all_be_open_are_unpacked_again_a_few_times_and_not_per_message() {
+        let folder = tempfile::tempdir().unwrap();
+        let merged = |ahead: usize| {
+            let open = |number| {
+                let mut file = FileMessages::open(&packed(folder.path(), number), ahead).unwrap();
+                file.suspend();
+                file
+            };
+            let mut merge = Merge::new((0..FILES).map(open).collect());
+            let mut order = Vec::new();
+            while let Some((file, (line, _))) = merge.next() {
+                order.push((file, line));
+                if order.len() % 1_000 == 0 {
+                    assert!(merge.opened() <= limits::OPEN_FILES);
+                }
+            }
+            let opened: u64 = merge.into_files().iter().map(|file| file.lines.opened()).sum();
+            (order, opened as usize)
+        };
+        let (one_by_one, often) = merged(0);
+        let (order, opened) = merged(limits::WAITING_PACKED_BYTES / FILES);
+        assert!(order == one_by_one && order.len() == FILES * LINES, "the order is the same");
+        assert!(opened <= 4 * FILES, "{opened} openings of {FILES} files");
+        assert!(often > 10 * opened, "{often}: the test reaches what it is about");
     }
 }

@@ -142,8 +142,13 @@ impl Import<'_> {
         stop: &AtomicBool,
     ) -> Result<()> {
         let mut files = Vec::with_capacity(paths.len());
+        // What is not open is unpacked again from its start.
+        let ahead = match paths.len() > limits::OPEN_FILES {
+            true => limits::WAITING_PACKED_BYTES / paths.len(),
+            false => 0,
+        };
         for path in paths {
-            match FileMessages::open(path) {
+            match FileMessages::open(path, ahead) {
                 Ok(mut file) => {
                     if paths.len() > limits::OPEN_FILES {
                         file.suspend();
