@@ -46,8 +46,8 @@ pub enum Error {
     )]
     MayBeThere { at: PathBuf },
     #[error(
-        "{} begins as a file that was imported before and is not the same: it has grown or was \
-         changed, and which of its records are in cannot be told here, so nothing of it is imported",
+        "{} begins as a file that was imported before and is not the same: it was changed, or is packed \
+         and has grown, and which of its records are in cannot be told here, so nothing of it is imported",
         at.display()
     )]
     NotTheSame { at: PathBuf },

@@ -109,7 +109,7 @@ mod tests {
     fn differs(queue: &Memory, noted: &[Option<LastRow>]) -> String {
         let error = LastRow::compare(queue, "rows", noted).unwrap_err();
         assert!(matches!(error, Error::OutputDiffers { .. }), "{error}");
-        assert!(error.to_string().contains("rows/1 up to offset 2"), "{error}");
+        assert!(error.to_string().contains("rows/1 of memory: up to offset 2"), "{error}");
         error.to_string()
     }
 

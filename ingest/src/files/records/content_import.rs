@@ -2,24 +2,24 @@
 //! content, topic, partitions and packing, by how it is read and by the table of sensors, and
 //! recognised as a whole.
 //!
-//! Files come one after the other, in the order of their first times. A file that grew or was mended
-//! is another file, and refused: how much of it is in is not known. So is one that may be in a part
-//! of the topic that is not looked through.
+//! Files come one after the other, in the order of their first times. A file that grew goes on behind
+//! what is in (`grown_file.rs`). One that was mended is another file, and refused: how much of it is in is
+//! not known. So is one that may be in a part of the topic that is not looked through.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use seismic_queue::{KnownProducers, Queue, Topic};
 
+use super::grown_file::{self, Part};
 use super::import_run::ImportRun;
 use super::note_keys;
 use super::options::Options;
+use super::producer_names::ProducerNames;
 use crate::appender::{Appender, Tally, appending};
-use crate::files::file_digest::{Digest32, digest};
 use crate::files::parse::item::{Item, Next};
-use crate::files::parse::read_options::ReadOptions;
 use crate::files::parse::reader::ItemReader;
-use crate::{Error, Result, producer_name};
+use crate::{Error, Result};
 
 /// The files in the order of the first time of each.
 pub(super) fn by_first_time(options: &Options, files: &[PathBuf]) -> Vec<PathBuf> {
@@ -47,70 +47,37 @@ fn first_of<T>(options: &Options, file: &Path, says: impl Fn(&Item) -> Option<T>
     }
 }
 
-/// The producer of a file, among those that the topic knows, if it says which. Its id also tells
-/// with which record the file begins: another one that begins so may hold the same records.
+/// The parts of a file with their producers, among those that the topic knows, if it says which. Ids
+/// also tell with which record the file begins: another one that begins so may hold the same records.
 ///
 /// # Errors
 /// A file that cannot be read; one of which it cannot be told whether its records are in, unless it
 /// is to be imported again.
-pub(super) fn producer_of(
+pub(super) fn parts_of(
     (options, names): (&Options, &ProducerNames),
     file: &Path,
     known: Option<&KnownProducers>,
-) -> Result<String> {
+) -> Result<Vec<Part>> {
     let content = names.of(file)?;
     let Some(known) = known.filter(|known| !known.ids.contains(&content)) else {
-        return Ok(content);
+        return Ok(vec![Part::whole(content)]);
     };
     let Some(anchor) = first_of(options, file, |item| Some(note_keys::anchor(item))) else {
-        return Ok(content);
+        return Ok(vec![Part::whole(content)]);
     };
     let begins = anchor.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let producer = format!("{content}.{begins}");
     if options.again || known.ids.contains(&producer) {
-        return Ok(producer);
+        return Ok(vec![Part::whole(producer)]);
     }
     let at = file.to_owned();
     match known.ids.iter().any(|id| id.ends_with(&begins)) {
-        true => Err(Error::NotTheSame { at }),
+        true => match grown_file::parts(names, file, &begins, known)? {
+            Some(parts) => Ok(parts),
+            None => Err(Error::NotTheSame { at }),
+        },
         false if !known.are_all => Err(Error::MayBeThere { at }),
-        false => Ok(producer),
-    }
-}
-
-/// Names the producers of files.
-pub(super) struct ProducerNames {
-    before: Vec<u8>,
-    /// How files are read and which table is applied, where that is not the default. The messages
-    /// depend on it: numbered as those of another way of reading, some would be taken for repeats.
-    behind: Vec<u8>,
-}
-
-impl ProducerNames {
-    /// # Errors
-    /// A table of sensors that cannot be read.
-    pub(super) fn new(options: &Options) -> Result<Self> {
-        let Options { format, topic, partitions, pack, read, sensors, .. } = options;
-        let before = format!("1 {format:?} {topic} {partitions} {pack} ").into_bytes();
-        let mut behind = Vec::new();
-        if *read != ReadOptions::default() {
-            behind.extend_from_slice(format!(" {read:?}").as_bytes());
-        }
-        if let Some(table) = sensors {
-            behind.extend_from_slice(b" sensors ");
-            behind.extend_from_slice(&digest(table)?);
-        }
-        Ok(ProducerNames { before, behind })
-    }
-
-    /// The name of the producer of a file.
-    ///
-    /// # Errors
-    /// When it cannot be read.
-    pub(super) fn of(&self, file: &Path) -> Result<String> {
-        let digest: Digest32 = digest(file)?;
-        let content = [&self.before[..], &digest, &self.behind].concat();
-        Ok(producer_name::by_content("records", &content))
+        false => Ok(vec![Part::whole(producer)]),
     }
 }
 
@@ -170,27 +137,29 @@ pub(super) fn recognise_file(
     Ok(())
 }
 
-/// Imports one file.
+/// Imports the part of a file that comes behind that line.
 ///
 /// # Errors
 /// With `strict` the first refused line, a file that cannot be read, and errors of the queue.
 pub(super) fn import_file(
     (queue, topic): (&dyn Queue, &Topic),
-    (file, producer): (&Path, &str),
+    (file, part, behind): (&Path, &Part, u64),
     options: &Options,
     run: &mut ImportRun<'_>,
     stop: &AtomicBool,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Tally> {
-    let producer = queue.producer(topic, producer)?;
+    let producer = queue.producer(topic, &part.producer)?;
     let mut reader = ItemReader::open(options.format, &options.read, file)?;
-    appending(producer, stop, progress, |appender| publish(&mut reader, file, run, appender, stop))
+    reader.skip_to(behind)?;
+    let of = (file, part.until);
+    appending(producer, stop, progress, |appender| publish(&mut reader, of, run, appender, stop))
 }
 
 /// Sends all items, or those before a stop. Packs are cut in the same places each time.
 fn publish(
     reader: &mut ItemReader,
-    at: &Path,
+    (at, until): (&Path, Option<u64>),
     run: &mut ImportRun<'_>,
     appender: &mut Appender<'_>,
     stop: &AtomicBool,
@@ -199,6 +168,9 @@ fn publish(
     while let Next::Line(line) = reader.next()? {
         if stop.load(Ordering::Relaxed) {
             run.summary.stopped = true;
+            break;
+        }
+        if until.is_some_and(|until| line.number > until) {
             break;
         }
         run.take(at, line, &mut identity)?;
@@ -212,50 +184,11 @@ fn publish(
         run.publisher.batcher.discard_packs();
     } else {
         run.publisher.batcher.close_packs(i64::MAX);
-        run.end_file(at, reader.comments(), reader.lines().damage());
+        if until.is_none() {
+            run.end_file(at, reader.comments(), reader.lines().damage());
+        }
     }
     // Whether this is appended is seen when the appending ends.
     let _ = appender.send(&mut run.publisher.batcher);
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::files::parse::event_time::TimeUnit;
-    use crate::files::parse::field::RecordField;
-    use crate::files::parse::format::Format;
-
-    #[test]
-    fn a_file_that_is_read_otherwise_is_another_one_and_the_default_keeps_its_old_name() {
-        let folder = tempfile::tempdir().unwrap();
-        let write = |name: &str, text: &str| {
-            let path = folder.path().join(name);
-            std::fs::write(&path, text).unwrap();
-            path
-        };
-        let file = write("a", "a,b\n");
-        let (table, other) = (write("t", "id\nS1\n"), write("u", "id\nS1\nS2\n"));
-        let plain = Options::new(Format::Csv, vec![]);
-        let name = |options: &Options| ProducerNames::new(options).unwrap().of(&file).unwrap();
-        let Options { topic, partitions, .. } = &plain;
-        let mut old = format!("1 Csv {topic} {partitions} 1 ").into_bytes();
-        old.extend_from_slice(&digest(&file).unwrap());
-        assert_eq!(name(&plain), producer_name::by_content("records", &old));
-        let read = ReadOptions::default;
-        let reads = [
-            ReadOptions { time_unit: Some(TimeUnit::Seconds), ..read() },
-            ReadOptions { has_decimal_comma: true, ..read() },
-            ReadOptions { is_utc: true, ..read() },
-            ReadOptions { set: vec![(RecordField::Depth, "1".into())], ..read() },
-            ReadOptions { set: vec![(RecordField::Depth, "2".into())], ..read() },
-            ReadOptions { columns: vec![(RecordField::Depth, "z".into())], ..read() },
-        ];
-        let mut names: Vec<_> = reads.map(|read| name(&Options { read, ..plain.clone() })).to_vec();
-        for sensors in [None, Some(table), Some(other)] {
-            names.push(name(&Options { sensors, ..plain.clone() }));
-        }
-        let different: std::collections::HashSet<_> = names.iter().collect();
-        assert_eq!(different.len(), names.len());
-    }
 }

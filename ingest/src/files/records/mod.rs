@@ -18,6 +18,7 @@ mod file_id;
 mod file_items;
 mod file_note;
 mod follow;
+mod grown_file;
 mod import_run;
 mod live_import;
 mod live_input;
@@ -27,6 +28,7 @@ mod options;
 mod plan;
 mod planned_file;
 mod present;
+mod producer_names;
 mod publisher;
 mod summary;
 
@@ -36,13 +38,14 @@ use std::time::Instant;
 
 use seismic_queue::{Queue, Topic, patiently};
 
-use self::content_import::ProducerNames;
 use self::follow::{Follow, Found};
+use self::grown_file::Part;
 use self::import_run::ImportRun;
 use self::noted_import::NotedImport;
 pub use self::options::Options;
 use self::plan::Planner;
 use self::present::present;
+use self::producer_names::ProducerNames;
 use self::publisher::Publisher;
 pub use self::summary::{Defaults, RecordsSummary};
 use crate::appender::{Destination, appending_to, per_second};
@@ -182,38 +185,54 @@ impl Import<'_> {
         for file in files {
             let mut run = ImportRun::new(self.options, None, summary)?;
             let of = (self.options, &names);
-            let producer = match content_import::producer_of(of, file, known.as_ref()) {
-                Ok(producer) => producer,
+            let parts = match content_import::parts_of(of, file, known.as_ref()) {
+                Ok(parts) => parts,
                 Err(error) => {
                     run.fail(error)?;
                     continue;
                 }
             };
-            let before = run.summary.published;
-            let mut progress = |n| (self.progress)(before + n);
-            let imported = content_import::import_file(
-                (self.queue, self.topic),
-                (file, &producer),
-                self.options,
-                &mut run,
-                self.stop,
-                &mut progress,
-            );
-            match imported {
-                Ok(tally) => {
-                    summary.published += tally.records;
-                    summary.recognised += tally.recognised;
-                    if let Some(known) = &mut known {
-                        known.ids.insert(producer.clone());
-                    }
+            let mut behind = 0;
+            for part in parts {
+                if !self.import_part((file, &part, behind), summary)? || summary.stopped {
+                    break;
                 }
-                Err(error) => run.fail(error)?,
+                behind = part.until.unwrap_or(behind);
+                if let Some(known) = &mut known {
+                    known.ids.insert(part.producer);
+                }
             }
             if summary.stopped {
                 break;
             }
         }
         Ok(())
+    }
+
+    /// Imports the part of a file that comes behind that line; `false` when that failed, which is noted.
+    fn import_part(
+        &mut self,
+        part: (&Path, &Part, u64),
+        summary: &mut RecordsSummary,
+    ) -> Result<bool> {
+        let mut run = ImportRun::new(self.options, None, summary)?;
+        let before = run.summary.published;
+        let mut progress = |n| (self.progress)(before + n);
+        let of = (self.queue, self.topic);
+        let (options, stop) = (self.options, self.stop);
+        let imported =
+            content_import::import_file(of, part, options, &mut run, stop, &mut progress);
+        match imported {
+            Ok(tally) => {
+                summary.published += tally.records;
+                summary.recognised += tally.recognised;
+                Ok(true)
+            }
+            Err(error) => {
+                run.fail(error)?;
+                Ok(false)
+            }
+        }
     }
 
     /// Files that a version of this program imported which knew them by their producer.
