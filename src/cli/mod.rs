@@ -2,6 +2,7 @@
 
 pub mod commands;
 mod confirm;
+mod csv_folder;
 mod event_range;
 pub mod exit;
 pub(crate) mod format;

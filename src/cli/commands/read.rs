@@ -1,7 +1,5 @@
 //! `seismic read`: prints the messages of a topic, or the rows of a CSV folder.
 
-mod csv_folder;
-
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,6 +11,7 @@ use seismic_proto::{Message as _, Row, Schema, SeismicAggRecord};
 use seismic_queue::{Batch, Error, Event, Message, Offset, Partition, Queue, Span, Topic};
 use seismic_sinks::csv::{CsvLines, Times};
 
+use crate::cli::csv_folder::{self, FolderRows};
 use crate::cli::event_range::EventRange;
 use crate::cli::exit::{Outcome, Usage};
 use crate::cli::json::{Content, Line};
@@ -79,7 +78,8 @@ pub(crate) enum Where {
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     let stop = signal::stop_flag()?;
     if let Some(folder) = args.topic.strip_prefix(csv_folder::PREFIX) {
-        csv_folder::print(args, Path::new(folder), &stop)?;
+        let rows = of_folder(args)?;
+        csv_folder::print(&rows, Path::new(folder), &stop)?;
         return Ok(Outcome::Fine);
     }
     let location = args.target.location()?.of_topic(&args.topic);
@@ -93,6 +93,28 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
         print(&*queue, content, args, &stop)?;
     }
     Ok(Outcome::Fine)
+}
+
+/// What is printed of a folder; refuses what only topics have.
+fn of_folder(args: &Args) -> Result<FolderRows, Usage> {
+    args.events.check(Content::Rows)?;
+    let of_topics = [
+        ("--follow", args.follow),
+        ("--in", args.place_of_topic.is_some()),
+        ("--from", args.from != StartFrom::Earliest),
+        ("--format text", args.format == Some(Format::Text)),
+    ];
+    match of_topics.into_iter().find(|(_, is_given)| *is_given) {
+        Some((option, _)) => {
+            let text = format!("{option} is of topics; a folder has no offsets and append times");
+            Err(Usage(text))
+        }
+        None => {
+            let &Args { partition, events, max, merged, .. } = args;
+            let is_csv = args.format != Some(Format::Json);
+            Ok(FolderRows { partition, events, max, merged, is_csv })
+        }
+    }
 }
 
 /// The queue, and what the topic's messages are there: records, or what a sink wrote.

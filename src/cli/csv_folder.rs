@@ -6,21 +6,32 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::bail;
-use seismic_pipeline::StartFrom;
 use seismic_proto::{Message as _, Row, Schema, SeismicAggRecord};
 use seismic_sinks::csv::{CsvLines, CsvReader, Times};
 
-use super::{Args, Format};
-use crate::cli::exit::Usage;
+use crate::cli::event_range::EventRange;
 use crate::cli::json::{self, Content};
 use crate::cli::merged_rows::MergedRows;
 
 /// What the name of such a place begins with.
-pub(super) const PREFIX: &str = "csv:";
+pub(crate) const PREFIX: &str = "csv:";
+
+/// Which rows of a folder are printed, and how.
+pub(crate) struct FolderRows {
+    /// Only those of this partition.
+    pub partition: Option<u32>,
+    /// Only those of windows in this range.
+    pub events: EventRange,
+    /// So many at most.
+    pub max: Option<u64>,
+    /// Whether the panes of a window are added up.
+    pub merged: bool,
+    /// Lines of CSV, or else JSON.
+    pub is_csv: bool,
+}
 
 /// Prints the rows of a folder, in the order in which they were written.
-pub(super) fn print(args: &Args, folder: &Path, stop: &AtomicBool) -> anyhow::Result<()> {
-    check(args)?;
+pub(crate) fn print(args: &FolderRows, folder: &Path, stop: &AtomicBool) -> anyhow::Result<()> {
     let Some(reader) = CsvReader::open(folder, Schema::windows())? else {
         bail!(
             "{} has no windows.mark, so no CSV sink wrote there, or not all of its folder was copied",
@@ -41,8 +52,7 @@ pub(super) fn print(args: &Args, folder: &Path, stop: &AtomicBool) -> anyhow::Re
     }
     let mut out = io::BufWriter::new(io::stdout().lock());
     let mut lines = CsvLines::new(Schema::windows(), Times::Ms);
-    let is_csv = args.format != Some(Format::Json);
-    if is_csv {
+    if args.is_csv {
         out.write_all(&lines.header())?;
     }
     let mut left = args.max.unwrap_or(u64::MAX);
@@ -61,7 +71,7 @@ pub(super) fn print(args: &Args, folder: &Path, stop: &AtomicBool) -> anyhow::Re
             break;
         }
         left -= 1;
-        if is_csv {
+        if args.is_csv {
             out.write_all(lines.row(&Row::Window(row)))?;
         } else {
             // A write error keeps its kind: a closed pipe is no failure.
@@ -70,22 +80,4 @@ pub(super) fn print(args: &Args, folder: &Path, stop: &AtomicBool) -> anyhow::Re
         }
     }
     Ok(out.flush()?)
-}
-
-/// Refuses what only topics have.
-fn check(args: &Args) -> Result<(), Usage> {
-    args.events.check(Content::Rows)?;
-    let of_topics = [
-        ("--follow", args.follow),
-        ("--in", args.place_of_topic.is_some()),
-        ("--from", args.from != StartFrom::Earliest),
-        ("--format text", args.format == Some(Format::Text)),
-    ];
-    match of_topics.into_iter().find(|(_, is_given)| *is_given) {
-        Some((option, _)) => {
-            let text = format!("{option} is of topics; a folder has no offsets and append times");
-            Err(Usage(text))
-        }
-        None => Ok(()),
-    }
 }
