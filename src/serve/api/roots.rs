@@ -3,6 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
+use seismic_sinks::OptionKind;
+
 use crate::job::JobSpec;
 use crate::job::service::Service;
 use crate::serve::rivals::{absolute, folders};
@@ -28,6 +30,15 @@ pub fn faults(spec: &JobSpec, service: &Service, roots: &[PathBuf]) -> Vec<Strin
         let is_file =
             ["location", "file", "path", "keytab", "librar"].iter().any(|it| key.contains(it));
         add(&format!("kafka {key}"), is_file.then_some(Path::new(value)));
+    }
+    for sink in &spec.sink {
+        // What such a file has, a password or a part of an error, goes where the job says.
+        for option in sink.entry().all_options() {
+            let is_file = matches!(option.kind, OptionKind::Text("FILE"));
+            let file = sink.options().get(option.name).filter(|file| is_file && !file.is_empty());
+            let what = format!("sink {} {}", sink.scheme(), option.name);
+            files.extend(file.map(|file| (what, PathBuf::from(file))));
+        }
     }
     files.extend(folders(spec).map(|folder| ("sink".to_owned(), folder)));
     let roots: Vec<PathBuf> = roots.iter().map(|root| absolute(root)).collect();
@@ -65,6 +76,26 @@ mod tests {
         let out = faults(&spec(&inside("../q.db"), "/etc/rows"), &service, &roots);
         // Queue, the store beside it, and the folder.
         assert_eq!(out.len(), 3, "{out:?}");
+        #[cfg(feature = "postgres")]
+        {
+            let sink = |password: &str, authority: &str| JobSpec {
+                sink: vec![
+                    format!(
+                        "postgres://me@host.example/base,sslmode=verify-full,\
+                         password_file={password},ssl_ca={authority}"
+                    )
+                    .parse()
+                    .unwrap(),
+                ],
+                ..spec(&inside("q.db"), &inside("rows"))
+            };
+            let within = sink(&inside("password"), &inside("ca.pem"));
+            assert!(faults(&within, &service, &roots).is_empty());
+            let out = faults(&sink("/etc/shadow", "/etc/ca.pem"), &service, &roots);
+            assert_eq!(out.len(), 2, "{out:?}");
+            assert!(out.iter().any(|it| it.contains("password_file")), "{out:?}");
+            assert!(out.iter().any(|it| it.contains("ssl_ca")), "{out:?}");
+        }
         let service = Service { engine: Some("/bin/sh".into()), ..service };
         let out = faults(&spec(&inside("q.db"), &inside("rows")), &service, &roots);
         assert!(out[0].starts_with("engine: "), "{out:?}");
