@@ -55,6 +55,9 @@ pub const UNDELIVERED: usize = 1_000;
 /// Deliveries that may wait: beyond it targets get the newest state when they are back.
 pub const WAITING: u64 = 1_000;
 
+/// Changes of alarms that are kept while they cannot be stored, as on a full disk.
+pub const UNSTORED: usize = 1_000;
+
 /// How long a target may take.
 pub const DELIVERY_TIME: Duration = Duration::from_secs(10);
 

@@ -99,12 +99,17 @@ fn post(url: &str, secret: Option<&Path>, body: &str) -> anyhow::Result<()> {
         request = request.header("X-Seismic-Signature", format!("sha256={digits}"));
     }
     // The address may hold a secret, and so may what the library says of it.
-    request.send(body).map(drop).map_err(|error| match error {
+    let answer = request.send(body).map_err(|error| match error {
         ureq::Error::StatusCode(code) => anyhow::anyhow!("it answered with status {code}"),
         ureq::Error::Timeout(_) => anyhow::anyhow!("it did not answer in time"),
         ureq::Error::Io(error) => anyhow::Error::from(error).context("sending"),
         _ => anyhow::anyhow!("it cannot be reached under its address"),
-    })
+    })?;
+    // Nobody follows a redirect with an alarm, so one is no delivery.
+    match answer.status() {
+        status if status.is_success() => Ok(()),
+        status => bail!("it answered with status {}", status.as_u16()),
+    }
 }
 
 /// Runs a command with the body on its standard input.
@@ -118,8 +123,11 @@ fn run(command: &[String], body: &str) -> anyhow::Result<()> {
         .spawn()
         .with_context(|| format!("starting {program}"))?;
     if let Some(mut stdin) = child.stdin.take() {
-        // A command need not read it.
-        let _ = stdin.write_all(body.as_bytes());
+        let body = body.to_owned();
+        // A command need not read it, and one that does not must not keep the others; the thread
+        // ends with the command.
+        let write = move || drop(stdin.write_all(body.as_bytes()));
+        thread::Builder::new().name("alarm".to_owned()).spawn(write)?;
     }
     let began = Instant::now();
     loop {
@@ -132,6 +140,38 @@ fn run(command: &[String], body: &str) -> anyhow::Result<()> {
                 bail!("{program} did not end within {} s", limits::DELIVERY_TIME.as_secs());
             }
             None => thread::sleep(Duration::from_millis(20)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn only_a_good_answer_is_a_delivery() {
+        for (status, is_delivered) in
+            [("204 No Content", true), ("302 Found", false), ("404 Not Found", false)]
+        {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let url = format!("http://{}/hook", listener.local_addr().unwrap());
+            let answer = thread::spawn(move || {
+                let (mut stream, _) = listener.accept().unwrap();
+                let mut request = Vec::new();
+                while !request.ends_with(b"{}") {
+                    let mut byte = [0];
+                    stream.read_exact(&mut byte).unwrap();
+                    request.extend(byte);
+                }
+                let head =
+                    format!("HTTP/1.1 {status}\r\nLocation: /other\r\nContent-Length: 0\r\n\r\n");
+                stream.write_all(head.as_bytes()).unwrap();
+            });
+            assert_eq!(post(&url, None, "{}").is_ok(), is_delivered, "{status}");
+            answer.join().unwrap();
         }
     }
 }

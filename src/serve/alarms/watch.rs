@@ -28,6 +28,8 @@ pub struct Watch {
     jobs: BTreeMap<String, Watched>,
     looked: Option<Instant>,
     looked_at_disks: Option<Instant>,
+    /// Changes that could not be stored, oldest first; they are with the next look.
+    unstored: Vec<(String, Change)>,
 }
 
 #[derive(Default)]
@@ -42,7 +44,14 @@ impl Watch {
     #[must_use]
     pub fn new(wake: Wake) -> Watch {
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        Watch { host, wake, jobs: BTreeMap::new(), looked: None, looked_at_disks: None }
+        Watch {
+            host,
+            wake,
+            jobs: BTreeMap::new(),
+            looked: None,
+            looked_at_disks: None,
+            unstored: Vec::new(),
+        }
     }
 
     /// Looks at all jobs, if it is time.
@@ -86,21 +95,24 @@ impl Watch {
             let changed = watched.keeper.see(now_ms, judged);
             changes.extend(changed.into_iter().map(|change| (name.clone(), change)));
         }
-        if !changes.is_empty() {
-            self.tell(server, now_ms, &changes);
-        }
-    }
-
-    /// Stores what has changed, and one delivery to each target for all of it.
-    fn tell(&self, server: &mut Supervisor, now_ms: i64, changes: &[(String, Change)]) {
-        let mut by_target: BTreeMap<Target, Vec<(String, Change)>> = BTreeMap::new();
-        for (name, change) in changes {
+        for (name, change) in &changes {
             match change.is_raised {
                 true => tracing::warn!("job {name}: alarm {}: {}", change.kind, change.text),
                 false => {
                     tracing::info!("job {name}: alarm {} is over: {}", change.kind, change.text)
                 }
             }
+        }
+        changes.splice(..0, std::mem::take(&mut self.unstored));
+        if !changes.is_empty() {
+            self.tell(server, now_ms, changes);
+        }
+    }
+
+    /// Stores what has changed, and one delivery to each target for all of it.
+    fn tell(&mut self, server: &mut Supervisor, now_ms: i64, mut changes: Vec<(String, Change)>) {
+        let mut by_target: BTreeMap<Target, Vec<(String, Change)>> = BTreeMap::new();
+        for (name, change) in &changes {
             let targets =
                 server.job(name).map(|job| targets(&job.service.alarms)).unwrap_or_default();
             for target in targets {
@@ -122,9 +134,13 @@ impl Watch {
             );
             deliveries.clear();
         }
-        match server.state_mut().store_alarms(now_ms, changes, &deliveries) {
+        match server.state_mut().store_alarms(now_ms, &changes, &deliveries) {
             Ok(()) => drop(self.wake.send(())),
-            Err(error) => tracing::error!("alarms cannot be stored: {error:#}"),
+            Err(error) => {
+                tracing::error!("alarms cannot be stored: {error:#}");
+                changes.drain(..changes.len().saturating_sub(limits::UNSTORED));
+                self.unstored = changes;
+            }
         }
     }
 }

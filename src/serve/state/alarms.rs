@@ -186,8 +186,10 @@ fn delivery(row: &rusqlite::Row<'_>) -> anyhow::Result<Delivery> {
 /// # Errors
 /// Those of SQLite.
 pub fn due(db: &Connection, now_ms: i64) -> anyhow::Result<Option<Delivery>> {
-    let sql =
-        format!("{SELECT} WHERE state = 'waiting' AND next_ms <= ?1 ORDER BY next_ms, id LIMIT 1");
+    // New ones first: a target that does not answer keeps no other one waiting.
+    let sql = format!(
+        "{SELECT} WHERE state = 'waiting' AND next_ms <= ?1 ORDER BY tries > 0, next_ms, id LIMIT 1"
+    );
     let mut one = db.prepare_cached(&sql)?;
     let mut rows = one.query([now_ms])?;
     rows.next()?.map(delivery).transpose()
