@@ -9,7 +9,8 @@ pub mod history;
 pub mod jobs;
 pub mod transitions;
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -131,6 +132,10 @@ impl StateFile {
 }
 
 fn connect(path: &Path) -> anyhow::Result<Connection> {
+    // It has the variables of jobs. SQLite gives the files beside it the mode of this one.
+    let made = private().open(path);
+    made.and_then(|file| file.set_permissions(Permissions::from_mode(0o600)))
+        .with_context(|| format!("opening the server's state {}", path.display()))?;
     let db = Connection::open(path)
         .with_context(|| format!("opening the server's state {}", path.display()))?;
     db.busy_timeout(Duration::from_secs(30))?;
@@ -139,14 +144,20 @@ fn connect(path: &Path) -> anyhow::Result<Connection> {
     Ok(db)
 }
 
+/// Options of a file that only its user can read, made if it is not there.
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false).write(true).mode(0o600);
+    options
+}
+
 /// A lock that ends with the process, beside the file.
 fn lock(path: &Path) -> anyhow::Result<File> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
-    let file =
-        OpenOptions::new().create(true).truncate(false).write(true).open(&name).with_context(
-            || format!("opening the lock of the server's state {}", path.display()),
-        )?;
+    let file = private()
+        .open(&name)
+        .with_context(|| format!("opening the lock of the server's state {}", path.display()))?;
     if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
         let (at, by) = (path.display().to_string(), "another seismic serve".to_owned());
         return Err(seismic_queue::Error::Owned { at, by }.into());
@@ -163,6 +174,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("made/serve.db");
         let state = StateFile::open(&path).unwrap();
+        for name in ["serve.db", "serve.db-wal", "serve.db.lock"] {
+            let mode = fs::metadata(path.with_file_name(name)).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{name}");
+        }
         let other = StateFile::open(&path).err().unwrap().to_string();
         assert!(other.contains("another seismic serve"), "{other}");
         state.db.pragma_update(None, "user_version", 2).unwrap();
