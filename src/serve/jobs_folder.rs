@@ -14,8 +14,10 @@ use crate::job::file;
 /// The folder, and what was read in it.
 pub struct JobsFolder {
     path: PathBuf,
-    /// Text of each file when it was read last.
+    /// Text of each file when it was taken in last.
     seen: BTreeMap<String, String>,
+    /// Jobs that were stopped because their file was gone, by file: one that comes back starts.
+    gone: BTreeMap<String, String>,
     /// What is wrong with files, by file.
     problems: BTreeMap<String, String>,
 }
@@ -24,7 +26,9 @@ impl JobsFolder {
     /// The folder at `path`.
     #[must_use]
     pub fn new(path: PathBuf) -> Self {
-        JobsFolder { path, seen: BTreeMap::new(), problems: BTreeMap::new() }
+        // Jobs are known by their file: the folder spelled another way has the same ones.
+        let path = path.canonicalize().unwrap_or(path);
+        JobsFolder { path, seen: BTreeMap::new(), gone: BTreeMap::new(), problems: BTreeMap::new() }
     }
 
     /// Has the server do what the files say.
@@ -43,8 +47,11 @@ impl JobsFolder {
             match file::text_of(&path) {
                 Ok(text) if self.seen.get(&name) == Some(&text) => {}
                 Ok(text) => {
-                    self.read(server, &name, &text);
-                    self.seen.insert(name, text);
+                    // What was refused is tried again: what was wrong may lie outside of the file.
+                    match self.read(server, &name, &text) {
+                        true => self.seen.insert(name, text),
+                        false => self.seen.remove(&name),
+                    };
                 }
                 Err(why) => self.problem(&name, &format!("the job file {name} {why}")),
             }
@@ -54,25 +61,33 @@ impl JobsFolder {
             .retain(|name, _| present.contains(name) || *name == self.path.display().to_string());
         let gone = server.jobs().filter_map(|job| {
             let source = job.stored.source.as_ref()?;
-            (!present.contains(source)).then(|| (job.name().to_owned(), source.clone()))
+            let is_there =
+                present.contains(source) || present.iter().any(|file| is_same_file(source, file));
+            (!is_there).then(|| (job.name().to_owned(), source.clone()))
         });
         for (name, source) in gone.collect::<Vec<_>>() {
             forget(server, &name, &source);
+            self.gone.insert(source, name);
         }
+        self.gone.retain(|_, job| server.job(job).is_some());
     }
 
-    fn read(&mut self, server: &mut Supervisor, name: &str, text: &str) {
-        let before = server.jobs().find(|job| job.stored.source.as_deref() == Some(name));
+    /// Takes in a file that is new or has changed; whether it could be.
+    fn read(&mut self, server: &mut Supervisor, name: &str, text: &str) -> bool {
+        let was_gone = self.gone.remove(name);
+        let is_this = |source: &str| source == name || is_same_file(source, name);
+        let before = server.jobs().find(|job| job.stored.source.as_deref().is_some_and(is_this));
         if let Some(job) = before
             && job.stored.description.text == text
             && job.spec.is_some()
         {
             // As an earlier server left it, which may have died before it could start it.
-            if job.life.standing().state == State::Created {
-                let job = job.name().to_owned();
+            let is_new = job.life.standing().state == State::Created;
+            let job = job.name().to_owned();
+            if is_new || was_gone.is_some_and(|gone| gone == job) {
                 server.apply(&job, Input::Start);
             }
-            return;
+            return true;
         }
         let before =
             before.map(|job| (job.name().to_owned(), job.spec.clone(), job.service.clone()));
@@ -80,17 +95,29 @@ impl JobsFolder {
             Description { text: text.to_owned(), file: name.to_owned(), ..Description::default() };
         let job = match self.submit(server, name, description) {
             Ok(job) => job,
-            Err(error) => return self.problem(name, &format!("{error:#}")),
+            Err(error) => {
+                if let Some(job) = was_gone {
+                    self.gone.insert(name.to_owned(), job);
+                }
+                self.problem(name, &format!("{error:#}"));
+                return false;
+            }
         };
         self.problems.remove(name);
         let Some((old, spec, service)) = before else {
-            return server.apply(&job, Input::Start);
+            server.apply(&job, Input::Start);
+            return true;
         };
         if old != job {
             forget(server, &old, name);
-            return server.apply(&job, Input::Start);
+            server.apply(&job, Input::Start);
+            return true;
         }
-        let Some(now) = server.job(&job) else { return };
+        if was_gone.is_some() {
+            server.apply(&job, Input::Start);
+            return true;
+        }
+        let Some(now) = server.job(&job) else { return true };
         let is_same_work = now.spec == spec && now.service.engine == service.engine;
         if is_same_work {
             tracing::info!("job {job}: {name} has changed; nothing of it needs another worker");
@@ -102,6 +129,7 @@ impl JobsFolder {
             server.apply(&job, Input::Stop);
             server.apply(&job, Input::Start);
         }
+        true
     }
 
     fn submit(
@@ -114,6 +142,7 @@ impl JobsFolder {
         if let Some(other) = server.job(&name).and_then(|job| job.stored.source.as_deref())
             && other != file
             && Path::new(other).exists()
+            && !is_same_file(other, file)
         {
             anyhow::bail!("job {name} is described by {other} already; give this one another name");
         }
@@ -138,6 +167,14 @@ fn forget(server: &mut Supervisor, name: &str, source: &str) {
         }
     } else if let Err(error) = server.delete(name) {
         tracing::error!("job {name}: {error:#}");
+    }
+}
+
+/// Whether both spell the path of one file that is there.
+fn is_same_file(a: &str, b: &str) -> bool {
+    match (Path::new(a).canonicalize(), Path::new(b).canonicalize()) {
+        (Ok(a), Ok(b)) => a == b,
+        _ => false,
     }
 }
 

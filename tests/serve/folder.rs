@@ -94,6 +94,12 @@ fn files_that_change_come_and_go_are_followed() {
     // The rival has the folder for itself now.
     stage.write_job("other.toml", "name = 'other'\nsink = ['csv:./others']\n");
     stage.wait_for_state("other", "running");
+    // The same folder spelled another way has the same jobs: nothing is stopped.
+    assert_eq!(server.stop_within(Signal::TERM, STOP).code, Some(0));
+    let again = ["serve", "--jobs", "./jobs/../jobs", "--http", "127.0.0.1:0"];
+    let server = stage.stage.spawn(&again);
+    stage.wait_for_state("other", "running");
+    assert!(!server.stderr().contains("describes it no more"), "{}", server.stderr());
     server.stop_within(Signal::TERM, STOP).ok();
 }
 
