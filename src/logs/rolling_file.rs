@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
+use crate::cli::stdio::tell;
+
 /// Replaced files that are kept at most, whatever their age.
 const FILES: usize = 100;
 
@@ -24,6 +26,8 @@ pub struct RollingFile {
     file: File,
     bytes: u64,
     day: i64,
+    /// The file cannot be replaced, which was said.
+    is_stuck: bool,
 }
 
 impl RollingFile {
@@ -40,7 +44,15 @@ impl RollingFile {
             _ => modified.map_or(now_ms, Timestamp::as_millisecond).div_euclid(DAY_MS),
         };
         let bytes = metadata.len();
-        Ok(RollingFile { path: path.to_owned(), most_bytes, days, file, bytes, day })
+        Ok(RollingFile {
+            path: path.to_owned(),
+            most_bytes,
+            days,
+            file,
+            bytes,
+            day,
+            is_stuck: false,
+        })
     }
 
     /// Writes a line, into a new file if that is due.
@@ -51,7 +63,15 @@ impl RollingFile {
         let is_due = self.bytes + line.len() as u64 > self.most_bytes
             || now_ms.div_euclid(DAY_MS) != self.day;
         if is_due && self.bytes > 0 {
-            self.replace(now_ms)?;
+            // One that cannot be replaced is written on: too long a log says more than none.
+            let replaced = self.replace(now_ms);
+            if let Err(error) = &replaced
+                && !self.is_stuck
+            {
+                let path = self.path.display();
+                tell(format_args!("the log file {path} cannot be replaced, and grows: {error}"));
+            }
+            self.is_stuck = replaced.is_err();
         }
         self.file.write_all(line.as_bytes())?;
         self.bytes += line.len() as u64;
@@ -68,7 +88,11 @@ impl RollingFile {
             }
             name = self.replaced(&format!("{stamp}-{number}"));
         }
-        fs::rename(&self.path, name)?;
+        match fs::rename(&self.path, name) {
+            // Somebody has moved or deleted it.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            renamed => renamed?,
+        }
         self.file = OpenOptions::new().create(true).append(true).open(&self.path)?;
         (self.bytes, self.day) = (0, now_ms.div_euclid(DAY_MS));
         self.delete_old(now_ms)
@@ -143,6 +167,23 @@ mod tests {
         let kept =
             ["job.log", "job.log.20260102T000000Z", "job.log.20260104T000000Z", "job.log.bak"];
         assert_eq!(names(folder.path()), kept);
+    }
+
+    #[test]
+    fn what_cannot_be_replaced_is_written_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("job.log");
+        let mut file = RollingFile::open(&path, 10, 2, NOW_MS).unwrap();
+        file.write("12345678\n", NOW_MS).unwrap();
+        // Nothing can be renamed to a folder that is not there.
+        file.path = folder.path().join("gone").join("job.log");
+        file.write("second\n", NOW_MS).unwrap();
+        assert!(file.is_stuck);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "12345678\nsecond\n");
+        file.path.clone_from(&path);
+        file.write("third\n", NOW_MS).unwrap();
+        assert!(!file.is_stuck);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "third\n");
     }
 
     #[test]
