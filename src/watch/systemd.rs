@@ -34,7 +34,10 @@ impl Systemd {
             Some(name) => SocketAddr::from_abstract_name(name),
             None => SocketAddr::from_pathname(name),
         };
-        Some(Systemd { socket: UnixDatagram::unbound().ok()?, address: address.ok()?, watchdog })
+        let socket = UnixDatagram::unbound().ok()?;
+        // A manager that does not read loses datagrams; it does not stop the job.
+        socket.set_nonblocking(true).ok()?;
+        Some(Systemd { socket, address: address.ok()?, watchdog })
     }
 
     /// How often it wants to hear that the job is alive: twice in the time that it waits.
