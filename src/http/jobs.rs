@@ -30,6 +30,14 @@ pub trait Jobs: Send + Sync + 'static {
     /// Why not, in the caller's words.
     fn act(&self, job: &str, action: &Action) -> Result<(), ApiError>;
 
+    /// Whether whoever runs the jobs answers.
+    ///
+    /// # Errors
+    /// Why not.
+    fn answers(&self) -> Result<(), ApiError> {
+        Ok(())
+    }
+
     /// Since when jobs are served here, ms since 1970 UTC.
     fn since_ms(&self) -> i64;
 

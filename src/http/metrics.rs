@@ -293,6 +293,14 @@ fn whole(value: f64) -> Option<u64> {
 }
 
 impl Metric {
+    /// Whether it is known without a report of a worker.
+    fn is_of_server(&self) -> bool {
+        matches!(
+            self.name,
+            "seismic_restarts" | "seismic_job_state" | "seismic_job_state_since_seconds"
+        )
+    }
+
     fn encode(&self, job: &JobEntry, family: &mut MetricEncoder<'_>) -> Result<(), fmt::Error> {
         let labelled = |labels: Labels| {
             labels.into_iter().chain([("job_name", job.name.clone())]).collect::<Labels>()
@@ -302,6 +310,12 @@ impl Metric {
             fill(job, &mut samples);
             samples.0.into_iter()
         };
+        // A worker that has not said anything yet has no numbers: counters at 0 would be taken for
+        // a restart, and their next value for all its records at once.
+        let is_known = job.numbers.at_ms != 0 && job.state != "starting";
+        if !is_known && !self.is_of_server() {
+            return Ok(());
+        }
         match self.values {
             Values::Counter(fill) => {
                 for (labels, value) in samples(fill) {

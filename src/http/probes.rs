@@ -6,11 +6,14 @@ use super::{ApiError, Jobs, Reply, Route};
 
 const TEXT: &str = "text/plain; charset=utf-8";
 
+/// Where the process says that it answers.
+pub const ALIVE: &str = "/healthz";
+
 /// The two routes.
 pub fn routes(jobs: &Arc<dyn Jobs>) -> Vec<Route> {
     let of_ready = Arc::clone(jobs);
     vec![
-        Route::get("/healthz", "Whether the process answers")
+        Route::get(ALIVE, "Whether the process answers")
             .open()
             .handled(|_| Ok(Reply::Text(TEXT, "alive\n".to_owned()))),
         Route::get("/readyz", "Whether every job that should run reads, and reads what is new")
@@ -20,6 +23,7 @@ pub fn routes(jobs: &Arc<dyn Jobs>) -> Vec<Route> {
 }
 
 fn ready(jobs: &dyn Jobs) -> Result<Reply, ApiError> {
+    jobs.answers()?;
     let most_ms = jobs.ready_lag_ms();
     let wanted = |state: &str| !matches!(state, "created" | "finished" | "stopped" | "paused");
     let all = jobs.jobs();
