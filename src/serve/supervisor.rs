@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
@@ -45,7 +45,8 @@ pub struct Supervisor {
     sender: Sender<Event<Supervisor>>,
     events: Receiver<Event<Supervisor>>,
     links: u64,
-    is_ending: bool,
+    /// Since when it ends.
+    ending: Option<Instant>,
 }
 
 impl Supervisor {
@@ -63,7 +64,7 @@ impl Supervisor {
             sender,
             events,
             links: 0,
-            is_ending: false,
+            ending: None,
         };
         for stored in supervisor.state.jobs()? {
             supervisor.take_over(stored);
@@ -106,7 +107,7 @@ impl Supervisor {
             while let Ok(event) = self.events.try_recv() {
                 self.take(event);
             }
-            if self.is_ending {
+            if self.ending.is_some() {
                 self.kill_overdue();
                 if self.settings.leave_running || self.jobs.values().all(|job| job.link.is_none()) {
                     return;
@@ -157,7 +158,9 @@ impl Supervisor {
         let it = folder.identity();
         let adopted = match &it {
             // In a container, process ids begin anew: nobody is there from before.
-            Ok(it) if it.is_alive() && std::process::id() != 1 => self.adopt(&name),
+            Ok(it) if folder.is_locked() && it.is_alive() && std::process::id() != 1 => {
+                self.adopt(&name)
+            }
             _ => false,
         };
         if adopted {
@@ -206,7 +209,21 @@ impl Supervisor {
 
     /// Takes in what happened to a job: stores what follows from it, then does it.
     pub fn apply(&mut self, name: &str, input: Input) {
-        let Some(job) = self.jobs.get_mut(name) else { return };
+        if let Err(error) = self.try_apply(name, input) {
+            tracing::error!("job {name}: {error:#}");
+        }
+    }
+
+    /// As [`apply`](Self::apply), for those who answer somebody.
+    ///
+    /// # Errors
+    /// When the server ends and starts nothing any more, or what follows could not be stored.
+    pub fn try_apply(&mut self, name: &str, input: Input) -> anyhow::Result<()> {
+        if self.ending.is_some() && matches!(input, Input::Start | Input::Resume) {
+            anyhow::bail!("the server ends: start the job when it is there again");
+        }
+        let Some(job) = self.jobs.get_mut(name) else { return Ok(()) };
+        let is_server_end = matches!(input, Input::ServerEnds);
         let before = job.life.standing().clone();
         let acts = job.life.step(now_ms(), input);
         let after = job.life.standing();
@@ -215,12 +232,15 @@ impl Supervisor {
             let older = std::mem::replace(&mut job.stored.life, job.life.saved().clone());
             if let Err(error) = self.state.save(&job.stored, has_changed) {
                 // What is not stored is not done; it is tried again with the next tick.
-                tracing::error!("job {name}: its state cannot be stored: {error:#}");
                 job.stored.life = older;
                 let is_bounded = job.spec.as_ref().is_some_and(|spec| spec.is_bounded());
                 let policy = job.service.restart.clone();
                 job.life = Life::restore(policy, is_bounded, job.stored.life.clone());
-                return;
+                // But a server with a full disk can end: the next one starts the worker again.
+                if is_server_end && acts.contains(&Act::Stop) {
+                    self.act(name, Act::Stop);
+                }
+                return Err(error.context("its state cannot be stored"));
             }
             if has_changed {
                 tracing::info!("job {name}: {}: {}", after.state, after.why);
@@ -229,6 +249,7 @@ impl Supervisor {
         for act in acts {
             self.act(name, act);
         }
+        Ok(())
     }
 
     fn act(&mut self, name: &str, act: Act) {
@@ -272,6 +293,7 @@ impl Supervisor {
         let to = self.address(name);
         let job = self.jobs.get(name).context("the job is gone")?;
         folder.make().context("making its folder")?;
+        folder.forget_last_words().context("forgetting how its last worker ended")?;
         let order = Order {
             version: ORDER,
             name: name.to_owned(),
@@ -304,7 +326,7 @@ impl Supervisor {
         match what {
             Happening::Ended(ending) => {
                 (job.link, job.report, job.silent_since_ms) = (None, None, None);
-                if !self.is_ending {
+                if self.ending.is_none() {
                     self.apply(name, Input::Ended(ending));
                 }
             }
@@ -327,7 +349,12 @@ impl Supervisor {
                 if doing == Some(Doing::Running) {
                     self.has_begun(name);
                 }
-                if was_silent {
+                // As an earlier server left it, perhaps.
+                let is_degraded = self
+                    .jobs
+                    .get(name)
+                    .is_some_and(|job| job.life.standing().state == State::Degraded);
+                if was_silent || is_degraded {
                     self.apply(name, Input::Trouble(None));
                 }
                 if let Some(doing) = doing {
@@ -384,7 +411,7 @@ impl Supervisor {
     }
 
     fn end(&mut self) {
-        self.is_ending = true;
+        self.ending.get_or_insert_with(Instant::now);
         if self.settings.leave_running {
             return;
         }
@@ -395,14 +422,12 @@ impl Supervisor {
     }
 
     fn kill_overdue(&mut self) {
-        let now_ms = now_ms();
-        for job in self.jobs.values() {
-            let asked = job.life.saved().stop_asked_ms.unwrap_or(now_ms);
-            if now_ms - asked >= limits::STOP_PATIENCE.as_millis() as i64
-                && let Some(link) = &job.link
-            {
-                let _ = link.kill();
-            }
+        // All were asked then, also those whose state could not be stored.
+        if self.ending.is_none_or(|began| began.elapsed() < limits::STOP_PATIENCE) {
+            return;
+        }
+        for link in self.jobs.values().filter_map(|job| job.link.as_ref()) {
+            let _ = link.kill();
         }
     }
 

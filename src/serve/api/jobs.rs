@@ -112,12 +112,19 @@ impl Jobs for ServedJobs {
     fn act(&self, job: &str, action: &Action) -> Result<(), ApiError> {
         let name = job.to_owned();
         match action {
-            Action::Stop => self.handle.ask(move |server| server.apply(&name, Input::Stop)),
+            Action::Stop => self
+                .handle
+                .ask(move |server| server.try_apply(&name, Input::Stop))?
+                .map_err(|error| ApiError::new("unavailable", format!("{error:#}"))),
             Action::Savepoint(savepoint) => {
                 let location = self.location(job).ok_or_else(|| ApiError::no_job(job))?;
                 save(&location, savepoint).map_err(|error| ApiError::conflict(format!("{error:#}")))
             }
         }
+    }
+
+    fn answers(&self) -> Result<(), ApiError> {
+        self.handle.ask(|_| ())
     }
 
     fn since_ms(&self) -> i64 {

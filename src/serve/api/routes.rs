@@ -186,14 +186,19 @@ fn start(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
     if begin != pending && (begin != Begin::default() || pending.of_store.is_none()) {
         server.set_begin(&name, begin).map_err(|error| refusal(&error))?;
     }
-    server.apply(&name, Input::Start);
+    server.try_apply(&name, Input::Start).map_err(|error| unavailable(&error))?;
     accepted()
 }
 
 fn act(call: &Call, server: &mut Supervisor, input: Input) -> Result<Reply, ApiError> {
     let name = known(call, server)?;
-    server.apply(&name, input);
+    server.try_apply(&name, input).map_err(|error| unavailable(&error))?;
     accepted()
+}
+
+/// What was asked for was not taken in, and may be asked for again.
+fn unavailable(error: &anyhow::Error) -> ApiError {
+    ApiError::new("unavailable", format!("{error:#}"))
 }
 
 fn copy_job(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {

@@ -336,9 +336,8 @@ impl Life {
     /// Starts it again later, if its policy has a start left.
     fn plan_restart(&mut self, now_ms: i64, what: String) {
         let saved = &mut self.saved;
-        while saved.restarts.front().is_some_and(|&at| at <= now_ms - HOUR_MS) {
-            saved.restarts.pop_front();
-        }
+        // The clock may have been set back: what lies ahead was not within this hour.
+        saved.restarts.retain(|&at| at > now_ms - HOUR_MS && at <= now_ms);
         if !self.policy.retry {
             return self.fail(now_ms, what, "[restart] retry is false: start the job");
         }
@@ -365,8 +364,10 @@ impl Life {
     }
 
     fn tick(&mut self, now_ms: i64) -> Vec<Act> {
-        if self.saved.restart_at_ms.is_some_and(|at| now_ms >= at) {
-            // The clock may have been set back: an hour is judged by the stored times alone.
+        let longest = self.policy.pause(u32::MAX).as_millis() as i64;
+        // Further ahead than any pause, it was planned before the clock was set back.
+        let is_due = |at: i64| now_ms >= at || at.saturating_sub(now_ms) > longest;
+        if self.saved.restart_at_ms.is_some_and(is_due) {
             self.saved.restarts.push_back(now_ms);
             self.saved.in_a_row += 1;
             self.saved.restarts_total += 1;

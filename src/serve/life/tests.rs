@@ -49,6 +49,19 @@ fn a_killed_worker_is_started_again_after_a_pause_that_grows() {
 }
 
 #[test]
+fn a_clock_that_is_set_back_keeps_no_job_from_its_restart() {
+    let mut job = life(RestartPolicy { max_per_hour: Some(1), ..RestartPolicy::default() });
+    let late = 100 * HOUR_MS;
+    job.step(late, Input::Start);
+    job.step(late + 10, Input::Ended(exited(1)));
+    assert_eq!(job.step(late + 11, Input::Tick), []);
+    // Hours before it was planned, and the one restart counts no more.
+    assert_eq!(job.step(HOUR_MS, Input::Tick), [Act::Spawn]);
+    job.step(2, Input::Ended(exited(1)));
+    assert_eq!(job.standing().state, State::Restarting);
+}
+
+#[test]
 fn what_no_retry_can_mend_fails_at_once_and_says_what_to_do() {
     let words =
         LastWords { code: 1, reason: Some("the file is damaged".to_owned()), is_final: true };

@@ -106,6 +106,17 @@ impl WorkerFolder {
         ((pid, start_time) == (of.pid, of.start_time)).then_some(words)
     }
 
+    /// Forgets how earlier workers ended, once that is stored.
+    ///
+    /// # Errors
+    /// Those of the file system, other than that there is nothing.
+    pub fn forget_last_words(&self) -> io::Result<()> {
+        match fs::remove_file(self.path.join("last-words.json")) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            done => done,
+        }
+    }
+
     /// Keeps every other worker out of the folder while the file is open.
     ///
     /// # Errors
@@ -119,8 +130,11 @@ impl WorkerFolder {
     /// Whether a worker is there, even one that cannot be reached.
     #[must_use]
     pub fn is_locked(&self) -> bool {
-        let file = OpenOptions::new().read(true).open(self.path.join("lock"));
-        file.is_ok_and(|file| flock(&file, FlockOperation::NonBlockingLockExclusive).is_err())
+        match OpenOptions::new().read(true).open(self.path.join("lock")) {
+            Ok(file) => flock(&file, FlockOperation::NonBlockingLockExclusive).is_err(),
+            // Where it cannot be seen, as with too many open files, a second worker would be worse.
+            Err(error) => error.kind() != io::ErrorKind::NotFound,
+        }
     }
 
     /// Listens on the folder's socket.
@@ -203,8 +217,11 @@ mod tests {
         let words = LastWords { code: 1, reason: Some("no".to_owned()), is_final: false };
         folder.write_last_words(&me, &words).unwrap();
         assert_eq!(folder.last_words(&me), Some(words));
-        let later = Identity { start_time: me.start_time + 1, ..me };
+        let later = Identity { start_time: me.start_time + 1, ..me.clone() };
         assert_eq!(folder.last_words(&later), None);
+        folder.forget_last_words().unwrap();
+        folder.forget_last_words().unwrap();
+        assert_eq!(folder.last_words(&me), None);
     }
 
     #[test]

@@ -32,6 +32,9 @@ pub fn run(folder: &Path) -> anyhow::Result<Outcome> {
     let _ = setsid();
     let _lock = folder.lock().context("another worker of this job is there")?;
     let identity = Identity::of_this_process()?;
+    // At once: a server that comes while the job opens takes it over, and an early end has its
+    // last words, too.
+    folder.write_identity(&identity).context("writing who this worker is")?;
     let outcome = work(&folder, &identity);
     let code = exit::number(&outcome);
     let error = outcome.as_ref().err();
@@ -67,7 +70,5 @@ fn work(folder: &WorkerFolder, identity: &Identity) -> anyhow::Result<Outcome> {
     let report = Box::new(move || Report::of(&observer, slots as u64));
     let listener = folder.listen().context("listening on the socket")?;
     listen(listener, Subject { identity: identity.clone(), stop, report })?;
-    // From here on it can be found.
-    folder.write_identity(identity).context("writing who this worker is")?;
     job.join().map(|_| Outcome::Fine)
 }
