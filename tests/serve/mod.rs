@@ -88,6 +88,20 @@ impl ServeStage {
     pub fn kill(&self, pid: u32) {
         kill_process(Pid::from_raw(pid.cast_signed()).unwrap(), Signal::KILL).unwrap();
     }
+
+    /// All processes of workers of this stage, also those that have not said yet who they are.
+    fn left_workers(&self) -> Vec<u32> {
+        let stage = self.stage.path("").canonicalize().unwrap_or_default();
+        let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+        let pids = processes.filter_map(|it| it.file_name().to_str()?.parse().ok());
+        let is_ours = |pid: &u32| {
+            // Its command line names its folder, which may be relative to where it runs.
+            let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            let runs_in = fs::read_link(format!("/proc/{pid}/cwd")).unwrap_or_default();
+            line.contains("\0worker\0") && line.contains("serve.db.workers") && runs_in == stage
+        };
+        pids.filter(is_ours).collect()
+    }
 }
 
 /// Times of the points in the history of a job.
@@ -105,15 +119,13 @@ pub fn points(stage: &ServeStage, job: &str) -> Vec<i64> {
 impl Drop for ServeStage {
     fn drop(&mut self) {
         let folder = self.stage.path("output/serve.db.workers").display().to_string();
-        for it in self.identities() {
-            let pid = it["pid"].as_u64().unwrap_or_default();
-            // Only one of ours: its command line names its folder.
-            let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-            if line.contains("worker") && line.contains("serve.db.workers") {
-                if std::thread::panicking() {
-                    eprintln!("a worker of {folder} was left");
-                }
-                self.kill(u32::try_from(pid).unwrap());
+        for pid in self.left_workers() {
+            if std::thread::panicking() {
+                eprintln!("a worker of {folder} was left");
+            }
+            // It may have ended meanwhile, and a panic in here would hide the one of the test.
+            if let Some(pid) = Pid::from_raw(pid.cast_signed()) {
+                let _ = kill_process(pid, Signal::KILL);
             }
         }
     }
