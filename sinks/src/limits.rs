@@ -48,8 +48,9 @@ pub const SILENT_PATIENCE: Duration = Duration::from_secs(30);
 /// A connection that nothing was heard from for so long is asked whether it still stands.
 pub const KEEPALIVE: Duration = Duration::from_secs(10);
 
-/// Longest wait for the session of a sink that was killed to be gone from its database.
-pub const TURN_PATIENCE: Duration = Duration::from_secs(5);
+/// Longest wait for the session of a sink that was killed to be gone from its database: one of a
+/// machine that is lost goes when the server's keepalives were not answered for 25 s.
+pub const TURN_PATIENCE: Duration = Duration::from_secs(30);
 
 /// How often it is looked for.
 pub const TURN_EVERY: Duration = Duration::from_millis(50);

@@ -229,7 +229,10 @@ impl SinkRunner {
         loop {
             let order = stop.order();
             let tried = match &order {
-                Order::Stop => return self.last_sync(),
+                Order::Stop => {
+                    let ended = self.last_sync();
+                    return ended.inspect_err(|error| self.metrics.failed(error));
+                }
                 Order::After(ends) if reached(&self.reached, ends) => {
                     self.sync().and_then(|()| self.check_ahead(ends))
                 }

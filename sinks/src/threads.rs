@@ -33,6 +33,8 @@ pub type OpenSink = Box<dyn FnMut() -> Result<SinkRunner> + Send>;
 pub struct SinkStart {
     /// Which one.
     pub spec: SinkSpec,
+    /// Its name, as its positions are kept under: it is counted before it is open.
+    pub name: String,
     /// What runs it, when it is open already.
     pub runner: Option<SinkRunner>,
     /// Opens it when it is not, and again after it has failed. `None`: it ends when it fails, and
@@ -72,7 +74,7 @@ impl SinkThreads {
             let (order, on_failure) = (Arc::clone(&stop), Arc::clone(on_failure));
             let metrics = match &start.runner {
                 Some(runner) => runner.metrics(),
-                None => Arc::default(),
+                None => Arc::new(SinkMetrics::of(&start.name)),
             };
             let (spec, counts) = (start.spec.clone(), Arc::clone(&metrics));
             let thread = thread::spawn(move || {
@@ -144,10 +146,12 @@ impl SinkThreads {
     }
 }
 
-/// Runs a sink to its end. One that can be opened again ends early only when another one has its
-/// place, or when it fails while what is committed is to be shown once more.
+/// Runs a sink to its end. One that can be opened again ends early only when it fails while what is
+/// committed is to be shown once more. Where another one has its place it waits for that one's end:
+/// its lock and its position keep two from writing, and whoever lost its connection to a server that
+/// started again, or failed over, goes on from the position that the server has.
 fn run(start: SinkStart, stop: &SinkStop, metrics: &Arc<SinkMetrics>) -> Result<()> {
-    let SinkStart { spec, mut runner, open } = start;
+    let SinkStart { spec, mut runner, open, .. } = start;
     let Some(mut open) = open else {
         return runner.map_or(Ok(()), |mut runner| runner.run(stop));
     };
@@ -157,11 +161,18 @@ fn run(start: SinkStart, stop: &SinkStop, metrics: &Arc<SinkMetrics>) -> Result<
             Some(runner) => Ok(runner),
             None => open().map(|runner| runner.counting(metrics)),
         };
+        // A runner counts its failures itself.
+        let opened = opened.inspect_err(|error| metrics.failed(error));
+        let (begun, flushes) = (Instant::now(), metrics.snapshot().flushes);
         let Err(error) = opened.and_then(|mut runner| runner.run(stop)) else { return Ok(()) };
-        metrics.failed(&error);
+        let has_worked = metrics.snapshot().flushes > flushes;
+        if has_worked || begun.elapsed() > limits::OPEN_AGAIN_EVERY {
+            // What comes again after it worked is news.
+            told.clear();
+        }
         let passes = error.kind() == Kind::Retry;
         let is_over = match stop.order() {
-            Order::Run => error.kind() == Kind::Fenced,
+            Order::Run => false,
             Order::After(_) => !passes,
             Order::Stop => true,
         };

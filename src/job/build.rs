@@ -35,7 +35,8 @@ pub(super) fn sinks(
                 let metrics = Arc::clone(metrics);
                 let runner = sinks::open(sink, &context, store, stop.flag())?;
                 let runner = runner.only(move |partition| metrics.has(partition));
-                SinkStart { spec: sink.clone(), runner: Some(runner), open: None }
+                let name = runner.name().to_owned();
+                SinkStart { spec: sink.clone(), name, runner: Some(runner), open: None }
             }
         };
         starts.push(start);
@@ -50,6 +51,7 @@ fn remote(
     store: &Arc<dyn JobStore>,
     metrics: &Arc<Metrics>,
 ) -> seismic_sinks::Result<SinkStart> {
+    let name = seismic_sinks::open(sink, context)?.name().to_owned();
     let (spec, context, store) = (sink.clone(), context.clone(), Arc::clone(store));
     let metrics = Arc::clone(metrics);
     let mut open: OpenSink = Box::new(move || {
@@ -62,5 +64,5 @@ fn remote(
         Err(error) if error.kind() == Kind::Retry => None,
         opened => Some(opened?),
     };
-    Ok(SinkStart { spec: sink.clone(), runner, open: Some(open) })
+    Ok(SinkStart { spec: sink.clone(), name, runner, open: Some(open) })
 }

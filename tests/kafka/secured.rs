@@ -227,7 +227,7 @@ fn whoever_is_not_let_in_reads_the_address_and_the_cause_first_and_soon() {
         assert!(first.contains(words), "{settings:?} {done}");
         let host = at.split(':').next().unwrap();
         assert!(first.contains(host), "{settings:?} {done}");
-        assert!(took < Duration::from_secs(10), "{settings:?} took {took:?}: {done}");
+        assert!(took < Duration::from_secs(30), "{settings:?} took {took:?}: {done}");
         assert!(password.is_empty() || !done.stderr.contains(&format!("{password}\n")), "{done}");
     }
 }

@@ -14,7 +14,7 @@ use rdkafka::config::RDKafkaLogLevel;
 
 use crate::ClusterAddress;
 use crate::limits;
-use crate::security::{Mechanism, PROBE, Protocol};
+use crate::security::{Mechanism, PROBE, Protocol, Security, is_honoured};
 use seismic_queue::{Error, Member, Result};
 
 /// Beginning of the environment variables that are settings.
@@ -95,6 +95,23 @@ impl Settings {
     pub(crate) fn is_protected(&self) -> bool {
         let plain = Protocol { is_tls: false, is_login: false };
         Protocol::named(self.base.get("security.protocol")) != Some(plain)
+    }
+
+    /// How our own connections are protected, as librdkafka's are.
+    ///
+    /// # Errors
+    /// The setting that only librdkafka honours: a connection of our own would check less, or other
+    /// things.
+    pub(crate) fn own_security(&self) -> std::result::Result<Security, String> {
+        let protects = |key: &str| {
+            ["ssl.", "sasl.", "enable.ssl."].iter().any(|beginning| key.starts_with(beginning))
+        };
+        for (key, value) in self.given() {
+            if protects(key) && !is_honoured(key, self.get(key).unwrap_or(value)) {
+                return Err(key.to_owned());
+            }
+        }
+        Security::of(|key| self.get(key))
     }
 
     /// A setting of every client, also a secret one.
@@ -330,6 +347,24 @@ mod tests {
         ] {
             let error = with_all(&settings).map(drop).unwrap_err().to_string();
             assert!(error.contains(lacks), "{settings:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn our_own_connections_are_not_made_with_settings_that_they_do_not_honour() {
+        assert!(with("client.id", "me").unwrap().own_security().is_ok());
+        if !cfg!(feature = "tls") {
+            return;
+        }
+        let tls = ("security.protocol", "ssl");
+        for (key, value) in [
+            ("ssl.crl.location", "revoked.pem"),
+            ("ssl.cipher.suites", "x"),
+            ("enable.ssl.certificate.verification", "false"),
+            ("ssl.endpoint.identification.algorithm", "none"),
+        ] {
+            let settings = with_all(&[tls, (key, value)]).unwrap();
+            assert_eq!(settings.own_security().err().as_deref(), Some(key));
         }
     }
 

@@ -7,7 +7,7 @@ use super::columns::{Source, TableColumn};
 use super::dead_letters::DeadLetter;
 use super::wire::{self, Wire};
 use crate::rows::RowAt;
-use crate::{Error, Result, Rows};
+use crate::{Error, Result, Rows, limits};
 
 /// What is handed to the connection at once, in bytes: more only waits there.
 const CHUNK: usize = 64 << 10;
@@ -40,9 +40,10 @@ pub(super) struct Length {
 }
 
 impl Batch {
-    /// Length in bytes.
+    /// Length in bytes, with those of rows that were refused.
     pub(super) fn bytes(&self) -> usize {
-        self.bytes.len()
+        let refused: usize = self.refused.iter().map(|letter| letter.message.len()).sum();
+        self.bytes.len() + refused
     }
 
     /// Whether there is no row to write.
@@ -66,8 +67,8 @@ impl Batch {
         &self.refused
     }
 
-    /// Adds rows. One that cannot be held is refused and kept; where those are not kept, none of the
-    /// rows is added.
+    /// Adds rows. One that cannot be held is refused and kept; where those are not kept, or are too
+    /// many, none of the rows is added.
     pub(super) fn add(
         &mut self,
         place: &str,
@@ -85,13 +86,14 @@ impl Batch {
                     let bytes = self.bytes.len() - begin;
                     self.tuples.push(Tuple { partition, offset, bytes, message });
                 }
-                Err(what) if keeps_refused => {
+                Err(what) if keeps_refused && self.refused.len() < limits::REFUSED_ROWS => {
                     self.bytes.truncate(begin);
                     self.refused.push(DeadLetter { partition, offset, reason: what, message });
                 }
                 Err(what) => {
                     self.bytes.truncate(before.bytes);
                     self.tuples.truncate(before.rows);
+                    self.refused.truncate(before.refused);
                     return Err(Error::RowRefused {
                         place: place.to_owned(),
                         partition,

@@ -71,11 +71,15 @@ impl<'a> Reading<'a> {
         let mut rows = transaction.query_raw(&select, parameters).map_err(failed)?;
         let at = self.columns.len();
         while let Some(row) = rows.next().map_err(failed)? {
-            let place: (i64, i64) = (row.get(at), row.get(at + 1));
-            let (Ok(partition), Ok(offset)) = (u32::try_from(place.0), u64::try_from(place.1))
-            else {
+            let number = |at| -> Result<Option<i64>> { row.try_get(at).map_err(failed) };
+            let place = (number(at)?, number(at + 1)?);
+            let partition = place.0.and_then(|partition| u32::try_from(partition).ok());
+            let offset = place.1.and_then(|offset| u64::try_from(offset).ok());
+            let (Some(partition), Some(offset)) = (partition, offset) else {
+                let words = |n: Option<i64>| n.map_or("NULL".to_owned(), |n| n.to_string());
+                let (row, partition) = (words(place.1), words(place.0));
                 let what =
-                    format!("a row of it says that it is row {} of partition {}", place.1, place.0);
+                    format!("a row of it says that it is row {row} of partition {partition}");
                 return Err(Error::TableDiffers { place: self.target.name.clone(), what });
             };
             look(Partition(partition), Offset(offset), &row)?;

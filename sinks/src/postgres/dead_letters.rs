@@ -19,7 +19,7 @@ pub(super) struct DeadLetter {
     pub(super) message: Vec<u8>,
 }
 
-/// Adds rows that were refused.
+/// Adds rows that were refused. One that is there is from before the position was put back.
 pub(super) fn add(
     transaction: &mut Transaction<'_>,
     target: &Target,
@@ -35,7 +35,9 @@ pub(super) fn add(
         "INSERT INTO {} (sink, part, row_offset, reason, message, written) \
          SELECT $1, v.part, v.row_offset, v.reason, v.message, now() \
          FROM unnest($2::int[], $3::bigint[], $4::text[], $5::bytea[]) \
-             AS v (part, row_offset, reason, message)",
+             AS v (part, row_offset, reason, message) \
+         ON CONFLICT (sink, part, row_offset) DO UPDATE \
+             SET reason = excluded.reason, message = excluded.message, written = excluded.written",
         target.quoted_dead_letters()
     );
     transaction
@@ -57,10 +59,11 @@ pub(super) fn places(
     let rows = client.query(&select, &[&target.table]);
     let rows = rows.map_err(|e| failure(&target.name, "reading refused rows", e))?;
     let place = |row: &postgres::Row| {
-        let (partition, offset): (i32, i64) = (row.get(0), row.get(1));
-        (Partition(partition.cast_unsigned()), Offset(offset.cast_unsigned()))
+        let (partition, offset): (i32, i64) = (row.try_get(0)?, row.try_get(1)?);
+        Ok((Partition(partition.cast_unsigned()), Offset(offset.cast_unsigned())))
     };
-    Ok(rows.iter().map(place).collect())
+    let places = rows.iter().map(place).collect::<std::result::Result<_, postgres::Error>>();
+    places.map_err(|e| failure(&target.name, "reading refused rows", e))
 }
 
 /// Removes those of a partition from an offset on.

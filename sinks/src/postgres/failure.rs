@@ -18,6 +18,18 @@ pub(super) fn failure(
     Error::Database { place: place.to_owned(), doing, what, kind }
 }
 
+/// The row of a COPY that the server has just refused, from 1, where it says which: its context ends
+/// with that. Everything else that it says may quote what a row has.
+pub(super) fn line(error: &postgres::Error) -> Option<usize> {
+    line_in(error.as_db_error()?.where_()?)
+}
+
+fn line_in(context: &str) -> Option<usize> {
+    let (_, rest) = context.rsplit_once(", line ")?;
+    let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+    rest[..digits].parse().ok()
+}
+
 /// What the server says of itself, or what the connection met.
 fn words(error: &postgres::Error) -> String {
     let Some(of_server) = error.as_db_error() else {
@@ -95,6 +107,18 @@ fn is_refused_certificate(error: &postgres::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_row_is_named_by_the_end_of_the_context() {
+        for (context, line) in [
+            ("COPY seismic_windows, line 7", Some(7)),
+            ("COPY seismic_windows, line 7, column sensor_id", Some(7)),
+            ("PL/pgSQL function f() line 3 at RAISE\nCOPY \"a, line 9\", line 12", Some(12)),
+            ("COPY seismic_windows", None),
+        ] {
+            assert_eq!(line_in(context), line, "{context}");
+        }
+    }
 
     #[test]
     fn what_passes_is_tried_again_and_what_a_person_must_mend_is_not() {

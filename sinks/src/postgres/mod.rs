@@ -335,7 +335,9 @@ impl Postgres {
     }
 
     fn copy(&self, transaction: &mut Transaction<'_>, into: &str, names: &str) -> Result<()> {
-        let failed = |e| self.refused(failure(&self.target.name, "copying rows", e));
+        let failed = |e: postgres::Error| {
+            self.refused(failure::line(&e), failure(&self.target.name, "copying rows", e))
+        };
         let copy = format!("COPY {into} ({names}) FROM STDIN (FORMAT binary)");
         let mut writer = transaction.copy_in(&copy).map_err(failed)?;
         for part in self.batch.parts() {
@@ -349,13 +351,9 @@ impl Postgres {
     }
 
     /// Names the row that the server does not take, where it says which.
-    fn refused(&self, error: Error) -> Error {
+    fn refused(&self, number: Option<usize>, error: Error) -> Error {
         match error {
             Error::Database { place, what, kind: Kind::Data, .. } => {
-                let number = what.split_once(", line ").and_then(|(_, rest)| {
-                    let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
-                    rest[..digits].parse().ok()
-                });
                 match number.and_then(|number| self.batch.place(number)) {
                     Some((partition, offset)) => {
                         Error::RowRefused { place, partition, offset, what }

@@ -41,24 +41,29 @@ pub(super) fn read(client: &mut impl GenericClient, target: &Target) -> Result<O
     for row in client.query(&select, &[&target.table]).map_err(failed)? {
         let damaged = || Error::PositionDamaged { place: target.name.clone() };
         let offset = |value: i64| u64::try_from(value).map(Offset).map_err(|_| damaged());
-        let last = match (row.get::<_, Option<i64>>(4), row.get(5), row.get::<_, Option<i64>>(6)) {
+        // Somebody else may have made the table.
+        let some = |at| -> Result<Option<i64>> { row.try_get(at).map_err(|_| damaged()) };
+        let text = |at| -> Result<String> { row.try_get(at).map_err(|_| damaged()) };
+        let last = match (some(4)?, some(5)?, some(6)?) {
             (Some(at), Some(append_ms), Some(crc)) => {
                 let crc = u32::try_from(crc).map_err(|_| damaged())?;
                 Some(Fingerprint { offset: offset(at)?, append_ms, crc })
             }
             _ => None,
         };
-        let (store, topic): (String, String) = (row.get(1), row.get(2));
+        let (store, topic) = (text(1)?, text(2)?);
         let known = stored.get_or_insert_with(|| Stored {
             store: store.clone(),
             topic: topic.clone(),
             positions: Vec::new(),
         });
-        let is_next = usize::try_from(row.get::<_, i32>(0)) == Ok(known.positions.len());
+        let is_next = row
+            .try_get::<_, i32>(0)
+            .is_ok_and(|part| usize::try_from(part) == Ok(known.positions.len()));
         if !is_next || known.store != store || known.topic != topic {
             return Err(damaged());
         }
-        known.positions.push(Position { next: offset(row.get(3))?, last });
+        known.positions.push(Position { next: offset(some(3)?.ok_or_else(damaged)?)?, last });
     }
     Ok(stored)
 }

@@ -89,7 +89,8 @@ fn show(
     let of_sink = Arc::clone(stop);
     let on_failure: Arc<dyn Fn() + Send + Sync> =
         Arc::new(move || of_sink.store(true, Ordering::Relaxed));
-    let start = SinkStart { spec: args.sink.clone(), runner: Some(runner), open: None };
+    let name = runner.name().to_owned();
+    let start = SinkStart { spec: args.sink.clone(), name, runner: Some(runner), open: None };
     let threads = SinkThreads::start(vec![start], &on_failure);
     let ends = if args.until_caught_up {
         threads.finish_committed(&**store)?;

@@ -25,6 +25,9 @@ const INSTALL: &str = "apt-get install --no-install-recommends postgresql";
 /// A start on a busy machine, or one after a crash with the old children still there.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// An immediate end takes milliseconds, unless the machine is busy.
+const END_PATIENCE: Duration = Duration::from_secs(10);
+
 /// The superuser of every server.
 const USER: &str = "seismic";
 
@@ -158,6 +161,10 @@ impl Postgres {
 
     /// Ends it as a crash would.
     pub fn kill(&mut self) {
+        if self.process.is_some() {
+            // Children that stand still would stay.
+            self.thaw();
+        }
         if let Some(mut process) = self.process.take() {
             process.kill();
         }
@@ -217,6 +224,8 @@ impl Postgres {
             "unix_socket_directories=",
             "shared_buffers=32MB",
             "max_connections=30",
+            // In the data folder, and gone with it.
+            "dynamic_shared_memory_type=mmap",
             // Safe against a kill of the server, and quick.
             "fsync=off",
         ];
@@ -251,6 +260,32 @@ impl Postgres {
         command.args(["-s", name]).arg(parent.to_string()).args(children.split_whitespace());
         // A child may be gone by then.
         let _ = command.status();
+    }
+}
+
+impl Drop for Postgres {
+    /// Ends it at once, but so that it puts its shared memory away.
+    fn drop(&mut self) {
+        if let Some(process) = &mut self.process
+            && process.ended().is_none()
+        {
+            process.signal("QUIT");
+            self.thaw();
+        }
+        if let Some(mut process) = self.process.take() {
+            let begun = Instant::now();
+            while process.ended().is_none() && begun.elapsed() < END_PATIENCE {
+                thread::sleep(Duration::from_millis(10));
+            }
+            process.kill();
+        }
+        // One that was killed has left a segment, and its file says which: key and number.
+        let file = fs::read_to_string(self.folder.path().join("data/postmaster.pid"));
+        let segment = file.unwrap_or_default().lines().nth(6).unwrap_or_default().to_owned();
+        if let Some(number) = segment.split_whitespace().nth(1) {
+            // It may be gone.
+            let _ = Command::new("ipcrm").args(["-m", number]).output();
+        }
     }
 }
 

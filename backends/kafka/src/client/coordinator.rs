@@ -46,7 +46,7 @@ impl Cluster {
 
     /// How our own connections to this cluster are protected; `None` where only librdkafka's can be.
     pub(super) fn security(&self) -> Option<Security> {
-        Security::of(|key| self.settings.get(key)).ok()
+        self.settings.own_security().ok()
     }
 
     /// Has a member with a name of its own leave its group, so that nobody waits for its session. A

@@ -17,7 +17,7 @@ use rdkafka::metadata::Metadata;
 
 use super::connection::log;
 use crate::limits;
-use crate::security::{OpenError, Security};
+use crate::security::OpenError;
 use crate::settings::Settings;
 use seismic_queue::{Error, Kind, Result};
 
@@ -166,7 +166,7 @@ fn is_final(failure: &Failure, settings: &Settings) -> Option<NotOpened> {
         return None;
     }
     let (host, port) = at.rsplit_once(':')?;
-    let security = Security::of(|key| settings.get(key)).ok()?;
+    let security = settings.own_security().ok()?;
     let host = host.trim_start_matches('[').trim_end_matches(']');
     match security.open((host, port.parse().ok()?), limits::END_WAIT, "seismic") {
         Err(OpenError::Untrusted(why)) => {

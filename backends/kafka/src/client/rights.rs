@@ -42,7 +42,13 @@ const OPERATIONS: [(&str, u32); 8] = [
 struct Allowed(i32);
 
 impl Allowed {
+    /// What brokers without KIP-430, or without rights, say: nothing.
+    const UNTOLD: Allowed = Allowed(i32::MIN);
+
     fn has(self, right: &str) -> bool {
+        if self == Allowed::UNTOLD {
+            return true;
+        }
         let number = OPERATIONS.iter().find(|(name, _)| *name == right).map(|(_, number)| *number);
         number.is_some_and(|number| self.0 & 1_i32.wrapping_shl(number) != 0)
     }
@@ -214,5 +220,6 @@ mod tests {
         let some = Allowed(0b1_0000_1000);
         assert!(some.has("Read") && some.has("Describe") && !some.has("Write"));
         assert!(!all.has("Fly"));
+        assert!(OPERATIONS.iter().all(|(name, _)| Allowed::UNTOLD.has(name)));
     }
 }
