@@ -16,7 +16,7 @@ use crate::ClusterAddress;
 use crate::KafkaQueue;
 use crate::client::admin::{Admin, INPUT, KEPT};
 use crate::client::native::topic_id;
-use crate::error_kind::of_librdkafka;
+use crate::error_kind::{NotAllowed, Resource};
 use crate::tests::{OnKafka, address};
 
 const P0: Partition = Partition(0);
@@ -464,8 +464,9 @@ fn who_may_not_read_is_told_so() {
     let refused = RespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
     mock.request_errors(RDKafkaApiKey::Fetch, &[refused]);
     let error = until("an error", || fetcher.read(PATIENCE, &mut Vec::new()).err());
-    let refused = KafkaError::MessageConsumption(Code::TopicAuthorizationFailed);
-    assert_eq!(of_librdkafka(&error), Some(&refused), "{error:?}");
+    let missing = error.of_backend::<NotAllowed>().expect("a right is missing");
+    assert_eq!(missing.right, "Read");
+    assert!(matches!(&missing.resource, Resource::Topic(name) if name == "in"), "{error:?}");
 }
 
 #[test]
