@@ -29,12 +29,16 @@ fn metrics_are_the_numbers_of_the_status() {
     let served = ServedJob::start(&stage, &["--sink", "csv:rows"]);
     served.until_ready();
     let (mut text, mut status) = (String::new(), Value::Null);
-    wait_until("windows of sensors that are silent", || {
+    wait_until("windows of sensors that are silent, and the sink", || {
         status = stage.status();
         text = served.client.get("/metrics").body;
-        let of =
-            |name: &str| samples(&text).0.get(&format!(r#"{name}{{job_name="seismic"}}"#)).copied();
+        let now = samples(&text).0;
+        let of = |name: &str| now.get(&format!(r#"{name}{{job_name="seismic"}}"#)).copied();
+        let rows = now.iter().find(|(name, _)| name.starts_with("seismic_sink_rows"));
+        let rows = rows.map(|(_, &rows)| rows);
         status["open_windows"] == 0
+            && status["sinks"][0]["lag"] == 0
+            && rows == status["windows"].as_f64()
             && of("seismic_records_read_total") == Some(5_000.0)
             && of("seismic_open_windows") == Some(0.0)
     });
