@@ -8,7 +8,6 @@
 //! The log is in the embedded queue or in RocketMQ; then the sink is a topic there, of which those
 //! who read it by the rule must get each row once. The store is a file of its own either way.
 
-use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Command;
@@ -60,9 +59,8 @@ pub struct Trial {
     is_log_whole: bool,
     /// Whether there are that many records that only `verify` reckons them again, the sink's too.
     is_too_large: bool,
-    /// Taken with the first process, where the log is in the embedded queue; brokers have turns of
-    /// their own.
-    turn: OnceCell<Option<Turn>>,
+    /// Held, not read, where the log is in the embedded queue; brokers have turns of their own.
+    _turn: Option<Turn>,
 }
 
 impl Trial {
@@ -79,7 +77,7 @@ impl Trial {
             findings: Findings::default(),
             is_log_whole: true,
             is_too_large: false,
-            turn: OnceCell::new(),
+            _turn: Some(Turn::wait()),
         }
     }
 
@@ -88,7 +86,7 @@ impl Trial {
         let store = format!("sqlite:{STORE}");
         self.stage.place = ["--queue", url, "--store", &store].map(str::to_owned).to_vec();
         self.stage.data = data.to_owned();
-        self.turn = OnceCell::from(None);
+        self._turn = None;
         self.option("--topic", data).option("--sink", sink)
     }
 
@@ -126,7 +124,6 @@ impl Trial {
     pub fn load_with(&self, options: &str) -> Running {
         let mut args = vec!["generate", "--forever", "--json", "--topic", &self.stage.data];
         args.extend(options.split_whitespace());
-        self.take_turn();
         let load = self.stage.spawn(&args);
         self.stage.wait_for_records();
         load
@@ -147,13 +144,7 @@ impl Trial {
 
     /// Starts the consumer; waits for nothing.
     pub fn spawn(&self, also: &[&str]) -> Running {
-        self.take_turn();
         self.stage.start(self.command(also))
-    }
-
-    /// Waits for its turn, once.
-    fn take_turn(&self) {
-        self.turn.get_or_init(|| Some(Turn::wait()));
     }
 
     fn command(&self, also: &[&str]) -> Command {
@@ -166,7 +157,6 @@ impl Trial {
 
     /// Starts the consumer with named places at which it fails; waits for nothing.
     pub fn start_failing(&self, failpoints: &str) -> Running {
-        self.take_turn();
         let mut command = self.command(&[]);
         command.env("FAILPOINTS", failpoints);
         self.stage.start(command)
