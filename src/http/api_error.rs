@@ -33,7 +33,7 @@ pub const CODES: [(&str, StatusCode); 12] = [
 ];
 
 impl ApiError {
-    /// An error with one of [`CODES`].
+    /// An error with one of `CODES`.
     #[must_use]
     pub fn new(code: &'static str, message: impl Into<String>) -> ApiError {
         let found = CODES.iter().find(|(known, _)| *known == code);

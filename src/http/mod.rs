@@ -18,7 +18,7 @@
 //! [`JobNumbers`](crate::status::numbers::JobNumbers), which workers can send as JSON), and start
 //! a server with it:
 //!
-//! ```ignore
+//! ```text
 //! let jobs: Arc<dyn Jobs> = Arc::new(MyJobs::new());
 //! let mut routes = http::routes(&jobs);                  // probes, metrics, API
 //! routes.push(Route::post("/api/v1/jobs", "Submit a job").handled(move |call| …));

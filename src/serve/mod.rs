@@ -8,7 +8,7 @@
 //!                 └───────────────────────────┘
 //! ```
 //!
-//! One loop has all jobs ([`supervisor`]); what becomes of a job is decided by a state machine
+//! One loop has all jobs (`supervisor`); what becomes of a job is decided by a state machine
 //! that knows no clock and no process ([`life`]). Workers outlive their server, and the next one
 //! finds them again ([`worker`]).
 
