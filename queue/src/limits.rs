@@ -3,6 +3,13 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+/// How long a lock of a file is waited for, until it is another's: long enough for a process that is
+/// being started on a busy machine to let go of what it was not meant to have.
+pub const LOCK_WAIT: Duration = Duration::from_secs(1);
+
+/// How often such a lock is tried.
+pub const LOCK_POLL: Duration = Duration::from_millis(10);
+
 /// Longest message in bytes, key and value together. A foreign 10 MB payload must still fit, so
 /// that it becomes a dead letter and not a stopped producer; anything larger is a mistake.
 pub const MESSAGE_BYTES: usize = 16 << 20;

@@ -6,10 +6,6 @@ use std::time::Duration;
 /// that takes to begin is more than copying a shorter one again.
 pub const READ_IN_PLACE_BYTES: usize = 64 << 10;
 
-/// How long taking a store waits for a lock: whoever only looks whether it is owned holds it for an
-/// instant.
-pub const LOCK_WAIT: Duration = Duration::from_millis(200);
-
 /// Pages of a SQLite queue: a block of a megabyte is a chain of 32 and not of 256, and a small
 /// append, which writes about five pages, still writes little.
 pub const QUEUE_PAGE_BYTES: usize = 32 << 10;

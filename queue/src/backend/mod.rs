@@ -13,6 +13,7 @@ pub mod checkpoint_retention;
 pub mod commit_order;
 pub mod decompress;
 pub mod disk;
+pub mod file_lock;
 pub mod polling_reader;
 pub mod retry;
 mod url;

@@ -1,9 +1,11 @@
 //! The folder of a CSV sink: its lock, its files, its commit file. Every path and every fsync of the
 //! sink is in this file; what they mean is in `mod.rs`.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+
+use seismic_queue::lock_file;
 
 use super::commit_file::{self, CommitFile, Refused};
 use super::file_name::FileName;
@@ -181,17 +183,13 @@ fn lock_folder(folder: &Path) -> Result<File> {
         .truncate(false)
         .open(&at)
         .map_err(Error::io(&at, doing))?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            let mut by = String::new();
-            // The name is for people; without it the refusal stands all the same.
-            let read = file.take(100).read_to_string(&mut by);
-            let known = read.is_ok() && !by.trim().is_empty();
-            let by = if known { by.trim().to_owned() } else { "another process".to_owned() };
-            return Err(Error::Owned { at: folder.to_owned(), by });
-        }
-        Err(TryLockError::Error(source)) => return Err(Error::Io { at, doing, source }),
+    if !lock_file(&file).map_err(Error::io(&at, doing))? {
+        let mut by = String::new();
+        // The name is for people; without it the refusal stands all the same.
+        let read = file.take(100).read_to_string(&mut by);
+        let known = read.is_ok() && !by.trim().is_empty();
+        let by = if known { by.trim().to_owned() } else { "another process".to_owned() };
+        return Err(Error::Owned { at: folder.to_owned(), by });
     }
     file.set_len(0)
         .and_then(|()| writeln!(file, "process {}", std::process::id()))

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use rusqlite::Connection;
-use rustix::fs::{FlockOperation, flock};
+use seismic_queue::lock_file;
 
 use crate::error::Usage;
 
@@ -158,7 +158,7 @@ fn lock(path: &Path) -> anyhow::Result<File> {
     let file = private()
         .open(&name)
         .with_context(|| format!("opening the lock of the server's state {}", path.display()))?;
-    if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+    if !lock_file(&file).with_context(|| format!("locking {}", path.display()))? {
         let (at, by) = (path.display().to_string(), "another seismic serve".to_owned());
         return Err(seismic_queue::Error::Owned { at, by }.into());
     }

@@ -8,6 +8,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
+use seismic_queue::lock_file;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -123,8 +124,7 @@ impl WorkerFolder {
     /// When another worker is there.
     pub fn lock(&self) -> io::Result<File> {
         let file = private().create(true).truncate(false).open(self.path.join("lock"))?;
-        flock(&file, FlockOperation::NonBlockingLockExclusive)?;
-        Ok(file)
+        if lock_file(&file)? { Ok(file) } else { Err(io::ErrorKind::WouldBlock.into()) }
     }
 
     /// Whether a worker is there, even one that cannot be reached.

@@ -7,11 +7,8 @@ use std::ffi::OsString;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::Instant;
 
-use crate::limits;
-use seismic_queue::{Error, Result};
+use seismic_queue::{Error, Result, lock_file};
 
 /// The right to own a store, given back when dropped.
 pub(crate) struct Lock {
@@ -28,22 +25,11 @@ pub(crate) fn take(path: &Path, at: &str, since: &str) -> Result<Lock> {
     let mut options = File::options();
     let mut file =
         options.read(true).write(true).create(true).truncate(false).open(name).map_err(io)?;
-    let asked = Instant::now();
-    let mut taken = file.try_lock();
-    while matches!(taken, Err(TryLockError::WouldBlock)) && asked.elapsed() < limits::LOCK_WAIT {
-        thread::sleep(limits::LOCK_WAIT / 20);
-        taken = file.try_lock();
+    if !lock_file(&file).map_err(io)? {
+        return Err(Error::Owned { at: at.to_owned(), by: read_owner(&mut file) });
     }
-    match taken {
-        Ok(()) => {
-            write_owner(&mut file, since).map_err(io)?;
-            Ok(Lock { _file: file })
-        }
-        Err(TryLockError::WouldBlock) => {
-            Err(Error::Owned { at: at.to_owned(), by: read_owner(&mut file) })
-        }
-        Err(TryLockError::Error(source)) => Err(io(source)),
-    }
+    write_owner(&mut file, since).map_err(io)?;
+    Ok(Lock { _file: file })
 }
 
 /// Who has the lock of the store `path`; `None`: nobody.
