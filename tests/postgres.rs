@@ -1,6 +1,8 @@
 //! Rows in PostgreSQL, as a user meets them: a real server, the real program.
 
 use std::fs;
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use seismic_brokers::Postgres;
@@ -79,6 +81,42 @@ fn a_job_does_not_wait_for_a_server_that_is_down_and_its_sink_catches_up() {
     scene.stage.ok(&["run", "--drain", "--sink", &scene.sink, "--sink", "csv:rows"]);
     scene.is_whole();
     scene.stage.verify(&["rows"]);
+}
+
+#[test]
+fn a_job_begins_while_the_server_takes_connections_and_says_nothing() {
+    let Some(scene) = Scene::new() else { return };
+    scene.server.freeze();
+    let job = scene.stage.spawn(&["run", "--sink", &scene.sink]);
+    scene.stage.wait_for_job(|job| job["lag"] == 0);
+    wait_until("the sink says so", || job.stderr().contains("answers nothing within"));
+    // Those who look are not kept waiting either.
+    let examined = scene.stage.run(&["doctor", "--sink", &scene.sink]);
+    assert!(examined.stdout.contains("answers nothing within"), "{}", examined.stdout);
+    let compared = scene.stage.run(&["verify", "--sink", &scene.sink]);
+    assert!(compared.stderr.contains("answers nothing within"), "{}", compared.stderr);
+    scene.stage.ok(&["status"]);
+    scene.server.thaw();
+    wait_until("it catches up", || scene.rows() > 0);
+    job.stop(Signal::TERM).ok();
+    scene.stage.ok(&["run", "--drain", "--sink", &scene.sink]);
+    scene.is_whole();
+}
+
+#[test]
+fn a_stop_ends_what_waits_for_a_server_that_says_nothing() {
+    let stage = Stage::with_records(&["--records", "100", "--seed", "1"]);
+    stage.ok(&["run", "--drain", "--sink", "console"]);
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let sink = format!("postgres://me@{}/seismic", silent.local_addr().unwrap());
+    for args in [&["run", "--sink", &sink][..], &["sink", &sink], &["doctor", "--sink", &sink]] {
+        let waiting = stage.spawn(args);
+        let connection = silent.accept().unwrap();
+        let begun = Instant::now();
+        waiting.stop(Signal::TERM);
+        assert!(begun.elapsed() < Duration::from_secs(5), "{args:?}");
+        drop(connection);
+    }
 }
 
 #[test]

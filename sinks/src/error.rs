@@ -120,6 +120,8 @@ pub enum Error {
     RowRefused { place: String, partition: Partition, offset: Offset, what: String },
     #[error("{place} does not take a row: {what}")]
     RowsRefused { place: String, what: String },
+    #[error("sink {sink} was being opened when a stop was ordered")]
+    Stopped { sink: String },
     #[error("{at} was closed by its reader")]
     Closed { at: &'static str },
     #[error("{} failed before and is not used again; nothing is lost", at.display())]
@@ -164,7 +166,7 @@ impl Error {
     pub fn kind(&self) -> Kind {
         match self {
             Error::Queue(error) => error.kind(),
-            Error::Full { .. } => Kind::Retry,
+            Error::Full { .. } | Error::Stopped { .. } => Kind::Retry,
             Error::Database { kind, .. } => *kind,
             Error::Row { .. }
             | Error::OtherRows { .. }

@@ -25,6 +25,7 @@ pub mod failpoints;
 pub mod limits;
 mod metrics;
 mod needs;
+mod opening;
 mod options;
 #[cfg(feature = "postgres")]
 pub mod postgres;
@@ -45,6 +46,7 @@ pub use entry::{Context, Entry, SinkSpec};
 pub use error::{Error, Result};
 pub use metrics::{SinkMetrics, SinkMetricsSnapshot};
 pub use needs::{SinkLag, lags};
+pub use opening::open_unless_stopped;
 pub use options::{COMMON, OptionKind, SinkOption, nearest};
 pub use registry::{all, open, rows_in, sends_back_to};
 pub use rows::{RowAt, RowDecoder, Rows};

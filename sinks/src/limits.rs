@@ -42,8 +42,22 @@ pub const STOP_PATIENCE: Duration = Duration::from_millis(1_500);
 /// Longest wait for a database to take a connection: a network that drops packets answers nothing.
 pub const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
 
-/// A connection to a database is given up when what was sent is not acknowledged for so long.
+/// A connection to a database is given up when what was sent is not acknowledged for so long. One
+/// that waits for its answer for so long asks whether the server still answers anybody.
 pub const SILENT_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Longest wait for the end of one statement of a server that answers others: sorting a table of some
+/// hundred million rows takes less.
+pub const STATEMENT_PATIENCE: Duration = Duration::from_secs(30 * 60);
+
+/// Longest wait of those who only look at a database, as `seismic status` does for each sink.
+pub const LOOK_PATIENCE: Duration = Duration::from_secs(3);
+
+/// Longest wait for the end of a connection that was ended: nothing depends on it.
+pub const GOODBYE_PATIENCE: Duration = Duration::from_secs(1);
+
+/// How often whoever waits for the opening of a sink looks for a stop.
+pub const STOP_LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// A connection that nothing was heard from for so long is asked whether it still stands.
 pub const KEEPALIVE: Duration = Duration::from_secs(10);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use seismic_pipeline::Metrics;
 use seismic_queue::{Job, JobStore, Kind, Topic};
-use seismic_sinks::{Context, OpenSink, SinkRunner, SinkSpec, SinkStart};
+use seismic_sinks::{Context, OpenSink, SinkRunner, SinkSpec, SinkStart, open_unless_stopped};
 
 use super::sinks;
 use super::spec::JobSpec;
@@ -30,7 +30,7 @@ pub(super) fn sinks(
     let mut starts = Vec::new();
     for sink in &spec.sink {
         let start = match sink.entry().is_remote {
-            true => remote(sink, &context, store, metrics)?,
+            true => remote(sink, &context, store, metrics, stop)?,
             false => {
                 let metrics = Arc::clone(metrics);
                 let runner = sinks::open(sink, &context, store, stop.flag())?;
@@ -50,16 +50,21 @@ fn remote(
     context: &Context,
     store: &Arc<dyn JobStore>,
     metrics: &Arc<Metrics>,
+    stop: &StopToken,
 ) -> seismic_sinks::Result<SinkStart> {
     let name = seismic_sinks::open(sink, context)?.name().to_owned();
     let (spec, context, store) = (sink.clone(), context.clone(), Arc::clone(store));
     let metrics = Arc::clone(metrics);
-    let mut open: OpenSink = Box::new(move || {
+    let of_this_worker = move |runner: SinkRunner| {
         let metrics = Arc::clone(&metrics);
-        let runner = SinkRunner::open(&spec, &context, &store)?;
-        Ok(runner.only(move |partition| metrics.has(partition)))
-    });
-    let runner = match open() {
+        runner.only(move |partition| metrics.has(partition))
+    };
+    let first = open_unless_stopped(&spec, &context, &store, stop.flag());
+    let first = first.map(&of_this_worker);
+    let open: OpenSink =
+        Box::new(move || SinkRunner::open(&spec, &context, &store).map(&of_this_worker));
+    let runner = match first {
+        Err(error) if stop.is_stopped() => return Err(error),
         // Its thread says so, and tries again.
         Err(error) if error.kind() == Kind::Retry => None,
         opened => Some(opened?),

@@ -11,7 +11,7 @@ use seismic_pipeline::verify::{Difference, DifferenceKind, Report};
 use seismic_queue::{JobStore, Url, patiently_by};
 use seismic_sinks::{
     Comparison, Context, RowDifference, RowDifferenceKind, SinkEnd, SinkOutcome, SinkRunner,
-    SinkSpec,
+    SinkSpec, open_unless_stopped,
 };
 
 use crate::error::Usage;
@@ -28,7 +28,8 @@ pub fn open(
     store: &Arc<dyn JobStore>,
     stop: &AtomicBool,
 ) -> seismic_sinks::Result<SinkRunner> {
-    patiently_by(seismic_sinks::Error::kind, stop, || SinkRunner::open(spec, context, store))
+    let open = || open_unless_stopped(spec, context, store, stop);
+    patiently_by(seismic_sinks::Error::kind, stop, open)
 }
 
 /// How the sinks ended, all together: the first error is returned, others and sinks that hang are

@@ -4,13 +4,12 @@
 use std::collections::HashSet;
 use std::error::Error as StdError;
 
-use postgres::fallible_iterator::FallibleIterator as _;
-use postgres::types::{FromSql, ToSql, Type};
-use postgres::{IsolationLevel, Transaction};
 use seismic_proto::{Row, Schema};
 use seismic_queue::{Offset, Partition};
+use tokio_postgres::types::{FromSql, Type};
 
 use super::columns::{self, Source, TableColumn};
+use super::connection::{Client, Trouble};
 use super::failure::failure;
 use super::names::{quoted, quoted_list};
 use super::target::Target;
@@ -44,34 +43,29 @@ struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    fn new(
-        target: &'a Target,
-        schema: &'a Schema,
-        transaction: &mut Transaction<'_>,
-    ) -> Result<Self> {
+    fn new(target: &'a Target, schema: &'a Schema, client: &mut Client) -> Result<Self> {
         let columns = target.columns(schema)?;
-        let wires = table::check(transaction, target, &columns)?;
+        let wires = table::check(client, target, &columns)?;
         Ok(Reading { target, schema, columns, wires })
     }
 
     /// Hands each row of the table with its place to `look`, in the order of the topic.
     fn each(
         &self,
-        transaction: &mut Transaction<'_>,
-        mut look: impl FnMut(Partition, Offset, &postgres::Row) -> Result<()>,
+        client: &mut Client,
+        mut look: impl FnMut(Partition, Offset, &tokio_postgres::Row) -> Result<()>,
     ) -> Result<()> {
-        let failed = |e| failure(&self.target.name, "reading rows", e);
+        let failed = |e: Trouble| failure(&self.target.name, "reading rows", e);
         let names = quoted_list(self.columns.iter().map(|column| &*column.name));
         let (partition, offset) = (quoted(columns::PARTITION), quoted(columns::OFFSET));
         let select = format!(
             "SELECT {names}, {partition}::bigint, {offset} FROM {} t ORDER BY t.{partition}, t.{offset}",
             self.target.quoted_table()
         );
-        let parameters: [&(dyn ToSql + Sync); 0] = [];
-        let mut rows = transaction.query_raw(&select, parameters).map_err(failed)?;
         let at = self.columns.len();
-        while let Some(row) = rows.next().map_err(failed)? {
-            let number = |at| -> Result<Option<i64>> { row.try_get(at).map_err(failed) };
+        client.each(&select, failed, |row| {
+            let number =
+                |at| -> Result<Option<i64>> { row.try_get(at).map_err(|e| failed(e.into())) };
             let place = (number(at)?, number(at + 1)?);
             let partition = place.0.and_then(|partition| u32::try_from(partition).ok());
             let offset = place.1.and_then(|offset| u64::try_from(offset).ok());
@@ -82,14 +76,13 @@ impl<'a> Reading<'a> {
                     format!("a row of it says that it is row {row} of partition {partition}");
                 return Err(Error::TableDiffers { place: self.target.name.clone(), what });
             };
-            look(Partition(partition), Offset(offset), &row)?;
-        }
-        Ok(())
+            look(Partition(partition), Offset(offset), row)
+        })
     }
 
     /// The row that the table has, with the values of `expected` where the table has no such column.
     /// What is not a value of its column is zero or empty.
-    fn row(&self, found: &postgres::Row, mut expected: Row) -> Row {
+    fn row(&self, found: &tokio_postgres::Row, mut expected: Row) -> Row {
         for (at, (column, wire)) in self.columns.iter().zip(&self.wires).enumerate() {
             let Source::Field(place) = column.source else { continue };
             let of = &self.schema.columns()[place];
@@ -102,7 +95,7 @@ impl<'a> Reading<'a> {
     }
 
     /// Whether every constant is what it should be.
-    fn has_constants(&self, found: &postgres::Row) -> bool {
+    fn has_constants(&self, found: &tokio_postgres::Row) -> bool {
         self.columns.iter().enumerate().all(|(at, column)| match &column.source {
             Source::Constant(text) => found
                 .get::<_, Option<Field<'_>>>(at)
@@ -141,9 +134,8 @@ pub(super) fn compare(
 ) -> Result<u64> {
     let target = Target::of(spec)?;
     let mut client = session::connect(&target, &session::application())?;
-    let begin = client.build_transaction().isolation_level(IsolationLevel::RepeatableRead);
     let mut transaction =
-        begin.read_only(true).start().map_err(|e| failure(&target.name, "beginning to read", e))?;
+        client.snapshot().map_err(|e| failure(&target.name, "beginning to read", e))?;
     let reading = Reading::new(&target, &context.schema, &mut transaction)?;
     let Some(stored) = position::read(&mut transaction, &target)? else {
         let what = "no sink has ever written there".to_owned();
@@ -199,7 +191,7 @@ impl Side<'_> {
         &mut self,
         reading: &Reading<'_>,
         at: Offset,
-        found: &postgres::Row,
+        found: &tokio_postgres::Row,
         into: &mut Comparison<'_>,
     ) -> Result<bool> {
         if at < self.first {

@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
-use postgres::{GenericClient, Transaction};
 use seismic_queue::{Offset, Partition};
 
+use super::connection::{Client, Transaction};
 use super::failure::failure;
 use super::target::Target;
 use crate::Result;
@@ -47,10 +47,7 @@ pub(super) fn add(
 }
 
 /// The places of all refused rows of this sink.
-pub(super) fn places(
-    client: &mut impl GenericClient,
-    target: &Target,
-) -> Result<HashSet<(Partition, Offset)>> {
+pub(super) fn places(client: &mut Client, target: &Target) -> Result<HashSet<(Partition, Offset)>> {
     if !target.keeps_refused {
         return Ok(HashSet::new());
     }
@@ -58,11 +55,11 @@ pub(super) fn places(
         format!("SELECT part, row_offset FROM {} WHERE sink = $1", target.quoted_dead_letters());
     let rows = client.query(&select, &[&target.table]);
     let rows = rows.map_err(|e| failure(&target.name, "reading refused rows", e))?;
-    let place = |row: &postgres::Row| {
+    let place = |row: &tokio_postgres::Row| {
         let (partition, offset): (i32, i64) = (row.try_get(0)?, row.try_get(1)?);
         Ok((Partition(partition.cast_unsigned()), Offset(offset.cast_unsigned())))
     };
-    let places = rows.iter().map(place).collect::<std::result::Result<_, postgres::Error>>();
+    let places = rows.iter().map(place).collect::<std::result::Result<_, tokio_postgres::Error>>();
     places.map_err(|e| failure(&target.name, "reading refused rows", e))
 }
 

@@ -1,9 +1,9 @@
 //! What is wrong with the database of a sink, for `doctor`. It changes nothing there.
 
-use postgres::Client;
 use seismic_proto::Schema;
 use seismic_queue::{Finding, Kind};
 
+use super::connection::Client;
 use super::failure::failure;
 use super::names::POSITIONS;
 use super::target::{PASSWORD_VARIABLE, Protection, Target};
@@ -163,8 +163,10 @@ fn encryption(target: &Target, is_encrypted: bool) -> Finding {
 
 fn is_local(target: &Target) -> bool {
     target.config.get_hosts().iter().all(|host| match host {
-        postgres::config::Host::Tcp(name) => ["localhost", "127.0.0.1", "::1"].contains(&&**name),
-        postgres::config::Host::Unix(_) => true,
+        tokio_postgres::config::Host::Tcp(name) => {
+            ["localhost", "127.0.0.1", "::1"].contains(&&**name)
+        }
+        tokio_postgres::config::Host::Unix(_) => true,
     })
 }
 

@@ -5,22 +5,25 @@ use std::io;
 
 use seismic_queue::Kind;
 
+use super::connection::Trouble;
 use crate::Error;
 
 /// What failed, where, and what the sink must do about it.
-pub(super) fn failure(
-    place: &str,
-    doing: &'static str,
-    error: impl std::borrow::Borrow<postgres::Error>,
-) -> Error {
-    let error = error.borrow();
-    let (kind, what) = (kind_of(error), words(error));
+pub(super) fn failure(place: &str, doing: &'static str, error: impl Into<Trouble>) -> Error {
+    let (kind, what) = match error.into() {
+        Trouble::Said(error) => (kind_of(&error), words(&error)),
+        Trouble::Silent(waited) => {
+            (Kind::Retry, format!("the server answers nothing within {} s", waited.as_secs()))
+        }
+        Trouble::System(error) => (Kind::Retry, error.to_string()),
+    };
     Error::Database { place: place.to_owned(), doing, what, kind }
 }
 
 /// The row of a COPY that the server has just refused, from 1, where it says which: its context ends
 /// with that. Everything else that it says may quote what a row has.
-pub(super) fn line(error: &postgres::Error) -> Option<usize> {
+pub(super) fn line(error: &Trouble) -> Option<usize> {
+    let Trouble::Said(error) = error else { return None };
     line_in(error.as_db_error()?.where_()?)
 }
 
@@ -31,7 +34,7 @@ fn line_in(context: &str) -> Option<usize> {
 }
 
 /// What the server says of itself, or what the connection met.
-fn words(error: &postgres::Error) -> String {
+fn words(error: &tokio_postgres::Error) -> String {
     let Some(of_server) = error.as_db_error() else {
         let mut words = error.to_string();
         let mut cause = error.source();
@@ -52,7 +55,7 @@ fn words(error: &postgres::Error) -> String {
 }
 
 /// What the caller must do.
-fn kind_of(error: &postgres::Error) -> Kind {
+fn kind_of(error: &tokio_postgres::Error) -> Kind {
     if let Some(code) = error.code() {
         return kind_of_state(code.code());
     }
@@ -89,7 +92,7 @@ fn kind_of_state(state: &str) -> Kind {
 }
 
 /// Whether the server's certificate was not believed.
-fn is_refused_certificate(error: &postgres::Error) -> bool {
+fn is_refused_certificate(error: &tokio_postgres::Error) -> bool {
     let mut cause = error.source();
     while let Some(error) = cause {
         let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);

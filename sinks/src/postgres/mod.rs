@@ -24,6 +24,7 @@
 mod batch;
 mod columns;
 mod compare;
+mod connection;
 mod ddl;
 mod dead_letters;
 mod examine;
@@ -36,17 +37,15 @@ mod target;
 mod tls;
 mod wire;
 
-use std::io::Write as _;
-
-use postgres::types::Type;
-use postgres::{Client, Transaction};
 use seismic_queue::{Fingerprint, Kind, Offset, Partition, Span};
+use tokio_postgres::types::Type;
 
 use crate::entry::Entry;
 use crate::options::{OptionKind, SinkOption};
 use crate::{Context, Error, Result, Rows, Sink, SinkSpec, failpoints, limits};
 use batch::{Batch, Length};
 use columns::TableColumn;
+use connection::{Client, Transaction, Trouble};
 use failure::failure;
 use names::{quoted, quoted_list};
 use position::Position;
@@ -300,7 +299,7 @@ impl Postgres {
             OnConflict::Ignore => "NOTHING".to_owned(),
             OnConflict::Update => self.assignments(),
         };
-        let failed = |doing| move |e| failure(&self.target.name, doing, e);
+        let failed = |doing| move |e: Trouble| failure(&self.target.name, doing, e);
         let make = format!(
             "CREATE TEMPORARY TABLE seismic_incoming ON COMMIT DROP AS SELECT {names} FROM {table} \
              WITH NO DATA"
@@ -335,19 +334,11 @@ impl Postgres {
     }
 
     fn copy(&self, transaction: &mut Transaction<'_>, into: &str, names: &str) -> Result<()> {
-        let failed = |e: postgres::Error| {
+        let failed = |e: Trouble| {
             self.refused(failure::line(&e), failure(&self.target.name, "copying rows", e))
         };
         let copy = format!("COPY {into} ({names}) FROM STDIN (FORMAT binary)");
-        let mut writer = transaction.copy_in(&copy).map_err(failed)?;
-        for part in self.batch.parts() {
-            if writer.write_all(part).is_err() {
-                // What the server says to it comes with the end.
-                break;
-            }
-        }
-        writer.finish().map_err(failed)?;
-        Ok(())
+        transaction.copy(&copy, self.batch.parts()).map(drop).map_err(failed)
     }
 
     /// Names the row that the server does not take, where it says which.

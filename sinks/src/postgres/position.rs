@@ -4,9 +4,9 @@
 //! the last one was like. It changes in the transaction that brings the rows, and only where it is
 //! what this sink knows: whoever writes with an old position changes nothing and learns it.
 
-use postgres::{Client, GenericClient, Transaction};
 use seismic_queue::{Fingerprint, Offset, Span};
 
+use super::connection::{Client, Transaction};
 use super::failure::failure;
 use super::session;
 use super::target::Target;
@@ -30,7 +30,7 @@ pub(super) struct Stored {
 }
 
 /// What the table says of this sink; `None` when it has never written.
-pub(super) fn read(client: &mut impl GenericClient, target: &Target) -> Result<Option<Stored>> {
+pub(super) fn read(client: &mut Client, target: &Target) -> Result<Option<Stored>> {
     let failed = |e| failure(&target.name, "reading the position", e);
     let select = format!(
         "SELECT part, store, topic, next, last_offset, last_append_ms, last_crc FROM {} \
@@ -101,7 +101,7 @@ pub(super) fn begin(
         let part = number(target, positions.len() as u64)?;
         let part = i32::try_from(part).unwrap_or(i32::MAX);
         let next = number(target, span.first.0)?;
-        let values: [&(dyn postgres::types::ToSql + Sync); 5] =
+        let values: [&(dyn tokio_postgres::types::ToSql + Sync); 5] =
             [&target.table, &part, &context.store_id, &context.topic, &next];
         transaction.execute(&insert, &values).map_err(failed)?;
         positions.push(Position { next: span.first, last: None });
@@ -177,8 +177,8 @@ fn number(target: &Target, offset: u64) -> Result<i64> {
 /// What the table says, for those who only look. A server that does not answer says nothing.
 pub(super) fn mark(spec: &SinkSpec) -> Result<Option<SinkMark>> {
     let target = Target::of(spec)?;
-    let looked = session::connect(&target, &session::application())
-        .and_then(|mut client| read(&mut client, &target));
+    let looked =
+        session::connect_to_look(&target).and_then(|mut client| read(&mut client, &target));
     Ok(looked.ok().flatten().map(|stored| SinkMark {
         store_id: stored.store,
         next: stored.positions.iter().map(|position| position.next).collect(),

@@ -8,8 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use std::{process, thread};
 
-use postgres::Client;
-
+use super::connection::{Client, PATIENCE, Patience};
 use super::failure::failure;
 use super::target::Target;
 use super::tls;
@@ -46,8 +45,18 @@ pub(super) fn application() -> String {
 
 /// Connects, without a turn.
 pub(super) fn connect(target: &Target, application: &str) -> Result<Client> {
+    connect_within(target, application, PATIENCE)
+}
+
+/// The same for those who only look, and give up sooner.
+pub(super) fn connect_to_look(target: &Target) -> Result<Client> {
+    let (connect, silent) = (limits::LOOK_PATIENCE, limits::LOOK_PATIENCE);
+    connect_within(target, &application(), Patience { connect, silent, ..PATIENCE })
+}
+
+fn connect_within(target: &Target, application: &str, patience: Patience) -> Result<Client> {
     let config = target.with_secrets(application)?;
-    let connected = config.connect(tls::connector(target)?);
+    let connected = Client::connect(&config, tls::connector(target)?, patience);
     let mut client = connected.map_err(|e| failure(&target.name, "connecting", e))?;
     client
         .batch_execute(SETTINGS)

@@ -1,10 +1,10 @@
 //! The sink's tables in the database: made when they are missing and it may, and looked at before the
 //! first row.
 
-use postgres::types::Type;
-use postgres::{Client, GenericClient};
+use tokio_postgres::types::Type;
 
 use super::columns::TableColumn;
+use super::connection::Client;
 use super::ddl;
 use super::failure::failure;
 use super::names::quoted_list;
@@ -45,7 +45,7 @@ pub(super) fn make(client: &mut Client, target: &Target, columns: &[TableColumn]
 /// # Errors
 /// Every fault of the table at once.
 pub(super) fn check(
-    client: &mut impl GenericClient,
+    client: &mut Client,
     target: &Target,
     columns: &[TableColumn],
 ) -> Result<Vec<Wire>> {
@@ -95,14 +95,14 @@ fn wire(column: &TableColumn, found: &[Found], faults: &mut Vec<String>) -> Wire
     })
 }
 
-fn exists(client: &mut impl GenericClient, target: &Target, table: &str) -> Result<bool> {
+fn exists(client: &mut Client, target: &Target, table: &str) -> Result<bool> {
     let select = "SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
                   WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p', 'f', 'v'))";
     let found = client.query_one(select, &[&target.schema, &table]);
     Ok(found.map_err(|e| failure(&target.name, "looking for its tables", e))?.get(0))
 }
 
-fn found(client: &mut impl GenericClient, target: &Target) -> Result<Vec<Found>> {
+fn found(client: &mut Client, target: &Target) -> Result<Vec<Found>> {
     let select = "\
         SELECT a.attname::text, a.atttypid, format_type(a.atttypid, a.atttypmod), \
                a.attnotnull AND NOT a.atthasdef AND a.attidentity = '', \
@@ -112,7 +112,7 @@ fn found(client: &mut impl GenericClient, target: &Target) -> Result<Vec<Found>>
         WHERE n.nspname = $1 AND c.relname = $2 AND a.attnum > 0 AND NOT a.attisdropped";
     let rows = client.query(select, &[&target.schema, &target.table]);
     let rows = rows.map_err(|e| failure(&target.name, "looking at its columns", e))?;
-    let of = |row: &postgres::Row| Found {
+    let of = |row: &tokio_postgres::Row| Found {
         name: row.get(0),
         // A type that is not one of the server's own is none that a sink writes.
         of_type: Type::from_oid(row.get(1)).unwrap_or(Type::UNKNOWN),
@@ -124,11 +124,7 @@ fn found(client: &mut impl GenericClient, target: &Target) -> Result<Vec<Found>>
 }
 
 /// Whether a unique index has the key's columns and no others.
-fn has_key(
-    client: &mut impl GenericClient,
-    target: &Target,
-    columns: &[TableColumn],
-) -> Result<bool> {
+fn has_key(client: &mut Client, target: &Target, columns: &[TableColumn]) -> Result<bool> {
     let select = "\
         SELECT array_agg(a.attname::text ORDER BY a.attname::text) \
         FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid \

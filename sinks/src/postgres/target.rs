@@ -4,9 +4,9 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use postgres::Config;
-use postgres::config::{Host, SslMode};
 use seismic_proto::Schema;
+use tokio_postgres::Config;
+use tokio_postgres::config::{Host, SslMode};
 
 use super::columns::{Choice, TableColumn};
 use super::names::{DEAD_LETTERS, NAME_BYTES, POSITIONS, quoted};

@@ -3,8 +3,8 @@
 //! A tuple is a count of fields, and each field a length and its bytes, all big-endian; -1 is the
 //! length of NULL. Times are microseconds since 2000-01-01. See "COPY, Binary Format" in the manual.
 
-use postgres::types::Type;
 use seismic_proto::{Column, ColumnType, Value, ValueRef};
+use tokio_postgres::types::Type;
 
 /// Microseconds per millisecond.
 const MICROS: i64 = 1_000;
