@@ -31,7 +31,6 @@ mod generate;
 mod group;
 mod http;
 mod import;
-mod instructions;
 mod job_file;
 mod jobs;
 mod kafka;

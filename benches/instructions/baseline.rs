@@ -1,5 +1,5 @@
 //! The counts that were accepted last, and with what reason. Pure, and tested in
-//! `tests/instructions.rs`, since a bench has no tests of its own; `baseline.txt` is its text:
+//! `tests/baseline.rs`, since a bench has no tests of its own; `baseline.txt` is its text:
 //!
 //! ```text
 //! # two lines of explanation
@@ -17,7 +17,7 @@ const TOLERATED: f64 = 0.05;
 
 const EXPLANATION: &str = "\
 # Instructions per record of each stage. .ci/run fails when one becomes more than 5 % worse.
-# Changed only by: cargo bench --bench instructions -- --record \"reason\"
+# Changed only by: cargo bench -p seismic-benches --bench instructions -- --record \"reason\"
 ";
 
 /// Instructions per record, by stage.
@@ -60,7 +60,7 @@ impl Baseline {
             text += &format!("(accepted with {accepted}; this is {toolchain})\n");
         }
         text + "Make it cheaper, or accept it in the same commit, with the reason:\n    \
-                cargo bench --bench instructions -- --record \"reason\""
+                cargo bench -p seismic-benches --bench instructions -- --record \"reason\""
     }
 
     /// All stages beside what was accepted.

@@ -2,8 +2,8 @@
 //! counts do not depend on how busy the machine is.
 //!
 //! ```text
-//! cargo bench --bench instructions                        compare; code 1 when more than 5 % worse
-//! cargo bench --bench instructions -- --record "reason"   make today's counts the baseline
+//! cargo bench -p seismic-benches --bench instructions      compare; code 1 when over 5 % worse
+//! … -- --record "reason"                                  make today's counts the baseline
 //! ```
 //!
 //! Needs valgrind (`apt-get install valgrind`). This program starts itself under callgrind twice
@@ -31,7 +31,7 @@ use baseline::{Baseline, Counts};
 #[global_allocator]
 static ALLOCATOR: counting::Counting = counting::Counting;
 
-const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/instructions/baseline.txt");
+const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/instructions/baseline.txt");
 
 fn main() -> ExitCode {
     let args: Vec<_> = env::args().skip(1).filter(|arg| arg != "--bench").collect();

@@ -1,6 +1,6 @@
 //! The comparison of instruction counts, which is part of a bench and would have no tests there.
 
-#[path = "../benches/instructions/baseline.rs"]
+#[path = "../instructions/baseline.rs"]
 mod baseline;
 
 use baseline::{Baseline, Counts};
