@@ -52,7 +52,7 @@ pub use engine::windows::rules::{
 pub use engine::windows::sensor::health;
 pub use error::{Error, Loss, Result};
 pub use operations::checkpoint_ref::CheckpointRef;
-pub use operations::fork::fork;
+pub use operations::fork::{fork, is_fork_of};
 pub use operations::irregular_clocks::{IrregularClock, irregular_clocks};
 pub use operations::newest_losses::notices_of_losses;
 pub use operations::rescale::rescale;
@@ -70,4 +70,4 @@ pub use runner::notices::notice::{
 };
 pub use runner::partition_task::idle_watch::IdleWatch;
 pub use runner::run::{run, run_behind};
-pub use runner::settings::{Finish, OnSpread, Settings, StartFrom};
+pub use runner::settings::{Finish, OnSpread, PauseToken, Settings, StartFrom};

@@ -8,6 +8,7 @@ use crate::error::Usage;
 use crate::job::file;
 use crate::job::file::variables::{Given, parse_pair};
 use crate::job::location::{Location, LocationOptions};
+use crate::serve::config::ServeConfig;
 
 /// Where a job reads and keeps its state. Every command takes all of it, so that a script can set
 /// it once; commands that only publish use the queue alone.
@@ -27,6 +28,36 @@ pub struct JobFileArg {
     pub job: Option<PathBuf>,
     #[command(flatten)]
     pub variables: VariableArgs,
+    #[command(flatten)]
+    pub server_file: ServerFileArg,
+}
+
+/// The file of a server.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ServerFileArg {
+    /// File of a server, as `seismic serve --config` has it: its variables, defaults and connections
+    /// count below what the job file says
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+impl ServerFileArg {
+    /// What the file says; nothing without one.
+    ///
+    /// # Errors
+    /// [`Usage`] with what is wrong with it.
+    pub fn read(&self) -> Result<ServeConfig, Usage> {
+        self.config.as_deref().map(ServeConfig::read).transpose().map(Option::unwrap_or_default)
+    }
+
+    /// What is given for a job file, with this.
+    ///
+    /// # Errors
+    /// As [`ServerFileArg::read`].
+    pub fn given(&self, variables: &VariableArgs) -> Result<Given, Usage> {
+        let ServeConfig { variables: server, defaults, connections, .. } = self.read()?;
+        Ok(Given { server, defaults, connections, ..variables.given() })
+    }
 }
 
 /// Values for the variables of a job file.
@@ -53,7 +84,7 @@ impl JobFileArg {
     /// [`Usage`] with everything that is wrong with it.
     pub fn read(&self) -> Result<file::JobFile, Usage> {
         match (&self.job, &self.variables.var[..]) {
-            (Some(path), _) => file::open(path, &self.variables.given()),
+            (Some(path), _) => file::open(path, &self.server_file.given(&self.variables)?),
             (None, []) => Ok(file::JobFile::default()),
             (None, [..]) => Err(Usage("--var is for a job file: pass it with --job".to_owned())),
         }

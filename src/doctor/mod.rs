@@ -2,11 +2,13 @@
 //! with its remedy. It creates nothing and changes nothing.
 
 mod clock;
+mod connections;
 mod queue;
 pub mod report;
 mod store;
 mod subject;
 
+pub use self::connections::examine as examine_connections;
 use self::report::{Report, Section};
 pub use self::subject::Subject;
 

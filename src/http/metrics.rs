@@ -237,7 +237,12 @@ pub fn route(jobs: &Arc<dyn Jobs>) -> Route {
 /// # Errors
 /// None for names and values of ours.
 pub fn render(jobs: &dyn Jobs) -> Result<String, fmt::Error> {
-    let taken = Taken { jobs: jobs.jobs(), workers: jobs.workers(), now_ms: now_ms() };
+    let with_counters = |job: JobEntry| {
+        let counters = JobEntry { numbers: job.counted(), past: None, ..job.clone() };
+        (job, counters)
+    };
+    let all = jobs.jobs().into_iter().map(with_counters).collect();
+    let taken = Taken { jobs: all, workers: jobs.workers(), now_ms: now_ms() };
     let mut registry = Registry::default();
     registry.register_collector(Box::new(taken));
     let mut text = String::new();
@@ -248,7 +253,8 @@ pub fn render(jobs: &dyn Jobs) -> Result<String, fmt::Error> {
 /// The numbers of all jobs at one moment.
 #[derive(Debug)]
 struct Taken {
-    jobs: Vec<JobEntry>,
+    /// Each as it is now, and with what it has counted.
+    jobs: Vec<(JobEntry, JobEntry)>,
     workers: Vec<Worker>,
     now_ms: i64,
 }
@@ -262,7 +268,8 @@ impl Collector for Taken {
                 Values::Histogram(_) => MetricType::Histogram,
             };
             let mut family = encoder.encode_descriptor(metric.name, metric.help, None, kind)?;
-            for job in &self.jobs {
+            for (now, counters) in &self.jobs {
+                let job = if matches!(metric.values, Values::Gauge(_)) { now } else { counters };
                 metric.encode(job, &mut family)?;
             }
         }
@@ -312,7 +319,8 @@ impl Metric {
         };
         // A worker that has not said anything yet has no numbers: counters at 0 would be taken for
         // a restart, and their next value for all its records at once.
-        let is_known = job.numbers.at_ms != 0 && job.state != "starting";
+        let is_gauge = matches!(self.values, Values::Gauge(_));
+        let is_known = job.numbers.at_ms != 0 && (job.state != "starting" || !is_gauge);
         if !is_known && !self.is_of_server() {
             return Ok(());
         }

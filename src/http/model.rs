@@ -40,9 +40,24 @@ pub struct JobEntry {
     pub restarts: u64,
     /// What it has counted and measured, over all its workers.
     pub numbers: JobNumbers,
+    /// What workers have counted that are gone; it counts in `/metrics` only.
+    #[serde(skip)]
+    pub past: Option<JobNumbers>,
 }
 
 impl JobEntry {
+    /// What was counted, which never falls while this process shows the job.
+    #[must_use]
+    pub fn counted(&self) -> JobNumbers {
+        let mut all = self.past.clone().unwrap_or_default();
+        all.add(&self.numbers);
+        // A worker of an older version does not say it of each partition.
+        if all.partitions.iter().any(|it| it.counts.is_some()) {
+            all.counts = all.totals();
+        }
+        all
+    }
+
     /// Whether it reads and commits.
     #[must_use]
     pub fn is_running(&self) -> bool {

@@ -12,6 +12,7 @@ use crate::job::location::Location;
 use crate::job::{JobObserver, JobSpec};
 use crate::logs;
 use crate::status::numbers::JobNumbers;
+use crate::status::sink_lags::{self, SinkLags};
 use crate::status::standing::Standing;
 use crate::time::now_ms;
 
@@ -32,7 +33,7 @@ pub struct OneJob {
     observer: OnceLock<JobObserver>,
     standing: Mutex<Standing>,
     history: Mutex<History>,
-    sink_lags: Cached<Arc<Vec<(String, u64)>>>,
+    sink_lags: Cached<Arc<SinkLags>>,
 }
 
 impl OneJob {
@@ -84,6 +85,7 @@ impl OneJob {
             // It is started again by whoever runs this process.
             restarts: 0,
             numbers,
+            past: None,
         }
     }
 
@@ -106,16 +108,9 @@ impl OneJob {
         if numbers.sinks.is_empty() || numbers.commits == 0 {
             return numbers;
         }
-        let lags = self.sink_lags.get(|| {
-            let view = self.location.open_store()?.view()?;
-            let lags = seismic_sinks::lags(&view).into_iter().map(|lag| (lag.sink, lag.rows));
-            seismic_queue::Result::Ok(Arc::new(lags.collect::<Vec<_>>()))
-        });
         // What cannot be read now has no value now.
-        for (name, rows) in lags.iter().flat_map(|lags| lags.iter()) {
-            if let Some(sink) = numbers.sinks.iter_mut().find(|sink| sink.sink == *name) {
-                sink.lag_rows = Some(*rows);
-            }
+        if let Ok(lags) = self.sink_lags.get(|| sink_lags::ask(&self.location).map(Arc::new)) {
+            sink_lags::put_into(&mut numbers, &lags);
         }
         numbers
     }

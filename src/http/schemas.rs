@@ -163,6 +163,7 @@ fn numbers() -> Value {
         ("end", optional("integer")),
         ("sensors", count()),
         ("open_windows", count()),
+        ("counts", either(counts.clone(), null())),
     ]);
     let sink = object(&[
         ("sink", text()),

@@ -8,6 +8,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use seismic_pipeline::PauseToken;
 
 use super::metrics::JobMetrics;
 use super::notify::Notify;
@@ -22,6 +23,7 @@ use crate::status::numbers::JobNumbers;
 pub struct Job {
     spec: JobSpec,
     stop: StopToken,
+    pause: PauseToken,
     notify: Notify,
 }
 
@@ -39,13 +41,21 @@ impl Job {
     #[must_use]
     pub fn new(spec: JobSpec) -> Job {
         let notify = |text: &dyn Display| tracing::info!("{text}");
-        Job { spec, stop: StopToken::new(), notify: Box::new(notify) }
+        let pause = PauseToken::default();
+        Job { spec, stop: StopToken::new(), pause, notify: Box::new(notify) }
     }
 
     /// The job stops when somebody uses this token.
     #[must_use]
     pub fn stopped_by(self, stop: StopToken) -> Job {
         Job { stop, ..self }
+    }
+
+    /// The job reads nothing until somebody has it read again ([`JobObserver::pause`]).
+    #[must_use]
+    pub fn paused(self, is_paused: bool) -> Job {
+        self.pause.set(is_paused);
+        self
     }
 
     /// Calls `notify` with what a person wants to read, instead of logging it.
@@ -63,7 +73,7 @@ impl Job {
         if !faults.is_empty() {
             return Err(Usage(faults.join("\n       ")).into());
         }
-        let shared = Arc::new(Shared::new(&self.spec.group, self.stop));
+        let shared = Arc::new(Shared::new(&self.spec.group, self.stop, self.pause));
         let (of_thread, spec, notify) = (Arc::clone(&shared), self.spec, self.notify);
         let thread = thread::Builder::new()
             .name(format!("job {}", spec.group))
@@ -142,6 +152,18 @@ impl JobObserver {
     #[must_use]
     pub fn numbers(&self) -> JobNumbers {
         JobNumbers::of(&self.metrics(), &self.shared.metrics)
+    }
+
+    /// Has the job read nothing, or read again. It keeps its partitions, and its place in a group,
+    /// and commits what it has.
+    pub fn pause(&self, is_paused: bool) {
+        self.shared.pause.set(is_paused);
+    }
+
+    /// Whether it is to read nothing.
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        self.shared.pause.is_set()
     }
 
     /// As [`JobHandle::stop`].

@@ -1,7 +1,11 @@
 //! Decisions for one start of a job: the checkpoint that it starts from, and losses that it accepts.
 //! A job file cannot make them, since it would repeat them at every start.
 
-use seismic_pipeline::{CheckpointRef, JobContext, fork, rewind};
+use std::fs::File;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use seismic_pipeline::{CheckpointRef, JobContext, fork, is_fork_of, rewind};
 use seismic_queue::{JobStore, Topic};
 
 use super::location::Location;
@@ -33,6 +37,10 @@ pub struct Once {
     /// state is redistributed over all partitions
     #[arg(long, conflicts_with_all = ["from", "from_checkpoint"])]
     pub accept_partitions: bool,
+    /// File that is made once the job has begun at its checkpoint. Whoever names one may repeat the
+    /// start, since nobody may have seen its end: what is done already is not done again then.
+    #[arg(skip)]
+    pub begun: Option<PathBuf>,
 }
 
 /// A checkpoint to start from.
@@ -40,6 +48,7 @@ pub struct Origin<'a> {
     checkpoint: &'a CheckpointRef,
     /// `None`: the job's own.
     parent: Option<Box<dyn JobStore>>,
+    may_be_done: bool,
 }
 
 impl Once {
@@ -58,8 +67,9 @@ impl Once {
         let Some(checkpoint) = &self.from_checkpoint else {
             return Ok(None);
         };
+        let may_be_done = self.begun.is_some();
         if self.rewind {
-            return Ok(Some(Origin { checkpoint, parent: None }));
+            return Ok(Some(Origin { checkpoint, parent: None, may_be_done }));
         }
         let url = match (&self.of_store, &self.of_group) {
             (Some(url), _) => url.0.clone(),
@@ -75,7 +85,25 @@ impl Once {
         };
         let parent = url.open_store()?;
         checkpoint.in_all(&parent.view()?)?;
-        Ok(Some(Origin { checkpoint, parent: Some(parent) }))
+        Ok(Some(Origin { checkpoint, parent: Some(parent), may_be_done }))
+    }
+
+    /// Whether an earlier try of this start has begun.
+    #[must_use]
+    pub fn was_begun(&self) -> bool {
+        self.begun.as_ref().is_some_and(|path| path.exists())
+    }
+
+    /// Makes the file that says that the job has begun, on the disk.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn note_begun(&self) -> anyhow::Result<()> {
+        let Some(path) = &self.begun else { return Ok(()) };
+        let sync = |path: &std::path::Path| File::open(path)?.sync_all();
+        let made = File::create(path).and_then(|file| file.sync_all());
+        let synced = made.and_then(|()| path.parent().map_or(Ok(()), sync));
+        synced.with_context(|| format!("noting in {} that the job has begun", path.display()))
     }
 }
 
@@ -92,6 +120,8 @@ impl Origin<'_> {
     /// As [`fork`] and [`rewind`].
     pub fn apply(&self, job: JobContext<'_>, stop: &StopToken) -> anyhow::Result<()> {
         match &self.parent {
+            Some(parent)
+                if self.may_be_done && is_fork_of(job.store, &**parent, self.checkpoint)? => {}
             Some(parent) => fork(job, &**parent, self.checkpoint, stop.flag())?,
             None => rewind(job, self.checkpoint)?,
         }

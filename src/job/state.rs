@@ -18,7 +18,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use seismic_pipeline::Metrics;
+use seismic_pipeline::{Metrics, PauseToken};
 use seismic_queue::Kind;
 use seismic_sinks::SinkMetrics;
 
@@ -89,13 +89,14 @@ pub(super) struct Shared {
     /// The sinks, by their specifications, once they run.
     sinks: Mutex<Vec<(String, Arc<SinkMetrics>)>>,
     pub stop: StopToken,
+    pub pause: PauseToken,
 }
 
 impl Shared {
-    pub fn new(name: &str, stop: StopToken) -> Self {
+    pub fn new(name: &str, stop: StopToken, pause: PauseToken) -> Self {
         let state = Mutex::new(JobState::Starting);
         let (metrics, sinks) = (Arc::default(), Mutex::default());
-        let shared = Shared { name: name.to_owned(), state, metrics, sinks, stop };
+        let shared = Shared { name: name.to_owned(), state, metrics, sinks, stop, pause };
         shared.log(&JobState::Starting);
         shared
     }

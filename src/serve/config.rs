@@ -7,6 +7,8 @@ use serde::Deserialize;
 
 use crate::error::Usage;
 use crate::job::file;
+use crate::job::file::server_file::{Connections, Defaults, lines_of_defaults};
+use crate::job::file::variables::Given;
 
 /// What the file says.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -14,6 +16,15 @@ use crate::job::file;
 pub struct ServeConfig {
     /// Variables of all jobs.
     pub variables: BTreeMap<String, String>,
+    /// Values of keys that job files leave open.
+    #[serde(rename = "defaults")]
+    table: toml::Table,
+    /// The same, as it is written.
+    #[serde(skip)]
+    pub defaults: Defaults,
+    /// What job files call `connection:NAME`.
+    #[serde(rename = "connection")]
+    pub connections: Connections,
     /// Folders in which submitted jobs may have files; empty: the folder that the server was started in.
     pub roots: Vec<PathBuf>,
     /// Commands that alarms may run, by name: each a program and its arguments.
@@ -28,14 +39,43 @@ impl ServeConfig {
     pub fn read(path: &Path) -> Result<ServeConfig, Usage> {
         let name = path.display();
         let text = file::text_of(path).map_err(|why| Usage(format!("the file {name} {why}")))?;
-        let config: ServeConfig = toml::from_str(&text)
+        let mut config: ServeConfig = toml::from_str(&text)
             .map_err(|error| Usage(format!("the file {name}: {}", error.to_string().trim_end())))?;
         for (command, words) in &config.commands {
             if words.first().is_none_or(String::is_empty) {
                 return Err(Usage(format!("the file {name}: commands.{command} names no program")));
             }
         }
+        let faults: Vec<String> =
+            config.connections.iter().filter_map(|(name, it)| it.fault(name)).collect();
+        if !faults.is_empty() {
+            return Err(Usage(format!("the file {name}: {}", faults.join("\n       "))));
+        }
+        config.place_defaults(&text, path)?;
         Ok(config)
+    }
+
+    /// Has the defaults stand where the file has them, so that faults of them name their lines.
+    fn place_defaults(&mut self, text: &str, path: &Path) -> Result<(), Usage> {
+        if self.table.is_empty() {
+            return Ok(());
+        }
+        let (text, file) = (lines_of_defaults(text), path.display().to_string());
+        if text.parse::<toml::Table>().ok().as_ref() != Some(&self.table) {
+            let how = "write them as tables, [defaults] and [defaults.restart], with a key a line";
+            return Err(Usage(format!("the file {file}: defaults: {how}")));
+        }
+        self.defaults = Defaults { text, file };
+        // What takes variables of jobs is judged with each of them.
+        if self.defaults.text.contains("{{") {
+            return Ok(());
+        }
+        let given = Given {
+            defaults: self.defaults.clone(),
+            connections: self.connections.clone(),
+            ..Given::default()
+        };
+        file::read_given("", path, &given).check()
     }
 }
 

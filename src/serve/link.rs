@@ -17,7 +17,7 @@ use super::life::ending::Ending;
 use super::limits;
 use super::worker::folder::WorkerFolder;
 use super::worker::identity::Identity;
-use super::worker::protocol::{Answer, Ask, Question, VERSION, read_line, write_line};
+use super::worker::protocol::{Answer, Ask, PAUSES, Question, VERSION, read_line, write_line};
 use super::worker::report::Report;
 
 /// A worker that is there, of this server or of an earlier one.
@@ -29,6 +29,7 @@ pub struct Link {
     pidfd: Arc<OwnedFd>,
     is_over: Arc<AtomicBool>,
     asks: Sender<Ask>,
+    folder: WorkerFolder,
 }
 
 /// Where a link tells what happens.
@@ -103,9 +104,10 @@ impl Link {
         let (asks, asked) = channel();
         let is_over = Arc::new(AtomicBool::new(false));
         let (over, number) = (Arc::clone(&is_over), to.number);
-        let ask = move || ask_until_over(pid, &folder, &to, &asked, &over);
+        let of_thread = folder.clone();
+        let ask = move || ask_until_over(pid, &of_thread, &to, &asked, &over);
         thread::Builder::new().name("ask".to_owned()).spawn(ask)?;
-        Ok(Link { number, pid, pidfd, is_over, asks })
+        Ok(Link { number, pid, pidfd, is_over, asks, folder })
     }
 
     /// Asks it to make its last commits and end.
@@ -122,6 +124,19 @@ impl Link {
     /// When it is gone.
     pub fn kill(&self) -> io::Result<()> {
         Ok(pidfd_send_signal(&*self.pidfd, Signal::KILL)?)
+    }
+
+    /// Whether it can pause. A worker of an older version cannot; one that has not said who it is is
+    /// of this one.
+    #[must_use]
+    pub fn can_pause(&self) -> bool {
+        let it = self.folder.identity().ok().filter(|it| it.pid == self.pid);
+        it.is_none_or(|it| it.protocol >= PAUSES)
+    }
+
+    /// Has it read nothing, or read again.
+    pub fn pause(&self, is_paused: bool) {
+        let _ = self.asks.send(Ask::Pause(is_paused));
     }
 
     /// Has it log with that filter.

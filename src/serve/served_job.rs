@@ -6,6 +6,7 @@ use super::state::jobs::StoredJob;
 use super::worker::report::Report;
 use crate::job::JobSpec;
 use crate::job::service::Service;
+use crate::status::numbers::JobNumbers;
 
 /// A job of a server.
 pub struct ServedJob {
@@ -21,6 +22,8 @@ pub struct ServedJob {
     pub link: Option<Link>,
     /// What its worker said last, and when.
     pub report: Option<(i64, Report)>,
+    /// What workers have counted that are gone.
+    pub past: Option<JobNumbers>,
     /// Since when its worker does not answer.
     pub silent_since_ms: Option<i64>,
     /// Since when a worker is waited for that holds the folder and is not known.
@@ -32,6 +35,14 @@ impl ServedJob {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.stored.name
+    }
+
+    /// Takes in its description again, which was understood before, with another number of its run.
+    pub fn resolve_again(&mut self) {
+        match self.stored.description.resolve() {
+            Ok((spec, service)) => (self.spec, self.service) = (Some(spec), service),
+            Err(error) => tracing::error!("job {}: {error}", self.stored.name),
+        }
     }
 
     /// Its group.

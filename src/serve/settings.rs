@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use super::worker::order::Description;
 use crate::http::HttpSettings;
+use crate::job::file::server_file::{Connections, Defaults};
 use crate::job::service::JobName;
 
 /// What a server is told.
@@ -17,6 +19,10 @@ pub struct ServeSettings {
     pub leave_running: bool,
     /// Variables of all jobs.
     pub variables: BTreeMap<String, String>,
+    /// Values of keys that job files leave open.
+    pub defaults: Defaults,
+    /// What job files call `connection:NAME`.
+    pub connections: Connections,
     /// Folders in which jobs that are submitted may have their files.
     pub roots: Vec<PathBuf>,
     /// Commands that alarms may run.
@@ -26,6 +32,13 @@ pub struct ServeSettings {
 }
 
 impl ServeSettings {
+    /// Adds to a description what the server has for all jobs.
+    pub fn complete(&self, description: &mut Description) {
+        description.server.clone_from(&self.variables);
+        description.defaults.clone_from(&self.defaults);
+        description.connections.clone_from(&self.connections);
+    }
+
     /// The folder of the worker of a job, beside the state.
     #[must_use]
     pub fn worker_folder(&self, job: &str) -> PathBuf {

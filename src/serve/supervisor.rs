@@ -17,7 +17,7 @@ use anyhow::Context as _;
 use super::event::{Event, Happening};
 use super::life::ending::Ending;
 use super::life::state::State;
-use super::life::{Act, Doing, Input, Life};
+use super::life::{Act, Doing, Input, Intent, Life};
 use super::link::{Address, Link, ending_of};
 use super::served_job::ServedJob;
 use super::settings::ServeSettings;
@@ -28,7 +28,8 @@ use super::worker::logs::RollingLog;
 use super::worker::order::{Begin, Description, Order};
 use super::{limits, rivals};
 use crate::error::Usage;
-use crate::job::service::Service;
+use crate::job::service::restart::Rerun;
+use crate::job::service::{RestartPolicy, Service};
 use crate::time::now_ms;
 
 /// How often something that is due is looked for.
@@ -146,6 +147,7 @@ impl Supervisor {
             service,
             link: None,
             report: None,
+            past: None,
             silent_since_ms: None,
             waits_since_ms: None,
         };
@@ -226,13 +228,20 @@ impl Supervisor {
         let is_server_end = matches!(input, Input::ServerEnds);
         let before = job.life.standing().clone();
         let acts = job.life.step(now_ms(), input);
+        let starts_by_itself = job.life.saved().restarts_total > job.stored.life.restarts_total;
+        let older =
+            (job.stored.life.clone(), job.stored.begin.clone(), job.stored.description.clone());
+        let folder = WorkerFolder::at(self.settings.worker_folder(name));
+        let prepared = if starts_by_itself { begin_again(job, &folder) } else { Ok(()) };
         let after = job.life.standing();
         if *job.life.saved() != job.stored.life {
             let has_changed = (before.state, &before.why) != (after.state, &after.why);
-            let older = std::mem::replace(&mut job.stored.life, job.life.saved().clone());
-            if let Err(error) = self.state.save(&job.stored, has_changed) {
+            job.stored.life = job.life.saved().clone();
+            let stored = prepared.and_then(|()| self.state.save(&job.stored, has_changed));
+            if let Err(error) = stored {
                 // What is not stored is not done; it is tried again with the next tick.
-                job.stored.life = older;
+                (job.stored.life, job.stored.begin, job.stored.description) = older;
+                job.resolve_again();
                 let is_bounded = job.spec.as_ref().is_some_and(|spec| spec.is_bounded());
                 let policy = job.service.restart.clone();
                 job.life = Life::restore(policy, is_bounded, job.stored.life.clone());
@@ -262,6 +271,11 @@ impl Supervisor {
                 let done = if act == Act::Stop { link.stop() } else { link.kill() };
                 if let Err(error) = done {
                     tracing::debug!("job {name}: its worker is gone already: {error}");
+                }
+            }
+            Act::Pause | Act::Resume => {
+                if let Some(link) = self.jobs.get(name).and_then(|job| job.link.as_ref()) {
+                    link.pause(act == Act::Pause);
                 }
             }
         }
@@ -299,6 +313,7 @@ impl Supervisor {
             name: name.to_owned(),
             job: job.stored.description.clone(),
             begin: job.stored.begin.clone(),
+            is_paused: job.life.saved().intent == Intent::Pause,
         };
         folder.write_order(&order).context("writing its order")?;
         let program = match &job.service.engine {
@@ -325,7 +340,11 @@ impl Supervisor {
         }
         match what {
             Happening::Ended(ending) => {
-                (job.link, job.report, job.silent_since_ms) = (None, None, None);
+                let last = job.report.take();
+                if let Some((_, report)) = last {
+                    job.past.get_or_insert_default().add(&report.numbers.as_past());
+                }
+                (job.link, job.silent_since_ms) = (None, None);
                 if self.ending.is_none() {
                     self.apply(name, Input::Ended(ending));
                 }
@@ -340,13 +359,14 @@ impl Supervisor {
             }
             Happening::Reported(report) => {
                 let doing = match &*report.state {
+                    "running" if report.is_paused => Some(Doing::Paused),
                     "running" => Some(Doing::Running),
                     "draining" => Some(Doing::Draining),
                     _ => None,
                 };
                 let was_silent = job.silent_since_ms.take().is_some();
                 job.report = Some((now_ms(), *report));
-                if doing == Some(Doing::Running) {
+                if matches!(doing, Some(Doing::Running | Doing::Paused)) {
                     self.has_begun(name);
                 }
                 // As an earlier server left it, perhaps.
@@ -368,6 +388,13 @@ impl Supervisor {
     fn has_begun(&mut self, name: &str) {
         let Some(job) = self.jobs.get_mut(name) else { return };
         if job.stored.begin == Begin::default() {
+            return;
+        }
+        // Where a job begins that has no progress is committed a moment after it runs.
+        let partitions = job.report.iter().flat_map(|(_, report)| &report.numbers.partitions);
+        let mut held = partitions.filter(|it| it.is_held).peekable();
+        let is_committed = held.peek().is_some() && held.all(|it| it.position.is_some());
+        if job.stored.begin.from.is_some() && !is_committed {
             return;
         }
         let begin = std::mem::take(&mut job.stored.begin);
@@ -455,13 +482,23 @@ impl Supervisor {
         }
     }
 
+    /// Has a job read nothing until it is resumed.
+    ///
+    /// # Errors
+    /// As [`try_apply`](Self::try_apply).
+    pub fn pause(&mut self, name: &str) -> anyhow::Result<()> {
+        let link = self.jobs.get(name).and_then(|job| job.link.as_ref());
+        let worker_can_stay = link.is_some_and(Link::can_pause);
+        self.try_apply(name, Input::Pause { worker_can_stay })
+    }
+
     /// The name of the job that is described.
     ///
     /// # Errors
     /// Everything that is wrong with it.
     pub fn name_of(&self, description: &Description) -> anyhow::Result<String> {
         let mut description = description.clone();
-        description.server.clone_from(&self.settings.variables);
+        self.settings.complete(&mut description);
         let (spec, service) = description.resolve()?;
         Ok(service.name.map_or(spec.group, |name| name.to_string()))
     }
@@ -476,15 +513,23 @@ impl Supervisor {
         source: Option<String>,
         begin: Begin,
     ) -> anyhow::Result<String> {
-        description.server.clone_from(&self.settings.variables);
-        let (spec, service) = description.resolve()?;
+        self.settings.complete(&mut description);
+        let (mut spec, mut service) = description.resolve()?;
+        let known = service.name.as_ref().map_or(spec.group.clone(), ToString::to_string);
+        if let Some(job) = self.jobs.get(&known)
+            && job.stored.description.rerun > 0
+        {
+            // It goes on with the group that it has by now.
+            description.rerun = job.stored.description.rerun;
+            (spec, service) = description.resolve()?;
+        }
         if spec.http.is_some() {
             let why =
                 "http: the server shows its jobs itself; leave it out of files that are served";
             return Err(Usage(why.to_owned()).into());
         }
         begin.apply(&mut spec.clone())?;
-        let name = service.name.as_ref().map_or(spec.group.clone(), ToString::to_string);
+        let name = known;
         let of_it = rivals::places(&spec);
         for other in self.jobs.values().filter(|other| other.name() != name) {
             let theirs = other.spec.as_ref().map(rivals::places).unwrap_or_default();
@@ -519,6 +564,7 @@ impl Supervisor {
                     service,
                     link: None,
                     report: None,
+                    past: None,
                     silent_since_ms: None,
                     waits_since_ms: None,
                 }
@@ -547,6 +593,9 @@ impl Supervisor {
             return Err(Usage(format!("job {name} runs: stop it first")).into());
         }
         begin.apply(&mut job.spec.clone().unwrap_or_default())?;
+        WorkerFolder::at(self.settings.worker_folder(name)).forget_begun()?;
+        // What is counted again was not counted before.
+        job.past = None;
         job.stored.begin = begin;
         self.state.save(&job.stored, false)
     }
@@ -564,6 +613,27 @@ impl Supervisor {
         self.jobs.remove(name);
         self.folder_of(name).delete().context("deleting the folder of its worker")
     }
+}
+
+/// Has an automatic start begin where the job's policy says.
+fn begin_again(job: &mut ServedJob, folder: &WorkerFolder) -> anyhow::Result<()> {
+    let RestartPolicy { rerun, checkpoint, .. } = job.service.restart.clone();
+    if rerun == Rerun::FromScratch {
+        job.stored.description.rerun += 1;
+        job.stored.begin = Begin::default();
+        job.resolve_again();
+        // Another job counts from zero.
+        job.past = None;
+        let name = job.name();
+        tracing::warn!("job {name}: it begins from scratch as group {}", job.group());
+    } else if let Some(checkpoint) = checkpoint
+        && job.stored.begin == Begin::default()
+    {
+        folder.forget_begun().context("forgetting where it began")?;
+        job.past = None;
+        job.stored.begin = Begin { from_checkpoint: Some(checkpoint), ..Begin::default() };
+    }
+    Ok(())
 }
 
 /// The program that this process runs. One that was replaced meanwhile, as by an upgrade, is the new

@@ -6,6 +6,7 @@ pub mod model;
 pub mod numbers;
 pub mod repartition;
 pub mod sensors;
+pub mod sink_lags;
 pub mod standing;
 pub mod text;
 pub mod windows;

@@ -118,6 +118,8 @@ pub struct PartitionNumbers {
     pub sensors: u64,
     /// Windows open.
     pub open_windows: u64,
+    /// What became of its records, as it was known here last.
+    pub counts: Option<Counts>,
 }
 
 /// One sink.
@@ -147,10 +149,19 @@ impl JobNumbers {
     pub fn of(JobMetrics { run, sinks }: &JobMetrics, metrics: &Metrics) -> JobNumbers {
         let now_ms = now_ms();
         let held = || run.partitions.iter().filter(|it| it.is_held);
+        let mut noted = Counts::of_each(metrics);
+        let numbers_of = |it: &PartitionMetrics| PartitionNumbers {
+            counts: noted.remove(&it.partition.0),
+            ..PartitionNumbers::of(it)
+        };
+        let partitions: Vec<_> = run.partitions.iter().map(numbers_of).collect();
+        let mut counts = Counts::default();
+        let held_counts = partitions.iter().filter(|it| it.is_held);
+        held_counts.filter_map(|it| it.counts.as_ref()).for_each(|it| counts.add(it));
         let (memory_bytes, cpu_ms) = process();
         JobNumbers {
             at_ms: now_ms,
-            counts: Counts::of(metrics),
+            counts,
             records_read: run.records_read,
             rows: run.rows(),
             dead_letters: run.dead_letters(),
@@ -167,7 +178,7 @@ impl JobNumbers {
             rebuilds: run.rebuilds,
             sensors: held().map(|it| it.sensors).sum(),
             open_windows: held().map(|it| it.open_windows).sum(),
-            partitions: run.partitions.iter().map(PartitionNumbers::of).collect(),
+            partitions,
             sinks: sinks.iter().map(|(_, of_it)| SinkNumbers::of(of_it)).collect(),
             memory_bytes,
             cpu_ms,
@@ -197,8 +208,7 @@ impl JobNumbers {
         self.open_windows += other.open_windows;
         for theirs in &other.partitions {
             match self.partitions.iter_mut().find(|ours| ours.partition == theirs.partition) {
-                Some(ours) if ours.is_held || !theirs.is_held => {}
-                Some(ours) => ours.clone_from(theirs),
+                Some(ours) => ours.add(theirs),
                 None => self.partitions.push(theirs.clone()),
             }
         }
@@ -212,19 +222,52 @@ impl JobNumbers {
         self.memory_bytes += other.memory_bytes;
         self.cpu_ms += other.cpu_ms;
     }
+
+    /// What became of records of all runs, over all partitions that are or were here, as it was
+    /// known last of each. It never falls while a partition goes to another worker.
+    #[must_use]
+    pub fn totals(&self) -> Counts {
+        let mut totals = Counts::default();
+        self.partitions.iter().filter_map(|it| it.counts.as_ref()).for_each(|it| totals.add(it));
+        totals
+    }
+
+    /// What stays of a worker that is gone: what it has counted, and nothing that it had.
+    #[must_use]
+    pub fn as_past(&self) -> JobNumbers {
+        let gone = |it: &PartitionNumbers| PartitionNumbers {
+            partition: it.partition,
+            counts: it.counts.clone(),
+            ..PartitionNumbers::default()
+        };
+        let counted = |it: &SinkNumbers| SinkNumbers { lag_rows: None, ..it.clone() };
+        JobNumbers {
+            // Nothing of it waits.
+            wait_ms: Some(0),
+            event_latency_ms: None,
+            counts: Counts::default(),
+            lag: 0,
+            checkpoint_age_ms: 0,
+            sensors: 0,
+            open_windows: 0,
+            memory_bytes: 0,
+            partitions: self.partitions.iter().map(gone).collect(),
+            sinks: self.sinks.iter().map(counted).collect(),
+            ..self.clone()
+        }
+    }
 }
 
 impl Counts {
-    /// What the notes of the partitions say that this run has.
-    fn of(metrics: &Metrics) -> Counts {
-        let mut counts = Counts::default();
-        for (_, note) in metrics.notes() {
-            // A note that cannot be read stops the run with its own words.
-            if let Ok(note) = kinds::windows().note_status(&note) {
-                counts.add(&Counts::from(&note.counts));
-            }
-        }
-        counts
+    /// What the notes of the partitions say that this run has or had.
+    fn of_each(metrics: &Metrics) -> BTreeMap<u32, Counts> {
+        let notes = metrics.notes().into_iter();
+        // A note that cannot be read stops the run with its own words.
+        let read = |(partition, note): (seismic_queue::Partition, Vec<u8>)| {
+            let note = kinds::windows().note_status(&note).ok()?;
+            Some((partition.0, Counts::from(&note.counts)))
+        };
+        notes.filter_map(read).collect()
     }
 
     fn add(&mut self, other: &Counts) {
@@ -288,7 +331,22 @@ impl PartitionNumbers {
             end: it.end.map(|at| at.0),
             sensors: it.sensors,
             open_windows: it.open_windows,
+            counts: None,
         }
+    }
+
+    /// As another worker sees it. Whoever has it knows it best; counts only grow.
+    fn add(&mut self, other: &PartitionNumbers) {
+        let read = |it: &Option<Counts>| it.as_ref().map_or(0, |counts| counts.read);
+        let newest = match read(&other.counts) > read(&self.counts) {
+            true => &other.counts,
+            false => &self.counts,
+        };
+        let counts = newest.clone();
+        if other.is_held && !self.is_held {
+            self.clone_from(other);
+        }
+        self.counts = counts;
     }
 }
 
@@ -359,6 +417,30 @@ mod tests {
             (&[2, 4][..], 10.0)
         );
         assert_eq!(sum.partitions.iter().map(|it| it.partition).collect::<Vec<_>>(), [0, 1]);
+    }
+
+    #[test]
+    fn counts_do_not_fall_when_a_partition_goes_to_another_worker_or_one_dies() {
+        let of = |partition, is_held, read| PartitionNumbers {
+            partition,
+            is_held,
+            counts: Some(Counts { read, ..Counts::default() }),
+            ..Default::default()
+        };
+        let worker = |records_read, partitions: &[PartitionNumbers]| JobNumbers {
+            records_read,
+            partitions: partitions.to_vec(),
+            ..JobNumbers::default()
+        };
+        // Partition 1 has gone to the second worker, which has read more of it.
+        let mut sum = worker(30, &[of(0, true, 10), of(1, false, 20)]);
+        sum.add(&worker(5, &[of(1, true, 25)]));
+        assert_eq!((sum.totals().read, sum.records_read), (35, 35));
+        assert!(sum.partitions.iter().all(|it| it.is_held));
+        // Both die, and the next one has not loaded all of it yet.
+        let mut after = sum.as_past();
+        after.add(&worker(0, &[of(0, true, 10)]));
+        assert_eq!((after.totals().read, after.records_read), (35, 35));
     }
 
     #[test]

@@ -128,3 +128,44 @@ fn a_job_that_no_retry_can_mend_fails_at_once_and_one_that_keeps_dying_when_its_
     assert!(life["restarts_total"].as_u64() <= Some(2), "{life}");
     server.stop_within(Signal::TERM, STOP).ok();
 }
+
+#[test]
+fn defaults_and_connections_of_a_server_count_and_an_automatic_start_begins_from_scratch() {
+    let stage = ServeStage::with_records(&["--records", "1000"]);
+    let config = "[defaults.restart]\ninterval_s = 0\nrerun = 'from-scratch'\n\
+                  [connection.main]\nurl = 'sqlite:output/queue.db'\n\
+                  [connection.gone]\nurl = 'kafka://127.0.0.1:1'\n";
+    fs::write(stage.stage.path("serve.toml"), config).unwrap();
+    let job = "name = 'coast'\nqueue = 'connection:main'\nsink = ['csv:rows-{{rerun}}']\n\
+               idle_timeout = '0'\n";
+    stage.write_job("coast.toml", job);
+    let with = ["--config", "serve.toml"];
+    let shown =
+        stage
+            .stage
+            .ok(&[&["job", "show", "jobs/coast.toml", "--var", "rerun=0"], &with[..]].concat());
+    assert!(shown.contains("serve.toml:2: restart.interval_s"), "{shown}");
+    assert!(shown.contains("jobs/coast.toml:2: queue (connection:main)"), "{shown}");
+    let done = stage.stage.run(&["doctor", "--config", "serve.toml"]);
+    assert!(done.code == Some(3), "{done}");
+    assert!(
+        done.stdout.contains("connection main") && done.stdout.contains("connection gone"),
+        "{done}"
+    );
+    // Every run has places of its own.
+    let server = stage.serve(&with);
+    stage.wait_for_state("coast", "running");
+    let has_rows = |folder: &str| {
+        fs::read_dir(stage.stage.path(folder)).is_ok_and(|mut files| files.next().is_some())
+    };
+    wait_until("the first run has rows", || has_rows("rows-0"));
+    stage.kill(stage.worker());
+    wait_until("the second run has rows", || has_rows("rows-1"));
+    assert!(
+        server.stderr().contains("it begins from scratch as group coast-"),
+        "{}",
+        server.stderr()
+    );
+    server.stop_within(Signal::TERM, STOP).ok();
+    assert_eq!(stage.life("coast")["restarts_total"], 1);
+}

@@ -1,5 +1,6 @@
 //! The whole life of a job: one test from its check to the proof of its rows.
 
+use std::collections::BTreeMap;
 use std::fs;
 
 use rustix::process::Signal;
@@ -47,6 +48,47 @@ impl Server {
     }
 }
 
+/// Counters of `/metrics`, which never fall.
+#[derive(Default)]
+struct Counters(BTreeMap<String, f64>);
+
+impl Counters {
+    fn look(&mut self, url: &str) -> String {
+        let text = http_get(url, "/metrics");
+        for line in text.lines().filter(|line| !line.starts_with('#')) {
+            let (name, value) = line.rsplit_once(' ').unwrap();
+            let is_counter = name.split('{').next().unwrap().ends_with("_total");
+            if is_counter && name.contains("job_name=\"coast\"") {
+                let value: f64 = value.parse().unwrap();
+                let before = self.0.insert(name.to_owned(), value).unwrap_or(value);
+                assert!(before <= value, "{name} fell from {before} to {value}");
+            }
+        }
+        text
+    }
+}
+
+fn http_get(url: &str, path: &str) -> String {
+    let mut text = None;
+    wait_until("an answer that is not: ask less often", || {
+        match ureq::get(format!("{url}{path}")).call() {
+            Ok(mut answer) => text = Some(answer.body_mut().read_to_string().unwrap()),
+            Err(ureq::Error::StatusCode(429)) => {}
+            Err(error) => panic!("{path}: {error}"),
+        }
+        text.is_some()
+    });
+    text.unwrap()
+}
+
+/// The process that works on the job.
+fn coast_worker(server: &Server) -> u32 {
+    let all: Value = serde_json::from_str(&http_get(&server.url, "/api/v1/workers")).unwrap();
+    let mut all = all["workers"].as_array().unwrap().iter();
+    let found = all.find(|worker| worker["job"] == "coast").unwrap();
+    u32::try_from(found["pid"].as_u64().unwrap()).unwrap()
+}
+
 #[test]
 fn a_job_lives_through_deaths_savepoints_and_forks_and_every_row_is_proved() {
     let stage = ServeStage::with_records(&["--records", "3000"]);
@@ -55,7 +97,7 @@ fn a_job_lives_through_deaths_savepoints_and_forks_and_every_row_is_proved() {
     let file = format!(
         "name = 'coast'\nsink = ['csv:rows']\nidle_timeout = '0'\n[restart]\ninterval_s = 0\n\
          [logs]\nlevel = 'seismic=trace,info'\nmax_mb = 1\nfiles = 2\n\
-         [alarms]\nwebhook = '{}'\nsecret_file = 'secret'\nno_data_s = 0\ndisk = false\n",
+         [alarms]\nwebhook = '{}'\nsecret_file = 'secret'\nno_data_s = 0\ndead_letter_percent = 0\ndisk = false\n",
         webhook.url
     );
     fs::write(stage.stage.path("coast.toml"), file).unwrap();
@@ -68,9 +110,20 @@ fn a_job_lives_through_deaths_savepoints_and_forks_and_every_row_is_proved() {
     // The worker dies: it is started again, and an alarm says so, once, although the first try to
     // deliver it fails.
     let worker = stage.worker();
+    let mut counters = Counters::default();
+    wait_until("what the sink has not written is shown", || {
+        let text = counters.look(&server.url);
+        text.lines().any(|line| line.starts_with("seismic_sink_lag_rows{") && line.ends_with(" 0"))
+    });
     stage.kill(worker);
-    wait_until("another worker", || stage.worker() != worker);
-    wait_until("the alarm arrives", || !webhook.alarms().is_empty());
+    wait_until("another worker", || {
+        counters.look(&server.url);
+        stage.worker() != worker
+    });
+    wait_until("the alarm arrives", || {
+        counters.look(&server.url);
+        !webhook.alarms().is_empty()
+    });
     let alarms = webhook.alarms();
     assert_eq!((&alarms[0]["job"], &alarms[0]["kind"]), (&"coast".into(), &"restart".into()));
     assert!(alarms[0]["text"].as_str().unwrap().contains("signal 9"), "{alarms:?}");
@@ -79,15 +132,15 @@ fn a_job_lives_through_deaths_savepoints_and_forks_and_every_row_is_proved() {
     server.until_read(&stage, "coast", 3_000);
     assert_eq!(server.job(&stage, "coast")["restarts"], 1);
     server.ok(&stage, &["savepoint", "coast", "before"]);
-    stage.stage.generate(&["--records", "6000"]);
-    server.until_read(&stage, "coast", 9_000);
+    stage.stage.generate(&["--records", "9000"]);
+    server.until_read(&stage, "coast", 12_000);
 
     // The server dies: the worker works on, and the next server has it, with all that was seen.
     let worker = stage.worker();
     assert!(server.running.kill());
     stage.stage.generate(&["--records", "500"]);
     let server = serve(&stage);
-    server.until_read(&stage, "coast", 9_500);
+    server.until_read(&stage, "coast", 12_500);
     assert_eq!(stage.worker(), worker);
     let since = super::points(&stage, "coast");
     assert!(since.len() >= 2 && since.is_sorted(), "{since:?}");
@@ -99,11 +152,11 @@ fn a_job_lives_through_deaths_savepoints_and_forks_and_every_row_is_proved() {
     assert!(all.contains("before") && all.contains("end"), "{all}");
     let said = server.ok(&stage, &["start", "coast", "--from-savepoint", "end"]);
     assert!(said.contains("job coast is"), "{said}");
-    server.until_read(&stage, "coast", 9_500);
+    server.until_read(&stage, "coast", 12_500);
     let fork =
         ["copy", "coast", "fork", "--from-checkpoint", "before", "--set", "sink=['csv:forked']"];
     server.ok(&stage, &[&fork[..], &["--start"]].concat());
-    server.until_read(&stage, "fork", 9_500);
+    server.until_read(&stage, "fork", 12_500);
     // Another job with the same folder is refused by name, and so is a file elsewhere.
     let refused = |file: &str| {
         fs::write(stage.stage.path("other.toml"), file).unwrap();
@@ -119,15 +172,31 @@ fn a_job_lives_through_deaths_savepoints_and_forks_and_every_row_is_proved() {
 
     // Logs are there, and no more of them than were asked for.
     assert!(!server.ok(&stage, &["logs", "coast", "-n", "5"]).is_empty());
-    let logs = stage.logs();
-    assert!(logs.contains(&"log.1".to_owned()) && !logs.contains(&"log.2".to_owned()), "{logs:?}");
-    // A pause ends at the resume, and the end of it all is proved.
-    server.ok(&stage, &["pause", "coast"]);
+    wait_until("the log is replaced", || stage.logs().contains(&"log.1".to_owned()));
+    assert!(!stage.logs().contains(&"log.2".to_owned()), "{:?}", stage.logs());
+    // A pause keeps the worker and ends at the resume, and the end of it all is proved.
+    let coast = || server.job(&stage, "coast")["state"].as_str().unwrap().to_owned();
+    let said = server.ok(&stage, &["pause", "coast"]);
+    assert!(said.contains("its worker stays, keeps its partitions"), "{said}");
     stage.stage.generate(&["--records", "500"]);
-    server.until_read(&stage, "fork", 10_000);
-    assert_eq!(server.job(&stage, "coast")["state"], "paused");
+    server.until_read(&stage, "fork", 13_000);
+    let job = server.job(&stage, "coast");
+    assert_eq!(
+        (&job["state"], &job["numbers"]["counts"]["read"]),
+        (&"paused".into(), &12_500.into())
+    );
+    // It dies in its pause, and the next one is paused, too.
+    let restarts = job["restarts"].as_u64().unwrap();
+    let pid = coast_worker(&server);
+    stage.kill(pid);
+    wait_until("another worker is paused", || {
+        let job = server.job(&stage, "coast");
+        job["restarts"].as_u64() > Some(restarts) && coast() == "paused"
+    });
+    let read = || server.job(&stage, "coast")["numbers"]["counts"]["read"].as_u64();
+    wait_until("it has its partitions, and reads nothing more", || read() == Some(12_500));
     server.ok(&stage, &["resume", "coast"]);
-    server.until_read(&stage, "coast", 10_000);
+    server.until_read(&stage, "coast", 13_000);
     server.ok(&stage, &["stop", "fork"]);
     let group = server.job(&stage, "fork")["group"].as_str().unwrap().to_owned();
     server.ok(&stage, &["delete", "fork"]);

@@ -1,5 +1,6 @@
 //! `seismic serve`: jobs as processes of their own, through the deaths of workers and servers.
 
+mod begin;
 mod folder;
 mod life;
 mod webhook;

@@ -74,6 +74,28 @@ pub fn fork(
     })
 }
 
+/// Whether the job has begun as a fork of these very checkpoints `which` of `of`, and may have gone on
+/// since. A start whose end nobody has seen is not done twice by whoever asks this first.
+///
+/// # Errors
+/// When a store cannot be read, or the checkpoint is not there any more.
+pub fn is_fork_of(store: &dyn JobStore, of: &dyn JobStore, which: &CheckpointRef) -> Result<bool> {
+    let view = store.view()?;
+    if view.partitions.iter().any(|part| part.progress.is_none() || part.journal.start > 0) {
+        return Ok(false);
+    }
+    let parent = of.view()?;
+    for (partition, info) in parent.job.input().all().zip(which.in_all(&parent)?) {
+        let first = store.journal(partition, 0..1)?;
+        let entry = first.first().and_then(|entry| Entry::decode(&entry.bytes).ok());
+        let Some(Entry::Fork { store, checkpoint, .. }) = entry else { return Ok(false) };
+        if (store, checkpoint) != (parent.id.clone(), info.manifest.checkpoint) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// Agrees on this start with other workers, which may be starting the same job right now.
 fn agree(job: JobContext<'_>, which: &CheckpointRef, group: &str, commit: &Commit) -> Result<()> {
     let Some(lease) = job.lease.shared() else { return Ok(()) };

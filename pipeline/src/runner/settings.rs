@@ -2,6 +2,8 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::engine::windows::rules::Rules;
@@ -66,6 +68,24 @@ pub enum OnSpread {
     Refuse,
 }
 
+/// Whether a run reads nothing for a while, shared by everything that works on one job. Its slots
+/// keep their partitions and commit what they have.
+#[derive(Clone, Debug, Default)]
+pub struct PauseToken(Arc<AtomicBool>);
+
+impl PauseToken {
+    /// Has the job read nothing, or read again.
+    pub fn set(&self, is_paused: bool) {
+        self.0.store(is_paused, Ordering::Relaxed);
+    }
+
+    /// Whether it is to read nothing.
+    #[must_use]
+    pub fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// How a job runs.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -89,6 +109,8 @@ pub struct Settings {
     pub commit_every: Duration,
     /// Longest time between two snapshots while messages come.
     pub snapshot_every: Duration,
+    /// Set while nothing is to be read.
+    pub pause: PauseToken,
 }
 
 impl Default for Settings {
@@ -103,6 +125,7 @@ impl Default for Settings {
             max_records: None,
             commit_every: Duration::from_millis(20),
             snapshot_every: Duration::from_secs(5),
+            pause: PauseToken::default(),
         }
     }
 }

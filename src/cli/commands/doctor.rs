@@ -25,8 +25,14 @@ pub struct Args {
 
 /// Examines and reports; exit code 3 when there is a problem.
 pub fn run(args: Args) -> anyhow::Result<Outcome> {
-    let (location, topic) = (args.target.location()?, args.topic.name());
-    let report = doctor::examine(&Subject { location, topic, sinks: args.sinks });
+    let server = &args.target.file.server_file;
+    let mut report = doctor::examine_connections(&server.read()?.connections);
+    // The file of a server alone is about its connections; a job is examined when one is meant.
+    if server.config.is_none() || args.target.file.job.is_some() {
+        let (location, topic) = (args.target.location()?, args.topic.name());
+        let of_job = doctor::examine(&Subject { location, topic, sinks: args.sinks });
+        report.sections.extend(of_job.sections);
+    }
     match args.json {
         true => print_line(report.json())?,
         false => print(report.text())?,

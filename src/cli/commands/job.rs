@@ -11,7 +11,7 @@ use std::{fs, io};
 
 use crate::cli::exit::{Outcome, Usage};
 use crate::cli::stdio::{print, print_line};
-use crate::cli::target::{JobFileArg, VariableArgs};
+use crate::cli::target::{JobFileArg, ServerFileArg, VariableArgs};
 use crate::job::describe::{Resolved, Template, schema, template};
 use crate::job::file;
 use crate::job::options::JobOptions;
@@ -72,6 +72,8 @@ struct FileArgs {
     file: PathBuf,
     #[command(flatten)]
     variables: VariableArgs,
+    #[command(flatten)]
+    server_file: ServerFileArg,
 }
 
 #[derive(clap::Args)]
@@ -80,6 +82,8 @@ struct ShowArgs {
     file: Option<PathBuf>,
     #[command(flatten)]
     variables: VariableArgs,
+    #[command(flatten)]
+    server_file: ServerFileArg,
     #[command(flatten)]
     options: JobOptions,
     /// Print JSON
@@ -129,7 +133,7 @@ fn init(args: &InitArgs) -> anyhow::Result<()> {
 
 fn check(args: &FileArgs) -> anyhow::Result<()> {
     let path = &args.file;
-    let file = file::open(path, &args.variables.given())?;
+    let file = file::open(path, &args.server_file.given(&args.variables)?)?;
     let Resolved { spec, service, .. } = Resolved::of(JobOptions::default(), file)?;
     let name = service.name.map(|name| format!("job {name}, ")).unwrap_or_default();
     let sinks: Vec<String> = spec.sink.iter().map(ToString::to_string).collect();
@@ -146,8 +150,8 @@ fn check(args: &FileArgs) -> anyhow::Result<()> {
 }
 
 fn show(args: ShowArgs) -> anyhow::Result<()> {
-    let (job, variables) = (args.file, args.variables);
-    let file = JobFileArg { job, variables }.read()?;
+    let (job, variables, server_file) = (args.file, args.variables, args.server_file);
+    let file = JobFileArg { job, variables, server_file }.read()?;
     let resolved = Resolved::of(args.options, file)?;
     match args.json {
         true => print_line(serde_json::to_string_pretty(&resolved.to_json())?)?,

@@ -31,7 +31,8 @@ pub struct Args {
     /// Without it, jobs are submitted
     #[arg(long, value_name = "DIR")]
     jobs: Option<PathBuf>,
-    /// File with variables of all jobs, commands of alarms, and folders that submitted jobs may use
+    /// File with variables, defaults and connections of all jobs, commands of alarms, and folders that
+    /// submitted jobs may use
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Leave the jobs running when the server is stopped; the next one takes them over
@@ -49,7 +50,7 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         let why = format!("--jobs {}: there is no such folder", folder.display());
         return Err(Usage(why).into());
     }
-    let ServeConfig { variables, mut roots, commands } =
+    let ServeConfig { variables, defaults, connections, mut roots, commands, .. } =
         args.config.as_deref().map(ServeConfig::read).transpose()?.unwrap_or_default();
     if roots.is_empty() {
         roots = vec![std::env::current_dir().context("finding the current folder")?];
@@ -67,6 +68,8 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         jobs: args.jobs,
         leave_running,
         variables,
+        defaults,
+        connections,
         roots,
         commands,
         http: Some(http),

@@ -31,6 +31,7 @@
 
 pub mod keys;
 mod nearest;
+pub mod server_file;
 pub mod service_keys;
 mod value;
 pub mod variables;
@@ -71,6 +72,8 @@ pub struct JobFile {
 /// Where a key is set.
 #[derive(Clone, Debug)]
 struct Place {
+    /// The file, where it is not this one.
+    file: Option<PathBuf>,
     line: usize,
     /// The key as the file writes it.
     written: String,
@@ -82,8 +85,9 @@ impl JobFile {
     /// File, line and key of an option that it sets.
     #[must_use]
     pub fn place_of(&self, key: &str) -> Option<String> {
-        let Place { line, written, .. } = self.places.get(key)?;
-        Some(format!("{}:{line}: {written}", self.path.display()))
+        let Place { line, written, file, .. } = self.places.get(key)?;
+        let path = file.as_ref().unwrap_or(&self.path).display();
+        Some(format!("{path}:{line}: {written}"))
     }
 
     /// As [`JobFile::place_of`], with the variables in its value.
@@ -148,7 +152,10 @@ pub fn read_given(text: &str, path: &Path, given: &Given) -> JobFile {
         before.iter().filter(|&&byte| byte == b'\n').count() + 1
     };
     let line = |span: Range<usize>| line_at(span.start);
+    let mut base = defaults_of(given);
     let mut file = JobFile { path: path.to_owned(), ..JobFile::default() };
+    // What the file sets itself is set over it.
+    (file.service, file.places) = (base.service.clone(), base.places_of_service());
     let mut faults: Vec<(usize, String)> = Vec::new();
     let (parsed, errors) = DeTable::parse_recoverable(text);
     let filled =
@@ -170,6 +177,10 @@ pub fn read_given(text: &str, path: &Path, given: &Given) -> JobFile {
                 Err(why) => fault(at, format!("{written}: {why}")),
             }
         }
+        if !filled.kafka.is_empty() {
+            file.add_kafka(&filled.kafka);
+        }
+        file.take_options(&mut base);
         file.name_places();
     } else {
         faults.clear();
@@ -181,11 +192,67 @@ pub fn read_given(text: &str, path: &Path, given: &Given) -> JobFile {
     }
     faults.sort();
     let name = path.display();
-    file.faults = faults.into_iter().map(|(at, why)| format!("{name}:{at}: {why}")).collect();
+    let faults = faults.into_iter().map(|(at, why)| format!("{name}:{at}: {why}"));
+    file.faults = faults.chain(base.faults).collect();
     file
 }
 
+/// What the server's defaults say.
+fn defaults_of(given: &Given) -> JobFile {
+    let server_file::Defaults { text, file } = &given.defaults;
+    if text.is_empty() {
+        return JobFile::default();
+    }
+    let given = Given {
+        defaults: server_file::Defaults::default(),
+        // One that only they lack is not unused.
+        line: Vec::new(),
+        server: given.server.clone().into_iter().chain(given.line.clone()).collect(),
+        ..given.clone()
+    };
+    let path = Path::new(file);
+    let mut base = read_given(text, path, &given);
+    for place in base.places.values_mut() {
+        place.file = Some(path.to_owned());
+    }
+    for key in server_file::OWN {
+        if let Some(place) = base.place_of(key) {
+            base.faults.push(format!("{place}: each job has its own"));
+        }
+    }
+    base
+}
+
 impl JobFile {
+    /// Places of the keys that are no options.
+    fn places_of_service(&self) -> BTreeMap<&'static str, Place> {
+        let is_of_service = |key: &str| service_keys::SERVICE_KEYS.iter().any(|it| it.name == key);
+        let all = self.places.iter().filter(|(key, _)| is_of_service(key));
+        all.map(|(key, place)| (*key, place.clone())).collect()
+    }
+
+    /// Takes options from `base` that it leaves open itself.
+    fn take_options(&mut self, base: &mut JobFile) {
+        let (own, theirs) = (std::mem::take(&mut self.options), std::mem::take(&mut base.options));
+        let (options, filled) = own.or(theirs);
+        self.options = options;
+        for key in filled {
+            if let Some(place) = base.places.remove(key) {
+                self.places.insert(key, place);
+            }
+        }
+    }
+
+    /// Adds settings of connections, below its own.
+    fn add_kafka(&mut self, settings: &BTreeMap<String, String>) {
+        let own = &mut self.options.location.kafka;
+        for (key, value) in settings {
+            if !own.iter().any(|(known, _)| known == key) {
+                own.push((key.clone(), value.clone()));
+            }
+        }
+    }
+
     /// Sets a key at the top, with its variables, or the keys of a table.
     fn set(
         &mut self,
@@ -197,7 +264,7 @@ impl JobFile {
         if written == variables::TABLE {
             return;
         }
-        let place = Place { line: at, written: written.to_owned(), variables };
+        let place = Place { file: None, line: at, written: written.to_owned(), variables };
         let of_table = service_keys::of_table(written);
         let done = match (service_keys::find(written), value) {
             (Some(key), _) => {
@@ -207,6 +274,7 @@ impl JobFile {
             (None, DeValue::Table(pairs)) if !of_table.is_empty() => {
                 for (name, value) in pairs {
                     let place = Place {
+                        file: None,
                         line: line(name.span()),
                         written: format!("{written}.{}", name.get_ref()),
                         variables: place.variables.clone(),

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use seismic_pipeline::CheckpointRef;
 use serde_json::{Value, json};
 use toml::de::DeValue;
 
 use super::value::{choice, flag, list, number, text};
+use crate::job::service::restart::Rerun;
 use crate::job::service::{Service, tags};
 use crate::logs::LogFormat;
 
@@ -201,6 +203,37 @@ pub const SERVICE_KEYS: &[ServiceKey] = &[
         schema: || json!({ "type": "boolean" }),
         set: |service, value| flag(&mut service.restart.retry_on_timeout, value),
         show: |service| json!(service.restart.retry_on_timeout),
+    },
+    ServiceKey {
+        name: "restart.rerun",
+        help: "Where an automatic start begins: last-checkpoint, or from-scratch with a new group, store \
+               and topics, whose number {{rerun}} has",
+        default: Some("last-checkpoint"),
+        example: "\"last-checkpoint\"",
+        schema: || json!({ "enum": ["last-checkpoint", "from-scratch"] }),
+        set: |service, value| {
+            service.restart.rerun = choice(value)?;
+            Ok(())
+        },
+        show: |service| match service.restart.rerun {
+            Rerun::LastCheckpoint => json!("last-checkpoint"),
+            Rerun::FromScratch => json!("from-scratch"),
+        },
+    },
+    ServiceKey {
+        name: "restart.checkpoint",
+        help: "Checkpoint to which an automatic start goes back, by number or name: results after it are \
+               computed again",
+        default: Some("the newest one"),
+        example: "\"before\"",
+        schema: || json!({ "type": ["string", "integer"] }),
+        set: |service, value| {
+            let checkpoint = text(value)?;
+            checkpoint.parse::<CheckpointRef>().map_err(|why| why.to_string())?;
+            service.restart.checkpoint = Some(checkpoint);
+            Ok(())
+        },
+        show: |service| service.restart.checkpoint.as_ref().map_or(Value::Null, |it| json!(it)),
     },
     ServiceKey {
         name: "logs.level",

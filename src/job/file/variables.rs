@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use toml::de::{DeTable, DeValue};
 
 use super::nearest::nearest;
+use super::server_file::{self, Connections, Defaults};
 use super::value::text;
 
 /// Names in the environment begin with this.
@@ -29,6 +30,10 @@ pub struct Given {
     pub environment: BTreeMap<String, String>,
     /// For all jobs of a server.
     pub server: BTreeMap<String, String>,
+    /// Values of keys that a file leaves open, of a server.
+    pub defaults: Defaults,
+    /// What a server calls `connection:NAME`.
+    pub connections: Connections,
 }
 
 impl Given {
@@ -84,6 +89,8 @@ type Filled = Result<(String, Vec<String>), String>;
 pub struct FilledTexts {
     by_text: BTreeMap<String, Filled>,
     unused: Vec<String>,
+    /// Settings of the Kafka client that connections have which the file names.
+    pub kafka: BTreeMap<String, String>,
 }
 
 impl FilledTexts {
@@ -98,18 +105,27 @@ impl FilledTexts {
             }
         }
         let (mut by_text, mut used) = (BTreeMap::new(), BTreeSet::new());
+        let mut kafka = BTreeMap::new();
         for (key, value) in table {
-            if key.get_ref() != TABLE {
-                each_text(value.get_ref(), &mut |text| {
-                    if text.contains("{{") && !by_text.contains_key(text) {
-                        by_text.insert(text.to_owned(), fill(text, given, &file, &mut used));
-                    }
-                });
+            if key.get_ref() == TABLE {
+                continue;
             }
+            let may_name_connection = matches!(key.get_ref().as_ref(), "queue" | "store" | "sink");
+            each_text(value.get_ref(), &mut |text| {
+                let is_connection = may_name_connection && text.starts_with(server_file::PREFIX);
+                if (text.contains("{{") || is_connection) && !by_text.contains_key(text) {
+                    let filled = fill(text, given, &file, &mut used);
+                    let filled = filled.and_then(|filled| match may_name_connection {
+                        true => connect(filled, &given.connections, &mut kafka),
+                        false => Ok(filled),
+                    });
+                    by_text.insert(text.to_owned(), filled);
+                }
+            });
         }
         let names = given.line.iter().map(|(name, _)| name);
         let unused = names.filter(|name| !used.contains(*name)).cloned().collect();
-        FilledTexts { by_text, unused }
+        FilledTexts { by_text, unused, kafka }
     }
 
     /// Variables of the command line that no value names.
@@ -179,6 +195,20 @@ fn each_text(value: &DeValue<'_>, act: &mut impl FnMut(&str)) {
         DeValue::Table(pairs) => pairs.iter().for_each(|(_, one)| each_text(one.get_ref(), act)),
         _ => {}
     }
+}
+
+/// Puts the URL of a connection in place of its name.
+fn connect(
+    (text, mut sources): (String, Vec<String>),
+    connections: &Connections,
+    kafka: &mut BTreeMap<String, String>,
+) -> Filled {
+    let Some((url, connection)) = server_file::resolve(&text, connections)? else {
+        return Ok((text, sources));
+    };
+    kafka.extend(connection.kafka.clone());
+    sources.push(text);
+    Ok((url, sources))
 }
 
 fn fill(
@@ -257,6 +287,7 @@ mod tests {
             line: line.iter().map(own).collect(),
             environment: BTreeMap::from([("B".to_owned(), "environment".to_owned())]),
             server: BTreeMap::from([("d".to_owned(), "server".to_owned())]),
+            ..Given::default()
         }
     }
 

@@ -43,6 +43,7 @@ pub(super) fn run(spec: &JobSpec, shared: &Shared, notify: &Notify) -> anyhow::R
 fn run_until_over(spec: &JobSpec, shared: &Shared, notify: &Notify) -> anyhow::Result<bool> {
     let stop = shared.stop.flag();
     let (location, mut settings) = (spec.location(), spec.settings());
+    settings.pause = shared.pause.clone();
     let queue = patiently(stop, || match spec.is_bounded() {
         true => location.open_queue_of(&spec.topic),
         false => location.open_queue(),
@@ -54,7 +55,7 @@ fn run_until_over(spec: &JobSpec, shared: &Shared, notify: &Notify) -> anyhow::R
     };
     check_choice(spec, &*store)?;
     let first = match spec.repartition {
-        true => Some(FirstJob::open(spec, &input, stop)?),
+        true => Some(FirstJob::open(spec, &input, &shared.pause, stop)?),
         false => None,
     };
     let first_lease = first.as_ref().map(|first| first.acquire(stop)).transpose()?;
@@ -71,13 +72,20 @@ fn run_until_over(spec: &JobSpec, shared: &Shared, notify: &Notify) -> anyhow::R
         None => (&*queue, input),
     };
     let mut job = build::job(spec, input);
-    let origin = spec.once.open(&location)?;
+    let origin = match spec.once.was_begun() {
+        true => None,
+        false => spec.once.open(&location)?,
+    };
     let parent = origin.as_ref().and_then(Origin::parent);
     version::keep((&mut settings.rules, &mut job), &*store, parent, stop);
     if spec.once.accept_partitions {
         rescale::accept((&*queue, &*store), &job, &settings, &shared.stop, notify)?;
     }
     let lease = patiently(stop, || store.acquire(&job))?;
+    if settings.from.is_some() && spec.once.was_begun() && has_progress(&*store)? {
+        // It has begun there when it was started the same way before.
+        settings.from = None;
+    }
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let run_job = JobContext {
         queue: windows_queue,
@@ -91,6 +99,7 @@ fn run_until_over(spec: &JobSpec, shared: &Shared, notify: &Notify) -> anyhow::R
     if let Some(origin) = origin {
         origin.apply(run_job, &shared.stop)?;
     }
+    spec.once.note_begun()?;
     let runners = match build::sinks(&store, spec, &shared.metrics, &shared.stop) {
         // Stopped while it waited for what a sink needs: nothing was begun.
         Err(_) if shared.stop.is_stopped() => return Ok(true),
@@ -130,6 +139,10 @@ fn run_until_over(spec: &JobSpec, shared: &Shared, notify: &Notify) -> anyhow::R
         false => error,
     })?;
     Ok(true)
+}
+
+fn has_progress(store: &dyn JobStore) -> seismic_queue::Result<bool> {
+    Ok(store.view()?.partitions.iter().any(|part| part.progress.is_some()))
 }
 
 /// Starts the sinks. One that fails stops the job, unless it has a server of its own.

@@ -7,7 +7,8 @@ use std::thread;
 use std::time::Duration;
 
 use seismic_pipeline::{
-    Finish, FirstStep, JobContext, Metrics, Repartition, Settings, TimeMode, run, run_behind,
+    Finish, FirstStep, JobContext, Metrics, PauseToken, Repartition, Settings, TimeMode, run,
+    run_behind,
 };
 use seismic_queue::{Job, JobStore, Lease, Policy, Queue, Result, Topic, patiently};
 
@@ -42,7 +43,12 @@ impl FirstJob {
     ///
     /// # Errors
     /// When its store cannot be opened, or is that of something else.
-    pub fn open(spec: &JobSpec, input: &Topic, stop: &Arc<AtomicBool>) -> anyhow::Result<FirstJob> {
+    pub fn open(
+        spec: &JobSpec,
+        input: &Topic,
+        pause: &PauseToken,
+        stop: &Arc<AtomicBool>,
+    ) -> anyhow::Result<FirstJob> {
         let location = spec.location().first_step();
         let slot = spec.slot.as_deref();
         let store = patiently(stop, || location.open_store_as(slot))?;
@@ -54,7 +60,8 @@ impl FirstJob {
         };
         let dead = first_dead_topic(&spec.group);
         let job = kind.job(&location.group, input.clone(), &location.group, &dead);
-        let settings = Settings { idle_timeout: Duration::ZERO, ..spec.settings() };
+        let pause = pause.clone();
+        let settings = Settings { idle_timeout: Duration::ZERO, pause, ..spec.settings() };
         let is_kept_by_brokers = spec.queue.capabilities().retains_by_itself;
         Ok(FirstJob { store, job, is_kept_by_brokers, kind, settings })
     }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use clap::ValueEnum;
+
 /// What `[restart]` says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RestartPolicy {
@@ -21,6 +23,20 @@ pub struct RestartPolicy {
     pub run_timeout: Option<Duration>,
     /// Whether a start or run that took too long is tried again.
     pub retry_on_timeout: bool,
+    /// Where an automatic start begins.
+    pub rerun: Rerun,
+    /// The checkpoint with which it begins, by number or name; `None`: the newest one.
+    pub checkpoint: Option<String>,
+}
+
+/// Where an automatic start begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Rerun {
+    /// Where the job was.
+    #[default]
+    LastCheckpoint,
+    /// At its beginning, with a new group.
+    FromScratch,
 }
 
 impl Default for RestartPolicy {
@@ -34,6 +50,8 @@ impl Default for RestartPolicy {
             start_timeout: None,
             run_timeout: None,
             retry_on_timeout: true,
+            rerun: Rerun::LastCheckpoint,
+            checkpoint: None,
         }
     }
 }

@@ -50,6 +50,7 @@ fn entry(job: &ServedJob) -> JobEntry {
         last_error: standing.last_error.clone(),
         restarts: job.life.saved().restarts_total,
         numbers: job.report.as_ref().map(|(_, report)| report.numbers.clone()).unwrap_or_default(),
+        past: job.past.clone(),
     }
 }
 

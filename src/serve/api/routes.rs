@@ -77,9 +77,9 @@ pub fn routes(server: &Arc<Handle>) -> Vec<Route> {
             .handled(with(server, start)),
         post(
             "/api/v1/jobs/{name}/pause",
-            "Make the last commits and read nothing until it is resumed",
+            "Commit what is read and read nothing until it is resumed; its worker stays",
         )
-        .handled(with(server, |call, server| act(call, server, Input::Pause))),
+        .handled(with(server, pause)),
         post("/api/v1/jobs/{name}/resume", "Read again")
             .handled(with(server, |call, server| act(call, server, Input::Resume))),
         post("/api/v1/jobs/{name}/copy", "Submit a copy under another name, also as a fork")
@@ -157,7 +157,7 @@ fn submit(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
 /// Takes in a job that is not from a file on disk.
 fn add(server: &mut Supervisor, description: Description, begin: Begin) -> Result<Reply, ApiError> {
     let mut whole = description.clone();
-    whole.server.clone_from(&server.settings().variables);
+    server.settings().complete(&mut whole);
     let (spec, service) =
         whole.resolve().map_err(|error| ApiError::bad_request(error.to_string()))?;
     if server.settings().jobs.is_some() {
@@ -193,6 +193,12 @@ fn start(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
 fn act(call: &Call, server: &mut Supervisor, input: Input) -> Result<Reply, ApiError> {
     let name = known(call, server)?;
     server.try_apply(&name, input).map_err(|error| unavailable(&error))?;
+    accepted()
+}
+
+fn pause(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
+    let name = known(call, server)?;
+    server.pause(&name).map_err(|error| unavailable(&error))?;
     accepted()
 }
 

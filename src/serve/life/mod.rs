@@ -18,6 +18,9 @@ use self::state::{Standing, State};
 use crate::job::service::restart::RestartPolicy;
 use crate::serve::limits;
 
+/// Why a job is paused that has its worker.
+const PAUSED: &str = "somebody paused it; its worker stays, keeps its partitions and reads nothing";
+
 const HOUR_MS: i64 = 3_600_000;
 
 /// What somebody wants the job to do.
@@ -39,8 +42,11 @@ pub enum Input {
     Start,
     /// Somebody wants it to end.
     Stop,
-    /// Somebody wants it to read nothing.
-    Pause,
+    /// Somebody wants it to read nothing; whether its worker can stay meanwhile.
+    Pause {
+        /// A worker of an older version cannot.
+        worker_can_stay: bool,
+    },
     /// Somebody wants it to read again.
     Resume,
     /// The server that had its worker is gone, and so is the worker.
@@ -66,6 +72,8 @@ pub enum Doing {
     Starting,
     /// Reads, computes and commits.
     Running,
+    /// Reads nothing, and keeps its members.
+    Paused,
     /// Makes its last commits.
     Draining,
 }
@@ -79,6 +87,10 @@ pub enum Act {
     Stop,
     /// End the worker at once.
     Kill,
+    /// Have the worker read nothing.
+    Pause,
+    /// Have the worker read again.
+    Resume,
 }
 
 /// What is stored of a life.
@@ -104,6 +116,9 @@ pub struct Saved {
     pub stop_asked_ms: Option<i64>,
     /// Why its worker was ended although somebody wants it to run.
     pub overdue: Option<String>,
+    /// Whether a paused job has a worker, which keeps its members.
+    #[serde(default)]
+    pub pauses_in_place: bool,
 }
 
 /// The life of one job.
@@ -135,6 +150,7 @@ impl Life {
             started_ms: 0,
             stop_asked_ms: None,
             overdue: None,
+            pauses_in_place: false,
         };
         Life { policy, is_bounded, saved }
     }
@@ -167,7 +183,7 @@ impl Life {
         match input {
             Input::Start => self.start(now_ms),
             Input::Stop => self.stop(now_ms),
-            Input::Pause => self.pause(now_ms),
+            Input::Pause { worker_can_stay } => self.pause(now_ms, worker_can_stay),
             Input::Resume => self.resume(now_ms),
             Input::Orphaned(ending) => self.ended(now_ms, &ending, "the server was started again"),
             Input::Ended(ending) => self.ended(now_ms, &ending, "somebody started it"),
@@ -180,6 +196,9 @@ impl Life {
     }
 
     fn start(&mut self, now_ms: i64) -> Vec<Act> {
+        if self.pauses_here() {
+            return self.resume(now_ms);
+        }
         self.saved.intent = Intent::Run;
         self.begin(now_ms, "somebody started it")
     }
@@ -198,11 +217,35 @@ impl Life {
         vec![]
     }
 
-    fn pause(&mut self, now_ms: i64) -> Vec<Act> {
+    /// Whether it has a worker that reads nothing, or is about to.
+    fn pauses_here(&self) -> bool {
+        let saved = &self.saved;
+        saved.intent == Intent::Pause
+            && saved.pauses_in_place
+            && saved.has_worker
+            && saved.stop_asked_ms.is_none()
+    }
+
+    /// Whether it is to have a worker.
+    fn wants_worker(&self) -> bool {
+        match self.saved.intent {
+            Intent::Run => true,
+            Intent::Pause => self.saved.pauses_in_place,
+            Intent::Stop => false,
+        }
+    }
+
+    fn pause(&mut self, now_ms: i64, worker_can_stay: bool) -> Vec<Act> {
         if self.saved.intent != Intent::Run {
             return vec![];
         }
         self.saved.intent = Intent::Pause;
+        self.saved.pauses_in_place =
+            worker_can_stay && self.saved.has_worker && self.saved.stop_asked_ms.is_none();
+        if self.saved.pauses_in_place {
+            self.enter(now_ms, State::Paused, PAUSED);
+            return vec![Act::Pause];
+        }
         self.saved.restart_at_ms = None;
         self.enter(now_ms, State::Paused, "somebody paused it");
         let is_asked = self.saved.stop_asked_ms.is_some();
@@ -217,7 +260,13 @@ impl Life {
         if self.saved.intent != Intent::Pause {
             return vec![];
         }
+        let is_here = self.pauses_here();
         self.saved.intent = Intent::Run;
+        self.saved.pauses_in_place = false;
+        if is_here {
+            self.enter(now_ms, State::Starting, "somebody resumed it");
+            return vec![Act::Resume];
+        }
         self.begin(now_ms, "somebody resumed it")
     }
 
@@ -248,15 +297,24 @@ impl Life {
             return vec![];
         }
         let state = self.saved.standing.state;
+        match (doing, self.saved.intent) {
+            // As a server left it that died before it could tell.
+            (Doing::Running, Intent::Pause) => return vec![Act::Pause],
+            (Doing::Paused, Intent::Run) => return vec![Act::Resume],
+            _ => {}
+        }
         match doing {
             Doing::Starting => {}
+            Doing::Paused if state != State::Paused => {
+                self.enter(now_ms, State::Paused, PAUSED);
+            }
             Doing::Running if state == State::Starting => {
                 self.enter(now_ms, State::Running, "it reads and commits");
             }
             Doing::Draining if state != State::Draining => {
                 self.enter(now_ms, State::Draining, "it makes its last commits");
             }
-            Doing::Running | Doing::Draining => {}
+            Doing::Running | Doing::Draining | Doing::Paused => {}
         }
         vec![]
     }
@@ -288,10 +346,10 @@ impl Life {
         let overdue = self.saved.overdue.take();
         let ran_ms = now_ms - self.saved.started_ms;
         self.saved.has_worker = false;
-        if was_asked && overdue.is_none() && self.saved.intent == Intent::Run {
+        if was_asked && overdue.is_none() && self.wants_worker() {
             return self.spawn(now_ms, again);
         }
-        if self.saved.intent == Intent::Pause {
+        if self.saved.intent == Intent::Pause && !self.saved.pauses_in_place {
             if !ending.is_good() {
                 self.saved.standing.last_error = Some(ending.to_string());
             }

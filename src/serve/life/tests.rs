@@ -11,6 +11,9 @@ fn life(policy: RestartPolicy) -> Life {
     Life::new(policy, false, 0)
 }
 
+/// Of a worker of an older version.
+const PAUSE: Input = Input::Pause { worker_can_stay: false };
+
 fn exited(code: i32) -> Ending {
     Ending::Exited { code, words: None }
 }
@@ -118,18 +121,47 @@ fn a_worker_that_does_not_end_is_killed() {
 }
 
 #[test]
+fn a_pause_keeps_the_worker_also_through_its_death() {
+    let mut job = life(RestartPolicy::default());
+    job.step(0, Input::Start);
+    job.step(1, Input::Reported(Doing::Running));
+    assert_eq!(job.step(2, Input::Pause { worker_can_stay: true }), [Act::Pause]);
+    assert_eq!(job.standing().state, State::Paused);
+    assert!(job.standing().why.contains("keeps its partitions"), "{:?}", job.standing());
+    job.step(3, Input::Reported(Doing::Paused));
+    // A worker that was not told yet is told again.
+    assert_eq!(job.step(4, Input::Reported(Doing::Running)), [Act::Pause]);
+    job.step(5, Input::Ended(Ending::Killed { signal: 9 }));
+    assert_eq!(job.standing().state, State::Restarting);
+    assert_eq!(job.step(1_005, Input::Tick), [Act::Spawn]);
+    job.step(1_006, Input::Reported(Doing::Paused));
+    assert_eq!(job.standing().state, State::Paused);
+    assert_eq!(job.step(1_007, Input::Resume), [Act::Resume]);
+    assert_eq!(job.step(1_008, Input::Reported(Doing::Paused)), [Act::Resume]);
+    job.step(1_009, Input::Reported(Doing::Running));
+    assert_eq!(job.standing().state, State::Running);
+    // A start is a resume, too, and a stop stops it.
+    job.step(1_010, Input::Pause { worker_can_stay: true });
+    assert_eq!(job.step(1_011, Input::Start), [Act::Resume]);
+    job.step(1_012, Input::Pause { worker_can_stay: true });
+    assert_eq!(job.step(1_013, Input::Stop), [Act::Stop]);
+    job.step(1_014, Input::Ended(exited(0)));
+    assert_eq!(job.standing().state, State::Stopped);
+}
+
+#[test]
 fn a_paused_job_stays_paused_until_it_is_resumed() {
     let mut job = life(RestartPolicy::default());
     job.step(0, Input::Start);
     job.step(1, Input::Reported(Doing::Running));
-    assert_eq!(job.step(2, Input::Pause), [Act::Stop]);
+    assert_eq!(job.step(2, PAUSE), [Act::Stop]);
     job.step(4, Input::Ended(Ending::Vanished));
     assert_eq!(job.standing().state, State::Paused);
     assert_eq!(job.step(5, Input::Tick), []);
     assert_eq!(job.step(6, Input::Resume), [Act::Spawn]);
     // One that is resumed while its worker ends is started when it has.
     job.step(7, Input::Reported(Doing::Running));
-    assert_eq!(job.step(8, Input::Pause), [Act::Stop]);
+    assert_eq!(job.step(8, PAUSE), [Act::Stop]);
     assert_eq!(job.step(9, Input::Resume), []);
     assert_eq!(job.step(10, Input::Ended(exited(0))), [Act::Spawn]);
 }
@@ -138,7 +170,7 @@ fn a_paused_job_stays_paused_until_it_is_resumed() {
 enum Happening {
     Start,
     Stop,
-    Pause,
+    Pause(bool),
     Resume,
     Dies(u8),
     Reports(u8),
@@ -150,10 +182,10 @@ fn happening() -> impl Strategy<Value = Happening> {
     prop_oneof![
         2 => Just(Happening::Start),
         1 => Just(Happening::Stop),
-        1 => Just(Happening::Pause),
+        1 => any::<bool>().prop_map(Happening::Pause),
         1 => Just(Happening::Resume),
         8 => (0..6u8).prop_map(Happening::Dies),
-        4 => (0..4u8).prop_map(Happening::Reports),
+        4 => (0..5u8).prop_map(Happening::Reports),
         2 => Just(Happening::ServerRestarts),
     ]
 }
@@ -162,7 +194,7 @@ fn input(of: &Happening) -> Option<Input> {
     Some(match of {
         Happening::Start => Input::Start,
         Happening::Stop => Input::Stop,
-        Happening::Pause => Input::Pause,
+        Happening::Pause(worker_can_stay) => Input::Pause { worker_can_stay: *worker_can_stay },
         Happening::Resume => Input::Resume,
         Happening::Dies(0) => Input::Ended(Ending::Killed { signal: 9 }),
         Happening::Dies(1) => Input::Ended(Ending::Vanished),
@@ -170,6 +202,7 @@ fn input(of: &Happening) -> Option<Input> {
         Happening::Dies(3) => Input::Ended(exited(2)),
         Happening::Dies(_) => Input::Ended(exited(1)),
         Happening::Reports(0) => Input::Reported(Doing::Starting),
+        Happening::Reports(4) => Input::Reported(Doing::Paused),
         Happening::Reports(2) => Input::Reported(Doing::Draining),
         Happening::Reports(_) => Input::Reported(Doing::Running),
         Happening::ServerRestarts => return None,

@@ -60,6 +60,20 @@ impl WorkerFolder {
         self.path.join("log")
     }
 
+    /// The file that the worker makes once it has begun where its order says.
+    #[must_use]
+    pub fn begun(&self) -> PathBuf {
+        self.path.join("begun")
+    }
+
+    /// Forgets that a worker has begun: the next start begins somewhere else.
+    ///
+    /// # Errors
+    /// Those of the file system, other than that there is nothing.
+    pub fn forget_begun(&self) -> io::Result<()> {
+        remove(&self.begun())
+    }
+
     /// Writes what the worker is to do.
     ///
     /// # Errors
@@ -112,10 +126,7 @@ impl WorkerFolder {
     /// # Errors
     /// Those of the file system, other than that there is nothing.
     pub fn forget_last_words(&self) -> io::Result<()> {
-        match fs::remove_file(self.path.join("last-words.json")) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            done => done,
-        }
+        remove(&self.path.join("last-words.json"))
     }
 
     /// Keeps every other worker out of the folder while the file is open.
@@ -170,6 +181,14 @@ impl WorkerFolder {
 }
 
 const SOCKET: &str = "socket";
+
+/// Removes a file that need not be there.
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        done => done,
+    }
+}
 
 /// Options of a file that only its user can read.
 fn private() -> OpenOptions {

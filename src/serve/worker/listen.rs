@@ -18,6 +18,8 @@ pub struct Subject {
     pub identity: Identity,
     /// Ends it.
     pub stop: StopToken,
+    /// Has it read nothing, or read again.
+    pub pause: Box<dyn Fn(bool) + Send + Sync>,
     /// What it does.
     pub report: Box<dyn Fn() -> Report + Send + Sync>,
 }
@@ -59,6 +61,7 @@ fn answer(question: &Question, subject: &Subject) -> Answer {
     match &question.ask {
         Ask::Report => answer.report = Some((subject.report)()),
         Ask::Stop => subject.stop.stop(),
+        Ask::Pause(is_paused) => (subject.pause)(*is_paused),
         Ask::Levels(filter) => answer.error = log_levels::set(filter).err(),
     }
     answer

@@ -8,11 +8,16 @@ use serde::{Deserialize, Serialize};
 use crate::error::Usage;
 use crate::job::JobSpec;
 use crate::job::describe::Resolved;
-use crate::job::file::{self, variables::Given};
+use crate::job::file::server_file::{Connections, Defaults};
+use crate::job::file::{self, JobFile, variables::Given};
 use crate::job::options::JobOptions;
 use crate::job::origin::Once;
 use crate::job::service::Service;
+use crate::job::service::restart::Rerun;
 use crate::time::parse_from;
+
+/// Variable with the number of times that the job has begun from scratch again.
+const RERUN: &str = "rerun";
 
 /// A job file with all that it takes to understand it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -27,6 +32,15 @@ pub struct Description {
     /// Variables of the server.
     #[serde(default)]
     pub server: BTreeMap<String, String>,
+    /// Values of keys that the file leaves open, of the server.
+    #[serde(default)]
+    pub defaults: Defaults,
+    /// Connections of the server.
+    #[serde(default)]
+    pub connections: Connections,
+    /// How often the job has begun from scratch with a group of its own, after the first time.
+    #[serde(default)]
+    pub rerun: u32,
 }
 
 impl Description {
@@ -35,14 +49,48 @@ impl Description {
     /// # Errors
     /// Everything that is wrong with it.
     pub fn resolve(&self) -> Result<(JobSpec, Service), Usage> {
+        let file = self.read(self.rerun);
+        let Resolved { mut spec, service, .. } = Resolved::of(JobOptions::default(), file)?;
+        if service.restart.rerun == Rerun::FromScratch {
+            self.check_places(&spec)?;
+        }
+        if self.rerun > 0 {
+            for name in [&mut spec.group, &mut spec.result_topic, &mut spec.dead_topic] {
+                *name += &format!("-{}", self.rerun + 1);
+            }
+        }
+        Ok((spec, service))
+    }
+
+    /// What the file says in the run after so many from scratch.
+    fn read(&self, rerun: u32) -> JobFile {
         let given = Given {
             line: self.variables.clone().into_iter().collect(),
             server: self.server.clone(),
-            ..Given::default()
+            defaults: self.defaults.clone(),
+            connections: self.connections.clone(),
+            environment: BTreeMap::from([(RERUN.to_ascii_uppercase(), rerun.to_string())]),
         };
-        let file = file::read_given(&self.text, Path::new(&self.file), &given);
-        let Resolved { spec, service, .. } = Resolved::of(JobOptions::default(), file)?;
-        Ok((spec, service))
+        file::read_given(&self.text, Path::new(&self.file), &given)
+    }
+
+    /// Whether a run from scratch would have places of its own.
+    fn check_places(&self, spec: &JobSpec) -> Result<(), Usage> {
+        let next = self.read(self.rerun + 1);
+        let next = JobSpec::resolve(JobOptions::default(), next, Once::default())?;
+        let same_sink = spec.sink.iter().find(|sink| {
+            sink.scheme() != "console"
+                && next.sink.iter().any(|it| it.to_string() == sink.to_string())
+        });
+        let why = "[restart] rerun is \"from-scratch\", so each run has places of its own: write";
+        if let Some(sink) = same_sink {
+            let why = format!("{why} {{{{{RERUN}}}}} into the target of sink {sink}");
+            return Err(Usage(why));
+        }
+        if spec.store.is_some() && spec.store == next.store {
+            return Err(Usage(format!("{why} {{{{{RERUN}}}}} into the store, or leave it out")));
+        }
+        Ok(())
     }
 }
 
@@ -98,4 +146,68 @@ pub struct Order {
     /// Where this start begins.
     #[serde(default)]
     pub begin: Begin,
+    /// Whether it reads nothing until it is told to.
+    #[serde(default)]
+    pub is_paused: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::file::server_file::Connection;
+
+    fn described(text: &str) -> Description {
+        let file = "coast.toml".to_owned();
+        Description { text: text.to_owned(), file, ..Description::default() }
+    }
+
+    #[test]
+    fn what_a_file_leaves_open_is_as_the_server_has_it() {
+        let defaults =
+            "lateness = '2s'\nwindow = '9s'\n\n[restart]\nmax_per_hour = 3\nretry = false\n";
+        let main = Connection { url: "kafka://h:9092".to_owned(), ..Connection::default() };
+        let kafka = BTreeMap::from([("linger.ms".to_owned(), "7".to_owned())]);
+        let job = Description {
+            defaults: Defaults { text: defaults.to_owned(), file: "serve.toml".to_owned() },
+            connections: Connections::from([("main".to_owned(), Connection { kafka, ..main })]),
+            ..described(
+                "name = 'coast'\nqueue = 'connection:main'\nwindow = '1s'\n[restart]\nretry = true\n",
+            )
+        };
+        let (spec, service) = job.resolve().unwrap();
+        assert_eq!((spec.window.ms(), spec.lateness.ms()), (1_000, 2_000));
+        assert_eq!((service.restart.max_per_hour, service.restart.retry), (Some(3), true));
+        assert_eq!(spec.queue.to_string(), "kafka://h:9092");
+        assert_eq!(spec.kafka["linger.ms"], "7");
+        // A fault of them has their file and line.
+        let wrong = Defaults {
+            text: "\nlateness = 5\ngroup = 'x'\n".to_owned(),
+            file: "s.toml".to_owned(),
+        };
+        let error = Description { defaults: wrong, ..job }.resolve().unwrap_err().to_string();
+        assert!(error.contains("s.toml:2: lateness"), "{error}");
+        assert!(error.contains("s.toml:3: group: each job has its own"), "{error}");
+    }
+
+    #[test]
+    fn a_run_from_scratch_has_places_of_its_own() {
+        let text = |sink: &str| {
+            format!("name = 'coast'\nsink = ['{sink}']\n[restart]\nrerun = 'from-scratch'\n")
+        };
+        let error = described(&text("csv:rows")).resolve().unwrap_err().to_string();
+        assert!(error.contains("{{rerun}}") && error.contains("sink csv:rows"), "{error}");
+        let first = described(&text("csv:rows-{{rerun}}"));
+        let (spec, _) = first.resolve().unwrap();
+        let (again, _) = Description { rerun: 1, ..first }.resolve().unwrap();
+        assert_eq!(again.group, format!("{}-2", spec.group));
+        assert_eq!(again.result_topic, format!("{}-2", spec.result_topic));
+        assert_eq!(
+            (&*spec.sink[0].to_string(), &*again.sink[0].to_string()),
+            ("csv:rows-0", "csv:rows-1")
+        );
+        assert_ne!(
+            again.location().store_url().to_string(),
+            spec.location().store_url().to_string()
+        );
+    }
 }

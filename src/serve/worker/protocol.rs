@@ -12,7 +12,10 @@ use super::report::Report;
 use crate::serve::limits;
 
 /// Version of the protocol.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
+
+/// Since this version, a worker can pause.
+pub const PAUSES: u32 = 2;
 
 /// What a server asks.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -35,6 +38,8 @@ pub enum Ask {
     Stop,
     /// To log with this filter from now on.
     Levels(String),
+    /// To read nothing, or to read again.
+    Pause(bool),
 }
 
 /// What a worker answers.

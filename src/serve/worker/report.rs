@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::job::{JobObserver, JobState};
 use crate::status::numbers::JobNumbers;
+use crate::status::sink_lags::{self, SinkLags};
 
 /// A worker at one moment. Counts begin with the worker.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -11,6 +12,8 @@ use crate::status::numbers::JobNumbers;
 pub struct Report {
     /// `starting`, `running`, `draining`, `stopped` or `failed`.
     pub state: String,
+    /// Whether it is to read nothing.
+    pub is_paused: bool,
     /// Threads that can read and compute.
     pub slots: u64,
     /// What it has counted and measured.
@@ -20,7 +23,7 @@ pub struct Report {
 impl Report {
     /// That of a job in this process, with so many slots.
     #[must_use]
-    pub fn of(job: &JobObserver, slots: u64) -> Report {
+    pub fn of(job: &JobObserver, slots: u64, sink_lags: &SinkLags) -> Report {
         let state = match job.state() {
             JobState::Starting => "starting",
             JobState::Running => "running",
@@ -28,6 +31,8 @@ impl Report {
             JobState::Stopped => "stopped",
             JobState::Failed { .. } => "failed",
         };
-        Report { state: state.to_owned(), slots, numbers: job.numbers() }
+        let mut numbers = job.numbers();
+        sink_lags::put_into(&mut numbers, sink_lags);
+        Report { state: state.to_owned(), is_paused: job.is_paused(), slots, numbers }
     }
 }

@@ -1,6 +1,7 @@
 //! The work of a worker process, from its order to its last words.
 
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use anyhow::Context as _;
@@ -11,13 +12,19 @@ use super::folder::WorkerFolder;
 use super::identity::Identity;
 use super::listen::{Subject, listen};
 use super::logs::RollingLog;
+use super::order::Begin;
 use super::report::Report;
 use crate::cli::exit::{self, Outcome};
 use crate::cli::signal;
 use crate::error::kind;
-use crate::job::{Job, StopToken};
+use crate::job::location::Location;
+use crate::job::{Job, JobObserver, StopToken};
 use crate::remedy::in_one_line;
 use crate::serve::life::ending::LastWords;
+use crate::status::sink_lags::{self, SinkLags};
+
+/// How often the store is asked what sinks have not written, if that may have changed.
+const LAGS_EVERY: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// How often the log is measured.
 const ROLL_EVERY: std::time::Duration = std::time::Duration::from_secs(1);
@@ -54,6 +61,9 @@ fn work(folder: &WorkerFolder, identity: &Identity) -> anyhow::Result<Outcome> {
     let order = folder.order().context("reading the order")?;
     let (mut spec, service) = order.job.resolve()?;
     order.begin.apply(&mut spec)?;
+    if order.begin != Begin::default() {
+        spec.once.begun = Some(folder.begun());
+    }
     let log = RollingLog::new(folder.log(), service.logs.max_bytes, service.logs.files);
     thread::Builder::new().name("log".to_owned()).spawn(move || {
         loop {
@@ -65,10 +75,50 @@ fn work(folder: &WorkerFolder, identity: &Identity) -> anyhow::Result<Outcome> {
     })?;
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let slots = spec.slots.unwrap_or(cores);
-    let job = Job::new(spec).stopped_by(stop.clone()).spawn()?;
-    let observer = job.observer();
-    let report = Box::new(move || Report::of(&observer, slots as u64));
+    let location = spec.location();
+    let job = Job::new(spec).stopped_by(stop.clone()).paused(order.is_paused).spawn()?;
+    let (observer, paused) = (job.observer(), job.observer());
+    let lags = Arc::new(Mutex::new(SinkLags::new()));
+    ask_for_lags(location, job.observer(), Arc::clone(&lags))?;
+    let report = Box::new(move || {
+        let lags = lags.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Report::of(&observer, slots as u64, &lags)
+    });
+    let pause = Box::new(move |is_paused| paused.pause(is_paused));
     let listener = folder.listen().context("listening on the socket")?;
-    listen(listener, Subject { identity: identity.clone(), stop, report })?;
+    listen(listener, Subject { identity: identity.clone(), stop, pause, report })?;
     job.join().map(|_| Outcome::Fine)
+}
+
+/// Asks the store again and again what sinks have not written, on a thread of its own: an answer on
+/// the socket waits for no broker.
+fn ask_for_lags(
+    location: Location,
+    job: JobObserver,
+    lags: Arc<Mutex<SinkLags>>,
+) -> std::io::Result<()> {
+    let mut seen = None;
+    let mut look = move || {
+        let numbers = job.numbers();
+        let rows: u64 = numbers.sinks.iter().map(|sink| sink.rows).sum();
+        // Nothing has changed of a job that stands still.
+        let now = (numbers.commits, rows);
+        if numbers.sinks.is_empty() || numbers.commits == 0 || seen == Some(now) {
+            return;
+        }
+        match sink_lags::ask(&location) {
+            Ok(new) => {
+                seen = Some(now);
+                *lags.lock().unwrap_or_else(PoisonError::into_inner) = new;
+            }
+            Err(error) => tracing::debug!("what sinks have not written is not known: {error}"),
+        }
+    };
+    let ask = move || {
+        loop {
+            look();
+            thread::sleep(LAGS_EVERY);
+        }
+    };
+    thread::Builder::new().name("lags".to_owned()).spawn(ask).map(drop)
 }

@@ -108,13 +108,13 @@ impl Metrics {
         }
     }
 
-    /// What the store keeps beside the committed position of each partition that this run has: the
-    /// counts of the job among other things.
+    /// What the store keeps beside the committed position of each partition that this run has or
+    /// had, as it knew it last: the counts of the job among other things.
     #[must_use]
     pub fn notes(&self) -> Vec<(Partition, Vec<u8>)> {
         let partitions = lock(&self.partitions);
-        let held = partitions.iter().filter(|(_, seen)| seen.slots > 0 && !seen.note.is_empty());
-        held.map(|(&partition, seen)| (partition, seen.note.clone())).collect()
+        let known = partitions.iter().filter(|(_, seen)| !seen.note.is_empty());
+        known.map(|(&partition, seen)| (partition, seen.note.clone())).collect()
     }
 
     /// Calls `listener` with every notice of the run from now on, instead of logging it. Only the
@@ -331,5 +331,8 @@ mod tests {
         metrics.removed(&[Partition(1)]);
         assert_eq!(metrics.snapshot().lag(), 6);
         assert!(metrics.has(Partition(0)) && !metrics.has(Partition(1)));
+        // What was counted of it stays known.
+        metrics.resumed(Partition(1), Offset(4), b"note");
+        assert_eq!(metrics.notes(), [(Partition(1), b"note".to_vec())]);
     }
 }

@@ -41,6 +41,8 @@ pub(super) struct AlignedSource {
     fetched: u64,
     /// Ends of logs that came before what lies before them was given out, now due.
     reached: VecDeque<Event>,
+    /// Whether nothing is to be given out.
+    is_paused: bool,
 }
 
 /// One partition.
@@ -86,7 +88,7 @@ const HELD_BYTES: usize = seismic_queue::limits::BATCH_BYTES / 2;
 impl AlignedSource {
     pub fn new(inner: Box<dyn Source>, alignment: Alignment) -> Self {
         let (parts, reached) = Default::default();
-        AlignedSource { inner, alignment, parts, fetched: 0, reached }
+        AlignedSource { inner, alignment, parts, fetched: 0, reached, is_paused: false }
     }
 
     /// Holds a batch that came, and lets its partition wait.
@@ -280,7 +282,9 @@ impl Source for AlignedSource {
             if let Some(event) = self.reached.pop_front() {
                 return Ok(event);
             }
-            if let Some(piece) = self.piece(spare)? {
+            if !self.is_paused
+                && let Some(piece) = self.piece(spare)?
+            {
                 return Ok(piece);
             }
             match self.inner.poll(wait, spare)? {
@@ -321,13 +325,20 @@ impl Source for AlignedSource {
         self.inner.release(partitions)
     }
 
-    /// What is held here is given out all the same.
+    /// What is held here is kept meanwhile. All partitions pause together, since they are read in
+    /// step.
     fn pause(&mut self, partitions: &[Partition]) -> Result<()> {
+        self.is_paused = true;
         self.inner.pause(partitions)
     }
 
-    fn resume(&mut self, at: &[(Partition, Offset)]) -> Result<()> {
-        self.inner.resume(at)
+    /// More was read than was given out, and goes on behind that.
+    fn resume(&mut self, _: &[(Partition, Offset)]) -> Result<()> {
+        let open = self.parts.iter().filter(|(_, part)| !part.is_paused);
+        let at: Vec<_> = open.map(|(partition, part)| (*partition, part.read_to)).collect();
+        self.inner.resume(&at)?;
+        self.is_paused = false;
+        Ok(())
     }
 
     fn ends(&mut self, partitions: &[Partition]) -> Vec<Result<Offset>> {

@@ -58,6 +58,9 @@ impl Slot<'_> {
             let at: Vec<_> = parts.map(|it| (it.partition, it.operator.next(input))).collect();
             self.source.start_further(input, &at, partitions, self.job.open)?;
         }
+        if self.is_paused {
+            self.source.pause(partitions)?;
+        }
         self.ends_checked = None;
         Ok(())
     }

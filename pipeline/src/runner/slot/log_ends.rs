@@ -52,6 +52,10 @@ impl Slot<'_> {
                 }
             }
         }
+        if self.is_paused {
+            // What is there is not read: nothing of it is a silence.
+            self.parts.values_mut().for_each(PartitionTask::end_unknown);
+        }
         for (partition, sum) in partitions.into_iter().zip(sums) {
             if let Some(end) = sum {
                 self.job.metrics.end_seen(partition, Offset(end));

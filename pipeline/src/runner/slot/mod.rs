@@ -6,6 +6,7 @@ mod assignment;
 mod closing;
 mod handover;
 mod log_ends;
+mod pausing;
 mod reading_order;
 pub(crate) mod shared_job;
 pub(crate) mod slot_context;
@@ -56,6 +57,8 @@ pub struct Slot<'a> {
     steps: StepWatch,
     /// Rows of keyed outputs of an aligned job.
     reading_order: ReadingOrder,
+    /// Whether nothing is fetched.
+    is_paused: bool,
 }
 
 /// How far the other workers of a shared job had come.
@@ -93,6 +96,7 @@ impl<'a> Slot<'a> {
             losses: SlotLosses::default(),
             steps: StepWatch::default(),
             reading_order: ReadingOrder::default(),
+            is_paused: false,
         }
     }
 
@@ -135,6 +139,7 @@ impl<'a> Slot<'a> {
     fn turn(&mut self) -> Result<()> {
         self.watch_spread()?;
         self.tell_losses(false);
+        self.follow_pause()?;
         match self.source.poll(POLL, &mut self.spare) {
             Ok((input, event)) => self.handle(input, event)?,
             Err(error) if error.kind() == Kind::Retry => self.wait_for_source(&error),

@@ -98,6 +98,23 @@ impl Sources {
         }
     }
 
+    /// Fetches nothing of these partitions, of any input.
+    pub fn pause(&mut self, partitions: &[Partition]) -> Result<()> {
+        let further = self.further.iter_mut().filter_map(|further| further.source.as_mut());
+        further.chain([&mut self.first]).try_for_each(|source| source.pause(partitions))
+    }
+
+    /// Fetches these of an input again, from where the tasks stand.
+    pub fn resume(&mut self, input: usize, at: &[(Partition, Offset)]) -> Result<()> {
+        match input {
+            0 => self.first.resume(at),
+            _ => match &mut self.further[input - 1].source {
+                Some(source) => source.resume(at),
+                None => Ok(()),
+            },
+        }
+    }
+
     /// The partitions were committed and go to others.
     pub fn release(&mut self, partitions: &[Partition]) -> Result<()> {
         self.stop_further(partitions)?;
