@@ -57,6 +57,8 @@ impl Database {
     pub(crate) fn check_place(&self) -> Result<()> {
         self.identity.check(&self.at)?;
         let sum = "SELECT coalesce(sum(next), 0) FROM partition";
+        // Before it is counted: others count too, and may find more meanwhile.
+        let before = self.messages.load(Ordering::Relaxed);
         let messages = self.look("looking whether it is still the same file", |db| {
             Ok(db.prepare_cached(sum)?.query_row([], |row| row.get::<_, u64>(0))?)
         });
@@ -69,7 +71,7 @@ impl Database {
             }
             messages => messages?,
         };
-        let before = self.messages.fetch_max(messages, Ordering::Relaxed);
+        self.messages.fetch_max(messages, Ordering::Relaxed);
         if messages < before || self.main.is_overwritten() {
             return Err(Error::Overwritten { at: self.at.clone() });
         }

@@ -37,8 +37,11 @@ impl Identity {
         if key(&self.path) != self.opened {
             return Err(Error::Replaced { at: at.to_owned() });
         }
+        // Before the file is looked at: others look at it too, and may see it longer meanwhile.
+        let known = self.bytes.load(Ordering::Relaxed);
         let bytes = fs::metadata(&self.path).map_or(0, |file| file.len());
-        if bytes < self.bytes.fetch_max(bytes, Ordering::Relaxed) {
+        self.bytes.fetch_max(bytes, Ordering::Relaxed);
+        if bytes < known {
             return Err(Error::Overwritten { at: at.to_owned() });
         }
         Ok(())

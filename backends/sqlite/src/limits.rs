@@ -31,6 +31,10 @@ pub const STORE_BUSY_WAIT: Duration = Duration::from_millis(300);
 /// so that the fsyncs it costs vanish.
 pub const WAL_CHECKPOINT_BYTES: usize = 16 << 20;
 
+/// How long a file has to have less in it than before, unchanged, until it is taken for another one: a
+/// checkpoint that is under way writes all the time. Below what is between two looks of one job.
+pub const DOUBT: Duration = Duration::from_millis(400);
+
 /// When readers kept the WAL from starting over until it has this many bytes, the writer waits
 /// for them.
 pub const WAL_BYTES: u64 = 64 << 20;

@@ -8,7 +8,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
+
+use crate::limits;
 
 #[cfg(unix)]
 use crate::read_only;
@@ -25,9 +27,9 @@ struct Seen {
     messages: Option<u64>,
     /// When it had been changed then.
     changed: Option<SystemTime>,
-    /// When a file was changed that has fewer: nothing is said as long as a checkpoint may be
-    /// under way, which leaves pages of two moments.
-    doubtful: Option<SystemTime>,
+    /// When a file was changed that has fewer, and since when that is known: nothing is said as
+    /// long as a checkpoint may be under way, which leaves pages of two moments.
+    doubtful: Option<(Option<SystemTime>, Instant)>,
 }
 
 impl MainFile {
@@ -35,8 +37,8 @@ impl MainFile {
         MainFile { path: path.to_owned(), seen: Mutex::default() }
     }
 
-    /// Whether another file was written over it, as far as two looks in a row show it. Reads the
-    /// file only when it was changed since.
+    /// Whether another file was written over it, as far as two looks show it that are
+    /// [`limits::DOUBT`] apart, whoever takes them. Reads the file only when it was changed since.
     pub(crate) fn is_overwritten(&self) -> bool {
         let changed = fs::metadata(&self.path).and_then(|file| file.modified()).ok();
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
@@ -49,25 +51,29 @@ impl MainFile {
                 *seen = Seen { messages: Some(now), changed, doubtful: None };
                 false
             }
-            _ if seen.doubtful == changed => true,
-            _ => {
-                seen.doubtful = changed;
-                false
-            }
+            _ => match seen.doubtful {
+                Some((doubted, since)) if doubted == changed => since.elapsed() >= limits::DOUBT,
+                _ => {
+                    seen.doubtful = Some((changed, Instant::now()));
+                    false
+                }
+            },
         }
     }
 
     #[cfg(unix)]
     fn contents(&self) -> Contents {
-        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase, Unknown};
+        use rusqlite::ErrorCode::{NotADatabase, Unknown};
         let sum = "SELECT coalesce(sum(next), 0) FROM partition";
         let read = read_only::open_without_wal(&self.path)
             .and_then(|db| db.query_row(sum, [], |row| row.get(0)));
         match read {
             Ok(messages) => Contents::Messages(messages),
-            // The last one is that there is no such table.
+            // The last one is that there is no such table. What does not fit together says nothing: a
+            // checkpoint writes the first page, which has the length, before it makes the file
+            // longer, and may stand still between the two.
             Err(error) => match error.sqlite_error_code() {
-                Some(DatabaseCorrupt | NotADatabase | Unknown) => Contents::Others,
+                Some(NotADatabase | Unknown) => Contents::Others,
                 _ => Contents::Unreadable,
             },
         }
@@ -86,6 +92,6 @@ enum Contents {
     Messages(u64),
     /// Something else, or nothing yet: everything is in the WAL.
     Others,
-    /// It could not be read at this moment.
+    /// It could not be read at this moment, or does not fit together.
     Unreadable,
 }

@@ -1,6 +1,10 @@
 //! Files that are not, not any more, or not yet ours to use.
 
 use std::fs;
+use std::io::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
@@ -147,10 +151,76 @@ fn a_file_of_the_same_length_that_is_written_over_while_news_are_in_the_wal_is_n
     queue.check_place().unwrap();
     assert_eq!(length(), bytes);
     fs::write(&path, older).unwrap();
-    // One look may fall into a checkpoint.
+    // Looks may fall into a checkpoint, and those of two jobs at the same moment of it.
     queue.check_place().unwrap();
-    let error = queue.check_place().unwrap_err();
+    queue.check_place().unwrap();
+    let until = Instant::now() + Duration::from_secs(20);
+    let error = loop {
+        match queue.check_place() {
+            Ok(()) => assert!(Instant::now() < until, "it is not noticed"),
+            Err(error) => break error,
+        }
+        thread::sleep(Duration::from_millis(20));
+    };
     assert!(matches!(error, Error::Overwritten { .. }), "{error}");
+}
+
+#[test]
+fn a_file_whose_checkpoint_stands_still_in_the_middle_stays_the_same_one() {
+    let backend = InFiles::new();
+    let queue = backend.queue();
+    append(&*queue, "p", &block(&["a"])).unwrap();
+    let moved = |name: &str| {
+        let move_it = "PRAGMA wal_checkpoint(FULL)";
+        backend.raw(name).query_row(move_it, [], |_| Ok(())).unwrap();
+    };
+    moved("queue.db");
+    queue.check_place().unwrap();
+    append(&*queue, "p", &block(&["x".repeat(1 << 20)])).unwrap();
+    for ending in ["", "-wal"] {
+        let of = |name: &str| backend.path(&format!("{name}{ending}"));
+        fs::copy(of("queue.db"), of("copy.db")).unwrap();
+    }
+    moved("copy.db");
+    // The first page says that the file is longer than it is yet.
+    let longer = fs::read(backend.path("copy.db")).unwrap();
+    let mut file = fs::OpenOptions::new().write(true).open(backend.path("queue.db")).unwrap();
+    file.write_all(&longer[..crate::limits::QUEUE_PAGE_BYTES]).unwrap();
+    let count = "SELECT count(*) FROM partition";
+    let seen = crate::read_only::open_without_wal(&backend.path("queue.db"))
+        .and_then(|db| db.query_row(count, [], |row| row.get::<_, i64>(0)));
+    let code = seen.unwrap_err().sqlite_error_code();
+    assert_eq!(code, Some(rusqlite::ErrorCode::DatabaseCorrupt));
+    let until = Instant::now() + 2 * crate::limits::DOUBT;
+    while Instant::now() < until {
+        queue.check_place().unwrap();
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn a_file_that_grows_while_several_look_at_it_stays_the_same_one() {
+    let backend = InFiles::new();
+    let queue = &backend.queue();
+    let large = &block(&["x".repeat(1 << 20)]);
+    let is_over = &AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    let looked = queue.check_place();
+                    // Also when it fails: otherwise nobody would end.
+                    is_over.fetch_or(looked.is_err(), Ordering::Relaxed);
+                    looked.unwrap();
+                }
+            });
+        }
+        // More than goes into a WAL before that is moved into the file.
+        for _ in 0..24 {
+            append(&**queue, "p", large).unwrap();
+        }
+        is_over.store(true, Ordering::Relaxed);
+    });
 }
 
 #[test]
