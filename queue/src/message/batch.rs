@@ -127,6 +127,30 @@ impl Batch {
         self.next = offset.next();
     }
 
+    /// Adds messages of another batch of the same partition, by their places in it: their bytes are
+    /// copied at once, since they lie one behind the other.
+    ///
+    /// # Panics
+    /// When the first lies below [`Batch::next`]: offsets only rise.
+    pub fn push_part(&mut self, of: &Batch, places: Range<usize>) {
+        let entries = &of.index[places];
+        let (Some(first), Some(last)) = (entries.first(), entries.last()) else { return };
+        assert!(first.offset >= self.next, "offsets rise within a batch");
+        let (from, to, start) = (first.key.0, last.value.1, self.size);
+        let part = &of.bytes[from as usize..to as usize];
+        self.room(part.len()).copy_from_slice(part);
+        self.size += part.len();
+        assert!(u32::try_from(self.size).is_ok(), "a part is not larger than its batch");
+        let place =
+            |(begin, end): (u32, u32)| (begin - from + start as u32, end - from + start as u32);
+        self.index.extend(entries.iter().map(|it| Entry {
+            key: place(it.key),
+            value: place(it.value),
+            ..*it
+        }));
+        self.next = last.offset.next();
+    }
+
     /// The partition of every message in it.
     #[must_use]
     pub fn partition(&self) -> Partition {
@@ -210,6 +234,26 @@ mod tests {
         assert_eq!(batch.next(), Offset(13));
         let last = |end| batch.last_below(Offset(end)).map(|message| message.offset.0);
         assert_eq!([last(11), last(12), last(13), last(99)], [None, Some(11), Some(12), Some(12)]);
+    }
+
+    #[test]
+    fn a_part_of_a_batch_has_its_messages() {
+        let mut whole = Batch::default();
+        whole.reset(Partition(3), Offset(10));
+        assert!(whole.push_block(Offset(10), 3, 77, block(&["a", "", "c"]).bytes()));
+        assert!(whole.push_block(Offset(20), 2, 78, block(&["d", "e"]).bytes()));
+        whole.push(Message { offset: Offset(30), append_ms: 79, key: b"", value: b"" });
+        for (from, to) in (0..=whole.len()).flat_map(|to| (0..=to).map(move |from| (from, to))) {
+            let mut part = Batch::default();
+            part.reset(Partition(3), Offset(5));
+            part.push(Message { offset: Offset(7), append_ms: 1, key: b"k", value: b"before" });
+            part.push_part(&whole, from..to);
+            let expected: Vec<_> = (from..to).map(|place| whole.message(place)).collect();
+            assert_eq!(part.messages().skip(1).collect::<Vec<_>>(), expected);
+            assert_eq!(part.message(0).value, b"before");
+            let next = expected.last().map_or(Offset(8), |last| last.offset.next());
+            assert_eq!(part.next(), next);
+        }
     }
 
     #[test]

@@ -19,14 +19,25 @@ impl Block {
     /// # Errors
     /// [`Error::MessageTooLarge`] above [`limits::MESSAGE_BYTES`]; the block is unchanged.
     pub fn push(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
-        let size = key.len() + value.len();
+        self.push_parts(key, value, &[])
+    }
+
+    /// Appends one message whose value comes in two parts.
+    ///
+    /// # Errors
+    /// As [`Block::push`].
+    #[inline]
+    pub fn push_parts(&mut self, key: &[u8], head: &[u8], rest: &[u8]) -> Result<()> {
+        let value = head.len() + rest.len();
+        let size = key.len() + value;
         if size > limits::MESSAGE_BYTES {
             return Err(Error::MessageTooLarge { size, limit: limits::MESSAGE_BYTES });
         }
         put_length(&mut self.bytes, key.len());
         self.bytes.extend_from_slice(key);
-        put_length(&mut self.bytes, value.len());
-        self.bytes.extend_from_slice(value);
+        put_length(&mut self.bytes, value);
+        self.bytes.extend_from_slice(head);
+        self.bytes.extend_from_slice(rest);
         self.count += 1;
         Ok(())
     }
@@ -130,10 +141,13 @@ mod tests {
     proptest! {
         #[test]
         fn what_was_pushed_comes_back(messages: Vec<(Vec<u8>, Vec<u8>)>) {
-            let mut block = Block::default();
+            let (mut block, mut in_parts) = (Block::default(), Block::default());
             for (key, value) in &messages {
                 block.push(key, value).unwrap();
+                let (head, rest) = value.split_at(value.len() / 2);
+                in_parts.push_parts(key, head, rest).unwrap();
             }
+            prop_assert_eq!(&block, &in_parts);
             let back: Vec<_> = block.messages().map(|(k, v)| (k.to_vec(), v.to_vec())).collect();
             prop_assert_eq!(back, messages);
         }

@@ -45,18 +45,23 @@ pub struct Place {
 
 impl<'a> Envelope<'a> {
     /// Appends its form to `into`.
-    #[inline]
     pub fn write(&self, into: &mut Vec<u8>) {
+        self.write_head(into);
+        into.extend_from_slice(self.record);
+    }
+
+    /// Appends what comes before the record to `into`.
+    #[inline]
+    pub fn write_head(&self, into: &mut Vec<u8>) {
         into.push(VERSION);
         put(into, u64::from(self.place.partition.0));
         put(into, self.place.offset.0);
         put(into, u64::from(self.place.index));
         put(into, zigzag(self.append_ms));
         put(into, self.behind_ms);
-        into.extend_from_slice(self.record);
     }
 
-    /// Reads it; `None` for anything that [`Envelope::write`] did not write.
+    /// Reads it; `None` for anything that [`Envelope::write_head`] and the record are not.
     #[inline]
     #[must_use]
     pub fn read(bytes: &'a [u8]) -> Option<Self> {

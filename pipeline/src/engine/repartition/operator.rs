@@ -30,9 +30,9 @@ pub struct RepartitionOperator {
     /// Its dead letters.
     out: Output,
     delivered: Option<Fingerprint>,
-    /// Records of the message at hand, and the envelope of one of them.
+    /// Records of the message at hand, and what comes before one of them.
     records: Vec<Record>,
-    envelope: Vec<u8>,
+    head: Vec<u8>,
 }
 
 impl RepartitionOperator {
@@ -47,7 +47,7 @@ impl RepartitionOperator {
             out: Output::default(),
             delivered: None,
             records: Vec::new(),
-            envelope: Vec::new(),
+            head: Vec::new(),
         }
     }
 
@@ -81,11 +81,11 @@ impl RepartitionOperator {
         let place = Place { partition: Partition(self.input.partition), offset, index };
         let behind_ms = behind(append_ms, self.state.append_ms);
         let bytes = record.bytes.of(message.value);
-        self.envelope.clear();
-        Envelope { place, append_ms, behind_ms, record: bytes }.write(&mut self.envelope);
+        self.head.clear();
+        Envelope { place, append_ms, behind_ms, record: bytes }.write_head(&mut self.head);
         let id = record.sensor.of(message.value);
         let to = partition_of(id, self.state.partitions).0 as usize;
-        match self.internal[to].push(key_of(id), &self.envelope) {
+        match self.internal[to].push_parts(key_of(id), &self.head, bytes) {
             Ok(()) => self.state.passed += 1,
             // One of 16 MiB, the limit of a message, which the envelope makes larger: no record.
             Err(_) => self.bury((message, index, id, bytes), RejectReason::Unparseable),

@@ -258,7 +258,7 @@ impl Part {
         }
         let mut piece = spare.pop().unwrap_or_default();
         piece.reset(held.batch.partition(), held.batch.message(held.at).offset);
-        (held.at..held.at + count).for_each(|place| piece.push(held.batch.message(place)));
+        piece.push_part(&held.batch, held.at..held.at + count);
         held.at += count;
         if is_over {
             let held = self.held.pop_front().expect("it is the first");
