@@ -63,8 +63,11 @@ pub fn read(location: &Location, newest: Option<u64>) -> anyhow::Result<JobStatu
     }
     status.rejecting = notices_of_losses(&*store, &view)?.iter().map(RejectingStatus::of).collect();
     if let Some(first) = StoredFirstStep::of(location, &view)? {
-        let first = RepartitionStatus::of(location, &first)?;
+        let mut first = RepartitionStatus::of(location, &first)?;
         status.lag += first.lag;
+        status.held_back += first.held_back;
+        // What is open in the internal topic is the first step's own, for a moment.
+        status.open_transactions = std::mem::take(&mut first.open_transactions);
         status.repartition = Some(first);
     }
     if let Some(newest) = newest {

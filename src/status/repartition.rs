@@ -1,9 +1,10 @@
 //! The first step of a job that repartitions its input, as its status shows it.
 
 use seismic_pipeline::DEAD;
-use seismic_queue::{PartitionView, Span};
+use seismic_queue::{Offset, OpenTransaction, PartitionView, Span};
 use serde::Serialize;
 
+use super::model::open_transaction::OpenTransactionStatus;
 use crate::job::location::Location;
 use crate::job::repartition::{RepartitionCounts, StoredFirstStep};
 
@@ -30,6 +31,11 @@ pub struct RepartitionStatus {
     pub lost_messages: u64,
     /// Messages that are not read yet.
     pub lag: u64,
+    /// Offsets of these that open transactions hold back.
+    pub held_back: u64,
+    /// Transactions that hang in the input; the status of the job has them among its own.
+    #[serde(skip)]
+    pub open_transactions: Vec<OpenTransactionStatus>,
     /// Partitions of the input in order of their numbers.
     pub partitions: Vec<PartitionOfInput>,
 }
@@ -47,6 +53,8 @@ pub struct PartitionOfInput {
     pub position: Option<u64>,
     /// Messages that are not read yet.
     pub lag: u64,
+    /// Offsets of these that an open transaction holds back.
+    pub held_back: u64,
     /// When the last commit was made, ms since 1970 UTC.
     pub last_commit_ms: Option<i64>,
 }
@@ -63,9 +71,16 @@ impl RepartitionStatus {
         job.input().is_still(&input, &queue.name())?;
         let spans = queue.spans(&input)?;
         let partitions = first.view.partitions.iter().zip(&spans).enumerate();
-        let partitions: Vec<_> = partitions
+        let mut partitions: Vec<_> = partitions
             .map(|(number, (view, span))| PartitionOfInput::new(number, view, *span))
             .collect();
+        let mut open = queue.open_transactions(&input)?;
+        for transaction in &mut open {
+            queue.look_at(transaction);
+            if let Some(partition) = partitions.get_mut(transaction.partition.0 as usize) {
+                partition.hold_back(transaction);
+            }
+        }
         let counts = RepartitionCounts::of(&first.view)?;
         Ok(RepartitionStatus {
             group: job.group.clone(),
@@ -78,6 +93,8 @@ impl RepartitionStatus {
             too_many_records: counts.too_many_records,
             lost_messages: counts.lost_messages,
             lag: partitions.iter().map(|partition| partition.lag).sum(),
+            held_back: partitions.iter().map(|partition| partition.held_back).sum(),
+            open_transactions: open.iter().filter_map(OpenTransactionStatus::of).collect(),
             partitions,
         })
     }
@@ -93,7 +110,13 @@ impl PartitionOfInput {
             end: input.end.0,
             position: progress.map(|progress| progress.next.0),
             lag: input.end.0.saturating_sub(next.0),
+            held_back: 0,
             last_commit_ms: progress.map(|progress| progress.committed_ms),
         }
+    }
+
+    fn hold_back(&mut self, open: &OpenTransaction) {
+        let position = Offset(self.position.unwrap_or(self.first));
+        self.held_back = open.held_from(position).min(self.lag);
     }
 }
