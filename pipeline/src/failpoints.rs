@@ -23,6 +23,9 @@ pub const REVOKED: &str = "slot-revoked";
 /// The file watch is about to check that files and input are still the same.
 pub const LOOK: &str = "look";
 
+/// What is done now and then where workers share a job is due at every look: `return`.
+pub const HOUSEKEEPING_DUE: &str = "housekeeping-due";
+
 /// All places of a slot that every job passes.
 pub const ALL: [&str; 6] =
     [AFTER_POLL, AFTER_STEP, BEFORE_COMMIT, AFTER_COMMIT, SNAPSHOT_TAKEN, REPLAY];

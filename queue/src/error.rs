@@ -139,6 +139,11 @@ pub enum Error {
          rows out, or have others among them"
     )]
     OutputDiffers { topic: String, at: String, partition: Partition, next: Offset, found: String },
+    #[error(
+        "topic {topic:?} of {at}, into which the job writes, was deleted and made again while it ran: what \
+         was written before is not in it"
+    )]
+    OutputRemade { topic: String, at: String },
     #[error("group {group} of {at} was deleted; its name and its topics cannot be used again")]
     GroupOver { group: String, at: String },
     #[error("topic {topic:?} had the queues {then} (broker:queues) and now has {now}")]
@@ -213,6 +218,7 @@ impl Error {
             | Error::Overwritten { .. }
             | Error::OffsetExpired { .. }
             | Error::OutputDiffers { .. }
+            | Error::OutputRemade { .. }
             | Error::CheckpointMissing { .. } => Kind::Data,
             Error::Url { .. }
             | Error::Setting { .. }
@@ -276,7 +282,7 @@ impl Error {
             Error::SinkBeyond { sink, .. } => Remedy::ReleaseSink { sink: sink.clone() },
             Error::TopicTaken { .. } => Remedy::OtherOutputTopics,
             Error::TopicRemade { .. } => Remedy::StartOver,
-            Error::OutputDiffers { .. } => Remedy::RestoreOutputs,
+            Error::OutputDiffers { .. } | Error::OutputRemade { .. } => Remedy::RestoreOutputs,
             Error::GroupOver { .. } => Remedy::OtherGroupAndTopics,
             Error::QueuesDiffer { .. } => Remedy::StartBrokers,
             Error::OffsetExpired { group, .. } => Remedy::RepairGroup { group: group.clone() },

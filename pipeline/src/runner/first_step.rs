@@ -64,7 +64,8 @@ impl<'a> FirstStep<'a> {
         Ok(FirstStep { store, worker, partitions, questions, reached: Mutex::new(None) })
     }
 
-    /// Asks until it is over, where slots do not.
+    /// Asks until it is over, where slots do not. It is over soon after it is said so: no question
+    /// is asked again and again here, and a store that does not answer is asked the next time.
     pub fn watch(&self, is_over: &AtomicBool) {
         while self.worker.is_some() && !is_over.load(Ordering::Relaxed) {
             if let Err(error) = self.ask(&mut locked(&self.questions)) {
@@ -121,7 +122,7 @@ impl<'a> FirstStep<'a> {
     /// Committed position of each partition of the input.
     fn committed(&self) -> Result<Vec<Offset>> {
         if let Some(worker) = self.worker {
-            let positions = worker.positions()?.into_iter();
+            let positions = worker.positions_now()?.into_iter();
             return Ok(positions.map(Option::unwrap_or_default).collect());
         }
         let view = self.store.view()?;

@@ -153,6 +153,10 @@ impl Lease for FaultyLease {
         self.inner.shared()
     }
 
+    fn check_outputs(&self) -> Result<()> {
+        self.inner.check_outputs()
+    }
+
     fn housekeep(&self) -> Result<()> {
         self.inner.housekeep()
     }

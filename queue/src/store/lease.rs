@@ -15,6 +15,14 @@ pub trait Lease: Send + Sync {
     /// What several workers that share the job agree on; `None` where one owner has all partitions.
     fn shared(&self) -> Option<&dyn SharedLease>;
 
+    /// Whether the topics of the outputs are still those that were there when the lease was taken,
+    /// where they can be others without the store being another one. Cheap; running jobs ask every
+    /// second.
+    ///
+    /// # Errors
+    /// [`Error::OutputRemade`](crate::Error::OutputRemade).
+    fn check_outputs(&self) -> Result<()>;
+
     /// Deletes what nobody needs any more, where commits do not do that. Called now and then.
     fn housekeep(&self) -> Result<()>;
 
@@ -44,6 +52,10 @@ pub trait SharedLease: Send + Sync {
     /// Committed position of every partition, of one input after the other: a worker knows only
     /// those of its own.
     fn positions(&self) -> Result<Vec<Option<Offset>>>;
+
+    /// As [`SharedLease::positions`], asked once and given up within some seconds: for who asks again
+    /// soon, and must not hold up a stop.
+    fn positions_now(&self) -> Result<Vec<Option<Offset>>>;
 
     /// Where the job begins: what the first worker that called this said, with an offset for each
     /// partition, of one input after the other.

@@ -154,6 +154,12 @@ impl Cluster {
         }
     }
 
+    /// The id of the topic of that name, asked once and not for long: for who asks again soon.
+    pub(crate) fn topic_id_now(&self, name: &str) -> Result<Option<String>> {
+        let answer = native::topic_id(self.asking.client(), name, None, limits::END_WAIT);
+        answer.map_err(|code| self.failed("looking for a topic")(KafkaError::Global(code)))
+    }
+
     /// How well each partition of a topic is copied.
     pub(crate) fn replicas(&self, topic: &str) -> Result<Vec<Replicas>> {
         let found = self.asking.fetch_metadata(Some(topic), limits::WAIT);

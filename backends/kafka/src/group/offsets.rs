@@ -1,7 +1,10 @@
 //! Committed offsets of a group, read and written without joining it.
 
+use std::time::Duration;
+
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::error::KafkaError;
 
 use super::member::Membership;
 use crate::client::cluster::Cluster;
@@ -10,6 +13,8 @@ use crate::client::native;
 use crate::error_kind::{Resource, Right, on_topic};
 use crate::limits;
 use seismic_queue::{Offset, Partition, Result, Topic};
+
+const ASKING: &str = "asking for committed offsets";
 
 /// One group's offsets.
 pub(crate) struct GroupOffsets {
@@ -41,29 +46,35 @@ impl GroupOffsets {
         let needs = self.needs("Describe", topic);
         // A coordinator that we may not ask never answers, and then it is looked why.
         let mut wait = limits::BROKER_WAIT;
-        let found = self.cluster.insist_on("asking for committed offsets", needs, || {
-            let mut asked = TopicPartitionList::new();
-            for &partition in partitions {
-                asked.add_partition(&topic.name, number(partition));
-            }
-            let found = self
-                .consumer
-                .committed_offsets(asked, std::mem::replace(&mut wait, limits::WAIT))?;
-            found.elements().iter().try_for_each(|element| element.error())?;
-            Ok(found)
+        let found = self.cluster.insist_on(ASKING, needs, || {
+            self.ask(topic, partitions, std::mem::replace(&mut wait, limits::WAIT))
         })?;
-        let elements = found.elements();
-        let committed = |&partition: &Partition| {
-            let i = elements.iter().position(|it| it.partition() == number(partition))?;
-            match elements[i].offset() {
-                rdkafka::Offset::Offset(offset) => {
-                    let text = String::from_utf8_lossy(&native::metadata(&found, i)).into_owned();
-                    Some((Offset(offset as u64), text))
-                }
-                _ => None,
-            }
-        };
-        Ok(partitions.iter().map(committed).collect())
+        Ok(in_order(&found, partitions))
+    }
+
+    /// As [`GroupOffsets::committed`], asked once: for who asks again soon.
+    pub(crate) fn committed_now(
+        &self,
+        topic: &Topic,
+        partitions: &[Partition],
+    ) -> Result<Vec<Committed>> {
+        let found = self.ask(topic, partitions, limits::BROKER_WAIT);
+        Ok(in_order(&found.map_err(self.cluster.failed(ASKING))?, partitions))
+    }
+
+    fn ask(
+        &self,
+        topic: &Topic,
+        partitions: &[Partition],
+        wait: Duration,
+    ) -> std::result::Result<TopicPartitionList, KafkaError> {
+        let mut asked = TopicPartitionList::new();
+        for &partition in partitions {
+            asked.add_partition(&topic.name, number(partition));
+        }
+        let found = self.consumer.committed_offsets(asked, wait)?;
+        found.elements().iter().try_for_each(|element| element.error())?;
+        Ok(found)
     }
 
     /// What to show with offsets of a group that has no members yet.
@@ -99,4 +110,20 @@ impl Drop for GroupOffsets {
     fn drop(&mut self) {
         close(&self.consumer);
     }
+}
+
+/// What was found of these partitions, in their order.
+fn in_order(found: &TopicPartitionList, partitions: &[Partition]) -> Vec<Committed> {
+    let elements = found.elements();
+    let committed = |&partition: &Partition| {
+        let i = elements.iter().position(|it| it.partition() == number(partition))?;
+        match elements[i].offset() {
+            rdkafka::Offset::Offset(offset) => {
+                let text = String::from_utf8_lossy(&native::metadata(found, i)).into_owned();
+                Some((Offset(offset as u64), text))
+            }
+            _ => None,
+        }
+    };
+    partitions.iter().map(committed).collect()
 }

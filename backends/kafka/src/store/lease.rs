@@ -7,10 +7,10 @@ use super::committer::KafkaCommitter;
 use super::job_context::JobContext;
 use super::job_topic::JobTopic;
 use super::trim;
-use crate::group::offsets::GroupOffsets;
+use crate::group::offsets::{Committed, GroupOffsets};
 use crate::group::transactional_id::SlotNames;
 use seismic_queue::{
-    Committer, Error, Lease, Member, Offset, Partition, Result, Rewind, SharedLease,
+    Committer, Error, Lease, Member, Offset, Partition, Result, Rewind, SharedLease, Topic,
 };
 
 /// A worker.
@@ -37,6 +37,19 @@ impl Lease for KafkaLease {
         Err(Error::NoRewind { at: self.context.cluster.at.clone() })
     }
 
+    /// A question that is not answered, or by a broker that does not know of the topic, says nothing.
+    fn check_outputs(&self) -> Result<()> {
+        let JobContext { cluster, job, output_ids, .. } = &*self.context;
+        for (output, id) in job.outputs.iter().zip(output_ids) {
+            let now = cluster.topic_id_now(&output.topic).ok().flatten();
+            if now.is_some_and(|now| now != *id) {
+                let (topic, at) = (output.topic.clone(), cluster.at.clone());
+                return Err(Error::OutputRemade { topic, at });
+            }
+        }
+        Ok(())
+    }
+
     fn housekeep(&self) -> Result<()> {
         trim::trim(&self.context.cluster, &self.context.checkpoints).map(drop)
     }
@@ -57,16 +70,29 @@ impl SharedLease for KafkaLease {
     }
 
     fn positions(&self) -> Result<Vec<Option<Offset>>> {
-        let mut positions = Vec::new();
-        for input in &self.context.job.inputs {
-            let partitions: Vec<Partition> = input.all().collect();
-            let found = self.offsets.committed(input, &partitions)?;
-            positions.extend(found.into_iter().map(|found| found.map(|(next, _)| next)));
-        }
-        Ok(positions)
+        self.positions_by(|input, partitions| self.offsets.committed(input, partitions))
+    }
+
+    fn positions_now(&self) -> Result<Vec<Option<Offset>>> {
+        self.positions_by(|input, partitions| self.offsets.committed_now(input, partitions))
     }
 
     fn agree_on_start(&self, from: &str, starts: &[Offset]) -> Result<(String, Vec<Offset>)> {
         JobTopic::new(&self.context.cluster).agree_on_start(&self.context.job.group, from, starts)
+    }
+}
+
+impl KafkaLease {
+    fn positions_by(
+        &self,
+        committed: impl Fn(&Topic, &[Partition]) -> Result<Vec<Committed>>,
+    ) -> Result<Vec<Option<Offset>>> {
+        let mut positions = Vec::new();
+        for input in &self.context.job.inputs {
+            let partitions: Vec<Partition> = input.all().collect();
+            let found = committed(input, &partitions)?.into_iter();
+            positions.extend(found.map(|found| found.map(|(next, _)| next)));
+        }
+        Ok(positions)
     }
 }

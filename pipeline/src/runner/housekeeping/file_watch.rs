@@ -1,4 +1,5 @@
-//! Checks, while a job runs, that its files and its input topic are still the same ones.
+//! Checks, while a job runs, that its files, its input topic and the topics of its outputs are still
+//! the same ones.
 #![allow(clippy::disallowed_methods, reason = "shell: waiting is its job")]
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,8 +13,8 @@ use crate::{Result, failpoints};
 /// done again by the next run.
 const EVERY: Duration = Duration::from_millis(500);
 
-/// Looks until `is_over`, and stops the job when a file of its queue or store, or the topic that it
-/// reads, is another one.
+/// Looks until `is_over`, and stops the job when a file of its queue or store, or a topic that it
+/// reads or writes, is another one.
 ///
 /// # Errors
 /// What became of it.
@@ -29,7 +30,8 @@ pub(crate) fn stay_in_place(
             .topics()
             .check_place()
             .and_then(|()| job.queue.check_place())
-            .and_then(|()| job.job.inputs.iter().try_for_each(|it| job.queue.check_topic(it)));
+            .and_then(|()| job.job.inputs.iter().try_for_each(|it| job.queue.check_topic(it)))
+            .and_then(|()| job.lease.check_outputs());
         if looked.is_err() {
             stop.store(true, Ordering::Relaxed);
             return Ok(looked?);

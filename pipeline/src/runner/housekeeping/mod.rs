@@ -22,7 +22,7 @@ use crate::runner::first_step::FirstStep;
 use crate::runner::housekeeping::checkpoint_requests::CheckpointRequests;
 use crate::runner::housekeeping::retention_lag::RetentionLag;
 use crate::runner::job::JobContext;
-use crate::{Error, Result, limits};
+use crate::{Error, Result, failpoints, limits};
 
 /// How often. Retention is a matter of minutes; holding the log follows the checkpoints closely
 /// enough that a policy by size is kept.
@@ -62,7 +62,8 @@ pub(crate) fn housekeep_shared_job(
 ) {
     let mut kept = Instant::now();
     while !is_over.load(Ordering::Relaxed) {
-        if kept.elapsed() >= SHARED_EVERY {
+        let is_asked_for = failpoints::pass(failpoints::HOUSEKEEPING_DUE).is_err();
+        if is_asked_for || kept.elapsed() >= SHARED_EVERY {
             warn_unless_busy(job.lease.housekeep().map_err(Error::from));
             warn_unless_busy(first_step.map_or(Ok(()), |first_step| first_step.let_go(job)));
             kept = Instant::now();
