@@ -36,10 +36,14 @@ impl Database {
         db.map(|db| Self::around(db, path, at, layout)).transpose()
     }
 
-    /// The file, made if it is missing.
-    pub(crate) fn open_or_make(path: &Path, layout: Layout) -> Result<Arc<Database>> {
+    /// The file, made with pages of so many bytes if it is missing.
+    pub(crate) fn open_or_make(
+        path: &Path,
+        layout: Layout,
+        page_bytes: usize,
+    ) -> Result<Arc<Database>> {
         let at = name(path);
-        Self::around(schema::open_or_make(path, &at, layout)?, path, at, layout)
+        Self::around(schema::open_or_make(path, &at, layout, page_bytes)?, path, at, layout)
     }
 
     fn around(db: Connection, path: &Path, at: String, layout: Layout) -> Result<Arc<Database>> {

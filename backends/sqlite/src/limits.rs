@@ -11,6 +11,7 @@ pub const READ_IN_PLACE_BYTES: usize = 64 << 10;
 pub const QUEUE_PAGE_BYTES: usize = 32 << 10;
 
 /// Pages of a SQLite store: many small commits, each of which writes about six pages.
+/// One whose job copies its input into an output, as keyed ones do, has those of a queue.
 pub const STORE_PAGE_BYTES: usize = 8 << 10;
 
 /// Page cache of each SQLite connection: holds the pages of one large append.

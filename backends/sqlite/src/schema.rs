@@ -173,13 +173,6 @@ impl Layout {
             .find(|it| it.application_id() == application_id)
     }
 
-    fn page_bytes(self) -> usize {
-        match self {
-            Layout::Queue => limits::QUEUE_PAGE_BYTES,
-            Layout::JobStore => limits::STORE_PAGE_BYTES,
-        }
-    }
-
     /// How long a statement waits for another process.
     pub(crate) fn busy_wait(self) -> Duration {
         match self {
@@ -225,21 +218,32 @@ pub(crate) fn open(path: &Path, at: &str, layout: Layout) -> Result<Option<Conne
     opened.map_err(|fault: Fault| fault.named(at, "opening it"))
 }
 
-/// Opens a file, and makes it with its folders first where it is missing.
+/// Opens a file, and makes it with its folders first where it is missing, with pages of so many
+/// bytes.
 ///
 /// Others may make it at the same moment: SQLite then says that it is busy without waiting, so this
 /// does the waiting.
-pub(crate) fn open_or_make(path: &Path, at: &str, layout: Layout) -> Result<Connection> {
+pub(crate) fn open_or_make(
+    path: &Path,
+    at: &str,
+    layout: Layout,
+    page_bytes: usize,
+) -> Result<Connection> {
     let until = Instant::now() + limits::MAKE_WAIT;
     loop {
-        match try_open_or_make(path, at, layout) {
+        match try_open_or_make(path, at, layout, page_bytes) {
             Err(Error::Busy { .. }) if Instant::now() < until => thread::sleep(limits::MAKE_PAUSE),
             made => return made,
         }
     }
 }
 
-fn try_open_or_make(path: &Path, at: &str, layout: Layout) -> Result<Connection> {
+fn try_open_or_make(
+    path: &Path,
+    at: &str,
+    layout: Layout,
+    page_bytes: usize,
+) -> Result<Connection> {
     if let Some(db) = open(path, at, layout)? {
         return Ok(db);
     }
@@ -249,7 +253,7 @@ fn try_open_or_make(path: &Path, at: &str, layout: Layout) -> Result<Connection>
         doing: "making its folder",
         source,
     })?;
-    make(path, at, layout).map_err(|fault| fault.named(at, "making it"))
+    make(path, at, layout, page_bytes).map_err(|fault| fault.named(at, "making it"))
 }
 
 fn connect(path: &Path, layout: Layout, also: OpenFlags) -> Sql<Connection> {
@@ -263,16 +267,20 @@ fn prepared(db: Connection, layout: Layout) -> Sql<Connection> {
     // Else a statement is prepared again whenever another value is bound to it.
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     db.set_prepared_statement_cache_capacity(limits::STATEMENTS);
-    let page_bytes = layout.page_bytes();
     db.execute_batch(&format!(
-        "PRAGMA page_size = {page_bytes};
-         PRAGMA synchronous = FULL;
-         PRAGMA cache_size = -{};
-         PRAGMA wal_autocheckpoint = {};",
+        "PRAGMA synchronous = FULL;
+         PRAGMA cache_size = -{};",
         limits::CACHE_BYTES >> 10,
-        limits::WAL_CHECKPOINT_BYTES / page_bytes,
     ))?;
+    checkpoint_by_bytes(&db)?;
     Ok(db)
+}
+
+/// Has the WAL go back into the file by its bytes: SQLite counts pages, whose size the file knows.
+fn checkpoint_by_bytes(db: &Connection) -> Sql<()> {
+    let page_bytes: usize = db.query_row("PRAGMA page_size", [], |row| row.get(0))?;
+    let pages = limits::WAL_CHECKPOINT_BYTES / page_bytes;
+    Ok(db.execute_batch(&format!("PRAGMA wal_autocheckpoint = {pages}"))?)
 }
 
 fn identify(db: &Connection, at: &str, layout: Layout) -> Sql<Found> {
@@ -300,8 +308,9 @@ fn identify(db: &Connection, at: &str, layout: Layout) -> Sql<Found> {
     }
 }
 
-fn make(path: &Path, at: &str, layout: Layout) -> Sql<Connection> {
+fn make(path: &Path, at: &str, layout: Layout, page_bytes: usize) -> Sql<Connection> {
     let db = connect(path, layout, OpenFlags::SQLITE_OPEN_CREATE)?;
+    db.execute_batch(&format!("PRAGMA page_size = {page_bytes}"))?;
     db.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
     db.execute_batch("BEGIN IMMEDIATE")?;
     // Another process may have been faster.
@@ -315,6 +324,7 @@ fn make(path: &Path, at: &str, layout: Layout) -> Sql<Connection> {
         db.pragma_update(None, "user_version", VERSION)?;
     }
     db.execute_batch("COMMIT")?;
+    checkpoint_by_bytes(&db)?;
     Ok(db)
 }
 

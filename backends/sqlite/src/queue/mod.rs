@@ -13,6 +13,7 @@ use self::producer::SqliteProducer;
 use self::reader::SqliteLog;
 use crate::database::{self, Database};
 use crate::examine;
+use crate::limits;
 use crate::schema::Layout;
 use crate::topics::{self, Places};
 use seismic_queue::backend::assigned_source::AssignedSource;
@@ -38,7 +39,7 @@ impl SqliteQueue {
     /// [`Error::Foreign`], [`Error::Newer`] or [`Error::Corrupt`] for a file that cannot be used;
     /// it is left as it was.
     pub fn open(path: &Path) -> Result<Self> {
-        let database = Database::open_or_make(path, Layout::Queue)?;
+        let database = Database::open_or_make(path, Layout::Queue, limits::QUEUE_PAGE_BYTES)?;
         let queue = Self::unopened(path, Layout::Queue);
         Ok(SqliteQueue { opened: OnceLock::from(database), ..queue })
     }
@@ -65,10 +66,10 @@ impl SqliteQueue {
         Ok(self.opened.get_or_init(|| database))
     }
 
-    /// The file, made if it is missing.
-    pub(crate) fn make(&self) -> Result<&Arc<Database>> {
+    /// The file, made with pages of so many bytes if it is missing.
+    pub(crate) fn make(&self, page_bytes: usize) -> Result<&Arc<Database>> {
         if self.opened.get().is_none() {
-            let database = Database::open_or_make(&self.path, self.layout)?;
+            let database = Database::open_or_make(&self.path, self.layout, page_bytes)?;
             self.opened.get_or_init(|| database);
         }
         self.database()

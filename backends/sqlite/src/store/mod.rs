@@ -24,12 +24,14 @@ use self::identity::{Identity, create, exists, identity};
 use self::lease::{Owned, SqliteLease};
 use self::view::{by_input, keyed, sinks};
 use crate::error::Sql;
+use crate::limits;
 use crate::queue::SqliteQueue;
 use crate::topics;
 use seismic_queue::backend::validate;
 use seismic_queue::{
     Checkpoint, CheckpointNames, CheckpointRequest, Error, GroupMember, Job, JobStore,
-    JournalEntry, Lease, Offset, Partition, PartitionView, Queue, Result, SinkState, View,
+    JournalEntry, Lease, Offset, OutputSpec, Partition, PartitionView, Queue, Result, SinkState,
+    View,
 };
 
 /// A store in one SQLite file.
@@ -98,6 +100,14 @@ impl SqliteStore {
     }
 }
 
+/// Pages of a store that is made for a job.
+fn page_bytes(job: &Job) -> usize {
+    match job.outputs.iter().any(OutputSpec::is_keyed) {
+        true => limits::QUEUE_PAGE_BYTES,
+        false => limits::STORE_PAGE_BYTES,
+    }
+}
+
 impl JobStore for SqliteStore {
     fn name(&self) -> String {
         self.topics.name()
@@ -105,7 +115,7 @@ impl JobStore for SqliteStore {
 
     fn acquire(&self, job: &Job) -> Result<Box<dyn Lease>> {
         validate::new_job(job)?;
-        let database = self.topics.make()?;
+        let database = self.topics.make(page_bytes(job))?;
         let since = database.look("asking for the time", |db| {
             Ok(db.query_row("SELECT strftime('%FT%TZ')", [], |row| row.get::<_, String>(0))?)
         })?;

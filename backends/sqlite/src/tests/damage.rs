@@ -205,7 +205,7 @@ fn a_file_that_grows_while_several_look_at_it_stays_the_same_one() {
     let large = &block(&["x".repeat(1 << 20)]);
     let is_over = &AtomicBool::new(false);
     thread::scope(|scope| {
-        for _ in 0..3 {
+        for _ in 0..2 {
             scope.spawn(|| {
                 while !is_over.load(Ordering::Relaxed) {
                     let looked = queue.check_place();
@@ -216,7 +216,7 @@ fn a_file_that_grows_while_several_look_at_it_stays_the_same_one() {
             });
         }
         // More than goes into a WAL before that is moved into the file.
-        for _ in 0..24 {
+        for _ in 0..18 {
             append(&**queue, "p", large).unwrap();
         }
         is_over.store(true, Ordering::Relaxed);

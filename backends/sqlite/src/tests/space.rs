@@ -3,9 +3,12 @@
 use rusqlite::Connection;
 
 use super::{InFiles, P0, block, step};
+use crate::limits::{QUEUE_PAGE_BYTES, STORE_PAGE_BYTES, WAL_CHECKPOINT_BYTES};
 use crate::{SqliteQueue, SqliteStore};
 use seismic_queue::conformance::Backend;
-use seismic_queue::{Append, CommitError, Error, FencingToken, Job, JobStore, Kind, Offset, Queue};
+use seismic_queue::{
+    Append, CommitError, Error, FencingToken, Job, JobStore, Kind, Offset, OutputSpec, Queue,
+};
 
 /// Lets the file have only the pages that it has; `false` takes the limit away.
 fn full(queue: &SqliteQueue, full: bool) {
@@ -53,4 +56,28 @@ fn a_commit_waits_for_space_and_nothing_of_it_is_there_before() {
     full(&store.topics, false);
     committer.commit(&FencingToken::Sole, &commit).unwrap();
     assert_eq!(store.view().unwrap().partitions[0].outputs[0].span.end, Offset(1));
+}
+
+#[test]
+fn a_store_that_copies_its_input_has_large_pages_and_goes_back_into_its_file_by_bytes() {
+    let backend = InFiles::new();
+    let input = backend.queue().create("t", 1).unwrap();
+    let plain = Job::plain("group", input.clone(), ["rows", "dead"]);
+    let outputs = vec![OutputSpec::by_key("copy", "copies", 1)];
+    let keyed = Job { group: "keyed".to_owned(), inputs: vec![input], outputs };
+    for (job, page_bytes) in [(plain, STORE_PAGE_BYTES), (keyed, QUEUE_PAGE_BYTES)] {
+        let path = backend.path(&format!("{}.db", job.group));
+        // As it is made, and as it is found.
+        for _ in 0..2 {
+            let store = SqliteStore::open(&path).unwrap();
+            drop(store.acquire(&job).unwrap());
+            let number = |of: &'static str| {
+                let ask = |db: &Connection| db.query_row(of, [], |row| row.get::<_, usize>(0));
+                store.topics.database().unwrap().writer.with(ask).unwrap()
+            };
+            assert_eq!(number("PRAGMA page_size"), page_bytes, "{}", job.group);
+            let pages = number("PRAGMA wal_autocheckpoint");
+            assert_eq!(pages * page_bytes, WAL_CHECKPOINT_BYTES, "{}", job.group);
+        }
+    }
 }
