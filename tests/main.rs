@@ -15,6 +15,7 @@ mod truth;
 
 mod backup;
 mod bench;
+mod browser;
 mod busy;
 mod checkpoint;
 mod cleaning;

@@ -21,7 +21,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
 
 use super::security::{self, Guards};
-use super::{ApiError, Call, Reply, Route, limits, openapi, probes};
+use super::{ApiError, Call, Reply, Route, events, limits, openapi, page, probes};
 
 /// What a server answers with.
 pub struct Answers {
@@ -71,6 +71,9 @@ impl Answers {
             router = router.route(path, on(filter, handler));
         }
         let missing = |request: Request| async move {
+            if let Some(answer) = page::answer(&request) {
+                return answer;
+            }
             let path = request.uri().path().to_owned();
             refusal(&ApiError::not_found(format!(
                 "there is nothing at {path:?}; see {}",
@@ -95,7 +98,8 @@ async fn guard(
     request: Request,
     next: Next,
 ) -> Response {
-    let is_open = open.contains(request.uri().path());
+    // The page says nothing that its source does not; what it shows it asks for with the token.
+    let is_open = open.contains(request.uri().path()) || page::is_of_it(request.uri().path());
     let mut response = match guards.check(request.method(), request.headers(), is_open) {
         Ok(()) => match timeout(limits::ANSWER_TIME, next.run(request)).await {
             Ok(response) => response,
@@ -149,6 +153,7 @@ async fn answer(route: Arc<Route>, call: Call) -> Response {
             response.headers_mut().insert(header::CONTENT_TYPE, media_type);
             response
         }
+        Ok(Ok(Reply::Events(subscription))) => events::response(subscription),
         Ok(Err(error)) => refusal(&error),
         // A panic was printed where it happened, or the server ends.
         Err(_) => refusal(&ApiError::new("failed", "the request could not be answered")),

@@ -68,7 +68,9 @@ impl History {
     }
 }
 
-fn point(last: Option<&JobNumbers>, numbers: &JobNumbers) -> Point {
+/// The point of these numbers, and of what was gained since the `last` ones.
+#[must_use]
+pub fn point(last: Option<&JobNumbers>, numbers: &JobNumbers) -> Point {
     let seconds = last.map_or(0.0, |last| (numbers.at_ms - last.at_ms) as f64 / 1e3);
     // Counts begin again with another worker.
     let gained = |of: fn(&JobNumbers) -> u64| {

@@ -11,6 +11,12 @@ pub const CONNECTIONS: usize = 200;
 /// Connections beyond those that are told so at a time; more are closed without a word.
 pub const REFUSALS: usize = 32;
 
+/// Streams of events at a time: a hundred pages, which leaves as many connections for requests.
+pub const STREAMS: usize = 100;
+
+/// How often numbers are sent to pages.
+pub const EVENT_EVERY: Duration = Duration::from_secs(1);
+
 /// Bytes of a request's head: a browser's cookies of other programs on the same host fit.
 pub const HEAD_BYTES: usize = 16 << 10;
 
@@ -40,6 +46,12 @@ pub const STATUS_SHARED: Duration = Duration::from_secs(1);
 
 /// ... and for so long where thousands of messages are read for it.
 pub const SENSORS_SHARED: Duration = Duration::from_secs(5);
+
+/// ... and for so long the newest rows, for charts of several sensors.
+pub const ROWS_SHARED: Duration = Duration::from_secs(1);
+
+/// Newest rows of each partition among which those of a sensor are looked for.
+pub const ROWS_LOOKED_AT: u64 = 5_000;
 
 /// Jobs whose looks into stores are remembered.
 pub const JOBS_CACHED: usize = 1_000;

@@ -74,7 +74,7 @@ fn operation(route: &Route) -> Value {
     }
     let content = match route.gives {
         Some(schema) => json!({ "application/json": { "schema": reference(schema) } }),
-        None => json!({ "text/plain": { "schema": { "type": "string" } } }),
+        None => json!({ route.text_type: { "schema": { "type": "string" } } }),
     };
     let codes: Vec<&str> = api_error::CODES.iter().map(|(code, _)| *code).collect();
     let mut operation = json!({

@@ -9,6 +9,7 @@ use axum::http::{Method, StatusCode};
 use serde_json::Value;
 
 use super::ApiError;
+use super::events::Subscription;
 
 /// What answers a call. It runs on a blocking thread of the server.
 pub type Handler = Arc<dyn Fn(&Call) -> Result<Reply, ApiError> + Send + Sync>;
@@ -28,6 +29,8 @@ pub struct Route {
     pub takes: Option<&'static str>,
     /// Schema of what it gives; `None`: text.
     pub gives: Option<&'static str>,
+    /// Media type of such a text.
+    pub text_type: &'static str,
     /// Status of a good answer.
     pub status: StatusCode,
     /// Whether anybody may ask, as often as they like: probes.
@@ -62,6 +65,8 @@ pub enum Reply {
     Json(Value),
     /// Text, with its media type.
     Text(&'static str, String),
+    /// Events, as they come.
+    Events(Subscription),
 }
 
 impl Route {
@@ -88,6 +93,7 @@ impl Route {
             query: Vec::new(),
             takes: None,
             gives: None,
+            text_type: "text/plain",
             status: StatusCode::OK,
             is_open: false,
             handler,
@@ -119,6 +125,13 @@ impl Route {
     #[must_use]
     pub fn gives(mut self, schema: &'static str) -> Route {
         self.gives = Some(schema);
+        self
+    }
+
+    /// It gives text of this media type.
+    #[must_use]
+    pub fn gives_text(mut self, text_type: &'static str) -> Route {
+        self.text_type = text_type;
         self
     }
 

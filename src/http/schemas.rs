@@ -32,6 +32,8 @@ pub fn schemas() -> Map<String, Value> {
             "Sensors",
             object(&[("total", count()), ("offset", count()), ("sensors", list(sensor()))]),
         ),
+        ("Rows", object(&[("rows", list(row()))])),
+        ("Configuration", object(&[("source", optional("string")), ("values", values())])),
         ("DeadLetters", object(&[("total", count()), ("dead_letters", list(dead_letter()))])),
         ("History", object(&[("points", list(point()))])),
         ("Logs", object(&[("lines", list(log_line()))])),
@@ -274,7 +276,26 @@ fn sensor() -> Value {
         ("oldest_event_ms", time()),
         ("newest_event_ms", time()),
         ("last_seen_ms", time()),
+        ("latitude", optional("number")),
+        ("longitude", optional("number")),
     ])
+}
+
+fn row() -> Value {
+    object(&[
+        ("window_start_ms", time()),
+        ("window_end_ms", time()),
+        ("records", count()),
+        ("min", optional("number")),
+        ("avg", optional("number")),
+        ("max", optional("number")),
+    ])
+}
+
+/// What a job was told, by key; a value may be of any type.
+fn values() -> Value {
+    let one = object(&[("value", json!({})), ("source", text())]);
+    json!({ "type": "object", "additionalProperties": one })
 }
 
 fn dead_letter() -> Value {

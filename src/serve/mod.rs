@@ -16,6 +16,7 @@ pub mod alarms;
 mod api;
 pub mod client;
 pub mod config;
+pub mod demo;
 mod event;
 mod handle;
 mod jobs_folder;

@@ -67,6 +67,7 @@ fn listen(settings: &ServeSettings, supervisor: &Supervisor) -> anyhow::Result<O
     routes.extend(api::routes(&handle));
     let server = Server::start(http, routes)?;
     tell(format_args!("serving http://{}/metrics and /api/v1", server.address()));
+    tell(format_args!("the page is at http://{}/", server.address()));
     Ok(Some(server))
 }
 

@@ -112,6 +112,10 @@ pub struct SensorStatus {
     pub newest_event_ms: i64,
     /// When its last message came, ms since 1970 UTC.
     pub last_seen_ms: i64,
+    /// Where it is, degrees, north and east positive; `None` where no record says it.
+    pub latitude: Option<f64>,
+    /// The same.
+    pub longitude: Option<f64>,
 }
 
 impl From<SensorHealth> for SensorStatus {
@@ -132,6 +136,8 @@ impl From<SensorHealth> for SensorStatus {
             oldest_event_ms: health.event_ms.0,
             newest_event_ms: health.event_ms.1,
             last_seen_ms: health.last_seen_ms,
+            latitude: health.position.map(|(_, latitude)| latitude),
+            longitude: health.position.map(|(longitude, _)| longitude),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A job over HTTP: the API as it is described, the same numbers as `status`, and who gets no answer.
 
-mod client;
+pub mod client;
 mod documents;
 mod guards;
 mod limits;

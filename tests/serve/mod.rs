@@ -91,7 +91,7 @@ impl ServeStage {
     }
 
     /// All processes of workers of this stage, also those that have not said yet who they are.
-    fn left_workers(&self) -> Vec<u32> {
+    pub fn left_workers(&self) -> Vec<u32> {
         let stage = self.stage.path("").canonicalize().unwrap_or_default();
         let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
         let pids = processes.filter_map(|it| it.file_name().to_str()?.parse().ok());

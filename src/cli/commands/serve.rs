@@ -1,6 +1,6 @@
 //! `seismic serve`: runs jobs as processes of their own, and starts them again when they fail.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
@@ -8,7 +8,11 @@ use crate::cli::exit::{Outcome, Usage};
 use crate::cli::log_levels;
 use crate::http::HttpSettings;
 use crate::serve::config::ServeConfig;
+use crate::serve::demo::Demo;
 use crate::serve::{self, ServeSettings, worker};
+
+/// Folder of the demo.
+const DEMO: &str = "output/serve-demo";
 
 /// Options of `seismic serve`.
 #[derive(clap::Args)]
@@ -21,7 +25,10 @@ pub struct Args {
     /// File with the state of the server and of its jobs
     #[arg(long, value_name = "URL", default_value = "sqlite:output/serve.db")]
     state: String,
-    /// Address and port of metrics and API, with settings behind commas as those of `run --http`
+    /// Play a network of sensors and run a job on it, to look at; all files are in output/serve-demo
+    #[arg(long, conflicts_with_all = ["jobs", "state", "leave_running"])]
+    demo: bool,
+    /// Address and port of the page, metrics and API, with settings behind commas as those of `run --http`
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     http: HttpSettings,
     /// File with the token that every request but the probes needs
@@ -63,9 +70,13 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
     }
     // Process 1 of a container takes all others with it.
     let leave_running = args.leave_running && std::process::id() != 1;
+    let demo = args.demo.then(|| Demo::start(Path::new(DEMO))).transpose()?;
+    let state = demo.as_ref().map_or_else(|| PathBuf::from(state), |demo| demo.state.clone());
+    let jobs = args.jobs.or_else(|| demo.as_ref().map(|demo| demo.jobs.clone()));
+    // The sensors of the demo go on until the server has ended.
     serve::run(ServeSettings {
-        state: PathBuf::from(state),
-        jobs: args.jobs,
+        state,
+        jobs,
         leave_running,
         variables,
         defaults,

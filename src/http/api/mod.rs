@@ -3,11 +3,13 @@
 mod actions;
 mod checkpoints;
 mod dead_letters;
+mod events;
 mod history;
 mod job_list;
 mod job_status;
 mod logs;
 mod overview;
+mod rows;
 mod sensors;
 
 use std::sync::Arc;
@@ -27,8 +29,10 @@ pub fn routes(jobs: &Arc<dyn Jobs>) -> Vec<Route> {
     all.extend(job_status::routes(jobs));
     all.extend(checkpoints::routes(jobs));
     all.extend(sensors::routes(jobs));
+    all.extend(rows::routes(jobs));
     all.extend(dead_letters::routes(jobs));
     all.extend(history::routes(jobs));
+    all.extend(events::routes(jobs));
     all.extend(logs::routes(jobs));
     all.extend(actions::routes(jobs));
     all.push(openapi::route());

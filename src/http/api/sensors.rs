@@ -24,7 +24,7 @@ pub fn routes(jobs: &Arc<dyn Jobs>) -> Vec<Route> {
             "How each sensor fares in the newest 10,000 messages of each partition",
         )
         .text("search", "Only sensors whose ids contain this text, in any case")
-        .text("sort", "sensor (usual), records, rejected, late, gaps or last_seen; largest first")
+        .text("sort", "sensor (usual), records, rate, rejected, late, gaps, clock_offset or last_seen; largest first")
         .number("offset", "How many to pass over [default: 0]")
         .number("limit", "How many to give, at most 1000 [default: 100]")
         .gives("Sensors")
@@ -63,9 +63,13 @@ fn page(all: &[SensorStatus], call: &Call) -> Result<Reply, ApiError> {
         Some("late") => Some(|it| it.late as i64),
         Some("gaps") => Some(|it| it.gaps as i64),
         Some("last_seen") => Some(|it| it.last_seen_ms),
+        Some("rate") => Some(|it| (it.rate_hz.unwrap_or(-1.0) * 1e3) as i64),
+        // Those of which nothing can be said come last.
+        Some("clock_offset") => Some(|it| it.clock_offset_ms.map_or(-1, i64::saturating_abs)),
         Some(other) => {
             return Err(ApiError::bad_request(format!(
-                "sort={other}: there are sensor, records, rejected, late, gaps and last_seen"
+                "sort={other}: there are sensor, records, rate, rejected, late, gaps, clock_offset and \
+                 last_seen"
             )));
         }
     };
@@ -102,6 +106,8 @@ mod tests {
             oldest_event_ms: 0,
             newest_event_ms: 0,
             last_seen_ms: 0,
+            latitude: None,
+            longitude: None,
         }
     }
 
@@ -111,7 +117,7 @@ mod tests {
         let call = Call::new(BTreeMap::new(), query.collect(), Value::Null);
         match page(&all, &call)? {
             Reply::Json(value) => Ok(value),
-            Reply::Text(..) => panic!("JSON"),
+            _ => panic!("JSON"),
         }
     }
 

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use super::{copy, roots};
+use super::{configuration, copy, roots};
 use crate::error::Usage;
 use crate::http::{ApiError, Call, Reply, Route};
 use crate::serve::handle::Handle;
@@ -100,6 +100,9 @@ pub fn routes(server: &Arc<Handle>) -> Vec<Route> {
         .number("limit", "How many [default: 100]")
         .gives("Transitions")
         .handled(with(server, transitions)),
+        Route::get("/api/v1/jobs/{name}/configuration", configuration::SUMMARY)
+            .gives("Configuration")
+            .handled(with(server, configuration::answer)),
         Route::get(
             "/api/v1/alarms",
             "Alarms, those that are raised first, and what is not delivered",

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::error::Usage;
 use crate::job::JobSpec;
@@ -60,6 +61,15 @@ impl Description {
             }
         }
         Ok((spec, service))
+    }
+
+    /// Every value with where it comes from, without secrets.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn values(&self) -> Result<Value, Usage> {
+        let file = self.read(self.rerun);
+        Ok(Resolved::of(JobOptions::default(), file)?.to_json())
     }
 
     /// What the file says in the run after so many from scratch.

@@ -87,6 +87,8 @@ struct Sensor {
     /// Newest event times, in the order in which they came.
     times: VecDeque<i64>,
     dead: Vec<(RejectReason, u64)>,
+    /// Longitude and latitude of the newest record that says where it is.
+    position: Option<(f64, f64)>,
 }
 
 /// How one sensor fares.
@@ -120,6 +122,8 @@ pub struct SensorHealth {
     pub event_ms: (i64, i64),
     /// Arrival or append time of the last message, ms since 1970 UTC.
     pub last_seen_ms: i64,
+    /// Longitude and latitude, degrees, of the newest record that has some that are on this planet.
+    pub position: Option<(f64, f64)>,
 }
 
 impl Health {
@@ -210,6 +214,12 @@ impl Sensor {
             (self.first_ms, self.newest_ms) = (time_ms, time_ms);
         }
         self.records += 1;
+        let (longitude, latitude) = (record.longitude, record.latitude);
+        // Of a record without them both are 0.
+        let is_said = longitude != 0.0 || latitude != 0.0;
+        if is_said && longitude.abs() <= 180.0 && latitude.abs() <= 90.0 {
+            self.position = Some((longitude, latitude));
+        }
         self.first_ms = self.first_ms.min(time_ms);
         self.newest_ms = self.newest_ms.max(time_ms);
         push(&mut self.times, time_ms, TIMES);
@@ -266,6 +276,7 @@ impl Sensor {
             clock_spread_ms: delay.and_then(|delay| median(&deviations(delay))),
             event_ms: (self.first_ms, self.newest_ms),
             last_seen_ms: self.seen_ms,
+            position: self.position,
         }
     }
 }
@@ -342,6 +353,25 @@ mod tests {
         assert_eq!(india.1, Some(330));
         let slow = alone(|second| live(second) - 1_000_000, live);
         assert_eq!(slow, (Some(1_000_000), None));
+    }
+
+    #[test]
+    fn a_sensor_is_where_its_newest_record_says_that_can_be() {
+        let mut health = Health::default();
+        let no = f64::NAN;
+        for (longitude, latitude) in
+            [(-98.0, 16.0), (-98.5, 16.5), (200.0, 0.0), (0.0, 0.0), (no, 1.0)]
+        {
+            let record = SeismicRecord {
+                sensor_id: "A".to_owned(),
+                longitude,
+                latitude,
+                ..SeismicRecord::default()
+            };
+            let value = record.encode_to_vec();
+            health.see(Message { offset: Offset(0), append_ms: NOW, key: b"", value: &value });
+        }
+        assert_eq!(health.sensors()[0].position, Some((-98.5, 16.5)));
     }
 
     #[test]

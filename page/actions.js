@@ -1,0 +1,64 @@
+// What can be asked of a job.
+
+import { el, say } from "./dom.js";
+import { has, path, post } from "./api.js";
+
+const ON = ["starting", "running", "degraded", "restarting", "paused"];
+const OFF = ["created", "finished", "stopped", "failed"];
+
+const ALL = [
+  { name: "start", title: "Start", route: "/jobs/{name}/start", fits: OFF },
+  { name: "resume", title: "Resume", route: "/jobs/{name}/resume", fits: ["paused"] },
+  { name: "pause", title: "Pause", route: "/jobs/{name}/pause", fits: ["running", "degraded", "starting"] },
+  { name: "stop", title: "Stop", route: "/jobs/{name}/stop", fits: ON, asks: "It makes its last commits and ends. Start it again at any time." },
+];
+
+export function actions(job) {
+  const buttons = ALL.map((action) => el("button", { type: "button", hidden: true, onclick: () => run(job, action) }, action.title));
+  const known = ALL.map(() => false);
+  ALL.forEach((action, at) => has("post", action.route).then((is) => { known[at] = is; }, () => {}));
+  const save = el("button", { type: "button", hidden: true, onclick: () => savepoint(job) }, "Savepoint");
+  return {
+    node: el("div", { class: "actions", role: "group", "aria-label": "Actions" }, buttons, save),
+    update(entry) {
+      ALL.forEach((action, at) => { buttons[at].hidden = !known[at] || !action.fits.includes(entry.state); });
+      save.hidden = false;
+    },
+  };
+}
+
+async function run(job, action) {
+  if (action.asks && !(await confirmed(`${action.title} ${job}?`, action.asks, action.title))) return;
+  try {
+    await post(`${path`/jobs/${job}/`}${action.name}`);
+    say(`${action.title}: accepted`);
+  } catch (error) {
+    say(`${action.title}: ${error.message}`, true);
+  }
+}
+
+export async function savepoint(job) {
+  const input = el("input", { name: "name", required: true, maxlength: "64", autocomplete: "off", "aria-label": "Name of the savepoint", placeholder: "before-upgrade" });
+  if (!(await confirmed(`Savepoint of ${job}`, "A checkpoint with a name, which is kept until it is deleted.", "Save", input))) return;
+  try {
+    await post(path`/jobs/${job}/savepoints`, { name: input.value.trim() });
+    say(`Savepoint ${input.value.trim()}: requested`);
+  } catch (error) {
+    say(`Savepoint: ${error.message}`, true);
+  }
+}
+
+// Asks in a dialog; whether the answer is yes.
+export function confirmed(title, text, yes, input = null) {
+  const no = el("button", { type: "button", onclick: () => dialog.close() }, "Cancel");
+  const form = el("form", { onsubmit: (event) => { event.preventDefault(); dialog.close("yes"); } },
+    el("h2", { id: "asked" }, title), el("p", {}, text), input,
+    el("div", { class: "dialog-buttons" }, no, el("button", { class: "primary", type: "submit" }, yes)));
+  const dialog = el("dialog", { "aria-labelledby": "asked" }, form);
+  document.body.append(dialog);
+  dialog.showModal();
+  return new Promise((done) => dialog.addEventListener("close", () => {
+    dialog.remove();
+    done(dialog.returnValue === "yes");
+  }));
+}

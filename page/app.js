@@ -1,0 +1,65 @@
+// The page: which part of it is shown, and who gets the events.
+
+import { keepToken, whenUnauthorized } from "./api.js";
+import { themeButton } from "./colors.js";
+import { el, empty, put } from "./dom.js";
+import { jobView } from "./job.js";
+import { JobList, jobsView } from "./jobs.js";
+import { follow } from "./stream.js";
+
+const main = document.getElementById("main");
+const connection = document.getElementById("connection");
+const list = new JobList(document.getElementById("jobs"));
+let [jobs, now, view, shown] = [null, 0, null, null];
+
+// `#/job/NAME/PART`, `#/jobs`, or nothing.
+function place() {
+  const [kind, name, part] = location.hash.replace(/^#\//, "").split("/");
+  if (kind !== "job" || !name) return { kind };
+  try { return { kind, name: decodeURIComponent(name), part }; } catch { return { kind: "jobs" }; }
+}
+
+function show() {
+  if (!jobs) return;
+  let at = place();
+  // A page with one job shows it.
+  if (at.kind === "" && jobs.length === 1) at = { kind: "job", name: jobs[0].name };
+  const entry = jobs.find((job) => job.name === at.name);
+  const key = entry ? `job ${at.name}/${at.part ?? ""}` : at.name !== undefined ? `gone ${at.name}` : "jobs";
+  if (key !== shown) {
+    view?.close();
+    shown = key;
+    view = entry ? jobView(at.name, at.part) : at.name !== undefined ? gone(at.name) : jobsView();
+    main.replaceChildren(view.node);
+    document.title = entry ? `${at.name} – seismic` : "seismic";
+  }
+  if (entry) view.update(entry, now);
+  else view.update(jobs);
+  list.update(jobs, at.name);
+}
+
+function gone(name) {
+  return { node: empty(`There is no job “${name}”`, el("p", {}, el("a", { href: "#/jobs" }, "All jobs"))), update() {}, close() {} };
+}
+
+function askForToken() {
+  if (document.getElementById("token")) return;
+  const input = el("input", { id: "token", type: "password", autocomplete: "off", required: true });
+  const form = el("form", { class: "empty", onsubmit: (event) => { event.preventDefault(); keepToken(input.value.trim()); location.reload(); } },
+    el("p", { class: "empty-title" }, "This server wants its token"),
+    el("p", {}, "It is in the file that was named with --http-token-file. This tab keeps it until it is closed."),
+    el("label", { for: "token" }, "Token"), input, el("button", { type: "submit", class: "primary" }, "Go on"));
+  view?.close();
+  [view, shown] = [null, null];
+  main.replaceChildren(form);
+  input.focus();
+}
+
+themeButton(document.getElementById("theme"));
+whenUnauthorized(askForToken);
+addEventListener("hashchange", () => { show(); main.focus({ preventScroll: true }); });
+follow("/api/v1/events", (event) => { [jobs, now] = [event.jobs, event.at_ms]; show(); }, (isLive, status) => {
+  put(connection, isLive ? "live" : "not connected");
+  connection.dataset.health = isLive ? "ok" : "bad";
+  if (status === 401) askForToken();
+});

@@ -1,0 +1,58 @@
+#!/usr/bin/env python3
+"""Makes coast.json: the coastlines of the page's map.
+
+Natural Earth's land at 1:110m is in the public domain; the npm package world-atlas has it as
+TopoJSON:
+
+    npm pack world-atlas@2.0.2 && tar xzf world-atlas-2.0.2.tgz
+    page/coast.py package/land-110m.json > page/coast.json
+
+What comes out is a list of rings. A ring is the longitude and latitude of its first point and then
+the steps from each point to the next, all in tenths of a degree.
+"""
+
+import json
+import sys
+
+PER_DEGREE = 10
+
+
+def rings(topology):
+    """The rings of all land, each a list of points in degrees."""
+    transform = topology["transform"]
+    (scale_x, scale_y), (from_x, from_y) = transform["scale"], transform["translate"]
+    arcs = []
+    for arc in topology["arcs"]:
+        x = y = 0
+        points = []
+        for step_x, step_y in arc:
+            x, y = x + step_x, y + step_y
+            points.append((x * scale_x + from_x, y * scale_y + from_y))
+        arcs.append(points)
+    for land in topology["objects"]["land"]["geometries"]:
+        for polygon in land["arcs"]:
+            for ring in polygon:
+                points = []
+                for arc in ring:
+                    part = arcs[arc] if arc >= 0 else arcs[~arc][::-1]
+                    points += part[1:] if points else part
+                yield points
+
+
+def steps(points):
+    """The ring as whole numbers: its first point, then the steps that are longer than nothing."""
+    whole = [(round(x * PER_DEGREE), round(y * PER_DEGREE)) for x, y in points]
+    numbers = list(whole[0])
+    for (x, y), (next_x, next_y) in zip(whole, whole[1:]):
+        step = next_x - x
+        # On the date line, a ring goes on beyond 180 degrees; around the pole it does not.
+        if abs(step) > 180 * PER_DEGREE and y > -60 * PER_DEGREE:
+            step -= 360 * PER_DEGREE * (1 if step > 0 else -1)
+        if (step, next_y - y) != (0, 0):
+            numbers += [step, next_y - y]
+    return numbers
+
+
+with open(sys.argv[1], encoding="utf-8") as file:
+    land = [steps(points) for points in rings(json.load(file))]
+print(json.dumps([ring for ring in land if len(ring) > 6], separators=(",", ":")))

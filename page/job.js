@@ -1,0 +1,67 @@
+// One job: what it does, what can be asked of it, and its parts.
+
+import { el, put } from "./dom.js";
+import { actions } from "./actions.js";
+import { alarmList } from "./alarms.js";
+import { setState } from "./jobs.js";
+import { count, span } from "./format.js";
+import { overview } from "./overview.js";
+import { deadLetters } from "./dead_letters.js";
+import { checkpoints } from "./checkpoints.js";
+import { configuration } from "./configuration.js";
+import { log } from "./log.js";
+
+const PARTS = [
+  ["overview", "Overview", overview],
+  ["dead-letters", "Dead letters", deadLetters],
+  ["checkpoints", "Checkpoints", checkpoints],
+  ["configuration", "Configuration", configuration],
+  ["log", "Log", log],
+];
+
+export function jobView(name, wanted) {
+  const [id, , make] = PARTS.find(([part]) => part === wanted) ?? PARTS[0];
+  const state = el("span", { class: "pill" });
+  const why = el("p", { class: "why muted" });
+  const error = el("p", { class: "error-line" });
+  const facts = FACTS.map(([title]) => el("dd", { class: "num", "data-fact": title }));
+  const buttons = actions(name);
+  const alarms = alarmList(name);
+  const part = make(name);
+  const link = ([of, title]) =>
+    el("a", { href: `#/job/${encodeURIComponent(name)}/${of}`, "aria-current": of === id ? "page" : "false" }, title);
+  return {
+    node: el("div", {},
+      el("div", { class: "job-head" },
+        el("div", { class: "job-title" }, el("h1", {}, name), state), buttons.node, why, error),
+      alarms.node,
+      el("dl", { class: "facts" }, FACTS.map(([title], at) => el("div", {}, el("dt", {}, title), facts[at]))),
+      el("nav", { class: "parts", "aria-label": "Parts of the job" }, PARTS.map(link)),
+      part.node),
+    update(entry, now) {
+      put(state, entry.state);
+      setState(state, entry.state);
+      put(why, `${entry.why} · for ${span(Math.max(0, Math.floor((now - entry.since_ms) / 1000) * 1000)).replace(/\.\d+ s/, " s")}${entry.restarts ? ` · restarted ${entry.restarts} times` : ""}`);
+      put(error, entry.last_error && entry.state !== "running" && !entry.why.includes(entry.last_error) ? entry.last_error : "");
+      FACTS.forEach(([, of], at) => put(facts[at], of(entry)));
+      buttons.update(entry);
+      part.update?.(entry);
+    },
+    close() {
+      part.close?.();
+      alarms.close();
+    },
+  };
+}
+
+// Where every record went: read = closed + open + late + rejected, as `seismic status` counts.
+const FACTS = [
+  ["Read", (it) => count(it.counts.read)],
+  ["Closed", (it) => count(it.counts.closed)],
+  ["Open", (it) => count(it.counts.open)],
+  ["Late", (it) => count(it.counts.late)],
+  ["Rejected", (it) => count(it.counts.rejected)],
+  ["Windows", (it) => count(it.counts.windows)],
+  ["Sensors", (it) => count(it.sensors)],
+  ["Not yet in sinks", (it) => (it.sinks.length ? count(it.sinks.reduce((all, sink) => all + Math.max(0, it.point.rows - sink.rows), 0)) : "–")],
+];

@@ -1,0 +1,81 @@
+// The list of jobs, always there, and the table of them where none is chosen.
+
+import { el, empty, put, table } from "./dom.js";
+import { count, rate, span } from "./format.js";
+
+// Links to each job; on a phone a row above the job.
+export class JobList {
+  constructor(node) {
+    this.node = node;
+    this.links = new Map();
+  }
+
+  update(jobs, chosen) {
+    const names = jobs.map((job) => job.name);
+    if (names.join("\n") !== [...this.links.keys()].join("\n")) {
+      this.links = new Map(jobs.map((job) => [job.name, link(job.name)]));
+      this.node.replaceChildren(
+        el("a", { class: "all-jobs", href: "#/jobs" }, "All jobs"),
+        ...[...this.links.values()].map(({ node }) => node));
+    }
+    for (const job of jobs) {
+      const { node, state, rate: shown } = this.links.get(job.name);
+      node.setAttribute("aria-current", job.name === chosen ? "page" : "false");
+      setState(state, job.state);
+      put(shown, isOn(job.state) ? `${rate(job.point.records_per_s)}/s` : job.state);
+    }
+  }
+}
+
+function link(name) {
+  const state = el("span", { class: "dot" });
+  const shown = el("span", { class: "num muted" });
+  const node = el("a", { class: "job-link", href: `#/job/${encodeURIComponent(name)}` },
+    state, el("span", { class: "job-name" }, name), shown);
+  return { node, state, rate: shown };
+}
+
+export const isOn = (state) => state === "running" || state === "degraded";
+
+// How well a state is, as a class.
+export function setState(node, state) {
+  const kind = { running: "ok", finished: "ok", degraded: "warn", restarting: "warn", starting: "warn", draining: "warn", failed: "bad" };
+  node.dataset.health = kind[state] ?? "off";
+}
+
+export function pill(state) {
+  const node = el("span", { class: "pill" }, state);
+  setState(node, state);
+  return node;
+}
+
+// Every job in a line.
+export function jobsView() {
+  const node = el("div", {});
+  let seen = "";
+  return {
+    node,
+    update(jobs) {
+      const now = JSON.stringify(jobs.map((job) => [job.name, job.state, job.why, Math.round(job.point.at_ms / 1000)]));
+      // A link that has the focus keeps it until the numbers are looked at again.
+      if (now === seen || node.contains(document.activeElement)) return;
+      seen = now;
+      if (!jobs.length) return node.replaceChildren(noJobs());
+      const columns = [["Job"], ["State"], ["Records/s", "num"], ["Lag", "num"], ["Event latency", "num"], ["Sensors", "num"], ["Restarts", "num"], ["Why", "wide"]];
+      const rows = jobs.map((job) => [
+        el("a", { href: `#/job/${encodeURIComponent(job.name)}` }, job.name), pill(job.state), rate(job.point.records_per_s),
+        count(job.point.lag), span(job.point.event_latency_ms), count(job.sensors), count(job.restarts), job.why,
+      ]);
+      node.replaceChildren(el("h1", {}, "Jobs"), el("div", { class: "panel" }, table("Jobs", columns, rows)));
+    },
+    close() {},
+  };
+}
+
+function noJobs() {
+  return empty("No jobs yet",
+    el("p", {}, "A job reads records from a topic and writes one row per sensor and second. Make a job file, give it a name, and submit it:"),
+    el("pre", {}, "seismic job init coast.toml\nseismic job submit coast.toml --start"),
+    el("p", {}, "A server that was started with ", el("code", {}, "--jobs DIR"), " runs the files of that folder. To see a job at work first:"),
+    el("pre", {}, "seismic serve --demo"));
+}

@@ -1,0 +1,49 @@
+//! The body of an answer that goes on: events until the reader goes or the server ends.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use hyper::body::{Body, Bytes, Frame};
+use tokio::sync::mpsc::{self, Receiver};
+
+use super::Subscription;
+
+/// Events as they come, one at a time.
+pub struct EventBody(Receiver<Bytes>);
+
+impl EventBody {
+    /// Those of a subscription. To be called within the server's runtime.
+    pub fn following(subscription: Subscription) -> EventBody {
+        let Subscription { mut newest, most } = subscription;
+        // One on its way, one that waits.
+        let (sender, receiver) = mpsc::channel(1);
+        tokio::spawn(async move {
+            let mut sent = 0;
+            while most == 0 || sent < most {
+                let changed = tokio::select! {
+                    changed = newest.changed() => changed,
+                    () = sender.closed() => return,
+                };
+                let event = newest.borrow_and_update().clone();
+                if changed.is_err() || sender.send(event).await.is_err() {
+                    return;
+                }
+                sent += 1;
+            }
+        });
+        EventBody(receiver)
+    }
+}
+
+impl Body for EventBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.0.poll_recv(context).map(|event| event.map(|event| Ok(Frame::data(event))))
+    }
+}

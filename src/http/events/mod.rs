@@ -1,0 +1,40 @@
+//! Events for pages: what the numbers of all jobs are, once a second, as server-sent events.
+//!
+//! The text is made once for all who follow, by a thread that is there while somebody does. Whoever
+//! reads slowly gets the newest event and misses those between: nothing is queued for anybody.
+
+mod body;
+mod feed;
+
+use axum::body::Body;
+use axum::http::{HeaderValue, header};
+use axum::response::Response;
+use hyper::body::Bytes;
+use tokio::sync::watch;
+
+pub use feed::Feed;
+
+/// Media type of the stream.
+pub const MEDIA_TYPE: &str = "text/event-stream";
+
+/// Events for one reader.
+#[derive(Clone, Debug)]
+pub struct Subscription {
+    newest: watch::Receiver<Bytes>,
+    /// Events after which the stream ends; 0: it does not.
+    most: u64,
+}
+
+impl PartialEq for Subscription {
+    fn eq(&self, other: &Self) -> bool {
+        self.newest.same_channel(&other.newest) && self.most == other.most
+    }
+}
+
+/// The answer that goes on while somebody reads it.
+pub fn response(subscription: Subscription) -> Response {
+    let mut response = Response::new(Body::new(body::EventBody::following(subscription)));
+    let media_type = HeaderValue::from_static(MEDIA_TYPE);
+    response.headers_mut().insert(header::CONTENT_TYPE, media_type);
+    response
+}

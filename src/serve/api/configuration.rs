@@ -1,0 +1,18 @@
+//! What a job of a server was told: every value with where it comes from, and without secrets.
+
+use serde_json::json;
+
+use crate::http::{ApiError, Call, Reply};
+use crate::serve::supervisor::Supervisor;
+
+/// What the route gives, in a line.
+pub const SUMMARY: &str = "Every value of the job's file and where it comes from, without secrets";
+
+/// Answers for one job.
+pub fn answer(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
+    let name = call.path("name");
+    let job = server.job(name).ok_or_else(|| ApiError::no_job(name))?;
+    let values = job.stored.description.values();
+    let values = values.map_err(|error| ApiError::conflict(error.to_string()))?;
+    Ok(Reply::Json(json!({ "source": job.stored.source, "values": values })))
+}

@@ -1,0 +1,59 @@
+//! Pictures for the documents, made by `docs/screenshots.sh`.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use super::devtools::{Chromium, is_there};
+use super::{address, until};
+use crate::serve::ServeStage;
+use crate::stage::{STOP, let_it_work};
+
+/// Name, width, height, colours, part of the page.
+const PICTURES: [(&str, u32, u32, &str, &str); 5] = [
+    ("page-light", 1_280, 1_120, "light", ""),
+    ("page-dark", 1_280, 1_120, "dark", ""),
+    ("page-phone", 390, 844, "dark", ""),
+    ("page-dead-letters", 1_280, 800, "light", "#/job/demo/dead-letters"),
+    ("page-checkpoints", 1_280, 800, "light", "#/job/demo/checkpoints"),
+];
+
+#[test]
+#[ignore = "makes pictures: docs/screenshots.sh"]
+fn pictures_of_the_page() {
+    if !is_there() {
+        return;
+    }
+    let stage = ServeStage::with_records(&["--records", "10"]);
+    let server = stage.stage.spawn(&["serve", "--demo", "--http", "127.0.0.1:0"]);
+    let address = address(&server);
+    let mut browser = Chromium::start();
+    browser.call("Page.navigate", json!({ "url": address }));
+    until(
+        &mut browser,
+        "the demo is shown",
+        "document.querySelector('h1')?.textContent === 'demo'",
+    );
+    // A chart with nothing in it shows nothing.
+    let_it_work(Duration::from_secs(150));
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/plots");
+    for (name, width, height, colors, part) in PICTURES {
+        let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1,
+                           "mobile": width < 600 });
+        browser.call("Emulation.setDeviceMetricsOverride", size);
+        let feature = json!({ "name": "prefers-color-scheme", "value": colors });
+        browser.call("Emulation.setEmulatedMedia", json!({ "features": [feature] }));
+        browser.value(&format!("location.hash = {}", Value::from(part)));
+        let_it_work(Duration::from_secs(8));
+        let picture = browser.call("Page.captureScreenshot", json!({ "format": "png" }));
+        let bytes = STANDARD.decode(picture["data"].as_str().unwrap()).unwrap();
+        fs::write(folder.join(format!("{name}.png")), bytes).unwrap();
+    }
+    drop(browser);
+    assert_eq!(server.stop_within(Signal::TERM, STOP).code, Some(0));
+}
