@@ -24,7 +24,7 @@ const HONOURED: [&str; 10] = [
 
 /// Beginnings of settings of groups, producers, questions and logs, which librdkafka has all the
 /// same.
-const OTHERS: [&str; 24] = [
+const OTHERS: [&str; 25] = [
     "batch.",
     "compression.",
     "debug",
@@ -39,6 +39,7 @@ const OTHERS: [&str; 24] = [
     "message.send.max.retries",
     "message.timeout.ms",
     "metadata.max.age.ms",
+    "metadata.recovery.",
     "queue.buffering.",
     "queuing.strategy",
     "reconnect.backoff.ms",
