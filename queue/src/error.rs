@@ -72,7 +72,7 @@ pub enum Error {
     Overwritten { at: String },
     #[error(
         "{at} was written by an older version of this program (layout {found}, this one knows \
-         {known}); make it anew"
+         {known}); make a new one"
     )]
     Older { at: String, found: u32, known: u32 },
     #[error("{at} is not a file of ours: {what}")]

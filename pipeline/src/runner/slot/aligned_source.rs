@@ -102,7 +102,7 @@ impl AlignedSource {
         let stamps = stamps(&batch, &self.alignment, &mut part.newest);
         part.held.push_back(Held { batch, stamps, at: 0 });
         if part.held_bytes() >= HELD_BYTES {
-            // Again, for a source that has begun anew meanwhile.
+            // Again, for a source that has begun again meanwhile.
             self.inner.pause(&[partition])?;
             part.is_paused = true;
         }
