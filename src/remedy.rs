@@ -146,8 +146,9 @@ pub fn in_words(remedy: &Remedy) -> String {
             "use another table with the sink's option table=TABLE: the rows are written again"
         }
         Remedy::MendRow => {
-            "alter the table so that it takes the row, and start the sink again; rows that others have written \
-             there are kept or replaced with the sink's option on_conflict=ignore or update"
+            "alter the target so that it takes the row, or pass over the row with `seismic sink skip NAME \
+             PARTITION OFFSET`; rows that others have written there are kept or replaced with the sink's \
+             option on_conflict=ignore or update"
         }
         Remedy::OtherSinkTopic => {
             "use another topic with --sink rocketmq:TOPIC: the rows are written again"

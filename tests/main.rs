@@ -42,6 +42,8 @@ mod origin;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod read;
+#[cfg(feature = "redis")]
+mod redis;
 mod rejecting;
 mod repartition;
 #[cfg(feature = "rocketmq")]
@@ -54,3 +56,4 @@ mod second_kind_operator;
 mod serve;
 mod signals;
 mod sink;
+mod small_sinks;

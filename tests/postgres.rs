@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use seismic_brokers::Postgres;
+use serde_json::Value;
 
 use crate::stage::{Stage, wait_until};
 
@@ -179,6 +180,41 @@ fn a_second_sink_on_a_table_is_refused_and_so_are_an_older_store_and_another_one
     assert!(refused.contains("ahead of its store"), "{refused}");
     let examined = stage.run(&["doctor", "--sink", &scene.sink]);
     assert!(examined.stdout.contains("ahead of its store"), "{}", examined.stdout);
+}
+
+#[test]
+fn a_condition_and_skipped_rows_leave_rows_out_and_verify_knows_it() {
+    let Some(scene) = Scene::new() else { return };
+    let stage = &scene.stage;
+    stage.ok(&["run", "--drain", "--sink", "console"]);
+    let filtered = format!("{},where=max_amplitude > 0.5 and pane = 0", scene.sink);
+    stage.ok(&["sink", &filtered, "--until-caught-up"]);
+    let in_topic = stage.read("seismic-agg-topic");
+    let is_given = |row: &&Value| {
+        row["value"]["max_amplitude"].as_f64() > Some(0.5) && row["value"]["pane"] == 0
+    };
+    let expected = in_topic.iter().filter(is_given).count();
+    assert_eq!(scene.rows(), expected as u64);
+    assert!(expected > 0 && expected < in_topic.len(), "{expected} of {}", in_topic.len());
+    stage.ok(&["verify", "--sink", &filtered]);
+    assert_eq!(stage.run(&["verify", "--sink", &scene.sink]).code, Some(3));
+    let refused = stage.refused(&["sink", &format!("{},where=maximum > 1", scene.sink)], 2);
+    assert!(refused.contains("which the rows do not have"), "{refused}");
+
+    // A row that the table does not take stops the sink, until a person passes over it.
+    let strict = format!("{},table=strict", scene.sink);
+    scene.sql(&stage.ok(&["sink", "--ddl", &strict]));
+    scene.sql("ALTER TABLE strict ADD CHECK (result_partition <> 0 OR result_offset <> 1)");
+    let refused = stage.refused(&["sink", &strict, "--until-caught-up"], 1);
+    assert!(refused.contains("does not take row 1 of partition 0"), "{refused}");
+    assert!(refused.contains("seismic sink skip"), "{refused}");
+    stage.refused(&["sink", "skip", &strict, "0", "1000000"], 2);
+    stage.ok(&["sink", "skip", &strict, "0", "1"]);
+    stage.ok(&["sink", &strict, "--until-caught-up"]);
+    stage.ok(&["verify", "--sink", &strict]);
+    let rows: usize = scene.sql("SELECT count(*) FROM strict").parse().unwrap();
+    assert_eq!(rows + 1, in_topic.len());
+    stage.refused(&["sink", "skip", "csv:elsewhere", "0", "1"], 2);
 }
 
 #[test]

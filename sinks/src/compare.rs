@@ -4,9 +4,11 @@
 use std::time::Duration;
 
 use seismic_proto::{Row, Schema};
-use seismic_queue::{Batch, Event, JobStore, Offset, Partition, Reader, Topic, View};
+use seismic_queue::{Batch, Event, JobStore, Offset, Partition, Reader, Span, Topic, View};
 
-use crate::{Error, Result, limits};
+use crate::rows::Choice;
+use crate::rows::filter::Filter;
+use crate::{Error, Result, SkippedRows, limits};
 
 /// One comparison of a sink's rows with those of the store's result topic.
 pub struct Comparison<'a> {
@@ -20,6 +22,8 @@ pub struct Comparison<'a> {
     pub differences: Vec<RowDifference>,
     /// How many there are.
     pub total: u64,
+    /// The rows that the sink is given.
+    choice: Choice,
 }
 
 /// A row that is not as it should be.
@@ -60,7 +64,33 @@ impl<'a> Comparison<'a> {
         let view = store.view()?;
         let topic = store.topics().topic(topic)?;
         let differences = Vec::new();
-        Ok(Comparison { store, schema, view, topic, differences, total: 0 })
+        let choice = Choice::default();
+        Ok(Comparison { store, schema, view, topic, differences, total: 0, choice })
+    }
+
+    /// With the rows alone that the sink of that condition and name is given.
+    ///
+    /// # Errors
+    /// When its condition does not fit the rows, or the store cannot be read.
+    pub fn given_to(self, condition: &str, name: &str) -> Result<Self> {
+        let filter = Filter::of(condition, self.schema)?;
+        let skipped = SkippedRows::of(self.store, name)?;
+        Ok(Comparison { choice: Choice { filter, skipped }, ..self })
+    }
+
+    /// How many rows of a partition a sink is given from `first` up to `until`.
+    pub(crate) fn count(&self, partition: Partition, first: Offset, until: Offset) -> Result<u64> {
+        if !self.choice.is_everything() {
+            let (mut rows, mut count) = (self.rows(partition, first, until)?, 0);
+            while rows.next_row()?.is_some() {
+                count += 1;
+            }
+            return Ok(count);
+        }
+        let cuts = &self.view.partitions[partition.0 as usize].outputs[0].cuts;
+        let within = |cut: &Span| cut.end.min(until).0.saturating_sub(cut.first.max(first).0);
+        let offsets = until.0.saturating_sub(first.0);
+        Ok(offsets.saturating_sub(cuts.iter().map(within).sum()))
     }
 
     /// The topic's rows of a partition, from `first` up to `until`.
@@ -81,6 +111,7 @@ impl<'a> Comparison<'a> {
             spare: Vec::new(),
             next: first,
             until,
+            choice: self.choice.clone(),
         })
     }
 
@@ -143,11 +174,21 @@ pub(crate) struct TopicRows<'a> {
     pub(crate) next: Offset,
     /// Where the rows to compare end.
     pub(crate) until: Offset,
+    choice: Choice,
 }
 
 impl TopicRows<'_> {
-    /// The next row with its offset; `None` at the end.
+    /// The next row that the sink is given, with its offset; `None` at the end.
     pub(crate) fn next_row(&mut self) -> Result<Option<(Offset, Row)>> {
+        loop {
+            match self.next_of_topic()? {
+                Some((offset, row)) if !self.choice.has(self.partition, offset, &row) => {}
+                next => return Ok(next),
+            }
+        }
+    }
+
+    fn next_of_topic(&mut self) -> Result<Option<(Offset, Row)>> {
         if self.next >= self.until {
             return Ok(None);
         }

@@ -40,6 +40,13 @@ pub struct Entry {
     pub options: &'static [SinkOption],
     /// Options that say, with the target, where it writes.
     pub place: &'static [&'static str],
+    /// The name under which its position and state are kept: that of the sink once it is open.
+    pub name: fn(&SinkSpec) -> String,
+    /// Whether rows can be passed over: by the option `where`, and by `seismic sink skip`.
+    pub passes_over: bool,
+    /// Whether it keeps rows that its target refuses itself, where `on_data_error` says so; else the
+    /// store keeps their places.
+    pub keeps_refused: bool,
     /// Whether it writes to a server of its own, which may be down while the job runs.
     pub is_remote: bool,
     /// What is wrong with target and options beyond what each option says of its values. Looks at
@@ -150,6 +157,12 @@ impl SinkSpec {
         &self.target
     }
 
+    /// The name under which its position and state are kept.
+    #[must_use]
+    pub fn name(&self) -> String {
+        (self.entry.name)(self)
+    }
+
     /// Whether both write to the same place, whatever their options are.
     #[must_use]
     pub fn is_same_place(&self, other: &SinkSpec) -> bool {
@@ -179,6 +192,19 @@ impl SinkSpec {
             0 => Duration::MAX,
             ms => milliseconds(ms),
         }
+    }
+
+    /// The condition that rows meet which it is given; empty: every row.
+    #[must_use]
+    pub fn condition(&self) -> &str {
+        self.text("where")
+    }
+
+    /// Whether a row that its target refuses for its content is passed over and its place kept in the
+    /// store, instead of stopping the sink.
+    pub(crate) fn passes_over_refused(&self) -> bool {
+        let is_wanted = self.option("on_data_error").is_some();
+        !self.entry.keeps_refused && is_wanted && self.text("on_data_error") == "dead-letter"
     }
 
     /// The value of an option of this sink, in its smallest unit: as given, or its default.

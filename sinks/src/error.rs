@@ -120,8 +120,14 @@ pub enum Error {
     RowRefused { place: String, partition: Partition, offset: Offset, what: String },
     #[error("{place} does not take a row: {what}")]
     RowsRefused { place: String, what: String },
+    #[error("{why}")]
+    Condition { why: String },
     #[error("sink {sink} was being opened when a stop was ordered")]
     Stopped { sink: String },
+    #[error(
+        "sink {sink} passes over {rows} rows already, and no more: its target does not fit the rows"
+    )]
+    TooManySkipped { sink: String, rows: usize },
     #[error("{at} was closed by its reader")]
     Closed { at: &'static str },
     #[error("{} failed before and is not used again; nothing is lost", at.display())]
@@ -184,8 +190,10 @@ impl Error {
             | Error::PositionDamaged { .. }
             | Error::RowRefused { .. }
             | Error::RowsRefused { .. }
+            | Error::TooManySkipped { .. }
             | Error::Content { .. } => Kind::Data,
             Error::Spec { .. }
+            | Error::Condition { .. }
             | Error::NothingToCompare { .. }
             | Error::OtherStore { .. }
             | Error::OtherQueue { .. }

@@ -47,6 +47,14 @@ pub const POSTGRES_AFTER_COMMIT: &str = "postgres-after-commit";
 pub const POSTGRES: [&str; 4] =
     [POSTGRES_BEFORE_FENCE, POSTGRES_AFTER_FENCE, POSTGRES_BEFORE_COMMIT, POSTGRES_AFTER_COMMIT];
 
+/// A script is about to be sent to Redis.
+pub const REDIS_BEFORE_SCRIPT: &str = "redis-before-script";
+/// It was done, and the sink does not know it yet.
+pub const REDIS_AFTER_SCRIPT: &str = "redis-after-script";
+
+/// The places of the Redis sink.
+pub const REDIS: [&str; 2] = [REDIS_BEFORE_SCRIPT, REDIS_AFTER_SCRIPT];
+
 /// Writing rows fails half-way as the operating system would let it: `return(full)` without space,
 /// `return` otherwise. So do the next two.
 pub const WRITE: &str = "sink-write";

@@ -22,37 +22,37 @@ pub mod csv;
 mod entry;
 mod error;
 pub mod failpoints;
+pub mod geojson;
+#[cfg(feature = "influx")]
+pub mod influx;
 pub mod limits;
-mod metrics;
 mod needs;
-mod opening;
 mod options;
 #[cfg(feature = "postgres")]
 pub mod postgres;
+#[cfg(feature = "redis")]
+pub mod redis;
 mod registry;
 #[cfg(feature = "rocketmq")]
 pub mod rocketmq;
 mod rows;
-mod runner;
+mod run;
 mod sink;
 mod spec;
-mod stop;
-mod threads;
 
 pub use ahead::mark::{SinkAhead, SinkMark};
 pub use ahead::{ahead, known_ahead};
 pub use compare::{Comparison, RowDifference, RowDifferenceKind};
 pub use entry::{Context, Entry, SinkSpec};
 pub use error::{Error, Result};
-pub use metrics::{SinkMetrics, SinkMetricsSnapshot};
 pub use needs::{SinkLag, lags};
-pub use opening::open_unless_stopped;
 pub use options::{COMMON, OptionKind, SinkOption, nearest};
 pub use registry::{all, open, rows_in, sends_back_to};
-pub use rows::{RowAt, RowDecoder, Rows};
-pub use runner::SinkRunner;
+pub use rows::{RowAt, RowDecoder, Rows, SkippedRows};
+pub use run::{
+    OpenSink, SinkEnd, SinkMetrics, SinkMetricsSnapshot, SinkOutcome, SinkRunner, SinkStart,
+    SinkStop, SinkThreads, open_unless_stopped,
+};
 pub use sink::Sink;
 
 pub use spec::without_password;
-pub use stop::SinkStop;
-pub use threads::{OpenSink, SinkEnd, SinkOutcome, SinkStart, SinkThreads};

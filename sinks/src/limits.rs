@@ -78,5 +78,23 @@ pub const OPEN_AGAIN_EVERY: Duration = Duration::from_secs(15);
 /// own to find.
 pub const REFUSED_ROWS: usize = 100;
 
+/// Rows that a sink may pass over, and the bytes of each one's reason: together they fit one state of
+/// a sink in every store. More is no accident of single rows.
+pub const SKIPPED_ROWS: usize = 1_000;
+/// See [`SKIPPED_ROWS`].
+pub const SKIP_REASON_BYTES: usize = 96;
+
+/// Keys of a Redis sink that a comparison holds in memory: some hundred bytes each.
+pub const KEYS_COMPARED: usize = 1_000_000;
+
+/// Sensors of a map: some hundred MB of memory and a file that no map shows.
+pub const MAP_SENSORS: usize = 100_000;
+
+/// Lines that wait for their server at most, in bytes, and one batch more.
+pub const LINES_BYTES: usize = 4 << 20;
+
+/// What is read of a server's refusal, in bytes.
+pub const ANSWER_BYTES: u64 = 4 << 10;
+
 /// Differences that a comparison keeps; the others are counted.
 pub const DIFFERENCES_SHOWN: usize = 10;

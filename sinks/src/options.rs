@@ -59,6 +59,13 @@ pub const COMMON: &[SinkOption] = &[
         default: "250",
         doc: "longest time from writing a row until it is durable",
     },
+    SinkOption {
+        name: "where",
+        kind: OptionKind::Text("COLUMN = VALUE and …"),
+        default: "",
+        doc: "the rows that it is given: one comparison (= != < <= > >=, is null, is not null) or several; \
+              empty: all",
+    },
 ];
 
 impl SinkOption {

@@ -3,26 +3,39 @@
 use seismic_queue::{Queue, Url};
 
 use crate::entry::{Context, Entry, SinkSpec};
+#[cfg(feature = "influx")]
+use crate::influx;
 #[cfg(feature = "postgres")]
 use crate::postgres;
+#[cfg(feature = "redis")]
+use crate::redis;
 #[cfg(feature = "rocketmq")]
 use crate::rocketmq;
-use crate::{Result, Sink, console, csv};
+use crate::{Result, Sink, console, csv, geojson};
 
 /// Every sink there is. A new one is its folder and a line here.
 const SINKS: &[&Entry] = &[
     &console::ENTRY,
     &csv::ENTRY,
+    &geojson::ENTRY,
+    #[cfg(feature = "influx")]
+    &influx::ENTRY,
     #[cfg(feature = "postgres")]
     &postgres::ENTRY,
+    #[cfg(feature = "redis")]
+    &redis::ENTRY,
     #[cfg(feature = "rocketmq")]
     &rocketmq::ENTRY,
 ];
 
 /// Sinks that this program was built without: what a spec begins with, and the cargo feature.
 const LEFT_OUT: &[(&str, &str)] = &[
+    #[cfg(not(feature = "influx"))]
+    ("influx", "influx"),
     #[cfg(not(feature = "postgres"))]
     ("postgres", "postgres"),
+    #[cfg(not(feature = "redis"))]
+    ("redis", "redis"),
     #[cfg(not(feature = "rocketmq"))]
     ("rocketmq", "rocketmq"),
 ];

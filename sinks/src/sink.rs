@@ -14,7 +14,9 @@ use crate::{Result, Rows};
 ///   row exactly once. A sink that cannot promise this returns `false` from
 ///   [`Sink::keeps_position`].
 /// * **Retries.** After an error of kind `Retry` nothing of that call was kept and the same call
-///   may be repeated. After any other error the sink is dropped; a new one recovers.
+///   may be repeated. After any other error the sink is dropped; a new one recovers. After
+///   [`Error::RowRefused`](crate::Error::RowRefused) it may instead recover itself, and goes on without
+///   that row.
 /// * **Threads.** One thread at a time. Calls block for as long as they must: the job does not
 ///   wait.
 pub trait Sink: Send {

@@ -12,8 +12,8 @@ use std::str::FromStr;
 
 use crate::entry::SinkSpec;
 use crate::options::nearest;
-use crate::registry;
-use crate::{Error, Result};
+use crate::rows::filter;
+use crate::{Error, Result, registry};
 
 impl SinkSpec {
     /// The sink of that scheme. Without a target it takes its default.
@@ -71,7 +71,14 @@ impl SinkSpec {
                 Some(format!("{} has no option {name:?}: {advice}", self.entry.scheme))
             }
         };
-        self.options.iter().filter_map(fault).collect()
+        let condition = self.options.get("where").map_or("", String::as_str);
+        let of_condition = match filter::read(condition) {
+            Ok(terms) if !terms.is_empty() && !self.entry.passes_over => {
+                Some(format!("{} has no option \"where\": it takes every row", self.entry.scheme))
+            }
+            read => read.err(),
+        };
+        self.options.iter().filter_map(fault).chain(of_condition).collect()
     }
 }
 

@@ -83,7 +83,8 @@ pub fn compare(
         return Err(Usage(format!("sink {spec} stores nothing that can be compared")).into());
     };
     let context = Context { queue: Some(queue.clone()), ..Context::of(store)? };
-    let mut comparison = Comparison::new(store, &context.topic, &context.schema)?;
+    let comparison = Comparison::new(store, &context.topic, &context.schema)?;
+    let mut comparison = comparison.given_to(spec.condition(), &spec.name())?;
     let same = compare(spec, &context, &mut comparison)?;
     report.total += comparison.total;
     let room = Report::SHOWN.saturating_sub(report.differences.len());

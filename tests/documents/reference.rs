@@ -80,7 +80,10 @@ fn add(text: &mut String, command: &Command, name: &str) {
         for below in command.get_subcommands().filter(|below| below.get_name() != "help") {
             add(text, below, &format!("{name} {}", below.get_name()));
         }
-        return;
+        // It does something by itself too.
+        if !command.is_args_conflicts_with_subcommands_set() {
+            return;
+        }
     }
     let about = command.get_long_about().or(command.get_about()).map(ToString::to_string);
     let usage = command.clone().render_usage().to_string();

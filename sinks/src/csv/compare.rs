@@ -106,10 +106,7 @@ fn skip_what_is_gone(
         // Only where retention has deleted: otherwise a row too many is a difference.
         if side.rows.next > Offset(0) {
             let (next, until) = (side.rows.next, side.rows.until);
-            let cuts = &comparison.view.partitions[side.rows.partition.0 as usize].outputs[0].cuts;
-            let within = |cut: &Span| cut.end.min(until).0.saturating_sub(cut.first.max(next).0);
-            let offsets = until.0.saturating_sub(next.0);
-            let rows = offsets.saturating_sub(cuts.iter().map(within).sum());
+            let rows = comparison.count(side.rows.partition, next, until)?;
             side.gone = held.saturating_sub(rows);
         }
     }

@@ -173,6 +173,12 @@ fn make(path: &Path) -> Result<()> {
 }
 
 /// Locks the folder and names this process in the lock file.
+/// Name of the sink of a folder: its path as it is from everywhere, once there is such a folder.
+pub(crate) fn name(folder: &Path) -> String {
+    let path = folder.canonicalize();
+    format!("csv:{}", path.as_deref().unwrap_or(folder).display())
+}
+
 fn lock_folder(folder: &Path) -> Result<File> {
     let at = folder.join(LOCK);
     let doing = "locking the folder";

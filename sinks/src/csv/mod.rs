@@ -65,6 +65,9 @@ pub(crate) const ENTRY: Entry = Entry {
         },
     ],
     place: &[],
+    name: |spec| folder::name(Path::new(spec.target())),
+    passes_over: true,
+    keeps_refused: false,
     is_remote: false,
     check: |_| Vec::new(),
     ddl: None,
@@ -135,7 +138,7 @@ impl Csv {
     pub fn open(folder: &Path, context: &Context) -> Result<Self> {
         let folder = Folder::lock(folder)?;
         Ok(Csv {
-            name: format!("csv:{}", folder.path().display()),
+            name: folder::name(folder.path()),
             folder,
             context: context.clone(),
             file_bytes: limits::CSV_FILE_BYTES,

@@ -51,6 +51,10 @@ pub(crate) const ENTRY: Entry = Entry {
     target: Some("seismic-agg-topic"),
     options: &[],
     place: &[],
+    name: |spec| format!("rocketmq:{}", spec.target()),
+    // What counts of a queue is found by the offset of its last row.
+    passes_over: false,
+    keeps_refused: false,
     is_remote: false,
     check: |_| Vec::new(),
     ddl: None,

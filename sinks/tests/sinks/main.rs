@@ -7,12 +7,20 @@ mod crash_images;
 mod csv_conformance;
 mod csv_folder;
 mod csv_place;
+mod geojson;
 mod hostile;
 mod hostile_commit_files;
-#[cfg(feature = "rocketmq")]
+#[cfg(feature = "influx")]
+mod influx;
+mod patiently;
 #[cfg(feature = "postgres")]
 mod postgres;
 #[cfg(feature = "postgres")]
 mod postgres_place;
+#[cfg(feature = "redis")]
+mod redis;
+#[cfg(feature = "redis")]
+mod redis_place;
+#[cfg(feature = "rocketmq")]
 mod rocketmq;
 mod runner;

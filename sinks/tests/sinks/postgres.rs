@@ -11,28 +11,12 @@ use seismic_sinks::conformance::{
 };
 use seismic_sinks::{Context, Error, Sink, SinkSpec};
 
-use crate::postgres_place::{PostgresPlace, ThreeColumns, patiently};
+use crate::patiently::{patiently, write_patiently};
+use crate::postgres_place::{PostgresPlace, ThreeColumns};
 
 /// A server, if this machine has one.
 fn server() -> Option<Rc<Server>> {
     Server::start(&[]).map(Rc::new)
-}
-
-/// Writes what is missing through a wire, as a runner would: what passes is tried again.
-fn write_patiently(sink: &mut dyn Sink) {
-    let start = patiently(|| sink.recover(&spans_of(ROWS)));
-    for i in 0..ROWS {
-        for partition in (0..PARTITIONS).map(Partition) {
-            if start[partition.0 as usize].0 <= i {
-                let rows = batch(partition, Offset(i), &[row(partition.0, i)]);
-                patiently(|| write(sink, &rows));
-            }
-        }
-        if i % 2 == 1 {
-            patiently(|| sink.sync());
-        }
-    }
-    patiently(|| sink.sync());
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use seismic_brokers::Postgres as Server;
 use seismic_proto::{Row, Schema, SeismicAggRecord};
-use seismic_queue::{Kind, Partition};
+use seismic_queue::Partition;
 use seismic_sinks::conformance::{Place, three, window};
 use seismic_sinks::postgres::{Postgres, stored_rows};
 use seismic_sinks::{Context, Result, Sink, SinkSpec};
@@ -82,17 +82,5 @@ impl three::Place for ThreeColumns {
     fn rows(&self) -> Vec<(Partition, Row)> {
         let rows = stored_rows(&self.0.spec(), &three::schema()).unwrap();
         rows.into_iter().map(|(partition, _, row)| (partition, row)).collect()
-    }
-}
-
-/// Calls until it does not fail with what passes, as a runner does.
-pub fn patiently<T>(mut act: impl FnMut() -> Result<T>) -> T {
-    loop {
-        match act() {
-            Err(error) if error.kind() == Kind::Retry => {
-                std::thread::sleep(std::time::Duration::from_millis(20));
-            }
-            done => return done.unwrap(),
-        }
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! It takes no lease of the job and may run before, during and after it.
 
+mod skip;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -26,13 +28,16 @@ const WIDER_EVERY: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// Options of `seismic sink`.
 #[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct Args {
+    #[command(subcommand)]
+    act: Option<Act>,
     #[command(flatten)]
     target: Target,
-    /// Where rows go: console, csv, csv:DIR, postgres://USER@HOST/DATABASE or, on the queue's own cluster,
-    /// rocketmq:TOPIC
-    #[arg(value_name = "SINK", value_parser = SinkValue)]
-    sink: SinkSpec,
+    /// Where rows go: console, csv, csv:DIR, postgres://USER@HOST/DATABASE, redis://HOST/DATABASE or, on the
+    /// queue's own cluster, rocketmq:TOPIC
+    #[arg(value_name = "SINK", value_parser = SinkValue, required = true)]
+    sink: Option<SinkSpec>,
     /// Print the tables that the sink expects, as SQL, and do nothing else
     #[arg(long)]
     ddl: bool,
@@ -44,13 +49,25 @@ pub struct Args {
     quiet: bool,
 }
 
+/// What else can be done to a sink.
+#[derive(clap::Subcommand)]
+enum Act {
+    /// Have a sink pass over one row of the result topic, which its target does not take
+    Skip(skip::Args),
+}
+
 /// Runs the sink until it is stopped.
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
+    let sink = match (&args.act, &args.sink) {
+        (Some(Act::Skip(args)), _) => return skip::run(args),
+        (None, Some(sink)) => sink,
+        (None, None) => return Err(Usage("no sink is named".to_owned()).into()),
+    };
     if args.ddl {
-        let Some(ddl) = args.sink.entry().ddl else {
-            return Err(Usage(format!("sink {} needs no tables", args.sink)).into());
+        let Some(ddl) = sink.entry().ddl else {
+            return Err(Usage(format!("sink {sink} needs no tables")).into());
         };
-        print(ddl(&args.sink, Schema::windows())?)?;
+        print(ddl(sink, Schema::windows())?)?;
         return Ok(Outcome::Fine);
     }
     let stop = signal::stop_flag()?;
@@ -65,18 +82,18 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     };
     let context = context.at(location.queue.0.clone(), Arc::clone(&store));
     // Again when the job has taken partitions: their rows are shown too.
-    while show(args, &store, &context, &stop)? {}
+    while show((sink, args.until_caught_up), &store, &context, &stop)? {}
     Ok(Outcome::Fine)
 }
 
 /// Shows rows until it is stopped; `true` when partitions were added to the topic meanwhile.
 fn show(
-    args: &Args,
+    (sink, until_caught_up): (&SinkSpec, bool),
     store: &Arc<dyn JobStore>,
     context: &Context,
     stop: &Arc<AtomicBool>,
 ) -> anyhow::Result<bool> {
-    let runner = match sinks::open(&args.sink, context, store, stop) {
+    let runner = match sinks::open(sink, context, store, stop) {
         Err(_) if stop.load(Ordering::Relaxed) => return Ok(false),
         opened => opened?,
     };
@@ -90,9 +107,9 @@ fn show(
     let on_failure: Arc<dyn Fn() + Send + Sync> =
         Arc::new(move || of_sink.store(true, Ordering::Relaxed));
     let name = runner.name().to_owned();
-    let start = SinkStart { spec: args.sink.clone(), name, runner: Some(runner), open: None };
+    let start = SinkStart { spec: sink.clone(), name, runner: Some(runner), open: None };
     let threads = SinkThreads::start(vec![start], &on_failure);
-    let ends = if args.until_caught_up {
+    let ends = if until_caught_up {
         threads.finish_committed(&**store)?;
         threads.join(&|| stop.load(Ordering::Relaxed))
     } else {

@@ -3,7 +3,8 @@
 //!
 //! It forwards whole frames, each with its length before it, so that it can tell calls apart: those
 //! of Kafka by the numbers a frame begins with, those of RocketMQ by their JSON header. PostgreSQL
-//! has a letter before the length, but for the first frame, and answers in order. What is on its way arrives, however late, also when the client has given up and closed its end: as in a
+//! has a letter before the length, but for the first frame, and answers in order. Redis says no length
+//! of the whole: what comes at once is a frame. What is on its way arrives, however late, also when the client has given up and closed its end: as in a
 //! network.
 
 use std::io::{self, Read, Write};
@@ -32,12 +33,16 @@ const LATE: Duration = Duration::from_secs(7);
 /// Frames on their way in one direction of a connection.
 const ON_THE_WAY: usize = 4_096;
 
+/// What is taken at once of a connection without frames.
+const PIECE: usize = 64 << 10;
+
 /// How calls are told apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {
     Kafka,
     RocketMq,
     Postgres,
+    Redis,
 }
 
 /// A wire to one server.
@@ -75,13 +80,19 @@ impl std::fmt::Debug for Wire {
 }
 
 impl Protocol {
+    /// What a frame says, behind its length.
+    fn body(self, frame: &mut [u8]) -> &mut [u8] {
+        let begin = if self == Protocol::Redis { 0 } else { 4 };
+        &mut frame[begin..]
+    }
+
     /// The number of a request, which its answer has too.
     fn number(self, is_request: bool, frame: &[u8]) -> Option<Vec<u8>> {
         match (self, is_request) {
             (Protocol::Kafka, true) => frame.get(4..8).map(<[u8]>::to_vec),
             (Protocol::Kafka, false) => frame.get(..4).map(<[u8]>::to_vec),
             // The next answer is that of the request.
-            (Protocol::Postgres, _) => Some(Vec::new()),
+            (Protocol::Postgres | Protocol::Redis, _) => Some(Vec::new()),
             (Protocol::RocketMq, _) => {
                 let name = b"\"opaque\":";
                 let at = find(frame, name)? + name.len();
@@ -280,8 +291,8 @@ fn connect(client: TcpStream, server: u16, wire: &Arc<Wire>) -> io::Result<()> {
         if ours.requests_left.fetch_sub(1, Ordering::SeqCst) == 0 {
             return false;
         }
-        if ours.dooms(frame.body()) {
-            *lock(&asked) = ours.protocol.number(true, frame.body());
+        if ours.dooms(ours.protocol.body(&mut frame.bytes)) {
+            *lock(&asked) = ours.protocol.number(true, ours.protocol.body(&mut frame.bytes));
         }
         if frame.sent.elapsed() > LATE {
             ours.late.fetch_add(1, Ordering::SeqCst);
@@ -293,9 +304,10 @@ fn connect(client: TcpStream, server: u16, wire: &Arc<Wire>) -> io::Result<()> {
         if ours.answers_left.fetch_sub(1, Ordering::SeqCst) == 0 {
             return false;
         }
-        ours.rewritten(frame.body());
+        let body = ours.protocol.body(&mut frame.bytes);
+        ours.rewritten(body);
         let doomed = lock(&doomed);
-        let is_doomed = doomed.is_some() && *doomed == ours.protocol.number(false, frame.body());
+        let is_doomed = doomed.is_some() && *doomed == ours.protocol.number(false, body);
         if is_doomed {
             ours.lost.fetch_add(1, Ordering::SeqCst);
         }
@@ -308,12 +320,6 @@ struct Frame {
     bytes: Vec<u8>,
     sent: Instant,
     due: Instant,
-}
-
-impl Frame {
-    fn body(&mut self) -> &mut [u8] {
-        &mut self.bytes[4..]
-    }
 }
 
 /// Forwards frames, which stand still while the wire is `frozen`, until an end is closed or
@@ -381,6 +387,15 @@ fn give(
 /// The next frame, with its length, and the letter before it that is not counted in it. PostgreSQL
 /// counts the length itself, too.
 fn read_frame(from: &mut TcpStream, protocol: Protocol, has_letter: bool) -> io::Result<Vec<u8>> {
+    if protocol == Protocol::Redis {
+        let mut frame = vec![0; PIECE];
+        let length = from.read(&mut frame)?;
+        if length == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        frame.truncate(length);
+        return Ok(frame);
+    }
     let mut frame = vec![0; if has_letter { 5 } else { 4 }];
     from.read_exact(&mut frame)?;
     let (begin, mut length) = (frame.len(), [0; 4]);

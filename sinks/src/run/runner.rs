@@ -11,15 +11,16 @@ use seismic_proto::Schema;
 use seismic_queue::{Batch, Error as QueueError, Event, Fingerprint, JobStore, Kind, Offset};
 use seismic_queue::{Partition, Reader, Retries, Span, Topic, View};
 
+use super::metrics::SinkMetrics;
+use super::stop::{Order, SinkStop};
 use crate::ahead;
 use crate::ahead::mark::SinkAhead;
-use crate::metrics::SinkMetrics;
 use crate::rows::RowDecoder;
-use crate::stop::{Order, SinkStop};
-use crate::{Context, Error, Result, Sink, SinkSpec, limits, registry};
+use crate::rows::filter::Filter;
+use crate::{Context, Error, Result, Sink, SinkSpec, SkippedRows, limits, registry};
 
 /// Whether rows of a partition are shown.
-type Filter = Box<dyn Fn(Partition) -> bool + Send>;
+type Shown = Box<dyn Fn(Partition) -> bool + Send>;
 
 /// Carries the rows of a store's result topic to a sink.
 pub struct SinkRunner {
@@ -48,7 +49,9 @@ pub struct SinkRunner {
     dirty_rows: usize,
     batch_rows: usize,
     flush_every: Duration,
-    only: Option<Filter>,
+    only: Option<Shown>,
+    /// Whether a row that its target refuses for its content is passed over.
+    passes_over_refused: bool,
     metrics: Arc<SinkMetrics>,
 }
 
@@ -59,8 +62,11 @@ impl SinkRunner {
     /// # Errors
     /// As [`registry::open`] and [`SinkRunner::new`].
     pub fn open(spec: &SinkSpec, context: &Context, store: &Arc<dyn JobStore>) -> Result<Self> {
+        let filter = Filter::of(spec.condition(), &context.schema)?;
         let sink = registry::open(spec, context)?;
-        let runner = SinkRunner::new(Arc::clone(store), sink)?.schema(&context.schema);
+        let mut runner = SinkRunner::new(Arc::clone(store), sink)?.schema(&context.schema);
+        runner.decoder.choice().filter = filter;
+        runner.passes_over_refused = spec.passes_over_refused();
         Ok(runner.flush(spec.batch_rows(), spec.flush_every()))
     }
 
@@ -72,38 +78,18 @@ impl SinkRunner {
     /// deleted, [`Error::Ahead`] when it has rows that the store does not know: it never skips or
     /// guesses. Otherwise as [`Sink::recover`].
     pub fn new(store: Arc<dyn JobStore>, mut sink: Box<dyn Sink>) -> Result<Self> {
-        let view = store.view()?;
-        let topic = store.topics().topic(view.job.main_topic())?;
-        let spans = store.topics().spans(&topic)?;
-        let mut start = sink.recover(&spans)?;
-        // Another process may have written for this sink meanwhile, rows that were not there
-        // before.
-        let spans = store.topics().spans(&topic)?;
-        assert_eq!(start.len(), spans.len(), "a sink answers for every partition");
-        for (partition, (&at, span)) in topic.all().zip(start.iter().zip(&spans)) {
-            check_start(&topic, partition, at, span)?;
-        }
-        if let Some(ahead) = ahead::of_positions(sink.name(), &topic.name, &start, &spans) {
-            return Err(ahead.into());
-        }
-        if sink.keeps_position() {
-            take_back(&mut *sink, &mut start, &view)?;
-        }
-        check_last_rows(&*store, &topic, &*sink)?;
-        let reader = store.topics().reader(&topic, &named(&start))?;
-        if sink.keeps_position() {
-            // Before anything is shown: retention must not take rows that a new sink begins with.
-            store.put_sink_position(sink.name(), &named(&start))?;
-        }
-        tracing::info!(sink = sink.name(), at = in_words(&start), "sink starts");
+        let Begun { topic, start, reader, skipped } = begin(&*store, &mut *sink)?;
         let metrics = Arc::new(SinkMetrics::of(sink.name()));
         metrics.at(&start);
+        let mut decoder = RowDecoder::new(&topic, Schema::windows());
+        decoder.choice().skipped = skipped;
         Ok(SinkRunner {
             store,
             sink,
             reader,
-            decoder: RowDecoder::new(&topic.name, Schema::windows()),
-            topic: topic.name,
+            decoder,
+            topic,
+            passes_over_refused: false,
             spare: Vec::new(),
             pending: None,
             pending_from: 0,
@@ -138,7 +124,7 @@ impl SinkRunner {
     /// same: it would take rows that it was not given for shown.
     #[must_use]
     pub fn only(self, shown: impl Fn(Partition) -> bool + Send + 'static) -> Self {
-        let only: Option<Filter> =
+        let only: Option<Shown> =
             if self.sink.keeps_position() { None } else { Some(Box::new(shown)) };
         SinkRunner { only, ..self }
     }
@@ -252,6 +238,12 @@ impl SinkRunner {
                     self.metrics.retried();
                     stop.pause(retries.failed());
                 }
+                Err(Error::RowRefused { partition, offset, what, .. })
+                    if self.passes_over_refused =>
+                {
+                    let again = self.pass_over((partition, offset), &what);
+                    again.inspect_err(|error| self.metrics.failed(error))?;
+                }
                 Err(error) => {
                     self.metrics.failed(&error);
                     return Err(error);
@@ -261,6 +253,26 @@ impl SinkRunner {
                 return Ok(());
             }
         }
+    }
+
+    /// Passes over a row that the sink's target does not take, and begins again after what is durable.
+    fn pass_over(&mut self, place: (Partition, Offset), reason: &str) -> Result<()> {
+        let name = self.sink.name().to_owned();
+        tracing::warn!(
+            sink = name, partition = %place.0, offset = %place.1, reason,
+            "the target does not take a row: it is passed over, and kept in the store"
+        );
+        self.decoder.choice().skipped.add(&*self.store, &name, place, reason)?;
+        let Begun { start, reader, skipped, .. } = begin(&*self.store, &mut *self.sink)?;
+        self.decoder.choice().skipped = skipped;
+        (self.reader, self.pending, self.pending_from) = (reader, None, 0);
+        for positions in [&mut self.written, &mut self.reached, &mut self.synced, &mut self.stored]
+        {
+            positions.clone_from(&start);
+        }
+        (self.dirty_since, self.dirty_rows) = (None, 0);
+        self.metrics.refused(&start);
+        Ok(())
     }
 
     /// Refuses to end well while the sink has rows that the store never showed.
@@ -320,9 +332,55 @@ impl SinkRunner {
     }
 }
 
+/// A sink that has recovered, and where it goes on.
+struct Begun {
+    /// Name of the result topic.
+    topic: String,
+    /// Next row of each partition.
+    start: Vec<Offset>,
+    reader: Box<dyn Reader>,
+    skipped: SkippedRows,
+}
+
+/// Lets a sink recover, and compares what it says with the store.
+fn begin(store: &dyn JobStore, sink: &mut dyn Sink) -> Result<Begun> {
+    let view = store.view()?;
+    let topic = store.topics().topic(view.job.main_topic())?;
+    let spans = store.topics().spans(&topic)?;
+    let mut start = sink.recover(&spans)?;
+    // Another process may have written for this sink meanwhile, rows that were not there before.
+    let spans = store.topics().spans(&topic)?;
+    assert_eq!(start.len(), spans.len(), "a sink answers for every partition");
+    for (partition, (&at, span)) in topic.all().zip(start.iter().zip(&spans)) {
+        check_start(&topic, partition, at, span)?;
+    }
+    if let Some(ahead) = ahead::of_positions(sink.name(), &topic.name, &start, &spans) {
+        return Err(ahead.into());
+    }
+    let mut skipped = SkippedRows::of(store, sink.name())?;
+    if sink.keeps_position() {
+        for (partition, first) in take_back(sink, &mut start, &view)? {
+            skipped.take_back(store, sink.name(), partition, first)?;
+        }
+    }
+    check_last_rows(store, &topic, sink)?;
+    let reader = store.topics().reader(&topic, &named(&start))?;
+    if sink.keeps_position() {
+        // Before anything is shown: retention must not take rows that a new sink begins with.
+        store.put_sink_position(sink.name(), &named(&start))?;
+    }
+    tracing::info!(sink = sink.name(), at = in_words(&start), "sink starts");
+    Ok(Begun { topic: topic.name, start, reader, skipped })
+}
+
 /// Has a sink remove the rows that a rewind took back, and refuses one that cannot. One that has none
-/// continues where such rows were, or after what came next.
-fn take_back(sink: &mut dyn Sink, start: &mut [Offset], view: &View) -> Result<()> {
+/// continues where such rows were, or after what came next. Returns from where each was taken back.
+fn take_back(
+    sink: &mut dyn Sink,
+    start: &mut [Offset],
+    view: &View,
+) -> Result<Vec<(Partition, Offset)>> {
+    let mut taken = Vec::new();
     for ((partition, at), part) in (0..).map(Partition).zip(start).zip(&view.partitions) {
         let is_within = |cut: &&Span| cut.first < *at && *at <= cut.end;
         let Some(cut) = part.outputs[0].cuts.iter().find(is_within) else { continue };
@@ -335,8 +393,9 @@ fn take_back(sink: &mut dyn Sink, start: &mut [Offset], view: &View) -> Result<(
             "the sink has removed the rows that a rewind took back"
         );
         *at = cut.first;
+        taken.push((partition, cut.first));
     }
-    Ok(())
+    Ok(taken)
 }
 
 /// Refuses to begin where the topic has no rows, instead of skipping or guessing.

@@ -15,6 +15,7 @@ pub struct SinkMetrics {
     flush_ns: AtomicU64,
     errors: AtomicU64,
     retries: AtomicU64,
+    refused: AtomicU64,
     last: Mutex<Last>,
 }
 
@@ -39,6 +40,8 @@ pub struct SinkMetricsSnapshot {
     pub errors: u64,
     /// Calls that failed and were tried again.
     pub retries: u64,
+    /// Rows that its target did not take and that were passed over.
+    pub refused: u64,
     /// The newest error, also one that has passed.
     pub last_error: Option<String>,
     /// Next row of each partition that is not durable in the sink.
@@ -65,6 +68,12 @@ impl SinkMetrics {
         position.clone_into(&mut self.last().position);
     }
 
+    /// A row was passed over, and the sink goes on from there.
+    pub(crate) fn refused(&self, position: &[Offset]) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+        self.at(position);
+    }
+
     pub(crate) fn retried(&self) {
         self.retries.fetch_add(1, Ordering::Relaxed);
     }
@@ -86,6 +95,7 @@ impl SinkMetrics {
             flush_time: Duration::from_nanos(self.flush_ns.load(Ordering::Relaxed)),
             errors: self.errors.load(Ordering::Relaxed),
             retries: self.retries.load(Ordering::Relaxed),
+            refused: self.refused.load(Ordering::Relaxed),
             last_error: last.error.clone(),
             position: last.position.clone(),
         }

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use seismic_queue::{JobStore, Kind, Span};
 
-use crate::metrics::SinkMetrics;
-use crate::stop::Order;
+use super::metrics::SinkMetrics;
+use super::stop::Order;
 use crate::{Error, Result, SinkRunner, SinkSpec, SinkStop, limits};
 
 /// Longest time between two looks whether a thread has ended.

@@ -1,9 +1,16 @@
 //! The rows of a batch, decoded once for every sink, with the bytes that they came as.
 
+pub(crate) mod filter;
+mod skipped;
+pub(crate) mod text;
+
 use seismic_proto::{Row, Schema};
 use seismic_queue::{Batch, Message, Offset, Partition};
 
 use crate::{Error, Result};
+use filter::Filter;
+
+pub use skipped::SkippedRows;
 
 /// Rows of one partition, in offset order, borrowed from the batch that they were read in.
 #[derive(Clone, Copy, Debug)]
@@ -12,6 +19,8 @@ pub struct Rows<'a> {
     batch: &'a Batch,
     /// The decoded messages of the batch, all of them.
     decoded: &'a [Row],
+    /// Which of them the sink is given; the others are passed over.
+    given: &'a [bool],
     /// The first that is part of these rows, and the one after the last.
     range: (usize, usize),
 }
@@ -55,7 +64,7 @@ impl<'a> Rows<'a> {
     /// Number of rows.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.range.1 - self.range.0
+        self.given[self.range.0..self.range.1].iter().filter(|given| **given).count()
     }
 
     /// Whether there is none.
@@ -66,8 +75,8 @@ impl<'a> Rows<'a> {
 
     /// The rows, in offset order.
     pub fn iter(&self) -> impl Iterator<Item = RowAt<'a>> + use<'a> {
-        let Rows { batch, decoded, range, .. } = *self;
-        (range.0..range.1).map(move |i| {
+        let Rows { batch, decoded, given, range, .. } = *self;
+        (range.0..range.1).filter(|&i| given[i]).map(move |i| {
             let Message { offset, key, value, .. } = batch.message(i);
             RowAt { offset, key, bytes: value, row: &decoded[i] }
         })
@@ -75,8 +84,8 @@ impl<'a> Rows<'a> {
 
     /// The messages of the rows, for sinks that pass their bytes on.
     pub fn messages(&self) -> impl Iterator<Item = Message<'a>> + use<'a> {
-        let Rows { batch, range, .. } = *self;
-        (range.0..range.1).map(move |i| batch.message(i))
+        let Rows { batch, given, range, .. } = *self;
+        (range.0..range.1).filter(|&i| given[i]).map(move |i| batch.message(i))
     }
 }
 
@@ -87,20 +96,57 @@ pub struct RowDecoder {
     /// Name of the topic, for messages.
     topic: String,
     rows: Vec<Row>,
+    /// Which of the last batch's are given to the sink.
+    given: Vec<bool>,
     /// How many of `rows` are of the last batch.
     count: usize,
+    choice: Choice,
+}
+
+/// Which rows a sink is given.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Choice {
+    /// Those that meet it.
+    pub(crate) filter: Option<Filter>,
+    /// Without these.
+    pub(crate) skipped: SkippedRows,
+}
+
+impl Choice {
+    /// Whether the row of that place is one of them.
+    pub(crate) fn has(&self, partition: Partition, offset: Offset, row: &Row) -> bool {
+        self.filter.as_ref().is_none_or(|filter| filter.matches(row))
+            && (self.skipped.is_empty() || !self.skipped.has(partition, offset))
+    }
+
+    /// Whether every row is one of them.
+    pub(crate) fn is_everything(&self) -> bool {
+        self.filter.is_none() && self.skipped.is_empty()
+    }
 }
 
 impl RowDecoder {
     /// A decoder for rows of this schema, of the topic of that name.
     #[must_use]
     pub fn new(topic: &str, schema: &Schema) -> Self {
-        RowDecoder { schema: schema.clone(), topic: topic.to_owned(), rows: Vec::new(), count: 0 }
+        RowDecoder {
+            schema: schema.clone(),
+            topic: topic.to_owned(),
+            rows: Vec::new(),
+            given: Vec::new(),
+            count: 0,
+            choice: Choice::default(),
+        }
+    }
+
+    /// Which rows it gives to the sink.
+    pub(crate) fn choice(&mut self) -> &mut Choice {
+        &mut self.choice
     }
 
     /// The same for rows of another schema.
     pub(crate) fn with_schema(self, schema: &Schema) -> Self {
-        RowDecoder::new(&self.topic, schema)
+        RowDecoder { choice: self.choice, ..RowDecoder::new(&self.topic, schema) }
     }
 
     /// Decodes every message of a batch.
@@ -110,10 +156,17 @@ impl RowDecoder {
     /// the first column may not be empty: no window has no sensor.
     pub fn decode<'a>(&'a mut self, batch: &'a Batch) -> Result<Rows<'a>> {
         self.count = 0;
+        self.given.clear();
         while self.rows.len() < batch.len() {
             self.rows.push(Row::new(&self.schema));
         }
+        let partition = batch.partition();
         for (message, row) in batch.messages().zip(&mut self.rows) {
+            if self.choice.skipped.has(partition, message.offset) {
+                // It may be what cannot be read at all.
+                self.given.push(false);
+                continue;
+            }
             let refuse = |what, source| {
                 let (topic, partition) = (self.topic.clone(), batch.partition());
                 Error::Row { topic, partition, offset: message.offset, what, source }
@@ -125,6 +178,7 @@ impl RowDecoder {
             {
                 return Err(refuse("it names no sensor", None));
             }
+            self.given.push(self.choice.filter.as_ref().is_none_or(|it| it.matches(row)));
         }
         self.count = batch.len();
         Ok(self.rows_of(batch, 0, batch.len()))
@@ -137,7 +191,7 @@ impl RowDecoder {
     pub(crate) fn rows_of<'a>(&'a self, batch: &'a Batch, from: usize, until: usize) -> Rows<'a> {
         assert_eq!(batch.len(), self.count, "the batch that was decoded");
         let decoded = &self.rows[..self.count];
-        Rows { schema: &self.schema, batch, decoded, range: (from, until) }
+        Rows { schema: &self.schema, batch, decoded, given: &self.given, range: (from, until) }
     }
 }
 

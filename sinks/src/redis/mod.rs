@@ -1,0 +1,387 @@
+//! Rows as keys of Redis, each exactly once while the server keeps its append-only file: one script
+//! checks the position, does the commands of a batch, and moves the position.
+//!
+//! * **Unknown outcome.** Where the answer to a script is lost, the same batch comes again under the
+//!   same name: the position says whether that one was done, whatever came first.
+//! * **Zombies.** A script with an old position does nothing, and whoever sent it learns that.
+//! * **A command that fails** (its key holds another type, a sum overflows) ends its script: what was
+//!   done before it counts, and the row is named.
+//! * **Failover, power loss.** Rows and position are one and the same history, and go back together:
+//!   the sink goes on from the older position as long as the result topic has the rows.
+//!
+//! The batch is kept until it is done, so an outage of the server costs nothing but time.
+
+mod compare;
+mod examine;
+mod failure;
+mod operation;
+mod position;
+mod resp;
+mod script;
+mod session;
+mod target;
+mod template;
+
+use seismic_queue::{Fingerprint, Kind, Offset, Partition, Span};
+
+use crate::entry::Entry;
+use crate::options::{OptionKind, SinkOption};
+use crate::{Context, Error, Result, Rows, Sink, SinkSpec, failpoints, limits};
+use operation::{Operation, Plan};
+use position::Position;
+use session::Session;
+use target::Target;
+
+/// Its place in the list of sinks.
+pub(crate) const ENTRY: Entry = Entry {
+    scheme: "redis",
+    form: target::FORM,
+    target: Some(""),
+    options: OPTIONS,
+    place: &["name"],
+    name: |spec| Target::read(spec).map_or_else(|_| spec.to_string(), |target| target.name),
+    passes_over: true,
+    keeps_refused: false,
+    is_remote: true,
+    check: |spec| Target::read(spec).err().unwrap_or_default(),
+    open: |spec, context| Ok(Box::new(Redis::open(spec, context)?)),
+    examine: examine::examine,
+    ddl: None,
+    compare: Some(compare::compare),
+    mark: Some(position::mark),
+    needs: |_| Vec::new(),
+    rows_in: None,
+    sends_back_to: None,
+};
+
+const OPTIONS: &[SinkOption] = &[
+    SinkOption {
+        name: "operation",
+        kind: OptionKind::Word(Operation::NAMES),
+        default: "hset",
+        doc: "what is done for each row",
+    },
+    SinkOption {
+        name: "key",
+        kind: OptionKind::Text("FIELD,… or a text with {FIELD}"),
+        default: "seismic:{sensor_id}:{window_start_ts}:{window_end_ts}:{pane}:{clock_era}:{input_partition}",
+        doc: "the key: fields joined by the connector, or a text with {FIELD} in it",
+    },
+    SinkOption {
+        name: "connector",
+        kind: OptionKind::Text("TEXT"),
+        default: ":",
+        doc: "what stands between the fields of a key",
+    },
+    SinkOption {
+        name: "value",
+        kind: OptionKind::Text("FIELD[:NAME],…"),
+        default: "",
+        doc: "the value: one field, for hset several; empty: for hset all, for incr 1, else the row as JSON",
+    },
+    SinkOption {
+        name: "score",
+        kind: OptionKind::Text("FIELD"),
+        default: "",
+        doc: "the field with the score of zadd",
+    },
+    SinkOption {
+        name: "expire_ms",
+        kind: OptionKind::Duration { min_ms: 0, max_ms: 3_153_600_000_000 },
+        default: "0",
+        doc: "how long a key lives from its last row on, of incr from its first; 0: for ever",
+    },
+    SinkOption {
+        name: "name",
+        kind: OptionKind::Text("NAME"),
+        default: "seismic",
+        doc: "what the position is kept under; each sink of a database needs its own",
+    },
+    SinkOption {
+        name: "on_data_error",
+        kind: OptionKind::Word(&["stop", "dead-letter"]),
+        default: "stop",
+        doc: "a row that its key does not take: the sink stops, or passes over it and the store keeps it",
+    },
+    SinkOption {
+        name: "password_file",
+        kind: OptionKind::Text("FILE"),
+        default: "",
+        doc: "file with the password; without it the variable SEISMIC_SINK_REDIS_PASSWORD",
+    },
+    SinkOption {
+        name: "batch_rows",
+        kind: OptionKind::Count { min: 0, max: 1_000_000 },
+        default: "1000",
+        doc: "rows after which a script does not wait any longer; 0: no such limit",
+    },
+    SinkOption {
+        name: "batch_bytes",
+        kind: OptionKind::Bytes { min: 1 << 10, max: 64 << 20 },
+        default: "1MiB",
+        doc: "encoded rows after which a script does not wait any longer: others wait while it runs",
+    },
+    SinkOption {
+        name: "flush_ms",
+        kind: OptionKind::Duration { min_ms: 0, max_ms: 3_600_000 },
+        default: "200",
+        doc: "longest time from writing a row until it is there; 0: no such limit",
+    },
+];
+
+/// Writes rows to one database of a server.
+pub struct Redis {
+    target: Target,
+    context: Context,
+    plan: Plan,
+    /// Name of this sink's connections.
+    application: String,
+    /// `None` when it is lost, or its state unknown.
+    session: Option<Session>,
+    /// What the server has, as far as is known.
+    committed: Vec<Position>,
+    /// What it has once the batch is there.
+    pending: Vec<Position>,
+    batch: Vec<Command>,
+    /// Length of the batch's words.
+    bytes: usize,
+    /// What was sent last, until it is known what became of it.
+    attempted: Option<Attempt>,
+    /// Batches so far.
+    batches: u64,
+}
+
+/// The command of one row.
+#[derive(Debug)]
+struct Command {
+    partition: Partition,
+    offset: Offset,
+    key: Vec<u8>,
+    words: Vec<Vec<u8>>,
+}
+
+/// A batch that was sent.
+#[derive(Debug)]
+struct Attempt {
+    /// Its name, which no other batch has.
+    batch: String,
+    /// What the server has once it is done.
+    positions: Vec<Position>,
+    /// How many commands it has: the first ones of the batch.
+    commands: usize,
+}
+
+impl Command {
+    fn bytes(&self) -> usize {
+        self.key.len() + self.words.iter().map(|word| word.len() + 8).sum::<usize>()
+    }
+}
+
+impl Redis {
+    /// The sink of that spec. It does not connect yet.
+    ///
+    /// # Errors
+    /// When key and values are not those of the rows.
+    pub fn open(spec: &SinkSpec, context: &Context) -> Result<Self> {
+        let target = Target::of(spec)?;
+        Ok(Redis {
+            plan: target.plan(&context.schema)?,
+            target,
+            context: context.clone(),
+            application: session::application(),
+            session: None,
+            committed: Vec::new(),
+            pending: Vec::new(),
+            batch: Vec::new(),
+            bytes: 0,
+            attempted: None,
+            batches: 0,
+        })
+    }
+
+    fn connect(&self) -> Result<Session> {
+        let session = Session::connect(&self.target, limits::CONNECT_PATIENCE)?;
+        let mut session = session.patient()?;
+        session.take_turn(&self.target, &self.application)?;
+        Ok(session)
+    }
+
+    /// Brings the batch and its position to the server.
+    fn flush(&mut self) -> Result<()> {
+        while self.pending != self.committed {
+            let mut session = match self.session.take() {
+                Some(session) => session,
+                None => {
+                    let mut session = self.connect()?;
+                    self.settle(&mut session)?;
+                    self.session = Some(session);
+                    continue;
+                }
+            };
+            let refused = self.send(&mut session)?;
+            self.session = Some(session);
+            if let Some(error) = refused {
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// One script; the error of the command that ended it.
+    fn send(&mut self, session: &mut Session) -> Result<Option<Error>> {
+        if self.attempted.is_none() {
+            self.batches += 1;
+            let batch = format!("{}-{}", self.application, self.batches);
+            let (positions, commands) = (self.pending.clone(), self.batch.len());
+            self.attempted = Some(Attempt { batch, positions, commands });
+        }
+        let args = self.args();
+        failpoints::pass(failpoints::REDIS_BEFORE_SCRIPT)?;
+        let answer = session.call("writing rows", &args)?.parts();
+        failpoints::pass(failpoints::REDIS_AFTER_SCRIPT)?;
+        let words: Vec<String> = answer.iter().filter_map(resp::Reply::text).collect();
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        self.settle(session)?;
+        Ok(match words[..] {
+            ["refused", partition, offset, what] => Some(self.refused(partition, offset, what)),
+            _ => None,
+        })
+    }
+
+    /// The words of the script for the batch that is attempted.
+    fn args(&self) -> Vec<Vec<u8>> {
+        let Some(attempt) = &self.attempted else { return Vec::new() };
+        let mut args: Vec<Vec<u8>> = Vec::new();
+        let mut add = |word: &str| args.push(word.as_bytes().to_vec());
+        for word in ["EVAL", script::WRITE, "1", &self.target.position_key] {
+            add(word);
+        }
+        add(&self.context.store_id);
+        add(&attempt.batch);
+        let moves: Vec<_> = (0u32..)
+            .zip(self.committed.iter().zip(&attempt.positions))
+            .filter(|(_, (old, new))| old != new)
+            .collect();
+        add(&moves.len().to_string());
+        for (part, (old, new)) in moves {
+            add(&part.to_string());
+            add(&old.next.to_string());
+            add(&new.next.to_string());
+            add(&new.last_in_words());
+        }
+        let operation = self.plan.operation;
+        add(operation.command());
+        add(&self.target.expire_ms.to_string());
+        let is_counter = matches!(operation, Operation::Incr | Operation::IncrByFloat);
+        add(if is_counter { "keep" } else { "renew" });
+        for command in &self.batch[..attempt.commands] {
+            args.push(command.partition.to_string().into_bytes());
+            args.push(command.offset.to_string().into_bytes());
+            args.push(command.key.clone());
+            args.push(command.words.len().to_string().into_bytes());
+            args.extend(command.words.iter().cloned());
+        }
+        args
+    }
+
+    /// Learns from the server what became of what was sent last.
+    fn settle(&mut self, session: &mut Session) -> Result<()> {
+        let Some(stored) = position::read(session, &self.target)? else {
+            return Err(Error::PositionMissing { place: self.target.name.clone() });
+        };
+        position::check_owner(&stored, &self.target, &self.context)?;
+        let next = |positions: &[Position]| -> Vec<Offset> {
+            positions.iter().map(|position| position.next).collect()
+        };
+        if let Some(attempt) = self.attempted.take_if(|attempt| attempt.batch == stored.batch) {
+            // Whatever it did counts: all of it, or what came before a command that failed.
+            self.committed = stored.positions;
+            if next(&self.committed) == next(&attempt.positions) {
+                self.committed = attempt.positions;
+            }
+            let mut number = 0;
+            self.batch.retain(|command| {
+                number += 1;
+                let at = &self.committed[command.partition.0 as usize];
+                number > attempt.commands || command.offset >= at.next
+            });
+            self.bytes = self.batch.iter().map(Command::bytes).sum();
+            return Ok(());
+        }
+        if next(&self.committed) == next(&stored.positions) {
+            return Ok(());
+        }
+        Err(Error::Moved { place: self.target.name.clone() })
+    }
+
+    /// What the error of a row's command means.
+    fn refused(&mut self, partition: &str, offset: &str, what: &str) -> Error {
+        let what = what.trim_start_matches('-').to_owned();
+        let place = self.target.name.clone();
+        let kind = failure::kind(&what);
+        match (partition.parse(), offset.parse()) {
+            (Ok(partition), Ok(offset)) if kind == Kind::Data => {
+                let (partition, offset) = (Partition(partition), Offset(offset));
+                Error::RowRefused { place, partition, offset, what }
+            }
+            _ => Error::Database { place, doing: "writing rows", what, kind },
+        }
+    }
+}
+
+impl Sink for Redis {
+    fn name(&self) -> &str {
+        &self.target.name
+    }
+
+    /// A new place begins with the oldest row that the topic still has.
+    fn recover(&mut self, rows: &[Span]) -> Result<Vec<Offset>> {
+        self.session = None;
+        let mut session = self.connect()?;
+        if session.info("cluster")?.contains("cluster_enabled:1") {
+            let (place, doing) = (self.target.name.clone(), "looking at the server");
+            let what =
+                "it is a node of a cluster, whose keys and position cannot be written together; \
+                        use a server of its own"
+                    .to_owned();
+            return Err(Error::Database { place, doing, what, kind: Kind::Config });
+        }
+        self.committed = position::begin(&mut session, &self.target, &self.context, rows)?;
+        self.pending.clone_from(&self.committed);
+        (self.batch, self.bytes, self.attempted) = (Vec::new(), 0, None);
+        self.session = Some(session);
+        Ok(self.committed.iter().map(|position| position.next).collect())
+    }
+
+    fn last_rows(&self) -> Vec<Option<Fingerprint>> {
+        self.committed.iter().map(|position| position.last).collect()
+    }
+
+    fn write(&mut self, rows: &Rows<'_>) -> Result<()> {
+        if self.bytes >= self.target.batch_bytes {
+            self.flush()?;
+        }
+        let place = rows.partition().0 as usize;
+        let first = rows.messages().next().map_or(rows.next(), |message| message.offset);
+        assert!(first >= self.pending[place].next, "rows come in order, from where recovery said");
+        let mut commands = Vec::with_capacity(rows.len());
+        for at in rows.iter() {
+            let (partition, offset) = (rows.partition(), at.offset);
+            let (key, words) = self.plan.words(rows.schema(), at.row).map_err(|what| {
+                let place = self.target.name.clone();
+                Error::RowRefused { place, partition, offset, what }
+            })?;
+            commands.push(Command { partition, offset, key, words });
+        }
+        self.bytes += commands.iter().map(Command::bytes).sum::<usize>();
+        self.batch.append(&mut commands);
+        let last = rows.messages().last().map(Fingerprint::of);
+        let position = &mut self.pending[place];
+        *position = Position { next: rows.next(), last: last.or(position.last) };
+        Ok(())
+    }
+
+    fn sync(&mut self) -> Result<()> {
+        self.flush()
+    }
+}

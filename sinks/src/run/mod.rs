@@ -1,0 +1,13 @@
+//! What feeds sinks: the loop around one, the threads of several, their opening and their end.
+
+mod metrics;
+mod opening;
+mod runner;
+mod stop;
+mod threads;
+
+pub use metrics::{SinkMetrics, SinkMetricsSnapshot};
+pub use opening::open_unless_stopped;
+pub use runner::SinkRunner;
+pub use stop::SinkStop;
+pub use threads::{OpenSink, SinkEnd, SinkOutcome, SinkStart, SinkThreads};

@@ -1,0 +1,102 @@
+//! A database of Redis as a place of the conformance suite: each partition's rows are a list, in which
+//! a row that is missing, twice or out of order shows.
+
+use std::borrow::Cow;
+use std::rc::Rc;
+
+use seismic_brokers::Redis as Server;
+use seismic_proto::{Row, Schema, SeismicAggRecord};
+use seismic_queue::Partition;
+use seismic_sinks::conformance::{PARTITIONS, Place, three, window};
+use seismic_sinks::redis::Redis;
+use seismic_sinks::{Context, Result, Sink, SinkSpec};
+
+/// Lists of rows as JSON.
+pub const LISTS: &str = "operation=rpush,key=rows:{input_partition}";
+
+/// A database of a server.
+pub struct RedisPlace {
+    pub server: Rc<Server>,
+    pub database: u32,
+    /// What stands behind the address of the sink.
+    pub options: String,
+}
+
+impl RedisPlace {
+    pub fn new(server: &Rc<Server>, options: &str) -> Self {
+        let database = server.database();
+        RedisPlace { server: Rc::clone(server), database, options: options.to_owned() }
+    }
+
+    pub fn spec_at(&self, address: &str) -> SinkSpec {
+        format!("redis://{address}/{},{}", self.database, self.options).parse().unwrap()
+    }
+
+    pub fn sink(&self, store_id: &str) -> Result<Redis> {
+        let spec = self.spec_at(&self.server.address());
+        Redis::open(&spec, &Context::new(store_id, "results"))
+    }
+
+    pub fn sink_at(&self, address: &str) -> Redis {
+        Redis::open(&self.spec_at(address), &Context::new("home", "results")).unwrap()
+    }
+
+    pub fn call(&self, args: &[&str]) -> Vec<String> {
+        self.server.call(self.database, args)
+    }
+
+    /// The rows of every list, in the order of partitions.
+    fn lists(&self, schema: &Schema) -> Vec<(Partition, Row)> {
+        let of = |partition: u32| {
+            let rows = self.call(&["LRANGE", &format!("rows:{partition}"), "0", "-1"]);
+            rows.into_iter().map(move |row| (Partition(partition), parse(schema, &row)))
+        };
+        (0..PARTITIONS).flat_map(of).collect()
+    }
+}
+
+/// The row that a JSON object is.
+fn parse(schema: &Schema, json: &str) -> Row {
+    let values: serde_json::Value = serde_json::from_str(json).unwrap();
+    let mut row = Row::new(schema);
+    for (place, column) in schema.columns().iter().enumerate() {
+        let value = match &values[&*column.name] {
+            serde_json::Value::Null => continue,
+            serde_json::Value::String(text) => column.parse(text),
+            other => column.parse(&other.to_string()),
+        };
+        assert!(row.set(schema, place, value.unwrap().as_ref()), "{}", column.name);
+    }
+    row
+}
+
+impl Place for RedisPlace {
+    fn open(&self, store_id: &str) -> Result<Box<dyn Sink>> {
+        Ok(Box::new(self.sink(store_id)?))
+    }
+
+    fn image(&self) -> Box<dyn Place> {
+        let database = self.server.copy(self.database);
+        let (server, options) = (Rc::clone(&self.server), self.options.clone());
+        Box::new(RedisPlace { server, database, options })
+    }
+
+    fn rows(&self) -> Vec<SeismicAggRecord> {
+        self.lists(Schema::windows()).into_iter().map(|(_, row)| window(row)).collect()
+    }
+}
+
+/// Lists of rows of three columns.
+pub struct ThreeColumns(pub RedisPlace);
+
+impl three::Place for ThreeColumns {
+    fn open(&self) -> Result<Box<dyn Sink>> {
+        let schema = Cow::Owned(three::schema());
+        let context = Context { schema, ..Context::new("home", "three") };
+        Ok(Box::new(Redis::open(&self.0.spec_at(&self.0.server.address()), &context)?))
+    }
+
+    fn rows(&self) -> Vec<(Partition, Row)> {
+        self.0.lists(&three::schema())
+    }
+}
