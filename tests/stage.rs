@@ -32,12 +32,15 @@ pub struct Stage {
     pub place: Vec<String>,
     /// The topic of records.
     pub data: String,
+    /// Variables of every command's environment.
+    pub variables: Vec<(&'static str, &'static str)>,
 }
 
 impl Stage {
     pub fn new() -> Self {
         let (folder, started) = (tempfile::tempdir().unwrap(), Cell::new(0));
-        Stage { folder, started, place: Vec::new(), data: DATA.to_owned() }
+        let (place, variables) = (Vec::new(), Vec::new());
+        Stage { folder, started, place, data: DATA.to_owned(), variables }
     }
 
     /// A stage whose topic holds what `generate` with these options published.
@@ -74,6 +77,7 @@ impl Stage {
         let mut command = Command::new(program);
         command.args(args).args(place).current_dir(self.folder.path()).stdin(Stdio::null());
         command.env_remove("RUST_LOG").env("RUST_BACKTRACE", "0");
+        command.envs(self.variables.iter().copied());
         command
     }
 

@@ -110,10 +110,23 @@ pub fn look_since(stage: &Stage, window_ms: i64, ends: &Ends) -> Findings {
         lines.retain(|line| int(line, "offset") >= end(line));
         lines
     };
+    let (dead, data) = (since(DEAD, &ends.dead), since(&stage.data, &ends.data));
+    find([&dead, &data, &since(ROWS, &ends.rows)], window_ms)
+}
+
+/// The same of what was appended from a moment on at which the log was drained.
+pub fn look_from(stage: &Stage, window_ms: i64, moment: &str) -> Findings {
+    let read =
+        |topic: &str| parse(&stage.ok(&["read", topic, "--format", "json", "--from", moment]));
+    find([&read(DEAD), &read(&stage.data), &read(ROWS)], window_ms)
+}
+
+/// What is wrong with these dead letters, records and rows.
+fn find([dead, data, made]: [&[Value]; 3], window_ms: i64) -> Findings {
     let mut findings = Findings::default();
-    let dead = dead_letters(&since(DEAD, &ends.dead), &mut findings);
-    let expected = windows(&since(&stage.data, &ends.data), dead, window_ms, &mut findings);
-    let mut rows = rows(&since(ROWS, &ends.rows), window_ms, &mut findings);
+    let dead = dead_letters(dead, &mut findings);
+    let expected = windows(data, dead, window_ms, &mut findings);
+    let mut rows = rows(made, window_ms, &mut findings);
     for (key, window) in &expected {
         match rows.remove(key) {
             Some(row) if row == *window => {}

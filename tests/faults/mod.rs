@@ -14,6 +14,7 @@ pub mod trial;
 
 mod checkpoint;
 mod clock;
+mod cluster_soak;
 mod disk;
 mod fsync;
 pub mod gone;

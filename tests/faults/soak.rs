@@ -25,7 +25,7 @@ const DISK_MIB: u32 = 1_024;
 /// A partition's share of some stretches, so that each is still there when it is proved.
 const KEPT: [&str; 4] = ["retention", DATA, "--max-bytes", "6000000"];
 
-fn seconds() -> u64 {
+pub fn seconds() -> u64 {
     let seconds = std::env::var("SEISMIC_SOAK_SECONDS").ok();
     seconds.map_or(3_600, |seconds| seconds.parse().expect("SEISMIC_SOAK_SECONDS is a number"))
 }

@@ -2,6 +2,7 @@
 //! throughout. At the end `verify` must find nothing, the plain reckoning of `truth.rs` must agree,
 //! and the reader must have seen exactly what one sees who comes later.
 
+mod advertised;
 mod checkpoint;
 mod clients;
 mod group;
@@ -16,7 +17,7 @@ mod publish;
 mod refusals;
 mod repartition;
 mod second_kind;
-mod secured;
+pub mod secured;
 mod session;
 mod silence;
 mod sink;

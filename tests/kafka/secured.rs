@@ -1,5 +1,6 @@
 //! A cluster with TLS, logins by SCRAM that must be renewed every 5 s, and rights.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -8,11 +9,12 @@ use rustix::process::Signal;
 use seismic_brokers::Kafka;
 
 use super::trial::{STOP_LIMIT, ended_with};
+use crate::faults::line::Line;
 use crate::stage::{DATA, Done, ROWS, Running, Stage, let_it_work, wait_until};
 use crate::truth::int;
 
 const ACLS: &str = "kafka.admin.AclCommand";
-const PASSWORD: (&str, &str) = ("SEISMIC_KAFKA_SASL_PASSWORD", "alice-secret");
+pub const PASSWORD: (&str, &str) = ("SEISMIC_KAFKA_SASL_PASSWORD", "alice-secret");
 
 /// What every command is told besides.
 type Settings = Vec<String>;
@@ -41,16 +43,7 @@ impl Secured {
 
     /// The place of commands that come in with TLS and SCRAM.
     fn scram(&self) -> Vec<String> {
-        let ca = self.kafka.certificates().join("ca.pem");
-        let mut place =
-            vec!["--queue".to_owned(), format!("kafka://{}", self.kafka.doors().scram())];
-        place.extend(settings(&[
-            "security.protocol=SASL_SSL",
-            "sasl.mechanisms=SCRAM-SHA-512",
-            "sasl.username=alice",
-            &format!("ssl.ca.location={}", ca.display()),
-        ]));
-        place
+        scram_place(&self.kafka)
     }
 
     fn command(&self, place: &[String], args: &str) -> Command {
@@ -70,17 +63,39 @@ impl Secured {
 
     /// Gives a user rights, by words of Kafka's tool.
     fn grant(&self, user: &str, rights: &str) {
-        let rights = rights.split_whitespace();
-        let args = ["--add", "--force", "--allow-principal", user].into_iter().chain(rights);
-        self.kafka.run(ACLS, &args.collect::<Vec<_>>());
+        grant(&self.kafka, user, rights);
     }
 
     /// All rights on whatever has a name that begins with `seismic`.
     fn grant_all(&self, user: &str) {
-        let all = "--operation All --resource-pattern-type prefixed";
-        let what = "--topic seismic --group seismic --transactional-id seismic";
-        self.grant(user, &format!("{all} {what}"));
+        grant_all(&self.kafka, user);
     }
+}
+
+/// The place of commands that come in with TLS and SCRAM.
+pub fn scram_place(kafka: &Kafka) -> Vec<String> {
+    let ca = kafka.certificates().join("ca.pem");
+    let mut place = vec!["--queue".to_owned(), format!("kafka://{}", kafka.scram_address())];
+    place.extend(settings(&[
+        "security.protocol=SASL_SSL",
+        "sasl.mechanisms=SCRAM-SHA-512",
+        "sasl.username=alice",
+        &format!("ssl.ca.location={}", ca.display()),
+    ]));
+    place
+}
+
+fn grant(kafka: &Kafka, user: &str, rights: &str) {
+    let rights = rights.split_whitespace();
+    let args = ["--add", "--force", "--allow-principal", user].into_iter().chain(rights);
+    kafka.run(ACLS, &args.collect::<Vec<_>>());
+}
+
+/// All rights on whatever has a name that begins with `seismic`.
+pub fn grant_all(kafka: &Kafka, user: &str) {
+    let all = "--operation All --resource-pattern-type prefixed";
+    let what = "--topic seismic --group seismic --transactional-id seismic";
+    grant(kafka, user, &format!("{all} {what}"));
 }
 
 #[test]
@@ -230,4 +245,104 @@ fn whoever_is_not_let_in_reads_the_address_and_the_cause_first_and_soon() {
         assert!(took < Duration::from_secs(30), "{settings:?} took {took:?}: {done}");
         assert!(password.is_empty() || !done.stderr.contains(&format!("{password}\n")), "{done}");
     }
+}
+
+/// All that `run` needs, and nothing else, in the words of docs/kafka.md.
+const NEEDED: &str = "\
+Create --topic seismic-agg-topic
+Create --topic seismic-checkpoint-topic
+Create --topic seismic-dead-topic
+Create --topic seismic-job-topic
+Delete --topic seismic-checkpoint-topic
+Describe --group seismic
+Describe --topic seismic-agg-topic
+Describe --topic seismic-checkpoint-topic
+Describe --topic seismic-data-topic
+Describe --topic seismic-dead-topic
+Describe --topic seismic-job-topic
+DescribeConfigs --topic seismic-agg-topic
+DescribeConfigs --topic seismic-checkpoint-topic
+DescribeConfigs --topic seismic-data-topic
+DescribeConfigs --topic seismic-dead-topic
+Read --group seismic
+Read --topic seismic-agg-topic
+Read --topic seismic-checkpoint-topic
+Read --topic seismic-data-topic
+Read --topic seismic-dead-topic
+Read --topic seismic-job-topic
+Write --topic seismic-agg-topic
+Write --topic seismic-checkpoint-topic
+Write --topic seismic-dead-topic
+Write --topic seismic-job-topic
+Write --transactional-id seismic.";
+
+#[test]
+#[ignore = "more on brokers: .ci/run"]
+fn each_right_that_a_job_lacks_is_named_at_once_and_the_documents_have_all_of_them() {
+    let what = "each right that a job needs missing in turn, until it has all of them";
+    let mut line = Line { place: "Kafka", ..Line::new(31, what) };
+    let Some(secured) = Secured::new() else { return };
+    let admin = vec!["--queue".to_owned(), format!("kafka://{}", secured.kafka.address())];
+    secured.run(&admin, "generate --records 500").ok();
+    let place = secured.scram();
+    let doctor = secured.run(&place, "doctor");
+    assert!(doctor.stdout.contains("Read on topic \"seismic-data-topic\" is missing"), "{doctor}");
+    let (mut granted, mut longest) = (BTreeSet::<String>::new(), Duration::ZERO);
+    // Begins, goes on where rows and dead letters are, and trims.
+    for args in [
+        "run --slot alice --slots 1 --drain --quiet",
+        "run --slot alice --slots 1 --drain --quiet --accept-loss",
+        "retention seismic-checkpoint-topic --keep-all",
+    ] {
+        loop {
+            let began = Instant::now();
+            let done = secured.run(&place, args);
+            let took = began.elapsed();
+            if done.code == Some(0) {
+                break;
+            }
+            // 1: the sink was refused, after the job had begun.
+            assert!(matches!(done.code, Some(1 | 2)), "after {granted:?}: {done}");
+            // It takes 1 to 4 s on an idle machine with two cores.
+            assert!(took < Duration::from_secs(25), "it took {took:?} after {granted:?}: {done}");
+            longest = longest.max(took);
+            let missing = missing_in(&done.stderr);
+            let missing = missing.unwrap_or_else(|| panic!("after {granted:?}: {done}"));
+            secured.grant("User:alice", &format!("--operation {missing}"));
+            assert!(granted.insert(missing.clone()), "{missing} was granted: {done}");
+            line.tries += 1;
+        }
+        secured.run(&admin, "generate --records 500").ok();
+    }
+    let named: BTreeSet<_> =
+        granted.iter().map(|it| it.replace("--resource-pattern-type prefixed ", "")).collect();
+    assert_eq!(Vec::from_iter(named).join("\n"), NEEDED);
+    let doctor = secured.run(&place, "doctor");
+    assert!(!doctor.stdout.contains("PROBLEM"), "{doctor}");
+    secured.run(&place, "run --slot alice --slots 1 --drain --quiet").ok();
+    secured.run(&place, "verify").ok();
+    line.measured.push(format!("named after {} ms at most", longest.as_millis()));
+    line.print();
+}
+
+/// A right that an error says is missing, as Kafka's tool takes it.
+fn missing_in(said: &str) -> Option<String> {
+    let (right, rest) = match said.split_once(" is missing") {
+        Some((before, _)) => {
+            let (before, resource) = before.rsplit_once(" on ")?;
+            (before.rsplit(' ').next()?, resource)
+        }
+        // Brokers give no settings where they may not.
+        None => ("DescribeConfigs", said.split_once("no settings of ")?.1),
+    };
+    let (kind, name) = rest.split_once(" \"")?;
+    let name = name.split('"').next()?;
+    Some(match kind {
+        // Slots are numbered, so it is given by prefix.
+        "transactional id" => {
+            let prefix = name.split_inclusive('.').next()?;
+            format!("{right} --resource-pattern-type prefixed --transactional-id {prefix}")
+        }
+        kind => format!("{right} --{kind} {name}"),
+    })
 }

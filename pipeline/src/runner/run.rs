@@ -94,7 +94,7 @@ pub fn run_behind(
     let shared = shared.as_ref();
     let begin_at = |partition: Partition| {
         if starts.is_empty() {
-            return begin_in_all(queue, inputs, partition, settings.from.unwrap_or_default());
+            return begin_in_all(job, partition, stop);
         }
         let of_input = starts.chunks(job.job.partitions() as usize);
         Ok(of_input.map(|starts| starts[partition.0 as usize]).collect())

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use seismic_queue::{Commit, Offset, Partition, Queue, SharedLease, Topic, patiently};
+use seismic_queue::{Commit, Offset, Partition, Queue, SharedLease, Span, Topic, patiently};
 
 use crate::runner::commit::commit_all;
 use crate::runner::job::JobContext;
@@ -25,7 +25,7 @@ pub(crate) const CHECKPOINT: &str = "checkpoint ";
 /// asked for is not there; and whatever stops a commit.
 pub(crate) fn begin(job: JobContext<'_>, stop: &Arc<AtomicBool>, metrics: &Metrics) -> Result<()> {
     let (inputs, settings) = (&job.job.inputs, job.settings);
-    let view = job.store.view()?;
+    let view = patiently(stop, || job.store.view())?;
     let stored =
         job.job.input().all().zip(view.partitions.iter().map(|part| part.progress.as_ref()));
     let mut fresh = Vec::new();
@@ -40,9 +40,16 @@ pub(crate) fn begin(job: JobContext<'_>, stop: &Arc<AtomicBool>, metrics: &Metri
     }
     metrics.set_started();
     let mut commit = Commit::default();
+    let from = settings.from.unwrap_or_default();
+    let starts = match fresh.is_empty() {
+        true => Vec::new(),
+        false => inputs
+            .iter()
+            .map(|input| beginnings(job.queue, input, from, stop))
+            .collect::<Result<Vec<_>>>()?,
+    };
     for partition in fresh {
-        let from = settings.from.unwrap_or_default();
-        let at = begin_in_all(job.queue, inputs, partition, from)?;
+        let at: Vec<_> = starts.iter().map(|starts| starts[partition.0 as usize]).collect();
         commit
             .partitions
             .push(PartitionTask::begin(job.kind, (inputs, partition, &at), settings).hand_over());
@@ -65,14 +72,11 @@ pub(crate) fn agree_on_start(
 ) -> Result<Vec<Offset>> {
     let asked = job.settings.from;
     let from = asked.unwrap_or_default();
-    let partitions = job
-        .job
-        .inputs
-        .iter()
-        .flat_map(|input| input.all().map(move |partition| (input, partition)));
-    let starts = partitions
-        .map(|(input, partition)| begin_at(job.queue, input, partition, from))
-        .collect::<Result<Vec<_>>>()?;
+    let inputs = job.job.inputs.iter();
+    let starts = inputs
+        .map(|input| beginnings(job.queue, input, from, stop))
+        .collect::<Result<Vec<_>>>()?
+        .concat();
     let agree = || lease.agree_on_start(&from.to_string(), &starts);
     let (agreed, starts) = patiently(stop, agree)?;
     if asked.is_some() && agreed != from.to_string() {
@@ -91,38 +95,42 @@ pub(crate) fn agree_on_start(
 
 /// Where a partition that was never committed begins in each input.
 pub(crate) fn begin_in_all(
-    queue: &dyn Queue,
-    inputs: &[Topic],
+    job: JobContext<'_>,
     partition: Partition,
-    from: StartFrom,
+    stop: &AtomicBool,
 ) -> Result<Vec<Offset>> {
-    inputs.iter().map(|topic| begin_at(queue, topic, partition, from)).collect()
+    let from = job.settings.from.unwrap_or_default();
+    let of = |input| Ok(beginnings(job.queue, input, from, stop)?[partition.0 as usize]);
+    job.job.inputs.iter().map(of).collect()
 }
 
-/// Where a partition of a topic that was never committed begins. An offset counts in every
+/// Where each partition of a topic that was never committed begins. An offset counts in every
 /// partition; one that is not that long yet begins at its end, as long as another one reaches it.
-pub(crate) fn begin_at(
+pub(crate) fn beginnings(
     queue: &dyn Queue,
     topic: &Topic,
-    partition: Partition,
     from: StartFrom,
-) -> Result<Offset> {
-    let spans = queue.spans(topic)?;
-    let span = spans[partition.0 as usize];
-    let wanted = match from {
-        StartFrom::Earliest => span.first,
-        StartFrom::Latest => span.end,
-        StartFrom::Time(ms) => queue.offset_at(topic, partition, ms)?,
-        StartFrom::Offset(wanted) => Offset(wanted),
+    stop: &AtomicBool,
+) -> Result<Vec<Offset>> {
+    let spans = patiently(stop, || queue.spans(topic))?;
+    let longest = spans.iter().map(|span| span.end).max().unwrap_or_default();
+    let begins = |(partition, span): (Partition, &Span)| {
+        let wanted = match from {
+            StartFrom::Earliest => span.first,
+            StartFrom::Latest => span.end,
+            StartFrom::Time(ms) => patiently(stop, || queue.offset_at(topic, partition, ms))?,
+            StartFrom::Offset(wanted) => Offset(wanted),
+        };
+        let (first, topic) = (span.first, topic.name.clone());
+        if wanted < first {
+            return Err(seismic_queue::Error::OffsetGone { topic, partition, wanted, first }.into());
+        }
+        // What was appended since the spans were asked for may be where a time leads.
+        let end = longest.max(span.end);
+        if wanted > end && !matches!(from, StartFrom::Time(_)) {
+            return Err(seismic_queue::Error::OffsetBeyond { topic, partition, wanted, end }.into());
+        }
+        Ok(wanted.min(span.end))
     };
-    let longest = spans.iter().map(|span| span.end).fold(span.end, Offset::max);
-    let (first, topic) = (span.first, topic.name.clone());
-    if wanted < first {
-        return Err(seismic_queue::Error::OffsetGone { topic, partition, wanted, first }.into());
-    }
-    if wanted > longest {
-        let end = longest;
-        return Err(seismic_queue::Error::OffsetBeyond { topic, partition, wanted, end }.into());
-    }
-    Ok(wanted.min(span.end))
+    topic.all().zip(&spans).map(begins).collect()
 }

@@ -8,7 +8,9 @@ use std::time::Duration;
 use anyhow::Context as _;
 use seismic_pipeline::{DEAD, ROLLUP, StartFrom};
 use seismic_proto::{Message as _, Row, Schema, SeismicAggRecord};
-use seismic_queue::{Batch, Error, Event, Message, Offset, Partition, Queue, Span, Topic};
+use seismic_queue::{
+    Batch, Error, Event, Kind, Message, Offset, Partition, Queue, Span, Topic, patiently,
+};
 use seismic_sinks::csv::{CsvLines, Times};
 
 use crate::cli::csv_folder::{self, FolderRows};
@@ -164,7 +166,7 @@ fn print(
         let text = format!("--format csv shows rows, and {} has none; use json", args.topic);
         return Err(Usage(text).into());
     }
-    let topic = queue.topic(&args.topic)?;
+    let topic = ask(args, stop, || queue.topic(&args.topic))?;
     let partitions: Vec<Partition> = match args.partition {
         Some(n) if n >= topic.partitions => {
             let partitions = topic.partitions;
@@ -174,7 +176,7 @@ fn print(
         Some(n) => vec![Partition(n)],
         None => topic.all().collect(),
     };
-    let spans = queue.spans(&topic)?;
+    let spans = ask(args, stop, || queue.spans(&topic))?;
     let mut printer = Printer {
         out: io::BufWriter::new(io::stdout().lock()),
         content,
@@ -190,13 +192,13 @@ fn print(
     let mut follow_from = Vec::new();
     for &partition in &partitions {
         let span = spans[partition.0 as usize];
-        let from = begin(queue, &topic, partition, span, args.from)?;
+        let from = ask(args, stop, || begin(queue, &topic, partition, span, args.from))?;
         if from < span.end {
             if args.merged {
                 let part = (from, span.end);
                 printer.merged = MergedRows::read(queue, &topic, partition, part, stop)?;
             }
-            printer.partition(queue, &topic, partition, from, span.end, stop)?;
+            printer.partition(queue, &topic, partition, (from, span.end), (args, stop))?;
         }
         follow_from.push((partition, from.max(span.end)));
     }
@@ -205,6 +207,15 @@ fn print(
         printer.follow(queue, &topic, &follow_from, stop)?;
     }
     Ok(printer.out.flush()?)
+}
+
+/// Who follows a topic waits for brokers that are gone for a while; everyone else hears of it.
+fn ask<T>(
+    args: &Args,
+    stop: &AtomicBool,
+    question: impl Fn() -> seismic_queue::Result<T>,
+) -> seismic_queue::Result<T> {
+    if args.follow { patiently(stop, question) } else { question() }
 }
 
 fn begin(
@@ -242,15 +253,18 @@ impl<W: Write> Printer<W> {
         queue: &dyn Queue,
         topic: &Topic,
         partition: Partition,
-        from: Offset,
-        end: Offset,
-        stop: &AtomicBool,
+        (from, end): (Offset, Offset),
+        (args, stop): (&Args, &AtomicBool),
     ) -> anyhow::Result<()> {
-        let mut reader = queue.reader(topic, &[(partition, from)])?;
+        let mut reader = ask(args, stop, || queue.reader(topic, &[(partition, from)]))?;
         let mut spare = Vec::new();
         let mut next = from;
         while next < end && self.left > 0 && !stop.load(Ordering::Relaxed) {
-            match reader.read(Duration::from_millis(100), &mut spare)? {
+            let read = match reader.read(Duration::from_millis(100), &mut spare) {
+                Err(error) if args.follow && error.kind() == Kind::Retry => Event::Nothing,
+                read => read?,
+            };
+            match read {
                 Event::Batch(batch) => {
                     self.batch(&batch, end)?;
                     next = batch.next();
@@ -272,10 +286,11 @@ impl<W: Write> Printer<W> {
         at: &[(Partition, Offset)],
         stop: &AtomicBool,
     ) -> anyhow::Result<()> {
-        let mut reader = queue.reader(topic, at)?;
+        let mut reader = patiently(stop, || queue.reader(topic, at))?;
         let mut spare = Vec::new();
         while self.left > 0 && !stop.load(Ordering::Relaxed) {
-            if let Event::Batch(batch) = reader.read(Duration::from_millis(100), &mut spare)? {
+            let read = patiently(stop, || reader.read(Duration::from_millis(100), &mut spare))?;
+            if let Event::Batch(batch) = read {
                 self.batch(&batch, Offset(u64::MAX))?;
                 self.out.flush()?;
                 spare.push(batch);

@@ -36,8 +36,8 @@ pub struct Kafka {
     pub nodes: Vec<Server>,
     /// The way to each node of those clients that connect to [`Kafka::wired_address`].
     pub wires: Vec<Proxy>,
-    /// Where a node of [`Kafka::secured`] listens besides.
-    doors: Option<Doors>,
+    /// Where the nodes of [`Kafka::secured`] listen besides.
+    doors: Vec<Doors>,
     folder: TempDir,
     /// Held, not read; after the nodes, which end before it.
     _room: Room,
@@ -77,13 +77,25 @@ impl Kafka {
         Kafka::start(1, true)
     }
 
-    /// Where a node of [`Kafka::secured`] lets others in.
+    /// Three such nodes.
+    #[must_use]
+    pub fn secured_three() -> Option<Kafka> {
+        Kafka::start(3, true)
+    }
+
+    /// Where the first node of [`Kafka::secured`] lets others in.
     ///
     /// # Panics
     /// Of any other cluster.
     #[must_use]
     pub fn doors(&self) -> &Doors {
-        self.doors.as_ref().expect("only a secured node has doors")
+        self.doors.first().expect("only secured nodes have doors")
+    }
+
+    /// Where all nodes let those in who come with TLS and SCRAM, with commas between several.
+    #[must_use]
+    pub fn scram_address(&self) -> String {
+        self.doors.iter().map(Doors::scram).collect::<Vec<_>>().join(",")
     }
 
     /// The folder with the certificates of [`Kafka::secured`].
@@ -114,17 +126,20 @@ impl Kafka {
             archive,
             nodes: Vec::new(),
             wires: Vec::new(),
-            doors: is_secured.then(Doors::free),
+            doors: Vec::new(),
             folder,
             _room: room,
         };
+        if is_secured {
+            Certificates::make(&kafka.certificates());
+            kafka.doors = Doors::free(count);
+        }
         for (i, &port) in clients.iter().enumerate() {
             let folder = kafka.folder.path().join(format!("node-{}", i + 1));
             fs::create_dir(&folder).expect("a folder for a node can be made");
             let wire = (wired[i], wires[i]);
             let mut text = properties_of(i + 1, port, wire, controllers, &folder);
-            if let Some(doors) = &kafka.doors {
-                Certificates::make(&kafka.certificates());
+            if let Some(doors) = kafka.doors.get(i) {
                 text = doors.opened_in(&text, &kafka.certificates());
             }
             let properties = folder.join("server.properties");

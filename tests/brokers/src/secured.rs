@@ -28,9 +28,11 @@ pub struct Doors {
 }
 
 impl Doors {
-    pub(crate) fn free() -> Doors {
-        let ports = ports::free(3);
-        Doors { scram: ports[0], plain: ports[1], certificate: ports[2] }
+    /// Of so many nodes.
+    pub(crate) fn free(nodes: usize) -> Vec<Doors> {
+        let ports = ports::free(3 * nodes);
+        let of = |ports: &[u16]| Doors { scram: ports[0], plain: ports[1], certificate: ports[2] };
+        ports.chunks(3).map(of).collect()
     }
 
     /// TLS and a login by SCRAM as `alice` (password `alice-secret`) or `mallory`.

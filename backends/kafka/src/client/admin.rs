@@ -17,7 +17,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::cluster::Cluster;
 use super::connection::{Quiet, make_with, number};
-use crate::error_kind::{Resource, of_librdkafka, on_topic};
+use crate::error_kind::{NotAllowed, Resource, of_librdkafka, on_topic};
 use crate::limits;
 use seismic_queue::{AppendTimes, Error, Offset, Partition, Result, Topic};
 
@@ -106,8 +106,11 @@ impl<'a> Admin<'a> {
         loop {
             let found = self.cluster.topic(name);
             match found.and_then(|topic| self.cluster.spans(&topic).map(|_| topic)) {
-                Err(_) if begun.elapsed() < limits::WAIT => {
-                    thread::sleep(seismic_queue::limits::NAP)
+                Err(error)
+                    if begun.elapsed() < limits::WAIT
+                        && error.of_backend::<NotAllowed>().is_none() =>
+                {
+                    thread::sleep(seismic_queue::limits::NAP);
                 }
                 other => return other,
             }

@@ -3,7 +3,6 @@
 //! librdkafka tries again for ever and says why only in its log, so that is kept here. Where TLS is
 //! the reason it says little; then a connection of our own finds out more.
 
-use std::collections::BTreeSet;
 use std::net::{TcpStream, ToSocketAddrs as _};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,6 +19,9 @@ use crate::limits;
 use crate::security::OpenError;
 use crate::settings::Settings;
 use seismic_queue::{Error, Kind, Result};
+
+/// Where brokers listen when nobody says.
+const KAFKAS_PORT: &str = ":9092";
 
 /// What librdkafka calls a connection that failed, in its log.
 const FAILED: &str = "FAIL";
@@ -135,6 +137,10 @@ pub(crate) fn wait_for_answer(
             let Some(Failure { at: broker, why }) = failure else {
                 return Err(Error::Unreachable { at, seconds });
             };
+            if !is_given(settings, &broker) {
+                // Some broker has answered, and since then only where it says that it is is tried.
+                return Err(NotOpened::Advertised { at, brokers: broker, why }.error());
+            }
             let why = match settings.is_protected() || !why.starts_with("Disconnected") {
                 true => why,
                 false => format!("{why}; it may want TLS or a login there (security.protocol)"),
@@ -183,14 +189,12 @@ fn is_final(failure: &Failure, settings: &Settings) -> Option<NotOpened> {
 /// Sees that at least one broker can be reached under the address that it gives itself. Where that
 /// is the one that the caller gave, it was just reached.
 fn check_advertised(found: &Metadata, settings: &Settings, at: &str) -> Result<()> {
-    let bootstrap = settings.given().get("bootstrap.servers").copied().unwrap_or_default();
-    let given: BTreeSet<&str> = bootstrap.split(',').map(str::trim).collect();
     let all: Vec<(String, u16)> = found
         .brokers()
         .iter()
         .filter_map(|it| Some((it.host().to_owned(), u16::try_from(it.port()).ok()?)))
         .collect();
-    let is_given = |(host, port): &(String, u16)| given.contains(format!("{host}:{port}").as_str());
+    let is_given = |(host, port): &(String, u16)| is_given(settings, &format!("{host}:{port}"));
     if all.is_empty() || all.iter().any(is_given) {
         return Ok(());
     }
@@ -214,6 +218,17 @@ fn check_advertised(found: &Metadata, settings: &Settings, at: &str) -> Result<(
     let names = all.iter().map(|(host, port)| format!("{host}:{port}"));
     let brokers = names.collect::<Vec<_>>().join(", ");
     Err(NotOpened::Advertised { at: at.to_owned(), brokers, why: last }.error())
+}
+
+/// Whether a broker's `host:port` is an address that the caller gave, of which an empty one says
+/// nothing.
+fn is_given(settings: &Settings, broker: &str) -> bool {
+    let bootstrap = settings.given().get("bootstrap.servers").copied().unwrap_or_default();
+    let is_it = |given: &str| {
+        let given = given.rsplit("://").next().unwrap_or(given);
+        given == broker || broker.strip_suffix(KAFKAS_PORT) == Some(given)
+    };
+    broker.is_empty() || bootstrap.split(',').map(str::trim).any(is_it)
 }
 
 fn reach(host: &str, port: u16) -> std::result::Result<(), String> {

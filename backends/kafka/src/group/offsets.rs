@@ -45,7 +45,7 @@ impl GroupOffsets {
     ) -> Result<Vec<Committed>> {
         let needs = self.needs("Describe", topic);
         // A coordinator that we may not ask never answers, and then it is looked why.
-        let mut wait = limits::BROKER_WAIT;
+        let mut wait = limits::END_WAIT;
         let found = self.cluster.insist_on(ASKING, needs, || {
             self.ask(topic, partitions, std::mem::replace(&mut wait, limits::WAIT))
         })?;

@@ -52,13 +52,14 @@ fn rights_of(need: &Need) -> (Vec<Right>, Option<&str>) {
 
 /// On the topics of a job, as far as they are there.
 fn of_the_job(cluster: &Cluster, group: &str) -> Vec<Right> {
-    let mut topics = vec![CHECKPOINTS.to_owned(), job_topic::TOPIC.to_owned()];
+    let mut topics = vec![CHECKPOINTS.to_owned()];
     // A job that cannot be read says so elsewhere.
     if let Ok(Some((_, job))) = JobTopic::new(cluster).find(group) {
         topics.extend(job.outputs.iter().map(|output| output.topic.clone()));
     }
     let of = |topic: &String| ["Read", "Write", "DescribeConfigs"].map(|it| on_topic(it, topic));
     let mut rights: Vec<_> = topics.iter().flat_map(of).collect();
+    rights.extend(["Read", "Write"].map(|right| on_topic(right, job_topic::TOPIC)));
     rights.push(on_topic("Delete", CHECKPOINTS));
     rights
 }

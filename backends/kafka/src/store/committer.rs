@@ -31,7 +31,7 @@ use super::job_context::{JobContext, of_each};
 use super::partition_state::PartitionState;
 use crate::client::cluster::Cluster;
 use crate::client::connection::{connect, make_with};
-use crate::error_kind::{self, NotAllowed, Resource, may_pass};
+use crate::error_kind::{self, NotAllowed, Resource, Right, may_pass, on_topic};
 use crate::failpoints::COMMIT_OPENING;
 use crate::group::member::Membership;
 use crate::group::offsets::GroupOffsets;
@@ -43,6 +43,9 @@ use seismic_queue::{
     Commit, CommitError, Committer, Error, FencingToken, Kind, Member, OutputSpec, Partition,
     PartitionCommit, Recovered, Result,
 };
+
+/// What it does, as errors say it.
+const COMMITTING: &str = "committing";
 
 /// Commits for one slot.
 pub(crate) struct KafkaCommitter {
@@ -211,15 +214,35 @@ impl KafkaCommitter {
                 }
             }
             Some(code) if may_pass(code) => {}
-            _ if matches!(error.kind(), Kind::Config | Kind::Data) => {
-                return CommitError::Fatal(error);
-            }
             Some(Code::MessageSizeTooLarge | Code::InvalidMessageSize) => {
                 return CommitError::Fatal(error);
             }
-            _ => {}
+            // A transaction that may not write somewhere fails where it is ended, and the client
+            // does not say of which topic, or not even why.
+            _ => {
+                if let Err(denied) = self.cluster().may(COMMITTING, &self.needs()) {
+                    return CommitError::Fatal(denied);
+                }
+                if matches!(error.kind(), Kind::Config | Kind::Data) {
+                    return CommitError::Fatal(error);
+                }
+            }
         }
         CommitError::Rebuild(error)
+    }
+
+    /// The rights that a commit needs.
+    fn needs(&self) -> Vec<Right> {
+        let job = &self.context.job;
+        let outputs = job.outputs.iter().map(|output| &output.topic);
+        let written = outputs.chain([&self.context.checkpoints.name]);
+        let mut needs: Vec<_> = written.map(|topic| on_topic("Write", topic)).collect();
+        needs.extend([
+            ("Read", Resource::Group(self.member.group.clone())),
+            ("Write", Resource::TransactionalId(self.transactional_id())),
+            on_topic("Read", &job.input().name),
+        ]);
+        needs
     }
 }
 

@@ -1,6 +1,8 @@
 //! Partitions that come to a slot and go: loading them, comparing them with the log, making engines
 //! again after a commit of unknown outcome, and what other workers have meanwhile.
 
+use std::time::Duration;
+
 use seismic_queue::{Fingerprint, Offset, Partition, Recovered, patiently};
 
 use super::slot_context::SlotContext;
@@ -11,6 +13,9 @@ use crate::runner::replay::input_logs::InputLogs;
 use crate::runner::settings::Finish;
 use crate::runner::slot::shared_job::SharedJob;
 use crate::{Error, Loss, Result, limits};
+
+/// Pause before engines are made once more because a commit failed while they were made.
+const REMAKE_PAUSE: Duration = Duration::from_millis(100);
 
 impl Slot<'_> {
     /// Loads the partitions, makes their engines, and starts the source where they stand.
@@ -201,21 +206,18 @@ impl Slot<'_> {
         }
     }
 
-    /// Throws the engines away and makes them again from what the store knows.
+    /// Throws the engines away and makes them again from what the store knows. Commits that are made
+    /// meanwhile may fail in the same way; then this is done again, here and not deeper.
     pub(super) fn rebuild(&mut self) -> Result<()> {
         let partitions: Vec<_> = self.parts.keys().copied().collect();
         let targets: Vec<_> = self.parts.values().map(|part| part.targets.clone()).collect();
-        self.rebuilt += 1;
-        self.job.metrics.rebuilt();
-        self.parts.clear();
-        self.reading_order.clear();
-        self.waiting_since = None;
-        if self.source.is_lost() {
-            // Others know the outcome. What is assigned next is loaded then.
+        self.discard();
+        if std::mem::replace(&mut self.is_rebuilding, true) {
             return Ok(());
         }
-        self.job.metrics.set_started();
-        self.assigned(&partitions)?;
+        let made = self.remake(&partitions);
+        self.is_rebuilding = false;
+        made?;
         for (partition, target) in partitions.iter().zip(targets) {
             // Gone again when they were lost meanwhile.
             if let Some(part) = self.parts.get_mut(partition) {
@@ -223,6 +225,31 @@ impl Slot<'_> {
             }
         }
         Ok(())
+    }
+
+    fn discard(&mut self) {
+        self.rebuilt += 1;
+        self.job.metrics.rebuilt();
+        self.parts.clear();
+        self.reading_order.clear();
+        self.waiting_since = None;
+    }
+
+    /// Makes the engines of these partitions, until no commit fails meanwhile, or they are lost or
+    /// the job is to stop: then others, or the next start, know the outcome.
+    fn remake(&mut self, partitions: &[Partition]) -> Result<()> {
+        loop {
+            if self.source.is_lost() {
+                return Ok(());
+            }
+            let rebuilt = self.rebuilt;
+            self.job.metrics.set_started();
+            self.assigned(partitions)?;
+            if self.rebuilt == rebuilt || self.is_stopped() {
+                return Ok(());
+            }
+            self.job.clock.sleep(REMAKE_PAUSE);
+        }
     }
 
     /// Whether every partition is committed up to where it ended when this worker began, also those

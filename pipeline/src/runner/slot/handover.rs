@@ -1,5 +1,6 @@
 //! The hand-over of a slot: when a commit is due, what goes into it, and what its outcome changes.
 
+use std::error::Error as _;
 use std::time::Duration;
 
 use seismic_queue::{Block, Commit, CommitError};
@@ -82,8 +83,9 @@ impl Slot<'_> {
                 Ok(())
             }
             Err(CommitError::Rebuild(error)) => {
+                let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
                 tracing::warn!(
-                    "{error}; the outcome of a commit is unknown, so the store is asked"
+                    "{error}{cause}; the outcome of a commit is unknown, so the store is asked"
                 );
                 self.rebuild()
             }

@@ -47,6 +47,8 @@ pub struct Slot<'a> {
     handed_over: Duration,
     /// How often the engines were made again.
     rebuilt: u64,
+    /// Whether they are being made again.
+    is_rebuilding: bool,
     /// Whether it has taken a turn.
     has_begun: bool,
     /// Whether its group has assigned it its partitions.
@@ -91,6 +93,7 @@ impl<'a> Slot<'a> {
             waiting_since: None,
             handed_over: Duration::ZERO,
             rebuilt: 0,
+            is_rebuilding: false,
             has_begun: false,
             has_place: false,
             losses: SlotLosses::default(),

@@ -7,9 +7,9 @@ use rdkafka::TopicPartitionList;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
-use super::KafkaCommitter;
+use super::{COMMITTING, KafkaCommitter};
 use crate::client::connection::{listen, number, send};
-use crate::error_kind::{Resource, on_topic};
+use crate::error_kind::on_topic;
 use crate::failpoints::COMMIT_SENT;
 use crate::group::member::Membership;
 use crate::limits;
@@ -33,12 +33,7 @@ impl KafkaCommitter {
         mut states: BTreeMap<Partition, PartitionState>,
     ) -> Result<BTreeMap<Partition, PartitionState>> {
         let client = self.client.as_ref().expect("it was checked");
-        let needs = vec![
-            ("Read", Resource::Group(self.member.group.clone())),
-            ("Write", Resource::TransactionalId(self.transactional_id())),
-            on_topic("Read", &self.context.job.input().name),
-        ];
-        let failed = self.cluster().failed_on("committing", needs);
+        let failed = self.cluster().failed(COMMITTING);
         client.context().clear();
         let has_checkpoint = commit.partitions.iter().any(|new| new.manifest.is_some());
         // Where nobody answers, it deletes nothing.
@@ -211,12 +206,12 @@ impl KafkaCommitter {
     ) -> Result<()> {
         let record =
             BaseRecord::with_opaque_to(topic, tag).partition(number(to)).key(key).payload(value);
-        send(client, record).map_err(|error| self.cluster().failed("committing")(error))
+        send(client, record).map_err(|error| self.cluster().failed(COMMITTING)(error))
     }
 
     /// Waits until everything that was sent has arrived.
     fn flush(&self, client: &BaseProducer<DeliveryReports>) -> Result<()> {
-        let failed = self.cluster().failed("committing");
+        let failed = self.cluster().failed(COMMITTING);
         let begun = Instant::now();
         // The client's own `flush` looks only every 100 ms whether it is done.
         while client.in_flight_count() > 0 {
@@ -226,6 +221,6 @@ impl KafkaCommitter {
             listen(client);
         }
         let Some((error, topic)) = client.context().failure() else { return Ok(()) };
-        Err(self.cluster().failed_on("committing", vec![on_topic("Write", &topic)])(error))
+        Err(self.cluster().failed_on(COMMITTING, vec![on_topic("Write", &topic)])(error))
     }
 }
