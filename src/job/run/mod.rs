@@ -128,16 +128,17 @@ fn run_until_over(spec: &JobSpec, shared: &Shared, notify: &Notify) -> anyhow::R
     }
     let is_done = ran.is_ok() && !shared.stop.is_stopped();
     // All that is committed is shown when the work is done, else as much as a stop has time for.
-    let ordered = threads.finish_committed(&*store);
+    let ordered = patiently(stop, || threads.finish_committed(&*store));
     let ends = threads.join(&|| ordered.is_err() || !is_done || shared.stop.is_stopped());
     let shown = sinks::outcome(ends, notify);
     ran?;
-    ordered?;
+    // A sink that has failed stops the job, and explains what else went wrong, so it comes first.
     shown.map_err(|error| match spec.is_bounded() && !is_done {
         // A closed pipe is no failure of a service, but this run was asked for all of it.
         true => CutShort(in_one_line(&error)).into(),
         false => error,
     })?;
+    ordered?;
     Ok(true)
 }
 
