@@ -85,7 +85,7 @@ impl JobsFolder {
             let is_new = job.life.standing().state == State::Created;
             let job = job.name().to_owned();
             if is_new || was_gone.is_some_and(|gone| gone == job) {
-                server.apply(&job, Input::Start);
+                ask(server, &job, Input::Start);
             }
             return true;
         }
@@ -105,20 +105,22 @@ impl JobsFolder {
         };
         self.problems.remove(name);
         let Some((old, spec, service)) = before else {
-            server.apply(&job, Input::Start);
+            ask(server, &job, Input::Start);
             return true;
         };
         if old != job {
             forget(server, &old, name);
-            server.apply(&job, Input::Start);
+            ask(server, &job, Input::Start);
             return true;
         }
         if was_gone.is_some() {
-            server.apply(&job, Input::Start);
+            ask(server, &job, Input::Start);
             return true;
         }
         let Some(now) = server.job(&job) else { return true };
-        let is_same_work = now.spec == spec && now.service.engine == service.engine;
+        let is_same_work = now.spec == spec
+            && now.service.engine == service.engine
+            && now.service.workers == service.workers;
         if is_same_work {
             tracing::info!("job {job}: {name} has changed; nothing of it needs another worker");
             server.tell_levels(&job);
@@ -126,8 +128,8 @@ impl JobsFolder {
             || matches!(now.life.standing().state, State::Failed | State::Finished)
         {
             tracing::info!("job {job}: {name} has changed, so its worker is started again");
-            server.apply(&job, Input::Stop);
-            server.apply(&job, Input::Start);
+            ask(server, &job, Input::Stop);
+            ask(server, &job, Input::Start);
         }
         true
     }
@@ -157,13 +159,19 @@ impl JobsFolder {
     }
 }
 
+fn ask(server: &mut Supervisor, job: &str, input: Input) {
+    if let Err(error) = server.ask(job, input) {
+        tracing::error!("job {job}: {error:#}");
+    }
+}
+
 /// Stops a job whose file is gone, and forgets it when it has ended.
 fn forget(server: &mut Supervisor, name: &str, source: &str) {
     let Some(job) = server.job(name) else { return };
-    if job.life.saved().has_worker {
+    if server.has_workers(name) {
         if job.life.saved().intent != Intent::Stop {
             tracing::info!("job {name}: {source} describes it no more, so it is stopped");
-            server.apply(name, Input::Stop);
+            ask(server, name, Input::Stop);
         }
     } else if let Err(error) = server.delete(name) {
         tracing::error!("job {name}: {error:#}");

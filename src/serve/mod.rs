@@ -31,6 +31,7 @@ mod settings;
 pub mod state;
 mod supervisor;
 pub mod worker;
+mod workers;
 
 pub use run::run;
 pub use settings::ServeSettings;

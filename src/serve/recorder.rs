@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::state::history::History;
 use super::supervisor::Supervisor;
+use super::workers;
 use crate::http::history::History as Points;
 
 /// How often it writes.
@@ -33,11 +34,12 @@ impl Recorder {
         self.written = Some(Instant::now());
         let mut points = Vec::new();
         for job in server.jobs() {
-            let Some((at_ms, report)) = &job.report else { continue };
+            let workers = server.workers_of(job.name());
+            let Some((at_ms, numbers)) = workers::numbers(&workers) else { continue };
             let (seen_ms, of_job) = self.points.entry(job.name().to_owned()).or_default();
-            if seen_ms != at_ms {
-                *seen_ms = *at_ms;
-                points.push((job.name().to_owned(), of_job.add(&report.numbers)));
+            if *seen_ms != at_ms {
+                *seen_ms = at_ms;
+                points.push((job.name().to_owned(), of_job.add(&numbers)));
             }
         }
         self.points.retain(|name, _| server.job(name).is_some());

@@ -8,7 +8,8 @@ use crate::job::JobSpec;
 use crate::job::service::Service;
 use crate::status::numbers::JobNumbers;
 
-/// A job of a server.
+/// A job of a server, or a further worker of one, whose name is that of the job and its place, as
+/// `coast/2`: a name of a job has no slash.
 pub struct ServedJob {
     /// What is stored of it.
     pub stored: StoredJob,
@@ -31,10 +32,44 @@ pub struct ServedJob {
 }
 
 impl ServedJob {
+    /// One that is not understood yet.
+    #[must_use]
+    pub fn new(stored: StoredJob, life: Life) -> ServedJob {
+        ServedJob {
+            stored,
+            life,
+            spec: None,
+            service: Service::default(),
+            link: None,
+            report: None,
+            past: None,
+            silent_since_ms: None,
+            waits_since_ms: None,
+        }
+    }
+
     /// Its name.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.stored.name
+    }
+
+    /// The job whose worker it is.
+    #[must_use]
+    pub fn job_name(&self) -> &str {
+        self.stored.name.split('/').next().unwrap_or_default()
+    }
+
+    /// Its place among the workers of the job, from 1 on.
+    #[must_use]
+    pub fn place(&self) -> usize {
+        self.stored.name.split_once('/').and_then(|(_, place)| place.parse().ok()).unwrap_or(1)
+    }
+
+    /// What it is called among the workers of the job.
+    #[must_use]
+    pub fn worker_name(&self) -> String {
+        format!("{}/{}", self.job_name(), self.place())
     }
 
     /// Takes in its description again, which was understood before, with another number of its run.

@@ -39,12 +39,17 @@ impl ServeSettings {
         description.connections.clone_from(&self.connections);
     }
 
-    /// The folder of the worker of a job, beside the state.
+    /// The folder of a worker of a job, beside the state.
     #[must_use]
-    pub fn worker_folder(&self, job: &str) -> PathBuf {
+    pub fn worker_folder(&self, entry: &str) -> PathBuf {
+        // A dot is in no slug.
+        let (job, place) = match entry.split_once('/') {
+            Some((job, place)) => (job, format!(".{place}")),
+            None => (entry, String::new()),
+        };
         let slug = job.parse::<JobName>().map_or_else(|_| job.to_owned(), |name| name.slug());
         let mut folder = self.state.clone().into_os_string();
         folder.push(".workers");
-        PathBuf::from(folder).join(slug)
+        PathBuf::from(folder).join(slug + &place)
     }
 }

@@ -140,17 +140,7 @@ impl Supervisor {
             resolved.map_or((None, Service::default()), |(spec, service)| (Some(spec), service));
         let is_bounded = spec.as_ref().is_some_and(|spec| spec.is_bounded());
         let life = Life::restore(service.restart.clone(), is_bounded, stored.life.clone());
-        let job = ServedJob {
-            stored,
-            life,
-            spec,
-            service,
-            link: None,
-            report: None,
-            past: None,
-            silent_since_ms: None,
-            waits_since_ms: None,
-        };
+        let job = ServedJob { spec, service, ..ServedJob::new(stored, life) };
         let has_worker = job.life.saved().has_worker;
         self.jobs.insert(name.clone(), job);
         if !has_worker {
@@ -207,6 +197,42 @@ impl Supervisor {
 
     fn folder_of(&self, name: &str) -> WorkerFolder {
         WorkerFolder::at(self.settings.worker_folder(name))
+    }
+
+    /// Does what somebody wants of a job, with all of its workers.
+    ///
+    /// # Errors
+    /// As [`try_apply`](Self::try_apply).
+    pub fn ask(&mut self, name: &str, input: Input) -> anyhow::Result<()> {
+        let further = self.further_of(name);
+        self.try_apply(name, input.clone())?;
+        // Those that have not begun wait until the job has.
+        let begins = self.job(name).is_some_and(|job| job.stored.begin != Begin::default());
+        for other in further {
+            let rests = self.jobs.get(&other).is_some_and(|it| {
+                matches!(it.life.standing().state, State::Created | State::Stopped)
+            });
+            match &input {
+                Input::Start | Input::Resume if begins || rests => {}
+                Input::Pause { .. } => {
+                    let worker_can_stay = self.can_pause(&other);
+                    self.try_apply(&other, Input::Pause { worker_can_stay })?;
+                }
+                input => self.try_apply(&other, input.clone())?,
+            }
+        }
+        Ok(())
+    }
+
+    fn can_pause(&self, entry: &str) -> bool {
+        let link = self.jobs.get(entry).and_then(|job| job.link.as_ref());
+        link.is_some_and(Link::can_pause)
+    }
+
+    /// Whether a worker of a job is there, or about to be.
+    #[must_use]
+    pub fn has_workers(&self, name: &str) -> bool {
+        self.workers_of(name).iter().any(|it| it.life.saved().has_worker)
     }
 
     /// Takes in what happened to a job: stores what follows from it, then does it.
@@ -314,6 +340,7 @@ impl Supervisor {
             job: job.stored.description.clone(),
             begin: job.stored.begin.clone(),
             is_paused: job.life.saved().intent == Intent::Pause,
+            place: Some((job.place(), job.service.workers)),
         };
         folder.write_order(&order).context("writing its order")?;
         let program = match &job.service.engine {
@@ -410,6 +437,7 @@ impl Supervisor {
             self.look_for_worker(&name);
             self.apply(&name, Input::Tick);
         }
+        self.tend_workers();
     }
 
     /// Finds the worker of a job that should have one and has none.
@@ -459,12 +487,25 @@ impl Supervisor {
     }
 
     fn reload(&mut self) {
-        self.jobs.keys().for_each(|name| self.tell_levels(name));
+        self.jobs().for_each(|job| self.tell_levels(job.name()));
     }
 
     /// Every job, in order of names.
     pub fn jobs(&self) -> impl Iterator<Item = &ServedJob> {
+        self.entries().filter(|it| it.place() == 1)
+    }
+
+    /// Every job and further worker.
+    pub fn entries(&self) -> impl Iterator<Item = &ServedJob> {
         self.jobs.values()
+    }
+
+    pub(super) fn take_entry(&mut self, name: &str) -> Option<ServedJob> {
+        self.jobs.remove(name)
+    }
+
+    pub(super) fn put_entry(&mut self, it: ServedJob) {
+        self.jobs.insert(it.name().to_owned(), it);
     }
 
     /// The job of that name.
@@ -475,10 +516,10 @@ impl Supervisor {
 
     /// Has the worker of a job log as its file says now.
     pub fn tell_levels(&self, name: &str) {
-        if let Some(job) = self.jobs.get(name)
-            && let Some(link) = &job.link
-        {
-            link.set_levels(&job.service.logs.level);
+        for worker in self.workers_of(name) {
+            if let Some(link) = &worker.link {
+                link.set_levels(&worker.service.logs.level);
+            }
         }
     }
 
@@ -487,9 +528,8 @@ impl Supervisor {
     /// # Errors
     /// As [`try_apply`](Self::try_apply).
     pub fn pause(&mut self, name: &str) -> anyhow::Result<()> {
-        let link = self.jobs.get(name).and_then(|job| job.link.as_ref());
-        let worker_can_stay = link.is_some_and(Link::can_pause);
-        self.try_apply(name, Input::Pause { worker_can_stay })
+        let worker_can_stay = self.can_pause(name);
+        self.ask(name, Input::Pause { worker_can_stay })
     }
 
     /// The name of the job that is described.
@@ -531,7 +571,7 @@ impl Supervisor {
         begin.apply(&mut spec.clone())?;
         let name = known;
         let of_it = rivals::places(&spec);
-        for other in self.jobs.values().filter(|other| other.name() != name) {
+        for other in self.jobs.values().filter(|other| other.job_name() != name) {
             let theirs = other.spec.as_ref().map(rivals::places).unwrap_or_default();
             if let Some(place) = of_it.intersection(&theirs).next() {
                 let other = other.name();
@@ -557,17 +597,7 @@ impl Supervisor {
                     life: life.saved().clone(),
                     created_ms: now_ms,
                 };
-                ServedJob {
-                    stored,
-                    life,
-                    spec: Some(spec),
-                    service,
-                    link: None,
-                    report: None,
-                    past: None,
-                    silent_since_ms: None,
-                    waits_since_ms: None,
-                }
+                ServedJob { spec: Some(spec), service, ..ServedJob::new(stored, life) }
             }
             Some(mut job) => {
                 job.life.set_policy(service.restart.clone(), is_bounded);
@@ -580,6 +610,7 @@ impl Supervisor {
         let saved = self.state.save(&job.stored, is_new);
         self.jobs.insert(name.clone(), job);
         saved?;
+        self.fit_workers(&name, now_ms)?;
         Ok(name)
     }
 
@@ -588,8 +619,9 @@ impl Supervisor {
     /// # Errors
     /// When it cannot begin there, or runs.
     pub fn set_begin(&mut self, name: &str, begin: Begin) -> anyhow::Result<()> {
+        let runs = self.has_workers(name);
         let job = self.jobs.get_mut(name).context("there is no such job")?;
-        if job.life.saved().has_worker && begin != Begin::default() {
+        if runs && begin != Begin::default() {
             return Err(Usage(format!("job {name} runs: stop it first")).into());
         }
         begin.apply(&mut job.spec.clone().unwrap_or_default())?;
@@ -605,10 +637,17 @@ impl Supervisor {
     /// # Errors
     /// When it runs, or there is none.
     pub fn delete(&mut self, name: &str) -> anyhow::Result<()> {
-        let job = self.jobs.get(name).context("there is no such job")?;
-        if job.life.saved().has_worker {
+        self.job(name).context("there is no such job")?;
+        if self.has_workers(name) {
             return Err(Usage(format!("job {name} runs: stop it first")).into());
         }
+        for further in self.further_of(name) {
+            self.forget_entry(&further)?;
+        }
+        self.forget_entry(name)
+    }
+
+    pub(super) fn forget_entry(&mut self, name: &str) -> anyhow::Result<()> {
         self.state.delete(name)?;
         self.jobs.remove(name);
         self.folder_of(name).delete().context("deleting the folder of its worker")

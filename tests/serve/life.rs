@@ -6,8 +6,8 @@ use std::fs;
 use rustix::process::Signal;
 use serde_json::Value;
 
-use super::ServeStage;
 use super::webhook::Webhook;
+use super::{ServeStage, http_get};
 use crate::stage::{Running, STOP, wait_until};
 
 /// A server, and how it is asked.
@@ -17,7 +17,7 @@ struct Server {
 }
 
 fn serve(stage: &ServeStage) -> Server {
-    let running = stage.stage.spawn(&["serve", "--http", "127.0.0.1:0"]);
+    let running = stage.stage.spawn(&["serve", "--http", "127.0.0.1:0,requests_per_s=5000"]);
     let mut url = String::new();
     wait_until("the server listens", || {
         let said = running.stderr();
@@ -66,19 +66,6 @@ impl Counters {
         }
         text
     }
-}
-
-fn http_get(url: &str, path: &str) -> String {
-    let mut text = None;
-    wait_until("an answer that is not: ask less often", || {
-        match ureq::get(format!("{url}{path}")).call() {
-            Ok(mut answer) => text = Some(answer.body_mut().read_to_string().unwrap()),
-            Err(ureq::Error::StatusCode(429)) => {}
-            Err(error) => panic!("{path}: {error}"),
-        }
-        text.is_some()
-    });
-    text.unwrap()
 }
 
 /// The process that works on the job.

@@ -3,6 +3,7 @@
 mod begin;
 mod folder;
 mod life;
+mod several;
 mod webhook;
 
 use std::fs;
@@ -34,7 +35,10 @@ impl ServeStage {
     }
 
     pub fn serve(&self, options: &[&str]) -> Running {
-        self.stage.spawn(&[&["serve", "--jobs", "jobs", "--http", "127.0.0.1:0"], options].concat())
+        self.stage.spawn(
+            &[&["serve", "--jobs", "jobs", "--http", "127.0.0.1:0,requests_per_s=5000"], options]
+                .concat(),
+        )
     }
 
     /// What is stored of a job's life; null without the job.
@@ -103,6 +107,20 @@ impl ServeStage {
         };
         pids.filter(is_ours).collect()
     }
+}
+
+/// What a server answers; asked again when it was asked too often.
+pub fn http_get(url: &str, path: &str) -> String {
+    let mut text = None;
+    wait_until("an answer that is not: ask less often", || {
+        match ureq::get(format!("{url}{path}")).call() {
+            Ok(mut answer) => text = Some(answer.body_mut().read_to_string().unwrap()),
+            Err(ureq::Error::StatusCode(429)) => {}
+            Err(error) => panic!("{path}: {error}"),
+        }
+        text.is_some()
+    });
+    text.unwrap()
 }
 
 /// Times of the points in the history of a job.

@@ -11,7 +11,8 @@ use crate::job::file::JobFile;
 use crate::job::file::service_keys::{SERVICE_KEYS, ServiceKey};
 use crate::job::options::JobOptions;
 use crate::job::origin::Once;
-use crate::job::service::Service;
+use crate::job::service::restart::Rerun;
+use crate::job::service::{RestartPolicy, Service};
 
 /// A job, and the source of each value.
 #[derive(Clone, Debug)]
@@ -43,7 +44,11 @@ impl Resolved {
             keys::all().iter().map(|key| file.source_of(key.name)).collect();
         let service = file.service.clone();
         let of_service = service_values(&file);
+        let of_workers = file.source_of("workers").unwrap_or_else(|| "workers".to_owned());
         let spec = JobSpec::resolve(line, file, Once::default())?;
+        if let Some(why) = fault_of_workers(&spec, &service) {
+            return Err(Usage(format!("{of_workers}: {why}")));
+        }
         let all = serde_json::to_value(&spec).unwrap_or_default();
         let mut values = Vec::new();
         for (key, place) in keys::all().into_iter().zip(places) {
@@ -72,6 +77,26 @@ impl Resolved {
             (it.key.to_owned(), json!({ "value": it.value, "source": it.source }))
         };
         Value::Object(self.values.iter().map(one).collect::<Map<_, _>>())
+    }
+}
+
+/// Why the job cannot have so many workers.
+fn fault_of_workers(spec: &JobSpec, service: &Service) -> Option<String> {
+    let store = spec.location().store_url();
+    let RestartPolicy { rerun, checkpoint, .. } = &service.restart;
+    if service.workers == 1 {
+        None
+    } else if store.with_slot("1").is_none() {
+        Some(format!(
+            "workers share a job where its store is in Kafka, and this one is {store}: leave the key \
+             out, and raise slots instead"
+        ))
+    } else if *rerun == Rerun::FromScratch || checkpoint.is_some() {
+        let why = "a worker that goes back would take the others with it: leave restart.rerun and \
+                   restart.checkpoint out, or have one worker";
+        Some(why.to_owned())
+    } else {
+        None
     }
 }
 
@@ -152,6 +177,25 @@ mod tests {
         assert_eq!(json["max_ahead"], json!({ "value": "5s", "source": "default" }));
         let shown = resolved.to_string();
         assert!(!shown.contains("hunter2") && !json.to_string().contains("hunter2"), "{shown}");
+    }
+
+    #[test]
+    fn workers_share_a_job_where_its_store_is_in_kafka() {
+        let of = |text: &str| {
+            let file = file::read(text, Path::new("job.toml"));
+            Resolved::of(JobOptions::default(), file).map(|it| it.service.workers)
+        };
+        let error = of("workers = 2\n").unwrap_err().to_string();
+        assert!(error.contains("job.toml:1: workers: workers share a job where"), "{error}");
+        let error = of("workers = 2\nqueue = 'rocketmq://h'\n").unwrap_err().to_string();
+        assert!(error.contains("raise slots instead"), "{error}");
+        #[cfg(feature = "kafka")]
+        {
+            assert_eq!(of("workers = 3\nqueue = 'kafka://h:9092'\n").unwrap(), 3);
+            let again = "workers = 3\nqueue = 'kafka://h:9092'\n[restart]\ncheckpoint = 'a'\n";
+            let error = of(again).unwrap_err().to_string();
+            assert!(error.contains("restart.checkpoint"), "{error}");
+        }
     }
 
     #[test]

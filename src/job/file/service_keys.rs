@@ -14,6 +14,9 @@ use crate::logs::LogFormat;
 /// Bytes of a description: a paragraph.
 const DESCRIPTION_BYTES: usize = 512;
 
+/// Processes of one job on one machine: beyond its cores, more of them read nothing faster.
+const WORKERS: u64 = 64;
+
 /// One key.
 pub struct ServiceKey {
     /// Its name, behind that of its table and a dot if it has one.
@@ -122,6 +125,18 @@ pub const SERVICE_KEYS: &[ServiceKey] = &[
             Ok(())
         },
         show: |service| service.engine.as_ref().map_or(Value::Null, |path| json!(path)),
+    },
+    ServiceKey {
+        name: "workers",
+        help: "Processes in which `seismic serve` runs the job, where its store is in Kafka",
+        default: Some("1"),
+        example: "1",
+        schema: || json!({ "type": "integer", "minimum": 1, "maximum": 64 }),
+        set: |service, value| {
+            service.workers = number(value, 1..=WORKERS)? as usize;
+            Ok(())
+        },
+        show: |service| json!(service.workers),
     },
     ServiceKey {
         name: "restart.retry",

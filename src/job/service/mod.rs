@@ -16,7 +16,7 @@ pub use self::tags::Tags;
 use std::path::PathBuf;
 
 /// What a service knows of a job beside the job itself.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Service {
     /// Name of the job; `None`: that of its group.
     pub name: Option<JobName>,
@@ -26,10 +26,27 @@ pub struct Service {
     pub tags: Tags,
     /// Another version of the program, which runs the job.
     pub engine: Option<PathBuf>,
+    /// Processes in which it runs.
+    pub workers: usize,
     /// When it is started again.
     pub restart: RestartPolicy,
     /// Where and how much it logs.
     pub logs: Logs,
     /// What it tells when something is wrong.
     pub alarms: Alarms,
+}
+
+impl Default for Service {
+    fn default() -> Self {
+        Service {
+            name: None,
+            description: String::new(),
+            tags: Tags::new(),
+            engine: None,
+            workers: 1,
+            restart: RestartPolicy::default(),
+            logs: Logs::default(),
+            alarms: Alarms::default(),
+        }
+    }
 }

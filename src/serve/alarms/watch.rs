@@ -15,6 +15,7 @@ use crate::serve::limits;
 use crate::serve::served_job::ServedJob;
 use crate::serve::state::alarms::Target;
 use crate::serve::supervisor::Supervisor;
+use crate::serve::workers;
 use crate::status::numbers::JobNumbers;
 use crate::time::now_ms;
 
@@ -66,7 +67,7 @@ impl Watch {
             self.looked_at_disks = Some(Instant::now());
         }
         let now_ms = now_ms();
-        let names: BTreeSet<String> = server.jobs().map(|job| job.name().to_owned()).collect();
+        let names: BTreeSet<String> = server.entries().map(|job| job.name().to_owned()).collect();
         self.jobs.retain(|name, _| names.contains(name));
         let mut changes = Vec::new();
         for name in names {
@@ -78,7 +79,7 @@ impl Watch {
             let (Some(job), Some(watched)) = (server.job(&name), self.jobs.get_mut(&name)) else {
                 continue;
             };
-            if looks_at_disks {
+            if looks_at_disks && job.place() == 1 {
                 let state = server.settings().state.clone();
                 watched.disk = Some(disk_of(job, &state));
             }
@@ -88,7 +89,11 @@ impl Watch {
                 restarts: job.life.saved().restarts_total,
                 last_error: job.life.standing().last_error.as_deref(),
                 silent_since_ms: job.silent_since_ms,
-                counts: job.report.as_ref().map(|(_, report)| counts(&report.numbers)),
+                // A further worker has a part of the job, and the first one's numbers are of all.
+                counts: (job.place() == 1)
+                    .then(|| workers::numbers(&server.workers_of(&name)))
+                    .flatten()
+                    .map(|(_, numbers)| counts(&numbers)),
                 disk: watched.disk.clone(),
             };
             let judged = watched.memory.judge(now_ms, &look, &job.service.alarms);

@@ -10,10 +10,12 @@ use crate::http::model::{JobEntry, LogLine, Worker};
 use crate::http::{Action, ApiError, Jobs, limits};
 use crate::job::location::Location;
 use crate::serve::handle::Handle;
-use crate::serve::life::Input;
+use crate::serve::life::{Input, Intent};
 use crate::serve::served_job::ServedJob;
 use crate::serve::state::history;
+use crate::serve::supervisor::Supervisor;
 use crate::serve::worker::folder::WorkerFolder;
+use crate::serve::workers;
 use crate::time::{now_ms, parse_ms};
 
 /// Bytes at the end of a log that are searched for its newest lines.
@@ -39,33 +41,43 @@ impl ServedJobs {
 }
 
 /// A job as the API shows it.
-fn entry(job: &ServedJob) -> JobEntry {
-    let standing = job.life.standing();
+fn entry(server: &Supervisor, job: &ServedJob) -> JobEntry {
+    let workers = server.workers_of(job.name());
+    let standing = workers::standing(&workers);
     JobEntry {
         name: job.name().to_owned(),
         group: job.group().to_owned(),
         state: standing.state.name().to_owned(),
         since_ms: standing.since_ms,
-        why: standing.why.clone(),
-        last_error: standing.last_error.clone(),
-        restarts: job.life.saved().restarts_total,
-        numbers: job.report.as_ref().map(|(_, report)| report.numbers.clone()).unwrap_or_default(),
-        past: job.past.clone(),
+        why: standing.why,
+        last_error: standing.last_error,
+        restarts: workers.iter().map(|worker| worker.life.saved().restarts_total).sum(),
+        numbers: workers::numbers(&workers).map(|(_, numbers)| numbers).unwrap_or_default(),
+        past: workers::past(&workers),
     }
 }
 
 fn worker(job: &ServedJob, host: &str) -> Option<Worker> {
-    let link = job.link.as_ref()?;
+    let link = job.link.as_ref();
+    let is_one_of_several = job.service.workers > 1;
+    // Of several, one that is missing is shown; its name stays through its restarts.
+    if link.is_none() && !(is_one_of_several && job.life.saved().intent != Intent::Stop) {
+        return None;
+    }
+    let pid = link.map_or(0, |link| link.pid);
     let report = job.report.as_ref().map(|(_, report)| report.clone()).unwrap_or_default();
     let held = report.numbers.partitions.iter().filter(|it| it.is_held);
     let partitions: Vec<u32> = held.map(|it| it.partition).collect();
     Some(Worker {
-        name: format!("{}-{}", job.name(), link.pid),
-        job: job.name().to_owned(),
+        name: match is_one_of_several {
+            true => job.worker_name(),
+            false => format!("{}-{pid}", job.name()),
+        },
+        job: job.job_name().to_owned(),
         host: host.to_owned(),
-        pid: link.pid,
+        pid,
         started_ms: job.life.saved().started_ms,
-        is_alive: job.silent_since_ms.is_none(),
+        is_alive: link.is_some() && job.silent_since_ms.is_none(),
         slots: report.slots,
         slots_used: report.slots.min(partitions.len() as u64),
         partitions,
@@ -76,14 +88,18 @@ fn worker(job: &ServedJob, host: &str) -> Option<Worker> {
 
 impl Jobs for ServedJobs {
     fn jobs(&self) -> Vec<JobEntry> {
-        self.handle.ask(|server| server.jobs().map(entry).collect()).unwrap_or_default()
+        let all = |server: &mut Supervisor| {
+            let server = &*server;
+            server.jobs().map(|job| entry(server, job)).collect()
+        };
+        self.handle.ask(all).unwrap_or_default()
     }
 
     fn workers(&self) -> Vec<Worker> {
         let host = self.host.clone();
         let all = self
             .handle
-            .ask(move |server| server.jobs().filter_map(|job| worker(job, &host)).collect());
+            .ask(move |server| server.entries().filter_map(|job| worker(job, &host)).collect());
         all.unwrap_or_default()
     }
 
@@ -115,7 +131,7 @@ impl Jobs for ServedJobs {
         match action {
             Action::Stop => self
                 .handle
-                .ask(move |server| server.try_apply(&name, Input::Stop))?
+                .ask(move |server| server.ask(&name, Input::Stop))?
                 .map_err(|error| ApiError::new("unavailable", format!("{error:#}"))),
             Action::Savepoint(savepoint) => {
                 let location = self.location(job).ok_or_else(|| ApiError::no_job(job))?;

@@ -147,7 +147,7 @@ fn refusal(error: &anyhow::Error) -> ApiError {
 
 fn known(call: &Call, server: &Supervisor) -> Result<String, ApiError> {
     let name = call.path("name");
-    server.job(name).map(|job| job.name().to_owned()).ok_or_else(|| ApiError::no_job(name))
+    server.job(name).map(|job| job.job_name().to_owned()).ok_or_else(|| ApiError::no_job(name))
 }
 
 fn submit(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
@@ -172,7 +172,7 @@ fn add(server: &mut Supervisor, description: Description, begin: Begin) -> Resul
         return Err(ApiError::new("forbidden", faults.join("; ")));
     }
     let name = server.name_of(&description).map_err(|error| refusal(&error))?;
-    if server.job(&name).is_some_and(|job| job.life.saved().has_worker) {
+    if server.has_workers(&name) {
         return Err(ApiError::conflict(format!("job {name} runs: stop it first")));
     }
     let name = server.submit(description, None, begin).map_err(|error| refusal(&error))?;
@@ -189,13 +189,13 @@ fn start(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
     if begin != pending && (begin != Begin::default() || pending.of_store.is_none()) {
         server.set_begin(&name, begin).map_err(|error| refusal(&error))?;
     }
-    server.try_apply(&name, Input::Start).map_err(|error| unavailable(&error))?;
+    server.ask(&name, Input::Start).map_err(|error| unavailable(&error))?;
     accepted()
 }
 
 fn act(call: &Call, server: &mut Supervisor, input: Input) -> Result<Reply, ApiError> {
     let name = known(call, server)?;
-    server.try_apply(&name, input).map_err(|error| unavailable(&error))?;
+    server.ask(&name, input).map_err(|error| unavailable(&error))?;
     accepted()
 }
 

@@ -159,6 +159,23 @@ pub struct Order {
     /// Whether it reads nothing until it is told to.
     #[serde(default)]
     pub is_paused: bool,
+    /// Its place among the workers of the job, from 1 on, and how many there are.
+    #[serde(default)]
+    pub place: Option<(usize, usize)>,
+}
+
+impl Order {
+    /// Fits the job to the worker's place: its slots have a name that stays, the cores are shared, and
+    /// what is shown of all workers is shown by the first.
+    pub fn fit(&self, spec: &mut JobSpec, cores: usize) {
+        let Some((place, workers)) = self.place.filter(|(_, workers)| *workers > 1) else { return };
+        let base = spec.slot.take().unwrap_or_else(|| "worker".to_owned());
+        spec.slot = Some(format!("{base}-{place}"));
+        spec.slots = spec.slots.or(Some((cores / workers).max(1)));
+        if place > 1 {
+            spec.sink.retain(|sink| sink.scheme() == "console");
+        }
+    }
 }
 
 #[cfg(test)]

@@ -74,6 +74,7 @@ fn work(folder: &WorkerFolder, identity: &Identity) -> anyhow::Result<Outcome> {
         }
     })?;
     let cores = thread::available_parallelism().map_or(1, usize::from);
+    order.fit(&mut spec, cores);
     let slots = spec.slots.unwrap_or(cores);
     let location = spec.location();
     let job = Job::new(spec).stopped_by(stop.clone()).paused(order.is_paused).spawn()?;

@@ -1,0 +1,204 @@
+//! Several workers of one job: each lives and is restarted by itself, and all together are the job.
+
+use super::life::Input;
+use super::life::state::{Standing, State};
+use super::life::{Intent, Life};
+use super::served_job::ServedJob;
+use super::state::jobs::StoredJob;
+use super::supervisor::Supervisor;
+use super::worker::order::Begin;
+use crate::status::numbers::JobNumbers;
+
+/// What all workers of a job do, in one state; the first of them is the job itself.
+#[must_use]
+pub fn standing(workers: &[&ServedJob]) -> Standing {
+    let all: Vec<&Standing> = workers.iter().map(|worker| worker.life.standing()).collect();
+    let of = |state| all.iter().position(|it| it.state == state);
+    let Some(&first) = all.first() else { return unknown() };
+    if all.iter().all(|it| it.state == first.state) {
+        return first.clone();
+    }
+    let works = |it: &&&Standing| matches!(it.state, State::Running | State::Degraded);
+    // What somebody asked for is not a trouble of a worker that has not done it yet.
+    let wants_it = workers.first().is_some_and(|it| it.life.saved().intent == Intent::Run);
+    let lacking = all.iter().position(|it| it.state != State::Running);
+    if let (true, true, Some(place)) = (all.iter().any(|it| works(&it)), wants_it, lacking) {
+        let (other, n) = (all[place], all.len());
+        let why = format!("worker {} of {n} is {}: {}", place + 1, other.state, other.why);
+        let since_ms = all.iter().map(|it| it.since_ms).max().unwrap_or(other.since_ms);
+        let last_error = other.last_error.clone().or_else(|| first.last_error.clone());
+        return Standing { state: State::Degraded, since_ms, why, last_error };
+    }
+    let order = [
+        State::Draining,
+        State::Starting,
+        State::Restarting,
+        State::Running,
+        State::Degraded,
+        State::Paused,
+        State::Failed,
+        State::Stopped,
+        State::Finished,
+    ];
+    let found = order.into_iter().find_map(of).map_or(first, |place| all[place]);
+    found.clone()
+}
+
+fn unknown() -> Standing {
+    let why = "it is not known".to_owned();
+    Standing { state: State::Created, since_ms: 0, why, last_error: None }
+}
+
+/// What all workers have counted, and when the newest of them said so; `None`: nobody has.
+#[must_use]
+pub fn numbers(workers: &[&ServedJob]) -> Option<(i64, JobNumbers)> {
+    let mut reports = workers.iter().filter_map(|worker| worker.report.as_ref());
+    let (mut at_ms, first) = reports.next().map(|(at_ms, it)| (*at_ms, it.numbers.clone()))?;
+    let mut sum = first;
+    for (other_ms, report) in reports {
+        at_ms = at_ms.max(*other_ms);
+        sum.add(&report.numbers);
+    }
+    if workers.iter().any(|worker| worker.report.is_none()) {
+        // What the missing one has to read is not known.
+        sum.wait_ms = None;
+    }
+    Some((at_ms, sum))
+}
+
+/// What workers have counted that are gone.
+#[must_use]
+pub fn past(workers: &[&ServedJob]) -> Option<JobNumbers> {
+    let mut all = workers.iter().filter_map(|worker| worker.past.as_ref());
+    let mut sum = all.next()?.clone();
+    all.for_each(|other| sum.add(other));
+    Some(sum)
+}
+
+impl Supervisor {
+    /// All workers of a job, the first of which is the job itself.
+    #[must_use]
+    pub fn workers_of(&self, name: &str) -> Vec<&ServedJob> {
+        let mut all: Vec<_> = self.entries().filter(|it| it.job_name() == name).collect();
+        all.sort_by_key(|it| it.place());
+        all
+    }
+
+    /// Names of the further workers of a job.
+    pub(super) fn further_of(&self, name: &str) -> Vec<String> {
+        let further = self.workers_of(name).into_iter().filter(|it| it.place() > 1);
+        further.map(|it| it.name().to_owned()).collect()
+    }
+
+    /// Makes the further workers of a job that its description asks for, as they are to be now.
+    pub(super) fn fit_workers(&mut self, name: &str, now_ms: i64) -> anyhow::Result<()> {
+        let Some(job) = self.job(name) else { return Ok(()) };
+        let (workers, spec, service) = (job.service.workers, job.spec.clone(), job.service.clone());
+        let is_bounded = spec.as_ref().is_some_and(|spec| spec.is_bounded());
+        let (description, source) = (job.stored.description.clone(), job.stored.source.clone());
+        for place in 2..=workers {
+            let entry = format!("{name}/{place}");
+            let known = self.take_entry(&entry);
+            let is_new = known.is_none();
+            let mut it = known.unwrap_or_else(|| {
+                let life = Life::new(service.restart.clone(), is_bounded, now_ms);
+                let stored = StoredJob {
+                    name: entry.clone(),
+                    description: description.clone(),
+                    source: source.clone(),
+                    begin: Begin::default(),
+                    life: life.saved().clone(),
+                    created_ms: now_ms,
+                };
+                ServedJob::new(stored, life)
+            });
+            it.life.set_policy(service.restart.clone(), is_bounded);
+            (it.stored.description, it.stored.source) = (description.clone(), source.clone());
+            (it.spec, it.service) = (spec.clone(), service.clone());
+            let saved = self.state_mut().save(&it.stored, is_new);
+            self.put_entry(it);
+            saved?;
+        }
+        Ok(())
+    }
+
+    /// Starts further workers once the job has begun, and forgets those that it has no more.
+    pub(super) fn tend_workers(&mut self) {
+        let mut starts = Vec::new();
+        let mut ends = Vec::new();
+        for it in self.entries().filter(|it| it.place() > 1) {
+            let job = self.job(it.job_name());
+            let workers = job.map_or(0, |job| job.service.workers);
+            let rests = matches!(it.life.standing().state, State::Created | State::Stopped);
+            if it.place() > workers {
+                let saved = it.life.saved();
+                let is_asked = saved.has_worker && saved.intent == Intent::Stop;
+                if !is_asked {
+                    ends.push((it.name().to_owned(), saved.has_worker));
+                }
+            } else if let Some(job) = job
+                && rests
+                && job.life.saved().intent == Intent::Run
+                && job.stored.begin == Begin::default()
+                && job.life.standing().state == State::Running
+            {
+                starts.push(it.name().to_owned());
+            }
+        }
+        for name in starts {
+            self.apply(&name, Input::Start);
+        }
+        for (name, has_worker) in ends {
+            match has_worker {
+                true => self.apply(&name, Input::Stop),
+                false => {
+                    if let Err(error) = self.forget_entry(&name) {
+                        tracing::error!("job {name}: {error:#}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::service::RestartPolicy;
+    use crate::serve::life::Doing;
+    use crate::serve::life::ending::Ending;
+    use crate::serve::worker::order::Description;
+
+    fn worker(place: usize, inputs: &[Input]) -> ServedJob {
+        let mut life = Life::new(RestartPolicy::default(), false, 0);
+        for input in inputs {
+            life.step(1, input.clone());
+        }
+        let stored = StoredJob {
+            name: if place == 1 { "coast".to_owned() } else { format!("coast/{place}") },
+            description: Description::default(),
+            source: None,
+            begin: Begin::default(),
+            life: life.saved().clone(),
+            created_ms: 0,
+        };
+        ServedJob::new(stored, life)
+    }
+
+    #[test]
+    fn a_job_is_degraded_while_one_of_its_workers_is_missing() {
+        let runs = [Input::Start, Input::Reported(Doing::Running)];
+        let died = [&runs[..], &[Input::Ended(Ending::Killed { signal: 9 })]].concat();
+        let (first, second) = (worker(1, &runs), worker(2, &runs));
+        assert_eq!(standing(&[&first, &second]).state, State::Running);
+        let dead = worker(2, &died);
+        let whole = standing(&[&first, &dead]);
+        assert_eq!(whole.state, State::Degraded);
+        assert!(whole.why.starts_with("worker 2 of 2 is restarting: "), "{}", whole.why);
+        assert!(whole.last_error.is_some());
+        // What somebody stopped is not in trouble.
+        let stopping = worker(1, &[&runs[..], &[Input::Stop]].concat());
+        assert_eq!(standing(&[&stopping, &second]).state, State::Draining);
+        assert_eq!((dead.job_name(), dead.place()), ("coast", 2));
+    }
+}
