@@ -34,7 +34,7 @@ export function percent(part) {
 }
 
 export function amplitude(number) {
-  return number === null || number === undefined ? "–" : Number(number).toPrecision(4);
+  return number === null || number === undefined ? "–" : Number(number).toPrecision(3);
 }
 
 const two = (number) => String(number).padStart(2, "0");

@@ -158,7 +158,11 @@ export class SensorMap {
       if (x < -9 || y < -9 || x > width + 9 || y > height + 9) continue;
       context.fillStyle = paint[health(sensor, this.newest)];
       context.beginPath(); context.arc(x, y, small ? 2.5 : 4, 0, 7); context.fill();
+    }
+    // Above all of them.
+    for (const sensor of this.sensors) {
       if (!this.chosen.includes(sensor.sensor)) continue;
+      const [x, y] = this.place(sensor.longitude, sensor.latitude);
       context.strokeStyle = ink;
       context.lineWidth = 1.5;
       context.beginPath(); context.arc(x, y, 7, 0, 7); context.stroke();
