@@ -53,7 +53,7 @@ fn a_job_does_not_wait_for_a_redis_that_is_down_or_silent_and_its_sink_catches_u
     stage.wait_for_job(|job| job["lag"] == 0);
     wait_until("the sink says so", || job.stderr().contains("answers nothing"));
     server.thaw();
-    let has_rows = || server.call(0, &["KEYS", "all:*"]).len() > 0;
+    let has_rows = || !server.call(0, &["KEYS", "all:*"]).is_empty();
     wait_until("it catches up", has_rows);
     server.kill();
     stage.generate(&["--records", "2000", "--seed", "2"]);
