@@ -76,6 +76,32 @@ fn coast_worker(server: &Server) -> u32 {
     u32::try_from(found["pid"].as_u64().unwrap()).unwrap()
 }
 
+/// A pause keeps the worker, also through its death, and ends at the resume.
+fn pause_keeps_the_worker(stage: &ServeStage, server: &Server) {
+    let coast = || server.job(stage, "coast")["state"].as_str().unwrap().to_owned();
+    let said = server.ok(stage, &["pause", "coast"]);
+    assert!(said.contains("its worker stays, keeps its partitions"), "{said}");
+    stage.stage.generate(&["--records", "500"]);
+    server.until_read(stage, "fork", 13_000);
+    let job = server.job(stage, "coast");
+    assert_eq!(
+        (&job["state"], &job["numbers"]["counts"]["read"]),
+        (&"paused".into(), &12_500.into())
+    );
+    // It dies in its pause, and the next one is paused, too.
+    let restarts = job["restarts"].as_u64().unwrap();
+    let pid = coast_worker(server);
+    stage.kill(pid);
+    wait_until("another worker is paused", || {
+        let job = server.job(stage, "coast");
+        job["restarts"].as_u64() > Some(restarts) && coast() == "paused"
+    });
+    let read = || server.job(stage, "coast")["numbers"]["counts"]["read"].as_u64();
+    wait_until("it has its partitions, and reads nothing more", || read() == Some(12_500));
+    server.ok(stage, &["resume", "coast"]);
+    server.until_read(stage, "coast", 13_000);
+}
+
 #[test]
 fn a_job_lives_through_deaths_savepoints_and_forks_and_every_row_is_proved() {
     let stage = ServeStage::with_records(&["--records", "3000"]);
@@ -161,29 +187,7 @@ fn a_job_lives_through_deaths_savepoints_and_forks_and_every_row_is_proved() {
     assert!(!server.ok(&stage, &["logs", "coast", "-n", "5"]).is_empty());
     wait_until("the log is replaced", || stage.logs().contains(&"log.1".to_owned()));
     assert!(!stage.logs().contains(&"log.2".to_owned()), "{:?}", stage.logs());
-    // A pause keeps the worker and ends at the resume, and the end of it all is proved.
-    let coast = || server.job(&stage, "coast")["state"].as_str().unwrap().to_owned();
-    let said = server.ok(&stage, &["pause", "coast"]);
-    assert!(said.contains("its worker stays, keeps its partitions"), "{said}");
-    stage.stage.generate(&["--records", "500"]);
-    server.until_read(&stage, "fork", 13_000);
-    let job = server.job(&stage, "coast");
-    assert_eq!(
-        (&job["state"], &job["numbers"]["counts"]["read"]),
-        (&"paused".into(), &12_500.into())
-    );
-    // It dies in its pause, and the next one is paused, too.
-    let restarts = job["restarts"].as_u64().unwrap();
-    let pid = coast_worker(&server);
-    stage.kill(pid);
-    wait_until("another worker is paused", || {
-        let job = server.job(&stage, "coast");
-        job["restarts"].as_u64() > Some(restarts) && coast() == "paused"
-    });
-    let read = || server.job(&stage, "coast")["numbers"]["counts"]["read"].as_u64();
-    wait_until("it has its partitions, and reads nothing more", || read() == Some(12_500));
-    server.ok(&stage, &["resume", "coast"]);
-    server.until_read(&stage, "coast", 13_000);
+    pause_keeps_the_worker(&stage, &server);
     server.ok(&stage, &["stop", "fork"]);
     let group = server.job(&stage, "fork")["group"].as_str().unwrap().to_owned();
     server.ok(&stage, &["delete", "fork"]);
