@@ -54,7 +54,9 @@ fn until_equal(browser: &mut Chromium, stage: &ServeStage, records: u64) {
         let done = stage.stage.run(&["status", "--json", "--job", "jobs/coast.toml"]);
         let status: Value = serde_json::from_str(&done.stdout).unwrap_or_default();
         status["read"] == records
-            && facts.iter().all(|(fact, key)| shown(browser, fact) == status[key].to_string())
+            && facts
+                .iter()
+                .all(|(fact, key)| shown(browser, fact).parse().ok() == status[key].as_u64())
     });
 }
 
