@@ -336,8 +336,11 @@ impl Sink for Redis {
 
     /// A new place begins with the oldest row that the topic still has.
     fn recover(&mut self, rows: &[Span]) -> Result<Vec<Offset>> {
-        self.session = None;
-        let mut session = self.connect()?;
+        // One that goes on without a row that was refused keeps its connection, and so its place.
+        let mut session = match self.session.take() {
+            Some(session) => session,
+            None => self.connect()?,
+        };
         if session.info("cluster")?.contains("cluster_enabled:1") {
             let (place, doing) = (self.target.name.clone(), "looking at the server");
             let what =
