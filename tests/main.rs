@@ -13,47 +13,16 @@ mod lines;
 mod stage;
 mod truth;
 
-mod backup;
-mod bench;
 mod browser;
-mod busy;
-mod checkpoint;
-mod cleaning;
-mod clock_jumps;
-mod counts;
-mod demo;
-mod doctor;
+mod commands;
 mod documents;
-mod durable;
-mod endings;
-mod exit_codes;
 mod faults;
-mod generate;
-mod group;
 mod http;
-mod import;
-mod job_file;
-mod jobs;
+mod job;
 mod kafka;
-mod look;
-mod loss;
-mod old_stores;
-mod origin;
-#[cfg(feature = "postgres")]
-mod postgres;
-mod read;
-#[cfg(feature = "redis")]
-mod redis;
-mod rejecting;
-mod repartition;
 #[cfg(feature = "rocketmq")]
 mod rocketmq;
-mod rollup;
-mod run;
-mod second_kind;
 #[path = "../pipeline/tests/counts/mod.rs"]
 mod second_kind_operator;
 mod serve;
-mod signals;
-mod sink;
-mod small_sinks;
+mod sinks;

@@ -7,7 +7,7 @@ use seismic_proto::{Message as _, SeismicRecord};
 use super::trial::{STOP_LIMIT, Trial, ended_with};
 use crate::faults::line::Line;
 use crate::faults::publisher::Publisher;
-use crate::repartition::{
+use crate::job::repartition::{
     assert_as_keyed, assert_whole, die_in_an_hour, drain, kill_a_service, publish, records, run,
 };
 use crate::stage::{DATA, DEAD, Stage, wait_until};

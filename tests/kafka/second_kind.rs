@@ -3,7 +3,7 @@
 use seismic::job::location::Location;
 
 use super::trial::Trial;
-use crate::second_kind::runs_and_is_proved;
+use crate::job::second_kind::runs_and_is_proved;
 
 #[test]
 #[ignore = "more on brokers: .ci/run"]

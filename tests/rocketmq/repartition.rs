@@ -12,7 +12,7 @@ use seismic_proto::Message as _;
 use super::trial;
 use crate::faults::line::Line;
 use crate::faults::publisher::Publisher;
-use crate::repartition::{
+use crate::job::repartition::{
     assert_as_keyed, assert_whole, die_in_an_hour, drain, kill_a_service, records, run,
 };
 use crate::stage::Stage;

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::trial::{Trial, ended_with};
+use crate::kafka::trial::{Trial, ended_with};
 use crate::stage::{DATA, wait_until};
 use crate::truth::int;
 

@@ -4,8 +4,8 @@ use rustix::process::Signal;
 use seismic_kafka::failpoints::COMMITTING;
 use seismic_queue::failpoints::COMMIT_AFTER;
 
-use super::trial::{Trial, ended_with};
 use crate::faults::trial::assert_aborted;
+use crate::kafka::trial::{Trial, ended_with};
 use crate::stage::{DATA, ROWS, wait_until};
 use crate::truth::{difference_of_csv, int, look};
 

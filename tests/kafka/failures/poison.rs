@@ -3,10 +3,10 @@
 
 use rustix::process::Signal;
 
-use super::trial::{STOP_LIMIT, Trial, ended_with};
 use crate::faults::dice::Dice;
 use crate::faults::poison::{Poison, amplitudes, event_times, payloads};
 use crate::faults::publisher::Publisher;
+use crate::kafka::trial::{STOP_LIMIT, Trial, ended_with};
 use crate::stage::{DEAD, ROWS};
 use crate::truth::{Reasons, int, text};
 

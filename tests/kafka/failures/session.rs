@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use super::trial::{STOP_LIMIT, Trial, ended_with};
+use crate::kafka::trial::{STOP_LIMIT, Trial, ended_with};
 use crate::stage::wait_until;
 
 /// The session of a worker.

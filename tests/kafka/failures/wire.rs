@@ -5,7 +5,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use seismic_brokers::Proxy;
 
-use super::trial::{STOP_LIMIT, Trial, ended_with};
+use crate::kafka::trial::{STOP_LIMIT, Trial, ended_with};
 use crate::stage::{let_it_work, wait_until};
 
 #[test]

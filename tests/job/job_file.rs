@@ -143,7 +143,7 @@ fn commands_that_look_at_a_job_take_from_its_file_where_it_is() {
 
 #[test]
 fn all_that_is_wrong_with_a_file_is_said_at_once_with_its_lines() {
-    let stage = stage_with(include_str!("../fuzz/corpus/job/wrong"));
+    let stage = stage_with(include_str!("../../fuzz/corpus/job/wrong"));
     for command in ["run", "status"] {
         let said = stage.refused(&[command, "--job", "job.toml"], 2);
         for words in [

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use seismic_brokers::Kafka;
 
-use super::trial::{STOP_LIMIT, Trial, ended_with};
+use crate::kafka::trial::{STOP_LIMIT, Trial, ended_with};
 use crate::stage::{Running, let_it_work};
 
 #[test]

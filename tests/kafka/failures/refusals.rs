@@ -7,9 +7,9 @@ use rustix::process::Signal;
 use seismic_pipeline::failpoints::LOOK;
 use serde_json::Value;
 
-use super::trial::{STOP_LIMIT, Trial, ended_with};
 use crate::faults::publisher::Publisher;
 use crate::findings::{Findings, compare};
+use crate::kafka::trial::{STOP_LIMIT, Trial, ended_with};
 use crate::stage::{DATA, DEAD, ROWS, Stage, wait_until};
 use crate::truth::int;
 

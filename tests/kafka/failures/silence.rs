@@ -5,8 +5,8 @@ use rustix::process::Signal;
 use seismic_proto::Message as _;
 use serde_json::Value;
 
-use super::trial::{STOP_LIMIT, Trial, ended_with};
 use crate::faults::publisher::{Publisher, record};
+use crate::kafka::trial::{STOP_LIMIT, Trial, ended_with};
 use crate::stage::{ROWS, wait_until};
 use crate::truth::int;
 

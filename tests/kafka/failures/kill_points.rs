@@ -8,8 +8,8 @@ use rustix::process::Signal;
 use seismic_kafka::failpoints as store;
 use seismic_pipeline::failpoints as slot;
 
-use super::trial::{STOP_LIMIT, Trial, ended_with};
 use crate::faults::trial::assert_aborted;
+use crate::kafka::trial::{STOP_LIMIT, Trial, ended_with};
 use crate::stage::{Running, wait_until};
 
 const WORKER: &str = "--slot one --slots 2";

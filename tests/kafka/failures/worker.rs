@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use super::trial::{STOP_LIMIT, Trial, ended_with};
+use crate::kafka::trial::{STOP_LIMIT, Trial, ended_with};
 use crate::stage::{ROWS, let_it_work, wait_until};
 
 #[test]

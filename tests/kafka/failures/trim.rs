@@ -2,7 +2,7 @@
 
 use rustix::process::Signal;
 
-use super::trial::{STOP_LIMIT, Trial, ended_with};
+use crate::kafka::trial::{STOP_LIMIT, Trial, ended_with};
 use crate::stage::{ROWS, Stage};
 use crate::truth::int;
 

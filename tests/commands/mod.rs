@@ -1,0 +1,17 @@
+//! Each command as a user meets it: options, exit codes, what it prints.
+
+mod backup;
+mod bench;
+mod checkpoint;
+mod demo;
+mod doctor;
+mod endings;
+mod exit_codes;
+mod generate;
+mod group;
+mod import;
+mod look;
+mod read;
+mod run;
+mod signals;
+mod sink;

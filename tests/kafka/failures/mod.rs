@@ -1,0 +1,13 @@
+//! Failures of a cluster and of its workers, and what is left of them.
+
+mod held_back;
+mod kill_points;
+mod outage;
+mod poison;
+mod refusals;
+mod session;
+mod silence;
+mod trim;
+mod widen;
+mod wire;
+mod worker;

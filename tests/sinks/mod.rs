@@ -1,0 +1,7 @@
+//! Rows where people look, through the program.
+
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(feature = "redis")]
+mod redis;
+mod small_sinks;
