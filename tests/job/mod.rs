@@ -3,7 +3,7 @@
 mod busy;
 mod cleaning;
 mod clock_jumps;
-mod counts;
+pub mod counts;
 mod durable;
 mod job_file;
 mod jobs;
@@ -11,6 +11,6 @@ mod loss;
 mod old_stores;
 mod origin;
 mod rejecting;
-mod repartition;
+pub mod repartition;
 mod rollup;
-mod second_kind;
+pub mod second_kind;
