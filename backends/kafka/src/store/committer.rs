@@ -214,6 +214,8 @@ impl KafkaCommitter {
                 }
             }
             Some(code) if may_pass(code) => {}
+            // The group has moved on, and no right is missing.
+            Some(Code::IllegalGeneration | Code::UnknownMemberId) => {}
             Some(Code::MessageSizeTooLarge | Code::InvalidMessageSize) => {
                 return CommitError::Fatal(error);
             }

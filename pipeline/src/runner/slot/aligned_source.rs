@@ -328,8 +328,9 @@ impl Source for AlignedSource {
     /// What is held here is kept meanwhile. All partitions pause together, since they are read in
     /// step.
     fn pause(&mut self, partitions: &[Partition]) -> Result<()> {
+        self.inner.pause(partitions)?;
         self.is_paused = true;
-        self.inner.pause(partitions)
+        Ok(())
     }
 
     /// More was read than was given out, and goes on behind that.
