@@ -65,10 +65,6 @@ impl Settings {
         // A broker that is back is found within a second, and one that takes requests and never
         // answers is given up before a session, and no later than a transaction, is over.
         base.set("reconnect.backoff.max.ms", "1000");
-        // With its default, librdkafka 2.10 to 2.12 adds the given addresses again without a pause as long
-        // as every broker refuses connections, which takes a whole core. Brokers that are known are
-        // asked for again all the same, by their names.
-        base.set("metadata.recovery.strategy", "none");
         base.set("socket.timeout.ms", "6000");
         base.set("socket.keepalive.enable", "true");
         for (key, value) in &address.options {
