@@ -26,8 +26,19 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     // The name is the group; `--group` is only what every command takes.
     let location = Location { group: args.name.clone(), ..args.target.location()? };
     let store = location.open_store()?;
+    let url = location.store_url();
+    if !url.capabilities().has_stores_in_cluster {
+        // That there is one.
+        drop(store.view()?);
+        print_line(format_args!(
+            "the position of group {} lies in its store {url}, which no tool of brokers changes: there is \
+             nothing to repair",
+            args.name
+        ))?;
+        return Ok(Outcome::Fine);
+    }
     if let Some(by) = store.leased_by()? {
-        return Err(Error::Owned { at: location.store_url().to_string(), by }.into());
+        return Err(Error::Owned { at: url.to_string(), by }.into());
     }
     let lost = store.lost_offsets()?;
     if lost.is_empty() {
