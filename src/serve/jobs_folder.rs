@@ -77,8 +77,10 @@ impl JobsFolder {
         let was_gone = self.gone.remove(name);
         let is_this = |source: &str| source == name || is_same_file(source, name);
         let before = server.jobs().find(|job| job.stored.source.as_deref().is_some_and(is_this));
+        let description =
+            Description { text: text.to_owned(), file: name.to_owned(), ..Description::default() };
         if let Some(job) = before
-            && job.stored.description.text == text
+            && server.is_in(job, &description)
             && job.spec.is_some()
         {
             // As an earlier server left it, which may have died before it could start it.
@@ -89,10 +91,9 @@ impl JobsFolder {
             }
             return true;
         }
+        let is_new = before.is_some_and(|job| job.life.standing().state == State::Created);
         let before =
             before.map(|job| (job.name().to_owned(), job.spec.clone(), job.service.clone()));
-        let description =
-            Description { text: text.to_owned(), file: name.to_owned(), ..Description::default() };
         let job = match self.submit(server, name, description) {
             Ok(job) => job,
             Err(error) => {
@@ -113,7 +114,7 @@ impl JobsFolder {
             ask(server, &job, Input::Start);
             return true;
         }
-        if was_gone.is_some() {
+        if is_new || was_gone.is_some() {
             ask(server, &job, Input::Start);
             return true;
         }

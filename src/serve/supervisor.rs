@@ -212,6 +212,8 @@ impl Supervisor {
             let rests = self.jobs.get(&other).is_some_and(|it| {
                 matches!(it.life.standing().state, State::Created | State::Stopped)
             });
+            let is_start = matches!(input, Input::Start | Input::Resume);
+            self.set_awaited(&other, is_start && (begins || rests));
             match &input {
                 Input::Start | Input::Resume if begins || rests => {}
                 Input::Pause { .. } => {
@@ -222,6 +224,12 @@ impl Supervisor {
             }
         }
         Ok(())
+    }
+
+    pub(super) fn set_awaited(&mut self, entry: &str, is_awaited: bool) {
+        if let Some(it) = self.jobs.get_mut(entry) {
+            it.is_awaited = is_awaited;
+        }
     }
 
     fn can_pause(&self, entry: &str) -> bool {
@@ -530,6 +538,17 @@ impl Supervisor {
     pub fn pause(&mut self, name: &str) -> anyhow::Result<()> {
         let worker_can_stay = self.can_pause(name);
         self.ask(name, Input::Pause { worker_can_stay })
+    }
+
+    /// Whether a job is what the description says with what the server has for all jobs by now.
+    #[must_use]
+    pub fn is_in(&self, job: &ServedJob, description: &Description) -> bool {
+        let stored = &job.stored.description;
+        let mut description = description.clone();
+        self.settings.complete(&mut description);
+        // The same file may be spelled otherwise, and runs from scratch are counted here.
+        (description.file, description.rerun) = (stored.file.clone(), stored.rerun);
+        description == *stored
     }
 
     /// The name of the job that is described.

@@ -8,6 +8,7 @@ use super::state::jobs::StoredJob;
 use super::supervisor::Supervisor;
 use super::worker::order::Begin;
 use crate::status::numbers::JobNumbers;
+use crate::time::now_ms;
 
 /// What all workers of a job do, in one state; the first of them is the job itself.
 #[must_use]
@@ -20,8 +21,12 @@ pub fn standing(workers: &[&ServedJob]) -> Standing {
     }
     let works = |it: &&&Standing| matches!(it.state, State::Running | State::Degraded);
     // What somebody asked for is not a trouble of a worker that has not done it yet.
-    let wants_it = workers.first().is_some_and(|it| it.life.saved().intent == Intent::Run);
-    let lacking = all.iter().position(|it| it.state != State::Running);
+    // One that has failed is wanted no less, and one that is done lacks nothing.
+    let is_wanted = |it: &&ServedJob| it.life.saved().intent == Intent::Run;
+    let rests = |it: &&ServedJob| it.life.standing().state.is_at_rest();
+    let wants_it = workers.iter().any(|it| is_wanted(it))
+        && workers.iter().all(|it| is_wanted(it) || rests(it));
+    let lacking = all.iter().position(|it| !matches!(it.state, State::Running | State::Finished));
     if let (true, true, Some(place)) = (all.iter().any(|it| works(&it)), wants_it, lacking) {
         let (other, n) = (all[place], all.len());
         let why = format!("worker {} of {n} is {}: {}", place + 1, other.state, other.why);
@@ -122,8 +127,25 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Starts further workers once the job has begun, and forgets those that it has no more.
+    /// Jobs with fewer workers than they are to have, as an earlier server left them that could not
+    /// store all.
+    fn lacking_workers(&self) -> Vec<String> {
+        let lacks = |job: &&ServedJob| {
+            let mut further =
+                (2..=job.service.workers).map(|place| format!("{}/{place}", job.name()));
+            further.any(|entry| self.job(&entry).is_none())
+        };
+        self.jobs().filter(lacks).map(|job| job.name().to_owned()).collect()
+    }
+
+    /// Makes further workers that are missing, starts them once the job has begun, and forgets those
+    /// that it has no more.
     pub(super) fn tend_workers(&mut self) {
+        for name in self.lacking_workers() {
+            if let Err(error) = self.fit_workers(&name, now_ms()) {
+                tracing::error!("job {name}: its further workers cannot be stored: {error:#}");
+            }
+        }
         let mut starts = Vec::new();
         let mut ends = Vec::new();
         for it in self.entries().filter(|it| it.place() > 1) {
@@ -137,7 +159,7 @@ impl Supervisor {
                     ends.push((it.name().to_owned(), saved.has_worker));
                 }
             } else if let Some(job) = job
-                && rests
+                && (rests || it.is_awaited)
                 && job.life.saved().intent == Intent::Run
                 && job.stored.begin == Begin::default()
                 && job.life.standing().state == State::Running
@@ -146,6 +168,7 @@ impl Supervisor {
             }
         }
         for name in starts {
+            self.set_awaited(&name, false);
             self.apply(&name, Input::Start);
         }
         for (name, has_worker) in ends {
@@ -167,6 +190,7 @@ mod tests {
     use crate::job::service::RestartPolicy;
     use crate::serve::life::Doing;
     use crate::serve::life::ending::Ending;
+    use crate::serve::settings::ServeSettings;
     use crate::serve::worker::order::Description;
 
     fn worker(place: usize, inputs: &[Input]) -> ServedJob {
@@ -185,6 +209,62 @@ mod tests {
         ServedJob::new(stored, life)
     }
 
+    fn server(folder: &std::path::Path, site: &str) -> Supervisor {
+        let variables = [("site".to_owned(), site.to_owned())].into();
+        let state = folder.join("serve.db");
+        let settings = ServeSettings { state, variables, ..ServeSettings::default() };
+        Supervisor::open(settings.into()).unwrap()
+    }
+
+    #[test]
+    fn a_failed_worker_is_started_once_the_job_has_begun_at_its_checkpoint() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut server = server(folder.path(), "north");
+        let runs = [Input::Start, Input::Reported(Doing::Running)];
+        let failed = [&runs[..], &[Input::Ended(Ending::Exited { code: 4, words: None })]].concat();
+        for (place, inputs) in [(1, &[][..]), (2, &failed)] {
+            let mut it = worker(place, inputs);
+            it.service.workers = 2;
+            // A worker that says nothing.
+            it.service.engine = Some("/bin/true".into());
+            if place == 1 {
+                it.stored.begin.from_checkpoint = Some("before".to_owned());
+            }
+            server.state_mut().save(&it.stored, true).unwrap();
+            server.put_entry(it);
+        }
+        let state = |server: &Supervisor| server.job("coast/2").unwrap().life.standing().state;
+        server.ask("coast", Input::Start).unwrap();
+        server.apply("coast", Input::Reported(Doing::Running));
+        server.tend_workers();
+        assert_eq!(state(&server), State::Failed);
+        let mut first = server.take_entry("coast").unwrap();
+        first.stored.begin = Begin::default();
+        server.put_entry(first);
+        server.tend_workers();
+        assert_eq!(state(&server), State::Starting);
+        assert!(!server.job("coast/2").unwrap().is_awaited);
+    }
+
+    #[cfg(feature = "kafka")]
+    #[test]
+    fn missing_workers_are_made_and_another_file_of_the_server_is_another_description() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = "name = 'coast'\nqueue = 'kafka://h:9092'\nworkers = 3\n".to_owned();
+        let description = Description { text, ..Description::default() };
+        let mut first = server(folder.path(), "north");
+        first.submit(description.clone(), None, Begin::default()).unwrap();
+        assert!(first.is_in(first.job("coast").unwrap(), &description));
+        first.forget_entry("coast/2").unwrap();
+        drop(first);
+        let mut next = server(folder.path(), "south");
+        assert_eq!(next.workers_of("coast").len(), 2);
+        next.tend_workers();
+        let places: Vec<_> = next.workers_of("coast").iter().map(|it| it.place()).collect();
+        assert_eq!(places, [1, 2, 3]);
+        assert!(!next.is_in(next.job("coast").unwrap(), &description));
+    }
+
     #[test]
     fn a_job_is_degraded_while_one_of_its_workers_is_missing() {
         let runs = [Input::Start, Input::Reported(Doing::Running)];
@@ -195,6 +275,14 @@ mod tests {
         let whole = standing(&[&first, &dead]);
         assert_eq!(whole.state, State::Degraded);
         assert!(whole.why.starts_with("worker 2 of 2 is restarting: "), "{}", whole.why);
+        assert!(whole.last_error.is_some());
+        // Whichever of them it is, also when its failure is for good.
+        let busy = Ending::Exited { code: 4, words: None };
+        let failed = worker(1, &[&runs[..], &[Input::Ended(busy)]].concat());
+        assert_eq!(failed.life.standing().state, State::Failed);
+        let whole = standing(&[&failed, &second]);
+        assert_eq!(whole.state, State::Degraded);
+        assert!(whole.why.starts_with("worker 1 of 2 is failed: "), "{}", whole.why);
         assert!(whole.last_error.is_some());
         // What somebody stopped is not in trouble.
         let stopping = worker(1, &[&runs[..], &[Input::Stop]].concat());

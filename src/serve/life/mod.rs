@@ -439,18 +439,18 @@ impl Life {
             let is_late = now_ms - asked >= limits::STOP_PATIENCE.as_millis() as i64;
             return if is_late { vec![Act::Kill] } else { vec![] };
         }
-        let ran_ms = now_ms - self.saved.started_ms;
-        let is_over = |limit: Option<std::time::Duration>| {
-            limit.is_some_and(|limit| ran_ms >= limit.as_millis() as i64)
+        let is_over = |since_ms: i64, limit: Option<std::time::Duration>| {
+            limit.is_some_and(|limit| now_ms - since_ms >= limit.as_millis() as i64)
         };
-        let overdue =
-            if self.saved.standing.state == State::Starting && is_over(self.policy.start_timeout) {
-                "it did not start within [restart] start_timeout_s"
-            } else if self.is_bounded && is_over(self.policy.run_timeout) {
-                "it did not end within [restart] run_timeout_s"
-            } else {
-                return vec![];
-            };
+        // One that is resumed starts with a worker that has run for long.
+        let Standing { state, since_ms, .. } = self.saved.standing;
+        let overdue = if state == State::Starting && is_over(since_ms, self.policy.start_timeout) {
+            "it did not start within [restart] start_timeout_s"
+        } else if self.is_bounded && is_over(self.saved.started_ms, self.policy.run_timeout) {
+            "it did not end within [restart] run_timeout_s"
+        } else {
+            return vec![];
+        };
         self.saved.overdue = Some(overdue.to_owned());
         self.saved.stop_asked_ms = Some(now_ms);
         self.enter(now_ms, State::Draining, overdue);

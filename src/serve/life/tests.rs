@@ -109,6 +109,19 @@ fn a_bounded_job_finishes_and_one_that_takes_too_long_is_tried_again() {
 }
 
 #[test]
+fn a_resumed_worker_has_the_whole_time_of_a_start() {
+    let start_timeout = Some(Duration::from_secs(5));
+    let mut job = life(RestartPolicy { start_timeout, ..RestartPolicy::default() });
+    job.step(0, Input::Start);
+    job.step(1, Input::Reported(Doing::Running));
+    job.step(10_000, Input::Pause { worker_can_stay: true });
+    job.step(10_001, Input::Reported(Doing::Paused));
+    assert_eq!(job.step(20_000, Input::Resume), [Act::Resume]);
+    assert_eq!(job.step(24_999, Input::Tick), []);
+    assert_eq!(job.step(25_000, Input::Tick), [Act::Stop]);
+}
+
+#[test]
 fn a_worker_that_does_not_end_is_killed() {
     let mut job = life(RestartPolicy::default());
     job.step(0, Input::Start);
