@@ -305,6 +305,28 @@ impl JobOptions {
         set
     }
 
+    /// Leaves out switches and lists that are set elsewhere, where false or nothing is a value, too.
+    pub(super) fn leave_out(&mut self, is_set: impl Fn(&str) -> bool) {
+        let JobOptions { drain, until_caught_up, repartition, quiet, .. } = self;
+        for (key, switch) in [
+            ("drain", drain),
+            ("until_caught_up", until_caught_up),
+            ("repartition", repartition),
+            ("quiet", quiet),
+        ] {
+            *switch &= !is_set(key);
+        }
+        if is_set("sink") {
+            self.sink.clear();
+        }
+        if is_set("rollup") {
+            self.rollup.clear();
+        }
+        if is_set("kafka") {
+            self.location.kafka.clear();
+        }
+    }
+
     /// These options, and what they leave open as in `file`; with the names of the options that
     /// came from there.
     #[must_use]

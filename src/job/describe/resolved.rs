@@ -70,11 +70,15 @@ impl Resolved {
         Ok(Resolved { spec, service, values: all })
     }
 
-    /// Values and sources, by key.
+    /// Values and sources, by key. Of addresses that hold secrets, scheme and host are shown.
     #[must_use]
     pub fn to_json(&self) -> Value {
         let one = |it: &ResolvedValue| {
-            (it.key.to_owned(), json!({ "value": it.value, "source": it.source }))
+            let value = match it.key {
+                "alarms.webhook" | "alarms.slack" => without_paths(&it.value),
+                _ => it.value.clone(),
+            };
+            (it.key.to_owned(), json!({ "value": value, "source": it.source }))
         };
         Value::Object(self.values.iter().map(one).collect::<Map<_, _>>())
     }
@@ -158,6 +162,22 @@ fn without_secrets(mut value: Value) -> Value {
     value
 }
 
+/// Addresses of which path, query and user are secrets.
+fn without_paths(value: &Value) -> Value {
+    match value {
+        Value::String(address) => Value::String(without_path(address)),
+        Value::Array(all) => all.iter().map(without_paths).collect(),
+        _ => value.clone(),
+    }
+}
+
+fn without_path(address: &str) -> String {
+    let (scheme, rest) = address.split_once("://").unwrap_or(("", address));
+    let end = rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len());
+    let host = rest[..end].rsplit('@').next().unwrap_or_default();
+    format!("{scheme}://{host}{}", if host.len() == rest.len() { "" } else { "/***" })
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -177,6 +197,20 @@ mod tests {
         assert_eq!(json["max_ahead"], json!({ "value": "5s", "source": "default" }));
         let shown = resolved.to_string();
         assert!(!shown.contains("hunter2") && !json.to_string().contains("hunter2"), "{shown}");
+    }
+
+    #[test]
+    fn of_an_address_that_gets_alarms_scheme_and_host_are_shown() {
+        let text = "[alarms]\nslack = 'https://hooks.slack.com/services/T/B/X'\n\
+                    webhook = ['http://me:pw@h:81/a@b?key=1', 'https://h', 'http://h?k@x']\n";
+        let file = file::read(text, Path::new("job.toml"));
+        let resolved = Resolved::of(JobOptions::default(), file).unwrap();
+        let json = resolved.to_json();
+        assert_eq!(json["alarms.slack"]["value"], json!(["https://hooks.slack.com/***"]));
+        let shown = json!(["http://h:81/***", "https://h", "http://h/***"]);
+        assert_eq!(json["alarms.webhook"]["value"], shown);
+        // What is shown as a file makes the same job.
+        assert!(resolved.to_string().contains("https://hooks.slack.com/services/T/B/X"));
     }
 
     #[test]

@@ -67,6 +67,8 @@ pub struct JobFile {
     pub faults: Vec<String>,
     /// Where each key is set.
     places: BTreeMap<&'static str, Place>,
+    /// Settings of connections that it names, for Kafka.
+    connected: BTreeMap<String, String>,
 }
 
 /// Where a key is set.
@@ -147,6 +149,13 @@ pub fn read(text: &str, path: &Path) -> JobFile {
 /// What `text`, the content of the file at `path`, says.
 #[must_use]
 pub fn read_given(text: &str, path: &Path, given: &Given) -> JobFile {
+    let mut file = read_unconnected(text, path, given);
+    file.add_kafka();
+    file
+}
+
+/// The same without settings of connections, which are below all others.
+fn read_unconnected(text: &str, path: &Path, given: &Given) -> JobFile {
     let line_at = |start: usize| {
         let before = &text.as_bytes()[..start.min(text.len())];
         before.iter().filter(|&&byte| byte == b'\n').count() + 1
@@ -177,9 +186,7 @@ pub fn read_given(text: &str, path: &Path, given: &Given) -> JobFile {
                 Err(why) => fault(at, format!("{written}: {why}")),
             }
         }
-        if !filled.kafka.is_empty() {
-            file.add_kafka(&filled.kafka);
-        }
+        file.connected.clone_from(&filled.kafka);
         file.take_options(&mut base);
         file.name_places();
     } else {
@@ -211,7 +218,7 @@ fn defaults_of(given: &Given) -> JobFile {
         ..given.clone()
     };
     let path = Path::new(file);
-    let mut base = read_given(text, path, &given);
+    let mut base = read_unconnected(text, path, &given);
     for place in base.places.values_mut() {
         place.file = Some(path.to_owned());
     }
@@ -233,7 +240,15 @@ impl JobFile {
 
     /// Takes options from `base` that it leaves open itself.
     fn take_options(&mut self, base: &mut JobFile) {
-        let (own, theirs) = (std::mem::take(&mut self.options), std::mem::take(&mut base.options));
+        let (own, mut theirs) =
+            (std::mem::take(&mut self.options), std::mem::take(&mut base.options));
+        if !self.places.contains_key("queue") {
+            for (key, value) in std::mem::take(&mut base.connected) {
+                self.connected.entry(key).or_insert(value);
+            }
+        }
+        // Also what it sets to false or to nothing.
+        theirs.leave_out(|key| self.places.contains_key(key));
         let (options, filled) = own.or(theirs);
         self.options = options;
         for key in filled {
@@ -244,9 +259,9 @@ impl JobFile {
     }
 
     /// Adds settings of connections, below its own.
-    fn add_kafka(&mut self, settings: &BTreeMap<String, String>) {
+    fn add_kafka(&mut self) {
         let own = &mut self.options.location.kafka;
-        for (key, value) in settings {
+        for (key, value) in &self.connected {
             if !own.iter().any(|(known, _)| known == key) {
                 own.push((key.clone(), value.clone()));
             }

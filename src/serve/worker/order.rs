@@ -217,6 +217,42 @@ mod tests {
     }
 
     #[test]
+    fn what_a_file_says_itself_stays_also_where_it_is_false_or_nothing() {
+        let of = |url: &str, key: &str| {
+            let kafka = BTreeMap::from([(key.to_owned(), "7".to_owned())]);
+            Connection { url: url.to_owned(), kafka }
+        };
+        let main = of("kafka://h:9092", "linger.ms");
+        let other = of("kafka://g:9092", "batch.num.messages");
+        let defaults = "queue = 'connection:main'\nsink = ['csv:rows']\nrollup = ['1m']\n\
+                        drain = true\nrepartition = true\nkafka = { 'fetch.min.bytes' = '9' }\n";
+        let job = |text: &str| {
+            let connections =
+                [("main".to_owned(), main.clone()), ("other".to_owned(), other.clone())];
+            let description = Description {
+                defaults: Defaults { text: defaults.to_owned(), file: "serve.toml".to_owned() },
+                connections: Connections::from(connections),
+                ..described(&format!("name = 'coast'\n{text}"))
+            };
+            description.resolve().unwrap().0
+        };
+        let open = job("");
+        assert!(open.drain && open.repartition);
+        assert_eq!((open.sink.len(), open.rollup.len()), (1, 1));
+        let own = job("sink = []\nrollup = []\ndrain = false\nrepartition = false\n");
+        assert!(!own.drain && !own.repartition);
+        // Without a sink of its own, a job has the console.
+        assert_eq!((own.sink[0].scheme(), own.rollup.len()), ("console", 0));
+        // Settings of Kafka are the file's or those of the defaults, and of the connection below them.
+        let keys = |text: &str| job(text).kafka.into_keys().collect::<Vec<_>>();
+        assert_eq!(keys(""), ["fetch.min.bytes", "linger.ms"]);
+        let other = "queue = 'connection:other'\n";
+        assert_eq!(keys(other), ["batch.num.messages", "fetch.min.bytes"]);
+        assert_eq!(keys("kafka = {}\n"), ["linger.ms"]);
+        assert_eq!(keys("kafka = { 'client.id' = 'a' }\n"), ["client.id", "linger.ms"]);
+    }
+
+    #[test]
     fn a_run_from_scratch_has_places_of_its_own() {
         let text = |sink: &str| {
             format!("name = 'coast'\nsink = ['{sink}']\n[restart]\nrerun = 'from-scratch'\n")
