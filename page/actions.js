@@ -7,7 +7,7 @@ const ON = ["starting", "running", "degraded", "restarting", "paused"];
 const OFF = ["created", "finished", "stopped", "failed"];
 
 const ALL = [
-  { name: "start", title: "Start", route: "/jobs/{name}/start", fits: OFF },
+  { name: "start", title: "Start", route: "/jobs/{name}/start", fits: [...OFF, "degraded"] },
   { name: "resume", title: "Resume", route: "/jobs/{name}/resume", fits: ["paused"] },
   { name: "pause", title: "Pause", route: "/jobs/{name}/pause", fits: ["running", "degraded", "starting"] },
   { name: "stop", title: "Stop", route: "/jobs/{name}/stop", fits: ON, asks: "It makes its last commits and ends. Start it again at any time." },

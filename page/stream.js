@@ -13,6 +13,8 @@ export function follow(where, take, tell) {
   const once = async () => {
     const control = new AbortController();
     let guard = 0;
+    const hide = () => { if (document.hidden) control.abort(); };
+    document.addEventListener("visibilitychange", hide);
     const alive = () => { clearTimeout(guard); guard = setTimeout(() => control.abort(), SILENCE); };
     alive();
     try {
@@ -21,19 +23,30 @@ export function follow(where, take, tell) {
       if (!answer.ok) throw new Error(`the server answered ${status}`);
       await read(answer.body.getReader(), (event) => { alive(); pause = 500; tell(true); take(event); });
     } finally {
+      document.removeEventListener("visibilitychange", hide);
       clearTimeout(guard);
       control.abort();
     }
   };
   const always = async () => {
     for (;;) {
+      await whenShown();
       try { await once(); } catch (error) { console.debug(error.message); }
       tell(false, status);
+      // A tab that was hidden follows again as soon as it is shown.
+      if (document.hidden) continue;
       await new Promise((done) => setTimeout(done, pause));
       pause = Math.min(pause * 2, LONGEST_PAUSE);
     }
   };
   always();
+}
+
+// A hidden tab follows nothing: browsers have few connections for all tabs of a server.
+async function whenShown() {
+  while (document.hidden) {
+    await new Promise((done) => document.addEventListener("visibilitychange", done, { once: true }));
+  }
 }
 
 async function read(reader, take) {

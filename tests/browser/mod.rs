@@ -73,6 +73,7 @@ fn the_page_shows_what_status_shows_live_by_keyboard_and_runs_nothing_foreign() 
     stage.write_job("coast.toml", JOB);
     let server = stage.serve(&[]);
     let address = address(&server);
+    stage.wait_for_state("coast", "running");
 
     let mut browser = Chromium::start();
     browser.call("Page.navigate", json!({ "url": address }));
@@ -158,7 +159,9 @@ fn clean(browser: &Chromium, address: &str) {
 #[test]
 fn a_demo_moves_within_a_minute_and_ends_with_all_that_it_started() {
     let stage = ServeStage::with_records(&["--records", "10"]);
-    let server = stage.stage.spawn(&["serve", "--demo", "--http", "127.0.0.1:0"]);
+    // It is asked more often here than a page asks.
+    let http = "127.0.0.1:0,requests_per_s=5000";
+    let server = stage.stage.spawn(&["serve", "--demo", "--http", http]);
     let address = address(&server);
     let address = address.trim_start_matches("http://").trim_end_matches('/').parse().unwrap();
     let client = crate::http::client::Client::new(address);
