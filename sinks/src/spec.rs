@@ -82,20 +82,56 @@ impl SinkSpec {
     }
 }
 
-/// A sink as it was given, with stars where a URL in it has a password.
+/// Parameters of addresses whose values are secret.
+const SECRETS: [&str; 5] = ["password", "p", "token", "authKey", "api_key"];
+
+/// A sink as it was given, with stars where it has a password: that of a user before `@`, or a parameter.
 pub fn without_password(words: &str) -> String {
     let mut shown = words.to_owned();
-    if let Some(begin) = words.find("//").map(|at| at + 2)
-        && let Some(end) = words[begin..].rfind('@').map(|at| begin + at)
+    let begin = login_begins(words);
+    if let Some(end) = words[begin..].rfind('@').map(|at| begin + at)
         && let Some(colon) = words[begin..end].find(':').map(|at| begin + at)
     {
         shown.replace_range(colon + 1..end, "***");
     }
-    if let Some(at) = shown.find("password=").map(|at| at + "password=".len()) {
-        let end = shown[at..].find(['&', ',', ' ']).map_or(shown.len(), |end| at + end);
-        shown.replace_range(at..end, "***");
+    let mut from = 0;
+    while let Some(at) = shown[from..].find(['?', '&', ',', ' ']).map(|at| from + at + 1) {
+        from = at;
+        let Some((name, value)) = shown[at..].split_once('=') else { break };
+        if SECRETS.iter().any(|secret| name.eq_ignore_ascii_case(secret)) {
+            let begin = at + name.len() + 1;
+            let is_end =
+                |&(at, c): &(usize, char)| c == '&' || c == ',' && is_option(&value[at + 1..]);
+            let end = value.char_indices().find(is_end).map_or(value.len(), |(at, _)| at);
+            shown.replace_range(begin..begin + end, "***");
+            from = begin;
+        }
     }
     shown
+}
+
+/// Where user and password would begin: behind the name of a sink and the `//` of an address.
+fn login_begins(words: &str) -> usize {
+    let mut begin = 0;
+    if let Some((scheme, _)) = words.split_once(':')
+        && registry::find(scheme).is_some()
+    {
+        begin = scheme.len() + 1;
+    }
+    let rest = &words[begin..];
+    match rest.find("//") {
+        Some(0) => begin + 2,
+        Some(at) if rest.find(':') == Some(at - 1) => begin + at + 2,
+        _ => begin,
+    }
+}
+
+impl SinkSpec {
+    /// As it reads, for people: with stars for what is secret in its address.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        without_password(&self.to_string())
+    }
 }
 
 impl FromStr for SinkSpec {
@@ -220,6 +256,33 @@ mod tests {
         ] {
             assert!(text.contains(part), "{text}");
         }
+    }
+
+    #[test]
+    fn secrets_are_not_shown() {
+        for (text, shown) in [
+            ("csv:/data/a:b,flush_ms=2s", "csv:/data/a:b,flush_ms=2s"),
+            ("csv:/data/a@b", "csv:/data/a@b"),
+            ("redis://me:pw@db:1/0,name=a", "redis://me:***@db:1/0,name=a"),
+            ("redis://db:1/0,name=a", "redis://db:1/0,name=a"),
+            ("redis:me:pw@db", "redis:me:***@db"),
+            ("redis:me:p//w@db", "redis:me:***@db"),
+            ("me:pw@db", "me:***@db"),
+            ("postgres://me:p:w@x@db/d", "postgres://me:***@db/d"),
+            ("postgres://me@db/d?password=pw&a=b", "postgres://me@db/d?password=***&a=b"),
+            ("influx:http://me:pw@db/w?db=x", "influx:http://me:***@db/w?db=x"),
+            ("influx:http://db/w?u=me&p=pw&db=x", "influx:http://db/w?u=me&p=***&db=x"),
+            ("influx:http://db/w?db=x&p=p,w,time=t", "influx:http://db/w?db=x&p=***,time=t"),
+            ("influx:http://db/w?token=pw&authkey=pw", "influx:http://db/w?token=***&authkey=***"),
+            ("influx:http://db/w?rp=a,password=pw", "influx:http://db/w?rp=a,password=***"),
+            ("influx:x,token_file=f", "influx:x,token_file=f"),
+        ] {
+            assert_eq!(without_password(text), shown);
+        }
+        let text = "influx:http://db/w?token=pw&precision=ms";
+        let spec: SinkSpec = text.parse().unwrap();
+        assert_eq!(spec.to_string(), text);
+        assert_eq!(spec.shown(), "influx:http://db/w?token=***&precision=ms");
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub fn examine(subject: &Subject) -> Report {
     for spec in &subject.sinks {
         let mut findings = (spec.entry().examine)(spec);
         findings.extend(store::sink_ahead(&subject.location, spec));
-        sections.push(Section { of: format!("sink {spec}"), findings });
+        sections.push(Section { of: format!("sink {}", spec.shown()), findings });
     }
     Report { sections }
 }

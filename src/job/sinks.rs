@@ -41,13 +41,14 @@ pub fn open(
 pub fn outcome(ends: Vec<SinkEnd>, notify: &dyn Fn(&dyn Display)) -> anyhow::Result<()> {
     let mut outcome = Ok(());
     for SinkEnd { spec, outcome: ended } in ends {
+        let sink = spec.shown();
         match ended {
             SinkOutcome::Finished => {}
             SinkOutcome::Abandoned => {
-                notify(&format_args!("sink {spec} is not responding; abandoning it"));
+                notify(&format_args!("sink {sink} is not responding; abandoning it"));
             }
             SinkOutcome::Failed(error) => {
-                let error = anyhow::Error::new(error).context(format!("sink {spec} has stopped"));
+                let error = anyhow::Error::new(error).context(format!("sink {sink} has stopped"));
                 if outcome.is_err() {
                     notify(&format_args!("error: {}", in_one_line(&error)));
                 } else {
@@ -80,7 +81,8 @@ pub fn compare(
     report: &mut Report,
 ) -> anyhow::Result<u64> {
     let Some(compare) = spec.entry().compare else {
-        return Err(Usage(format!("sink {spec} stores nothing that can be compared")).into());
+        let sink = spec.shown();
+        return Err(Usage(format!("sink {sink} stores nothing that can be compared")).into());
     };
     let context = Context { queue: Some(queue.clone()), ..Context::of(store)? };
     let comparison = Comparison::new(store, &context.topic, &context.schema)?;

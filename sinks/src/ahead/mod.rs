@@ -39,7 +39,7 @@ pub fn ahead(spec: &SinkSpec, view: &View) -> Result<Option<SinkAhead>> {
         return Ok(None);
     }
     let rows: Vec<Span> = view.partitions.iter().map(|part| part.outputs[0].span).collect();
-    Ok(of_positions(&spec.to_string(), view.job.main_topic(), &next, &rows))
+    Ok(of_positions(&spec.shown(), view.job.main_topic(), &next, &rows))
 }
 
 /// Whether one of the sinks that the store knows is ahead of it; a sink that cannot be asked is not.

@@ -28,7 +28,7 @@ pub fn open_unless_stopped(
     let opening = thread::spawn(move || SinkRunner::open(&of_thread, &context, &store));
     while !opening.is_finished() {
         if stop.load(Ordering::Relaxed) {
-            return Err(Error::Stopped { sink: spec.to_string() });
+            return Err(Error::Stopped { sink: spec.shown() });
         }
         thread::park_timeout(limits::STOP_LOOK_EVERY);
     }

@@ -183,7 +183,7 @@ fn run(start: SinkStart, stop: &SinkStop, metrics: &Arc<SinkMetrics>) -> Result<
         let words = error.to_string();
         if words != told {
             tracing::error!(
-                sink = %spec, %error,
+                sink = spec.shown(), %error,
                 "sink does not work; the job continues, and the sink is opened again"
             );
             told = words;

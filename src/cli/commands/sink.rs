@@ -65,7 +65,7 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     };
     if args.ddl {
         let Some(ddl) = sink.entry().ddl else {
-            return Err(Usage(format!("sink {sink} needs no tables")).into());
+            return Err(Usage(format!("sink {} needs no tables", sink.shown())).into());
         };
         print(ddl(sink, Schema::windows())?)?;
         return Ok(Outcome::Fine);

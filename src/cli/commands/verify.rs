@@ -233,7 +233,8 @@ fn in_words(report: &Report, sinks: &[(&SinkSpec, u64)], time: Duration) -> Stri
             count(sum(|p| p.idle_unproved)),
         );
         for (spec, rows) in sinks {
-            text += &format!("          {spec} holds {} of these rows, each once\n", count(*rows));
+            let sink = spec.shown();
+            text += &format!("          {sink} holds {} of these rows, each once\n", count(*rows));
         }
         text += &format!(
             "          {} partitions in {:.1} s ({} records/s)\n",
@@ -325,7 +326,7 @@ fn as_json(report: &Report, sinks: &[(&SinkSpec, u64)]) -> serde_json::Value {
         "moved_sensors": report.moved_total,
         "moved": sensors_as_json(&report.moved),
         "sinks": sinks.iter().map(|(spec, rows)| json!({
-            "sink": spec.to_string(),
+            "sink": spec.shown(),
             "rows": rows,
         })).collect::<Vec<_>>(),
         "total_differences": report.total,

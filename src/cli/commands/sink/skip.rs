@@ -4,7 +4,7 @@
 //! where it runs, else when it is started.
 
 use seismic_queue::{Offset, Partition, View};
-use seismic_sinks::{SinkSpec, SkippedRows};
+use seismic_sinks::{SinkSpec, SkippedRows, without_password};
 
 use crate::cli::exit::Outcome;
 use crate::cli::stdio::print_line;
@@ -55,6 +55,7 @@ fn find(view: &View, name: &str) -> Result<String, Usage> {
     let meant = match name.parse::<SinkSpec>() {
         _ if is_known(name) => Some(name.to_owned()),
         Ok(spec) if !spec.entry().passes_over => {
+            let name = spec.shown();
             return Err(Usage(format!("sink {name} takes every row: none can be passed over")));
         }
         Ok(spec) => Some(spec.name()).filter(|name| is_known(name)),
@@ -65,7 +66,10 @@ fn find(view: &View, name: &str) -> Result<String, Usage> {
         known.dedup();
         Usage(match known[..] {
             [] => "this job has no sink that keeps a position".to_owned(),
-            _ => format!("this job has no sink {name}; it has {}", known.join(", ")),
+            _ => {
+                let name = without_password(name);
+                format!("this job has no sink {name}; it has {}", known.join(", "))
+            }
         })
     })
 }
