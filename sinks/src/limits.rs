@@ -84,8 +84,13 @@ pub const SKIPPED_ROWS: usize = 1_000;
 /// See [`SKIPPED_ROWS`].
 pub const SKIP_REASON_BYTES: usize = 96;
 
-/// Keys of a Redis sink that a comparison holds in memory: some hundred bytes each.
+/// Keys of a Redis sink that a comparison holds in memory, each with its last row: some hundred bytes,
+/// and what [`COMPARED_BYTES`] bounds.
 pub const KEYS_COMPARED: usize = 1_000_000;
+
+/// Names and values of these keys that a comparison holds in memory, in bytes: lists and sets grow with
+/// every row.
+pub const COMPARED_BYTES: usize = 1 << 30;
 
 /// Sensors of a map: some hundred MB of memory and a file that no map shows.
 pub const MAP_SENSORS: usize = 100_000;

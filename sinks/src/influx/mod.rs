@@ -2,8 +2,10 @@
 //! VictoriaMetrics, Telegraf, QuestDB).
 //!
 //! **Effectively once.** The position is the one that the job's store has. A crash between lines and
-//! position writes the same lines again, and a server keeps one point of the same series and time: pane and
-//! era of a window are tags, so no two rows are the same point.
+//! position, or an answer that is lost, writes the same lines again. InfluxDB keeps one point of the same
+//! series and time; `VictoriaMetrics` does with `-dedup.minScrapeInterval=1ms`, `QuestDB` where the table has
+//! `DEDUP UPSERT KEYS` of time and tags; Telegraf passes them on. Pane and era of a window are tags, so no
+//! two rows are the same point.
 
 mod line;
 mod output;
@@ -127,8 +129,20 @@ fn place(spec: &SinkSpec) -> String {
     path.map_or_else(|_| target.to_owned(), |path| path.display().to_string())
 }
 
+/// What stands behind the path of an address.
+fn query(target: &str) -> &str {
+    if is_server(target) { target.split_once('?').map_or("", |(_, query)| query) } else { "" }
+}
+
+/// The place, with what of the query says where lines go: two buckets of a server are two sinks.
 fn name(spec: &SinkSpec) -> String {
-    format!("influx:{},measurement={}", place(spec), spec.text("measurement"))
+    const PLACES: [&str; 5] = ["bucket", "db", "org", "orgID", "rp"];
+    let is_place =
+        |part: &&str| part.split_once('=').is_some_and(|(name, _)| PLACES.contains(&name));
+    let mut parts: Vec<&str> = query(spec.target()).split('&').filter(is_place).collect();
+    parts.sort_unstable();
+    let parts: String = parts.iter().map(|part| format!(",{part}")).collect();
+    format!("influx:{}{parts},measurement={}", place(spec), spec.text("measurement"))
 }
 
 fn check(spec: &SinkSpec) -> Vec<String> {
@@ -136,22 +150,37 @@ fn check(spec: &SinkSpec) -> Vec<String> {
     let mut faults = Vec::new();
     let address = target.split_once("//").map_or("", |(_, rest)| rest);
     let host = address.split(['/', '?']).next().unwrap_or_default();
-    if is_server(target) && (host.contains('@') || target.contains("p=")) {
+    let query = query(target);
+    let has_password = query.split('&').any(|part| part.starts_with("p="));
+    if is_server(target) && (host.contains('@') || has_password) {
         faults.push(format!(
             "its address has a password, which lists of processes and backups would show: name a file with \
              a token, as in token_file=FILE, or set the variable {TOKEN_VARIABLE}"
         ));
     }
     let precision = spec.text("precision");
-    if is_server(target) && precision != "ns" && !target.contains("precision=") {
+    let said = query.split('&').find_map(|part| part.strip_prefix("precision="));
+    if is_server(target) && !is_unit(said, precision) {
         faults.push(format!(
-            "the server must be told the unit of times: end the address with &precision={precision}"
+            "the server must be told the unit of times, that of the option precision: end the address with \
+             &precision={precision}"
         ));
     }
     if spec.text("measurement").is_empty() || spec.text("measurement").contains('\n') {
         faults.push("measurement must be one line of text".to_owned());
     }
     faults
+}
+
+/// Whether an address that says this unit, or none, means that of the option `precision`. Versions of
+/// servers have different words.
+fn is_unit(said: Option<&str>, precision: &str) -> bool {
+    match precision {
+        "ns" => matches!(said, None | Some("ns" | "n" | "nanosecond")),
+        "us" => matches!(said, Some("us" | "u" | "microsecond")),
+        "ms" => matches!(said, Some("ms" | "millisecond")),
+        _ => matches!(said, Some("s" | "second")),
+    }
 }
 
 impl Influx {

@@ -26,6 +26,11 @@ impl Output {
         }
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(at);
         let mut file = file.map_err(failed("opening the file"))?;
+        // A file that is new is there after a power loss, too.
+        let folder = at.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let kept =
+            File::open(folder.unwrap_or(Path::new("."))).and_then(|folder| folder.sync_all());
+        kept.map_err(failed("opening the file"))?;
         if !lock_file(&file).map_err(failed("locking the file"))? {
             return Err(Error::Owned { at: at.to_owned(), by: "another process".to_owned() });
         }

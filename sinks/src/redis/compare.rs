@@ -1,9 +1,11 @@
 //! Whether the keys hold what the rows of the result topic up to the sink's position make of them.
 //!
 //! What each key should hold is computed from the topic and compared with what it holds. Keys that
-//! expire, sums and lists whose first rows retention has deleted, and more than
-//! [`limits::KEYS_COMPARED`] keys cannot be compared, and that is said.
+//! expire, sums and lists whose first rows retention has deleted, keys whose last row may be of one
+//! partition or another, more than [`limits::KEYS_COMPARED`] keys or [`limits::COMPARED_BYTES`] bytes
+//! in them cannot be compared, and that is said.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use seismic_proto::Row;
@@ -27,7 +29,8 @@ enum Held {
     Sum(i128),
     Float(f64),
     Members(BTreeSet<Bytes>),
-    Scores(BTreeMap<Bytes, f64>),
+    /// Each with the partition that it is of.
+    Scores(BTreeMap<Bytes, (f64, Partition)>),
     /// In any order across partitions.
     List(Vec<Bytes>),
 }
@@ -37,6 +40,13 @@ struct Expected {
     held: Held,
     rows: u64,
     last: (Partition, Offset, Row),
+}
+
+/// Keys, and how long all words in them are.
+#[derive(Default)]
+struct Keys {
+    keys: BTreeMap<Bytes, Expected>,
+    bytes: usize,
 }
 
 /// Compares; the number of rows whose keys are as they should be.
@@ -55,7 +65,7 @@ pub(super) fn compare(
         return Err(nothing("no sink has ever written there".to_owned()));
     };
     position::check_owner(&stored, &target, context)?;
-    let mut keys: BTreeMap<Bytes, Expected> = BTreeMap::new();
+    let mut keys = Keys::default();
     let plan = target.plan(&context.schema)?;
     for (partition, position) in into.topic.all().zip(&stored.positions) {
         let held = into.view.partitions[partition.0 as usize].outputs[0].span;
@@ -67,60 +77,118 @@ pub(super) fn compare(
         let mut rows = into.rows(partition, held.first, position.next)?;
         while let Some((offset, row)) = rows.next_row()? {
             let Ok((key, words)) = plan.words(&context.schema, &row) else { continue };
-            add(&mut keys, plan.operation, key, words, (partition, offset, row));
-            if keys.len() > limits::KEYS_COMPARED {
+            if !keys.add(plan.operation, key, words, (partition, offset, row)) {
+                let what = "rows of several partitions share a key, whose last row is unknown";
+                return Err(nothing(what.to_owned()));
+            }
+            if keys.keys.len() > limits::KEYS_COMPARED {
                 return Err(nothing(format!("it has more than {} keys", limits::KEYS_COMPARED)));
+            }
+            if keys.bytes > limits::COMPARED_BYTES {
+                let gib = limits::COMPARED_BYTES >> 30;
+                return Err(nothing(format!("it has more than {gib} GiB of values")));
             }
         }
     }
-    let mut same = 0;
-    for (key, expected) in keys {
+    let (mut same, mut differing) = (0, Vec::new());
+    for (key, expected) in keys.keys {
         let Expected { held, rows, last: (partition, offset, row) } = expected;
         match difference(&mut session, &key, held)? {
             None => same += rows,
-            Some(kind) => into.add(partition, kind, Some(&row), None, Some(offset)),
+            Some(kind) => differing.push((partition, kind, row, offset)),
         }
+    }
+    if !differing.is_empty() && position::read(&mut session, &target)?.as_ref() != Some(&stored) {
+        let what = "its sink wrote meanwhile: compare again, or stop it first";
+        return Err(nothing(what.to_owned()));
+    }
+    for (partition, kind, row, offset) in differing {
+        into.add(partition, kind, Some(&row), None, Some(offset));
     }
     Ok(same)
 }
 
-/// Does to a key what a row's command does.
-fn add(
-    keys: &mut BTreeMap<Bytes, Expected>,
-    operation: Operation,
-    key: Bytes,
-    mut words: Vec<Bytes>,
-    last: (Partition, Offset, Row),
-) {
-    let number = |word: &[u8]| std::str::from_utf8(word).ok()?.parse::<f64>().ok();
-    let empty = match operation {
-        Operation::HSet => Held::Hash(BTreeMap::new()),
-        Operation::Set => Held::Text(Vec::new()),
-        Operation::Incr => Held::Sum(0),
-        Operation::IncrByFloat => Held::Float(0.0),
-        Operation::SAdd => Held::Members(BTreeSet::new()),
-        Operation::ZAdd => Held::Scores(BTreeMap::new()),
-        Operation::RPush | Operation::LPush => Held::List(Vec::new()),
-    };
-    let expected =
-        keys.entry(key).or_insert_with(|| Expected { held: empty, rows: 0, last: last.clone() });
-    expected.rows += 1;
-    expected.last = last;
-    let first = words.first().cloned().unwrap_or_default();
-    match &mut expected.held {
-        Held::Text(text) => *text = first,
-        Held::Hash(hash) => hash.extend(words.chunks_mut(2).filter_map(|pair| match pair {
-            [name, value] => Some((std::mem::take(name), std::mem::take(value))),
-            _ => None,
-        })),
-        Held::Sum(sum) => *sum += number_of(&first),
-        Held::Float(sum) => *sum += number(&first).unwrap_or_default(),
-        Held::Members(members) => drop(members.insert(first)),
-        Held::Scores(scores) => {
-            let member = words.pop().unwrap_or_default();
-            scores.insert(member, number(&first).unwrap_or_default());
+impl Keys {
+    /// Does to a key what a row's command does; `false` where a row of another partition did the same,
+    /// and nothing says which of them was the last.
+    fn add(
+        &mut self,
+        operation: Operation,
+        key: Bytes,
+        mut words: Vec<Bytes>,
+        last: (Partition, Offset, Row),
+    ) -> bool {
+        let number = |word: &[u8]| std::str::from_utf8(word).ok()?.parse::<f64>().ok();
+        let partition = last.0;
+        let expected = match self.keys.entry(key) {
+            Entry::Vacant(place) => {
+                self.bytes += place.key().len();
+                let held = Held::none(operation);
+                place.insert(Expected { held, rows: 0, last })
+            }
+            Entry::Occupied(place) => {
+                let expected = place.into_mut();
+                let is_replaced = matches!(operation, Operation::Set | Operation::HSet);
+                if is_replaced && expected.last.0 != partition {
+                    return false;
+                }
+                expected.last = last;
+                expected
+            }
+        };
+        expected.rows += 1;
+        let first = words.first().cloned().unwrap_or_default();
+        match &mut expected.held {
+            Held::Text(text) => {
+                self.bytes = self.bytes + first.len() - text.len();
+                *text = first;
+            }
+            Held::Hash(hash) => {
+                for pair in words.chunks_mut(2) {
+                    let [name, value] = pair else { continue };
+                    self.bytes += name.len() + value.len();
+                    let name_bytes = name.len();
+                    let replaced = hash.insert(std::mem::take(name), std::mem::take(value));
+                    self.bytes -= replaced.map_or(0, |value| name_bytes + value.len());
+                }
+            }
+            Held::Sum(sum) => *sum += number_of(&first),
+            Held::Float(sum) => *sum += number(&first).unwrap_or_default(),
+            Held::Members(members) => {
+                let bytes = first.len();
+                if members.insert(first) {
+                    self.bytes += bytes;
+                }
+            }
+            Held::Scores(scores) => {
+                let (member, score) = (words.pop().unwrap_or_default(), number(&first));
+                let bytes = member.len();
+                match scores.insert(member, (score.unwrap_or_default(), partition)) {
+                    None => self.bytes += bytes,
+                    Some((_, other)) => return other == partition,
+                }
+            }
+            Held::List(list) => {
+                self.bytes += first.len();
+                list.push(first);
+            }
         }
-        Held::List(list) => list.push(first),
+        true
+    }
+}
+
+impl Held {
+    /// What a key holds before its first row.
+    fn none(operation: Operation) -> Held {
+        match operation {
+            Operation::HSet => Held::Hash(BTreeMap::new()),
+            Operation::Set => Held::Text(Vec::new()),
+            Operation::Incr => Held::Sum(0),
+            Operation::IncrByFloat => Held::Float(0.0),
+            Operation::SAdd => Held::Members(BTreeSet::new()),
+            Operation::ZAdd => Held::Scores(BTreeMap::new()),
+            Operation::RPush | Operation::LPush => Held::List(Vec::new()),
+        }
     }
 }
 
@@ -162,7 +230,7 @@ fn difference(session: &mut Session, key: &[u8], held: Held) -> Result<Option<Ro
         }
         Held::Scores(scores) => {
             let found = pairs(found);
-            scores.iter().all(|(member, score)| {
+            scores.iter().all(|(member, (score, _))| {
                 let is = found.get(member).and_then(|it| String::from_utf8(it.clone()).ok());
                 is.and_then(|it| it.parse::<f64>().ok()) == Some(*score)
             })
@@ -185,4 +253,58 @@ fn pairs(found: Reply) -> BTreeMap<Bytes, Bytes> {
         pairs.insert(name, value);
     }
     pairs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conformance::row;
+
+    fn add(keys: &mut Keys, operation: Operation, partition: u32, words: &[&str]) -> bool {
+        let words = words.iter().map(|word| word.as_bytes().to_vec()).collect();
+        let last = (Partition(partition), Offset(0), Row::Window(row(partition, 0)));
+        keys.add(operation, b"key".to_vec(), words, last)
+    }
+
+    #[test]
+    fn only_what_a_later_row_replaces_must_be_of_one_partition() {
+        use Operation::{HSet, Incr, RPush, SAdd, Set, ZAdd};
+        for (operation, words, other, may_be) in [
+            (Set, &["a"][..], &["b"][..], false),
+            (HSet, &["name", "a"], &["name", "b"], false),
+            (ZAdd, &["1", "a"], &["2", "a"], false),
+            (ZAdd, &["1", "a"], &["2", "b"], true),
+            (Incr, &["1"], &["2"], true),
+            (SAdd, &["a"], &["a"], true),
+            (RPush, &["a"], &["a"], true),
+        ] {
+            let mut keys = Keys::default();
+            assert!(add(&mut keys, operation, 0, words));
+            assert!(add(&mut keys, operation, 0, other));
+            let mut keys = Keys::default();
+            assert!(add(&mut keys, operation, 0, words));
+            assert_eq!(add(&mut keys, operation, 1, other), may_be, "{operation:?}");
+        }
+    }
+
+    #[test]
+    fn bytes_are_those_that_are_held() {
+        for (operation, words, bytes) in [
+            (Operation::Set, &["value"][..], 5),
+            (Operation::HSet, &["name", "value"], 9),
+            (Operation::ZAdd, &["1", "member"], 6),
+            (Operation::SAdd, &["member"], 6),
+            (Operation::Incr, &["1"], 0),
+        ] {
+            let mut keys = Keys::default();
+            for _ in 0..3 {
+                add(&mut keys, operation, 0, words);
+                assert_eq!(keys.bytes, "key".len() + bytes, "{operation:?}");
+            }
+        }
+        let mut keys = Keys::default();
+        add(&mut keys, Operation::RPush, 0, &["12"]);
+        add(&mut keys, Operation::RPush, 1, &["34"]);
+        assert_eq!(keys.bytes, 7);
+    }
 }

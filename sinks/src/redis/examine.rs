@@ -25,7 +25,9 @@ fn remedy(error: &Error) -> String {
             )
         }
         Error::Database { what, .. } if what.contains("NOPERM") => {
-            "let the user do EVAL, HGETALL, HSETNX, INFO, CLIENT and the command of the operation".to_owned()
+            "let the user do EVAL, EXISTS, HGET, HGETALL, HSET, HSETNX, INFO, CLIENT, the command of the \
+             operation and, with expire_ms, PTTL and PEXPIRE"
+                .to_owned()
         }
         Error::Database { kind: Kind::Retry, .. } => {
             "start the server, or correct host and port; the sink waits for it, and the job does not wait \

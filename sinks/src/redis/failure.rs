@@ -30,6 +30,8 @@ pub(super) fn of_server(place: &str, doing: &'static str, words: &str) -> Error 
 
 /// What the caller must do, by the word that an error begins with.
 pub(super) fn kind(words: &str) -> Kind {
+    // Redis 5 and 6 put the line of a script before it: `@user_script: 18: -OOM …`.
+    let words = words.rsplit_once(": -").map_or(words, |(_, words)| words);
     match words.split_whitespace().next().unwrap_or_default() {
         "LOADING" | "BUSY" | "TRYAGAIN" | "MASTERDOWN" | "READONLY" | "OOM" | "CLUSTERDOWN"
         | "MISCONF" | "NOREPLICAS" | "UNKILLABLE" => Kind::Retry,
@@ -64,6 +66,14 @@ mod tests {
             ("NOAUTH Authentication required.", Kind::Config),
             ("NOPERM this user has no permissions", Kind::Config),
             ("ERR max number of clients reached", Kind::Retry),
+            (
+                "@user_script: 18: -OOM command not allowed when used memory > 'maxmemory'.",
+                Kind::Retry,
+            ),
+            (
+                "@user_script: 18: The user executing the script can't run this command",
+                Kind::Config,
+            ),
         ] {
             assert_eq!(kind(words), expected, "{words}");
         }

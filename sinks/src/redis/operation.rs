@@ -2,6 +2,7 @@
 
 use seismic_proto::{Row, Schema, ValueRef};
 
+use super::position::POSITIONS;
 use super::template::Key;
 use crate::rows::text as row_text;
 
@@ -116,6 +117,9 @@ impl Plan {
         row: &Row,
     ) -> Result<(Vec<u8>, Vec<Vec<u8>>), String> {
         let key = self.key.of(schema, row)?;
+        if key.starts_with(POSITIONS.as_bytes()) {
+            return Err(format!("its key begins with {POSITIONS}, as those of positions do"));
+        }
         let words = match self.operation {
             Operation::HSet => {
                 let mut words = Vec::with_capacity(2 * self.value.len());
@@ -164,5 +168,24 @@ impl Plan {
         };
         let text = row_text::text(column, value).filter(|_| is_finite);
         text.map(String::into_bytes).ok_or_else(|| format!("its {} is no number", column.name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conformance::row;
+    use crate::redis::template::Template;
+
+    #[test]
+    fn a_row_whose_key_would_be_a_position_is_refused() {
+        let schema = Schema::windows();
+        let key = Template::read("seismic:{sensor_id}", ":").unwrap().of(schema).unwrap();
+        let plan = Plan::of(Operation::Set, key, (&[], ""), schema).unwrap();
+        for (sensor, is_refused) in [("sink:seismic", true), ("sink", false)] {
+            let mut row = row(0, 0);
+            sensor.clone_into(&mut row.sensor_id);
+            assert_eq!(plan.words(schema, &Row::Window(row)).is_err(), is_refused);
+        }
     }
 }

@@ -9,7 +9,8 @@
 /// ```
 ///
 /// A command that fails ends it: what was done before it counts, the position says so, and the row is
-/// named. So a script that cannot be taken back is exact all the same.
+/// named. So a script that cannot be taken back is exact all the same. Whether the position may be
+/// written is tried before anything is done; a row whose key cannot be made to expire is done.
 pub(super) const WRITE: &str = r"
 local p, at = KEYS[1], 4
 if redis.call('HGET', p, 'store') ~= ARGV[1] then return {'other'} end
@@ -19,6 +20,8 @@ for i = 1, tonumber(ARGV[3]) do
   moves[i] = {ARGV[at], ARGV[at + 2], ARGV[at + 3]}
   at = at + 4
 end
+local may = redis.pcall('HSET', p, 'store', ARGV[1])
+if type(may) == 'table' and may.err then return {'refused', '', '', may.err} end
 local command, expire, keeps = ARGV[at], tonumber(ARGV[at + 1]), ARGV[at + 2] == 'keep'
 at = at + 3
 local reached, refused = {}, nil
@@ -29,10 +32,16 @@ while at <= #ARGV do
     refused = {'refused', part, offset, done.err}
     break
   end
-  if expire > 0 and not (keeps and redis.call('PTTL', key) >= 0) then
-    redis.call('PEXPIRE', key, expire)
-  end
   reached[part] = offset
+  if expire > 0 then
+    local left = -1
+    if keeps then left = redis.pcall('PTTL', key) end
+    if type(left) == 'number' and left < 0 then left = redis.pcall('PEXPIRE', key, expire) end
+    if type(left) == 'table' and left.err then
+      refused = {'refused', part, offset, left.err}
+      break
+    end
+  end
   at = at + 4 + count
 end
 if refused then

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use seismic_proto::Schema;
 
 use super::operation::{Operation, Plan};
+use super::position::POSITIONS;
 use super::template::Template;
 use crate::{Error, Result, SinkSpec};
 
@@ -78,7 +79,7 @@ impl Target {
         let (Some(key), true) = (key, faults.is_empty()) else { return Err(faults) };
         Ok(Target {
             name: format!("redis://{host}:{port}/{database},name={of}"),
-            position_key: format!("seismic:sink:{of}"),
+            position_key: format!("{POSITIONS}{of}"),
             host,
             port,
             database,
@@ -99,7 +100,7 @@ impl Target {
     /// As [`Target::read`], for a spec that was checked when it was made.
     pub(super) fn of(spec: &SinkSpec) -> Result<Target> {
         Target::read(spec).map_err(|faults| Error::Spec {
-            spec: spec.to_string(),
+            spec: spec.shown(),
             why: faults.join("; "),
             known: spec.entry().form.to_owned(),
         })

@@ -241,8 +241,9 @@ impl SinkRunner {
                 Err(Error::RowRefused { partition, offset, what, .. })
                     if self.passes_over_refused =>
                 {
-                    let again = self.pass_over((partition, offset), &what);
-                    again.inspect_err(|error| self.metrics.failed(error))?;
+                    if !self.pass_over_patiently((partition, offset), &what, stop, &mut retries)? {
+                        return Ok(());
+                    }
                 }
                 Err(error) => {
                     self.metrics.failed(&error);
@@ -255,14 +256,43 @@ impl SinkRunner {
         }
     }
 
-    /// Passes over a row that the sink's target does not take, and begins again after what is durable.
-    fn pass_over(&mut self, place: (Partition, Offset), reason: &str) -> Result<()> {
-        let name = self.sink.name().to_owned();
+    /// Passes over a row that the sink's target does not take; what may pass is tried again. `false` when a
+    /// stop came first: the sink is of no use then, and the rows come again.
+    fn pass_over_patiently(
+        &mut self,
+        (partition, offset): (Partition, Offset),
+        reason: &str,
+        stop: &SinkStop,
+        retries: &mut Retries,
+    ) -> Result<bool> {
         tracing::warn!(
-            sink = name, partition = %place.0, offset = %place.1, reason,
+            sink = self.name(), %partition, %offset, reason,
             "the target does not take a row: it is passed over, and kept in the store"
         );
-        self.decoder.choice().skipped.add(&*self.store, &name, place, reason)?;
+        while let Err(error) = self.pass_over((partition, offset), reason) {
+            if error.kind() != Kind::Retry {
+                self.metrics.failed(&error);
+                return Err(error);
+            }
+            if !retries.is_failing() {
+                self.metrics.failed(&error);
+                tracing::error!(sink = self.name(), %error, "sink failed, retrying");
+            }
+            if matches!(stop.order(), Order::Stop) {
+                return Ok(false);
+            }
+            self.metrics.retried();
+            stop.pause(retries.failed());
+        }
+        Ok(true)
+    }
+
+    /// Notes such a row in the store, and begins again after what is durable.
+    fn pass_over(&mut self, place: (Partition, Offset), reason: &str) -> Result<()> {
+        let name = self.sink.name().to_owned();
+        // With those that a person has it skip meanwhile.
+        let mut skipped = SkippedRows::of(&*self.store, &name)?;
+        skipped.add(&*self.store, &name, place, reason)?;
         let Begun { start, reader, skipped, .. } = begin(&*self.store, &mut *self.sink)?;
         self.decoder.choice().skipped = skipped;
         (self.reader, self.pending, self.pending_from) = (reader, None, 0);
@@ -283,13 +313,15 @@ impl SinkRunner {
         Err(SinkAhead { sink, topic, partition, next, end }.into())
     }
 
-    /// The last sync. A failure that would pass is no reason to stay: the rows come again.
+    /// The last sync. A failure that would pass is no reason to stay: the rows come again, also one that
+    /// is to be passed over.
     fn last_sync(&mut self) -> Result<()> {
         match self.sync() {
             Err(error) if error.kind() == Kind::Retry => {
                 tracing::warn!(sink = self.name(), %error, "stopped before the last sync");
                 Ok(())
             }
+            Err(Error::RowRefused { .. }) if self.passes_over_refused => Ok(()),
             other => other,
         }
     }

@@ -77,11 +77,11 @@ fn a_server_gets_lines_until_it_has_taken_them_and_its_refusals_are_told_apart()
     let token = folder.path().join("token");
     std::fs::write(&token, "hunter2\n").unwrap();
     let spec = format!(
-        "influx:http://{address}/api/v2/write?org=o&bucket=b&precision=ms,token_file={}",
+        "influx:http://{address}/api/v2/write?org=o&bucket=b&precision=ms&token=x,token_file={}",
         token.display()
     );
     let mut sink = open(&spec);
-    assert!(!sink.name().contains("bucket"), "{}", sink.name());
+    assert!(!sink.name().contains("token"), "{}", sink.name());
     write(&mut *sink, &batch(Partition(0), Offset(0), &[row(0, 0)])).unwrap();
     assert_eq!(sink.sync().unwrap_err().kind(), Kind::Retry);
     sink.sync().unwrap();
@@ -97,14 +97,37 @@ fn a_server_gets_lines_until_it_has_taken_them_and_its_refusals_are_told_apart()
 }
 
 #[test]
+fn two_buckets_of_a_server_are_two_sinks_and_the_order_of_parameters_makes_none() {
+    let name = |query: &str| {
+        let spec = format!("influx:http://db/api/v2/write?{query}&precision=ms");
+        spec.parse::<SinkSpec>().unwrap().name()
+    };
+    let one = name("org=o&bucket=a&token=x");
+    assert_eq!(one, "influx:http://db/api/v2/write,bucket=a,org=o,measurement=seismic_windows");
+    assert_ne!(one, name("org=o&bucket=b&token=x"));
+    assert_ne!(name("db=a"), name("db=a&rp=autogen"));
+    assert_eq!(one, name("bucket=a&org=o"));
+}
+
+#[test]
 fn an_address_with_a_password_or_without_its_unit_is_refused() {
     for (spec, why) in [
-        ("influx:http://me:pw@db/write?precision=ms", "token_file"),
-        ("influx:http://db/write?u=me&p=pw&precision=ms", "token_file"),
+        ("influx:http://me:secret@db/write?precision=ms", "token_file"),
+        ("influx:http://db/write?u=me&p=secret&precision=ms", "token_file"),
         ("influx:http://db/write?db=x", "precision=ms"),
+        ("influx:http://db/write?db=x&precision=s", "precision=ms"),
+        ("influx:http://db/write?db=x&precision=ms,precision=ns", "precision=ns"),
         ("influx:x,precision=m", "one of ms"),
     ] {
         let error = spec.parse::<SinkSpec>().unwrap_err().to_string();
-        assert!(error.contains(why), "{spec}: {error}");
+        assert!(error.contains(why) && !error.contains("secret"), "{spec}: {error}");
+    }
+    for spec in [
+        "influx:http://db/write?db=x&rp=autogen&precision=ms",
+        "influx:http://db/write?db=x,precision=ns",
+        "influx:http://db/write?db=x&precision=u,precision=us",
+        "influx:http://db/api/v3/write_lp?db=x&precision=second,precision=s",
+    ] {
+        assert!(spec.parse::<SinkSpec>().is_ok(), "{spec}");
     }
 }

@@ -132,6 +132,33 @@ fn keys_expire_from_their_last_row_and_counters_from_their_first() {
 }
 
 #[test]
+fn a_right_that_is_missing_adds_no_row_twice() {
+    let Some(server) = server() else { return };
+    for (taken, expected) in [("hset", 0), ("pttl", 1), ("pexpire", 1)] {
+        let options = "operation=incr,key=sensor_id,expire_ms=1h";
+        let place = RedisPlace::new(&server, options);
+        let grant = |right: &str| {
+            place.call(&["ACL", "SETUSER", "writer", "on", "nopass", "~*", "+@all", right]);
+        };
+        grant("+@all");
+        let mut sink = place.sink_at(&format!("writer@{}", server.address()));
+        sink.recover(&spans_of(ROWS)).unwrap();
+        grant(&format!("-{taken}"));
+        let rows = [row(0, 0), row(0, 4), row(0, 8)];
+        write(&mut sink, &batch(Partition(0), Offset(0), &rows)).unwrap();
+        let count = || place.call(&["GET", "S0"]).first().map_or(0, |it| it.parse().unwrap());
+        for i in 0..2 {
+            let error = sink.sync().unwrap_err();
+            assert_eq!(error.kind(), Kind::Config, "{taken}: {error}");
+            assert_eq!(count(), expected * (i + 1), "{taken}");
+        }
+        grant("+@all");
+        sink.sync().unwrap();
+        assert_eq!(count(), 3, "{taken}");
+    }
+}
+
+#[test]
 fn a_row_that_its_key_does_not_take_is_named_and_what_came_before_it_counts() {
     let Some(server) = server() else { return };
     let place = RedisPlace::new(&server, "operation=incr,key=sensor_id,value=record_count");

@@ -13,7 +13,9 @@ use seismic_queue::{
 };
 use seismic_sinks::conformance::{Place, row};
 use seismic_sinks::console::Console;
-use seismic_sinks::{Error, Result, Rows, Sink, SinkRunner, SinkStop};
+use seismic_sinks::{
+    Context, Error, Result, Rows, Sink, SinkRunner, SinkSpec, SinkStop, SkippedRows,
+};
 
 use crate::csv_place::CsvPlace;
 
@@ -117,6 +119,25 @@ fn until(what: &str, mut done: impl FnMut() -> bool) {
         thread::yield_now();
     }
     assert!(begun.elapsed() < DEADLINE, "{what} came late");
+}
+
+#[test]
+fn a_row_that_a_person_has_it_skip_meanwhile_stays_skipped_when_it_passes_over_another() {
+    let (mut worker, folder) = (Worker::new(), tempfile::tempdir().unwrap());
+    // The target does not take the third row.
+    worker.commit(0, 4);
+    let at = folder.path().join("windows.lp");
+    let spec = format!("influx:{},on_data_error=dead-letter", at.display());
+    let (spec, store): (SinkSpec, _) = (spec.parse().unwrap(), worker.store());
+    let context = Context { store: Some(Arc::clone(&store)), ..Context::of(&*store).unwrap() };
+    let mut runner = SinkRunner::open(&spec, &context, &store).unwrap();
+    let name = runner.name().to_owned();
+    let skipped = || SkippedRows::of(&*store, &name).unwrap();
+    skipped().add(&*store, &name, (Partition(0), Offset(3)), "by a person").unwrap();
+    drain(&mut runner, &worker);
+    let places: Vec<_> = skipped().iter().map(|(_, offset, _)| offset).collect();
+    assert_eq!(places, [Offset(2), Offset(3)]);
+    assert_eq!(std::fs::read_to_string(&at).unwrap().lines().count(), 2);
 }
 
 #[test]
