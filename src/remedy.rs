@@ -6,6 +6,10 @@ use std::error::Error as StdError;
 use seismic_pipeline::Notice;
 use seismic_queue::{HeldTopic, Remedy};
 
+/// How a sink gets another place, whatever its kind.
+const ELSEWHERE: &str =
+    "have the sink write elsewhere: another folder, file, table (table=TABLE) or name (name=NAME)";
+
 /// What to do, in one sentence without its full stop.
 #[expect(clippy::too_many_lines, reason = "a table: one entry for each remedy")]
 pub fn in_words(remedy: &Remedy) -> String {
@@ -115,12 +119,12 @@ pub fn in_words(remedy: &Remedy) -> String {
         Remedy::CheckpointAfterRescale => {
             "use a checkpoint that was taken, and named, after the partitions were added"
         }
-        Remedy::StopFolderOwner => {
-            "stop that one first, or use another folder with --sink csv:FOLDER"
+        Remedy::StopFolderOwner | Remedy::StopOtherSink => {
+            return format!("stop that one first, or {ELSEWHERE}");
         }
-        Remedy::OtherFolder => "use another folder with --sink csv:FOLDER",
-        Remedy::EmptyFolder => {
-            "use an empty folder with --sink csv:FOLDER: the rows are written again"
+        Remedy::OtherFolder => ELSEWHERE,
+        Remedy::EmptyFolder | Remedy::OtherTable => {
+            return format!("{ELSEWHERE}; the rows are written again");
         }
         Remedy::RestoreStore => {
             "restore the store that goes with it (a backup has both, see `seismic restore`), or begin \
@@ -131,9 +135,6 @@ pub fn in_words(remedy: &Remedy) -> String {
             "restore the file, or use an empty folder with --sink csv:FOLDER: the rows are written \
              again"
         }
-        Remedy::StopOtherSink => {
-            "stop that one first, or use another table with the sink's option table=TABLE"
-        }
         Remedy::MakeTable => {
             "`seismic sink --ddl SINK` prints what makes it; with the sink's option create=true the sink makes it \
              itself"
@@ -142,13 +143,15 @@ pub fn in_words(remedy: &Remedy) -> String {
             "alter the table (`seismic sink --ddl SINK` prints what is expected), choose columns with the sink's \
              option columns=…, or use another one with table=TABLE"
         }
-        Remedy::OtherTable => {
-            "use another table with the sink's option table=TABLE: the rows are written again"
-        }
         Remedy::MendRow => {
             "alter the target so that it takes the row, or pass over the row with `seismic sink skip NAME \
              PARTITION OFFSET`; rows that others have written there are kept or replaced with the sink's \
              option on_conflict=ignore or update"
+        }
+        Remedy::LeaveRowsOut => {
+            "alter the target so that it takes them, or leave such rows out with the sink's option where, as in \
+             where=window_start_ts >= '2026-01-01'; rows that others have written into a table are kept or \
+             replaced with on_conflict=ignore or update"
         }
         Remedy::OtherSinkTopic => {
             "use another topic with --sink rocketmq:TOPIC: the rows are written again"

@@ -139,6 +139,8 @@ pub enum Remedy {
     OtherTable,
     /// Alter the table so that it takes the row.
     MendRow,
+    /// Alter the table or bucket so that it takes the rows, or give the sink none that it does not take.
+    LeaveRowsOut,
     /// Use another topic for the sink: it writes the rows again.
     OtherSinkTopic,
     /// Have the brokers flush each message, and use another topic for the sink.

@@ -106,10 +106,11 @@ pub enum Error {
     OtherRowsThere { place: String, stored: String, asked: String },
     #[error("{place} has rows, and no position: it is unknown which of them count")]
     PositionMissing { place: String },
-    #[error("the position of {place} in the table seismic_position is damaged")]
+    #[error("the position of {place} is damaged")]
     PositionDamaged { place: String },
     #[error(
-        "the position of {place} was moved by someone else: another sink writes there, or the database          was put back meanwhile. This one stops, and nothing is written twice"
+        "the position of {place} was moved by someone else: another sink writes there, or the database \
+         was put back meanwhile. This one stops, and nothing is written twice"
     )]
     Moved { place: String },
     #[error("{place}: there is no table {table}")]
@@ -162,7 +163,8 @@ impl Error {
             Error::OtherRowsThere { .. }
             | Error::PositionMissing { .. }
             | Error::PositionDamaged { .. } => Remedy::OtherTable,
-            Error::RowRefused { .. } | Error::RowsRefused { .. } => Remedy::MendRow,
+            Error::RowRefused { .. } => Remedy::MendRow,
+            Error::RowsRefused { .. } => Remedy::LeaveRowsOut,
             _ => return None,
         })
     }

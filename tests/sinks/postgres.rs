@@ -109,13 +109,19 @@ fn a_stop_ends_what_waits_for_a_server_that_says_nothing() {
     let stage = Stage::with_records(&["--records", "100", "--seed", "1"]);
     stage.ok(&["run", "--drain", "--sink", "console"]);
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    silent.set_nonblocking(true).unwrap();
     let sink = format!("postgres://me@{}/seismic", silent.local_addr().unwrap());
     for args in [&["run", "--sink", &sink][..], &["sink", &sink], &["doctor", "--sink", &sink]] {
         let waiting = stage.spawn(args);
-        let connection = silent.accept().unwrap();
+        let mut connection = None;
+        wait_until("it connects", || {
+            connection = silent.accept().ok();
+            connection.is_some()
+        });
         let begun = Instant::now();
         waiting.stop(Signal::TERM);
-        assert!(begun.elapsed() < Duration::from_secs(5), "{args:?}");
+        // A busy machine takes seconds for it.
+        assert!(begun.elapsed() < Duration::from_secs(20), "{args:?}");
         drop(connection);
     }
 }
