@@ -22,8 +22,8 @@ pub fn standing(workers: &[&ServedJob]) -> Standing {
     let works = |it: &&&Standing| matches!(it.state, State::Running | State::Degraded);
     // What somebody asked for is not a trouble of a worker that has not done it yet.
     // One that has failed is wanted no less, and one that is done lacks nothing.
-    let is_wanted = |it: &&ServedJob| it.life.saved().intent == Intent::Run;
-    let rests = |it: &&ServedJob| it.life.standing().state.is_at_rest();
+    let is_wanted = |it: &ServedJob| it.life.saved().intent == Intent::Run;
+    let rests = |it: &ServedJob| it.life.standing().state.is_at_rest();
     let wants_it = workers.iter().any(|it| is_wanted(it))
         && workers.iter().all(|it| is_wanted(it) || rests(it));
     let lacking = all.iter().position(|it| !matches!(it.state, State::Running | State::Finished));
