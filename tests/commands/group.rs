@@ -85,7 +85,7 @@ fn holds_of_a_store_that_was_deleted_by_hand_are_let_go_of_by_the_name_of_the_gr
 fn a_group_outside_kafka_has_nothing_to_repair_and_is_told_so() {
     let stage = Stage::new();
     stage.ok(&["generate"]);
-    let missing = stage.refused(&["group", "repair", "seismic"], 1);
+    let missing = stage.refused(&["group", "repair", "seismic"], 2);
     assert!(missing.contains("queue.seismic.home.db"), "{missing}");
     stage.ok(&["run", "--drain", "--quiet"]);
     let said = stage.ok(&["group", "repair", "seismic"]);
