@@ -2,8 +2,7 @@
 
 use seismic_proto::{Row, Schema, ValueRef};
 
-use super::position::POSITIONS;
-use super::template::Key;
+use super::template::{Key, POSITIONS};
 use crate::rows::text as row_text;
 
 /// What is done for each row.

@@ -18,9 +18,6 @@ use super::target::Target;
 use crate::ahead::mark::SinkMark;
 use crate::{Context, Error, Result, SinkSpec, limits};
 
-/// What the keys of positions begin with.
-pub(super) const POSITIONS: &str = "seismic:sink:";
-
 /// Where a sink is in one partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Position {

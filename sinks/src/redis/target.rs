@@ -6,8 +6,7 @@ use std::path::PathBuf;
 use seismic_proto::Schema;
 
 use super::operation::{Operation, Plan};
-use super::position::POSITIONS;
-use super::template::Template;
+use super::template::{POSITIONS, Template};
 use crate::{Error, Result, SinkSpec};
 
 /// Where the password is taken from when no file is named.

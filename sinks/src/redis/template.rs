@@ -4,6 +4,9 @@ use seismic_proto::{Row, Schema};
 
 use crate::rows::text as row_text;
 
+/// What the keys of positions begin with, and no key of a row.
+pub(super) const POSITIONS: &str = "seismic:sink:";
+
 /// A key as the option `key` says it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Template(Vec<Part>);
