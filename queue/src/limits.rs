@@ -3,8 +3,8 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-/// How long a lock of a file is waited for, until it is another's: long enough for a process that is
-/// being started on a busy machine to let go of what it was not meant to have.
+/// How long to wait for a file lock before another process counts as its owner. A child process holds
+/// copies of its parent's locks between fork and exec, which takes a while on a busy machine.
 pub const LOCK_WAIT: Duration = Duration::from_secs(1);
 
 /// How often such a lock is tried.

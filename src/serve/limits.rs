@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// A worker that ran this long ran well: pauses between restarts begin anew.
+/// A worker that ran this long ran well: the backoff between restarts is reset.
 pub const RAN_WELL: Duration = Duration::from_secs(60);
 
 /// How long a worker may take to make its last commits; on a broker it may have to wait for what

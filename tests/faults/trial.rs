@@ -222,7 +222,7 @@ impl Trial {
     }
 
     /// Ends the reader early, as when its file is to be handled alone. What it has seen must still
-    /// be there at the end; the next reader begins anew.
+    /// be there at the end; the next reader starts from the beginning.
     pub fn stop_reader(&mut self) {
         let Some(reader) = self.reader.take() else { return };
         reader.signal(Signal::TERM);

@@ -1,4 +1,4 @@
-//! What a job does with what it reads, and what is told of it.
+//! Jobs: cleaning, late and lost records, job files, roll-ups, repartitioning, and what `status` reports.
 
 mod busy;
 mod cleaning;

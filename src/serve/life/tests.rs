@@ -46,7 +46,7 @@ fn a_killed_worker_is_started_again_after_a_pause_that_grows() {
         now += pause;
         assert_eq!(job.step(now, Input::Tick), [Act::Spawn]);
     }
-    // One that ran well begins anew.
+    // One that ran well resets the backoff.
     job.step(now + 60_000, Input::Ended(exited(1)));
     assert_eq!(job.step(now + 61_000, Input::Tick), [Act::Spawn]);
 }
