@@ -1,4 +1,4 @@
-//! Jobs: cleaning, late and lost records, job files, roll-ups, repartitioning, and what `status` reports.
+//! Jobs: cleaning, late and lost records, job files, roll-ups, repartitioning, and their status.
 
 mod busy;
 mod cleaning;

@@ -4,39 +4,32 @@
 //! What is to be done is stored before it is done, so that a server that dies at any moment leaves
 //! behind what the next one needs.
 
+mod processes;
+mod submission;
+
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
 use super::event::{Event, Happening};
-use super::life::ending::Ending;
 use super::life::state::State;
-use super::life::{Act, Doing, Input, Intent, Life};
-use super::link::{Address, Link, ending_of};
+use super::life::{Act, Doing, Input, Life};
+use super::limits;
+use super::link::Link;
 use super::served_job::ServedJob;
 use super::settings::ServeSettings;
 use super::state::StateFile;
-use super::state::jobs::StoredJob;
 use super::worker::folder::WorkerFolder;
-use super::worker::logs::RollingLog;
-use super::worker::order::{Begin, Description, Order};
-use super::{limits, rivals};
-use crate::error::Usage;
+use super::worker::order::Begin;
+use crate::job::service::RestartPolicy;
 use crate::job::service::restart::Rerun;
-use crate::job::service::{RestartPolicy, Service};
 use crate::time::now_ms;
 
 /// How often something that is due is looked for.
 const TICK: Duration = Duration::from_millis(100);
-
-/// Version of the layout of an order.
-const ORDER: u32 = 1;
 
 /// All jobs of a server.
 pub struct Supervisor {
@@ -127,72 +120,6 @@ impl Supervisor {
             Event::End => self.end(),
             Event::Reload => self.reload(),
         }
-    }
-
-    /// Takes over a job of an earlier server, with its worker if that is there.
-    fn take_over(&mut self, stored: StoredJob) {
-        let name = stored.name.clone();
-        let resolved = stored.description.resolve();
-        if let Err(error) = &resolved {
-            tracing::error!("job {name}: its file is not understood any more: {error}");
-        }
-        let (spec, service) =
-            resolved.map_or((None, Service::default()), |(spec, service)| (Some(spec), service));
-        let is_bounded = spec.as_ref().is_some_and(|spec| spec.is_bounded());
-        let life = Life::restore(service.restart.clone(), is_bounded, stored.life.clone());
-        let job = ServedJob { spec, service, ..ServedJob::new(stored, life) };
-        let has_worker = job.life.saved().has_worker;
-        self.jobs.insert(name.clone(), job);
-        if !has_worker {
-            return;
-        }
-        let folder = self.folder_of(&name);
-        let it = folder.identity();
-        let adopted = match &it {
-            // In a container, process ids start again at 1: no worker outlives its server.
-            Ok(it) if folder.is_locked() && it.is_alive() && std::process::id() != 1 => {
-                self.adopt(&name)
-            }
-            _ => false,
-        };
-        if adopted {
-            tracing::info!("job {name}: adopted its worker");
-            return self.apply(&name, Input::Adopted);
-        }
-        if !folder.is_locked() {
-            let ending = it.map_or(Ending::Vanished, |it| ending_of(&it, &folder));
-            self.apply(&name, Input::Orphaned(ending));
-        }
-    }
-
-    /// Follows the worker that says in the folder who it is; whether it is there.
-    fn adopt(&mut self, name: &str) -> bool {
-        let folder = self.folder_of(name);
-        let Ok(it) = folder.identity() else { return false };
-        let to = self.address(name);
-        match Link::to_stranger(it, folder, to) {
-            Ok(link) => {
-                if let Some(job) = self.jobs.get_mut(name) {
-                    (job.link, job.waits_since_ms) = (Some(link), None);
-                }
-                true
-            }
-            Err(error) => {
-                tracing::debug!("job {name}: {error}");
-                false
-            }
-        }
-    }
-
-    fn address(&mut self, name: &str) -> Address {
-        self.links += 1;
-        let (job, number, events) = (name.to_owned(), self.links, Mutex::new(self.sender.clone()));
-        let tell = move |what| {
-            let events = events.lock().unwrap_or_else(PoisonError::into_inner);
-            // When nobody listens, the server is about to end.
-            let _ = events.send(Event::OfWorker(job.clone(), number, what));
-        };
-        Address { number, tell: Arc::new(tell) }
     }
 
     fn folder_of(&self, name: &str) -> WorkerFolder {
@@ -315,59 +242,6 @@ impl Supervisor {
         }
     }
 
-    fn spawn(&mut self, name: &str) {
-        let folder = self.folder_of(name);
-        if folder.is_locked() {
-            // Started by a server that died before it could store more: it is looked for in ticks.
-            if let Some(job) = self.jobs.get_mut(name) {
-                job.waits_since_ms = Some(now_ms());
-            }
-            return;
-        }
-        match self.try_spawn(name, folder) {
-            Ok(link) => {
-                if let Some(job) = self.jobs.get_mut(name) {
-                    job.link = Some(link);
-                    (job.report, job.silent_since_ms, job.waits_since_ms) = (None, None, None);
-                }
-            }
-            Err(error) => {
-                self.apply(name, Input::Ended(Ending::NotStarted(format!("{error:#}"))));
-            }
-        }
-    }
-
-    fn try_spawn(&mut self, name: &str, folder: WorkerFolder) -> anyhow::Result<Link> {
-        let to = self.address(name);
-        let job = self.jobs.get(name).context("the job is gone")?;
-        folder.make().context("making its folder")?;
-        folder.forget_last_words().context("forgetting how its last worker ended")?;
-        let order = Order {
-            version: ORDER,
-            name: name.to_owned(),
-            job: job.stored.description.clone(),
-            begin: job.stored.begin.clone(),
-            is_paused: job.life.saved().intent == Intent::Pause,
-            place: Some((job.place(), job.service.workers)),
-        };
-        folder.write_order(&order).context("writing its order")?;
-        let program = match &job.service.engine {
-            Some(engine) => engine.clone(),
-            None => this_program()?,
-        };
-        let log = RollingLog::open(&folder.log()).context("opening its log")?;
-        let child = Command::new(&program)
-            .arg("worker")
-            .arg(folder.path())
-            .env("RUST_LOG", &job.service.logs.level)
-            .stdin(Stdio::null())
-            .stdout(log.try_clone()?)
-            .stderr(log)
-            .spawn()
-            .with_context(|| format!("starting {}", program.display()))?;
-        Ok(Link::to_child(child, folder, to)?)
-    }
-
     fn of_worker(&mut self, name: &str, number: u64, what: Happening) {
         let Some(job) = self.jobs.get_mut(name) else { return };
         if job.link.as_ref().is_none_or(|link| link.number != number) {
@@ -448,31 +322,6 @@ impl Supervisor {
         self.tend_workers();
     }
 
-    /// Finds the worker of a job that should have one and has none.
-    fn look_for_worker(&mut self, name: &str) {
-        let Some(job) = self.jobs.get(name) else { return };
-        if !job.life.saved().has_worker || job.link.is_some() {
-            return;
-        }
-        let waits_since_ms = job.waits_since_ms;
-        let folder = self.folder_of(name);
-        if folder.is_locked() {
-            if folder.identity().is_ok_and(|it| it.is_alive()) && self.adopt(name) {
-                tracing::info!("job {name}: adopted its worker");
-            }
-            return;
-        }
-        match waits_since_ms {
-            // It has gone: now there is room for the new one.
-            Some(_) => self.spawn(name),
-            None => {
-                let it = folder.identity();
-                let ending = it.map_or(Ending::Vanished, |it| ending_of(&it, &folder));
-                self.apply(name, Input::Orphaned(ending));
-            }
-        }
-    }
-
     fn end(&mut self) {
         self.ending.get_or_insert_with(Instant::now);
         if self.settings.leave_running {
@@ -539,138 +388,6 @@ impl Supervisor {
         let worker_can_stay = self.can_pause(name);
         self.ask(name, Input::Pause { worker_can_stay })
     }
-
-    /// Whether a job is what the description says with what the server has for all jobs by now.
-    #[must_use]
-    pub fn is_in(&self, job: &ServedJob, description: &Description) -> bool {
-        let stored = &job.stored.description;
-        let mut description = description.clone();
-        self.settings.complete(&mut description);
-        // The same file may be spelled otherwise, and runs from scratch are counted here.
-        (description.file, description.rerun) = (stored.file.clone(), stored.rerun);
-        description == *stored
-    }
-
-    /// The name of the job that is described.
-    ///
-    /// # Errors
-    /// Everything that is wrong with it.
-    pub fn name_of(&self, description: &Description) -> anyhow::Result<String> {
-        let mut description = description.clone();
-        self.settings.complete(&mut description);
-        let (spec, service) = description.resolve()?;
-        Ok(service.name.map_or(spec.group, |name| name.to_string()))
-    }
-
-    /// Takes in a new job, or another description of one.
-    ///
-    /// # Errors
-    /// Everything that is wrong with it, or the job with which it would share a place.
-    pub fn submit(
-        &mut self,
-        mut description: Description,
-        source: Option<String>,
-        begin: Begin,
-    ) -> anyhow::Result<String> {
-        self.settings.complete(&mut description);
-        let (mut spec, mut service) = description.resolve()?;
-        let known = service.name.as_ref().map_or(spec.group.clone(), ToString::to_string);
-        if let Some(job) = self.jobs.get(&known)
-            && job.stored.description.rerun > 0
-        {
-            // It goes on with the group that it has by now.
-            description.rerun = job.stored.description.rerun;
-            (spec, service) = description.resolve()?;
-        }
-        if spec.http.is_some() {
-            let why =
-                "http: the server shows its jobs itself; leave it out of files that are served";
-            return Err(Usage(why.to_owned()).into());
-        }
-        begin.apply(&mut spec.clone())?;
-        let name = known;
-        let of_it = rivals::places(&spec);
-        for other in self.jobs.values().filter(|other| other.job_name() != name) {
-            let theirs = other.spec.as_ref().map(rivals::places).unwrap_or_default();
-            if let Some(place) = of_it.intersection(&theirs).next() {
-                let other = other.name();
-                let why =
-                    format!("job {name} has the same {place} as job {other}; give it its own");
-                return Err(Usage(why).into());
-            }
-        }
-        let is_bounded = spec.is_bounded();
-        let known = self.jobs.remove(&name);
-        if known.is_none() && self.jobs.len() >= limits::JOBS {
-            return Err(Usage(format!("this server has {} jobs already", limits::JOBS)).into());
-        }
-        let now_ms = now_ms();
-        let job = match known {
-            None => {
-                let life = Life::new(service.restart.clone(), is_bounded, now_ms);
-                let stored = StoredJob {
-                    name: name.clone(),
-                    description,
-                    source,
-                    begin,
-                    life: life.saved().clone(),
-                    created_ms: now_ms,
-                };
-                ServedJob { spec: Some(spec), service, ..ServedJob::new(stored, life) }
-            }
-            Some(mut job) => {
-                job.life.set_policy(service.restart.clone(), is_bounded);
-                (job.stored.description, job.stored.source) = (description, source);
-                (job.spec, job.service) = (Some(spec), service);
-                job
-            }
-        };
-        let is_new = job.life.standing().state == State::Created;
-        let saved = self.state.save(&job.stored, is_new);
-        self.jobs.insert(name.clone(), job);
-        saved?;
-        self.fit_workers(&name, now_ms)?;
-        Ok(name)
-    }
-
-    /// Sets where the next start of a job begins.
-    ///
-    /// # Errors
-    /// When it cannot begin there, or runs.
-    pub fn set_begin(&mut self, name: &str, begin: Begin) -> anyhow::Result<()> {
-        let runs = self.has_workers(name);
-        let job = self.jobs.get_mut(name).context("there is no such job")?;
-        if runs && begin != Begin::default() {
-            return Err(Usage(format!("job {name} runs: stop it first")).into());
-        }
-        begin.apply(&mut job.spec.clone().unwrap_or_default())?;
-        WorkerFolder::at(self.settings.worker_folder(name)).forget_begun()?;
-        // What is counted again was not counted before.
-        job.past = None;
-        job.stored.begin = begin;
-        self.state.save(&job.stored, false)
-    }
-
-    /// Forgets a job that does not run. Its store, topics and files stay.
-    ///
-    /// # Errors
-    /// When it runs, or there is none.
-    pub fn delete(&mut self, name: &str) -> anyhow::Result<()> {
-        self.job(name).context("there is no such job")?;
-        if self.has_workers(name) {
-            return Err(Usage(format!("job {name} runs: stop it first")).into());
-        }
-        for further in self.further_of(name) {
-            self.forget_entry(&further)?;
-        }
-        self.forget_entry(name)
-    }
-
-    pub(super) fn forget_entry(&mut self, name: &str) -> anyhow::Result<()> {
-        self.state.delete(name)?;
-        self.jobs.remove(name);
-        self.folder_of(name).delete().context("deleting the folder of its worker")
-    }
 }
 
 /// Has an automatic start begin where the job's policy says.
@@ -692,17 +409,4 @@ fn begin_again(job: &mut ServedJob, folder: &WorkerFolder) -> anyhow::Result<()>
         job.stored.begin = Begin { from_checkpoint: Some(checkpoint), ..Begin::default() };
     }
     Ok(())
-}
-
-/// The program that this process runs. One that was replaced meanwhile, as by an upgrade, is the new
-/// one of the same name.
-fn this_program() -> anyhow::Result<PathBuf> {
-    let program = std::env::current_exe().context("finding this program")?;
-    if fs::exists(&program).unwrap_or(false) {
-        return Ok(program);
-    }
-    let text = program.to_string_lossy();
-    Ok(text
-        .strip_suffix(" (deleted)")
-        .map_or_else(|| program.clone(), |path| Path::new(path).into()))
 }

@@ -1,0 +1,148 @@
+//! Submitting, changing and deleting jobs.
+
+use anyhow::Context as _;
+
+use super::Supervisor;
+use crate::error::Usage;
+use crate::serve::life::Life;
+use crate::serve::life::state::State;
+use crate::serve::served_job::ServedJob;
+use crate::serve::state::jobs::StoredJob;
+use crate::serve::worker::folder::WorkerFolder;
+use crate::serve::worker::order::{Begin, Description};
+use crate::serve::{limits, rivals};
+use crate::time::now_ms;
+
+impl Supervisor {
+    /// Whether a job is what the description says with what the server has for all jobs by now.
+    #[must_use]
+    pub fn is_in(&self, job: &ServedJob, description: &Description) -> bool {
+        let stored = &job.stored.description;
+        let mut description = description.clone();
+        self.settings.complete(&mut description);
+        // The same file may be spelled otherwise, and runs from scratch are counted here.
+        (description.file, description.rerun) = (stored.file.clone(), stored.rerun);
+        description == *stored
+    }
+
+    /// The name of the job that is described.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn name_of(&self, description: &Description) -> anyhow::Result<String> {
+        let mut description = description.clone();
+        self.settings.complete(&mut description);
+        let (spec, service) = description.resolve()?;
+        Ok(service.name.map_or(spec.group, |name| name.to_string()))
+    }
+
+    /// Takes in a new job, or another description of one.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, or the job with which it would share a place.
+    pub fn submit(
+        &mut self,
+        mut description: Description,
+        source: Option<String>,
+        begin: Begin,
+    ) -> anyhow::Result<String> {
+        self.settings.complete(&mut description);
+        let (mut spec, mut service) = description.resolve()?;
+        let known = service.name.as_ref().map_or(spec.group.clone(), ToString::to_string);
+        if let Some(job) = self.jobs.get(&known)
+            && job.stored.description.rerun > 0
+        {
+            // It goes on with the group that it has by now.
+            description.rerun = job.stored.description.rerun;
+            (spec, service) = description.resolve()?;
+        }
+        if spec.http.is_some() {
+            let why =
+                "http: the server shows its jobs itself; leave it out of files that are served";
+            return Err(Usage(why.to_owned()).into());
+        }
+        begin.apply(&mut spec.clone())?;
+        let name = known;
+        let of_it = rivals::places(&spec);
+        for other in self.jobs.values().filter(|other| other.job_name() != name) {
+            let theirs = other.spec.as_ref().map(rivals::places).unwrap_or_default();
+            if let Some(place) = of_it.intersection(&theirs).next() {
+                let other = other.name();
+                let why =
+                    format!("job {name} has the same {place} as job {other}; give it its own");
+                return Err(Usage(why).into());
+            }
+        }
+        let is_bounded = spec.is_bounded();
+        let known = self.jobs.remove(&name);
+        if known.is_none() && self.jobs.len() >= limits::JOBS {
+            return Err(Usage(format!("this server has {} jobs already", limits::JOBS)).into());
+        }
+        let now_ms = now_ms();
+        let job = match known {
+            None => {
+                let life = Life::new(service.restart.clone(), is_bounded, now_ms);
+                let stored = StoredJob {
+                    name: name.clone(),
+                    description,
+                    source,
+                    begin,
+                    life: life.saved().clone(),
+                    created_ms: now_ms,
+                };
+                ServedJob { spec: Some(spec), service, ..ServedJob::new(stored, life) }
+            }
+            Some(mut job) => {
+                job.life.set_policy(service.restart.clone(), is_bounded);
+                (job.stored.description, job.stored.source) = (description, source);
+                (job.spec, job.service) = (Some(spec), service);
+                job
+            }
+        };
+        let is_new = job.life.standing().state == State::Created;
+        let saved = self.state.save(&job.stored, is_new);
+        self.jobs.insert(name.clone(), job);
+        saved?;
+        self.fit_workers(&name, now_ms)?;
+        Ok(name)
+    }
+
+    /// Sets where the next start of a job begins.
+    ///
+    /// # Errors
+    /// When it cannot begin there, or runs.
+    pub fn set_begin(&mut self, name: &str, begin: Begin) -> anyhow::Result<()> {
+        let runs = self.has_workers(name);
+        let job = self.jobs.get_mut(name).context("there is no such job")?;
+        if runs && begin != Begin::default() {
+            return Err(Usage(format!("job {name} runs: stop it first")).into());
+        }
+        begin.apply(&mut job.spec.clone().unwrap_or_default())?;
+        WorkerFolder::at(self.settings.worker_folder(name)).forget_begun()?;
+        // What is counted again was not counted before.
+        job.past = None;
+        job.stored.begin = begin;
+        self.state.save(&job.stored, false)
+    }
+
+    /// Forgets a job that does not run. Its store, topics and files stay.
+    ///
+    /// # Errors
+    /// When it runs, or there is none.
+    pub fn delete(&mut self, name: &str) -> anyhow::Result<()> {
+        self.job(name).context("there is no such job")?;
+        if self.has_workers(name) {
+            return Err(Usage(format!("job {name} runs: stop it first")).into());
+        }
+        for further in self.further_of(name) {
+            self.forget_entry(&further)?;
+        }
+        self.forget_entry(name)
+    }
+
+    pub(in crate::serve) fn forget_entry(&mut self, name: &str) -> anyhow::Result<()> {
+        self.state.delete(name)?;
+        self.jobs.remove(name);
+        self.folder_of(name).delete().context("deleting the folder of its worker")
+    }
+}
