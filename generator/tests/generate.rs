@@ -159,7 +159,9 @@ fn a_run_without_start_begins_after_the_newest_valid_event() {
     let next = Options { records: Some(250), anomaly_percent: 0.0, ..Options::default() };
     let summary = run(&queue, &next);
     assert!(summary.start_ms / 1_000 > newest_ms / 1_000, "it begins in a second of its own");
-    assert!(summary.start_ms <= newest_ms + 1_000, "and as soon as it may");
+    // On a slow machine the time that it covers may begin later than that.
+    let soonest_ms = (newest_ms + 1_000).max(now_ms() - 996);
+    assert!(summary.start_ms <= soonest_ms, "and as soon as it may");
     let of_our_days = START_MS..now_ms() + 1_000;
     for message in stored(&queue, &next) {
         if let Ok(record) = SeismicRecord::decode(message.value.as_slice())

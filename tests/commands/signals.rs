@@ -16,13 +16,23 @@ fn after(stage: &Stage, before: &str, args: &[&str]) -> Command {
     shell
 }
 
+/// `seismic` with `args`, which hears SIGHUP although these tests may have been started by `nohup`.
+fn that_hears_sighup(stage: &Stage, args: &[&str]) -> Command {
+    let program = stage.command(args);
+    let mut env = Command::new("env");
+    env.arg("--default-signal=HUP").arg(program.get_program()).args(program.get_args());
+    env.current_dir(stage.path("")).env_remove("RUST_LOG");
+    env
+}
+
 #[test]
 fn sighup_stops_a_run_and_a_sink_with_everything_committed() {
     let stage = Stage::with_records(&[]);
-    let consumer = stage.spawn(&["run", "--quiet", "--sink", "csv:rows"]);
+    let run = ["run", "--quiet", "--sink", "csv:rows"];
+    let consumer = stage.start(that_hears_sighup(&stage, &run));
     stage.wait_for_job(|status| status["read"].as_u64() == Some(3_000));
     assert_eq!(consumer.stop(Signal::HUP).code, Some(0));
-    let sink = stage.spawn(&["sink", "csv:other"]);
+    let sink = stage.start(that_hears_sighup(&stage, &["sink", "csv:other"]));
     let other = stage.path("other");
     wait_until("rows are written", || other.is_dir() && !csv_files(&other).is_empty());
     assert_eq!(sink.stop(Signal::HUP).code, Some(0));
@@ -36,7 +46,7 @@ fn sighup_stops_an_import_that_follows_a_file() {
     let stage = Stage::new();
     let lines = "sensor_id,collect_timestamp,seismic_amplitude\nS1,1767225600000,1.0\n";
     std::fs::write(stage.path("x.csv"), lines).unwrap();
-    let import = stage.spawn(&["import", "csv", "--follow", "x.csv"]);
+    let import = stage.start(that_hears_sighup(&stage, &["import", "csv", "--follow", "x.csv"]));
     stage.wait_for_records();
     assert_eq!(import.stop(Signal::HUP).code, Some(0));
     assert_eq!(stage.read(DATA).len(), 1);
