@@ -9,9 +9,9 @@ use std::time::Duration;
 use seismic_proto::Schema;
 use seismic_queue::{Finding, JobStore, Need, Queue, Url};
 
-use crate::ahead::mark::SinkMark;
 use crate::compare::Comparison;
 use crate::options::{COMMON, SinkOption, milliseconds};
+use crate::position::mark::SinkMark;
 use crate::{Result, Sink};
 
 /// Reads what a sink itself knows of its position.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use seismic_queue::{Kind, Offset, Partition, Remedy};
 
-use crate::ahead::mark::SinkAhead;
+use crate::position::mark::SinkAhead;
 
 /// Result of this crate.
 pub type Result<T> = std::result::Result<T, Error>;

@@ -13,7 +13,6 @@
 //! outside its folder knows its name. Every folder has the same file names for the same things.
 //! Rows reach sinks decoded, with their [`Schema`](seismic_proto::Schema).
 
-mod ahead;
 mod compare;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
@@ -28,6 +27,7 @@ pub mod influx;
 pub mod limits;
 mod needs;
 mod options;
+mod position;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 #[cfg(feature = "redis")]
@@ -40,13 +40,13 @@ mod run;
 mod sink;
 mod spec;
 
-pub use ahead::mark::{SinkAhead, SinkMark};
-pub use ahead::{ahead, known_ahead};
 pub use compare::{Comparison, RowDifference, RowDifferenceKind};
 pub use entry::{Context, Entry, SinkSpec};
 pub use error::{Error, Result};
 pub use needs::{SinkLag, lags};
 pub use options::{COMMON, OptionKind, SinkOption, nearest};
+pub use position::ahead::{ahead, known_ahead};
+pub use position::mark::{SinkAhead, SinkMark};
 pub use registry::{all, open, rows_in, sends_back_to};
 pub use rows::{RowAt, RowDecoder, Rows, SkippedRows};
 pub use run::{

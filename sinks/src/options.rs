@@ -68,6 +68,33 @@ pub const COMMON: &[SinkOption] = &[
     },
 ];
 
+/// Of sinks on servers: rows of one batch.
+pub(crate) const BATCH_ROWS: SinkOption = SinkOption {
+    name: "batch_rows",
+    kind: OptionKind::Count { min: 0, max: 1_000_000 },
+    default: "1000",
+    doc: "rows after which a batch does not wait any longer; 0: no such limit",
+};
+
+/// Of sinks on servers: the time that rows wait for others.
+pub(crate) const FLUSH_MS: SinkOption = SinkOption {
+    name: "flush_ms",
+    kind: OptionKind::Duration { min_ms: 0, max_ms: 3_600_000 },
+    default: "200",
+    doc: "longest time from writing a row until it is durable; 0: no such limit",
+};
+
+/// Of sinks that need not stop at a row which their target does not take.
+pub(crate) const fn on_data_error(doc: &'static str) -> SinkOption {
+    let kind = OptionKind::Word(&["stop", "dead-letter"]);
+    SinkOption { name: "on_data_error", kind, default: "stop", doc }
+}
+
+/// Of sinks that log in.
+pub(crate) const fn password_file(doc: &'static str) -> SinkOption {
+    SinkOption { name: "password_file", kind: OptionKind::Text("FILE"), default: "", doc }
+}
+
 impl SinkOption {
     /// Reads a value of the option, in its smallest unit (1, bytes, ms).
     ///

@@ -9,8 +9,8 @@ use seismic_proto::{Row, ValueRef};
 use seismic_queue::{Offset, Partition, Span};
 
 use super::reader::CsvReader;
-use crate::ahead;
 use crate::compare::{Comparison, RowDifferenceKind, TopicRows};
+use crate::position::ahead;
 use crate::{Context, Error, Result};
 
 /// Name of the column that says which partition a row is of.

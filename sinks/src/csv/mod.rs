@@ -32,9 +32,9 @@ use std::path::Path;
 use jiff::Timestamp;
 use seismic_queue::{Fingerprint, Kind, Offset, Span, examine_folder};
 
-use crate::ahead::mark::SinkMark;
 use crate::entry::Entry;
 use crate::options::{OptionKind, SinkOption};
+use crate::position::mark::SinkMark;
 use crate::{Context, Error, Result, Rows, Sink, failpoints, limits};
 use commit_file::CommitFile;
 use file_name::FileName;

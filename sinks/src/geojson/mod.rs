@@ -18,10 +18,10 @@ use serde_json::Value;
 
 use self::map::Map;
 use self::stations::Stations;
-use crate::ahead::mark::SinkMark;
 use crate::compare::{Comparison, RowDifferenceKind};
 use crate::entry::Entry;
 use crate::options::{OptionKind, SinkOption};
+use crate::position::mark::SinkMark;
 use crate::rows::text::json;
 use crate::{Context, Error, Result, Rows, Sink, SinkSpec, limits};
 

@@ -20,7 +20,7 @@ use seismic_queue::{Finding, Offset, Span};
 use self::line::LineFormat;
 use self::output::Output;
 use crate::entry::Entry;
-use crate::options::{OptionKind, SinkOption};
+use crate::options::{self, OptionKind, SinkOption};
 use crate::{Context, Error, Result, Rows, Sink, SinkSpec, limits};
 
 /// Where the token is taken from when no file is named.
@@ -73,12 +73,9 @@ const OPTIONS: &[SinkOption] = &[
         default: "ms",
         doc: "unit of times; a server is told it in the address",
     },
-    SinkOption {
-        name: "on_data_error",
-        kind: OptionKind::Word(&["stop", "dead-letter"]),
-        default: "stop",
-        doc: "a row that cannot be a line: the sink stops, or passes over it and the store keeps it",
-    },
+    options::on_data_error(
+        "a row that cannot be a line: the sink stops, or passes over it and the store keeps it",
+    ),
     SinkOption {
         name: "token_file",
         kind: OptionKind::Text("FILE"),

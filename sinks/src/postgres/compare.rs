@@ -141,7 +141,7 @@ pub(super) fn compare(
         let what = "no sink has ever written there".to_owned();
         return Err(Error::NothingToCompare { sink: target.name.clone(), what });
     };
-    position::check_owner(&stored, &target, context)?;
+    stored.check_owner(&target.name, context)?;
     let refused = dead_letters::places(&mut transaction, &target)?;
     let mut sides = Vec::new();
     for (partition, position) in into.topic.all().zip(&stored.positions) {

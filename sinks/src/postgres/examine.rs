@@ -71,9 +71,7 @@ fn try_examine(spec: &SinkSpec, findings: &mut Vec<Finding>) -> Result<()> {
     }
     findings.push(Finding::fine(format!("table {}.{} takes rows", target.schema, target.table)));
     if let Some(stored) = position::read(&mut client, &target)? {
-        let rows: u64 = stored.positions.iter().map(|position| position.next.0).sum();
-        let of = format!("its position is that of store {}, {rows} rows", stored.store);
-        findings.push(Finding::fine(of));
+        findings.push(stored.finding());
     }
     let refused = dead_letters::places(&mut client, &target)?.len();
     if refused > 0 {

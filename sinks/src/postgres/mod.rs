@@ -29,7 +29,9 @@ mod ddl;
 mod dead_letters;
 mod examine;
 mod failure;
+mod insertion;
 mod names;
+mod options;
 mod position;
 mod session;
 mod table;
@@ -37,19 +39,17 @@ mod target;
 mod tls;
 mod wire;
 
-use seismic_queue::{Fingerprint, Kind, Offset, Partition, Span};
+use seismic_queue::{Fingerprint, Offset, Partition, Span};
 use tokio_postgres::types::Type;
 
 use crate::entry::Entry;
-use crate::options::{OptionKind, SinkOption};
+use crate::position::stored::{Position, next_of};
 use crate::{Context, Error, Result, Rows, Sink, SinkSpec, failpoints, limits};
 use batch::{Batch, Length};
 use columns::TableColumn;
-use connection::{Client, Transaction, Trouble};
+use connection::Client;
 use failure::failure;
-use names::{quoted, quoted_list};
-use position::Position;
-use target::{OnConflict, Target};
+use target::Target;
 use wire::Wire;
 
 pub use compare::stored_rows;
@@ -59,7 +59,7 @@ pub(crate) const ENTRY: Entry = Entry {
     scheme: "postgres",
     form: "postgres://USER@HOST:PORT/DATABASE",
     target: Some(""),
-    options: OPTIONS,
+    options: options::OPTIONS,
     place: &["table"],
     name: |spec| Target::read(spec).map_or_else(|_| spec.to_string(), |target| target.name),
     passes_over: true,
@@ -78,75 +78,6 @@ pub(crate) const ENTRY: Entry = Entry {
     rows_in: None,
     sends_back_to: None,
 };
-
-const OPTIONS: &[SinkOption] = &[
-    SinkOption {
-        name: "table",
-        kind: OptionKind::Text("TABLE or SCHEMA.TABLE"),
-        default: "seismic_windows",
-        doc: "table of the rows, as TABLE (in schema public) or SCHEMA.TABLE",
-    },
-    SinkOption {
-        name: "create",
-        kind: OptionKind::Word(&["false", "true"]),
-        default: "false",
-        doc: "whether tables that are missing are made; `seismic sink --ddl` prints them",
-    },
-    SinkOption {
-        name: "columns",
-        kind: OptionKind::Text("FIELD[:NAME],…"),
-        default: "",
-        doc: "columns to write, as FIELD or FIELD:NAME, and 'TEXT':NAME for a constant; empty: all",
-    },
-    SinkOption {
-        name: "on_conflict",
-        kind: OptionKind::Word(&["error", "ignore", "update"]),
-        default: "error",
-        doc: "what happens to a row whose key is in the table already",
-    },
-    SinkOption {
-        name: "on_data_error",
-        kind: OptionKind::Word(&["stop", "dead-letter"]),
-        default: "stop",
-        doc: "a row that the server refuses for its content: the sink stops, or keeps it in seismic_dead_letter",
-    },
-    SinkOption {
-        name: "password_file",
-        kind: OptionKind::Text("FILE"),
-        default: "",
-        doc: "file with the password; without it the variable SEISMIC_SINK_POSTGRES_PASSWORD",
-    },
-    SinkOption {
-        name: "sslmode",
-        kind: OptionKind::Word(&["disable", "prefer", "require", "verify-full"]),
-        default: "prefer",
-        doc: "TLS: never, where the server has it, always, always and for this host alone",
-    },
-    SinkOption {
-        name: "ssl_ca",
-        kind: OptionKind::Text("FILE"),
-        default: "",
-        doc: "PEM file of the authorities whose certificates are believed",
-    },
-    SinkOption {
-        name: "batch_rows",
-        kind: OptionKind::Count { min: 0, max: 1_000_000 },
-        default: "1000",
-        doc: "rows after which a transaction does not wait any longer; 0: no such limit",
-    },
-    SinkOption {
-        name: "batch_bytes",
-        kind: OptionKind::Bytes { min: 1 << 10, max: 1 << 30 },
-        default: "8MiB",
-        doc: "encoded rows after which a transaction does not wait any longer",
-    },
-    SinkOption {
-        name: "flush_ms",
-        kind: OptionKind::Duration { min_ms: 0, max_ms: 3_600_000 },
-        default: "200",
-        doc: "longest time from writing a row until it is durable; 0: no such limit",
-    },
-];
 
 /// Writes rows to one table.
 pub struct Postgres {
@@ -273,17 +204,14 @@ impl Postgres {
         let Some(stored) = position::read(client, &self.target)? else {
             return Err(Error::PositionMissing { place: self.target.name.clone() });
         };
-        position::check_owner(&stored, &self.target, &self.context)?;
-        let next = |positions: &[Position]| -> Vec<Offset> {
-            positions.iter().map(|position| position.next).collect()
-        };
-        let found = next(&stored.positions);
-        if self.attempted.as_ref().is_some_and(|(attempted, _)| next(attempted) == found) {
+        stored.check_owner(&self.target.name, &self.context)?;
+        let found = next_of(&stored.positions);
+        if self.attempted.as_ref().is_some_and(|(attempted, _)| next_of(attempted) == found) {
             self.is_committed();
             return Ok(());
         }
         self.attempted = None;
-        if next(&self.committed) == found {
+        if next_of(&self.committed) == found {
             return Ok(());
         }
         Err(self.moved())
@@ -291,72 +219,6 @@ impl Postgres {
 
     fn moved(&self) -> Error {
         Error::Moved { place: self.target.name.clone() }
-    }
-
-    /// Brings the rows of the batch into the table.
-    fn insert(&self, transaction: &mut Transaction<'_>) -> Result<()> {
-        let table = self.target.quoted_table();
-        let names = quoted_list(self.columns.iter().map(|column| &*column.name));
-        let set = match self.target.on_conflict {
-            OnConflict::Error => return self.copy(transaction, &table, &names),
-            OnConflict::Ignore => "NOTHING".to_owned(),
-            OnConflict::Update => self.assignments(),
-        };
-        let failed = |doing| move |e: Trouble| failure(&self.target.name, doing, e);
-        let make = format!(
-            "CREATE TEMPORARY TABLE seismic_incoming ON COMMIT DROP AS SELECT {names} FROM {table} \
-             WITH NO DATA"
-        );
-        transaction.batch_execute(&make).map_err(failed("making a temporary table"))?;
-        self.copy(transaction, "pg_temp.seismic_incoming", &names)?;
-        let key = quoted_list(ddl::key(&self.columns));
-        let distinct = match self.has_repeats {
-            true => (
-                format!("DISTINCT ON ({key}) "),
-                format!(" ORDER BY {key}, {} DESC", columns::OFFSET),
-            ),
-            false => (String::new(), String::new()),
-        };
-        let insert = format!(
-            "INSERT INTO {table} ({names}) SELECT {}{names} FROM pg_temp.seismic_incoming{} \
-             ON CONFLICT ({key}) DO {set}",
-            distinct.0, distinct.1
-        );
-        transaction.execute(&insert, &[]).map_err(failed("inserting rows"))?;
-        Ok(())
-    }
-
-    /// What an update sets: every column but the key's.
-    fn assignments(&self) -> String {
-        let others = self.columns.iter().filter(|column| !column.is_key);
-        let set: Vec<String> = others
-            .map(|column| quoted(&column.name))
-            .map(|name| format!("{name} = excluded.{name}"))
-            .collect();
-        if set.is_empty() { "NOTHING".to_owned() } else { format!("UPDATE SET {}", set.join(", ")) }
-    }
-
-    fn copy(&self, transaction: &mut Transaction<'_>, into: &str, names: &str) -> Result<()> {
-        let failed = |e: Trouble| {
-            self.refused(failure::line(&e), failure(&self.target.name, "copying rows", e))
-        };
-        let copy = format!("COPY {into} ({names}) FROM STDIN (FORMAT binary)");
-        transaction.copy(&copy, self.batch.parts()).map(drop).map_err(failed)
-    }
-
-    /// Names the row that the server does not take, where it says which.
-    fn refused(&self, number: Option<usize>, error: Error) -> Error {
-        match error {
-            Error::Database { place, what, kind: Kind::Data, .. } => {
-                match number.and_then(|number| self.batch.place(number)) {
-                    Some((partition, offset)) => {
-                        Error::RowRefused { place, partition, offset, what }
-                    }
-                    None => Error::RowsRefused { place, what },
-                }
-            }
-            other => other,
-        }
     }
 }
 
@@ -377,7 +239,7 @@ impl Sink for Postgres {
         self.pending.clone_from(&self.committed);
         (self.batch, self.attempted) = (Batch::default(), None);
         self.session = Some(client);
-        Ok(self.committed.iter().map(|position| position.next).collect())
+        Ok(next_of(&self.committed))
     }
 
     fn last_rows(&self) -> Vec<Option<Fingerprint>> {
@@ -388,7 +250,7 @@ impl Sink for Postgres {
         let failed = |e| failure(&self.target.name, "removing rows that were taken back", e);
         let mut client = self.session.take().ok_or_else(|| self.moved())?;
         let mut back = self.committed.clone();
-        back[partition.0 as usize] = Position { next: first, last: None };
+        back[partition.0 as usize] = Position::beginning(first);
         let mut transaction = client.transaction().map_err(failed)?;
         if !position::advance(&mut transaction, &self.target, &self.committed, &back)? {
             return Err(self.moved());
@@ -415,13 +277,9 @@ impl Sink for Postgres {
         if self.batch.bytes() >= self.target.batch_bytes {
             self.flush()?;
         }
-        let position = &mut self.pending[rows.partition().0 as usize];
-        let first = rows.messages().next().map_or(rows.next(), |message| message.offset);
-        assert!(first >= position.next, "rows come in order, from where recovery said");
         let columns = (&*self.columns, &*self.wires);
         self.batch.add(&self.target.name, rows, columns, self.target.keeps_refused)?;
-        let last = rows.messages().last().map(Fingerprint::of);
-        *position = Position { next: rows.next(), last: last.or(position.last) };
+        self.pending[rows.partition().0 as usize].pass(rows);
         Ok(())
     }
 

@@ -10,34 +10,19 @@ use super::connection::{Client, Transaction};
 use super::failure::failure;
 use super::session;
 use super::target::Target;
-use crate::ahead::mark::SinkMark;
+use crate::position::mark::SinkMark;
+use crate::position::stored::{Position, StoredPosition};
 use crate::{Context, Error, Result, SinkSpec};
 
-/// Where a sink is in one partition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Position {
-    pub(super) next: Offset,
-    pub(super) last: Option<Fingerprint>,
-}
-
-/// What the table says of a sink.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Stored {
-    pub(super) store: String,
-    pub(super) topic: String,
-    /// In order of partitions.
-    pub(super) positions: Vec<Position>,
-}
-
 /// What the table says of this sink; `None` when it has never written.
-pub(super) fn read(client: &mut Client, target: &Target) -> Result<Option<Stored>> {
+pub(super) fn read(client: &mut Client, target: &Target) -> Result<Option<StoredPosition>> {
     let failed = |e| failure(&target.name, "reading the position", e);
     let select = format!(
         "SELECT part, store, topic, next, last_offset, last_append_ms, last_crc FROM {} \
          WHERE sink = $1 ORDER BY part",
         target.quoted_positions()
     );
-    let mut stored: Option<Stored> = None;
+    let mut stored: Option<StoredPosition> = None;
     for row in client.query(&select, &[&target.table]).map_err(failed)? {
         let damaged = || Error::PositionDamaged { place: target.name.clone() };
         let offset = |value: i64| u64::try_from(value).map(Offset).map_err(|_| damaged());
@@ -52,7 +37,7 @@ pub(super) fn read(client: &mut Client, target: &Target) -> Result<Option<Stored
             _ => None,
         };
         let (store, topic) = (text(1)?, text(2)?);
-        let known = stored.get_or_insert_with(|| Stored {
+        let known = stored.get_or_insert_with(|| StoredPosition {
             store: store.clone(),
             topic: topic.clone(),
             positions: Vec::new(),
@@ -79,7 +64,7 @@ pub(super) fn begin(
     let failed = |e| failure(&target.name, "beginning the position", e);
     let stored = read(client, target)?;
     if let Some(stored) = &stored {
-        check_owner(stored, target, context)?;
+        stored.check_owner(&target.name, context)?;
         if stored.positions.len() > rows.len() {
             return Err(Error::PositionDamaged { place: target.name.clone() });
         }
@@ -104,7 +89,7 @@ pub(super) fn begin(
         let values: [&(dyn tokio_postgres::types::ToSql + Sync); 5] =
             [&target.table, &part, &context.store_id, &context.topic, &next];
         transaction.execute(&insert, &values).map_err(failed)?;
-        positions.push(Position { next: span.first, last: None });
+        positions.push(Position::beginning(span.first));
     }
     transaction.commit().map_err(failed)?;
     Ok(positions)
@@ -120,19 +105,6 @@ fn refuse_other_rows(transaction: &mut Transaction<'_>, target: &Target) -> Resu
         return Err(Error::PositionMissing { place: target.name.clone() });
     }
     Ok(())
-}
-
-/// Refuses the rows of another store, or of another topic.
-pub(super) fn check_owner(stored: &Stored, target: &Target, context: &Context) -> Result<()> {
-    let of = |store: &str, topic: &str| format!("{store}, topic {topic}");
-    if (&stored.store, &stored.topic) == (&context.store_id, &context.topic) {
-        return Ok(());
-    }
-    Err(Error::OtherRowsThere {
-        place: target.name.clone(),
-        stored: of(&stored.store, &stored.topic),
-        asked: of(&context.store_id, &context.topic),
-    })
 }
 
 /// Moves the position of every partition from `old` to `new`; `false` when one was not where this
@@ -179,8 +151,5 @@ pub(super) fn mark(spec: &SinkSpec) -> Result<Option<SinkMark>> {
     let target = Target::of(spec)?;
     let looked =
         session::connect_to_look(&target).and_then(|mut client| read(&mut client, &target));
-    Ok(looked.ok().flatten().map(|stored| SinkMark {
-        store_id: stored.store,
-        next: stored.positions.iter().map(|position| position.next).collect(),
-    }))
+    Ok(looked.ok().flatten().map(SinkMark::from))
 }

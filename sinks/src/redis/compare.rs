@@ -64,10 +64,10 @@ pub(super) fn compare(
     let Some(stored) = position::read(&mut session, &target)? else {
         return Err(nothing("no sink has ever written there".to_owned()));
     };
-    position::check_owner(&stored, &target, context)?;
+    stored.position.check_owner(&target.name, context)?;
     let mut keys = Keys::default();
     let plan = target.plan(&context.schema)?;
-    for (partition, position) in into.topic.all().zip(&stored.positions) {
+    for (partition, position) in into.topic.all().zip(&stored.position.positions) {
         let held = into.view.partitions[partition.0 as usize].outputs[0].span;
         if plan.operation.adds_up() && held.first > Offset(0) {
             return Err(nothing(

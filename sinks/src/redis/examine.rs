@@ -69,9 +69,7 @@ fn try_examine(spec: &SinkSpec, findings: &mut Vec<Finding>) -> Result<()> {
     of_persistence(&mut session, findings)?;
     of_keys(&target, findings);
     if let Some(stored) = position::read(&mut session, &target)? {
-        let rows: u64 = stored.positions.iter().map(|position| position.next.0).sum();
-        let of = format!("its position is that of store {}, {rows} rows", stored.store);
-        findings.push(Finding::fine(of));
+        findings.push(stored.position.finding());
     }
     Ok(())
 }

@@ -15,6 +15,7 @@ mod compare;
 mod examine;
 mod failure;
 mod operation;
+mod options;
 mod position;
 mod resp;
 mod script;
@@ -25,10 +26,9 @@ mod template;
 use seismic_queue::{Fingerprint, Kind, Offset, Partition, Span};
 
 use crate::entry::Entry;
-use crate::options::{OptionKind, SinkOption};
+use crate::position::stored::{Position, next_of};
 use crate::{Context, Error, Result, Rows, Sink, SinkSpec, failpoints, limits};
 use operation::{Operation, Plan};
-use position::Position;
 use session::Session;
 use target::Target;
 
@@ -37,7 +37,7 @@ pub(crate) const ENTRY: Entry = Entry {
     scheme: "redis",
     form: target::FORM,
     target: Some(""),
-    options: OPTIONS,
+    options: options::OPTIONS,
     place: &["name"],
     name: |spec| Target::read(spec).map_or_else(|_| spec.to_string(), |target| target.name),
     passes_over: true,
@@ -53,81 +53,6 @@ pub(crate) const ENTRY: Entry = Entry {
     rows_in: None,
     sends_back_to: None,
 };
-
-const OPTIONS: &[SinkOption] = &[
-    SinkOption {
-        name: "operation",
-        kind: OptionKind::Word(Operation::NAMES),
-        default: "hset",
-        doc: "what is done for each row",
-    },
-    SinkOption {
-        name: "key",
-        kind: OptionKind::Text("FIELD,… or a text with {FIELD}"),
-        default: "seismic:{sensor_id}:{window_start_ts}:{window_end_ts}:{pane}:{clock_era}:{input_partition}",
-        doc: "the key: fields joined by the connector, or a text with {FIELD} in it",
-    },
-    SinkOption {
-        name: "connector",
-        kind: OptionKind::Text("TEXT"),
-        default: ":",
-        doc: "what stands between the fields of a key",
-    },
-    SinkOption {
-        name: "value",
-        kind: OptionKind::Text("FIELD[:NAME],…"),
-        default: "",
-        doc: "the value: one field, for hset several; empty: for hset all, for incr 1, else the row as JSON",
-    },
-    SinkOption {
-        name: "score",
-        kind: OptionKind::Text("FIELD"),
-        default: "",
-        doc: "the field with the score of zadd",
-    },
-    SinkOption {
-        name: "expire_ms",
-        kind: OptionKind::Duration { min_ms: 0, max_ms: 3_153_600_000_000 },
-        default: "0",
-        doc: "how long a key lives from its last row on, of incr from its first; 0: for ever",
-    },
-    SinkOption {
-        name: "name",
-        kind: OptionKind::Text("NAME"),
-        default: "seismic",
-        doc: "what the position is kept under; each sink of a database needs its own",
-    },
-    SinkOption {
-        name: "on_data_error",
-        kind: OptionKind::Word(&["stop", "dead-letter"]),
-        default: "stop",
-        doc: "a row that its key does not take: the sink stops, or passes over it and the store keeps it",
-    },
-    SinkOption {
-        name: "password_file",
-        kind: OptionKind::Text("FILE"),
-        default: "",
-        doc: "file with the password; without it the variable SEISMIC_SINK_REDIS_PASSWORD",
-    },
-    SinkOption {
-        name: "batch_rows",
-        kind: OptionKind::Count { min: 0, max: 1_000_000 },
-        default: "1000",
-        doc: "rows after which a script does not wait any longer; 0: no such limit",
-    },
-    SinkOption {
-        name: "batch_bytes",
-        kind: OptionKind::Bytes { min: 1 << 10, max: 64 << 20 },
-        default: "1MiB",
-        doc: "encoded rows after which a script does not wait any longer: others wait while it runs",
-    },
-    SinkOption {
-        name: "flush_ms",
-        kind: OptionKind::Duration { min_ms: 0, max_ms: 3_600_000 },
-        default: "200",
-        doc: "longest time from writing a row until it is there; 0: no such limit",
-    },
-];
 
 /// Writes rows to one database of a server.
 pub struct Redis {
@@ -267,7 +192,7 @@ impl Redis {
             add(&part.to_string());
             add(&old.next.to_string());
             add(&new.next.to_string());
-            add(&new.last_in_words());
+            add(&position::last_in_words(new));
         }
         let operation = self.plan.operation;
         add(operation.command());
@@ -289,14 +214,12 @@ impl Redis {
         let Some(stored) = position::read(session, &self.target)? else {
             return Err(Error::PositionMissing { place: self.target.name.clone() });
         };
-        position::check_owner(&stored, &self.target, &self.context)?;
-        let next = |positions: &[Position]| -> Vec<Offset> {
-            positions.iter().map(|position| position.next).collect()
-        };
+        stored.position.check_owner(&self.target.name, &self.context)?;
+        let found = stored.position.positions;
         if let Some(attempt) = self.attempted.take_if(|attempt| attempt.batch == stored.batch) {
             // Whatever it did counts: all of it, or what came before a command that failed.
-            self.committed = stored.positions;
-            if next(&self.committed) == next(&attempt.positions) {
+            self.committed = found;
+            if next_of(&self.committed) == next_of(&attempt.positions) {
                 self.committed = attempt.positions;
             }
             let mut number = 0;
@@ -308,7 +231,7 @@ impl Redis {
             self.bytes = self.batch.iter().map(Command::bytes).sum();
             return Ok(());
         }
-        if next(&self.committed) == next(&stored.positions) {
+        if next_of(&self.committed) == next_of(&found) {
             return Ok(());
         }
         Err(Error::Moved { place: self.target.name.clone() })
@@ -353,7 +276,7 @@ impl Sink for Redis {
         self.pending.clone_from(&self.committed);
         (self.batch, self.bytes, self.attempted) = (Vec::new(), 0, None);
         self.session = Some(session);
-        Ok(self.committed.iter().map(|position| position.next).collect())
+        Ok(next_of(&self.committed))
     }
 
     fn last_rows(&self) -> Vec<Option<Fingerprint>> {
@@ -364,9 +287,6 @@ impl Sink for Redis {
         if self.bytes >= self.target.batch_bytes {
             self.flush()?;
         }
-        let place = rows.partition().0 as usize;
-        let first = rows.messages().next().map_or(rows.next(), |message| message.offset);
-        assert!(first >= self.pending[place].next, "rows come in order, from where recovery said");
         let mut commands = Vec::with_capacity(rows.len());
         for at in rows.iter() {
             let (partition, offset) = (rows.partition(), at.offset);
@@ -378,9 +298,7 @@ impl Sink for Redis {
         }
         self.bytes += commands.iter().map(Command::bytes).sum::<usize>();
         self.batch.append(&mut commands);
-        let last = rows.messages().last().map(Fingerprint::of);
-        let position = &mut self.pending[place];
-        *position = Position { next: rows.next(), last: last.or(position.last) };
+        self.pending[rows.partition().0 as usize].pass(rows);
         Ok(())
     }
 

@@ -15,33 +15,22 @@ use seismic_queue::{Fingerprint, Offset, Span};
 use super::script;
 use super::session::Session;
 use super::target::Target;
-use crate::ahead::mark::SinkMark;
+use crate::position::mark::SinkMark;
+use crate::position::stored::{Position, StoredPosition};
 use crate::{Context, Error, Result, SinkSpec, limits};
 
-/// Where a sink is in one partition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Position {
-    pub(super) next: Offset,
-    pub(super) last: Option<Fingerprint>,
-}
-
-impl Position {
-    /// Its last row, as it is stored.
-    pub(super) fn last_in_words(&self) -> String {
-        self.last.map_or_else(String::new, |Fingerprint { offset, append_ms, crc }| {
-            format!("{offset} {append_ms} {crc}")
-        })
-    }
-}
-
-/// What the server has of a sink.
+/// What the server has of a sink, and which batch moved it last.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Stored {
-    pub(super) store: String,
-    pub(super) topic: String,
+    pub(super) position: StoredPosition,
     pub(super) batch: String,
-    /// In order of partitions.
-    pub(super) positions: Vec<Position>,
+}
+
+/// The last row of a position, as it is stored.
+pub(super) fn last_in_words(position: &Position) -> String {
+    position.last.map_or_else(String::new, |Fingerprint { offset, append_ms, crc }| {
+        format!("{offset} {append_ms} {crc}")
+    })
 }
 
 /// What the server has of this sink; `None` when it has never written.
@@ -63,12 +52,9 @@ pub(super) fn read(session: &mut Session, target: &Target) -> Result<Option<Stor
         positions.push(Position { next, last: last_of(last) });
     }
     let take = |name: &str| hash.get(name).cloned();
-    Ok(Some(Stored {
-        store: take("store").ok_or_else(damaged)?,
-        topic: take("topic").ok_or_else(damaged)?,
-        batch: take("batch").unwrap_or_default(),
-        positions,
-    }))
+    let (store, topic) = (take("store").ok_or_else(damaged)?, take("topic").ok_or_else(damaged)?);
+    let position = StoredPosition { store, topic, positions };
+    Ok(Some(Stored { position, batch: take("batch").unwrap_or_default() }))
 }
 
 fn last_of(words: &str) -> Option<Fingerprint> {
@@ -102,30 +88,17 @@ pub(super) fn begin(
         stored = read(session, target)?;
     }
     let stored = stored.ok_or_else(|| Error::PositionMissing { place: target.name.clone() })?;
-    check_owner(&stored, target, context)?;
-    let mut positions = stored.positions;
+    stored.position.check_owner(&target.name, context)?;
+    let mut positions = stored.position.positions;
     if positions.len() > rows.len() {
         return Err(Error::PositionDamaged { place: target.name.clone() });
     }
     for (part, span) in rows.iter().enumerate().skip(positions.len()) {
         let (field, first) = (format!("next:{part}"), span.first.to_string());
         session.call(doing, &["HSETNX", key, &field, &first])?;
-        positions.push(Position { next: span.first, last: None });
+        positions.push(Position::beginning(span.first));
     }
     Ok(positions)
-}
-
-/// Refuses the rows of another store, or of another topic.
-pub(super) fn check_owner(stored: &Stored, target: &Target, context: &Context) -> Result<()> {
-    let of = |store: &str, topic: &str| format!("{store}, topic {topic}");
-    if (&stored.store, &stored.topic) == (&context.store_id, &context.topic) {
-        return Ok(());
-    }
-    Err(Error::OtherRowsThere {
-        place: target.name.clone(),
-        stored: of(&stored.store, &stored.topic),
-        asked: of(&context.store_id, &context.topic),
-    })
 }
 
 /// What the server has, for those who only look. One that does not answer says nothing.
@@ -133,8 +106,5 @@ pub(super) fn mark(spec: &SinkSpec) -> Result<Option<SinkMark>> {
     let target = Target::of(spec)?;
     let looked = Session::connect(&target, limits::LOOK_PATIENCE)
         .and_then(|mut session| read(&mut session, &target));
-    Ok(looked.ok().flatten().map(|stored| SinkMark {
-        store_id: stored.store,
-        next: stored.positions.iter().map(|position| position.next).collect(),
-    }))
+    Ok(looked.ok().flatten().map(|stored| stored.position.into()))
 }

@@ -34,8 +34,8 @@ use std::collections::BTreeMap;
 use seismic_queue::{Access, Finding, Level, Need, Offset, Partition, Queue, Span, Url};
 use seismic_rocketmq::RocketQueue;
 
-use crate::ahead::mark::SinkAhead;
 use crate::entry::Entry;
+use crate::position::mark::SinkAhead;
 use crate::{Context, Error, Result, Rows, Sink, SinkSpec};
 use queue::OutQueue;
 use reader::WrittenRows;

@@ -1,5 +1,6 @@
 //! What feeds sinks: the loop around one, the threads of several, their opening and their end.
 
+mod beginning;
 mod metrics;
 mod opening;
 mod runner;

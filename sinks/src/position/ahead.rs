@@ -1,11 +1,9 @@
 //! A sink that is ahead of its store: it has rows that the store does not have, since an older copy
 //! of the store was put back.
 
-pub(crate) mod mark;
-
 use seismic_queue::{Offset, Partition, Span, View};
 
-use crate::ahead::mark::{SinkAhead, SinkMark};
+use crate::position::mark::{SinkAhead, SinkMark};
 use crate::{Error, Result, SinkSpec};
 
 impl From<SinkAhead> for Error {
