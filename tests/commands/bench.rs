@@ -31,14 +31,14 @@ fn every_part_yields_figures_and_the_folder_is_gone() {
 }
 
 #[test]
-#[ignore = "more on brokers: .ci/run"]
+#[ignore = "long, on brokers: .ci/run --long"]
 fn a_bench_of_a_kafka_cluster_measures_every_part_there() {
     let Some(kafka) = Kafka::one() else { return };
     every_part_of(&format!("kafka://{}", kafka.address()));
 }
 
 #[test]
-#[ignore = "more on brokers: .ci/run"]
+#[ignore = "long, on brokers: .ci/run --long"]
 fn a_bench_of_rocketmq_measures_every_part_there() {
     let Some(rocketmq) = RocketMq::shared() else { return };
     every_part_of(&rocketmq.url());

@@ -104,7 +104,7 @@ fn two_workers_take_a_checkpoint_when_asked_and_another_group_goes_on_from_it() 
 }
 
 #[test]
-#[ignore = "more on brokers: .ci/run"]
+#[ignore = "long, on brokers: .ci/run --long"]
 fn a_save_is_all_or_nothing_when_a_worker_stands_still_and_is_completed_when_one_dies() {
     let Some(mut trial) = Trial::new() else { return };
     let [left, right] = two_workers(&mut trial);

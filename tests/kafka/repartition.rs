@@ -85,7 +85,7 @@ fn messages_without_keys_have_whole_windows_and_both_steps_are_proved_and_shown(
 }
 
 #[test]
-#[ignore = "more on brokers: .ci/run"]
+#[ignore = "long, on brokers: .ci/run --long"]
 fn an_hour_of_backlog_has_no_late_record_though_runs_die_in_it() {
     let Some(Trial { stage, kafka: _kafka, .. }) = Trial::new() else { return };
     let what = "--repartition of an hour over all partitions, by runs that die in the middle";
@@ -116,7 +116,7 @@ fn an_hour_of_backlog_has_no_late_record_though_one_of_two_workers_is_killed() {
 }
 
 #[test]
-#[ignore = "more on brokers: .ci/run"]
+#[ignore = "long, on brokers: .ci/run --long"]
 fn a_service_of_two_steps_is_killed_and_closes_for_silence_what_has_come_through() {
     let Some(Trial { stage, kafka: _kafka, .. }) = Trial::new() else { return };
     let service = run(&stage, &["--slot", "one", "--slots", "2"]);

@@ -277,7 +277,7 @@ Write --topic seismic-job-topic
 Write --transactional-id seismic.";
 
 #[test]
-#[ignore = "more on brokers: .ci/run"]
+#[ignore = "long, on brokers: .ci/run --long"]
 fn each_right_that_a_job_lacks_is_named_at_once_and_the_documents_have_all_of_them() {
     let what = "each right that a job needs missing in turn, until it has all of them";
     let mut line = Line { place: "Kafka", ..Line::new(31, what) };

@@ -26,7 +26,7 @@ fn consumers_killed_under_live_load_lose_and_double_nothing() {
 }
 
 #[test]
-#[ignore = "more on brokers: .ci/run"]
+#[ignore = "long, on brokers: .ci/run --long"]
 fn a_consumer_that_dies_at_each_named_place_loses_and_doubles_nothing() {
     let Some(rocketmq) = RocketMq::shared() else { return };
     let what = "death at each named place of step, commit, snapshot, replay and RocketMQ sink";
@@ -34,7 +34,7 @@ fn a_consumer_that_dies_at_each_named_place_loses_and_doubles_nothing() {
 }
 
 #[test]
-#[ignore = "more on brokers: .ci/run"]
+#[ignore = "long, on brokers: .ci/run --long"]
 fn five_recoveries_that_die_one_after_the_other_change_nothing() {
     let Some(rocketmq) = RocketMq::shared() else { return };
     let what = "death in five recoveries running, in replay and after the sink's fence";
@@ -50,7 +50,7 @@ fn sigterm_under_load_stops_a_run_that_the_next_one_continues_without_replay() {
 }
 
 #[test]
-#[ignore = "more on brokers: .ci/run"]
+#[ignore = "long, on brokers: .ci/run --long"]
 fn event_times_of_any_value_touch_no_other_sensor() {
     let Some(rocketmq) = RocketMq::shared() else { return };
     let what = "event times: 2100, 1970, negative, i64 limits, one hour ahead";
@@ -66,7 +66,7 @@ fn payloads_of_any_kind_are_dead_letters_once() {
 }
 
 #[test]
-#[ignore = "more on brokers: .ci/run"]
+#[ignore = "long, on brokers: .ci/run --long"]
 fn amplitudes_that_are_no_numbers_are_rejected_and_the_smallest_are_exact() {
     let Some(rocketmq) = RocketMq::shared() else { return };
     let what = "amplitudes: NaN, infinite, out of range, -0.0, subnormal";

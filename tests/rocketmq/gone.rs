@@ -14,7 +14,7 @@ use crate::stage::wait_until;
 const SMALL_FILES: &str = "mappedFileSizeCommitLog=1048576\ncleanResourceInterval=2000\n";
 
 #[test]
-#[ignore = "more on brokers: .ci/run"]
+#[ignore = "long, on brokers: .ci/run --long"]
 fn a_loss_that_is_accepted_is_a_gap_and_all_the_rest_is_proved() {
     let Some(rocketmq) = RocketMq::with(Flush::Async, SMALL_FILES) else { return };
     let what = "log deleted beyond the position: refused, and the loss accepted";

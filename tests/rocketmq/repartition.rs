@@ -72,7 +72,7 @@ fn messages_that_were_sent_plainly_have_whole_windows() {
 }
 
 #[test]
-#[ignore = "more on brokers: .ci/run"]
+#[ignore = "long, on brokers: .ci/run --long"]
 fn an_hour_of_backlog_over_all_queues_has_no_late_record_though_runs_die_in_it() {
     let Some(rocketmq) = RocketMq::shared() else { return };
     let stage = stage(&rocketmq);
@@ -87,7 +87,7 @@ fn an_hour_of_backlog_over_all_queues_has_no_late_record_though_runs_die_in_it()
 }
 
 #[test]
-#[ignore = "more on brokers: .ci/run"]
+#[ignore = "long, on brokers: .ci/run --long"]
 fn a_service_of_two_steps_is_killed_stopped_backed_up_and_proved() {
     let Some(rocketmq) = RocketMq::shared() else { return };
     let stage = stage(&rocketmq);

@@ -12,7 +12,7 @@ use crate::stage::{let_it_work, wait_until};
 use crate::truth::int;
 
 #[test]
-#[ignore = "more on brokers: .ci/run"]
+#[ignore = "long, on brokers: .ci/run --long"]
 fn a_job_whose_network_is_cut_stands_still_or_is_slow_goes_on_when_it_is_back() {
     let Some(rocketmq) = RocketMq::one(Flush::Async) else { return };
     let what =

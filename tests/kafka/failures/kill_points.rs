@@ -15,7 +15,7 @@ use crate::stage::{Running, wait_until};
 const WORKER: &str = "--slot one --slots 2";
 
 #[test]
-#[ignore = "more on brokers: .ci/run"]
+#[ignore = "long, on brokers: .ci/run --long"]
 fn a_worker_that_dies_at_each_named_place_loses_and_doubles_nothing() {
     let what = "death at each named place of step, transaction, snapshot and replay";
     let Some(mut trial) = Trial::of(1, what) else { return };
@@ -32,7 +32,7 @@ fn a_worker_that_dies_at_each_named_place_loses_and_doubles_nothing() {
 }
 
 #[test]
-#[ignore = "more on brokers: .ci/run"]
+#[ignore = "long, on brokers: .ci/run --long"]
 fn five_recoveries_that_die_one_after_the_other_change_nothing() {
     let what =
         "death in five recoveries running, in replay and before the last transaction is ended";

@@ -11,7 +11,7 @@ use crate::stage::{DEAD, ROWS};
 use crate::truth::{Reasons, int, text};
 
 #[test]
-#[ignore = "more on brokers: .ci/run"]
+#[ignore = "long, on brokers: .ci/run --long"]
 fn event_times_of_any_value_touch_no_other_sensor() {
     poison(14, "event times: 2100, 1970, negative, i64 limits, one hour ahead", &event_times());
 }
@@ -24,7 +24,7 @@ fn payloads_of_any_kind_are_dead_letters_once() {
 }
 
 #[test]
-#[ignore = "more on brokers: .ci/run"]
+#[ignore = "long, on brokers: .ci/run --long"]
 fn amplitudes_that_are_no_numbers_are_rejected_and_the_smallest_are_exact() {
     poison(16, "amplitudes: NaN, infinite, out of range, -0.0, subnormal", &amplitudes());
 }

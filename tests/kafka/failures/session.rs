@@ -40,7 +40,7 @@ fn a_killed_worker_with_a_name_is_back_before_its_session_is_over() {
 }
 
 #[test]
-#[ignore = "more on brokers: .ci/run"]
+#[ignore = "long, on brokers: .ci/run --long"]
 fn a_killed_worker_without_a_name_is_missed_only_after_its_session() {
     let what = "kill -9 of a worker without a name, started again at once";
     let Some(mut trial) = Trial::of(1, what) else { return };

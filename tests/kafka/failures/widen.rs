@@ -63,7 +63,7 @@ fn a_drained_job_takes_them_and_no_window_comes_twice() {
 }
 
 #[test]
-#[ignore = "more on brokers: .ci/run"]
+#[ignore = "long, on brokers: .ci/run --long"]
 fn one_that_dies_while_it_takes_them_has_all_of_them_or_none() {
     let what =
         "death at each named place of the transaction that takes partitions added to the input";

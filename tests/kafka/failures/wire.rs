@@ -68,7 +68,7 @@ fn a_worker_that_is_heard_or_hears_only_one_way_goes_on_when_the_other_is_back()
 }
 
 #[test]
-#[ignore = "more on brokers: .ci/run"]
+#[ignore = "long, on brokers: .ci/run --long"]
 fn requests_that_arrive_30_s_late_change_nothing_for_the_transactions_of_that_time() {
     let what = "30 s latency for 8 s, whose requests arrive among later transactions";
     let Some(mut trial) = Trial::of(6, what) else { return };
