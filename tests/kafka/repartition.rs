@@ -2,8 +2,10 @@
 //! brings sensors together, and all of them make windows.
 
 use rustix::process::Signal;
+use seismic_pipeline::failpoints::HOUSEKEEPING_DUE;
 use seismic_proto::{Message as _, SeismicRecord};
 
+use super::failures::held_back::WORDS;
 use super::trial::{STOP_LIMIT, Trial, ended_with};
 use crate::faults::line::Line;
 use crate::faults::publisher::Publisher;
@@ -124,4 +126,96 @@ fn a_service_of_two_steps_is_killed_and_closes_for_silence_what_has_come_through
     ended_with(&running.stop_within(Signal::TERM, STOP_LIMIT), 0);
     assert_whole(&stage, 60);
     stage.verify(&[]);
+}
+
+#[test]
+#[ignore = "more on brokers: .ci/run"]
+fn a_worker_that_reads_all_partitions_and_sleeps_leaves_them_to_another_one_and_is_fenced() {
+    let Some(Trial { stage, kafka: _kafka, .. }) = Trial::new() else { return };
+    let what = "SIGSTOP of the worker that does the first step of --repartition, then SIGCONT";
+    let mut line = Line { place: "Kafka", ..Line::new(4, what) };
+    let mut publisher = Publisher::new(&stage);
+    let all_but_the_last =
+        |seconds: u64| wait_until("windows", || windows(&stage) >= 7 * (seconds - 1));
+    // The first one that is there reads all partitions of the input.
+    let sleeper = stage.spawn(&run(&stage, &[]));
+    publish(&mut publisher, records(0, 20));
+    all_but_the_last(20);
+    let heir = stage.spawn(&run(&stage, &[]));
+    sleeper.signal(Signal::STOP);
+    publish(&mut publisher, records(20, 20));
+    all_but_the_last(40);
+    sleeper.signal(Signal::CONT);
+    ended_with(&sleeper.wait(), 4);
+    line.tries += 1;
+    // The heir reads meanwhile, and a second that comes to one partition after the other is in time.
+    (40..60).for_each(|from_s| publish(&mut publisher, records(from_s, 1)));
+    all_but_the_last(60);
+    ended_with(&heir.stop_within(Signal::TERM, STOP_LIMIT), 0);
+    drain(&stage);
+    assert_whole(&stage, 60);
+    assert_eq!(int(&stage.status(), "late"), 0);
+    stage.verify(&[]);
+    line.print();
+}
+
+#[test]
+#[ignore = "more on brokers: .ci/run"]
+fn a_transaction_that_hangs_in_the_input_holds_the_first_step_back_and_is_said() {
+    let Some(Trial { stage, kafka, .. }) = Trial::new() else { return };
+    let mut publisher = Publisher::new(&stage);
+    publish(&mut publisher, records(0, 20));
+    let mut open = kafka.tool(&kafka.source("OpenTransaction.java"));
+    let open = open.args([&kafka.address(), DATA, "1"]).output().unwrap();
+    assert!(open.status.success(), "{}", String::from_utf8_lossy(&open.stderr));
+    publish(&mut publisher, records(20, 20));
+    let worker = stage.spawn(&run(&stage, &["--until-caught-up"]));
+    wait_until("the word of run", || worker.stderr().contains(WORDS));
+    wait_until("what is held back", || int(&stage.status(), "held_back") > 0);
+    let status = stage.status();
+    let held = &status["open_transactions"][0];
+    assert_eq!((text(held, "topic"), int(held, "partition")), (DATA.to_owned(), 1), "{status}");
+    let of_input = status["repartition"]["partitions"].as_array().unwrap();
+    assert_eq!(of_input.iter().filter(|it| int(it, "held_back") > 0).count(), 1, "{status}");
+    let said = stage.ok(&["status"]);
+    assert!(said.contains(WORDS) && said.contains("held back by open transactions"), "{said}");
+    let from = int(held, "offset").to_string();
+    let abort = ["abort", "--topic", DATA, "--partition", "1", "--start-offset", &from];
+    kafka.run("org.apache.kafka.tools.TransactionsCommand", &abort);
+    ended_with(&worker.wait(), 0);
+    assert_eq!(int(&stage.status(), "held_back"), 0);
+    drain(&stage);
+    assert_whole(&stage, 40);
+    stage.verify(&[]);
+}
+
+#[test]
+#[ignore = "more on brokers: .ci/run"]
+fn what_no_checkpoint_of_the_windows_needs_goes_from_the_internal_topic() {
+    let Some(Trial { stage, kafka: _kafka, .. }) = Trial::new() else { return };
+    let mut publisher = Publisher::new(&stage);
+    // Each run leaves a checkpoint, and the ten newest are kept.
+    let runs = 12;
+    for number in 0..runs {
+        publish(&mut publisher, records(5 * number, 5));
+        let mut command = stage.command(&run(&stage, &["--until-caught-up"]));
+        command.env("FAILPOINTS", format!("{HOUSEKEEPING_DUE}=return"));
+        stage.start(command).wait().ok();
+    }
+    let service = {
+        let mut command = stage.command(&run(&stage, &[]));
+        command.env("FAILPOINTS", format!("{HOUSEKEEPING_DUE}=return"));
+        stage.start(command)
+    };
+    wait_until("the head of the internal topic is gone", || {
+        let partitions = stage.status()["partitions"].clone();
+        partitions.as_array().unwrap().iter().any(|it| int(it, "first") > 0)
+    });
+    ended_with(&service.stop_within(Signal::TERM, STOP_LIMIT), 0);
+    // What is left is enough to go on and to prove the rest.
+    publish(&mut publisher, records(5 * runs, 5));
+    drain(&stage);
+    assert_whole(&stage, 5 * (runs as usize + 1));
+    let proof = stage.ok(&["verify"]);
+    assert!(proof.contains("verified in part"), "{proof}");
 }

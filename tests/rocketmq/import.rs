@@ -101,3 +101,22 @@ fn messages_of_devices_are_refused_when_other_files_with_them_may_be_in() {
     let refused = stage.refused(&args, 1);
     assert!(refused.contains("cannot be told") && refused.contains("--again"), "{refused}");
 }
+
+#[test]
+#[ignore = "more on brokers: .ci/run"]
+fn a_file_is_not_followed_but_a_pipe_is_and_that_is_said() {
+    let Some(rocketmq) = RocketMq::shared() else { return };
+    let stage = stage(&rocketmq);
+    write(&stage, "a.csv", "A", 100);
+    let import = ["import", "csv", "--topic", "followed", "--follow"];
+    let refused = stage.refused(&[&import[..], &["a.csv"]].concat(), 2);
+    assert!(refused.contains("pipe it into the standard input of an import"), "{refused}");
+    let mut piped = stage.command(&[&import[..], &["-", "--json"]].concat());
+    piped.stdin(fs::File::open(stage.path("a.csv")).unwrap());
+    assert_eq!(
+        counts(&serde_json::from_str(&stage.start(piped).wait().ok().stdout).unwrap()).0,
+        100
+    );
+    let read = stage.ok(&["read", "followed", "--in", "queue", "--format", "json"]);
+    assert_eq!(read.lines().count(), 100);
+}

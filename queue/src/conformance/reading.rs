@@ -138,6 +138,41 @@ pub fn a_source_is_silent_until_started_and_can_go_back(backend: &dyn Backend) {
     assert_eq!(values(other), numbered(1, &["y"]));
 }
 
+pub fn a_paused_partition_is_fetched_no_more_until_it_is_resumed_where_it_was(
+    backend: &dyn Backend,
+) {
+    let queue = backend.queue();
+    append(&*queue, P0, &["a"]);
+    append(&*queue, P1, &["x"]);
+    let mut source = queue.source(&input(&*queue), &[P0, P1]).unwrap();
+    drain(backend, &mut *source, vec![]);
+    source.start(&[(P0, Offset(0)), (P1, Offset(0))]).unwrap();
+    let mut events = drain(backend, &mut *source, vec![P0, P1]);
+    let of_paused = |events: &[Event]| {
+        let batches = batches_of(events).into_iter().filter(|batch| batch.partition() == P0);
+        batches.flat_map(values).collect::<Vec<_>>()
+    };
+    source.pause(&[P0]).unwrap();
+    // A question that was under way may still bring what is appended now, and no later one.
+    append(&*queue, P0, &["b"]);
+    append(&*queue, P1, &["y"]);
+    events.extend(drain(backend, &mut *source, vec![P1]));
+    append(&*queue, P0, &["c"]);
+    append(&*queue, P1, &["z"]);
+    let paused = drain(backend, &mut *source, vec![P1]);
+    assert!(of_paused(&paused).is_empty(), "{paused:?}");
+    events.extend(paused);
+    // Again, as a source does that begins anew.
+    source.pause(&[P0]).unwrap();
+    let at = Offset(of_paused(&events).len() as u64);
+    source.resume(&[(P0, at)]).unwrap();
+    events.extend(drain(backend, &mut *source, vec![P0]));
+    assert_eq!(of_paused(&events), numbered(0, &["a", "b", "c"]));
+    let other = batches_of(&events).into_iter().filter(|batch| batch.partition() == P1);
+    let other: Vec<_> = other.flat_map(values).collect();
+    assert_eq!(other, numbered(0, &["x", "y", "z"]));
+}
+
 pub fn the_end_of_a_log_is_asked_now(backend: &dyn Backend) {
     let (queue, other) = (backend.queue(), backend.queue());
     let mut source = queue.source(&input(&*queue), &[P0]).unwrap();

@@ -8,7 +8,7 @@ use crate::stage::{DATA, wait_until};
 use crate::truth::int;
 
 /// What `status` and `doctor` say of it, and `run`.
-const WORDS: &str = "partition 1 of topic \"seismic-data-topic\" is held back from offset ";
+pub const WORDS: &str = "partition 1 of topic \"seismic-data-topic\" is held back from offset ";
 
 #[test]
 #[ignore = "more on brokers: .ci/run"]

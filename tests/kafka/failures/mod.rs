@@ -1,6 +1,6 @@
 //! Failures of a cluster and of its workers, and what is left of them.
 
-mod held_back;
+pub mod held_back;
 mod kill_points;
 mod outage;
 mod poison;

@@ -343,3 +343,29 @@ fn a_result_topic_that_was_deleted_and_made_again_is_refused_whatever_is_in_it()
     trial.tried();
     trial.finish(&Findings::default());
 }
+
+#[test]
+#[ignore = "more on brokers: .ci/run"]
+fn a_result_topic_that_is_deleted_and_made_again_under_a_worker_ends_it() {
+    let what = "the result topic deleted and made again under a worker";
+    let Some(mut trial) = of_records(what) else { return };
+    let stage = &trial.stage;
+    // It has nothing to commit, so that only its looks can tell.
+    let worker = stage.spawn(&["run", "--quiet", "--idle-timeout-ms", "0"]);
+    stage.wait_for_job(|status| int(status, "windows") > 0 && int(status, "lag") == 0);
+    trial.kafka.run(TOPICS, &["--delete", "--topic", ROWS]);
+    trial.kafka.run(TOPICS, &["--create", "--topic", ROWS, "--partitions", "4"]);
+    let done = worker.wait();
+    ended_with(&done, 1);
+    // A snapshot may have been committed just then, and what came of that was looked up.
+    let words = ["was deleted and made again while it ran", "there is no such topic now"];
+    let words = [&words[..], &["the topic of that name is another one"]].concat();
+    assert!(words.iter().any(|words| done.stderr.contains(words)), "{done}");
+    assert!(done.stderr.contains("--accept-loss does not help"), "{done}");
+    // Nor does it go on at its next start.
+    stage.generate(&["--records", "500", "--seed", "2"]);
+    let refusal = stage.refused(&run(&[]), 1);
+    assert!(refusal.contains("the topic of that name is another one"), "{refusal}");
+    trial.tried();
+    trial.finish(&Findings::default());
+}

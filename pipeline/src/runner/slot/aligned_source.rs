@@ -19,7 +19,8 @@
 //! partition until all others are read.
 //!
 //! A partition of which nothing is held is passed over only if its log had nothing more when the
-//! newest batch of the others had come.
+//! newest batch of the others had come. What an open transaction holds back is more: the others wait
+//! for it, however often the source says that it can read no further.
 //!
 //! Which partitions are fetched next is up to the source that this one wraps, so one that has
 //! [`HELD_BYTES`] here is paused there until less is held: of each partition that is one batch (2 MiB,
@@ -117,7 +118,6 @@ impl AlignedSource {
                 part.end = Some(part.read_to);
                 return None;
             }
-            part.empty_at = Some(self.fetched);
         }
         Some(Event::CaughtUp(partition, at))
     }
@@ -189,7 +189,6 @@ impl AlignedSource {
         if part.held.is_empty()
             && let Some(at) = part.end.take()
         {
-            part.empty_at = Some(self.fetched);
             self.reached.push_back(Event::CaughtUp(partition, at));
         }
         Ok(Some(Event::Batch(piece)))
