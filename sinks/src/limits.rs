@@ -103,3 +103,6 @@ pub const ANSWER_BYTES: u64 = 4 << 10;
 
 /// Differences that a comparison keeps; the others are counted.
 pub const DIFFERENCES_SHOWN: usize = 10;
+
+/// Windows with several rows that a comparison adds up: about 300 MB.
+pub const MERGED_WINDOWS: usize = 1_000_000;

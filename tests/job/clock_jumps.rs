@@ -7,16 +7,19 @@ use serde_json::Value;
 use crate::stage::{DEAD, ROWS, Stage};
 use crate::truth::{int, text};
 
-const START: i64 = 1_600_000_000_000;
+pub const START: i64 = 1_600_000_000_000;
 const HOUR: i64 = 3_600_000;
 
 /// Imports records of a sensor at these times, and drains.
-fn drained(times: &[i64], options: &[&str]) -> (Stage, String) {
+pub fn drained(times: &[i64], options: &[&str]) -> (Stage, String) {
     let stage = Stage::new();
     let mut lines = "sensor_id,collect_timestamp,longitude,latitude,seismic_amplitude,phase_type,\
                      data_quality\n"
         .to_owned();
-    times.iter().for_each(|at| lines += &format!("S001,{at},-98.5,16.5,1.5,N,1\n"));
+    for (n, at) in times.iter().enumerate() {
+        let amplitude = 1.5 + (n * 31 % 199) as f32 / 7.0;
+        lines += &format!("S001,{at},-98.5,16.5,{amplitude},N,1\n");
+    }
     fs::write(stage.path("archive.csv"), lines).unwrap();
     stage.ok(&["import", "csv", "archive.csv"]);
     let told = stage.run(&[&["run", "--quiet", "--drain"], options].concat()).ok().stderr;

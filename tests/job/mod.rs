@@ -2,7 +2,7 @@
 
 mod busy;
 mod cleaning;
-mod clock_jumps;
+pub mod clock_jumps;
 pub mod counts;
 mod durable;
 mod job_file;

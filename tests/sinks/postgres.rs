@@ -6,9 +6,12 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use seismic_brokers::Postgres;
+use seismic_sinks::failpoints;
 use serde_json::Value;
 
+use crate::job::clock_jumps::{START, drained};
 use crate::stage::{Stage, wait_until};
+use crate::truth::int;
 
 /// A stage with a job that has run, and the sink of its rows.
 struct Scene {
@@ -221,6 +224,65 @@ fn a_condition_and_skipped_rows_leave_rows_out_and_verify_knows_it() {
     let rows: usize = scene.sql("SELECT count(*) FROM strict").parse().unwrap();
     assert_eq!(rows + 1, in_topic.len());
     stage.refused(&["sink", "skip", "csv:elsewhere", "0", "1"], 2);
+}
+
+#[test]
+fn the_rows_of_a_window_become_one_and_verify_adds_them_up_too() {
+    let Some(server) = Postgres::start(&[]) else { return };
+    let sink = format!("{},create=true,merge_panes=true", server.database("seismic"));
+    let sql = |text: &str| server.sql("seismic", text).trim().to_owned();
+    // What was missing in two minutes comes ten minutes later, mixed with live records.
+    let live = |i: i64| START + 600_000 + 1_000 * i;
+    let mut times: Vec<i64> = (0..120).map(|i| START + 1_000 * i).collect();
+    times.push(live(0));
+    for i in 0..120 {
+        times.extend([START + 1_000 * i + 100, START + 1_000 * i + 640, live(i) + 100]);
+    }
+    let (stage, _) = drained(&times, &["--allowed-lateness-ms", "7200000"]);
+    let in_topic = stage.read("seismic-agg-topic").len();
+    let merged = stage.ok(&["read", "seismic-agg-topic", "--merged", "--format", "json"]);
+    let windows = merged.lines().count();
+    assert!(windows + 100 < in_topic, "{windows} of {in_topic}");
+    // Panes of one window in one transaction, and over several, of which some are made again.
+    for (table, batch_rows) in [("a", 1_000_000), ("b", 7)] {
+        let sink = format!("{sink},table={table},batch_rows={batch_rows}");
+        for place in failpoints::POSTGRES {
+            let mut dies = stage.command(&["sink", &sink, "--until-caught-up"]);
+            dies.env("FAILPOINTS", format!("{place}=1*off->return(abort)"));
+            stage.start(dies).wait();
+        }
+        stage.ok(&["sink", &sink, "--until-caught-up"]);
+        stage.ok(&["verify", "--sink", &sink]);
+        let of_table = sql(&format!("SELECT count(*), sum(record_count) FROM {table}"));
+        assert_eq!(of_table, format!("{windows}|{}", times.len()));
+    }
+    // Each value is that of the merged rows, also read in another way.
+    let row: Value = serde_json::from_str(merged.lines().next().unwrap()).unwrap();
+    let start = int(&row["value"], "window_start_ts");
+    let of_window = |column: &str| {
+        sql(&format!(
+            "SELECT {column} FROM a WHERE window_start_ts = to_timestamp({start} / 1000.0)"
+        ))
+    };
+    for column in ["mean_amplitude", "rms_amplitude", "std_amplitude", "gap_fraction", "rsam"] {
+        let expected = row["value"][column].as_f64().unwrap();
+        assert_eq!(of_window(column).parse::<f64>().unwrap(), expected, "{column}");
+    }
+    assert!(of_window("pane").parse::<u64>().unwrap() > 0);
+    sql("UPDATE a SET rms_amplitude = rms_amplitude + 1 WHERE pane = 1");
+    let found = stage.run(&["verify", "--sink", &format!("{sink},table=a")]);
+    assert_eq!(found.code, Some(3), "{found}");
+
+    for (further, words) in [
+        ("on_conflict=update", "on_conflict says nothing"),
+        ("columns=sensor_id,table=c", "merge_panes also needs the columns"),
+    ] {
+        let refused = stage.run(&["sink", &format!("{sink},{further}"), "--until-caught-up"]);
+        assert_eq!(refused.code, Some(2), "{refused}");
+        assert!(refused.stderr.contains(words), "{refused}");
+    }
+    let refused = stage.refused(&["sink", "csv:rows,merge_panes=true", "--until-caught-up"], 2);
+    assert!(refused.contains("merge_panes"), "{refused}");
 }
 
 #[test]

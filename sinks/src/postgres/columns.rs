@@ -15,6 +15,9 @@ pub(super) const OFFSET: &str = "result_offset";
 const WINDOW_KEY: [&str; 6] =
     ["sensor_id", "window_start_ts", "window_end_ts", "pane", "clock_era", "input_partition"];
 
+/// Column that tells the rows of one window apart.
+pub(super) const PANE: &str = "pane";
+
 /// What the option `columns` says; empty: every column under its own name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Choice(Vec<(Content, String)>);
@@ -83,9 +86,16 @@ impl Choice {
         Ok(Choice(chosen))
     }
 
-    /// The table's columns for rows of this schema.
-    pub(super) fn columns(&self, schema: &Schema) -> Result<Vec<TableColumn>, String> {
-        let key = key(schema);
+    /// The table's columns for rows of this schema. Where panes are merged, the key is without them.
+    pub(super) fn columns(
+        &self,
+        schema: &Schema,
+        merges_panes: bool,
+    ) -> Result<Vec<TableColumn>, String> {
+        let mut key = key(schema);
+        if merges_panes {
+            key.retain(|name| *name != PANE);
+        }
         let of_field = |place: usize, name: &str| {
             let column = &schema.columns()[place];
             TableColumn {
@@ -176,7 +186,7 @@ mod tests {
 
     #[test]
     fn without_a_choice_every_column_is_there_and_its_place_in_the_topic() {
-        let columns = Choice::default().columns(Schema::windows()).unwrap();
+        let columns = Choice::default().columns(Schema::windows(), false).unwrap();
         assert_eq!(columns.len(), Schema::windows().columns().len() + 2);
         let mut key = names(&columns, |column| column.is_key);
         key.sort_unstable();
@@ -190,7 +200,7 @@ mod tests {
         let choice = Choice::read("sensor_id:station,max_amplitude,'IV, x':network").err();
         assert!(choice.is_some(), "a comma ends a column");
         let choice = Choice::read("sensor_id:station,max_amplitude,'IV':network").unwrap();
-        let columns = choice.columns(Schema::windows()).unwrap();
+        let columns = choice.columns(Schema::windows(), false).unwrap();
         let all = ["station", "max_amplitude", "network", PARTITION, OFFSET];
         assert_eq!(names(&columns, |_| true), all);
         assert_eq!(names(&columns, |column| column.is_key), [PARTITION, OFFSET]);
@@ -201,7 +211,8 @@ mod tests {
         for text in ["sensor_id,sensor_id", "sensor_id:", "'IV'", "pane:result_offset"] {
             assert!(Choice::read(text).is_err(), "{text}");
         }
-        let error = Choice::read("sensorid").unwrap().columns(Schema::windows()).unwrap_err();
+        let error =
+            Choice::read("sensorid").unwrap().columns(Schema::windows(), false).unwrap_err();
         assert!(error.contains("did you mean sensor_id?"), "{error}");
     }
 }

@@ -1,7 +1,6 @@
 //! Whether the table holds the result topic up to the sink's position, row by row, as one snapshot
 //! of the database shows it.
 
-use std::collections::HashSet;
 use std::error::Error as StdError;
 
 use seismic_proto::{Row, Schema};
@@ -11,11 +10,12 @@ use tokio_postgres::types::{FromSql, Type};
 use super::columns::{self, Source, TableColumn};
 use super::connection::{Client, Trouble};
 use super::failure::failure;
+use super::merged_topic::MergedTopic;
 use super::names::{quoted, quoted_list};
 use super::target::Target;
 use super::wire::Wire;
 use super::{dead_letters, position, session, table};
-use crate::compare::{Comparison, RowDifferenceKind, TopicRows};
+use crate::compare::{Comparison, RowDifferenceKind};
 use crate::{Context, Error, Result, SinkSpec};
 
 /// The bytes of a field, whatever its type is.
@@ -146,8 +146,12 @@ pub(super) fn compare(
     let mut sides = Vec::new();
     for (partition, position) in into.topic.all().zip(&stored.positions) {
         let held = into.view.partitions[partition.0 as usize].outputs[0].span;
-        let rows = into.rows(partition, held.first, position.next)?;
-        sides.push(Side { rows, first: held.first, ahead: None, refused: &refused });
+        let rows = || into.rows(partition, held.first, position.next);
+        let rows = match target.merges_panes {
+            true => MergedTopic::merged(rows()?, [rows()?, rows()?], &refused)?,
+            false => MergedTopic::plain(rows()?, &refused),
+        };
+        sides.push(Side { rows, first: held.first, ahead: None });
     }
     let mut same = 0;
     reading.each(&mut transaction, |partition, offset, found| {
@@ -169,13 +173,11 @@ pub(super) fn compare(
 
 /// One partition of the topic next to its rows of the table.
 struct Side<'a> {
-    rows: TopicRows<'a>,
+    rows: MergedTopic<'a>,
     /// The oldest row that the topic has.
     first: Offset,
     /// A row of the topic that was read before its turn.
     ahead: Option<(Offset, Row)>,
-    /// Rows that are dead letters instead.
-    refused: &'a HashSet<(Partition, Offset)>,
 }
 
 impl Side<'_> {
@@ -195,9 +197,10 @@ impl Side<'_> {
         into: &mut Comparison<'_>,
     ) -> Result<bool> {
         if at < self.first {
+            self.rows.see_begun(&reading.row(found, Row::new(reading.schema)));
             return Ok(false);
         }
-        let partition = self.rows.partition;
+        let partition = self.rows.partition();
         while let Some((offset, expected)) = self.next_row()? {
             if offset < at {
                 self.is_missing(offset, &expected, into);
@@ -221,10 +224,10 @@ impl Side<'_> {
     }
 
     fn is_missing(&self, offset: Offset, expected: &Row, into: &mut Comparison<'_>) {
-        if self.refused.contains(&(self.rows.partition, offset)) {
+        if self.rows.is_refused(offset) {
             return;
         }
         let kind = RowDifferenceKind::Missing;
-        into.add(self.rows.partition, kind, Some(expected), None, Some(offset));
+        into.add(self.rows.partition(), kind, Some(expected), None, Some(offset));
     }
 }

@@ -5,9 +5,9 @@ use seismic_queue::Kind;
 
 use super::connection::{Transaction, Trouble};
 use super::failure::{self, failure};
-use super::names::{quoted, quoted_list};
+use super::names::{INCOMING, quoted, quoted_list};
 use super::target::OnConflict;
-use super::{Postgres, columns, ddl};
+use super::{Postgres, columns, ddl, merge};
 use crate::{Error, Result};
 
 impl Postgres {
@@ -16,17 +16,13 @@ impl Postgres {
         let table = self.target.quoted_table();
         let names = quoted_list(self.columns.iter().map(|column| &*column.name));
         let set = match self.target.on_conflict {
+            _ if self.target.merges_panes => return self.merge(transaction, &table, &names),
             OnConflict::Error => return self.copy(transaction, &table, &names),
             OnConflict::Ignore => "NOTHING".to_owned(),
             OnConflict::Update => self.assignments(),
         };
         let failed = |doing| move |e: Trouble| failure(&self.target.name, doing, e);
-        let make = format!(
-            "CREATE TEMPORARY TABLE seismic_incoming ON COMMIT DROP AS SELECT {names} FROM {table} \
-             WITH NO DATA"
-        );
-        transaction.batch_execute(&make).map_err(failed("making a temporary table"))?;
-        self.copy(transaction, "pg_temp.seismic_incoming", &names)?;
+        self.copy_beside(transaction, &table, &names)?;
         let key = quoted_list(ddl::key(&self.columns));
         let distinct = match self.has_repeats {
             true => (
@@ -36,11 +32,40 @@ impl Postgres {
             false => (String::new(), String::new()),
         };
         let insert = format!(
-            "INSERT INTO {table} ({names}) SELECT {}{names} FROM pg_temp.seismic_incoming{} \
+            "INSERT INTO {table} ({names}) SELECT {}{names} FROM pg_temp.{INCOMING}{} \
              ON CONFLICT ({key}) DO {set}",
             distinct.0, distinct.1
         );
         transaction.execute(&insert, &[]).map_err(failed("inserting rows"))?;
+        Ok(())
+    }
+
+    /// Brings the rows of the batch into a temporary table.
+    fn copy_beside(
+        &self,
+        transaction: &mut Transaction<'_>,
+        table: &str,
+        names: &str,
+    ) -> Result<()> {
+        let failed = |e| failure(&self.target.name, "making a temporary table", e);
+        let make = format!(
+            "CREATE TEMPORARY TABLE {INCOMING} ON COMMIT DROP AS SELECT {names} FROM {table} \
+             WITH NO DATA"
+        );
+        transaction.batch_execute(&make).map_err(failed)?;
+        self.copy(transaction, &format!("pg_temp.{INCOMING}"), names)
+    }
+
+    /// Adds the rows of the batch to those of their windows, of each window one after the other.
+    fn merge(&self, transaction: &mut Transaction<'_>, table: &str, names: &str) -> Result<()> {
+        let failed = |e| failure(&self.target.name, "adding rows up", e);
+        self.copy_beside(transaction, table, names)?;
+        let insert = merge::insert(table, names, &self.columns, &self.wires);
+        for turn in 1i64.. {
+            if transaction.execute(&insert, &[&turn]).map_err(failed)? == 0 {
+                break;
+            }
+        }
         Ok(())
     }
 

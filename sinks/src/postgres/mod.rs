@@ -30,6 +30,8 @@ mod dead_letters;
 mod examine;
 mod failure;
 mod insertion;
+mod merge;
+mod merged_topic;
 mod names;
 mod options;
 mod position;
@@ -247,6 +249,10 @@ impl Sink for Postgres {
     }
 
     fn take_back(&mut self, partition: Partition, first: Offset) -> Result<bool> {
+        if self.target.merges_panes {
+            // What was added up cannot be taken apart.
+            return Ok(false);
+        }
         let failed = |e| failure(&self.target.name, "removing rows that were taken back", e);
         let mut client = self.session.take().ok_or_else(|| self.moved())?;
         let mut back = self.committed.clone();

@@ -27,6 +27,12 @@ pub(super) const OPTIONS: &[SinkOption] = &[
         default: "error",
         doc: "what happens to a row whose key is in the table already",
     },
+    SinkOption {
+        name: "merge_panes",
+        kind: OptionKind::Word(&["false", "true"]),
+        default: "false",
+        doc: "whether the rows of a window are added up to one",
+    },
     options::on_data_error(
         "a row that the server refuses for its content: the sink stops, or keeps it in seismic_dead_letter",
     ),

@@ -65,9 +65,11 @@ pub(super) fn check(
             ));
         }
     }
-    if target.on_conflict != OnConflict::Error && !has_key(client, target, columns)? {
+    let needs_key = target.on_conflict != OnConflict::Error || target.merges_panes;
+    if needs_key && !has_key(client, target, columns)? {
+        let option = if target.merges_panes { "merge_panes" } else { "on_conflict" };
         faults.push(format!(
-            "on_conflict needs a unique index over exactly ({}), and there is none",
+            "{option} needs a unique index over exactly ({}), and there is none",
             quoted_list(ddl::key(columns))
         ));
     }

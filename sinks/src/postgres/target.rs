@@ -9,6 +9,7 @@ use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 
 use super::columns::{Choice, TableColumn};
+use super::merge;
 use super::names::{DEAD_LETTERS, NAME_BYTES, POSITIONS, quoted};
 use crate::{Error, Result, SinkSpec, limits};
 
@@ -50,6 +51,8 @@ pub(super) struct Target {
     pub(super) table: String,
     pub(super) choice: Choice,
     pub(super) on_conflict: OnConflict,
+    /// Whether the rows of a window become one.
+    pub(super) merges_panes: bool,
     /// Whether a row that the server refuses for its content is kept apart, and the sink goes on.
     pub(super) keeps_refused: bool,
     /// Whether a table that is missing is made.
@@ -101,6 +104,13 @@ impl Target {
             ),
             _ => {}
         }
+        let merges_panes = spec.text("merge_panes") == "true";
+        if merges_panes && spec.text("on_conflict") != "error" {
+            faults.push(
+                "merge_panes=true adds up the rows of a window, so on_conflict says nothing: leave it out"
+                    .to_owned(),
+            );
+        }
         if !faults.is_empty() {
             return Err(faults);
         }
@@ -115,6 +125,7 @@ impl Target {
                 "ignore" => OnConflict::Ignore,
                 _ => OnConflict::Update,
             },
+            merges_panes,
             keeps_refused: spec.text("on_data_error") == "dead-letter",
             creates: spec.text("create") == "true",
             protection,
@@ -136,7 +147,11 @@ impl Target {
     /// The table's columns for rows of this schema.
     pub(super) fn columns(&self, schema: &Schema) -> Result<Vec<TableColumn>> {
         let refuse = |what| Error::TableDiffers { place: self.name.clone(), what };
-        self.choice.columns(schema).map_err(refuse)
+        let columns = self.choice.columns(schema, self.merges_panes).map_err(refuse)?;
+        if self.merges_panes {
+            merge::check(schema, &columns).map_err(refuse)?;
+        }
+        Ok(columns)
     }
 
     /// The table, as statements name it.
