@@ -16,8 +16,19 @@ use super::run;
 use super::spec::JobSpec;
 use super::state::{JobState, Shared};
 use super::stop::StopToken;
+use crate::backends::Url;
 use crate::error::{Panicked, Usage};
 use crate::status::numbers::JobNumbers;
+
+/// How often it is looked whether a job has ended.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
+/// How long a stopped job may take before it is looked whether anybody answers it. With
+/// [`REACH_WAIT`] it stays below the 5 s that a stop may take.
+const STOP_PATIENCE: Duration = Duration::from_secs(3);
+
+/// How long a broker may take to take a connection.
+const REACH_WAIT: Duration = Duration::from_secs(1);
 
 /// A job that has not been started.
 pub struct Job {
@@ -74,6 +85,7 @@ impl Job {
             return Err(Usage(faults.join("\n       ")).into());
         }
         let shared = Arc::new(Shared::new(&self.spec.group, self.stop, self.pause));
+        let queue = self.spec.queue.clone();
         let (of_thread, spec, notify) = (Arc::clone(&shared), self.spec, self.notify);
         let thread = thread::Builder::new()
             .name(format!("job {}", spec.group))
@@ -85,13 +97,15 @@ impl Job {
                 Ok(outcome?.then(|| JobReport::new(&of_thread, began.elapsed())))
             })
             .context("starting the job's thread")?;
-        Ok(JobHandle { shared, thread: Some(thread) })
+        Ok(JobHandle { shared, queue, began: Instant::now(), thread: Some(thread) })
     }
 }
 
 /// A started job. Dropping it asks the job to stop and does not wait for it.
 pub struct JobHandle {
     shared: Arc<Shared>,
+    queue: Url,
+    began: Instant,
     thread: Option<JoinHandle<anyhow::Result<Option<JobReport>>>>,
 }
 
@@ -121,13 +135,65 @@ impl JobHandle {
 
     /// Waits until the job has ended. `None` when it was stopped before it had opened everything.
     ///
+    /// A stopped job whose queue nobody is at is not waited for longer than it has time: its threads
+    /// ask brokers that are gone, and each question is given up at its own time. They are left to the
+    /// end of the process, as a kill would leave them, and the next run continues from what is
+    /// committed.
+    ///
     /// # Errors
-    /// Why it failed; the state is [`JobState::Failed`] then.
+    /// Why it failed; the state is [`JobState::Failed`] then. [`LeftBehind`] when it was not waited
+    /// for and had not committed all that it had read.
     pub fn join(mut self) -> anyhow::Result<Option<JobReport>> {
         let thread = self.thread.take().expect("it is taken only here, and this consumes it");
+        let mut stopped: Option<Instant> = None;
+        while !thread.is_finished() {
+            thread::sleep(LOOK_EVERY);
+            if !self.shared.stop.is_stopped() {
+                continue;
+            }
+            let waited = stopped.get_or_insert_with(Instant::now).elapsed();
+            if waited > STOP_PATIENCE && !self.queue.is_reachable(REACH_WAIT) {
+                // It may have ended while that was asked.
+                return match thread.is_finished() {
+                    true => thread.join().unwrap_or_else(|_| Err(Panicked.into())),
+                    false => self.leave(),
+                };
+            }
+        }
         thread.join().unwrap_or_else(|_| Err(Panicked.into()))
     }
+
+    /// Ends without the job's threads.
+    fn leave(&self) -> anyhow::Result<Option<JobReport>> {
+        let queue = self.queue.to_string();
+        if self.shared.metrics.is_settled() {
+            tracing::warn!(
+                "{queue} does not answer, so sinks and housekeeping were left behind; all that was read is committed"
+            );
+            return Ok(Some(JobReport::new(&self.shared, self.began.elapsed())));
+        }
+        Err(LeftBehind { queue }.into())
+    }
 }
+
+/// A stopped job could not make its last commit, since nobody answers.
+#[derive(Debug)]
+pub struct LeftBehind {
+    queue: String,
+}
+
+impl Display for LeftBehind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "stopped without a last commit, since {} does not answer; nothing is lost: the next run \
+             continues from what is committed",
+            self.queue
+        )
+    }
+}
+
+impl std::error::Error for LeftBehind {}
 
 /// Sees what a job does, without having it.
 #[derive(Clone, Debug)]

@@ -1,6 +1,9 @@
 //! Kafka in the list of backends: what a cluster's address opens.
 
+use std::net::{TcpStream, ToSocketAddrs as _};
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use crate::address::ClusterAddress;
 use crate::queue::KafkaQueue;
@@ -34,6 +37,20 @@ impl Address for ClusterAddress {
 
     fn capabilities(&self) -> Capabilities {
         Capabilities { is_shared: true, has_stores_in_cluster: true, ..Capabilities::default() }
+    }
+
+    /// One broker is enough.
+    fn is_reachable(&self, wait: Duration) -> bool {
+        let takes_connections = |broker: &str| {
+            let Ok(mut places) = broker.to_socket_addrs() else { return false };
+            places.any(|place| TcpStream::connect_timeout(&place, wait).is_ok())
+        };
+        thread::scope(|scope| {
+            let brokers = self.brokers.split(',');
+            let asked: Vec<_> =
+                brokers.map(|broker| scope.spawn(move || takes_connections(broker))).collect();
+            asked.into_iter().any(|asked| asked.join().unwrap_or(false))
+        })
     }
 
     fn with_settings(&self, settings: &[(String, String)]) -> Option<Arc<dyn Address>> {

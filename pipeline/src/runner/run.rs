@@ -103,6 +103,7 @@ pub fn run_behind(
     let (is_over, checkpoint_requests) = (AtomicBool::new(false), &CheckpointRequests::default());
     let spread = &SpreadWatch::new(settings, job.job.input().partitions);
     let losses = &LossWatch::default();
+    metrics.begin_run();
     let outcome = thread::scope(|scope| {
         let keeper = scope.spawn(|| match shared {
             None => housekeeping::housekeep_while_running(job, checkpoint_requests, &is_over),
@@ -137,6 +138,10 @@ pub fn run_behind(
         let watch = scope.spawn(|| file_watch::stay_in_place(job, stop, &is_over));
         let holds = scope.spawn(|| hold_watch::watch(job, metrics, &is_over));
         let ended: Vec<_> = slots.into_iter().map(|slot| slot.join()).collect();
+        // What is left to do here may have to wait for brokers, and is not about what was read.
+        if ended.iter().all(|ended| matches!(ended, Ok(Ok(())))) {
+            metrics.settle_run();
+        }
         // Before a panic is resumed: otherwise the scope would wait for the housekeeping for ever.
         is_over.store(true, Ordering::Relaxed);
         keeper.thread().unpark();

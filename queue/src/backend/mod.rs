@@ -23,6 +23,7 @@ use std::any::Any;
 use std::fmt::{Debug, Display};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use url::Url;
 
@@ -101,6 +102,11 @@ pub trait Address: Any + Display + Send + Sync {
 
     /// What the backend can do.
     fn capabilities(&self) -> Capabilities;
+
+    /// Whether somebody takes connections there, as far as that is seen within `wait`. Files always do.
+    fn is_reachable(&self, _wait: Duration) -> bool {
+        true
+    }
 
     /// The file that it is, for an embedded backend.
     fn file(&self) -> Option<&Path> {

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use std::{fmt, fs};
 
 use super::{Address, Capabilities, Registry};
@@ -61,6 +62,12 @@ impl Url {
     #[must_use]
     pub fn file(&self) -> Option<&Path> {
         self.address.file()
+    }
+
+    /// Whether somebody takes connections there; see [`Address::is_reachable`].
+    #[must_use]
+    pub fn is_reachable(&self, wait: Duration) -> bool {
+        self.address.is_reachable(wait)
     }
 
     /// Copies an embedded queue or store into a new file; see [`Address::copy_file`].

@@ -169,7 +169,7 @@ fn run_steps(
             }
             ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         });
-        let of_first = Metrics::default();
+        let of_first = metrics.beside();
         of_first.on_notice(|notice| tracing::warn!("{}", notice_with_remedy(notice)));
         let unwind = |panic| std::panic::resume_unwind(panic);
         // Also after a panic: otherwise the second step would go on for ever.

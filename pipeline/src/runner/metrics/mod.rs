@@ -11,8 +11,8 @@ mod snapshot;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use seismic_queue::{Offset, Partition, PartitionCommit};
@@ -42,6 +42,8 @@ pub struct Metrics {
     outputs: Mutex<Vec<u64>>,
     partitions: Mutex<BTreeMap<Partition, Observed>>,
     listener: Listener,
+    /// Runs whose slots have not ended well.
+    open_runs: Arc<AtomicUsize>,
 }
 
 /// There was no row yet.
@@ -62,6 +64,7 @@ impl Default for Metrics {
             outputs: Mutex::default(),
             partitions: Mutex::default(),
             listener: Listener::default(),
+            open_runs: Arc::default(),
         }
     }
 }
@@ -88,6 +91,27 @@ struct Timed {
 }
 
 impl Metrics {
+    /// Those of a step whose end these ones wait for, too.
+    #[must_use]
+    pub fn beside(&self) -> Metrics {
+        Metrics { open_runs: Arc::clone(&self.open_runs), ..Metrics::default() }
+    }
+
+    /// Whether every run that was begun has committed all that it read, and reads no more.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.open_runs.load(Ordering::Acquire) == 0
+    }
+
+    pub(crate) fn begin_run(&self) {
+        self.open_runs.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// The slots of a run have ended well.
+    pub(crate) fn settle_run(&self) {
+        self.open_runs.fetch_sub(1, Ordering::AcqRel);
+    }
+
     /// All of it. The numbers are read one after the other, so a commit may show in one of them and
     /// not yet in another.
     #[must_use]
