@@ -2,7 +2,7 @@
 //! once, from the response into the reader's batch.
 //!
 //! ```text
-//!  leaders ──► broker ──► connection ──► response_handler ──► pending ──► the reader
+//!  leaders ──► broker ──► connection ──► exchange ──► response_handler ──► pending ──► the reader
 //!  eligibility: whether this client may fetch   request, response, error_code: the calls
 //!  record_batch, compression, unpacking, aborted: their content   cursor, backoff: one partition, one retry
 //! ```
@@ -25,6 +25,7 @@ mod connection;
 mod cursor;
 mod eligibility;
 mod error_code;
+mod exchange;
 pub mod fuzz;
 mod leaders;
 mod pending;
@@ -47,20 +48,14 @@ use rustix::event::Timespec;
 
 use self::backoff::Backoff;
 use self::broker::{Broker, ConnectionState};
-use self::connection::{BrokerConnection, RequestInFlight};
 use self::cursor::Cursor;
 use self::eligibility::FetchSettings;
 use self::pending::{PendingResponse, Step};
-use self::request::FetchPosition;
 use crate::client::cluster::{Cluster, Leaders};
 use crate::client::connection::number;
 use crate::client::native::Item;
-use crate::security::{Opened, Security};
-use crate::wire::{is_fetch_spoken, versions};
+use crate::security::Security;
 use seismic_queue::{Offset, Partition, Topic};
-
-/// Why brokers that do not know our version of `Fetch` are left to librdkafka.
-const OLD_BROKER: &str = "a broker older than Kafka 3.1";
 
 /// What is not for us: why.
 #[derive(Debug)]
@@ -295,110 +290,11 @@ impl Fetch {
         Ok(())
     }
 
-    /// A new link, which asks first what the broker speaks.
-    fn handshake(&self, opened: Opened) -> BrokerConnection {
-        let mut link = BrokerConnection::new(opened);
-        let number = link.number();
-        link.send(&versions(number, &self.settings.client));
-        link
-    }
-
-    /// Asks, and takes what was answered.
-    fn serve(
-        &mut self,
-        id: i32,
-        link: &mut BrokerConnection,
-        now: Instant,
-    ) -> Result<io::Result<()>, Unreadable> {
-        loop {
-            self.renew(link);
-            self.send_fetch(id, link, now);
-            if let Err(error) = link.work(self.settings.silence()) {
-                return Ok(Err(error));
-            }
-            let Some(frame) = link.frame() else { return Ok(Ok(())) };
-            if !link.is_version_known {
-                match is_fetch_spoken(frame) {
-                    Some(true) => link.is_version_known = true,
-                    Some(false) => return Err(Unreadable::new(OLD_BROKER)),
-                    None => return Ok(Err(invalid("an answer that is none"))),
-                }
-                link.discard_frame();
-                continue;
-            }
-            if self.pending.iter().any(|pending| pending.broker == id) {
-                return Ok(Ok(()));
-            }
-            let answer = response::parse(frame, &self.id);
-            let (Some(answer), Some(request)) = (answer, link.in_flight.take()) else {
-                return Ok(Err(invalid("an answer that is none")));
-            };
-            if answer.number != request.number {
-                return Ok(Err(invalid("the answer to another question")));
-            }
-            if answer.error != 0 {
-                request
-                    .at
-                    .iter()
-                    .for_each(|at| self.partition_failed(at.partition, answer.error, now));
-                link.discard_frame();
-                continue;
-            }
-            let frame = link.take_frame(self.spare.pop().unwrap_or_default());
-            self.accept_response(id, &request, answer, frame, now)?;
-        }
-    }
-
-    /// Puts the connection that was opened meanwhile in place of one whose login soon ends, as soon
-    /// as nothing is under way.
-    fn renew(&self, link: &mut BrokerConnection) {
-        if link.in_flight.is_some() || !link.is_version_known {
-            return;
-        }
-        match link.renewal.as_ref().map(Receiver::try_recv) {
-            Some(Ok(Ok(opened))) => {
-                tracing::debug!("a login was renewed, by another connection");
-                *link = self.handshake(opened);
-            }
-            None | Some(Err(TryRecvError::Empty)) => {}
-            // The broker ends the connection when the login is over, and then there is a new one.
-            Some(failed) => {
-                tracing::debug!("a login is not renewed: {:?}", failed.map(|it| it.err()));
-                link.renewal = None;
-                link.renew_at = None;
-            }
-        }
-    }
-
-    /// Asks a broker for what it leads, if nothing is under way.
-    fn send_fetch(&mut self, id: i32, link: &mut BrokerConnection, now: Instant) {
-        if !link.is_version_known || link.in_flight.is_some() {
-            return;
-        }
-        let is_due = |cursor: &&Cursor| {
-            cursor.leader == Some(id) && !cursor.is_paused && cursor.backoff.is_over(now)
-        };
-        let mut due: Vec<_> = self.cursors.values().filter(is_due).collect();
-        if due.is_empty() {
-            return;
-        }
-        due.sort_by_key(|cursor| cursor.turn);
-        let mut at: Vec<FetchPosition> = due.iter().map(|cursor| cursor.at).collect();
-        let number = link.number();
-        link.send(&request::fetch(number, &self.settings, &self.id, &at));
-        at.sort_unstable_by_key(|at| at.partition);
-        link.in_flight = Some(RequestInFlight { number, at });
-    }
-
     /// Nothing that came of a partition is of use any more.
     fn forget(&mut self, partition: Partition) {
         self.pending.iter_mut().for_each(|pending| pending.forget(partition));
         self.failures.retain(|(of, _)| *of != partition);
     }
-}
-
-fn invalid(why: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, why)
 }
 
 #[cfg(test)]
