@@ -30,7 +30,7 @@ pub use engine::journal::{Entry, EntryError, FIRST_KIND};
 pub use engine::kind_note::{kind_of, note_of};
 pub use engine::operator::{Operator, OperatorKind, RowIdentity, apply_common};
 pub use engine::redistribute_error::RedistributeError;
-pub use engine::repartition::envelope::{Envelope, Place};
+pub use engine::repartition::envelope::{Envelope, RecordPosition};
 pub use engine::repartition::kind::{INTERNAL, REPARTITION, Repartition};
 pub use engine::repartition::operator::RepartitionOperator;
 pub use engine::repartition::state::RepartitionState;

@@ -39,7 +39,7 @@ pub use message::{
     Batch, Block, Entry, Fingerprint, Message, Offset, Partition, Span, Topic, partition_of,
 };
 pub use queue::{
-    Access, Append, AppendTimes, Appended, Before, Diagnose, Event, GroupMember, Held, Hold,
+    Access, Append, AppendTimes, Appended, Before, Diagnose, Event, GroupMember, HeldBack, Hold,
     ImportLog, KnownProducers, Member, Need, NoteChange, OpenTransaction, Policy, Producer, Queue,
     Reader, Retained, Retention, Source, Standing,
 };

@@ -36,7 +36,7 @@ use crate::backends::Url;
 
 /// What can be measured.
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Part {
+pub enum BenchPart {
     /// Decoding, cleaning and windowing from memory by one thread
     Limit,
     /// Durable appends, by size of block and records per message
@@ -62,7 +62,7 @@ pub struct BenchOptions {
     /// Records per second of a steady load; `None`: what the size says.
     pub rate: Option<u32>,
     /// Parts; empty: all.
-    pub parts: Vec<Part>,
+    pub parts: Vec<BenchPart>,
 }
 
 /// How much is measured.
@@ -118,7 +118,11 @@ fn with_bench<T>(
     })
 }
 
-fn measure_parts(bench: &Bench<'_>, parts: &[Part], tables: &mut Vec<Table>) -> anyhow::Result<()> {
+fn measure_parts(
+    bench: &Bench<'_>,
+    parts: &[BenchPart],
+    tables: &mut Vec<Table>,
+) -> anyhow::Result<()> {
     let wants = |part| parts.is_empty() || parts.contains(&part);
     let backlogs = loads(bench, &wants);
     bench.bar.set_length(steps(bench, &wants, backlogs.len()));
@@ -128,32 +132,32 @@ fn measure_parts(bench: &Bench<'_>, parts: &[Part], tables: &mut Vec<Table>) -> 
         let limit = limit::measure(bench, &test, &load)?;
         limits.push(limit.row(&load));
         bench.limits.borrow_mut().push((load, limit));
-        if wants(Part::Read) {
+        if wants(BenchPart::Read) {
             let rows = read::measure(bench, &test, &load, &limit)?;
             rows.into_iter().for_each(|row| reads.push(row));
         }
-        if wants(Part::Drain) {
+        if wants(BenchPart::Drain) {
             let rows = drain::measure(bench, &test, &load, &limit)?;
             rows.into_iter().for_each(|row| drains.push(row));
         }
     }
     tables.push(limits);
-    if wants(Part::Publish) {
+    if wants(BenchPart::Publish) {
         tables.push(publish::measure(bench)?);
     }
-    if wants(Part::Read) {
+    if wants(BenchPart::Read) {
         tables.push(reads);
     }
-    if wants(Part::Drain) {
+    if wants(BenchPart::Drain) {
         tables.push(drains);
     }
-    if wants(Part::Live) {
+    if wants(BenchPart::Live) {
         tables.push(live::measure(bench)?);
     }
-    if wants(Part::Recovery) {
+    if wants(BenchPart::Recovery) {
         tables.push(recovery::measure(bench)?);
     }
-    if wants(Part::Memory) {
+    if wants(BenchPart::Memory) {
         tables.push(memory::measure(bench)?);
     }
     bench.bar.finish_and_clear();
@@ -161,23 +165,24 @@ fn measure_parts(bench: &Bench<'_>, parts: &[Part], tables: &mut Vec<Table>) -> 
 }
 
 /// The backlogs whose limits are needed.
-fn loads(bench: &Bench<'_>, wants: &dyn Fn(Part) -> bool) -> Vec<Backlog> {
-    let all = [Part::Limit, Part::Read, Part::Drain].into_iter().any(wants);
+fn loads(bench: &Bench<'_>, wants: &dyn Fn(BenchPart) -> bool) -> Vec<Backlog> {
+    let all = [BenchPart::Limit, BenchPart::Read, BenchPart::Drain].into_iter().any(wants);
     let is_needed = |load: &Backlog| {
-        let packed = *load == bench.workload.packed() && wants(Part::Publish);
+        let packed = *load == bench.workload.packed() && wants(BenchPart::Publish);
         all || packed || *load == bench.workload.standard()
     };
     bench.workload.loads.iter().copied().filter(is_needed).collect()
 }
 
-fn steps(bench: &Bench<'_>, wants: &dyn Fn(Part) -> bool, loads: usize) -> u64 {
-    let of_backlogs = [Part::Read, Part::Drain].into_iter().filter(|&part| wants(part)).count();
+fn steps(bench: &Bench<'_>, wants: &dyn Fn(BenchPart) -> bool, loads: usize) -> u64 {
+    let of_backlogs =
+        [BenchPart::Read, BenchPart::Drain].into_iter().filter(|&part| wants(part)).count();
     let of_backlogs = of_backlogs * drain::slots(bench).len();
     let other = [
-        (Part::Publish, publish::cases(bench).len()),
-        (Part::Live, 1),
-        (Part::Recovery, bench.workload.recovery_sensors.len()),
-        (Part::Memory, 2),
+        (BenchPart::Publish, publish::cases(bench).len()),
+        (BenchPart::Live, 1),
+        (BenchPart::Recovery, bench.workload.recovery_sensors.len()),
+        (BenchPart::Memory, 2),
     ];
     let other: usize = other.iter().filter(|(part, _)| wants(*part)).map(|(_, n)| n).sum();
     (loads * (2 + of_backlogs) + other) as u64

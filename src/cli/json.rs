@@ -198,20 +198,20 @@ impl From<SeismicDeadLetter> for DeadLetter {
 }
 
 fn float<S: Serializer>(value: &f32, serializer: S) -> Result<S::Ok, S::Error> {
-    match unspeakable(f64::from(*value)) {
+    match not_in_json(f64::from(*value)) {
         Some(word) => serializer.serialize_str(word),
         None => serializer.serialize_f32(*value),
     }
 }
 
 fn double<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
-    match unspeakable(*value) {
+    match not_in_json(*value) {
         Some(word) => serializer.serialize_str(word),
         None => serializer.serialize_f64(*value),
     }
 }
 
-fn unspeakable(value: f64) -> Option<&'static str> {
+fn not_in_json(value: f64) -> Option<&'static str> {
     match value {
         v if v.is_nan() => Some("NaN"),
         f64::INFINITY => Some("Infinity"),

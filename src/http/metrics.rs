@@ -242,7 +242,7 @@ pub fn render(jobs: &dyn Jobs) -> Result<String, fmt::Error> {
         (job, counters)
     };
     let all = jobs.jobs().into_iter().map(with_counters).collect();
-    let taken = Taken { jobs: all, workers: jobs.workers(), now_ms: now_ms() };
+    let taken = JobsSample { jobs: all, workers: jobs.workers(), now_ms: now_ms() };
     let mut registry = Registry::default();
     registry.register_collector(Box::new(taken));
     let mut text = String::new();
@@ -252,14 +252,14 @@ pub fn render(jobs: &dyn Jobs) -> Result<String, fmt::Error> {
 
 /// The numbers of all jobs at one moment.
 #[derive(Debug)]
-struct Taken {
+struct JobsSample {
     /// Each as it is now, and with what it has counted.
     jobs: Vec<(JobEntry, JobEntry)>,
     workers: Vec<Worker>,
     now_ms: i64,
 }
 
-impl Collector for Taken {
+impl Collector for JobsSample {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         for metric in METRICS {
             let kind = match metric.values {
@@ -277,7 +277,7 @@ impl Collector for Taken {
     }
 }
 
-impl Taken {
+impl JobsSample {
     fn encode_workers(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let help = "Whether a worker answers";
         let mut up =

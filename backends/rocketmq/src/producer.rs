@@ -32,28 +32,28 @@ pub(crate) struct RocketProducer {
     id: String,
     ids: UniqueIds,
     /// What each partition expects. One that is not in it must be asked for.
-    next: BTreeMap<Partition, Place>,
+    next: BTreeMap<Partition, ProducerPosition>,
     /// When the outcome of a send was last unknown.
     in_doubt: Option<Instant>,
 }
 
 /// Where a producer is in a partition.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Place {
+pub(crate) struct ProducerPosition {
     /// Sequence number that is expected.
     pub(crate) next: u64,
     /// Before this offset all that is this producer's is known: there is nothing from `next` on.
     pub(crate) after: Offset,
 }
 
-impl Place {
+impl ProducerPosition {
     /// Where it is after a send that landed at an offset.
     pub(crate) fn acknowledged(self, next: u64, at: Offset, count: u32) -> Self {
         // Where others wrote in between, something of a predecessor may have landed too. Readers do
         // not search farther back than that.
         let is_all_known = at == self.after || at.0 >= self.after.0 + limits::TAIL_MESSAGES;
         let after = if is_all_known { Offset(at.0 + u64::from(count)) } else { self.after };
-        Place { next, after }
+        ProducerPosition { next, after }
     }
 }
 
@@ -289,7 +289,7 @@ impl Producer for RocketProducer {
             thread::sleep(limits::SETTLE.saturating_sub(since.elapsed()));
         }
         let (next, after) = producer_recovery::next_sequence(&mut self.log, partition, &self.id)?;
-        self.next.insert(partition, Place { next, after });
+        self.next.insert(partition, ProducerPosition { next, after });
         Ok(next)
     }
 }

@@ -21,7 +21,7 @@ use crate::topic_writer::TopicWriter;
 use seismic_queue::backend::assigned_source::AssignedSource;
 use seismic_queue::backend::validate;
 use seismic_queue::{
-    Access, AppendTimes, Diagnose, Error, Finding, Held, Hold, KnownProducers, Member, Need,
+    Access, AppendTimes, Diagnose, Error, Finding, HeldBack, Hold, KnownProducers, Member, Need,
     Offset, Partition, Policy, Producer, Queue, Reader, Result, Retained, Retention, Source, Span,
     Topic,
 };
@@ -227,7 +227,7 @@ impl Retention for RocketQueue {
     }
 
     /// Nothing is held here.
-    fn held(&self, _: &Topic) -> Result<Vec<Held>> {
+    fn held(&self, _: &Topic) -> Result<Vec<HeldBack>> {
         Ok(Vec::new())
     }
 

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use seismic_queue::memory::Memory;
 use seismic_queue::{
-    AppendTimes, Batch, Diagnose, Event, FencingToken, Finding, Held, Hold, Member, Need, Offset,
-    Partition, Policy, Producer, Queue, Reader, Result, Retained, Retention, Source, Span, Topic,
+    AppendTimes, Batch, Diagnose, Event, FencingToken, Finding, HeldBack, Hold, Member, Need,
+    Offset, Partition, Policy, Producer, Queue, Reader, Result, Retained, Retention, Source, Span,
+    Topic,
 };
 
 use crate::faulty::{Fate, FaultyStore};
@@ -178,7 +179,7 @@ impl Retention for Losing {
         self.inner.set_policy(topic, policy)
     }
 
-    fn held(&self, topic: &Topic) -> Result<Vec<Held>> {
+    fn held(&self, topic: &Topic) -> Result<Vec<HeldBack>> {
         self.inner.held(topic)
     }
 

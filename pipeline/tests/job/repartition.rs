@@ -309,7 +309,7 @@ fn each_record_is_in_the_internal_topic_once_with_its_bytes_and_its_times() {
     let mut expected = BTreeMap::new();
     for (number, record) in all.into_iter().enumerate() {
         let (partition, offset) = (Partition(number as u32 % 4), Offset(number as u64 / 4));
-        expected.insert(seismic_pipeline::Place { partition, offset, index: 0 }, record);
+        expected.insert(seismic_pipeline::RecordPosition { partition, offset, index: 0 }, record);
     }
     assert_eq!(found, expected);
 }

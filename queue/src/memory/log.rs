@@ -6,8 +6,8 @@ use crate::backend::append_dedup::pieces;
 use crate::limits;
 use crate::message::next_message;
 use crate::{
-    Batch, Block, Error, Held, Hold, Offset, OutputView, Partition, Policy, Result, Retained, Span,
-    Topic,
+    Batch, Block, Error, HeldBack, Hold, Offset, OutputView, Partition, Policy, Result, Retained,
+    Span, Topic,
 };
 
 /// A topic and its partitions.
@@ -94,7 +94,7 @@ impl TopicLog {
     }
 
     /// What the oldest hold of each partition keeps beyond the policy.
-    pub(super) fn held(&self, now_ms: i64) -> Vec<Held> {
+    pub(super) fn held(&self, now_ms: i64) -> Vec<HeldBack> {
         let mut all = Vec::new();
         for (partition, log) in self.topic.all().zip(&self.partitions) {
             let holds = self.holds().filter(|hold| hold.partition == partition);
@@ -244,7 +244,7 @@ impl PartitionLog {
         self.producers.insert(producer.to_owned(), Produced { next_sequence: written, last });
     }
 
-    fn held(&self, policy: Policy, now_ms: i64, hold: Hold) -> Option<Held> {
+    fn held(&self, policy: Policy, now_ms: i64, hold: Hold) -> Option<HeldBack> {
         let size = |block: &Stored| block.bytes.len() as u64;
         let age_ms = |block: &Stored| now_ms.saturating_sub(block.append_ms).max(0) as u64;
         let is_free = |block: &&Stored| block.end() <= hold.offset;
@@ -255,7 +255,7 @@ impl PartitionLog {
         let free: u64 = self.blocks.iter().filter(is_free).map(size).sum();
         let oldest = self.blocks.iter().find(|block| !is_free(block))?;
         let (bytes, age_ms) = (too_many.max(too_old).saturating_sub(free), age_ms(oldest));
-        (bytes > 0).then_some(Held { hold, bytes, age_ms })
+        (bytes > 0).then_some(HeldBack { hold, bytes, age_ms })
     }
 
     /// Messages deleted, and whether `hold` kept more from being deleted.

@@ -13,8 +13,8 @@ use crate::backend::assigned_source::AssignedSource;
 use crate::backend::polling_reader::PollingReader;
 use crate::backend::validate;
 use crate::{
-    AppendTimes, Diagnose, Error, Finding, Held, Hold, ImportLog, Member, Need, Offset, Partition,
-    Policy, Producer, Queue, Reader, Result, Retained, Retention, Source, Span, Topic,
+    AppendTimes, Diagnose, Error, Finding, HeldBack, Hold, ImportLog, Member, Need, Offset,
+    Partition, Policy, Producer, Queue, Reader, Result, Retained, Retention, Source, Span, Topic,
 };
 
 /// A queue in memory.
@@ -161,7 +161,7 @@ impl Retention for Memory {
         })
     }
 
-    fn held(&self, topic: &Topic) -> Result<Vec<Held>> {
+    fn held(&self, topic: &Topic) -> Result<Vec<HeldBack>> {
         let now_ms = self.handle.now_ms();
         self.handle.look(topic, |log| Ok(log.held(now_ms)))
     }

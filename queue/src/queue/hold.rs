@@ -15,7 +15,7 @@ pub struct Hold {
 
 /// What a hold keeps of one partition beyond the policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Held {
+pub struct HeldBack {
     /// The hold that needs the oldest message.
     pub hold: Hold,
     /// Bytes that would be gone.

@@ -13,7 +13,7 @@ mod retention;
 mod source;
 
 pub use diagnose::{Access, AppendTimes, Diagnose, Need};
-pub use hold::{Held, Hold};
+pub use hold::{HeldBack, Hold};
 pub use import_log::{Before, ImportLog, NoteChange, Standing};
 pub use open_transaction::OpenTransaction;
 pub use producer::{Append, Appended, Producer};

@@ -1,6 +1,6 @@
 //! How much of a topic is kept, and for whom.
 
-use super::hold::{Held, Hold};
+use super::hold::{HeldBack, Hold};
 use crate::{Offset, Partition, Result, Topic};
 
 /// Keeps what is needed and deletes the rest.
@@ -20,7 +20,7 @@ pub trait Retention {
 
     /// What the policy would delete if nobody held it, by partition. Empty for a backend that has
     /// its own retention.
-    fn held(&self, topic: &Topic) -> Result<Vec<Held>>;
+    fn held(&self, topic: &Topic) -> Result<Vec<HeldBack>>;
 
     /// Deletes messages before these offsets of a topic that has one reader, which needs them no more.
     /// Where readers hold what they need, this does nothing, and [`Retention::retain`] does it.

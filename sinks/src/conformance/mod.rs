@@ -20,12 +20,12 @@ pub const ROWS: u64 = 7;
 const BATCH: u64 = 2;
 
 /// Where sinks under test keep their rows; outlives them.
-pub trait Place {
+pub trait SinkTarget {
     /// A new sink for the rows of a store.
     fn open(&self, store_id: &str) -> Result<Box<dyn Sink>>;
 
     /// A copy of the place as it is at this moment, as a crash would leave it.
-    fn image(&self) -> Box<dyn Place>;
+    fn image(&self) -> Box<dyn SinkTarget>;
 
     /// All that a person would see there.
     fn rows(&self) -> Vec<SeismicAggRecord>;
@@ -35,7 +35,7 @@ pub trait Place {
 ///
 /// # Panics
 /// When the sink does not keep the contract of [`Sink`].
-pub fn run(make: &dyn Fn() -> Box<dyn Place>) {
+pub fn run(make: &dyn Fn() -> Box<dyn SinkTarget>) {
     rows_come_out_once_and_in_order(&*make());
     a_new_sink_begins_with_the_oldest_row(&*make());
     a_crash_after_any_step_leaves_each_row_once(&*make());
@@ -43,14 +43,14 @@ pub fn run(make: &dyn Fn() -> Box<dyn Place>) {
     another_store_is_refused_and_nothing_is_lost_by_trying(&*make());
 }
 
-fn rows_come_out_once_and_in_order(place: &dyn Place) {
+fn rows_come_out_once_and_in_order(place: &dyn SinkTarget) {
     write_the_rest(place);
     assert_whole(place);
     write_the_rest(place);
     assert_whole(place);
 }
 
-fn a_new_sink_begins_with_the_oldest_row(place: &dyn Place) {
+fn a_new_sink_begins_with_the_oldest_row(place: &dyn SinkTarget) {
     let mut sink = place.open("home").unwrap();
     let spans = vec![Span { first: Offset(4), end: Offset(ROWS) }; PARTITIONS as usize];
     assert_eq!(sink.recover(&spans).unwrap(), [Offset(4); PARTITIONS as usize]);
@@ -63,7 +63,7 @@ fn a_new_sink_begins_with_the_oldest_row(place: &dyn Place) {
     );
 }
 
-fn a_crash_after_any_step_leaves_each_row_once(place: &dyn Place) {
+fn a_crash_after_any_step_leaves_each_row_once(place: &dyn SinkTarget) {
     for image in images_of_a_run(place) {
         // A crash during recovery, then one right after it.
         drop(image.open("home").unwrap());
@@ -75,7 +75,7 @@ fn a_crash_after_any_step_leaves_each_row_once(place: &dyn Place) {
     assert_whole(place);
 }
 
-fn a_second_owner_is_refused_until_the_first_is_gone(place: &dyn Place) {
+fn a_second_owner_is_refused_until_the_first_is_gone(place: &dyn SinkTarget) {
     let mut first = place.open("home").unwrap();
     first.recover(&spans_of(ROWS)).unwrap();
     let second = place.open("home").and_then(|mut second| second.recover(&spans_of(ROWS)));
@@ -88,7 +88,7 @@ fn a_second_owner_is_refused_until_the_first_is_gone(place: &dyn Place) {
     assert_whole(place);
 }
 
-fn another_store_is_refused_and_nothing_is_lost_by_trying(place: &dyn Place) {
+fn another_store_is_refused_and_nothing_is_lost_by_trying(place: &dyn SinkTarget) {
     write_the_rest(place);
     let error = place.open("other").and_then(|mut sink| sink.recover(&spans_of(0))).unwrap_err();
     assert_eq!(error.kind(), seismic_queue::Kind::Config, "{error}");
@@ -98,7 +98,7 @@ fn another_store_is_refused_and_nothing_is_lost_by_trying(place: &dyn Place) {
 
 /// Writes all rows with a sync after every third batch and none at the end, and gives an image of
 /// the place from before the first step and after each.
-pub fn images_of_a_run(place: &dyn Place) -> Vec<Box<dyn Place>> {
+pub fn images_of_a_run(place: &dyn SinkTarget) -> Vec<Box<dyn SinkTarget>> {
     let mut images = vec![place.image()];
     let mut sink = place.open("home").expect("nobody else has it");
     images.push(place.image());
@@ -116,7 +116,7 @@ pub fn images_of_a_run(place: &dyn Place) -> Vec<Box<dyn Place>> {
 }
 
 /// Recovers a sink and writes what is missing of the topic, as a runner would.
-pub fn write_the_rest(place: &dyn Place) {
+pub fn write_the_rest(place: &dyn SinkTarget) {
     let written = place.open("home").and_then(|mut sink| try_write_the_rest(&mut *sink));
     written.expect("a sink that recovers takes the rest");
 }
@@ -140,7 +140,7 @@ pub fn try_write_the_rest(sink: &mut dyn Sink) -> Result<()> {
 ///
 /// # Panics
 /// When it does not.
-pub fn assert_whole(place: &dyn Place) {
+pub fn assert_whole(place: &dyn SinkTarget) {
     assert_whole_rows(&place.rows());
 }
 

@@ -54,7 +54,7 @@ pub fn write(sink: &mut dyn Sink, partition: Partition, first: Offset, count: u6
 }
 
 /// Where a sink of this topic keeps its rows.
-pub trait Place {
+pub trait SinkTarget {
     /// A new sink there, for rows of [`schema`].
     fn open(&self) -> Result<Box<dyn Sink>>;
 
@@ -66,7 +66,7 @@ pub trait Place {
 ///
 /// # Panics
 /// When the sink does not keep the contract of [`Sink`].
-pub fn run(place: &dyn Place) {
+pub fn run(place: &dyn SinkTarget) {
     let mut left = true;
     while left {
         // Each round writes a little more, and ends once with and once without a sync.

@@ -23,7 +23,7 @@ type Bytes = Vec<u8>;
 
 /// What a key should hold.
 #[derive(Debug)]
-enum Held {
+enum ExpectedValue {
     Text(Bytes),
     Hash(BTreeMap<Bytes, Bytes>),
     Sum(i128),
@@ -37,7 +37,7 @@ enum Held {
 
 /// A key, how many rows are in it, and the last of them.
 struct Expected {
-    held: Held,
+    held: ExpectedValue,
     rows: u64,
     last: (Partition, Offset, Row),
 }
@@ -123,7 +123,7 @@ impl Keys {
         let expected = match self.keys.entry(key) {
             Entry::Vacant(place) => {
                 self.bytes += place.key().len();
-                let held = Held::none(operation);
+                let held = ExpectedValue::none(operation);
                 place.insert(Expected { held, rows: 0, last })
             }
             Entry::Occupied(place) => {
@@ -139,11 +139,11 @@ impl Keys {
         expected.rows += 1;
         let first = words.first().cloned().unwrap_or_default();
         match &mut expected.held {
-            Held::Text(text) => {
+            ExpectedValue::Text(text) => {
                 self.bytes = self.bytes + first.len() - text.len();
                 *text = first;
             }
-            Held::Hash(hash) => {
+            ExpectedValue::Hash(hash) => {
                 for pair in words.chunks_mut(2) {
                     let [name, value] = pair else { continue };
                     self.bytes += name.len() + value.len();
@@ -152,15 +152,15 @@ impl Keys {
                     self.bytes -= replaced.map_or(0, |value| name_bytes + value.len());
                 }
             }
-            Held::Sum(sum) => *sum += number_of(&first),
-            Held::Float(sum) => *sum += number(&first).unwrap_or_default(),
-            Held::Members(members) => {
+            ExpectedValue::Sum(sum) => *sum += number_of(&first),
+            ExpectedValue::Float(sum) => *sum += number(&first).unwrap_or_default(),
+            ExpectedValue::Members(members) => {
                 let bytes = first.len();
                 if members.insert(first) {
                     self.bytes += bytes;
                 }
             }
-            Held::Scores(scores) => {
+            ExpectedValue::Scores(scores) => {
                 let (member, score) = (words.pop().unwrap_or_default(), number(&first));
                 let bytes = member.len();
                 match scores.insert(member, (score.unwrap_or_default(), partition)) {
@@ -168,7 +168,7 @@ impl Keys {
                     Some((_, other)) => return other == partition,
                 }
             }
-            Held::List(list) => {
+            ExpectedValue::List(list) => {
                 self.bytes += first.len();
                 list.push(first);
             }
@@ -177,17 +177,17 @@ impl Keys {
     }
 }
 
-impl Held {
+impl ExpectedValue {
     /// What a key holds before its first row.
-    fn none(operation: Operation) -> Held {
+    fn none(operation: Operation) -> ExpectedValue {
         match operation {
-            Operation::HSet => Held::Hash(BTreeMap::new()),
-            Operation::Set => Held::Text(Vec::new()),
-            Operation::Incr => Held::Sum(0),
-            Operation::IncrByFloat => Held::Float(0.0),
-            Operation::SAdd => Held::Members(BTreeSet::new()),
-            Operation::ZAdd => Held::Scores(BTreeMap::new()),
-            Operation::RPush | Operation::LPush => Held::List(Vec::new()),
+            Operation::HSet => ExpectedValue::Hash(BTreeMap::new()),
+            Operation::Set => ExpectedValue::Text(Vec::new()),
+            Operation::Incr => ExpectedValue::Sum(0),
+            Operation::IncrByFloat => ExpectedValue::Float(0.0),
+            Operation::SAdd => ExpectedValue::Members(BTreeSet::new()),
+            Operation::ZAdd => ExpectedValue::Scores(BTreeMap::new()),
+            Operation::RPush | Operation::LPush => ExpectedValue::List(Vec::new()),
         }
     }
 }
@@ -197,13 +197,17 @@ fn number_of(word: &[u8]) -> i128 {
 }
 
 /// How a key differs from what it should hold.
-fn difference(session: &mut Session, key: &[u8], held: Held) -> Result<Option<RowDifferenceKind>> {
+fn difference(
+    session: &mut Session,
+    key: &[u8],
+    held: ExpectedValue,
+) -> Result<Option<RowDifferenceKind>> {
     let command: &[&[u8]] = match &held {
-        Held::Hash(_) => &[b"HGETALL", key],
-        Held::Members(_) => &[b"SMEMBERS", key],
-        Held::Scores(_) => &[b"ZRANGE", key, b"0", b"-1", b"WITHSCORES"],
-        Held::List(_) => &[b"LRANGE", key, b"0", b"-1"],
-        Held::Text(_) | Held::Sum(_) | Held::Float(_) => &[b"GET", key],
+        ExpectedValue::Hash(_) => &[b"HGETALL", key],
+        ExpectedValue::Members(_) => &[b"SMEMBERS", key],
+        ExpectedValue::Scores(_) => &[b"ZRANGE", key, b"0", b"-1", b"WITHSCORES"],
+        ExpectedValue::List(_) => &[b"LRANGE", key, b"0", b"-1"],
+        ExpectedValue::Text(_) | ExpectedValue::Sum(_) | ExpectedValue::Float(_) => &[b"GET", key],
     };
     // A key of another type is refused: then it holds something else.
     let Some(found) = session.may_call("reading rows", command)? else {
@@ -213,29 +217,31 @@ fn difference(session: &mut Session, key: &[u8], held: Held) -> Result<Option<Ro
         return Ok(Some(RowDifferenceKind::Missing));
     }
     let is_same = match held {
-        Held::Text(text) => found.bytes() == Some(text),
-        Held::Sum(sum) => found.text() == Some(sum.to_string()),
-        Held::Float(sum) => found.text().and_then(|it| it.parse::<f64>().ok()).is_some_and(|it| {
-            // The server adds in another precision.
-            (it - sum).abs() <= 1e-9 * sum.abs().max(1.0)
-        }),
-        Held::Hash(hash) => {
+        ExpectedValue::Text(text) => found.bytes() == Some(text),
+        ExpectedValue::Sum(sum) => found.text() == Some(sum.to_string()),
+        ExpectedValue::Float(sum) => {
+            found.text().and_then(|it| it.parse::<f64>().ok()).is_some_and(|it| {
+                // The server adds in another precision.
+                (it - sum).abs() <= 1e-9 * sum.abs().max(1.0)
+            })
+        }
+        ExpectedValue::Hash(hash) => {
             let found = pairs(found);
             hash.iter().all(|(name, value)| found.get(name) == Some(value))
         }
-        Held::Members(members) => {
+        ExpectedValue::Members(members) => {
             let found: BTreeSet<Bytes> =
                 found.parts().into_iter().filter_map(Reply::bytes).collect();
             members.is_subset(&found)
         }
-        Held::Scores(scores) => {
+        ExpectedValue::Scores(scores) => {
             let found = pairs(found);
             scores.iter().all(|(member, (score, _))| {
                 let is = found.get(member).and_then(|it| String::from_utf8(it.clone()).ok());
                 is.and_then(|it| it.parse::<f64>().ok()) == Some(*score)
             })
         }
-        Held::List(mut list) => {
+        ExpectedValue::List(mut list) => {
             let mut found: Vec<Bytes> =
                 found.parts().into_iter().filter_map(Reply::bytes).collect();
             found.sort_unstable();

@@ -9,10 +9,10 @@ pub(super) const POSITIONS: &str = "seismic:sink:";
 
 /// A key as the option `key` says it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Template(Vec<Part>);
+pub(super) struct Template(Vec<TemplatePart>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Part {
+enum TemplatePart {
     Text(String),
     Field(String),
 }
@@ -39,9 +39,9 @@ impl Template {
             let mut parts = Vec::new();
             for field in text.split(',').map(str::trim) {
                 if !parts.is_empty() {
-                    parts.push(Part::Text(connector.to_owned()));
+                    parts.push(TemplatePart::Text(connector.to_owned()));
                 }
-                parts.push(Part::Field(field.to_owned()));
+                parts.push(TemplatePart::Field(field.to_owned()));
             }
             return Ok(Template(parts));
         }
@@ -59,26 +59,28 @@ impl Template {
                         .ok_or_else(|| format!("key is {text:?}, whose brace is not closed"))?;
                     rest = behind;
                     if !literal.is_empty() {
-                        parts.push(Part::Text(std::mem::take(&mut literal)));
+                        parts.push(TemplatePart::Text(std::mem::take(&mut literal)));
                     }
-                    parts.push(Part::Field(field.trim().to_owned()));
+                    parts.push(TemplatePart::Field(field.trim().to_owned()));
                 }
                 '}' => return Err(format!("key is {text:?}, with a brace that nothing opens")),
                 c => literal.push(c),
             }
         }
         if !literal.is_empty() {
-            parts.push(Part::Text(literal));
+            parts.push(TemplatePart::Text(literal));
         }
         Ok(Template(parts))
     }
 
     /// The key for rows of this schema.
     pub(super) fn of(&self, schema: &Schema) -> Result<Key, String> {
-        let part = |part: &Part| {
+        let part = |part: &TemplatePart| {
             Ok(match part {
-                Part::Text(text) => KeyPart::Text(text.clone()),
-                Part::Field(field) => KeyPart::Field(row_text::place(schema, "key", field)?),
+                TemplatePart::Text(text) => KeyPart::Text(text.clone()),
+                TemplatePart::Field(field) => {
+                    KeyPart::Field(row_text::place(schema, "key", field)?)
+                }
             })
         };
         self.0.iter().map(part).collect::<Result<_, _>>().map(Key)
@@ -87,8 +89,8 @@ impl Template {
     /// Names of the fields in it.
     pub(super) fn fields(&self) -> impl Iterator<Item = &str> {
         self.0.iter().filter_map(|part| match part {
-            Part::Field(field) => Some(&**field),
-            Part::Text(_) => None,
+            TemplatePart::Field(field) => Some(&**field),
+            TemplatePart::Text(_) => None,
         })
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use proptest::prelude::*;
 use seismic_proto::Schema;
 use seismic_sinks::conformance::{
-    PARTITIONS, Place, ROWS, assert_whole, spans_of, try_write_the_rest, write, write_the_rest,
+    PARTITIONS, ROWS, SinkTarget, assert_whole, spans_of, try_write_the_rest, write, write_the_rest,
 };
 use seismic_sinks::csv::CsvReader;
 use seismic_sinks::{Error, Sink};

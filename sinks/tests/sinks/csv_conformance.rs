@@ -36,7 +36,7 @@ impl ThreeColumns {
     }
 }
 
-impl three::Place for ThreeColumns {
+impl three::SinkTarget for ThreeColumns {
     fn open(&self) -> Result<Box<dyn Sink>> {
         let schema = Cow::Owned(three::schema());
         let context = Context { schema, ..Context::new("home", "three") };

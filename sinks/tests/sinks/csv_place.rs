@@ -5,7 +5,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use seismic_proto::{Schema, SeismicAggRecord};
-use seismic_sinks::conformance::{Place, window};
+use seismic_sinks::conformance::{SinkTarget, window};
 use seismic_sinks::csv::{Csv, CsvReader};
 use seismic_sinks::{Context, Result, Sink};
 use tempfile::TempDir;
@@ -62,12 +62,12 @@ impl CsvPlace {
     }
 }
 
-impl Place for CsvPlace {
+impl SinkTarget for CsvPlace {
     fn open(&self, store_id: &str) -> Result<Box<dyn Sink>> {
         Ok(Box::new(self.csv(store_id)?))
     }
 
-    fn image(&self) -> Box<dyn Place> {
+    fn image(&self) -> Box<dyn SinkTarget> {
         Box::new(self.copy())
     }
 

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use seismic_brokers::Postgres as Server;
 use seismic_queue::{Kind, Offset, Partition};
 use seismic_sinks::conformance::{
-    self, PARTITIONS, Place, ROWS, assert_whole, assert_whole_rows, batch, row, spans_of, three,
-    write, write_the_rest,
+    self, PARTITIONS, ROWS, SinkTarget, assert_whole, assert_whole_rows, batch, row, spans_of,
+    three, write, write_the_rest,
 };
 use seismic_sinks::{Context, Error, Sink, SinkSpec};
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use seismic_brokers::Postgres as Server;
 use seismic_proto::{Row, Schema, SeismicAggRecord};
 use seismic_queue::Partition;
-use seismic_sinks::conformance::{Place, three, window};
+use seismic_sinks::conformance::{SinkTarget, three, window};
 use seismic_sinks::postgres::{Postgres, stored_rows};
 use seismic_sinks::{Context, Result, Sink, SinkSpec};
 
@@ -52,12 +52,12 @@ impl PostgresPlace {
     }
 }
 
-impl Place for PostgresPlace {
+impl SinkTarget for PostgresPlace {
     fn open(&self, store_id: &str) -> Result<Box<dyn Sink>> {
         Ok(Box::new(self.sink(store_id)?))
     }
 
-    fn image(&self) -> Box<dyn Place> {
+    fn image(&self) -> Box<dyn SinkTarget> {
         let copy = PostgresPlace::new(&self.server, &self.options);
         self.server.dump(&self.database, &copy.database);
         Box::new(copy)
@@ -72,7 +72,7 @@ impl Place for PostgresPlace {
 /// A table for rows of three columns.
 pub struct ThreeColumns(pub PostgresPlace);
 
-impl three::Place for ThreeColumns {
+impl three::SinkTarget for ThreeColumns {
     fn open(&self) -> Result<Box<dyn Sink>> {
         let schema = Cow::Owned(three::schema());
         let context = Context { schema, ..Context::new("home", "three") };

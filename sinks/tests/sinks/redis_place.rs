@@ -7,7 +7,7 @@ use std::rc::Rc;
 use seismic_brokers::Redis as Server;
 use seismic_proto::{Row, Schema, SeismicAggRecord};
 use seismic_queue::Partition;
-use seismic_sinks::conformance::{PARTITIONS, Place, three, window};
+use seismic_sinks::conformance::{PARTITIONS, SinkTarget, three, window};
 use seismic_sinks::redis::Redis;
 use seismic_sinks::{Context, Result, Sink, SinkSpec};
 
@@ -70,12 +70,12 @@ fn parse(schema: &Schema, json: &str) -> Row {
     row
 }
 
-impl Place for RedisPlace {
+impl SinkTarget for RedisPlace {
     fn open(&self, store_id: &str) -> Result<Box<dyn Sink>> {
         Ok(Box::new(self.sink(store_id)?))
     }
 
-    fn image(&self) -> Box<dyn Place> {
+    fn image(&self) -> Box<dyn SinkTarget> {
         let database = self.server.copy(self.database);
         let (server, options) = (Rc::clone(&self.server), self.options.clone());
         Box::new(RedisPlace { server, database, options })
@@ -89,7 +89,7 @@ impl Place for RedisPlace {
 /// Lists of rows of three columns.
 pub struct ThreeColumns(pub RedisPlace);
 
-impl three::Place for ThreeColumns {
+impl three::SinkTarget for ThreeColumns {
     fn open(&self) -> Result<Box<dyn Sink>> {
         let schema = Cow::Owned(three::schema());
         let context = Context { schema, ..Context::new("home", "three") };

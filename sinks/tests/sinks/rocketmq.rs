@@ -27,7 +27,7 @@ fn url(text: &str) -> Url {
 const P0: Partition = Partition(0);
 
 /// A topic of its own on the shared broker, and the store of the job whose rows it takes.
-struct Place {
+struct SinkTarget {
     broker: Arc<Broker>,
     topic: String,
     store: String,
@@ -35,15 +35,15 @@ struct Place {
     _lease: Box<dyn Lease>,
 }
 
-impl Place {
+impl SinkTarget {
     /// `None` where no broker can be started, after saying so.
-    fn new() -> Option<Place> {
+    fn new() -> Option<SinkTarget> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let broker = Broker::shared()?;
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let (topic, store) = (format!("rows-{number}"), format!("store-{number}"));
         let lease = acquire(&store);
-        Some(Place { broker, topic, store, _lease: lease })
+        Some(SinkTarget { broker, topic, store, _lease: lease })
     }
 
     fn context(&self, store: &str) -> Context {
@@ -137,7 +137,7 @@ fn append_row(
 
 #[test]
 fn a_sink_that_dies_after_any_step_leaves_each_row_once() {
-    let Some(place) = Place::new() else { return };
+    let Some(place) = SinkTarget::new() else { return };
     for steps in 0..8 {
         let mut sink = place.sink();
         let next = sink.recover(&spans_of(ROWS)).unwrap();
@@ -162,7 +162,7 @@ fn a_sink_that_dies_after_any_step_leaves_each_row_once() {
 
 #[test]
 fn a_repeated_write_adds_nothing() {
-    let Some(place) = Place::new() else { return };
+    let Some(place) = SinkTarget::new() else { return };
     let mut sink = place.sink();
     sink.recover(&spans_of(ROWS)).unwrap();
     for (from, to) in [(0, 2), (0, 4), (1, 3), (2, ROWS)] {
@@ -175,7 +175,7 @@ fn a_repeated_write_adds_nothing() {
 
 #[test]
 fn what_a_zombie_appends_behind_the_fence_counts_for_nobody() {
-    let Some(place) = Place::new() else { return };
+    let Some(place) = SinkTarget::new() else { return };
     let mut first = place.sink();
     first.recover(&spans_of(ROWS)).unwrap();
     write(&mut first, &rows_of(P0, 0, 3)).unwrap();
@@ -192,7 +192,7 @@ fn what_a_zombie_appends_behind_the_fence_counts_for_nobody() {
 
 #[test]
 fn a_planted_prefix_and_a_late_row_of_an_old_epoch_are_told_apart() {
-    let Some(place) = Place::new() else { return };
+    let Some(place) = SinkTarget::new() else { return };
     let job = place.context(&place.store).store_id;
     let mut sink = place.sink();
     sink.recover(&spans_of(ROWS)).unwrap();
@@ -212,7 +212,7 @@ fn a_planted_prefix_and_a_late_row_of_an_old_epoch_are_told_apart() {
 
 #[test]
 fn messages_of_others_are_refused_by_name() {
-    let Some(place) = Place::new() else { return };
+    let Some(place) = SinkTarget::new() else { return };
     try_write_the_rest(&mut place.sink()).unwrap();
     let other = format!("{}-other", place.store);
     let _lease = acquire(&other);
@@ -226,7 +226,7 @@ fn messages_of_others_are_refused_by_name() {
 
 #[test]
 fn a_queue_that_ends_below_what_was_acknowledged_is_refused() {
-    let Some(place) = Place::new() else { return };
+    let Some(place) = SinkTarget::new() else { return };
     let mut sink = place.sink();
     sink.recover(&spans_of(ROWS)).unwrap();
     write(&mut sink, &rows_of(P0, 0, 3)).unwrap();
@@ -242,7 +242,7 @@ fn a_queue_that_ends_below_what_was_acknowledged_is_refused() {
 
 #[test]
 fn a_sink_ahead_of_a_store_that_was_put_back_compares_the_rows_and_goes_on() {
-    let Some(place) = Place::new() else { return };
+    let Some(place) = SinkTarget::new() else { return };
     let mut sink = place.sink();
     sink.recover(&spans_of(ROWS)).unwrap();
     write(&mut sink, &rows_of(P0, 0, 4)).unwrap();
@@ -266,7 +266,7 @@ fn a_sink_ahead_of_a_store_that_was_put_back_compares_the_rows_and_goes_on() {
 
 #[test]
 fn a_store_that_was_put_back_and_makes_other_rows_is_refused() {
-    let Some(place) = Place::new() else { return };
+    let Some(place) = SinkTarget::new() else { return };
     let mut sink = place.sink();
     sink.recover(&spans_of(ROWS)).unwrap();
     write(&mut sink, &rows_of(P0, 0, 4)).unwrap();
@@ -284,7 +284,7 @@ fn a_store_that_was_put_back_and_makes_other_rows_is_refused() {
 
 #[test]
 fn a_topic_that_was_put_back_and_grew_is_refused() {
-    let Some(place) = Place::new() else { return };
+    let Some(place) = SinkTarget::new() else { return };
     let mut sink = place.sink();
     sink.recover(&spans_of(ROWS)).unwrap();
     write(&mut sink, &rows_of(P0, 0, 3)).unwrap();

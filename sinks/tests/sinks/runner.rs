@@ -11,7 +11,7 @@ use seismic_queue::{
     Block, Commit, Committer, Error as QueueError, FencingToken, Job, JobStore, Kind, Lease,
     Offset, Partition, PartitionCommit, Policy, Span, Topic,
 };
-use seismic_sinks::conformance::{Place, row};
+use seismic_sinks::conformance::{SinkTarget, row};
 use seismic_sinks::console::Console;
 use seismic_sinks::{
     Context, Error, Result, Rows, Sink, SinkRunner, SinkSpec, SinkStop, SkippedRows,

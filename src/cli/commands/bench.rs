@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::bench::{self, BenchOptions, Part, Size, render};
+use crate::bench::{self, BenchOptions, BenchPart, Size, render};
 use crate::cli::exit::Outcome;
 use crate::cli::signal;
 use crate::cli::stdio::{print, print_line};
@@ -13,7 +13,7 @@ use crate::cli::target::Target;
 pub struct Args {
     /// What to measure [default: all]; the limit is always measured
     #[arg(value_enum, value_name = "PART")]
-    parts: Vec<Part>,
+    parts: Vec<BenchPart>,
     #[command(flatten)]
     target: Target,
     /// Measure less: under a minute instead of about five

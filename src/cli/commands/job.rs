@@ -20,11 +20,11 @@ use crate::job::options::JobOptions;
 #[derive(clap::Args)]
 pub struct Args {
     #[command(subcommand)]
-    what: What,
+    what: JobAction,
 }
 
 #[derive(clap::Subcommand)]
-enum What {
+enum JobAction {
     /// Write a commented job file to begin with
     Init(InitArgs),
     /// Check a job file and name everything that is wrong with it
@@ -94,21 +94,21 @@ struct ShowArgs {
 /// Runs the subcommand.
 pub fn run(args: Args) -> anyhow::Result<Outcome> {
     match args.what {
-        What::Init(args) => init(&args)?,
-        What::Check(args) => check(&args)?,
-        What::Show(args) => show(*args)?,
-        What::Submit(args) => submit::submit(&args)?,
-        What::Start(args) => act::start(&args)?,
-        What::Stop(args) => act::stop(&args)?,
-        What::Pause(args) => act::pause(&args)?,
-        What::Resume(args) => act::resume(&args)?,
-        What::Savepoint(args) => act::savepoint(&args)?,
-        What::Savepoints(args) => list::savepoints(&args)?,
-        What::Logs(args) => list::logs(&args)?,
-        What::Copy(args) => submit::copy(&args)?,
-        What::Delete(args) => act::delete(&args)?,
-        What::List(args) => list::list(&args)?,
-        What::Schema => print_line(serde_json::to_string_pretty(&schema())?)?,
+        JobAction::Init(args) => init(&args)?,
+        JobAction::Check(args) => check(&args)?,
+        JobAction::Show(args) => show(*args)?,
+        JobAction::Submit(args) => submit::submit(&args)?,
+        JobAction::Start(args) => act::start(&args)?,
+        JobAction::Stop(args) => act::stop(&args)?,
+        JobAction::Pause(args) => act::pause(&args)?,
+        JobAction::Resume(args) => act::resume(&args)?,
+        JobAction::Savepoint(args) => act::savepoint(&args)?,
+        JobAction::Savepoints(args) => list::savepoints(&args)?,
+        JobAction::Logs(args) => list::logs(&args)?,
+        JobAction::Copy(args) => submit::copy(&args)?,
+        JobAction::Delete(args) => act::delete(&args)?,
+        JobAction::List(args) => list::list(&args)?,
+        JobAction::Schema => print_line(serde_json::to_string_pretty(&schema())?)?,
     }
     Ok(Outcome::Fine)
 }

@@ -66,14 +66,14 @@ pub struct JobFile {
     /// What is wrong with it, in order of lines: `LINE: KEY: WHY` behind the name of the file.
     pub faults: Vec<String>,
     /// Where each key is set.
-    places: BTreeMap<&'static str, Place>,
+    places: BTreeMap<&'static str, KeyOrigin>,
     /// Settings of connections that it names, for Kafka.
     connected: BTreeMap<String, String>,
 }
 
 /// Where a key is set.
 #[derive(Clone, Debug)]
-struct Place {
+struct KeyOrigin {
     /// The file, where it is not this one.
     file: Option<PathBuf>,
     line: usize,
@@ -87,7 +87,7 @@ impl JobFile {
     /// File, line and key of an option that it sets.
     #[must_use]
     pub fn place_of(&self, key: &str) -> Option<String> {
-        let Place { line, written, file, .. } = self.places.get(key)?;
+        let KeyOrigin { line, written, file, .. } = self.places.get(key)?;
         let path = file.as_ref().unwrap_or(&self.path).display();
         Some(format!("{path}:{line}: {written}"))
     }
@@ -232,7 +232,7 @@ fn defaults_of(given: &Given) -> JobFile {
 
 impl JobFile {
     /// Places of the keys that are no options.
-    fn places_of_service(&self) -> BTreeMap<&'static str, Place> {
+    fn places_of_service(&self) -> BTreeMap<&'static str, KeyOrigin> {
         let is_of_service = |key: &str| service_keys::SERVICE_KEYS.iter().any(|it| it.name == key);
         let all = self.places.iter().filter(|(key, _)| is_of_service(key));
         all.map(|(key, place)| (*key, place.clone())).collect()
@@ -279,7 +279,7 @@ impl JobFile {
         if written == variables::TABLE {
             return;
         }
-        let place = Place { file: None, line: at, written: written.to_owned(), variables };
+        let place = KeyOrigin { file: None, line: at, written: written.to_owned(), variables };
         let of_table = service_keys::of_table(written);
         let done = match (service_keys::find(written), value) {
             (Some(key), _) => {
@@ -288,7 +288,7 @@ impl JobFile {
             }
             (None, DeValue::Table(pairs)) if !of_table.is_empty() => {
                 for (name, value) in pairs {
-                    let place = Place {
+                    let place = KeyOrigin {
                         file: None,
                         line: line(name.span()),
                         written: format!("{written}.{}", name.get_ref()),
@@ -309,7 +309,7 @@ impl JobFile {
     fn set_in_table(
         &mut self,
         keys: &[&'static service_keys::ServiceKey],
-        place: Place,
+        place: KeyOrigin,
         value: &Spanned<DeValue<'_>>,
         fault: &mut dyn FnMut(usize, String),
     ) {
@@ -329,9 +329,9 @@ impl JobFile {
         }
     }
 
-    fn set_option(&mut self, place: Place, value: &DeValue<'_>) -> Result<(), String> {
+    fn set_option(&mut self, place: KeyOrigin, value: &DeValue<'_>) -> Result<(), String> {
         let Key { name, set } = keys::find(&place.written)?;
-        if let Some(Place { line, written, .. }) = self.places.get(name) {
+        if let Some(KeyOrigin { line, written, .. }) = self.places.get(name) {
             return Err(format!("it is the same option as {written} in line {line}"));
         }
         set(&mut self.options, value)?;

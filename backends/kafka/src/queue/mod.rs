@@ -24,7 +24,7 @@ use crate::store::trim::{self, CHECKPOINTS};
 use seismic_queue::backend::assigned_source::AssignedSource;
 use seismic_queue::backend::validate;
 use seismic_queue::{
-    AppendTimes, Diagnose, Error, Finding, Held, Hold, ImportLog, KnownProducers, Member, Need,
+    AppendTimes, Diagnose, Error, Finding, HeldBack, Hold, ImportLog, KnownProducers, Member, Need,
     Offset, OpenTransaction, Partition, Policy, Producer, Queue, Reader, Result, Retained,
     Retention, Source, Span, Topic,
 };
@@ -211,7 +211,7 @@ impl Retention for KafkaQueue {
     }
 
     /// Nothing is held here.
-    fn held(&self, _: &Topic) -> Result<Vec<Held>> {
+    fn held(&self, _: &Topic) -> Result<Vec<HeldBack>> {
         Ok(Vec::new())
     }
 

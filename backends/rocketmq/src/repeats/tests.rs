@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::producer::Place;
+use crate::producer::ProducerPosition;
 use crate::producer_recovery::Trace;
 use crate::protocol::unique_id::UniqueIds;
 use crate::repeats::send_marks::from;
@@ -17,7 +17,7 @@ struct World {
     ids: UniqueIds,
     /// Sends of those that died.
     late: Vec<Flight>,
-    place: Place,
+    place: ProducerPosition,
 }
 
 fn message(id: [u8; 32], marks: &[(&str, String)]) -> Vec<u8> {
@@ -33,7 +33,7 @@ fn message(id: [u8; 32], marks: &[(&str, String)]) -> Vec<u8> {
 impl World {
     fn new() -> Self {
         let (log, ids, late) = (Vec::new(), UniqueIds::new(), Vec::new());
-        World { log, ids, late, place: Place::default() }
+        World { log, ids, late, place: ProducerPosition::default() }
     }
 
     fn flight(&mut self, producer: &str, sequence: u64, count: u32) -> Flight {
@@ -59,7 +59,8 @@ impl World {
         self.late.push(flight);
         let mut trace = Trace::new("p");
         self.log.iter().for_each(|text| trace.see(text));
-        self.place = Place { next: trace.next_sequence(), after: Offset(self.log.len() as u64) };
+        self.place =
+            ProducerPosition { next: trace.next_sequence(), after: Offset(self.log.len() as u64) };
     }
 
     fn act(&mut self, action: u8, number: u8) {

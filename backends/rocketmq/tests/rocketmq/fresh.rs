@@ -10,9 +10,9 @@ use seismic_brokers::RocketMq;
 use seismic_queue::conformance::Backend;
 use seismic_queue::memory::MemoryStore;
 use seismic_queue::{
-    AppendTimes, Batch, Diagnose, Event, FencingToken, Finding, Held, Hold, JobStore, Member, Need,
-    Offset, Partition, Policy, Producer, Queue, Reader, Result, Retained, Retention, Source, Span,
-    Topic,
+    AppendTimes, Batch, Diagnose, Event, FencingToken, Finding, HeldBack, Hold, JobStore, Member,
+    Need, Offset, Partition, Policy, Producer, Queue, Reader, Result, Retained, Retention, Source,
+    Span, Topic,
 };
 use seismic_rocketmq::{Nameservers, RocketQueue};
 
@@ -140,7 +140,7 @@ impl Retention for Prefixed {
         self.queue.set_policy(&self.inner(topic), policy)
     }
 
-    fn held(&self, topic: &Topic) -> Result<Vec<Held>> {
+    fn held(&self, topic: &Topic) -> Result<Vec<HeldBack>> {
         self.queue.held(&self.inner(topic))
     }
 

@@ -20,8 +20,8 @@ use seismic_queue::backend::assigned_source::AssignedSource;
 use seismic_queue::backend::polling_reader::PollingReader;
 use seismic_queue::backend::validate;
 use seismic_queue::{
-    AppendTimes, Diagnose, Error, Finding, Held, Hold, ImportLog, Member, Need, Offset, Partition,
-    Policy, Producer, Queue, Reader, Result, Retained, Retention, Source, Span, Topic,
+    AppendTimes, Diagnose, Error, Finding, HeldBack, Hold, ImportLog, Member, Need, Offset,
+    Partition, Policy, Producer, Queue, Reader, Result, Retained, Retention, Source, Span, Topic,
 };
 
 /// A queue in one SQLite file, or the topics of a store.
@@ -198,7 +198,7 @@ impl Retention for SqliteQueue {
         Ok(set?)
     }
 
-    fn held(&self, topic: &Topic) -> Result<Vec<Held>> {
+    fn held(&self, topic: &Topic) -> Result<Vec<HeldBack>> {
         let (database, places) = self.places(topic)?;
         database.look("looking what is held", |db| {
             let policy = topics::policy(db, topic)?;

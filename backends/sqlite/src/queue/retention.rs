@@ -7,7 +7,7 @@ use crate::database::Database;
 use crate::error::Sql;
 use crate::limits;
 use crate::topics;
-use seismic_queue::{Held, Hold, Offset, Partition, Policy, Result, Retained, Topic, clock};
+use seismic_queue::{HeldBack, Hold, Offset, Partition, Policy, Result, Retained, Topic, clock};
 
 /// What one transaction did.
 struct Step {
@@ -85,7 +85,7 @@ pub(crate) fn held(
     place: i64,
     partition: Partition,
     policy: Policy,
-) -> Sql<Option<Held>> {
+) -> Sql<Option<HeldBack>> {
     let Some(hold) = topics::holds(db, place, partition)?.into_iter().next() else {
         return Ok(None);
     };
@@ -117,5 +117,5 @@ pub(crate) fn held(
         )?
         .query_row(params![place, hold.offset.0], |row| row.get(0))?;
     let age_ms = u64::try_from(now_ms.saturating_sub(oldest_ms)).unwrap_or(0);
-    Ok(Some(Held { hold, bytes, age_ms }))
+    Ok(Some(HeldBack { hold, bytes, age_ms }))
 }

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use seismic_queue::{KnownProducers, Queue, Topic};
 
-use super::grown_file::{self, Part};
+use super::grown_file::{self, FilePart};
 use super::import_run::ImportRun;
 use super::note_keys;
 use super::options::Options;
@@ -57,18 +57,18 @@ pub(super) fn parts_of(
     (options, names): (&Options, &ProducerNames),
     file: &Path,
     known: Option<&KnownProducers>,
-) -> Result<Vec<Part>> {
+) -> Result<Vec<FilePart>> {
     let content = names.of(file)?;
     let Some(known) = known.filter(|known| !known.ids.contains(&content)) else {
-        return Ok(vec![Part::whole(content)]);
+        return Ok(vec![FilePart::whole(content)]);
     };
     let Some(anchor) = first_of(options, file, |item| Some(note_keys::anchor(item))) else {
-        return Ok(vec![Part::whole(content)]);
+        return Ok(vec![FilePart::whole(content)]);
     };
     let begins = anchor.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let producer = format!("{content}.{begins}");
     if options.again || known.ids.contains(&producer) {
-        return Ok(vec![Part::whole(producer)]);
+        return Ok(vec![FilePart::whole(producer)]);
     }
     let at = file.to_owned();
     match known.ids.iter().any(|id| id.ends_with(&begins)) {
@@ -77,7 +77,7 @@ pub(super) fn parts_of(
             None => Err(Error::NotTheSame { at }),
         },
         false if !known.are_all => Err(Error::MayBeThere { at }),
-        false => Ok(vec![Part::whole(producer)]),
+        false => Ok(vec![FilePart::whole(producer)]),
     }
 }
 
@@ -143,7 +143,7 @@ pub(super) fn recognise_file(
 /// With `strict` the first refused line, a file that cannot be read, and errors of the queue.
 pub(super) fn import_file(
     (queue, topic): (&dyn Queue, &Topic),
-    (file, part, behind): (&Path, &Part, u64),
+    (file, part, behind): (&Path, &FilePart, u64),
     options: &Options,
     run: &mut ImportRun<'_>,
     stop: &AtomicBool,

@@ -20,16 +20,16 @@ use crate::{Error, Result, limits};
 
 /// A part of a file, and who appends it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Part {
+pub(super) struct FilePart {
     pub(super) producer: String,
     /// Number of its last line; `None`: to the end of the file.
     pub(super) until: Option<u64>,
 }
 
-impl Part {
+impl FilePart {
     /// All of a file.
     pub(super) fn whole(producer: String) -> Self {
-        Part { producer, until: None }
+        FilePart { producer, until: None }
     }
 }
 
@@ -43,7 +43,7 @@ pub(super) fn parts(
     file: &Path,
     begins: &str,
     known: &KnownProducers,
-) -> Result<Option<Vec<Part>>> {
+) -> Result<Option<Vec<FilePart>>> {
     // By the content that each ends with; one that has the whole file from its start comes first.
     let mut producers: HashMap<&str, &str> = HashMap::new();
     for id in known.ids.iter().filter(|id| id.ends_with(begins)) {
@@ -57,13 +57,13 @@ pub(super) fn parts(
     let mut parts = Vec::new();
     if ends[&last] != content {
         let producer = format!("{content}+{}.{begins}", ends[&last]);
-        parts.push(Part::whole(producer));
+        parts.push(FilePart::whole(producer));
     }
     let mut next = Some(last);
     while let Some(line) = next {
         let id = producers[ends[&line].as_str()];
         let is_all = parts.is_empty();
-        parts.push(Part { producer: id.to_owned(), until: (!is_all).then_some(line) });
+        parts.push(FilePart { producer: id.to_owned(), until: (!is_all).then_some(line) });
         let Some(beginning) = beginning_of(id) else {
             parts.reverse();
             return Ok(Some(parts));
@@ -165,7 +165,7 @@ mod tests {
         let whole = format!("{first}.{BEGINS}");
         let grown = format!("{second}+{first}.{BEGINS}");
         let rest = format!("{third}+{second}.{BEGINS}");
-        let part = |producer: &str, until| Part { producer: producer.to_owned(), until };
+        let part = |producer: &str, until| FilePart { producer: producer.to_owned(), until };
         let parts_of = |text: &str, ids: &[&str]| {
             std::fs::write(&file, text).unwrap();
             parts(&names, &file, BEGINS, &known(ids)).unwrap()

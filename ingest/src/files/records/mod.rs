@@ -39,7 +39,7 @@ use std::time::Instant;
 use seismic_queue::{Queue, Topic, patiently};
 
 use self::follow::{Follow, Found};
-use self::grown_file::Part;
+use self::grown_file::FilePart;
 use self::import_run::ImportRun;
 use self::noted_import::NotedImport;
 pub use self::options::Options;
@@ -212,7 +212,7 @@ impl Import<'_> {
     /// Imports the part of a file that comes behind that line; `false` when that failed, which is noted.
     fn import_part(
         &mut self,
-        part: (&Path, &Part, u64),
+        part: (&Path, &FilePart, u64),
         summary: &mut RecordsSummary,
     ) -> Result<bool> {
         let mut run = ImportRun::new(self.options, None, summary)?;

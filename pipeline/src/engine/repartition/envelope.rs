@@ -23,7 +23,7 @@ pub const VERSION: u8 = 1;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Envelope<'a> {
     /// Where its producer put it.
-    pub place: Place,
+    pub place: RecordPosition,
     /// When the queue took it, ms since 1970 UTC, as the queue says it.
     pub append_ms: i64,
     /// How far that lies behind an earlier append time of the same partition, ms.
@@ -34,7 +34,7 @@ pub struct Envelope<'a> {
 
 /// A place in the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct RecordPosition {
     /// Partition.
     pub partition: Partition,
     /// Offset of the message in it.
@@ -74,7 +74,7 @@ impl<'a> Envelope<'a> {
         let index = u32::try_from(take(&mut rest)?).ok()?;
         let append_ms = unzigzag(take(&mut rest)?);
         let behind_ms = take(&mut rest)?;
-        let place = Place { partition, offset, index };
+        let place = RecordPosition { partition, offset, index };
         Some(Envelope { place, append_ms, behind_ms, record: rest })
     }
 
@@ -147,7 +147,7 @@ mod tests {
             partition in any::<u32>(), offset in numbers(), index in any::<u32>(),
             append_ms in any::<i64>(), behind_ms in numbers(), record in vec(any::<u8>(), 0..40),
         ) {
-            let place = Place { partition: Partition(partition), offset: Offset(offset), index };
+            let place = RecordPosition { partition: Partition(partition), offset: Offset(offset), index };
             let written = Envelope { place, append_ms, behind_ms, record: &record };
             let mut bytes = Vec::new();
             written.write(&mut bytes);
@@ -172,7 +172,7 @@ mod tests {
         fn the_running_append_time_is_the_newest_one(append_ms in any::<i64>(), more in any::<i64>()) {
             let newest_ms = append_ms.max(more);
             let behind_ms = behind(append_ms, newest_ms);
-            let place = Place { partition: Partition(0), offset: Offset(0), index: 0 };
+            let place = RecordPosition { partition: Partition(0), offset: Offset(0), index: 0 };
             let envelope = Envelope { place, append_ms, behind_ms, record: b"" };
             prop_assert_eq!(envelope.running_append_ms(), newest_ms);
         }

@@ -7,7 +7,7 @@ use seismic_queue::{
 
 use crate::engine::journal::{Entry, EntryError};
 use crate::engine::operator::{Operator, apply_common};
-use crate::engine::repartition::envelope::{Envelope, Place, behind};
+use crate::engine::repartition::envelope::{Envelope, RecordPosition, behind};
 use crate::engine::repartition::state::RepartitionState;
 use crate::engine::windows::decode::{self, DecodeError, Record};
 use crate::engine::windows::output::{DeadLetter, Input, Output};
@@ -78,7 +78,7 @@ impl RepartitionOperator {
     fn pass_on(&mut self, message: Message<'_>, index: u32, record: &Record) {
         self.state.read += 1;
         let (offset, append_ms) = (message.offset, message.append_ms);
-        let place = Place { partition: Partition(self.input.partition), offset, index };
+        let place = RecordPosition { partition: Partition(self.input.partition), offset, index };
         let behind_ms = behind(append_ms, self.state.append_ms);
         let bytes = record.bytes.of(message.value);
         self.head.clear();
@@ -328,7 +328,7 @@ mod tests {
                 operator.step(Message { offset, append_ms, key: b"", value: &value });
                 for (index, record) in (0..).zip(sent.records()) {
                     let id = record.sensor_id.as_bytes();
-                    let place = Place { partition: Partition(1), offset, index };
+                    let place = RecordPosition { partition: Partition(1), offset, index };
                     let to = partition_of(id, PARTITIONS).0 as usize;
                     let said = (place, append_ms, newest_ms, record.encode_to_vec());
                     expected[to].push((id.to_vec(), said));

@@ -7,7 +7,7 @@
 
 use seismic_queue::{Message, Offset, Partition, partition_of};
 
-use crate::engine::repartition::envelope::{Envelope, Place};
+use crate::engine::repartition::envelope::{Envelope, RecordPosition};
 use crate::engine::windows::clean::{clean, event_time};
 use crate::engine::windows::counters::Counters;
 use crate::engine::windows::decode::{self, DecodeError, Record};
@@ -50,7 +50,7 @@ pub struct Engine {
     /// Records of the message at hand.
     records: Vec<Record>,
     /// Where its producer put the record of an internal message.
-    pub(crate) origin: Option<Place>,
+    pub(crate) origin: Option<RecordPosition>,
 }
 
 impl Engine {

@@ -5,7 +5,7 @@ use seismic_queue::{Block, Offset, Partition};
 use sha2::{Digest, Sha256};
 
 use crate::engine::clock_step::ClockStep;
-use crate::engine::repartition::envelope::Place;
+use crate::engine::repartition::envelope::RecordPosition;
 use crate::engine::windows::amplitude_stats::AmplitudeStats;
 use crate::engine::windows::reject_counts::RejectCounts;
 use crate::engine::windows::reject_reason::RejectReason;
@@ -165,13 +165,13 @@ impl Output {
         &mut self,
         record: DeadLetter<'_>,
         input: &Input,
-        origin: Option<(&str, Place)>,
+        origin: Option<(&str, RecordPosition)>,
     ) {
         let kept = record.bytes.len().min(limits::DEAD_LETTER_BYTES);
         let letter = &mut self.letter;
         letter.reason.clear();
         letter.reason.push_str(record.reason.name());
-        let read = Place {
+        let read = RecordPosition {
             partition: Partition(input.partition),
             offset: record.offset,
             index: record.index as u32,

@@ -23,7 +23,7 @@ use self::observed::Observed;
 pub use self::snapshot::{MetricsSnapshot, PartitionMetrics, TimedTotal};
 use crate::engine::operator::Operator;
 use crate::runner::notices::notice::Notice;
-use crate::runner::partition_task::snapshotter::Taken;
+use crate::runner::partition_task::snapshotter::SnapshotCost;
 
 /// Metrics of one run. Counts begin with the run.
 #[derive(Debug)]
@@ -261,7 +261,7 @@ impl Metrics {
     }
 
     /// A snapshot was taken.
-    pub(crate) fn snapshot_taken(&self, taken: Taken) {
+    pub(crate) fn snapshot_taken(&self, taken: SnapshotCost) {
         self.snapshots.add(taken.bytes, taken.time);
     }
 

@@ -16,7 +16,7 @@ use crate::engine::journal::Entry;
 use crate::engine::operator::Operator;
 use crate::runner::notices::spread_watch::SpreadWatch;
 use crate::runner::partition_task::idle_watch::IdleWatch;
-use crate::runner::partition_task::snapshotter::{Snapshotter, Taken};
+use crate::runner::partition_task::snapshotter::{SnapshotCost, Snapshotter};
 use crate::runner::received;
 use crate::runner::record_budget::RecordBudget;
 use crate::runner::replay::Replay;
@@ -223,7 +223,7 @@ impl PartitionTask {
     }
 
     /// Takes a snapshot; its chunks travel with the next commits. `clock` gives the time.
-    pub fn snapshot(&mut self, clock: impl Fn() -> Duration) -> Result<Taken> {
+    pub fn snapshot(&mut self, clock: impl Fn() -> Duration) -> Result<SnapshotCost> {
         self.end_run();
         self.snapshots.take(&*self.operator, self.next_sequence, clock)
     }

@@ -37,7 +37,7 @@ pub(crate) struct Snapshotter {
 
 /// What taking a snapshot cost.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Taken {
+pub(crate) struct SnapshotCost {
     /// Size of the state.
     pub bytes: u64,
     /// Time in which the partition did nothing else.
@@ -106,7 +106,7 @@ impl Snapshotter {
         operator: &dyn Operator,
         sequence: u64,
         clock: impl Fn() -> Duration,
-    ) -> Result<Taken> {
+    ) -> Result<SnapshotCost> {
         let began = clock();
         let mut state = Vec::new();
         operator.snapshot(&mut state);
@@ -129,7 +129,7 @@ impl Snapshotter {
         self.taken = clock();
         self.cost = self.taken - began;
         self.worked = Duration::ZERO;
-        Ok(Taken { bytes: state.len() as u64, time: self.cost })
+        Ok(SnapshotCost { bytes: state.len() as u64, time: self.cost })
     }
 
     /// Whether some of a snapshot still waits for a commit.

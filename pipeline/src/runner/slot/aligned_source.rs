@@ -37,7 +37,7 @@ use crate::engine::alignment::Alignment;
 pub(super) struct AlignedSource {
     inner: Box<dyn Source>,
     alignment: Alignment,
-    parts: BTreeMap<Partition, Part>,
+    parts: BTreeMap<Partition, AlignedPartition>,
     /// Counts the batches that came.
     fetched: u64,
     /// Ends of logs that came before what lies before them was given out, now due.
@@ -47,11 +47,11 @@ pub(super) struct AlignedSource {
 }
 
 /// One partition.
-struct Part {
+struct AlignedPartition {
     /// Up to where the source was read.
     read_to: Offset,
     /// Batches in their order, none of them empty.
-    held: VecDeque<Held>,
+    held: VecDeque<HeldBatch>,
     /// Whether the source fetches no more of it.
     is_paused: bool,
     /// The end that the source has said behind what is held.
@@ -63,7 +63,7 @@ struct Part {
 }
 
 /// A batch of which some was given out.
-struct Held {
+struct HeldBatch {
     batch: Batch,
     stamps: Vec<Stamp>,
     /// Next message.
@@ -101,7 +101,7 @@ impl AlignedSource {
         self.fetched += 1;
         (part.read_to, part.end) = (batch.next(), None);
         let stamps = stamps(&batch, &self.alignment, &mut part.newest);
-        part.held.push_back(Held { batch, stamps, at: 0 });
+        part.held.push_back(HeldBatch { batch, stamps, at: 0 });
         if part.held_bytes() >= HELD_BYTES {
             // Again, for a source that has begun again meanwhile.
             self.inner.pause(&[partition])?;
@@ -125,7 +125,8 @@ impl AlignedSource {
     /// Whether every partition of which nothing is held has nothing more.
     fn is_complete(&mut self) -> Result<bool> {
         let fetched = self.fetched;
-        let is_open = |part: &Part| part.held.is_empty() && part.empty_at != Some(fetched);
+        let is_open =
+            |part: &AlignedPartition| part.held.is_empty() && part.empty_at != Some(fetched);
         let open: Vec<_> =
             self.parts.iter().filter(|(_, part)| is_open(part)).map(|(it, _)| *it).collect();
         if open.is_empty() {
@@ -224,11 +225,11 @@ fn stamps(batch: &Batch, alignment: &Alignment, newest: &mut Stamp) -> Vec<Stamp
     all
 }
 
-impl Part {
+impl AlignedPartition {
     fn new(at: Offset) -> Self {
         let newest = Stamp { append_ms: i64::MIN, event_ms: i64::MIN };
         let held = VecDeque::new();
-        Part { read_to: at, held, is_paused: false, end: None, empty_at: None, newest }
+        AlignedPartition { read_to: at, held, is_paused: false, end: None, empty_at: None, newest }
     }
 
     fn head(&self) -> Option<Stamp> {
@@ -268,7 +269,7 @@ impl Part {
     }
 }
 
-impl Held {
+impl HeldBatch {
     /// Messages that are left.
     fn rest(&self) -> usize {
         self.stamps.len() - self.at
@@ -314,7 +315,7 @@ impl Source for AlignedSource {
         let started: Vec<_> = at.iter().map(|(partition, _)| *partition).collect();
         self.forget(&started);
         for &(partition, offset) in at {
-            self.parts.insert(partition, Part::new(offset));
+            self.parts.insert(partition, AlignedPartition::new(offset));
         }
         self.inner.start(at)
     }

@@ -12,11 +12,11 @@ use crate::cli::target::Target;
 #[derive(clap::Args)]
 pub struct Args {
     #[command(subcommand)]
-    what: What,
+    what: CheckpointAction,
 }
 
 #[derive(clap::Subcommand)]
-enum What {
+enum CheckpointAction {
     /// List the checkpoints of every partition, oldest first
     List(list::Args),
     /// Show one checkpoint in every partition: what it contains, whether it is intact, and whether
@@ -39,10 +39,10 @@ struct DeleteArgs {
 /// Runs the subcommand.
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     match &args.what {
-        What::List(args) => list::run(args),
-        What::Show(args) => show::run(args),
-        What::Save(args) => save::run(args),
-        What::Delete(args) => delete(args),
+        CheckpointAction::List(args) => list::run(args),
+        CheckpointAction::Show(args) => show::run(args),
+        CheckpointAction::Save(args) => save::run(args),
+        CheckpointAction::Delete(args) => delete(args),
     }
 }
 

@@ -24,7 +24,7 @@ pub struct Args {
 }
 
 /// The store of the group, if it is there, and who it is to the queue.
-struct Doomed {
+struct DeletedGroup {
     url: Url,
     holder: Option<String>,
 }
@@ -102,10 +102,10 @@ fn end_first_step(location: &Location) -> anyhow::Result<()> {
 }
 
 /// Refuses a store that is another group's, or in use.
-fn look(location: &Location) -> anyhow::Result<Doomed> {
+fn look(location: &Location) -> anyhow::Result<DeletedGroup> {
     let (url, store) = (location.store_url(), location.open_store()?);
     let view = match store.view() {
-        Err(Error::StoreMissing { .. }) => return Ok(Doomed { url, holder: None }),
+        Err(Error::StoreMissing { .. }) => return Ok(DeletedGroup { url, holder: None }),
         view => view?,
     };
     if view.job.group != location.group {
@@ -116,14 +116,14 @@ fn look(location: &Location) -> anyhow::Result<Doomed> {
         return Err(Error::Owned { at: url.to_string(), by }.into());
     }
     let holder = Some(format!("{} ({})", view.job.group, view.id));
-    Ok(Doomed { url, holder })
+    Ok(DeletedGroup { url, holder })
 }
 
 /// What the store holds; without one, what stores of that group hold that are nowhere to be seen.
 fn holds_of(
     queue: &dyn Queue,
     location: &Location,
-    doomed: &Doomed,
+    doomed: &DeletedGroup,
 ) -> anyhow::Result<Vec<(String, String)>> {
     let beside = location.queue.stores_beside();
     let alive = beside.iter().filter_map(|url| url.open_store().ok()?.view().ok());

@@ -26,7 +26,7 @@ pub struct Args {
 }
 
 /// What one holder needs of one topic.
-struct Held {
+struct GroupHold {
     topic: String,
     holder: String,
     /// First offset needed, by partition.
@@ -104,7 +104,7 @@ impl Beside {
     }
 }
 
-fn holds(queue: &dyn Queue, topic: &Topic, stores: &[Beside]) -> anyhow::Result<Vec<Held>> {
+fn holds(queue: &dyn Queue, topic: &Topic, stores: &[Beside]) -> anyhow::Result<Vec<GroupHold>> {
     let spans = queue.spans(topic)?;
     let mut by_holder: BTreeMap<String, Vec<Hold>> = BTreeMap::new();
     for hold in queue.holds(topic)? {
@@ -125,7 +125,7 @@ fn holds(queue: &dyn Queue, topic: &Topic, stores: &[Beside]) -> anyhow::Result<
             age_ms = age_ms.max(age(queue, topic, hold, span)?);
         }
         let topic = topic.name.clone();
-        all.push(Held { topic, holder, from, lag, age_ms, store });
+        all.push(GroupHold { topic, holder, from, lag, age_ms, store });
     }
     Ok(all)
 }
@@ -145,7 +145,7 @@ fn age(queue: &dyn Queue, topic: &Topic, hold: &Hold, span: Span) -> anyhow::Res
     }
 }
 
-fn as_json(all: &[Held], stores: &[Beside]) -> serde_json::Value {
+fn as_json(all: &[GroupHold], stores: &[Beside]) -> serde_json::Value {
     let holds: Vec<_> = all
         .iter()
         .map(|held| {

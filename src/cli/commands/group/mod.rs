@@ -11,11 +11,11 @@ use crate::cli::exit::Outcome;
 #[derive(clap::Args)]
 pub struct Args {
     #[command(subcommand)]
-    what: What,
+    what: GroupAction,
 }
 
 #[derive(clap::Subcommand)]
-enum What {
+enum GroupAction {
     /// List what each group holds of every topic, and the stores next to the queue
     List(list::Args),
     /// Delete a group's store with its results, and release what it holds. Results in Kafka stay,
@@ -29,8 +29,8 @@ enum What {
 /// Runs the subcommand.
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     match &args.what {
-        What::List(args) => list::run(args),
-        What::Delete(args) => delete::run(args),
-        What::Repair(args) => repair::run(args),
+        GroupAction::List(args) => list::run(args),
+        GroupAction::Delete(args) => delete::run(args),
+        GroupAction::Repair(args) => repair::run(args),
     }
 }

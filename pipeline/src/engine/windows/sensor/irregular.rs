@@ -4,7 +4,7 @@
 use seismic_proto::state;
 use seismic_queue::{Offset, Partition};
 
-use crate::engine::repartition::envelope::Place;
+use crate::engine::repartition::envelope::RecordPosition;
 use crate::engine::windows::decode::Phase;
 use crate::engine::windows::rules::Rules;
 use crate::engine::windows::sensor::late_panes::LatePanes;
@@ -53,7 +53,7 @@ pub struct HeldRecord {
     pub offset: Offset,
     pub index: i32,
     /// Where its producer put it, if it was read from an internal topic.
-    pub origin: Option<Place>,
+    pub origin: Option<RecordPosition>,
     /// Append time of the partition when it was read.
     pub append_ms: i64,
     /// Empty: it is a dead letter by now, and only its time is remembered.
@@ -102,7 +102,7 @@ impl HeldRecord {
             && stored.bytes.len() <= limits::HELD_RECORD_BYTES
             && stored.supporters.max(stored.opponents) < limits::HELD_RECORDS as u32;
         let (time_ms, amplitude) = (stored.time_ms, stored.amplitude);
-        let origin = stored.origin_partition.map(|partition| Place {
+        let origin = stored.origin_partition.map(|partition| RecordPosition {
             partition: Partition(partition),
             offset: Offset(stored.origin_offset),
             index: stored.origin_index,
