@@ -21,9 +21,9 @@ use crate::topic_writer::TopicWriter;
 use seismic_queue::backend::assigned_source::AssignedSource;
 use seismic_queue::backend::validate;
 use seismic_queue::{
-    Access, AppendTimes, Diagnose, Error, Finding, HeldBack, Hold, KnownProducers, Member, Need,
-    Offset, Partition, Policy, Producer, Queue, Reader, Result, Retained, Retention, Source, Span,
-    Topic,
+    Access, AppendTimes, Diagnose, Error, Finding, HeldBack, Hold, ImportLog, KnownProducers,
+    Member, Need, Offset, OpenTransaction, Partition, Policy, Producer, Queue, Reader, Result,
+    Retained, Retention, Source, Span, Topic,
 };
 
 /// A RocketMQ cluster as a queue.
@@ -200,6 +200,10 @@ impl Queue for RocketQueue {
     fn member(&self, _: &Topic, _: &Member) -> Result<Box<dyn Source>> {
         Err(Error::NoGroups { at: self.name() })
     }
+
+    fn import_log(&self, _topic: &Topic) -> Result<Option<Box<dyn ImportLog>>> {
+        Ok(None)
+    }
 }
 
 impl Retention for RocketQueue {
@@ -238,6 +242,11 @@ impl Retention for RocketQueue {
         let none = |partition| Retained { partition, deleted: 0, held_by: None };
         Ok(topic.all().map(none).collect())
     }
+
+    /// Readers hold what they need.
+    fn trim(&self, _topic: &Topic, _below: &[(Partition, Offset)]) -> Result<()> {
+        Ok(())
+    }
 }
 
 impl Diagnose for RocketQueue {
@@ -274,6 +283,13 @@ impl Diagnose for RocketQueue {
         }
         Ok(rights::examine(&mut self.client(), &needs)?)
     }
+
+    /// There are none.
+    fn open_transactions(&self, _topic: &Topic) -> Result<Vec<OpenTransaction>> {
+        Ok(Vec::new())
+    }
+
+    fn look_at(&self, _transaction: &mut OpenTransaction) {}
 }
 
 /// Name of the consumer group of a holder.

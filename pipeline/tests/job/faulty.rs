@@ -3,12 +3,13 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use seismic_queue::memory::MemoryStore;
 use seismic_queue::{
     Checkpoint, CheckpointNames, CheckpointRequest, Commit, CommitError, Committer, Error,
-    FencingToken, GroupMember, Job, JobStore, JournalEntry, Lease, Offset, Partition, Queue,
-    Recovered, Result, Rewind, SharedLease, SinkState, View,
+    FencingToken, GroupMember, Job, JobStore, JournalEntry, Lease, LostOffset, Offset, Partition,
+    Queue, Recovered, Result, Rewind, SharedLease, SinkState, View,
 };
 
 /// What becomes of a commit.
@@ -97,6 +98,18 @@ impl JobStore for FaultyStore {
 
     fn topics(&self) -> &dyn Queue {
         self.inner.topics()
+    }
+
+    fn lost_offsets(&self) -> Result<Vec<LostOffset>> {
+        self.inner.lost_offsets()
+    }
+
+    fn put_offsets_back(&self, lost: &[LostOffset]) -> Result<()> {
+        self.inner.put_offsets_back(lost)
+    }
+
+    fn rests_for(&self) -> Result<Option<Duration>> {
+        self.inner.rests_for()
     }
 }
 

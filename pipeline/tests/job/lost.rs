@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use seismic_queue::memory::Memory;
 use seismic_queue::{
-    AppendTimes, Batch, Diagnose, Event, FencingToken, Finding, HeldBack, Hold, Member, Need,
-    Offset, Partition, Policy, Producer, Queue, Reader, Result, Retained, Retention, Source, Span,
-    Topic,
+    AppendTimes, Batch, Diagnose, Event, FencingToken, Finding, HeldBack, Hold, ImportLog,
+    KnownProducers, Member, Need, Offset, OpenTransaction, Partition, Policy, Producer, Queue,
+    Reader, Result, Retained, Retention, Source, Span, Topic,
 };
 
 use crate::faulty::{Fate, FaultyStore};
@@ -160,6 +160,14 @@ impl Queue for Losing {
     fn member(&self, topic: &Topic, member: &Member) -> Result<Box<dyn Source>> {
         self.inner.member(topic, member)
     }
+
+    fn known_producers(&self, topic: &Topic) -> Result<Option<KnownProducers>> {
+        self.inner.known_producers(topic)
+    }
+
+    fn import_log(&self, topic: &Topic) -> Result<Option<Box<dyn ImportLog>>> {
+        self.inner.import_log(topic)
+    }
 }
 
 impl Retention for Losing {
@@ -186,6 +194,10 @@ impl Retention for Losing {
     fn retain(&self, topic: &Topic, past_holds: bool) -> Result<Vec<Retained>> {
         self.inner.retain(topic, past_holds)
     }
+
+    fn trim(&self, topic: &Topic, below: &[(Partition, Offset)]) -> Result<()> {
+        self.inner.trim(topic, below)
+    }
 }
 
 impl Diagnose for Losing {
@@ -207,6 +219,14 @@ impl Diagnose for Losing {
 
     fn examine_rights(&self, needs: &[Need]) -> Result<Vec<Finding>> {
         self.inner.examine_rights(needs)
+    }
+
+    fn open_transactions(&self, topic: &Topic) -> Result<Vec<OpenTransaction>> {
+        self.inner.open_transactions(topic)
+    }
+
+    fn look_at(&self, transaction: &mut OpenTransaction) {
+        self.inner.look_at(transaction);
     }
 }
 

@@ -13,8 +13,9 @@ use crate::backend::assigned_source::AssignedSource;
 use crate::backend::polling_reader::PollingReader;
 use crate::backend::validate;
 use crate::{
-    AppendTimes, Diagnose, Error, Finding, HeldBack, Hold, ImportLog, Member, Need, Offset,
-    Partition, Policy, Producer, Queue, Reader, Result, Retained, Retention, Source, Span, Topic,
+    AppendTimes, Diagnose, Error, Finding, HeldBack, Hold, ImportLog, KnownProducers, Member, Need,
+    Offset, OpenTransaction, Partition, Policy, Producer, Queue, Reader, Result, Retained,
+    Retention, Source, Span, Topic,
 };
 
 /// A queue in memory.
@@ -133,6 +134,11 @@ impl Queue for Memory {
     fn member(&self, _: &Topic, _: &Member) -> Result<Box<dyn Source>> {
         Err(Error::NoGroups { at: self.name() })
     }
+
+    /// Asking for one of them costs no more.
+    fn known_producers(&self, _topic: &Topic) -> Result<Option<KnownProducers>> {
+        Ok(None)
+    }
 }
 
 impl Retention for Memory {
@@ -170,6 +176,11 @@ impl Retention for Memory {
         let now_ms = self.handle.now_ms();
         self.handle.look(topic, |log| Ok(log.retain(now_ms, past_holds)))
     }
+
+    /// Readers hold what they need.
+    fn trim(&self, _topic: &Topic, _below: &[(Partition, Offset)]) -> Result<()> {
+        Ok(())
+    }
 }
 
 impl Diagnose for Memory {
@@ -192,4 +203,11 @@ impl Diagnose for Memory {
     fn examine_rights(&self, _: &[Need]) -> Result<Vec<Finding>> {
         Ok(Vec::new())
     }
+
+    /// There are none.
+    fn open_transactions(&self, _topic: &Topic) -> Result<Vec<OpenTransaction>> {
+        Ok(Vec::new())
+    }
+
+    fn look_at(&self, _transaction: &mut OpenTransaction) {}
 }

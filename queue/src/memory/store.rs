@@ -4,6 +4,7 @@
 use std::ops::Range;
 use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use super::handle::{Handle, Use};
 use super::lease::MemoryLease;
@@ -13,7 +14,7 @@ use super::topics::Topics;
 use crate::backend::validate;
 use crate::{
     Checkpoint, CheckpointNames, CheckpointRequest, Error, GroupMember, Job, JobStore,
-    JournalEntry, Lease, Offset, Partition, Queue, Result, SinkState, View,
+    JournalEntry, Lease, LostOffset, Offset, Partition, Queue, Result, SinkState, View,
 };
 
 /// A store in memory.
@@ -148,6 +149,19 @@ impl JobStore for MemoryStore {
 
     fn topics(&self) -> &dyn Queue {
         &self.topics
+    }
+
+    /// Positions are committed with their rows.
+    fn lost_offsets(&self) -> Result<Vec<LostOffset>> {
+        Ok(Vec::new())
+    }
+
+    fn put_offsets_back(&self, _lost: &[LostOffset]) -> Result<()> {
+        Ok(())
+    }
+
+    fn rests_for(&self) -> Result<Option<Duration>> {
+        Ok(None)
     }
 }
 

@@ -36,12 +36,10 @@ pub trait Diagnose {
     ///
     /// # Errors
     /// When the place cannot be asked.
-    fn open_transactions(&self, _topic: &Topic) -> Result<Vec<OpenTransaction>> {
-        Ok(Vec::new())
-    }
+    fn open_transactions(&self, topic: &Topic) -> Result<Vec<OpenTransaction>>;
 
     /// Looks since when a transaction is open, and whose it is, as far as that can be known.
-    fn look_at(&self, _transaction: &mut OpenTransaction) {}
+    fn look_at(&self, transaction: &mut OpenTransaction);
 
     /// Whether who we are may do what is needed here, as far as somebody watches over that. Nothing
     /// is written or made to find out.

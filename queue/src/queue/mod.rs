@@ -67,15 +67,11 @@ pub trait Queue: Retention + Diagnose + Send + Sync {
 
     /// The producers that the topic knows something of; `None` where asking for one of them costs no
     /// more, and each is known.
-    fn known_producers(&self, _topic: &Topic) -> Result<Option<KnownProducers>> {
-        Ok(None)
-    }
+    fn known_producers(&self, topic: &Topic) -> Result<Option<KnownProducers>>;
 
     /// What remembers imports together with their messages; `None` where the queue has no such
     /// thing.
-    fn import_log(&self, _topic: &Topic) -> Result<Option<Box<dyn ImportLog>>> {
-        Ok(None)
-    }
+    fn import_log(&self, topic: &Topic) -> Result<Option<Box<dyn ImportLog>>>;
 
     /// A reader of the given partitions, each from its offset on.
     fn reader(&self, topic: &Topic, at: &[(Partition, Offset)]) -> Result<Box<dyn Reader>>;

@@ -24,9 +24,7 @@ pub trait Retention {
 
     /// Deletes messages before these offsets of a topic that has one reader, which needs them no more.
     /// Where readers hold what they need, this does nothing, and [`Retention::retain`] does it.
-    fn trim(&self, _topic: &Topic, _below: &[(Partition, Offset)]) -> Result<()> {
-        Ok(())
-    }
+    fn trim(&self, topic: &Topic, below: &[(Partition, Offset)]) -> Result<()>;
 
     /// Deletes what exceeds the policy, whole blocks from the oldest on, never past a hold unless
     /// `past_holds`.

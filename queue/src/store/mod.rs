@@ -97,23 +97,17 @@ pub trait JobStore: CheckpointNames + SinkState + Send + Sync {
     ///
     /// # Errors
     /// When the store cannot be read.
-    fn lost_offsets(&self) -> Result<Vec<LostOffset>> {
-        Ok(Vec::new())
-    }
+    fn lost_offsets(&self) -> Result<Vec<LostOffset>>;
 
     /// Puts such positions back to the last commit.
     ///
     /// # Errors
     /// [`Error::Owned`](crate::Error::Owned) while somebody works on the job.
-    fn put_offsets_back(&self, _lost: &[LostOffset]) -> Result<()> {
-        Ok(())
-    }
+    fn put_offsets_back(&self, lost: &[LostOffset]) -> Result<()>;
 
     /// How long the positions of a job are kept on which nobody works; `None`: for ever.
     ///
     /// # Errors
     /// When that cannot be asked.
-    fn rests_for(&self) -> Result<Option<Duration>> {
-        Ok(None)
-    }
+    fn rests_for(&self) -> Result<Option<Duration>>;
 }

@@ -10,9 +10,9 @@ use seismic_brokers::RocketMq;
 use seismic_queue::conformance::Backend;
 use seismic_queue::memory::MemoryStore;
 use seismic_queue::{
-    AppendTimes, Batch, Diagnose, Event, FencingToken, Finding, HeldBack, Hold, JobStore, Member,
-    Need, Offset, Partition, Policy, Producer, Queue, Reader, Result, Retained, Retention, Source,
-    Span, Topic,
+    AppendTimes, Batch, Diagnose, Event, FencingToken, Finding, HeldBack, Hold, ImportLog,
+    JobStore, KnownProducers, Member, Need, Offset, OpenTransaction, Partition, Policy, Producer,
+    Queue, Reader, Result, Retained, Retention, Source, Span, Topic,
 };
 use seismic_rocketmq::{Nameservers, RocketQueue};
 
@@ -121,6 +121,14 @@ impl Queue for Prefixed {
     fn member(&self, topic: &Topic, member: &Member) -> Result<Box<dyn Source>> {
         self.queue.member(&self.inner(topic), member)
     }
+
+    fn known_producers(&self, topic: &Topic) -> Result<Option<KnownProducers>> {
+        self.queue.known_producers(&self.inner(topic))
+    }
+
+    fn import_log(&self, topic: &Topic) -> Result<Option<Box<dyn ImportLog>>> {
+        self.queue.import_log(&self.inner(topic))
+    }
 }
 
 impl Retention for Prefixed {
@@ -147,6 +155,10 @@ impl Retention for Prefixed {
     fn retain(&self, topic: &Topic, past_holds: bool) -> Result<Vec<Retained>> {
         self.queue.retain(&self.inner(topic), past_holds)
     }
+
+    fn trim(&self, topic: &Topic, below: &[(Partition, Offset)]) -> Result<()> {
+        self.queue.trim(&self.inner(topic), below)
+    }
 }
 
 impl Diagnose for Prefixed {
@@ -163,11 +175,19 @@ impl Diagnose for Prefixed {
     }
 
     fn examine(&self, topic: Option<&Topic>) -> Result<Vec<Finding>> {
-        self.queue.examine(topic)
+        self.queue.examine(topic.map(|topic| self.inner(topic)).as_ref())
     }
 
     fn examine_rights(&self, needs: &[Need]) -> Result<Vec<Finding>> {
         self.queue.examine_rights(needs)
+    }
+
+    fn open_transactions(&self, topic: &Topic) -> Result<Vec<OpenTransaction>> {
+        self.queue.open_transactions(&self.inner(topic))
+    }
+
+    fn look_at(&self, transaction: &mut OpenTransaction) {
+        self.queue.look_at(transaction);
     }
 }
 

@@ -20,8 +20,9 @@ use seismic_queue::backend::assigned_source::AssignedSource;
 use seismic_queue::backend::polling_reader::PollingReader;
 use seismic_queue::backend::validate;
 use seismic_queue::{
-    AppendTimes, Diagnose, Error, Finding, HeldBack, Hold, ImportLog, Member, Need, Offset,
-    Partition, Policy, Producer, Queue, Reader, Result, Retained, Retention, Source, Span, Topic,
+    AppendTimes, Diagnose, Error, Finding, HeldBack, Hold, ImportLog, KnownProducers, Member, Need,
+    Offset, OpenTransaction, Partition, Policy, Producer, Queue, Reader, Result, Retained,
+    Retention, Source, Span, Topic,
 };
 
 /// A queue in one SQLite file, or the topics of a store.
@@ -159,6 +160,11 @@ impl Queue for SqliteQueue {
     fn member(&self, _: &Topic, _: &Member) -> Result<Box<dyn Source>> {
         Err(Error::NoGroups { at: self.name() })
     }
+
+    /// Asking for one of them costs no more.
+    fn known_producers(&self, _topic: &Topic) -> Result<Option<KnownProducers>> {
+        Ok(None)
+    }
 }
 
 impl Retention for SqliteQueue {
@@ -215,6 +221,11 @@ impl Retention for SqliteQueue {
         let places = topic.all().zip(places);
         places.map(|(p, place)| retention::retain(database, topic, p, place, past_holds)).collect()
     }
+
+    /// Readers hold what they need.
+    fn trim(&self, _topic: &Topic, _below: &[(Partition, Offset)]) -> Result<()> {
+        Ok(())
+    }
 }
 
 impl Diagnose for SqliteQueue {
@@ -237,4 +248,11 @@ impl Diagnose for SqliteQueue {
     fn examine_rights(&self, _: &[Need]) -> Result<Vec<Finding>> {
         Ok(Vec::new())
     }
+
+    /// There are none.
+    fn open_transactions(&self, _topic: &Topic) -> Result<Vec<OpenTransaction>> {
+        Ok(Vec::new())
+    }
+
+    fn look_at(&self, _transaction: &mut OpenTransaction) {}
 }

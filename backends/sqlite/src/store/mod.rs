@@ -17,6 +17,7 @@ use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rusqlite::Connection;
 
@@ -30,8 +31,8 @@ use crate::topics;
 use seismic_queue::backend::validate;
 use seismic_queue::{
     Checkpoint, CheckpointNames, CheckpointRequest, Error, GroupMember, Job, JobStore,
-    JournalEntry, Lease, Offset, OutputSpec, Partition, PartitionView, Queue, Result, SinkState,
-    View,
+    JournalEntry, Lease, LostOffset, Offset, OutputSpec, Partition, PartitionView, Queue, Result,
+    SinkState, View,
 };
 
 /// A store in one SQLite file.
@@ -188,6 +189,19 @@ impl JobStore for SqliteStore {
 
     fn topics(&self) -> &dyn Queue {
         &self.topics
+    }
+
+    /// Positions are committed with their rows.
+    fn lost_offsets(&self) -> Result<Vec<LostOffset>> {
+        Ok(Vec::new())
+    }
+
+    fn put_offsets_back(&self, _lost: &[LostOffset]) -> Result<()> {
+        Ok(())
+    }
+
+    fn rests_for(&self) -> Result<Option<Duration>> {
+        Ok(None)
     }
 }
 
