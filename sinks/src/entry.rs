@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,6 +50,10 @@ pub struct Entry {
     pub keeps_refused: bool,
     /// Whether it writes to a server of its own, which may be down while the job runs.
     pub is_remote: bool,
+    /// Whether it only shows rows, and keeps none: then each process of a job may have one.
+    pub shows_only: bool,
+    /// The file or folder on this machine that it writes; `None` where it writes none.
+    pub file: fn(&SinkSpec) -> Option<PathBuf>,
     /// What is wrong with target and options beyond what each option says of its values. Looks at
     /// nothing but them.
     pub check: fn(&SinkSpec) -> Vec<String>,

@@ -18,21 +18,20 @@ pub fn places(spec: &JobSpec) -> BTreeSet<String> {
         None => spec.queue.to_string(),
     };
     let sinks =
-        spec.sink.iter().filter(|sink| sink.scheme() != "console").map(|sink| match folder(sink) {
-            Some(folder) => format!("folder {}", absolute(&folder).display()),
+        spec.sink.iter().filter(|sink| !sink.entry().shows_only).map(|sink| match file(sink) {
+            Some(file) => format!("file or folder {}", absolute(&file).display()),
             None => format!("sink {sink}"),
         });
     sinks.chain([store, format!("group {} on {queue}", spec.group)]).collect()
 }
 
-/// Folders that its sinks write to.
-pub fn folders(spec: &JobSpec) -> impl Iterator<Item = PathBuf> {
-    spec.sink.iter().filter_map(folder)
+/// Files and folders that its sinks write.
+pub fn files(spec: &JobSpec) -> impl Iterator<Item = PathBuf> {
+    spec.sink.iter().filter_map(file)
 }
 
-/// The folder of a sink that writes files.
-fn folder(sink: &seismic_sinks::SinkSpec) -> Option<PathBuf> {
-    (sink.scheme() == "csv").then(|| PathBuf::from(sink.target()))
+fn file(sink: &seismic_sinks::SinkSpec) -> Option<PathBuf> {
+    (sink.entry().file)(sink)
 }
 
 /// A path from the root, without `.` and `..`; symbolic links of the part that is there are followed.

@@ -35,6 +35,8 @@ pub(crate) const ENTRY: Entry = Entry {
     passes_over: true,
     keeps_refused: false,
     is_remote: false,
+    shows_only: true,
+    file: |_| None,
     check: |_| Vec::new(),
     ddl: None,
     open: |spec, _| {

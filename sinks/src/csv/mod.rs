@@ -69,6 +69,8 @@ pub(crate) const ENTRY: Entry = Entry {
     passes_over: true,
     keeps_refused: false,
     is_remote: false,
+    shows_only: false,
+    file: |spec| Some(spec.target().into()),
     check: |_| Vec::new(),
     ddl: None,
     open: |spec, context| {

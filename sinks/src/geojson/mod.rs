@@ -36,6 +36,8 @@ pub(crate) const ENTRY: Entry = Entry {
     passes_over: true,
     keeps_refused: false,
     is_remote: false,
+    shows_only: false,
+    file: |spec| Some(spec.target().into()),
     check: |_| Vec::new(),
     open: |spec, context| Ok(Box::new(GeoJson::open(spec, context)?)),
     examine,

@@ -37,6 +37,8 @@ pub(crate) const ENTRY: Entry = Entry {
     passes_over: true,
     keeps_refused: false,
     is_remote: true,
+    shows_only: false,
+    file: |spec| (!is_server(spec.target())).then(|| spec.target().into()),
     check,
     open: |spec, context| Ok(Box::new(Influx::open(spec, context)?)),
     examine,

@@ -67,6 +67,8 @@ pub(crate) const ENTRY: Entry = Entry {
     passes_over: true,
     keeps_refused: true,
     is_remote: true,
+    shows_only: false,
+    file: |_| None,
     check: |spec| Target::read(spec).err().unwrap_or_default(),
     open: |spec, context| Ok(Box::new(Postgres::open(spec, context)?)),
     examine: examine::examine,

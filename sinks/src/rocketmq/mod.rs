@@ -56,6 +56,8 @@ pub(crate) const ENTRY: Entry = Entry {
     passes_over: false,
     keeps_refused: false,
     is_remote: false,
+    shows_only: false,
+    file: |_| None,
     check: |_| Vec::new(),
     ddl: None,
     open: |spec, context| Ok(Box::new(RocketMq::open(spec.target(), context)?)),

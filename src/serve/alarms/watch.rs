@@ -177,7 +177,7 @@ fn disk_of(job: &ServedJob, state: &Path) -> Option<String> {
     if let Some(spec) = &job.spec {
         files.extend(spec.queue.file().map(Path::to_owned));
         files.extend(spec.location().store_url().file().map(Path::to_owned));
-        files.extend(crate::serve::rivals::folders(spec));
+        files.extend(crate::serve::rivals::files(spec));
     }
     files.iter().find_map(|file| {
         // A file that is made later is on the disk of its folder.

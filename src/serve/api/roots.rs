@@ -7,7 +7,7 @@ use seismic_sinks::OptionKind;
 
 use crate::job::JobSpec;
 use crate::job::service::Service;
-use crate::serve::rivals::{absolute, folders};
+use crate::serve::rivals::{self, absolute};
 
 /// Why the job may not be submitted; every reason at once.
 #[must_use]
@@ -40,7 +40,7 @@ pub fn faults(spec: &JobSpec, service: &Service, roots: &[PathBuf]) -> Vec<Strin
             files.extend(file.map(|file| (what, PathBuf::from(file))));
         }
     }
-    files.extend(folders(spec).map(|folder| ("sink".to_owned(), folder)));
+    files.extend(rivals::files(spec).map(|file| ("sink".to_owned(), file)));
     let roots: Vec<PathBuf> = roots.iter().map(|root| absolute(root)).collect();
     for (what, file) in files {
         let whole = absolute(&file);
@@ -76,6 +76,13 @@ mod tests {
         let out = faults(&spec(&inside("../q.db"), "/etc/rows"), &service, &roots);
         // Queue, the store beside it, and the folder.
         assert_eq!(out.len(), 3, "{out:?}");
+        // So is the file of any other sink.
+        let map = |at: &str| JobSpec {
+            sink: vec![format!("geojson:{at}").parse().unwrap()],
+            ..spec(&inside("q.db"), &inside("rows"))
+        };
+        assert!(faults(&map(&inside("map.json")), &service, &roots).is_empty());
+        assert_eq!(faults(&map("/etc/map.json"), &service, &roots).len(), 1);
         #[cfg(feature = "postgres")]
         {
             let sink = |password: &str, authority: &str| JobSpec {

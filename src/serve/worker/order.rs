@@ -89,7 +89,7 @@ impl Description {
         let next = self.read(self.rerun + 1);
         let next = JobSpec::resolve(JobOptions::default(), next, Once::default())?;
         let same_sink = spec.sink.iter().find(|sink| {
-            sink.scheme() != "console"
+            !sink.entry().shows_only
                 && next.sink.iter().any(|it| it.to_string() == sink.to_string())
         });
         let why = "[restart] rerun is \"from-scratch\", so each run has places of its own: write";
@@ -173,7 +173,7 @@ impl Order {
         spec.slot = Some(format!("{base}-{place}"));
         spec.slots = spec.slots.or(Some((cores / workers).max(1)));
         if place > 1 {
-            spec.sink.retain(|sink| sink.scheme() == "console");
+            spec.sink.retain(|sink| sink.entry().shows_only);
         }
     }
 }
