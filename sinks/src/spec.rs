@@ -36,7 +36,7 @@ impl SinkSpec {
         let Some(entry) = registry::find(scheme) else {
             if let Some(feature) = registry::missing_feature(scheme) {
                 return refuse(format!(
-                    "this program was built without it; build it with `--features {feature}`"
+                    "this program was built without it: its feature `{feature}` was left out"
                 ));
             }
             let known = registry::all().map(|entry| entry.scheme);

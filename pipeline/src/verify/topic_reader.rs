@@ -31,8 +31,8 @@ pub(super) fn next_batch(
             Event::CaughtUp(_, at) if at >= end => return Ok(Next::End),
             // Somebody's transaction may be open there; what lies behind it comes when it ends.
             Event::CaughtUp(..) => {}
-            other => {
-                tracing::warn!("reading {topic} gave {other:?} instead of messages");
+            _ => {
+                tracing::warn!("{topic} has given no messages for {} s", PATIENCE.as_secs());
                 return Ok(Next::Missing);
             }
         }

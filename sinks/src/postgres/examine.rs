@@ -45,7 +45,7 @@ fn remedy(error: &Error) -> String {
                 .to_owned()
         }
         Error::TableMissing { .. } => {
-            "`seismic sink --ddl SINK` prints what makes it; with create=true the sink makes it itself"
+            "make it with the DDL of the sink (docs/sinks.md); with create=true the sink makes it itself"
                 .to_owned()
         }
         Error::TableDiffers { .. } => {
@@ -209,7 +209,7 @@ fn of_rights(client: &mut Client, target: &Target, findings: &mut Vec<Finding>) 
         )),
         Some(false) if target.creates => findings.push(Finding::warning(
             format!("user {user} may not make tables in schema {}", target.schema),
-            "let somebody who may run what `seismic sink --ddl SINK` prints, and leave create=true out",
+            "let somebody who may run the DDL of the sink (docs/sinks.md), and leave create=true out",
         )),
         Some(_) => {}
     }

@@ -13,7 +13,7 @@ pub(super) const OPTIONS: &[SinkOption] = &[
         name: "create",
         kind: OptionKind::Word(&["false", "true"]),
         default: "false",
-        doc: "whether tables that are missing are made; `seismic sink --ddl` prints them",
+        doc: "whether the sink makes tables that are missing",
     },
     SinkOption {
         name: "columns",

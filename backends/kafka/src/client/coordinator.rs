@@ -64,9 +64,9 @@ impl Cluster {
             Ok(answer) => {
                 let mut rest = Bytes(&answer);
                 let code = rest.i32().and_then(|_throttled_ms| rest.i16());
-                tracing::debug!("{instance} leaves group {group}: {code:?}");
+                tracing::debug!("{instance} leaves group {group}: code {}", code.unwrap_or(-1));
             }
-            Err(error) => tracing::debug!("{instance} cannot leave group {group}: {error:?}"),
+            Err(error) => tracing::debug!("{instance} cannot leave group {group}: {error}"),
         }
     }
 }

@@ -73,7 +73,7 @@ impl Cluster {
             let mut each = brokers.values();
             each.find_map(|(host, port)| {
                 let told = ask(&security, (host, *port), limits::BROKER_WAIT, call, body);
-                told.inspect_err(|error| tracing::debug!("{host}:{port} says no rights: {error:?}"))
+                told.inspect_err(|error| tracing::debug!("{host}:{port} says no rights: {error}"))
                     .ok()
             })
         };

@@ -84,7 +84,11 @@ impl Fetch {
             None | Some(Err(TryRecvError::Empty)) => {}
             // The broker ends the connection when the login is over, and then there is a new one.
             Some(failed) => {
-                tracing::debug!("a login is not renewed: {:?}", failed.map(|it| it.err()));
+                let why = match failed {
+                    Ok(Err(error)) => error.to_string(),
+                    _ => "its thread has ended".to_owned(),
+                };
+                tracing::debug!("a login is not renewed: {why}");
                 link.renewal = None;
                 link.renew_at = None;
             }

@@ -1,5 +1,6 @@
 //! Why there is no connection to a broker, and what that means for who wanted one.
 
+use std::fmt;
 use std::io;
 
 /// Why there is no connection.
@@ -14,6 +15,17 @@ pub(crate) enum OpenError {
     Denied(String),
     /// It is older than Kafka 3.1.
     Old,
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            OpenError::Io(error) => write!(f, "{error}"),
+            OpenError::NoTls => f.write_str("what answers there speaks no TLS"),
+            OpenError::Untrusted(why) | OpenError::Denied(why) => f.write_str(why),
+            OpenError::Old => f.write_str("the broker is older than Kafka 3.1"),
+        }
+    }
 }
 
 impl OpenError {

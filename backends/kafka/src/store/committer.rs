@@ -108,7 +108,7 @@ impl KafkaCommitter {
             // Nothing was begun, so whatever it is may be tried again, by another client.
             return Err(match error.kind() {
                 Kind::Fatal => {
-                    tracing::debug!("{error:?}");
+                    tracing::debug!("{error}");
                     Error::Busy { at: self.cluster().at.clone(), doing: DOING }
                 }
                 _ => error,

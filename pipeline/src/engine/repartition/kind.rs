@@ -79,7 +79,8 @@ impl OperatorKind for Repartition {
         let mut faults = Vec::new();
         if roles != [INTERNAL, DEAD] || !job.outputs[INTERNAL_PLACE].is_keyed() {
             faults.push(format!(
-                "a repartition has an internal topic and dead letters, not {roles:?}"
+                "a repartition has an internal topic and dead letters, not {}",
+                roles.join(", ")
             ));
         }
         if job.inputs.len() != 1 {

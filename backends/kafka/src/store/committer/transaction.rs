@@ -1,7 +1,7 @@
 //! The transaction of a commit, and the messages in it.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rdkafka::TopicPartitionList;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
@@ -84,7 +84,14 @@ impl KafkaCommitter {
         let noted = begun.elapsed();
         client.commit_transaction(wait).map_err(failed)?;
         let made = begun.elapsed();
-        tracing::trace!(?sent, ?arrived, ?noted, ?made, "a transaction");
+        let us = |time: Duration| time.as_micros();
+        tracing::trace!(
+            sent_us = us(sent),
+            arrived_us = us(arrived),
+            noted_us = us(noted),
+            made_us = us(made),
+            "a transaction"
+        );
         Ok(states)
     }
 
