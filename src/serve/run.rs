@@ -1,6 +1,5 @@
 //! The server from its start to its end.
 
-use std::process;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::thread;
@@ -79,7 +78,11 @@ fn follow_signals(events: Sender<Event<Supervisor>>) -> std::io::Result<()> {
         for signal in signals.forever() {
             let event = match signal {
                 SIGHUP => Event::Reload,
-                _ if is_ending => process::exit(128 + signal),
+                _ if is_ending => {
+                    // At once, as if nobody listened for it.
+                    let _ = signal_hook::low_level::emulate_default_handler(signal);
+                    return;
+                }
                 _ => {
                     is_ending = true;
                     Event::End
