@@ -55,12 +55,7 @@ pub fn run_behind(
         faults if faults.is_empty() => {}
         faults => return Err(Error::Options(faults)),
     }
-    for topic in inputs {
-        let times = patiently(stop, || queue.append_times(topic))?;
-        if times == AppendTimes::Producers && job.kind.needs_append_times() {
-            return Err(Error::ProducersTimes { topic: topic.name.clone() });
-        }
-    }
+    check_append_times(job, stop)?;
     let budget = RecordBudget::new(settings.max_records);
     let clock: &dyn Clock = &Monotonic::start();
     let spans = |topic: &Topic| Ok(patiently(stop, || queue.spans(topic))?);
@@ -156,6 +151,17 @@ pub fn run_behind(
     spread.finish(clock.now())?.iter().for_each(|notice| metrics.notice(notice));
     if shared.is_none() {
         housekeeping::hold_log(queue, store, job.job);
+    }
+    Ok(())
+}
+
+/// Refuses an input whose append times are those of its producers where results depend on them.
+fn check_append_times(job: JobContext<'_>, stop: &Arc<AtomicBool>) -> Result<()> {
+    for topic in &job.job.inputs {
+        let times = patiently(stop, || job.queue.append_times(topic))?;
+        if times == AppendTimes::Producers && job.kind.needs_append_times() {
+            return Err(Error::ProducersTimes { topic: topic.name.clone() });
+        }
     }
     Ok(())
 }
