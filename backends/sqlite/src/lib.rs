@@ -5,7 +5,7 @@
 //! commits what several threads want together; readers have connections of their own and read in
 //! short transactions, so that the WAL stays small.
 
-mod address;
+mod backend;
 mod copy;
 mod cuts;
 mod database;
@@ -25,7 +25,7 @@ mod system_error;
 mod topics;
 mod writer;
 
-pub use address::{BACKEND, SqliteFile};
+pub use backend::{BACKEND, SqliteFile};
 pub use queue::SqliteQueue;
 pub use store::SqliteStore;
 

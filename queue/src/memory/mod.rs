@@ -4,7 +4,7 @@
 //! come from a clock that the caller may set, so that runs can be repeated exactly. Handles are
 //! cheap to clone and share one content.
 
-mod address;
+mod backend;
 mod contents;
 mod handle;
 mod import_log;
@@ -19,7 +19,7 @@ mod state;
 mod store;
 mod topics;
 
-pub use address::BACKEND;
+pub use backend::BACKEND;
 pub use queue::Memory;
 pub use store::MemoryStore;
 
