@@ -7,7 +7,7 @@ use rustix::process::Signal;
 use seismic_queue::failpoints::COMMIT_IN_TRANSACTION;
 
 use super::trial::Trial;
-use crate::stage::{DATA, ROWS, Stage, let_it_work, wait_until};
+use crate::stage::{DATA, ROWS, Stage, wait_until};
 use crate::truth::int;
 
 #[test]
@@ -64,7 +64,6 @@ fn a_generator_without_end_stops_when_it_is_told_to() {
         let stage = Stage::new();
         let mut generator = stage.spawn(&["generate", "--forever", "--rate", pace, "--json"]);
         wait_until("records", || !stage.run(&["read", DATA, "--max", "1"]).stdout.is_empty());
-        let_it_work(Duration::from_millis(300));
         assert!(generator.is_running());
         let done = generator.stop(signal).ok();
         let published = int(&serde_json::from_str(&done.stdout).unwrap(), "published");

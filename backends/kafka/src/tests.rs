@@ -14,15 +14,27 @@ use seismic_queue::{
     LastRow, Lease, Member, Offset, Partition, PartitionCommit, Queue, Recovered, Result, Source,
 };
 
+/// What only a hang meets.
+const PATIENCE: Duration = Duration::from_secs(240);
+
+/// Looks again and again, until it is so.
+fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < PATIENCE, "waited for: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
 /// A broker of this test process, which is made at its first use. Each check has one for itself, and
-/// most of its time is waiting for it.
+/// most of its time is waiting for it: so there are as many as checks run at once.
 struct Broker {
     kafka: OnceLock<Option<Kafka>>,
     alone: Mutex<()>,
 }
 
-static BROKERS: [Broker; 2] =
-    [const { Broker { kafka: OnceLock::new(), alone: Mutex::new(()) } }; 2];
+static BROKERS: [Broker; 4] =
+    [const { Broker { kafka: OnceLock::new(), alone: Mutex::new(()) } }; 4];
 
 impl Broker {
     /// One that no other check uses, the first one where all are used.
@@ -63,9 +75,7 @@ impl OnKafka {
         if !names.is_empty() {
             Admin::new(&queue.cluster).unwrap().delete(&names);
         }
-        while !queue.topics().unwrap().is_empty() {
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        until("the topics are gone", || queue.topics().unwrap().is_empty());
         Some(OnKafka { kafka, address, member: Mutex::default(), _alone: alone })
     }
 
@@ -214,9 +224,7 @@ fn a_view_says_which_row_was_the_last_and_a_topic_made_again_is_refused_and_left
         assert!(matches!(error, Error::OutputDiffers { .. }), "{error}");
         error.to_string()
     };
-    while on.queue().topic("rows").is_ok() {
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    until("the topic is gone", || on.queue().topic("rows").is_err());
     assert!(refused().contains("no such topic"));
     assert!(on.queue().topic("rows").is_err(), "none is made in its place");
     let error = on.store().view().unwrap_err();

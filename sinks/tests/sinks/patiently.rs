@@ -1,18 +1,42 @@
 //! Calls of a sink as a runner makes them: what passes is tried again.
 
+use std::thread;
+use std::time::{Duration, Instant};
+
 use seismic_queue::{Kind, Offset, Partition};
 use seismic_sinks::conformance::{PARTITIONS, ROWS, batch, row, spans_of, write};
 use seismic_sinks::{Result, Sink};
 
+/// What only a hang meets.
+const PATIENCE: Duration = Duration::from_secs(240);
+/// Between two looks: each may start a program.
+const PAUSE: Duration = Duration::from_millis(20);
+
 /// Calls until it does not fail with what passes.
+///
+/// # Panics
+/// When that takes minutes.
 pub fn patiently<T>(mut act: impl FnMut() -> Result<T>) -> T {
-    loop {
-        match act() {
-            Err(error) if error.kind() == Kind::Retry => {
-                std::thread::sleep(std::time::Duration::from_millis(20));
-            }
-            done => return done.unwrap(),
-        }
+    let mut done = None;
+    wait_until(|| {
+        done = match act() {
+            Err(error) if error.kind() == Kind::Retry => None,
+            outcome => Some(outcome.unwrap()),
+        };
+        done.is_some()
+    });
+    done.expect("it was waited for")
+}
+
+/// Looks again and again, until it is so.
+///
+/// # Panics
+/// When that takes minutes.
+pub fn wait_until(mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "waited for minutes");
+        thread::sleep(PAUSE);
     }
 }
 

@@ -11,7 +11,7 @@ use seismic_sinks::conformance::{
 };
 use seismic_sinks::{Context, Error, Sink, SinkSpec};
 
-use crate::patiently::{patiently, write_patiently};
+use crate::patiently::{patiently, wait_until, write_patiently};
 use crate::postgres_place::{PostgresPlace, ThreeColumns};
 
 /// A server, if this machine has one.
@@ -114,9 +114,7 @@ fn a_server_that_is_killed_under_load_loses_and_doubles_no_row() {
                 }
                 server.sql("load", "SELECT count(*) FROM seismic_windows").trim().parse().unwrap()
             };
-            while count() < rows {
-                std::thread::yield_now();
-            }
+            wait_until(|| count() >= rows);
             server.kill();
             server.restart();
         }

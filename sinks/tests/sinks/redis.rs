@@ -10,7 +10,7 @@ use seismic_sinks::conformance::{
 };
 use seismic_sinks::{Context, Error, Sink, SinkSpec};
 
-use crate::patiently::{patiently, write_patiently};
+use crate::patiently::{patiently, wait_until, write_patiently};
 use crate::redis_place::{LISTS, RedisPlace, ThreeColumns};
 
 /// A server, if this machine has one.
@@ -206,9 +206,7 @@ fn a_server_that_is_killed_under_load_loses_and_doubles_no_command() {
             let count = || -> u64 {
                 server.call(0, &["GET", "S0"]).first().map_or(0, |count| count.parse().unwrap())
             };
-            while count() < rows {
-                std::thread::yield_now();
-            }
+            wait_until(|| count() >= rows);
             server.kill();
             server.restart();
         }
