@@ -19,7 +19,7 @@ pub trait Diagnose {
     /// [`Error::JobDiffers`](crate::Error::JobDiffers) when partitions were added.
     fn check_topic(&self, topic: &Topic) -> Result<()>;
 
-    /// Whose word the append times of a topic are. Says what else is off with it.
+    /// Who sets the append times of a topic: the queue or its producers. Logs what else is wrong with it.
     ///
     /// # Errors
     /// [`Error::TopicSetting`](crate::Error::TopicSetting) when it cannot be read without loss.

@@ -29,7 +29,7 @@ impl OpenTransaction {
         self.since_ms.map(|since_ms| now_ms.saturating_sub(since_ms).max(0))
     }
 
-    /// Offsets that are held back of who reads next from `position` on.
+    /// Offsets that a reader at `position` does not get yet.
     #[must_use]
     pub fn held_from(&self, position: Offset) -> u64 {
         self.end.0.saturating_sub(self.first.max(position).0)

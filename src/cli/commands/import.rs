@@ -162,7 +162,7 @@ struct To {
     /// Partitions of the topic, if it is created
     #[arg(long, value_name = "N", default_value_t = 4)]
     partitions: u32,
-    /// Import also what may be in already, where that cannot be told (RocketMQ)
+    /// Import even what may be there already, where the queue cannot tell (RocketMQ)
     #[arg(long)]
     again: bool,
     /// Print the summary as JSON, on stdout

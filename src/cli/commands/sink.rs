@@ -23,7 +23,7 @@ use crate::sink_value::SinkValue;
 /// How often it looks for a job that is not there yet.
 const LOOK_EVERY: std::time::Duration = std::time::Duration::from_millis(250);
 
-/// How often it looks whether the result topic has got partitions.
+/// How often it checks whether partitions were added to the result topic.
 const WIDER_EVERY: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// Options of `seismic sink`.

@@ -9,7 +9,7 @@ use crate::job::stop::StopToken;
 /// Adds partitions to the job that its input has and the job does not, if there are any.
 ///
 /// # Errors
-/// As [`widen`] and [`JobStore::rescale`].
+/// As [`rescale`] and [`JobStore::rescale`].
 pub fn accept(
     (queue, store): (&dyn Queue, &dyn JobStore),
     job: &Job,

@@ -1,4 +1,4 @@
-//! Looks at all jobs once a second, and has told what has changed.
+//! Judges all jobs once a second, and reports what has changed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

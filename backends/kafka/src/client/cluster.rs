@@ -154,7 +154,7 @@ impl Cluster {
         }
     }
 
-    /// The id of the topic of that name, asked once and not for long: for who asks again soon.
+    /// The id of the topic of that name, asked once and not for long: for a caller that asks again soon.
     pub(crate) fn topic_id_now(&self, name: &str) -> Result<Option<String>> {
         let answer = native::topic_id(self.asking.client(), name, None, limits::END_WAIT);
         answer.map_err(|code| self.failed("looking for a topic")(KafkaError::Global(code)))
@@ -296,7 +296,7 @@ impl Cluster {
         partitions.iter().map(end).collect()
     }
 
-    /// As [`Cluster::end`], asked again when it was not answered in time: for who is in no hurry.
+    /// As [`Cluster::end`], asked again when it was not answered in time: for a caller that can wait.
     pub(crate) fn end_patiently(&self, topic: &str, partition: Partition) -> Result<Offset> {
         let (_, end) = self.insist("asking for the end of a log", || {
             self.asking.fetch_watermarks(topic, number(partition), limits::WAIT)
@@ -314,7 +314,7 @@ impl Cluster {
         ends.into_iter().map(end).collect()
     }
 
-    /// As [`Cluster::settled_ends`], asked once: for who asks again soon.
+    /// As [`Cluster::settled_ends`], asked once: for a caller that asks again soon.
     pub(crate) fn settled_ends_now(&self, topic: &Topic) -> Result<Vec<Offset>> {
         const DOING: &str = "asking how far a log is settled";
         let failed = self.failed(DOING);

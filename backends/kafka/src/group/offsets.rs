@@ -52,7 +52,7 @@ impl GroupOffsets {
         Ok(in_order(&found, partitions))
     }
 
-    /// As [`GroupOffsets::committed`], asked once: for who asks again soon.
+    /// As [`GroupOffsets::committed`], asked once: for a caller that asks again soon.
     pub(crate) fn committed_now(
         &self,
         topic: &Topic,

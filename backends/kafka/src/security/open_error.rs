@@ -1,4 +1,4 @@
-//! Why there is no connection to a broker, and what that means for who wanted one.
+//! Why a connection to a broker could not be opened, and what that means for the caller.
 
 use std::fmt;
 use std::io;

@@ -17,7 +17,7 @@ use seismic_queue::{Error, Job, Offset, Partition, Result, Topic};
 pub(crate) struct JobContext {
     pub(crate) cluster: Cluster,
     pub(crate) job: Job,
-    /// Ids of the topics of its outputs, in order; empty for who only looks.
+    /// Ids of the topics of its outputs, in order; empty for a caller that only reads.
     pub(crate) output_ids: Vec<String>,
     /// The checkpoint topic.
     pub(crate) checkpoints: Topic,
