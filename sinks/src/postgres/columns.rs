@@ -154,6 +154,11 @@ impl Choice {
     }
 }
 
+/// Names of the columns that tell rows apart.
+pub(super) fn key_names(columns: &[TableColumn]) -> impl Iterator<Item = &str> {
+    columns.iter().filter(|column| column.is_key).map(|column| &*column.name)
+}
+
 fn is_ours(name: &str) -> bool {
     [PARTITION, OFFSET].contains(&name)
 }

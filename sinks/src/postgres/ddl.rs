@@ -1,6 +1,6 @@
 //! The definitions of the sink's tables.
 
-use super::columns::TableColumn;
+use super::columns::{TableColumn, key_names};
 use super::names::{quoted, quoted_list};
 use super::target::Target;
 
@@ -22,7 +22,7 @@ pub(super) fn table(target: &Target, columns: &[TableColumn]) -> String {
         format!("    {} {sql_type}{order}{must},\n", quoted(name))
     });
     let lines: String = lines.collect();
-    let key = quoted_list(key(columns));
+    let key = quoted_list(key_names(columns));
     let table = target.quoted_table();
     format!("CREATE TABLE IF NOT EXISTS {table} (\n{lines}    PRIMARY KEY ({key})\n);")
 }
@@ -43,11 +43,6 @@ pub(super) fn positions(target: &Target) -> String {
              PRIMARY KEY (sink, part)\n);",
         target.quoted_positions()
     )
-}
-
-/// Names of the columns that tell rows apart.
-pub(super) fn key(columns: &[TableColumn]) -> impl Iterator<Item = &str> {
-    columns.iter().filter(|column| column.is_key).map(|column| &*column.name)
 }
 
 /// The table of refused rows, one for all sinks of a schema: where each is from, why it was refused,

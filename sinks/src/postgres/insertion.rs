@@ -7,7 +7,7 @@ use super::connection::{Transaction, Trouble};
 use super::failure::{self, failure};
 use super::names::{INCOMING, quoted, quoted_list};
 use super::target::OnConflict;
-use super::{Postgres, columns, ddl, merge};
+use super::{Postgres, columns, merge};
 use crate::{Error, Result};
 
 impl Postgres {
@@ -23,7 +23,7 @@ impl Postgres {
         };
         let failed = |doing| move |e: Trouble| failure(&self.target.name, doing, e);
         self.copy_beside(transaction, &table, &names)?;
-        let key = quoted_list(ddl::key(&self.columns));
+        let key = quoted_list(columns::key_names(&self.columns));
         let distinct = match self.has_repeats {
             true => (
                 format!("DISTINCT ON ({key}) "),

@@ -6,8 +6,7 @@
 
 use seismic_proto::Schema;
 
-use super::columns::{OFFSET, PANE, PARTITION, Source, TableColumn};
-use super::ddl;
+use super::columns::{OFFSET, PANE, PARTITION, Source, TableColumn, key_names};
 use super::names::{INCOMING, quoted, quoted_list};
 use super::wire::Wire;
 
@@ -54,7 +53,7 @@ pub(super) fn check(schema: &Schema, columns: &[TableColumn]) -> Result<(), Stri
 /// The statement that adds the incoming rows of one turn: of each window the first, or the second, …
 /// since a statement changes a row once.
 pub(super) fn insert(table: &str, names: &str, columns: &[TableColumn], wires: &[Wire]) -> String {
-    let key = quoted_list(ddl::key(columns));
+    let key = quoted_list(key_names(columns));
     let sums = Sums::new(columns, wires);
     let set: Vec<String> = columns
         .iter()

@@ -3,7 +3,7 @@
 
 use tokio_postgres::types::Type;
 
-use super::columns::TableColumn;
+use super::columns::{TableColumn, key_names};
 use super::connection::Client;
 use super::ddl;
 use super::failure::failure;
@@ -70,7 +70,7 @@ pub(super) fn check(
         let option = if target.merges_panes { "merge_panes" } else { "on_conflict" };
         faults.push(format!(
             "{option} needs a unique index over exactly ({}), and there is none",
-            quoted_list(ddl::key(columns))
+            quoted_list(key_names(columns))
         ));
     }
     if faults.is_empty() {
@@ -137,7 +137,7 @@ fn has_key(client: &mut Client, target: &Target, columns: &[TableColumn]) -> Res
         GROUP BY i.indexrelid";
     let rows = client.query(select, &[&target.schema, &target.table]);
     let rows = rows.map_err(|e| failure(&target.name, "looking at its indexes", e))?;
-    let mut key: Vec<&str> = ddl::key(columns).collect();
+    let mut key: Vec<&str> = key_names(columns).collect();
     key.sort_unstable();
     Ok(rows.iter().any(|row| {
         let mut names: Vec<String> = row.get(0);
