@@ -10,6 +10,7 @@
 
 mod findings;
 mod lines;
+mod manager;
 mod stage;
 mod truth;
 

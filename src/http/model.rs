@@ -171,6 +171,8 @@ pub struct LogLine {
     pub level: String,
     /// What.
     pub message: String,
+    /// Which worker of the job, from 1 on; `None` where it has one.
+    pub worker: Option<usize>,
 }
 
 #[cfg(test)]

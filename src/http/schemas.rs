@@ -30,7 +30,12 @@ pub fn schemas() -> Map<String, Value> {
         ("Savepoints", object(&[("savepoints", list(savepoint()))])),
         (
             "Sensors",
-            object(&[("total", count()), ("offset", count()), ("sensors", list(sensor()))]),
+            object(&[
+                ("total", count()),
+                ("offset", count()),
+                ("seen_ms", time()),
+                ("sensors", list(sensor())),
+            ]),
         ),
         ("Rows", object(&[("rows", list(row()))])),
         ("Configuration", object(&[("source", optional("string")), ("values", values())])),
@@ -77,6 +82,7 @@ fn copy() -> Value {
 
 fn transition() -> Value {
     object(&[
+        ("worker", count()),
         ("state", one_of(&STATES)),
         ("since_ms", time()),
         ("why", text()),
@@ -88,6 +94,7 @@ fn alarm() -> Value {
     object(&[
         ("job", text()),
         ("kind", text()),
+        ("subject", text()),
         ("text", text()),
         ("raised_ms", time()),
         ("recovered_ms", optional("integer")),
@@ -101,6 +108,7 @@ fn delivery() -> Value {
         ("tries", count()),
         ("error", optional("string")),
         ("state", text()),
+        ("jobs", list(text())),
     ])
 }
 
@@ -334,7 +342,12 @@ fn point() -> Value {
 
 fn log_line() -> Value {
     let levels = ["error", "warn", "info", "debug", "trace"];
-    object(&[("time_ms", time()), ("level", one_of(&levels)), ("message", text())])
+    object(&[
+        ("time_ms", time()),
+        ("level", one_of(&levels)),
+        ("message", text()),
+        ("worker", optional("integer")),
+    ])
 }
 
 /// An object with these properties, all of them and no others.

@@ -9,6 +9,7 @@ use crate::error::Usage;
 use crate::job::file;
 use crate::job::file::server_file::{Connections, Defaults, lines_of_defaults};
 use crate::job::file::variables::Given;
+use crate::serve::pressure::look::PressureLimits;
 
 /// What the file says.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -29,6 +30,8 @@ pub struct ServeConfig {
     pub roots: Vec<PathBuf>,
     /// Commands that alarms may run, by name: each a program and its arguments.
     pub commands: BTreeMap<String, Vec<String>>,
+    /// When jobs yield to those of higher priorities.
+    pub pressure: PressureLimits,
 }
 
 impl ServeConfig {

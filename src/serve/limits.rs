@@ -40,8 +40,20 @@ pub const HISTORY_S: i64 = 3_600;
 /// Rows of one-minute history: a week.
 pub const HISTORY_MIN: i64 = 7 * 24 * 60;
 
-/// An alarm is over when its condition has not held so long: what comes and goes is one alarm.
-pub const CLEAR_FOR: Duration = Duration::from_secs(30);
+/// How often the rows of a quiet topic are looked for, for alarms on them: a person notices no less.
+pub const FOLLOW_EVERY: Duration = Duration::from_millis(200);
+
+/// Pause before topics that could not be followed are tried again.
+pub const FOLLOW_AGAIN: Duration = Duration::from_secs(1);
+
+/// Rows of each partition before its end in which the newest one of a sensor is looked for.
+pub const ROWS_BEFORE: u64 = 5_000;
+
+/// How often the clocks of sensors are looked at: messages are read for it, and clocks drift slowly.
+pub const CLOCKS_EVERY: Duration = Duration::from_secs(60);
+
+/// How often it is stored how far rows are followed: as much of them is looked at again after a death.
+pub const PLACES_EVERY: Duration = Duration::from_secs(5);
 
 /// Fewer records in a minute say nothing about the share of dead letters.
 pub const JUDGED_RECORDS: u64 = 100;

@@ -17,7 +17,9 @@ use super::life::ending::Ending;
 use super::limits;
 use super::worker::folder::WorkerFolder;
 use super::worker::identity::Identity;
-use super::worker::protocol::{Answer, Ask, PAUSES, Question, VERSION, read_line, write_line};
+use super::worker::protocol::{
+    Answer, Ask, PAUSES, Question, SLOWS, VERSION, read_line, write_line,
+};
 use super::worker::report::Report;
 
 /// A worker that is there, of this server or of an earlier one.
@@ -130,8 +132,26 @@ impl Link {
     /// of this one.
     #[must_use]
     pub fn can_pause(&self) -> bool {
+        self.speaks(PAUSES)
+    }
+
+    /// Whether it can read a part of the time.
+    #[must_use]
+    pub fn can_slow(&self) -> bool {
+        self.speaks(SLOWS)
+    }
+
+    fn speaks(&self, version: u32) -> bool {
         let it = self.folder.identity().ok().filter(|it| it.pid == self.pid);
-        it.is_none_or(|it| it.protocol >= PAUSES)
+        it.is_none_or(|it| it.protocol >= version)
+    }
+
+    /// Has it read a part of the time, or all of it.
+    pub fn slow(&self, is_slowed: bool) {
+        // One of an older version is paused later, and not slowed before that.
+        if self.can_slow() {
+            let _ = self.asks.send(Ask::Slow(is_slowed));
+        }
     }
 
     /// Has it read nothing, or read again.

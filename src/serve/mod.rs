@@ -23,6 +23,7 @@ mod jobs_folder;
 pub mod life;
 pub mod limits;
 mod link;
+pub mod pressure;
 mod recorder;
 mod rivals;
 mod run;

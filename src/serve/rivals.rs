@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 
 use crate::job::JobSpec;
+use crate::job::service::RestartPolicy;
+use crate::job::service::restart::Rerun;
 
 /// What one job has for itself, in words.
 #[must_use]
@@ -13,16 +15,63 @@ pub fn places(spec: &JobSpec) -> BTreeSet<String> {
         Some(file) => format!("store {}", absolute(file).display()),
         None => format!("store {store}"),
     };
-    let queue = match spec.queue.file() {
-        Some(file) => absolute(file).display().to_string(),
-        None => spec.queue.to_string(),
-    };
+    let queue = queue_of(spec);
     let sinks =
         spec.sink.iter().filter(|sink| !sink.entry().shows_only).map(|sink| match file(sink) {
             Some(file) => format!("file or folder {}", absolute(&file).display()),
             None => format!("sink {sink}"),
         });
     sinks.chain([store, format!("group {} on {queue}", spec.group)]).collect()
+}
+
+/// Names of groups that a job has for itself: its own and, of one that begins from scratch again, those of
+/// all its runs, as `coast`, `coast-2` and `coast-3`.
+#[derive(Debug)]
+pub struct Groups {
+    queue: String,
+    group: String,
+    /// The group of its first run.
+    first: Option<String>,
+}
+
+impl Groups {
+    /// Those of a job that has begun from scratch so often.
+    #[must_use]
+    pub fn of(spec: &JobSpec, restart: &RestartPolicy, rerun: u32) -> Groups {
+        let group = spec.group.clone();
+        let begins_again = restart.rerun == Rerun::FromScratch || rerun > 0;
+        let suffix = if rerun > 0 { format!("-{}", rerun + 1) } else { String::new() };
+        let first = group.strip_suffix(&suffix).unwrap_or(&group).to_owned();
+        Groups { queue: queue_of(spec), group, first: begins_again.then_some(first) }
+    }
+
+    /// The group that both have in one of their runs, in words.
+    #[must_use]
+    pub fn shared_with(&self, other: &Groups) -> Option<String> {
+        if self.queue != other.queue {
+            return None;
+        }
+        let names = [Some(&other.group), other.first.as_ref()];
+        let theirs = names.into_iter().flatten().find(|name| self.has(name));
+        let ours = [Some(&self.group), self.first.as_ref()];
+        let name = theirs.or_else(|| ours.into_iter().flatten().find(|name| other.has(name)))?;
+        Some(format!("group {name} on {}", self.queue))
+    }
+
+    fn has(&self, name: &str) -> bool {
+        let is_run = |first: &String| {
+            let number = name.strip_prefix(first).and_then(|rest| rest.strip_prefix('-'));
+            name == first || number.and_then(|it| it.parse::<u32>().ok()).is_some_and(|it| it > 1)
+        };
+        name == self.group || self.first.as_ref().is_some_and(is_run)
+    }
+}
+
+fn queue_of(spec: &JobSpec) -> String {
+    match spec.queue.file() {
+        Some(file) => absolute(file).display().to_string(),
+        None => spec.queue.to_string(),
+    }
 }
 
 /// Files and folders that its sinks write.
@@ -70,5 +119,32 @@ mod tests {
         let same = both(&spec("a", "csv:r"), &spec("a", "csv:s"));
         assert!(same.iter().any(|place| place.starts_with("group a on")), "{same:?}");
         assert!(same.iter().any(|place| place.starts_with("store")), "{same:?}");
+    }
+
+    #[test]
+    fn runs_from_scratch_keep_their_names_for_themselves() {
+        let scratch = RestartPolicy { rerun: Rerun::FromScratch, ..RestartPolicy::default() };
+        let of = |group: &str, rerun| Groups::of(&spec(group, "console"), &scratch, rerun);
+        let plain = |group: &str| Groups::of(&spec(group, "console"), &RestartPolicy::default(), 0);
+        for (one, other) in [
+            (of("coast", 0), plain("coast-2")),
+            (of("coast", 0), plain("coast-17")),
+            // It was that in its first run, whose store is there.
+            (of("coast-3", 2), plain("coast")),
+            (of("coast-3", 2), of("coast", 0)),
+            (of("coast-2", 0), of("coast", 0)),
+        ] {
+            let both = [one.shared_with(&other), other.shared_with(&one)];
+            assert!(both.iter().all(Option::is_some), "{one:?} {other:?}: {both:?}");
+        }
+        for (one, other) in [
+            (of("coast", 0), plain("coast-north")),
+            (of("coast", 0), plain("coast-1")),
+            (plain("coast"), plain("coast-2")),
+            (of("coast", 0), of("coastal", 0)),
+        ] {
+            assert_eq!(one.shared_with(&other), None);
+            assert_eq!(other.shared_with(&one), None);
+        }
     }
 }

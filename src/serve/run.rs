@@ -15,12 +15,15 @@ use super::api::{self, ServedJobs};
 use super::event::Event;
 use super::handle::Handle;
 use super::jobs_folder::JobsFolder;
+use super::pressure::relief::Relief;
 use super::recorder::Recorder;
 use super::settings::ServeSettings;
 use super::state::history::History;
 use super::supervisor::Supervisor;
+use super::supervisor::manager::Manager;
 use crate::cli::stdio::tell;
 use crate::http::{self, Jobs, Server};
+use crate::watch::Systemd;
 
 /// How often the folder of job files is read.
 const FOLLOW_EVERY: Duration = Duration::from_secs(1);
@@ -34,21 +37,29 @@ pub fn run(settings: ServeSettings) -> anyhow::Result<()> {
     let supervisor = Supervisor::open(Arc::clone(&settings))?;
     follow_signals(supervisor.sender()).context("following signals")?;
     let server = listen(&settings, &supervisor)?;
-    let wake = courier::start(supervisor.state().connect()?, settings.commands.clone())?;
-    let mut watch = Watch::new(wake);
+    let couriers = [false, true].map(|to_topics| -> anyhow::Result<courier::Wake> {
+        let db = supervisor.state().connect()?;
+        Ok(courier::start(db, settings.commands.clone(), to_topics)?)
+    });
+    let couriers = couriers.into_iter().collect::<anyhow::Result<_>>()?;
+    let mut watch = Watch::new(couriers);
     let mut recorder = Recorder::new(History::new(supervisor.state().connect()?)?);
+    let mut relief = Relief::new(settings.pressure.clone());
     let mut folder = settings.jobs.clone().map(JobsFolder::new);
     let mut followed: Option<Instant> = None;
-    supervisor.run(|supervisor| {
+    let mut manager = Manager::told_ready();
+    let work = |supervisor: &mut Supervisor| {
         if let Some(folder) = &mut folder
             && followed.is_none_or(|at| at.elapsed() >= FOLLOW_EVERY)
         {
             folder.follow(supervisor);
             followed = Some(Instant::now());
         }
+        relief.look(supervisor);
         watch.look(supervisor);
         recorder.record(supervisor);
-    });
+    };
+    supervisor.run(|supervisor| manager.tell(supervisor), work);
     if let Some(server) = server {
         server.stop();
     }
@@ -73,11 +84,15 @@ fn listen(settings: &ServeSettings, supervisor: &Supervisor) -> anyhow::Result<O
 /// SIGTERM and Ctrl-C end the server, a second one at once; SIGHUP has it read levels again.
 fn follow_signals(events: Sender<Event<Supervisor>>) -> std::io::Result<()> {
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
+    let systemd = Systemd::of_environment();
     let follow = move || {
         let mut is_ending = false;
         for signal in signals.forever() {
             let event = match signal {
-                SIGHUP => Event::Reload,
+                SIGHUP => {
+                    systemd.iter().for_each(Systemd::reloading);
+                    Event::Reload
+                }
                 _ if is_ending => {
                     // At once, as if nobody listened for it.
                     let _ = signal_hook::low_level::emulate_default_handler(signal);
@@ -85,6 +100,7 @@ fn follow_signals(events: Sender<Event<Supervisor>>) -> std::io::Result<()> {
                 }
                 _ => {
                     is_ending = true;
+                    systemd.iter().for_each(Systemd::stopping);
                     Event::End
                 }
             };

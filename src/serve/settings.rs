@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use super::pressure::look::PressureLimits;
 use super::worker::order::Description;
 use crate::http::HttpSettings;
 use crate::job::file::server_file::{Connections, Defaults};
@@ -27,6 +28,8 @@ pub struct ServeSettings {
     pub roots: Vec<PathBuf>,
     /// Commands that alarms may run.
     pub commands: BTreeMap<String, Vec<String>>,
+    /// When jobs yield to those of higher priorities.
+    pub pressure: PressureLimits,
     /// Where it is asked over HTTP.
     pub http: Option<HttpSettings>,
 }

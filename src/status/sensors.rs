@@ -1,19 +1,26 @@
 //! The health of each sensor, from the newest messages of the log.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use seismic_pipeline::health::{Health, SensorHealth};
 use seismic_pipeline::{DEAD, Envelope, RejectReason};
 use seismic_proto::{Message as _, SeismicDeadLetter, Shown};
-use seismic_queue::{Batch, Event, Offset, Partition, Queue, Topic, View};
+use seismic_queue::{Batch, Event, JobStore, Offset, Partition, Queue, Topic, View};
 use serde::Serialize;
 
 use crate::cli::format::count;
-use crate::job::repartition::repartitioned_topic;
+use crate::job::kinds;
+use crate::job::location::Location;
+use crate::job::repartition::{InputQueue, repartitioned_topic};
 use crate::time::show_ms;
 
 /// A clock that is wrong by more than this, and by more than its own spread, is reported.
 const WRONG_CLOCK_MS: i64 = 5_000;
+
+/// Newest messages of each partition from which clocks are judged: some seconds of them say at what pace
+/// they come.
+const CLOCK_MESSAGES: u64 = 1_000;
 
 /// Examines the newest `last` messages of each partition, and at the dead letters made of them.
 pub fn examine(
@@ -23,22 +30,8 @@ pub fn examine(
     last: u64,
 ) -> anyhow::Result<Health> {
     let mut health = Health::default();
-    let input = queue.topic(&view.job.input().name)?;
     let dead = store.topic(view.job.topic_of(DEAD).unwrap_or_default())?;
-    let spans = queue.spans(&input)?;
-    let is_internal = repartitioned_topic(view).is_some();
-    for (partition, span) in input.all().zip(spans) {
-        let from = Offset(span.end.0.saturating_sub(last)).max(span.first);
-        each(queue, &input, partition, from, span.end, |message| {
-            match Envelope::read(message.value).filter(|_| is_internal) {
-                // As it was in the input.
-                Some(it) => {
-                    let append_ms = it.running_append_ms();
-                    health.see(seismic_queue::Message { value: it.record, append_ms, ..message });
-                }
-                None => health.see(message),
-            }
-        })?;
+    for (partition, from) in see_messages(queue, view, last, &mut health)? {
         let part = &view.partitions[partition.0 as usize];
         let Some(letters) = part.output(&view.job, DEAD).map(|output| output.span) else {
             continue;
@@ -53,6 +46,48 @@ pub fn examine(
         })?;
     }
     Ok(health)
+}
+
+/// Has `health` see the newest `last` messages of each partition; where those begin.
+fn see_messages(
+    queue: &dyn Queue,
+    view: &View,
+    last: u64,
+    health: &mut Health,
+) -> anyhow::Result<Vec<(Partition, Offset)>> {
+    let input = queue.topic(&view.job.input().name)?;
+    let is_internal = repartitioned_topic(view).is_some();
+    let mut all = Vec::new();
+    for (partition, span) in input.all().zip(queue.spans(&input)?) {
+        let from = Offset(span.end.0.saturating_sub(last)).max(span.first);
+        each(queue, &input, partition, from, span.end, |message| {
+            match Envelope::read(message.value).filter(|_| is_internal) {
+                // As it was in the input.
+                Some(it) => {
+                    let append_ms = it.running_append_ms();
+                    health.see(seismic_queue::Message { value: it.record, append_ms, ..message });
+                }
+                None => health.see(message),
+            }
+        })?;
+        all.push((partition, from));
+    }
+    Ok(all)
+}
+
+/// How far the clocks of sensors are behind that are wrong by more than chance, ms, from few messages:
+/// whoever asks does so again and again.
+pub fn wrong_clocks(
+    location: &Location,
+    store: &dyn JobStore,
+) -> anyhow::Result<BTreeMap<String, i64>> {
+    let view = store.view()?;
+    kinds::of(&view)?;
+    let opened = InputQueue::open(location, &view)?;
+    let mut health = Health::default();
+    see_messages(opened.queue(), &view, CLOCK_MESSAGES, &mut health)?;
+    let wrong = health.sensors().into_iter().filter(has_wrong_clock);
+    Ok(wrong.filter_map(|it| Some((it.sensor, it.clock_offset_ms?))).collect())
 }
 
 /// Calls `take` with every message of `[from, end)`.

@@ -5,4 +5,5 @@ mod journal;
 mod systemd;
 mod watcher;
 
+pub use self::systemd::Systemd;
 pub use self::watcher::Watcher;

@@ -61,6 +61,11 @@ impl Systemd {
         self.send("WATCHDOG=1");
     }
 
+    /// Files are read again, until `ready` is said again.
+    pub fn reloading(&self) {
+        self.send("RELOADING=1");
+    }
+
     /// The job ends.
     pub fn stopping(&self) {
         self.send("STOPPING=1");
@@ -93,11 +98,14 @@ mod tests {
             let systemd = Systemd::at(&name, Some(Duration::from_secs(10))).unwrap();
             systemd.ready("two\nlines");
             systemd.alive();
+            systemd.reloading();
             let mut bytes = [0; 100];
             let read = socket.recv(&mut bytes).unwrap();
             assert_eq!(&bytes[..read], b"READY=1\nSTATUS=two lines");
             let read = socket.recv(&mut bytes).unwrap();
             assert_eq!(&bytes[..read], b"WATCHDOG=1");
+            let read = socket.recv(&mut bytes).unwrap();
+            assert_eq!(&bytes[..read], b"RELOADING=1");
             assert_eq!(systemd.watchdog_every(), Some(Duration::from_secs(5)));
         }
     }

@@ -1,13 +1,10 @@
 //! Lines that a service writes: on stderr, in a file, in the API; and what a service manager is told.
 
-use std::os::unix::net::UnixDatagram;
-use std::sync::mpsc::channel;
-use std::time::Duration;
-
 use rustix::process::Signal;
 use serde_json::Value;
 
 use super::ServedJob;
+use crate::manager::Manager;
 use crate::stage::{Stage, wait_until};
 
 #[test]
@@ -58,30 +55,14 @@ fn a_log_file_that_cannot_be_written_is_an_error() {
 #[test]
 fn a_service_manager_is_told_that_it_runs_lives_and_ends() {
     let stage = Stage::with_records(&["--records", "1000"]);
-    let path = stage.path("notify");
-    let manager = UnixDatagram::bind(&path).unwrap();
+    let manager = Manager::listen(&stage);
     let mut command = stage.command(&["run", "--sink", "csv:rows"]);
-    command.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "200000");
+    manager.watch(&mut command);
     let job = stage.start(command);
-    // Read by a thread of its own, so that nobody waits for a full socket; a silent one is a fault.
-    manager.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-    let (tell, told) = channel();
-    let read = std::thread::spawn(move || {
-        let mut bytes = [0; 1_000];
-        loop {
-            let read = manager.recv(&mut bytes).unwrap();
-            let text = String::from_utf8_lossy(&bytes[..read]).into_owned();
-            let is_last = text.contains("STATUS=stopped");
-            if tell.send(text).is_err() || is_last {
-                return;
-            }
-        }
-    });
-    let until = |what: &str| told.iter().find(|text| text.contains(what)).expect(what);
+    let until = |what: &str| manager.until(what);
     assert!(until("READY=1").contains("STATUS=running"));
     until("WATCHDOG=1");
     until("WATCHDOG=1");
     job.stop(Signal::TERM).ok();
     until("STATUS=stopped");
-    read.join().unwrap();
 }

@@ -6,7 +6,7 @@ mod guards;
 mod limits;
 mod logs;
 mod numbers;
-mod openapi;
+pub mod openapi;
 mod probes;
 mod schema;
 mod top;

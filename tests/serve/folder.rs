@@ -169,3 +169,49 @@ fn defaults_and_connections_of_a_server_count_and_an_automatic_start_begins_from
     server.stop_within(Signal::TERM, STOP).ok();
     assert_eq!(stage.life("coast")["restarts_total"], 1);
 }
+
+#[test]
+fn an_automatic_start_goes_back_to_the_checkpoint_of_its_policy() {
+    let stage = ServeStage::with_records(&["--records", "2000"]);
+    let job = "name = 'coast'\nsink = ['console']\nidle_timeout = '0'\n[restart]\ninterval_s = 0\n";
+    stage.write_job("coast.toml", job);
+    let server = stage.serve(&[]);
+    stage.wait_for_state("coast", "running");
+    until_read(&stage, 2_000);
+    let command = |args: &[&str]| stage.stage.ok(&[args, &["--job", "jobs/coast.toml"]].concat());
+    command(&["checkpoint", "save", "before"]);
+    // Its policy needs no other worker.
+    stage.write_job("coast.toml", &format!("{job}checkpoint = 'before'\n"));
+    wait_until("the change is seen", || {
+        server.stderr().contains("nothing of it needs another worker")
+    });
+    stage.stage.generate(&["--records", "1000"]);
+    until_read(&stage, 3_000);
+    stage.kill(stage.worker());
+    wait_until("it goes back", || server.stderr().contains("it goes back to checkpoint before"));
+    wait_until("it runs again", || {
+        stage.life("coast")["restarts_total"] == 1 && stage.state("coast") == "running"
+    });
+    until_read(&stage, 3_000);
+    server.stop_within(Signal::TERM, STOP).ok();
+    let text = command(&["verify", "--complete"]);
+    assert!(text.contains("verified: "), "{text}");
+}
+
+#[test]
+fn a_job_has_none_of_the_groups_that_runs_from_scratch_of_another_have() {
+    let stage = ServeStage::with_records(&["--records", "100"]);
+    let server = stage.serve(&[]);
+    let scratch = "name = 'one'\ngroup = 'coast'\nsink = ['csv:rows-{{rerun}}']\n[restart]\n\
+                   rerun = 'from-scratch'\n";
+    stage.write_job("one.toml", scratch);
+    stage.wait_for_state("one", "running");
+    stage.write_job("two.toml", "name = 'two'\ngroup = 'coast-2'\nsink = ['csv:two']\n");
+    wait_until("it is refused by name", || {
+        server.stderr().contains("job two has the same group coast-2 on")
+            && server.stderr().contains("in a run from scratch as job one")
+    });
+    stage.write_job("two.toml", "name = 'two'\ngroup = 'coast-b'\nsink = ['csv:two']\n");
+    stage.wait_for_state("two", "running");
+    server.stop_within(Signal::TERM, STOP).ok();
+}

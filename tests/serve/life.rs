@@ -7,7 +7,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use super::webhook::Webhook;
-use super::{ServeStage, http_get};
+use super::{ServeStage, http_get, url_of};
 use crate::stage::{Running, STOP, wait_until};
 
 /// A server, and how it is asked.
@@ -18,13 +18,7 @@ struct Server {
 
 fn serve(stage: &ServeStage) -> Server {
     let running = stage.stage.spawn(&["serve", "--http", "127.0.0.1:0,requests_per_s=5000"]);
-    let mut url = String::new();
-    wait_until("the server listens", || {
-        let said = running.stderr();
-        let found = said.split_once("serving ").and_then(|(_, rest)| rest.split_once("/metrics"));
-        url = found.map(|(url, _)| url.to_owned()).unwrap_or_default();
-        !url.is_empty()
-    });
+    let url = url_of(&running);
     Server { running, url }
 }
 

@@ -1,13 +1,18 @@
 //! `seismic serve`: jobs as processes of their own, through the deaths of workers and servers.
 
+mod alarms;
 mod begin;
 mod folder;
 mod life;
+mod notify;
+mod openapi;
+mod pressure;
 mod several;
+mod upgrade;
 mod webhook;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
 use rustix::process::{Pid, Signal, kill_process};
@@ -96,17 +101,34 @@ impl ServeStage {
 
     /// All processes of workers of this stage, also those that have not said yet who they are.
     pub fn left_workers(&self) -> Vec<u32> {
-        let stage = self.stage.path("").canonicalize().unwrap_or_default();
-        let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-        let pids = processes.filter_map(|it| it.file_name().to_str()?.parse().ok());
-        let is_ours = |pid: &u32| {
-            // Its command line names its folder, which may be relative to where it runs.
-            let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-            let runs_in = fs::read_link(format!("/proc/{pid}/cwd")).unwrap_or_default();
-            line.contains("\0worker\0") && line.contains("serve.db.workers") && runs_in == stage
-        };
-        pids.filter(is_ours).collect()
+        left_workers(&self.stage.path(""))
     }
+}
+
+/// All processes of workers in the folder of a stage.
+pub fn left_workers(stage: &Path) -> Vec<u32> {
+    let stage = stage.canonicalize().unwrap_or_default();
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = processes.filter_map(|it| it.file_name().to_str()?.parse().ok());
+    let is_ours = |pid: &u32| {
+        // Its command line names its folder, which may be relative to where it runs.
+        let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let runs_in = fs::read_link(format!("/proc/{pid}/cwd")).unwrap_or_default();
+        line.contains("\0worker\0") && line.contains("serve.db.workers") && runs_in == stage
+    };
+    pids.filter(is_ours).collect()
+}
+
+/// Where a server listens.
+pub fn url_of(server: &Running) -> String {
+    let mut url = String::new();
+    wait_until("the server listens", || {
+        let said = server.stderr();
+        let found = said.split_once("serving ").and_then(|(_, rest)| rest.split_once("/metrics"));
+        url = found.map(|(url, _)| url.to_owned()).unwrap_or_default();
+        !url.is_empty()
+    });
+    url
 }
 
 /// What a server answers; asked again when it was asked too often.

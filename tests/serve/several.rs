@@ -6,7 +6,7 @@ use rustix::process::Signal;
 use seismic_brokers::Kafka;
 use serde_json::Value;
 
-use super::{ServeStage, http_get};
+use super::{ServeStage, http_get, url_of};
 use crate::stage::{Running, STOP, Stage, wait_until};
 
 struct Served {
@@ -64,13 +64,7 @@ fn serve(queue: &str) -> Served {
     stage.write_job("coast.toml", &job);
     stage.stage.generate(&["--records", "3000", "--queue", queue]);
     let server = stage.serve(&[]);
-    let mut url = String::new();
-    wait_until("the server listens", || {
-        let said = server.stderr();
-        let found = said.split_once("serving ").and_then(|(_, rest)| rest.split_once("/metrics"));
-        url = found.map(|(url, _)| url.to_owned()).unwrap_or_default();
-        !url.is_empty()
-    });
+    let url = url_of(&server);
     Served { stage, server, url, queue: queue.to_owned() }
 }
 
@@ -100,6 +94,16 @@ fn several_workers_share_a_job_one_dies_and_a_pause_keeps_their_places() {
     served.generate("500");
     served.until_read(3_500);
     assert_eq!((pid("coast/1"), served.job()["restarts"].as_u64()), (first, Some(1)));
+    // What each of them did and said is shown.
+    let all = served.get("/api/v1/jobs/coast/transitions");
+    let of = |worker: u64, state: &str| {
+        let mut all = all["transitions"].as_array().unwrap().iter();
+        all.any(|it| it["worker"] == worker && it["state"] == *state)
+    };
+    assert!(of(1, "running") && of(2, "running") && of(2, "restarting"), "{all}");
+    assert!(!of(1, "restarting"), "{all}");
+    let logs = served.ask("logs");
+    assert!(logs.contains(" worker 1: ") && logs.contains(" worker 2: "), "{logs}");
     // A pause keeps their places in the group.
     let said = served.ask("pause");
     assert!(said.contains("its worker stays"), "{said}");

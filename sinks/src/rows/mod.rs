@@ -139,6 +139,15 @@ impl RowDecoder {
         }
     }
 
+    /// One that gives those rows alone that meet a condition, written as the option `where` of a sink.
+    ///
+    /// # Errors
+    /// [`Error::Condition`] when the rows have no such column, or a value is none of its column's.
+    pub fn filtered(mut self, condition: &str) -> Result<Self> {
+        self.choice.filter = Filter::of(condition, &self.schema)?;
+        Ok(self)
+    }
+
     /// Which rows it gives to the sink.
     pub(crate) fn choice(&mut self) -> &mut Choice {
         &mut self.choice

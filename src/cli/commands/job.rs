@@ -49,6 +49,8 @@ enum JobAction {
     Savepoints(list::SavepointsArgs),
     /// Print the newest lines that a job of a server has logged
     Logs(list::LogsArgs),
+    /// Show the alarms of jobs of a server, and what of them was not delivered
+    Alarms(list::AlarmsArgs),
     /// Submit a copy of a job of a server under another name, also as a fork
     Copy(submit::CopyArgs),
     /// Have a server forget a job; its store and its rows stay
@@ -105,6 +107,7 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         JobAction::Savepoint(args) => act::savepoint(&args)?,
         JobAction::Savepoints(args) => list::savepoints(&args)?,
         JobAction::Logs(args) => list::logs(&args)?,
+        JobAction::Alarms(args) => list::alarms(&args)?,
         JobAction::Copy(args) => submit::copy(&args)?,
         JobAction::Delete(args) => act::delete(&args)?,
         JobAction::List(args) => list::list(&args)?,

@@ -57,7 +57,7 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         let why = format!("--jobs {}: there is no such folder", folder.display());
         return Err(Usage(why).into());
     }
-    let ServeConfig { variables, defaults, connections, mut roots, commands, .. } =
+    let ServeConfig { variables, defaults, connections, mut roots, commands, pressure, .. } =
         args.config.as_deref().map(ServeConfig::read).transpose()?.unwrap_or_default();
     if roots.is_empty() {
         roots = vec![std::env::current_dir().context("finding the current folder")?];
@@ -83,6 +83,7 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         connections,
         roots,
         commands,
+        pressure,
         http: Some(http),
     })?;
     Ok(Outcome::Fine)

@@ -12,6 +12,7 @@ use crate::job::kinds;
 use crate::job::location::Location;
 use crate::job::repartition::InputQueue;
 use crate::status::sensors::{SensorStatus, examine};
+use crate::time::now_ms;
 
 /// Entries of a page that asks for no number.
 const USUAL_PAGE: u64 = 100;
@@ -30,13 +31,19 @@ pub fn routes(jobs: &Arc<dyn Jobs>) -> Vec<Route> {
         .gives("Sensors")
         .handled(move |call| {
             let location = location_of(&*jobs, call)?;
-            let all = read.of(call.path("name")).get(|| look(&location))?;
-            page(&all, call)
+            let all = read.of(call.path("name"));
+            let (seen_ms, all) =
+                all.get_or_stale(limits::SENSORS_STALE, move || look(&location))?;
+            page(&all, seen_ms, call)
         }),
     ]
 }
 
-fn look(location: &Location) -> Result<Arc<Vec<SensorStatus>>, ApiError> {
+/// Sensors, and when they were looked at.
+type Seen = (i64, Arc<Vec<SensorStatus>>);
+
+fn look(location: &Location) -> Result<Seen, ApiError> {
+    let seen_ms = now_ms();
     let health = || -> anyhow::Result<Vec<SensorStatus>> {
         let store = location.open_store()?;
         let view = store.view()?;
@@ -46,10 +53,10 @@ fn look(location: &Location) -> Result<Arc<Vec<SensorStatus>>, ApiError> {
         let health = examine(opened.queue(), store.topics(), &view, limits::SENSOR_MESSAGES)?;
         Ok(health.sensors().into_iter().map(Into::into).collect())
     };
-    health().map(Arc::new).map_err(|error| ApiError::unavailable(&error))
+    health().map(|all| (seen_ms, Arc::new(all))).map_err(|error| ApiError::unavailable(&error))
 }
 
-fn page(all: &[SensorStatus], call: &Call) -> Result<Reply, ApiError> {
+fn page(all: &[SensorStatus], seen_ms: i64, call: &Call) -> Result<Reply, ApiError> {
     let offset = call.number("offset", 0, u64::from(u32::MAX))? as usize;
     let limit = call.number("limit", USUAL_PAGE, limits::PAGE as u64)? as usize;
     let search = call.query("search").unwrap_or_default().to_lowercase();
@@ -78,7 +85,7 @@ fn page(all: &[SensorStatus], call: &Call) -> Result<Reply, ApiError> {
     }
     let total = found.len();
     let page: Vec<_> = found.into_iter().skip(offset).take(limit).collect();
-    reply(json!({ "total": total, "offset": offset, "sensors": page }))
+    reply(json!({ "total": total, "offset": offset, "seen_ms": seen_ms, "sensors": page }))
 }
 
 #[cfg(test)]
@@ -115,7 +122,7 @@ mod tests {
         let all = [sensor("GE.APE", 1), sensor("GE.WLF", 3), sensor("IU.ANMO", 2)];
         let query = query.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let call = Call::new(BTreeMap::new(), query.collect(), Value::Null);
-        match page(&all, &call)? {
+        match page(&all, 0, &call)? {
             Reply::Json(value) => Ok(value),
             _ => panic!("JSON"),
         }

@@ -45,9 +45,14 @@ impl Resolved {
         let service = file.service.clone();
         let of_service = service_values(&file);
         let of_workers = file.source_of("workers").unwrap_or_else(|| "workers".to_owned());
+        let of_alarms = file.source_of("alarms.topic").unwrap_or_else(|| "alarms.topic".to_owned());
         let spec = JobSpec::resolve(line, file, Once::default())?;
         if let Some(why) = fault_of_workers(&spec, &service) {
             return Err(Usage(format!("{of_workers}: {why}")));
+        }
+        if let Some(topic) = own_topic(&spec, &service) {
+            let why = format!("{topic} is a topic of the job itself: name another one");
+            return Err(Usage(format!("{of_alarms}: {why}")));
         }
         let all = serde_json::to_value(&spec).unwrap_or_default();
         let mut values = Vec::new();
@@ -82,6 +87,12 @@ impl Resolved {
         };
         Value::Object(self.values.iter().map(one).collect::<Map<_, _>>())
     }
+}
+
+/// The topic that gets alarms, where it is one of those that the job reads or writes.
+fn own_topic(spec: &JobSpec, service: &Service) -> Option<String> {
+    let topic = service.alarms.topic.clone()?;
+    [&spec.topic, &spec.result_topic, &spec.dead_topic].contains(&&topic).then_some(topic)
 }
 
 /// Why the job cannot have so many workers.
@@ -139,10 +150,15 @@ impl fmt::Display for Resolved {
     }
 }
 
-/// JSON's text, numbers, words and lists are TOML's; a table is not.
+/// JSON's text, numbers and words are TOML's; a table is not.
 fn toml(value: &Value) -> String {
+    if let Value::Array(all) = value {
+        return format!("[{}]", all.iter().map(toml).collect::<Vec<_>>().join(", "));
+    }
     let Value::Object(pairs) = value else { return value.to_string() };
-    let one = |(key, value): (&String, &Value)| format!("{} = {value}", Value::String(key.clone()));
+    let one = |(key, value): (&String, &Value)| {
+        format!("{} = {}", Value::String(key.clone()), toml(value))
+    };
     let pairs: Vec<String> = pairs.iter().map(one).collect();
     if pairs.is_empty() { "{}".to_owned() } else { format!("{{ {} }}", pairs.join(", ")) }
 }

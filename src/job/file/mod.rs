@@ -31,6 +31,7 @@
 
 pub mod keys;
 mod nearest;
+mod row_alarms;
 pub mod server_file;
 pub mod service_keys;
 mod value;

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use seismic_pipeline::CheckpointRef;
+use seismic_queue::Topic;
 use serde_json::{Value, json};
 use toml::de::DeValue;
 
-use super::value::{choice, flag, list, number, text};
+use super::row_alarms;
+use super::value::{choice, flag, list, number, parsed, text};
 use crate::job::service::restart::Rerun;
 use crate::job::service::{Service, tags};
 use crate::logs::LogFormat;
@@ -16,6 +18,9 @@ const DESCRIPTION_BYTES: usize = 512;
 
 /// Processes of one job on one machine: beyond its cores, more of them read nothing faster.
 const WORKERS: u64 = 64;
+
+/// Sensors of which a job may expect rows: a table of their own is a sink's.
+const SENSORS: usize = 10_000;
 
 /// One key.
 pub struct ServiceKey {
@@ -137,6 +142,51 @@ pub const SERVICE_KEYS: &[ServiceKey] = &[
             Ok(())
         },
         show: |service| json!(service.workers),
+    },
+    ServiceKey {
+        name: "priority",
+        help: "From 0 to 9: when cores or memory are short, or a job is behind its input, `seismic serve` slows \
+               and then pauses jobs of lower priorities, and has them return by itself",
+        default: Some("5"),
+        example: "5",
+        schema: || json!({ "type": "integer", "minimum": 0, "maximum": 9 }),
+        set: |service, value| {
+            service.priority = number(value, 0..=9)? as u8;
+            Ok(())
+        },
+        show: |service| json!(service.priority),
+    },
+    ServiceKey {
+        name: "resources.cpus",
+        help: "Cores that each worker under `seismic serve` may use: by a cgroup where the server may make one, \
+               else as many slots",
+        default: Some("all"),
+        example: "1.5",
+        schema: || json!({ "type": "number", "minimum": 0.05, "maximum": 1024 }),
+        set: |service, value| {
+            let cpus: f64 = parsed(value)?;
+            if !(0.05..=1024.0).contains(&cpus) {
+                return Err(format!("{cpus} is not between 0.05 and 1024"));
+            }
+            service.resources.cpus_milli = Some((cpus * 1e3).round() as u32);
+            Ok(())
+        },
+        show: |service| service.resources.cpus().map_or(Value::Null, |cpus| json!(cpus)),
+    },
+    ServiceKey {
+        name: "resources.memory_mb",
+        help: "Memory that each worker under `seismic serve` may take, MiB: by a cgroup where the server may make \
+               one, else what it may write (RLIMIT_DATA). One that needs more ends and is started again",
+        default: Some("all"),
+        example: "1024",
+        schema: || json!({ "type": "integer", "minimum": 64, "maximum": 16_777_216 }),
+        set: |service, value| {
+            service.resources.memory_bytes = Some(number(value, 64..=16_777_216)? << 20);
+            Ok(())
+        },
+        show: |service| {
+            service.resources.memory_bytes.map_or(Value::Null, |bytes| json!(bytes >> 20))
+        },
     },
     ServiceKey {
         name: "restart.retry",
@@ -377,6 +427,80 @@ pub const SERVICE_KEYS: &[ServiceKey] = &[
             Ok(())
         },
         show: |service| texts(&service.alarms.command),
+    },
+    ServiceKey {
+        name: "alarms.topic",
+        help: "Topic in the job's queue that gets each alarm as a message of JSON; it is made if it is missing",
+        default: Some("none"),
+        example: "\"seismic-alarms\"",
+        schema: || json!({ "type": "string" }),
+        set: |service, value| {
+            let topic = text(value)?;
+            Topic::check_name(&topic).map_err(|error| error.to_string())?;
+            service.alarms.topic = Some(topic);
+            Ok(())
+        },
+        show: |service| service.alarms.topic.as_ref().map_or(Value::Null, |topic| json!(topic)),
+    },
+    ServiceKey {
+        name: "alarms.clear_s",
+        help: "How long what is wrong must not have been so before the alarm is over, s: what comes and goes \
+               is one alarm",
+        default: Some("30"),
+        example: "30",
+        schema: || json!({ "type": "integer", "minimum": 1, "maximum": 604800 }),
+        set: |service, value| {
+            service.alarms.clear = Duration::from_secs(number(value, 1..=604_800)?);
+            Ok(())
+        },
+        show: |service| json!(service.alarms.clear.as_secs()),
+    },
+    ServiceKey {
+        name: "alarms.rows",
+        help: "Alarms on rows: a list of tables with `on` (a topic of rows where the job has its store), \
+               `where` (which rows, as of sinks; each) and `max_per_minute` (how often that is told; 6)",
+        default: Some("none"),
+        example: row_alarms::EXAMPLE,
+        schema: row_alarms::schema,
+        set: |service, value| {
+            service.alarms.rows = row_alarms::read(value)?;
+            Ok(())
+        },
+        show: |service| row_alarms::show(&service.alarms.rows),
+    },
+    ServiceKey {
+        name: "alarms.sensors",
+        help: "Ids of sensors of which rows are expected, or one of them",
+        default: Some("none"),
+        example: "[\"GE.APE\", \"GE.WLF\"]",
+        schema: || json!({ "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" } }] }),
+        set: |service, value| {
+            service.alarms.sensors = list(value, text)?;
+            match service.alarms.sensors.len() {
+                0..=SENSORS => Ok(()),
+                many => Err(format!("{many} sensors are more than {SENSORS}")),
+            }
+        },
+        show: |service| texts(&service.alarms.sensors),
+    },
+    ServiceKey {
+        name: "alarms.sensors_silent_s",
+        help: "Alarm when there was no row of one of `sensors` for this long, s; 0: off",
+        default: Some("60"),
+        example: "60",
+        schema: || json!({ "type": "integer", "minimum": 0, "maximum": 604800 }),
+        set: |service, value| alarm_after(&mut service.alarms.sensors_silent, value),
+        show: |service| json!(service.alarms.sensors_silent.as_secs()),
+    },
+    ServiceKey {
+        name: "alarms.clock_offset_s",
+        help: "Alarm when the clock of a sensor is wrong by more than this, and by more than chance, s; 0: off. \
+               Looked at each minute where somebody is told",
+        default: Some("5"),
+        example: "5",
+        schema: || json!({ "type": "integer", "minimum": 0, "maximum": 604800 }),
+        set: |service, value| alarm_after(&mut service.alarms.clock_offset, value),
+        show: |service| json!(service.alarms.clock_offset.as_secs()),
     },
     ServiceKey {
         name: "alarms.failure",

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::row_alarm::RowAlarm;
+
 /// What `[alarms]` says. A duration of zero, and false, switch an alarm off.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Alarms {
@@ -14,6 +16,18 @@ pub struct Alarms {
     pub slack: Vec<String>,
     /// Commands of the server that get each alarm on their standard input, by name.
     pub command: Vec<String>,
+    /// Topic in the job's queue that gets each alarm as JSON.
+    pub topic: Option<String>,
+    /// An alarm is over when what is wrong has not been so for this long.
+    pub clear: Duration,
+    /// Rows of topics that raise an alarm.
+    pub rows: Vec<RowAlarm>,
+    /// Sensors of which rows are expected ...
+    pub sensors: Vec<String>,
+    /// ... and how long there may be none.
+    pub sensors_silent: Duration,
+    /// The clock of a sensor is wrong by more than this.
+    pub clock_offset: Duration,
     /// The job has failed.
     pub failure: bool,
     /// The job has died and is started again.
@@ -39,6 +53,12 @@ impl Default for Alarms {
             secret_file: None,
             slack: Vec::new(),
             command: Vec::new(),
+            topic: None,
+            clear: Duration::from_secs(30),
+            rows: Vec::new(),
+            sensors: Vec::new(),
+            sensors_silent: Duration::from_secs(60),
+            clock_offset: Duration::from_secs(5),
             failure: true,
             restart: true,
             checkpoint_age: Duration::from_secs(300),
@@ -55,6 +75,14 @@ impl Alarms {
     /// Whether anybody is told.
     #[must_use]
     pub fn has_target(&self) -> bool {
-        !(self.webhook.is_empty() && self.slack.is_empty() && self.command.is_empty())
+        let named = [&self.webhook, &self.slack, &self.command];
+        named.iter().any(|all| !all.is_empty()) || self.topic.is_some()
+    }
+
+    /// Whether clocks of sensors are looked at: messages are read for it, so only where somebody is
+    /// told.
+    #[must_use]
+    pub fn looks_at_clocks(&self) -> bool {
+        self.has_target() && !self.clock_offset.is_zero()
     }
 }

@@ -4,13 +4,17 @@
 pub mod alarms;
 pub mod logs;
 pub mod name;
+pub mod resources;
 pub mod restart;
+pub mod row_alarm;
 pub mod tags;
 
 pub use self::alarms::Alarms;
 pub use self::logs::Logs;
 pub use self::name::JobName;
+pub use self::resources::Resources;
 pub use self::restart::RestartPolicy;
+pub use self::row_alarm::RowAlarm;
 pub use self::tags::Tags;
 
 use std::path::PathBuf;
@@ -28,6 +32,10 @@ pub struct Service {
     pub engine: Option<PathBuf>,
     /// Processes in which it runs.
     pub workers: usize,
+    /// Which jobs work less when cores or memory are short: those of lower ones, from 0 to 9.
+    pub priority: u8,
+    /// What each of its workers may take.
+    pub resources: Resources,
     /// When it is started again.
     pub restart: RestartPolicy,
     /// Where and how much it logs.
@@ -44,6 +52,8 @@ impl Default for Service {
             tags: Tags::new(),
             engine: None,
             workers: 1,
+            priority: 5,
+            resources: Resources::default(),
             restart: RestartPolicy::default(),
             logs: Logs::default(),
             alarms: Alarms::default(),

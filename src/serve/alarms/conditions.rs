@@ -6,7 +6,9 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use super::keeper::Judged;
 use super::kind::Kind;
+use super::sensors;
 use crate::job::service::Alarms;
 use crate::serve::life::state::State;
 use crate::serve::limits;
@@ -28,6 +30,12 @@ pub struct Look<'a> {
     pub counts: Option<Counts>,
     /// What is wrong with its disks, once that was looked at.
     pub disk: Option<Option<String>>,
+    /// Since when rows of sensors are followed, and when each that is expected had its newest one.
+    pub sensors: Option<(i64, &'a BTreeMap<String, i64>)>,
+    /// Why it works less, for jobs of higher priorities.
+    pub yields: Option<&'a str>,
+    /// Offsets of clocks that are wrong, ms.
+    pub clocks: Option<&'a BTreeMap<String, i64>>,
 }
 
 /// What a worker has counted. Counts begin with the worker.
@@ -52,6 +60,8 @@ pub struct Counts {
 pub struct Memory {
     restarts: Option<u64>,
     numbers: Numbers,
+    /// Since when it is seen to run.
+    runs_since_ms: Option<i64>,
 }
 
 /// What was seen of the worker that runs.
@@ -67,14 +77,32 @@ struct Numbers {
 
 impl Memory {
     /// Judges what is seen now.
-    pub fn judge(
-        &mut self,
-        now_ms: i64,
-        look: &Look<'_>,
-        alarms: &Alarms,
-    ) -> Vec<(Kind, Option<String>)> {
+    pub fn judge(&mut self, now_ms: i64, look: &Look<'_>, alarms: &Alarms) -> Vec<Judged> {
+        let mut all = self.judge_job(now_ms, look, alarms);
+        let runs = matches!(look.state, State::Running | State::Degraded);
+        if let Some((since_ms, last_ms)) = look.sensors {
+            // While the job did not run there were no rows of any sensor.
+            let since_ms = since_ms.max(*self.runs_since_ms.get_or_insert(now_ms));
+            let expected = (&*alarms.sensors, alarms.sensors_silent);
+            let wrong = match runs {
+                true => sensors::silent(now_ms, expected, since_ms, last_ms),
+                false => BTreeMap::new(),
+            };
+            all.push(Judged { kind: Kind::SensorNoData, wrong });
+        }
+        if !runs {
+            self.runs_since_ms = None;
+        }
+        if let Some(offsets) = look.clocks {
+            let wrong = sensors::wrong_clocks(alarms.clock_offset, offsets);
+            all.push(Judged { kind: Kind::ClockOffset, wrong });
+        }
+        all
+    }
+
+    fn judge_job(&mut self, now_ms: i64, look: &Look<'_>, alarms: &Alarms) -> Vec<Judged> {
         let why = || Some(look.why.to_owned());
-        let mut all = Vec::new();
+        let mut all: Vec<(Kind, Option<String>)> = Vec::new();
         if alarms.failure {
             all.push((Kind::Failure, why().filter(|_| look.state == State::Failed)));
         }
@@ -88,6 +116,7 @@ impl Memory {
         if let (true, Some(disk)) = (alarms.disk, &look.disk) {
             all.push((Kind::Disk, disk.clone()));
         }
+        all.push((Kind::Pressure, look.yields.map(str::to_owned)));
         let silent_ms = look.silent_since_ms.map_or(0, |since| now_ms - since);
         let is_silent = silent_ms >= limits::SILENCE.as_millis() as i64;
         let silent = format!("its worker has not answered for {} s", silent_ms / 1_000);
@@ -104,7 +133,7 @@ impl Memory {
                 all.extend(kinds.map(|kind| (kind, None)));
             }
         }
-        all
+        all.into_iter().map(|(kind, wrong)| Judged::of_job(kind, wrong)).collect()
     }
 }
 
@@ -190,12 +219,15 @@ mod tests {
             silent_since_ms: None,
             counts,
             disk: None,
+            sensors: None,
+            clocks: None,
+            yields: None,
         }
     }
 
     fn wrong(memory: &mut Memory, now_ms: i64, look: &Look<'_>) -> Vec<Kind> {
         let judged = memory.judge(now_ms, look, &Alarms::default());
-        judged.into_iter().filter_map(|(kind, text)| text.map(|_| kind)).collect()
+        judged.into_iter().filter(|it| !it.wrong.is_empty()).map(|it| it.kind).collect()
     }
 
     #[test]
@@ -209,6 +241,24 @@ mod tests {
         assert_eq!(wrong(&mut memory, 3, &again), []);
         let silent = Look { restarts: 1, silent_since_ms: Some(1), ..look(State::Running, None) };
         assert_eq!(wrong(&mut memory, 15_001, &silent), [Kind::Worker]);
+    }
+
+    #[test]
+    fn a_sensor_is_not_missed_for_the_time_in_which_the_job_did_not_run() {
+        let mut memory = Memory::default();
+        let alarms = Alarms { sensors: vec!["A".to_owned()], ..Alarms::default() };
+        let last = BTreeMap::from([("A".to_owned(), 1_000)]);
+        let clocks = BTreeMap::from([("B".to_owned(), 9_000)]);
+        let mut wrong = |now_ms, state| {
+            let sensors = Some((0, &last));
+            let seen = Look { sensors, clocks: Some(&clocks), ..look(state, None) };
+            let judged = memory.judge(now_ms, &seen, &alarms);
+            let wrong = judged.into_iter().filter(|it| !it.wrong.is_empty());
+            wrong.map(|it| it.kind).collect::<Vec<_>>()
+        };
+        assert_eq!(wrong(2_000, State::Stopped), [Kind::ClockOffset]);
+        assert_eq!(wrong(100_000, State::Running), [Kind::ClockOffset]);
+        assert_eq!(wrong(160_001, State::Running), [Kind::SensorNoData, Kind::ClockOffset]);
     }
 
     #[test]

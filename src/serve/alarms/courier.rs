@@ -10,10 +10,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use rusqlite::Connection;
+use seismic_queue::{Append, Block, Partition};
 
 use super::message::signature;
+use crate::job::location::Location;
+use crate::job::service::JobName;
 use crate::serve::limits;
 use crate::serve::state::alarms::{Delivery, Target, delivered, due, failed};
+use crate::serve::state::jobs::location_of;
 use crate::time::now_ms;
 
 /// Commands that alarms may run, by name: each a program and its arguments.
@@ -22,25 +26,31 @@ pub type Commands = BTreeMap<String, Vec<String>>;
 /// The thread's other end: sending wakes it.
 pub type Wake = Sender<()>;
 
-/// Starts the thread, which delivers what is stored in `db`.
+/// Starts the thread, which delivers what is stored in `db`; `to_topics`: to topics, or to all else.
 ///
 /// # Errors
 /// When no thread can be started.
-pub fn start(db: Connection, commands: Commands) -> std::io::Result<Wake> {
+pub fn start(db: Connection, commands: Commands, to_topics: bool) -> std::io::Result<Wake> {
     let (wake, woken) = channel();
-    let work = move || deliver_until_dropped(&db, &commands, &woken);
-    thread::Builder::new().name("alarms".to_owned()).spawn(work)?;
+    let work = move || deliver_until_dropped(&db, &commands, to_topics, &woken);
+    let name = if to_topics { "alarm topics" } else { "alarms" };
+    thread::Builder::new().name(name.to_owned()).spawn(work)?;
     Ok(wake)
 }
 
-fn deliver_until_dropped(db: &Connection, commands: &Commands, woken: &Receiver<()>) {
+fn deliver_until_dropped(
+    db: &Connection,
+    commands: &Commands,
+    to_topics: bool,
+    woken: &Receiver<()>,
+) {
     loop {
         match woken.recv_timeout(limits::DELIVER_EVERY) {
             Err(RecvTimeoutError::Disconnected) => return,
             Ok(()) | Err(RecvTimeoutError::Timeout) => {}
         }
         loop {
-            match due(db, now_ms()) {
+            match due(db, now_ms(), to_topics) {
                 Ok(None) => break,
                 Ok(Some(delivery)) => {
                     if let Err(error) = try_one(db, commands, &delivery) {
@@ -58,7 +68,7 @@ fn deliver_until_dropped(db: &Connection, commands: &Commands, woken: &Receiver<
 }
 
 fn try_one(db: &Connection, commands: &Commands, it: &Delivery) -> anyhow::Result<()> {
-    let Err(error) = deliver(commands, it) else { return delivered(db, it.id) };
+    let Err(error) = deliver(db, commands, it) else { return delivered(db, it.id) };
     let tries = it.tries + 1;
     let again = tries < limits::DELIVERY_TRIES;
     let pause = limits::DELIVERY_PAUSE.saturating_mul(1 << it.tries.min(16));
@@ -72,8 +82,9 @@ fn try_one(db: &Connection, commands: &Commands, it: &Delivery) -> anyhow::Resul
     failed(db, it.id, &format!("{error:#}"), next_ms)
 }
 
-fn deliver(commands: &Commands, it: &Delivery) -> anyhow::Result<()> {
+fn deliver(db: &Connection, commands: &Commands, it: &Delivery) -> anyhow::Result<()> {
     match &it.target {
+        Target::Topic(job, topic) => append(&location_of(db, job)?, job, topic, &it.body),
         Target::Webhook(url, secret) => post(url, secret.as_deref(), &it.body),
         Target::Slack(url) => post(url, None, &it.body),
         Target::Command(name) => {
@@ -110,6 +121,22 @@ fn post(url: &str, secret: Option<&Path>, body: &str) -> anyhow::Result<()> {
         status if status.is_success() => Ok(()),
         status => bail!("it answered with status {}", status.as_u16()),
     }
+}
+
+/// Appends the body to a topic in the queue of a job, which is made if it is missing.
+fn append(at: &Location, job: &str, topic: &str, body: &str) -> anyhow::Result<()> {
+    let queue = at.open_queue()?;
+    let topic = match queue.topic(topic) {
+        Err(seismic_queue::Error::TopicMissing { .. }) => queue.create(topic, 1)?,
+        found => found?,
+    };
+    let (partition, mut block) = (Partition(0), Block::default());
+    block.push(job.as_bytes(), body.as_bytes())?;
+    let id = job.parse::<JobName>().map_or_else(|_| job.to_owned(), |name| name.slug());
+    let mut producer = queue.producer(&topic, &format!("alarms-{id}"))?;
+    let first_sequence = producer.next_sequence(partition)?;
+    producer.append(&[Append { partition, first_sequence, block: &block }])?;
+    Ok(())
 }
 
 /// Runs a command with the body on its standard input.

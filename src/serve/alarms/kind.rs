@@ -26,10 +26,18 @@ pub enum Kind {
     Disk,
     /// Its worker does not answer.
     Worker,
+    /// There are rows of a topic that somebody waits for.
+    Rows,
+    /// There are no rows of a sensor of which some are expected.
+    SensorNoData,
+    /// The clock of a sensor is wrong.
+    ClockOffset,
+    /// It works less, for jobs of higher priorities.
+    Pressure,
 }
 
 /// All of them, with their names.
-pub const KINDS: [(Kind, &str); 9] = [
+pub const KINDS: [(Kind, &str); 13] = [
     (Kind::Failure, "failure"),
     (Kind::Restart, "restart"),
     (Kind::Checkpoint, "checkpoint"),
@@ -39,6 +47,10 @@ pub const KINDS: [(Kind, &str); 9] = [
     (Kind::Sink, "sink"),
     (Kind::Disk, "disk"),
     (Kind::Worker, "worker"),
+    (Kind::Rows, "rows"),
+    (Kind::SensorNoData, "sensor_no_data"),
+    (Kind::ClockOffset, "clock_offset"),
+    (Kind::Pressure, "pressure"),
 ];
 
 impl Kind {

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!  a look at a job, each second ─► conditions ─► keeper ─► raised, recovered ─► courier ─► targets
-//!                                  pure          pure                          a thread, stored
+//!  rows of topics, clocks ─► follower ─► rows, sensors ─┘   pure         a thread, stored
+//!                            a thread    pure
 //! ```
 //!
 //! Nothing here waits for a target: what is to be delivered is stored first, and a thread delivers
@@ -10,7 +11,10 @@
 
 pub mod conditions;
 pub mod courier;
+pub mod follower;
 pub mod keeper;
 pub mod kind;
 pub mod message;
+pub mod rows;
+pub mod sensors;
 pub mod watch;

@@ -8,12 +8,16 @@ use rustix::fs::statvfs;
 
 use super::conditions::{Counts, Look, Memory};
 use super::courier::Wake;
-use super::keeper::{Change, Keeper};
+use super::follower::{Follower, Found, Places, Wanted};
+use super::keeper::{Change, Judged, Keeper};
+use super::kind::Kind;
 use super::message;
+use super::rows::{Matched, Teller};
 use crate::job::service::Alarms;
 use crate::serve::limits;
+use crate::serve::pressure::Level;
 use crate::serve::served_job::ServedJob;
-use crate::serve::state::alarms::Target;
+use crate::serve::state::alarms::{NewDelivery, Target};
 use crate::serve::supervisor::Supervisor;
 use crate::serve::workers;
 use crate::status::numbers::JobNumbers;
@@ -25,7 +29,7 @@ const EVERY: Duration = Duration::from_secs(1);
 /// What is known of the alarms of all jobs.
 pub struct Watch {
     host: String,
-    wake: Wake,
+    couriers: Vec<Wake>,
     jobs: BTreeMap<String, Watched>,
     looked: Option<Instant>,
     looked_at_disks: Option<Instant>,
@@ -38,16 +42,93 @@ struct Watched {
     memory: Memory,
     keeper: Keeper,
     disk: Option<Option<String>>,
+    follower: Option<Follower>,
+    /// When each alarm on rows was told.
+    tellers: Vec<Teller>,
+    /// How far rows are followed as it is stored, and when that was done.
+    places: Places,
+    stored: Option<Instant>,
+}
+
+impl Watched {
+    /// With what an earlier server knew of the job.
+    fn restore(name: &str, server: &Supervisor) -> Watched {
+        let raised = server.state().raised(name).unwrap_or_default();
+        let places = server.state().places(name).unwrap_or_default();
+        Watched { keeper: Keeper::restore(raised), places, ..Watched::default() }
+    }
+
+    /// Follows what the job's alarms need, and nothing else.
+    fn follow(&mut self, job: &ServedJob) {
+        let wanted = wanted(job).filter(Wanted::is_anything);
+        if self.follower.as_ref().map(Follower::wanted) == wanted.as_ref() {
+            return;
+        }
+        self.follower = None;
+        let Some(wanted) = wanted else { return };
+        self.tellers = vec![Teller::default(); wanted.rows.len()];
+        match Follower::start(job.name(), wanted, self.places.clone()) {
+            Ok(follower) => self.follower = Some(follower),
+            Err(error) => tracing::error!("job {}: rows for alarms: {error}", job.name()),
+        }
+    }
+
+    /// What is wrong with rows, and what is told again of an alarm that is raised.
+    fn judge_rows(
+        &mut self,
+        now_ms: i64,
+        alarms: &Alarms,
+        found: &mut Vec<Matched>,
+    ) -> (Judged, Vec<Change>) {
+        let (mut wrong, mut again) = (BTreeMap::new(), Vec::new());
+        for ((alarm, teller), matched) in
+            alarms.rows.iter().zip(&mut self.tellers).zip(found.drain(..))
+        {
+            let (is_there, subject) = (matched.count > 0, alarm.subject());
+            let text = teller.see(now_ms, alarm, matched);
+            let is_raised = self.keeper.is_raised(Kind::Rows, &subject);
+            if let (Some(text), true) = (&text, is_raised) {
+                again.push(Change {
+                    kind: Kind::Rows,
+                    subject: subject.clone(),
+                    is_raised: true,
+                    text: text.clone(),
+                    since_ms: now_ms,
+                });
+            }
+            // Rows that wait for their minute keep the alarm that is raised.
+            if text.is_some() || (is_raised && (is_there || teller.has_waiting())) {
+                wrong.insert(subject, text.unwrap_or_default());
+            }
+        }
+        (Judged { kind: Kind::Rows, wrong }, again)
+    }
+}
+
+/// What the job's alarms need to have followed. A further worker has none of its own.
+fn wanted(job: &ServedJob) -> Option<Wanted> {
+    let alarms = &job.service.alarms;
+    let spec = job.spec.as_ref().filter(|_| job.place() == 1)?;
+    Some(Wanted {
+        location: spec.location(),
+        result_topic: spec.result_topic.clone(),
+        rows: alarms.rows.clone(),
+        sensors: match alarms.sensors_silent.is_zero() {
+            true => Vec::new(),
+            false => alarms.sensors.clone(),
+        },
+        clocks: alarms.looks_at_clocks(),
+    })
 }
 
 impl Watch {
-    /// Looks at nothing yet; deliveries wake `wake`.
+    /// Looks at nothing yet; deliveries wake these.
     #[must_use]
-    pub fn new(wake: Wake) -> Watch {
+    pub fn new(couriers: Vec<Wake>) -> Watch {
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
         Watch {
             host,
-            wake,
+            couriers,
             jobs: BTreeMap::new(),
             looked: None,
             looked_at_disks: None,
@@ -69,12 +150,10 @@ impl Watch {
         let now_ms = now_ms();
         let names: BTreeSet<String> = server.entries().map(|job| job.name().to_owned()).collect();
         self.jobs.retain(|name, _| names.contains(name));
-        let mut changes = Vec::new();
+        let (mut changes, mut places) = (Vec::new(), Vec::new());
         for name in names {
             if !self.jobs.contains_key(&name) {
-                let raised = server.state().raised(&name).unwrap_or_default();
-                let watched = Watched { keeper: Keeper::restore(raised), ..Watched::default() };
-                self.jobs.insert(name.clone(), watched);
+                self.jobs.insert(name.clone(), Watched::restore(&name, server));
             }
             let (Some(job), Some(watched)) = (server.job(&name), self.jobs.get_mut(&name)) else {
                 continue;
@@ -83,6 +162,9 @@ impl Watch {
                 let state = server.settings().state.clone();
                 watched.disk = Some(disk_of(job, &state));
             }
+            watched.follow(job);
+            let mut found = watched.follower.as_ref().map(Follower::take).unwrap_or_default();
+            let Found { rows, since_ms, last_ms, clocks, .. } = &mut found;
             let look = Look {
                 state: job.life.standing().state,
                 why: &job.life.standing().why,
@@ -95,10 +177,31 @@ impl Watch {
                     .flatten()
                     .map(|(_, numbers)| counts(&numbers)),
                 disk: watched.disk.clone(),
+                sensors: since_ms.map(|since_ms| (since_ms, &*last_ms)),
+                clocks: clocks.as_ref(),
+                yields: (job.life.level() != Level::Full).then_some(&*job.life.standing().why),
             };
-            let judged = watched.memory.judge(now_ms, &look, &job.service.alarms);
-            let changed = watched.keeper.see(now_ms, judged);
-            changes.extend(changed.into_iter().map(|change| (name.clone(), change)));
+            let alarms = &job.service.alarms;
+            let mut judged = watched.memory.judge(now_ms, &look, alarms);
+            // What is not looked at any more is not wrong any more.
+            let (of_rows, again) = watched.judge_rows(now_ms, alarms, rows);
+            let is_looked_at = |kind| judged.iter().any(|it: &Judged| it.kind == kind);
+            let rest: Vec<Judged> = [Kind::SensorNoData, Kind::ClockOffset]
+                .into_iter()
+                .filter(|kind| !is_looked_at(*kind) && watched.follower.is_none())
+                .map(|kind| Judged::of_job(kind, None))
+                .collect();
+            judged.extend(rest);
+            judged.push(of_rows);
+            let changed = again.into_iter().chain(watched.keeper.see(now_ms, alarms.clear, judged));
+            let before = changes.len();
+            changes.extend(changed.map(|change| (name.clone(), change)));
+            let is_due = watched.stored.is_none_or(|at| at.elapsed() >= limits::PLACES_EVERY);
+            if found.places != watched.places && (is_due || changes.len() > before) {
+                watched.stored = Some(Instant::now());
+                watched.places.clone_from(&found.places);
+                places.push((name.clone(), found.places));
+            }
         }
         for (name, change) in &changes {
             match change.is_raised {
@@ -109,17 +212,23 @@ impl Watch {
             }
         }
         changes.splice(..0, std::mem::take(&mut self.unstored));
-        if !changes.is_empty() {
-            self.tell(server, now_ms, changes);
+        if !changes.is_empty() || !places.is_empty() {
+            self.tell(server, now_ms, changes, &places);
         }
     }
 
-    /// Stores what has changed, and one delivery to each target for all of it.
-    fn tell(&mut self, server: &mut Supervisor, now_ms: i64, mut changes: Vec<(String, Change)>) {
+    /// Stores what has changed, one delivery to each target for all of it, and how far rows were
+    /// followed for it.
+    fn tell(
+        &mut self,
+        server: &mut Supervisor,
+        now_ms: i64,
+        mut changes: Vec<(String, Change)>,
+        places: &[(String, Places)],
+    ) {
         let mut by_target: BTreeMap<Target, Vec<(String, Change)>> = BTreeMap::new();
         for (name, change) in &changes {
-            let targets =
-                server.job(name).map(|job| targets(&job.service.alarms)).unwrap_or_default();
+            let targets = server.job(name).map(targets).unwrap_or_default();
             for target in targets {
                 by_target.entry(target).or_default().push((name.clone(), change.clone()));
             }
@@ -129,7 +238,9 @@ impl Watch {
                 Target::Slack(_) => message::slack(&self.host, &changes),
                 _ => message::body(&self.host, now_ms, &changes),
             };
-            (target, body.to_string())
+            let jobs: BTreeSet<&str> = changes.iter().map(|(job, _)| &**job).collect();
+            let jobs = jobs.into_iter().map(str::to_owned).collect();
+            NewDelivery { target, body: body.to_string(), jobs }
         });
         let mut deliveries: Vec<_> = deliveries.collect();
         if server.state().waiting().is_ok_and(|waiting| waiting >= limits::WAITING) {
@@ -139,8 +250,13 @@ impl Watch {
             );
             deliveries.clear();
         }
-        match server.state_mut().store_alarms(now_ms, &changes, &deliveries) {
-            Ok(()) => drop(self.wake.send(())),
+        match server.state_mut().store_alarms(now_ms, &changes, &deliveries, places) {
+            Ok(()) => {
+                for courier in &self.couriers {
+                    // One that is gone was told of the end.
+                    let _ = courier.send(());
+                }
+            }
             Err(error) => {
                 tracing::error!("alarms cannot be stored: {error:#}");
                 changes.drain(..changes.len().saturating_sub(limits::UNSTORED));
@@ -150,12 +266,15 @@ impl Watch {
     }
 }
 
-fn targets(alarms: &Alarms) -> Vec<Target> {
+fn targets(job: &ServedJob) -> Vec<Target> {
+    let alarms = &job.service.alarms;
     let webhooks = alarms.webhook.iter();
     let webhooks = webhooks.map(|url| Target::Webhook(url.clone(), alarms.secret_file.clone()));
     let slack = alarms.slack.iter().map(|url| Target::Slack(url.clone()));
     let commands = alarms.command.iter().map(|name| Target::Command(name.clone()));
-    webhooks.chain(slack).chain(commands).collect()
+    let job = job.job_name().to_owned();
+    let topic = alarms.topic.iter().map(|topic| Target::Topic(job.clone(), topic.clone()));
+    webhooks.chain(slack).chain(commands).chain(topic).collect()
 }
 
 fn counts(

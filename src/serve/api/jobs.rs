@@ -121,9 +121,23 @@ impl Jobs for ServedJobs {
 
     fn logs(&self, job: &str, lines: usize) -> Vec<LogLine> {
         let job = job.to_owned();
-        let folder = self.handle.ask(move |server| server.settings().worker_folder(&job));
-        let Ok(folder) = folder else { return Vec::new() };
-        newest_lines(&WorkerFolder::at(folder), lines.min(limits::PAGE))
+        let folders = self.handle.ask(move |server| {
+            let workers = server.workers_of(&job);
+            let one = |it: &&ServedJob| (it.place(), server.settings().worker_folder(it.name()));
+            workers.iter().map(one).collect::<Vec<_>>()
+        });
+        let folders = folders.unwrap_or_default();
+        let most = lines.min(limits::PAGE);
+        let is_one_of_several = folders.len() > 1;
+        let mut all: Vec<LogLine> = Vec::new();
+        for (place, folder) in folders {
+            let lines = newest_lines(&WorkerFolder::at(folder), most);
+            let worker = is_one_of_several.then_some(place);
+            all.extend(lines.into_iter().map(|line| LogLine { worker, ..line }));
+        }
+        // Lines of one time stay in their order.
+        all.sort_by_key(|line| line.time_ms);
+        all.split_off(all.len().saturating_sub(most))
     }
 
     fn act(&self, job: &str, action: &Action) -> Result<(), ApiError> {
@@ -184,6 +198,7 @@ fn newest_lines(folder: &WorkerFolder, most: usize) -> Vec<LogLine> {
                 time_ms: lines.last().map_or(0, |line| line.time_ms),
                 level: "info".to_owned(),
                 message: line.to_owned(),
+                worker: None,
             }),
         }
     }
@@ -198,7 +213,8 @@ fn parse_line(line: &str) -> Option<LogLine> {
     if !matches!(&*level, "error" | "warn" | "info" | "debug" | "trace") {
         return None;
     }
-    Some(LogLine { time_ms: parse_ms(time).ok()?, level, message: message.to_owned() })
+    let (time_ms, message) = (parse_ms(time).ok()?, message.to_owned());
+    Some(LogLine { time_ms, level, message, worker: None })
 }
 
 #[cfg(test)]

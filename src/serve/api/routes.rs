@@ -13,6 +13,7 @@ use crate::error::Usage;
 use crate::http::{ApiError, Call, Reply, Route};
 use crate::serve::handle::Handle;
 use crate::serve::life::Input;
+use crate::serve::life::state::Standing;
 use crate::serve::supervisor::Supervisor;
 use crate::serve::worker::order::{Begin, Description};
 
@@ -95,7 +96,7 @@ pub fn routes(server: &Arc<Handle>) -> Vec<Route> {
         .handled(with(server, delete)),
         Route::get(
             "/api/v1/jobs/{name}/transitions",
-            "Changes of the job's state, the newest first",
+            "Changes of the state of each worker of the job, the newest first",
         )
         .number("limit", "How many [default: 100]")
         .gives("Transitions")
@@ -127,7 +128,9 @@ fn with(
 fn body<T: DeserializeOwned>(call: &Call) -> Result<T, ApiError> {
     let body = match call.body() {
         serde_json::Value::Null => json!({}),
-        body => body.clone(),
+        // A list would be taken for the fields in their order.
+        serde_json::Value::Object(_) => call.body().clone(),
+        _ => return Err(ApiError::bad_request("the body: write a JSON object")),
     };
     serde_json::from_value(body)
         .map_err(|error| ApiError::bad_request(format!("the body: {error}")))
@@ -240,8 +243,22 @@ fn delete(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
 fn transitions(call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {
     let name = known(call, server)?;
     let most = call.number("limit", 100, 1_000)?;
-    let all = server.state().transitions(&name, most as usize).map_err(|error| refusal(&error))?;
-    Ok(Reply::Json(json!({ "transitions": all })))
+    let mut all = Vec::new();
+    for worker in server.workers_of(&name) {
+        let of_it = server.state().transitions(worker.name(), most as usize);
+        let of_it = of_it.map_err(|error| refusal(&error))?;
+        all.extend(of_it.into_iter().map(|it| (worker.place(), it)));
+    }
+    all.sort_by_key(|(_, it)| std::cmp::Reverse(it.since_ms));
+    all.truncate(most as usize);
+    let shown = all.into_iter().map(|(worker, it)| {
+        let Standing { state, since_ms, why, last_error } = it;
+        let state = state.name();
+        json!({
+            "worker": worker, "state": state, "since_ms": since_ms, "why": why, "last_error": last_error,
+        })
+    });
+    Ok(Reply::Json(json!({ "transitions": shown.collect::<Vec<_>>() })))
 }
 
 fn alarms(_call: &Call, server: &mut Supervisor) -> Result<Reply, ApiError> {

@@ -17,6 +17,7 @@ use self::ending::Ending;
 use self::state::{Standing, State};
 use crate::job::service::restart::RestartPolicy;
 use crate::serve::limits;
+use crate::serve::pressure::Level;
 
 /// Why a job is paused that has its worker.
 const PAUSED: &str = "somebody paused it; its worker stays, keeps its partitions and reads nothing";
@@ -57,6 +58,8 @@ pub enum Input {
     Reported(Doing),
     /// Something is wrong with a running worker, or is so no more.
     Trouble(Option<String>),
+    /// It is to work less, or more again, for jobs of higher priorities.
+    Yield(Level, String),
     /// Its worker has ended.
     Ended(Ending),
     /// The server ends and takes the workers with it; the next one starts them.
@@ -89,8 +92,10 @@ pub enum Act {
     Kill,
     /// Have the worker read nothing.
     Pause,
-    /// Have the worker read again.
+    /// Have the worker read again, at its full speed.
     Resume,
+    /// Have the worker read a part of the time.
+    Slow,
 }
 
 /// What is stored of a life.
@@ -119,6 +124,9 @@ pub struct Saved {
     /// Whether a paused job has a worker, which keeps its members.
     #[serde(default)]
     pub pauses_in_place: bool,
+    /// How much of it works, and why; it gives the rest to jobs of higher priorities.
+    #[serde(default)]
+    pub yields: Option<(Level, String)>,
 }
 
 /// The life of one job.
@@ -151,6 +159,7 @@ impl Life {
             stop_asked_ms: None,
             overdue: None,
             pauses_in_place: false,
+            yields: None,
         };
         Life { policy, is_bounded, saved }
     }
@@ -191,6 +200,7 @@ impl Life {
             Input::ServerEnds => self.server_ends(now_ms),
             Input::Reported(doing) => self.reported(now_ms, doing),
             Input::Trouble(trouble) => self.trouble(now_ms, trouble),
+            Input::Yield(level, why) => self.yields(now_ms, level, &why),
             Input::Tick => self.tick(now_ms),
         }
     }
@@ -297,13 +307,23 @@ impl Life {
             return vec![];
         }
         let state = self.saved.standing.state;
-        match (doing, self.saved.intent) {
+        let is_to_pause = self.saved.intent == Intent::Pause || self.level() == Level::Paused;
+        match doing {
             // As a server left it that died before it could tell.
-            (Doing::Running, Intent::Pause) => return vec![Act::Pause],
-            (Doing::Paused, Intent::Run) => return vec![Act::Resume],
+            Doing::Running if is_to_pause => return vec![Act::Pause],
+            Doing::Paused if !is_to_pause => return vec![Act::Resume],
             _ => {}
         }
+        if let (Some((level, why)), Intent::Run) = (self.saved.yields.clone(), self.saved.intent)
+            && state == State::Starting
+            && matches!(doing, Doing::Running | Doing::Paused)
+        {
+            // A worker that was started meanwhile.
+            self.enter(now_ms, State::Degraded, &in_words(level, &why));
+            return if level == Level::Slowed { vec![Act::Slow] } else { vec![] };
+        }
         match doing {
+            Doing::Paused if self.level() == Level::Paused && self.saved.intent == Intent::Run => {}
             Doing::Starting => {}
             Doing::Paused if state != State::Paused => {
                 self.enter(now_ms, State::Paused, PAUSED);
@@ -319,7 +339,38 @@ impl Life {
         vec![]
     }
 
+    /// How much of it works, as far as it is up to the server.
+    #[must_use]
+    pub fn level(&self) -> Level {
+        self.saved.yields.as_ref().map_or(Level::Full, |(level, _)| *level)
+    }
+
+    fn yields(&mut self, now_ms: i64, level: Level, why: &str) -> Vec<Act> {
+        let saved = &self.saved;
+        let works = matches!(saved.standing.state, State::Running | State::Degraded);
+        let before = self.level();
+        if saved.intent != Intent::Run || !saved.has_worker || !works || level == before {
+            return vec![];
+        }
+        self.saved.yields = (level != Level::Full).then(|| (level, why.to_owned()));
+        match level {
+            Level::Full => self.enter(now_ms, State::Running, why),
+            level => self.enter(now_ms, State::Degraded, &in_words(level, why)),
+        }
+        match level {
+            Level::Full => vec![Act::Resume],
+            Level::Slowed if before == Level::Paused => vec![Act::Resume, Act::Slow],
+            Level::Slowed => vec![Act::Slow],
+            Level::Paused => vec![Act::Pause],
+        }
+    }
+
     fn trouble(&mut self, now_ms: i64, trouble: Option<String>) -> Vec<Act> {
+        if let (None, Some((level, why))) = (&trouble, &self.saved.yields) {
+            // What is over is another trouble.
+            self.saved.standing.why = in_words(*level, why);
+            return vec![];
+        }
         match (self.saved.standing.state, trouble) {
             (State::Running, Some(why)) => self.enter(now_ms, State::Degraded, &why),
             (State::Degraded, Some(why)) if self.saved.standing.why != why => {
@@ -463,5 +514,19 @@ impl Life {
             standing.since_ms = now_ms;
         }
         (standing.state, standing.why) = (state, why.to_owned());
+        if !matches!(state, State::Starting | State::Running | State::Degraded | State::Restarting)
+        {
+            // Somebody wants something else of it now.
+            self.saved.yields = None;
+        }
+    }
+}
+
+/// Why a job works less.
+fn in_words(level: Level, why: &str) -> String {
+    match level {
+        Level::Full => why.to_owned(),
+        Level::Slowed => format!("it is slowed: {why}; it returns by itself, and loses nothing"),
+        Level::Paused => format!("it is paused: {why}; it returns by itself, and loses nothing"),
     }
 }

@@ -179,6 +179,46 @@ fn a_paused_job_stays_paused_until_it_is_resumed() {
     assert_eq!(job.step(10, Input::Ended(exited(0))), [Act::Spawn]);
 }
 
+#[test]
+fn a_job_that_yields_is_degraded_says_why_and_returns_also_through_deaths() {
+    let mut job = life(RestartPolicy::default());
+    let yields = |level| Input::Yield(level, "cores are short".to_owned());
+    assert_eq!(job.step(0, yields(Level::Slowed)), [], "there is nothing to slow");
+    job.step(0, Input::Start);
+    job.step(1, Input::Reported(Doing::Running));
+    assert_eq!(job.step(2, yields(Level::Slowed)), [Act::Slow]);
+    assert_eq!(job.standing().state, State::Degraded);
+    assert!(
+        job.standing().why.starts_with("it is slowed: cores are short"),
+        "{:?}",
+        job.standing()
+    );
+    // A report is no sign that it is over.
+    job.step(3, Input::Trouble(None));
+    job.step(3, Input::Reported(Doing::Running));
+    assert_eq!(job.standing().state, State::Degraded);
+    assert_eq!(job.step(4, yields(Level::Paused)), [Act::Pause]);
+    assert_eq!(job.step(5, Input::Reported(Doing::Paused)), []);
+    assert_eq!(job.standing().state, State::Degraded);
+    // The next server has it as it is, and a worker that dies is started paused.
+    let stored = serde_json::to_string(job.saved()).unwrap();
+    let saved = serde_json::from_str(&stored).unwrap();
+    let mut job = Life::restore(RestartPolicy::default(), false, saved);
+    job.step(6, Input::Ended(Ending::Killed { signal: 9 }));
+    assert_eq!(job.step(1_006, Input::Tick), [Act::Spawn]);
+    assert_eq!(job.level(), Level::Paused);
+    assert_eq!(job.step(1_007, Input::Reported(Doing::Paused)), []);
+    assert_eq!(job.standing().state, State::Degraded);
+    assert_eq!(job.step(1_008, yields(Level::Slowed)), [Act::Resume, Act::Slow]);
+    assert_eq!(job.step(1_009, yields(Level::Full)), [Act::Resume]);
+    assert_eq!(job.standing().state, State::Running);
+    // What somebody wants goes before it.
+    job.step(1_010, yields(Level::Paused));
+    assert_eq!(job.step(1_011, Input::Pause { worker_can_stay: true }), [Act::Pause]);
+    assert_eq!((job.standing().state, job.level()), (State::Paused, Level::Full));
+    assert_eq!(job.step(1_012, Input::Resume), [Act::Resume]);
+}
+
 #[derive(Clone, Debug)]
 enum Happening {
     Start,
@@ -187,6 +227,7 @@ enum Happening {
     Resume,
     Dies(u8),
     Reports(u8),
+    Yields(u8),
     /// The server is started again: what is not stored is gone.
     ServerRestarts,
 }
@@ -199,6 +240,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         1 => Just(Happening::Resume),
         8 => (0..6u8).prop_map(Happening::Dies),
         4 => (0..5u8).prop_map(Happening::Reports),
+        2 => (0..3u8).prop_map(Happening::Yields),
         2 => Just(Happening::ServerRestarts),
     ]
 }
@@ -218,6 +260,10 @@ fn input(of: &Happening) -> Option<Input> {
         Happening::Reports(4) => Input::Reported(Doing::Paused),
         Happening::Reports(2) => Input::Reported(Doing::Draining),
         Happening::Reports(_) => Input::Reported(Doing::Running),
+        Happening::Yields(level) => {
+            let level = [Level::Full, Level::Slowed, Level::Paused][usize::from(*level)];
+            Input::Yield(level, "cores are short".to_owned())
+        }
         Happening::ServerRestarts => return None,
     })
 }
@@ -264,6 +310,11 @@ proptest! {
             }
             prop_assert_eq!(job.saved().has_worker, is_there);
             prop_assert!(!job.standing().state.is_at_rest() || !is_there);
+            // What yields is wanted, and says so while it works.
+            if job.level() != Level::Full {
+                prop_assert_eq!(job.saved().intent, Intent::Run);
+                prop_assert!(job.standing().state != State::Running, "{:?}", job.standing());
+            }
             let in_hour = automatic.iter().filter(|&&at| at > now - HOUR_MS).count();
             prop_assert!(in_hour <= budget as usize, "{in_hour} starts in an hour");
         }

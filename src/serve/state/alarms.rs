@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use serde::Serialize;
 
 use super::StateFile;
+use crate::serve::alarms::follower::Places;
 use crate::serve::alarms::keeper::Change;
 use crate::serve::alarms::kind::{KINDS, Kind};
 use crate::serve::limits;
@@ -15,6 +16,8 @@ pub struct StoredAlarm {
     pub job: String,
     /// What it is about.
     pub kind: String,
+    /// What of the job, as a sensor; empty: the job itself.
+    pub subject: String,
     /// What is, or was, wrong.
     pub text: String,
     /// Since when, ms since 1970 UTC.
@@ -43,6 +46,19 @@ pub struct Delivery {
     /// The target in words.
     #[serde(rename = "target")]
     pub to: String,
+    /// The jobs that it is about.
+    pub jobs: Vec<String>,
+}
+
+/// Something that a target is to get from now on.
+#[derive(Clone, Debug)]
+pub struct NewDelivery {
+    /// Whom, and how.
+    pub target: Target,
+    /// What.
+    pub body: String,
+    /// The jobs that it is about.
+    pub jobs: Vec<String>,
 }
 
 /// Who gets an alarm.
@@ -57,6 +73,8 @@ pub enum Target {
     Slack(String),
     /// A command of the server, by name.
     Command(String),
+    /// A topic in the queue of a job: the job and the topic.
+    Topic(String, String),
 }
 
 impl Target {
@@ -72,6 +90,7 @@ impl Target {
             Target::Webhook(url, _) => format!("webhook at {}", host(url)),
             Target::Slack(url) => format!("slack at {}", host(url)),
             Target::Command(name) => format!("command {name}"),
+            Target::Topic(job, topic) => format!("topic {topic} of job {job}"),
         }
     }
 }
@@ -85,27 +104,36 @@ impl StateFile {
         &mut self,
         now_ms: i64,
         changes: &[(String, Change)],
-        deliveries: &[(Target, String)],
+        deliveries: &[NewDelivery],
+        places: &[(String, Places)],
     ) -> anyhow::Result<()> {
         let act = self.db.transaction()?;
         for (job, change) in changes {
+            let kind = change.kind.name();
             if change.is_raised {
                 act.execute(
-                    "INSERT INTO alarms (job, kind, text, raised_ms) VALUES (?1, ?2, ?3, ?4)",
-                    params![job, change.kind.name(), change.text, change.since_ms],
+                    "INSERT INTO alarms (job, kind, subject, text, raised_ms)
+                     VALUES (?1, ?2, ?3, ?4, ?5)",
+                    params![job, kind, change.subject, change.text, change.since_ms],
                 )?;
             } else {
                 act.execute(
                     "UPDATE alarms SET recovered_ms = ?3
-                     WHERE job = ?1 AND kind = ?2 AND recovered_ms IS NULL",
-                    params![job, change.kind.name(), now_ms],
+                     WHERE job = ?1 AND kind = ?2 AND subject = ?4 AND recovered_ms IS NULL",
+                    params![job, kind, now_ms, change.subject],
                 )?;
             }
         }
-        for (target, body) in deliveries {
+        for NewDelivery { target, body, jobs } in deliveries {
             act.execute(
-                "INSERT INTO deliveries (alarms, target, body, next_ms) VALUES ('', ?1, ?2, ?3)",
-                params![serde_json::to_string(target)?, body, now_ms],
+                "INSERT INTO deliveries (alarms, target, body, next_ms) VALUES (?1, ?2, ?3, ?4)",
+                params![serde_json::to_string(jobs)?, serde_json::to_string(target)?, body, now_ms],
+            )?;
+        }
+        for (job, places) in places {
+            act.execute(
+                "INSERT OR REPLACE INTO followed (job, places) VALUES (?1, ?2)",
+                params![job, serde_json::to_string(places)?],
             )?;
         }
         act.execute(
@@ -122,16 +150,17 @@ impl StateFile {
     /// Those of SQLite.
     pub fn alarms(&self, job: Option<&str>, most: u64) -> anyhow::Result<Vec<StoredAlarm>> {
         let mut all = self.db.prepare(
-            "SELECT job, kind, text, raised_ms, recovered_ms FROM alarms
+            "SELECT job, kind, subject, text, raised_ms, recovered_ms FROM alarms
              WHERE ?1 IS NULL OR job = ?1 ORDER BY recovered_ms IS NULL DESC, id DESC LIMIT ?2",
         )?;
         let one = |row: &rusqlite::Row<'_>| {
             Ok(StoredAlarm {
                 job: row.get(0)?,
                 kind: row.get(1)?,
-                text: row.get(2)?,
-                raised_ms: row.get(3)?,
-                recovered_ms: row.get(4)?,
+                subject: row.get(2)?,
+                text: row.get(3)?,
+                raised_ms: row.get(4)?,
+                recovered_ms: row.get(5)?,
             })
         };
         Ok(all.query_map(params![job, most.cast_signed()], one)?.collect::<Result<_, _>>()?)
@@ -141,14 +170,24 @@ impl StateFile {
     ///
     /// # Errors
     /// Those of SQLite.
-    pub fn raised(&self, job: &str) -> anyhow::Result<Vec<(Kind, i64, String)>> {
+    pub fn raised(&self, job: &str) -> anyhow::Result<Vec<(Kind, String, i64, String)>> {
         let open = self.alarms(Some(job), limits::ALARMS as u64)?;
         let open = open.into_iter().filter(|alarm| alarm.recovered_ms.is_none());
         let known = |alarm: StoredAlarm| {
             let kind = KINDS.iter().find(|(_, name)| *name == alarm.kind)?.0;
-            Some((kind, alarm.raised_ms, alarm.text))
+            Some((kind, alarm.subject, alarm.raised_ms, alarm.text))
         };
         Ok(open.filter_map(known).collect())
+    }
+
+    /// How far the rows of a job are followed for alarms on them.
+    ///
+    /// # Errors
+    /// Those of SQLite, and what cannot be understood.
+    pub fn places(&self, job: &str) -> anyhow::Result<Places> {
+        let mut one = self.db.prepare_cached("SELECT places FROM followed WHERE job = ?1")?;
+        let text: Option<String> = one.query_row([job], |row| row.get(0)).optional()?;
+        Ok(text.map(|text| serde_json::from_str(&text)).transpose()?.unwrap_or_default())
     }
 }
 
@@ -166,7 +205,7 @@ pub fn undelivered(db: &Connection, most: u64) -> anyhow::Result<Vec<Delivery>> 
     Ok(deliveries)
 }
 
-const SELECT: &str = "SELECT id, target, body, tries, error, state FROM deliveries";
+const SELECT: &str = "SELECT id, target, body, tries, error, state, alarms FROM deliveries";
 
 fn delivery(row: &rusqlite::Row<'_>) -> anyhow::Result<Delivery> {
     let target: Target = serde_json::from_str(&row.get::<_, String>(1)?)?;
@@ -178,20 +217,24 @@ fn delivery(row: &rusqlite::Row<'_>) -> anyhow::Result<Delivery> {
         tries: row.get(3)?,
         error: row.get(4)?,
         state: row.get(5)?,
+        // An older version has written nothing there.
+        jobs: serde_json::from_str(&row.get::<_, String>(6)?).unwrap_or_default(),
     })
 }
 
-/// The delivery that is due, if there is one.
+/// The delivery that is due, if there is one: to a topic, or to all else. A broker that does not answer
+/// keeps nobody else waiting.
 ///
 /// # Errors
 /// Those of SQLite.
-pub fn due(db: &Connection, now_ms: i64) -> anyhow::Result<Option<Delivery>> {
+pub fn due(db: &Connection, now_ms: i64, to_topic: bool) -> anyhow::Result<Option<Delivery>> {
     // New ones first: a target that does not answer keeps no other one waiting.
     let sql = format!(
-        "{SELECT} WHERE state = 'waiting' AND next_ms <= ?1 ORDER BY tries > 0, next_ms, id LIMIT 1"
+        "{SELECT} WHERE state = 'waiting' AND next_ms <= ?1 AND (target LIKE '{{\"topic\"%') = ?2
+         ORDER BY tries > 0, next_ms, id LIMIT 1"
     );
     let mut one = db.prepare_cached(&sql)?;
-    let mut rows = one.query([now_ms])?;
+    let mut rows = one.query(params![now_ms, to_topic])?;
     rows.next()?.map(delivery).transpose()
 }
 

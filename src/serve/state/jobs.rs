@@ -1,9 +1,10 @@
 //! The jobs of a server, as they are stored.
 
 use anyhow::Context as _;
-use rusqlite::params;
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::StateFile;
+use crate::job::location::Location;
 use crate::serve::life::Saved;
 use crate::serve::worker::order::{Begin, Description};
 
@@ -82,13 +83,30 @@ impl StateFile {
     /// Those of SQLite.
     pub fn delete(&mut self, name: &str) -> anyhow::Result<()> {
         let act = self.db.transaction()?;
-        for table in
-            ["jobs WHERE name", "transitions WHERE job", "history WHERE job", "alarms WHERE job"]
-        {
+        for table in [
+            "jobs WHERE name",
+            "transitions WHERE job",
+            "history WHERE job",
+            "alarms WHERE job",
+            "followed WHERE job",
+        ] {
             act.execute(&format!("DELETE FROM {table} = ?1"), [name])?;
         }
         Ok(act.commit()?)
     }
+}
+
+/// Where a job is, for those on other threads than the server's loop.
+///
+/// # Errors
+/// When there is no such job, or its file is not understood.
+pub fn location_of(db: &Connection, name: &str) -> anyhow::Result<Location> {
+    let text: Option<String> = db
+        .query_row("SELECT description FROM jobs WHERE name = ?1", [name], |row| row.get(0))
+        .optional()?;
+    let text = text.with_context(|| format!("job {name} is gone"))?;
+    let description: Description = serde_json::from_str(&text)?;
+    Ok(description.resolve()?.0.location())
 }
 
 #[cfg(test)]

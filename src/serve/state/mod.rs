@@ -21,7 +21,14 @@ use seismic_queue::lock_file;
 use crate::error::Usage;
 
 /// Layout of the file; raised when it changes.
-const LAYOUT: i64 = 1;
+const LAYOUT: i64 = 2;
+
+/// What makes the next layout of each that was before.
+const UPGRADES: [&str; 1] = [
+    // 1: alarms were of jobs alone, and rows were not followed.
+    "ALTER TABLE alarms ADD COLUMN subject TEXT NOT NULL DEFAULT '';
+     CREATE TABLE followed (job TEXT PRIMARY KEY, places TEXT NOT NULL) WITHOUT ROWID;",
+];
 
 const TABLES: &str = "
     CREATE TABLE jobs (
@@ -54,8 +61,13 @@ const TABLES: &str = "
         kind TEXT NOT NULL,
         text TEXT NOT NULL,
         raised_ms INTEGER NOT NULL,
-        recovered_ms INTEGER
+        recovered_ms INTEGER,
+        subject TEXT NOT NULL DEFAULT ''
     );
+    CREATE TABLE followed (
+        job TEXT PRIMARY KEY,
+        places TEXT NOT NULL
+    ) WITHOUT ROWID;
     CREATE TABLE deliveries (
         id INTEGER PRIMARY KEY,
         alarms TEXT NOT NULL,
@@ -92,6 +104,13 @@ impl StateFile {
             0 => {
                 let all = format!("BEGIN; {TABLES} PRAGMA user_version = {LAYOUT}; COMMIT;");
                 db.execute_batch(&all).context("making the server's state")?;
+            }
+            older @ 1..LAYOUT => {
+                let from = usize::try_from(older - 1).unwrap_or_default();
+                let all = UPGRADES[from..].concat();
+                let all = format!("BEGIN; {all} PRAGMA user_version = {LAYOUT}; COMMIT;");
+                db.execute_batch(&all).context("bringing the server's state to a newer layout")?;
+                tracing::info!("{}: layout {older} is {LAYOUT} now", path.display());
             }
             LAYOUT => {}
             newer => {
@@ -180,9 +199,9 @@ mod tests {
         }
         let other = StateFile::open(&path).err().unwrap().to_string();
         assert!(other.contains("another seismic serve"), "{other}");
-        state.db.pragma_update(None, "user_version", 2).unwrap();
+        state.db.pragma_update(None, "user_version", LAYOUT + 1).unwrap();
         drop(state);
         let newer = StateFile::open(&path).err().unwrap().to_string();
-        assert!(newer.contains("layout 2") && newer.contains("newer version"), "{newer}");
+        assert!(newer.contains("layout 3") && newer.contains("newer version"), "{newer}");
     }
 }

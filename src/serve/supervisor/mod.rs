@@ -4,6 +4,8 @@
 //! What is to be done is stored before it is done, so that a server that dies at any moment leaves
 //! behind what the next one needs.
 
+mod cgroups;
+pub mod manager;
 mod processes;
 mod submission;
 
@@ -14,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
+use self::cgroups::Cgroups;
 use super::event::{Event, Happening};
 use super::life::state::State;
 use super::life::{Act, Doing, Input, Life};
@@ -41,6 +44,9 @@ pub struct Supervisor {
     links: u64,
     /// Since when it ends.
     ending: Option<Instant>,
+    reloads: u64,
+    /// Where cgroups of workers are made, once that was looked for.
+    cgroups: Option<Option<Cgroups>>,
 }
 
 impl Supervisor {
@@ -59,6 +65,8 @@ impl Supervisor {
             events,
             links: 0,
             ending: None,
+            reloads: 0,
+            cgroups: None,
         };
         for stored in supervisor.state.jobs()? {
             supervisor.take_over(stored);
@@ -89,9 +97,15 @@ impl Supervisor {
         &mut self.state
     }
 
-    /// Works until it is told to end and, unless workers are to be left running, all have ended.
-    pub fn run(mut self, mut each_tick: impl FnMut(&mut Supervisor)) {
+    /// Works until it is told to end and, unless workers are to be left running, all have ended. It tells
+    /// `each_turn` that it lives, also while it ends.
+    pub fn run(
+        mut self,
+        mut each_turn: impl FnMut(&Supervisor),
+        mut each_tick: impl FnMut(&mut Supervisor),
+    ) {
         loop {
+            each_turn(&self);
             match self.events.recv_timeout(TICK) {
                 Ok(event) => self.take(event),
                 Err(RecvTimeoutError::Timeout) => {}
@@ -159,7 +173,7 @@ impl Supervisor {
         }
     }
 
-    fn can_pause(&self, entry: &str) -> bool {
+    pub(super) fn can_pause(&self, entry: &str) -> bool {
         let link = self.jobs.get(entry).and_then(|job| job.link.as_ref());
         link.is_some_and(Link::can_pause)
     }
@@ -234,9 +248,15 @@ impl Supervisor {
                     tracing::debug!("job {name}: its worker is gone already: {error}");
                 }
             }
-            Act::Pause | Act::Resume => {
-                if let Some(link) = self.jobs.get(name).and_then(|job| job.link.as_ref()) {
+            Act::Pause | Act::Resume | Act::Slow => {
+                let Some(link) = self.jobs.get(name).and_then(|job| job.link.as_ref()) else {
+                    return;
+                };
+                if act != Act::Slow {
                     link.pause(act == Act::Pause);
+                }
+                if act != Act::Pause {
+                    link.slow(act == Act::Slow);
                 }
             }
         }
@@ -343,7 +363,14 @@ impl Supervisor {
         }
     }
 
+    /// How often levels were read again.
+    #[must_use]
+    pub fn reloads(&self) -> u64 {
+        self.reloads
+    }
+
     fn reload(&mut self) {
+        self.reloads += 1;
         self.jobs().for_each(|job| self.tell_levels(job.name()));
     }
 
@@ -406,6 +433,8 @@ fn begin_again(job: &mut ServedJob, folder: &WorkerFolder) -> anyhow::Result<()>
     {
         folder.forget_begun().context("forgetting where it began")?;
         job.past = None;
+        let name = job.name();
+        tracing::warn!("job {name}: it goes back to checkpoint {checkpoint}, as [restart] says");
         job.stored.begin = Begin { from_checkpoint: Some(checkpoint), ..Begin::default() };
     }
     Ok(())

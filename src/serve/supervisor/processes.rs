@@ -8,11 +8,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::Context as _;
 
 use super::Supervisor;
+use super::cgroups::Cgroups;
 use crate::job::service::Service;
 use crate::serve::event::Event;
 use crate::serve::life::ending::Ending;
 use crate::serve::life::{Input, Intent, Life};
 use crate::serve::link::{Address, Link, ending_of};
+use crate::serve::pressure::Level;
 use crate::serve::served_job::ServedJob;
 use crate::serve::state::jobs::StoredJob;
 use crate::serve::worker::folder::WorkerFolder;
@@ -114,6 +116,8 @@ impl Supervisor {
 
     pub(super) fn try_spawn(&mut self, name: &str, folder: WorkerFolder) -> anyhow::Result<Link> {
         let to = self.address(name);
+        let resources = self.jobs.get(name).map(|job| job.service.resources).unwrap_or_default();
+        let cgroups = if resources.is_limited() { self.cgroups() } else { None };
         let job = self.jobs.get(name).context("the job is gone")?;
         folder.make().context("making its folder")?;
         folder.forget_last_words().context("forgetting how its last worker ended")?;
@@ -122,8 +126,10 @@ impl Supervisor {
             name: name.to_owned(),
             job: job.stored.description.clone(),
             begin: job.stored.begin.clone(),
-            is_paused: job.life.saved().intent == Intent::Pause,
+            is_paused: job.life.saved().intent == Intent::Pause
+                || job.life.level() == Level::Paused,
             place: Some((job.place(), job.service.workers)),
+            has_cgroup: cgroups.is_some(),
         };
         folder.write_order(&order).context("writing its order")?;
         let program = match &job.service.engine {
@@ -135,12 +141,33 @@ impl Supervisor {
             .arg("worker")
             .arg(folder.path())
             .env("RUST_LOG", &job.service.logs.level)
+            // The service manager is told of the server, not of its workers.
+            .env_remove("NOTIFY_SOCKET")
+            .env_remove("WATCHDOG_USEC")
+            .env_remove("WATCHDOG_PID")
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
             .spawn()
             .with_context(|| format!("starting {}", program.display()))?;
+        if let Some(cgroups) = cgroups
+            && let Err(error) = cgroups.place(folder.path(), &resources, child.id())
+        {
+            tracing::warn!("job {name}: [resources] do not hold: its cgroup: {error}");
+        }
         Ok(Link::to_child(child, folder, to)?)
+    }
+
+    /// Where cgroups of workers are made, if this server may; looked for once.
+    fn cgroups(&mut self) -> Option<Cgroups> {
+        let found = self.cgroups.get_or_insert_with(|| match Cgroups::of_this_process() {
+            Ok(cgroups) => Some(cgroups),
+            Err(error) => {
+                tracing::info!("no cgroups for [resources]: {error}; workers limit themselves");
+                None
+            }
+        });
+        found.clone()
     }
 
     /// Finds the worker of a job that should have one and has none.

@@ -6,11 +6,12 @@ use super::Supervisor;
 use crate::error::Usage;
 use crate::serve::life::Life;
 use crate::serve::life::state::State;
+use crate::serve::limits;
+use crate::serve::rivals::{self, Groups};
 use crate::serve::served_job::ServedJob;
 use crate::serve::state::jobs::StoredJob;
 use crate::serve::worker::folder::WorkerFolder;
 use crate::serve::worker::order::{Begin, Description};
-use crate::serve::{limits, rivals};
 use crate::time::now_ms;
 
 impl Supervisor {
@@ -64,9 +65,16 @@ impl Supervisor {
         begin.apply(&mut spec.clone())?;
         let name = known;
         let of_it = rivals::places(&spec);
+        let groups = Groups::of(&spec, &service.restart, description.rerun);
         for other in self.jobs.values().filter(|other| other.job_name() != name) {
             let theirs = other.spec.as_ref().map(rivals::places).unwrap_or_default();
-            if let Some(place) = of_it.intersection(&theirs).next() {
+            let shared = of_it.intersection(&theirs).next().cloned();
+            let rerun = other.stored.description.rerun;
+            let of_runs = || {
+                let theirs = Groups::of(other.spec.as_ref()?, &other.service.restart, rerun);
+                Some(format!("{} in a run from scratch", groups.shared_with(&theirs)?))
+            };
+            if let Some(place) = shared.or_else(of_runs) {
                 let other = other.name();
                 let why =
                     format!("job {name} has the same {place} as job {other}; give it its own");

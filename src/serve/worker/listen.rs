@@ -8,6 +8,7 @@ use std::thread;
 use super::identity::Identity;
 use super::protocol::{Answer, Ask, Question, VERSION, read_line, write_line};
 use super::report::Report;
+use super::throttle::Throttle;
 use crate::cli::log_levels;
 use crate::job::StopToken;
 use crate::serve::limits;
@@ -18,8 +19,8 @@ pub struct Subject {
     pub identity: Identity,
     /// Ends it.
     pub stop: StopToken,
-    /// Has it read nothing, or read again.
-    pub pause: Box<dyn Fn(bool) + Send + Sync>,
+    /// How much of the time it reads.
+    pub throttle: Throttle,
     /// What it does.
     pub report: Box<dyn Fn() -> Report + Send + Sync>,
 }
@@ -61,7 +62,8 @@ fn answer(question: &Question, subject: &Subject) -> Answer {
     match &question.ask {
         Ask::Report => answer.report = Some((subject.report)()),
         Ask::Stop => subject.stop.stop(),
-        Ask::Pause(is_paused) => (subject.pause)(*is_paused),
+        Ask::Pause(is_paused) => subject.throttle.pause(*is_paused),
+        Ask::Slow(is_slowed) => subject.throttle.slow(*is_slowed),
         Ask::Levels(filter) => answer.error = log_levels::set(filter).err(),
     }
     answer

@@ -12,9 +12,11 @@
 
 pub mod folder;
 pub mod identity;
+pub mod limit;
 pub mod listen;
 pub mod logs;
 pub mod order;
 pub mod protocol;
 pub mod report;
 pub mod run;
+pub mod throttle;

@@ -162,6 +162,9 @@ pub struct Order {
     /// Its place among the workers of the job, from 1 on, and how many there are.
     #[serde(default)]
     pub place: Option<(usize, usize)>,
+    /// Whether a cgroup limits it; otherwise it does so itself.
+    #[serde(default)]
+    pub has_cgroup: bool,
 }
 
 impl Order {

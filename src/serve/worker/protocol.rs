@@ -12,10 +12,13 @@ use super::report::Report;
 use crate::serve::limits;
 
 /// Version of the protocol.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// Since this version, a worker can pause.
 pub const PAUSES: u32 = 2;
+
+/// Since this version, a worker can read a part of the time.
+pub const SLOWS: u32 = 3;
 
 /// What a server asks.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -40,6 +43,8 @@ pub enum Ask {
     Levels(String),
     /// To read nothing, or to read again.
     Pause(bool),
+    /// To read a part of the time, or all of it again.
+    Slow(bool),
 }
 
 /// What a worker answers.

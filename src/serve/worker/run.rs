@@ -10,10 +10,12 @@ use seismic_queue::Kind;
 
 use super::folder::WorkerFolder;
 use super::identity::Identity;
+use super::limit::{self, limit_memory};
 use super::listen::{Subject, listen};
 use super::logs::RollingLog;
 use super::order::Begin;
 use super::report::Report;
+use super::throttle::Throttle;
 use crate::cli::exit::{self, Outcome};
 use crate::cli::signal;
 use crate::error::kind;
@@ -75,19 +77,27 @@ fn work(folder: &WorkerFolder, identity: &Identity) -> anyhow::Result<Outcome> {
     })?;
     let cores = thread::available_parallelism().map_or(1, usize::from);
     order.fit(&mut spec, cores);
+    if !order.has_cgroup {
+        if let Err(error) = limit_memory(&service.resources) {
+            tracing::warn!("[resources] memory_mb does not hold: {error}");
+        }
+        spec.slots = limit::slots(&service.resources, spec.slots, cores).or(spec.slots);
+    }
     let slots = spec.slots.unwrap_or(cores);
     let location = spec.location();
     let job = Job::new(spec).stopped_by(stop.clone()).paused(order.is_paused).spawn()?;
-    let (observer, paused) = (job.observer(), job.observer());
+    let observer = job.observer();
+    let throttle = Throttle::start(job.observer(), order.is_paused)?;
     let lags = Arc::new(Mutex::new(SinkLags::new()));
     ask_for_lags(location, job.observer(), Arc::clone(&lags))?;
+    let of_report = throttle.clone();
     let report = Box::new(move || {
         let lags = lags.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Report::of(&observer, slots as u64, &lags)
+        let is_paused = of_report.is_paused();
+        Report { is_paused, ..Report::of(&observer, slots as u64, &lags) }
     });
-    let pause = Box::new(move |is_paused| paused.pause(is_paused));
     let listener = folder.listen().context("listening on the socket")?;
-    listen(listener, Subject { identity: identity.clone(), stop, pause, report })?;
+    listen(listener, Subject { identity: identity.clone(), stop, throttle, report })?;
     job.join().map(|_| Outcome::Fine)
 }
 

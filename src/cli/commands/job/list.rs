@@ -1,4 +1,4 @@
-//! `seismic job list`, `savepoints` and `logs`: what a server says of its jobs.
+//! `seismic job list`, `savepoints`, `logs` and `alarms`: what a server says of its jobs.
 
 use serde_json::Value;
 
@@ -37,8 +37,22 @@ pub struct LogsArgs {
     lines: u32,
 }
 
+/// Options of `seismic job alarms`.
+#[derive(clap::Args)]
+pub struct AlarmsArgs {
+    /// Name of a job; without one, of all
+    #[arg(value_name = "NAME")]
+    name: Option<String>,
+    #[command(flatten)]
+    server: ServerArgs,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
 pub fn list(args: &Args) -> anyhow::Result<()> {
-    let all = args.server.client()?.get("jobs")?;
+    let client = args.server.client()?;
+    let all = client.get("jobs")?;
     if args.json {
         return Ok(print_line(&all["jobs"])?);
     }
@@ -58,6 +72,64 @@ pub fn list(args: &Args) -> anyhow::Result<()> {
             number(&job["numbers"]["lag"]),
             number(&job["restarts"]),
             word("why"),
+        ))?;
+    }
+    let alarms = client.get("alarms")?;
+    let raised = elements(&alarms["alarms"]).filter(|it| it["recovered_ms"].is_null()).count();
+    let lacking = elements(&alarms["undelivered"]).count();
+    if raised + lacking > 0 {
+        print_line(format_args!(
+            "{raised} alarms are raised, {lacking} messages of alarms have not arrived; `seismic job \
+             alarms` shows them"
+        ))?;
+    }
+    Ok(())
+}
+
+/// The elements of a list, none if it is none.
+fn elements(list: &Value) -> impl Iterator<Item = &Value> {
+    list.as_array().into_iter().flatten()
+}
+
+pub fn alarms(args: &AlarmsArgs) -> anyhow::Result<()> {
+    let mut all = args.server.client()?.get("alarms")?;
+    if let Some(name) = &args.name {
+        // A further worker has alarms of its own, as coast/2.
+        let is_its = |job: &Value| {
+            job.as_str().is_some_and(|job| job.split('/').next() == Some(name.as_str()))
+        };
+        if let Some(alarms) = all["alarms"].as_array_mut() {
+            alarms.retain(|it| is_its(&it["job"]));
+        }
+        if let Some(lacking) = all["undelivered"].as_array_mut() {
+            lacking.retain(|it| elements(&it["jobs"]).any(is_its));
+        }
+    }
+    if args.json {
+        return Ok(print_line(&all)?);
+    }
+    for alarm in elements(&all["alarms"]) {
+        let word = |key: &str| alarm[key].as_str().unwrap_or_default();
+        let time = |key: &str| alarm[key].as_i64().map(show_ms);
+        let until = time("recovered_ms").map_or("raised".to_owned(), |at| format!("until {at}"));
+        let since = time("raised_ms").unwrap_or_default();
+        print_line(format_args!(
+            "{since}  {until:<30}  {}  {}: {}",
+            word("job"),
+            word("kind"),
+            word("text")
+        ))?;
+    }
+    for delivery in elements(&all["undelivered"]) {
+        let word = |key: &str| delivery[key].as_str().unwrap_or_default();
+        let jobs: Vec<&str> = elements(&delivery["jobs"]).filter_map(Value::as_str).collect();
+        print_line(format_args!(
+            "not delivered to {} ({}, {} tries) of {}: {}",
+            word("target"),
+            word("state"),
+            delivery["tries"],
+            jobs.join(", "),
+            word("error"),
         ))?;
     }
     Ok(())
@@ -80,7 +152,13 @@ pub fn logs(args: &LogsArgs) -> anyhow::Result<()> {
     for line in all["lines"].as_array().into_iter().flatten() {
         let word = |key: &str| line[key].as_str().unwrap_or_default();
         let time = show_ms(line["time_ms"].as_i64().unwrap_or_default());
-        print_line(format_args!("{time} {:>5} {}", word("level").to_uppercase(), word("message")))?;
+        let (level, message) = (word("level").to_uppercase(), word("message"));
+        match line["worker"].as_u64() {
+            Some(worker) => {
+                print_line(format_args!("{time} {level:>5} worker {worker}: {message}"))?
+            }
+            None => print_line(format_args!("{time} {level:>5} {message}"))?,
+        }
     }
     Ok(())
 }

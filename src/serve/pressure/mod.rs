@@ -1,0 +1,166 @@
+//! Which jobs yield under pressure: a pure state machine.
+//!
+//! ```text
+//!  full ─► slowed ─► paused        a step at a time, the lowest job first, while there is pressure
+//!  full ◄─ slowed ◄─ paused        and back, the highest first, when there was none for a while
+//! ```
+//!
+//! There is pressure when cores or memory are short, or when a job is too far behind its input. Only jobs
+//! of a lower priority than the one that is to be helped yield, so a server whose jobs are all alike has
+//! none that do. What a job has not read stays in its queue: nothing is lost. It is told what is seen and
+//! when; it knows no clock, no process and no file.
+
+pub mod look;
+pub mod relief;
+#[cfg(test)]
+mod tests;
+
+use std::cmp::Reverse;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// How much of a job works.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// All of it.
+    #[default]
+    Full,
+    /// It reads a quarter of the time.
+    Slowed,
+    /// It reads nothing.
+    Paused,
+}
+
+/// A job that somebody wants to run, and that has a worker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Its name.
+    pub name: String,
+    /// From 0 to 9; the highest yields last.
+    pub priority: u8,
+    /// How much of it works.
+    pub level: Level,
+    /// Whether it is too far behind its input.
+    pub lags: bool,
+}
+
+/// What is short.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Short {
+    /// Cores.
+    pub cpu: bool,
+    /// Memory.
+    pub memory: bool,
+}
+
+/// What is remembered between two looks.
+#[derive(Clone, Debug)]
+pub struct Pressure {
+    /// Pressure must last so long before a job yields, and from one step to the next: what one of them
+    /// changes must be seen first.
+    hold: Duration,
+    /// There must have been no pressure for so long before a job gets back what it had.
+    calm: Duration,
+    pressed_since_ms: Option<i64>,
+    calm_since_ms: Option<i64>,
+    stepped_ms: Option<i64>,
+}
+
+/// A job that is to work at another level.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// The job.
+    pub name: String,
+    /// How much of it is to work.
+    pub level: Level,
+    /// Why, in words.
+    pub why: String,
+}
+
+impl Pressure {
+    /// Nothing was seen yet.
+    #[must_use]
+    pub fn new(hold: Duration, calm: Duration) -> Pressure {
+        let (pressed_since_ms, calm_since_ms, stepped_ms) = (None, None, None);
+        Pressure { hold, calm, pressed_since_ms, calm_since_ms, stepped_ms }
+    }
+
+    /// What is to change, given what is seen now.
+    pub fn see(&mut self, now_ms: i64, short: Short, jobs: &[Seen]) -> Option<Step> {
+        // Whom nobody is above yields to nobody: the one that it made room for is gone.
+        let highest = jobs.iter().map(|job| job.priority).max()?;
+        let alone = jobs.iter().find(|job| job.level != Level::Full && job.priority >= highest);
+        if let Some(job) = alone {
+            let why = "no job of a higher priority runs".to_owned();
+            return Some(Step { name: job.name.clone(), level: Level::Full, why });
+        }
+        let helped = helped(short, jobs);
+        match helped.is_some() {
+            true => {
+                self.pressed_since_ms.get_or_insert(now_ms);
+                self.calm_since_ms = None;
+            }
+            false => {
+                self.calm_since_ms.get_or_insert(now_ms);
+                self.pressed_since_ms = None;
+            }
+        }
+        // A clock that was set back must not stop it for as long.
+        let long = |since: Option<i64>, least: Duration| {
+            since.is_some_and(|since| (now_ms - since).abs() >= least.as_millis() as i64)
+        };
+        if self.stepped_ms.is_some() && !long(self.stepped_ms, self.hold) {
+            return None;
+        }
+        let step = match helped {
+            Some((helped, what)) if long(self.pressed_since_ms, self.hold) => yields(helped, jobs)
+                .map(|(job, level)| Step {
+                    name: job.name.clone(),
+                    level,
+                    why: format!("{what}, and its priority {} is below {helped}", job.priority),
+                }),
+            None if long(self.calm_since_ms, self.calm) => returns(jobs).map(|(job, level)| Step {
+                name: job.name.clone(),
+                level,
+                why: format!("there was no pressure for {} s", self.calm.as_secs()),
+            }),
+            _ => None,
+        };
+        if step.is_some() {
+            self.stepped_ms = Some(now_ms);
+        }
+        step
+    }
+}
+
+/// The priority below which jobs yield, and what is short, in words.
+fn helped(short: Short, jobs: &[Seen]) -> Option<(u8, String)> {
+    let highest = jobs.iter().map(|job| job.priority).max()?;
+    // A job that yields is behind because it does.
+    let lagging = jobs.iter().filter(|job| job.lags && job.level == Level::Full);
+    let behind = lagging.max_by_key(|job| job.priority);
+    match (short, behind) {
+        (Short { memory: true, .. }, _) => Some((highest, "memory is short".to_owned())),
+        (Short { cpu: true, .. }, _) => Some((highest, "cores are short".to_owned())),
+        (_, Some(job)) => Some((job.priority, format!("job {} is behind its input", job.name))),
+        _ => None,
+    }
+}
+
+/// The job that yields next, and how far: the lowest one that still can.
+fn yields(helped: u8, jobs: &[Seen]) -> Option<(&Seen, Level)> {
+    let below = jobs.iter().filter(|job| job.priority < helped && job.level != Level::Paused);
+    let job = below.min_by_key(|job| (job.priority, &job.name))?;
+    let level = if job.level == Level::Full { Level::Slowed } else { Level::Paused };
+    Some((job, level))
+}
+
+/// The job that gets something back next: the highest one that yields.
+fn returns(jobs: &[Seen]) -> Option<(&Seen, Level)> {
+    let yielding = jobs.iter().filter(|job| job.level != Level::Full);
+    let job = yielding.max_by_key(|job| (job.priority, Reverse(&job.name), Reverse(job.level)))?;
+    let level = if job.level == Level::Paused { Level::Slowed } else { Level::Full };
+    Some((job, level))
+}

@@ -1,0 +1,139 @@
+//! Pressure of every kind and length on servers of every kind.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::*;
+
+const SECOND: i64 = 1_000;
+const HOLD: Duration = Duration::from_secs(5);
+const CALM: Duration = Duration::from_secs(20);
+
+fn none_yet() -> Pressure {
+    Pressure::new(HOLD, CALM)
+}
+
+fn seen(name: &str, priority: u8) -> Seen {
+    Seen { name: name.to_owned(), priority, level: Level::Full, lags: false }
+}
+
+/// What a second of this does to the jobs; the step.
+fn second(pressure: &mut Pressure, at_s: i64, short: Short, jobs: &mut [Seen]) -> Option<Step> {
+    let step = pressure.see(at_s * SECOND, short, jobs);
+    if let Some(step) = &step {
+        jobs.iter_mut().find(|job| job.name == step.name).unwrap().level = step.level;
+    }
+    step
+}
+
+const CPU: Short = Short { cpu: true, memory: false };
+
+#[test]
+fn the_lowest_job_is_slowed_then_paused_then_the_next_and_the_highest_never() {
+    let mut jobs = [seen("alert", 9), seen("rows", 5), seen("report", 1)];
+    let mut pressure = none_yet();
+    let steps: Vec<_> =
+        (0..60).filter_map(|at| second(&mut pressure, at, CPU, &mut jobs)).collect();
+    let what: Vec<_> = steps.iter().map(|step| (&*step.name, step.level)).collect();
+    let expected = [
+        ("report", Level::Slowed),
+        ("report", Level::Paused),
+        ("rows", Level::Slowed),
+        ("rows", Level::Paused),
+    ];
+    assert_eq!(what, expected);
+    assert_eq!(steps[0].why, "cores are short, and its priority 1 is below 9");
+    // And back, the other way round.
+    let steps: Vec<_> =
+        (60..160).filter_map(|at| second(&mut pressure, at, Short::default(), &mut jobs)).collect();
+    let what: Vec<_> = steps.iter().map(|step| (&*step.name, step.level)).collect();
+    let expected = [
+        ("rows", Level::Slowed),
+        ("rows", Level::Full),
+        ("report", Level::Slowed),
+        ("report", Level::Full),
+    ];
+    assert_eq!(what, expected);
+}
+
+#[test]
+fn jobs_above_one_that_lags_keep_what_they_have_and_a_short_pressure_changes_nothing() {
+    let mut jobs = [seen("alert", 9), seen("rows", 5), seen("report", 1)];
+    jobs[1].lags = true;
+    let mut pressure = none_yet();
+    for at in 0..100 {
+        second(&mut pressure, at, Short::default(), &mut jobs);
+    }
+    assert_eq!(jobs.each_ref().map(|job| job.level), [Level::Full, Level::Full, Level::Paused]);
+    let mut jobs = [seen("alert", 9), seen("report", 1)];
+    let mut pressure = none_yet();
+    for at in 0..100 {
+        let short = if at % 4 == 0 { Short::default() } else { CPU };
+        assert_eq!(second(&mut pressure, at, short, &mut jobs), None);
+    }
+}
+
+#[test]
+fn a_job_that_is_the_highest_now_has_all_of_it_at_once() {
+    let mut jobs = vec![seen("alert", 9), seen("report", 1)];
+    let mut pressure = none_yet();
+    for at in 0..30 {
+        second(&mut pressure, at, CPU, &mut jobs);
+    }
+    assert_eq!(jobs[1].level, Level::Paused);
+    jobs.remove(0);
+    second(&mut pressure, 30, CPU, &mut jobs);
+    assert_eq!(jobs[0].level, Level::Full);
+}
+
+proptest! {
+    /// Whatever is short and for how long: the highest job is never touched, of two jobs the lower one
+    /// yields at least as much, steps keep their distance, and in the end all have everything back.
+    #[test]
+    fn the_order_of_priorities_holds_and_everything_returns(
+        priorities in prop::collection::vec(0..10u8, 1..8),
+        looks in prop::collection::vec((1..30i64, any::<bool>(), any::<bool>(), any::<u8>()), 0..60),
+    ) {
+        let all = priorities.iter().enumerate();
+        let mut jobs: Vec<Seen> = all.map(|(n, it)| seen(&format!("j{n}"), *it)).collect();
+        let highest = *priorities.iter().max().unwrap();
+        let (mut pressure, mut at, mut last) = (none_yet(), 0, None::<i64>);
+        let mut check = |jobs: &mut [Seen], at: i64, short: Short| -> Result<(), TestCaseError> {
+            if second(&mut pressure, at, short, jobs).is_some() {
+                prop_assert!(last.is_none_or(|last| (at - last) * SECOND >= HOLD.as_millis() as i64));
+                last = Some(at);
+            }
+            let by_priority: BTreeMap<u8, Vec<Level>> =
+                jobs.iter().fold(BTreeMap::new(), |mut all, job| {
+                    all.entry(job.priority).or_default().push(job.level);
+                    all
+                });
+            prop_assert!(by_priority[&highest].iter().all(|level| *level == Level::Full));
+            let levels: Vec<(Level, Level)> = by_priority
+                .values()
+                .map(|all| (*all.iter().min().unwrap(), *all.iter().max().unwrap()))
+                .collect();
+            for pair in levels.windows(2) {
+                prop_assert!(pair[0].0 >= pair[1].1, "{jobs:?}");
+            }
+            Ok(())
+        };
+        for (seconds, cpu, memory, lagging) in looks {
+            let n = usize::from(lagging) % (jobs.len() * 2);
+            for (place, job) in jobs.iter_mut().enumerate() {
+                job.lags = place == n;
+            }
+            for _ in 0..seconds {
+                check(&mut jobs, at, Short { cpu, memory })?;
+                at += 1;
+            }
+        }
+        jobs.iter_mut().for_each(|job| job.lags = false);
+        for _ in 0..(CALM.as_secs() as i64 + 2 * jobs.len() as i64 * HOLD.as_secs() as i64 + 1) {
+            check(&mut jobs, at, Short::default())?;
+            at += 1;
+        }
+        prop_assert!(jobs.iter().all(|job| job.level == Level::Full), "{jobs:?}");
+    }
+}

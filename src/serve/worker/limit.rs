@@ -1,0 +1,49 @@
+//! Limits that a worker sets for itself where no cgroup sets them.
+//!
+//! Memory: `RLIMIT_DATA`, which counts what a process may write and shares with nobody (heap, stacks,
+//! private mappings; see getrlimit(2)). `RLIMIT_AS` would count the address space, and with it every file
+//! that is mapped to be read, which takes no memory of its own. A worker that wants more ends, and is
+//! started again by its policy.
+
+use std::io;
+
+use rustix::process::{Resource, getrlimit, setrlimit};
+
+use crate::job::service::Resources;
+
+/// Has this process take no more memory than it may.
+///
+/// # Errors
+/// Those of the system.
+pub fn limit_memory(resources: &Resources) -> io::Result<()> {
+    let Some(bytes) = resources.memory_bytes else { return Ok(()) };
+    let limit = getrlimit(Resource::Data);
+    let most = limit.maximum.map_or(bytes, |most| most.min(bytes));
+    setrlimit(
+        Resource::Data,
+        rustix::process::Rlimit { current: Some(most), maximum: limit.maximum },
+    )?;
+    Ok(())
+}
+
+/// How many threads of the job read and compute, of so many that it asks for, on so many cores.
+#[must_use]
+pub fn slots(resources: &Resources, asked: Option<usize>, cores: usize) -> Option<usize> {
+    let most = resources.cpus().map(|cpus| (cpus.ceil() as usize).max(1))?;
+    Some(asked.unwrap_or(cores).min(most))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_has_no_more_slots_than_it_may_have_cores() {
+        let of =
+            |cpus: &str| Resources { cpus_milli: Some(cpus.parse().unwrap()), memory_bytes: None };
+        assert_eq!(slots(&of("1500"), None, 8), Some(2));
+        assert_eq!(slots(&of("100"), Some(4), 8), Some(1));
+        assert_eq!(slots(&of("4000"), Some(2), 8), Some(2));
+        assert_eq!(slots(&Resources::default(), Some(2), 8), None);
+    }
+}

@@ -1,0 +1,64 @@
+//! Every route of a server, answers and errors, against the description of the API.
+
+use rustix::process::Signal;
+use serde_json::json;
+
+use super::{ServeStage, url_of};
+use crate::http::client::Client;
+use crate::http::openapi::{Tour, call_every_route};
+use crate::stage::{STOP, wait_until};
+
+#[test]
+fn every_route_of_a_server_answers_and_refuses_as_it_is_described() {
+    let stage = ServeStage::with_records(&["--records", "3000", "--anomaly-percent", "10"]);
+    let server = stage.stage.spawn(&["serve", "--http", "127.0.0.1:0,requests_per_s=100000"]);
+    let address = url_of(&server).trim_start_matches("http://").parse().unwrap();
+    let client = Client::new(address);
+    let job = "name = 'coast'\nsink = ['csv:rows']\nidle_timeout = '0'\n";
+    // A job is submitted, started, looked at, paused, resumed and stopped; its copy is deleted.
+    let steps = ["/start", "/savepoints", "/pause", "/resume", "/stop"];
+    let order = |method: &str, path: &str| match (method, path) {
+        ("POST", "/api/v1/jobs") => 0,
+        ("POST", path) if path.ends_with("/start") => 1,
+        ("DELETE", _) => 9,
+        ("POST", path) => 3 + steps.iter().position(|it| path.ends_with(it)).unwrap_or(0),
+        _ => 2,
+    };
+    let name = |method: &str, _: &str| match method {
+        "DELETE" => "copied".to_owned(),
+        _ => "coast".to_owned(),
+    };
+    let body = |method: &str, path: &str| match (method, path) {
+        ("POST", "/api/v1/jobs") => json!({ "text": job }).to_string(),
+        ("POST", path) if path.ends_with("/copy") => {
+            json!({ "name": "copied", "set": { "sink": "['csv:copied']" } }).to_string()
+        }
+        ("POST", path) if path.ends_with("/savepoints") => json!({ "name": "before" }).to_string(),
+        _ => "{}".to_owned(),
+    };
+    let state_is = |state: &str| {
+        wait_until(&format!("the job is {state}"), || {
+            let all = client.get("/api/v1/jobs").json(200);
+            let mut all = all["jobs"].as_array().unwrap().iter();
+            all.any(|it| it["name"] == "coast" && it["state"] == *state)
+        });
+    };
+    let before = |method: &str, path: &str| match (method, path) {
+        ("GET", path) if path.contains("{name}") => {
+            state_is("running");
+            // Its store is made a moment after.
+            wait_until("it has a status", || {
+                client.get("/api/v1/jobs/coast/checkpoints").status == 200
+                    && client.get("/api/v1/jobs/coast/status").status == 200
+            });
+        }
+        ("POST", path) if path.ends_with("/resume") => state_is("paused"),
+        ("POST", path) if path.ends_with("/stop") => state_is("running"),
+        _ => {}
+    };
+    let tour =
+        Tour { order: &order, name: &name, body: &body, before: &before, is_last: &|_| false };
+    let routes = call_every_route(&client, &tour);
+    assert!(routes >= 24, "{routes}");
+    server.stop_within(Signal::TERM, STOP).ok();
+}

@@ -1,0 +1,84 @@
+//! Too much work for the machine: the lower job yields and returns, and nothing is lost.
+
+use std::fs;
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use super::webhook::Webhook;
+use super::{ServeStage, http_get, url_of};
+use crate::stage::{STOP, wait_until};
+
+/// What the kernel says of waiting for cores.
+fn waiting(stage: &ServeStage, percent: u32) {
+    let text = format!("some avg10={percent}.00 avg60=0.00 avg300=0.00 total=0\n");
+    let (new, path) = (stage.stage.path("new"), stage.stage.path("pressure/cpu"));
+    fs::write(&new, text).unwrap();
+    fs::rename(new, path).unwrap();
+}
+
+#[test]
+fn under_pressure_the_lower_job_is_slowed_and_paused_and_returns_and_loses_nothing() {
+    let stage = ServeStage::with_records(&["--records", "2000"]);
+    let webhook = Webhook::start();
+    fs::create_dir(stage.stage.path("pressure")).unwrap();
+    waiting(&stage, 0);
+    let config = "[pressure]\nfolder = 'pressure'\nmemory_percent = 0\nlag_s = 0\nhold_s = 1\n\
+                  calm_s = 1\n";
+    fs::write(stage.stage.path("serve.toml"), config).unwrap();
+    for (name, priority) in [("alert", 9), ("report", 1)] {
+        let job = format!(
+            "name = '{name}'\nsink = ['csv:{name}']\nidle_timeout = '0'\npriority = {priority}\n\
+             [resources]\ncpus = 1\nmemory_mb = 4096\n[alarms]\nwebhook = '{}'\nclear_s = 1\n\
+             no_data_s = 0\ndead_letter_percent = 0\ndisk = false\nclock_offset_s = 0\n",
+            webhook.url
+        );
+        stage.write_job(&format!("{name}.toml"), &job);
+    }
+    let server = stage.serve(&["--config", "serve.toml"]);
+    let url = url_of(&server);
+    let job = |name: &str| {
+        let all: Value = serde_json::from_str(&http_get(&url, "/api/v1/jobs")).unwrap();
+        let all = all["jobs"].as_array().unwrap().clone();
+        all.into_iter().find(|it| it["name"] == *name).unwrap_or_default()
+    };
+    let has_read = |name: &str| job(name)["numbers"]["counts"]["read"].as_u64().unwrap_or(0);
+    wait_until("both have read all", || has_read("alert") == 2_000 && has_read("report") == 2_000);
+    waiting(&stage, 99);
+    let why = |name: &str| job(name)["why"].as_str().unwrap_or_default().to_owned();
+    wait_until("the lower one is paused", || {
+        why("report").starts_with("it is paused: cores are short, and its priority 1 is below 9")
+    });
+    assert_eq!(job("report")["state"], "degraded");
+    let slowed = "job report: degraded: it is slowed: cores are short";
+    assert!(server.stderr().contains(slowed), "{}", server.stderr());
+    // The server dies meanwhile: the next one knows what it has paused.
+    assert!(server.kill());
+    let server = stage.serve(&["--config", "serve.toml"]);
+    let url = url_of(&server);
+    let job = |name: &str| {
+        let all: Value = serde_json::from_str(&http_get(&url, "/api/v1/jobs")).unwrap();
+        let all = all["jobs"].as_array().unwrap().clone();
+        all.into_iter().find(|it| it["name"] == *name).unwrap_or_default()
+    };
+    let has_read = |name: &str| job(name)["numbers"]["counts"]["read"].as_u64().unwrap_or(0);
+    stage.stage.generate(&["--records", "1000"]);
+    wait_until("the higher one works on", || has_read("alert") == 3_000);
+    assert_eq!((has_read("report"), &job("report")["state"]), (2_000, &"degraded".into()));
+    assert_eq!(job("alert")["state"], "running");
+    waiting(&stage, 0);
+    wait_until("it returns", || job("report")["state"] == "running" && has_read("report") == 3_000);
+    let told = |state: &str| {
+        let all = webhook.alarms();
+        all.iter()
+            .any(|it| it["job"] == "report" && it["kind"] == "pressure" && it["state"] == *state)
+    };
+    wait_until("the alarm and its end arrive", || told("raised") && told("recovered"));
+    assert!(!webhook.alarms().iter().any(|it| it["job"] == "alert" && it["kind"] == "pressure"));
+    server.stop_within(Signal::TERM, STOP).ok();
+    for name in ["alert", "report"] {
+        let (file, sink) = (format!("jobs/{name}.toml"), format!("csv:{name}"));
+        let text = stage.stage.ok(&["verify", "--complete", "--job", &file, "--sink", &sink]);
+        assert!(text.contains("verified: "), "{text}");
+    }
+}
