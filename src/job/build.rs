@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use seismic_pipeline::Metrics;
-use seismic_queue::{Job, JobStore, Kind, Topic};
+use seismic_queue::{Job, JobStore, Kind, Topic, patiently_by};
 use seismic_sinks::{Context, OpenSink, SinkRunner, SinkSpec, SinkStart, open_unless_stopped};
 
 use super::sinks;
@@ -25,7 +25,9 @@ pub(super) fn sinks(
     metrics: &Arc<Metrics>,
     stop: &StopToken,
 ) -> anyhow::Result<Vec<SinkStart>> {
-    let context = seismic_sinks::Context::of(&**store)?;
+    // A broker that is restarted in this moment is waited for.
+    let of_store = || Context::of(&**store);
+    let context = patiently_by(seismic_sinks::Error::kind, stop.flag(), of_store)?;
     let context = context.at(spec.queue.0.clone(), Arc::clone(store));
     let mut starts = Vec::new();
     for sink in &spec.sink {

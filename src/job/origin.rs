@@ -3,10 +3,11 @@
 
 use std::fs::File;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 
 use anyhow::Context as _;
-use seismic_pipeline::{CheckpointRef, JobContext, fork, is_fork_of, rewind};
-use seismic_queue::{JobStore, Topic};
+use seismic_pipeline::{CheckpointRef, Error, JobContext, fork, is_fork_of, rewind};
+use seismic_queue::{JobStore, Topic, patiently, patiently_by};
 
 use super::location::Location;
 use super::stop::StopToken;
@@ -63,7 +64,11 @@ impl Once {
     ///
     /// # Errors
     /// When it is not said whose checkpoint is meant, or there is no such store or checkpoint.
-    pub fn open(&self, location: &Location) -> anyhow::Result<Option<Origin<'_>>> {
+    pub fn open(
+        &self,
+        location: &Location,
+        stop: &AtomicBool,
+    ) -> anyhow::Result<Option<Origin<'_>>> {
         let Some(checkpoint) = &self.from_checkpoint else {
             return Ok(None);
         };
@@ -83,8 +88,8 @@ impl Once {
                 return Err(Usage(what.to_owned()).into());
             }
         };
-        let parent = url.open_store()?;
-        checkpoint.in_all(&parent.view()?)?;
+        let parent = patiently(stop, || url.open_store())?;
+        checkpoint.in_all(&patiently(stop, || parent.view())?)?;
         Ok(Some(Origin { checkpoint, parent: Some(parent), may_be_done }))
     }
 
@@ -119,12 +124,16 @@ impl Origin<'_> {
     /// # Errors
     /// As [`fork`] and [`rewind`].
     pub fn apply(&self, job: JobContext<'_>, stop: &StopToken) -> anyhow::Result<()> {
-        match &self.parent {
+        let set = || match &self.parent {
             Some(parent)
-                if self.may_be_done && is_fork_of(job.store, &**parent, self.checkpoint)? => {}
-            Some(parent) => fork(job, &**parent, self.checkpoint, stop.flag())?,
-            None => rewind(job, self.checkpoint)?,
-        }
-        Ok(())
+                if self.may_be_done && is_fork_of(job.store, &**parent, self.checkpoint)? =>
+            {
+                Ok(())
+            }
+            Some(parent) => fork(job, &**parent, self.checkpoint, stop.flag()),
+            None => rewind(job, self.checkpoint),
+        };
+        // All of it is one commit, at the end: what failed before that has changed nothing.
+        Ok(patiently_by(Error::kind, stop.flag(), set)?)
     }
 }

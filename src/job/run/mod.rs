@@ -7,6 +7,7 @@ mod version;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::thread;
 
 use seismic_pipeline::{Finish, JobContext};
@@ -53,7 +54,7 @@ fn run_until_over(spec: &JobSpec, shared: &Shared, notify: &Notify) -> anyhow::R
     let Some(input) = find_topic(&*queue, spec, shared, notify)? else {
         return Ok(false);
     };
-    check_choice(spec, &*store)?;
+    check_choice(spec, &*store, stop)?;
     let first = match spec.repartition {
         true => Some(FirstJob::open(spec, &input, &shared.pause, stop)?),
         false => None,
@@ -61,20 +62,20 @@ fn run_until_over(spec: &JobSpec, shared: &Shared, notify: &Notify) -> anyhow::R
     let first_lease = first.as_ref().map(|first| first.acquire(stop)).transpose()?;
     let (windows_queue, input) = match first.as_ref().zip(first_lease.as_deref()) {
         Some((first, lease)) => {
-            first.keep_as_input(&*queue, lease)?;
+            patiently(stop, || first.keep_as_input(&*queue, lease))?;
             // These are of what the first step reads; the second one computes all that comes of it.
             (settings.from, settings.max_records) = (None, None);
             if spec.is_bounded() && settings.finish == Finish::Never {
                 settings.finish = Finish::CaughtUp;
             }
-            (first.topics(), first.internal_topic()?)
+            (first.topics(), patiently(stop, || first.internal_topic())?)
         }
         None => (&*queue, input),
     };
     let mut job = build::job(spec, input);
     let origin = match spec.once.was_begun() {
         true => None,
-        false => spec.once.open(&location)?,
+        false => spec.once.open(&location, stop)?,
     };
     let parent = origin.as_ref().and_then(Origin::parent);
     version::keep((&mut settings.rules, &mut job), &*store, parent, stop);
@@ -82,7 +83,7 @@ fn run_until_over(spec: &JobSpec, shared: &Shared, notify: &Notify) -> anyhow::R
         rescale::accept((&*queue, &*store), &job, &settings, &shared.stop, notify)?;
     }
     let lease = patiently(stop, || store.acquire(&job))?;
-    if settings.from.is_some() && spec.once.was_begun() && has_progress(&*store)? {
+    if settings.from.is_some() && spec.once.was_begun() && has_progress(&*store, stop)? {
         // It has begun there when it was started the same way before.
         settings.from = None;
     }
@@ -142,8 +143,8 @@ fn run_until_over(spec: &JobSpec, shared: &Shared, notify: &Notify) -> anyhow::R
     Ok(true)
 }
 
-fn has_progress(store: &dyn JobStore) -> seismic_queue::Result<bool> {
-    Ok(store.view()?.partitions.iter().any(|part| part.progress.is_some()))
+fn has_progress(store: &dyn JobStore, stop: &AtomicBool) -> seismic_queue::Result<bool> {
+    Ok(patiently(stop, || store.view())?.partitions.iter().any(|part| part.progress.is_some()))
 }
 
 /// Starts the sinks. One that fails stops the job, unless it has a server of its own.

@@ -1,7 +1,7 @@
 //! Rescaling a job whose input got more partitions since it was drained.
 
-use seismic_pipeline::{JobContext, Settings, rescale};
-use seismic_queue::{Error, Job, JobStore, Queue, patiently};
+use seismic_pipeline::{Error, JobContext, Settings, rescale};
+use seismic_queue::{Error as QueueError, Job, JobStore, Queue, patiently, patiently_by};
 
 use crate::job::notify::Notify;
 use crate::job::stop::StopToken;
@@ -18,7 +18,7 @@ pub fn accept(
     notify: &Notify,
 ) -> anyhow::Result<()> {
     let before = match patiently(stop.flag(), || store.view()) {
-        Err(Error::StoreMissing { .. }) => return Ok(()),
+        Err(QueueError::StoreMissing { .. }) => return Ok(()),
         view => view?.job.partitions(),
     };
     let now = job.partitions();
@@ -28,7 +28,7 @@ pub fn accept(
     let lease = patiently(stop.flag(), || store.rescale(job))?;
     let run_job =
         JobContext { queue, store, lease: &*lease, job, slots: 1, kind: &settings.rules, settings };
-    rescale(run_job, stop.flag())?;
+    patiently_by(Error::kind, stop.flag(), || rescale(run_job, stop.flag()))?;
     notify(&format_args!("the job continues with {now} partitions; it had {before}"));
     Ok(())
 }

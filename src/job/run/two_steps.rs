@@ -202,9 +202,13 @@ fn hold_from_the_start(windows: JobContext<'_>) -> Result<()> {
 ///
 /// # Errors
 /// [`Usage`] with what to say instead.
-pub(super) fn check_choice(spec: &JobSpec, store: &dyn JobStore) -> anyhow::Result<()> {
+pub(super) fn check_choice(
+    spec: &JobSpec,
+    store: &dyn JobStore,
+    stop: &AtomicBool,
+) -> anyhow::Result<()> {
     // There is none yet, or what is wrong with it is for its lease to say.
-    let Ok(view) = store.view() else { return Ok(()) };
+    let Ok(view) = patiently(stop, || store.view()) else { return Ok(()) };
     let group = &spec.group;
     match (spec.repartition, repartitioned_topic(&view)) {
         (false, Some(topic)) => Err(Usage(format!(

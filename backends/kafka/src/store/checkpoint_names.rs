@@ -178,12 +178,21 @@ impl CachedNames {
         Arc::clone(&self.seen.lock().unwrap_or_else(PoisonError::into_inner).1)
     }
 
-    /// As they are now.
+    /// As they are now, asked once: for who asks again soon, or can do without.
     pub(crate) fn now(&self) -> Result<Arc<CheckpointNames>> {
+        self.read(|| self.jobs().end_of_log())
+    }
+
+    /// As they are now, however long a broker that was just restarted takes to say it.
+    pub(crate) fn now_patiently(&self) -> Result<Arc<CheckpointNames>> {
+        self.read(|| self.jobs().end_of_log_patiently())
+    }
+
+    fn read(&self, end: impl Fn() -> Result<Offset>) -> Result<Arc<CheckpointNames>> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).0;
-        let end = match seen {
-            Some(_) => Some(self.jobs().end_of_log()?),
-            None => self.jobs().end_of_log_if_any()?,
+        let end = match seen.is_some() || self.jobs().is_any()? {
+            true => Some(end()?),
+            false => None,
         };
         if seen == end {
             return Ok(self.last());

@@ -1,6 +1,7 @@
 //! Requests for named checkpoints: what is asked for, answered, and named.
 
 use super::KafkaStore;
+use super::checkpoint_names::CheckpointNames as Names;
 use super::checkpoint_record::KeptCheckpoint;
 use crate::group::offsets::GroupOffsets;
 use seismic_queue::{CheckpointNames, CheckpointRequest, Error, JobStore, Partition, Result};
@@ -15,9 +16,10 @@ impl KafkaStore {
     /// What is asked for. What all have answered is whole from here on.
     pub(super) fn open_requests(
         &self,
+        names: &Names,
         parts: &[Vec<KeptCheckpoint>],
     ) -> Result<Vec<CheckpointRequest>> {
-        let (open, whole) = self.names.now()?.requests(parts);
+        let (open, whole) = names.requests(parts);
         self.names.complete(&whole)?;
         Ok(open)
     }
@@ -31,8 +33,9 @@ impl CheckpointNames for KafkaStore {
 
     /// Costs little while nothing is asked for, and a look at every partition while something is.
     fn checkpoint_requests(&self) -> Result<Vec<CheckpointRequest>> {
-        match self.names.now()?.is_any_requested() {
-            true => self.open_requests(&self.kept()?),
+        let names = self.names.now()?;
+        match names.is_any_requested() {
+            true => self.open_requests(&names, &self.kept()?),
             false => Ok(Vec::new()),
         }
     }

@@ -127,11 +127,16 @@ impl<'a> JobTopic<'a> {
         self.cluster.end(TOPIC, Partition(0))
     }
 
-    /// As [`JobTopic::end_of_log`]; `None` where nothing was ever written down.
-    pub(crate) fn end_of_log_if_any(&self) -> Result<Option<Offset>> {
+    /// As [`JobTopic::end_of_log`], asked again when it was not answered in time.
+    pub(crate) fn end_of_log_patiently(&self) -> Result<Offset> {
+        self.cluster.end_patiently(TOPIC, Partition(0))
+    }
+
+    /// Whether anything was ever written down.
+    pub(crate) fn is_any(&self) -> Result<bool> {
         match self.cluster.topic(TOPIC) {
-            Ok(_) => self.end_of_log().map(Some),
-            Err(Error::TopicMissing { .. }) => Ok(None),
+            Ok(_) => Ok(true),
+            Err(Error::TopicMissing { .. }) => Ok(false),
             Err(error) => Err(error),
         }
     }

@@ -212,7 +212,7 @@ impl JobStore for KafkaStore {
         };
         let log = context.log(partition);
         let mut kept = log.at(&offset_metadata, offset_metadata.manifest)?.kept;
-        self.names.now()?.settle(partition, &mut kept);
+        self.names.now_patiently()?.settle(partition, &mut kept);
         let kept = kept.iter().find(|kept| kept.number() == number).ok_or_else(missing)?;
         match log.checkpoint(kept) {
             // A newer commit has deleted it, and the log was trimmed since.

@@ -42,7 +42,7 @@ fn holds_of(
     let names = CachedNames::new(&cluster, &job.group);
     let context = JobContext { cluster, job, output_ids: Vec::new(), checkpoints, names };
     let kept = context.kept(&offsets)?;
-    let names = context.names.now()?;
+    let names = context.names.now_patiently()?;
     let mut holds = Vec::new();
     // One that has not been run since the topic is that wide has nothing in the rest.
     for ((partition, &first), mut kept) in context.job.input().all().zip(firsts).zip(kept) {

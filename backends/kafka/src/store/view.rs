@@ -113,8 +113,8 @@ impl KafkaStore {
             self.partition_view(&context, &offsets, partition, &of_it, logs[place].first)
         };
         let (mut partitions, kept): (Vec<_>, Vec<_>) = context.of_each(part)?.into_iter().unzip();
-        let checkpoint_requests = self.open_requests(&kept)?;
-        let names = self.names.now()?;
+        let checkpoint_requests = self.open_requests(&*self.names.now_patiently()?, &kept)?;
+        let names = self.names.now_patiently()?;
         for ((partition, part), mut kept) in
             context.job.input().all().zip(&mut partitions).zip(kept)
         {
