@@ -32,7 +32,7 @@ pub use backend::Url;
 pub use backend::checkpoint_retention::Class;
 pub use backend::disk::examine_folder;
 pub use backend::file_lock::lock_file;
-pub use backend::retry::{Retries, RetryPolicy, patiently, patiently_by, sleep};
+pub use backend::retry::{Retries, RetryPolicy, for_a_while, patiently, patiently_by, sleep};
 pub use diagnosis::{Finding, Level};
 pub use error::{BackendError, CallFailed, CommitError, Error, Kind, Result};
 pub use message::{

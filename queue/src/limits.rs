@@ -67,6 +67,10 @@ pub const DISK_FULL_BYTES: u64 = 128 << 20;
 /// With less space than this somebody should look.
 pub const DISK_LOW_BYTES: u64 = 2 << 30;
 
+/// How long who looks once asks again for what may pass: longer than a broker takes that is restarted
+/// cleanly, and no longer than a person waits.
+pub const LOOK_PATIENCE: Duration = Duration::from_secs(20);
+
 /// First and longest pause between tries of something that may pass. Whoever is back is found
 /// within the longest, and is not troubled by one question in that time.
 pub const BACKOFF: RangeInclusive<Duration> =

@@ -12,6 +12,7 @@ pub mod text;
 pub mod windows;
 
 use seismic_pipeline::{RetentionLag, irregular_clocks, notices_of_losses, notices_of_sensors};
+use seismic_queue::for_a_while;
 
 use self::model::JobStatus;
 use self::model::rejecting::RejectingStatus;
@@ -33,26 +34,27 @@ const STATE_BYTES: u64 = 32 << 20;
 pub fn read(location: &Location, newest: Option<u64>) -> anyhow::Result<JobStatus> {
     // In this order: looking at a job that is not there makes no queue either.
     let store = location.open_store()?;
-    let view = store.view()?;
+    let view = for_a_while(|| store.view())?;
     kinds::of(&view)?;
     let opened = InputQueue::open(location, &view)?;
     let queue = opened.queue();
     let (mut spans, mut pinned, mut open) = (Vec::new(), Vec::new(), Vec::new());
     for input in &view.job.inputs {
-        let topic = queue.topic(&input.name)?;
+        let topic = for_a_while(|| queue.topic(&input.name))?;
         input.is_still(&topic, &queue.name())?;
         if spans.is_empty() {
-            open = queue.open_transactions(&topic)?;
+            open = for_a_while(|| queue.open_transactions(&topic))?;
             open.iter_mut().for_each(|transaction| queue.look_at(transaction));
         }
-        spans.push(queue.spans(&topic)?);
-        pinned.extend(RetentionLag::of(queue, &topic, false)?);
+        spans.push(for_a_while(|| queue.spans(&topic))?);
+        pinned.extend(for_a_while(|| RetentionLag::of(queue, &topic, false))?);
     }
     for topic in view.job.topics() {
         let topics = store.topics();
-        pinned.extend(RetentionLag::of(topics, &topics.topic(topic)?, true)?);
+        let lag = || RetentionLag::of(topics, &topics.topic(topic)?, true);
+        pinned.extend(for_a_while(lag)?);
     }
-    let members = store.members()?;
+    let members = for_a_while(|| store.members())?;
     let mut status = JobStatus::new(&view, &spans, &pinned, members.as_deref())?;
     status.hold_back(&open);
     let notices = notices_of_sensors(&*store, &view, STATE_BYTES)?;

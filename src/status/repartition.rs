@@ -1,7 +1,7 @@
 //! The first step of a job that repartitions its input, as its status shows it.
 
 use seismic_pipeline::DEAD;
-use seismic_queue::{Offset, OpenTransaction, PartitionView, Span};
+use seismic_queue::{Offset, OpenTransaction, PartitionView, Span, for_a_while};
 use serde::Serialize;
 
 use super::model::open_transaction::OpenTransactionStatus;
@@ -67,14 +67,14 @@ impl RepartitionStatus {
     pub fn of(location: &Location, first: &StoredFirstStep) -> anyhow::Result<Self> {
         let job = &first.view.job;
         let queue = location.open_queue_of(&job.input().name)?;
-        let input = queue.topic(&job.input().name)?;
+        let input = for_a_while(|| queue.topic(&job.input().name))?;
         job.input().is_still(&input, &queue.name())?;
-        let spans = queue.spans(&input)?;
+        let spans = for_a_while(|| queue.spans(&input))?;
         let partitions = first.view.partitions.iter().zip(&spans).enumerate();
         let mut partitions: Vec<_> = partitions
             .map(|(number, (view, span))| PartitionOfInput::new(number, view, *span))
             .collect();
-        let mut open = queue.open_transactions(&input)?;
+        let mut open = for_a_while(|| queue.open_transactions(&input))?;
         for transaction in &mut open {
             queue.look_at(transaction);
             if let Some(partition) = partitions.get_mut(transaction.partition.0 as usize) {

@@ -100,6 +100,14 @@ pub const READ_AHEAD_BYTES: usize = 1 << 20;
 /// message comes rarely.
 pub const SPARE_BYTES: usize = 4 << 20;
 
+/// Idle connections that are kept for the next reader: as many as are read over at once, each with
+/// one more whose last answer is awaited.
+pub const IDLE_CONNECTIONS: usize = 2 * ASKED_AT_ONCE;
+
+/// How long an idle connection is kept. Brokers keep theirs for minutes; who has not read for so
+/// long has done what it read for.
+pub const IDLE_CONNECTION_AGE: Duration = Duration::from_secs(30);
+
 /// Longest answer of a broker before a login is done: a challenge, and the calls that it knows.
 pub const LOGIN_FRAME_BYTES: usize = 64 << 10;
 
@@ -122,5 +130,5 @@ pub const LISTEN: Duration = Duration::from_micros(300);
 /// less often it was a transaction that took too long.
 pub const FENCED_TIMES: u32 = 3;
 
-/// How many partitions are asked for at once. Each takes a client of its own for a few ms.
+/// How many partitions are asked for at once. Each takes a connection of its own meanwhile.
 pub const ASKED_AT_ONCE: usize = 8;

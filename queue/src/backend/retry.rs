@@ -122,6 +122,25 @@ pub fn patiently_by<T, E: StdError>(
     RetryPolicy::default().run(stop, kind, act)
 }
 
+/// Does `act` until it works or fails for good, but not for longer than [`limits::LOOK_PATIENCE`]: for
+/// who looks once, perhaps in the moment in which a broker is restarted.
+///
+/// # Errors
+/// What `act` returned last.
+pub fn for_a_while<T>(mut act: impl FnMut() -> Result<T>) -> Result<T> {
+    let (begun, mut retries) = (Instant::now(), Retries::new(RetryPolicy::default()));
+    loop {
+        match act() {
+            Err(error)
+                if error.kind() == Kind::Retry && begun.elapsed() < limits::LOOK_PATIENCE =>
+            {
+                thread::sleep(retries.failed());
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
 /// Sleeps, but wakes up for a stop.
 pub fn sleep(mut time: Duration, stop: &AtomicBool) {
     while !time.is_zero() && !stop.load(Ordering::Relaxed) {

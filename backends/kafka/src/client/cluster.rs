@@ -18,6 +18,7 @@ use super::opening::{Listening, heard, wait_for_answer};
 use crate::ClusterAddress;
 use crate::error_kind::{self, NotAllowed, Resource, Right, may_pass, on_topic};
 use crate::examine::Replicas;
+use crate::fetch::idle::IdleConnections;
 use crate::group::assignment;
 use crate::limits;
 use crate::settings::Settings;
@@ -31,6 +32,8 @@ pub(crate) struct Cluster {
     asking: Arc<BaseConsumer<Listening>>,
     /// Asks where open transactions begin; made when that is asked first.
     settled: Arc<OnceLock<BaseConsumer<Quiet>>>,
+    /// Connections between two of our own readers.
+    pub(crate) idle: Arc<IdleConnections>,
 }
 
 impl Cluster {
@@ -48,7 +51,8 @@ impl Cluster {
         // That a connection was closed at once is how some brokers refuse.
         config.set_log_level(RDKafkaLogLevel::Info);
         let asking = Arc::new(make_with(&config, Listening::default())?);
-        let cluster = Cluster { at, settings, asking, settled: Arc::default() };
+        let (settled, idle) = (Arc::default(), Arc::default());
+        let cluster = Cluster { at, settings, asking, settled, idle };
         wait_for_answer(&cluster.asking, &cluster.settings, &cluster.at, NO_TOPIC)?;
         Ok(cluster)
     }

@@ -136,6 +136,38 @@ impl BrokerConnection {
         }
     }
 
+    /// Prepares it for another reader; false when a new one would cost less.
+    pub(super) fn rest(&mut self) -> bool {
+        self.renewal = None;
+        if !self.frame.is_whole() && self.frame.wanted() > limits::SPARE_BYTES {
+            return false;
+        }
+        if self.frame.filled == 0 {
+            // Each is small, and they are many.
+            self.frame.bytes = Vec::new();
+        }
+        self.is_version_known
+    }
+
+    /// Whether what was asked last is answered, so that something else can be asked.
+    ///
+    /// # Errors
+    /// When the connection is of no more use.
+    pub(super) fn settle(&mut self) -> io::Result<bool> {
+        if self.in_flight.is_some() {
+            self.work(limits::IDLE_CONNECTION_AGE)?;
+            if !self.frame.is_whole() {
+                return Ok(false);
+            }
+            self.in_flight = None;
+            self.frame = Incoming::default();
+        }
+        match self.frame.read(&mut self.stream)? {
+            false => Ok(true),
+            true => Err(io::Error::new(io::ErrorKind::InvalidData, "an answer to no question")),
+        }
+    }
+
     /// Whether something was asked whose answer was not taken.
     fn is_waiting(&self) -> bool {
         !self.is_version_known || self.in_flight.is_some()

@@ -75,7 +75,10 @@ impl Fetch {
             let open = || connection::open(address.clone(), &self.settings, &self.security);
             match &mut broker.connection {
                 ConnectionState::Closed if broker.backoff.is_over(now) => {
-                    broker.connection = ConnectionState::Opening(open());
+                    broker.connection = match self.cluster.idle.take(address) {
+                        Some(connection) => ConnectionState::Open(connection),
+                        None => ConnectionState::Opening(open()),
+                    };
                 }
                 ConnectionState::Open(link)
                     if link.renewal.is_none() && link.renew_at.is_some_and(|at| now >= at) =>

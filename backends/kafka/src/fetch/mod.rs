@@ -27,6 +27,7 @@ mod eligibility;
 mod error_code;
 mod exchange;
 pub mod fuzz;
+pub(crate) mod idle;
 mod leaders;
 mod pending;
 mod record_batch;
@@ -294,6 +295,17 @@ impl Fetch {
     fn forget(&mut self, partition: Partition) {
         self.pending.iter_mut().for_each(|pending| pending.forget(partition));
         self.failures.retain(|(of, _)| *of != partition);
+    }
+}
+
+/// Its connections are the next reader's.
+impl Drop for Fetch {
+    fn drop(&mut self) {
+        for broker in std::mem::take(&mut self.brokers).into_values() {
+            if let ConnectionState::Open(connection) = broker.connection {
+                self.cluster.idle.keep(broker.address, connection);
+            }
+        }
     }
 }
 

@@ -138,7 +138,7 @@ impl Queue for KafkaQueue {
         let found = self.cluster.at_times(topic, [partition].into_iter(), time_ms.max(0))?;
         match found.first().copied().flatten() {
             Some(offset) => Ok(offset),
-            None => self.cluster.end(&topic.name, partition),
+            None => self.cluster.end_patiently(&topic.name, partition),
         }
     }
 

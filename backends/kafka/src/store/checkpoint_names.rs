@@ -189,6 +189,8 @@ impl CachedNames {
     }
 
     fn read(&self, end: impl Fn() -> Result<Offset>) -> Result<Arc<CheckpointNames>> {
+        // It is asked for as long as the job runs.
+        self.cluster.idle.close_old();
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).0;
         let end = match seen.is_some() || self.jobs().is_any()? {
             true => Some(end()?),

@@ -3,14 +3,13 @@
 use super::KafkaStore;
 use super::checkpoint_names::CheckpointNames as Names;
 use super::checkpoint_record::KeptCheckpoint;
-use crate::group::offsets::GroupOffsets;
 use seismic_queue::{CheckpointNames, CheckpointRequest, Error, JobStore, Partition, Result};
 
 impl KafkaStore {
     /// What the newest manifest of each partition lists.
     pub(super) fn kept(&self) -> Result<Vec<Vec<KeptCheckpoint>>> {
         let (_, context) = self.context()?;
-        context.kept(&GroupOffsets::new(&self.cluster, &self.group)?)
+        context.kept(&*self.offsets()?)
     }
 
     /// What is asked for. What all have answered is whole from here on.

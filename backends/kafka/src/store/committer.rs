@@ -51,7 +51,7 @@ const COMMITTING: &str = "committing";
 pub(crate) struct KafkaCommitter {
     context: Arc<JobContext>,
     member: Member,
-    offsets: GroupOffsets,
+    offsets: Arc<GroupOffsets>,
     /// `None` before the first load, and after anything went wrong.
     client: Option<BaseProducer<DeliveryReports>>,
     states: BTreeMap<Partition, PartitionState>,
@@ -74,11 +74,14 @@ struct JobStart {
 }
 
 impl KafkaCommitter {
-    pub(crate) fn new(context: Arc<JobContext>, member: &Member) -> Result<KafkaCommitter> {
-        let offsets = GroupOffsets::new(&context.cluster, &member.group)?;
+    /// One that asks for offsets by the client of its lease.
+    pub(crate) fn new(
+        (context, offsets): (Arc<JobContext>, Arc<GroupOffsets>),
+        member: &Member,
+    ) -> KafkaCommitter {
         let member = member.clone();
         let (states, beginning) = (BTreeMap::new(), None);
-        Ok(KafkaCommitter { context, member, offsets, client: None, states, fenced: 0, beginning })
+        KafkaCommitter { context, member, offsets, client: None, states, fenced: 0, beginning }
     }
 
     fn cluster(&self) -> &Cluster {

@@ -21,7 +21,7 @@ use crate::error_kind::on_topic;
 use crate::limits;
 use crate::queue::fetcher::Fetcher;
 use seismic_queue::message::new_id;
-use seismic_queue::{Error, Event, Job, Offset, Partition, Reader, Result, Topic};
+use seismic_queue::{Error, Event, Job, Offset, Partition, Reader, Result, Span, Topic};
 
 pub(crate) use super::job_records::TOPIC;
 
@@ -173,13 +173,21 @@ impl<'a> JobTopic<'a> {
         Ok(book)
     }
 
+    /// The topic and what it holds: nothing was written down since while both are the same. `None`
+    /// where nothing ever was.
+    pub(crate) fn extent(&self) -> Result<Option<(Topic, Span)>> {
+        match self.cluster.topic(TOPIC) {
+            Ok(topic) => {
+                let span = self.cluster.spans(&topic)?[0];
+                Ok(Some((topic, span)))
+            }
+            Err(Error::TopicMissing { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     fn read(&self) -> Result<Book> {
-        let topic = match self.cluster.topic(TOPIC) {
-            Ok(topic) => topic,
-            Err(Error::TopicMissing { .. }) => return Ok(Book::default()),
-            Err(error) => return Err(error),
-        };
-        let span = self.cluster.spans(&topic)?[0];
+        let Some((topic, span)) = self.extent()? else { return Ok(Book::default()) };
         let from = (Partition(0), span.first);
         let mut fetcher = Fetcher::up_to_end(self.cluster, &topic, from)?;
         let (mut book, mut position) = (Book::default(), span.first);

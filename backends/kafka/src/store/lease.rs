@@ -17,7 +17,7 @@ use seismic_queue::{
 pub(crate) struct KafkaLease {
     pub(crate) context: Arc<JobContext>,
     pub(crate) slots: SlotNames,
-    pub(crate) offsets: GroupOffsets,
+    pub(crate) offsets: Arc<GroupOffsets>,
     /// Whether the job is about to take partitions that its input got.
     pub(crate) is_widening: bool,
 }
@@ -25,7 +25,8 @@ pub(crate) struct KafkaLease {
 impl Lease for KafkaLease {
     /// For the commit that begins a job; slots have members.
     fn committer(&self) -> Result<Box<dyn Committer>> {
-        Ok(Box::new(KafkaCommitter::beginning(Arc::clone(&self.context), self.is_widening)?))
+        let parts = (Arc::clone(&self.context), Arc::clone(&self.offsets));
+        Ok(Box::new(KafkaCommitter::beginning(parts, self.is_widening)))
     }
 
     fn shared(&self) -> Option<&dyn SharedLease> {
@@ -67,7 +68,8 @@ impl SharedLease for KafkaLease {
     }
 
     fn committer_of(&self, member: &Member) -> Result<Box<dyn Committer>> {
-        Ok(Box::new(KafkaCommitter::new(Arc::clone(&self.context), member)?))
+        let parts = (Arc::clone(&self.context), Arc::clone(&self.offsets));
+        Ok(Box::new(KafkaCommitter::new(parts, member)))
     }
 
     fn positions(&self) -> Result<Vec<Option<Offset>>> {

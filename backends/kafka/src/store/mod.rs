@@ -21,7 +21,7 @@ mod view;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use self::checkpoint_names::CachedNames;
@@ -39,7 +39,7 @@ use crate::queue::KafkaQueue;
 use seismic_queue::backend::validate;
 use seismic_queue::{
     Checkpoint, Error, GroupMember, Job, JobStore, JournalEntry, Lease, LostOffset, Partition,
-    Queue, Remedy, Result, View,
+    Queue, Remedy, Result, Span, Topic, View,
 };
 
 /// A store in a cluster.
@@ -49,8 +49,21 @@ pub struct KafkaStore {
     slot: Option<String>,
     topics: KafkaQueue,
     names: Arc<CachedNames>,
+    /// The client that asks for the group's offsets, made when they are asked for first.
+    offsets: OnceLock<Arc<GroupOffsets>>,
+    /// The job as it was written down when it was looked for last.
+    known: Mutex<Option<KnownJob>>,
     /// Whoever notes positions of a sink notes them often: what it needs is made once.
     noting: Mutex<BTreeMap<String, SinkOffsets>>,
+}
+
+/// What a job topic of that extent says of a group's job.
+#[derive(Clone)]
+struct KnownJob {
+    extent: (Topic, Span),
+    /// Of the store.
+    id: String,
+    job: Job,
 }
 
 impl KafkaStore {
@@ -66,7 +79,8 @@ impl KafkaStore {
         let topics = KafkaQueue::of_store(cluster.clone());
         let (slot, noting) = (address.slot.clone(), Mutex::default());
         let names = CachedNames::new(&cluster, &group);
-        Ok(KafkaStore { cluster, group, slot, topics, names, noting })
+        let (offsets, known) = (OnceLock::new(), Mutex::default());
+        Ok(KafkaStore { cluster, group, slot, topics, names, offsets, known, noting })
     }
 
     /// Ends the job: its group cannot be run again, and the checkpoint topic keeps nothing more for
@@ -100,18 +114,41 @@ impl KafkaStore {
         let (cluster, job) = (self.cluster.clone(), job.clone());
         let context = JobContext { cluster, job, output_ids, checkpoints, names };
         let slots = SlotNames::new(&self.group, self.slot.clone());
-        let offsets = GroupOffsets::new(&self.cluster, &self.group)?;
+        let offsets = self.offsets()?;
         Ok(Box::new(KafkaLease { context: Arc::new(context), slots, offsets, is_widening }))
+    }
+
+    /// Its group's offsets, by one client for all that is asked of this store.
+    fn offsets(&self) -> Result<Arc<GroupOffsets>> {
+        if let Some(offsets) = self.offsets.get() {
+            return Ok(Arc::clone(offsets));
+        }
+        let made = Arc::new(GroupOffsets::new(&self.cluster, &self.group)?);
+        Ok(Arc::clone(self.offsets.get_or_init(|| made)))
     }
 
     fn missing(&self) -> Error {
         Error::StoreMissing { at: self.cluster.at.clone() }
     }
 
+    /// Its job, read again when something was written down since.
+    fn job(&self) -> Result<KnownJob> {
+        let jobs = JobTopic::new(&self.cluster);
+        let extent = jobs.extent()?.ok_or_else(|| self.missing())?;
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(known) = known.filter(|known| known.extent == extent) {
+            return Ok(known);
+        }
+        // What is written down meanwhile is read again the next time.
+        let (id, job) = jobs.find(&self.group)?.ok_or_else(|| self.missing())?;
+        let known = KnownJob { extent, id, job };
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(known.clone());
+        Ok(known)
+    }
+
     /// Id of the store, and what is known of its job.
     fn context(&self) -> Result<(String, JobContext)> {
-        let (id, job) =
-            JobTopic::new(&self.cluster).find(&self.group)?.ok_or_else(|| self.missing())?;
+        let KnownJob { id, job, .. } = self.job()?;
         let checkpoints = match self.cluster.topic(CHECKPOINTS) {
             Err(Error::TopicMissing { .. }) => return Err(self.missing()),
             found => found?,
@@ -206,7 +243,7 @@ impl JobStore for KafkaStore {
         validate::partition(context.job.input(), partition)?;
         let at = self.name();
         let missing = || Error::CheckpointMissing { at: at.clone(), partition, number };
-        let offsets = GroupOffsets::new(&self.cluster, &self.group)?;
+        let offsets = self.offsets()?;
         let Some((_, offset_metadata)) = context.committed_metadata(&offsets, partition)? else {
             return Err(missing());
         };

@@ -13,14 +13,13 @@ use super::checkpoint_log::{CheckpointLog, LastState};
 use super::job_context::JobContext;
 use super::offset_metadata::{OffsetMetadata, OutputEnd};
 use crate::client::connection::number;
-use crate::group::offsets::GroupOffsets;
 use seismic_queue::{Error, JobStore as _, LostOffset, Offset, OutputSpec, Partition, Result};
 
 impl KafkaStore {
     /// As [`JobStore::lost_offsets`](seismic_queue::JobStore::lost_offsets).
     pub(super) fn find_lost_offsets(&self) -> Result<Vec<LostOffset>> {
         let (_, context) = self.context()?;
-        let offsets = GroupOffsets::new(&self.cluster, &self.group)?;
+        let offsets = self.offsets()?;
         let all: Vec<Partition> = context.job.input().all().collect();
         let committed = offsets.committed(context.job.input(), &all)?;
         let states = context.of_each(|partition| context.log(partition).last_state())?;
@@ -45,7 +44,7 @@ impl KafkaStore {
         }
         let (_, context) = self.context()?;
         self.cluster.check(context.job.input())?;
-        let offsets = GroupOffsets::new(&self.cluster, &self.group)?;
+        let offsets = self.offsets()?;
         let ends = self.output_ends(&context)?;
         let mut list = TopicPartitionList::new();
         let failed = self.cluster.failed("putting offsets back");

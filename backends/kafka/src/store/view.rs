@@ -21,7 +21,7 @@ impl KafkaStore {
     /// # Errors
     /// [`Error::OutputDiffers`] when not.
     pub(super) fn compare_outputs(&self, context: &JobContext) -> Result<()> {
-        let offsets = GroupOffsets::new(&self.cluster, &self.group)?;
+        let offsets = self.offsets()?;
         let partitions: Vec<Partition> = context.job.input().all().collect();
         let committed = offsets.committed(context.job.input(), &partitions)?;
         let metadata: Vec<_> = committed
@@ -83,7 +83,7 @@ impl KafkaStore {
     /// As [`JobStore::view`](seismic_queue::JobStore::view).
     pub(super) fn read_view(&self) -> Result<View> {
         let (id, context) = self.context()?;
-        let offsets = GroupOffsets::new(&self.cluster, &self.group)?;
+        let offsets = self.offsets()?;
         let topics = context.job.topics().map(|name| self.cluster.topic(name));
         let topics = match topics.collect::<Result<Vec<_>>>() {
             // The first worker has written the job down, and is about to make them.

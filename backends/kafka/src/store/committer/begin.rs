@@ -4,14 +4,17 @@ use super::*;
 
 impl KafkaCommitter {
     /// For the one commit that begins a job, or restarts it in more partitions.
-    pub(crate) fn beginning(context: Arc<JobContext>, is_widening: bool) -> Result<KafkaCommitter> {
+    pub(crate) fn beginning(
+        (context, offsets): (Arc<JobContext>, Arc<GroupOffsets>),
+        is_widening: bool,
+    ) -> KafkaCommitter {
         // No slot has that name: theirs end with a number.
         let (group, slot) = (context.job.group.clone(), "begin".to_owned());
         let member = Member { group, slot, is_named: false, slots: 1, takes_all: false };
-        let committer = KafkaCommitter::new(context, &member)?;
+        let committer = KafkaCommitter::new((context, offsets), &member);
         let membership = committer.offsets.without_member();
         let beginning = Some(JobStart { membership, has_tried: false, is_widening });
-        Ok(KafkaCommitter { beginning, ..committer })
+        KafkaCommitter { beginning, ..committer }
     }
 
     /// Begins the job. Each try looks first what became of the last one.
