@@ -108,6 +108,10 @@ pub const IDLE_CONNECTIONS: usize = 2 * ASKED_AT_ONCE;
 /// long has done what it read for.
 pub const IDLE_CONNECTION_AGE: Duration = Duration::from_secs(30);
 
+/// How old what is known of leaders may be for a reader that begins. One that is wrong costs it a
+/// question more.
+pub const LEADERS_AGE: Duration = Duration::from_secs(5);
+
 /// Longest answer of a broker before a login is done: a challenge, and the calls that it knows.
 pub const LOGIN_FRAME_BYTES: usize = 64 << 10;
 

@@ -1,7 +1,7 @@
 //! One cluster: its topics, spans, leaders and groups.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::Instant;
 
@@ -34,6 +34,8 @@ pub(crate) struct Cluster {
     settled: Arc<OnceLock<BaseConsumer<Quiet>>>,
     /// Connections between two of our own readers.
     pub(crate) idle: Arc<IdleConnections>,
+    /// Who led all of a topic when somebody looked last.
+    led: Arc<Mutex<BTreeMap<String, (Instant, Leaders)>>>,
 }
 
 impl Cluster {
@@ -51,8 +53,8 @@ impl Cluster {
         // That a connection was closed at once is how some brokers refuse.
         config.set_log_level(RDKafkaLogLevel::Info);
         let asking = Arc::new(make_with(&config, Listening::default())?);
-        let (settled, idle) = (Arc::default(), Arc::default());
-        let cluster = Cluster { at, settings, asking, settled, idle };
+        let (settled, idle, led) = (Arc::default(), Arc::default(), Arc::default());
+        let cluster = Cluster { at, settings, asking, settled, idle, led };
         wait_for_answer(&cluster.asking, &cluster.settings, &cluster.at, NO_TOPIC)?;
         Ok(cluster)
     }
@@ -196,7 +198,22 @@ impl Cluster {
             let port = u16::try_from(it.port()).ok()?;
             Some((it.id(), (it.host().to_owned(), port)))
         };
-        Ok(Leaders { error, of, at: found.brokers().iter().filter_map(at).collect() })
+        let leaders = Leaders { error, of, at: found.brokers().iter().filter_map(at).collect() };
+        if leaders.error.is_none() {
+            let mut led = self.led.lock().unwrap_or_else(PoisonError::into_inner);
+            let now = Instant::now();
+            led.retain(|_, (since, _)| now.duration_since(*since) < limits::LEADERS_AGE);
+            led.insert(topic.to_owned(), (now, leaders.clone()));
+        }
+        Ok(leaders)
+    }
+
+    /// Who led the partitions of a topic a moment ago, if somebody looked then: for who reads one
+    /// partition after the other, and looks again where that is not so any more.
+    pub(crate) fn leaders_lately(&self, topic: &str) -> Option<Leaders> {
+        let led = self.led.lock().unwrap_or_else(PoisonError::into_inner);
+        let (since, leaders) = led.get(topic)?;
+        (since.elapsed() < limits::LEADERS_AGE).then(|| leaders.clone())
     }
 
     /// Names of all groups that have offsets or members.
@@ -383,6 +400,7 @@ impl Cluster {
 }
 
 /// Who leads what, and where everybody is.
+#[derive(Clone)]
 pub(crate) struct Leaders {
     /// Why there is nothing to be said of the topic.
     pub(crate) error: Option<RDKafkaErrorCode>,

@@ -29,6 +29,14 @@ impl Fetch {
         if self.cursors.values().all(is_led) || !self.lookup_backoff.is_over(now) {
             return;
         }
+        if !std::mem::replace(&mut self.has_looked, true)
+            && let Some(leaders) = self.cluster.leaders_lately(&self.topic.name)
+        {
+            self.follow(leaders);
+            if self.cursors.values().all(is_led) {
+                return;
+            }
+        }
         self.lookup_backoff.start(now);
         let (to, found) = mpsc::channel();
         let (cluster, topic) = (self.cluster.clone(), self.topic.name.clone());

@@ -95,6 +95,8 @@ pub(crate) struct Fetch {
     failures: Vec<(Partition, Code)>,
     leader_lookup: Option<Receiver<Result<Leaders, KafkaError>>>,
     lookup_backoff: Backoff,
+    /// Whether it has looked for leaders.
+    has_looked: bool,
 }
 
 impl Fetch {
@@ -129,6 +131,7 @@ impl Fetch {
             failures: Vec::new(),
             leader_lookup: None,
             lookup_backoff: Backoff::default(),
+            has_looked: false,
         })
     }
 

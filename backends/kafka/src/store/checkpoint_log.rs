@@ -11,7 +11,7 @@ use crate::queue::fetcher::Fetcher;
 use seismic_queue::backend::commit_order::LastCommit;
 use seismic_queue::{
     Checkpoint, Error, Event, JournalEntry, Offset, Partition, Progress, Reader, Recovered, Result,
-    Topic,
+    Span, Topic,
 };
 
 /// The checkpoint log of one partition as one group sees it.
@@ -111,10 +111,20 @@ impl CheckpointLog<'_> {
 
     /// The state that the commit of `offset_metadata` left, as far as `from` allows.
     pub(crate) fn at(&self, offset_metadata: &OffsetMetadata, from: Offset) -> Result<LogContents> {
+        self.at_within(offset_metadata, from, self.end()?)
+    }
+
+    /// As [`CheckpointLog::at`], where the log is known to have ended at `end` after the commit.
+    pub(crate) fn at_within(
+        &self,
+        offset_metadata: &OffsetMetadata,
+        from: Offset,
+        mut end: Offset,
+    ) -> Result<LogContents> {
         let begun = Instant::now();
         loop {
             let is_it = |history: &LogContents| history.number() == Some(offset_metadata.number);
-            let history = self.read_until(from, self.end()?, is_it)?;
+            let history = self.read_until(from, end, is_it)?;
             if history.number() == Some(offset_metadata.number) {
                 return Ok(history);
             }
@@ -122,6 +132,7 @@ impl CheckpointLog<'_> {
                 return Err(self.torn(offset_metadata, history.number()));
             }
             std::thread::sleep(seismic_queue::limits::NAP);
+            end = self.end()?;
         }
     }
 
@@ -130,10 +141,19 @@ impl CheckpointLog<'_> {
     /// # Errors
     /// [`Error::OffsetGone`] when the log was trimmed since the checkpoint was deleted.
     pub(crate) fn checkpoint(&self, kept: &KeptCheckpoint) -> Result<Checkpoint> {
+        self.checkpoint_within(kept, self.end()?)
+    }
+
+    /// As [`CheckpointLog::checkpoint`], where the log is known to have ended at `end` after it.
+    pub(crate) fn checkpoint_within(
+        &self,
+        kept: &KeptCheckpoint,
+        end: Offset,
+    ) -> Result<Checkpoint> {
         let is_sealed = |history: &LogContents| {
             history.kept.last().map(KeptCheckpoint::number) == Some(kept.number())
         };
-        self.read_until(kept.first, self.end()?, is_sealed)?.checkpoint(kept, self)
+        self.read_until(kept.first, end, is_sealed)?.checkpoint(kept, self)
     }
 
     /// Everything from the first record that is still there.
@@ -147,12 +167,13 @@ impl CheckpointLog<'_> {
         }
     }
 
-    /// Sequence of the first journal entry that is still there, of a log that begins at `first`.
-    pub(crate) fn journal_start(&self, first: Offset) -> Result<u64> {
-        if first == Offset(0) {
+    /// Sequence of the first journal entry that is still there, of a log that holds `span`.
+    pub(crate) fn journal_start(&self, span: Span) -> Result<u64> {
+        if span.first == Offset(0) {
             return Ok(0);
         }
-        let history = self.read_until(first, self.end()?, |history| history.progress.is_some())?;
+        let has_begun = |history: &LogContents| history.progress.is_some();
+        let history = self.read_until(span.first, span.end, has_begun)?;
         let first = history.journal.first();
         Ok(first.map_or(history.next_sequence, |entry| entry.sequence))
     }

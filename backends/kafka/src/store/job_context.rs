@@ -9,7 +9,7 @@ use super::checkpoint_names::CachedNames;
 use super::checkpoint_record::KeptCheckpoint;
 use super::offset_metadata::OffsetMetadata;
 use crate::client::cluster::Cluster;
-use crate::group::offsets::GroupOffsets;
+use crate::group::offsets::{Committed, GroupOffsets};
 use crate::limits;
 use seismic_queue::{Error, Job, Offset, Partition, Result, Topic};
 
@@ -57,7 +57,15 @@ impl JobContext {
         partition: Partition,
     ) -> Result<Option<(Offset, OffsetMetadata)>> {
         let found = offsets.committed(self.job.input(), &[partition])?;
-        let Some((next, text)) = found.into_iter().next().flatten() else { return Ok(None) };
+        self.decoded(partition, found.into_iter().next().flatten())
+    }
+
+    fn decoded(
+        &self,
+        partition: Partition,
+        committed: Committed,
+    ) -> Result<Option<(Offset, OffsetMetadata)>> {
+        let Some((next, text)) = committed else { return Ok(None) };
         let offset_metadata =
             OffsetMetadata::decode(&text).ok_or_else(|| Error::ForeignOffset {
                 group: self.job.group.clone(),
@@ -65,6 +73,25 @@ impl JobContext {
                 partition,
             })?;
         Ok(Some((next, offset_metadata)))
+    }
+
+    /// As [`JobContext::known_metadata`] of each partition, in one question where the cluster has
+    /// not forgotten anything.
+    pub(crate) fn all_known_metadata(
+        &self,
+        offsets: &GroupOffsets,
+    ) -> Result<Vec<Option<(Offset, OffsetMetadata)>>> {
+        let all: Vec<Partition> = self.job.input().all().collect();
+        let committed = offsets.committed(self.job.input(), &all)?;
+        let known = all.iter().zip(committed).map(|(&partition, committed)| match committed {
+            None => Ok(Err(partition)),
+            found => self.decoded(partition, found).map(Ok),
+        });
+        let known = known.collect::<Result<Vec<_>>>()?;
+        let missing: Vec<Partition> =
+            known.iter().filter_map(|it| it.as_ref().err()).copied().collect();
+        let mut asked = of_each(&missing, |it| self.known_metadata(offsets, it))?.into_iter();
+        Ok(known.into_iter().map(|it| it.unwrap_or_else(|_| asked.next().flatten())).collect())
     }
 
     /// As [`JobContext::offset_metadata`]; `None` only where nothing was ever committed.

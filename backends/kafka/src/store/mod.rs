@@ -10,6 +10,7 @@ mod delivery;
 mod job_context;
 mod job_records;
 pub(crate) mod job_topic;
+mod last_view;
 mod lease;
 mod offset_metadata;
 mod partition_state;
@@ -27,6 +28,7 @@ use std::time::Duration;
 use self::checkpoint_names::CachedNames;
 use self::job_context::JobContext;
 use self::job_topic::JobTopic;
+use self::last_view::LastView;
 use self::lease::KafkaLease;
 use self::sink_offsets::SinkOffsets;
 use self::trim::CHECKPOINTS;
@@ -38,8 +40,8 @@ use crate::group::transactional_id::SlotNames;
 use crate::queue::KafkaQueue;
 use seismic_queue::backend::validate;
 use seismic_queue::{
-    Checkpoint, Error, GroupMember, Job, JobStore, JournalEntry, Lease, LostOffset, Partition,
-    Queue, Remedy, Result, Span, Topic, View,
+    Checkpoint, Error, GroupMember, Job, JobStore, JournalEntry, Lease, LostOffset, Offset,
+    Partition, Queue, Remedy, Result, Span, Topic, View,
 };
 
 /// A store in a cluster.
@@ -53,6 +55,8 @@ pub struct KafkaStore {
     offsets: OnceLock<Arc<GroupOffsets>>,
     /// The job as it was written down when it was looked for last.
     known: Mutex<Option<KnownJob>>,
+    /// What was seen of the checkpoint topic when somebody looked at the job last.
+    last: Mutex<Option<Arc<LastView>>>,
     /// Whoever notes positions of a sink notes them often: what it needs is made once.
     noting: Mutex<BTreeMap<String, SinkOffsets>>,
 }
@@ -79,8 +83,8 @@ impl KafkaStore {
         let topics = KafkaQueue::of_store(cluster.clone());
         let (slot, noting) = (address.slot.clone(), Mutex::default());
         let names = CachedNames::new(&cluster, &group);
-        let (offsets, known) = (OnceLock::new(), Mutex::default());
-        Ok(KafkaStore { cluster, group, slot, topics, names, offsets, known, noting })
+        let (offsets, known, last) = (OnceLock::new(), Mutex::default(), Mutex::default());
+        Ok(KafkaStore { cluster, group, slot, topics, names, offsets, known, last, noting })
     }
 
     /// Ends the job: its group cannot be run again, and the checkpoint topic keeps nothing more for
@@ -144,6 +148,18 @@ impl KafkaStore {
         let known = KnownJob { extent, id, job };
         *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(known.clone());
         Ok(known)
+    }
+
+    /// Its job as it was looked up last.
+    fn known_job(&self) -> Option<Job> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.as_ref().map(|known| known.job.clone())
+    }
+
+    /// Where the job topic ended when the job was looked up last.
+    fn written_down(&self) -> Option<Offset> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.as_ref().map(|known| known.extent.1.end)
     }
 
     /// Id of the store, and what is known of its job.
@@ -231,6 +247,9 @@ impl JobStore for KafkaStore {
         if range.is_empty() {
             return Ok(Vec::new());
         }
+        if let Some(journal) = self.viewed_journal(partition, &range)? {
+            return Ok(journal);
+        }
         let (_, context) = self.context()?;
         validate::partition(context.job.input(), partition)?;
         let mut journal = context.log(partition).all()?.journal;
@@ -239,6 +258,9 @@ impl JobStore for KafkaStore {
     }
 
     fn checkpoint(&self, partition: Partition, number: u64) -> Result<Checkpoint> {
+        if let Some(checkpoint) = self.viewed_checkpoint(partition, number)? {
+            return Ok(checkpoint);
+        }
         let (_, context) = self.context()?;
         validate::partition(context.job.input(), partition)?;
         let at = self.name();

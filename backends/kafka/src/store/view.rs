@@ -1,12 +1,14 @@
 //! What a store has of its job, without a lease.
 
 use super::KafkaStore;
+use super::checkpoint_log::CheckpointLog;
 use super::checkpoint_record::KeptCheckpoint;
 use super::job_context::JobContext;
+use super::last_view::LastView;
 use super::offset_metadata::{OffsetMetadata, OutputEnd};
 use crate::group::offsets::GroupOffsets;
 use seismic_queue::{
-    Error, JobStore as _, LastRow, Offset, OutputView, Partition, PartitionView, Result, Span, View,
+    Error, JobStore as _, LastRow, OutputView, Partition, PartitionView, Result, Span, View,
 };
 
 /// Whether anything was ever committed, as far as the cluster remembers.
@@ -46,18 +48,16 @@ impl KafkaStore {
     }
 
     fn partition_view(
-        &self,
-        context: &JobContext,
-        offsets: &GroupOffsets,
-        partition: Partition,
+        log: &CheckpointLog<'_>,
+        known: Option<&OffsetMetadata>,
         spans: &[Span],
-        first: Offset,
+        of_log: Span,
     ) -> Result<(PartitionView, Vec<KeptCheckpoint>)> {
         let until = |span: &Span, output: OutputEnd| {
             let (end, last) = (output.end.max(span.first), output.last_row());
             OutputView { span: Span { first: span.first, end }, cuts: Vec::new(), last }
         };
-        let Some((_, offset_metadata)) = context.known_metadata(offsets, partition)? else {
+        let Some(offset_metadata) = known else {
             let none = PartitionView {
                 progress: None,
                 outputs: spans.iter().map(|span| until(span, OutputEnd::default())).collect(),
@@ -66,15 +66,14 @@ impl KafkaStore {
             };
             return Ok((none, Vec::new()));
         };
-        let log = context.log(partition);
-        let history = log.at(&offset_metadata, offset_metadata.manifest)?;
+        let history = log.at_within(offset_metadata, offset_metadata.manifest, of_log.end)?;
         let none = std::iter::repeat_with(OutputEnd::default);
-        let ends = offset_metadata.outputs.into_iter().chain(none);
+        let ends = offset_metadata.outputs.iter().cloned().chain(none);
         let outputs = spans.iter().zip(ends).map(|(span, end)| until(span, end));
         let part = PartitionView {
             progress: history.progress,
             outputs: outputs.collect(),
-            journal: log.journal_start(first)?..history.next_sequence,
+            journal: log.journal_start(of_log)?..history.next_sequence,
             checkpoints: Vec::new(),
         };
         Ok((part, history.kept))
@@ -83,6 +82,7 @@ impl KafkaStore {
     /// As [`JobStore::view`](seismic_queue::JobStore::view).
     pub(super) fn read_view(&self) -> Result<View> {
         let (id, context) = self.context()?;
+        let written_down = self.written_down();
         let offsets = self.offsets()?;
         let topics = context.job.topics().map(|name| self.cluster.topic(name));
         let topics = match topics.collect::<Result<Vec<_>>>() {
@@ -105,22 +105,34 @@ impl KafkaStore {
             spans.collect::<Result<Vec<_>>>()
         };
         let by_input = spans(false)?;
+        let known = context.all_known_metadata(&offsets)?;
+        // Asked after the positions, so everything that was committed with them lies below the ends.
         let logs = self.cluster.spans(&context.checkpoints)?;
         let part = |partition: Partition| {
             let place = partition.0 as usize;
             let of_it = by_input.iter().map(|all| all.get(place).copied().unwrap_or_default());
             let of_it: Vec<Span> = of_it.collect();
-            self.partition_view(&context, &offsets, partition, &of_it, logs[place].first)
+            let metadata = known[place].as_ref().map(|(_, metadata)| metadata);
+            Self::partition_view(&context.log(partition), metadata, &of_it, logs[place])
         };
         let (mut partitions, kept): (Vec<_>, Vec<_>) = context.of_each(part)?.into_iter().unzip();
         let checkpoint_requests = self.open_requests(&*self.names.now_patiently()?, &kept)?;
-        let names = self.names.now_patiently()?;
+        let (names, mut seen) = (self.names.now_patiently()?, Vec::new());
         for ((partition, part), mut kept) in
             context.job.input().all().zip(&mut partitions).zip(kept)
         {
             names.settle(partition, &mut kept);
-            part.checkpoints = kept.into_iter().map(|kept| kept.info).collect();
+            part.checkpoints = kept.iter().map(|kept| kept.info.clone()).collect();
+            seen.push(kept);
         }
+        let numbers = known.iter().map(|it| it.as_ref().map(|(_, metadata)| metadata.number));
+        self.see(LastView {
+            written_down,
+            checkpoints: context.checkpoints.clone(),
+            numbers: numbers.collect(),
+            logs,
+            kept: seen,
+        });
         let sinks = self.sinks(&topics[0])?;
         // Asked after the positions, so no row that these made is missing.
         let view = |span| OutputView { span, cuts: Vec::new(), last: None };
