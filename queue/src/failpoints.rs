@@ -4,10 +4,13 @@
 //!
 //! Actions are those of the [`fail`] crate, set with `fail::cfg` or, once `FailScenario::setup()`
 //! was called, by the environment: `FAILPOINTS='commit-after=3*off->return(abort)'`. `return`
-//! gives [`Error::Failpoint`], `return(abort)` ends the process as `kill -9` would.
+//! gives [`Error::Failpoint`], `return(busy)` what may pass, `return(abort)` ends the process as
+//! `kill -9` would.
 
 use crate::{Error, Result};
 
+/// A store is about to be looked at.
+pub const STORE_VIEW: &str = "store-view";
 /// Before a commit's transaction begins. `return`: `CommitError::Retry`.
 pub const COMMIT_BEFORE: &str = "commit-before";
 /// All of a commit is written but not yet committed. `return`: `CommitError::Retry`.
@@ -36,6 +39,7 @@ pub const WALL_CLOCK: &str = "wall-clock";
 pub fn pass(at: &str, name: &'static str) -> Result<()> {
     let stop = |how: Option<String>| match how.as_deref() {
         Some("abort") => std::process::abort(),
+        Some("busy") => Result::<()>::Err(Error::Busy { at: at.to_owned(), doing: name }),
         _ => Result::<()>::Err(Error::Failpoint { at: at.to_owned(), doing: name }),
     };
     fail::fail_point!(name, stop);

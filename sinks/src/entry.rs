@@ -16,7 +16,7 @@ use crate::position::mark::SinkMark;
 use crate::{Result, Sink};
 
 /// Reads what a sink itself knows of its position.
-pub type KnownPosition = fn(&SinkSpec) -> Result<Option<SinkMark>>;
+pub type KnownPosition = fn(&SinkSpec, &Url) -> Result<Option<SinkMark>>;
 
 /// Compares what a sink holds with the result topic and counts the rows that it looked at.
 pub type Compare = fn(&SinkSpec, &Context, &mut Comparison<'_>) -> Result<u64>;
@@ -67,8 +67,9 @@ pub struct Entry {
     /// Compares what it holds with the result topic; `None` where it holds nothing. Run by
     /// `verify`.
     pub compare: Option<Compare>,
-    /// What it itself knows of its position, without locking or changing anything; `None` where it
-    /// knows nothing, or nothing that could be looked at quickly.
+    /// What it itself knows of its position, without locking or changing anything, where the job's
+    /// queue is at this address; `None` where it knows nothing, or nothing that could be looked at
+    /// quickly.
     pub mark: Option<KnownPosition>,
     /// The rights that it needs to topics of the job's queue. Run by `doctor`.
     pub needs: fn(&SinkSpec) -> Vec<Need>,

@@ -45,7 +45,7 @@ pub use entry::{Context, Entry, SinkSpec};
 pub use error::{Error, Result};
 pub use needs::{SinkLag, lags};
 pub use options::{COMMON, OptionKind, SinkOption, nearest};
-pub use position::ahead::{ahead, known_ahead};
+pub use position::ahead::{ahead, all_ahead};
 pub use position::mark::{SinkAhead, SinkMark};
 pub use registry::{all, open, rows_in, sends_back_to};
 pub use rows::{RowAt, RowDecoder, Rows, SkippedRows};

@@ -1,8 +1,9 @@
 //! Whether this machine's clock and that of the queue agree, as far as messages show it.
 
-use std::time::Duration;
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
-use seismic_queue::{Event, Finding, Offset, Partition, Queue, Span, Topic};
+use seismic_queue::{Event, Finding, Offset, Partition, Queue, Topic};
 
 use crate::time::now_ms;
 
@@ -10,14 +11,14 @@ use crate::time::now_ms;
 /// ms.
 const CLOCK_MS: i64 = 1_000;
 
+/// How long the newest messages are waited for: the doctor has other questions, and 10 s.
+const READ_WAIT: Duration = Duration::from_secs(3);
+
 /// Compares our clock with the times of the newest messages.
 pub(super) fn examine(queue: &dyn Queue, topic: &Topic) -> seismic_queue::Result<Finding> {
-    let mut newest = None;
-    for (partition, span) in topic.all().zip(queue.spans(topic)?) {
-        if span.first < span.end {
-            newest = newest.max(append_ms(queue, topic, partition, span)?);
-        }
-    }
+    let all = topic.all().zip(queue.spans(topic)?).filter(|(_, span)| span.first < span.end);
+    let last = all.map(|(partition, span)| (partition, Offset(span.end.0 - 1)));
+    let newest = newest_ms(queue, topic, &last.collect::<Vec<_>>())?;
     Ok(clock(newest, now_ms()))
 }
 
@@ -31,19 +32,33 @@ fn clock(newest_ms: Option<i64>, now_ms: i64) -> Finding {
     }
 }
 
-/// When the last message of a partition was appended.
-fn append_ms(
+/// When the newest of the messages from there on was appended. All partitions are read at once, and
+/// those that give nothing soon are passed over.
+fn newest_ms(
     queue: &dyn Queue,
     topic: &Topic,
-    partition: Partition,
-    span: Span,
+    last: &[(Partition, Offset)],
 ) -> seismic_queue::Result<Option<i64>> {
-    let last = Offset(span.end.0 - 1);
-    let mut reader = queue.reader(topic, &[(partition, last)])?;
-    match reader.read(Duration::from_secs(5), &mut Vec::new())? {
-        Event::Batch(batch) => Ok(batch.messages().map(|message| message.append_ms).max()),
-        _ => Ok(None),
+    let mut left: BTreeSet<Partition> = last.iter().map(|(partition, _)| *partition).collect();
+    let (begun, mut spare, mut newest) = (Instant::now(), Vec::new(), None);
+    if left.is_empty() {
+        return Ok(newest);
     }
+    let mut reader = queue.reader(topic, last)?;
+    while !left.is_empty() && begun.elapsed() < READ_WAIT {
+        match reader.read(Duration::from_millis(100), &mut spare)? {
+            Event::Batch(batch) => {
+                newest = newest.max(batch.messages().map(|message| message.append_ms).max());
+                left.remove(&batch.partition());
+                spare.push(batch);
+            }
+            Event::CaughtUp(partition, _) => {
+                left.remove(&partition);
+            }
+            _ => {}
+        }
+    }
+    Ok(newest)
 }
 
 #[cfg(test)]

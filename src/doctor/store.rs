@@ -1,12 +1,11 @@
 //! What is wrong with the job store, and with the job in it.
 
-use std::collections::BTreeSet;
-
 use seismic_pipeline::{
     IrregularClock, Notice, RetentionLag, irregular_clocks, notices_of_losses, notices_of_sensors,
 };
 use seismic_queue::{
-    Error, Finding, Fingerprint, JobStore, LastRow, Queue, Remedy, Span, Topic, View,
+    Error, Finding, Fingerprint, JobStore, LastRow, Partition, PartitionView, Queue, Remedy, Span,
+    Topic, Url, View,
 };
 use seismic_sinks::{SinkAhead, SinkSpec};
 
@@ -32,16 +31,18 @@ pub(super) fn examine(location: &Location, input: Option<&Input>, sections: &mut
                 Ok(examined) => findings.extend(examined),
                 Err(error) => findings.push(failed(&error)),
             }
+            let queue: &Url = &location.queue;
+            let of = (&*store, queue);
             match store.view() {
                 Err(Error::StoreMissing { .. }) => {
                     findings.push(Finding::fine("no job has run here yet"));
                 }
                 Err(error) => findings.push(failed(&error)),
                 Ok(view) => match repartitioned_topic(&view) {
-                    None => of_job(&*store, &view, input, &mut findings),
+                    None => of_job(of, &view, input, &mut findings),
                     Some(_) => {
                         let internal = internal(location, &view, sections, input);
-                        of_job(&*store, &view, internal.as_ref(), &mut findings);
+                        of_job(of, &view, internal.as_ref(), &mut findings);
                     }
                 },
             }
@@ -52,8 +53,9 @@ pub(super) fn examine(location: &Location, input: Option<&Input>, sections: &mut
 
 /// That a sink has rows which the store does not have. A store that cannot be looked at has said so.
 pub(super) fn sink_ahead(location: &Location, spec: &SinkSpec) -> Option<Finding> {
-    let view = location.open_store().ok()?.view().ok()?;
-    match seismic_sinks::ahead(spec, &view) {
+    let store = location.open_store().ok()?;
+    let view = store.view().ok()?;
+    match seismic_sinks::ahead(spec, (&*store, &view), &location.queue) {
         Ok(ahead) => ahead.map(|ahead| of_ahead(&ahead)),
         Err(error) => {
             let remedy = error.remedy().map_or("as it says".to_owned(), |it| in_words(&it));
@@ -133,16 +135,20 @@ fn of_input<'a>(
     Some(Ok((queue, topic)))
 }
 
-fn of_job(store: &dyn JobStore, view: &View, input: Option<&Input>, findings: &mut Vec<Finding>) {
+fn of_job(
+    (store, queue): (&dyn JobStore, &Url),
+    view: &View,
+    input: Option<&Input>,
+    findings: &mut Vec<Finding>,
+) {
     findings.push(owner(store));
     let kind = kinds::of(view);
     if let Err(error) = &kind {
         findings
             .push(Finding::problem(error.to_string(), "examine it with the program that runs it"));
     }
-    let sinks: BTreeSet<&str> = view.sinks.iter().map(|position| &*position.sink).collect();
-    let ahead = sinks.iter().filter_map(|sink| seismic_sinks::known_ahead(view, sink));
-    findings.extend(ahead.map(|ahead| of_ahead(&ahead)));
+    let ahead = seismic_sinks::all_ahead((store, view), queue);
+    findings.extend(ahead.values().map(of_ahead));
     findings.extend(other_rows(store, view));
     let (queue, topic) = match of_input(input, view) {
         None => return,
@@ -195,24 +201,33 @@ fn other_rows(store: &dyn JobStore, view: &View) -> Vec<Finding> {
 
 /// Partitions whose last message is not the one that the job has read.
 fn other_messages(queue: &dyn Queue, topic: &Topic, view: &View, kind: &Kind) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for (partition, part) in topic.all().zip(&view.partitions) {
-        let delivered = part.progress.as_ref().and_then(|it| kind.delivered(&it.note).ok());
-        let Some(delivered) = delivered.flatten() else { continue };
-        match Fingerprint::find(queue, topic, partition, delivered.offset) {
-            Ok(Some(found)) if found != delivered => findings.push(Finding::problem(
+    let delivered = |(partition, part): (Partition, &PartitionView)| {
+        let delivered = kind.delivered(&part.progress.as_ref()?.note).ok()??;
+        Some((partition, delivered))
+    };
+    let delivered: Vec<_> = topic.all().zip(&view.partitions).filter_map(delivered).collect();
+    let at: Vec<_> = delivered.iter().map(|(partition, last)| (*partition, last.offset)).collect();
+    let found = match Fingerprint::find_each(queue, topic, &at) {
+        Ok(found) => found,
+        Err(error) => return vec![failed(&error)],
+    };
+    let differs = |((partition, delivered), found): (
+        (Partition, Fingerprint),
+        Option<Fingerprint>,
+    )| {
+        let is_other = found.is_some_and(|found| found != delivered);
+        is_other.then(|| {
+            Finding::problem(
                 format!(
                     "partition {partition}: the message at offset {} is not the one that the job has read",
                     delivered.offset
                 ),
                 "an older copy of the queue was put back and has grown: restore the right one; the job \
                  refuses to go on",
-            )),
-            Ok(_) => {}
-            Err(error) => findings.push(failed(&error)),
-        }
-    }
-    findings
+            )
+        })
+    };
+    delivered.into_iter().zip(found).filter_map(differs).collect()
 }
 
 /// Clocks that were not regular; `None` when all were.

@@ -56,6 +56,10 @@ pub fn read(location: &Location, newest: Option<u64>) -> anyhow::Result<JobStatu
     }
     let members = for_a_while(|| store.members())?;
     let mut status = JobStatus::new(&view, &spans, &pinned, members.as_deref())?;
+    let ahead = seismic_sinks::all_ahead((&*store, &view), &location.queue);
+    for sink in &mut status.sinks {
+        sink.ahead = ahead.get(&sink.sink).map(ToString::to_string);
+    }
     status.hold_back(&open);
     let notices = notices_of_sensors(&*store, &view, STATE_BYTES)?;
     status.partitions_of = SensorPartitions::of(notices.as_deref());

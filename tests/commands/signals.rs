@@ -4,6 +4,7 @@ use std::process::Command;
 
 use rustix::process::Signal;
 
+use crate::faults::line::Line;
 use crate::stage::{DATA, ROWS, Stage, csv_files, wait_until};
 use crate::truth::int;
 
@@ -27,6 +28,7 @@ fn that_hears_sighup(stage: &Stage, args: &[&str]) -> Command {
 
 #[test]
 fn sighup_stops_a_run_and_a_sink_with_everything_committed() {
+    let mut line = Line::new(32, "SIGHUP of a run and of a sink");
     let stage = Stage::with_records(&[]);
     let run = ["run", "--quiet", "--sink", "csv:rows"];
     let consumer = stage.start(that_hears_sighup(&stage, &run));
@@ -39,6 +41,8 @@ fn sighup_stops_a_run_and_a_sink_with_everything_committed() {
     let again = stage.run(&["run", "--drain", "--sink", "csv:rows"]).ok();
     assert!(again.stderr.starts_with("read 0 records"), "{again}");
     stage.verify(&["rows"]);
+    line.tries += 2;
+    line.print();
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod memory;
 pub mod publisher;
 pub mod trial;
 
+mod busy;
 mod checkpoint;
 mod clock;
 mod cluster_soak;

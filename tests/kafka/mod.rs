@@ -8,6 +8,7 @@ mod clients;
 mod failures;
 mod group;
 mod import;
+mod many_partitions;
 mod newer;
 mod old_store;
 mod publish;

@@ -84,6 +84,14 @@ fn a_sink_ahead_of_a_store_that_was_put_back_waits_compares_and_goes_on() {
     cluster.stage.ok(&cluster.run(&sink, &["--until-caught-up"]));
     let rows = cluster.rows().len();
     std::fs::write(&store, older).unwrap();
+    // Whoever looks is told.
+    let told = cluster.stage.ok(&["status"]);
+    assert!(told.contains("is ahead of its store"), "{told}");
+    for args in [&["doctor"][..], &["doctor", "--sink", &sink]] {
+        let found = cluster.stage.run(args);
+        assert_eq!(found.code, Some(3), "{found}");
+        assert!(found.stdout.contains("is ahead of its store"), "{found}");
+    }
     // The store has not made these rows again, and nothing but the sink is asked for.
     let refused = cluster.stage.refused(&["sink", &sink, "--until-caught-up"], 1);
     assert!(refused.contains("is ahead of its store"), "{refused}");

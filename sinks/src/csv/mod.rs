@@ -80,7 +80,7 @@ pub(crate) const ENTRY: Entry = Entry {
     },
     examine: |spec| examine_folder(Path::new(spec.target())),
     compare: Some(|spec, context, into| compare::compare(Path::new(spec.target()), context, into)),
-    mark: Some(|spec| mark(Path::new(spec.target()))),
+    mark: Some(|spec, _| mark(Path::new(spec.target()))),
     needs: |_| Vec::new(),
     rows_in: None,
     sends_back_to: None,

@@ -43,7 +43,7 @@ pub(crate) const ENTRY: Entry = Entry {
     examine,
     ddl: None,
     compare: Some(compare),
-    mark: Some(|spec| {
+    mark: Some(|spec, _| {
         let map = Map::read(Path::new(spec.target()))?;
         Ok(map.map(|map| SinkMark { store_id: map.store, next: map.next }))
     }),

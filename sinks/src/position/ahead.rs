@@ -1,7 +1,9 @@
 //! A sink that is ahead of its store: it has rows that the store does not have, since an older copy
 //! of the store was put back.
 
-use seismic_queue::{Offset, Partition, Span, View};
+use std::collections::{BTreeMap, BTreeSet};
+
+use seismic_queue::{JobStore, Offset, Partition, Span, Url, View};
 
 use crate::position::mark::{SinkAhead, SinkMark};
 use crate::{Error, Result, SinkSpec};
@@ -25,24 +27,43 @@ pub(crate) fn of_positions(
     Some(SinkAhead { sink, topic, partition, next, end: span.end })
 }
 
-/// Whether the sink of this spec is ahead of the store, by what the sink itself knows. Sinks of
-/// other stores, and those that know nothing, are not.
+/// Whether the sink of this spec is ahead of the store, by what the sink itself knows; `queue` is
+/// where the job's queue is. Sinks of other stores, and those that know nothing, are not, and neither
+/// are those that have what the job has made since `view`.
 ///
 /// # Errors
-/// When what the sink knows cannot be read.
-pub fn ahead(spec: &SinkSpec, view: &View) -> Result<Option<SinkAhead>> {
+/// When what the sink knows, or the store, cannot be read.
+pub fn ahead(
+    spec: &SinkSpec,
+    (store, view): (&dyn JobStore, &View),
+    queue: &Url,
+) -> Result<Option<SinkAhead>> {
     let Some(mark) = spec.entry().mark else { return Ok(None) };
-    let Some(SinkMark { store_id, next }) = mark(spec)? else { return Ok(None) };
+    let Some(SinkMark { store_id, next }) = mark(spec, queue)? else { return Ok(None) };
     if store_id != view.id {
         return Ok(None);
     }
-    let rows: Vec<Span> = view.partitions.iter().map(|part| part.outputs[0].span).collect();
-    Ok(of_positions(&spec.shown(), view.job.main_topic(), &next, &rows))
+    let compare = |view: &View| {
+        let rows: Vec<Span> = view.partitions.iter().map(|part| part.outputs[0].span).collect();
+        of_positions(&spec.shown(), view.job.main_topic(), &next, &rows)
+    };
+    match compare(view) {
+        None => Ok(None),
+        Some(_) => Ok(compare(&store.view()?)),
+    }
 }
 
-/// Whether one of the sinks that the store knows is ahead of it; a sink that cannot be asked is not.
+/// Those of the sinks that the store knows which are ahead of it, by their names there; a sink that
+/// cannot be asked is not.
 #[must_use]
-pub fn known_ahead(view: &View, sink: &str) -> Option<SinkAhead> {
-    let spec: SinkSpec = sink.parse().ok()?;
-    ahead(&spec, view).ok()?
+pub fn all_ahead(
+    (store, view): (&dyn JobStore, &View),
+    queue: &Url,
+) -> BTreeMap<String, SinkAhead> {
+    let sinks: BTreeSet<&str> = view.sinks.iter().map(|position| &*position.sink).collect();
+    let known = |sink: &str| {
+        let spec: SinkSpec = sink.parse().ok()?;
+        Some((sink.to_owned(), ahead(&spec, (store, view), queue).ok()??))
+    };
+    sinks.into_iter().filter_map(known).collect()
 }

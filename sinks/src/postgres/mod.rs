@@ -77,7 +77,7 @@ pub(crate) const ENTRY: Entry = Entry {
         Ok(ddl::ddl(&target, &target.columns(schema)?))
     }),
     compare: Some(compare::compare),
-    mark: Some(position::mark),
+    mark: Some(|spec, _| position::mark(spec)),
     needs: |_| Vec::new(),
     rows_in: None,
     sends_back_to: None,

@@ -50,7 +50,7 @@ pub(crate) const ENTRY: Entry = Entry {
     examine: examine::examine,
     ddl: None,
     compare: Some(compare::compare),
-    mark: Some(position::mark),
+    mark: Some(|spec, _| position::mark(spec)),
     needs: |_| Vec::new(),
     rows_in: None,
     sends_back_to: None,

@@ -23,6 +23,7 @@
 //! see `state.rs`.
 
 mod compare;
+mod position;
 mod queue;
 mod reader;
 mod reader_rule;
@@ -63,7 +64,7 @@ pub(crate) const ENTRY: Entry = Entry {
     open: |spec, context| Ok(Box::new(RocketMq::open(spec.target(), context)?)),
     examine: |_| vec![Finding::fine("see the queue: it is the same cluster")],
     compare: Some(|spec, context, into| compare::compare(spec.target(), context, into)),
-    mark: None,
+    mark: Some(position::mark),
     needs,
     rows_in: Some(rows_in),
     sends_back_to: Some(sends_back_to),

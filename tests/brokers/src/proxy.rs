@@ -66,6 +66,8 @@ struct Wire {
     requests_left: AtomicI64,
     answers_left: AtomicI64,
     is_over: AtomicBool,
+    /// How many clients have connected.
+    connections: AtomicU32,
     ends: Mutex<Vec<TcpStream>>,
     /// Text that answers have in place of other text of the same length.
     rewrites: Mutex<Vec<(String, String)>>,
@@ -116,6 +118,7 @@ impl Proxy {
             requests_left: AtomicI64::new(i64::MAX),
             answers_left: AtomicI64::new(i64::MAX),
             is_over: AtomicBool::new(false),
+            connections: AtomicU32::new(0),
             ends: Mutex::default(),
             rewrites: Mutex::default(),
         });
@@ -126,7 +129,10 @@ impl Proxy {
             while !ours.is_over.load(Ordering::Relaxed) {
                 match listener.accept() {
                     // A server that is gone closes the connection; the client tries again.
-                    Ok((client, _)) => drop(connect(client, server, &ours)),
+                    Ok((client, _)) => {
+                        ours.connections.fetch_add(1, Ordering::Relaxed);
+                        drop(connect(client, server, &ours));
+                    }
                     Err(_) => thread::sleep(Duration::from_millis(5)),
                 }
             }
@@ -147,6 +153,12 @@ impl Proxy {
     pub(crate) fn rewrite(&self, from: String, to: String) {
         assert_eq!(from.len(), to.len(), "{from} and {to}");
         lock(&self.wire.rewrites).push((from, to));
+    }
+
+    /// How many connections clients have made.
+    #[must_use]
+    pub fn connections(&self) -> u32 {
+        self.wire.connections.load(Ordering::Relaxed)
     }
 
     /// Closes every connection and takes no new one.

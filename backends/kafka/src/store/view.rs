@@ -7,6 +7,7 @@ use super::job_context::JobContext;
 use super::last_view::LastView;
 use super::offset_metadata::{OffsetMetadata, OutputEnd};
 use crate::group::offsets::GroupOffsets;
+use seismic_queue::failpoints::{STORE_VIEW, pass};
 use seismic_queue::{
     Error, JobStore as _, LastRow, OutputView, Partition, PartitionView, Result, Span, View,
 };
@@ -81,6 +82,7 @@ impl KafkaStore {
 
     /// As [`JobStore::view`](seismic_queue::JobStore::view).
     pub(super) fn read_view(&self) -> Result<View> {
+        pass(&self.cluster.at, STORE_VIEW)?;
         let (id, context) = self.context()?;
         let written_down = self.written_down();
         let offsets = self.offsets()?;

@@ -29,6 +29,7 @@ use crate::limits;
 use crate::queue::SqliteQueue;
 use crate::topics;
 use seismic_queue::backend::validate;
+use seismic_queue::failpoints::{STORE_VIEW, pass};
 use seismic_queue::{
     Checkpoint, CheckpointNames, CheckpointRequest, Error, GroupMember, Job, JobStore,
     JournalEntry, Lease, LostOffset, Offset, OutputSpec, Partition, PartitionView, Queue, Result,
@@ -140,6 +141,7 @@ impl JobStore for SqliteStore {
 
     fn view(&self) -> Result<View> {
         let at = self.name();
+        pass(&at, STORE_VIEW)?;
         self.look("looking in", |db, Identity { id, job, outputs, .. }| {
             let partitions = job.input().all().map(|partition| {
                 Ok(PartitionView {
