@@ -44,10 +44,9 @@ faults='1|kill -9 of the worker at every kill point and at random times
 27|queue, store or CSV folder put back from an older copy
 28|backup taken under load, restored elsewhere
 29|file written over under a running job
-30|a transaction that hangs in the input; offsets that a tool has reset
-31|rights that are missing
-32|signals of terminals and supervisors
-33|a store that is busy while somebody looks'
+30|offsets that a tool has reset
+31|signals of terminals and supervisors
+32|a store that is busy while somebody looks'
 
 # With the features of the whole workspace throughout, so that nothing is built twice.
 run_tests() {

@@ -28,7 +28,7 @@ fn that_hears_sighup(stage: &Stage, args: &[&str]) -> Command {
 
 #[test]
 fn sighup_stops_a_run_and_a_sink_with_everything_committed() {
-    let mut line = Line::new(32, "SIGHUP of a run and of a sink");
+    let mut line = Line::new(31, "SIGHUP of a run and of a sink");
     let stage = Stage::with_records(&[]);
     let run = ["run", "--quiet", "--sink", "csv:rows"];
     let consumer = stage.start(that_hears_sighup(&stage, &run));

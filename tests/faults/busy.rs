@@ -1,4 +1,4 @@
-//! Fault 33: who looks at a store in the moment in which its broker is restarted is told to ask again.
+//! Fault 32: who looks at a store in the moment in which its broker is restarted is told to ask again.
 //! A start looks several times, and outlives that each time.
 
 use super::line::Line;
@@ -9,7 +9,7 @@ const LOOKS: u64 = 8;
 
 #[test]
 fn a_start_outlives_a_store_that_is_busy_at_any_of_its_looks() {
-    let mut line = Line::new(33, "a store that is busy at each look of a start");
+    let mut line = Line::new(32, "a store that is busy at each look of a start");
     for look in 0..LOOKS {
         let stage = Stage::with_records(&["--seed", "1", "--records", "500"]);
         let mut run = stage.command(&["run", "--drain", "--quiet"]);

@@ -280,7 +280,7 @@ Write --transactional-id seismic.";
 #[ignore = "long, on brokers: .ci/run --long"]
 fn each_right_that_a_job_lacks_is_named_at_once_and_the_documents_have_all_of_them() {
     let what = "each right that a job needs missing in turn, until it has all of them";
-    let mut line = Line { place: "Kafka", ..Line::new(31, what) };
+    let mut line = Line { place: "Kafka", ..Line::new(33, what) };
     let Some(secured) = Secured::new() else { return };
     let admin = vec!["--queue".to_owned(), format!("kafka://{}", secured.kafka.address())];
     secured.run(&admin, "generate --records 500").ok();

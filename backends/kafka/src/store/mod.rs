@@ -19,6 +19,7 @@ mod sink_offsets;
 mod sink_state;
 pub(crate) mod trim;
 mod view;
+mod viewed;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
