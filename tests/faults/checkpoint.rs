@@ -7,7 +7,7 @@ use rustix::process::Signal;
 use super::trial::{STORE, Trial};
 
 impl Trial {
-    fn tamper(&self, sql: &str) -> usize {
+    pub fn tamper(&self, sql: &str) -> usize {
         let db = Connection::open(self.stage.path(STORE)).unwrap();
         db.busy_timeout(std::time::Duration::from_secs(60)).unwrap();
         db.execute(sql, []).unwrap()

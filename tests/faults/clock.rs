@@ -10,7 +10,7 @@ use super::trial::Trial;
 use crate::stage::{DATA, ROWS, wait_until};
 use crate::truth::int;
 
-const HOUR_MS: i64 = 3_600_000;
+pub const HOUR_MS: i64 = 3_600_000;
 const SENSORS: u64 = 20;
 
 #[test]
@@ -47,15 +47,15 @@ fn a_wall_clock_that_jumps_an_hour_closes_nothing_early() {
 }
 
 /// Sensors with true clocks.
-struct Sensors {
+pub struct Sensors {
     /// Event time of the next sample.
-    next_ms: i64,
-    records: u64,
+    pub next_ms: i64,
+    pub records: u64,
 }
 
 impl Sensors {
     /// Publishes what was measured since the last time, from a machine whose clock is this far off.
-    fn publish(&mut self, trial: &Trial, shift_ms: i64) {
+    pub fn publish(&mut self, trial: &Trial, shift_ms: i64) {
         let now = || record("").collect_timestamp;
         wait_until("a few windows", || now() > self.next_ms + 600);
         let mut lines = String::new();

@@ -26,6 +26,7 @@ pub mod poison;
 mod producer;
 mod restored;
 pub mod second;
+mod served;
 pub mod silence;
 pub mod slow_sink;
 mod soak;
