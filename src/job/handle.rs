@@ -4,6 +4,7 @@
 use std::fmt::{self, Display};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -20,12 +21,15 @@ use crate::backends::Url;
 use crate::error::{Panicked, Usage};
 use crate::status::numbers::JobNumbers;
 
-/// How often it is looked whether a job has ended.
-const LOOK_EVERY: Duration = Duration::from_millis(10);
+/// How soon it is noticed that a job was stopped.
+const STOP_LOOK: Duration = Duration::from_millis(100);
 
-/// How long a stopped job may take before it is looked whether anybody answers it. With
+/// How long a stopped job may take before it is checked whether its queue can be reached. With
 /// [`REACH_WAIT`] it stays below the 5 s that a stop may take.
 const STOP_PATIENCE: Duration = Duration::from_secs(3);
+
+/// Pause between two such checks: each opens a connection.
+const REACH_EVERY: Duration = Duration::from_secs(1);
 
 /// How long a broker may take to take a connection.
 const REACH_WAIT: Duration = Duration::from_secs(1);
@@ -87,9 +91,12 @@ impl Job {
         let shared = Arc::new(Shared::new(&self.spec.group, self.stop, self.pause));
         let queue = self.spec.queue.clone();
         let (of_thread, spec, notify) = (Arc::clone(&shared), self.spec, self.notify);
+        let (over, ended) = mpsc::channel();
         let thread = thread::Builder::new()
             .name(format!("job {}", spec.group))
             .spawn(move || {
+                // Dropped at the end, whatever that is.
+                let _over = over;
                 let began = Instant::now();
                 let work = AssertUnwindSafe(|| run::run(&spec, &of_thread, &notify));
                 let outcome = catch_unwind(work).unwrap_or_else(|_| Err(Panicked.into()));
@@ -97,7 +104,7 @@ impl Job {
                 Ok(outcome?.then(|| JobReport::new(&of_thread, began.elapsed())))
             })
             .context("starting the job's thread")?;
-        Ok(JobHandle { shared, queue, began: Instant::now(), thread: Some(thread) })
+        Ok(JobHandle { shared, queue, began: Instant::now(), thread: Some(thread), ended })
     }
 }
 
@@ -107,6 +114,8 @@ pub struct JobHandle {
     queue: Url,
     began: Instant,
     thread: Option<JoinHandle<anyhow::Result<Option<JobReport>>>>,
+    /// Says nothing, until nobody can say anything any more.
+    ended: Receiver<()>,
 }
 
 impl JobHandle {
@@ -145,20 +154,20 @@ impl JobHandle {
     /// for and had not committed all that it had read.
     pub fn join(mut self) -> anyhow::Result<Option<JobReport>> {
         let thread = self.thread.take().expect("it is taken only here, and this consumes it");
-        let mut stopped: Option<Instant> = None;
-        while !thread.is_finished() {
-            thread::sleep(LOOK_EVERY);
+        let mut check_at: Option<Instant> = None;
+        while self.ended.recv_timeout(STOP_LOOK) == Err(RecvTimeoutError::Timeout) {
             if !self.shared.stop.is_stopped() {
                 continue;
             }
-            let waited = stopped.get_or_insert_with(Instant::now).elapsed();
-            if waited > STOP_PATIENCE && !self.queue.is_reachable(REACH_WAIT) {
-                // It may have ended while that was asked.
-                return match thread.is_finished() {
-                    true => thread.join().unwrap_or_else(|_| Err(Panicked.into())),
-                    false => self.leave(),
-                };
+            let now = Instant::now();
+            if now < *check_at.get_or_insert(now + STOP_PATIENCE) {
+                continue;
             }
+            // It may have ended while that was asked.
+            if !self.queue.is_reachable(REACH_WAIT) && !thread.is_finished() {
+                return self.leave();
+            }
+            check_at = Some(now + REACH_EVERY);
         }
         thread.join().unwrap_or_else(|_| Err(Panicked.into()))
     }
