@@ -8,7 +8,7 @@ use super::keys;
 use crate::error::Usage;
 use crate::job::JobSpec;
 use crate::job::file::JobFile;
-use crate::job::file::service_keys::{SERVICE_KEYS, ServiceKey};
+use crate::job::file::service_keys::{self, ServiceKey};
 use crate::job::options::JobOptions;
 use crate::job::origin::Once;
 use crate::job::service::restart::Rerun;
@@ -123,7 +123,7 @@ fn service_values(file: &JobFile) -> Vec<ResolvedValue> {
         source: file.source_of(key.name).unwrap_or_else(|| "default".to_owned()),
         default: key.default.map(str::to_owned),
     };
-    SERVICE_KEYS.iter().map(one).collect()
+    service_keys::all().map(one).collect()
 }
 
 /// A job file that makes the same job, with the source of each value behind it.

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::keys::{self, Key, Values};
-use crate::job::file::service_keys::SERVICE_KEYS;
+use crate::job::file::service_keys;
 use crate::job::file::variables;
 
 /// The pattern of a length of time, as [`TimeSpan`](crate::job::time_span::TimeSpan) reads it.
@@ -24,7 +24,7 @@ pub fn schema() -> Value {
             properties.insert(format!("{}_ms", key.name), former);
         }
     }
-    for key in SERVICE_KEYS {
+    for key in service_keys::all() {
         let mut property = (key.schema)();
         property["description"] = Value::String(key.help.to_owned());
         if let Some(default) = key.default {
@@ -35,6 +35,11 @@ pub fn schema() -> Value {
             (Some(table), name) => {
                 let of_table = properties.entry(table).or_insert_with(|| table_of(table));
                 of_table["properties"][name] = property;
+                if let Some((_, second)) = key.with_unit().and_then(|name| name.split_once('.')) {
+                    let what = format!("{name} as a time with a unit, as in \"60s\"");
+                    of_table["properties"][second] =
+                        json!({ "type": "string", "description": what });
+                }
             }
         }
     }

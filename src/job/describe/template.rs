@@ -2,7 +2,7 @@
 
 use super::keys::{self, Key, Values};
 use crate::job::JobSpec;
-use crate::job::file::service_keys::{SERVICE_KEYS, ServiceKey};
+use crate::job::file::service_keys::{self, ServiceKey};
 
 /// Kind of job that a file is begun for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -49,7 +49,7 @@ pub fn template(template: Template) -> String {
         "# A job of seismic. Check it with `seismic job check FILE`, start it with `seismic run --job FILE`.\n\
          # What is commented out has its default; options on the command line override this file.\n",
     );
-    for key in SERVICE_KEYS.iter().filter(|key| key.place().0.is_none()) {
+    for key in service_keys::all().filter(|key| key.place().0.is_none()) {
         text += &of_service(key);
     }
     let default = serde_json::to_value(JobSpec::default()).unwrap_or_default();
@@ -65,7 +65,7 @@ pub fn template(template: Template) -> String {
         };
     }
     let mut table = None;
-    for key in SERVICE_KEYS {
+    for key in service_keys::all() {
         let (Some(of_table), _) = key.place() else { continue };
         if table != Some(of_table) {
             text += &format!("\n# [{of_table}]\n");

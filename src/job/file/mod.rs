@@ -234,7 +234,7 @@ fn defaults_of(given: &Given) -> JobFile {
 impl JobFile {
     /// Places of the keys that are no options.
     fn places_of_service(&self) -> BTreeMap<&'static str, KeyOrigin> {
-        let is_of_service = |key: &str| service_keys::SERVICE_KEYS.iter().any(|it| it.name == key);
+        let is_of_service = |key: &str| service_keys::all().any(|it| it.name == key);
         let all = self.places.iter().filter(|(key, _)| is_of_service(key));
         all.map(|(key, place)| (*key, place.clone())).collect()
     }
@@ -315,11 +315,16 @@ impl JobFile {
         fault: &mut dyn FnMut(usize, String),
     ) {
         let (at, written) = (place.line, place.written.clone());
-        let outcome = match keys.iter().find(|key| key.name == written) {
-            Some(key) => {
-                self.places.insert(key.name, place);
-                (key.set)(&mut self.service, value.get_ref())
-            }
+        let outcome = match keys.iter().find(|key| key.is_called(&written)) {
+            Some(key) => match self.places.get(key.name) {
+                Some(KeyOrigin { line, written, .. }) => {
+                    Err(format!("it is the same key as {written} in line {line}"))
+                }
+                None => {
+                    self.places.insert(key.name, place);
+                    key.set_as(&written, &mut self.service, value.get_ref())
+                }
+            },
             None => Err(match nearest(&written, keys.iter().map(|key| key.name)) {
                 Some(name) => format!("there is no such key; did you mean {name:?}?"),
                 None => "there is no such key; `seismic job schema` lists all".to_owned(),
