@@ -317,10 +317,11 @@ impl JobFile {
         let (at, written) = (place.line, place.written.clone());
         let outcome = match keys.iter().find(|key| key.is_called(&written)) {
             Some(key) => match self.places.get(key.name) {
-                Some(KeyOrigin { line, written, .. }) => {
+                // One of the defaults is replaced.
+                Some(KeyOrigin { line, written, file: None, .. }) => {
                     Err(format!("it is the same key as {written} in line {line}"))
                 }
-                None => {
+                _ => {
                     self.places.insert(key.name, place);
                     key.set_as(&written, &mut self.service, value.get_ref())
                 }

@@ -113,7 +113,7 @@ mod tests {
             ("interval = 60", "a duration has a unit"),
             ("interval = '1500ms'", "no whole number of seconds"),
             ("interval = '9h'", "is not between 0 and 3600"),
-            ("interval_s = 5\ninterval = '5s'", "the same key as restart.interval_s in line 3"),
+            ("interval_s = 5\ninterval = '5s'", "the same key as restart.interval"),
         ] {
             let read = read(&format!("name = 'a'\n[restart]\n{wrong}\n"));
             assert!(read.faults.iter().any(|it| it.contains(why)), "{wrong}: {:?}", read.faults);
