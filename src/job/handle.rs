@@ -25,8 +25,8 @@ use crate::status::numbers::JobNumbers;
 const STOP_LOOK: Duration = Duration::from_millis(100);
 
 /// How long a stopped job may take before it is checked whether its queue can be reached. With
-/// [`REACH_WAIT`] it stays below the 5 s that a stop may take.
-const STOP_PATIENCE: Duration = Duration::from_secs(3);
+/// twice [`REACH_WAIT`] it stays below the 5 s that a stop may take.
+const STOP_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Pause between two such checks: each opens a connection.
 const REACH_EVERY: Duration = Duration::from_secs(1);
@@ -163,11 +163,12 @@ impl JobHandle {
             if now < *check_at.get_or_insert(now + STOP_PATIENCE) {
                 continue;
             }
-            // It may have ended while that was asked.
-            if !self.queue.is_reachable(REACH_WAIT) && !thread.is_finished() {
+            // One lost packet is no outage. The job may have ended while that was asked.
+            let is_gone = || !self.queue.is_reachable(REACH_WAIT);
+            if is_gone() && is_gone() && !thread.is_finished() {
                 return self.leave();
             }
-            check_at = Some(now + REACH_EVERY);
+            check_at = Some(Instant::now() + REACH_EVERY);
         }
         thread.join().unwrap_or_else(|_| Err(Panicked.into()))
     }
@@ -175,28 +176,40 @@ impl JobHandle {
     /// Ends without the job's threads.
     fn leave(&self) -> anyhow::Result<Option<JobReport>> {
         let queue = self.queue.to_string();
-        if self.shared.metrics.is_settled() {
+        let (metrics, is_begun) = (&self.shared.metrics, self.state() != JobState::Starting);
+        let outcome = match metrics.is_settled() && !metrics.has_failed() {
+            true => Ok(is_begun.then(|| JobReport::new(&self.shared, self.began.elapsed()))),
+            false => {
+                Err(LeftBehind { queue: queue.clone(), has_failed: metrics.has_failed() }.into())
+            }
+        };
+        if outcome.is_ok() {
             tracing::warn!(
                 "{queue} does not answer, so sinks and housekeeping were left behind; all that was read is committed"
             );
-            return Ok(Some(JobReport::new(&self.shared, self.began.elapsed())));
         }
-        Err(LeftBehind { queue }.into())
+        self.shared.end(outcome.as_ref().map(|_| ()));
+        outcome
     }
 }
 
-/// A stopped job could not make its last commit, since nobody answers.
+/// A stopped job could not make its last commit, or say why it stopped, since nobody answers.
 #[derive(Debug)]
 pub struct LeftBehind {
     queue: String,
+    has_failed: bool,
 }
 
 impl Display for LeftBehind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let why = match self.has_failed {
+            true => "stopped because a sink or a step of the job failed, and not waited for",
+            false => "stopped without a last commit",
+        };
         write!(
             f,
-            "stopped without a last commit, since {} does not answer; nothing is lost: the next run \
-             continues from what is committed",
+            "{why}, since {} does not answer; nothing is lost: the next run continues from what is \
+             committed",
             self.queue
         )
     }

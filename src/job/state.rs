@@ -123,8 +123,11 @@ impl Shared {
         }
     }
 
-    /// Notes how the job has ended.
+    /// Notes how the job has ended, the first time: threads that were left behind end later.
     pub fn end(&self, outcome: Result<(), &anyhow::Error>) {
+        if self.state().is_over() {
+            return;
+        }
         self.set(match outcome {
             Ok(()) => JobState::Stopped,
             Err(error) => JobState::Failed { kind: error::kind(error), error: in_one_line(error) },

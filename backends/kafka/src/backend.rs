@@ -1,9 +1,9 @@
 //! Kafka in the list of backends: what a cluster's address opens.
 
 use std::net::{TcpStream, ToSocketAddrs as _};
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::address::ClusterAddress;
 use crate::queue::KafkaQueue;
@@ -41,16 +41,29 @@ impl Address for ClusterAddress {
 
     /// One broker is enough.
     fn is_reachable(&self, wait: Duration) -> bool {
-        let takes_connections = |broker: &str| {
+        let takes_connections = move |broker: &str| {
             let Ok(mut places) = broker.to_socket_addrs() else { return false };
             places.any(|place| TcpStream::connect_timeout(&place, wait).is_ok())
         };
-        thread::scope(|scope| {
-            let brokers = self.brokers.split(',');
-            let asked: Vec<_> =
-                brokers.map(|broker| scope.spawn(move || takes_connections(broker))).collect();
-            asked.into_iter().any(|asked| asked.join().unwrap_or(false))
-        })
+        let (to, answers) = mpsc::channel();
+        for broker in self.brokers.split(',').map(str::to_owned) {
+            let to = to.clone();
+            // Names may take longer to look up than anybody waits here.
+            let ask = move || {
+                let _ = to.send(takes_connections(&broker));
+            };
+            drop(thread::Builder::new().name("kafka reach".to_owned()).spawn(ask));
+        }
+        drop(to);
+        let until = Instant::now() + wait;
+        while let Ok(is_there) =
+            answers.recv_timeout(until.saturating_duration_since(Instant::now()))
+        {
+            if is_there {
+                return true;
+            }
+        }
+        false
     }
 
     fn with_settings(&self, settings: &[(String, String)]) -> Option<Arc<dyn Address>> {

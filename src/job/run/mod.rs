@@ -21,7 +21,6 @@ use super::origin::Origin;
 use super::sinks;
 use super::spec::JobSpec;
 use super::state::{JobState, Shared};
-use super::stop::StopToken;
 use crate::error;
 use crate::remedy::{in_one_line, notice_with_remedy};
 use crate::time::{now_ms, show_ms};
@@ -106,7 +105,7 @@ fn run_until_over(spec: &JobSpec, shared: &Shared, notify: &Notify) -> anyhow::R
         Err(_) if shared.stop.is_stopped() => return Ok(true),
         runners => runners?,
     };
-    let threads = start_sinks(runners, &shared.stop);
+    let threads = start_sinks(runners, shared);
     let counts = threads.metrics();
     shared.set_sinks(counts.map(|(sink, counts)| (sink.to_string(), Arc::clone(counts))).collect());
     shared.metrics.on_notice(|notice| tracing::warn!("{}", notice_with_remedy(notice)));
@@ -148,9 +147,12 @@ fn has_progress(store: &dyn JobStore, stop: &AtomicBool) -> seismic_queue::Resul
 }
 
 /// Starts the sinks. One that fails stops the job, unless it has a server of its own.
-fn start_sinks(starts: Vec<SinkStart>, stop: &StopToken) -> SinkThreads {
-    let stop = stop.clone();
-    let on_failure: Arc<dyn Fn() + Send + Sync> = Arc::new(move || stop.stop());
+fn start_sinks(starts: Vec<SinkStart>, shared: &Shared) -> SinkThreads {
+    let (stop, metrics) = (shared.stop.clone(), Arc::clone(&shared.metrics));
+    let on_failure: Arc<dyn Fn() + Send + Sync> = Arc::new(move || {
+        metrics.fail();
+        stop.stop();
+    });
     SinkThreads::start(starts, &on_failure)
 }
 

@@ -165,6 +165,7 @@ fn run_steps(
             let behind = || run_behind(beside, Some(first_step), &is_read, metrics);
             let ended = catch_unwind(AssertUnwindSafe(behind));
             if !matches!(ended, Ok(Ok(()))) {
+                metrics.fail();
                 stop.store(true, Ordering::Relaxed);
             }
             ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic))

@@ -45,8 +45,10 @@ fn a_worker_that_slept_beyond_its_session_is_fenced_and_ends_with_code_4() {
     trial.wait_for_rows(50);
     zombie.signal(Signal::STOP);
     let heir = trial.worker("");
-    // Partitions come to the other one when the session is over, and not before.
+    // Every partition comes to the other one when the session is over.
     trial.wait_for_rows(400);
+    // By its own clock, too, it must have slept for longer than that.
+    let_it_work(Duration::from_secs(12));
     zombie.signal(Signal::CONT);
     ended_with(&zombie.wait(), 4);
     trial.tried();

@@ -139,7 +139,12 @@ impl BrokerConnection {
     /// Prepares it for another reader; false when a new one would cost less.
     pub(super) fn rest(&mut self) -> bool {
         self.renewal = None;
-        if !self.frame.is_whole() && self.frame.wanted() > limits::SPARE_BYTES {
+        if self.is_version_known && self.frame.is_whole() {
+            // An answer that nobody reads any more.
+            (self.in_flight, self.frame) = (None, Incoming::default());
+        }
+        if self.frame.filled >= self.frame.length.len() && self.frame.wanted() > limits::SPARE_BYTES
+        {
             return false;
         }
         if self.frame.filled == 0 {

@@ -56,6 +56,11 @@ impl IdleConnections {
         idle.push_back(IdleConnection { address, since: Instant::now(), connection });
     }
 
+    /// Closes those to a broker that was lost.
+    pub(super) fn forget(&self, address: &BrokerAddress) {
+        self.lock().retain(|it| it.address != *address);
+    }
+
     /// Closes those that nobody has needed for a while.
     pub(crate) fn close_old(&self) {
         forget_old(&mut self.lock());

@@ -124,6 +124,8 @@ impl Fetch {
         if let Some(broker) = self.brokers.get_mut(&id) {
             broker.connection = ConnectionState::Closed;
             broker.backoff.start(now);
+            // Those that rest are to the same broker.
+            self.cluster.idle.forget(&broker.address);
         }
         for cursor in self.cursors.values_mut().filter(|cursor| cursor.leader == Some(id)) {
             cursor.leader = None;

@@ -44,6 +44,10 @@ pub struct Metrics {
     listener: Listener,
     /// Runs whose slots have not ended well.
     open_runs: Arc<AtomicUsize>,
+    /// Whether something that was read was thrown away since the last commit.
+    has_thrown_away: Arc<AtomicBool>,
+    /// Whether a part of the job has failed, which is why the rest of it ends.
+    has_failed: Arc<AtomicBool>,
 }
 
 /// There was no row yet.
@@ -65,6 +69,8 @@ impl Default for Metrics {
             partitions: Mutex::default(),
             listener: Listener::default(),
             open_runs: Arc::default(),
+            has_thrown_away: Arc::default(),
+            has_failed: Arc::default(),
         }
     }
 }
@@ -94,13 +100,34 @@ impl Metrics {
     /// Those of a step whose end these ones wait for, too.
     #[must_use]
     pub fn beside(&self) -> Metrics {
-        Metrics { open_runs: Arc::clone(&self.open_runs), ..Metrics::default() }
+        Metrics {
+            open_runs: Arc::clone(&self.open_runs),
+            has_thrown_away: Arc::clone(&self.has_thrown_away),
+            has_failed: Arc::clone(&self.has_failed),
+            ..Metrics::default()
+        }
     }
 
     /// Whether every run that was begun has committed all that it read, and reads no more.
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        self.open_runs.load(Ordering::Acquire) == 0
+        self.open_runs.load(Ordering::Acquire) == 0 && !self.has_thrown_away.load(Ordering::Acquire)
+    }
+
+    /// A sink or a step of the job has failed.
+    pub fn fail(&self) {
+        self.has_failed.store(true, Ordering::Release);
+    }
+
+    /// Whether one has.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.has_failed.load(Ordering::Acquire)
+    }
+
+    /// What was read and not committed is gone from here; it is read again, here or elsewhere.
+    pub(crate) fn thrown_away(&self) {
+        self.has_thrown_away.store(true, Ordering::Release);
     }
 
     pub(crate) fn begin_run(&self) {
@@ -218,6 +245,7 @@ impl Metrics {
 
     /// A commit is durable.
     pub(crate) fn committed(&self, partitions: &[PartitionCommit], time: Duration) {
+        self.has_thrown_away.store(false, Ordering::Release);
         let mut bytes = 0;
         let now_ms = now_ms();
         let mut outputs = lock(&self.outputs);

@@ -192,6 +192,7 @@ impl Slot<'_> {
     /// made before they took over; they know its outcome.
     pub(super) fn lost(&mut self, partitions: &[Partition]) -> Result<()> {
         tracing::warn!("partitions were revoked because this worker missed its heartbeat");
+        self.job.metrics.thrown_away();
         self.parts.retain(|partition, _| !partitions.contains(partition));
         self.source.stop_further(partitions)?;
         while self.commit_channel.is_busy() {
@@ -230,6 +231,7 @@ impl Slot<'_> {
     fn discard(&mut self) {
         self.rebuilt += 1;
         self.job.metrics.rebuilt();
+        self.job.metrics.thrown_away();
         self.parts.clear();
         self.reading_order.clear();
         self.waiting_since = None;
