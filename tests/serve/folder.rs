@@ -86,7 +86,7 @@ fn files_that_change_come_and_go_are_followed() {
     // Two jobs never write to the same folder.
     stage.write_job("other.toml", "name = 'other'\nsink = ['csv:./rows']\n");
     wait_until("the rival is named", || {
-        server.stderr().contains("job other has the same folder")
+        server.stderr().contains("job other has the same file or folder")
             && server.stderr().contains("as job coast")
     });
     fs::remove_file(stage.stage.path("jobs/coast.toml")).unwrap();

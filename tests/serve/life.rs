@@ -171,7 +171,7 @@ fn a_job_lives_through_deaths_savepoints_and_forks_and_every_row_is_proved() {
     };
     let said = refused("name = 'other'\nsink = ['csv:./rows']\n");
     assert!(
-        said.contains("job other has the same folder") && said.contains("as job coast"),
+        said.contains("job other has the same file or folder") && said.contains("as job coast"),
         "{said}"
     );
     let said = refused("name = 'other'\nengine = '/bin/sh'\nsink = ['csv:/rows']\n");
