@@ -44,12 +44,13 @@ fn every_route_of_a_server_answers_and_refuses_as_it_is_described() {
         });
     };
     let before = |method: &str, path: &str| match (method, path) {
-        ("GET", path) if path.contains("{name}") => {
+        ("GET", _) => {
             state_is("running");
-            // Its store is made a moment after.
-            wait_until("it has a status", || {
-                client.get("/api/v1/jobs/coast/checkpoints").status == 200
-                    && client.get("/api/v1/jobs/coast/status").status == 200
+            // Its store is made, and its lag known, a moment after.
+            wait_until("it is ready and has a status", || {
+                ["/readyz", "/api/v1/jobs/coast/checkpoints", "/api/v1/jobs/coast/status"]
+                    .iter()
+                    .all(|path| client.get(path).status == 200)
             });
         }
         ("POST", path) if path.ends_with("/resume") => state_is("paused"),
