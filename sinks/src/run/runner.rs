@@ -73,7 +73,7 @@ impl SinkRunner {
     /// once.
     ///
     /// # Errors
-    /// [`OffsetGone`](QueueError::OffsetGone) when the sink still needs rows that the store has
+    /// [`OffsetGone`](seismic_queue::Error::OffsetGone) when the sink still needs rows that the store has
     /// deleted, [`Error::Ahead`] when it has rows that the store does not know: it never skips or
     /// guesses. Otherwise as [`Sink::recover`].
     pub fn new(store: Arc<dyn JobStore>, mut sink: Box<dyn Sink>) -> Result<Self> {
