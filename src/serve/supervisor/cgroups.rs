@@ -26,11 +26,18 @@ pub struct Cgroups {
 }
 
 impl Cgroups {
-    /// Those of this process.
+    /// Those of this process, whose workers end with it or are left to the next server.
     ///
     /// # Errors
     /// Why it may not make any.
-    pub fn of_this_process() -> io::Result<Cgroups> {
+    pub fn of_this_process(leaves_workers: bool) -> io::Result<Cgroups> {
+        if leaves_workers {
+            // No process can be put into a cgroup that has others below it: the service manager
+            // could not start the next server.
+            let why = "workers are left running, and below a cgroup with some of them no server \
+                       can be started again";
+            return Err(io::Error::other(why));
+        }
         let own = fs::read_to_string("/proc/self/cgroup")?;
         let own = own.lines().find_map(|line| line.strip_prefix("0::"));
         let own = own.ok_or_else(|| io::Error::other("cgroups of version 2 are not there"))?;
@@ -73,6 +80,12 @@ impl Cgroups {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn workers_that_outlive_their_server_get_no_cgroup_below_its_own() {
+        let refused = Cgroups::of_this_process(true).unwrap_err().to_string();
+        assert!(refused.contains("left running"), "{refused}");
+    }
 
     #[test]
     fn a_worker_has_a_leaf_with_its_limits_and_what_is_not_delegated_is_said() {

@@ -160,7 +160,8 @@ impl Supervisor {
 
     /// Where cgroups of workers are made, if this server may; looked for once.
     fn cgroups(&mut self) -> Option<Cgroups> {
-        let found = self.cgroups.get_or_insert_with(|| match Cgroups::of_this_process() {
+        let leaves = self.settings.leave_running;
+        let found = self.cgroups.get_or_insert_with(|| match Cgroups::of_this_process(leaves) {
             Ok(cgroups) => Some(cgroups),
             Err(error) => {
                 tracing::info!("no cgroups for [resources]: {error}; workers limit themselves");
