@@ -111,11 +111,19 @@ impl StateFile {
         for (job, change) in changes {
             let kind = change.kind.name();
             if change.is_raised {
-                act.execute(
-                    "INSERT INTO alarms (job, kind, subject, text, raised_ms)
-                     VALUES (?1, ?2, ?3, ?4, ?5)",
-                    params![job, kind, change.subject, change.text, change.since_ms],
+                // What is told again is one alarm still: only what is over is ever deleted.
+                let known = act.execute(
+                    "UPDATE alarms SET text = ?4
+                     WHERE job = ?1 AND kind = ?2 AND subject = ?3 AND recovered_ms IS NULL",
+                    params![job, kind, change.subject, change.text],
                 )?;
+                if known == 0 {
+                    act.execute(
+                        "INSERT INTO alarms (job, kind, subject, text, raised_ms)
+                         VALUES (?1, ?2, ?3, ?4, ?5)",
+                        params![job, kind, change.subject, change.text, change.since_ms],
+                    )?;
+                }
             } else {
                 act.execute(
                     "UPDATE alarms SET recovered_ms = ?3
@@ -273,4 +281,33 @@ pub fn failed(db: &Connection, id: i64, error: &str, next_ms: Option<i64>) -> an
         [limits::UNDELIVERED],
     )?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn change(is_raised: bool, text: &str, since_ms: i64) -> (String, Change) {
+        let (kind, subject, text) = (Kind::Rows, "shakes".to_owned(), text.to_owned());
+        ("coast".to_owned(), Change { kind, subject, is_raised, text, since_ms })
+    }
+
+    #[test]
+    fn an_alarm_that_is_told_again_is_one_row_with_its_newest_text() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut state = StateFile::open(&folder.path().join("serve.db")).unwrap();
+        for at in 0..50 {
+            let again = change(true, &format!("row {at}"), at);
+            state.store_alarms(at, &[again], &[], &[]).unwrap();
+        }
+        let all = state.alarms(None, 100).unwrap();
+        assert_eq!(all.len(), 1, "{all:?}");
+        assert_eq!((&*all[0].text, all[0].raised_ms), ("row 49", 0));
+        state.store_alarms(60, &[change(false, "", 0)], &[], &[]).unwrap();
+        // The next one is another alarm.
+        state.store_alarms(70, &[change(true, "new", 70)], &[], &[]).unwrap();
+        let all = state.alarms(None, 100).unwrap();
+        let ends: Vec<_> = all.iter().map(|it| (it.raised_ms, it.recovered_ms)).collect();
+        assert_eq!(ends, [(70, None), (0, Some(60))]);
+    }
 }
