@@ -3,6 +3,7 @@
 use super::life::Input;
 use super::life::state::{Standing, State};
 use super::life::{Intent, Life};
+use super::pressure::Level;
 use super::served_job::ServedJob;
 use super::state::jobs::StoredJob;
 use super::supervisor::Supervisor;
@@ -52,6 +53,14 @@ pub fn standing(workers: &[&ServedJob]) -> Standing {
 fn unknown() -> Standing {
     let why = "it is not known".to_owned();
     Standing { state: State::Created, since_ms: 0, why, last_error: None }
+}
+
+/// How much of a job works: as much as of that worker that yields most. One that nobody wants to run
+/// says nothing.
+#[must_use]
+pub fn level(workers: &[&ServedJob]) -> Level {
+    let wanted = workers.iter().filter(|it| it.life.saved().intent == Intent::Run);
+    wanted.map(|it| it.life.level()).max().unwrap_or_default()
 }
 
 /// What all workers have counted, and when the newest of them said so; `None`: nobody has.
@@ -190,6 +199,7 @@ mod tests {
     use crate::job::service::RestartPolicy;
     use crate::serve::life::Doing;
     use crate::serve::life::ending::Ending;
+    use crate::serve::pressure::Seen;
     use crate::serve::settings::ServeSettings;
     use crate::serve::worker::order::Description;
 
@@ -263,6 +273,27 @@ mod tests {
         let places: Vec<_> = next.workers_of("coast").iter().map(|it| it.place()).collect();
         assert_eq!(places, [1, 2, 3]);
         assert!(!next.is_in(next.job("coast").unwrap(), &description));
+    }
+
+    #[test]
+    fn a_job_yields_as_long_as_one_of_its_workers_does() {
+        let runs = [Input::Start, Input::Reported(Doing::Running)];
+        let yields = |level| Input::Yield(level, "cores are short".to_owned());
+        let first = worker(1, &runs);
+        let second = worker(2, &[&runs[..], &[yields(Level::Paused)]].concat());
+        assert_eq!(level(&[&first]), Level::Full);
+        assert_eq!(level(&[&first, &second]), Level::Paused);
+        // Also when the first one has failed for good.
+        let busy = Input::Ended(Ending::Exited { code: 4, words: None });
+        let failed = worker(1, &[&runs[..], &[yields(Level::Slowed), busy]].concat());
+        assert_eq!(failed.life.standing().state, State::Failed);
+        assert_eq!(level(&[&failed, &second]), Level::Paused);
+        assert!(Seen::of(&[&failed, &second]).unwrap().works);
+        // One that waits for its restart is wanted, and does not work.
+        let died = worker(1, &[&runs[..], &[Input::Ended(Ending::Vanished)]].concat());
+        let seen = Seen::of(&[&died]).unwrap();
+        assert!(!seen.works && seen.level == Level::Full);
+        assert!(Seen::of(&[&failed]).is_none());
     }
 
     #[test]

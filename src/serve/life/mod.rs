@@ -347,12 +347,17 @@ impl Life {
 
     fn yields(&mut self, now_ms: i64, level: Level, why: &str) -> Vec<Act> {
         let saved = &self.saved;
-        let works = matches!(saved.standing.state, State::Running | State::Degraded);
+        let works =
+            saved.has_worker && matches!(saved.standing.state, State::Running | State::Degraded);
         let before = self.level();
-        if saved.intent != Intent::Run || !saved.has_worker || !works || level == before {
+        if saved.intent != Intent::Run || level == before || (!works && level > before) {
             return vec![];
         }
         self.saved.yields = (level != Level::Full).then(|| (level, why.to_owned()));
+        if !works {
+            // The worker that is to come is told what holds then.
+            return vec![];
+        }
         match level {
             Level::Full => self.enter(now_ms, State::Running, why),
             level => self.enter(now_ms, State::Degraded, &in_words(level, why)),

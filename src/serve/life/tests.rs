@@ -219,6 +219,37 @@ fn a_job_that_yields_is_degraded_says_why_and_returns_also_through_deaths() {
     assert_eq!(job.step(1_012, Input::Resume), [Act::Resume]);
 }
 
+#[test]
+fn a_worker_that_is_started_again_gets_back_what_was_returned_meanwhile() {
+    let yields = |level| Input::Yield(level, "cores are short".to_owned());
+    // It was returned while it waited for its restart, or while it started.
+    for late in [false, true] {
+        let mut job = life(RestartPolicy::default());
+        job.step(0, Input::Start);
+        job.step(1, Input::Reported(Doing::Running));
+        job.step(2, yields(Level::Paused));
+        job.step(3, Input::Ended(Ending::Killed { signal: 9 }));
+        if late {
+            assert_eq!(job.step(1_003, Input::Tick), [Act::Spawn]);
+        }
+        assert_eq!(job.step(1_004, yields(Level::Slowed)), []);
+        assert_eq!(job.level(), Level::Slowed);
+        assert_eq!(job.step(1_005, yields(Level::Full)), []);
+        assert_eq!(job.level(), Level::Full);
+        if !late {
+            assert_eq!(job.step(1_006, Input::Tick), [Act::Spawn]);
+        }
+        // Started paused, as it was ordered then.
+        assert_eq!(job.step(1_007, Input::Reported(Doing::Paused)), [Act::Resume]);
+        job.step(1_008, Input::Reported(Doing::Running));
+        assert_eq!(job.standing().state, State::Running);
+        // One that does not work yields nothing.
+        job.step(1_009, Input::Ended(Ending::Killed { signal: 9 }));
+        job.step(1_010, yields(Level::Paused));
+        assert_eq!(job.level(), Level::Full);
+    }
+}
+
 #[derive(Clone, Debug)]
 enum Happening {
     Start,

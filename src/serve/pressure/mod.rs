@@ -33,7 +33,7 @@ pub enum Level {
     Paused,
 }
 
-/// A job that somebody wants to run, and that has a worker.
+/// A job that somebody wants to run, also while it is started again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
     /// Its name.
@@ -42,6 +42,8 @@ pub struct Seen {
     pub priority: u8,
     /// How much of it works.
     pub level: Level,
+    /// Whether it works now. One that does not can neither yield nor return, and counts for the rest.
+    pub works: bool,
     /// Whether it is too far behind its input.
     pub lags: bool,
 }
@@ -151,7 +153,8 @@ fn helped(short: Short, jobs: &[Seen]) -> Option<(u8, String)> {
 
 /// The job that yields next, and how far: the lowest one that still can.
 fn yields(helped: u8, jobs: &[Seen]) -> Option<(&Seen, Level)> {
-    let below = jobs.iter().filter(|job| job.priority < helped && job.level != Level::Paused);
+    let works = jobs.iter().filter(|job| job.works);
+    let below = works.filter(|job| job.priority < helped && job.level != Level::Paused);
     let job = below.min_by_key(|job| (job.priority, &job.name))?;
     let level = if job.level == Level::Full { Level::Slowed } else { Level::Paused };
     Some((job, level))
@@ -159,7 +162,7 @@ fn yields(helped: u8, jobs: &[Seen]) -> Option<(&Seen, Level)> {
 
 /// The job that gets something back next: the highest one that yields.
 fn returns(jobs: &[Seen]) -> Option<(&Seen, Level)> {
-    let yielding = jobs.iter().filter(|job| job.level != Level::Full);
+    let yielding = jobs.iter().filter(|job| job.works && job.level != Level::Full);
     let job = yielding.max_by_key(|job| (job.priority, Reverse(&job.name), Reverse(job.level)))?;
     let level = if job.level == Level::Paused { Level::Slowed } else { Level::Full };
     Some((job, level))

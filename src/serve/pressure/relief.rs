@@ -3,9 +3,10 @@
 use std::time::{Duration, Instant};
 
 use super::look::PressureLimits;
-use super::{Pressure, Seen, Step};
+use super::{Level, Pressure, Seen, Step};
 use crate::serve::life::state::State;
 use crate::serve::life::{Input, Intent};
+use crate::serve::served_job::ServedJob;
 use crate::serve::supervisor::Supervisor;
 use crate::serve::workers;
 use crate::time::now_ms;
@@ -38,32 +39,54 @@ impl Relief {
         }
         self.looked = Some(Instant::now());
         let jobs: Vec<Seen> =
-            server.jobs().filter_map(|job| self.seen(server, job.name())).collect();
+            server.jobs().filter_map(|job| self.seen(&server.workers_of(job.name()))).collect();
         let short = self.limits.look();
         let Some(Step { name, level, why }) = self.pressure.see(now_ms(), short, &jobs) else {
             return;
         };
-        let all: Vec<String> =
-            server.workers_of(&name).iter().map(|it| it.name().to_owned()).collect();
-        for entry in all {
-            // A worker that can do neither works on, as one of an older version.
-            if server.can_pause(&entry) {
+        let before = jobs.iter().find(|job| job.name == name).map_or(Level::Full, |job| job.level);
+        for (entry, its_level) in levels(&server.workers_of(&name)) {
+            let steps = match level < before {
+                // A return makes nobody work less, and reaches also a worker that is not there now.
+                true => its_level > level,
+                // A worker that can do neither works on, as one of an older version.
+                false => server.can_pause(&entry),
+            };
+            if steps {
                 server.apply(&entry, Input::Yield(level, why.clone()));
             }
         }
     }
 
-    /// The job, if somebody wants it to run and it does.
-    fn seen(&self, server: &Supervisor, name: &str) -> Option<Seen> {
-        let job = server.job(name)?;
-        let works = matches!(job.life.standing().state, State::Running | State::Degraded);
-        let is_wanted = job.life.saved().intent == Intent::Run && works;
-        is_wanted.then(|| Seen {
-            name: name.to_owned(),
+    /// The job of these workers, if somebody wants it to run.
+    fn seen(&self, workers: &[&ServedJob]) -> Option<Seen> {
+        let lags = || {
+            workers::numbers(workers)
+                .is_some_and(|(_, numbers)| self.limits.is_behind(numbers.wait_ms))
+        };
+        Seen::of(workers).map(|seen| Seen { lags: lags(), ..seen })
+    }
+}
+
+impl Seen {
+    /// The job of these workers, if somebody wants one of them to run: also while it is started again.
+    #[must_use]
+    pub fn of(workers: &[&ServedJob]) -> Option<Seen> {
+        let job = workers.first()?;
+        let wanted = || workers.iter().filter(|it| it.life.saved().intent == Intent::Run);
+        let works =
+            |it: &&ServedJob| matches!(it.life.standing().state, State::Running | State::Degraded);
+        wanted().next().map(|_| Seen {
+            name: job.job_name().to_owned(),
             priority: job.service.priority,
-            level: job.life.level(),
-            lags: workers::numbers(&server.workers_of(name))
-                .is_some_and(|(_, numbers)| self.limits.is_behind(numbers.wait_ms)),
+            level: workers::level(workers),
+            works: wanted().any(works),
+            lags: false,
         })
     }
+}
+
+/// The workers, and how much of each works.
+fn levels(workers: &[&ServedJob]) -> Vec<(String, Level)> {
+    workers.iter().map(|it| (it.name().to_owned(), it.life.level())).collect()
 }

@@ -15,7 +15,7 @@ fn none_yet() -> Pressure {
 }
 
 fn seen(name: &str, priority: u8) -> Seen {
-    Seen { name: name.to_owned(), priority, level: Level::Full, lags: false }
+    Seen { name: name.to_owned(), priority, level: Level::Full, works: true, lags: false }
 }
 
 /// What a second of this does to the jobs; the step.
@@ -85,6 +85,33 @@ fn a_job_that_is_the_highest_now_has_all_of_it_at_once() {
     jobs.remove(0);
     second(&mut pressure, 30, CPU, &mut jobs);
     assert_eq!(jobs[0].level, Level::Full);
+}
+
+#[test]
+fn a_highest_job_that_is_started_again_is_still_the_highest() {
+    let mut jobs = [seen("alert", 9), seen("rows", 5), seen("report", 1)];
+    let mut pressure = none_yet();
+    for at in 0..12 {
+        second(&mut pressure, at, CPU, &mut jobs);
+    }
+    let levels = [Level::Full, Level::Full, Level::Paused];
+    assert_eq!(jobs.each_ref().map(|job| job.level), levels);
+    // It dies: nobody gets anything back for that, and the others yield on for it.
+    jobs[0].works = false;
+    assert_eq!(second(&mut pressure, 12, Short::default(), &mut jobs), None);
+    assert_eq!(jobs.each_ref().map(|job| job.level), levels);
+    for at in 13..40 {
+        second(&mut pressure, at, CPU, &mut jobs);
+    }
+    let levels = [Level::Full, Level::Paused, Level::Paused];
+    assert_eq!(jobs.each_ref().map(|job| job.level), levels);
+    // What does not work neither yields nor returns.
+    jobs[1].works = false;
+    for at in 40..100 {
+        second(&mut pressure, at, Short::default(), &mut jobs);
+    }
+    let levels = [Level::Full, Level::Paused, Level::Full];
+    assert_eq!(jobs.each_ref().map(|job| job.level), levels);
 }
 
 proptest! {
