@@ -46,6 +46,13 @@ pub const FOLLOW_EVERY: Duration = Duration::from_millis(200);
 /// Pause before topics that could not be followed are tried again.
 pub const FOLLOW_AGAIN: Duration = Duration::from_secs(1);
 
+/// How long topics may not be followed before that is said: those of a job that has just begun are made
+/// with its first commit.
+pub const FOLLOW_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How often it is said that messages of a followed topic are no rows: all of them may be none.
+pub const REFUSED_EVERY: Duration = Duration::from_secs(60);
+
 /// Rows of each partition before its end in which the newest one of a sensor is looked for.
 pub const ROWS_BEFORE: u64 = 5_000;
 

@@ -164,6 +164,19 @@ impl RowDecoder {
     /// [`Error::Row`], naming the first message that is not a row. An empty message is none where
     /// the first column may not be empty: no window has no sensor.
     pub fn decode<'a>(&'a mut self, batch: &'a Batch) -> Result<Rows<'a>> {
+        self.decode_unless(batch, Err)
+    }
+
+    /// The same, where whoever asks may pass over a message that is not a row: `refused` is told of each,
+    /// and what it returns as an error ends it.
+    ///
+    /// # Errors
+    /// Those of `refused`.
+    pub fn decode_unless<'a>(
+        &'a mut self,
+        batch: &'a Batch,
+        mut refused: impl FnMut(Error) -> Result<()>,
+    ) -> Result<Rows<'a>> {
         self.count = 0;
         self.given.clear();
         while self.rows.len() < batch.len() {
@@ -180,12 +193,19 @@ impl RowDecoder {
                 let (topic, partition) = (self.topic.clone(), batch.partition());
                 Error::Row { topic, partition, offset: message.offset, what, source }
             };
-            row.decode(&self.schema, message.value)
-                .map_err(|error| refuse("its bytes do not fit the topic's columns", Some(error)))?;
-            if let Row::Window(window) = row
-                && window.sensor_id.is_empty()
-            {
-                return Err(refuse("it names no sensor", None));
+            let what = match row.decode(&self.schema, message.value) {
+                Err(error) => Some(refuse("its bytes do not fit the topic's columns", Some(error))),
+                Ok(()) => match row {
+                    Row::Window(window) if window.sensor_id.is_empty() => {
+                        Some(refuse("it names no sensor", None))
+                    }
+                    _ => None,
+                },
+            };
+            if let Some(what) = what {
+                refused(what)?;
+                self.given.push(false);
+                continue;
             }
             self.given.push(self.choice.filter.as_ref().is_none_or(|it| it.matches(row)));
         }
@@ -223,6 +243,22 @@ mod tests {
             assert!(error.to_string().contains("message 7 of results/3"), "{error}");
             assert_eq!(error.kind(), Kind::Data);
         }
+    }
+
+    #[test]
+    fn a_message_that_is_no_row_may_be_passed_over() {
+        let mut rows = batch(Partition(3), Offset(6), &[row(3, 6)]);
+        rows.push(Message { offset: Offset(7), append_ms: 0, key: b"k", value: b"\xff\xff" });
+        let last = batch(Partition(3), Offset(8), &[row(3, 8)]);
+        rows.push_part(&last, 0..1);
+        let (mut decoder, mut refused) = (decoder(), Vec::new());
+        let given = decoder.decode_unless(&rows, |error| {
+            refused.push(error.to_string());
+            Ok(())
+        });
+        let offsets: Vec<_> = given.unwrap().iter().map(|row| row.offset.0).collect();
+        assert_eq!(offsets, [6, 8]);
+        assert!(refused.len() == 1 && refused[0].contains("message 7 of results/3"), "{refused:?}");
     }
 
     #[test]

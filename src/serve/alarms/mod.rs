@@ -11,10 +11,14 @@
 
 pub mod conditions;
 pub mod courier;
+mod followed;
 pub mod follower;
+mod found;
 pub mod keeper;
 pub mod kind;
 pub mod message;
 pub mod rows;
 pub mod sensors;
+mod trouble;
+mod wanted;
 pub mod watch;
