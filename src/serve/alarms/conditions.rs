@@ -34,6 +34,8 @@ pub struct Look<'a> {
     pub sensors: Option<(i64, &'a BTreeMap<String, i64>)>,
     /// Why it works less, for jobs of higher priorities.
     pub yields: Option<&'a str>,
+    /// Whether it reads nothing for that. No one misses then what it cannot have read.
+    pub reads_nothing: bool,
     /// Offsets of clocks that are wrong, ms.
     pub clocks: Option<&'a BTreeMap<String, i64>>,
 }
@@ -80,7 +82,10 @@ impl Memory {
     pub fn judge(&mut self, now_ms: i64, look: &Look<'_>, alarms: &Alarms) -> Vec<Judged> {
         let mut all = self.judge_job(now_ms, look, alarms);
         let runs = matches!(look.state, State::Running | State::Degraded);
-        if let Some((since_ms, last_ms)) = look.sensors {
+        if look.reads_nothing {
+            // Sensors have time from when it reads again; what is raised stays until then.
+            self.runs_since_ms = None;
+        } else if let Some((since_ms, last_ms)) = look.sensors {
             // While the job did not run there were no rows of any sensor.
             let since_ms = since_ms.max(*self.runs_since_ms.get_or_insert(now_ms));
             let expected = (&*alarms.sensors, alarms.sensors_silent);
@@ -123,7 +128,9 @@ impl Memory {
         all.push((Kind::Worker, is_silent.then_some(silent)));
         let runs = matches!(look.state, State::Running | State::Degraded);
         match (&look.counts, runs) {
-            (Some(counts), true) => self.numbers.judge(now_ms, counts, alarms, &mut all),
+            (Some(counts), true) => {
+                self.numbers.judge(now_ms, counts, look.reads_nothing, alarms, &mut all);
+            }
             (_, true) => {}
             // Nothing of this is wrong with a job that does not run.
             (_, false) => {
@@ -142,6 +149,7 @@ impl Numbers {
         &mut self,
         now_ms: i64,
         counts: &Counts,
+        reads_nothing: bool,
         alarms: &Alarms,
         all: &mut Vec<(Kind, Option<String>)>,
     ) {
@@ -151,7 +159,6 @@ impl Numbers {
             let text = || format!("{what} {} s", value_ms / 1_000);
             all.push((kind, (value_ms > limit_ms).then(text)));
         };
-        longer(Kind::Lag, counts.wait_ms, alarms.lag, "what it reads next has waited");
         let age = Some(counts.checkpoint_age_ms);
         longer(
             Kind::Checkpoint,
@@ -159,11 +166,15 @@ impl Numbers {
             alarms.checkpoint_age,
             "its oldest newest checkpoint is older than",
         );
-        if self.records.1 == 0 || self.records.0 != counts.records {
+        if self.records.1 == 0 || self.records.0 != counts.records || reads_nothing {
             self.records = (counts.records, now_ms);
         }
-        let idle = Some(now_ms - self.records.1);
-        longer(Kind::NoData, idle, alarms.no_data, "it has read nothing for");
+        // What it yields has its own alarm; these two neither begin nor end meanwhile.
+        if !reads_nothing {
+            longer(Kind::Lag, counts.wait_ms, alarms.lag, "what it reads next has waited");
+            let idle = Some(now_ms - self.records.1);
+            longer(Kind::NoData, idle, alarms.no_data, "it has read nothing for");
+        }
         for (sink, &rows) in &counts.sinks {
             let seen = self.sinks.entry(sink.clone()).or_insert((rows, counts.rows, now_ms));
             if seen.0 != rows || counts.rows <= seen.1 {
@@ -222,6 +233,7 @@ mod tests {
             sensors: None,
             clocks: None,
             yields: None,
+            reads_nothing: false,
         }
     }
 
@@ -259,6 +271,40 @@ mod tests {
         assert_eq!(wrong(2_000, State::Stopped), [Kind::ClockOffset]);
         assert_eq!(wrong(100_000, State::Running), [Kind::ClockOffset]);
         assert_eq!(wrong(160_001, State::Running), [Kind::SensorNoData, Kind::ClockOffset]);
+    }
+
+    #[test]
+    fn what_a_job_that_yields_does_not_read_is_missed_by_nobody() {
+        let mut memory = Memory::default();
+        let alarms = Alarms { sensors: vec!["A".to_owned()], ..Alarms::default() };
+        let last = BTreeMap::from([("A".to_owned(), 1_000)]);
+        let mut judge = |now_s: i64, reads_nothing: bool| {
+            let counts = Counts { records: 100, wait_ms: Some(90_000), ..Counts::default() };
+            let wait_ms = counts.wait_ms.filter(|_| reads_nothing);
+            let seen = Look {
+                sensors: Some((0, &last)),
+                yields: reads_nothing.then_some("it is paused"),
+                reads_nothing,
+                ..look(State::Degraded, Some(Counts { wait_ms, ..counts }))
+            };
+            memory.judge(now_s * 1_000, &seen, &alarms)
+        };
+        let wrong = |judged: Vec<Judged>| -> Vec<Kind> {
+            judged.into_iter().filter(|it| !it.wrong.is_empty()).map(|it| it.kind).collect()
+        };
+        assert_eq!(wrong(judge(1, false)), []);
+        for now_s in 2..500 {
+            let judged = judge(now_s, true);
+            // What was raised before is not over for that.
+            let kinds = [Kind::Lag, Kind::NoData, Kind::SensorNoData];
+            assert!(judged.iter().all(|it| !kinds.contains(&it.kind)), "{judged:?}");
+            assert_eq!(wrong(judged), [Kind::Pressure]);
+        }
+        // It has the whole time from its return on.
+        for now_s in 500..=559 {
+            assert_eq!(wrong(judge(now_s, false)), [], "{now_s}");
+        }
+        assert_eq!(wrong(judge(561, false)), [Kind::NoData, Kind::SensorNoData]);
     }
 
     #[test]

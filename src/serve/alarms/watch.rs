@@ -179,6 +179,8 @@ impl Watch {
                 disk: watched.disk.clone(),
                 sensors: since_ms.map(|since_ms| (since_ms, &*last_ms)),
                 clocks: clocks.as_ref(),
+                // Numbers and sensors are of all workers.
+                reads_nothing: workers::level(&server.workers_of(job.job_name())) == Level::Paused,
                 yields: (job.life.level() != Level::Full).then_some(&*job.life.standing().why),
             };
             let alarms = &job.service.alarms;
