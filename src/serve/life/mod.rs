@@ -345,6 +345,15 @@ impl Life {
         self.saved.yields.as_ref().map_or(Level::Full, |(level, _)| *level)
     }
 
+    /// What a running worker is to be told that says whether it is slowed, if that is not as it is to be:
+    /// what it was told may not have arrived.
+    #[must_use]
+    pub fn mends_slowed(&self, is_slowed: bool) -> Option<bool> {
+        let saved = &self.saved;
+        let wanted = saved.intent == Intent::Run && self.level() == Level::Slowed;
+        (is_slowed != wanted && saved.stop_asked_ms.is_none()).then_some(wanted)
+    }
+
     fn yields(&mut self, now_ms: i64, level: Level, why: &str) -> Vec<Act> {
         let saved = &self.saved;
         let works =

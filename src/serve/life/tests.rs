@@ -220,6 +220,22 @@ fn a_job_that_yields_is_degraded_says_why_and_returns_also_through_deaths() {
 }
 
 #[test]
+fn a_worker_that_did_not_hear_of_its_speed_is_told_again() {
+    let mut job = life(RestartPolicy::default());
+    let yields = |level| Input::Yield(level, "cores are short".to_owned());
+    job.step(0, Input::Start);
+    job.step(1, Input::Reported(Doing::Running));
+    assert_eq!((job.mends_slowed(false), job.mends_slowed(true)), (None, Some(false)));
+    job.step(2, yields(Level::Slowed));
+    assert_eq!((job.mends_slowed(false), job.mends_slowed(true)), (Some(true), None));
+    job.step(3, yields(Level::Full));
+    assert_eq!((job.mends_slowed(false), job.mends_slowed(true)), (None, Some(false)));
+    // Nobody tells one that ends.
+    job.step(4, Input::Stop);
+    assert_eq!(job.mends_slowed(true), None);
+}
+
+#[test]
 fn a_worker_that_is_started_again_gets_back_what_was_returned_meanwhile() {
     let yields = |level| Input::Yield(level, "cores are short".to_owned());
     // It was returned while it waited for its restart, or while it started.

@@ -293,6 +293,12 @@ impl Supervisor {
                     "draining" => Some(Doing::Draining),
                     _ => None,
                 };
+                if doing == Some(Doing::Running)
+                    && let Some(is_slowed) = job.life.mends_slowed(report.is_slowed)
+                    && let Some(link) = &job.link
+                {
+                    link.slow(is_slowed);
+                }
                 let was_silent = job.silent_since_ms.take().is_some();
                 job.report = Some((now_ms(), *report));
                 if matches!(doing, Some(Doing::Running | Doing::Paused)) {

@@ -14,6 +14,8 @@ pub struct Report {
     pub state: String,
     /// Whether it is to read nothing.
     pub is_paused: bool,
+    /// Whether it is to read a part of the time.
+    pub is_slowed: bool,
     /// Threads that can read and compute.
     pub slots: u64,
     /// What it has counted and measured.
@@ -33,6 +35,12 @@ impl Report {
         };
         let mut numbers = job.numbers();
         sink_lags::put_into(&mut numbers, sink_lags);
-        Report { state: state.to_owned(), is_paused: job.is_paused(), slots, numbers }
+        Report {
+            state: state.to_owned(),
+            is_paused: job.is_paused(),
+            is_slowed: false,
+            slots,
+            numbers,
+        }
     }
 }

@@ -94,7 +94,8 @@ fn work(folder: &WorkerFolder, identity: &Identity) -> anyhow::Result<Outcome> {
     let report = Box::new(move || {
         let lags = lags.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let is_paused = of_report.is_paused();
-        Report { is_paused, ..Report::of(&observer, slots as u64, &lags) }
+        let is_slowed = of_report.is_slowed();
+        Report { is_paused, is_slowed, ..Report::of(&observer, slots as u64, &lags) }
     });
     let listener = folder.listen().context("listening on the socket")?;
     listen(listener, Subject { identity: identity.clone(), stop, throttle, report })?;

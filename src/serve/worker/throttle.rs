@@ -58,6 +58,12 @@ impl Throttle {
         lock(&self.told.0).is_paused
     }
 
+    /// Whether it was told to read a part of the time.
+    #[must_use]
+    pub fn is_slowed(&self) -> bool {
+        lock(&self.told.0).is_slowed
+    }
+
     fn tell(&self, change: impl FnOnce(&mut Told)) {
         let mut told = lock(&self.told.0);
         change(&mut told);
