@@ -3,7 +3,7 @@
 //! Pure: a [`Look`] and the time go in, and each kind of alarm that can be judged comes out, with
 //! its text when it is wrong.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use super::keeper::Judged;
@@ -73,8 +73,14 @@ struct Numbers {
     minute: VecDeque<(i64, u64, u64)>,
     /// Records at their newest change, and when.
     records: (u64, i64),
+    /// Whether some were seen to be read.
+    has_read: bool,
     /// Rows of each sink at their newest change, the job's rows then, and when.
     sinks: BTreeMap<String, (u64, u64, i64)>,
+    /// Sinks that were not seen to write yet, and since when they are watched.
+    quiet: BTreeMap<String, i64>,
+    /// What nothing is known of yet.
+    undecided: BTreeSet<Kind>,
 }
 
 impl Memory {
@@ -89,18 +95,16 @@ impl Memory {
             // While the job did not run there were no rows of any sensor.
             let since_ms = since_ms.max(*self.runs_since_ms.get_or_insert(now_ms));
             let expected = (&*alarms.sensors, alarms.sensors_silent);
-            let wrong = match runs {
+            all.push(match runs {
                 true => sensors::silent(now_ms, expected, since_ms, last_ms),
-                false => BTreeMap::new(),
-            };
-            all.push(Judged { kind: Kind::SensorNoData, wrong });
+                false => Judged::of_job(Kind::SensorNoData, None),
+            });
         }
         if !runs {
             self.runs_since_ms = None;
         }
         if let Some(offsets) = look.clocks {
-            let wrong = sensors::wrong_clocks(alarms.clock_offset, offsets);
-            all.push(Judged { kind: Kind::ClockOffset, wrong });
+            all.push(sensors::wrong_clocks(alarms.clock_offset, offsets));
         }
         all
     }
@@ -140,7 +144,12 @@ impl Memory {
                 all.extend(kinds.map(|kind| (kind, None)));
             }
         }
-        all.into_iter().map(|(kind, wrong)| Judged::of_job(kind, wrong)).collect()
+        let judged = |(kind, wrong)| {
+            let is_undecided = self.numbers.undecided.contains(&kind);
+            let undecided = is_undecided.then(String::new).into_iter().collect();
+            Judged { undecided, ..Judged::of_job(kind, wrong) }
+        };
+        all.into_iter().map(judged).collect()
     }
 }
 
@@ -153,6 +162,7 @@ impl Numbers {
         alarms: &Alarms,
         all: &mut Vec<(Kind, Option<String>)>,
     ) {
+        self.undecided.clear();
         let mut longer = |kind, value_ms: Option<i64>, limit: Duration, what: &str| {
             let limit_ms = limit.as_millis() as i64;
             let Some(value_ms) = value_ms.filter(|_| limit_ms > 0) else { return };
@@ -166,6 +176,7 @@ impl Numbers {
             alarms.checkpoint_age,
             "its oldest newest checkpoint is older than",
         );
+        self.has_read |= self.records.1 != 0 && self.records.0 != counts.records;
         if self.records.1 == 0 || self.records.0 != counts.records || reads_nothing {
             self.records = (counts.records, now_ms);
         }
@@ -175,8 +186,20 @@ impl Numbers {
             let idle = Some(now_ms - self.records.1);
             longer(Kind::NoData, idle, alarms.no_data, "it has read nothing for");
         }
+        if !self.has_read {
+            self.undecided.insert(Kind::NoData);
+        }
         for (sink, &rows) in &counts.sinks {
             let seen = self.sinks.entry(sink.clone()).or_insert((rows, counts.rows, now_ms));
+            let quiet_since_ms = self.quiet.entry(sink.clone()).or_insert(now_ms);
+            if seen.0 != rows {
+                *quiet_since_ms = i64::MIN;
+            }
+            // Without new rows it has nothing to write, which is found out in as long.
+            let watched_ms = now_ms.saturating_sub(*quiet_since_ms);
+            if watched_ms <= alarms.sink_stuck.as_millis() as i64 {
+                self.undecided.insert(Kind::Sink);
+            }
             if seen.0 != rows || counts.rows <= seen.1 {
                 *seen = (rows, counts.rows, now_ms);
             }
@@ -305,6 +328,29 @@ mod tests {
             assert_eq!(wrong(judge(now_s, false)), [], "{now_s}");
         }
         assert_eq!(wrong(judge(561, false)), [Kind::NoData, Kind::SensorNoData]);
+    }
+
+    #[test]
+    fn a_server_that_is_started_again_tells_of_no_end_before_it_has_seen_one() {
+        let mut memory = Memory::default();
+        let counts = |records, written| Counts {
+            records,
+            rows: 10,
+            sinks: BTreeMap::from([("csv:a".to_owned(), written)]),
+            ..Counts::default()
+        };
+        let mut undecided = |now_s: i64, counts: Counts| {
+            let look = look(State::Running, Some(counts));
+            let judged = memory.judge(now_s * 1_000, &look, &Alarms::default());
+            let kinds = judged.into_iter().filter(|it| !it.undecided.is_empty());
+            kinds.map(|it| it.kind).collect::<Vec<_>>()
+        };
+        for now_s in 1..=30 {
+            assert_eq!(undecided(now_s, counts(100, 5)), [Kind::NoData, Kind::Sink]);
+        }
+        assert_eq!(undecided(31, counts(101, 5)), [Kind::Sink]);
+        assert_eq!(undecided(32, counts(101, 6)), []);
+        assert_eq!(undecided(33, counts(101, 6)), []);
     }
 
     #[test]

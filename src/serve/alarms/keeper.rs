@@ -3,8 +3,8 @@
 //! An occurrence is over when its condition has not held for a while, so that what comes and goes
 //! is one alarm and not a storm.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::kind::Kind;
@@ -30,13 +30,16 @@ pub struct Judged {
     pub kind: Kind,
     /// What is wrong: text by subject, as a sensor; the job itself has no name.
     pub wrong: BTreeMap<String, String>,
+    /// Of what is not known yet whether it is wrong: an alarm of it that is raised stays so.
+    pub undecided: BTreeSet<String>,
 }
 
 impl Judged {
     /// Of the job itself.
     #[must_use]
     pub fn of_job(kind: Kind, wrong: Option<String>) -> Judged {
-        Judged { kind, wrong: wrong.map(|text| (String::new(), text)).into_iter().collect() }
+        let wrong = wrong.map(|text| (String::new(), text)).into_iter().collect();
+        Judged { kind, wrong, undecided: BTreeSet::new() }
     }
 }
 
@@ -76,11 +79,11 @@ impl Keeper {
     pub fn see(&mut self, now_ms: i64, clear: Duration, looked_at: Vec<Judged>) -> Vec<Change> {
         let mut changes = Vec::new();
         let clear_ms = clear.as_millis() as i64;
-        for Judged { kind, wrong } in looked_at {
+        for Judged { kind, wrong, undecided } in looked_at {
             let known = self.raised.iter_mut().filter(|((of, _), _)| *of == kind);
             let mut over = Vec::new();
             for ((_, subject), raised) in known {
-                if wrong.contains_key(subject) {
+                if wrong.contains_key(subject) || undecided.contains(subject) {
                     raised.clear_since_ms = None;
                 } else if now_ms - *raised.clear_since_ms.get_or_insert(now_ms) >= clear_ms {
                     over.push(subject.clone());
@@ -138,7 +141,7 @@ mod tests {
             let mut keeper = Keeper::default();
             let judged = |all: &[&str]| {
                 let wrong = all.iter().map(|it| ((*it).to_owned(), format!("{it} is wrong")));
-                vec![Judged { kind, wrong: wrong.collect() }]
+                vec![Judged { kind, wrong: wrong.collect(), undecided: BTreeSet::new() }]
             };
             assert_eq!(keeper.see(0, CLEAR, judged(&["A", "B"])).len(), 2, "{name}");
             assert_eq!(keeper.see(1, CLEAR, judged(&["B"])), [], "{name}");
@@ -149,6 +152,24 @@ mod tests {
             keeper.see(30_002, CLEAR, judged(&[]));
             assert_eq!(keeper.see(60_002, CLEAR, judged(&[])).len(), 1, "{name}");
         }
+    }
+
+    #[test]
+    fn what_is_not_known_yet_ends_no_alarm_and_begins_none() {
+        let mut keeper = Keeper::restore([(Kind::NoData, String::new(), 5, "old".to_owned())]);
+        let undecided = |name: &str| {
+            let undecided = [name.to_owned()].into();
+            vec![Judged { undecided, ..Judged::of_job(Kind::NoData, None) }]
+        };
+        for at in 0..100 {
+            assert_eq!(keeper.see(at * 1_000, CLEAR, undecided("")), []);
+        }
+        // The time of its end begins when it is known not to be wrong.
+        let fine = || vec![Judged::of_job(Kind::NoData, None)];
+        assert_eq!(keeper.see(100_000, CLEAR, fine()), []);
+        assert_eq!(keeper.see(129_999, CLEAR, fine()), []);
+        let over = keeper.see(130_000, CLEAR, undecided("other"));
+        assert!(over.len() == 1 && !over[0].is_raised && over[0].since_ms == 5, "{over:?}");
     }
 
     #[test]

@@ -101,7 +101,7 @@ impl Watched {
                 wrong.insert(subject, text.unwrap_or_default());
             }
         }
-        (Judged { kind: Kind::Rows, wrong }, again)
+        (Judged { kind: Kind::Rows, wrong, undecided: BTreeSet::new() }, again)
     }
 }
 
