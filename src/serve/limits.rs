@@ -71,7 +71,7 @@ pub const ALARMS: usize = 10_000;
 /// Deliveries kept that were given up, to be shown.
 pub const UNDELIVERED: usize = 1_000;
 
-/// Deliveries that may wait: beyond it targets get the newest state when they are back.
+/// Deliveries that may wait for one target: one that is back gets these, and no others gave way to it.
 pub const WAITING: u64 = 1_000;
 
 /// Changes of alarms that are kept while they cannot be stored, as on a full disk.

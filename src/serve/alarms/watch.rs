@@ -245,13 +245,15 @@ impl Watch {
             NewDelivery { target, body: body.to_string(), jobs }
         });
         let mut deliveries: Vec<_> = deliveries.collect();
-        if server.state().waiting().is_ok_and(|waiting| waiting >= limits::WAITING) {
-            tracing::error!(
-                "{} alarms wait for their targets; this one is only shown",
-                limits::WAITING
-            );
-            deliveries.clear();
-        }
+        deliveries.retain(|NewDelivery { target, .. }| {
+            let waiting = server.state().waiting(target);
+            let has_room = !waiting.is_ok_and(|waiting| waiting >= limits::WAITING);
+            if !has_room {
+                let (most, to) = (limits::WAITING, target.in_words());
+                tracing::error!("{most} alarms wait for {to}; this one is only shown");
+            }
+            has_room
+        });
         match server.state_mut().store_alarms(now_ms, &changes, &deliveries, places) {
             Ok(()) => {
                 for courier in &self.couriers {

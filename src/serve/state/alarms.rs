@@ -236,25 +236,30 @@ fn delivery(row: &rusqlite::Row<'_>) -> anyhow::Result<Delivery> {
 /// # Errors
 /// Those of SQLite.
 pub fn due(db: &Connection, now_ms: i64, to_topic: bool) -> anyhow::Result<Option<Delivery>> {
-    // New ones first: a target that does not answer keeps no other one waiting.
+    // A target that did not take one rests as a whole: each of its deliveries would take as long to fail
+    // again, and those of all others would wait behind them. Those of targets that work go first.
     let sql = format!(
         "{SELECT} WHERE state = 'waiting' AND next_ms <= ?1 AND (target LIKE '{{\"topic\"%') = ?2
-         ORDER BY tries > 0, next_ms, id LIMIT 1"
+             AND target NOT IN (
+                 SELECT target FROM deliveries WHERE state = 'waiting' AND tries > 0 AND next_ms > ?1)
+         ORDER BY target IN (SELECT target FROM deliveries WHERE state = 'waiting' AND tries > 0),
+             tries > 0, next_ms, id LIMIT 1"
     );
     let mut one = db.prepare_cached(&sql)?;
     let mut rows = one.query(params![now_ms, to_topic])?;
     rows.next()?.map(delivery).transpose()
 }
 
-/// How many deliveries wait.
+/// How many deliveries wait for a target.
 ///
 /// # Errors
 /// Those of SQLite.
-pub fn waiting(db: &Connection) -> anyhow::Result<u64> {
-    let count: Option<i64> = db
-        .query_row("SELECT count(*) FROM deliveries WHERE state = 'waiting'", [], |row| row.get(0))
-        .optional()?;
-    Ok(count.unwrap_or(0).cast_unsigned())
+pub fn waiting(db: &Connection, target: &Target) -> anyhow::Result<u64> {
+    let mut one = db.prepare_cached(
+        "SELECT count(*) FROM deliveries WHERE state = 'waiting' AND target = ?1",
+    )?;
+    let count: i64 = one.query_row([serde_json::to_string(target)?], |row| row.get(0))?;
+    Ok(count.cast_unsigned())
 }
 
 /// A delivery has arrived.
@@ -309,5 +314,41 @@ mod tests {
         let all = state.alarms(None, 100).unwrap();
         let ends: Vec<_> = all.iter().map(|it| (it.raised_ms, it.recovered_ms)).collect();
         assert_eq!(ends, [(70, None), (0, Some(60))]);
+    }
+
+    #[test]
+    fn a_target_that_takes_nothing_rests_as_a_whole_and_keeps_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut state = StateFile::open(&folder.path().join("serve.db")).unwrap();
+        let target = |name: &str| Target::Command(name.to_owned());
+        let new = |name: &str, body: &str| NewDelivery {
+            target: target(name),
+            body: body.to_owned(),
+            jobs: Vec::new(),
+        };
+        let first = [new("dead", "1"), new("dead", "2"), new("alive", "3"), new("dead", "4")];
+        state.store_alarms(0, &[], &first, &[]).unwrap();
+        assert_eq!(waiting(&state.db, &target("dead")).unwrap(), 3);
+        assert_eq!(waiting(&state.db, &target("alive")).unwrap(), 1);
+        let next = |now_ms| due(&state.db, now_ms, false).unwrap();
+        let one = next(0).unwrap();
+        assert_eq!(one.body, "1");
+        failed(&state.db, one.id, "down", Some(2_000)).unwrap();
+        // The others of the same target are not tried meanwhile.
+        let one = next(1).unwrap();
+        assert_eq!(one.body, "3");
+        assert!(next(1_999).is_some_and(|it| it.body == "3"));
+        // When it has rested, those that work go first.
+        assert_eq!(next(2_000).unwrap().body, "3");
+        delivered(&state.db, one.id).unwrap();
+        assert!(next(1_999).is_none());
+        assert_eq!(next(2_000).unwrap().body, "2");
+        // It is back: all of them go, the new ones first.
+        let mut order = Vec::new();
+        while let Some(it) = next(2_000) {
+            delivered(&state.db, it.id).unwrap();
+            order.push(it.body);
+        }
+        assert_eq!(order, ["2", "4", "1"]);
     }
 }

@@ -125,12 +125,12 @@ impl StateFile {
         Ok(StateFile { db, path: path.to_owned(), _lock: lock })
     }
 
-    /// How many deliveries of alarms wait.
+    /// How many deliveries of alarms wait for a target.
     ///
     /// # Errors
     /// Those of SQLite.
-    pub fn waiting(&self) -> anyhow::Result<u64> {
-        alarms::waiting(&self.db)
+    pub fn waiting(&self, target: &alarms::Target) -> anyhow::Result<u64> {
+        alarms::waiting(&self.db, target)
     }
 
     /// What is not delivered of alarms.
