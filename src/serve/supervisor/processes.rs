@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::Context as _;
 
 use super::Supervisor;
-use super::cgroups::Cgroups;
-use crate::job::service::Service;
+use super::cgroups::{Cgroups, Leaf};
+use crate::job::service::{Resources, Service};
 use crate::serve::event::Event;
 use crate::serve::life::ending::Ending;
 use crate::serve::life::{Input, Intent, Life};
@@ -117,7 +117,7 @@ impl Supervisor {
     pub(super) fn try_spawn(&mut self, name: &str, folder: WorkerFolder) -> anyhow::Result<Link> {
         let to = self.address(name);
         let resources = self.jobs.get(name).map(|job| job.service.resources).unwrap_or_default();
-        let cgroups = if resources.is_limited() { self.cgroups() } else { None };
+        let leaf = if resources.is_limited() { self.leaf(name, &folder, &resources) } else { None };
         let job = self.jobs.get(name).context("the job is gone")?;
         folder.make().context("making its folder")?;
         folder.forget_last_words().context("forgetting how its last worker ended")?;
@@ -129,7 +129,7 @@ impl Supervisor {
             is_paused: job.life.saved().intent == Intent::Pause
                 || job.life.level() == Level::Paused,
             place: Some((job.place(), job.service.workers)),
-            has_cgroup: cgroups.is_some(),
+            has_cgroup: leaf.is_some(),
         };
         folder.write_order(&order).context("writing its order")?;
         let program = match &job.service.engine {
@@ -150,18 +150,32 @@ impl Supervisor {
             .stderr(log)
             .spawn()
             .with_context(|| format!("starting {}", program.display()))?;
-        if let Some(cgroups) = cgroups
-            && let Err(error) = cgroups.place(folder.path(), &resources, child.id())
+        if let Some(leaf) = leaf
+            && let Err(error) = leaf.put(child.id())
         {
             tracing::warn!("job {name}: [resources] do not hold: its cgroup: {error}");
         }
         Ok(Link::to_child(child, folder, to)?)
     }
 
+    /// The cgroup that a worker is to be in, if there can be one.
+    fn leaf(&mut self, name: &str, folder: &WorkerFolder, resources: &Resources) -> Option<Leaf> {
+        match self.cgroups()?.prepare(folder.path(), resources) {
+            Ok(leaf) => Some(leaf),
+            Err(error) => {
+                tracing::warn!("job {name}: its worker limits itself: its cgroup: {error}");
+                None
+            }
+        }
+    }
+
     /// Where cgroups of workers are made, if this server may; looked for once.
     fn cgroups(&mut self) -> Option<Cgroups> {
         let leaves = self.settings.leave_running;
-        let found = self.cgroups.get_or_insert_with(|| match Cgroups::of_this_process(leaves) {
+        let links = self.jobs.values().filter_map(|job| job.link.as_ref());
+        let workers: Vec<u32> = links.map(|link| link.pid).collect();
+        let look = || Cgroups::of_this_process(leaves, &workers);
+        let found = self.cgroups.get_or_insert_with(|| match look() {
             Ok(cgroups) => Some(cgroups),
             Err(error) => {
                 tracing::info!("no cgroups for [resources]: {error}; workers limit themselves");
