@@ -1,21 +1,24 @@
-//! `seismic generate` as a program of its own, for machines that only make load.
+//! `seismic generate` under a name of its own, for machines that only make load. It becomes the
+//! program `seismic` beside it: a second whole program would take as long to build as the first.
 
-use std::process::ExitCode;
-
-use clap::Parser;
-use seismic::cli::commands::generate;
-use seismic::cli::exit;
-use seismic::start;
-
-/// Publish synthetic seismic records, faulty ones included, to a queue.
-#[derive(Parser)]
-#[command(version)]
-struct Cli {
-    #[command(flatten)]
-    generate: generate::Args,
-}
+use std::io::Write as _;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Command, ExitCode};
+use std::{env, io};
 
 fn main() -> ExitCode {
-    start();
-    exit::run(|| generate::run(Cli::parse().generate))
+    let args: Vec<_> = env::args_os().skip(1).collect();
+    // The version is that of the whole program.
+    let is_version = args.iter().any(|arg| arg == "--version" || arg == "-V");
+    let command = if is_version { [].as_slice() } else { &["generate"] };
+    let error = env::current_exe().map(|this| {
+        let program = this.with_file_name("seismic");
+        let error = Command::new(&program).args(command).args(args).exec();
+        format!("starting {}: {error}", program.display())
+    });
+    let error = error.unwrap_or_else(|error| format!("finding this program's folder: {error}"));
+    let what = "install the program `seismic` in the folder of seismic-generator";
+    // Without a place to say it, the code says it.
+    let _ = writeln!(io::stderr(), "error: {error}\n       {what}");
+    ExitCode::FAILURE
 }
