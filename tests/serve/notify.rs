@@ -1,4 +1,4 @@
-//! What a service manager is told of a server.
+//! Notifications of a server to the service manager.
 
 use rustix::process::Signal;
 

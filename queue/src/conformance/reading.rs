@@ -162,7 +162,7 @@ pub fn a_paused_partition_is_fetched_no_more_until_it_is_resumed_where_it_was(
     let paused = drain(backend, &mut *source, vec![P1]);
     assert!(of_paused(&paused).is_empty(), "{paused:?}");
     events.extend(paused);
-    // Again, as a source does that begins anew.
+    // Pausing twice is harmless: a restarted source does so.
     source.pause(&[P0]).unwrap();
     let at = Offset(of_paused(&events).len() as u64);
     source.resume(&[(P0, at)]).unwrap();

@@ -167,8 +167,8 @@ impl RowDecoder {
         self.decode_unless(batch, Err)
     }
 
-    /// The same, where whoever asks may pass over a message that is not a row: `refused` is told of each,
-    /// and what it returns as an error ends it.
+    /// As [`RowDecoder::decode`], but the caller may skip a message that is not a row: `refused` is called
+    /// for each, and an error that it returns ends the decoding.
     ///
     /// # Errors
     /// Those of `refused`.

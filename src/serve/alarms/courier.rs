@@ -144,7 +144,7 @@ fn run(command: &[String], body: &str) -> anyhow::Result<()> {
     let (program, arguments) = command.split_first().context("the command is empty")?;
     let mut child = Command::new(program)
         .args(arguments)
-        // The service manager is told of the server, not of its commands.
+        // Commands do not notify the service manager; the server does.
         .env_remove("NOTIFY_SOCKET")
         .env_remove("WATCHDOG_USEC")
         .env_remove("WATCHDOG_PID")

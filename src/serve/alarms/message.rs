@@ -32,7 +32,7 @@ struct Entry<'a> {
     count: usize,
 }
 
-/// What is told of changes: each, or all of one kind of a job where they are many.
+/// The message for changes: one entry each, or one for all of a kind of a job where they are many.
 fn entries(changes: &[(String, Change)]) -> Vec<Entry<'_>> {
     let mut groups: Vec<Vec<&(String, Change)>> = Vec::new();
     for change in changes {

@@ -212,7 +212,7 @@ fn a_job_that_yields_is_degraded_says_why_and_returns_also_through_deaths() {
     assert_eq!(job.step(1_008, yields(Level::Slowed)), [Act::Resume, Act::Slow]);
     assert_eq!(job.step(1_009, yields(Level::Full)), [Act::Resume]);
     assert_eq!(job.standing().state, State::Running);
-    // What somebody wants goes before it.
+    // A request of a person has precedence.
     job.step(1_010, yields(Level::Paused));
     assert_eq!(job.step(1_011, Input::Pause { worker_can_stay: true }), [Act::Pause]);
     assert_eq!((job.standing().state, job.level()), (State::Paused, Level::Full));

@@ -1,4 +1,4 @@
-//! What the service manager is told of a server: that it serves, reads files again, lives and ends.
+//! Notifications to the service manager: ready, reloading, watchdog and stopping.
 
 use std::time::Instant;
 

@@ -141,7 +141,7 @@ impl Supervisor {
             .arg("worker")
             .arg(folder.path())
             .env("RUST_LOG", &job.service.logs.level)
-            // The service manager is told of the server, not of its workers.
+            // Workers do not notify the service manager; the server does.
             .env_remove("NOTIFY_SOCKET")
             .env_remove("WATCHDOG_USEC")
             .env_remove("WATCHDOG_PID")
