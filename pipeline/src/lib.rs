@@ -33,6 +33,7 @@ pub use engine::redistribute_error::RedistributeError;
 pub use engine::repartition::envelope::{Envelope, RecordPosition};
 pub use engine::repartition::kind::{INTERNAL, REPARTITION, Repartition};
 pub use engine::repartition::operator::RepartitionOperator;
+pub use engine::repartition::pack::InternalRecords;
 pub use engine::repartition::state::RepartitionState;
 pub use engine::row_reader::{RowKey, RowOrigin, RowReader, Unaccounted};
 pub use engine::snapshot_error::SnapshotError;

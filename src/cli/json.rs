@@ -5,7 +5,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use seismic_pipeline::Envelope;
+use seismic_pipeline::InternalRecords;
 use seismic_proto::{
     BATCH_FIRST_BYTE, Column, Message as _, Schema, SeismicAggRecord, SeismicDeadLetter,
     SeismicRecord, SeismicRecordBatch, ValueRef,
@@ -88,8 +88,13 @@ impl Value {
                 SeismicRecord::decode(bytes).ok().map(|record| Value::Record(record.into()))
             }
             Content::Internal => {
-                let record = SeismicRecord::decode(Envelope::read(bytes)?.record).ok()?;
-                Some(Value::Record(record.into()))
+                let records = InternalRecords::read(bytes)?
+                    .map(|it| SeismicRecord::decode(it.record).ok().map(Record::from));
+                let mut records: Vec<_> = records.collect::<Option<_>>()?;
+                Some(match records.len() {
+                    1 => Value::Record(records.remove(0)),
+                    _ => Value::Records { records },
+                })
             }
         }
     }

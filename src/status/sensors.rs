@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use seismic_pipeline::health::{Health, SensorHealth};
-use seismic_pipeline::{DEAD, Envelope, RejectReason};
+use seismic_pipeline::{DEAD, InternalRecords, RejectReason};
 use seismic_proto::{Message as _, SeismicDeadLetter, Shown};
 use seismic_queue::{Batch, Event, JobStore, Offset, Partition, Queue, Topic, View};
 use serde::Serialize;
@@ -61,12 +61,12 @@ fn see_messages(
     for (partition, span) in input.all().zip(queue.spans(&input)?) {
         let from = Offset(span.end.0.saturating_sub(last)).max(span.first);
         each(queue, &input, partition, from, span.end, |message| {
-            match Envelope::read(message.value).filter(|_| is_internal) {
-                // As it was in the input.
-                Some(it) => {
+            match InternalRecords::read(message.value).filter(|_| is_internal) {
+                // As they were in the input.
+                Some(records) => records.for_each(|it| {
                     let append_ms = it.running_append_ms();
                     health.see(seismic_queue::Message { value: it.record, append_ms, ..message });
-                }
+                }),
                 None => health.see(message),
             }
         })?;

@@ -123,6 +123,12 @@ pub trait OperatorKind: Debug + Send + Sync {
         None
     }
 
+    /// Calls `take` with each row that a stored message of the keyed output at `place` holds. They are
+    /// what a proof compares, however many share a message.
+    fn each_row(&self, _place: usize, stored: &[u8], take: &mut dyn FnMut(&[u8])) {
+        take(stored);
+    }
+
     /// Reads rows of the outputs that follow the input, where they say by what they are known.
     fn row_reader(&self) -> Option<&'static dyn RowReader> {
         None

@@ -44,21 +44,34 @@ impl KeyedRows {
         block: &KeyedBlock,
         reporter: &mut DifferenceReporter<'_>,
     ) {
-        for (_, value) in block.rows.messages() {
-            let Some(identity) = kind.identity(block.output, value) else {
-                let key = format!("a row of output {}", block.output);
-                reporter.keyed(DifferenceKind::RowUnexpected, key, Some("a row without identity"));
-                continue;
-            };
-            if let Some(sequences) = &mut self.sequences {
-                sequences.expect((block.output, block.partition), identity, digest(value));
-                continue;
-            }
-            let row = (block.partition, digest(value));
-            if self.expected.insert((block.output, identity), row).is_some() {
-                let words = Some("the log gives two rows of that identity");
-                reporter.keyed(DifferenceKind::RowDoubled, identity.to_string(), words);
-            }
+        for (_, stored) in block.rows.messages() {
+            kind.each_row(block.output, stored, &mut |value| {
+                self.expect_row(kind, (block.output, block.partition), value, reporter);
+            });
+        }
+    }
+
+    fn expect_row(
+        &mut self,
+        kind: &dyn OperatorKind,
+        (output, partition): (usize, Partition),
+        value: &[u8],
+        reporter: &mut DifferenceReporter<'_>,
+    ) {
+        let Some(identity) = kind.identity(output, value) else {
+            let key = format!("a row of output {output}");
+            return reporter.keyed(
+                DifferenceKind::RowUnexpected,
+                key,
+                Some("a row without identity"),
+            );
+        };
+        if let Some(sequences) = &mut self.sequences {
+            return sequences.expect((output, partition), identity, digest(value));
+        }
+        if self.expected.insert((output, identity), (partition, digest(value))).is_some() {
+            let words = Some("the log gives two rows of that identity");
+            reporter.keyed(DifferenceKind::RowDoubled, identity.to_string(), words);
         }
     }
 
@@ -110,7 +123,7 @@ impl KeyedRows {
                     let key = format!("{identity} in {at}");
                     DifferenceReporter::new(partition, report).keyed(kind, key, Some(words));
                 };
-                while reader.read(|_, value| take(value))? {}
+                while reader.read(|_, stored| kind.each_row(place, stored, &mut take))? {}
             }
         }
         self.report_missing(view, report);
@@ -162,7 +175,7 @@ fn compare_in_order(
     view: &View,
     report: &mut Report,
 ) -> Result<()> {
-    each_row(store, view, |(place, partition), at, value| {
+    each_row(store, kind, view, |(place, partition), at, value| {
         let Some(identity) = kind.identity(place, value) else {
             let key = format!("a row of {at}");
             let mut reporter = DifferenceReporter::new(partition, report);
@@ -193,7 +206,7 @@ fn first_kept(
     if (0..view.job.outputs.len()).all(|place| !is_cut(view, place)) {
         return Ok(sequences);
     }
-    each_row(store, view, |(place, partition), _, value| {
+    each_row(store, kind, view, |(place, partition), _, value| {
         let span = view.keyed[place][partition.0 as usize].span;
         if let Some(identity) = kind.identity(place, value).filter(|_| span.first.0 > 0) {
             sequences.is_kept((place, partition), identity);
@@ -209,6 +222,7 @@ fn first_kept(
 /// Calls `take` with each row of the keyed outputs: where it is, as numbers and as text.
 fn each_row(
     store: &dyn JobStore,
+    kind: &dyn OperatorKind,
     view: &View,
     mut take: impl FnMut((usize, Partition), &str, &[u8]),
 ) -> Result<()> {
@@ -216,7 +230,8 @@ fn each_row(
         for (partition, of_it) in (0..).map(Partition).zip(&view.keyed[place]) {
             let at = format!("{}/{partition}", output.topic);
             let mut reader = TopicReader::open(store, &output.topic, partition, of_it.span)?;
-            while reader.read(|_, value| take((place, partition), &at, value))? {}
+            let mut of_it = |value: &[u8]| take((place, partition), &at, value);
+            while reader.read(|_, stored| kind.each_row(place, stored, &mut of_it))? {}
         }
     }
     Ok(())

@@ -7,7 +7,7 @@ use seismic_ingest::files::openeew;
 use seismic_ingest::files::records::{self, Format, ReadOptions, RecordField, RecordsSummary};
 use seismic_pipeline::decode::{self, Phase};
 use seismic_pipeline::{
-    Engine, Entry, Envelope, Note, Operator as _, Output, Rules, WindowsOperator,
+    Engine, Entry, Envelope, InternalRecords, Note, Operator as _, Output, Rules, WindowsOperator,
 };
 use seismic_proto::{BATCH_FIRST_BYTE, Message as _, SeismicRecord, SeismicRecordBatch};
 use seismic_queue::memory::Memory;
@@ -24,6 +24,7 @@ pub fn message(bytes: &[u8]) {
         envelope.write(&mut again);
         assert_eq!(again, bytes, "it has one form");
     }
+    let _ = InternalRecords::read(bytes).map(Iterator::count);
     let theirs = if bytes.first() == Some(&BATCH_FIRST_BYTE) {
         SeismicRecordBatch::decode(bytes).map(|batch| batch.records)
     } else {

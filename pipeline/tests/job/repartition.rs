@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use seismic_pipeline::verify::{Report, verify};
 use seismic_pipeline::{
-    Counters, Envelope, Finish, FirstStep, JobContext, Metrics, Note, Repartition, Result, Rules,
-    Settings, TimeMode, run, run_behind,
+    Counters, Finish, FirstStep, InternalRecords, JobContext, Metrics, Note, Repartition, Result,
+    Rules, Settings, TimeMode, run, run_behind,
 };
 use seismic_proto::{
     ClosedBy, Message as _, SeismicAggRecord, SeismicDeadLetter, SeismicRecord, SeismicRecordBatch,
@@ -32,6 +32,8 @@ struct TwoSteps {
     first: Box<dyn JobStore>,
     second: Box<dyn JobStore>,
     settings: Settings,
+    /// Whether records share messages of the internal topic.
+    packs: bool,
 }
 
 fn store() -> Box<dyn JobStore> {
@@ -48,7 +50,7 @@ impl TwoSteps {
             rules: Rules { repartitioned: Some("in".to_owned()), ..Rules::default() },
             ..Settings::default()
         };
-        TwoSteps { queue, input, first, second, settings }
+        TwoSteps { queue, input, first, second, settings, packs: true }
     }
 
     fn new() -> Self {
@@ -58,7 +60,8 @@ impl TwoSteps {
     fn kind(&self) -> Repartition {
         let rules = &self.settings.rules;
         let follows_append_times = rules.time == TimeMode::Ingest;
-        Repartition { partitions: 4, bound_ms: rules.lateness_ms / 4, follows_append_times }
+        let bound_ms = rules.lateness_ms / 4;
+        Repartition { partitions: 4, bound_ms, follows_append_times, packs: self.packs }
     }
 
     fn first_job(&self) -> Job {
@@ -299,11 +302,12 @@ fn each_record_is_in_the_internal_topic_once_with_its_bytes_and_its_times() {
     let mut found = BTreeMap::new();
     for (partition, values) in (0..).map(Partition).zip(read(steps.first.topics(), INTERNAL)) {
         for value in values {
-            let envelope = Envelope::read(&value).unwrap();
-            let record = SeismicRecord::decode(envelope.record).unwrap();
-            assert_eq!(partition_of(record.sensor_id.as_bytes(), 4), partition);
-            let before = found.insert(envelope.place, record);
-            assert!(before.is_none(), "{:?} is there twice", envelope.place);
+            for envelope in InternalRecords::read(&value).unwrap() {
+                let record = SeismicRecord::decode(envelope.record).unwrap();
+                assert_eq!(partition_of(record.sensor_id.as_bytes(), 4), partition);
+                let before = found.insert(envelope.place, record);
+                assert!(before.is_none(), "{:?} is there twice", envelope.place);
+            }
         }
     }
     let mut expected = BTreeMap::new();
@@ -312,6 +316,63 @@ fn each_record_is_in_the_internal_topic_once_with_its_bytes_and_its_times() {
         expected.insert(seismic_pipeline::RecordPosition { partition, offset, index: 0 }, record);
     }
     assert_eq!(found, expected);
+}
+
+#[test]
+fn a_job_that_begins_with_single_messages_goes_on_with_packs_to_the_same_rows() {
+    let minute = |at: usize| records(6, 100, 180_000).skip(at * 3_600).take(3_600);
+    let mut steps = TwoSteps::new();
+    // Each step restores what the other form left: its state, and messages not read yet.
+    for (part, packs) in [false, true, false].into_iter().enumerate() {
+        publish_round_robin(&steps, minute(part));
+        steps.packs = packs;
+        steps.settings.finish = Finish::CaughtUp;
+        steps.run_first(&Arc::default()).unwrap();
+        steps.run_second(&Arc::default()).unwrap();
+    }
+    steps.settings.finish = Finish::Drain;
+    steps.drain();
+    let (passed, counters) = steps.prove();
+    assert_eq!((passed, counters.read, counters.late()), (10_800, 10_800, 0));
+
+    let singly = TwoSteps { packs: false, ..TwoSteps::new() };
+    publish_round_robin(&singly, records(6, 100, 180_000));
+    singly.drain();
+    assert_same(&rows(&*steps.second), &rows(&*singly.second));
+}
+
+#[test]
+fn dead_letters_of_one_pack_are_told_apart_and_held_records_keep_their_places() {
+    for packs in [false, true] {
+        let steps = TwoSteps { packs, ..TwoSteps::new() };
+        let mut all: Vec<_> = records(3, 100, 30_000).collect();
+        // Now and then one is rejected, four in a row, and one is two hours ahead.
+        all.iter_mut().skip(30).step_by(30).for_each(|it| it.data_quality = 0);
+        all.iter_mut().skip(401).take(4).for_each(|it| it.phase_type = "X".to_owned());
+        all[500].collect_timestamp += 7_200_000;
+        publish_round_robin(&steps, all.into_iter());
+        steps.drain();
+        let letters = dead_letters(&*steps.second, "dead");
+        let mut places: Vec<_> =
+            letters.iter().map(|it| (it.input_partition, it.input_offset, it.index)).collect();
+        places.sort_unstable();
+        places.dedup();
+        assert_eq!(places.len(), letters.len());
+        let of = |reason: &str| letters.iter().filter(|it| it.reason == reason).count();
+        assert_eq!((of("bad_quality"), of("bad_phase"), of("clock_jump")), (29, 4, 1));
+        let mut internal = Vec::new();
+        for (partition, values) in read(steps.second.topics(), "dead").into_iter().enumerate() {
+            internal.extend(values.iter().map(|value| {
+                let letter = SeismicDeadLetter::decode(&**value).unwrap();
+                (partition, letter.internal_offset, letter.internal_index)
+            }));
+        }
+        assert_eq!(internal.iter().any(|it| it.2 > 0), packs);
+        internal.sort_unstable();
+        internal.dedup();
+        assert_eq!(internal.len(), letters.len());
+        steps.prove();
+    }
 }
 
 /// A store of which each commit may go wrong in turn, as often as it is asked.
@@ -350,7 +411,7 @@ fn each_commit_of_both_steps_may_fail_and_every_record_is_there_once() {
 
 #[test]
 fn a_record_that_is_changed_missing_or_doubled_in_the_internal_topic_is_found() {
-    for fault in 0..3 {
+    for (fault, packs) in (0..3).flat_map(|fault| [(fault, false), (fault, true)]) {
         let mut is_done = false;
         let faulty = FaultyStore::new(move |commit| {
             let keyed = commit.partitions.iter_mut().flat_map(|part| &mut part.keyed);
@@ -373,7 +434,7 @@ fn a_record_that_is_changed_missing_or_doubled_in_the_internal_topic_is_found() 
             }
             Fate::Made
         });
-        let steps = TwoSteps::with_stores(Box::new(faulty), store());
+        let steps = TwoSteps { packs, ..TwoSteps::with_stores(Box::new(faulty), store()) };
         publish_round_robin(&steps, records(5, 100, 20_000));
         steps.run_first(&Arc::default()).unwrap();
         let report = steps.prove_first();

@@ -181,6 +181,9 @@ pub struct SeismicDeadLetter {
     /// partition. The other places are those of the input, where the record's producer put it.
     #[prost(int64, optional, tag = "12")]
     pub internal_offset: ::core::option::Option<i64>,
+    /// Number of the record in that message of the internal topic, from 0.
+    #[prost(int32, tag = "13")]
+    pub internal_index: i32,
 }
 /// What closed a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]

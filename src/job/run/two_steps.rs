@@ -57,6 +57,8 @@ impl FirstJob {
             partitions: input.partitions,
             bound_ms: (rules.lateness_ms / PART_OF_LATENESS).min(MOST_BOUND_MS),
             follows_append_times: rules.time == TimeMode::Ingest,
+            // In a cluster everybody sees the topic, and its messages have their sensors' keys.
+            packs: !spec.queue.capabilities().has_stores_in_cluster,
         };
         let dead = first_dead_topic(&spec.group);
         let job = kind.job(&location.group, input.clone(), &location.group, &dead);

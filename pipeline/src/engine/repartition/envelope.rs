@@ -91,16 +91,17 @@ pub fn behind(append_ms: i64, newest_ms: i64) -> u64 {
     newest_ms.wrapping_sub(append_ms) as u64
 }
 
-fn zigzag(value: i64) -> u64 {
+pub(super) fn zigzag(value: i64) -> u64 {
     ((value << 1) ^ (value >> 63)) as u64
 }
 
-fn unzigzag(value: u64) -> i64 {
+pub(super) fn unzigzag(value: u64) -> i64 {
     (value >> 1) as i64 ^ 0_i64.wrapping_sub((value & 1) as i64)
 }
 
+/// Appends a varint.
 #[inline]
-fn put(into: &mut Vec<u8>, mut value: u64) {
+pub(super) fn put(into: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         into.push(value as u8 | 0x80);
         value >>= 7;
@@ -108,8 +109,19 @@ fn put(into: &mut Vec<u8>, mut value: u64) {
     into.push(value as u8);
 }
 
+/// Takes a varint off the front.
 #[inline]
-fn take(rest: &mut &[u8]) -> Option<u64> {
+pub(super) fn take(rest: &mut &[u8]) -> Option<u64> {
+    match rest.split_first()? {
+        (&byte @ 0..0x80, tail) => {
+            *rest = tail;
+            Some(u64::from(byte))
+        }
+        _ => take_long(rest),
+    }
+}
+
+fn take_long(rest: &mut &[u8]) -> Option<u64> {
     let mut value = 0;
     for shift in (0..u64::BITS).step_by(7) {
         let (&byte, tail) = rest.split_first()?;

@@ -9,6 +9,7 @@ use crate::engine::operator::{Operator, OperatorKind, RowIdentity};
 use crate::engine::redistribute_error::RedistributeError;
 use crate::engine::repartition::envelope::{Envelope, VERSION};
 use crate::engine::repartition::operator::{INTERNAL_PLACE, RepartitionOperator};
+use crate::engine::repartition::pack::{InternalRecords, is_pack};
 use crate::engine::repartition::state::RepartitionState;
 use crate::engine::snapshot_error::SnapshotError;
 use crate::engine::windows::decode::first_event_time;
@@ -31,6 +32,9 @@ pub struct Repartition {
     pub bound_ms: i64,
     /// Whether the windows follow append times, which must be the queue's then.
     pub follows_append_times: bool,
+    /// Whether small records share messages of the internal topic. No semantics: what a message has
+    /// is read record by record, and both forms may follow each other.
+    pub packs: bool,
 }
 
 impl Repartition {
@@ -49,7 +53,7 @@ impl Repartition {
     pub fn of(job: &Job) -> Option<Repartition> {
         let internal = job.outputs.first().filter(|output| output.role == INTERNAL)?;
         let partitions = job.partitions_of(internal);
-        Some(Repartition { partitions, bound_ms: 0, follows_append_times: false })
+        Some(Repartition { partitions, bound_ms: 0, follows_append_times: false, packs: false })
     }
 }
 
@@ -59,7 +63,8 @@ impl RepartitionState {
     /// # Errors
     /// [`EntryError`] for a note of another kind, or of none.
     pub fn of_note(stored: &[u8]) -> Result<RepartitionState, EntryError> {
-        let kind = Repartition { partitions: 1, bound_ms: 0, follows_append_times: false };
+        let kind =
+            Repartition { partitions: 1, bound_ms: 0, follows_append_times: false, packs: false };
         let note = kind_note::note_of(&kind, stored)?;
         Ok(RepartitionState::decode(&note).map_err(EntryError::Damaged)?.0)
     }
@@ -95,7 +100,7 @@ impl OperatorKind for Repartition {
 
     fn start(&self, inputs: &[Topic], partition: Partition, at: &[Offset]) -> Box<dyn Operator> {
         let state = RepartitionState::new(self.partitions, at[0]);
-        Box::new(RepartitionOperator::new(state, &inputs[0].name, partition))
+        Box::new(RepartitionOperator::new(state, &inputs[0].name, partition, self.packs))
     }
 
     fn restore(
@@ -111,7 +116,7 @@ impl OperatorKind for Repartition {
                 format!("its internal topic has {found} partitions, not {}", self.partitions);
             return Err(SnapshotError::Damaged(what));
         }
-        Ok(Box::new(RepartitionOperator::new(state, &inputs[0].name, partition)))
+        Ok(Box::new(RepartitionOperator::new(state, &inputs[0].name, partition, self.packs)))
     }
 
     fn differences_of_note(&self, note: &[u8]) -> Result<Vec<String>, EntryError> {
@@ -140,6 +145,20 @@ impl OperatorKind for Repartition {
         let place = Envelope::read(row)?.place;
         let (partition, offset, index) = (place.partition, place.offset, place.index);
         Some(RowIdentity { input: 0, partition, offset, index, number: 0 })
+    }
+
+    fn each_row(&self, _: usize, row: &[u8], take: &mut dyn FnMut(&[u8])) {
+        match InternalRecords::read(row).filter(|_| is_pack(row)) {
+            Some(records) => {
+                let mut bytes = Vec::new();
+                for envelope in records {
+                    bytes.clear();
+                    envelope.write(&mut bytes);
+                    take(&bytes);
+                }
+            }
+            None => take(row),
+        }
     }
 
     fn alignment(&self) -> Option<Alignment> {

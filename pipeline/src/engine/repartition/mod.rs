@@ -31,6 +31,8 @@
 //! one task cannot be taken out again.
 
 pub(crate) mod envelope;
+pub(crate) mod internal_rows;
 pub(crate) mod kind;
 pub(crate) mod operator;
+pub(crate) mod pack;
 pub(crate) mod state;

@@ -8,6 +8,8 @@ use seismic_queue::{
 use crate::engine::journal::{Entry, EntryError};
 use crate::engine::operator::{Operator, apply_common};
 use crate::engine::repartition::envelope::{Envelope, RecordPosition, behind};
+use crate::engine::repartition::internal_rows::InternalRows;
+use crate::engine::repartition::pack::Pack;
 use crate::engine::repartition::state::RepartitionState;
 use crate::engine::windows::decode::{self, DecodeError, Record};
 use crate::engine::windows::output::{DeadLetter, Input, Output};
@@ -26,7 +28,9 @@ pub struct RepartitionOperator {
     input: Input,
     state: RepartitionState,
     /// What waits for each partition of the internal topic.
-    internal: Vec<Block>,
+    internal: Vec<InternalRows>,
+    /// Whether small records share messages there.
+    packs: bool,
     /// Its dead letters.
     out: Output,
     delivered: Option<Fingerprint>,
@@ -38,12 +42,13 @@ pub struct RepartitionOperator {
 impl RepartitionOperator {
     /// An operator that continues from a state.
     #[must_use]
-    pub fn new(state: RepartitionState, topic: &str, partition: Partition) -> Self {
-        let internal = (0..state.partitions).map(|_| Block::default()).collect();
+    pub fn new(state: RepartitionState, topic: &str, partition: Partition, packs: bool) -> Self {
+        let internal = (0..state.partitions).map(|_| InternalRows::default()).collect();
         RepartitionOperator {
             input: Input { topic: topic.to_owned(), partition: partition.0 },
             state,
             internal,
+            packs,
             out: Output::default(),
             delivered: None,
             records: Vec::new(),
@@ -81,11 +86,15 @@ impl RepartitionOperator {
         let place = RecordPosition { partition: Partition(self.input.partition), offset, index };
         let behind_ms = behind(append_ms, self.state.append_ms);
         let bytes = record.bytes.of(message.value);
-        self.head.clear();
-        Envelope { place, append_ms, behind_ms, record: bytes }.write_head(&mut self.head);
+        let envelope = Envelope { place, append_ms, behind_ms, record: bytes };
         let id = record.sensor.of(message.value);
         let to = partition_of(id, self.state.partitions).0 as usize;
-        match self.internal[to].push_parts(key_of(id), &self.head, bytes) {
+        if self.packs && Pack::takes(bytes) {
+            self.internal[to].pack(&envelope);
+            self.state.passed += 1;
+            return;
+        }
+        match self.internal[to].push(key_of(id), &envelope, &mut self.head) {
             Ok(()) => self.state.passed += 1,
             // One of 16 MiB, the limit of a message, which the envelope makes larger: no record.
             Err(_) => self.bury((message, index, id, bytes), RejectReason::Unparseable),
@@ -222,7 +231,7 @@ impl Operator for RepartitionOperator {
     }
 
     fn waiting_bytes(&self) -> usize {
-        let internal: usize = self.internal.iter().map(|block| block.bytes().len()).sum();
+        let internal: usize = self.internal.iter().map(InternalRows::size).sum();
         internal + self.out.size()
     }
 
@@ -230,6 +239,7 @@ impl Operator for RepartitionOperator {
         commit.outputs.resize_with(DEAD_PLACE + 1, Block::default);
         std::mem::swap(&mut commit.outputs[DEAD_PLACE], &mut self.out.dead);
         for (partition, rows) in (0..).map(Partition).zip(&mut self.internal) {
+            let rows = rows.closed();
             if !rows.is_empty() {
                 let rows = std::mem::take(rows);
                 commit.keyed.push(KeyedBlock { output: INTERNAL_PLACE, partition, rows });
@@ -239,6 +249,7 @@ impl Operator for RepartitionOperator {
 
     fn move_keyed(&mut self, take: &mut dyn FnMut(usize, Partition, &Block)) {
         for (partition, rows) in (0..).map(Partition).zip(&mut self.internal) {
+            let rows = rows.closed();
             if !rows.is_empty() {
                 take(INTERNAL_PLACE, partition, rows);
                 rows.clear();
@@ -247,7 +258,7 @@ impl Operator for RepartitionOperator {
     }
 
     fn discard_output(&mut self) {
-        self.internal.iter_mut().for_each(Block::clear);
+        self.internal.iter_mut().for_each(InternalRows::clear);
         self.out.clear();
     }
 }
@@ -259,6 +270,7 @@ mod tests {
     use seismic_proto::{Message as _, SeismicDeadLetter, SeismicRecord, SeismicRecordBatch};
 
     use super::*;
+    use crate::engine::repartition::pack::InternalRecords;
 
     const PARTITIONS: u32 = 3;
 
@@ -307,9 +319,9 @@ mod tests {
         ]
     }
 
-    fn operator() -> RepartitionOperator {
+    fn operator(packs: bool) -> RepartitionOperator {
         let state = RepartitionState::new(PARTITIONS, Offset(0));
-        RepartitionOperator::new(state, "in", Partition(1))
+        RepartitionOperator::new(state, "in", Partition(1), packs)
     }
 
     proptest! {
@@ -317,9 +329,9 @@ mod tests {
 
         #[test]
         fn every_record_is_in_the_partition_of_its_sensor_once_bit_by_bit_and_in_order(
-            log in vec((sent(), -50..50_i64), 0..30)
+            log in vec((sent(), -50..50_i64), 0..30), packs: bool,
         ) {
-            let mut operator = operator();
+            let mut operator = operator(packs);
             let mut expected = vec![Vec::new(); PARTITIONS as usize];
             let (mut garbage, mut newest_ms) = (Vec::new(), i64::MIN);
             for (offset, (sent, append_ms)) in (0..).map(Offset).zip(&log) {
@@ -343,9 +355,13 @@ mod tests {
             let mut found = vec![Vec::new(); PARTITIONS as usize];
             for KeyedBlock { partition, rows, .. } in &commit.keyed {
                 for (key, value) in rows.messages() {
-                    let it = Envelope::read(value).unwrap();
-                    let said = (it.place, it.append_ms, it.running_append_ms(), it.record.to_vec());
-                    found[partition.0 as usize].push((key.to_vec(), said));
+                    for it in InternalRecords::read(value).unwrap() {
+                        let id = SeismicRecord::decode(it.record).unwrap().sensor_id.into_bytes();
+                        prop_assert_eq!(key, if packs { &b""[..] } else { &id });
+                        let newest = it.running_append_ms();
+                        let said = (it.place, it.append_ms, newest, it.record.to_vec());
+                        found[partition.0 as usize].push((id, said));
+                    }
                 }
             }
             prop_assert_eq!(found, expected);
@@ -359,7 +375,7 @@ mod tests {
 
     #[test]
     fn a_long_id_and_an_empty_message_go_on_to_where_they_are_judged() {
-        let mut operator = operator();
+        let mut operator = operator(false);
         let long = SeismicRecord { sensor_id: "x".repeat(400), ..SeismicRecord::default() };
         for (offset, value) in [(0, long.encode_to_vec()), (1, Vec::new())] {
             let offset = Offset(offset);
@@ -373,5 +389,27 @@ mod tests {
         keys.sort_unstable();
         assert_eq!(keys, [0, limits::SENSOR_ID_BYTES]);
         assert_eq!(operator.waiting_bytes(), 0);
+    }
+
+    #[test]
+    fn a_record_too_large_for_packs_is_a_message_of_its_own_in_its_place() {
+        let mut operator = operator(true);
+        let depth = |depth| SeismicRecord { depth, ..record(1, 5) }.encode_to_vec();
+        // A field that nobody knows makes it long.
+        let long = [depth(2), vec![0x7a, 0xff, 0x7f], vec![7; 0x3fff]].concat();
+        let sent = [depth(0), depth(1), long, depth(3)];
+        for (offset, value) in (0..).map(Offset).zip(&sent) {
+            operator.step(Message { offset, append_ms: 1, key: b"", value });
+        }
+        let mut found = Vec::new();
+        operator.move_keyed(&mut |_, _, rows| {
+            let read = |(_, value)| InternalRecords::read(value).unwrap();
+            found.extend(
+                rows.messages().map(|it| read(it).map(|it| it.record.to_vec()).collect::<Vec<_>>()),
+            );
+        });
+        let sizes: Vec<_> = found.iter().map(Vec::len).collect();
+        assert_eq!(sizes, [2, 1, 1]);
+        assert_eq!(found.concat(), sent);
     }
 }

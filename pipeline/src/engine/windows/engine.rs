@@ -7,7 +7,8 @@
 
 use seismic_queue::{Message, Offset, Partition, partition_of};
 
-use crate::engine::repartition::envelope::{Envelope, RecordPosition};
+use crate::engine::repartition::envelope::RecordPosition;
+use crate::engine::repartition::pack::InternalRecords;
 use crate::engine::windows::clean::{clean, event_time};
 use crate::engine::windows::counters::Counters;
 use crate::engine::windows::decode::{self, DecodeError, Record};
@@ -49,7 +50,7 @@ pub struct Engine {
     pub(crate) idle_sensors: IdleSensors,
     /// Records of the message at hand.
     records: Vec<Record>,
-    /// Where its producer put the record of an internal message.
+    /// Where its producer put the record at hand, of an internal message.
     pub(crate) origin: Option<RecordPosition>,
 }
 
@@ -92,32 +93,34 @@ impl Engine {
                     self.apply_record(message, index, record, out);
                 }
             }
-            Err(fault) => self.reject_message(message, fault, out),
+            Err(fault) => self.reject_message(message, 0, fault, out),
         }
         self.records = records;
         self.position = message.offset.next();
     }
 
-    /// Takes the next message of the internal topic of a repartition: its record, as if it had been
-    /// read where its producer put it.
+    /// Takes the next message of the internal topic of a repartition: its records, each as if it had
+    /// been read where its producer put it.
     #[inline(never)]
     fn step_internal(&mut self, message: Message<'_>, out: &mut Output) {
         let mut records = std::mem::take(&mut self.records);
-        let envelope = Envelope::read(message.value);
-        self.origin = envelope.map(|envelope| envelope.place);
-        match envelope {
-            // What was decoded once can be decoded again.
-            Some(envelope) => {
-                self.append_ms = envelope.running_append_ms();
-                let message = Message { value: envelope.record, ..message };
-                match decode::decode_record(message.value, &mut records) {
-                    Ok(()) => self.apply_record(message, 0, &records[0], out),
-                    Err(fault) => self.reject_message(message, fault, out),
+        match InternalRecords::read(message.value) {
+            Some(envelopes) => {
+                for (index, envelope) in envelopes.enumerate() {
+                    self.origin = Some(envelope.place);
+                    self.append_ms = envelope.running_append_ms();
+                    let message = Message { value: envelope.record, ..message };
+                    // What was decoded once can be decoded again.
+                    match decode::decode_record(message.value, &mut records) {
+                        Ok(()) => self.apply_record(message, index, &records[0], out),
+                        Err(fault) => self.reject_message(message, index, fault, out),
+                    }
                 }
             }
             None => {
+                self.origin = None;
                 self.append_ms = self.append_ms.max(message.append_ms);
-                self.reject_message(message, DecodeError::Unparseable, out);
+                self.reject_message(message, 0, DecodeError::Unparseable, out);
             }
         }
         self.records = records;
@@ -265,7 +268,13 @@ impl Engine {
         self.position = to;
     }
 
-    fn reject_message(&mut self, message: Message<'_>, fault: DecodeError, out: &mut Output) {
+    fn reject_message(
+        &mut self,
+        message: Message<'_>,
+        index: usize,
+        fault: DecodeError,
+        out: &mut Output,
+    ) {
         self.counters.read += 1;
         let reason = match fault {
             DecodeError::Unparseable => RejectReason::Unparseable,
@@ -274,7 +283,7 @@ impl Engine {
         let letter = DeadLetter {
             reason,
             offset: message.offset,
-            index: 0,
+            index: index as i32,
             append_ms: self.append_ms,
             sensor: message.key,
             bytes: message.value,

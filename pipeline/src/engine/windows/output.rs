@@ -183,6 +183,7 @@ impl Output {
         letter.input_offset = place.offset.0 as i64;
         letter.index = place.index as i32;
         letter.internal_offset = origin.map(|_| record.offset.0 as i64);
+        letter.internal_index = if origin.is_some() { record.index } else { 0 };
         letter.append_ms = record.append_ms;
         letter.bytes.clear();
         letter.bytes.extend_from_slice(&record.bytes[..kept]);

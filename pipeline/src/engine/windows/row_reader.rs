@@ -22,8 +22,10 @@ impl RowReader for WindowRows {
         if self.is_dead_letters(place) {
             let letter = SeismicDeadLetter::decode(row).ok()?;
             // Its place in the log that was read, whatever place it names.
-            let number =
-                letter.internal_offset.map_or((letter.input_offset, letter.index), |it| (it, 0));
+            let number = match letter.internal_offset {
+                Some(offset) => (offset, letter.internal_index),
+                None => (letter.input_offset, letter.index),
+            };
             let key = RowKey { of: "".into(), number };
             // A record that was held came to be a dead letter later than others behind it.
             let (is_early, rises, at) = match letter.decided_by() {
