@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use seismic_brokers::Redis;
+use serde_json::Value;
 
+use crate::job::clock_jumps::{START, drained};
 use crate::stage::{Stage, wait_until};
 
 /// A server and a stage with records.
@@ -105,4 +107,85 @@ fn rows_that_redis_does_not_take_are_passed_over_where_that_is_wanted_and_a_seco
     first.stop(Signal::TERM).ok();
     stage.ok(&["sink", &keeps, "--until-caught-up"]);
     stage.ok(&["verify", "--sink", &keeps]);
+}
+
+#[test]
+fn the_rows_of_a_window_become_one_hash_and_verify_adds_them_up_too() {
+    let Some(server) = Redis::start(&[]) else { return };
+    let sink = format!("redis://{}/0,merge_panes=true", server.address());
+    // What was missing in two minutes comes ten minutes later, mixed with live records.
+    let live = |i: i64| START + 600_000 + 1_000 * i;
+    let mut times: Vec<i64> = (0..120).map(|i| START + 1_000 * i).collect();
+    times.push(live(0));
+    for i in 0..120 {
+        times.extend([START + 1_000 * i + 100, START + 1_000 * i + 640, live(i) + 100]);
+    }
+    let (stage, _) = drained(&times, &["--allowed-lateness-ms", "7200000"]);
+    let in_topic = stage.read("seismic-agg-topic").len();
+    let merged = stage.ok(&["read", "seismic-agg-topic", "--merged", "--format", "json"]);
+    let windows = merged.lines().count();
+    assert!(windows + 100 < in_topic, "{windows} of {in_topic}");
+    // Panes of one window in one script, and over several, of which some come again.
+    for (name, batch_rows) in [("a", 1_000_000), ("b", 7)] {
+        let prefix = format!("{name}:{{sensor_id}}:{{window_start_ts}}:{{window_end_ts}}");
+        let key = format!("{prefix}:{{clock_era}}");
+        let sink = format!("{sink},name={name},key={key},batch_rows={batch_rows}");
+        for place in seismic_sinks::failpoints::REDIS {
+            let mut dies = stage.command(&["sink", &sink, "--until-caught-up"]);
+            dies.env("FAILPOINTS", format!("{place}=1*off->return(abort)"));
+            stage.start(dies).wait();
+        }
+        stage.ok(&["sink", &sink, "--until-caught-up"]);
+        stage.ok(&["verify", "--sink", &sink]);
+        let keys = server.call(0, &["KEYS", &format!("{name}:*")]);
+        assert_eq!(keys.len(), windows);
+    }
+    // Each value is that of the merged rows, to the bit.
+    let mut panes = 0;
+    for line in merged.lines() {
+        let row: Value = serde_json::from_str(line).unwrap();
+        let Value::Object(fields) = &row["value"] else { panic!("{row}") };
+        let text = |name: &str| fields[name].to_string().trim_matches('"').to_owned();
+        let place = ["sensor_id", "window_start_ts", "window_end_ts", "clock_era"].map(text);
+        let key = format!("a:{}", place.join(":"));
+        panes += u64::from(fields["pane"] != 0);
+        for (name, value) in fields.iter().filter(|(_, value)| value.is_number()) {
+            let found = server.call(0, &["HGET", &key, name]).concat();
+            let found: f64 = found.parse().unwrap_or_else(|_| panic!("{key} {name}: {found}"));
+            assert_eq!(Some(found), value.as_f64(), "{key} {name}");
+        }
+    }
+    assert!(panes > 100);
+    // All over again, as when the position is lost: nothing is added twice.
+    server.call(0, &["DEL", "seismic:sink:b"]);
+    let again = format!(
+        "{sink},name=b,key=b:{{sensor_id}}:{{window_start_ts}}:{{window_end_ts}}:{{clock_era}}"
+    );
+    stage.ok(&["sink", &again, "--until-caught-up"]);
+    stage.ok(&["verify", "--sink", &again]);
+
+    let of_first = server.call(0, &["KEYS", "b:*"]).swap_remove(0);
+    server.call(0, &["HINCRBYFLOAT", &of_first, "rms_amplitude", "0.0001"]);
+    assert_eq!(stage.run(&["verify", "--sink", &again]).code, Some(3));
+
+    for (further, words) in [
+        ("operation=set", "needs operation=hset"),
+        ("key={sensor_id}", "merge_panes also needs window_start_ts, window_end_ts, clock_era"),
+        ("value=pane", "merge_panes also needs the fields record_count"),
+    ] {
+        let sink = format!("{sink},name=c,{further}");
+        let refused = stage.refused(&["sink", &sink, "--until-caught-up"], 2);
+        assert!(refused.contains(words), "{refused}");
+    }
+    // What is there and is no row is not added to.
+    server.call(0, &["FLUSHALL"]);
+    for key in stage.read("seismic-agg-topic").iter().map(|row| {
+        let row = &row["value"];
+        let part = |name: &str| row[name].to_string().trim_matches('"').to_owned();
+        ["sensor_id", "window_start_ts", "window_end_ts", "clock_era", "input_partition"].map(part)
+    }) {
+        server.call(0, &["SET", &format!("seismic:{}", key.join(":")), "x"]);
+    }
+    let refused = stage.refused(&["sink", &sink, "--until-caught-up"], 1);
+    assert!(refused.contains("WRONGTYPE"), "{refused}");
 }

@@ -8,15 +8,16 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
-use seismic_proto::Row;
+use seismic_proto::{Row, Schema, SeismicAggRecord};
 use seismic_queue::{Offset, Partition};
 
-use super::operation::Operation;
+use super::operation::{Operation, Plan};
 use super::position;
 use super::resp::Reply;
 use super::session::Session;
 use super::target::Target;
 use crate::compare::{Comparison, RowDifferenceKind};
+use crate::rows::text as row_text;
 use crate::{Context, Error, Result, SinkSpec, limits};
 
 type Bytes = Vec<u8>;
@@ -26,6 +27,8 @@ type Bytes = Vec<u8>;
 enum ExpectedValue {
     Text(Bytes),
     Hash(BTreeMap<Bytes, Bytes>),
+    /// The rows of a window, added up.
+    Merged(Box<SeismicAggRecord>),
     Sum(i128),
     Float(f64),
     Members(BTreeSet<Bytes>),
@@ -69,7 +72,7 @@ pub(super) fn compare(
     let plan = target.plan(&context.schema)?;
     for (partition, position) in into.topic.all().zip(&stored.position.positions) {
         let held = into.view.partitions[partition.0 as usize].outputs[0].span;
-        if plan.operation.adds_up() && held.first > Offset(0) {
+        if plan.adds_up() && held.first > Offset(0) {
             return Err(nothing(
                 "rows that its keys add up were deleted from the topic".to_owned(),
             ));
@@ -77,7 +80,12 @@ pub(super) fn compare(
         let mut rows = into.rows(partition, held.first, position.next)?;
         while let Some((offset, row)) = rows.next_row()? {
             let Ok((key, words)) = plan.words(&context.schema, &row) else { continue };
-            if !keys.add(plan.operation, key, words, (partition, offset, row)) {
+            let last = (partition, offset, row);
+            let is_known = match plan.merges_panes {
+                true => keys.merge(key, last),
+                false => keys.add(plan.operation, key, words, last),
+            };
+            if !is_known {
                 let what = "rows of several partitions share a key, whose last row is unknown";
                 return Err(nothing(what.to_owned()));
             }
@@ -93,7 +101,7 @@ pub(super) fn compare(
     let (mut same, mut differing) = (0, Vec::new());
     for (key, expected) in keys.keys {
         let Expected { held, rows, last: (partition, offset, row) } = expected;
-        match difference(&mut session, &key, held)? {
+        match difference(&mut session, &key, held, &plan, &context.schema)? {
             None => same += rows,
             Some(kind) => differing.push((partition, kind, row, offset)),
         }
@@ -109,6 +117,30 @@ pub(super) fn compare(
 }
 
 impl Keys {
+    /// Adds a row to that of its window; `false` where one of another partition has the same key.
+    fn merge(&mut self, key: Bytes, last: (Partition, Offset, Row)) -> bool {
+        let Row::Window(row) = &last.2 else { return true };
+        match self.keys.entry(key) {
+            Entry::Vacant(place) => {
+                self.bytes += place.key().len() + size_of::<SeismicAggRecord>();
+                let held = ExpectedValue::Merged(Box::new(row.clone()));
+                place.insert(Expected { held, rows: 1, last });
+            }
+            Entry::Occupied(place) => {
+                let expected = place.into_mut();
+                if expected.last.0 != last.0 {
+                    return false;
+                }
+                if let ExpectedValue::Merged(sum) = &mut expected.held {
+                    sum.add_pane(row);
+                }
+                expected.rows += 1;
+                expected.last = last;
+            }
+        }
+        true
+    }
+
     /// Does to a key what a row's command does; `false` where a row of another partition did the same,
     /// and nothing says which of them was the last.
     fn add(
@@ -172,6 +204,7 @@ impl Keys {
                 self.bytes += first.len();
                 list.push(first);
             }
+            ExpectedValue::Merged(_) => {}
         }
         true
     }
@@ -201,9 +234,11 @@ fn difference(
     session: &mut Session,
     key: &[u8],
     held: ExpectedValue,
+    plan: &Plan,
+    schema: &Schema,
 ) -> Result<Option<RowDifferenceKind>> {
     let command: &[&[u8]] = match &held {
-        ExpectedValue::Hash(_) => &[b"HGETALL", key],
+        ExpectedValue::Hash(_) | ExpectedValue::Merged(_) => &[b"HGETALL", key],
         ExpectedValue::Members(_) => &[b"SMEMBERS", key],
         ExpectedValue::Scores(_) => &[b"ZRANGE", key, b"0", b"-1", b"WITHSCORES"],
         ExpectedValue::List(_) => &[b"LRANGE", key, b"0", b"-1"],
@@ -229,6 +264,13 @@ fn difference(
             let found = pairs(found);
             hash.iter().all(|(name, value)| found.get(name) == Some(value))
         }
+        ExpectedValue::Merged(row) => {
+            let (row, found) = (Row::Window(*row), pairs(found));
+            plan.value.iter().all(|(place, name)| {
+                let expected = row_text::text(&schema.columns()[*place], row.get(*place));
+                is_same_value(expected.as_deref(), found.get(name.as_bytes()))
+            })
+        }
         ExpectedValue::Members(members) => {
             let found: BTreeSet<Bytes> =
                 found.parts().into_iter().filter_map(Reply::bytes).collect();
@@ -250,6 +292,14 @@ fn difference(
         }
     };
     Ok((!is_same).then_some(RowDifferenceKind::Differs))
+}
+
+/// Whether both are the same text, or texts of the same number: the server's scripts write some in
+/// another form.
+fn is_same_value(expected: Option<&str>, found: Option<&Bytes>) -> bool {
+    let found = found.and_then(|it| std::str::from_utf8(it).ok());
+    let number = |text: Option<&str>| text.and_then(|it| it.parse::<f64>().ok());
+    expected == found || number(expected).is_some_and(|it| number(found) == Some(it))
 }
 
 fn pairs(found: Reply) -> BTreeMap<Bytes, Bytes> {

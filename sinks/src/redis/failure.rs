@@ -45,9 +45,16 @@ pub(super) fn kind(words: &str) -> Kind {
 
 /// Whether a command failed for what its key holds.
 fn is_of_row(words: &str) -> bool {
-    ["not an integer", "overflow", "not a valid float", "NaN or Infinity", "exceeds maximum"]
-        .iter()
-        .any(|part| words.contains(part))
+    [
+        "holds no row",
+        "not an integer",
+        "overflow",
+        "not a valid float",
+        "NaN or Infinity",
+        "exceeds maximum",
+    ]
+    .iter()
+    .any(|part| words.contains(part))
 }
 
 #[cfg(test)]
@@ -63,6 +70,7 @@ mod tests {
             ("WRONGTYPE Operation against a key holding the wrong kind of value", Kind::Data),
             ("ERR value is not an integer or out of range", Kind::Data),
             ("ERR increment or decrement would overflow", Kind::Data),
+            ("ERR the key holds no row: it has no number pane", Kind::Data),
             ("NOAUTH Authentication required.", Kind::Config),
             ("NOPERM this user has no permissions", Kind::Config),
             ("ERR max number of clients reached", Kind::Retry),

@@ -14,6 +14,7 @@
 mod compare;
 mod examine;
 mod failure;
+mod merge;
 mod operation;
 mod options;
 mod position;
@@ -180,7 +181,9 @@ impl Redis {
         let Some(attempt) = &self.attempted else { return Vec::new() };
         let mut args: Vec<Vec<u8>> = Vec::new();
         let mut add = |word: &str| args.push(word.as_bytes().to_vec());
-        for word in ["EVAL", script::WRITE, "1", &self.target.position_key] {
+        let merge = if self.plan.merges_panes { merge::MERGE } else { "" };
+        let script = [merge, script::WRITE].concat();
+        for word in ["EVAL", &script, "1", &self.target.position_key] {
             add(word);
         }
         add(&self.context.store_id);
@@ -197,10 +200,17 @@ impl Redis {
             add(&position::last_in_words(new));
         }
         let operation = self.plan.operation;
-        add(operation.command());
+        add(self.plan.command());
         add(&self.target.expire_ms.to_string());
         let is_counter = matches!(operation, Operation::Incr | Operation::IncrByFloat);
         add(if is_counter { "keep" } else { "renew" });
+        match self.plan.merges_panes {
+            true => {
+                let columns = self.context.schema.columns();
+                merge::names(columns, &self.plan.value).iter().for_each(|word| add(word));
+            }
+            false => add("0"),
+        }
         for command in &self.batch[..attempt.commands] {
             args.push(command.partition.to_string().into_bytes());
             args.push(command.offset.to_string().into_bytes());

@@ -63,7 +63,9 @@ pub(super) struct Plan {
     pub(super) operation: Operation,
     key: Key,
     /// Columns by their places, and the names that they get.
-    value: Vec<(usize, String)>,
+    pub(super) value: Vec<(usize, String)>,
+    /// Whether the rows of a window are added up.
+    pub(super) merges_panes: bool,
     /// Whether the value is the row as JSON.
     is_json: bool,
     score: Option<usize>,
@@ -106,7 +108,17 @@ impl Plan {
         if score.is_some_and(|at| !row_text::is_number(kind(&at))) {
             return Err("a score is a number, and the field that score names has none".to_owned());
         }
-        Ok(Plan { operation, key, value, is_json, score })
+        Ok(Plan { operation, key, value, merges_panes: false, is_json, score })
+    }
+
+    /// The command of a row, as the script knows it.
+    pub(super) fn command(&self) -> &'static str {
+        if self.merges_panes { "MERGE" } else { self.operation.command() }
+    }
+
+    /// Whether doing it again changes what is there, or what is there came of several rows.
+    pub(super) fn adds_up(&self) -> bool {
+        self.merges_panes || self.operation.adds_up()
     }
 
     /// Key and further words of a row's command; what is wrong with the row otherwise.

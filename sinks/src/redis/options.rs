@@ -3,6 +3,10 @@
 use super::operation::Operation;
 use crate::options::{self, OptionKind, SinkOption};
 
+/// The key where none is chosen.
+pub(super) const KEY: &str =
+    "seismic:{sensor_id}:{window_start_ts}:{window_end_ts}:{pane}:{clock_era}:{input_partition}";
+
 pub(super) const OPTIONS: &[SinkOption] = &[
     SinkOption {
         name: "operation",
@@ -13,8 +17,14 @@ pub(super) const OPTIONS: &[SinkOption] = &[
     SinkOption {
         name: "key",
         kind: OptionKind::Text("FIELD,… or a text with {FIELD}"),
-        default: "seismic:{sensor_id}:{window_start_ts}:{window_end_ts}:{pane}:{clock_era}:{input_partition}",
+        default: KEY,
         doc: "the key: fields joined by the connector, or a text with {FIELD} in it",
+    },
+    SinkOption {
+        name: "merge_panes",
+        kind: OptionKind::Word(&["false", "true"]),
+        default: "false",
+        doc: "whether the rows of a window are added up to one hash; the key is then without {pane}",
     },
     SinkOption {
         name: "connector",

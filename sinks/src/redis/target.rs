@@ -7,6 +7,7 @@ use seismic_proto::Schema;
 
 use super::operation::{Operation, Plan};
 use super::template::{POSITIONS, Template};
+use super::{merge, options};
 use crate::{Error, Result, SinkSpec};
 
 /// Where the password is taken from when no file is named.
@@ -34,6 +35,8 @@ pub(super) struct Target {
     /// Fields and the names that they get; empty: all.
     pub(super) value: Vec<(String, String)>,
     pub(super) score: String,
+    /// Whether the rows of a window are added up.
+    merges_panes: bool,
     /// How long keys live; 0: for ever.
     pub(super) expire_ms: u64,
     /// Encoded commands that are kept at most before they are written, in bytes.
@@ -55,9 +58,21 @@ impl Target {
                 "name is {of:?}; it must be 1 to 64 letters, digits, dots, dashes and underscores"
             ));
         }
-        let key = Template::read(spec.text("key"), spec.text("connector"));
-        let key = key.map_err(|fault| faults.push(fault)).ok();
+        let merges_panes = spec.text("merge_panes") == "true";
         let operation = Operation::of(spec.text("operation"));
+        if merges_panes && operation != Operation::HSet {
+            faults.push(
+                "merge_panes=true adds up fields of hashes: it needs operation=hset, which alone keeps \
+                 each number whole"
+                    .to_owned(),
+            );
+        }
+        let key = match spec.text("key") {
+            options::KEY if merges_panes => merge::KEY,
+            key => key,
+        };
+        let key = Template::read(key, spec.text("connector"));
+        let key = key.map_err(|fault| faults.push(fault)).ok();
         let value: Vec<(String, String)> = spec
             .text("value")
             .split(',')
@@ -91,6 +106,7 @@ impl Target {
             key,
             value,
             score,
+            merges_panes,
             expire_ms: spec.number("expire_ms"),
             batch_bytes: usize::try_from(spec.number("batch_bytes")).unwrap_or(usize::MAX),
         })
@@ -112,7 +128,12 @@ impl Target {
             .key
             .of(schema)
             .and_then(|key| Plan::of(self.operation, key, (&self.value, &self.score), schema));
-        plan.map_err(refuse)
+        let mut plan = plan.map_err(refuse)?;
+        if self.merges_panes {
+            merge::check(schema, &self.key, &plan.value).map_err(refuse)?;
+            plan.merges_panes = true;
+        }
+        Ok(plan)
     }
 
     /// Who logs in, and with which password.
