@@ -35,8 +35,8 @@ pub enum Error {
     #[error("{}, line {line}: {what}", at.display())]
     Header { at: PathBuf, line: u64, what: String, hint: Option<Hint> },
     #[error(
-        "{at} cannot remember how far an import has come with a file, so that none can be followed; \
-         pipe it into the standard input of an import instead"
+        "{at} cannot remember how far an import has come with a file, so that after a restart every \
+         line of the files that are followed would be imported again"
     )]
     NoFollowing { at: String },
     #[error(
@@ -81,6 +81,7 @@ impl Error {
             Error::MayBeThere { .. } | Error::NotTheSame { .. } | Error::MessagesMayBeThere => {
                 Some(Hint::Again)
             }
+            Error::NoFollowing { .. } => Some(Hint::FollowAgain),
             _ => None,
         }
     }

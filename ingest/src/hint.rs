@@ -23,4 +23,6 @@ pub enum Hint {
     SkipLines,
     /// What may be in already can be imported all the same.
     Again,
+    /// Files can be followed all the same, if lines may come again after a restart.
+    FollowAgain,
 }

@@ -13,7 +13,11 @@ use seismic_ingest::files::records::{Format, Options, RecordsSummary, import};
 use seismic_ingest::producer_name;
 use seismic_proto::{Message, SeismicRecord};
 use seismic_queue::memory::Memory;
-use seismic_queue::{Append, Block, Event, Offset, Partition, Queue};
+use seismic_queue::{
+    Append, AppendTimes, Block, Diagnose, Event, Finding, HeldBack, Hold, ImportLog,
+    KnownProducers, Member, Need, Offset, OpenTransaction, Partition, Policy, Producer, Queue,
+    Reader, Result, Retained, Retention, Source, Span, Topic,
+};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
@@ -32,7 +36,7 @@ fn append(path: &Path, text: &str) {
 /// A folder and a queue with one partition.
 struct Place {
     folder: TempDir,
-    queue: Memory,
+    queue: Box<dyn Queue>,
     options: Options,
 }
 
@@ -41,7 +45,14 @@ impl Place {
         let folder = tempfile::tempdir().unwrap();
         let files = vec![folder.path().to_owned()];
         let options = Options { partitions: 1, ..Options::new(Format::Csv, files) };
-        Place { folder, queue: Memory::new(), options }
+        Place { folder, queue: Box::new(Memory::new()), options }
+    }
+
+    /// With a queue that keeps no notes.
+    fn forgetful() -> Self {
+        let place = Self::new();
+        let options = Options { again: true, ..place.options };
+        Place { queue: Box::new(Forgetful(Memory::new())), options, ..place }
     }
 
     fn at(&self, name: &str) -> PathBuf {
@@ -87,7 +98,7 @@ impl Place {
         let options = Options { follow: true, ..self.options.clone() };
         let stop = AtomicBool::new(false);
         std::thread::scope(|scope| {
-            let run = || import(&self.queue, &options, &stop, &mut |_| {}).unwrap();
+            let run = || import(&*self.queue, &options, &stop, &mut |_| {}).unwrap();
             let following = scope.spawn(run);
             meanwhile();
             stop.store(true, Ordering::Relaxed);
@@ -179,7 +190,7 @@ fn what_an_earlier_version_imported_is_known_and_not_followed() {
     };
     append(&mut *producer, 0..2);
     let plain = Options { files: vec![log.clone()], ..place.options.clone() };
-    let import = || import(&place.queue, &plain, &AtomicBool::new(false), &mut |_| {}).unwrap();
+    let import = || import(&*place.queue, &plain, &AtomicBool::new(false), &mut |_| {}).unwrap();
     // Of one that was broken off, nobody knows how it would go on.
     let half = import();
     assert_eq!((half.published, half.recognised, half.unread.count), (2, 2, 1), "{half:?}");
@@ -189,4 +200,148 @@ fn what_an_earlier_version_imported_is_known_and_not_followed() {
     let summary = place.follow(|| place.wait_for_scans(10));
     assert_eq!((summary.recognised, summary.published), (3, 6), "{summary:?}");
     assert_eq!(place.times(), [0, 1, 2, 10, 11, 12]);
+}
+
+#[test]
+fn without_notes_of_the_queue_each_line_is_published_once_a_process_if_that_is_asked_for() {
+    let place = Place::forgetful();
+    let log = place.write("log", &format!("{HEADER}{}", rows(0..3)));
+    let refused = Options { follow: true, again: false, ..place.options.clone() };
+    let error = import(&*place.queue, &refused, &AtomicBool::new(true), &mut |_| {}).unwrap_err();
+    assert!(matches!(error, seismic_ingest::Error::NoFollowing { .. }), "{error}");
+
+    let summary = place.follow(|| {
+        place.wait_for(2);
+        append(&log, &rows(3..5));
+        place.wait_for(4);
+        // It is rotated: the old one is read to its end, and the new one begins.
+        append(&log, &rows(5..6));
+        fs::rename(&log, place.at("log.1")).unwrap();
+        place.write("log", &format!("{HEADER}{}", rows(6..8)));
+        place.wait_for(7);
+        fs::copy(place.at("log.1"), place.at("copy")).unwrap();
+        place.wait_for_scans(100);
+    });
+    assert!(!summary.resumable && summary.stopped);
+    let all: Vec<i64> = (0..8).chain(100..103).collect();
+    assert_eq!(place.times(), all);
+
+    // The next process knows nothing, and says so beforehand: everything comes again.
+    place.follow(|| place.wait_for_scans(200));
+    let mut twice: Vec<i64> = all.iter().chain(&all).copied().chain(200..203).collect();
+    twice.sort_unstable();
+    assert_eq!(place.times(), twice);
+}
+
+/// A queue that cannot keep notes.
+struct Forgetful(Memory);
+
+impl Queue for Forgetful {
+    fn name(&self) -> String {
+        "a queue without notes".to_owned()
+    }
+
+    fn topics(&self) -> Result<Vec<Topic>> {
+        self.0.topics()
+    }
+
+    fn topic(&self, name: &str) -> Result<Topic> {
+        self.0.topic(name)
+    }
+
+    fn create(&self, name: &str, partitions: u32) -> Result<Topic> {
+        self.0.create(name, partitions)
+    }
+
+    fn spans(&self, topic: &Topic) -> Result<Vec<Span>> {
+        self.0.spans(topic)
+    }
+
+    fn offset_at(&self, topic: &Topic, partition: Partition, time_ms: i64) -> Result<Offset> {
+        self.0.offset_at(topic, partition, time_ms)
+    }
+
+    fn producer(&self, topic: &Topic, id: &str) -> Result<Box<dyn Producer>> {
+        self.0.producer(topic, id)
+    }
+
+    fn known_producers(&self, topic: &Topic) -> Result<Option<KnownProducers>> {
+        self.0.known_producers(topic)
+    }
+
+    fn import_log(&self, _: &Topic) -> Result<Option<Box<dyn ImportLog>>> {
+        Ok(None)
+    }
+
+    fn reader(&self, topic: &Topic, at: &[(Partition, Offset)]) -> Result<Box<dyn Reader>> {
+        self.0.reader(topic, at)
+    }
+
+    fn source(&self, topic: &Topic, partitions: &[Partition]) -> Result<Box<dyn Source>> {
+        self.0.source(topic, partitions)
+    }
+
+    fn member(&self, topic: &Topic, member: &Member) -> Result<Box<dyn Source>> {
+        self.0.member(topic, member)
+    }
+}
+
+impl Retention for Forgetful {
+    fn hold(&self, topic: &Topic, holder: &str, at: &[(Partition, Offset)]) -> Result<()> {
+        self.0.hold(topic, holder, at)
+    }
+
+    fn holds(&self, topic: &Topic) -> Result<Vec<Hold>> {
+        self.0.holds(topic)
+    }
+
+    fn policy(&self, topic: &Topic) -> Result<Policy> {
+        self.0.policy(topic)
+    }
+
+    fn set_policy(&self, topic: &Topic, policy: Policy) -> Result<()> {
+        self.0.set_policy(topic, policy)
+    }
+
+    fn held(&self, topic: &Topic) -> Result<Vec<HeldBack>> {
+        self.0.held(topic)
+    }
+
+    fn retain(&self, topic: &Topic, past_holds: bool) -> Result<Vec<Retained>> {
+        self.0.retain(topic, past_holds)
+    }
+
+    fn trim(&self, topic: &Topic, below: &[(Partition, Offset)]) -> Result<()> {
+        self.0.trim(topic, below)
+    }
+}
+
+impl Diagnose for Forgetful {
+    fn check_place(&self) -> Result<()> {
+        self.0.check_place()
+    }
+
+    fn check_topic(&self, topic: &Topic) -> Result<()> {
+        self.0.check_topic(topic)
+    }
+
+    fn append_times(&self, topic: &Topic) -> Result<AppendTimes> {
+        self.0.append_times(topic)
+    }
+
+    fn examine(&self, topic: Option<&Topic>) -> Result<Vec<Finding>> {
+        self.0.examine(topic)
+    }
+
+    fn open_transactions(&self, topic: &Topic) -> Result<Vec<OpenTransaction>> {
+        self.0.open_transactions(topic)
+    }
+
+    fn look_at(&self, transaction: &mut OpenTransaction) {
+        self.0.look_at(transaction);
+    }
+
+    fn examine_rights(&self, needs: &[Need]) -> Result<Vec<Finding>> {
+        self.0.examine_rights(needs)
+    }
 }

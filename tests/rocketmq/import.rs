@@ -3,12 +3,14 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
 
+use rustix::process::Signal;
 use seismic_brokers::RocketMq;
 use serde_json::Value;
 
-use crate::stage::Stage;
+use crate::stage::{Stage, wait_until};
 use crate::truth::int;
 
 fn write(stage: &Stage, name: &str, prefix: &str, records: u64) {
@@ -104,13 +106,13 @@ fn messages_of_devices_are_refused_when_other_files_with_them_may_be_in() {
 
 #[test]
 #[ignore = "more on brokers: .ci/run"]
-fn a_file_is_not_followed_but_a_pipe_is_and_that_is_said() {
+fn a_file_is_followed_once_a_process_when_that_is_asked_for_and_a_pipe_without() {
     let Some(rocketmq) = RocketMq::shared() else { return };
     let stage = stage(&rocketmq);
     write(&stage, "a.csv", "A", 100);
     let import = ["import", "csv", "--topic", "followed", "--follow"];
     let refused = stage.refused(&[&import[..], &["a.csv"]].concat(), 2);
-    assert!(refused.contains("pipe it into the standard input of an import"), "{refused}");
+    assert!(refused.contains("would be imported again; try --again"), "{refused}");
     let mut piped = stage.command(&[&import[..], &["-", "--json"]].concat());
     piped.stdin(fs::File::open(stage.path("a.csv")).unwrap());
     assert_eq!(
@@ -119,4 +121,20 @@ fn a_file_is_not_followed_but_a_pipe_is_and_that_is_said() {
     );
     let read = stage.ok(&["read", "followed", "--in", "queue", "--format", "json"]);
     assert_eq!(read.lines().count(), 100);
+
+    // Each line once, as long as the process lives; the next one begins with the first line again.
+    let read = || {
+        let read = stage.run(&["read", "again", "--in", "queue", "--format", "json"]);
+        read.stdout.lines().count()
+    };
+    let again = ["import", "csv", "--topic", "again", "--follow", "--again", "a.csv"];
+    let following = stage.spawn(&again);
+    wait_until("all lines are in", || read() == 100);
+    let mut file = fs::OpenOptions::new().append(true).open(stage.path("a.csv")).unwrap();
+    file.write_all(b"A0,1592926150000,1.5\n").unwrap();
+    wait_until("the new one is in", || read() == 101);
+    following.stop(Signal::TERM).ok();
+    let following = stage.spawn(&again);
+    wait_until("all lines are in again", || read() == 202);
+    following.stop(Signal::TERM).ok();
 }

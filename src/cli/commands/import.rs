@@ -162,7 +162,8 @@ struct To {
     /// Partitions of the topic, if it is created
     #[arg(long, value_name = "N", default_value_t = 4)]
     partitions: u32,
-    /// Import even what may be there already, where the queue cannot tell (RocketMQ)
+    /// Import even what may be there already, where the queue cannot tell (RocketMQ); with --follow,
+    /// each start begins with the first line of every file
     #[arg(long)]
     again: bool,
     /// Print the summary as JSON, on stdout
@@ -359,6 +360,11 @@ fn option_of(hint: Hint) -> String {
             .to_owned(),
         Hint::OtherFormat(format) => format!("seismic import {format}"),
         Hint::Again => "--again to add all of it".to_owned(),
+        Hint::FollowAgain => {
+            "--again, if that may be, or `tail -F FILE | seismic import csv -` for new \
+             lines alone"
+                .to_owned()
+        }
         Hint::SkipLines => "--skip-lines N, if there are lines before the header".to_owned(),
     }
 }

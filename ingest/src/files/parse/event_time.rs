@@ -6,6 +6,7 @@ use std::str::FromStr;
 use jiff::civil::DateTime;
 use jiff::tz::Offset;
 use jiff::{Timestamp, fmt::temporal::DateTimeParser};
+use seismic_proto::validity::EVENT_MS;
 
 use super::number::Decimal;
 use super::refusal::Refusal;
@@ -76,7 +77,8 @@ pub struct UnknownUnit(String);
 /// How times are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct TimeFormat {
-    /// `None`: milliseconds, and numbers that look like another unit are refused.
+    /// `None`: milliseconds, and numbers that look like another unit are refused. A unit that is named
+    /// is believed as far as its times are of the years that a pipeline takes.
     pub(crate) unit: Option<TimeUnit>,
     /// Whether ISO times without an offset are UTC.
     pub(crate) is_utc: bool,
@@ -99,12 +101,13 @@ impl TimeFormat {
             return Err(format!("{text} has too few digits for a time; write all of them").into());
         }
         let unit = self.unit.unwrap_or_default();
+        let ms = number.shifted(3 + unit.power()).and_then(|(ms, _)| i64::try_from(ms).ok());
+        let is_believed = self.unit.is_some() && ms.is_some_and(|ms| EVENT_MS.contains(&ms));
         let guessed = number.shifted(0).and_then(|(whole, _)| TimeUnit::guessed(whole));
-        if let Some(guessed) = guessed.filter(|guessed| self.unit.is_none() && *guessed != unit) {
+        if let Some(guessed) = guessed.filter(|guessed| !is_believed && *guessed != unit) {
             let what = format!("{text} is no time in {unit} of our days; it looks like {guessed}");
             return Err(Refusal::hinting(what, Hint::TimeUnit(guessed.name())));
         }
-        let ms = number.shifted(3 + unit.power()).and_then(|(ms, _)| i64::try_from(ms).ok());
         ms.ok_or_else(|| format!("{text:?} is no time in {unit}").into())
     }
 
@@ -194,6 +197,16 @@ mod tests {
         ] {
             let refusal = parse(None, false, text).unwrap_err();
             assert_eq!(refusal.hint, Some(Hint::TimeUnit(unit.name())), "{text}");
+        }
+        // A unit that is named is no reason to put a record into the year 52670.
+        for (of, text, unit) in [
+            (TimeUnit::Seconds, "1600000000040", TimeUnit::Milliseconds),
+            (TimeUnit::Milliseconds, "1600000000040999", TimeUnit::Microseconds),
+            (TimeUnit::Microseconds, "1600000000040999999", TimeUnit::Nanoseconds),
+            (TimeUnit::Seconds, "1600000000040999999", TimeUnit::Nanoseconds),
+        ] {
+            let refusal = parse(Some(of), false, text).unwrap_err();
+            assert_eq!(refusal.hint, Some(Hint::TimeUnit(unit.name())), "{of} {text}");
         }
         assert!(parse(None, false, "1.6e12").unwrap_err().what.contains("digits"));
     }

@@ -28,6 +28,7 @@ mod options;
 mod plan;
 mod planned_file;
 mod present;
+mod process_notes;
 mod producer_names;
 mod publisher;
 mod summary;
@@ -36,7 +37,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use seismic_queue::{Queue, Topic, patiently};
+use seismic_queue::{ImportLog, Queue, Topic, patiently};
 
 use self::follow::{Follow, Found};
 use self::grown_file::FilePart;
@@ -45,6 +46,7 @@ use self::noted_import::NotedImport;
 pub use self::options::Options;
 use self::plan::Planner;
 use self::present::present;
+use self::process_notes::ProcessNotes;
 use self::producer_names::ProducerNames;
 use self::publisher::Publisher;
 pub use self::summary::{Defaults, RecordsSummary};
@@ -133,32 +135,62 @@ impl Import<'_> {
     }
 
     fn files(&mut self, files: &[PathBuf], summary: &mut RecordsSummary) -> Result<()> {
-        let import_log = || self.queue.import_log(self.topic);
-        let (Some(mut notes), Some(log)) =
-            (patiently(self.stop, import_log)?, patiently(self.stop, import_log)?)
-        else {
+        let Some((mut notes, log)) = self.import_log()? else {
             if self.options.follow {
-                return Err(Error::NoFollowing { at: self.queue.name() });
+                return self.follow_without_notes(files, summary);
             }
             return self.whole_files(&content_import::by_first_time(self.options, files), summary);
         };
+        self.noted_files(files, (&mut *notes, log), summary)
+    }
+
+    /// Both sides of the queue's import log, if it keeps one.
+    fn import_log(&self) -> Result<Option<(Box<dyn ImportLog>, Box<dyn ImportLog>)>> {
+        let log = || self.queue.import_log(self.topic);
+        Ok(patiently(self.stop, log)?.zip(patiently(self.stop, log)?))
+    }
+
+    /// Follows files into a queue that keeps no notes, where it was said that lines may come again.
+    fn follow_without_notes(
+        &mut self,
+        files: &[PathBuf],
+        summary: &mut RecordsSummary,
+    ) -> Result<()> {
+        if !self.options.again {
+            return Err(Error::NoFollowing { at: self.queue.name() });
+        }
+        summary.resumable = false;
+        let [mut notes, log] = patiently(self.stop, || ProcessNotes::pair(self.queue, self.topic))?;
+        self.noted_files(files, (&mut *notes, log), summary)
+    }
+
+    /// Files that are known by notes.
+    fn noted_files(
+        &mut self,
+        files: &[PathBuf],
+        (notes, log): (&mut dyn ImportLog, Box<dyn ImportLog>),
+        summary: &mut RecordsSummary,
+    ) -> Result<()> {
         let present = if self.options.follow { present(files) } else { Vec::new() };
         let all = match self.options.follow {
             true => present.iter().map(|(path, _)| path.clone()).collect(),
             false => files.to_vec(),
         };
-        let (known, files_to_plan) = self.imported_before(all)?;
+        let (known, files_to_plan) = match summary.resumable {
+            true => self.imported_before(all)?,
+            false => (Vec::new(), all),
+        };
         self.known_files(&known, summary)?;
         if summary.stopped {
             return Ok(());
         }
         let publisher = Publisher::of(self.options)?;
-        let mut planner = Planner::new(self.options, &publisher, &mut *notes);
+        let mut planner = Planner::new(self.options, &publisher, notes);
         let plans = planner.plan_all(&files_to_plan, summary)?;
         let known = known.into_iter().map(|(path, _)| path).collect();
         let found = Found { present, copies: planner.copies, known };
         let plans = (plans, planner.keys);
-        let run = ImportRun::new(self.options, Some(&mut *notes), summary)?;
+        let run = ImportRun::new(self.options, Some(notes), summary)?;
         let mut import = NotedImport::new(run, self.options, plans);
         let before = import.run.summary.published;
         let mut progress = |n| (self.progress)(before + n);

@@ -112,8 +112,16 @@ pub(crate) fn parse(line: &[u8], options: &ReadOptions) -> Result<Parsed, Refusa
 }
 
 fn parse_text(line: &str, options: &ReadOptions) -> Result<Parsed, Refusal> {
-    let is_field = options.columns.iter().any(|(_, theirs)| theirs == "value");
-    match probe(line)?.value.filter(|_| !is_field) {
+    let is_field = |name: &str| options.columns.iter().any(|(_, theirs)| theirs == name);
+    let probed = probe(line)?;
+    let is_packed =
+        probed.records.is_some() && !is_field("records") && !options.ignore_other_columns;
+    match probed.value.filter(|_| !is_field("value")) {
+        None if is_packed => {
+            let what = "it is a packed message; one record on each line is read, as \
+                        `jq -c '.records[]' FILE` writes them";
+            Err(what.into())
+        }
         None => {
             let mut draft = draft(line, options)?;
             options.apply_set(&mut draft)?;

@@ -97,6 +97,7 @@ fn each_wrong_line_is_refused_with_what_is_wrong() {
         (r#"{"value":{"records":[["S"]]}}"#, "JSON array"),
         ("sensor_id,collect_timestamp", "it looks like CSV"),
         ("<html>", "it looks like HTML"),
+        (r#"{"records":[{"sensorId":"S"}]}"#, "jq -c '.records[]'"),
         (r#"{"value":{"records":[]}}"#, "records has none"),
         (r#"{"value":{"records":[{"x":1}]}}"#, "unknown field `x`"),
         (r#"{"value":{"window_start_ts":1}}"#, "unknown field `window_start_ts`"),
