@@ -14,6 +14,10 @@ pub const FLUSH_EVERY: Duration = Duration::from_millis(250);
 /// for its sinks. Readers of stores look every few milliseconds anyway.
 pub const READ_WAIT: Duration = Duration::from_millis(10);
 
+/// How often a sink that writes nothing for a while looks whether it is to write again: it is held for
+/// seconds at least, and an order to stop wakes it.
+pub const HELD_LOOK: Duration = Duration::from_millis(50);
+
 /// Longest wait for the next rows of a topic when a sink is compared with it: brokers that start
 /// again have answered by then.
 pub const COMPARE_PATIENCE: Duration = Duration::from_secs(60);

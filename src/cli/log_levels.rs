@@ -13,6 +13,14 @@ pub(super) fn remember(set: impl Fn(EnvFilter) -> Result<(), String> + Send + Sy
     let _ = SET.set(Box::new(set));
 }
 
+/// Whether `filter` is one.
+///
+/// # Errors
+/// Why it is none.
+pub fn check(filter: &str) -> Result<(), String> {
+    EnvFilter::try_new(filter).map(drop).map_err(|error| format!("{filter:?}: {error}"))
+}
+
 /// Logs what `filter` lets through, written as in `RUST_LOG`, from now on.
 ///
 /// # Errors

@@ -166,6 +166,19 @@ const METRICS: &[Metric] = &[
         values: Values::Counter(|job, samples| samples.one(job.restarts as f64)),
     },
     Metric {
+        name: "seismic_alarms",
+        help: "Alarms of the job that are raised",
+        values: Values::Gauge(|job, samples| samples.one(job.alarms.raised as f64)),
+    },
+    Metric {
+        name: "seismic_alarms_not_delivered",
+        help: "Messages of alarms that have not arrived: they wait to be sent again, or were given up",
+        values: Values::Gauge(|job, samples| {
+            samples.of("state", "waiting", job.alarms.waiting as f64);
+            samples.of("state", "undelivered", job.alarms.undelivered as f64);
+        }),
+    },
+    Metric {
         name: "seismic_job_state",
         help: "1 for the state that the job is in, 0 for the others",
         values: Values::Gauge(|job, samples| {
@@ -304,7 +317,11 @@ impl Metric {
     fn is_of_server(&self) -> bool {
         matches!(
             self.name,
-            "seismic_restarts" | "seismic_job_state" | "seismic_job_state_since_seconds"
+            "seismic_restarts"
+                | "seismic_alarms"
+                | "seismic_alarms_not_delivered"
+                | "seismic_job_state"
+                | "seismic_job_state_since_seconds"
         )
     }
 

@@ -38,6 +38,8 @@ pub struct JobEntry {
     pub last_error: Option<String>,
     /// How often it was started again by itself.
     pub restarts: u64,
+    /// Its alarms, and what of them has not arrived.
+    pub alarms: AlarmCounts,
     /// What it has counted and measured, over all its workers.
     pub numbers: JobNumbers,
     /// What workers have counted that are gone; it counts in `/metrics` only.
@@ -81,6 +83,18 @@ impl JobEntry {
             Some(_) => Ok(()),
         }
     }
+}
+
+/// Alarms of a job, counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AlarmCounts {
+    /// Those that are raised.
+    pub raised: u64,
+    /// Messages that wait for a target, to be sent or to be sent again.
+    pub waiting: u64,
+    /// Messages that were given up.
+    pub undelivered: u64,
 }
 
 /// A process that works on a job.

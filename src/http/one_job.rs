@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::cached::Cached;
 use super::history::{History, Point};
-use super::model::{JobEntry, LogLine, Worker};
+use super::model::{AlarmCounts, JobEntry, LogLine, Worker};
 use super::{Action, ApiError, Jobs};
 use crate::job::location::Location;
 use crate::job::{JobObserver, JobSpec};
@@ -84,6 +84,7 @@ impl OneJob {
             last_error,
             // It is started again by whoever runs this process.
             restarts: 0,
+            alarms: AlarmCounts::default(),
             numbers,
             past: None,
         }

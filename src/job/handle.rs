@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use seismic_pipeline::PauseToken;
+use seismic_sinks::SinkHold;
 
 use super::metrics::JobMetrics;
 use super::notify::Notify;
@@ -39,6 +40,7 @@ pub struct Job {
     spec: JobSpec,
     stop: StopToken,
     pause: PauseToken,
+    sink_hold: SinkHold,
     notify: Notify,
 }
 
@@ -56,8 +58,8 @@ impl Job {
     #[must_use]
     pub fn new(spec: JobSpec) -> Job {
         let notify = |text: &dyn Display| tracing::info!("{text}");
-        let pause = PauseToken::default();
-        Job { spec, stop: StopToken::new(), pause, notify: Box::new(notify) }
+        let (pause, sink_hold) = (PauseToken::default(), SinkHold::default());
+        Job { spec, stop: StopToken::new(), pause, sink_hold, notify: Box::new(notify) }
     }
 
     /// The job stops when somebody uses this token.
@@ -70,6 +72,13 @@ impl Job {
     #[must_use]
     pub fn paused(self, is_paused: bool) -> Job {
         self.pause.set(is_paused);
+        self
+    }
+
+    /// Its sinks write nothing until somebody has them write again ([`JobObserver::hold_sinks`]).
+    #[must_use]
+    pub fn sinks_held(self, are_held: bool) -> Job {
+        self.sink_hold.set(are_held);
         self
     }
 
@@ -88,7 +97,7 @@ impl Job {
         if !faults.is_empty() {
             return Err(Usage(faults.join("\n       ")).into());
         }
-        let shared = Arc::new(Shared::new(&self.spec.group, self.stop, self.pause));
+        let shared = Arc::new(Shared::new(&self.spec.group, self.stop, self.pause, self.sink_hold));
         let queue = self.spec.queue.clone();
         let (of_thread, spec, notify) = (Arc::clone(&shared), self.spec, self.notify);
         let (over, ended) = mpsc::channel();
@@ -252,6 +261,17 @@ impl JobObserver {
     #[must_use]
     pub fn is_paused(&self) -> bool {
         self.shared.pause.is_set()
+    }
+
+    /// Has its sinks write nothing, or write again. Rows wait in the store meanwhile.
+    pub fn hold_sinks(&self, are_held: bool) {
+        self.shared.sink_hold.set(are_held);
+    }
+
+    /// Whether its sinks are to write nothing.
+    #[must_use]
+    pub fn holds_sinks(&self) -> bool {
+        self.shared.sink_hold.is_set()
     }
 
     /// As [`JobHandle::stop`].

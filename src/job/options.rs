@@ -107,6 +107,10 @@ pub struct JobOptions {
     /// Longest time that a row waits for its commit [default: 20ms]
     #[arg(long, value_name = "DURATION")]
     pub commit_interval: Option<TimeSpan>,
+    /// Longest time between two checkpoints of a partition that has new records, 100ms to 1h; one is also
+    /// taken when a replay would take longer than five of them [default: 5s]
+    #[arg(long, value_name = "DURATION")]
+    pub checkpoint_interval: Option<TimeSpan>,
     /// Stop after the message in which this many records are reached; each further slot may finish
     /// one more message
     #[arg(long, value_name = "N")]
@@ -261,7 +265,7 @@ macro_rules! with_values {
         $each!($($argument),*,
             topic result_topic dead_topic sink from window lateness allowed_lateness idle_timeout
             max_ahead max_jump time dedupe amplitude region earliest_event latest_event phases
-            rollup max_sensors spread slots slot commit_interval max_records http)
+            rollup max_sensors spread slots slot commit_interval checkpoint_interval max_records http)
     };
 }
 

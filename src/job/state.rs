@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use seismic_pipeline::{Metrics, PauseToken};
 use seismic_queue::Kind;
-use seismic_sinks::SinkMetrics;
+use seismic_sinks::{SinkHold, SinkMetrics};
 
 use super::metrics::JobMetrics;
 use super::stop::StopToken;
@@ -90,13 +90,15 @@ pub(super) struct Shared {
     sinks: Mutex<Vec<(String, Arc<SinkMetrics>)>>,
     pub stop: StopToken,
     pub pause: PauseToken,
+    pub sink_hold: SinkHold,
 }
 
 impl Shared {
-    pub fn new(name: &str, stop: StopToken, pause: PauseToken) -> Self {
+    pub fn new(name: &str, stop: StopToken, pause: PauseToken, sink_hold: SinkHold) -> Self {
         let state = Mutex::new(JobState::Starting);
         let (metrics, sinks) = (Arc::default(), Mutex::default());
-        let shared = Shared { name: name.to_owned(), state, metrics, sinks, stop, pause };
+        let name = name.to_owned();
+        let shared = Shared { name, state, metrics, sinks, stop, pause, sink_hold };
         shared.log(&JobState::Starting);
         shared
     }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::cli::log_levels;
 use crate::error::Usage;
 use crate::job::file;
 use crate::job::file::server_file::{Connections, Defaults, lines_of_defaults};
@@ -32,6 +33,16 @@ pub struct ServeConfig {
     pub commands: BTreeMap<String, Vec<String>>,
     /// When jobs yield to those of higher priorities.
     pub pressure: PressureLimits,
+    /// What the server logs itself.
+    pub logs: ServerLogs,
+}
+
+/// What `[logs]` says.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ServerLogs {
+    /// What is logged, written as in `RUST_LOG`.
+    pub level: Option<String>,
 }
 
 impl ServeConfig {
@@ -54,8 +65,26 @@ impl ServeConfig {
         if !faults.is_empty() {
             return Err(Usage(format!("the file {name}: {}", faults.join("\n       "))));
         }
+        if let Some(level) = &config.logs.level {
+            log_levels::check(level)
+                .map_err(|why| Usage(format!("the file {name}: logs.level: {why}")))?;
+        }
         config.place_defaults(&text, path)?;
         Ok(config)
+    }
+
+    /// With the folder in which the server was started where it names none.
+    ///
+    /// # Errors
+    /// When there is no such folder any more.
+    pub fn with_roots(mut self) -> Result<ServeConfig, Usage> {
+        if self.roots.is_empty() {
+            let here = std::env::current_dir();
+            let gone =
+                |error| Usage(format!("the folder in which the server was started: {error}"));
+            self.roots = vec![here.map_err(gone)?];
+        }
+        Ok(self)
     }
 
     /// Has the defaults stand where the file has them, so that faults of them name their lines.

@@ -18,7 +18,7 @@ use super::limits;
 use super::worker::folder::WorkerFolder;
 use super::worker::identity::Identity;
 use super::worker::protocol::{
-    Answer, Ask, PAUSES, Question, SLOWS, VERSION, read_line, write_line,
+    Answer, Ask, HOLDS_SINKS, PAUSES, Question, SLOWS, VERSION, read_line, write_line,
 };
 use super::worker::report::Report;
 
@@ -151,6 +151,14 @@ impl Link {
         // One of an older version is paused later, and not slowed before that.
         if self.can_slow() {
             let _ = self.asks.send(Ask::Slow(is_slowed));
+        }
+    }
+
+    /// Has its sinks write nothing, or write again.
+    pub fn hold_sinks(&self, are_held: bool) {
+        // Those of an older version write what is committed and rest then.
+        if self.speaks(HOLDS_SINKS) {
+            let _ = self.asks.send(Ask::HoldSinks(are_held));
         }
     }
 

@@ -1,7 +1,7 @@
 //! The server from its start to its end.
 
-use std::sync::Arc;
 use std::sync::mpsc::Sender;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -37,9 +37,10 @@ pub fn run(settings: ServeSettings) -> anyhow::Result<()> {
     let supervisor = Supervisor::open(Arc::clone(&settings))?;
     follow_signals(supervisor.sender()).context("following signals")?;
     let server = listen(&settings, &supervisor)?;
+    let commands = Arc::new(RwLock::new(settings.commands.clone()));
     let couriers = [false, true].map(|to_topics| -> anyhow::Result<courier::Wake> {
         let db = supervisor.state().connect()?;
-        Ok(courier::start(db, settings.commands.clone(), to_topics)?)
+        Ok(courier::start(db, Arc::clone(&commands), to_topics)?)
     });
     let couriers = couriers.into_iter().collect::<anyhow::Result<_>>()?;
     let mut watch = Watch::new(couriers);
@@ -48,7 +49,15 @@ pub fn run(settings: ServeSettings) -> anyhow::Result<()> {
     let mut folder = settings.jobs.clone().map(JobsFolder::new);
     let mut followed: Option<Instant> = None;
     let mut manager = Manager::told_ready();
+    let mut reloads = supervisor.reloads();
     let work = |supervisor: &mut Supervisor| {
+        if supervisor.reloads() != reloads {
+            reloads = supervisor.reloads();
+            let settings = supervisor.settings();
+            relief.set(settings.pressure.clone());
+            let mut commands = commands.write().unwrap_or_else(PoisonError::into_inner);
+            commands.clone_from(&settings.commands);
+        }
         if let Some(folder) = &mut folder
             && followed.is_none_or(|at| at.elapsed() >= FOLLOW_EVERY)
         {
@@ -78,10 +87,14 @@ fn listen(settings: &ServeSettings, supervisor: &Supervisor) -> anyhow::Result<O
     let server = Server::start(http, routes)?;
     tell(format_args!("serving http://{}/metrics and /api/v1", server.address()));
     tell(format_args!("the page is at http://{}/", server.address()));
+    if http.token_file.is_none() {
+        let who = "whoever is on this machine may see and change jobs";
+        tell(format_args!("no token is asked for: {who}; --http-token-file FILE asks for one"));
+    }
     Ok(Some(server))
 }
 
-/// SIGTERM and Ctrl-C end the server, a second one at once; SIGHUP has it read levels again.
+/// SIGTERM and Ctrl-C end the server, a second one at once; SIGHUP has it read its file again.
 fn follow_signals(events: Sender<Event<Supervisor>>) -> std::io::Result<()> {
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
     let systemd = Systemd::of_environment();

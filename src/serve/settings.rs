@@ -14,6 +14,10 @@ use crate::job::service::JobName;
 pub struct ServeSettings {
     /// The file of its state.
     pub state: PathBuf,
+    /// The file that says what holds for all jobs.
+    pub file: Option<PathBuf>,
+    /// What it logs itself, written as in `RUST_LOG`.
+    pub log_level: Option<String>,
     /// A folder whose job files are the truth.
     pub jobs: Option<PathBuf>,
     /// Whether its workers work on when it is told to end.

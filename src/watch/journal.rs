@@ -6,6 +6,7 @@
 use tracing::Level;
 
 use crate::http::model::JobEntry;
+use crate::logs::SERVICE;
 use crate::status::numbers::JobNumbers;
 
 /// How often the log says how it goes.
@@ -15,7 +16,7 @@ const HEARTBEAT_MS: i64 = 60_000;
 const OLD_CHECKPOINT_MS: i64 = 300_000;
 
 /// A line with how bad it is.
-pub type Said = (Level, String);
+type Said = (Level, String);
 
 /// What was seen last.
 #[derive(Debug, Default)]
@@ -27,8 +28,19 @@ pub struct Journal {
 }
 
 impl Journal {
+    /// Logs what is worth a line of what the job does now.
+    pub fn tell(&mut self, job: &JobEntry) {
+        for (level, text) in self.see(job) {
+            match level {
+                // What is wrong is said whether somebody asked for a log or not.
+                Level::WARN => tracing::warn!("{text}"),
+                _ => tracing::info!(target: SERVICE, "{text}"),
+            }
+        }
+    }
+
     /// Takes in what the job does now; what to log.
-    pub fn see(&mut self, job: &JobEntry) -> Vec<Said> {
+    fn see(&mut self, job: &JobEntry) -> Vec<Said> {
         let mut said = Vec::new();
         let name = &job.name;
         let held = job.numbers.partitions.iter().filter(|it| it.is_held);

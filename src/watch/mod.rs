@@ -5,5 +5,6 @@ mod journal;
 mod systemd;
 mod watcher;
 
+pub use self::journal::Journal;
 pub use self::systemd::Systemd;
 pub use self::watcher::Watcher;

@@ -5,13 +5,10 @@ use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use tracing::Level;
-
 use super::journal::Journal;
 use super::systemd::Systemd;
 use crate::http::OneJob;
 use crate::http::model::JobEntry;
-use crate::logs::SERVICE;
 
 /// How often it looks.
 const EVERY: Duration = Duration::from_secs(1);
@@ -97,13 +94,7 @@ impl Telling {
     }
 
     fn tell(&mut self, job: &JobEntry) {
-        for (level, text) in self.journal.see(job) {
-            match level {
-                // What is wrong is said whether somebody asked for a log or not.
-                Level::WARN => tracing::warn!("{text}"),
-                _ => tracing::info!(target: SERVICE, "{text}"),
-            }
-        }
+        self.journal.tell(job);
         let Some(systemd) = &self.systemd else { return };
         if self.told_state != job.state {
             let status = format!("{}: {}", job.state, job.why);

@@ -157,6 +157,33 @@ fn clean(browser: &Chromium, address: &str) {
 }
 
 #[test]
+fn what_was_not_delivered_of_an_alarm_is_on_the_page() {
+    if !is_there() {
+        return;
+    }
+    let stage = ServeStage::with_records(&["--records", "500"]);
+    let job = format!(
+        "{JOB}[alarms]\nwebhook = 'http://127.0.0.1:1/'\nsensors = ['nobody']\nsensors_silent_s = 1\n\
+         no_data_s = 0\ndead_letter_percent = 0\ndisk = false\n"
+    );
+    stage.write_job("coast.toml", &job);
+    let server = stage.serve(&[]);
+    let address = address(&server);
+    stage.wait_for_state("coast", "running");
+    let mut browser = Chromium::start();
+    browser.call("Page.navigate", json!({ "url": address }));
+    let lines = "[...document.querySelectorAll('.alarms li')].map((it) => it.textContent)";
+    let raised = format!("{lines}.some((it) => it.startsWith('sensor no data'))");
+    until(&mut browser, "the alarm is shown", &raised);
+    let lacking = format!(
+        "{lines}.some((it) => it.includes('not delivered') && it.includes('webhook at 127.0.0.1:1'))"
+    );
+    until(&mut browser, "that it did not arrive is shown", &lacking);
+    clean(&browser, &address);
+    server.stop_within(Signal::TERM, STOP).ok();
+}
+
+#[test]
 fn a_demo_moves_within_a_minute_and_ends_with_all_that_it_started() {
     let stage = ServeStage::with_records(&["--records", "10"]);
     // It is asked more often here than a page asks.

@@ -76,7 +76,7 @@ fn a_topic_that_was_deleted_and_made_again_is_refused() {
     trial.prove_records(None);
 }
 
-fn remove_queue(trial: &Trial) {
+pub fn remove_queue(trial: &Trial) {
     for suffix in ["", "-wal", "-shm"] {
         let _ = fs::remove_file(trial.stage.path(&format!("{QUEUE}{suffix}")));
     }

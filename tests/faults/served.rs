@@ -12,10 +12,11 @@ use serde_json::Value;
 
 use super::clock::{HOUR_MS, Sensors};
 use super::disk::Disk;
+use super::gone::remove_queue;
 use super::publisher::{Publisher, record};
-use super::trial::Trial;
-use crate::serve::{left_workers, url_of};
-use crate::stage::{ROWS, Running, STOP, wait_until};
+use super::trial::{QUEUE, Trial};
+use crate::serve::{http_get, left_workers, url_of};
+use crate::stage::{DATA, ROWS, Running, STOP, wait_until};
 use crate::truth::int;
 
 /// A trial whose job a server runs.
@@ -141,6 +142,29 @@ impl Served {
         assert!(why.contains(words), "{words}: {why}");
     }
 
+    /// Messages that the worker which runs now has read again.
+    fn replayed(&self) -> u64 {
+        let url = url_of(self.server());
+        let mut found = None;
+        wait_until("its worker says what it has read again", || {
+            let all: Value = serde_json::from_str(&http_get(&url, "/api/v1/jobs")).unwrap();
+            let job = &all["jobs"][0];
+            let numbers = &job["numbers"];
+            found = numbers["messages_replayed"].as_u64();
+            job["state"] == "running" && numbers["records_read"].as_u64() > Some(0)
+        });
+        found.unwrap()
+    }
+
+    /// With which code the last worker ended, by its own words.
+    fn last_code(&self) -> Option<i64> {
+        let folders = fs::read_dir(self.trial.stage.path("output/serve.db.workers")).unwrap();
+        let read = |folder: PathBuf| fs::read(folder.join("last-words.json")).ok();
+        let words = folders.filter_map(|folder| read(folder.unwrap().path())).next()?;
+        let words: Value = serde_json::from_slice(&words).unwrap();
+        words[2]["code"].as_i64()
+    }
+
     /// Starts a job that has failed.
     fn start(&self) {
         let url = url_of(self.server());
@@ -155,12 +179,61 @@ fn sigterm_of_a_server_under_load_and_in_a_commit_makes_the_last_commits_of_its_
     it.write_job("");
     for commits in ["off", "sleep(200)"] {
         it.flows_again(&format!("{COMMIT_IN_TRANSACTION}={commits}"));
+        // Nothing was left to be read again by the stop before.
+        assert_eq!(it.replayed(), 0);
         it.trial.wait(10..400);
         it.stop();
-        assert!(!it.log().contains("replaying"), "{}", it.log());
+        assert_eq!(it.last_code(), Some(0));
         it.trial.line.tries += 1;
     }
+    // That is seen: a worker that is killed leaves what is read again.
+    it.flows_again("");
+    assert_eq!(it.replayed(), 0);
+    let pid = Pid::from_raw(it.worker().cast_signed()).unwrap();
+    assert!(it.server.take().unwrap().kill());
+    kill_process(pid, Signal::KILL).unwrap();
+    it.flows_again("");
+    assert!(it.replayed() > 0);
+    it.stop();
     it.trial.prove(load);
+}
+
+#[test]
+fn a_log_that_is_gone_or_another_one_fails_a_served_job_until_it_is_there_again() {
+    let what = "log truncated under the position of a served job, and its topic made again";
+    let mut it = Served::new(Trial::new(19, what));
+    let load = it.trial.load();
+    it.write_job("");
+    it.flows_again("");
+    it.stop();
+    // Nobody reads meanwhile, and then all but the newest block is deleted, past the job's hold.
+    it.trial.wait(600..1_000);
+    load.stop(Signal::TERM).ok();
+    let whole = fs::read(it.trial.stage.path(QUEUE)).unwrap();
+    it.trial.stage.ok(&["retention", DATA, "--max-bytes", "1", "--past-holds"]);
+    let before = it.trial.rows();
+    it.serve("");
+    it.until_failed(" gone");
+    let why = it.standing().1;
+    assert!(why.contains(DATA) && why.contains("--accept-loss"), "{why}");
+    it.trial.line.tries += 1;
+    // The topic is another one of the same name.
+    remove_queue(&it.trial);
+    it.trial.stage.generate(&["--records", "1000"]);
+    it.start();
+    it.until_failed("made again");
+    it.trial.line.tries += 1;
+    assert_eq!(it.trial.rows(), before);
+    assert!(!it.server().stderr().contains("restarting"), "{}", it.server().stderr());
+    // The log is put back: the job goes on where it was.
+    remove_queue(&it.trial);
+    fs::write(it.trial.stage.path(QUEUE), whole).unwrap();
+    it.start();
+    wait_until("it has read the rest", || it.trial.rows() > before);
+    it.stop();
+    // With the head of the log, that of the journal was given up.
+    it.trial.log_is_cut();
+    it.trial.prove_records(None);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use super::webhook::Webhook;
-use super::{ServeStage, url_of};
+use super::{ServeStage, http_get, url_of};
 use crate::stage::{STOP, wait_until};
 
 /// The texts that were appended to a topic.
@@ -96,6 +96,18 @@ fn an_alarm_and_its_end_reach_every_target_and_what_does_not_arrive_is_shown() {
     assert!(shown.contains("not delivered to webhook at 127.0.0.1:1 (waiting, "), "{shown}");
     assert!(shown.contains("of coast: "), "{shown}");
     assert!(shown.contains("raised") && shown.contains("restart: "), "{shown}");
+    let shown = job(&["show", "coast"]);
+    assert!(shown.contains("job coast of group coast-23c075 is running since "), "{shown}");
+    assert!(shown.contains("not delivered to webhook at 127.0.0.1:1 (waiting, "), "{shown}");
+    assert!(shown.contains("alarms.sensors = [\"nobody\"]  # "), "{shown}");
+    let shown: Value = serde_json::from_str(&job(&["show", "coast", "--json"])).unwrap();
+    let waiting = shown["job"]["alarms"]["waiting"].as_u64().unwrap();
+    assert!(waiting > 0 && !shown["undelivered"].as_array().unwrap().is_empty(), "{shown}");
+    assert_eq!(shown["values"]["result_topic"]["value"], "rows");
+    let metrics = http_get(&url, "/metrics");
+    let lacking = "seismic_alarms_not_delivered{state=\"waiting\",job_name=\"coast\"}";
+    assert!(metrics.contains(lacking), "{metrics}");
+    assert!(!metrics.contains(&format!("{lacking} 0\n")), "{metrics}");
     assert!(job(&["list"]).contains("messages of alarms have not arrived"));
     assert!(job(&["alarms", "other"]).is_empty());
     server.stop_within(Signal::TERM, STOP).ok();

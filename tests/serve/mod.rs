@@ -2,11 +2,15 @@
 
 mod alarms;
 mod begin;
+mod container;
 mod folder;
 mod life;
+mod limits;
 mod notify;
 mod openapi;
+mod overload;
 mod pressure;
+mod reload;
 mod several;
 mod upgrade;
 mod webhook;

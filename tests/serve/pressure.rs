@@ -18,6 +18,63 @@ fn waiting(stage: &ServeStage, percent: u32) {
 }
 
 #[test]
+fn sinks_of_a_job_that_is_paused_are_paused_next_and_write_the_rest_when_they_return() {
+    let stage = ServeStage::with_records(&["--records", "2000"]);
+    let target = Webhook::start();
+    target.answer(503);
+    fs::create_dir(stage.stage.path("pressure")).unwrap();
+    waiting(&stage, 0);
+    let config = "[pressure]\nfolder = 'pressure'\nmemory_percent = 0\nlag_s = 0\nhold_s = 1\n\
+                  calm_s = 1\n";
+    fs::write(stage.stage.path("serve.toml"), config).unwrap();
+    let sinks = [("alert", 9, "csv:alert".to_owned()), {
+        ("report", 1, format!("influx:{}?precision=ms,batch_rows=1", target.url))
+    }];
+    for (name, priority, sink) in sinks {
+        let job = format!(
+            "name = '{name}'\nsink = ['{sink}']\nidle_timeout = '0'\npriority = {priority}\n\
+             [logs]\nformat = 'json'\n"
+        );
+        stage.write_job(&format!("{name}.toml"), &job);
+    }
+    let server = stage.serve(&["--config", "serve.toml"]);
+    let url = url_of(&server);
+    let job = |name: &str| {
+        let all: Value = serde_json::from_str(&http_get(&url, "/api/v1/jobs")).unwrap();
+        let all = all["jobs"].as_array().unwrap().clone();
+        all.into_iter().find(|it| it["name"] == *name).unwrap_or_default()
+    };
+    let lag = || job("report")["numbers"]["sinks"][0]["lag_rows"].as_u64();
+    wait_until("all is read, and rows wait for the sink", || {
+        job("report")["numbers"]["counts"]["read"] == 2_000 && lag() > Some(0)
+    });
+    waiting(&stage, 99);
+    wait_until("its sinks are paused, too", || {
+        let why = job("report")["why"].as_str().unwrap_or_default().to_owned();
+        why.starts_with("it and its sinks are paused: cores are short")
+    });
+    let logged = |words: &str| http_get(&url, "/api/v1/jobs/report/logs").contains(words);
+    wait_until("they know it", || logged("sinks write nothing for a while"));
+    target.answer(200);
+    // Meanwhile the other job works; of this one, no more is written than what was on its way.
+    stage.stage.generate(&["--records", "1000"]);
+    wait_until("the higher one works on", || job("alert")["numbers"]["counts"]["read"] == 3_000);
+    assert!(target.received().len() <= 1, "{}", target.received().len());
+    waiting(&stage, 0);
+    wait_until("all is read and written", || {
+        let report = job("report");
+        report["numbers"]["counts"]["read"] == 3_000
+            && report["state"] == "running"
+            && lag() == Some(0)
+    });
+    assert!(logged("sinks write again") && logged("job report has 4 partitions here"));
+    let rows = job("report")["numbers"]["counts"]["windows"].as_u64().unwrap();
+    assert!(target.received().len() as u64 >= rows, "{} of {rows}", target.received().len());
+    server.stop_within(Signal::TERM, STOP).ok();
+    stage.stage.ok(&["verify", "--complete", "--job", "jobs/report.toml"]);
+}
+
+#[test]
 fn under_pressure_the_lower_job_is_slowed_and_paused_and_returns_and_loses_nothing() {
     let stage = ServeStage::with_records(&["--records", "2000"]);
     let webhook = Webhook::start();

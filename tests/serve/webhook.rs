@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -12,6 +13,8 @@ use serde_json::Value;
 pub struct Webhook {
     pub url: String,
     received: Arc<Mutex<Vec<(String, String)>>>,
+    /// Status of its answers; 0: an error first, and 200 then.
+    status: Arc<AtomicU16>,
 }
 
 impl Webhook {
@@ -21,20 +24,33 @@ impl Webhook {
         let url = format!("http://{}/alarms", listener.local_addr().unwrap());
         let received = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&received);
+        let status = Arc::new(AtomicU16::new(0));
+        let of_answers = Arc::clone(&status);
         thread::spawn(move || {
             let mut is_first = true;
             for stream in listener.incoming().flatten() {
                 let Some(request) = read(&stream) else { continue };
-                let status = if is_first { "503 Not now" } else { "200 OK" };
-                let answer =
-                    format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+                let status = match of_answers.load(Ordering::Relaxed) {
+                    0 if is_first => 503,
+                    0 => 200,
+                    status => status,
+                };
+                is_first = false;
+                let answer = format!(
+                    "HTTP/1.1 {status} So\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+                );
                 let _ = (&stream).write_all(answer.as_bytes());
-                if !std::mem::replace(&mut is_first, false) {
+                if status == 200 {
                     kept.lock().unwrap().push(request);
                 }
             }
         });
-        Webhook { url, received }
+        Webhook { url, received, status }
+    }
+
+    /// Answers with that status from now on.
+    pub fn answer(&self, status: u16) {
+        self.status.store(status, Ordering::Relaxed);
     }
 
     pub fn received(&self) -> Vec<(String, String)> {

@@ -10,5 +10,5 @@ mod threads;
 pub use metrics::{SinkMetrics, SinkMetricsSnapshot};
 pub use opening::open_unless_stopped;
 pub use runner::SinkRunner;
-pub use stop::SinkStop;
+pub use stop::{SinkHold, SinkStop};
 pub use threads::{OpenSink, SinkEnd, SinkOutcome, SinkStart, SinkThreads};

@@ -204,7 +204,7 @@ impl SinkRunner {
         Ok(())
     }
 
-    /// Runs until `stop` orders otherwise. What may pass is tried again, with pauses, for as long
+    /// Runs until `stop` orders otherwise, and writes nothing while it is held. What may pass is tried again, with pauses, for as long
     /// as it takes.
     ///
     /// # Errors
@@ -220,6 +220,13 @@ impl SinkRunner {
                 }
                 Order::After(ends) if reached(&self.reached, ends) => {
                     self.sync().and_then(|()| self.check_ahead(ends))
+                }
+                Order::Run if stop.is_held() => {
+                    if self.stored == self.synced && self.synced == self.written {
+                        stop.pause(limits::HELD_LOOK);
+                        continue;
+                    }
+                    self.sync()
                 }
                 _ => self.turn(limits::READ_WAIT).map(drop),
             };

@@ -1,13 +1,33 @@
-//! How the owner of a sink's thread tells it that it is time to end.
+//! How the owner of a sink's thread tells it that it is time to end, or to write nothing for a while.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use seismic_queue::Span;
 
+/// Whether sinks write nothing for a while, shared by all sinks of a job. They keep their positions, and
+/// rows wait in the store. An order to end has precedence: what is committed is written then.
+#[derive(Clone, Debug, Default)]
+pub struct SinkHold(Arc<AtomicBool>);
+
+impl SinkHold {
+    /// Has them write nothing, or write again.
+    pub fn set(&self, is_held: bool) {
+        self.0.store(is_held, Ordering::Relaxed);
+    }
+
+    /// Whether they are to write nothing.
+    #[must_use]
+    pub fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// Shared between a sink's thread and the one that ends it. Later orders replace earlier ones.
 #[derive(Debug, Default)]
 pub struct SinkStop {
+    hold: SinkHold,
     order: Mutex<Order>,
     changed: Condvar,
 }
@@ -31,6 +51,12 @@ impl SinkStop {
         Self::default()
     }
 
+    /// Nothing ordered yet; it writes nothing while this is set.
+    #[must_use]
+    pub fn held_by(hold: SinkHold) -> Self {
+        SinkStop { hold, ..Self::default() }
+    }
+
     /// End at once, after a last sync. Interrupts waiting for a failure to pass.
     pub fn stop(&self) {
         self.set(Order::Stop);
@@ -44,6 +70,11 @@ impl SinkStop {
 
     pub(crate) fn order(&self) -> Order {
         self.lock().clone()
+    }
+
+    /// Whether it is to write nothing for a while.
+    pub(crate) fn is_held(&self) -> bool {
+        self.hold.is_set()
     }
 
     /// Waits, but not longer than until a stop is ordered.

@@ -9,7 +9,7 @@ use seismic_queue::{JobStore, Kind, Span};
 
 use super::metrics::SinkMetrics;
 use super::stop::Order;
-use crate::{Error, Result, SinkRunner, SinkSpec, SinkStop, limits};
+use crate::{Error, Result, SinkHold, SinkRunner, SinkSpec, SinkStop, limits};
 
 /// Longest time between two looks whether a thread has ended.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
@@ -66,11 +66,16 @@ pub enum SinkOutcome {
 impl SinkThreads {
     /// Starts all. One that fails or panics calls `on_failure`, from its own thread: rows still go
     /// to the result topic, but somebody must learn that nobody shows them. One that can be opened
-    /// again does not: what it failed of is said, and it is opened again from time to time.
+    /// again does not: what it failed of is said, and it is opened again from time to time. While `hold` is
+    /// set, they write nothing.
     #[must_use]
-    pub fn start(starts: Vec<SinkStart>, on_failure: &Arc<dyn Fn() + Send + Sync>) -> Self {
+    pub fn start(
+        starts: Vec<SinkStart>,
+        hold: &SinkHold,
+        on_failure: &Arc<dyn Fn() + Send + Sync>,
+    ) -> Self {
         let start = |start: SinkStart| {
-            let stop = Arc::new(SinkStop::new());
+            let stop = Arc::new(SinkStop::held_by(hold.clone()));
             let (order, on_failure) = (Arc::clone(&stop), Arc::clone(on_failure));
             let metrics = match &start.runner {
                 Some(runner) => runner.metrics(),
@@ -157,6 +162,9 @@ fn run(start: SinkStart, stop: &SinkStop, metrics: &Arc<SinkMetrics>) -> Result<
     };
     let mut told = String::new();
     loop {
+        while runner.is_none() && stop.is_held() && matches!(stop.order(), Order::Run) {
+            stop.pause(limits::HELD_LOOK);
+        }
         let opened = match runner.take() {
             Some(runner) => Ok(runner),
             None => open().map(|runner| runner.counting(metrics)),

@@ -14,7 +14,7 @@ use seismic_queue::{
 use seismic_sinks::conformance::{SinkTarget, row};
 use seismic_sinks::console::Console;
 use seismic_sinks::{
-    Context, Error, Result, Rows, Sink, SinkRunner, SinkSpec, SinkStop, SkippedRows,
+    Context, Error, Result, Rows, Sink, SinkHold, SinkRunner, SinkSpec, SinkStop, SkippedRows,
 };
 
 use crate::csv_place::CsvPlace;
@@ -310,6 +310,55 @@ fn a_stop_ends_a_runner_that_is_stuck() {
         running.join().unwrap().unwrap();
     });
     assert!(begun.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn a_sink_that_is_held_writes_nothing_until_it_is_let_go_or_is_to_end() {
+    for is_let_go in [true, false] {
+        let mut worker = Worker::new();
+        let sink = Scripted::default();
+        let seen = Arc::clone(&sink.seen);
+        let mut runner = SinkRunner::new(worker.store(), Box::new(sink)).unwrap();
+        let hold = SinkHold::default();
+        hold.set(true);
+        let stop = SinkStop::held_by(hold.clone());
+        thread::scope(|scope| {
+            worker.commit(0, 7);
+            let running = scope.spawn(|| runner.run(&stop));
+            // One that wrote would have done so by now; one that is slow proves less and fails nothing.
+            thread::sleep(Duration::from_millis(100));
+            assert_eq!(seen.lock().unwrap().len(), 0);
+            if is_let_go {
+                hold.set(false);
+                until("the rows", || seen.lock().unwrap().len() == 7);
+            }
+            stop.after(worker.spans());
+            running.join().unwrap().unwrap();
+        });
+        assert_eq!(seen.lock().unwrap().len(), 7);
+        assert_eq!(worker.noted()[0], 7);
+    }
+}
+
+#[test]
+fn what_a_sink_has_written_is_synced_when_it_is_held() {
+    let mut worker = Worker::new();
+    let sink = Scripted::default();
+    let (seen, synced) = (Arc::clone(&sink.seen), Arc::clone(&sink.synced));
+    let runner = SinkRunner::new(worker.store(), Box::new(sink)).unwrap();
+    let mut runner = runner.flush(usize::MAX, Duration::from_secs(3_600));
+    let hold = SinkHold::default();
+    let stop = SinkStop::held_by(hold.clone());
+    thread::scope(|scope| {
+        worker.commit(0, 3);
+        let running = scope.spawn(|| runner.run(&stop));
+        until("the rows", || seen.lock().unwrap().len() == 3);
+        assert_eq!(*synced.lock().unwrap(), 0);
+        hold.set(true);
+        until("their sync", || *synced.lock().unwrap() == 3);
+        stop.stop();
+        running.join().unwrap().unwrap();
+    });
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod act;
 mod list;
 mod server;
+mod show;
 mod submit;
 
 use std::io::Write as _;
@@ -11,7 +12,7 @@ use std::{fs, io};
 
 use crate::cli::exit::{Outcome, Usage};
 use crate::cli::stdio::{print, print_line};
-use crate::cli::target::{JobFileArg, ServerFileArg, VariableArgs};
+use crate::cli::target::{ServerFileArg, VariableArgs};
 use crate::job::describe::{Resolved, Template, schema, template};
 use crate::job::file;
 use crate::job::options::JobOptions;
@@ -29,8 +30,9 @@ enum JobAction {
     Init(InitArgs),
     /// Check a job file and name everything that is wrong with it
     Check(FileArgs),
-    /// Show every value of a job and where it comes from
-    Show(Box<ShowArgs>),
+    /// Show every value of a job and where it comes from; with --server, of a job of a server, with its
+    /// state and its alarms
+    Show(Box<show::Args>),
     /// Print a JSON Schema of job files, for editors
     Schema,
     /// Submit a job file to a server
@@ -78,27 +80,12 @@ struct FileArgs {
     server_file: ServerFileArg,
 }
 
-#[derive(clap::Args)]
-struct ShowArgs {
-    /// Job file; without one, the defaults
-    file: Option<PathBuf>,
-    #[command(flatten)]
-    variables: VariableArgs,
-    #[command(flatten)]
-    server_file: ServerFileArg,
-    #[command(flatten)]
-    options: JobOptions,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-}
-
 /// Runs the subcommand.
 pub fn run(args: Args) -> anyhow::Result<Outcome> {
     match args.what {
         JobAction::Init(args) => init(&args)?,
         JobAction::Check(args) => check(&args)?,
-        JobAction::Show(args) => show(*args)?,
+        JobAction::Show(args) => show::show(*args)?,
         JobAction::Submit(args) => submit::submit(&args)?,
         JobAction::Start(args) => act::start(&args)?,
         JobAction::Stop(args) => act::stop(&args)?,
@@ -150,15 +137,4 @@ fn check(args: &FileArgs) -> anyhow::Result<()> {
         sinks.join(", "),
         spec.rules().hash(),
     ))?)
-}
-
-fn show(args: ShowArgs) -> anyhow::Result<()> {
-    let (job, variables, server_file) = (args.file, args.variables, args.server_file);
-    let file = JobFileArg { job, variables, server_file }.read()?;
-    let resolved = Resolved::of(args.options, file)?;
-    match args.json {
-        true => print_line(serde_json::to_string_pretty(&resolved.to_json())?)?,
-        false => print(resolved)?,
-    }
-    Ok(())
 }

@@ -2,11 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
-
 use crate::cli::exit::{Outcome, Usage};
-use crate::cli::log_levels;
 use crate::http::HttpSettings;
+use crate::logs::{self, LogOptions};
 use crate::serve::config::ServeConfig;
 use crate::serve::demo::Demo;
 use crate::serve::{self, ServeSettings, worker};
@@ -18,8 +16,8 @@ const DEMO: &str = "output/serve-demo";
 #[derive(clap::Args)]
 #[command(
     after_help = "SIGTERM and Ctrl-C stop all jobs with their last commits, and the next server starts them again; with \
-                  --leave-running they work on. A server that is killed leaves its jobs running, too. SIGHUP reads the \
-                  files of --jobs again and tells running jobs their levels of logs."
+                  --leave-running they work on. A server that is killed leaves its jobs running, too. SIGHUP reads alarms, \
+                  levels of logs and pressure of --config again, and tells running jobs."
 )]
 pub struct Args {
     /// File with the state of the server and of its jobs
@@ -45,6 +43,8 @@ pub struct Args {
     /// Leave the jobs running when the server is stopped; the next one takes them over
     #[arg(long)]
     leave_running: bool,
+    #[command(flatten)]
+    logs: LogOptions,
 }
 
 /// Serves until it is stopped.
@@ -57,25 +57,21 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         let why = format!("--jobs {}: there is no such folder", folder.display());
         return Err(Usage(why).into());
     }
-    let ServeConfig { variables, defaults, connections, mut roots, commands, pressure, .. } =
-        args.config.as_deref().map(ServeConfig::read).transpose()?.unwrap_or_default();
-    if roots.is_empty() {
-        roots = vec![std::env::current_dir().context("finding the current folder")?];
-    }
+    logs::set_up(&args.logs)?;
+    let config = args.config.as_deref().map(ServeConfig::read).transpose()?.unwrap_or_default();
+    let ServeConfig { variables, defaults, connections, roots, commands, pressure, logs, .. } =
+        config.with_roots()?;
     let mut http = args.http;
     http.token_file = args.http_token_file.or(http.token_file);
-    if std::env::var_os("RUST_LOG").is_none() {
-        // Changes of states are what a server has to say.
-        log_levels::set("info").map_err(Usage)?;
-    }
     // Process 1 of a container takes all others with it.
     let leave_running = args.leave_running && std::process::id() != 1;
     let demo = args.demo.then(|| Demo::start(Path::new(DEMO))).transpose()?;
     let state = demo.as_ref().map_or_else(|| PathBuf::from(state), |demo| demo.state.clone());
     let jobs = args.jobs.or_else(|| demo.as_ref().map(|demo| demo.jobs.clone()));
-    // The sensors of the demo go on until the server has ended.
-    serve::run(ServeSettings {
+    let settings = ServeSettings {
         state,
+        file: args.config,
+        log_level: logs.level,
         jobs,
         leave_running,
         variables,
@@ -85,7 +81,9 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         commands,
         pressure,
         http: Some(http),
-    })?;
+    };
+    settings.set_level().map_err(Usage)?;
+    serve::run(settings)?;
     Ok(Outcome::Fine)
 }
 

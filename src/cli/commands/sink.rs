@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use seismic_proto::Schema;
 use seismic_queue::{Error, JobStore, patiently, sleep};
-use seismic_sinks::{Context, SinkSpec, SinkStart, SinkThreads};
+use seismic_sinks::{Context, SinkHold, SinkSpec, SinkStart, SinkThreads};
 
 use crate::cli::exit::Outcome;
 use crate::cli::signal;
@@ -108,7 +108,7 @@ fn show(
         Arc::new(move || of_sink.store(true, Ordering::Relaxed));
     let name = runner.name().to_owned();
     let start = SinkStart { spec: sink.clone(), name, runner: Some(runner), open: None };
-    let threads = SinkThreads::start(vec![start], &on_failure);
+    let threads = SinkThreads::start(vec![start], &SinkHold::default(), &on_failure);
     let ends = if until_caught_up {
         threads.finish_committed(&**store)?;
         threads.join(&|| stop.load(Ordering::Relaxed))

@@ -33,7 +33,11 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
         })
     });
     let source = match &args.server {
-        Some(server) => Source::server(server.clone(), token.transpose()?),
+        // As other commands take it, also as a URL.
+        Some(server) => {
+            let address = server.strip_prefix("http://").unwrap_or(server).trim_end_matches('/');
+            Source::server(address.to_owned(), token.transpose()?)
+        }
         None => Source::Store(Box::new(args.target.location()?)),
     };
     if args.once || !std::io::stdout().is_terminal() {

@@ -44,6 +44,11 @@ pub fn schema() -> Value {
         }
     }
     properties.insert(variables::TABLE.to_owned(), of_variables());
+    // The same keys by the names that platforms of streams have for them.
+    for (name, other) in [("slots", "parallelism"), ("from", "start")] {
+        let property = properties.get(name).cloned().unwrap_or_default();
+        properties.insert(other.to_owned(), property);
+    }
     let store = properties.get("store").cloned().unwrap_or_default();
     let mut home = store;
     home["deprecated"] = Value::Bool(true);

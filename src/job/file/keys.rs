@@ -41,7 +41,7 @@ const KEYS: &[(&str, &[&str], Setter)] = &[
         job.sink = list(value, sink)?;
         Ok(())
     }),
-    ("from", &[], |job, value| put(&mut job.from, time::parse_from(&text(value)?))),
+    ("from", &["start"], |job, value| put(&mut job.from, time::parse_from(&text(value)?))),
     ("window", &[], |job, value| put(&mut job.window, duration(value))),
     ("window_ms", &[], |job, value| put(&mut job.window, millis(value))),
     ("lateness", &[], |job, value| put(&mut job.lateness, duration(value))),
@@ -68,12 +68,13 @@ const KEYS: &[(&str, &[&str], Setter)] = &[
     ("max_sensors", &[], |job, value| put(&mut job.max_sensors, number(value, 0..=u64::MAX))),
     ("spread", &[], |job, value| put(&mut job.spread, choice(value))),
     ("repartition", &[], |job, value| flag(&mut job.repartition, value)),
-    ("slots", &[], |job, value| {
+    ("slots", &["parallelism"], |job, value| {
         put(&mut job.slots, number(value, 1..=1 << 20).map(|slots| slots as usize))
     }),
     ("slot", &[], |job, value| put(&mut job.slot, text(value))),
     ("commit_interval", &[], |job, value| put(&mut job.commit_interval, duration(value))),
     ("commit_interval_ms", &[], |job, value| put(&mut job.commit_interval, millis(value))),
+    ("checkpoint_interval", &[], |job, value| put(&mut job.checkpoint_interval, duration(value))),
     ("max_records", &[], |job, value| put(&mut job.max_records, number(value, 0..=u64::MAX))),
     ("until_caught_up", &[], |job, value| flag(&mut job.until_caught_up, value)),
     ("drain", &[], |job, value| flag(&mut job.drain, value)),

@@ -28,6 +28,9 @@ pub const PREFIX: &str = "connection:";
 /// Keys that name what every job has for itself.
 pub const OWN: [&str; 4] = ["name", "group", "slot", "http"];
 
+/// Tables that only the server and logs look at: they may change while a job runs.
+pub const LIVE: [&str; 2] = ["alarms", "logs"];
+
 /// Characters of a name.
 const NAME_CHARS: usize = 64;
 
@@ -39,6 +42,40 @@ pub struct Defaults {
     pub text: String,
     /// The file that has them.
     pub file: String,
+}
+
+impl Defaults {
+    /// These, with `[alarms]` and `[logs]` as they are there.
+    #[must_use]
+    pub fn with_live_of(&self, now: &Defaults) -> Defaults {
+        if self.differs_in_live_only(now) {
+            // Its lines are those of the file.
+            return now.clone();
+        }
+        let (mut table, theirs) = (self.table(), now.table());
+        for name in LIVE {
+            table.remove(name);
+            table.extend(theirs.get(name).map(|value| (name.to_owned(), value.clone())));
+        }
+        let text = toml::to_string(&table).unwrap_or_else(|_| self.text.clone());
+        Defaults { text, file: self.file.clone() }
+    }
+
+    /// Whether nothing but `[alarms]` and `[logs]` is another.
+    #[must_use]
+    pub fn differs_in_live_only(&self, other: &Defaults) -> bool {
+        let rest = |all: &Defaults| {
+            let mut table = all.table();
+            table.retain(|name, _| !LIVE.contains(&name));
+            table
+        };
+        rest(self) == rest(other)
+    }
+
+    /// They were read before they came here.
+    fn table(&self) -> toml::Table {
+        self.text.parse().unwrap_or_default()
+    }
 }
 
 /// Where something is that jobs use, under one name.
@@ -149,6 +186,22 @@ mod tests {
         assert_eq!(of("csv:rows").fault("main"), None);
         assert!(of("nothing").fault("main").unwrap().contains("connection.main.url"));
         assert!(of("csv:rows").fault("a b").unwrap().contains("a name has"));
+    }
+
+    #[test]
+    fn alarms_and_logs_are_taken_from_newer_defaults_and_nothing_else() {
+        let of = |text: &str| Defaults { text: text.to_owned(), file: "s.toml".to_owned() };
+        let old = of("lateness = '1s'\n[logs]\nlevel = 'info'\n[restart]\nretry = false\n");
+        let live = of("\nlateness = '1s'\n[restart]\nretry = false\n[alarms]\nlag_s = 5\n");
+        assert_eq!(old.with_live_of(&live), live);
+        let more = of("lateness = '2s'\n[alarms]\nlag_s = 5\nrows = [{ on = 'topic:a' }]\n");
+        assert!(!old.differs_in_live_only(&more));
+        let merged = old.with_live_of(&more).table();
+        let wanted = "lateness = '1s'\n[restart]\nretry = false\n[alarms]\nlag_s = 5\n\
+                      rows = [{ on = 'topic:a' }]\n";
+        assert_eq!(merged, of(wanted).table());
+        // Once they are in, they change nothing more.
+        assert_eq!(old.with_live_of(&more).with_live_of(&more).table(), merged);
     }
 
     #[test]

@@ -153,7 +153,7 @@ fn start_sinks(starts: Vec<SinkStart>, shared: &Shared) -> SinkThreads {
         metrics.fail();
         stop.stop();
     });
-    SinkThreads::start(starts, &on_failure)
+    SinkThreads::start(starts, &shared.sink_hold, &on_failure)
 }
 
 /// The input topic. A service waits until it is made; `None` when it was stopped meanwhile.

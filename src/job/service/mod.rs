@@ -32,6 +32,8 @@ pub struct Service {
     pub engine: Option<PathBuf>,
     /// Processes in which it runs.
     pub workers: usize,
+    /// Slots of all workers together, at most.
+    pub max_parallelism: Option<usize>,
     /// Which jobs work less when cores or memory are short: those of lower ones, from 0 to 9.
     pub priority: u8,
     /// What each of its workers may take.
@@ -52,11 +54,57 @@ impl Default for Service {
             tags: Tags::new(),
             engine: None,
             workers: 1,
+            max_parallelism: None,
             priority: 5,
             resources: Resources::default(),
             restart: RestartPolicy::default(),
             logs: Logs::default(),
             alarms: Alarms::default(),
         }
+    }
+}
+
+impl Service {
+    /// Slots of each worker, of so many that the job asks for on so many cores: all workers together have
+    /// no more than `max_parallelism`.
+    ///
+    /// # Errors
+    /// When it asks for more.
+    pub fn slots_of_each(
+        &self,
+        asked: Option<usize>,
+        cores: usize,
+    ) -> Result<Option<usize>, String> {
+        let Some(most) = self.max_parallelism else { return Ok(asked) };
+        let workers = self.workers;
+        let each = most / workers;
+        match asked {
+            _ if each == 0 => Err(format!("{workers} workers are more than {most}")),
+            Some(slots) if slots > each => {
+                Err(format!("{slots} slots in each of {workers} workers are more than {most}"))
+            }
+            // Without a number, a worker has a slot for each of its cores.
+            None if (cores / workers).max(1) > each => Ok(Some(each)),
+            asked => Ok(asked),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_workers_together_have_no_more_slots_than_they_may() {
+        let of =
+            |workers, max_parallelism| Service { workers, max_parallelism, ..Service::default() };
+        assert_eq!(of(1, None).slots_of_each(Some(9), 2), Ok(Some(9)));
+        assert_eq!(of(1, Some(4)).slots_of_each(Some(4), 2), Ok(Some(4)));
+        assert_eq!(of(1, Some(4)).slots_of_each(None, 2), Ok(None));
+        assert_eq!(of(1, Some(4)).slots_of_each(None, 8), Ok(Some(4)));
+        assert_eq!(of(2, Some(4)).slots_of_each(None, 8), Ok(Some(2)));
+        let refused = of(2, Some(4)).slots_of_each(Some(3), 8).unwrap_err();
+        assert_eq!(refused, "3 slots in each of 2 workers are more than 4");
+        assert_eq!(of(8, Some(4)).slots_of_each(None, 8).unwrap_err(), "8 workers are more than 4");
     }
 }

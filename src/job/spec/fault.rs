@@ -55,6 +55,10 @@ impl JobSpec {
                 fault(key, format!("{span} is less than 0"));
             }
         }
+        if !(100..=3_600_000).contains(&self.checkpoint_interval.ms()) {
+            let why = format!("{} is not between 100ms and 1h", self.checkpoint_interval);
+            fault("checkpoint_interval", why);
+        }
         if self.repartition {
             let dead = first_dead_topic(&self.group);
             if let Err(error) = Topic::check_name(&dead) {

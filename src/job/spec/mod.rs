@@ -104,6 +104,9 @@ pub struct JobSpec {
     /// Longest time that a row waits for its commit.
     #[serde(with = "as_text")]
     pub commit_interval: TimeSpan,
+    /// Longest time between two checkpoints of a partition.
+    #[serde(with = "as_text")]
+    pub checkpoint_interval: TimeSpan,
     /// The job stops after this many records.
     pub max_records: Option<u64>,
     /// The job stops at the end of the log.
@@ -152,6 +155,7 @@ impl Default for JobSpec {
             slots: None,
             slot: None,
             commit_interval: TimeSpan::from_ms(20),
+            checkpoint_interval: TimeSpan::from_ms(5_000),
             max_records: None,
             until_caught_up: false,
             drain: false,
@@ -218,6 +222,7 @@ impl JobSpec {
             },
             max_records: self.max_records,
             commit_every: self.commit_interval.duration(),
+            snapshot_every: self.checkpoint_interval.duration(),
             ..Settings::default()
         }
     }

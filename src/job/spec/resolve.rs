@@ -20,7 +20,15 @@ impl JobSpec {
             file.options.from = None;
         }
         let (options, of_file) = line.in_spans().or(std::mem::take(&mut file.options));
-        let spec = JobSpec { once, ..JobSpec::of(options) };
+        let mut spec = JobSpec { once, ..JobSpec::of(options) };
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        match file.service.slots_of_each(spec.slots, cores) {
+            Ok(slots) => spec.slots = slots,
+            Err(why) => {
+                let key = file.source_of("max_parallelism");
+                faults.push(format!("{}: {why}", key.as_deref().unwrap_or("max_parallelism")));
+            }
+        }
         for fault in spec.faults() {
             let at_line = of_file.contains(fault.key).then(|| file.place_of(fault.key)).flatten();
             faults.push(match at_line {
@@ -66,6 +74,7 @@ impl JobSpec {
             slots: options.slots,
             slot: options.slot,
             commit_interval: options.commit_interval.unwrap_or(default.commit_interval),
+            checkpoint_interval: options.checkpoint_interval.unwrap_or(default.checkpoint_interval),
             max_records: options.max_records,
             until_caught_up: options.until_caught_up,
             drain: options.drain,

@@ -36,6 +36,8 @@ pub struct Look<'a> {
     pub yields: Option<&'a str>,
     /// Whether it reads nothing for that. No one misses then what it cannot have read.
     pub reads_nothing: bool,
+    /// Whether its sinks write nothing for that, either.
+    pub writes_nothing: bool,
     /// Offsets of clocks that are wrong, ms.
     pub clocks: Option<&'a BTreeMap<String, i64>>,
 }
@@ -133,7 +135,8 @@ impl Memory {
         let runs = matches!(look.state, State::Running | State::Degraded);
         match (&look.counts, runs) {
             (Some(counts), true) => {
-                self.numbers.judge(now_ms, counts, look.reads_nothing, alarms, &mut all);
+                let rests = (look.reads_nothing, look.writes_nothing);
+                self.numbers.judge(now_ms, counts, rests, alarms, &mut all);
             }
             (_, true) => {}
             // Nothing of this is wrong with a job that does not run.
@@ -158,7 +161,7 @@ impl Numbers {
         &mut self,
         now_ms: i64,
         counts: &Counts,
-        reads_nothing: bool,
+        (reads_nothing, writes_nothing): (bool, bool),
         alarms: &Alarms,
         all: &mut Vec<(Kind, Option<String>)>,
     ) {
@@ -200,12 +203,12 @@ impl Numbers {
             if watched_ms <= alarms.sink_stuck.as_millis() as i64 {
                 self.undecided.insert(Kind::Sink);
             }
-            if seen.0 != rows || counts.rows <= seen.1 {
+            if seen.0 != rows || counts.rows <= seen.1 || writes_nothing {
                 *seen = (rows, counts.rows, now_ms);
             }
         }
         let stuck = self.sinks.iter().max_by_key(|(_, seen)| now_ms - seen.2);
-        if let Some((sink, seen)) = stuck {
+        if let (Some((sink, seen)), false) = (stuck, writes_nothing) {
             let what = format!("sink {sink} has written nothing, although there are rows, for");
             longer(Kind::Sink, Some(now_ms - seen.2), alarms.sink_stuck, &what);
         }
@@ -257,6 +260,7 @@ mod tests {
             clocks: None,
             yields: None,
             reads_nothing: false,
+            writes_nothing: false,
         }
     }
 

@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -23,6 +24,9 @@ use crate::time::now_ms;
 /// Commands that alarms may run, by name: each a program and its arguments.
 pub type Commands = BTreeMap<String, Vec<String>>;
 
+/// The same, which a server may replace while it serves.
+pub type SharedCommands = Arc<RwLock<Commands>>;
+
 /// The thread's other end: sending wakes it.
 pub type Wake = Sender<()>;
 
@@ -30,7 +34,7 @@ pub type Wake = Sender<()>;
 ///
 /// # Errors
 /// When no thread can be started.
-pub fn start(db: Connection, commands: Commands, to_topics: bool) -> std::io::Result<Wake> {
+pub fn start(db: Connection, commands: SharedCommands, to_topics: bool) -> std::io::Result<Wake> {
     let (wake, woken) = channel();
     let work = move || deliver_until_dropped(&db, &commands, to_topics, &woken);
     let name = if to_topics { "alarm topics" } else { "alarms" };
@@ -40,7 +44,7 @@ pub fn start(db: Connection, commands: Commands, to_topics: bool) -> std::io::Re
 
 fn deliver_until_dropped(
     db: &Connection,
-    commands: &Commands,
+    commands: &SharedCommands,
     to_topics: bool,
     woken: &Receiver<()>,
 ) {
@@ -53,7 +57,8 @@ fn deliver_until_dropped(
             match due(db, now_ms(), to_topics) {
                 Ok(None) => break,
                 Ok(Some(delivery)) => {
-                    if let Err(error) = try_one(db, commands, &delivery) {
+                    let commands = commands.read().unwrap_or_else(PoisonError::into_inner).clone();
+                    if let Err(error) = try_one(db, &commands, &delivery) {
                         tracing::error!("the delivery of an alarm cannot be stored: {error:#}");
                         break;
                     }

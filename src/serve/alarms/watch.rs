@@ -10,7 +10,7 @@ use super::conditions::{Counts, Look, Memory};
 use super::courier::Wake;
 use super::follower::{Follower, Found, Places, Wanted};
 use super::keeper::{Change, Judged, Keeper};
-use super::kind::Kind;
+use super::kind::{KINDS, Kind};
 use super::message;
 use super::rows::{Matched, Teller};
 use crate::job::service::Alarms;
@@ -108,7 +108,7 @@ impl Watched {
 /// What the job's alarms need to have followed. A further worker has none of its own.
 fn wanted(job: &ServedJob) -> Option<Wanted> {
     let alarms = &job.service.alarms;
-    let spec = job.spec.as_ref().filter(|_| job.place() == 1)?;
+    let spec = job.spec.as_ref().filter(|_| job.place() == 1 && alarms.has_target())?;
     Some(Wanted {
         location: spec.location(),
         result_topic: spec.result_topic.clone(),
@@ -165,6 +165,7 @@ impl Watch {
             watched.follow(job);
             let mut found = watched.follower.as_ref().map(Follower::take).unwrap_or_default();
             let Found { rows, since_ms, last_ms, clocks, .. } = &mut found;
+            let level = workers::level(&server.workers_of(job.job_name()));
             let look = Look {
                 state: job.life.standing().state,
                 why: &job.life.standing().why,
@@ -180,7 +181,8 @@ impl Watch {
                 sensors: since_ms.map(|since_ms| (since_ms, &*last_ms)),
                 clocks: clocks.as_ref(),
                 // Numbers and sensors are of all workers.
-                reads_nothing: workers::level(&server.workers_of(job.job_name())) == Level::Paused,
+                reads_nothing: level.reads_nothing(),
+                writes_nothing: level == Level::Held,
                 yields: (job.life.level() != Level::Full).then_some(&*job.life.standing().why),
             };
             let alarms = &job.service.alarms;
@@ -195,7 +197,11 @@ impl Watch {
                 .collect();
             judged.extend(rest);
             judged.push(of_rows);
-            let changed = again.into_iter().chain(watched.keeper.see(now_ms, alarms.clear, judged));
+            if !alarms.has_target() {
+                judged = failure_alone(judged);
+            }
+            let again = again.into_iter().filter(|_| alarms.has_target());
+            let changed = again.chain(watched.keeper.see(now_ms, alarms.clear, judged));
             let before = changes.len();
             changes.extend(changed.map(|change| (name.clone(), change)));
             let is_due = watched.stored.is_none_or(|at| at.elapsed() >= limits::PLACES_EVERY);
@@ -268,6 +274,13 @@ impl Watch {
             }
         }
     }
+}
+
+/// What is looked at of a job that tells nobody: whether it has failed. Everything else is over.
+fn failure_alone(judged: Vec<Judged>) -> Vec<Judged> {
+    let failure = judged.into_iter().filter(|it| it.kind == Kind::Failure);
+    let others = KINDS.iter().map(|(kind, _)| *kind).filter(|kind| *kind != Kind::Failure);
+    failure.chain(others.map(|kind| Judged::of_job(kind, None))).collect()
 }
 
 fn targets(job: &ServedJob) -> Vec<Target> {

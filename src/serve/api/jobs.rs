@@ -1,12 +1,14 @@
 //! The jobs of a server, as the HTTP side shows them.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::Connection;
+use serde_json::{Map, Value};
 
 use crate::http::history::Point;
-use crate::http::model::{JobEntry, LogLine, Worker};
+use crate::http::model::{AlarmCounts, JobEntry, LogLine, Worker};
 use crate::http::{Action, ApiError, Jobs, limits};
 use crate::job::location::Location;
 use crate::serve::handle::Handle;
@@ -16,6 +18,7 @@ use crate::serve::state::history;
 use crate::serve::supervisor::Supervisor;
 use crate::serve::worker::folder::WorkerFolder;
 use crate::serve::workers;
+use crate::status::numbers::JobNumbers;
 use crate::time::{now_ms, parse_ms};
 
 /// Bytes at the end of a log that are searched for its newest lines.
@@ -41,9 +44,15 @@ impl ServedJobs {
 }
 
 /// A job as the API shows it.
-fn entry(server: &Supervisor, job: &ServedJob) -> JobEntry {
+fn entry(server: &Supervisor, job: &ServedJob, alarms: AlarmCounts) -> JobEntry {
     let workers = server.workers_of(job.name());
     let standing = workers::standing(&workers);
+    let past = workers::past(&workers);
+    // Of a job without a worker it is known how far it came, and nothing else.
+    let at_rest = || JobNumbers {
+        counts: past.as_ref().map(JobNumbers::totals).unwrap_or_default(),
+        ..JobNumbers::default()
+    };
     JobEntry {
         name: job.name().to_owned(),
         group: job.group().to_owned(),
@@ -52,8 +61,9 @@ fn entry(server: &Supervisor, job: &ServedJob) -> JobEntry {
         why: standing.why,
         last_error: standing.last_error,
         restarts: workers.iter().map(|worker| worker.life.saved().restarts_total).sum(),
-        numbers: workers::numbers(&workers).map(|(_, numbers)| numbers).unwrap_or_default(),
-        past: workers::past(&workers),
+        alarms,
+        numbers: workers::numbers(&workers).map_or_else(at_rest, |(_, numbers)| numbers),
+        past,
     }
 }
 
@@ -90,7 +100,12 @@ impl Jobs for ServedJobs {
     fn jobs(&self) -> Vec<JobEntry> {
         let all = |server: &mut Supervisor| {
             let server = &*server;
-            server.jobs().map(|job| entry(server, job)).collect()
+            let alarms = server.state().alarm_counts().unwrap_or_else(|error| {
+                tracing::warn!("alarms cannot be counted: {error:#}");
+                BTreeMap::new()
+            });
+            let of = |job: &ServedJob| alarms.get(job.name()).copied().unwrap_or_default();
+            server.jobs().map(|job| entry(server, job, of(job))).collect()
         };
         self.handle.ask(all).unwrap_or_default()
     }
@@ -205,8 +220,11 @@ fn newest_lines(folder: &WorkerFolder, most: usize) -> Vec<LogLine> {
     lines.split_off(lines.len().saturating_sub(most))
 }
 
-/// `TIME LEVEL MESSAGE`.
+/// `TIME LEVEL MESSAGE`, or an object with these and further values.
 fn parse_line(line: &str) -> Option<LogLine> {
+    if line.starts_with('{') {
+        return parse_json(line);
+    }
     let (time, rest) = line.split_once(' ')?;
     let (level, message) = rest.trim_start().split_once(' ')?;
     let level = level.to_ascii_lowercase();
@@ -217,9 +235,34 @@ fn parse_line(line: &str) -> Option<LogLine> {
     Some(LogLine { time_ms, level, message, worker: None })
 }
 
+fn parse_json(line: &str) -> Option<LogLine> {
+    let mut values: Map<String, Value> = serde_json::from_str(line).ok()?;
+    let mut text = |name: &str| match values.remove(name) {
+        Some(Value::String(text)) => Some(text),
+        _ => None,
+    };
+    let (time_ms, level) = (parse_ms(&text("time")?).ok()?, text("level")?);
+    let mut message = text("message")?;
+    for (name, value) in values {
+        message += &match value {
+            Value::String(value) => format!(" {name}={value}"),
+            value => format!(" {name}={value}"),
+        };
+    }
+    Some(LogLine { time_ms, level, message, worker: None })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_of_json_is_the_same_line() {
+        let text = "2026-11-29T04:58:30.135Z  WARN sink failed, retrying sink=csv:rows";
+        let json = r#"{"time":"2026-11-29T04:58:30.135Z","level":"warn","message":"sink failed, retrying","sink":"csv:rows"}"#;
+        assert_eq!(parse_line(json), parse_line(text));
+        assert_eq!(parse_line("{\"sensor\": 1}"), None);
+    }
 
     #[test]
     fn a_line_of_the_log_has_its_time_and_level() {

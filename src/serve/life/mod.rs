@@ -307,7 +307,7 @@ impl Life {
             return vec![];
         }
         let state = self.saved.standing.state;
-        let is_to_pause = self.saved.intent == Intent::Pause || self.level() == Level::Paused;
+        let is_to_pause = self.saved.intent == Intent::Pause || self.level().reads_nothing();
         match doing {
             // As a server left it that died before it could tell.
             Doing::Running if is_to_pause => return vec![Act::Pause],
@@ -323,7 +323,7 @@ impl Life {
             return if level == Level::Slowed { vec![Act::Slow] } else { vec![] };
         }
         match doing {
-            Doing::Paused if self.level() == Level::Paused && self.saved.intent == Intent::Run => {}
+            Doing::Paused if self.level().reads_nothing() && self.saved.intent == Intent::Run => {}
             Doing::Starting => {}
             Doing::Paused if state != State::Paused => {
                 self.enter(now_ms, State::Paused, PAUSED);
@@ -354,6 +354,14 @@ impl Life {
         (is_slowed != wanted && saved.stop_asked_ms.is_none()).then_some(wanted)
     }
 
+    /// What a worker is to be told that says whether its sinks write nothing, if that is not as it is to
+    /// be. It is told so by this alone: with its next report, within a second.
+    #[must_use]
+    pub fn mends_sinks(&self, are_held: bool) -> Option<bool> {
+        let wanted = self.saved.intent == Intent::Run && self.level() == Level::Held;
+        (are_held != wanted && self.saved.stop_asked_ms.is_none()).then_some(wanted)
+    }
+
     fn yields(&mut self, now_ms: i64, level: Level, why: &str) -> Vec<Act> {
         let saved = &self.saved;
         let works =
@@ -373,9 +381,10 @@ impl Life {
         }
         match level {
             Level::Full => vec![Act::Resume],
-            Level::Slowed if before == Level::Paused => vec![Act::Resume, Act::Slow],
+            Level::Slowed if before.reads_nothing() => vec![Act::Resume, Act::Slow],
             Level::Slowed => vec![Act::Slow],
-            Level::Paused => vec![Act::Pause],
+            Level::Paused | Level::Held if before.reads_nothing() => vec![],
+            Level::Paused | Level::Held => vec![Act::Pause],
         }
     }
 
@@ -542,5 +551,10 @@ fn in_words(level: Level, why: &str) -> String {
         Level::Full => why.to_owned(),
         Level::Slowed => format!("it is slowed: {why}; it returns by itself, and loses nothing"),
         Level::Paused => format!("it is paused: {why}; it returns by itself, and loses nothing"),
+        Level::Held => {
+            format!(
+                "it and its sinks are paused: {why}; they return by themselves, and lose nothing"
+            )
+        }
     }
 }

@@ -236,6 +236,34 @@ fn a_worker_that_did_not_hear_of_its_speed_is_told_again() {
 }
 
 #[test]
+fn sinks_of_a_job_that_yields_are_held_and_freed_by_what_its_worker_says_of_them() {
+    let mut job = life(RestartPolicy::default());
+    let yields = |level| Input::Yield(level, "cores are short".to_owned());
+    job.step(0, Input::Start);
+    job.step(1, Input::Reported(Doing::Running));
+    job.step(2, yields(Level::Paused));
+    assert_eq!((job.mends_sinks(false), job.mends_sinks(true)), (None, Some(false)));
+    assert_eq!(job.step(3, yields(Level::Held)), []);
+    assert!(job.standing().why.starts_with("it and its sinks are paused"), "{:?}", job.standing());
+    assert_eq!((job.mends_sinks(false), job.mends_sinks(true)), (Some(true), None));
+    assert_eq!(job.step(4, Input::Reported(Doing::Paused)), []);
+    // The next worker begins so, too, and the next server knows it.
+    let stored = serde_json::to_string(job.saved()).unwrap();
+    let saved = serde_json::from_str(&stored).unwrap();
+    let mut job = Life::restore(RestartPolicy::default(), false, saved);
+    assert_eq!(job.mends_sinks(false), Some(true));
+    assert_eq!(job.step(5, yields(Level::Paused)), []);
+    assert_eq!(job.mends_sinks(true), Some(false));
+    job.step(6, yields(Level::Held));
+    assert_eq!(job.step(7, yields(Level::Full)), [Act::Resume]);
+    assert_eq!(job.mends_sinks(true), Some(false));
+    // Sinks of a job that a person pauses write what is committed.
+    job.step(8, yields(Level::Held));
+    job.step(9, Input::Pause { worker_can_stay: true });
+    assert_eq!(job.mends_sinks(true), Some(false));
+}
+
+#[test]
 fn a_worker_that_is_started_again_gets_back_what_was_returned_meanwhile() {
     let yields = |level| Input::Yield(level, "cores are short".to_owned());
     // It was returned while it waited for its restart, or while it started.
@@ -287,7 +315,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         1 => Just(Happening::Resume),
         8 => (0..6u8).prop_map(Happening::Dies),
         4 => (0..5u8).prop_map(Happening::Reports),
-        2 => (0..3u8).prop_map(Happening::Yields),
+        2 => (0..4u8).prop_map(Happening::Yields),
         2 => Just(Happening::ServerRestarts),
     ]
 }
@@ -308,7 +336,8 @@ fn input(of: &Happening) -> Option<Input> {
         Happening::Reports(2) => Input::Reported(Doing::Draining),
         Happening::Reports(_) => Input::Reported(Doing::Running),
         Happening::Yields(level) => {
-            let level = [Level::Full, Level::Slowed, Level::Paused][usize::from(*level)];
+            let all = [Level::Full, Level::Slowed, Level::Paused, Level::Held];
+            let level = all[usize::from(*level)];
             Input::Yield(level, "cores are short".to_owned())
         }
         Happening::ServerRestarts => return None,

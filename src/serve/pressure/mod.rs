@@ -1,8 +1,8 @@
 //! Which jobs yield under pressure: a pure state machine.
 //!
 //! ```text
-//!  full ─► slowed ─► paused        a step at a time, the lowest job first, while there is pressure
-//!  full ◄─ slowed ◄─ paused        and back, the highest first, when there was none for a while
+//!  full ─► slowed ─► paused ─► held    a step at a time, the lowest job first, while there is pressure
+//!  full ◄─ slowed ◄─ paused ◄─ held    and back, the highest first, when there was none for a while
 //! ```
 //!
 //! There is pressure when cores or memory are short, or when a job is too far behind its input. Only jobs
@@ -20,6 +20,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+/// The longest time without pressure that a return waits for, in multiples of the shortest: jobs that
+/// cannot have more are tried every few minutes, and the one that they yield to notices little of it.
+const MOST_CALM: u32 = 16;
+
 /// How much of a job works.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -29,8 +33,38 @@ pub enum Level {
     Full,
     /// It reads a quarter of the time.
     Slowed,
-    /// It reads nothing.
+    /// It reads nothing; its sinks write what is committed.
     Paused,
+    /// It reads nothing, and its sinks write nothing.
+    Held,
+}
+
+impl Level {
+    /// Whether it reads nothing.
+    #[must_use]
+    pub fn reads_nothing(self) -> bool {
+        self >= Level::Paused
+    }
+
+    /// The next one that takes less; `None` when nothing is left to take. Sinks that have nothing to
+    /// write take nothing.
+    fn below(self, has_rows_to_write: bool) -> Option<Level> {
+        match self {
+            Level::Full => Some(Level::Slowed),
+            Level::Slowed => Some(Level::Paused),
+            Level::Paused => has_rows_to_write.then_some(Level::Held),
+            Level::Held => None,
+        }
+    }
+
+    /// The next one that takes more.
+    fn above(self) -> Level {
+        match self {
+            Level::Full | Level::Slowed => Level::Full,
+            Level::Paused => Level::Slowed,
+            Level::Held => Level::Paused,
+        }
+    }
 }
 
 /// A job that somebody wants to run, also while it is started again.
@@ -46,6 +80,8 @@ pub struct Seen {
     pub works: bool,
     /// Whether it is too far behind its input.
     pub lags: bool,
+    /// Whether its sinks have rows to write.
+    pub has_rows_to_write: bool,
 }
 
 /// What is short.
@@ -63,8 +99,12 @@ pub struct Pressure {
     /// Pressure must last so long before a job yields, and from one step to the next: what one of them
     /// changes must be seen first.
     hold: Duration,
-    /// There must have been no pressure for so long before a job gets back what it had.
+    /// There must have been no pressure for so long before a job gets back what it had ...
     calm: Duration,
+    /// ... and for this long by now: longer where a return brought the pressure back.
+    patience: Duration,
+    /// When a job got something back last.
+    returned_ms: Option<i64>,
     pressed_since_ms: Option<i64>,
     calm_since_ms: Option<i64>,
     stepped_ms: Option<i64>,
@@ -85,8 +125,15 @@ impl Pressure {
     /// Nothing was seen yet.
     #[must_use]
     pub fn new(hold: Duration, calm: Duration) -> Pressure {
-        let (pressed_since_ms, calm_since_ms, stepped_ms) = (None, None, None);
-        Pressure { hold, calm, pressed_since_ms, calm_since_ms, stepped_ms }
+        Pressure {
+            hold,
+            calm,
+            patience: calm,
+            returned_ms: None,
+            pressed_since_ms: None,
+            calm_since_ms: None,
+            stepped_ms: None,
+        }
     }
 
     /// What is to change, given what is seen now.
@@ -117,23 +164,30 @@ impl Pressure {
             return None;
         }
         let step = match helped {
-            Some((helped, what)) if long(self.pressed_since_ms, self.hold) => yields(helped, jobs)
-                .map(|(job, level)| Step {
-                    name: job.name.clone(),
-                    level,
-                    why: format!("{what}, and its priority {} is below {helped}", job.priority),
-                }),
-            None if long(self.calm_since_ms, self.calm) => returns(jobs).map(|(job, level)| Step {
-                name: job.name.clone(),
-                level,
-                why: format!("there was no pressure for {} s", self.calm.as_secs()),
-            }),
-            _ => None,
+            Some((helped, what)) if long(self.pressed_since_ms, self.hold) => {
+                let (job, level) = yields(helped, jobs)?;
+                if self.returned_ms.is_some() && !long(self.returned_ms, self.patience) {
+                    // There was pressure because of the return: the next one waits longer.
+                    self.patience = (self.patience * 2).min(self.calm * MOST_CALM);
+                    self.returned_ms = None;
+                }
+                let why = format!("{what}, and its priority {} is below {helped}", job.priority);
+                Step { name: job.name.clone(), level, why }
+            }
+            None if long(self.calm_since_ms, self.patience) => {
+                let Some((job, level)) = returns(jobs) else {
+                    // All have what they had, and there is no pressure from that.
+                    self.patience = self.calm;
+                    return None;
+                };
+                self.returned_ms = Some(now_ms);
+                let why = format!("there was no pressure for {} s", self.patience.as_secs());
+                Step { name: job.name.clone(), level, why }
+            }
+            _ => return None,
         };
-        if step.is_some() {
-            self.stepped_ms = Some(now_ms);
-        }
-        step
+        self.stepped_ms = Some(now_ms);
+        Some(step)
     }
 }
 
@@ -154,16 +208,14 @@ fn helped(short: Short, jobs: &[Seen]) -> Option<(u8, String)> {
 /// The job that yields next, and how far: the lowest one that still can.
 fn yields(helped: u8, jobs: &[Seen]) -> Option<(&Seen, Level)> {
     let works = jobs.iter().filter(|job| job.works);
-    let below = works.filter(|job| job.priority < helped && job.level != Level::Paused);
-    let job = below.min_by_key(|job| (job.priority, &job.name))?;
-    let level = if job.level == Level::Full { Level::Slowed } else { Level::Paused };
-    Some((job, level))
+    let below = works.filter(|job| job.priority < helped);
+    let steps = below.filter_map(|job| Some((job, job.level.below(job.has_rows_to_write)?)));
+    steps.min_by_key(|(job, _)| (job.priority, &job.name))
 }
 
 /// The job that gets something back next: the highest one that yields.
 fn returns(jobs: &[Seen]) -> Option<(&Seen, Level)> {
     let yielding = jobs.iter().filter(|job| job.works && job.level != Level::Full);
     let job = yielding.max_by_key(|job| (job.priority, Reverse(&job.name), Reverse(job.level)))?;
-    let level = if job.level == Level::Paused { Level::Slowed } else { Level::Full };
-    Some((job, level))
+    Some((job, job.level.above()))
 }

@@ -32,6 +32,13 @@ impl Relief {
         Relief { limits, pressure, looked: None }
     }
 
+    /// Looks by other limits from now on.
+    pub fn set(&mut self, limits: PressureLimits) {
+        if limits != self.limits {
+            *self = Relief::new(limits);
+        }
+    }
+
     /// Looks, if it is time, and has a job work less or more.
     pub fn look(&mut self, server: &mut Supervisor) {
         if self.looked.is_some_and(|at| at.elapsed() < EVERY) {
@@ -64,7 +71,12 @@ impl Relief {
             workers::numbers(workers)
                 .is_some_and(|(_, numbers)| self.limits.is_behind(numbers.wait_ms))
         };
-        Seen::of(workers).map(|seen| Seen { lags: lags(), ..seen })
+        let writes = || {
+            workers::numbers(workers).is_some_and(|(_, numbers)| {
+                numbers.sinks.iter().any(|sink| sink.lag_rows.is_some_and(|rows| rows > 0))
+            })
+        };
+        Seen::of(workers).map(|seen| Seen { lags: lags(), has_rows_to_write: writes(), ..seen })
     }
 }
 
@@ -82,6 +94,7 @@ impl Seen {
             level: workers::level(workers),
             works: wanted().any(works),
             lags: false,
+            has_rows_to_write: false,
         })
     }
 }

@@ -15,7 +15,8 @@ fn none_yet() -> Pressure {
 }
 
 fn seen(name: &str, priority: u8) -> Seen {
-    Seen { name: name.to_owned(), priority, level: Level::Full, works: true, lags: false }
+    let (name, level, has_rows_to_write) = (name.to_owned(), Level::Full, false);
+    Seen { name, priority, level, works: true, lags: false, has_rows_to_write }
 }
 
 /// What a second of this does to the jobs; the step.
@@ -55,6 +56,59 @@ fn the_lowest_job_is_slowed_then_paused_then_the_next_and_the_highest_never() {
         ("report", Level::Full),
     ];
     assert_eq!(what, expected);
+}
+
+#[test]
+fn sinks_are_paused_after_their_job_where_they_have_rows_to_write_and_return_before_it() {
+    let mut jobs = [seen("alert", 9), seen("rows", 5), seen("report", 1)];
+    jobs[2].has_rows_to_write = true;
+    let mut pressure = none_yet();
+    let mut steps = |from_s: i64, to_s: i64, short: Short, jobs: &mut [Seen]| -> Vec<_> {
+        let all = (from_s..to_s).filter_map(|at| second(&mut pressure, at, short, jobs));
+        all.map(|step| (step.name, step.level)).collect()
+    };
+    let (report, rows) = (|level| ("report".to_owned(), level), |level| ("rows".to_owned(), level));
+    let down = steps(0, 60, CPU, &mut jobs);
+    let expected = [
+        report(Level::Slowed),
+        report(Level::Paused),
+        report(Level::Held),
+        rows(Level::Slowed),
+        rows(Level::Paused),
+    ];
+    assert_eq!(down, expected);
+    let up = steps(60, 160, Short::default(), &mut jobs);
+    let expected = [
+        rows(Level::Slowed),
+        rows(Level::Full),
+        report(Level::Paused),
+        report(Level::Slowed),
+        report(Level::Full),
+    ];
+    assert_eq!(up, expected);
+}
+
+#[test]
+fn a_return_that_brings_the_pressure_back_is_tried_less_and_less_often() {
+    let mut jobs = [seen("alert", 9), seen("report", 1)];
+    let mut pressure = none_yet();
+    let mut returns = Vec::new();
+    // Cores are short whenever the lower job reads.
+    for at in 0..2_000 {
+        let short = Short { cpu: jobs[1].level < Level::Paused, memory: false };
+        let before = jobs[1].level;
+        if second(&mut pressure, at, short, &mut jobs).is_some() && jobs[1].level < before {
+            returns.push(at);
+        }
+    }
+    let gaps: Vec<i64> = returns.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!(gaps.windows(2).all(|pair| pair[0] <= pair[1]), "{gaps:?}");
+    assert!(gaps.first() < Some(&60) && gaps.last() > Some(&300), "{gaps:?}");
+    // When nothing brings it back, the next time begins as the first one.
+    for at in 2_000..3_000 {
+        second(&mut pressure, at, Short::default(), &mut jobs);
+    }
+    assert_eq!((jobs[1].level, pressure.patience), (Level::Full, CALM));
 }
 
 #[test]
@@ -115,16 +169,55 @@ fn a_highest_job_that_is_started_again_is_still_the_highest() {
 }
 
 proptest! {
+    /// On a machine with so many cores, whatever the jobs want of them: the highest one keeps all it
+    /// has, and within a time that only the number of jobs decides, the cores are enough.
+    #[test]
+    fn an_overload_is_over_after_the_steps_of_all_jobs_below(
+        cores in 1..64u32,
+        top in 1..4u32,
+        others in prop::collection::vec((0..9u8, 1..64u32, any::<bool>()), 1..8),
+    ) {
+        let mut jobs: Vec<Seen> = others
+            .iter()
+            .enumerate()
+            .map(|(n, &(priority, _, has_rows_to_write))| Seen {
+                has_rows_to_write,
+                ..seen(&format!("j{n}"), priority)
+            })
+            .collect();
+        jobs.push(seen("top", 9));
+        // In quarters of a core; a slowed job takes a quarter of what it wants.
+        let is_short = |jobs: &[Seen]| {
+            let wants = others.iter().zip(jobs).map(|(&(_, wants, _), job)| match job.level {
+                Level::Full => 4 * wants,
+                Level::Slowed => wants,
+                Level::Paused | Level::Held => 0,
+            });
+            wants.sum::<u32>() + 4 * top.min(cores) > 4 * cores
+        };
+        let (mut pressure, mut at) = (none_yet(), 0);
+        let most = (1 + 3 * others.len() as i64) * HOLD.as_secs() as i64;
+        while is_short(&jobs) {
+            prop_assert!(at <= most, "{at} s: {jobs:?}");
+            second(&mut pressure, at, CPU, &mut jobs);
+            at += 1;
+        }
+        prop_assert_eq!(jobs.last().unwrap().level, Level::Full);
+    }
+
     /// Whatever is short and for how long: the highest job is never touched, of two jobs the lower one
     /// yields at least as much, steps keep their distance, and in the end all have everything back.
     #[test]
     fn the_order_of_priorities_holds_and_everything_returns(
-        priorities in prop::collection::vec(0..10u8, 1..8),
+        priorities in prop::collection::vec((0..10u8, any::<bool>()), 1..8),
         looks in prop::collection::vec((1..30i64, any::<bool>(), any::<bool>(), any::<u8>()), 0..60),
     ) {
         let all = priorities.iter().enumerate();
-        let mut jobs: Vec<Seen> = all.map(|(n, it)| seen(&format!("j{n}"), *it)).collect();
-        let highest = *priorities.iter().max().unwrap();
+        let one = |(n, &(priority, has_rows_to_write))| {
+            Seen { has_rows_to_write, ..seen(&format!("j{n}"), priority) }
+        };
+        let mut jobs: Vec<Seen> = all.map(one).collect();
+        let highest = priorities.iter().map(|(priority, _)| *priority).max().unwrap();
         let (mut pressure, mut at, mut last) = (none_yet(), 0, None::<i64>);
         let mut check = |jobs: &mut [Seen], at: i64, short: Short| -> Result<(), TestCaseError> {
             if second(&mut pressure, at, short, jobs).is_some() {
@@ -133,7 +226,10 @@ proptest! {
             }
             let by_priority: BTreeMap<u8, Vec<Level>> =
                 jobs.iter().fold(BTreeMap::new(), |mut all, job| {
-                    all.entry(job.priority).or_default().push(job.level);
+                    // Sinks without rows rest by themselves.
+                    let rests = job.level == Level::Paused && !job.has_rows_to_write;
+                    let level = if rests { Level::Held } else { job.level };
+                    all.entry(job.priority).or_default().push(level);
                     all
                 });
             prop_assert!(by_priority[&highest].iter().all(|level| *level == Level::Full));
@@ -157,7 +253,7 @@ proptest! {
             }
         }
         jobs.iter_mut().for_each(|job| job.lags = false);
-        for _ in 0..(CALM.as_secs() as i64 + 2 * jobs.len() as i64 * HOLD.as_secs() as i64 + 1) {
+        for _ in 0..((MOST_CALM as i64 * CALM.as_secs() as i64) + 3 * jobs.len() as i64 * HOLD.as_secs() as i64 + 1) {
             check(&mut jobs, at, Short::default())?;
             at += 1;
         }

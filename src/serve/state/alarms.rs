@@ -1,9 +1,12 @@
 //! Alarms of jobs, and what became of their delivery.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use rusqlite::{Connection, OptionalExtension as _, params};
 use serde::Serialize;
 
 use super::StateFile;
+use crate::http::model::AlarmCounts;
 use crate::serve::alarms::follower::Places;
 use crate::serve::alarms::keeper::Change;
 use crate::serve::alarms::kind::{KINDS, Kind};
@@ -174,6 +177,39 @@ impl StateFile {
         Ok(all.query_map(params![job, most.cast_signed()], one)?.collect::<Result<_, _>>()?)
     }
 
+    /// How many alarms of each job are raised, and how many messages of them have not arrived.
+    ///
+    /// # Errors
+    /// Those of SQLite.
+    pub fn alarm_counts(&self) -> anyhow::Result<BTreeMap<String, AlarmCounts>> {
+        let mut all: BTreeMap<String, AlarmCounts> = BTreeMap::new();
+        // A further worker has alarms of its own, as coast/2.
+        let job_of = |name: &str| name.split('/').next().unwrap_or_default().to_owned();
+        let mut raised = self.db.prepare_cached(
+            "SELECT job, count(*) FROM alarms WHERE recovered_ms IS NULL GROUP BY job",
+        )?;
+        let mut rows = raised.query([])?;
+        while let Some(row) = rows.next()? {
+            all.entry(job_of(&row.get::<_, String>(0)?)).or_default().raised += count(row, 1)?;
+        }
+        let mut lacking = self.db.prepare_cached(
+            "SELECT alarms, state, count(*) FROM deliveries GROUP BY alarms, state",
+        )?;
+        let mut rows = lacking.query([])?;
+        while let Some(row) = rows.next()? {
+            let jobs: Vec<String> =
+                serde_json::from_str(&row.get::<_, String>(0)?).unwrap_or_default();
+            let is_waiting = row.get::<_, String>(1)? == "waiting";
+            let jobs: BTreeSet<String> = jobs.iter().map(|job| job_of(job)).collect();
+            for job in jobs {
+                let counts = all.entry(job).or_default();
+                let place = if is_waiting { &mut counts.waiting } else { &mut counts.undelivered };
+                *place += count(row, 2)?;
+            }
+        }
+        Ok(all)
+    }
+
     /// The alarms of a job that are raised.
     ///
     /// # Errors
@@ -211,6 +247,10 @@ pub fn undelivered(db: &Connection, most: u64) -> anyhow::Result<Vec<Delivery>> 
         deliveries.push(delivery(row)?);
     }
     Ok(deliveries)
+}
+
+fn count(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<u64> {
+    row.get::<_, i64>(column).map(i64::cast_unsigned)
 }
 
 const SELECT: &str = "SELECT id, target, body, tries, error, state, alarms FROM deliveries";
@@ -314,6 +354,34 @@ mod tests {
         let all = state.alarms(None, 100).unwrap();
         let ends: Vec<_> = all.iter().map(|it| (it.raised_ms, it.recovered_ms)).collect();
         assert_eq!(ends, [(70, None), (0, Some(60))]);
+    }
+
+    #[test]
+    fn alarms_and_what_has_not_arrived_are_counted_by_job() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut state = StateFile::open(&folder.path().join("serve.db")).unwrap();
+        let of = |job: &str, kind: Kind, is_raised: bool| {
+            let (subject, text) = (String::new(), "it is".to_owned());
+            (job.to_owned(), Change { kind, subject, is_raised, text, since_ms: 0 })
+        };
+        let to = |jobs: &[&str]| NewDelivery {
+            target: Target::Command("page".to_owned()),
+            body: "{}".to_owned(),
+            jobs: jobs.iter().map(|job| (*job).to_owned()).collect(),
+        };
+        let changes = [
+            of("coast", Kind::Restart, true),
+            of("coast/2", Kind::Restart, true),
+            of("coast", Kind::Lag, true),
+            of("coast", Kind::Lag, false),
+        ];
+        let deliveries = [to(&["coast", "coast/2"]), to(&["coast"]), to(&["other"])];
+        state.store_alarms(0, &changes, &deliveries, &[]).unwrap();
+        let first = due(&state.db, 0, false).unwrap().unwrap();
+        failed(&state.db, first.id, "down", None).unwrap();
+        let all = state.alarm_counts().unwrap();
+        assert_eq!(all["coast"], AlarmCounts { raised: 2, waiting: 1, undelivered: 1 });
+        assert_eq!(all["other"], AlarmCounts { raised: 0, waiting: 1, undelivered: 0 });
     }
 
     #[test]

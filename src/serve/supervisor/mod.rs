@@ -7,6 +7,7 @@
 mod cgroups;
 pub mod manager;
 mod processes;
+mod reload;
 mod submission;
 
 use std::collections::BTreeMap;
@@ -71,6 +72,7 @@ impl Supervisor {
         for stored in supervisor.state.jobs()? {
             supervisor.take_over(stored);
         }
+        supervisor.refresh_all();
         Ok(supervisor)
     }
 
@@ -299,6 +301,12 @@ impl Supervisor {
                 {
                     link.slow(is_slowed);
                 }
+                if matches!(doing, Some(Doing::Running | Doing::Paused))
+                    && let Some(are_held) = job.life.mends_sinks(report.holds_sinks)
+                    && let Some(link) = &job.link
+                {
+                    link.hold_sinks(are_held);
+                }
                 let was_silent = job.silent_since_ms.take().is_some();
                 job.report = Some((now_ms(), *report));
                 if matches!(doing, Some(Doing::Running | Doing::Paused)) {
@@ -369,15 +377,10 @@ impl Supervisor {
         }
     }
 
-    /// How often levels were read again.
+    /// How often its file was read again.
     #[must_use]
     pub fn reloads(&self) -> u64 {
         self.reloads
-    }
-
-    fn reload(&mut self) {
-        self.reloads += 1;
-        self.jobs().for_each(|job| self.tell_levels(job.name()));
     }
 
     /// Every job, in order of names.

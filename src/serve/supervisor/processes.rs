@@ -14,7 +14,6 @@ use crate::serve::event::Event;
 use crate::serve::life::ending::Ending;
 use crate::serve::life::{Input, Intent, Life};
 use crate::serve::link::{Address, Link, ending_of};
-use crate::serve::pressure::Level;
 use crate::serve::served_job::ServedJob;
 use crate::serve::state::jobs::StoredJob;
 use crate::serve::worker::folder::WorkerFolder;
@@ -126,8 +125,8 @@ impl Supervisor {
             name: name.to_owned(),
             job: job.stored.description.clone(),
             begin: job.stored.begin.clone(),
-            is_paused: job.life.saved().intent == Intent::Pause
-                || job.life.level() == Level::Paused,
+            is_paused: job.life.saved().intent == Intent::Pause || job.life.level().reads_nothing(),
+            holds_sinks: job.life.mends_sinks(false) == Some(true),
             place: Some((job.place(), job.service.workers)),
             has_cgroup: leaf.is_some(),
         };

@@ -10,7 +10,7 @@ use super::protocol::{Answer, Ask, Question, VERSION, read_line, write_line};
 use super::report::Report;
 use super::throttle::Throttle;
 use crate::cli::log_levels;
-use crate::job::StopToken;
+use crate::job::{JobObserver, StopToken};
 use crate::serve::limits;
 
 /// What a worker answers from.
@@ -21,6 +21,8 @@ pub struct Subject {
     pub stop: StopToken,
     /// How much of the time it reads.
     pub throttle: Throttle,
+    /// Its job.
+    pub job: JobObserver,
     /// What it does.
     pub report: Box<dyn Fn() -> Report + Send + Sync>,
 }
@@ -64,6 +66,11 @@ fn answer(question: &Question, subject: &Subject) -> Answer {
         Ask::Stop => subject.stop.stop(),
         Ask::Pause(is_paused) => subject.throttle.pause(*is_paused),
         Ask::Slow(is_slowed) => subject.throttle.slow(*is_slowed),
+        Ask::HoldSinks(are_held) => {
+            subject.job.hold_sinks(*are_held);
+            let what = if *are_held { "write nothing for a while" } else { "write again" };
+            tracing::info!("sinks {what}: the server says so");
+        }
         Ask::Levels(filter) => answer.error = log_levels::set(filter).err(),
     }
     answer

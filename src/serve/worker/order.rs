@@ -159,6 +159,9 @@ pub struct Order {
     /// Whether it reads nothing until it is told to.
     #[serde(default)]
     pub is_paused: bool,
+    /// Whether its sinks write nothing until they are told to.
+    #[serde(default)]
+    pub holds_sinks: bool,
     /// Its place among the workers of the job, from 1 on, and how many there are.
     #[serde(default)]
     pub place: Option<(usize, usize)>,

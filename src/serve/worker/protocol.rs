@@ -12,13 +12,16 @@ use super::report::Report;
 use crate::serve::limits;
 
 /// Version of the protocol.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// Since this version, a worker can pause.
 pub const PAUSES: u32 = 2;
 
 /// Since this version, a worker can read a part of the time.
 pub const SLOWS: u32 = 3;
+
+/// Since this version, the sinks of a worker can write nothing for a while.
+pub const HOLDS_SINKS: u32 = 4;
 
 /// What a server asks.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -45,6 +48,8 @@ pub enum Ask {
     Pause(bool),
     /// To read a part of the time, or all of it again.
     Slow(bool),
+    /// To have its sinks write nothing, or write again.
+    HoldSinks(bool),
 }
 
 /// What a worker answers.

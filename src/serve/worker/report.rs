@@ -16,6 +16,8 @@ pub struct Report {
     pub is_paused: bool,
     /// Whether it is to read a part of the time.
     pub is_slowed: bool,
+    /// Whether its sinks are to write nothing.
+    pub holds_sinks: bool,
     /// Threads that can read and compute.
     pub slots: u64,
     /// What it has counted and measured.
@@ -39,6 +41,7 @@ impl Report {
             state: state.to_owned(),
             is_paused: job.is_paused(),
             is_slowed: false,
+            holds_sinks: job.holds_sinks(),
             slots,
             numbers,
         }

@@ -19,14 +19,20 @@ use super::throttle::Throttle;
 use crate::cli::exit::{self, Outcome};
 use crate::cli::signal;
 use crate::error::kind;
+use crate::http::model::JobEntry;
 use crate::job::location::Location;
 use crate::job::{Job, JobObserver, StopToken};
+use crate::logs::{self, LogOptions};
 use crate::remedy::in_one_line;
 use crate::serve::life::ending::LastWords;
 use crate::status::sink_lags::{self, SinkLags};
+use crate::watch::Journal;
 
 /// How often the store is asked what sinks have not written, if that may have changed.
 const LAGS_EVERY: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// How often it is looked what is worth a line in the log.
+const JOURNAL_EVERY: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// How often the log is measured.
 const ROLL_EVERY: std::time::Duration = std::time::Duration::from_secs(1);
@@ -66,6 +72,7 @@ fn work(folder: &WorkerFolder, identity: &Identity) -> anyhow::Result<Outcome> {
     if order.begin != Begin::default() {
         spec.once.begun = Some(folder.begun());
     }
+    logs::set_up(&LogOptions { log_format: service.logs.format, ..LogOptions::default() })?;
     let log = RollingLog::new(folder.log(), service.logs.max_bytes, service.logs.files);
     thread::Builder::new().name("log".to_owned()).spawn(move || {
         loop {
@@ -85,12 +92,14 @@ fn work(folder: &WorkerFolder, identity: &Identity) -> anyhow::Result<Outcome> {
     }
     let slots = spec.slots.unwrap_or(cores);
     let location = spec.location();
-    let job = Job::new(spec).stopped_by(stop.clone()).paused(order.is_paused).spawn()?;
+    let job = Job::new(spec).stopped_by(stop.clone());
+    let job = job.paused(order.is_paused).sinks_held(order.holds_sinks).spawn()?;
     let observer = job.observer();
     let throttle = Throttle::start(job.observer(), order.is_paused)?;
     let lags = Arc::new(Mutex::new(SinkLags::new()));
     ask_for_lags(location, job.observer(), Arc::clone(&lags))?;
-    let of_report = throttle.clone();
+    keep_journal(order.name, job.observer(), throttle.clone())?;
+    let (of_report, of_listener) = (throttle.clone(), observer.clone());
     let report = Box::new(move || {
         let lags = lags.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let is_paused = of_report.is_paused();
@@ -98,8 +107,24 @@ fn work(folder: &WorkerFolder, identity: &Identity) -> anyhow::Result<Outcome> {
         Report { is_paused, is_slowed, ..Report::of(&observer, slots as u64, &lags) }
     });
     let listener = folder.listen().context("listening on the socket")?;
-    listen(listener, Subject { identity: identity.clone(), stop, throttle, report })?;
+    let (identity, job_now) = (identity.clone(), of_listener);
+    listen(listener, Subject { identity, stop, throttle, job: job_now, report })?;
     job.join().map(|_| Outcome::Fine)
+}
+
+/// Logs partitions that come and go, checkpoints that do not come, and once a minute how it goes, as
+/// `seismic run` does.
+fn keep_journal(name: String, job: JobObserver, throttle: Throttle) -> std::io::Result<()> {
+    let mut journal = Journal::default();
+    let look = move || {
+        loop {
+            let state = if throttle.is_paused() { "paused" } else { job.state().name() };
+            let (name, state) = (name.clone(), state.to_owned());
+            journal.tell(&JobEntry { name, state, numbers: job.numbers(), ..JobEntry::default() });
+            thread::sleep(JOURNAL_EVERY);
+        }
+    };
+    thread::Builder::new().name("journal".to_owned()).spawn(look).map(drop)
 }
 
 /// Asks the store again and again what sinks have not written, on a thread of its own: an answer on

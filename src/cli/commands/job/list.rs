@@ -68,7 +68,8 @@ pub fn list(args: &Args) -> anyhow::Result<()> {
             word("name"),
             word("state"),
             show_span(since_ms),
-            number(&job["numbers"]["records_read"]),
+            // Over all of its runs, as `seismic status` counts.
+            number(&job["numbers"]["counts"]["read"]),
             number(&job["numbers"]["lag"]),
             number(&job["restarts"]),
             word("why"),
@@ -94,20 +95,28 @@ fn elements(list: &Value) -> impl Iterator<Item = &Value> {
 pub fn alarms(args: &AlarmsArgs) -> anyhow::Result<()> {
     let mut all = args.server.client()?.get("alarms")?;
     if let Some(name) = &args.name {
-        // A further worker has alarms of its own, as coast/2.
-        let is_its = |job: &Value| {
-            job.as_str().is_some_and(|job| job.split('/').next() == Some(name.as_str()))
-        };
-        if let Some(alarms) = all["alarms"].as_array_mut() {
-            alarms.retain(|it| is_its(&it["job"]));
-        }
-        if let Some(lacking) = all["undelivered"].as_array_mut() {
-            lacking.retain(|it| elements(&it["jobs"]).any(is_its));
-        }
+        keep_of(&mut all, name);
     }
     if args.json {
         return Ok(print_line(&all)?);
     }
+    print_alarms(&all)
+}
+
+/// Keeps the alarms and deliveries of one job.
+pub fn keep_of(all: &mut Value, name: &str) {
+    // A further worker has alarms of its own, as coast/2.
+    let is_its = |job: &Value| job.as_str().is_some_and(|job| job.split('/').next() == Some(name));
+    if let Some(alarms) = all["alarms"].as_array_mut() {
+        alarms.retain(|it| is_its(&it["job"]));
+    }
+    if let Some(lacking) = all["undelivered"].as_array_mut() {
+        lacking.retain(|it| elements(&it["jobs"]).any(is_its));
+    }
+}
+
+/// Prints a line for each alarm, and for each message that has not arrived.
+pub fn print_alarms(all: &Value) -> anyhow::Result<()> {
     for alarm in elements(&all["alarms"]) {
         let word = |key: &str| alarm[key].as_str().unwrap_or_default();
         let time = |key: &str| alarm[key].as_i64().map(show_ms);

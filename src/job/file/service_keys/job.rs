@@ -106,6 +106,19 @@ pub(super) const KEYS: &[ServiceKey] = &[
         show: |service| json!(service.workers),
     },
     ServiceKey {
+        name: "max_parallelism",
+        help: "Slots of all workers of the job together, at most; more than the input has partitions have \
+               nothing to do",
+        default: Some("no limit"),
+        example: "8",
+        schema: || json!({ "type": "integer", "minimum": 1, "maximum": 1_048_576 }),
+        set: |service, value| {
+            service.max_parallelism = Some(number(value, 1..=1 << 20)? as usize);
+            Ok(())
+        },
+        show: |service| service.max_parallelism.map_or(Value::Null, |most| json!(most)),
+    },
+    ServiceKey {
         name: "priority",
         help: "From 0 to 9: when cores or memory are short, or a job is behind its input, `seismic serve` slows \
                and then pauses jobs of lower priorities, and has them return by itself",
