@@ -194,7 +194,7 @@ fn drain(queue: &dyn Queue, topic: &Topic, store: &dyn JobStore) {
     let (progress, stop) = (Metrics::default(), Arc::new(AtomicBool::new(false)));
     let (job, lease, settings) = (&job, &*lease, &settings);
     run(
-        JobContext { queue, store, lease, job, slots: 2, kind: &settings.rules, settings },
+        JobContext { queue, store, lease, job, slots: 2, kind: &Rules::default(), settings },
         &stop,
         &progress,
     )

@@ -210,7 +210,7 @@ pub fn drain(records: u64) -> Box<dyn FnOnce()> {
             lease,
             job: &job,
             slots: 1,
-            kind: &settings.rules,
+            kind: &Rules::default(),
             settings: &settings,
         };
         run(job, &stop, &progress).unwrap();

@@ -6,8 +6,8 @@ use seismic_queue::{CommitError, Fingerprint, Kind, Offset, Partition, Remedy};
 
 use crate::engine::journal::EntryError;
 use crate::engine::redistribute_error::RedistributeError;
+use crate::engine::semantics_error::SemanticsError;
 use crate::engine::snapshot_error::SnapshotError;
-use crate::engine::windows::rules::stored::RulesError;
 use crate::runner::notices::notice::SpreadSensors;
 
 /// Result of this crate's shell.
@@ -273,11 +273,13 @@ impl Error {
             Error::RulesDiffer(_) | Error::CheckpointRulesDiffer(_) => Remedy::OldRules,
             Error::AlreadyStarted { .. } | Error::StartedElsewhere { .. } => Remedy::OmitStart,
             Error::ForkNotMade { .. } => Remedy::RepeatFork,
-            Error::Note { source: EntryError::Rules(RulesError::Version { .. }), .. }
-            | Error::Entry { source: EntryError::Rules(RulesError::Version { .. }), .. }
-            | Error::Snapshot {
-                source: SnapshotError::Rules(RulesError::Version { .. }), ..
-            } => Remedy::OldVersion,
+            Error::Note { source: EntryError::Semantics(cause), .. }
+            | Error::Entry { source: EntryError::Semantics(cause), .. }
+            | Error::Snapshot { source: SnapshotError::Semantics(cause), .. }
+                if matches!(cause, SemanticsError::OtherVersion(_)) =>
+            {
+                Remedy::OldVersion
+            }
             Error::NoBeginning { .. } | Error::ForkedElsewhere { .. } => Remedy::NewGroup,
             Error::ReplayDiffers { .. } => Remedy::Verify,
             Error::ProducersTimes { .. } => Remedy::BrokerAppendTimes,

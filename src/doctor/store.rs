@@ -1,7 +1,8 @@
 //! What is wrong with the job store, and with the job in it.
 
 use seismic_pipeline::{
-    IrregularClock, Notice, RetentionLag, irregular_clocks, notices_of_losses, notices_of_sensors,
+    IrregularClock, Notice, OperatorKind, RetentionLag, irregular_clocks, notices_of_losses,
+    notices_of_sensors,
 };
 use seismic_queue::{
     Error, Finding, Fingerprint, JobStore, LastRow, Partition, PartitionView, Queue, Remedy, Span,
@@ -163,17 +164,8 @@ fn of_job(
         Ok(spans) => findings.extend(positions(view, &spans)),
         Err(error) => findings.push(failed(&error)),
     }
-    match notices_of_sensors(store, view, STATE_BYTES) {
-        Ok(notices) => findings.extend(notices.iter().flatten().map(of_notice)),
-        Err(error) => findings.push(Finding::problem(error.to_string(), "as it says")),
-    }
-    match irregular_clocks(store, view, STATE_BYTES) {
-        Ok(found) => findings.extend(found.and_then(of_clocks)),
-        Err(error) => findings.push(Finding::problem(error.to_string(), "as it says")),
-    }
-    match notices_of_losses(store, view) {
-        Ok(notices) => findings.extend(notices.iter().map(of_notice)),
-        Err(error) => findings.push(Finding::problem(error.to_string(), "as it says")),
+    if let Ok(kind) = kind {
+        findings.extend(of_sensors(&*kind.operators(), store, view));
     }
     match RetentionLag::of(queue, topic, false) {
         Ok(pinned) => findings.extend(pinned.iter().map(|pinned| {
@@ -184,6 +176,24 @@ fn of_job(
         })),
         Err(error) => findings.push(failed(&error)),
     }
+}
+
+/// What the job's sensors do: those in several partitions, irregular clocks, losses.
+fn of_sensors(kind: &dyn OperatorKind, store: &dyn JobStore, view: &View) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    match notices_of_sensors(kind, store, view, STATE_BYTES) {
+        Ok(notices) => findings.extend(notices.iter().flatten().map(of_notice)),
+        Err(error) => findings.push(Finding::problem(error.to_string(), "as it says")),
+    }
+    match irregular_clocks(kind, store, view, STATE_BYTES) {
+        Ok(found) => findings.extend(found.and_then(of_clocks)),
+        Err(error) => findings.push(Finding::problem(error.to_string(), "as it says")),
+    }
+    match notices_of_losses(kind, store, view) {
+        Ok(notices) => findings.extend(notices.iter().map(of_notice)),
+        Err(error) => findings.push(Finding::problem(error.to_string(), "as it says")),
+    }
+    findings
 }
 
 /// Topics of the store that do not have the rows which the job wrote.

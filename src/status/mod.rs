@@ -35,7 +35,7 @@ pub fn read(location: &Location, newest: Option<u64>) -> anyhow::Result<JobStatu
     // In this order: looking at a job that is not there makes no queue either.
     let store = location.open_store()?;
     let view = for_a_while(|| store.view())?;
-    kinds::of(&view)?;
+    let kind = kinds::of(&view)?.operators();
     let opened = InputQueue::open(location, &view)?;
     let queue = opened.queue();
     let (mut spans, mut pinned, mut open) = (Vec::new(), Vec::new(), Vec::new());
@@ -61,13 +61,14 @@ pub fn read(location: &Location, newest: Option<u64>) -> anyhow::Result<JobStatu
         sink.ahead = ahead.get(&sink.sink).map(ToString::to_string);
     }
     status.hold_back(&open);
-    let notices = notices_of_sensors(&*store, &view, STATE_BYTES)?;
+    let notices = notices_of_sensors(&*kind, &*store, &view, STATE_BYTES)?;
     status.partitions_of = SensorPartitions::of(notices.as_deref());
-    if let Some((clocks, total)) = irregular_clocks(&*store, &view, STATE_BYTES)? {
+    if let Some((clocks, total)) = irregular_clocks(&*kind, &*store, &view, STATE_BYTES)? {
         status.irregular_clocks = clocks.into_iter().map(Into::into).collect();
         status.irregular_clocks_total = Some(total);
     }
-    status.rejecting = notices_of_losses(&*store, &view)?.iter().map(RejectingStatus::of).collect();
+    status.rejecting =
+        notices_of_losses(&*kind, &*store, &view)?.iter().map(RejectingStatus::of).collect();
     if let Some(first) = StoredFirstStep::of(location, &view)? {
         let mut first = RepartitionStatus::of(location, &first)?;
         status.lag += first.lag;

@@ -4,9 +4,10 @@ use seismic_proto::state::{self, journal_entry::Input};
 use seismic_proto::{DecodeError, Message};
 use seismic_queue::{KeyedCut, Offset, Partition};
 
-use crate::engine::windows::rules::stored::RulesError;
+use crate::engine::semantics_error::SemanticsError;
 
-/// Name of the kind of job that there was first, which its entries and notes do not say.
+/// Name of the kind whose entries and notes carry no name, since it was once the only one. All other
+/// kinds store theirs.
 pub const FIRST_KIND: &str = "windows";
 
 /// One entry of the journal.
@@ -36,16 +37,16 @@ pub enum Entry {
         /// The same for each partition of its keyed outputs.
         keyed: Vec<KeyedCut>,
     },
-    /// What had its last record below `below` was closed: windows of a sensor, where it makes windows.
+    /// Keys without a record at or after `below` were closed.
     Idle {
         /// Place of the input.
         input: usize,
         /// Position that was passed.
         below: Offset,
-        /// How long nothing may come before a sensor is idle, ms.
+        /// How long a key may be silent before it is idle, ms.
         idle_timeout_ms: i64,
     },
-    /// A drained run closed every window.
+    /// A drained run closed everything.
     End,
     /// Offsets `[from, to)` were lost and the operator accepted it.
     Gap {
@@ -56,7 +57,7 @@ pub enum Entry {
         /// Where reading continues.
         to: Offset,
     },
-    /// Partitions were added to the input, and the sensors of all were redistributed.
+    /// Partitions were added to the input, and the keys of all were redistributed.
     Rescaled {
         /// How many it had.
         before: u32,
@@ -80,9 +81,9 @@ pub enum EntryError {
     /// Not what it should be.
     #[error("it is not a journal entry or note of this program")]
     Bytes(#[from] DecodeError),
-    /// Its rules cannot be used.
+    /// Its semantics cannot be used.
     #[error(transparent)]
-    Rules(#[from] RulesError),
+    Semantics(#[from] SemanticsError),
     /// It contradicts itself, or this version does not know it.
     #[error("it is damaged: {0}")]
     Damaged(String),

@@ -23,9 +23,11 @@ use seismic_queue::{
 use super::alignment::Alignment;
 use super::clock_step::ClockStep;
 use super::journal::{Entry, EntryError};
+use super::loss_reader::LossReader;
 use super::redistribute_error::RedistributeError;
 use super::row_reader::RowReader;
 use super::snapshot_error::SnapshotError;
+use super::state_reader::StateReader;
 
 /// What a row of a keyed output was made of. It travels in the row, since the row's own place among
 /// those of other tasks says nothing: `verify` tells by it whether each row is there, and once.
@@ -132,6 +134,22 @@ pub trait OperatorKind: Debug + Send + Sync {
     /// Reads rows of the outputs that follow the input, where they say by what they are known.
     fn row_reader(&self) -> Option<&'static dyn RowReader> {
         None
+    }
+
+    /// Reads rows and dead letters for what is reported about losses, where the kind has both.
+    fn loss_reader(&self) -> Option<&'static dyn LossReader> {
+        None
+    }
+
+    /// Reads what a checkpoint says about keys, where keys have clocks.
+    fn state_reader(&self) -> Option<&'static dyn StateReader> {
+        None
+    }
+
+    /// How far records of one key may be out of order in event time, ms. With the idle timeout it says
+    /// how close records in two partitions are when they belong into one result.
+    fn lateness_ms(&self) -> i64 {
+        0
     }
 
     /// Newest event time, ms, among what a row of the first output was made of, so that a running job
@@ -253,7 +271,7 @@ pub trait Operator: Any + Debug + Send {
         Vec::new()
     }
 
-    /// Keys that it has state of: sensors, where it makes windows.
+    /// Keys that it has state of, such as sensors.
     fn keys(&self) -> u64;
 
     /// Calls `see` with each key from the one numbered `from` on. Keys are numbered in the order in
@@ -278,7 +296,7 @@ pub trait Operator: Any + Debug + Send {
         (Vec::new(), 0)
     }
 
-    /// What is open and waits for more: windows, where it makes windows.
+    /// How much is open and waits for more records, such as windows.
     fn open(&self) -> u64;
 
     /// Number of the input's partitions when some were added last.

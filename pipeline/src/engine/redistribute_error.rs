@@ -8,10 +8,8 @@ use crate::engine::snapshot_error::SnapshotError;
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs)]
 pub enum RedistributeError {
-    #[error("partition {partition} has {windows} open windows")]
-    Open { partition: Partition, windows: u64 },
-    #[error("partition {partition} has open roll-ups")]
-    OpenRollups { partition: Partition },
+    #[error("partition {partition} has {what}")]
+    Open { partition: Partition, what: String },
     #[error(
         "sensor {sensor:?} is in partition {partition}, and Kafka's partitioner puts its id into \
          {expected}: its producer places sensors in another way, so their partitions after the rescale are unknown"
@@ -21,8 +19,8 @@ pub enum RedistributeError {
         "partition {partition} would have {sensors} sensors, more than the limit of a partition"
     )]
     TooMany { partition: Partition, sensors: u64 },
-    #[error("sensors of a job that repartitions its input stay where they are")]
-    Repartition,
+    #[error("{0}")]
+    Immovable(&'static str),
     #[error("the sensors that partition {partition} would get contradict each other")]
     Damaged { partition: Partition, source: SnapshotError },
 }

@@ -2,7 +2,7 @@
 
 use seismic_proto::DecodeError;
 
-use crate::engine::windows::rules::stored::RulesError;
+use crate::engine::semantics_error::SemanticsError;
 
 /// Why a snapshot cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -10,9 +10,9 @@ pub enum SnapshotError {
     /// Not a snapshot.
     #[error("it is not a snapshot")]
     Bytes(#[from] DecodeError),
-    /// Its rules cannot be used.
+    /// Its semantics cannot be used.
     #[error(transparent)]
-    Rules(#[from] RulesError),
+    Semantics(#[from] SemanticsError),
     /// It contradicts itself.
     #[error("it is damaged: {0}")]
     Damaged(String),

@@ -1,9 +1,10 @@
 //! Sensors whose clocks were not regular, from the newest checkpoint of each partition: for whoever looks
 //! at a job from outside.
 
-use seismic_proto::{Message as _, state};
 use seismic_queue::{JobStore, Partition, View};
 
+use crate::engine::operator::OperatorKind;
+use crate::engine::state_reader::StoredKey;
 use crate::{Result, limits};
 
 /// A sensor whose clock was set back, or that sent records which were far ahead of it.
@@ -26,10 +27,12 @@ pub struct IrregularClock {
 /// # Errors
 /// When the store cannot be read.
 pub fn irregular_clocks(
+    kind: &dyn OperatorKind,
     store: &dyn JobStore,
     view: &View,
     most_bytes: u64,
 ) -> Result<Option<(Vec<IrregularClock>, u64)>> {
+    let Some(reader) = kind.state_reader() else { return Ok(Some((Vec::new(), 0))) };
     let newest = view.partitions.iter().filter_map(|part| part.checkpoints.last());
     if newest.map(|info| info.bytes).sum::<u64>() > most_bytes {
         return Ok(None);
@@ -41,18 +44,14 @@ pub fn irregular_clocks(
         let Ok(checkpoint) = store.checkpoint(partition, info.manifest.checkpoint) else {
             continue;
         };
-        let Ok(snapshot) = state::Snapshot::decode(&*checkpoint.state) else { continue };
-        for sensor in snapshot.sensors {
-            let Some(irregular) = sensor.irregular else { continue };
-            let held =
-                irregular.held.iter().filter(|record| !record.bytes.is_empty()).count() as u64;
-            let (set_back, refuted) = (irregular.era, irregular.refuted);
+        let Some((_, keys)) = reader.keys(&checkpoint.state) else { continue };
+        for StoredKey { id, set_back, refuted, held, .. } in keys {
             if u64::from(set_back) + refuted + held == 0 {
                 continue;
             }
             total += 1;
             if named.len() < limits::IRREGULAR_NAMED {
-                let sensor = sensor.id;
+                let sensor = id.into_string();
                 named.push(IrregularClock { sensor, partition, set_back, refuted, held });
             }
         }

@@ -3,11 +3,10 @@
 //! The newest dead letters of each partition are compared with the newest rows, over the part of
 //! the input that both reach back to. So what was lost long ago, and is over, is not told again.
 
-use seismic_proto::{Message as _, SeismicAggRecord, SeismicDeadLetter};
-use seismic_queue::{Block, JobStore, Offset, Partition, Span, View};
+use seismic_queue::{JobStore, Offset, Partition, Span, View};
 
-use crate::engine::windows::output::DEAD;
-use crate::engine::windows::reject_reason::RejectReason;
+use crate::engine::loss_reader::LossReason;
+use crate::engine::operator::OperatorKind;
 use crate::runner::notices::losses::Losses;
 use crate::runner::notices::notice::Notice;
 use crate::verify::TopicReader;
@@ -17,36 +16,42 @@ use crate::{Result, limits};
 ///
 /// # Errors
 /// When the store cannot be read.
-pub fn notices_of_losses(store: &dyn JobStore, view: &View) -> Result<Vec<Notice>> {
-    let Some(dead_topic) = view.job.topic_of(DEAD) else { return Ok(Vec::new()) };
+pub fn notices_of_losses(
+    kind: &dyn OperatorKind,
+    store: &dyn JobStore,
+    view: &View,
+) -> Result<Vec<Notice>> {
+    let Some(reader) = kind.loss_reader() else { return Ok(Vec::new()) };
+    let (rows_place, letters_place) = (reader.rows_place(), reader.letters_place());
     let (mut losses, mut counted) = (Losses::default(), 0);
     for (partition, part) in view.job.input().all().zip(&view.partitions) {
-        let [rows, letters, ..] = &part.outputs[..] else { continue };
+        let outputs = part.outputs.get(rows_place).zip(part.outputs.get(letters_place));
+        let Some((rows, letters)) = outputs else { continue };
+        let topic = &view.job.outputs[letters_place].topic;
         let at = (partition, newest(letters.span, limits::LETTERS_COMPARED));
-        let (letters, is_whole) = read_letters(store, dead_topic, at)?;
-        let Some((first, ..)) = letters.first() else { continue };
+        let letters: Newest<(LossReason, String)> = read(store, topic, at, |value| {
+            let (reason, at) = reader.letter(value)?;
+            Some((at, (reason, reader.example(value))))
+        })?;
+        if letters.values.is_empty() {
+            continue;
+        }
+        let topic = &view.job.outputs[rows_place].topic;
         let at = (partition, newest(rows.span, limits::ROWS_COMPARED));
-        let (rows, are_whole) = read_rows(store, view.job.main_topic(), at)?;
-        // Both reach back to here: all of what is whole, and of what is cut its first value on.
-        let from_letters = if is_whole { 0 } else { *first };
-        let from_rows = match rows.first() {
-            Some((first, _)) if !are_whole => *first,
-            _ => 0,
-        };
-        let from = from_letters.max(from_rows);
-        for (_, key, letter) in letters.iter().filter(|(offset, ..)| *offset >= from) {
+        let rows: Newest<u64> = read(store, topic, at, |value| {
+            let (records, at) = reader.row(value)?;
+            Some((at, records))
+        })?;
+        // Both reach back to here.
+        let from = letters.reaches_back_to().max(rows.reaches_back_to());
+        for (_, key, (reason, example)) in letters.values.into_iter().filter(|it| it.0 >= from) {
             counted += 1;
-            if let Some(reason) = RejectReason::named(&letter.reason) {
-                losses.letter(&String::from_utf8_lossy(key), reason, letter, 1);
-            }
+            losses.add_letter(&key, reason, 1, || example);
         }
-        let mut block = Block::default();
-        for (_, row) in rows.iter().filter(|(offset, _)| *offset >= from) {
-            counted += row.record_count.max(0) as u64;
-            // A row that was stored fits a block.
-            let _ = block.push(row.sensor_id.as_bytes(), &row.encode_to_vec());
+        for (_, key, records) in rows.values.iter().filter(|it| it.0 >= from) {
+            counted += records;
+            losses.add_row(key, *records);
         }
-        losses.rows_all(&block);
     }
     Ok(losses.judge(counted, |_| 0).into_iter().map(Notice::Rejected).collect())
 }
@@ -56,36 +61,36 @@ fn newest(span: Span, most: u64) -> (Span, bool) {
     (Span { first, ..span }, first == Offset(0))
 }
 
-type Letter = (i64, Vec<u8>, SeismicDeadLetter);
-
-/// Dead letters by the offset of the input, with their keys, and whether those are all.
-fn read_letters(
-    store: &dyn JobStore,
-    topic: &str,
-    (partition, (span, is_whole)): (Partition, (Span, bool)),
-) -> Result<(Vec<Letter>, bool)> {
-    let mut letters = Vec::new();
-    let mut reader = TopicReader::open(store, topic, partition, span)?;
-    while reader.read_messages(|message| {
-        if let Ok(letter) = SeismicDeadLetter::decode(message.value) {
-            letters.push((letter.input_offset, message.key.to_vec(), letter));
-        }
-    })? {}
-    Ok((letters, is_whole))
+/// The newest values of a topic, each with the offset of the input at which it was written, and its
+/// key.
+struct Newest<T> {
+    values: Vec<(Offset, Vec<u8>, T)>,
+    /// Whether these are all.
+    is_whole: bool,
 }
 
-/// Rows by the offset of the input at which they were closed, and whether those are all.
-fn read_rows(
+impl<T> Newest<T> {
+    /// All of what is whole, and of what is cut its first value on.
+    fn reaches_back_to(&self) -> Offset {
+        match self.values.first() {
+            Some((first, ..)) if !self.is_whole => *first,
+            _ => Offset(0),
+        }
+    }
+}
+
+fn read<T>(
     store: &dyn JobStore,
     topic: &str,
     (partition, (span, is_whole)): (Partition, (Span, bool)),
-) -> Result<(Vec<(i64, SeismicAggRecord)>, bool)> {
-    let mut rows = Vec::new();
+    decode: impl Fn(&[u8]) -> Option<(Offset, T)>,
+) -> Result<Newest<T>> {
+    let mut values = Vec::new();
     let mut reader = TopicReader::open(store, topic, partition, span)?;
-    while reader.read(|_, value| {
-        if let Ok(row) = SeismicAggRecord::decode(value) {
-            rows.push((row.closing_offset, row));
+    while reader.read_messages(|message| {
+        if let Some((at, value)) = decode(message.value) {
+            values.push((at, message.key.to_vec(), value));
         }
     })? {}
-    Ok((rows, is_whole))
+    Ok(Newest { values, is_whole })
 }

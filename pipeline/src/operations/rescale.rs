@@ -47,8 +47,7 @@ pub fn rescale(job: JobContext<'_>, stop: &Arc<AtomicBool>) -> Result<()> {
     let mut parts = parts.collect::<Result<Vec<_>>>()?;
     let operators = parts.iter_mut().map(|part| &mut *part.operator).collect();
     job.kind.redistribute(operators, before).map_err(|source| match source {
-        RedistributeError::Open { partition, .. }
-        | RedistributeError::OpenRollups { partition } => {
+        RedistributeError::Open { partition, .. } => {
             Error::NotDrained { partition, what: source.to_string() }
         }
         source => Error::Redistribute { source },

@@ -96,7 +96,7 @@ pub fn run_behind(
     };
 
     let (is_over, checkpoint_requests) = (AtomicBool::new(false), &CheckpointRequests::default());
-    let spread = &SpreadWatch::new(settings, job.job.input().partitions);
+    let spread = &SpreadWatch::new(job.kind.lateness_ms(), settings, job.job.input().partitions);
     let losses = &LossWatch::default();
     metrics.begin_run();
     let outcome = thread::scope(|scope| {

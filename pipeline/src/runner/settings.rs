@@ -1,12 +1,10 @@
-//! How a job runs: its rules, and what does not change results.
+//! How a job runs: what does not change its results.
 
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-
-use crate::engine::windows::rules::Rules;
 
 /// Where a group without progress begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,16 +50,16 @@ pub enum Finish {
     /// Never: it is a service.
     #[default]
     Never,
-    /// At the end that the log had when the run began; windows stay open in the checkpoint.
+    /// At the end that the log had when the run began; what is open stays open in the checkpoint.
     CaughtUp,
-    /// There too, and then every window is closed.
+    /// There too, and then everything is closed.
     Drain,
 }
 
 /// What becomes of a job that finds a sensor spread over several partitions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnSpread {
-    /// It tells, and goes on: each partition makes rows of its own.
+    /// It reports them and continues: each partition makes rows of its own.
     #[default]
     Warn,
     /// It ends, before it commits more.
@@ -89,9 +87,7 @@ impl PauseToken {
 /// How a job runs.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// What changes results.
-    pub rules: Rules,
-    /// How long a sensor may be silent before its windows are closed; zero: for ever.
+    /// How long a sensor may be silent before what it has open is closed; zero: forever.
     pub idle_timeout: Duration,
     /// Where a group without progress begins; `None` is earliest, and allowed when there is
     /// progress.
@@ -116,7 +112,6 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Settings {
-            rules: Rules::default(),
             idle_timeout: Duration::from_millis(2_000),
             from: None,
             accept_loss: false,

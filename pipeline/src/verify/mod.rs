@@ -29,7 +29,6 @@ mod row_sequence;
 mod rows;
 mod spread;
 mod topic_reader;
-mod window_counters;
 
 pub use report::{Difference, DifferenceKind, LostRange, Proved, Report, SpreadRows};
 pub(crate) use topic_reader::TopicReader;

@@ -33,7 +33,8 @@ fn half() -> CheckpointRef {
 fn child(parent: &Stage, store: impl JobStore + 'static) -> Stage {
     let job = seismic_queue::Job { group: "child".into(), ..parent.job.clone() };
     let (queue, settings) = (parent.queue.clone(), parent.settings.clone());
-    Stage { queue, store: Box::new(store), job, settings, slots: 2 }
+    let rules = parent.rules.clone();
+    Stage { queue, store: Box::new(store), job, rules, settings, slots: 2 }
 }
 
 fn begin(child: &Stage, parent: &Stage, which: &CheckpointRef) -> Result<()> {
@@ -113,7 +114,7 @@ fn what_cannot_be_forked_is_refused_and_holds_nothing() {
     let before = holds();
 
     let mut other_rules = child(&parent, MemoryStore::new());
-    other_rules.settings.rules = Rules { lateness_ms: 501, ..Rules::default() };
+    other_rules.rules = Rules { lateness_ms: 501, ..Rules::default() };
     let error = begin(&other_rules, &parent, &half()).unwrap_err();
     assert!(error.to_string().contains("lateness-ms 501 (was 500)"), "{error}");
     assert_eq!(error.kind(), Kind::Config);

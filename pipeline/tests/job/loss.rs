@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use seismic_generator::{Options, generate};
 use seismic_pipeline::verify::{LostRange, verify};
-use seismic_pipeline::{Engine, Error, Finish, Loss, Output, Rules, Settings};
+use seismic_pipeline::{Engine, Error, Finish, Loss, Output, Rules};
 use seismic_proto::{Message as _, SeismicAggRecord};
 use seismic_queue::{
     Batch, Event, Kind, Offset, Partition, Policy, Queue, Reader, Remedy, Retention,
@@ -265,11 +265,11 @@ impl Witness {
     }
 
     /// The rows that the messages without the lost ones give.
-    fn rows(&self, settings: &Settings, stage: &Stage) -> Vec<SeismicAggRecord> {
+    fn rows(&self, stage: &Stage) -> Vec<SeismicAggRecord> {
         let mut rows = Vec::new();
         for batch in &self.log {
             let partition = batch.partition();
-            let rules = settings.rules.clone();
+            let rules = stage.rules.clone();
             let mut engine = Engine::new(rules, &stage.job.input().name, partition, Offset(0));
             let mut out = Output::default();
             for message in batch.messages() {
@@ -340,7 +340,7 @@ fn history(seed: u64) -> bool {
         );
         match ended {
             Ok(_) if is_last => {
-                assert!(stage.rows() == witness.rows(&stage.settings, &stage));
+                assert!(stage.rows() == witness.rows(&stage));
                 assert_proved(&stage);
                 return true;
             }

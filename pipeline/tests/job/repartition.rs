@@ -31,6 +31,7 @@ struct TwoSteps {
     input: Topic,
     first: Box<dyn JobStore>,
     second: Box<dyn JobStore>,
+    rules: Rules,
     settings: Settings,
     /// Whether records share messages of the internal topic.
     packs: bool,
@@ -44,13 +45,10 @@ impl TwoSteps {
     fn with_stores(first: Box<dyn JobStore>, second: Box<dyn JobStore>) -> Self {
         let queue = Memory::new();
         let input = queue.create("in", 4).unwrap();
-        let settings = Settings {
-            idle_timeout: Duration::ZERO,
-            finish: Finish::Drain,
-            rules: Rules { repartitioned: Some("in".to_owned()), ..Rules::default() },
-            ..Settings::default()
-        };
-        TwoSteps { queue, input, first, second, settings, packs: true }
+        let settings =
+            Settings { idle_timeout: Duration::ZERO, finish: Finish::Drain, ..Settings::default() };
+        let rules = Rules { repartitioned: Some("in".to_owned()), ..Rules::default() };
+        TwoSteps { queue, input, first, second, rules, settings, packs: true }
     }
 
     fn new() -> Self {
@@ -58,7 +56,7 @@ impl TwoSteps {
     }
 
     fn kind(&self) -> Repartition {
-        let rules = &self.settings.rules;
+        let rules = &self.rules;
         let follows_append_times = rules.time == TimeMode::Ingest;
         let bound_ms = rules.lateness_ms / 4;
         Repartition { partitions: 4, bound_ms, follows_append_times, packs: self.packs }
@@ -99,7 +97,7 @@ impl TwoSteps {
             lease: &*lease,
             job: &job,
             slots: 2,
-            kind: &self.settings.rules,
+            kind: &self.rules,
             settings: &self.settings,
         };
         run_behind(context, Some(&first_step), stop, &Metrics::default())
@@ -217,7 +215,7 @@ fn rows_of_keyed(
         lease: &*lease,
         job: &job,
         slots: 2,
-        kind: &settings.rules,
+        kind: &Rules::default(),
         settings: &settings,
     };
     run(context, &Arc::default(), &Metrics::default()).unwrap();
@@ -483,7 +481,7 @@ fn a_service_closes_by_idle_once_what_was_appended_has_come_through_and_not_befo
 #[test]
 fn append_times_of_the_input_make_the_windows_of_ingest_time() {
     let mut steps = TwoSteps::new();
-    steps.settings.rules.time = TimeMode::Ingest;
+    steps.rules.time = TimeMode::Ingest;
     publish_round_robin(&steps, records(5, 100, 5_000));
     // Long after: append times of the internal topic say nothing.
     steps.run_first(&Arc::default()).unwrap();

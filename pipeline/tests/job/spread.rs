@@ -52,7 +52,7 @@ fn run_and_listen(stage: &Stage) -> (Result<(), Error>, Vec<Notice>) {
 
 fn looked_at(stage: &Stage) -> Vec<Notice> {
     let view = stage.store.view().unwrap();
-    notices_of_sensors(&*stage.store, &view, u64::MAX).unwrap().unwrap()
+    notices_of_sensors(&stage.rules, &*stage.store, &view, u64::MAX).unwrap().unwrap()
 }
 
 fn spread(notices: &[Notice]) -> &SpreadSensors {

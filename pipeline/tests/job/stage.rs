@@ -18,6 +18,7 @@ pub struct Stage {
     pub queue: Memory,
     pub store: Box<dyn JobStore>,
     pub job: Job,
+    pub rules: Rules,
     pub settings: Settings,
     pub slots: usize,
 }
@@ -45,10 +46,16 @@ impl Stage {
             idle_timeout: Duration::ZERO,
             finish: Finish::Drain,
             commit_every: Duration::ZERO,
-            rules: rules(),
             ..Settings::default()
         };
-        Stage { queue, store: Box::new(MemoryStore::new()), job, settings, slots: 2 }
+        Stage {
+            queue,
+            store: Box::new(MemoryStore::new()),
+            job,
+            rules: rules(),
+            settings,
+            slots: 2,
+        }
     }
 
     /// Runs the job until it ends by itself.
@@ -75,7 +82,7 @@ impl Stage {
             lease,
             job: &self.job,
             slots: self.slots,
-            kind: &self.settings.rules,
+            kind: &self.rules,
             settings: &self.settings,
         }
     }

@@ -60,7 +60,7 @@ fn from_beside_progress_is_refused() {
 fn other_rules_than_those_of_the_progress_are_refused_by_name() {
     let mut stage = Stage::new();
     stage.run().unwrap();
-    stage.settings.rules = Rules { lateness_ms: 501, ..rules() };
+    stage.rules = Rules { lateness_ms: 501, ..rules() };
     let error = stage.run().unwrap_err();
     assert_eq!(error.kind(), Kind::Config);
     assert!(error.to_string().contains("lateness-ms 501 (was 500)"), "{error}");
@@ -71,7 +71,7 @@ fn other_rules_than_those_of_the_progress_are_refused_by_name() {
 fn other_roll_ups_than_those_of_the_store_are_refused_with_the_choice_left() {
     let mut stage = Stage::new();
     stage.run().unwrap();
-    stage.settings.rules.rollups_ms.pop();
+    stage.rules.rollups_ms.pop();
     stage.job.outputs.pop();
     let error = stage.run().unwrap_err();
     assert_eq!(error.kind(), Kind::Config);
@@ -82,7 +82,7 @@ fn other_roll_ups_than_those_of_the_store_are_refused_with_the_choice_left() {
 #[test]
 fn rules_that_cannot_be_used_are_refused_before_anything_is_read() {
     let mut stage = Stage::new();
-    stage.settings.rules = Rules { window_ms: 0, ..rules() };
+    stage.rules = Rules { window_ms: 0, ..rules() };
     assert_eq!(stage.run().unwrap_err().kind(), Kind::Config);
     let view = stage.store.view().unwrap();
     assert!(view.partitions.iter().all(|part| part.progress.is_none()));

@@ -61,30 +61,26 @@ fn stage(setup: &Setup, ground: &Arc<Ground>, processes: usize) -> Stage {
     let store = MemoryStore::with_clock(Arc::clone(&ground.wall));
     let input = queue.create("seismic-data-topic", setup.partitions).unwrap();
     let ms = Duration::from_millis;
-    let service = Settings {
-        rules: Rules {
-            // A share of jobs was begun by an older program.
-            version: match setup.dedupe && setup.drained {
-                true => OLDEST_ENGINE_VERSION,
-                false => ENGINE_VERSION,
-            },
-            window_ms: setup.window_ms,
-            lateness_ms: setup.lateness_ms,
-            max_ahead_ms: setup.max_ahead_ms,
-            // Of half of the jobs clocks step far by little more than a window.
-            max_jump_ms: if setup.sensors.is_multiple_of(2) {
-                2 * setup.window_ms
-            } else {
-                3_600_000
-            },
-            // Of some, late records still count.
-            allowed_lateness_ms: if setup.partitions % 2 == 1 { 10 * setup.window_ms } else { 0 },
-            max_sensors: setup.max_sensors,
-            time: if setup.ingest { TimeMode::Ingest } else { TimeMode::Event },
-            dedupe: if setup.dedupe { Dedupe::Time } else { Dedupe::Off },
-            rollups_ms: [2, 10].map(|windows| windows * setup.window_ms).to_vec(),
-            ..Rules::default()
+    let rules = Rules {
+        // A share of jobs was begun by an older program.
+        version: match setup.dedupe && setup.drained {
+            true => OLDEST_ENGINE_VERSION,
+            false => ENGINE_VERSION,
         },
+        window_ms: setup.window_ms,
+        lateness_ms: setup.lateness_ms,
+        max_ahead_ms: setup.max_ahead_ms,
+        // Of half of the jobs clocks step far by little more than a window.
+        max_jump_ms: if setup.sensors.is_multiple_of(2) { 2 * setup.window_ms } else { 3_600_000 },
+        // Of some, late records still count.
+        allowed_lateness_ms: if setup.partitions % 2 == 1 { 10 * setup.window_ms } else { 0 },
+        max_sensors: setup.max_sensors,
+        time: if setup.ingest { TimeMode::Ingest } else { TimeMode::Event },
+        dedupe: if setup.dedupe { Dedupe::Time } else { Dedupe::Off },
+        rollups_ms: [2, 10].map(|windows| windows * setup.window_ms).to_vec(),
+        ..Rules::default()
+    };
+    let service = Settings {
         idle_timeout: ms(setup.idle_timeout_ms),
         commit_every: ms(setup.commit_every_ms),
         snapshot_every: ms(setup.snapshot_every_ms),
@@ -99,8 +95,8 @@ fn stage(setup: &Setup, ground: &Arc<Ground>, processes: usize) -> Stage {
         ground: Arc::clone(ground),
         queue,
         store,
-        job: Job::plain("simulation", input, topics(&service.rules)),
-        kind: Box::new(service.rules.clone()),
+        job: Job::plain("simulation", input, topics(&rules)),
+        kind: Box::new(rules),
         last: Settings { finish, ..service.clone() },
         service,
         budget: RecordBudget::new(None),

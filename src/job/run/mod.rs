@@ -42,7 +42,7 @@ pub(super) fn run(spec: &JobSpec, shared: &Shared, notify: &Notify) -> anyhow::R
 
 fn run_until_over(spec: &JobSpec, shared: &Shared, notify: &Notify) -> anyhow::Result<bool> {
     let stop = shared.stop.flag();
-    let (location, mut settings) = (spec.location(), spec.settings());
+    let (location, mut rules, mut settings) = (spec.location(), spec.rules(), spec.settings());
     settings.pause = shared.pause.clone();
     let queue = patiently(stop, || match spec.is_bounded() {
         true => location.open_queue_of(&spec.topic),
@@ -77,9 +77,9 @@ fn run_until_over(spec: &JobSpec, shared: &Shared, notify: &Notify) -> anyhow::R
         false => spec.once.open(&location, stop)?,
     };
     let parent = origin.as_ref().and_then(Origin::parent);
-    version::keep((&mut settings.rules, &mut job), &*store, parent, stop);
+    version::keep((&mut rules, &mut job), &*store, parent, stop);
     if spec.once.accept_partitions {
-        rescale::accept((&*queue, &*store), &job, &settings, &shared.stop, notify)?;
+        rescale::accept((&*queue, &*store), (&job, &rules), &settings, &shared.stop, notify)?;
     }
     let lease = patiently(stop, || store.acquire(&job))?;
     if settings.from.is_some() && spec.once.was_begun() && has_progress(&*store, stop)? {
@@ -93,7 +93,7 @@ fn run_until_over(spec: &JobSpec, shared: &Shared, notify: &Notify) -> anyhow::R
         lease: &*lease,
         job: &job,
         slots: spec.slots.unwrap_or(cores),
-        kind: &settings.rules,
+        kind: &rules,
         settings: &settings,
     };
     if let Some(origin) = origin {

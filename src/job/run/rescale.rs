@@ -1,6 +1,6 @@
 //! Rescaling a job whose input got more partitions since it was drained.
 
-use seismic_pipeline::{Error, JobContext, Settings, rescale};
+use seismic_pipeline::{Error, JobContext, OperatorKind, Settings, rescale};
 use seismic_queue::{Error as QueueError, Job, JobStore, Queue, patiently, patiently_by};
 
 use crate::job::notify::Notify;
@@ -12,7 +12,7 @@ use crate::job::stop::StopToken;
 /// As [`rescale`] and [`JobStore::rescale`].
 pub fn accept(
     (queue, store): (&dyn Queue, &dyn JobStore),
-    job: &Job,
+    (job, kind): (&Job, &dyn OperatorKind),
     settings: &Settings,
     stop: &StopToken,
     notify: &Notify,
@@ -26,8 +26,7 @@ pub fn accept(
         return Ok(());
     }
     let lease = patiently(stop.flag(), || store.rescale(job))?;
-    let run_job =
-        JobContext { queue, store, lease: &*lease, job, slots: 1, kind: &settings.rules, settings };
+    let run_job = JobContext { queue, store, lease: &*lease, job, slots: 1, kind, settings };
     patiently_by(Error::kind, stop.flag(), || rescale(run_job, stop.flag()))?;
     notify(&format_args!("the job continues with {now} partitions; it had {before}"));
     Ok(())

@@ -210,7 +210,6 @@ impl JobSpec {
     #[must_use]
     pub fn settings(&self) -> Settings {
         Settings {
-            rules: self.rules(),
             idle_timeout: self.idle_timeout.duration(),
             from: self.from,
             accept_loss: self.once.accept_loss,

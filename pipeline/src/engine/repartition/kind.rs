@@ -5,6 +5,7 @@ use seismic_queue::{Fingerprint, Job, Offset, OutputSpec, Partition, Topic};
 use crate::engine::alignment::{Alignment, EventTimeOf};
 use crate::engine::journal::EntryError;
 use crate::engine::kind_note;
+use crate::engine::loss_reader::LossReader;
 use crate::engine::operator::{Operator, OperatorKind, RowIdentity};
 use crate::engine::redistribute_error::RedistributeError;
 use crate::engine::repartition::envelope::{Envelope, VERSION};
@@ -13,6 +14,7 @@ use crate::engine::repartition::pack::{InternalRecords, is_pack};
 use crate::engine::repartition::state::RepartitionState;
 use crate::engine::snapshot_error::SnapshotError;
 use crate::engine::windows::decode::first_event_time;
+use crate::engine::windows::loss_reader::WindowLosses;
 use crate::engine::windows::output::DEAD;
 use crate::limits;
 
@@ -161,6 +163,10 @@ impl OperatorKind for Repartition {
         }
     }
 
+    fn loss_reader(&self) -> Option<&'static dyn LossReader> {
+        Some(&WindowLosses)
+    }
+
     fn alignment(&self) -> Option<Alignment> {
         let event_time = (!self.follows_append_times).then_some(first_event_time as EventTimeOf);
         let append_bound_ms = limits::AHEAD_OF_SLOWEST_MS;
@@ -168,7 +174,9 @@ impl OperatorKind for Repartition {
     }
 
     fn redistribute(&self, _: Vec<&mut dyn Operator>, _: u32) -> Result<(), RedistributeError> {
-        Err(RedistributeError::Repartition)
+        Err(RedistributeError::Immovable(
+            "sensors of a job that repartitions its input stay where they are",
+        ))
     }
 }
 

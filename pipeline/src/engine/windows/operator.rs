@@ -9,18 +9,22 @@ use seismic_queue::{
 
 use crate::engine::clock_step::ClockStep;
 use crate::engine::journal::{Entry, EntryError, FIRST_KIND};
+use crate::engine::loss_reader::LossReader;
 use crate::engine::operator::{Operator, OperatorKind, apply_common};
 use crate::engine::redistribute_error::RedistributeError;
 use crate::engine::row_reader::RowReader;
 use crate::engine::snapshot_error::SnapshotError;
+use crate::engine::state_reader::StateReader;
 use crate::engine::windows::counters::Counters;
 use crate::engine::windows::engine::Engine;
+use crate::engine::windows::loss_reader::WindowLosses;
 use crate::engine::windows::note::Note;
 use crate::engine::windows::output::{Output, ROLLUP};
 use crate::engine::windows::redistribute::redistribute;
 use crate::engine::windows::reject_reason::RejectReason;
 use crate::engine::windows::row_reader::WindowRows;
 use crate::engine::windows::rules::{Rules, TimeMode};
+use crate::engine::windows::state_reader::WindowState;
 
 /// An engine and the output that waits for its commit.
 #[derive(Debug)]
@@ -107,6 +111,18 @@ impl OperatorKind for Rules {
     fn event_ms_of(&self, row: &[u8]) -> Option<i64> {
         let row = SeismicAggRecord::decode(row).ok()?;
         Some(row.last_sample_ts).filter(|_| row.record_count > 0)
+    }
+
+    fn lateness_ms(&self) -> i64 {
+        self.lateness_ms
+    }
+
+    fn loss_reader(&self) -> Option<&'static dyn LossReader> {
+        Some(&WindowLosses)
+    }
+
+    fn state_reader(&self) -> Option<&'static dyn StateReader> {
+        Some(&WindowState)
     }
 
     fn row_reader(&self) -> Option<&'static dyn RowReader> {

@@ -12,10 +12,10 @@ use crate::engine::windows::note::Note;
 pub(crate) struct WindowRows;
 
 /// Place of the windows among the outputs.
-const WINDOWS: usize = 0;
+pub(super) const WINDOWS: usize = 0;
 
 /// Place of the dead letters.
-const DEAD_LETTERS: usize = 1;
+pub(super) const DEAD_LETTERS: usize = 1;
 
 impl RowReader for WindowRows {
     fn origin(&self, place: usize, row: &[u8]) -> Option<RowOrigin> {

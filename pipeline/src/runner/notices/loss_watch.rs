@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use seismic_queue::Commit;
 
+use crate::engine::loss_reader::{LossReader, LossReason};
 use crate::engine::operator::Operator;
-use crate::engine::windows::reject_reason::RejectReason;
 use crate::limits;
 use crate::runner::notices::losses::Losses;
 use crate::runner::notices::notice::Notice;
@@ -18,12 +18,12 @@ use crate::runner::notices::notice::Notice;
 /// When each reason was told last.
 #[derive(Debug, Default)]
 pub struct LossWatch {
-    told: Mutex<BTreeMap<RejectReason, Duration>>,
+    told: Mutex<BTreeMap<LossReason, Duration>>,
 }
 
 impl LossWatch {
     /// Whether a reason is to be told now; then it counts as told.
-    fn is_to_tell(&self, reason: RejectReason, now: Duration) -> bool {
+    fn is_to_tell(&self, reason: LossReason, now: Duration) -> bool {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         let is_new = told
             .get(&reason)
@@ -46,18 +46,14 @@ pub struct SlotLosses {
 }
 
 impl SlotLosses {
-    /// Takes a commit that is about to be made; dead letters are the second output of a kind of job
-    /// that has them.
-    pub fn see<'a>(&mut self, commit: &Commit, operators: impl Iterator<Item = &'a dyn Operator>) {
-        let mut has_letters = false;
-        for part in &commit.partitions {
-            if let [rows, letters, ..] = &part.outputs[..] {
-                self.losses.rows(rows);
-                has_letters |= letters.count() > 0;
-                self.losses.letters(letters);
-            }
-        }
-        if has_letters {
+    /// Counts what a commit that is about to be made loses.
+    pub fn see<'a>(
+        &mut self,
+        commit: &Commit,
+        reader: &dyn LossReader,
+        operators: impl Iterator<Item = &'a dyn Operator>,
+    ) {
+        if self.losses.see(commit, reader) {
             let operators: Vec<_> = operators.collect();
             self.losses.note_open(|id| open(&operators, id));
         }
@@ -105,6 +101,8 @@ mod tests {
     use seismic_queue::{Block, Partition, PartitionCommit};
 
     use super::*;
+    use crate::engine::windows::loss_reader::WindowLosses;
+    use crate::engine::windows::reject_reason::RejectReason;
 
     /// A commit with that many dead letters without a sensor.
     fn commit_with(letters: u64) -> Commit {
@@ -133,9 +131,9 @@ mod tests {
     fn a_short_job_compares_its_losses_with_all_that_it_read() {
         let mut losses = SlotLosses::default();
         losses.read(1_000);
-        losses.see(&commit_with(50), iter::empty());
+        losses.see(&commit_with(50), &WindowLosses, iter::empty());
         assert_eq!(told(&mut losses, 1, true), []);
-        losses.see(&commit_with(1), iter::empty());
+        losses.see(&commit_with(1), &WindowLosses, iter::empty());
         assert_eq!(told(&mut losses, 1, true), [(51, 1_000)]);
     }
 
@@ -146,7 +144,7 @@ mod tests {
         assert_eq!(told(&mut losses, 3, false), []);
         assert_eq!(told(&mut losses, 64, false), []);
         losses.read(100);
-        losses.see(&commit_with(10), iter::empty());
+        losses.see(&commit_with(10), &WindowLosses, iter::empty());
         assert_eq!(told(&mut losses, 67, false), [(10, 100)]);
     }
 }

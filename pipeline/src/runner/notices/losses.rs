@@ -9,10 +9,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use compact_str::CompactString;
-use seismic_proto::{Message as _, SeismicAggRecord, SeismicDeadLetter, SeismicRecord};
-use seismic_queue::Block;
+use seismic_queue::{Block, Commit};
 
-use crate::engine::windows::reject_reason::RejectReason;
+use crate::engine::loss_reader::{LossReader, LossReason};
 use crate::limits;
 use crate::runner::notices::notice::{RejectedRecords, RejectedSensor};
 
@@ -21,7 +20,7 @@ use crate::runner::notices::notice::{RejectedRecords, RejectedSensor};
 pub struct Losses {
     sensors: HashMap<CompactString, SensorLosses>,
     /// Dead letters by reason, sensors and none.
-    by_reason: BTreeMap<RejectReason, Lost>,
+    by_reason: BTreeMap<LossReason, Lost>,
 }
 
 /// Losses for one reason.
@@ -34,7 +33,7 @@ struct Lost {
 
 #[derive(Debug, Default)]
 struct SensorLosses {
-    by_reason: BTreeMap<RejectReason, u64>,
+    by_reason: BTreeMap<LossReason, u64>,
     /// Records in its rows since its first loss.
     in_rows: u64,
     /// Records in its open windows at its first loss, once somebody asked.
@@ -42,30 +41,60 @@ struct SensorLosses {
 }
 
 impl Losses {
-    /// Takes the dead letters of a commit, or some of them.
-    pub fn letters(&mut self, letters: &Block) {
-        let step = (letters.count() as usize).div_ceil(limits::LOSSES_SAMPLED).max(1);
+    /// Counts the rows and dead letters of a commit, or a sample of them; whether it has dead letters.
+    pub fn see(&mut self, commit: &Commit, reader: &dyn LossReader) -> bool {
+        let mut has_letters = false;
+        for part in &commit.partitions {
+            if let Some(rows) = part.outputs.get(reader.rows_place()) {
+                self.rows(rows, reader);
+            }
+            if let Some(letters) = part.outputs.get(reader.letters_place()) {
+                has_letters |= letters.count() > 0;
+                self.letters(letters, reader);
+            }
+        }
+        has_letters
+    }
+
+    fn letters(&mut self, letters: &Block, reader: &dyn LossReader) {
+        let step = sampled_step(letters);
         for (place, (key, value)) in letters.messages().enumerate().step_by(step) {
             let stands_for = step.min(letters.count() as usize - place) as u64;
-            let Ok(letter) = SeismicDeadLetter::decode(value) else { continue };
-            let Some(reason) = RejectReason::named(&letter.reason) else { continue };
-            self.letter(&String::from_utf8_lossy(key), reason, &letter, stands_for);
+            if let Some((reason, _)) = reader.letter(value) {
+                self.add_letter(key, reason, stands_for, || reader.example(value));
+            }
         }
     }
 
-    /// Takes a dead letter that stands for so many.
-    pub fn letter(
+    fn rows(&mut self, rows: &Block, reader: &dyn LossReader) {
+        if self.sensors.is_empty() {
+            return;
+        }
+        let step = sampled_step(rows);
+        for (key, value) in rows.messages().step_by(step) {
+            // Only rows of sensors that have lost something are read.
+            if let Some(sensor) = self.sensor(key)
+                && let Some((records, _)) = reader.row(value)
+            {
+                sensor.in_rows += records * step as u64;
+            }
+        }
+    }
+
+    /// Counts a dead letter that stands for so many.
+    pub fn add_letter(
         &mut self,
-        sensor: &str,
-        reason: RejectReason,
-        letter: &SeismicDeadLetter,
+        key: &[u8],
+        reason: LossReason,
         records: u64,
+        example: impl FnOnce() -> String,
     ) {
         let lost = self.by_reason.entry(reason).or_default();
         lost.records += records;
         if lost.example.is_empty() {
-            lost.example = example(letter);
+            lost.example = example();
         }
+        let sensor = &*String::from_utf8_lossy(key);
         let is_known = self.sensors.contains_key(sensor);
         if !sensor.is_empty() && (is_known || self.sensors.len() < limits::LOSING_SENSORS) {
             let of_sensor = self.sensors.entry(sensor.into()).or_default();
@@ -73,26 +102,15 @@ impl Losses {
         }
     }
 
-    /// Takes the rows of a commit, or some of them.
-    pub fn rows(&mut self, rows: &Block) {
-        if self.sensors.is_empty() {
-            return;
+    /// Counts the records of a row, if its sensor has lost something.
+    pub fn add_row(&mut self, key: &[u8], records: u64) {
+        if let Some(sensor) = self.sensor(key) {
+            sensor.in_rows += records;
         }
-        self.every_row(rows, (rows.count() as usize).div_ceil(limits::LOSSES_SAMPLED).max(1));
     }
 
-    /// Takes all of these rows.
-    pub fn rows_all(&mut self, rows: &Block) {
-        self.every_row(rows, 1);
-    }
-
-    fn every_row(&mut self, rows: &Block, step: usize) {
-        for (key, value) in rows.messages().step_by(step) {
-            let Ok(key) = std::str::from_utf8(key) else { continue };
-            let Some(sensor) = self.sensors.get_mut(key) else { continue };
-            let Ok(row) = SeismicAggRecord::decode(value) else { continue };
-            sensor.in_rows += row.record_count.max(0) as u64 * step as u64;
-        }
+    fn sensor(&mut self, key: &[u8]) -> Option<&mut SensorLosses> {
+        self.sensors.get_mut(std::str::from_utf8(key).ok()?)
     }
 
     /// Notes how many records sensors have in open windows; `open` gives that of a sensor.
@@ -105,7 +123,7 @@ impl Losses {
     /// What is lost for each reason of which a sensor, or the job with its `read` records, loses
     /// too much.
     pub fn judge(&self, read: u64, open: impl Fn(&str) -> u64) -> Vec<RejectedRecords> {
-        let mut found: BTreeMap<RejectReason, Vec<RejectedSensor>> = BTreeMap::new();
+        let mut found: BTreeMap<LossReason, Vec<RejectedSensor>> = BTreeMap::new();
         for (id, sensor) in &self.sensors {
             let lost: u64 = sensor.by_reason.values().sum();
             let opened = open(id).saturating_sub(sensor.open_before.unwrap_or_default());
@@ -141,28 +159,24 @@ fn is_too_much(rejected: u64, records: u64) -> bool {
     rejected * 100 > records * limits::LOST_PERCENT && (is_enough || is_everything)
 }
 
-/// What the letter is about, as far as it can be read.
-fn example(letter: &SeismicDeadLetter) -> String {
-    let place = format!("partition {}, offset {}", letter.input_partition, letter.input_offset);
-    match SeismicRecord::decode(&*letter.bytes) {
-        Ok(record) if !record.sensor_id.is_empty() => format!(
-            "{place}: amplitude {}, event time {} ({} ms before it was appended), quality {}, \
-             phase {:?}, at {}, {}",
-            record.seismic_amplitude,
-            record.collect_timestamp,
-            letter.append_ms.saturating_sub(record.collect_timestamp),
-            record.data_quality,
-            record.phase_type,
-            record.latitude,
-            record.longitude,
-        ),
-        _ => format!("{place}, {} bytes", letter.original_len),
-    }
+/// Every which message of a block is read.
+fn sampled_step(block: &Block) -> usize {
+    (block.count() as usize).div_ceil(limits::LOSSES_SAMPLED).max(1)
 }
 
 #[cfg(test)]
 mod tests {
+    use seismic_proto::{Message as _, SeismicAggRecord, SeismicDeadLetter, SeismicRecord};
+    use seismic_queue::{Partition, PartitionCommit};
+
     use super::*;
+    use crate::engine::windows::loss_reader::WindowLosses;
+    use crate::engine::windows::reject_reason::RejectReason;
+
+    fn see(losses: &mut Losses, outputs: Vec<Block>) {
+        let commit = PartitionCommit { outputs, ..PartitionCommit::new(Partition(0)) };
+        losses.see(&Commit { partitions: vec![commit] }, &WindowLosses);
+    }
 
     fn letters(losses: &mut Losses, sensor: &str, reason: RejectReason, count: u64) {
         let record = SeismicRecord {
@@ -178,14 +192,14 @@ mod tests {
         };
         let mut block = Block::default();
         (0..count).for_each(|_| block.push(sensor.as_bytes(), &letter.encode_to_vec()).unwrap());
-        losses.letters(&block);
+        see(losses, vec![Block::default(), block]);
     }
 
     fn rows(losses: &mut Losses, sensor: &str, record_count: i64) {
         let row = SeismicAggRecord { record_count, ..SeismicAggRecord::default() };
         let mut block = Block::default();
         block.push(sensor.as_bytes(), &row.encode_to_vec()).unwrap();
-        losses.rows(&block);
+        see(losses, vec![block]);
     }
 
     const REASON: RejectReason = RejectReason::AmplitudeOutOfRange;
@@ -197,20 +211,20 @@ mod tests {
         let found = losses.judge(100_000, |_| 0);
         assert_eq!(found.len(), 1, "{found:?}");
         let sensor = RejectedSensor { sensor: "COUNTS".to_owned(), rejected: 50, records: 50 };
-        assert_eq!((found[0].reason, &found[0].sensors[..]), (REASON, &[sensor][..]));
+        assert_eq!((found[0].reason, &found[0].sensors[..]), (REASON.into(), &[sensor][..]));
         assert!(found[0].example.contains("amplitude 16300,"), "{}", found[0].example);
         assert!(found[0].example.starts_with("partition 0, offset 17: "));
     }
 
     #[test]
     fn five_percent_is_not_too_much_wherever_the_others_are() {
-        for (in_rows, open, is_told) in [(190, 0, false), (0, 190, false), (100, 79, true)] {
+        for (in_rows, open, is_reported) in [(190, 0, false), (0, 190, false), (100, 79, true)] {
             let mut losses = Losses::default();
             letters(&mut losses, "S", REASON, 10);
             losses.note_open(|_| 0);
             rows(&mut losses, "S", in_rows);
             let found = losses.judge(100_000, |_| open);
-            assert_eq!(found.len(), usize::from(is_told), "{in_rows} {open}");
+            assert_eq!(found.len(), usize::from(is_reported), "{in_rows} {open}");
         }
     }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use seismic_queue::{OpenTransaction, Partition, Remedy};
 
 use crate::engine::clock_step::{ClockStep, StepKind};
-use crate::engine::windows::reject_reason::RejectReason;
+use crate::engine::loss_reader::LossReason;
 use crate::limits;
 
 /// Something that a person should know and can act on.
@@ -121,7 +121,7 @@ impl fmt::Display for MovedSensors {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RejectedRecords {
     /// Why.
-    pub reason: RejectReason,
+    pub reason: LossReason,
     /// The sensors that lose most.
     pub sensors: Vec<RejectedSensor>,
     /// How many lose too much.

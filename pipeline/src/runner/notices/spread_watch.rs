@@ -44,7 +44,7 @@ pub struct SpreadWatch {
 /// Of a job with the default settings and several partitions.
 impl Default for SpreadWatch {
     fn default() -> Self {
-        SpreadWatch::new(&Settings::default(), 2)
+        SpreadWatch::new(0, &Settings::default(), 2)
     }
 }
 
@@ -83,12 +83,12 @@ struct Found {
 }
 
 impl SpreadWatch {
-    /// A watch over a topic with that many partitions.
+    /// A watch over a topic with that many partitions, of a kind of job with that lateness.
     #[must_use]
-    pub fn new(settings: &Settings, partitions: u32) -> Self {
+    pub fn new(lateness_ms: i64, settings: &Settings, partitions: u32) -> Self {
         let idle_ms = i64::try_from(settings.idle_timeout.as_millis()).unwrap_or(i64::MAX);
         SpreadWatch {
-            reach_ms: settings.rules.lateness_ms.saturating_add(idle_ms),
+            reach_ms: lateness_ms.saturating_add(idle_ms),
             on_spread: settings.on_spread,
             is_needed: partitions > 1,
             state: Mutex::default(),
@@ -301,7 +301,8 @@ mod tests {
     }
 
     fn watch(on_spread: OnSpread) -> SpreadWatch {
-        SpreadWatch::new(&Settings { on_spread, ..Settings::default() }, 4)
+        let settings = Settings { on_spread, ..Settings::default() };
+        SpreadWatch::new(Rules::default().lateness_ms, &settings, 4)
     }
 
     /// What is told of operators that are seen one after the other and then asked.

@@ -4,6 +4,7 @@ use seismic_proto::{Message as _, SeismicRecord};
 use seismic_queue::{Message, Topic};
 
 use super::*;
+use crate::engine::windows::rules::Rules;
 use crate::limits;
 use crate::runner::settings::Settings;
 
@@ -12,7 +13,7 @@ const P0: Partition = Partition(0);
 fn part() -> PartitionTask {
     let topic = Topic { name: "in".to_owned(), id: "1".to_owned(), partitions: 1 };
     let settings = Settings::default();
-    PartitionTask::begin(&settings.rules, (&[topic], P0, &[Offset(0)]), &settings)
+    PartitionTask::begin(&Rules::default(), (&[topic], P0, &[Offset(0)]), &settings)
 }
 
 /// A message of one record for each of these sensors, from offset 0 on, 10 ms apart.

@@ -41,7 +41,10 @@ impl Slot<'_> {
         let dirty = self.parts.values_mut().filter(|part| part.is_dirty());
         let mut commit = Commit { partitions: dirty.map(PartitionTask::hand_over).collect() };
         self.reading_order.move_into(&mut commit);
-        self.losses.see(&commit, self.parts.values().map(|part| &*part.operator));
+        if let Some(reader) = self.job.kind.loss_reader() {
+            let operators = self.parts.values().map(|part| &*part.operator);
+            self.losses.see(&commit, reader, operators);
+        }
         self.waiting_since = None;
         self.handed_over = self.job.clock.now();
         if commit.partitions.is_empty() {

@@ -9,6 +9,7 @@ use seismic_queue::{
 };
 
 use super::*;
+use crate::engine::windows::rules::Rules;
 use crate::runner::clock::{Clock, Monotonic};
 use crate::runner::commit::channel::Committed;
 use crate::runner::commit::committer_thread::CommitterThread;
@@ -25,6 +26,7 @@ struct World {
     queue: Memory,
     input: Topic,
     job: Job,
+    rules: Rules,
     settings: Settings,
     budget: RecordBudget,
     metrics: Metrics,
@@ -45,10 +47,11 @@ impl World {
             metrics: Metrics::default(),
             stop: Arc::new(AtomicBool::new(false)),
             requests: CheckpointRequests::default(),
-            spread: SpreadWatch::new(&settings, 1),
+            spread: SpreadWatch::new(0, &settings, 1),
             losses: LossWatch::default(),
             queue,
             input,
+            rules: Rules::default(),
             settings,
         }
     }
@@ -64,7 +67,7 @@ impl World {
             inputs: &self.job.inputs,
             queue: &self.queue,
             open: &|_, _| unreachable!("there is one input"),
-            kind: &self.settings.rules,
+            kind: &self.rules,
             settings: &self.settings,
             budget: &self.budget,
             metrics: &self.metrics,

@@ -56,10 +56,11 @@ pub(crate) fn redistribute(
 fn check(engine: &Engine, before: u32) -> Result<(), RedistributeError> {
     let partition = engine.partition();
     if engine.open_windows > 0 || engine.held_bytes > 0 {
-        return Err(RedistributeError::Open { partition, windows: engine.open_windows });
+        let what = format!("{} open windows", engine.open_windows);
+        return Err(RedistributeError::Open { partition, what });
     }
     if engine.counters.rollups.iter().any(|level| level.open > 0) {
-        return Err(RedistributeError::OpenRollups { partition });
+        return Err(RedistributeError::Open { partition, what: "open roll-ups".to_owned() });
     }
     for number in 0..engine.sensor_index.len() {
         let id = engine.sensor_index.id(number);

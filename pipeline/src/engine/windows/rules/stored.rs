@@ -3,6 +3,9 @@
 use seismic_proto::{Message, state};
 use sha2::{Digest, Sha256};
 
+use crate::engine::journal::EntryError;
+use crate::engine::semantics_error::SemanticsError;
+use crate::engine::snapshot_error::SnapshotError;
 use crate::engine::windows::phases::Phases;
 use crate::engine::windows::rules::faults::RuleFault;
 use crate::engine::windows::rules::{
@@ -68,6 +71,27 @@ pub enum RulesError {
     /// Missing or out of range.
     #[error("its rules are damaged: {0}")]
     Damaged(String),
+}
+
+impl From<RulesError> for SemanticsError {
+    fn from(error: RulesError) -> Self {
+        match error {
+            RulesError::Version { .. } => SemanticsError::OtherVersion(error.into()),
+            RulesError::Damaged(_) => SemanticsError::Damaged(error.into()),
+        }
+    }
+}
+
+impl From<RulesError> for EntryError {
+    fn from(error: RulesError) -> Self {
+        SemanticsError::from(error).into()
+    }
+}
+
+impl From<RulesError> for SnapshotError {
+    fn from(error: RulesError) -> Self {
+        SemanticsError::from(error).into()
+    }
 }
 
 impl Rules {

@@ -1,8 +1,8 @@
 //! What a proof of a job that makes windows counted.
 
-use super::report::{Proved, Report};
 use crate::engine::windows::counters::Counters;
 use crate::engine::windows::note::Note;
+use crate::verify::{Proved, Report};
 
 impl Proved {
     /// Windows compared.
