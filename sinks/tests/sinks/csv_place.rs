@@ -5,7 +5,8 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use seismic_proto::{Schema, SeismicAggRecord};
-use seismic_sinks::conformance::{SinkTarget, window};
+use seismic_queue::Offset;
+use seismic_sinks::conformance::{Owners, Promises, Shows, SinkTarget, window};
 use seismic_sinks::csv::{Csv, CsvReader};
 use seismic_sinks::{Context, Result, Sink};
 use tempfile::TempDir;
@@ -63,12 +64,22 @@ impl CsvPlace {
 }
 
 impl SinkTarget for CsvPlace {
-    fn open(&self, store_id: &str) -> Result<Box<dyn Sink>> {
-        Ok(Box::new(self.csv(store_id)?))
+    fn promises(&self) -> Promises {
+        Promises { shows: Shows::EveryRow, owners: Owners::First }
     }
 
-    fn image(&self) -> Box<dyn SinkTarget> {
-        Box::new(self.copy())
+    fn open(&self, store: &str) -> Result<Box<dyn Sink>> {
+        Ok(Box::new(self.csv(store)?))
+    }
+
+    fn store_id(&self, store: &str) -> String {
+        store.to_owned()
+    }
+
+    fn note(&self, _: &[Offset]) {}
+
+    fn image(&self) -> Option<Box<dyn SinkTarget>> {
+        Some(Box::new(self.copy()))
     }
 
     /// Also checks that nothing is there that does not count.

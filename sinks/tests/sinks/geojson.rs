@@ -1,39 +1,15 @@
 //! A map of stations: the newest window of each, over crashes, and what is refused.
 
-use std::path::PathBuf;
-
 use seismic_proto::SeismicAggRecord;
 use seismic_queue::{Kind, Offset, Partition};
-use seismic_sinks::conformance::{ROWS, batch, row, spans_of, write};
-use seismic_sinks::{Context, Result, Sink, SinkSpec};
+use seismic_sinks::conformance::{self, ROWS, SinkTarget as _, batch, row, spans_of, write};
 use serde_json::Value;
-use tempfile::TempDir;
 
-/// A folder for a map.
-struct Scene(TempDir);
+use crate::geojson_place::MapPlace;
 
-impl Scene {
-    fn new() -> Scene {
-        let folder = tempfile::tempdir().unwrap();
-        let stations = "sensor_id,latitude,longitude\nS0,47.5,-122.25\nother,1,2\n";
-        std::fs::write(folder.path().join("stations.csv"), stations).unwrap();
-        Scene(folder)
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn open(&self, store: &str) -> Result<Box<dyn Sink>> {
-        let (map, stations) = (self.path("maps/now.geojson"), self.path("stations.csv"));
-        let spec = format!("geojson:{},stations={}", map.display(), stations.display());
-        let spec: SinkSpec = spec.parse().unwrap();
-        seismic_sinks::open(&spec, &Context::new(store, "results"))
-    }
-
-    fn map(&self) -> Value {
-        serde_json::from_slice(&std::fs::read(self.path("maps/now.geojson")).unwrap()).unwrap()
-    }
+#[test]
+fn the_map_passes_the_suite() {
+    conformance::run(&|| Box::new(MapPlace::new()));
 }
 
 /// Row `i` of partition 0, of that pane.
@@ -43,7 +19,7 @@ fn pane(i: u64, pane: i32) -> SeismicAggRecord {
 
 #[test]
 fn a_map_shows_the_newest_window_of_each_station_over_crashes() {
-    let scene = Scene::new();
+    let scene = MapPlace::new();
     let mut sink = scene.open("home").unwrap();
     assert_eq!(sink.recover(&spans_of(ROWS)).unwrap()[0], Offset(0));
     assert_eq!(scene.map()["features"], Value::Array(Vec::new()));
@@ -71,7 +47,7 @@ fn a_map_shows_the_newest_window_of_each_station_over_crashes() {
 
 #[test]
 fn a_map_of_another_store_a_second_sink_and_a_file_that_is_no_map_are_refused() {
-    let scene = Scene::new();
+    let scene = MapPlace::new();
     let mut first = scene.open("home").unwrap();
     first.recover(&spans_of(ROWS)).unwrap();
     let second = scene.open("home").err().unwrap();

@@ -8,10 +8,12 @@ mod csv_conformance;
 mod csv_folder;
 mod csv_place;
 mod geojson;
+mod geojson_place;
 mod hostile;
 mod hostile_commit_files;
 #[cfg(feature = "influx")]
 mod influx;
+mod json_rows;
 mod patiently;
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -23,4 +25,6 @@ mod redis;
 mod redis_place;
 #[cfg(feature = "rocketmq")]
 mod rocketmq;
+#[cfg(feature = "rocketmq")]
+mod rocketmq_place;
 mod runner;

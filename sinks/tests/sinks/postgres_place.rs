@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use seismic_brokers::Postgres as Server;
 use seismic_proto::{Row, Schema, SeismicAggRecord};
-use seismic_queue::Partition;
-use seismic_sinks::conformance::{SinkTarget, three, window};
+use seismic_queue::{Offset, Partition};
+use seismic_sinks::conformance::{Owners, Promises, Shows, SinkTarget, three, window};
 use seismic_sinks::postgres::{Postgres, stored_rows};
 use seismic_sinks::{Context, Result, Sink, SinkSpec};
 
@@ -53,14 +53,24 @@ impl PostgresPlace {
 }
 
 impl SinkTarget for PostgresPlace {
-    fn open(&self, store_id: &str) -> Result<Box<dyn Sink>> {
-        Ok(Box::new(self.sink(store_id)?))
+    fn promises(&self) -> Promises {
+        Promises { shows: Shows::EveryRow, owners: Owners::First }
     }
 
-    fn image(&self) -> Box<dyn SinkTarget> {
+    fn open(&self, store: &str) -> Result<Box<dyn Sink>> {
+        Ok(Box::new(self.sink(store)?))
+    }
+
+    fn store_id(&self, store: &str) -> String {
+        store.to_owned()
+    }
+
+    fn note(&self, _: &[Offset]) {}
+
+    fn image(&self) -> Option<Box<dyn SinkTarget>> {
         let copy = PostgresPlace::new(&self.server, &self.options);
         self.server.dump(&self.database, &copy.database);
-        Box::new(copy)
+        Some(Box::new(copy))
     }
 
     fn rows(&self) -> Vec<SeismicAggRecord> {

@@ -6,10 +6,12 @@ use std::rc::Rc;
 
 use seismic_brokers::Redis as Server;
 use seismic_proto::{Row, Schema, SeismicAggRecord};
-use seismic_queue::Partition;
-use seismic_sinks::conformance::{PARTITIONS, SinkTarget, three, window};
+use seismic_queue::{Offset, Partition};
+use seismic_sinks::conformance::{Owners, PARTITIONS, Promises, Shows, SinkTarget, three, window};
 use seismic_sinks::redis::Redis;
 use seismic_sinks::{Context, Result, Sink, SinkSpec};
+
+use crate::json_rows::row_of;
 
 /// Lists of rows as JSON.
 pub const LISTS: &str = "operation=rpush,key=rows:{input_partition}";
@@ -49,36 +51,33 @@ impl RedisPlace {
     fn lists(&self, schema: &Schema) -> Vec<(Partition, Row)> {
         let of = |partition: u32| {
             let rows = self.call(&["LRANGE", &format!("rows:{partition}"), "0", "-1"]);
-            rows.into_iter().map(move |row| (Partition(partition), parse(schema, &row)))
+            rows.into_iter().map(move |row| {
+                (Partition(partition), row_of(schema, &serde_json::from_str(&row).unwrap()))
+            })
         };
         (0..PARTITIONS).flat_map(of).collect()
     }
 }
 
-/// The row that a JSON object is.
-fn parse(schema: &Schema, json: &str) -> Row {
-    let values: serde_json::Value = serde_json::from_str(json).unwrap();
-    let mut row = Row::new(schema);
-    for (place, column) in schema.columns().iter().enumerate() {
-        let value = match &values[&*column.name] {
-            serde_json::Value::Null => continue,
-            serde_json::Value::String(text) => column.parse(text),
-            other => column.parse(&other.to_string()),
-        };
-        assert!(row.set(schema, place, value.unwrap().as_ref()), "{}", column.name);
-    }
-    row
-}
-
 impl SinkTarget for RedisPlace {
-    fn open(&self, store_id: &str) -> Result<Box<dyn Sink>> {
-        Ok(Box::new(self.sink(store_id)?))
+    fn promises(&self) -> Promises {
+        Promises { shows: Shows::EveryRow, owners: Owners::First }
     }
 
-    fn image(&self) -> Box<dyn SinkTarget> {
+    fn open(&self, store: &str) -> Result<Box<dyn Sink>> {
+        Ok(Box::new(self.sink(store)?))
+    }
+
+    fn store_id(&self, store: &str) -> String {
+        store.to_owned()
+    }
+
+    fn note(&self, _: &[Offset]) {}
+
+    fn image(&self) -> Option<Box<dyn SinkTarget>> {
         let database = self.server.copy(self.database);
         let (server, options) = (Rc::clone(&self.server), self.options.clone());
-        Box::new(RedisPlace { server, database, options })
+        Some(Box::new(RedisPlace { server, database, options }))
     }
 
     fn rows(&self) -> Vec<SeismicAggRecord> {

@@ -1,110 +1,21 @@
 //! The RocketMQ sink on a real broker: it stops and continues after every step, meets zombies,
 //! prefixes and foreign messages, and every reader that follows the rule sees each row once.
 
-use seismic_queue::SinkState as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
-use seismic_brokers::RocketMq as Broker;
-use seismic_proto::{Message as _, SeismicAggRecord};
-use seismic_queue::backend::Registry;
-use seismic_queue::memory::{Memory, MemoryStore};
-use seismic_queue::{Job, JobStore, Kind, Lease, Offset, Partition, Queue, Remedy, Span, Url};
-use seismic_rocketmq::{AppendOutcome, Nameservers, Out, RocketQueue, TopicWriter};
-use seismic_sinks::conformance::try_write_the_rest;
+use seismic_proto::Message as _;
+use seismic_queue::memory::MemoryStore;
+use seismic_queue::{Kind, Offset, Partition, Remedy, SinkState as _};
+use seismic_rocketmq::{AppendOutcome, Out, TopicWriter};
 use seismic_sinks::conformance::{
-    PARTITIONS, ROWS, assert_whole_rows, batch, row, spans_of, write,
+    self, ROWS, SinkTarget as _, assert_whole_rows, batch, row, spans_of, try_write_the_rest, write,
 };
-use seismic_sinks::rocketmq::{RocketMq, VisibleRow, each_row};
+use seismic_sinks::rocketmq::RocketMq;
 use seismic_sinks::{Context, Error, Sink};
 
-fn url(text: &str) -> Url {
-    const BACKENDS: Registry =
-        Registry(&[&seismic_rocketmq::BACKEND, &seismic_queue::memory::BACKEND]);
-    BACKENDS.parse(text).unwrap()
-}
+use crate::rocketmq_place::{TopicPlace, url};
 
 const P0: Partition = Partition(0);
-
-/// A topic of its own on the shared broker, and the store of the job whose rows it takes.
-struct SinkTarget {
-    broker: Arc<Broker>,
-    topic: String,
-    store: String,
-    /// Held so that the store is there.
-    _lease: Box<dyn Lease>,
-}
-
-impl SinkTarget {
-    /// `None` where no broker can be started, after saying so.
-    fn new() -> Option<SinkTarget> {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let broker = Broker::shared()?;
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let (topic, store) = (format!("rows-{number}"), format!("store-{number}"));
-        let lease = acquire(&store);
-        Some(SinkTarget { broker, topic, store, _lease: lease })
-    }
-
-    fn context(&self, store: &str) -> Context {
-        let id = MemoryStore::named(store).view().unwrap().id;
-        let context = Context::new(&id, "result");
-        let queue = url(&self.broker.url());
-        context.at(queue, Arc::new(MemoryStore::named(store)))
-    }
-
-    fn sink(&self) -> RocketMq {
-        RocketMq::open(&self.topic, &self.context(&self.store)).unwrap()
-    }
-
-    fn cluster(&self) -> RocketQueue {
-        RocketQueue::open(&Nameservers::one(&self.broker.address())).unwrap()
-    }
-
-    fn outlet(&self) -> TopicWriter {
-        let cluster = self.cluster();
-        cluster.outlet(&cluster.topic(&self.topic).unwrap()).unwrap()
-    }
-
-    /// What the store knows of the sink's position, as a runner notes it.
-    fn note(&self, position: &[(Partition, Offset)]) {
-        let sink = format!("rocketmq:{}", self.topic);
-        MemoryStore::named(&self.store).put_sink_position(&sink, position).unwrap();
-    }
-
-    /// What the sink keeps in the store of its first queue.
-    fn put_state(&self, key: &str, state: &str) {
-        let sink = format!("rocketmq:{}", self.topic);
-        MemoryStore::named(&self.store).put_sink_state(&sink, key, state.as_bytes()).unwrap();
-    }
-
-    /// What every reader that follows the rule sees.
-    fn rows(&self) -> Vec<SeismicAggRecord> {
-        let cluster = self.cluster();
-        let topic = cluster.topic(&self.topic).unwrap();
-        let job = MemoryStore::named(&self.store).view().unwrap().id;
-        let mut rows = Vec::new();
-        for partition in topic.all() {
-            let mut show = |visible: VisibleRow<'_>| -> Result<(), Error> {
-                rows.push(SeismicAggRecord::decode(visible.value).unwrap());
-                Ok(())
-            };
-            each_row(&cluster, &topic, partition, &job, &mut show).unwrap();
-        }
-        rows
-    }
-
-    fn span(&self) -> Span {
-        let cluster = self.cluster();
-        cluster.spans(&cluster.topic(&self.topic).unwrap()).unwrap()[0]
-    }
-}
-
-fn acquire(store: &str) -> Box<dyn Lease> {
-    let input = Memory::named(store).create("in", PARTITIONS).unwrap();
-    let job = Job::plain("g", input, ["result", "dead"]);
-    MemoryStore::named(store).acquire(&job).unwrap()
-}
 
 /// The batches of rows `from..to` of a partition.
 fn rows_of(partition: Partition, from: u64, to: u64) -> seismic_queue::Batch {
@@ -136,8 +47,15 @@ fn append_row(
 }
 
 #[test]
+fn the_topic_passes_the_suite() {
+    if TopicPlace::new().is_some() {
+        conformance::run(&|| Box::new(TopicPlace::new().unwrap()));
+    }
+}
+
+#[test]
 fn a_sink_that_dies_after_any_step_leaves_each_row_once() {
-    let Some(place) = SinkTarget::new() else { return };
+    let Some(place) = TopicPlace::new() else { return };
     for steps in 0..8 {
         let mut sink = place.sink();
         let next = sink.recover(&spans_of(ROWS)).unwrap();
@@ -149,7 +67,7 @@ fn a_sink_that_dies_after_any_step_leaves_each_row_once() {
             }
             if left > 0 && steps % 2 == 0 {
                 sink.sync().unwrap();
-                place.note(&[(partition, Offset(next.0 + 1))]);
+                place.note_of(&[(partition, Offset(next.0 + 1))]);
                 left -= 1;
             }
         }
@@ -162,7 +80,7 @@ fn a_sink_that_dies_after_any_step_leaves_each_row_once() {
 
 #[test]
 fn a_repeated_write_adds_nothing() {
-    let Some(place) = SinkTarget::new() else { return };
+    let Some(place) = TopicPlace::new() else { return };
     let mut sink = place.sink();
     sink.recover(&spans_of(ROWS)).unwrap();
     for (from, to) in [(0, 2), (0, 4), (1, 3), (2, ROWS)] {
@@ -175,7 +93,7 @@ fn a_repeated_write_adds_nothing() {
 
 #[test]
 fn what_a_zombie_appends_behind_the_fence_counts_for_nobody() {
-    let Some(place) = SinkTarget::new() else { return };
+    let Some(place) = TopicPlace::new() else { return };
     let mut first = place.sink();
     first.recover(&spans_of(ROWS)).unwrap();
     write(&mut first, &rows_of(P0, 0, 3)).unwrap();
@@ -192,7 +110,7 @@ fn what_a_zombie_appends_behind_the_fence_counts_for_nobody() {
 
 #[test]
 fn a_planted_prefix_and_a_late_row_of_an_old_epoch_are_told_apart() {
-    let Some(place) = SinkTarget::new() else { return };
+    let Some(place) = TopicPlace::new() else { return };
     let job = place.context(&place.store).store_id;
     let mut sink = place.sink();
     sink.recover(&spans_of(ROWS)).unwrap();
@@ -211,22 +129,8 @@ fn a_planted_prefix_and_a_late_row_of_an_old_epoch_are_told_apart() {
 }
 
 #[test]
-fn messages_of_others_are_refused_by_name() {
-    let Some(place) = SinkTarget::new() else { return };
-    try_write_the_rest(&mut place.sink()).unwrap();
-    let other = format!("{}-other", place.store);
-    let _lease = acquire(&other);
-    let context = place.context(&other);
-    let error = RocketMq::open(&place.topic, &context).unwrap().recover(&spans_of(ROWS));
-    let error = error.unwrap_err();
-    assert_eq!(error.kind(), Kind::Config, "{error}");
-    assert!(error.to_string().contains(&context.store_id), "{error}");
-    assert_whole_rows(&place.rows());
-}
-
-#[test]
 fn a_queue_that_ends_below_what_was_acknowledged_is_refused() {
-    let Some(place) = SinkTarget::new() else { return };
+    let Some(place) = TopicPlace::new() else { return };
     let mut sink = place.sink();
     sink.recover(&spans_of(ROWS)).unwrap();
     write(&mut sink, &rows_of(P0, 0, 3)).unwrap();
@@ -242,12 +146,12 @@ fn a_queue_that_ends_below_what_was_acknowledged_is_refused() {
 
 #[test]
 fn a_sink_ahead_of_a_store_that_was_put_back_compares_the_rows_and_goes_on() {
-    let Some(place) = SinkTarget::new() else { return };
+    let Some(place) = TopicPlace::new() else { return };
     let mut sink = place.sink();
     sink.recover(&spans_of(ROWS)).unwrap();
     write(&mut sink, &rows_of(P0, 0, 4)).unwrap();
     drop(sink);
-    place.note(&[(P0, Offset(1))]);
+    place.note_of(&[(P0, Offset(1))]);
     // The store has two rows again, and then makes them all.
     let mut sink = place.sink();
     assert_eq!(sink.recover(&spans_of(2)).unwrap()[0], Offset(1));
@@ -256,7 +160,7 @@ fn a_sink_ahead_of_a_store_that_was_put_back_compares_the_rows_and_goes_on() {
     sink.sync().unwrap();
     assert_eq!(sink.ahead(), Some((P0, Offset(4))), "it waits for row 3");
     drop(sink);
-    place.note(&[(P0, Offset(3))]);
+    place.note_of(&[(P0, Offset(3))]);
     let mut sink = place.sink();
     assert_eq!(sink.recover(&spans_of(3)).unwrap()[0], Offset(3));
     write(&mut sink, &rows_of(P0, 3, ROWS)).unwrap();
@@ -266,12 +170,12 @@ fn a_sink_ahead_of_a_store_that_was_put_back_compares_the_rows_and_goes_on() {
 
 #[test]
 fn a_store_that_was_put_back_and_makes_other_rows_is_refused() {
-    let Some(place) = SinkTarget::new() else { return };
+    let Some(place) = TopicPlace::new() else { return };
     let mut sink = place.sink();
     sink.recover(&spans_of(ROWS)).unwrap();
     write(&mut sink, &rows_of(P0, 0, 4)).unwrap();
     drop(sink);
-    place.note(&[(P0, Offset(1))]);
+    place.note_of(&[(P0, Offset(1))]);
     let mut sink = place.sink();
     sink.recover(&spans_of(2)).unwrap();
     write(&mut sink, &rows_of(P0, 1, 2)).unwrap();
@@ -284,12 +188,12 @@ fn a_store_that_was_put_back_and_makes_other_rows_is_refused() {
 
 #[test]
 fn a_topic_that_was_put_back_and_grew_is_refused() {
-    let Some(place) = SinkTarget::new() else { return };
+    let Some(place) = TopicPlace::new() else { return };
     let mut sink = place.sink();
     sink.recover(&spans_of(ROWS)).unwrap();
     write(&mut sink, &rows_of(P0, 0, 3)).unwrap();
     sink.sync().unwrap();
-    place.note(&[(P0, Offset(3))]);
+    place.note_of(&[(P0, Offset(3))]);
     drop(sink);
     let refused = || {
         let error = place.sink().recover(&spans_of(ROWS)).unwrap_err();
@@ -308,9 +212,9 @@ fn a_topic_that_was_put_back_and_grew_is_refused() {
     place.put_state("last", "0 0\n");
     assert!(refused().contains("a row at offset 0 should be there"));
     place.put_state("last", "0 3\n");
-    place.note(&[(P0, Offset(5))]);
+    place.note_of(&[(P0, Offset(5))]);
     assert!(refused().contains("rows up to 5 should be there, and there is none from 3 on"));
-    place.note(&[(P0, Offset(3))]);
+    place.note_of(&[(P0, Offset(3))]);
     place.sink().recover(&spans_of(ROWS)).unwrap();
 }
 
