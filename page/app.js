@@ -1,10 +1,10 @@
 // The page: which part of it is shown, and who gets the events.
 
 import { keepToken, whenUnauthorized } from "./api.js";
-import { themeButton } from "./colors.js";
+import { themeButton } from "./draw/colors.js";
 import { el, empty, put } from "./dom.js";
-import { jobView } from "./job.js";
-import { JobList, jobsView } from "./jobs.js";
+import { jobView } from "./views/job.js";
+import { JobList, jobsView } from "./views/jobs.js";
 import { follow } from "./stream.js";
 
 const main = document.getElementById("main");

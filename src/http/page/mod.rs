@@ -72,11 +72,22 @@ mod tests {
         let all: usize = FILES.iter().map(|file| file.content.len()).sum();
         assert!(all <= BUDGET, "{all} bytes are more than {BUDGET}");
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("page");
-        let names = fs::read_dir(folder).unwrap().map(|it| it.unwrap().file_name());
-        let names = names.map(|name| format!("/{}", name.into_string().unwrap()));
-        let names = names.map(|name| if name == "/index.html" { "/".to_owned() } else { name });
-        // What makes the coastlines is no part of the page.
-        let found: BTreeSet<String> = names.filter(|name| name != "/coast.py").collect();
+        let mut found = BTreeSet::new();
+        let mut folders = vec![folder.clone()];
+        while let Some(next) = folders.pop() {
+            for entry in fs::read_dir(next).unwrap() {
+                let at = entry.unwrap().path();
+                if at.is_dir() {
+                    folders.push(at);
+                } else {
+                    let name = at.strip_prefix(&folder).unwrap().to_str().unwrap();
+                    found.insert(format!("/{name}"));
+                }
+            }
+        }
+        // It is asked for as the folder, and what makes the coastlines is no part of the page.
+        assert!(found.remove("/index.html") && found.remove("/draw/coast.py"));
+        found.insert("/".to_owned());
         let known = FILES.iter().map(|file| file.path.to_owned());
         assert_eq!(known.collect::<BTreeSet<_>>(), found);
     }

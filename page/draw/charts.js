@@ -1,9 +1,9 @@
 // The numbers of a job over time, live.
 
-import { el, every } from "./dom.js";
-import { get, path } from "./api.js";
+import { el, every } from "../dom.js";
+import { get, path } from "../api.js";
 import { Chart } from "./chart.js";
-import { bytes, count, percent, rate, span } from "./format.js";
+import { bytes, count, percent, rate, span } from "../format.js";
 
 const RANGES = [["5 minutes", 300], ["1 hour", 3600], ["1 day", 86400], ["7 days", 604800]];
 // As many as a chart has pixels.

@@ -1,9 +1,9 @@
 // Sensors in a list: searched and sorted by the server, so that there may be any number.
 
-import { el, every, put } from "./dom.js";
-import { get, path } from "./api.js";
-import { ago, count, rate, span } from "./format.js";
-import { health, healthWords } from "./health.js";
+import { el, every, put } from "../dom.js";
+import { get, path } from "../api.js";
+import { ago, count, rate, span } from "../format.js";
+import { health, healthWords } from "../health.js";
 
 const PAGE = 50;
 // Keys of the API's `sort`.

@@ -1,10 +1,10 @@
 // Strip charts: smallest, mean and largest amplitude of each window of the chosen sensors.
 
-import { el, every, put } from "./dom.js";
-import { get, path } from "./api.js";
+import { el, every, put } from "../dom.js";
+import { get, path } from "../api.js";
 import { Canvas } from "./canvas.js";
 import { colors } from "./colors.js";
-import { amplitude, clock } from "./format.js";
+import { amplitude, clock } from "../format.js";
 
 const SECONDS = 300;
 

@@ -1,7 +1,7 @@
 // What can be asked of a job.
 
-import { el, say } from "./dom.js";
-import { has, path, post } from "./api.js";
+import { el, say } from "../dom.js";
+import { has, path, post } from "../api.js";
 
 const ON = ["starting", "running", "degraded", "restarting", "paused"];
 const OFF = ["created", "finished", "stopped", "failed"];

@@ -1,8 +1,8 @@
 // Alarms of a job that are raised, what was raised lately, and what of it has not arrived.
 
-import { el, every } from "./dom.js";
-import { get, has } from "./api.js";
-import { ago } from "./format.js";
+import { el, every } from "../dom.js";
+import { get, has } from "../api.js";
+import { ago } from "../format.js";
 
 const RECENT_MS = 3600e3;
 

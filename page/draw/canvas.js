@@ -1,6 +1,6 @@
 // A canvas as sharp as the screen, drawn again when its size, its data or the colours change.
 
-import { el } from "./dom.js";
+import { el } from "../dom.js";
 import { whenRecolored } from "./colors.js";
 
 export class Canvas {

@@ -1,8 +1,8 @@
 // Records that were not counted, by reason, and the newest of them decoded.
 
-import { el, empty, every, put, section } from "./dom.js";
-import { get, path } from "./api.js";
-import { count, moment, words } from "./format.js";
+import { el, empty, every, put, section } from "../dom.js";
+import { get, path } from "../api.js";
+import { count, moment, words } from "../format.js";
 
 const SHOWN = 100;
 

@@ -1,9 +1,9 @@
 // Checkpoints, savepoints and changes of state.
 
-import { el, empty, every, section, table } from "./dom.js";
-import { get, has, path } from "./api.js";
+import { el, empty, every, section, table } from "../dom.js";
+import { get, has, path } from "../api.js";
 import { savepoint } from "./actions.js";
-import { bytes, count, moment } from "./format.js";
+import { bytes, count, moment } from "../format.js";
 
 const SHOWN = 100;
 

@@ -1,8 +1,8 @@
 // The newest lines of the job's log.
 
-import { el, every, section } from "./dom.js";
-import { get, path } from "./api.js";
-import { moment } from "./format.js";
+import { el, every, section } from "../dom.js";
+import { get, path } from "../api.js";
+import { moment } from "../format.js";
 
 const LINES = 300;
 const LEVELS = ["error", "warn", "info", "debug", "trace"];

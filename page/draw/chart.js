@@ -1,9 +1,9 @@
 // One number of a job over time.
 
-import { el, put } from "./dom.js";
+import { el, put } from "../dom.js";
 import { Canvas } from "./canvas.js";
 import { colors } from "./colors.js";
-import { clock, moment } from "./format.js";
+import { clock, moment } from "../format.js";
 
 const FOOT = 16;
 

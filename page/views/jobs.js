@@ -1,7 +1,7 @@
 // The list of jobs, always there, and the table of them where none is chosen.
 
-import { el, empty, put, table } from "./dom.js";
-import { count, rate, span } from "./format.js";
+import { el, empty, put, table } from "../dom.js";
+import { count, rate, span } from "../format.js";
 
 // Links to each job; on a phone a row above the job.
 export class JobList {

@@ -1,10 +1,10 @@
 // Sensors where they stand, over the coastlines of Natural Earth.
 
-import { el } from "./dom.js";
+import { el } from "../dom.js";
 import { Canvas } from "./canvas.js";
 import { colors } from "./colors.js";
 import { nice } from "./chart.js";
-import { health, healthWords } from "./health.js";
+import { health, healthWords } from "../health.js";
 
 const KM_PER_DEGREE = 111.2;
 const CLOSEST = 4000;
@@ -12,7 +12,7 @@ const CLOSEST = 4000;
 let coast = null;
 // Rings of [longitude, latitude] pairs, flat, from steps of tenths of a degree.
 async function coastlines() {
-  const rings = await (await fetch("/coast.json")).json();
+  const rings = await (await fetch("/draw/coast.json")).json();
   return rings.map((steps) => {
     let [x, y] = steps;
     const ring = [x / 10, y / 10];

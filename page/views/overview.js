@@ -1,11 +1,11 @@
 // Charts, map, sensors and their strips, side by side.
 
-import { el, every } from "./dom.js";
-import { get, path } from "./api.js";
-import { charts } from "./charts.js";
-import { SensorMap } from "./map.js";
+import { el, every } from "../dom.js";
+import { get, path } from "../api.js";
+import { charts } from "../draw/charts.js";
+import { SensorMap } from "../draw/map.js";
 import { sensorList } from "./sensors.js";
-import { strips } from "./strips.js";
+import { strips } from "../draw/strips.js";
 
 // Sensors on the map: the most active ones.
 const ON_MAP = 1000;

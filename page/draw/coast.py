@@ -5,7 +5,7 @@ Natural Earth's land at 1:110m is in the public domain; the npm package world-at
 TopoJSON:
 
     npm pack world-atlas@2.0.2 && tar xzf world-atlas-2.0.2.tgz
-    page/coast.py package/land-110m.json > page/coast.json
+    page/draw/coast.py package/land-110m.json > page/draw/coast.json
 
 What comes out is a list of rings. A ring is the longitude and latitude of its first point and then
 the steps from each point to the next, all in tenths of a degree.

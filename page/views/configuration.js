@@ -1,7 +1,7 @@
 // What the job was told, and where each value comes from.
 
-import { el, empty, section, table } from "./dom.js";
-import { get, has, path } from "./api.js";
+import { el, empty, section, table } from "../dom.js";
+import { get, has, path } from "../api.js";
 
 export function configuration(job) {
   const body = el("div", {}, el("p", { class: "muted" }, "Loading …"));

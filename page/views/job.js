@@ -1,10 +1,10 @@
 // One job: what it does, what can be asked of it, and its parts.
 
-import { el, put } from "./dom.js";
+import { el, put } from "../dom.js";
 import { actions } from "./actions.js";
 import { alarmList } from "./alarms.js";
 import { setState } from "./jobs.js";
-import { count, span } from "./format.js";
+import { count, span } from "../format.js";
 import { overview } from "./overview.js";
 import { deadLetters } from "./dead_letters.js";
 import { checkpoints } from "./checkpoints.js";
