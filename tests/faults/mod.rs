@@ -6,25 +6,17 @@
 //! Faults below the level of processes (images of what a power cut leaves, failing system calls,
 //! every damaged byte) are tested where their code is, and print the same line.
 
-pub mod dice;
-pub mod line;
-mod memory;
-pub mod publisher;
 pub mod trial;
 
 mod busy;
 mod checkpoint;
 mod clock;
 mod cluster_soak;
-mod disk;
-mod fsync;
-pub mod gone;
 pub mod kill;
 pub mod kill_points;
 mod many_sensors;
 pub mod poison;
 mod producer;
-mod restored;
 pub mod second;
 mod served;
 pub mod silence;
@@ -32,5 +24,8 @@ pub mod slow_sink;
 mod soak;
 mod spread;
 pub mod stop;
-mod torn;
-mod turn;
+pub mod storage;
+
+pub use storage::gone;
+pub use trial::{dice, line, publisher};
+use trial::{memory, turn};

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use rustix::process::Signal;
 
-use super::trial::{QUEUE, STORE, Trial};
+use crate::faults::trial::{QUEUE, STORE, Trial};
 use crate::stage::csv_files;
 
 const LOAD: &str = "--rate 10000 --sensors 50 --pack 5";

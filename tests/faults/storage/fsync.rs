@@ -3,7 +3,7 @@
 
 use rustix::process::Signal;
 
-use super::trial::Trial;
+use crate::faults::trial::Trial;
 
 #[test]
 fn a_failed_fsync_of_the_store_ends_the_run_and_the_next_one_asks_what_is_there() {

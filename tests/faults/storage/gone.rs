@@ -5,7 +5,7 @@ use std::fs;
 
 use rustix::process::Signal;
 
-use super::trial::{QUEUE, Trial};
+use crate::faults::trial::{QUEUE, Trial};
 use crate::stage::DATA;
 
 #[test]

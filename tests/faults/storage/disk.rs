@@ -11,7 +11,7 @@ use std::process::Command;
 
 use rustix::process::Signal;
 
-use super::trial::Trial;
+use crate::faults::trial::Trial;
 use crate::stage::{Stage, wait_until};
 
 /// Larger than any of the files of a short trial, WAL included.

@@ -8,6 +8,12 @@
 //! The log is in the embedded queue or in RocketMQ; then the sink is a topic there, of which those
 //! who read it by the rule must get each row once. The store is a file of its own either way.
 
+pub mod dice;
+pub mod line;
+pub mod memory;
+pub mod publisher;
+pub mod turn;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Command;
@@ -17,9 +23,9 @@ use rusqlite::{Connection, OpenFlags};
 use rustix::process::Signal;
 use serde_json::Value;
 
-use super::dice::Dice;
-use super::line::Line;
-use super::turn::Turn;
+use crate::faults::dice::Dice;
+use crate::faults::line::Line;
+use crate::faults::turn::Turn;
 use crate::findings::{Findings, compare};
 use crate::job::counts::expected_reasons;
 use crate::lines::fingerprints;

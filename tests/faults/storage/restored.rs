@@ -4,8 +4,8 @@
 use std::fs;
 use std::path::Path;
 
-use super::line::Line;
-use super::trial::{QUEUE, STORE};
+use crate::faults::line::Line;
+use crate::faults::trial::{QUEUE, STORE};
 use crate::stage::{Stage, wait_until};
 
 /// Puts a copy of a SQLite file where it was, without what SQLite keeps beside it.

@@ -9,7 +9,7 @@ use seismic_queue::{
     Append, Block, Partition, Producer, Queue, Topic, clock, partition_of, patiently,
 };
 
-use super::trial::QUEUE;
+use crate::faults::trial::QUEUE;
 use crate::stage::{DATA, Stage};
 
 /// A valid record, measured now.
