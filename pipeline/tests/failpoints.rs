@@ -4,7 +4,7 @@
 //! Failpoints belong to the process, so this is a process of its own, and all cases are one test.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
 
-#[path = "../../tests/faults/line.rs"]
+#[path = "../../tests/faults/trial/line.rs"]
 mod line;
 #[path = "job/stage.rs"]
 #[allow(dead_code)]

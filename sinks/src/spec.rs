@@ -132,6 +132,13 @@ impl SinkSpec {
     pub fn shown(&self) -> String {
         without_password(&self.to_string())
     }
+
+    /// The error of a spec with these faults.
+    #[cfg(any(feature = "postgres", feature = "redis"))]
+    pub(crate) fn refusal(&self, faults: &[String]) -> Error {
+        let (why, known) = (faults.join("; "), self.entry().form.to_owned());
+        Error::Spec { spec: self.shown(), why, known }
+    }
 }
 
 impl FromStr for SinkSpec {

@@ -6,7 +6,7 @@
 #[path = "sinks/csv_place.rs"]
 #[allow(dead_code)]
 mod csv_place;
-#[path = "../../tests/faults/line.rs"]
+#[path = "../../tests/faults/trial/line.rs"]
 mod line;
 #[cfg(feature = "postgres")]
 #[path = "sinks/postgres_place.rs"]

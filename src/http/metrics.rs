@@ -80,8 +80,8 @@ const METRICS: &[Metric] = &[
         name: "seismic_dead_letters",
         help: "Records that count in no window, by reason",
         values: Values::Counter(|job, samples| {
-            for (reason, count) in &job.numbers.counts.by_reason {
-                samples.of("reason", reason, *count as f64);
+            for (reason, count) in job.numbers.counts.by_reason.iter() {
+                samples.of("reason", reason, count as f64);
             }
         }),
     },

@@ -3,7 +3,6 @@
 
 pub mod json;
 pub mod model;
-pub mod numbers;
 pub mod repartition;
 pub mod sensors;
 pub mod sink_lags;
@@ -15,6 +14,7 @@ use seismic_pipeline::{RetentionLag, irregular_clocks, notices_of_losses, notice
 use seismic_queue::for_a_while;
 
 use self::model::JobStatus;
+pub use self::model::numbers;
 use self::model::rejecting::RejectingStatus;
 use self::model::sensor_partitions::SensorPartitions;
 use self::repartition::RepartitionStatus;

@@ -111,8 +111,8 @@ fn counts(status: &JobStatus) -> String {
     for transaction in &status.open_transactions {
         text += &format!("{}\n", transaction.words);
     }
-    for (reason, letters) in counts.by_reason.0.iter().filter(|(_, letters)| *letters > 0) {
-        text += &format!("  {reason:<24} {}\n", count(*letters));
+    for (reason, letters) in counts.by_reason.iter().filter(|(_, letters)| *letters > 0) {
+        text += &format!("  {reason:<24} {}\n", count(letters));
     }
     if counts.lost_messages > 0 {
         text += &format!(

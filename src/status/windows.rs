@@ -2,7 +2,7 @@
 
 use seismic_pipeline::{Counters, EntryError, Note, RejectReason};
 
-use super::model::counts::{ReasonCounts, RecordCounts};
+use super::model::counts::RecordCounts;
 use super::model::note::{NoteStatus, RollupCounts, RulesStatus};
 
 /// Reads the note.
@@ -45,6 +45,6 @@ fn counts(counters: &Counters) -> RecordCounts {
         rejected: counters.rejected(),
         windows: counters.windows,
         lost_messages: counters.lost_messages,
-        by_reason: ReasonCounts(RejectReason::ALL.into_iter().map(one).collect()),
+        by_reason: RejectReason::ALL.into_iter().map(one).collect(),
     }
 }

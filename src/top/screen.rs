@@ -129,7 +129,7 @@ fn details(job: &JobEntry) -> Vec<Line<'static>> {
             numbers.memory_bytes >> 20
         ),
     ];
-    let reasons = numbers.counts.by_reason.iter().filter(|(_, count)| **count > 0);
+    let reasons = numbers.counts.by_reason.iter().filter(|(_, count)| *count > 0);
     let reasons: Vec<String> = reasons.map(|(reason, count)| format!("{reason} {count}")).collect();
     if !reasons.is_empty() {
         lines.push(format!("dead letters: {}", reasons.join(", ")));

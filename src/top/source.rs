@@ -6,8 +6,7 @@ use super::client::Client;
 use crate::http::model::JobEntry;
 use crate::job::location::Location;
 use crate::status;
-use crate::status::numbers::{Counts, JobNumbers};
-use crate::time::now_ms;
+use crate::status::numbers::JobNumbers;
 
 /// Where the jobs are looked at.
 #[derive(Clone, Debug)]
@@ -57,17 +56,7 @@ fn of_store(location: &Location) -> anyhow::Result<JobEntry> {
         false => ("stopped", "no process has its store"),
     };
     let last_commit = status.partitions.iter().filter_map(|it| it.last_commit_ms).max();
-    let numbers = JobNumbers {
-        at_ms: now_ms(),
-        counts: Counts::from(&status.counts),
-        records_read: status.counts.read,
-        rows: status.counts.windows,
-        dead_letters: status.counts.late + status.counts.rejected,
-        lag: status.lag,
-        sensors: status.sensors,
-        open_windows: status.open_windows,
-        ..JobNumbers::default()
-    };
+    let numbers = JobNumbers::of_status(&status);
     Ok(JobEntry {
         name: status.group.clone(),
         group: status.group,

@@ -17,6 +17,17 @@ fn waiting(stage: &ServeStage, percent: u32) {
     fs::rename(new, path).unwrap();
 }
 
+/// The job of that name as the server shows it.
+fn job_at(url: &str, name: &str) -> Value {
+    let all: Value = serde_json::from_str(&http_get(url, "/api/v1/jobs")).unwrap();
+    let all = all["jobs"].as_array().unwrap().clone();
+    all.into_iter().find(|it| it["name"] == *name).unwrap_or_default()
+}
+
+fn records_read(job: &Value) -> u64 {
+    job["numbers"]["counts"]["read"].as_u64().unwrap_or(0)
+}
+
 #[test]
 fn sinks_of_a_job_that_is_paused_are_paused_next_and_write_the_rest_when_they_return() {
     let stage = ServeStage::with_records(&["--records", "2000"]);
@@ -94,12 +105,8 @@ fn under_pressure_the_lower_job_is_slowed_and_paused_and_returns_and_loses_nothi
     }
     let server = stage.serve(&["--config", "serve.toml"]);
     let url = url_of(&server);
-    let job = |name: &str| {
-        let all: Value = serde_json::from_str(&http_get(&url, "/api/v1/jobs")).unwrap();
-        let all = all["jobs"].as_array().unwrap().clone();
-        all.into_iter().find(|it| it["name"] == *name).unwrap_or_default()
-    };
-    let has_read = |name: &str| job(name)["numbers"]["counts"]["read"].as_u64().unwrap_or(0);
+    let job = |name: &str| job_at(&url, name);
+    let has_read = |name: &str| records_read(&job(name));
     wait_until("both have read all", || has_read("alert") == 2_000 && has_read("report") == 2_000);
     waiting(&stage, 99);
     let why = |name: &str| job(name)["why"].as_str().unwrap_or_default().to_owned();
@@ -113,12 +120,8 @@ fn under_pressure_the_lower_job_is_slowed_and_paused_and_returns_and_loses_nothi
     assert!(server.kill());
     let server = stage.serve(&["--config", "serve.toml"]);
     let url = url_of(&server);
-    let job = |name: &str| {
-        let all: Value = serde_json::from_str(&http_get(&url, "/api/v1/jobs")).unwrap();
-        let all = all["jobs"].as_array().unwrap().clone();
-        all.into_iter().find(|it| it["name"] == *name).unwrap_or_default()
-    };
-    let has_read = |name: &str| job(name)["numbers"]["counts"]["read"].as_u64().unwrap_or(0);
+    let job = |name: &str| job_at(&url, name);
+    let has_read = |name: &str| records_read(&job(name));
     stage.stage.generate(&["--records", "1000"]);
     wait_until("the higher one works on", || has_read("alert") == 3_000);
     assert_eq!((has_read("report"), &job("report")["state"]), (2_000, &"degraded".into()));

@@ -5,7 +5,7 @@
 mod backfill;
 mod differential;
 mod golden;
-#[path = "../../../tests/faults/line.rs"]
+#[path = "../../../tests/faults/trial/line.rs"]
 mod line;
 mod oracle;
 mod plan;

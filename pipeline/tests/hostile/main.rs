@@ -13,7 +13,7 @@ mod corpus;
 #[allow(dead_code, reason = "a bench counts with it, too")]
 mod counting;
 mod lies;
-#[path = "../../../tests/faults/line.rs"]
+#[path = "../../../tests/faults/trial/line.rs"]
 mod line;
 mod memory;
 mod message;

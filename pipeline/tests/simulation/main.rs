@@ -27,7 +27,7 @@ mod counts;
 mod counts_history;
 mod ground;
 mod idle;
-#[path = "../../../tests/faults/line.rs"]
+#[path = "../../../tests/faults/trial/line.rs"]
 mod line;
 #[path = "../engine/oracle/mod.rs"]
 #[allow(dead_code, reason = "the engine's own tests use all of it")]

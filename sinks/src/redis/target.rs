@@ -114,11 +114,7 @@ impl Target {
 
     /// As [`Target::read`], for a spec that was checked when it was made.
     pub(super) fn of(spec: &SinkSpec) -> Result<Target> {
-        Target::read(spec).map_err(|faults| Error::Spec {
-            spec: spec.shown(),
-            why: faults.join("; "),
-            known: spec.entry().form.to_owned(),
-        })
+        Target::read(spec).map_err(|faults| spec.refusal(&faults))
     }
 
     /// What is done with rows of this schema.

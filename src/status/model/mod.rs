@@ -1,4 +1,5 @@
-//! The status of a job as plain data: what `seismic status` prints as text and as JSON.
+//! The status of a job as plain data, for text, JSON and HTTP: [`JobStatus`] is read from queue and
+//! store, [`numbers`] are what a running job reports. Both count records in the same way ([`counts`]).
 //!
 //! Field names are those of the JSON. What only the text shows is not serialized.
 
@@ -6,6 +7,7 @@ pub mod clock;
 pub mod counts;
 pub mod member;
 pub mod note;
+pub mod numbers;
 pub mod open_transaction;
 pub mod partition;
 pub mod pinned;

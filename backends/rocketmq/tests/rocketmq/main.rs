@@ -12,5 +12,5 @@ mod conformance;
 mod faults;
 mod fresh;
 mod interop;
-#[path = "../../../../tests/faults/line.rs"]
+#[path = "../../../../tests/faults/trial/line.rs"]
 mod line;

@@ -19,7 +19,7 @@ mod child;
 mod files;
 mod flips;
 mod image;
-#[path = "../../../../tests/faults/line.rs"]
+#[path = "../../../../tests/faults/trial/line.rs"]
 mod line;
 mod queue;
 mod random;

@@ -4,13 +4,21 @@
 //! whoever watches several workers; [`JobNumbers::add`] makes the sum. Nothing in them grows with
 //! the number of sensors.
 
+mod histogram;
+mod partition;
+mod process;
+mod sink;
+
 use std::collections::BTreeMap;
 
-use seismic_pipeline::{HistogramSnapshot, Metrics, PartitionMetrics};
-use seismic_sinks::SinkMetricsSnapshot;
+use seismic_pipeline::{Metrics, PartitionMetrics};
 use serde::{Deserialize, Serialize};
 
-use super::model::counts::RecordCounts;
+pub use self::histogram::HistogramNumbers;
+pub use self::partition::PartitionNumbers;
+pub use self::sink::SinkNumbers;
+use super::JobStatus;
+use super::counts::RecordCounts;
 use crate::job::JobMetrics;
 use crate::job::kinds;
 use crate::time::now_ms;
@@ -23,7 +31,7 @@ pub struct JobNumbers {
     pub at_ms: i64,
     /// What became of records of all runs of the job, as far as it is committed, over the
     /// partitions that its workers have: the same counts as in the status.
-    pub counts: Counts,
+    pub counts: RecordCounts,
     /// Records read by these workers, without those replayed.
     pub records_read: u64,
     /// Rows committed by these workers.
@@ -68,80 +76,6 @@ pub struct JobNumbers {
     pub cpu_ms: u64,
 }
 
-/// What became of records.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Counts {
-    /// Read.
-    pub read: u64,
-    /// In closed windows.
-    pub closed: u64,
-    /// In open windows.
-    pub open: u64,
-    /// Too late for their window.
-    pub late: u64,
-    /// Rejected.
-    pub rejected: u64,
-    /// Closed windows.
-    pub windows: u64,
-    /// Messages that were deleted before they were read.
-    pub lost_messages: u64,
-    /// Dead letters of each reason.
-    pub by_reason: BTreeMap<String, u64>,
-}
-
-/// Durations in buckets.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct HistogramNumbers {
-    /// Upper bound of each bucket but the last one, s.
-    pub bounds_s: Vec<f64>,
-    /// Observations in each bucket alone.
-    pub counts: Vec<u64>,
-    /// All observations in sum, s.
-    pub sum_s: f64,
-}
-
-/// One partition.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct PartitionNumbers {
-    /// Which one.
-    pub partition: u32,
-    /// Whether a worker has it.
-    pub is_held: bool,
-    /// Committed position.
-    pub position: Option<u64>,
-    /// Where its log ended when that was asked last.
-    pub end: Option<u64>,
-    /// Sensors known.
-    pub sensors: u64,
-    /// Windows open.
-    pub open_windows: u64,
-    /// What became of its records, as it was known here last.
-    pub counts: Option<Counts>,
-}
-
-/// One sink.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct SinkNumbers {
-    /// Its name, as in the status.
-    pub sink: String,
-    /// Rows written.
-    pub rows: u64,
-    /// Syncs that made rows durable.
-    pub flushes: u64,
-    /// Errors.
-    pub errors: u64,
-    /// Calls that failed and were tried again.
-    pub retries: u64,
-    /// Rows that it has not written yet; `None` for one that keeps no position.
-    pub lag_rows: Option<u64>,
-    /// The newest error, also one that has passed.
-    pub last_error: Option<String>,
-}
-
 impl JobNumbers {
     /// Those of a job in this process, with the notes beside its committed positions
     /// ([`Metrics::notes`]).
@@ -149,16 +83,16 @@ impl JobNumbers {
     pub fn of(JobMetrics { run, sinks }: &JobMetrics, metrics: &Metrics) -> JobNumbers {
         let now_ms = now_ms();
         let held = || run.partitions.iter().filter(|it| it.is_held);
-        let mut noted = Counts::of_each(metrics);
+        let mut noted = counts_of_each(metrics);
         let numbers_of = |it: &PartitionMetrics| PartitionNumbers {
             counts: noted.remove(&it.partition.0),
             ..PartitionNumbers::of(it)
         };
         let partitions: Vec<_> = run.partitions.iter().map(numbers_of).collect();
-        let mut counts = Counts::default();
+        let mut counts = RecordCounts::default();
         let held_counts = partitions.iter().filter(|it| it.is_held);
         held_counts.filter_map(|it| it.counts.as_ref()).for_each(|it| counts.add(it));
-        let (memory_bytes, cpu_ms) = process();
+        let (memory_bytes, cpu_ms) = process::process();
         JobNumbers {
             at_ms: now_ms,
             counts,
@@ -182,6 +116,22 @@ impl JobNumbers {
             sinks: sinks.iter().map(|(_, of_it)| SinkNumbers::of(of_it)).collect(),
             memory_bytes,
             cpu_ms,
+        }
+    }
+
+    /// Those of a job whose process cannot be asked, as its store has them.
+    #[must_use]
+    pub fn of_status(status: &JobStatus) -> JobNumbers {
+        JobNumbers {
+            at_ms: now_ms(),
+            counts: status.counts.clone(),
+            records_read: status.counts.read,
+            rows: status.counts.windows,
+            dead_letters: status.counts.late + status.counts.rejected,
+            lag: status.lag,
+            sensors: status.sensors,
+            open_windows: status.open_windows,
+            ..JobNumbers::default()
         }
     }
 
@@ -226,8 +176,8 @@ impl JobNumbers {
     /// What became of records of all runs, over all partitions that are or were here, as it was
     /// known last of each. It never falls while a partition goes to another worker.
     #[must_use]
-    pub fn totals(&self) -> Counts {
-        let mut totals = Counts::default();
+    pub fn totals(&self) -> RecordCounts {
+        let mut totals = RecordCounts::default();
         self.partitions.iter().filter_map(|it| it.counts.as_ref()).for_each(|it| totals.add(it));
         totals
     }
@@ -245,7 +195,7 @@ impl JobNumbers {
             // Nothing of it waits.
             wait_ms: Some(0),
             event_latency_ms: None,
-            counts: Counts::default(),
+            counts: RecordCounts::default(),
             lag: 0,
             checkpoint_age_ms: 0,
             sensors: 0,
@@ -258,135 +208,14 @@ impl JobNumbers {
     }
 }
 
-impl Counts {
-    /// What the notes of the partitions say that this run has or had.
-    fn of_each(metrics: &Metrics) -> BTreeMap<u32, Counts> {
-        let notes = metrics.notes().into_iter();
-        // A note that cannot be read stops the run with its own words.
-        let read = |(partition, note): (seismic_queue::Partition, Vec<u8>)| {
-            let note = kinds::windows().note_status(&note).ok()?;
-            Some((partition.0, Counts::from(&note.counts)))
-        };
-        notes.filter_map(read).collect()
-    }
-
-    fn add(&mut self, other: &Counts) {
-        self.read += other.read;
-        self.closed += other.closed;
-        self.open += other.open;
-        self.late += other.late;
-        self.rejected += other.rejected;
-        self.windows += other.windows;
-        self.lost_messages += other.lost_messages;
-        for (reason, count) in &other.by_reason {
-            *self.by_reason.entry(reason.clone()).or_default() += count;
-        }
-    }
-}
-
-impl From<&RecordCounts> for Counts {
-    fn from(counts: &RecordCounts) -> Self {
-        let RecordCounts { read, closed, open, late, rejected, windows, lost_messages, .. } =
-            *counts;
-        let by_reason = counts.by_reason.0.iter().map(|(reason, n)| ((*reason).to_owned(), *n));
-        let by_reason = by_reason.collect();
-        Counts { read, closed, open, late, rejected, windows, lost_messages, by_reason }
-    }
-}
-
-impl HistogramNumbers {
-    fn of(snapshot: &HistogramSnapshot) -> HistogramNumbers {
-        HistogramNumbers {
-            bounds_s: snapshot.bounds_us.iter().map(|us| *us as f64 / 1e6).collect(),
-            counts: snapshot.counts.clone(),
-            sum_s: snapshot.us as f64 / 1e6,
-        }
-    }
-
-    /// How many observations there are.
-    #[must_use]
-    pub fn count(&self) -> u64 {
-        self.counts.iter().sum()
-    }
-
-    /// Adds another one, where its buckets are the same: a worker of another version may have
-    /// others.
-    fn add(&mut self, other: &HistogramNumbers) {
-        if self.counts.is_empty() {
-            self.clone_from(other);
-        } else if self.bounds_s == other.bounds_s {
-            let both = self.counts.iter_mut().zip(&other.counts);
-            both.for_each(|(ours, theirs)| *ours += theirs);
-            self.sum_s += other.sum_s;
-        }
-    }
-}
-
-impl PartitionNumbers {
-    fn of(it: &PartitionMetrics) -> PartitionNumbers {
-        PartitionNumbers {
-            partition: it.partition.0,
-            is_held: it.is_held,
-            position: it.position.map(|at| at.0),
-            end: it.end.map(|at| at.0),
-            sensors: it.sensors,
-            open_windows: it.open_windows,
-            counts: None,
-        }
-    }
-
-    /// As another worker sees it. Whoever has it knows it best; counts only grow.
-    fn add(&mut self, other: &PartitionNumbers) {
-        let read = |it: &Option<Counts>| it.as_ref().map_or(0, |counts| counts.read);
-        let newest = match read(&other.counts) > read(&self.counts) {
-            true => &other.counts,
-            false => &self.counts,
-        };
-        let counts = newest.clone();
-        if other.is_held && !self.is_held {
-            self.clone_from(other);
-        }
-        self.counts = counts;
-    }
-}
-
-impl SinkNumbers {
-    fn of(it: &SinkMetricsSnapshot) -> SinkNumbers {
-        SinkNumbers {
-            sink: it.name.clone(),
-            rows: it.rows,
-            flushes: it.flushes,
-            errors: it.errors,
-            retries: it.retries,
-            lag_rows: None,
-            last_error: it.last_error.clone(),
-        }
-    }
-
-    fn add(&mut self, other: &SinkNumbers) {
-        self.rows += other.rows;
-        self.flushes += other.flushes;
-        self.errors += other.errors;
-        self.retries += other.retries;
-        self.lag_rows = self.lag_rows.or(other.lag_rows);
-        if self.last_error.is_none() {
-            self.last_error.clone_from(&other.last_error);
-        }
-    }
-}
-
-/// Resident memory, bytes, and processor time, ms, of this process; 0 where the system does not
-/// say.
-fn process() -> (u64, u64) {
-    let read = |name: &str| std::fs::read_to_string(name).unwrap_or_default();
-    let statm = read("/proc/self/statm");
-    let pages = statm.split_whitespace().nth(1).and_then(|pages| pages.parse::<u64>().ok());
-    // Behind the name of the program, which may have blanks: fields 14 and 15, see proc_pid_stat(5).
-    let stat = read("/proc/self/stat");
-    let behind = stat.rsplit_once(')').map_or("", |(_, behind)| behind);
-    let ticks: u64 = behind.split_whitespace().skip(11).take(2).flat_map(str::parse::<u64>).sum();
-    let per_second = rustix::param::clock_ticks_per_second().max(1);
-    (pages.unwrap_or(0) * rustix::param::page_size() as u64, ticks * 1_000 / per_second)
+/// What the notes of the partitions say that this run has or had.
+fn counts_of_each(metrics: &Metrics) -> BTreeMap<u32, RecordCounts> {
+    let notes = metrics.notes().into_iter();
+    // A note that cannot be read stops the run with its own words.
+    let read = |(partition, note): (seismic_queue::Partition, Vec<u8>)| {
+        Some((partition.0, kinds::windows().note_status(&note).ok()?.counts))
+    };
+    notes.filter_map(read).collect()
 }
 
 #[cfg(test)]
@@ -424,7 +253,7 @@ mod tests {
         let of = |partition, is_held, read| PartitionNumbers {
             partition,
             is_held,
-            counts: Some(Counts { read, ..Counts::default() }),
+            counts: Some(RecordCounts { read, ..RecordCounts::default() }),
             ..Default::default()
         };
         let worker = |records_read, partitions: &[PartitionNumbers]| JobNumbers {
@@ -449,11 +278,5 @@ mod tests {
         let text = serde_json::to_string(&numbers).unwrap();
         assert_eq!(serde_json::from_str::<JobNumbers>(&text).unwrap(), numbers);
         assert_eq!(serde_json::from_str::<JobNumbers>(r#"{"lag":7,"new":1}"#).unwrap(), numbers);
-    }
-
-    #[test]
-    fn this_process_has_memory() {
-        let (memory, _) = process();
-        assert!(memory > 1 << 20 || !std::path::Path::new("/proc/self/statm").exists());
     }
 }
