@@ -1,7 +1,16 @@
 //! The shapes of what the API takes and gives, as JSON Schemas.
 
+mod served;
+mod shape;
+mod stored;
+
 use serde_json::{Map, Value, json};
 
+use self::served::{alarm, copy, delivery, log_line, start, submission, transition};
+use self::shape::{
+    count, either, flag, list, null, number, object, one_of, optional, reference, text, time,
+};
+use self::stored::{checkpoint, dead_letter, row, savepoint, sensor, values};
 use super::api_error;
 use super::model::STATES;
 
@@ -52,64 +61,6 @@ pub fn schemas() -> Map<String, Value> {
         ("Accepted", object(&[("accepted", json!({ "const": true }))])),
     ];
     all.into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect()
-}
-
-fn words() -> Value {
-    json!({ "type": "object", "additionalProperties": text() })
-}
-
-/// What a server takes as a new job: the text of a job file is enough.
-fn submission() -> Value {
-    let mut all = object(&[("text", text()), ("file", optional("string")), ("variables", words())]);
-    all["required"] = json!(["text"]);
-    all
-}
-
-/// Where a start begins: nothing of it is needed.
-fn start() -> Value {
-    let all = ["from_checkpoint", "from"].map(|name| (name, optional("string")));
-    let mut all = object(&all);
-    all["required"] = json!([]);
-    all
-}
-
-fn copy() -> Value {
-    let mut all =
-        object(&[("name", text()), ("from_checkpoint", optional("string")), ("set", words())]);
-    all["required"] = json!(["name"]);
-    all
-}
-
-fn transition() -> Value {
-    object(&[
-        ("worker", count()),
-        ("state", one_of(&STATES)),
-        ("since_ms", time()),
-        ("why", text()),
-        ("last_error", optional("string")),
-    ])
-}
-
-fn alarm() -> Value {
-    object(&[
-        ("job", text()),
-        ("kind", text()),
-        ("subject", text()),
-        ("text", text()),
-        ("raised_ms", time()),
-        ("recovered_ms", optional("integer")),
-    ])
-}
-
-fn delivery() -> Value {
-    object(&[
-        ("id", count()),
-        ("target", text()),
-        ("tries", count()),
-        ("error", optional("string")),
-        ("state", text()),
-        ("jobs", list(text())),
-    ])
 }
 
 fn overview() -> Value {
@@ -240,90 +191,6 @@ fn status() -> Value {
     schema
 }
 
-fn checkpoint() -> Value {
-    object(&[
-        ("partition", count()),
-        ("number", count()),
-        ("position", count()),
-        ("chunks", count()),
-        ("bytes", count()),
-        ("created_ms", time()),
-        ("kept_as", optional("string")),
-        ("names", list(text())),
-    ])
-}
-
-fn savepoint() -> Value {
-    let partition = object(&[
-        ("partition", count()),
-        ("number", count()),
-        ("position", count()),
-        ("bytes", count()),
-    ]);
-    object(&[
-        ("name", text()),
-        ("is_complete", flag()),
-        ("created_ms", optional("integer")),
-        ("partitions", list(partition)),
-    ])
-}
-
-fn sensor() -> Value {
-    object(&[
-        ("sensor", text()),
-        ("records", count()),
-        ("rate_hz", optional("number")),
-        ("gaps", count()),
-        ("repeats", count()),
-        ("rejected", count()),
-        ("late", count()),
-        ("clock_jumps", count()),
-        ("wrong_clock", flag()),
-        ("clock_offset_ms", optional("integer")),
-        ("zone_minutes", optional("integer")),
-        ("clock_spread_ms", optional("integer")),
-        ("oldest_event_ms", time()),
-        ("newest_event_ms", time()),
-        ("last_seen_ms", time()),
-        ("latitude", optional("number")),
-        ("longitude", optional("number")),
-    ])
-}
-
-fn row() -> Value {
-    object(&[
-        ("window_start_ms", time()),
-        ("window_end_ms", time()),
-        ("records", count()),
-        ("min", optional("number")),
-        ("avg", optional("number")),
-        ("max", optional("number")),
-    ])
-}
-
-/// What a job was told, by key; a value may be of any type.
-fn values() -> Value {
-    let one = object(&[("value", json!({})), ("source", text())]);
-    json!({ "type": "object", "additionalProperties": one })
-}
-
-fn dead_letter() -> Value {
-    object(&[
-        ("partition", count()),
-        ("offset", count()),
-        ("written_ms", time()),
-        ("reason", text()),
-        ("input_topic", text()),
-        ("input_partition", json!({ "type": "integer" })),
-        ("input_offset", json!({ "type": "integer" })),
-        ("index", json!({ "type": "integer" })),
-        ("append_ms", time()),
-        ("original_len", count()),
-        ("bytes", text()),
-        ("record", either(json!({ "type": "object" }), null())),
-    ])
-}
-
 fn point() -> Value {
     object(&[
         ("at_ms", time()),
@@ -339,72 +206,4 @@ fn point() -> Value {
         ("memory_bytes", count()),
         ("cpu", number()),
     ])
-}
-
-fn log_line() -> Value {
-    let levels = ["error", "warn", "info", "debug", "trace"];
-    object(&[
-        ("time_ms", time()),
-        ("level", one_of(&levels)),
-        ("message", text()),
-        ("worker", optional("integer")),
-    ])
-}
-
-/// An object with these properties, all of them and no others.
-pub fn object(properties: &[(&str, Value)]) -> Value {
-    let required: Vec<&str> = properties.iter().map(|(name, _)| *name).collect();
-    let properties: Map<String, Value> =
-        properties.iter().map(|(name, schema)| ((*name).to_owned(), schema.clone())).collect();
-    json!({
-        "type": "object",
-        "required": required,
-        "additionalProperties": false,
-        "properties": properties,
-    })
-}
-
-fn reference(schema: &str) -> Value {
-    json!({ "$ref": format!("#/components/schemas/{schema}") })
-}
-
-fn list(of: Value) -> Value {
-    json!({ "type": "array", "items": of })
-}
-
-fn either(one: Value, other: Value) -> Value {
-    json!({ "anyOf": [one, other] })
-}
-
-fn one_of(words: &[&str]) -> Value {
-    json!({ "enum": words })
-}
-
-fn optional(kind: &str) -> Value {
-    json!({ "type": [kind, "null"] })
-}
-
-fn text() -> Value {
-    json!({ "type": "string" })
-}
-
-fn flag() -> Value {
-    json!({ "type": "boolean" })
-}
-
-fn count() -> Value {
-    json!({ "type": "integer", "minimum": 0 })
-}
-
-fn number() -> Value {
-    json!({ "type": "number" })
-}
-
-/// ms since 1970 UTC.
-fn time() -> Value {
-    json!({ "type": "integer", "description": "ms since 1970 UTC" })
-}
-
-fn null() -> Value {
-    json!({ "type": "null" })
 }

@@ -1,0 +1,69 @@
+//! The shapes of what a server adds: submissions, alarms and logs.
+
+use serde_json::{Value, json};
+
+use super::shape::{count, list, object, one_of, optional, text, time, words};
+
+/// What a server takes as a new job: the text of a job file is enough.
+pub(super) fn submission() -> Value {
+    let mut all = object(&[("text", text()), ("file", optional("string")), ("variables", words())]);
+    all["required"] = json!(["text"]);
+    all
+}
+
+/// Where a start begins: nothing of it is needed.
+pub(super) fn start() -> Value {
+    let all = ["from_checkpoint", "from"].map(|name| (name, optional("string")));
+    let mut all = object(&all);
+    all["required"] = json!([]);
+    all
+}
+
+pub(super) fn copy() -> Value {
+    let mut all =
+        object(&[("name", text()), ("from_checkpoint", optional("string")), ("set", words())]);
+    all["required"] = json!(["name"]);
+    all
+}
+
+pub(super) fn transition() -> Value {
+    object(&[
+        ("worker", count()),
+        ("state", one_of(&STATES)),
+        ("since_ms", time()),
+        ("why", text()),
+        ("last_error", optional("string")),
+    ])
+}
+
+pub(super) fn alarm() -> Value {
+    object(&[
+        ("job", text()),
+        ("kind", text()),
+        ("subject", text()),
+        ("text", text()),
+        ("raised_ms", time()),
+        ("recovered_ms", optional("integer")),
+    ])
+}
+
+pub(super) fn delivery() -> Value {
+    object(&[
+        ("id", count()),
+        ("target", text()),
+        ("tries", count()),
+        ("error", optional("string")),
+        ("state", text()),
+        ("jobs", list(text())),
+    ])
+}
+
+pub(super) fn log_line() -> Value {
+    let levels = ["error", "warn", "info", "debug", "trace"];
+    object(&[
+        ("time_ms", time()),
+        ("level", one_of(&levels)),
+        ("message", text()),
+        ("worker", optional("integer")),
+    ])
+}
