@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::stage::Stage;
 
-/// The manager's socket, read by a thread of its own, so that nobody waits for a full one.
+/// The manager's socket, read by a thread of its own, so that no one waits for a full one.
 pub struct Manager {
     path: PathBuf,
     told: Receiver<String>,

@@ -86,7 +86,7 @@ impl Stage {
         self.start(self.command(args))
     }
 
-    /// Starts a command whose output goes to files, so that nobody has to read along.
+    /// Starts a command whose output goes to files, so that no one has to read along.
     pub fn start(&self, mut command: Command) -> Running {
         let number = self.started.replace(self.started.get() + 1);
         let (stdout, stderr) =

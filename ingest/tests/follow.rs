@@ -128,7 +128,7 @@ fn links_and_copies_of_a_followed_file_add_nothing() {
         fs::copy(&log, place.at(".log.1")).unwrap();
         fs::rename(place.at(".log.1"), place.at("log.1")).unwrap();
         place.wait_for_scans(100);
-        // Whichever of the copies goes on, it goes on behind what is in.
+        // Whichever of the copies continues, it continues behind what is in.
         append(&log, &rows(5..6));
         append(&place.at("copy"), &rows(3..7));
         place.wait_for(6);

@@ -1,5 +1,5 @@
 //! Files as people have them: each becomes the records that were meant, or is refused with what is
-//! wrong; nothing becomes a measurement that nobody made.
+//! wrong; nothing becomes a measurement that no one made.
 
 #![allow(clippy::unwrap_used, reason = "tests may")]
 
@@ -372,7 +372,7 @@ fn a_growing_file_a_rotated_one_and_new_ones_of_a_folder_are_followed() {
     });
     assert!(summary.stopped && summary.published == 7, "{summary:?}");
     assert_eq!(place.times(), (0..7).collect::<Vec<_>>());
-    // It goes on where it was.
+    // It continues where it was.
     stop.store(false, std::sync::atomic::Ordering::Relaxed);
     let plain = Options {
         follow: false,

@@ -414,7 +414,7 @@ fn of_a_gzipped_file_that_is_cut_what_is_readable_is_imported() {
     let summary = run(&queue, &cut).unwrap();
     assert!(0 < summary.published && summary.published < 1_000);
     assert!(summary.unread.first[0].contains("gzip data end after line"), "{summary:?}");
-    // The rest of it goes on behind that.
+    // The rest of it continues behind that.
     files.write("b.gz", &bytes);
     let summary = run(&queue, &cut).unwrap();
     assert_eq!((summary.published, summary.unread.count), (1_000, 0));

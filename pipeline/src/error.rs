@@ -240,8 +240,8 @@ fn join(losses: &[Loss]) -> String {
     losses.iter().map(Loss::to_string).collect::<Vec<_>>().join("; ")
 }
 
-/// A commit that cannot be made. A slot handles a commit of unknown outcome itself: it asks the store.
-/// Everybody else fails, and the next start asks.
+/// A commit that cannot be made. A slot handles a commit of unknown outcome itself: it asks the
+/// store. Everyone else fails, and the next start asks.
 impl From<CommitError> for Error {
     fn from(error: CommitError) -> Self {
         match error {

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// Longest sensor id in bytes. Network.station.location.channel codes have about 20; what is
-/// longer is garbage, and ids are kept for ever.
+/// Longest sensor id in bytes. Network.station.location.channel codes have about 20; what is longer
+/// is garbage, and ids are kept forever.
 pub const SENSOR_ID_BYTES: usize = 256;
 
 /// Most records in one packed message. A message is decoded whole before it has any effect, so
@@ -65,7 +65,7 @@ pub const STRIDE_MS: i64 = 30 * 86_400_000;
 /// Steps of clocks that are kept for the run to tell of: it names a few and counts the others.
 pub const STEPS_TOLD: usize = 16;
 
-/// How soon further steps of clocks are told; each time later while they go on.
+/// How soon further steps of clocks are told; each time later while they continue.
 pub const STEPS_TOLD_EVERY: Duration = Duration::from_secs(1);
 
 /// Sensors with irregular clocks that are named to who looks at a job; the others are counted.
@@ -84,7 +84,7 @@ pub const WAITING_BYTES: usize = 16 << 20;
 /// Chunks of a snapshot that travel in one commit: 2 MiB delay the rows beside them by a few ms.
 pub const CHUNKS_PER_COMMIT: usize = 4;
 
-/// How often a running job looks whether a person asks for a checkpoint: soon enough that nobody
+/// How often a running job looks whether a person asks for a checkpoint: soon enough that no one
 /// waits for it, and ten cheap questions a second.
 pub const SAVE_ASKED_EVERY: Duration = Duration::from_millis(100);
 

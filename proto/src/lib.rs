@@ -1,11 +1,11 @@
-//! The messages: what a record is, what a result is, what a job remembers.
+//! The messages: records, results, and the stored state of a job.
 //!
-//! Generated from `seismic.proto` (public, wire-compatible with the Java system this replaces)
-//! and `state.proto` (ours alone). The generated Rust is committed so that a build needs no
-//! protobuf compiler; a test generates it again and compares (`UPDATE_GENERATED=1 cargo test
-//! -p seismic-proto` writes it).
+//! Generated from `seismic.proto` (public, wire-compatible with the Java system this replaces) and
+//! `state.proto` (ours alone). The generated Rust is committed so that a build needs no protobuf
+//! compiler; a test regenerates it and compares (`UPDATE_GENERATED=1 cargo test -p seismic-proto`
+//! writes it).
 //!
-//! What rows look like to those who do not know their type is a [`Schema`]: [`Row`], [`Value`].
+//! Code that does not know the type of a row reads it through a [`Schema`]: [`Row`], [`Value`].
 
 mod column;
 mod panes;

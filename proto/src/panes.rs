@@ -9,8 +9,8 @@
 //!   mean = S/n   rms = √(Q/n)   rsam = A/n   std = √(max(0, Q − S²/n)/n)
 //! ```
 //!
-//! Counts, extremes and times are exact; sums are off by a few units in the last place, since rows say
-//! them as means.
+//! Counts, extremes and times are exact; sums are off by a few units in the last place, since rows
+//! store means.
 
 use crate::SeismicAggRecord;
 

@@ -1,14 +1,13 @@
 //! A row of any schema, and its bytes.
 //!
 //! On the wire a row is a protobuf message: column `number` is its field number, text is
-//! length-delimited, floats are fixed, everything else is a varint. So the rows of a topic can be
-//! read by any protobuf program that is given the columns, and [`SeismicAggRecord`] is nothing but
-//! the row of [`Schema::windows`]: this encoding gives its bytes exactly (a property test holds it
-//! to that).
+//! length-delimited, floats are fixed, everything else is a varint. So any protobuf program that
+//! knows the columns can read the rows of a topic, and [`SeismicAggRecord`] is the row of
+//! [`Schema::windows`]: this encoding gives exactly its bytes (a property test checks this).
 //!
-//! A value that is zero or empty is left out where the column must have one, as in proto3. In a
-//! nullable column a value that is left out is missing, and zero is written. Fields that the schema
-//! does not have are skipped, so that old readers take the rows of newer writers.
+//! In a column that is not nullable, a zero or empty value is omitted, as in proto3. In a nullable
+//! column an omitted value is null, and zero is written. Fields that the schema does not have are
+//! skipped, so old readers can read rows of newer writers.
 
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)] // It parses foreign bytes.
 

@@ -1,5 +1,5 @@
 //! The fields of [`SeismicAggRecord`], in one table: number, name, type, unit, meaning, and how to
-//! read and set each. Whatever lists the fields of a window's row walks this table.
+//! read and set each. Everything that lists the fields of a window's row walks this table.
 
 use std::borrow::Cow;
 

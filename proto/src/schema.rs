@@ -1,4 +1,4 @@
-//! What the rows of a topic look like: columns with a name, a type, a unit and a meaning.
+//! The schema of a topic's rows: columns with a name, a type, a unit and a meaning.
 //!
 //! CSV headers, JSON names, reports of differences and table definitions all walk a [`Schema`].
 //! That of window statistics is [`Schema::windows`]; a job whose columns are known only when it

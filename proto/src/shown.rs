@@ -1,4 +1,4 @@
-//! Text of others for a terminal.
+//! Foreign text, escaped for a terminal.
 
 use std::fmt::{self, Write as _};
 

@@ -1,5 +1,5 @@
-//! Values of a record that a pipeline accepts by default. The load generator keeps to them, and
-//! breaks them on purpose.
+//! Values of a record that a pipeline accepts by default. The load generator respects them, and
+//! violates them on purpose.
 
 use std::ops::{Range, RangeInclusive};
 

@@ -1,4 +1,4 @@
-//! The wall clock, as append and commit times need it.
+//! The wall clock for append and commit times.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

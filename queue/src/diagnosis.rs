@@ -1,11 +1,11 @@
-//! What there is to say of a place before a job is trusted to it, each with its remedy.
+//! Findings about a queue or store before a job relies on it, each with its remedy.
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
     /// As it should be.
     Fine,
-    /// Works, but promises less or may end: somebody should decide it.
+    /// Works, but promises less or may end: someone should decide it.
     Warning,
     /// Does not work, or loses what was acknowledged.
     Problem,
@@ -29,7 +29,7 @@ impl Finding {
         Finding { level: Level::Fine, what: what.into(), remedy: String::new() }
     }
 
-    /// Something that somebody should decide.
+    /// Something that someone should decide.
     #[must_use]
     pub fn warning(what: impl Into<String>, remedy: impl Into<String>) -> Self {
         Finding { level: Level::Warning, what: what.into(), remedy: remedy.into() }

@@ -1,4 +1,4 @@
-//! What can go wrong, where, and what the caller must do about it.
+//! Errors: what went wrong, where, and what the caller must do about it.
 
 use std::error::Error as StdError;
 use std::{fmt, io};

@@ -1,10 +1,10 @@
 //! Named places, the same in every backend, at which a test can make a call fail or the process
 //! die. They are compiled in only with feature `failpoints`; without it they cost nothing. A
-//! backend has those that are its own in a file of this name.
+//! backend has its own ones in a file of the same name.
 //!
 //! Actions are those of the [`fail`] crate, set with `fail::cfg` or, once `FailScenario::setup()`
-//! was called, by the environment: `FAILPOINTS='commit-after=3*off->return(abort)'`. `return`
-//! gives [`Error::Failpoint`], `return(busy)` what may pass, `return(abort)` ends the process as
+//! was called, by the environment: `FAILPOINTS='commit-after=3*off->return(abort)'`. `return` gives
+//! [`Error::Failpoint`], `return(busy)` a transient error, `return(abort)` ends the process as
 //! `kill -9` would.
 
 use crate::{Error, Result};

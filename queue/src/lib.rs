@@ -1,4 +1,4 @@
-//! Carries bytes and remembers progress. Nothing seismic is in here.
+//! Queues that carry bytes and stores that keep progress. Nothing in here is seismic.
 //!
 //! ```text
 //!  Producer ──Block──► topic, partition 0..P ──Batch──► Source / Reader
@@ -8,10 +8,10 @@
 //!                                          Store ── one atomic act ── Committer
 //! ```
 //!
-//! Words as in Kafka: a *message* is what has an offset, a *block* is messages stored together, a
-//! *batch* is messages fetched together. A [`Queue`] is where topics live; a [`JobStore`] is the
-//! transactional store of one job. A [`Url`] opens both. Which backends there are, the program says
-//! once ([`backend`]): a new one is a crate, a line in that list, and the conformance suite.
+//! Terms as in Kafka: a *message* has an offset, a *block* is messages stored together, a *batch*
+//! is messages fetched together. A [`Queue`] has topics; a [`JobStore`] is the transactional store
+//! of one job. A [`Url`] opens both. The program lists its backends once ([`backend`]): a new one
+//! is a crate, a line in that list, and the conformance suite.
 
 pub mod backend;
 pub mod clock;

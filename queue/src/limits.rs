@@ -1,4 +1,4 @@
-//! Every bound that all backends share, each with its reason.
+//! Every limit that all backends share, each with its reason.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -56,15 +56,15 @@ pub const PARTITIONS: u32 = 4_096;
 /// First pause of a reader that found nothing: what it adds to the latency of a busy log.
 pub const READ_PAUSE_MIN: Duration = Duration::from_millis(1);
 
-/// Longest pause of a reader that finds nothing: 200 cheap questions a second keep an idle
-/// process below 1 % of a core, and nobody sees five milliseconds.
+/// Longest pause of a reader that finds nothing: 200 cheap questions a second keep an idle process
+/// below 1 % of a core, and no one sees five milliseconds.
 pub const READ_PAUSE_MAX: Duration = Duration::from_millis(5);
 
 /// With less space than this a disk is as good as full: the WALs of queue and store at their
 /// largest.
 pub const DISK_FULL_BYTES: u64 = 128 << 20;
 
-/// With less space than this somebody should look.
+/// With less space than this someone should look.
 pub const DISK_LOW_BYTES: u64 = 2 << 30;
 
 /// How long who looks once asks again for what may pass: longer than a broker takes that is restarted

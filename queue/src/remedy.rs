@@ -1,7 +1,7 @@
-//! What a person can do about an error, as data.
+//! What a user can do about an error, as data.
 //!
-//! Errors of the libraries name a remedy and the values that it needs. The program words it with
-//! its own options and commands; a page or an API words it in theirs.
+//! Library errors carry a remedy and the values that it needs. The program words it with its
+//! options and commands; a page or an API can word it differently.
 
 use crate::{Offset, Partition};
 
@@ -151,7 +151,7 @@ pub enum Remedy {
     ReleaseHold(Box<HeldTopic>),
 }
 
-/// A topic that somebody holds beyond its retention policy.
+/// A topic that someone holds beyond its retention policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeldTopic {
     /// The topic.

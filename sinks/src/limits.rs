@@ -47,7 +47,7 @@ pub const STOP_PATIENCE: Duration = Duration::from_millis(1_500);
 pub const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
 
 /// A connection to a database is given up when what was sent is not acknowledged for so long. One
-/// that waits for its answer for so long asks whether the server still answers anybody.
+/// that waits for its answer for so long asks whether the server still answers anyone.
 pub const SILENT_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Longest wait for the end of one statement of a server that answers others: sorting a table of some
@@ -74,7 +74,7 @@ pub const TURN_PATIENCE: Duration = Duration::from_secs(30);
 pub const TURN_EVERY: Duration = Duration::from_millis(50);
 
 /// A sink that failed for what a person must mend is opened again so often: a full partition, a
-/// password or a table is mended within minutes, and nobody has to start the job again.
+/// password or a table is mended within minutes, and no one has to start the job again.
 pub const OPEN_AGAIN_EVERY: Duration = Duration::from_secs(15);
 
 /// Rows of one transaction that a database may refuse for their content before the sink stops even

@@ -15,8 +15,8 @@ use crate::{Result, Rows};
 ///   [`Sink::keeps_position`].
 /// * **Retries.** After an error of kind `Retry` nothing of that call was kept and the same call
 ///   may be repeated. After any other error the sink is dropped; a new one recovers. After
-///   [`Error::RowRefused`](crate::Error::RowRefused) it may instead recover itself, and goes on without
-///   that row.
+///   [`Error::RowRefused`](crate::Error::RowRefused) it may instead recover itself, and continues
+///   without that row.
 /// * **Threads.** One thread at a time. Calls block for as long as they must: the job does not
 ///   wait.
 pub trait Sink: Send {

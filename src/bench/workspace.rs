@@ -88,7 +88,7 @@ impl Drop for Workspace {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.folder.0);
         if let Some(above) = &self.above {
-            // Only if nobody else has put anything into it.
+            // Only if no one else has put anything into it.
             let _ = fs::remove_dir(above);
         }
         if self.queue.file().is_none() {

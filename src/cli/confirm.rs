@@ -5,7 +5,7 @@ use std::io::{self, BufRead as _, IsTerminal as _};
 use crate::cli::exit::Usage;
 use crate::cli::stdio::tell;
 
-/// Lets a person type `name` before it is deleted, after the `consequence`. Where nobody is at the
+/// Lets a person type `name` before it is deleted, after the `consequence`. Where no one is at the
 /// keyboard, `yes` must have been said.
 pub fn deletion(
     what: &str,

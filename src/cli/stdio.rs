@@ -22,7 +22,7 @@ pub fn print_line(text: impl Display) -> io::Result<()> {
     print(format_args!("{text}\n"))
 }
 
-/// Words for a person, on stderr; where nobody can be told, nobody is.
+/// Words for a person, on stderr; where no one can be told, no one is.
 pub fn tell(text: impl Display) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }

@@ -77,7 +77,7 @@ impl Consumer {
 
 impl Drop for Consumer {
     fn drop(&mut self) {
-        // It may have ended already; there is nobody left to tell.
+        // It may have ended already; there is no one left to tell.
         let _ = self.kill();
     }
 }

@@ -40,7 +40,7 @@ impl<T: Clone> Cached<T> {
             return Ok(value);
         }
         let _making = lock(&self.making);
-        // Somebody else may have made it meanwhile.
+        // Someone else may have made it meanwhile.
         if let Some(value) = self.newer_than(self.most) {
             return Ok(value);
         }
@@ -57,9 +57,9 @@ impl<T: Clone> Cached<T> {
 }
 
 impl<T: Clone + Send + 'static> Cached<T> {
-    /// As [`Cached::get`], but a value that is older, and not older than `stale`, is given at once while a
-    /// newer one is made in the background, one at a time. So nobody waits for what takes long, but
-    /// who comes when there is none, or none that is new enough.
+    /// As [`Cached::get`], but a value that is older, and not older than `stale`, is given at once
+    /// while a newer one is made in the background, one at a time. So no one waits for what takes
+    /// long, but who comes when there is none, or none that is new enough.
     ///
     /// # Errors
     /// Those of `make`. One in the background leaves the value as it is; the next who asks tries again.

@@ -24,7 +24,7 @@ pub trait Jobs: Send + Sync + 'static {
     /// The newest lines of the job's log, oldest first.
     fn logs(&self, job: &str, lines: usize) -> Vec<LogLine>;
 
-    /// Does what somebody asked for. It may return before it is done.
+    /// Does what someone asked for. It may return before it is done.
     ///
     /// # Errors
     /// Why not, in the caller's words.

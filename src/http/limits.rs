@@ -29,7 +29,7 @@ pub const HEAD_TIME: Duration = Duration::from_secs(30);
 /// Longest time from a request's head to the answer.
 pub const ANSWER_TIME: Duration = Duration::from_secs(15);
 
-/// Longest life of a connection: nobody keeps a place by reading slowly.
+/// Longest life of a connection: no one keeps a place by reading slowly.
 pub const CONNECTION_LIFE: Duration = Duration::from_secs(600);
 
 /// How long answers under way may take when the server stops.
@@ -72,5 +72,5 @@ pub const SENSOR_MESSAGES: u64 = 10_000;
 /// How long what a job has read may have waited while it is ready.
 pub const READY_LAG_MS: i64 = 10_000;
 
-/// How long an action waits for what it asked for before it says that it goes on.
+/// How long an action waits for what it asked for before it says that it continues.
 pub const ACTION_WAIT: Duration = Duration::from_secs(10);

@@ -10,7 +10,7 @@
 //! ```
 //!
 //! Nothing here is called by the pipeline, and its threads wait for nothing here: numbers are read
-//! from the same atomics whether somebody looks or not, and everything that blocks (a look into a
+//! from the same atomics whether someone looks or not, and everything that blocks (a look into a
 //! store) runs on a few threads of the server's own, one look per job and second.
 //!
 //! # To serve other jobs

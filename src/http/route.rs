@@ -33,7 +33,7 @@ pub struct Route {
     pub text_type: &'static str,
     /// Status of a good answer.
     pub status: StatusCode,
-    /// Whether anybody may ask, as often as they like: probes.
+    /// Whether anyone may ask, as often as they like: probes.
     pub is_open: bool,
     /// What answers.
     pub handler: Handler,
@@ -142,7 +142,7 @@ impl Route {
         self
     }
 
-    /// Anybody may ask.
+    /// Anyone may ask.
     #[must_use]
     pub fn open(mut self) -> Route {
         self.is_open = true;

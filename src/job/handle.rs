@@ -62,13 +62,13 @@ impl Job {
         Job { spec, stop: StopToken::new(), pause, sink_hold, notify: Box::new(notify) }
     }
 
-    /// The job stops when somebody uses this token.
+    /// The job stops when someone uses this token.
     #[must_use]
     pub fn stopped_by(self, stop: StopToken) -> Job {
         Job { stop, ..self }
     }
 
-    /// The job reads nothing until somebody has it read again ([`JobObserver::pause`]).
+    /// The job reads nothing until someone has it read again ([`JobObserver::pause`]).
     #[must_use]
     pub fn paused(self, is_paused: bool) -> Job {
         self.pause.set(is_paused);
@@ -123,7 +123,7 @@ pub struct JobHandle {
     queue: Url,
     began: Instant,
     thread: Option<JoinHandle<anyhow::Result<Option<JobReport>>>>,
-    /// Says nothing, until nobody can say anything any more.
+    /// Says nothing, until no one can say anything any more.
     ended: Receiver<()>,
 }
 
@@ -153,10 +153,10 @@ impl JobHandle {
 
     /// Waits until the job has ended. `None` when it was stopped before it had opened everything.
     ///
-    /// A stopped job whose queue nobody is at is not waited for longer than it has time: its threads
-    /// ask brokers that are gone, and each question is given up at its own time. They are left to the
-    /// end of the process, as a kill would leave them, and the next run continues from what is
-    /// committed.
+    /// A stopped job whose queue no one is at is not waited for longer than it has time: its
+    /// threads ask brokers that are gone, and each question is given up at its own time. They are
+    /// left to the end of the process, as a kill would leave them, and the next run continues from
+    /// what is committed.
     ///
     /// # Errors
     /// Why it failed; the state is [`JobState::Failed`] then. Also when it was not waited for, and had
@@ -202,7 +202,7 @@ impl JobHandle {
     }
 }
 
-/// A stopped job could not make its last commit, or say why it stopped, since nobody answers.
+/// A stopped job could not make its last commit, or say why it stopped, since no one answers.
 #[derive(Debug)]
 pub struct LeftBehind {
     queue: String,

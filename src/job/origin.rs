@@ -39,7 +39,7 @@ pub struct Once {
     #[arg(long, conflicts_with_all = ["from", "from_checkpoint"])]
     pub accept_partitions: bool,
     /// File that is made once the job has begun at its checkpoint. Whoever names one may repeat the
-    /// start, since nobody may have seen its end: what is done already is not done again then.
+    /// start, since no one may have seen its end: what is done already is not done again then.
     #[arg(skip)]
     pub begun: Option<PathBuf>,
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub struct StopToken(Arc<AtomicBool>);
 
 impl StopToken {
-    /// A token that nobody has used yet.
+    /// A token that no one has used yet.
     #[must_use]
     pub fn new() -> Self {
         StopToken::default()

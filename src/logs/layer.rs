@@ -14,7 +14,7 @@ use super::{Line, SERVICE, tail};
 use crate::error::Usage;
 use crate::time::now_ms;
 
-/// MiB of a log file, and days that it is kept, where nobody says otherwise.
+/// MiB of a log file, and days that it is kept, where no one says otherwise.
 const USUAL: (u64, u32) = (16, 14);
 
 static IS_JSON: AtomicBool = AtomicBool::new(false);
@@ -45,7 +45,7 @@ pub fn follow_filter() {
 }
 
 /// Whether the text on stderr has lines of this kind: not when they are JSON, and those about the
-/// life of a job only when somebody asked for a log.
+/// life of a job only when someone asked for a log.
 #[must_use]
 pub fn is_text(metadata: &Metadata<'_>) -> bool {
     !IS_JSON.load(Ordering::Relaxed) && is_wanted(metadata)

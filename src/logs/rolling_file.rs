@@ -89,7 +89,7 @@ impl RollingFile {
             name = self.replaced(&format!("{stamp}-{number}"));
         }
         match fs::rename(&self.path, name) {
-            // Somebody has moved or deleted it.
+            // Someone has moved or deleted it.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             renamed => renamed?,
         }

@@ -5,7 +5,7 @@ use super::worker::report::Report;
 
 /// Something to take in, for a loop over an `S`.
 pub enum Event<S> {
-    /// Somebody wants something done or answered.
+    /// Someone wants something done or answered.
     Task(Box<dyn FnOnce(&mut S) + Send>),
     /// The worker of a job, by the number of its link.
     OfWorker(String, u64, Happening),

@@ -107,7 +107,7 @@ fn follow_signals(events: Sender<Event<Supervisor>>) -> std::io::Result<()> {
                     Event::Reload
                 }
                 _ if is_ending => {
-                    // At once, as if nobody listened for it.
+                    // At once, as if no one listened for it.
                     let _ = signal_hook::low_level::emulate_default_handler(signal);
                     return;
                 }

@@ -29,7 +29,7 @@ pub struct ServedJob {
     pub silent_since_ms: Option<i64>,
     /// Since when a worker is waited for that holds the folder and is not known.
     pub waits_since_ms: Option<i64>,
-    /// Whether somebody started this further worker, which waits until the job has begun.
+    /// Whether someone started this further worker, which waits until the job has begun.
     pub is_awaited: bool,
 }
 

@@ -21,8 +21,8 @@ pub fn standing(workers: &[&ServedJob]) -> Standing {
         return first.clone();
     }
     let works = |it: &&&Standing| matches!(it.state, State::Running | State::Degraded);
-    // What somebody asked for is not a trouble of a worker that has not done it yet.
-    // One that has failed is wanted no less, and one that is done lacks nothing.
+    // What someone asked for is not a trouble of a worker that has not done it yet. One that has
+    // failed is wanted no less, and one that is done lacks nothing.
     let is_wanted = |it: &ServedJob| it.life.saved().intent == Intent::Run;
     let rests = |it: &ServedJob| it.life.standing().state.is_at_rest();
     let wants_it = workers.iter().any(|it| is_wanted(it))
@@ -55,15 +55,15 @@ fn unknown() -> Standing {
     Standing { state: State::Created, since_ms: 0, why, last_error: None }
 }
 
-/// How much of a job works: as much as of that worker that yields most. One that nobody wants to run
-/// says nothing.
+/// How much of a job works: as much as of that worker that yields most. One that no one wants to
+/// run says nothing.
 #[must_use]
 pub fn level(workers: &[&ServedJob]) -> Level {
     let wanted = workers.iter().filter(|it| it.life.saved().intent == Intent::Run);
     wanted.map(|it| it.life.level()).max().unwrap_or_default()
 }
 
-/// What all workers have counted, and when the newest of them said so; `None`: nobody has.
+/// What all workers have counted, and when the newest of them said so; `None`: no one has.
 #[must_use]
 pub fn numbers(workers: &[&ServedJob]) -> Option<(i64, JobNumbers)> {
     let mut reports = workers.iter().filter_map(|worker| worker.report.as_ref());
@@ -315,7 +315,7 @@ mod tests {
         assert_eq!(whole.state, State::Degraded);
         assert!(whole.why.starts_with("worker 1 of 2 is failed: "), "{}", whole.why);
         assert!(whole.last_error.is_some());
-        // What somebody stopped is not in trouble.
+        // What someone stopped is not in trouble.
         let stopping = worker(1, &[&runs[..], &[Input::Stop]].concat());
         assert_eq!(standing(&[&stopping, &second]).state, State::Draining);
         assert_eq!((dead.job_name(), dead.place()), ("coast", 2));

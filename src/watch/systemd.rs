@@ -72,7 +72,7 @@ impl Systemd {
     }
 
     fn send(&self, text: &str) {
-        // Nobody who waits for it may be kept by it, or by its absence.
+        // No one who waits for it may be kept by it, or by its absence.
         let _ = self.socket.send_to_addr(text.as_bytes(), &self.address);
     }
 }

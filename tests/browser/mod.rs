@@ -140,7 +140,7 @@ fn the_page_shows_what_status_shows_live_by_keyboard_and_runs_nothing_foreign() 
     assert_eq!(server.stop_within(Signal::TERM, STOP).code, Some(0));
 }
 
-/// No errors were said, and nobody else was asked.
+/// No errors were said, and no one else was asked.
 fn clean(browser: &Chromium, address: &str) {
     let thrown: Vec<_> = browser.events_of("Runtime.exceptionThrown").collect();
     assert!(thrown.is_empty(), "{thrown:#?}");

@@ -1,5 +1,5 @@
 //! `seismic bench`: every part yields figures, and nothing is left of it. The sizes are those of a
-//! test; what the figures are is nobody's business here.
+//! test; what the figures are is no one's business here.
 
 use std::fs;
 

@@ -96,7 +96,7 @@ fn a_store_or_queue_that_is_taken_away_stops_the_job_with_words() {
     }
 }
 
-/// The output that the kernel lets nobody write to.
+/// The output that the kernel lets no one write to.
 fn full() -> Stdio {
     File::options().write(true).open("/dev/full").unwrap().into()
 }
@@ -114,7 +114,7 @@ fn output_that_cannot_be_written_is_an_error_of_the_command_and_no_panic() {
         assert_eq!(output.status.code(), Some(1), "{args:?}: {stderr}");
         assert!(stderr.contains("error: ") && !stderr.contains("panicked"), "{args:?}: {stderr}");
 
-        // Nobody can be told: the code says it.
+        // No one can be told: the code says it.
         let status = stage.command(args).stdout(full()).stderr(full()).status().unwrap();
         assert_eq!(status.code(), Some(1), "{args:?}");
         // The work itself is fine without words.

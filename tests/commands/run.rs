@@ -207,7 +207,7 @@ fn a_closed_pipe_ends_a_run_and_a_reader_quietly() {
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         assert!(!line.is_empty());
-        // The pipe is closed now: nobody reads on.
+        // The pipe is closed now: no one reads on.
         let mut status = None;
         wait_until("the end", || {
             status = child.try_wait().unwrap();

@@ -86,7 +86,7 @@ fn a_limit_of_file_sizes_is_a_full_disk() {
     stage.ok(&["run", "--drain", "--quiet"]);
     stage.verify(&[]);
 
-    // A folder of rows that may not grow waits too, and goes on where it was.
+    // A folder of rows that may not grow waits too, and continues where it was.
     stage.generate(&["--records", "30000"]);
     stage.ok(&["run", "--drain", "--quiet"]);
     let mut sink = stage.start(after(&stage, "ulimit -f 40", &["sink", "csv:rows"]));

@@ -343,7 +343,8 @@ fn a_second_service_on_the_store_of_a_served_job_is_refused_in_both_orders() {
     it.until_rows();
     it.trial.line.tries += 1;
     it.stop();
-    // Somebody else has the store when the server comes: the job fails at once and names the way out.
+    // Someone else has the store when the server comes: the job fails at once and names the way
+    // out.
     let other = it.trial.start();
     it.serve("");
     it.until_failed("another process has its store or folder");

@@ -20,7 +20,7 @@ use crate::truth::Ends;
 const LOAD: &str = "--rate 2000 --sensors 40 --pack 5";
 /// How long harm is done before a proof.
 const STRETCH: Duration = Duration::from_secs(40);
-/// Rows and dead letters of an hour, which nobody takes away, and both WALs at their largest.
+/// Rows and dead letters of an hour, which no one takes away, and both WALs at their largest.
 const DISK_MIB: u32 = 1_024;
 /// A partition's share of some stretches, so that each is still there when it is proved.
 const KEPT: [&str; 4] = ["retention", DATA, "--max-bytes", "6000000"];

@@ -31,7 +31,7 @@ fn changes_of_state_are_logged_as_text_as_json_into_a_file_and_into_the_api() {
         }
         assert!(json.iter().all(|line| line["time"].is_string() && line["level"].is_string()));
     }
-    // For people, and only what is wrong when nobody asks for more.
+    // For people, and only what is wrong when no one asks for more.
     let text = stage.run(&["run", "--drain", "--sink", "csv:rows", "--log-format", "text"]).ok();
     assert!(text.stderr.contains("INFO job seismic is running"), "{}", text.stderr);
     std::fs::write(stage.path("job.toml"), "[logs]\nformat = \"text\"\nfile = \"b.log\"\n")

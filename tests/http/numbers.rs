@@ -77,7 +77,7 @@ fn metrics_are_the_numbers_of_the_status() {
     assert!(value("seismic_event_latency_seconds_count", "") >= 1.0);
     assert_eq!(types["seismic_event_latency_seconds"], "histogram");
     assert_eq!(types["seismic_records_total"], "counter");
-    // Bounded: no label says a sensor, of which there are as many as somebody sends.
+    // Bounded: no label says a sensor, of which there are as many as someone sends.
     let sensors = served.client.get("/api/v1/jobs/seismic/sensors").json(200);
     let sensor = sensors["sensors"][0]["sensor"].as_str().unwrap();
     assert!(!text.contains(sensor), "{sensor}");

@@ -57,7 +57,7 @@ pub struct Tour<'a> {
     pub body: &'a dyn Fn(&str, &str) -> String,
     /// What is waited for before it, and after it.
     pub before: &'a dyn Fn(&str, &str),
-    /// Whether nobody answers any more after it.
+    /// Whether no one answers any more after it.
     pub is_last: &'a dyn Fn(&str) -> bool,
 }
 

@@ -53,7 +53,7 @@ fn what_was_lost_stays_lost_when_the_log_is_put_back() {
     fs::copy(stage.path(QUEUE), &whole).unwrap();
     lose_all(&stage);
     stage.ok(&[&RUN[..], &["--accept-loss"]].concat());
-    // Now the lost messages are there again, where the job has gone on already.
+    // Now the lost messages are there again, where the job has continued already.
     fs::copy(&whole, stage.path(QUEUE)).unwrap();
     stage.generate(&["--records", "500", "--seed", "3"]);
     stage.ok(&RUN);

@@ -70,7 +70,7 @@ fn a_roll_up_that_fits_no_windows_is_refused_before_anything_is_made() {
 fn a_topic_is_called_as_its_span_was_typed_when_the_job_began() {
     let stage = Stage::with_records(&[]);
     stage.ok(&["run", "--quiet", "--rollup", "1d", "--rollup", "1m", "--until-caught-up"]);
-    // The same length in other words goes on in the topic that is there.
+    // The same length in other words continues in the topic that is there.
     stage.ok(&["run", "--quiet", "--rollup", "60s", "--rollup", "24h", "--drain"]);
     for topic in ["seismic-agg-topic-1m", "seismic-agg-topic-1d"] {
         assert!(!stage.read(topic).is_empty(), "{topic}");

@@ -20,7 +20,7 @@ fn a_broker_that_says_it_is_elsewhere_is_named_with_what_it_says_and_what_must_b
     };
     let (listens, advertised) = (wired(of("listeners=")), wired(of("advertised.listeners=")));
     let stage = Stage::new();
-    // What a resolver says of a name that nobody has depends on the network.
+    // What a resolver says of a name that no one has depends on the network.
     for (elsewhere, cause) in
         [("no-such-host.invalid:9092", ""), ("127.0.0.1:9", "Connection refused")]
     {

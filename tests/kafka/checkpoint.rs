@@ -72,7 +72,7 @@ fn two_workers_take_a_checkpoint_when_asked_and_another_group_goes_on_from_it() 
     trial.end_load();
 
     let stage = &trial.stage;
-    // Killed with all of it sent, it has begun nothing, and nobody begins it otherwise.
+    // Killed with all of it sent, it has begun nothing, and no one begins it otherwise.
     let mut killed = stage.command(&drain(&[&CHILD[..], &FORK].concat()));
     killed.env("FAILPOINTS", "commit-in-transaction=return(abort)");
     assert_eq!(stage.start(killed).wait().code, None);

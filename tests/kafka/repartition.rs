@@ -73,7 +73,7 @@ fn messages_without_keys_have_whole_windows_and_both_steps_are_proved_and_shown(
     assert_eq!(text(&letters[0]["value"], "reason"), "long_sensor");
     assert_eq!(text(&letters[0]["value"], "input_topic"), DATA);
 
-    // It goes on where it was, and keeps to its choice.
+    // It continues where it was, and keeps to its choice.
     publish(&mut publisher, records(60, 60));
     drain(&stage);
     assert_whole(&stage, 120);
@@ -212,7 +212,7 @@ fn what_no_checkpoint_of_the_windows_needs_goes_from_the_internal_topic() {
         partitions.as_array().unwrap().iter().any(|it| int(it, "first") > 0)
     });
     ended_with(&service.stop_within(Signal::TERM, STOP_LIMIT), 0);
-    // What is left is enough to go on and to prove the rest.
+    // What is left is enough to continue and to prove the rest.
     publish(&mut publisher, records(5 * runs, 5));
     drain(&stage);
     assert_whole(&stage, 5 * (runs as usize + 1));

@@ -288,7 +288,7 @@ fn each_right_that_a_job_lacks_is_named_at_once_and_the_documents_have_all_of_th
     let doctor = secured.run(&place, "doctor");
     assert!(doctor.stdout.contains("Read on topic \"seismic-data-topic\" is missing"), "{doctor}");
     let (mut granted, mut longest) = (BTreeSet::<String>::new(), Duration::ZERO);
-    // Begins, goes on where rows and dead letters are, and trims.
+    // Begins, continues where rows and dead letters are, and trims.
     for args in [
         "run --slot alice --slots 1 --drain --quiet",
         "run --slot alice --slots 1 --drain --quiet --accept-loss",

@@ -25,7 +25,7 @@ fn stage(rocketmq: &RocketMq) -> Stage {
     stage
 }
 
-/// Sends one message at a time as the Java client does when nobody says to which queue.
+/// Sends one message at a time as the Java client does when no one says to which queue.
 fn send_plainly(rocketmq: &RocketMq, stage: &Stage, from_s: i64, seconds: i64) {
     let mut lines = String::new();
     for record in records(from_s, seconds) {
@@ -64,7 +64,7 @@ fn messages_that_were_sent_plainly_have_whole_windows() {
     let doctor = stage.ok(&["doctor", "--topic", &stage.data]);
     assert!(doctor.contains("of the first step"), "{doctor}");
 
-    // It goes on where it was.
+    // It continues where it was.
     send_plainly(&rocketmq, &stage, 120, 60);
     drain(&stage);
     assert_whole(&stage, 180);

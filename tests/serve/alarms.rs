@@ -90,7 +90,7 @@ fn an_alarm_and_its_end_reach_every_target_and_what_does_not_arrive_is_shown() {
         text.contains("rows where max_amplitude > -1000") && text.contains("sensor_id="),
         "{text}"
     );
-    // Nobody listens at the other address, and all who look see that.
+    // No one listens at the other address, and all who look see that.
     let job = |args: &[&str]| stage.stage.ok(&[&["job"], args, &["--server", &url]].concat());
     let shown = job(&["alarms", "coast"]);
     assert!(shown.contains("not delivered to webhook at 127.0.0.1:1 (waiting, "), "{shown}");

@@ -49,7 +49,7 @@ impl fmt::Display for ClusterAddress {
     }
 }
 
-/// Options may hold what nobody else should read.
+/// Options may hold what no one else should read.
 impl fmt::Debug for ClusterAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

@@ -48,7 +48,7 @@ impl Address for ClusterAddress {
         let (to, answers) = mpsc::channel();
         for broker in self.brokers.split(',').map(str::to_owned) {
             let to = to.clone();
-            // Names may take longer to look up than anybody waits here.
+            // Names may take longer to look up than anyone waits here.
             let ask = move || {
                 let _ = to.send(takes_connections(&broker));
             };

@@ -19,7 +19,7 @@ pub(crate) fn call_failed(at: String, doing: &'static str, source: KafkaError) -
     Error::backend(kind(&source), CallFailed { at, doing, source })
 }
 
-/// What somebody may be allowed to use.
+/// What someone may be allowed to use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Resource {
     Topic(String),

@@ -54,7 +54,7 @@ pub const APPEND_WAIT: Duration = Duration::from_secs(2);
 /// to find where it was.
 pub const NOTE_EVERY: Duration = Duration::from_secs(1);
 
-/// How old what is known of imports may be when a file is looked up. One that somebody else imports
+/// How old what is known of imports may be when a file is looked up. One that someone else imports
 /// in the same moment is found when its messages are committed.
 pub const NOTES_AGE: Duration = Duration::from_secs(1);
 

@@ -1,5 +1,5 @@
-//! Settings of the cluster's clients: the caller's settings, secrets from the environment, and
-//! what exactly-once needs, which nobody may change.
+//! Settings of the cluster's clients: the caller's settings, secrets from the environment, and what
+//! exactly-once needs, which no one may change.
 //!
 //! A secret is never on a command line, where every process of the machine can read it. The
 //! environment variable `SEISMIC_KAFKA_SASL_PASSWORD` sets `sasl.password`, and so on for every
@@ -20,7 +20,7 @@ use seismic_queue::{Error, Member, Result};
 /// Beginning of the environment variables that are settings.
 const VARIABLE: &str = "SEISMIC_KAFKA_";
 
-/// How brokers know us where nobody says otherwise.
+/// How brokers know us where no one says otherwise.
 const CLIENT: &str = "seismic";
 
 /// Settings that are ours: another value would break what the program promises.
@@ -42,7 +42,7 @@ const OURS: [&str; 15] = [
     "acks",
 ];
 
-/// Parts of names whose values nobody else may see.
+/// Parts of names whose values no one else may see.
 const SECRET: [&str; 5] = ["password", "secret", "key.pem", "private", "token"];
 
 /// Settings of one cluster, checked.

@@ -80,7 +80,7 @@ impl OnKafka {
     }
 
     /// The claim of the group's only member, which joins it the first time. It is not polled again:
-    /// nobody else joins, so it keeps what it has.
+    /// no one else joins, so it keeps what it has.
     fn fencing_token(&self) -> FencingToken {
         let mut member = self.member.lock().unwrap();
         let member = member.get_or_insert_with(|| {
@@ -162,7 +162,7 @@ impl Backend for OnKafka {
 }
 
 seismic_queue::conformance! { OnKafka::new(); without
-    // Its store is shared: it has members of a group for owners, nobody is refused for being the
+    // Its store is shared: it has members of a group for owners, no one is refused for being the
     // second, and what fences is the group, which tests of whole jobs prove.
     owning::a_store_says_who_owns_it
     owning::a_second_owner_is_refused_and_told_who_it_is
@@ -170,7 +170,7 @@ seismic_queue::conformance! { OnKafka::new(); without
     owning::a_newer_epoch_fences_the_older_committer
     // A view asks for one partition after the other, and commits continue meanwhile.
     committing::a_view_never_shows_half_a_commit
-    // Nobody can change a byte of its log from outside.
+    // No one can change a byte of its log from outside.
     recovering::a_damaged_checkpoint_is_passed_over_with_its_journal
     // Its journal goes with the head of the checkpoint topic: `store/trim.rs`.
     recovering::the_journal_is_pruned_up_to_the_oldest_checkpoint

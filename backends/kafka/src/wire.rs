@@ -27,7 +27,7 @@ pub(crate) fn head(to: &mut Vec<u8>, call: i16, version: i16, number: i32, clien
     string(to, client);
 }
 
-/// Writes a text behind its length. Nobody's name is as long as is possible.
+/// Writes a text behind its length. No one's name is as long as is possible.
 pub(crate) fn string(to: &mut Vec<u8>, text: &str) {
     let bytes = text.as_bytes();
     let bytes = bytes.get(..i16::MAX as usize).unwrap_or(bytes);

@@ -188,7 +188,7 @@ impl Client {
         self.call(at, send(topic, &none, 0, batch), "a send").map(drop)
     }
 
-    /// Pulls one message of a queue in the name of a group, and shows nobody.
+    /// Pulls one message of a queue in the name of a group, and shows no one.
     pub(crate) fn try_pull(&mut self, at: &str, asked: Pull<'_>) -> Result<()> {
         let (to, answers) = mpsc::channel();
         start_pull(self.connection(at)?, asked, &to)?;

@@ -70,7 +70,7 @@ pub(crate) fn next_sequence(
     Ok((trace.next_sequence(), span.end))
 }
 
-/// Everybody whose sends are among the last [`TAIL_MESSAGES`](crate::limits::TAIL_MESSAGES) messages
+/// Everyone whose sends are among the last [`TAIL_MESSAGES`](crate::limits::TAIL_MESSAGES) messages
 /// of a partition.
 pub(crate) fn known(log: &mut TopicQueues) -> Result<KnownProducers> {
     let mut known = KnownProducers { are_all: true, ..KnownProducers::default() };

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::topic_route::Route;
 use seismic_queue::{Access, Finding, Level, Need};
 
-/// What there is to say of each right that is needed. Where nobody is refused anything, that is
+/// What there is to say of each right that is needed. Where no one is refused anything, that is
 /// all.
 pub(crate) fn examine(client: &mut Client, needs: &[Need]) -> Result<Vec<Finding>> {
     let mut denied = Vec::new();

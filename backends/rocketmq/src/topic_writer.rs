@@ -33,7 +33,7 @@ pub enum AppendOutcome {
     At(Offset),
     /// Nothing of it is there.
     Refused(Error),
-    /// Nobody knows; it may still land.
+    /// No one knows; it may still land.
     Unknown(Error),
 }
 

@@ -1,7 +1,7 @@
 //! A copy of a file as one moment left it, while others write on.
 //!
-//! `VACUUM INTO` reads in one transaction, which in WAL mode hinders nobody, and leaves out what was
-//! deleted; it keeps our `application_id` and layout.
+//! `VACUUM INTO` reads in one transaction, which in WAL mode hinders no one, and leaves out what
+//! was deleted; it keeps our `application_id` and layout.
 
 use std::fs::File;
 use std::path::Path;

@@ -13,7 +13,7 @@ pub const COMMITTING: [&str; 5] =
     [COMMIT_BEFORE, COMMIT_IN_TRANSACTION, COMMIT_AFTER, SNAPSHOT_CHUNK, BEFORE_PRUNE];
 
 /// The fsync of a transaction fails: `return(lost)` when nothing of it reached the disk, `return`
-/// when all of it did. Nobody can tell which.
+/// when all of it did. No one can tell which.
 pub const FSYNC: &str = "sqlite-fsync";
 
 /// How a test wants the next fsync of a transaction to fail.

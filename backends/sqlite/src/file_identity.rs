@@ -1,5 +1,5 @@
 //! Whether a file is still the one that was opened. One that was deleted or replaced still takes
-//! writes through its open handles, which nobody will ever find. One that was written over has
+//! writes through its open handles, which no one will ever find. One that was written over has
 //! become shorter, most often: SQLite never shortens a file of ours, since nothing vacuums it.
 
 use std::fs;

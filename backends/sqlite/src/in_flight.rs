@@ -3,7 +3,7 @@
 //! A message gets its append time inside a transaction and shows when that is committed. A slow
 //! disk, or a process that stands still, may lie between the two for any time. There is one
 //! transaction at a time, so what has its time and does not show is of the one that is open now;
-//! and once somebody has committed, the one that was open before is over.
+//! and once someone has committed, the one that was open before is over.
 
 use std::time::{Duration, Instant};
 
@@ -44,7 +44,7 @@ pub(crate) fn commits(db: &Connection) -> Sql<i64> {
     Ok(version.query_row([], |row| row.get(0))?)
 }
 
-/// Whether somebody has a transaction open that may write.
+/// Whether someone has a transaction open that may write.
 fn is_written(db: &Connection) -> Sql<bool> {
     let mut waiting = db.prepare_cached("PRAGMA busy_timeout")?;
     let wait_ms = waiting.query_row([], |row| row.get(0))?;

@@ -1,4 +1,4 @@
-//! Files on media that nobody can write to: a backup on a disc, a read-only mount.
+//! Files on media that no one can write to: a backup on a disc, a read-only mount.
 //!
 //! A file in WAL mode has its index in a file beside it, which SQLite must be able to make. Where
 //! it cannot, it is told that the file does not change. That is only so while no WAL is beside it:

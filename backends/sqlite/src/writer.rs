@@ -51,7 +51,7 @@ enum Outcome {
     Made,
     /// Nothing of it is there.
     Undone(ffi::Error),
-    /// Nobody knows.
+    /// No one knows.
     Unknown(ffi::Error),
 }
 

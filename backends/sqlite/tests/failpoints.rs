@@ -83,7 +83,7 @@ fn acquire(queue: &dyn Queue, store: &dyn JobStore) -> Box<dyn Lease> {
     store.acquire(&Job::plain("group", input, ["rows", "dead"])).unwrap()
 }
 
-/// The writer that saw it writes nothing more, and says that nobody knows what is there.
+/// The writer that saw it writes nothing more, and says that no one knows what is there.
 fn fsync_failing(how: &str, written: bool, queue: &dyn Queue, store: &dyn JobStore) {
     let mut committer = acquire(queue, store).committer().unwrap();
     committer.commit(&FencingToken::Sole, &step(1)).unwrap();

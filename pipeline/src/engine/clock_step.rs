@@ -1,4 +1,4 @@
-//! What an operator has to tell of a key's clock: a step that was not believed at once.
+//! What an operator reports about a key's clock: steps too large to be accepted at once.
 
 /// A step of a sensor's clock.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,8 +1,9 @@
 //! The note beside a position, with the kind of the job that wrote it.
 //!
-//! A note is what its kind writes. That of windows, the first kind, stands bare, as it always did;
-//! that of any other stands in a message that names the kind, whose fields no note of windows has.
-//! Of a job with several inputs that message also says which message of each was the last.
+//! The content of a note is up to its kind. A note of windows, the first kind, is stored without a
+//! wrapper, as it always was. A note of any other kind is wrapped in a message that names the kind
+//! and uses field numbers that no note of windows has. For a job with several inputs, the wrapper
+//! also has the last message of each input.
 
 use seismic_proto::{Message, state};
 use seismic_queue::{Fingerprint, Offset, View};

@@ -1,5 +1,5 @@
-//! What a job asks its kind about losses: which of the values that it writes are records that count
-//! in no result, and why.
+//! The seam through which losses are counted: which values of the outputs are records that count in
+//! no result, and why.
 
 use std::fmt::{self, Debug};
 

@@ -1,8 +1,8 @@
-//! What is computed, apart from what runs it: an operator of one partition is a pure function of
+//! The computation, separate from what runs it: an operator of one partition is a pure function of
 //! (log, journal).
 //!
-//! Here stands what every kind of job shares: the seam, the journal, and the errors of both. Each
-//! kind has a folder of its own.
+//! This folder has what every kind of job shares: the seam, the journal, and the errors of both.
+//! Each kind has a folder of its own.
 //!
 //! Nothing in this folder knows a clock, IO, threads or randomness; `clippy.toml` bans the calls, and
 //! no file here is exempt. The same inputs give the same bits: after a crash, in `verify`, on another

@@ -2,16 +2,16 @@
 //!
 //! An operator is the pure core of one partition: its state is a function of (log, journal), and it
 //! knows no clock, IO, threads or randomness. The runner reads, journals what is not in the log,
-//! commits and recovers; it does so for every kind alike and looks at none from inside.
+//! commits and recovers; it does so for every kind in the same way and never looks inside one.
 //!
 //! A kind of job implements [`OperatorKind`], which makes operators and reads what they stored, and
-//! [`Operator`]. Calls are per batch of messages, not per record, so dispatch costs nothing that
-//! shows. Output stays in the operator until a commit takes it: in the order of the job's outputs,
-//! with [`PartitionCommit::keyed`] for those whose rows find their partition by key.
+//! [`Operator`]. Calls are per batch of messages, not per record, so the cost of dynamic dispatch
+//! is not measurable. Output stays in the operator until a commit takes it: in the order of the
+//! job's outputs, with [`PartitionCommit::keyed`] for those whose rows find their partition by key.
 //!
-//! Inputs are named by their place among the job's, from 0. In which order messages of several were
-//! applied is in the journal, so that it is the same whenever they are applied again. An operator
-//! that has several must treat a batch as it would treat its messages one by one.
+//! Inputs are named by their place in the job, from 0. The journal records the order in which
+//! messages of several inputs were applied, so that a replay applies them in the same order. An
+//! operator that has several must treat a batch as it would treat its messages one by one.
 
 use std::any::Any;
 use std::fmt::{self, Debug};
@@ -176,7 +176,7 @@ pub trait OperatorKind: Debug + Send + Sync {
     /// which had `before` of them.
     ///
     /// # Errors
-    /// When that would change results.
+    /// When this would change results.
     fn redistribute(
         &self,
         operators: Vec<&mut dyn Operator>,

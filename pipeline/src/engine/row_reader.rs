@@ -1,8 +1,8 @@
-//! What a proof asks a kind of job about the rows of an output that follows its input: by what each
-//! row is known, and where in the input it came to be.
+//! The seam through which `verify` reads rows of outputs that follow their input: what identifies
+//! each row, and at which position of the input it was emitted.
 //!
-//! A kind whose rows say that gets differences named row by row, and a proof that can begin late. A
-//! kind without a row reader has its rows compared in their order.
+//! A kind with a row reader gets differences reported row by row, and a proof that can start after
+//! the beginning of the log. Without one, rows are compared in order.
 
 use std::fmt::Debug;
 

@@ -1,4 +1,4 @@
-//! What is asked about the state in a checkpoint from outside, without making an operator of it.
+//! The seam through which the state in a checkpoint is inspected without restoring an operator.
 
 use std::fmt::Debug;
 

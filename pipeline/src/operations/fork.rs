@@ -69,13 +69,13 @@ pub fn fork(
         commit_all(job, commit, stop)
     };
     begin().inspect_err(|_| {
-        // A job that could not begin must not hold the log for ever.
+        // A job that could not begin must not hold the log forever.
         housekeeping::release_unless_begun(job.queue, job.store, job.job);
     })
 }
 
-/// Whether the job has begun as a fork of these very checkpoints `which` of `of`, and may have gone on
-/// since. A start whose end nobody has seen is not done twice by whoever asks this first.
+/// Whether the job has begun as a fork of these very checkpoints `which` of `of`, and may have
+/// continued since. A start whose end no one has seen is not done twice by whoever asks this first.
 ///
 /// # Errors
 /// When a store cannot be read, or the checkpoint is not there any more.

@@ -3,7 +3,7 @@
 //! One transaction over all partitions: the rows and dead letters written since go, with the
 //! journal entries and the checkpoints, and the position is that of the checkpoint. How many rows
 //! those are is the difference of the counters, counted back from the end of the topic. The next
-//! run reads the log again from there, and its rows go on after the offsets that were used.
+//! run reads the log again from there, and its rows continue after the offsets that were used.
 
 use seismic_queue::{CheckpointInfo, KeyedCut, Offset, PartitionView, Rewind};
 

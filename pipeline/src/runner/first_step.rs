@@ -130,7 +130,7 @@ impl<'a> FirstStep<'a> {
         Ok(view.partitions.iter().map(|part| next(part).unwrap_or_default()).collect())
     }
 
-    /// Lets go what the second step can need no more of the internal topic, where nobody else does:
+    /// Lets go what the second step can need no more of the internal topic, where no one else does:
     /// all before its oldest checkpoint.
     ///
     /// # Errors

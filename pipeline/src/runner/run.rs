@@ -137,7 +137,7 @@ pub fn run_behind(
         if ended.iter().all(|ended| matches!(ended, Ok(Ok(())))) {
             metrics.settle_run();
         }
-        // Before a panic is resumed: otherwise the scope would wait for the housekeeping for ever.
+        // Before a panic is resumed: otherwise the scope would wait for the housekeeping forever.
         is_over.store(true, Ordering::Relaxed);
         keeper.thread().unpark();
         watch.thread().unpark();

@@ -1,10 +1,10 @@
 //! Rows of keyed outputs, compared as a set by their identities, or, where a kind reads its partitions
 //! in step, as the sequences in which its tasks wrote them.
 //!
-//! They stand among those of other tasks, in an order that nobody promises, so each carries what it
+//! They stand among those of other tasks, in an order that no one promises, so each carries what it
 //! was made of: input, partition, offset, index, and number among the rows of that record. Rows of
-//! messages beyond the positions of the view are newer, and are passed over. Rows of messages before
-//! a fold cannot be made again, but they can be counted.
+//! messages beyond the positions of the view are newer, and are passed over. Rows of messages
+//! before a fold cannot be made again, but they can be counted.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -23,7 +23,7 @@ use crate::engine::operator::{OperatorKind, RowIdentity};
 pub(super) struct KeyedRows {
     /// Place of the output and identity; where the row goes, and a digest of it.
     expected: BTreeMap<(usize, RowIdentity), (Partition, u64)>,
-    /// Rows that each partition wrote before its fold began; `None` where nobody knows.
+    /// Rows that each partition wrote before its fold began; `None` where no one knows.
     before: HashMap<Partition, Option<Vec<KeyedCut>>>,
     /// Of a kind whose rows stand as its tasks read them, instead of the expected set.
     sequences: Option<KeyedSequences>,

@@ -29,7 +29,7 @@ pub(super) fn next_batch(
         match reader.read(PATIENCE, spare)? {
             Event::Batch(batch) => return Ok(Next::Batch(batch)),
             Event::CaughtUp(_, at) if at >= end => return Ok(Next::End),
-            // Somebody's transaction may be open there; what lies behind it comes when it ends.
+            // Someone's transaction may be open there; what lies behind it comes when it ends.
             Event::CaughtUp(..) => {}
             _ => {
                 tracing::warn!("{topic} has given no messages for {} s", PATIENCE.as_secs());

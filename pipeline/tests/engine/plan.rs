@@ -78,7 +78,7 @@ pub struct RecordPlan {
     pub amplitude: f32,
     pub phase: &'static str,
     pub faults: Vec<Fault>,
-    /// A field that nobody knows stands behind the others.
+    /// A field that no one knows stands behind the others.
     pub unknown: bool,
     /// When a gateway received it, ms after its event time.
     pub arrival: Option<i64>,

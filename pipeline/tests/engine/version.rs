@@ -47,7 +47,7 @@ fn results_change_only_with_a_new_engine_version() {
     );
 }
 
-/// A job that an older version began goes on to the same bits.
+/// A job that an older version began continues to the same bits.
 #[test]
 fn older_versions_give_what_they_gave() {
     for &(version, digest) in OUTPUTS {
@@ -66,7 +66,7 @@ fn results_of_late_records_change_only_with_a_new_engine_version() {
     assert_eq!(LATE_OUTPUTS.last().unwrap().0, ENGINE_VERSION, "add a line");
 }
 
-/// What version 5 added, and version 4 goes on without.
+/// What version 5 added, and version 4 continues without.
 #[test]
 fn late_panes_say_what_was_rejected_from_version_5_on() {
     let rejects = |version| {
@@ -217,7 +217,7 @@ impl Random {
     }
 }
 
-/// 4,000 messages of 8 sensors with every fault. Fixed for ever: for more, add a second log.
+/// 4,000 messages of 8 sensors with every fault. Fixed forever: for more, add a second log.
 fn log() -> Vec<Sent> {
     let mut random = Random(2_020);
     let (mut offset, mut append_ms) = (0, 1_600_000_000_000);

@@ -78,7 +78,7 @@ fn give(engine: &mut Engine, bytes: &[u8]) {
     assert_eq!(engine.counters().windows - before, rows);
 }
 
-/// A snapshot that is accepted is written again as it is, and its engine goes on.
+/// A snapshot that is accepted is written again as it is, and its engine continues.
 pub fn snapshot(bytes: &[u8]) {
     let Ok(mut engine) = Engine::restore(bytes, "t", P0) else {
         return;

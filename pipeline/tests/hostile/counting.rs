@@ -40,7 +40,7 @@ pub fn left_by(act: impl FnOnce()) -> usize {
 }
 
 fn count(bytes: isize) {
-    // A thread that is ending has no counter any more, and nobody asks it.
+    // A thread that is ending has no counter any more, and no one asks it.
     let _ = LIVE.try_with(|live| {
         let now = live.get().0 + bytes;
         live.set((now, live.get().1.max(now)));

@@ -34,7 +34,7 @@ fn two_loads(mut plant: impl FnMut(&mut PartitionCommit) -> bool + Send + 'stati
     stage
 }
 
-/// Deletes all that nobody holds: the first load, which lies before every checkpoint.
+/// Deletes all that no one holds: the first load, which lies before every checkpoint.
 fn let_go(topics: &dyn Queue, topic: &str, past_holds: bool) {
     let topic = topics.topic(topic).unwrap();
     topics.set_policy(&topic, Policy { max_age_ms: None, max_bytes: Some(1_000) }).unwrap();

@@ -65,9 +65,9 @@ pub enum Fate {
     Echoed,
     /// It is not made, and will be tried again.
     Busy,
-    /// It is made, but nobody hears of it.
+    /// It is made, but no one hears of it.
     MadeUnheard,
-    /// It is not made, and nobody knows that.
+    /// It is not made, and no one knows that.
     LostUnheard,
     /// It is made, and the slot dies before it hears of it.
     MadeThenDead,

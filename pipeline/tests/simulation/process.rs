@@ -166,7 +166,7 @@ impl<'a> Process<'a> {
         };
         match cause {
             QueueError::Failpoint { at, .. } | QueueError::Busy { at, .. } => at == HERE,
-            // Nobody keeps the log for a job that was taken over.
+            // No one keeps the log for a job that was taken over.
             QueueError::Fenced { .. } | QueueError::OffsetGone { .. } => self.is_fenced,
             _ => false,
         }

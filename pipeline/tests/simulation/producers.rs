@@ -113,7 +113,7 @@ impl Producers {
         self.producers[at].last = Some(call);
     }
 
-    /// Writes down what the log must hold for ever, however long the queue keeps it.
+    /// Writes down what the log must hold forever, however long the queue keeps it.
     fn note(&self, partition: Partition, end: Offset, fresh: &[(&[u8], &[u8])]) {
         let (at, wall_ms) = (self.ground.now(), self.ground.wall_ms());
         let from = end.0 - fresh.len() as u64;

@@ -1,4 +1,4 @@
-//! Which messages of an append are new, and the pieces in which they are stored.
+//! Deduplication of appends: which messages are new, and the pieces in which they are stored.
 
 use crate::message::next_message;
 use crate::{Append, Block, Error, Result, Topic, limits};

@@ -1,4 +1,4 @@
-//! The source of a slot whose partitions never move, over any reader that takes an assignment.
+//! The source of a slot with a fixed assignment, on top of any reader.
 
 use std::time::Duration;
 

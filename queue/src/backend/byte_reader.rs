@@ -1,4 +1,4 @@
-//! Reads big-endian numbers and pieces off the front of foreign bytes.
+//! Reads big-endian numbers and byte strings from the front of foreign bytes.
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 /// What is left to read. Every call gives `None` when there is less than it needs.

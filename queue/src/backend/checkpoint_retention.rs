@@ -1,14 +1,14 @@
 //! Which checkpoints of a partition are kept. Pure, and the same in every backend.
 //!
-//! * The newest: recovery can fall back through them, and they hold the log.
-//! * The newest of each hour and of each day: to go back to, for as long as the log still reaches
-//!   them. They do not hold it.
+//! * The newest ones: recovery can fall back to them, and they hold the log.
+//! * The newest of each hour and of each day: for rewinds and forks as long as the log still
+//!   reaches back to them. They do not hold it.
 //! * Named ones, until their last name is deleted. They do not hold it either.
 //!
-//! Hours and days are those that had a checkpoint, not those of a clock that advances while nothing
-//! runs; and age goes by number, so a clock that goes back brings no order about. The newest of
-//! an hour stays the newest of it when others go, so pruning step by step keeps what pruning once
-//! would.
+//! Only hours and days that had a checkpoint count, so nothing expires while the job does not run;
+//! age is the order of numbers, so a clock that is set back does not matter. The newest of an hour
+//! stays the newest when others are deleted, so pruning step by step keeps the same checkpoints as
+//! pruning once.
 
 use std::collections::HashSet;
 

@@ -1,4 +1,4 @@
-//! The last commit of a partition in its store, and the checks of what may follow it.
+//! The last commit of a partition, and the checks that the next one continues it.
 
 use crate::{CommitError, Error, Kind, Offset, PartitionCommit, Result};
 

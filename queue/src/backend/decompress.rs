@@ -1,5 +1,5 @@
-//! What others compressed, unpacked up to a bound: what a few bytes claim to hold takes no more
-//! memory than that.
+//! Decompresses foreign data up to a limit, so that a few bytes cannot expand to any amount of
+//! memory.
 
 use std::io::Read;
 

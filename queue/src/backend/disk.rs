@@ -1,4 +1,4 @@
-//! What a folder's disk is like: rights, space, and whether what is written there lasts.
+//! Properties of the disk of a folder: permissions, free space, and whether it survives a reboot.
 
 use std::path::{Path, PathBuf};
 

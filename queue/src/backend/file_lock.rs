@@ -10,7 +10,7 @@ use crate::limits;
 
 /// Locks a file for as long as it stays open; `false` when another one has it.
 ///
-/// Waits for up to [`limits::LOCK_WAIT`], since a lock may be held by nobody who means to keep it:
+/// Waits for up to [`limits::LOCK_WAIT`], since a lock may be held by no one who means to keep it:
 /// whoever only looks holds it for an instant, and so does a process that is being started with
 /// copies of all open files of the one that starts it.
 ///

@@ -1,6 +1,6 @@
-//! Backends as data: which there are, what their URLs look like, and what each of them can do.
+//! Backends as data: which ones exist, their URLs, and their capabilities.
 //!
-//! The other files are what backends share.
+//! The other files are shared by all backends.
 //!
 //! This crate names no backend but the one in memory. A program builds a [`Registry`] with one line
 //! for each backend that it has, and gets from it a [`Url`]: an address that its backend has parsed
@@ -59,7 +59,7 @@ impl Registry {
     }
 
     /// As [`Registry::parse`], but a URL that cannot be read is refused only when it is opened: for
-    /// one that nobody gave.
+    /// one that no one gave.
     #[must_use]
     pub fn parse_unchecked(self, text: &str) -> Url {
         self.parse(text).unwrap_or_else(|_| Url::unusable(self, text))
@@ -90,20 +90,21 @@ pub trait Address: Any + Display + Send + Sync {
     /// As [`Address::open`].
     fn open_store(&self) -> Result<Box<dyn JobStore>>;
 
-    /// Deletes the store there, when nobody owns it. What it holds in a queue stays held. A store
+    /// Deletes the store there, when no one owns it. What it holds in a queue stays held. A store
     /// in a cluster ends with its group, and its results stay.
     ///
     /// # Errors
     /// [`Error::Owned`], [`Error::StoreMissing`]; and as [`Address::open_store`].
     fn delete_store(&self) -> Result<()>;
 
-    /// The URL of the store of a job of that group, whose input is here, when nobody names one.
+    /// The URL of the store of a job of that group, whose input is here, when no one names one.
     fn default_store(&self, group: &str) -> String;
 
     /// What the backend can do.
     fn capabilities(&self) -> Capabilities;
 
-    /// Whether somebody takes connections there, as far as that is seen within `wait`. Files always do.
+    /// Whether someone takes connections there, as far as that is seen within `wait`. Files always
+    /// do.
     fn is_reachable(&self, _wait: Duration) -> bool {
         true
     }

@@ -1,10 +1,9 @@
-//! Reads partitions of a log by polling it: the [`Reader`] of every backend that cannot wake its
-//! readers, and what its [`Source`](crate::Source) reads with.
+//! Reads partitions of a log by polling it: the [`Reader`] and [`Source`](crate::Source) of every
+//! backend that cannot notify its readers.
 //!
-//! Partitions take turns. When all were found at their end, the log is polled only for whether
-//! anything changed, with pauses that grow from [`limits::READ_PAUSE_MIN`] to
-//! [`limits::READ_PAUSE_MAX`]. [`Event::CaughtUp`] is given once each time a partition is read up
-//! to its end.
+//! Partitions take turns. When all are at their end, the log is polled only for changes, with
+//! pauses that grow from [`limits::READ_PAUSE_MIN`] to [`limits::READ_PAUSE_MAX`].
+//! [`Event::CaughtUp`] is given once each time a partition is read up to its end.
 
 use std::thread;
 use std::time::{Duration, Instant};

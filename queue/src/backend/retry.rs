@@ -1,4 +1,4 @@
-//! Trying again what may pass: one policy for all that do it, with bounded pauses.
+//! The retry policy for transient errors: the same everywhere, with bounded pauses.
 
 use std::error::Error as StdError;
 use std::ops::RangeInclusive;

@@ -1,4 +1,4 @@
-//! Where a queue or a store is, as one of the backends has parsed it.
+//! The address of a queue or a store, parsed by one of the backends.
 
 use std::any::Any;
 use std::path::{Path, PathBuf};
@@ -64,7 +64,7 @@ impl Url {
         self.address.file()
     }
 
-    /// Whether somebody takes connections there; see [`Address::is_reachable`].
+    /// Whether someone takes connections there; see [`Address::is_reachable`].
     #[must_use]
     pub fn is_reachable(&self, wait: Duration) -> bool {
         self.address.is_reachable(wait)
@@ -102,7 +102,7 @@ impl Url {
         (&*self.address as &dyn Any).downcast_ref()
     }
 
-    /// Where a job's store is when nobody names one: named by the group, next to the queue's file
+    /// Where a job's store is when no one names one: named by the group, next to the queue's file
     /// or in its cluster.
     #[must_use]
     pub fn default_store(&self, group: &str) -> Url {

@@ -1,4 +1,4 @@
-//! Checks of what a caller asks for, the same in every backend.
+//! Validation of arguments, the same in every backend.
 
 use crate::{
     Commit, Error, Job, KeyedBlock, OutputSpec, Partition, PartitionBy, PartitionCommit, Remedy,

@@ -1,4 +1,4 @@
-//! Imports, where a queue remembers them.
+//! Import logs, for queues that have one.
 
 use std::sync::atomic::AtomicBool;
 

@@ -1,9 +1,9 @@
-//! The contract of a queue and a store as checks that every backend passes.
+//! The contract of queues and stores as a test suite that every backend passes.
 //!
 //! A backend implements [`Backend`] for its tests and runs them with
-//! `conformance!(Some(MyBackend::new()))`, which makes a test of each check. There is one list,
-//! and a backend names only what it leaves out. Checks use nothing but the seams, and what is in
-//! [`Backend`] for what the seams cannot do.
+//! `conformance!(Some(MyBackend::new()))`, which generates one test for each check. There is one
+//! list of checks, and a backend names only those that it leaves out. Checks use only the seams,
+//! and [`Backend`] for what the seams cannot do.
 
 // Checks are tests: their names are sentences, and they fail by panicking.
 #![allow(missing_docs, clippy::unwrap_used)]
@@ -52,7 +52,7 @@ pub trait Backend {
         Duration::ZERO
     }
 
-    /// Makes the store look as if nobody owned it, although somebody does.
+    /// Makes the store look as if no one owned it, although someone does.
     fn break_lock(&self);
 
     /// Changes a byte in the stored state of a checkpoint.

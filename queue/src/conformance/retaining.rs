@@ -1,4 +1,4 @@
-//! Retention and what holds it.
+//! Retention and holds.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Going back to a checkpoint, and topics with offsets that nothing has any more.
+//! Rewinding to a checkpoint, and topics with gaps in their offsets.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Going back to a checkpoint where tasks write to each other's partitions.
+//! Rewinding to a checkpoint where tasks write to each other's partitions.
 
 use super::shaping::{joined, owned, pairs, sealed_at, values};
 use super::{Backend, P0, P1, commit};

@@ -1,4 +1,4 @@
-//! The URL of a place in memory: `memory:NAME`. The name tells several apart.
+//! The URL of a queue in memory: `memory:NAME`. The name distinguishes several of them.
 
 use std::fmt;
 use std::sync::Arc;

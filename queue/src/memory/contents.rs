@@ -1,4 +1,4 @@
-//! Everything behind one handle: topics and, in a store, what it knows of its job.
+//! The contents behind one handle: topics and, in a store, the state of its job.
 
 use super::state::StoreState;
 use super::topics::Topics;

@@ -1,4 +1,4 @@
-//! A handle on what lies in memory: cheap to clone, and all clones share one content.
+//! A handle on contents in memory: cheap to clone, and all clones share them.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};

@@ -15,7 +15,7 @@ use crate::{
 pub(super) struct MemoryLease {
     handle: Handle,
     epoch: u64,
-    /// Held, not read: while it lives, nobody else owns the store.
+    /// Held, not read: while it lives, no one else owns the store.
     _alive: Arc<()>,
 }
 

@@ -1,8 +1,8 @@
 //! A queue and a store in the memory of this process: for tests, simulations and trying out.
 //!
-//! Same contract as every backend, except that everything is gone with the process. Append times
-//! come from a clock that the caller may set, so that runs can be repeated exactly. Handles are
-//! cheap to clone and share one content.
+//! The contract is that of every backend, except that everything is lost with the process. Append
+//! times come from a clock that the caller may set, so that runs can be repeated exactly. Handles
+//! are cheap to clone and share their contents.
 
 mod backend;
 mod contents;

@@ -1,4 +1,4 @@
-//! Names of checkpoints in memory, and who asks for them.
+//! Checkpoint names in memory, and requests for them.
 
 use std::collections::{BTreeMap, BTreeSet};
 

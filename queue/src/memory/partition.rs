@@ -1,4 +1,4 @@
-//! What a store in memory knows of one partition: where it stands, its journal, its checkpoints.
+//! One partition of a store in memory: its position, journal and checkpoints.
 
 use std::collections::BTreeMap;
 

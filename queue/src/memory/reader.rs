@@ -1,4 +1,4 @@
-//! A topic in memory as its readers poll it.
+//! A topic in memory, as readers poll it.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What a store in memory knows besides the logs of its topics, and what changes it.
+//! The state of a store in memory besides the logs of its topics, and its transitions.
 
 use std::collections::BTreeMap;
 use std::sync::Weak;

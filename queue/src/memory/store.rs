@@ -1,5 +1,4 @@
-//! A store in memory: all of it is changed under the lock of its handle, so every commit is one
-//! atomic act.
+//! A store in memory. Every change is made under the lock of its handle, so every commit is atomic.
 
 use std::ops::Range;
 use std::sync::atomic::AtomicI64;
@@ -67,7 +66,7 @@ impl MemoryStore {
         }
     }
 
-    /// Makes the caller the owner, if nobody is and `check` has nothing against it.
+    /// Makes the caller the owner, if no one is and `check` has nothing against it.
     fn take(
         &self,
         check: impl FnOnce(&str, &mut Topics, &mut StoreState) -> Result<()>,

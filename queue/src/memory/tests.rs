@@ -1,4 +1,4 @@
-//! The conformance suite on memory, and what only memory has: a clock that is set.
+//! The conformance suite on memory, and tests of its settable clock.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};

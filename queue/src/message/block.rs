@@ -1,7 +1,7 @@
-//! Messages stored together, in the bytes in which they are stored.
+//! Messages stored together, in their stored encoding.
 //!
-//! Layout: for each message a LEB128 length and the key, then a LEB128 length and the value.
-//! Offsets are not in it: the place where a block is stored says the first one.
+//! Layout: for each message a LEB128 length and the key, then a LEB128 length and the value. It has
+//! no offsets: the first one is stored beside the block.
 
 use crate::limits;
 use crate::{Error, Result};

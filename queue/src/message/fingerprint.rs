@@ -1,8 +1,8 @@
-//! What a message was like, so that another one in its place is noticed.
+//! The fingerprint of a message, so that another message at the same offset is noticed.
 //!
-//! An offset says where a message was, not which one: an older copy of a log that is put back and
-//! grows gives the same offsets to other messages. Even the same content is appended again at
-//! another time.
+//! An offset says where a message was, not which message it was: when an older copy of a log is
+//! restored and grows, other messages get the same offsets. Even equal content has another append
+//! time.
 
 use std::fmt;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! The bytes that move and what they are called: batches, blocks, topics, partitions and offsets.
+//! Messages and their names: batches, blocks, topics, partitions and offsets.
 
 mod batch;
 mod block;

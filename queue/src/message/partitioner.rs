@@ -1,4 +1,4 @@
-//! Which partition a key goes to: Kafka's murmur2, so that keys land where Java's clients put them.
+//! The partitioner: Kafka's murmur2, so that keys go to the same partition as with Java clients.
 //!
 //! Source: `org.apache.kafka.common.utils.Utils.murmur2` and `BuiltInPartitioner`
 //! (`toPositive(murmur2(key)) % partitions`).

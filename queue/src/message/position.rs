@@ -1,4 +1,4 @@
-//! Where messages are: partition, offset, and spans of offsets.
+//! Positions of messages: partition, offset, and spans of offsets.
 
 use std::fmt;
 

@@ -1,11 +1,11 @@
-//! Whether a place is fit for a job: before the job is trusted to it, and while it runs.
+//! Diagnosis of a queue or store: before a job relies on it, and while the job runs.
 
 use crate::{Finding, Level, OpenTransaction, Result, Topic};
 
 /// Examines the place of a queue and its topics. It creates and changes nothing.
 pub trait Diagnose {
     /// Whether what this handle works on is still what is there for others: a file that was deleted
-    /// or replaced still takes writes that nobody will find. Cheap; running jobs ask every second.
+    /// or replaced still takes writes that no one will find. Cheap; running jobs ask every second.
     ///
     /// # Errors
     /// [`Error::Replaced`](crate::Error::Replaced).
@@ -41,7 +41,7 @@ pub trait Diagnose {
     /// Looks since when a transaction is open, and whose it is, as far as that can be known.
     fn look_at(&self, transaction: &mut OpenTransaction);
 
-    /// Whether who we are may do what is needed here, as far as somebody watches over that. Nothing
+    /// Whether who we are may do what is needed here, as far as someone watches over that. Nothing
     /// is written or made to find out.
     ///
     /// # Errors
@@ -58,7 +58,7 @@ pub enum AppendTimes {
     Producers,
 }
 
-/// What somebody needs to do with a topic, which is made if it is missing.
+/// What someone needs to do with a topic, which is made if it is missing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Need {
     /// Name of the topic.

@@ -1,4 +1,4 @@
-//! Holds: what jobs and sinks still need of a topic.
+//! Holds: the part of a topic that jobs and sinks still need.
 
 use crate::{Offset, Partition};
 

@@ -2,8 +2,9 @@
 
 use crate::{Block, Partition, Result};
 
-/// Appends to a topic and remembers, in the same durable act, how far an import has come. So
-/// whoever imports again goes on exactly after what is in, however the last attempt ended.
+/// Appends to a topic and remembers, in the same durable act, how far an import has come. So a
+/// repeated import continues exactly after the last imported record, however the previous one
+/// ended.
 ///
 /// Notes are kept apart from producers and are never evicted. Their keys and values mean nothing
 /// to the queue.
@@ -17,8 +18,8 @@ pub trait ImportLog: Send {
     /// made already show that the blocks are there too.
     ///
     /// # Errors
-    /// [`Error::ImportedMeanwhile`](crate::Error::ImportedMeanwhile) when a note is neither what
-    /// it was before nor what it is to become: somebody else imports the same.
+    /// [`Error::ImportedMeanwhile`](crate::Error::ImportedMeanwhile) when a note is neither what it
+    /// was before nor what it is to become: someone else imports the same.
     fn append(&mut self, blocks: &[(Partition, &Block)], changes: &[NoteChange]) -> Result<()>;
 }
 
@@ -51,7 +52,7 @@ pub enum Standing {
     Due,
     /// All are as they are to become.
     Made,
-    /// Somebody else changed one.
+    /// Someone else changed one.
     Foreign,
 }
 

@@ -1,7 +1,6 @@
 //! The seam of a queue: topics that producers append to and sources and readers read from.
 //!
-//! All calls block, are made per batch, and are `Send`; none is called from two threads at once
-//! except those of [`Queue`], which may be shared.
+//! All calls block and are made per batch. Only [`Queue`] may be used from several threads at once.
 
 mod diagnose;
 mod hold;
@@ -30,7 +29,7 @@ use crate::{Offset, Partition, Result, Span, Topic};
 pub struct KnownProducers {
     /// Their ids.
     pub ids: HashSet<String>,
-    /// Whether nobody else has appended anything: the topic was looked through as a whole.
+    /// Whether no one else has appended anything: the topic was looked through as a whole.
     pub are_all: bool,
 }
 

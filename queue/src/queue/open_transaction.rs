@@ -1,4 +1,4 @@
-//! Transactions that are open in a topic, where a queue has transactions of producers.
+//! Open transactions in a topic, for queues with transactional producers.
 
 use std::fmt;
 
@@ -16,7 +16,7 @@ pub struct OpenTransaction {
     pub first: Offset,
     /// The end of the log, behind everything that is held back.
     pub end: Offset,
-    /// When its first message was appended, ms since 1970 UTC; `None` where nobody looked.
+    /// When its first message was appended, ms since 1970 UTC; `None` where no one looked.
     pub since_ms: Option<i64>,
     /// The id that the queue gave its producer, where it says so.
     pub producer: Option<i64>,

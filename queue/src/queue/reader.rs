@@ -1,4 +1,4 @@
-//! Reading a topic: what a reader or a source hands out.
+//! Reading a topic: readers and their events.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! How much of a topic is kept, and for whom.
+//! Retention: how much of a topic is kept, and who holds it.
 
 use super::hold::{HeldBack, Hold};
 use crate::{Offset, Partition, Result, Topic};
@@ -18,7 +18,7 @@ pub trait Retention {
     /// Sets what [`Retention::retain`] deletes from now on.
     fn set_policy(&self, topic: &Topic, policy: Policy) -> Result<()>;
 
-    /// What the policy would delete if nobody held it, by partition. Empty for a backend that has
+    /// What the policy would delete if no one held it, by partition. Empty for a backend that has
     /// its own retention.
     fn held(&self, topic: &Topic) -> Result<Vec<HeldBack>>;
 

@@ -1,5 +1,4 @@
-//! Checkpoints: snapshots that are whole, cut into chunks on their way into a store, and the names
-//! that they are asked for by.
+//! Checkpoints: complete snapshots, written to a store in chunks, and their names.
 
 use crate::{Class, Error, Offset, Partition, Result};
 

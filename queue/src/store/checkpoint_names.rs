@@ -1,4 +1,4 @@
-//! Names of checkpoints: requests to a running job, and names of what was taken.
+//! Checkpoint names: requests to a running job, and names of existing checkpoints.
 
 use super::CheckpointRequest;
 use crate::Result;

@@ -1,4 +1,4 @@
-//! What a slot gives to its store.
+//! The contents of a commit.
 
 use super::{Chunk, KeyedBlock, Manifest};
 use crate::{Block, Offset, Partition};

@@ -1,4 +1,4 @@
-//! Committing: one slot's way into its store.
+//! Committing: the connection of one slot to its store.
 
 use super::{Commit, FencingToken, Recovered};
 use crate::{CommitError, Partition, Result};

@@ -1,4 +1,4 @@
-//! What a commit shows so that a store can refuse one whose owner was replaced.
+//! The fencing token of a commit, by which a store refuses owners that were replaced.
 
 use std::any::Any;
 use std::fmt::Debug;

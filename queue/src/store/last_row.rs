@@ -1,5 +1,5 @@
 //! Whether a topic of a store still has the rows that its commits wrote. Where positions and rows
-//! lie in one file they come together; where they do not, each may be put back without the other.
+//! are in one file, they are restored together; elsewhere one may be restored without the other.
 
 use crate::{Error, Fingerprint, Offset, Partition, Queue, Result, Topic};
 

@@ -1,4 +1,4 @@
-//! The right to commit to a store, and what is added where several workers share a job.
+//! The right to commit to a store, and its extension for jobs shared by several workers.
 
 use super::{Committer, Rewind};
 use crate::{Member, Offset, Partition, Result};
@@ -23,7 +23,7 @@ pub trait Lease: Send + Sync {
     /// [`Error::OutputRemade`](crate::Error::OutputRemade).
     fn check_outputs(&self) -> Result<()>;
 
-    /// Deletes what nobody needs any more, where commits do not do that. Called now and then.
+    /// Deletes what no one needs any more, where commits do not do that. Called now and then.
     fn housekeep(&self) -> Result<()>;
 
     /// Deletes journal entries before `below`: the log before it is gone and no checkpoint needs

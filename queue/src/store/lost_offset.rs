@@ -1,4 +1,4 @@
-//! Positions of a job that were changed or forgotten behind its back.
+//! Positions of a job that another tool changed or the cluster forgot.
 
 use crate::{Offset, Partition};
 

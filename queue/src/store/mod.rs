@@ -1,9 +1,9 @@
 //! The seam of a store: the transactional store of one job.
 //!
 //! A store holds the topics of the job's outputs, the progress, journal and checkpoints of every
-//! partition, and the positions of its sinks, which read the first output.
-//! Everything a [`Commit`] carries becomes visible and durable in one atomic act or not at all:
-//! that is the whole of exactly-once. What `note` and `state` mean is the pipeline's business.
+//! partition, and the positions of its sinks, which read the first output. Everything a [`Commit`]
+//! carries becomes visible and durable atomically or not at all: this is the basis of exactly-once.
+//! `note` and `state` are opaque here; the pipeline defines them.
 
 mod checkpoint;
 mod checkpoint_names;
@@ -61,7 +61,7 @@ pub trait JobStore: CheckpointNames + SinkState + Send + Sync {
     ///
     /// # Errors
     /// [`Error::CannotRescale`](crate::Error::CannotRescale) where a store cannot do that,
-    /// [`Error::Owned`](crate::Error::Owned) while anybody works on the job.
+    /// [`Error::Owned`](crate::Error::Owned) while anyone works on the job.
     fn rescale(&self, job: &Job) -> Result<Box<dyn Lease>>;
 
     /// Everything but rows, journal entries and snapshots, as one commit left it.
@@ -81,7 +81,7 @@ pub trait JobStore: CheckpointNames + SinkState + Send + Sync {
     /// [`Error::Corrupt`](crate::Error::Corrupt) when a chunk is missing or fails its CRC.
     fn checkpoint(&self, partition: Partition, number: u64) -> Result<Checkpoint>;
 
-    /// Who has the lease now, as text for people; `None`: nobody has.
+    /// Who has the lease now, as text for people; `None`: no one has.
     fn leased_by(&self) -> Result<Option<String>>;
 
     /// The slots that work on the job now, where several workers share it; `None`: one owner has
@@ -102,10 +102,10 @@ pub trait JobStore: CheckpointNames + SinkState + Send + Sync {
     /// Puts such positions back to the last commit.
     ///
     /// # Errors
-    /// [`Error::Owned`](crate::Error::Owned) while somebody works on the job.
+    /// [`Error::Owned`](crate::Error::Owned) while someone works on the job.
     fn put_offsets_back(&self, lost: &[LostOffset]) -> Result<()>;
 
-    /// How long the positions of a job are kept on which nobody works; `None`: for ever.
+    /// How long the positions of a job are kept on which no one works; `None`: forever.
     ///
     /// # Errors
     /// When that cannot be asked.

@@ -1,4 +1,4 @@
-//! What a store says when a slot begins.
+//! What a store returns when a slot starts: position, checkpoint and journal.
 
 use super::{Checkpoint, JournalEntry};
 use crate::{Offset, Partition};

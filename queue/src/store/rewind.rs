@@ -1,4 +1,4 @@
-//! What takes a store back.
+//! Rewinding a store to a checkpoint.
 
 use super::KeyedCut;
 use crate::Partition;

@@ -1,4 +1,4 @@
-//! What a store keeps for the sinks of its job: their positions, and state of their own.
+//! State of sinks in the store of their job: positions, and state of their own.
 
 use crate::{Offset, Partition, Result};
 

@@ -1,4 +1,4 @@
-//! What a store says to those who look in.
+//! A view of a store for readers that do not own it.
 
 use std::ops::Range;
 

@@ -43,7 +43,7 @@ pub enum Owners {
 pub struct Promises {
     /// Which rows it shows.
     pub shows: Shows,
-    /// Which of two owners goes on.
+    /// Which of two owners continues.
     pub owners: Owners,
 }
 

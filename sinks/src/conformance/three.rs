@@ -1,4 +1,4 @@
-//! A topic of three columns that nobody knew before the job started, as a SQL job may have it: the
+//! A topic of three columns that no one knew before the job started, as a SQL job may have it: the
 //! partition, a text and a number, both of which may be missing.
 
 use seismic_proto::{Column, ColumnType, Row, Schema, Value};

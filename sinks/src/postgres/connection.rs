@@ -1,7 +1,7 @@
 //! A connection to the server whose every wait has an end.
 //!
 //! The client library waits for as long as the connection stands, and the kernel of a server that
-//! stands still keeps it for ever. Here whoever waits for a while asks, on a connection of its own,
+//! stands still keeps it forever. Here whoever waits for a while asks, on a connection of its own,
 //! whether the server answers at all: one that does is only slow, and is waited for; one that does
 //! not has been lost. What is said first has the same limit.
 //!
@@ -323,7 +323,7 @@ mod tests {
 
     #[test]
     fn a_port_that_takes_connections_and_says_nothing_is_given_up() {
-        // Its kernel takes connections; nobody ever accepts one.
+        // Its kernel takes connections; no one ever accepts one.
         let silent = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("postgres://me@{}/db", silent.local_addr().unwrap());
         let connected = connect(&address, SHORT).err();

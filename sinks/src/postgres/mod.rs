@@ -14,8 +14,9 @@
 //!   afterwards meets the fence.
 //! * **Zombies.** Who writes with an old position changes nothing, whatever it believes. A lock of
 //!   the session tells a second sink early, and names the first.
-//! * **Put back.** Rows and position are put back together, so a restored database goes on from its
-//!   own position. One that has rows which the store does not have is refused, as a CSV folder is.
+//! * **Put back.** Rows and position are put back together, so a restored database continues from
+//!   its own position. One that has rows which the store does not have is refused, as a CSV folder
+//!   is.
 //! * **Values.** Every value is there bit by bit; times are `timestamp with time zone`. A text with
 //!   U+0000 cannot be held: the sink stops and names the row.
 //!

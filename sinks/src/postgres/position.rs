@@ -26,7 +26,7 @@ pub(super) fn read(client: &mut Client, target: &Target) -> Result<Option<Stored
     for row in client.query(&select, &[&target.table]).map_err(failed)? {
         let damaged = || Error::PositionDamaged { place: target.name.clone() };
         let offset = |value: i64| u64::try_from(value).map(Offset).map_err(|_| damaged());
-        // Somebody else may have made the table.
+        // Someone else may have made the table.
         let some = |at| -> Result<Option<i64>> { row.try_get(at).map_err(|_| damaged()) };
         let text = |at| -> Result<String> { row.try_get(at).map_err(|_| damaged()) };
         let last = match (some(4)?, some(5)?, some(6)?) {
@@ -95,7 +95,7 @@ pub(super) fn begin(
     Ok(positions)
 }
 
-/// A table with rows of a sink, and no position: somebody deleted the position, or put the table
+/// A table with rows of a sink, and no position: someone deleted the position, or put the table
 /// back without it. Rows would come twice.
 fn refuse_other_rows(transaction: &mut Transaction<'_>, target: &Target) -> Result<()> {
     let any = format!("SELECT EXISTS (SELECT FROM {})", target.quoted_table());

@@ -15,8 +15,8 @@ use super::tls;
 use crate::{Error, Result, limits};
 
 /// What every session of a sink is set to, whatever the server's defaults are: no statement ends in
-/// between, a lock or a dead client holds nobody for long, what is committed is on the disk, and the
-/// fence reads what was committed last.
+/// between, a lock or a dead client holds no one for long, what is committed is on the disk, and
+/// the fence reads what was committed last.
 const SETTINGS: &str = "\
     SET statement_timeout = 0; \
     SET lock_timeout = '10s'; \

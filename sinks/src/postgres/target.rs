@@ -19,7 +19,7 @@ pub(super) const PASSWORD_VARIABLE: &str = "SEISMIC_SINK_POSTGRES_PASSWORD";
 /// What to do when a row's key is in the table already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum OnConflict {
-    /// The sink stops: nobody else writes there.
+    /// The sink stops: no one else writes there.
     Error,
     /// The row that is there stays.
     Ignore,
@@ -53,7 +53,7 @@ pub(super) struct Target {
     pub(super) on_conflict: OnConflict,
     /// Whether the rows of a window become one.
     pub(super) merges_panes: bool,
-    /// Whether a row that the server refuses for its content is kept apart, and the sink goes on.
+    /// Whether a row that the server refuses for its content is kept apart, and the sink continues.
     pub(super) keeps_refused: bool,
     /// Whether a table that is missing is made.
     pub(super) creates: bool,

@@ -98,12 +98,12 @@ impl Wire {
             (Wire::Int8, _) => Value::Int64(long(bytes)?),
             (Wire::Float4, _) => Value::Float32(f32::from_be_bytes(bytes.try_into().ok()?)),
             (Wire::Float8, ColumnType::Float32) => {
-                // It was a single one, so nothing is lost unless somebody changed it.
+                // It was a single one, so nothing is lost unless someone changed it.
                 #[allow(clippy::cast_possible_truncation)]
                 Value::Float32(f64::from_be_bytes(bytes.try_into().ok()?) as f32)
             }
             (Wire::Float8, _) => Value::Float64(f64::from_be_bytes(bytes.try_into().ok()?)),
-            // Somebody else's time may be between two milliseconds, or infinite.
+            // Someone else's time may be between two milliseconds, or infinite.
             (Wire::Time, _) => {
                 let micros = long(bytes)?;
                 let is_whole = micros.rem_euclid(MICROS) == 0;

@@ -6,8 +6,8 @@
 //! * **Zombies.** A script with an old position does nothing, and whoever sent it learns that.
 //! * **A command that fails** (its key holds another type, a sum overflows) ends its script: what was
 //!   done before it counts, and the row is named.
-//! * **Failover, power loss.** Rows and position are one and the same history, and go back together:
-//!   the sink goes on from the older position as long as the result topic has the rows.
+//! * **Failover, power loss.** Rows and position are one and the same history, and go back
+//!   together: the sink continues from the older position as long as the result topic has the rows.
 //!
 //! The batch is kept until it is done, so an outage of the server costs nothing but time.
 
@@ -271,7 +271,7 @@ impl Sink for Redis {
 
     /// A new place begins with the oldest row that the topic still has.
     fn recover(&mut self, rows: &[Span]) -> Result<Vec<Offset>> {
-        // One that goes on without a row that was refused keeps its connection, and so its place.
+        // One that continues without a row that was refused keeps its connection, and so its place.
         let mut session = match self.session.take() {
             Some(session) => session,
             None => self.connect()?,

@@ -17,7 +17,7 @@
 //!
 //! 5. Rows that are there and were not noted are compared with the store's as these are shown, see
 //!    `unproved_rows.rs`, and the last fence is still the one that was appended: so a topic or a
-//!    store that was put back is noticed, and a store that makes the same rows again goes on.
+//!    store that was put back is noticed, and a store that makes the same rows again continues.
 //!
 //! What no queue can remember (the last row's place, the epoch) is the sink's state in the store:
 //! see `state.rs`.

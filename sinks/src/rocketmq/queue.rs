@@ -300,7 +300,7 @@ impl OutQueue {
         let fence = Out { key: b"", value: TAG_FENCE.as_bytes(), properties: &properties };
         match self.outlet.append(self.partition, &[fence]) {
             AppendOutcome::At(at) => Ok(at),
-            // One that lands later all the same is a fence of an epoch that nobody writes under.
+            // One that lands later all the same is a fence of an epoch that no one writes under.
             AppendOutcome::Refused(error) | AppendOutcome::Unknown(error) => Err(error.into()),
         }
     }

@@ -7,7 +7,7 @@ use seismic_queue::{Topic, View};
 use crate::position::ahead;
 use crate::{Error, Result, Sink, SkippedRows};
 
-/// A sink that has recovered, and where it goes on.
+/// A sink that has recovered, and where it continues.
 pub(super) struct Begun {
     /// Name of the result topic.
     pub(super) topic: String,

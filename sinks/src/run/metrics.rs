@@ -68,7 +68,7 @@ impl SinkMetrics {
         position.clone_into(&mut self.last().position);
     }
 
-    /// A row was passed over, and the sink goes on from there.
+    /// A row was passed over, and the sink continues from there.
     pub(crate) fn refused(&self, position: &[Offset]) {
         self.refused.fetch_add(1, Ordering::Relaxed);
         self.at(position);

@@ -58,7 +58,7 @@ pub enum SinkOutcome {
     Finished,
     /// It stopped with an error. Rows not synced by then come again after a restart.
     Failed(Error),
-    /// It hangs in a call, as on a pipe that nobody reads, and was left running: its thread cannot
+    /// It hangs in a call, as on a pipe that no one reads, and was left running: its thread cannot
     /// be ended. Everything is committed, and a sink that keeps a position recovers from it.
     Abandoned,
 }
@@ -153,8 +153,8 @@ impl SinkThreads {
 
 /// Runs a sink to its end. One that can be opened again ends early only when it fails while what is
 /// committed is to be shown once more. Where another one has its place it waits for that one's end:
-/// its lock and its position keep two from writing, and whoever lost its connection to a server that
-/// started again, or failed over, goes on from the position that the server has.
+/// its lock and its position keep two from writing, and whoever lost its connection to a server
+/// that started again, or failed over, continues from the position that the server has.
 fn run(start: SinkStart, stop: &SinkStop, metrics: &Arc<SinkMetrics>) -> Result<()> {
     let SinkStart { spec, mut runner, open, .. } = start;
     let Some(mut open) = open else {

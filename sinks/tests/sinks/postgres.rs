@@ -298,7 +298,7 @@ fn keys_that_are_there_stop_the_sink_stay_or_are_replaced() {
     for (on_conflict, is_kept) in [("ignore", true), ("update", false)] {
         let place = PostgresPlace::new(&server, &format!(",on_conflict={on_conflict}"));
         drop(place.sink("home").unwrap().recover(&spans_of(ROWS)).unwrap());
-        // Somebody else's row of the same window.
+        // Someone else's row of the same window.
         write_the_rest(&place);
         place.sql("DELETE FROM seismic_position");
         place.sql("UPDATE seismic_windows SET rsam = 7 WHERE result_offset = 3");

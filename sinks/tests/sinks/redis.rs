@@ -172,7 +172,7 @@ fn a_row_that_its_key_does_not_take_is_named_and_what_came_before_it_counts() {
     assert_eq!(error.kind(), Kind::Data);
     assert!(error.to_string().contains("row 2 of partition 0"), "{error}");
     assert_eq!(place.call(&["GET", "S0"]), ["6"]);
-    // Again: nothing is added twice, and it goes on once the key is mended.
+    // Again: nothing is added twice, and it continues once the key is mended.
     assert_eq!(sink.sync().unwrap_err().kind(), Kind::Data);
     drop(sink);
     place.call(&["DEL", "S0\r\n"]);

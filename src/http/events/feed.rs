@@ -1,4 +1,4 @@
-//! Makes the events of all jobs while somebody follows them.
+//! Makes the events of all jobs while someone follows them.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -1,7 +1,7 @@
 //! Events for pages: what the numbers of all jobs are, once a second, as server-sent events.
 //!
-//! The text is made once for all who follow, by a thread that is there while somebody does. Whoever
-//! reads slowly gets the newest event and misses those between: nothing is queued for anybody.
+//! The text is made once for all who follow, by a thread that is there while someone does. Whoever
+//! reads slowly gets the newest event and misses those between: nothing is queued for anyone.
 
 mod body;
 mod feed;
@@ -31,7 +31,7 @@ impl PartialEq for Subscription {
     }
 }
 
-/// The answer that goes on while somebody reads it.
+/// The answer that continues while someone reads it.
 pub fn response(subscription: Subscription) -> Response {
     let mut response = Response::new(Body::new(body::EventBody::following(subscription)));
     let media_type = HeaderValue::from_static(MEDIA_TYPE);

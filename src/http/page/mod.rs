@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use self::files::{FILES, File};
 
-/// The page asks its own server, and nobody else, and runs nothing that is not a file of it.
+/// The page asks its own server, and no one else, and runs nothing that is not a file of it.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
                       img-src 'self' data:; base-uri 'none'; form-action 'none'; \
                       frame-ancestors 'none'";

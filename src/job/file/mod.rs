@@ -53,7 +53,7 @@ use crate::error::Usage;
 use crate::job::options::JobOptions;
 use crate::job::service::Service;
 
-/// A longer file is refused unread: nobody writes that many options, and reading takes a multiple.
+/// A longer file is refused unread: no one writes that many options, and reading takes a multiple.
 const FILE_BYTES: u64 = 64 << 10;
 
 /// What a file says.

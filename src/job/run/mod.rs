@@ -109,7 +109,7 @@ fn run_until_over(spec: &JobSpec, shared: &Shared, notify: &Notify) -> anyhow::R
     let counts = threads.metrics();
     shared.set_sinks(counts.map(|(sink, counts)| (sink.to_string(), Arc::clone(counts))).collect());
     shared.metrics.on_notice(|notice| tracing::warn!("{}", notice_with_remedy(notice)));
-    // Not at the end, when nobody may answer any more.
+    // Not at the end, when no one may answer any more.
     let rest = store.rests_for().ok().flatten();
     shared.set(JobState::Running);
     let ran = match first.as_ref().zip(first_lease.as_deref()) {

@@ -71,7 +71,7 @@ impl FirstJob {
     /// Takes its store, which makes the internal topic.
     ///
     /// # Errors
-    /// When somebody has it.
+    /// When someone has it.
     pub fn acquire(&self, stop: &Arc<AtomicBool>) -> Result<Box<dyn Lease>> {
         patiently(stop, || self.store.acquire(&self.job))
     }
@@ -115,7 +115,7 @@ impl FirstJob {
     /// both is done.
     ///
     /// # Errors
-    /// Why one of them could not go on; the other one has ended then, too.
+    /// Why one of them could not continue; the other one has ended then, too.
     pub fn run_both(
         &self,
         (queue, lease): (&dyn Queue, &dyn Lease),
@@ -139,7 +139,7 @@ impl FirstJob {
         let is_over = AtomicBool::new(false);
         thread::scope(|scope| {
             let watch = scope.spawn(|| first_step.watch(&is_over));
-            // Also after a panic: otherwise it would be watched for ever.
+            // Also after a panic: otherwise it would be watched forever.
             let steps = || run_steps(first, windows, first_step, stop, metrics);
             let ended = catch_unwind(AssertUnwindSafe(steps));
             is_over.store(true, Ordering::Relaxed);
@@ -157,13 +157,13 @@ fn run_steps(
     stop: &Arc<AtomicBool>,
     metrics: &Metrics,
 ) -> seismic_pipeline::Result<()> {
-    // While the first step works, nobody knows where the internal topic will end.
+    // While the first step works, no one knows where the internal topic will end.
     let unbounded = Settings { finish: Finish::Never, ..windows.settings.clone() };
     let beside = JobContext { settings: &unbounded, ..windows };
     let is_read = Arc::new(AtomicBool::new(false));
     let (read, computed) = thread::scope(|scope| {
         let second = scope.spawn(|| {
-            // Also after a panic: otherwise the first step would go on for ever.
+            // Also after a panic: otherwise the first step would continue forever.
             let behind = || run_behind(beside, Some(first_step), &is_read, metrics);
             let ended = catch_unwind(AssertUnwindSafe(behind));
             if !matches!(ended, Ok(Ok(()))) {
@@ -175,7 +175,7 @@ fn run_steps(
         let of_first = metrics.beside();
         of_first.on_notice(|notice| tracing::warn!("{}", notice_with_remedy(notice)));
         let unwind = |panic| std::panic::resume_unwind(panic);
-        // Also after a panic: otherwise the second step would go on for ever.
+        // Also after a panic: otherwise the second step would continue forever.
         let read = catch_unwind(AssertUnwindSafe(|| run(first, stop, &of_first)));
         is_read.store(true, Ordering::Relaxed);
         let computed = second.join();

@@ -72,14 +72,14 @@ impl Default for Alarms {
 }
 
 impl Alarms {
-    /// Whether anybody is told.
+    /// Whether anyone is told.
     #[must_use]
     pub fn has_target(&self) -> bool {
         let named = [&self.webhook, &self.slack, &self.command];
         named.iter().any(|all| !all.is_empty()) || self.topic.is_some()
     }
 
-    /// Whether clocks of sensors are looked at: messages are read for it, so only where somebody is
+    /// Whether clocks of sensors are looked at: messages are read for it, so only where someone is
     /// told.
     #[must_use]
     pub fn looks_at_clocks(&self) -> bool {

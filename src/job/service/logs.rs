@@ -13,7 +13,7 @@ pub struct Logs {
     pub max_bytes: u64,
     /// Files kept, the one being written included.
     pub files: usize,
-    /// How lines are written; `None`: a job that nobody serves logs only what is wrong.
+    /// How lines are written; `None`: a job that no one serves logs only what is wrong.
     pub format: Option<LogFormat>,
     /// File that `seismic run` also logs into.
     pub file: Option<PathBuf>,

@@ -26,7 +26,7 @@ pub struct Look<'a> {
     pub last_error: Option<&'a str>,
     /// Since when its worker does not answer.
     pub silent_since_ms: Option<i64>,
-    /// What its worker has counted; `None` while nobody knows.
+    /// What its worker has counted; `None` while no one knows.
     pub counts: Option<Counts>,
     /// What is wrong with its disks, once that was looked at.
     pub disk: Option<Option<String>>,

@@ -1,4 +1,4 @@
-//! Delivers alarms, on a thread of its own: nobody waits for a target.
+//! Delivers alarms, on a thread of its own: no one waits for a target.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -121,7 +121,7 @@ fn post(url: &str, secret: Option<&Path>, body: &str) -> anyhow::Result<()> {
         ureq::Error::Io(error) => anyhow::Error::from(error).context("sending"),
         _ => anyhow::anyhow!("it cannot be reached under its address"),
     })?;
-    // Nobody follows a redirect with an alarm, so one is no delivery.
+    // No one follows a redirect with an alarm, so one is no delivery.
     match answer.status() {
         status if status.is_success() => Ok(()),
         status => bail!("it answered with status {}", status.as_u16()),

@@ -57,7 +57,7 @@ impl Following {
             Err(error) => {
                 self.followed = None;
                 if self.name == wanted.result_topic {
-                    // Nobody knows whether there are rows of its sensors.
+                    // No one knows whether there are rows of its sensors.
                     lock(found).since_ms = None;
                 }
                 self.trouble.see(job, &error);

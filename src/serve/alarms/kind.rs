@@ -26,7 +26,7 @@ pub enum Kind {
     Disk,
     /// Its worker does not answer.
     Worker,
-    /// There are rows of a topic that somebody waits for.
+    /// There are rows of a topic that someone waits for.
     Rows,
     /// There are no rows of a sensor of which some are expected.
     SensorNoData,

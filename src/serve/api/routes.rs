@@ -140,7 +140,7 @@ fn accepted() -> Result<Reply, ApiError> {
     Ok(Reply::Json(json!({ "accepted": true })))
 }
 
-/// What somebody can correct is a bad request, all else a failure.
+/// What someone can correct is a bad request, all else a failure.
 fn refusal(error: &anyhow::Error) -> ApiError {
     match error.downcast_ref::<Usage>() {
         Some(usage) => ApiError::conflict(usage.to_string()),

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::ending::Ending;
 use crate::serve::pressure::Level;
 
-/// What somebody wants the job to do.
+/// What someone wants the job to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Intent {
@@ -20,16 +20,16 @@ pub enum Intent {
 /// What has happened.
 #[derive(Clone, Debug)]
 pub enum Input {
-    /// Somebody wants it to run.
+    /// Someone wants it to run.
     Start,
-    /// Somebody wants it to end.
+    /// Someone wants it to end.
     Stop,
-    /// Somebody wants it to read nothing; whether its worker can stay meanwhile.
+    /// Someone wants it to read nothing; whether its worker can stay meanwhile.
     Pause {
         /// A worker of an older version cannot.
         worker_can_stay: bool,
     },
-    /// Somebody wants it to read again.
+    /// Someone wants it to read again.
     Resume,
     /// The server that had its worker is gone, and so is the worker.
     Orphaned(Ending),

@@ -1,7 +1,7 @@
 //! The life of a served job: a pure state machine.
 //!
-//! It is told what happens and when, and says what is to be done; it knows no clock, no process
-//! and no file. Everything that it needs to go on after a restart of the server is in [`Saved`],
+//! It is told what happens and when, and says what is to be done; it knows no clock, no process and
+//! no file. Everything that it needs to continue after a restart of the server is in [`Saved`],
 //! which is stored before anything is done.
 
 pub mod ending;
@@ -299,7 +299,7 @@ impl Life {
         vec![]
     }
 
-    /// What somebody wants stays, for the next server.
+    /// What someone wants stays, for the next server.
     fn server_ends(&mut self, now_ms: i64) -> Vec<Act> {
         if !self.saved.has_worker || self.saved.stop_asked_ms.is_some() {
             return vec![];
@@ -317,7 +317,7 @@ impl Life {
         (standing.state, standing.why) = (state, why.to_owned());
         if !matches!(state, State::Starting | State::Running | State::Degraded | State::Restarting)
         {
-            // Somebody wants something else of it now.
+            // Someone wants something else of it now.
             self.saved.yields = None;
         }
     }

@@ -11,7 +11,7 @@ use crate::serve::pressure::Level;
 /// What is stored of a life.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Saved {
-    /// What somebody wants.
+    /// What someone wants.
     pub intent: Intent,
     /// What it does, and why.
     pub standing: Standing,
@@ -29,7 +29,7 @@ pub struct Saved {
     pub started_ms: i64,
     /// When its worker was asked to end.
     pub stop_asked_ms: Option<i64>,
-    /// Why its worker was ended although somebody wants it to run.
+    /// Why its worker was ended although someone wants it to run.
     pub overdue: Option<String>,
     /// Whether a paused job has a worker, which keeps its members.
     #[serde(default)]

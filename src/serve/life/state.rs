@@ -34,7 +34,7 @@ pub enum State {
     Restarting,
     /// Has done its bounded work.
     Finished,
-    /// Has ended because somebody asked for it.
+    /// Has ended because someone asked for it.
     Stopped,
     /// Has ended, and no retry can mend it.
     Failed,
@@ -61,7 +61,7 @@ impl State {
         STATES.iter().find(|(state, _)| *state == self).map_or("", |(_, name)| name)
     }
 
-    /// Whether nothing happens until somebody asks for it.
+    /// Whether nothing happens until someone asks for it.
     #[must_use]
     pub fn is_at_rest(self) -> bool {
         matches!(self, State::Created | State::Finished | State::Stopped | State::Failed)

@@ -230,7 +230,7 @@ fn a_worker_that_did_not_hear_of_its_speed_is_told_again() {
     assert_eq!((job.mends_slowed(false), job.mends_slowed(true)), (Some(true), None));
     job.step(3, yields(Level::Full));
     assert_eq!((job.mends_slowed(false), job.mends_slowed(true)), (None, Some(false)));
-    // Nobody tells one that ends.
+    // No one tells one that ends.
     job.step(4, Input::Stop);
     assert_eq!(job.mends_slowed(true), None);
 }

@@ -67,7 +67,7 @@ impl Level {
     }
 }
 
-/// A job that somebody wants to run, also while it is started again.
+/// A job that someone wants to run, also while it is started again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
     /// Its name.
@@ -138,7 +138,7 @@ impl Pressure {
 
     /// What is to change, given what is seen now.
     pub fn see(&mut self, now_ms: i64, short: Short, jobs: &[Seen]) -> Option<Step> {
-        // Whom nobody is above yields to nobody: the one that it made room for is gone.
+        // Whom no one is above yields to no one: the one that it made room for is gone.
         let highest = jobs.iter().map(|job| job.priority).max()?;
         let alone = jobs.iter().find(|job| job.level != Level::Full && job.priority >= highest);
         if let Some(job) = alone {

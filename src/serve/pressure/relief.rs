@@ -54,7 +54,7 @@ impl Relief {
         let before = jobs.iter().find(|job| job.name == name).map_or(Level::Full, |job| job.level);
         for (entry, its_level) in levels(&server.workers_of(&name)) {
             let steps = match level < before {
-                // A return makes nobody work less, and reaches also a worker that is not there now.
+                // A return makes no one work less, and reaches also a worker that is not there now.
                 true => its_level > level,
                 // A worker that can do neither works on, as one of an older version.
                 false => server.can_pause(&entry),
@@ -65,7 +65,7 @@ impl Relief {
         }
     }
 
-    /// The job of these workers, if somebody wants it to run.
+    /// The job of these workers, if someone wants it to run.
     fn seen(&self, workers: &[&ServedJob]) -> Option<Seen> {
         let lags = || {
             workers::numbers(workers)
@@ -81,7 +81,8 @@ impl Relief {
 }
 
 impl Seen {
-    /// The job of these workers, if somebody wants one of them to run: also while it is started again.
+    /// The job of these workers, if someone wants one of them to run: also while it is started
+    /// again.
     #[must_use]
     pub fn of(workers: &[&ServedJob]) -> Option<Seen> {
         let job = workers.first()?;

@@ -150,7 +150,7 @@ fn a_highest_job_that_is_started_again_is_still_the_highest() {
     }
     let levels = [Level::Full, Level::Full, Level::Paused];
     assert_eq!(jobs.each_ref().map(|job| job.level), levels);
-    // It dies: nobody gets anything back for that, and the others yield on for it.
+    // It dies: no one gets anything back for that, and the others yield on for it.
     jobs[0].works = false;
     assert_eq!(second(&mut pressure, 12, Short::default(), &mut jobs), None);
     assert_eq!(jobs.each_ref().map(|job| job.level), levels);

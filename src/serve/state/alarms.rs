@@ -270,8 +270,8 @@ fn delivery(row: &rusqlite::Row<'_>) -> anyhow::Result<Delivery> {
     })
 }
 
-/// The delivery that is due, if there is one: to a topic, or to all else. A broker that does not answer
-/// keeps nobody else waiting.
+/// The delivery that is due, if there is one: to a topic, or to all else. A broker that does not
+/// answer keeps no one else waiting.
 ///
 /// # Errors
 /// Those of SQLite.

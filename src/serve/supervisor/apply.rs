@@ -14,7 +14,7 @@ use crate::serve::worker::order::Begin;
 use crate::time::now_ms;
 
 impl Supervisor {
-    /// Does what somebody wants of a job, with all of its workers.
+    /// Does what someone wants of a job, with all of its workers.
     ///
     /// # Errors
     /// As [`try_apply`](Self::try_apply).
@@ -65,7 +65,7 @@ impl Supervisor {
         }
     }
 
-    /// As [`apply`](Self::apply), for those who answer somebody.
+    /// As [`apply`](Self::apply), for those who answer someone.
     ///
     /// # Errors
     /// When the server ends and starts nothing any more, or what follows could not be stored.

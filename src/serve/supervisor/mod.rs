@@ -1,4 +1,4 @@
-//! The one loop that has all jobs of a server. Nobody else changes them: whoever wants something
+//! The one loop that has all jobs of a server. No one else changes them: whoever wants something
 //! sends a task, workers are followed by threads that send what happens.
 //!
 //! What is to be done is stored before it is done, so that a server that dies at any moment leaves

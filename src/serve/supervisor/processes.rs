@@ -85,7 +85,7 @@ impl Supervisor {
         let (job, number, events) = (name.to_owned(), self.links, Mutex::new(self.sender.clone()));
         let tell = move |what| {
             let events = events.lock().unwrap_or_else(PoisonError::into_inner);
-            // When nobody listens, the server is about to end.
+            // When no one listens, the server is about to end.
             let _ = events.send(Event::OfWorker(job.clone(), number, what));
         };
         Address { number, tell: Arc::new(tell) }

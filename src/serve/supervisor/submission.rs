@@ -53,7 +53,7 @@ impl Supervisor {
         if let Some(job) = self.jobs.get(&known)
             && job.stored.description.rerun > 0
         {
-            // It goes on with the group that it has by now.
+            // It continues with the group that it has by now.
             description.rerun = job.stored.description.rerun;
             (spec, service) = description.resolve()?;
         }

@@ -161,7 +161,7 @@ impl WorkerFolder {
     /// Connects to whoever listens on the folder's socket.
     ///
     /// # Errors
-    /// When nobody does.
+    /// When no one does.
     pub fn connect(&self) -> io::Result<UnixStream> {
         let folder = File::open(&self.path)?;
         UnixStream::connect(short(&folder, &self.path))

@@ -1,9 +1,9 @@
 //! Limits that a worker sets for itself where no cgroup sets them.
 //!
-//! Memory: `RLIMIT_DATA`, which counts what a process may write and shares with nobody (heap, stacks,
-//! private mappings; see getrlimit(2)). `RLIMIT_AS` would count the address space, and with it every file
-//! that is mapped to be read, which takes no memory of its own. A worker that wants more ends, and is
-//! started again by its policy.
+//! Memory: `RLIMIT_DATA`, which counts what a process may write and shares with no one (heap,
+//! stacks, private mappings; see getrlimit(2)). `RLIMIT_AS` would count the address space, and with
+//! it every file that is mapped to be read, which takes no memory of its own. A worker that wants
+//! more ends, and is started again by its policy.
 
 use std::io;
 

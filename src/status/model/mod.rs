@@ -74,7 +74,7 @@ pub struct JobStatus {
     pub partitions_of: SensorPartitions,
     /// Sensors whose clocks were set back, or that sent records far ahead of them.
     pub irregular_clocks: Vec<ClockStatus>,
-    /// How many there are; `None` when nobody looked.
+    /// How many there are; `None` when no one looked.
     pub irregular_clocks_total: Option<u64>,
     /// What the job, or a sensor, loses more than 5 % of its newest records to.
     pub rejecting: Vec<RejectingStatus>,

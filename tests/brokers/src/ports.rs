@@ -16,7 +16,7 @@ const APART: u16 = 4;
 /// How far the search of each process begins from that of the process before it.
 const STRIDE: u32 = 997;
 
-/// `count` ports that nobody listens on now and that this process was not given before. They are
+/// `count` ports that no one listens on now and that this process was not given before. They are
 /// free again when this returns, so another process may take one first: a broker that cannot bind
 /// says so in its log and does not start.
 pub(crate) fn free(count: usize) -> Vec<u16> {

@@ -373,7 +373,7 @@ fn take(
     }
 }
 
-/// Gives frames to the other end, each when it is due. One that nobody takes any more is no reason
+/// Gives frames to the other end, each when it is due. One that no one takes any more is no reason
 /// not to take what comes from there; then the connection ends with the other direction.
 fn give(
     frames: &Receiver<Frame>,

@@ -53,7 +53,7 @@ impl Redis {
         Some(server)
     }
 
-    /// The number of a database that nobody was given.
+    /// The number of a database that no one was given.
     pub fn database(&self) -> u32 {
         self.given.fetch_add(1, Ordering::Relaxed)
     }
@@ -95,7 +95,7 @@ impl Redis {
         Ok(said)
     }
 
-    /// A copy of a database, in one that nobody was given.
+    /// A copy of a database, in one that no one was given.
     pub fn copy(&self, database: u32) -> u32 {
         let into = self.database();
         for key in self.call(database, &["KEYS", "*"]) {

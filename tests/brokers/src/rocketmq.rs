@@ -93,13 +93,13 @@ impl RocketMq {
 
     /// A cluster of one broker that speaks nothing but TLS, and only with clients that have a
     /// certificate. Those are in folder `tls` of [`RocketMq::folder`]: `ca.pem`, `client.pem`,
-    /// `client.key`, and `stranger.pem`, an authority that nobody is known to.
+    /// `client.key`, and `stranger.pem`, an authority that no one is known to.
     #[must_use]
     pub fn encrypted() -> Option<RocketMq> {
         RocketMq::start(1, Settings { is_encrypted: true, ..Settings::default() })
     }
 
-    /// A cluster of one broker that lets nobody but these accounts in (`plain_acl.yml`).
+    /// A cluster of one broker that lets no one but these accounts in (`plain_acl.yml`).
     #[must_use]
     pub fn guarded(accounts: &str) -> Option<RocketMq> {
         let more = "aclEnable=true\n";
@@ -303,7 +303,7 @@ fn flags(heap: &str, folder: &Path) -> Vec<String> {
     flags
 }
 
-/// As operators should have it for us: large pulls, and no timer wheel, which nobody uses here.
+/// As operators should have it for us: large pulls, and no timer wheel, which no one uses here.
 fn broker_conf(name: &str, port: u16, nameserver: &str, store: &Path, flush: Flush) -> String {
     let flush = match flush {
         Flush::Async => "ASYNC_FLUSH",

@@ -15,7 +15,7 @@ fn a_log_that_is_gone_under_the_position_is_refused() {
     let consumer = trial.start();
     trial.wait(50..300);
     trial.kill(consumer);
-    // Nobody reads meanwhile, and then all but the newest block is deleted, past the job's hold.
+    // No one reads meanwhile, and then all but the newest block is deleted, past the job's hold.
     trial.wait(600..1_000);
     load.stop(Signal::TERM).ok();
     let whole = fs::read(trial.stage.path(QUEUE)).unwrap();
@@ -37,7 +37,7 @@ fn a_loss_that_is_accepted_is_a_gap_and_all_the_rest_is_proved() {
     trial.start().stop(Signal::TERM).ok();
     let lose = ["retention", DATA, "--max-bytes", "1", "--past-holds"];
     for _ in 0..Trial::rounds(2) {
-        // Nobody reads meanwhile, and then all but the newest block is deleted.
+        // No one reads meanwhile, and then all but the newest block is deleted.
         let before = trial.rows();
         trial.wait(600..1_000);
         trial.stage.ok(&lose);

@@ -1,5 +1,5 @@
 //! Faults 27 and 29: queue, store or CSV folder put back from an older copy, or written over while
-//! a job uses them. Offsets do not show it once the feed went on; what was read last does.
+//! a job uses them. Offsets do not show it once the feed continued; what was read last does.
 
 use std::fs;
 use std::path::Path;

@@ -21,7 +21,7 @@ fn torn_tails_of_queue_store_and_csv_are_taken_away() {
         let load = trial.load_with(LOAD);
         let running = trial.start();
         trial.wait(50..500);
-        // Its file is closed by the last one that drops it, so nobody may do that in order.
+        // Its file is closed by the last one that drops it, so no one may do that in order.
         trial.stop_reader();
         trial.kill(running);
         assert!(load.kill());

@@ -5,12 +5,12 @@ use std::fs;
 use crate::stage::Running;
 
 impl Running {
-    /// Memory in use, in KiB; 0 where nobody says.
+    /// Memory in use, in KiB; 0 where no one says.
     pub fn memory_kib(&self) -> u64 {
         self.kib("VmRSS:")
     }
 
-    /// Most memory ever in use, in KiB; 0 where nobody says.
+    /// Most memory ever in use, in KiB; 0 where no one says.
     pub fn peak_memory_kib(&self) -> u64 {
         self.kib("VmHWM:")
     }

@@ -137,7 +137,7 @@ fn a_group_whose_offsets_are_gone_is_not_begun_again() {
         assert!(refusal.contains("new --group"), "{args:?} {refusal}");
     }
     let findings = changed_since(&before, &trial);
-    // What was committed is in the checkpoint topic, so the group can go on after all.
+    // What was committed is in the checkpoint topic, so the group can continue after all.
     let asked = stage.refused(&["group", "repair", "seismic"], 2);
     assert!(asked.contains("--yes"), "{asked}");
     let repaired = stage.ok(&["group", "repair", "seismic", "--yes"]);
@@ -316,7 +316,7 @@ fn a_result_topic_that_was_deleted_and_made_again_is_refused_whatever_is_in_it()
     let Some(mut trial) = of_records(what) else { return };
     let stage = &trial.stage;
     stage.ok(&["run", "--quiet", "--drain"]);
-    // Nothing else was changed, and it goes on.
+    // Nothing else was changed, and it continues.
     stage.ok(&["run", "--quiet", "--drain"]);
     trial.kafka.run(TOPICS, &["--delete", "--topic", ROWS]);
     stage.generate(&["--records", "500", "--seed", "2"]);
@@ -362,7 +362,7 @@ fn a_result_topic_that_is_deleted_and_made_again_under_a_worker_ends_it() {
     let words = [&words[..], &["the topic of that name is another one"]].concat();
     assert!(words.iter().any(|words| done.stderr.contains(words)), "{done}");
     assert!(done.stderr.contains("--accept-loss does not help"), "{done}");
-    // Nor does it go on at its next start.
+    // Nor does it continue at its next start.
     stage.generate(&["--records", "500", "--seed", "2"]);
     let refusal = stage.refused(&run(&[]), 1);
     assert!(refusal.contains("the topic of that name is another one"), "{refusal}");

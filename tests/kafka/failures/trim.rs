@@ -110,7 +110,7 @@ fn a_group_whose_offsets_are_forgotten_keeps_what_tells_of_it() {
     assert_eq!(first(stage), 0);
     let run = [&["run", "--until-caught-up"], &OTHER[..]].concat();
     assert!(stage.refused(&run, 1).contains("offsets.retention.minutes"));
-    // Somebody says that it is over.
+    // Someone says that it is over.
     stage.ok(&["group", "delete", "other", "--yes"]);
     assert!(first(stage) > 0, "nothing is kept for it");
     read_more(stage, &[&[]], 13);

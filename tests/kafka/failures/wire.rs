@@ -36,7 +36,7 @@ fn a_worker_whose_network_is_cut_or_stands_still_goes_on_when_it_is_back() {
     let_it_work(Duration::from_secs(4));
     trial.flows_again(|trial| trial.kafka.wires[0].heal());
     trial.wait_for_rows(100);
-    // Longer than its session: the group gives its partitions to nobody, and then back to it.
+    // Longer than its session: the group gives its partitions to no one, and then back to it.
     trial.kafka.wires[0].freeze();
     let_it_work(Duration::from_secs(13));
     trial.flows_again(|trial| trial.kafka.wires[0].heal());

@@ -56,7 +56,7 @@ impl<'a> Admin<'a> {
         partitions: u32,
         settings: &[(&str, &str)],
     ) -> Result<Topic> {
-        // As many replicas as the cluster makes when nobody says.
+        // As many replicas as the cluster makes when no one says.
         let replicas = TopicReplication::Fixed(-1);
         let mut new = NewTopic::new(name, partitions as i32, replicas);
         for (key, value) in settings {
@@ -203,7 +203,7 @@ impl<'a> Admin<'a> {
         }
     }
 
-    /// Says what is off with a topic that somebody else may have made, and whose its times are.
+    /// Says what is off with a topic that someone else may have made, and whose its times are.
     ///
     /// # Errors
     /// [`Error::TopicSetting`] when messages would be lost.

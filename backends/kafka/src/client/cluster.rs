@@ -34,7 +34,7 @@ pub(crate) struct Cluster {
     settled: Arc<OnceLock<BaseConsumer<Quiet>>>,
     /// Connections between two of our own readers.
     pub(crate) idle: Arc<IdleConnections>,
-    /// Who led all of a topic when somebody looked last.
+    /// Who led all of a topic when someone looked last.
     led: Arc<Mutex<BTreeMap<String, (Instant, Leaders)>>>,
 }
 
@@ -132,7 +132,7 @@ impl Cluster {
         let all = all.map_err(self.failed("listing topics"))?;
         let mut found = Vec::new();
         for topic in all.topics().iter().filter(|topic| !topic.name().starts_with("__")) {
-            // One with a name that we could not make ourselves is still somebody's topic; one that
+            // One with a name that we could not make ourselves is still someone's topic; one that
             // is deleted meanwhile is none.
             match self.topic(topic.name()) {
                 Ok(topic) => found.push(topic),
@@ -208,7 +208,7 @@ impl Cluster {
         Ok(leaders)
     }
 
-    /// Who led the partitions of a topic a moment ago, if somebody looked then: for who reads one
+    /// Who led the partitions of a topic a moment ago, if someone looked then: for who reads one
     /// partition after the other, and looks again where that is not so any more.
     pub(crate) fn leaders_lately(&self, topic: &str) -> Option<Leaders> {
         let led = self.led.lock().unwrap_or_else(PoisonError::into_inner);
@@ -399,7 +399,7 @@ impl Cluster {
     }
 }
 
-/// Who leads what, and where everybody is.
+/// Who leads what, and where everyone is.
 #[derive(Clone)]
 pub(crate) struct Leaders {
     /// Why there is nothing to be said of the topic.

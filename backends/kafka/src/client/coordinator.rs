@@ -31,7 +31,7 @@ pub(super) enum Coordinator {
 }
 
 impl Cluster {
-    /// Who coordinates that group or transactional id; `None` where nobody says.
+    /// Who coordinates that group or transactional id; `None` where no one says.
     pub(super) fn coordinator(&self, of: Of, name: &str) -> Option<Coordinator> {
         let mut body = Vec::new();
         string(&mut body, name);
@@ -49,7 +49,7 @@ impl Cluster {
         self.settings.own_security().ok()
     }
 
-    /// Has a member with a name of its own leave its group, so that nobody waits for its session. A
+    /// Has a member with a name of its own leave its group, so that no one waits for its session. A
     /// member of that name which took its place meanwhile stays. Without an answer the session ends
     /// it.
     pub(crate) fn leave_group(&self, group: &str, member: &str, instance: &str) {

@@ -1,5 +1,5 @@
-//! Transactions that are open in a topic: behind the first message of the oldest one nobody reads on
-//! who reads what is committed.
+//! Transactions that are open in a topic: behind the first message of the oldest one no one reads
+//! on who reads what is committed.
 //!
 //! Where it begins is the last stable offset. When it began is the time of the message there. Whose
 //! it is the partition's leader knows (`DescribeProducers`, version 0,
@@ -63,7 +63,7 @@ impl Cluster {
         found
     }
 
-    /// Who began the transaction whose first message has that offset; `None` where nobody says.
+    /// Who began the transaction whose first message has that offset; `None` where no one says.
     fn producer_at(&self, topic: &str, partition: Partition, first: Offset) -> Option<i64> {
         let leaders = self.leaders(topic).ok()?;
         let (host, port) = leaders.at.get(leaders.of.get(&partition)?)?;

@@ -1,6 +1,6 @@
 //! What goes wrong when a cluster is first spoken to, in words: which address, and why.
 //!
-//! librdkafka tries again for ever and says why only in its log, so that is kept here. Where TLS is
+//! librdkafka tries again forever and says why only in its log, so that is kept here. Where TLS is
 //! the reason it says little; then a connection of our own finds out more.
 
 use std::net::{TcpStream, ToSocketAddrs as _};
@@ -20,7 +20,7 @@ use crate::security::OpenError;
 use crate::settings::Settings;
 use seismic_queue::{Error, Kind, Result};
 
-/// Where brokers listen when nobody says.
+/// Where brokers listen when no one says.
 const KAFKAS_PORT: &str = ":9092";
 
 /// What librdkafka calls a connection that failed, in its log.

@@ -1,6 +1,6 @@
-//! What somebody may do, as brokers say it: nothing is tried and nothing changed to find out
-//! (`Metadata`, version 8, and `DescribeGroups`, version 3, with authorized operations, KIP-430; Kafka
-//! 2.3 and newer).
+//! What someone may do, as brokers say it: nothing is tried and nothing changed to find out
+//! (`Metadata`, version 8, and `DescribeGroups`, version 3, with authorized operations, KIP-430;
+//! Kafka 2.3 and newer).
 //!
 //! No call tells the rights on a transactional id; whether it may be looked at shows in the search
 //! for its coordinator, and who may write may look.

@@ -140,7 +140,7 @@ impl BrokerConnection {
     pub(super) fn rest(&mut self) -> bool {
         self.renewal = None;
         if self.is_version_known && self.frame.is_whole() {
-            // An answer that nobody reads any more.
+            // An answer that no one reads any more.
             (self.in_flight, self.frame) = (None, Incoming::default());
         }
         if self.frame.filled >= self.frame.length.len() && self.frame.wanted() > limits::SPARE_BYTES

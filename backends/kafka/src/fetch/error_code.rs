@@ -20,7 +20,7 @@ pub(super) fn is_reported(code: Code) -> bool {
     !may_pass(code) || is_unknown(code)
 }
 
-/// Whether somebody else may lead the partition now.
+/// Whether someone else may lead the partition now.
 pub(super) fn is_moved(code: Code) -> bool {
     !matches!(code, Code::OffsetOutOfRange | Code::OffsetNotAvailable)
 }

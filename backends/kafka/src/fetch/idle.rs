@@ -61,7 +61,7 @@ impl IdleConnections {
         self.lock().retain(|it| it.address != *address);
     }
 
-    /// Closes those that nobody has needed for a while.
+    /// Closes those that no one has needed for a while.
     pub(crate) fn close_old(&self) {
         forget_old(&mut self.lock());
     }

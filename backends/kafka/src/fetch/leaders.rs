@@ -15,7 +15,7 @@ use super::error_code::is_reported;
 use crate::client::cluster::Leaders;
 
 impl Fetch {
-    /// Hears who leads what, and asks when somebody has no leader.
+    /// Hears who leads what, and asks when someone has no leader.
     pub(super) fn refresh_leaders(&mut self, now: Instant) {
         match self.leader_lookup.as_ref().map(Receiver::try_recv) {
             Some(Err(TryRecvError::Empty)) => return,

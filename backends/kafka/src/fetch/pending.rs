@@ -52,7 +52,7 @@ pub(super) enum Step {
     Given(usize),
     /// A batch is not what was written: it begins with this offset.
     Spoiled(Partition, u64),
-    /// A batch is compressed in a way that nobody here can undo.
+    /// A batch is compressed in a way that no one here can undo.
     Packed,
 }
 

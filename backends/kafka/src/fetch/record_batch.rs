@@ -90,7 +90,7 @@ fn parse(base: u64, batch: &[u8]) -> Option<RecordBatch<'_>> {
     let (first_ms, last_ms, producer) = (rest.i64()?, rest.i64()?, rest.i64()?);
     let (_producer_epoch, _sequence, count) = (rest.i16()?, rest.i32()?, rest.i32()?);
     let end = base.checked_add(u64::try_from(last_delta).ok()?)?.checked_add(1)?;
-    // Offsets are signed to everybody else.
+    // Offsets are signed to everyone else.
     if end > i64::MAX as u64 || count < 0 {
         return None;
     }

@@ -123,7 +123,7 @@ pub(super) mod tests {
         to.push(rest as u8);
     }
 
-    /// The frame of an answer, with fields that nobody knows.
+    /// The frame of an answer, with fields that no one knows.
     pub(in crate::fetch) fn frame(number: i32, error: i16, told: &mut [Told]) -> Vec<u8> {
         let mut to = number.to_be_bytes().to_vec();
         to.extend([1, 9, 3, 1, 2, 3]);

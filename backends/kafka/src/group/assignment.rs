@@ -2,7 +2,7 @@
 //! own consumers (`ConsumerProtocolAssignment` of the protocol, versions 0 to 3).
 //!
 //! Numbers are big endian: version (i16), number of topics (i32), for each its name (length as i16,
-//! bytes), number of partitions (i32) and the partitions (i32), then bytes that nobody here needs.
+//! bytes), number of partitions (i32) and the partitions (i32), then bytes that no one here needs.
 
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)] // It parses foreign bytes.
 

@@ -53,7 +53,7 @@ pub struct Membership {
 
 impl Membership {
     /// Of one who is no member, for what is committed before there are any. A broker does not check
-    /// it; who shows it must make sure otherwise that nobody else commits.
+    /// it; who shows it must make sure otherwise that no one else commits.
     pub(crate) fn without_member<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> Membership {
         let metadata = consumer.group_metadata().expect("every client that reads names a group");
         let (member, brokers) = (String::new(), BTreeSet::new());
@@ -85,7 +85,7 @@ enum GroupEvent {
 /// Takes down what the group says. Nothing is done in its callback but what must be.
 struct RebalanceListener {
     event: Mutex<VecDeque<GroupEvent>>,
-    /// The source is about to be dropped: nobody answers any more.
+    /// The source is about to be dropped: no one answers any more.
     is_closing: AtomicBool,
 }
 
@@ -197,7 +197,7 @@ impl GroupSource {
         };
         let failed = |error| self.cluster.failed_on("being a member of a group", needs())(error);
         if let Some(Err(error)) = self.consumer.poll(Duration::ZERO) {
-            // librdkafka would ask for ever.
+            // librdkafka would ask forever.
             if is_denied(&error) {
                 return Err(failed(error));
             }

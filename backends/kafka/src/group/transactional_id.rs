@@ -33,7 +33,7 @@ impl SlotNames {
         Ok(Member { group, slot, is_named, slots, takes_all: false })
     }
 
-    /// The first name of this machine that nobody has.
+    /// The first name of this machine that no one has.
     fn free(&self) -> Result<String> {
         let folder = std::env::temp_dir().join("seismic-slots");
         let failed = |source: io::Error| Error::Io {

@@ -208,7 +208,7 @@ impl Fetcher {
         }
     }
 
-    /// Somebody does not know the topic: it is another one now, or gone, or that somebody has just
+    /// Someone does not know the topic: it is another one now, or gone, or that someone has just
     /// come back and does not know yet.
     fn check_topic(&mut self) -> Result<()> {
         match self.cluster.check(&self.topic) {

@@ -2,9 +2,9 @@
 //!
 //! All who import into a topic have one transactional id, so there is one at a time: who begins
 //! fences who wrote before, ends what that one left open, and reads the notes up to their end. From
-//! then on nobody changes them without fencing it in turn, so what it knows of them still holds when
-//! its transaction is committed. Who was fenced waits a moment and takes the topic back; pauses that
-//! grow let each get on.
+//! then on no one changes them without fencing it in turn, so what it knows of them still holds
+//! when its transaction is committed. Who was fenced waits a moment and takes the topic back;
+//! pauses that grow let each get on.
 //!
 //! Whatever goes wrong, the client is thrown away, and the notes that its successor reads say what
 //! became of the transaction.
@@ -72,7 +72,7 @@ impl KafkaImportLog {
         format!("seismic-import.{}", self.topic.name)
     }
 
-    /// A client that nobody wrote after, and the notes as they are now.
+    /// A client that no one wrote after, and the notes as they are now.
     fn open(&mut self) -> Result<()> {
         if self.client.is_some() {
             return Ok(());
@@ -133,7 +133,7 @@ impl KafkaImportLog {
         Err(self.failed_on(error, vec![on_topic("Write", &topic)]))
     }
 
-    /// What an error means. Except for what somebody must change, another client may succeed, and
+    /// What an error means. Except for what someone must change, another client may succeed, and
     /// the notes say what became of the transaction.
     fn failed(&self, source: KafkaError) -> Error {
         self.failed_on(source, vec![("Write", Resource::TransactionalId(self.id()))])

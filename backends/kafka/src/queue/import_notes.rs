@@ -1,7 +1,7 @@
 //! What imports have noted about one topic, as topic [`TOPIC`] has it: one partition, compacted, keyed
 //! by the id of the topic that the notes are about and their own key.
 //!
-//! Everybody who imports into a topic of one queue shares these notes. They are read once and from
+//! Everyone who imports into a topic of one queue shares these notes. They are read once and from
 //! there on followed, so that asking costs nothing.
 
 use std::collections::BTreeMap;

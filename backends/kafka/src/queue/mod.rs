@@ -50,7 +50,7 @@ impl KafkaQueue {
         Ok(KafkaQueue { is_store: false, ..KafkaQueue::of_store(Cluster::open(address)?) })
     }
 
-    /// The topics of a store: read by everybody, written by commits alone.
+    /// The topics of a store: read by everyone, written by commits alone.
     pub(crate) fn of_store(cluster: Cluster) -> KafkaQueue {
         let (imports, gates) = (Mutex::default(), Mutex::default());
         KafkaQueue { cluster, is_store: true, imports, gates }

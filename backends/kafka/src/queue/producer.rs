@@ -1,8 +1,8 @@
 //! The idempotent producer: in order, without gaps, and never given up.
 //!
-//! A message is durable when all in-sync replicas have it (`acks=all`). One call does not wait for
-//! ever: after [`limits::APPEND_WAIT`] it says `Busy`, the messages stay on their way, and the same
-//! call, repeated, continues to wait for them. What a new process recognises is in
+//! A message is durable when all in-sync replicas have it (`acks=all`). One call does not wait
+//! forever: after [`limits::APPEND_WAIT`] it says `Busy`, the messages stay on their way, and the
+//! same call, repeated, continues to wait for them. What a new process recognises is in
 //! `producer_recovery.rs`. The unit is the message: a process that dies leaves a call half done,
 //! and the repeated call adds the rest.
 

@@ -42,7 +42,7 @@ impl ProducerRecovery {
     pub(crate) fn new(cluster: &Cluster, topic: &Topic, id: &str) -> Result<ProducerRecovery> {
         let group = format!("{}{id}", prefix(topic));
         let mut config = cluster.settings.reading(&group);
-        // Somebody's open transaction must not hide what lies behind it.
+        // Someone's open transaction must not hide what lies behind it.
         config.set("isolation.level", "read_uncommitted");
         let consumer = make_with(&config, Quiet)?;
         Ok(ProducerRecovery {

@@ -31,7 +31,7 @@ pub(super) fn examine(cluster: &Cluster, needs: &[Need]) -> Result<Vec<Finding>>
     Ok(findings)
 }
 
-/// The rights that somebody needs; and the group of the job, where it is one.
+/// The rights that someone needs; and the group of the job, where it is one.
 fn rights_of(need: &Need) -> (Vec<Right>, Option<&str>) {
     let topic = &need.topic;
     match &need.access {

@@ -25,7 +25,7 @@ const AUTHENTICATION_FAILED: i16 = 58;
 /// Random bytes of a nonce.
 const NONCE_BYTES: usize = 24;
 
-/// How somebody shows who they are.
+/// How someone shows who they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mechanism {
     Plain,
@@ -139,7 +139,7 @@ impl<S: Read + Write> Words<'_, S> {
         call(self.stream, self.number)
     }
 
-    /// Zero means for ever.
+    /// Zero means forever.
     fn lifetime(&self) -> Option<Duration> {
         let ms = u64::try_from(self.lifetime_ms).unwrap_or(0);
         (ms > 0).then(|| Duration::from_millis(ms))
@@ -177,7 +177,7 @@ fn mechanisms(mut rest: Bytes<'_>) -> Option<Vec<String>> {
     Some(all)
 }
 
-/// Nobody can foretell it.
+/// No one can foretell it.
 fn nonce() -> Result<String, OpenError> {
     let mut bytes = [0; NONCE_BYTES];
     let filled = ring::default_provider().secure_random.fill(&mut bytes);

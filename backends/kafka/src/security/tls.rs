@@ -109,7 +109,7 @@ fn authorities<'a>(setting: &impl Fn(&str) -> Option<&'a str>) -> Result<RootCer
     };
     let mut store = RootCertStore::empty();
     let (taken, _) = store.add_parsable_certificates(certificates(key, pem)?);
-    // Of those of a system some are of kinds that nobody takes any more.
+    // Of those of a system some are of kinds that no one takes any more.
     if taken > 0 { Ok(store) } else { Err(format!("{key}: no certificate of a kind known here")) }
 }
 

@@ -5,7 +5,7 @@
 //! first record of a group and kind is what counts. Compaction would keep the last one, so who sees
 //! that a later one says something else appends the first again.
 //!
-//! A group that is over stays written down, so that its name and its topics are nobody else's:
+//! A group that is over stays written down, so that its name and its topics are no one else's:
 //! under the same name the records of the old one would be taken for the new one's.
 
 use std::time::{Duration, Instant};

@@ -56,7 +56,7 @@ pub struct KafkaStore {
     offsets: OnceLock<Arc<GroupOffsets>>,
     /// The job as it was written down when it was looked for last.
     known: Mutex<Option<KnownJob>>,
-    /// What was seen of the checkpoint topic when somebody looked at the job last.
+    /// What was seen of the checkpoint topic when someone looked at the job last.
     last: Mutex<Option<Arc<LastView>>>,
     /// Whoever notes positions of a sink notes them often: what it needs is made once.
     noting: Mutex<BTreeMap<String, SinkOffsets>>,

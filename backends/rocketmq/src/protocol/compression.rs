@@ -22,7 +22,7 @@ pub(crate) fn decompress(flags: i32, body: &[u8]) -> Option<Vec<u8>> {
 
 fn bounded(from: impl Read) -> Option<Vec<u8>> {
     let mut value = Vec::new();
-    // Nobody compresses nothing; an LZ4 frame cut off in its head reads as if it were that.
+    // No one compresses nothing; an LZ4 frame cut off in its head reads as if it were that.
     let is_whole =
         decompress::bounded(from, limits::MESSAGE_BYTES, &mut value) && !value.is_empty();
     is_whole.then_some(value)

@@ -79,7 +79,7 @@ impl<'a> Stored<'a> {
     }
 
     /// What was sent, decompressed if need be. What claims to be compressed and is not is given as
-    /// it is: then it is a message that nobody can read, and not one that stops its readers.
+    /// it is: then it is a message that no one can read, and not one that stops its readers.
     pub(crate) fn value(&self) -> Cow<'a, [u8]> {
         if self.flags & stored::COMPRESSED == 0 {
             return Cow::Borrowed(self.body);

@@ -95,7 +95,7 @@ impl Repeats {
         }
     }
 
-    /// Sees a message that somebody else judged before.
+    /// Sees a message that someone else judged before.
     pub(crate) fn see(&mut self, offset: Offset, text: &[u8]) {
         self.meet(offset, text, false);
     }

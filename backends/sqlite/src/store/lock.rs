@@ -32,7 +32,7 @@ pub(crate) fn take(path: &Path, at: &str, since: &str) -> Result<Lock> {
     Ok(Lock { _file: file })
 }
 
-/// Who has the lock of the store `path`; `None`: nobody.
+/// Who has the lock of the store `path`; `None`: no one.
 pub(crate) fn owner(path: &Path, at: &str) -> Result<Option<String>> {
     let io = |source| Error::Io { at: at.to_owned(), doing: "looking at its lock", source };
     let mut file = match File::open(name_of(path)) {

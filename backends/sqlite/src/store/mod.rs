@@ -56,7 +56,7 @@ impl SqliteStore {
         }
     }
 
-    /// Deletes the file of a store that nobody owns, with SQLite's files next to it. The file that
+    /// Deletes the file of a store that no one owns, with SQLite's files next to it. The file that
     /// is locked stays: whoever waits for it must not get a lock of its own.
     ///
     /// # Errors

@@ -208,7 +208,7 @@ fn a_file_that_grows_while_several_look_at_it_stays_the_same_one() {
             scope.spawn(|| {
                 while !is_over.load(Ordering::Relaxed) {
                     let looked = queue.check_place();
-                    // Also when it fails: otherwise nobody would end.
+                    // Also when it fails: otherwise no one would end.
                     is_over.fetch_or(looked.is_err(), Ordering::Relaxed);
                     looked.unwrap();
                 }

@@ -133,7 +133,7 @@ fn what_another_process_is_appending_is_in_flight_until_it_is_committed() {
     source.in_flight().unwrap();
     let age = found.elapsed();
     assert!(source.in_flight().unwrap() > age, "it may be older than we know of it");
-    // The next one is open before anybody looks; the one before is over all the same.
+    // The next one is open before anyone looks; the one before is over all the same.
     other.execute_batch(&format!("COMMIT; BEGIN IMMEDIATE; {append}")).unwrap();
     let age = source.in_flight().unwrap();
     assert!(!age.is_zero() && age <= found.elapsed(), "{age:?}");

@@ -69,7 +69,7 @@ pub fn can(program: &str, args: &[&str], install: &str) -> bool {
     if !can {
         let why = format!("`{program} {}` does not work here; {install}", args.join(" "));
         assert!(std::env::var("CI").as_deref() != Ok("true"), "cannot be skipped in CI: {why}");
-        // Past the capture of tests: a skip that nobody sees is a test that nobody has.
+        // Past the capture of tests: a skip that no one sees is a test that no one has.
         let _ = writeln!(std::io::stderr(), "SKIPPED: {why}");
     }
     can
@@ -97,7 +97,7 @@ fn work() {
     }
 }
 
-/// Somebody makes space; here that is ourselves.
+/// Someone makes space; here that is ourselves.
 fn wait_for_space(folder: &Path, error: &Error) {
     say(&format!("retry {error}"));
     let _ = std::fs::remove_file(folder.join("ballast"));

@@ -43,8 +43,8 @@ impl ItemReader {
         }
     }
 
-    /// Reads on until behind that line, which was read before. What must be known of the file to go
-    /// on, as a header, is kept.
+    /// Reads on until behind that line, which was read before. What must be known of the file to
+    /// continue, as a header, is kept.
     ///
     /// # Errors
     /// As [`ItemReader::next`].

@@ -57,7 +57,7 @@ impl Candidate {
         })
     }
 
-    /// Whether what is known goes on where the file ends.
+    /// Whether what is known continues where the file ends.
     pub(super) fn is_longer(&self) -> bool {
         self.found.is_none() && self.track.accepted < self.note.accepted
     }

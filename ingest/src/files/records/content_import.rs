@@ -2,9 +2,10 @@
 //! content, topic, partitions and packing, by how it is read and by the table of sensors, and
 //! recognised as a whole.
 //!
-//! Files come one after the other, in the order of their first times. A file that grew goes on behind
-//! what is in (`grown_file.rs`). One that was mended is another file, and refused: how much of it is in is
-//! not known. So is one that may be in a part of the topic that is not looked through.
+//! Files come one after the other, in the order of their first times. A file that grew continues
+//! behind what is in (`grown_file.rs`). One that was mended is another file, and refused: how much
+//! of it is in is not known. So is one that may be in a part of the topic that is not looked
+//! through.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -93,7 +93,7 @@ impl<'a> Follow<'a> {
         Follow { options, named, files: HashMap::new(), passed, known, scanned: None }
     }
 
-    /// Follows until the stop. Files that the import has are gone on with.
+    /// Follows until the stop. Files that the import has are continued.
     ///
     /// # Errors
     /// With `strict` the first refused line, and errors of the queue.
@@ -218,8 +218,8 @@ impl<'a> Follow<'a> {
             && !self.passed.get(path).is_some_and(is_passed)
     }
 
-    /// Files that were renamed go on where they were, and further names of files that are followed
-    /// are nothing new.
+    /// Files that were renamed continue where they were, and further names of files that are
+    /// followed are nothing new.
     fn keep_renamed(&mut self, new: &mut Vec<(PathBuf, FileState)>) {
         let followed: HashMap<FileId, PathBuf> =
             self.files.iter().map(|(path, file)| (file.identity, path.clone())).collect();
@@ -314,7 +314,7 @@ impl<'a> Follow<'a> {
         }
         let is_over = !is_same || length < file.reader.lines().offset();
         if !is_same {
-            // Nobody writes to it any more: its last line is whole.
+            // No one writes to it any more: its last line is whole.
             file.reader.lines_mut().end_live();
         }
         let number = file.number;

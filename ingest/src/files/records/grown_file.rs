@@ -86,8 +86,8 @@ fn beginning_of(id: &str) -> Option<&str> {
     rest.split('.').next()
 }
 
-/// The beginnings of a file that somebody of `producers` appended, by the number of their last line, and
-/// the name of the whole content.
+/// The beginnings of a file that someone of `producers` appended, by the number of their last line,
+/// and the name of the whole content.
 fn beginnings(
     names: &ProducerNames,
     file: &Path,

@@ -1,4 +1,4 @@
-//! Standard input or a pipe, read by a thread of its own, so that nobody waits for it who has to
+//! Standard input or a pipe, read by a thread of its own, so that no one waits for it who has to
 //! publish or to stop.
 
 use std::fs::File;

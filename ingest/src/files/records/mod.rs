@@ -9,8 +9,8 @@
 //! measurement, are refused.
 //!
 //! A queue that remembers imports knows a file by what it gave so far: importing it again, under
-//! whatever name, goes on behind that, and tries refused lines again. Other queues know whole files.
-//! Standard input or a pipe can be read only once: importing it again adds it again.
+//! whatever name, continues behind that, and tries refused lines again. Other queues know whole
+//! files. Standard input or a pipe can be read only once: importing it again adds it again.
 
 mod candidate;
 mod content_import;

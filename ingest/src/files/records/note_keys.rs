@@ -31,7 +31,7 @@ pub(super) fn prefix(anchor: &Anchor) -> Vec<u8> {
     [PREFIX, anchor].concat()
 }
 
-/// Hands out keys that nobody has.
+/// Hands out keys that no one has.
 #[derive(Default)]
 pub(super) struct NoteKeys {
     /// The last number that was handed out, by anchor.

@@ -1,4 +1,4 @@
-//! Imports of files into a queue that remembers them: merged by time, each going on where it was.
+//! Imports of files into a queue that remembers them: merged by time, each continuing where it was.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};

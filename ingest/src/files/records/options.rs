@@ -26,7 +26,7 @@ pub struct Options {
     pub read: ReadOptions,
     /// Table of sensors that is applied to records.
     pub sensors: Option<PathBuf>,
-    /// Whether to go on when the end of the files is reached, until stopped.
+    /// Whether to continue when the end of the files is reached, until stopped.
     pub follow: bool,
     /// Whether to import also what may be in already, where that cannot be told.
     pub again: bool,

@@ -1,7 +1,7 @@
-//! What is known of each file before any of it is imported, and where it goes on.
+//! What is known of each file before any of it is imported, and where it continues.
 //!
 //! A file is looked up by its first records and compared with what is remembered by a digest of the
-//! records up to there. It goes on behind them when it has grown, and its refused lines are tried
+//! records up to there. It continues behind them when it has grown, and its refused lines are tried
 //! again: those that were mended come first.
 
 use std::collections::HashMap;

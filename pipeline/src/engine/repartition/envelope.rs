@@ -1,4 +1,5 @@
-//! What a message of an internal topic looks like: the place and time of a record, and its bytes.
+//! The message format of an internal topic: the position and append time of a record, and its
+//! bytes.
 //!
 //! ```text
 //!  1 byte   version, 1
@@ -10,8 +11,8 @@
 //!  rest     the record, as its producer wrote it: one `SeismicRecord`, never packed
 //! ```
 //!
-//! Varints are those of protobuf (LEB128, at most 10 bytes). Of every message there is exactly one
-//! form, and other bytes are refused: so equal records are equal bytes.
+//! Varints are those of protobuf (LEB128, at most 10 bytes). Each message has exactly one encoding,
+//! and any other is refused, so equal records have equal bytes.
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use seismic_queue::{Offset, Partition};
@@ -111,7 +112,7 @@ pub(super) fn put(into: &mut Vec<u8>, mut value: u64) {
 
 /// Takes a varint off the front.
 #[inline]
-pub(super) fn take(rest: &mut &[u8]) -> Option<u64> {
+pub(super) fn read_varint(rest: &mut &[u8]) -> Option<u64> {
     match rest.split_first()? {
         (&byte @ 0..0x80, tail) => {
             *rest = tail;

@@ -1,4 +1,4 @@
-//! Repartition as a kind of job: its two outputs, and what its operators are made from.
+//! Repartition as a kind of job: its two outputs and how its operators are created.
 
 use seismic_queue::{Fingerprint, Job, Offset, OutputSpec, Partition, Topic};
 

@@ -1,4 +1,4 @@
-//! The operator of one partition: each record goes on, keyed by its sensor.
+//! The operator of one partition: it passes each record on, keyed by its sensor.
 
 use seismic_queue::{
     Batch, Block, Fingerprint, KeyedBlock, Message, Offset, Partition, PartitionCommit,

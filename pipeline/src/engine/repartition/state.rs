@@ -1,5 +1,5 @@
-//! What a repartition remembers of one partition: its position, the newest append time, and where
-//! every record went. Its note and its snapshot have one form.
+//! The state of a repartition for one partition: its position, the newest append time, and counts
+//! of where every record went. Note and snapshot have the same format.
 
 use seismic_proto::{Message as _, state};
 use seismic_queue::{Fingerprint, Offset};

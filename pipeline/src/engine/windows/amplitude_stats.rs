@@ -1,7 +1,7 @@
-//! What is summed up of amplitudes: the numbers that every row is made of, whatever its length.
+//! The amplitude accumulator: the statistics of every row, whatever the length of its span.
 //!
-//! Sums in f64 in the order in which they are added; min and max by `<` and `>`, started by the
-//! first value. The same records in the same order give the same bits. Counts are kept with it.
+//! Sums are f64, added in order of arrival; min and max use `<` and `>`, starting from the first
+//! value. The same records in the same order give the same bits. Counts are kept by the window.
 
 use std::ops::RangeInclusive;
 

@@ -1,4 +1,4 @@
-//! Which records count: everything about a record that can be judged from it alone.
+//! The cleaning rules: every check that needs nothing but the record itself.
 
 use crate::engine::windows::decode::Record;
 use crate::engine::windows::reject_reason::RejectReason;

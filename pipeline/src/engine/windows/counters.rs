@@ -1,4 +1,4 @@
-//! Where every record went, in records: the numbers that must add up at every commit.
+//! How many records went where: the counters that must add up at every commit.
 
 use seismic_proto::state;
 

@@ -1,4 +1,4 @@
-//! How an engine counts late records that are allowed, and closes what is open for them.
+//! How an engine counts late records within the allowed lateness, and closes the panes they open.
 
 use seismic_proto::ClosedBy;
 use seismic_queue::Offset;

@@ -1,4 +1,4 @@
-//! Reads windows and dead letters for what is reported about losses.
+//! Reads rows and dead letters of windows jobs for loss reports.
 
 use seismic_proto::{Message as _, SeismicAggRecord, SeismicDeadLetter, SeismicRecord};
 use seismic_queue::Offset;

@@ -1,4 +1,4 @@
-//! What an engine emits: rows and dead letters, encoded, waiting for their commit.
+//! The output of an engine: encoded rows and dead letters waiting for a commit.
 
 use seismic_proto::{ClosedBy, Message, SeismicAggRecord, SeismicDeadLetter};
 use seismic_queue::{Block, Offset, Partition};

@@ -1,4 +1,4 @@
-//! What a proof of a job that makes windows counted.
+//! The counts of a proof, read as those of a windows job.
 
 use crate::engine::windows::counters::Counters;
 use crate::engine::windows::note::Note;

@@ -1,11 +1,11 @@
-//! How many records of a window are not in its numbers: what a row says beside them, so that the peak
-//! of a second in which others were cut off can be told.
+//! How many records of a window were rejected. A row reports them, so that a reader can tell when a
+//! peak was cut off.
 //!
-//! A rejected record opens no window, moves no clock and makes no sensor known. It is counted in its
-//! window if that is open. If it is not open yet, the sensor keeps the count of one such window, the
-//! newest, until that window opens. Of a closed window whose late records still count it is the
-//! same, with a count of its own (`sensor/late_panes.rs`). Records whose event time cannot be used
-//! belong to no window, and a window with nothing but rejected records has no row.
+//! A rejected record opens no window, moves no clock and makes no sensor known. It is counted in
+//! its window if that is open. If it is not open yet, the sensor keeps the count of one such
+//! window, the newest, until that window opens. A closed window within the allowed lateness has a
+//! separate count (`sensor/late_panes.rs`). Records whose event time cannot be used belong to no
+//! window. A window with only rejected records has no row.
 
 use seismic_proto::{SeismicAggRecord, state};
 

@@ -1,15 +1,15 @@
-//! The roll-ups of one sensor: its closed windows, summed up to longer spans, one level for each
-//! length that the rules name. From sums and extremes, never from averages, and in the order in
-//! which windows close, so a roll-up is as exact and as reproducible as its windows.
+//! The roll-ups of one sensor: its closed windows merged into longer spans, one level for each
+//! length in the rules. They are merged from sums and extremes, never from averages, in the order
+//! in which windows close, so a roll-up is as exact and reproducible as its windows.
 //!
-//! Windows of a sensor close in order of their starts, so a level has one open span at most, and
-//! no clock is needed to close it: the window that reaches its end does, or the first one beyond.
-//! A sensor that falls silent leaves a span open; idleness closes it once the log itself is past
-//! its end, and the end of a drained run closes all. If the sensor then goes on in a span that was
-//! closed early, its later windows make a further row, a *pane* with the next number, which does
-//! not repeat what the first one said (as discarding panes in T. Akidau et al., *The Dataflow
-//! Model*, VLDB 2015): all panes of a span add up. Only the span that holds the newest closed
-//! window can be gone on with, so one number per level remembers them all.
+//! Windows of a sensor close in order of their starts, so a level has at most one open span. The
+//! window that reaches its end closes it, or the first window beyond; no clock is needed. A sensor
+//! that falls silent leaves a span open; idleness closes it once the log itself is past its end,
+//! and the end of a drained run closes all. If the sensor then continues in a span that was closed
+//! early, its later windows emit another row, a *pane* with the next number, which does not repeat
+//! the first one (discarding panes as in T. Akidau et al., *The Dataflow Model*, VLDB 2015): all
+//! panes of a span add up. Only the span of the newest closed window can be continued, so one
+//! number per level is enough.
 
 use seismic_proto::state;
 

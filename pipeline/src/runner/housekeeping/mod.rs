@@ -52,7 +52,7 @@ pub(crate) fn housekeep_while_running(
     }
 }
 
-/// Lets the store delete what nobody needs, now and then until `is_over`, and reads checkpoint
+/// Lets the store delete what no one needs, now and then until `is_over`, and reads checkpoint
 /// requests. Where workers share a job, the brokers do the rest.
 pub(crate) fn housekeep_shared_job(
     job: JobContext<'_>,

@@ -1,4 +1,4 @@
-//! Notices when a transaction that somebody left open holds the input back.
+//! Notices when a transaction that someone left open holds the input back.
 //!
 //! A transaction of a producer that works is over within moments. One that is open for longer is
 //! told once, with what is known of it.

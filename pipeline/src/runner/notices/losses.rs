@@ -36,7 +36,7 @@ struct SensorLosses {
     by_reason: BTreeMap<LossReason, u64>,
     /// Records in its rows since its first loss.
     in_rows: u64,
-    /// Records in its open windows at its first loss, once somebody asked.
+    /// Records in its open windows at its first loss, once someone asked.
     open_before: Option<u64>,
 }
 

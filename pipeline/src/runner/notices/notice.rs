@@ -1,4 +1,4 @@
-//! What a running job tells a person: something is wrong with what it reads, and it goes on.
+//! What a running job tells a person: something is wrong with what it reads, and it continues.
 
 use std::fmt;
 
@@ -19,7 +19,7 @@ pub enum Notice {
     Rejected(RejectedRecords),
     /// Clocks of sensors stepped further than is believed of one record.
     Steps(ClockSteps),
-    /// A transaction that somebody left open in the input holds back what is behind it.
+    /// A transaction that someone left open in the input holds back what is behind it.
     HeldBack(HeldBack),
 }
 

@@ -59,7 +59,7 @@ struct State {
     moved: Found,
     /// When candidates were asked about last.
     asked: Option<Duration>,
-    /// Whether there are candidates that nobody was asked about.
+    /// Whether there are candidates that no one was asked about.
     has_news: bool,
     /// Operators of slots that have ended.
     retired: Vec<Box<dyn Operator>>,

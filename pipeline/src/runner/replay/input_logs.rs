@@ -85,7 +85,7 @@ impl<'a> InputLogs<'a> {
             match cursor.read_on(stop)? {
                 Event::Batch(batch) => cursor.put(batch),
                 Event::CaughtUp(_, at) if at >= until => break,
-                // Somebody's transaction may be open there; what lies behind it comes when it ends.
+                // Someone's transaction may be open there; what lies behind it comes when it ends.
                 Event::CaughtUp(..) => {}
                 _ => return Ok(false),
             }

@@ -333,7 +333,7 @@ impl Source for AlignedSource {
         Ok(())
     }
 
-    /// More was read than was given out, and goes on behind that.
+    /// More was read than was given out, and continues behind that.
     fn resume(&mut self, _: &[(Partition, Offset)]) -> Result<()> {
         let open = self.parts.iter().filter(|(_, part)| !part.is_paused);
         let at: Vec<_> = open.map(|(partition, part)| (*partition, part.read_to)).collect();

@@ -255,7 +255,7 @@ impl Slot<'_> {
     }
 
     /// Whether every partition is committed up to where it ended when this worker began, also those
-    /// that other workers have, or nobody until the group notices that one is gone.
+    /// that other workers have, or no one until the group notices that one is gone.
     pub(super) fn are_others_done(&mut self, shared: &SharedJob<'_>) -> Result<bool> {
         let now = self.job.clock.now();
         if let Some(last) = &self.others
@@ -272,7 +272,7 @@ impl Slot<'_> {
             }
         }
         let are_done = shared.targets.iter().flatten().zip(positions).all(|(target, position)| {
-            // A partition that holds nothing may belong to nobody yet.
+            // A partition that holds nothing may belong to no one yet.
             position.unwrap_or_default() >= *target
         });
         self.others = Some(OthersSeen { at: self.job.clock.now(), are_done });

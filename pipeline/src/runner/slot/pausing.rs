@@ -1,7 +1,7 @@
 //! A pause: nothing is fetched, partitions and membership stay, and what was read is committed.
 //!
 //! The group hears of the slot all the while, since the source is polled on. No silence is seen
-//! meanwhile, so that nothing is closed for one that nobody looked at.
+//! meanwhile, so that nothing is closed for one that no one looked at.
 
 use seismic_queue::{Kind, Offset, Partition};
 

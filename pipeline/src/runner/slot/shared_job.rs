@@ -16,6 +16,6 @@ pub struct SharedJob<'a> {
     /// are any: the group would wait for a static member until its session expires.
     pub unplaced: AtomicUsize,
     /// A slot of this worker has seen that all is done. Then all end at once: one that leaves the
-    /// group first would have it move partitions that nobody reads any more.
+    /// group first would have it move partitions that no one reads any more.
     pub is_done: AtomicBool,
 }

@@ -151,7 +151,7 @@ impl CommitChannel for Failing {
     }
 }
 
-/// Whoever sleeps by it goes on at once.
+/// Whoever sleeps by it continues at once.
 struct Sleepless(Monotonic);
 
 impl Clock for Sleepless {

@@ -83,8 +83,8 @@ fn end(args: &Args, location: &Location) -> anyhow::Result<Outcome> {
     }
 }
 
-/// Ends the first step of a job that repartitions its input, and empties what nobody reads any more.
-/// What is killed before leaves a group that nothing runs.
+/// Ends the first step of a job that repartitions its input, and empties what no one reads any
+/// more. What is killed before leaves a group that nothing runs.
 fn end_first_step(location: &Location) -> anyhow::Result<()> {
     let first_step = location.first_step();
     let store = first_step.open_store()?;

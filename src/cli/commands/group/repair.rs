@@ -62,7 +62,7 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     Ok(Outcome::Fine)
 }
 
-/// Lets a person agree. Where nobody is at the keyboard, `yes` must have been said.
+/// Lets a person agree. Where no one is at the keyboard, `yes` must have been said.
 fn confirm(name: &str, yes: bool) -> anyhow::Result<()> {
     if yes {
         return Ok(());

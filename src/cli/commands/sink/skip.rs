@@ -1,7 +1,7 @@
 //! `seismic sink skip`: has a sink pass over one row, which its target does not take.
 //!
-//! The store keeps it, so a sink that waits at the row goes on when it is opened next: within 15 s
-//! where it runs, else when it is started.
+//! The store keeps it, so a sink that waits at the row continues when it is opened next: within 15
+//! s where it runs, else when it is started.
 
 use seismic_queue::{Offset, Partition, View};
 use seismic_sinks::{SinkSpec, SkippedRows, without_password};

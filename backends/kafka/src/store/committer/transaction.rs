@@ -36,7 +36,7 @@ impl KafkaCommitter {
         let failed = self.cluster().failed(COMMITTING);
         client.context().clear();
         let has_checkpoint = commit.partitions.iter().any(|new| new.manifest.is_some());
-        // Where nobody answers, it deletes nothing.
+        // Where no one answers, it deletes nothing.
         let names = has_checkpoint.then(|| self.context.names.now().ok()).flatten();
         let begun = Instant::now();
         client.begin_transaction().map_err(&failed)?;

@@ -8,7 +8,7 @@
 //!   `key`. Its fields are taken as they are, since it is the copy of a message.
 //!
 //! Other names and names that come twice are refused, and so is a record without sensor, time or
-//! amplitude: a missing measurement must not become a zero that nobody measured.
+//! amplitude: a missing measurement must not become a zero that no one measured.
 
 mod object;
 mod printed;

@@ -1,5 +1,5 @@
 //! How an engine closes windows and roll-ups: by a sensor's own clock, because the sensor is
-//! silent, or because the run is drained. Every row that an engine emits is emitted here.
+//! silent, or because the run is drained. All rows are emitted here.
 
 use seismic_proto::ClosedBy;
 use seismic_queue::Offset;
@@ -177,7 +177,7 @@ impl Engine {
     /// then, and only then, the caller writes it into the journal.
     ///
     /// # Panics
-    /// When `below` is beyond [`Engine::position`]: nobody can know that yet.
+    /// When `below` is beyond [`Engine::position`]: no one can know that yet.
     pub fn close_idle(&mut self, below: Offset, out: &mut Output) -> bool {
         assert!(below <= self.position, "only what was read can be idle");
         let before = self.outputs();

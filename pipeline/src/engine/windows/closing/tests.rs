@@ -1,4 +1,4 @@
-//! Closing who is idle, against an engine that asks every sensor.
+//! Idle closing, compared with an engine that checks every sensor.
 
 use super::*;
 use crate::engine::windows::rules::Rules;

@@ -1,9 +1,9 @@
-//! The short way through a record as it is usually written: fields in the order of their numbers,
-//! and numbers of the size that they usually have.
+//! The fast path for a record as it is usually encoded: fields in order of their numbers, and
+//! varints of their usual size.
 //!
-//! It reads fields for as long as they are what it expects, and leaves the rest to the loop that
-//! takes any. Each step takes exactly the bytes of one field or some, and sets what the loop would
-//! have set, so with it or without the verdict and the values are the same: the tests compare them.
+//! It reads fields as long as they are the expected ones and leaves the rest to the general loop.
+//! Each step consumes exactly one field or several and sets what the loop would have set, so the
+//! result is the same with and without it; the tests compare both.
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 #![cfg_attr(test, allow(clippy::indexing_slicing, clippy::unwrap_used))]
 

@@ -1,9 +1,9 @@
-//! From the bytes of a message to records, without allocation: ranges of the bytes, not copies.
+//! Decodes messages into records without allocation: fields are byte ranges, not copies.
 //!
-//! Gives the same verdict and values as `prost` on `SeismicRecord` and `SeismicRecordBatch`; the
-//! property tests in `tests/hostile/message.rs` hold it to that. Fields that the pipeline does not
-//! use are checked and passed over. Fields may come in any order; `fast_path.rs` is the short way
-//! through those that come in the usual one. Wire format:
+//! Accepts the same messages and gives the same values as `prost` on `SeismicRecord` and
+//! `SeismicRecordBatch`; the property tests in `tests/hostile/message.rs` check this. Fields that
+//! the pipeline does not use are validated and skipped. Fields may come in any order;
+//! `fast_path.rs` handles the usual order. Wire format:
 //! <https://protobuf.dev/programming-guides/encoding/>.
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 

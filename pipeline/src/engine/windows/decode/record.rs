@@ -1,4 +1,4 @@
-//! What is decoded from a message: records as byte ranges and numbers, without copies.
+//! Decoded records: numbers and byte ranges of the message, without copies.
 
 use std::ops::Range;
 

@@ -1,18 +1,17 @@
 //! Redistributes sensor state after partitions were added to the input.
 //!
-//! The partitioner places a sensor's records by its id, so with more partitions many sensors move:
-//! to new partitions, and among the old ones. The state of a sensor, above all up to when its
-//! windows are closed, must move with it: otherwise a late record would open a window there that
-//! already has a row. So every sensor's state moves to the partition of its next record.
+//! The partitioner places a sensor's records by its id, so with more partitions many sensors move,
+//! to new partitions and among old ones. The state of a sensor, above all how far its windows are
+//! closed, must move with it; otherwise a late record would reopen a window that already has a row.
+//! So every sensor's state moves to the partition of its next record.
 //!
-//! That is possible when all that was read is closed, and when every sensor was where Kafka's
-//! partitioner puts it (murmur2 of the id): only then is it known where it will be. Records of a
-//! sensor in any other partition are not counted from then on
+//! This requires that every window is closed and that every sensor was where Kafka's partitioner
+//! puts it (murmur2 of the id); otherwise its new partition is unknown. Records of a sensor in any
+//! other partition are not counted from then on
 //! ([`RejectReason::Misplaced`](crate::engine::windows::reject_reason::RejectReason)): they come
-//! from producers that have not heard of the partitions yet, or that place sensors in another way.
+//! from producers that have not learned of the new partitions yet, or that use another partitioner.
 //!
-//! Sensors stand in the order of the partitions that they come from, and in these as they stood
-//! there.
+//! Sensors are ordered by the partition that they come from, and keep their order within it.
 
 use seismic_proto::state;
 use seismic_queue::partition_of;

@@ -1,4 +1,4 @@
-//! Sensors that are dealt out, against engines that never were.
+//! Redistributed sensors, compared with engines that had all partitions from the start.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What is out of range in the rules of a job.
+//! Which values in the rules of a job are out of range.
 
 use std::fmt;
 use std::ops::RangeInclusive;

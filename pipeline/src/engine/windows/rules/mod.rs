@@ -1,7 +1,7 @@
 //! The semantics of a job: every option that changes its results, and their hash.
 //!
 //! Rules are written into the progress, the journal and every snapshot, so that `verify` and a
-//! restart use those of the job and not those of today's command line.
+//! restart use the rules of the job and not those of the current command line.
 
 pub mod faults;
 pub mod stored;
@@ -16,7 +16,7 @@ use crate::engine::windows::phases::Phases;
 /// Raised whenever the same log and rules would give other results than before.
 pub const ENGINE_VERSION: u32 = 5;
 
-/// The oldest version whose jobs go on, by the rules of that version and to the same bits.
+/// The oldest version whose jobs continue, by the rules of that version and to the same bits.
 pub const OLDEST_ENGINE_VERSION: u32 = 2;
 
 /// Which clock windows follow.
@@ -144,8 +144,8 @@ impl Rules {
         self.max_jump_ms - self.max_jump_ms / 4
     }
 
-    /// These rules for a job that began with `stored`: an older job goes on by the version that it
-    /// began with, in which newer rules are not there.
+    /// These rules for a job that began with `stored`: an older job continues by the version that
+    /// it began with, in which newer rules are not there.
     #[must_use]
     pub fn continuing(&self, stored: &Rules) -> Rules {
         let mut rules = Rules { version: stored.version, ..self.clone() };

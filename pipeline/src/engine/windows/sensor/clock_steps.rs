@@ -1,4 +1,4 @@
-//! When a sensor's clock may step far: only when later records confirm it.
+//! Large steps of a sensor's clock: accepted only when later records confirm them.
 //!
 //! ```text
 //!   clock ──●●●●●●●●
@@ -6,19 +6,19 @@
 //!                      ●●  or  ○○                 the clock follows; two that are not: given up
 //! ```
 //!
-//! A record that is far ahead of the clock, and a late one that is far behind it, is held. The clock
-//! does not know of it, so one wrong time stamp makes nothing late. Records that are not held vote for
-//! the clock, those that are for whichever is nearer. As soon as a held record has two votes it is
-//! decided: the clock steps there, or it is given up. One vote for the clock refutes a step back: a clock
-//! that was set back stays there, while old records come among new ones where a station sends what it
-//! kept. A clock that steps back begins an *era*: what was
-//! closed before may have rows, so windows there get further ones, under the number of the era.
+//! A record that is far ahead of the clock, and a late one that is far behind it, is held. It does
+//! not move the clock, so one wrong timestamp makes nothing late. Records that are not held vote
+//! for the clock; held ones vote for whichever is nearer. As soon as a held record has two votes,
+//! it is decided: the clock steps there, or the record is rejected. A single vote for the clock
+//! refutes a step back: a clock that was set back stays there, while a station that backfills mixes
+//! old records with new ones. A step back begins a new *era*: windows that were closed before may
+//! have rows already, so new rows for them carry the number of the era.
 //!
-//! A sensor whose records are always further apart than a clock may step shows that in its first
-//! confirmed step, and then may step twice as far as they are apart.
+//! If the records of a sensor are always further apart than the largest step, its first confirmed
+//! step shows it, and from then on it may step up to twice that distance.
 //!
-//! At an idle close the record becomes a dead letter, but its time stays and votes are counted on:
-//! otherwise a sensor that is idle after each record could never be followed.
+//! At an idle close the held record becomes a dead letter, but its time is kept and votes continue
+//! to count; otherwise the clock of a sensor that is idle after each record could never step.
 
 use crate::engine::windows::reject_reason::RejectReason;
 use crate::engine::windows::rules::Rules;

@@ -1,12 +1,12 @@
-//! How sensors fare, seen from the records themselves: rate, gaps, repeats, and how wrong their
-//! clocks are. Pure: it is told of records in log order and asked in the end.
+//! The health of sensors, computed from the records themselves: rate, gaps, repeats and clock
+//! error. Pure: it receives records in log order and gives the result at the end.
 //!
 //! A sensor's clock offset is the median, over messages, of (arrival − newest event time in the
-//! message), less what messages usually need on their way: the same median over all sensors, where
-//! there are some and it is short enough to be a way. So a lone station is judged by the clock of
-//! whoever received it. Positive: the clock is slow, or the way is longer. The spread is the median
-//! absolute deviation. Both bear up to half of the messages being wild
-//! (P. J. Rousseeuw and C. Croux, *Alternatives to the Median Absolute Deviation*, 1993).
+//! message), minus the usual transit time: the same median over all sensors, if there are several
+//! and it is short enough to be a transit time. So a lone station is judged by the clock of its
+//! receiver. Positive: the clock is slow, or transit takes longer. The spread is the median
+//! absolute deviation. Both tolerate outliers in up to half of the messages (P. J. Rousseeuw and C.
+//! Croux, *Alternatives to the Median Absolute Deviation*, 1993).
 //!
 //! Only live arrivals say something of a clock: an archive that is imported arrives years after it
 //! was recorded. An arrival is live when the gateway wrote it down (`arrival_ms`), when the record

@@ -7,7 +7,7 @@
 //!   cohorts   [ from 0 ][ from 128 ][ from 256 …
 //! ```
 //!
-//! A record moves nobody. When everything below an offset is to be closed, only cohorts from below
+//! A record moves no one. When everything below an offset is to be closed, only cohorts from below
 //! that offset can have a silent sensor; these are gone through, and who has spoken since is filed
 //! again by its last offset. Cohorts are a sixteenth of what an idle timeout brings, so each sensor
 //! is looked at about once in an idle timeout, and one with nothing open not at all. A silent

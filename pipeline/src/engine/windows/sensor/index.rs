@@ -52,7 +52,7 @@ impl SensorIndex {
         Some(number)
     }
 
-    /// Number of the sensor, if it is known, for somebody who asks now and then.
+    /// Number of the sensor, if it is known, for someone who asks now and then.
     pub fn number_of(&self, id: &str) -> Option<usize> {
         let is_it = |&number: &u32| is_same(&self.ids[number as usize], id.as_bytes());
         Some(*self.index.find(hash(&self.hasher, id.as_bytes()), is_it)? as usize)
